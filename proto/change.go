@@ -1,0 +1,74 @@
+package proto
+
+import (
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Change names the devices of one page whose outcome for one check became the outcome in the subject.
+// It is stored in one atomic batch with its entry, right after it.
+type Change struct {
+	// Index is the change's place after its entry, from 1: the entry's sequence in POSTURE_LOG is the
+	// change's own less Index.
+	Index       int
+	Integration ID
+	Tick        uint64
+	At          Millis // when it was evaluated
+	Devices     []ChangedDevice
+}
+
+// ChangedDevice is one device of a change. A device with [ReasonRemoved] or [ReasonCheckRemoved] has no
+// result any more: who folds changes onto a state forgets it.
+type ChangedDevice struct {
+	Device ID
+	From   Outcome // OutcomeNone where it had no result before
+	Reason Reason
+	Score  int // NoScore where it has none
+}
+
+// Gone tells that the device, or the check, is no longer there.
+func (d ChangedDevice) Gone() bool {
+	return d.Reason == ReasonRemoved || d.Reason == ReasonCheckRemoved
+}
+
+// Schema implements Message.
+func (*Change) Schema() Schema { return Schema{"change", 1} }
+
+// EncodeMsgpack writes [index, integration, tick, at, [[device, from, reason, score]...]].
+func (c *Change) EncodeMsgpack(enc *msgpack.Encoder) error {
+	w := writer{enc: enc}
+	w.array(5)
+	w.uint(uint64(c.Index))
+	w.id(c.Integration)
+	w.uint(c.Tick)
+	w.at(c.At)
+	w.array(len(c.Devices))
+	for i := range c.Devices {
+		d := &c.Devices[i]
+		w.array(4)
+		w.id(d.Device)
+		w.out(d.From)
+		w.reason(d.Reason)
+		w.int(int64(d.Score))
+	}
+	return w.err
+}
+
+// DecodeMsgpack reads what EncodeMsgpack writes.
+func (c *Change) DecodeMsgpack(dec *msgpack.Decoder) error {
+	r := readArray(dec, 5)
+	*c = Change{Index: r.count(), Integration: r.id(), Tick: r.uint(), At: r.at()}
+	// Devices that left and devices that came can be named at once: more than a page holds.
+	if n := r.list(2 * PageSize); n > 0 {
+		c.Devices = make([]ChangedDevice, n)
+	}
+	for i := range c.Devices {
+		dr := readArray(dec, 4)
+		c.Devices[i] = ChangedDevice{Device: dr.id(), From: dr.out(), Reason: dr.reason(), Score: int(dr.int())}
+		if err := dr.close(); err != nil {
+			return fmt.Errorf("device %d: %w", i, err)
+		}
+	}
+	return r.close()
+}

@@ -1,0 +1,175 @@
+package proto
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The records of the CONFIG bucket. Each keeps, beside the fields that services act on, what the client
+// sent, so that the API can echo it (contract.md 1.7); the key's revision is the record's.
+
+// TypeCustomS2S is the one type of integration and check that this build polls and evaluates.
+const TypeCustomS2S = "custom_s2s"
+
+// Integration is one scoring API with its credentials and its interval.
+type Integration struct {
+	ID       ID            `msgpack:"id"`
+	Name     string        `msgpack:"name"`
+	Type     string        `msgpack:"type"`
+	Interval time.Duration `msgpack:"interval"`
+	// IntervalText is the interval as it was sent: "10m", "12h".
+	IntervalText string `msgpack:"interval_text"`
+	APIURL       string `msgpack:"api_url"`
+	ClientID     string `msgpack:"client_id"`
+	// SealedSecret is the Client Secret, sealed to the fetchers with the integration's id inside.
+	SealedSecret []byte `msgpack:"sealed_secret"`
+	// Schedule counts the changes that make a poll due at once: of URL, credentials or interval, and each
+	// resumption. ScheduledAt is when the last of them was.
+	Schedule    uint64 `msgpack:"schedule"`
+	ScheduledAt Millis `msgpack:"scheduled_at"`
+	Paused      bool   `msgpack:"paused"`
+	// Concurrency bounds the calls under way at once, over all fetchers; 0 means [DefaultConcurrency].
+	Concurrency int    `msgpack:"concurrency"`
+	CreatedAt   Millis `msgpack:"created_at"`
+	UpdatedAt   Millis `msgpack:"updated_at"`
+	// Config is the config object as sent for a type that is only kept, without its secrets.
+	Config json.RawMessage `msgpack:"config"`
+}
+
+// DefaultConcurrency is how many calls to one scoring API are under way at once, unless it says otherwise;
+// MaxConcurrency is the most it may say.
+const (
+	DefaultConcurrency = 8
+	MaxConcurrency     = 256
+)
+
+// Limit is the integration's concurrency with its default.
+func (i *Integration) Limit() int {
+	if i.Concurrency <= 0 {
+		return DefaultConcurrency
+	}
+	return min(i.Concurrency, MaxConcurrency)
+}
+
+// Polled tells whether fetchers call this integration at all.
+func (i *Integration) Polled() bool { return i.Type == TypeCustomS2S && !i.Paused }
+
+// Schema implements Message.
+func (*Integration) Schema() Schema { return Schema{"integration", 1} }
+
+// Check is a posture rule. For [TypeCustomS2S] a device passes when its score stands in the relation
+// Operator to Score.
+type Check struct {
+	ID          ID       `msgpack:"id"`
+	Name        string   `msgpack:"name"`
+	Type        string   `msgpack:"type"`
+	Integration ID       `msgpack:"integration"` // zero where the type has none
+	Operator    Operator `msgpack:"operator"`
+	Score       float64  `msgpack:"score"`
+	// Expiration is how long a score counts; 0 until newer data comes.
+	Expiration time.Duration `msgpack:"expiration"`
+	CreatedAt  Millis        `msgpack:"created_at"`
+	UpdatedAt  Millis        `msgpack:"updated_at"`
+	// Sent is the rule as the client sent it.
+	Sent json.RawMessage `msgpack:"sent"`
+}
+
+// Schema implements Message.
+func (*Check) Schema() Schema { return Schema{"check", 1} }
+
+// Operator relates a device's score to a check's: one of < <= > >= == (contract.md 6.3).
+type Operator string
+
+// The operators.
+const (
+	OpLess         Operator = "<"
+	OpLessEqual    Operator = "<="
+	OpGreater      Operator = ">"
+	OpGreaterEqual Operator = ">="
+	OpEqual        Operator = "=="
+)
+
+// Holds tells whether a score stands in the relation to the threshold; ok is false for an operator that
+// is none of the five.
+func (op Operator) Holds(score int, threshold float64) (holds, ok bool) {
+	s := float64(score)
+	switch op {
+	case OpLess:
+		return s < threshold, true
+	case OpLessEqual:
+		return s <= threshold, true
+	case OpGreater:
+		return s > threshold, true
+	case OpGreaterEqual:
+		return s >= threshold, true
+	case OpEqual:
+		return s == threshold, true
+	}
+	return false, false
+}
+
+// Application is what application tokens are issued for.
+type Application struct {
+	ID   ID     `msgpack:"id"`
+	AUD  string `msgpack:"aud"` // 64 hex characters, stable for the application's life
+	Name string `msgpack:"name"`
+	Type string `msgpack:"type"`
+	// Domains are its public destinations: host, host:port or host/path, wildcards as Cloudflare has them.
+	Domains []string `msgpack:"domains"`
+	// SessionDuration bounds its tokens' life.
+	SessionDuration time.Duration `msgpack:"session_duration"`
+	// OriginURL is where the gateway sends its requests; empty: it is served elsewhere.
+	OriginURL string       `msgpack:"origin_url"`
+	Policies  []PolicyLink `msgpack:"policies"` // by precedence
+	CreatedAt Millis       `msgpack:"created_at"`
+	UpdatedAt Millis       `msgpack:"updated_at"`
+	// Sent is the application as the client sent it, policies left out.
+	Sent json.RawMessage `msgpack:"sent"`
+}
+
+// PolicyLink is a policy's place in an application.
+type PolicyLink struct {
+	Policy     ID  `msgpack:"policy"`
+	Precedence int `msgpack:"precedence"`
+}
+
+// Schema implements Message.
+func (*Application) Schema() Schema { return Schema{"application", 1} }
+
+// Decision is what a policy does with whom it matches.
+type Decision string
+
+// The decisions (contract.md 4.2).
+const (
+	DecisionAllow       Decision = "allow"
+	DecisionDeny        Decision = "deny"
+	DecisionNonIdentity Decision = "non_identity" // Service Auth
+	DecisionBypass      Decision = "bypass"
+)
+
+// Policy is a decision and the rules for whom it holds.
+type Policy struct {
+	ID       ID       `msgpack:"id"`
+	Name     string   `msgpack:"name"`
+	Decision Decision `msgpack:"decision"`
+	// Owner is the application that it lives and ends with; zero for a reusable policy.
+	Owner   ID     `msgpack:"owner"`
+	Include []Rule `msgpack:"include"`
+	Exclude []Rule `msgpack:"exclude"`
+	Require []Rule `msgpack:"require"`
+	// SessionDuration, where it is not 0, is used in place of the application's.
+	SessionDuration time.Duration `msgpack:"session_duration"`
+	CreatedAt       Millis        `msgpack:"created_at"`
+	UpdatedAt       Millis        `msgpack:"updated_at"`
+	// Sent is the policy as the client sent it.
+	Sent json.RawMessage `msgpack:"sent"`
+}
+
+// Schema implements Message.
+func (*Policy) Schema() Schema { return Schema{"policy", 1} }
+
+// Rule is one rule object of contract.md 4.3: the selector is its one key, the body what stands under it.
+type Rule struct {
+	Selector string          `msgpack:"selector"`
+	Body     json.RawMessage `msgpack:"body"`
+}

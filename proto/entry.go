@@ -1,0 +1,192 @@
+package proto
+
+import (
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Entry is one message of the posture log: every result of one page for every check of one integration.
+// The newest entry of a page is the state of its devices; there is no second truth.
+type Entry struct {
+	Cause Cause
+	// Tick is the newest tick whose poll the entry stands on, 0 before the first; it never decreases
+	// from one entry of a page to the next.
+	Tick uint64
+	// Poll is the call of that tick, kept by entries that another cause made.
+	Poll Poll
+	// PageRevision and ConfigRevision are what the evaluator had seen of the inventory and of the
+	// configuration. A later entry never stands on an older one.
+	PageRevision   uint64
+	ConfigRevision uint64
+	EvaluatedAt    Millis
+	// NextExpiry is when the next result passes its check's expiration; 0 where none will.
+	NextExpiry Millis
+	// Closed tells that the integration was removed: there are no checks and no results any more.
+	Closed  bool
+	Checks  []CheckRef
+	Results []Result
+}
+
+// CheckRef names a check and the revision of it that was used.
+type CheckRef struct {
+	ID       ID
+	Revision uint64
+}
+
+// Result is what is known of one device: its score and, for each check of the entry in the same order,
+// a verdict.
+type Result struct {
+	Device     ID
+	Score      int    // the newest valid score, NoScore before the first
+	Problem    Reason // why the newest poll gave no score for this device; ReasonNone where it did
+	S2SID      string // the scoring system's own id for the device
+	ObservedAt Millis // when the score came, by the server's clock; 0 before the first
+	Verdicts   []Verdict
+}
+
+// Verdict is one check's word on one device. Enforcers use Outcome; Observed is what the newest evidence
+// says and differs only under a hold, an exemption, hysteresis or report only.
+type Verdict struct {
+	Outcome  Outcome
+	Reason   Reason
+	Observed Outcome
+}
+
+// Schema implements Message.
+func (*Entry) Schema() Schema { return Schema{"entry", 1} }
+
+// EncodeMsgpack writes
+//
+//	[cause, tick, poll, page_revision, config_revision, evaluated_at, next_expiry, closed,
+//	 [[check, revision]...],
+//	 [[device, score, problem, s2s_id, age_ms, [outcome, reason, ...], [check index, observed, ...]]...]]
+//
+// age_ms is how long before poll.at the score was observed, nil before the first; the observed pairs are
+// left out where every one equals its outcome.
+func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error {
+	w := writer{enc: enc}
+	w.array(10)
+	w.uint(uint64(e.Cause))
+	w.uint(e.Tick)
+	e.Poll.encode(&w)
+	w.uint(e.PageRevision)
+	w.uint(e.ConfigRevision)
+	w.at(e.EvaluatedAt)
+	w.at(e.NextExpiry)
+	w.bool(e.Closed)
+	w.array(len(e.Checks))
+	for _, c := range e.Checks {
+		w.array(2)
+		w.id(c.ID)
+		w.uint(c.Revision)
+	}
+	w.array(len(e.Results))
+	for i := range e.Results {
+		if len(e.Results[i].Verdicts) != len(e.Checks) {
+			return fmt.Errorf("result %d has %d verdicts for %d checks", i, len(e.Results[i].Verdicts), len(e.Checks))
+		}
+		e.Results[i].encode(&w, e.Poll.At)
+	}
+	return w.err
+}
+
+func (res *Result) encode(w *writer, polled Millis) {
+	differ := 0
+	for _, v := range res.Verdicts {
+		if v.Observed != v.Outcome {
+			differ++
+		}
+	}
+	w.array(6 + min(differ, 1))
+	w.id(res.Device)
+	w.int(int64(res.Score))
+	w.reason(res.Problem)
+	w.str(res.S2SID)
+	if res.ObservedAt == 0 {
+		w.put(w.enc.EncodeNil())
+	} else {
+		w.int(int64(polled - res.ObservedAt))
+	}
+	w.array(2 * len(res.Verdicts))
+	for _, v := range res.Verdicts {
+		w.out(v.Outcome)
+		w.reason(v.Reason)
+	}
+	if differ == 0 {
+		return
+	}
+	w.array(2 * differ)
+	for i, v := range res.Verdicts {
+		if v.Observed != v.Outcome {
+			w.uint(uint64(i))
+			w.out(v.Observed)
+		}
+	}
+}
+
+// DecodeMsgpack reads what EncodeMsgpack writes.
+func (e *Entry) DecodeMsgpack(dec *msgpack.Decoder) error {
+	r := readArray(dec, 10)
+	*e = Entry{Cause: Cause(r.uintMax(255)), Tick: r.uint()}
+	if r.next() {
+		r.keep(e.Poll.decode(dec))
+	}
+	e.PageRevision, e.ConfigRevision = r.uint(), r.uint()
+	e.EvaluatedAt, e.NextExpiry = r.at(), r.at()
+	e.Closed = r.bool()
+	if n := r.list(MaxChecks); n > 0 {
+		e.Checks = make([]CheckRef, n)
+	}
+	for i := range e.Checks {
+		cr := readArray(dec, 2)
+		e.Checks[i] = CheckRef{ID: cr.id(), Revision: cr.uint()}
+		r.keep(cr.close())
+	}
+	n := r.list(PageSize)
+	if r.err == nil && n > 0 {
+		e.Results = make([]Result, n)
+		// One block for the page's verdicts: a slice each would be most of the decoder's allocations.
+		verdicts := make([]Verdict, n*len(e.Checks))
+		for i := range e.Results {
+			of := verdicts[i*len(e.Checks) : (i+1)*len(e.Checks) : (i+1)*len(e.Checks)]
+			if err := e.Results[i].decode(dec, e.Poll.At, of); err != nil {
+				return fmt.Errorf("result %d: %w", i, err)
+			}
+		}
+	}
+	return r.close()
+}
+
+func (res *Result) decode(dec *msgpack.Decoder, polled Millis, verdicts []Verdict) error {
+	r := readArray(dec, 6)
+	*res = Result{Device: r.id(), Score: int(r.int()), Problem: r.reason(), S2SID: r.str()}
+	if res.Score < NoScore || res.Score > 100 {
+		r.keep(fmt.Errorf("score %d", res.Score))
+	}
+	if age, known := r.optionalInt(); known {
+		res.ObservedAt = polled - Millis(age)
+	}
+	if n := r.list(2 * MaxChecks); r.err == nil && n != 2*len(verdicts) {
+		r.keep(fmt.Errorf("%d verdict fields for %d checks", n, len(verdicts)))
+	}
+	vr := reader{dec: dec, left: 2 * len(verdicts), err: r.err}
+	for i := range verdicts {
+		o := vr.out()
+		verdicts[i] = Verdict{Outcome: o, Reason: vr.reason(), Observed: o}
+	}
+	r.keep(vr.err)
+	differ := r.list(2 * MaxChecks)
+	dr := reader{dec: dec, left: differ, err: r.err}
+	for dr.err == nil && dr.left > 1 {
+		i, o := dr.uint(), dr.out()
+		if i >= uint64(len(verdicts)) {
+			dr.keep(fmt.Errorf("observed outcome of check %d", i))
+			break
+		}
+		verdicts[i].Observed = o
+	}
+	r.keep(dr.close())
+	res.Verdicts = verdicts
+	return r.close()
+}

@@ -1,0 +1,208 @@
+package proto
+
+import (
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// ID is a UUID: of a device, an integration, a check, a service token, an application, a policy.
+type ID [16]byte
+
+// NewID makes a random (version 4) id.
+func NewID() ID {
+	var id ID
+	rand.Read(id[:]) // never fails since Go 1.24
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// DeriveID makes the version 5 id of name in the namespace of an account: the same device imported twice
+// without an id of its own is the same device.
+func DeriveID(namespace Account, name string) ID {
+	h := sha1.New()
+	h.Write(namespace[:])
+	h.Write([]byte(name))
+	var id ID
+	copy(id[:], h.Sum(nil))
+	id[6] = id[6]&0x0f | 0x50
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// ParseID reads the 36-character form, in either case.
+func ParseID(s string) (ID, error) {
+	var id ID
+	if !parseUUID(s, &id) {
+		return ID{}, fmt.Errorf("%q is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", clip(s))
+	}
+	return id, nil
+}
+
+// ParseIDBytes is ParseID for the hot path: it allocates nothing and says only whether s is an id.
+func ParseIDBytes(s []byte) (id ID, ok bool) {
+	ok = parseUUID(s, &id)
+	return id, ok
+}
+
+func parseUUID[T string | []byte](s T, id *ID) bool {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	at := 0
+	for i := 0; i < 36; i += 2 {
+		if s[i] == '-' {
+			i++
+		}
+		hi, lo := unhex(s[i]), unhex(s[i+1])
+		if hi > 15 || lo > 15 {
+			return false
+		}
+		id[at] = hi<<4 | lo
+		at++
+	}
+	return true
+}
+
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 255
+}
+
+// AppendText appends the lower-case 36-character form.
+func (id ID) AppendText(b []byte) ([]byte, error) {
+	for i, part := range [...][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
+		if i > 0 {
+			b = append(b, '-')
+		}
+		b = hex.AppendEncode(b, part)
+	}
+	return b, nil
+}
+
+// String is the lower-case 36-character form.
+func (id ID) String() string {
+	b, _ := id.AppendText(make([]byte, 0, 36))
+	return string(b)
+}
+
+// IsZero tells an id that was never set.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// MarshalText writes the 36-character form, as JSON and logs want it.
+func (id ID) MarshalText() ([]byte, error) { return id.AppendText(make([]byte, 0, 36)) }
+
+// UnmarshalText is ParseID.
+func (id *ID) UnmarshalText(b []byte) error {
+	v, err := ParseID(string(b))
+	if err == nil {
+		*id = v
+	}
+	return err
+}
+
+// EncodeMsgpack writes the 16 bytes.
+func (id ID) EncodeMsgpack(enc *msgpack.Encoder) error { return enc.EncodeBytes(id[:]) }
+
+// DecodeMsgpack reads the 16 bytes.
+func (id *ID) DecodeMsgpack(dec *msgpack.Decoder) error { return decode16(dec, (*[16]byte)(id)) }
+
+func decode16(dec *msgpack.Decoder, into *[16]byte) error {
+	n, err := dec.DecodeBytesLen()
+	if err != nil {
+		return err
+	}
+	if n != len(into) {
+		return fmt.Errorf("id of %d bytes, %d expected", n, len(into))
+	}
+	return dec.ReadFull(into[:])
+}
+
+// Account names a tenant: 16 bytes, written as 32 lower-case hex characters.
+type Account [16]byte
+
+// NewAccount makes a random account id.
+func NewAccount() Account {
+	var a Account
+	rand.Read(a[:])
+	return a
+}
+
+// ParseAccount reads 32 hex characters, lower case as the contract has them.
+func ParseAccount(s string) (Account, error) {
+	var a Account
+	if len(s) != 32 || strings.ToLower(s) != s {
+		return a, fmt.Errorf("%q is not an account id of 32 lower-case hex characters", clip(s))
+	}
+	if _, err := hex.Decode(a[:], []byte(s)); err != nil {
+		return Account{}, fmt.Errorf("%q is not an account id of 32 lower-case hex characters", clip(s))
+	}
+	return a, nil
+}
+
+// String is the 32-character form.
+func (a Account) String() string { return hex.EncodeToString(a[:]) }
+
+// IsZero tells an account that was never set.
+func (a Account) IsZero() bool { return a == Account{} }
+
+// MarshalText writes the 32-character form.
+func (a Account) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText is ParseAccount.
+func (a *Account) UnmarshalText(b []byte) error {
+	v, err := ParseAccount(string(b))
+	if err == nil {
+		*a = v
+	}
+	return err
+}
+
+// EncodeMsgpack writes the 16 bytes.
+func (a Account) EncodeMsgpack(enc *msgpack.Encoder) error { return enc.EncodeBytes(a[:]) }
+
+// DecodeMsgpack reads the 16 bytes.
+func (a *Account) DecodeMsgpack(dec *msgpack.Decoder) error { return decode16(dec, (*[16]byte)(a)) }
+
+// Millis is a moment in milliseconds since 1970 UTC; 0 means never.
+type Millis int64
+
+// At is t in milliseconds; the zero time is 0.
+func At(t time.Time) Millis {
+	if t.IsZero() {
+		return 0
+	}
+	return Millis(t.UnixMilli())
+}
+
+// Time is m as a time in UTC; 0 is the zero time.
+func (m Millis) Time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m)).UTC()
+}
+
+// Add moves m by d, to the millisecond.
+func (m Millis) Add(d time.Duration) Millis { return m + Millis(d.Milliseconds()) }
+
+// clip keeps what a caller sent short enough for an error sentence.
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "…"
+	}
+	return s
+}

@@ -1,0 +1,135 @@
+package proto
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Cause is what an evaluator was asked to evaluate a page for. The numbers are wire facts.
+type Cause uint8
+
+// The causes of an input, and of the entry it leads to.
+const (
+	CausePoll    Cause = iota // a call was made, well or badly
+	CausePage                 // devices were enrolled, updated or removed
+	CauseConfig               // a check or the integration was changed or removed
+	CauseExpired              // the newest score of some device is past a check's expiration
+)
+
+// String is the word in logs and in the API.
+func (c Cause) String() string {
+	if c > CauseExpired {
+		return fmt.Sprintf("cause(%d)", uint8(c))
+	}
+	return [...]string{"poll", "page", "config", "expired"}[c]
+}
+
+// Poll is how one API call about one page went.
+type Poll struct {
+	At       Millis        // when its scores were stored, by the server's clock; 0 on an input
+	Attempts int           // HTTP requests made; 0 where none was needed or possible
+	Status   int           // HTTP status of the last answer, 0 without one
+	Took     time.Duration // of all attempts together, to the millisecond
+	Error    Reason        // ReasonNone, or why the whole call gave nothing
+	Detail   string        // a sentence for people; holds nothing of the answer's body
+	Unknown  int           // answered devices that were not asked about
+}
+
+// MaxPollDetail bounds [Poll.Detail] in bytes.
+const MaxPollDetail = 512
+
+func (p *Poll) encode(w *writer) {
+	w.array(7)
+	w.at(p.At)
+	w.uint(uint64(p.Attempts))
+	w.uint(uint64(p.Status))
+	w.int(p.Took.Milliseconds())
+	w.reason(p.Error)
+	w.str(p.Detail[:min(len(p.Detail), MaxPollDetail)])
+	w.uint(uint64(p.Unknown))
+}
+
+func (p *Poll) decode(dec *msgpack.Decoder) error {
+	r := readArray(dec, 5)
+	*p = Poll{
+		At: r.at(), Attempts: r.count(), Status: r.count(),
+		Took: time.Duration(r.int()) * time.Millisecond, Error: r.reason(), Detail: r.str(), Unknown: r.count(),
+	}
+	return r.close()
+}
+
+// NoScore is the score of a device that has none. A score is 0 to 100.
+const NoScore = -1
+
+// Observation is what one answer said of one device that was asked about.
+type Observation struct {
+	Device  ID
+	Score   int    // NoScore where Problem says why
+	Problem Reason // ReasonNone, ReasonMissing or ReasonInvalidScore
+	S2SID   string
+}
+
+// Input is what a page is to be evaluated for: one message of POSTURE_SCORES.
+//
+// Observations are there only for [CausePoll] without a poll error, one for each device of the page that
+// was asked about. The revisions say what the sender had seen: the evaluator uses nothing older.
+type Input struct {
+	Cause          Cause
+	Tick           uint64 // of a poll; 0 otherwise
+	PageRevision   uint64
+	ConfigRevision uint64
+	Poll           Poll
+	Observations   []Observation
+}
+
+// Schema implements Message.
+func (*Input) Schema() Schema { return Schema{"input", 1} }
+
+// EncodeMsgpack writes [cause, tick, page_revision, config_revision, poll, [[device, score, problem,
+// s2s_id]...]]; a missing score is -1.
+func (in *Input) EncodeMsgpack(enc *msgpack.Encoder) error {
+	w := writer{enc: enc}
+	w.array(6)
+	w.uint(uint64(in.Cause))
+	w.uint(in.Tick)
+	w.uint(in.PageRevision)
+	w.uint(in.ConfigRevision)
+	in.Poll.encode(&w)
+	w.array(len(in.Observations))
+	for i := range in.Observations {
+		o := &in.Observations[i]
+		w.array(4)
+		w.id(o.Device)
+		w.int(int64(o.Score))
+		w.reason(o.Problem)
+		w.str(o.S2SID)
+	}
+	return w.err
+}
+
+// DecodeMsgpack reads what EncodeMsgpack writes.
+func (in *Input) DecodeMsgpack(dec *msgpack.Decoder) error {
+	r := readArray(dec, 5)
+	*in = Input{Cause: Cause(r.uintMax(255)), Tick: r.uint(), PageRevision: r.uint(), ConfigRevision: r.uint()}
+	if r.next() {
+		r.keep(in.Poll.decode(dec))
+	}
+	n := r.list(PageSize)
+	if n > 0 {
+		in.Observations = make([]Observation, n)
+	}
+	for i := range n {
+		or := readArray(dec, 3)
+		o := &in.Observations[i]
+		*o = Observation{Device: or.id(), Score: int(or.int()), Problem: or.reason(), S2SID: or.str()}
+		if o.Score < NoScore || o.Score > 100 {
+			or.keep(fmt.Errorf("score %d", o.Score))
+		}
+		if err := or.close(); err != nil {
+			return fmt.Errorf("observation %d: %w", i, err)
+		}
+	}
+	return r.close()
+}

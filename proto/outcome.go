@@ -1,0 +1,103 @@
+package proto
+
+import "fmt"
+
+// Outcome is what a check says of a device. The zero value is the one that no enforcer lets pass.
+type Outcome uint8
+
+// The outcomes. OutcomeNone stands only in [ChangedDevice.From]: the device had no result before.
+const (
+	OutcomeUnknown Outcome = iota
+	OutcomePass
+	OutcomeFail
+	OutcomeNone
+)
+
+var outcomeNames = [...]string{"unknown", "pass", "fail", "none"}
+
+// String is the word on the bus and in the API.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return fmt.Sprintf("outcome(%d)", uint8(o))
+}
+
+// ParseOutcome reads one of pass, fail and unknown.
+func ParseOutcome(s string) (Outcome, error) {
+	for o, name := range outcomeNames[:OutcomeNone] {
+		if s == name {
+			return Outcome(o), nil
+		}
+	}
+	return 0, fmt.Errorf("outcome %q is none of pass, fail, unknown", clip(s))
+}
+
+// MarshalText is String.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText is ParseOutcome.
+func (o *Outcome) UnmarshalText(b []byte) error {
+	v, err := ParseOutcome(string(b))
+	if err == nil {
+		*o = v
+	}
+	return err
+}
+
+// Reason is why an outcome is what it is, or why a poll gave no score. The numbers are wire facts: a new
+// reason is appended.
+type Reason uint8
+
+// The reasons.
+const (
+	ReasonNone         Reason = iota // nothing is wrong: a poll that succeeded
+	ReasonScore                      // the score decided
+	ReasonNeverPolled                // no poll has asked about the device yet
+	ReasonMissing                    // the answer did not name the device
+	ReasonInvalidScore               // the score is not an integer from 0 to 100
+	ReasonAPIError                   // the call failed: refused, reset, 4xx, 5xx
+	ReasonAuthFailed                 // 401, 403, a redirect, or no application token
+	ReasonTimeout                    // no answer in time
+	ReasonBadResponse                // an answer that is not of the contract's shape
+	ReasonExpired                    // the newest score is older than the check's expiration
+	ReasonRemoved                    // the device was removed
+	ReasonCheckRemoved               // the check or its integration was removed
+	ReasonUnsupported                // this build cannot evaluate the check
+)
+
+var reasonNames = [...]string{
+	"none", "score", "never_polled", "missing", "invalid_score", "api_error", "auth_failed", "timeout",
+	"bad_response", "expired", "removed", "check_removed", "unsupported",
+}
+
+// String is the code on the bus and in the API.
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return fmt.Sprintf("reason(%d)", uint8(r))
+}
+
+// MarshalText is String.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads a reason's code.
+func (r *Reason) UnmarshalText(b []byte) error {
+	for v, name := range reasonNames {
+		if string(b) == name {
+			*r = Reason(v)
+			return nil
+		}
+	}
+	return fmt.Errorf("reason %q is not known", clip(string(b)))
+}
+
+// PollFailed tells a reason that speaks of a whole call, not of one device.
+func (r Reason) PollFailed() bool {
+	switch r {
+	case ReasonAPIError, ReasonAuthFailed, ReasonTimeout, ReasonBadResponse:
+		return true
+	}
+	return false
+}

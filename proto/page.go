@@ -1,0 +1,99 @@
+package proto
+
+import (
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Device is an enrolled device as the inventory knows it. Empty fields are unknown.
+type Device struct {
+	ID         ID     `json:"device_id"`
+	Email      string `json:"email"`
+	Serial     string `json:"serial_number"`
+	MAC        string `json:"mac_address"`
+	IPv4       string `json:"virtual_ipv4"`
+	Hostname   string `json:"hostname"`
+	EnrolledAt Millis `json:"-"`
+	UpdatedAt  Millis `json:"-"`
+}
+
+// FieldBytes is what counts against [MaxDeviceField].
+func (d *Device) FieldBytes() int {
+	return len(d.Email) + len(d.Serial) + len(d.MAC) + len(d.IPv4) + len(d.Hostname)
+}
+
+// SameFields tells whether two devices differ in nothing but when they were written.
+func (d *Device) SameFields(o *Device) bool {
+	return d.ID == o.ID && d.Email == o.Email && d.Serial == o.Serial && d.MAC == o.MAC &&
+		d.IPv4 == o.IPv4 && d.Hostname == o.Hostname
+}
+
+func (d *Device) encode(w *writer) {
+	w.array(8)
+	w.id(d.ID)
+	w.str(d.Email)
+	w.str(d.Serial)
+	w.str(d.MAC)
+	w.str(d.IPv4)
+	w.str(d.Hostname)
+	w.at(d.EnrolledAt)
+	w.at(d.UpdatedAt)
+}
+
+func (d *Device) decode(dec *msgpack.Decoder) error {
+	r := readArray(dec, 1)
+	*d = Device{
+		ID: r.id(), Email: r.str(), Serial: r.str(), MAC: r.str(), IPv4: r.str(), Hostname: r.str(),
+		EnrolledAt: r.at(), UpdatedAt: r.at(),
+	}
+	return r.close()
+}
+
+// Page is one inventory record: up to [PageSize] enrolled devices, one key of the DEVICES bucket. Its
+// revision is the key's.
+type Page struct {
+	Devices []Device
+}
+
+// Schema implements Message.
+func (*Page) Schema() Schema { return Schema{"page", 1} }
+
+// EncodeMsgpack writes [[device...]].
+func (p *Page) EncodeMsgpack(enc *msgpack.Encoder) error {
+	w := writer{enc: enc}
+	w.array(1)
+	encodeDevices(&w, p.Devices)
+	return w.err
+}
+
+// DecodeMsgpack reads what EncodeMsgpack writes; a page of more than [PageSize] devices is an error.
+func (p *Page) DecodeMsgpack(dec *msgpack.Decoder) error {
+	r := readArray(dec, 1)
+	p.Devices = decodeDevices(&r, PageSize)
+	return r.close()
+}
+
+func encodeDevices(w *writer, devices []Device) {
+	w.array(len(devices))
+	for i := range devices {
+		devices[i].encode(w)
+	}
+}
+
+func decodeDevices(r *reader, max int) []Device {
+	n := r.list(max)
+	if n == 0 {
+		return nil
+	}
+	devices := make([]Device, 0, min(n, PageSize))
+	for i := range n {
+		var d Device
+		if err := d.decode(r.dec); err != nil {
+			r.keep(fmt.Errorf("device %d: %w", i, err))
+			return nil
+		}
+		devices = append(devices, d)
+	}
+	return devices
+}

@@ -1,0 +1,21 @@
+package proto
+
+// Probe asks a fetcher to call a scoring API with no devices ("Test and save"), on posture.probe.<account>.
+type Probe struct {
+	Integration ID     `msgpack:"integration"`
+	APIURL      string `msgpack:"api_url"`
+	ClientID    string `msgpack:"client_id"`
+	// SealedSecret is as in [Integration].
+	SealedSecret []byte `msgpack:"sealed_secret"`
+}
+
+// Schema implements Message.
+func (*Probe) Schema() Schema { return Schema{"probe", 1} }
+
+// ProbeAnswer is how the call went: Poll.Error is ReasonNone when the API answered as the contract says.
+type ProbeAnswer struct {
+	Poll Poll `msgpack:"poll"`
+}
+
+// Schema implements Message.
+func (*ProbeAnswer) Schema() Schema { return Schema{"probe_answer", 1} }

@@ -1,0 +1,43 @@
+package proto
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Header names that Plumbline puts on its messages, beside NATS's own.
+const (
+	HeaderSchema      = "Plumb-Schema"
+	HeaderContentType = "Content-Type"
+	// HeaderReplyTo names the inbox that awaits the answer to a stored command: the message's own reply
+	// subject is taken by the stream's acknowledgement.
+	HeaderReplyTo = "Plumb-Reply-To"
+	// HeaderSummary carries an entry's [Summary], so that a reader who needs only times and counts can
+	// ask the server for headers alone.
+	HeaderSummary = "Plumb-Summary"
+
+	ContentType = "application/msgpack"
+)
+
+// A Schema names a message's type and the major version of its wire form.
+type Schema struct {
+	Name  string
+	Major int
+}
+
+// String is the form in [HeaderSchema]: "entry.1".
+func (s Schema) String() string { return s.Name + "." + strconv.Itoa(s.Major) }
+
+// ParseSchema reads the form that String writes.
+func ParseSchema(text string) (Schema, error) {
+	name, major, ok := strings.Cut(text, ".")
+	n, err := strconv.Atoi(major)
+	if !ok || err != nil || name == "" || n < 1 {
+		return Schema{}, fmt.Errorf("schema %q is not of the form name.major", text)
+	}
+	return Schema{Name: name, Major: n}, nil
+}
+
+// A Message is what may be put on the bus: it knows its schema.
+type Message interface{ Schema() Schema }

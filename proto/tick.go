@@ -1,0 +1,84 @@
+package proto
+
+import (
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// TickCause is why an integration is polled now. The numbers are wire facts.
+type TickCause uint8
+
+// The causes of a tick.
+const (
+	TickDue     TickCause = iota // its slot has come
+	TickChanged                  // it is new, or its URL, secret or interval changed, or it was resumed
+	TickManual                   // somebody asked: poll now
+)
+
+// String is the word in logs and in the API.
+func (c TickCause) String() string {
+	return [...]string{"due", "changed", "manual"}[min(c, TickManual)]
+}
+
+// Tick is one due poll of one integration. Its sequence in POSTURE_TICKS is its number and its order;
+// the slot and the times inform.
+type Tick struct {
+	Slot     int64         // floor((due - phase) / interval), comparable within one Schedule only
+	Due      Millis        // when the slot began, by the scheduler's clock
+	Interval time.Duration // to the millisecond
+	Schedule uint64        // [Integration.Schedule] that it was made from
+	Cause    TickCause
+}
+
+// Schema implements Message.
+func (*Tick) Schema() Schema { return Schema{"tick", 1} }
+
+// EncodeMsgpack writes [slot, due, interval_ms, schedule, cause].
+func (t *Tick) EncodeMsgpack(enc *msgpack.Encoder) error {
+	w := writer{enc: enc}
+	w.array(5)
+	w.int(t.Slot)
+	w.at(t.Due)
+	w.int(t.Interval.Milliseconds())
+	w.uint(t.Schedule)
+	w.uint(uint64(t.Cause))
+	return w.err
+}
+
+// DecodeMsgpack reads what EncodeMsgpack writes.
+func (t *Tick) DecodeMsgpack(dec *msgpack.Decoder) error {
+	r := readArray(dec, 4)
+	*t = Tick{
+		Slot: r.int(), Due: r.at(), Interval: time.Duration(r.int()) * time.Millisecond,
+		Schedule: r.uint(), Cause: TickCause(r.uintMax(255)),
+	}
+	return r.close()
+}
+
+// Batch is one tick of one page: one API call to make.
+type Batch struct {
+	Tick      uint64 // sequence in POSTURE_TICKS
+	PlannedAt Millis
+	Pages     int // how many pages the tick was planned into
+}
+
+// Schema implements Message.
+func (*Batch) Schema() Schema { return Schema{"batch", 1} }
+
+// EncodeMsgpack writes [tick, planned_at, pages].
+func (b *Batch) EncodeMsgpack(enc *msgpack.Encoder) error {
+	w := writer{enc: enc}
+	w.array(3)
+	w.uint(b.Tick)
+	w.at(b.PlannedAt)
+	w.uint(uint64(b.Pages))
+	return w.err
+}
+
+// DecodeMsgpack reads what EncodeMsgpack writes.
+func (b *Batch) DecodeMsgpack(dec *msgpack.Decoder) error {
+	r := readArray(dec, 1)
+	*b = Batch{Tick: r.uint(), PlannedAt: r.at(), Pages: r.count()}
+	return r.close()
+}

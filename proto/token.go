@@ -1,0 +1,37 @@
+package proto
+
+import "time"
+
+// The records of the TOKENS bucket. Of a secret there is only its SHA-256.
+
+// ServiceToken is the record of a service token.
+type ServiceToken struct {
+	ID       ID     `msgpack:"id"`
+	ClientID string `msgpack:"client_id"` // 32 hex characters and ".access"
+	Name     string `msgpack:"name"`
+	// SecretHash is the SHA-256 of the Client Secret: 40 random characters leave nothing to guess.
+	SecretHash []byte        `msgpack:"secret_hash"`
+	Version    int           `msgpack:"version"`  // client_secret_version, from 1
+	Duration   time.Duration `msgpack:"duration"` // 0: forever
+	// DurationText is the duration as it was sent.
+	DurationText string `msgpack:"duration_text"`
+	Disabled     bool   `msgpack:"disabled"`
+	ExpiresAt    Millis `msgpack:"expires_at"`
+	CreatedAt    Millis `msgpack:"created_at"`
+	UpdatedAt    Millis `msgpack:"updated_at"`
+}
+
+// Schema implements Message.
+func (*ServiceToken) Schema() Schema { return Schema{"service_token", 1} }
+
+// APIToken is the record of a bearer token of the control plane. Its key is made of its hash.
+type APIToken struct {
+	ID         ID     `msgpack:"id"`
+	Name       string `msgpack:"name"`
+	SecretHash []byte `msgpack:"secret_hash"`
+	CreatedAt  Millis `msgpack:"created_at"`
+	ExpiresAt  Millis `msgpack:"expires_at"` // 0: never
+}
+
+// Schema implements Message.
+func (*APIToken) Schema() Schema { return Schema{"api_token", 1} }

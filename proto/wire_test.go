@@ -1,0 +1,205 @@
+package proto
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func id(b byte) (id ID) {
+	for i := range id {
+		id[i] = b
+	}
+	return id
+}
+
+// samples has one message of every schema, each field set: what the golden files and the fuzz seeds hold.
+func samples() []Message {
+	failed := &Error{Code: "token_expired", Message: "the service token has expired; refresh or replace it"}
+	device := Device{ID: id(1), Email: "a@example.com", Serial: "C02", MAC: "00:11:22:33:44:55", IPv4: "100.96.0.1",
+		Hostname: "münchen-1", EnrolledAt: 1_700_000_000_000, UpdatedAt: 1_700_000_000_001}
+	poll := Poll{At: 1_700_000_000_000, Attempts: 2, Status: 200, Took: 1500 * time.Millisecond, Detail: "fine", Unknown: 1}
+	return []Message{
+		&Tick{Slot: 7, Due: 1_700_000_000_000, Interval: time.Minute, Schedule: 3, Cause: TickManual},
+		&Batch{Tick: 9, PlannedAt: 1_700_000_000_000, Pages: 3},
+		&Page{Devices: []Device{device}},
+		&Input{Cause: CausePoll, Tick: 9, PageRevision: 4, ConfigRevision: 5, Poll: poll, Observations: []Observation{
+			{Device: id(1), Score: 88, S2SID: "x-1"}, {Device: id(2), Score: NoScore, Problem: ReasonMissing}}},
+		&Entry{Cause: CausePoll, Tick: 9, Poll: poll, PageRevision: 4, ConfigRevision: 5, EvaluatedAt: 1_700_000_000_002,
+			NextExpiry: 1_700_000_600_000, Checks: []CheckRef{{id(3), 11}, {id(4), 12}}, Results: []Result{
+				{Device: id(1), Score: 88, S2SID: "x-1", ObservedAt: 1_700_000_000_000, Verdicts: []Verdict{
+					{OutcomePass, ReasonScore, OutcomePass}, {OutcomePass, ReasonScore, OutcomeFail}}},
+				{Device: id(2), Score: NoScore, Problem: ReasonMissing, Verdicts: []Verdict{
+					{OutcomeUnknown, ReasonMissing, OutcomeUnknown}, {OutcomeUnknown, ReasonMissing, OutcomeUnknown}}}}},
+		&Change{Index: 1, Integration: id(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
+			{Device: id(1), From: OutcomeFail, Reason: ReasonScore, Score: 88},
+			{Device: id(2), From: OutcomeNone, Reason: ReasonMissing, Score: NoScore}}},
+		&Command{Remove: []ID{id(2)}, Upsert: []Device{device}},
+		&CommandAnswer{Seq: 3, Enrolled: 1, Refused: []Refusal{{id(2), failed}}},
+		&Cursor{Seq: 3, Applied: 1, Done: true, Answer: CommandAnswer{Seq: 3, Enrolled: 1}},
+		&Integration{ID: id(5), Name: "EDR", Type: TypeCustomS2S, Interval: time.Minute, IntervalText: "1m",
+			APIURL: "https://api.example.com/", ClientID: "c.access", SealedSecret: []byte{1}, Schedule: 2, ScheduledAt: 1,
+			Paused: true, Concurrency: 4, CreatedAt: 1, UpdatedAt: 2, Config: json.RawMessage(`{}`)},
+		&Check{ID: id(3), Name: "score", Type: TypeCustomS2S, Integration: id(5), Operator: OpGreaterEqual, Score: 50.5,
+			Expiration: time.Hour, CreatedAt: 1, UpdatedAt: 2, Sent: json.RawMessage(`{"name":"score"}`)},
+		&Application{ID: id(6), AUD: "aa", Name: "API", Type: "self_hosted", Domains: []string{"a.example.com"},
+			SessionDuration: time.Hour, OriginURL: "http://127.0.0.1:1", Policies: []PolicyLink{{id(7), 1}}, CreatedAt: 1,
+			UpdatedAt: 2, Sent: json.RawMessage(`{}`)},
+		&Policy{ID: id(7), Name: "fetchers", Decision: DecisionNonIdentity, Owner: id(6), Include: []Rule{{"service_token",
+			json.RawMessage(`{"token_id":"x"}`)}}, SessionDuration: time.Hour, CreatedAt: 1, UpdatedAt: 2},
+		&ServiceToken{ID: id(8), ClientID: "c.access", Name: "fetchers", SecretHash: []byte{1, 2}, Version: 1,
+			Duration: time.Hour, DurationText: "1h", Disabled: true, ExpiresAt: 3, CreatedAt: 1, UpdatedAt: 2},
+		&APIToken{ID: id(9), Name: "bootstrap", SecretHash: []byte{1, 2}, CreatedAt: 1, ExpiresAt: 2},
+		&ServiceExchange{Account: Account(id(10)), ClientID: "c.access", ClientSecret: "s", Application: id(6), IP: "127.0.0.1"},
+		&TokenAnswer{Token: "t", ExpiresAt: 5, Policy: id(7), Error: failed},
+		&CertsQuery{},
+		&CertsAnswer{Certs: []byte(`{}`), Error: failed},
+		&SigningKey{KID: "aa", Certificate: []byte{1}, Sealed: []byte{2}, CreatedAt: 1},
+		&Authentication{At: 1, Application: id(6), Allowed: true, Reason: "service_token", Policy: id(7), ClientID: "c.access",
+			TokenID: id(8), IP: "127.0.0.1"},
+		&Probe{Integration: id(5), APIURL: "https://api.example.com/", ClientID: "c.access", SealedSecret: []byte{1}},
+		&ProbeAnswer{Poll: poll},
+		&DeadLetter{Stage: "evaluate", Stream: "POSTURE_SCORES", Seq: 1, Subject: "posture.scores.x", Delivered: 5,
+			Reason: "why", At: 1, Header: map[string][]string{"A": {"b"}}, Data: []byte{1}},
+	}
+}
+
+func fresh(m Message) Message { return reflect.New(reflect.TypeOf(m).Elem()).Interface().(Message) }
+
+func TestWireBytesAreWhatTheyWere(t *testing.T) {
+	for _, m := range samples() {
+		t.Run(m.Schema().String(), func(t *testing.T) {
+			data, err := Marshal(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", m.Schema().String()+".msgpack")
+			if *update {
+				if err := os.WriteFile(file, data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(data, want) {
+				t.Errorf("the wire form of %s changed:\n got %x\nwant %x", m.Schema(), data, want)
+			}
+			back := fresh(m)
+			if err := Unmarshal(want, back); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(m, back); diff != "" {
+				t.Errorf("read back (-sent +read):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A newer writer appends fields; today's reader must not mind.
+func TestReadersSkipWhatTrails(t *testing.T) {
+	for _, m := range samples() {
+		data, err := Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data[0]&0xf0 != 0x90 {
+			continue // a map: unknown keys are skipped by name
+		}
+		grown := append([]byte{data[0] + 2}, data[1:]...)
+		grown = append(grown, 0x92, 0xa1, 'x', 0xc0, 0x2a) // ["x", nil] and 42
+		back := fresh(m)
+		if err := Unmarshal(grown, back); err != nil {
+			t.Errorf("%s with two more fields: %v", m.Schema(), err)
+		} else if diff := cmp.Diff(m, back); diff != "" {
+			t.Errorf("%s with two more fields (-sent +read):\n%s", m.Schema(), diff)
+		}
+	}
+}
+
+func TestUnmarshalRefuses(t *testing.T) {
+	huge := []byte{0x91, 0xdd, 0xff, 0xff, 0xff, 0xff} // a page of 2^32-1 devices in six bytes
+	for name, data := range map[string][]byte{
+		"nothing": {}, "a number": {0x01}, "too few fields": {0x90}, "a huge page": huge, "cut short": {0x91, 0x91},
+		"bytes after": {0x91, 0x90, 0x00},
+	} {
+		if err := Unmarshal(data, new(Page)); err == nil {
+			t.Errorf("%s was read as a page", name)
+		}
+	}
+}
+
+// Whatever decodes encodes to something that decodes to the same, and nothing panics or allocates
+// beyond its input's means.
+func FuzzUnmarshal(f *testing.F) {
+	kinds := samples()
+	for i, m := range kinds {
+		data, err := Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(i, data)
+	}
+	f.Fuzz(func(t *testing.T, kind int, data []byte) {
+		if kind < 0 || kind >= len(kinds) {
+			return
+		}
+		first := fresh(kinds[kind])
+		if Unmarshal(data, first) != nil {
+			return
+		}
+		again, err := Marshal(first)
+		if err != nil {
+			t.Fatalf("%#v decoded but does not encode: %v", first, err)
+		}
+		second := fresh(kinds[kind])
+		if err := Unmarshal(again, second); err != nil {
+			t.Fatalf("re-encoded message does not decode: %v", err)
+		}
+		third, err := Marshal(second)
+		if err != nil || !bytes.Equal(again, third) {
+			t.Fatalf("%s is not stable: %x then %x (%v)", first.Schema(), again, third, err)
+		}
+	})
+}
+
+func BenchmarkEntry(b *testing.B) {
+	e := Entry{Tick: 1, Poll: Poll{At: 1_700_000_000_000}, Checks: []CheckRef{{id(1), 1}, {id(2), 2}}}
+	for range PageSize {
+		e.Results = append(e.Results, Result{Device: NewID(), Score: 50, S2SID: "0123456789", ObservedAt: e.Poll.At,
+			Verdicts: []Verdict{{OutcomePass, ReasonScore, OutcomePass}, {OutcomeFail, ReasonScore, OutcomeFail}}})
+	}
+	data, err := Marshal(&e)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("%d bytes", len(data))
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			Marshal(&e)
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var back Entry
+			if err := Unmarshal(data, &back); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+var _ msgpack.CustomEncoder = (*Entry)(nil)
