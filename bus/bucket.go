@@ -1,0 +1,154 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// Update is a key's newest value, or that it was deleted.
+type Update struct {
+	Key      string
+	Value    []byte // nil where Deleted
+	Revision uint64 // the sequence in the bucket's stream: revisions order all keys of a bucket
+	Deleted  bool
+}
+
+// Decode reads the value.
+func (u *Update) Decode(into proto.Message) error { return proto.Unmarshal(u.Value, into) }
+
+// Get reads a key into a message and returns its revision, or [ErrNotFound]. With replicas the answer may
+// be a moment old: a write that expects its revision finds out.
+func (c *Conn) Get(ctx context.Context, bucket, key string, into proto.Message) (revision uint64, err error) {
+	m, err := c.Last(ctx, topology.BucketStream(bucket), topology.BucketSubject(bucket, key))
+	if err != nil {
+		return 0, fmt.Errorf("read %s of %s: %w", key, bucket, err)
+	}
+	if m.Header.Get(kvOperation) != "" {
+		return m.Seq, fmt.Errorf("read %s of %s: %w", key, bucket, ErrNotFound)
+	}
+	if err := proto.Unmarshal(m.Data, into); err != nil {
+		return 0, fmt.Errorf("read %s of %s: %w", key, bucket, err)
+	}
+	return m.Seq, nil
+}
+
+// kvOperation marks the deletion of a key (ADR-8).
+const kvOperation = "KV-Operation"
+
+// Put writes a key whose newest revision must be expect, 0 where it must not exist or be deleted, and
+// returns the new revision; [ErrConflict] where somebody else was first.
+func (c *Conn) Put(ctx context.Context, bucket, key string, body proto.Message, expect uint64) (revision uint64, err error) {
+	o := PutMsg(bucket, key, body, expect)
+	ack, err := c.Publish(ctx, o)
+	if expect != 0 || !errors.Is(err, ErrConflict) {
+		return ack.Seq, err
+	}
+	// The key may be there as a deletion, whose revision is then what to expect.
+	m, lastErr := c.Last(ctx, topology.BucketStream(bucket), topology.BucketSubject(bucket, key))
+	if lastErr != nil || m.Header.Get(kvOperation) == "" {
+		return 0, err
+	}
+	o.ExpectLast = Expect(m.Seq)
+	ack, err = c.Publish(ctx, o)
+	return ack.Seq, err
+}
+
+// PutMsg is the message that writes a key, for a batch.
+func PutMsg(bucket, key string, body proto.Message, expect uint64) Outgoing {
+	return Outgoing{Subject: topology.BucketSubject(bucket, key), Body: body, ExpectLast: Expect(expect)}
+}
+
+// Delete marks a key deleted if its newest revision is expect; watchers see it.
+func (c *Conn) Delete(ctx context.Context, bucket, key string, expect uint64) error {
+	m := nats.NewMsg(topology.BucketSubject(bucket, key))
+	m.Header.Set(kvOperation, "DEL")
+	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	if _, err := c.js.PublishMsg(ctx, m); err != nil {
+		return fmt.Errorf("delete %s of %s: %w", key, bucket, translate(err))
+	}
+	return nil
+}
+
+// Last reads the newest message of a subject, or [ErrNotFound]. The stream must allow direct gets; any
+// replica answers.
+func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	r, err := c.nc.RequestMsgWithContext(ctx, nats.NewMsg("$JS.API.DIRECT.GET."+stream+"."+subject))
+	if err != nil {
+		return nil, fmt.Errorf("newest of %s in %s: %w", subject, stream, err)
+	}
+	if status := r.Header.Get("Status"); status == "404" {
+		return nil, fmt.Errorf("newest of %s in %s: %w", subject, stream, ErrNotFound)
+	} else if status != "" {
+		return nil, fmt.Errorf("newest of %s in %s: status %s %s", subject, stream, status, r.Header.Get("Description"))
+	}
+	seq, err1 := strconv.ParseUint(r.Header.Get(jetstream.SequenceHeader), 10, 64)
+	at, err2 := time.Parse(time.RFC3339Nano, r.Header.Get(jetstream.TimeStampHeaer))
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("newest of %s in %s: %w", subject, stream, err)
+	}
+	return &Msg{Subject: r.Header.Get(jetstream.SubjectHeader), Header: r.Header, Data: r.Data, Stream: stream, Seq: seq, Time: at}, nil
+}
+
+// Watch calls apply with the newest value of every key that matches, in the order of revisions, then with
+// each later one, until ctx ends. caughtUp is called once, after the first round. An error from apply ends
+// the watch and is returned; a lost connection does not. apply is never called concurrently.
+func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply func(Update) error, caughtUp func()) error {
+	kv, err := c.js.KeyValue(ctx, bucket)
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", bucket, translate(err))
+	}
+	w, err := kv.WatchFiltered(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", bucket, translate(err))
+	}
+	defer w.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-w.Updates():
+			switch {
+			case !ok && ctx.Err() != nil:
+				return nil
+			case !ok:
+				return fmt.Errorf("watch %s: ended by the server", bucket)
+			case e == nil:
+				caughtUp()
+				continue
+			}
+			u := Update{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
+			if u.Deleted {
+				u.Value = nil
+			}
+			if err := apply(u); err != nil {
+				return fmt.Errorf("watch %s, key %s: %w", bucket, u.Key, err)
+			}
+		}
+	}
+}
+
+// Subjects lists the subjects of a stream that match, with how many messages each has. The answer comes
+// in pieces; a subject that comes or goes meanwhile may be missed.
+func (c *Conn) Subjects(ctx context.Context, stream, filter string) (map[string]uint64, error) {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("subjects of %s: %w", stream, translate(err))
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		return nil, fmt.Errorf("subjects of %s: %w", stream, translate(err))
+	}
+	return info.State.Subjects, nil
+}

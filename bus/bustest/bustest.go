@@ -1,0 +1,119 @@
+// Package bustest starts real NATS servers for tests: one embedded server, or three replicas, with the
+// topology provisioned, and connections that have the permissions of the role they play.
+package bustest
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/topology"
+)
+
+// Bus is a running server, or cluster, of a test.
+type Bus struct {
+	t       testing.TB
+	servers []*embed.Server
+}
+
+// Start runs one server with everything provisioned; it ends with the test. Streams are not synced to
+// disk: a test process that dies has nothing to keep.
+func Start(t testing.TB) *Bus { return StartWith(t, topology.Options{}) }
+
+// StartWith is Start with other stream options: a small log, say.
+func StartWith(t testing.TB, o topology.Options) *Bus {
+	t.Helper()
+	s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	b := &Bus{t: t, servers: []*embed.Server{s}}
+	if o.LogMaxBytes == 0 {
+		o.LogMaxBytes = 1 << 30
+	}
+	b.provision(o)
+	return b
+}
+
+// Cluster runs three servers on loopback with every stream on all three.
+func Cluster(t testing.TB) *Bus {
+	t.Helper()
+	authority, err := creds.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs := freeAddrs(t, 3)
+	b := &Bus{t: t}
+	for i, addr := range addrs {
+		s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
+			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addr, Peers: addrs, Authority: authority}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		b.servers = append(b.servers, s)
+	}
+	b.provision(topology.Options{Replicas: 3, LogMaxBytes: 1 << 30})
+	return b
+}
+
+func (b *Bus) provision(o topology.Options) {
+	b.t.Helper()
+	if err := bus.Provision(b.t.Context(), b.Conn(topology.Operator), o); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Conn is a connection of a role to the first server; it is closed with the test.
+func (b *Bus) Conn(role topology.Role) *bus.Conn { return b.ConnTo(0, role) }
+
+// ConnTo is a connection of a role to one of the servers.
+func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn {
+	b.t.Helper()
+	c, err := b.servers[i].Connect(b.t.Context(), role, Log(b.t))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(c.Close)
+	return c
+}
+
+// Server is one of the servers, the first is 0.
+func (b *Bus) Server(i int) *embed.Server { return b.servers[i] }
+
+// Log writes to the test's log, warnings and errors only.
+func Log(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// Eventually waits until ok holds, or fails the test after ten seconds.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 10 s still not: %s", what)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+func freeAddrs(t testing.TB, n int) []string {
+	t.Helper()
+	var addrs []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		addrs = append(addrs, l.Addr().String())
+	}
+	return addrs
+}

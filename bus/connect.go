@@ -1,0 +1,117 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/topology"
+)
+
+// Config says how to reach NATS and as whom.
+type Config struct {
+	URL string // nats://host:port, several separated by commas
+	// Creds is the path of a credentials file; empty where the server asks for none, or InProcess is set.
+	Creds string
+	Role  topology.Role
+	Log   *slog.Logger
+	// Options are added last: package embed connects in process with them.
+	Options []nats.Option
+}
+
+// Conn is a connection of one role. It is safe for concurrent use. It reconnects for ever by itself.
+type Conn struct {
+	nc   *nats.Conn
+	js   jetstream.JetStream
+	role topology.Role
+	log  *slog.Logger
+	// open bounds the atomic batches under way, below what the server allows a stream.
+	open chan struct{}
+}
+
+// maxOpenBatches stays under the server's 50 for a stream, so that two services seldom meet ErrBusy.
+const maxOpenBatches = 20
+
+// Connect waits until NATS answers or ctx ends. A refused login ends it at once.
+func Connect(ctx context.Context, cfg Config) (*Conn, error) {
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	options := []nats.Option{
+		nats.Name("plumbline-" + string(cfg.Role)),
+		nats.CustomInboxPrefix(cfg.Role.InboxPrefix()),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(250*time.Millisecond, time.Second),
+		nats.Timeout(2 * time.Second),
+		nats.PingInterval(20 * time.Second),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			// A denied publish shows here and nowhere else: its caller sees a timeout.
+			args := []any{"err", err}
+			if sub != nil {
+				args = append(args, "subject", sub.Subject)
+			}
+			log.Error("NATS reports an error", args...)
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("lost the connection to NATS, trying again", "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("connected to NATS again", "server", nc.ConnectedServerName()) }),
+	}
+	if cfg.Creds != "" {
+		options = append(options, nats.UserCredentials(cfg.Creds))
+	}
+	options = append(options, cfg.Options...)
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		nc, err := nats.Connect(cfg.URL, options...)
+		if err == nil {
+			js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithDefaultTimeout(5*time.Second))
+			if err != nil {
+				nc.Close()
+				return nil, err
+			}
+			return &Conn{nc: nc, js: js, role: cfg.Role, log: log, open: make(chan struct{}, maxOpenBatches)}, nil
+		}
+		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrInvalidConnection) {
+			return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
+		}
+		log.Warn("NATS does not answer yet, trying again", "err", err, "in", wait)
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, errors.Join(context.Cause(ctx), err))
+		case <-time.After(wait):
+		}
+	}
+}
+
+// NATS is the connection itself, for requests and answers.
+func (c *Conn) NATS() *nats.Conn { return c.nc }
+
+// JetStream is the connection's JetStream.
+func (c *Conn) JetStream() jetstream.JetStream { return c.js }
+
+// Ready tells why the bus cannot be used now; nil when it can.
+func (c *Conn) Ready(ctx context.Context) error {
+	if !c.nc.IsConnected() {
+		return fmt.Errorf("NATS is %s", c.nc.Status())
+	}
+	if err := c.nc.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("NATS does not answer: %w", err)
+	}
+	return nil
+}
+
+// Close lets what is under way go out, for a second at most, and closes.
+func (c *Conn) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = c.nc.FlushWithContext(ctx)
+	c.nc.Close()
+}

@@ -1,0 +1,204 @@
+// Package embed runs a NATS server with JetStream inside a process: all of Plumbline in one binary, and
+// the tests.
+package embed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/topology"
+)
+
+// Config says where the server keeps its data and whether others reach it.
+type Config struct {
+	Dir string // of the JetStream store and the authority
+	// Addr is where NATS clients of other systems connect; empty: nobody outside the process does.
+	Addr string
+	Log  *slog.Logger
+	// Cluster, where it is set, makes the server one of several; for tests of replicas.
+	Cluster *Cluster
+	// NoSync leaves flushing to the operating system: faster, and a crash of the machine loses what was
+	// acknowledged. For tests.
+	NoSync bool
+}
+
+// Cluster names a server among its peers.
+type Cluster struct {
+	Name, Server string
+	Addr         string
+	Peers        []string
+	Authority    *creds.Authority
+}
+
+// Server is a running server.
+type Server struct {
+	ns        *server.Server
+	authority *creds.Authority
+	log       *slog.Logger
+}
+
+// Start runs a server and waits until it accepts connections. Every write is synced to disk before it is
+// acknowledged.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	authority, err := authorityOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	options, err := serverOptions(cfg, authority)
+	if err != nil {
+		return nil, err
+	}
+	ns, err := server.NewServer(options)
+	if err != nil {
+		return nil, fmt.Errorf("NATS server: %w", err)
+	}
+	ns.SetLoggerV2(&logger{log: log}, false, false, false)
+	ns.Start()
+	for !ns.ReadyForConnections(50 * time.Millisecond) {
+		if ctx.Err() != nil || !ns.Running() {
+			ns.Shutdown()
+			return nil, fmt.Errorf("the NATS server did not start: %w", errors.Join(ctx.Err(), lastError(cfg)))
+		}
+	}
+	return &Server{ns: ns, authority: authority, log: log}, nil
+}
+
+func authorityOf(cfg Config) (*creds.Authority, error) {
+	if cfg.Cluster != nil {
+		return cfg.Cluster.Authority, nil
+	}
+	return creds.Open(filepath.Join(cfg.Dir, "nats"))
+}
+
+func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, error) {
+	operator, err := jwt.DecodeOperatorClaims(authority.OperatorJWT)
+	if err != nil {
+		return nil, err
+	}
+	resolver := &server.MemAccResolver{}
+	if err := errors.Join(resolver.Store(authority.AccountID, authority.AccountJWT),
+		resolver.Store(authority.SystemID, authority.SystemJWT)); err != nil {
+		return nil, err
+	}
+	o := &server.Options{
+		ServerName: "plumbline", JetStream: true, StoreDir: filepath.Join(cfg.Dir, "nats", "store"), SyncAlways: !cfg.NoSync,
+		MaxPayload: topology.MaxPayload, NoSigs: true, NoSystemAccount: false,
+		TrustedOperators: []*jwt.OperatorClaims{operator}, AccountResolver: resolver, SystemAccount: authority.SystemID,
+		DontListen: cfg.Addr == "", DisableJetStreamBanner: true,
+		// A page of 1,000 inventory records on its way to a slow reader.
+		MaxPending: 64 << 20,
+	}
+	if cfg.Addr != "" {
+		if o.Host, o.Port, err = hostPort(cfg.Addr); err != nil {
+			return nil, fmt.Errorf("NATS address: %w", err)
+		}
+	}
+	if c := cfg.Cluster; c != nil {
+		o.ServerName = c.Server
+		o.Cluster.Name = c.Name
+		if o.Cluster.Host, o.Cluster.Port, err = hostPort(c.Addr); err != nil {
+			return nil, fmt.Errorf("NATS cluster address: %w", err)
+		}
+		for _, p := range c.Peers {
+			o.Routes = append(o.Routes, server.RoutesFromStr("nats://"+p)...)
+		}
+	}
+	return o, nil
+}
+
+func hostPort(addr string) (string, int, error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("port %q is not a number up to 65535", text)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	return host, port, nil
+}
+
+// lastError finds the commonest reason why a server does not start: the address is taken.
+func lastError(cfg Config) error {
+	if cfg.Addr == "" {
+		return errors.New("see the log")
+	}
+	l, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return err
+	}
+	l.Close()
+	return errors.New("see the log")
+}
+
+// Connect gives a connection of a role, in process; the role's permissions hold as over the network.
+func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logger) (*bus.Conn, error) {
+	token, seed, err := s.authority.User(role)
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = s.log
+	}
+	return bus.Connect(ctx, bus.Config{Role: role, Log: log, Options: []nats.Option{
+		nats.InProcessServer(s.ns), nats.UserJWTAndSeed(token, seed),
+	}})
+}
+
+// Authority makes users for other systems.
+func (s *Server) Authority() *creds.Authority { return s.authority }
+
+// Addr is where the server listens; empty where it does not.
+func (s *Server) Addr() string {
+	if a := s.ns.Addr(); a != nil {
+		return a.String()
+	}
+	return ""
+}
+
+// LogMaxBytes is the bound of POSTURE_LOG on this machine: the smaller of the default and a quarter of
+// what the data's disk holds.
+func LogMaxBytes(dir string) int64 {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		return topology.DefaultLogMaxBytes
+	}
+	return min(topology.DefaultLogMaxBytes, int64(fs.Blocks)*int64(fs.Bsize)/4)
+}
+
+// Close stops the server and waits until its files are closed, for up to ten seconds.
+func (s *Server) Close() {
+	s.ns.Shutdown()
+	done := make(chan struct{})
+	go func() { s.ns.WaitForShutdown(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		s.log.Error("the NATS server did not stop in time")
+	}
+}
+
+// Kill stops the server as a test's crash; unlike kill -9, files are closed.
+func (s *Server) Kill() { s.ns.Shutdown() }
+
+// JetStreamReady tells whether the server's JetStream has a leader and its store is open.
+func (s *Server) JetStreamReady() bool { return s.ns.JetStreamEnabled() && s.ns.Running() }

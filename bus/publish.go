@@ -1,0 +1,125 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/proto"
+)
+
+// Outgoing is a message to be stored.
+type Outgoing struct {
+	Subject string
+	Body    proto.Message
+	// MsgID lets the server drop a repetition within [topology.Duplicates].
+	MsgID string
+	// ExpectLast, where it is set, is the sequence that the newest message of the subject must have; 0
+	// means that there must be none.
+	ExpectLast *uint64
+	Header     nats.Header // added to the bus's own
+}
+
+// Expect is a value for [Outgoing.ExpectLast].
+func Expect(seq uint64) *uint64 { return &seq }
+
+// Ack is the server's word that a message is stored.
+type Ack struct {
+	Seq       uint64
+	Duplicate bool // it was stored before, under the same MsgID
+}
+
+func (o *Outgoing) msg() (*nats.Msg, error) {
+	data, err := proto.Marshal(o.Body)
+	if err != nil {
+		return nil, err
+	}
+	h := nats.Header{}
+	for k, v := range o.Header {
+		h[k] = v
+	}
+	h.Set(proto.HeaderSchema, o.Body.Schema().String())
+	h.Set(proto.HeaderContentType, proto.ContentType)
+	if o.MsgID != "" {
+		h.Set(jetstream.MsgIDHeader, o.MsgID)
+	}
+	if o.ExpectLast != nil {
+		h.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(*o.ExpectLast, 10))
+	}
+	return &nats.Msg{Subject: o.Subject, Header: h, Data: data}, nil
+}
+
+// publishTimeout is how long a write may go unanswered where the caller's context allows more.
+const publishTimeout = 10 * time.Second
+
+// Publish stores one message and returns once the server has it. Errors are [ErrConflict], [ErrOccupied]
+// or about the bus.
+func (c *Conn) Publish(ctx context.Context, o Outgoing) (Ack, error) {
+	m, err := o.msg()
+	if err != nil {
+		return Ack{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	ack, err := c.js.PublishMsg(ctx, m)
+	if err != nil {
+		return Ack{}, fmt.Errorf("publish %s: %w", o.Subject, translate(err))
+	}
+	return Ack{Seq: ack.Sequence, Duplicate: ack.Duplicate}, nil
+}
+
+// PublishAll stores messages of any number, many at a time, and returns the error of each in their order;
+// nil where all are stored.
+func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout+time.Duration(len(all))*time.Millisecond)
+	defer cancel()
+	errs := make([]error, len(all))
+	futures := make([]jetstream.PubAckFuture, len(all))
+	failed := false
+	for i := range all {
+		m, err := all[i].msg()
+		if err == nil {
+			futures[i], err = c.js.PublishMsgAsync(m, jetstream.WithStallWait(publishTimeout))
+		}
+		if err != nil {
+			errs[i], failed = fmt.Errorf("publish %s: %w", all[i].Subject, translate(err)), true
+		}
+	}
+	for i, f := range futures {
+		if f == nil {
+			continue
+		}
+		var err error
+		select {
+		case <-f.Ok():
+			continue
+		case err = <-f.Err():
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		errs[i], failed = fmt.Errorf("publish %s: %w", all[i].Subject, translate(err)), true
+	}
+	if !failed {
+		return nil
+	}
+	return errs
+}
+
+// Request asks on a subject and decodes the answer into reply.
+func (c *Conn) Request(ctx context.Context, subject string, body, reply proto.Message) error {
+	m, err := (&Outgoing{Subject: subject, Body: body}).msg()
+	if err != nil {
+		return err
+	}
+	answer, err := c.nc.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", subject, err)
+	}
+	if err := proto.Unmarshal(answer.Data, reply); err != nil {
+		return fmt.Errorf("answer of %s: %w", subject, err)
+	}
+	return nil
+}

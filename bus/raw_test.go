@@ -1,0 +1,19 @@
+package bus_test
+
+import (
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
+	"plumbline.dev/proto"
+)
+
+// publishRaw stores a body under a schema that this build does not write.
+func publishRaw(t *testing.T, c *bus.Conn, subject, schema string, body []byte) error {
+	t.Helper()
+	m := nats.NewMsg(subject)
+	m.Header.Set(proto.HeaderSchema, schema)
+	m.Data = body
+	_, err := c.JetStream().PublishMsg(t.Context(), m)
+	return err
+}

@@ -1,0 +1,99 @@
+package topology
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Flow is one row of the table of subjects: who sends what to whom.
+type Flow struct {
+	Subject string // for people, variable parts in angle brackets
+	Stream  string // empty for request and reply
+	Keeps   string
+	From    []Role
+	To      []Role // none: everyone who follows
+	Message string
+	// wildcard is the subject as a permission.
+	wildcard string
+}
+
+// Flows is the table.
+func Flows() []Flow {
+	return []Flow{
+		{"posture.tick.<account>.<integration>", PostureTicks, "newest per subject",
+			[]Role{Scheduler, API}, []Role{Fetcher}, "a due poll", tickRoot + "*.*"},
+		{"posture.batch.<account>.<integration>.<page>", PostureBatches, "work queue, one per subject",
+			[]Role{Fetcher}, []Role{Fetcher}, "one API call to make", batchRoot + "*.*.*"},
+		{"posture.scores.<account>.<integration>.<page>", PostureScores, "work queue",
+			[]Role{Fetcher, Evaluator}, []Role{Evaluator}, "a page to evaluate", scoresRoot + "*.*.*"},
+		{"posture.log.<account>.<integration>.<page>", PostureLog, "30 days, bounded bytes",
+			[]Role{Evaluator}, nil, "an entry: all results of a page", AllLogs},
+		{"posture.change.<account>.<check>.<outcome>.<page>", PostureLog, "with its entry",
+			[]Role{Evaluator}, nil, "the devices of the page that changed to this outcome", changeRoot + ">"},
+		{"posture.log.>", PostureState, "newest per subject, for ever",
+			nil, nil, "the state, sourced from " + PostureLog, ""},
+		{"posture.dead.<stage>.<account>", PostureDead, "7 days",
+			[]Role{Registry, Fetcher, Evaluator}, []Role{Operator}, "what could not be handled, and why", deadRoot + "*.*"},
+		{"posture.probe.<account>", "", "request and reply",
+			[]Role{API}, []Role{Fetcher}, "\"Test and save\": one call with no devices", AllProbes},
+		{"devices.command.<account>", DeviceCommands, "work queue",
+			[]Role{API}, []Role{Registry}, "enrol, update, remove; each is answered", commandRoot + "*"},
+		{ExchangeService, "", "request and reply",
+			[]Role{Fetcher, Gateway}, []Role{Exchange}, "service credentials for an application token", ExchangeService},
+		{ExchangeUser, "", "request and reply",
+			[]Role{Gateway}, []Role{Exchange}, "a finished login for an application token", ExchangeUser},
+		{Certs, "", "request and reply",
+			[]Role{Fetcher, Gateway, API}, []Role{Exchange}, "public keys", Certs},
+		{"access.log.<account>.<app>", AccessLogs, "30 days, bounded bytes",
+			[]Role{Exchange, Gateway}, nil, "an authentication and its reason", accessRoot + "*.*"},
+		{"audit.<account>", AuditLog, "1 year",
+			[]Role{API}, nil, "a configuration change", auditRoot + "*"},
+	}
+}
+
+// Markdown is the table as the README shows it.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| Subject | Stream | Keeps | From → to | One message is |\n|---|---|---|---|---|\n")
+	for _, f := range Flows() {
+		stream, from, to := f.Stream, join(f.From), join(f.To)
+		if from == "" {
+			from = PostureLog
+		}
+		if to == "" {
+			to = "everyone"
+		}
+		if stream != "" {
+			stream = "`" + stream + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s → %s | %s |\n", f.Subject, stream, f.Keeps, from, to, f.Message)
+	}
+	return b.String()
+}
+
+func join(roles []Role) string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}
+
+// description is what the server shows of a stream.
+func description(stream string) string {
+	var what []string
+	for _, f := range Flows() {
+		if f.Stream == stream {
+			what = append(what, f.Message)
+		}
+	}
+	if len(what) == 0 {
+		return map[string]string{
+			BucketStream(Devices): "pages of enrolled devices",
+			BucketStream(Config):  "integrations, checks, applications, policies",
+			BucketStream(Tokens):  "hashes of token secrets",
+			BucketStream(Keys):    "sealed signing keys",
+		}[stream]
+	}
+	return strings.Join(what, "; ")
+}

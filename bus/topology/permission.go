@@ -1,0 +1,171 @@
+package topology
+
+import "slices"
+
+// Permissions are what a NATS user may publish to and subscribe to. All else is denied.
+type Permissions struct {
+	Publish     []string `json:"publish"`
+	DenyPublish []string `json:"deny_publish,omitempty"`
+	Subscribe   []string `json:"subscribe"`
+	// Respond lets it answer each request that reached it, once.
+	Respond bool `json:"respond,omitempty"`
+}
+
+// grant is what a role needs of JetStream, beside the flows that name it.
+type grant struct {
+	durables []string // "STREAM consumer": takes messages of a provisioned consumer
+	get      []string // buckets whose keys it reads one at a time
+	watch    []watch  // buckets or streams that it follows with a consumer of its own
+	list     []string // streams whose subjects it lists
+	last     []string // subjects whose newest message it reads, as "STREAM subject"
+	write    []string // subjects of buckets it writes
+	extra    []string
+}
+
+type watch struct {
+	stream  string
+	filters []string
+}
+
+func bucketWatch(bucket string, keys ...string) watch {
+	w := watch{stream: BucketStream(bucket)}
+	for _, k := range keys {
+		w.filters = append(w.filters, BucketSubject(bucket, k))
+	}
+	return w
+}
+
+func grants(r Role) grant {
+	integrations, checks := ConfigKeys(KindIntegration), ConfigKeys(KindCheck)
+	apps, policies := ConfigKeys(KindApplication), ConfigKeys(KindPolicy)
+	switch r {
+	case Scheduler:
+		return grant{
+			watch: []watch{bucketWatch(Config, integrations)},
+			last:  []string{PostureTicks + " " + tickRoot + "*.*"},
+			list:  []string{PostureTicks},
+		}
+	case Registry:
+		return grant{
+			durables: []string{DeviceCommands + " " + ConsumerRegistry},
+			watch:    []watch{bucketWatch(Devices, ">")},
+			get:      []string{Devices},
+			write:    []string{BucketSubject(Devices, AllPageKeys), BucketSubject(Devices, CursorKey)},
+			// The answer to a command goes to whom its header names.
+			extra: []string{API.InboxPrefix() + ".>", Operator.InboxPrefix() + ".>"},
+		}
+	case Fetcher:
+		return grant{
+			durables: []string{PostureTicks + " " + ConsumerPlan, PostureBatches + " *"},
+			watch:    []watch{bucketWatch(Config, integrations, apps)},
+			get:      []string{Devices, Config},
+			list:     []string{BucketStream(Devices), PostureBatches},
+			extra: []string{
+				"$JS.API.CONSUMER.CREATE." + PostureBatches + ".*." + batchRoot + "*.*.*",
+				"$JS.API.CONSUMER.DELETE." + PostureBatches + ".*",
+				"$JS.API.CONSUMER.NAMES." + PostureBatches,
+			},
+		}
+	case Evaluator:
+		return grant{
+			durables: []string{PostureScores + " " + ConsumerEvaluate, BucketStream(Devices) + " " + ConsumerPageChanges,
+				BucketStream(Config) + " " + ConsumerConfigChanges},
+			watch: []watch{bucketWatch(Config, integrations, checks), {PostureState, []string{AllLogs}}},
+			get:   []string{Devices, Config},
+			list:  []string{BucketStream(Devices), PostureLog, PostureState},
+			last:  []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+		}
+	case Exchange:
+		return grant{
+			watch: []watch{bucketWatch(Config, apps, policies), bucketWatch(Tokens, AllServiceTokenKeys),
+				bucketWatch(Keys, SigningKeyKeys)},
+			get:   []string{Config, Tokens, Keys},
+			write: []string{BucketSubject(Keys, SigningKeyKeys), BucketSubject(Tokens, AllServiceTokenKeys)},
+		}
+	case Gateway:
+		return grant{
+			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, AllServiceTokenKeys),
+				bucketWatch(Devices, AllPageKeys), {PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
+			get:  []string{Config, Tokens, Devices},
+			list: []string{PostureLog, PostureState},
+			last: []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+		}
+	case API:
+		return grant{
+			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, AllPageKeys),
+				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
+			get:   []string{Config, Tokens, Devices},
+			list:  []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
+			last:  []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+			write: []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},
+		}
+	case Follower:
+		return grant{
+			watch: []watch{{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
+			list:  []string{PostureLog, PostureState},
+			last:  []string{PostureState + " " + AllLogs},
+		}
+	}
+	return grant{}
+}
+
+// PermissionsOf are what a role's NATS user may do, made from its flows and grants.
+func PermissionsOf(r Role) Permissions {
+	if r == Operator {
+		return Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
+	}
+	// $JS.FC answers the flow control of push consumers, which watches are.
+	pub, sub := []string{"$JS.FC.>"}, []string{r.InboxPrefix() + ".>"}
+	p := Permissions{}
+	for _, f := range Flows() {
+		if slices.Contains(f.From, r) {
+			pub = append(pub, f.wildcard)
+		}
+		if slices.Contains(f.To, r) && f.Stream == "" {
+			sub = append(sub, f.wildcard)
+			p.Respond = true
+		}
+	}
+	g := grants(r)
+	for _, d := range g.durables {
+		stream, consumer := cut(d)
+		pub = append(pub, "$JS.API.CONSUMER.INFO."+stream+"."+consumer, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer,
+			"$JS.ACK."+stream+"."+consumer+".>", "$JS.ACK.*.*."+stream+"."+consumer+".>")
+	}
+	for _, b := range g.get {
+		pub = append(pub, "$JS.API.STREAM.INFO."+BucketStream(b), "$JS.API.DIRECT.GET."+BucketStream(b)+"."+BucketSubject(b, ">"))
+	}
+	for _, w := range g.watch {
+		pub = append(pub, "$JS.API.STREAM.INFO."+w.stream, "$JS.API.CONSUMER.INFO."+w.stream+".*",
+			"$JS.API.CONSUMER.MSG.NEXT."+w.stream+".*", "$JS.API.CONSUMER.DELETE."+w.stream+".*",
+			"$JS.ACK."+w.stream+".*.>", "$JS.ACK.*.*."+w.stream+".*.>")
+		for _, f := range w.filters {
+			pub = append(pub, "$JS.API.CONSUMER.CREATE."+w.stream+".*."+f)
+		}
+		if len(w.filters) > 1 {
+			// A consumer of several filters names none in its subject.
+			pub = append(pub, "$JS.API.CONSUMER.CREATE."+w.stream+".*")
+		}
+	}
+	for _, s := range g.list {
+		pub = append(pub, "$JS.API.STREAM.INFO."+s)
+	}
+	for _, l := range g.last {
+		stream, subject := cut(l)
+		pub = append(pub, "$JS.API.STREAM.INFO."+stream, "$JS.API.DIRECT.GET."+stream+"."+subject)
+	}
+	pub = append(append(pub, g.write...), g.extra...)
+	slices.Sort(pub)
+	slices.Sort(sub)
+	p.Publish, p.Subscribe = slices.Compact(pub), slices.Compact(sub)
+	return p
+}
+
+func cut(s string) (string, string) {
+	for i := range s {
+		if s[i] == ' ' {
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, "*"
+}

@@ -1,0 +1,162 @@
+package topology
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/proto"
+)
+
+// The streams, beside those of the buckets.
+const (
+	PostureTicks   = "POSTURE_TICKS"
+	PostureBatches = "POSTURE_BATCHES"
+	PostureScores  = "POSTURE_SCORES"
+	PostureLog     = "POSTURE_LOG"
+	PostureState   = "POSTURE_STATE"
+	PostureDead    = "POSTURE_DEAD"
+	DeviceCommands = "DEVICE_COMMANDS"
+	AccessLogs     = "ACCESS_LOG"
+	AuditLog       = "AUDIT"
+)
+
+// MaxPayload is what the server must accept in one message: a page of devices with every field at its
+// limit is under 1 MiB, an entry of 1,000 devices and 100 checks under 1 MiB.
+const MaxPayload = 4 << 20
+
+// MaxBatch is how many messages one atomic batch may hold; the server allows [maxOpenBatches] and ten more
+// to be open at once.
+const MaxBatch = 1000
+
+// Duplicates is how long the server remembers a Nats-Msg-Id.
+const Duplicates = 2 * time.Minute
+
+// Options are what an operator decides about the streams.
+type Options struct {
+	Replicas    int   // of every stream; 0 means 1
+	LogMaxBytes int64 // of POSTURE_LOG; 0 means [DefaultLogMaxBytes]
+}
+
+// DefaultLogMaxBytes bounds POSTURE_LOG where the operator, or the size of the disk, does not say less.
+const DefaultLogMaxBytes = 20 << 30
+
+// Streams are the configurations of every stream and every bucket's stream, in an order in which they can
+// be created.
+func Streams(o Options) []jetstream.StreamConfig {
+	if o.LogMaxBytes <= 0 {
+		o.LogMaxBytes = DefaultLogMaxBytes
+	}
+	day := 24 * time.Hour
+	all := []jetstream.StreamConfig{
+		{
+			Name: PostureTicks, Subjects: []string{tickRoot + "*.*"},
+			MaxMsgsPerSubject: 1, AllowDirect: true,
+		}, {
+			// A page is not asked twice at once: the second batch is refused while the first is unacknowledged.
+			Name: PostureBatches, Subjects: []string{batchRoot + "*.*.*"},
+			Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 1,
+			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
+		}, {
+			// The bound matters only while no evaluator runs: the newest inputs of a page are enough to
+			// bring it up to date.
+			Name: PostureScores, Subjects: []string{scoresRoot + "*.*.*"},
+			Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 128, Compression: jetstream.S2Compression,
+		}, {
+			Name: PostureLog, Subjects: []string{AllLogs, changeRoot + ">"},
+			MaxAge: 30 * day, MaxBytes: o.LogMaxBytes, Compression: jetstream.S2Compression,
+			AllowDirect: true, AllowAtomicPublish: true, MaxConsumers: MaxFollowers,
+		}, {
+			Name: PostureState, MaxMsgsPerSubject: 1, Compression: jetstream.S2Compression, AllowDirect: true,
+			MaxConsumers: MaxFollowers,
+			Sources:      []*jetstream.StreamSource{{Name: PostureLog, FilterSubject: AllLogs}},
+		}, {
+			Name: PostureDead, Subjects: []string{deadRoot + "*.*"}, MaxAge: 7 * day, MaxBytes: 1 << 30,
+			Compression: jetstream.S2Compression, AllowDirect: true,
+		}, {
+			Name: DeviceCommands, Subjects: []string{commandRoot + "*"}, Retention: jetstream.WorkQueuePolicy,
+		}, {
+			Name: AccessLogs, Subjects: []string{accessRoot + "*.*"}, MaxAge: 30 * day, MaxBytes: 1 << 30,
+			Compression: jetstream.S2Compression, AllowDirect: true,
+		}, {
+			Name: AuditLog, Subjects: []string{auditRoot + "*"}, MaxAge: 365 * day,
+			Compression: jetstream.S2Compression, AllowDirect: true,
+		},
+	}
+	for _, bucket := range []string{Devices, Config, Tokens, Keys} {
+		all = append(all, jetstream.StreamConfig{
+			Name: BucketStream(bucket), Subjects: []string{BucketSubject(bucket, ">")},
+			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true,
+			AllowDirect: true,
+			// The registry commits pages and its cursor together.
+			AllowAtomicPublish: bucket == Devices,
+		})
+	}
+	for i := range all {
+		all[i].Storage = jetstream.FileStorage
+		all[i].Replicas = max(o.Replicas, 1)
+		all[i].Duplicates = Duplicates
+		all[i].Description = description(all[i].Name)
+	}
+	return all
+}
+
+// MaxFollowers bounds the consumers on the streams that other systems may follow.
+const MaxFollowers = 256
+
+// FollowPrefix begins the name of every consumer that another system makes.
+const FollowPrefix = "follow_"
+
+// The durable consumers. Those on batches are made by the fetchers, one for each integration.
+const (
+	ConsumerPlan          = "plan"
+	ConsumerEvaluate      = "evaluate"
+	ConsumerPageChanges   = "page_changes"
+	ConsumerConfigChanges = "config_changes"
+	ConsumerRegistry      = "registry"
+)
+
+// A Durable is a consumer and the stream it is on.
+type Durable struct {
+	Stream string
+	Config jetstream.ConsumerConfig
+}
+
+// AckWait is how long a handler may be silent before its message is given to another. A handler that
+// works says so in time (package bus does it), so this is how soon a dead one is noticed.
+const AckWait = 15 * time.Second
+
+// Durables are the consumers that are provisioned with the streams.
+func Durables() []Durable {
+	return []Durable{
+		{PostureTicks, durable(ConsumerPlan, 64)},
+		{PostureScores, durable(ConsumerEvaluate, 256)},
+		{BucketStream(Devices), durable(ConsumerPageChanges, 64, BucketSubject(Devices, AllPageKeys))},
+		{BucketStream(Config), durable(ConsumerConfigChanges, 64,
+			BucketSubject(Config, ConfigKeys(KindIntegration)), BucketSubject(Config, ConfigKeys(KindCheck)))},
+		// One command at a time, whatever the number of registries.
+		{DeviceCommands, durable(ConsumerRegistry, 1)},
+	}
+}
+
+// FetchConsumer is the consumer of an integration's batches; limit bounds the calls under way at once,
+// over all fetchers.
+func FetchConsumer(a proto.Account, integration proto.ID, limit int) Durable {
+	return Durable{PostureBatches, durable(FetchConsumerName(integration), limit, Batches(a, integration))}
+}
+
+// FetchConsumerName is the name of that consumer.
+func FetchConsumerName(integration proto.ID) string { return "fetch_" + integration.String() }
+
+func durable(name string, maxAckPending int, filters ...string) jetstream.ConsumerConfig {
+	c := jetstream.ConsumerConfig{
+		Durable: name, AckPolicy: jetstream.AckExplicitPolicy, AckWait: AckWait, MaxAckPending: maxAckPending,
+		// No MaxDeliver: an exhausted message would stay, undelivered, and hold its subject for ever.
+		MaxDeliver: -1,
+	}
+	if len(filters) == 1 {
+		c.FilterSubject = filters[0]
+	} else {
+		c.FilterSubjects = filters
+	}
+	return c
+}

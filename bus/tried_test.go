@@ -1,0 +1,449 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// The mechanisms that the design rests on, each on a real server, and once on three replicas.
+var tried = []struct {
+	name string
+	run  func(t *testing.T, b *bustest.Bus)
+}{
+	{"a second tick for the same predecessor is refused", secondTickIsRefused},
+	{"a page's next batch is refused while the first is unacknowledged", secondBatchIsRefused},
+	{"of racing commits one wins and nothing of the others is stored", oneCommitWins},
+	{"pages and cursor are committed together or not at all", staleCursorIsRefused},
+	{"the state outlives the log", stateOutlivesLog},
+	{"what a batch holds is stored next to each other", batchIsContiguous},
+}
+
+func TestTriedOnOneServer(t *testing.T) {
+	b := bustest.Start(t)
+	for _, m := range tried {
+		t.Run(m.name, func(t *testing.T) { m.run(t, b) })
+	}
+}
+
+func TestTriedOnThreeReplicas(t *testing.T) {
+	b := bustest.Cluster(t)
+	for _, m := range tried {
+		t.Run(m.name, func(t *testing.T) { m.run(t, b) })
+	}
+}
+
+func newPage() topology.PageRef {
+	return topology.PageRef{Account: proto.NewAccount(), Integration: proto.NewID()}
+}
+
+func secondTickIsRefused(t *testing.T, b *bustest.Bus) {
+	c, p := b.Conn(topology.Scheduler), newPage()
+	subject := topology.Tick(p.Account, p.Integration)
+	tick := bus.Outgoing{Subject: subject, Body: &proto.Tick{Slot: 1}, ExpectLast: bus.Expect(0)}
+	first, err := c.Publish(t.Context(), tick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Publish(t.Context(), tick); !errors.Is(err, bus.ErrConflict) {
+		t.Fatalf("the same tick again: %v", err)
+	}
+	tick.ExpectLast = bus.Expect(first.Seq)
+	if _, err := c.Publish(t.Context(), tick); err != nil {
+		t.Fatalf("the next tick: %v", err)
+	}
+	var last proto.Tick
+	m, err := c.Last(t.Context(), topology.PostureTicks, subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Decode(&last); err != nil || last.Slot != 1 || m.Seq <= first.Seq {
+		t.Fatalf("newest tick %+v at %d, %v", last, m.Seq, err)
+	}
+}
+
+func secondBatchIsRefused(t *testing.T, b *bustest.Bus) {
+	c, p := b.Conn(topology.Fetcher), newPage()
+	d := topology.FetchConsumer(p.Account, p.Integration, 4)
+	if _, err := c.JetStream().CreateOrUpdateConsumer(t.Context(), d.Stream, d.Config); err != nil {
+		t.Fatal(err)
+	}
+	send := func(id string) error {
+		_, err := c.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(p), Body: &proto.Batch{Tick: 1}, MsgID: id + p.Account.String()})
+		return err
+	}
+	if err := send("1:0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := send("2:0"); !errors.Is(err, bus.ErrOccupied) {
+		t.Fatalf("a batch behind a queued one: %v", err)
+	}
+	if err := send("1:0"); err != nil {
+		t.Fatalf("the same batch of a planner that died: %v", err)
+	}
+	working, finish := make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		var once sync.Once
+		done <- c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable}, func(context.Context, *bus.Msg) error {
+			once.Do(func() { close(working) })
+			<-finish
+			return nil
+		})
+	}()
+	<-working
+	if err := send("3:0"); !errors.Is(err, bus.ErrOccupied) {
+		t.Fatalf("a batch behind one in flight: %v", err)
+	}
+	close(finish)
+	bustest.Eventually(t, "a batch is taken after the acknowledgement", func() bool { return send("4:0") == nil })
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func entryAndChanges(p topology.PageRef, last uint64, mark uint64) []bus.Outgoing {
+	check := proto.NewID()
+	return []bus.Outgoing{
+		{Subject: topology.Log(p), Body: &proto.Entry{Tick: mark}, ExpectLast: bus.Expect(last)},
+		{Subject: topology.Change(p.Account, check, proto.OutcomePass, p.Page), Body: &proto.Change{Index: 1, Tick: mark}},
+		{Subject: topology.Change(p.Account, check, proto.OutcomeFail, p.Page), Body: &proto.Change{Index: 2, Tick: mark}},
+	}
+}
+
+func oneCommitWins(t *testing.T, b *bustest.Bus) {
+	p, last := newPage(), uint64(0)
+	for round := range 5 {
+		var winners atomic.Int32
+		var first atomic.Uint64
+		var racers sync.WaitGroup
+		for i := range 4 {
+			c := b.Conn(topology.Evaluator)
+			racers.Go(func() {
+				seq, err := c.Commit(t.Context(), entryAndChanges(p, last, uint64(round*10+i)))
+				switch {
+				case err == nil:
+					winners.Add(1)
+					first.Store(seq)
+				case !errors.Is(err, bus.ErrConflict):
+					t.Errorf("a loser got %v", err)
+				}
+			})
+		}
+		racers.Wait()
+		if winners.Load() != 1 {
+			t.Fatalf("round %d: %d commits won", round, winners.Load())
+		}
+		last = first.Load()
+	}
+	subjects, err := b.Conn(topology.Evaluator).Subjects(t.Context(), topology.PostureLog, topology.ChangesOf(p.Account))
+	if err != nil || len(subjects) != 10 {
+		t.Fatalf("%d change subjects after five commits of two, %v", len(subjects), err)
+	}
+}
+
+func staleCursorIsRefused(t *testing.T, b *bustest.Bus) {
+	c, a := b.Conn(topology.Registry), proto.NewAccount()
+	var cursor proto.Cursor
+	revision, err := c.Get(t.Context(), topology.Devices, topology.CursorKey, &cursor)
+	if err != nil && !errors.Is(err, bus.ErrNotFound) {
+		t.Fatal(err)
+	}
+	batch := func(n topology.PageNumber, pages int, expect uint64) []bus.Outgoing {
+		out := []bus.Outgoing{bus.PutMsg(topology.Devices, topology.CursorKey, &proto.Cursor{Seq: expect + 1}, expect)}
+		for i := range pages {
+			out = append(out, bus.PutMsg(topology.Devices, topology.PageKey(a, n+topology.PageNumber(i)), &proto.Page{}, 0))
+		}
+		return out
+	}
+	if _, err := c.Commit(t.Context(), batch(0, topology.MaxBatch-1, revision)); err != nil {
+		t.Fatalf("the largest batch: %v", err)
+	}
+	if _, err := c.Commit(t.Context(), batch(5000, 3, revision)); !errors.Is(err, bus.ErrConflict) {
+		t.Fatalf("a registry with an old cursor: %v", err)
+	}
+	if _, err := c.Get(t.Context(), topology.Devices, topology.PageKey(a, 5000), new(proto.Page)); !errors.Is(err, bus.ErrNotFound) {
+		t.Fatalf("a page of the refused batch: %v", err)
+	}
+	if _, err := c.Commit(t.Context(), batch(9000, topology.MaxBatch, revision)); err == nil {
+		t.Fatal("a batch over the limit was taken")
+	}
+}
+
+func stateOutlivesLog(t *testing.T, b *bustest.Bus) {
+	c, operator, p := b.Conn(topology.Evaluator), b.Conn(topology.Operator), newPage()
+	first, err := c.Commit(t.Context(), entryAndChanges(p, 0, 77))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bustest.Eventually(t, "the state has the entry", func() bool {
+		_, err := c.Last(t.Context(), topology.PostureState, topology.Log(p))
+		return err == nil
+	})
+	s, err := operator.JetStream().Stream(t.Context(), topology.PostureLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(t.Context(), jetstream.WithPurgeSubject(topology.Log(p))); err != nil {
+		t.Fatal(err)
+	}
+	bustest.Eventually(t, "the log has lost the entry", func() bool {
+		_, err := c.Last(t.Context(), topology.PostureLog, topology.Log(p))
+		return errors.Is(err, bus.ErrNotFound)
+	})
+	m, err := c.Last(t.Context(), topology.PostureState, topology.Log(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e proto.Entry
+	if err := m.Decode(&e); err != nil || e.Tick != 77 {
+		t.Fatalf("the state is %+v, %v", e, err)
+	}
+	if from, err := bus.LogSequence(m); err != nil || from != first {
+		t.Fatalf("the state's entry says it was at %d in the log, it was at %d (%v)", from, first, err)
+	}
+	// With nothing in the log, the page's next entry expects nothing, and the fence holds again after it.
+	if _, err := c.Commit(t.Context(), entryAndChanges(p, 0, 78)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Commit(t.Context(), entryAndChanges(p, 0, 79)); !errors.Is(err, bus.ErrConflict) {
+		t.Fatalf("a second first entry: %v", err)
+	}
+}
+
+func batchIsContiguous(t *testing.T, b *bustest.Bus) {
+	var writers sync.WaitGroup
+	type span struct {
+		p     topology.PageRef
+		first uint64
+	}
+	spans := make(chan span, 100)
+	for range 4 {
+		c := b.Conn(topology.Evaluator)
+		writers.Go(func() {
+			for range 20 {
+				p := newPage()
+				first, err := c.Commit(t.Context(), entryAndChanges(p, 0, 1))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				spans <- span{p, first}
+			}
+		})
+	}
+	writers.Wait()
+	close(spans)
+	s, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), topology.PostureLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sp := range spans {
+		for i := range uint64(3) {
+			m, err := s.GetMsg(t.Context(), sp.first+i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if topology.AccountOf(m.Subject) != sp.p.Account {
+				t.Fatalf("message %d after the entry at %d is of another batch: %s", i, sp.first, m.Subject)
+			}
+		}
+	}
+}
+
+func TestCommitWaitsForRoom(t *testing.T) {
+	b := bustest.Start(t)
+	var writers sync.WaitGroup
+	for range 8 { // eight services of 20 open batches each: three times what the server allows
+		c := b.Conn(topology.Evaluator)
+		for range 20 {
+			writers.Go(func() {
+				if _, err := c.Commit(t.Context(), entryAndChanges(newPage(), 0, 1)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	writers.Wait()
+}
+
+func TestConsume(t *testing.T) {
+	b := bustest.Start(t)
+	p := newPage()
+	sender, c := b.Conn(topology.Fetcher), b.Conn(topology.Evaluator)
+	send := func(page topology.PageNumber, mark uint64) {
+		t.Helper()
+		p.Page = page
+		if _, err := sender.Publish(t.Context(), bus.Outgoing{Subject: topology.Scores(p), Body: &proto.Input{Tick: mark}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(0, 1) // handled
+	send(1, 2) // permanent
+	send(2, 3) // fails once
+	send(3, 4) // panics always
+	if _, err := sender.Publish(t.Context(), bus.Outgoing{Subject: topology.Scores(topology.PageRef{Account: p.Account, Page: 4}),
+		Body: &proto.Batch{Tick: 5}}); err != nil { // of another schema
+		t.Fatal(err)
+	}
+	p.Page = 5
+	newer, err := proto.Marshal(&proto.Input{Tick: 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &bus.Outgoing{Subject: topology.Scores(p), Body: &proto.Input{}}
+	if err := publishRaw(t, sender, m.Subject, "input.2", newer); err != nil {
+		t.Fatal(err)
+	}
+
+	var mu sync.Mutex
+	seen := map[uint64]int{}
+	var buried []string
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		done <- c.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate,
+			Workers: 3, Attempts: 2, Bury: func(_ context.Context, m *bus.Msg, why error) error {
+				mu.Lock()
+				defer mu.Unlock()
+				buried = append(buried, why.Error())
+				return nil
+			}}, func(_ context.Context, m *bus.Msg) error {
+			var in proto.Input
+			if err := m.Decode(&in); err != nil {
+				return err
+			}
+			mu.Lock()
+			seen[in.Tick]++
+			n := seen[in.Tick]
+			mu.Unlock()
+			switch {
+			case in.Tick == 2:
+				return bus.Permanent(errors.New("never"))
+			case in.Tick == 3 && n == 1:
+				return errors.New("not now")
+			case in.Tick == 4:
+				panic("poison")
+			}
+			return nil
+		})
+	}()
+	info := func() (pending uint64, unacked int) {
+		cons, err := c.JetStream().Consumer(t.Context(), topology.PostureScores, topology.ConsumerEvaluate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cons.CachedInfo().NumPending, cons.CachedInfo().NumAckPending
+	}
+	bustest.Eventually(t, "only the newer message is left", func() bool {
+		pending, unacked := info()
+		mu.Lock()
+		defer mu.Unlock()
+		return pending == 0 && unacked == 1 && len(buried) == 3 && seen[3] == 2
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if seen[1] != 1 || seen[2] != 1 || seen[4] != 2 || seen[6] != 0 {
+		t.Errorf("deliveries by mark: %v", seen)
+	}
+	letter, err := b.Conn(topology.Operator).Last(t.Context(), topology.PostureDead, topology.Dead("evaluate", p.Account))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dead proto.DeadLetter
+	if err := letter.Decode(&dead); err != nil || dead.Reason == "" || len(dead.Data) == 0 || dead.Stream != topology.PostureScores {
+		t.Errorf("dead letter %+v, %v", dead, err)
+	}
+}
+
+func TestSlowHandlerKeepsItsMessage(t *testing.T) {
+	if testing.Short() {
+		t.Log("short: AckWait is shortened on the consumer")
+	}
+	b := bustest.Start(t)
+	c, p := b.Conn(topology.Fetcher), newPage()
+	d := topology.FetchConsumer(p.Account, p.Integration, 4)
+	if _, err := c.JetStream().CreateOrUpdateConsumer(t.Context(), d.Stream, d.Config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(p), Body: &proto.Batch{Tick: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int32
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable, Workers: 2}, func(context.Context, *bus.Msg) error {
+			calls.Add(1)
+			<-time.After(topology.AckWait + 2*time.Second)
+			return nil
+		})
+	}()
+	deadline := time.After(topology.AckWait + 10*time.Second)
+	for {
+		left, err := c.Subjects(t.Context(), topology.PostureBatches, topology.Batch(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 0 {
+			break
+		}
+		select {
+		case <-deadline:
+			t.Fatal("the batch was not acknowledged")
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	cancel()
+	<-done
+	if n := calls.Load(); n != 1 {
+		t.Errorf("a handler slower than AckWait was called %d times", n)
+	}
+}
+
+func TestPermissionsHold(t *testing.T) {
+	b := bustest.Start(t)
+	p := newPage()
+	for _, c := range []struct {
+		role    topology.Role
+		subject string
+		body    proto.Message
+	}{
+		{topology.Scheduler, topology.Log(p), &proto.Entry{}},
+		{topology.Fetcher, topology.Log(p), &proto.Entry{}},
+		{topology.API, topology.Log(p), &proto.Entry{}},
+		{topology.Follower, topology.Log(p), &proto.Entry{}},
+		{topology.Follower, topology.Tick(p.Account, p.Integration), &proto.Tick{}},
+		{topology.Evaluator, topology.BucketSubject(topology.Config, topology.ConfigKey(p.Account, topology.KindCheck, p.Integration)), &proto.Check{}},
+		{topology.Scheduler, topology.BucketSubject(topology.Keys, topology.SigningKeyKey(1)), &proto.SigningKey{}},
+	} {
+		t.Run(fmt.Sprintf("%s may not write %s", c.role, c.subject), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			if ack, err := b.Conn(c.role).Publish(ctx, bus.Outgoing{Subject: c.subject, Body: c.body}); err == nil {
+				t.Errorf("stored as %d", ack.Seq)
+			}
+		})
+	}
+	for _, role := range []topology.Role{topology.Scheduler, topology.Fetcher, topology.Evaluator, topology.API, topology.Follower} {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if _, err := b.Conn(role).Get(ctx, topology.Keys, topology.SigningKeyKey(1), new(proto.SigningKey)); err == nil || errors.Is(err, bus.ErrNotFound) {
+			t.Errorf("%s may read signing keys: %v", role, err)
+		}
+		cancel()
+	}
+}
