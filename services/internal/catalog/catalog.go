@@ -1,0 +1,233 @@
+package catalog
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// Record is a configured resource. Value is shared and must not be modified.
+type Record[T any] struct {
+	Account  proto.Account
+	Revision uint64 // of its key in CONFIG
+	Value    *T
+}
+
+type key struct {
+	account proto.Account
+	id      proto.ID
+}
+
+// Catalog is a view of some kinds of configured resources. It is safe for concurrent use.
+type Catalog struct {
+	conn  *bus.Conn
+	log   *slog.Logger
+	kinds []topology.Kind
+
+	mu           sync.RWMutex
+	integrations map[key]Record[proto.Integration]
+	checks       map[key]Record[proto.Check]
+	apps         map[key]Record[proto.Application]
+	policies     map[key]Record[proto.Policy]
+	revision     uint64
+	caughtUp     bool
+	changed      chan struct{}
+}
+
+// New makes a view of the kinds; it is empty until [Catalog.Run] has caught up. Records that cannot be
+// decoded are logged and left out: one bad record must not take the others away.
+func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
+	return &Catalog{
+		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
+		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
+		apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
+	}
+}
+
+// Run keeps the view up to date until ctx ends.
+func (c *Catalog) Run(ctx context.Context) error {
+	if err := c.conn.AwaitTopology(ctx, topology.BucketStream(topology.Config)); err != nil {
+		return err
+	}
+	var keys []string
+	for _, k := range c.kinds {
+		keys = append(keys, topology.ConfigKeys(k))
+	}
+	return c.conn.Watch(ctx, topology.Config, keys, c.apply, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.caughtUp = true
+		c.announce()
+	})
+}
+
+func (c *Catalog) apply(u bus.Update) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.revision = max(c.revision, u.Revision)
+	defer c.announce()
+	account, kind, id, err := topology.ParseConfigKey(u.Key)
+	if err != nil {
+		c.log.Error("CONFIG holds a key that is not ours", "key", u.Key, "err", err)
+		return nil
+	}
+	k := key{account, id}
+	switch kind {
+	case topology.KindIntegration:
+		err = put(c.integrations, k, u)
+	case topology.KindCheck:
+		err = put(c.checks, k, u)
+	case topology.KindApplication:
+		err = put(c.apps, k, u)
+	case topology.KindPolicy:
+		err = put(c.policies, k, u)
+	}
+	if err != nil {
+		c.log.Error("CONFIG holds a record that cannot be read", "key", u.Key, "revision", u.Revision, "err", err)
+	}
+	return nil
+}
+
+func put[T any, M interface {
+	*T
+	proto.Message
+}](into map[key]Record[T], k key, u bus.Update) error {
+	delete(into, k)
+	if u.Deleted {
+		return nil
+	}
+	v := new(T)
+	if err := u.Decode(M(v)); err != nil {
+		return err
+	}
+	into[k] = Record[T]{Account: k.account, Revision: u.Revision, Value: v}
+	return nil
+}
+
+// announce wakes who waits for a change; the lock is held.
+func (c *Catalog) announce() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Changed is closed at the next change.
+func (c *Catalog) Changed() <-chan struct{} {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.changed
+}
+
+// Revision is the newest revision of CONFIG that the view has seen among its kinds. It never decreases.
+func (c *Catalog) Revision() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.revision
+}
+
+// Await waits until the view holds what the bucket held when Run began.
+func (c *Catalog) Await(ctx context.Context) error {
+	return c.await(ctx, "caught up", func() bool { return c.caughtUp })
+}
+
+// AwaitRevision waits until the view has seen a revision.
+func (c *Catalog) AwaitRevision(ctx context.Context, revision uint64) error {
+	return c.await(ctx, fmt.Sprintf("at revision %d", revision), func() bool { return c.revision >= revision })
+}
+
+func (c *Catalog) await(ctx context.Context, what string, ok func() bool) error {
+	for {
+		c.mu.RLock()
+		done, changed, at := ok(), c.changed, c.revision
+		c.mu.RUnlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("the view of CONFIG, at revision %d, is not yet %s: %w", at, what, context.Cause(ctx))
+		}
+	}
+}
+
+// Integration finds one integration.
+func (c *Catalog) Integration(a proto.Account, id proto.ID) (Record[proto.Integration], bool) {
+	return find(c, c.integrations, a, id)
+}
+
+// Check finds one check.
+func (c *Catalog) Check(a proto.Account, id proto.ID) (Record[proto.Check], bool) {
+	return find(c, c.checks, a, id)
+}
+
+// Application finds one application.
+func (c *Catalog) Application(a proto.Account, id proto.ID) (Record[proto.Application], bool) {
+	return find(c, c.apps, a, id)
+}
+
+// Policy finds one policy.
+func (c *Catalog) Policy(a proto.Account, id proto.ID) (Record[proto.Policy], bool) {
+	return find(c, c.policies, a, id)
+}
+
+// Integrations are those of every account, by account and id.
+func (c *Catalog) Integrations() []Record[proto.Integration] {
+	return list(c, c.integrations, func(Record[proto.Integration]) bool { return true }, func(i *proto.Integration) proto.ID { return i.ID })
+}
+
+// IntegrationsOf are those of one account, by id.
+func (c *Catalog) IntegrationsOf(a proto.Account) []Record[proto.Integration] {
+	return list(c, c.integrations, func(r Record[proto.Integration]) bool { return r.Account == a }, func(i *proto.Integration) proto.ID { return i.ID })
+}
+
+// Checks are those over one integration, by id.
+func (c *Catalog) Checks(a proto.Account, integration proto.ID) []Record[proto.Check] {
+	return list(c, c.checks, func(r Record[proto.Check]) bool { return r.Account == a && r.Value.Integration == integration },
+		func(v *proto.Check) proto.ID { return v.ID })
+}
+
+// ChecksOf are those of one account, by id.
+func (c *Catalog) ChecksOf(a proto.Account) []Record[proto.Check] {
+	return list(c, c.checks, func(r Record[proto.Check]) bool { return r.Account == a }, func(v *proto.Check) proto.ID { return v.ID })
+}
+
+// Applications are those of one account, by id.
+func (c *Catalog) Applications(a proto.Account) []Record[proto.Application] {
+	return list(c, c.apps, func(r Record[proto.Application]) bool { return r.Account == a }, func(v *proto.Application) proto.ID { return v.ID })
+}
+
+// Policies are those of one account, by id.
+func (c *Catalog) Policies(a proto.Account) []Record[proto.Policy] {
+	return list(c, c.policies, func(r Record[proto.Policy]) bool { return r.Account == a }, func(v *proto.Policy) proto.ID { return v.ID })
+}
+
+func find[T any](c *Catalog, in map[key]Record[T], a proto.Account, id proto.ID) (Record[T], bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	r, ok := in[key{a, id}]
+	return r, ok
+}
+
+func list[T any](c *Catalog, in map[key]Record[T], want func(Record[T]) bool, id func(*T) proto.ID) []Record[T] {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var out []Record[T]
+	for _, r := range in {
+		if want(r) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b Record[T]) int {
+		ida, idb := id(a.Value), id(b.Value)
+		return cmp.Or(bytes.Compare(a.Account[:], b.Account[:]), bytes.Compare(ida[:], idb[:]))
+	})
+	return out
+}

@@ -1,0 +1,102 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+func TestFollowsTheBucket(t *testing.T) {
+	b := bustest.Start(t)
+	writer, reader := b.Conn(topology.API), b.Conn(topology.Evaluator)
+	a, integration, check := proto.NewAccount(), proto.NewID(), proto.NewID()
+	put := func(kind topology.Kind, id proto.ID, m proto.Message, expect uint64) uint64 {
+		t.Helper()
+		revision, err := writer.Put(t.Context(), topology.Config, topology.ConfigKey(a, kind, id), m, expect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return revision
+	}
+	before := put(topology.KindIntegration, integration, &proto.Integration{ID: integration, Name: "first"}, 0)
+	put(topology.KindApplication, proto.NewID(), &proto.Application{}, 0) // not of a kind that is followed
+
+	c := New(reader, bustest.Log(t), topology.KindIntegration, topology.KindCheck)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- c.Run(ctx) }()
+	if err := c.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := c.Integration(a, integration); !ok || r.Value.Name != "first" || r.Revision != before {
+		t.Fatalf("integration %+v, %t", r, ok)
+	}
+	if c.Revision() != before || len(c.Applications(a)) != 0 {
+		t.Errorf("revision %d, %d applications", c.Revision(), len(c.Applications(a)))
+	}
+
+	changed := c.Changed()
+	revision := put(topology.KindCheck, check, &proto.Check{ID: check, Integration: integration}, 0)
+	if err := c.AwaitRevision(t.Context(), revision); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	if got := c.Checks(a, integration); len(got) != 1 || got[0].Value.ID != check {
+		t.Errorf("checks %+v", got)
+	}
+	if got := c.Checks(proto.NewAccount(), integration); len(got) != 0 {
+		t.Errorf("another account sees %+v", got)
+	}
+
+	if err := writer.Delete(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindCheck, check), revision); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.AwaitRevision(t.Context(), revision+1); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Checks(a, integration); len(got) != 0 {
+		t.Errorf("a deleted check is still there: %+v", got)
+	}
+	// What was deleted can be made again.
+	if again := put(topology.KindCheck, check, &proto.Check{ID: check, Integration: integration}, 0); again <= revision+1 {
+		t.Errorf("made again at %d", again)
+	}
+
+	short, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer stop()
+	if err := c.AwaitRevision(short, 1<<40); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting for what never comes: %v", err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABadRecordIsLeftOut(t *testing.T) {
+	b := bustest.Start(t)
+	writer := b.Conn(topology.Operator)
+	a, good, bad := proto.NewAccount(), proto.NewID(), proto.NewID()
+	if _, err := writer.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Config, topology.ConfigKey(a, topology.KindCheck, bad)), []byte("not msgpack")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Put(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindCheck, good), &proto.Check{ID: good}, 0); err != nil {
+		t.Fatal(err)
+	}
+	c := New(b.Conn(topology.Evaluator), bustest.Log(t), topology.KindCheck, topology.KindIntegration)
+	go c.Run(t.Context())
+	if err := c.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.Check(a, good); !ok {
+		t.Error("the good record is missing")
+	}
+	if _, ok := c.Check(a, bad); ok {
+		t.Error("the bad record is there")
+	}
+}
