@@ -1,0 +1,89 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"filippo.io/age"
+)
+
+// NewIdentity makes an identity and the recipient that belongs to it, both in age's text form. The
+// identity is a secret; the recipient is not.
+func NewIdentity() (identity, recipient string, err error) {
+	i, err := age.GenerateX25519Identity()
+	if err != nil {
+		return "", "", fmt.Errorf("make an age identity: %w", err)
+	}
+	return i.String(), i.Recipient().String(), nil
+}
+
+// ParseIdentities reads X25519 identities as age-keygen writes them: AGE-SECRET-KEY-1..., separated by
+// white space or commas; lines that begin with # are comments. There must be at least one.
+func ParseIdentities(text string) ([]age.Identity, error) {
+	var all []age.Identity
+	err := each(text, func(word string) bool {
+		i, err := age.ParseX25519Identity(word)
+		if err == nil {
+			all = append(all, i)
+		}
+		return err == nil
+	})
+	if err != nil {
+		// The parser's own error may quote what it was given.
+		return nil, fmt.Errorf("age identities: %w; write them as age-keygen does, AGE-SECRET-KEY-1...", err)
+	}
+	return all, nil
+}
+
+// ParseRecipients reads X25519 recipients, age1..., separated as identities are.
+func ParseRecipients(text string) ([]age.Recipient, error) {
+	var all []age.Recipient
+	err := each(text, func(word string) bool {
+		r, err := age.ParseX25519Recipient(word)
+		if err == nil {
+			all = append(all, r)
+		}
+		return err == nil
+	})
+	if err != nil {
+		// An identity may have been given by mistake: it must not end in a log.
+		return nil, fmt.Errorf("age recipients: %w; write them as age-keygen -y does, age1...", err)
+	}
+	return all, nil
+}
+
+// RecipientsOf are the recipients of identities: what a service seals to itself with.
+func RecipientsOf(identities []age.Identity) ([]age.Recipient, error) {
+	all := make([]age.Recipient, 0, len(identities))
+	for n, i := range identities {
+		x, ok := i.(*age.X25519Identity)
+		if !ok {
+			return nil, fmt.Errorf("age identity %d is not an X25519 identity", n+1)
+		}
+		all = append(all, x.Recipient())
+	}
+	if len(all) == 0 {
+		return nil, errors.New("there is no age identity")
+	}
+	return all, nil
+}
+
+// each calls read with every word that is not part of a comment.
+func each(text string, read func(word string) bool) error {
+	words := 0
+	for n, line := range strings.Split(text, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' }) {
+			if words++; !read(word) {
+				return fmt.Errorf("line %d cannot be read", n+1)
+			}
+		}
+	}
+	if words == 0 {
+		return errors.New("there is none")
+	}
+	return nil
+}
