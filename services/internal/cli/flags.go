@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Log are the flags of the log, which goes to standard error. The default level is the variable log_level
+// of the parser.
+type Log struct {
+	LogLevel  string `enum:"debug,info,warn,error" default:"${log_level}" help:"Least level that is logged: ${enum}." group:"Process"`
+	LogFormat string `enum:"text,json" default:"text" help:"Form of a log line: ${enum}." group:"Process"`
+}
+
+// LogAt sets the default of --log-level; a command may set another with the tag set:"log_level=...".
+func LogAt(level slog.Level) kong.Option {
+	return kong.Vars{"log_level": map[slog.Level]string{
+		slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warn", slog.LevelError: "error",
+	}[level]}
+}
+
+// Logger is the log that the flags ask for.
+func (l *Log) Logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.LogLevel)) // the parser has checked it
+	options := &slog.HandlerOptions{Level: level}
+	if l.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// Admin is where health and metrics are served.
+type Admin struct {
+	AdminAddr string `default:"127.0.0.1:8409" help:"Where /healthz, /readyz and /metrics are served." group:"Process"`
+}
+
+// NATS is how a service reaches the bus.
+type NATS struct {
+	NATSURL   string `name:"nats-url" default:"nats://127.0.0.1:4222" help:"NATS servers, separated by commas." group:"NATS"`
+	NATSCreds string `name:"nats-creds" type:"path" help:"Path of the NATS credentials file of the service's role." placeholder:"PATH" group:"NATS"`
+}
+
+// Metrics is a registry with the process's and the Go runtime's own metrics in it.
+func Metrics() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}

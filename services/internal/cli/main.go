@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Main reads the command line into grammar and runs it; what it returns is the process's exit code.
+// SIGINT and SIGTERM end ctx, a second one ends the process at once.
+func Main(app App, grammar any, run func(ctx context.Context, k *kong.Context) error) int {
+	k, err := newParser(app, grammar).Parse(os.Args[1:])
+	if err != nil {
+		return report(os.Stderr, app.Name, err)
+	}
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	return report(os.Stderr, app.Name, run(ctx, k))
+}
+
+// errSignal is why the context of [Main] ended.
+var errSignal = errors.New("interrupted")
+
+func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for count := 0; ; count++ {
+			select {
+			case <-done:
+				return
+			case <-signals:
+			}
+			if count > 0 {
+				os.Exit(ExitFailure)
+			}
+			cancel(errSignal)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}

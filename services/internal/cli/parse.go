@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// App describes a binary.
+type App struct {
+	Name  string // as it is called
+	About string // what it does, for --help
+	// Options are added to the parser's own.
+	Options []kong.Option
+}
+
+// variables is the help's last paragraph.
+const variables = "Every flag that shows a variable can be set by it. With _FILE appended, the variable names a file " +
+	"whose content is the value: the way to give a secret."
+
+// newParser makes the parser of a binary. A grammar that kong does not take is a mistake of the program.
+func newParser(app App, grammar any) *kong.Kong {
+	options := append([]kong.Option{
+		kong.Name(app.Name),
+		kong.Description(app.About + "\n\n" + variables),
+		kong.DefaultEnvars("PLUMB"),
+		kong.Resolvers(kong.ResolverFunc(fromFile)),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+	}, app.Options...)
+	k, err := kong.New(grammar, options...)
+	if err != nil {
+		panic(fmt.Sprintf("flags of %s: %v", app.Name, err))
+	}
+	return k
+}
+
+// maxFile bounds what is read of a file named by a variable.
+const maxFile = 1 << 20
+
+// fromFile gives a flag the content of the file that its variable's _FILE names. The command line goes
+// first: it is not asked for a flag that stands there.
+func fromFile(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		path := os.Getenv(env + "_FILE")
+		if path == "" {
+			continue
+		}
+		if os.Getenv(env) != "" {
+			return nil, fmt.Errorf("%s and %s_FILE are both set; keep one", env, env)
+		}
+		text, err := readValue(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s_FILE: %w", env, err)
+		}
+		return text, nil
+	}
+	return nil, nil
+}
+
+func readValue(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return "", err
+	}
+	if len(data) > maxFile {
+		return "", fmt.Errorf("%s is larger than %d bytes, which no value is", path, maxFile)
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", fmt.Errorf("%s is empty", path)
+	}
+	return text, nil
+}
+
+// The exit codes of every binary.
+const (
+	ExitOK      = 0
+	ExitFailure = 1
+	ExitUsage   = 2
+)
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ error }
+
+// Usage makes an error that is the command line's fault: the process exits with [ExitUsage].
+func Usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// report writes an error as one sentence and gives its exit code.
+func report(w io.Writer, name string, err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	var parse *kong.ParseError
+	if usage := (usageError{}); errors.As(err, &usage) || errors.As(err, &parse) {
+		fmt.Fprintf(w, "See %s --help.\n", name)
+		return ExitUsage
+	}
+	return ExitFailure
+}

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/internal/admin"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/lifecycle"
+)
+
+// Common are the flags that every service's binary takes; a service's flags embed them.
+type Common struct {
+	NATS
+	Admin
+	Log
+}
+
+func (c *Common) common() *Common { return c }
+
+// Flags are a service's flags: a pointer to a struct that embeds [Common].
+type Flags interface{ common() *Common }
+
+// Host is what a main hands to the service that it makes.
+type Host struct {
+	Bus     *bus.Conn // as the service's role
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Clock   clock.Clock
+}
+
+// Part is a service.
+type Part interface {
+	// Run works until ctx ends, and returns nil then.
+	Run(ctx context.Context) error
+	// Ready tells why the service cannot do its work now; nil when it can.
+	Ready(ctx context.Context) error
+}
+
+// Service is the main of a service: it reads the flags, serves health and metrics, connects to NATS as the
+// role, makes the service and runs it until a signal. It returns the exit code.
+func Service(role topology.Role, about string, flags Flags, make func(Host) (Part, error)) int {
+	app := App{Name: string(role), About: about, Options: []kong.Option{LogAt(slog.LevelInfo)}}
+	return Main(app, flags, func(ctx context.Context, _ *kong.Context) error {
+		c := flags.common()
+		return serve(ctx, c.Log.Logger(), c.AdminAddr, func(ctx context.Context, h Host) (Part, func(), error) {
+			conn, err := bus.Connect(ctx, bus.Config{URL: c.NATSURL, Creds: c.NATSCreds, Role: role, Log: h.Log})
+			if err != nil {
+				return nil, nil, err
+			}
+			h.Bus = conn
+			part, err := make(h)
+			return part, conn.Close, err
+		})
+	})
+}
+
+// Process are the flags of a binary that is no part of the bus.
+type Process struct {
+	Admin
+	Log
+}
+
+// Standalone is [Service] for what needs no NATS.
+func Standalone(name, about string, flags any, process *Process, make func(Host) (Part, error)) int {
+	app := App{Name: name, About: about, Options: []kong.Option{LogAt(slog.LevelInfo)}}
+	return Main(app, flags, func(ctx context.Context, _ *kong.Context) error {
+		return serve(ctx, process.Log.Logger(), process.AdminAddr, func(_ context.Context, h Host) (Part, func(), error) {
+			part, err := make(h)
+			return part, func() {}, err
+		})
+	})
+}
+
+// serve runs the admin server from the start, so that a process that waits for NATS shows why it is not
+// ready, and the part once it could be made.
+func serve(ctx context.Context, log *slog.Logger, adminAddr string, build func(context.Context, Host) (Part, func(), error)) error {
+	metrics := Metrics()
+	var running atomic.Pointer[Part]
+	ready := func(ctx context.Context) error {
+		if p := running.Load(); p != nil {
+			return (*p).Ready(ctx)
+		}
+		return errors.New("starting: there is no connection to NATS yet")
+	}
+	group := lifecycle.Group{Log: log}
+	group.Add("admin", admin.New(adminAddr, metrics, ready, log).Run)
+	group.Add("service", func(ctx context.Context) error {
+		part, closeAll, err := build(ctx, Host{Log: log, Metrics: metrics, Clock: clock.System})
+		if closeAll != nil {
+			defer closeAll()
+		}
+		if err != nil {
+			return err
+		}
+		running.Store(&part)
+		return part.Run(ctx)
+	})
+	if err := group.Run(ctx); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
+		return err
+	}
+	return nil
+}
