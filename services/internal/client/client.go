@@ -1,0 +1,182 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"plumbline.dev/proto"
+)
+
+// Config says which control plane is called, and as whom.
+type Config struct {
+	URL     string // of the server: http://host:port, with or without /client/v4
+	Token   string // an API token
+	Account proto.Account
+	// Transport makes the requests; nil: one that ignores proxy variables.
+	Transport http.RoundTripper
+}
+
+// Client calls one account of one control plane. It is safe for concurrent use.
+type Client struct {
+	base  string // ends in /accounts/<account>
+	token string
+	http  *http.Client
+
+	Integrations  Collection[Integration]
+	Checks        Collection[Check]
+	ServiceTokens Collection[ServiceToken]
+	Applications  Collection[Application]
+}
+
+// maxAnswer bounds an answer that is read whole: a list of every resource of an account.
+const maxAnswer = 64 << 20
+
+// New makes a client; nothing is called yet.
+func New(cfg Config) (*Client, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("%q is not the URL of a control plane, such as http://127.0.0.1:8400", cfg.URL)
+	}
+	switch {
+	case cfg.Token == "":
+		return nil, errors.New("there is no API token to call the control plane with")
+	case cfg.Account.IsZero():
+		return nil, errors.New("there is no account id to call the control plane with")
+	}
+	transport := cfg.Transport
+	if transport == nil {
+		transport = &http.Transport{
+			DialContext:     (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			MaxIdleConns:    4,
+			IdleConnTimeout: 30 * time.Second,
+		}
+	}
+	root := strings.TrimSuffix(strings.TrimSuffix(u.Scheme+"://"+u.Host+u.Path, "/"), "/client/v4")
+	c := &Client{
+		base:  root + "/client/v4/accounts/" + cfg.Account.String(),
+		token: cfg.Token,
+		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // the token is for this server only
+		}},
+	}
+	c.Integrations = Collection[Integration]{c: c, path: "/devices/posture/integration", update: http.MethodPatch}
+	c.Checks = Collection[Check]{c: c, path: "/devices/posture", update: http.MethodPut}
+	c.ServiceTokens = Collection[ServiceToken]{c: c, path: "/access/service_tokens", update: http.MethodPut, paged: true}
+	c.Applications = Collection[Application]{c: c, path: "/access/apps", update: http.MethodPut, paged: true}
+	return c, nil
+}
+
+// Close gives up the connections that are kept for the next call.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Error is a refusal of the control plane.
+type Error struct {
+	Status  int // of HTTP
+	Code    int // of the first error of the envelope; 0 where there was none
+	Message string
+}
+
+func (e *Error) Error() string {
+	if e.Code == 0 {
+		return fmt.Sprintf("the control plane answers %d: %s", e.Status, e.Message)
+	}
+	return fmt.Sprintf("%s (code %d)", e.Message, e.Code)
+}
+
+// IsNotFound tells an error that says the resource is not there.
+func IsNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusNotFound
+}
+
+// envelope is what every answer comes in (contract.md 1.1).
+type envelope struct {
+	Success bool `json:"success"`
+	Errors  []struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	} `json:"errors"`
+	Result json.RawMessage `json:"result"`
+}
+
+// call makes one request with a JSON body, if there is one, and gives the result member of the answer.
+func (c *Client) call(ctx context.Context, method, path string, body any) (json.RawMessage, error) {
+	var payload io.Reader
+	kind := ""
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		payload, kind = bytes.NewReader(data), "application/json"
+	}
+	resp, err := c.request(ctx, method, path, kind, payload)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return result(resp)
+}
+
+// request sends a request; an answer of any status comes back.
+func (c *Client) request(ctx context.Context, method, path, kind string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Accept", "application/json")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := c.http.Do(req)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("nobody answers at %s: start plumb up there, or name another with --url", req.URL.Host)
+	}
+	return resp, err
+}
+
+func result(resp *http.Response) (json.RawMessage, error) {
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("answer of the control plane: %w", err)
+	}
+	if len(data) > maxAnswer {
+		return nil, fmt.Errorf("answer of the control plane: larger than %d bytes", maxAnswer)
+	}
+	var e envelope
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if kind != "application/json" || json.Unmarshal(data, &e) != nil {
+		return nil, &Error{Status: resp.StatusCode, Message: "not an answer of a control plane; is --url right?"}
+	}
+	if resp.StatusCode/100 != 2 {
+		err := &Error{Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
+		if len(e.Errors) > 0 {
+			err.Code, err.Message = e.Errors[0].Code, e.Errors[0].Message
+		}
+		return nil, err
+	}
+	return e.Result, nil
+}
+
+func decode[T any](raw json.RawMessage, err error) (T, error) {
+	var v T
+	if err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return v, fmt.Errorf("answer of the control plane: %w", err)
+	}
+	return v, nil
+}

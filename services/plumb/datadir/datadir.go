@@ -1,0 +1,148 @@
+// Package datadir keeps what an installation makes once and needs again: its account id, its first API
+// token, the identities that sealed secrets are opened with, and credentials for other systems. Secrets
+// are files of mode 0600.
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/credential"
+	"plumbline.dev/services/internal/seal"
+)
+
+// Dir is such a directory.
+type Dir string
+
+// The files, relative to the directory.
+const (
+	accountFile  = "account-id"
+	tokenFile    = "api-token"
+	followerFile = "follower.creds"
+)
+
+// AccountPath, TokenPath and FollowerPath tell where things lie.
+func (d Dir) AccountPath() string  { return d.path(accountFile) }
+func (d Dir) TokenPath() string    { return d.path(tokenFile) }
+func (d Dir) FollowerPath() string { return d.path(followerFile) }
+
+// IdentityPath is where a service's age identity lies, RecipientPath what is sealed to it with.
+func (d Dir) IdentityPath(service string) string  { return d.path("keys", service+".identity") }
+func (d Dir) RecipientPath(service string) string { return d.path("keys", service+".recipient") }
+
+func (d Dir) path(names ...string) string {
+	return filepath.Join(append([]string{string(d)}, names...)...)
+}
+
+// Account is the installation's account: the one that is kept, else the one given, else a new one, which
+// are kept. One that is given must not differ from the one kept, whose data would be out of sight.
+func (d Dir) Account(given proto.Account) (proto.Account, error) {
+	text, _, err := d.once(accountFile, func() (string, error) {
+		if given.IsZero() {
+			given = proto.NewAccount()
+		}
+		return given.String(), nil
+	})
+	if err != nil {
+		return proto.Account{}, err
+	}
+	kept, err := proto.ParseAccount(text)
+	if err != nil {
+		return proto.Account{}, fmt.Errorf("%s: %w", d.AccountPath(), err)
+	}
+	if !given.IsZero() && given != kept {
+		return proto.Account{}, fmt.Errorf("%s belongs to account %s, not to %s: give another --data, or leave --account-id out", string(d), kept, given)
+	}
+	return kept, nil
+}
+
+var tokenForm = regexp.MustCompile(`^[0-9A-Za-z_-]{40,80}$`)
+
+// APIToken is the installation's first API token: the one given, which is written nowhere, or the one
+// kept, which is made at first.
+func (d Dir) APIToken(given string) (token string, made bool, err error) {
+	where := "--bootstrap-token"
+	if given == "" {
+		where = d.TokenPath()
+		given, made, err = d.once(tokenFile, func() (string, error) { return credential.NewAPIToken(), nil })
+	}
+	if err == nil && !tokenForm.MatchString(given) {
+		err = fmt.Errorf("%s does not hold an API token: 40 to 80 of the characters A-Z a-z 0-9 _ - are expected", where)
+	}
+	return given, made, err
+}
+
+// Identity is a service's age identity and its recipient, both in text form.
+func (d Dir) Identity(service string) (identity, recipient string, err error) {
+	identity, _, err = d.once(filepath.Join("keys", service+".identity"), func() (string, error) {
+		text, _, err := seal.NewIdentity()
+		return text, err
+	})
+	if err != nil {
+		return "", "", err
+	}
+	ids, err := seal.ParseIdentities(identity)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", d.IdentityPath(service), err)
+	}
+	to, err := seal.RecipientsOf(ids)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", d.IdentityPath(service), err)
+	}
+	lines := make([]string, len(to))
+	for i, r := range to {
+		lines[i] = fmt.Sprint(r)
+	}
+	return identity, strings.Join(lines, "\n"), nil
+}
+
+// Follower makes sure that there is a credentials file for other systems that follow results.
+func (d Dir) Follower(a *creds.Authority) error { return d.credentials(followerFile, a, topology.Follower) }
+
+// Credentials makes sure that there is a credentials file of a role, in creds/.
+func (d Dir) Credentials(a *creds.Authority, role topology.Role) error {
+	return d.credentials(filepath.Join("creds", string(role)+".creds"), a, role)
+}
+
+func (d Dir) credentials(name string, a *creds.Authority, role topology.Role) error {
+	_, _, err := d.once(name, func() (string, error) {
+		data, err := a.File(role)
+		return string(data), err
+	})
+	return err
+}
+
+// once reads a file, or makes it at first. What comes back is trimmed.
+func (d Dir) once(name string, make func() (string, error)) (text string, made bool, err error) {
+	path := d.path(name)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		made = true
+		if text, err = make(); err == nil {
+			data = []byte(strings.TrimSpace(text) + "\n")
+			err = creds.WriteSecret(path, data)
+		}
+	}
+	if err != nil {
+		return "", false, err
+	}
+	if text = strings.TrimSpace(string(data)); text == "" {
+		return "", false, fmt.Errorf("%s is empty; remove it, and it is made anew", path)
+	}
+	return text, made, nil
+}
+
+// Read gives a file's trimmed content: how the plumb commands find the token and the account of an
+// installation on the same machine.
+func Read(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	return strings.TrimSpace(string(data)), err
+}

@@ -1,0 +1,115 @@
+package datadir_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/plumb/datadir"
+)
+
+func TestWhatIsMadeOnceIsKept(t *testing.T) {
+	d := datadir.Dir(filepath.Join(t.TempDir(), "data"))
+	authority, err := creds.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func() []string {
+		t.Helper()
+		account, err1 := d.Account(proto.Account{})
+		token, _, err2 := d.APIToken("")
+		identity, recipient, err3 := d.Identity("fetcher")
+		err4 := d.Follower(authority)
+		follower, err5 := os.ReadFile(d.FollowerPath())
+		for _, err := range []error{err1, err2, err3, err4, err5} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return []string{account.String(), token, identity, recipient, string(follower)}
+	}
+	first := read()
+	for i, again := range read() {
+		if again != first[i] {
+			t.Errorf("value %d changed from %q to %q", i, first[i], again)
+		}
+	}
+	if !strings.HasPrefix(first[3], "age1") {
+		t.Errorf("recipient %q", first[3])
+	}
+	if token, made, err := d.APIToken(""); err != nil || made || token != first[1] {
+		t.Errorf("token made %v again, %v", made, err)
+	}
+	err = filepath.WalkDir(string(d), func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnAccountThatIsGiven(t *testing.T) {
+	d := datadir.Dir(t.TempDir())
+	one, other := proto.NewAccount(), proto.NewAccount()
+	for range 2 {
+		if a, err := d.Account(one); err != nil || a != one {
+			t.Fatalf("account %v, %v", a, err)
+		}
+	}
+	if _, err := d.Account(other); err == nil || !strings.Contains(err.Error(), one.String()) {
+		t.Errorf("another account: %v", err)
+	}
+}
+
+func TestATokenThatIsGivenIsNotWritten(t *testing.T) {
+	d := datadir.Dir(t.TempDir())
+	given := strings.Repeat("t", 40)
+	if token, made, err := d.APIToken(given); err != nil || made || token != given {
+		t.Errorf("%q, made %v, %v", token, made, err)
+	}
+	if _, err := os.Stat(d.TokenPath()); !os.IsNotExist(err) {
+		t.Errorf("the token's file: %v", err)
+	}
+	if _, _, err := d.APIToken("short"); err == nil || strings.Contains(err.Error(), `"short"`) {
+		t.Errorf("a token of a wrong form: %v", err)
+	}
+}
+
+func TestAFileThatWasEmptied(t *testing.T) {
+	d := datadir.Dir(t.TempDir())
+	if err := os.WriteFile(d.TokenPath(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.APIToken(""); err == nil || !strings.Contains(err.Error(), "is empty") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTwoProcessesDoNotShareADirectory(t *testing.T) {
+	d := datadir.Dir(filepath.Join(t.TempDir(), "new"))
+	release, err := d.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Locks are of the open file, so the same process stands for another.
+	if _, err := d.Lock(); err == nil || !strings.Contains(err.Error(), "is in use by process") {
+		t.Errorf("second lock: %v", err)
+	}
+	release()
+	again, err := d.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+}

@@ -1,0 +1,96 @@
+// Package stack prepares what the services need when each runs on its own: the files that they are
+// started with, and the streams on their NATS servers.
+package stack
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/plumb/datadir"
+)
+
+// Files says what is prepared, and where.
+type Files struct {
+	Dir     string
+	Account proto.Account // zero: made, and kept
+	// UID and GID, where they are not negative, are given every file: the user that the containers run as.
+	UID, GID int
+}
+
+// sealed are the services that open what is sealed to them.
+var sealed = []string{"fetcher", "exchange"}
+
+// Init makes, under Dir, what is not there yet:
+//
+//	authority/             the seeds of the NATS operator and accounts: for this command only
+//	nats/auth.conf         for the NATS servers to include; no secret
+//	creds/<role>.creds     NATS credentials of each role
+//	keys/<service>.identity, keys/<service>.recipient
+//	account-id, api-token
+//
+// What is there stays as it is, but for auth.conf and recipients, which follow from the rest.
+func (f Files) Init() error {
+	d := datadir.Dir(f.Dir)
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+		return err
+	}
+	authority, err := creds.Open(filepath.Join(f.Dir, "authority"))
+	if err != nil {
+		return err
+	}
+	if err := writePublic(filepath.Join(f.Dir, "nats", "auth.conf"), authority.ServerConfig()); err != nil {
+		return err
+	}
+	for _, role := range topology.Roles() {
+		if err := d.Credentials(authority, role); err != nil {
+			return err
+		}
+	}
+	for _, service := range sealed {
+		_, recipient, err := d.Identity(service)
+		if err != nil {
+			return err
+		}
+		if err := creds.WriteSecret(d.RecipientPath(service), []byte(recipient+"\n")); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Account(f.Account); err != nil {
+		return err
+	}
+	if _, _, err := d.APIToken(""); err != nil {
+		return err
+	}
+	return f.chown()
+}
+
+// writePublic writes a file that a NATS server of another user can read: it holds signed claims, no seeds.
+func writePublic(path, text string) error {
+	if err := creds.WriteSecret(path, []byte(text)); err != nil {
+		return err
+	}
+	if err := os.Chmod(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o644)
+}
+
+func (f Files) chown() error {
+	if f.UID < 0 && f.GID < 0 {
+		return nil
+	}
+	return filepath.WalkDir(f.Dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := os.Lchown(path, f.UID, f.GID); err != nil {
+			return fmt.Errorf("give %s to user %d: %w", path, f.UID, err)
+		}
+		return nil
+	})
+}

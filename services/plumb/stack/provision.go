@@ -1,0 +1,31 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+)
+
+// Servers says which NATS servers are provisioned.
+type Servers struct {
+	URL, Creds string // the credentials are the operator's
+	Options    topology.Options
+}
+
+// Provision makes every stream, bucket and consumer, or brings them up to date, as soon as the servers
+// answer.
+func (s Servers) Provision(ctx context.Context, log *slog.Logger) error {
+	conn, err := bus.Connect(ctx, bus.Config{URL: s.URL, Creds: s.Creds, Role: topology.Operator, Log: log})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := bus.Provision(ctx, conn, s.Options); err != nil {
+		return fmt.Errorf("provision: %w", err)
+	}
+	log.Info("streams are provisioned", "replicas", max(s.Options.Replicas, 1))
+	return nil
+}
