@@ -38,15 +38,20 @@ func (c *Command) DecodeMsgpack(dec *msgpack.Decoder) error {
 	return r.close()
 }
 
-// CommandAnswer is what the registry did with a command. The counts add up to the devices it named.
+// CommandAnswer is what the registry did with a command. The counts, with the refusals, add up to the
+// devices it named; a device that was named twice counts twice.
 type CommandAnswer struct {
 	Seq       uint64    `msgpack:"seq"` // of the command in DEVICE_COMMANDS
 	Enrolled  int       `msgpack:"enrolled"`
 	Updated   int       `msgpack:"updated"`
 	Unchanged int       `msgpack:"unchanged"`
 	Removed   int       `msgpack:"removed"`
-	Absent    int       `msgpack:"absent"` // removals of devices that were not enrolled
-	Refused   []Refusal `msgpack:"refused"`
+	Absent    int       `msgpack:"absent"`  // removals of devices that were not enrolled
+	Refused   []Refusal `msgpack:"refused"` // at most [MaxRefusals]
+	// RefusedMore counts the refusals that Refused has no room for.
+	RefusedMore int `msgpack:"refused_more"`
+	// Error, where it is set, is why the command as a whole was not taken; the counts mean nothing then.
+	Error *Error `msgpack:"error"`
 }
 
 // Refusal is a device that a command named and that was not taken, and why.
@@ -65,6 +70,9 @@ type Cursor struct {
 	Applied int           `msgpack:"applied"` // devices of it that are done
 	Done    bool          `msgpack:"done"`    // all of them are
 	Answer  CommandAnswer `msgpack:"answer"`  // so far; given again if the command comes again
+	// StoredAt is when the server stored the command. It tells a repetition from a command of a stream
+	// that was made anew, whose sequences begin again.
+	StoredAt Millis `msgpack:"stored_at"`
 }
 
 // Schema implements Message.

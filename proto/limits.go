@@ -7,4 +7,5 @@ const (
 	MaxDeviceField = 640     // bytes of a device's fields together
 	MaxChecks      = 100     // checks over one integration
 	MaxCommand     = 100_000 // devices that one command may name
+	MaxRefusals    = 1000    // refused devices that an answer lists; further ones are counted
 )
