@@ -84,6 +84,9 @@ func Change(a proto.Account, check proto.ID, outcome proto.Outcome, page PageNum
 	return fmt.Sprintf("%s%s.%s.%s.%d", changeRoot, a, check, outcome, page)
 }
 
+// AllChanges matches every change of every account.
+const AllChanges = changeRoot + ">"
+
 // ChangesOf matches every change of an account.
 func ChangesOf(a proto.Account) string { return changeRoot + a.String() + ".>" }
 

@@ -1,0 +1,339 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// Following says whose results to follow, and from where.
+type Following struct {
+	Account proto.Account // the zero account: every account
+	// Name, where it is given, lets the server keep the position: the next Follow of that name goes on
+	// after the last event whose handler returned nil. Letters, digits, - and _. One process at a time.
+	Name string
+	// After is for a follower that keeps its position itself: it goes on after that [Event.Seq]. 0 begins
+	// with the state. Not together with Name.
+	After uint64
+}
+
+// EventKind is what an event tells.
+type EventKind int
+
+// The kinds of events. A follower that begins, or whose position has been deleted by the log's
+// retention, gets Reset, a State for each page, Ready, and from then on Changes.
+const (
+	EventReset  EventKind = iota + 1 // forget what you have: a new state follows
+	EventState                       // the newest entry of one page
+	EventReady                       // the state is complete as of Seq
+	EventChange                      // devices changed to an outcome
+)
+
+// Event is a step of a follower.
+type Event struct {
+	Kind EventKind
+	// Seq is the position in POSTURE_LOG to go on from. It is 0 until the state is complete.
+	Seq  uint64
+	Time time.Time // when the server stored the entry or change
+
+	Page  topology.PageRef // of a State
+	Entry *proto.Entry     // of a State
+
+	Ref    topology.ChangeRef // of a Change: check, outcome and page
+	Change *proto.Change      // of a Change: the devices
+}
+
+// Follow hands every event to handle, in order, one at a time, until ctx ends, which is no error, or
+// handle returns an error, which Follow returns. Folding the changes onto the state gives the state at
+// any later position: see [Results]. A lost connection is waited out.
+func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Context, Event) error) error {
+	if f.Name != "" && f.After != 0 {
+		return errors.New("follow: give a name or a position, not both")
+	}
+	fl := &follower{Conn: c, Following: f, handle: handle, at: f.After}
+	for {
+		err := fl.once(ctx)
+		var stop handlerError
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.As(err, &stop):
+			return stop.error
+		case errors.Is(err, errMoved):
+			c.log.Warn("the log no longer holds what comes next, taking a new state", "after", fl.at, "name", f.Name)
+			fl.at, fl.fresh = 0, true
+			continue
+		}
+		c.log.Warn("cannot follow, trying again", "err", err, "after", fl.at, "name", f.Name)
+		sleep(ctx, time.Second)
+	}
+}
+
+// errMoved is the end of a position that the log's retention has deleted.
+var errMoved = errors.New("the position was deleted")
+
+// handlerError tells the follower's own errors from the bus's.
+type handlerError struct{ error }
+
+type follower struct {
+	*Conn
+	Following
+	handle func(context.Context, Event) error
+	// at is the position: everything up to it is handled; 0: nothing is.
+	at uint64
+	// reflected is the entry up to which the state was taken: changes that belong to it are in it already.
+	reflected uint64
+	fresh     bool // the position of a named follower is to be thrown away
+}
+
+func (f *follower) emit(ctx context.Context, e Event) error {
+	if err := f.handle(ctx, e); err != nil {
+		return handlerError{err}
+	}
+	return nil
+}
+
+// once takes the state if there is no position, then follows the changes until something fails.
+func (f *follower) once(ctx context.Context) error {
+	var consumer jetstream.Consumer
+	var err error
+	if f.Name != "" && !f.fresh {
+		if consumer, err = f.resume(ctx); err != nil {
+			return err
+		}
+	}
+	if consumer == nil && f.at == 0 {
+		if err := f.state(ctx); err != nil {
+			return err
+		}
+	}
+	if consumer == nil {
+		if consumer, err = f.consumer(ctx); err != nil {
+			return err
+		}
+	}
+	f.fresh = false
+	return f.changes(ctx, consumer)
+}
+
+func (f *follower) logFilter() string {
+	if f.Account.IsZero() {
+		return topology.AllLogs
+	}
+	return topology.LogOf(f.Account)
+}
+
+func (f *follower) changeFilter() string {
+	if f.Account.IsZero() {
+		return topology.AllChanges
+	}
+	return topology.ChangesOf(f.Account)
+}
+
+// state hands out the newest entry of every page. The stream of the state is in the order of the log, so
+// once it is read to its end, it is the state as of its last entry, whatever was replaced meanwhile.
+func (f *follower) state(ctx context.Context) error {
+	if err := f.emit(ctx, Event{Kind: EventReset}); err != nil {
+		return err
+	}
+	consumer, err := f.js.OrderedConsumer(ctx, topology.PostureState, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{f.logFilter()}, DeliverPolicy: jetstream.DeliverAllPolicy, NamePrefix: topology.FollowPrefix + nuid.Next(),
+	})
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	last := uint64(0)
+	if info.NumPending > 0 {
+		if last, err = f.readState(ctx, consumer); err != nil {
+			return err
+		}
+	}
+	if last == 0 {
+		// Nothing yet: everything that will ever be is after the beginning.
+		stream, err := f.js.Stream(ctx, topology.PostureLog)
+		if err != nil {
+			return err
+		}
+		last = max(stream.CachedInfo().State.FirstSeq, 1) - 1
+	}
+	f.at, f.reflected = last, last
+	return f.emit(ctx, Event{Kind: EventReady, Seq: last})
+}
+
+func (f *follower) readState(ctx context.Context, consumer jetstream.Consumer) (last uint64, err error) {
+	messages, err := consumer.Messages()
+	if err != nil {
+		return 0, fmt.Errorf("read the state: %w", err)
+	}
+	defer messages.Stop()
+	for {
+		raw, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return 0, fmt.Errorf("read the state: %w", err)
+		}
+		m, err := fromJetStream(raw)
+		if err != nil {
+			return 0, err
+		}
+		if last, err = LogSequence(m); err != nil {
+			return 0, err
+		}
+		page, err := topology.ParsePage(m.Subject)
+		if err != nil {
+			return 0, err
+		}
+		entry := new(proto.Entry)
+		if err := m.Decode(entry); err != nil {
+			return 0, fmt.Errorf("entry of %s: %w", m.Subject, err)
+		}
+		if err := f.emit(ctx, Event{Kind: EventState, Time: m.Time, Page: page, Entry: entry}); err != nil {
+			return 0, err
+		}
+		if meta, err := raw.Metadata(); err != nil || meta.NumPending == 0 {
+			return last, err
+		}
+	}
+}
+
+// resume finds the named follower's consumer and its position; nil where there is none yet.
+func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
+	consumer, err := f.js.Consumer(ctx, topology.PostureLog, topology.FollowPrefix+f.Name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("follower %s: %w", f.Name, err)
+	}
+	info := consumer.CachedInfo()
+	stream, err := f.js.Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return nil, fmt.Errorf("follower %s: %w", f.Name, err)
+	}
+	// The server begins a consumer's floor just before its first message, wherever it was made to start.
+	f.at = max(info.AckFloor.Stream, info.Config.OptStartSeq-1)
+	f.reflected = max(f.reflected, info.Config.OptStartSeq-1)
+	if info.NumPending+uint64(info.NumAckPending) > 0 && stream.CachedInfo().State.FirstSeq > f.at+1 {
+		return nil, errMoved
+	}
+	return consumer, nil
+}
+
+// abandoned is when the server forgets a named follower that did not come back.
+const abandoned = 30 * 24 * time.Hour
+
+// consumer makes the consumer of the changes after the position.
+func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
+	if f.Name == "" {
+		stream, err := f.js.Stream(ctx, topology.PostureLog)
+		if err != nil {
+			return nil, fmt.Errorf("follow: %w", err)
+		}
+		if f.reflected == 0 {
+			f.reflected = f.at
+		}
+		if stream.CachedInfo().State.FirstSeq > f.at+1 {
+			return nil, errMoved
+		}
+		return f.js.OrderedConsumer(ctx, topology.PostureLog, jetstream.OrderedConsumerConfig{
+			FilterSubjects: []string{f.changeFilter()}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+			OptStartSeq: f.at + 1, NamePrefix: topology.FollowPrefix + nuid.Next(),
+		})
+	}
+	name := topology.FollowPrefix + f.Name
+	if f.fresh {
+		if err := f.js.DeleteConsumer(ctx, topology.PostureLog, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return nil, fmt.Errorf("follower %s: %w", f.Name, err)
+		}
+	}
+	return f.js.CreateConsumer(ctx, topology.PostureLog, jetstream.ConsumerConfig{
+		Durable: name, FilterSubject: f.changeFilter(), AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 1,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.at + 1, InactiveThreshold: abandoned,
+		AckWait: topology.AckWait,
+	})
+}
+
+// changes hands out what comes after the position.
+func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) error {
+	options := []jetstream.PullMessagesOpt{}
+	if f.Name != "" {
+		options = append(options, jetstream.PullMaxMessages(1))
+	}
+	messages, err := consumer.Messages(options...)
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	behind := false
+	for {
+		raw, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		m, err := fromJetStream(raw)
+		if err != nil {
+			return err
+		}
+		if behind {
+			if err := f.checkPosition(ctx); err != nil {
+				return err
+			}
+		}
+		if err := f.change(ctx, m); err != nil {
+			if f.Name != "" {
+				_ = raw.Nak() // the next run of this name need not wait for it
+			}
+			return err
+		}
+		if f.Name != "" {
+			if err := raw.DoubleAck(ctx); err != nil {
+				return err
+			}
+		}
+		f.at = m.Seq
+		meta, err := raw.Metadata()
+		if err != nil {
+			return err
+		}
+		behind = meta.NumPending > farBehind
+	}
+}
+
+// farBehind is from how many waiting changes on a follower makes sure that none was deleted before it
+// came to it.
+const farBehind = 10_000
+
+func (f *follower) checkPosition(ctx context.Context) error {
+	stream, err := f.js.Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return err
+	}
+	if stream.CachedInfo().State.FirstSeq > f.at+1 {
+		return errMoved
+	}
+	return nil
+}
+
+func (f *follower) change(ctx context.Context, m *Msg) error {
+	ref, err := topology.ParseChange(m.Subject)
+	if err != nil {
+		return err
+	}
+	change := new(proto.Change)
+	if err := m.Decode(change); err != nil {
+		return fmt.Errorf("change of %s: %w", m.Subject, err)
+	}
+	if m.Seq-uint64(change.Index) <= f.reflected {
+		return nil
+	}
+	return f.emit(ctx, Event{Kind: EventChange, Seq: m.Seq, Time: m.Time, Ref: ref, Change: change})
+}

@@ -1,0 +1,284 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// A writer commits entries and changes as an evaluator does, of a few pages, devices and one check.
+type writer struct {
+	t       *testing.T
+	c       *bus.Conn
+	account proto.Account
+	check   proto.ID
+	pages   []topology.PageRef
+	devices []proto.ID
+	last    map[topology.PageRef]uint64
+	state   map[topology.PageRef]map[proto.ID]proto.Outcome
+	rng     *rand.Rand
+}
+
+func newWriter(t *testing.T, b *bustest.Bus) *writer {
+	w := &writer{t: t, c: b.Conn(topology.Evaluator), account: proto.NewAccount(), check: proto.NewID(),
+		last: map[topology.PageRef]uint64{}, state: map[topology.PageRef]map[proto.ID]proto.Outcome{}, rng: rand.New(rand.NewPCG(1, 2))}
+	integration := proto.NewID()
+	for i := range 3 {
+		p := topology.PageRef{Account: w.account, Integration: integration, Page: topology.PageNumber(i)}
+		w.pages = append(w.pages, p)
+		w.state[p] = map[proto.ID]proto.Outcome{}
+	}
+	for range 5 {
+		w.devices = append(w.devices, proto.NewID())
+	}
+	return w
+}
+
+// commit gives each device of a random page a random outcome, or takes it away.
+func (w *writer) commit() {
+	w.t.Helper()
+	p := w.pages[w.rng.IntN(len(w.pages))]
+	entry := &proto.Entry{Checks: []proto.CheckRef{{ID: w.check, Revision: 1}}}
+	changed := map[proto.Outcome][]proto.ChangedDevice{}
+	for _, d := range w.devices {
+		was, had := w.state[p][d]
+		if w.rng.IntN(4) == 0 {
+			if had {
+				changed[proto.OutcomeUnknown] = append(changed[proto.OutcomeUnknown], proto.ChangedDevice{Device: d, From: was, Reason: proto.ReasonRemoved})
+				delete(w.state[p], d)
+			}
+			continue
+		}
+		is := proto.Outcome(w.rng.IntN(3))
+		entry.Results = append(entry.Results, proto.Result{Device: d, Score: proto.NoScore, Verdicts: []proto.Verdict{{Outcome: is, Observed: is}}})
+		if !had || is != was {
+			changed[is] = append(changed[is], proto.ChangedDevice{Device: d, From: was, Reason: proto.ReasonScore})
+		}
+		w.state[p][d] = is
+	}
+	batch := []bus.Outgoing{{Subject: topology.Log(p), Body: entry, ExpectLast: bus.Expect(w.last[p])}}
+	for o, devices := range changed {
+		batch = append(batch, bus.Outgoing{Subject: topology.Change(w.account, w.check, o, p.Page),
+			Body: &proto.Change{Index: len(batch), Integration: p.Integration, Devices: devices}})
+	}
+	first, err := w.c.Commit(w.t.Context(), batch)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.last[p] = first
+}
+
+func (w *writer) want() map[bus.ResultKey]proto.Outcome {
+	all := map[bus.ResultKey]proto.Outcome{}
+	for p, devices := range w.state {
+		for d, o := range devices {
+			all[bus.ResultKey{Page: p, Device: d, Check: w.check}] = o
+		}
+	}
+	return all
+}
+
+func (w *writer) settled() bool {
+	for p, seq := range w.last {
+		m, err := w.c.Last(w.t.Context(), topology.PostureState, topology.Log(p))
+		if err != nil {
+			return false
+		}
+		if at, err := bus.LogSequence(m); err != nil || at != seq {
+			return false
+		}
+	}
+	return true
+}
+
+// followUntil folds events until the results are what is wanted, and returns the position.
+func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (kinds map[bus.EventKind]int, at uint64) {
+	t.Helper()
+	kinds = map[bus.EventKind]int{}
+	ctx, cancel := context.WithTimeout(t.Context(), 10e9)
+	defer cancel()
+	enough := errors.New("enough")
+	want := w.want()
+	err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
+		r.Apply(e)
+		kinds[e.Kind]++
+		if e.Kind == bus.EventReady || e.Kind == bus.EventChange {
+			at = e.Seq
+			if maps.Equal(want, maps.Collect(r.All())) {
+				return enough
+			}
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Fatalf("Follow ended with %v, events %v; results (-want +got):\n%s", err, kinds, cmp.Diff(want, maps.Collect(r.All())))
+	}
+	return kinds, at
+}
+
+// followOneChange follows until the state and one change are handled, and returns the position.
+func followOneChange(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (at uint64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10e9)
+	defer cancel()
+	stop := errors.New("stop before this one")
+	err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
+		if at > 0 {
+			return stop
+		}
+		r.Apply(e)
+		switch e.Kind {
+		case bus.EventReady:
+			for range 5 {
+				w.commit()
+			}
+		case bus.EventChange:
+			at = e.Seq
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) {
+		t.Fatalf("Follow ended with %v", err)
+	}
+	return at
+}
+
+func TestFollowGivesStateThenChanges(t *testing.T) {
+	b := bustest.Start(t)
+	w, c := newWriter(t, b), b.Conn(topology.Follower)
+	for range 30 {
+		w.commit()
+	}
+	bustest.Eventually(t, "the state is up to date", w.settled)
+	var r bus.Results
+	kinds, at := followUntil(t, c, bus.Following{Account: w.account}, &r, w)
+	if kinds[bus.EventReset] != 1 || kinds[bus.EventState] != len(w.last) {
+		t.Errorf("first events %v", kinds)
+	}
+	// Invariant 4, from that position on, in steps.
+	for range 10 {
+		for range 5 {
+			w.commit()
+		}
+		kinds, at = followUntil(t, c, bus.Following{Account: w.account, After: at}, &r, w)
+		if kinds[bus.EventReset] != 0 || kinds[bus.EventState] != 0 {
+			t.Errorf("going on took a new state: %v", kinds)
+		}
+	}
+}
+
+func TestFollowWhileWritersWrite(t *testing.T) {
+	b := bustest.Start(t)
+	w, c := newWriter(t, b), b.Conn(topology.Follower)
+	for range 20 {
+		w.commit()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var r bus.Results
+	done := make(chan error)
+	got := make(chan map[bus.ResultKey]proto.Outcome, 1)
+	go func() {
+		done <- c.Follow(ctx, bus.Following{Account: w.account}, func(_ context.Context, e bus.Event) error {
+			r.Apply(e)
+			select {
+			case <-got:
+			default:
+			}
+			got <- maps.Collect(r.All())
+			return nil
+		})
+	}()
+	for range 300 {
+		w.commit()
+	}
+	want := w.want()
+	bustest.Eventually(t, "the follower has what was written", func() bool {
+		select {
+		case now := <-got:
+			return maps.Equal(now, want)
+		default:
+			return false
+		}
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNamedFollowerGoesOn(t *testing.T) {
+	b := bustest.Start(t)
+	w, c := newWriter(t, b), b.Conn(topology.Follower)
+	f := bus.Following{Account: w.account, Name: "siem"}
+	for range 10 {
+		w.commit()
+	}
+	bustest.Eventually(t, "the state is up to date", w.settled)
+	var r bus.Results
+	followOneChange(t, c, f, &r, w)
+	for range 10 {
+		w.commit()
+	}
+	kinds, _ := followUntil(t, c, f, &r, w)
+	if kinds[bus.EventReset] != 0 {
+		t.Errorf("the second run did not go on: %v", kinds)
+	}
+	if kinds[bus.EventChange] == 0 {
+		t.Error("the second run saw no change")
+	}
+}
+
+func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
+	for name, f := range map[string]bus.Following{"named": {Name: "siem"}, "by position": {}} {
+		t.Run(name, func(t *testing.T) {
+			b := bustest.StartWith(t, topology.Options{LogMaxBytes: 64 << 10})
+			w, c := newWriter(t, b), b.Conn(topology.Follower)
+			f.Account = w.account
+			for range 10 {
+				w.commit()
+			}
+			bustest.Eventually(t, "the state is up to date", w.settled)
+			var r bus.Results
+			at := followOneChange(t, c, f, &r, w)
+			// The byte bound deletes what comes next.
+			for first := uint64(0); first <= at+1; {
+				for range 20 {
+					w.commit()
+				}
+				s, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), topology.PostureLog)
+				if err != nil {
+					t.Fatal(err)
+				}
+				first = s.CachedInfo().State.FirstSeq
+			}
+			bustest.Eventually(t, "the state is up to date", w.settled)
+			if f.Name == "" {
+				f.After = at
+			}
+			kinds, _ := followUntil(t, c, f, &r, w)
+			if kinds[bus.EventReset] != 1 {
+				t.Errorf("no new state: %v", kinds)
+			}
+		})
+	}
+}
+
+func TestAHandlersErrorEndsFollow(t *testing.T) {
+	b := bustest.Start(t)
+	broke := errors.New("broke")
+	err := b.Conn(topology.Follower).Follow(t.Context(), bus.Following{}, func(context.Context, bus.Event) error { return broke })
+	if !errors.Is(err, broke) {
+		t.Errorf("%v", err)
+	}
+	if err := b.Conn(topology.Follower).Follow(t.Context(), bus.Following{Name: "a", After: 1}, nil); err == nil {
+		t.Error("a name and a position were taken together")
+	}
+}
