@@ -32,8 +32,9 @@ var sealed = []string{"fetcher", "exchange"}
 //	creds/<role>.creds     NATS credentials of each role
 //	keys/<service>.identity, keys/<service>.recipient
 //	account-id, api-token
+//	parties/<party>/       what each party needs of these, apart from the others
 //
-// What is there stays as it is, but for auth.conf and recipients, which follow from the rest.
+// What is there stays as it is, but for auth.conf, recipients and parties/, which follow from the rest.
 func (f Files) Init() error {
 	d := datadir.Dir(f.Dir)
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
@@ -64,6 +65,9 @@ func (f Files) Init() error {
 		return err
 	}
 	if _, _, err := d.APIToken(""); err != nil {
+		return err
+	}
+	if err := handOut(d); err != nil {
 		return err
 	}
 	return f.chown()

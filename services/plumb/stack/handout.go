@@ -1,0 +1,67 @@
+package stack
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/plumb/datadir"
+)
+
+// PartiesDir is where, under Files.Dir, what each party is started with lies apart from the others': a
+// container mounts parties/<party> and sees no secret but its own.
+const PartiesDir = "parties"
+
+// A handout is a file of the installation that a party gets, under the name that it knows it by.
+type handout struct{ party, name, from string }
+
+// handouts are all of them: NATS credentials for every role, and
+//
+//	nats/auth.conf
+//	fetcher/identity, exchange/identity
+//	api/seal-to, api/account-id, api/bootstrap-token
+//	client/account-id, client/api-token               for plumb, as a client of the API
+func handouts(d datadir.Dir) []handout {
+	all := []handout{
+		{"nats", "auth.conf", filepath.Join(string(d), "nats", "auth.conf")},
+		{"fetcher", "identity", d.IdentityPath("fetcher")},
+		{"exchange", "identity", d.IdentityPath("exchange")},
+		{"api", "seal-to", d.RecipientPath("fetcher")},
+		{"api", "account-id", d.AccountPath()},
+		{"api", "bootstrap-token", d.TokenPath()},
+		{"client", "account-id", d.AccountPath()},
+		{"client", "api-token", d.TokenPath()},
+	}
+	for _, role := range topology.Roles() {
+		all = append(all, handout{string(role), "nats.creds", filepath.Join(string(d), "creds", string(role)+".creds")})
+	}
+	return all
+}
+
+// handOut gives every party its files. A party's directory may be a mount point: it is made where it is
+// not there, and never replaced.
+func handOut(d datadir.Dir) error {
+	for _, h := range handouts(d) {
+		data, err := os.ReadFile(h.from)
+		if err != nil {
+			return fmt.Errorf("hand out: %w", err)
+		}
+		path := filepath.Join(string(d), PartiesDir, h.party, h.name)
+		there, err := os.ReadFile(path)
+		if err == nil && bytes.Equal(there, data) {
+			continue
+		}
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = creds.WriteSecret(path, data)
+		}
+		if err != nil {
+			return fmt.Errorf("hand out: %w", err)
+		}
+	}
+	return nil
+}
