@@ -33,7 +33,7 @@ func (c *Conn) Commit(ctx context.Context, all []Outgoing) (first uint64, err er
 	}
 	msgs := make([]*nats.Msg, len(all))
 	for i := range all {
-		if msgs[i], err = all[i].msg(); err != nil {
+		if msgs[i], err = all[i].msg(ctx); err != nil {
 			return 0, err
 		}
 	}

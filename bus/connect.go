@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"plumbline.dev/bus/topology"
 )
 
@@ -19,6 +21,8 @@ type Config struct {
 	Creds string
 	Role  topology.Role
 	Log   *slog.Logger
+	// Tracer records spans of what stages handle; nil: none are recorded, trace contexts are passed on.
+	Tracer trace.TracerProvider
 	// Options are added last: package embed connects in process with them.
 	Options []nats.Option
 }
@@ -29,6 +33,8 @@ type Conn struct {
 	js   jetstream.JetStream
 	role topology.Role
 	log  *slog.Logger
+	// tracer makes the spans of stages.
+	tracer trace.Tracer
 	// open bounds the atomic batches under way, below what the server allows a stream.
 	open chan struct{}
 }
@@ -41,6 +47,10 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	log := cfg.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	}
+	tracer := cfg.Tracer
+	if tracer == nil {
+		tracer = noop.NewTracerProvider()
 	}
 	options := []nats.Option{
 		nats.Name("plumbline-" + string(cfg.Role)),
@@ -77,7 +87,7 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 				nc.Close()
 				return nil, err
 			}
-			return &Conn{nc: nc, js: js, role: cfg.Role, log: log, open: make(chan struct{}, maxOpenBatches)}, nil
+			return &Conn{nc: nc, js: js, role: cfg.Role, log: log, tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
 		}
 		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrInvalidConnection) {
 			return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)

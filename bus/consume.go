@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/codes"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -205,12 +207,18 @@ func (s *stage) attempt(work context.Context, raw jetstream.Msg, m *Msg) (err er
 			}
 		}
 	}()
+	ctx, span := s.conn.handling(work, s.Name, m)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
+			s.conn.log.Error("a handler panicked", "stage", s.Name, "subject", m.Subject, "panic", p, "stack", string(debug.Stack()))
 		}
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
 	}()
-	return s.handle(work, m)
+	return s.handle(ctx, m)
 }
 
 func (s *stage) bury(ctx context.Context, m *Msg, why error) error {

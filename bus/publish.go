@@ -32,7 +32,7 @@ type Ack struct {
 	Duplicate bool // it was stored before, under the same MsgID
 }
 
-func (o *Outgoing) msg() (*nats.Msg, error) {
+func (o *Outgoing) msg(ctx context.Context) (*nats.Msg, error) {
 	data, err := proto.Marshal(o.Body)
 	if err != nil {
 		return nil, err
@@ -43,6 +43,7 @@ func (o *Outgoing) msg() (*nats.Msg, error) {
 	}
 	h.Set(proto.HeaderSchema, o.Body.Schema().String())
 	h.Set(proto.HeaderContentType, proto.ContentType)
+	propagator.Inject(ctx, headerCarrier(h))
 	if o.MsgID != "" {
 		h.Set(jetstream.MsgIDHeader, o.MsgID)
 	}
@@ -58,7 +59,7 @@ const publishTimeout = 10 * time.Second
 // Publish stores one message and returns once the server has it. Errors are [ErrConflict], [ErrOccupied]
 // or about the bus.
 func (c *Conn) Publish(ctx context.Context, o Outgoing) (Ack, error) {
-	m, err := o.msg()
+	m, err := o.msg(ctx)
 	if err != nil {
 		return Ack{}, err
 	}
@@ -80,7 +81,7 @@ func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
 	futures := make([]jetstream.PubAckFuture, len(all))
 	failed := false
 	for i := range all {
-		m, err := all[i].msg()
+		m, err := all[i].msg(ctx)
 		if err == nil {
 			futures[i], err = c.js.PublishMsgAsync(m, jetstream.WithStallWait(publishTimeout))
 		}
@@ -110,7 +111,7 @@ func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
 
 // Request asks on a subject and decodes the answer into reply.
 func (c *Conn) Request(ctx context.Context, subject string, body, reply proto.Message) error {
-	m, err := (&Outgoing{Subject: subject, Body: body}).msg()
+	m, err := (&Outgoing{Subject: subject, Body: body}).msg(ctx)
 	if err != nil {
 		return err
 	}
