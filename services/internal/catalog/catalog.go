@@ -37,9 +37,12 @@ type Catalog struct {
 	checks       map[key]Record[proto.Check]
 	apps         map[key]Record[proto.Application]
 	policies     map[key]Record[proto.Policy]
-	revision     uint64
-	caughtUp     bool
-	changed      chan struct{}
+	// over is the checks of each integration that was asked for since the last change: an evaluator asks
+	// for every page.
+	over     map[key][]Record[proto.Check]
+	revision uint64
+	caughtUp bool
+	changed  chan struct{}
 }
 
 // New makes a view of the kinds; it is empty until [Catalog.Run] has caught up. Records that cannot be
@@ -48,7 +51,7 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 	return &Catalog{
 		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
 		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
-		apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
+		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
 	}
 }
 
@@ -84,6 +87,7 @@ func (c *Catalog) apply(u bus.Update) error {
 	case topology.KindIntegration:
 		err = put(c.integrations, k, u)
 	case topology.KindCheck:
+		clear(c.over)
 		err = put(c.checks, k, u)
 	case topology.KindApplication:
 		err = put(c.apps, k, u)
@@ -188,10 +192,20 @@ func (c *Catalog) IntegrationsOf(a proto.Account) []Record[proto.Integration] {
 	return list(c, c.integrations, func(r Record[proto.Integration]) bool { return r.Account == a }, func(i *proto.Integration) proto.ID { return i.ID })
 }
 
-// Checks are those over one integration, by id.
+// Checks are those over one integration, by id. The slice is shared and must not be modified.
 func (c *Catalog) Checks(a proto.Account, integration proto.ID) []Record[proto.Check] {
-	return list(c, c.checks, func(r Record[proto.Check]) bool { return r.Account == a && r.Value.Integration == integration },
+	k := key{a, integration}
+	c.mu.RLock()
+	known, ok := c.over[k]
+	c.mu.RUnlock()
+	if ok {
+		return known
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over[k] = sorted(c.checks, func(r Record[proto.Check]) bool { return r.Account == a && r.Value.Integration == integration },
 		func(v *proto.Check) proto.ID { return v.ID })
+	return c.over[k]
 }
 
 // ChecksOf are those of one account, by id.
@@ -219,6 +233,10 @@ func find[T any](c *Catalog, in map[key]Record[T], a proto.Account, id proto.ID)
 func list[T any](c *Catalog, in map[key]Record[T], want func(Record[T]) bool, id func(*T) proto.ID) []Record[T] {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	return sorted(in, want, id)
+}
+
+func sorted[T any](in map[key]Record[T], want func(Record[T]) bool, id func(*T) proto.ID) []Record[T] {
 	var out []Record[T]
 	for _, r := range in {
 		if want(r) {
