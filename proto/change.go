@@ -40,14 +40,14 @@ func (c *Change) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
 	w.array(5)
 	w.uint(uint64(c.Index))
-	w.id(c.Integration)
+	w.id(&c.Integration)
 	w.uint(c.Tick)
 	w.at(c.At)
 	w.array(len(c.Devices))
 	for i := range c.Devices {
 		d := &c.Devices[i]
 		w.array(4)
-		w.id(d.Device)
+		w.id(&d.Device)
 		w.out(d.From)
 		w.reason(d.Reason)
 		w.int(int64(d.Score))
@@ -58,14 +58,18 @@ func (c *Change) EncodeMsgpack(enc *msgpack.Encoder) error {
 // DecodeMsgpack reads what EncodeMsgpack writes.
 func (c *Change) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 5)
-	*c = Change{Index: r.count(), Integration: r.id(), Tick: r.uint(), At: r.at()}
+	*c = Change{Index: r.count()}
+	r.id(&c.Integration)
+	c.Tick, c.At = r.uint(), r.at()
 	// Devices that left and devices that came can be named at once: more than a page holds.
 	if n := r.list(2 * PageSize); n > 0 {
 		c.Devices = make([]ChangedDevice, n)
 	}
 	for i := range c.Devices {
 		dr := readArray(dec, 4)
-		c.Devices[i] = ChangedDevice{Device: dr.id(), From: dr.out(), Reason: dr.reason(), Score: int(dr.int())}
+		d := &c.Devices[i]
+		dr.id(&d.Device)
+		d.From, d.Reason, d.Score = dr.out(), dr.reason(), int(dr.int())
 		if err := dr.close(); err != nil {
 			return fmt.Errorf("device %d: %w", i, err)
 		}

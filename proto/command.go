@@ -18,7 +18,7 @@ func (c *Command) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w.array(2)
 	w.array(len(c.Remove))
 	for _, id := range c.Remove {
-		w.id(id)
+		w.id(&id)
 	}
 	encodeDevices(&w, c.Upsert)
 	return w.err
@@ -31,7 +31,9 @@ func (c *Command) DecodeMsgpack(dec *msgpack.Decoder) error {
 	n := r.list(MaxCommand)
 	ids := reader{dec: dec, left: n, err: r.err}
 	for ids.left > 0 && ids.err == nil {
-		c.Remove = append(c.Remove, ids.id())
+		var id ID
+		ids.id(&id)
+		c.Remove = append(c.Remove, id)
 	}
 	r.keep(ids.err)
 	c.Upsert = decodeDevices(&r, MaxCommand)

@@ -78,7 +78,7 @@ func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w.array(len(e.Checks))
 	for _, c := range e.Checks {
 		w.array(2)
-		w.id(c.ID)
+		w.id(&c.ID)
 		w.uint(c.Revision)
 	}
 	w.array(len(e.Results))
@@ -99,7 +99,7 @@ func (res *Result) encode(w *writer, polled Millis) {
 		}
 	}
 	w.array(6 + min(differ, 1))
-	w.id(res.Device)
+	w.id(&res.Device)
 	w.int(int64(res.Score))
 	w.reason(res.Problem)
 	w.str(res.S2SID)
@@ -140,7 +140,8 @@ func (e *Entry) DecodeMsgpack(dec *msgpack.Decoder) error {
 	}
 	for i := range e.Checks {
 		cr := readArray(dec, 2)
-		e.Checks[i] = CheckRef{ID: cr.id(), Revision: cr.uint()}
+		cr.id(&e.Checks[i].ID)
+		e.Checks[i].Revision = cr.uint()
 		r.keep(cr.close())
 	}
 	n := r.list(PageSize)
@@ -160,7 +161,8 @@ func (e *Entry) DecodeMsgpack(dec *msgpack.Decoder) error {
 
 func (res *Result) decode(dec *msgpack.Decoder, polled Millis, verdicts []Verdict) error {
 	r := readArray(dec, 6)
-	*res = Result{Device: r.id(), Score: int(r.int()), Problem: r.reason(), S2SID: r.str()}
+	r.id(&res.Device)
+	res.Score, res.Problem, res.S2SID, res.ObservedAt = int(r.int()), r.reason(), r.str(), 0
 	if res.Score < NoScore || res.Score > 100 {
 		r.keep(fmt.Errorf("score %d", res.Score))
 	}

@@ -101,7 +101,7 @@ func (in *Input) EncodeMsgpack(enc *msgpack.Encoder) error {
 	for i := range in.Observations {
 		o := &in.Observations[i]
 		w.array(4)
-		w.id(o.Device)
+		w.id(&o.Device)
 		w.int(int64(o.Score))
 		w.reason(o.Problem)
 		w.str(o.S2SID)
@@ -123,7 +123,8 @@ func (in *Input) DecodeMsgpack(dec *msgpack.Decoder) error {
 	for i := range n {
 		or := readArray(dec, 3)
 		o := &in.Observations[i]
-		*o = Observation{Device: or.id(), Score: int(or.int()), Problem: or.reason(), S2SID: or.str()}
+		or.id(&o.Device)
+		o.Score, o.Problem, o.S2SID = int(or.int()), or.reason(), or.str()
 		if o.Score < NoScore || o.Score > 100 {
 			or.keep(fmt.Errorf("score %d", o.Score))
 		}

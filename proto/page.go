@@ -31,7 +31,7 @@ func (d *Device) SameFields(o *Device) bool {
 
 func (d *Device) encode(w *writer) {
 	w.array(8)
-	w.id(d.ID)
+	w.id(&d.ID)
 	w.str(d.Email)
 	w.str(d.Serial)
 	w.str(d.MAC)
@@ -43,10 +43,9 @@ func (d *Device) encode(w *writer) {
 
 func (d *Device) decode(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
-	*d = Device{
-		ID: r.id(), Email: r.str(), Serial: r.str(), MAC: r.str(), IPv4: r.str(), Hostname: r.str(),
-		EnrolledAt: r.at(), UpdatedAt: r.at(),
-	}
+	r.id(&d.ID)
+	d.Email, d.Serial, d.MAC, d.IPv4, d.Hostname = r.str(), r.str(), r.str(), r.str(), r.str()
+	d.EnrolledAt, d.UpdatedAt = r.at(), r.at()
 	return r.close()
 }
 
@@ -86,14 +85,14 @@ func decodeDevices(r *reader, max int) []Device {
 	if n == 0 {
 		return nil
 	}
+	// A command may claim more than it holds: memory follows what was read.
 	devices := make([]Device, 0, min(n, PageSize))
 	for i := range n {
-		var d Device
-		if err := d.decode(r.dec); err != nil {
+		devices = append(devices, Device{})
+		if err := devices[i].decode(r.dec); err != nil {
 			r.keep(fmt.Errorf("device %d: %w", i, err))
 			return nil
 		}
-		devices = append(devices, d)
 	}
 	return devices
 }

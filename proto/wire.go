@@ -3,6 +3,7 @@ package proto
 import (
 	"bytes"
 	"fmt"
+	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
@@ -10,17 +11,22 @@ import (
 
 // Marshal encodes a message. The result is the caller's own.
 func Marshal(m Message) ([]byte, error) {
-	var buf bytes.Buffer
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
 	enc := msgpack.GetEncoder()
 	defer msgpack.PutEncoder(enc)
-	enc.Reset(&buf)
+	enc.Reset(buf)
 	enc.SetOmitEmpty(true)
 	enc.UseCompactInts(true)
 	if err := enc.Encode(m); err != nil {
 		return nil, fmt.Errorf("encode %s: %w", m.Schema(), err)
 	}
-	return buf.Bytes(), nil
+	return bytes.Clone(buf.Bytes()), nil
 }
+
+// buffers are what Marshal encodes into: growing a new one to an entry's size costs four times its bytes.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // Unmarshal decodes data into m, which it overwrites. Bytes after the message are an error: a message is
 // the whole of its payload.
@@ -51,12 +57,14 @@ func (w *writer) put(err error) {
 	}
 }
 
-func (w *writer) array(n int)     { w.put(w.enc.EncodeArrayLen(n)) }
-func (w *writer) uint(v uint64)   { w.put(w.enc.EncodeUint(v)) }
-func (w *writer) int(v int64)     { w.put(w.enc.EncodeInt(v)) }
-func (w *writer) str(v string)    { w.put(w.enc.EncodeString(v)) }
-func (w *writer) bool(v bool)     { w.put(w.enc.EncodeBool(v)) }
-func (w *writer) id(v ID)         { w.put(w.enc.EncodeBytes(v[:])) }
+func (w *writer) array(n int)   { w.put(w.enc.EncodeArrayLen(n)) }
+func (w *writer) uint(v uint64) { w.put(w.enc.EncodeUint(v)) }
+func (w *writer) int(v int64)   { w.put(w.enc.EncodeInt(v)) }
+func (w *writer) str(v string)  { w.put(w.enc.EncodeString(v)) }
+func (w *writer) bool(v bool)   { w.put(w.enc.EncodeBool(v)) }
+
+// id takes a pointer: a copy would escape to the heap, once for each device.
+func (w *writer) id(v *ID)        { w.put(w.enc.EncodeBytes(v[:])) }
 func (w *writer) at(v Millis)     { w.int(int64(v)) }
 func (w *writer) reason(v Reason) { w.uint(uint64(v)) }
 func (w *writer) out(v Outcome)   { w.uint(uint64(v)) }
@@ -154,12 +162,10 @@ func (r *reader) bool() (v bool) {
 	return v
 }
 
-func (r *reader) id() (v ID) {
-	if !r.next() {
-		return v
+func (r *reader) id(into *ID) {
+	if r.next() {
+		r.keep(decode16(r.dec, (*[16]byte)(into)))
 	}
-	r.keep(decode16(r.dec, (*[16]byte)(&v)))
-	return v
 }
 
 func (r *reader) at() Millis     { return Millis(r.int()) }
