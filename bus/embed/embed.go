@@ -151,7 +151,8 @@ func lastError(cfg Config) error {
 }
 
 // Connect gives a connection of a role, in process; the role's permissions hold as over the network.
-func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logger) (*bus.Conn, error) {
+// more may set what the server does not decide: a tracer, say.
+func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logger, more ...func(*bus.Config)) (*bus.Conn, error) {
 	token, seed, err := s.authority.User(role)
 	if err != nil {
 		return nil, err
@@ -159,9 +160,11 @@ func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logg
 	if log == nil {
 		log = s.log
 	}
-	return bus.Connect(ctx, bus.Config{Role: role, Log: log, Options: []nats.Option{
-		nats.InProcessServer(s.ns), nats.UserJWTAndSeed(token, seed),
-	}})
+	cfg := bus.Config{Role: role, Log: log, Options: []nats.Option{nats.InProcessServer(s.ns), nats.UserJWTAndSeed(token, seed)}}
+	for _, set := range more {
+		set(&cfg)
+	}
+	return bus.Connect(ctx, cfg)
 }
 
 // Authority makes users for other systems.
