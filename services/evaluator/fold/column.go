@@ -1,0 +1,103 @@
+package fold
+
+import (
+	"bytes"
+	"slices"
+
+	"plumbline.dev/proto"
+)
+
+// column is one check of an evaluation: of the new entry, of the one before, or of both.
+type column struct {
+	proto.CheckRef
+	// was is the check's place in the entry before, -1 where it was not there; gone tells that it is not in
+	// the new entry. A column is one or the other, or both entries have it.
+	was  int
+	gone bool
+	// edited tells that the entry before used another revision.
+	edited     bool
+	supported  bool
+	expiration proto.Millis // 0: a score counts until a newer one comes
+	// passes has the outcome of every possible score, so that an operator is looked up once a page.
+	passes [101]bool
+}
+
+// columns are those of the new entry, by id, then the checks that went.
+func columns(before []proto.CheckRef, now []Check) []column {
+	now = first(now)
+	out := make([]column, 0, len(now)+len(before))
+	for _, c := range now {
+		out = append(out, compile(c, before))
+	}
+	for was, ref := range before {
+		if !slices.ContainsFunc(now, func(c Check) bool { return c.ID == ref.ID }) {
+			out = append(out, column{CheckRef: ref, was: was, gone: true})
+		}
+	}
+	return out
+}
+
+// first are the checks that count, by id.
+func first(checks []Check) []Check {
+	byID := func(a, b Check) int { return bytes.Compare(a.ID[:], b.ID[:]) }
+	if !slices.IsSortedFunc(checks, byID) {
+		checks = slices.SortedFunc(slices.Values(checks), byID)
+	}
+	return checks[:min(len(checks), proto.MaxChecks)]
+}
+
+func compile(c Check, before []proto.CheckRef) column {
+	col := column{CheckRef: proto.CheckRef{ID: c.ID, Revision: c.Revision}}
+	col.was = slices.IndexFunc(before, func(r proto.CheckRef) bool { return r.ID == c.ID })
+	col.edited = col.was < 0 || before[col.was].Revision != c.Revision
+	_, col.supported = c.Operator.Holds(0, c.Score)
+	col.supported = col.supported && c.Type == proto.TypeCustomS2S
+	if c.Expiration > 0 {
+		// An expiration below a millisecond is one: 0 would be none at all.
+		col.expiration = max(1, proto.Millis(c.Expiration.Milliseconds()))
+	}
+	for score := range col.passes {
+		col.passes[score], _ = c.Operator.Holds(score, c.Score)
+	}
+	return col
+}
+
+// judge is the check's word on a device; fresh tells that the score came with this input. expires is when
+// the score stops to count, 0 where it never does or no longer counts.
+func (c *column) judge(res, old *proto.Result, fresh bool, now proto.Millis) (v proto.Verdict, expires proto.Millis) {
+	switch {
+	case !c.supported:
+		return unknown(proto.ReasonUnsupported), 0
+	case res.Score == proto.NoScore:
+		return unknown(or(res.Problem, proto.ReasonNeverPolled)), 0
+	case c.expiration > 0:
+		expires = res.ObservedAt + c.expiration
+		if now >= expires || (!fresh && c.hadExpired(old)) {
+			return unknown(or(res.Problem, proto.ReasonExpired)), 0
+		}
+	}
+	outcome := proto.OutcomeFail
+	if c.passes[res.Score] {
+		outcome = proto.OutcomePass
+	}
+	return proto.Verdict{Outcome: outcome, Reason: proto.ReasonScore, Observed: outcome}, expires
+}
+
+// hadExpired tells that the entry before let the device's score expire under this revision of the check: a
+// device that has a score is unknown for no other reason, unless the check could not be evaluated.
+func (c *column) hadExpired(old *proto.Result) bool {
+	if old == nil || c.edited || old.Score == proto.NoScore {
+		return false
+	}
+	v := old.Verdicts[c.was]
+	return v.Outcome == proto.OutcomeUnknown && v.Reason != proto.ReasonUnsupported
+}
+
+func unknown(r proto.Reason) proto.Verdict { return proto.Verdict{Reason: r} }
+
+func or(r, otherwise proto.Reason) proto.Reason {
+	if r != proto.ReasonNone {
+		return r
+	}
+	return otherwise
+}
