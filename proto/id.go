@@ -38,22 +38,20 @@ func DeriveID(namespace Account, name string) ID {
 
 // ParseID reads the 36-character form, in either case.
 func ParseID(s string) (ID, error) {
-	var id ID
-	if !parseUUID(s, &id) {
+	id, ok := parseUUID(s)
+	if !ok {
 		return ID{}, fmt.Errorf("%q is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", clip(s))
 	}
 	return id, nil
 }
 
 // ParseIDBytes is ParseID for the hot path: it allocates nothing and says only whether s is an id.
-func ParseIDBytes(s []byte) (id ID, ok bool) {
-	ok = parseUUID(s, &id)
-	return id, ok
-}
+func ParseIDBytes(s []byte) (id ID, ok bool) { return parseUUID(s) }
 
-func parseUUID[T string | []byte](s T, id *ID) bool {
+// parseUUID returns the id by value: a pointer to it would put it on the heap of every caller.
+func parseUUID[T string | []byte](s T) (id ID, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return false
+		return ID{}, false
 	}
 	at := 0
 	for i := 0; i < 36; i += 2 {
@@ -62,12 +60,12 @@ func parseUUID[T string | []byte](s T, id *ID) bool {
 		}
 		hi, lo := unhex(s[i]), unhex(s[i+1])
 		if hi > 15 || lo > 15 {
-			return false
+			return ID{}, false
 		}
 		id[at] = hi<<4 | lo
 		at++
 	}
-	return true
+	return id, true
 }
 
 func unhex(c byte) byte {

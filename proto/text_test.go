@@ -101,3 +101,10 @@ func TestMillis(t *testing.T) {
 		t.Error("the zero time is not 0")
 	}
 }
+
+func TestParseIDBytesAllocatesNothing(t *testing.T) {
+	text, want := []byte("AAAAAAAA-0000-4000-8000-0123456789ab"), ID{}
+	if n := testing.AllocsPerRun(100, func() { want, _ = ParseIDBytes(text) }); n != 0 || want.IsZero() {
+		t.Errorf("%v allocations for %v", n, want)
+	}
+}
