@@ -11,12 +11,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/cli"
 )
@@ -114,46 +117,68 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 }
 
-// A service without NATS is alive, says why it is not ready, and still ends cleanly.
-func TestAServiceThatWaitsForNATS(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+// A service without NATS is alive, says why it is not ready, and still ends cleanly. With NATS it is ready.
+func TestAServiceAndItsHealth(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "evaluator")
 	if err := os.Symlink(os.Args[0], bin); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), bin, "--admin-addr", addr, "--nats-url", "nats://127.0.0.1:1")
-	cmd.Stderr = t.Output()
-	if err := cmd.Start(); err != nil {
+	server, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), Addr: "127.0.0.1:0", NoSync: true})
+	if err != nil {
 		t.Fatal(err)
 	}
-	status := func(path string) int {
-		r, err := http.Get("http://" + addr + path)
-		if err != nil {
-			return 0
-		}
-		r.Body.Close()
-		return r.StatusCode
-	}
-	deadline := time.After(10 * time.Second)
-	for status("/healthz") != http.StatusOK {
-		select {
-		case <-deadline:
-			t.Fatal("/healthz did not answer")
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	if code := status("/readyz"); code != http.StatusServiceUnavailable {
-		t.Errorf("/readyz answers %d, want 503", code)
-	}
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+	t.Cleanup(server.Close)
+	file, err := server.Authority().File(topology.Evaluator)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("ended with %v, want exit code 0", err)
+	creds := filepath.Join(t.TempDir(), "creds")
+	if err := os.WriteFile(creds, file, 0o600); err != nil {
+		t.Fatal(err)
 	}
+	for _, c := range []struct {
+		nats, says string
+		code       int
+	}{
+		{"nats://127.0.0.1:1", "not ready: starting", cli.ExitFailure},
+		{"nats://" + server.Addr(), "", cli.ExitOK},
+	} {
+		addr := freeAddr(t)
+		cmd := exec.CommandContext(t.Context(), bin, "--admin-addr", addr, "--nats-url", c.nats, "--nats-creds", creds)
+		cmd.Stderr = t.Output()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		bustest.Eventually(t, "/healthz answers", func() bool {
+			r, err := http.Get("http://" + addr + "/healthz")
+			if err == nil {
+				r.Body.Close()
+			}
+			return err == nil && r.StatusCode == http.StatusOK
+		})
+		bustest.Eventually(t, "--probe says "+c.says, func() bool {
+			out, err := exec.CommandContext(t.Context(), bin, "--probe", "--admin-addr", addr).CombinedOutput()
+			code := 0
+			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+				code = exit.ExitCode()
+			}
+			return code == c.code && strings.Contains(string(out), c.says)
+		})
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("ended with %v, want exit code 0", err)
+		}
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }

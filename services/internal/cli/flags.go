@@ -34,8 +34,15 @@ func (l *Log) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
+// Tracing are the flags of spans.
+type Tracing struct {
+	OTLPEndpoint string  `name:"otlp-endpoint" help:"OpenTelemetry collector that spans are sent to, such as http://127.0.0.1:4318; none without it." placeholder:"URL" group:"Process"`
+	TraceShare   float64 `default:"0.1" help:"How many of the traces that begin here are kept, 0 to 1." group:"Process"`
+}
+
 // Admin is where health and metrics are served.
 type Admin struct {
+	Probe     bool   `env:"-" help:"Ask the instance that runs at --admin-addr whether it is ready, and exit with 0 or 1: a container's health check." group:"Process"`
 	AdminAddr string `default:"127.0.0.1:8409" help:"Where /healthz, /readyz and /metrics are served." group:"Process"`
 }
 

@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/services/internal/admin"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/lifecycle"
+	"plumbline.dev/services/internal/tracing"
 )
 
 // Common are the flags that every service's binary takes; a service's flags embed them.
@@ -20,6 +21,7 @@ type Common struct {
 	NATS
 	Admin
 	Log
+	Tracing
 }
 
 func (c *Common) common() *Common { return c }
@@ -49,8 +51,16 @@ func Service(role topology.Role, about string, flags Flags, make func(Host) (Par
 	app := App{Name: string(role), About: about, Options: []kong.Option{LogAt(slog.LevelInfo)}}
 	return Main(app, flags, func(ctx context.Context, _ *kong.Context) error {
 		c := flags.common()
+		if c.Probe {
+			return c.Admin.probe(ctx)
+		}
+		tracer, flush, err := tracing.New(ctx, string(role), c.OTLPEndpoint, c.TraceShare)
+		if err != nil {
+			return Usage("--otlp-endpoint, --trace-share: %w", err)
+		}
+		defer flush()
 		return serve(ctx, c.Log.Logger(), c.AdminAddr, func(ctx context.Context, h Host) (Part, func(), error) {
-			conn, err := bus.Connect(ctx, bus.Config{URL: c.NATSURL, Creds: c.NATSCreds, Role: role, Log: h.Log})
+			conn, err := bus.Connect(ctx, bus.Config{URL: c.NATSURL, Creds: c.NATSCreds, Role: role, Log: h.Log, Tracer: tracer})
 			if err != nil {
 				return nil, nil, err
 			}
@@ -71,6 +81,9 @@ type Process struct {
 func Standalone(name, about string, flags any, process *Process, make func(Host) (Part, error)) int {
 	app := App{Name: name, About: about, Options: []kong.Option{LogAt(slog.LevelInfo)}}
 	return Main(app, flags, func(ctx context.Context, _ *kong.Context) error {
+		if process.Probe {
+			return process.Admin.probe(ctx)
+		}
 		return serve(ctx, process.Log.Logger(), process.AdminAddr, func(_ context.Context, h Host) (Part, func(), error) {
 			part, err := make(h)
 			return part, func() {}, err

@@ -135,11 +135,15 @@ func (c *Client) request(ctx context.Context, method, path, kind string, body io
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", "application/json")
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
+	return c.send(req)
+}
+
+func (c *Client) send(req *http.Request) (*http.Response, error) {
+	req.Header.Set("Authorization", "Bearer "+c.token)
 	resp, err := c.http.Do(req)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("nobody answers at %s: start plumb up there, or name another with --url", req.URL.Host)

@@ -85,3 +85,10 @@ type Policy struct {
 
 func (a Application) ResourceID() string   { return a.ID }
 func (a Application) ResourceName() string { return a.Name }
+
+// ServiceTokenRule is the policy rule that one service token meets, AnyServiceToken one that all of the
+// account's do (contract.md 4.3).
+func ServiceTokenRule(id string) map[string]any {
+	return map[string]any{"service_token": map[string]any{"token_id": id}}
+}
+func AnyServiceToken() map[string]any { return map[string]any{"any_valid_service_token": map[string]any{}} }

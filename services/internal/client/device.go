@@ -1,0 +1,52 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// The forms that devices are imported in.
+const (
+	CSV    = "text/csv"
+	NDJSON = "application/x-ndjson"
+)
+
+// Import enrols or updates every device of a list in the form, which is sent as it is read.
+func (c *Client) Import(ctx context.Context, form string, list io.Reader) (Imported, error) {
+	resp, err := c.request(ctx, http.MethodPost, "/plumbline/devices", form, list)
+	if err != nil {
+		return Imported{}, err
+	}
+	defer resp.Body.Close()
+	return decode[Imported](result(resp))
+}
+
+// Imported is what became of a list.
+type Imported struct {
+	Enrolled  int       `json:"enrolled"`
+	Updated   int       `json:"updated"`
+	Unchanged int       `json:"unchanged"`
+	Refused   int       `json:"refused"`
+	Refusals  []Refusal `json:"refusals"` // the first of them
+}
+
+// Refusal is a row that was not taken.
+type Refusal struct {
+	Line    int    `json:"line"`
+	Device  string `json:"device_id"`
+	Message string `json:"message"`
+}
+
+// Device gives an enrolled device.
+func (c *Client) Device(ctx context.Context, id string) (json.RawMessage, error) {
+	return c.call(ctx, http.MethodGet, "/plumbline/devices/"+url.PathEscape(id), nil)
+}
+
+// DeleteDevice removes a device.
+func (c *Client) DeleteDevice(ctx context.Context, id string) error {
+	_, err := c.call(ctx, http.MethodDelete, "/plumbline/devices/"+url.PathEscape(id), nil)
+	return err
+}
