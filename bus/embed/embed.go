@@ -16,7 +16,6 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"go.opentelemetry.io/otel/trace"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/creds"
 	"plumbline.dev/bus/topology"
@@ -28,8 +27,6 @@ type Config struct {
 	// Addr is where NATS clients of other systems connect; empty: nobody outside the process does.
 	Addr string
 	Log  *slog.Logger
-	// Tracer is what connections record their spans with; nil: none are recorded.
-	Tracer trace.TracerProvider
 	// Cluster, where it is set, makes the server one of several; for tests of replicas.
 	Cluster *Cluster
 	// NoSync leaves flushing to the operating system: faster, and a crash of the machine loses what was
@@ -50,7 +47,6 @@ type Server struct {
 	ns        *server.Server
 	authority *creds.Authority
 	log       *slog.Logger
-	tracer    trace.TracerProvider
 }
 
 // Start runs a server and waits until it accepts connections. Every write is synced to disk before it is
@@ -80,7 +76,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 			return nil, fmt.Errorf("the NATS server did not start: %w", errors.Join(ctx.Err(), lastError(cfg)))
 		}
 	}
-	return &Server{ns: ns, authority: authority, log: log, tracer: cfg.Tracer}, nil
+	return &Server{ns: ns, authority: authority, log: log}, nil
 }
 
 func authorityOf(cfg Config) (*creds.Authority, error) {
@@ -164,7 +160,7 @@ func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logg
 	if log == nil {
 		log = s.log
 	}
-	cfg := bus.Config{Role: role, Log: log, Tracer: s.tracer, Options: []nats.Option{nats.InProcessServer(s.ns), nats.UserJWTAndSeed(token, seed)}}
+	cfg := bus.Config{Role: role, Log: log, Options: []nats.Option{nats.InProcessServer(s.ns), nats.UserJWTAndSeed(token, seed)}}
 	for _, set := range more {
 		set(&cfg)
 	}
