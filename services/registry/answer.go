@@ -1,0 +1,58 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// answer tells the sender of a command what became of it, if it asked to be told. It is told at most once
+// for each time that the command was handled, and may miss it: the stored command is what counts.
+func (s *Service) answer(replyTo string, a proto.CommandAnswer) {
+	if replyTo == "" {
+		return
+	}
+	if !answerable(replyTo) {
+		s.log.Warn("a command asks for its answer on a subject that is no inbox", "seq", a.Seq)
+		return
+	}
+	data, err := proto.Marshal(&a)
+	if err == nil {
+		m := nats.NewMsg(replyTo)
+		m.Header.Set(proto.HeaderSchema, a.Schema().String())
+		m.Header.Set(proto.HeaderContentType, proto.ContentType)
+		m.Data = data
+		err = s.bus.NATS().PublishMsg(m)
+	}
+	if err != nil {
+		s.log.Warn("a command's answer cannot be sent", "seq", a.Seq, "err", err)
+	}
+}
+
+// answerable tells an inbox of those who may send commands. The registry's permissions say the same; a
+// subject outside of them would show as an error of the connection, and nowhere else.
+func answerable(subject string) bool {
+	for _, r := range []topology.Role{topology.API, topology.Operator} {
+		if rest, ok := strings.CutPrefix(subject, r.InboxPrefix()+"."); ok {
+			return rest != "" && !strings.ContainsAny(rest, " \t\r\n*>")
+		}
+	}
+	return false
+}
+
+// bury answers a command that goes to the dead letters.
+func (s *Service) bury(_ context.Context, m *bus.Msg, why error) error {
+	a := proto.CommandAnswer{Seq: m.Seq, Error: &proto.Error{Code: "command_given_up",
+		Message: "The command could not be applied and was set aside; see the dead letters of stage registry for the reason."}}
+	var known *proto.Error
+	if errors.As(why, &known) {
+		a.Error = known
+	}
+	s.answer(m.Header.Get(proto.HeaderReplyTo), a)
+	return nil
+}

@@ -1,0 +1,205 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// command is a message of DEVICE_COMMANDS.
+type command struct {
+	proto.Command
+	account  proto.Account
+	seq      uint64
+	storedAt proto.Millis
+	replyTo  string
+}
+
+func read(m *bus.Msg) (*command, error) {
+	c := &command{account: topology.AccountOf(m.Subject), seq: m.Seq, storedAt: proto.At(m.Time), replyTo: m.Header.Get(proto.HeaderReplyTo)}
+	err := m.Decode(&c.Command)
+	if err == nil && c.account.IsZero() {
+		err = bus.Permanent(fmt.Errorf("%q names no account", m.Subject))
+	}
+	if bus.IsPermanent(err) {
+		return nil, bus.Permanent(fmt.Errorf("%w: %w", &proto.Error{Code: "command_unreadable",
+			Message: "The command cannot be read; send it in the form of proto.Command, to the subject of an account."}, err))
+	}
+	return c, err
+}
+
+// handle applies a command, part by part, and answers it. What may pass, the bus or the server's store
+// being away or another registry's commit, is tried again here and not by redelivery, without an end: a
+// command must not go to the dead letters because of an outage.
+func (s *Service) handle(ctx context.Context, m *bus.Msg) error {
+	c, err := read(m)
+	if err != nil {
+		return err
+	}
+	defer s.trouble.Store(nil)
+	for failures := 0; ; {
+		answer, done, err := s.advance(ctx, c)
+		switch {
+		case err == nil && done:
+			s.answer(c.replyTo, answer)
+			return nil
+		case err == nil:
+			failures = 0
+			continue
+		case ctx.Err() != nil || bus.IsPermanent(err) || hopeless(err):
+			return err
+		}
+		failures++
+		if failures > 3 {
+			s.trouble.Store(&err)
+		}
+		if errors.Is(err, bus.ErrConflict) {
+			s.metrics.conflicts.Inc()
+		}
+		s.log.Warn("a command could not be applied yet, trying again", "seq", c.seq, "account", c.account, "failures", failures, "err", err)
+		select {
+		case <-s.clock.After(pause(failures)):
+		case <-ctx.Done():
+			return err
+		}
+		if err := s.catchUp(ctx); err != nil {
+			s.log.Warn("the newest revision of DEVICES cannot be read", "err", err)
+		}
+	}
+}
+
+// pause grows from 10 ms to 5 s: a conflict is over at once, an outage is not.
+func pause(failures int) time.Duration {
+	return min(5*time.Second, 5*time.Millisecond<<min(failures, 12))
+}
+
+// hopeless tells a commit that the server understood and refused, not for what others wrote: it is left
+// to redelivery, which ends in the dead letters.
+func hopeless(err error) bool {
+	var refused *jetstream.APIError
+	return errors.As(err, &refused) && refused.Code == 400 && !errors.Is(err, bus.ErrConflict) && !errors.Is(err, bus.ErrBusy)
+}
+
+// catchUp makes the next decision wait until the index has seen what the bucket holds now.
+func (s *Service) catchUp(ctx context.Context) error {
+	stream, err := s.bus.JetStream().Stream(ctx, topology.BucketStream(topology.Devices))
+	if err != nil {
+		return err
+	}
+	s.seen.Store(stream.CachedInfo().State.LastSeq)
+	return nil
+}
+
+// patience bounds one wait for the index, so that a watch that hangs shows in the log and in Ready.
+const patience = 10 * time.Second
+
+// advance commits the next part of a command, or finds that there is none left. The answer is what has
+// been done of the command so far, and complete when done.
+func (s *Service) advance(ctx context.Context, c *command) (answer proto.CommandAnswer, done bool, err error) {
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := s.index.await(wait, s.seen.Load()); err != nil {
+		return answer, false, err
+	}
+	d, err := s.decide(c)
+	if err != nil || d.done {
+		return d.answer, d.done, err
+	}
+	pages, err := s.load(ctx, c.account, d.part.pages)
+	if err != nil {
+		return answer, false, err
+	}
+	before := d.answer
+	before.Refused = slices.Clone(before.Refused)
+	changed, err := d.part.apply(&c.Command, pages, proto.At(s.clock.Now()), &d.answer)
+	if err != nil {
+		return answer, false, fmt.Errorf("%w: %w", bus.ErrConflict, err)
+	}
+	cursor := proto.Cursor{Seq: c.seq, Applied: d.part.end(), Done: d.part.end() == items(&c.Command), Answer: d.answer, StoredAt: c.storedAt}
+	batch := make([]bus.Outgoing, 0, len(changed)+1)
+	for _, n := range changed {
+		batch = append(batch, bus.PutMsg(topology.Devices, topology.PageKey(c.account, n), pages[n], d.part.pages[n]))
+	}
+	// The cursor is last: who has seen it has seen the pages.
+	batch = append(batch, bus.PutMsg(topology.Devices, topology.CursorKey, &cursor, d.fence))
+	first, err := s.bus.Commit(ctx, batch)
+	if errors.Is(err, nats.ErrMaxPayload) {
+		err = bus.Permanent(err)
+	}
+	if err != nil {
+		return answer, false, err
+	}
+	s.seen.Store(first + uint64(len(batch)) - 1)
+	s.metrics.committed(&before, &d.answer, len(changed))
+	return d.answer, cursor.Done, nil
+}
+
+// decision is what to do next about a command: nothing, or a part.
+type decision struct {
+	done   bool
+	part   part
+	fence  uint64 // the cursor's revision that the decision rests on
+	answer proto.CommandAnswer
+}
+
+func (s *Service) decide(c *command) (decision, error) {
+	s.index.mu.RLock()
+	defer s.index.mu.RUnlock()
+	cursor, from := &s.index.cursor, 0
+	d := decision{fence: s.index.fence, answer: proto.CommandAnswer{Seq: c.seq}}
+	switch standingOf(cursor, c.seq, c.storedAt) {
+	case applied:
+		s.metrics.repeated.Inc()
+		return decision{done: true, answer: cursor.Answer}, nil
+	case settled:
+		s.metrics.repeated.Inc()
+		d.answer.Error = &proto.Error{Code: "command_settled",
+			Message: "This command was settled before, and what it did is no longer known; look up the devices."}
+		return decision{done: true, answer: d.answer}, nil
+	case begun:
+		from, d.answer = cursor.Applied, cursor.Answer
+		d.answer.Refused = slices.Clone(d.answer.Refused)
+	}
+	inv := s.index.of(c.account)
+	if err := inv.damage(); err != nil {
+		return d, bus.Permanent(fmt.Errorf("%w: %w", &proto.Error{Code: "inventory_damaged",
+			Message: "A page of the account's inventory cannot be read; mend or delete it, then send the command again."}, err))
+	}
+	d.part = plan(inv, &c.Command, from, s.limits)
+	return d, nil
+}
+
+// load reads the pages that a part touches, as they were when it was decided. One that is not so any more,
+// or that a replica has not seen yet, is a conflict.
+func (s *Service) load(ctx context.Context, a proto.Account, revisions map[topology.PageNumber]uint64) (map[topology.PageNumber]*proto.Page, error) {
+	pages := make(map[topology.PageNumber]*proto.Page, len(revisions))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for n, want := range revisions {
+		page := new(proto.Page)
+		pages[n] = page
+		if want == 0 {
+			continue
+		}
+		g.Go(func() error {
+			revision, err := s.bus.Get(ctx, topology.Devices, topology.PageKey(a, n), page)
+			if errors.Is(err, bus.ErrNotFound) && revision == want {
+				return nil // it was deleted: an empty page
+			}
+			if err == nil && revision != want {
+				err = fmt.Errorf("page %d is at revision %d, the index has %d: %w", n, revision, want, bus.ErrConflict)
+			}
+			return err
+		})
+	}
+	return pages, g.Wait()
+}

@@ -1,0 +1,196 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// index is what the registry remembers of the DEVICES bucket: which device is in which page, and the
+// cursor. Only the watch of the bucket changes it, the registry's own commits included, so there is one
+// way in which it comes to be. It costs about 60 bytes a device.
+//
+// A commit's cursor is its last message: an index that has seen a cursor has seen the pages that were
+// committed with it and before it.
+type index struct {
+	log *slog.Logger
+
+	mu       sync.RWMutex
+	accounts map[proto.Account]*inventory
+	cursor   proto.Cursor
+	fence    uint64 // the cursor's revision; 0: there is none yet
+	revision uint64 // the newest of the bucket that was seen
+	caughtUp bool
+	moved    chan struct{} // closed at the next update
+}
+
+// inventory is one account's part of the index.
+type inventory struct {
+	where map[proto.ID]topology.PageNumber
+	// pages are by number. One that was never written is a gap: an empty page of revision 0.
+	pages []pageRecord
+	// damaged are the pages that cannot be read. While there is one, nobody can tell which devices the
+	// account has.
+	damaged map[topology.PageNumber]error
+}
+
+type pageRecord struct {
+	revision uint64
+	bytes    int // of the stored page
+	ids      []proto.ID
+}
+
+// maxPageNumber keeps one absurd key from taking the memory of a billion devices.
+const maxPageNumber = 1 << 20
+
+func newIndex(log *slog.Logger) *index {
+	return &index{log: log, accounts: map[proto.Account]*inventory{}, moved: make(chan struct{})}
+}
+
+func newInventory() *inventory {
+	return &inventory{where: map[proto.ID]topology.PageNumber{}, damaged: map[topology.PageNumber]error{}}
+}
+
+// apply takes in one update of the bucket. A page that cannot be read stops its account only; a cursor
+// that cannot be read stops the registry.
+func (x *index) apply(u bus.Update) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	defer x.announce()
+	x.revision = max(x.revision, u.Revision)
+	if u.Key == topology.CursorKey {
+		x.cursor, x.fence = proto.Cursor{}, u.Revision
+		if u.Deleted {
+			return nil
+		}
+		if err := u.Decode(&x.cursor); err != nil {
+			return fmt.Errorf("the registry cannot read how far it has come: %w", err)
+		}
+		return nil
+	}
+	account, n, err := topology.ParsePageKey(u.Key)
+	if err != nil {
+		x.log.Error("DEVICES holds a key that is not ours", "key", u.Key, "err", err)
+		return nil
+	}
+	inv := x.accounts[account]
+	if inv == nil {
+		inv = newInventory()
+		x.accounts[account] = inv
+	}
+	var page proto.Page
+	if !u.Deleted {
+		err = u.Decode(&page)
+	}
+	if err == nil && n >= maxPageNumber {
+		err = fmt.Errorf("page numbers end at %d", maxPageNumber-1)
+	}
+	if err == nil {
+		err = inv.set(n, u.Revision, len(u.Value), page.Devices)
+	}
+	if err != nil {
+		inv.damaged[n] = err
+		x.log.Error("a page cannot be read; commands of its account go to the dead letters until it is mended",
+			"account", account, "page", n, "revision", u.Revision, "err", err)
+		return nil
+	}
+	delete(inv.damaged, n)
+	return nil
+}
+
+// set makes a page what was written of it.
+func (inv *inventory) set(n topology.PageNumber, revision uint64, bytes int, devices []proto.Device) error {
+	ids := make([]proto.ID, len(devices))
+	now := make(map[proto.ID]struct{}, len(devices))
+	for i := range devices {
+		ids[i] = devices[i].ID
+		now[ids[i]] = struct{}{}
+	}
+	if len(now) != len(ids) {
+		return fmt.Errorf("a device is in the page twice")
+	}
+	for len(inv.pages) <= int(n) {
+		inv.pages = append(inv.pages, pageRecord{})
+	}
+	for _, id := range inv.pages[n].ids {
+		// A device that moved is already in its new page if that was written first.
+		if _, stays := now[id]; !stays && inv.where[id] == n {
+			delete(inv.where, id)
+		}
+	}
+	for _, id := range ids {
+		inv.where[id] = n
+	}
+	inv.pages[n] = pageRecord{revision: revision, bytes: bytes, ids: ids}
+	return nil
+}
+
+// damage is why the account's devices are not known, nil if they are.
+func (inv *inventory) damage() error {
+	for n, err := range inv.damaged {
+		return fmt.Errorf("page %d: %w", n, err)
+	}
+	return nil
+}
+
+// live is called once the watch has delivered what the bucket held.
+func (x *index) live() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.caughtUp = true
+	x.announce()
+}
+
+func (x *index) announce() {
+	close(x.moved)
+	x.moved = make(chan struct{})
+}
+
+// await waits until the index has caught up and has seen a revision.
+func (x *index) await(ctx context.Context, revision uint64) error {
+	for {
+		x.mu.RLock()
+		done, at, moved := x.caughtUp && x.revision >= revision, x.revision, x.moved
+		x.mu.RUnlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fmt.Errorf("the index of DEVICES is at revision %d, not yet at %d: %w", at, revision, context.Cause(ctx))
+		}
+	}
+}
+
+// of is an account's inventory, empty where it has none. The lock is held.
+func (x *index) of(a proto.Account) *inventory {
+	if inv := x.accounts[a]; inv != nil {
+		return inv
+	}
+	return newInventory()
+}
+
+type count struct{ devices, pages int }
+
+// counts are the devices and pages of each account.
+func (x *index) counts() map[proto.Account]count {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	counts := make(map[proto.Account]count, len(x.accounts))
+	for a, inv := range x.accounts {
+		counts[a] = count{devices: len(inv.where), pages: len(inv.pages)}
+	}
+	return counts
+}
+
+func (x *index) isLive() bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.caughtUp
+}

@@ -1,0 +1,96 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/lifecycle"
+)
+
+// stageName names the service's stage in dead letters.
+const stageName = "registry"
+
+// Deps is what the registry works with.
+type Deps struct {
+	Bus     *bus.Conn
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Clock   clock.Clock
+}
+
+// Service is one registry. Any number may run; one at a time has a command.
+type Service struct {
+	bus     *bus.Conn
+	log     *slog.Logger
+	clock   clock.Clock
+	metrics *metrics
+	limits  limits
+	index   *index
+	// seen is the revision that the index must have seen before the next decision.
+	seen atomic.Uint64
+	// trouble is why the command at hand has to be tried again, nil while all is well.
+	trouble atomic.Pointer[error]
+}
+
+// New makes a registry; it does nothing until Run.
+func New(cfg Config, deps Deps) (*Service, error) {
+	limits, err := cfg.limits()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{bus: deps.Bus, log: deps.Log, clock: deps.Clock, limits: limits, index: newIndex(deps.Log)}
+	if s.metrics, err = newMetrics(deps.Metrics, s.index); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run handles commands until ctx ends, then finishes the one at hand, for three seconds at most.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.bus.AwaitTopology(ctx, topology.BucketStream(topology.Devices)); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	g := lifecycle.Group{Log: s.log}
+	g.Add("watch of DEVICES", s.watch)
+	g.Add("device commands", s.consume)
+	return g.Run(ctx)
+}
+
+func (s *Service) watch(ctx context.Context) error {
+	return s.bus.Watch(ctx, topology.Devices, []string{">"}, s.index.apply, func() {
+		s.index.live()
+		s.log.Info("the inventory is loaded", "accounts", len(s.index.counts()))
+	})
+}
+
+func (s *Service) consume(ctx context.Context) error {
+	if err := s.index.await(ctx, 0); err != nil {
+		return nil // only the end of ctx ends this wait
+	}
+	return s.bus.Consume(ctx, bus.Stage{Name: stageName, Stream: topology.DeviceCommands, Consumer: topology.ConsumerRegistry,
+		Bury: s.bury, Observe: s.metrics.observe}, s.handle)
+}
+
+// Ready tells why devices cannot be enrolled now, nil if they can.
+func (s *Service) Ready(ctx context.Context) error {
+	if err := s.bus.Ready(ctx); err != nil {
+		return err
+	}
+	if !s.index.isLive() {
+		return errors.New("the inventory is being loaded")
+	}
+	if why := s.trouble.Load(); why != nil {
+		return fmt.Errorf("a device command cannot be applied yet: %w", *why)
+	}
+	return nil
+}
