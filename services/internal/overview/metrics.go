@@ -1,0 +1,77 @@
+package overview
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+)
+
+// Register adds the metrics of every integration to a registry: whether it is overdue or paused, its age,
+// its pages, devices and results. A registry that has them already, of another service in the same
+// process, keeps those.
+func Register(r prometheus.Registerer, o *Overview, integrations func() []catalog.Record[proto.Integration], c clock.Clock) error {
+	err := r.Register(&collector{overview: o, integrations: integrations, clock: c})
+	if errors.As(err, new(prometheus.AlreadyRegisteredError)) {
+		return nil
+	}
+	return err
+}
+
+type collector struct {
+	overview     *Overview
+	integrations func() []catalog.Record[proto.Integration]
+	clock        clock.Clock
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("plumbline_integration_"+name, help, append([]string{"integration"}, labels...), nil)
+}
+
+var (
+	overdueDesc = desc("overdue", "1 where some page was not polled within twice the interval.")
+	pausedDesc  = desc("paused", "1 while the integration is paused.")
+	ageDesc     = desc("age_seconds", "Time since the newest poll of the page that was not polled for the longest.")
+	pagesDesc   = desc("pages", "Pages of devices.")
+	failedDesc  = desc("failed_pages", "Pages whose newest poll failed.")
+	devicesDesc = desc("devices", "Devices with a result.")
+	resultsDesc = desc("results", "Results over all checks, by outcome.", "outcome")
+)
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{overdueDesc, pausedDesc, ageDesc, pagesDesc, failedDesc, devicesDesc, resultsDesc} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	now := c.clock.Now()
+	for _, r := range c.integrations() {
+		id := r.Value.ID.String()
+		a := c.overview.Integration(r.Account, r.Value.ID)
+		standing, age := Judge(r.Value, a, now)
+		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{id}, labels...)...)
+		}
+		gauge(overdueDesc, truth(standing == Overdue))
+		gauge(pausedDesc, truth(r.Value.Paused))
+		gauge(ageDesc, age.Seconds())
+		gauge(pagesDesc, float64(a.Pages))
+		gauge(failedDesc, float64(a.Failed))
+		gauge(devicesDesc, float64(a.Devices))
+		gauge(resultsDesc, float64(a.Pass), proto.OutcomePass.String())
+		gauge(resultsDesc, float64(a.Fail), proto.OutcomeFail.String())
+		gauge(resultsDesc, float64(a.Unknown), proto.OutcomeUnknown.String())
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
