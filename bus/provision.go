@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// minLogBytes is the least that the log is made with on a small disk.
-const minLogBytes = 64 << 20
+// minBytes is the least that a bounded stream is made with on a small disk.
+const minBytes = 8 << 20
 
 // Provision makes every stream, bucket and durable consumer of the topology, or brings it up to date. It
 // may run any number of times, by any number of processes. It waits for JetStream to be there.
@@ -36,7 +36,7 @@ func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig) 
 	for {
 		_, err := c.js.CreateOrUpdateStream(ctx, cfg)
 		var api *jetstream.APIError
-		if !errors.As(err, &api) || api.ErrorCode != codeInsufficientStorage || cfg.MaxBytes/2 < minLogBytes {
+		if !errors.As(err, &api) || api.ErrorCode != codeInsufficientStorage || cfg.MaxBytes/2 < minBytes {
 			return err
 		}
 		cfg.MaxBytes /= 2

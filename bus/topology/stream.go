@@ -70,12 +70,12 @@ func Streams(o Options) []jetstream.StreamConfig {
 			MaxConsumers: MaxFollowers,
 			Sources:      []*jetstream.StreamSource{{Name: PostureLog, FilterSubject: AllLogs}},
 		}, {
-			Name: PostureDead, Subjects: []string{deadRoot + "*.*"}, MaxAge: 7 * day, MaxBytes: 1 << 30,
+			Name: PostureDead, Subjects: []string{deadRoot + "*.*"}, MaxAge: 7 * day, MaxBytes: 256 << 20,
 			Compression: jetstream.S2Compression, AllowDirect: true,
 		}, {
 			Name: DeviceCommands, Subjects: []string{commandRoot + "*"}, Retention: jetstream.WorkQueuePolicy,
 		}, {
-			Name: AccessLogs, Subjects: []string{accessRoot + "*.*"}, MaxAge: 30 * day, MaxBytes: 1 << 30,
+			Name: AccessLogs, Subjects: []string{accessRoot + "*.*"}, MaxAge: 30 * day, MaxBytes: 256 << 20,
 			Compression: jetstream.S2Compression, AllowDirect: true,
 		}, {
 			Name: AuditLog, Subjects: []string{auditRoot + "*"}, MaxAge: 365 * day,

@@ -1,0 +1,117 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// ErrOverloaded is what [Endpoint.Refuse] is told when more requests wait than may.
+var ErrOverloaded = errors.New("too many requests are waiting")
+
+// Endpoint is a request subject and how its requests are answered. Each request gets one answer.
+type Endpoint struct {
+	Subject string
+	// Role is who answers: of all connections that answer the subject in the same role, one gets each
+	// request.
+	Role    topology.Role
+	Workers int // requests handled at once; 0 means 1
+	// Queue is how many requests may wait for a worker; 0 means 256. What comes beyond is refused at once.
+	Queue int
+	// Handle makes the answer. ctx goes on after the endpoint's own has ended, for the endpoint's grace.
+	Handle func(ctx context.Context, m *Msg) proto.Message
+	// Refuse makes the answer where Handle was not called, or panicked.
+	Refuse func(err error) proto.Message
+	// Grace is how long requests may be worked on after ctx has ended; 0 means 3 s.
+	Grace time.Duration
+}
+
+// Answer answers requests until ctx ends; those that wait by then are still answered, within the grace.
+func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
+	queue := make(chan *nats.Msg, orElse(e.Queue, 256))
+	sub, err := c.nc.QueueSubscribe(e.Subject, string(e.Role), func(m *nats.Msg) {
+		select {
+		case queue <- m:
+		default:
+			c.reply(m, e.Refuse(ErrOverloaded))
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("answer %s: %w", e.Subject, err)
+	}
+	work, abort := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abort(context.Canceled)
+	last := make(chan struct{}) // closed when no request comes any more
+	var workers sync.WaitGroup
+	for range max(e.Workers, 1) {
+		workers.Go(func() { c.answerAll(work, &e, queue, last) })
+	}
+	<-ctx.Done()
+	timer := time.AfterFunc(orElse(e.Grace, 3*time.Second), func() {
+		abort(fmt.Errorf("requests on %s were not answered within the grace", e.Subject))
+	})
+	defer timer.Stop()
+	// What the server has sent already is still handled.
+	drained := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(drained) })
+	if err := sub.Drain(); err == nil {
+		select {
+		case <-drained:
+		case <-work.Done():
+		}
+	}
+	close(last)
+	workers.Wait()
+	return nil
+}
+
+func (c *Conn) answerAll(ctx context.Context, e *Endpoint, queue <-chan *nats.Msg, last <-chan struct{}) {
+	for {
+		select {
+		case m := <-queue:
+			c.answerOne(ctx, e, m)
+			continue
+		default:
+		}
+		select {
+		case m := <-queue:
+			c.answerOne(ctx, e, m)
+		case <-last:
+			if len(queue) == 0 {
+				return
+			}
+		}
+	}
+}
+
+func (c *Conn) answerOne(ctx context.Context, e *Endpoint, raw *nats.Msg) {
+	m := &Msg{Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Time: time.Now(), Delivered: 1}
+	ctx, span := c.handling(ctx, e.Subject, m)
+	defer span.End()
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("panic while answering a request", "subject", raw.Subject, "panic", p)
+			c.reply(raw, e.Refuse(fmt.Errorf("panic: %v", p)))
+		}
+	}()
+	c.reply(raw, e.Handle(ctx, m))
+}
+
+func (c *Conn) reply(to *nats.Msg, body proto.Message) {
+	if to.Reply == "" {
+		return // nobody waits
+	}
+	m, err := (&Outgoing{Subject: to.Reply, Body: body}).msg(context.Background())
+	if err == nil {
+		err = c.nc.PublishMsg(m)
+	}
+	if err != nil {
+		c.log.Warn("an answer was not sent", "subject", to.Subject, "err", err)
+	}
+}
