@@ -1,0 +1,118 @@
+package stack
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// NATSServer is the name of the NATS server's binary, of the version that the services are built with.
+const NATSServer = "nats-server"
+
+const natsServerPackage = "github.com/nats-io/nats-server/v2"
+
+// Binary is the path of a binary: one of services/cmd, or [NATSServer].
+func Binary(t testing.TB, name string) string {
+	t.Helper()
+	path, err := Build(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var built sync.Map // name → func() (string, error)
+
+// Build makes a binary, once in a process, and tells where it is. With the race detector on in the tests it
+// is on in the binary. Processes that test side by side share the directory: one builds, the others wait and
+// find it up to date.
+func Build(name string) (string, error) {
+	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))
+	return once.(func() (string, error))()
+}
+
+func build(name string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	dir, err := binDir(root)
+	if err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+
+	path := filepath.Join(dir, name)
+	module, pkg := filepath.Join(root, "services"), "./cmd/"+name
+	if name == NATSServer {
+		module, pkg = filepath.Join(root, "test"), natsServerPackage
+	}
+	args := []string{"build", "-o", path}
+	if raceDetector && name != NATSServer {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, pkg)...)
+	cmd.Dir = module
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out.Bytes())
+	}
+	return path, nil
+}
+
+// binDir is where the binaries of this checkout are kept: go build leaves what is up to date alone, so a
+// second run of the tests links nothing.
+func binDir(root string) (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		base = os.TempDir()
+	}
+	kind := "plain"
+	if raceDetector {
+		kind = "race"
+	}
+	sum := sha256.Sum256([]byte(root))
+	dir := filepath.Join(base, "plumbline-test", fmt.Sprintf("%x-%s", sum[:6], kind))
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// Root is the repository's directory.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for at := dir; ; {
+		if _, err := os.Stat(filepath.Join(at, "go.work")); err == nil {
+			return at, nil
+		}
+		up := filepath.Dir(at)
+		if up == at {
+			return "", fmt.Errorf("%s is not inside the repository", dir)
+		}
+		at = up
+	}
+}
