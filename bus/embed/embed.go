@@ -47,6 +47,7 @@ type Server struct {
 	ns        *server.Server
 	authority *creds.Authority
 	log       *slog.Logger
+	failed    chan error
 }
 
 // Start runs a server and waits until it accepts connections. Every write is synced to disk before it is
@@ -68,7 +69,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("NATS server: %w", err)
 	}
-	ns.SetLoggerV2(&logger{log: log}, false, false, false)
+	failed := make(chan error, 1)
+	ns.SetLoggerV2(&logger{log: log, failed: failed}, false, false, false)
 	ns.Start()
 	for !ns.ReadyForConnections(50 * time.Millisecond) {
 		if ctx.Err() != nil || !ns.Running() {
@@ -76,7 +78,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 			return nil, fmt.Errorf("the NATS server did not start: %w", errors.Join(ctx.Err(), lastError(cfg)))
 		}
 	}
-	return &Server{ns: ns, authority: authority, log: log}, nil
+	return &Server{ns: ns, authority: authority, log: log, failed: failed}, nil
 }
 
 func authorityOf(cfg Config) (*creds.Authority, error) {
@@ -165,6 +167,17 @@ func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logg
 		set(&cfg)
 	}
 	return bus.Connect(ctx, cfg)
+}
+
+// Watch waits for the store to fail, until ctx ends. After a failed write, a full disk's mostly, the server
+// refuses every later one until it is started again: whoever runs it should end and be restarted.
+func (s *Server) Watch(ctx context.Context) error {
+	select {
+	case err := <-s.failed:
+		return fmt.Errorf("the store cannot be written, is the disk full? Free space and start again: %w", err)
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // Authority makes users for other systems.

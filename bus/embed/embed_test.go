@@ -1,0 +1,93 @@
+package embed_test
+
+import (
+	"context"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/topology"
+)
+
+// A file that may not grow stands for a full disk.
+func TestWatchTellsOfAStoreThatCannotBeWritten(t *testing.T) {
+	s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	watched := make(chan error, 1)
+	go func() { watched <- s.Watch(t.Context()) }()
+
+	c, err := s.Connect(t.Context(), topology.Operator, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	stream := topology.Streams(topology.Options{})[0]
+	stream.MaxMsgsPerSubject = -1
+	if _, err := c.JetStream().CreateStream(t.Context(), stream); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 256 << 10, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was)
+	subject, body := "posture.tick.a.b", make([]byte, 64<<10)
+	for range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		_, err := c.JetStream().Publish(ctx, subject, body)
+		cancel()
+		if err != nil {
+			break
+		}
+	}
+	select {
+	case err := <-watched:
+		if err == nil {
+			t.Error("Watch ended without an error")
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("Watch says nothing of a store that cannot be written")
+	}
+}
+
+func TestAServerKeepsItsUsersAndItsData(t *testing.T) {
+	dir := t.TempDir()
+	var file []byte
+	for run := range 2 {
+		s, err := embed.Start(t.Context(), embed.Config{Dir: dir, Addr: "127.0.0.1:0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run == 0 {
+			if file, err = s.Authority().File(topology.Follower); err != nil {
+				t.Fatal(err)
+			}
+		}
+		login(t, s.Addr(), file)
+		s.Close()
+	}
+}
+
+func TestAnAddressThatIsTakenIsSaid(t *testing.T) {
+	s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), Addr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if second, err := embed.Start(ctx, embed.Config{Dir: t.TempDir(), Addr: s.Addr()}); err == nil {
+		second.Close()
+		t.Error("two servers share an address")
+	}
+}
