@@ -1,0 +1,109 @@
+package egress
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+)
+
+// Kind is what sort of failure a call ended in.
+type Kind string
+
+// The kinds.
+const (
+	BadURL    Kind = "bad_url"   // the URL itself is wrong
+	Denied    Kind = "denied"    // the address is not one that may be called
+	Untrusted Kind = "untrusted" // the server's certificate is not trusted
+	Timeout   Kind = "timeout"   // something took too long
+	Transport Kind = "transport" // the connection failed
+	Cancelled Kind = "cancelled" // the caller gave up
+)
+
+// Error is why a call came to nothing. The sentence is for people: it names hosts and addresses, and holds
+// nothing of the URL's query or of the answer.
+type Error struct {
+	Kind     Kind
+	Sentence string
+	cause    error
+}
+
+func (e *Error) Error() string { return e.Sentence }
+
+// Unwrap is the error that it was made from, where there is one. Its text may hold parts of the URL and of
+// the answer.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Lasting tells a failure that the same call, made again, would end in too.
+func (e *Error) Lasting() bool { return e.Kind == BadURL || e.Kind == Denied || e.Kind == Untrusted }
+
+func badURL(format string, args ...any) error {
+	return &Error{Kind: BadURL, Sentence: fmt.Sprintf(format, args...)}
+}
+
+func denied(format string, args ...any) error {
+	return &Error{Kind: Denied, Sentence: fmt.Sprintf(format, args...)}
+}
+
+// Explain tells what an error of a client's Do, or of an answer's body, means; nil for nil.
+func Explain(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	kind, sentence := explain(err)
+	return &Error{Kind: kind, Sentence: sentence, cause: err}
+}
+
+func explain(err error) (Kind, string) {
+	var (
+		name    *net.DNSError
+		cert    *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+		alert   tls.AlertError
+		network net.Error
+		op      *net.OpError
+	)
+	dialing := errors.As(err, &op) && op.Op == "dial"
+	switch {
+	case errors.Is(err, context.Canceled):
+		return Cancelled, "The call was given up."
+	case errors.As(err, &name) && name.IsNotFound:
+		return Transport, fmt.Sprintf("The host name %q does not exist.", clip(name.Name))
+	case errors.As(err, &name):
+		return Transport, fmt.Sprintf("The host name %q could not be resolved.", clip(name.Name))
+	case errors.As(err, &cert):
+		return Untrusted, "The server's certificate is not trusted: " + clip(cert.Err.Error()) + "."
+	case errors.As(err, &record):
+		return Transport, "The server does not speak TLS on that port."
+	case errors.As(err, &alert):
+		return Transport, "The server refused the TLS handshake."
+	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout():
+		if dialing {
+			return Timeout, "The server did not accept a connection in time."
+		}
+		return Timeout, "The server did not answer in time."
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Transport, "The server refused the connection."
+	case errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH):
+		return Transport, "There is no route to the server."
+	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return Transport, "The server closed the connection before the answer was complete."
+	case dialing:
+		return Transport, "The connection could not be made."
+	}
+	return Transport, "The connection failed, or what came over it was not HTTP."
+}
+
+func clip(s string) string {
+	if len(s) > 120 {
+		return s[:120] + "…"
+	}
+	return s
+}

@@ -1,0 +1,59 @@
+package egress
+
+import (
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// maxURL is the longest URL that is accepted, in bytes.
+const maxURL = 2048
+
+// ParseURL reads a URL that a user wants called, or says in a sentence what is wrong with it. The error is
+// an *[Error] of kind [BadURL] or [Denied]. What a name resolves to is checked only when it is called.
+func ParseURL(raw string) (*url.URL, error) {
+	if raw == "" {
+		return nil, badURL("The URL is empty.")
+	}
+	if len(raw) > maxURL {
+		return nil, badURL("The URL is longer than %d bytes.", maxURL)
+	}
+	if strings.ContainsFunc(raw, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return nil, badURL("The URL has a blank or a control character in it.")
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, badURL("The URL cannot be read; it should look like https://host/path.")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, badURL("The URL must begin with https:// or http://.")
+	case u.Opaque != "" || u.Hostname() == "":
+		return nil, badURL("The URL names no host.")
+	case u.User != nil:
+		return nil, badURL("The URL has a user name or a password in it; credentials do not belong there.")
+	case u.Fragment != "" || strings.Contains(raw, "#"):
+		return nil, badURL("The URL has a fragment (#...), which is never sent.")
+	}
+	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, badURL("The URL's port is not a number from 1 to 65535.")
+		}
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return u, nil
+	}
+	if a.Zone() != "" {
+		return nil, badURL("The URL's address has a zone (%%...), which means something on one machine only.")
+	}
+	a = plainAddr(a)
+	if why := never(a); why != "" {
+		return nil, denied("%s is %s; such addresses are never called.", a, why)
+	}
+	if u.Scheme == "http" && !local(a) {
+		return nil, denied("%s is a public address, and plain http may only go to loopback and private ones; use https.", a)
+	}
+	return u, nil
+}
