@@ -1,0 +1,66 @@
+package fold_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/evaluator/fold"
+)
+
+// full is a full page, two checks, a first entry, and the next poll of it.
+func full(checks int) (*proto.Entry, *proto.Input, fold.Basis) {
+	on := fold.Basis{Page: fold.Page{Revision: 1}, Config: fold.Config{Revision: 1, Exists: true}, StoredAt: epoch, Now: epoch}
+	in := &proto.Input{Cause: proto.CausePoll, Tick: 1}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range proto.PageSize {
+		id := proto.NewID()
+		on.Page.Devices = append(on.Page.Devices, id)
+		in.Observations = append(in.Observations, proto.Observation{Device: id, Score: r.IntN(101), S2SID: "agent-0123456789"})
+	}
+	for i := range checks {
+		on.Config.Checks = append(on.Config.Checks, check(byte(i), 1, ">=", float64(i%101), time.Hour))
+	}
+	entry := fold.Next(nil, in, on).Entry
+	next := &proto.Input{Cause: proto.CausePoll, Tick: 2, Observations: append([]proto.Observation(nil), in.Observations...)}
+	for i := range next.Observations {
+		if i%10 == 0 { // a tenth of the scores drifts
+			next.Observations[i].Score = r.IntN(101)
+		}
+	}
+	return entry, next, on
+}
+
+func BenchmarkNext(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		checks int
+		edit   func(*proto.Entry, *proto.Input, *fold.Basis) *proto.Entry
+	}{
+		{"poll", 2, nil},
+		{"poll/100 checks", proto.MaxChecks, nil},
+		{"poll/another order", 2, func(e *proto.Entry, in *proto.Input, _ *fold.Basis) *proto.Entry {
+			rand.New(rand.NewPCG(3, 4)).Shuffle(len(in.Observations), func(i, j int) {
+				in.Observations[i], in.Observations[j] = in.Observations[j], in.Observations[i]
+			})
+			return e
+		}},
+		{"poll/first", 2, func(*proto.Entry, *proto.Input, *fold.Basis) *proto.Entry { return nil }},
+		{"page/unchanged", 2, func(e *proto.Entry, in *proto.Input, _ *fold.Basis) *proto.Entry {
+			*in = proto.Input{Cause: proto.CausePage}
+			return e
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			entry, in, on := full(c.checks)
+			if c.edit != nil {
+				entry = c.edit(entry, in, &on)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				fold.Next(entry, in, on)
+			}
+		})
+	}
+}
