@@ -1,0 +1,55 @@
+# Thin names for the commands that matter; each works without make.
+
+COMPOSE ?= docker compose
+FUZZTIME ?= 20s
+MODULES := proto bus services test
+
+.PHONY: build test race lint fmt golden fuzz bench demo ci compose-build compose-up compose-down compose-test
+
+build: ## every binary, into bin/
+	mkdir -p bin && go build -trimpath -o bin/ ./services/cmd/...
+
+test:
+	go test work
+
+race:
+	go test -race work
+
+lint:
+	test -z "$$(gofmt -l $(MODULES))"
+	go vet work
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 work
+
+fmt:
+	gofmt -w $(MODULES)
+
+golden: ## write golden files, and the README's table, anew
+	cd bus && go test ./topology -update
+
+fuzz: ## every fuzz test for $(FUZZTIME)
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' $(MODULES)); do \
+	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+	    (cd $$(dirname $$file) && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) .); \
+	  done; \
+	done
+
+bench:
+	go run ./test/bench --devices 100000 --json
+
+demo:
+	go run ./services/cmd/plumb demo
+
+ci: ## what a change must pass
+	bash .ci/run
+
+compose-build:
+	$(COMPOSE) -f deploy/compose.yaml build
+
+compose-up:
+	$(COMPOSE) -f deploy/compose.yaml up --build --scale fetcher=3
+
+compose-down:
+	$(COMPOSE) -f deploy/compose.yaml down
+
+compose-test:
+	cd test && go test -tags compose -count=1 -timeout 30m -v ./compose
