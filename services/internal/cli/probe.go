@@ -13,9 +13,9 @@ import (
 // probeTimeout bounds a health check.
 const probeTimeout = 3 * time.Second
 
-// probe asks the instance that listens at the admin address whether it is ready. Images have no shell and
+// Ask asks the instance that listens at the admin address whether it is ready. Images have no shell and
 // no other program to ask with.
-func (a *Admin) probe(ctx context.Context) error {
+func (a *Admin) Ask(ctx context.Context) error {
 	host, port, err := net.SplitHostPort(a.AdminAddr)
 	if err != nil {
 		return Usage("--admin-addr: %w", err)

@@ -52,7 +52,7 @@ func Service(role topology.Role, about string, flags Flags, make func(Host) (Par
 	return Main(app, flags, func(ctx context.Context, _ *kong.Context) error {
 		c := flags.common()
 		if c.Probe {
-			return c.Admin.probe(ctx)
+			return c.Admin.Ask(ctx)
 		}
 		tracer, flush, err := tracing.New(ctx, string(role), c.OTLPEndpoint, c.TraceShare)
 		if err != nil {
@@ -82,7 +82,7 @@ func Standalone(name, about string, flags any, process *Process, make func(Host)
 	app := App{Name: name, About: about, Options: []kong.Option{LogAt(slog.LevelInfo)}}
 	return Main(app, flags, func(ctx context.Context, _ *kong.Context) error {
 		if process.Probe {
-			return process.Admin.probe(ctx)
+			return process.Admin.Ask(ctx)
 		}
 		return serve(ctx, process.Log.Logger(), process.AdminAddr, func(_ context.Context, h Host) (Part, func(), error) {
 			part, err := make(h)

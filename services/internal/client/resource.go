@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -91,4 +92,9 @@ func (a Application) ResourceName() string { return a.Name }
 func ServiceTokenRule(id string) map[string]any {
 	return map[string]any{"service_token": map[string]any{"token_id": id}}
 }
-func AnyServiceToken() map[string]any { return map[string]any{"any_valid_service_token": map[string]any{}} }
+func AnyServiceToken() map[string]any {
+	return map[string]any{"any_valid_service_token": map[string]any{}}
+}
+
+// Number is a whole number as the score of a check.
+func Number(n int) json.Number { return json.Number(strconv.Itoa(n)) }

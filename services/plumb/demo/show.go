@@ -1,0 +1,91 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"plumbline.dev/services/internal/client"
+)
+
+// Show prints polls: a line for each, and on a terminal a progress bar while one runs.
+type Show struct {
+	Out      io.Writer
+	Terminal bool
+	bar      *progressbar.ProgressBar
+	tick     uint64
+}
+
+// Seen is what [Watch] calls.
+func (s *Show) Seen(p client.Poll, last bool) {
+	if s.tick != p.Tick {
+		s.Clear()
+		s.tick = p.Tick
+	}
+	if last {
+		s.Clear()
+		fmt.Fprintln(s.Out, Line(p))
+		return
+	}
+	if !s.Terminal || p.Pages == 0 {
+		return
+	}
+	if s.bar == nil {
+		s.bar = progressbar.NewOptions(p.Pages,
+			progressbar.OptionSetWriter(s.Out), progressbar.OptionSetDescription(fmt.Sprintf("poll %d", p.Tick)),
+			progressbar.OptionSetWidth(30), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false))
+	}
+	_ = s.bar.Set(max(p.DonePages, 0))
+}
+
+// Failed says that the control plane does not answer.
+func (s *Show) Failed(err error) {
+	s.Clear()
+	fmt.Fprintf(s.Out, "status: %v\n", err)
+}
+
+// Clear takes the progress bar away.
+func (s *Show) Clear() {
+	if s.bar != nil {
+		_ = s.bar.Clear()
+		s.bar = nil
+	}
+}
+
+// Line says in one line what came of a poll.
+func Line(p client.Poll) string {
+	var b strings.Builder
+	if p.At != nil {
+		b.WriteString(p.At.Local().Format(time.TimeOnly) + "  ")
+	}
+	fmt.Fprintf(&b, "poll %d: ", p.Tick)
+	if !p.Done() {
+		fmt.Fprintf(&b, "%d of ", max(p.DonePages, 0))
+	}
+	fmt.Fprintf(&b, "%s, %s devices: %s pass, %s fail, %s unknown, %s changed, in %v", pages(p.Pages), count(p.Devices),
+		count(p.Pass), count(p.Fail), count(p.Unknown), count(p.Changed), time.Duration(p.TookMS)*time.Millisecond)
+	if p.Error != "" {
+		fmt.Fprintf(&b, " (%s)", p.Error)
+	}
+	return b.String()
+}
+
+func pages(n int) string {
+	if n == 1 {
+		return "1 page"
+	}
+	return count(n) + " pages"
+}
+
+// count writes a number with commas between thousands.
+func count(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
