@@ -1,0 +1,115 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// Inventory is what the DEVICES bucket holds.
+type Inventory struct {
+	Pages map[topology.PageNumber]*proto.Page
+	Where map[proto.ID]topology.PageNumber
+}
+
+// ReadInventory reads every page of an account, as an operator, and says what breaks invariant 1. Nobody
+// may be enrolling meanwhile: pages are read one by one.
+func ReadInventory(ctx context.Context, conn *bus.Conn, account proto.Account) (*Inventory, error) {
+	keys, err := conn.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.PageKeys(account)))
+	if err != nil {
+		return nil, err
+	}
+	inventory := &Inventory{Pages: map[topology.PageNumber]*proto.Page{}, Where: map[proto.ID]topology.PageNumber{}}
+	for subject := range keys {
+		key, err := topology.KeyOf(topology.Devices, subject)
+		if err != nil {
+			return nil, err
+		}
+		_, n, err := topology.ParsePageKey(key)
+		if err != nil {
+			return nil, err
+		}
+		page := new(proto.Page) // more than 1,000 devices do not decode
+		if _, err := conn.Get(ctx, topology.Devices, key, page); err != nil {
+			return nil, err
+		}
+		inventory.Pages[n] = page
+		for i := range page.Devices {
+			id := page.Devices[i].ID
+			if other, twice := inventory.Where[id]; twice {
+				return nil, fmt.Errorf("device %s is in pages %d and %d", id, other, n)
+			}
+			inventory.Where[id] = n
+		}
+	}
+	return inventory, nil
+}
+
+// Compare says where the newest entries of an integration differ from the inventory: each page has one,
+// with a result for each of its devices and no other.
+func (i *Inventory) Compare(l *Ledger, account proto.Account, integration proto.ID) error {
+	for n, page := range i.Pages {
+		ref := topology.PageRef{Account: account, Integration: integration, Page: n}
+		p := l.Page(ref)
+		if p == nil {
+			return fmt.Errorf("page %d has no entry", n)
+		}
+		if len(p.Entry.Results) != len(page.Devices) {
+			return fmt.Errorf("page %d has %d devices, its newest entry %d", n, len(page.Devices), len(p.Entry.Results))
+		}
+		for k := range p.Entry.Results {
+			if at, ok := i.Where[p.Entry.Results[k].Device]; !ok || at != n {
+				return fmt.Errorf("the newest entry of page %d has device %s, which is in page %d (enrolled: %v)", n, p.Entry.Results[k].Device, at, ok)
+			}
+		}
+	}
+	return nil
+}
+
+// Tick is a stored tick.
+type Tick struct {
+	proto.Tick
+	Seq uint64
+	At  time.Time // by the server
+}
+
+// NewestTick is an integration's newest tick, read as an operator.
+func NewestTick(ctx context.Context, conn *bus.Conn, account proto.Account, integration proto.ID) (Tick, error) {
+	m, err := conn.Last(ctx, topology.PostureTicks, topology.Tick(account, integration))
+	if err != nil {
+		return Tick{}, err
+	}
+	t := Tick{Seq: m.Seq, At: m.Time}
+	return t, m.Decode(&t.Tick)
+}
+
+// Backlog is how many messages wait in the work queues: ticks to plan, calls to make, pages to evaluate,
+// commands to carry out.
+type Backlog struct{ Plans, Batches, Scores, Commands uint64 }
+
+// Empty tells that nothing waits.
+func (b Backlog) Empty() bool { return b == Backlog{} }
+
+// ReadBacklog reads it, as an operator.
+func ReadBacklog(ctx context.Context, conn *bus.Conn) (Backlog, error) {
+	var b Backlog
+	for stream, into := range map[string]*uint64{
+		topology.PostureBatches: &b.Batches, topology.PostureScores: &b.Scores, topology.DeviceCommands: &b.Commands,
+	} {
+		s, err := conn.JetStream().Stream(ctx, stream)
+		if err != nil {
+			return b, err
+		}
+		*into = s.CachedInfo().State.Msgs
+	}
+	plan, err := conn.JetStream().Consumer(ctx, topology.PostureTicks, topology.ConsumerPlan)
+	if err != nil {
+		return b, err
+	}
+	b.Plans = plan.CachedInfo().NumPending + uint64(plan.CachedInfo().NumAckPending)
+	return b, nil
+}

@@ -1,0 +1,248 @@
+// Package ledger reads the posture log from its beginning, as any follower may, and keeps the books: what
+// it finds there must hold the invariants of design.md 6 that the log can show. It is a plain model,
+// written without the folding code of the product.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// Ledger is what the log said so far. The zero value has read nothing. Not safe for concurrent use.
+type Ledger struct {
+	pages   map[topology.PageRef]*Page
+	open    *open
+	read    uint64 // the last sequence that was read
+	changes int
+	entries int
+}
+
+// Page is one page of one integration.
+type Page struct {
+	Entry *proto.Entry // the newest
+	Seq   uint64       // of that entry
+	Count int          // entries so far
+	// Polls are the ticks that an entry was written for, in order.
+	Polls []uint64
+	// folded is what the changes alone say.
+	folded map[deviceCheck]proto.Outcome
+}
+
+type deviceCheck struct{ device, check proto.ID }
+
+// open is an entry whose changes are being read: they stand right after it.
+type open struct {
+	page    *Page
+	ref     topology.PageRef
+	seq     uint64
+	changed int // how many results the entry says it changes
+	named   int // how many the changes so far name
+	next    int // index of the next change
+}
+
+// Page is what the log says of a page; nil before its first entry.
+func (l *Ledger) Page(ref topology.PageRef) *Page { return l.pages[ref] }
+
+// Pages are all of them.
+func (l *Ledger) Pages() map[topology.PageRef]*Page { return l.pages }
+
+// Entries and Changes count the messages that were read.
+func (l *Ledger) Entries() int { return l.entries }
+func (l *Ledger) Changes() int { return l.changes }
+
+// CatchUp reads the log to its end. The error is the first thing that should not be there, or why the log
+// cannot be read.
+func (l *Ledger) CatchUp(ctx context.Context, conn *bus.Conn) error {
+	if l.pages == nil {
+		l.pages = map[topology.PageRef]*Page{}
+	}
+	consumer, err := conn.JetStream().OrderedConsumer(ctx, topology.PostureLog, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{topology.AllLogs, topology.AllChanges}, NamePrefix: topology.FollowPrefix + nuid.Next(),
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: l.read + 1,
+	})
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	if info.NumPending > 0 {
+		if err := l.readAll(ctx, consumer); err != nil {
+			return err
+		}
+	}
+	return l.close()
+}
+
+func (l *Ledger) readAll(ctx context.Context, consumer jetstream.Consumer) error {
+	messages, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	defer messages.Stop()
+	for {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if err := l.book(m, meta); err != nil {
+			return fmt.Errorf("message %d of the log, %s: %w", meta.Sequence.Stream, m.Subject(), err)
+		}
+		if meta.NumPending == 0 {
+			return nil
+		}
+	}
+}
+
+func (l *Ledger) book(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	seq := meta.Sequence.Stream
+	if seq != l.read+1 {
+		return fmt.Errorf("%d was read before it", l.read)
+	}
+	l.read = seq
+	if strings.HasPrefix(m.Subject(), strings.TrimSuffix(topology.AllLogs, ">")) {
+		if err := l.close(); err != nil {
+			return err
+		}
+		return l.entry(m, meta)
+	}
+	return l.change(m, seq)
+}
+
+func (l *Ledger) entry(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	ref, err1 := topology.ParsePage(m.Subject())
+	summary, err2 := proto.ParseSummary(m.Headers().Get(proto.HeaderSummary))
+	entry := new(proto.Entry)
+	err3 := proto.Unmarshal(m.Data(), entry)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return err
+	}
+	page := l.pages[ref]
+	if page == nil {
+		page = &Page{folded: map[deviceCheck]proto.Outcome{}}
+		l.pages[ref] = page
+	}
+	if err := follows(page.Entry, entry, meta.Timestamp); err != nil {
+		return err
+	}
+	if got := entry.Summarize(summary.Changed); got != summary {
+		return fmt.Errorf("its header says %v, its body %v", summary, got)
+	}
+	l.entries++
+	page.Entry, page.Seq, page.Count = entry, meta.Sequence.Stream, page.Count+1
+	if entry.Cause == proto.CausePoll {
+		page.Polls = append(page.Polls, entry.Tick)
+	}
+	l.open = &open{page: page, ref: ref, seq: meta.Sequence.Stream, changed: summary.Changed, next: 1}
+	return nil
+}
+
+// follows says whether an entry may come after another of the same page.
+func follows(before, entry *proto.Entry, stored time.Time) error {
+	seen := map[proto.ID]bool{}
+	for i := range entry.Results {
+		if seen[entry.Results[i].Device] {
+			return fmt.Errorf("device %s is in it twice", entry.Results[i].Device)
+		}
+		seen[entry.Results[i].Device] = true
+	}
+	if len(entry.Results) > proto.PageSize {
+		return fmt.Errorf("it has %d results", len(entry.Results))
+	}
+	if at := entry.Poll.At.Time(); at.After(stored.Add(time.Second)) {
+		return fmt.Errorf("stored at %v, with scores of %v", stored, at)
+	}
+	if before == nil {
+		return nil
+	}
+	switch {
+	case entry.Tick < before.Tick: // invariant 5
+		return fmt.Errorf("its tick is %d, that of the entry before is %d", entry.Tick, before.Tick)
+	case entry.Cause == proto.CausePoll && entry.Tick == before.Tick:
+		return fmt.Errorf("a second entry for the poll of tick %d", entry.Tick)
+	case entry.PageRevision < before.PageRevision:
+		return fmt.Errorf("it stands on revision %d of the page, the entry before on %d", entry.PageRevision, before.PageRevision)
+	case entry.ConfigRevision < before.ConfigRevision:
+		return fmt.Errorf("it stands on revision %d of the configuration, the entry before on %d", entry.ConfigRevision, before.ConfigRevision)
+	}
+	return nil
+}
+
+func (l *Ledger) change(m jetstream.Msg, seq uint64) error {
+	ref, err1 := topology.ParseChange(m.Subject())
+	change := new(proto.Change)
+	err2 := proto.Unmarshal(m.Data(), change)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	o := l.open
+	if o == nil || seq-uint64(change.Index) != o.seq || change.Index != o.next {
+		return fmt.Errorf("it is change %d of an entry that does not stand before it", change.Index)
+	}
+	if o.ref.Account != ref.Account || o.ref.Page != ref.Page || o.ref.Integration != change.Integration {
+		return fmt.Errorf("it is of another page than its entry, %v", o.ref)
+	}
+	if change.Tick != o.page.Entry.Tick {
+		return fmt.Errorf("its tick is %d, its entry's %d", change.Tick, o.page.Entry.Tick)
+	}
+	l.changes++
+	o.next++
+	o.named += len(change.Devices)
+	for _, d := range change.Devices {
+		key := deviceCheck{d.Device, ref.Check}
+		had, ok := o.page.folded[key]
+		if !ok {
+			had = proto.OutcomeNone
+		}
+		if d.From != had {
+			return fmt.Errorf("device %s changes from %v, but was %v", d.Device, d.From, had)
+		}
+		if d.Gone() {
+			delete(o.page.folded, key)
+			continue
+		}
+		o.page.folded[key] = ref.Outcome
+	}
+	return nil
+}
+
+// close compares an entry with what its changes led to: invariant 4, after every single entry.
+func (l *Ledger) close() error {
+	o := l.open
+	l.open = nil
+	if o == nil {
+		return nil
+	}
+	if o.named != o.changed {
+		return fmt.Errorf("entry %d of %v changes %d results, its changes name %d", o.seq, o.ref, o.changed, o.named)
+	}
+	entry, count := o.page.Entry, 0
+	for i := range entry.Results {
+		for c, v := range entry.Results[i].Verdicts {
+			count++
+			key := deviceCheck{entry.Results[i].Device, entry.Checks[c].ID}
+			if folded, ok := o.page.folded[key]; !ok || folded != v.Outcome {
+				return fmt.Errorf("entry %d of %v: device %s is %v for check %s, the changes fold to %v (known: %v)",
+					o.seq, o.ref, key.device, v.Outcome, key.check, folded, ok)
+			}
+		}
+	}
+	if count != len(o.page.folded) {
+		return fmt.Errorf("entry %d of %v has %d results, the changes fold to %d", o.seq, o.ref, count, len(o.page.folded))
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+)
+
+// Separate is an installation of separate processes: a NATS server and each service's own binary.
+type Separate struct {
+	Dir               string
+	API, Access, NATS string // addresses
+	// Parts are the processes in the order in which they are started: "nats", then a service each, with a
+	// number behind it where there are several, as in "fetcher-2".
+	Parts []*Part
+	// launch starts a process: within a test or outside of one.
+	launch func(Command) (*Process, error)
+}
+
+// Part is one process of it.
+type Part struct {
+	Name    string
+	role    topology.Role // of a service
+	admin   string
+	process *Process
+	command Command
+}
+
+// Process is the one that runs, or ran last.
+func (p *Part) Process() *Process { return p.process }
+
+// NewSeparate makes the files of an installation, starts a NATS server, provisions the streams and starts
+// each service; several fetchers. It is stopped with the test.
+func NewSeparate(t testing.TB, fetchers int) *Separate {
+	t.Helper()
+	s := &Separate{Dir: t.TempDir(), launch: func(c Command) (*Process, error) { return Start(t, c), nil }}
+	if err := s.start(t.Context(), fetchers); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// LaunchSeparate is NewSeparate outside of a test: the caller calls Close.
+func LaunchSeparate(ctx context.Context, dir string, fetchers int) (*Separate, error) {
+	s := &Separate{Dir: dir, launch: Launch}
+	err := s.start(ctx, fetchers)
+	if err != nil {
+		s.Close()
+	}
+	return s, err
+}
+
+// Close kills every process.
+func (s *Separate) Close() {
+	for i := len(s.Parts) - 1; i >= 0; i-- {
+		if s.Parts[i].process != nil {
+			s.Parts[i].process.Kill()
+		}
+	}
+}
+
+func (s *Separate) start(ctx context.Context, fetchers int) error {
+	for _, addr := range []*string{&s.API, &s.Access, &s.NATS} {
+		free, err := FreeAddr()
+		if err != nil {
+			return err
+		}
+		*addr = free
+	}
+	if err := s.plumb(ctx, nil, "stack", "init", "--dir", s.Dir); err != nil {
+		return err
+	}
+	if err := s.nats(); err != nil {
+		return err
+	}
+	if err := s.plumb(ctx, s.environment(topology.Operator), "stack", "provision"); err != nil {
+		return err
+	}
+	for _, role := range []topology.Role{topology.Exchange, topology.Registry, topology.Evaluator, topology.Fetcher, topology.Scheduler, topology.API} {
+		count := 1
+		if role == topology.Fetcher {
+			count = fetchers
+		}
+		for n := range count {
+			name := string(role)
+			if count > 1 {
+				name = fmt.Sprintf("%s-%d", role, n+1)
+			}
+			if err := s.add(name, role); err != nil {
+				return err
+			}
+		}
+	}
+	return s.AwaitReady()
+}
+
+// plumb runs a job to its end.
+func (s *Separate) plumb(ctx context.Context, env []string, args ...string) error {
+	path, err := Build("plumb")
+	if err != nil {
+		return err
+	}
+	p, err := Launch(Command{Name: "plumb", Path: path, Args: args, Env: env, Dir: s.Dir})
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	select {
+	case <-p.Exited():
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(30 * time.Second * Slowness()):
+		return fmt.Errorf("plumb %v does not end:\n%s", args, p.Log())
+	}
+	if p.ExitCode() != 0 {
+		return fmt.Errorf("plumb %v ends with code %d:\n%s%s", args, p.ExitCode(), p.Output(), p.Log())
+	}
+	return nil
+}
+
+// nats is the server as deploy/nats/nats.conf configures it, on loopback and on a store of its own.
+func (s *Separate) nats() error {
+	path, err := Build(NATSServer)
+	if err != nil {
+		return err
+	}
+	conf := filepath.Join(s.Dir, "nats.conf")
+	text := fmt.Sprintf("listen: %q\nserver_name: nats\nmax_payload: 4MB\nmax_pending: 64MB\n"+
+		"jetstream { store_dir: %q, sync_interval: always }\ninclude \"nats/auth.conf\"\n",
+		s.NATS, filepath.Join(s.Dir, "store"))
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		return err
+	}
+	part := &Part{Name: "nats", command: Command{Name: "nats", Path: path, Args: []string{"--config", conf}}}
+	s.Parts = append(s.Parts, part)
+	return s.Run(part)
+}
+
+func (s *Separate) creds(role topology.Role) string {
+	return filepath.Join(s.Dir, "creds", string(role)+".creds")
+}
+
+func (s *Separate) environment(role topology.Role) []string {
+	return []string{"PLUMB_NATS_URL=nats://" + s.NATS, "PLUMB_NATS_CREDS=" + s.creds(role), "PLUMB_REPLICAS=1"}
+}
+
+func (s *Separate) add(name string, role topology.Role) error {
+	path, err := Build(string(role))
+	if err != nil {
+		return err
+	}
+	admin, err := FreeAddr()
+	if err != nil {
+		return err
+	}
+	env := append(s.environment(role), "PLUMB_ADMIN_ADDR="+admin)
+	keys := filepath.Join(s.Dir, "keys")
+	switch role {
+	case topology.Fetcher:
+		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "fetcher.identity"))
+	case topology.Exchange:
+		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "exchange.identity"),
+			"PLUMB_ACCESS_ADDR="+s.Access, "PLUMB_TEAM_DOMAIN="+s.Issuer())
+	case topology.API:
+		env = append(env, "PLUMB_API_ADDR="+s.API, "PLUMB_TEAM_DOMAIN="+s.Issuer(), "PLUMB_MIN_INTERVAL=1s",
+			"PLUMB_SEAL_TO_FILE="+filepath.Join(keys, "fetcher.recipient"),
+			"PLUMB_ACCOUNT_ID_FILE="+filepath.Join(s.Dir, "account-id"),
+			"PLUMB_BOOTSTRAP_TOKEN_FILE="+filepath.Join(s.Dir, "api-token"))
+	}
+	part := &Part{Name: name, role: role, admin: admin, command: Command{Name: name, Path: path, Env: env, Dir: s.Dir}}
+	s.Parts = append(s.Parts, part)
+	return s.Run(part)
+}
+
+// Run starts a part, for the first time or again.
+func (s *Separate) Run(p *Part) error {
+	process, err := s.launch(p.command)
+	if err == nil {
+		p.process = process
+	}
+	return err
+}
+
+// AwaitReady waits until every service says that it is ready.
+func (s *Separate) AwaitReady() error {
+	for _, p := range s.Parts {
+		if p.admin == "" {
+			continue
+		}
+		if err := Ready(p.process, p.admin, ReadyWithin); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Part is the part of that name, or the first of that role.
+func (s *Separate) Part(name string) *Part {
+	for _, p := range s.Parts {
+		if p.Name == name || string(p.role) == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Issuer is the team domain.
+func (s *Separate) Issuer() string { return "http://" + s.Access }
+
+// Certs is where the public keys are.
+func (s *Separate) Certs() string { return s.Issuer() + "/cdn-cgi/access/certs" }
+
+// Control is a client of its control plane.
+func (s *Separate) Control() (*Control, error) { return OpenControl(s.API, s.Dir) }
+
+// Connect connects to its bus as a role.
+func (s *Separate) Connect(ctx context.Context, role topology.Role, log *slog.Logger) (*bus.Conn, error) {
+	return bus.Connect(ctx, bus.Config{URL: "nats://" + s.NATS, Creds: s.creds(role), Role: role, Log: log})
+}
