@@ -61,24 +61,28 @@ type Batch struct {
 	Tick      uint64 // sequence in POSTURE_TICKS
 	PlannedAt Millis
 	Pages     int // how many pages the tick was planned into
+	// ConfigRevision is how much of CONFIG the planner had seen: who makes the call uses nothing older, so
+	// that a changed URL or secret is not asked for with the old one.
+	ConfigRevision uint64
 }
 
 // Schema implements Message.
 func (*Batch) Schema() Schema { return Schema{"batch", 1} }
 
-// EncodeMsgpack writes [tick, planned_at, pages].
+// EncodeMsgpack writes [tick, planned_at, pages, config_revision].
 func (b *Batch) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
-	w.array(3)
+	w.array(4)
 	w.uint(b.Tick)
 	w.at(b.PlannedAt)
 	w.uint(uint64(b.Pages))
+	w.uint(b.ConfigRevision)
 	return w.err
 }
 
 // DecodeMsgpack reads what EncodeMsgpack writes.
 func (b *Batch) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
-	*b = Batch{Tick: r.uint(), PlannedAt: r.at(), Pages: r.count()}
+	*b = Batch{Tick: r.uint(), PlannedAt: r.at(), Pages: r.count(), ConfigRevision: r.uint()}
 	return r.close()
 }

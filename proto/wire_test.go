@@ -31,7 +31,7 @@ func samples() []Message {
 	poll := Poll{At: 1_700_000_000_000, Attempts: 2, Status: 200, Took: 1500 * time.Millisecond, Detail: "fine", Unknown: 1}
 	return []Message{
 		&Tick{Slot: 7, Due: 1_700_000_000_000, Interval: time.Minute, Schedule: 3, Cause: TickManual},
-		&Batch{Tick: 9, PlannedAt: 1_700_000_000_000, Pages: 3},
+		&Batch{Tick: 9, PlannedAt: 1_700_000_000_000, Pages: 3, ConfigRevision: 41},
 		&Page{Devices: []Device{device}},
 		&Input{Cause: CausePoll, Tick: 9, PageRevision: 4, ConfigRevision: 5, Poll: poll, Observations: []Observation{
 			{Device: id(1), Score: 88, S2SID: "x-1"}, {Device: id(2), Score: NoScore, Problem: ReasonMissing}}},
@@ -68,7 +68,7 @@ func samples() []Message {
 		&SigningKey{KID: "aa", Certificate: []byte{1}, Sealed: []byte{2}, CreatedAt: 1},
 		&Authentication{At: 1, Application: id(6), Allowed: true, Reason: "service_token", Policy: id(7), ClientID: "c.access",
 			TokenID: id(8), IP: "127.0.0.1"},
-		&Probe{Integration: id(5), APIURL: "https://api.example.com/", ClientID: "c.access", SealedSecret: []byte{1}},
+		&Probe{Integration: id(5), APIURL: "https://api.example.com/", ClientID: "c.access", SealedSecret: []byte{1}, ConfigRevision: 41},
 		&ProbeAnswer{Poll: poll},
 		&DeadLetter{Stage: "evaluate", Stream: "POSTURE_SCORES", Seq: 1, Subject: "posture.scores.x", Delivered: 5,
 			Reason: "why", At: 1, Header: map[string][]string{"A": {"b"}}, Data: []byte{1}},

@@ -1,6 +1,8 @@
 package topology
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -146,6 +148,17 @@ func FetchConsumer(a proto.Account, integration proto.ID, limit int) Durable {
 
 // FetchConsumerName is the name of that consumer.
 func FetchConsumerName(integration proto.ID) string { return "fetch_" + integration.String() }
+
+// ParseFetchConsumer tells whose batches the consumer of a name and a filter takes; an error where it is
+// not one that [FetchConsumer] describes.
+func ParseFetchConsumer(name, filter string) (proto.Account, proto.ID, error) {
+	pages, ok := strings.CutSuffix(filter, ".*")
+	p, err := ParsePage(pages + ".0")
+	if !ok || err != nil || Batches(p.Account, p.Integration) != filter || FetchConsumerName(p.Integration) != name {
+		return proto.Account{}, proto.ID{}, fmt.Errorf("consumer %q of %q is none of an integration's batches", name, filter)
+	}
+	return p.Account, p.Integration, nil
+}
 
 func durable(name string, maxAckPending int, filters ...string) jetstream.ConsumerConfig {
 	c := jetstream.ConsumerConfig{
