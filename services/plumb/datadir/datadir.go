@@ -105,7 +105,9 @@ func (d Dir) Identity(service string) (identity, recipient string, err error) {
 }
 
 // Follower makes sure that there is a credentials file for other systems that follow results.
-func (d Dir) Follower(a *creds.Authority) error { return d.credentials(followerFile, a, topology.Follower) }
+func (d Dir) Follower(a *creds.Authority) error {
+	return d.credentials(followerFile, a, topology.Follower)
+}
 
 // Credentials makes sure that there is a credentials file of a role, in creds/.
 func (d Dir) Credentials(a *creds.Authority, role topology.Role) error {

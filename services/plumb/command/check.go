@@ -1,0 +1,166 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+)
+
+type checkCmd struct {
+	List   checkList   `cmd:"" help:"List all."`
+	Create checkCreate `cmd:"" help:"Create one: a device passes when its score stands in the relation."`
+	Get    checkGet    `cmd:"" help:"Show one."`
+	Edit   checkEdit   `cmd:"" help:"Change one; every device is evaluated again, without a poll."`
+	Delete checkDelete `cmd:"" help:"Delete one; its results are closed."`
+}
+
+type checkName struct {
+	Check string `arg:"" help:"Id or name."`
+}
+
+type checkList struct {
+	remote
+	output
+}
+
+func (c *checkList) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return list(ctx, t, &c.output, cl.Checks, func(tab *table, k client.Check) {
+		tab.row(k.ID, k.Name, relation(k), orDash(k.Expiration), k.Input.Integration)
+	}, "ID", "NAME", "PASSES WHEN", "EXPIRES", "INTEGRATION")
+}
+
+func relation(k client.Check) string {
+	return "score " + k.Input.Operator + " " + k.Input.Score.String()
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func checkFields(tab *table, k client.Check) {
+	tab.row("id", k.ID)
+	tab.row("name", k.Name)
+	tab.row("passes when", relation(k))
+	tab.row("expires", orDash(k.Expiration))
+	tab.row("integration", k.Input.Integration)
+}
+
+type checkCreate struct {
+	remote
+	output
+	Name        string  `required:"" env:"-" help:"Name."`
+	Integration string  `required:"" env:"-" help:"Integration whose scores it is about, by id or name."`
+	Operator    string  `required:"" env:"-" enum:"<,<=,>,>=,==" help:"Relation of the score to --score: ${enum}."`
+	Score       float64 `required:"" env:"-" help:"What the score is compared with, 0 to 100."`
+	Expiration  string  `env:"-" help:"How long a score counts, such as 1h. Without it, until a newer one comes."`
+	Description string  `env:"-" help:"Description."`
+}
+
+func (c *checkCreate) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	integration, err := cl.Integrations.Find(ctx, c.Integration)
+	if err != nil {
+		return err
+	}
+	item, err := cl.Checks.Create(ctx, client.Check{
+		Name: c.Name, Type: proto.TypeCustomS2S, Expiration: c.Expiration, Description: c.Description,
+		Input: client.CheckInput{Integration: integration.Value.ID, Operator: c.Operator, Score: number(c.Score)},
+	})
+	if err != nil {
+		return err
+	}
+	return one(t, &c.output, item, checkFields)
+}
+
+func number(f float64) json.Number { return json.Number(strconv.FormatFloat(f, 'f', -1, 64)) }
+
+type checkGet struct {
+	remote
+	output
+	checkName
+}
+
+func (c *checkGet) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return get(ctx, t, &c.output, cl.Checks, c.Check, checkFields)
+}
+
+type checkEdit struct {
+	remote
+	output
+	checkName
+	Name        *string  `env:"-" help:"New name."`
+	Operator    *string  `env:"-" help:"New relation: one of < <= > >= ==."`
+	Score       *float64 `env:"-" help:"New score to compare with."`
+	Expiration  *string  `env:"-" help:"New expiration; empty for none."`
+	Description *string  `env:"-" help:"New description."`
+}
+
+// Run sends the whole rule back with what changes: the control plane takes a rule as a whole.
+func (c *checkEdit) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	item, err := cl.Checks.Find(ctx, c.Check)
+	if err != nil {
+		return err
+	}
+	var body map[string]any
+	if err := json.Unmarshal(item.Raw, &body); err != nil {
+		return err
+	}
+	input, _ := body["input"].(map[string]any)
+	if input == nil {
+		input = map[string]any{}
+	}
+	changed := set(body, "name", c.Name) + set(body, "expiration", c.Expiration) + set(body, "description", c.Description) +
+		set(input, "operator", c.Operator) + set(input, "score", c.Score)
+	if changed == 0 {
+		return cli.Usage("nothing to change was given")
+	}
+	body["input"] = input
+	delete(body, "id")
+	if item, err = cl.Checks.Update(ctx, item.Value.ID, body); err != nil {
+		return err
+	}
+	return one(t, &c.output, item, checkFields)
+}
+
+func set[T any](object map[string]any, name string, value *T) int {
+	if value == nil {
+		return 0
+	}
+	object[name] = *value
+	return 1
+}
+
+type checkDelete struct {
+	remote
+	checkName
+}
+
+func (c *checkDelete) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return remove(ctx, t, cl.Checks, c.Check)
+}

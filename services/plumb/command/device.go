@@ -1,0 +1,152 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/schollz/progressbar/v3"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+)
+
+type devicesCmd struct {
+	Import deviceImport `cmd:"" help:"Enrol or update the devices of a CSV or NDJSON file."`
+	Get    deviceGet    `cmd:"" help:"Show one."`
+	Delete deviceDelete `cmd:"" help:"Remove some."`
+}
+
+type deviceImport struct {
+	remote
+	output
+	File   string `arg:"" help:"File; - is standard input."`
+	Format string `enum:"auto,csv,ndjson" default:"auto" env:"-" help:"Form of the file: ${enum}. auto goes by the name, then by the first character."`
+}
+
+func (c *deviceImport) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	in, size, closeIn, err := c.open(t)
+	if err != nil {
+		return err
+	}
+	defer closeIn()
+	list := bufio.NewReader(in)
+	form, err := c.form(list)
+	if err != nil {
+		return err
+	}
+	var body io.Reader = list
+	if t.ErrTTY {
+		bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(t.Err), progressbar.OptionSetDescription("importing"),
+			progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+		defer bar.Clear()
+		body = io.TeeReader(list, bar)
+	}
+	done, err := cl.Import(ctx, form, body)
+	if err != nil {
+		return fmt.Errorf("import %s: %w", c.File, err)
+	}
+	if err := c.show(t, done, func(tab *table) { importedRows(tab, done) }); err != nil {
+		return err
+	}
+	if done.Refused > 0 {
+		return fmt.Errorf("%d of the devices were refused; the others are enrolled", done.Refused)
+	}
+	return nil
+}
+
+func importedRows(tab *table, done client.Imported) {
+	tab.row("enrolled", done.Enrolled)
+	tab.row("updated", done.Updated)
+	tab.row("unchanged", done.Unchanged)
+	tab.row("refused", done.Refused)
+	for _, r := range done.Refusals {
+		tab.row("", fmt.Sprintf("line %d: %s", r.Line, r.Message))
+	}
+	if more := done.Refused - len(done.Refusals); more > 0 {
+		tab.row("", fmt.Sprintf("and %d more", more))
+	}
+}
+
+// open gives the list and its size in bytes, -1 where that is not known.
+func (c *deviceImport) open(t *cli.Terminal) (io.Reader, int64, func(), error) {
+	if c.File == "-" {
+		return t.In, -1, func() {}, nil
+	}
+	f, err := os.Open(c.File)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	size := int64(-1)
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		size = info.Size()
+	}
+	return f, size, func() { f.Close() }, nil
+}
+
+// form tells what a list is written in.
+func (c *deviceImport) form(list *bufio.Reader) (string, error) {
+	format := c.Format
+	if format == "auto" {
+		format = strings.TrimPrefix(strings.ToLower(filepath.Ext(c.File)), ".")
+	}
+	switch format {
+	case "csv":
+		return client.CSV, nil
+	case "ndjson", "jsonl":
+		return client.NDJSON, nil
+	}
+	first, err := list.Peek(1)
+	switch {
+	case err == io.EOF:
+		return "", fmt.Errorf("%s is empty", c.File)
+	case err != nil:
+		return "", err
+	case first[0] == '{':
+		return client.NDJSON, nil
+	}
+	return client.CSV, nil
+}
+
+type deviceGet struct {
+	remote
+	Device string `arg:"" help:"Id of the device."`
+}
+
+func (c *deviceGet) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	device, err := cl.Device(ctx, c.Device)
+	if err != nil {
+		return err
+	}
+	return (&output{Output: "json"}).show(t, device, nil)
+}
+
+type deviceDelete struct {
+	remote
+	Devices []string `arg:"" name:"device" help:"Ids of devices."`
+}
+
+func (c *deviceDelete) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	for _, id := range c.Devices {
+		if err := cl.DeleteDevice(ctx, id); err != nil {
+			return fmt.Errorf("device %s: %w", clean(id), err)
+		}
+		fmt.Fprintln(t.Out, "removed", id)
+	}
+	return nil
+}

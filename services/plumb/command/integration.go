@@ -1,0 +1,176 @@
+package command
+
+import (
+	"context"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+)
+
+type integrationCmd struct {
+	List   integrationList   `cmd:"" help:"List all."`
+	Create integrationCreate `cmd:"" help:"Create one; its URL is tried first."`
+	Get    integrationGet    `cmd:"" help:"Show one."`
+	Edit   integrationEdit   `cmd:"" help:"Change one; what is not given stays."`
+	Pause  integrationPause  `cmd:"" help:"Stop polling one."`
+	Resume integrationResume `cmd:"" help:"Poll one again, at once."`
+	Delete integrationDelete `cmd:"" help:"Delete one; its results are closed."`
+}
+
+type integrationName struct {
+	Integration string `arg:"" help:"Id or name."`
+}
+
+type integrationList struct {
+	remote
+	output
+}
+
+func (c *integrationList) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return list(ctx, t, &c.output, cl.Integrations, func(tab *table, i client.Integration) {
+		tab.row(i.ID, i.Name, i.Interval, pausedWord(i), i.Config.APIURL)
+	}, "ID", "NAME", "INTERVAL", "STATE", "URL")
+}
+
+func pausedWord(i client.Integration) string {
+	if i.IsPaused() {
+		return "paused"
+	}
+	return "ok"
+}
+
+func integrationFields(tab *table, i client.Integration) {
+	tab.row("id", i.ID)
+	tab.row("name", i.Name)
+	tab.row("interval", i.Interval)
+	tab.row("state", pausedWord(i))
+	tab.row("url", i.Config.APIURL)
+	if i.Config.ClientID != "" {
+		tab.row("client id", i.Config.ClientID)
+	}
+}
+
+type integrationCreate struct {
+	remote
+	output
+	Name     string `required:"" env:"-" help:"Name."`
+	APIURL   string `name:"api-url" required:"" env:"-" help:"URL that devices are posted to."`
+	Interval string `default:"10m" env:"-" help:"How often it is polled: a number and m or h."`
+	ClientID string `required:"" help:"Client ID of the service token that it is called with."`
+	clientSecret
+	Concurrency int  `env:"-" help:"Calls under way at once; without it, the control plane's default."`
+	Paused      bool `env:"-" help:"Do not poll it yet."`
+}
+
+func (c *integrationCreate) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	secret, err := c.secret(t)
+	if err != nil {
+		return err
+	}
+	body := client.Integration{Name: c.Name, Type: proto.TypeCustomS2S, Interval: c.Interval, Concurrency: c.Concurrency,
+		Config: client.IntegrationConfig{APIURL: c.APIURL, ClientID: c.ClientID, ClientSecret: secret}}
+	if c.Paused {
+		body.Paused = &c.Paused
+	}
+	item, err := cl.Integrations.Create(ctx, body)
+	if err != nil {
+		return err
+	}
+	return one(t, &c.output, item, integrationFields)
+}
+
+type integrationGet struct {
+	remote
+	output
+	integrationName
+}
+
+func (c *integrationGet) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return get(ctx, t, &c.output, cl.Integrations, c.Integration, integrationFields)
+}
+
+type integrationEdit struct {
+	remote
+	output
+	integrationName
+	Name     string `env:"-" help:"New name."`
+	APIURL   string `name:"api-url" env:"-" help:"New URL."`
+	Interval string `env:"-" help:"New interval."`
+	ClientID string `env:"-" help:"New Client ID."`
+	clientSecret
+	Concurrency int `env:"-" help:"New bound of calls under way at once."`
+}
+
+func (c *integrationEdit) Run(ctx context.Context, t *cli.Terminal) error {
+	secret, err := c.given()
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, t, &c.remote, &c.output, client.Integration{Name: c.Name, Interval: c.Interval, Concurrency: c.Concurrency,
+		Config: client.IntegrationConfig{APIURL: c.APIURL, ClientID: c.ClientID, ClientSecret: secret}})
+}
+
+// change sends what is set in body.
+func (n *integrationName) change(ctx context.Context, t *cli.Terminal, r *remote, o *output, body client.Integration) error {
+	if body == (client.Integration{}) {
+		return cli.Usage("nothing to change was given")
+	}
+	cl, err := r.client()
+	if err != nil {
+		return err
+	}
+	item, err := cl.Integrations.Find(ctx, n.Integration)
+	if err != nil {
+		return err
+	}
+	if item, err = cl.Integrations.Update(ctx, item.Value.ID, body); err != nil {
+		return err
+	}
+	return one(t, o, item, integrationFields)
+}
+
+type integrationPause struct {
+	remote
+	output
+	integrationName
+}
+
+func (c *integrationPause) Run(ctx context.Context, t *cli.Terminal) error {
+	return c.change(ctx, t, &c.remote, &c.output, client.Integration{Paused: new(true)})
+}
+
+type integrationResume struct {
+	remote
+	output
+	integrationName
+}
+
+func (c *integrationResume) Run(ctx context.Context, t *cli.Terminal) error {
+	return c.change(ctx, t, &c.remote, &c.output, client.Integration{Paused: new(false)})
+}
+
+type integrationDelete struct {
+	remote
+	integrationName
+}
+
+func (c *integrationDelete) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return remove(ctx, t, cl.Integrations, c.Integration)
+}

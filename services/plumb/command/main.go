@@ -1,0 +1,37 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+	"plumbline.dev/services/internal/cli"
+)
+
+// grammar is the command line.
+type grammar struct {
+	Up   upCmd   `cmd:"" set:"log_level=info" set:"min_interval=1m" help:"Run every service in this process, on an embedded NATS server."`
+	Demo demoCmd `cmd:"" set:"log_level=warn" set:"min_interval=1s" help:"The same with a sample scoring API, 2,500 devices and two checks over them; shows each poll."`
+
+	Devices     devicesCmd     `cmd:"" help:"Enrol, show and remove devices."`
+	Integration integrationCmd `cmd:"" help:"Scoring APIs that are polled: list, create, get, edit, pause, resume, delete."`
+	Check       checkCmd       `cmd:"" help:"Checks over the scores: list, create, get, edit, delete."`
+	Token       tokenCmd       `cmd:"" help:"Service tokens: list, create, get, delete."`
+	App         appCmd         `cmd:"" help:"Applications that application tokens are issued for: list, create, get, delete."`
+	Results     resultsCmd     `cmd:"" help:"Results of a device, or all results as they come (--follow)."`
+	Poll        pollCmd        `cmd:"" help:"Poll an integration now, and show what came of it."`
+	Status      statusCmd      `cmd:"" help:"Each integration: its newest poll, whether it is paused or overdue."`
+
+	Stack stackCmd `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, the demo's set-up."`
+}
+
+const about = "Plumbline polls a scoring API about every enrolled device, decides pass or fail from the score, and publishes each result on NATS."
+
+// Main is the main of plumb; it returns the exit code.
+func Main() int {
+	app := cli.App{Name: "plumb", About: about, Options: []kong.Option{cli.LogAt(slog.LevelWarn), kong.Vars{"min_interval": "1m"}}}
+	return cli.Main(app, new(grammar), func(ctx context.Context, k *kong.Context) error {
+		k.BindTo(ctx, (*context.Context)(nil))
+		return k.Run(cli.Standard())
+	})
+}

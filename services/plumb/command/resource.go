@@ -1,0 +1,48 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+)
+
+// The verbs that every kind of resource has; one is named by its id or its name.
+
+func list[T client.Named](ctx context.Context, t *cli.Terminal, o *output, r client.Collection[T], row func(*table, T), header ...any) error {
+	all, err := r.List(ctx)
+	if err != nil {
+		return err
+	}
+	return o.show(t, all, func(tab *table) {
+		tab.row(header...)
+		for _, i := range all {
+			row(tab, i.Value)
+		}
+	})
+}
+
+func get[T client.Named](ctx context.Context, t *cli.Terminal, o *output, r client.Collection[T], name string, fields func(*table, T)) error {
+	item, err := r.Find(ctx, name)
+	if err != nil {
+		return err
+	}
+	return one(t, o, item, fields)
+}
+
+func one[T any](t *cli.Terminal, o *output, item client.Item[T], fields func(*table, T)) error {
+	return o.show(t, item, func(tab *table) { fields(tab, item.Value) })
+}
+
+func remove[T client.Named](ctx context.Context, t *cli.Terminal, r client.Collection[T], name string) error {
+	item, err := r.Find(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := r.Delete(ctx, item.Value.ResourceID()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(t.Out, "deleted %s %s\n", item.Value.ResourceID(), clean(item.Value.ResourceName()))
+	return err
+}

@@ -1,0 +1,108 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/tracing"
+	"plumbline.dev/services/plumb"
+)
+
+// process are the flags of up and demo.
+type process struct {
+	Data           string        `default:"./plumb-data" type:"path" help:"Directory of the store, and of what is made at first start."`
+	APIAddr        string        `default:"127.0.0.1:8400" help:"Where the control plane listens."`
+	AccessAddr     string        `default:"127.0.0.1:8401" help:"Where the public keys of application tokens are served."`
+	NATSAddr       string        `name:"nats-addr" default:"127.0.0.1:4222" help:"Where NATS clients of other systems connect; empty: nowhere."`
+	AccountID      proto.Account `help:"Account id, 32 hex characters; without it, one is made at first start and kept." placeholder:"ID"`
+	BootstrapToken string        `help:"First API token; without it, one is made at first start, in DATA/api-token. Better by PLUMB_BOOTSTRAP_TOKEN_FILE." placeholder:"TOKEN"`
+	TeamDomain     string        `help:"Issuer of application tokens; without it, http:// and --access-addr." placeholder:"URL"`
+	MinInterval    time.Duration `default:"${min_interval}" help:"Shortest interval that an integration may have."`
+	LogMaxBytes    int64         `help:"Bound of the posture log in bytes; without it, a quarter of the disk, 20 GiB at most." placeholder:"BYTES"`
+	cli.Admin
+	cli.Log
+	cli.Tracing
+}
+
+func (p *process) config() plumb.Config {
+	return plumb.Config{
+		Data: p.Data, Account: p.AccountID, BootstrapToken: p.BootstrapToken, APIAddr: p.APIAddr, AccessAddr: p.AccessAddr,
+		NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr, TeamDomain: p.TeamDomain, MinInterval: p.MinInterval, LogMaxBytes: p.LogMaxBytes,
+	}
+}
+
+// deps are the process's; flush sends the last spans.
+func (p *process) deps(ctx context.Context) (deps plumb.Deps, flush func(), err error) {
+	tracer, send, err := tracing.New(ctx, "plumb", p.OTLPEndpoint, p.TraceShare)
+	if err != nil {
+		return plumb.Deps{}, nil, cli.Usage("--otlp-endpoint, --trace-share: %w", err)
+	}
+	log := p.Logger()
+	flush = func() {
+		if err := send(); err != nil {
+			log.Warn("the last spans were not sent", "err", err)
+		}
+	}
+	metrics := cli.Metrics()
+	return plumb.Deps{Log: log, Metrics: metrics, Clock: clock.System, Tracer: tracer}, flush, nil
+}
+
+type upCmd struct{ process }
+
+func (c *upCmd) Run(ctx context.Context, t *cli.Terminal) error {
+	if c.Probe {
+		return c.Admin.Ask(ctx)
+	}
+	deps, flush, err := c.deps(ctx)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	service, err := plumb.New(c.config(), deps)
+	if err != nil {
+		return cli.Usage("%w", err)
+	}
+	service.Add("greeting", func(ctx context.Context) error {
+		if i, err := service.Await(ctx); err == nil {
+			greet(t.Out, t.OutTTY, i)
+			<-ctx.Done()
+		}
+		return nil
+	})
+	return untilAsked(ctx, service.Run(ctx))
+}
+
+// untilAsked makes the end that was asked for a clean one.
+func untilAsked(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+		return nil
+	}
+	return err
+}
+
+// greet tells where things are. The token itself is shown to a person only.
+func greet(out io.Writer, person bool, i plumb.Installation) {
+	rows := [][2]string{
+		{"control plane", fmt.Sprintf("%s/client/v4/accounts/%s", i.APIURL, i.Account)},
+		{"public keys", i.TeamDomain + "/cdn-cgi/access/certs"},
+		{"health, metrics", i.AdminURL},
+	}
+	switch {
+	case i.TokenMade && person:
+		rows = append(rows, [2]string{"API token", fmt.Sprintf("%s (new, kept in %s)", i.Token, i.Data.TokenPath())})
+	case i.TokenKept:
+		rows = append(rows, [2]string{"API token", "in " + i.Data.TokenPath()})
+	}
+	if i.NATSAddr != "" {
+		rows = append(rows, [2]string{"results on NATS", fmt.Sprintf("nats://%s with the credentials %s", i.NATSAddr, i.Data.FollowerPath())})
+	}
+	for _, r := range rows {
+		fmt.Fprintf(out, "  %-16s %s\n", r[0], r[1])
+	}
+}
