@@ -6,6 +6,7 @@ require (
 	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/nats-io/nats.go v1.55.0
 	github.com/nats-io/nuid v1.0.1
+	golang.org/x/sync v0.24.0
 	plumbline.dev/bus v0.0.0
 	plumbline.dev/proto v0.0.0
 )
