@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -59,13 +60,7 @@ func (s *Service) handle(ctx context.Context, m *bus.Msg) error {
 			return err
 		}
 		failures++
-		if failures > 3 {
-			s.trouble.Store(&err)
-		}
-		if errors.Is(err, bus.ErrConflict) {
-			s.metrics.conflicts.Inc()
-		}
-		s.log.Warn("a command could not be applied yet, trying again", "seq", c.seq, "account", c.account, "failures", failures, "err", err)
+		s.retrying(c, failures, err)
 		select {
 		case <-s.clock.After(pause(failures)):
 		case <-ctx.Done():
@@ -75,6 +70,22 @@ func (s *Service) handle(ctx context.Context, m *bus.Msg) error {
 			s.log.Warn("the newest revision of DEVICES cannot be read", "err", err)
 		}
 	}
+}
+
+// retrying tells of a failure. A single conflict is nothing to worry about: it is how a registry learns
+// that another has taken over.
+func (s *Service) retrying(c *command, failures int, err error) {
+	level := slog.LevelWarn
+	if errors.Is(err, bus.ErrConflict) {
+		s.metrics.conflicts.Inc()
+		level = slog.LevelInfo
+	}
+	if failures > 3 {
+		level = slog.LevelWarn
+		s.trouble.Store(&err)
+	}
+	s.log.Log(context.Background(), level, "a command could not be applied yet, trying again",
+		"seq", c.seq, "account", c.account, "failures", failures, "err", err)
 }
 
 // pause grows from 10 ms to 5 s: a conflict is over at once, an outage is not.
