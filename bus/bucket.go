@@ -31,7 +31,7 @@ func (c *Conn) Get(ctx context.Context, bucket, key string, into proto.Message) 
 	if err != nil {
 		return 0, fmt.Errorf("read %s of %s: %w", key, bucket, err)
 	}
-	if m.Header.Get(kvOperation) != "" {
+	if m.Deleted() {
 		return m.Seq, fmt.Errorf("read %s of %s: %w", key, bucket, ErrNotFound)
 	}
 	if err := proto.Unmarshal(m.Data, into); err != nil {
@@ -53,7 +53,7 @@ func (c *Conn) Put(ctx context.Context, bucket, key string, body proto.Message, 
 	}
 	// The key may be there as a deletion, whose revision is then what to expect.
 	m, lastErr := c.Last(ctx, topology.BucketStream(bucket), topology.BucketSubject(bucket, key))
-	if lastErr != nil || m.Header.Get(kvOperation) == "" {
+	if lastErr != nil || !m.Deleted() {
 		return 0, err
 	}
 	o.ExpectLast = Expect(m.Seq)

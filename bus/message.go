@@ -68,6 +68,9 @@ func fromJetStream(m jetstream.Msg) (*Msg, error) {
 	}, nil
 }
 
+// Deleted tells that the message, of a bucket's stream, marks its key deleted.
+func (m *Msg) Deleted() bool { return m.Header.Get(kvOperation) != "" }
+
 // streamSource is the header in which a sourced message tells where it was stored first.
 const streamSource = "Nats-Stream-Source"
 

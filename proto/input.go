@@ -74,7 +74,8 @@ type Observation struct {
 // Input is what a page is to be evaluated for: one message of POSTURE_SCORES.
 //
 // Observations are there only for [CausePoll] without a poll error, one for each device of the page that
-// was asked about. The revisions say what the sender had seen: the evaluator uses nothing older.
+// was asked about. The revisions say what the sender had seen, of the page and of the integrations and
+// checks in CONFIG (not of its other kinds): the evaluator uses nothing older.
 type Input struct {
 	Cause          Cause
 	Tick           uint64 // of a poll; 0 otherwise

@@ -81,6 +81,9 @@ func ConfigKey(a proto.Account, kind Kind, id proto.ID) string {
 // ConfigKeys matches every resource of a kind, of every account.
 func ConfigKeys(kind Kind) string { return "*." + string(kind) + ".*" }
 
+// ConfigKeysOf matches every resource of a kind of one account.
+func ConfigKeysOf(a proto.Account, kind Kind) string { return a.String() + "." + string(kind) + ".*" }
+
 // ParseConfigKey reads what ConfigKey writes.
 func ParseConfigKey(key string) (proto.Account, Kind, proto.ID, error) {
 	t := strings.Split(key, ".")
