@@ -92,7 +92,7 @@ func grants(r Role) grant {
 		}
 	case API:
 		return grant{
-			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, AllPageKeys),
+			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
 			get:   []string{Config, Tokens, Devices},
 			list:  []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},

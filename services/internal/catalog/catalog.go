@@ -45,8 +45,9 @@ type Catalog struct {
 	changed  chan struct{}
 }
 
-// New makes a view of the kinds; it is empty until [Catalog.Run] has caught up. Records that cannot be
-// decoded are logged and left out: one bad record must not take the others away.
+// New makes a view of the kinds, of all of them where none is named; it is empty until [Catalog.Run] has
+// caught up. Records that cannot be decoded are logged and left out: one bad record must not take the
+// others away.
 func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 	return &Catalog{
 		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
@@ -63,6 +64,9 @@ func (c *Catalog) Run(ctx context.Context) error {
 	var keys []string
 	for _, k := range c.kinds {
 		keys = append(keys, topology.ConfigKeys(k))
+	}
+	if len(keys) == 0 {
+		keys = []string{">"}
 	}
 	return c.conn.Watch(ctx, topology.Config, keys, c.apply, func() {
 		c.mu.Lock()

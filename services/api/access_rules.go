@@ -1,0 +1,114 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"strings"
+
+	"plumbline.dev/proto"
+)
+
+// selectors are the rule objects of contract.md 4.3 with the strings that each needs. A selector that is
+// not here is kept as it is: no policy engine of this build takes it for a match.
+var selectors = map[string][]string{
+	"service_token": {"token_id"}, "any_valid_service_token": nil, "device_posture": {"integration_uid"},
+	"email": {"email"}, "email_domain": {"domain"}, "email_list": {"id"}, "everyone": nil, "ip": {"ip"}, "ip_list": {"id"},
+	"geo": {"country_code"}, "group": {"id"}, "certificate": nil, "common_name": {"common_name"}, "auth_method": {"auth_method"},
+	"auth_context": {"id", "ac_id", "identity_provider_id"}, "login_method": {"id"}, "azureAD": {"id", "identity_provider_id"},
+	"github-organization": {"identity_provider_id", "name"}, "gsuite": {"email", "identity_provider_id"},
+	"okta": {"identity_provider_id", "name"}, "saml": {"attribute_name", "attribute_value", "identity_provider_id"},
+	"oidc":                {"claim_name", "claim_value", "identity_provider_id"},
+	"external_evaluation": {"evaluate_url", "keys_url"}, "linked_app_token": {"app_uid"},
+}
+
+// readRules reads the rule objects of a member; absent and null are none. Null members are a client's way
+// of taking a selector away.
+func readRules(body object, member string) ([]proto.Rule, error) {
+	if !body.has(member) {
+		return nil, nil
+	}
+	var sent []object
+	if json.Unmarshal(body[member], &sent) != nil {
+		return nil, invalid("%s must be a list of rule objects", member)
+	}
+	rules := make([]proto.Rule, 0, len(sent))
+	for n, o := range sent {
+		var r proto.Rule
+		for selector, rule := range o {
+			if isNull(rule) {
+				continue
+			}
+			if r.Selector != "" {
+				return nil, invalid("%s[%d] must have exactly one selector, such as service_token", member, n)
+			}
+			r = proto.Rule{Selector: selector, Body: rule}
+		}
+		if r.Selector == "" {
+			return nil, invalid("%s[%d] must have exactly one selector, such as service_token", member, n)
+		}
+		if err := checkRule(r); err != nil {
+			return nil, invalid("%s[%d].%s %s", member, n, clip(r.Selector), err)
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
+}
+
+type ruleError string
+
+func (e ruleError) Error() string { return string(e) }
+
+func checkRule(r proto.Rule) error {
+	needed, known := selectors[r.Selector]
+	if !known {
+		return nil
+	}
+	var body object
+	if json.Unmarshal(r.Body, &body) != nil || body == nil {
+		return ruleError("must be an object")
+	}
+	for _, name := range needed {
+		if v, err := body.text(name); err != nil || v == "" {
+			return ruleError("needs " + name)
+		}
+	}
+	if r.Selector == "ip" {
+		text, _ := body.text("ip")
+		_, notAddr := netip.ParseAddr(text)
+		_, notPrefix := netip.ParsePrefix(text)
+		if notAddr != nil && notPrefix != nil {
+			return ruleError("must be an address or a range such as 192.0.2.0/24")
+		}
+	}
+	return nil
+}
+
+// viewRules writes rules as they were sent, never null.
+func viewRules(rules []proto.Rule) []map[string]json.RawMessage {
+	views := make([]map[string]json.RawMessage, len(rules))
+	for n, r := range rules {
+		views[n] = map[string]json.RawMessage{r.Selector: r.Body}
+	}
+	return views
+}
+
+func sameRules(a, b []proto.Rule) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Selector != b[i].Selector || !bytes.Equal(a[i].Body, b[i].Body) {
+			return false
+		}
+	}
+	return true
+}
+
+// clip keeps what a client made up short in a sentence.
+func clip(s string) string {
+	if len(s) > 64 {
+		s = strings.ToValidUTF8(s[:64], "") + "…"
+	}
+	return s
+}

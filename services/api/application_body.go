@@ -1,0 +1,138 @@
+package api
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"plumbline.dev/proto"
+)
+
+const (
+	typeSelfHosted         = "self_hosted"
+	defaultSessionDuration = "24h"
+)
+
+// applicationTypes are those of contract.md 3.1. Only self_hosted ones are served: of the others nothing
+// has a destination here.
+var applicationTypes = []string{
+	typeSelfHosted, "saas", "ssh", "vnc", "app_launcher", "warp", "biso", "bookmark", "dash_sso", "infrastructure", "rdp",
+	"mcp", "mcp_portal", "proxy_endpoint",
+}
+
+// applicationMembers are those of contract.md 3.3 that are echoed.
+var applicationMembers = map[string]memberKind{
+	"app_launcher_visible": boolMember, "auto_redirect_to_identity": boolMember, "allowed_idps": textsMember,
+	"allow_authenticate_via_warp": boolMember, "allow_iframe": boolMember, "enable_binding_cookie": boolMember,
+	"http_only_cookie_attribute": boolMember, "path_cookie_attribute": boolMember, "same_site_cookie_attribute": textMember,
+	"options_preflight_bypass": boolMember, "cors_headers": objectMember, "skip_interstitial": boolMember,
+	"service_auth_401_redirect": boolMember, "read_service_tokens_from_header": textMember, "logo_url": textMember,
+	"custom_deny_message": textMember, "custom_deny_url": textMember, "custom_non_identity_deny_url": textMember,
+	"custom_pages": textsMember, "tags": textsMember, "scim_config": objectMember, "mfa_config": objectMember,
+	"oauth_configuration": objectMember, "use_clientless_isolation_app_launcher_url": boolMember,
+}
+
+// readApplication reads a whole application, its policies excepted, and keeps what was sent. old is what
+// it replaces, or nil. Id, AUD and times are the caller's.
+func readApplication(body object, app *proto.Application, old *proto.Application) error {
+	var err error
+	if app.Name, err = body.line("name"); err != nil {
+		return err
+	}
+	if app.Type, err = body.text("type"); err != nil {
+		return err
+	}
+	if app.Type == "" {
+		app.Type = typeSelfHosted
+	}
+	if !slices.Contains(applicationTypes, app.Type) {
+		return invalid("app type is missing or invalid")
+	}
+	body.set("type", app.Type)
+	if app.SessionDuration, err = sessionDuration(body); err != nil {
+		return err
+	}
+	if err := readOrigin(body, app, old); err != nil {
+		return err
+	}
+	if app.Type == typeSelfHosted {
+		if err := readSelfHosted(body, app, old); err != nil {
+			return err
+		}
+	}
+	app.Sent = body.sent(slices.Concat(ownMembers, []string{"policies", "x_origin_url"})...)
+	return nil
+}
+
+func readSelfHosted(body object, app *proto.Application, old *proto.Application) error {
+	if err := checkMembers(body, applicationMembers); err != nil {
+		return err
+	}
+	if err := checkTogether(body); err != nil {
+		return err
+	}
+	if !body.has("session_duration") {
+		body.set("session_duration", defaultSessionDuration)
+		app.SessionDuration = 24 * time.Hour
+	}
+	var before *destinations
+	if old != nil && old.Type == typeSelfHosted {
+		d, err := parseDestinations(stored(old.Sent))
+		if err != nil {
+			return err
+		}
+		before = &d
+	}
+	d, err := readDestinations(body, before)
+	if err != nil {
+		return err
+	}
+	d.put(body)
+	app.Domains = d.hosts
+	return nil
+}
+
+// checkTogether refuses members that contradict each other (contract.md 3.3).
+func checkTogether(body object) error {
+	cors, _ := body.inner("cors_headers")
+	if bypass, _, _ := body.boolean("options_preflight_bypass"); bypass && len(cors) > 0 {
+		return invalid("options_preflight_bypass cannot be combined with cors_headers")
+	}
+	credentials, _, _ := cors.boolean("allow_credentials")
+	if everywhere, _, _ := cors.boolean("allow_all_origins"); everywhere && credentials {
+		return invalid("cors_headers: allow_credentials cannot be combined with allow_all_origins")
+	}
+	if redirect, _, _ := body.boolean("auto_redirect_to_identity"); redirect {
+		var idps []string
+		if list := body["allowed_idps"]; !isNull(list) {
+			idps = texts(list)
+		}
+		if len(idps) != 1 {
+			return invalid("auto_redirect_to_identity needs exactly one identity provider in allowed_idps")
+		}
+	}
+	return nil
+}
+
+// readOrigin reads x_origin_url, where the gateway sends the application's requests. Clients that do not
+// know it leave it out: then it stays.
+func readOrigin(body object, app *proto.Application, old *proto.Application) error {
+	if _, there := body["x_origin_url"]; !there {
+		if old != nil {
+			app.OriginURL = old.OriginURL
+		}
+		return nil
+	}
+	text, err := body.text("x_origin_url")
+	if err != nil {
+		return err
+	}
+	if text != "" {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" || len(text) > maxURL {
+			return invalid("x_origin_url must be a URL such as http://10.0.0.5:8080, without user and password")
+		}
+	}
+	app.OriginURL = text
+	return nil
+}

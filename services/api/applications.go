@@ -1,0 +1,222 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/catalog"
+)
+
+func (s *Service) applicationRoutes() []route {
+	const all, one = accountPath + "/access/apps", accountPath + "/access/apps/{id}"
+	return append([]route{
+		{method: http.MethodGet, path: all, handle: s.listApplications},
+		{method: http.MethodPost, path: all, handle: s.createApplication},
+		{method: http.MethodGet, path: one, handle: s.getApplication},
+		{method: http.MethodPut, path: one, handle: s.updateApplication},
+		{method: http.MethodDelete, path: one, handle: s.deleteApplication},
+	}, s.appPolicyRoutes()...)
+}
+
+// viewApplication is what was sent, with what is ours (contract.md 3.3).
+func (s *Service) viewApplication(a proto.Account, app *proto.Application) object {
+	o := stored(app.Sent)
+	o.set("id", app.ID)
+	o.set("uid", app.ID)
+	o.set("aud", app.AUD)
+	o.set("created_at", stamp(app.CreatedAt))
+	o.set("updated_at", stamp(app.UpdatedAt))
+	o.set("policies", s.viewLinks(a, app.Policies))
+	if app.OriginURL != "" {
+		o.set("x_origin_url", app.OriginURL)
+	}
+	return o
+}
+
+func (s *Service) listApplications(ctx context.Context, c *call) (answer, error) {
+	if err := s.fresh(ctx); err != nil {
+		return answer{}, err
+	}
+	q := c.URL.Query()
+	all := slices.DeleteFunc(s.catalog.Applications(c.account), func(app catalog.Record[proto.Application]) bool {
+		return !wanted(app.Value, q)
+	})
+	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Application]) int {
+		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
+	})
+	part, info, err := paged(q, all)
+	views := make([]object, len(part))
+	for n, app := range part {
+		views[n] = s.viewApplication(c.account, app.Value)
+	}
+	return answer{result: views, info: info}, err
+}
+
+// wanted tells whether a list's filters let an application through (contract.md 3.2): names and domains
+// by a part of them, unless exact is asked for.
+func wanted(app *proto.Application, q url.Values) bool {
+	match := func(value, wanted string) bool {
+		return strings.Contains(strings.ToLower(value), strings.ToLower(wanted))
+	}
+	if q.Get("exact") == "true" {
+		match = func(value, wanted string) bool { return value == wanted }
+	}
+	anyDomain := func(match func(string, string) bool, text string) bool {
+		return slices.ContainsFunc(app.Domains, func(d string) bool { return match(d, text) })
+	}
+	search := strings.ToLower(q.Get("search"))
+	return (q.Get("aud") == "" || q.Get("aud") == app.AUD) &&
+		(q.Get("name") == "" || match(app.Name, q.Get("name"))) &&
+		(q.Get("domain") == "" || anyDomain(match, q.Get("domain"))) &&
+		(search == "" || strings.Contains(strings.ToLower(app.Name+" "+app.AUD+" "+strings.Join(app.Domains, " ")), search))
+}
+
+func (s *Service) getApplication(ctx context.Context, c *call) (answer, error) {
+	app, err := s.application(ctx, c)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{result: s.viewApplication(c.account, app.Value), revision: app.Revision}, nil
+}
+
+// application finds the one that the path names.
+func (s *Service) application(ctx context.Context, c *call) (catalog.Record[proto.Application], error) {
+	id, err := c.id("id", errNoApplication)
+	if err == nil {
+		err = s.fresh(ctx)
+	}
+	if err != nil {
+		return catalog.Record[proto.Application]{}, err
+	}
+	app, found := s.catalog.Application(c.account, id)
+	if !found {
+		return app, errNoApplication
+	}
+	return app, c.precondition(app.Revision)
+}
+
+func (s *Service) createApplication(ctx context.Context, c *call) (answer, error) {
+	body, err := c.object()
+	if err == nil {
+		err = s.fresh(ctx)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	now := proto.At(s.clock.Now())
+	app := proto.Application{ID: proto.NewID(), AUD: newAUD(), CreatedAt: now, UpdatedAt: now}
+	a, err := s.saveApplication(ctx, c, body, &app, catalog.Record[proto.Application]{})
+	a.status = http.StatusCreated
+	return a, err
+}
+
+// newAUD draws an audience of 64 hex characters.
+func newAUD() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// updateApplication replaces the application by what is sent. Its AUD stays, its policies where they are
+// not sent, and x_origin_url where it is not sent.
+func (s *Service) updateApplication(ctx context.Context, c *call) (answer, error) {
+	body, err := c.object()
+	if err != nil {
+		return answer{}, err
+	}
+	old, err := s.application(ctx, c)
+	if err != nil {
+		return answer{}, err
+	}
+	app := proto.Application{ID: old.Value.ID, AUD: old.Value.AUD, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.clock.Now()),
+		Policies: old.Value.Policies}
+	return s.saveApplication(ctx, c, body, &app, old)
+}
+
+func (s *Service) saveApplication(ctx context.Context, c *call, body object, app *proto.Application, old catalog.Record[proto.Application]) (answer, error) {
+	if err := readApplication(body, app, old.Value); err != nil {
+		return answer{}, err
+	}
+	if err := s.unclaimed(c.account, app); err != nil {
+		return answer{}, err
+	}
+	var p linkPlan
+	if body.has("policies") {
+		items, err := readItems(body["policies"])
+		if err != nil {
+			return answer{}, err
+		}
+		if p, err = s.plan(c.account, app.ID, items, app.UpdatedAt); err != nil {
+			return answer{}, err
+		}
+		app.Policies = p.links
+	}
+	revision, err := s.save(ctx, c.account, app, p, old.Revision)
+	if err != nil {
+		return answer{}, err
+	}
+	// The answer shows the policies as they are now.
+	if err := s.fresh(ctx); err != nil {
+		return answer{}, err
+	}
+	return answer{result: s.viewApplication(c.account, app), revision: revision}, nil
+}
+
+// unclaimed refuses a destination that another application has: requests to it could be either's.
+func (s *Service) unclaimed(a proto.Account, app *proto.Application) error {
+	ours := map[string]bool{}
+	for _, d := range app.Domains {
+		if p, err := appmatch.Parse(d); err == nil {
+			ours[p.String()] = true
+		}
+	}
+	if len(ours) == 0 {
+		return nil
+	}
+	for _, other := range s.catalog.Applications(a) {
+		for _, d := range other.Value.Domains {
+			if p, err := appmatch.Parse(d); err == nil && ours[p.String()] && other.Value.ID != app.ID {
+				return refuse(http.StatusConflict, codeApplicationExists,
+					"access.api.error.conflict: the destination %q belongs to the application %q", clip(d), clip(other.Value.Name))
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) deleteApplication(ctx context.Context, c *call) (answer, error) {
+	for range attempts {
+		app, err := s.application(ctx, c)
+		if err != nil {
+			return answer{}, err
+		}
+		err = s.remove(ctx, c.account, topology.KindApplication, app.Value.ID, app.Revision)
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		if err == nil {
+			s.drop(ctx, c.account, s.owned(c.account, app.Value.ID))
+		}
+		return answer{status: http.StatusAccepted, result: idOnly{app.Value.ID}}, err
+	}
+	return answer{}, errConflict
+}
+
+// texts reads a list of strings that was checked before.
+func texts(raw json.RawMessage) []string {
+	var all []string
+	_ = json.Unmarshal(raw, &all)
+	return all
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// call is one authenticated request.
+type call struct {
+	*http.Request
+	account proto.Account
+	token   *proto.APIToken
+	body    []byte // of an ordinary request
+}
+
+// object reads the body as a JSON object.
+func (c *call) object() (object, error) { return parseObject(c.body) }
+
+// id reads an id in the path; what is none names nothing that is there.
+func (c *call) id(name string, missing *problem) (proto.ID, error) {
+	id, err := proto.ParseID(c.PathValue(name))
+	if err != nil || id.IsZero() {
+		return proto.ID{}, missing
+	}
+	return id, nil
+}
+
+// precondition checks If-Match against the revision that is there.
+func (c *call) precondition(revision uint64) error {
+	match := c.Header.Get("If-Match")
+	if match == "" || match == "*" {
+		return nil
+	}
+	for tag := range strings.SplitSeq(match, ",") {
+		if strings.TrimSpace(tag) == etag(revision) {
+			return nil
+		}
+	}
+	return errPrecondition
+}
+
+// attempts bounds how often a change is made again because somebody else was first.
+const attempts = 8
+
+// put stores a resource whose revision must still be expect. The error of a lost race is [errConflict].
+func (s *Service) put(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, m proto.Message, expect uint64) (uint64, error) {
+	return s.conn.Put(ctx, topology.Config, topology.ConfigKey(a, kind, id), m, expect)
+}
+
+// remove deletes a resource whose revision must still be expect.
+func (s *Service) remove(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, expect uint64) error {
+	return s.conn.Delete(ctx, topology.Config, topology.ConfigKey(a, kind, id), expect)
+}
+
+// fresh waits until the view of the configuration holds every write that was acknowledged before the call.
+func (s *Service) fresh(ctx context.Context) error {
+	return upToDate(ctx, s.conn, topology.Config, s.catalog)
+}
+
+func (s *Service) freshTokens(ctx context.Context) error {
+	return upToDate(ctx, s.conn, topology.Tokens, s.tokens)
+}
+
+type view interface {
+	AwaitRevision(ctx context.Context, revision uint64) error
+}
+
+// upToDate asks the bucket's leader how far the bucket is and waits until the view is as far. The newest
+// message of a bucket is never superseded, so a view of all keys always gets there.
+func upToDate(ctx context.Context, conn *bus.Conn, bucket string, v view) error {
+	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	defer cancel()
+	stream, err := conn.JetStream().Stream(ctx, topology.BucketStream(bucket))
+	if err == nil {
+		err = v.AwaitRevision(ctx, stream.CachedInfo().State.LastSeq)
+	}
+	if err != nil {
+		return unavailable(err, "the configuration cannot be read at the moment: try again")
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"filippo.io/age"
+	"plumbline.dev/proto"
+)
+
+// Config says what the service serves, and how.
+type Config struct {
+	// Addr is where it listens, host:port; default 127.0.0.1:8400.
+	Addr string
+	// Account is whose the bootstrap token is.
+	Account proto.Account
+	// BootstrapToken, where it is set, is an API token that works from the first start on: 40 to 80 of
+	// 0-9 A-Z a-z - _. Only its hash is stored. One that was revoked stays revoked.
+	BootstrapToken string
+	// SealTo are the fetchers' recipients: the secrets of integrations are sealed to them.
+	SealTo []age.Recipient
+	// MinInterval is the shortest interval that an integration may have; default 1m. Below a minute,
+	// intervals may be written in seconds.
+	MinInterval time.Duration
+	// PinSecretHost demands an integration's secret again when the host of its URL changes.
+	PinSecretHost bool
+	// MaxBody bounds a request's body in bytes, imports excepted; default 1 MiB.
+	MaxBody int64
+	// ProbeTimeout bounds the test call of "Test and save"; default 30 s.
+	ProbeTimeout time.Duration
+	// AnswerTimeout is how long the registry may be silent during an import; default 30 s.
+	AnswerTimeout time.Duration
+	// Imports bounds how many imports run at once, the next ones wait; default 8.
+	Imports int
+	// Streams bounds how many clients follow results at once; default 256.
+	Streams int
+	// TempDir is where imports keep, for their duration, the rows that have no device_id; default the
+	// system's.
+	TempDir string
+}
+
+// Defaults of [Config].
+const (
+	DefaultAddr          = "127.0.0.1:8400"
+	DefaultMinInterval   = time.Minute
+	DefaultMaxBody       = 1 << 20
+	DefaultProbeTimeout  = 30 * time.Second
+	DefaultAnswerTimeout = 30 * time.Second
+)
+
+// tokenForm is what Terraform's provider accepts as an API token (contract.md 1.2).
+var tokenForm = regexp.MustCompile(`^[0-9A-Za-z_-]{40,80}$`)
+
+func (c Config) withDefaults() (Config, error) {
+	c.Addr = cmp.Or(c.Addr, DefaultAddr)
+	c.MinInterval = cmp.Or(c.MinInterval, DefaultMinInterval)
+	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
+	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, DefaultProbeTimeout)
+	c.AnswerTimeout = cmp.Or(c.AnswerTimeout, DefaultAnswerTimeout)
+	c.Imports = cmp.Or(c.Imports, 8)
+	c.Streams = cmp.Or(c.Streams, 256)
+	switch {
+	case c.MinInterval < time.Second:
+		return c, fmt.Errorf("the shortest interval (--min-interval) is %v, at least 1s is possible", c.MinInterval)
+	case c.MaxBody < 1024 || c.Imports < 1 || c.Streams < 1:
+		return c, errors.New("a bound of the api is too small to serve anything")
+	case len(c.SealTo) == 0:
+		return c, errors.New("there is no recipient to seal secrets to: name the fetchers' with --seal-to")
+	case c.BootstrapToken != "" && !tokenForm.MatchString(c.BootstrapToken):
+		return c, errors.New("the bootstrap token (--bootstrap-token) must be 40 to 80 characters of 0-9, A-Z, a-z, - and _")
+	case c.BootstrapToken != "" && c.Account.IsZero():
+		return c, errors.New("a bootstrap token needs the account that it is for: --account-id")
+	}
+	return c, nil
+}

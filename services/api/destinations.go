@@ -1,0 +1,177 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+
+	"plumbline.dev/services/internal/appmatch"
+)
+
+// destinations are what an application protects, in the three views that clients know: domain,
+// self_hosted_domains and destinations. Answers hold all three, consistent (contract.md 3.4).
+type destinations struct {
+	domain string
+	hosts  []string // the public ones
+	list   []object // all of them
+}
+
+var destinationTypes = []string{"public", "private", "via_mcp_server_portal", "worker", "preview_worker"}
+
+// parseDestinations reads the views that a body has; null and empty are as good as absent.
+func parseDestinations(body object) (destinations, error) {
+	var d destinations
+	var err error
+	if d.domain, err = body.text("domain"); err != nil {
+		return d, err
+	}
+	if body.has("self_hosted_domains") && json.Unmarshal(body["self_hosted_domains"], &d.hosts) != nil {
+		return d, invalid("self_hosted_domains must be a list of strings")
+	}
+	if body.has("destinations") && json.Unmarshal(body["destinations"], &d.list) != nil {
+		return d, invalid("destinations must be a list of objects")
+	}
+	for n, o := range d.list {
+		for name, v := range o {
+			if isNull(v) {
+				delete(o, name)
+			}
+		}
+		kind, err := o.text("type")
+		if err == nil && kind == "" {
+			kind = "public"
+			if o == nil {
+				return d, invalid("destinations[%d] must be an object", n)
+			}
+			o.set("type", kind)
+		}
+		if err != nil || !slices.Contains(destinationTypes, kind) {
+			return d, invalid("destinations[%d].type must be one of public, private, via_mcp_server_portal, worker, preview_worker", n)
+		}
+		if uri, err := o.text("uri"); err != nil || kind == "public" && uri == "" {
+			return d, invalid("destinations[%d] needs a uri such as app.example.com/path", n)
+		}
+	}
+	return d, nil
+}
+
+// readDestinations makes the three views one. Where several are sent, destinations count before
+// self_hosted_domains and these before domain; but a view that is sent back unchanged says nothing
+// against one that was changed, so that a client may read, change one of them, and write.
+func readDestinations(body object, before *destinations) (destinations, error) {
+	sent, err := parseDestinations(body)
+	if err != nil {
+		return sent, err
+	}
+	if before != nil {
+		sent.ignoreUnchanged(before)
+	}
+	d := sent
+	switch {
+	case len(sent.list) > 0:
+		d.hosts = nil
+		for _, o := range sent.list {
+			if kind, _ := o.text("type"); kind == "public" {
+				uri, _ := o.text("uri")
+				d.hosts = append(d.hosts, uri)
+			}
+		}
+	case len(sent.hosts) > 0:
+		d.list = publicDestinations(sent.hosts)
+	case sent.domain != "":
+		d.hosts = []string{sent.domain}
+		d.list = publicDestinations(d.hosts)
+	default:
+		return d, invalid("an application needs a domain, or destinations")
+	}
+	if err := checkHosts(d.hosts); err != nil {
+		return d, err
+	}
+	switch {
+	case d.domain == "" && len(d.hosts) > 0:
+		d.domain = d.hosts[0]
+	case d.domain != "" && !slices.ContainsFunc(d.hosts, func(h string) bool { return sameDestination(h, d.domain) }):
+		return d, invalid("domain must be one of the public destinations: leave it out, or name it there too")
+	}
+	return d, nil
+}
+
+// ignoreUnchanged drops the views that are as they were, if another one changed. A domain that changed
+// says nothing about further destinations, which would be lost unseen: then all views count.
+func (d *destinations) ignoreUnchanged(before *destinations) {
+	sameDomain := d.domain == "" || d.domain == before.domain
+	sameHosts := len(d.hosts) == 0 || slices.Equal(d.hosts, before.hosts)
+	sameList := len(d.list) == 0 || reflect.DeepEqual(plain(d.list), plain(before.list))
+	switch {
+	case !sameList:
+		if sameHosts {
+			d.hosts = nil
+		}
+		if sameDomain {
+			d.domain = ""
+		}
+	case !sameHosts:
+		d.list = nil
+		if sameDomain {
+			d.domain = ""
+		}
+	case !sameDomain && len(before.list) == 1:
+		d.list, d.hosts = nil, nil
+	}
+}
+
+// plain is what a list says, however it is written.
+func plain(list []object) (v any) {
+	b, err := encode(list)
+	if err == nil {
+		err = json.Unmarshal(b, &v)
+	}
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+func publicDestinations(hosts []string) []object {
+	list := make([]object, len(hosts))
+	for n, h := range hosts {
+		list[n] = object{}
+		list[n].set("type", "public")
+		list[n].set("uri", h)
+	}
+	return list
+}
+
+func checkHosts(hosts []string) error {
+	seen := map[string]bool{}
+	for _, h := range hosts {
+		p, err := appmatch.Parse(h)
+		if err != nil {
+			return invalid("%v", err)
+		}
+		if seen[p.String()] {
+			return invalid("the destination %q is there twice", clip(h))
+		}
+		seen[p.String()] = true
+	}
+	return nil
+}
+
+// sameDestination compares what two texts cover.
+func sameDestination(a, b string) bool {
+	pa, err1 := appmatch.Parse(a)
+	pb, err2 := appmatch.Parse(b)
+	return err1 == nil && err2 == nil && pa.String() == pb.String()
+}
+
+// put writes the views into what is stored and echoed.
+func (d *destinations) put(body object) {
+	body.set("destinations", d.list)
+	if len(d.hosts) == 0 {
+		delete(body, "domain")
+		delete(body, "self_hosted_domains")
+		return
+	}
+	body.set("domain", d.domain)
+	body.set("self_hosted_domains", d.hosts)
+}

@@ -1,0 +1,214 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// An application's policies are links to policies with a precedence each. A link leads to a reusable
+// policy, or to one that the application owns, which lives and ends with it (contract.md 3.5).
+
+// policyItem is one item of the policies member: an id, a policy, or both.
+type policyItem struct {
+	id         proto.ID // zero: a policy to be made
+	precedence int
+	body       object // nil: a link and nothing else
+}
+
+// readItems reads the policies member. Precedences that are not said are one more than the one before.
+func readItems(raw json.RawMessage) ([]policyItem, error) {
+	var sent []json.RawMessage
+	if json.Unmarshal(raw, &sent) != nil {
+		return nil, invalid("policies must be a list")
+	}
+	items := make([]policyItem, 0, len(sent))
+	used := map[int]bool{}
+	last := 0
+	for n, one := range sent {
+		item, err := readItem(n, one)
+		if err != nil {
+			return nil, err
+		}
+		if item.precedence == 0 {
+			item.precedence = last + 1
+		}
+		if last = item.precedence; used[last] {
+			return nil, invalid("policy precedences must be unique")
+		}
+		used[last] = true
+		for _, other := range items {
+			if !item.id.IsZero() && other.id == item.id {
+				return nil, invalid("policies[%d] is there twice", n)
+			}
+		}
+		items = append(items, item)
+	}
+	slices.SortStableFunc(items, func(a, b policyItem) int { return cmp.Compare(a.precedence, b.precedence) })
+	return items, nil
+}
+
+// maxPrecedence bounds precedences.
+const maxPrecedence = 1 << 30
+
+func readItem(n int, raw json.RawMessage) (policyItem, error) {
+	var item policyItem
+	var id string
+	var body object
+	if json.Unmarshal(raw, &id) != nil || isNull(raw) {
+		if json.Unmarshal(raw, &body) != nil || body == nil {
+			return item, invalid("policies[%d] must be the id of a policy, or a policy", n)
+		}
+		var err error
+		if id, err = body.text("id"); err != nil {
+			return item, invalid("policies[%d].id must be a string", n)
+		}
+		if item.precedence, _, err = body.integer("precedence", 1, maxPrecedence); err != nil {
+			return item, invalid("policies[%d].precedence must be a whole number from 1", n)
+		}
+		if body.has("include") || id == "" {
+			item.body = body
+		}
+	}
+	if id != "" || body == nil {
+		parsed, err := proto.ParseID(id)
+		if err != nil || parsed.IsZero() {
+			return item, invalid("policies[%d] names no policy", n)
+		}
+		item.id = parsed
+	}
+	return item, nil
+}
+
+// linkPlan is what saving an application's policies comes to.
+type linkPlan struct {
+	links []proto.PolicyLink
+	write []policyWrite                  // before the application
+	drop  []catalog.Record[proto.Policy] // after it: owned and no longer linked
+}
+
+type policyWrite struct {
+	policy proto.Policy
+	expect uint64
+}
+
+// plan turns items into links. An inline policy that has the name of one that the application owns is that
+// one: clients that send policies without ids do not make new ones at every save.
+func (s *Service) plan(a proto.Account, app proto.ID, items []policyItem, now proto.Millis) (linkPlan, error) {
+	var p linkPlan
+	owned := s.owned(a, app)
+	linked := map[proto.ID]bool{}
+	for _, item := range items {
+		linked[item.id] = true
+	}
+	for n, item := range items {
+		var old catalog.Record[proto.Policy]
+		if item.id.IsZero() {
+			name, _ := item.body.text("name")
+			for _, o := range owned {
+				if !linked[o.Value.ID] && o.Value.Name == name {
+					old = o
+					break
+				}
+			}
+		} else {
+			var found bool
+			if old, found = s.catalog.Policy(a, item.id); !found {
+				return p, invalid("policies[%d] names no policy", n)
+			}
+			if !old.Value.Owner.IsZero() && old.Value.Owner != app {
+				return p, invalid("policies[%d] belongs to another application: only reusable policies can be linked", n)
+			}
+		}
+		policy := proto.Policy{ID: proto.NewID(), Owner: app, CreatedAt: now}
+		if old.Value != nil {
+			policy.ID, policy.CreatedAt = old.Value.ID, old.Value.CreatedAt
+		}
+		linked[policy.ID] = true
+		p.links = append(p.links, proto.PolicyLink{Policy: policy.ID, Precedence: item.precedence})
+		if item.body == nil || old.Value != nil && old.Value.Owner.IsZero() {
+			continue // a reusable policy is changed at its own endpoint only
+		}
+		if err := readPolicy(item.body, &policy); err != nil {
+			return p, err
+		}
+		if policy.UpdatedAt = now; old.Value != nil && samePolicy(old.Value, &policy) {
+			continue
+		}
+		p.write = append(p.write, policyWrite{policy, old.Revision})
+	}
+	for _, o := range owned {
+		if !linked[o.Value.ID] {
+			p.drop = append(p.drop, o)
+		}
+	}
+	return p, nil
+}
+
+// owned are the policies that an application owns.
+func (s *Service) owned(a proto.Account, app proto.ID) []catalog.Record[proto.Policy] {
+	return slices.DeleteFunc(s.catalog.Policies(a), func(p catalog.Record[proto.Policy]) bool { return p.Value.Owner != app })
+}
+
+func samePolicy(a, b *proto.Policy) bool {
+	return bytes.Equal(a.Sent, b.Sent) && sameRules(a.Include, b.Include) && sameRules(a.Exclude, b.Exclude) && sameRules(a.Require, b.Require)
+}
+
+// save stores an application with its policies. The policies are written first and what is no longer linked
+// goes last: an application never links a policy that is not there. If the application itself is refused,
+// the policies that were made for it are taken back; one that is left behind is linked by nothing.
+func (s *Service) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, expect uint64) (uint64, error) {
+	var made []policyWrite
+	takeBack := func() {
+		for _, w := range made {
+			if err := s.remove(context.WithoutCancel(ctx), a, topology.KindPolicy, w.policy.ID, w.expect); err != nil {
+				s.log.Warn("a policy that nothing links is left behind", "policy", w.policy.ID, "err", err)
+			}
+		}
+	}
+	for _, w := range p.write {
+		revision, err := s.put(ctx, a, topology.KindPolicy, w.policy.ID, &w.policy, w.expect)
+		if err != nil {
+			takeBack()
+			return 0, err
+		}
+		if w.expect == 0 {
+			made = append(made, policyWrite{w.policy, revision})
+		}
+	}
+	revision, err := s.put(ctx, a, topology.KindApplication, app.ID, app, expect)
+	if err != nil {
+		takeBack()
+		return 0, err
+	}
+	s.drop(ctx, a, p.drop)
+	return revision, nil
+}
+
+func (s *Service) drop(ctx context.Context, a proto.Account, policies []catalog.Record[proto.Policy]) {
+	for _, o := range policies {
+		err := s.remove(ctx, a, topology.KindPolicy, o.Value.ID, o.Revision)
+		if err != nil && !errors.Is(err, bus.ErrConflict) {
+			s.log.Warn("a policy that nothing links is left behind", "policy", o.Value.ID, "err", err)
+		}
+	}
+}
+
+// viewLinks are the policies of an application, expanded, by precedence.
+func (s *Service) viewLinks(a proto.Account, links []proto.PolicyLink) []object {
+	views := []object{}
+	for _, link := range links {
+		if p, found := s.catalog.Policy(a, link.Policy); found {
+			views = append(views, viewPolicy(p.Value, link.Precedence))
+		}
+	}
+	return views
+}

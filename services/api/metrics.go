@@ -1,0 +1,43 @@
+package api
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what an operator sees of the service. Routes are patterns: no id is in a label.
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	rows     *prometheus.CounterVec
+	probes   *prometheus.CounterVec
+	streams  prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_requests_total",
+			Help: "Requests answered, by route, method and HTTP status."}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plumbline_api_request_seconds",
+			Help: "How long requests took.", Buckets: []float64{.001, .0025, .005, .01, .02, .05, .1, .5, 2.5, 10, 60}}, []string{"route"}),
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_import_rows_total",
+			Help: "Rows of device imports, by what became of them."}, []string{"outcome"}),
+		probes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_probes_total",
+			Help: "Test calls of integrations that were saved, by how they went."}, []string{"result"}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_streams",
+			Help: "Clients that follow results now."}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.rows, m.probes, m.streams} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) request(route, method string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	m.duration.WithLabelValues(route).Observe(took.Seconds())
+}

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+)
+
+func (s *Service) policyRoutes() []route {
+	const all, one = accountPath + "/access/policies", accountPath + "/access/policies/{id}"
+	return []route{
+		{method: http.MethodGet, path: all, handle: s.listPolicies},
+		{method: http.MethodPost, path: all, handle: s.createPolicy},
+		{method: http.MethodGet, path: one, handle: s.getPolicy},
+		{method: http.MethodPut, path: one, handle: s.updatePolicy},
+		{method: http.MethodDelete, path: one, handle: s.deletePolicy},
+	}
+}
+
+// applicationsOf counts, for each policy, the applications that link it.
+func (s *Service) applicationsOf(a proto.Account) map[proto.ID]int {
+	n := map[proto.ID]int{}
+	for _, app := range s.catalog.Applications(a) {
+		for _, link := range app.Value.Policies {
+			n[link.Policy]++
+		}
+	}
+	return n
+}
+
+func viewReusable(p *proto.Policy, applications int) object {
+	o := viewPolicy(p, 0)
+	o.set("app_count", applications)
+	return o
+}
+
+func (s *Service) listPolicies(ctx context.Context, c *call) (answer, error) {
+	if err := s.fresh(ctx); err != nil {
+		return answer{}, err
+	}
+	all := slices.DeleteFunc(s.catalog.Policies(c.account), func(p catalog.Record[proto.Policy]) bool { return !p.Value.Owner.IsZero() })
+	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Policy]) int {
+		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
+	})
+	part, info, err := paged(c.URL.Query(), all)
+	if err != nil {
+		return answer{}, err
+	}
+	used := s.applicationsOf(c.account)
+	views := make([]object, len(part))
+	for n, p := range part {
+		views[n] = viewReusable(p.Value, used[p.Value.ID])
+	}
+	return answer{result: views, info: info}, nil
+}
+
+func (s *Service) getPolicy(ctx context.Context, c *call) (answer, error) {
+	p, err := s.policy(ctx, c)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{result: viewReusable(p.Value, s.applicationsOf(c.account)[p.Value.ID]), revision: p.Revision}, nil
+}
+
+// policy finds the reusable policy that the path names.
+func (s *Service) policy(ctx context.Context, c *call) (catalog.Record[proto.Policy], error) {
+	id, err := c.id("id", errNoPolicy)
+	if err == nil {
+		err = s.fresh(ctx)
+	}
+	if err != nil {
+		return catalog.Record[proto.Policy]{}, err
+	}
+	p, found := s.catalog.Policy(c.account, id)
+	if !found || !p.Value.Owner.IsZero() {
+		return catalog.Record[proto.Policy]{}, errNoPolicy
+	}
+	return p, c.precondition(p.Revision)
+}
+
+func (s *Service) createPolicy(ctx context.Context, c *call) (answer, error) {
+	body, err := c.object()
+	if err != nil {
+		return answer{}, err
+	}
+	now := proto.At(s.clock.Now())
+	p := proto.Policy{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now}
+	if err := readPolicy(body, &p); err != nil {
+		return answer{}, err
+	}
+	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, 0)
+	return answer{status: http.StatusCreated, result: viewReusable(&p, 0), revision: revision}, err
+}
+
+func (s *Service) updatePolicy(ctx context.Context, c *call) (answer, error) {
+	body, err := c.object()
+	if err != nil {
+		return answer{}, err
+	}
+	old, err := s.policy(ctx, c)
+	if err != nil {
+		return answer{}, err
+	}
+	p := proto.Policy{ID: old.Value.ID, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.clock.Now())}
+	if err := readPolicy(body, &p); err != nil {
+		return answer{}, err
+	}
+	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, old.Revision)
+	return answer{result: viewReusable(&p, s.applicationsOf(c.account)[p.ID]), revision: revision}, err
+}
+
+// deletePolicy refuses while an application links the policy: who it lets in would change unseen.
+func (s *Service) deletePolicy(ctx context.Context, c *call) (answer, error) {
+	for range attempts {
+		p, err := s.policy(ctx, c)
+		if err != nil {
+			return answer{}, err
+		}
+		if n := s.applicationsOf(c.account)[p.Value.ID]; n > 0 {
+			return answer{}, invalid("the policy is used by %d application(s): take it out of them first", n)
+		}
+		err = s.remove(ctx, c.account, topology.KindPolicy, p.Value.ID, p.Revision)
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		return answer{status: http.StatusAccepted, result: idOnly{p.Value.ID}}, err
+	}
+	return answer{}, errConflict
+}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// probe is "Test and save" (contract.md 5.4): a fetcher calls the scoring API with no devices, with the
+// credentials that are about to be stored. A bad answer refuses the change and says why.
+func (s *Service) probe(ctx context.Context, a proto.Account, i *proto.Integration) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ProbeTimeout)
+	defer cancel()
+	var reply proto.ProbeAnswer
+	err := s.askFetcher(ctx, topology.Probe(a), &proto.Probe{
+		Integration: i.ID, APIURL: i.APIURL, ClientID: i.ClientID, SealedSecret: i.SealedSecret,
+	}, &reply)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		s.metrics.probes.WithLabelValues("no_fetcher").Inc()
+		return noFetcher(err, "the scoring API could not be tested, since no fetcher is running: start one, then save again")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		s.metrics.probes.WithLabelValues("no_answer").Inc()
+		return noFetcher(err, "the scoring API could not be tested: no fetcher reported within %v; save again", s.cfg.ProbeTimeout)
+	case err != nil:
+		return err
+	}
+	s.metrics.probes.WithLabelValues(reply.Poll.Error.String()).Inc()
+	if reply.Poll.Error == proto.ReasonNone {
+		return nil
+	}
+	why := reply.Poll.Detail
+	if why == "" {
+		why = reply.Poll.Error.String()
+	}
+	if reply.Poll.Error == proto.ReasonAuthFailed {
+		return invalidIntegration("invalid credentials: %s", why)
+	}
+	return invalidIntegration("the scoring API did not pass the test (%s): %s", reply.Poll.Error, why)
+}
+
+// noFetcher is not for clients to try again by themselves: somebody has to start a fetcher, and should
+// learn so now and not after minutes of attempts.
+func noFetcher(cause error, format string, args ...any) error {
+	p := refuse(http.StatusServiceUnavailable, codeUnavailable, format, args...)
+	p.cause = cause
+	return p
+}
+
+// A fetcher that is just being restarted is waited for this long.
+const (
+	fetcherGrace = 3 * time.Second
+	fetcherPause = 200 * time.Millisecond
+)
+
+func (s *Service) askFetcher(ctx context.Context, subject string, ask, reply proto.Message) error {
+	for waited := time.Duration(0); ; waited += fetcherPause {
+		err := s.conn.Request(ctx, subject, ask, reply)
+		if !errors.Is(err, nats.ErrNoResponders) || waited >= fetcherGrace {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(fetcherPause):
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/lifecycle"
+)
+
+// Deps are what the service works with.
+type Deps struct {
+	Bus     *bus.Conn
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Clock   clock.Clock
+}
+
+// Service is the control plane. It may run any number of times side by side.
+type Service struct {
+	cfg       Config
+	conn      *bus.Conn
+	log       *slog.Logger
+	clock     clock.Clock
+	metrics   *metrics
+	catalog   *catalog.Catalog
+	tokens    *tokenView
+	inventory *inventory
+	handler   http.Handler
+	imports   chan struct{} // a place for each import under way
+	streams   chan struct{} // and for each client that follows
+	addr      atomic.Pointer[string]
+	ending    chan struct{} // closed when the service ends
+}
+
+// viewTimeout bounds how long a request waits for a view to catch up.
+const viewTimeout = 5 * time.Second
+
+// New makes the service; nothing runs yet.
+func New(cfg Config, deps Deps) (*Service, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, metrics: m,
+		catalog:   catalog.New(deps.Bus, deps.Log),
+		tokens:    newTokenView(deps.Bus, deps.Log),
+		inventory: newInventory(deps.Bus, deps.Log),
+		imports:   make(chan struct{}, cfg.Imports),
+		streams:   make(chan struct{}, cfg.Streams),
+		ending:    make(chan struct{}),
+	}
+	s.handler = s.newHandler(slices.Concat(
+		s.serviceTokenRoutes(), s.integrationRoutes(), s.ruleRoutes(), s.applicationRoutes(), s.policyRoutes(),
+		s.deviceRoutes(), s.resultRoutes(), s.pollRoutes(),
+	))
+	return s, nil
+}
+
+// Run serves until ctx ends. It waits for the topology.
+func (s *Service) Run(ctx context.Context) error {
+	err := s.conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
+		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState)
+	if err == nil && s.cfg.BootstrapToken != "" {
+		_, err = Bootstrap(ctx, s.conn, s.clock, s.cfg.Account, s.cfg.BootstrapToken)
+		if errors.Is(err, ErrRevoked) {
+			s.log.Warn("starting without the bootstrap token", "err", err)
+			err = nil
+		}
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	g := lifecycle.Group{Log: s.log}
+	g.Add("view of the configuration", s.catalog.Run)
+	g.Add("view of the tokens", s.tokens.Run)
+	g.Add("view of the inventory", s.inventory.Run)
+	g.Add("control plane", s.listen)
+	return g.Run(ctx)
+}
+
+// Addr is where the service listens; empty until it does. It tells the port where Config.Addr left it open.
+func (s *Service) Addr() string {
+	if a := s.addr.Load(); a != nil {
+		return *a
+	}
+	return ""
+}
+
+// Ready tells why the service cannot answer now; nil when it can.
+func (s *Service) Ready(ctx context.Context) error {
+	if s.Addr() == "" {
+		return errors.New("the control plane does not listen yet: its views are not complete")
+	}
+	return s.conn.Ready(ctx)
+}
+
+// slogLogger is what net/http reports broken connections to.
+func slogLogger(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
