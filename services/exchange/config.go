@@ -1,0 +1,85 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/services/internal/clock"
+)
+
+// MaxTokenLife bounds the life of a service's application token, whatever session duration its policy or
+// application has: an origin holds it without asking again.
+const MaxTokenLife = time.Hour
+
+// DefaultSession is the session duration where neither policy nor application has one (contract.md 8.4).
+const DefaultSession = 24 * time.Hour
+
+// Config is what the operator decides.
+type Config struct {
+	// TeamDomain is the issuer of application tokens and the base of /cdn-cgi/access/certs, as verifiers
+	// write it: http or https, host and port, nothing behind.
+	TeamDomain string
+	// AccessAddr is where the certs endpoint listens; empty: nowhere, [Service.Handler] is served elsewhere.
+	AccessAddr string
+	// Workers is how many requests are worked on at once; 0 means 8.
+	Workers int
+	// Queue is how many may wait; what comes beyond is told to come again. 0 means 1,024.
+	Queue int
+	// CachedTokens bounds the application tokens that are kept for use again; 0 means 10,000.
+	CachedTokens int
+	// LogBacklog bounds the messages that wait to be written to ACCESS_LOG; what comes beyond is lost, and
+	// counted. 0 means 4,096.
+	LogBacklog int
+}
+
+// Deps is what the service works with.
+type Deps struct {
+	Bus     *bus.Conn
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Clock   clock.Clock
+	// Identities open the signing keys, which are sealed to all of them when they are made.
+	Identities []age.Identity
+}
+
+// withDefaults checks the configuration and fills in what it leaves out.
+func (c Config) withDefaults() (Config, error) {
+	issuer, err := Issuer(c.TeamDomain)
+	if err != nil {
+		return c, err
+	}
+	c.TeamDomain = issuer
+	for _, n := range []struct {
+		value     *int
+		otherwise int
+		name      string
+	}{{&c.Workers, 8, "workers"}, {&c.Queue, 1024, "queue"}, {&c.CachedTokens, 10_000, "cached tokens"}, {&c.LogBacklog, 4096, "log backlog"}} {
+		if *n.value < 0 {
+			return c, fmt.Errorf("%s must not be negative", n.name)
+		}
+		if *n.value == 0 {
+			*n.value = n.otherwise
+		}
+	}
+	return c, nil
+}
+
+// Issuer is a team domain as the iss claim has it: without a slash at the end.
+func Issuer(teamDomain string) (string, error) {
+	s := strings.TrimSuffix(teamDomain, "/")
+	u, err := url.Parse(s)
+	switch {
+	case s == "":
+		return "", errors.New("the team domain is missing: give the URL that verifiers fetch /cdn-cgi/access/certs from, such as https://team.example.com")
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.Path != "", u.RawQuery != "", u.Fragment != "", u.User != nil:
+		return "", fmt.Errorf("team domain %q is not of the form https://team.example.com", teamDomain)
+	}
+	return s, nil
+}

@@ -1,0 +1,125 @@
+package exchange
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"pgregory.net/rapid"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/credential"
+	"plumbline.dev/services/internal/policy"
+)
+
+func value(t testing.TB, m prometheus.Metric) float64 {
+	t.Helper()
+	var d dto.Metric
+	if err := m.Write(&d); err != nil {
+		t.Fatal(err)
+	}
+	return d.GetCounter().GetValue()
+}
+
+// A token is valid from now for a second to an hour, never longer than its session or, to the second, its
+// credentials, and it is handed out again only while it has some life left.
+func TestLifetime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.UnixMilli(rapid.Int64Range(1, 4e12).Draw(t, "now"))
+		session := sessionOf(time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, "policy")),
+			time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, "application")))
+		credentials := proto.Millis(0)
+		if rapid.Bool().Draw(t, "expiring") {
+			credentials = proto.At(now.Add(time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(3*time.Hour)).Draw(t, "credentials"))))
+		}
+		at, expires := lifetime(now, session, credentials)
+		life := expires.Sub(at)
+		switch {
+		case at.After(now) || now.Sub(at) >= time.Second:
+			t.Fatalf("now %v, valid from %v", now, at)
+		case life < time.Second || life > MaxTokenLife || life%time.Second != 0:
+			t.Fatalf("lives %v", life)
+		case life > max(session, time.Second):
+			t.Fatalf("lives %v with a session of %v", life, session)
+		case credentials != 0 && expires.Sub(credentials.Time()) >= time.Second:
+			t.Fatalf("expires at %v, its credentials at %v", expires, credentials.Time())
+		}
+		if r := renewal(at, expires); !r.After(at) || !r.Before(expires) || expires.Sub(r) > 5*time.Minute {
+			t.Fatalf("valid from %v to %v, renewed at %v", at, expires, r)
+		}
+	})
+}
+
+func TestSessionDuration(t *testing.T) {
+	for _, c := range []struct{ policy, application, want time.Duration }{
+		{0, 0, 24 * time.Hour}, {0, time.Minute, time.Minute}, {time.Second, time.Minute, time.Second}, {time.Hour, 0, time.Hour},
+		{-time.Hour, -time.Hour, 24 * time.Hour},
+	} {
+		if got := sessionOf(c.policy, c.application); got != c.want {
+			t.Errorf("policy %v, application %v: %v", c.policy, c.application, got)
+		}
+	}
+}
+
+func TestAuthenticate(t *testing.T) {
+	now, secret := time.UnixMilli(1_800_000_000_000), credential.NewServiceSecret()
+	good := proto.ServiceToken{SecretHash: credential.Hash(secret), ExpiresAt: proto.At(now) + 1}
+	with := func(change func(*proto.ServiceToken)) *proto.ServiceToken {
+		t := good
+		change(&t)
+		return &t
+	}
+	for _, c := range []struct {
+		name   string
+		secret string
+		token  *proto.ServiceToken
+		want   policy.Reason
+		ok     bool
+	}{
+		{"right", secret, &good, policy.Undecided, true},
+		{"never expires", secret, with(func(t *proto.ServiceToken) { t.ExpiresAt = 0 }), policy.Undecided, true},
+		{"no such token", secret, nil, policy.UnknownCredentials, false},
+		{"wrong", secret + "x", &good, policy.WrongSecret, false},
+		{"empty", "", &good, policy.WrongSecret, false},
+		{"no hash", "", with(func(t *proto.ServiceToken) { t.SecretHash = nil }), policy.WrongSecret, false},
+		{"disabled", secret, with(func(t *proto.ServiceToken) { t.Disabled = true }), policy.TokenDisabled, false},
+		{"expires now", secret, with(func(t *proto.ServiceToken) { t.ExpiresAt = proto.At(now) }), policy.TokenExpired, false},
+		{"wrong and disabled", "x", with(func(t *proto.ServiceToken) { t.Disabled = true }), policy.WrongSecret, false},
+		{"wrong and expired", "x", with(func(t *proto.ServiceToken) { t.ExpiresAt = 1 }), policy.WrongSecret, false},
+	} {
+		if why, ok := authenticate(c.secret, c.token, now); why != c.want || ok != c.ok {
+			t.Errorf("%s: %s, %t", c.name, why, ok)
+		}
+	}
+}
+
+func BenchmarkExchange(b *testing.B) {
+	w := newWorld(b)
+	s, _ := w.start(w.deps(nil))
+	run := func(b *testing.B, before func()) {
+		b.ReportAllocs()
+		for b.Loop() {
+			before()
+			if answer, _ := s.exchange(w.request()); answer.Error != nil {
+				b.Fatal(answer.Error)
+			}
+		}
+	}
+	b.Run("cached token", func(b *testing.B) { run(b, func() {}) })
+	b.Run("new token", func(b *testing.B) { run(b, s.issuer.tokens.Purge) })
+	b.Run("signature alone", func(b *testing.B) {
+		key := s.signing.Load().key
+		for b.Loop() {
+			if _, err := key.Sign([]byte(`{}`)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("over the bus", func(b *testing.B) {
+		for b.Loop() {
+			if answer := w.ask(w.request()); answer.Error != nil {
+				b.Fatal(answer.Error)
+			}
+		}
+	})
+}

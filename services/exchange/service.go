@@ -1,0 +1,187 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"filippo.io/age"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/exchange/keys"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/lifecycle"
+)
+
+// Service is the exchange. Any number may run at once; they share one key.
+type Service struct {
+	cfg        Config
+	conn       *bus.Conn
+	log        *slog.Logger
+	clock      clock.Clock
+	identities []age.Identity
+	metrics    *metrics
+
+	catalog  *catalog.Catalog
+	tokens   *tokenView
+	policies *policies
+	issuer   *issuer
+	recorder *recorder
+
+	signing  atomic.Pointer[signing] // nil until the key is there
+	awake    chan struct{}           // closed once keys and views are there
+	listener atomic.Pointer[net.Addr]
+}
+
+// signing is the key in use and the document that publishes it.
+type signing struct {
+	key   *keys.Key
+	certs []byte
+}
+
+// New makes the service; nothing runs until [Service.Run].
+func New(cfg Config, deps Deps) (*Service, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("exchange: %w", err)
+	}
+	if len(deps.Identities) == 0 {
+		return nil, errors.New("exchange: there is no identity to open signing keys with: give one with --identity")
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: %w", err)
+	}
+	s := &Service{
+		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, identities: deps.Identities, metrics: m,
+		catalog:  catalog.New(deps.Bus, deps.Log, topology.KindApplication, topology.KindPolicy),
+		tokens:   newTokenView(deps.Bus, deps.Log),
+		recorder: newRecorder(deps.Bus, deps.Log, m, cfg.LogBacklog),
+		awake:    make(chan struct{}),
+	}
+	if s.policies, err = newPolicies(s.catalog, deps.Log, m); err != nil {
+		return nil, fmt.Errorf("exchange: %w", err)
+	}
+	if s.issuer, err = newIssuer(cfg.TeamDomain, cfg.CachedTokens, deps.Clock, m); err != nil {
+		return nil, fmt.Errorf("exchange: %w", err)
+	}
+	return s, nil
+}
+
+// Run works until ctx ends. Requests are taken once the key is there and the views have caught up.
+func (s *Service) Run(ctx context.Context) error {
+	g := lifecycle.Group{Log: s.log}
+	if s.cfg.AccessAddr != "" {
+		g.Add("certs endpoint", s.serve)
+	}
+	g.Add("catalog", s.catalog.Run)
+	g.Add("service tokens", s.tokens.run)
+	g.Add("access log", s.recorder.run)
+	g.Add("signing key", s.awaken)
+	g.Add("public keys", s.afterAwakening(bus.Endpoint{
+		Subject: topology.Certs, Role: topology.Exchange, Workers: 2, Handle: s.answerCerts, Refuse: refuseCerts,
+	}))
+	g.Add("exchange", s.afterAwakening(bus.Endpoint{
+		Subject: topology.ExchangeService, Role: topology.Exchange, Workers: s.cfg.Workers, Queue: s.cfg.Queue,
+		Handle: s.answerService, Refuse: s.refuseService,
+	}))
+	return g.Run(ctx)
+}
+
+// awaken gets the key and waits for the views.
+func (s *Service) awaken(ctx context.Context) error {
+	key, err := keys.Await(ctx, s.conn, s.identities, s.clock)
+	if err != nil {
+		return unlessEnded(ctx, err)
+	}
+	certs, err := keys.Certs(key)
+	if err != nil {
+		return err
+	}
+	s.signing.Store(&signing{key: key, certs: certs})
+	if err := s.catalog.Await(ctx); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	select {
+	case <-s.tokens.caughtUp:
+		close(s.awake)
+		s.log.Info("exchange is ready", "kid", key.ID(), "issuer", s.cfg.TeamDomain)
+	case <-ctx.Done():
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (s *Service) afterAwakening(e bus.Endpoint) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-s.awake:
+			return s.conn.Answer(ctx, e)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Ready tells why the exchange cannot issue tokens now; nil when it can.
+func (s *Service) Ready(ctx context.Context) error {
+	select {
+	case <-s.awake:
+	default:
+		if s.signing.Load() == nil {
+			return errors.New("the signing key is not there yet")
+		}
+		return errors.New("applications, policies and service tokens are still being read")
+	}
+	return s.conn.Ready(ctx)
+}
+
+// AccessAddr is where the certs endpoint listens; empty while it does not.
+func (s *Service) AccessAddr() string {
+	if a := s.listener.Load(); a != nil {
+		return (*a).String()
+	}
+	return ""
+}
+
+// serve runs the certs endpoint until ctx ends.
+func (s *Service) serve(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.AccessAddr)
+	if err != nil {
+		return fmt.Errorf("access address (--access-addr): %w", err)
+	}
+	addr := l.Addr()
+	s.listener.Store(&addr)
+	s.log.Info("certs endpoint listens", "addr", addr.String())
+	server := &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
+		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("certs endpoint: %w", err)
+	case <-ctx.Done():
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if server.Shutdown(bounded) != nil {
+		_ = server.Close()
+	}
+	return nil
+}
+
+// unlessEnded hides the errors that are only the end of ctx.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

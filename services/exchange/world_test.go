@@ -1,0 +1,187 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/credential"
+	"plumbline.dev/services/internal/seal"
+)
+
+const team = "https://team.example.com"
+
+// world is an installation with one application, one policy and one service token.
+type world struct {
+	testing.TB
+	bus     *bustest.Bus
+	api     *bus.Conn
+	fetcher *bus.Conn
+	clock   *clock.Fake
+	ids     []age.Identity
+
+	account proto.Account
+	app     *proto.Application
+	policy  *proto.Policy
+	token   *proto.ServiceToken
+	secret  string
+	// revisions of app, policy and token, by key.
+	revisions map[string]uint64
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	return worldOn(t, bustest.Start(t))
+}
+
+func worldOn(t testing.TB, b *bustest.Bus) *world {
+	t.Helper()
+	identity, _, err := seal.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := seal.ParseIdentities(identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{TB: t, bus: b, api: b.Conn(topology.API), fetcher: b.Conn(topology.Fetcher), clock: clock.NewFake(time.Now()), ids: ids,
+		account: proto.NewAccount(), secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
+	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "poller", SecretHash: credential.Hash(w.secret),
+		Version: 1, ExpiresAt: proto.At(w.clock.Now().Add(24 * time.Hour))}
+	body, err := json.Marshal(map[string]string{"token_id": w.token.ID.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.policy = &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionNonIdentity, Include: []proto.Rule{{Selector: "service_token", Body: body}}}
+	w.app = &proto.Application{ID: proto.NewID(), AUD: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", Domains: []string{"api.example.com"},
+		Policies: []proto.PolicyLink{{Policy: w.policy.ID, Precedence: 1}}}
+	w.save()
+	return w
+}
+
+// save writes what the test changed.
+func (w *world) save() {
+	w.Helper()
+	key, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.put(topology.Tokens, key, w.token)
+	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, w.policy.ID), w.policy)
+	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, w.app.ID), w.app)
+}
+
+func (w *world) put(bucket, key string, m proto.Message) {
+	w.Helper()
+	revision, err := w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.revisions[key] = revision
+}
+
+func (w *world) delete(bucket, key string) {
+	w.Helper()
+	if err := w.api.Delete(w.Context(), bucket, key, w.revisions[key]); err != nil {
+		w.Fatal(err)
+	}
+	delete(w.revisions, key)
+}
+
+func (w *world) deps(log *slog.Logger) Deps {
+	if log == nil {
+		log = bustest.Log(w)
+	}
+	return Deps{Bus: w.bus.Conn(topology.Exchange), Log: log, Metrics: prometheus.NewRegistry(), Clock: w.clock, Identities: w.ids}
+}
+
+// start runs an exchange until stop is called or the test ends, and waits until it is ready.
+func (w *world) start(deps Deps) (s *Service, stop func()) {
+	w.Helper()
+	s, stop = w.launch(deps)
+	w.ready(s)
+	return s, stop
+}
+
+func (w *world) ready(s *Service) {
+	w.Helper()
+	bustest.Eventually(w, "the exchange is ready", func() bool { return s.Ready(w.Context()) == nil })
+}
+
+func (w *world) launch(deps Deps) (s *Service, stop func()) {
+	w.Helper()
+	s, err := New(Config{TeamDomain: team + "/"}, deps)
+	if err != nil {
+		w.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			w.Error(err)
+		}
+	}
+	w.Cleanup(stop)
+	return s, stop
+}
+
+func (w *world) request() *proto.ServiceExchange {
+	return &proto.ServiceExchange{Account: w.account, ClientID: w.token.ClientID, ClientSecret: w.secret, Application: w.app.ID}
+}
+
+// ask sends a request over the bus as a fetcher does.
+func (w *world) ask(q *proto.ServiceExchange) *proto.TokenAnswer {
+	w.Helper()
+	var answer proto.TokenAnswer
+	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+	defer cancel()
+	if err := w.fetcher.Request(ctx, topology.ExchangeService, q, &answer); err != nil {
+		w.Fatal(err)
+	}
+	return &answer
+}
+
+// code is the code of a refusal, "" for a token.
+func code(a *proto.TokenAnswer) string {
+	if a.Error != nil {
+		return a.Error.Code
+	}
+	return ""
+}
+
+// eventually asks until the answer has a code; configuration takes a moment to arrive.
+func (w *world) eventually(want string) *proto.TokenAnswer {
+	w.Helper()
+	var answer *proto.TokenAnswer
+	bustest.Eventually(w, "the answer is "+want, func() bool {
+		answer = w.ask(w.request())
+		return code(answer) == want
+	})
+	return answer
+}
+
+func (w *world) signatures(s *Service) int { return int(testutil.ToFloat64(s.metrics.signatures)) }
+
+func (w *world) serveCerts(s *Service) string {
+	server := httptest.NewServer(s.Handler())
+	w.Cleanup(server.Close)
+	return server.URL + CertsPath
+}
