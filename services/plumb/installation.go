@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/seal"
 	"plumbline.dev/services/plumb/datadir"
 )
 
@@ -22,23 +23,20 @@ type Installation struct {
 	AdminURL   string
 }
 
-// secrets are what the data directory holds and services are made with.
-type secrets struct {
-	identities map[string]string // of a service, age text
-	sealTo     string            // recipients of the fetcher
-}
-
 // open reads what the directory keeps, and makes at first start what is not there.
 func (s *Service) open() (secrets, error) {
 	d := s.installation.Data
-	var err1, err2 error
+	var keys secrets
+	var err1, err2, err3, err4, err5 error
 	s.installation.Account, err1 = d.Account(s.cfg.Account)
 	s.installation.Token, s.installation.TokenMade, err2 = d.APIToken(s.cfg.BootstrapToken)
 	s.installation.TokenKept = s.cfg.BootstrapToken == ""
-	fetcher, recipient, err3 := d.Identity("fetcher")
-	exchange, _, err4 := d.Identity("exchange")
-	return secrets{identities: map[string]string{"fetcher": fetcher, "exchange": exchange}, sealTo: recipient},
-		errors.Join(err1, err2, err3, err4)
+	keys.fetcher, err3 = d.Identities("fetcher")
+	keys.exchange, err4 = d.Identities("exchange")
+	if err3 == nil {
+		keys.sealTo, err5 = seal.RecipientsOf(keys.fetcher)
+	}
+	return keys, errors.Join(err1, err2, err3, err4, err5)
 }
 
 // Await gives the installation once every service is ready.

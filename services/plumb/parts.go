@@ -1,8 +1,11 @@
 package plumb
 
 import (
+	"filippo.io/age"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/api"
+	"plumbline.dev/services/exchange"
 	"plumbline.dev/services/registry"
 )
 
@@ -12,12 +15,27 @@ type maker struct {
 	make func(*bus.Conn) (part, error)
 }
 
-// makers are the services in the order in which they are started.
+// secrets are what some services open sealed secrets with, and others seal to.
+type secrets struct {
+	fetcher, exchange []age.Identity
+	sealTo            []age.Recipient // the fetcher
+}
+
+// makers are the services in the order in which they are started: each after those that it asks.
 func (s *Service) makers(keys secrets) []maker {
-	d := s.deps
+	cfg, d := s.cfg, s.deps
 	return []maker{
 		{topology.Registry, func(c *bus.Conn) (part, error) {
 			return registry.New(registry.Config{}, registry.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
+		}},
+		{topology.Exchange, func(c *bus.Conn) (part, error) {
+			return exchange.New(exchange.Config{TeamDomain: cfg.TeamDomain, AccessAddr: cfg.AccessAddr},
+				exchange.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.exchange})
+		}},
+		{topology.API, func(c *bus.Conn) (part, error) {
+			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,
+				SealTo: keys.sealTo, MinInterval: cfg.MinInterval, PinSecretHost: cfg.PinSecretHost},
+				api.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 	}
 }

@@ -85,6 +85,8 @@ func (s *Service) Run(ctx context.Context) error {
 	s.installation.NATSAddr = server.Addr()
 
 	group := lifecycle.Group{Log: s.deps.Log}
+	// A store that can no longer be written ends the process: a supervisor starts it again.
+	group.Add("nats store", server.Watch)
 	group.Add("admin", admin.New(s.cfg.AdminAddr, s.deps.Metrics, s.Ready, s.deps.Log).Run)
 	for _, m := range s.makers(secrets) {
 		conn, err := server.Connect(ctx, m.role, s.deps.Log, func(c *bus.Config) { c.Tracer = s.deps.Tracer })

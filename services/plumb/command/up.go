@@ -24,6 +24,7 @@ type process struct {
 	BootstrapToken string        `help:"First API token; without it, one is made at first start, in DATA/api-token. Better by PLUMB_BOOTSTRAP_TOKEN_FILE." placeholder:"TOKEN"`
 	TeamDomain     string        `help:"Issuer of application tokens; without it, http:// and --access-addr." placeholder:"URL"`
 	MinInterval    time.Duration `default:"${min_interval}" help:"Shortest interval that an integration may have."`
+	PinSecretHost  bool          `help:"Demand an integration's secret again when the host of its URL changes."`
 	LogMaxBytes    int64         `help:"Bound of the posture log in bytes; without it, a quarter of the disk, 20 GiB at most." placeholder:"BYTES"`
 	cli.Admin
 	cli.Log
@@ -34,6 +35,7 @@ func (p *process) config() plumb.Config {
 	return plumb.Config{
 		Data: p.Data, Account: p.AccountID, BootstrapToken: p.BootstrapToken, APIAddr: p.APIAddr, AccessAddr: p.AccessAddr,
 		NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr, TeamDomain: p.TeamDomain, MinInterval: p.MinInterval, LogMaxBytes: p.LogMaxBytes,
+		PinSecretHost: p.PinSecretHost,
 	}
 }
 

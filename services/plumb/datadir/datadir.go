@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 
+	"filippo.io/age"
 	"plumbline.dev/bus/creds"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -80,28 +81,38 @@ func (d Dir) APIToken(given string) (token string, made bool, err error) {
 	return given, made, err
 }
 
-// Identity is a service's age identity and its recipient, both in text form.
-func (d Dir) Identity(service string) (identity, recipient string, err error) {
-	identity, _, err = d.once(filepath.Join("keys", service+".identity"), func() (string, error) {
+// Identities are those of a service: what it opens with what is sealed to it. More than the one that is made
+// are there where somebody added them to the file.
+func (d Dir) Identities(service string) ([]age.Identity, error) {
+	text, _, err := d.once(filepath.Join("keys", service+".identity"), func() (string, error) {
 		text, _, err := seal.NewIdentity()
 		return text, err
 	})
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
-	ids, err := seal.ParseIdentities(identity)
+	ids, err := seal.ParseIdentities(text)
 	if err != nil {
-		return "", "", fmt.Errorf("%s: %w", d.IdentityPath(service), err)
+		return nil, fmt.Errorf("%s: %w", d.IdentityPath(service), err)
+	}
+	return ids, nil
+}
+
+// Recipients are what is sealed to a service with, a line each.
+func (d Dir) Recipients(service string) (string, error) {
+	ids, err := d.Identities(service)
+	if err != nil {
+		return "", err
 	}
 	to, err := seal.RecipientsOf(ids)
 	if err != nil {
-		return "", "", fmt.Errorf("%s: %w", d.IdentityPath(service), err)
+		return "", fmt.Errorf("%s: %w", d.IdentityPath(service), err)
 	}
-	lines := make([]string, len(to))
-	for i, r := range to {
-		lines[i] = fmt.Sprint(r)
+	var lines strings.Builder
+	for _, r := range to {
+		fmt.Fprintln(&lines, r)
 	}
-	return identity, strings.Join(lines, "\n"), nil
+	return lines.String(), nil
 }
 
 // Follower makes sure that there is a credentials file for other systems that follow results.

@@ -22,15 +22,16 @@ func TestWhatIsMadeOnceIsKept(t *testing.T) {
 		t.Helper()
 		account, err1 := d.Account(proto.Account{})
 		token, _, err2 := d.APIToken("")
-		identity, recipient, err3 := d.Identity("fetcher")
+		recipient, err3 := d.Recipients("fetcher")
+		identity, err6 := os.ReadFile(d.IdentityPath("fetcher"))
 		err4 := d.Follower(authority)
 		follower, err5 := os.ReadFile(d.FollowerPath())
-		for _, err := range []error{err1, err2, err3, err4, err5} {
+		for _, err := range []error{err1, err2, err3, err4, err5, err6} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		return []string{account.String(), token, identity, recipient, string(follower)}
+		return []string{account.String(), token, string(identity), recipient, string(follower)}
 	}
 	first := read()
 	for i, again := range read() {

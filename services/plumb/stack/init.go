@@ -53,11 +53,11 @@ func (f Files) Init() error {
 		}
 	}
 	for _, service := range sealed {
-		_, recipient, err := d.Identity(service)
+		recipients, err := d.Recipients(service)
 		if err != nil {
 			return err
 		}
-		if err := creds.WriteSecret(d.RecipientPath(service), []byte(recipient+"\n")); err != nil {
+		if err := creds.WriteSecret(d.RecipientPath(service), []byte(recipients)); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,34 @@
+// Command api serves the control plane.
+package main
+
+import (
+	"os"
+	"time"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/seal"
+)
+
+func main() {
+	var flags struct {
+		cli.Common
+		APIAddr        string        `default:"127.0.0.1:8400" help:"Where the control plane listens."`
+		AccountID      proto.Account `help:"Account that the bootstrap token is for." placeholder:"ID"`
+		BootstrapToken string        `help:"API token that works from the first start on; give it by PLUMB_BOOTSTRAP_TOKEN_FILE." placeholder:"TOKEN"`
+		SealTo         string        `required:"" help:"age recipients of the fetchers, which integrations' secrets are sealed to." placeholder:"age1..."`
+		MinInterval    time.Duration `default:"1m" help:"Shortest interval that an integration may have."`
+		PinSecretHost  bool          `help:"Demand an integration's secret again when the host of its URL changes."`
+	}
+	os.Exit(cli.Service(topology.API, "Serves the control plane, the Cloudflare v4 API.", &flags, func(h cli.Host) (cli.Part, error) {
+		recipients, err := seal.ParseRecipients(flags.SealTo)
+		if err != nil {
+			return nil, err
+		}
+		return api.New(api.Config{Addr: flags.APIAddr, Account: flags.AccountID, BootstrapToken: flags.BootstrapToken,
+			SealTo: recipients, MinInterval: flags.MinInterval, PinSecretHost: flags.PinSecretHost},
+			api.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
+	}))
+}

@@ -1,0 +1,177 @@
+package plumb_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/plumb"
+)
+
+// stopWithin is what a person waits at most after Ctrl-C.
+const stopWithin = 5 * time.Second
+
+func config(data string) plumb.Config {
+	const free = "127.0.0.1:0"
+	return plumb.Config{Data: data, APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free, MinInterval: time.Second, LogMaxBytes: 1 << 30}
+}
+
+// start runs plumb until stop is called, which fails the test if that takes too long or ends with an error.
+func start(t *testing.T, cfg plumb.Config) (plumb.Installation, func()) {
+	t.Helper()
+	s, err := plumb.New(cfg, plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	ready, failed := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case err := <-done:
+			failed(errors.Join(errors.New("plumb ended"), err))
+			done <- err
+		case <-ready.Done():
+		}
+	}()
+	i, err := s.Await(ready)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed(nil)
+	return i, func() {
+		t.Helper()
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("ended with %v", err)
+			}
+		case <-time.After(stopWithin):
+			t.Errorf("still runs %v after its context ended", stopWithin)
+		}
+	}
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, string(body)
+}
+
+func TestStartsStopsAndStartsAgain(t *testing.T) {
+	data := t.TempDir() + "/data"
+	first, stop := start(t, config(data))
+	if code, text := get(t, first.AdminURL+"/readyz"); code != http.StatusOK {
+		t.Errorf("/readyz: %d %s", code, text)
+	}
+	_, metrics := get(t, first.AdminURL+"/metrics")
+	for _, name := range []string{"go_goroutines", "plumbline_registry_", "plumbline_api_", "plumbline_exchange_",
+		"plumbline_scheduler_", "plumbline_fetcher_", "plumbline_evaluator_"} {
+		if !strings.Contains(metrics, "\n"+name) {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+	if code, text := get(t, first.TeamDomain+"/cdn-cgi/access/certs"); code != http.StatusOK || !strings.Contains(text, "RS256") {
+		t.Errorf("certs: %d %s", code, text)
+	}
+	follower, err := os.ReadFile(first.Data.FollowerPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+
+	second, stop := start(t, config(data))
+	defer stop()
+	if second.Account != first.Account || second.Token != first.Token || !first.TokenMade || second.TokenMade {
+		t.Errorf("another account or token after a restart")
+	}
+	if again, err := os.ReadFile(second.Data.FollowerPath()); err != nil || string(again) != string(follower) {
+		t.Errorf("other credentials for followers after a restart: %v", err)
+	}
+}
+
+// Another system connects over the network as a follower, and is not more than that.
+func TestAFollowerConnects(t *testing.T) {
+	i, stop := start(t, config(t.TempDir()))
+	defer stop()
+	conn, err := bus.Connect(t.Context(), bus.Config{URL: "nats://" + i.NATSAddr, Creds: i.Data.FollowerPath(), Role: topology.Follower})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.AwaitTopology(t.Context(), topology.PostureState); err != nil {
+		t.Error(err)
+	}
+	brief, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := conn.JetStream().Stream(brief, topology.BucketStream(topology.Tokens)); err == nil {
+		t.Error("a follower sees the tokens")
+	}
+}
+
+func run(t *testing.T, cfg plumb.Config) error {
+	t.Helper()
+	s, err := plumb.New(cfg, plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
+	if err != nil {
+		return err
+	}
+	return s.Run(t.Context())
+}
+
+func TestTwoDoNotShareADirectory(t *testing.T) {
+	data := t.TempDir()
+	_, stop := start(t, config(data))
+	defer stop()
+	if err := run(t, config(data)); err == nil || !strings.Contains(err.Error(), "is in use by process") {
+		t.Errorf("the second ended with %v", err)
+	}
+}
+
+func TestAnAddressInUseIsToldByItsFlag(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for flag, set := range map[string]func(*plumb.Config, string){
+		"--api-addr":    func(c *plumb.Config, addr string) { c.APIAddr = addr },
+		"--access-addr": func(c *plumb.Config, addr string) { c.AccessAddr = addr },
+		"--nats-addr":   func(c *plumb.Config, addr string) { c.NATSAddr = addr },
+		"--admin-addr":  func(c *plumb.Config, addr string) { c.AdminAddr = addr },
+	} {
+		cfg := config(t.TempDir())
+		set(&cfg, l.Addr().String())
+		if err := run(t, cfg); err == nil || !strings.Contains(err.Error(), "is in use") || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for name, cfg := range map[string]plumb.Config{"no data": {}, "negative interval": {Data: "x", MinInterval: -1}} {
+		if _, err := plumb.New(cfg, plumb.Deps{}); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}
