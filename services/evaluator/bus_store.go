@@ -1,0 +1,142 @@
+package evaluator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/evaluator/fold"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// busStore is the store on the real bus.
+type busStore struct {
+	conn    *bus.Conn
+	catalog *catalog.Catalog
+}
+
+func (s *busStore) newest(ctx context.Context, p topology.PageRef) (state, error) {
+	inLog := true
+	m, err := s.conn.Last(ctx, topology.PostureLog, topology.Log(p))
+	if errors.Is(err, bus.ErrNotFound) {
+		inLog = false
+		m, err = s.conn.Last(ctx, topology.PostureState, topology.Log(p))
+	}
+	if errors.Is(err, bus.ErrNotFound) {
+		return state{}, nil
+	}
+	if err != nil {
+		return state{}, err
+	}
+	st := state{entry: new(proto.Entry)}
+	if err := m.Decode(st.entry); bus.IsPermanent(err) {
+		return state{}, fmt.Errorf("the newest entry, %d of %s, cannot be read: %v", m.Seq, m.Stream, err) // not the input's fault
+	} else if err != nil {
+		return state{}, err
+	}
+	if st.seq, err = bus.LogSequence(m); err != nil {
+		return state{}, err
+	}
+	if inLog {
+		st.expect = st.seq
+	}
+	return st, nil
+}
+
+func (s *busStore) page(ctx context.Context, p topology.PageRef) (fold.Page, error) {
+	var record proto.Page
+	revision, err := s.conn.Get(ctx, topology.Devices, topology.PageKey(p.Account, p.Page), &record)
+	if err != nil && !errors.Is(err, bus.ErrNotFound) {
+		return fold.Page{}, err
+	}
+	page := fold.Page{Revision: revision, Devices: make([]proto.ID, len(record.Devices))}
+	for i := range record.Devices {
+		page.Devices[i] = record.Devices[i].ID
+	}
+	return page, nil
+}
+
+// configPatience is how long the view of CONFIG may take to show what somebody else has seen.
+const configPatience = 5 * time.Second
+
+func (s *busStore) config(ctx context.Context, p topology.PageRef, least uint64) (fold.Config, error) {
+	ctx, cancel := context.WithTimeout(ctx, configPatience)
+	defer cancel()
+	for {
+		if s.catalog.Revision() < least {
+			if err := s.catalog.AwaitRevision(ctx, least); err != nil {
+				return fold.Config{}, err
+			}
+		}
+		config, ok := s.view(p)
+		if !ok {
+			continue
+		}
+		if config.Exists {
+			return config, nil
+		}
+		// To close a page's results is not done on a view's word alone: it may be behind, or leave out a record
+		// that it cannot read.
+		newest, exists, err := s.resource(ctx, p.Account, topology.KindIntegration, p.Integration)
+		switch {
+		case err != nil:
+			return fold.Config{}, err
+		case newest > config.Revision:
+			least = newest
+		case exists:
+			return fold.Config{}, fmt.Errorf("the record of integration %s, revision %d, cannot be read", p.Integration, newest)
+		default:
+			return config, nil
+		}
+	}
+}
+
+// view is the integration and its checks as of one revision; not ok if they changed while they were read.
+func (s *busStore) view(p topology.PageRef) (config fold.Config, ok bool) {
+	config.Revision = s.catalog.Revision()
+	_, config.Exists = s.catalog.Integration(p.Account, p.Integration)
+	records := s.catalog.Checks(p.Account, p.Integration)
+	config.Checks = make([]fold.Check, len(records))
+	for i, r := range records {
+		config.Checks[i] = fold.Check{Revision: r.Revision, Check: r.Value}
+	}
+	return config, s.catalog.Revision() == config.Revision
+}
+
+func (s *busStore) revision(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (uint64, error) {
+	revision, _, err := s.resource(ctx, a, kind, id)
+	return revision, err
+}
+
+// resource reads the newest revision of a resource, 0 where there never was one, and whether it exists.
+func (s *busStore) resource(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (revision uint64, exists bool, err error) {
+	m, err := s.conn.Last(ctx, topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, topology.ConfigKey(a, kind, id)))
+	if errors.Is(err, bus.ErrNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	return m.Seq, !m.Deleted(), nil
+}
+
+func (s *busStore) commit(ctx context.Context, p topology.PageRef, step *fold.Step, expect uint64) (uint64, error) {
+	all := make([]bus.Outgoing, 0, 1+len(step.Changes))
+	all = append(all, bus.Outgoing{
+		Subject: topology.Log(p), Body: step.Entry, ExpectLast: bus.Expect(expect),
+		Header: nats.Header{proto.HeaderSummary: {step.Entry.Summarize(step.Changed()).String()}},
+	})
+	for i, c := range step.Changes {
+		all = append(all, bus.Outgoing{
+			Subject: topology.Change(p.Account, c.Check, c.Outcome, p.Page),
+			Body: &proto.Change{Index: i + 1, Integration: p.Integration, Tick: step.Entry.Tick, At: step.Entry.EvaluatedAt,
+				Devices: c.Devices},
+		})
+	}
+	return s.conn.Commit(ctx, all)
+}

@@ -1,0 +1,110 @@
+package evaluator
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// configChanges is the stage that asks for the pages to be evaluated that a changed integration or check
+// concerns.
+func (s *Service) configChanges(ctx context.Context) error {
+	return s.bus.Consume(ctx, s.stage("config_changes", topology.BucketStream(topology.Config), topology.ConsumerConfigChanges, 2), s.configChanged)
+}
+
+func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
+	key, err := topology.KeyOf(topology.Config, m.Subject)
+	if err != nil {
+		return bus.Permanent(err)
+	}
+	account, kind, id, err := topology.ParseConfigKey(key)
+	if err != nil {
+		return bus.Permanent(err)
+	}
+	var body proto.Message = new(proto.Check)
+	if kind == topology.KindIntegration {
+		body = new(proto.Integration)
+	}
+	if !m.Deleted() {
+		if err := m.Decode(body); err != nil {
+			return err
+		}
+	}
+	wait, cancel := context.WithTimeout(ctx, configPatience)
+	defer cancel()
+	if err := s.catalog.AwaitRevision(wait, m.Seq); err != nil {
+		return err
+	}
+	var pages []topology.PageRef
+	if kind == topology.KindIntegration {
+		pages, err = s.pagesOfIntegrationChange(ctx, account, id, m.Deleted())
+	} else {
+		pages, err = s.pagesOfCheckChange(ctx, account, id)
+	}
+	if err != nil {
+		return fmt.Errorf("pages that the change of %s %s concerns: %w", kind, id, err)
+	}
+	all := make([]asked, len(pages))
+	for i, p := range pages {
+		all[i] = asked{page: p, input: proto.Input{Cause: proto.CauseConfig, ConfigRevision: m.Seq}, id: strconv.FormatUint(m.Seq, 10)}
+		if !m.Deleted() {
+			all[i].input.PageRevision = 1 // the page exists: it was listed
+		}
+	}
+	return s.ask(ctx, all)
+}
+
+// pagesOfIntegrationChange: an evaluation asks of an integration only whether it exists. So a new one
+// concerns the pages that have no entry of it, a removed one those that have, and an edit none.
+func (s *Service) pagesOfIntegrationChange(ctx context.Context, a proto.Account, id proto.ID, removed bool) (out []topology.PageRef, err error) {
+	evaluated, err := s.evaluatedPages(ctx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	if removed {
+		for n := range evaluated {
+			out = append(out, topology.PageRef{Account: a, Integration: id, Page: n})
+		}
+		return out, nil
+	}
+	pages, err := s.pagesOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range pages {
+		if !evaluated[n] {
+			out = append(out, topology.PageRef{Account: a, Integration: id, Page: n})
+		}
+	}
+	return out, nil
+}
+
+// pagesOfCheckChange: a check that was never edited concerns its own integration; one that was, or was
+// removed, may have been over any other before.
+func (s *Service) pagesOfCheckChange(ctx context.Context, a proto.Account, id proto.ID) (out []topology.PageRef, err error) {
+	pages, err := s.pagesOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	check, ok := s.catalog.Check(a, id)
+	fresh := ok && check.Value.CreatedAt != 0 && check.Value.CreatedAt == check.Value.UpdatedAt
+	if ok {
+		if n := len(s.catalog.Checks(a, check.Value.Integration)); n > proto.MaxChecks {
+			s.log.Warn("more checks over an integration than are evaluated: the first by id are, the others have no results",
+				"integration", check.Value.Integration, "checks", n, "evaluated", proto.MaxChecks)
+		}
+	}
+	for _, integration := range s.catalog.IntegrationsOf(a) {
+		if fresh && integration.Value.ID != check.Value.Integration {
+			continue
+		}
+		for _, n := range pages {
+			out = append(out, topology.PageRef{Account: a, Integration: integration.Value.ID, Page: n})
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,247 @@
+package evaluator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/evaluator/fold"
+	"plumbline.dev/services/internal/clock"
+)
+
+// state is the newest entry of a page that somebody knows of.
+type state struct {
+	entry *proto.Entry // nil: none
+	seq   uint64       // of the entry in the log, where it is or was
+	// expect is the sequence of the page's newest entry that the log still has, 0: none.
+	expect uint64
+}
+
+// store is the bus as an evaluation needs it.
+type store interface {
+	// newest reads a page's newest entry. It may be old: a commit finds out.
+	newest(ctx context.Context, p topology.PageRef) (state, error)
+	// page reads an inventory record. Its devices may be old where the bucket is replicated.
+	page(ctx context.Context, p topology.PageRef) (fold.Page, error)
+	// config views the configuration at least at a revision. An integration that does not exist does so
+	// in the bucket itself.
+	config(ctx context.Context, p topology.PageRef, least uint64) (fold.Config, error)
+	// revision reads the newest revision of a resource in CONFIG, that of its deletion included; 0: none.
+	revision(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (uint64, error)
+	// commit stores a step's entry and changes if expect is still the newest of the page in the log, and
+	// returns the entry's sequence; else [bus.ErrConflict].
+	commit(ctx context.Context, p topology.PageRef, step *fold.Step, expect uint64) (seq uint64, err error)
+}
+
+// evaluator evaluates pages, and remembers what it read and wrote. It is safe for concurrent use.
+type evaluator struct {
+	store
+	clock   clock.Clock
+	metrics *metrics
+	entries *lru.Cache[topology.PageRef, state]
+	pages   *lru.Cache[inventoryKey, fold.Page]
+	// wait lets another replica, or another evaluator, get on; it fails when ctx ends.
+	wait func(ctx context.Context, d time.Duration) error
+}
+
+// inventoryKey names a page; integrations share it.
+type inventoryKey struct {
+	account proto.Account
+	page    topology.PageNumber
+}
+
+func newEvaluator(s store, c clock.Clock, m *metrics, remember int) *evaluator {
+	e := &evaluator{store: s, clock: c, metrics: m, wait: wait}
+	e.entries, _ = lru.New[topology.PageRef, state](remember) // an error is a size below 1
+	e.pages, _ = lru.New[inventoryKey, fold.Page](remember)
+	return e
+}
+
+// An evaluation is one input on its way to an entry.
+type evaluation struct {
+	*evaluator
+	ref      topology.PageRef
+	in       *proto.Input
+	storedAt proto.Millis
+	// needPage and needConfig are the newest revisions that somebody has seen: nothing older is used.
+	needPage, needConfig uint64
+	// readEntry and readPage tell not to use memory.
+	readEntry, readPage bool
+	written             bool
+}
+
+// maxRounds bounds how often an evaluation starts again. A round is lost to an entry of somebody else, or
+// to news.
+const maxRounds = 20
+
+var errBusy = fmt.Errorf("%d times another evaluator was first, or something had changed meanwhile", maxRounds)
+
+// evaluate brings a page up to date with an input that the server stored at storedAt; again tells that the
+// input was handed out before. It returns once an entry is stored, or none is needed.
+func (e *evaluator) evaluate(ctx context.Context, p topology.PageRef, in *proto.Input, storedAt proto.Millis, again bool) (fold.Reason, error) {
+	v := evaluation{evaluator: e, ref: p, in: in, storedAt: storedAt, needPage: in.PageRevision, needConfig: in.ConfigRevision,
+		readEntry: again, readPage: again}
+	for range maxRounds {
+		reason, done, err := v.round(ctx)
+		switch {
+		case err != nil:
+			return reason, err
+		case done && v.written:
+			return fold.Written, nil
+		case done:
+			return reason, nil
+		}
+	}
+	e.entries.Remove(p) // whatever is wrong with the memory, the next attempt is without
+	return fold.Unchanged, errBusy
+}
+
+// round makes one attempt. It is not done where there is something newer to start from.
+func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err error) {
+	last, remembered, err := v.last(ctx)
+	if err != nil {
+		return why, false, err
+	}
+	if last.entry != nil {
+		v.needPage, v.needConfig = max(v.needPage, last.entry.PageRevision), max(v.needConfig, last.entry.ConfigRevision)
+	}
+	page, rememberedPage, err := v.inventory(ctx)
+	if err != nil {
+		return why, false, err
+	}
+	config, err := v.config(ctx, v.ref, v.needConfig)
+	if err != nil {
+		return why, false, err
+	}
+	// The server's stamp on the input keeps a clock that is slow from going behind it.
+	now := max(proto.At(v.clock.Now()), v.storedAt)
+	step := fold.Next(last.entry, v.in, fold.Basis{Page: page, Config: config, StoredAt: v.storedAt, Now: now})
+	switch {
+	case step.Reason == fold.StalePage || step.Reason == fold.StaleConfig:
+		return step.Reason, false, fmt.Errorf("the view is older than what the page was evaluated with: %s", step.Reason)
+	case step.Entry == nil:
+		v.readEntry = true
+		return step.Reason, !remembered, nil
+	case step.Members && rememberedPage:
+		v.readPage = true
+		return step.Reason, false, nil
+	}
+	seq, err := v.commit(ctx, v.ref, &step, last.expect)
+	if errors.Is(err, bus.ErrConflict) {
+		v.metrics.conflicts.Inc()
+		v.readEntry = true
+		return step.Reason, false, v.wait(ctx, rand.N(5*time.Millisecond)) // or the two stay in step
+	}
+	if err != nil {
+		return step.Reason, false, err
+	}
+	v.entries.Add(v.ref, state{entry: step.Entry, seq: seq, expect: seq})
+	v.metrics.committed(&step)
+	v.written, v.readEntry = true, false
+	news, err := v.news(ctx, last.entry, &step)
+	return step.Reason, !news, err
+}
+
+// last is the newest entry, from memory where that is allowed.
+func (v *evaluation) last(ctx context.Context) (st state, remembered bool, err error) {
+	known, ok := v.entries.Get(v.ref)
+	if ok && !v.readEntry {
+		return known, true, nil
+	}
+	if st, err = v.newest(ctx, v.ref); err != nil {
+		return state{}, false, err
+	}
+	if ok && known.seq > st.seq {
+		// What was read is behind: the state's copy, or a replica's.
+		if st.expect != 0 {
+			st.expect = known.seq
+		}
+		st.entry, st.seq = known.entry, known.seq
+	}
+	v.entries.Add(v.ref, st)
+	return st, false, nil
+}
+
+// pagePatience is how long a replica may take to show a page that somebody else has seen.
+const pagePatience = time.Second
+
+// inventory is the page, at the revision that is needed or a newer one.
+func (v *evaluation) inventory(ctx context.Context) (page fold.Page, remembered bool, err error) {
+	k := inventoryKey{v.ref.Account, v.ref.Page}
+	known, ok := v.pages.Get(k)
+	if ok && !v.readPage && known.Revision >= v.needPage {
+		return known, true, nil
+	}
+	for pause := 10 * time.Millisecond; ; pause *= 2 {
+		if page, err = v.page(ctx, v.ref); err != nil {
+			return fold.Page{}, false, err
+		}
+		if known.Revision > page.Revision {
+			page = known
+		}
+		if page.Revision >= v.needPage {
+			v.pages.Add(k, page)
+			return page, false, nil
+		}
+		if pause > pagePatience {
+			return fold.Page{}, false, fmt.Errorf("the page is read at revision %d, while revision %d was seen", page.Revision, v.needPage)
+		}
+		if err := v.wait(ctx, pause); err != nil {
+			return fold.Page{}, false, err
+		}
+	}
+}
+
+// news tells, after a commit that changed the set of devices or of checks, or that is the page's first,
+// whether something of it has changed again, and needs it from now on.
+func (v *evaluation) news(ctx context.Context, prev *proto.Entry, step *fold.Step) (bool, error) {
+	next, first := step.Entry, prev == nil || prev.Closed
+	if next.Closed {
+		return false, nil // what was removed does not come back
+	}
+	needPage, needConfig := next.PageRevision, next.ConfigRevision
+	if first || step.Members {
+		page, err := v.page(ctx, v.ref)
+		if err != nil {
+			return false, err
+		}
+		needPage = max(needPage, page.Revision)
+	}
+	if first {
+		r, err := v.revision(ctx, v.ref.Account, topology.KindIntegration, v.ref.Integration)
+		if err != nil {
+			return false, err
+		}
+		needConfig = max(needConfig, r)
+	}
+	if first || !slices.Equal(prev.Checks, next.Checks) {
+		for _, c := range next.Checks {
+			if !first && slices.Contains(prev.Checks, c) {
+				continue
+			}
+			r, err := v.revision(ctx, v.ref.Account, topology.KindCheck, c.ID)
+			if err != nil {
+				return false, err
+			}
+			needConfig = max(needConfig, r)
+		}
+	}
+	v.needPage, v.needConfig = max(v.needPage, needPage), max(v.needConfig, needConfig)
+	return needPage > next.PageRevision || needConfig > next.ConfigRevision, nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,62 @@
+package evaluator
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/evaluator/fold"
+)
+
+type metrics struct {
+	evaluations *prometheus.CounterVec
+	took        *prometheus.HistogramVec
+	conflicts   prometheus.Counter
+	changes     *prometheus.CounterVec
+	published   *prometheus.CounterVec
+	failures    *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	opts := func(name, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Namespace: "plumbline", Subsystem: "evaluator", Name: name, Help: help}
+	}
+	m := &metrics{
+		evaluations: prometheus.NewCounterVec(opts("evaluations_total", "Inputs evaluated, by cause and by what came of it."), []string{"cause", "result"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "plumbline", Subsystem: "evaluator", Name: "evaluation_seconds",
+			Help: "Time from an input to its stored entry.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}, []string{"cause"}),
+		conflicts: prometheus.NewCounter(opts("conflicts_total", "Entries that were refused because another evaluator was first.")),
+		changes:   prometheus.NewCounterVec(opts("changes_total", "Results that changed, by their new outcome."), []string{"outcome"}),
+		published: prometheus.NewCounterVec(opts("inputs_published_total", "Inputs for pages that something other than a poll concerns, by cause."), []string{"cause"}),
+		failures:  prometheus.NewCounterVec(opts("failures_total", "Messages whose handling failed, by stage; most are tried again."), []string{"stage"}),
+	}
+	for _, c := range []prometheus.Collector{m.evaluations, m.took, m.conflicts, m.changes, m.published, m.failures} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) evaluated(cause proto.Cause, why fold.Reason, err error, took time.Duration) {
+	result, label := why.String(), causeLabel(cause)
+	if err != nil {
+		result = "error"
+	}
+	m.evaluations.WithLabelValues(label, result).Inc()
+	m.took.WithLabelValues(label).Observe(took.Seconds())
+}
+
+// causeLabel keeps a sender from making up labels.
+func causeLabel(c proto.Cause) string {
+	if c > proto.CauseExpired {
+		return "other"
+	}
+	return c.String()
+}
+
+func (m *metrics) committed(step *fold.Step) {
+	for _, c := range step.Changes {
+		m.changes.WithLabelValues(c.Outcome.String()).Add(float64(len(c.Devices)))
+	}
+}

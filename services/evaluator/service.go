@@ -1,0 +1,125 @@
+package evaluator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/lifecycle"
+	"plumbline.dev/services/internal/overview"
+)
+
+// Deps is what an evaluator works with. Log and Clock may be left out.
+type Deps struct {
+	Bus     *bus.Conn // of the evaluator's role
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Clock   clock.Clock
+}
+
+// Service is an evaluator. Any number may run at once.
+type Service struct {
+	cfg      Config
+	bus      *bus.Conn
+	log      *slog.Logger
+	clock    clock.Clock
+	catalog  *catalog.Catalog
+	overview *overview.Overview
+	metrics  *metrics
+	store    *busStore
+	pages    *evaluator
+}
+
+// New makes an evaluator. It does no I/O.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if deps.Bus == nil || deps.Metrics == nil {
+		return nil, errors.New("evaluator: a bus connection and a registry of metrics are required")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Clock == nil {
+		deps.Clock = clock.System
+	}
+	s := &Service{
+		cfg: cfg, bus: deps.Bus, log: deps.Log, clock: deps.Clock,
+		catalog:  catalog.New(deps.Bus, deps.Log, topology.KindIntegration, topology.KindCheck),
+		overview: overview.New(deps.Bus, deps.Log),
+	}
+	var err error
+	if s.metrics, err = newMetrics(deps.Metrics); err != nil {
+		return nil, fmt.Errorf("evaluator: %w", err)
+	}
+	if err := overview.Register(deps.Metrics, s.overview, s.catalog.Integrations, s.clock); err != nil {
+		return nil, fmt.Errorf("evaluator: %w", err)
+	}
+	s.store = &busStore{conn: s.bus, catalog: s.catalog}
+	s.pages = newEvaluator(s.store, s.clock, s.metrics, cfg.Remember)
+	return s, nil
+}
+
+// Run evaluates until ctx ends, then lets the evaluations under way finish.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.bus.AwaitTopology(ctx, topology.PostureLog, topology.PostureState,
+		topology.BucketStream(topology.Devices), topology.BucketStream(topology.Config)); err != nil {
+		return stopped(ctx, err)
+	}
+	g := lifecycle.Group{Log: s.log}
+	g.Add("catalog", s.catalog.Run)
+	g.Add("overview", s.overview.Run)
+	g.Add("evaluate", s.whenReady(s.evaluate))
+	g.Add("page changes", s.whenReady(s.pageChanges))
+	g.Add("config changes", s.whenReady(s.configChanges))
+	g.Add("sweep", s.whenReady(s.sweep))
+	return g.Run(ctx)
+}
+
+// whenReady runs a part once the configuration and the pages are in view.
+func (s *Service) whenReady(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx)); err != nil {
+			return stopped(ctx, err)
+		}
+		return run(ctx)
+	}
+}
+
+// stopped is nil where the end of ctx is why something failed.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// readyPatience is how long Ready waits for views that fill within milliseconds.
+const readyPatience = 100 * time.Millisecond
+
+// Ready tells why the evaluator cannot work yet; nil when it can.
+func (s *Service) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyPatience)
+	defer cancel()
+	return errors.Join(s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx))
+}
+
+// attempts is how often a message is tried: over a minute's worth of a stream without a leader.
+const attempts = 12
+
+func (s *Service) stage(name, stream, consumer string, workers int) bus.Stage {
+	return bus.Stage{Name: name, Stream: stream, Consumer: consumer, Workers: workers, Attempts: attempts,
+		Observe: func(_ time.Duration, err error) {
+			if err != nil {
+				s.metrics.failures.WithLabelValues(name).Inc()
+			}
+		}}
+}
