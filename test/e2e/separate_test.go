@@ -1,0 +1,97 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/test/internal/ledger"
+	"plumbline.dev/test/internal/stack"
+	"plumbline.dev/test/scorer"
+)
+
+// Each service as its own process, three fetchers among them: every process is killed while a poll is under
+// way, one after the other, and comes back; so is the NATS server.
+func TestSeparateServicesSurviveKills(t *testing.T) {
+	const devices = 12_000
+	s := stack.NewSeparate(t, 3)
+	control, err := s.Control()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.Import(t.Context(), stack.Fleet(devices)); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	operator, err := s.Connect(t.Context(), topology.Operator, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer operator.Close()
+	follower, err := s.Connect(t.Context(), topology.Follower, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer follower.Close()
+	api := new(scorer.API)
+	api.Latency(30 * time.Millisecond)
+	integration := protect(t, control, api, s, "1s")
+	if _, err := control.CreateCheck(t.Context(), stack.Check{Name: "healthy", Integration: integration, Operator: ">=", Score: threshold}); err != nil {
+		t.Fatal(err)
+	}
+	audit := &ledger.Audit{Account: control.Account, Integration: integration}
+	settle := func(tick uint64) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second*stack.Slowness())
+		defer cancel()
+		if err := audit.Settle(ctx, operator, follower, tick); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitTick := func(after uint64) (tick ledger.Tick) {
+		t.Helper()
+		stack.Until(t, 30*time.Second, "the next tick", func() (err error) {
+			tick, err = ledger.NewestTick(t.Context(), operator, control.Account, integration)
+			if err == nil && tick.Seq <= after {
+				err = fmt.Errorf("the newest is %d", tick.Seq)
+			}
+			return err
+		})
+		return tick
+	}
+	settle(awaitTick(0).Seq)
+
+	for _, part := range s.Parts {
+		calls := len(api.Calls())
+		stack.Until(t, 30*time.Second, "calls are under way", func() error {
+			if n := len(api.Calls()) - calls; n < 3 {
+				return fmt.Errorf("%d calls since %s came back", n, part.Name)
+			}
+			return nil
+		})
+		before, err := ledger.NewestTick(t.Context(), operator, control.Account, integration)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part.Process().Kill()
+		if err := s.Run(part); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AwaitReady(); err != nil {
+			t.Fatalf("after %s was killed: %v", part.Name, err)
+		}
+		awaitTick(before.Seq)
+		stack.Until(t, 10*time.Second, "the bus answers", func() error { return operator.Ready(t.Context()) })
+		if err := audit.Check(t.Context(), operator, follower); err != nil {
+			t.Fatalf("after %s was killed: %v", part.Name, err)
+		}
+	}
+	settle(awaitTick(audit.Tick().Seq).Seq)
+	if err := audit.Check(t.Context(), operator, follower); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d entries, %d changes, %d calls, %d at once at most, %d ticks", audit.Entries(), audit.Changes(), len(api.Calls()), api.MostAtOnce(), audit.Tick().Seq)
+}

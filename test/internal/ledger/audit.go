@@ -1,0 +1,149 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// Audit follows one integration of an installation through whatever is done to it.
+type Audit struct {
+	Ledger
+	Account     proto.Account
+	Integration proto.ID
+	// Manual counts the polls that the test has asked for.
+	Manual int
+
+	tick Tick
+}
+
+// Check says what breaks the invariants 1, 2, 4 and 5 now, at any moment: that is what design.md promises.
+// Nobody may be enrolling meanwhile.
+func (a *Audit) Check(ctx context.Context, operator, follower *bus.Conn) error {
+	inventory, err := ReadInventory(ctx, operator, a.Account)
+	if err != nil {
+		return fmt.Errorf("invariant 1: %w", err)
+	}
+	if err := a.checkTick(ctx, operator); err != nil {
+		return fmt.Errorf("invariant 2: %w", err)
+	}
+	if err := a.CatchUp(ctx, follower); err != nil {
+		return fmt.Errorf("invariants 4 and 5: %w", err)
+	}
+	return a.checkEntries(inventory)
+}
+
+// checkTick counts ticks against slots. A tick that was refused has no number, and a schedule's ticks each
+// need a later slot, but for those that somebody asked for: the numbers cannot run ahead of the slots.
+func (a *Audit) checkTick(ctx context.Context, operator *bus.Conn) error {
+	tick, err := NewestTick(ctx, operator, a.Account, a.Integration)
+	if errors.Is(err, bus.ErrNotFound) && a.tick.Seq == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	before := a.tick
+	a.tick = tick
+	manual := a.Manual
+	a.Manual = 0
+	switch {
+	case before.Seq == 0 || tick.Schedule != before.Schedule:
+		return nil
+	case tick.Seq < before.Seq || tick.Slot < before.Slot:
+		return fmt.Errorf("tick %d of slot %d comes after tick %d of slot %d", tick.Seq, tick.Slot, before.Seq, before.Slot)
+	case int64(tick.Seq-before.Seq) > tick.Slot-before.Slot+int64(manual):
+		return fmt.Errorf("%d ticks in %d slots, %d asked for", tick.Seq-before.Seq, tick.Slot-before.Slot, manual)
+	}
+	return nil
+}
+
+// Tick is the newest one at the last [Audit.Check].
+func (a *Audit) Tick() Tick { return a.tick }
+
+// checkEntries looks for a device in the newest entries of two pages. One that left its page and came back
+// elsewhere is in both for the moment that it takes to evaluate; the inventory knows.
+func (a *Audit) checkEntries(inventory *Inventory) error {
+	seen := map[proto.ID]topology.PageNumber{}
+	for ref, p := range a.pages {
+		if ref.Integration != a.Integration {
+			continue
+		}
+		for i := range p.Entry.Results {
+			device := p.Entry.Results[i].Device
+			if _, enrolled := inventory.Where[device]; !enrolled {
+				continue
+			}
+			if other, twice := seen[device]; twice {
+				return fmt.Errorf("device %s has results in pages %d and %d", device, other, ref.Page)
+			}
+			seen[device] = ref.Page
+		}
+	}
+	return nil
+}
+
+// Settle waits until each page has an entry of the tick or of a newer one, with the devices of its page, and
+// the state holds just these entries: invariant 3. By invariant 5 it then holds for every earlier tick.
+func (a *Audit) Settle(ctx context.Context, operator, follower *bus.Conn, tick uint64) error {
+	for {
+		err := a.settled(ctx, operator, follower, tick)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			backlog, _ := ReadBacklog(context.WithoutCancel(ctx), operator)
+			return fmt.Errorf("invariant 3: still %w; waiting: %+v", err, backlog)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (a *Audit) settled(ctx context.Context, operator, follower *bus.Conn, tick uint64) error {
+	inventory, err := ReadInventory(ctx, operator, a.Account)
+	if err != nil {
+		return err
+	}
+	if err := a.CatchUp(ctx, follower); err != nil {
+		return err
+	}
+	for n := range inventory.Pages {
+		p := a.Page(a.ref(n))
+		if p == nil {
+			return fmt.Errorf("page %d has no entry", n)
+		}
+		if p.Entry.Tick < tick {
+			return fmt.Errorf("the newest entry of page %d is of tick %d, not of %d", n, p.Entry.Tick, tick)
+		}
+		if err := a.stored(ctx, follower, n, p); err != nil {
+			return err
+		}
+	}
+	return inventory.Compare(&a.Ledger, a.Account, a.Integration)
+}
+
+// stored compares the state's entry of a page with the log's.
+func (a *Audit) stored(ctx context.Context, follower *bus.Conn, n topology.PageNumber, p *Page) error {
+	m, err := follower.Last(ctx, topology.PostureState, topology.Log(a.ref(n)))
+	if err != nil {
+		return err
+	}
+	seq, err := bus.LogSequence(m)
+	if err != nil {
+		return err
+	}
+	if seq < p.Seq {
+		return fmt.Errorf("the state of page %d is entry %d, the log's newest is %d", n, seq, p.Seq)
+	}
+	return nil
+}
+
+func (a *Audit) ref(n topology.PageNumber) topology.PageRef {
+	return topology.PageRef{Account: a.Account, Integration: a.Integration, Page: n}
+}
