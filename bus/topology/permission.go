@@ -118,6 +118,10 @@ func PermissionsOf(r Role) Permissions {
 	pub, sub := []string{"$JS.FC.>"}, []string{r.InboxPrefix() + ".>"}
 	p := Permissions{}
 	for _, f := range Flows() {
+		if f.Stream != "" && (slices.Contains(f.From, r) || slices.Contains(f.To, r)) {
+			// Whoever uses a stream may wait for it to be there.
+			pub = append(pub, "$JS.API.STREAM.INFO."+f.Stream)
+		}
 		if slices.Contains(f.From, r) {
 			pub = append(pub, f.wildcard)
 		}
