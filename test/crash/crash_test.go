@@ -61,7 +61,7 @@ func TestKilledInTheMiddleOfPolls(t *testing.T) {
 	if _, err := control.Import(t.Context(), stack.Fleet(devices)); err != nil {
 		t.Fatal(err)
 	}
-	r := run{T: t, plumb: plumb, control: control, api: new(scorer.API), enrolled: devices, removed: map[int]bool{}}
+	r := run{T: t, plumb: plumb, control: control, api: new(scorer.API), enrolled: devices, sure: map[int]bool{}, removed: map[int]bool{}}
 	r.configure()
 	for n := range kills() {
 		r.killInPoll(random)
@@ -79,7 +79,7 @@ type run struct {
 	api      *scorer.API
 	audit    *ledger.Audit
 	enrolled int          // fleet devices below this one may be enrolled
-	sure     int          // below this one they are, but for those removed
+	sure     map[int]bool // later ones than the first whose enrolment was answered
 	removed  map[int]bool // whose removal was asked for; true: it was answered
 	kills    int
 }
@@ -95,7 +95,6 @@ func (r *run) configure() {
 	if err != nil {
 		r.Fatal(err)
 	}
-	r.sure = r.enrolled
 	r.api.Latency(latency)
 	r.api.Tokens = &scorer.Tokens{Certs: r.plumb.Certs(), Issuer: r.plumb.Issuer(), AUD: app.AUD}
 	integration, err := r.control.CreateIntegration(r.Context(), stack.Integration{Name: "scores", URL: url, Interval: "1s",
@@ -132,7 +131,7 @@ func (r *run) killInPoll(random *rand.Rand) {
 // edit enrols some devices and removes one, at the same time as the kill. What it returns waits for the
 // answers, if there are any.
 func (r *run) edit(random *rand.Rand) (wait func()) {
-	from, count, leaves := r.enrolled, 1+random.IntN(40), random.IntN(r.sure)
+	from, count, leaves := r.enrolled, 1+random.IntN(40), random.IntN(devices)
 	r.enrolled += count
 	if _, again := r.removed[leaves]; again {
 		leaves = -1
@@ -147,8 +146,8 @@ func (r *run) edit(random *rand.Rand) (wait func()) {
 			}
 		})
 		done <- func() {
-			if err == nil && r.sure == from {
-				r.sure = from + count
+			for n := from; err == nil && n < from+count; n++ {
+				r.sure[n] = true
 			}
 		}
 	}()
@@ -220,7 +219,7 @@ func (r *run) checkEnrolled(operator *bus.Conn) {
 		switch {
 		case asked && done && there:
 			r.Fatalf("device %d is there; its removal was answered", n)
-		case n < r.sure && !asked && !there:
+		case (n < devices || r.sure[n]) && !asked && !there:
 			r.Fatalf("device %d is not there; its enrolment was answered", n)
 		}
 	}
