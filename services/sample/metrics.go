@@ -1,0 +1,24 @@
+package sample
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	devices  prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plumbline_sample_requests_total", Help: "Requests for scores, by what came of them.",
+		}, []string{"outcome"}),
+		devices: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "plumbline_sample_devices_total", Help: "Devices that scores were asked for.",
+		}),
+	}
+	return m, errors.Join(r.Register(m.requests), r.Register(m.devices))
+}
