@@ -99,7 +99,7 @@ func (e *engine) output(ctx context.Context, name string, args ...string) (strin
 	var out, errs bytes.Buffer
 	err := e.run(ctx, nil, &out, &errs, name, args...)
 	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, tail(errs.String(), 30))
+		return "", fmt.Errorf("%w\n%s\n%s", err, tail(out.String(), 30), tail(errs.String(), 30))
 	}
 	return strings.TrimSpace(out.String()), nil
 }

@@ -5,6 +5,7 @@ package compose
 import (
 	"archive/tar"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,8 @@ import (
 	"testing"
 	"time"
 )
+
+var services = filepath.Join("..", "..", "services")
 
 // A standIn makes an image under the name of a base image, for a machine that reaches no registry.
 type standIn struct {
@@ -41,11 +44,20 @@ var standIns = []standIn{
 	}},
 }
 
+// madeOf labels a stand-in with what it was made of, so that one with yesterday's modules is not used today.
+const madeOf = "dev.plumbline.stand-in"
+
 // provideImages has the base images in the engine: pulled where a registry answers, else made.
 func provideImages(t *testing.T, e *engine, images []string) {
 	t.Helper()
+	modules, err := os.ReadFile(filepath.Join(services, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := fmt.Sprintf("%x", sha256.Sum256(modules))
 	for _, image := range images {
-		if _, err := e.output(t.Context(), "docker", "image", "inspect", image); err == nil {
+		made, err := e.output(t.Context(), "docker", "image", "inspect", "--format", `{{index .Config.Labels "`+madeOf+`"}}`, image)
+		if err == nil && (made == "" || made == now) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -55,14 +67,14 @@ func provideImages(t *testing.T, e *engine, images []string) {
 			continue
 		}
 		start := time.Now()
-		if err := importStandIn(t.Context(), e, image); err != nil {
+		if err := importStandIn(t.Context(), e, image, "LABEL "+madeOf+"="+now); err != nil {
 			t.Fatalf("%s can neither be pulled nor made: %v", image, errors.Join(pull, err))
 		}
 		t.Logf("no registry has %s; made a stand-in in %v", image, time.Since(start).Round(time.Second))
 	}
 }
 
-func importStandIn(ctx context.Context, e *engine, image string) error {
+func importStandIn(ctx context.Context, e *engine, image, label string) error {
 	for _, s := range standIns {
 		if !s.image.MatchString(image) {
 			continue
@@ -76,7 +88,7 @@ func importStandIn(ctx context.Context, e *engine, image string) error {
 			}
 			w.CloseWithError(errors.Join(err, root.w.Close()))
 		}()
-		args := []string{"import"}
+		args := []string{"import", "--change", label}
 		for _, c := range s.changes {
 			args = append(args, "--change", c)
 		}
@@ -89,7 +101,6 @@ func importStandIn(ctx context.Context, e *engine, image string) error {
 
 // golangImage is Go as this machine has it, and its module cache as a proxy.
 func golangImage(ctx context.Context, _ string, root *rootfs) error {
-	services := filepath.Join("..", "..", "services")
 	if _, err := goCommand(ctx, services, nil, "mod", "download"); err != nil {
 		return err
 	}
