@@ -104,6 +104,9 @@ func (s *Service) createIntegration(ctx context.Context, c *call) (answer, error
 	}
 	change.apply(&i)
 	if i.Type == proto.TypeCustomS2S {
+		if err := s.fresh(ctx); err != nil {
+			return answer{}, err
+		}
 		err = s.probe(ctx, c.account, &i)
 	}
 	if err != nil {

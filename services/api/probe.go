@@ -19,6 +19,7 @@ func (s *Service) probe(ctx context.Context, a proto.Account, i *proto.Integrati
 	var reply proto.ProbeAnswer
 	err := s.askFetcher(ctx, topology.Probe(a), &proto.Probe{
 		Integration: i.ID, APIURL: i.APIURL, ClientID: i.ClientID, SealedSecret: i.SealedSecret,
+		ConfigRevision: s.catalog.RevisionOf(topology.KindIntegration, topology.KindApplication),
 	}, &reply)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):

@@ -199,7 +199,7 @@ const shutdownTimeout = 2 * time.Second
 
 // listen serves until ctx ends. Streams are told to end; other requests have [shutdownTimeout].
 func (s *Service) listen(ctx context.Context) error {
-	for _, await := range []func(context.Context) error{s.catalog.Await, s.tokens.Await, s.inventory.Await} {
+	for _, await := range []func(context.Context) error{s.catalog.Await, s.tokens.Await, s.inventory.Await, s.overview.Await} {
 		if err := await(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil

@@ -16,6 +16,7 @@ import (
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/lifecycle"
+	"plumbline.dev/services/internal/overview"
 )
 
 // Deps are what the service works with.
@@ -36,6 +37,7 @@ type Service struct {
 	catalog   *catalog.Catalog
 	tokens    *tokenView
 	inventory *inventory
+	overview  *overview.Overview
 	handler   http.Handler
 	imports   chan struct{} // a place for each import under way
 	streams   chan struct{} // and for each client that follows
@@ -61,6 +63,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		catalog:   catalog.New(deps.Bus, deps.Log),
 		tokens:    newTokenView(deps.Bus, deps.Log),
 		inventory: newInventory(deps.Bus, deps.Log),
+		overview:  overview.New(deps.Bus, deps.Log),
 		imports:   make(chan struct{}, cfg.Imports),
 		streams:   make(chan struct{}, cfg.Streams),
 		ending:    make(chan struct{}),
@@ -93,6 +96,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("view of the configuration", s.catalog.Run)
 	g.Add("view of the tokens", s.tokens.Run)
 	g.Add("view of the inventory", s.inventory.Run)
+	g.Add("overview of the pages", s.overview.Run)
 	g.Add("control plane", s.listen)
 	return g.Run(ctx)
 }

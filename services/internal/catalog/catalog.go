@@ -41,6 +41,7 @@ type Catalog struct {
 	// for every page.
 	over     map[key][]Record[proto.Check]
 	revision uint64
+	newest   map[topology.Kind]uint64 // revision of each kind
 	caughtUp bool
 	changed  chan struct{}
 }
@@ -53,6 +54,7 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
 		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
 		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
+		newest: map[topology.Kind]uint64{},
 	}
 }
 
@@ -86,6 +88,7 @@ func (c *Catalog) apply(u bus.Update) error {
 		c.log.Error("CONFIG holds a key that is not ours", "key", u.Key, "err", err)
 		return nil
 	}
+	c.newest[kind] = u.Revision
 	k := key{account, id}
 	switch kind {
 	case topology.KindIntegration:
@@ -138,6 +141,18 @@ func (c *Catalog) Revision() uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.revision
+}
+
+// RevisionOf is the newest revision that the view has seen of some of its kinds, for whoever asks a
+// service that follows no others.
+func (c *Catalog) RevisionOf(kinds ...topology.Kind) uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var newest uint64
+	for _, k := range kinds {
+		newest = max(newest, c.newest[k])
+	}
+	return newest
 }
 
 // Await waits until the view holds what the bucket held when Run began.

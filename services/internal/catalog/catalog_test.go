@@ -40,6 +40,15 @@ func TestFollowsTheBucket(t *testing.T) {
 		t.Errorf("revision %d, %d applications", c.Revision(), len(c.Applications(a)))
 	}
 
+	everything := New(writer, bustest.Log(t))
+	go everything.Run(t.Context())
+	if err := everything.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := everything.RevisionOf(topology.KindIntegration, topology.KindCheck); len(everything.Applications(a)) != 1 || got != before || everything.Revision() <= got {
+		t.Errorf("a view of all kinds: %d applications, integrations at %d, all at %d", len(everything.Applications(a)), got, everything.Revision())
+	}
+
 	changed := c.Changed()
 	revision := put(topology.KindCheck, check, &proto.Check{ID: check, Integration: integration}, 0)
 	if err := c.AwaitRevision(t.Context(), revision); err != nil {

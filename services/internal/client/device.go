@@ -26,17 +26,19 @@ func (c *Client) Import(ctx context.Context, form string, list io.Reader) (Impor
 
 // Imported is what became of a list.
 type Imported struct {
+	Rows      int       `json:"rows"`
 	Enrolled  int       `json:"enrolled"`
 	Updated   int       `json:"updated"`
 	Unchanged int       `json:"unchanged"`
 	Refused   int       `json:"refused"`
-	Refusals  []Refusal `json:"refusals"` // the first of them
+	Refusals  []Refusal `json:"errors"` // the first of them, by line
 }
 
 // Refusal is a row that was not taken.
 type Refusal struct {
 	Line    int    `json:"line"`
-	Device  string `json:"device_id"`
+	Device  string `json:"device_id,omitempty"`
+	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"time"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/intake"
+)
+
+// rowsPerCommand keeps commands and their answers small, and the registry fair to several imports.
+const rowsPerCommand = 1000
+
+// imported is what became of a list. The counts of devices and the refused add up to the rows.
+type imported struct {
+	Rows      int        `json:"rows"`
+	Enrolled  int        `json:"enrolled"`
+	Updated   int        `json:"updated"`
+	Unchanged int        `json:"unchanged"`
+	Refused   int        `json:"refused"`
+	Errors    []rowError `json:"errors"` // the first [maxRowErrors], by line
+}
+
+type rowError struct {
+	Line    int    `json:"line"`
+	Device  string `json:"device_id,omitempty"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+const maxRowErrors = 100
+
+func (r *imported) refuse(e rowError) {
+	r.Refused++
+	if len(r.Errors) < maxRowErrors {
+		r.Errors = append(r.Errors, e)
+	}
+}
+
+// importDevices enrols or updates every device of a list of any length, while it is being received. A row
+// replaces all that is known of its device.
+func (s *Service) importDevices(w http.ResponseWriter, c *call) error {
+	format, err := formatOf(c.Header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(c.Context())
+	defer cancel(nil)
+	select {
+	case s.imports <- struct{}{}:
+		defer func() { <-s.imports }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.ending:
+		return errEnding
+	}
+	body := &patientReader{r: c.Body, connection: http.NewResponseController(w)}
+	result, err := s.runImport(ctx, c.account, intake.NewReader(body, format))
+	body.done()
+	if err != nil {
+		return err
+	}
+	return ok(result).write(w)
+}
+
+var errEnding = unavailable(nil, "the control plane is being stopped: try again")
+
+func formatOf(contentType string) (intake.Format, error) {
+	kind, params, err := mime.ParseMediaType(contentType)
+	if charset := params["charset"]; err == nil && (charset == "" || charset == "utf-8" || charset == "UTF-8") {
+		switch kind {
+		case "text/csv", "application/csv":
+			return intake.CSV, nil
+		case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
+			return intake.NDJSON, nil
+		}
+	}
+	return 0, refuse(http.StatusUnsupportedMediaType, codeMediaType,
+		"send devices as text/csv or application/x-ndjson (Content-Type), in UTF-8")
+}
+
+func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.Reader) (*imported, error) {
+	commands, err := s.newCommands(a)
+	if err != nil {
+		return nil, err
+	}
+	defer commands.close()
+	spool := intake.NewSpool(s.cfg.TempDir, 0)
+	defer spool.Close()
+	i := &importing{commands: commands, spool: spool, result: &imported{Errors: []rowError{}}, lines: map[proto.ID]int{}}
+	commands.refused = func(line int, r proto.Refusal) {
+		i.result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
+	}
+	if err := i.run(ctx, a, rows); err != nil {
+		return nil, err
+	}
+	t := commands.total
+	i.result.Enrolled, i.result.Updated, i.result.Unchanged = t.Enrolled, t.Updated, t.Unchanged
+	slices.SortFunc(i.result.Errors, func(a, b rowError) int { return cmp.Compare(a.Line, b.Line) })
+	for outcome, n := range map[string]int{"enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.result.Refused} {
+		s.metrics.rows.WithLabelValues(outcome).Add(float64(n))
+	}
+	return i.result, nil
+}
+
+// importing is one import under way.
+type importing struct {
+	commands *commands
+	spool    *intake.Spool
+	result   *imported
+	chunk    []proto.Device
+	lines    map[proto.ID]int // of the devices in chunk
+}
+
+func (i *importing) run(ctx context.Context, a proto.Account, rows *intake.Reader) error {
+	for {
+		row, err := rows.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return unreadable(ctx, err)
+		}
+		i.result.Rows++
+		if row.Error == nil && row.Device.ID.IsZero() {
+			if row.Error, err = i.spool.Hold(row); err != nil {
+				return err
+			}
+			if row.Error == nil {
+				continue // it comes again when the spool is drained
+			}
+		} else if row.Error == nil {
+			if err := i.spool.Saw(row.Device.Serial); err != nil {
+				return err
+			}
+		}
+		if err := i.take(ctx, row); err != nil {
+			return err
+		}
+	}
+	if err := i.spool.Drain(a, func(row intake.Row) error { return i.take(ctx, row) }); err != nil {
+		return err
+	}
+	if err := i.flush(ctx); err != nil {
+		return err
+	}
+	return i.commands.finish(ctx)
+}
+
+// unreadable is what is wrong with a list as a whole, or with how it came.
+func unreadable(ctx context.Context, err error) error {
+	if intake.IsFormat(err) {
+		return invalid("%v", err)
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	p := invalid("the list broke off: what came before is enrolled, send all of it again")
+	p.cause = err
+	return p
+}
+
+// take counts a row that is decided.
+func (i *importing) take(ctx context.Context, row intake.Row) error {
+	if row.Error != nil {
+		i.result.refuse(rowError{Line: row.Line, Code: row.Error.Code, Message: row.Error.Message})
+		return nil
+	}
+	i.chunk = append(i.chunk, row.Device)
+	i.lines[row.Device.ID] = row.Line
+	if len(i.chunk) < rowsPerCommand {
+		return nil
+	}
+	return i.flush(ctx)
+}
+
+func (i *importing) flush(ctx context.Context) error {
+	if len(i.chunk) == 0 {
+		return nil
+	}
+	if err := i.commands.send(ctx, &proto.Command{Upsert: i.chunk}, i.lines); err != nil {
+		return err
+	}
+	i.chunk, i.lines = i.chunk[:0], map[proto.ID]int{}
+	return nil
+}
+
+// patientReader reads a body that may take as long as it needs, as long as something comes.
+type patientReader struct {
+	r          io.Reader
+	connection *http.ResponseController
+}
+
+// silence is how long a client may send nothing during an import.
+const silence = time.Minute
+
+func (p *patientReader) Read(b []byte) (int, error) {
+	if err := p.connection.SetReadDeadline(time.Now().Add(silence)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return p.r.Read(b)
+}
+
+// done lifts the deadline: passing later, it would end the request.
+func (p *patientReader) done() { _ = p.connection.SetReadDeadline(time.Time{}) }

@@ -1,0 +1,146 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/overview"
+)
+
+func (s *Service) pollRoutes() []route {
+	return []route{
+		{method: http.MethodGet, path: accountPath + "/plumbline/status", handle: s.status},
+		{method: http.MethodPost, path: accountPath + "/plumbline/integrations/{id}/poll", handle: s.pollNow},
+	}
+}
+
+// standingView is how an integration stands.
+type standingView struct {
+	ID       proto.ID  `json:"id"`
+	Name     string    `json:"name"`
+	Interval string    `json:"interval"`
+	Paused   bool      `json:"paused"`
+	Overdue  bool      `json:"overdue"` // its oldest page is older than twice the interval
+	Standing string    `json:"standing"`
+	AgeMS    int64     `json:"age_ms"` // of the oldest page
+	Checks   int       `json:"checks"`
+	Poll     *pollView `json:"poll"` // the newest; null before the first
+}
+
+// pollView is one poll: pass, fail and unknown count results, of which a device has one for each check.
+type pollView struct {
+	Tick      uint64 `json:"tick"`
+	At        stamp  `json:"at"` // when it became due
+	Pages     int    `json:"pages"`
+	DonePages int    `json:"done_pages"`
+	Devices   int    `json:"devices"`
+	Pass      int    `json:"pass"`
+	Fail      int    `json:"fail"`
+	Unknown   int    `json:"unknown"`
+	Changed   int    `json:"changed"`
+	TookMS    int64  `json:"took_ms"` // from the tick to the newest entry
+	Failed    int    `json:"failed_pages"`
+	Error     string `json:"error"` // why calls failed; "" where none did
+}
+
+func (s *Service) status(ctx context.Context, c *call) (answer, error) {
+	if err := s.fresh(ctx); err != nil {
+		return answer{}, err
+	}
+	all := s.catalog.IntegrationsOf(c.account)
+	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Integration]) int {
+		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
+	})
+	views := make([]standingView, len(all))
+	for n, i := range all {
+		pages := s.overview.Integration(c.account, i.Value.ID)
+		standing, age := overview.Judge(i.Value, pages, s.clock.Now())
+		views[n] = standingView{
+			ID: i.Value.ID, Name: i.Value.Name, Interval: i.Value.IntervalText, Paused: i.Value.Paused,
+			Overdue: standing == overview.Overdue, Standing: standing.String(), AgeMS: age.Milliseconds(),
+			Checks: len(s.catalog.Checks(c.account, i.Value.ID)),
+		}
+		tick, at, err := s.newestTick(ctx, c.account, i.Value.ID)
+		if err != nil {
+			return answer{}, err
+		}
+		views[n].Poll = viewPoll(pages, tick, at)
+	}
+	return answer{result: views, info: whole(len(views))}, nil
+}
+
+// viewPoll is the newest poll: of the newest tick, although no page may have been polled for it yet.
+func viewPoll(pages overview.Aggregate, tick uint64, at time.Time) *pollView {
+	if tick == 0 && pages.Tick == 0 {
+		return nil
+	}
+	p := &pollView{Tick: tick, At: stamp(proto.At(at)), Pages: pages.Pages, Devices: pages.Devices,
+		Pass: pages.Pass, Fail: pages.Fail, Unknown: pages.Unknown, Failed: pages.Failed, Error: wrong(pages.Error)}
+	if pages.Tick < tick {
+		return p
+	}
+	p.DonePages, p.Changed = pages.Done, pages.Changed
+	if pages.Tick > tick || at.IsZero() {
+		p.Tick, p.At = pages.Tick, stamp(pages.FirstPoll) // the view of the entries is ahead
+		at = pages.FirstPoll.Time()
+	}
+	p.TookMS = max(0, pages.LastEntry.Time().Sub(at).Milliseconds())
+	return p
+}
+
+// newestTick gives an integration's newest tick and when it was stored; 0 where there is none.
+func (s *Service) newestTick(ctx context.Context, a proto.Account, id proto.ID) (uint64, time.Time, error) {
+	m, err := s.conn.Last(ctx, topology.PostureTicks, topology.Tick(a, id))
+	if errors.Is(err, bus.ErrNotFound) {
+		return 0, time.Time{}, nil
+	}
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	return m.Seq, m.Time, nil
+}
+
+// pollNow publishes a tick in the slot of the newest one, so that the schedule goes on as it was.
+func (s *Service) pollNow(ctx context.Context, c *call) (answer, error) {
+	i, err := s.integration(ctx, c)
+	switch {
+	case err != nil:
+		return answer{}, err
+	case i.Value.Type != proto.TypeCustomS2S:
+		return answer{}, invalidIntegration("an integration of type %s is kept and never polled", i.Value.Type)
+	case i.Value.Paused:
+		return answer{}, refuse(http.StatusConflict, codeConflict, "the integration is paused: resume it first (x_paused)")
+	}
+	subject := topology.Tick(c.account, i.Value.ID)
+	for range attempts {
+		// Before the first one the scheduler finds this schedule answered, and its slot still to come.
+		last := proto.Tick{Schedule: i.Value.Schedule, Interval: i.Value.Interval}
+		var expect uint64
+		m, err := s.conn.Last(ctx, topology.PostureTicks, subject)
+		if err == nil {
+			expect = m.Seq
+			err = m.Decode(&last)
+		}
+		if err != nil && !errors.Is(err, bus.ErrNotFound) {
+			return answer{}, err
+		}
+		last.Cause, last.Due = proto.TickManual, proto.At(s.clock.Now())
+		ack, err := s.conn.Publish(ctx, bus.Outgoing{Subject: subject, Body: &last, ExpectLast: bus.Expect(expect)})
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		return ok(struct {
+			Integration proto.ID `json:"integration_id"`
+			Tick        uint64   `json:"tick"`
+		}{i.Value.ID, ack.Seq}), err
+	}
+	return answer{}, errConflict
+}

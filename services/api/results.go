@@ -1,0 +1,205 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+)
+
+func (s *Service) resultRoutes() []route {
+	return []route{
+		{method: http.MethodGet, path: accountPath + "/plumbline/results/devices/{id}", handle: s.deviceResults},
+		{method: http.MethodGet, path: accountPath + "/plumbline/results/pages/{page}", handle: s.pageResults},
+		{method: http.MethodGet, path: accountPath + "/plumbline/results/stream", stream: s.streamResults},
+	}
+}
+
+// entryView is what an integration's newest entry of a page says of the page.
+type entryView struct {
+	Integration proto.ID    `json:"integration_id"`
+	Name        string      `json:"name"`
+	Tick        uint64      `json:"tick"` // 0 before the first poll
+	PolledAt    stamp       `json:"polled_at"`
+	EvaluatedAt stamp       `json:"evaluated_at"`
+	Poll        *pollDetail `json:"poll"` // null before the first poll
+}
+
+type pollDetail struct {
+	Attempts int    `json:"attempts"`
+	Status   int    `json:"status"` // of HTTP; 0 without an answer
+	TookMS   int64  `json:"took_ms"`
+	Error    string `json:"error"` // "" where the poll succeeded
+	Detail   string `json:"detail"`
+}
+
+// resultView is what is known of one device.
+type resultView struct {
+	Score      *int          `json:"score"` // null before the first
+	ObservedAt stamp         `json:"observed_at"`
+	Problem    string        `json:"problem"` // why the newest poll gave no score; "" where it did
+	S2SID      string        `json:"s2s_id"`
+	Checks     []verdictView `json:"checks"`
+}
+
+type verdictView struct {
+	Check    proto.ID      `json:"check_id"`
+	Name     string        `json:"name"`
+	Outcome  proto.Outcome `json:"outcome"`
+	Reason   proto.Reason  `json:"reason"`
+	Observed proto.Outcome `json:"observed"`
+}
+
+// deviceResults tells what every integration's newest entry says of a device.
+func (s *Service) deviceResults(ctx context.Context, c *call) (answer, error) {
+	id, err := c.id("id", errNoDevice)
+	if err != nil {
+		return answer{}, err
+	}
+	page, _, err := s.device(ctx, c.account, id)
+	if err == nil {
+		err = s.fresh(ctx)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	type view struct {
+		entryView
+		resultView
+	}
+	views := []view{}
+	for _, i := range s.polled(c.account) {
+		e, err := s.entry(ctx, topology.PageRef{Account: c.account, Integration: i.Value.ID, Page: page})
+		if err != nil {
+			return answer{}, err
+		}
+		v := view{viewEntry(i.Value, e), resultView{Checks: s.neverPolled(c.account, i.Value.ID)}}
+		if n := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == id }); n >= 0 {
+			v.resultView = s.viewResult(c.account, e, &e.Results[n])
+		}
+		views = append(views, v)
+	}
+	return ok(struct {
+		Device       proto.ID            `json:"device_id"`
+		Page         topology.PageNumber `json:"page"`
+		Integrations []view              `json:"integrations"`
+	}{id, page, views}), nil
+}
+
+// pageResults tells what every integration's newest entry says of the devices of a page; ?integration_id=
+// asks for one.
+func (s *Service) pageResults(ctx context.Context, c *call) (answer, error) {
+	n, err := strconv.ParseUint(c.PathValue("page"), 10, 32)
+	if err != nil {
+		return answer{}, errNoPage
+	}
+	page := topology.PageNumber(n)
+	if err = s.freshInventory(ctx); err == nil {
+		err = s.fresh(ctx)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	if !s.inventory.has(c.account, page) {
+		return answer{}, errNoPage
+	}
+	type device struct {
+		Device proto.ID `json:"device_id"`
+		resultView
+	}
+	type view struct {
+		entryView
+		Devices []device `json:"devices"`
+	}
+	only := c.URL.Query().Get("integration_id")
+	views := []view{}
+	for _, i := range s.polled(c.account) {
+		if only != "" && only != i.Value.ID.String() {
+			continue
+		}
+		e, err := s.entry(ctx, topology.PageRef{Account: c.account, Integration: i.Value.ID, Page: page})
+		if err != nil {
+			return answer{}, err
+		}
+		v := view{viewEntry(i.Value, e), make([]device, len(e.Results))}
+		for n := range e.Results {
+			v.Devices[n] = device{e.Results[n].Device, s.viewResult(c.account, e, &e.Results[n])}
+		}
+		views = append(views, v)
+	}
+	return ok(struct {
+		Page         topology.PageNumber `json:"page"`
+		Integrations []view              `json:"integrations"`
+	}{page, views}), nil
+}
+
+// polled are the integrations of a type that is polled, paused ones too.
+func (s *Service) polled(a proto.Account) []catalog.Record[proto.Integration] {
+	return slices.DeleteFunc(s.catalog.IntegrationsOf(a), func(i catalog.Record[proto.Integration]) bool {
+		return i.Value.Type != proto.TypeCustomS2S
+	})
+}
+
+// entry reads the newest entry of a page; an empty one where there is none yet.
+func (s *Service) entry(ctx context.Context, p topology.PageRef) (*proto.Entry, error) {
+	m, err := s.conn.Last(ctx, topology.PostureLog, topology.Log(p))
+	if errors.Is(err, bus.ErrNotFound) {
+		// The log's retention may have taken it; the state never does.
+		m, err = s.conn.Last(ctx, topology.PostureState, topology.Log(p))
+	}
+	e := new(proto.Entry)
+	if errors.Is(err, bus.ErrNotFound) {
+		return e, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e, m.Decode(e)
+}
+
+func viewEntry(i *proto.Integration, e *proto.Entry) entryView {
+	v := entryView{Integration: i.ID, Name: i.Name, Tick: e.Tick, PolledAt: stamp(e.Poll.At), EvaluatedAt: stamp(e.EvaluatedAt)}
+	if e.Tick != 0 {
+		v.Poll = &pollDetail{Attempts: e.Poll.Attempts, Status: e.Poll.Status, TookMS: e.Poll.Took.Milliseconds(),
+			Error: wrong(e.Poll.Error), Detail: e.Poll.Detail}
+	}
+	return v
+}
+
+// wrong is a reason for something that went wrong, "" where nothing did.
+func wrong(r proto.Reason) string {
+	if r == proto.ReasonNone {
+		return ""
+	}
+	return r.String()
+}
+
+func (s *Service) viewResult(a proto.Account, e *proto.Entry, r *proto.Result) resultView {
+	v := resultView{ObservedAt: stamp(r.ObservedAt), Problem: wrong(r.Problem), S2SID: r.S2SID, Checks: make([]verdictView, len(r.Verdicts))}
+	if r.Score != proto.NoScore {
+		v.Score = &r.Score
+	}
+	for n, verdict := range r.Verdicts {
+		id := e.Checks[n].ID
+		v.Checks[n] = verdictView{Check: id, Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed}
+		if check, found := s.catalog.Check(a, id); found {
+			v.Checks[n].Name = check.Value.Name
+		}
+	}
+	return v
+}
+
+// neverPolled is what the checks say of a device that is in no entry yet.
+func (s *Service) neverPolled(a proto.Account, integration proto.ID) []verdictView {
+	views := []verdictView{}
+	for _, check := range s.catalog.Checks(a, integration) {
+		views = append(views, verdictView{Check: check.Value.ID, Name: check.Value.Name, Reason: proto.ReasonNeverPolled})
+	}
+	return views
+}

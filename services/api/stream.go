@@ -1,0 +1,304 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// The live stream's events. The id of each that has one is a position in the posture log, from which a
+// client goes on after a lost connection (Last-Event-ID). Without one the stream begins now, or, with
+// ?state=true, with the state.
+//
+//	ready   {"seq"}: from here on, changes
+//	change  devices whose outcome for a check became another
+//	reset   what the client has is too old to go on from: it has to read the results again. With
+//	        ?state=true the state follows
+//	state   the newest outcomes of one page for one integration
+const (
+	eventReady  = "ready"
+	eventChange = "change"
+	eventReset  = "reset"
+	eventState  = "state"
+)
+
+type changeEvent struct {
+	Check       proto.ID            `json:"check_id"`
+	Outcome     proto.Outcome       `json:"outcome"`
+	Integration proto.ID            `json:"integration_id"`
+	Page        topology.PageNumber `json:"page"`
+	Tick        uint64              `json:"tick"`
+	At          stamp               `json:"at"`
+	Devices     []changedDevice     `json:"devices"`
+}
+
+type changedDevice struct {
+	Device proto.ID     `json:"device_id"`
+	From   string       `json:"from"` // "none" where it had no result
+	Reason proto.Reason `json:"reason"`
+	Score  *int         `json:"score"`
+}
+
+type stateEvent struct {
+	entryView
+	Page    topology.PageNumber `json:"page"`
+	Devices []stateDevice       `json:"devices"`
+}
+
+type stateDevice struct {
+	Device proto.ID `json:"device_id"`
+	resultView
+}
+
+// streamQuery is what a client wants to see.
+type streamQuery struct {
+	checks   map[proto.ID]bool // empty: all
+	outcomes map[proto.Outcome]bool
+	state    bool
+	after    uint64 // 0: from now on
+}
+
+func readStreamQuery(c *call) (streamQuery, error) {
+	q := streamQuery{checks: map[proto.ID]bool{}, outcomes: map[proto.Outcome]bool{}}
+	values := c.URL.Query()
+	for _, v := range values["check"] {
+		id, err := proto.ParseID(v)
+		if err != nil {
+			return q, invalid("check must be the id of a check")
+		}
+		q.checks[id] = true
+	}
+	for _, v := range values["outcome"] {
+		o, err := proto.ParseOutcome(v)
+		if err != nil {
+			return q, invalid("outcome must be one of pass, fail, unknown")
+		}
+		q.outcomes[o] = true
+	}
+	switch values.Get("state") {
+	case "", "false":
+	case "true":
+		q.state = true
+	default:
+		return q, invalid("state must be true or false")
+	}
+	return q, q.readPosition(c.Header.Get("Last-Event-ID"), values)
+}
+
+func (q *streamQuery) readPosition(header string, values url.Values) error {
+	if header == "" {
+		header = values.Get("after") // for clients that cannot set a header
+	}
+	if header == "" {
+		return nil
+	}
+	n, err := strconv.ParseUint(header, 10, 63)
+	if err != nil {
+		return invalid("Last-Event-ID must be the id of an event of this stream")
+	}
+	q.after = n
+	return nil
+}
+
+// streamResults follows the posture log for one client until it leaves or the service ends.
+func (s *Service) streamResults(w http.ResponseWriter, c *call) error {
+	q, err := readStreamQuery(c)
+	if err != nil {
+		return err
+	}
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		return unavailable(nil, "%d clients follow already, more are not served: try again later, or follow over NATS", s.cfg.Streams)
+	}
+	s.metrics.streams.Inc()
+	defer s.metrics.streams.Dec()
+	ctx, leave := context.WithCancel(c.Context())
+	f := &feed{s: s, account: c.account, query: q, events: newEventWriter(w)}
+	begin, err := f.begin(ctx)
+	if err != nil {
+		leave()
+		return err
+	}
+	var helpers sync.WaitGroup // none may write once the request has ended
+	defer helpers.Wait()
+	defer leave()
+	helpers.Go(func() { f.events.beat(ctx, leave) })
+	helpers.Go(func() {
+		select {
+		case <-s.ending:
+			leave()
+		case <-ctx.Done():
+		}
+	})
+	err = s.conn.Follow(ctx, bus.Following{Account: c.account, After: begin}, f.handle)
+	if err != nil && !errors.Is(err, errGone) {
+		s.log.Warn("a live stream ended", "err", err)
+	}
+	return nil
+}
+
+// errGone is a client that left, or that takes nothing.
+var errGone = errors.New("the client is gone")
+
+// feed turns what the log says into what a client sees.
+type feed struct {
+	s       *Service
+	account proto.Account
+	query   streamQuery
+	events  *eventWriter
+	begun   bool // something was sent
+}
+
+// begin gives the position to follow from, 0 for the state, and tells the client where it begins unless
+// the follower will.
+func (f *feed) begin(ctx context.Context) (uint64, error) {
+	log, err := f.s.conn.JetStream().Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return 0, err
+	}
+	newest, after := log.CachedInfo().State.LastSeq, f.query.after
+	switch {
+	case after > newest && f.query.state:
+		return 0, nil // a position of another log: begin anew
+	case after > newest:
+		if err := f.send(eventReset, "", struct{}{}); err != nil {
+			return 0, err
+		}
+	case after != 0:
+		return after, nil
+	}
+	if f.query.state || newest == 0 {
+		return 0, nil
+	}
+	return newest, f.ready(newest)
+}
+
+func (f *feed) send(kind, id string, data any) error {
+	f.begun = true
+	return f.events.send(kind, id, data)
+}
+
+func (f *feed) ready(seq uint64) error {
+	return f.send(eventReady, strconv.FormatUint(seq, 10), map[string]uint64{"seq": seq})
+}
+
+func (f *feed) handle(_ context.Context, e bus.Event) error {
+	switch e.Kind {
+	case bus.EventReset:
+		if !f.begun && !f.query.state && f.query.after == 0 {
+			return nil // nothing was seen yet that could be outdated
+		}
+		return f.send(eventReset, "", struct{}{})
+	case bus.EventReady:
+		return f.ready(e.Seq)
+	case bus.EventState:
+		if !f.query.state || e.Entry.Closed {
+			return nil
+		}
+		return f.send(eventState, "", f.viewState(e))
+	case bus.EventChange:
+		if len(f.query.checks) > 0 && !f.query.checks[e.Ref.Check] || len(f.query.outcomes) > 0 && !f.query.outcomes[e.Ref.Outcome] {
+			return nil
+		}
+		return f.send(eventChange, strconv.FormatUint(e.Seq, 10), viewChange(e))
+	}
+	return nil
+}
+
+func (f *feed) viewState(e bus.Event) stateEvent {
+	i := &proto.Integration{ID: e.Page.Integration}
+	if known, found := f.s.catalog.Integration(f.account, i.ID); found {
+		i = known.Value
+	}
+	v := stateEvent{entryView: viewEntry(i, e.Entry), Page: e.Page.Page, Devices: make([]stateDevice, len(e.Entry.Results))}
+	for n := range e.Entry.Results {
+		v.Devices[n] = stateDevice{e.Entry.Results[n].Device, f.s.viewResult(f.account, e.Entry, &e.Entry.Results[n])}
+	}
+	return v
+}
+
+func viewChange(e bus.Event) changeEvent {
+	v := changeEvent{Check: e.Ref.Check, Outcome: e.Ref.Outcome, Integration: e.Change.Integration, Page: e.Ref.Page,
+		Tick: e.Change.Tick, At: stamp(e.Change.At), Devices: make([]changedDevice, len(e.Change.Devices))}
+	for n, d := range e.Change.Devices {
+		v.Devices[n] = changedDevice{Device: d.Device, From: d.From.String(), Reason: d.Reason}
+		if d.Score != proto.NoScore {
+			v.Devices[n].Score = &d.Score
+		}
+	}
+	return v
+}
+
+// eventWriter writes server-sent events, heartbeats between them. A client that takes nothing for
+// [slowClient] is given up: nothing is queued for it here.
+type eventWriter struct {
+	mu         sync.Mutex
+	w          http.ResponseWriter
+	connection *http.ResponseController
+}
+
+const (
+	heartbeat  = 15 * time.Second
+	slowClient = 30 * time.Second
+)
+
+func newEventWriter(w http.ResponseWriter) *eventWriter {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy in between is not to hold events back
+	return &eventWriter{w: w, connection: http.NewResponseController(w)}
+}
+
+func (e *eventWriter) send(kind, id string, data any) error {
+	body, err := encode(data) // one line, its end included
+	if err != nil {
+		return err
+	}
+	head := "event: " + kind + "\n"
+	if id != "" {
+		head += "id: " + id + "\n"
+	}
+	return e.write(fmt.Appendf(nil, "%sdata: %s\n", head, body))
+}
+
+func (e *eventWriter) write(b []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.connection.SetWriteDeadline(time.Now().Add(slowClient)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return errGone
+	}
+	if _, err := e.w.Write(b); err != nil {
+		return errGone
+	}
+	if e.connection.Flush() != nil {
+		return errGone
+	}
+	return nil
+}
+
+// beat begins the answer and keeps the connection alive; a client that is gone ends the stream.
+func (e *eventWriter) beat(ctx context.Context, gone func()) {
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for {
+		if e.write([]byte(":\n\n")) != nil {
+			gone()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

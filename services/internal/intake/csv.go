@@ -1,0 +1,101 @@
+package intake
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"plumbline.dev/proto"
+)
+
+// header reads the names of the columns, in any order and case, and gives the parser of the rows.
+func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
+	if !utf8.Valid(line) {
+		return nil, &ErrFormat{"the header line is not in UTF-8"}
+	}
+	fields, err := splitCSV(line, nil)
+	if err != nil {
+		return nil, &ErrFormat{"the header line: " + err.Error()}
+	}
+	columns := make([]int, len(fields))
+	for n, f := range fields {
+		name := strings.ToLower(strings.TrimSpace(f))
+		columns[n] = slices.Index(Columns, name)
+		switch {
+		case columns[n] < 0 && len(fields) == 1 && strings.ContainsAny(name, ";\t|"):
+			return nil, &ErrFormat{"the header line has no commas: columns must be separated by commas"}
+		case columns[n] < 0:
+			return nil, &ErrFormat{"the column \"" + clip(name) + "\" is not known; the columns are " + strings.Join(Columns, ", ")}
+		case slices.Contains(columns[:n], columns[n]):
+			return nil, &ErrFormat{"the column " + name + " is there twice"}
+		}
+	}
+	if !slices.Contains(columns, 0) && !slices.Contains(columns, 2) {
+		return nil, &ErrFormat{"the header line has neither device_id nor serial_number: no device could be told from another"}
+	}
+	fields = nil
+	return func(line []byte, d *proto.Device) *proto.Error {
+		var err error
+		if fields, err = splitCSV(line, fields[:0]); err != nil {
+			return refusal(CodeMalformed, "%v", err)
+		}
+		if len(fields) != len(columns) {
+			return refusal(CodeMalformed, "the line has %d fields, the header has %d", len(fields), len(columns))
+		}
+		for n, f := range fields {
+			if err := setField(d, columns[n], f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+var (
+	errOpenQuote  = errors.New("a quoted field is not closed on its line")
+	errAfterQuote = errors.New("something follows the closing quote of a field")
+	errBareQuote  = errors.New("a quote stands in a field that does not begin with one: quote the field and double the quote")
+)
+
+// splitCSV parts a line into its fields (RFC 4180); a field does not go on in the next line.
+func splitCSV(line []byte, into []string) ([]string, error) {
+	for {
+		var field []byte
+		if len(line) > 0 && line[0] == '"' {
+			rest := line[1:]
+			for {
+				end := bytes.IndexByte(rest, '"')
+				if end < 0 {
+					return into, errOpenQuote
+				}
+				field = append(field, rest[:end]...)
+				rest = rest[end+1:]
+				if len(rest) == 0 || rest[0] != '"' {
+					break
+				}
+				field = append(field, '"')
+				rest = rest[1:]
+			}
+			if len(rest) > 0 && rest[0] != ',' {
+				return into, errAfterQuote
+			}
+			line = rest
+		} else {
+			end := bytes.IndexByte(line, ',')
+			if end < 0 {
+				end = len(line)
+			}
+			if field = line[:end]; bytes.IndexByte(field, '"') >= 0 {
+				return into, errBareQuote
+			}
+			line = line[end:]
+		}
+		into = append(into, string(field))
+		if len(line) == 0 {
+			return into, nil
+		}
+		line = line[1:] // the comma: one more field follows, if only an empty one
+	}
+}

@@ -1,0 +1,50 @@
+package intake
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"plumbline.dev/proto"
+)
+
+// parseJSON reads a line that is one JSON object of strings. A key that is not known is refused: what is
+// misspelt would be blank otherwise.
+func parseJSON(line []byte, d *proto.Device) *proto.Error {
+	dec := jsontext.NewDecoder(bytes.NewReader(line))
+	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
+		return refusal(CodeMalformed, "the line is not a JSON object")
+	}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return refusal(CodeMalformed, "the line is not valid JSON, with each key once")
+		}
+		key := name.String()
+		column := slices.Index(Columns, key)
+		if column < 0 {
+			return refusal(CodeMalformed, "the key %q is not known; the keys are %s", clip(key), strings.Join(Columns, ", "))
+		}
+		value, err := dec.ReadToken()
+		switch {
+		case err != nil:
+			return refusal(CodeMalformed, "the line is not valid JSON")
+		case value.Kind() == 'n':
+			continue
+		case value.Kind() != '"':
+			return refusal(CodeMalformed, "%s must be a string", key)
+		}
+		if err := setField(d, column, value.String()); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return refusal(CodeMalformed, "the line is not valid JSON")
+	}
+	if _, err := dec.ReadToken(); err != io.EOF {
+		return refusal(CodeMalformed, "something follows the JSON object on the line")
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package intake
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"plumbline.dev/proto"
+)
+
+// Format is how a list is written.
+type Format int
+
+// The formats.
+const (
+	CSV    Format = iota // RFC 4180 with a header, a row on one line
+	NDJSON               // a JSON object on each line
+)
+
+// Columns are the names of a device's fields: the columns of a CSV file, the keys of an NDJSON line.
+var Columns = []string{"device_id", "email", "serial_number", "mac_address", "virtual_ipv4", "hostname"}
+
+// Codes of the refusals of rows.
+const (
+	CodeMalformed = "malformed"      // the line is not of the format
+	CodeTooLong   = "too_long"       // a line or a device's fields are longer than allowed
+	CodeInvalidID = "invalid_id"     // device_id is not a UUID
+	CodeNoSerial  = "no_id"          // neither a device_id nor a serial number to derive one from
+	CodeSerial    = "serial_unusual" // the serial number is a placeholder that many devices have
+	CodeAmbiguous = "serial_twice"   // the serial number is there more than once
+)
+
+// Row is a line of the list: a device, or why it is none.
+type Row struct {
+	Line   int
+	Device proto.Device // its ID is zero where the line has none
+	Error  *proto.Error // set: the row is refused
+}
+
+// ErrFormat is what is wrong with a list as a whole: no row can be read.
+type ErrFormat struct{ Sentence string }
+
+func (e *ErrFormat) Error() string { return e.Sentence }
+
+// Reader reads rows. It is not safe for concurrent use.
+type Reader struct {
+	lines  *lines
+	parse  func(line []byte, d *proto.Device) *proto.Error
+	format Format
+	begun  bool
+}
+
+// NewReader reads a list; nothing is read yet.
+func NewReader(r io.Reader, f Format) *Reader { return &Reader{lines: newLines(r), format: f} }
+
+// Next gives the next row. io.EOF ends the list; a *[ErrFormat] says that it cannot be read at all; any
+// other error comes from the underlying reader.
+func (r *Reader) Next() (Row, error) {
+	for {
+		line, tooLong, err := r.lines.next()
+		if err == io.EOF && !r.begun && r.format == CSV {
+			return Row{}, &ErrFormat{"the list is empty: a header line such as " + strings.Join(Columns, ",") + " is needed"}
+		}
+		if err != nil {
+			return Row{}, err
+		}
+		if r.lines.line == 1 {
+			if bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) {
+				return Row{}, &ErrFormat{"the list is in UTF-16: save it as UTF-8"}
+			}
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		if !tooLong && len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if !r.begun {
+			isRow, err := r.begin(line, tooLong)
+			if err != nil {
+				return Row{}, err
+			}
+			if !isRow {
+				continue
+			}
+		}
+		return r.row(line, tooLong), nil
+	}
+}
+
+// begin reads the header of a CSV file; an NDJSON file has none.
+func (r *Reader) begin(line []byte, tooLong bool) (isRow bool, err error) {
+	r.begun = true
+	if r.format == NDJSON {
+		r.parse = parseJSON
+		return true, nil
+	}
+	if tooLong {
+		return false, &ErrFormat{"the header line is too long: does the list end its lines with line feeds?"}
+	}
+	r.parse, err = header(line)
+	return false, err
+}
+
+func (r *Reader) row(line []byte, tooLong bool) Row {
+	row := Row{Line: r.lines.line}
+	switch {
+	case tooLong:
+		row.Error = refusal(CodeTooLong, "the line is longer than %d bytes", MaxLine)
+	case !utf8.Valid(line):
+		row.Error = refusal(CodeMalformed, "the line is not in UTF-8")
+	default:
+		row.Error = r.parse(line, &row.Device)
+	}
+	if row.Error == nil {
+		row.Error = check(&row.Device)
+	}
+	if row.Error != nil {
+		row.Device = proto.Device{}
+	}
+	return row
+}
+
+// setField puts a column's value into a device; blanks around it are not part of it.
+func setField(d *proto.Device, column int, value string) *proto.Error {
+	value = strings.TrimSpace(value)
+	switch column {
+	case 0:
+		if value == "" {
+			return nil
+		}
+		id, err := proto.ParseID(value)
+		if err != nil || id.IsZero() {
+			return refusal(CodeInvalidID, "device_id %q is not a UUID", clip(value))
+		}
+		d.ID = id
+	case 1:
+		d.Email = value
+	case 2:
+		d.Serial = value
+	case 3:
+		d.MAC = value
+	case 4:
+		d.IPv4 = value
+	case 5:
+		d.Hostname = value
+	}
+	return nil
+}
+
+// check is what any device must keep to.
+func check(d *proto.Device) *proto.Error {
+	if d.FieldBytes() > proto.MaxDeviceField {
+		return refusal(CodeTooLong, "the fields are %d bytes together, at most %d are possible", d.FieldBytes(), proto.MaxDeviceField)
+	}
+	for _, field := range []string{d.Email, d.Serial, d.MAC, d.IPv4, d.Hostname} {
+		if strings.ContainsFunc(field, unicode.IsControl) {
+			return refusal(CodeMalformed, "a field holds a control character")
+		}
+	}
+	return nil
+}
+
+func refusal(code, format string, args ...any) *proto.Error {
+	return &proto.Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func clip(s string) string {
+	if len(s) > 64 {
+		s = strings.ToValidUTF8(s[:64], "") + "…"
+	}
+	return s
+}
+
+// IsFormat tells an error that speaks of the list as a whole.
+func IsFormat(err error) bool {
+	var f *ErrFormat
+	return errors.As(err, &f)
+}

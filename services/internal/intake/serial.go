@@ -1,0 +1,42 @@
+package intake
+
+import "strings"
+
+// placeholders are what boards and virtual machines say where a serial number should stand, in lower case.
+var placeholders = setOf(
+	"none", "null", "nil", "n/a", "na", "not available", "not applicable", "not specified", "not set", "not settable",
+	"not present", "not provided", "unknown", "unspecified", "undefined", "invalid", "empty", "default", "default string",
+	"to be filled by o.e.m.", "to be filled by o.e.m", "to be filled by oem", "filled by oem", "o.e.m.", "oem", "oem serial",
+	"system serial number", "system serial", "serial number", "serial", "serialnumber", "sernum", "chassis serial number",
+	"base board serial number", "mainboard serial number", "board serial number", "no serial", "no serial number", "sn", "s/n",
+	"123456789", "1234567890", "0123456789", "12345678", "1234567", "123456", "12345", "1234", "123", "01234567", "012345678",
+	"test", "type2 - system serial number", "type3 - chassis serial number", "insyde", "xxxx-xxxx", "bad serial",
+)
+
+func setOf(words ...string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range words {
+		set[w] = true
+	}
+	return set
+}
+
+// Placeholder tells a serial number that is none: what many devices have cannot tell them apart. Blank ones
+// and those that repeat one character (00000000, ----, xxxx) are among them.
+func Placeholder(serial string) bool {
+	s := strings.ToLower(strings.Join(strings.Fields(serial), " "))
+	if s == "" || placeholders[s] {
+		return true
+	}
+	first := rune(-1)
+	for _, r := range s {
+		if strings.ContainsRune(" -_./:", r) {
+			continue
+		}
+		if first >= 0 && r != first {
+			return false
+		}
+		first = r
+	}
+	return true
+}
