@@ -93,10 +93,10 @@ func explain(err error) (Kind, string) {
 		return Transport, "The server refused the connection."
 	case errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH):
 		return Transport, "There is no route to the server."
-	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return Transport, "The server closed the connection before the answer was complete."
 	case dialing:
 		return Transport, "The connection could not be made."
+	case op != nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed):
+		return Transport, "The server closed the connection before the answer was complete."
 	}
 	return Transport, "The connection failed, or what came over it was not HTTP."
 }

@@ -1,0 +1,132 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/scoring"
+)
+
+// batchID is the Nats-Msg-Id of a batch and of what becomes of it.
+func batchID(tick uint64, page topology.PageNumber) string { return fmt.Sprintf("%d:%d", tick, page) }
+
+// fetch makes the call of one batch and publishes what came of it. A batch of an integration that is gone
+// or paused is dropped: the one has no results any more, the other is polled once it is resumed.
+func (s *Service) fetch(ctx context.Context, m *bus.Msg) error {
+	page, err := topology.ParsePage(m.Subject)
+	if err != nil {
+		return bus.Permanent(err)
+	}
+	var b proto.Batch
+	if err := m.Decode(&b); err != nil {
+		return err
+	}
+	of := ref{page.Account, page.Integration}
+	rec, found, err := s.integration(ctx, of, b.ConfigRevision)
+	if err != nil {
+		return err
+	}
+	if !found || !rec.Value.Polled() {
+		s.metrics.dropped.Inc()
+		return nil
+	}
+	leave, err := s.gate.enter(ctx, of.id)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	w := works.Get().(*work)
+	defer w.release()
+	in, err := s.poll(ctx, w, page, b.Tick, rec)
+	if err != nil {
+		if _, still := s.catalog.Integration(of.account, of.id); !still && errors.Is(err, errAbandoned) {
+			s.metrics.dropped.Inc()
+			return nil
+		}
+		return err
+	}
+	if err := s.publish(ctx, page, in); err != nil {
+		return err
+	}
+	s.report(page, rec, in)
+	return nil
+}
+
+// work is what the call of one page needs, used again by the next.
+type work struct {
+	page         proto.Page
+	observations []proto.Observation
+}
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+func (w *work) release() {
+	w.page.Devices = nil
+	clear(w.observations[:cap(w.observations)])
+	works.Put(w)
+}
+
+// poll reads the page and makes the call. A page without devices needs none.
+func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, tick uint64, rec catalog.Record[proto.Integration]) (*proto.Input, error) {
+	revision, err := s.bus.Get(ctx, topology.Devices, topology.PageKey(page.Account, page.Page), &w.page)
+	if err != nil {
+		return nil, err
+	}
+	in := &proto.Input{Cause: proto.CausePoll, Tick: tick, PageRevision: revision, ConfigRevision: rec.Revision}
+	if len(w.page.Devices) == 0 {
+		return in, nil
+	}
+	at, wrong := s.targets.of(rec)
+	if wrong != nil {
+		in.Poll = proto.Poll{Error: wrong.reason, Detail: wrong.sentence}
+		return in, nil
+	}
+	body := newPayload()
+	defer body.release()
+	body.data = scoring.AppendRequest(body.data, w.page.Devices)
+	c := call{caller: s.caller, at: at, body: body, asked: w.page.Devices, into: w.observations}
+	if in.Poll, err = c.make(ctx, s.cfg.CallTimeout, -1); err != nil {
+		return nil, err
+	}
+	if in.Poll.Error == proto.ReasonNone {
+		in.Observations, w.observations = c.answer.Observations, c.answer.Observations
+	}
+	return in, nil
+}
+
+// publish hands what came of a call to the evaluators. The bus may be away for a while: asking the API
+// again would be worse than waiting.
+func (s *Service) publish(ctx context.Context, page topology.PageRef, in *proto.Input) error {
+	out := bus.Outgoing{Subject: topology.Scores(page), Body: in, MsgID: batchID(in.Tick, page.Page)}
+	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(2*time.Second),
+		backoff.WithMaxElapsedTime(s.cfg.CallTimeout))
+	return backoff.Retry(func() error {
+		_, err := s.bus.Publish(ctx, out)
+		return err
+	}, backoff.WithContext(wait, ctx))
+}
+
+// bury leaves a failed poll behind for a batch that goes to the dead letters, so that its page gets an entry.
+func (s *Service) bury(ctx context.Context, m *bus.Msg, _ error) error {
+	var b proto.Batch
+	page, err := topology.ParsePage(m.Subject)
+	if err != nil || m.Decode(&b) != nil {
+		return nil // nobody knows which page of which tick it was
+	}
+	rec, found := s.catalog.Integration(page.Account, page.Integration)
+	if !found {
+		return nil
+	}
+	in := &proto.Input{Cause: proto.CausePoll, Tick: b.Tick, ConfigRevision: rec.Revision,
+		Poll: proto.Poll{Error: proto.ReasonAPIError, Detail: "No call was made: the page could not be handled, see the dead letters."}}
+	s.report(page, rec, in)
+	return s.publish(ctx, page, in)
+}

@@ -1,0 +1,179 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/scoring"
+)
+
+// caller makes calls to scoring APIs (contract.md 5.5).
+type caller struct {
+	client  *http.Client
+	clock   clock.Clock
+	cfg     Config
+	tokens  *tokens
+	metrics *metrics
+}
+
+// call is one call about a page: as many attempts as it takes, within a bound.
+type call struct {
+	*caller
+	at    *target
+	body  *payload
+	asked []proto.Device
+	// into is what the answer's observations are written over.
+	into     []proto.Observation
+	attempts int
+	status   int
+	answer   scoring.Answer
+}
+
+// maxDrained is how much of an answer that is of no use is read, in bytes.
+const maxDrained = 16 << 10
+
+// errAbandoned is a call that was given up because the caller was told to stop: nothing is known of it.
+var errAbandoned = errors.New("the call was given up: the fetcher stops, or the integration was removed")
+
+// make makes the call, with at most retries further attempts (negative: any number) and within a time in
+// all. The error is [errAbandoned]; everything else is in the poll.
+func (c *call) make(ctx context.Context, within time.Duration, retries int) (proto.Poll, error) {
+	start := c.clock.Now()
+	bounded, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	wait := &patience{clock: c.clock, until: start.Add(within), retries: retries,
+		BackOff: backoff.NewExponentialBackOff(backoff.WithInitialInterval(c.cfg.RetryWait), backoff.WithMultiplier(2),
+			backoff.WithMaxInterval(maxWait), backoff.WithMaxElapsedTime(0), backoff.WithClockProvider(c.clock))}
+	var last *problem
+	_ = backoff.RetryNotifyWithTimer(func() error {
+		if last = c.attemptWithFreshToken(bounded); last == nil {
+			return nil
+		}
+		if !last.retry {
+			return backoff.Permanent(last)
+		}
+		wait.asked = last.after
+		return last
+	}, backoff.WithContext(wait, bounded), nil, &timer{clock: c.clock})
+	if ctx.Err() != nil {
+		return proto.Poll{}, errAbandoned
+	}
+	poll := proto.Poll{Attempts: c.attempts, Status: c.status, Took: max(0, c.clock.Now().Sub(start))}
+	if last == nil {
+		poll.Unknown = c.answer.Unknown
+		return poll, nil
+	}
+	poll.Error, poll.Detail = last.reason, last.sentence
+	if c.attempts > 1 {
+		poll.Detail += fmt.Sprintf(" It was tried %d times.", c.attempts)
+	}
+	return poll, nil
+}
+
+// attemptWithFreshToken makes an attempt. Where the API did not take an application token, one more is made
+// with a new one.
+func (c *call) attemptWithFreshToken(ctx context.Context) *problem {
+	token, p := c.attempt(ctx)
+	if p == nil || !p.refused || token == "" {
+		return p
+	}
+	c.tokens.refused(c.at, token)
+	if _, again := c.attempt(ctx); again == nil || !again.refused {
+		return again
+	}
+	p.sentence += " A fresh application token made no difference."
+	return p
+}
+
+// attempt makes one request and reads its answer. token is the application token that was shown.
+func (c *call) attempt(ctx context.Context) (token string, p *problem) {
+	if c.at.app != nil {
+		if token, p = c.tokens.get(ctx, c.at); p != nil {
+			return "", p
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.AttemptTimeout)
+	defer cancel()
+	c.attempts++
+	resp, err := c.client.Do(c.request(ctx, token))
+	if err != nil {
+		c.metrics.requests.WithLabelValues("none").Inc()
+		return token, judgeCall(err)
+	}
+	defer resp.Body.Close()
+	c.status = resp.StatusCode
+	c.metrics.requests.WithLabelValues(strconv.Itoa(resp.StatusCode/100) + "xx").Inc()
+	if p := judgeStatus(resp.StatusCode, resp.Header, c.clock.Now()); p != nil {
+		if 0 <= resp.ContentLength && resp.ContentLength <= maxDrained {
+			// A short rest is read, so that the connection can be used again.
+			_, _ = io.CopyN(io.Discard, resp.Body, resp.ContentLength+1)
+		}
+		return token, p
+	}
+	c.answer, err = scoring.Decode(resp.Body, c.cfg.MaxAnswer, c.asked, c.into)
+	if err != nil {
+		return token, judgeAnswer(err, resp.Header)
+	}
+	return token, nil
+}
+
+func (c *call) request(ctx context.Context, token string) *http.Request {
+	h := make(http.Header, 6)
+	h["Content-Type"] = jsonType
+	h["Accept"] = jsonType
+	h["User-Agent"] = userAgent
+	if token != "" {
+		h["Cf-Access-Jwt-Assertion"] = []string{token}
+	} else {
+		h["Cf-Access-Client-Id"] = []string{c.at.clientID}
+		h["Cf-Access-Client-Secret"] = []string{c.at.secret}
+	}
+	r := &http.Request{
+		Method: http.MethodPost, URL: c.at.url, Host: c.at.url.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: c.body.reader(), ContentLength: int64(len(c.body.data)),
+		GetBody: func() (io.ReadCloser, error) { return c.body.reader(), nil },
+	}
+	return r.WithContext(ctx)
+}
+
+var (
+	jsonType  = []string{"application/json"}
+	userAgent = []string{"Plumbline"}
+)
+
+// patience decides how long to wait before the next attempt, if there may be one.
+type patience struct {
+	backoff.BackOff
+	clock   clock.Clock
+	until   time.Time
+	retries int           // that may still be made; negative: any number
+	asked   time.Duration // by the API
+}
+
+func (p *patience) NextBackOff() time.Duration {
+	wait := max(p.BackOff.NextBackOff(), p.asked)
+	p.asked = 0
+	if p.retries == 0 || !p.clock.Now().Add(wait).Before(p.until) {
+		return backoff.Stop
+	}
+	p.retries--
+	return wait
+}
+
+// timer is a [backoff.Timer] by the service's clock.
+type timer struct {
+	clock clock.Clock
+	c     <-chan time.Time
+}
+
+func (t *timer) Start(d time.Duration) { t.c = t.clock.After(d) }
+func (t *timer) Stop()                 {}
+func (t *timer) C() <-chan time.Time   { return t.c }

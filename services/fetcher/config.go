@@ -1,0 +1,73 @@
+package fetcher
+
+import (
+	"errors"
+	"time"
+
+	"plumbline.dev/services/internal/egress"
+)
+
+// Config is what an operator decides about a fetcher. The zero value is usable.
+type Config struct {
+	// MaxInFlight is how many pages this process works on at once, beside one for each integration;
+	// default 64. About 1 MB each.
+	MaxInFlight int
+	// Workers bounds the pages of one integration that this process works on at once, below the
+	// integration's own limit, which holds over all fetchers; default MaxInFlight.
+	Workers int
+	// Planners is how many ticks are planned at once; default 4.
+	Planners int
+
+	CallTimeout    time.Duration // for one page in all: attempts, waits between them, tokens; default 60 s
+	AttemptTimeout time.Duration // for one request and its answer; default 20 s
+	ProbeTimeout   time.Duration // for "Test and save" in all; default 10 s
+	// RetryWait is the first wait between two attempts; each further one is about twice as long, up to 10 s.
+	// Default 250 ms.
+	RetryWait time.Duration
+	// MaxAnswer bounds an answer, in bytes; default 8 MiB.
+	MaxAnswer int64
+
+	// CatalogWait is how long work waits for configuration that its sender had seen already, before it is
+	// put back; default 5 s.
+	CatalogWait time.Duration
+	// Sweep is how often batches and consumers of integrations that are gone are looked for; default 1 min.
+	Sweep time.Duration
+	// Grace is how long calls under way may go on once the service is told to stop; default 2 s. What is
+	// not finished by then is done by another fetcher.
+	Grace time.Duration
+
+	Egress egress.Config
+}
+
+// maxWait is the longest wait between two attempts that nobody asked for.
+const maxWait = 10 * time.Second
+
+func (c Config) withDefaults() (Config, error) {
+	for _, n := range []int64{int64(c.MaxInFlight), int64(c.Workers), int64(c.Planners), c.MaxAnswer, int64(c.CallTimeout),
+		int64(c.AttemptTimeout), int64(c.ProbeTimeout), int64(c.RetryWait), int64(c.CatalogWait), int64(c.Sweep), int64(c.Grace)} {
+		if n < 0 {
+			return c, errors.New("a number or a duration of the fetcher's configuration is negative")
+		}
+	}
+	c.MaxInFlight = orElse(c.MaxInFlight, 64)
+	c.Workers = orElse(c.Workers, c.MaxInFlight)
+	c.Planners = orElse(c.Planners, 4)
+	c.CallTimeout = orElse(c.CallTimeout, time.Minute)
+	c.AttemptTimeout = orElse(c.AttemptTimeout, 20*time.Second)
+	c.ProbeTimeout = orElse(c.ProbeTimeout, 10*time.Second)
+	c.RetryWait = orElse(c.RetryWait, 250*time.Millisecond)
+	c.MaxAnswer = orElse(c.MaxAnswer, 8<<20)
+	c.CatalogWait = orElse(c.CatalogWait, 5*time.Second)
+	c.Sweep = orElse(c.Sweep, time.Minute)
+	c.Grace = orElse(c.Grace, 2*time.Second)
+	c.Egress.HeaderTimeout = orElse(c.Egress.HeaderTimeout, c.AttemptTimeout)
+	return c, nil
+}
+
+func orElse[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,140 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// clearTimeout bounds the clearing away of one integration's leftovers; what is left is done later.
+const clearTimeout = 5 * time.Second
+
+// clear drops the batches of integrations that are gone, without a call, and removes their consumers; false
+// where some are left.
+func (c *consumers) clear(ctx context.Context) bool {
+	for of := range c.gone {
+		done, err := c.clearOne(ctx, of)
+		if err != nil && ctx.Err() == nil {
+			c.log.Warn("cannot clear away what a removed integration left, trying again", "account", of.account, "integration", of.id, "err", err)
+		}
+		if done {
+			delete(c.gone, of)
+		}
+	}
+	return len(c.gone) == 0
+}
+
+// clearOne acknowledges the batches that wait. While other fetchers still hold some, the consumer stays.
+func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, clearTimeout)
+	defer cancel()
+	js := c.bus.JetStream()
+	d := topology.FetchConsumer(of.account, of.id, proto.MaxConcurrency)
+	consumer, err := js.CreateOrUpdateConsumer(ctx, d.Stream, d.Config)
+	if err != nil {
+		return false, err
+	}
+	for {
+		batches, err := consumer.FetchNoWait(proto.MaxConcurrency)
+		if err != nil {
+			return false, err
+		}
+		n := 0
+		for m := range batches.Messages() {
+			if err := m.DoubleAck(ctx); err != nil {
+				return false, err
+			}
+			n++
+		}
+		if err := batches.Error(); err != nil {
+			return false, err
+		}
+		c.metrics.dropped.Add(float64(n))
+		if n == 0 {
+			break
+		}
+	}
+	info, err := consumer.Info(ctx)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return true, nil // another fetcher was first
+	}
+	if err != nil || info.NumAckPending > 0 || info.NumPending > 0 {
+		return false, err
+	}
+	if err := js.DeleteConsumer(ctx, d.Stream, d.Config.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return false, err
+	}
+	return true, nil
+}
+
+// sweep finds batches and consumers whose integration nobody knows: it was removed while no fetcher ran, or
+// a planner was late. Only what was unknown at the last sweep too, and is not in the bucket, is cleared away:
+// the catalog may be a moment behind.
+func (c *consumers) sweep(ctx context.Context) {
+	owners, err := c.owners(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			c.log.Warn("cannot look for what removed integrations left", "err", err)
+		}
+		return
+	}
+	before := c.suspects
+	c.suspects = map[ref]bool{}
+	for of := range owners {
+		if _, known := c.catalog.Integration(of.account, of.id); known || c.running[of] != nil {
+			continue
+		}
+		_, err := c.bus.Get(ctx, topology.Config, topology.ConfigKey(of.account, topology.KindIntegration, of.id), new(proto.Integration))
+		switch {
+		case !errors.Is(err, bus.ErrNotFound):
+		case before[of]:
+			c.gone[of] = true
+		default:
+			c.suspects[of] = true
+		}
+	}
+}
+
+// owners are the integrations that have a consumer or a batch.
+func (c *consumers) owners(ctx context.Context) (map[ref]bool, error) {
+	owners := map[ref]bool{}
+	subjects, err := c.bus.Subjects(ctx, topology.PostureBatches, ">")
+	if err != nil {
+		return nil, err
+	}
+	for subject := range subjects {
+		if p, err := topology.ParsePage(subject); err == nil {
+			owners[ref{p.Account, p.Integration}] = true
+		}
+	}
+	stream, err := c.bus.JetStream().Stream(ctx, topology.PostureBatches)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for of := range c.running {
+		known[topology.FetchConsumerName(of.id)] = true
+	}
+	lister := stream.ConsumerNames(ctx)
+	for name := range lister.Name() {
+		if known[name] {
+			continue
+		}
+		consumer, err := stream.Consumer(ctx, name)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if account, id, err := topology.ParseFetchConsumer(name, consumer.CachedInfo().Config.FilterSubject); err == nil {
+			owners[ref{account, id}] = true
+		}
+	}
+	return owners, lister.Err()
+}

@@ -1,0 +1,65 @@
+package fetcher
+
+import (
+	"context"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/scoring"
+)
+
+const (
+	probesAtOnce = 4
+	probeRetries = 1
+)
+
+// answerProbes makes the calls of "Test and save" until ctx ends.
+func (s *Service) answerProbes(ctx context.Context) error {
+	return s.bus.Answer(ctx, bus.Endpoint{
+		Subject: topology.AllProbes, Role: topology.Fetcher, Workers: probesAtOnce, Grace: s.cfg.Grace,
+		Handle: func(ctx context.Context, m *bus.Msg) proto.Message { return s.probed(s.probe(ctx, m)) },
+		Refuse: func(error) proto.Message {
+			return s.probed(notProbed("The fetchers are busy; save again in a moment."))
+		},
+	})
+}
+
+func (s *Service) probed(p proto.Poll) *proto.ProbeAnswer {
+	s.metrics.probes.WithLabelValues(p.Error.String()).Inc()
+	p.Detail = p.Detail[:min(len(p.Detail), proto.MaxPollDetail)]
+	return &proto.ProbeAnswer{Poll: p}
+}
+
+func notProbed(sentence string) proto.Poll {
+	return proto.Poll{Error: proto.ReasonAPIError, Detail: sentence}
+}
+
+// probe makes one call about no devices, with credentials that are not stored yet.
+func (s *Service) probe(ctx context.Context, m *bus.Msg) proto.Poll {
+	ctx, cancel := s.untilAborted(ctx)
+	defer cancel()
+	var q proto.Probe
+	if err := m.Decode(&q); err != nil {
+		s.log.Error("a probe cannot be read", "subject", m.Subject, "err", err)
+		return notProbed("The fetcher does not understand the request; api and fetchers should be of the same version.")
+	}
+	of := ref{topology.AccountOf(m.Subject), q.Integration}
+	if _, _, err := s.integration(ctx, of, q.ConfigRevision); err != nil {
+		return notProbed("The fetcher has not seen the newest configuration yet; save again in a moment.")
+	}
+	at, wrong := s.targets.make(of, q.APIURL, q.ClientID, q.SealedSecret)
+	if wrong != nil {
+		return proto.Poll{Error: wrong.reason, Detail: wrong.sentence}
+	}
+	body := newPayload()
+	defer body.release()
+	body.data = scoring.AppendRequest(body.data, nil)
+	poll, err := (&call{caller: s.caller, at: at, body: body}).make(ctx, s.cfg.ProbeTimeout, probeRetries)
+	if err != nil {
+		return notProbed("The fetcher is being stopped; save again in a moment.")
+	}
+	s.log.Info("probed a scoring API", "account", of.account, "integration", of.id, "host", at.url.Host, "reason", poll.Error,
+		"status", poll.Status, "took", poll.Took)
+	return poll
+}

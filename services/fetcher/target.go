@@ -1,0 +1,95 @@
+package fetcher
+
+import (
+	"errors"
+	"net/url"
+	"sync"
+
+	"filippo.io/age"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/egress"
+	"plumbline.dev/services/internal/seal"
+)
+
+// target is where the calls of an integration go and what they show there.
+type target struct {
+	account  proto.Account
+	url      *url.URL
+	clientID string
+	secret   string
+	// app is set where an application token is shown in place of the Client ID and Secret.
+	app *catalog.Record[proto.Application]
+	// token is where the application token is cached; the zero key is nowhere.
+	token tokenKey
+}
+
+// targets makes targets from the catalog and keeps each until what it was made from changes.
+type targets struct {
+	catalog    *catalog.Catalog
+	identities []age.Identity
+	mu         sync.Mutex
+	kept       map[ref]keptTarget
+}
+
+type keptTarget struct {
+	*target
+	problem     *problem
+	integration uint64 // the record's revision
+	config      uint64 // the catalog's
+}
+
+func newTargets(c *catalog.Catalog, identities []age.Identity) *targets {
+	return &targets{catalog: c, identities: identities, kept: map[ref]keptTarget{}}
+}
+
+// of is the target of an integration, or what is wrong with its configuration.
+func (t *targets) of(rec catalog.Record[proto.Integration]) (*target, *problem) {
+	of := ref{rec.Account, rec.Value.ID}
+	config := t.catalog.Revision() // before the applications are read: at worst it is made once more
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k, ok := t.kept[of]
+	if !ok || k.integration != rec.Revision || k.config != config {
+		k = keptTarget{integration: rec.Revision, config: config}
+		k.target, k.problem = t.make(of, rec.Value.APIURL, rec.Value.ClientID, rec.Value.SealedSecret)
+		if k.target != nil && k.app != nil {
+			k.token = tokenKey{ref: of, integration: rec.Revision, app: k.app.Value.ID, appRevision: k.app.Revision}
+		}
+		t.kept[of] = k
+	}
+	return k.target, k.problem
+}
+
+func (t *targets) forget(of ref) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.kept, of)
+}
+
+// make decides what a URL is shown (design.md, "Tokens"). An application that the gateway serves, and a URL
+// that belongs to no application, get the Client ID and Secret; any other application gets its token, and
+// never the secret.
+func (t *targets) make(of ref, apiURL, clientID string, sealed []byte) (*target, *problem) {
+	u, err := egress.ParseURL(apiURL)
+	if err != nil {
+		return nil, &problem{reason: proto.ReasonAPIError, sentence: egress.Explain(err).Sentence}
+	}
+	secret, err := seal.Open(t.identities, of.id.String(), sealed)
+	if err != nil {
+		return nil, &problem{reason: proto.ReasonAuthFailed, sentence: sealedSentence(err)}
+	}
+	made := &target{account: of.account, url: u, clientID: clientID, secret: string(secret)}
+	if app, ok := appmatch.Find(t.catalog.Applications(of.account), u); ok && app.Value.OriginURL == "" {
+		made.app = &app
+	}
+	return made, nil
+}
+
+func sealedSentence(err error) string {
+	if errors.Is(err, seal.ErrNotForUs) {
+		return "The integration's secret is sealed to another identity than this fetcher has; save the secret again, or give the fetcher the identity."
+	}
+	return "The integration's stored secret cannot be opened; save it again."
+}

@@ -1,0 +1,96 @@
+package fetcher
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/egress"
+	"plumbline.dev/services/internal/scoring"
+)
+
+// problem is why an attempt gave nothing, and what may help.
+type problem struct {
+	reason   proto.Reason
+	sentence string
+	// retry: the same again, later, may succeed. after is how long the API asked to be left alone.
+	retry bool
+	after time.Duration
+	// refused: the API did not take what it was shown; another application token may do.
+	refused bool
+}
+
+func (p *problem) Error() string { return p.sentence }
+
+// judgeStatus decides about an answer by its status: nil where its content is to be read.
+func judgeStatus(status int, header http.Header, now time.Time) *problem {
+	name := fmt.Sprintf("%d", status)
+	if text := http.StatusText(status); text != "" {
+		name += " " + text
+	}
+	switch {
+	case status == http.StatusOK:
+		return nil
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return &problem{reason: proto.ReasonAuthFailed, refused: true, sentence: "The API answered " + name + "."}
+	case status >= 300 && status < 400:
+		return &problem{reason: proto.ReasonAuthFailed, refused: true,
+			sentence: "The API answered " + name + ", a redirect, perhaps to a login; redirects are not followed."}
+	case status == http.StatusTooManyRequests || status >= 500:
+		p := &problem{reason: proto.ReasonAPIError, retry: true, after: retryAfter(header, now), sentence: "The API answered " + name + "."}
+		if p.after > 0 {
+			p.sentence = fmt.Sprintf("The API answered %s and asked to be left alone for %v.", name, p.after.Round(time.Second))
+		}
+		return p
+	case status >= 400:
+		return &problem{reason: proto.ReasonAPIError, sentence: "The API answered " + name + "."}
+	}
+	return &problem{reason: proto.ReasonBadResponse, sentence: "The API answered " + name + " where 200 OK was expected."}
+}
+
+// retryAfter is what a Retry-After header asks for, in seconds or as a date (RFC 9110, 10.2.3); 0 where it
+// asks for nothing that makes sense.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(header.Get("Retry-After"))
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(365*24*time.Hour/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+// judgeCall decides about a request that got no answer, or whose answer broke off.
+func judgeCall(err error) *problem {
+	e := egress.Explain(err)
+	p := &problem{reason: proto.ReasonAPIError, retry: !e.Lasting(), sentence: e.Sentence}
+	if e.Kind == egress.Timeout {
+		p.reason = proto.ReasonTimeout
+	}
+	return p
+}
+
+// judgeAnswer decides about a content that was not understood.
+func judgeAnswer(err error, header http.Header) *problem {
+	var read *scoring.ReadError
+	if errors.As(err, &read) {
+		return judgeCall(read.Err)
+	}
+	var f *scoring.Failure
+	if !errors.As(err, &f) {
+		return &problem{reason: proto.ReasonBadResponse, sentence: "The answer could not be read."}
+	}
+	p := &problem{reason: proto.ReasonBadResponse, sentence: f.Sentence}
+	if f.Fault == scoring.NotJSON || f.Fault == scoring.TrailingData {
+		if media, _, err := mime.ParseMediaType(header.Get("Content-Type")); err == nil && len(media) < 60 && media != "application/json" {
+			p.sentence += " Its Content-Type is " + media + "."
+		}
+	}
+	return p
+}
