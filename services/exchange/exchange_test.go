@@ -14,6 +14,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
@@ -367,7 +368,7 @@ func TestAFullBacklogLosesAndCounts(t *testing.T) {
 	for range 5 {
 		s.recorder.record(w.account, proto.Authentication{Application: w.app.ID})
 	}
-	if lost := counter(t, s.metrics.unrecorded); lost != 3 {
+	if lost := testutil.ToFloat64(s.metrics.unrecorded); lost != 3 {
 		t.Errorf("%v of 5 are counted as lost, with a backlog of 2", lost)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

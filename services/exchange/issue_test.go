@@ -4,22 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"pgregory.net/rapid"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/credential"
 	"plumbline.dev/services/internal/policy"
 )
-
-func value(t testing.TB, m prometheus.Metric) float64 {
-	t.Helper()
-	var d dto.Metric
-	if err := m.Write(&d); err != nil {
-		t.Fatal(err)
-	}
-	return d.GetCounter().GetValue()
-}
 
 // A token is valid from now for a second to an hour, never longer than its session or, to the second, its
 // credentials, and it is handed out again only while it has some life left.

@@ -17,7 +17,6 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -290,11 +289,4 @@ func TestOnlyTheExchangeLinksTheKeys(t *testing.T) {
 	if !linked {
 		t.Errorf("nothing links %s: is that still its name?", keysPackage)
 	}
-}
-
-func counter(t testing.TB, c prometheus.Collector) float64 {
-	t.Helper()
-	ch := make(chan prometheus.Metric, 1)
-	c.Collect(ch)
-	return value(t, <-ch)
 }

@@ -31,7 +31,7 @@ func ParseIdentities(text string) ([]age.Identity, error) {
 	})
 	if err != nil {
 		// The parser's own error may quote what it was given.
-		return nil, fmt.Errorf("age identities: %w; write them as age-keygen does, AGE-SECRET-KEY-1...", err)
+		return nil, fmt.Errorf("age identities: %w; write them as age-keygen does", err)
 	}
 	return all, nil
 }
@@ -48,7 +48,7 @@ func ParseRecipients(text string) ([]age.Recipient, error) {
 	})
 	if err != nil {
 		// An identity may have been given by mistake: it must not end in a log.
-		return nil, fmt.Errorf("age recipients: %w; write them as age-keygen -y does, age1...", err)
+		return nil, fmt.Errorf("age recipients: %w; write them as age-keygen -y does", err)
 	}
 	return all, nil
 }
