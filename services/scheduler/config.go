@@ -1,0 +1,27 @@
+package scheduler
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config is what an operator decides about the scheduler. The zero value is usable.
+type Config struct {
+	// Idle is how long the scheduler sleeps at most before it looks at the clock again; 0 means 5 s.
+	Idle time.Duration
+	// Concurrency is how many integrations' ticks are read and published at once; 0 means 32.
+	Concurrency int
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Idle < 0 || c.Concurrency < 0 {
+		return c, fmt.Errorf("the scheduler cannot sleep for %v or work on %d integrations at once", c.Idle, c.Concurrency)
+	}
+	if c.Idle == 0 {
+		c.Idle = 5 * time.Second
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 32
+	}
+	return c, nil
+}

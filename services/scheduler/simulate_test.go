@@ -1,0 +1,344 @@
+package scheduler
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+	"plumbline.dev/proto"
+)
+
+// The simulation: several schedulers that read, decide and publish with delays between, on a server that
+// takes a tick only behind the newest. Their clocks are wrong and jump, so does the server's; they see
+// changes late, die and come back. What must hold is checked after every step.
+//
+// All times are true time, counted from the start; a clock is an offset on it.
+type simulation struct {
+	t   *rapid.T
+	rng *rand.Rand
+
+	now      time.Duration
+	server   time.Duration // the server's clock, ahead of true time
+	stepped  time.Duration // when the server's clock was last set; settled says when that must be over
+	settled  time.Duration
+	newest   *Stored
+	versions []version
+	runners  []*runner
+
+	taken   map[slotName]time.Duration // non-manual ticks that were taken, and when
+	last    time.Duration              // the last tick of any kind
+	ticks   int
+	tainted map[slotName]bool // slots that a rogue used
+}
+
+type version struct {
+	at time.Duration
+	Schedule
+}
+
+type slotName struct {
+	schedule uint64
+	slot     int64
+}
+
+// runner is one scheduler.
+type runner struct {
+	sim     *simulation
+	alive   bool
+	started time.Duration
+	skew    time.Duration // of its own clock
+	lag     time.Duration // until it sees a change
+	next    time.Duration // when it passes next
+	clock   *serverClock
+	seen    int // versions that it has seen
+	newest  *Stored
+	looked  bool
+	// publishing is a tick on its way to the server.
+	publishing *proto.Tick
+	expects    uint64
+	decided    time.Time
+}
+
+var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func (s *simulation) serverTime() time.Time { return epoch.Add(s.now + s.server) }
+
+// Now and After make a runner its own clock.
+func (r *runner) Now() time.Time                       { return epoch.Add(r.sim.now + r.skew) }
+func (r *runner) After(time.Duration) <-chan time.Time { panic("a simulated scheduler does not sleep") }
+
+func (s *simulation) current() version { return s.versions[len(s.versions)-1] }
+
+func (r *runner) start() {
+	r.alive, r.started, r.next, r.newest, r.looked, r.publishing = true, r.sim.now, r.sim.now, nil, false, nil
+	r.clock = &serverClock{local: r, ask: func(context.Context) (time.Time, error) { return r.sim.serverTime(), nil }}
+	r.seen = 0
+}
+
+// view is the schedule as the runner knows it.
+func (r *runner) view() Schedule {
+	for r.seen < len(r.sim.versions)-1 && r.sim.versions[r.seen+1].at+r.lag <= r.sim.now {
+		r.seen++
+	}
+	return r.sim.versions[r.seen].Schedule
+}
+
+const (
+	idle       = 5 * time.Second
+	maxLatency = 1500 * time.Millisecond
+	maxLag     = 4 * time.Second
+)
+
+// pass is what Service.pass and tend do, with a moment between reading and publishing.
+func (r *runner) pass() {
+	if r.publishing != nil {
+		r.settle()
+		return
+	}
+	if _, err := r.clock.refresh(context.Background()); err != nil {
+		r.sim.t.Fatal(err)
+	}
+	now, schedule := r.clock.now(), r.view()
+	if r.newest != nil && r.newest.Seen.After(now) {
+		r.newest.Seen = now
+	}
+	d := decide(now, schedule, r.newest)
+	if schedule.Polled && (!r.looked || d.Publish) {
+		if at := r.sim.newest; at == nil {
+			r.newest = nil
+		} else {
+			read := *at
+			read.Seen = now
+			if r.newest != nil && r.newest.Seq == at.Seq {
+				read.Seen = r.newest.Seen
+			}
+			r.newest = &read
+		}
+		r.looked = true
+		if d = decide(now, schedule, r.newest); d.Publish {
+			r.publishing, r.expects, r.decided = &d.Tick, seqOf(r.newest), now
+			r.next = r.sim.now + time.Duration(r.sim.rng.Int64N(int64(maxLatency)))
+			return
+		}
+	}
+	r.sleep(d, now)
+}
+
+func (r *runner) sleep(d Decision, now time.Time) {
+	sleep := idle
+	if !d.Wake.IsZero() {
+		sleep = min(sleep, d.Wake.Sub(now))
+	}
+	r.next = r.sim.now + max(sleep, 0) + time.Millisecond
+	// A change wakes it, once it sees it.
+	if r.seen+1 < len(r.sim.versions) {
+		r.next = min(r.next, max(r.sim.now, r.sim.versions[r.seen+1].at+r.lag))
+	}
+}
+
+// settle is the server's answer to a tick.
+func (r *runner) settle() {
+	tick := *r.publishing
+	r.publishing = nil
+	if !r.sim.publish(tick, r.expects, false) {
+		r.looked = false
+		r.next = r.sim.now + 100*time.Millisecond
+		return
+	}
+	now := r.decided
+	r.newest = &Stored{Tick: tick, Seq: r.sim.newest.Seq, StoredAt: now, Seen: now}
+	r.sleep(decide(now, r.view(), r.newest), now)
+}
+
+func seqOf(s *Stored) uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.Seq
+}
+
+// publish stores a tick as the server does, and checks it.
+func (s *simulation) publish(tick proto.Tick, expects uint64, rogue bool) bool {
+	if seqOf(s.newest) != expects {
+		return false
+	}
+	before := s.newest
+	s.newest = &Stored{Tick: tick, Seq: expects + 1, StoredAt: s.serverTime()}
+	s.last = s.now
+	if tick.Cause == proto.TickManual {
+		return true
+	}
+	s.ticks++
+	name := slotName{tick.Schedule, tick.Slot}
+	// Hours repeat when the server's clock is set back; slots are that clock's. For a moment after, a scheduler
+	// may still go by what the clock was.
+	if at, twice := s.taken[name]; twice && !rogue && !s.tainted[name] && s.stepped+askAgain+maxLatency < at {
+		s.t.Fatalf("%v: slot %+v makes a second tick, the first was at %v", s.now, name, at)
+	}
+	s.taken[name] = s.now
+	if rogue {
+		s.tainted[name] = true
+		return true
+	}
+	if before != nil && before.Tick.Schedule > tick.Schedule {
+		s.t.Fatalf("%v: a tick of schedule %d after one of %d", s.now, tick.Schedule, before.Tick.Schedule)
+	}
+	// No flood: a tick is of the slot in which it is published, give or take its way to the server.
+	if s.stepped+askAgain+maxLatency < s.now {
+		cut := slotsOf(integration, tick.Interval)
+		if early, late := cut.begin(tick.Slot).Sub(s.serverTime()), s.serverTime().Sub(cut.begin(tick.Slot+1)); early > time.Second || late > maxLatency+time.Second {
+			s.t.Fatalf("%v: a tick of slot %d, %v early or %v late", s.now, tick.Slot, early, late)
+		}
+	}
+	return true
+}
+
+// check fails if the integration is silent though a scheduler could have polled it.
+func (s *simulation) check() {
+	v := s.current()
+	if !v.Polled {
+		return
+	}
+	able := time.Duration(-1) // since when one of them was able to
+	for _, r := range s.runners {
+		if r.alive {
+			since := max(r.started, v.at+r.lag, s.settled)
+			if able < 0 || since < able {
+				able = since
+			}
+		}
+	}
+	if able < 0 {
+		return
+	}
+	const soon = idle + 2*maxLatency + time.Second
+	if s.newest != nil && s.newest.Tick.Schedule == v.Revision {
+		if silent := s.now - max(able, s.last); silent > v.Interval+soon {
+			s.t.Fatalf("%v: no tick for %v of an integration due every %v, newest %+v", s.now, silent, v.Interval, s.newest)
+		}
+	} else if s.now-able > soon {
+		s.t.Fatalf("%v: changed at %v, not polled yet", s.now, v.at)
+	}
+}
+
+// change makes a new version of the schedule.
+func (s *simulation) change(edit func(*Schedule)) {
+	v := version{at: s.now, Schedule: s.current().Schedule}
+	polled := v.Polled
+	edit(&v.Schedule)
+	if v.Interval != s.current().Interval || (v.Polled && !polled) {
+		v.Revision++
+	}
+	s.versions = append(s.versions, v)
+	for _, r := range s.runners {
+		if r.publishing == nil {
+			r.next = min(r.next, s.now+r.lag)
+		}
+	}
+}
+
+func (s *simulation) setServer(offset time.Duration) {
+	back := s.server - offset
+	s.server, s.stepped, s.settled = offset, s.now, max(s.settled, s.now)
+	switch {
+	case back > Tolerance:
+		// The slot of now may have had its tick: it is left out.
+		s.settled = max(s.settled, s.now+s.current().Interval)
+	case back > 0:
+		s.settled = max(s.settled, s.now+Tolerance)
+	}
+}
+
+// misfortunes are what may happen, besides time going by.
+var misfortunes = map[string]func(*simulation, *runner){
+	"a scheduler dies":                 func(_ *simulation, r *runner) { r.alive = false },
+	"a scheduler starts":               func(_ *simulation, r *runner) { r.start() },
+	"every scheduler is down":          func(s *simulation, _ *runner) { each(s, func(r *runner) { r.alive = false }) },
+	"every scheduler starts":           func(s *simulation, _ *runner) { each(s, (*runner).start) },
+	"a clock is an hour fast":          func(_ *simulation, r *runner) { r.skew = time.Hour },
+	"a clock is an hour slow":          func(_ *simulation, r *runner) { r.skew = -time.Hour },
+	"a clock is set right":             func(_ *simulation, r *runner) { r.skew = 0 },
+	"a clock is a little off":          func(_ *simulation, r *runner) { r.skew = 7 * time.Second },
+	"the interval is an hour":          func(s *simulation, _ *runner) { s.change(func(c *Schedule) { c.Interval = time.Hour }) },
+	"the interval is a minute":         func(s *simulation, _ *runner) { s.change(func(c *Schedule) { c.Interval = time.Minute }) },
+	"the interval is seven seconds":    func(s *simulation, _ *runner) { s.change(func(c *Schedule) { c.Interval = 7 * time.Second }) },
+	"it is paused":                     func(s *simulation, _ *runner) { s.change(func(c *Schedule) { c.Polled = false }) },
+	"it is resumed":                    func(s *simulation, _ *runner) { s.change(func(c *Schedule) { c.Polled = true }) },
+	"it is saved without a change":     func(s *simulation, _ *runner) { s.change(func(*Schedule) {}) },
+	"the server's clock is an hour on": func(s *simulation, _ *runner) { s.setServer(time.Hour) },
+	"the server's clock is 20 s on":    func(s *simulation, _ *runner) { s.setServer(20 * time.Second) },
+	"the server's clock is set right":  func(s *simulation, _ *runner) { s.setServer(0) },
+	"somebody polls now": func(s *simulation, _ *runner) {
+		if s.newest != nil {
+			manual := s.newest.Tick
+			manual.Cause, manual.Due = proto.TickManual, proto.At(s.serverTime())
+			last := s.last
+			s.publish(manual, s.newest.Seq, false)
+			if !s.tainted[slotName{manual.Schedule, manual.Slot}] {
+				s.last = last // it does not excuse a missing tick, unless it took over a slot that cannot be believed
+			}
+		}
+	},
+	"a rogue publishes an hour ahead": func(s *simulation, _ *runner) {
+		if v := s.current(); s.newest != nil && s.newest.Tick.Schedule == v.Revision {
+			cut := slotsOf(integration, v.Interval)
+			slot := cut.at(s.serverTime().Add(time.Hour + v.Interval))
+			s.publish(proto.Tick{Slot: slot, Due: proto.At(cut.begin(slot)), Interval: v.Interval, Schedule: v.Revision}, s.newest.Seq, true)
+		}
+	},
+}
+
+func each(s *simulation, do func(*runner)) {
+	for _, r := range s.runners {
+		do(r)
+	}
+}
+
+func TestSimulation(t *testing.T) {
+	names := slices.Sorted(maps.Keys(misfortunes))
+	most := 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := &simulation{t: t, rng: rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)), taken: map[slotName]time.Duration{}, tainted: map[slotName]bool{},
+			versions: []version{{Schedule: minute}}, stepped: -time.Hour}
+		for range rapid.IntRange(1, 4).Draw(t, "schedulers") {
+			r := &runner{sim: s, skew: time.Duration(s.rng.Int64N(int64(4*time.Hour))) - 2*time.Hour, lag: time.Duration(s.rng.Int64N(int64(maxLag)))}
+			s.runners = append(s.runners, r)
+			r.start()
+		}
+		for range rapid.IntRange(0, 12).Draw(t, "misfortunes") {
+			what := rapid.SampledFrom(names).Draw(t, "then")
+			who := rapid.IntRange(0, len(s.runners)-1).Draw(t, "who")
+			s.run(time.Duration(rapid.IntRange(1, 1500).Draw(t, "after seconds")) * time.Second)
+			misfortunes[what](s, s.runners[who])
+		}
+		s.run(2 * s.current().Interval)
+		most = max(most, s.ticks)
+	})
+	if most < 50 {
+		t.Errorf("no simulation saw more than %d ticks", most)
+	}
+	t.Logf("at most %d ticks", most)
+}
+
+// run lets time go by.
+func (s *simulation) run(d time.Duration) {
+	for end := s.now + d; ; {
+		var first *runner
+		for _, r := range s.runners {
+			if r.alive && (first == nil || r.next < first.next) {
+				first = r
+			}
+		}
+		if first == nil || first.next > end {
+			s.now = end
+			return
+		}
+		s.now = max(s.now, first.next)
+		first.pass()
+		s.check()
+	}
+}
