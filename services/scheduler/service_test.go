@@ -217,7 +217,7 @@ func TestSchedulersAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
 			w := &world{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(), fake: clock.NewFake(time.Now())}
-			i := w.integration(500 * time.Millisecond)
+			w.integration(500 * time.Millisecond)
 			all, err := b.Conn(topology.Operator).JetStream().OrderedConsumer(t.Context(), topology.PostureTicks, jetstream.OrderedConsumerConfig{})
 			if err != nil {
 				t.Fatal(err)
