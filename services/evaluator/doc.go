@@ -24,5 +24,6 @@
 // state be behind? What it has not copied yet is at the log's end, where the log still has it; an entry
 // would have to be evicted within the moment that it is under way. Should that happen to an evaluator that
 // remembers the entry, it goes on from what it remembers: of two entries of a page the one with the higher
-// sequence is newer.
+// sequence is newer. For the same reason "the log holds none" guards a commit only as long as the log cannot
+// be filled anew between a read and its commit, which are milliseconds apart.
 package evaluator

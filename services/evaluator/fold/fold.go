@@ -93,11 +93,10 @@ func Next(prev *proto.Entry, in *proto.Input, on Basis) Step {
 		return Step{Reason: StaleConfig}
 	case !on.Config.Exists:
 		return remove(prev, on)
+	case prev == nil && on.Page.Revision == 0:
+		return Step{Reason: Unchanged} // nobody was enrolled into such a page
 	}
 	poll := in.Cause == proto.CausePoll && in.Tick > before.Tick
-	if prev == nil && len(on.Page.Devices) == 0 && (!poll || on.Page.Revision == 0) {
-		return Step{Reason: Unchanged} // there is nothing to say of a page before its first device or poll
-	}
 	p := pass{before: before, in: in, on: on, poll: poll}
 	return p.run()
 }

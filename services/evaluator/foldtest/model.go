@@ -72,10 +72,10 @@ func (m Model) Apply(in *proto.Input, on fold.Basis) (after Model, writes bool) 
 		}
 		after.Devices[id] = d
 	}
-	if !m.Written && len(on.Page.Devices) == 0 && (!polled || on.Page.Revision == 0) {
-		return m, false
+	if !m.Written && (on.Page.Revision == 0 || !polled && m.same(after)) {
+		return m, false // nothing is said of nothing
 	}
-	return after, polled || m.Closed || !m.Written || !m.same(after)
+	return after, polled || m.Closed || !m.same(after)
 }
 
 // hear takes what a poll says of a device.
