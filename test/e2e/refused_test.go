@@ -19,16 +19,16 @@ func TestAnAPIThatDoesNotAnswerIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := &scorer.API{ClientID: "0123456789abcdef0123456789abcdef.access", ClientSecret: "the secret"}
+	api := &scorer.API{ClientID: "0123456789abcdef0123456789abcdef.access", ClientSecret: "the-secret"}
 	url := api.Listen(t)
 	closed, err := stack.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, i := range map[string]stack.Integration{
-		"wrong secret":   {Name: "x", URL: url, Interval: "1m", ClientID: api.ClientID, ClientSecret: "not the secret"},
-		"nobody listens": {Name: "x", URL: "http://" + closed + "/", Interval: "1m", ClientID: api.ClientID, ClientSecret: "the secret"},
-		"our own port":   {Name: "x", URL: "http://" + plumb.API + "/", Interval: "1m", ClientID: api.ClientID, ClientSecret: "the secret"},
+		"wrong secret":   {Name: "x", URL: url, Interval: "1m", ClientID: api.ClientID, ClientSecret: "not-the-secret"},
+		"nobody listens": {Name: "x", URL: "http://" + closed + "/", Interval: "1m", ClientID: api.ClientID, ClientSecret: "the-secret"},
+		"our own port":   {Name: "x", URL: "http://" + plumb.API + "/", Interval: "1m", ClientID: api.ClientID, ClientSecret: "the-secret"},
 	} {
 		_, err := control.CreateIntegration(t.Context(), i)
 		var refused *stack.Refused
@@ -36,7 +36,7 @@ func TestAnAPIThatDoesNotAnswerIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	good, err := control.CreateIntegration(t.Context(), stack.Integration{Name: "x", URL: url, Interval: "1m", ClientID: api.ClientID, ClientSecret: "the secret"})
+	good, err := control.CreateIntegration(t.Context(), stack.Integration{Name: "x", URL: url, Interval: "1m", ClientID: api.ClientID, ClientSecret: "the-secret"})
 	if err != nil {
 		t.Fatal(err)
 	}

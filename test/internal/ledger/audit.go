@@ -91,15 +91,18 @@ func (a *Audit) checkEntries(inventory *Inventory) error {
 // Settle waits until each page has an entry of the tick or of a newer one, with the devices of its page, and
 // the state holds just these entries: invariant 3. By invariant 5 it then holds for every earlier tick.
 func (a *Audit) Settle(ctx context.Context, operator, follower *bus.Conn, tick uint64) error {
+	var last error
 	for {
 		err := a.settled(ctx, operator, follower, tick)
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil || last == nil { // what ran out of time says nothing
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			backlog, _ := ReadBacklog(context.WithoutCancel(ctx), operator)
-			return fmt.Errorf("invariant 3: still %w; waiting: %+v", err, backlog)
+			return fmt.Errorf("invariant 3: still %w; the work queues:%s", last, queues(context.WithoutCancel(ctx), operator))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

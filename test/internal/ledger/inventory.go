@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"plumbline.dev/bus"
@@ -112,4 +113,22 @@ func ReadBacklog(ctx context.Context, conn *bus.Conn) (Backlog, error) {
 	}
 	b.Plans = plan.CachedInfo().NumPending + uint64(plan.CachedInfo().NumAckPending)
 	return b, nil
+}
+
+// queues says how the consumers of the work queues stand, for whoever looks into why a page was left behind.
+func queues(ctx context.Context, conn *bus.Conn) string {
+	var text strings.Builder
+	for _, name := range []string{topology.PostureTicks, topology.PostureBatches, topology.PostureScores} {
+		stream, err := conn.JetStream().Stream(ctx, name)
+		if err != nil {
+			fmt.Fprintf(&text, "\n  %s: %v", name, err)
+			continue
+		}
+		fmt.Fprintf(&text, "\n  %s: %d messages, %v", name, stream.CachedInfo().State.Msgs, stream.CachedInfo().State.LastTime)
+		for c := range stream.ListConsumers(ctx).Info() {
+			fmt.Fprintf(&text, "\n    %s: %d pending, %d unacknowledged, %d redelivered, %d pulls wait, delivered %d at %v",
+				c.Name, c.NumPending, c.NumAckPending, c.NumRedelivered, c.NumWaiting, c.Delivered.Stream, c.Delivered.Last)
+		}
+	}
+	return text.String()
 }

@@ -65,6 +65,13 @@ func (l *Ledger) CatchUp(ctx context.Context, conn *bus.Conn) error {
 	if l.pages == nil {
 		l.pages = map[topology.PageRef]*Page{}
 	}
+	stream, err := conn.JetStream().Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	if stream.CachedInfo().State.LastSeq == l.read {
+		return l.close()
+	}
 	consumer, err := conn.JetStream().OrderedConsumer(ctx, topology.PostureLog, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{topology.AllLogs, topology.AllChanges}, NamePrefix: topology.FollowPrefix + nuid.Next(),
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: l.read + 1,
@@ -76,6 +83,8 @@ func (l *Ledger) CatchUp(ctx context.Context, conn *bus.Conn) error {
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
+	// Followers are limited in number, and the server keeps one for minutes after it was read.
+	defer func() { _ = stream.DeleteConsumer(context.WithoutCancel(ctx), info.Name) }()
 	if info.NumPending > 0 {
 		if err := l.readAll(ctx, consumer); err != nil {
 			return err
