@@ -118,6 +118,7 @@ func rawServer(t testing.TB, serve func(net.Conn)) string {
 
 // What makes a whole answer useless shows as the poll's error, with a sentence that quotes nothing of it.
 func TestAnswersThatAreOfNoUse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.enrol(0, 3)
 	cfg := quick()
@@ -145,7 +146,7 @@ func TestAnswersThatAreOfNoUse(t *testing.T) {
 		{name: "empty", serve: reply(200, ``), want: bad, status: 200, once: true, says: "empty"},
 		{name: "half an answer", serve: reply(200, `{"result":{"SECRET`), want: bad, status: 200, once: true, says: "ends"},
 		{name: "two answers", serve: reply(200, `{"result":{}}{"SECRET":1}`), want: bad, status: 200, once: true, says: "follows"},
-		{name: "a long s2s_id", serve: entries(`{"score":1,"s2s_id":"`+strings.Repeat("SECRET", 60)+`"}`), want: bad, status: 200, once: true, says: "s2s_id"},
+		{name: "a long s2s_id", serve: entries(`{"score":1,"s2s_id":"` + strings.Repeat("SECRET", 60) + `"}`), want: bad, status: 200, once: true, says: "s2s_id"},
 		{name: "204", serve: func(w http.ResponseWriter, _ *http.Request, _ []proto.ID) { w.WriteHeader(204) }, want: bad, status: 204, once: true, says: "204"},
 		{name: "201", serve: reply(201, `{"result":{}}`), want: bad, status: 201, once: true, says: "201"},
 		{name: "400", serve: reply(400, "SECRET"), want: api, status: 400, once: true, says: "400 Bad Request"},
@@ -316,6 +317,7 @@ func TestAttemptsAgain(t *testing.T) {
 }
 
 func TestRetryAfterIsHonoured(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.enrol(0, 1)
 	w.start(quick())

@@ -1,0 +1,215 @@
+package fetcher
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// consumer is what the server knows of an integration's consumer, if there is one.
+func (w *world) consumer(i *proto.Integration) (*jetstream.ConsumerInfo, bool) {
+	w.t.Helper()
+	d := topology.FetchConsumer(w.account, i.ID, 1)
+	c, err := w.operator.JetStream().Consumer(w.t.Context(), d.Stream, d.Config.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, false
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c.CachedInfo(), true
+}
+
+func (w *world) batch(i *proto.Integration, page topology.PageNumber, tick uint64) {
+	w.t.Helper()
+	_, err := w.bus.Conn(topology.Fetcher).Publish(w.t.Context(), bus.Outgoing{MsgID: batchID(tick, page), Body: &proto.Batch{Tick: tick, Pages: 1},
+		Subject: topology.Batch(topology.PageRef{Account: w.account, Integration: i.ID, Page: page})})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestTheConsumerFollowsTheConfiguration(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(0, 1)
+	s, _ := w.start(quick())
+	api := newAPI(t, nil)
+	i := w.integrate(api.URL)
+	pending := func(n int) func() bool {
+		return func() bool {
+			info, ok := w.consumer(i)
+			return ok && info.Config.MaxAckPending == n
+		}
+	}
+	bustest.Eventually(t, "the consumer has the default limit", pending(proto.DefaultConcurrency))
+	i.Concurrency = 3
+	w.save(i)
+	bustest.Eventually(t, "the consumer has the new limit", pending(3))
+	tick := w.tick(i)
+	w.input(i, 0, tick)
+	i.Paused = true
+	w.save(i)
+	bustest.Eventually(t, "the fetcher knows of the pause", func() bool {
+		rec, ok := s.catalog.Integration(w.account, i.ID)
+		return ok && rec.Value.Paused
+	})
+	w.batch(i, 0, tick+1)
+	bustest.Eventually(t, "a batch that was left is dropped", func() bool { return testutil.ToFloat64(s.metrics.dropped) == 1 })
+	w.idle(i)
+	if _, ok := w.consumer(i); !ok {
+		t.Error("a paused integration has no consumer")
+	}
+	if n := api.calls.Load(); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// What an integration leaves when it is removed is cleared away without a call: batches that wait, a call
+// under way, the consumer, on every fetcher.
+func TestARemovedIntegrationIsClearedAway(t *testing.T) {
+	w := newWorld(t)
+	for page := range topology.PageNumber(20) {
+		w.enrol(page, 1)
+	}
+	cfg := quick()
+	cfg.CallTimeout, cfg.AttemptTimeout = time.Minute, time.Minute
+	s, _ := w.start(cfg)
+	w.start(cfg)
+	api := newAPI(t, func(_ http.ResponseWriter, r *http.Request, _ []proto.ID) { <-r.Context().Done() })
+	i := w.integrate(api.URL, func(i *proto.Integration) { i.Concurrency = 4 })
+	w.tick(i)
+	bustest.Eventually(t, "four calls are under way", func() bool { return api.calls.Load() == 4 })
+	w.remove(i)
+	bustest.Eventually(t, "the consumer is gone", func() bool { _, ok := w.consumer(i); return !ok })
+	w.idle(i)
+	if n := w.messages(topology.PostureScores, ">"); n != 0 {
+		t.Errorf("%d inputs of an integration that is gone", n)
+	}
+	if n := w.messages(topology.PostureDead, ">"); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+	s.targets.mu.Lock()
+	defer s.targets.mu.Unlock()
+	if len(s.targets.kept) != 0 {
+		t.Error("the integration's credentials are still in memory")
+	}
+}
+
+// Batches and consumers of integrations that were removed while no fetcher ran, or that a late planner
+// made, are found.
+func TestStraysAreFound(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(0, 1)
+	withBatch, withConsumer, alive := w.integrate("http://127.0.0.1:1"), w.integrate("http://127.0.0.1:1"), w.integrate("http://127.0.0.1:1", func(i *proto.Integration) { i.Paused = true })
+	for page := range topology.PageNumber(3) {
+		w.batch(withBatch, page, 7)
+	}
+	d := topology.FetchConsumer(w.account, withConsumer.ID, 4)
+	if _, err := w.operator.JetStream().CreateConsumer(t.Context(), d.Stream, d.Config); err != nil {
+		t.Fatal(err)
+	}
+	w.remove(withBatch)
+	w.remove(withConsumer)
+	w.start(quick())
+	bustest.Eventually(t, "the consumer without an integration is gone", func() bool { _, ok := w.consumer(withConsumer); return !ok })
+	w.idle(withBatch)
+	bustest.Eventually(t, "and so is the one that cleared the batches", func() bool { _, ok := w.consumer(withBatch); return !ok })
+	w.batch(withBatch, 5, 8) // a planner that comes very late
+	w.idle(withBatch)
+	if _, ok := w.consumer(alive); !ok {
+		t.Error("the sweep took a living integration's consumer")
+	}
+}
+
+// An API that never answers does not keep the others from being asked.
+func TestASlowAPIStarvesNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for page := range topology.PageNumber(16) {
+		w.enrol(page, 1)
+	}
+	cfg := quick()
+	cfg.MaxInFlight = 4
+	cfg.CallTimeout, cfg.AttemptTimeout = time.Minute, time.Minute
+	s, _ := w.start(cfg)
+	var slow []*proto.Integration
+	for range 3 {
+		stuck := newAPI(t, func(_ http.ResponseWriter, r *http.Request, _ []proto.ID) { <-r.Context().Done() })
+		i := w.integrate(stuck.URL, func(i *proto.Integration) { i.Concurrency = 16 })
+		slow = append(slow, i)
+		w.tick(i)
+		bustest.Eventually(t, "the slow one has all that it can get", func() bool { return stuck.calls.Load() > 0 })
+	}
+	bustest.Eventually(t, "the slow ones wait for more", func() bool { _, waiting := s.gate.load(); return waiting > 0 })
+	api := newAPI(t, nil)
+	i := w.integrate(api.URL)
+	for range 2 {
+		tick := w.tick(i)
+		for page := range w.pages {
+			w.input(i, page, tick)
+		}
+		w.idle(i)
+	}
+	if inside, _ := s.gate.load(); inside > 4+len(slow) {
+		t.Errorf("%d pages in flight", inside)
+	}
+	for _, i := range slow {
+		w.remove(i)
+	}
+	for _, i := range slow {
+		w.idle(i)
+	}
+}
+
+// However many pages there are, and whatever the integration's limit, only so many are in memory.
+func TestPagesInFlightAreBounded(t *testing.T) {
+	w := newWorld(t)
+	for page := range topology.PageNumber(60) {
+		w.enrol(page, 1)
+	}
+	cfg := quick()
+	cfg.MaxInFlight = 4 // of which one integration gets half, and its own
+	w.start(cfg)
+	api := newAPI(t, func(w http.ResponseWriter, _ *http.Request, devices []proto.ID) {
+		<-time.After(2 * time.Millisecond)
+		answer(w, devices)
+	})
+	i := w.integrate(api.URL, func(i *proto.Integration) { i.Concurrency = proto.MaxConcurrency })
+	tick := w.tick(i)
+	for page := range w.pages {
+		w.input(i, page, tick)
+	}
+	if api.most > 3 || api.most < 2 {
+		t.Errorf("%d calls under way at once, at most 3 wanted", api.most)
+	}
+}
+
+// A batch that cannot be handled leaves a dead letter and a failed poll.
+func TestAnUnreadablePageGetsAFailedPoll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.enrol(0, 1)
+	w.start(quick())
+	i := w.integrate(newAPI(t, nil).URL)
+	key := topology.BucketSubject(topology.Devices, topology.PageKey(w.account, 0))
+	if _, err := w.operator.JetStream().Publish(t.Context(), key, []byte("no msgpack")); err != nil {
+		t.Fatal(err)
+	}
+	tick := w.tick(i)
+	in := w.input(i, 0, tick)
+	if p := in.Poll; p.Error != proto.ReasonAPIError || p.Attempts != 0 || p.Detail == "" || in.ConfigRevision == 0 {
+		t.Errorf("%+v", in)
+	}
+	w.idle(i)
+	if n := w.messages(topology.PostureDead, topology.Dead(stageFetch, w.account)); n != 1 {
+		t.Errorf("%d dead letters", n)
+	}
+}

@@ -1,0 +1,304 @@
+package fetcher
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+)
+
+// exchange plays the exchange: it gives tokens named token-1, token-2 and so on.
+type exchange struct {
+	asked  atomic.Int32
+	refuse atomic.Pointer[proto.Error]
+	mu     sync.Mutex
+	last   proto.ServiceExchange
+}
+
+func (w *world) exchange() (*exchange, func()) {
+	w.t.Helper()
+	x := new(exchange)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	conn := w.bus.Conn(topology.Exchange)
+	go func() {
+		defer close(done)
+		_ = conn.Answer(ctx, bus.Endpoint{Subject: topology.ExchangeService, Role: topology.Exchange,
+			Refuse: func(err error) proto.Message {
+				return &proto.TokenAnswer{Error: &proto.Error{Code: "busy", Message: err.Error()}}
+			},
+			Handle: func(_ context.Context, m *bus.Msg) proto.Message {
+				x.mu.Lock()
+				defer x.mu.Unlock()
+				if err := m.Decode(&x.last); err != nil {
+					w.t.Error(err)
+				}
+				n := x.asked.Add(1)
+				if e := x.refuse.Load(); e != nil {
+					return &proto.TokenAnswer{Error: e}
+				}
+				return &proto.TokenAnswer{Token: fmt.Sprintf("token-%d", n), ExpiresAt: proto.At(time.Now().Add(time.Hour))}
+			}})
+	}()
+	stop := sync.OnceFunc(func() { cancel(); <-done })
+	w.t.Cleanup(stop)
+	bustest.Eventually(w.t, "the exchange answers", func() bool {
+		before := x.asked.Load()
+		err := w.operator.Request(w.t.Context(), topology.ExchangeService, &proto.ServiceExchange{}, new(proto.TokenAnswer))
+		x.asked.Store(before)
+		return err == nil
+	})
+	return x, stop
+}
+
+func host(url string) string { return strings.TrimPrefix(url, "http://") }
+
+// What an API is shown depends on whose application its URL belongs to, and the secret goes to nobody who
+// gets a token.
+func TestWhatAnAPIIsShown(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(0, 2)
+	s, _ := w.start(quick())
+	x, _ := w.exchange()
+	var mu sync.Mutex
+	var seen http.Header
+	api := newAPI(t, func(rw http.ResponseWriter, r *http.Request, devices []proto.ID) {
+		mu.Lock()
+		seen = r.Header.Clone()
+		mu.Unlock()
+		answer(rw, devices)
+	})
+	i := w.integrate(api.URL + "/score")
+	poll := func() http.Header {
+		t.Helper()
+		tick := w.tick(i)
+		if in := w.input(i, 0, tick); in.Poll.Error != proto.ReasonNone {
+			t.Fatalf("%+v", in.Poll)
+		}
+		w.idle(i)
+		mu.Lock()
+		defer mu.Unlock()
+		return seen
+	}
+	credentials := func(h http.Header) {
+		t.Helper()
+		if h.Get("CF-Access-Client-Id") != i.ClientID || h.Get("CF-Access-Client-Secret") != "cfast_secret" || h.Get("Cf-Access-Jwt-Assertion") != "" {
+			t.Errorf("not shown the credentials alone: %v", h)
+		}
+	}
+	credentials(poll()) // an application that nobody here knows
+
+	app := w.protect(host(api.URL), "")
+	bustest.Eventually(t, "the fetcher knows the application", func() bool { _, ok := s.catalog.Application(w.account, app.ID); return ok })
+	for range 2 {
+		h := poll()
+		if h.Get("Cf-Access-Jwt-Assertion") != "token-1" || h.Get("CF-Access-Client-Id") != "" || h.Get("CF-Access-Client-Secret") != "" {
+			t.Errorf("not shown the token alone: %v", h)
+		}
+	}
+	if q := x.last; q.Account != w.account || q.Application != app.ID || q.ClientID != i.ClientID || q.ClientSecret != "cfast_secret" || x.asked.Load() != 1 {
+		t.Errorf("the exchange was asked %d times, at last for %+v", x.asked.Load(), q)
+	}
+
+	served := w.protect(host(api.URL)+"/score", "http://127.0.0.1:1") // more specific, and the gateway has it
+	bustest.Eventually(t, "the fetcher knows the second application", func() bool { _, ok := s.catalog.Application(w.account, served.ID); return ok })
+	credentials(poll())
+}
+
+// A token that is not taken is replaced by a fresh one, once.
+func TestARefusedTokenIsReplacedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(0, 2)
+	w.start(quick())
+	x, _ := w.exchange()
+	for _, c := range []struct {
+		name     string
+		status   int
+		want     proto.Reason
+		takes    string // the token that the API takes
+		attempts int
+	}{
+		{"401, then a fresh token", 401, proto.ReasonNone, "token-2", 2},
+		{"403, then a fresh token", 403, proto.ReasonNone, "token-2", 2},
+		{"a redirect, then a fresh token", 302, proto.ReasonNone, "token-2", 2},
+		{"401 for ever", 401, proto.ReasonAuthFailed, "none", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x.asked.Store(0)
+			api := newAPI(t, func(w http.ResponseWriter, r *http.Request, devices []proto.ID) {
+				if r.Header.Get("Cf-Access-Jwt-Assertion") != c.takes {
+					w.WriteHeader(c.status)
+					return
+				}
+				answer(w, devices)
+			})
+			w.protect(host(api.URL), "")
+			i := w.integrate(api.URL)
+			in := w.input(i, 0, w.tick(i))
+			if p := in.Poll; p.Error != c.want || p.Attempts != c.attempts || int(api.calls.Load()) != c.attempts {
+				t.Errorf("%+v, %d calls", p, api.calls.Load())
+			}
+			if n := x.asked.Load(); n != 2 {
+				t.Errorf("the exchange was asked %d times", n)
+			}
+		})
+	}
+}
+
+func TestTheExchangeRefuses(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(0, 2)
+	w.start(quick())
+	x, _ := w.exchange()
+	x.refuse.Store(&proto.Error{Code: "no_policy", Message: "No policy admits the token."})
+	api := newAPI(t, nil)
+	w.protect(host(api.URL), "")
+	i := w.integrate(api.URL)
+	p := w.input(i, 0, w.tick(i)).Poll
+	if p.Error != proto.ReasonAuthFailed || p.Attempts != 0 || !strings.Contains(p.Detail, "no_policy") || api.calls.Load() != 0 {
+		t.Errorf("%+v, %d calls", p, api.calls.Load())
+	}
+	if n := x.asked.Load(); n != 1 {
+		t.Errorf("the exchange was asked %d times", n)
+	}
+}
+
+func TestTheExchangeIsAway(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(0, 2)
+	cfg := quick()
+	cfg.CallTimeout = 300 * time.Millisecond
+	w.start(cfg)
+	api := newAPI(t, nil)
+	w.protect(host(api.URL), "")
+	i := w.integrate(api.URL)
+	p := w.input(i, 0, w.tick(i)).Poll
+	if p.Error != proto.ReasonAuthFailed || p.Attempts != 0 || !strings.Contains(p.Detail, "does not answer") || api.calls.Load() != 0 {
+		t.Errorf("%+v, %d calls", p, api.calls.Load())
+	}
+	w.exchange()
+	if p := w.input(i, 0, w.tick(i)).Poll; p.Error != proto.ReasonNone {
+		t.Errorf("with the exchange back: %+v", p)
+	}
+}
+
+func TestASecretOfAnotherFetcher(t *testing.T) {
+	w, other := newWorld(t), newWorld(t)
+	w.enrol(0, 2)
+	w.start(quick())
+	api := newAPI(t, nil)
+	for name, sealed := range map[string]func(proto.ID) []byte{
+		"sealed to another": func(id proto.ID) []byte { return other.seal(id, "cfast_secret") },
+		"of another record": func(proto.ID) []byte { return w.seal(proto.NewID(), "cfast_secret") },
+		"damaged":           func(proto.ID) []byte { return []byte("x") },
+		"none":              func(proto.ID) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := w.integrate(api.URL, func(i *proto.Integration) { i.SealedSecret = sealed(i.ID) })
+			p := w.input(i, 0, w.tick(i)).Poll
+			if p.Error != proto.ReasonAuthFailed || !strings.Contains(p.Detail, "secret") {
+				t.Errorf("%+v", p)
+			}
+		})
+	}
+	if n := api.calls.Load(); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// asker is an exchange as the token cache sees it.
+type asker struct {
+	clock *clock.Fake
+	life  time.Duration
+	asked atomic.Int32
+	hold  chan struct{} // closed when the exchange may answer
+}
+
+func (a *asker) ask(context.Context, *proto.ServiceExchange) (*proto.TokenAnswer, error) {
+	n := a.asked.Add(1)
+	<-a.hold
+	return &proto.TokenAnswer{Token: fmt.Sprint(n), ExpiresAt: proto.At(a.clock.Now().Add(a.life))}, nil
+}
+
+func newAsker(t *testing.T, life time.Duration) (*asker, *tokens, *target) {
+	t.Helper()
+	m, err := newMetrics(prometheus.NewRegistry(), newGate(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &asker{clock: clock.NewFake(time.Unix(1_700_000_000, 0)), life: life, hold: make(chan struct{})}
+	at := &target{app: &catalog.Record[proto.Application]{Value: &proto.Application{}}, token: tokenKey{integration: 1}}
+	return a, newTokens(a.ask, a.clock, m), at
+}
+
+func TestTokensAreAskedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, tokens, at := newAsker(t, time.Hour)
+		var asking sync.WaitGroup
+		for range 10 {
+			asking.Go(func() {
+				if token, p := tokens.get(t.Context(), at); token != "1" || p != nil {
+					t.Errorf("%q, %v", token, p)
+				}
+			})
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		impatient := make(chan *problem)
+		go func() { _, p := tokens.get(ctx, at); impatient <- p }()
+		synctest.Wait()
+		cancel()
+		if p := <-impatient; p == nil || p.reason != proto.ReasonAuthFailed {
+			t.Errorf("who gave up got %v", p)
+		}
+		close(a.hold)
+		asking.Wait()
+		if n := a.asked.Load(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+func TestTokensAreKeptUntilShortlyBeforeTheyExpire(t *testing.T) {
+	for life, kept := range map[time.Duration]time.Duration{
+		24 * time.Hour:   time.Hour, // an hour at most
+		time.Hour:        59 * time.Minute,
+		10 * time.Minute: 9 * time.Minute,
+		time.Minute:      45 * time.Second,
+	} {
+		a, tokens, at := newAsker(t, life)
+		close(a.hold)
+		get := func(want string) {
+			t.Helper()
+			if token, p := tokens.get(t.Context(), at); token != want || p != nil {
+				t.Errorf("life %v: token %q, want %q, %v", life, token, want, p)
+			}
+		}
+		get("1")
+		a.clock.Advance(kept - time.Millisecond)
+		get("1")
+		a.clock.Advance(time.Millisecond)
+		get("2")
+		tokens.refused(at, "1") // late news of the old one
+		get("2")
+		tokens.refused(at, "2")
+		get("3")
+		at.token.integration++ // other credentials
+		get("4")
+		if len(tokens.kept) != 1 {
+			t.Errorf("%d tokens are kept", len(tokens.kept))
+		}
+	}
+}
