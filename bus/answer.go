@@ -28,6 +28,8 @@ type Endpoint struct {
 	Handle func(ctx context.Context, m *Msg) proto.Message
 	// Refuse makes the answer where Handle was not called, or panicked.
 	Refuse func(err error) proto.Message
+	// Listening, where it is set, is called once requests reach this connection.
+	Listening func()
 	// Grace is how long requests may be worked on after ctx has ended; 0 means 3 s.
 	Grace time.Duration
 }
@@ -52,6 +54,9 @@ func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 	for range max(e.Workers, 1) {
 		workers.Go(func() { c.answerAll(work, &e, queue, last) })
 	}
+	if c.flushed(ctx) && e.Listening != nil {
+		e.Listening()
+	}
 	<-ctx.Done()
 	timer := time.AfterFunc(orElse(e.Grace, 3*time.Second), func() {
 		abort(fmt.Errorf("requests on %s were not answered within the grace", e.Subject))
@@ -69,6 +74,20 @@ func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 	close(last)
 	workers.Wait()
 	return nil
+}
+
+// flushed waits until the server has all that was sent, and tells whether it did before ctx ended.
+func (c *Conn) flushed(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		bounded, cancel := context.WithTimeout(ctx, publishTimeout)
+		err := c.nc.FlushWithContext(bounded)
+		cancel()
+		if err == nil {
+			return true
+		}
+		sleep(ctx, time.Second)
+	}
+	return false
 }
 
 func (c *Conn) answerAll(ctx context.Context, e *Endpoint, queue <-chan *nats.Msg, last <-chan struct{}) {

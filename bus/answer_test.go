@@ -13,18 +13,36 @@ import (
 	"plumbline.dev/proto"
 )
 
+// endpoint answers on access.certs until stop is called, which waits for its end, or the test ends. It
+// listens when endpoint returns.
+func endpoint(t *testing.T, c *bus.Conn, e bus.Endpoint) (stop func() error) {
+	t.Helper()
+	listening := make(chan struct{})
+	e.Subject, e.Role = topology.Certs, topology.Exchange
+	e.Refuse = refuse
+	e.Listening = func() { close(listening) }
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Answer(ctx, e) }()
+	t.Cleanup(cancel)
+	select {
+	case <-listening:
+	case err := <-ended:
+		t.Fatalf("ended: %v", err)
+	}
+	return func() error { cancel(); return <-ended }
+}
+
 func refuse(err error) proto.Message {
 	return &proto.CertsAnswer{Error: &proto.Error{Code: "refused", Message: err.Error()}}
 }
 
-// askUntilAnswered waits for the endpoint to listen.
-func askUntilAnswered(t *testing.T, c *bus.Conn) proto.CertsAnswer {
+func ask(t *testing.T, c *bus.Conn) proto.CertsAnswer {
 	t.Helper()
 	var answer proto.CertsAnswer
-	bustest.Eventually(t, "an answer", func() bool {
-		answer = proto.CertsAnswer{}
-		return c.Request(t.Context(), topology.Certs, &proto.CertsQuery{}, &answer) == nil
-	})
+	if err := c.Request(t.Context(), topology.Certs, &proto.CertsQuery{}, &answer); err != nil {
+		t.Error(err)
+	}
 	return answer
 }
 
@@ -32,82 +50,55 @@ func TestAnswersEachRequestOnce(t *testing.T) {
 	b := bustest.Start(t)
 	asks := b.Conn(topology.Fetcher)
 	var handled atomic.Int64
-	ctx, cancel := context.WithCancel(t.Context())
-	var ended sync.WaitGroup
 	for range 2 {
-		answers := b.Conn(topology.Exchange)
-		ended.Go(func() {
-			err := answers.Answer(ctx, bus.Endpoint{Subject: topology.Certs, Role: topology.Exchange, Workers: 4, Refuse: refuse,
-				Handle: func(_ context.Context, m *bus.Msg) proto.Message {
-					var q proto.CertsQuery
-					if err := m.Decode(&q); err != nil {
-						return refuse(err)
-					}
-					handled.Add(1)
-					return &proto.CertsAnswer{Certs: []byte("x")}
-				}})
-			if err != nil {
+		stop := endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Workers: 4, Handle: func(_ context.Context, m *bus.Msg) proto.Message {
+			var q proto.CertsQuery
+			if err := m.Decode(&q); err != nil {
+				return refuse(err)
+			}
+			handled.Add(1)
+			return &proto.CertsAnswer{Certs: []byte("x")}
+		}})
+		defer func() {
+			if err := stop(); err != nil {
 				t.Error(err)
 			}
-		})
+		}()
 	}
-	askUntilAnswered(t, asks)
-	before := handled.Load()
 	var asking sync.WaitGroup
 	for range 50 {
 		asking.Go(func() {
-			var answer proto.CertsAnswer
-			if err := asks.Request(t.Context(), topology.Certs, &proto.CertsQuery{}, &answer); err != nil || string(answer.Certs) != "x" {
-				t.Errorf("%+v, %v", answer, err)
+			if answer := ask(t, asks); string(answer.Certs) != "x" {
+				t.Errorf("%+v", answer)
 			}
 		})
 	}
 	asking.Wait()
-	if n := handled.Load() - before; n != 50 {
+	if n := handled.Load(); n != 50 {
 		t.Errorf("50 requests were handled %d times", n)
 	}
-	cancel()
-	ended.Wait()
 }
 
 func TestRefusesWhatCannotWaitAndAnswersWhatWaits(t *testing.T) {
 	b := bustest.Start(t)
-	asks, answers := b.Conn(topology.Fetcher), b.Conn(topology.Exchange)
+	asks := b.Conn(topology.Fetcher)
 	started, release := make(chan struct{}, 8), make(chan struct{})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- answers.Answer(ctx, bus.Endpoint{Subject: topology.Certs, Role: topology.Exchange, Workers: 1, Queue: 1, Refuse: refuse,
-			Handle: func(context.Context, *bus.Msg) proto.Message {
-				started <- struct{}{}
-				<-release
-				return &proto.CertsAnswer{Certs: []byte("late")}
-			}})
-	}()
+	stop := endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Workers: 1, Queue: 1, Handle: func(context.Context, *bus.Msg) proto.Message {
+		started <- struct{}{}
+		<-release
+		return &proto.CertsAnswer{Certs: []byte("late")}
+	}})
 	got := make(chan proto.CertsAnswer, 3)
-	ask := func() {
-		var answer proto.CertsAnswer
-		for {
-			err := asks.Request(t.Context(), topology.Certs, &proto.CertsQuery{}, &answer)
-			if err == nil {
-				got <- answer
-				return
-			}
-			if t.Context().Err() != nil {
-				return
-			}
-		}
-	}
-	go ask()
+	go func() { got <- ask(t, asks) }()
 	<-started
 	// One is worked on, one waits, the third is refused at once.
-	go ask()
-	go ask()
-	refused := <-got
-	if refused.Error == nil || refused.Error.Message != bus.ErrOverloaded.Error() {
+	go func() { got <- ask(t, asks) }()
+	go func() { got <- ask(t, asks) }()
+	if refused := <-got; refused.Error == nil || refused.Error.Message != bus.ErrOverloaded.Error() {
 		t.Fatalf("%+v", refused)
 	}
-	cancel()
+	ended := make(chan error)
+	go func() { ended <- stop() }()
 	close(release)
 	for range 2 {
 		if answer := <-got; string(answer.Certs) != "late" {
@@ -121,44 +112,29 @@ func TestRefusesWhatCannotWaitAndAnswersWhatWaits(t *testing.T) {
 
 func TestAPanicIsAnswered(t *testing.T) {
 	b := bustest.Start(t)
-	asks, answers := b.Conn(topology.Fetcher), b.Conn(topology.Exchange)
-	go answers.Answer(t.Context(), bus.Endpoint{Subject: topology.Certs, Role: topology.Exchange, Refuse: refuse,
-		Handle: func(context.Context, *bus.Msg) proto.Message { panic("oops") }})
-	if answer := askUntilAnswered(t, asks); answer.Error == nil || answer.Error.Message != "panic: oops" {
-		t.Errorf("%+v", answer)
+	endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Handle: func(context.Context, *bus.Msg) proto.Message { panic("oops") }})
+	for range 2 {
+		if answer := ask(t, b.Conn(topology.Fetcher)); answer.Error == nil || answer.Error.Message != "panic: oops" {
+			t.Errorf("%+v", answer)
+		}
 	}
 }
 
 func TestAHungRequestDoesNotHoldTheEndpoint(t *testing.T) {
 	b := bustest.Start(t)
-	asks, answers := b.Conn(topology.Fetcher), b.Conn(topology.Exchange)
-	ctx, cancel := context.WithCancel(t.Context())
-	started, ended := make(chan struct{}), make(chan error, 1)
-	var once sync.Once
-	go func() {
-		ended <- answers.Answer(ctx, bus.Endpoint{Subject: topology.Certs, Role: topology.Exchange, Refuse: refuse, Grace: 10 * time.Millisecond,
-			Handle: func(ctx context.Context, _ *bus.Msg) proto.Message {
-				once.Do(func() { close(started) })
-				<-ctx.Done()
-				return refuse(context.Cause(ctx))
-			}})
-	}()
-	go func() {
-		for t.Context().Err() == nil {
-			var answer proto.CertsAnswer
-			if err := asks.Request(t.Context(), topology.Certs, &proto.CertsQuery{}, &answer); err == nil {
-				return
-			}
-		}
-	}()
+	asks := b.Conn(topology.Fetcher)
+	started, answered := make(chan struct{}), make(chan proto.CertsAnswer, 1)
+	stop := endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Grace: 10 * time.Millisecond, Handle: func(ctx context.Context, _ *bus.Msg) proto.Message {
+		close(started)
+		<-ctx.Done()
+		return refuse(context.Cause(ctx))
+	}})
+	go func() { answered <- ask(t, asks) }()
 	<-started
-	cancel()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Error("still answering")
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if answer := <-answered; answer.Error == nil {
+		t.Errorf("%+v", answer)
 	}
 }
