@@ -53,32 +53,35 @@ func parseUUID[T string | []byte](s T) (id ID, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return ID{}, false
 	}
-	at := 0
-	for i := 0; i < 36; i += 2 {
-		if s[i] == '-' {
-			i++
-		}
-		hi, lo := unhex(s[i]), unhex(s[i+1])
-		if hi > 15 || lo > 15 {
-			return ID{}, false
-		}
-		id[at] = hi<<4 | lo
-		at++
+	bad := byte(0)
+	for n, i := range [...]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
+		hi, lo := hexValues[s[i]], hexValues[s[i+1]]
+		bad |= hi | lo
+		id[n] = hi<<4 | lo
+	}
+	if bad > 15 {
+		return ID{}, false
 	}
 	return id, true
 }
 
-func unhex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
+// hexValues are the values of the hex digits, in either case, and 255 for every other byte: an id is read for
+// every device of every answer.
+var hexValues = func() (values [256]byte) {
+	for c := range values {
+		switch {
+		case '0' <= c && c <= '9':
+			values[c] = byte(c - '0')
+		case 'a' <= c && c <= 'f':
+			values[c] = byte(c - 'a' + 10)
+		case 'A' <= c && c <= 'F':
+			values[c] = byte(c - 'A' + 10)
+		default:
+			values[c] = 255
+		}
 	}
-	return 255
-}
+	return values
+}()
 
 // AppendText appends the lower-case 36-character form.
 func (id ID) AppendText(b []byte) ([]byte, error) {
