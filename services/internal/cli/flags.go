@@ -2,7 +2,9 @@ package cli
 
 import (
 	"log/slog"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,4 +59,15 @@ func Metrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
+}
+
+// OwnAddrs are the endpoints that the flags name, host:port: no URL that a user may choose leads there.
+func (c *Common) OwnAddrs() []string {
+	addrs := []string{c.AdminAddr}
+	for server := range strings.SplitSeq(c.NATSURL, ",") {
+		if u, err := url.Parse(strings.TrimSpace(server)); err == nil && u.Port() != "" {
+			addrs = append(addrs, u.Host)
+		}
+	}
+	return addrs
 }

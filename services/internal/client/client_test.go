@@ -157,7 +157,7 @@ func TestImportIsStreamed(t *testing.T) {
 		}
 		first <- string(line) + r.Header.Get("Content-Type")
 		_, _ = io.Copy(io.Discard, r.Body)
-		answer(w, map[string]any{"enrolled": 2, "refused": 1, "refusals": []any{map[string]any{"line": 3, "message": "no id"}}})
+		answer(w, map[string]any{"enrolled": 2, "refused": 1, "errors": []any{map[string]any{"line": 3, "message": "no id"}}})
 	}})
 	in, out := io.Pipe()
 	go func() {

@@ -87,14 +87,15 @@ type Policy struct {
 func (a Application) ResourceID() string   { return a.ID }
 func (a Application) ResourceName() string { return a.Name }
 
-// ServiceTokenRule is the policy rule that one service token meets, AnyServiceToken one that all of the
-// account's do (contract.md 4.3).
+// ServiceTokenRule is the policy rule that one service token meets (contract.md 4.3).
 func ServiceTokenRule(id string) map[string]any {
 	return map[string]any{"service_token": map[string]any{"token_id": id}}
 }
+
+// AnyServiceToken is the rule that every service token of the account meets.
 func AnyServiceToken() map[string]any {
 	return map[string]any{"any_valid_service_token": map[string]any{}}
 }
 
-// Number is a whole number as the score of a check.
-func Number(n int) json.Number { return json.Number(strconv.Itoa(n)) }
+// Number is a number as the score of a check.
+func Number(f float64) json.Number { return json.Number(strconv.FormatFloat(f, 'f', -1, 64)) }

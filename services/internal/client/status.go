@@ -14,6 +14,7 @@ type Status struct {
 	Interval string `json:"interval"`
 	Paused   bool   `json:"paused"`
 	Overdue  bool   `json:"overdue"`
+	Checks   int    `json:"checks"`
 	Poll     *Poll  `json:"poll"` // the newest; nil before the first
 }
 
@@ -30,11 +31,12 @@ type Poll struct {
 	Unknown   int        `json:"unknown"`
 	Changed   int        `json:"changed"`
 	TookMS    int64      `json:"took_ms"`
+	Failed    int        `json:"failed_pages"`
 	Error     string     `json:"error"` // why calls failed; empty where none did
 }
 
-// Done tells whether every page has its entry.
-func (p *Poll) Done() bool { return p != nil && p.DonePages >= p.Pages }
+// Done tells whether every page has its entry. A poll that has no pages yet may get some.
+func (p *Poll) Done() bool { return p != nil && p.Pages > 0 && p.DonePages >= p.Pages }
 
 // Status tells of every integration.
 func (c *Client) Status(ctx context.Context) ([]Status, error) {

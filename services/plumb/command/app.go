@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
@@ -40,7 +41,7 @@ func appFields(tab *table, a client.Application) {
 	tab.row("domain", a.Domain)
 	tab.row("aud", a.AUD)
 	for _, p := range a.Policies {
-		tab.row("policy", p.Name, p.Decision, p.ID)
+		tab.row("policy", fmt.Sprintf("%s: %s (%s)", p.Decision, p.Name, p.ID))
 	}
 }
 

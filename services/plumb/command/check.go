@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
@@ -78,15 +77,13 @@ func (c *checkCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	}
 	item, err := cl.Checks.Create(ctx, client.Check{
 		Name: c.Name, Type: proto.TypeCustomS2S, Expiration: c.Expiration, Description: c.Description,
-		Input: client.CheckInput{Integration: integration.Value.ID, Operator: c.Operator, Score: number(c.Score)},
+		Input: client.CheckInput{Integration: integration.Value.ID, Operator: c.Operator, Score: client.Number(c.Score)},
 	})
 	if err != nil {
 		return err
 	}
 	return one(t, &c.output, item, checkFields)
 }
-
-func number(f float64) json.Number { return json.Number(strconv.FormatFloat(f, 'f', -1, 64)) }
 
 type checkGet struct {
 	remote

@@ -2,8 +2,14 @@ package command
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb"
+	"plumbline.dev/services/plumb/demo"
+	"plumbline.dev/services/sample"
 )
 
 type demoCmd struct {
@@ -16,7 +22,70 @@ func (c *demoCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	if c.Probe {
 		return c.Admin.Ask(ctx)
 	}
-	return nil
+	deps, flush, err := c.deps(ctx)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	service, err := plumb.New(c.config(), deps)
+	if err != nil {
+		return cli.Usage("%w", err)
+	}
+	demo.Add(service, demo.Config{SampleAddr: c.SampleAddr, Interval: c.Interval, Ready: func(i plumb.Installation) {
+		fmt.Fprintln(t.Out, "Plumbline runs. Ctrl-C ends it.")
+		greet(t.Out, t.OutTTY, i)
+		fmt.Fprintf(t.Out, "  %-16s plumb results --follow%s\n\n", "follow results", c.remoteFlags(i))
+	}}, deps, t.Out, t.OutTTY)
+	return untilAsked(ctx, service.Run(ctx))
 }
 
-func (c *stackDemo) Run(ctx context.Context, t *cli.Terminal) error { return nil }
+// remoteFlags are what a command needs to find the installation, where it is not where commands look.
+func (c *demoCmd) remoteFlags(i plumb.Installation) string {
+	flags := ""
+	if i.APIURL != "http://127.0.0.1:8400" {
+		flags += " --url " + i.APIURL
+	}
+	return flags + " --data " + c.Data
+}
+
+// patience is how long a control plane may take to be there, when a stack starts.
+const patience = 2 * time.Minute
+
+func (c *stackDemo) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := await(ctx, cl); err != nil {
+		return err
+	}
+	setup := demo.Setup{Client: cl, ScoringURL: c.SampleURL, Interval: c.Interval, Audience: c.audience, Devices: sample.Devices(),
+		Progress: func(what string) { fmt.Fprintln(t.Out, what, "...") }}
+	made, err := setup.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if made.Again {
+		_, err = fmt.Fprintln(t.Out, "everything was there already")
+		return err
+	}
+	_, err = fmt.Fprintf(t.Out, "%d devices are enrolled and polled every %s\n", made.Imported.Enrolled, c.Interval)
+	return err
+}
+
+// await waits until the control plane answers.
+func await(ctx context.Context, cl *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		_, err := cl.Status(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
+}

@@ -15,8 +15,8 @@ type resultsCmd struct {
 	remote
 	output
 	Device string `arg:"" optional:"" help:"Id of the device."`
-	Follow bool   `short:"f" env:"-" help:"Show results as they come, until interrupted."`
-	After  string `env:"-" help:"With --follow: go on after this position, which an earlier run showed." placeholder:"POSITION"`
+	Follow bool   `short:"f" env:"-" help:"Show changes as they come, until interrupted."`
+	After  string `env:"-" help:"With --follow: begin after this position, which -o json shows with each change." placeholder:"POSITION"`
 }
 
 func (c *resultsCmd) Run(ctx context.Context, t *cli.Terminal) error {
@@ -33,23 +33,57 @@ func (c *resultsCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	return c.device(ctx, t, cl)
 }
 
+func (c *resultsCmd) device(ctx context.Context, t *cli.Terminal, cl *client.Client) error {
+	r, err := cl.DeviceResults(ctx, c.Device)
+	if err != nil {
+		return err
+	}
+	return c.show(t, r, func(tab *table) {
+		tab.row("INTEGRATION", "CHECK", "OUTCOME", "REASON", "SCORE", "OBSERVED", "PROBLEM")
+		for _, i := range r.Value.Integrations {
+			for _, k := range i.Checks {
+				tab.row(i.Name, k.Name, k.Outcome, k.Reason, number(i.Score), moment(i.ObservedAt), orDash(i.Problem))
+			}
+		}
+	})
+}
+
+// number is n, or a dash where there is none.
+func number(n *int) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}
+
+// moment is a time on this machine's clock, or a dash where there is none.
+func moment(at *time.Time) string {
+	if at == nil || at.IsZero() {
+		return "-"
+	}
+	return at.Local().Format(time.DateTime)
+}
+
 // follow shows events until ctx ends; a stream that breaks off is taken up where it was.
 func (c *resultsCmd) follow(ctx context.Context, t *cli.Terminal, cl *client.Client) error {
+	names, err := checkNames(ctx, cl)
+	if err != nil {
+		return err
+	}
+	lines := eventLines{t: t, checks: names}
 	for {
 		for event, err := range cl.Follow(ctx, c.After) {
-			switch {
-			case ctx.Err() != nil:
+			if ctx.Err() != nil {
 				return nil
-			case err == nil:
-				if event.ID != "" {
-					c.After = event.ID
-				}
-				if err := c.event(t, event); err != nil {
-					return err
-				}
-			case errors.Is(err, client.ErrStreamEnded):
-				fmt.Fprintln(t.Err, "the stream ended, following again")
-			default:
+			}
+			if errors.Is(err, client.ErrStreamEnded) {
+				fmt.Fprintln(t.Err, "the stream broke off, following again")
+				break
+			}
+			if err == nil {
+				err = c.event(t, &lines, event)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -61,19 +95,31 @@ func (c *resultsCmd) follow(ctx context.Context, t *cli.Terminal, cl *client.Cli
 	}
 }
 
-// event shows one event: in JSON a line of its own, with the position to go on from.
-func (c *resultsCmd) event(t *cli.Terminal, e client.Event) error {
-	if c.Output == "json" {
-		line, err := json.Marshal(struct {
-			Event    string          `json:"event"`
-			Position string          `json:"position"`
-			Data     json.RawMessage `json:"data"`
-		}{e.Kind, e.ID, e.Data})
-		if err != nil {
-			return fmt.Errorf("an event that is not JSON: %w", err)
-		}
-		_, err = fmt.Fprintf(t.Out, "%s\n", line)
-		return err
+// event shows one event: in JSON on a line of its own, with the position to go on from.
+func (c *resultsCmd) event(t *cli.Terminal, lines *eventLines, e client.Event) error {
+	if e.ID != "" {
+		c.After = e.ID
 	}
-	return showEvent(t, e)
+	if c.Output != "json" {
+		return lines.show(e)
+	}
+	line, err := json.Marshal(struct {
+		Event    string          `json:"event"`
+		Position string          `json:"position"`
+		Data     json.RawMessage `json:"data"`
+	}{e.Kind, e.ID, e.Data})
+	if err != nil {
+		return fmt.Errorf("an event that is not JSON: %w", err)
+	}
+	_, err = fmt.Fprintf(t.Out, "%s\n", line)
+	return err
+}
+
+func checkNames(ctx context.Context, cl *client.Client) (map[string]string, error) {
+	all, err := cl.Checks.List(ctx)
+	names := make(map[string]string, len(all))
+	for _, k := range all {
+		names[k.Value.ID] = k.Value.Name
+	}
+	return names, err
 }

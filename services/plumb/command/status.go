@@ -29,11 +29,7 @@ func (c *statusCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		for _, s := range all {
 			cells := []any{s.Name, word(s), s.Interval, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"}
 			if p := s.Poll; p != nil {
-				at := "-"
-				if p.At != nil {
-					at = p.At.Local().Format(time.DateTime)
-				}
-				cells = append(cells[:3], p.Tick, at, fmt.Sprintf("%d/%d", p.DonePages, p.Pages), p.Devices, p.Pass, p.Fail,
+				cells = append(cells[:3], p.Tick, moment(p.At), fmt.Sprintf("%d/%d", p.DonePages, p.Pages), p.Devices, p.Pass, p.Fail,
 					p.Unknown, p.Changed, time.Duration(p.TookMS)*time.Millisecond, orDash(p.Error))
 			}
 			tab.row(cells...)

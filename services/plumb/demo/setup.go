@@ -176,7 +176,7 @@ func (s *Setup) checks(ctx context.Context, integration string) error {
 		_, err := s.Client.Checks.Find(ctx, c.Name)
 		if client.IsNotFound(err) {
 			_, err = s.Client.Checks.Create(ctx, client.Check{Name: c.Name, Type: proto.TypeCustomS2S, Input: client.CheckInput{
-				Integration: integration, Operator: string(c.Operator), Score: client.Number(c.Score),
+				Integration: integration, Operator: string(c.Operator), Score: client.Number(float64(c.Score)),
 			}})
 		}
 		if err != nil {

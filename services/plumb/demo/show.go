@@ -17,10 +17,12 @@ type Show struct {
 	Terminal bool
 	bar      *progressbar.ProgressBar
 	tick     uint64
+	trouble  string // that was told last
 }
 
 // Seen is what [Watch] calls.
 func (s *Show) Seen(p client.Poll, last bool) {
+	s.trouble = ""
 	if s.tick != p.Tick {
 		s.Clear()
 		s.tick = p.Tick
@@ -42,10 +44,14 @@ func (s *Show) Seen(p client.Poll, last bool) {
 	_ = s.bar.Set(max(p.DonePages, 0))
 }
 
-// Failed says that the control plane does not answer.
+// Failed tells, once, that the status cannot be had.
 func (s *Show) Failed(err error) {
+	if err.Error() == s.trouble {
+		return
+	}
+	s.trouble = err.Error()
 	s.Clear()
-	fmt.Fprintf(s.Out, "status: %v\n", err)
+	fmt.Fprintf(s.Out, "the status cannot be had, asking on: %v\n", err)
 }
 
 // Clear takes the progress bar away.

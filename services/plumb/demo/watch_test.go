@@ -27,7 +27,7 @@ func TestWhatIsShownOfPolls(t *testing.T) {
 		"skipped":            {[]*client.Poll{poll(1, 3, 3), poll(9, 3, 3)}, "1:3! 9:3!"},
 		"an older answer":    {[]*client.Poll{poll(2, 3, 3), poll(1, 3, 3), poll(3, 3, 3)}, "2:3! 3:3!"},
 		"a page was added":   {[]*client.Poll{poll(1, 3, 3), poll(1, 3, 4), poll(2, 4, 4)}, "1:3! 2:4!"},
-		"without any device": {[]*client.Poll{poll(1, 0, 0)}, "1:0!"},
+		"without any device": {[]*client.Poll{poll(1, 0, 0), poll(1, 0, 0), poll(2, 0, 0)}, "1:0 1:0! 2:0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tr tracker

@@ -1,0 +1,28 @@
+// Command sample is a scoring API to poll, as a user would write one.
+package main
+
+import (
+	"os"
+	"time"
+
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/sample"
+)
+
+func main() {
+	var flags struct {
+		cli.Process
+		SampleAddr   string        `default:"127.0.0.1:8402" help:"Where the API listens."`
+		TeamDomain   string        `default:"http://127.0.0.1:8401" help:"Issuer of the application tokens that are accepted."`
+		Audience     string        `help:"AUD of the application that protects the API." placeholder:"AUD"`
+		AudiencePath string        `type:"path" help:"File that the AUD is read from, now and whenever it changes; it need not be there yet." placeholder:"PATH"`
+		Latency      time.Duration `help:"How long each answer takes in addition." placeholder:"DURATION"`
+		Missing      float64       `default:"0.004" help:"Share of devices that the API does not know, 0 to 1."`
+	}
+	os.Exit(cli.Standalone("sample", "A scoring API to poll: checks the application token, and answers with scores that drift.", &flags, &flags.Process,
+		func(h cli.Host) (cli.Part, error) {
+			s, err := sample.New(sample.Config{Addr: flags.SampleAddr, Issuer: flags.TeamDomain, Audience: flags.Audience,
+				Latency: flags.Latency, Missing: flags.Missing}, sample.Deps{Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
+			return &told{Service: s, path: flags.AudiencePath, log: h.Log}, err
+		}))
+}

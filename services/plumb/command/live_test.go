@@ -1,0 +1,184 @@
+package command_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/plumb"
+)
+
+// installation runs all of Plumbline on free ports until the test ends.
+func installation(t *testing.T) plumb.Installation {
+	t.Helper()
+	const free = "127.0.0.1:0"
+	s, err := plumb.New(plumb.Config{Data: t.TempDir(), APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free,
+		MinInterval: time.Second, LogMaxBytes: 1 << 30}, plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	bounded, stop := context.WithTimeout(ctx, 30*time.Second)
+	defer stop()
+	i, err := s.Await(bounded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// scorer is a scoring API that takes each score from the end of the hostname, "host-55".
+func scorer(t *testing.T) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /score", func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			Devices []struct {
+				ID       string `json:"device_id"`
+				Hostname string `json:"hostname"`
+			} `json:"devices"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			http.Error(w, "not JSON", http.StatusBadRequest)
+			return
+		}
+		result := map[string]any{}
+		for _, d := range body.Devices {
+			if _, text, found := strings.Cut(d.Hostname, "-"); found {
+				score, _ := strconv.Atoi(text)
+				result[d.ID] = map[string]any{"s2s_id": "", "score": score}
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"result": result})
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server
+}
+
+func environment(i plumb.Installation, api string) []string {
+	return []string{"PLUMB_URL=" + i.APIURL, "PLUMB_DATA=" + string(i.Data), "SCORER=" + api}
+}
+
+// The commands against a control plane, with services and a scoring API behind it.
+func TestCommands(t *testing.T) {
+	api := scorer(t)
+	testscript.Run(t, testscript.Params{Dir: filepath.Join("testdata", "live"), UpdateScripts: *update, RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, environment(installation(t), api.URL)...)
+			return nil
+		}})
+}
+
+// child is plumb in a process of its own.
+func child(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "plumb")
+	if err := os.Symlink(os.Args[0], bin); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), bin, args...)
+	cmd.Env = append(os.Environ(), env...)
+	return cmd
+}
+
+// Somebody who follows sees changes as they come, goes on from a position, and leaves with exit code 0.
+func TestFollowing(t *testing.T) {
+	env := environment(installation(t), "")
+	api := scorer(t)
+	must := func(stdin string, args ...string) {
+		t.Helper()
+		cmd := child(t, append(env, "PLUMB_CLIENT_SECRET=secret"), args...)
+		cmd.Stdin = strings.NewReader(stdin)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	follow := func(args ...string) (next func() string, leave func()) {
+		cmd := child(t, env, append([]string{"results", "--follow"}, args...)...)
+		cmd.Stderr = t.Output()
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		return func() string {
+				if !lines.Scan() {
+					t.Fatalf("it ended: %v", lines.Err())
+				}
+				return lines.Text()
+			}, func() {
+				if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+					t.Error(err)
+				}
+				for lines.Scan() {
+				}
+				if err := cmd.Wait(); err != nil {
+					t.Errorf("ended with %v", err)
+				}
+			}
+	}
+	must("", "integration", "create", "--name", "api", "--api-url", api.URL+"/score", "--client-id", strings.Repeat("0", 32)+".access", "--paused")
+	must("", "check", "create", "--name", "good", "--integration", "api", "--operator", ">=", "--score", "60")
+	next, leave := follow("-o", "json")
+	if line := next(); !strings.Contains(line, `"event":"ready"`) {
+		t.Fatalf("first line %s", line)
+	}
+	const device = "11111111-1111-4111-8111-111111111111"
+	must("device_id,hostname\n"+device+",host-61\n", "devices", "import", "-")
+	must("", "integration", "resume", "api")
+	var change struct {
+		Position string
+		Data     struct {
+			Outcome string
+			Devices []struct {
+				Device string `json:"device_id"`
+				Score  *int
+			}
+		}
+	}
+	for change.Data.Outcome != "pass" {
+		line := next()
+		if err := json.Unmarshal([]byte(line), &change); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+	}
+	if d := change.Data.Devices; len(d) != 1 || d[0].Device != device || d[0].Score == nil || *d[0].Score != 61 {
+		t.Errorf("change %+v", change)
+	}
+	leave()
+
+	must("device_id,hostname\n"+device+",host-59\n", "devices", "import", "-")
+	must("", "poll", "api")
+	next, leave = follow("--after", change.Position)
+	if line := next(); !strings.Contains(line, device+"  fail     score  59  was pass     score     good") {
+		t.Errorf("after the position: %s", line)
+	}
+	leave()
+}
