@@ -211,10 +211,20 @@ func TestATokenIsMadeOncePerGrant(t *testing.T) {
 		t.Error("a token that is about to expire was handed out")
 	}
 	// A change of the application or the token makes another, even where nothing in it differs.
-	before := w.signatures(s)
-	w.app.Name = "renamed"
-	w.save()
-	bustest.Eventually(t, "the change arrives", func() bool { w.ask(w.request()); return w.signatures(s) > before })
+	tokenKey, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []func(){
+		func() {
+			w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, w.app.ID), w.app)
+		},
+		func() { w.put(topology.Tokens, tokenKey, w.token) },
+	} {
+		before := w.signatures(s)
+		change()
+		bustest.Eventually(t, "the change arrives", func() bool { w.ask(w.request()); return w.signatures(s) > before })
+	}
 	// The policy's session duration counts before the application's.
 	w.app.SessionDuration, w.policy.SessionDuration = 30*time.Minute, 10*time.Minute
 	w.save()

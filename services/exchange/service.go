@@ -36,6 +36,7 @@ type Service struct {
 
 	signing  atomic.Pointer[signing] // nil until the key is there
 	awake    chan struct{}           // closed once keys and views are there
+	deaf     atomic.Int32            // endpoints that requests do not reach yet
 	listener atomic.Pointer[net.Addr]
 }
 
@@ -111,7 +112,7 @@ func (s *Service) awaken(ctx context.Context) error {
 	select {
 	case <-s.tokens.caughtUp:
 		close(s.awake)
-		s.log.Info("exchange is ready", "kid", key.ID(), "issuer", s.cfg.TeamDomain)
+		s.log.Info("exchange can issue tokens", "kid", key.ID(), "issuer", s.cfg.TeamDomain)
 	case <-ctx.Done():
 	}
 	<-ctx.Done()
@@ -119,6 +120,8 @@ func (s *Service) awaken(ctx context.Context) error {
 }
 
 func (s *Service) afterAwakening(e bus.Endpoint) func(context.Context) error {
+	s.deaf.Add(1)
+	e.Listening = func() { s.deaf.Add(-1) }
 	return func(ctx context.Context) error {
 		select {
 		case <-s.awake:
@@ -138,6 +141,9 @@ func (s *Service) Ready(ctx context.Context) error {
 			return errors.New("the signing key is not there yet")
 		}
 		return errors.New("applications, policies and service tokens are still being read")
+	}
+	if s.deaf.Load() > 0 {
+		return errors.New("requests do not arrive yet")
 	}
 	return s.conn.Ready(ctx)
 }

@@ -125,6 +125,16 @@ func TestTheMostSpecificWins(t *testing.T) {
 	}
 }
 
+func TestOfTheSameDestinationTheLowerIDWins(t *testing.T) {
+	low, high := app("example.com/a"), app("EXAMPLE.com/a/")
+	low.Value.ID, high.Value.ID = proto.ID{0: 1}, proto.ID{0: 2}
+	for _, apps := range [][]catalog.Record[proto.Application]{{low, high}, {high, low}} {
+		if got, _ := Find(apps, parseURL(t, "https://example.com/a")); got != low {
+			t.Errorf("found %v", got.Value.ID)
+		}
+	}
+}
+
 var (
 	labels   = rapid.SampledFrom([]string{"a", "b", "ab", "ba", "*", "a*", "*a"})
 	segments = rapid.SampledFrom([]string{"a", "b", "ab", "*", "a*", "*b"})
