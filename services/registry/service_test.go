@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,178 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/clock"
 )
-
-// world is a server, and the api that sends commands over it.
-type world struct {
-	t       testing.TB
-	bus     *bustest.Bus
-	api     *bus.Conn
-	account proto.Account
-}
-
-func newWorld(t testing.TB) *world {
-	b := bustest.Start(t)
-	return &world{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount()}
-}
-
-func (w *world) registry(cfg Config) *Service {
-	w.t.Helper()
-	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Registry), Log: bustest.Log(w.t), Metrics: prometheus.NewRegistry(), Clock: clock.System})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return s
-}
-
-// run runs a registry until stop is called, or the test ends.
-func (w *world) run(cfg Config) (s *Service, stop func()) {
-	s = w.registry(cfg)
-	return s, w.start(s.Run)
-}
-
-func (w *world) start(run func(context.Context) error) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.t.Error(err)
-		}
-	})
-	w.t.Cleanup(stop)
-	return stop
-}
-
-// send stores a command and returns the message as its consumer would get it, and where its answers come.
-func (w *world) send(c *proto.Command) (*bus.Msg, *nats.Subscription) {
-	w.t.Helper()
-	inbox := w.api.NATS().NewInbox()
-	answers, err := w.api.NATS().SubscribeSync(inbox)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	data, err := proto.Marshal(c)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	m := &bus.Msg{Subject: topology.Command(w.account), Data: data, Header: nats.Header{proto.HeaderReplyTo: {inbox}}, Time: time.Now()}
-	ack, err := w.api.Publish(w.t.Context(), bus.Outgoing{Subject: m.Subject, Body: c, Header: m.Header})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	m.Seq = ack.Seq
-	return m, answers
-}
-
-func (w *world) answer(answers *nats.Subscription) (a proto.CommandAnswer) {
-	w.t.Helper()
-	m, err := answers.NextMsg(20 * time.Second)
-	if err != nil {
-		w.t.Fatal("no answer:", err)
-	}
-	if err := proto.Unmarshal(m.Data, &a); err != nil {
-		w.t.Fatal(err)
-	}
-	return a
-}
-
-func (w *world) do(c *proto.Command) proto.CommandAnswer {
-	w.t.Helper()
-	_, answers := w.send(c)
-	return w.answer(answers)
-}
-
-// pages reads the account's pages and fails if invariant 1 does not hold.
-func (w *world) pages() map[topology.PageNumber][]proto.Device {
-	w.t.Helper()
-	subjects, err := w.api.Subjects(w.t.Context(), topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.PageKeys(w.account)))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	pages, seen := map[topology.PageNumber][]proto.Device{}, map[proto.ID]topology.PageNumber{}
-	for subject := range subjects {
-		key, _ := topology.KeyOf(topology.Devices, subject)
-		_, n, err := topology.ParsePageKey(key)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		var page proto.Page
-		if _, err := w.api.Get(w.t.Context(), topology.Devices, key, &page); err != nil {
-			w.t.Fatal(err) // also: more than 1,000 devices
-		}
-		pages[n] = page.Devices
-		for _, d := range page.Devices {
-			if other, twice := seen[d.ID]; twice {
-				w.t.Errorf("device %s is in pages %d and %d", d.ID, other, n)
-			}
-			seen[d.ID] = n
-		}
-	}
-	return pages
-}
-
-func (w *world) sizes() []int {
-	w.t.Helper()
-	pages := w.pages()
-	sizes := make([]int, len(pages))
-	for n, devices := range pages {
-		sizes[n] = len(devices)
-	}
-	return sizes
-}
-
-func (w *world) ready(s *Service) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
-	defer cancel()
-	bustest.Eventually(w.t, "the registry is ready", func() bool { return s.Ready(ctx) == nil })
-}
-
-func fleet(from, to int) []proto.Device {
-	all := make([]proto.Device, 0, to-from)
-	for i := from; i < to; i++ {
-		all = append(all, proto.Device{ID: numbered(i), Email: fmt.Sprintf("user%d@example.com", i), Serial: fmt.Sprintf("SN%08d", i), Hostname: fmt.Sprintf("host-%d", i)})
-	}
-	return all
-}
-
-func numbered(i int) (id proto.ID) {
-	binary.BigEndian.PutUint64(id[8:], uint64(i)+1)
-	return id
-}
-
-func ids(from, to int) (all []proto.ID) {
-	for i := from; i < to; i++ {
-		all = append(all, numbered(i))
-	}
-	return all
-}
-
-func want(t testing.TB, what string, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s: %s", what, diff)
-	}
-}
-
-func counts(a proto.CommandAnswer) string {
-	if a.Error != nil {
-		return a.Error.Code
-	}
-	return fmt.Sprintf("+%d ~%d =%d -%d ?%d !%d", a.Enrolled, a.Updated, a.Unchanged, a.Removed, a.Absent, len(a.Refused)+a.RefusedMore)
-}
 
 func TestImportFillsPages(t *testing.T) {
 	w := newWorld(t)
@@ -298,7 +133,11 @@ func TestDeathBetweenParts(t *testing.T) {
 // Registries that each believe they have the command alone: every command is handed to all of them at
 // once, and one of them dies in the middle of it. It is applied once, and all answers agree.
 func TestRacingRegistries(t *testing.T) {
-	w := newWorld(t)
+	t.Run("one server", func(t *testing.T) { race(t, newWorld(t), 25) })
+	t.Run("three replicas", func(t *testing.T) { race(t, newWorldOn(t, bustest.Cluster(t)), 5) })
+}
+
+func race(t *testing.T, w *world, rounds int) {
 	racers := make([]*Service, 3)
 	for i := range racers {
 		racers[i] = w.registry(Config{MaxPages: 2})
@@ -308,7 +147,7 @@ func TestRacingRegistries(t *testing.T) {
 		}
 	}
 	enrolled := map[proto.ID]bool{}
-	for round := range 25 {
+	for round := range rounds {
 		from := rand.IntN(4000)
 		c := &proto.Command{Remove: ids(from, from+rand.IntN(1500))}
 		from = rand.IntN(4000)
@@ -469,7 +308,7 @@ func TestNoCommandPassesAnother(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three replicas": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
-			w := &world{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount()}
+			w := newWorldOn(t, b)
 			for i := range 3 {
 				w.send(&proto.Command{Upsert: fleet(i, i+1)})
 			}
