@@ -25,7 +25,7 @@ func (c TickCause) String() string {
 // the slot and the times inform.
 type Tick struct {
 	Slot     int64         // floor((due - phase) / interval), comparable within one Schedule only
-	Due      Millis        // when the slot began, by the scheduler's clock
+	Due      Millis        // when the slot began, by the server's clock
 	Interval time.Duration // to the millisecond
 	Schedule uint64        // [Integration.Schedule] that it was made from
 	Cause    TickCause
