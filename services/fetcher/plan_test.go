@@ -324,3 +324,30 @@ func TestADeadFetchersPagesMoveOn(t *testing.T) {
 		}
 	}
 }
+
+// A call that lasts longer than a claim is not made by another fetcher meanwhile (the API looks).
+func TestALongCallKeepsItsPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.enrol(0, 2)
+	cfg := quick()
+	cfg.CallTimeout, cfg.AttemptTimeout = time.Minute, time.Minute
+	w.start(cfg)
+	w.start(cfg)
+	release := time.After(topology.AckWait + 2*time.Second)
+	api := newAPI(t, func(w http.ResponseWriter, _ *http.Request, devices []proto.ID) {
+		<-release
+		answer(w, devices)
+	})
+	i := w.integrate(api.URL)
+	tick := w.tick(i)
+	for deadline := time.Now().Add(2 * topology.AckWait); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
+		if in, ok := w.stored(i, 0); ok {
+			if in.Tick != tick || in.Poll.Error != proto.ReasonNone || in.Poll.Took < topology.AckWait || api.calls.Load() != 1 {
+				t.Errorf("%+v, %d calls", in.Poll, api.calls.Load())
+			}
+			return
+		}
+	}
+	t.Fatal("the call was not made")
+}
