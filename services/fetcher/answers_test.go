@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -91,7 +92,7 @@ func TestAnswersAboutDevices(t *testing.T) {
 	}
 }
 
-// raw is a server that reads a request and then does to the connection what it likes.
+// rawServer is a server that reads a request and then does to the connection what it likes.
 func rawServer(t testing.TB, serve func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -106,8 +107,8 @@ func rawServer(t testing.TB, serve func(net.Conn)) string {
 			}
 			go func() {
 				defer c.Close()
-				buf := make([]byte, 64<<10)
-				if _, err := c.Read(buf); err == nil {
+				if r, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+					_, _ = io.Copy(io.Discard, r.Body)
 					serve(c)
 				}
 			}()

@@ -131,7 +131,9 @@ func TestTicksThatAreSkipped(t *testing.T) {
 		},
 		"removed": func() *proto.Integration {
 			i := w.integrate(api.URL)
+			bustest.Eventually(t, "the fetcher knows the integration", func() bool { _, ok := s.catalog.Integration(w.account, i.ID); return ok })
 			w.remove(i)
+			bustest.Eventually(t, "the fetcher knows that it is removed", func() bool { _, ok := s.catalog.Integration(w.account, i.ID); return !ok })
 			return i
 		},
 	} {
