@@ -22,7 +22,7 @@ import (
 const (
 	pages       = 12
 	devices     = pages * proto.PageSize
-	concurrency = 4
+	concurrency = 3
 	latency     = 20 * time.Millisecond
 )
 
@@ -114,7 +114,7 @@ func (r *run) configure() {
 func (r *run) killInPoll(random *rand.Rand) {
 	r.Helper()
 	before := len(r.api.Calls())
-	calls, moment := 1+random.IntN(pages), time.Duration(random.Int64N(int64(2*latency)))
+	calls, moment := 1+random.IntN(concurrency+2), time.Duration(random.Int64N(int64(2*latency)))
 	stack.Until(r, 30*time.Second, "calls are made", func() error {
 		if n := len(r.api.Calls()) - before; n < calls {
 			return fmt.Errorf("%d of %d", n, calls)

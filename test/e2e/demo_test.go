@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -15,15 +16,17 @@ import (
 // pollLine is the line that the demo prints for each poll.
 var pollLine = regexp.MustCompile(`poll (\d+): 3 pages, 2,500 devices: ([\d,]+) pass, ([\d,]+) fail, ([\d,]+) unknown, ([\d,]+) changed, in \S+$`)
 
-// polls are the ticks of the complete polls that a demo printed.
-func polls(p *stack.Process) (ticks []int, lines []string) {
+// poll is what such a line says.
+type poll struct{ tick, pass, fail, unknown, changed int }
+
+// polls are the complete polls that a demo printed.
+func polls(p *stack.Process) (shown []poll) {
 	for _, line := range p.Lines() {
 		if m := pollLine.FindStringSubmatch(line); m != nil {
-			tick, _ := strconv.Atoi(m[1])
-			ticks, lines = append(ticks, tick), append(lines, line)
+			shown = append(shown, poll{number(m[1]), number(m[2]), number(m[3]), number(m[4]), number(m[5])})
 		}
 	}
-	return ticks, lines
+	return shown
 }
 
 func number(s string) int {
@@ -40,30 +43,31 @@ func TestTheDemoPollsAndGoesOnWhereItStopped(t *testing.T) {
 	}
 	begin := time.Now()
 	plumb.Start(t)
-	awaitPolls(t, plumb.Process(), 60*time.Second, 1)
+	awaitPolls(t, plumb.Process(), 60*time.Second, "a complete poll", func(shown []poll) bool { return len(shown) > 0 })
 	t.Logf("the first complete poll was shown after %v", time.Since(begin).Round(10*time.Millisecond))
-	awaitPolls(t, plumb.Process(), 30*time.Second, 2) // five seconds apart; the scores have drifted
-	first, lines := polls(plumb.Process())
-	m := pollLine.FindStringSubmatch(lines[0])
-	if pass, fail, unknown := number(m[2]), number(m[3]), number(m[4]); pass+fail+unknown != 2*2500 || pass == 0 || fail == 0 {
-		t.Errorf("%q does not count two results for each device", lines[0])
-	}
-	if number(pollLine.FindStringSubmatch(lines[1])[5]) == 0 {
-		t.Errorf("%q: nothing changes any more", lines[1])
+	first := awaitPolls(t, plumb.Process(), 30*time.Second, "a poll that changes something", func(shown []poll) bool {
+		return shown[len(shown)-1].tick > shown[0].tick && shown[len(shown)-1].changed > 0
+	})
+	if p := first[0]; p.pass+p.fail+p.unknown != 2*2500 || p.pass == 0 || p.fail == 0 || p.changed == 0 {
+		t.Errorf("%+v does not count two results for each device", p)
 	}
 	before := countResources(t, plumb)
-
 	end(t, plumb.Process())
+
 	plumb.Start(t)
-	awaitPolls(t, plumb.Process(), 60*time.Second, 1)
-	again, _ := polls(plumb.Process())
-	if again[0] <= first[len(first)-1] {
+	last := first[len(first)-1].tick
+	again := awaitPolls(t, plumb.Process(), 60*time.Second, "a newer poll", func(shown []poll) bool { return shown[len(shown)-1].tick > last })
+	if again[0].tick < last {
 		t.Errorf("the polls %v come after the polls %v", again, first)
 	}
 	if after := countResources(t, plumb); after != before {
 		t.Errorf("after the first start there was %v, after the second %v", before, after)
 	}
-	for _, secret := range []string{"cfast_", "AGE-SECRET-KEY", "SUA"} {
+	token, err := os.ReadFile(filepath.Join(plumb.Data, "api-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"cfast_", "AGE-SECRET-KEY", strings.TrimSpace(string(token))} {
 		if strings.Contains(plumb.Process().Output()+plumb.Process().Log(), secret) {
 			t.Errorf("what the demo prints to a pipe holds %q", secret)
 		}
@@ -71,17 +75,25 @@ func TestTheDemoPollsAndGoesOnWhereItStopped(t *testing.T) {
 	end(t, plumb.Process())
 }
 
-func awaitPolls(t *testing.T, p *stack.Process, within time.Duration, count int) {
+// awaitPolls waits until the polls that were printed, of which there is at least one, are as they should be.
+// Their numbers rise.
+func awaitPolls(t *testing.T, p *stack.Process, within time.Duration, what string, ok func([]poll) bool) (shown []poll) {
 	t.Helper()
-	stack.Until(t, within, "polls that are printed", func() error {
+	stack.Until(t, within, what, func() error {
 		if !p.Running() {
 			t.Fatalf("the demo ended with code %d", p.ExitCode())
 		}
-		if ticks, _ := polls(p); len(ticks) < count {
-			return fmt.Errorf("%d of %d", len(ticks), count)
+		if shown = polls(p); len(shown) == 0 || !ok(shown) {
+			return fmt.Errorf("it printed %+v", shown)
 		}
 		return nil
 	})
+	for i := range shown[1:] {
+		if shown[i+1].tick <= shown[i].tick {
+			t.Errorf("it printed %+v", shown)
+		}
+	}
+	return shown
 }
 
 // end is Ctrl-C.

@@ -39,7 +39,7 @@ type Page struct {
 
 type deviceCheck struct{ device, check proto.ID }
 
-// open is an entry whose changes are being read: they stand right after it.
+// open is an entry whose changes are being read: they stand right after it, and become visible after it.
 type open struct {
 	page    *Page
 	ref     topology.PageRef
@@ -59,9 +59,29 @@ func (l *Ledger) Pages() map[topology.PageRef]*Page { return l.pages }
 func (l *Ledger) Entries() int { return l.entries }
 func (l *Ledger) Changes() int { return l.changes }
 
+// storing is how long the server may take to make the rest of a batch visible after its first message.
+const storing = 3 * time.Second
+
 // CatchUp reads the log to its end. The error is the first thing that should not be there, or why the log
 // cannot be read.
 func (l *Ledger) CatchUp(ctx context.Context, conn *bus.Conn) error {
+	deadline := time.Now().Add(storing)
+	for {
+		if err := l.catchUp(ctx, conn); err != nil {
+			return err
+		}
+		if o := l.open; o == nil || o.named >= o.changed || time.Now().After(deadline) {
+			return l.close()
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (l *Ledger) catchUp(ctx context.Context, conn *bus.Conn) error {
 	if l.pages == nil {
 		l.pages = map[topology.PageRef]*Page{}
 	}
@@ -70,7 +90,7 @@ func (l *Ledger) CatchUp(ctx context.Context, conn *bus.Conn) error {
 		return fmt.Errorf("read the log: %w", err)
 	}
 	if stream.CachedInfo().State.LastSeq == l.read {
-		return l.close()
+		return nil
 	}
 	consumer, err := conn.JetStream().OrderedConsumer(ctx, topology.PostureLog, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{topology.AllLogs, topology.AllChanges}, NamePrefix: topology.FollowPrefix + nuid.Next(),
@@ -85,12 +105,10 @@ func (l *Ledger) CatchUp(ctx context.Context, conn *bus.Conn) error {
 	}
 	// Followers are limited in number, and the server keeps one for minutes after it was read.
 	defer func() { _ = stream.DeleteConsumer(context.WithoutCancel(ctx), info.Name) }()
-	if info.NumPending > 0 {
-		if err := l.readAll(ctx, consumer); err != nil {
-			return err
-		}
+	if info.NumPending == 0 {
+		return nil
 	}
-	return l.close()
+	return l.readAll(ctx, consumer)
 }
 
 func (l *Ledger) readAll(ctx context.Context, consumer jetstream.Consumer) error {
