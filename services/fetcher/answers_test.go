@@ -239,7 +239,9 @@ func closedPort(t testing.TB) string {
 func TestAHugeAnswerIsNotRead(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(0, 3)
-	w.start(quick())
+	cfg := quick()
+	cfg.AttemptTimeout, cfg.CallTimeout = 20*time.Second, 20*time.Second
+	w.start(cfg)
 	const gib = 1 << 30
 	for _, announced := range []bool{true, false} {
 		var sent atomic.Int64

@@ -54,8 +54,13 @@ func (c *call) make(ctx context.Context, within time.Duration, retries int) (pro
 			backoff.WithMaxInterval(maxWait), backoff.WithMaxElapsedTime(0), backoff.WithClockProvider(c.clock))}
 	var last *problem
 	_ = backoff.RetryNotifyWithTimer(func() error {
+		before := last
 		if last = c.attemptWithFreshToken(bounded); last == nil {
 			return nil
+		}
+		if before != nil && bounded.Err() != nil {
+			// This attempt was cut short by the end of all patience; the one before tells more.
+			last = before
 		}
 		if !last.retry {
 			return backoff.Permanent(last)

@@ -231,6 +231,7 @@ func TestFetchersShareTheWork(t *testing.T) {
 		<-time.After(wait)
 		answer(w, devices)
 	})
+	api.exclusive = true
 	i := w.integrate(api.URL, func(i *proto.Integration) { i.Concurrency = 3 })
 	for range ticks {
 		tick := w.tick(i)
@@ -341,6 +342,7 @@ func TestALongCallKeepsItsPage(t *testing.T) {
 		<-release
 		answer(w, devices)
 	})
+	api.exclusive = true
 	i := w.integrate(api.URL)
 	tick := w.tick(i)
 	for deadline := time.Now().Add(2 * topology.AckWait); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {

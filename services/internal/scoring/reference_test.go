@@ -3,7 +3,6 @@ package scoring
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math/big"
 	"slices"
@@ -212,7 +211,7 @@ func FuzzScore(f *testing.F) {
 			want, wantOK = referenceScore(text)
 		}
 		if ok != wantOK || ok && got != want {
-			t.Fatal(fmt.Sprintf("%s is %d %t, the reference says %d %t", text, got, ok, want, wantOK))
+			t.Fatalf("%s is %d %t, the reference says %d %t", text, got, ok, want, wantOK)
 		}
 	})
 }
