@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -197,33 +196,6 @@ func BenchmarkEntry(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var back Entry
-			if err := Unmarshal(data, &back); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-func BenchmarkPage(b *testing.B) {
-	var p Page
-	for i := range PageSize {
-		p.Devices = append(p.Devices, Device{ID: NewID(), Email: fmt.Sprintf("user%d@example.com", i), Serial: fmt.Sprintf("C02%09d", i),
-			MAC: "00:11:22:33:44:55", IPv4: "100.96.0.1", Hostname: fmt.Sprintf("host-%d", i), EnrolledAt: 1_700_000_000_000, UpdatedAt: 1_700_000_000_000})
-	}
-	data, err := Marshal(&p)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("encode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			Marshal(&p)
-		}
-	})
-	b.Run("decode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			var back Page
 			if err := Unmarshal(data, &back); err != nil {
 				b.Fatal(err)
 			}
