@@ -19,10 +19,12 @@ import (
 	"plumbline.dev/test/scorer"
 )
 
+// A page whose call or evaluation died with the process waits for the AckWait of 15 s: there are more pages
+// than the kills of that time can hold up.
 const (
-	pages       = 12
+	pages       = 20
 	devices     = pages * proto.PageSize
-	concurrency = 3
+	concurrency = 2
 	latency     = 20 * time.Millisecond
 )
 
@@ -170,7 +172,6 @@ func (r *run) check(n int) {
 	r.Helper()
 	operator, follower, closeBoth := r.connect()
 	defer closeBoth()
-	r.awaitCommands(operator)
 	if err := r.audit.Check(r.Context(), operator, follower); err != nil {
 		r.Fatalf("after kill %d: %v", n+1, err)
 	}
@@ -191,19 +192,8 @@ func (r *run) connect() (operator, follower *bus.Conn, closeBoth func()) {
 	return operator, follower, func() { operator.Close(); follower.Close() }
 }
 
-// awaitCommands waits until the registry has carried out what was stored before the kill.
-func (r *run) awaitCommands(operator *bus.Conn) {
-	r.Helper()
-	stack.Until(r, 30*time.Second, "the registry is done", func() error {
-		b, err := ledger.ReadBacklog(r.Context(), operator)
-		if err == nil && b.Commands > 0 {
-			err = fmt.Errorf("%d commands wait", b.Commands)
-		}
-		return err
-	})
-}
-
-// checkEnrolled compares the inventory with what was answered.
+// checkEnrolled compares the inventory with what was answered; what was not may have happened or not, or may
+// happen yet.
 func (r *run) checkEnrolled(operator *bus.Conn) {
 	r.Helper()
 	inventory, err := ledger.ReadInventory(r.Context(), operator, r.control.Account)

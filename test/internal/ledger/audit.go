@@ -22,8 +22,8 @@ type Audit struct {
 	tick Tick
 }
 
-// Check says what breaks the invariants 1, 2, 4 and 5 now, at any moment: that is what design.md promises.
-// Nobody may be enrolling meanwhile.
+// Check says what breaks the invariants 1, 2, 4 and 5 now: they hold at any moment. Meanwhile no device may
+// be removed and enrolled again, which could be seen in two pages as they are read one by one.
 func (a *Audit) Check(ctx context.Context, operator, follower *bus.Conn) error {
 	inventory, err := ReadInventory(ctx, operator, a.Account)
 	if err != nil {

@@ -17,8 +17,8 @@ type Inventory struct {
 	Where map[proto.ID]topology.PageNumber
 }
 
-// ReadInventory reads every page of an account, as an operator, and says what breaks invariant 1. Nobody
-// may be enrolling meanwhile: pages are read one by one.
+// ReadInventory reads every page of an account, as an operator, and says what breaks invariant 1. Pages
+// are read one by one: meanwhile no device may be removed and enrolled again.
 func ReadInventory(ctx context.Context, conn *bus.Conn, account proto.Account) (*Inventory, error) {
 	keys, err := conn.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.PageKeys(account)))
 	if err != nil {
