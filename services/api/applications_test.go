@@ -1,0 +1,230 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+func (y *system) storedApplication(id any) proto.Application {
+	y.t.Helper()
+	var a proto.Application
+	key := topology.ConfigKey(y.account, topology.KindApplication, must(proto.ParseID(fmt.Sprint(id))))
+	if _, err := y.conn.Get(y.t.Context(), topology.Config, key, &a); err != nil {
+		y.t.Fatal(err)
+	}
+	return a
+}
+
+// domain, self_hosted_domains and destinations are views of one thing, whichever is given.
+func TestViewsOfDestinations(t *testing.T) {
+	const one, two, three = "a.example.com", "b.example.com/path", "*.example.org:8443"
+	full := `"domain":"a.example.com","self_hosted_domains":["a.example.com"],"destinations":[{"type":"public","uri":"a.example.com"}]`
+	many := `"domain":"a.example.com","self_hosted_domains":["a.example.com","b.example.com/path"],"destinations":[{"type":"public","uri":"a.example.com"},{"type":"public","uri":"b.example.com/path"}]`
+	for name, c := range map[string]struct {
+		before, sent string
+		domain       string
+		hosts        []string
+		list         int
+		refused      string
+	}{
+		"a domain":                      {"", `"domain":"a.example.com"`, one, []string{one}, 1, ""},
+		"domains":                       {"", `"self_hosted_domains":["a.example.com","b.example.com/path"]`, one, []string{one, two}, 2, ""},
+		"destinations":                  {"", `"destinations":[{"type":"public","uri":"b.example.com/path"},{"uri":"*.example.org:8443"}]`, two, []string{two, three}, 2, ""},
+		"nulls and empty lists":         {"", `"domain":"a.example.com","destinations":null,"self_hosted_domains":[]`, one, []string{one}, 1, ""},
+		"destinations before domains":   {"", `"self_hosted_domains":["x.example.com"],"destinations":[{"type":"public","uri":"a.example.com"}]`, one, []string{one}, 1, ""},
+		"the domain among destinations": {"", `"domain":"B.example.com/path/","destinations":[{"uri":"a.example.com"},{"uri":"b.example.com/path"}]`, "B.example.com/path/", []string{one, two}, 2, ""},
+		"private destinations only":     {"", `"destinations":[{"type":"private","cidr":"10.0.0.0/8","hostname":null}]`, "", nil, 1, ""},
+		"private and public":            {"", `"destinations":[{"type":"private","cidr":"10.0.0.0/8"},{"uri":"a.example.com"}]`, one, []string{one}, 2, ""},
+		"a domain of its own":           {"", `"domain":"x.example.com","destinations":[{"uri":"a.example.com"}]`, "", nil, 0, "one of the public destinations"},
+		"nothing":                       {"", `"name":"x"`, "", nil, 0, "needs a domain"},
+		"a scheme":                      {"", `"domain":"https://a.example.com"`, "", nil, 0, "scheme"},
+		"twice":                         {"", `"self_hosted_domains":["a.example.com","A.EXAMPLE.com/"]`, "", nil, 0, "twice"},
+		"no uri":                        {"", `"destinations":[{"type":"public"}]`, "", nil, 0, "needs a uri"},
+		"an unknown type":               {"", `"destinations":[{"type":"secret","uri":"a"}]`, "", nil, 0, "type must be"},
+		"a null in the list":            {"", `"destinations":[null]`, "", nil, 0, "object"},
+		"a text":                        {"", `"destinations":"a.example.com"`, "", nil, 0, "list of objects"},
+
+		"a new domain alone":                      {full, `"domain":"b.example.com/path"`, two, []string{two}, 1, ""},
+		"read, domain changed, written":           {full, strings.Replace(full, `"domain":"a.`, `"domain":"z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
+		"read, destinations changed, written":     {full, strings.Replace(full, `"uri":"a.`, `"uri":"z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
+		"read, domains changed, written":          {full, strings.Replace(full, `["a.`, `["z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
+		"read, nothing changed, written":          {many, many, one, []string{one, two}, 2, ""},
+		"of many, another is the domain":          {many, strings.Replace(many, `"domain":"a.example.com"`, `"domain":"b.example.com/path"`, 1), two, []string{one, two}, 2, ""},
+		"of many, a new domain loses none unseen": {many, strings.Replace(many, `"domain":"a.`, `"domain":"z.`, 1), "", nil, 0, "one of the public destinations"},
+		"one destination more":                    {full, strings.Replace(full, `"uri":"a.example.com"}`, `"uri":"a.example.com"},{"uri":"b.example.com/path"}`, 1), one, []string{one, two}, 2, ""},
+		"written in another way, it is unchanged": {full, strings.Replace(full, `"type":"public","uri":"a.example.com"`, `"uri":"\u0061.example.com","type":"public"`, 1), one, []string{one}, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before *destinations
+			if c.before != "" {
+				b, err := readDestinations(must(parseObject([]byte("{"+c.before+"}"))), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				before = &b
+			}
+			d, err := readDestinations(must(parseObject([]byte("{"+c.sent+"}"))), before)
+			if c.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), c.refused) {
+					t.Errorf("got %+v, %v", d, err)
+				}
+				return
+			}
+			if err != nil || d.domain != c.domain || !slices.Equal(d.hosts, c.hosts) || len(d.list) != c.list {
+				t.Fatalf("got %+v, %v", d, err)
+			}
+			// What is read back says the same when it is sent again.
+			body := object{}
+			d.put(body)
+			again, err := readDestinations(must(parseObject(body.sent())), &d)
+			if err != nil || again.domain != d.domain || !slices.Equal(again.hosts, d.hosts) || len(again.list) != len(d.list) {
+				t.Errorf("again %+v, %v", again, err)
+			}
+		})
+	}
+}
+
+func TestApplicationLife(t *testing.T) {
+	y := start(t)
+	// What Terraform's provider sends for a minimal application (contract.md 3.7).
+	policy := y.want(201, "POST", "/access/policies", policyBody("shared", proto.NewID().String()))
+	made := y.want(201, "POST", "/access/apps", map[string]any{
+		"app_launcher_visible": true, "destinations": []any{map[string]any{"type": "public", "uri": "scores.example.com"}},
+		"http_only_cookie_attribute": true, "name": "Scores", "policies": []any{map[string]any{"id": policy["id"], "precedence": 1}},
+		"read_service_tokens_from_header": "Authorization", "service_auth_401_redirect": true, "session_duration": "24h", "type": "self_hosted",
+		"x_origin_url": "http://10.0.0.5:8080",
+	})
+	if made["domain"] != "scores.example.com" || made["uid"] != made["id"] || !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(text(made, "aud")) {
+		t.Errorf("made %v", made)
+	}
+	path := "/access/apps/" + text(made, "id")
+	record := y.storedApplication(made["id"])
+	if record.SessionDuration != 24*time.Hour || record.OriginURL != "http://10.0.0.5:8080" || !slices.Equal(record.Domains, []string{"scores.example.com"}) || len(record.Policies) != 1 {
+		t.Errorf("stored %+v", record)
+	}
+
+	y.clock.Advance(time.Hour)
+	changed := y.want(200, "PUT", path, map[string]any{"name": "Renamed", "domain": "other.example.com", "aud": "mine", "id": "mine", "policies": nil})
+	if changed["aud"] != made["aud"] || changed["x_origin_url"] != "http://10.0.0.5:8080" || changed["created_at"] != made["created_at"] || changed["updated_at"] == made["updated_at"] ||
+		changed["logo_url"] != nil || changed["read_service_tokens_from_header"] != nil || changed["session_duration"] != "24h" || len(changed["policies"].([]any)) != 1 {
+		t.Errorf("changed %v", changed)
+	}
+	if got := y.want(200, "GET", path, nil); jsonText(t, got) != jsonText(t, changed) {
+		t.Errorf("read %v", got)
+	}
+	if cleared := y.want(200, "PUT", path, map[string]any{"domain": "other.example.com", "policies": []any{}, "x_origin_url": nil}); cleared["x_origin_url"] != nil || len(cleared["policies"].([]any)) != 0 {
+		t.Errorf("cleared %v", cleared)
+	}
+	if gone := y.want(202, "DELETE", path, nil); gone["id"] != made["id"] {
+		t.Errorf("deleted %v", gone)
+	}
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		y.refused(404, codeUnknownApplication, method, path, map[string]any{"domain": "a.example.com"})
+	}
+}
+
+func TestApplicationsThatAreRefused(t *testing.T) {
+	y := start(t)
+	for name, change := range map[string]func(map[string]any){
+		"an unknown type":       func(b map[string]any) { b["type"] = "web" },
+		"a type of the type":    func(b map[string]any) { b["type"] = 1 },
+		"a session":             func(b map[string]any) { b["session_duration"] = "1 day" },
+		"a negative session":    func(b map[string]any) { b["session_duration"] = "-1h" },
+		"a session of the type": func(b map[string]any) { b["session_duration"] = 24 },
+		"a flag":                func(b map[string]any) { b["allow_iframe"] = "yes" },
+		"tags":                  func(b map[string]any) { b["tags"] = "a" },
+		"cors":                  func(b map[string]any) { b["cors_headers"] = []any{} },
+		"cors and bypass": func(b map[string]any) {
+			b["cors_headers"] = map[string]any{"max_age": 1}
+			b["options_preflight_bypass"] = true
+		},
+		"credentials to everybody": func(b map[string]any) {
+			b["cors_headers"] = map[string]any{"allow_credentials": true, "allow_all_origins": true}
+		},
+		"a redirect to nobody": func(b map[string]any) { b["auto_redirect_to_identity"] = true },
+		"an origin":            func(b map[string]any) { b["x_origin_url"] = "10.0.0.5:8080" },
+		"an origin's password": func(b map[string]any) { b["x_origin_url"] = "http://a:b@10.0.0.5" },
+		"policies":             func(b map[string]any) { b["policies"] = map[string]any{} },
+		"a policy of the type": func(b map[string]any) { b["policies"] = []any{1} },
+		"a null for a policy":  func(b map[string]any) { b["policies"] = []any{nil} },
+		"no such policy":       func(b map[string]any) { b["policies"] = []any{proto.NewID()} },
+		"no policy at all":     func(b map[string]any) { b["policies"] = []any{"x"} },
+		"precedence 0":         func(b map[string]any) { b["policies"] = []any{with2(policyBody("a", "x"), "precedence", 0)} },
+		"a precedence twice": func(b map[string]any) {
+			b["policies"] = []any{with2(policyBody("a", "x"), "precedence", 2), with2(policyBody("b", "x"), "precedence", 2)}
+		},
+		"a policy without a name":      func(b map[string]any) { b["policies"] = []any{policyBody("", "x")} },
+		"a policy that decides oddly":  func(b map[string]any) { b["policies"] = []any{with2(policyBody("a", "x"), "decision", "maybe")} },
+		"a policy that lets nobody in": func(b map[string]any) { b["policies"] = []any{with2(policyBody("a", "x"), "include", []any{})} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			y.t = t
+			body := map[string]any{"name": "app", "domain": "a.example.com"}
+			change(body)
+			y.refused(400, codeInvalid, "POST", "/access/apps", body)
+		})
+	}
+	y.t = t
+	if all := y.do("GET", "/access/policies", nil); string(all.Result) != "[]" || len(y.api.catalog.Policies(y.account)) != 0 {
+		t.Errorf("policies of refused applications are left: %s", all.Body)
+	}
+	y.want(201, "POST", "/access/apps", map[string]any{"name": "first", "domain": "a.example.com"})
+	conflict := y.do("POST", "/access/apps", map[string]any{"name": "second", "self_hosted_domains": []string{"b.example.com", "A.example.com"}, "policies": []any{policyBody("p", "x")}})
+	if conflict.Status != 409 || conflict.Errors[0].Code != codeApplicationExists || conflict.Header.Get("X-Should-Retry") != "false" || !strings.Contains(conflict.Errors[0].Message, "first") {
+		t.Errorf("%d %s", conflict.Status, conflict.Body)
+	}
+}
+
+func with2(m map[string]any, name string, v any) map[string]any { m[name] = v; return m }
+
+func TestOtherApplicationsAreKeptAndNotServed(t *testing.T) {
+	y := start(t)
+	made := y.want(201, "POST", "/access/apps", map[string]any{"name": "Wiki", "type": "bookmark", "domain": "wiki.example.com"})
+	if made["session_duration"] != nil || made["destinations"] != nil || made["domain"] != "wiki.example.com" {
+		t.Errorf("made %v", made)
+	}
+	if record := y.storedApplication(made["id"]); len(record.Domains) != 0 {
+		t.Errorf("stored %+v", record)
+	}
+}
+
+func TestApplicationsAreFound(t *testing.T) {
+	y := start(t)
+	var auds []string
+	for _, name := range []string{"alpha", "alphabet", "beta"} {
+		y.clock.Advance(time.Second)
+		auds = append(auds, text(y.want(201, "POST", "/access/apps", map[string]any{"name": name, "domain": name + ".example.com/x"}), "aud"))
+	}
+	for query, want := range map[string]string{
+		"":                                      "alpha,alphabet,beta",
+		"?name=alpha":                           "alpha,alphabet",
+		"?name=alpha&exact=true":                "alpha",
+		"?domain=ALPHA":                         "alpha,alphabet",
+		"?domain=beta.example.com/x&exact=true": "beta",
+		"?aud=" + auds[2]:                       "beta",
+		"?search=bet":                           "alphabet,beta",
+		"?per_page=1&page=2":                    "alphabet",
+		"?page=2":                               "",
+	} {
+		r := y.do("GET", "/access/apps"+query, nil)
+		var all []struct{ Name string }
+		if err := json.Unmarshal(r.Result, &all); err != nil {
+			t.Fatalf("%s: %s", query, r.Body)
+		}
+		var names []string
+		for _, a := range all {
+			names = append(names, a.Name)
+		}
+		if strings.Join(names, ",") != want {
+			t.Errorf("%s: %v", query, names)
+		}
+	}
+}

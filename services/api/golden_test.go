@@ -1,0 +1,111 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var random = []struct {
+	pattern *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`cfast_[0-9A-Za-z]{48}`), "<secret>"},
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "<uuid %d>"},
+	{regexp.MustCompile(`"[0-9a-f]{64}"`), `"<64 hex>"`},
+	{regexp.MustCompile(`[0-9a-f]{32}\.access`), "<client id>"},
+}
+
+// The shape of what clients read: the envelope, and every resource in it, as it goes over the wire.
+func TestAnswersAreAsTheirGoldenFilesSay(t *testing.T) {
+	y := start(t)
+	token := y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "poller"})
+	i := y.want(200, "POST", "/devices/posture/integration", integrationBody())
+	rule := y.want(200, "POST", "/devices/posture", ruleBody(i["id"]))
+	policy := y.want(201, "POST", "/access/policies", policyBody("shared", text(token, "id")))
+	app := y.want(201, "POST", "/access/apps", map[string]any{
+		"name": "Scores", "domain": "scores.example.com/v1", "policies": []any{policy["id"], map[string]any{"name": "own", "decision": "non_identity",
+			"include": []any{map[string]any{"any_valid_service_token": map[string]any{}}}}},
+		"x_origin_url": "http://10.0.0.5:8080", "tags": []string{"a"}, "logo_url": nil,
+	})
+	var out bytes.Buffer
+	numbers := map[string]int{}
+	for _, c := range []struct {
+		method, path string
+		body         any
+	}{
+		{"POST", "/access/service_tokens", map[string]any{"name": "another", "duration": "forever"}},
+		{"GET", "/access/service_tokens?name=poller", nil},
+		{"GET", "/access/service_tokens?page=2", nil},
+		{"GET", "/access/service_tokens/" + text(token, "id"), nil},
+		{"GET", "/access/service_tokens/none", nil},
+		{"POST", "/access/service_tokens", map[string]any{}},
+		{"GET", "/devices/posture/integration", nil},
+		{"GET", "/devices/posture/integration/" + text(i, "id"), nil},
+		{"GET", "/devices/posture", nil},
+		{"POST", "/devices/posture", map[string]any{"name": "For ever", "type": "custom_s2s",
+			"input": map[string]any{"connection_id": i["id"], "operator": "<", "score": 12.5}}},
+		{"GET", "/devices/posture/" + text(rule, "id"), nil},
+		{"GET", "/access/apps", nil},
+		{"GET", "/access/apps/" + text(app, "id") + "/policies", nil},
+		{"GET", "/access/policies", nil},
+		{"GET", "/plumbline/status", nil},
+		{"DELETE", "/access/service_tokens/" + text(token, "id"), nil},
+		{"DELETE", "/access/apps/" + text(app, "id"), nil},
+		{"DELETE", "/devices/posture/" + text(rule, "id"), nil},
+		{"DELETE", "/devices/posture/integration/" + text(i, "id"), nil},
+		{"GET", "/nothing", nil},
+		{"PUT", "/devices/posture", nil},
+	} {
+		r := y.do(c.method, c.path, c.body)
+		body := r.Body
+		path := c.path
+		for _, p := range random {
+			replace := func(found string) string {
+				if !bytes.Contains([]byte(p.name), []byte("%d")) {
+					return p.name
+				}
+				if numbers[found] == 0 {
+					numbers[found] = len(numbers) + 1
+				}
+				return fmt.Sprintf(p.name, numbers[found])
+			}
+			body = p.pattern.ReplaceAllFunc(body, func(b []byte) []byte { return []byte(replace(string(b))) })
+			path = p.pattern.ReplaceAllStringFunc(path, replace)
+		}
+		fmt.Fprintf(&out, "%s %s\n%d %s\n", c.method, path, r.Status, r.Header.Get("Allow"))
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, body, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&out, "%s\n", pretty.Bytes())
+	}
+	golden := filepath.Join("testdata", "answers.golden")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, out.Bytes()) {
+		t.Errorf("the answers are not those of %s; go test ./api -update writes it anew:\n%s", golden, out.Bytes())
+	}
+}
+
+func policyBody(name, token string) map[string]any {
+	return map[string]any{"name": name, "decision": "non_identity",
+		"include": []any{map[string]any{"service_token": map[string]any{"token_id": token}}}}
+}
