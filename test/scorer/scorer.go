@@ -183,7 +183,7 @@ func (a *API) authenticate(r *http.Request) (Claims, error) {
 	id, secret := r.Header.Get("Cf-Access-Client-Id"), r.Header.Get("Cf-Access-Client-Secret")
 	if a.Tokens == nil {
 		if id != a.ClientID || secret != a.ClientSecret || id == "" {
-			return Claims{}, errors.New("Client ID and Secret are not the ones")
+			return Claims{}, errors.New("the Client ID and Secret are not the ones")
 		}
 		return Claims{}, nil
 	}

@@ -10,7 +10,9 @@ import (
 
 // grammar is the command line.
 type grammar struct {
-	Up   upCmd   `cmd:"" set:"log_level=info" set:"min_interval=1m" help:"Run every service in this process, on an embedded NATS server."`
+	//lint:ignore SA5008 kong reads every set of a command
+	Up upCmd `cmd:"" set:"log_level=info" set:"min_interval=1m" help:"Run every service in this process, on an embedded NATS server."`
+	//lint:ignore SA5008 kong reads every set of a command
 	Demo demoCmd `cmd:"" set:"log_level=warn" set:"min_interval=1s" help:"The same with a sample scoring API, 2,500 devices and two checks over them; shows each poll."`
 
 	Devices     devicesCmd     `cmd:"" help:"Enrol, show and remove devices."`
