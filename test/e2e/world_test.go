@@ -46,7 +46,7 @@ func newWorld(t *testing.T, devices int, interval string) *world {
 	if err != nil || done.Enrolled != devices {
 		t.Fatalf("enrolling %d devices: %+v, %v", devices, done, err)
 	}
-	w.integration = protect(t, w.control, w.api, w.plumb, interval)
+	w.integration = protect(t, w.control, w.api, w.plumb, interval, 0)
 	w.check = w.newCheck(stack.Check{Name: "healthy", Integration: w.integration, Operator: ">=", Score: threshold})
 	w.audit = &ledger.Audit{Account: w.control.Account, Integration: w.integration}
 	return w
@@ -58,8 +58,9 @@ type issuer interface {
 	Issuer() string
 }
 
-// protect makes a service token, an application over the API and an integration that polls it.
-func protect(t *testing.T, control *stack.Control, api *scorer.API, team issuer, interval string) proto.ID {
+// protect makes a service token, an application over the API and an integration that polls it, with so many
+// calls at once; 0: the default.
+func protect(t *testing.T, control *stack.Control, api *scorer.API, team issuer, interval string, concurrency int) proto.ID {
 	t.Helper()
 	url := api.Listen(t)
 	token, err := control.CreateToken(t.Context(), "posture")
@@ -74,6 +75,7 @@ func protect(t *testing.T, control *stack.Control, api *scorer.API, team issuer,
 	api.Tokens = &scorer.Tokens{Certs: team.Certs(), Issuer: team.Issuer(), AUD: app.AUD}
 	id, err := control.CreateIntegration(t.Context(), stack.Integration{
 		Name: "scores", URL: url, Interval: interval, ClientID: token.ClientID, ClientSecret: token.ClientSecret,
+		Concurrency: concurrency,
 	})
 	if err != nil {
 		t.Fatal(err)
