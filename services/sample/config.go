@@ -23,6 +23,9 @@ type Config struct {
 	// Audience is the AUD of the application that protects this API; empty: not known yet, which
 	// [Service.SetAudience] can tell later. Until then every request is answered 503.
 	Audience string
+	// AudiencePath is a file that holds the AUD and need not be there yet: it is read now and whenever it
+	// changes. Empty: there is none.
+	AudiencePath string
 	// Latency is how long each answer takes in addition; 0: none.
 	Latency time.Duration
 	// Missing is the share of devices, 0 to 1, that the API does not know and leaves out of its answers. The

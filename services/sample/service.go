@@ -67,6 +67,9 @@ func (s *Service) Addr() string {
 
 // Run serves until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	if s.cfg.AudiencePath != "" {
+		go s.followAudience(ctx)
+	}
 	if s.cfg.Addr == "" {
 		<-ctx.Done()
 		return nil

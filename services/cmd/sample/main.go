@@ -21,8 +21,8 @@ func main() {
 	}
 	os.Exit(cli.Standalone("sample", "A scoring API to poll: checks the application token, and answers with scores that drift.", &flags, &flags.Process,
 		func(h cli.Host) (cli.Part, error) {
-			s, err := sample.New(sample.Config{Addr: flags.SampleAddr, Issuer: flags.TeamDomain, Audience: flags.Audience,
-				Latency: flags.Latency, Missing: flags.Missing}, sample.Deps{Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
-			return &told{Service: s, path: flags.AudiencePath, log: h.Log}, err
+			return sample.New(sample.Config{Addr: flags.SampleAddr, Issuer: flags.TeamDomain, Audience: flags.Audience,
+				AudiencePath: flags.AudiencePath, Latency: flags.Latency, Missing: flags.Missing},
+				sample.Deps{Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
 		}))
 }

@@ -219,3 +219,29 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 		t.Errorf("%d events", events)
 	}
 }
+
+// An import that waits for its list, at a terminal say, is given up when it is told to.
+func TestImportEndsWithItsContext(t *testing.T) {
+	begun := make(chan struct{})
+	c := serve(t, map[string]http.HandlerFunc{"POST /plumbline/devices": func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		_, _ = io.Copy(io.Discard, r.Body)
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	in, out := io.Pipe()
+	defer out.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Import(ctx, client.CSV, in)
+		ended <- err
+	}()
+	if _, err := io.WriteString(out, "device_id\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/plumb"
+	"plumbline.dev/services/sample"
 )
 
 // installation runs all of Plumbline on free ports until the test ends.
@@ -181,4 +182,36 @@ func TestFollowing(t *testing.T) {
 		t.Errorf("after the position: %s", line)
 	}
 	leave()
+}
+
+// The set-up of a stack's demo works over HTTP alone: the sample API learns its audience by a file. Run
+// again, it changes nothing.
+func TestStackDemo(t *testing.T) {
+	i := installation(t)
+	path := filepath.Join(t.TempDir(), "audience")
+	api, err := sample.New(sample.Config{Addr: "127.0.0.1:0", Issuer: i.TeamDomain, AudiencePath: path},
+		sample.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- api.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	bustest.Eventually(t, "the sample API listens", func() bool { return api.Addr() != "" })
+	for _, want := range []string{"2500 devices are enrolled and polled every 1h", "everything was there already"} {
+		out, err := child(t, environment(i, ""), "stack", "demo", "--sample-url", "http://"+api.Addr()+"/", "--audience-out", path, "--interval", "1h").CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("%v:\n%s\nwant %s", err, out, want)
+		}
+	}
+	out, err := child(t, environment(i, ""), "poll", "Demo: sample scoring API").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "3 pages, 2,500 devices: ") || !strings.Contains(string(out), " 0 unknown, ") {
+		t.Errorf("%v: %s", err, out)
+	}
 }
