@@ -41,9 +41,8 @@ func (d *Device) encode(w *writer) {
 	w.at(d.UpdatedAt)
 }
 
-func (d *Device) decode(dec *msgpack.Decoder, text *backing) error {
+func (d *Device) decode(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
-	r.text = text
 	r.id(&d.ID)
 	d.Email, d.Serial, d.MAC, d.IPv4, d.Hostname = r.str(), r.str(), r.str(), r.str(), r.str()
 	d.EnrolledAt, d.UpdatedAt = r.at(), r.at()
@@ -70,7 +69,6 @@ func (p *Page) EncodeMsgpack(enc *msgpack.Encoder) error {
 // DecodeMsgpack reads what EncodeMsgpack writes; a page of more than [PageSize] devices is an error.
 func (p *Page) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
-	r.text = newBacking(dec)
 	p.Devices = decodeDevices(&r, PageSize)
 	return r.close()
 }
@@ -91,7 +89,7 @@ func decodeDevices(r *reader, max int) []Device {
 	devices := make([]Device, 0, min(n, PageSize))
 	for i := range n {
 		devices = append(devices, Device{})
-		if err := devices[i].decode(r.dec, r.text); err != nil {
+		if err := devices[i].decode(r.dec); err != nil {
 			r.keep(fmt.Errorf("device %d: %w", i, err))
 			return nil
 		}

@@ -3,7 +3,6 @@ package proto
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -76,42 +75,6 @@ type reader struct {
 	dec  *msgpack.Decoder
 	left int
 	err  error
-	text *backing // where set, strings are cut from it
-}
-
-// backing is the rest of a message as one string. A page's five thousand fields are cut from it in place of
-// an allocation each. It lives as long as any of them: it is for messages whose strings live together.
-type backing struct {
-	src  *bytes.Reader
-	text string
-	at   int // of text's first byte in src
-}
-
-// newBacking is nil where the decoder does not read from memory.
-func newBacking(dec *msgpack.Decoder) *backing {
-	src, ok := dec.Buffered().(*bytes.Reader)
-	if !ok {
-		return nil
-	}
-	at := int(src.Size()) - src.Len()
-	rest := make([]byte, src.Len())
-	if _, err := src.ReadAt(rest, int64(at)); err != nil {
-		return nil
-	}
-	return &backing{src: src, text: string(rest), at: at}
-}
-
-func (b *backing) cut(dec *msgpack.Decoder) (string, error) {
-	n, err := dec.DecodeBytesLen()
-	if err != nil || n <= 0 {
-		return "", err
-	}
-	if n > b.src.Len() {
-		return "", io.ErrUnexpectedEOF
-	}
-	from := int(b.src.Size()) - b.src.Len() - b.at
-	_, err = b.src.Seek(int64(n), io.SeekCurrent)
-	return b.text[from : from+n], err
 }
 
 // readArray opens an array of at least min fields.
@@ -184,11 +147,7 @@ func (r *reader) optionalInt() (v int64, known bool) {
 func (r *reader) str() (v string) {
 	if r.next() {
 		var err error
-		if r.text != nil {
-			v, err = r.text.cut(r.dec)
-		} else {
-			v, err = r.dec.DecodeString()
-		}
+		v, err = r.dec.DecodeString()
 		r.keep(err)
 	}
 	return v
