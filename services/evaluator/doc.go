@@ -13,7 +13,8 @@
 //     be behind what somebody has seen. Therefore whoever changed the set of devices or of checks reads,
 //     after the commit, whether there is something newer, and goes on from it if so. Whatever is written
 //     after that comes with an input of its own.
-//   - A message that was handed out before is evaluated without memory.
+//   - Whoever gets a message that was handed out before looks for that too: its evaluator may have died
+//     between its commit and its look.
 //
 // Reads of a replicated bucket may be a moment old; what they let slip the next poll puts right.
 //

@@ -72,6 +72,9 @@ type evaluation struct {
 	storedAt proto.Millis
 	// needPage and needConfig are the newest revisions that somebody has seen: nothing older is used.
 	needPage, needConfig uint64
+	// hasPage and hasConfig are the revisions that the round uses.
+	hasPage, hasConfig uint64
+	again              bool
 	// readEntry and readPage tell not to use memory.
 	readEntry, readPage bool
 	written             bool
@@ -86,8 +89,7 @@ var errBusy = fmt.Errorf("%d times another evaluator was first, or something had
 // evaluate brings a page up to date with an input that the server stored at storedAt; again tells that the
 // input was handed out before. It returns once an entry is stored, or none is needed.
 func (e *evaluator) evaluate(ctx context.Context, p topology.PageRef, in *proto.Input, storedAt proto.Millis, again bool) (fold.Reason, error) {
-	v := evaluation{evaluator: e, ref: p, in: in, storedAt: storedAt, needPage: in.PageRevision, needConfig: in.ConfigRevision,
-		readEntry: again, readPage: again}
+	v := evaluation{evaluator: e, ref: p, in: in, storedAt: storedAt, needPage: in.PageRevision, needConfig: in.ConfigRevision, again: again}
 	for range maxRounds {
 		reason, done, err := v.round(ctx)
 		switch {
@@ -122,13 +124,17 @@ func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err
 	}
 	// The server's stamp on the input keeps a clock that is slow from going behind it.
 	now := max(proto.At(v.clock.Now()), v.storedAt)
+	v.hasPage, v.hasConfig = page.Revision, config.Revision
 	step := fold.Next(last.entry, v.in, fold.Basis{Page: page, Config: config, StoredAt: v.storedAt, Now: now})
 	switch {
 	case step.Reason == fold.StalePage || step.Reason == fold.StaleConfig:
 		return step.Reason, false, fmt.Errorf("the view is older than what the page was evaluated with: %s", step.Reason)
-	case step.Entry == nil:
+	case step.Entry == nil && remembered:
 		v.readEntry = true
-		return step.Reason, !remembered, nil
+		return step.Reason, false, nil
+	case step.Entry == nil:
+		news, err := v.news(ctx, last.entry, last.entry, false)
+		return step.Reason, !news, err
 	case step.Members && rememberedPage:
 		v.readPage = true
 		return step.Reason, false, nil
@@ -145,7 +151,7 @@ func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err
 	v.entries.Add(v.ref, state{entry: step.Entry, seq: seq, expect: seq})
 	v.metrics.committed(&step)
 	v.written, v.readEntry = true, false
-	news, err := v.news(ctx, last.entry, &step)
+	news, err := v.news(ctx, last.entry, step.Entry, step.Members)
 	return step.Reason, !news, err
 }
 
@@ -200,27 +206,27 @@ func (v *evaluation) inventory(ctx context.Context) (page fold.Page, remembered 
 	}
 }
 
-// news tells, after a commit that changed the set of devices or of checks, or that is the page's first,
-// whether something of it has changed again, and needs it from now on.
-func (v *evaluation) news(ctx context.Context, prev *proto.Entry, step *fold.Step) (bool, error) {
-	next, first := step.Entry, prev == nil || prev.Closed
-	if next.Closed {
+// news tells whether something has changed again since next was made from it, and needs it from now on. It
+// looks for what next has that prev has not: the devices, where the set of them differs, and checks. Whoever
+// handled the message before may not have got to look, so then all of it is looked for.
+func (v *evaluation) news(ctx context.Context, prev, next *proto.Entry, members bool) (bool, error) {
+	if next == nil || next.Closed {
 		return false, nil // what was removed does not come back
 	}
-	needPage, needConfig := next.PageRevision, next.ConfigRevision
-	if first || step.Members {
+	first := prev == nil || prev.Closed || v.again
+	if first || members {
 		page, err := v.page(ctx, v.ref)
 		if err != nil {
 			return false, err
 		}
-		needPage = max(needPage, page.Revision)
+		v.needPage = max(v.needPage, page.Revision)
 	}
 	if first {
 		r, err := v.revision(ctx, v.ref.Account, topology.KindIntegration, v.ref.Integration)
 		if err != nil {
 			return false, err
 		}
-		needConfig = max(needConfig, r)
+		v.needConfig = max(v.needConfig, r)
 	}
 	if first || !slices.Equal(prev.Checks, next.Checks) {
 		for _, c := range next.Checks {
@@ -231,11 +237,10 @@ func (v *evaluation) news(ctx context.Context, prev *proto.Entry, step *fold.Ste
 			if err != nil {
 				return false, err
 			}
-			needConfig = max(needConfig, r)
+			v.needConfig = max(v.needConfig, r)
 		}
 	}
-	v.needPage, v.needConfig = max(v.needPage, needPage), max(v.needConfig, needConfig)
-	return needPage > next.PageRevision || needConfig > next.ConfigRevision, nil
+	return v.needPage > v.hasPage || v.needConfig > v.hasConfig, nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {

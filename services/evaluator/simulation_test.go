@@ -36,15 +36,11 @@ func TestTwoEvaluatorsOverReplicas(t *testing.T) {
 func simulate(t *rapid.T, replicas bool) {
 	w := newWorld(t, replicas)
 	defer w.close()
-	for range rapid.IntRange(5, 150).Draw(t, "steps") {
+	for range 10 * rapid.IntRange(1, 30).Draw(t, "tens of steps") {
 		w.step()
 	}
 	for len(w.queue)+len(w.running) > 0 { // what is left is handled, in any order
-		if len(w.queue) > 0 && (len(w.running) == 0 || rapid.Bool().Draw(t, "take")) {
-			w.take()
-		} else {
-			w.advance()
-		}
+		w.handle()
 	}
 	w.check()
 }
@@ -130,31 +126,56 @@ func (w *world) restart(k *worker) {
 	k.wait = func(context.Context, time.Duration) error { return nil }
 }
 
+// steps are what may happen next, the likelier the more often it is listed.
+var steps = slices.Concat(
+	slices.Repeat([]func(*world){(*world).advance}, 32), slices.Repeat([]func(*world){(*world).take}, 12),
+	slices.Repeat([]func(*world){(*world).poll, (*world).changePage}, 5), slices.Repeat([]func(*world){(*world).changeConfig}, 3),
+	[]func(*world){(*world).expire, (*world).catchUp, (*world).catchUp, (*world).evict, (*world).crash, (*world).crash, (*world).skew},
+)
+
+// pick is a number below n, each as likely as the other: rapid's own ranges favour the small ones.
+func (w *world) pick(n int, what string) (v int) {
+	for _, bit := range rapid.SliceOfN(rapid.Bool(), 8, 8).Draw(w.t, what) {
+		v *= 2
+		if bit {
+			v++
+		}
+	}
+	return v * n >> 8
+}
+
+// backlog is how much may be unhandled at a time: with more, most of it would be handled when all is over.
+const backlog = 5
+
 func (w *world) step() {
-	switch rapid.IntRange(0, 19).Draw(w.t, "step") {
-	case 0:
-		w.changePage()
-	case 1:
-		w.changeConfig()
-	case 2, 3:
-		w.poll()
-	case 4:
-		w.now += proto.Millis(rapid.IntRange(0, 8000).Draw(w.t, "passes"))
-		w.send(&proto.Input{Cause: proto.CauseExpired})
-	case 5:
-		k := rapid.SampledFrom(w.workers[:]).Draw(w.t, "catches up")
-		k.view = rapid.IntRange(k.view, len(w.configs)-1).Draw(w.t, "to")
-	case 6:
-		w.evict()
-	case 7:
-		w.crash()
-	case 8:
-		rapid.SampledFrom(w.workers[:]).Draw(w.t, "clock of").skew = proto.Millis(rapid.IntRange(-5000, 5000).Draw(w.t, "skew"))
-	case 9, 10, 11:
+	if len(w.queue)+len(w.running) > backlog {
+		w.handle()
+		return
+	}
+	steps[w.pick(len(steps), "step")](w)
+}
+
+// handle takes a message, or lets an evaluation go on.
+func (w *world) handle() {
+	if len(w.queue) > 0 && (len(w.running) == 0 || w.pick(4, "take") == 0) {
 		w.take()
-	default:
+	} else {
 		w.advance()
 	}
+}
+
+func (w *world) expire() {
+	w.now += proto.Millis(rapid.IntRange(0, 8000).Draw(w.t, "passes"))
+	w.send(&proto.Input{Cause: proto.CauseExpired})
+}
+
+func (w *world) catchUp() {
+	k := w.workers[w.pick(2, "catches up")]
+	k.view = rapid.IntRange(k.view, len(w.configs)-1).Draw(w.t, "to")
+}
+
+func (w *world) skew() {
+	w.workers[w.pick(2, "clock of")].skew = proto.Millis(rapid.IntRange(-5000, 5000).Draw(w.t, "skew"))
 }
 
 // evict has the log lose all that it holds, but for what was stored since an evaluation under way has read
@@ -173,10 +194,13 @@ func (w *world) send(in *proto.Input) { w.queue = append(w.queue, message{in: in
 
 func (w *world) changePage() {
 	w.counter++
-	numbers := rapid.SliceOfNDistinct(rapid.IntRange(1, 5), 0, 4, rapid.ID).Draw(w.t, "devices")
 	page := fold.Page{Revision: w.counter}
-	for _, n := range numbers {
-		page.Devices = append(page.Devices, proto.ID{0xd0, byte(n)})
+	if rapid.Bool().Draw(w.t, "as before") && len(w.pages) > 1 { // a removal that is taken back
+		page.Devices = w.pages[len(w.pages)-2].Devices
+	} else {
+		for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(1, 5), 0, 4, rapid.ID).Draw(w.t, "devices") {
+			page.Devices = append(page.Devices, proto.ID{0xd0, byte(n)})
+		}
 	}
 	w.pages = append(w.pages, page)
 	w.send(&proto.Input{Cause: proto.CausePage, PageRevision: w.counter})
@@ -189,7 +213,7 @@ func (w *world) changeConfig() {
 	}
 	w.counter++
 	next := fold.Config{Revision: w.counter, Exists: true, Checks: slices.Clone(old.Checks)}
-	if rapid.IntRange(0, 30).Draw(w.t, "remove integration") == 0 {
+	if w.pick(60, "remove the integration") == 59 {
 		next = fold.Config{Revision: w.counter}
 		w.keys[proto.ID{}] = w.counter
 	} else {
@@ -235,8 +259,8 @@ func (w *world) take() {
 	if len(w.queue) == 0 {
 		return
 	}
-	i := rapid.IntRange(0, len(w.queue)-1).Draw(w.t, "message")
-	r := &running{worker: rapid.SampledFrom(w.workers[:]).Draw(w.t, "evaluator"), msg: w.queue[i]}
+	i := w.pick(len(w.queue), "message")
+	r := &running{worker: w.workers[w.pick(2, "evaluator")], msg: w.queue[i]}
 	w.queue = slices.Delete(w.queue, i, i+1)
 	r.next, r.stop = iter.Pull(func(yield func(struct{}) bool) {
 		r.yield = yield
@@ -251,7 +275,7 @@ func (w *world) advance() {
 	if len(w.running) == 0 {
 		return
 	}
-	i := rapid.IntRange(0, len(w.running)-1).Draw(w.t, "advances")
+	i := w.pick(len(w.running), "advances")
 	r := w.running[i]
 	if w.behind = 0; w.replicas {
 		w.behind = rapid.IntRange(0, 1).Draw(w.t, "replica behind")
@@ -267,7 +291,7 @@ func (w *world) advance() {
 
 // crash ends an evaluator wherever it is; what it had not finished is handed out again.
 func (w *world) crash() {
-	k := rapid.SampledFrom(w.workers[:]).Draw(w.t, "crashes")
+	k := w.workers[w.pick(2, "crashes")]
 	w.running = slices.DeleteFunc(w.running, func(r *running) bool {
 		if r.worker == k {
 			r.stop()
