@@ -41,7 +41,7 @@ type call struct {
 const maxDrained = 16 << 10
 
 // errAbandoned is a call that was given up because the caller was told to stop: nothing is known of it.
-var errAbandoned = errors.New("the call was given up: the fetcher stops, or the integration was removed")
+var errAbandoned = errors.New("the call was given up: the fetcher stops, or the integration was changed or removed")
 
 // make makes the call, with at most retries further attempts (negative: any number) and within a time in
 // all. The error is [errAbandoned]; everything else is in the poll.

@@ -103,6 +103,26 @@ func TestARemovedIntegrationIsClearedAway(t *testing.T) {
 	}
 }
 
+// A call to a URL that hangs does not hold its page once the URL was mended.
+func TestACallToAnOldURLIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(0, 1)
+	cfg := quick()
+	cfg.CallTimeout, cfg.AttemptTimeout = time.Minute, time.Minute
+	w.start(cfg)
+	hangs := newAPI(t, func(_ http.ResponseWriter, r *http.Request, _ []proto.ID) { <-r.Context().Done() })
+	answers := newAPI(t, func(rw http.ResponseWriter, _ *http.Request, devices []proto.ID) { answer(rw, devices) })
+	i := w.integrate(hangs.URL)
+	tick := w.tick(i)
+	bustest.Eventually(t, "the call is under way", func() bool { return hangs.calls.Load() == 1 })
+	i.APIURL, i.Schedule = answers.URL, i.Schedule+1
+	w.save(i)
+	if in := w.input(i, 0, tick); in.Poll.Error != proto.ReasonNone || len(in.Observations) != 1 {
+		t.Errorf("input %+v", in)
+	}
+	w.idle(i)
+}
+
 // Batches and consumers of integrations that were removed while no fetcher ran, or that a late planner
 // made, are found.
 func TestStraysAreFound(t *testing.T) {
