@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,7 @@ type commands struct {
 	waiting map[int]map[proto.ID]int // by command: the line of each of its devices
 	total   proto.CommandAnswer
 	refused func(line int, r proto.Refusal) // of each device that the registry refuses
+	more    func(n int)                     // of refused devices that it only counts
 }
 
 // commandsInFlight bounds the commands that are sent and not answered.
@@ -36,7 +38,7 @@ func (s *Service) newCommands(a proto.Account) (*commands, error) {
 		return nil, fmt.Errorf("listen for the registry's answers: %w", err)
 	}
 	return &commands{s: s, account: a, inbox: inbox, answers: answers, waiting: map[int]map[proto.ID]int{},
-		refused: func(int, proto.Refusal) {}}, nil
+		refused: func(int, proto.Refusal) {}, more: func(int) {}}, nil
 }
 
 // send stores a command, once there is room for it. lines says which line each of its devices is from.
@@ -89,8 +91,24 @@ func (c *commands) receive(ctx context.Context) error {
 		for _, r := range a.Refused {
 			c.refused(lines[r.Device], r)
 		}
-		return nil
+		c.more(a.RefusedMore)
+		return c.whole(lines, a.Error)
 	}
+}
+
+// whole takes the refusal of a whole command: it is one of each of its devices, or, where none has a line,
+// of the request.
+func (c *commands) whole(lines map[proto.ID]int, why *proto.Error) error {
+	switch {
+	case why == nil:
+		return nil
+	case len(lines) == 0:
+		return refuse(http.StatusConflict, codeConflict, "%s", why.Message)
+	}
+	for device, line := range lines {
+		c.refused(line, proto.Refusal{Device: device, Error: why})
+	}
+	return nil
 }
 
 // finish waits until every command is answered.

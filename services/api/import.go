@@ -97,6 +97,7 @@ func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.R
 	commands.refused = func(line int, r proto.Refusal) {
 		i.result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
 	}
+	commands.more = func(n int) { i.result.Refused += n }
 	if err := i.run(ctx, a, rows); err != nil {
 		return nil, err
 	}

@@ -180,3 +180,18 @@ func TestImportsThatCannotBeRead(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// A registry that cannot take a command says so: no row of it counts as done.
+func TestAnImportIntoADamagedInventory(t *testing.T) {
+	y := start(t)
+	y.withRegistry()
+	key := topology.BucketSubject(topology.Devices, topology.PageKey(y.account, 0))
+	if _, err := y.bus.Conn(topology.Operator).JetStream().Publish(t.Context(), key, []byte("not a page")); err != nil {
+		t.Fatal(err)
+	}
+	i := y.imported("text/csv", "device_id,hostname\n"+proto.NewID().String()+",a\n"+proto.NewID().String()+",b\n")
+	if i.Refused != 2 || len(i.Errors) != 2 || i.Errors[0].Code != "inventory_damaged" || i.Errors[0].Line != 2 {
+		t.Errorf("%+v", i)
+	}
+	y.refused(409, codeConflict, "DELETE", "/plumbline/devices/"+proto.NewID().String(), nil)
+}

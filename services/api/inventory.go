@@ -85,3 +85,13 @@ func (v *inventory) has(a proto.Account, page topology.PageNumber) bool {
 	_, found := v.pages[a][page]
 	return found
 }
+
+// size counts an account's pages and devices.
+func (v *inventory) size(a proto.Account) (pages, devices int) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, ids := range v.pages[a] {
+		devices += len(ids)
+	}
+	return len(v.pages[a]), devices
+}

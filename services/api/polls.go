@@ -72,7 +72,11 @@ func (s *Service) status(ctx context.Context, c *call) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		views[n].Poll = viewPoll(pages, tick, at)
+		if views[n].Poll = viewPoll(pages, tick, at); views[n].Poll != nil {
+			// While the first poll runs there are pages that have no entry yet.
+			enrolled, devices := s.inventory.size(c.account)
+			views[n].Poll.Pages, views[n].Poll.Devices = max(views[n].Poll.Pages, enrolled), max(views[n].Poll.Devices, devices)
+		}
 	}
 	return answer{result: views, info: whole(len(views))}, nil
 }
