@@ -39,6 +39,7 @@ type system struct {
 	log      *lockedBuffer
 	handler  http.Handler // of the replicas in turn
 	fetcher  *fakeFetcher
+	stop     func() // the newest replica, and wait for its end
 }
 
 func start(t testing.TB, options ...func(*Config)) *system {
@@ -72,12 +73,13 @@ func (y *system) replica() *Service {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	y.t.Cleanup(func() {
+	y.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			y.t.Errorf("the api ended with %v", err)
 		}
 	})
+	y.t.Cleanup(y.stop)
 	bustest.Eventually(y.t, "the api is ready", func() bool { return s.Ready(y.t.Context()) == nil })
 	if y.cfg.BootstrapToken != "" {
 		if err := s.tokens.AwaitRevision(y.t.Context(), 1); err != nil {
