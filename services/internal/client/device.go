@@ -14,9 +14,18 @@ const (
 	NDJSON = "application/x-ndjson"
 )
 
-// Import enrols or updates every device of a list in the form, which is sent as it is read.
+// Import enrols or updates every device of a list in the form, which is sent as it is read. It ends with
+// ctx, also while the list is waited for; the read that waits is left behind then.
 func (c *Client) Import(ctx context.Context, form string, list io.Reader) (Imported, error) {
-	resp, err := c.request(ctx, http.MethodPost, "/plumbline/devices", form, list)
+	// net/http comes back from a request only when the read of its body does.
+	body, rows := io.Pipe()
+	defer context.AfterFunc(ctx, func() { body.CloseWithError(context.Cause(ctx)) })()
+	defer body.Close()
+	go func() {
+		_, err := io.Copy(rows, list)
+		rows.CloseWithError(err)
+	}()
+	resp, err := c.request(ctx, http.MethodPost, "/plumbline/devices", form, body)
 	if err != nil {
 		return Imported{}, err
 	}
