@@ -109,8 +109,10 @@ func TestRefusals(t *testing.T) {
 		"POST /devices/posture/integration": func(w http.ResponseWriter, _ *http.Request) {
 			refuse(w, 400, 2046, "invalid posture integration request: the API answered 405")
 		},
-		"GET /access/apps":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", 502) },
-		"GET /devices/posture": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 302) },
+		"GET /access/apps": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) },
+		"GET /devices/posture": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
+		},
 	})
 	_, err := c.Integrations.Create(t.Context(), client.Integration{Name: "x"})
 	var e *client.Error
