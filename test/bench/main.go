@@ -28,6 +28,7 @@ type config struct {
 	latency     time.Duration
 	json        bool
 	keep        string
+	plumb       string
 	within      time.Duration
 }
 
@@ -44,6 +45,7 @@ func main() {
 	flag.DurationVar(&c.latency, "api-latency", 20*time.Millisecond, "how long the scoring API takes, on top of reading and writing JSON")
 	flag.BoolVar(&c.json, "json", false, "print one line of JSON and nothing else")
 	flag.StringVar(&c.keep, "data", "", "directory for the data, which is kept; none: a temporary one")
+	flag.StringVar(&c.plumb, "plumb", "", "another build of plumb to measure; none: this repository's")
 	flag.DurationVar(&c.within, "timeout", 15*time.Minute, "give up after")
 	memory := flag.String("fetcher-memory", "", "instead: the most memory that a fetcher's own process holds at these numbers of devices, as in 10000,100000,1000000")
 	flag.Parse()

@@ -57,6 +57,7 @@ func startPipeline(ctx context.Context, c config, api *apiProcess) (p *pipeline,
 	if p.plumb, err = stack.New("up", filepath.Join(dir, "data")); err != nil {
 		return p, err
 	}
+	p.plumb.Binary = c.plumb
 	if err = p.plumb.Launch(); err != nil {
 		return p, err
 	}
@@ -163,6 +164,7 @@ func (p *pipeline) first(ctx context.Context) error {
 // polled is a poll that is done.
 type polled struct {
 	took    time.Duration // from the tick to the last entry, by the server's clock
+	fetched time.Duration // from the tick to the last page's scores, by the server's clock
 	changed int
 }
 
@@ -209,6 +211,7 @@ func (p *pipeline) await(ctx context.Context) (polled, error) {
 			if e.at.After(last) {
 				last = e.at
 			}
+			done.fetched = max(done.fetched, e.summary.PolledAt.Time().Sub(tick.At))
 		}
 	}
 	done.took = last.Sub(tick.At)

@@ -27,6 +27,8 @@ type report struct {
 	Concurrency  int     `json:"concurrency"`
 	APILatencyMS float64 `json:"api_latency_ms"`
 	Rounds       int     `json:"rounds"`
+	// FetchS is from the tick to the scores of the last page, stored: what is left of PipelineS is evaluation.
+	FetchS float64 `json:"fetch_s"`
 	// The same against an API that answers at once: what is left is processor time and the disk's.
 	NoLatencyFloorS    float64 `json:"no_latency_floor_s"`
 	NoLatencyPipelineS float64 `json:"no_latency_pipeline_s"`
@@ -82,7 +84,7 @@ func measure(ctx context.Context, c config) (*report, error) {
 		Ratio: round(with.pipeline / with.floor), ResultsPerS: math.Round(float64(c.devices*checks) / with.pipeline),
 		PeakRSSMB: math.Round(float64(rss) / 1e6),
 		Checks:    checks, Concurrency: c.concurrency, APILatencyMS: float64(c.latency) / 1e6, Rounds: c.rounds,
-		NoLatencyFloorS: round(without.floor), NoLatencyPipelineS: round(without.pipeline),
+		FetchS: round(with.fetch), NoLatencyFloorS: round(without.floor), NoLatencyPipelineS: round(without.pipeline),
 		NoLatencyRatio: round(without.pipeline / without.floor),
 		CPUPerPageMS:   round(without.cpuMS), ChangedPerPoll: math.Round(with.changed),
 		ImportS: round(p.importTook.Seconds()), DevicesPerS: math.Round(float64(c.devices) / p.importTook.Seconds()),
@@ -90,11 +92,11 @@ func measure(ctx context.Context, c config) (*report, error) {
 }
 
 // medians are those of several rounds: seconds, but for what says otherwise.
-type medians struct{ floor, pipeline, changed, cpuMS float64 }
+type medians struct{ floor, pipeline, fetch, changed, cpuMS float64 }
 
 // rounds measures the loop and the pipeline in turns, so that what else the machine does meets both.
 func (p *pipeline) rounds(ctx context.Context, c config, api *apiProcess, loop *floor, token string, latency time.Duration) (medians, error) {
-	var floors, pipelines, changes, cpus []float64
+	var floors, pipelines, fetches, changes, cpus []float64
 	if err := api.latency(ctx, latency); err != nil {
 		return medians{}, err
 	}
@@ -121,10 +123,10 @@ func (p *pipeline) rounds(ctx context.Context, c config, api *apiProcess, loop *
 		}
 		progress(c, "latency %v, round %d: the bare loop %.3f s, the pipeline %.3f s", latency, n+1, took.Seconds(), done.took.Seconds())
 		floors, pipelines = append(floors, took.Seconds()), append(pipelines, done.took.Seconds())
-		changes = append(changes, float64(done.changed))
+		fetches, changes = append(fetches, done.fetched.Seconds()), append(changes, float64(done.changed))
 		cpus = append(cpus, (after-before).Seconds()*1000/float64(p.pages))
 	}
-	return medians{median(floors), median(pipelines), median(changes), median(cpus)}, nil
+	return medians{median(floors), median(pipelines), median(fetches), median(changes), median(cpus)}, nil
 }
 
 func median(values []float64) float64 {
@@ -141,7 +143,7 @@ func (r *report) print(w io.Writer) {
 %d devices in %d pages, %d checks, %d calls at once, %g ms of API latency, medians of %d rounds
 
   bare loop      %8.3f s   encodes, posts, reads, decodes
-  pipeline       %8.3f s   from the tick to the last entry of the log
+  pipeline       %8.3f s   from the tick to the last entry of the log; %.3f s to the last scores
   ratio          %8.2f
   results        %8.0f /s  (%d checks for each device)
   changes        %8.0f     in a poll
@@ -149,6 +151,6 @@ func (r *report) print(w io.Writer) {
 
 without API latency: bare loop %.3f s, pipeline %.3f s, ratio %.2f; %.2f ms of processor time for a page
 enrolling over HTTP: %.1f s, %.0f devices a second
-`, r.Devices, r.Pages, r.Checks, r.Concurrency, r.APILatencyMS, r.Rounds, r.FloorS, r.PipelineS, r.Ratio, r.ResultsPerS, r.Checks,
+`, r.Devices, r.Pages, r.Checks, r.Concurrency, r.APILatencyMS, r.Rounds, r.FloorS, r.PipelineS, r.FetchS, r.Ratio, r.ResultsPerS, r.Checks,
 		r.ChangedPerPoll, r.PeakRSSMB, r.NoLatencyFloorS, r.NoLatencyPipelineS, r.NoLatencyRatio, r.CPUPerPageMS, r.ImportS, r.DevicesPerS)
 }

@@ -22,6 +22,8 @@ type Plumb struct {
 	API, Access, NATS, Admin, Demo string // addresses; the sample API's is Demo
 	// Args are added to the command line.
 	Args []string
+	// Binary is the path of another build of plumb; empty: one of this repository.
+	Binary string
 
 	command string
 	process *Process
@@ -57,13 +59,19 @@ func Up(t testing.TB, args ...string) *Plumb {
 
 // Command is how it is started.
 func (p *Plumb) Command() (Command, error) {
-	path, err := Build("plumb")
+	path := p.Binary
+	if path == "" {
+		var err error
+		if path, err = Build("plumb"); err != nil {
+			return Command{}, err
+		}
+	}
 	args := []string{p.command, "--data", p.Data, "--api-addr", p.API, "--access-addr", p.Access,
 		"--nats-addr", p.NATS, "--admin-addr", p.Admin, "--team-domain", p.Issuer()}
 	if p.command == "demo" {
 		args = append(args, "--sample-addr", p.Demo)
 	}
-	return Command{Name: "plumb " + p.command, Path: path, Args: append(args, p.Args...)}, err
+	return Command{Name: "plumb " + p.command, Path: path, Args: append(args, p.Args...)}, nil
 }
 
 // Start starts the process, for the first time or again, on the same data and the same ports.
