@@ -113,7 +113,7 @@ func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply fu
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", bucket, translate(err))
 	}
-	defer w.Stop()
+	defer stopWatch(w)
 	for {
 		select {
 		case <-ctx.Done():
@@ -136,6 +136,20 @@ func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply fu
 				return fmt.Errorf("watch %s, key %s: %w", bucket, u.Key, err)
 			}
 		}
+	}
+}
+
+// stopWatch ends a watch with the server, which forgets it after a while if it cannot be told: the end of
+// a service does not wait for a server that is gone.
+func stopWatch(w jetstream.KeyWatcher) {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_ = w.Stop()
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(time.Second):
 	}
 }
 

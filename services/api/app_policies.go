@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -30,7 +31,7 @@ func (s *Service) listAppPolicies(ctx context.Context, c *call) (answer, error) 
 	}
 	part, info, err := paged(c.URL.Query(), s.viewLinks(c.account, app.Value.Policies))
 	if part == nil {
-		part = []object{}
+		part = []json.RawMessage{}
 	}
 	return answer{result: part, info: info}, err
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -31,18 +30,16 @@ func (s *Service) applicationRoutes() []route {
 }
 
 // viewApplication is what was sent, with what is ours (contract.md 3.3).
-func (s *Service) viewApplication(a proto.Account, app *proto.Application) object {
-	o := stored(app.Sent)
-	o.set("id", app.ID)
-	o.set("uid", app.ID)
-	o.set("aud", app.AUD)
-	o.set("created_at", stamp(app.CreatedAt))
-	o.set("updated_at", stamp(app.UpdatedAt))
-	o.set("policies", s.viewLinks(a, app.Policies))
-	if app.OriginURL != "" {
-		o.set("x_origin_url", app.OriginURL)
-	}
-	return o
+func (s *Service) viewApplication(a proto.Account, app *proto.Application) json.RawMessage {
+	return splice(app.Sent, struct {
+		ID        proto.ID          `json:"id"`
+		UID       proto.ID          `json:"uid"`
+		AUD       string            `json:"aud"`
+		Policies  []json.RawMessage `json:"policies"`
+		OriginURL string            `json:"x_origin_url,omitempty"`
+		CreatedAt stamp             `json:"created_at"`
+		UpdatedAt stamp             `json:"updated_at"`
+	}{app.ID, app.ID, app.AUD, s.viewLinks(a, app.Policies), app.OriginURL, stamp(app.CreatedAt), stamp(app.UpdatedAt)})
 }
 
 func (s *Service) listApplications(ctx context.Context, c *call) (answer, error) {
@@ -50,14 +47,12 @@ func (s *Service) listApplications(ctx context.Context, c *call) (answer, error)
 		return answer{}, err
 	}
 	q := c.URL.Query()
-	all := slices.DeleteFunc(s.catalog.Applications(c.account), func(app catalog.Record[proto.Application]) bool {
-		return !wanted(app.Value, q)
-	})
-	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Application]) int {
-		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
-	})
+	all := s.applications(c.account)
+	if filtered(q, "aud", "name", "domain", "search") {
+		all = matching(all, func(app catalog.Record[proto.Application]) bool { return wanted(app.Value, q) })
+	}
 	part, info, err := paged(q, all)
-	views := make([]object, len(part))
+	views := make([]json.RawMessage, len(part))
 	for n, app := range part {
 		views[n] = s.viewApplication(c.account, app.Value)
 	}
@@ -185,7 +180,7 @@ func (s *Service) unclaimed(a proto.Account, app *proto.Application) error {
 	if len(ours) == 0 {
 		return nil
 	}
-	for _, other := range s.catalog.Applications(a) {
+	for _, other := range s.applications(a) {
 		for _, d := range other.Value.Domains {
 			if p, err := appmatch.Parse(d); err == nil && ours[p.String()] && other.Value.ID != app.ID {
 				return refuse(http.StatusConflict, codeApplicationExists,

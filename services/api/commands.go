@@ -21,10 +21,16 @@ type commands struct {
 	inbox   string // the answer to command n comes to inbox.n
 	answers *nats.Subscription
 	sent    int
-	waiting map[int]map[proto.ID]int // by command: the line of each of its devices
+	waiting map[int]sentCommand
 	total   proto.CommandAnswer
 	refused func(line int, r proto.Refusal) // of each device that the registry refuses
 	more    func(n int)                     // of refused devices that it only counts
+}
+
+// sentCommand is a command that awaits its answer.
+type sentCommand struct {
+	lines map[proto.ID]int // of each of its devices
+	rows  int              // more than lines where a device is there twice
 }
 
 // commandsInFlight bounds the commands that are sent and not answered.
@@ -37,7 +43,7 @@ func (s *Service) newCommands(a proto.Account) (*commands, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the registry's answers: %w", err)
 	}
-	return &commands{s: s, account: a, inbox: inbox, answers: answers, waiting: map[int]map[proto.ID]int{},
+	return &commands{s: s, account: a, inbox: inbox, answers: answers, waiting: map[int]sentCommand{},
 		refused: func(int, proto.Refusal) {}, more: func(int) {}}, nil
 }
 
@@ -57,7 +63,7 @@ func (c *commands) send(ctx context.Context, command *proto.Command, lines map[p
 		return err
 	}
 	c.sent++
-	c.waiting[n] = lines
+	c.waiting[n] = sentCommand{lines, len(command.Upsert)}
 	return nil
 }
 
@@ -74,7 +80,7 @@ func (c *commands) receive(ctx context.Context) error {
 			return err
 		}
 		n, err := strconv.Atoi(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:])
-		lines, expected := c.waiting[n]
+		sent, expected := c.waiting[n]
 		if err != nil || !expected {
 			continue // a command that was handled twice is answered twice
 		}
@@ -89,25 +95,26 @@ func (c *commands) receive(ctx context.Context) error {
 		c.total.Removed += a.Removed
 		c.total.Absent += a.Absent
 		for _, r := range a.Refused {
-			c.refused(lines[r.Device], r)
+			c.refused(sent.lines[r.Device], r)
 		}
 		c.more(a.RefusedMore)
-		return c.whole(lines, a.Error)
+		return c.whole(sent, a.Error)
 	}
 }
 
 // whole takes the refusal of a whole command: it is one of each of its devices, or, where none has a line,
 // of the request.
-func (c *commands) whole(lines map[proto.ID]int, why *proto.Error) error {
+func (c *commands) whole(sent sentCommand, why *proto.Error) error {
 	switch {
 	case why == nil:
 		return nil
-	case len(lines) == 0:
+	case len(sent.lines) == 0:
 		return refuse(http.StatusConflict, codeConflict, "%s", why.Message)
 	}
-	for device, line := range lines {
+	for device, line := range sent.lines {
 		c.refused(line, proto.Refusal{Device: device, Error: why})
 	}
+	c.more(sent.rows - len(sent.lines))
 	return nil
 }
 

@@ -130,6 +130,20 @@ func (o object) sent(without ...string) json.RawMessage {
 	return bytes.TrimSpace(b)
 }
 
+// splice puts members of ours, none of which sent kept, before what sent wrote.
+func splice(kept json.RawMessage, ours any) json.RawMessage {
+	b, err := encode(ours)
+	if err != nil {
+		panic(err)
+	}
+	b = bytes.TrimSpace(b)
+	if len(kept) <= len("{}") {
+		return b
+	}
+	b[len(b)-1] = ','
+	return append(b, kept[1:]...)
+}
+
 // stored reads what sent wrote.
 func stored(b json.RawMessage) object {
 	o := object{}

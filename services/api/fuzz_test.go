@@ -12,7 +12,11 @@ import (
 
 // Whatever is sent, to whatever path, is answered with an envelope and never with a 500.
 func FuzzHandlers(f *testing.F) {
-	y := start(f, func(c *Config) { c.AnswerTimeout = time.Millisecond; c.ProbeTimeout = time.Second; c.TempDir = f.TempDir() })
+	y := start(f, func(c *Config) {
+		c.AnswerTimeout = time.Millisecond
+		c.ProbeTimeout = time.Second
+		c.TempDir = f.TempDir()
+	})
 	i := text(y.want(200, "POST", "/devices/posture/integration", integrationBody()), "id")
 	rule := text(y.want(200, "POST", "/devices/posture", ruleBody(i)), "id")
 	token := text(y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "t"}), "id")

@@ -189,8 +189,9 @@ func TestAnImportIntoADamagedInventory(t *testing.T) {
 	if _, err := y.bus.Conn(topology.Operator).JetStream().Publish(t.Context(), key, []byte("not a page")); err != nil {
 		t.Fatal(err)
 	}
-	i := y.imported("text/csv", "device_id,hostname\n"+proto.NewID().String()+",a\n"+proto.NewID().String()+",b\n")
-	if i.Refused != 2 || len(i.Errors) != 2 || i.Errors[0].Code != "inventory_damaged" || i.Errors[0].Line != 2 {
+	id := proto.NewID().String()
+	i := y.imported("text/csv", "device_id,hostname\n"+proto.NewID().String()+",a\n"+id+",b\n"+id+",again\n")
+	if i.Refused != 3 || len(i.Errors) != 2 || i.Errors[0].Code != "inventory_damaged" || i.Errors[0].Line != 2 {
 		t.Errorf("%+v", i)
 	}
 	y.refused(409, codeConflict, "DELETE", "/plumbline/devices/"+proto.NewID().String(), nil)

@@ -2,10 +2,7 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -109,103 +106,6 @@ func (c *integrationChange) readExtensions(body object) error {
 	return nil
 }
 
-// Bounds of what is sent to the scoring API, in bytes.
-const (
-	maxURL        = 2048
-	maxCredential = 4096
-)
-
-func (c *integrationChange) readConfig(config object, old *proto.Integration, pinned bool) error {
-	var err error
-	var secret *string
-	if c.url, err = given(config.text, config, "api_url"); err != nil {
-		return invalidIntegration("config.api_url must be a string")
-	}
-	if c.client, err = given(config.text, config, "access_client_id"); err != nil {
-		return invalidIntegration("config.access_client_id must be a string")
-	}
-	if secret, err = given(config.text, config, "access_client_secret"); err != nil {
-		return invalidIntegration("config.access_client_secret must be a string")
-	}
-	if old == nil && (c.url == nil || c.client == nil || secret == nil) {
-		return invalidIntegration("config needs api_url, access_client_id and access_client_secret")
-	}
-	if c.url != nil {
-		if err := checkURL(*c.url); err != nil {
-			return invalidIntegration("config.api_url %v", err)
-		}
-	}
-	if c.client != nil && !headerValue(*c.client) {
-		return invalidIntegration("config.access_client_id must be 1 to 4096 visible ASCII characters, no blanks")
-	}
-	if secret != nil {
-		if !headerValue(*secret) {
-			return invalidIntegration("config.access_client_secret must be 1 to 4096 visible ASCII characters, no blanks")
-		}
-		c.secret = *secret
-	}
-	if pinned && old != nil && c.url != nil && c.secret == "" && !sameHost(*c.url, old.APIURL) {
-		return invalidIntegration("the host of config.api_url changes: give config.access_client_secret again")
-	}
-	return nil
-}
-
-// checkURL completes the sentence "config.api_url ...".
-func checkURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || len(text) > maxURL || hasControl(text):
-		return errors.New("is not a URL")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("must begin with https:// (or http:// for a private address)")
-	case u.Hostname() == "":
-		return errors.New("names no host")
-	case u.User != nil:
-		return errors.New("must not hold a user or password: they would be read back")
-	case u.Fragment != "" || strings.Contains(text, "#"):
-		return errors.New("must not have a fragment: it is never sent")
-	}
-	return nil
-}
-
-func headerValue(s string) bool {
-	for _, b := range []byte(s) {
-		if b <= ' ' || b > '~' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= maxCredential
-}
-
-// sameHost compares scheme, host and port: whom the secret would go to.
-func sameHost(a, b string) bool {
-	ua, err1 := url.Parse(a)
-	ub, err2 := url.Parse(b)
-	return err1 == nil && err2 == nil && strings.EqualFold(ua.Scheme, ub.Scheme) && strings.EqualFold(ua.Host, ub.Host)
-}
-
-// keepConfig merges the config of a type that is only kept.
-func (c *integrationChange) keepConfig(config object, old *proto.Integration) error {
-	kept := object{}
-	if old != nil {
-		kept = stored(old.Config)
-	}
-	for _, name := range keptConfig {
-		if _, there := config[name]; !there {
-			continue
-		}
-		if v, err := config.text(name); err != nil {
-			return invalidIntegration("config.%s must be a string", name)
-		} else if v != "" {
-			kept.set(name, v)
-		} else {
-			delete(kept, name)
-		}
-	}
-	c.config = kept.sent()
-	return nil
-}
-
 // seal seals the secret of the change, if it has one, for an integration.
 func (c *integrationChange) seal(to []age.Recipient, id proto.ID) (err error) {
 	if c.secret != "" {
@@ -237,44 +137,4 @@ func assign[T any](to *T, v *T) {
 	if v != nil {
 		*to = *v
 	}
-}
-
-// maxInterval is the longest interval; slots are counted in it.
-const maxInterval = 8760 * time.Hour
-
-// parseInterval reads a number with m or h (contract.md 5.2), or s where intervals below a minute are
-// allowed.
-func parseInterval(text string, least time.Duration) (time.Duration, error) {
-	units := map[string]time.Duration{"m": time.Minute, "h": time.Hour}
-	form := `a number with m or h, such as "10m"`
-	if least < time.Minute {
-		units["s"] = time.Second
-		form = `a number with s, m or h, such as "10m"`
-	}
-	digits := strings.TrimRight(text, "smh")
-	n, err := strconv.ParseUint(digits, 10, 31)
-	unit, known := units[text[len(digits):]]
-	if err != nil || !known || strings.HasPrefix(text, "+") {
-		return 0, invalidIntegration("interval must be %s", form)
-	}
-	if n > uint64(maxInterval/unit) {
-		return 0, invalidIntegration("interval must be at most %gh", maxInterval.Hours())
-	}
-	d := time.Duration(n) * unit
-	if d < least {
-		return 0, invalidIntegration("interval must be at least %s", shortDuration(least))
-	}
-	return d, nil
-}
-
-// shortDuration writes 1m where Duration.String writes 1m0s.
-func shortDuration(d time.Duration) string {
-	s := d.String()
-	if rest, ok := strings.CutSuffix(s, "m0s"); ok {
-		s = rest + "m"
-	}
-	if rest, ok := strings.CutSuffix(s, "h0m"); ok {
-		s = rest + "h"
-	}
-	return s
 }

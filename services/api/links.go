@@ -203,8 +203,8 @@ func (s *Service) drop(ctx context.Context, a proto.Account, policies []catalog.
 }
 
 // viewLinks are the policies of an application, expanded, by precedence.
-func (s *Service) viewLinks(a proto.Account, links []proto.PolicyLink) []object {
-	views := []object{}
+func (s *Service) viewLinks(a proto.Account, links []proto.PolicyLink) []json.RawMessage {
+	views := []json.RawMessage{}
 	for _, link := range links {
 		if p, found := s.catalog.Policy(a, link.Policy); found {
 			views = append(views, viewPolicy(p.Value, link.Precedence))

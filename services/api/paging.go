@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 )
 
@@ -42,6 +43,11 @@ func paged[T any](q url.Values, all []T) ([]T, resultInfo, error) {
 // whole is the information on a list that comes in one piece.
 func whole(n int) resultInfo {
 	return resultInfo{Page: 1, PerPage: max(n, maxPerPage), Count: n, TotalCount: n, TotalPages: min(n, 1)}
+}
+
+// filtered tells whether the query has any of the filters.
+func filtered(q url.Values, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return q.Get(name) != "" })
 }
 
 func positive(q url.Values, name string, otherwise int) (int, error) {

@@ -1,11 +1,10 @@
 package api
 
 import (
-	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -24,37 +23,16 @@ func (s *Service) policyRoutes() []route {
 	}
 }
 
-// applicationsOf counts, for each policy, the applications that link it.
-func (s *Service) applicationsOf(a proto.Account) map[proto.ID]int {
-	n := map[proto.ID]int{}
-	for _, app := range s.catalog.Applications(a) {
-		for _, link := range app.Value.Policies {
-			n[link.Policy]++
-		}
-	}
-	return n
-}
-
-func viewReusable(p *proto.Policy, applications int) object {
-	o := viewPolicy(p, 0)
-	o.set("app_count", applications)
-	return o
-}
-
 func (s *Service) listPolicies(ctx context.Context, c *call) (answer, error) {
 	if err := s.fresh(ctx); err != nil {
 		return answer{}, err
 	}
-	all := slices.DeleteFunc(s.catalog.Policies(c.account), func(p catalog.Record[proto.Policy]) bool { return !p.Value.Owner.IsZero() })
-	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Policy]) int {
-		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
-	})
-	part, info, err := paged(c.URL.Query(), all)
+	part, info, err := paged(c.URL.Query(), s.reusable(c.account))
 	if err != nil {
 		return answer{}, err
 	}
 	used := s.applicationsOf(c.account)
-	views := make([]object, len(part))
+	views := make([]json.RawMessage, len(part))
 	for n, p := range part {
 		views[n] = viewReusable(p.Value, used[p.Value.ID])
 	}

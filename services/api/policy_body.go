@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -66,18 +67,27 @@ func sessionDuration(body object) (time.Duration, error) {
 	return d, nil
 }
 
-// viewPolicy is a policy in an answer (contract.md 4.2); in an application it has a precedence.
-func viewPolicy(p *proto.Policy, precedence int) object {
-	o := stored(p.Sent)
-	o.set("id", p.ID)
-	o.set("include", viewRules(p.Include))
-	o.set("exclude", viewRules(p.Exclude))
-	o.set("require", viewRules(p.Require))
-	o.set("reusable", p.Owner.IsZero())
-	o.set("created_at", stamp(p.CreatedAt))
-	o.set("updated_at", stamp(p.UpdatedAt))
-	if precedence > 0 {
-		o.set("precedence", precedence)
-	}
-	return o
+// viewPolicy is a policy in an answer (contract.md 4.2): what was sent, and what is ours. In an application
+// it has a precedence.
+func viewPolicy(p *proto.Policy, precedence int) json.RawMessage {
+	return policyView(p, precedence, nil)
+}
+
+func viewReusable(p *proto.Policy, applications int) json.RawMessage {
+	return policyView(p, 0, &applications)
+}
+
+func policyView(p *proto.Policy, precedence int, applications *int) json.RawMessage {
+	return splice(p.Sent, struct {
+		ID           proto.ID                     `json:"id"`
+		Precedence   int                          `json:"precedence,omitempty"`
+		Include      []map[string]json.RawMessage `json:"include"`
+		Exclude      []map[string]json.RawMessage `json:"exclude"`
+		Require      []map[string]json.RawMessage `json:"require"`
+		Reusable     bool                         `json:"reusable"`
+		Applications *int                         `json:"app_count,omitempty"`
+		CreatedAt    stamp                        `json:"created_at"`
+		UpdatedAt    stamp                        `json:"updated_at"`
+	}{p.ID, precedence, viewRules(p.Include), viewRules(p.Exclude), viewRules(p.Require), p.Owner.IsZero(), applications,
+		stamp(p.CreatedAt), stamp(p.UpdatedAt)})
 }

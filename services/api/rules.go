@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -27,11 +28,7 @@ func (s *Service) ruleRoutes() []route {
 }
 
 // viewRule is what was sent, and the id.
-func viewRule(c *proto.Check) object {
-	o := stored(c.Sent)
-	o.set("id", c.ID)
-	return o
-}
+func viewRule(c *proto.Check) json.RawMessage { return splice(c.Sent, idOnly{c.ID}) }
 
 func (s *Service) listRules(ctx context.Context, c *call) (answer, error) {
 	if err := s.fresh(ctx); err != nil {
@@ -41,7 +38,7 @@ func (s *Service) listRules(ctx context.Context, c *call) (answer, error) {
 	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Check]) int {
 		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
 	})
-	views := make([]object, len(all))
+	views := make([]json.RawMessage, len(all))
 	for n, r := range all {
 		views[n] = viewRule(r.Value)
 	}

@@ -38,6 +38,7 @@ type Service struct {
 	tokens    *tokenView
 	inventory *inventory
 	overview  *overview.Overview
+	lists     lists
 	handler   http.Handler
 	imports   chan struct{} // a place for each import under way
 	streams   chan struct{} // and for each client that follows

@@ -62,11 +62,14 @@ func (s *Service) listServiceTokens(ctx context.Context, c *call) (answer, error
 		return answer{}, err
 	}
 	q := c.URL.Query()
-	name, search := q.Get("name"), strings.ToLower(q.Get("search"))
-	all := s.tokens.list(c.account, func(t *proto.ServiceToken) bool {
-		return (name == "" || t.Name == name) &&
-			(search == "" || strings.Contains(strings.ToLower(t.Name+" "+t.ClientID+" "+t.ID.String()), search))
-	})
+	all := s.tokens.list(c.account)
+	if filtered(q, "name", "search") {
+		name, search := q.Get("name"), strings.ToLower(q.Get("search"))
+		all = matching(all, func(t serviceToken) bool {
+			return (name == "" || t.Value.Name == name) &&
+				(search == "" || strings.Contains(strings.ToLower(t.Value.Name+" "+t.Value.ClientID+" "+t.Value.ID.String()), search))
+		})
+	}
 	part, info, err := paged(q, all)
 	views := make([]serviceTokenView, len(part))
 	for i, t := range part {

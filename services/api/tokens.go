@@ -25,6 +25,7 @@ type tokenView struct {
 	service map[tokenKey]serviceToken
 	keys    map[string]tokenKey // of service tokens, by key in the bucket
 	api     map[string]*proto.APIToken
+	sorted  memo[[]serviceToken]
 	hashes  map[string]int // of API tokens: how many accounts each is of
 }
 
@@ -117,18 +118,23 @@ func (v *tokenView) get(a proto.Account, id proto.ID) (serviceToken, bool) {
 	return t, ok
 }
 
-// list gives the service tokens of an account that are wanted, the oldest first.
-func (v *tokenView) list(a proto.Account, want func(*proto.ServiceToken) bool) []serviceToken {
+// list gives the service tokens of an account, the oldest first. It is shared and must not be modified.
+func (v *tokenView) list(a proto.Account) []serviceToken {
 	v.mu.RLock()
-	var all []serviceToken
-	for k, t := range v.service {
-		if k.account == a && want(t.Value) {
-			all = append(all, t)
-		}
-	}
+	revision := v.revision
 	v.mu.RUnlock()
-	slices.SortFunc(all, func(a, b serviceToken) int {
-		return cmp.Or(cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt), bytes.Compare(a.Value.ID[:], b.Value.ID[:]))
+	return v.sorted.get(a, revision, func() []serviceToken {
+		v.mu.RLock()
+		var all []serviceToken
+		for k, t := range v.service {
+			if k.account == a {
+				all = append(all, t)
+			}
+		}
+		v.mu.RUnlock()
+		slices.SortFunc(all, func(a, b serviceToken) int {
+			return cmp.Or(cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt), bytes.Compare(a.Value.ID[:], b.Value.ID[:]))
+		})
+		return all
 	})
-	return all
 }

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/credential"
+)
+
+// BenchmarkLargeAccount: an account of 10,000 applications, policies and service tokens, and a fleet of
+// 1,000,000 devices in the index.
+func BenchmarkLargeAccount(b *testing.B) {
+	const n = 10_000
+	y := start(b)
+	var config, tokens []bus.Outgoing
+	var ids [3]proto.ID
+	for i := range n {
+		app, policy, token := proto.NewID(), proto.NewID(), proto.NewID()
+		ids = [3]proto.ID{app, policy, token}
+		body := must(parseObject(fmt.Appendf(nil, `{"name":"app %d","domain":"h%d.example.com","session_duration":"1h"}`, i, i)))
+		a := proto.Application{ID: app, AUD: newAUD(), Policies: []proto.PolicyLink{{Policy: policy, Precedence: 1}}, CreatedAt: proto.Millis(i)}
+		p := proto.Policy{ID: policy, CreatedAt: proto.Millis(i)}
+		if err := readApplication(body, &a, nil); err != nil {
+			b.Fatal(err)
+		}
+		if err := readPolicy(must(parseObject([]byte(jsonText(b, policyBody(fmt.Sprint(i), token.String()))))), &p); err != nil {
+			b.Fatal(err)
+		}
+		t := proto.ServiceToken{ID: token, ClientID: credential.NewClientID(), Name: fmt.Sprint(i), DurationText: "1h", CreatedAt: proto.Millis(i)}
+		config = append(config, bus.PutMsg(topology.Config, topology.ConfigKey(y.account, topology.KindApplication, app), &a, 0),
+			bus.PutMsg(topology.Config, topology.ConfigKey(y.account, topology.KindPolicy, policy), &p, 0))
+		tokens = append(tokens, bus.PutMsg(topology.Tokens, must(topology.ServiceTokenKey(y.account, t.ClientID)), &t, 0))
+	}
+	for _, err := range append(y.conn.PublishAll(b.Context(), config), y.conn.PublishAll(b.Context(), tokens)...) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	pages := map[topology.PageNumber][]proto.ID{}
+	for p := range topology.PageNumber(1000) {
+		for range proto.PageSize {
+			pages[p] = append(pages[p], proto.NewID())
+		}
+		slices.SortFunc(pages[p], compareIDs)
+	}
+	y.api.inventory.mu.Lock()
+	y.api.inventory.pages[y.account] = pages
+	y.api.inventory.mu.Unlock()
+	for _, path := range []string{
+		"/access/apps?per_page=100", "/access/apps", "/access/policies?per_page=100", "/access/service_tokens?per_page=100", "/access/service_tokens",
+		"/access/apps/" + ids[0].String(), "/access/policies/" + ids[1].String(), "/access/service_tokens/" + ids[2].String(),
+	} {
+		b.Run("GET "+path[:min(len(path), 40)], func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				at := time.Now()
+				y.want(200, "GET", path, nil)
+				took = append(took, time.Since(at))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
+		})
+	}
+	b.Run("find a device", func(b *testing.B) {
+		for b.Loop() {
+			if _, found := y.api.inventory.find(y.account, pages[999][500]); !found {
+				b.Fatal("not found")
+			}
+		}
+	})
+	b.Run("create an application", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			y.want(201, "POST", "/access/apps", map[string]any{"domain": fmt.Sprintf("new%d-%d.example.com", b.N, i)})
+		}
+	})
+}
