@@ -69,7 +69,7 @@ func send(w http.ResponseWriter, status int, body []byte) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	w.Write(body)
+	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
 // encode leaves < and > as they are: operators are echoed as they were sent.

@@ -13,11 +13,11 @@ import (
 // header reads the names of the columns, in any order and case, and gives the parser of the rows.
 func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 	if !utf8.Valid(line) {
-		return nil, &ErrFormat{"the header line is not in UTF-8"}
+		return nil, &FormatError{"the header line is not in UTF-8"}
 	}
 	fields, err := splitCSV(line, nil)
 	if err != nil {
-		return nil, &ErrFormat{"the header line: " + err.Error()}
+		return nil, &FormatError{"the header line: " + err.Error()}
 	}
 	columns := make([]int, len(fields))
 	for n, f := range fields {
@@ -25,15 +25,15 @@ func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 		columns[n] = slices.Index(Columns, name)
 		switch {
 		case columns[n] < 0 && len(fields) == 1 && strings.ContainsAny(name, ";\t|"):
-			return nil, &ErrFormat{"the header line has no commas: columns must be separated by commas"}
+			return nil, &FormatError{"the header line has no commas: columns must be separated by commas"}
 		case columns[n] < 0:
-			return nil, &ErrFormat{"the column \"" + clip(name) + "\" is not known; the columns are " + strings.Join(Columns, ", ")}
+			return nil, &FormatError{"the column \"" + clip(name) + "\" is not known; the columns are " + strings.Join(Columns, ", ")}
 		case slices.Contains(columns[:n], columns[n]):
-			return nil, &ErrFormat{"the column " + name + " is there twice"}
+			return nil, &FormatError{"the column " + name + " is there twice"}
 		}
 	}
 	if !slices.Contains(columns, 0) && !slices.Contains(columns, 2) {
-		return nil, &ErrFormat{"the header line has neither device_id nor serial_number: no device could be told from another"}
+		return nil, &FormatError{"the header line has neither device_id nor serial_number: no device could be told from another"}
 	}
 	fields = nil
 	return func(line []byte, d *proto.Device) *proto.Error {

@@ -41,10 +41,10 @@ type Row struct {
 	Error  *proto.Error // set: the row is refused
 }
 
-// ErrFormat is what is wrong with a list as a whole: no row can be read.
-type ErrFormat struct{ Sentence string }
+// FormatError is what is wrong with a list as a whole: no row can be read.
+type FormatError struct{ Sentence string }
 
-func (e *ErrFormat) Error() string { return e.Sentence }
+func (e *FormatError) Error() string { return e.Sentence }
 
 // Reader reads rows. It is not safe for concurrent use.
 type Reader struct {
@@ -57,20 +57,20 @@ type Reader struct {
 // NewReader reads a list; nothing is read yet.
 func NewReader(r io.Reader, f Format) *Reader { return &Reader{lines: newLines(r), format: f} }
 
-// Next gives the next row. io.EOF ends the list; a *[ErrFormat] says that it cannot be read at all; any
+// Next gives the next row. io.EOF ends the list; a *[FormatError] says that it cannot be read at all; any
 // other error comes from the underlying reader.
 func (r *Reader) Next() (Row, error) {
 	for {
 		line, tooLong, err := r.lines.next()
 		if err == io.EOF && !r.begun && r.format == CSV {
-			return Row{}, &ErrFormat{"the list is empty: a header line such as " + strings.Join(Columns, ",") + " is needed"}
+			return Row{}, &FormatError{"the list is empty: a header line such as " + strings.Join(Columns, ",") + " is needed"}
 		}
 		if err != nil {
 			return Row{}, err
 		}
 		if r.lines.line == 1 {
 			if bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) {
-				return Row{}, &ErrFormat{"the list is in UTF-16: save it as UTF-8"}
+				return Row{}, &FormatError{"the list is in UTF-16: save it as UTF-8"}
 			}
 			line = bytes.TrimPrefix(line, []byte("\ufeff"))
 		}
@@ -98,7 +98,7 @@ func (r *Reader) begin(line []byte, tooLong bool) (isRow bool, err error) {
 		return true, nil
 	}
 	if tooLong {
-		return false, &ErrFormat{"the header line is too long: does the list end its lines with line feeds?"}
+		return false, &FormatError{"the header line is too long: does the list end its lines with line feeds?"}
 	}
 	r.parse, err = header(line)
 	return false, err
@@ -176,6 +176,6 @@ func clip(s string) string {
 
 // IsFormat tells an error that speaks of the list as a whole.
 func IsFormat(err error) bool {
-	var f *ErrFormat
+	var f *FormatError
 	return errors.As(err, &f)
 }
