@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"plumbline.dev/services/exchange/keys"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
 )
 
@@ -34,10 +34,10 @@ type Service struct {
 	issuer   *issuer
 	recorder *recorder
 
-	signing  atomic.Pointer[signing] // nil until the key is there
-	awake    chan struct{}           // closed once keys and views are there
-	deaf     atomic.Int32            // endpoints that requests do not reach yet
-	listener atomic.Pointer[net.Addr]
+	signing atomic.Pointer[signing] // nil until the key is there
+	awake   chan struct{}           // closed once keys and views are there
+	deaf    atomic.Int32            // endpoints that requests do not reach yet
+	certs   *httpserve.Server
 }
 
 // signing is the key in use and the document that publishes it.
@@ -66,6 +66,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		recorder: newRecorder(deps.Bus, deps.Log, m, cfg.LogBacklog),
 		awake:    make(chan struct{}),
 	}
+	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log, HTTP: &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
+		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
 	if s.policies, err = newPolicies(s.catalog, deps.Log, m); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
@@ -79,7 +82,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 func (s *Service) Run(ctx context.Context) error {
 	g := lifecycle.Group{Log: s.log}
 	if s.cfg.AccessAddr != "" {
-		g.Add("certs endpoint", s.serve)
+		g.Add("certs endpoint", s.certs.Run)
 	}
 	g.Add("catalog", s.catalog.Run)
 	g.Add("service tokens", s.tokens.run)
@@ -149,40 +152,7 @@ func (s *Service) Ready(ctx context.Context) error {
 }
 
 // AccessAddr is where the certs endpoint listens; empty while it does not.
-func (s *Service) AccessAddr() string {
-	if a := s.listener.Load(); a != nil {
-		return (*a).String()
-	}
-	return ""
-}
-
-// serve runs the certs endpoint until ctx ends.
-func (s *Service) serve(ctx context.Context) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.AccessAddr)
-	if err != nil {
-		return fmt.Errorf("access address (--access-addr): %w", err)
-	}
-	addr := l.Addr()
-	s.listener.Store(&addr)
-	s.log.Info("certs endpoint listens", "addr", addr.String())
-	server := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
-		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("certs endpoint: %w", err)
-	case <-ctx.Done():
-	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if server.Shutdown(bounded) != nil {
-		_ = server.Close()
-	}
-	return nil
-}
+func (s *Service) AccessAddr() string { return s.certs.Bound() }
 
 // unlessEnded hides the errors that are only the end of ctx.
 func unlessEnded(ctx context.Context, err error) error {

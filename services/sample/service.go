@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/httpserve"
 )
 
 // Service is the sample API.
@@ -19,7 +18,7 @@ type Service struct {
 	clock    clock.Clock
 	metrics  *metrics
 	verifier *verifier
-	listener atomic.Pointer[net.Addr]
+	server   *httpserve.Server
 }
 
 // New makes the service; nothing runs until [Service.Run].
@@ -34,6 +33,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, log: deps.Log, clock: deps.Clock, metrics: m, verifier: newVerifier(cfg.Issuer, cfg.CertsURL, deps.Clock)}
 	s.SetAudience(cfg.Audience)
+	s.server = &httpserve.Server{Name: "sample scoring API (--sample-addr)", Addr: cfg.Addr, Log: deps.Log, HTTP: &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: 30*time.Second + cfg.Latency, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}}
 	return s, nil
 }
 
@@ -58,12 +60,7 @@ func (s *Service) Handler() http.Handler {
 func (s *Service) Ready(context.Context) error { return nil }
 
 // Addr is where the API listens; empty while it does not.
-func (s *Service) Addr() string {
-	if a := s.listener.Load(); a != nil {
-		return (*a).String()
-	}
-	return ""
-}
+func (s *Service) Addr() string { return s.server.Bound() }
 
 // Run serves until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
@@ -74,28 +71,5 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Addr)
-	if err != nil {
-		return fmt.Errorf("address of the sample API (--sample-addr): %w", err)
-	}
-	addr := l.Addr()
-	s.listener.Store(&addr)
-	s.log.Info("sample scoring API listens", "addr", addr.String())
-	server := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: 30*time.Second + s.cfg.Latency, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("sample API: %w", err)
-	case <-ctx.Done():
-	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if server.Shutdown(bounded) != nil {
-		_ = server.Close()
-	}
-	return nil
+	return s.server.Run(ctx)
 }

@@ -4,15 +4,14 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"plumbline.dev/services/internal/httpserve"
 )
 
 // Server answers /healthz (the process lives), /readyz (it can do its work; 503 and why when not) and
@@ -48,22 +47,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.addr)
-	if err != nil {
-		return fmt.Errorf("admin address (--admin-addr): %w", err)
-	}
-	s.log.Info("admin server listens", "addr", l.Addr().String())
-	server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 30 * time.Second}
-	stop := context.AfterFunc(ctx, func() {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if server.Shutdown(bounded) != nil {
-			server.Close()
-		}
-	})
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	server := httpserve.Server{Name: "admin server (--admin-addr)", Addr: s.addr, Log: s.log, HTTP: &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 30 * time.Second}}
+	return server.Run(ctx)
 }
