@@ -2,17 +2,17 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"time"
+
+	"plumbline.dev/services/internal/httpserve"
 )
 
 // shutdownTimeout bounds how long requests under way may take to finish when the service ends.
 const shutdownTimeout = 2 * time.Second
 
-// listen serves until ctx ends. Streams are told to end; other requests have [shutdownTimeout].
+// listen serves until ctx ends, once the views are there. Streams are told to end; other requests have
+// [shutdownTimeout].
 func (s *Service) listen(ctx context.Context) error {
 	for _, await := range []func(context.Context) error{s.catalog.Await, s.tokens.Await, s.inventory.Await, s.overview.Await} {
 		if err := await(ctx); err != nil {
@@ -22,33 +22,13 @@ func (s *Service) listen(ctx context.Context) error {
 			return err
 		}
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Addr)
-	if err != nil {
-		return fmt.Errorf("control plane address (--api-addr): %w", err)
+	return s.server.Run(ctx)
+}
+
+func (s *Service) newServer() *httpserve.Server {
+	return &httpserve.Server{
+		Name: "control plane (--api-addr)", Addr: s.cfg.Addr, Log: s.log, Grace: shutdownTimeout,
+		HTTP:   &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10},
+		Ending: func() { close(s.ending) },
 	}
-	addr := l.Addr().String()
-	s.addr.Store(&addr)
-	s.log.Info("control plane listens", "addr", addr)
-	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
-	defer abort()
-	server := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		BaseContext: func(net.Listener) context.Context { return requests },
-		ErrorLog:    slogLogger(s.log),
-	}
-	stopped := make(chan struct{})
-	context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		close(s.ending)
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		if server.Shutdown(bounded) != nil {
-			server.Close()
-		}
-	})
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	<-stopped
-	return nil
 }

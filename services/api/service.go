@@ -3,11 +3,9 @@ package api
 import (
 	"context"
 	"errors"
-	"log"
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +13,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
 	"plumbline.dev/services/internal/overview"
 )
@@ -42,7 +41,7 @@ type Service struct {
 	handler   http.Handler
 	imports   chan struct{} // a place for each import under way
 	streams   chan struct{} // and for each client that follows
-	addr      atomic.Pointer[string]
+	server    *httpserve.Server
 	ending    chan struct{} // closed when the service ends
 }
 
@@ -73,6 +72,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		s.serviceTokenRoutes(), s.integrationRoutes(), s.ruleRoutes(), s.applicationRoutes(), s.policyRoutes(),
 		s.deviceRoutes(), s.resultRoutes(), s.pollRoutes(),
 	))
+	s.server = s.newServer()
 	return s, nil
 }
 
@@ -103,12 +103,7 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // Addr is where the service listens; empty until it does. It tells the port where Config.Addr left it open.
-func (s *Service) Addr() string {
-	if a := s.addr.Load(); a != nil {
-		return *a
-	}
-	return ""
-}
+func (s *Service) Addr() string { return s.server.Bound() }
 
 // Ready tells why the service cannot answer now; nil when it can.
 func (s *Service) Ready(ctx context.Context) error {
@@ -117,6 +112,3 @@ func (s *Service) Ready(ctx context.Context) error {
 	}
 	return s.conn.Ready(ctx)
 }
-
-// slogLogger is what net/http reports broken connections to.
-func slogLogger(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
