@@ -18,6 +18,7 @@ import (
 type busStore struct {
 	conn    *bus.Conn
 	catalog *catalog.Catalog
+	group   *group
 }
 
 func (s *busStore) newest(ctx context.Context, p topology.PageRef) (state, error) {
@@ -138,5 +139,5 @@ func (s *busStore) commit(ctx context.Context, p topology.PageRef, step *fold.St
 				Devices: c.Devices},
 		})
 	}
-	return s.conn.Commit(ctx, all)
+	return s.group.commit(ctx, all)
 }

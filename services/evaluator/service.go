@@ -63,7 +63,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := overview.Register(deps.Metrics, s.overview, s.catalog.Integrations, s.clock); err != nil {
 		return nil, fmt.Errorf("evaluator: %w", err)
 	}
-	s.store = &busStore{conn: s.bus, catalog: s.catalog}
+	s.store = &busStore{conn: s.bus, catalog: s.catalog, group: newGroup(s.bus)}
 	s.pages = newEvaluator(s.store, s.clock, s.metrics, cfg.Remember)
 	return s, nil
 }
@@ -77,6 +77,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g := lifecycle.Group{Log: s.log}
 	g.Add("catalog", s.catalog.Run)
 	g.Add("overview", s.overview.Run)
+	g.Add("commits", s.store.group.run)
 	g.Add("evaluate", s.whenReady(s.evaluate))
 	g.Add("page changes", s.whenReady(s.pageChanges))
 	g.Add("config changes", s.whenReady(s.configChanges))

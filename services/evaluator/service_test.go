@@ -22,20 +22,20 @@ import (
 
 // fixture plays the other services: the api writes CONFIG, the registry pages, a fetcher scores.
 type fixture struct {
-	t                      *testing.T
+	t                      testing.TB
 	b                      *bustest.Bus
 	api, registry, fetcher *bus.Conn
-	reader                 *bus.Conn
+	reader, operator       *bus.Conn
 	account                proto.Account
 	integration            proto.ID
 	revisions              map[string]uint64
 	clock                  *clock.Fake
 }
 
-func newFixture(t *testing.T, o topology.Options) *fixture {
+func newFixture(t testing.TB, o topology.Options) *fixture {
 	b := bustest.StartWith(t, o)
 	f := &fixture{t: t, b: b, api: b.Conn(topology.API), registry: b.Conn(topology.Registry), fetcher: b.Conn(topology.Fetcher),
-		reader: b.Conn(topology.API), account: proto.NewAccount(), integration: proto.NewID(), revisions: map[string]uint64{},
+		reader: b.Conn(topology.API), operator: b.Conn(topology.Operator), account: proto.NewAccount(), integration: proto.NewID(), revisions: map[string]uint64{},
 		clock: clock.NewFake(time.Now())}
 	f.put(topology.Config, topology.ConfigKey(f.account, topology.KindIntegration, f.integration),
 		&proto.Integration{ID: f.integration, Type: proto.TypeCustomS2S, Interval: time.Minute})
@@ -289,10 +289,9 @@ func TestWhatCannotBeReadBlocksNothing(t *testing.T) {
 	f.check(c, ">=", 50, 0)
 	revision := f.page(0, d)
 	f.evaluators(1)
-	operator := f.b.Conn(topology.Operator)
 	for _, subject := range []string{topology.Scores(f.ref(0)), "posture.scores." + f.account.String() + ".what.0"} {
 		m := &nats.Msg{Subject: subject, Header: nats.Header{proto.HeaderSchema: {"input.1"}}, Data: []byte("no input")}
-		if _, err := operator.JetStream().PublishMsg(t.Context(), m); err != nil {
+		if _, err := f.operator.JetStream().PublishMsg(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -300,7 +299,7 @@ func TestWhatCannotBeReadBlocksNothing(t *testing.T) {
 	f.until(0, "the next input is evaluated", is(map[proto.ID]string{d: "pass score"}))
 	f.poll(9, 1, 0, map[proto.ID]int{d: 80}) // a page that nobody enrolled into
 	f.settled()
-	dead, err := operator.Subjects(t.Context(), topology.PostureDead, topology.Dead("evaluate", f.account))
+	dead, err := f.operator.Subjects(t.Context(), topology.PostureDead, topology.Dead("evaluate", f.account))
 	if err != nil || dead[topology.Dead("evaluate", f.account)] != 2 {
 		t.Errorf("dead letters %v, %v", dead, err)
 	}
@@ -422,7 +421,7 @@ func TestTwoServicesRace(t *testing.T) {
 
 func (f *fixture) lastSeq(stream string) uint64 {
 	f.t.Helper()
-	s, err := f.b.Conn(topology.Operator).JetStream().Stream(f.t.Context(), stream)
+	s, err := f.operator.JetStream().Stream(f.t.Context(), stream)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -432,28 +431,28 @@ func (f *fixture) lastSeq(stream string) uint64 {
 // settled waits until every change is fanned out and every input evaluated.
 func (f *fixture) settled() {
 	f.t.Helper()
-	operator := f.b.Conn(topology.Operator).JetStream()
-	bustest.Eventually(f.t, "everything is handled", func() bool {
-		for _, c := range [][2]string{{topology.BucketStream(topology.Devices), topology.ConsumerPageChanges},
-			{topology.BucketStream(topology.Config), topology.ConsumerConfigChanges}, {topology.PostureScores, topology.ConsumerEvaluate}} {
-			consumer, err := operator.Consumer(f.t.Context(), c[0], c[1])
-			if err != nil {
-				f.t.Error(err)
-				return true
-			}
-			if info := consumer.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 {
-				return false
-			}
+	bustest.Eventually(f.t, "everything is handled", f.handled)
+}
+
+func (f *fixture) handled() bool {
+	for _, c := range [][2]string{{topology.BucketStream(topology.Devices), topology.ConsumerPageChanges},
+		{topology.BucketStream(topology.Config), topology.ConsumerConfigChanges}, {topology.PostureScores, topology.ConsumerEvaluate}} {
+		consumer, err := f.operator.JetStream().Consumer(f.t.Context(), c[0], c[1])
+		if err != nil {
+			f.t.Fatal(err)
 		}
-		return true
-	})
+		if info := consumer.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // changesLeadTo folds every change of the log, in order, and checks where that ends, and on the way that
 // each follows from what is before it and that the ticks of a page's entries never decrease.
 func (f *fixture) changesLeadTo(want map[foldtest.ResultKey]proto.Outcome) {
 	f.t.Helper()
-	s, err := f.b.Conn(topology.Operator).JetStream().Stream(f.t.Context(), topology.PostureLog)
+	s, err := f.operator.JetStream().Stream(f.t.Context(), topology.PostureLog)
 	if err != nil {
 		f.t.Fatal(err)
 	}

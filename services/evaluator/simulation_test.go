@@ -27,6 +27,8 @@ import (
 
 func TestTwoEvaluators(t *testing.T) { rapid.Check(t, func(t *rapid.T) { simulate(t, false) }) }
 
+func FuzzTwoEvaluators(f *testing.F) { f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { simulate(t, false) })) }
+
 // Reads of replicas may be old: then a page may have to wait for its next poll to be right, but no entry is
 // made from a wrong one.
 func TestTwoEvaluatorsOverReplicas(t *testing.T) {

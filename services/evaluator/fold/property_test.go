@@ -14,71 +14,73 @@ import (
 
 // Any sequence of inputs, on any pages and configurations, gives what the plain model gives; its changes
 // lead a follower from each state to the next, and the tick never decreases.
-func TestFoldIsTheModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var entry *proto.Entry
-		var model foldtest.Model
-		follower := foldtest.Follower{}
-		tick, revision, now := uint64(1), uint64(1), epoch
-		on := fold.Basis{Page: fold.Page{Revision: 1}, Config: fold.Config{Revision: 1, Exists: true}}
-		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			revision++
-			now = now.Add(time.Duration(rapid.IntRange(-5, 20).Draw(t, "seconds")) * time.Second)
-			on.StoredAt, on.Now = now, now+proto.Millis(rapid.IntRange(-3000, 3000).Draw(t, "skew"))
-			in := &proto.Input{}
-			switch what := rapid.IntRange(0, 9).Draw(t, "what"); what {
-			case 0:
-				on.Page = fold.Page{Revision: revision, Devices: somePage(t)}
-				in.Cause, in.PageRevision = proto.CausePage, revision
-			case 1:
-				on.Config = fold.Config{Revision: revision, Exists: rapid.IntRange(0, 9).Draw(t, "exists") > 0, Checks: someChecks(t, revision, on.Config.Checks)}
-				in.Cause, in.ConfigRevision = proto.CauseConfig, revision
-			case 2:
-				in.Cause = proto.CauseExpired
-			default:
-				tick += uint64(rapid.IntRange(0, 2).Draw(t, "ticks"))
-				in = somePoll(t, tick-uint64(rapid.IntRange(0, 1).Draw(t, "late")), on.Page.Devices)
-			}
-			before := encode(t, entry)
-			step := fold.Next(entry, in, on)
-			if !bytes.Equal(before, encode(t, entry)) {
-				t.Fatal("the entry that it was given was modified")
-			}
-			next, writes := model.Apply(in, on)
-			if writes != (step.Reason == fold.Written) {
-				t.Fatalf("%s: the model says that an entry is written: %t; the fold says %s", in.Cause, writes, step.Reason)
-			}
-			if !writes {
-				continue
-			}
-			if d := next.Differs(step.Entry); d != "" {
-				t.Fatalf("%s: the model and the entry differ: %s", in.Cause, d)
-			}
-			if err := follower.Follow(step.Changes); err != nil {
-				t.Fatal(err)
-			}
-			if want := foldtest.StateOf(step.Entry); !maps.Equal(follower, want) {
-				t.Fatalf("the changes lead to %v, the entry says %v", follower, want)
-			}
-			if entry != nil && step.Entry.Tick < entry.Tick {
-				t.Fatalf("tick %d after %d", step.Entry.Tick, entry.Tick)
-			}
-			if due := nextExpiry(step.Entry, on.Config.Checks); due != step.Entry.NextExpiry {
-				t.Fatalf("next expiry %d, want %d", step.Entry.NextExpiry, due)
-			}
-			for i := range step.Entry.Results {
-				if step.Entry.Results[i].Device != on.Page.Devices[i] {
-					t.Fatal("the results are not in the page's order")
-				}
-			}
-			model = next
-			// What goes over the wire is what the next fold begins with.
-			entry = new(proto.Entry)
-			if err := proto.Unmarshal(encode(t, step.Entry), entry); err != nil {
-				t.Fatal(err)
+func TestFoldIsTheModel(t *testing.T) { rapid.Check(t, foldIsTheModel) }
+
+func FuzzFoldIsTheModel(f *testing.F) { f.Fuzz(rapid.MakeFuzz(foldIsTheModel)) }
+
+func foldIsTheModel(t *rapid.T) {
+	var entry *proto.Entry
+	var model foldtest.Model
+	follower := foldtest.Follower{}
+	tick, revision, now := uint64(1), uint64(1), epoch
+	on := fold.Basis{Page: fold.Page{Revision: 1}, Config: fold.Config{Revision: 1, Exists: true}}
+	for range rapid.IntRange(1, 30).Draw(t, "steps") {
+		revision++
+		now = now.Add(time.Duration(rapid.IntRange(-5, 20).Draw(t, "seconds")) * time.Second)
+		on.StoredAt, on.Now = now, now+proto.Millis(rapid.IntRange(-3000, 3000).Draw(t, "skew"))
+		in := &proto.Input{}
+		switch what := rapid.IntRange(0, 9).Draw(t, "what"); what {
+		case 0:
+			on.Page = fold.Page{Revision: revision, Devices: somePage(t)}
+			in.Cause, in.PageRevision = proto.CausePage, revision
+		case 1:
+			on.Config = fold.Config{Revision: revision, Exists: rapid.IntRange(0, 9).Draw(t, "exists") > 0, Checks: someChecks(t, revision, on.Config.Checks)}
+			in.Cause, in.ConfigRevision = proto.CauseConfig, revision
+		case 2:
+			in.Cause = proto.CauseExpired
+		default:
+			tick += uint64(rapid.IntRange(0, 2).Draw(t, "ticks"))
+			in = somePoll(t, tick-uint64(rapid.IntRange(0, 1).Draw(t, "late")), on.Page.Devices)
+		}
+		before := encode(t, entry)
+		step := fold.Next(entry, in, on)
+		if !bytes.Equal(before, encode(t, entry)) {
+			t.Fatal("the entry that it was given was modified")
+		}
+		next, writes := model.Apply(in, on)
+		if writes != (step.Reason == fold.Written) {
+			t.Fatalf("%s: the model says that an entry is written: %t; the fold says %s", in.Cause, writes, step.Reason)
+		}
+		if !writes {
+			continue
+		}
+		if d := next.Differs(step.Entry); d != "" {
+			t.Fatalf("%s: the model and the entry differ: %s", in.Cause, d)
+		}
+		if err := follower.Follow(step.Changes); err != nil {
+			t.Fatal(err)
+		}
+		if want := foldtest.StateOf(step.Entry); !maps.Equal(follower, want) {
+			t.Fatalf("the changes lead to %v, the entry says %v", follower, want)
+		}
+		if entry != nil && step.Entry.Tick < entry.Tick {
+			t.Fatalf("tick %d after %d", step.Entry.Tick, entry.Tick)
+		}
+		if due := nextExpiry(step.Entry, on.Config.Checks); due != step.Entry.NextExpiry {
+			t.Fatalf("next expiry %d, want %d", step.Entry.NextExpiry, due)
+		}
+		for i := range step.Entry.Results {
+			if step.Entry.Results[i].Device != on.Page.Devices[i] {
+				t.Fatal("the results are not in the page's order")
 			}
 		}
-	})
+		model = next
+		// What goes over the wire is what the next fold begins with.
+		entry = new(proto.Entry)
+		if err := proto.Unmarshal(encode(t, step.Entry), entry); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func encode(t *rapid.T, e *proto.Entry) []byte {
