@@ -93,6 +93,24 @@ func TestSeparateServicesSurviveKills(t *testing.T) {
 		t.Logf("%s was killed after %v, and all was well after %v", part.Name, waited.Round(time.Millisecond), (time.Since(begin) - waited).Round(time.Millisecond))
 	}
 	settle(awaitTick(audit.Tick().Seq).Seq)
+
+	// Without a scheduler nothing is polled, and it shows.
+	scheduler := s.Part("scheduler")
+	scheduler.Process().Kill()
+	overdue := func(want bool) func() error {
+		return func() error {
+			now, err := statusOf(t.Context(), control, integration)
+			if err == nil && now.Overdue != want {
+				err = fmt.Errorf("%+v", now)
+			}
+			return err
+		}
+	}
+	stack.Until(t, soon, "overdue without a scheduler", overdue(true))
+	if err := s.Run(scheduler); err != nil {
+		t.Fatal(err)
+	}
+	stack.Until(t, soon, "not overdue with a scheduler again", overdue(false))
 	if err := audit.Check(t.Context(), operator, follower); err != nil {
 		t.Error(err)
 	}
