@@ -30,14 +30,6 @@ func (s *Service) fetch(ctx context.Context, m *bus.Msg) error {
 		return err
 	}
 	of := ref{page.Account, page.Integration}
-	rec, found, err := s.integration(ctx, of, b.ConfigRevision)
-	if err != nil {
-		return err
-	}
-	if !found || !rec.Value.Polled() {
-		s.metrics.dropped.Inc()
-		return nil
-	}
 	leave, err := s.gate.enter(ctx, of.id)
 	if err != nil {
 		return err
@@ -45,7 +37,7 @@ func (s *Service) fetch(ctx context.Context, m *bus.Msg) error {
 	defer leave()
 	w := works.Get().(*work)
 	defer w.release()
-	in, err := s.poll(ctx, w, page, b.Tick, rec)
+	rec, in, err := s.pollAsConfigured(ctx, w, page, &b)
 	if err != nil {
 		if _, still := s.catalog.Integration(of.account, of.id); !still && errors.Is(err, errAbandoned) {
 			s.metrics.dropped.Inc()
@@ -53,11 +45,57 @@ func (s *Service) fetch(ctx context.Context, m *bus.Msg) error {
 		}
 		return err
 	}
+	if in == nil {
+		s.metrics.dropped.Inc()
+		return nil
+	}
 	if err := s.publish(ctx, page, in); err != nil {
 		return err
 	}
 	s.report(page, rec, in)
 	return nil
+}
+
+// errChanged is a call that was given up because the integration's URL, credentials or interval changed.
+var errChanged = errors.New("the integration was changed")
+
+// pollAsConfigured polls a page; nil where the integration is not to be polled. A changed integration is due
+// at once: a call that is under way for what it was before must not hold the page for as long as it may be
+// tried again, so it is given up and made anew.
+func (s *Service) pollAsConfigured(ctx context.Context, w *work, page topology.PageRef, b *proto.Batch) (catalog.Record[proto.Integration], *proto.Input, error) {
+	for seen := b.ConfigRevision; ; {
+		rec, found, err := s.integration(ctx, ref{page.Account, page.Integration}, seen)
+		if err != nil || !found || !rec.Value.Polled() {
+			return rec, nil, err
+		}
+		current, stop := s.whileScheduled(ctx, rec)
+		in, err := s.poll(current, w, page, b.Tick, rec)
+		changed := context.Cause(current) == errChanged
+		stop()
+		if err == nil || !changed {
+			return rec, in, err
+		}
+		seen = rec.Revision
+	}
+}
+
+// whileScheduled is ctx until the integration has a newer schedule.
+func (s *Service) whileScheduled(ctx context.Context, rec catalog.Record[proto.Integration]) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		for {
+			changed := s.catalog.Changed()
+			if now, found := s.catalog.Integration(rec.Account, rec.Value.ID); found && now.Value.Schedule > rec.Value.Schedule {
+				cancel(errChanged)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-changed:
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // work is what the call of one page needs, used again by the next.

@@ -28,10 +28,9 @@ type consumers struct {
 
 // running is the workers of one integration.
 type running struct {
-	limit    int
-	schedule uint64
-	stop     context.CancelFunc // takes no more batches
-	abort    context.CancelFunc // gives up the calls under way
+	limit int
+	stop  context.CancelFunc // takes no more batches
+	abort context.CancelFunc // gives up the calls under way
 }
 
 // run reconciles until ctx ends, then waits for the calls under way.
@@ -70,7 +69,7 @@ func (c *consumers) reconcile(ctx context.Context) bool {
 		of := ref{rec.Account, rec.Value.ID}
 		wanted[of] = true
 		delete(c.gone, of)
-		if r := c.running[of]; r != nil && r.limit == rec.Value.Limit() && r.schedule == rec.Value.Schedule {
+		if r := c.running[of]; r != nil && r.limit == rec.Value.Limit() {
 			continue
 		}
 		if err := c.start(ctx, of, rec); err != nil {
@@ -94,9 +93,8 @@ func (c *consumers) reconcile(ctx context.Context) bool {
 	return done
 }
 
-// start makes the consumer, or changes its limit, and puts new workers on it. Those before finish what they
-// have, unless the URL, the credentials or the interval changed: a changed integration is polled at once, so
-// that a call to the old URL must not hold its page for as long as it may be tried again.
+// start makes the consumer, or changes its limit, and puts new workers on it; those before finish what they
+// have.
 func (c *consumers) start(ctx context.Context, of ref, rec catalog.Record[proto.Integration]) error {
 	d := topology.FetchConsumer(of.account, of.id, rec.Value.Limit())
 	if _, err := c.bus.JetStream().CreateOrUpdateConsumer(ctx, d.Stream, d.Config); err != nil {
@@ -106,11 +104,8 @@ func (c *consumers) start(ctx context.Context, of ref, rec catalog.Record[proto.
 	works, abort := context.WithCancel(c.stopping)
 	if before := c.running[of]; before != nil {
 		before.stop()
-		if before.schedule != rec.Value.Schedule {
-			before.abort()
-		}
 	}
-	c.running[of] = &running{limit: rec.Value.Limit(), schedule: rec.Value.Schedule, stop: stop, abort: abort}
+	c.running[of] = &running{limit: rec.Value.Limit(), stop: stop, abort: abort}
 	stage := bus.Stage{Name: stageFetch, Stream: d.Stream, Consumer: d.Config.Durable, Workers: min(rec.Value.Limit(), c.cfg.Workers),
 		Bury: c.bury,
 		// Longer than a call takes: what ends calls early is abort.
