@@ -8,61 +8,11 @@ import (
 	"slices"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/evaluator/fold"
-	"plumbline.dev/services/internal/clock"
 )
-
-// state is the newest entry of a page that somebody knows of.
-type state struct {
-	entry *proto.Entry // nil: none
-	seq   uint64       // of the entry in the log, where it is or was
-	// expect is the sequence of the page's newest entry that the log still has, 0: none.
-	expect uint64
-}
-
-// store is the bus as an evaluation needs it.
-type store interface {
-	// newest reads a page's newest entry. It may be old: a commit finds out.
-	newest(ctx context.Context, p topology.PageRef) (state, error)
-	// page reads an inventory record. Its devices may be old where the bucket is replicated.
-	page(ctx context.Context, p topology.PageRef) (fold.Page, error)
-	// config views the configuration at least at a revision. An integration that does not exist does so
-	// in the bucket itself.
-	config(ctx context.Context, p topology.PageRef, least uint64) (fold.Config, error)
-	// revision reads the newest revision of a resource in CONFIG, that of its deletion included; 0: none.
-	revision(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (uint64, error)
-	// commit stores a step's entry and changes if expect is still the newest of the page in the log, and
-	// returns the entry's sequence; else [bus.ErrConflict].
-	commit(ctx context.Context, p topology.PageRef, step *fold.Step, expect uint64) (seq uint64, err error)
-}
-
-// evaluator evaluates pages, and remembers what it read and wrote. It is safe for concurrent use.
-type evaluator struct {
-	store
-	clock   clock.Clock
-	metrics *metrics
-	entries *lru.Cache[topology.PageRef, state]
-	pages   *lru.Cache[inventoryKey, fold.Page]
-	// wait lets another replica, or another evaluator, get on; it fails when ctx ends.
-	wait func(ctx context.Context, d time.Duration) error
-}
-
-// inventoryKey names a page; integrations share it.
-type inventoryKey struct {
-	account proto.Account
-	page    topology.PageNumber
-}
-
-func newEvaluator(s store, c clock.Clock, m *metrics, remember int) *evaluator {
-	e := &evaluator{store: s, clock: c, metrics: m, wait: wait}
-	e.entries, _ = lru.New[topology.PageRef, state](remember) // an error is a size below 1
-	e.pages, _ = lru.New[inventoryKey, fold.Page](remember)
-	return e
-}
 
 // An evaluation is one input on its way to an entry.
 type evaluation struct {
@@ -241,13 +191,4 @@ func (v *evaluation) news(ctx context.Context, prev, next *proto.Entry, members 
 		}
 	}
 	return v.needPage > v.hasPage || v.needConfig > v.hasConfig, nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
 }
