@@ -195,10 +195,11 @@ func (s *Service) applyServiceToken(t *proto.ServiceToken, body object, now prot
 			return false, err
 		}
 	}
-	version, given, err := body.integer("client_secret_version", 1, 1<<31)
+	version, given, err := body.integer("client_secret_version", 0, 1<<31)
 	if err != nil {
 		return false, err
 	}
+	given = given && version > 0 // one of the clients sends 0 for none
 	if given && version < t.Version {
 		return false, invalid("client_secret_version is %d, it can only be raised", t.Version)
 	}

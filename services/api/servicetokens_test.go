@@ -88,7 +88,7 @@ func TestServiceTokensThatAreRefused(t *testing.T) {
 		"a duration too long":    {"name": "a", "duration": "2000000h"},
 		"a number":               {"name": "a", "duration": 3600},
 		"half a version":         {"name": "a", "client_secret_version": 1.5},
-		"version 0":              {"name": "a", "client_secret_version": 0},
+		"version -1":             {"name": "a", "client_secret_version": -1},
 		"a time that is none":    {"name": "a", "previous_client_secret_expires_at": "tomorrow"},
 		"enabled that is a text": {"name": "a", "enabled": "yes"},
 	} {
@@ -96,6 +96,9 @@ func TestServiceTokensThatAreRefused(t *testing.T) {
 			y.t = t
 			y.refused(400, codeInvalid, "POST", "/access/service_tokens", body)
 		})
+	}
+	if made := y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "a", "client_secret_version": 0}); made["client_secret_version"] != 1.0 {
+		t.Errorf("made %v", made)
 	}
 	y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "a", "client_secret_version": 2, "previous_client_secret_expires_at": "2026-05-01T00:00:00Z"})
 }
