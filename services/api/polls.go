@@ -41,6 +41,7 @@ type pollView struct {
 	At        stamp  `json:"at"` // when it became due
 	Pages     int    `json:"pages"`
 	DonePages int    `json:"done_pages"`
+	Pending   int    `json:"pending_pages"` // their call is queued or under way, of this poll or an earlier one
 	Devices   int    `json:"devices"`
 	Pass      int    `json:"pass"`
 	Fail      int    `json:"fail"`
@@ -76,6 +77,11 @@ func (s *Service) status(ctx context.Context, c *call) (answer, error) {
 			// While the first poll runs there are pages that have no entry yet.
 			enrolled, devices := s.inventory.size(c.account)
 			views[n].Poll.Pages, views[n].Poll.Devices = max(views[n].Poll.Pages, enrolled), max(views[n].Poll.Devices, devices)
+			queued, err := s.conn.Subjects(ctx, topology.PostureBatches, topology.Batches(c.account, i.Value.ID))
+			if err != nil {
+				return answer{}, err
+			}
+			views[n].Poll.Pending = len(queued)
 		}
 	}
 	return answer{result: views, info: whole(len(views))}, nil

@@ -163,8 +163,16 @@ func TestStatusAndPollNow(t *testing.T) {
 	if got != want {
 		t.Errorf("tick %+v, wanted %+v", got, want)
 	}
-	if p := status()["poll"].(map[string]any); p["tick"] != float64(m.Seq) || p["done_pages"] != 0.0 {
+	if p := status()["poll"].(map[string]any); p["tick"] != float64(m.Seq) || p["done_pages"] != 0.0 || p["pending_pages"] != 0.0 {
 		t.Errorf("a poll that begins: %v", p)
+	}
+	fetcher := f.bus.Conn(topology.Fetcher)
+	page := topology.PageRef{Account: f.account, Integration: f.integration}
+	if _, err := fetcher.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(page), Body: &proto.Batch{Tick: m.Seq, Pages: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if p := status()["poll"].(map[string]any); p["pending_pages"] != 1.0 {
+		t.Errorf("a page that waits for its call: %v", p)
 	}
 	f.clock.Set(m.Time.Add(1500 * time.Millisecond))
 	f.evaluated(m.Seq, 80, proto.OutcomePass)

@@ -25,6 +25,7 @@ type Poll struct {
 	At        *time.Time `json:"at"`
 	Pages     int        `json:"pages"`
 	DonePages int        `json:"done_pages"`
+	Pending   int        `json:"pending_pages"` // their call is queued or under way, for this poll or an earlier one
 	Devices   int        `json:"devices"`
 	Pass      int        `json:"pass"`
 	Fail      int        `json:"fail"`

@@ -86,16 +86,30 @@ func (c *pollCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	return nil
 }
 
-// outcome waits until the poll of the tick, or a later one, is over.
+// outcome waits until the poll of the tick, or a later one, has asked about every page. Pages that were
+// still being asked about when it began are asked by another one.
 func (c *pollCmd) outcome(ctx context.Context, t *cli.Terminal, cl *client.Client, integration string, tick uint64) (client.Poll, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Wait, fmt.Errorf("poll %d is not over after %v; plumb status tells more", tick, c.Wait))
 	defer cancel()
+	for settle := time.Second; ; settle = min(2*settle, time.Minute) {
+		p, err := c.over(ctx, t, cl, integration, tick, settle)
+		if err != nil || p.Done() || p.Pages == 0 {
+			return p, err
+		}
+		if tick, err = cl.PollNow(ctx, integration); err != nil {
+			return client.Poll{}, err
+		}
+	}
+}
+
+// over waits until the poll of the tick, or a later one, is over.
+func (c *pollCmd) over(ctx context.Context, t *cli.Terminal, cl *client.Client, integration string, tick uint64, settle time.Duration) (client.Poll, error) {
 	bar := demo.Show{Out: t.Err, Terminal: t.ErrTTY}
+	defer bar.Clear()
 	var found *client.Poll
-	w := demo.Watch{Client: cl, Integration: integration, Seen: func(p client.Poll, last bool) {
+	w := demo.Watch{Client: cl, Integration: integration, Settle: settle, Seen: func(p client.Poll, last bool) {
 		if last && p.Tick >= tick {
 			found = &p
-			bar.Clear()
 		} else if !last {
 			bar.Seen(p, false)
 		}

@@ -69,7 +69,7 @@ func Line(p client.Poll) string {
 		b.WriteString(p.At.Local().Format(time.TimeOnly) + "  ")
 	}
 	fmt.Fprintf(&b, "poll %d: ", p.Tick)
-	if !p.Done() {
+	if p.Pages > 0 && !p.Done() {
 		fmt.Fprintf(&b, "%d of ", max(p.DonePages, 0))
 	}
 	fmt.Fprintf(&b, "%s, %s devices: %s pass, %s fail, %s unknown, %s changed, in %v", pages(p.Pages), count(p.Devices),

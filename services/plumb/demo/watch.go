@@ -13,8 +13,11 @@ type Watch struct {
 	Integration string // id
 	// Every is how often the status is asked for; 0: five times a second.
 	Every time.Duration
+	// Settle is after how long a poll that comes no further, and of which no call is queued or under way, is
+	// over: pages that were still being asked about from an earlier poll are not asked for it. 0: 5 s.
+	Settle time.Duration
 	// Seen is called with each poll: while it runs whenever it has come further, and last when it is
-	// complete, or a later one has begun.
+	// over, or a later one has begun.
 	Seen func(p client.Poll, last bool)
 	// Failed is called when the status cannot be had; it is asked for again.
 	Failed func(error)
@@ -28,7 +31,10 @@ func (w *Watch) Run(ctx context.Context, until func(client.Poll) bool) error {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	var polls tracker
+	polls := tracker{settle: w.Settle}
+	if polls.settle == 0 {
+		polls.settle = 5 * time.Second
+	}
 	for {
 		status, err := w.status(ctx)
 		switch {
@@ -39,7 +45,7 @@ func (w *Watch) Run(ctx context.Context, until func(client.Poll) bool) error {
 		case err != nil:
 			return err
 		default:
-			for _, s := range polls.next(status) {
+			for _, s := range polls.next(status, time.Now()) {
 				w.Seen(s.poll, s.last)
 				if s.last && until != nil && until(s.poll) {
 					return nil
@@ -75,11 +81,13 @@ type sight struct {
 
 // tracker tells what is new in one status after the other.
 type tracker struct {
-	poll client.Poll
-	over bool // poll was shown for the last time
+	settle time.Duration
+	poll   client.Poll
+	over   bool      // poll was shown for the last time
+	since  time.Time // when poll last came further, or had a call queued or under way
 }
 
-func (t *tracker) next(now *client.Poll) []sight {
+func (t *tracker) next(now *client.Poll, at time.Time) []sight {
 	if now == nil || now.Tick < t.poll.Tick {
 		return nil
 	}
@@ -91,9 +99,17 @@ func (t *tracker) next(now *client.Poll) []sight {
 		}
 		t.over, t.poll = false, client.Poll{Tick: now.Tick, DonePages: -1}
 	}
-	if t.over || (now.DonePages == t.poll.DonePages && !now.Done()) {
+	if t.over {
 		return seen
 	}
-	t.poll, t.over = *now, now.Done()
+	further := now.DonePages != t.poll.DonePages
+	if further || now.Pending > 0 {
+		t.since = at
+	}
+	t.over = now.Done() || at.Sub(t.since) >= t.settle
+	if !further && !t.over {
+		return seen
+	}
+	t.poll = *now
 	return append(seen, sight{t.poll, t.over})
 }

@@ -15,25 +15,29 @@ func poll(tick uint64, done, pages int) *client.Poll {
 	return &client.Poll{Tick: tick, DonePages: done, Pages: pages}
 }
 
+func busy(p *client.Poll) *client.Poll { p.Pending = 1; return p }
+
 func TestWhatIsShownOfPolls(t *testing.T) {
 	for name, c := range map[string]struct {
 		status []*client.Poll
 		want   string
 	}{
-		"none yet":           {[]*client.Poll{nil, nil}, ""},
-		"at once":            {[]*client.Poll{poll(1, 3, 3), poll(1, 3, 3)}, "1:3!"},
-		"page by page":       {[]*client.Poll{poll(1, 0, 3), poll(1, 0, 3), poll(1, 2, 3), poll(1, 3, 3), poll(2, 1, 3)}, "1:0 1:2 1:3! 2:1"},
-		"overtaken":          {[]*client.Poll{poll(1, 2, 3), poll(2, 3, 3)}, "1:2 1:2! 2:3!"},
-		"skipped":            {[]*client.Poll{poll(1, 3, 3), poll(9, 3, 3)}, "1:3! 9:3!"},
-		"an older answer":    {[]*client.Poll{poll(2, 3, 3), poll(1, 3, 3), poll(3, 3, 3)}, "2:3! 3:3!"},
-		"a page was added":   {[]*client.Poll{poll(1, 3, 3), poll(1, 3, 4), poll(2, 4, 4)}, "1:3! 2:4!"},
-		"without any device": {[]*client.Poll{poll(1, 0, 0), poll(1, 0, 0), poll(2, 0, 0)}, "1:0 1:0! 2:0"},
+		"none yet":              {[]*client.Poll{nil, nil}, ""},
+		"at once":               {[]*client.Poll{poll(1, 3, 3), poll(1, 3, 3)}, "1:3!"},
+		"page by page":          {[]*client.Poll{poll(1, 0, 3), poll(1, 0, 3), poll(1, 2, 3), poll(1, 3, 3), poll(2, 1, 3)}, "1:0 1:2 1:3! 2:1"},
+		"overtaken":             {[]*client.Poll{poll(1, 2, 3), poll(2, 3, 3)}, "1:2 1:2! 2:3!"},
+		"skipped":               {[]*client.Poll{poll(1, 3, 3), poll(9, 3, 3)}, "1:3! 9:3!"},
+		"an older answer":       {[]*client.Poll{poll(2, 3, 3), poll(1, 3, 3), poll(3, 3, 3)}, "2:3! 3:3!"},
+		"a page was added":      {[]*client.Poll{poll(1, 3, 3), poll(1, 3, 4), poll(2, 4, 4)}, "1:3! 2:4!"},
+		"a page was not asked":  {[]*client.Poll{poll(1, 2, 3), poll(1, 2, 3), poll(1, 2, 3), poll(1, 2, 3)}, "1:2 1:2!"},
+		"a page takes its time": {[]*client.Poll{poll(1, 2, 3), busy(poll(1, 2, 3)), busy(poll(1, 2, 3)), busy(poll(1, 2, 3)), poll(1, 3, 3)}, "1:2 1:3!"},
+		"without any device":    {[]*client.Poll{poll(1, 0, 0), poll(1, 0, 0), poll(2, 0, 0)}, "1:0 1:0! 2:0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var tr tracker
+			tr := tracker{settle: 2 * time.Second}
 			var got []string
-			for _, p := range c.status {
-				for _, s := range tr.next(p) {
+			for second, p := range c.status {
+				for _, s := range tr.next(p, time.Unix(int64(second), 0)) {
 					got = append(got, fmt.Sprintf("%d:%d%s", s.poll.Tick, s.poll.DonePages, map[bool]string{true: "!"}[s.last]))
 				}
 			}
@@ -47,7 +51,8 @@ func TestWhatIsShownOfPolls(t *testing.T) {
 // However the status is read, each poll is shown for the last time once, in order, and never after that.
 func TestEachPollEndsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var tr tracker
+		tr := tracker{settle: time.Second}
+		at := time.Unix(0, 0)
 		var ended []uint64
 		tick, done := uint64(1), 0
 		for range rapid.IntRange(1, 50).Draw(t, "readings") {
@@ -55,7 +60,10 @@ func TestEachPollEndsOnce(t *testing.T) {
 				tick, done = tick+uint64(rapid.IntRange(1, 3).Draw(t, "ticks")), 0
 			}
 			done = min(done+rapid.IntRange(0, 2).Draw(t, "pages"), 3)
-			for _, s := range tr.next(poll(tick, done, 3)) {
+			at = at.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "seconds")) * time.Second)
+			p := poll(tick, done, 3)
+			p.Pending = rapid.IntRange(0, 1).Draw(t, "pending")
+			for _, s := range tr.next(p, at) {
 				if slices.Contains(ended, s.poll.Tick) {
 					t.Fatalf("poll %d was shown after its end", s.poll.Tick)
 				}
