@@ -87,9 +87,11 @@ type follower struct {
 	handle func(context.Context, Event) error
 	// at is the position: everything up to it is handled; 0: nothing is.
 	at uint64
-	// reflected is the entry up to which the state was taken: changes that belong to it are in it already.
-	reflected uint64
-	fresh     bool // the position of a named follower is to be thrown away
+	// from is the position that this run began at. Where it is an entry's, the state was taken there: the
+	// changes that belong to that entry are in it already. Where it is a change's, the rest of its batch
+	// is still to come.
+	from  uint64
+	fresh bool // the consumer of a named follower is to be made anew
 }
 
 func (f *follower) emit(ctx context.Context, e Event) error {
@@ -114,12 +116,26 @@ func (f *follower) once(ctx context.Context) error {
 		}
 	}
 	if consumer == nil {
+		f.from = f.at
 		if consumer, err = f.consumer(ctx); err != nil {
 			return err
 		}
 	}
 	f.fresh = false
+	if f.Name == "" {
+		defer f.forget(ctx, topology.PostureLog, consumer)
+	}
 	return f.changes(ctx, consumer)
+}
+
+// forget removes a consumer that nobody comes back to. The server would do so in five minutes; a follower
+// that is started again and again would reach the limit on consumers before.
+func (f *follower) forget(ctx context.Context, stream string, consumer jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := f.js.DeleteConsumer(ctx, stream, consumer.CachedInfo().Name); err != nil {
+		f.log.Debug("a consumer is left for the server to remove", "stream", stream, "err", err)
+	}
 }
 
 func (f *follower) logFilter() string {
@@ -148,6 +164,7 @@ func (f *follower) state(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
+	defer f.forget(ctx, topology.PostureState, consumer)
 	info, err := consumer.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
@@ -166,7 +183,7 @@ func (f *follower) state(ctx context.Context) error {
 		}
 		last = max(stream.CachedInfo().State.FirstSeq, 1) - 1
 	}
-	f.at, f.reflected = last, last
+	f.at = last
 	return f.emit(ctx, Event{Kind: EventReady, Seq: last})
 }
 
@@ -221,9 +238,14 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 	}
 	// The server begins a consumer's floor just before its first message, wherever it was made to start.
 	f.at = max(info.AckFloor.Stream, info.Config.OptStartSeq-1)
-	f.reflected = max(f.reflected, info.Config.OptStartSeq-1)
+	f.from = info.Config.OptStartSeq - 1
 	if info.NumPending+uint64(info.NumAckPending) > 0 && stream.CachedInfo().State.FirstSeq > f.at+1 {
 		return nil, errMoved
+	}
+	if info.NumAckPending > 0 {
+		// The run before ended with an event in hand, which the server would hold back for a while.
+		f.fresh = true
+		return nil, nil
 	}
 	return consumer, nil
 }
@@ -237,9 +259,6 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		stream, err := f.js.Stream(ctx, topology.PostureLog)
 		if err != nil {
 			return nil, fmt.Errorf("follow: %w", err)
-		}
-		if f.reflected == 0 {
-			f.reflected = f.at
 		}
 		if stream.CachedInfo().State.FirstSeq > f.at+1 {
 			return nil, errMoved
@@ -332,7 +351,7 @@ func (f *follower) change(ctx context.Context, m *Msg) error {
 	if err := m.Decode(change); err != nil {
 		return fmt.Errorf("change of %s: %w", m.Subject, err)
 	}
-	if m.Seq-uint64(change.Index) <= f.reflected {
+	if m.Seq-uint64(change.Index) == f.from {
 		return nil
 	}
 	return f.emit(ctx, Event{Kind: EventChange, Seq: m.Seq, Time: m.Time, Ref: ref, Change: change})

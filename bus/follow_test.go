@@ -175,6 +175,88 @@ func TestFollowGivesStateThenChanges(t *testing.T) {
 	}
 }
 
+// A position between two changes of one entry loses neither: each change is seen once, wherever the
+// follower stops.
+func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
+	for name, f := range map[string]bus.Following{"named": {Name: "siem"}, "by position": {}} {
+		t.Run(name, func(t *testing.T) {
+			b := bustest.Start(t)
+			w, c := newWriter(t, b), b.Conn(topology.Follower)
+			f.Account = w.account
+			stop := errors.New("stop")
+			var seen []uint64
+			next := func(n int) {
+				t.Helper()
+				ctx, cancel := context.WithTimeout(t.Context(), 10e9)
+				defer cancel()
+				var at uint64
+				err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
+					switch {
+					case e.Kind == bus.EventReady && n == 0:
+						w.commit()
+						n = 1
+					case e.Kind == bus.EventChange && n == 0:
+						return stop
+					case e.Kind == bus.EventChange:
+						seen, at, n = append(seen, e.Seq), e.Seq, n-1
+					}
+					return nil
+				})
+				if !errors.Is(err, stop) {
+					t.Fatalf("Follow ended with %v after %v", err, seen)
+				}
+				if f.Name == "" {
+					f.After = at
+				}
+			}
+			next(0)
+			for range 8 {
+				w.commit()
+			}
+			var want []uint64
+			s, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), topology.PostureLog)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for seq := uint64(1); seq <= s.CachedInfo().State.LastSeq; seq++ {
+				m, err := s.GetMsg(t.Context(), seq)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := topology.ParseChange(m.Subject); err == nil {
+					want = append(want, seq)
+				}
+			}
+			for len(seen) < len(want)-1 {
+				next(1)
+			}
+			if diff := cmp.Diff(want[:len(seen)], seen); diff != "" {
+				t.Errorf("changes seen (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Followers leave no consumers behind but the named one.
+func TestFollowersLeaveNoConsumers(t *testing.T) {
+	b := bustest.Start(t)
+	w, c := newWriter(t, b), b.Conn(topology.Follower)
+	w.commit()
+	bustest.Eventually(t, "the state is up to date", w.settled)
+	var r bus.Results
+	followOneChange(t, c, bus.Following{Account: w.account}, &r, w)
+	js := b.Conn(topology.Operator).JetStream()
+	bustest.Eventually(t, "no consumer is left", func() bool {
+		for _, name := range []string{topology.PostureLog, topology.PostureState} {
+			s, err := js.Stream(t.Context(), name)
+			if err != nil || s.CachedInfo().State.Consumers != 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 func TestFollowWhileWritersWrite(t *testing.T) {
 	b := bustest.Start(t)
 	w, c := newWriter(t, b), b.Conn(topology.Follower)
