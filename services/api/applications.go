@@ -88,18 +88,7 @@ func (s *Service) getApplication(ctx context.Context, c *call) (answer, error) {
 
 // application finds the one that the path names.
 func (s *Service) application(ctx context.Context, c *call) (catalog.Record[proto.Application], error) {
-	id, err := c.id("id", errNoApplication)
-	if err == nil {
-		err = s.fresh(ctx)
-	}
-	if err != nil {
-		return catalog.Record[proto.Application]{}, err
-	}
-	app, found := s.catalog.Application(c.account, id)
-	if !found {
-		return app, errNoApplication
-	}
-	return app, c.precondition(app.Revision)
+	return named(ctx, s, c, s.catalog.Application, errNoApplication)
 }
 
 func (s *Service) createApplication(ctx context.Context, c *call) (answer, error) {

@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
 )
 
 // call is one authenticated request.
@@ -83,4 +84,21 @@ func upToDate(ctx context.Context, conn *bus.Conn, bucket string, v view) error 
 		return unavailable(err, "the configuration cannot be read at the moment: try again")
 	}
 	return nil
+}
+
+// named finds the resource that the path names, as the newest write left it, or says that it is missing. A
+// request that is conditional on a revision is refused where the resource has another.
+func named[T any](ctx context.Context, s *Service, c *call, find func(proto.Account, proto.ID) (catalog.Record[T], bool), missing *problem) (catalog.Record[T], error) {
+	id, err := c.id("id", missing)
+	if err == nil {
+		err = s.fresh(ctx)
+	}
+	if err != nil {
+		return catalog.Record[T]{}, err
+	}
+	r, found := find(c.account, id)
+	if !found {
+		return r, missing
+	}
+	return r, c.precondition(r.Revision)
 }

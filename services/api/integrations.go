@@ -74,18 +74,7 @@ func (s *Service) getIntegration(ctx context.Context, c *call) (answer, error) {
 
 // integration finds the one that the path names.
 func (s *Service) integration(ctx context.Context, c *call) (catalog.Record[proto.Integration], error) {
-	id, err := c.id("id", errNoIntegration)
-	if err == nil {
-		err = s.fresh(ctx)
-	}
-	if err != nil {
-		return catalog.Record[proto.Integration]{}, err
-	}
-	i, found := s.catalog.Integration(c.account, id)
-	if !found {
-		return i, errNoIntegration
-	}
-	return i, c.precondition(i.Revision)
+	return named(ctx, s, c, s.catalog.Integration, errNoIntegration)
 }
 
 func (s *Service) createIntegration(ctx context.Context, c *call) (answer, error) {

@@ -55,18 +55,7 @@ func (s *Service) getRule(ctx context.Context, c *call) (answer, error) {
 
 // rule finds the one that the path names.
 func (s *Service) rule(ctx context.Context, c *call) (catalog.Record[proto.Check], error) {
-	id, err := c.id("id", errNoRule)
-	if err == nil {
-		err = s.fresh(ctx)
-	}
-	if err != nil {
-		return catalog.Record[proto.Check]{}, err
-	}
-	r, found := s.catalog.Check(c.account, id)
-	if !found {
-		return r, errNoRule
-	}
-	return r, c.precondition(r.Revision)
+	return named(ctx, s, c, s.catalog.Check, errNoRule)
 }
 
 func (s *Service) createRule(ctx context.Context, c *call) (answer, error) {
