@@ -11,7 +11,8 @@ import (
 type Watch struct {
 	Client      *client.Client
 	Integration string // id
-	// Every is how often the status is asked for; 0: five times a second.
+	// Every is how often the status is asked for; 0: twenty times a second. A poll of a few pages is over in
+	// less than a glance, and one that is due at once may be followed by its slot's within another.
 	Every time.Duration
 	// Settle is after how long a poll that comes no further, and of which no call is queued or under way, is
 	// over: pages that were still being asked about from an earlier poll are not asked for it. 0: 5 s.
@@ -27,7 +28,7 @@ type Watch struct {
 func (w *Watch) Run(ctx context.Context, until func(client.Poll) bool) error {
 	every := w.Every
 	if every == 0 {
-		every = 200 * time.Millisecond
+		every = 50 * time.Millisecond
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -93,8 +94,9 @@ func (t *tracker) next(now *client.Poll, at time.Time) []sight {
 	}
 	var seen []sight
 	if now.Tick > t.poll.Tick {
-		if t.poll.Tick > 0 && !t.over {
-			// Another poll began before this one was seen to end.
+		if t.poll.Tick > 0 && !t.over && (t.poll.DonePages > 0 || t.poll.Pages == 0) {
+			// Another poll began before this one was seen to end. Of one that was not seen to get anywhere
+			// there is nothing to show.
 			seen = append(seen, sight{t.poll, true})
 		}
 		t.over, t.poll = false, client.Poll{Tick: now.Tick, DonePages: -1}
