@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/nats-io/jwt/v2"
@@ -139,15 +140,9 @@ func (a *Authority) User(role topology.Role) (token, seed string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	p := topology.PermissionsOf(role)
 	claims := jwt.NewUserClaims(id)
 	claims.Name = string(role)
-	claims.Permissions.Pub.Allow = p.Publish
-	claims.Permissions.Pub.Deny = p.DenyPublish
-	claims.Permissions.Sub.Allow = p.Subscribe
-	if p.Respond {
-		claims.Permissions.Resp = &jwt.ResponsePermission{MaxMsgs: 1, Expires: responseTime}
-	}
+	claims.Permissions = permissions(role)
 	token, err = claims.Encode(a.account)
 	return token, string(secret), err
 }
@@ -167,4 +162,28 @@ func (a *Authority) ServerConfig() string {
 	fmt.Fprintf(&b, "operator: %q\nsystem_account: %q\nresolver: MEMORY\nresolver_preload: {\n  %s: %q\n  %s: %q\n}\n",
 		a.OperatorJWT, a.SystemID, a.AccountID, a.AccountJWT, a.SystemID, a.SystemJWT)
 	return b.String()
+}
+
+// UpToDate tells whether a credentials file is of this authority and lets its user do what the topology
+// says today. One that is not has to be made anew: its permissions are signed into it.
+func (a *Authority) UpToDate(file []byte, role topology.Role) bool {
+	token, err := jwt.ParseDecoratedJWT(file)
+	if err != nil {
+		return false
+	}
+	had, err := jwt.DecodeUserClaims(token)
+	if err != nil || had.Issuer != a.AccountID {
+		return false
+	}
+	return had.Name == string(role) && reflect.DeepEqual(had.Permissions, permissions(role))
+}
+
+func permissions(role topology.Role) jwt.Permissions {
+	p := topology.PermissionsOf(role)
+	var out jwt.Permissions
+	out.Pub.Allow, out.Pub.Deny, out.Sub.Allow = p.Publish, p.DenyPublish, p.Subscribe
+	if p.Respond {
+		out.Resp = &jwt.ResponsePermission{MaxMsgs: 1, Expires: responseTime}
+	}
+	return out
 }

@@ -115,22 +115,31 @@ func (d Dir) Recipients(service string) (string, error) {
 	return lines.String(), nil
 }
 
-// Follower makes sure that there is a credentials file for other systems that follow results.
+// Follower makes sure that there is a credentials file for other systems that follow results, with the
+// permissions of today's topology.
 func (d Dir) Follower(a *creds.Authority) error {
 	return d.credentials(followerFile, a, topology.Follower)
 }
 
-// Credentials makes sure that there is a credentials file of a role, in creds/.
+// Credentials makes sure that there is a credentials file of a role, in creds/, with the permissions of
+// today's topology.
 func (d Dir) Credentials(a *creds.Authority, role topology.Role) error {
 	return d.credentials(filepath.Join("creds", string(role)+".creds"), a, role)
 }
 
 func (d Dir) credentials(name string, a *creds.Authority, role topology.Role) error {
-	_, _, err := d.once(name, func() (string, error) {
+	text, _, err := d.once(name, func() (string, error) {
 		data, err := a.File(role)
 		return string(data), err
 	})
-	return err
+	if err != nil || a.UpToDate([]byte(text), role) {
+		return err
+	}
+	data, err := a.File(role)
+	if err != nil {
+		return err
+	}
+	return creds.WriteSecret(d.path(name), data)
 }
 
 // once reads a file, or makes it at first. What comes back is trimmed.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/plumb/datadir"
 )
@@ -113,4 +114,26 @@ func TestTwoProcessesDoNotShareADirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	again()
+}
+
+// Permissions are signed into a credentials file: a topology that has changed needs a new one.
+func TestCredentialsOfOtherPermissionsAreMadeAnew(t *testing.T) {
+	d := datadir.Dir(t.TempDir())
+	authority, err := creds.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := authority.File(topology.Gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(d.FollowerPath(), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Follower(authority); err != nil {
+		t.Fatal(err)
+	}
+	if file, err := os.ReadFile(d.FollowerPath()); err != nil || !authority.UpToDate(file, topology.Follower) {
+		t.Errorf("the old file is still there (%v)", err)
+	}
 }
