@@ -26,6 +26,10 @@ type consumers struct {
 	stages   sync.WaitGroup
 }
 
+// waitingWorkers wait for a batch while the others work, so that the server can hand out the next one in the
+// moment that one is acknowledged. They make no further calls: the consumer's limit is what bounds those.
+const waitingWorkers = 4
+
 // running is the workers of one integration.
 type running struct {
 	limit int
@@ -106,8 +110,9 @@ func (c *consumers) start(ctx context.Context, of ref, rec catalog.Record[proto.
 		before.stop()
 	}
 	c.running[of] = &running{limit: rec.Value.Limit(), stop: stop, abort: abort}
-	stage := bus.Stage{Name: stageFetch, Stream: d.Stream, Consumer: d.Config.Durable, Workers: min(rec.Value.Limit(), c.cfg.Workers),
-		Bury: c.bury,
+	stage := bus.Stage{Name: stageFetch, Stream: d.Stream, Consumer: d.Config.Durable,
+		Workers: min(rec.Value.Limit()+waitingWorkers, c.cfg.Workers),
+		Bury:    c.bury,
 		// Longer than a call takes: what ends calls early is abort.
 		Grace: c.cfg.CallTimeout + time.Minute}
 	c.stages.Go(func() {
