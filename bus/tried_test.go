@@ -279,6 +279,8 @@ func TestCommitWaitsForRoom(t *testing.T) {
 	writers.Wait()
 }
 
+// Invariant 9: what cannot be handled ends in the dead letters with its reason, and what waits for a newer
+// reader holds up nobody.
 func TestConsume(t *testing.T) {
 	b := bustest.Start(t)
 	p := newPage()

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// A secret is in the answer that makes it and nowhere else: in no other answer, no error, no log line, and
+// Invariant 7: a secret is in the answer that makes it and nowhere else: in no other answer, no error, no log line, and
 // not on the bus.
 func TestNoSecretIsReadBack(t *testing.T) {
 	y := start(t)

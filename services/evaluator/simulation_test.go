@@ -25,6 +25,7 @@ import (
 // Every commit is held against the plain model, a follower folds every change, and once everything was
 // handled the state must be that of the newest page and the newest checks.
 
+// Invariants 4 and 5.
 func TestTwoEvaluators(t *testing.T) { rapid.Check(t, func(t *rapid.T) { simulate(t, false) }) }
 
 func FuzzTwoEvaluators(f *testing.F) { f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { simulate(t, false) })) }

@@ -189,7 +189,7 @@ func TestASlowAPIStarvesNobody(t *testing.T) {
 	}
 }
 
-// However many pages there are, and whatever the integration's limit, only so many are in memory.
+// Invariant 10: however many pages there are, and whatever the integration's limit, only so many are in memory.
 func TestPagesInFlightAreBounded(t *testing.T) {
 	w := newWorld(t)
 	for page := range topology.PageNumber(60) {

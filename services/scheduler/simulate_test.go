@@ -306,6 +306,7 @@ func each(s *simulation, do func(*runner)) {
 	}
 }
 
+// Invariant 2, through schedulers that die, clocks that step and changes that arrive late.
 func TestSimulation(t *testing.T) {
 	names := slices.Sorted(maps.Keys(misfortunes))
 	most := 0
