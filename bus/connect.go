@@ -82,7 +82,9 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		nc, err := nats.Connect(cfg.URL, options...)
 		if err == nil {
-			js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithDefaultTimeout(5*time.Second))
+			// Without a timeout, a message whose answer is lost would take one of the places for ever.
+			js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithPublishAsyncTimeout(publishTimeout),
+				jetstream.WithDefaultTimeout(5*time.Second))
 			if err != nil {
 				nc.Close()
 				return nil, err

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -73,7 +74,8 @@ func (c *Conn) Publish(ctx context.Context, o Outgoing) (Ack, error) {
 }
 
 // PublishAll stores messages of any number, many at a time, and returns the error of each in their order;
-// nil where all are stored.
+// nil where all are stored. Once ctx ends nothing more is sent; of what was sent and not answered nobody
+// knows whether it is stored.
 func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout+time.Duration(len(all))*time.Millisecond)
 	defer cancel()
@@ -83,7 +85,7 @@ func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
 	for i := range all {
 		m, err := all[i].msg(ctx)
 		if err == nil {
-			futures[i], err = c.js.PublishMsgAsync(m, jetstream.WithStallWait(publishTimeout))
+			futures[i], err = c.send(ctx, m)
 		}
 		if err != nil {
 			errs[i], failed = fmt.Errorf("publish %s: %w", all[i].Subject, translate(err)), true
@@ -107,6 +109,18 @@ func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
 		return nil
 	}
 	return errs
+}
+
+// send sends a message without waiting for its answer. It waits while too many others have none.
+func (c *Conn) send(ctx context.Context, m *nats.Msg) (jetstream.PubAckFuture, error) {
+	for ctx.Err() == nil {
+		// The client's own wait has no context.
+		f, err := c.js.PublishMsgAsync(m, jetstream.WithStallWait(100*time.Millisecond))
+		if !errors.Is(err, jetstream.ErrTooManyStalledMsgs) {
+			return f, err
+		}
+	}
+	return nil, ctx.Err()
 }
 
 // Request asks on a subject and decodes the answer into reply.

@@ -1,0 +1,41 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// Answers may be lost, as when a stream's leader goes, or never come, as here, where the publisher may not:
+// publishing many at a time ends with its context nevertheless, and what was never answered does not stay in
+// the way of what comes later.
+func TestPublishAllOutlivesLostAnswers(t *testing.T) {
+	t.Parallel()
+	c := bustest.Start(t).Conn(topology.Evaluator)
+	all := make([]bus.Outgoing, 1000) // more than may be unanswered at once
+	for i := range all {
+		all[i] = bus.Outgoing{Subject: "posture.denied", Body: &proto.Input{Cause: proto.CauseExpired}}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	errs := c.PublishAll(ctx, all)
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("it ended %v after its context", took)
+	}
+	for i := range all {
+		if !errors.Is(errs[i], context.DeadlineExceeded) {
+			t.Fatalf("message %d: %v", i, errs[i])
+		}
+	}
+	later := bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Input{Cause: proto.CauseExpired}}
+	if err := errors.Join(c.PublishAll(t.Context(), []bus.Outgoing{later})...); err != nil {
+		t.Error(err)
+	}
+}
