@@ -20,11 +20,38 @@ func parseObject(body []byte) (object, error) {
 	if !jsontext.Value(body).IsValid() {
 		return nil, invalid("the body is not valid JSON (in UTF-8, each name once)")
 	}
+	if nesting(body) > maxNesting {
+		return nil, invalid("the body has objects and lists more than %d levels deep in one another", maxNesting)
+	}
 	var o object
 	if json.Unmarshal(body, &o) != nil || o == nil {
 		return nil, invalid("the body must be a JSON object")
 	}
 	return o, nil
+}
+
+// maxNesting bounds the levels of a body. What is stored is echoed some levels further in: without a bound
+// of ours, one resource at the bound of a client's decoder would make a whole list unreadable to it.
+const maxNesting = 100
+
+// nesting counts the levels of valid JSON.
+func nesting(body []byte) int {
+	depth, deepest, quoted := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch b := body[i]; {
+		case quoted && b == '\\':
+			i++
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '{' || b == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case b == '}' || b == ']':
+			depth--
+		}
+	}
+	return deepest
 }
 
 func isNull(v json.RawMessage) bool { return len(v) == 0 || string(v) == "null" }

@@ -140,6 +140,21 @@ func TestBodiesAreBounded(t *testing.T) {
 	}
 }
 
+// A body is echoed some levels further in: one that a decoder can just read must not make lists unreadable.
+func TestNestingIsBounded(t *testing.T) {
+	y := start(t)
+	nested := func(levels int) string {
+		x := strings.Repeat("[", levels-1) + `"]\"["` + strings.Repeat("]", levels-1)
+		return `{"name":"n","type":"file","flat":[{},{},[]],"x":` + x + `}`
+	}
+	for _, levels := range []int{maxNesting + 1, 9_999} {
+		y.refused(400, codeInvalid, "POST", "/devices/posture", nested(levels))
+	}
+	y.want(200, "POST", "/devices/posture", nested(maxNesting))
+	y.want(200, "POST", "/devices/posture", `{"name":"n","type":"file","description":"`+strings.Repeat("[", 2*maxNesting)+`"}`)
+	y.want(200, "GET", "/devices/posture", nil)
+}
+
 func TestPanicsTellNothing(t *testing.T) {
 	y := start(t)
 	h := y.api.newHandler([]route{{method: "GET", path: accountPath + "/boom", handle: func(context.Context, *call) (answer, error) { panic("the inside") }},
