@@ -56,8 +56,9 @@ func (s *Service) fetch(ctx context.Context, m *bus.Msg) error {
 	return nil
 }
 
-// errChanged is a call that was given up because the integration's URL, credentials or interval changed.
-var errChanged = errors.New("the integration was changed")
+// errChanged is a call that was given up because the integration's URL, credentials or interval changed, or
+// it was removed.
+var errChanged = errors.New("the integration was changed or removed")
 
 // pollAsConfigured polls a page; nil where the integration is not to be polled. A changed integration is due
 // at once: a call that is under way for what it was before must not hold the page for as long as it may be
@@ -79,13 +80,13 @@ func (s *Service) pollAsConfigured(ctx context.Context, w *work, page topology.P
 	}
 }
 
-// whileScheduled is ctx until the integration has a newer schedule.
+// whileScheduled is ctx until the integration has a newer schedule, or is removed.
 func (s *Service) whileScheduled(ctx context.Context, rec catalog.Record[proto.Integration]) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		for {
 			changed := s.catalog.Changed()
-			if now, found := s.catalog.Integration(rec.Account, rec.Value.ID); found && now.Value.Schedule > rec.Value.Schedule {
+			if now, found := s.catalog.Integration(rec.Account, rec.Value.ID); !found || now.Value.Schedule > rec.Value.Schedule {
 				cancel(errChanged)
 			}
 			select {

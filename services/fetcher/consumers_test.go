@@ -87,6 +87,9 @@ func TestARemovedIntegrationIsClearedAway(t *testing.T) {
 	i := w.integrate(api.URL, func(i *proto.Integration) { i.Concurrency = 4 })
 	w.tick(i)
 	bustest.Eventually(t, "four calls are under way", func() bool { return api.calls.Load() == 4 })
+	i.Concurrency = 5 // from here on there are other workers, who do not know of the calls
+	w.save(i)
+	bustest.Eventually(t, "a fifth call is under way", func() bool { return api.calls.Load() == 5 })
 	w.remove(i)
 	bustest.Eventually(t, "the consumer is gone", func() bool { _, ok := w.consumer(i); return !ok })
 	w.idle(i)
