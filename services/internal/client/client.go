@@ -70,10 +70,10 @@ func New(cfg Config) (*Client, error) {
 			return http.ErrUseLastResponse // the token is for this server only
 		}},
 	}
-	c.Integrations = Collection[Integration]{c: c, path: "/devices/posture/integration", update: http.MethodPatch}
-	c.Checks = Collection[Check]{c: c, path: "/devices/posture", update: http.MethodPut}
-	c.ServiceTokens = Collection[ServiceToken]{c: c, path: "/access/service_tokens", update: http.MethodPut, paged: true}
-	c.Applications = Collection[Application]{c: c, path: "/access/apps", update: http.MethodPut, paged: true}
+	c.Integrations = Collection[Integration]{c: c, kind: "integration", path: "/devices/posture/integration", update: http.MethodPatch}
+	c.Checks = Collection[Check]{c: c, kind: "check", path: "/devices/posture", update: http.MethodPut}
+	c.ServiceTokens = Collection[ServiceToken]{c: c, kind: "service token", path: "/access/service_tokens", update: http.MethodPut, paged: true}
+	c.Applications = Collection[Application]{c: c, kind: "application", path: "/access/apps", update: http.MethodPut, paged: true}
 	return c, nil
 }
 
@@ -94,8 +94,18 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (code %d)", e.Message, e.Code)
 }
 
+// notFoundError tells that no resource of the kind has the id or name.
+type notFoundError struct{ kind, idOrName string }
+
+func (e *notFoundError) Error() string {
+	return fmt.Sprintf("there is no %s with the id or name %q", e.kind, e.idOrName)
+}
+
 // IsNotFound tells an error that says the resource is not there.
 func IsNotFound(err error) bool {
+	if _, ok := errors.AsType[*notFoundError](err); ok {
+		return true
+	}
 	var e *Error
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }

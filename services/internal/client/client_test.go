@@ -85,7 +85,7 @@ func TestFindGoesByIDThenByName(t *testing.T) {
 	if _, err := c.Checks.Find(t.Context(), "nobody"); !client.IsNotFound(err) {
 		t.Errorf("nobody: %v", err)
 	}
-	if _, err := c.Checks.Find(t.Context(), "twin"); err == nil || client.IsNotFound(err) || !strings.Contains(err.Error(), "2 are called") {
+	if _, err := c.Checks.Find(t.Context(), "twin"); err == nil || client.IsNotFound(err) || !strings.Contains(err.Error(), "2 checks are called") {
 		t.Errorf("twin: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 // Collection is the endpoint of one kind of resource.
 type Collection[T Named] struct {
 	c      *Client
+	kind   string // as people say it
 	path   string
 	update string // method
 	paged  bool
@@ -83,11 +84,11 @@ func (r Collection[T]) Find(ctx context.Context, idOrName string) (Item[T], erro
 	}
 	switch len(found) {
 	case 0:
-		return Item[T]{}, &Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is none with the id or name %q", idOrName)}
+		return Item[T]{}, &notFoundError{r.kind, idOrName}
 	case 1:
 		return found[0], nil
 	}
-	return Item[T]{}, fmt.Errorf("%d are called %q; use the id of one of them", len(found), idOrName)
+	return Item[T]{}, fmt.Errorf("%d %ss are called %q; use the id of one of them", len(found), r.kind, idOrName)
 }
 
 // Create makes a resource.

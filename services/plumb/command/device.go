@@ -57,7 +57,7 @@ func (c *deviceImport) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	if done.Refused > 0 {
-		return fmt.Errorf("%d of the devices were refused; the others are enrolled", done.Refused)
+		return fmt.Errorf("rows refused: %d; the others are enrolled", done.Refused)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"plumbline.dev/bus/creds"
@@ -58,6 +59,12 @@ func (c *tokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
+	}
+	if c.SecretFile != "" {
+		// The secret that is in it could not be had again.
+		if _, err := os.Lstat(c.SecretFile); err == nil {
+			return fmt.Errorf("%s is there already: name a new file with --secret-file", c.SecretFile)
+		}
 	}
 	item, err := cl.ServiceTokens.Create(ctx, client.ServiceToken{Name: c.Name, Duration: c.Duration})
 	if err != nil {
