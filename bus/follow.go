@@ -292,7 +292,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 		return err
 	}
 	defer messages.Stop()
-	behind := false
+	behind, checked := false, time.Now()
 	for {
 		raw, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -302,10 +302,11 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 		if err != nil {
 			return err
 		}
-		if behind {
+		if behind || time.Since(checked) > unchecked {
 			if err := f.checkPosition(ctx); err != nil {
 				return err
 			}
+			checked = time.Now()
 		}
 		if err := f.change(ctx, m); err != nil {
 			if f.Name != "" {
@@ -330,6 +331,10 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 // farBehind is from how many waiting changes on a follower makes sure that none was deleted before it
 // came to it.
 const farBehind = 10_000
+
+// unchecked is for how long a follower may take it that the log still holds what comes next. How much is
+// deleted while a handler works, or the connection is away, shows in no message.
+const unchecked = time.Second
 
 func (f *follower) checkPosition(ctx context.Context) error {
 	stream, err := f.js.Stream(ctx, topology.PostureLog)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"plumbline.dev/bus"
@@ -348,6 +349,62 @@ func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
 			kinds, _ := followUntil(t, c, f, &r, w)
 			if kinds[bus.EventReset] != 1 {
 				t.Errorf("no new state: %v", kinds)
+			}
+		})
+	}
+}
+
+// The log may delete what comes next also while a follower runs: one that takes its time over a change, or
+// whose machine was asleep.
+func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
+	for name, f := range map[string]bus.Following{"named": {Name: "siem"}, "by position": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := bustest.StartWith(t, topology.Options{LogMaxBytes: 64 << 10})
+			w, c, operator := newWriter(t, b), b.Conn(topology.Follower), b.Conn(topology.Operator)
+			f.Account = w.account
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			overtake := func(at uint64) {
+				enough := time.After(2 * time.Second)
+				for first := uint64(0); first <= at+1; {
+					for range 20 {
+						w.commit()
+					}
+					s, err := operator.JetStream().Stream(ctx, topology.PostureLog)
+					if err != nil {
+						t.Fatal(err)
+					}
+					first = s.CachedInfo().State.FirstSeq
+				}
+				bustest.Eventually(t, "the state is up to date", w.settled)
+				<-enough
+			}
+			w.commit()
+			bustest.Eventually(t, "the state is up to date", w.settled)
+			var r bus.Results
+			resets, overtaken, enough := 0, false, errors.New("enough")
+			err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
+				r.Apply(e)
+				switch {
+				case e.Kind == bus.EventReset:
+					resets++
+				case e.Kind == bus.EventReady && !overtaken:
+					for range 5 {
+						w.commit()
+					}
+				case e.Kind == bus.EventChange && !overtaken:
+					overtaken = true
+					overtake(e.Seq)
+				case e.Kind == bus.EventReady && overtaken, e.Kind == bus.EventChange:
+					if maps.Equal(w.want(), maps.Collect(r.All())) {
+						return enough
+					}
+				}
+				return nil
+			})
+			if !errors.Is(err, enough) || resets != 2 {
+				t.Errorf("Follow ended with %v after %d resets; results (-want +got):\n%s", err, resets, cmp.Diff(w.want(), maps.Collect(r.All())))
 			}
 		})
 	}
