@@ -158,6 +158,13 @@ func (f *follower) state(ctx context.Context) error {
 	if err := f.emit(ctx, Event{Kind: EventReset}); err != nil {
 		return err
 	}
+	// What the log has deleted by now is in the state. Its end may be beyond the last entry, whose changes come
+	// after it, where everything has grown too old.
+	stream, err := f.js.Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	deleted := max(stream.CachedInfo().State.FirstSeq, 1) - 1
 	consumer, err := f.js.OrderedConsumer(ctx, topology.PostureState, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{f.logFilter()}, DeliverPolicy: jetstream.DeliverAllPolicy, NamePrefix: topology.FollowPrefix + nuid.Next(),
 	})
@@ -175,14 +182,7 @@ func (f *follower) state(ctx context.Context) error {
 			return err
 		}
 	}
-	if last == 0 {
-		// Nothing yet: everything that will ever be is after the beginning.
-		stream, err := f.js.Stream(ctx, topology.PostureLog)
-		if err != nil {
-			return err
-		}
-		last = max(stream.CachedInfo().State.FirstSeq, 1) - 1
-	}
+	last = max(last, deleted)
 	f.at = last
 	return f.emit(ctx, Event{Kind: EventReady, Seq: last})
 }

@@ -410,6 +410,50 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 	}
 }
 
+// A log whose every message has grown too old still has a state, and a place where what comes next will be.
+func TestFollowAnEmptiedLog(t *testing.T) {
+	for name, f := range map[string]bus.Following{"named": {Name: "siem"}, "by position": {}} {
+		t.Run(name, func(t *testing.T) {
+			b := bustest.Start(t)
+			w, c := newWriter(t, b), b.Conn(topology.Follower)
+			f.Account = w.account
+			for range 10 {
+				w.commit()
+			}
+			bustest.Eventually(t, "the state is up to date", w.settled)
+			log, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), topology.PostureLog)
+			if err == nil {
+				err = log.Purge(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			clear(w.last)
+			var r bus.Results
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			resets, enough := 0, errors.New("enough")
+			err = c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
+				r.Apply(e)
+				switch {
+				case e.Kind == bus.EventReset:
+					resets++
+				case e.Kind == bus.EventReady && resets == 1:
+					for range 5 {
+						w.commit()
+					}
+				case e.Kind == bus.EventChange && maps.Equal(w.want(), maps.Collect(r.All())):
+					return enough
+				}
+				return nil
+			})
+			if !errors.Is(err, enough) || resets != 1 {
+				t.Errorf("Follow ended with %v after %d resets", err, resets)
+			}
+		})
+	}
+}
+
 func TestAHandlersErrorEndsFollow(t *testing.T) {
 	b := bustest.Start(t)
 	broke := errors.New("broke")
