@@ -102,8 +102,10 @@ func Streams(o Options) []jetstream.StreamConfig {
 	return all
 }
 
-// MaxFollowers bounds the consumers on the streams that other systems may follow.
-const MaxFollowers = 256
+// MaxFollowers bounds the consumers on each of the streams that other systems may follow. The server counts
+// our own views and the consumer that feeds POSTURE_STATE as well, so that whoever uses the limit up keeps
+// the pipeline from restarting: it is far above what honest followers leave behind.
+const MaxFollowers = 4096
 
 // FollowPrefix begins the name of every consumer that another system makes.
 const FollowPrefix = "follow_"
