@@ -242,8 +242,9 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 	if info.NumPending+uint64(info.NumAckPending) > 0 && stream.CachedInfo().State.FirstSeq > f.at+1 {
 		return nil, errMoved
 	}
-	if info.NumAckPending > 0 {
-		// The run before ended with an event in hand, which the server would hold back for a while.
+	if info.NumAckPending > 0 || info.NumWaiting > 0 {
+		// The run before ended with an event in hand, or its request for one is still open, and would be given
+		// the next: either is held back by the server for a while.
 		f.fresh = true
 		return nil, nil
 	}
