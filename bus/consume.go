@@ -148,6 +148,10 @@ func (s *stage) one(work context.Context, raw jetstream.Msg) {
 	case errors.Is(err, errNewer):
 		log.Warn("message waits for a newer reader", "err", err)
 		_ = raw.NakWithDelay(newerDelay)
+	case work.Err() != nil && !IsPermanent(err):
+		// Cut short by the end of the stage: no attempt of the message's, and another may have it at once.
+		log.Info("message is left to another", "err", err)
+		_ = raw.Nak()
 	case IsPermanent(err) || s.fail(m.Seq) >= s.Attempts:
 		if dead := s.bury(ctx, m, err); dead != nil {
 			log.Error("cannot write a dead letter, keeping the message", "err", dead, "why", err)
