@@ -108,7 +108,7 @@ func (s *stage) take(ctx, work context.Context) error {
 	unhook := context.AfterFunc(ctx, messages.Drain)
 	defer func() { unhook(); messages.Stop() }()
 	for {
-		m, err := messages.Next()
+		m, err := next(work, messages)
 		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
 			return nil
 		}

@@ -194,7 +194,7 @@ func (f *follower) readState(ctx context.Context, consumer jetstream.Consumer) (
 	}
 	defer messages.Stop()
 	for {
-		raw, err := messages.Next(jetstream.NextContext(ctx))
+		raw, err := next(ctx, messages)
 		if err != nil {
 			return 0, fmt.Errorf("read the state: %w", err)
 		}
@@ -295,7 +295,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 	defer messages.Stop()
 	behind, checked := false, time.Now()
 	for {
-		raw, err := messages.Next(jetstream.NextContext(ctx))
+		raw, err := next(ctx, messages)
 		if err != nil {
 			return err
 		}
