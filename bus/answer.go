@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ type Endpoint struct {
 
 // Answer answers requests until ctx ends; those that wait by then are still answered, within the grace.
 func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
-	queue := make(chan *nats.Msg, orElse(e.Queue, 256))
+	queue := make(chan *nats.Msg, cmp.Or(e.Queue, 256))
 	sub, err := c.nc.QueueSubscribe(e.Subject, string(e.Role), func(m *nats.Msg) {
 		select {
 		case queue <- m:
@@ -58,7 +59,7 @@ func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 		e.Listening()
 	}
 	<-ctx.Done()
-	timer := time.AfterFunc(orElse(e.Grace, 3*time.Second), func() {
+	timer := time.AfterFunc(cmp.Or(e.Grace, 3*time.Second), func() {
 		abort(fmt.Errorf("requests on %s were not answered within the grace", e.Subject))
 	})
 	defer timer.Stop()

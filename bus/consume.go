@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,8 +53,8 @@ func (c *Conn) Consume(ctx context.Context, s Stage, h Handler) error {
 	if s.Name == "" || s.Stream == "" || s.Consumer == "" {
 		return fmt.Errorf("a stage needs a name, a stream and a consumer: %+v", s)
 	}
-	s.Workers, s.Attempts = max(s.Workers, 1), orElse(s.Attempts, 5)
-	s.Grace = orElse(s.Grace, 3*time.Second)
+	s.Workers, s.Attempts = max(s.Workers, 1), cmp.Or(s.Attempts, 5)
+	s.Grace = cmp.Or(s.Grace, 3*time.Second)
 	// Handlers run on a context of their own, so that the end of ctx lets them finish.
 	work, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abort(context.Canceled)
@@ -261,14 +262,6 @@ func oneLine(s string) string {
 		}
 	}
 	return string(b)
-}
-
-func orElse[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -92,12 +92,3 @@ func (r *Reason) UnmarshalText(b []byte) error {
 	}
 	return fmt.Errorf("reason %q is not known", clip(string(b)))
 }
-
-// PollFailed tells a reason that speaks of a whole call, not of one device.
-func (r Reason) PollFailed() bool {
-	switch r {
-	case ReasonAPIError, ReasonAuthFailed, ReasonTimeout, ReasonBadResponse:
-		return true
-	}
-	return false
-}

@@ -212,9 +212,3 @@ func (s *Server) Close() {
 		s.log.Error("the NATS server did not stop in time")
 	}
 }
-
-// Kill stops the server as a test's crash; unlike kill -9, files are closed.
-func (s *Server) Kill() { s.ns.Shutdown() }
-
-// JetStreamReady tells whether the server's JetStream has a leader and its store is open.
-func (s *Server) JetStreamReady() bool { return s.ns.JetStreamEnabled() && s.ns.Running() }

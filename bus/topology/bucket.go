@@ -108,9 +108,6 @@ func ServiceTokenKey(a proto.Account, clientID string) (string, error) {
 	return a.String() + ".service." + strings.ToLower(hexa), nil
 }
 
-// ServiceTokenKeys matches the service tokens of an account.
-func ServiceTokenKeys(a proto.Account) string { return a.String() + ".service.*" }
-
 // AllServiceTokenKeys matches the service tokens of every account.
 const AllServiceTokenKeys = "*.service.*"
 

@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -49,25 +50,17 @@ func (c Config) withDefaults() (Config, error) {
 			return c, errors.New("a number or a duration of the fetcher's configuration is negative")
 		}
 	}
-	c.MaxInFlight = orElse(c.MaxInFlight, 64)
-	c.Workers = orElse(c.Workers, c.MaxInFlight)
-	c.Planners = orElse(c.Planners, 4)
-	c.CallTimeout = orElse(c.CallTimeout, time.Minute)
-	c.AttemptTimeout = orElse(c.AttemptTimeout, 20*time.Second)
-	c.ProbeTimeout = orElse(c.ProbeTimeout, 10*time.Second)
-	c.RetryWait = orElse(c.RetryWait, 250*time.Millisecond)
-	c.MaxAnswer = orElse(c.MaxAnswer, 8<<20)
-	c.CatalogWait = orElse(c.CatalogWait, 5*time.Second)
-	c.Sweep = orElse(c.Sweep, time.Minute)
-	c.Grace = orElse(c.Grace, 2*time.Second)
-	c.Egress.HeaderTimeout = orElse(c.Egress.HeaderTimeout, c.AttemptTimeout)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, 64)
+	c.Workers = cmp.Or(c.Workers, c.MaxInFlight)
+	c.Planners = cmp.Or(c.Planners, 4)
+	c.CallTimeout = cmp.Or(c.CallTimeout, time.Minute)
+	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, 20*time.Second)
+	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, 10*time.Second)
+	c.RetryWait = cmp.Or(c.RetryWait, 250*time.Millisecond)
+	c.MaxAnswer = cmp.Or(c.MaxAnswer, 8<<20)
+	c.CatalogWait = cmp.Or(c.CatalogWait, 5*time.Second)
+	c.Sweep = cmp.Or(c.Sweep, time.Minute)
+	c.Grace = cmp.Or(c.Grace, 2*time.Second)
+	c.Egress.HeaderTimeout = cmp.Or(c.Egress.HeaderTimeout, c.AttemptTimeout)
 	return c, nil
-}
-
-func orElse[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
