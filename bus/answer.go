@@ -111,7 +111,7 @@ func (c *Conn) answerAll(ctx context.Context, e *Endpoint, queue <-chan *nats.Ms
 }
 
 func (c *Conn) answerOne(ctx context.Context, e *Endpoint, raw *nats.Msg) {
-	m := &Msg{Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Time: time.Now(), Delivered: 1}
+	m := &Msg{Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Time: time.Now(), Delivered: 1, reply: raw.Reply}
 	ctx, span := c.handling(ctx, e.Subject, m)
 	defer span.End()
 	defer func() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
 
@@ -21,7 +22,13 @@ type Msg struct {
 	Seq       uint64
 	Time      time.Time // when the server stored it
 	Delivered int       // how often it was handed out, this time included
+
+	reply string // of a request
 }
+
+// AnswersTo tells whether the answer to a request goes to a connection of a role, and to no other: each
+// listens on its own inboxes only. It is how an [Endpoint] tells who asks where several roles may.
+func (m *Msg) AnswersTo(r topology.Role) bool { return strings.HasPrefix(m.reply, r.InboxPrefix()+".") }
 
 // errNewer is a message whose schema has a newer major version than this build reads.
 var errNewer = errors.New("the message is of a newer version than this build reads")

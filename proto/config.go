@@ -125,6 +125,47 @@ type Application struct {
 	UpdatedAt Millis       `msgpack:"updated_at"`
 	// Sent is the application as the client sent it, policies left out.
 	Sent json.RawMessage `msgpack:"sent"`
+	// Gate is what the gateway does beside deciding.
+	Gate Gate `msgpack:"gate"`
+}
+
+// Gate are the members of an application that the gateway acts on (contract.md 3.3). The zero value is what
+// holds where a client says nothing.
+type Gate struct {
+	// TokenHeader is read_service_tokens_from_header; empty: service credentials come in two headers.
+	TokenHeader string `msgpack:"token_header"`
+	// Refuse401 is service_auth_401_redirect.
+	Refuse401 bool `msgpack:"refuse_401"`
+	// IDPs are where people may log in; none: at every provider.
+	IDPs []ID `msgpack:"idps"`
+	// AutoRedirect is auto_redirect_to_identity: a single provider is not asked about.
+	AutoRedirect bool `msgpack:"auto_redirect"`
+	// OptionsBypass is options_preflight_bypass.
+	OptionsBypass bool  `msgpack:"options_bypass"`
+	CORS          *CORS `msgpack:"cors"` // nil: the origin answers preflight requests
+	// The attributes of the CF_Authorization cookie. SameSite is lax, strict, none, or empty for none.
+	CookieScripts bool   `msgpack:"cookie_scripts"` // not HttpOnly
+	CookiePath    bool   `msgpack:"cookie_path"`    // bound to the application's path
+	CookieBinding bool   `msgpack:"cookie_binding"` // enable_binding_cookie
+	SameSite      string `msgpack:"same_site"`
+	// DenyMessage stands on the page that refuses; the URLs, where they are given, are gone to in its place.
+	DenyMessage        string `msgpack:"deny_message"`
+	DenyURL            string `msgpack:"deny_url"`
+	NonIdentityDenyURL string `msgpack:"non_identity_deny_url"`
+	// RevokedAt voids every token of the application that was issued before (revoke_tokens).
+	RevokedAt Millis `msgpack:"revoked_at"`
+}
+
+// CORS is how the gateway answers preflight requests for an application.
+type CORS struct {
+	AllHeaders  bool     `msgpack:"all_headers"`
+	AllMethods  bool     `msgpack:"all_methods"`
+	AllOrigins  bool     `msgpack:"all_origins"`
+	Credentials bool     `msgpack:"credentials"`
+	Headers     []string `msgpack:"headers"`
+	Methods     []string `msgpack:"methods"`
+	Origins     []string `msgpack:"origins"`
+	MaxAge      int      `msgpack:"max_age"` // seconds; -1: not to be kept; 0: not said
 }
 
 // PolicyLink is a policy's place in an application.

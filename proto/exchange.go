@@ -1,5 +1,7 @@
 package proto
 
+import "encoding/json"
+
 // Error is a refusal that crosses the bus: a code for machines and a sentence for people.
 type Error struct {
 	Code    string `msgpack:"code" json:"code"`
@@ -17,6 +19,23 @@ type ServiceExchange struct {
 	Application  ID      `msgpack:"application"`
 	// IP is the address that the request came from, where there is one.
 	IP string `msgpack:"ip"`
+	// Vouched is what a gateway found out about the request beside its credentials. The exchange takes it
+	// from gateways only.
+	Vouched *Vouched `msgpack:"vouched"`
+}
+
+// Vouched are facts about a request that only who received it can know.
+type Vouched struct {
+	Device      ID        `msgpack:"device"` // zero: not known
+	Postures    []Posture `msgpack:"postures"`
+	Certificate bool      `msgpack:"certificate"` // a valid client certificate was shown
+	CommonName  string    `msgpack:"common_name"` // of it
+}
+
+// Posture is the newest outcome of one check for the device behind a request.
+type Posture struct {
+	Check   ID      `msgpack:"check"`
+	Outcome Outcome `msgpack:"outcome"`
 }
 
 // Schema implements Message.
@@ -32,6 +51,54 @@ type TokenAnswer struct {
 
 // Schema implements Message.
 func (*TokenAnswer) Schema() Schema { return Schema{"token_answer", 1} }
+
+// UserExchange asks for the token of a person who has logged in, on access.exchange.user: an application
+// token, or with no application the token of the global session, which is good at the team domain only.
+type UserExchange struct {
+	Account     Account `msgpack:"account"`
+	Application ID      `msgpack:"application"`
+	// Policy is the Allow policy that admits the person. The exchange makes sure that it is one, and one
+	// of the application's.
+	Policy ID `msgpack:"policy"`
+	// Session is the nonce of the session that the token belongs to and ends with.
+	Session string `msgpack:"session"`
+	User    ID     `msgpack:"user"`
+	Email   string `msgpack:"email"`
+	Country string `msgpack:"country"`
+	// Custom are the claims that the identity provider's configuration asks for, a JSON object; empty: none.
+	Custom json.RawMessage `msgpack:"custom"`
+	// Until is when the session ends.
+	Until Millis `msgpack:"until"`
+}
+
+// Schema implements Message.
+func (*UserExchange) Schema() Schema { return Schema{"user_exchange", 1} }
+
+// StatementKind is what a [Statement] is for.
+type StatementKind string
+
+// The kinds of statements.
+const (
+	// StatementMeta goes with the redirect to the login (contract.md 8.5).
+	StatementMeta StatementKind = "meta"
+	// StatementMatch tells a command line client which application guards a host (contract.md 8.8).
+	StatementMatch StatementKind = "match"
+)
+
+// Statement asks for a signed statement about an application, on access.exchange.statement. It admits
+// nobody to anything.
+type Statement struct {
+	Kind        StatementKind `msgpack:"kind"`
+	Account     Account       `msgpack:"account"`
+	Application ID            `msgpack:"application"`
+	Hostname    string        `msgpack:"hostname"`
+	RedirectURL string        `msgpack:"redirect_url"`
+	// ServiceTokenStatus is false where service credentials were shown and not right.
+	ServiceTokenStatus bool `msgpack:"service_token_status"`
+}
+
+// Schema implements Message.
+func (*Statement) Schema() Schema { return Schema{"statement", 1} }
 
 // CertsQuery asks for the public keys, on access.certs.
 type CertsQuery struct{}
@@ -59,17 +126,42 @@ type SigningKey struct {
 // Schema implements Message.
 func (*SigningKey) Schema() Schema { return Schema{"signing_key", 1} }
 
-// Authentication is one message of ACCESS_LOG: who asked for which application, and what was decided.
-type Authentication struct {
-	At          Millis `msgpack:"at"`
-	Application ID     `msgpack:"application"`
-	Allowed     bool   `msgpack:"allowed"`
-	Reason      string `msgpack:"reason"` // from the policy engine's closed list
-	Policy      ID     `msgpack:"policy"`
-	ClientID    string `msgpack:"client_id"`
-	TokenID     ID     `msgpack:"token_id"`
-	IP          string `msgpack:"ip"`
+// KeyRotation is the record of the KEYS bucket that says which of the signing keys does what. Keys are
+// numbered in the order in which they were made; every key that is there is published.
+type KeyRotation struct {
+	Current      uint64        `msgpack:"current"` // the number of the key that signs
+	Since        Millis        `msgpack:"since"`   // when it began to
+	IntervalDays int           `msgpack:"interval_days"`
+	Previous     []RetiringKey `msgpack:"previous"` // still accepted
+	// Wanted is set where a rotation was asked for and the next key has not been published long enough.
+	Wanted bool `msgpack:"wanted"`
+}
+
+// RetiringKey is a key that signs no more, and until when its tokens are accepted.
+type RetiringKey struct {
+	Number uint64 `msgpack:"number"`
+	Until  Millis `msgpack:"until"`
 }
 
 // Schema implements Message.
-func (*Authentication) Schema() Schema { return Schema{"authentication", 1} }
+func (*KeyRotation) Schema() Schema { return Schema{"key_rotation", 1} }
+
+// KeysCommand asks how the signing keys stand, on access.keys, and may change it.
+type KeysCommand struct {
+	IntervalDays int  `msgpack:"interval_days"` // 0: as it is
+	Rotate       bool `msgpack:"rotate"`
+}
+
+// Schema implements Message.
+func (*KeysCommand) Schema() Schema { return Schema{"keys_command", 1} }
+
+// KeysAnswer is how the signing keys stand.
+type KeysAnswer struct {
+	IntervalDays int    `msgpack:"interval_days"`
+	LastRotation Millis `msgpack:"last_rotation"`
+	NextRotation Millis `msgpack:"next_rotation"`
+	Error        *Error `msgpack:"error"`
+}
+
+// Schema implements Message.
+func (*KeysAnswer) Schema() Schema { return Schema{"keys_answer", 1} }

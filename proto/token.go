@@ -19,10 +19,47 @@ type ServiceToken struct {
 	ExpiresAt    Millis `msgpack:"expires_at"`
 	CreatedAt    Millis `msgpack:"created_at"`
 	UpdatedAt    Millis `msgpack:"updated_at"`
+	// PreviousHash is that of the secret before the last rotation, accepted until PreviousUntil.
+	PreviousHash  []byte `msgpack:"previous_hash"`
+	PreviousUntil Millis `msgpack:"previous_until"`
 }
 
 // Schema implements Message.
 func (*ServiceToken) Schema() Schema { return Schema{"service_token", 1} }
+
+// TokenSeen is when a service token was last found right. It stands apart from the token's record, so that
+// use does not change the revision of what editors write.
+type TokenSeen struct {
+	At Millis `msgpack:"at"`
+}
+
+// Schema implements Message.
+func (*TokenSeen) Schema() Schema { return Schema{"token_seen", 1} }
+
+// TokenState is what a [TokenNotice] tells of a service token.
+type TokenState string
+
+// The states that are told.
+const (
+	TokenExpiring TokenState = "expiring" // within a week
+	TokenExpired  TokenState = "expired"
+	TokenIdle     TokenState = "turned_off_inactive" // by the organisation's setting
+	TokenRemoved  TokenState = "deleted_inactive"    // by the organisation's setting
+)
+
+// TokenNotice is the message, on access.token.<account>.<token>, that a service token is about to stop
+// working or has stopped. There is one for each state and expiry of a token.
+type TokenNotice struct {
+	At        Millis     `msgpack:"at"`
+	Token     ID         `msgpack:"token"`
+	ClientID  string     `msgpack:"client_id"`
+	Name      string     `msgpack:"name"`
+	State     TokenState `msgpack:"state"`
+	ExpiresAt Millis     `msgpack:"expires_at"`
+}
+
+// Schema implements Message.
+func (*TokenNotice) Schema() Schema { return Schema{"token_notice", 1} }
 
 // APIToken is the record of a bearer token of the control plane. Its key is made of its hash.
 type APIToken struct {

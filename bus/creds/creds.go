@@ -159,8 +159,8 @@ func (a *Authority) File(role topology.Role) ([]byte, error) {
 // ServerConfig is the part of a nats-server configuration that makes it accept this authority's users.
 func (a *Authority) ServerConfig() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "operator: %q\nsystem_account: %q\nresolver: MEMORY\nresolver_preload: {\n  %s: %q\n  %s: %q\n}\n",
-		a.OperatorJWT, a.SystemID, a.AccountID, a.AccountJWT, a.SystemID, a.SystemJWT)
+	fmt.Fprintf(&b, "max_control_line: %d\noperator: %q\nsystem_account: %q\nresolver: MEMORY\nresolver_preload: {\n  %s: %q\n  %s: %q\n}\n",
+		topology.MaxControlLine, a.OperatorJWT, a.SystemID, a.AccountID, a.AccountJWT, a.SystemID, a.SystemJWT)
 	return b.String()
 }
 

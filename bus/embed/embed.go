@@ -100,7 +100,7 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 	}
 	o := &server.Options{
 		ServerName: "plumbline", JetStream: true, StoreDir: filepath.Join(cfg.Dir, "nats", "store"), SyncAlways: !cfg.NoSync,
-		MaxPayload: topology.MaxPayload, NoSigs: true, NoSystemAccount: false,
+		MaxPayload: topology.MaxPayload, MaxControlLine: topology.MaxControlLine, NoSigs: true, NoSystemAccount: false,
 		TrustedOperators: []*jwt.OperatorClaims{operator}, AccountResolver: resolver, SystemAccount: authority.SystemID,
 		DontListen: cfg.Addr == "", DisableJetStreamBanner: true,
 		// A page of 1,000 inventory records on its way to a slow reader.

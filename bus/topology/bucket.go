@@ -5,17 +5,25 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"plumbline.dev/proto"
 )
 
 // The buckets.
 const (
-	Devices = "DEVICES" // pages, and the registry's cursor
-	Config  = "CONFIG"  // integrations, checks, applications, policies
-	Tokens  = "TOKENS"  // service tokens and API tokens, by hash
-	Keys    = "KEYS"    // sealed signing keys
+	Devices  = "DEVICES"  // pages, and the registry's cursor
+	Config   = "CONFIG"   // integrations, checks, applications, policies, groups, identity providers, organisation
+	Tokens   = "TOKENS"   // service tokens and API tokens, by hash
+	Keys     = "KEYS"     // sealed signing keys, and which of them signs
+	Sessions = "SESSIONS" // logins, people, and what was used once
 )
+
+// Buckets are all of them.
+func Buckets() []string { return []string{Devices, Config, Tokens, Keys, Sessions} }
+
+// MaxSession bounds how long a person's session may last: its record is kept for longer.
+const MaxSession = 30 * 24 * time.Hour
 
 // BucketStream is the stream that a bucket is kept in.
 func BucketStream(bucket string) string { return "KV_" + bucket }
@@ -71,12 +79,19 @@ const (
 	KindCheck       Kind = "check"
 	KindApplication Kind = "app"
 	KindPolicy      Kind = "policy"
+	KindGroup       Kind = "group"
+	KindIDP         Kind = "idp"
+	// KindOrganization has one record an account, whose id is [OrganizationID].
+	KindOrganization Kind = "org"
 )
 
 // ConfigKey is the key of a configured resource, in CONFIG.
 func ConfigKey(a proto.Account, kind Kind, id proto.ID) string {
 	return a.String() + "." + string(kind) + "." + id.String()
 }
+
+// OrganizationID is the id of an account's organisation: the account's own bytes.
+func OrganizationID(a proto.Account) proto.ID { return proto.ID(a) }
 
 // ConfigKeys matches every resource of a kind, of every account.
 func ConfigKeys(kind Kind) string { return "*." + string(kind) + ".*" }
@@ -111,6 +126,15 @@ func ServiceTokenKey(a proto.Account, clientID string) (string, error) {
 // AllServiceTokenKeys matches the service tokens of every account.
 const AllServiceTokenKeys = "*.service.*"
 
+// TokenSeenKey is the key of when a service token was last used, in TOKENS.
+func TokenSeenKey(a proto.Account, clientID string) (string, error) {
+	key, err := ServiceTokenKey(a, clientID)
+	return strings.Replace(key, ".service.", ".seen.", 1), err
+}
+
+// AllTokenSeenKeys matches when the service tokens of every account were last used.
+const AllTokenSeenKeys = "*.seen.*"
+
 // APITokenKey is the key of an API token, in TOKENS: the hash of what a request brings.
 func APITokenKey(a proto.Account, secretHash []byte) string {
 	return a.String() + ".api." + hex.EncodeToString(secretHash)
@@ -124,3 +148,37 @@ func SigningKeyKey(n uint64) string { return "signing." + strconv.FormatUint(n, 
 
 // SigningKeyKeys matches every signing key.
 const SigningKeyKeys = "signing.*"
+
+// ParseSigningKeyKey reads what SigningKeyKey writes.
+func ParseSigningKeyKey(key string) (uint64, error) {
+	text, ok := strings.CutPrefix(key, "signing.")
+	n, err := strconv.ParseUint(text, 10, 64)
+	if !ok || err != nil || SigningKeyKey(n) != key {
+		return 0, fmt.Errorf("%q is not the key of a signing key", key)
+	}
+	return n, nil
+}
+
+// RotationKey is where KEYS says which signing key does what.
+const RotationKey = "rotation"
+
+// SessionKey is the key of a person's login, in SESSIONS.
+func SessionKey(a proto.Account, nonce string) string { return a.String() + ".session." + nonce }
+
+// AllSessionKeys matches the logins of every account.
+const AllSessionKeys = "*.session.*"
+
+// UserKey is the key of a person, in SESSIONS.
+func UserKey(a proto.Account, user proto.ID) string { return a.String() + ".user." + user.String() }
+
+// AllUserKeys matches the people of every account.
+const AllUserKeys = "*.user.*"
+
+// UsedKey is the key that says that something which works once was used, in SESSIONS. It is named by a hash:
+// who reads the bucket does not learn what was used.
+func UsedKey(a proto.Account, hash [32]byte) string {
+	return a.String() + ".used." + hex.EncodeToString(hash[:])
+}
+
+// AllUsedKeys matches those of every account.
+const AllUsedKeys = "*.used.*"

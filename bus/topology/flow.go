@@ -42,12 +42,18 @@ func Flows() []Flow {
 			[]Role{Fetcher, Gateway}, []Role{Exchange}, "service credentials for an application token", ExchangeService},
 		{ExchangeUser, "", "request and reply",
 			[]Role{Gateway}, []Role{Exchange}, "a finished login for an application token", ExchangeUser},
+		{Statements, "", "request and reply",
+			[]Role{Gateway}, []Role{Exchange}, "a signed statement about an application", Statements},
 		{Certs, "", "request and reply",
 			[]Role{Fetcher, Gateway, API}, []Role{Exchange}, "public keys", Certs},
+		{KeysCommands, "", "request and reply",
+			[]Role{API}, []Role{Exchange}, "how signing keys rotate, or rotate now", KeysCommands},
 		{"access.log.<account>.<app>", AccessLogs, "30 days, bounded bytes",
 			[]Role{Exchange, Gateway}, nil, "an authentication and its reason", accessRoot + "*.*"},
+		{"access.token.<account>.<token>", AccessLogs, "with the log",
+			[]Role{Exchange}, nil, "a service token that is about to expire, or has stopped working", tokenRoot + "*.*"},
 		{"audit.<account>", AuditLog, "1 year",
-			[]Role{API}, nil, "a configuration change", auditRoot + "*"},
+			[]Role{API, Exchange}, nil, "a configuration change", auditRoot + "*"},
 	}
 }
 
@@ -89,10 +95,11 @@ func description(stream string) string {
 	}
 	if len(what) == 0 {
 		return map[string]string{
-			BucketStream(Devices): "pages of enrolled devices",
-			BucketStream(Config):  "integrations, checks, applications, policies",
-			BucketStream(Tokens):  "hashes of token secrets",
-			BucketStream(Keys):    "sealed signing keys",
+			BucketStream(Devices):  "pages of enrolled devices",
+			BucketStream(Config):   "integrations, checks, applications, policies, groups, identity providers, organisation",
+			BucketStream(Tokens):   "hashes of token secrets",
+			BucketStream(Keys):     "sealed signing keys",
+			BucketStream(Sessions): "logins and people",
 		}[stream]
 	}
 	return strings.Join(what, "; ")

@@ -77,24 +77,29 @@ func grants(r Role) grant {
 		}
 	case Exchange:
 		return grant{
-			watch: []watch{bucketWatch(Config, apps, policies), bucketWatch(Tokens, AllServiceTokenKeys),
-				bucketWatch(Keys, SigningKeyKeys)},
-			get:   []string{Config, Tokens, Keys},
-			write: []string{BucketSubject(Keys, SigningKeyKeys), BucketSubject(Tokens, AllServiceTokenKeys)},
+			watch: []watch{bucketWatch(Config, apps, policies, ConfigKeys(KindGroup), ConfigKeys(KindOrganization)),
+				bucketWatch(Tokens, AllServiceTokenKeys, AllTokenSeenKeys), bucketWatch(Keys, ">")},
+			get:  []string{Config, Tokens, Keys},
+			last: []string{AccessLogs + " " + tokenRoot + "*.*"},
+			write: []string{BucketSubject(Keys, SigningKeyKeys), BucketSubject(Keys, RotationKey),
+				BucketSubject(Tokens, AllServiceTokenKeys), BucketSubject(Tokens, AllTokenSeenKeys)},
 		}
 	case Gateway:
 		return grant{
-			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, AllServiceTokenKeys),
-				bucketWatch(Devices, AllPageKeys), {PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
-			get:  []string{Config, Tokens, Devices},
+			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, AllServiceTokenKeys, AllTokenSeenKeys),
+				bucketWatch(Devices, AllPageKeys), bucketWatch(Sessions, AllSessionKeys), {PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
+			get:  []string{Config, Tokens, Devices, Sessions},
 			list: []string{PostureLog, PostureState},
 			last: []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+			write: []string{BucketSubject(Tokens, AllTokenSeenKeys), BucketSubject(Sessions, AllSessionKeys),
+				BucketSubject(Sessions, AllUserKeys), BucketSubject(Sessions, AllUsedKeys)},
 		}
 	case API:
 		return grant{
 			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"),
-				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
-			get:   []string{Config, Tokens, Devices},
+				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}},
+				{AccessLogs, []string{accessRoot + "*.*"}}, {AuditLog, []string{auditRoot + "*"}}},
+			get:   []string{Config, Tokens, Devices, Sessions},
 			list:  []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
 			last:  []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
 			write: []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},

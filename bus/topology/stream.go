@@ -26,6 +26,10 @@ const (
 // limit is under 1 MiB, an entry of 1,000 devices and 100 checks under 1 MiB.
 const MaxPayload = 4 << 20
 
+// MaxControlLine is what the server must accept in one line of its protocol: a user's signed permissions are
+// in the line that logs it in. The server's own default, 4 KiB, is too little for some roles.
+const MaxControlLine = 32 << 10
+
 // MaxBatch is how many messages one atomic batch may hold; the server allows [maxOpenBatches] and ten more
 // to be open at once.
 const MaxBatch = 1000
@@ -77,16 +81,22 @@ func Streams(o Options) []jetstream.StreamConfig {
 		}, {
 			Name: DeviceCommands, Subjects: []string{commandRoot + "*"}, Retention: jetstream.WorkQueuePolicy,
 		}, {
-			Name: AccessLogs, Subjects: []string{accessRoot + "*.*"}, MaxAge: 30 * day, MaxBytes: 256 << 20,
+			Name: AccessLogs, Subjects: []string{accessRoot + "*.*", tokenRoot + "*.*"}, MaxAge: 30 * day, MaxBytes: 256 << 20,
 			Compression: jetstream.S2Compression, AllowDirect: true,
 		}, {
 			Name: AuditLog, Subjects: []string{auditRoot + "*"}, MaxAge: 365 * day,
 			Compression: jetstream.S2Compression, AllowDirect: true,
 		},
 	}
-	for _, bucket := range []string{Devices, Config, Tokens, Keys} {
+	for _, bucket := range Buckets() {
+		// People are forgotten a month after they were last there, and a session never lasts as long.
+		var age time.Duration
+		if bucket == Sessions {
+			age = 31 * day
+		}
 		all = append(all, jetstream.StreamConfig{
-			Name: BucketStream(bucket), Subjects: []string{BucketSubject(bucket, ">")},
+			MaxAge: age,
+			Name:   BucketStream(bucket), Subjects: []string{BucketSubject(bucket, ">")},
 			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true,
 			AllowDirect: true,
 			// The registry commits pages and its cursor together.

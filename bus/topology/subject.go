@@ -12,7 +12,9 @@ import (
 const (
 	ExchangeService = "access.exchange.service"
 	ExchangeUser    = "access.exchange.user"
+	Statements      = "access.exchange.statement"
 	Certs           = "access.certs"
+	KeysCommands    = "access.keys"
 )
 
 // PageNumber names a page within its account, from 0.
@@ -46,6 +48,7 @@ const (
 	probeRoot   = "posture.probe."
 	commandRoot = "devices.command."
 	accessRoot  = "access.log."
+	tokenRoot   = "access.token."
 	auditRoot   = "audit."
 )
 
@@ -105,6 +108,14 @@ func Command(a proto.Account) string { return commandRoot + a.String() }
 // AccessLog is the subject of an application's authentications.
 func AccessLog(a proto.Account, app proto.ID) string {
 	return accessRoot + a.String() + "." + app.String()
+}
+
+// AccessLogsOf matches every authentication of an account.
+func AccessLogsOf(a proto.Account) string { return accessRoot + a.String() + ".*" }
+
+// TokenNotice is the subject of what is told of a service token's end.
+func TokenNotice(a proto.Account, token proto.ID) string {
+	return tokenRoot + a.String() + "." + token.String()
 }
 
 // Audit is the subject of an account's configuration changes.

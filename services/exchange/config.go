@@ -34,8 +34,8 @@ type Config struct {
 	Queue int
 	// CachedTokens bounds the application tokens that are kept for use again; 0 means 10,000.
 	CachedTokens int
-	// LogBacklog bounds the messages that wait to be written to ACCESS_LOG; what comes beyond is lost, and
-	// counted. 0 means 4,096.
+	// LogBacklog bounds the different authentications of a second that are written to ACCESS_LOG; what comes
+	// beyond is lost, and counted. 0 means 4,096.
 	LogBacklog int
 }
 

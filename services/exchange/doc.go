@@ -2,10 +2,10 @@
 // application tokens, and publishes the public keys.
 //
 // A request on access.exchange.service passes four stages, one file each: what was asked (exchange.go),
-// whether the credentials are right (authenticate.go), whether a policy of the application admits them
-// (policies.go and package policy), and the token (issue.go). Each refuses with a reason from the closed
+// whether the credentials are right (package servicetoken), whether a policy of the application admits
+// them (packages rulebook and policy), and the token (issue.go). Each refuses with a reason from the closed
 // list of package policy. Whatever is decided about a service token that exists is recorded in ACCESS_LOG
-// (accesslog.go).
+// (package accesslog).
 //
 // Service tokens, applications and policies are followed, not asked for: one that is turned off, deleted or
 // changed counts as such for the next request after the change has arrived, cached tokens included.

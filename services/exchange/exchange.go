@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/servicetoken"
 )
 
 // answerService answers on access.exchange.service.
@@ -59,9 +60,10 @@ func (s *Service) exchange(q *proto.ServiceExchange) (*proto.TokenAnswer, decide
 	} else {
 		log.Info("service credentials refused", "selector", d.selector)
 	}
-	s.recorder.record(q.Account, proto.Authentication{
+	s.recorder.Record(q.Account, proto.Authentication{
 		At: proto.At(s.clock.Now()), Application: q.Application, Allowed: answer.Error == nil, Reason: d.reason.String(),
 		Policy: d.policy, ClientID: d.token.ClientID, TokenID: d.token.ID, IP: q.IP,
+		Action: proto.ActionService,
 	})
 	return answer, d
 }
@@ -71,22 +73,22 @@ func (s *Service) decide(q *proto.ServiceExchange) (*proto.TokenAnswer, decided)
 	d := decided{reason: policy.BadRequest}
 	refusal := func(why policy.Reason) (*proto.TokenAnswer, decided) {
 		d.reason = why
-		return &proto.TokenAnswer{Error: answered(why).Refusal()}, d
+		return &proto.TokenAnswer{Error: servicetoken.Answered(why).Refusal()}, d
 	}
 	ip, err := netip.ParseAddr(q.IP)
 	if q.Account.IsZero() || q.Application.IsZero() || q.ClientID == "" || q.ClientSecret == "" || (q.IP != "" && err != nil) {
 		return refusal(policy.BadRequest)
 	}
-	token := s.tokens.find(q.Account, q.ClientID)
+	token := s.tokens.Find(q.Account, q.ClientID)
 	d.token = token.ServiceToken
-	if why, ok := authenticate(q.ClientSecret, token.ServiceToken, s.clock.Now()); !ok {
+	if why, ok := servicetoken.Authenticate(q.ClientSecret, token.ServiceToken, s.clock.Now()); !ok {
 		return refusal(why)
 	}
 	app, ok := s.catalog.Application(q.Account, q.Application)
 	if !ok {
 		return refusal(policy.UnknownApplication)
 	}
-	decision := policy.DecideService(s.policies.of(app), &policy.Facts{ServiceToken: token.ID, IP: ip})
+	decision := policy.DecideService(s.rules.Of(app), &policy.Facts{ServiceToken: token.ID, IP: ip})
 	d.policy, d.selector = decision.Policy, decision.Selector
 	if !decision.Admitted() {
 		return refusal(decision.Reason)
@@ -96,7 +98,7 @@ func (s *Service) decide(q *proto.ServiceExchange) (*proto.TokenAnswer, decided)
 		return refusal(policy.Unavailable)
 	}
 	signed, expires, err := s.issuer.token(grant{
-		key: current.key, account: q.Account, token: token.ID, tokenRevision: token.revision, app: app.Value.ID,
+		key: current.key, account: q.Account, token: token.ID, tokenRevision: token.Revision, app: app.Value.ID,
 		appRevision: app.Revision, clientID: token.ClientID, audience: app.Value.AUD,
 		session: sessionOf(decision.SessionDuration, app.Value.SessionDuration), expires: token.ExpiresAt,
 	})

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
@@ -299,8 +297,8 @@ func TestAuthenticationsAreRecorded(t *testing.T) {
 	at := proto.At(w.clock.Now())
 	slices.SortFunc(got, func(a, b proto.Authentication) int { return strings.Compare(b.Reason, a.Reason) })
 	want := []proto.Authentication{
-		{At: at, Application: w.app.ID, Reason: "wrong_secret", ClientID: w.token.ClientID, TokenID: w.token.ID, IP: "192.0.2.1"},
-		{At: at, Application: w.app.ID, Allowed: true, Reason: "service_auth", Policy: w.policy.ID, ClientID: w.token.ClientID, TokenID: w.token.ID},
+		{At: at, Application: w.app.ID, Reason: "wrong_secret", ClientID: w.token.ClientID, TokenID: w.token.ID, IP: "192.0.2.1", Action: proto.ActionService, Count: 1},
+		{At: at, Application: w.app.ID, Allowed: true, Reason: "service_auth", Policy: w.policy.ID, ClientID: w.token.ClientID, TokenID: w.token.ID, Action: proto.ActionService, Count: 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -366,29 +364,6 @@ func (l lockedWriter) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(b)
-}
-
-// A log that cannot be written delays no answer; what is lost is counted.
-func TestAFullBacklogLosesAndCounts(t *testing.T) {
-	w := newWorld(t)
-	s, err := New(Config{TeamDomain: team, LogBacklog: 2}, w.deps(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 5 {
-		s.recorder.record(w.account, proto.Authentication{Application: w.app.ID})
-	}
-	if lost := testutil.ToFloat64(s.metrics.unrecorded); lost != 3 {
-		t.Errorf("%v of 5 are counted as lost, with a backlog of 2", lost)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.recorder.run(ctx); err != nil {
-		t.Error(err)
-	}
-	if got := len(s.recorder.backlog); got != 0 {
-		t.Errorf("%d were not written at the end", got)
-	}
 }
 
 func TestConfiguration(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 
 	"pgregory.net/rapid"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/credential"
-	"plumbline.dev/services/internal/policy"
 )
 
 // A token is valid from now for a second to an hour, never longer than its session or, to the second, its
@@ -46,38 +44,6 @@ func TestSessionDuration(t *testing.T) {
 	} {
 		if got := sessionOf(c.policy, c.application); got != c.want {
 			t.Errorf("policy %v, application %v: %v", c.policy, c.application, got)
-		}
-	}
-}
-
-func TestAuthenticate(t *testing.T) {
-	now, secret := time.UnixMilli(1_800_000_000_000), credential.NewServiceSecret()
-	good := proto.ServiceToken{SecretHash: credential.Hash(secret), ExpiresAt: proto.At(now) + 1}
-	with := func(change func(*proto.ServiceToken)) *proto.ServiceToken {
-		t := good
-		change(&t)
-		return &t
-	}
-	for _, c := range []struct {
-		name   string
-		secret string
-		token  *proto.ServiceToken
-		want   policy.Reason
-		ok     bool
-	}{
-		{"right", secret, &good, policy.Undecided, true},
-		{"never expires", secret, with(func(t *proto.ServiceToken) { t.ExpiresAt = 0 }), policy.Undecided, true},
-		{"no such token", secret, nil, policy.UnknownCredentials, false},
-		{"wrong", secret + "x", &good, policy.WrongSecret, false},
-		{"empty", "", &good, policy.WrongSecret, false},
-		{"no hash", "", with(func(t *proto.ServiceToken) { t.SecretHash = nil }), policy.WrongSecret, false},
-		{"disabled", secret, with(func(t *proto.ServiceToken) { t.Disabled = true }), policy.TokenDisabled, false},
-		{"expires now", secret, with(func(t *proto.ServiceToken) { t.ExpiresAt = proto.At(now) }), policy.TokenExpired, false},
-		{"wrong and disabled", "x", with(func(t *proto.ServiceToken) { t.Disabled = true }), policy.WrongSecret, false},
-		{"wrong and expired", "x", with(func(t *proto.ServiceToken) { t.ExpiresAt = 1 }), policy.WrongSecret, false},
-	} {
-		if why, ok := authenticate(c.secret, c.token, now); why != c.want || ok != c.ok {
-			t.Errorf("%s: %s, %t", c.name, why, ok)
 		}
 	}
 }

@@ -13,10 +13,14 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/exchange/keys"
+	"plumbline.dev/services/internal/accesslog"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
+	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/servicetoken"
 )
 
 // Service is the exchange. Any number may run at once; they share one key.
@@ -29,10 +33,10 @@ type Service struct {
 	metrics    *metrics
 
 	catalog  *catalog.Catalog
-	tokens   *tokenView
-	policies *policies
+	tokens   *servicetoken.View
+	rules    *rulebook.Rulebook
 	issuer   *issuer
-	recorder *recorder
+	recorder *accesslog.Recorder
 
 	signing atomic.Pointer[signing] // nil until the key is there
 	awake   chan struct{}           // closed once keys and views are there
@@ -61,15 +65,19 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, identities: deps.Identities, metrics: m,
-		catalog:  catalog.New(deps.Bus, deps.Log, topology.KindApplication, topology.KindPolicy),
-		tokens:   newTokenView(deps.Bus, deps.Log),
-		recorder: newRecorder(deps.Bus, deps.Log, m, cfg.LogBacklog),
+		catalog: catalog.New(deps.Bus, deps.Log, topology.KindApplication, topology.KindPolicy, topology.KindGroup,
+			topology.KindOrganization),
+		tokens:   servicetoken.NewView(deps.Bus, deps.Log),
+		recorder: accesslog.New(deps.Bus, deps.Log, cfg.LogBacklog, m.unrecorded),
 		awake:    make(chan struct{}),
 	}
 	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log, HTTP: &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
-	if s.policies, err = newPolicies(s.catalog, deps.Log, m); err != nil {
+	s.rules, err = rulebook.New(s.catalog, deps.Log, func(p *policy.Problem) {
+		m.unevaluable.WithLabelValues(p.Reason.String()).Inc()
+	})
+	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
 	if s.issuer, err = newIssuer(cfg.TeamDomain, cfg.CachedTokens, deps.Clock, m); err != nil {
@@ -85,8 +93,8 @@ func (s *Service) Run(ctx context.Context) error {
 		g.Add("certs endpoint", s.certs.Run)
 	}
 	g.Add("catalog", s.catalog.Run)
-	g.Add("service tokens", s.tokens.run)
-	g.Add("access log", s.recorder.run)
+	g.Add("service tokens", s.tokens.Run)
+	g.Add("access log", s.recorder.Run)
 	g.Add("signing key", s.awaken)
 	g.Add("public keys", s.afterAwakening(bus.Endpoint{
 		Subject: topology.Certs, Role: topology.Exchange, Workers: 2, Handle: s.answerCerts, Refuse: refuseCerts,
@@ -113,7 +121,7 @@ func (s *Service) awaken(ctx context.Context) error {
 		return unlessEnded(ctx, err)
 	}
 	select {
-	case <-s.tokens.caughtUp:
+	case <-s.tokens.CaughtUp():
 		close(s.awake)
 		s.log.Info("exchange can issue tokens", "kid", key.ID(), "issuer", s.cfg.TeamDomain)
 	case <-ctx.Done():

@@ -37,6 +37,9 @@ type Catalog struct {
 	checks       map[key]Record[proto.Check]
 	apps         map[key]Record[proto.Application]
 	policies     map[key]Record[proto.Policy]
+	groups       map[key]Record[proto.Group]
+	idps         map[key]Record[proto.IdentityProvider]
+	orgs         map[key]Record[proto.Organization]
 	// over is the checks of each integration that was asked for since the last change: an evaluator asks
 	// for every page.
 	over     map[key][]Record[proto.Check]
@@ -54,6 +57,7 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
 		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
 		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
+		groups: map[key]Record[proto.Group]{}, idps: map[key]Record[proto.IdentityProvider]{}, orgs: map[key]Record[proto.Organization]{},
 		newest: map[topology.Kind]uint64{},
 	}
 }
@@ -100,6 +104,12 @@ func (c *Catalog) apply(u bus.Update) error {
 		err = put(c.apps, k, u)
 	case topology.KindPolicy:
 		err = put(c.policies, k, u)
+	case topology.KindGroup:
+		err = put(c.groups, k, u)
+	case topology.KindIDP:
+		err = put(c.idps, k, u)
+	case topology.KindOrganization:
+		err = put(c.orgs, k, u)
 	}
 	if err != nil {
 		c.log.Error("CONFIG holds a record that cannot be read", "key", u.Key, "revision", u.Revision, "err", err)
@@ -201,6 +211,25 @@ func (c *Catalog) Policy(a proto.Account, id proto.ID) (Record[proto.Policy], bo
 	return find(c, c.policies, a, id)
 }
 
+// Group finds one group.
+func (c *Catalog) Group(a proto.Account, id proto.ID) (Record[proto.Group], bool) {
+	return find(c, c.groups, a, id)
+}
+
+// IdentityProvider finds one identity provider.
+func (c *Catalog) IdentityProvider(a proto.Account, id proto.ID) (Record[proto.IdentityProvider], bool) {
+	return find(c, c.idps, a, id)
+}
+
+// Organization gives an account's organisation; one that was never written is its zero value, at revision 0.
+func (c *Catalog) Organization(a proto.Account) Record[proto.Organization] {
+	r, ok := find(c, c.orgs, a, topology.OrganizationID(a))
+	if !ok {
+		r = Record[proto.Organization]{Account: a, Value: &proto.Organization{}}
+	}
+	return r
+}
+
 // Integrations are those of every account, by account and id.
 func (c *Catalog) Integrations() []Record[proto.Integration] {
 	return list(c, c.integrations, func(Record[proto.Integration]) bool { return true }, func(i *proto.Integration) proto.ID { return i.ID })
@@ -240,6 +269,23 @@ func (c *Catalog) Applications(a proto.Account) []Record[proto.Application] {
 // Policies are those of one account, by id.
 func (c *Catalog) Policies(a proto.Account) []Record[proto.Policy] {
 	return list(c, c.policies, func(r Record[proto.Policy]) bool { return r.Account == a }, func(v *proto.Policy) proto.ID { return v.ID })
+}
+
+// Groups are those of one account, by id.
+func (c *Catalog) Groups(a proto.Account) []Record[proto.Group] {
+	return list(c, c.groups, func(r Record[proto.Group]) bool { return r.Account == a }, func(v *proto.Group) proto.ID { return v.ID })
+}
+
+// IdentityProviders are those of one account, by id.
+func (c *Catalog) IdentityProviders(a proto.Account) []Record[proto.IdentityProvider] {
+	return list(c, c.idps, func(r Record[proto.IdentityProvider]) bool { return r.Account == a },
+		func(v *proto.IdentityProvider) proto.ID { return v.ID })
+}
+
+// AllApplications are those of every account, by account and id: what a gateway finds the application of a
+// request among.
+func (c *Catalog) AllApplications() []Record[proto.Application] {
+	return list(c, c.apps, func(Record[proto.Application]) bool { return true }, func(v *proto.Application) proto.ID { return v.ID })
 }
 
 func find[T any](c *Catalog, in map[key]Record[T], a proto.Account, id proto.ID) (Record[T], bool) {

@@ -69,12 +69,14 @@ func Hash(secret string) []byte {
 
 // Matches tells whether hash is the secret's [Hash]. How long it takes does not depend on where they
 // differ. It takes as long for a hash that is empty, which matches nothing.
-func Matches(secret string, hash []byte) bool {
-	h := sha256.Sum256([]byte(secret))
-	stored := [sha256.Size]byte{}
-	copy(stored[:], hash)
-	same := subtle.ConstantTimeCompare(h[:], stored[:])
-	return same&subtle.ConstantTimeEq(int32(len(hash)), sha256.Size) == 1
+func Matches(secret string, hash []byte) bool { return Equal(Hash(secret), hash) }
+
+// Equal tells whether two results of [Hash] are the same, as [Matches] does.
+func Equal(hash, kept []byte) bool {
+	padded := [sha256.Size]byte{}
+	copy(padded[:], kept)
+	same := subtle.ConstantTimeCompare(hash, padded[:])
+	return same&subtle.ConstantTimeEq(int32(len(kept)), sha256.Size) == 1
 }
 
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

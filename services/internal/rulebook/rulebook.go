@@ -1,4 +1,4 @@
-package exchange
+package rulebook
 
 import (
 	"cmp"
@@ -12,12 +12,12 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// policies makes the policies of applications ready, each revision once.
-type policies struct {
+// Rulebook gives the policies of applications. It is safe for concurrent use.
+type Rulebook struct {
 	catalog *catalog.Catalog
 	ready   *lru.Cache[policyKey, *policy.Policy]
 	log     *slog.Logger
-	metrics *metrics
+	problem func(*policy.Problem)
 }
 
 type policyKey struct {
@@ -29,16 +29,18 @@ type policyKey struct {
 // cachedPolicies is how many stay ready: more than an account may have in use.
 const cachedPolicies = 4096
 
-func newPolicies(c *catalog.Catalog, log *slog.Logger, m *metrics) (*policies, error) {
+// New makes a rulebook over a view of applications and policies. problem is told of each rule that cannot be
+// evaluated, once for each revision of its policy.
+func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*Rulebook, error) {
 	ready, err := lru.New[policyKey, *policy.Policy](cachedPolicies)
 	if err != nil {
 		return nil, fmt.Errorf("cache of policies: %w", err)
 	}
-	return &policies{catalog: c, ready: ready, log: log, metrics: m}, nil
+	return &Rulebook{catalog: c, ready: ready, log: log, problem: problem}, nil
 }
 
-// of are an application's policies in the order of their precedence.
-func (p *policies) of(app catalog.Record[proto.Application]) []*policy.Policy {
+// Of are an application's policies in the order of their precedence.
+func (p *Rulebook) Of(app catalog.Record[proto.Application]) []*policy.Policy {
 	links := slices.Clone(app.Value.Policies)
 	slices.SortStableFunc(links, func(a, b proto.PolicyLink) int { return cmp.Compare(a.Precedence, b.Precedence) })
 	all := make([]*policy.Policy, len(links))
@@ -48,7 +50,7 @@ func (p *policies) of(app catalog.Record[proto.Application]) []*policy.Policy {
 	return all
 }
 
-func (p *policies) one(app catalog.Record[proto.Application], id proto.ID) *policy.Policy {
+func (p *Rulebook) one(app catalog.Record[proto.Application], id proto.ID) *policy.Policy {
 	r, ok := p.catalog.Policy(app.Account, id)
 	if !ok {
 		return policy.Missing(id)
@@ -62,7 +64,7 @@ func (p *policies) one(app catalog.Record[proto.Application], id proto.ID) *poli
 		return known
 	}
 	for _, problem := range c.Problems() {
-		p.metrics.unevaluable.WithLabelValues(problem.Reason.String()).Inc()
+		p.problem(problem)
 		p.log.Warn("a policy has a rule that cannot be evaluated; it never admits", "policy", id, "selector", problem.Selector,
 			"reason", problem.Reason.String(), "detail", problem.Detail)
 	}

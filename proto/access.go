@@ -1,0 +1,81 @@
+package proto
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Group is a set of rules that policies refer to by one rule.
+type Group struct {
+	ID        ID     `msgpack:"id"`
+	Name      string `msgpack:"name"`
+	Include   []Rule `msgpack:"include"`
+	Exclude   []Rule `msgpack:"exclude"`
+	Require   []Rule `msgpack:"require"`
+	CreatedAt Millis `msgpack:"created_at"`
+	UpdatedAt Millis `msgpack:"updated_at"`
+	// Sent is the group as the client sent it.
+	Sent json.RawMessage `msgpack:"sent"`
+}
+
+// Schema implements Message.
+func (*Group) Schema() Schema { return Schema{"group", 1} }
+
+// TypeOIDC is the one type of identity provider that this build sends people to.
+const TypeOIDC = "oidc"
+
+// IdentityProvider is where people log in.
+type IdentityProvider struct {
+	ID   ID     `msgpack:"id"`
+	Name string `msgpack:"name"`
+	Type string `msgpack:"type"`
+	// ClientID is ours at the provider; SealedSecret its secret, sealed to the gateways with the provider's
+	// id inside, empty for a public client.
+	ClientID     string `msgpack:"client_id"`
+	SealedSecret []byte `msgpack:"sealed_secret"`
+	// Issuer, where it is given, is checked in every ID token, and the endpoints that are not given are
+	// discovered from it.
+	Issuer   string   `msgpack:"issuer"`
+	AuthURL  string   `msgpack:"auth_url"`
+	TokenURL string   `msgpack:"token_url"`
+	CertsURL string   `msgpack:"certs_url"`
+	Scopes   []string `msgpack:"scopes"` // none: openid, email, profile
+	// Claims are those that application tokens carry on, under "custom".
+	Claims     []string `msgpack:"claims"`
+	EmailClaim string   `msgpack:"email_claim"` // empty: email
+	Prompt     string   `msgpack:"prompt"`
+	// Plain leaves out PKCE, for a provider that refuses it.
+	Plain     bool   `msgpack:"plain"`
+	CreatedAt Millis `msgpack:"created_at"`
+	UpdatedAt Millis `msgpack:"updated_at"`
+	// Sent is the provider as the client sent it, without its secrets.
+	Sent json.RawMessage `msgpack:"sent"`
+}
+
+// Schema implements Message.
+func (*IdentityProvider) Schema() Schema { return Schema{"identity_provider", 1} }
+
+// Organization is an account's settings of access. Without a record its zero value holds: strict mode, no
+// inactivity, sessions of a day. Its id is the account's bytes.
+type Organization struct {
+	Name string `msgpack:"name"`
+	// Lenient turns off strict service-token mode (contract.md 8.6), which is on by default.
+	Lenient bool `msgpack:"lenient"`
+	// SessionDuration bounds global sessions; 0 means a day.
+	SessionDuration time.Duration `msgpack:"session_duration"`
+	Inactivity      Inactivity    `msgpack:"inactivity"`
+	CreatedAt       Millis        `msgpack:"created_at"`
+	UpdatedAt       Millis        `msgpack:"updated_at"`
+	// Sent is the organisation as the client sent it.
+	Sent json.RawMessage `msgpack:"sent"`
+}
+
+// Schema implements Message.
+func (*Organization) Schema() Schema { return Schema{"organization", 1} }
+
+// Inactivity is what becomes of service tokens that nobody uses (contract.md 2.5).
+type Inactivity struct {
+	Enabled bool `msgpack:"enabled"`
+	Days    int  `msgpack:"days"`   // 30 to 365
+	Delete  bool `msgpack:"delete"` // rather than turn off
+}

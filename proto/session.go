@@ -1,0 +1,49 @@
+package proto
+
+import "encoding/json"
+
+// Session is a record of the SESSIONS bucket: a person's login. Tokens that name its nonce end with it.
+type Session struct {
+	// Nonce is the identity_nonce claim of its tokens: 16 characters.
+	Nonce string `msgpack:"nonce"`
+	User  ID     `msgpack:"user"`
+	Email string `msgpack:"email"`
+	Name  string `msgpack:"name"`
+	IDP   ID     `msgpack:"idp"`
+	// Subject is the provider's own name of the person.
+	Subject string `msgpack:"subject"`
+	// AMR is how the person proved who she is (RFC 8176), as the provider says.
+	AMR []string `msgpack:"amr"`
+	// Claims are the provider's claims, a JSON object.
+	Claims    json.RawMessage `msgpack:"claims"`
+	Device    ID              `msgpack:"device"` // behind the login, where it was known
+	IP        string          `msgpack:"ip"`
+	Country   string          `msgpack:"country"`
+	StartedAt Millis          `msgpack:"started_at"`
+	ExpiresAt Millis          `msgpack:"expires_at"`
+}
+
+// Schema implements Message.
+func (*Session) Schema() Schema { return Schema{"session", 1} }
+
+// User is a record of the SESSIONS bucket: a person who has logged in, and her newest session.
+type User struct {
+	ID         ID      `msgpack:"id"`
+	Email      string  `msgpack:"email"`
+	Name       string  `msgpack:"name"`
+	CreatedAt  Millis  `msgpack:"created_at"`
+	LastSeenAt Millis  `msgpack:"last_seen_at"`
+	Last       Session `msgpack:"last"`
+}
+
+// Schema implements Message.
+func (*User) Schema() Schema { return Schema{"user", 1} }
+
+// Used is a record of the SESSIONS bucket that something which works once was used: the state of a login, a
+// one-time code. Who creates it may go on.
+type Used struct {
+	At Millis `msgpack:"at"`
+}
+
+// Schema implements Message.
+func (*Used) Schema() Schema { return Schema{"used", 1} }

@@ -1,0 +1,94 @@
+package servicetoken
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// View is the service tokens of every account, kept up to date by a watch. A token that is changed,
+// turned off or deleted counts as such for the next question after the change has arrived. It is safe for
+// concurrent use.
+type View struct {
+	conn *bus.Conn
+	log  *slog.Logger
+
+	mu       sync.RWMutex
+	tokens   map[string]Record // by key
+	revision uint64
+	caughtUp chan struct{}
+}
+
+// Record is a service token; its embedded token is nil where there is none, and must not be modified.
+type Record struct {
+	*proto.ServiceToken
+	Account  proto.Account
+	Revision uint64 // of its key in TOKENS: another one is another state of the token
+}
+
+// NewView makes a view; it is empty until [View.Run] has caught up.
+func NewView(conn *bus.Conn, log *slog.Logger) *View {
+	return &View{conn: conn, log: log, tokens: map[string]Record{}, caughtUp: make(chan struct{})}
+}
+
+// Run keeps the view until ctx ends. It runs once.
+func (v *View) Run(ctx context.Context) error {
+	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Tokens)); err != nil {
+		return err
+	}
+	return v.conn.Watch(ctx, topology.Tokens, []string{topology.AllServiceTokenKeys}, v.apply, func() { close(v.caughtUp) })
+}
+
+// CaughtUp is closed once the view holds what the bucket held when Run began.
+func (v *View) CaughtUp() <-chan struct{} { return v.caughtUp }
+
+// Revision is the newest revision of a service token that the view has seen.
+func (v *View) Revision() uint64 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.revision
+}
+
+func (v *View) apply(u bus.Update) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.revision = max(v.revision, u.Revision)
+	delete(v.tokens, u.Key)
+	if u.Deleted {
+		return nil
+	}
+	t := new(proto.ServiceToken)
+	if err := u.Decode(t); err != nil {
+		// One record that cannot be read must not take the others away; its token stops working.
+		v.log.Error("TOKENS holds a record that cannot be read", "revision", u.Revision, "err", err)
+		return nil
+	}
+	v.tokens[u.Key] = Record{ServiceToken: t, Account: topology.AccountOf(u.Key), Revision: u.Revision}
+	return nil
+}
+
+// Find gives the service token of a Client ID; its token is nil where there is none.
+func (v *View) Find(a proto.Account, clientID string) Record {
+	key, err := topology.ServiceTokenKey(a, clientID)
+	if err != nil {
+		return Record{}
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.tokens[key]
+}
+
+// All are the service tokens of every account, in no order.
+func (v *View) All() []Record {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	all := make([]Record, 0, len(v.tokens))
+	for _, r := range v.tokens {
+		all = append(all, r)
+	}
+	return all
+}
