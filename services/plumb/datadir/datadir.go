@@ -4,6 +4,8 @@
 package datadir
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,12 +30,14 @@ const (
 	accountFile  = "account-id"
 	tokenFile    = "api-token"
 	followerFile = "follower.creds"
+	sessionFile  = "session-key"
 )
 
-// AccountPath, TokenPath and FollowerPath tell where things lie.
-func (d Dir) AccountPath() string  { return d.path(accountFile) }
-func (d Dir) TokenPath() string    { return d.path(tokenFile) }
-func (d Dir) FollowerPath() string { return d.path(followerFile) }
+// AccountPath, TokenPath, FollowerPath and SessionKeyPath tell where things lie.
+func (d Dir) AccountPath() string    { return d.path(accountFile) }
+func (d Dir) TokenPath() string      { return d.path(tokenFile) }
+func (d Dir) FollowerPath() string   { return d.path(followerFile) }
+func (d Dir) SessionKeyPath() string { return d.path(sessionFile) }
 
 // IdentityPath is where a service's age identity lies, RecipientPath what is sealed to it with.
 func (d Dir) IdentityPath(service string) string  { return d.path("keys", service+".identity") }
@@ -79,6 +83,27 @@ func (d Dir) APIToken(given string) (token string, made bool, err error) {
 		err = fmt.Errorf("%s does not hold an API token: 40 to 80 of the characters A-Z a-z 0-9 _ - are expected", where)
 	}
 	return given, made, err
+}
+
+// SessionKeyBytes is the length of the key that gateways seal with.
+const SessionKeyBytes = 32
+
+// SessionKey is what the gateways share to seal what a login carries through a browser: random bytes, kept
+// as hex. Who replaces it voids the logins that are under way, and nothing else.
+func (d Dir) SessionKey() ([]byte, error) {
+	text, _, err := d.once(sessionFile, func() (string, error) {
+		key := make([]byte, SessionKeyBytes)
+		rand.Read(key) // never fails
+		return hex.EncodeToString(key), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(text)
+	if err != nil || len(key) != SessionKeyBytes {
+		return nil, fmt.Errorf("%s does not hold a session key, %d hex characters; remove it, and it is made anew", d.SessionKeyPath(), 2*SessionKeyBytes)
+	}
+	return key, nil
 }
 
 // Identities are those of a service: what it opens with what is sealed to it. More than the one that is made

@@ -27,12 +27,13 @@ func TestWhatIsMadeOnceIsKept(t *testing.T) {
 		identity, err6 := os.ReadFile(d.IdentityPath("fetcher"))
 		err4 := d.Follower(authority)
 		follower, err5 := os.ReadFile(d.FollowerPath())
-		for _, err := range []error{err1, err2, err3, err4, err5, err6} {
+		session, err7 := d.SessionKey()
+		for _, err := range []error{err1, err2, err3, err4, err5, err6, err7} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		return []string{account.String(), token, string(identity), recipient, string(follower)}
+		return []string{account.String(), token, string(identity), recipient, string(follower), string(session)}
 	}
 	first := read()
 	for i, again := range read() {
@@ -58,6 +59,18 @@ func TestWhatIsMadeOnceIsKept(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+func TestASessionKeyThatIsNone(t *testing.T) {
+	d := datadir.Dir(t.TempDir())
+	for _, text := range []string{"00", strings.Repeat("x", 64), strings.Repeat("0", 66), " "} {
+		if err := os.WriteFile(d.SessionKeyPath(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.SessionKey(); err == nil || !strings.Contains(err.Error(), "session-key") || strings.Contains(err.Error(), "xx") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

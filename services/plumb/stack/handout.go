@@ -23,15 +23,19 @@ type handout struct{ party, name, from string }
 // handouts are all of them: NATS credentials for every role, and
 //
 //	nats/auth.conf
-//	fetcher/identity, exchange/identity
-//	api/seal-to, api/account-id, api/bootstrap-token
+//	fetcher/identity, exchange/identity, gateway/identity
+//	gateway/session-key
+//	api/seal-to, api/seal-to-gateway, api/account-id, api/bootstrap-token
 //	client/account-id, client/api-token               for plumb, as a client of the API
 func handouts(d datadir.Dir) []handout {
 	all := []handout{
 		{"nats", "auth.conf", filepath.Join(string(d), "nats", "auth.conf")},
 		{"fetcher", "identity", d.IdentityPath("fetcher")},
 		{"exchange", "identity", d.IdentityPath("exchange")},
+		{"gateway", "identity", d.IdentityPath("gateway")},
+		{"gateway", "session-key", d.SessionKeyPath()},
 		{"api", "seal-to", d.RecipientPath("fetcher")},
+		{"api", "seal-to-gateway", d.RecipientPath("gateway")},
 		{"api", "account-id", d.AccountPath()},
 		{"api", "bootstrap-token", d.TokenPath()},
 		{"client", "account-id", d.AccountPath()},

@@ -35,7 +35,8 @@ func TestEachPartyGetsItsOwnFilesOnly(t *testing.T) {
 		"nats":     {"auth.conf"},
 		"fetcher":  {"identity", "nats.creds"},
 		"exchange": {"identity", "nats.creds"},
-		"api":      {"account-id", "bootstrap-token", "nats.creds", "seal-to"},
+		"gateway":  {"identity", "nats.creds", "session-key"},
+		"api":      {"account-id", "bootstrap-token", "nats.creds", "seal-to", "seal-to-gateway"},
 		"client":   {"account-id", "api-token"},
 	}
 	for _, role := range topology.Roles() {
@@ -49,7 +50,7 @@ func TestEachPartyGetsItsOwnFilesOnly(t *testing.T) {
 		party, file := filepath.Split(name)
 		party = filepath.Clean(party)
 		got[party] = append(got[party], file)
-		if file == "nats.creds" || file == "identity" {
+		if file == "nats.creds" || file == "identity" || file == "session-key" {
 			if other, twice := secrets[text]; twice {
 				t.Errorf("%s is the same as %s", name, other)
 			}

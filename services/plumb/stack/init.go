@@ -23,7 +23,7 @@ type Files struct {
 }
 
 // sealed are the services that open what is sealed to them.
-var sealed = []string{"fetcher", "exchange"}
+var sealed = []string{"fetcher", "exchange", "gateway"}
 
 // Init makes, under Dir, what is not there yet:
 //
@@ -31,7 +31,7 @@ var sealed = []string{"fetcher", "exchange"}
 //	nats/auth.conf         for the NATS servers to include; no secret
 //	creds/<role>.creds     NATS credentials of each role
 //	keys/<service>.identity, keys/<service>.recipient
-//	account-id, api-token
+//	account-id, api-token, session-key
 //	parties/<party>/       what each party needs of these, apart from the others
 //
 // What is there stays as it is, but for auth.conf, recipients and parties/, which follow from the rest.
@@ -65,6 +65,9 @@ func (f Files) Init() error {
 		return err
 	}
 	if _, _, err := d.APIToken(""); err != nil {
+		return err
+	}
+	if _, err := d.SessionKey(); err != nil {
 		return err
 	}
 	if err := handOut(d); err != nil {
