@@ -16,10 +16,22 @@ type Group struct {
 	UpdatedAt Millis `msgpack:"updated_at"`
 	// Sent is the group as the client sent it.
 	Sent json.RawMessage `msgpack:"sent"`
+	// Zone is the namespace of the account that it was made in; zero: none.
+	Zone Account `msgpack:"zone"`
 }
 
 // Schema implements Message.
 func (*Group) Schema() Schema { return Schema{"group", 1} }
+
+// Tag is a label that applications can carry. Its id is made of its name.
+type Tag struct {
+	Name      string `msgpack:"name"`
+	CreatedAt Millis `msgpack:"created_at"`
+	UpdatedAt Millis `msgpack:"updated_at"`
+}
+
+// Schema implements Message.
+func (*Tag) Schema() Schema { return Schema{"tag", 1} }
 
 // TypeOIDC is the one type of identity provider that this build sends people to.
 const TypeOIDC = "oidc"
@@ -50,6 +62,8 @@ type IdentityProvider struct {
 	UpdatedAt Millis `msgpack:"updated_at"`
 	// Sent is the provider as the client sent it, without its secrets.
 	Sent json.RawMessage `msgpack:"sent"`
+	// Zone is the namespace of the account that it was made in; zero: none.
+	Zone Account `msgpack:"zone"`
 }
 
 // Schema implements Message.

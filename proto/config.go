@@ -127,6 +127,8 @@ type Application struct {
 	Sent json.RawMessage `msgpack:"sent"`
 	// Gate is what the gateway does beside deciding.
 	Gate Gate `msgpack:"gate"`
+	// Zone is the namespace of the account that it was made in; zero: none.
+	Zone Account `msgpack:"zone"`
 }
 
 // Gate are the members of an application that the gateway acts on (contract.md 3.3). The zero value is what
@@ -204,6 +206,9 @@ type Policy struct {
 	UpdatedAt       Millis        `msgpack:"updated_at"`
 	// Sent is the policy as the client sent it.
 	Sent json.RawMessage `msgpack:"sent"`
+	// Unmet are the members of an Allow policy that ask for more than its rules do, and that this build
+	// cannot do: approval_required and the like. Such a policy admits nobody.
+	Unmet []string `msgpack:"unmet"`
 }
 
 // Schema implements Message.

@@ -22,6 +22,8 @@ type ServiceToken struct {
 	// PreviousHash is that of the secret before the last rotation, accepted until PreviousUntil.
 	PreviousHash  []byte `msgpack:"previous_hash"`
 	PreviousUntil Millis `msgpack:"previous_until"`
+	// Zone is the namespace of the account that it was made in; zero: none.
+	Zone Account `msgpack:"zone"`
 }
 
 // Schema implements Message.

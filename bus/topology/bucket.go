@@ -13,7 +13,7 @@ import (
 // The buckets.
 const (
 	Devices  = "DEVICES"  // pages, and the registry's cursor
-	Config   = "CONFIG"   // integrations, checks, applications, policies, groups, identity providers, organisation
+	Config   = "CONFIG"   // integrations, checks, applications, policies, groups, identity providers, tags, organisation
 	Tokens   = "TOKENS"   // service tokens and API tokens, by hash
 	Keys     = "KEYS"     // sealed signing keys, and which of them signs
 	Sessions = "SESSIONS" // logins, people, and what was used once
@@ -81,6 +81,7 @@ const (
 	KindPolicy      Kind = "policy"
 	KindGroup       Kind = "group"
 	KindIDP         Kind = "idp"
+	KindTag         Kind = "tag" // its id is [TagID]
 	// KindOrganization has one record an account, whose id is [OrganizationID].
 	KindOrganization Kind = "org"
 )
@@ -89,6 +90,9 @@ const (
 func ConfigKey(a proto.Account, kind Kind, id proto.ID) string {
 	return a.String() + "." + string(kind) + "." + id.String()
 }
+
+// TagID is the id of an account's tag with a name: no two tags have one name.
+func TagID(a proto.Account, name string) proto.ID { return proto.DeriveID(a, "tag "+name) }
 
 // OrganizationID is the id of an account's organisation: the account's own bytes.
 func OrganizationID(a proto.Account) proto.ID { return proto.ID(a) }

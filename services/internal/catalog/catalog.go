@@ -40,6 +40,7 @@ type Catalog struct {
 	groups       map[key]Record[proto.Group]
 	idps         map[key]Record[proto.IdentityProvider]
 	orgs         map[key]Record[proto.Organization]
+	tags         map[key]Record[proto.Tag]
 	// over is the checks of each integration that was asked for since the last change: an evaluator asks
 	// for every page.
 	over     map[key][]Record[proto.Check]
@@ -58,6 +59,7 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
 		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
 		groups: map[key]Record[proto.Group]{}, idps: map[key]Record[proto.IdentityProvider]{}, orgs: map[key]Record[proto.Organization]{},
+		tags:   map[key]Record[proto.Tag]{},
 		newest: map[topology.Kind]uint64{},
 	}
 }
@@ -110,6 +112,8 @@ func (c *Catalog) apply(u bus.Update) error {
 		err = put(c.idps, k, u)
 	case topology.KindOrganization:
 		err = put(c.orgs, k, u)
+	case topology.KindTag:
+		err = put(c.tags, k, u)
 	}
 	if err != nil {
 		c.log.Error("CONFIG holds a record that cannot be read", "key", u.Key, "revision", u.Revision, "err", err)
@@ -228,6 +232,16 @@ func (c *Catalog) Organization(a proto.Account) Record[proto.Organization] {
 		r = Record[proto.Organization]{Account: a, Value: &proto.Organization{}}
 	}
 	return r
+}
+
+// Tag finds the tag with a name.
+func (c *Catalog) Tag(a proto.Account, name string) (Record[proto.Tag], bool) {
+	return find(c, c.tags, a, topology.TagID(a, name))
+}
+
+// Tags are those of one account, by id.
+func (c *Catalog) Tags(a proto.Account) []Record[proto.Tag] {
+	return list(c, c.tags, func(r Record[proto.Tag]) bool { return r.Account == a }, func(v *proto.Tag) proto.ID { return topology.TagID(a, v.Name) })
 }
 
 // Integrations are those of every account, by account and id.
