@@ -83,6 +83,8 @@ const (
 	StatementMeta StatementKind = "meta"
 	// StatementMatch tells a command line client which application guards a host (contract.md 8.8).
 	StatementMatch StatementKind = "match"
+	// StatementExternal is the question that an external evaluation is asked (contract.md 4.3).
+	StatementExternal StatementKind = "external"
 )
 
 // Statement asks for a signed statement about an application, on access.exchange.statement. It admits
@@ -95,6 +97,13 @@ type Statement struct {
 	RedirectURL string        `msgpack:"redirect_url"`
 	// ServiceTokenStatus is false where service credentials were shown and not right.
 	ServiceTokenStatus bool `msgpack:"service_token_status"`
+
+	// Of a StatementExternal, which has the claims aud, identity and nonce beside type, iss, iat, nbf and an
+	// exp a minute later: Audience is the URL that is asked, Identity a JSON object about whoever asks for
+	// the application, and Nonce what the answer has to repeat.
+	Audience string          `msgpack:"audience"`
+	Identity json.RawMessage `msgpack:"identity"`
+	Nonce    string          `msgpack:"nonce"`
 }
 
 // Schema implements Message.
