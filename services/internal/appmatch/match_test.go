@@ -249,3 +249,32 @@ func BenchmarkFind(b *testing.B) {
 		m.Find(u)
 	}
 }
+
+func TestScoped(t *testing.T) {
+	m := Compile([]catalog.Record[proto.Application]{
+		app("whole.example.com"), app("parts.example.com", "parts.example.com/admin"), app("*.wild.example.com/x"),
+	})
+	for s, want := range map[string]bool{
+		"https://whole.example.com/admin": false, "https://parts.example.com/": true, "https://PARTS.example.com.:444/": true,
+		"https://a.wild.example.com/": true, "https://wild.example.com/": false, "https://none.example.org/": false,
+	} {
+		target, ok := TargetOf(parseURL(t, s))
+		if !ok || m.Scoped(target) != want {
+			t.Errorf("%s: scoped %v", s, !want)
+		}
+	}
+}
+
+func TestAtTakesThePathAsItIs(t *testing.T) {
+	root, admin := app("a.example.com"), app("a.example.com/admin")
+	m := Compile([]catalog.Record[proto.Application]{root, admin})
+	target, _ := TargetOf(parseURL(t, "https://a.example.com//admin"))
+	for path, want := range map[string]catalog.Record[proto.Application]{"/admin": admin, "//admin": root, "/x/../admin": root} {
+		if got, ok := m.Match(target.At(path)); !ok || got.Value != want.Value {
+			t.Errorf("%s belongs to %q", path, got.Value.Name)
+		}
+	}
+	if got, _ := m.Match(target); got.Value != admin.Value {
+		t.Errorf("the cleaned path belongs to %q", got.Value.Name)
+	}
+}

@@ -37,15 +37,18 @@ var escape = strings.NewReplacer("%", "%25", "?", "%3F", "#", "%23", "\\", "%5C"
 
 // Covers tells whether a URL belongs to the destination.
 func (p Pattern) Covers(u *url.URL) bool {
-	t, ok := targetOf(u)
+	t, ok := TargetOf(u)
 	return ok && p.covers(t)
 }
 
-func (p Pattern) covers(t target) bool {
-	return p.host != "" && (p.port == "" || p.port == t.port) && p.coversHost(t.host) && p.coversPath(t.path)
+func (p *Pattern) covers(t Target) bool { return p.coversOrigin(t) && p.coversPath(t.path) }
+
+// coversOrigin is about host and port alone.
+func (p *Pattern) coversOrigin(t Target) bool {
+	return p.host != "" && (p.port == "" || p.port == t.port) && p.coversHost(t.host)
 }
 
-func (p Pattern) coversHost(host string) bool {
+func (p *Pattern) coversHost(host string) bool {
 	if p.hostExact {
 		return p.host == host
 	}
@@ -63,7 +66,7 @@ func (p Pattern) coversHost(host string) bool {
 	}
 }
 
-func (p Pattern) coversPath(path string) bool {
+func (p *Pattern) coversPath(path string) bool {
 	if p.pathExact {
 		rest, ok := strings.CutPrefix(path, p.path)
 		return ok && (rest == "" || p.path == "" || rest[0] == '/')
@@ -71,13 +74,16 @@ func (p Pattern) coversPath(path string) bool {
 	return glob(p.path, path) || glob(p.path+"/*", path)
 }
 
-// target is what of a URL is compared.
-type target struct{ host, port, path string }
+// Target is what of a URL is compared: its host and port, and a path.
+type Target struct{ host, port, path string }
 
-func targetOf(u *url.URL) (target, bool) {
-	t := target{host: canonicalHost(u.Hostname()), port: u.Port(), path: cleanPath(u.Path)}
-	if addr, err := netip.ParseAddr(t.host); err == nil && addr.Is6() {
-		t.host = addr.WithZone("").String()
+// TargetOf is what of a URL is compared, its path decoded and cleaned; false where it has no host.
+func TargetOf(u *url.URL) (Target, bool) {
+	t := Target{host: canonicalHost(u.Hostname()), port: u.Port(), path: cleanPath(u.Path)}
+	if strings.Contains(t.host, ":") {
+		if addr, err := netip.ParseAddr(t.host); err == nil {
+			t.host = addr.WithZone("").String()
+		}
 	}
 	if t.port == "" {
 		switch strings.ToLower(u.Scheme) {
@@ -90,11 +96,25 @@ func targetOf(u *url.URL) (target, bool) {
 	return t, t.host != ""
 }
 
+// At is the same host and port with another path, compared as it is given: decoded, not cleaned.
+func (t Target) At(path string) Target {
+	t.path = path
+	return t
+}
+
+// Host is the target's host as destinations are compared with it: in lower case, without port and brackets.
+func (t Target) Host() string { return t.host }
+
 // canonicalHost lowers ASCII letters only: a name that is not ASCII is compared as it came.
 func canonicalHost(s string) string {
-	b := []byte(strings.TrimSuffix(s, "."))
+	s = strings.TrimSuffix(s, ".")
+	upper := func(r rune) bool { return 'A' <= r && r <= 'Z' }
+	if !strings.ContainsFunc(s, upper) {
+		return s
+	}
+	b := []byte(s)
 	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
+		if upper(rune(c)) {
 			b[i] = c + 'a' - 'A'
 		}
 	}
@@ -103,7 +123,10 @@ func canonicalHost(s string) string {
 
 // cleanPath drops empty segments, "." and ".."; a slash at the end stays.
 func cleanPath(p string) string {
-	clean := path.Clean("/" + p)
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p
+	}
+	clean := path.Clean(p)
 	if strings.HasSuffix(p, "/") && clean != "/" {
 		clean += "/"
 	}
