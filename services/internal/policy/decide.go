@@ -12,8 +12,12 @@ type Decision struct {
 	// Policy is the policy that decided, or the first that could not be evaluated; zero where there is
 	// none.
 	Policy proto.ID
-	// Selector is the selector that could not be evaluated, as the policy names it.
+	// Selector is the selector of the rule that stood in the way, as the policy names it; empty where the
+	// reason is not one rule's.
 	Selector string
+	// Check is the posture check that stood in the way, with the reasons PostureFailed, PostureUnknown and
+	// DeviceUnknown; zero with any other.
+	Check proto.ID
 	// SessionDuration is that of the policy which admits; 0 where it has none.
 	SessionDuration time.Duration
 }

@@ -237,7 +237,7 @@ func TestReasonsAreAClosedList(t *testing.T) {
 			admitting = append(admitting, r)
 		}
 	}
-	if want := []Reason{ServiceAuth, Bypass, Allow}; !slices.Equal(admitting, want) {
+	if want := []Reason{ServiceAuth, Bypass, Allow, Preflight}; !slices.Equal(admitting, want) {
 		t.Errorf("%v admit", admitting)
 	}
 	if Reason(200).String() != "undecided" || Reason(200).Sentence() == "" {

@@ -2,22 +2,11 @@ package policy
 
 import (
 	"errors"
-	"net/netip"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"plumbline.dev/proto"
 )
-
-// Facts are what is known about a request.
-type Facts struct {
-	// ServiceToken is the service token whose credentials were found right; zero where there are none.
-	ServiceToken proto.ID
-	// IP is where the request came from; the zero Addr where that is not known.
-	IP netip.Addr
-	// LoggedIn tells that a person's login stands behind the request. Allow policies hold for nobody else.
-	LoggedIn bool
-}
 
 // Matcher is a rule made ready. It must not change what it is given and be safe for concurrent use.
 type Matcher interface {
