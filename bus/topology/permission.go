@@ -18,6 +18,7 @@ type grant struct {
 	watch    []watch  // buckets or streams that it follows with a consumer of its own
 	list     []string // streams whose subjects it lists
 	last     []string // subjects whose newest message it reads, as "STREAM subject"
+	after    []string // streams whose leader it asks what came after a position
 	write    []string // subjects of buckets it writes
 	extra    []string
 }
@@ -91,6 +92,9 @@ func grants(r Role) grant {
 			get:  []string{Config, Tokens, Devices, Sessions},
 			list: []string{PostureLog, PostureState},
 			last: []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+			// The answer holds the message, and no permission narrows it to a subject: only streams that it
+			// may read as a whole.
+			after: []string{BucketStream(Config), BucketStream(Tokens), BucketStream(Devices), BucketStream(Sessions), PostureLog},
 			write: []string{BucketSubject(Tokens, AllTokenSeenKeys), BucketSubject(Sessions, AllSessionKeys),
 				BucketSubject(Sessions, AllUserKeys), BucketSubject(Sessions, AllUsedKeys)},
 		}
@@ -162,6 +166,9 @@ func PermissionsOf(r Role) Permissions {
 	for _, l := range g.last {
 		stream, subject := cut(l)
 		pub = append(pub, "$JS.API.STREAM.INFO."+stream, "$JS.API.DIRECT.GET."+stream+"."+subject)
+	}
+	for _, s := range g.after {
+		pub = append(pub, "$JS.API.STREAM.INFO."+s, "$JS.API.STREAM.MSG.GET."+s)
 	}
 	pub = append(append(pub, g.write...), g.extra...)
 	slices.Sort(pub)

@@ -201,7 +201,8 @@ func TestNoRoleMayDoMoreThanItsPart(t *testing.T) {
 				t.Errorf("%s may publish to %s: %v; who may is %v", r, rule.subject, may, rule.roles)
 			}
 		}
-		if r != topology.Exchange && (allows(p.Publish, "$JS.API.DIRECT.GET.KV_"+topology.Keys+".>") || allows(p.Publish, "$JS.API.CONSUMER.CREATE.KV_"+topology.Keys+".>")) {
+		if r != topology.Exchange && (allows(p.Publish, "$JS.API.DIRECT.GET.KV_"+topology.Keys+".>") || allows(p.Publish, "$JS.API.CONSUMER.CREATE.KV_"+topology.Keys+".>") ||
+			allows(p.Publish, "$JS.API.STREAM.MSG.GET.KV_"+topology.Keys)) {
 			t.Errorf("%s may read the signing keys", r)
 		}
 		for _, other := range topology.Roles() {
