@@ -1,0 +1,571 @@
+package external
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/egress"
+)
+
+// Making RSA keys is slow; these are made once. account is the account's own, the others are the endpoint's.
+var account, theirs, other = newKey(2048), newKey(2048), newKey(2048)
+
+func newKey(bits int) *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func sign(t testing.TB, key any, alg jose.SignatureAlgorithm, kid string, payload []byte) string {
+	t.Helper()
+	o := new(jose.SignerOptions)
+	if kid != "" {
+		o.WithHeader("kid", kid)
+	}
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := s.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// asked is what an endpoint is asked: the claims of the question.
+type asked struct {
+	Type     string          `json:"type"`
+	Identity json.RawMessage `json:"identity"`
+	Nonce    string          `json:"nonce"`
+}
+
+// api is an endpoint as Cloudflare's example worker is one, and its keys.
+type api struct {
+	t       *testing.T
+	url     string
+	calls   atomic.Int32
+	fetches atomic.Int32
+	mu      sync.Mutex
+	last    asked
+	// What tests change.
+	answer func(w http.ResponseWriter, q asked)
+	keys   func() any
+}
+
+func newAPI(t *testing.T) *api {
+	a := &api{t: t}
+	a.answer = func(w http.ResponseWriter, q asked) { a.say(w, a.token(theirs, "k1", q.Nonce, true)) }
+	a.keys = func() any { return jwks("k1", theirs) }
+	s := httptest.NewServer(a)
+	t.Cleanup(s.Close)
+	a.url = s.URL
+	return a
+}
+
+func jwks(kid string, key *rsa.PrivateKey) any {
+	return map[string]any{"keys": []any{jose.JSONWebKey{Key: &key.PublicKey, KeyID: kid, Algorithm: "RS256"}}}
+}
+
+func (a *api) token(key *rsa.PrivateKey, kid, nonce string, success bool) string {
+	now := time.Now().Unix()
+	return sign(a.t, key, jose.RS256, kid, fmt.Appendf(nil, `{"success":%t,"iat":%d,"exp":%d,"nonce":%q}`, success, now, now+60, nonce))
+}
+
+func (a *api) say(w http.ResponseWriter, token string) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(map[string]string{"token": token})
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/keys" {
+		a.fetches.Add(1)
+		a.mu.Lock()
+		keys := a.keys()
+		a.mu.Unlock()
+		json.NewEncoder(w).Encode(keys)
+		return
+	}
+	a.calls.Add(1)
+	var body struct{ Token string }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.Method != "POST" || r.Header.Get("Content-Type") != "application/json" {
+		a.t.Errorf("asked with %s %s: %v", r.Method, r.Header, err)
+	}
+	signed, err := jose.ParseSignedCompact(body.Token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		a.t.Error(err)
+		return
+	}
+	payload, err := signed.Verify(&account.PublicKey)
+	if err != nil {
+		a.t.Error("the question is not signed with the account's key")
+	}
+	var q asked
+	if err := json.Unmarshal(payload, &q); err != nil {
+		a.t.Error(err)
+	}
+	a.mu.Lock()
+	a.last = q
+	answer := a.answer
+	a.mu.Unlock()
+	answer(w, q)
+}
+
+func (a *api) rule() Rule { return Rule{a.url + "/?secret=SECRET", a.url + "/keys"} }
+
+func (a *api) become(change func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change()
+}
+
+// signer plays the exchange.
+type signer struct {
+	t    *testing.T
+	fail atomic.Bool
+}
+
+func (s *signer) Statement(_ context.Context, q *proto.Statement) (string, error) {
+	if s.fail.Load() {
+		return "", errors.New("the exchange is away")
+	}
+	if q.Kind != proto.StatementExternal || q.Nonce == "" || !strings.HasPrefix(q.Audience, "http") {
+		s.t.Errorf("to sign: %+v", q)
+	}
+	payload, err := json.Marshal(map[string]any{"type": q.Kind, "aud": q.Audience, "identity": q.Identity, "nonce": q.Nonce})
+	if err != nil {
+		return "", err
+	}
+	return sign(s.t, account, jose.RS256, "account", payload), nil
+}
+
+type world struct {
+	*Evaluator
+	signer *signer
+	clock  *clock.Fake
+}
+
+func newWorld(t *testing.T, cfg Config) *world {
+	t.Helper()
+	client, err := egress.New(egress.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	w := &world{signer: &signer{t: t}, clock: clock.NewFake(time.Now())}
+	w.Evaluator, err = New(cfg, Deps{Signer: w.signer, Client: client, Log: slog.New(slog.DiscardHandler),
+		Metrics: prometheus.NewRegistry(), Clock: w.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) count(result string) int {
+	return int(testutil.ToFloat64(w.metrics.evaluations.WithLabelValues(result)))
+}
+
+func person(name string) *Ask {
+	return &Ask{Account: proto.Account{1}, Application: proto.ID{2}, Host: "app.example.com", IP: netip.MustParseAddr("192.0.2.7"),
+		Session: &proto.Session{Nonce: "n-" + name, User: proto.ID{3}, Email: name + "@example.com", IDP: proto.ID{4}, AMR: []string{"pwd"},
+			Claims: json.RawMessage(`{"groups":["a"]}`), Country: "DE", StartedAt: 1_700_000_000_000}}
+}
+
+// want asserts what is known of a rule: "yes", "no" or "unknown".
+func (w *world) want(t *testing.T, ask *Ask, r Rule, want string) {
+	t.Helper()
+	got := "unknown"
+	if yes, known := w.Evaluate(t.Context(), ask, []Rule{r})[r]; known {
+		got = map[bool]string{true: "yes", false: "no"}[yes]
+	}
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestAnEndpointIsAsked(t *testing.T) {
+	w, a := newWorld(t, Config{}), newAPI(t)
+	w.want(t, person("bob"), a.rule(), "yes")
+	var who map[string]any
+	if err := json.Unmarshal(a.last.Identity, &who); err != nil {
+		t.Fatal(err)
+	}
+	if a.last.Type != "external" || who["email"] != "bob@example.com" || who["ip"] != "192.0.2.7" || who["iat"] != 1.7e9 ||
+		who["idp"].(map[string]any)["id"] != (proto.ID{4}).String() || who["geo"].(map[string]any)["country"] != "DE" ||
+		who["oidc_fields"].(map[string]any)["groups"] == nil || who["app"].(map[string]any)["hostname"] != "app.example.com" {
+		t.Errorf("asked about %s", a.last.Identity)
+	}
+	a.become(func() {
+		a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, a.token(theirs, "k1", q.Nonce, false)) }
+	})
+	service := &Ask{Account: proto.Account{1}, Token: proto.ID{9}, ClientID: "c.access", Device: proto.ID{8}}
+	w.want(t, service, a.rule(), "no")
+	if err := json.Unmarshal(a.last.Identity, &who); err != nil || who["service_token_id"] != "c.access" || who["common_name"] != "c.access" ||
+		who["service_token_status"] != true || who["device_id"] != (proto.ID{8}).String() {
+		t.Errorf("asked about %s, %v", a.last.Identity, err)
+	}
+	w.want(t, &Ask{IP: netip.MustParseAddr("192.0.2.7")}, a.rule(), "unknown") // about nobody
+	if n := a.calls.Load(); n != 2 || w.count("yes") != 1 || w.count("no") != 1 {
+		t.Errorf("%d calls, %d yes, %d no", n, w.count("yes"), w.count("no"))
+	}
+}
+
+func TestAnswersAreKept(t *testing.T) {
+	w, a := newWorld(t, Config{}), newAPI(t)
+	calls := func(want int) {
+		t.Helper()
+		if n := int(a.calls.Load()); n != want {
+			t.Errorf("%d calls, want %d", n, want)
+		}
+	}
+	for range 3 {
+		w.want(t, person("bob"), a.rule(), "yes")
+	}
+	calls(1)
+	w.want(t, person("eve"), a.rule(), "yes")
+	moved := person("bob")
+	moved.IP = netip.MustParseAddr("192.0.2.8")
+	w.want(t, moved, a.rule(), "yes")
+	again := person("bob")
+	again.Session.Nonce = "another session"
+	w.want(t, again, a.rule(), "yes")
+	calls(4)
+	w.clock.Advance(50 * time.Second)
+	w.want(t, person("bob"), a.rule(), "yes")
+	calls(4)
+	a.become(func() { // says itself that it is good for a short time only
+		a.answer = func(rw http.ResponseWriter, q asked) {
+			a.say(rw, sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+3, q.Nonce)))
+		}
+	})
+	w.clock.Advance(10 * time.Second)
+	w.want(t, person("bob"), a.rule(), "yes")
+	calls(5)
+	w.clock.Advance(4 * time.Second)
+	w.want(t, person("bob"), a.rule(), "yes")
+	calls(6)
+}
+
+// Whatever is wrong with an answer, nothing is known of the rule.
+func TestAnswersThatProveNothing(t *testing.T) {
+	now := time.Now().Unix()
+	good := func(nonce string) []byte {
+		return fmt.Appendf(nil, `{"success":true,"iat":%d,"exp":%d,"nonce":%q}`, now, now+60, nonce)
+	}
+	b64 := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	var replayed string
+	for name, token := range map[string]func(t *testing.T, q asked) string{
+		"another key under the same id":  func(t *testing.T, q asked) string { return sign(t, other, jose.RS256, "k1", good(q.Nonce)) },
+		"a key id that is not published": func(t *testing.T, q asked) string { return sign(t, theirs, jose.RS256, "k2", good(q.Nonce)) },
+		"the question itself":            func(t *testing.T, q asked) string { return sign(t, account, jose.RS256, "k1", good(q.Nonce)) },
+		"PS256":                          func(t *testing.T, q asked) string { return sign(t, theirs, jose.PS256, "k1", good(q.Nonce)) },
+		"RS512":                          func(t *testing.T, q asked) string { return sign(t, theirs, jose.RS512, "k1", good(q.Nonce)) },
+		"HS256 with the public key":      func(t *testing.T, q asked) string { return sign(t, theirs.N.Bytes(), jose.HS256, "k1", good(q.Nonce)) },
+		"none": func(_ *testing.T, q asked) string {
+			return b64(`{"alg":"none","kid":"k1"}`) + "." + b64(string(good(q.Nonce))) + "."
+		},
+		"another nonce":                    func(t *testing.T, _ asked) string { return sign(t, theirs, jose.RS256, "k1", good("x")) },
+		"no nonce":                         func(t *testing.T, _ asked) string { return sign(t, theirs, jose.RS256, "k1", good("")) },
+		"an answer to an earlier question": func(t *testing.T, q asked) string { return replayed },
+		"expired": func(t *testing.T, q asked) string {
+			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, now-31, q.Nonce))
+		},
+		"made in the future": func(t *testing.T, q asked) string {
+			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"iat":%d,"exp":%d,"nonce":%q}`, now+90, now+120, q.Nonce))
+		},
+		"without an end": func(t *testing.T, q asked) string {
+			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"nonce":%q}`, q.Nonce))
+		},
+		"an end past all clocks": func(t *testing.T, q asked) string {
+			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":1e300,"nonce":%q}`, q.Nonce))
+		},
+		"success as text": func(t *testing.T, q asked) string {
+			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":"true","exp":%d,"nonce":%q}`, now+60, q.Nonce))
+		},
+		"no success": func(t *testing.T, q asked) string {
+			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"Success":true,"exp":%d,"nonce":%q}`, now+60, q.Nonce))
+		},
+		"success twice": func(t *testing.T, q asked) string {
+			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":false,"success":true,"exp":%d,"nonce":%q}`, now+60, q.Nonce))
+		},
+		"claims that are no object": func(t *testing.T, q asked) string { return sign(t, theirs, jose.RS256, "k1", []byte(`true`)) },
+		"nothing":                   func(*testing.T, asked) string { return "" },
+		"no JWT":                    func(*testing.T, asked) string { return "yes" },
+		"a JWT of five parts":       func(*testing.T, asked) string { return "a.b.c.d.e" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, a := newWorld(t, Config{}), newAPI(t)
+			a.answer = func(rw http.ResponseWriter, q asked) {
+				replayed = a.token(theirs, "k1", q.Nonce, true)
+				a.say(rw, replayed)
+			}
+			w.want(t, person("bob"), a.rule(), "yes")
+			a.become(func() { a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, token(t, q)) } })
+			w.want(t, person("eve"), a.rule(), "unknown")
+			if n := w.count(badAnswer) + w.count(badKeys); n != 1 {
+				t.Errorf("%d bad answers are counted", n)
+			}
+		})
+	}
+}
+
+func TestEndpointsThatDoNotAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(rw http.ResponseWriter, q asked)
+		result string
+	}{
+		"a status":   {func(rw http.ResponseWriter, _ asked) { rw.WriteHeader(403) }, unreachable},
+		"a redirect": {func(rw http.ResponseWriter, _ asked) { rw.Header().Set("Location", "/"); rw.WriteHeader(307) }, unreachable},
+		"no JSON":    {func(rw http.ResponseWriter, _ asked) { fmt.Fprint(rw, "SECRET") }, badAnswer},
+		"two tokens": {func(rw http.ResponseWriter, _ asked) { fmt.Fprint(rw, `{"token":"a.b.c","token":"a.b.c"}`) }, badAnswer},
+		"too much":   {func(rw http.ResponseWriter, _ asked) { fmt.Fprint(rw, strings.Repeat(" ", maxBody+1)) }, badAnswer},
+		"cut off":    {func(rw http.ResponseWriter, _ asked) { rw.Header().Set("Content-Length", "100"); fmt.Fprint(rw, "{") }, unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, a := newWorld(t, Config{}), newAPI(t)
+			a.answer = c.answer
+			w.want(t, person("bob"), a.rule(), "unknown")
+			if w.count(c.result) != 1 {
+				t.Errorf("counted as something other than %s", c.result)
+			}
+			// A click later the endpoint is not asked at once again, a little later it is.
+			w.want(t, person("bob"), a.rule(), "unknown")
+			if n := a.calls.Load(); n != 1 {
+				t.Errorf("%d calls", n)
+			}
+			w.clock.Advance(keepFailureFor)
+			a.become(func() {
+				a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, a.token(theirs, "k1", q.Nonce, true)) }
+			})
+			w.want(t, person("bob"), a.rule(), "yes")
+		})
+	}
+	t.Run("addresses that are never called", func(t *testing.T) {
+		w, a := newWorld(t, Config{}), newAPI(t)
+		for _, url := range []string{"http://169.254.169.254/", "http://203.0.113.1/", "ftp://127.0.0.1/", "https://u:p@127.0.0.1/", ""} {
+			w.want(t, person("bob"), Rule{url, a.url + "/keys"}, "unknown")
+			w.want(t, person("bob"), Rule{a.url + "/", url}, "unknown")
+		}
+	})
+	t.Run("the exchange is away", func(t *testing.T) {
+		w, a := newWorld(t, Config{}), newAPI(t)
+		w.signer.fail.Store(true)
+		for range failuresToOpen + 1 {
+			w.want(t, person("bob"), a.rule(), "unknown")
+			w.clock.Advance(keepFailureFor)
+		}
+		if a.calls.Load() != 0 || w.count(unsigned) != failuresToOpen+1 {
+			t.Errorf("%d calls, %d unsigned", a.calls.Load(), w.count(unsigned))
+		}
+		w.signer.fail.Store(false)
+		w.want(t, person("bob"), a.rule(), "yes")
+	})
+}
+
+// Whoever waits for a slow endpoint waits for a bounded time, and one question is asked for all of them.
+func TestASlowEndpoint(t *testing.T) {
+	w, a := newWorld(t, Config{Timeout: 100 * time.Millisecond}), newAPI(t)
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	a.answer = func(http.ResponseWriter, asked) { <-over }
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { w.want(t, person("bob"), a.rule(), "unknown") })
+	}
+	all.Wait()
+	if n := a.calls.Load(); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := w.Evaluate(ctx, person("eve"), []Rule{a.rule()}); len(got) != 0 {
+		t.Errorf("who left was told %v", got)
+	}
+}
+
+// A slow endpoint takes its own places, not those of the others; and all rules are asked at the same time.
+func TestPlacesAreBounded(t *testing.T) {
+	w, slow, quick := newWorld(t, Config{InFlight: 3, AtEndpoint: 2, Timeout: 20 * time.Second}), newAPI(t), newAPI(t)
+	release := make(chan struct{})
+	var inside, most atomic.Int32
+	slow.answer = func(rw http.ResponseWriter, q asked) {
+		n := inside.Add(1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		<-release
+		inside.Add(-1)
+		slow.say(rw, slow.token(theirs, "k1", q.Nonce, true))
+	}
+	var all sync.WaitGroup
+	for i := range 10 {
+		all.Go(func() {
+			who := person(fmt.Sprint(i))
+			if got := w.Evaluate(t.Context(), who, []Rule{slow.rule()}); !got[slow.rule()] {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+	bustest.Eventually(t, "the slow endpoint is asked", func() bool { return inside.Load() == 2 })
+	w.want(t, person("bob"), quick.rule(), "yes")
+	close(release)
+	all.Wait()
+	if most.Load() != 2 {
+		t.Errorf("%d questions at once", most.Load())
+	}
+	if got := w.Evaluate(t.Context(), person("zoe"), []Rule{slow.rule(), quick.rule()}); len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+}
+
+// An endpoint that fails again and again is left alone, and tried by one question from time to time.
+func TestADeadEndpointIsLeftAlone(t *testing.T) {
+	w, a := newWorld(t, Config{}), newAPI(t)
+	a.answer = func(rw http.ResponseWriter, _ asked) { rw.WriteHeader(500) }
+	for i := range 20 {
+		w.want(t, person(fmt.Sprint(i)), a.rule(), "unknown")
+	}
+	if n := a.calls.Load(); n != failuresToOpen {
+		t.Errorf("%d calls", n)
+	}
+	for i, pause := range []time.Duration{openFor, 2 * openFor, 4 * openFor, 8 * openFor, openAtMost, openAtMost} {
+		w.clock.Advance(pause - time.Millisecond)
+		w.want(t, person("too early"), a.rule(), "unknown")
+		w.clock.Advance(time.Millisecond)
+		for j := range 3 {
+			w.want(t, person(fmt.Sprint("trial", j)), a.rule(), "unknown")
+		}
+		if n := int(a.calls.Load()); n != failuresToOpen+i+1 {
+			t.Errorf("%d calls after trial %d", n, i)
+		}
+	}
+	w.clock.Advance(openAtMost)
+	a.become(func() {
+		a.answer = func(rw http.ResponseWriter, q asked) {
+			a.say(rw, sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+60, q.Nonce)))
+		}
+	})
+	w.want(t, person("bob"), a.rule(), "yes")
+	w.want(t, person("eve"), a.rule(), "yes")
+}
+
+func TestKeys(t *testing.T) {
+	newAsk := func() func() *Ask {
+		n := 0
+		return func() *Ask { n++; return person(fmt.Sprint(n)) }
+	}
+	t.Run("are fetched once, and again when a new one is named", func(t *testing.T) {
+		w, a, ask := newWorld(t, Config{}), newAPI(t), newAsk()
+		for range 3 {
+			w.want(t, ask(), a.rule(), "yes")
+		}
+		a.become(func() {
+			a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, a.token(other, "k2", q.Nonce, true)) }
+			a.keys = func() any { return jwks("k2", other) }
+		})
+		w.want(t, ask(), a.rule(), "unknown") // too soon
+		if n := a.fetches.Load(); n != 1 {
+			t.Errorf("%d fetches", n)
+		}
+		w.clock.Advance(keysRetry)
+		w.want(t, ask(), a.rule(), "yes")
+		a.become(func() {
+			a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, a.token(theirs, "k1", q.Nonce, true)) }
+		})
+		w.want(t, ask(), a.rule(), "unknown") // the withdrawn key
+		if n := a.fetches.Load(); n != 2 {
+			t.Errorf("%d fetches", n)
+		}
+	})
+	t.Run("go on for a day without their URL", func(t *testing.T) {
+		w, a, ask := newWorld(t, Config{}), newAPI(t), newAsk()
+		a.answer = func(rw http.ResponseWriter, q asked) {
+			a.say(rw, sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+60, q.Nonce)))
+		}
+		w.want(t, ask(), a.rule(), "yes")
+		a.become(func() { a.keys = func() any { return "gone" } })
+		w.clock.Advance(keysKeptFor - time.Second)
+		w.want(t, ask(), a.rule(), "yes")
+		w.clock.Advance(keysRetry)
+		w.want(t, ask(), a.rule(), "unknown")
+		a.become(func() { a.keys = func() any { return jwks("k1", theirs) } })
+		w.clock.Advance(keysRetry)
+		w.want(t, ask(), a.rule(), "yes")
+	})
+	t.Run("without an id, one alone", func(t *testing.T) {
+		w, a, ask := newWorld(t, Config{}), newAPI(t), newAsk()
+		a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, a.token(theirs, "", q.Nonce, true)) }
+		a.keys = func() any { return jwks("", theirs) }
+		w.want(t, ask(), a.rule(), "yes")
+		both := map[string]any{"keys": append(jwks("1", theirs).(map[string]any)["keys"].([]any), jwks("2", other).(map[string]any)["keys"].([]any)...)}
+		a.become(func() { a.keys = func() any { return both } })
+		w.clock.Advance(keysFreshFor)
+		w.want(t, ask(), a.rule(), "unknown")
+	})
+	small, many := newKey(1024), make([]any, maxKeys+1)
+	for i := range many {
+		many[i] = jose.JSONWebKey{Key: &theirs.PublicKey, KeyID: "k1"}
+	}
+	for name, keys := range map[string]any{
+		"too short":      jwks("k1", small),
+		"encryption's":   map[string]any{"keys": []any{jose.JSONWebKey{Key: &theirs.PublicKey, KeyID: "k1", Use: "enc"}}},
+		"of another use": map[string]any{"keys": []any{jose.JSONWebKey{Key: &theirs.PublicKey, KeyID: "k1", Algorithm: "RS512"}}},
+		"symmetric":      map[string]any{"keys": []any{jose.JSONWebKey{Key: []byte("secret"), KeyID: "k1"}}},
+		"too many":       map[string]any{"keys": many},
+		"none":           map[string]any{"keys": []any{}},
+		"no set":         "k1",
+	} {
+		t.Run("of no use: "+name, func(t *testing.T) {
+			w, a := newWorld(t, Config{}), newAPI(t)
+			a.keys = func() any { return keys }
+			w.want(t, person("bob"), a.rule(), "unknown")
+			if w.count(badKeys) != 1 {
+				t.Error("not counted")
+			}
+		})
+	}
+}
+
+// An identity that is too large is not cut into something else.
+func TestIdentitiesAreBounded(t *testing.T) {
+	w, a := newWorld(t, Config{}), newAPI(t)
+	big := person("bob")
+	big.Session.Claims = json.RawMessage(`"` + strings.Repeat("x", maxIdentity) + `"`)
+	w.want(t, big, a.rule(), "yes")
+	if strings.Contains(string(a.last.Identity), "xxx") {
+		t.Error("the claims were sent")
+	}
+	big.Session.Name = strings.Repeat("x", maxIdentity)
+	w.want(t, big, a.rule(), "unknown")
+}
+
+func TestWhatIsMissingIsSaid(t *testing.T) {
+	if _, err := New(Config{}, Deps{}); err == nil {
+		t.Error("an evaluator was made of nothing")
+	}
+}
