@@ -37,6 +37,10 @@ type Client struct {
 	Checks        Collection[Check]
 	ServiceTokens Collection[ServiceToken]
 	Applications  Collection[Application]
+
+	Policies          Collection[Policy] // the reusable ones
+	Groups            Collection[Group]
+	IdentityProviders Collection[IdentityProvider]
 }
 
 // maxAnswer bounds an answer that is read whole: a list of every resource of an account.
@@ -74,6 +78,9 @@ func New(cfg Config) (*Client, error) {
 	c.Checks = Collection[Check]{c: c, kind: "check", path: "/devices/posture", update: http.MethodPut}
 	c.ServiceTokens = Collection[ServiceToken]{c: c, kind: "service token", path: "/access/service_tokens", update: http.MethodPut, paged: true}
 	c.Applications = Collection[Application]{c: c, kind: "application", path: "/access/apps", update: http.MethodPut, paged: true}
+	c.Policies = Collection[Policy]{c: c, kind: "policy", path: "/access/policies", update: http.MethodPut, paged: true}
+	c.Groups = Collection[Group]{c: c, kind: "group", path: "/access/groups", update: http.MethodPut, paged: true}
+	c.IdentityProviders = Collection[IdentityProvider]{c: c, kind: "identity provider", path: "/access/identity_providers", update: http.MethodPut, paged: true}
 	return c, nil
 }
 

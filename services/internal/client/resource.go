@@ -59,42 +59,79 @@ type ServiceToken struct {
 	ClientSecret string    `json:"client_secret,omitempty"`
 	Duration     string    `json:"duration,omitempty"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"`
+	// LastSeenAt is when it was last found right; zero: never.
+	LastSeenAt time.Time `json:"last_seen_at,omitzero"`
+	Enabled    *bool     `json:"enabled,omitempty"`
+	// PreviousUntil is until when the secret before the last rotation is accepted; zero: no longer.
+	PreviousUntil time.Time `json:"previous_client_secret_expires_at,omitzero"`
 }
+
+// IsDisabled tells whether it is turned off.
+func (t ServiceToken) IsDisabled() bool { return t.Enabled != nil && !*t.Enabled }
 
 func (t ServiceToken) ResourceID() string   { return t.ID }
 func (t ServiceToken) ResourceName() string { return t.Name }
 
-// Application is an Access application (contract.md 3.3).
+// Application is an Access application (contract.md 3.3) with our own addition, x_origin_url.
 type Application struct {
-	ID              string   `json:"id,omitempty"`
-	Name            string   `json:"name,omitempty"`
-	Type            string   `json:"type,omitempty"`
-	AUD             string   `json:"aud,omitempty"`
-	Domain          string   `json:"domain,omitempty"`
-	SessionDuration string   `json:"session_duration,omitempty"`
-	Policies        []Policy `json:"policies,omitempty"`
+	ID              string        `json:"id,omitempty"`
+	Name            string        `json:"name,omitempty"`
+	Type            string        `json:"type,omitempty"`
+	AUD             string        `json:"aud,omitempty"`
+	Domain          string        `json:"domain,omitempty"`
+	Destinations    []Destination `json:"destinations,omitempty"`
+	SessionDuration string        `json:"session_duration,omitempty"`
+	Policies        []Policy      `json:"policies,omitempty"`
+	// OriginURL is where the gateway sends its requests; empty: it is served elsewhere.
+	OriginURL          string   `json:"x_origin_url,omitempty"`
+	TokenHeader        string   `json:"read_service_tokens_from_header,omitempty"`
+	Refuse401          bool     `json:"service_auth_401_redirect,omitempty"`
+	IDPs               []string `json:"allowed_idps,omitempty"`
+	AutoRedirect       bool     `json:"auto_redirect_to_identity,omitempty"`
+	SameSite           string   `json:"same_site_cookie_attribute,omitempty"`
+	PreflightBypass    bool     `json:"options_preflight_bypass,omitempty"`
+	DenyMessage        string   `json:"custom_deny_message,omitempty"`
+	DenyURL            string   `json:"custom_deny_url,omitempty"`
+	NonIdentityDenyURL string   `json:"custom_non_identity_deny_url,omitempty"`
 }
 
-// Policy is an Access policy within an application (contract.md 4.2).
+// Destination is one of the places that an application protects (contract.md 3.4).
+type Destination struct {
+	Type string `json:"type"`
+	URI  string `json:"uri"`
+}
+
+// Policy is an Access policy (contract.md 4.2). Within an application, one with an id alone is a link to a
+// reusable one.
 type Policy struct {
-	ID         string           `json:"id,omitempty"`
-	Name       string           `json:"name"`
-	Decision   string           `json:"decision"`
-	Precedence int              `json:"precedence,omitempty"`
-	Include    []map[string]any `json:"include"`
+	ID              string `json:"id,omitempty"`
+	Name            string `json:"name,omitempty"`
+	Decision        string `json:"decision,omitempty"`
+	Precedence      int    `json:"precedence,omitempty"`
+	Include         []Rule `json:"include,omitempty"`
+	Exclude         []Rule `json:"exclude,omitempty"`
+	Require         []Rule `json:"require,omitempty"`
+	SessionDuration string `json:"session_duration,omitempty"`
+	// Unsupported are the selectors that this build cannot evaluate.
+	Unsupported []string `json:"x_unsupported,omitempty"`
 }
 
 func (a Application) ResourceID() string   { return a.ID }
 func (a Application) ResourceName() string { return a.Name }
+func (p Policy) ResourceID() string        { return p.ID }
+func (p Policy) ResourceName() string      { return p.Name }
+
+// Rule is one rule object of a policy or group (contract.md 4.3): its one key is the selector.
+type Rule = map[string]any
 
 // ServiceTokenRule is the policy rule that one service token meets (contract.md 4.3).
-func ServiceTokenRule(id string) map[string]any {
-	return map[string]any{"service_token": map[string]any{"token_id": id}}
+func ServiceTokenRule(id string) Rule {
+	return Rule{"service_token": map[string]any{"token_id": id}}
 }
 
 // AnyServiceToken is the rule that every service token of the account meets.
-func AnyServiceToken() map[string]any {
-	return map[string]any{"any_valid_service_token": map[string]any{}}
+func AnyServiceToken() Rule {
+	return Rule{"any_valid_service_token": map[string]any{}}
 }
 
 // Number is a number as the score of a check.

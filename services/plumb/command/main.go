@@ -18,8 +18,13 @@ type grammar struct {
 	Devices     devicesCmd     `cmd:"" help:"Enrol, show and remove devices."`
 	Integration integrationCmd `cmd:"" help:"Scoring APIs that are polled: list, create, get, edit, pause, resume, delete."`
 	Check       checkCmd       `cmd:"" help:"Checks over the scores: list, create, get, edit, delete."`
-	Token       tokenCmd       `cmd:"" help:"Service tokens: list, create, get, delete."`
-	App         appCmd         `cmd:"" help:"Applications that application tokens are issued for: list, create, get, delete."`
+	Token       tokenCmd       `cmd:"" help:"Service tokens: list, create, get, edit, refresh, rotate, enable, disable, delete."`
+	App         appCmd         `cmd:"" help:"Applications that are protected: list, create, get, edit, revoke-tokens, delete."`
+	Policy      policyCmd      `cmd:"" help:"Policies that applications share: list, create, get, edit, delete."`
+	Group       groupCmd       `cmd:"" help:"Groups that policies refer to: list, create, get, edit, delete."`
+	Idp         idpCmd         `cmd:"" help:"Identity providers that people log in at: list, create, get, edit, delete."`
+	Org         orgCmd         `cmd:"" help:"The account's settings of access: show, set."`
+	Keys        keysCmd        `cmd:"" help:"Keys that sign application tokens: show, rotate, interval."`
 	Results     resultsCmd     `cmd:"" help:"Results of a device, or all results as they come (--follow)."`
 	Poll        pollCmd        `cmd:"" help:"Poll an integration now, and show what came of it."`
 	Status      statusCmd      `cmd:"" help:"Each integration: its newest poll, whether it is paused or overdue."`

@@ -9,7 +9,21 @@ import (
 	"plumbline.dev/services/internal/cli"
 )
 
-// clientSecret is how a Client Secret is given: by a file, a variable, or at the terminal.
+// secretFile is how a secret is given that no command line should hold: by a file, or at the terminal.
+type secretFile struct {
+	ClientSecretFile []byte `env:"-" type:"filecontent" help:"File that holds the Client Secret; without it, it is asked for." placeholder:"PATH"`
+}
+
+// secret is the file's, or asked for where a person is there to answer.
+func (c *secretFile) secret(t *cli.Terminal) (string, error) {
+	if text := strings.TrimSpace(string(c.ClientSecretFile)); text != "" {
+		return text, nil
+	}
+	return askSecret(t, "give --client-secret-file")
+}
+
+// clientSecret is how the Client Secret of a service token is given: by a file, a variable, or at the
+// terminal.
 type clientSecret struct {
 	ClientSecret     string `help:"Its Client Secret; better by a file, or typed when asked for." placeholder:"SECRET"`
 	ClientSecretFile []byte `env:"-" type:"filecontent" help:"File that holds the Client Secret." placeholder:"PATH"`
@@ -24,15 +38,20 @@ func (c *clientSecret) given() (string, error) {
 	return c.ClientSecret + fromFile, nil
 }
 
-// secret is the one given, or asked for where a person is there to answer.
+// secret is the one given, or asked for.
 func (c *clientSecret) secret(t *cli.Terminal) (string, error) {
 	text, err := c.given()
 	if err != nil || text != "" {
 		return text, err
 	}
+	return askSecret(t, "give --client-secret-file, or PLUMB_CLIENT_SECRET_FILE")
+}
+
+// askSecret asks a person; where none is there, the error says what to give.
+func askSecret(t *cli.Terminal, otherwise string) (string, error) {
 	in, ok := t.In.(*os.File)
 	if !ok || !t.ErrTTY || !term.IsTerminal(int(in.Fd())) {
-		return "", cli.Usage("the Client Secret is missing: give --client-secret-file, or PLUMB_CLIENT_SECRET_FILE")
+		return "", cli.Usage("the Client Secret is missing: %s", otherwise)
 	}
 	fmt.Fprint(t.Err, "Client Secret: ")
 	typed, err := term.ReadPassword(int(in.Fd()))
@@ -40,7 +59,8 @@ func (c *clientSecret) secret(t *cli.Terminal) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if text = strings.TrimSpace(string(typed)); text == "" {
+	text := strings.TrimSpace(string(typed))
+	if text == "" {
 		return "", cli.Usage("the Client Secret is missing")
 	}
 	return text, nil

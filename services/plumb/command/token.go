@@ -12,10 +12,15 @@ import (
 )
 
 type tokenCmd struct {
-	List   tokenList   `cmd:"" help:"List all."`
-	Create tokenCreate `cmd:"" help:"Create one; its secret is shown this once."`
-	Get    tokenGet    `cmd:"" help:"Show one, without its secret."`
-	Delete tokenDelete `cmd:"" help:"Delete one; it stops working."`
+	List    tokenList    `cmd:"" help:"List all: whether they work, when they were last used, when they expire."`
+	Create  tokenCreate  `cmd:"" help:"Create one; its secret is shown this once."`
+	Get     tokenGet     `cmd:"" help:"Show one, without its secret."`
+	Edit    tokenEdit    `cmd:"" help:"Rename one, or have it valid for another duration, from now on."`
+	Refresh tokenRefresh `cmd:"" help:"Have one valid for another year."`
+	Rotate  tokenRotate  `cmd:"" help:"Give one another secret, which is shown this once."`
+	Enable  tokenEnable  `cmd:"" help:"Turn one on again."`
+	Disable tokenDisable `cmd:"" help:"Turn one off; it stops working at once."`
+	Delete  tokenDelete  `cmd:"" help:"Delete one; it stops working at once."`
 }
 
 type tokenName struct {
@@ -33,8 +38,33 @@ func (c *tokenList) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return list(ctx, t, &c.output, cl.ServiceTokens, func(tab *table, k client.ServiceToken) {
-		tab.row(k.ID, k.Name, k.ClientID, k.ExpiresAt.Format(time.DateOnly))
-	}, "ID", "NAME", "CLIENT ID", "EXPIRES")
+		tab.row(k.ID, k.Name, k.ClientID, tokenState(k), dateOf(k.LastSeenAt, time.DateTime), expiry(k, time.DateOnly))
+	}, "ID", "NAME", "CLIENT ID", "STATE", "LAST SEEN", "EXPIRES")
+}
+
+// tokenState says whether a token works.
+func tokenState(k client.ServiceToken) string {
+	switch {
+	case k.IsDisabled():
+		return "disabled"
+	case !k.ExpiresAt.IsZero() && time.Now().After(k.ExpiresAt):
+		return "expired"
+	}
+	return "ok"
+}
+
+func dateOf(at time.Time, layout string) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.Local().Format(layout)
+}
+
+func expiry(k client.ServiceToken, layout string) string {
+	if k.Duration == "forever" {
+		return "never"
+	}
+	return dateOf(k.ExpiresAt, layout)
 }
 
 func tokenFields(tab *table, k client.ServiceToken) {
@@ -44,15 +74,20 @@ func tokenFields(tab *table, k client.ServiceToken) {
 	if k.ClientSecret != "" {
 		tab.row("client secret", k.ClientSecret)
 	}
-	tab.row("expires", k.ExpiresAt.Format(time.RFC3339))
+	tab.row("state", tokenState(k))
+	tab.row("last seen", dateOf(k.LastSeenAt, time.RFC3339))
+	tab.row("expires", expiry(k, time.RFC3339))
+	if time.Now().Before(k.PreviousUntil) {
+		tab.row("previous secret", "until "+k.PreviousUntil.Format(time.RFC3339))
+	}
 }
 
 type tokenCreate struct {
 	remote
 	output
-	Name       string `required:"" env:"-" help:"Name."`
-	Duration   string `default:"8760h" env:"-" help:"How long it is valid, such as 8760h, or forever."`
-	SecretFile string `type:"path" env:"-" help:"Write the secret to this new file, of mode 0600, in place of showing it." placeholder:"PATH"`
+	Name     string `required:"" env:"-" help:"Name."`
+	Duration string `default:"8760h" env:"-" help:"How long it is valid, such as 8760h, or forever."`
+	newSecret
 }
 
 func (c *tokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
@@ -60,26 +95,44 @@ func (c *tokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	if c.SecretFile != "" {
-		// The secret that is in it could not be had again.
-		if _, err := os.Lstat(c.SecretFile); err == nil {
-			return fmt.Errorf("%s is there already: name a new file with --secret-file", c.SecretFile)
-		}
+	if err := c.free(); err != nil {
+		return err
 	}
 	item, err := cl.ServiceTokens.Create(ctx, client.ServiceToken{Name: c.Name, Duration: c.Duration})
 	if err != nil {
 		return err
 	}
-	if c.SecretFile != "" {
-		if err := creds.WriteSecret(c.SecretFile, []byte(item.Value.ClientSecret+"\n")); err != nil {
-			return fmt.Errorf("token %s was created, but its secret was not kept, so delete it: %w", item.Value.ID, err)
+	return c.tell(ctx, t, cl, &c.output, item, "was created, but its secret was not kept, so delete it")
+}
+
+// newSecret is where a secret goes that is told once.
+type newSecret struct {
+	SecretFile string `type:"path" env:"-" help:"Write the secret to this new file, of mode 0600, in place of showing it." placeholder:"PATH"`
+}
+
+// free makes sure that the file is not there: the secret that is in it could not be had again.
+func (s *newSecret) free() error {
+	if s.SecretFile == "" {
+		return nil
+	}
+	if _, err := os.Lstat(s.SecretFile); err == nil {
+		return fmt.Errorf("%s is there already: name a new file with --secret-file", s.SecretFile)
+	}
+	return nil
+}
+
+// tell shows a token whose secret is new, or writes the secret to its file and shows the rest.
+func (s *newSecret) tell(ctx context.Context, t *cli.Terminal, cl *client.Client, o *output, item client.Item[client.ServiceToken], lost string) error {
+	if s.SecretFile != "" {
+		err := creds.WriteSecret(s.SecretFile, []byte(item.Value.ClientSecret+"\n"))
+		if err != nil {
+			return fmt.Errorf("token %s %s: %w", item.Value.ID, lost, err)
 		}
-		item.Value.ClientSecret = ""
 		if item, err = cl.ServiceTokens.Get(ctx, item.Value.ID); err != nil {
 			return err
 		}
 	}
-	return one(t, &c.output, item, tokenFields)
+	return one(t, o, item, tokenFields)
 }
 
 type tokenGet struct {

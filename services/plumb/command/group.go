@@ -1,0 +1,137 @@
+package command
+
+import (
+	"context"
+
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+)
+
+type groupCmd struct {
+	List   groupList   `cmd:"" help:"List all."`
+	Create groupCreate `cmd:"" help:"Create one; policies refer to it by group=NAME."`
+	Get    groupGet    `cmd:"" help:"Show one, with its rules."`
+	Edit   groupEdit   `cmd:"" help:"Change one; what is not given stays."`
+	Delete groupDelete `cmd:"" help:"Delete one."`
+}
+
+type groupName struct {
+	Group string `arg:"" help:"Id or name."`
+}
+
+type groupList struct {
+	remote
+	output
+}
+
+func (c *groupList) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return list(ctx, t, &c.output, cl.Groups, func(tab *table, g client.Group) {
+		tab.row(g.ID, g.Name, len(g.Include)+len(g.Require)+len(g.Exclude))
+	}, "ID", "NAME", "RULES")
+}
+
+func groupFields(tab *table, g client.Group) {
+	tab.row("id", g.ID)
+	tab.row("name", g.Name)
+	ruleRows(tab, "include", g.Include)
+	ruleRows(tab, "require", g.Require)
+	ruleRows(tab, "exclude", g.Exclude)
+	unsupportedRows(tab, g.Unsupported)
+}
+
+type groupCreate struct {
+	remote
+	output
+	Name string `required:"" env:"-" help:"Name."`
+	rules
+}
+
+// Help is shown by --help.
+func (groupCreate) Help() string { return ruleHelp }
+
+func (c *groupCreate) Run(ctx context.Context, t *cli.Terminal) error {
+	if len(c.Include) == 0 {
+		return cli.Usage("say who belongs to the group: at least one --include")
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	group := client.Group{Name: c.Name}
+	if group.Include, group.Require, group.Exclude, err = c.resolved(ctx, cl); err != nil {
+		return err
+	}
+	item, err := cl.Groups.Create(ctx, group)
+	if err != nil {
+		return err
+	}
+	return one(t, &c.output, item, groupFields)
+}
+
+type groupGet struct {
+	remote
+	output
+	groupName
+}
+
+func (c *groupGet) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return get(ctx, t, &c.output, cl.Groups, c.Group, groupFields)
+}
+
+type groupEdit struct {
+	remote
+	output
+	groupName
+	Name *string `env:"-" help:"New name."`
+	rules
+}
+
+// Help is shown by --help.
+func (groupEdit) Help() string { return ruleHelp + " Rules of one kind replace all of that kind." }
+
+func (c *groupEdit) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	item, err := cl.Groups.Find(ctx, c.Group)
+	if err != nil {
+		return err
+	}
+	body, err := editable(item.Raw)
+	if err != nil {
+		return err
+	}
+	changed, err := c.replaceIn(ctx, cl, body)
+	if err != nil {
+		return err
+	}
+	if changed+set(body, "name", c.Name) == 0 {
+		return cli.Usage("nothing to change was given")
+	}
+	if item, err = cl.Groups.Update(ctx, item.Value.ID, body); err != nil {
+		return err
+	}
+	return one(t, &c.output, item, groupFields)
+}
+
+type groupDelete struct {
+	remote
+	groupName
+}
+
+func (c *groupDelete) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return remove(ctx, t, cl.Groups, c.Group)
+}

@@ -1,0 +1,176 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+)
+
+type policyCmd struct {
+	List   policyList   `cmd:"" help:"List all that applications may share."`
+	Create policyCreate `cmd:"" help:"Create one; an application refers to it by --policy."`
+	Get    policyGet    `cmd:"" help:"Show one, with its rules."`
+	Edit   policyEdit   `cmd:"" help:"Change one; what is not given stays."`
+	Delete policyDelete `cmd:"" help:"Delete one."`
+}
+
+type policyName struct {
+	Policy string `arg:"" help:"Id or name."`
+}
+
+type policyList struct {
+	remote
+	output
+}
+
+func (c *policyList) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return list(ctx, t, &c.output, cl.Policies, func(tab *table, p client.Policy) {
+		tab.row(p.ID, p.Name, p.Decision, len(p.Include)+len(p.Require)+len(p.Exclude))
+	}, "ID", "NAME", "DECISION", "RULES")
+}
+
+func policyFields(tab *table, p client.Policy) {
+	tab.row("id", p.ID)
+	tab.row("name", p.Name)
+	tab.row("decision", p.Decision)
+	if p.SessionDuration != "" {
+		tab.row("session", p.SessionDuration)
+	}
+	ruleRows(tab, "include", p.Include)
+	ruleRows(tab, "require", p.Require)
+	ruleRows(tab, "exclude", p.Exclude)
+	unsupportedRows(tab, p.Unsupported)
+}
+
+// unsupportedRows name what this build keeps and cannot evaluate.
+func unsupportedRows(tab *table, all []string) {
+	for _, s := range all {
+		tab.row("unsupported", s+" (never lets anybody in)")
+	}
+}
+
+type policyCreate struct {
+	remote
+	output
+	Name     string `required:"" env:"-" help:"Name."`
+	Decision string `required:"" env:"-" enum:"allow,deny,non_identity,bypass" help:"What is done with whom it is about: ${enum}. non_identity is for services, allow for people."`
+	rules
+	SessionDuration string `env:"-" help:"How long who is let in stays so, in place of the application's." placeholder:"DURATION"`
+}
+
+// Help is shown by --help.
+func (policyCreate) Help() string { return ruleHelp }
+
+func (c *policyCreate) Run(ctx context.Context, t *cli.Terminal) error {
+	if len(c.Include) == 0 {
+		return cli.Usage("say whom the policy is about: at least one --include")
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	policy := client.Policy{Name: c.Name, Decision: c.Decision, SessionDuration: c.SessionDuration}
+	if policy.Include, policy.Require, policy.Exclude, err = c.resolved(ctx, cl); err != nil {
+		return err
+	}
+	item, err := cl.Policies.Create(ctx, policy)
+	if err != nil {
+		return err
+	}
+	return one(t, &c.output, item, policyFields)
+}
+
+type policyGet struct {
+	remote
+	output
+	policyName
+}
+
+func (c *policyGet) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return get(ctx, t, &c.output, cl.Policies, c.Policy, policyFields)
+}
+
+type policyEdit struct {
+	remote
+	output
+	policyName
+	Name     *string `env:"-" help:"New name."`
+	Decision *string `env:"-" help:"New decision: allow, deny, non_identity or bypass."`
+	rules
+	SessionDuration *string `env:"-" help:"New duration of sessions." placeholder:"DURATION"`
+}
+
+// Help is shown by --help.
+func (policyEdit) Help() string { return ruleHelp + " Rules of one kind replace all of that kind." }
+
+func (c *policyEdit) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	item, err := cl.Policies.Find(ctx, c.Policy)
+	if err != nil {
+		return err
+	}
+	body, err := editable(item.Raw)
+	if err != nil {
+		return err
+	}
+	changed := set(body, "name", c.Name) + set(body, "decision", c.Decision) + set(body, "session_duration", c.SessionDuration)
+	more, err := c.replaceIn(ctx, cl, body)
+	if err != nil {
+		return err
+	}
+	if changed+more == 0 {
+		return cli.Usage("nothing to change was given")
+	}
+	if item, err = cl.Policies.Update(ctx, item.Value.ID, body); err != nil {
+		return err
+	}
+	return one(t, &c.output, item, policyFields)
+}
+
+// replaceIn puts the rules that are given in the place of those of an object.
+func (r *rules) replaceIn(ctx context.Context, cl *client.Client, body map[string]any) (changed int, err error) {
+	include, require, exclude, err := r.resolved(ctx, cl)
+	for name, all := range map[string][]client.Rule{"include": include, "require": require, "exclude": exclude} {
+		if len(all) > 0 {
+			body[name] = all
+			changed++
+		}
+	}
+	return changed, err
+}
+
+// editable is a resource as it can be sent back: without what only the control plane writes.
+func editable(raw json.RawMessage) (map[string]any, error) {
+	var body map[string]any
+	err := json.Unmarshal(raw, &body)
+	for _, name := range []string{"id", "uid", "aud", "created_at", "updated_at", "app_count", "reusable", "x_unsupported"} {
+		delete(body, name)
+	}
+	return body, err
+}
+
+type policyDelete struct {
+	remote
+	policyName
+}
+
+func (c *policyDelete) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return remove(ctx, t, cl.Policies, c.Policy)
+}
