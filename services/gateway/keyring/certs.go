@@ -1,0 +1,148 @@
+package keyring
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// keySet is one state of the exchange's public keys. It is not modified.
+type keySet struct {
+	document []byte
+	byID     map[string]*rsa.PublicKey
+}
+
+// maxKeys bounds what a document may name: the exchange has three or so.
+const maxKeys = 64
+
+// parseCerts reads the document of contract.md 8.2. Only keys that RS256 is good with count; a key that was
+// there before keeps its identity.
+func parseCerts(document []byte, before *keySet) (*keySet, error) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(document, &set); err != nil {
+		return nil, fmt.Errorf("document of public keys: %w", err)
+	}
+	if len(set.Keys) > maxKeys {
+		return nil, fmt.Errorf("document of public keys: it names %d, %d are expected at most", len(set.Keys), maxKeys)
+	}
+	s := &keySet{document: document, byID: make(map[string]*rsa.PublicKey, len(set.Keys))}
+	for _, k := range set.Keys {
+		public, ok := k.Key.(*rsa.PublicKey)
+		if !ok || k.KeyID == "" || !k.Valid() || public.N.BitLen() < minBits ||
+			(k.Algorithm != "" && k.Algorithm != string(jose.RS256)) || (k.Use != "" && k.Use != "sig") {
+			continue
+		}
+		if other, twice := s.byID[k.KeyID]; twice && !other.Equal(public) {
+			return nil, fmt.Errorf("document of public keys: two keys have the id %q", k.KeyID)
+		}
+		if before != nil && public.Equal(before.byID[k.KeyID]) {
+			public = before.byID[k.KeyID]
+		}
+		s.byID[k.KeyID] = public
+	}
+	if len(s.byID) == 0 {
+		return nil, errors.New("document of public keys: it holds no RSA key to verify with")
+	}
+	return s, nil
+}
+
+// minBits is the least size of a key that counts.
+const minBits = 2048
+
+// Certs is the document that /cdn-cgi/access/certs serves, the last known; false before the first. It must
+// not be modified.
+func (k *Keyring) Certs() ([]byte, bool) {
+	s := k.keys.Load()
+	if s == nil {
+		return nil, false
+	}
+	return s.document, true
+}
+
+// Confirmed is when the exchange last said which keys there are; the zero time before the first.
+func (k *Keyring) Confirmed() time.Time {
+	if t := k.confirmed.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
+const (
+	// refreshEvery is how often the keys are asked for. The exchange publishes a key a minute before it
+	// signs with it.
+	refreshEvery = 15 * time.Second
+	// retryEvery is how often while it does not answer, and at most how often because of unknown keys.
+	retryEvery = time.Second
+)
+
+// Run keeps the public keys up to date until ctx ends.
+func (k *Keyring) Run(ctx context.Context) error {
+	failing := false
+	for {
+		err := k.refresh(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !failing {
+			k.log.Warn("cannot ask for the exchange's public keys, trying again", "err", err)
+		} else if err == nil && failing {
+			k.log.Info("the exchange answers for its public keys again")
+		}
+		failing = err != nil
+		// Not sooner than this, whatever tokens name.
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-k.clock.After(retryEvery):
+		}
+		if failing {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-k.unknown:
+		case <-k.clock.After(refreshEvery - retryEvery):
+		}
+	}
+}
+
+func (k *Keyring) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	at := k.clock.Now()
+	var answer proto.CertsAnswer
+	if err := k.bus.Request(ctx, topology.Certs, &proto.CertsQuery{}, &answer); err != nil {
+		return err
+	}
+	if answer.Error != nil {
+		return answer.Error
+	}
+	before := k.keys.Load()
+	if before == nil || !bytes.Equal(before.document, answer.Certs) {
+		s, err := parseCerts(answer.Certs, before)
+		if err != nil {
+			return err
+		}
+		k.keys.Store(s)
+		k.log.Info("the exchange's public keys are known", "keys", len(s.byID))
+	}
+	k.confirmed.Store(&at)
+	return nil
+}
+
+// missed has the keys asked for before their time, because a token names one that is not known.
+func (k *Keyring) missed() {
+	select {
+	case k.unknown <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,136 @@
+package keyring
+
+import (
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"unsafe"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-json-experiment/json"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/claims"
+)
+
+// MaxToken is how many bytes a token may have: what a header or a cookie can hold.
+const MaxToken = 8 << 10
+
+// verified is a token whose signature was found right, with which key.
+type verified struct {
+	kid    string
+	key    *rsa.PublicKey
+	claims *Claims
+}
+
+// Verify tells what an application token says, if it is one for an audience: signed by the exchange with
+// RS256 and a key that it publishes now, of type "app", and valid now. The signature of a token is looked at
+// once; everything else at each call. An unknown key has the keys asked for again, but is refused: the
+// exchange publishes a key before it signs with it. The errors are those of this package.
+//
+// Whether the person or the service behind the token may still do anything is not for the token to say.
+func (k *Keyring) Verify(token, aud string) (*Claims, error) {
+	return k.verify(token, claims.TypeApp, aud)
+}
+
+// VerifyGlobal is Verify for the token of a person's global session in an account, of type "org".
+func (k *Keyring) VerifyGlobal(token string, a proto.Account) (*Claims, error) {
+	return k.verify(token, claims.TypeOrg, claims.OrgAudience(a))
+}
+
+func (k *Keyring) verify(token, kind, aud string) (*Claims, error) {
+	if len(token) > MaxToken || len(token) == 0 {
+		return nil, ErrMalformed
+	}
+	keys := k.keys.Load()
+	if keys == nil {
+		return nil, ErrNoKeys
+	}
+	// The bytes are only read, and only here: a copy of each request's token would be its one allocation.
+	sum := sha256.Sum256(unsafe.Slice(unsafe.StringData(token), len(token)))
+	v, known := k.verified.Get(sum)
+	if !known || keys.byID[v.kid] != v.key {
+		var err error
+		if v, err = k.open(token, keys); err != nil {
+			if errors.Is(err, ErrUnknownKey) {
+				k.missed()
+			}
+			return nil, err
+		}
+		k.verified.Add(sum, v)
+	}
+	if err := v.claims.admit(kind, aud, k.clock.Now()); err != nil {
+		return nil, err
+	}
+	return v.claims, nil
+}
+
+// open checks everything about a token that does not change while its key is there.
+func (k *Keyring) open(token string, keys *keySet) (*verified, error) {
+	kid, err := keyOf(token)
+	if err != nil {
+		return nil, err
+	}
+	key := keys.byID[kid]
+	if key == nil {
+		return nil, ErrUnknownKey
+	}
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return nil, ErrMalformed
+	}
+	payload, err := signed.Verify(key)
+	if err != nil {
+		return nil, ErrBadSignature
+	}
+	c, err := parseClaims(payload, k.issuer)
+	if err != nil {
+		return nil, err
+	}
+	return &verified{kid: kid, key: key, claims: c}, nil
+}
+
+// keyOf reads which key a token names. Its header must be what the exchange writes and nothing else: a
+// parameter that we do not know may change what the signature means, and those that bring or fetch a key
+// (jwk, jku, x5c, x5u) have no place here. The algorithm is settled before a key is looked for.
+func keyOf(token string) (kid string, err error) {
+	if strings.Count(token, ".") != 2 {
+		return "", ErrMalformed
+	}
+	var header []byte
+	for i, part := range strings.Split(token, ".") {
+		decoded, ok := canonical(part)
+		if !ok {
+			return "", ErrMalformed
+		}
+		if i == 0 {
+			header = decoded
+		}
+	}
+	var h struct {
+		Algorithm string `json:"alg"`
+		KeyID     string `json:"kid"`
+		Type      string `json:"typ"`
+	}
+	if err := json.Unmarshal(header, &h, json.RejectUnknownMembers(true)); err != nil {
+		return "", ErrMalformed
+	}
+	switch {
+	case h.Algorithm != string(jose.RS256):
+		return "", ErrAlgorithm
+	case h.KeyID == "" || (h.Type != "" && h.Type != "JWT"):
+		return "", ErrMalformed
+	}
+	return h.KeyID, nil
+}
+
+// canonical decodes a segment of which there is no second way to write it: a token that can be changed
+// without harm to its signature would be another token to whoever compares tokens.
+func canonical(segment string) ([]byte, bool) {
+	if segment == "" || strings.ContainsAny(segment, "\r\n") { // which the decoder skips
+		return nil, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(segment)
+	return b, err == nil
+}
