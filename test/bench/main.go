@@ -5,6 +5,10 @@
 // It builds plumb, starts it on free loopback ports and in a temporary directory, enrols the devices over
 // HTTP and has them polled. The scoring API is a process of its own, the same for both sides. Each round
 // measures the loop, then the pipeline; the medians are reported.
+//
+//	go run ./test/bench gateway --json
+//
+// measures the gateway against a bare reverse proxy; see package gateway.
 package main
 
 import (
@@ -19,6 +23,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"plumbline.dev/test/bench/gateway"
 )
 
 type config struct {
@@ -37,6 +43,21 @@ func main() {
 		fatal(serve(addr))
 		return
 	}
+	if asked, err := gateway.Serve(); asked {
+		fatal(err)
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == "gateway" {
+		fatal(compare(ctx, os.Args[2:]))
+		return
+	}
+	fatal(poll(ctx))
+}
+
+// poll measures the pipeline.
+func poll(ctx context.Context) error {
 	var c config
 	flag.IntVar(&c.devices, "devices", 100_000, "devices to enrol and poll")
 	flag.IntVar(&c.concurrency, "concurrency", 8, "calls to the scoring API under way at once, on both sides")
@@ -50,13 +71,10 @@ func main() {
 	memory := flag.String("fetcher-memory", "", "instead: the most memory that a fetcher's own process holds at these numbers of devices, as in 10000,100000,1000000")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, c.within, errors.New("the time is over (--timeout)"))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.within, errTime)
 	defer cancel()
 	if *memory != "" {
-		fatal(fetcherMemory(ctx, c, *memory))
-		return
+		return fetcherMemory(ctx, c, *memory)
 	}
 	r, err := measure(ctx, c)
 	if err == nil && c.json {
@@ -64,7 +82,36 @@ func main() {
 	} else if err == nil {
 		r.print(os.Stdout)
 	}
-	fatal(err)
+	return err
+}
+
+var errTime = errors.New("the time is over (--timeout)")
+
+// compare measures the gateway.
+func compare(ctx context.Context, args []string) error {
+	var c gateway.Config
+	flags := flag.NewFlagSet("bench gateway", flag.ExitOnError)
+	flags.IntVar(&c.Connections, "connections", 32, "connections of the load, each with one request under way")
+	flags.IntVar(&c.Rounds, "rounds", 9, "rounds, each of which measures every side; the medians are reported")
+	flags.DurationVar(&c.During, "during", 3*time.Second, "how long each measurement takes")
+	flags.IntVar(&c.Body, "body", 1024, "bytes of the origin's answers")
+	flags.StringVar(&c.Caddy, "caddy", "", "path of a Caddy to measure too: its reverse_proxy, alone and with forward_auth to the gateway")
+	asJSON := flags.Bool("json", false, "print one line of JSON and nothing else")
+	within := flags.Duration("timeout", 15*time.Minute, "give up after")
+	_ = flags.Parse(args) // exits by itself
+	if c.Connections < 1 || c.Rounds < 1 || c.During <= 0 || c.Body < 0 || flags.NArg() > 0 {
+		return errors.New("the numbers must be positive; see --help")
+	}
+	c.Progress = func(format string, args ...any) { progress(config{json: *asJSON}, format, args...) }
+	ctx, cancel := context.WithTimeoutCause(ctx, *within, errTime)
+	defer cancel()
+	r, err := gateway.Measure(ctx, c)
+	if err == nil && *asJSON {
+		err = json.NewEncoder(os.Stdout).Encode(r)
+	} else if err == nil {
+		r.Print(os.Stdout)
+	}
+	return err
 }
 
 func fatal(err error) {

@@ -1,0 +1,240 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"plumbline.dev/test/internal/stack"
+)
+
+// Config says what is measured.
+type Config struct {
+	Connections int           // of the load, each with one request under way
+	Rounds      int           // each measures every side once
+	During      time.Duration // how long each measurement takes
+	Body        int           // bytes of the origin's answer
+	Caddy       string        // path of a Caddy to measure too; empty: none
+	Progress    func(format string, args ...any)
+}
+
+// host is the application's; it is in no DNS, the load names it in its requests.
+const host = "bench.example.com"
+
+// contestant is a side that is measured.
+type contestant struct {
+	side    Side
+	addr    string
+	parties []*stack.Process // whose processor time is counted: its own first
+}
+
+var dialer = &net.Dialer{Timeout: 5 * time.Second}
+
+// Measure starts everything, measures, and ends everything.
+func Measure(ctx context.Context, c Config) (_ *Report, err error) {
+	dir, err := os.MkdirTemp("", "plumbline-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	w := &workbench{Config: c, dir: dir}
+	defer w.close()
+	if err := w.start(ctx); err != nil {
+		return nil, err
+	}
+	for n := -1; n < c.Rounds; n++ { // one round before those that count: connections, caches and heaps are there then
+		if err := w.round(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.refusing(ctx); err != nil {
+		return nil, err
+	}
+	return w.report()
+}
+
+// workbench is what runs.
+type workbench struct {
+	Config
+	dir         string
+	installed   *stack.Separate
+	token       stack.ServiceToken
+	origin      string
+	contestants []*contestant
+	processes   []*stack.Process
+}
+
+func (w *workbench) close() {
+	for _, p := range w.processes {
+		p.Kill()
+	}
+	if w.installed != nil {
+		w.installed.Close()
+	}
+}
+
+func (w *workbench) start(ctx context.Context) error {
+	w.Progress("building and starting a NATS server, the services, an origin and a bare proxy")
+	origin, addr, err := launch(ctx, "origin", strconv.Itoa(w.Body))
+	if origin != nil {
+		w.processes = append(w.processes, origin)
+	}
+	if err != nil {
+		return fmt.Errorf("origin: %w", err)
+	}
+	w.origin = addr
+	bare, addr, err := launch(ctx, "proxy", w.origin)
+	if bare != nil {
+		w.processes = append(w.processes, bare)
+	}
+	if err != nil {
+		return fmt.Errorf("bare proxy: %w", err)
+	}
+	w.contestants = append(w.contestants, &contestant{side: Side{Name: "httputil.ReverseProxy"}, addr: addr, parties: []*stack.Process{bare}})
+	if w.installed, err = stack.LaunchSeparate(ctx, w.dir, 1); err != nil {
+		return err
+	}
+	gateway := w.installed.Part("gateway").Process()
+	w.contestants = append(w.contestants, &contestant{side: Side{Name: "gateway"}, addr: w.installed.Access, parties: []*stack.Process{gateway}})
+	if err := w.guard(ctx); err != nil {
+		return err
+	}
+	if w.Caddy == "" {
+		return nil
+	}
+	return w.startCaddy(ctx, gateway)
+}
+
+// guard makes the application that the gateway serves, and waits until it does.
+func (w *workbench) guard(ctx context.Context) error {
+	control, err := w.installed.Control()
+	if err != nil {
+		return err
+	}
+	if w.token, err = control.CreateToken(ctx, "bench"); err != nil {
+		return err
+	}
+	if _, err = control.CreateGuarded(ctx, stack.Guarded{Name: "bench", Domain: host, Origin: "http://" + w.origin,
+		Policies: []any{stack.Policy("service", "non_identity", []any{stack.TokenRule(w.token.ID)})}}); err != nil {
+		return err
+	}
+	err = stack.AskUntil(10*time.Second, func() error {
+		_, err := w.load(w.token.ClientSecret).run(ctx, w.installed.Access, time.Millisecond)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("the gateway does not let the service token in: %w\n%s", err, w.installed.Part("gateway").Process().Log())
+	}
+	return w.refusing(ctx)
+}
+
+// refusing makes sure that the gateway decides: with another secret there is no way in.
+func (w *workbench) refusing(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.installed.Access+"/", nil)
+	if err != nil {
+		return err
+	}
+	req.Host = host
+	req.Header.Set("CF-Access-Client-Id", w.token.ClientID)
+	req.Header.Set("CF-Access-Client-Secret", strings.Repeat("0", len(w.token.ClientSecret)))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
+		return fmt.Errorf("a wrong secret is answered with %s", resp.Status)
+	}
+	return nil
+}
+
+// load is the same for everyone.
+func (w *workbench) load(secret string) *load {
+	return &load{connections: w.Connections, body: w.Body, request: fmt.Appendf(nil,
+		"GET /items/42?detail=full HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\n"+
+			"CF-Access-Client-Id: %s\r\nCF-Access-Client-Secret: %s\r\n\r\n", host, w.token.ClientID, secret)}
+}
+
+// round measures every side once, each round in another order; round -1 counts for nothing.
+func (w *workbench) round(ctx context.Context, n int) error {
+	load := w.load(w.token.ClientSecret)
+	for i := range w.contestants {
+		c := w.contestants[(i+max(n, 0))%len(w.contestants)]
+		before, err := w.before(ctx, c)
+		if err != nil {
+			return err
+		}
+		s, err := load.run(ctx, c.addr, w.During)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.side.Name, err)
+		}
+		cpu, err := w.after(ctx, c, before, s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.side.Name, err)
+		}
+		if n >= 0 {
+			c.side.add(s, cpu)
+			w.Progress("round %d: %-22s %7.0f requests/s", n+1, c.side.Name, s.perSecond())
+		}
+	}
+	return nil
+}
+
+type measured struct {
+	cpu  time.Duration
+	seen arrivals
+}
+
+func (w *workbench) before(ctx context.Context, c *contestant) (m measured, err error) {
+	if m.cpu, err = c.cpu(); err != nil {
+		return m, err
+	}
+	m.seen, err = readArrivals(ctx, w.origin)
+	return m, err
+}
+
+// after gives the processor time in µs, and checks what arrived at the origin.
+func (w *workbench) after(ctx context.Context, c *contestant, before measured, s sample) (float64, error) {
+	now, err := w.before(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	arrived, admitted, leaked := int(now.seen.Arrived-before.seen.Arrived), int(now.seen.Admitted-before.seen.Admitted), now.seen.Leaked-before.seen.Leaked
+	switch {
+	case arrived != s.requests:
+		return 0, fmt.Errorf("%d requests were answered, %d arrived at the origin", s.requests, arrived)
+	case c.side.Name == "gateway" && (admitted != arrived || leaked != 0):
+		return 0, fmt.Errorf("of %d requests %d arrived with an application token, %d with a credential", arrived, admitted, leaked)
+	}
+	return float64((now.cpu - before.cpu).Microseconds()), nil
+}
+
+func (c *contestant) cpu() (sum time.Duration, err error) {
+	for _, p := range c.parties {
+		one, err1 := p.CPU()
+		sum, err = sum+one, errors.Join(err, err1)
+	}
+	return sum, err
+}
+
+func (w *workbench) report() (*Report, error) {
+	r := &Report{Connections: w.Connections, Rounds: w.Rounds, Seconds: w.During.Seconds(), Body: w.Body}
+	for _, c := range w.contestants {
+		rss, err := c.parties[0].PeakRSS()
+		if err != nil {
+			return nil, err
+		}
+		c.side.PeakRSSMB = math.Round(float64(rss) / 1e6)
+		c.side.finish(&w.contestants[0].side)
+		r.Sides = append(r.Sides, c.side)
+	}
+	r.GatewayRatio = r.Sides[1].Ratio
+	return r, nil
+}
