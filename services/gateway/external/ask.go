@@ -15,35 +15,26 @@ const maxIdentity = 16 << 10
 type Ask struct {
 	Account     proto.Account
 	Application proto.ID
-	Host        string // that was asked for
-	// Session is a person's login; nil for a service token, which is then named by the next two.
-	Session  *proto.Session
-	Token    proto.ID
-	ClientID string
-	Device   proto.ID // zero: not known
-	IP       netip.Addr
+	Host        string         // that was asked for
+	Session     *proto.Session // the person's login; nil: nobody's, and nothing is asked
+	Device      proto.ID       // behind the request; zero: not known
+	IP          netip.Addr     // of the request; the zero Addr: not known
 }
-
-// somebody tells whether the ask is about anybody at all: an endpoint is never asked about nobody.
-func (a *Ask) somebody() bool { return a.Session != nil || a.Token != (proto.ID{}) }
 
 // identity is the identity claim. Its names are those of /cdn-cgi/access/get-identity (contract.md 8.7),
 // where Cloudflare's documentation sends those who write an endpoint.
 type identity struct {
 	AccountID  string          `json:"account_id"`
-	Email      string          `json:"email,omitempty"`
+	Email      string          `json:"email"`
 	Name       string          `json:"name,omitempty"`
-	UserID     string          `json:"user_uuid,omitempty"`
-	IDP        *provider       `json:"idp,omitempty"`
+	UserID     string          `json:"user_uuid"`
+	IDP        provider        `json:"idp"`
 	AMR        []string        `json:"amr,omitempty"`
 	OIDCFields json.RawMessage `json:"oidc_fields,omitempty"`
-	IssuedAt   int64           `json:"iat,omitempty"` // when the session began
+	IssuedAt   int64           `json:"iat"` // when the session began
 	Geo        *geo            `json:"geo,omitempty"`
 	IP         string          `json:"ip,omitempty"`
 	DeviceID   string          `json:"device_id,omitempty"`
-	CommonName string          `json:"common_name,omitempty"`
-	ServiceID  string          `json:"service_token_id,omitempty"` // the Client ID
-	Service    bool            `json:"service_token_status"`
 	IsWARP     bool            `json:"is_warp"`
 	IsGateway  bool            `json:"is_gateway"`
 	App        app             `json:"app"` // what was asked for: ours
@@ -72,17 +63,14 @@ func (a *Ask) identity() (json.RawMessage, error) {
 	if a.Device != (proto.ID{}) {
 		who.DeviceID = a.Device.String()
 	}
-	if s := a.Session; s != nil {
-		who.Email, who.Name, who.UserID, who.AMR, who.IssuedAt = s.Email, s.Name, s.User.String(), s.AMR, s.StartedAt.Time().Unix()
-		who.IDP = &provider{ID: s.IDP.String(), Type: proto.TypeOIDC}
-		if len(s.Claims) > 0 && len(s.Claims) < maxIdentity/2 {
-			who.OIDCFields = s.Claims
-		}
-		if s.Country != "" {
-			who.Geo = &geo{s.Country}
-		}
-	} else {
-		who.CommonName, who.ServiceID, who.Service = a.ClientID, a.ClientID, true
+	s := a.Session
+	who.Email, who.Name, who.UserID, who.AMR, who.IssuedAt = s.Email, s.Name, s.User.String(), s.AMR, s.StartedAt.Time().Unix()
+	who.IDP = provider{ID: s.IDP.String(), Type: proto.TypeOIDC}
+	if len(s.Claims) < maxIdentity/2 {
+		who.OIDCFields = s.Claims
+	}
+	if s.Country != "" {
+		who.Geo = &geo{s.Country}
 	}
 	text, err := json.Marshal(who)
 	switch {

@@ -1,5 +1,5 @@
-// Package external asks external evaluations about people and services (contract.md 4.3): endpoints of an
-// account's own that say yes or no to somebody's access, by rules of their own.
+// Package external asks external evaluations about people (contract.md 4.3): endpoints of an account's own
+// that say yes or no to somebody's access, by rules of their own.
 //
 // An evaluation is one HTTP call. Its body is {"token": JWT}; the token is signed with the account's Access
 // key, so that the endpoint can check it at /cdn-cgi/access/certs, and holds the identity and a nonce. The

@@ -10,12 +10,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/policy"
 )
-
-// Rule is an external evaluation as a policy names it.
-type Rule struct {
-	EvaluateURL, KeysURL string
-}
 
 // Evaluator asks external evaluations. It is safe for concurrent use.
 type Evaluator struct {
@@ -27,7 +23,7 @@ type Evaluator struct {
 	metrics *metrics
 
 	places    chan struct{} // one for each evaluation that runs
-	endpoints *lru.Cache[Rule, *endpoint]
+	endpoints *lru.Cache[policy.Evaluation, *endpoint]
 	keys      *keysets
 	kept      *lru.Cache[cacheKey, kept]
 	flights   singleflight.Group
@@ -59,7 +55,7 @@ func New(cfg Config, deps Deps) (*Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoints, err := lru.New[Rule, *endpoint](maxEndpoints)
+	endpoints, err := lru.New[policy.Evaluation, *endpoint](maxEndpoints)
 	if err != nil {
 		return nil, fmt.Errorf("external evaluations: %w", err)
 	}
@@ -76,11 +72,11 @@ func New(cfg Config, deps Deps) (*Evaluator, error) {
 		places: make(chan struct{}, cfg.InFlight), endpoints: endpoints, keys: keys, kept: answers}, nil
 }
 
-// Evaluate asks the rules' endpoints, all at the same time, about whoever makes a request. A rule that is
-// not in what it gives could not be asked about; nothing is known of it. It takes no longer than
-// [Config.Timeout], or than ctx lasts.
-func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []Rule) map[Rule]bool {
-	if len(rules) == 0 || !a.somebody() {
+// Evaluate makes the evaluations that a list of policies needs, all at the same time, about the person who
+// makes a request. One that is not in what it gives could not be made; nothing is known of it. It takes no
+// longer than [Config.Timeout], or than ctx lasts; where all answers are kept, no time at all.
+func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []policy.Evaluation) map[policy.Evaluation]bool {
+	if len(rules) == 0 || a.Session == nil {
 		return nil
 	}
 	identity, err := a.identity()
@@ -88,7 +84,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []Rule) map[Rule
 		e.log.Warn("an external evaluation was not asked", "error", err)
 		return nil
 	}
-	verdicts := make(map[Rule]bool, len(rules))
+	verdicts := make(map[policy.Evaluation]bool, len(rules))
 	var waiting []waiting
 	now := e.clock.Now()
 	for _, r := range rules {
@@ -99,7 +95,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []Rule) map[Rule
 			}
 			continue
 		}
-		waiting = append(waiting, e.begin(ctx, key, &question{Ask: a, Rule: r, identity: identity}))
+		waiting = append(waiting, e.begin(ctx, key, &question{Ask: a, Evaluation: r, identity: identity}))
 	}
 	for _, w := range waiting {
 		select {
@@ -115,18 +111,14 @@ func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []Rule) map[Rule
 }
 
 type waiting struct {
-	rule   Rule
+	rule   policy.Evaluation
 	flight <-chan singleflight.Result
 }
 
 // keyOf tells apart all that could make an answer another one.
-func keyOf(a *Ask, r Rule, identity []byte) cacheKey {
+func keyOf(a *Ask, r policy.Evaluation, identity []byte) cacheKey {
 	h := sha256.New()
-	nonce := ""
-	if a.Session != nil {
-		nonce = a.Session.Nonce
-	}
-	for _, part := range []string{r.EvaluateURL, r.KeysURL, nonce, a.Token.String()} {
+	for _, part := range []string{r.EvaluateURL, r.KeysURL, a.Session.Nonce} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	h.Write(identity)
@@ -135,7 +127,7 @@ func keyOf(a *Ask, r Rule, identity []byte) cacheKey {
 
 // begin asks once however many want to know the same.
 func (e *Evaluator) begin(ctx context.Context, key cacheKey, q *question) waiting {
-	return waiting{q.Rule, e.flights.DoChan(string(key[:]), func() (any, error) {
+	return waiting{q.Evaluation, e.flights.DoChan(string(key[:]), func() (any, error) {
 		// Whoever came first may leave; the others still wait for it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Timeout)
 		defer cancel()

@@ -25,6 +25,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/egress"
+	"plumbline.dev/services/internal/policy"
 )
 
 // Making RSA keys is slow; these are made once. account is the account's own, the others are the endpoint's.
@@ -137,7 +138,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, q)
 }
 
-func (a *api) rule() Rule { return Rule{a.url + "/?secret=SECRET", a.url + "/keys"} }
+func (a *api) rule() policy.Evaluation {
+	return policy.Evaluation{EvaluateURL: a.url + "/?secret=SECRET", KeysURL: a.url + "/keys"}
+}
 
 func (a *api) become(change func()) {
 	a.mu.Lock()
@@ -198,10 +201,10 @@ func person(name string) *Ask {
 }
 
 // want asserts what is known of a rule: "yes", "no" or "unknown".
-func (w *world) want(t *testing.T, ask *Ask, r Rule, want string) {
+func (w *world) want(t *testing.T, ask *Ask, r policy.Evaluation, want string) {
 	t.Helper()
 	got := "unknown"
-	if yes, known := w.Evaluate(t.Context(), ask, []Rule{r})[r]; known {
+	if yes, known := w.Evaluate(t.Context(), ask, []policy.Evaluation{r})[r]; known {
 		got = map[bool]string{true: "yes", false: "no"}[yes]
 	}
 	if got != want {
@@ -224,10 +227,10 @@ func TestAnEndpointIsAsked(t *testing.T) {
 	a.become(func() {
 		a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, a.token(theirs, "k1", q.Nonce, false)) }
 	})
-	service := &Ask{Account: proto.Account{1}, Token: proto.ID{9}, ClientID: "c.access", Device: proto.ID{8}}
-	w.want(t, service, a.rule(), "no")
-	if err := json.Unmarshal(a.last.Identity, &who); err != nil || who["service_token_id"] != "c.access" || who["common_name"] != "c.access" ||
-		who["service_token_status"] != true || who["device_id"] != (proto.ID{8}).String() {
+	eve := person("eve")
+	eve.Device = proto.ID{8}
+	w.want(t, eve, a.rule(), "no")
+	if err := json.Unmarshal(a.last.Identity, &who); err != nil || who["device_id"] != (proto.ID{8}).String() || who["email"] != "eve@example.com" {
 		t.Errorf("asked about %s, %v", a.last.Identity, err)
 	}
 	w.want(t, &Ask{IP: netip.MustParseAddr("192.0.2.7")}, a.rule(), "unknown") // about nobody
@@ -369,8 +372,8 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 	t.Run("addresses that are never called", func(t *testing.T) {
 		w, a := newWorld(t, Config{}), newAPI(t)
 		for _, url := range []string{"http://169.254.169.254/", "http://203.0.113.1/", "ftp://127.0.0.1/", "https://u:p@127.0.0.1/", ""} {
-			w.want(t, person("bob"), Rule{url, a.url + "/keys"}, "unknown")
-			w.want(t, person("bob"), Rule{a.url + "/", url}, "unknown")
+			w.want(t, person("bob"), policy.Evaluation{EvaluateURL: url, KeysURL: a.url + "/keys"}, "unknown")
+			w.want(t, person("bob"), policy.Evaluation{EvaluateURL: a.url + "/", KeysURL: url}, "unknown")
 		}
 	})
 	t.Run("the exchange is away", func(t *testing.T) {
@@ -404,7 +407,7 @@ func TestASlowEndpoint(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := w.Evaluate(ctx, person("eve"), []Rule{a.rule()}); len(got) != 0 {
+	if got := w.Evaluate(ctx, person("eve"), []policy.Evaluation{a.rule()}); len(got) != 0 {
 		t.Errorf("who left was told %v", got)
 	}
 }
@@ -426,7 +429,7 @@ func TestPlacesAreBounded(t *testing.T) {
 	for i := range 10 {
 		all.Go(func() {
 			who := person(fmt.Sprint(i))
-			if got := w.Evaluate(t.Context(), who, []Rule{slow.rule()}); !got[slow.rule()] {
+			if got := w.Evaluate(t.Context(), who, []policy.Evaluation{slow.rule()}); !got[slow.rule()] {
 				t.Errorf("%v", got)
 			}
 		})
@@ -438,7 +441,7 @@ func TestPlacesAreBounded(t *testing.T) {
 	if most.Load() != 2 {
 		t.Errorf("%d questions at once", most.Load())
 	}
-	if got := w.Evaluate(t.Context(), person("zoe"), []Rule{slow.rule(), quick.rule()}); len(got) != 2 {
+	if got := w.Evaluate(t.Context(), person("zoe"), []policy.Evaluation{slow.rule(), quick.rule()}); len(got) != 2 {
 		t.Errorf("%v", got)
 	}
 }

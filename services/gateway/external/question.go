@@ -9,12 +9,13 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/egress"
+	"plumbline.dev/services/internal/policy"
 )
 
 // question is one evaluation.
 type question struct {
 	*Ask
-	Rule
+	policy.Evaluation
 	identity json.RawMessage
 }
 
@@ -30,7 +31,7 @@ func (e *Evaluator) ask(ctx context.Context, q *question) (verdict bool, until t
 			return false, time.Time{}, &failure{unreachable, err}
 		}
 	}
-	at := e.endpoint(q.Rule)
+	at := e.endpoint(q.Evaluation)
 	if !at.circuit.admits(e.clock.Now()) {
 		return false, time.Time{}, failf(circuitOpen, "the endpoint has failed again and again and is left alone for a while")
 	}
@@ -72,13 +73,13 @@ func (e *Evaluator) judge(at *endpoint, url string, err error) {
 	}
 }
 
-// endpoint is what is known of a rule's two URLs.
+// endpoint is what is known of an evaluation's two URLs.
 type endpoint struct {
 	circuit circuit
 	places  chan struct{}
 }
 
-func (e *Evaluator) endpoint(r Rule) *endpoint {
+func (e *Evaluator) endpoint(r policy.Evaluation) *endpoint {
 	if at, ok := e.endpoints.Get(r); ok {
 		return at
 	}
