@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"plumbline.dev/proto"
@@ -104,6 +105,9 @@ func sameRules(a, b []proto.Rule) bool {
 	}
 	return true
 }
+
+// quoted is a name in a sentence.
+func quoted(name string) string { return strconv.Quote(clip(name)) }
 
 // clip keeps what a client made up short in a sentence.
 func clip(s string) string {

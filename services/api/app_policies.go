@@ -16,11 +16,11 @@ import (
 func (s *Service) appPolicyRoutes() []route {
 	const all, one = accountPath + "/access/apps/{id}/policies", accountPath + "/access/apps/{id}/policies/{policy}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listAppPolicies},
-		{method: http.MethodPost, path: all, handle: s.createAppPolicy},
-		{method: http.MethodGet, path: one, handle: s.getAppPolicy},
-		{method: http.MethodPut, path: one, handle: s.updateAppPolicy},
-		{method: http.MethodDelete, path: one, handle: s.deleteAppPolicy},
+		{method: http.MethodGet, path: all, handle: s.listAppPolicies, zones: true},
+		{method: http.MethodPost, path: all, handle: s.createAppPolicy, zones: true},
+		{method: http.MethodGet, path: one, handle: s.getAppPolicy, zones: true},
+		{method: http.MethodPut, path: one, handle: s.updateAppPolicy, zones: true},
+		{method: http.MethodDelete, path: one, handle: s.deleteAppPolicy, zones: true},
 	}
 }
 
@@ -29,7 +29,8 @@ func (s *Service) listAppPolicies(ctx context.Context, c *call) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	part, info, err := paged(c.URL.Query(), s.viewLinks(c.account, app.Value.Policies))
+	views, _ := s.viewLinks(c.account, app.Value.Policies)
+	part, info, err := paged(c.URL.Query(), views)
 	if part == nil {
 		part = []json.RawMessage{}
 	}

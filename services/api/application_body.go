@@ -55,11 +55,15 @@ func readApplication(body object, app *proto.Application, old *proto.Application
 	if err := readOrigin(body, app, old); err != nil {
 		return err
 	}
+	if err := checkMembers(body, map[string]memberKind{"tags": textsMember}); err != nil {
+		return err
+	}
 	if app.Type == typeSelfHosted {
 		if err := readSelfHosted(body, app, old); err != nil {
 			return err
 		}
 	}
+	withoutSecrets(body, "scim_config", "saas_app")
 	app.Sent = body.sent(slices.Concat(ownMembers, []string{"policies", "x_origin_url"})...)
 	return nil
 }
@@ -68,9 +72,14 @@ func readSelfHosted(body object, app *proto.Application, old *proto.Application)
 	if err := checkMembers(body, applicationMembers); err != nil {
 		return err
 	}
-	if err := checkTogether(body); err != nil {
+	gate, err := readGate(body)
+	if err != nil {
 		return err
 	}
+	if old != nil {
+		gate.RevokedAt = old.Gate.RevokedAt
+	}
+	app.Gate = gate
 	if !body.has("session_duration") {
 		body.set("session_duration", defaultSessionDuration)
 		app.SessionDuration = 24 * time.Hour
@@ -89,28 +98,6 @@ func readSelfHosted(body object, app *proto.Application, old *proto.Application)
 	}
 	d.put(body)
 	app.Domains = d.hosts
-	return nil
-}
-
-// checkTogether refuses members that contradict each other (contract.md 3.3).
-func checkTogether(body object) error {
-	cors, _ := body.inner("cors_headers")
-	if bypass, _, _ := body.boolean("options_preflight_bypass"); bypass && len(cors) > 0 {
-		return invalid("options_preflight_bypass cannot be combined with cors_headers")
-	}
-	credentials, _, _ := cors.boolean("allow_credentials")
-	if everywhere, _, _ := cors.boolean("allow_all_origins"); everywhere && credentials {
-		return invalid("cors_headers: allow_credentials cannot be combined with allow_all_origins")
-	}
-	if redirect, _, _ := body.boolean("auto_redirect_to_identity"); redirect {
-		var idps []string
-		if list := body["allowed_idps"]; !isNull(list) {
-			idps = texts(list)
-		}
-		if len(idps) != 1 {
-			return invalid("auto_redirect_to_identity needs exactly one identity provider in allowed_idps")
-		}
-	}
 	return nil
 }
 

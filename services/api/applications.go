@@ -21,25 +21,30 @@ import (
 func (s *Service) applicationRoutes() []route {
 	const all, one = accountPath + "/access/apps", accountPath + "/access/apps/{id}"
 	return append([]route{
-		{method: http.MethodGet, path: all, handle: s.listApplications},
-		{method: http.MethodPost, path: all, handle: s.createApplication},
-		{method: http.MethodGet, path: one, handle: s.getApplication},
-		{method: http.MethodPut, path: one, handle: s.updateApplication},
-		{method: http.MethodDelete, path: one, handle: s.deleteApplication},
+		{method: http.MethodGet, path: all, handle: s.listApplications, zones: true},
+		{method: http.MethodPost, path: all, handle: s.createApplication, zones: true},
+		{method: http.MethodGet, path: one, handle: s.getApplication, zones: true},
+		{method: http.MethodPut, path: one, handle: s.updateApplication, zones: true},
+		{method: http.MethodDelete, path: one, handle: s.deleteApplication, zones: true},
+		{method: http.MethodPost, path: one + "/revoke_tokens", handle: s.revokeTokens, zones: true},
+		{method: http.MethodPut, path: one + "/settings", handle: s.changeSettings, zones: true},
+		{method: http.MethodPatch, path: one + "/settings", handle: s.changeSettings, zones: true},
 	}, s.appPolicyRoutes()...)
 }
 
 // viewApplication is what was sent, with what is ours (contract.md 3.3).
 func (s *Service) viewApplication(a proto.Account, app *proto.Application) json.RawMessage {
+	policies, unsupported := s.viewLinks(a, app.Policies)
 	return splice(app.Sent, struct {
-		ID        proto.ID          `json:"id"`
-		UID       proto.ID          `json:"uid"`
-		AUD       string            `json:"aud"`
-		Policies  []json.RawMessage `json:"policies"`
-		OriginURL string            `json:"x_origin_url,omitempty"`
-		CreatedAt stamp             `json:"created_at"`
-		UpdatedAt stamp             `json:"updated_at"`
-	}{app.ID, app.ID, app.AUD, s.viewLinks(a, app.Policies), app.OriginURL, stamp(app.CreatedAt), stamp(app.UpdatedAt)})
+		ID          proto.ID          `json:"id"`
+		UID         proto.ID          `json:"uid"`
+		AUD         string            `json:"aud"`
+		Policies    []json.RawMessage `json:"policies"`
+		OriginURL   string            `json:"x_origin_url,omitempty"`
+		Unsupported []string          `json:"x_unsupported,omitempty"`
+		CreatedAt   stamp             `json:"created_at"`
+		UpdatedAt   stamp             `json:"updated_at"`
+	}{app.ID, app.ID, app.AUD, policies, app.OriginURL, merged(unsupportedApplication(app), unsupported), stamp(app.CreatedAt), stamp(app.UpdatedAt)})
 }
 
 func (s *Service) listApplications(ctx context.Context, c *call) (answer, error) {
@@ -48,8 +53,10 @@ func (s *Service) listApplications(ctx context.Context, c *call) (answer, error)
 	}
 	q := c.URL.Query()
 	all := s.applications(c.account)
-	if filtered(q, "aud", "name", "domain", "search") {
-		all = matching(all, func(app catalog.Record[proto.Application]) bool { return wanted(app.Value, q) })
+	if c.zoned() || filtered(q, "aud", "name", "domain", "search") {
+		all = matching(all, func(app catalog.Record[proto.Application]) bool {
+			return c.sees(app.Value.Zone) && wanted(app.Value, q)
+		})
 	}
 	part, info, err := paged(q, all)
 	views := make([]json.RawMessage, len(part))
@@ -88,7 +95,8 @@ func (s *Service) getApplication(ctx context.Context, c *call) (answer, error) {
 
 // application finds the one that the path names.
 func (s *Service) application(ctx context.Context, c *call) (catalog.Record[proto.Application], error) {
-	return named(ctx, s, c, s.catalog.Application, errNoApplication)
+	return inScope(c, errNoApplication, func(app *proto.Application) proto.Account { return app.Zone })(
+		named(ctx, s, c, s.catalog.Application, errNoApplication))
 }
 
 func (s *Service) createApplication(ctx context.Context, c *call) (answer, error) {
@@ -100,7 +108,7 @@ func (s *Service) createApplication(ctx context.Context, c *call) (answer, error
 		return answer{}, err
 	}
 	now := proto.At(s.clock.Now())
-	app := proto.Application{ID: proto.NewID(), AUD: newAUD(), CreatedAt: now, UpdatedAt: now}
+	app := proto.Application{ID: proto.NewID(), AUD: newAUD(), CreatedAt: now, UpdatedAt: now, Zone: c.zone}
 	a, err := s.saveApplication(ctx, c, body, &app, catalog.Record[proto.Application]{})
 	a.status = http.StatusCreated
 	return a, err
@@ -125,7 +133,7 @@ func (s *Service) updateApplication(ctx context.Context, c *call) (answer, error
 		return answer{}, err
 	}
 	app := proto.Application{ID: old.Value.ID, AUD: old.Value.AUD, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.clock.Now()),
-		Policies: old.Value.Policies}
+		Policies: old.Value.Policies, Zone: old.Value.Zone}
 	return s.saveApplication(ctx, c, body, &app, old)
 }
 
@@ -134,6 +142,9 @@ func (s *Service) saveApplication(ctx context.Context, c *call, body object, app
 		return answer{}, err
 	}
 	if err := s.unclaimed(c.account, app); err != nil {
+		return answer{}, err
+	}
+	if err := s.namesWhatIs(c.account, body, app, old.Value); err != nil {
 		return answer{}, err
 	}
 	var p linkPlan

@@ -15,9 +15,17 @@ import (
 type call struct {
 	*http.Request
 	account proto.Account
+	zone    proto.Account // of a request for a zone; else zero
 	token   *proto.APIToken
 	body    []byte // of an ordinary request
 }
+
+// zoned tells a request for a zone: a namespace of the account.
+func (c *call) zoned() bool { return !c.zone.IsZero() }
+
+// sees tells whether a resource that was made in a zone, or in none, is there for the request. The account
+// has those of its zones too; a zone has its own.
+func (c *call) sees(zone proto.Account) bool { return !c.zoned() || zone == c.zone }
 
 // object reads the body as a JSON object.
 func (c *call) object() (object, error) { return parseObject(c.body) }
@@ -84,6 +92,16 @@ func upToDate(ctx context.Context, conn *bus.Conn, bucket string, v view) error 
 		return unavailable(err, "the configuration cannot be read at the moment: try again")
 	}
 	return nil
+}
+
+// inScope refuses what [named] found where it was made in another zone than the request is for.
+func inScope[T any](c *call, missing *problem, zone func(*T) proto.Account) func(catalog.Record[T], error) (catalog.Record[T], error) {
+	return func(r catalog.Record[T], err error) (catalog.Record[T], error) {
+		if err == nil && !c.sees(zone(r.Value)) {
+			return catalog.Record[T]{}, missing
+		}
+		return r, err
+	}
 }
 
 // named finds the resource that the path names, as the newest write left it, or says that it is missing. A

@@ -22,6 +22,13 @@ type Config struct {
 	BootstrapToken string
 	// SealTo are the fetchers' recipients: the secrets of integrations are sealed to them.
 	SealTo []age.Recipient
+	// SealGateway are the gateways' recipients: the secrets of identity providers are sealed to them. Without
+	// one, no such secret is taken.
+	SealGateway []age.Recipient
+	// TeamDomain is the team domain's URL: an organisation has its host as auth_domain until it says another.
+	TeamDomain string
+	// Zones are those that there are; none: any.
+	Zones []proto.Account
 	// MinInterval is the shortest interval that an integration may have; default 1m. Below a minute,
 	// intervals may be written in seconds.
 	MinInterval time.Duration

@@ -13,6 +13,8 @@ type answer struct {
 	result   any
 	info     any // of a list
 	messages []notice
+	// beside, where it is set, has members that stand in the envelope too: an object.
+	beside any
 	// revision, where it is not 0, is the resource's: it goes out as the ETag.
 	revision uint64
 }
@@ -42,6 +44,9 @@ func (a answer) write(w http.ResponseWriter) error {
 	body, err := encode(e)
 	if err != nil {
 		return err
+	}
+	if a.beside != nil {
+		body = splice(body, a.beside)
 	}
 	if a.revision != 0 {
 		w.Header().Set("ETag", etag(a.revision))

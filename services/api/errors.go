@@ -38,6 +38,8 @@ const (
 	codeNoRoute            = 7003
 	codeNotFound           = 12135
 	codeUnknownApplication = 11021
+	codeUnknownGroup       = 12152
+	codeNoSuchGroup        = 11020
 	codeUnknownRule        = 6024
 	codeUnknownIntegration = 2047
 	codeInvalid            = 12130
@@ -79,6 +81,9 @@ var (
 	errNoServiceToken = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
 	errNoPolicy       = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
 	errNoApplication  = refuse(http.StatusNotFound, codeUnknownApplication, "access.api.error.unknown_application")
+	errNoGroup        = refuse(http.StatusNotFound, codeUnknownGroup, "access.api.error.not_found")
+	errNoProvider     = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
+	errNoTag          = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
 	errNoRule         = refuse(http.StatusNotFound, codeUnknownRule, "posture rule not found")
 	errNoIntegration  = refuse(http.StatusNotFound, codeUnknownIntegration, "posture integration not found")
 	errNoDevice       = refuse(http.StatusNotFound, codeNotFound, "no such device is enrolled")

@@ -30,6 +30,7 @@ func TestAnswersAreAsTheirGoldenFilesSay(t *testing.T) {
 	i := y.want(200, "POST", "/devices/posture/integration", integrationBody())
 	rule := y.want(200, "POST", "/devices/posture", ruleBody(i["id"]))
 	policy := y.want(201, "POST", "/access/policies", policyBody("shared", text(token, "id")))
+	y.want(201, "POST", "/access/tags", map[string]any{"name": "a"})
 	app := y.want(201, "POST", "/access/apps", map[string]any{
 		"name": "Scores", "domain": "scores.example.com/v1", "policies": []any{policy["id"], map[string]any{"name": "own", "decision": "non_identity",
 			"include": []any{map[string]any{"any_valid_service_token": map[string]any{}}}}},

@@ -137,7 +137,7 @@ func (s *Service) plan(a proto.Account, app proto.ID, items []policyItem, now pr
 		if item.body == nil || old.Value != nil && old.Value.Owner.IsZero() {
 			continue // a reusable policy is changed at its own endpoint only
 		}
-		if err := readPolicy(item.body, &policy); err != nil {
+		if err := s.checkedPolicy(a, item.body, &policy); err != nil {
 			return p, err
 		}
 		if policy.UpdatedAt = now; old.Value != nil && samePolicy(old.Value, &policy) {
@@ -202,13 +202,15 @@ func (s *Service) drop(ctx context.Context, a proto.Account, policies []catalog.
 	}
 }
 
-// viewLinks are the policies of an application, expanded, by precedence.
-func (s *Service) viewLinks(a proto.Account, links []proto.PolicyLink) []json.RawMessage {
-	views := []json.RawMessage{}
+// viewLinks are the policies of an application, expanded, by precedence, and what of them this build cannot
+// do.
+func (s *Service) viewLinks(a proto.Account, links []proto.PolicyLink) (views []json.RawMessage, unsupported []string) {
+	views = []json.RawMessage{}
 	for _, link := range links {
 		if p, found := s.catalog.Policy(a, link.Policy); found {
 			views = append(views, viewPolicy(p.Value, link.Precedence))
+			unsupported = merged(unsupported, unsupportedPolicy(p.Value))
 		}
 	}
-	return views
+	return views, unsupported
 }

@@ -22,6 +22,7 @@ func (s *Service) listen(ctx context.Context) error {
 			return err
 		}
 	}
+	s.restore(ctx)
 	return s.server.Run(ctx)
 }
 

@@ -43,6 +43,10 @@ type lists struct {
 	apps     memo[[]catalog.Record[proto.Application]]
 	policies memo[[]catalog.Record[proto.Policy]] // reusable ones
 	used     memo[map[proto.ID]int]               // applications of each policy
+	tagged   memo[map[string]int]                 // applications of each tag
+	groups   memo[[]catalog.Record[proto.Group]]
+	idps     memo[[]catalog.Record[proto.IdentityProvider]]
+	tags     memo[[]catalog.Record[proto.Tag]]
 }
 
 func (s *Service) applications(a proto.Account) []catalog.Record[proto.Application] {
@@ -68,6 +72,37 @@ func (s *Service) applicationsOf(a proto.Account) map[proto.ID]int {
 			}
 		}
 		return n
+	})
+}
+
+// taggedBy counts, for each tag, the applications that carry it.
+func (s *Service) taggedBy(a proto.Account) map[string]int {
+	return s.lists.tagged.get(a, s.catalog.RevisionOf(topology.KindApplication), func() map[string]int {
+		n := map[string]int{}
+		for _, app := range s.applications(a) {
+			for _, tag := range texts(stored(app.Value.Sent)["tags"]) {
+				n[tag]++
+			}
+		}
+		return n
+	})
+}
+
+func (s *Service) groups(a proto.Account) []catalog.Record[proto.Group] {
+	return s.lists.groups.get(a, s.catalog.RevisionOf(topology.KindGroup), func() []catalog.Record[proto.Group] {
+		return byAge(s.catalog.Groups(a), func(g *proto.Group) proto.Millis { return g.CreatedAt })
+	})
+}
+
+func (s *Service) providers(a proto.Account) []catalog.Record[proto.IdentityProvider] {
+	return s.lists.idps.get(a, s.catalog.RevisionOf(topology.KindIDP), func() []catalog.Record[proto.IdentityProvider] {
+		return byAge(s.catalog.IdentityProviders(a), func(p *proto.IdentityProvider) proto.Millis { return p.CreatedAt })
+	})
+}
+
+func (s *Service) tags(a proto.Account) []catalog.Record[proto.Tag] {
+	return s.lists.tags.get(a, s.catalog.RevisionOf(topology.KindTag), func() []catalog.Record[proto.Tag] {
+		return byAge(s.catalog.Tags(a), func(t *proto.Tag) proto.Millis { return t.CreatedAt })
 	})
 }
 

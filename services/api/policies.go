@@ -65,12 +65,15 @@ func (s *Service) policy(ctx context.Context, c *call) (catalog.Record[proto.Pol
 
 func (s *Service) createPolicy(ctx context.Context, c *call) (answer, error) {
 	body, err := c.object()
+	if err == nil {
+		err = s.fresh(ctx)
+	}
 	if err != nil {
 		return answer{}, err
 	}
 	now := proto.At(s.clock.Now())
 	p := proto.Policy{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now}
-	if err := readPolicy(body, &p); err != nil {
+	if err := s.checkedPolicy(c.account, body, &p); err != nil {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, 0)
@@ -87,11 +90,19 @@ func (s *Service) updatePolicy(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	p := proto.Policy{ID: old.Value.ID, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.clock.Now())}
-	if err := readPolicy(body, &p); err != nil {
+	if err := s.checkedPolicy(c.account, body, &p); err != nil {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, old.Revision)
 	return answer{result: viewReusable(&p, s.applicationsOf(c.account)[p.ID]), revision: revision}, err
+}
+
+// checkedPolicy is readPolicy, and looks whether the groups are there that the policy names.
+func (s *Service) checkedPolicy(a proto.Account, body object, p *proto.Policy) error {
+	if err := readPolicy(body, p); err != nil {
+		return err
+	}
+	return s.groupsThere(a, p.Include, p.Exclude, p.Require)
 }
 
 // deletePolicy refuses while an application links the policy: who it lets in would change unseen.

@@ -17,7 +17,7 @@ var policyMembers = map[string]memberKind{
 }
 
 // ownMembers are those that we say and a client does not: they are not kept of what it sends back.
-var ownMembers = []string{"id", "uid", "aud", "created_at", "updated_at", "reusable", "app_count"}
+var ownMembers = []string{"id", "uid", "aud", "created_at", "updated_at", "reusable", "app_count", "x_unsupported"}
 
 // readPolicy reads a whole policy and keeps what was sent. Id, owner and times are the caller's.
 func readPolicy(body object, p *proto.Policy) error {
@@ -47,6 +47,7 @@ func readPolicy(body object, p *proto.Policy) error {
 	if p.SessionDuration, err = sessionDuration(body); err != nil {
 		return err
 	}
+	p.Unmet = demands(body, p.Decision)
 	p.Sent = body.sent(slices.Concat(ownMembers, []string{"include", "exclude", "require", "precedence"})...)
 	return nil
 }
@@ -86,8 +87,9 @@ func policyView(p *proto.Policy, precedence int, applications *int) json.RawMess
 		Require      []map[string]json.RawMessage `json:"require"`
 		Reusable     bool                         `json:"reusable"`
 		Applications *int                         `json:"app_count,omitempty"`
+		Unsupported  []string                     `json:"x_unsupported,omitempty"`
 		CreatedAt    stamp                        `json:"created_at"`
 		UpdatedAt    stamp                        `json:"updated_at"`
 	}{p.ID, precedence, viewRules(p.Include), viewRules(p.Exclude), viewRules(p.Require), p.Owner.IsZero(), applications,
-		stamp(p.CreatedAt), stamp(p.UpdatedAt)})
+		unsupportedPolicy(p), stamp(p.CreatedAt), stamp(p.UpdatedAt)})
 }

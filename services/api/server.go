@@ -10,29 +10,37 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"plumbline.dev/proto"
 )
 
 // route is one operation. Exactly one of handle and stream is set: stream writes its answer itself, and
 // its body is not bounded.
 type route struct {
 	method, path string
+	zones        bool // it is there for zones too
 	handle       func(context.Context, *call) (answer, error)
 	stream       func(http.ResponseWriter, *call) error
 }
 
-const accountPath = "/client/v4/accounts/{account}"
+const (
+	accountPath = "/client/v4/accounts/{account}"
+	zonePath    = "/client/v4/zones/{zone}"
+)
 
 // newHandler puts the routes behind one mux. Methods are told apart here and not by the mux, whose own
 // answers are not of the contract's shape.
 func (s *Service) newHandler(routes []route) http.Handler {
 	byPath := map[string]map[string]route{}
-	for _, r := range routes {
-		if byPath[r.path] == nil {
-			byPath[r.path] = map[string]route{}
+	add := func(path string, r route) {
+		if byPath[path] == nil {
+			byPath[path] = map[string]route{}
 		}
-		byPath[r.path][r.method] = r
+		byPath[path][r.method] = r
+	}
+	for _, r := range routes {
+		add(r.path, r)
+		if r.zones {
+			add(zonePath+strings.TrimPrefix(r.path, accountPath), r)
+		}
 	}
 	mux := http.NewServeMux()
 	for p, methods := range byPath {
@@ -54,11 +62,7 @@ func (s *Service) newHandler(routes []route) http.Handler {
 const bodyTimeout = 30 * time.Second
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, methods map[string]route) error {
-	account, err := proto.ParseAccount(r.PathValue("account"))
-	if err != nil {
-		return errNoRoute
-	}
-	token, err := s.authenticate(r, account)
+	account, zone, token, err := s.scope(r)
 	if err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, methods map[stri
 		p.allow = strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 		return p
 	}
-	c := &call{Request: r, account: account, token: token}
+	c := &call{Request: r, account: account, zone: zone, token: token}
 	if rt.stream != nil {
 		return rt.stream(w, c)
 	}

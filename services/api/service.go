@@ -69,8 +69,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		ending:    make(chan struct{}),
 	}
 	s.handler = s.newHandler(slices.Concat(
-		s.serviceTokenRoutes(), s.integrationRoutes(), s.ruleRoutes(), s.applicationRoutes(), s.policyRoutes(),
-		s.deviceRoutes(), s.resultRoutes(), s.pollRoutes(),
+		s.serviceTokenRoutes(), s.integrationRoutes(), s.ruleRoutes(), s.applicationRoutes(), s.policyRoutes(), s.groupRoutes(),
+		s.providerRoutes(), s.organizationRoutes(), s.keyRoutes(), s.tagRoutes(), s.deviceRoutes(), s.resultRoutes(), s.pollRoutes(),
 	))
 	s.server = s.newServer()
 	return s, nil

@@ -44,10 +44,13 @@ func TestServiceTokenLife(t *testing.T) {
 
 	y.clock.Advance(time.Hour)
 	renamed := y.want(200, "PUT", path, map[string]any{"name": "renamed", "duration": "2h30m", "client_secret_version": 1})
-	if renamed["client_secret"] != nil || renamed["name"] != "renamed" || renamed["expires_at"] != "2026-03-01T15:30:00Z" {
-		t.Errorf("an equal version rotates, or the expiry is not based on the update: %v", renamed)
+	if renamed["client_secret"] != nil || renamed["name"] != "renamed" || renamed["expires_at"] != "2026-03-01T14:30:00Z" {
+		t.Errorf("an equal version rotates, or an equal duration prolongs: %v", renamed)
 	}
-	if kept := y.want(200, "PUT", path, map[string]any{}); kept["name"] != "renamed" || kept["expires_at"] != renamed["expires_at"] || kept["duration"] != "2h30m" {
+	if renamed = y.want(200, "PUT", path, map[string]any{"duration": "3h"}); renamed["expires_at"] != "2026-03-01T16:00:00Z" {
+		t.Errorf("another duration is not based on the update: %v", renamed)
+	}
+	if kept := y.want(200, "PUT", path, map[string]any{}); kept["name"] != "renamed" || kept["expires_at"] != renamed["expires_at"] || kept["duration"] != "3h" {
 		t.Errorf("what is absent is not kept: %v", kept)
 	}
 	rotated := y.want(200, "PUT", path, map[string]any{"client_secret_version": 2, "enabled": false})

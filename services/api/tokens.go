@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -15,8 +16,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// tokenView is a view of the TOKENS bucket: service tokens by id, API tokens by hash. It is safe for
-// concurrent use.
+// tokenView is a view of the TOKENS bucket: service tokens by id, with when they were last used, and API
+// tokens by hash. It is safe for concurrent use.
 type tokenView struct {
 	conn *bus.Conn
 	log  *slog.Logger
@@ -25,8 +26,10 @@ type tokenView struct {
 	service map[tokenKey]serviceToken
 	keys    map[string]tokenKey // of service tokens, by key in the bucket
 	api     map[string]*proto.APIToken
+	seen    map[string]proto.Millis // when each was last used, by key of the service token
 	sorted  memo[[]serviceToken]
-	hashes  map[string]int // of API tokens: how many accounts each is of
+	edited  uint64                     // newest revision of a service token: use is no edit
+	hashes  map[string][]proto.Account // of API tokens: the accounts that each is of
 }
 
 type tokenKey struct {
@@ -42,7 +45,8 @@ type serviceToken struct {
 func newTokenView(conn *bus.Conn, log *slog.Logger) *tokenView {
 	return &tokenView{
 		conn: conn, log: log, progress: newProgress(topology.Tokens), service: map[tokenKey]serviceToken{},
-		keys: map[string]tokenKey{}, api: map[string]*proto.APIToken{}, hashes: map[string]int{},
+		keys: map[string]tokenKey{}, api: map[string]*proto.APIToken{}, seen: map[string]proto.Millis{},
+		hashes: map[string][]proto.Account{},
 	}
 }
 
@@ -58,7 +62,7 @@ func (v *tokenView) apply(u bus.Update) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.saw(u.Revision)
-	v.forget(u.Key)
+	v.forget(u)
 	if u.Deleted {
 		return nil
 	}
@@ -66,7 +70,13 @@ func (v *tokenView) apply(u bus.Update) error {
 	parts := strings.Split(u.Key, ".")
 	var err error
 	switch {
+	case len(parts) == 3 && parts[1] == "seen":
+		var s proto.TokenSeen
+		if err = u.Decode(&s); err == nil {
+			v.seen[serviceKey(u.Key)] = s.At
+		}
 	case len(parts) == 3 && parts[1] == "service":
+		v.edited = u.Revision
 		t := new(proto.ServiceToken)
 		if err = u.Decode(t); err == nil {
 			k := tokenKey{account, t.ID}
@@ -77,7 +87,7 @@ func (v *tokenView) apply(u bus.Update) error {
 		t := new(proto.APIToken)
 		if err = u.Decode(t); err == nil {
 			v.api[u.Key] = t
-			v.hashes[parts[2]]++
+			v.hashes[parts[2]] = append(v.hashes[parts[2]], account)
 		}
 	default:
 		err = fmt.Errorf("not the key of a token")
@@ -88,16 +98,24 @@ func (v *tokenView) apply(u bus.Update) error {
 	return nil
 }
 
+// serviceKey is the key of the service token that a "seen" key is about.
+func serviceKey(seen string) string { return strings.Replace(seen, ".seen.", ".service.", 1) }
+
 // forget takes out what a key held; the lock is held.
-func (v *tokenView) forget(key string) {
-	if k, ok := v.keys[key]; ok {
+func (v *tokenView) forget(u bus.Update) {
+	if k, ok := v.keys[u.Key]; ok {
 		delete(v.service, k)
-		delete(v.keys, key)
+		delete(v.keys, u.Key)
+		v.edited = u.Revision
 	}
-	if _, ok := v.api[key]; ok {
-		delete(v.api, key)
-		hash := key[strings.LastIndexByte(key, '.')+1:]
-		if v.hashes[hash]--; v.hashes[hash] == 0 {
+	if strings.Contains(u.Key, ".seen.") {
+		delete(v.seen, serviceKey(u.Key))
+	}
+	if _, ok := v.api[u.Key]; ok {
+		delete(v.api, u.Key)
+		hash, account := u.Key[strings.LastIndexByte(u.Key, '.')+1:], topology.AccountOf(u.Key)
+		v.hashes[hash] = slices.DeleteFunc(v.hashes[hash], func(a proto.Account) bool { return a == account })
+		if len(v.hashes[hash]) == 0 {
 			delete(v.hashes, hash)
 		}
 	}
@@ -105,10 +123,26 @@ func (v *tokenView) forget(key string) {
 
 // apiToken finds the API token with a hash: of the account, or else whether another account has it.
 func (v *tokenView) apiToken(a proto.Account, hash []byte) (t *proto.APIToken, elsewhere bool) {
-	key := topology.APITokenKey(a, hash)
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.api[key], v.hashes[key[strings.LastIndexByte(key, '.')+1:]] > 0
+	return v.api[topology.APITokenKey(a, hash)], len(v.hashes[hex.EncodeToString(hash)]) > 0
+}
+
+// accountOf finds the one account that has the API token with a hash.
+func (v *tokenView) accountOf(hash []byte) (proto.Account, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if of := v.hashes[hex.EncodeToString(hash)]; len(of) == 1 {
+		return of[0], true
+	}
+	return proto.Account{}, false
+}
+
+// lastSeen is when the service token of a key was last used; 0: never.
+func (v *tokenView) lastSeen(key string) proto.Millis {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.seen[key]
 }
 
 func (v *tokenView) get(a proto.Account, id proto.ID) (serviceToken, bool) {
@@ -121,7 +155,7 @@ func (v *tokenView) get(a proto.Account, id proto.ID) (serviceToken, bool) {
 // list gives the service tokens of an account, the oldest first. It is shared and must not be modified.
 func (v *tokenView) list(a proto.Account) []serviceToken {
 	v.mu.RLock()
-	revision := v.revision
+	revision := v.edited
 	v.mu.RUnlock()
 	return v.sorted.get(a, revision, func() []serviceToken {
 		v.mu.RLock()

@@ -1,0 +1,153 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+)
+
+func (s *Service) providerRoutes() []route {
+	const all, one = accountPath + "/access/identity_providers", accountPath + "/access/identity_providers/{id}"
+	return []route{
+		{method: http.MethodGet, path: all, handle: s.listProviders, zones: true},
+		{method: http.MethodPost, path: all, handle: s.createProvider, zones: true},
+		{method: http.MethodGet, path: one, handle: s.getProvider, zones: true},
+		{method: http.MethodPut, path: one, handle: s.updateProvider, zones: true},
+		{method: http.MethodDelete, path: one, handle: s.deleteProvider, zones: true},
+	}
+}
+
+// viewProvider is what was sent, without its secrets.
+func viewProvider(p *proto.IdentityProvider) json.RawMessage {
+	var unsupported []string
+	if p.Type != proto.TypeOIDC {
+		unsupported = []string{p.Type}
+	}
+	scim, _ := stored(p.Sent).inner("scim_config")
+	if on, _, _ := scim.boolean("enabled"); on {
+		unsupported = append(unsupported, "scim_config")
+	}
+	return splice(p.Sent, struct {
+		ID          proto.ID `json:"id"`
+		Unsupported []string `json:"x_unsupported,omitempty"`
+	}{p.ID, unsupported})
+}
+
+func (s *Service) listProviders(ctx context.Context, c *call) (answer, error) {
+	if err := s.fresh(ctx); err != nil {
+		return answer{}, err
+	}
+	q := c.URL.Query()
+	all := s.providers(c.account)
+	if c.zoned() || filtered(q, "name", "type", "search") {
+		name, kind, search := q.Get("name"), q.Get("type"), strings.ToLower(q.Get("search"))
+		all = matching(all, func(p catalog.Record[proto.IdentityProvider]) bool {
+			return c.sees(p.Value.Zone) && (name == "" || p.Value.Name == name) && (kind == "" || p.Value.Type == kind) &&
+				strings.Contains(strings.ToLower(p.Value.Name), search)
+		})
+	}
+	part, info, err := paged(q, all)
+	views := make([]json.RawMessage, len(part))
+	for n, p := range part {
+		views[n] = viewProvider(p.Value)
+	}
+	return answer{result: views, info: info}, err
+}
+
+// provider finds the one that the path names.
+func (s *Service) provider(ctx context.Context, c *call) (catalog.Record[proto.IdentityProvider], error) {
+	return inScope(c, errNoProvider, func(p *proto.IdentityProvider) proto.Account { return p.Zone })(
+		named(ctx, s, c, s.catalog.IdentityProvider, errNoProvider))
+}
+
+func (s *Service) getProvider(ctx context.Context, c *call) (answer, error) {
+	p, err := s.provider(ctx, c)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{result: viewProvider(p.Value), revision: p.Revision}, nil
+}
+
+func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
+	body, err := c.object()
+	if err == nil {
+		err = s.fresh(ctx)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	now := proto.At(s.clock.Now())
+	p := proto.IdentityProvider{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now, Zone: c.zone}
+	if err := s.readProvider(body, &p, nil); err != nil {
+		return answer{}, err
+	}
+	if p.Type == typeOnetimepin {
+		for _, other := range s.providers(c.account) {
+			if other.Value.Type == typeOnetimepin && other.Value.Zone == c.zone {
+				return answer{}, refuse(http.StatusConflict, codeConflict, "access.api.error.conflict: there is a one-time PIN identity provider already: %s", other.Value.ID)
+			}
+		}
+	}
+	revision, err := s.put(ctx, c.account, topology.KindIDP, p.ID, &p, 0)
+	return answer{status: http.StatusCreated, result: viewProvider(&p), revision: revision}, err
+}
+
+// updateProvider replaces the provider by what is sent. The secret stays where none is sent, and so does
+// the issuer.
+func (s *Service) updateProvider(ctx context.Context, c *call) (answer, error) {
+	body, err := c.object()
+	if err != nil {
+		return answer{}, err
+	}
+	old, err := s.provider(ctx, c)
+	if err != nil {
+		return answer{}, err
+	}
+	p := proto.IdentityProvider{ID: old.Value.ID, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.clock.Now()), Zone: old.Value.Zone}
+	if err := s.readProvider(body, &p, old.Value); err != nil {
+		return answer{}, err
+	}
+	revision, err := s.put(ctx, c.account, topology.KindIDP, p.ID, &p, old.Revision)
+	return answer{result: viewProvider(&p), revision: revision}, err
+}
+
+// deleteProvider refuses while an application, a policy or a group names the provider: people could not log
+// in there any more, or could at others.
+func (s *Service) deleteProvider(ctx context.Context, c *call) (answer, error) {
+	for range attempts {
+		p, err := s.provider(ctx, c)
+		if err != nil {
+			return answer{}, err
+		}
+		if what := s.providerUser(c.account, p.Value.ID); what != "" {
+			return answer{}, invalid("the identity provider is used by the %s: take it out there first", what)
+		}
+		err = s.remove(ctx, c.account, topology.KindIDP, p.Value.ID, p.Revision)
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		return answer{status: http.StatusAccepted, result: idOnly{p.Value.ID}}, err
+	}
+	return answer{}, errConflict
+}
+
+// providerUser is who names an identity provider, as people call it; empty: nobody.
+func (s *Service) providerUser(a proto.Account, id proto.ID) string {
+	for _, app := range s.catalog.Applications(a) {
+		for _, idp := range app.Value.Gate.IDPs {
+			if idp == id {
+				return "application " + quoted(app.Value.Name)
+			}
+		}
+	}
+	return s.ruledBy(a, func(r proto.Rule) bool {
+		return r.Selector == "login_method" && ruleNames(r, "id", id) || ruleNames(r, "identity_provider_id", id)
+	})
+}

@@ -1,0 +1,94 @@
+package api
+
+import (
+	"slices"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/policy"
+)
+
+// What this build keeps and cannot do is named in a resource's x_unsupported: selectors, members, types. It
+// is made at each read, not stored: another build can do other things.
+
+// unsupportedRules are the selectors of rules that cannot be evaluated, each once.
+func unsupportedRules(lists ...[]proto.Rule) []string {
+	var names []string
+	for _, rules := range lists {
+		for _, r := range rules {
+			if _, problem := policy.ParseRule(r); problem != nil && !slices.Contains(names, r.Selector) {
+				names = append(names, r.Selector)
+			}
+		}
+	}
+	return names
+}
+
+func unsupportedPolicy(p *proto.Policy) []string {
+	return append(unsupportedRules(p.Include, p.Exclude, p.Require), p.Unmet...)
+}
+
+// demands are the members of a policy that ask for more than its rules do (contract.md 4.2). An Allow policy
+// that has one admits nobody here; the other decisions have no use for them.
+func demands(body object, decision proto.Decision) []string {
+	if decision != proto.DecisionAllow {
+		return nil
+	}
+	var names []string
+	for _, name := range []string{"approval_required", "isolation_required", "purpose_justification_required"} {
+		if asked, _, _ := body.boolean(name); asked {
+			names = append(names, name)
+		}
+	}
+	if secondFactor(body) {
+		names = append(names, "mfa_config")
+	}
+	return names
+}
+
+// secondFactor tells whether mfa_config asks for one.
+func secondFactor(body object) bool {
+	mfa, _ := body.inner("mfa_config")
+	disabled, _, _ := mfa.boolean("mfa_disabled")
+	return len(mfa) > 0 && !disabled
+}
+
+// unsupportedApplication is what an application has that is not served, beside what its policies have.
+func unsupportedApplication(app *proto.Application) []string {
+	if app.Type != typeSelfHosted {
+		return []string{app.Type}
+	}
+	sent := stored(app.Sent)
+	var names []string
+	if secondFactor(sent) {
+		names = append(names, "mfa_config")
+	}
+	for _, name := range []string{"oauth_configuration", "scim_config"} {
+		in, _ := sent.inner(name)
+		if on, given, _ := in.boolean("enabled"); len(in) > 0 && (on || !given) {
+			names = append(names, name)
+		}
+	}
+	if pages := texts(sent["custom_pages"]); len(pages) > 0 {
+		names = append(names, "custom_pages")
+	}
+	if warp, _, _ := sent.boolean("allow_authenticate_via_warp"); warp {
+		names = append(names, "allow_authenticate_via_warp")
+	}
+	d, _ := parseDestinations(sent)
+	for _, one := range d.list {
+		if kind, _ := one.text("type"); kind != "public" && !slices.Contains(names, kind) {
+			names = append(names, kind)
+		}
+	}
+	return names
+}
+
+// merged are the names of both, each once.
+func merged(names, more []string) []string {
+	for _, name := range more {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
