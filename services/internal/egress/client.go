@@ -17,17 +17,31 @@ import (
 //
 // [Explain] tells what its errors mean.
 func New(cfg Config) (*http.Client, error) {
+	t, err := NewTransport(cfg, func(*http.Transport) {})
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{
+		Transport: t,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}, nil
+}
+
+// NewTransport is what a client of [New] calls through, for whoever passes on requests that others made. tune
+// is called with each of the transports that it is made of and may change all but how they connect.
+func NewTransport(cfg Config, tune func(*http.Transport)) (http.RoundTripper, error) {
 	cfg = cfg.withDefaults()
 	p, err := newPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{
-		Transport: &transport{"http": newTransport(cfg, p, "http"), "https": newTransport(cfg, p, "https")},
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		},
-	}, nil
+	t := &transport{"http": newTransport(cfg, p, "http"), "https": newTransport(cfg, p, "https")}
+	for _, of := range *t {
+		tune(of)
+	}
+	return t, nil
 }
 
 // transport is one transport for each scheme, since their dialers decide differently.
