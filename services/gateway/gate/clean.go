@@ -1,0 +1,156 @@
+package gate
+
+import (
+	"net/http"
+	"strings"
+)
+
+// The headers that the origin gets (contract.md 8.4).
+const (
+	assertionHeader = "Cf-Access-Jwt-Assertion"
+	emailHeader     = "Cf-Access-Authenticated-User-Email"
+	rayHeader       = "Cf-Ray"
+)
+
+// sessionCookie is the cookie that holds a person's application token; it goes on to the origin with the
+// token that was found right, for people only: a service's origin finds the token in the header.
+const sessionCookie = "CF_Authorization"
+
+// ourCookies are between the client and the gateway. Their names are compared in any case: nobody else's
+// begin with CF_.
+var ourCookies = []string{sessionCookie, "CF_Binding", "CF_AppSession", "CF_Session", "CF_Device"}
+
+// claimed are headers in which the gateway says who asked, and others that make an origin take a request
+// for another than the one that was decided about. The gateway sets those that it vouches for anew.
+var claimed = []string{
+	"X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
+	"Cf-Connecting-Ip", "Cf-Ray", "True-Client-Ip", "X-Real-Ip", "X-Client-Ip", "X-Forwarded-Server", "X-Forwarded-Port",
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Prefix",
+}
+
+// Clean takes from a request's headers what its origin must not see or believe: credentials, our cookies
+// (the others stay byte for byte), Cf-Access-* and what a proxy would say, in every spelling that a server
+// may read as the same. Then it puts on what the answer has for the origin. It is to be called after the
+// hop-by-hop headers were taken off, so that no Connection header removes what it puts on.
+func Clean(h http.Header, a *Answer) {
+	for name := range h {
+		if isAccess(name) || isClaimed(name) {
+			delete(h, name)
+		}
+	}
+	for _, name := range a.Drop {
+		delete(h, name)
+	}
+	cleanCookies(h)
+	person := a.Identity.Session != nil && a.Assertion != ""
+	if person {
+		h["Cookie"] = append(h["Cookie"], sessionCookie+"="+a.Assertion)
+	}
+	if a.Assertion != "" {
+		h[assertionHeader] = []string{a.Assertion}
+	}
+	if a.Email != "" && person {
+		h[emailHeader] = []string{a.Email}
+	}
+	h[rayHeader] = []string{a.Ray}
+}
+
+func isClaimed(name string) bool {
+	switch name[0] | 0x20 {
+	case 'x', 'c', 't', 'f':
+	default:
+		return false
+	}
+	for _, c := range claimed {
+		if sameName(name, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// cleanCookies takes our cookies out of the Cookie headers.
+func cleanCookies(h http.Header) {
+	lines, ok := h["Cookie"]
+	if !ok {
+		return
+	}
+	var kept []string
+	for i, line := range lines {
+		rest, changed := withoutCookies(line)
+		if changed && kept == nil {
+			kept = append(make([]string, 0, len(lines)+1), lines[:i]...)
+		}
+		if changed && strings.Trim(rest, "; \t") == "" {
+			continue
+		}
+		if kept != nil {
+			kept = append(kept, rest)
+		}
+	}
+	switch {
+	case kept == nil:
+		h["Cookie"] = lines[:len(lines):len(lines)] // what is added must not be written into the client's own
+	case len(kept) == 0:
+		delete(h, "Cookie")
+	default:
+		h["Cookie"] = kept
+	}
+}
+
+// withoutCookies takes our pairs out of a Cookie header; the others stay as they are, in their order.
+func withoutCookies(line string) (rest string, changed bool) {
+	if !mayHoldOurs(line) {
+		return line, false
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(line, ";") {
+		if isOurs(pair) {
+			changed = true
+		} else {
+			kept = append(kept, pair)
+		}
+	}
+	if !changed {
+		return line, false
+	}
+	return strings.TrimLeft(strings.Join(kept, ";"), " \t"), true
+}
+
+// mayHoldOurs is the quick look: is there anything like CF_ in it at all?
+func mayHoldOurs(line string) bool {
+	for i := 0; i+2 < len(line); i++ {
+		if line[i]|0x20 == 'c' && line[i+1]|0x20 == 'f' && line[i+2] == '_' {
+			return true
+		}
+	}
+	return false
+}
+
+func isOurs(pair string) bool {
+	name, _, _ := strings.Cut(pair, "=")
+	name = strings.Trim(name, " \t\"")
+	for _, ours := range ourCookies {
+		if strings.EqualFold(name, ours) {
+			return true
+		}
+	}
+	return false
+}
+
+// cookies gives the values of a cookie, at most the first eight.
+func cookies(h http.Header, name string) []string {
+	var all []string
+	for _, line := range h["Cookie"] {
+		if !mayHoldOurs(line) {
+			continue
+		}
+		for pair := range strings.SplitSeq(line, ";") {
+			n, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if ok && n == name && len(all) < 8 {
+				all = append(all, strings.Trim(value, `"`))
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,73 @@
+package gate
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/page"
+)
+
+// isPreflight tells a browser's question whether a page of another origin may make a request. It carries no
+// credentials, whoever asks.
+func isPreflight(r *Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// preflight answers for the application as its cors_headers say; nil where they do not allow the request.
+func preflight(c *proto.CORS, r *Request) *Response {
+	origin, method := r.Header.Get("Origin"), r.Header.Get("Access-Control-Request-Method")
+	h := http.Header{"Vary": {"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}}
+	if !allowOrigin(c, origin, h) {
+		return nil
+	}
+	simple := method == http.MethodGet || method == http.MethodHead || method == http.MethodPost
+	if !c.AllMethods && !simple && !slices.Contains(c.Methods, method) {
+		return nil
+	}
+	wanted := strings.Join(r.Header.Values("Access-Control-Request-Headers"), ",")
+	for name := range strings.SplitSeq(wanted, ",") {
+		name = strings.TrimSpace(name)
+		if name != "" && !c.AllHeaders && !slices.ContainsFunc(c.Headers, func(s string) bool { return strings.EqualFold(s, name) }) {
+			return nil
+		}
+	}
+	// With credentials a * is no wildcard to a browser, so what was asked for is named.
+	if c.AllMethods {
+		h.Set("Access-Control-Allow-Methods", method)
+	} else if len(c.Methods) > 0 {
+		h.Set("Access-Control-Allow-Methods", strings.Join(c.Methods, ", "))
+	}
+	switch {
+	case c.AllHeaders && wanted != "":
+		h.Set("Access-Control-Allow-Headers", wanted)
+	case len(c.Headers) > 0:
+		h.Set("Access-Control-Allow-Headers", strings.Join(c.Headers, ", "))
+	}
+	if c.MaxAge != 0 {
+		h.Set("Access-Control-Max-Age", strconv.Itoa(c.MaxAge))
+	}
+	h.Set("Cache-Control", page.NoStore)
+	return &Response{Status: http.StatusNoContent, Header: h}
+}
+
+// allowOrigin names the origin as one that may read the answer, if it is one.
+func allowOrigin(c *proto.CORS, origin string, h http.Header) bool {
+	named := slices.ContainsFunc(c.Origins, func(s string) bool { return strings.EqualFold(strings.TrimSuffix(s, "/"), origin) })
+	switch {
+	case named:
+		h.Set("Access-Control-Allow-Origin", origin)
+	case c.AllOrigins || slices.Contains(c.Origins, "*"):
+		// Never with credentials: every page in the world could then read what a person sees.
+		h.Set("Access-Control-Allow-Origin", "*")
+		return true
+	default:
+		return false
+	}
+	if c.Credentials {
+		h.Set("Access-Control-Allow-Credentials", "true")
+	}
+	return true
+}

@@ -1,0 +1,181 @@
+package gate
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	idHeader     = "Cf-Access-Client-Id"
+	secretHeader = "Cf-Access-Client-Secret" //nolint:gosec // the name of a header
+	// maxCredentials bounds what is read of a header: a Client ID has 39 characters, a secret 64.
+	maxCredentials = 1024
+)
+
+// credentials are the service credentials of a request.
+type credentials struct {
+	given bool // the request has some, right or wrong
+	// bad tells that they are duplicated, incomplete, not in their form, or in both of the forms that the
+	// application reads: nobody can say which of them are meant (contract.md 8.6).
+	bad        bool
+	both       bool // bad for being in both forms
+	id, secret string
+	// drop are the headers, beside Cf-Access-*, that held them.
+	drop []string
+}
+
+// readCredentials finds the service credentials of a request: in the two standard headers, or as a JSON
+// object in the header that the application names (contract.md 2.7). A header in another spelling that some
+// servers would read as the same, Cf_Access_Client_Id, counts as one that is there twice.
+func readCredentials(h http.Header, single string) credentials {
+	var c credentials
+	var ids, secrets []string
+	for name, values := range h {
+		if !isAccess(name) {
+			continue
+		}
+		switch {
+		case name == idHeader:
+			ids = values
+		case name == secretHeader:
+			secrets = values
+		case sameName(name, idHeader), sameName(name, secretHeader):
+			c.given, c.bad = true, true
+		}
+	}
+	standard := len(ids)+len(secrets) > 0
+	if standard {
+		c.given = true
+		if len(ids) == 1 && len(secrets) == 1 && ids[0] != "" && secrets[0] != "" {
+			c.id, c.secret = ids[0], secrets[0]
+		} else {
+			c.bad = true
+		}
+	}
+	if single == "" {
+		return c
+	}
+	for name, values := range h {
+		if !sameName(name, single) {
+			continue
+		}
+		held, id, secret, ok := singleCredentials(single, values)
+		if !held {
+			continue
+		}
+		c.drop = append(c.drop, name)
+		c.both = c.both || standard
+		c.bad = c.bad || c.given || !ok || name != single
+		c.given, c.id, c.secret = true, id, secret
+	}
+	return c
+}
+
+// singleCredentials reads the application's own header. held is false where the header is about something
+// else: Authorization serves origins too, so there only what is unmistakably ours counts.
+func singleCredentials(name string, values []string) (held bool, id, secret string, ok bool) {
+	for _, v := range values {
+		held = held || name != "Authorization" || strings.Contains(strings.ToLower(v), "cf-access-client-")
+	}
+	if !held || len(values) != 1 {
+		return held, "", "", false
+	}
+	id, secret, err := parseCredentials(values[0])
+	return true, id, secret, err == nil
+}
+
+var errCredentials = errors.New("not an object with cf-access-client-id and cf-access-client-secret")
+
+// parseCredentials reads {"cf-access-client-id": ..., "cf-access-client-secret": ...}: exactly these two
+// members, each once, strings and not empty.
+func parseCredentials(s string) (id, secret string, err error) {
+	if len(s) > maxCredentials {
+		return "", "", errCredentials
+	}
+	d := jsontext.NewDecoder(bytes.NewBufferString(s)) // refuses a name that is there twice
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return "", "", errCredentials
+	}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return "", "", errCredentials
+		}
+		key := name.String()
+		value, err := d.ReadToken()
+		if err != nil || value.Kind() != '"' {
+			return "", "", errCredentials
+		}
+		switch key {
+		case "cf-access-client-id":
+			id = value.String()
+		case "cf-access-client-secret":
+			secret = value.String()
+		default:
+			return "", "", errCredentials
+		}
+	}
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '}' {
+		return "", "", errCredentials
+	}
+	if _, err := d.ReadToken(); err != io.EOF || id == "" || secret == "" {
+		return "", "", errCredentials
+	}
+	return id, secret, nil
+}
+
+// usableHeader is the name of the header that an application reads credentials from, in canonical form, or
+// empty where it is none that could be taken from a request without harm.
+func usableHeader(name string) string {
+	if name == "" || isAccess(name) || strings.ContainsFunc(name, func(r rune) bool { return !inToken(r) }) {
+		return ""
+	}
+	name = http.CanonicalHeaderKey(name)
+	for _, other := range []string{"Host", "Cookie", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
+		"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Content-Type", "Forwarded",
+		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if sameName(name, other) {
+			return ""
+		}
+	}
+	return name
+}
+
+func inToken(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+}
+
+// isAccess tells the headers that only Plumbline may set: Cf-Access-*, in any spelling.
+func isAccess(name string) bool {
+	const prefix = "cf-access-"
+	return len(name) >= len(prefix) && name[0]|0x20 == 'c' && sameName(name[:len(prefix)], prefix)
+}
+
+// sameName tells whether two header names are the same to servers that make variables of them: in any case,
+// with - or _.
+func sameName(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if fold(a[i]) != fold(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func fold(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	case c == '_':
+		return '-'
+	}
+	return c
+}

@@ -1,0 +1,176 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/servicetoken"
+)
+
+// Deps is what the gate works with. External may be nil: then no external evaluation is answered.
+type Deps struct {
+	Catalog  *catalog.Catalog // applications, policies, groups, checks and organisations
+	Rules    *rulebook.Rulebook
+	Tokens   *servicetoken.View
+	Keyring  Keyring
+	Devices  Devices
+	Sessions Sessions
+	External Evaluator
+	Hold     Hold
+	Access   AccessLog
+	Seen     Seen
+	Log      *slog.Logger
+	Clock    clock.Clock
+	// Decided is told of each decision; nil: nobody is.
+	Decided func(policy.Reason)
+}
+
+// Gate decides about requests. It is safe for concurrent use.
+type Gate struct {
+	Deps
+	catalog *catalog.Catalog
+	rules   *rulebook.Rulebook
+	login   Login
+	current atomic.Pointer[snapshot]
+	// claims are those of sessions, which are decoded when a rule first asks for them.
+	claims *lru.Cache[*proto.Session, *policy.Claims]
+}
+
+// cachedClaims is of how many sessions the decoded claims are kept.
+const cachedClaims = 4096
+
+// New makes a gate that knows no application until [Gate.Run] runs.
+func New(d Deps) (*Gate, error) {
+	claims, err := lru.New[*proto.Session, *policy.Claims](cachedClaims)
+	if err != nil {
+		return nil, fmt.Errorf("cache of claims: %w", err)
+	}
+	if d.Decided == nil {
+		d.Decided = func(policy.Reason) {}
+	}
+	g := &Gate{Deps: d, catalog: d.Catalog, rules: d.Rules, claims: claims}
+	g.current.Store(&snapshot{matcher: appmatch.Compile(nil)})
+	return g, nil
+}
+
+// SendTo names the login, which itself asks the gate. It is to be called before the first request.
+func (g *Gate) SendTo(l Login) { g.login = l }
+
+// Check decides about a request. It never fails: what cannot be decided is refused.
+func (g *Gate) Check(ctx context.Context, r *Request) *Answer {
+	q := asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: newRay()}}
+	q.check()
+	if q.a.Decision.Reason != policy.Undecided {
+		g.Decided(q.a.Decision.Reason)
+	}
+	q.record()
+	return q.a
+}
+
+// Decide evaluates an application's policies for a person who has just logged in.
+func (g *Gate) Decide(ctx context.Context, r *Request, app Application, s *proto.Session) policy.Decision {
+	q := asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{App: app}, app: g.serve(g.current.Load(), app)}
+	q.a.Identity.Session = s
+	return policy.Decide(q.app.policies, q.facts())
+}
+
+// asking is one request while it is decided.
+type asking struct {
+	*Gate
+	ctx context.Context
+	r   *Request
+	now time.Time
+	a   *Answer
+
+	text  string // of the peer's address, once somebody wanted it
+	app   *served
+	creds credentials
+	// wrong is why the service credentials do not count; Undecided where they do, or there are none.
+	wrong policy.Reason
+	token servicetoken.Record // whose credentials were found right, or whose application token
+	// held is the application token that the client has; empty: none that counts.
+	held  string
+	asked []proto.Posture // what the policies wanted to know of the device
+}
+
+// check takes a request through the stages. Every way out but three refuses.
+func (q *asking) check() {
+	if !q.Hold.Fresh(q.now) {
+		q.refuse(policy.Decision{Reason: policy.Stale}, http.StatusServiceUnavailable)
+		q.a.Response.Header.Set("Retry-After", "5")
+		return
+	}
+	now := q.current.Load()
+	app, why := locate(now.matcher, q.r.URL)
+	if why != policy.Undecided {
+		q.refuse(policy.Decision{Reason: why}, statusOf(why))
+		return
+	}
+	q.a.App, q.app = app, q.serve(now, app)
+	q.creds = readCredentials(q.r.Header, q.app.header)
+	q.a.Drop = q.creds.drop
+	switch {
+	case isPreflight(q.r) && q.preflight():
+	case q.r.Method == http.MethodHead && q.r.Header.Get("Cf-Access-Metadata-Request") == "true" && q.describe():
+	case q.creds.given && !q.app.lenient:
+		q.checkService()
+	default:
+		q.checkAnybody()
+	}
+}
+
+// preflight answers a preflight request, or lets it through, where the application says so.
+func (q *asking) preflight() bool {
+	gate := &q.app.app.Value.Gate
+	switch {
+	case gate.OptionsBypass:
+		q.a.Decision = policy.Decision{Reason: policy.Preflight}
+		return true
+	case gate.CORS == nil:
+		return false
+	}
+	if q.a.Response = preflight(gate.CORS, q.r); q.a.Response == nil {
+		q.refuse(policy.Decision{Reason: policy.CrossOrigin}, http.StatusForbidden)
+		return true
+	}
+	q.a.Response.Header.Set(rayHeader, q.a.Ray)
+	q.a.Decision = policy.Decision{Reason: policy.Preflight}
+	return true
+}
+
+// describe tells a command line client which application guards the host (contract.md 8.8).
+func (q *asking) describe() bool {
+	signed, err := q.Keyring.Statement(q.ctx, &proto.Statement{Kind: proto.StatementMatch, Account: q.a.App.Account,
+		Application: q.a.App.Value.ID, Hostname: q.r.URL.Host})
+	if err != nil {
+		q.Log.Debug("no statement about an application", "application", q.a.App.Value.ID, "err", err)
+		return false
+	}
+	q.a.Response = &Response{Status: http.StatusOK, Header: http.Header{"Cf-Access-Metadata": {signed}, rayHeader: {q.a.Ray}}}
+	q.mark(q.a.Response.Header)
+	return true
+}
+
+// newRay names a request. It need not be unguessable.
+func newRay() string {
+	const digits = "0123456789abcdef"
+	var b [16]byte
+	n := rand.Uint64()
+	for i := range b {
+		b[i] = digits[n&15]
+		n >>= 4
+	}
+	return string(b[:])
+}

@@ -1,0 +1,167 @@
+package gate
+
+import (
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/policy"
+)
+
+// locate finds the application that a request belongs to; where there is none, it says why.
+//
+// What is decided about a path is worth something only if the origin reads the path in the same way. The
+// gateway sends on the path as it came, byte for byte. So wherever it depends on the path which application
+// a request belongs to, a path is refused that origins read in ways which lead to different applications:
+//
+//   - decoded, with empty segments dropped, or kept;
+//   - with an encoded slash as a slash, or as a character of its segment;
+//   - with a backslash as a slash;
+//   - with or without what follows a ; in a segment, as servlet containers read it;
+//   - decoded twice.
+//
+// A path with a "." or ".." segment or a NUL in any of these readings is refused everywhere: it could leave
+// the path of the origin's URL, and no client that is right sends it. Letters differ by case, as Cloudflare
+// documents it: an origin whose paths do not must not be split by path.
+func locate(m *appmatch.Matcher, u *url.URL) (Application, policy.Reason) {
+	if !validHost(u.Host) || u.User != nil || u.Opaque != "" {
+		return Application{}, policy.BadRequest
+	}
+	target, ok := appmatch.TargetOf(u)
+	if !ok {
+		return Application{}, policy.BadRequest
+	}
+	if simple(u) {
+		app, ok := m.Match(target)
+		return app, unknownUnless(ok)
+	}
+	readings := readings(u)
+	if u.Path != "" && u.Path[0] != '/' || slices.ContainsFunc(readings, climbs) {
+		return Application{}, policy.BadPath
+	}
+	app, ok := m.Match(target)
+	if m.Scoped(target) {
+		for _, r := range readings {
+			for _, p := range [...]string{r, clean(r)} {
+				if other, _ := m.Match(target.At(p)); other.Value != app.Value {
+					return Application{}, policy.BadPath
+				}
+			}
+		}
+	}
+	return app, unknownUnless(ok)
+}
+
+func unknownUnless(found bool) policy.Reason {
+	if found {
+		return policy.Undecided
+	}
+	return policy.UnknownApplication
+}
+
+// simple tells a path that can be read in one way only.
+func simple(u *url.URL) bool {
+	p := u.Path
+	if u.RawPath != "" || p == "" || p[0] != '/' {
+		return false
+	}
+	for i := 0; i < len(p); i++ {
+		switch p[i] {
+		case '%', ';', '\\', 0:
+			return false
+		case '/':
+			if i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// readings are the ways in which an origin may read a path.
+func readings(u *url.URL) []string {
+	all := []string{u.Path}
+	// No path has this byte decoded and unrefused where it would matter: it only has to differ from a slash.
+	opaque := encodedSlash.Replace(u.EscapedPath())
+	if p, err := url.PathUnescape(opaque); err == nil {
+		all = append(all, p)
+	}
+	if p, err := url.PathUnescape(u.Path); err == nil && p != u.Path {
+		all = append(all, p)
+	}
+	for _, p := range all[:len(all):len(all)] {
+		slashed := strings.ReplaceAll(p, `\`, "/")
+		all = append(all, slashed, withoutParameters(slashed))
+	}
+	return all
+}
+
+var encodedSlash = strings.NewReplacer("%2F", "\x01", "%2f", "\x01")
+
+// withoutParameters takes off what follows a ; in each segment.
+func withoutParameters(p string) string {
+	if !strings.Contains(p, ";") {
+		return p
+	}
+	segments := strings.Split(p, "/")
+	for i, s := range segments {
+		segments[i], _, _ = strings.Cut(s, ";")
+	}
+	return strings.Join(segments, "/")
+}
+
+// climbs tells a reading that has a dot segment or a NUL.
+func climbs(p string) bool {
+	for s := range strings.SplitSeq(p, "/") {
+		if s == "." || s == ".." {
+			return true
+		}
+	}
+	return strings.Contains(p, "\x00")
+}
+
+func clean(p string) string {
+	c := path.Clean("/" + p)
+	if strings.HasSuffix(p, "/") && c != "/" {
+		c += "/"
+	}
+	return c
+}
+
+// validHost tells a host that means the same to everybody: a name or an address, and perhaps a port.
+func validHost(s string) bool {
+	host, port := s, ""
+	if rest, ok := strings.CutPrefix(s, "["); ok {
+		inner, after, ok := strings.Cut(rest, "]")
+		addr, err := netip.ParseAddr(inner)
+		if !ok || err != nil || !addr.Is6() || addr.Zone() != "" {
+			return false
+		}
+		if after == "" {
+			return true
+		}
+		if after[0] != ':' {
+			return false
+		}
+		port = after[1:]
+	} else {
+		var ok bool
+		host, port, ok = strings.Cut(s, ":")
+		if host == "" || strings.ContainsFunc(host, func(r rune) bool { return !inHost(r) }) {
+			return false
+		}
+		if !ok {
+			return true
+		}
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0 && port[0] != '+'
+}
+
+func inHost(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_' || r >= 0x80
+}

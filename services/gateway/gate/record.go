@@ -1,0 +1,91 @@
+package gate
+
+import (
+	"context"
+	"log/slog"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/policy"
+)
+
+// record writes the decision to the log and to ACCESS_LOG: not what a Bypass policy lets through (contract.md
+// 4.4), nor what belongs to no application, nor credentials that are nobody's, which may be a secret that was
+// put in the wrong place (8.6).
+func (q *asking) record() {
+	d, who := q.a.Decision, &q.a.Identity
+	level := slog.LevelInfo
+	if q.a.Admitted() || d.Reason == policy.Undecided {
+		level = slog.LevelDebug
+	}
+	if q.Log.Enabled(context.Background(), level) {
+		q.log(level)
+	}
+	if q.a.App.Value == nil || d.Reason == policy.Undecided || d.Reason == policy.Bypass || d.Reason == policy.Preflight ||
+		q.creds.given && who.ClientID == "" && !q.app.lenient {
+		return
+	}
+	note := proto.Authentication{
+		At: proto.At(q.now), Application: q.a.App.Value.ID, Allowed: q.a.Admitted(), Reason: d.Reason.String(), Policy: d.Policy,
+		ClientID: who.ClientID, TokenID: who.Token, IP: q.ip(), Action: proto.ActionRequest, Host: q.r.URL.Host,
+		Device: q.a.Device, Check: d.Check, Ray: q.a.Ray,
+	}
+	if who.ClientID != "" {
+		note.Action = proto.ActionService
+	}
+	if s := who.Session; s != nil {
+		note.User, note.Email, note.IDP, note.Country = s.User, s.Email, s.IDP, s.Country
+	}
+	q.Access.Record(q.a.App.Account, note)
+}
+
+func (q *asking) log(level slog.Level) {
+	d, who := q.a.Decision, &q.a.Identity
+	fields := []slog.Attr{
+		slog.String("ray", q.a.Ray), slog.String("reason", d.Reason.String()), slog.String("host", clip(q.r.URL.Host)),
+		slog.String("ip", q.ip()),
+	}
+	if app := q.a.App.Value; app != nil {
+		fields = append(fields, slog.String("application", app.ID.String()))
+	}
+	for _, id := range []struct {
+		name string
+		proto.ID
+	}{{"policy", d.Policy}, {"check", d.Check}, {"token", who.Token}, {"device", q.a.Device}} {
+		if !id.IsZero() {
+			fields = append(fields, slog.String(id.name, id.ID.String()))
+		}
+	}
+	if who.ClientID != "" {
+		fields = append(fields, slog.String("client_id", who.ClientID))
+	}
+	if who.Session != nil {
+		fields = append(fields, slog.String("user", who.Session.User.String()))
+	}
+	if d.Selector != "" {
+		fields = append(fields, slog.String("selector", d.Selector))
+	}
+	message := "request refused"
+	if level == slog.LevelDebug {
+		message = "request admitted"
+	}
+	q.Log.LogAttrs(context.Background(), level, message, fields...)
+}
+
+// ip is where the request came from, as text; empty: not known.
+func (q *asking) ip() string {
+	if !q.r.Peer.IsValid() {
+		return ""
+	}
+	if q.text == "" {
+		q.text = q.r.Peer.Unmap().WithZone("").String()
+	}
+	return q.text
+}
+
+// clip bounds what a stranger writes into the log.
+func clip(s string) string {
+	if len(s) > 255 {
+		return s[:255]
+	}
+	return s
+}

@@ -1,0 +1,170 @@
+package gate
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/page"
+	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/servicetoken"
+)
+
+// statusOf is the status of a refusal before an application is known.
+func statusOf(why policy.Reason) int {
+	if why == policy.UnknownHost {
+		return http.StatusNotFound
+	}
+	return http.StatusBadRequest
+}
+
+// forbidden is the status where no policy admits: 403, or 401 where the application wants that of those whom
+// Service Auth blocks (contract.md 8.5).
+func (q *asking) forbidden() int {
+	if q.app.app.Value.Gate.Refuse401 && q.app.service && q.a.Identity.Session == nil {
+		return http.StatusUnauthorized
+	}
+	return http.StatusForbidden
+}
+
+// refuse answers with the page, or the JSON, that says why.
+func (q *asking) refuse(d policy.Decision, status int) {
+	q.a.Decision = d
+	if to := q.elsewhere(d, status); to != "" {
+		q.a.Response = &Response{Status: http.StatusFound, Header: http.Header{
+			"Location": {to}, "Cache-Control": {page.NoStore}, rayHeader: {q.a.Ray}}}
+		q.mark(q.a.Response.Header)
+		return
+	}
+	q.a.Response = q.say(d, status)
+	q.mark(q.a.Response.Header)
+}
+
+// elsewhere is the page of the owner's that a person is sent to in place of ours; empty: none. Machines get
+// an answer that says what it is.
+func (q *asking) elsewhere(d policy.Decision, status int) string {
+	if q.app == nil || status != http.StatusForbidden || q.creds.given || !navigates(q.r) {
+		return ""
+	}
+	gate := &q.app.app.Value.Gate
+	to := gate.DenyURL
+	if q.a.Identity.Session == nil || !d.Check.IsZero() {
+		to = gate.NonIdentityDenyURL
+	}
+	if u, err := url.Parse(to); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	return to
+}
+
+// navigates tells a browser that goes to a page.
+func navigates(r *Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !page.PrefersJSON(r.Header) && !scripted(r)
+}
+
+// scripted tells a request of a page's script, which cannot follow to the login of another site.
+func scripted(r *Request) bool {
+	return strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest")
+}
+
+// say makes the page or the JSON of a refusal.
+func (q *asking) say(d policy.Decision, status int) *Response {
+	r := &page.Refusal{Status: status, Reason: servicetoken.Answered(d.Reason), Ray: q.a.Ray, At: q.now}
+	if app := q.a.App.Value; app != nil {
+		r.Application, r.Message = app.Name, app.Gate.DenyMessage
+	}
+	if s := q.a.Identity.Session; s != nil {
+		r.Person, r.Logout = s.Email, "/cdn-cgi/access/logout"
+	}
+	if !d.Check.IsZero() {
+		r.Check = q.explain(d.Check)
+	}
+	h, body := page.Refuse(q.r.Header, r)
+	return &Response{Status: status, Header: h, Body: body}
+}
+
+// explain says of a check what it is, and what it last found on the device behind the request.
+func (q *asking) explain(check proto.ID) *page.Check {
+	c := &page.Check{ID: check.String(), Name: check.String(), Outcome: proto.OutcomeUnknown.String()}
+	if known, ok := q.catalog.Check(q.a.App.Account, check); ok && known.Value.Name != "" {
+		c.Name = known.Value.Name
+	}
+	if q.a.Device.IsZero() {
+		return c
+	}
+	p := q.Devices.Posture(q.a.App.Account, q.a.Device, check)
+	c.Outcome, c.LookedAt = p.Outcome.String(), p.LookedAt
+	if p.Reason != proto.ReasonNone {
+		c.Detail = p.Reason.String()
+	}
+	return c
+}
+
+// Refuse is the answer to a person whom the policies refuse at her login. It is recorded nowhere.
+func (g *Gate) Refuse(ctx context.Context, r *Request, app Application, d policy.Decision, s *proto.Session) *Response {
+	q := asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{App: app, Identity: Identity{Session: s}, Ray: newRay()},
+		app: g.serve(g.current.Load(), app)}
+	q.a.Device, _ = g.Devices.Behind(app.Account, r.Peer, r.Certificate)
+	q.refuse(d, http.StatusForbidden)
+	return q.a.Response
+}
+
+// mark puts on an answer which application it is about (contract.md 8.5).
+func (q *asking) mark(h http.Header) {
+	if app := q.a.App.Value; app != nil {
+		h["Cf-Access-Aud"] = []string{app.AUD}
+		h["Cf-Access-Domain"] = []string{q.r.URL.Host}
+	}
+}
+
+// challenge is for whom a login could help (contract.md 8.5).
+func (q *asking) challenge(d policy.Decision) {
+	switch {
+	case q.app.service && q.app.app.Value.Gate.Refuse401:
+		q.refuse(d, http.StatusUnauthorized)
+	case scripted(q.r):
+		q.refuse(d, http.StatusUnauthorized)
+		q.readable(q.a.Response.Header)
+	default:
+		to := q.login.Redirect(q.ctx, q.r, q.a.App, q.wrong == policy.Undecided && q.creds.given)
+		if to == nil {
+			q.refuse(policy.Decision{Reason: policy.NoProvider, Policy: d.Policy}, http.StatusForbidden)
+			return
+		}
+		q.a.Decision, q.a.Response = d, to
+		to.Header.Set("Cache-Control", page.NoStore)
+		to.Header.Set(rayHeader, q.a.Ray)
+	}
+	q.a.Response.Header.Set("Www-Authenticate", `Cloudflare-Access resource_metadata="`+q.metadata()+`"`)
+}
+
+// metadata is where a client reads how to get in.
+func (q *asking) metadata() string {
+	path := q.r.URL.EscapedPath()
+	if path == "/" {
+		path = ""
+	}
+	return q.r.URL.Scheme + "://" + q.r.URL.Host + MetadataPath + path
+}
+
+// MetadataPath is where a host tells how its applications are protected; the path of what is asked about
+// follows.
+const MetadataPath = "/.well-known/cloudflare-access-protected-resource"
+
+// readable lets a script of the page that asks read the 401: it says nothing about anybody.
+func (q *asking) readable(h http.Header) {
+	origin := q.r.Header.Get("Origin")
+	if origin == "" {
+		return
+	}
+	h.Add("Vary", "Origin")
+	h.Set("Access-Control-Expose-Headers", "Www-Authenticate, Cf-Ray")
+	if c := q.app.app.Value.Gate.CORS; c != nil {
+		allowOrigin(c, origin, h)
+		return
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+}

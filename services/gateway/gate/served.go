@@ -1,0 +1,86 @@
+package gate
+
+import (
+	"context"
+	"net/url"
+	"sync"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/policy"
+)
+
+// snapshot is the configuration as of one moment, made ready for requests.
+type snapshot struct {
+	matcher      *appmatch.Matcher
+	applications uint64   // the revision of the newest application in it
+	ready        sync.Map // *proto.Application → *served; filled as applications are asked for
+}
+
+// served is an application made ready.
+type served struct {
+	app      Application
+	policies []*policy.Policy
+	header   string // that holds its credentials, usable and canonical; empty: none
+	lenient  bool
+	allow    bool // it has an Allow policy: people may log in, and application tokens count
+	service  bool // it has a Service Auth policy
+	posture  bool // a policy asks about the device
+	external []policy.Evaluation
+}
+
+// typeServed is the type of applications that this build serves.
+const typeServed = "self_hosted"
+
+// Run keeps up with the configuration until ctx ends.
+func (g *Gate) Run(ctx context.Context) error {
+	for {
+		changed := g.catalog.Changed()
+		g.refresh()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (g *Gate) refresh() {
+	next := &snapshot{applications: g.catalog.RevisionOf(topology.KindApplication)}
+	if now := g.current.Load(); now != nil && now.applications == next.applications {
+		next.matcher = now.matcher
+	} else {
+		var apps []Application
+		for _, app := range g.catalog.AllApplications() {
+			if app.Value.Type == typeServed {
+				apps = append(apps, app)
+			}
+		}
+		next.matcher = appmatch.Compile(apps)
+	}
+	g.current.Store(next)
+}
+
+// Find gives the application that a URL belongs to, as [Gate.Check] finds it; false where it belongs to
+// none, or where it is not clear to which.
+func (g *Gate) Find(u *url.URL) (Application, bool) {
+	app, why := locate(g.current.Load().matcher, u)
+	return app, why == policy.Undecided
+}
+
+// serve makes an application ready, once for each state of the configuration.
+func (g *Gate) serve(now *snapshot, app Application) *served {
+	if s, ok := now.ready.Load(app.Value); ok {
+		return s.(*served)
+	}
+	s := &served{app: app, policies: g.rules.Of(app), header: usableHeader(app.Value.Gate.TokenHeader),
+		lenient: g.catalog.Organization(app.Account).Value.Lenient}
+	for _, p := range s.policies {
+		s.allow = s.allow || p.Decides() == proto.DecisionAllow
+		s.service = s.service || p.Decides() == proto.DecisionNonIdentity
+	}
+	s.posture, s.external = policy.UsesPosture(s.policies), policy.External(s.policies)
+	known, _ := now.ready.LoadOrStore(app.Value, s)
+	return known.(*served)
+}

@@ -1,0 +1,85 @@
+package gate
+
+import (
+	"errors"
+	"net/http"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/servicetoken"
+)
+
+// authenticate looks at the service credentials, and tells in q.wrong why they do not count. Of the request
+// nothing is known afterwards but whose they are.
+func (q *asking) authenticate() {
+	switch {
+	case !q.creds.given:
+		return
+	case q.creds.bad && q.creds.both:
+		q.wrong = policy.BothHeaders
+		return
+	case q.creds.bad:
+		q.wrong = policy.MalformedCredentials
+		return
+	}
+	token := q.Tokens.Find(q.a.App.Account, q.creds.id)
+	if token.ServiceToken != nil {
+		q.a.Identity.ClientID = token.ClientID
+	}
+	why, ok := servicetoken.Authenticate(q.creds.secret, token.ServiceToken, q.now)
+	if !ok {
+		q.wrong = why
+		return
+	}
+	q.token, q.a.Identity.Token = token, token.ID
+	q.Seen.Note(q.a.App.Account, token.ClientID, q.now)
+}
+
+// checkService is strict mode (contract.md 8.6): credentials that are not right are 401, a token that no
+// policy admits is 403, nobody is sent to log in, and what else the request holds does not count.
+func (q *asking) checkService() {
+	if q.authenticate(); q.wrong != policy.Undecided {
+		q.refuse(policy.Decision{Reason: q.wrong}, http.StatusUnauthorized)
+		return
+	}
+	d := policy.DecideService(q.app.policies, q.facts())
+	if !d.Admitted() {
+		q.refuse(d, q.forbidden())
+		return
+	}
+	q.admitService(d)
+}
+
+// admitService puts the service's application token on a request that a policy admits.
+func (q *asking) admitService(d policy.Decision) {
+	if d.Reason == policy.Bypass {
+		q.a.Decision = d
+		return
+	}
+	ask := keyring.ServiceRequest{
+		Account: q.a.App.Account, Token: q.token.ID, TokenRevision: q.token.Revision, App: q.a.App.Value.ID, AppRevision: q.a.App.Revision,
+		ClientID: q.token.ClientID, ClientSecret: q.creds.secret, IP: q.ip(),
+	}
+	if len(q.asked) > 0 || q.r.Certificate != nil {
+		ask.Vouched = &proto.Vouched{Device: q.a.Device, Postures: q.asked}
+		if q.r.Certificate != nil {
+			ask.Vouched.Certificate, ask.Vouched.CommonName = true, q.r.Certificate.Subject.CommonName
+		}
+	}
+	token, err := q.Keyring.Service(q.ctx, ask)
+	if err != nil {
+		// The exchange decides on its own. Where it refuses what was admitted here, one of the two has not
+		// seen the newest configuration yet.
+		var refused *proto.Error
+		level := q.Log.Warn
+		if errors.As(err, &refused) || q.ctx.Err() != nil {
+			level = q.Log.Info
+		}
+		level("no application token for a request that is admitted", "ray", q.a.Ray, "application", q.a.App.Value.ID, "token", q.token.ID, "err", err)
+		q.refuse(policy.Decision{Reason: policy.Unavailable, Policy: d.Policy}, http.StatusServiceUnavailable)
+		q.a.Response.Header.Set("Retry-After", "1")
+		return
+	}
+	q.a.Decision, q.a.Assertion = d, token
+}

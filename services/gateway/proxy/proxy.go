@@ -1,0 +1,202 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/page"
+	"plumbline.dev/services/internal/egress"
+	"plumbline.dev/services/internal/policy"
+)
+
+// Config says what origins may take. The zero value is usable.
+type Config struct {
+	// Own are our own listeners, host:port, which are no origins.
+	Own []string
+	// Conns bounds the connections to one origin; 0 means 4,096. What comes beyond waits.
+	Conns int
+	// HeaderTimeout is how long an origin may think before it begins to answer; 0 means 2 min.
+	HeaderTimeout time.Duration
+}
+
+// Proxy sends requests to origins. It is safe for concurrent use.
+type Proxy struct {
+	transport http.RoundTripper
+	log       *slog.Logger
+	errorLog  *log.Logger
+	origins   sync.Map // the URL's text → *url.URL
+	failed    func(policy.Reason)
+}
+
+// New makes a proxy. failed is told of each request that its origin did not answer.
+func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, error) {
+	if cfg.Conns <= 0 {
+		cfg.Conns = 4096
+	}
+	if cfg.HeaderTimeout <= 0 {
+		cfg.HeaderTimeout = 2 * time.Minute
+	}
+	t, err := egress.NewTransport(egress.Config{
+		DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, HeaderTimeout: cfg.HeaderTimeout, MaxHeaderBytes: 1 << 20,
+	}, func(t *http.Transport) {
+		t.DisableCompression = true // what the client did not ask for must not be asked of the origin
+		t.MaxIdleConns = 0          // each origin has its own bound
+		t.ReadBufferSize, t.WriteBufferSize = 16<<10, 16<<10
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed}, nil
+}
+
+// Request is what the proxy has to know of a request beside what net/http does.
+type Request struct {
+	*gate.Request
+	Answer *gate.Answer
+	// Before are the addresses that trusted proxies name before the peer, as X-Forwarded-For has them; empty
+	// where no trusted proxy sent the request.
+	Before string
+}
+
+// Serve sends an admitted request to its origin and answers with what comes back.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
+	origin, err := p.origin(q.Answer.App.Value.OriginURL)
+	if err != nil {
+		p.refuse(w, q, policy.NotServed, http.StatusBadGateway)
+		return
+	}
+	for _, c := range q.Answer.SetCookies {
+		http.SetCookie(w, c)
+	}
+	one := httputil.ReverseProxy{
+		Rewrite:    func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
+		Transport:  p.transport,
+		BufferPool: buffers{},
+		ErrorLog:   p.errorLog,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			p.unanswered(w, r, q, err)
+		},
+	}
+	one.ServeHTTP(w, r)
+}
+
+// rewrite makes the origin's request. The hop-by-hop headers have been taken off by then, those that the
+// client's Connection header names included, so that nothing set here is lost.
+func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
+	out := pr.Out
+	gate.Clean(out.Header, q.Answer)
+	out.URL.Scheme, out.URL.Host, out.URL.User = origin.Scheme, origin.Host, nil
+	out.URL.RawQuery = pr.In.URL.RawQuery // byte for byte, what cannot be parsed included
+	out.URL.Path, out.URL.RawPath = under(origin, q.URL)
+	out.Host = q.URL.Host
+	h := out.Header
+	peer := text(q.Peer)
+	if peer != "" {
+		h["Cf-Connecting-Ip"] = []string{peer}
+		if q.Before != "" {
+			peer = q.Before + ", " + peer
+		}
+		h["X-Forwarded-For"] = []string{peer}
+	}
+	h["X-Forwarded-Host"] = []string{q.URL.Host}
+	h["X-Forwarded-Proto"] = []string{q.URL.Scheme}
+}
+
+// under puts the request's path behind the path of the origin's URL.
+func under(origin, asked *url.URL) (path, raw string) {
+	path, raw = asked.Path, asked.RawPath
+	if path == "" {
+		path = "/"
+	}
+	if base := strings.TrimSuffix(origin.Path, "/"); base != "" {
+		if raw != "" || origin.RawPath != "" {
+			raw = strings.TrimSuffix(origin.EscapedPath(), "/") + (&url.URL{Path: path, RawPath: raw}).EscapedPath()
+		}
+		path = base + path
+	}
+	return path, raw
+}
+
+func text(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Unmap().WithZone("").String()
+}
+
+var errNoOrigin = errors.New("no origin")
+
+// origin parses the URL of an origin, each once.
+func (p *Proxy) origin(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, errNoOrigin
+	}
+	if u, ok := p.origins.Load(text); ok {
+		return u.(*url.URL), nil
+	}
+	u, err := egress.ParseURL(text)
+	if err != nil {
+		return nil, err
+	}
+	p.origins.Store(text, u)
+	return u, nil
+}
+
+// unanswered tells the client that the origin did not answer.
+func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, q Request, err error) {
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		return // the client has gone
+	}
+	why, status := policy.OriginUnreachable, http.StatusBadGateway
+	var network net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout() {
+		why, status = policy.OriginTimeout, http.StatusGatewayTimeout
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) || errors.Is(err, io.ErrUnexpectedEOF) && r.Context().Err() != nil {
+		return
+	}
+	p.log.Warn("an origin did not answer", "ray", q.Answer.Ray, "application", q.Answer.App.Value.ID, "reason", why.String(),
+		"err", egress.Explain(err).Sentence)
+	w.Header().Del("Set-Cookie")
+	p.refuse(w, q, why, status)
+}
+
+func (p *Proxy) refuse(w http.ResponseWriter, q Request, why policy.Reason, status int) {
+	p.failed(why)
+	h, body := page.Refuse(q.Header, &page.Refusal{Status: status, Reason: why, Ray: q.Answer.Ray, Application: q.Answer.App.Value.Name})
+	for name, values := range h {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may have gone
+}
+
+// buffers are those that bodies pass through.
+type buffers struct{}
+
+const bufferSize = 32 << 10
+
+var pool = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// Get implements [httputil.BufferPool].
+func (buffers) Get() []byte { return pool.Get().(*[bufferSize]byte)[:] }
+
+// Put implements [httputil.BufferPool].
+func (buffers) Put(b []byte) {
+	if cap(b) >= bufferSize {
+		pool.Put((*[bufferSize]byte)(b[:bufferSize]))
+	}
+}
