@@ -9,8 +9,7 @@ import (
 // Decision is what was decided about a request, and why. The zero value refuses.
 type Decision struct {
 	Reason Reason
-	// Policy is the policy that decided, or the first that could not be evaluated; zero where there is
-	// none.
+	// Policy is the policy that decided, or the one that the reason is about; zero where there is none.
 	Policy proto.ID
 	// Selector is the selector of the rule that stood in the way, as the policy names it; empty where the
 	// reason is not one rule's.
@@ -25,19 +24,30 @@ type Decision struct {
 // Admitted tells whether the request may go on.
 func (d Decision) Admitted() bool { return d.Reason.Admits() }
 
-// Decide evaluates an application's policies, given in the order of their precedence.
+// Decide evaluates an application's policies, given in the order of their precedence. It allocates nothing.
 func Decide(policies []*Policy, f *Facts) Decision { return decide(policies, f, false) }
 
-// DecideService evaluates the Service Auth and Bypass policies only: strict service-token mode
-// (contract.md 8.6), in which a request with service credentials is never asked to log in.
-func DecideService(policies []*Policy, f *Facts) Decision { return decide(policies, f, true) }
+// DecideService evaluates the Service Auth and Bypass policies only, without regard to a login: strict
+// service-token mode (contract.md 8.6), in which a request with service credentials is never asked to log
+// in. It allocates nothing unless the facts have a login.
+func DecideService(policies []*Policy, f *Facts) Decision {
+	if f.LoggedIn {
+		nobody := *f
+		nobody.LoggedIn = false
+		f = &nobody
+	}
+	return decide(policies, f, true)
+}
 
 func decide(policies []*Policy, f *Facts, service bool) Decision {
 	refusal := Decision{Reason: NoPolicyHolds}
-	if len(policies) == 0 {
+	switch {
+	case len(policies) == 0:
 		refusal.Reason = NoPolicies
+	case f.LoggedIn:
+		refusal.Reason = PersonNotAdmitted
 	}
-	for _, early := range []bool{true, false} {
+	for _, early := range [...]bool{true, false} {
 		for _, p := range policies {
 			if p.early() != early || (service && !early && p.broken == nil) {
 				continue
@@ -46,38 +56,47 @@ func decide(policies []*Policy, f *Facts, service bool) Decision {
 			if decided {
 				return d
 			}
-			refusal = better(refusal, d)
+			// Of several that did not hold the one whose reason is of most use is named, the first of equals.
+			if d.Reason.use() > refusal.Reason.use() {
+				refusal = d
+			}
 		}
 	}
 	return refusal
 }
 
-// better keeps the refusal that says most: that a login may help, or else the first rule that could not be
-// evaluated.
-func better(refusal, next Decision) Decision {
-	if refusal.Reason == NoPolicyHolds || (next.Reason == LoginRequired && refusal.Reason != LoginRequired) {
-		return next
-	}
-	return refusal
-}
-
 // decide tells whether the policy decides, or else what it adds to a refusal.
-func (p *Policy) decide(f *Facts) (Decision, bool) {
+func (p *Policy) decide(f *Facts) (d Decision, decided bool) {
 	if p.decision == proto.DecisionAllow && !f.LoggedIn {
 		return Decision{Reason: LoginRequired, Policy: p.id}, false
 	}
 	holds := p.holds(f)
 	switch {
-	case holds.yes && p.admits():
-		return Decision{Reason: admission[p.decision], Policy: p.id, SessionDuration: p.session}, true
-	case holds.yes:
-		return Decision{Reason: Denied, Policy: p.id}, true
-	case !holds.known():
-		return Decision{Reason: holds.problem.Reason, Policy: p.id, Selector: holds.problem.Selector}, !p.admits()
+	case p.admits() && holds.is == isYes:
+		return Decision{Reason: p.admission(), Policy: p.id, SessionDuration: p.session}, true
+	case p.admits() && holds.up != nil:
+		return p.refusal(holds.up), false
+	case p.admits() || holds.is == isNo:
+		return Decision{Reason: NoPolicyHolds}, false
+	case holds.down != nil:
+		return p.refusal(holds.down), true
 	}
-	return Decision{Reason: NoPolicyHolds}, false
+	return Decision{Reason: Denied, Policy: p.id}, true
 }
 
-var admission = map[proto.Decision]Reason{
-	proto.DecisionAllow: Allow, proto.DecisionNonIdentity: ServiceAuth, proto.DecisionBypass: Bypass,
+func (p *Policy) refusal(why *Problem) Decision {
+	return Decision{Reason: why.Reason, Policy: p.id, Selector: why.Selector, Check: why.Check}
+}
+
+// admission is the reason of a policy that admits.
+func (p *Policy) admission() Reason {
+	switch p.decision {
+	case proto.DecisionBypass:
+		return Bypass
+	case proto.DecisionNonIdentity:
+		return ServiceAuth
+	case proto.DecisionAllow:
+		return Allow
+	}
+	return Undecided
 }

@@ -1,8 +1,49 @@
 package policy
 
+import (
+	"errors"
+	"net/url"
+)
+
+var (
+	errEvaluation       = errors.New("evaluate_url and keys_url must be URLs of the form https://host/path")
+	externalUnavailable = &Problem{Reason: ExternalUnavailable, Selector: "external_evaluation"}
+)
+
 // Evaluation is a question to a service of the operator's: whether a person is to be let in (contract.md
 // 4.3, external_evaluation). Asking it is not for this package.
 type Evaluation struct {
 	EvaluateURL string // where the question goes
 	KeysURL     string // where the keys are that sign the answer
+}
+
+// evaluation holds for people of whom the service says yes.
+type evaluation struct{ Evaluation }
+
+func parseExternal(body []byte) (Matcher, error) {
+	var b struct {
+		EvaluateURL string `json:"evaluate_url"`
+		KeysURL     string `json:"keys_url"`
+	}
+	if err := decode(body, &b); err != nil {
+		return nil, err
+	}
+	for _, s := range []string{b.EvaluateURL, b.KeysURL} {
+		u, err := url.Parse(s)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+			return nil, errEvaluation
+		}
+	}
+	return evaluation{Evaluation(b)}, nil
+}
+
+func (e evaluation) Matches(f *Facts) Truth {
+	if !f.LoggedIn {
+		return no()
+	}
+	answer, known := f.External[e.Evaluation]
+	if !known {
+		return unknown(externalUnavailable)
+	}
+	return truth(answer)
 }

@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	errTokenID = errors.New("token_id is not the id of a service token, which is a UUID")
-	errIP      = errors.New("ip is neither an address nor a range of the form 192.0.2.0/24")
+	errIP          = errors.New("ip is neither an address nor a range of the form 192.0.2.0/24")
+	addressUnknown = &Problem{Reason: AddressUnknown, Selector: "ip"}
 )
 
 // addressRange holds for requests from a range of addresses.
@@ -38,7 +38,7 @@ func parseIP(body []byte) (Matcher, error) {
 
 func (r addressRange) Matches(f *Facts) Truth {
 	if !f.IP.IsValid() {
-		return unknown(&Problem{Reason: AddressUnknown, Selector: "ip"})
+		return unknown(addressUnknown)
 	}
 	return truth(r.Contains(f.IP.Unmap().WithZone("")))
 }

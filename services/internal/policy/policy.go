@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"plumbline.dev/proto"
@@ -12,66 +14,123 @@ type Policy struct {
 	decision proto.Decision
 	session  time.Duration
 	// broken, where it is set, is why nothing is known about the policy as a whole.
-	broken                    *Problem
-	include, require, exclude []rule
+	broken *Problem
+	criteria
+
+	problems []*Problem
+	checks   []proto.ID
+	external []Evaluation
+	groups   []proto.ID
 }
 
-// rule is a matcher, or why there is none.
-type rule struct {
-	Matcher
-	problem *Problem
-}
-
-func (r rule) matches(f *Facts) Truth {
-	if r.problem != nil {
-		return unknown(r.problem)
-	}
-	return r.Matches(f)
-}
-
-// Compile makes a policy ready. One that this build cannot evaluate in part is still a policy: see
-// [Policy.Problems].
-func Compile(p *proto.Policy) *Policy {
-	c := &Policy{
-		id: p.ID, decision: p.Decision, session: p.SessionDuration,
-		include: compileRules(p.Include), require: compileRules(p.Require), exclude: compileRules(p.Exclude),
-	}
+// Compile makes a policy ready, with the groups that it names; nil finds none. One that this build cannot
+// evaluate in part is still a policy: see [Policy.Problems].
+func Compile(p *proto.Policy, groups Groups) *Policy {
+	out := &Policy{id: p.ID, decision: p.Decision, session: p.SessionDuration}
 	switch p.Decision {
 	case proto.DecisionAllow, proto.DecisionDeny, proto.DecisionNonIdentity, proto.DecisionBypass:
 	default:
-		c.broken = &Problem{Reason: UnknownDecision, Selector: string(p.Decision)}
+		out.broken = &Problem{Reason: UnknownDecision, Selector: string(p.Decision)}
+		out.problems = append(out.problems, out.broken)
 	}
-	return c
+	c := compiler{bypass: p.Decision == proto.DecisionBypass}
+	fits := c.survey(groups, p.Include, p.Require, p.Exclude)
+	if fits {
+		out.criteria = c.criteria(proto.ID{}, p.Include, p.Require, p.Exclude)
+		rules, _ := out.size()
+		fits = rules <= MaxRules
+	}
+	if !fits {
+		c.problems = []*Problem{{Reason: TooManyRules, Selector: "group"}}
+		out.criteria = criteria{include: []Matcher{unevaluable{c.problems[0]}}}
+	}
+	out.problems = append(out.problems, c.problems...)
+	if out.admits() {
+		out.demand(p.Unmet)
+	}
+	out.checks, out.external = c.checks, c.external
+	for id := range c.named {
+		out.groups = append(out.groups, id)
+	}
+	slices.SortFunc(out.groups, func(a, b proto.ID) int { return bytes.Compare(a[:], b[:]) })
+	return out
+}
+
+// demand adds what a policy asks for beside its rules and this build cannot do: it never admits then.
+func (p *Policy) demand(unmet []string) {
+	for _, name := range unmet {
+		problem := &Problem{Reason: UnsupportedDemand, Selector: name}
+		p.problems = append(p.problems, problem)
+		p.require = append(p.require, unevaluable{problem})
+	}
 }
 
 // Missing stands for a policy that an application names and that is not there. It might be a deny policy,
 // so nothing after it admits, apart from Service Auth and Bypass policies, which come first anyway.
 func Missing(id proto.ID) *Policy {
-	return &Policy{id: id, broken: &Problem{Reason: MissingPolicy}}
+	why := &Problem{Reason: MissingPolicy}
+	return &Policy{id: id, broken: why, problems: []*Problem{why}}
 }
 
-func compileRules(in []proto.Rule) []rule {
-	out := make([]rule, len(in))
-	for i, r := range in {
-		out[i].Matcher, out[i].problem = ParseRule(r)
-	}
-	return out
+// Problems are what of a policy this build cannot evaluate, its groups left aside: what is known without
+// them.
+func Problems(p *proto.Policy) []*Problem {
+	return Compile(p, func(proto.ID) (*proto.Group, bool) { return &proto.Group{}, true }).Problems()
 }
 
 // ID is the policy's.
 func (p *Policy) ID() proto.ID { return p.id }
 
-// Problems are what of the policy this build cannot evaluate, rule by rule.
-func (p *Policy) Problems() []*Problem {
-	var all []*Problem
-	if p.broken != nil {
-		all = append(all, p.broken)
+// Decides is what the policy does with whom it holds for; empty for one that is [Missing].
+func (p *Policy) Decides() proto.Decision { return p.decision }
+
+// Problems are what of the policy this build cannot evaluate, rule by rule, those of the groups that it leads
+// to included. The slice is shared and must not be modified.
+func (p *Policy) Problems() []*Problem { return p.problems }
+
+// Groups are the ids of the groups that the policy leads to, whether they are there or not, in order: with
+// a change of any it is to be compiled again. The slice is shared and must not be modified.
+func (p *Policy) Groups() []proto.ID { return p.groups }
+
+// HasAllow tells whether one of an application's policies is an Allow policy: such an application sends
+// people to log in, and takes application tokens from clients (contract.md 8.4).
+func HasAllow(policies []*Policy) bool {
+	for _, p := range policies {
+		if p.decision == proto.DecisionAllow {
+			return true
+		}
 	}
-	for _, rules := range [][]rule{p.include, p.require, p.exclude} {
-		for _, r := range rules {
-			if r.problem != nil {
-				all = append(all, r.problem)
-			}
+	return false
+}
+
+// UsesPosture tells whether one of the policies asks for a posture check.
+func UsesPosture(policies []*Policy) bool {
+	for _, p := range policies {
+		if len(p.checks) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Checks are the posture checks that policies ask for, each once.
+func Checks(policies []*Policy) []proto.ID {
+	var all []proto.ID
+	for _, p := range policies {
+		for _, id := range p.checks {
+			all = appendNew(all, id)
+		}
+	}
+	return all
+}
+
+// External are the evaluations whose answers policies need, each once: they are to be asked before a person
+// is decided about, and handed on in [Facts.External].
+func External(policies []*Policy) []Evaluation {
+	var all []Evaluation
+	for _, p := range policies {
+		for _, e := range p.external {
+			all = appendNew(all, e)
 		}
 	}
 	return all
@@ -90,15 +149,5 @@ func (p *Policy) holds(f *Facts) Truth {
 	if p.broken != nil {
 		return unknown(p.broken)
 	}
-	included, required, excluded := no(), yes(), no()
-	for _, r := range p.include {
-		included = included.or(r.matches(f))
-	}
-	for _, r := range p.require {
-		required = required.and(r.matches(f))
-	}
-	for _, r := range p.exclude {
-		excluded = excluded.or(r.matches(f))
-	}
-	return included.and(required).and(excluded.not())
+	return p.criteria.holds(f)
 }

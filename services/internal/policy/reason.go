@@ -58,9 +58,10 @@ const (
 	UnknownSelector
 	MalformedRule
 	IdentityInBypass
+	UnsupportedDemand
 	MissingGroup
 	GroupCycle
-	GroupTooLarge
+	TooManyRules
 	UnknownDecision
 	MissingPolicy
 
@@ -80,8 +81,9 @@ const (
 	Busy
 	Unavailable
 	Stale
-	NoOrigin
-	OriginUnavailable
+	NotServed
+	OriginUnreachable
+	OriginTimeout
 
 	reasonCount
 )
@@ -130,9 +132,10 @@ var reasons = [reasonCount]struct{ code, sentence string }{
 	UnknownSelector:     {"unknown_selector", "A policy of the application uses a selector that nobody knows, which counts as a refusal. Correct the policy."},
 	MalformedRule:       {"malformed_rule", "A rule of a policy of the application cannot be read, which counts as a refusal. Correct the policy."},
 	IdentityInBypass:    {"identity_in_bypass", "A Bypass policy of the application asks who somebody is, which is never known there and counts as a refusal. Use an Allow policy, or another selector."},
+	UnsupportedDemand:   {"unsupported_demand", "A policy of the application demands more than its rules, such as an approval, which this build cannot do and which counts as a refusal. Take the demand out of the policy."},
 	MissingGroup:        {"missing_group", "A policy of the application names a group that is not there, which counts as a refusal. Correct the policy, or add the group."},
 	GroupCycle:          {"group_cycle", "A policy of the application names a group that contains itself, which counts as a refusal. Correct the group."},
-	GroupTooLarge:       {"group_too_large", "A policy of the application names a group that has too many rules, or groups too deep inside one another, which counts as a refusal. Split the group."},
+	TooManyRules:        {"too_many_rules", "A policy of the application has too many rules, or groups too deep inside one another, which counts as a refusal. Split the policy or the group."},
 	UnknownDecision:     {"unknown_decision", "A policy of the application has a decision that nobody knows, which counts as a refusal. Correct the policy."},
 	MissingPolicy:       {"missing_policy", "The application names a policy that is not there, which counts as a refusal. Take it out of the application."},
 
@@ -150,8 +153,9 @@ var reasons = [reasonCount]struct{ code, sentence string }{
 	Busy:              {"busy", "Too many requests are waiting. Try again in a second."},
 	Unavailable:       {"unavailable", "Tokens cannot be issued now. Try again in a second."},
 	Stale:             {"stale", "What is known here is too old to decide by. Try again in a minute; if that does not help, look after the connection to NATS."},
-	NoOrigin:          {"no_origin", "The application has no origin here. Give it an x_origin_url."},
-	OriginUnavailable: {"origin_unavailable", "The application's origin did not answer. Try again in a minute; if that does not help, look after the origin."},
+	NotServed:         {"not_served", "The application is not served by this gateway, as it has no origin. Give it an x_origin_url."},
+	OriginUnreachable: {"origin_unreachable", "The application's origin cannot be reached. Try again in a minute; if that does not help, look after the origin."},
+	OriginTimeout:     {"origin_timeout", "The application's origin did not answer in time. Try again in a minute; if that does not help, look after the origin."},
 }
 
 // Reasons are all of them, in order.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -13,40 +14,68 @@ type Matcher interface {
 	Matches(f *Facts) Truth
 }
 
-// selector is a kind of rule: it reads the body that stands under its name in a policy (contract.md 4.3).
-// The error is a sentence for whoever wrote the policy.
-type selector func(body []byte) (Matcher, error)
+// selector is a kind of rule (contract.md 4.3).
+type selector struct {
+	// parse reads the body that stands under the selector's name. The error is a sentence for whoever wrote
+	// the policy.
+	parse func(body []byte) (Matcher, error)
+	// identity tells that it is about a person, which a Bypass policy cannot ask for (contract.md 4.4).
+	identity bool
+}
 
 // selectors are those that this build evaluates.
 var selectors = map[string]selector{
-	"service_token":           parseServiceToken,
-	"any_valid_service_token": parseAnyServiceToken,
-	"everyone":                parseEveryone,
-	"ip":                      parseIP,
+	"any_valid_service_token": {parse: parseAnyServiceToken},
+	"auth_method":             {parse: parseAuthMethod, identity: true},
+	"certificate":             {parse: parseCertificate},
+	"common_name":             {parse: parseCommonName},
+	"device_posture":          {parse: parseDevicePosture},
+	"email":                   {parse: parseEmail, identity: true},
+	"email_domain":            {parse: parseEmailDomain, identity: true},
+	"everyone":                {parse: parseEveryone},
+	"external_evaluation":     {parse: parseExternal, identity: true},
+	"group":                   {parse: parseGroup},
+	"ip":                      {parse: parseIP},
+	"login_method":            {parse: parseLoginMethod, identity: true},
+	"oidc":                    {parse: parseOIDC, identity: true},
+	"service_token":           {parse: parseServiceToken},
 }
 
-// unsupported are the other selectors of the contract: kept in a policy, never true.
-var unsupported = map[string]bool{
-	"device_posture": true, "email": true, "email_domain": true, "email_list": true, "ip_list": true, "geo": true,
-	"group": true, "certificate": true, "common_name": true, "auth_method": true, "auth_context": true,
-	"login_method": true, "azureAD": true, "github-organization": true, "gsuite": true, "okta": true, "saml": true,
-	"oidc": true, "external_evaluation": true, "linked_app_token": true, "user_risk_score": true,
+// unsupported are the other selectors of the contract: kept in a policy, never evaluated.
+var unsupported = []string{
+	"auth_context", "azureAD", "email_list", "geo", "github-organization", "gsuite", "ip_list", "linked_app_token", "okta",
+	"saml", "user_risk_score",
 }
 
-// ParseRule makes a rule ready, or tells why this build cannot evaluate it. It does one of the two.
+// ParseRule makes a rule ready, or tells why this build cannot evaluate it. It does one of the two. A rule
+// that names a group is unknown for want of the group, which is not looked for here.
 func ParseRule(r proto.Rule) (Matcher, *Problem) {
-	parse, ok := selectors[r.Selector]
+	s, ok := selectors[r.Selector]
 	switch {
-	case !ok && unsupported[r.Selector]:
+	case !ok && slices.Contains(unsupported, r.Selector):
 		return nil, &Problem{Reason: UnsupportedSelector, Selector: r.Selector}
 	case !ok:
 		return nil, &Problem{Reason: UnknownSelector, Selector: r.Selector}
 	}
-	m, err := parse(r.Body)
+	m, err := s.parse(r.Body)
 	if err != nil {
 		return nil, &Problem{Reason: MalformedRule, Selector: r.Selector, Detail: err.Error()}
 	}
 	return m, nil
+}
+
+// Unsupported are the selectors of rules that this build cannot evaluate, each once, in their order. Groups
+// are not looked into: they are resources with selectors of their own.
+func Unsupported(lists ...[]proto.Rule) []string {
+	var names []string
+	for _, list := range lists {
+		for _, r := range list {
+			if _, problem := ParseRule(r); problem != nil && !slices.Contains(names, r.Selector) {
+				names = append(names, r.Selector)
+			}
+		}
+	}
+	return names
 }
 
 var errBody = errors.New("the body is not the object that this selector takes")
@@ -61,6 +90,15 @@ func decode(body []byte, into any) error {
 		return errBody
 	}
 	return nil
+}
+
+// parseID reads an id that a rule names; otherwise is what is wrong where it is none.
+func parseID(s string, otherwise error) (proto.ID, error) {
+	id, err := proto.ParseID(s)
+	if err != nil || id.IsZero() {
+		return proto.ID{}, otherwise
+	}
+	return id, nil
 }
 
 func quote(s string) string {

@@ -1,6 +1,15 @@
 package policy
 
-import "plumbline.dev/proto"
+import (
+	"errors"
+
+	"plumbline.dev/proto"
+)
+
+var (
+	errTokenID          = errors.New("token_id is not the id of a service token, which is a UUID")
+	credentialsRequired = &Problem{Reason: CredentialsRequired, Selector: "service_token"}
+)
 
 // serviceToken holds for the credentials of one service token.
 type serviceToken struct{ id proto.ID }
@@ -12,22 +21,24 @@ func parseServiceToken(body []byte) (Matcher, error) {
 	if err := decode(body, &b); err != nil {
 		return nil, err
 	}
-	id, err := proto.ParseID(b.TokenID)
-	if err != nil || id.IsZero() {
-		return nil, errTokenID
+	id, err := parseID(b.TokenID, errTokenID)
+	if err != nil {
+		return nil, err
 	}
 	return serviceToken{id}, nil
 }
 
 func (s serviceToken) Matches(f *Facts) Truth {
-	return truth(!f.ServiceToken.IsZero() && f.ServiceToken == s.id)
+	if f.ServiceToken.IsZero() {
+		return withoutToken(f)
+	}
+	return truth(f.ServiceToken == s.id)
 }
 
-// anyServiceToken holds for the credentials of any service token.
-type anyServiceToken struct{}
-
-func parseAnyServiceToken(body []byte) (Matcher, error) {
-	return anyServiceToken{}, decode(body, &struct{}{})
+// withoutToken is a no. Somebody who logged in is not asked for a service token.
+func withoutToken(f *Facts) Truth {
+	if f.LoggedIn {
+		return no()
+	}
+	return lacking(credentialsRequired)
 }
-
-func (anyServiceToken) Matches(f *Facts) Truth { return truth(!f.ServiceToken.IsZero()) }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"plumbline.dev/proto"
@@ -15,7 +17,8 @@ import (
 // Rulebook gives the policies of applications. It is safe for concurrent use.
 type Rulebook struct {
 	catalog *catalog.Catalog
-	ready   *lru.Cache[policyKey, *policy.Policy]
+	ready   *lru.Cache[policyKey, compiled]
+	newest  atomic.Pointer[edition]
 	log     *slog.Logger
 	problem func(*policy.Problem)
 }
@@ -26,47 +29,128 @@ type policyKey struct {
 	revision uint64
 }
 
+// compiled is a policy that was made ready with the groups of some revisions, 0 for those that were not
+// there, in the order of [policy.Policy.Groups].
+type compiled struct {
+	policy *policy.Policy
+	groups []uint64
+}
+
+// edition are the lists of policies that were put together while the catalog stayed as it was.
+type edition struct {
+	revision uint64 // of the catalog, read before anything in it
+	mu       sync.RWMutex
+	lists    map[appKey][]*policy.Policy
+}
+
+type appKey struct {
+	account  proto.Account
+	id       proto.ID
+	revision uint64
+}
+
 // cachedPolicies is how many stay ready: more than an account may have in use.
 const cachedPolicies = 4096
 
-// New makes a rulebook over a view of applications and policies. problem is told of each rule that cannot be
-// evaluated, once for each revision of its policy.
+// New makes a rulebook over a view of applications, policies and groups. problem is told of each rule that
+// cannot be evaluated, once for each revision of its policy and of the groups that the policy leads to.
 func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*Rulebook, error) {
-	ready, err := lru.New[policyKey, *policy.Policy](cachedPolicies)
+	ready, err := lru.New[policyKey, compiled](cachedPolicies)
 	if err != nil {
 		return nil, fmt.Errorf("cache of policies: %w", err)
 	}
 	return &Rulebook{catalog: c, ready: ready, log: log, problem: problem}, nil
 }
 
-// Of are an application's policies in the order of their precedence.
-func (p *Rulebook) Of(app catalog.Record[proto.Application]) []*policy.Policy {
+// Of are an application's policies in the order of their precedence, as the catalog has them now. The slice
+// is shared and must not be modified. Until the catalog changes it is the same one, at the cost of a look
+// into a map.
+func (b *Rulebook) Of(app catalog.Record[proto.Application]) []*policy.Policy {
+	e, key := b.edition(), appKey{app.Account, app.Value.ID, app.Revision}
+	e.mu.RLock()
+	list, ok := e.lists[key]
+	e.mu.RUnlock()
+	if ok {
+		return list
+	}
+	list = b.list(app)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if known, ok := e.lists[key]; ok {
+		return known
+	}
+	e.lists[key] = list
+	return list
+}
+
+// edition is the one of the catalog's revision, or a new one.
+func (b *Rulebook) edition() *edition {
+	revision := b.catalog.Revision()
+	e := b.newest.Load()
+	if e != nil && e.revision == revision {
+		return e
+	}
+	next := &edition{revision: revision, lists: map[appKey][]*policy.Policy{}}
+	if b.newest.CompareAndSwap(e, next) {
+		return next
+	}
+	// Somebody else was first. What was stored may be of another revision, and is then looked at again by
+	// the next request; next serves this one.
+	return next
+}
+
+func (b *Rulebook) list(app catalog.Record[proto.Application]) []*policy.Policy {
 	links := slices.Clone(app.Value.Policies)
 	slices.SortStableFunc(links, func(a, b proto.PolicyLink) int { return cmp.Compare(a.Precedence, b.Precedence) })
 	all := make([]*policy.Policy, len(links))
 	for i, link := range links {
-		all[i] = p.one(app, link.Policy)
+		all[i] = b.one(app.Account, link.Policy)
 	}
 	return all
 }
 
-func (p *Rulebook) one(app catalog.Record[proto.Application], id proto.ID) *policy.Policy {
-	r, ok := p.catalog.Policy(app.Account, id)
+func (b *Rulebook) one(account proto.Account, id proto.ID) *policy.Policy {
+	r, ok := b.catalog.Policy(account, id)
 	if !ok {
 		return policy.Missing(id)
 	}
-	key := policyKey{app.Account, id, r.Revision}
-	if c, ok := p.ready.Get(key); ok {
-		return c
+	key := policyKey{account, id, r.Revision}
+	if c, ok := b.ready.Get(key); ok && b.current(account, c) {
+		return c.policy
 	}
-	c := policy.Compile(r.Value)
-	if known, there, _ := p.ready.PeekOrAdd(key, c); there {
-		return known
+	c := b.compile(account, r.Value)
+	if known, ok := b.ready.Get(key); ok && slices.Equal(known.groups, c.groups) && slices.Equal(known.policy.Groups(), c.policy.Groups()) {
+		return known.policy
 	}
-	for _, problem := range c.Problems() {
-		p.problem(problem)
-		p.log.Warn("a policy has a rule that cannot be evaluated; it never admits", "policy", id, "selector", problem.Selector,
-			"reason", problem.Reason.String(), "detail", problem.Detail)
+	b.ready.Add(key, c)
+	for _, problem := range c.policy.Problems() {
+		b.problem(problem)
+		b.log.Warn("a policy has a rule that cannot be evaluated; it never admits", "policy", id, "selector", problem.Selector,
+			"group", problem.Group, "reason", problem.Reason.String(), "detail", problem.Detail)
+	}
+	return c.policy
+}
+
+// compile makes a policy ready and takes note of the revisions of its groups.
+func (b *Rulebook) compile(account proto.Account, p *proto.Policy) compiled {
+	revisions := map[proto.ID]uint64{}
+	c := compiled{policy: policy.Compile(p, func(id proto.ID) (*proto.Group, bool) {
+		g, ok := b.catalog.Group(account, id)
+		revisions[id] = g.Revision
+		return g.Value, ok
+	})}
+	for _, id := range c.policy.Groups() {
+		c.groups = append(c.groups, revisions[id])
 	}
 	return c
+}
+
+// current tells whether the groups of a policy are still those that it was made ready with.
+func (b *Rulebook) current(account proto.Account, c compiled) bool {
+	for i, id := range c.policy.Groups() {
+		if g, _ := b.catalog.Group(account, id); g.Revision != c.groups[i] {
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,17 @@
+package policy
+
+var certificateRequired = &Problem{Reason: CertificateRequired, Selector: "certificate"}
+
+// certificate holds for requests with any valid client certificate.
+type certificate struct{}
+
+func parseCertificate(body []byte) (Matcher, error) {
+	return certificate{}, decode(body, &struct{}{})
+}
+
+func (certificate) Matches(f *Facts) Truth {
+	if !f.Certificate {
+		return lacking(certificateRequired)
+	}
+	return yes()
+}

@@ -1,0 +1,28 @@
+package policy
+
+import "errors"
+
+var errCommonName = errors.New("common_name is empty")
+
+// commonName holds for requests with a valid client certificate of one common name, to the letter.
+type commonName struct{ name string }
+
+func parseCommonName(body []byte) (Matcher, error) {
+	var b struct {
+		CommonName string `json:"common_name"`
+	}
+	if err := decode(body, &b); err != nil {
+		return nil, err
+	}
+	if b.CommonName == "" {
+		return nil, errCommonName
+	}
+	return commonName{b.CommonName}, nil
+}
+
+func (c commonName) Matches(f *Facts) Truth {
+	if !f.Certificate {
+		return lacking(certificateRequired)
+	}
+	return truth(f.CommonName == c.name)
+}

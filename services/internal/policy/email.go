@@ -1,0 +1,57 @@
+package policy
+
+import (
+	"errors"
+	"unicode"
+	"unicode/utf8"
+)
+
+var errEmail = errors.New("email is empty")
+
+// email holds for the person with an address.
+type email struct{ address string }
+
+func parseEmail(body []byte) (Matcher, error) {
+	var b struct {
+		Email string `json:"email"`
+	}
+	if err := decode(body, &b); err != nil {
+		return nil, err
+	}
+	if b.Email == "" {
+		return nil, errEmail
+	}
+	return email{b.Email}, nil
+}
+
+func (e email) Matches(f *Facts) Truth { return truth(f.LoggedIn && equalFold(f.Email, e.address)) }
+
+// equalFold compares without regard to case. An ASCII letter equals no letter that is not ASCII, unlike with
+// [strings.EqualFold]: whoever gets an address with a Kelvin sign at a provider must not pass for the one
+// with a k.
+func equalFold(a, b string) bool {
+	for a != "" && b != "" {
+		x, n := utf8.DecodeRuneInString(a)
+		y, m := utf8.DecodeRuneInString(b)
+		if !sameFold(x, y) || x == utf8.RuneError && a[:n] != b[:m] {
+			return false
+		}
+		a, b = a[n:], b[m:]
+	}
+	return a == b
+}
+
+func sameFold(x, y rune) bool {
+	switch {
+	case x == y:
+		return true
+	case x < utf8.RuneSelf || y < utf8.RuneSelf:
+		return x < utf8.RuneSelf && y < utf8.RuneSelf && unicode.ToLower(x) == unicode.ToLower(y)
+	}
+	for r := unicode.SimpleFold(x); r != x; r = unicode.SimpleFold(r) {
+		if r == y {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,42 @@
+package policy
+
+import (
+	"errors"
+
+	"plumbline.dev/proto"
+)
+
+var errGroup = errors.New("id is not the id of a group, which is a UUID")
+
+// Groups finds the groups that rules name. What it gives must not change while a policy is compiled.
+type Groups func(id proto.ID) (*proto.Group, bool)
+
+// inGroup is a rule that names a group. It is unknown until a compiler puts the group in its place.
+type inGroup struct{ id proto.ID }
+
+func parseGroup(body []byte) (Matcher, error) {
+	var b struct {
+		ID string `json:"id"`
+	}
+	if err := decode(body, &b); err != nil {
+		return nil, err
+	}
+	id, err := parseID(b.ID, errGroup)
+	if err != nil {
+		return nil, err
+	}
+	return inGroup{id}, nil
+}
+
+var missingGroup = &Problem{Reason: MissingGroup, Selector: "group"}
+
+func (inGroup) Matches(*Facts) Truth { return unknown(missingGroup) }
+
+// group holds for whom the rules of a group hold.
+type group struct {
+	criteria
+	rules  int // in it, those of the groups in it included
+	levels int // of groups in it, itself included
+}
+
+func (g *group) Matches(f *Facts) Truth { return g.holds(f) }

@@ -1,0 +1,50 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+
+	"plumbline.dev/proto"
+)
+
+var (
+	errClaim      = errors.New("claim_name is empty")
+	claimsUnknown = &Problem{Reason: ClaimsUnknown, Selector: "oidc"}
+)
+
+// claim holds for logins through one identity provider that says something of the person: the claim has the
+// value, or is a list with it. Numbers and bools are compared as they are written.
+type claim struct {
+	name, value string
+	idp         proto.ID
+}
+
+func parseOIDC(body []byte) (Matcher, error) {
+	var b struct {
+		Name  string  `json:"claim_name"`
+		Value *string `json:"claim_value"`
+		IDP   string  `json:"identity_provider_id"`
+	}
+	if err := decode(body, &b); err != nil {
+		return nil, err
+	}
+	if b.Name == "" || b.Value == nil {
+		return nil, errClaim
+	}
+	idp, err := parseID(b.IDP, errIDP)
+	if err != nil {
+		return nil, err
+	}
+	return claim{b.Name, *b.Value, idp}, nil
+}
+
+func (c claim) Matches(f *Facts) Truth {
+	if !f.LoggedIn || f.IDP != c.idp {
+		return no()
+	}
+	values, ok := f.Claims.get(c.name)
+	if !ok {
+		return unknown(claimsUnknown)
+	}
+	return truth(slices.Contains(values, c.value))
+}
