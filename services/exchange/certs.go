@@ -19,32 +19,36 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-func (s *Service) serveCerts(w http.ResponseWriter, _ *http.Request) {
-	current := s.signing.Load()
-	if current == nil {
+func (s *Service) serveCerts(w http.ResponseWriter, r *http.Request) {
+	set, err := s.ring.Current(r.Context())
+	if err != nil {
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "There is no signing key yet. Try again in a second.", http.StatusServiceUnavailable)
+		http.Error(w, "The signing keys are not known for certain now. Try again in a second.", http.StatusServiceUnavailable)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
-	// Verifiers ask again for a kid that they do not know; this only bounds what caches between keep.
-	h.Set("Cache-Control", "public, max-age=300")
-	_, _ = w.Write(current.certs)
+	h.Set("Cache-Control", certsMaxAge)
+	_, _ = w.Write(set.Certs())
 }
 
+// certsMaxAge bounds what caches on the way keep: with [keys.Trust] it must stay below [keys.Lead], so that a
+// verifier which asks for a kid that it does not know gets it.
+const certsMaxAge = "public, max-age=10"
+
 // answerCerts answers on access.certs.
-func (s *Service) answerCerts(_ context.Context, m *bus.Msg) proto.Message {
+func (s *Service) answerCerts(ctx context.Context, m *bus.Msg) proto.Message {
 	var q proto.CertsQuery
 	if err := m.Decode(&q); err != nil {
 		return &proto.CertsAnswer{Error: policy.BadRequest.Refusal()}
 	}
-	current := s.signing.Load()
-	if current == nil {
+	set, err := s.ring.Current(ctx)
+	if err != nil {
+		s.log.Warn("public keys were asked for and are not known for certain", "err", err)
 		return &proto.CertsAnswer{Error: policy.Unavailable.Refusal()}
 	}
-	return &proto.CertsAnswer{Certs: current.certs}
+	return &proto.CertsAnswer{Certs: set.Certs()}
 }
 
 func refuseCerts(error) proto.Message {

@@ -6,19 +6,20 @@ import (
 	"net/netip"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/servicetoken"
 )
 
 // answerService answers on access.exchange.service.
-func (s *Service) answerService(_ context.Context, m *bus.Msg) proto.Message {
+func (s *Service) answerService(ctx context.Context, m *bus.Msg) proto.Message {
 	start := s.clock.Now()
 	var q proto.ServiceExchange
 	if err := m.Decode(&q); err != nil {
 		return s.refuse(policy.BadRequest)
 	}
-	answer, decided := s.exchange(&q)
+	answer, decided := s.exchange(ctx, &q, m.AnswersTo(topology.Gateway))
 	s.metrics.exchanges.WithLabelValues(decided.reason.String()).Inc()
 	s.metrics.seconds.Observe(s.clock.Now().Sub(start).Seconds())
 	return answer
@@ -45,10 +46,15 @@ type decided struct {
 	selector string
 }
 
-// exchange decides about a request, and takes note of the decision where its Client ID is known.
-func (s *Service) exchange(q *proto.ServiceExchange) (*proto.TokenAnswer, decided) {
-	answer, d := s.decide(q)
-	log := s.log.With("application", q.Application, "reason", d.reason.String())
+// exchange decides about a request, and takes note of the decision where its Client ID is known. A gateway's
+// request is one that the gateway itself records, with what the exchange says of it: it knows the host, the
+// device and the ray, and whoever reads ACCESS_LOG finds each request once.
+func (s *Service) exchange(ctx context.Context, q *proto.ServiceExchange, gateway bool) (*proto.TokenAnswer, decided) {
+	if !gateway {
+		q.Vouched = nil
+	}
+	answer, d := s.decide(ctx, q)
+	log := s.log.With("application", q.Application, "reason", d.reason.String(), "gateway", gateway)
 	if d.token == nil {
 		// What was sent as a Client ID may be a secret that was put in the wrong place.
 		log.Debug("service credentials refused")
@@ -60,16 +66,18 @@ func (s *Service) exchange(q *proto.ServiceExchange) (*proto.TokenAnswer, decide
 	} else {
 		log.Info("service credentials refused", "selector", d.selector)
 	}
-	s.recorder.Record(q.Account, proto.Authentication{
-		At: proto.At(s.clock.Now()), Application: q.Application, Allowed: answer.Error == nil, Reason: d.reason.String(),
-		Policy: d.policy, ClientID: d.token.ClientID, TokenID: d.token.ID, IP: q.IP,
-		Action: proto.ActionService,
-	})
+	if !gateway {
+		s.recorder.Record(q.Account, proto.Authentication{
+			At: proto.At(s.clock.Now()), Application: q.Application, Allowed: answer.Error == nil, Reason: d.reason.String(),
+			Policy: d.policy, ClientID: d.token.ClientID, TokenID: d.token.ID, IP: q.IP,
+			Action: proto.ActionService,
+		})
+	}
 	return answer, d
 }
 
 // decide takes a request through the stages. Every way out but the last refuses.
-func (s *Service) decide(q *proto.ServiceExchange) (*proto.TokenAnswer, decided) {
+func (s *Service) decide(ctx context.Context, q *proto.ServiceExchange) (*proto.TokenAnswer, decided) {
 	d := decided{reason: policy.BadRequest}
 	refusal := func(why policy.Reason) (*proto.TokenAnswer, decided) {
 		d.reason = why
@@ -81,26 +89,30 @@ func (s *Service) decide(q *proto.ServiceExchange) (*proto.TokenAnswer, decided)
 	}
 	token := s.tokens.Find(q.Account, q.ClientID)
 	d.token = token.ServiceToken
-	if why, ok := servicetoken.Authenticate(q.ClientSecret, token.ServiceToken, s.clock.Now()); !ok {
+	now := s.clock.Now()
+	if why, ok := servicetoken.Authenticate(q.ClientSecret, token.ServiceToken, now); !ok {
 		return refusal(why)
 	}
+	s.seen.Note(q.Account, token.ClientID, now)
 	app, ok := s.catalog.Application(q.Account, q.Application)
 	if !ok {
 		return refusal(policy.UnknownApplication)
 	}
-	decision := policy.DecideService(s.rules.Of(app), &policy.Facts{ServiceToken: token.ID, IP: ip})
+	decision := policy.DecideService(s.rules.Of(app), facts(token.ID, ip, q.Vouched))
 	d.policy, d.selector = decision.Policy, decision.Selector
 	if !decision.Admitted() {
 		return refusal(decision.Reason)
 	}
-	current := s.signing.Load()
-	if current == nil {
+	set, err := s.ring.Current(ctx)
+	if err != nil {
+		s.log.Error("cannot sign an application token", "application", app.Value.ID, "err", err)
 		return refusal(policy.Unavailable)
 	}
-	signed, expires, err := s.issuer.token(grant{
-		key: current.key, account: q.Account, token: token.ID, tokenRevision: token.Revision, app: app.Value.ID,
+	signed, expires, err := s.issuer.service(set.Signing(), grant{
+		kid: set.Signing().ID(), account: q.Account, token: token.ID, tokenRevision: token.Revision, app: app.Value.ID,
 		appRevision: app.Revision, clientID: token.ClientID, audience: app.Value.AUD,
 		session: sessionOf(decision.SessionDuration, app.Value.SessionDuration), expires: token.ExpiresAt,
+		revoked: app.Value.Gate.RevokedAt,
 	})
 	if err != nil {
 		s.log.Error("cannot make an application token", "application", app.Value.ID, "err", err)
@@ -108,4 +120,24 @@ func (s *Service) decide(q *proto.ServiceExchange) (*proto.TokenAnswer, decided)
 	}
 	d.reason = decision.Reason
 	return &proto.TokenAnswer{Token: signed, ExpiresAt: proto.At(expires), Policy: decision.Policy}, d
+}
+
+// facts are what is known about a request: its credentials, and what a gateway vouches for.
+func facts(token proto.ID, ip netip.Addr, v *proto.Vouched) *policy.Facts {
+	f := &policy.Facts{ServiceToken: token, IP: ip}
+	if v == nil {
+		return f
+	}
+	f.Certificate, f.CommonName = v.Certificate, v.CommonName
+	if !v.Device.IsZero() {
+		f.Posture = func(check proto.ID) proto.Outcome {
+			for _, p := range v.Postures {
+				if p.Check == check {
+					return p.Outcome
+				}
+			}
+			return proto.OutcomeUnknown
+		}
+	}
+	return f
 }

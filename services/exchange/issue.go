@@ -12,22 +12,10 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// claims are those of a service's application token (contract.md 8.3). aud is a plain string, as was
-// measured of Cloudflare's for service tokens; verifiers take a string and an array alike.
-type claims struct {
-	Type       string `json:"type"`
-	Audience   string `json:"aud"`
-	Expires    int64  `json:"exp"`
-	IssuedAt   int64  `json:"iat"`
-	Issuer     string `json:"iss"`
-	CommonName string `json:"common_name"` // the Client ID
-	Subject    string `json:"sub"`         // empty: nobody's
-}
-
-// grant is what was admitted: everything that a token is made of. Two equal grants may share a token; a
-// change of the service token or the application makes another grant.
+// grant is what was admitted: everything that a service's token is made of. Two equal grants may share a
+// token; another signing key, or a change of the service token or the application, makes another grant.
 type grant struct {
-	key           *keys.Key
+	kid           string
 	account       proto.Account
 	token, app    proto.ID
 	tokenRevision uint64
@@ -37,10 +25,11 @@ type grant struct {
 	// session is the duration that policy or application ask for; expires when the credentials do, 0: never.
 	session time.Duration
 	expires proto.Millis
+	revoked proto.Millis // tokens that were issued before are void
 }
 
-// issuer signs tokens and keeps them for use again: one RSA operation for each grant until shortly before
-// its token expires. Safe for concurrent use.
+// issuer signs tokens, and keeps those of services for use again: one RSA operation for each grant until
+// shortly before its token expires. Safe for concurrent use.
 type issuer struct {
 	name    string // the iss claim
 	clock   clock.Clock
@@ -53,7 +42,8 @@ type issuer struct {
 type issued struct {
 	mu      sync.Mutex
 	token   string
-	at      time.Time
+	made    time.Time
+	renewed time.Time // when another is to be made
 	expires time.Time
 }
 
@@ -65,8 +55,9 @@ func newIssuer(name string, size int, c clock.Clock, m *metrics) (*issuer, error
 	return &issuer{name: name, clock: c, metrics: m, tokens: tokens}, nil
 }
 
-// token gives a token for the grant and when it expires.
-func (i *issuer) token(g grant) (string, time.Time, error) {
+// service gives a service's token for the grant, signed with the key that the grant names, and when it
+// expires.
+func (i *issuer) service(key *keys.Key, g grant) (string, time.Time, error) {
 	place, there := i.tokens.Get(g)
 	if !there {
 		place = &issued{}
@@ -77,22 +68,31 @@ func (i *issuer) token(g grant) (string, time.Time, error) {
 	place.mu.Lock()
 	defer place.mu.Unlock()
 	now := i.clock.Now()
-	if place.token != "" && now.Before(renewal(place.at, place.expires)) && !now.Before(place.at) {
+	if place.token != "" && now.Before(place.renewed) && !now.Before(place.made) {
 		return place.token, place.expires, nil
 	}
-	at, expires := lifetime(now, g.session, g.expires)
-	payload, err := json.Marshal(claims{Type: "app", Audience: g.audience, Expires: expires.Unix(), IssuedAt: at.Unix(),
-		Issuer: i.name, CommonName: g.clientID})
-	if err != nil {
-		return "", time.Time{}, fmt.Errorf("claims of an application token: %w", err)
-	}
-	signed, err := g.key.Sign(payload)
+	at := issuedAt(now, g.revoked)
+	expires := expiry(at, min(g.session, MaxTokenLife), g.expires)
+	signed, err := i.sign(key, newServiceClaims(i.name, &g, at, expires))
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	i.metrics.signatures.Inc()
-	place.token, place.at, place.expires = signed, at, expires
+	place.token, place.made, place.renewed, place.expires = signed, now, renewal(at, expires), expires
 	return signed, expires, nil
+}
+
+// sign makes a token of claims.
+func (i *issuer) sign(key *keys.Key, claims any) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("claims of a token: %w", err)
+	}
+	signed, err := key.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	i.metrics.signatures.Inc()
+	return signed, nil
 }
 
 // sessionOf is the session duration that counts: the policy's, or else the application's, or else the
@@ -107,19 +107,34 @@ func sessionOf(policy, application time.Duration) time.Duration {
 	return DefaultSession
 }
 
-// lifetime is from when to when a token made now is valid, in whole seconds as its claims have it. It
-// never outlives the credentials by a second or more.
-func lifetime(now time.Time, session time.Duration, credentials proto.Millis) (at, expires time.Time) {
-	at = now.Truncate(time.Second)
-	life := max(min(session, MaxTokenLife).Truncate(time.Second), time.Second)
-	expires = at.Add(life)
-	if credentials != 0 && credentials.Time().Before(expires) {
-		expires = credentials.Time().Truncate(time.Second)
+// issuedAt is from when a token made now is valid, in whole seconds as its claims have it: the second that has
+// begun, or, where the application's tokens were revoked in it, the next. A token must not seem to be
+// older than the revocation that it comes after.
+func issuedAt(now time.Time, revoked proto.Millis) time.Time {
+	at := now.Truncate(time.Second)
+	r := revoked.Time()
+	if revoked != 0 && r.After(at) && r.Sub(now) < revocationSkew {
+		if at = r.Truncate(time.Second); at.Before(r) {
+			at = at.Add(time.Second)
+		}
+	}
+	return at
+}
+
+// revocationSkew is how far the clock of whoever revoked tokens may be ahead of ours.
+const revocationSkew = 30 * time.Second
+
+// expiry is until when a token that is valid from at is: for its life, a second at least, and no longer than
+// what it was made for, by a second or more; 0: that has no end.
+func expiry(at time.Time, life time.Duration, end proto.Millis) time.Time {
+	expires := at.Add(max(life.Truncate(time.Second), time.Second))
+	if end != 0 && end.Time().Before(expires) {
+		expires = end.Time().Truncate(time.Second)
 	}
 	if !expires.After(at) {
 		expires = at.Add(time.Second)
 	}
-	return at, expires
+	return expires
 }
 
 // renewal is when a token is no longer handed out: a tenth of its life, or five minutes, before its end, so

@@ -19,7 +19,8 @@ func TestLifetime(t *testing.T) {
 		if rapid.Bool().Draw(t, "expiring") {
 			credentials = proto.At(now.Add(time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(3*time.Hour)).Draw(t, "credentials"))))
 		}
-		at, expires := lifetime(now, session, credentials)
+		at := issuedAt(now, 0)
+		expires := expiry(at, min(session, MaxTokenLife), credentials)
 		life := expires.Sub(at)
 		switch {
 		case at.After(now) || now.Sub(at) >= time.Second:
@@ -55,7 +56,7 @@ func BenchmarkExchange(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			before()
-			if answer, _ := s.exchange(w.request()); answer.Error != nil {
+			if answer, _ := s.exchange(b.Context(), w.request(), false); answer.Error != nil {
 				b.Fatal(answer.Error)
 			}
 		}
@@ -63,7 +64,7 @@ func BenchmarkExchange(b *testing.B) {
 	b.Run("cached token", func(b *testing.B) { run(b, func() {}) })
 	b.Run("new token", func(b *testing.B) { run(b, s.issuer.tokens.Purge) })
 	b.Run("signature alone", func(b *testing.B) {
-		key := s.signing.Load().key
+		key := s.ring.Standing().Signing()
 		for b.Loop() {
 			if _, err := key.Sign([]byte(`{}`)); err != nil {
 				b.Fatal(err)

@@ -46,7 +46,7 @@ func TestExchangesThatStartTogetherAgreeOnOneKey(t *testing.T) {
 			seen := map[string]bool{}
 			for _, s := range services {
 				w.ready(s)
-				seen[s.signing.Load().key.ID()] = true
+				seen[s.ring.Standing().Signing().ID()] = true
 			}
 			if len(seen) != 1 {
 				t.Fatalf("%d keys: %v", len(seen), seen)
@@ -80,7 +80,7 @@ func TestAKeyIsUselessWithoutTheIdentity(t *testing.T) {
 	if _, err := w.bus.Conn(topology.Exchange).Get(t.Context(), topology.Keys, topology.SigningKeyKey(1), &record); err != nil {
 		t.Fatal(err)
 	}
-	if record.KID != s.signing.Load().key.ID() {
+	if record.KID != s.ring.Standing().Signing().ID() {
 		t.Errorf("record of %s", record.KID)
 	}
 	pkcs8, err := seal.Open(w.ids, record.KID, record.Sealed)
@@ -177,6 +177,7 @@ func TestCertsEndpoint(t *testing.T) {
 		}
 		return r, body
 	}
+	bustest.Eventually(t, "the next key is published", func() bool { return s.ring.Standing().Published == 2 })
 	r, body := get("GET", url)
 	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json" || !strings.Contains(r.Header.Get("Cache-Control"), "max-age=") {
 		t.Errorf("%d %v", r.StatusCode, r.Header)
@@ -219,7 +220,8 @@ func checkCerts(t *testing.T, body []byte, kid string) {
 	if err := json.Unmarshal(body, &raw); err != nil {
 		t.Fatal(err)
 	}
-	if len(raw.Keys) != 1 || len(raw.PublicCerts) != 1 || raw.PublicCerts[0] != raw.PublicCert {
+	// The one that signs, and the next.
+	if len(raw.Keys) != 2 || len(raw.PublicCerts) != 2 || raw.PublicCerts[0] != raw.PublicCert || raw.PublicCerts[1] == raw.PublicCert {
 		t.Fatalf("%s", body)
 	}
 	key := raw.Keys[0]

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/services/exchange/keys"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -13,9 +14,12 @@ type metrics struct {
 	signatures  prometheus.Counter
 	unrecorded  prometheus.Counter
 	unevaluable *prometheus.CounterVec
+	users       *prometheus.CounterVec
+	statements  *prometheus.CounterVec
+	tokens      *prometheus.GaugeVec
 }
 
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, ring *keys.Ring) (*metrics, error) {
 	m := &metrics{
 		exchanges: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_exchange_exchanges_total",
@@ -35,12 +39,40 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "plumbline_exchange_unevaluable_rules_total",
 			Help: "Rules met that cannot be evaluated, once for each revision of their policy, by reason.",
 		}, []string{"reason"}),
+		users: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plumbline_exchange_user_exchanges_total",
+			Help: "Requests for the tokens of people, by the reason of the answer.",
+		}, []string{"reason"}),
+		statements: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plumbline_exchange_statements_total", Help: "Requests for signed statements, by kind, or refused.",
+		}, []string{"kind"}),
+		tokens: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "plumbline_exchange_service_tokens",
+			Help: "Service tokens by state; every replica tells of all of them. Expiring is within a week.",
+		}, []string{"state"}),
 	}
+	published := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "plumbline_exchange_published_keys", Help: "Public keys that are served: the one that signs, the next, and those still accepted.",
+	}, func() float64 {
+		if set := ring.Standing(); set != nil {
+			return float64(set.Published)
+		}
+		return 0
+	})
+	since := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "plumbline_exchange_signing_since_seconds", Help: "When the key that signs began to, as Unix time; 0 before there is one.",
+	}, func() float64 {
+		if set := ring.Standing(); set != nil {
+			return float64(set.Since.Unix())
+		}
+		return 0
+	})
 	for _, reason := range policy.Reasons() {
 		m.exchanges.WithLabelValues(reason.String())
 	}
 	errs := []error{}
-	for _, c := range []prometheus.Collector{m.exchanges, m.seconds, m.signatures, m.unrecorded, m.unevaluable} {
+	for _, c := range []prometheus.Collector{m.exchanges, m.seconds, m.signatures, m.unrecorded, m.unevaluable, m.users,
+		m.statements, m.tokens, published, since} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"filippo.io/age"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
 	"plumbline.dev/services/exchange/keys"
 	"plumbline.dev/services/internal/accesslog"
 	"plumbline.dev/services/internal/catalog"
@@ -23,31 +23,25 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// Service is the exchange. Any number may run at once; they share one key.
+// Service is the exchange. Any number may run at once; they sign with the same key.
 type Service struct {
-	cfg        Config
-	conn       *bus.Conn
-	log        *slog.Logger
-	clock      clock.Clock
-	identities []age.Identity
-	metrics    *metrics
+	cfg     Config
+	conn    *bus.Conn
+	log     *slog.Logger
+	clock   clock.Clock
+	metrics *metrics
 
 	catalog  *catalog.Catalog
 	tokens   *servicetoken.View
 	rules    *rulebook.Rulebook
 	issuer   *issuer
 	recorder *accesslog.Recorder
+	seen     *servicetoken.Seen
+	ring     *keys.Ring
 
-	signing atomic.Pointer[signing] // nil until the key is there
-	awake   chan struct{}           // closed once keys and views are there
-	deaf    atomic.Int32            // endpoints that requests do not reach yet
-	certs   *httpserve.Server
-}
-
-// signing is the key in use and the document that publishes it.
-type signing struct {
-	key   *keys.Key
-	certs []byte
+	awake chan struct{} // closed once keys and views are there
+	deaf  atomic.Int32  // endpoints that requests do not reach yet
+	certs *httpserve.Server
 }
 
 // New makes the service; nothing runs until [Service.Run].
@@ -59,16 +53,18 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if len(deps.Identities) == 0 {
 		return nil, errors.New("exchange: there is no identity to open signing keys with: give one with --identity")
 	}
-	m, err := newMetrics(deps.Metrics)
+	ring := keys.NewRing(deps.Bus, deps.Log, deps.Clock, deps.Identities)
+	m, err := newMetrics(deps.Metrics, ring)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
 	s := &Service{
-		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, identities: deps.Identities, metrics: m,
+		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, metrics: m, ring: ring,
 		catalog: catalog.New(deps.Bus, deps.Log, topology.KindApplication, topology.KindPolicy, topology.KindGroup,
 			topology.KindOrganization),
 		tokens:   servicetoken.NewView(deps.Bus, deps.Log),
 		recorder: accesslog.New(deps.Bus, deps.Log, cfg.LogBacklog, m.unrecorded),
+		seen:     servicetoken.NewSeen(deps.Bus, deps.Log),
 		awake:    make(chan struct{}),
 	}
 	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log, HTTP: &http.Server{
@@ -95,7 +91,9 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("catalog", s.catalog.Run)
 	g.Add("service tokens", s.tokens.Run)
 	g.Add("access log", s.recorder.Run)
-	g.Add("signing key", s.awaken)
+	g.Add("use of service tokens", s.seen.Run)
+	g.Add("signing keys", s.ring.Run)
+	g.Add("awakening", s.awaken)
 	g.Add("public keys", s.afterAwakening(bus.Endpoint{
 		Subject: topology.Certs, Role: topology.Exchange, Workers: 2, Handle: s.answerCerts, Refuse: refuseCerts,
 	}))
@@ -103,27 +101,32 @@ func (s *Service) Run(ctx context.Context) error {
 		Subject: topology.ExchangeService, Role: topology.Exchange, Workers: s.cfg.Workers, Queue: s.cfg.Queue,
 		Handle: s.answerService, Refuse: s.refuseService,
 	}))
+	g.Add("tokens of people", s.afterAwakening(bus.Endpoint{
+		Subject: topology.ExchangeUser, Role: topology.Exchange, Workers: s.cfg.Workers, Queue: s.cfg.Queue,
+		Handle: s.answerUser, Refuse: func(error) proto.Message { return s.refuseUser(policy.Busy) },
+	}))
+	// Statements are asked for before anybody is known: they get no more of the machine than this.
+	g.Add("statements", s.afterAwakening(bus.Endpoint{
+		Subject: topology.Statements, Role: topology.Exchange, Workers: 1, Queue: s.cfg.Queue,
+		Handle: s.answerStatement, Refuse: func(error) proto.Message { return s.refuseStatement(policy.Busy) },
+	}))
+	g.Add("key commands", s.afterAwakening(s.ring.Endpoint()))
 	return g.Run(ctx)
 }
 
-// awaken gets the key and waits for the views.
+// awaken waits for the keys and the views.
 func (s *Service) awaken(ctx context.Context) error {
-	key, err := keys.Await(ctx, s.conn, s.identities, s.clock)
+	set, err := s.ring.Await(ctx)
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}
-	certs, err := keys.Certs(key)
-	if err != nil {
-		return err
-	}
-	s.signing.Store(&signing{key: key, certs: certs})
 	if err := s.catalog.Await(ctx); err != nil {
 		return unlessEnded(ctx, err)
 	}
 	select {
 	case <-s.tokens.CaughtUp():
 		close(s.awake)
-		s.log.Info("exchange can issue tokens", "kid", key.ID(), "issuer", s.cfg.TeamDomain)
+		s.log.Info("exchange can issue tokens", "kid", set.Signing().ID(), "issuer", s.cfg.TeamDomain)
 	case <-ctx.Done():
 	}
 	<-ctx.Done()
@@ -148,13 +151,16 @@ func (s *Service) Ready(ctx context.Context) error {
 	select {
 	case <-s.awake:
 	default:
-		if s.signing.Load() == nil {
+		if s.ring.Standing() == nil {
 			return errors.New("the signing key is not there yet")
 		}
 		return errors.New("applications, policies and service tokens are still being read")
 	}
 	if s.deaf.Load() > 0 {
 		return errors.New("requests do not arrive yet")
+	}
+	if _, err := s.ring.Current(ctx); err != nil {
+		return err
 	}
 	return s.conn.Ready(ctx)
 }

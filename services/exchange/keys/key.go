@@ -87,24 +87,41 @@ func open(r *proto.SigningKey, identities []age.Identity) (*Key, error) {
 	if !ok || private.N.BitLen() < Bits {
 		return nil, fmt.Errorf("signing key %s is not an RSA key of at least %d bits", r.KID, Bits)
 	}
-	certificate, err := x509.ParseCertificate(r.Certificate)
-	if err != nil {
-		return nil, fmt.Errorf("certificate of signing key %s: %w", r.KID, err)
-	}
-	id, err := idOf(&private.PublicKey)
+	k, err := published(r)
 	if err != nil {
 		return nil, err
 	}
-	if public, ok := certificate.PublicKey.(*rsa.PublicKey); id != r.KID || !ok || !public.Equal(&private.PublicKey) {
+	if !private.PublicKey.Equal(k.certificate.PublicKey) {
 		return nil, fmt.Errorf("the record of signing key %s is that of another key", r.KID)
 	}
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: private, KeyID: id}},
+		jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: private, KeyID: r.KID}},
 		(&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", r.KID, err)
 	}
-	return &Key{id: id, certificate: certificate, signer: signer}, nil
+	k.signer = signer
+	return k, nil
+}
+
+// published is the public half of a record, which cannot sign.
+func published(r *proto.SigningKey) (*Key, error) {
+	certificate, err := x509.ParseCertificate(r.Certificate)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of signing key %s: %w", r.KID, err)
+	}
+	public, ok := certificate.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("signing key %s is not an RSA key", r.KID)
+	}
+	id, err := idOf(public)
+	if err != nil {
+		return nil, err
+	}
+	if id != r.KID {
+		return nil, fmt.Errorf("the record of signing key %s is that of another key", r.KID)
+	}
+	return &Key{id: id, certificate: certificate}, nil
 }
 
 func idOf(public *rsa.PublicKey) (string, error) {

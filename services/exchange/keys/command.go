@@ -1,0 +1,112 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// The codes of refused commands.
+const (
+	CodeInterval  = "invalid_interval"
+	CodeRotations = "too_many_rotations"
+	CodeLater     = "unavailable"
+)
+
+// Command does what a command asks and tells how the keys stand then. A rotation takes effect at once where the
+// next key has been published for [Lead], and as soon as it has otherwise; of commands that ask for one
+// together, each is satisfied by the same.
+func (r *Ring) Command(ctx context.Context, q *proto.KeysCommand) *proto.KeysAnswer {
+	unavailable := &proto.KeysAnswer{Error: &proto.Error{Code: CodeLater,
+		Message: "The signing keys cannot be looked after now. Try again in a second."}}
+	var began uint64
+	for ctx.Err() == nil {
+		s, err := r.confirm(ctx)
+		if err != nil {
+			r.log.Warn("a command about signing keys was not carried out", "err", err)
+			return unavailable
+		}
+		if s.rotation == nil { // an installation begins
+			pause(ctx, again/10)
+			continue
+		}
+		if began == 0 {
+			began = s.rotation.Current
+		}
+		now := r.clock.Now()
+		write, refusal := carryOut(q, s, now, s.rotation.Current > began)
+		if refusal != nil {
+			return &proto.KeysAnswer{Error: refusal}
+		}
+		if write == nil {
+			return standing(s, now)
+		}
+		err = r.do(ctx, s, step{write: write})
+		switch {
+		case err == nil:
+			q = &proto.KeysCommand{} // once more, for how things stand now
+		case !errors.Is(err, bus.ErrConflict):
+			r.log.Warn("a command about signing keys was not carried out", "err", err)
+			return unavailable
+		}
+	}
+	return unavailable
+}
+
+// carryOut is the rotation that a command asks for, nil where there is nothing to change, or why it is refused.
+func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*proto.KeyRotation, *proto.Error) {
+	write, changed := *s.rotation, false
+	if q.IntervalDays != 0 && (q.IntervalDays < MinInterval || q.IntervalDays > MaxInterval) {
+		return nil, &proto.Error{Code: CodeInterval, Message: fmt.Sprintf("Signing keys can rotate every %d to %d days, not every %d. Ask for another interval.",
+			MinInterval, MaxInterval, q.IntervalDays)}
+	}
+	if q.Rotate && !rotated {
+		switch {
+		case len(accepted(s.rotation, now)) >= maxPrevious:
+			return nil, &proto.Error{Code: CodeRotations, Message: fmt.Sprintf("Signing keys were rotated %d times within %d days, and each of them is accepted for as long. Try again when the oldest is not.",
+				maxPrevious, int(Accepted/day))}
+		case !now.Before(usable(s.upcoming(), now)):
+			write, changed = *promoted(s, now), true
+		case !write.Wanted:
+			write.Wanted, changed = true, true
+		}
+	}
+	if q.IntervalDays != 0 && q.IntervalDays != write.IntervalDays {
+		write.IntervalDays, changed = q.IntervalDays, true
+	}
+	if !changed {
+		return nil, nil
+	}
+	return &write, nil
+}
+
+// standing is how the keys stand, for the api (contract.md 8.1).
+func standing(s *state, now time.Time) *proto.KeysAnswer {
+	return &proto.KeysAnswer{IntervalDays: s.rotation.IntervalDays, LastRotation: s.rotation.Since, NextRotation: proto.At(rotation(s, now))}
+}
+
+// Answer answers on access.keys.
+func (r *Ring) Answer(ctx context.Context, m *bus.Msg) proto.Message {
+	var q proto.KeysCommand
+	if err := m.Decode(&q); err != nil {
+		return &proto.KeysAnswer{Error: &proto.Error{Code: "bad_request", Message: "The command cannot be read."}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	return r.Command(ctx, &q)
+}
+
+// Refuse answers on access.keys where there was no time to.
+func (r *Ring) Refuse(error) proto.Message {
+	return &proto.KeysAnswer{Error: &proto.Error{Code: CodeLater, Message: "Too many commands are waiting. Try again in a second."}}
+}
+
+// Endpoint is where commands arrive.
+func (r *Ring) Endpoint() bus.Endpoint {
+	return bus.Endpoint{Subject: topology.KeysCommands, Role: topology.Exchange, Handle: r.Answer, Refuse: r.Refuse}
+}

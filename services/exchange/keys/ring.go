@@ -1,0 +1,192 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"filippo.io/age"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/clock"
+)
+
+const (
+	// Trust is how long a ring may be used after it was certain to be complete. With it, what a verifier's
+	// cache adds must stay below Lead.
+	Trust = 30 * time.Second
+	// confirmEvery is how often a ring makes certain of it.
+	confirmEvery = 10 * time.Second
+	// confirmWithin bounds how long a request waits for that.
+	confirmWithin = 2 * time.Second
+)
+
+// ErrNoKey is why a ring cannot be used: it is not complete yet, or it can no longer be certain that it is.
+var ErrNoKey = errors.New("the signing keys are not known for certain")
+
+// Ring is the installation's signing keys, followed and rotated. It is safe for concurrent use.
+type Ring struct {
+	conn       *bus.Conn
+	log        *slog.Logger
+	clock      clock.Clock
+	identities []age.Identity
+	// watch follows the bucket; tests hold updates back.
+	watch func(ctx context.Context, apply func(bus.Update) error, complete func()) error
+
+	state     atomic.Pointer[state] // written by the watch only
+	confirmed atomic.Int64          // Unix nanoseconds: the state held everything that was written before
+	asking    singleflight.Group
+}
+
+// NewRing makes a ring; it holds nothing until [Ring.Run] has come to know the keys, and made them where there
+// are none. New keys are sealed to all identities; each key must be opened by one of them.
+func NewRing(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age.Identity) *Ring {
+	r := &Ring{conn: conn, log: log, clock: c, identities: identities}
+	r.watch = func(ctx context.Context, apply func(bus.Update) error, complete func()) error {
+		return conn.Watch(ctx, topology.Keys, []string{">"}, apply, complete)
+	}
+	r.state.Store(newState())
+	return r
+}
+
+// Run follows the keys and does what is due until ctx ends. A key that is needed and that none of the
+// identities opens is an error. It runs once.
+func (r *Ring) Run(ctx context.Context) error {
+	if err := r.conn.AwaitTopology(ctx, topology.BucketStream(topology.Keys)); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.watch(ctx, r.apply, r.complete) })
+	g.Go(func() error { return r.tend(ctx) })
+	return g.Wait()
+}
+
+// Current is the keys as they stand. Where the last time that the ring was certain of them is too long ago, it
+// asks first; the error is then [ErrNoKey] and why.
+func (r *Ring) Current(ctx context.Context) (*Set, error) {
+	if s := r.state.Load(); s.set != nil && r.trusted(r.clock.Now()) {
+		return s.set, nil
+	}
+	asked := r.asking.DoChan("", func() (any, error) { return r.confirm(context.WithoutCancel(ctx)) })
+	select {
+	case got := <-asked:
+		if got.Err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoKey, got.Err)
+		}
+		s := got.Val.(*state)
+		if s.set == nil {
+			return nil, ErrNoKey
+		}
+		return s.set, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrNoKey, context.Cause(ctx))
+	}
+}
+
+// Await waits until there is a key to sign with.
+func (r *Ring) Await(ctx context.Context) (*Set, error) {
+	for {
+		s := r.state.Load()
+		if s.set != nil {
+			return s.set, nil
+		}
+		select {
+		case <-s.later:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// Standing is the keys as they were last seen; nil before there is a key.
+func (r *Ring) Standing() *Set { return r.state.Load().set }
+
+// trusted tells whether the ring may be used without asking.
+func (r *Ring) trusted(now time.Time) bool {
+	since := now.Sub(time.Unix(0, r.confirmed.Load()))
+	// Requests that overlap read the clock in any order; one that was set back is another matter.
+	return since > -time.Second && since < Trust
+}
+
+// confirm waits until the ring holds everything that was written before the call, and gives it.
+func (r *Ring) confirm(ctx context.Context) (*state, error) {
+	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
+	defer cancel()
+	asked := r.clock.Now()
+	// Its leader answers, so this is not behind.
+	stream, err := r.conn.JetStream().Stream(ctx, topology.BucketStream(topology.Keys))
+	if err != nil {
+		return nil, err
+	}
+	newest := stream.CachedInfo().State.LastSeq
+	s := r.state.Load()
+	for !s.complete || s.revision < newest {
+		select {
+		case <-s.later:
+			s = r.state.Load()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("at revision %d of %d: %w", s.revision, newest, context.Cause(ctx))
+		}
+	}
+	r.confirmed.Store(asked.UnixNano())
+	return s, nil
+}
+
+// complete and apply are called by the watch, one at a time.
+func (r *Ring) complete() {
+	n := r.state.Load().next(0)
+	n.complete = true
+	r.replace(n)
+}
+
+func (r *Ring) apply(u bus.Update) error {
+	s := r.state.Load()
+	number, err := topology.ParseSigningKeyKey(u.Key)
+	switch {
+	case err == nil && u.Deleted:
+		r.replace(s.without(number, u.Revision))
+	case err == nil:
+		r.replace(s.with(r.member(s, number, u)))
+	case u.Key == topology.RotationKey && u.Deleted:
+		r.replace(s.rotated(nil, u.Revision))
+	case u.Key == topology.RotationKey:
+		record := new(proto.KeyRotation)
+		if err := u.Decode(record); err != nil {
+			// Whoever wrote it knows more than this build.
+			return fmt.Errorf("record of the rotation: %w", err)
+		}
+		r.replace(s.rotated(record, u.Revision))
+	default:
+		r.log.Error("KEYS holds a key that is not ours", "key", u.Key)
+		r.replace(s.next(u.Revision))
+	}
+	return nil
+}
+
+func (r *Ring) member(s *state, number uint64, u bus.Update) *member {
+	m := &member{number: number, revision: u.Revision, arrived: r.clock.Now()}
+	var record proto.SigningKey
+	if m.err = u.Decode(&record); m.err != nil {
+		m.err = fmt.Errorf("record of signing key %d: %w", number, m.err)
+		return m
+	}
+	m.created = record.CreatedAt.Time()
+	if m.public, m.err = published(&record); m.err == nil {
+		m.key, m.err = open(&record, r.identities)
+	}
+	if old := s.members[number]; old != nil && old.public != nil && old.public.id == record.KID {
+		m.arrived = old.arrived
+	}
+	return m
+}
+
+func (r *Ring) replace(n *state) {
+	old := r.state.Swap(n.settle())
+	close(old.later)
+}

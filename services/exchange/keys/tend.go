@@ -1,0 +1,108 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/internal/seal"
+)
+
+// again is how long a ring waits before it tries again what did not work: NATS is away, say.
+const again = 500 * time.Millisecond
+
+// tend does what is due until ctx ends or the ring is broken. It acts on a state that is certain to be
+// complete, and every write says what it takes the place of: what another replica did first is not undone.
+func (r *Ring) tend(ctx context.Context) error {
+	for ctx.Err() == nil {
+		s, err := r.confirm(ctx)
+		if s != nil && s.broken != nil {
+			return s.broken
+		}
+		now := r.clock.Now()
+		var todo step
+		wake := now.Add(confirmEvery)
+		if err == nil {
+			var at time.Time
+			if todo, at = plan(s, now); at.Before(wake) {
+				wake = at
+			}
+			if !todo.none() {
+				err = r.do(ctx, s, todo)
+			}
+		}
+		switch {
+		case err != nil && ctx.Err() == nil:
+			if !errors.Is(err, bus.ErrConflict) {
+				r.log.Warn("signing keys could not be looked after; trying again", "err", err)
+			}
+			pause(ctx, again)
+		case !todo.none():
+			// What was written comes back by the watch, and there may be more to do.
+		default:
+			alarm := r.clock.After(wake.Sub(now))
+			if !r.clock.Now().Before(wake) {
+				continue // the clock moved before it knew that we wait
+			}
+			select {
+			case <-s.later:
+			case <-alarm:
+			case <-ctx.Done():
+			}
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// do carries out a step; [bus.ErrConflict] where another replica did it.
+func (r *Ring) do(ctx context.Context, s *state, todo step) error {
+	switch {
+	case todo.create != 0:
+		return r.create(ctx, todo.create)
+	case todo.write != nil:
+		if _, err := r.conn.Put(ctx, topology.Keys, topology.RotationKey, todo.write, s.rotationRevision); err != nil {
+			return err
+		}
+		switch {
+		case s.rotation == nil:
+			r.log.Info("the rotation of signing keys begins", "number", todo.write.Current)
+		case s.rotation.Current != todo.write.Current:
+			r.log.Info("another key signs from now on", "number", todo.write.Current, "kid", s.members[todo.write.Current].public.id,
+				"still_accepted", len(todo.write.Previous))
+		}
+		return nil
+	default:
+		if err := r.conn.Delete(ctx, topology.Keys, topology.SigningKeyKey(todo.remove), s.members[todo.remove].revision); err != nil {
+			return err
+		}
+		r.log.Info("a signing key whose tokens are no longer accepted was deleted", "number", todo.remove)
+		return nil
+	}
+}
+
+// create makes a key and its record.
+func (r *Ring) create(ctx context.Context, number uint64) error {
+	to, err := seal.RecipientsOf(r.identities)
+	if err != nil {
+		return fmt.Errorf("signing key: %w", err)
+	}
+	record, err := generate(r.clock.Now(), to)
+	if err != nil {
+		return err
+	}
+	if _, err := r.conn.Put(ctx, topology.Keys, topology.SigningKeyKey(number), record, 0); err != nil {
+		return err
+	}
+	r.log.Info("a signing key was made", "number", number, "kid", record.KID)
+	return nil
+}

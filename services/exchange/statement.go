@@ -1,0 +1,119 @@
+package exchange
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/claims"
+	"plumbline.dev/services/internal/policy"
+)
+
+// Bounds of what a gateway asks to be signed, in bytes.
+const (
+	maxHostname = 255
+	maxURL      = 4 << 10
+	maxIdentity = 16 << 10
+	maxQuestion = 256
+)
+
+// answerStatement answers on access.exchange.statement.
+func (s *Service) answerStatement(ctx context.Context, m *bus.Msg) proto.Message {
+	var q proto.Statement
+	if err := m.Decode(&q); err != nil || !m.AnswersTo(topology.Gateway) {
+		return s.refuseStatement(policy.BadRequest)
+	}
+	app, ok := s.catalog.Application(q.Account, q.Application)
+	if !ok {
+		return s.refuseStatement(policy.UnknownApplication)
+	}
+	now := s.clock.Now().Truncate(time.Second)
+	c, expires := statementClaims(&q, app.Value, s.cfg.TeamDomain, now)
+	if c == nil {
+		return s.refuseStatement(policy.BadRequest)
+	}
+	set, err := s.ring.Current(ctx)
+	if err != nil {
+		s.log.Error("cannot sign a statement", "kind", q.Kind, "err", err)
+		return s.refuseStatement(policy.Unavailable)
+	}
+	signed, err := s.issuer.sign(set.Signing(), c)
+	if err != nil {
+		s.log.Error("cannot make a statement", "kind", q.Kind, "err", err)
+		return s.refuseStatement(policy.Unavailable)
+	}
+	s.metrics.statements.WithLabelValues(string(q.Kind)).Inc()
+	return &proto.TokenAnswer{Token: signed, ExpiresAt: proto.At(expires)}
+}
+
+func (s *Service) refuseStatement(why policy.Reason) *proto.TokenAnswer {
+	s.metrics.statements.WithLabelValues("refused").Inc()
+	if why == policy.BadRequest {
+		return &proto.TokenAnswer{Error: badRequest("The statement cannot be read, or does not come from a gateway.")}
+	}
+	return &proto.TokenAnswer{Error: why.Refusal()}
+}
+
+// statementClaims are the claims of a statement and until when it is of use; nil where it cannot be made.
+func statementClaims(q *proto.Statement, app *proto.Application, team string, now time.Time) (c any, expires time.Time) {
+	at := now.Unix()
+	switch q.Kind {
+	case proto.StatementMeta:
+		if !hostname(q.Hostname) || len(q.RedirectURL) > maxURL {
+			return nil, now
+		}
+		expires = now.Add(metaLife)
+		return &metaClaims{Type: claims.TypeMeta, Audience: app.AUD, Hostname: q.Hostname, RedirectURL: q.RedirectURL,
+			ServiceTokenStatus: q.ServiceTokenStatus, IssuedAt: at, NotBefore: at, Expires: expires.Unix(),
+			AuthStatus: noAuth, MTLS: mtlsClaim{AuthStatus: noAuth}}, expires
+	case proto.StatementMatch:
+		if !hostname(q.Hostname) {
+			return nil, now
+		}
+		// Clients take one that is up to a day old.
+		return &matchClaims{Type: claims.TypeMatch, Audience: app.AUD, Hostname: q.Hostname, AuthDomain: hostOf(team),
+			AppHostname: appHostname(app, q.Hostname), IssuedAt: at}, now.Add(24 * time.Hour)
+	case proto.StatementExternal:
+		if !object(q.Identity, maxIdentity) || q.Nonce == "" || len(q.Nonce) > maxQuestion || !webURL(q.Audience) {
+			return nil, now
+		}
+		expires = now.Add(externalLife)
+		return &externalClaims{Type: claims.TypeExternal, Issuer: team, Audience: []string{q.Audience}, IssuedAt: at,
+			NotBefore: at, Expires: expires.Unix(), Identity: q.Identity, Nonce: q.Nonce}, expires
+	}
+	return nil, now
+}
+
+// hostname tells whether s may stand for a host: what a client sent as one, without what no host has.
+func hostname(s string) bool {
+	return s != "" && len(s) <= maxHostname && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`/\"'<>`, r) })
+}
+
+// webURL tells whether s is the address of a service: such an audience is never an application's.
+func webURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= maxURL && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+}
+
+func hostOf(team string) string {
+	u, err := url.Parse(team)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// appHostname is the application's own host where it has one, without a wildcard; else the one that was asked
+// for.
+func appHostname(app *proto.Application, asked string) string {
+	for _, d := range app.Domains {
+		if host, _, _ := strings.Cut(d, "/"); host != "" && !strings.Contains(host, "*") {
+			return host
+		}
+	}
+	return asked
+}
