@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/hold"
 )
 
 // keySet is one state of the exchange's public keys. It is not modified.
@@ -73,6 +74,27 @@ func (k *Keyring) Confirmed() time.Time {
 		return *t
 	}
 	return time.Time{}
+}
+
+// Part is what a [hold.Hold] confirms. The keys count as up to date while the exchange answers whenever it is
+// asked: it publishes a key a minute before it signs with it, and asking is not much rarer than confirming.
+func (k *Keyring) Part() hold.Part { return publicKeys{k} }
+
+type publicKeys struct{ *Keyring }
+
+// Name implements [hold.Part].
+func (publicKeys) Name() string { return "public keys" }
+
+// Confirm implements [hold.Part].
+func (p publicKeys) Confirm(context.Context) (time.Time, error) {
+	now, last := p.clock.Now(), p.Confirmed()
+	switch {
+	case last.IsZero():
+		return time.Time{}, ErrNoKeys
+	case now.Sub(last) > refreshEvery+askTimeout:
+		return time.Time{}, ErrUnavailable
+	}
+	return now, nil
 }
 
 const (

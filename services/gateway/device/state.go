@@ -1,0 +1,139 @@
+package device
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// entry is what is kept of a page's newest entry. It is not modified.
+type entry struct {
+	seq      uint64 // in POSTURE_LOG
+	closed   bool
+	answered bool // the newest poll was
+	polledAt proto.Millis
+	checks   []proto.ID
+	devices  []proto.ID     // those of the inventory's page, where they are the same
+	observed []proto.Millis // nil: every device's score is of the newest poll
+	scores   []int8
+	verdicts []verdict // of each device, of each check
+}
+
+// verdict is a [proto.Verdict] in two bytes.
+type verdict struct{ outcome, reason uint8 }
+
+func compact(seq uint64, e *proto.Entry) *entry {
+	n := len(e.Results)
+	c := &entry{seq: seq, closed: e.Closed, polledAt: e.Poll.At, answered: e.Poll.At != 0 && e.Poll.Error == proto.ReasonNone}
+	if n == 0 {
+		return c
+	}
+	c.devices, c.scores = make([]proto.ID, n), make([]int8, n)
+	c.verdicts = make([]verdict, 0, n*len(e.Checks))
+	for _, check := range e.Checks {
+		c.checks = append(c.checks, check.ID)
+	}
+	for i := range e.Results {
+		r := &e.Results[i]
+		c.devices[i], c.scores[i] = r.Device, int8(r.Score)
+		if r.ObservedAt != e.Poll.At && c.observed == nil {
+			c.observed = make([]proto.Millis, n)
+			for before := range i {
+				c.observed[before] = e.Poll.At
+			}
+		}
+		if c.observed != nil {
+			c.observed[i] = r.ObservedAt
+		}
+		for _, v := range r.Verdicts {
+			c.verdicts = append(c.verdicts, verdict{uint8(v.Outcome), uint8(v.Reason)})
+		}
+	}
+	return c
+}
+
+// row finds a device. The entry mostly names the devices in the order of the page's slots.
+func (e *entry) row(device proto.ID, slot int) int {
+	if slot < len(e.devices) && e.devices[slot] == device {
+		return slot
+	}
+	return slices.Index(e.devices, device)
+}
+
+func (e *entry) observedAt(row int) proto.Millis {
+	if e.observed == nil {
+		return e.polledAt
+	}
+	return e.observed[row]
+}
+
+// state is the newest entry of each page.
+type state struct {
+	tail tail
+	log  *slog.Logger
+	// inventory gives the ids of pages, so that both keep one copy.
+	inventory *inventory
+
+	mu    sync.RWMutex
+	pages map[topology.PageRef]*entry
+}
+
+func newState(conn *bus.Conn, log *slog.Logger, v *inventory) *state {
+	s := &state{log: log, inventory: v, pages: map[topology.PageRef]*entry{}}
+	s.tail = tail{
+		conn: conn, log: log, stream: topology.PostureState, filter: topology.AllLogs, apply: s.apply, caughtUp: make(chan struct{}),
+	}
+	return s
+}
+
+// apply takes an entry, unless a newer one is there. The page of an entry that cannot be read has no results:
+// what it said before is no longer the newest.
+func (s *state) apply(m jetstream.Msg, seq uint64) (seen uint64) {
+	raw := &bus.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data(), Seq: seq}
+	page, err := topology.ParsePage(raw.Subject)
+	if err != nil {
+		s.log.Error("the state of the results holds what is not ours", "subject", raw.Subject, "err", err)
+		return 0
+	}
+	logged, err := bus.LogSequence(raw)
+	if err != nil {
+		s.log.Error("an entry does not say where it stands in the log, it counts as unreadable", "subject", raw.Subject, "err", err)
+		s.put(page, &entry{})
+		return 0
+	}
+	s.mu.RLock()
+	have := s.pages[page]
+	s.mu.RUnlock()
+	if have != nil && have.seq >= logged {
+		return logged
+	}
+	var e proto.Entry
+	if err := raw.Decode(&e); err != nil {
+		s.log.Error("an entry cannot be read, its page has no results", "subject", raw.Subject, "seq", logged, "err", err)
+		s.put(page, &entry{seq: logged})
+		return logged
+	}
+	c := compact(logged, &e)
+	if ids := s.inventory.ids(page.Account, page.Page); slices.Equal(ids, c.devices) {
+		c.devices = ids
+	}
+	s.put(page, c)
+	return logged
+}
+
+func (s *state) put(page topology.PageRef, e *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pages[page] = e
+}
+
+func (s *state) page(p topology.PageRef) *entry {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.pages[p]
+}
