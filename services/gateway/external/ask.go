@@ -11,14 +11,14 @@ import (
 // maxIdentity bounds what an endpoint is told about somebody, in bytes.
 const maxIdentity = 16 << 10
 
-// ask is about whom, and about what, an endpoint is asked.
-type ask struct {
-	account     proto.Account
-	application proto.ID
-	host        string         // that was asked for
-	session     *proto.Session // the person's login
-	device      proto.ID       // behind the request; zero: not known
-	ip          netip.Addr     // of the request; the zero Addr: not known
+// Ask is about whom, and about what, an endpoint is asked.
+type Ask struct {
+	Account     proto.Account
+	Application proto.ID
+	Host        string         // that was asked for
+	Session     *proto.Session // the person's login; nil: nobody's, and nothing is asked
+	Device      proto.ID       // behind the request; zero: not known
+	IP          netip.Addr     // of the request; the zero Addr: not known
 }
 
 // identity is the identity claim. Its names are those of /cdn-cgi/access/get-identity (contract.md 8.7),
@@ -55,15 +55,15 @@ type (
 )
 
 // identity is what the endpoint is told, as JSON: the same bytes for the same circumstances.
-func (a *ask) identity() (json.RawMessage, error) {
-	who := identity{AccountID: a.account.String(), App: app{UID: a.application.String(), Hostname: a.host}}
-	if a.ip.IsValid() {
-		who.IP = a.ip.Unmap().WithZone("").String()
+func (a *Ask) identity() (json.RawMessage, error) {
+	who := identity{AccountID: a.Account.String(), App: app{UID: a.Application.String(), Hostname: a.Host}}
+	if a.IP.IsValid() {
+		who.IP = a.IP.Unmap().WithZone("").String()
 	}
-	if a.device != (proto.ID{}) {
-		who.DeviceID = a.device.String()
+	if a.Device != (proto.ID{}) {
+		who.DeviceID = a.Device.String()
 	}
-	s := a.session
+	s := a.Session
 	who.Email, who.Name, who.UserID, who.AMR, who.IssuedAt = s.Email, s.Name, s.User.String(), s.AMR, s.StartedAt.Time().Unix()
 	who.IDP = provider{ID: s.IDP.String(), Type: proto.TypeOIDC}
 	if len(s.Claims) < maxIdentity/2 {

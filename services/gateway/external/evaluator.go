@@ -9,7 +9,6 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
-	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/policy"
 )
@@ -75,14 +74,11 @@ func New(cfg Config, deps Deps) (*Evaluator, error) {
 
 // Evaluate makes the evaluations that a list of policies needs, all at the same time, about the person who
 // makes a request. One that is not in what it gives could not be made; nothing is known of it. It takes no
-// longer than [Config.Timeout], or than ctx lasts; where all answers are kept, no time at all. Of the answer
-// it reads what the gate knows by then: application, identity and device.
-func (e *Evaluator) Evaluate(ctx context.Context, known *gate.Answer, r *gate.Request, rules []policy.Evaluation) map[policy.Evaluation]bool {
-	if len(rules) == 0 || known.Identity.Session == nil || known.App.Value == nil {
+// longer than [Config.Timeout], or than ctx lasts; where all answers are kept, no time at all.
+func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []policy.Evaluation) map[policy.Evaluation]bool {
+	if len(rules) == 0 || a.Session == nil {
 		return nil
 	}
-	a := &ask{account: known.App.Account, application: known.App.Value.ID, host: r.URL.Host, session: known.Identity.Session,
-		device: known.Device, ip: r.Peer}
 	identity, err := a.identity()
 	if err != nil {
 		e.log.Warn("an external evaluation was not asked", "error", err)
@@ -99,7 +95,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, known *gate.Answer, r *gate.Re
 			}
 			continue
 		}
-		waiting = append(waiting, e.begin(ctx, key, &question{ask: a, Evaluation: r, identity: identity}))
+		waiting = append(waiting, e.begin(ctx, key, &question{Ask: a, Evaluation: r, identity: identity}))
 	}
 	for _, w := range waiting {
 		select {
@@ -120,9 +116,9 @@ type waiting struct {
 }
 
 // keyOf tells apart all that could make an answer another one.
-func keyOf(a *ask, r policy.Evaluation, identity []byte) cacheKey {
+func keyOf(a *Ask, r policy.Evaluation, identity []byte) cacheKey {
 	h := sha256.New()
-	for _, part := range []string{r.EvaluateURL, r.KeysURL, a.session.Nonce} {
+	for _, part := range []string{r.EvaluateURL, r.KeysURL, a.Session.Nonce} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	h.Write(identity)
@@ -144,11 +140,11 @@ func (e *Evaluator) begin(ctx context.Context, key cacheKey, q *question) waitin
 // settle asks, and says what to keep of it.
 func (e *Evaluator) settle(ctx context.Context, q *question) kept {
 	start := e.clock.Now()
-	verdict, until, err := e.put(ctx, q)
+	verdict, until, err := e.ask(ctx, q)
 	now := e.clock.Now()
 	if err != nil {
 		e.metrics.asked(resultOf(err))
-		e.log.Debug("an external evaluation failed", "evaluate_url", q.EvaluateURL, "application", q.application, "error", err)
+		e.log.Debug("an external evaluation failed", "evaluate_url", q.EvaluateURL, "application", q.Application, "error", err)
 		return kept{failed: true, until: now.Add(keepFailureFor)}
 	}
 	e.metrics.seconds.Observe(now.Sub(start).Seconds())

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +23,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/egress"
 	"plumbline.dev/services/internal/policy"
@@ -196,31 +194,17 @@ func (w *world) count(result string) int {
 	return int(testutil.ToFloat64(w.metrics.evaluations.WithLabelValues(result)))
 }
 
-// asker is a person's request as the gate knows it.
-type asker struct {
-	gate.Answer
-	gate.Request
-}
-
-func person(name string) *asker {
-	a := new(asker)
-	a.App = gate.Application{Account: proto.Account{1}, Value: &proto.Application{ID: proto.ID{2}}}
-	a.URL = &url.URL{Scheme: "https", Host: "app.example.com", Path: "/"}
-	a.Peer = netip.MustParseAddr("192.0.2.7")
-	a.Identity.Session = &proto.Session{Nonce: "n-" + name, User: proto.ID{3}, Email: name + "@example.com", IDP: proto.ID{4}, AMR: []string{"pwd"},
-		Claims: json.RawMessage(`{"groups":["a"]}`), Country: "DE", StartedAt: 1_700_000_000_000}
-	return a
-}
-
-func (w *world) evaluate(ctx context.Context, a *asker, rules ...policy.Evaluation) map[policy.Evaluation]bool {
-	return w.Evaluate(ctx, &a.Answer, &a.Request, rules)
+func person(name string) *Ask {
+	return &Ask{Account: proto.Account{1}, Application: proto.ID{2}, Host: "app.example.com", IP: netip.MustParseAddr("192.0.2.7"),
+		Session: &proto.Session{Nonce: "n-" + name, User: proto.ID{3}, Email: name + "@example.com", IDP: proto.ID{4}, AMR: []string{"pwd"},
+			Claims: json.RawMessage(`{"groups":["a"]}`), Country: "DE", StartedAt: 1_700_000_000_000}}
 }
 
 // want asserts what is known of a rule: "yes", "no" or "unknown".
-func (w *world) want(t *testing.T, ask *asker, r policy.Evaluation, want string) {
+func (w *world) want(t *testing.T, ask *Ask, r policy.Evaluation, want string) {
 	t.Helper()
 	got := "unknown"
-	if yes, known := w.evaluate(t.Context(), ask, r)[r]; known {
+	if yes, known := w.Evaluate(t.Context(), ask, []policy.Evaluation{r})[r]; known {
 		got = map[bool]string{true: "yes", false: "no"}[yes]
 	}
 	if got != want {
@@ -249,9 +233,7 @@ func TestAnEndpointIsAsked(t *testing.T) {
 	if err := json.Unmarshal(a.last.Identity, &who); err != nil || who["device_id"] != (proto.ID{8}).String() || who["email"] != "eve@example.com" {
 		t.Errorf("asked about %s, %v", a.last.Identity, err)
 	}
-	nobody := person("")
-	nobody.Identity.Session = nil
-	w.want(t, nobody, a.rule(), "unknown")
+	w.want(t, &Ask{IP: netip.MustParseAddr("192.0.2.7")}, a.rule(), "unknown") // about nobody
 	if n := a.calls.Load(); n != 2 || w.count("yes") != 1 || w.count("no") != 1 {
 		t.Errorf("%d calls, %d yes, %d no", n, w.count("yes"), w.count("no"))
 	}
@@ -271,10 +253,10 @@ func TestAnswersAreKept(t *testing.T) {
 	calls(1)
 	w.want(t, person("eve"), a.rule(), "yes")
 	moved := person("bob")
-	moved.Peer = netip.MustParseAddr("192.0.2.8")
+	moved.IP = netip.MustParseAddr("192.0.2.8")
 	w.want(t, moved, a.rule(), "yes")
 	again := person("bob")
-	again.Identity.Session.Nonce = "another session"
+	again.Session.Nonce = "another session"
 	w.want(t, again, a.rule(), "yes")
 	calls(4)
 	w.clock.Advance(50 * time.Second)
@@ -425,7 +407,7 @@ func TestASlowEndpoint(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := w.evaluate(ctx, person("eve"), a.rule()); len(got) != 0 {
+	if got := w.Evaluate(ctx, person("eve"), []policy.Evaluation{a.rule()}); len(got) != 0 {
 		t.Errorf("who left was told %v", got)
 	}
 }
@@ -447,7 +429,7 @@ func TestPlacesAreBounded(t *testing.T) {
 	for i := range 10 {
 		all.Go(func() {
 			who := person(fmt.Sprint(i))
-			if got := w.evaluate(t.Context(), who, slow.rule()); !got[slow.rule()] {
+			if got := w.Evaluate(t.Context(), who, []policy.Evaluation{slow.rule()}); !got[slow.rule()] {
 				t.Errorf("%v", got)
 			}
 		})
@@ -459,7 +441,7 @@ func TestPlacesAreBounded(t *testing.T) {
 	if most.Load() != 2 {
 		t.Errorf("%d questions at once", most.Load())
 	}
-	if got := w.evaluate(t.Context(), person("zoe"), slow.rule(), quick.rule()); len(got) != 2 {
+	if got := w.Evaluate(t.Context(), person("zoe"), []policy.Evaluation{slow.rule(), quick.rule()}); len(got) != 2 {
 		t.Errorf("%v", got)
 	}
 }
@@ -496,9 +478,9 @@ func TestADeadEndpointIsLeftAlone(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	newAsk := func() func() *asker {
+	newAsk := func() func() *Ask {
 		n := 0
-		return func() *asker { n++; return person(fmt.Sprint(n)) }
+		return func() *Ask { n++; return person(fmt.Sprint(n)) }
 	}
 	t.Run("are fetched once, and again when a new one is named", func(t *testing.T) {
 		w, a, ask := newWorld(t, Config{}), newAPI(t), newAsk()
@@ -576,12 +558,12 @@ func TestKeys(t *testing.T) {
 func TestIdentitiesAreBounded(t *testing.T) {
 	w, a := newWorld(t, Config{}), newAPI(t)
 	big := person("bob")
-	big.Identity.Session.Claims = json.RawMessage(`"` + strings.Repeat("x", maxIdentity) + `"`)
+	big.Session.Claims = json.RawMessage(`"` + strings.Repeat("x", maxIdentity) + `"`)
 	w.want(t, big, a.rule(), "yes")
 	if strings.Contains(string(a.last.Identity), "xxx") {
 		t.Error("the claims were sent")
 	}
-	big.Identity.Session.Name = strings.Repeat("x", maxIdentity)
+	big.Session.Name = strings.Repeat("x", maxIdentity)
 	w.want(t, big, a.rule(), "unknown")
 }
 

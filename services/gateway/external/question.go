@@ -14,7 +14,7 @@ import (
 
 // question is one evaluation.
 type question struct {
-	*ask
+	*Ask
 	policy.Evaluation
 	identity json.RawMessage
 }
@@ -24,8 +24,8 @@ type envelope struct {
 	Token string `json:"token"`
 }
 
-// put makes an evaluation and gives the answer and until when it holds. The error is a *[failure].
-func (e *Evaluator) put(ctx context.Context, q *question) (verdict bool, until time.Time, err error) {
+// ask makes an evaluation and gives the answer and until when it holds. The error is a *[failure].
+func (e *Evaluator) ask(ctx context.Context, q *question) (verdict bool, until time.Time, err error) {
 	for _, url := range []string{q.EvaluateURL, q.KeysURL} {
 		if _, err := egress.ParseURL(url); err != nil {
 			return false, time.Time{}, &failure{unreachable, err}
@@ -42,8 +42,8 @@ func (e *Evaluator) put(ctx context.Context, q *question) (verdict bool, until t
 	}
 	defer leave()
 	nonce := rand.Text() // 26 characters, 130 bits
-	token, err := e.signer.Statement(ctx, &proto.Statement{Kind: proto.StatementExternal, Account: q.account, Application: q.application,
-		Hostname: q.host, Audience: q.EvaluateURL, Identity: q.identity, Nonce: nonce})
+	token, err := e.signer.Statement(ctx, &proto.Statement{Kind: proto.StatementExternal, Account: q.Account, Application: q.Application,
+		Hostname: q.Host, Audience: q.EvaluateURL, Identity: q.identity, Nonce: nonce})
 	if err != nil {
 		// The endpoint is not to blame.
 		at.circuit.passed()
