@@ -52,7 +52,8 @@ func start(t testing.TB, options ...func(*Config)) *system {
 		t: t, bus: bustest.Start(t), account: proto.NewAccount(), identity: identity, log: &lockedBuffer{},
 		clock: clock.NewFake(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
 	}
-	y.cfg = Config{Addr: "127.0.0.1:0", Account: y.account, BootstrapToken: bootstrap, SealTo: []age.Recipient{identity.Recipient()}, MaxBody: 64 << 10}
+	y.cfg = Config{Addr: "127.0.0.1:0", Account: y.account, BootstrapToken: bootstrap, SealTo: []age.Recipient{identity.Recipient()},
+		SealGateway: []age.Recipient{identity.Recipient()}, TeamDomain: "https://team.example.com", MaxBody: 64 << 10}
 	for _, o := range options {
 		o(&y.cfg)
 	}

@@ -38,6 +38,16 @@ func TestNoSecretIsReadBack(t *testing.T) {
 	do("POST", "/devices/posture/integration", with(integrationBody(), func(b, c map[string]any) { b["type"] = "tanium_s2s"; c["client_secret"] = secretText }))
 	y.fetcher.answers(proto.Poll{Error: proto.ReasonAuthFailed, Detail: "refused"})
 	do("PATCH", integration, map[string]any{"config": map[string]any{"access_client_secret": secretText}})
+	rotated2 := text(y.want(200, "POST", path+"/rotate", map[string]any{"previous_client_secret_expires_at": "2027-01-01T00:00:00Z"}), "client_secret")
+	do("POST", path+"/refresh", nil)
+	idp := y.want(201, "POST", "/access/identity_providers", oidcBody())
+	provider := "/access/identity_providers/" + text(idp, "id")
+	do("GET", provider, nil)
+	do("PUT", provider, oidcBody())
+	do("PUT", provider, oidcBody(func(_, c map[string]any) { c["client_secret"] = secretText + "\n" }))
+	do("GET", "/access/identity_providers", nil)
+	do("POST", "/access/identity_providers", map[string]any{"name": "o", "type": "okta", "config": map[string]any{"client_secret": secretText, "api_token": secretText}})
+	do("POST", "/access/apps", map[string]any{"name": "s", "domain": "s.example.com", "scim_config": map[string]any{"authentication": map[string]any{"token": secretText}}})
 	do("DELETE", path, nil)
 	do("DELETE", integration, nil)
 	do("GET", "/plumbline/status", nil)
@@ -61,7 +71,7 @@ func TestNoSecretIsReadBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, secret := range map[string]string{"the first secret": token, "the second secret": rotated, "the integration's secret": secretText, "the API token": bootstrap} {
+	for name, secret := range map[string]string{"the first secret": token, "the second secret": rotated, "the third secret": rotated2, "the integration's secret": secretText, "the API token": bootstrap} {
 		if len(secret) < 40 {
 			t.Fatalf("%s: %q", name, secret)
 		}
