@@ -44,8 +44,10 @@ func parseCerts(document []byte, before *keySet) (*keySet, error) {
 		if other, twice := s.byID[k.KeyID]; twice && !other.Equal(public) {
 			return nil, fmt.Errorf("document of public keys: two keys have the id %q", k.KeyID)
 		}
-		if before != nil && public.Equal(before.byID[k.KeyID]) {
-			public = before.byID[k.KeyID]
+		if before != nil {
+			if same := before.byID[k.KeyID]; same != nil && same.Equal(public) {
+				public = same
+			}
 		}
 		s.byID[k.KeyID] = public
 	}
