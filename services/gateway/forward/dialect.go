@@ -99,9 +99,6 @@ func (o *original) request(h http.Header, client netip.Addr) (*gate.Request, err
 		return nil, errors.New("the URI is not a path and a query")
 	}
 	u.Scheme, u.Host = o.scheme, o.host
-	if name := misspelt(h); name != "" {
-		return nil, fmt.Errorf("there is a header %.64q, which some servers read as one of Plumbline's", name)
-	}
 	return &gate.Request{Method: o.method, URL: u, Header: h, Peer: client}, nil
 }
 

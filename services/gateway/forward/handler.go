@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -139,6 +140,9 @@ func (h *Handler) read(r *http.Request, d *dialect) (*gate.Request, error) {
 	client, ok := clientOf(r.Header["X-Forwarded-For"], h.cfg.Trusted)
 	if !ok {
 		return nil, errNoClient
+	}
+	if name := misspelt(r.Header); name != "" {
+		return nil, fmt.Errorf("there is a header %.64q, which some servers read as one of Plumbline's", name)
 	}
 	return o.request(r.Header, client)
 }

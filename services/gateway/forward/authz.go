@@ -1,0 +1,148 @@
+package forward
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
+	"plumbline.dev/services/internal/policy"
+)
+
+// Bounds of the gRPC server. A message holds a request's headers, twice at most, and a certificate.
+const (
+	maxMessage  = 512 << 10
+	maxStreams  = 1024 // of one connection
+	stopWithin  = time.Second
+	serviceName = "envoy.service.auth.v3.Authorization"
+)
+
+// AuthzConfig says where Envoy asks, and whose word counts.
+type AuthzConfig struct {
+	Addr string // host:port of the gRPC listener
+	// From are the Envoys that may ask; none: nobody may.
+	From []netip.Prefix
+	// Trusted are proxies before Envoy: the addresses that they put into X-Forwarded-For count.
+	Trusted []netip.Prefix
+	// DeviceCA verifies the client certificates that Envoy passes on; nil: none counts.
+	DeviceCA *x509.CertPool
+}
+
+// Authz answers Envoy's ext_authz filter: envoy.service.auth.v3.Authorization over gRPC, and gRPC's health
+// protocol, both without TLS. It is run once.
+type Authz struct {
+	authv3.UnimplementedAuthorizationServer
+	cfg     AuthzConfig
+	deps    Deps
+	log     *quiet
+	metrics *metrics
+	certs   *certificates
+	bound   atomic.Pointer[string]
+}
+
+// NewAuthz makes the server; nothing listens until [Authz.Run].
+func NewAuthz(cfg AuthzConfig, deps Deps) (*Authz, error) {
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	certs, err := newCertificates(cfg.DeviceCA)
+	if err != nil {
+		return nil, err
+	}
+	return &Authz{cfg: cfg, deps: deps, log: &quiet{log: deps.Log}, metrics: m, certs: certs}, nil
+}
+
+// Bound is where the server listens; empty before it does. Safe for concurrent use.
+func (s *Authz) Bound() string {
+	if a := s.bound.Load(); a != nil {
+		return *a
+	}
+	return ""
+}
+
+// Run serves until ctx ends, which is no error; then questions under way have a second. An address that is
+// taken is an error at once.
+func (s *Authz) Run(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("ext_authz (--ext-authz-addr): %w", err)
+	}
+	addr := l.Addr().String()
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(5*time.Second), grpc.MaxHeaderListSize(16<<10),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 10 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}))
+	authv3.RegisterAuthorizationServer(server, s)
+	healthy := health.NewServer()
+	healthy.SetServingStatus(serviceName, grpc_health_v1.HealthCheckResponse_SERVING)
+	grpc_health_v1.RegisterHealthServer(server, healthy)
+	s.bound.Store(&addr)
+	s.deps.Log.Info("listens", "server", "ext_authz (--ext-authz-addr)", "addr", addr)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("ext_authz (--ext-authz-addr): %w", err)
+	case <-ctx.Done():
+	}
+	healthy.Shutdown()
+	late := time.AfterFunc(stopWithin, server.Stop)
+	server.GracefulStop()
+	late.Stop()
+	if err := <-ended; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("ext_authz (--ext-authz-addr): %w", err)
+	}
+	return nil
+}
+
+// Check implements the Authorization service. It answers whatever it is asked, with no gRPC error: an Envoy
+// may be configured to let requests through on errors.
+func (s *Authz) Check(ctx context.Context, r *authv3.CheckRequest) (answer *authv3.CheckResponse, _ error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.deps.Log.Error("the answer to an Envoy could not be made", "panic", p)
+			answer = denied(refusal(http.Header{}, http.StatusInternalServerError, policy.Undecided))
+		}
+	}()
+	from := asker(ctx)
+	if !Contains(s.cfg.From, from) {
+		s.log.warn("somebody asked about a request who may not (--forward-auth-from)", "from", from, "proxy", "envoy")
+		s.metrics.answered("envoy", "not_allowed")
+		return denied(refusal(http.Header{}, http.StatusForbidden, policy.UntrustedProxy)), nil
+	}
+	described, err := s.describe(r.GetAttributes())
+	if err != nil {
+		s.log.warn("a proxy asked about a request that it does not describe as it should", "proxy", "envoy", "from", from, "error", err)
+		s.metrics.answered("envoy", "bad")
+		return denied(refusal(http.Header{}, http.StatusBadRequest, policy.BadRequest)), nil
+	}
+	a := s.deps.Gate.Check(ctx, &described.Request)
+	if !a.Admitted() {
+		s.metrics.answered("envoy", "refused")
+		return denied(orRefused(&described.Request, a)), nil
+	}
+	s.metrics.answered("envoy", "admitted")
+	return described.admitted(a), nil
+}
+
+// asker is who asks; the zero Addr where that is not known.
+func asker(ctx context.Context) netip.Addr {
+	if p, ok := peer.FromContext(ctx); ok {
+		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
+			return plain(tcp.AddrPort().Addr())
+		}
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,98 @@
+package forward
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"plumbline.dev/services/gateway/gate"
+)
+
+// always are removed unless they are set: an Envoy may be configured not to tell which headers there are.
+var always = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Access-Client-Id", "Cf-Access-Client-Secret", "Cf-Access-Token"}
+
+// proxysOwn are the headers that a gateway takes off because it says them anew, and that Envoy sets itself.
+// The others of its kind stay where a trusted proxy before Envoy may have set them.
+var (
+	proxysOwn = []string{"X-Forwarded-For", "X-Forwarded-Proto"}
+	before    = []string{"X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "Forwarded", "X-Real-Ip"}
+)
+
+// admitted tells Envoy what to change on the request.
+func (d *described) admitted(a *gate.Answer) *authv3.CheckResponse {
+	cleaned := d.Header.Clone()
+	gate.Clean(cleaned, a)
+	ok := new(authv3.OkHttpResponse)
+	for _, name := range sorted(cleaned) {
+		if !slices.Equal(cleaned[name], d.Header[name]) {
+			separator := ", "
+			if name == "Cookie" {
+				separator = "; "
+			}
+			ok.Headers = append(ok.Headers, header(name, strings.Join(cleaned[name], separator), false))
+		}
+	}
+	gone := func(name string) {
+		if _, stays := cleaned[name]; !stays && !slices.Contains(ok.HeadersToRemove, strings.ToLower(name)) {
+			ok.HeadersToRemove = append(ok.HeadersToRemove, strings.ToLower(name))
+		}
+	}
+	for _, name := range always {
+		gone(name)
+	}
+	for _, name := range sorted(d.Header) {
+		if !slices.Contains(proxysOwn, name) && !(d.behind && slices.Contains(before, name)) {
+			gone(name)
+		}
+	}
+	for _, c := range a.SetCookies {
+		ok.ResponseHeadersToAdd = append(ok.ResponseHeadersToAdd, header("Set-Cookie", c.String(), true))
+	}
+	return &authv3.CheckResponse{Status: &status.Status{Code: int32(codes.OK)}, HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: ok}}
+}
+
+// denied has Envoy answer with a response of ours. Any status will do, 200 too.
+func denied(r *gate.Response) *authv3.CheckResponse {
+	no := &authv3.DeniedHttpResponse{Status: &typev3.HttpStatus{Code: typev3.StatusCode(r.Status)}} //nolint:gosec // three digits
+	if utf8.Valid(r.Body) {
+		no.Body = string(r.Body)
+	}
+	for _, name := range sorted(r.Header) {
+		if name == "Content-Length" {
+			continue // Envoy's
+		}
+		for i, value := range r.Header[name] {
+			no.Headers = append(no.Headers, header(name, value, i > 0 || name == "Set-Cookie"))
+		}
+	}
+	code := codes.PermissionDenied
+	if r.Status == http.StatusUnauthorized {
+		code = codes.Unauthenticated
+	}
+	return &authv3.CheckResponse{Status: &status.Status{Code: int32(code)}, HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: no}}
+}
+
+// header is one to set, in place of those of its name, or to add. The older field for that choice stays
+// unset, which older Envoys read as in place of.
+func header(name, value string, add bool) *corev3.HeaderValueOption {
+	action := corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
+	if add {
+		action = corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD
+	}
+	return &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: strings.ToLower(name), Value: value}, AppendAction: action}
+}
+
+func sorted(h http.Header) []string {
+	names := make([]string, 0, len(h))
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

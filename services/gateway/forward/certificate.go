@@ -1,0 +1,79 @@
+package forward
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net/url"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+const (
+	maxCertificate     = 32 << 10 // bytes, as Envoy writes it
+	verifiedFor        = time.Minute
+	cachedCertificates = 4096
+)
+
+// certificates verifies the certificates that Envoy passes on. Envoy has made sure that the client holds the
+// key; who signed the certificate counts only here. Safe for concurrent use.
+type certificates struct {
+	roots *x509.CertPool
+	known *lru.Cache[[sha256.Size]byte, verdict]
+	now   func() time.Time
+}
+
+// verdict is what came of a certificate: nil where it does not count.
+type verdict struct {
+	cert  *x509.Certificate
+	until time.Time
+}
+
+func newCertificates(roots *x509.CertPool) (*certificates, error) {
+	known, err := lru.New[[sha256.Size]byte, verdict](cachedCertificates)
+	if err != nil {
+		return nil, fmt.Errorf("cache of client certificates: %w", err)
+	}
+	return &certificates{roots: roots, known: known, now: time.Now}, nil
+}
+
+// verified is the certificate in its URL-encoded PEM, or nil: there is none, or none that counts.
+func (c *certificates) verified(text string) *x509.Certificate {
+	if text == "" || c.roots == nil || len(text) > maxCertificate {
+		return nil
+	}
+	now, key := c.now(), sha256.Sum256([]byte(text))
+	if v, ok := c.known.Get(key); ok && now.Before(v.until) {
+		return v.cert
+	}
+	v := verdict{cert: c.verify(text, now), until: now.Add(verifiedFor)}
+	if v.cert != nil && v.cert.NotAfter.Before(v.until) {
+		v.until = v.cert.NotAfter
+	}
+	c.known.Add(key, v)
+	return v.cert
+}
+
+func (c *certificates) verify(text string, now time.Time) *x509.Certificate {
+	plain, err := url.PathUnescape(text)
+	if err != nil {
+		return nil
+	}
+	block, rest := pem.Decode([]byte(plain))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	between := x509.NewCertPool()
+	between.AppendCertsFromPEM(rest)
+	if _, err := cert.Verify(x509.VerifyOptions{Roots: c.roots, Intermediates: between, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		return nil
+	}
+	return cert
+}
