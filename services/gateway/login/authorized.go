@@ -1,0 +1,94 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/page"
+	"plumbline.dev/services/internal/policy"
+)
+
+// authorized answers /cdn-cgi/access/authorized at an application: a code becomes its cookie.
+func (v *visit) authorized(ctx context.Context) *gate.Response {
+	sealed, ok := single(v.URL.Query(), "code")
+	c := &code{}
+	if !ok || v.box.open(purposeCode, sealed, c) != nil {
+		return v.refuse(policy.LoginStateInvalid, gate.Application{}, "", errSealed)
+	}
+	f := &c.Flow
+	app, known := v.catalog.Application(f.Account, f.Application)
+	if !known || !v.current(f, app) {
+		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the application has another place now"))
+	}
+	back := f.Origin + f.Path
+	origin, ok := originOf(v.URL, app.Value, v.Login.team)
+	switch {
+	case !ok || origin != f.Origin:
+		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the code is for another host"))
+	case c.Until <= proto.At(v.now()):
+		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the code is too old"))
+	case !holds(v.Header, cookieApp, f.Browser):
+		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login was begun in another browser"))
+	}
+	s, err := v.arrived(ctx, app.Account, c.Session)
+	if err != nil {
+		return v.refuse(reasonOf(err), app, back, err)
+	}
+	if err := v.once(ctx, app.Account, sealed); err != nil {
+		return v.refuse(reasonOf(err), app, back, err)
+	}
+	answer, err := v.keyring.User(ctx, v.exchange(s, app, c.Policy))
+	if err != nil {
+		return v.refuse(policy.Unavailable, app, back, err)
+	}
+	return v.hand(f, app, answer)
+}
+
+// arrived gives the session of a code. It was written by whichever gateway the browser came from, a moment
+// ago: it may not be known here yet.
+func (v *visit) arrived(ctx context.Context, account proto.Account, nonce string) (*proto.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	_ = v.sessions.await(ctx, func() bool { _, ok := v.sessions.held[nonce]; return ok })
+	s, ok := v.sessions.Session(account, nonce)
+	if !ok {
+		return nil, fail(policy.SessionEnded, "the session of the code is not there")
+	}
+	return s, nil
+}
+
+// exchange is what the application token is asked for with.
+func (v *visit) exchange(s *proto.Session, app gate.Application, admitting proto.ID) *proto.UserExchange {
+	q := &proto.UserExchange{Account: app.Account, Application: app.Value.ID, Policy: admitting, Session: s.Nonce, User: s.User,
+		Email: s.Email, Country: s.Country, Until: s.ExpiresAt}
+	if r, ok := v.catalog.IdentityProvider(app.Account, s.IDP); ok {
+		q.Custom = custom(s.Claims, r.Value.Claims)
+	}
+	return q
+}
+
+// hand gives the browser the application's cookie and sends it to where it wanted to go.
+func (v *visit) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gate.Response {
+	back := f.Origin + f.Path
+	at, err := url.Parse(back)
+	if err != nil {
+		return v.refuse(policy.LoginStateInvalid, app, "", err)
+	}
+	secure := at.Scheme == "https"
+	all := v.tokenCookies(app, t.Token, pathOfApp(app.Value, at), t.ExpiresAt.Time().Sub(v.now()), secure)
+	for _, c := range all {
+		if len(c.String()) > maxCookie {
+			return v.refuse(policy.LoginFailed, app, "", errors.New("the token is too long for a cookie: have the identity provider's settings ask for fewer claims"))
+		}
+	}
+	if all[0].SameSite != http.SameSiteStrictMode {
+		return v.redirect(back, all...)
+	}
+	// A redirect still counts as begun by the provider's site, and a Strict cookie would not come with it.
+	answer := v.tell(http.StatusOK, &page.Notice{Title: "You are logged in", Onward: back, Links: []page.Link{{Text: "Go to " + app.Value.Name, URL: back}}})
+	return withCookies(answer, all...)
+}

@@ -1,0 +1,138 @@
+package login
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/oauth2"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/page"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/policy"
+)
+
+type idpRecord = catalog.Record[proto.IdentityProvider]
+
+// begin answers /cdn-cgi/access/login/<host> at the team domain.
+func (v *visit) begin(ctx context.Context) *gate.Response {
+	q := v.URL.Query()
+	f, app, back, ok := v.flowOf(q)
+	if !ok {
+		return v.refuse(policy.LoginStateInvalid, app, back, nil)
+	}
+	chosen := q.Get("idp")
+	if chosen == "" {
+		if s, ok := v.global(app); ok {
+			return v.admit(ctx, f, app, s)
+		}
+	}
+	all := v.providersOf(app)
+	switch {
+	case len(all) == 0:
+		return v.refuse(policy.NoProvider, app, back, nil)
+	case chosen != "":
+		for _, r := range all {
+			if r.Value.ID.String() == chosen {
+				return v.send(ctx, f, app, r, back)
+			}
+		}
+		return v.refuse(policy.ProviderNotAllowed, app, back, nil)
+	case len(all) == 1:
+		return v.send(ctx, f, app, all[0], back)
+	}
+	return v.choose(all, app)
+}
+
+// flowOf reads what a login is for. The link must be one that a gateway made, whole: everything that it says
+// twice must agree. Where it is not, back is an address to begin again at, if the link names one of ours.
+func (v *visit) flowOf(q url.Values) (f *flow, app gate.Application, back string, ok bool) {
+	host, path := strings.TrimPrefix(v.URL.Path, pathLogin), q.Get("redirect_url")
+	f = &flow{}
+	if v.box.open(purposeFlow, q.Get("flow"), f) != nil {
+		back := v.backTo(q.Get("kid"), host, path)
+		return nil, app, back, false
+	}
+	app, known := v.catalog.Application(f.Account, f.Application)
+	if !known || app.Value.AUD != q.Get("kid") || hostOf(f.Origin) != host || f.Path != path || !v.current(f, app) {
+		return nil, app, "", false
+	}
+	back = f.Origin + f.Path
+	return f, app, back, f.Until > proto.At(v.now())
+}
+
+// current tells whether what a flow was made for still holds: the application has its place, and may still be
+// gone back to there.
+func (v *visit) current(f *flow, app gate.Application) bool {
+	u, err := url.Parse(f.Origin + f.Path)
+	if err != nil || !isPath(f.Path) || !v.covers(app, u) {
+		return false
+	}
+	origin, ok := originOf(u, app.Value, v.Login.team)
+	return ok && origin == f.Origin
+}
+
+// backTo is the address that a link without our seal names, where it is one of an application's: to be shown,
+// not to be followed by itself.
+func (v *visit) backTo(aud, host, path string) string {
+	u, err := url.Parse(v.Login.team.Scheme + "://" + host)
+	if err != nil || !isPath(path) || u.Host != host || u.Path != "" {
+		return ""
+	}
+	if u, err = url.Parse(u.String() + path); err != nil {
+		return ""
+	}
+	app, ok := v.Login.gate.Find(u)
+	if !ok || app.Value.AUD != aud {
+		return ""
+	}
+	origin, ok := originOf(u, app.Value, v.Login.team)
+	if !ok {
+		return ""
+	}
+	return origin + path
+}
+
+// choose asks at which provider.
+func (v *visit) choose(all []idpRecord, app gate.Application) *gate.Response {
+	n := &page.Notice{Title: "Log in to " + app.Value.Name}
+	for _, r := range all {
+		n.Links = append(n.Links, page.Link{Text: "Log in with " + r.Value.Name,
+			URL: pathLogin + url.PathEscape(strings.TrimPrefix(v.URL.Path, pathLogin)) + "?" + v.URL.RawQuery + "&idp=" + r.Value.ID.String()})
+	}
+	return v.tell(http.StatusOK, n)
+}
+
+// send sends the browser to a provider.
+func (v *visit) send(ctx context.Context, f *flow, app gate.Application, r idpRecord, back string) *gate.Response {
+	if !v.take() {
+		return v.refuse(policy.Busy, app, back, nil)
+	}
+	at, err := v.providers.of(ctx, r)
+	v.give()
+	if err != nil {
+		return v.refuse(reasonOf(err), app, back, err)
+	}
+	secret := secretOf(v.Header, cookieTeam)
+	st := &state{Flow: *f, Provider: r.Value.ID, Browser: hashOf(secret), Nonce: newSecret(), Verifier: oauth2.GenerateVerifier(),
+		Until: proto.At(v.now().Add(stateLife))}
+	sealed, err := v.box.seal(purposeState, st)
+	if err != nil {
+		return v.refuse(policy.Unavailable, app, back, err)
+	}
+	return v.redirect(at.authURL(sealed, st), v.teamCookie(secret))
+}
+
+// take gets a place for a call to a provider, false where all are taken.
+func (l *Login) take() bool {
+	select {
+	case l.calls <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *Login) give() { <-l.calls }

@@ -1,0 +1,91 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/policy"
+)
+
+// Config is what the operator decides.
+type Config struct {
+	// TeamDomain is the URL of the team domain: http or https, host and port, nothing behind. Identity
+	// providers know it as the base of the redirect URI, <team domain>/cdn-cgi/access/callback.
+	TeamDomain string
+	// SessionKey seals what browsers carry between the steps of a login: [KeySize] bytes, the same at every
+	// gateway.
+	SessionKey []byte
+	// Calls bounds the calls to identity providers that are under way at once; 0 means 64. Who comes beyond is
+	// told to come again.
+	Calls int
+}
+
+// Deps is what logins work with.
+type Deps struct {
+	Bus      *bus.Conn
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
+	Clock    clock.Clock
+	Catalog  *catalog.Catalog // of applications, identity providers, checks and the organisation
+	Sessions *Sessions
+	Gate     Gate
+	Keyring  Keyring
+	Devices  gate.Devices
+	Recorder Recorder
+	// Identities open the Client Secrets of identity providers.
+	Identities []age.Identity
+	// HTTP calls identity providers; a client of the egress package.
+	HTTP *http.Client
+}
+
+// Gate decides about people.
+type Gate interface {
+	// Decide asks the application's policies about a person; r is the request for the application.
+	Decide(ctx context.Context, r *gate.Request, app gate.Application, s *proto.Session) policy.Decision
+	// Refuse is the answer to a person whom they do not admit.
+	Refuse(ctx context.Context, r *gate.Request, app gate.Application, d policy.Decision, s *proto.Session) *gate.Response
+	// Find gives the application that a URL belongs to.
+	Find(u *url.URL) (gate.Application, bool)
+}
+
+// Keyring verifies tokens and gets new ones.
+type Keyring interface {
+	Verify(token, aud string) (*keyring.Claims, error)
+	VerifyGlobal(token string, account proto.Account) (*keyring.Claims, error)
+	User(ctx context.Context, q *proto.UserExchange) (*proto.TokenAnswer, error)
+	Statement(ctx context.Context, q *proto.Statement) (string, error)
+}
+
+// Recorder takes note of logins and logouts.
+type Recorder interface {
+	Record(account proto.Account, a proto.Authentication)
+}
+
+// parseTeam reads a team domain.
+func parseTeam(s string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSuffix(s, "/"))
+	switch {
+	case s == "":
+		return nil, errors.New("the team domain is missing: give its URL with --team-domain")
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.Path != "", u.RawQuery != "", u.Fragment != "", u.User != nil:
+		return nil, fmt.Errorf("team domain %q is not of the form https://team.example.com", s)
+	}
+	u.Host = strings.ToLower(u.Host)
+	if u.Port() == defaultPort(u.Scheme) {
+		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+	}
+	return u, nil
+}

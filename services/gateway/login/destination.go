@@ -1,0 +1,180 @@
+package login
+
+import (
+	"net/netip"
+	"net/url"
+	"path"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// maxPath bounds the path, with its query, that a person is sent back to, in bytes: it goes through the
+// provider, and some refuse a state of more than 4,000 characters.
+const maxPath = 2048
+
+// isPath tells a path, perhaps with a query, that is safe to send a browser to on an origin of ours: one that
+// no browser takes for another host, and that is none of our own endpoints.
+func isPath(s string) bool {
+	if s == "" || len(s) > maxPath || s[0] != '/' || strings.HasPrefix(s, "//") {
+		return false
+	}
+	for i := range len(s) {
+		// Browsers take a backslash for a slash and drop tabs and line ends.
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' {
+			return false
+		}
+	}
+	u, err := url.ParseRequestURI(s)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || strings.Contains(s, "#") {
+		return false
+	}
+	clean := path.Clean(u.Path)
+	return clean != ourPaths && !strings.HasPrefix(clean, ourPaths+"/")
+}
+
+// ourPaths is what all our endpoints are under: who is sent to the logout after a login has none.
+const ourPaths = "/cdn-cgi/access"
+
+// pathOf is the path and query of a request in the form that isPath allows; where they cannot be had, less.
+func pathOf(u *url.URL) string {
+	p := u.EscapedPath()
+	if u.RawQuery != "" && isPath(p+"?"+u.RawQuery) {
+		return p + "?" + u.RawQuery
+	}
+	if isPath(p) {
+		return p
+	}
+	return "/"
+}
+
+// originOf is the origin that a person who asked for u is sent back to, false where there is none that may
+// be: a code on its way goes to this origin, so it must not be one that a stranger has a part in. It is https
+// wherever the team domain is; and its port is the scheme's own, the team domain's, or one that the
+// application names. Another port of the same host may be somebody else's.
+func originOf(u *url.URL, app *proto.Application, team *url.URL) (string, bool) {
+	host, scheme, port := strings.ToLower(u.Hostname()), strings.ToLower(u.Scheme), u.Port()
+	if !isHost(host) || (scheme != "http" && scheme != "https") {
+		return "", false
+	}
+	if scheme == "http" && team.Scheme == "https" {
+		if port != "" && port != "80" {
+			return "", false
+		}
+		scheme, port = "https", ""
+	}
+	if port == defaultPort(scheme) {
+		port = ""
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port == "" {
+		return scheme + "://" + host, true
+	}
+	if port != team.Port() && !namesPort(app, u, port) {
+		return "", false
+	}
+	return scheme + "://" + host + ":" + port, true
+}
+
+// isHost tells a host name or address of plain letters: what else stands in a Host header has no business in
+// a redirect.
+func isHost(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Zone() == ""
+	}
+	if host == "" || len(host) > 253 {
+		return false
+	}
+	for _, c := range []byte(host) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+func defaultPort(scheme string) string {
+	if scheme == "http" {
+		return "80"
+	}
+	return "443"
+}
+
+// namesPort tells whether a destination that covers u names its port.
+func namesPort(app *proto.Application, u *url.URL, port string) bool {
+	for _, d := range app.Domains {
+		p, err := appmatch.Parse(d)
+		if err != nil || !p.Covers(u) {
+			continue
+		}
+		hostport, _, _ := strings.Cut(p.String(), "/")
+		if strings.HasSuffix(hostport, ":"+port) {
+			return true
+		}
+	}
+	return false
+}
+
+// pathOfApp is the path that the application's cookie is bound to where it asks for that: of the destinations
+// that cover u, the longest.
+func pathOfApp(app *proto.Application, u *url.URL) string {
+	longest := "/"
+	for _, d := range app.Domains {
+		if p, err := appmatch.Parse(d); err == nil && p.Covers(u) {
+			if found := boundPath(p); len(found) > len(longest) {
+				longest = found
+			}
+		}
+	}
+	return longest
+}
+
+// boundPaths are all paths that an application's cookie may be bound to.
+func boundPaths(app *proto.Application) []string {
+	var all []string
+	for _, d := range app.Domains {
+		if p, err := appmatch.Parse(d); err == nil {
+			all = append(all, boundPath(p))
+		}
+	}
+	return all
+}
+
+// boundPath is a destination's path without what may differ, in whole segments as cookies have it.
+func boundPath(p appmatch.Pattern) string {
+	_, rest, _ := strings.Cut(p.String(), "/")
+	if at := strings.IndexByte(rest, '*'); at >= 0 {
+		rest = rest[:strings.LastIndexByte(rest[:at], '/')+1]
+	}
+	path := "/" + strings.TrimSuffix(rest, "/")
+	if strings.ContainsAny(path, ";,\"") || !isPath(path) {
+		return "/"
+	}
+	return path
+}
+
+// covers tells whether app is the one that a URL belongs to.
+func (l *Login) covers(app catalog.Record[proto.Application], u *url.URL) bool {
+	found, ok := l.gate.Find(u)
+	return ok && found.Account == app.Account && found.Value.ID == app.Value.ID
+}
+
+// onHost tells whether an application has a place on the host of a URL, whatever the path.
+func onHost(app *proto.Application, u *url.URL) bool {
+	root := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
+	for _, d := range app.Domains {
+		p, err := appmatch.Parse(d)
+		if err != nil {
+			continue
+		}
+		hostport, _, _ := strings.Cut(p.String(), "/")
+		if p, err = appmatch.Parse(hostport); err == nil && p.Covers(root) {
+			return true
+		}
+	}
+	return false
+}

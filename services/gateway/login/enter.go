@@ -1,0 +1,142 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/page"
+	"plumbline.dev/services/internal/policy"
+)
+
+// catchUp bounds how long a step waits for its own write to come back by the watch.
+const catchUp = 2 * time.Second
+
+// enter makes the session of a person who has just logged in at a provider, and goes on to the application.
+func (v *visit) enter(ctx context.Context, f *flow, app gate.Application, r idpRecord, p *person) *gate.Response {
+	start := v.now()
+	global := v.globalLife(app.Account)
+	s := &proto.Session{Nonce: newNonce(), User: userID(app.Account, r.Value.ID, p), Email: p.Email, Name: p.Name, IDP: r.Value.ID,
+		Subject: p.Subject, AMR: p.AMR, Claims: p.Claims, IP: v.ip(), StartedAt: proto.At(start), ExpiresAt: proto.At(start.Add(global))}
+	s.Device, _ = v.devices.Behind(app.Account, v.Peer, v.Certificate)
+	d := v.gate.Decide(ctx, v.forApp(f), app, s)
+	s.ExpiresAt = max(s.ExpiresAt, v.needs(s, app, d))
+	back := f.Origin + f.Path
+	if err := v.keep(ctx, app.Account, s); err != nil {
+		return v.refuse(policy.Unavailable, app, back, err)
+	}
+	token, err := v.keyring.User(ctx, &proto.UserExchange{Account: app.Account, Session: s.Nonce, User: s.User, Email: s.Email,
+		Country: s.Country, Until: proto.At(start.Add(global))})
+	if err != nil {
+		return v.refuse(policy.Unavailable, app, back, err)
+	}
+	answer := v.goOn(ctx, f, app, s, d)
+	return withCookies(answer, v.globalCookie(token.Token, token.ExpiresAt.Time().Sub(start)))
+}
+
+// keep writes a session and waits until it counts here. Its person is written too, for who looks her up; a
+// login does not fail for that.
+func (v *visit) keep(ctx context.Context, account proto.Account, s *proto.Session) error {
+	revision, err := v.conn.Put(ctx, topology.Sessions, topology.SessionKey(account, s.Nonce), s, 0)
+	if err != nil {
+		return err
+	}
+	if err := v.remember(ctx, account, s); err != nil {
+		v.log.Warn("a person's newest session is not kept with her", "user", s.User, "err", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	return v.sessions.AwaitRevision(ctx, revision)
+}
+
+// remember writes the person of a session.
+func (v *visit) remember(ctx context.Context, account proto.Account, s *proto.Session) error {
+	key := topology.UserKey(account, s.User)
+	for try := 0; ; try++ {
+		u := proto.User{ID: s.User, CreatedAt: s.StartedAt}
+		revision, err := v.conn.Get(ctx, topology.Sessions, key, &u)
+		if err != nil && !errors.Is(err, bus.ErrNotFound) {
+			return err
+		}
+		if err != nil {
+			revision = 0
+		}
+		u.Email, u.Name, u.LastSeenAt, u.Last = s.Email, s.Name, s.StartedAt, *s
+		_, err = v.conn.Put(ctx, topology.Sessions, key, &u, revision)
+		if !errors.Is(err, bus.ErrConflict) || try == 3 {
+			return err
+		}
+	}
+}
+
+// admit goes on to an application with a session that is there already.
+func (v *visit) admit(ctx context.Context, f *flow, app gate.Application, h held) *gate.Response {
+	d := v.gate.Decide(ctx, v.forApp(f), app, h.Session)
+	if needs := v.needs(h.Session, app, d); needs > h.ExpiresAt {
+		// An application's own session may last longer than the global one.
+		longer := *h.Session
+		longer.ExpiresAt = needs
+		if _, err := v.conn.Put(ctx, topology.Sessions, topology.SessionKey(app.Account, h.Nonce), &longer, h.revision); err != nil {
+			// Somebody else wrote: a logout, say. The browser asks again and finds out.
+			return v.refuse(policy.Unavailable, app, f.Origin+f.Path, err)
+		}
+	}
+	return v.goOn(ctx, f, app, h.Session, d)
+}
+
+// needs is until when a session must last for an application's token.
+func (v *visit) needs(s *proto.Session, app gate.Application, d policy.Decision) proto.Millis {
+	if d.Reason != policy.Allow {
+		return 0
+	}
+	life := defaultSession
+	switch {
+	case d.SessionDuration > 0:
+		life = d.SessionDuration
+	case app.Value.SessionDuration > 0:
+		life = app.Value.SessionDuration
+	}
+	return min(proto.At(v.now().Add(life)), s.StartedAt.Add(topology.MaxSession))
+}
+
+// forApp is the request that the policies are asked about: this browser's, for the application.
+func (v *visit) forApp(f *flow) *gate.Request {
+	r := *v.Request
+	r.Method = http.MethodGet
+	if u, err := url.Parse(f.Origin + f.Path); err == nil {
+		r.URL = u
+	}
+	return &r
+}
+
+// goOn takes note of a login and sends the browser on to the application, or says why not.
+func (v *visit) goOn(ctx context.Context, f *flow, app gate.Application, s *proto.Session, d policy.Decision) *gate.Response {
+	v.metrics.logins.WithLabelValues(d.Reason.String()).Inc()
+	v.recorder.Record(app.Account, proto.Authentication{
+		At: proto.At(v.now()), Application: app.Value.ID, Allowed: d.Admitted(), Reason: d.Reason.String(), Policy: d.Policy, IP: v.ip(),
+		Action: proto.ActionLogin, Host: hostOf(f.Origin), User: s.User, Email: s.Email, IDP: s.IDP, Device: s.Device, Check: d.Check,
+		Ray: v.ray, Country: s.Country,
+	})
+	v.log.Info("login", "application", app.Value.ID, "user", s.User, "idp", s.IDP, "reason", d.Reason.String(), "policy", d.Policy, "ray", v.ray)
+	back := f.Origin + f.Path
+	switch {
+	case !d.Admitted():
+		return v.gate.Refuse(ctx, v.forApp(f), app, d, s)
+	case d.Reason != policy.Allow:
+		// The application admits whoever this is without a token. It is a page and no redirect: seen from there
+		// it may be otherwise, and then the browser would go round and round.
+		return v.tell(http.StatusOK, &page.Notice{Title: "You are logged in", Texts: []string{d.Reason.Sentence()},
+			Links: []page.Link{{Text: "Go to " + app.Value.Name, URL: back}}})
+	}
+	sealed, err := v.box.seal(purposeCode, &code{Flow: *f, Session: s.Nonce, Policy: d.Policy, Until: proto.At(v.now().Add(codeLife))})
+	if err != nil {
+		return v.refuse(policy.Unavailable, app, back, err)
+	}
+	return v.redirect(f.Origin + pathAuthorized + "?code=" + sealed)
+}

@@ -1,0 +1,104 @@
+package login
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/keyring"
+)
+
+// defaultSession is how long a session lasts where nobody says otherwise (contract.md 8.4).
+const defaultSession = 24 * time.Hour
+
+// globalLife is how long a global session of an account lasts.
+func (l *Login) globalLife(account proto.Account) time.Duration {
+	d := l.catalog.Organization(account).Value.SessionDuration
+	if d <= 0 {
+		d = defaultSession
+	}
+	return min(d, topology.MaxSession)
+}
+
+// global gives the global session that a person has at the team domain, where it is good for an application:
+// it lives, and was begun at a provider that the application takes logins at.
+func (v *visit) global(app gate.Application) (held, bool) {
+	for _, token := range cookies(v.Header, cookieToken) {
+		s, _, ok := v.globalOf(token)
+		if !ok || s.account != app.Account || !allowed(app.Value, s.IDP) {
+			continue
+		}
+		if r, ok := v.catalog.IdentityProvider(app.Account, s.IDP); ok && r.Value.Type == proto.TypeOIDC {
+			return s, true
+		}
+	}
+	return held{}, false
+}
+
+// globalOf gives the session of a global token, if both are good.
+func (l *Login) globalOf(token string) (held, *keyring.Claims, bool) {
+	s, ok := l.sessions.find(peek(token).Nonce)
+	if !ok || !l.clock.Now().Before(s.StartedAt.Time().Add(l.globalLife(s.account))) {
+		return held{}, nil, false
+	}
+	c, err := l.keyring.VerifyGlobal(token, s.account)
+	if err != nil || c.Nonce != s.Nonce || c.Subject != s.User.String() {
+		return held{}, nil, false
+	}
+	return s, c, true
+}
+
+// sessionOf gives the session of an application's token and the application, if all are good. u is where the
+// token was shown: the application must have a place on that host.
+func (v *visit) sessionOf(token string) (held, gate.Application, *keyring.Claims, bool) {
+	p := peek(token)
+	s, ok := v.sessions.find(p.Nonce)
+	if !ok {
+		return held{}, gate.Application{}, nil, false
+	}
+	for _, app := range v.catalog.Applications(s.account) {
+		if app.Value.AUD == "" || !contains(p.Audience, app.Value.AUD) || !onHost(app.Value, v.URL) {
+			continue
+		}
+		c, err := v.keyring.Verify(token, app.Value.AUD)
+		if err != nil || c.Nonce != s.Nonce || c.Subject != s.User.String() || c.IssuedAt.Before(app.Value.Gate.RevokedAt.Time()) {
+			continue
+		}
+		return s, app, c, true
+	}
+	return held{}, gate.Application{}, nil, false
+}
+
+// hint is what a token says of itself, unverified: it tells where to look, and counts for nothing until the
+// keyring has verified the token.
+type hint struct {
+	Nonce    string
+	Audience []string
+}
+
+func peek(token string) hint {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return hint{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return hint{}
+	}
+	var p struct {
+		Nonce    string          `json:"identity_nonce"`
+		Audience json.RawMessage `json:"aud"`
+	}
+	if json.Unmarshal(payload, &p) != nil {
+		return hint{}
+	}
+	h := hint{Nonce: p.Nonce}
+	if json.Unmarshal(p.Audience, &h.Audience) != nil {
+		h.Audience = []string{text(p.Audience)}
+	}
+	return h
+}

@@ -1,0 +1,169 @@
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+)
+
+// Login is the logins of one gateway. It is safe for concurrent use.
+type Login struct {
+	team      *url.URL
+	conn      *bus.Conn
+	log       *slog.Logger
+	clock     clock.Clock
+	catalog   *catalog.Catalog
+	sessions  *Sessions
+	gate      Gate
+	keyring   Keyring
+	devices   gate.Devices
+	recorder  Recorder
+	box       *box
+	providers *providers
+	calls     chan struct{} // as many places as calls may be under way
+	metrics   *metrics
+}
+
+// defaultCalls is how many calls to identity providers are under way at once.
+const defaultCalls = 64
+
+// New makes it. Nothing runs but requests and [Sessions.Run].
+func New(cfg Config, deps Deps) (*Login, error) {
+	team, err := parseTeam(cfg.TeamDomain)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	sealed, err := newBox(cfg.SessionKey)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	ready, err := newProviders(deps.HTTP, deps.Identities, deps.Clock, team.String()+pathCallback)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	if cfg.Calls <= 0 {
+		cfg.Calls = defaultCalls
+	}
+	return &Login{
+		team: team, conn: deps.Bus, log: deps.Log, clock: deps.Clock, catalog: deps.Catalog, sessions: deps.Sessions, gate: deps.Gate,
+		keyring: deps.Keyring, devices: deps.Devices, recorder: deps.Recorder, box: sealed, providers: ready,
+		calls: make(chan struct{}, cfg.Calls), metrics: m,
+	}, nil
+}
+
+// The paths that are answered here.
+const (
+	pathLogin      = ourPaths + "/login/" // and the application's host; at the team domain
+	pathCallback   = ourPaths + "/callback"
+	pathAuthorized = ourPaths + "/authorized" // at an application
+	pathLogout     = ourPaths + "/logout"
+	pathIdentity   = ourPaths + "/get-identity"
+)
+
+// Host is the team domain's host, with its port where that is not the scheme's own. On it nothing is served
+// but what is answered here and the certs.
+func (l *Login) Host() string { return l.team.Host }
+
+// IsTeam tells whether a request is for the team domain.
+func (l *Login) IsTeam(u *url.URL) bool {
+	host := strings.ToLower(u.Host)
+	for _, scheme := range []string{u.Scheme, l.team.Scheme} {
+		if strings.TrimSuffix(host, ":"+defaultPort(scheme)) == l.team.Host {
+			return true
+		}
+	}
+	return false
+}
+
+// Bound tells whether a CF_Binding cookie belongs to a token that came as a cookie (enable_binding_cookie).
+func (l *Login) Bound(token, binding string) bool { return same(l.box.bind(token), binding) }
+
+// ServeHTTP answers what is under /cdn-cgi/access/ and is about people. q is the request as its client made
+// it, in the place of r where a proxy stands between.
+func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request, q *gate.Request) {
+	answer := l.answer(r.Context(), q)
+	for name, values := range answer.Header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(answer.Status)
+	if q.Method != http.MethodHead {
+		_, _ = w.Write(answer.Body) // the client may be gone
+	}
+}
+
+// Handle is [Login.ServeHTTP] for who answers otherwise than to an http.ResponseWriter.
+func (l *Login) Handle(ctx context.Context, q *gate.Request) *gate.Response { return l.answer(ctx, q) }
+
+func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
+	v := &visit{Login: l, Request: q, ray: newRay(), team: l.IsTeam(q.URL)}
+	path := q.URL.Path
+	handle, methods := v.find(path)
+	switch {
+	case handle == nil:
+		return v.plain(http.StatusNotFound, "There is nothing here.")
+	case !strings.Contains(methods, q.Method) || q.Method == "":
+		answer := v.plain(http.StatusMethodNotAllowed, "Use GET.")
+		answer.Header.Set("Allow", methods)
+		return answer
+	}
+	return handle(ctx)
+}
+
+// visit is one request on its way through a login.
+type visit struct {
+	*Login
+	*gate.Request
+	ray  string
+	team bool // it is for the team domain
+}
+
+// find gives what answers a path, and to which methods. What uses something up is not for HEAD, which mail
+// scanners and previews send.
+func (v *visit) find(path string) (handle func(context.Context) *gate.Response, methods string) {
+	const get, look = "GET", "GET, HEAD"
+	switch {
+	case v.team && strings.HasPrefix(path, pathLogin):
+		return v.begin, look
+	case v.team && path == pathCallback:
+		return v.callback, get
+	case !v.team && path == pathAuthorized:
+		return v.authorized, get
+	case path == pathLogout:
+		return v.logout, get
+	case path == pathIdentity:
+		return v.identity, look
+	}
+	return nil, ""
+}
+
+// newRay names a request, in 16 hex characters.
+func newRay() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func (v *visit) now() time.Time { return v.clock.Now() }
+
+// ip is where the request came from; empty where that is not known.
+func (v *visit) ip() string {
+	if !v.Peer.IsValid() {
+		return ""
+	}
+	return v.Peer.String()
+}

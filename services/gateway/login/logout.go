@@ -1,0 +1,146 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/page"
+	"plumbline.dev/services/internal/policy"
+)
+
+// logout answers /cdn-cgi/access/logout, at an application and at the team domain: every session that the
+// browser has a good token of ends, with all of its tokens, everywhere (contract.md 8.7). That a link does it
+// is how Cloudflare has it.
+func (v *visit) logout(ctx context.Context) *gate.Response {
+	if strings.Contains(v.Header.Get("Sec-Purpose")+v.Header.Get("Purpose"), "prefetch") {
+		// A browser that only looks ahead must not end anything.
+		return v.plain(http.StatusForbidden, "A logout is not fetched ahead.")
+	}
+	failed := false
+	for _, token := range cookies(v.Header, cookieToken) {
+		s, app, ok := v.whose(token)
+		if !ok {
+			continue
+		}
+		if err := v.end(ctx, s); err != nil {
+			v.log.Error("a session could not be ended", "user", s.User, "ray", v.ray, "err", err)
+			failed = true
+			continue
+		}
+		v.metrics.logouts.Inc()
+		v.log.Info("logout", "user", s.User, "application", app, "ray", v.ray)
+		v.recorder.Record(s.account, proto.Authentication{At: proto.At(v.now()), Application: app, Allowed: true,
+			Reason: policy.SessionEnded.String(), IP: v.ip(), Action: proto.ActionLogout, Host: strings.ToLower(v.URL.Host), User: s.User,
+			Email: s.Email, IDP: s.IDP, Device: s.Device, Ray: v.ray, Country: s.Country})
+	}
+	if failed {
+		// The cookies stay: with them she can try again.
+		return v.refuse(policy.Unavailable, gate.Application{}, "", errors.New("a session could not be ended"))
+	}
+	expired := v.expired()
+	if to, ok := v.returnTo(); ok {
+		return v.redirect(to, expired...)
+	}
+	return withCookies(v.tell(http.StatusOK, &page.Notice{Title: "You are logged out",
+		Texts: []string{"Your session has ended, and with it your access to every application. The identity provider may still know you: log out there too if others use this device."}}), expired...)
+}
+
+// whose gives the session of a token that the browser has here.
+func (v *visit) whose(token string) (held, proto.ID, bool) {
+	if v.team {
+		s, _, ok := v.globalOf(token)
+		return s, proto.ID{}, ok
+	}
+	s, app, _, ok := v.sessionOf(token)
+	if !ok {
+		return held{}, proto.ID{}, false
+	}
+	return s, app.Value.ID, true
+}
+
+// end deletes a session and waits until it has ended here.
+func (v *visit) end(ctx context.Context, s held) error {
+	key := topology.SessionKey(s.account, s.Nonce)
+	for try := 0; ; try++ {
+		err := v.conn.Delete(ctx, topology.Sessions, key, s.revision)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, bus.ErrConflict) || try == 3 {
+			return err
+		}
+		// It was made longer meanwhile, or has been ended already.
+		var now proto.Session
+		if s.revision, err = v.conn.Get(ctx, topology.Sessions, key, &now); errors.Is(err, bus.ErrNotFound) {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	return v.sessions.await(ctx, func() bool { _, there := v.sessions.held[s.Nonce]; return !there })
+}
+
+// expired takes the browser's cookies away, on every path that an application of this host binds them to.
+func (v *visit) expired() []*http.Cookie {
+	if v.team {
+		return []*http.Cookie{gone(cookieToken, "/", v.secure()), gone(cookieTeam, "/", v.secure())}
+	}
+	secure := v.URL.Scheme == "https" || v.secure()
+	paths := []string{"/"}
+	for _, app := range v.catalog.AllApplications() {
+		if !app.Value.Gate.CookiePath || !onHost(app.Value, v.URL) {
+			continue
+		}
+		for _, path := range boundPaths(app.Value) {
+			if !contains(paths, path) && len(paths) < maxCookies {
+				paths = append(paths, path)
+			}
+		}
+	}
+	all := []*http.Cookie{gone(cookieApp, "/", secure)}
+	for _, path := range paths {
+		all = append(all, gone(cookieToken, path, secure), gone(cookieBinding, path, secure))
+	}
+	return all
+}
+
+// returnTo is where a logout leads, if that is one of our own hosts.
+func (v *visit) returnTo() (string, bool) {
+	raw, ok := single(v.URL.Query(), "returnTo")
+	if !ok || len(raw) > maxPath || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }) {
+		return "", false
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil || u.Opaque != "" || u.Fragment != "" || !isPath(pathAndQuery(u)) {
+		return "", false
+	}
+	origin := ""
+	if v.IsTeam(u) && u.Scheme == v.Login.team.Scheme {
+		origin, ok = v.Login.team.String(), true
+	} else if app, found := v.Login.gate.Find(u); found {
+		origin, ok = originOf(u, app.Value, v.Login.team)
+	} else {
+		ok = false
+	}
+	return origin + pathAndQuery(u), ok
+}
+
+func pathAndQuery(u *url.URL) string {
+	p := u.EscapedPath()
+	if p == "" {
+		p = "/"
+	}
+	if u.RawQuery != "" {
+		p += "?" + u.RawQuery
+	}
+	return p
+}

@@ -1,0 +1,90 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/internal/policy"
+)
+
+// Redirect sends a person to the team domain to log in to an application (contract.md 8.5); nil where nobody
+// can, as no provider is there for it. A request to an origin that nobody may be sent back to is refused with a
+// page. The headers beside Location and Set-Cookie are the gate's. serviceToken is false where service
+// credentials were shown and not right.
+func (l *Login) Redirect(ctx context.Context, r *gate.Request, app gate.Application, serviceToken bool) *gate.Response {
+	if len(l.providersOf(app)) == 0 {
+		l.log.Debug("there is no identity provider to log in at", "application", app.Value.ID)
+		return nil
+	}
+	v := &visit{Login: l, Request: r, ray: newRay()}
+	origin, ok := originOf(r.URL, app.Value, l.team)
+	if !ok {
+		return v.refuse(policy.UnknownHost, app, "", errors.New("nobody is sent back to this port: name it in the application's domain"))
+	}
+	secret := secretOf(r.Header, cookieApp)
+	f := flow{Account: app.Account, Application: app.Value.ID, Origin: origin, Path: pathOf(r.URL), Browser: hashOf(secret),
+		Until: proto.At(l.clock.Now().Add(flowLife))}
+	to, err := l.loginURL(ctx, &f, app, serviceToken)
+	if err != nil {
+		l.log.Error("cannot send a person to log in", "application", app.Value.ID, "err", err)
+		return nil
+	}
+	answer := v.redirect(to, appCookie(secret, app.Value, r.URL.Scheme == "https"))
+	// The gate names the request.
+	answer.Header.Del("Cf-Ray")
+	return answer
+}
+
+func (l *Login) loginURL(ctx context.Context, f *flow, app gate.Application, serviceToken bool) (string, error) {
+	sealed, err := l.box.seal(purposeFlow, f)
+	if err != nil {
+		return "", err
+	}
+	host := hostOf(f.Origin)
+	to := l.team.String() + pathLogin + url.PathEscape(host) + "?kid=" + app.Value.AUD
+	meta, err := l.keyring.Statement(ctx, &proto.Statement{Kind: proto.StatementMeta, Account: f.Account, Application: f.Application,
+		Hostname: host, RedirectURL: f.Path, ServiceTokenStatus: serviceToken})
+	if err != nil {
+		// It tells clients which application this is; a login goes without.
+		l.log.Debug("no statement goes with the redirect", "application", app.Value.ID, "err", err)
+	} else {
+		to += "&meta=" + url.QueryEscape(meta)
+	}
+	return to + "&redirect_url=" + url.QueryEscape(f.Path) + "&flow=" + sealed, nil
+}
+
+// hostOf is an origin without its scheme.
+func hostOf(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// providersOf are the providers that people may log in to an application at, by id.
+func (l *Login) providersOf(app gate.Application) []idpRecord {
+	var all []idpRecord
+	for _, r := range l.catalog.IdentityProviders(app.Account) {
+		if r.Value.Type == proto.TypeOIDC && allowed(app.Value, r.Value.ID) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// allowed tells whether an application takes logins at a provider.
+func allowed(app *proto.Application, id proto.ID) bool {
+	if len(app.Gate.IDPs) == 0 {
+		return true
+	}
+	for _, other := range app.Gate.IDPs {
+		if other == id {
+			return true
+		}
+	}
+	return false
+}
