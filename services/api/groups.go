@@ -12,6 +12,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/policy"
 )
 
 func (s *Service) groupRoutes() []route {
@@ -105,7 +106,7 @@ func viewGroup(g *proto.Group) json.RawMessage {
 		CreatedAt   stamp                        `json:"created_at"`
 		UpdatedAt   stamp                        `json:"updated_at"`
 	}{g.ID, g.ID, viewRules(g.Include), viewRules(g.Exclude), viewRules(g.Require),
-		unsupportedRules(g.Include, g.Exclude, g.Require), stamp(g.CreatedAt), stamp(g.UpdatedAt)})
+		policy.Unsupported(g.Include, g.Exclude, g.Require), stamp(g.CreatedAt), stamp(g.UpdatedAt)})
 }
 
 func (s *Service) listGroups(ctx context.Context, c *call) (answer, error) {

@@ -10,21 +10,14 @@ import (
 // What this build keeps and cannot do is named in a resource's x_unsupported: selectors, members, types. It
 // is made at each read, not stored: another build can do other things.
 
-// unsupportedRules are the selectors of rules that cannot be evaluated, each once.
-func unsupportedRules(lists ...[]proto.Rule) []string {
+// unsupportedPolicy names the selectors of a policy's rules that cannot be evaluated, and what it demands
+// beside them, each once.
+func unsupportedPolicy(p *proto.Policy) []string {
 	var names []string
-	for _, rules := range lists {
-		for _, r := range rules {
-			if _, problem := policy.ParseRule(r); problem != nil && !slices.Contains(names, r.Selector) {
-				names = append(names, r.Selector)
-			}
-		}
+	for _, problem := range policy.Problems(p) {
+		names = merged(names, []string{problem.Selector})
 	}
 	return names
-}
-
-func unsupportedPolicy(p *proto.Policy) []string {
-	return append(unsupportedRules(p.Include, p.Exclude, p.Require), p.Unmet...)
 }
 
 // demands are the members of a policy that ask for more than its rules do (contract.md 4.2). An Allow policy
