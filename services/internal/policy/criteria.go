@@ -1,6 +1,6 @@
 package policy
 
-// criteria are the rules of a policy or a group: one of include, all of require, none of exclude.
+// criteria are the rules of a policy or a group: one of include, all of require and none of exclude are to hold.
 type criteria struct{ include, require, exclude []Matcher }
 
 func (c *criteria) holds(f *Facts) Truth {

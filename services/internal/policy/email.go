@@ -30,6 +30,20 @@ func (e email) Matches(f *Facts) Truth { return truth(f.LoggedIn && equalFold(f.
 // [strings.EqualFold]: whoever gets an address with a Kelvin sign at a provider must not pass for the one
 // with a k.
 func equalFold(a, b string) bool {
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		if x|y >= utf8.RuneSelf {
+			return equalFoldRunes(a[i:], b[i:])
+		}
+		// Two letters that differ in case differ in this bit alone.
+		if x != y && (x^y != 'a'-'A' || !('a' <= x|y && x|y <= 'z')) {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+func equalFoldRunes(a, b string) bool {
 	for a != "" && b != "" {
 		x, n := utf8.DecodeRuneInString(a)
 		y, m := utf8.DecodeRuneInString(b)

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
 	"plumbline.dev/proto"
 )
 
@@ -195,6 +197,22 @@ func TestMalformedRules(t *testing.T) {
 			t.Errorf("%s %s: %+v, %v", c.selector, c.body, m, problem)
 		}
 	}
+}
+
+// As the standard library does it, but for the two signs that it takes for ASCII letters.
+func TestEqualFold(t *testing.T) {
+	letter := rapid.SampledFrom([]string{"a", "A", "z", "Z", "@", "\x60", "[", "{", "k", "K", "s", "é", "É", "ß", "ẞ", "Ⱥ", "ⱥ", "σ", "ς", "Σ", "\xff", "\u212a", "\u017f", "1"})
+	word := rapid.Custom(func(t *rapid.T) string { return strings.Join(rapid.SliceOfN(letter, 0, 4).Draw(t, "letters"), "") })
+	plain := strings.NewReplacer("\u212a", "\u2460", "\u017f", "\u2461", "\xff", "\u2462")
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := word.Draw(t, "a"), word.Draw(t, "b")
+		if rapid.Bool().Draw(t, "same") {
+			b = rapid.SampledFrom([]string{a, strings.ToUpper(a), strings.ToLower(a), strings.ToTitle(a)}).Draw(t, "form")
+		}
+		if got, want := equalFold(a, b), strings.EqualFold(plain.Replace(a), plain.Replace(b)); got != want {
+			t.Fatalf("%q, %q: %t", a, b, got)
+		}
+	})
 }
 
 // Every selector of the contract is either evaluated or named as one that is not.
