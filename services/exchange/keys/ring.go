@@ -23,8 +23,8 @@ const (
 	Trust = 30 * time.Second
 	// confirmEvery is how often a ring makes certain of it.
 	confirmEvery = 10 * time.Second
-	// confirmWithin bounds how long a request waits for that.
-	confirmWithin = 2 * time.Second
+	// patience is how long a request waits for that.
+	patience = 2 * time.Second
 )
 
 // ErrNoKey is why a ring cannot be used: it is not complete yet, or it can no longer be certain that it is.
@@ -36,6 +36,7 @@ type Ring struct {
 	log        *slog.Logger
 	clock      clock.Clock
 	identities []age.Identity
+	patience   time.Duration
 	// watch follows the bucket; tests hold updates back.
 	watch func(ctx context.Context, apply func(bus.Update) error, complete func()) error
 
@@ -47,7 +48,7 @@ type Ring struct {
 // NewRing makes a ring; it holds nothing until [Ring.Run] has come to know the keys, and made them where there
 // are none. New keys are sealed to all identities; each key must be opened by one of them.
 func NewRing(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age.Identity) *Ring {
-	r := &Ring{conn: conn, log: log, clock: c, identities: identities}
+	r := &Ring{conn: conn, log: log, clock: c, identities: identities, patience: patience}
 	r.watch = func(ctx context.Context, apply func(bus.Update) error, complete func()) error {
 		return conn.Watch(ctx, topology.Keys, []string{">"}, apply, complete)
 	}
@@ -116,7 +117,7 @@ func (r *Ring) trusted(now time.Time) bool {
 
 // confirm waits until the ring holds everything that was written before the call, and gives it.
 func (r *Ring) confirm(ctx context.Context) (*state, error) {
-	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
 	asked := r.clock.Now()
 	// Its leader answers, so this is not behind.

@@ -17,9 +17,13 @@ const again = 500 * time.Millisecond
 // tend does what is due until ctx ends or the ring is broken. It acts on a state that is certain to be
 // complete, and every write says what it takes the place of: what another replica did first is not undone.
 func (r *Ring) tend(ctx context.Context) error {
-	for ctx.Err() == nil {
+	failing := false
+	for {
 		s, err := r.confirm(ctx)
-		if s != nil && s.broken != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case s != nil && s.broken != nil:
 			return s.broken
 		}
 		now := r.clock.Now()
@@ -34,11 +38,13 @@ func (r *Ring) tend(ctx context.Context) error {
 				err = r.do(ctx, s, todo)
 			}
 		}
+		lost := errors.Is(err, bus.ErrConflict) // to another replica
+		if err != nil && !lost && !failing && ctx.Err() == nil {
+			r.log.Warn("signing keys cannot be looked after; trying on", "err", err)
+		}
+		failing = err != nil && !lost
 		switch {
-		case err != nil && ctx.Err() == nil:
-			if !errors.Is(err, bus.ErrConflict) {
-				r.log.Warn("signing keys could not be looked after; trying again", "err", err)
-			}
+		case err != nil:
 			pause(ctx, again)
 		case !todo.none():
 			// What was written comes back by the watch, and there may be more to do.
@@ -54,7 +60,6 @@ func (r *Ring) tend(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) {
