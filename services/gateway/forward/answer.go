@@ -17,7 +17,7 @@ var errNoClient = errors.New("X-Forwarded-For does not end in the address of the
 var passed = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Ray", "Cookie", "Authorization"}
 
 // admit tells the proxy to send the request on, and with which headers.
-func admit(w http.ResponseWriter, q *gate.Request, a *gate.Answer) {
+func admit(w http.ResponseWriter, q *gate.Request, a *gate.Answer, empties bool) {
 	cleaned := q.Header.Clone()
 	gate.Clean(cleaned, a)
 	h := w.Header()
@@ -32,6 +32,8 @@ func admit(w http.ResponseWriter, q *gate.Request, a *gate.Answer) {
 				separator = "; "
 			}
 			h[name] = []string{strings.Join(values, separator)}
+		} else if empties {
+			h[name] = []string{""}
 		}
 	}
 	for _, c := range a.SetCookies {

@@ -18,6 +18,8 @@ type dialect struct {
 	read func(http.Header) (*original, error)
 	// answer writes what a request that is not admitted is answered with.
 	answer func(http.ResponseWriter, *gate.Response)
+	// empties names the headers that an admitted request must not have, too, with an empty value.
+	empties bool
 	// onlyAnswers asks again about a request that was not admitted, for the whole answer.
 	onlyAnswers bool
 }

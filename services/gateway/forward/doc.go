@@ -15,7 +15,8 @@
 //
 // An admitted request is answered with 200 and with the headers that the proxy has to put on it, in place of
 // the client's own: Cf-Access-Jwt-Assertion, Cf-Access-Authenticated-User-Email, Cookie, Authorization and
-// the header that the application reads credentials from. One that is not in the answer is to be taken off.
+// the header that the application reads credentials from. One that is not in the answer is to be taken off;
+// Caddy, which cannot tell that one is not there, is answered with an empty one.
 // The answer cannot name all others that must not reach an origin: the proxy has to take off every other
 // Cf-Access-* header, and those that name another URL or method (X-Original-URL, X-Rewrite-URL,
 // X-HTTP-Method-Override). Headers like Cf_Access_Jwt_Assertion, which some origins read as the same, are

@@ -61,7 +61,7 @@ var dialects = map[string]*dialect{
 	"nginx":        {name: "nginx", read: readOriginal, answer: answerStatus},
 	"nginx/answer": {name: "nginx", read: readOriginal, answer: answerWhole, onlyAnswers: true},
 	"traefik":      {name: "traefik", read: readForwarded, answer: answerRefusal},
-	"caddy":        {name: "caddy", read: readForwarded, answer: answerRefusal},
+	"caddy":        {name: "caddy", read: readForwarded, answer: answerRefusal, empties: true},
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -120,7 +120,7 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request, d *dialect) {
 		d.answer(w, again)
 	default:
 		h.metrics.answered(d.name, "admitted")
-		admit(w, q, a)
+		admit(w, q, a, d.empties)
 	}
 }
 
