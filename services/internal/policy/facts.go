@@ -41,8 +41,8 @@ type Facts struct {
 	CommonName  string
 
 	// Posture is the newest outcome of a check for the device behind the request, [proto.OutcomeUnknown]
-	// where there is none. Nil: it is not known which device is behind the request. Both are unknown. It is
-	// asked at most once for each rule and must not block.
+	// where there is none. Nil: it is not known which device is behind the request. Both are unknown. It may
+	// be asked more than once about a check, and must not block.
 	Posture func(check proto.ID) proto.Outcome
 
 	// External are the answers to the external evaluations that were asked before; one that is not in it is
