@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"plumbline.dev/proto"
@@ -20,7 +21,8 @@ func (q *asking) checkAnybody() {
 	}
 	d := policy.Decide(q.app.policies, q.facts())
 	switch {
-	case d.Reason == policy.ServiceAuth && q.creds.given && q.wrong == policy.Undecided:
+	case d.Reason == policy.ServiceAuth && q.token.ServiceToken != nil:
+		q.a.Identity.Session = nil // it is the service that asks
 		if q.admitService(d); q.a.Admitted() {
 			q.a.SetCookies = append(q.a.SetCookies, q.cookie())
 		}
@@ -41,56 +43,50 @@ func (q *asking) checkAnybody() {
 	}
 }
 
-// maxTokens is how many application tokens of one request are looked at.
+// maxTokens is how many application tokens of one header are looked at.
 const maxTokens = 8
 
 // findToken finds the application token that the client has: in cf-access-token, in Cf-Access-Jwt-Assertion,
 // in the cookie (contract.md 8.4). A browser may hold several cookies, of which another host of the same site
 // may have set some: where those that are right name different people, nobody knows who this is.
 func (q *asking) findToken() {
+	var who Identity
+	var held string
 	var issued time.Time
-	found := 0
-	take := func(token string) {
-		who, at, ok := q.open(token)
+	for _, token := range q.tokens() {
+		of, at, ok := q.open(token)
 		switch {
 		case !ok:
+		case held != "" && !same(of, who):
 			return
-		case found > 0 && !same(who, q.a.Identity):
-			found = -1 << 10
-		}
-		if found++; found < 0 || at.Before(issued) {
-			return
-		}
-		issued, q.held, q.a.Identity.Session = at, token, who.Session
-		if who.Session == nil {
-			q.a.Identity.Token, q.a.Identity.ClientID = who.Token, who.ClientID
+		case held == "" || at.After(issued):
+			who, held, issued = of, token, at
 		}
 	}
-	tokens := append(append([]string(nil), q.r.Header["Cf-Access-Token"]...), q.r.Header[assertionHeader]...)
-	for i, token := range tokens {
-		if i < maxTokens {
-			take(token)
+	switch {
+	case held == "":
+	case who.Session != nil:
+		q.held, q.a.Identity.Session = held, who.Session
+	case q.token.ServiceToken == nil: // service credentials that are right say it already
+		q.held, q.a.Identity = held, who
+	}
+}
+
+// tokens are what may be application tokens of the request's client.
+func (q *asking) tokens() []string {
+	var all []string
+	for _, name := range [...]string{"Cf-Access-Token", assertionHeader} {
+		values := q.r.Header[name]
+		all = append(all, values[:min(len(values), maxTokens)]...)
+	}
+	bound := q.app.app.Value.Gate.CookieBinding
+	bindings := cookies(q.r.Header, "CF_Binding") // several, where applications on one host have cookies of their paths
+	for _, token := range cookies(q.r.Header, sessionCookie) {
+		if !bound || slices.ContainsFunc(bindings, func(b string) bool { return q.login.Bound(token, b) }) {
+			all = append(all, token)
 		}
 	}
-	if q.app.app.Value.Gate.CookieBinding {
-		bindings := cookies(q.r.Header, "CF_Binding")
-		for _, token := range cookies(q.r.Header, sessionCookie) {
-			if len(bindings) == 1 && q.login.Bound(token, bindings[0]) {
-				take(token)
-			}
-		}
-	} else {
-		for _, token := range cookies(q.r.Header, sessionCookie) {
-			take(token)
-		}
-	}
-	if found < 0 {
-		q.held, q.a.Identity.Session = "", nil
-		q.a.Identity.Token, q.a.Identity.ClientID = q.token.ID, ""
-		if q.token.ServiceToken != nil {
-			q.a.Identity.ClientID = q.token.ClientID
-		}
-	}
+	return all
 }
 
 func same(a, b Identity) bool {

@@ -138,7 +138,7 @@ func isOurs(pair string) bool {
 	return false
 }
 
-// cookies gives the values of a cookie, at most the first eight.
+// cookies gives the values of a cookie, at most the first few.
 func cookies(h http.Header, name string) []string {
 	var all []string
 	for _, line := range h["Cookie"] {
@@ -147,7 +147,7 @@ func cookies(h http.Header, name string) []string {
 		}
 		for pair := range strings.SplitSeq(line, ";") {
 			n, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-			if ok && n == name && len(all) < 8 {
+			if ok && n == name && len(all) < maxTokens {
 				all = append(all, strings.Trim(value, `"`))
 			}
 		}

@@ -60,7 +60,7 @@ func unknownUnless(found bool) policy.Reason {
 	if found {
 		return policy.Undecided
 	}
-	return policy.UnknownApplication
+	return policy.UnknownHost
 }
 
 // simple tells a path that can be read in one way only.

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -65,9 +64,9 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 type Request struct {
 	*gate.Request
 	Answer *gate.Answer
-	// Before are the addresses that trusted proxies name before the peer, as X-Forwarded-For has them; empty
-	// where no trusted proxy sent the request.
-	Before string
+	// ForwardedFor is the X-Forwarded-For header of the origin's request: the TCP peer, behind what it said
+	// itself if it is trusted.
+	ForwardedFor string
 }
 
 // Serve sends an admitted request to its origin and answers with what comes back.
@@ -102,13 +101,11 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
 	out.URL.Path, out.URL.RawPath = under(origin, q.URL)
 	out.Host = q.URL.Host
 	h := out.Header
-	peer := text(q.Peer)
-	if peer != "" {
-		h["Cf-Connecting-Ip"] = []string{peer}
-		if q.Before != "" {
-			peer = q.Before + ", " + peer
-		}
-		h["X-Forwarded-For"] = []string{peer}
+	if q.Peer.IsValid() {
+		h["Cf-Connecting-Ip"] = []string{q.Peer.String()}
+	}
+	if q.ForwardedFor != "" {
+		h["X-Forwarded-For"] = []string{q.ForwardedFor}
 	}
 	h["X-Forwarded-Host"] = []string{q.URL.Host}
 	h["X-Forwarded-Proto"] = []string{q.URL.Scheme}
@@ -127,13 +124,6 @@ func under(origin, asked *url.URL) (path, raw string) {
 		path = base + path
 	}
 	return path, raw
-}
-
-func text(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return a.Unmap().WithZone("").String()
 }
 
 var errNoOrigin = errors.New("no origin")

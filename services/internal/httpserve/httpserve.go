@@ -3,6 +3,7 @@ package httpserve
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,8 @@ type Server struct {
 	// HTTP is the handler and its bounds; its Addr is not used.
 	HTTP *http.Server
 	Log  *slog.Logger
+	// TLS, where it is set, is spoken to clients.
+	TLS *tls.Config
 	// Grace bounds the end of requests under way, whose context then ends; 0 means [DefaultGrace].
 	Grace time.Duration
 	// Ending, where it is set, is called first when the server ends: streams have to be told.
@@ -47,6 +50,9 @@ func (s *Server) Run(ctx context.Context) error {
 	addr := l.Addr().String()
 	s.bound.Store(&addr)
 	s.Log.Info("listens", "server", s.Name, "addr", addr)
+	if s.TLS != nil {
+		l = tls.NewListener(l, s.TLS)
+	}
 	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	s.HTTP.BaseContext = func(net.Listener) context.Context { return requests }

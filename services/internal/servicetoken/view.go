@@ -21,6 +21,7 @@ type View struct {
 	tokens   map[string]Record // by key
 	revision uint64
 	caughtUp chan struct{}
+	reached  func() // closes caughtUp, once
 }
 
 // Record is a service token; its embedded token is nil where there is none, and must not be modified.
@@ -32,15 +33,16 @@ type Record struct {
 
 // NewView makes a view; it is empty until [View.Run] has caught up.
 func NewView(conn *bus.Conn, log *slog.Logger) *View {
-	return &View{conn: conn, log: log, tokens: map[string]Record{}, caughtUp: make(chan struct{})}
+	caughtUp := make(chan struct{})
+	return &View{conn: conn, log: log, tokens: map[string]Record{}, caughtUp: caughtUp, reached: sync.OnceFunc(func() { close(caughtUp) })}
 }
 
-// Run keeps the view until ctx ends. It runs once.
+// Run keeps the view until ctx ends. It may run again after it returned, to read the bucket anew.
 func (v *View) Run(ctx context.Context) error {
 	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Tokens)); err != nil {
 		return err
 	}
-	return v.conn.Watch(ctx, topology.Tokens, []string{topology.AllServiceTokenKeys}, v.apply, func() { close(v.caughtUp) })
+	return v.conn.Watch(ctx, topology.Tokens, []string{topology.AllServiceTokenKeys}, v.apply, v.reached)
 }
 
 // CaughtUp is closed once the view holds what the bucket held when Run began.

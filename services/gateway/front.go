@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+
+	"plumbline.dev/services/gateway/forward"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/proxy"
+)
+
+// front takes every request of a listener to the part that answers it.
+type front struct {
+	trusted []netip.Prefix
+	team    *url.URL
+	gate    *gate.Gate
+	proxy   *proxy.Proxy
+	login   people
+	certs   func() ([]byte, bool)
+	forward http.Handler
+}
+
+// people is where logins are answered; [login.Login] is one.
+type people interface {
+	ServeHTTP(w http.ResponseWriter, r *http.Request, q *gate.Request)
+	IsTeam(u *url.URL) bool
+}
+
+const (
+	// reserved are the paths that are ours on every host, and never an origin's.
+	reserved   = "/cdn-cgi/"
+	loginPaths = reserved + "access/"
+	certsPath  = loginPaths + "certs"
+)
+
+// ServeHTTP implements [http.Handler].
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := f.read(r)
+	p := r.URL.Path
+	switch {
+	case r.Method == http.MethodConnect:
+		f.nothing(w, http.StatusMethodNotAllowed)
+	case strings.HasPrefix(p, reserved) && r.URL.RawPath == "" && path.Clean(p) == strings.TrimSuffix(p, "/"):
+		f.serveOwn(w, r, q)
+	case strings.Contains(p, "cdn-cgi") && ours(r.URL), f.login.IsTeam(q.URL):
+		f.nothing(w, http.StatusNotFound)
+	case p == gate.MetadataPath || strings.HasPrefix(p, gate.MetadataPath+"/"):
+		f.serveMetadata(w, r, q)
+	default:
+		f.guard(w, r, q)
+	}
+}
+
+// guard decides about a request, and sends it on if it is admitted.
+func (f *front) guard(w http.ResponseWriter, r *http.Request, q proxy.Request) {
+	q.Answer = f.gate.Check(r.Context(), q.Request)
+	if q.Answer.Admitted() {
+		f.proxy.Serve(w, r, q)
+		return
+	}
+	respond(w, r, q.Answer.Response)
+}
+
+func (f *front) serveOwn(w http.ResponseWriter, r *http.Request, q proxy.Request) {
+	switch p := r.URL.Path; {
+	case p == certsPath:
+		f.serveCerts(w, r)
+	case strings.HasPrefix(p, forward.Path):
+		f.forward.ServeHTTP(w, r)
+	case strings.HasPrefix(p, loginPaths):
+		f.login.ServeHTTP(w, r, q.Request)
+	default:
+		f.nothing(w, http.StatusNotFound)
+	}
+}
+
+// serveCerts serves the public keys (contract.md 8.2), on every host.
+func (f *front) serveCerts(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		f.nothing(w, http.StatusMethodNotAllowed)
+		return
+	}
+	document, ok := f.certs()
+	if !ok {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "The public keys are not known yet. Try again in a second.", http.StatusServiceUnavailable)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(document)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Access-Control-Allow-Origin", "*")
+	// As long as the exchange's own: a key is published for longer than caches and views may keep the
+	// document before it signs.
+	h.Set("Cache-Control", "public, max-age=10")
+	_, _ = w.Write(document) // the client may have gone
+}
+
+// nothing answers without telling anything.
+func (f *front) nothing(w http.ResponseWriter, status int) {
+	http.Error(w, http.StatusText(status), status)
+}
+
+// ours tells whether a path could be read as one of the reserved ones.
+func ours(u *url.URL) bool {
+	twice, err := url.PathUnescape(u.Path)
+	if err != nil {
+		twice = u.Path
+	}
+	for _, p := range [...]string{u.Path, twice} {
+		p = path.Clean("/" + strings.ReplaceAll(p, `\`, "/"))
+		if p == "/cdn-cgi" || strings.HasPrefix(p, reserved) || strings.HasPrefix(p, "/cdn-cgi;") {
+			return true
+		}
+	}
+	return false
+}
+
+func respond(w http.ResponseWriter, r *http.Request, a *gate.Response) {
+	h := w.Header()
+	for name, values := range a.Header {
+		h[name] = values
+	}
+	w.WriteHeader(a.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(a.Body) // the client may have gone
+	}
+}

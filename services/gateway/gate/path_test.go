@@ -1,0 +1,161 @@
+package gate
+
+import (
+	"bufio"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/policy"
+)
+
+func compile(domains ...string) *appmatch.Matcher {
+	var apps []Application
+	for _, d := range domains {
+		apps = append(apps, catalog.Record[proto.Application]{Value: &proto.Application{ID: proto.NewID(), Name: d, Domains: []string{d}}})
+	}
+	return appmatch.Compile(apps)
+}
+
+// received is the URL of a request as a server reads it from its first line.
+func received(t testing.TB, target string) (*url.URL, bool) {
+	t.Helper()
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + target + " HTTP/1.1\r\nHost: parts.example.com\r\n\r\n")))
+	if err != nil {
+		return nil, false
+	}
+	u := *r.URL
+	u.Scheme, u.Host = "https", r.Host
+	return &u, true
+}
+
+// TestPathTricks attacks applications that are told apart by path: / is everybody's, /admin is not, /pub is
+// a hole in what surrounds it.
+func TestPathTricks(t *testing.T) {
+	m := compile("parts.example.com", "parts.example.com/admin", "parts.example.com/admin/pub", "parts.example.com/files/*.txt")
+	const root, admin, pub = "parts.example.com", "parts.example.com/admin", "parts.example.com/admin/pub"
+	refused := func(targets ...string) map[string]string {
+		all := map[string]string{}
+		for _, s := range targets {
+			all[s] = "bad_path"
+		}
+		return all
+	}
+	for _, table := range []map[string]string{
+		{
+			"/": root, "/x": root, "/administrator": root, "/x/admin": root, "/admin": admin, "/admin/": admin, "/admin/x": admin, "/admin/pub": pub,
+			"/%61dmin/x": admin, "/admin%20": root, "/admin/public": admin, "/.well-known/x": root, "/admin/...": admin, "/admin?/../pub": admin,
+			// What can be read in several ways that all lead to the same application goes through, as it came.
+			"/x//y": root, "/admin//x": admin, "/x/a%2Fb": root, "/admin/a%2Fb": admin, "/x;v=1/y": root, `/x/a%5Cb`: root, "/x/100%25": root,
+			"/x/https://example.org/": root, "/ADMIN": root,
+		},
+		refused("//admin", "/admin//pub/x", "/admin%2Fpub", "/admin%2fpub/x", "/%2Fadmin", "/x/..%2Fadmin", `/admin%5Cpub`, `/%5Cadmin`,
+			"/admin;x", "/admin;x/y", "/admin;/pub", "/admin/pub;/..", "/admin%3Bx", "/%2561dmin", "/%252561dmin/../x", "/admin%252Fpub"),
+		// These are refused on every host.
+		refused("/..", "/../x", "/x/..", "/x/../admin", "/./x", "/x/.", "/admin/pub/../x", "/admin/pub/..", "/x/%2e%2e/admin", "/x/%2E%2E/admin", "/x/.%2e/admin",
+			"/x/..;/admin", "/x/..;a=b/admin", "/x/%2e%2e%2fadmin", `/x/..%5Cadmin`, "/x%00", "/admin%00.txt", "/x/%252e%252e/admin", "/x/..%252fadmin",
+			"/x/%2e", "/x/%252e%252e%252fadmin"),
+	} {
+		for target, want := range table {
+			u, ok := received(t, target)
+			if !ok {
+				continue // net/http refuses it, with 400
+			}
+			app, why := locate(m, u)
+			got := why.String()
+			if why == policy.Undecided {
+				got = app.Value.Name
+			}
+			if got != want {
+				t.Errorf("%s: %s, want %s", target, got, want)
+			}
+		}
+	}
+	// Where the path decides nothing, only what could leave the origin's own path is refused.
+	whole := compile("parts.example.com")
+	for target, want := range map[string]policy.Reason{
+		"//x": policy.Undecided, "/a%2Fb": policy.Undecided, "/a;b": policy.Undecided, `/a%5Cb`: policy.Undecided, "/%2561": policy.Undecided,
+		"/x/../y": policy.BadPath, "/%2e%2e/y": policy.BadPath, "/x%00": policy.BadPath, "/..%5c": policy.BadPath, "*": policy.BadPath,
+	} {
+		if u, ok := received(t, target); !ok {
+			t.Errorf("%s was not received", target)
+		} else if _, why := locate(whole, u); why != want {
+			t.Errorf("%s on a host that is one application: %v, want %v", target, why, want)
+		}
+	}
+}
+
+func TestHostTricks(t *testing.T) {
+	m := compile("app.example.com", "*.wild.example.com", "app.example.com:8443/x", "[::1]")
+	for _, c := range []struct {
+		host string
+		want string
+	}{
+		{"app.example.com", "app.example.com"}, {"APP.Example.COM", "app.example.com"}, {"app.example.com.", "app.example.com"},
+		{"app.example.com:443", "app.example.com"}, {"app.example.com:8443", "app.example.com"}, {"a.wild.example.com", "*.wild.example.com"},
+		{"[::1]", "[::1]"}, {"[0:0::1]:8080", "[::1]"},
+		{"wild.example.com", "unknown_host"}, {"a.b.wild.example.com", "unknown_host"}, {".wild.example.com", "unknown_host"},
+		{"app.example.com..", "unknown_host"}, {"app.example.com.evil.org", "unknown_host"}, {"evil.org", "unknown_host"}, {"xapp.example.com", "unknown_host"},
+		{"", "bad_request"}, {"*.wild.example.com", "bad_request"}, {"app.example.com:", "bad_request"}, {"app.example.com:0", "bad_request"},
+		{"app.example.com:99999", "bad_request"}, {"app.example.com:+443", "bad_request"}, {"app.example.com:443:1", "bad_request"},
+		{"app.example.com@evil.org", "bad_request"}, {"evil.org@app.example.com", "bad_request"}, {"app.example.com/x", "bad_request"},
+		{"app.example.com evil.org", "bad_request"}, {"app.example.com,evil.org", "bad_request"}, {"app.example.com%00", "bad_request"},
+		{"app.example.com%2eevil.org", "bad_request"}, {"app.example.com\\evil.org", "bad_request"}, {"app.example.com#", "bad_request"},
+		{"[::1", "bad_request"}, {"[::1]x", "bad_request"}, {"[::1%25eth0]", "bad_request"}, {"[1.2.3.4]", "bad_request"}, {"::1", "bad_request"},
+	} {
+		app, why := locate(m, &url.URL{Scheme: "https", Host: c.host, Path: "/"})
+		got := why.String()
+		if why == policy.Undecided {
+			got = app.Value.Name
+		}
+		if got != c.want {
+			t.Errorf("%q: %s, want %s", c.host, got, c.want)
+		}
+	}
+	if _, why := locate(m, &url.URL{Scheme: "https", Host: "app.example.com", User: url.User("x"), Path: "/"}); why != policy.BadRequest {
+		t.Errorf("user information: %v", why)
+	}
+}
+
+// FuzzLocate: what is sent on as it came belongs to the same application however an origin cleans it.
+func FuzzLocate(f *testing.F) {
+	for _, s := range []string{"/", "/admin", "//admin", "/x/..;/admin", "/%2e%2e/", "/a%2Fb", "/admin;x", "/%2561dmin", `/x\admin`, "/admin/pub//"} {
+		f.Add(s)
+	}
+	m := compile("parts.example.com", "parts.example.com/admin", "parts.example.com/admin/pub")
+	f.Fuzz(func(t *testing.T, target string) {
+		if !strings.HasPrefix(target, "/") || strings.ContainsAny(target, " \r\n") {
+			return
+		}
+		u, ok := received(t, target)
+		if !ok {
+			return
+		}
+		app, why := locate(m, u)
+		if why != policy.Undecided {
+			return
+		}
+		if strings.Contains(u.Path, "\x00") || strings.Contains(u.Path+"/", "/../") {
+			t.Fatalf("%q goes through", target)
+		}
+		for _, read := range []func(string) string{
+			clean, func(p string) string { return p }, func(p string) string { return withoutParameters(p) },
+			func(p string) string { return clean(strings.ReplaceAll(p, `\`, "/")) },
+			func(p string) string {
+				if q, err := url.PathUnescape(p); err == nil {
+					return clean(q)
+				}
+				return p
+			},
+		} {
+			target, _ := appmatch.TargetOf(u)
+			if other, _ := m.Match(target.At(read(u.Path))); other.Value != app.Value {
+				t.Fatalf("%q belongs to %s, and read as %q to %s", u.EscapedPath(), app.Value.Name, read(u.Path), other.Value.Name)
+			}
+		}
+	})
+}

@@ -1,0 +1,285 @@
+package gate
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/external"
+	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/credential"
+	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/servicetoken"
+)
+
+// world is a gate over a real bus, and fakes of what else it needs.
+type world struct {
+	testing.TB
+	gate    *Gate
+	api     *bus.Conn
+	catalog *catalog.Catalog
+	tokens  *servicetoken.View
+	clock   *clock.Fake
+	account proto.Account
+	token   *proto.ServiceToken
+	secret  string
+
+	keys     fakeKeys
+	people   fakeSessions
+	login    fakeLogin
+	devices  fakeDevices
+	log      fakeLog
+	external fakeExternal
+	stale    bool
+
+	revisions map[string]uint64
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	b := bustest.Start(t)
+	w := &world{TB: t, api: b.Conn(topology.API), clock: clock.NewFake(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)), account: proto.NewAccount(),
+		secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
+	w.keys.tokens, w.people, w.devices.posture = map[string]*keyring.Claims{}, fakeSessions{}, map[proto.ID]Posture{}
+	conn := b.Conn(topology.Gateway)
+	w.catalog, w.tokens = catalog.New(conn, bustest.Log(t)), servicetoken.NewView(conn, bustest.Log(t))
+	rules, err := rulebook.New(w.catalog, bustest.Log(t), func(*policy.Problem) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.gate, err = New(Deps{Catalog: w.catalog, Rules: rules, Tokens: w.tokens, Keyring: &w.keys, Devices: &w.devices, Sessions: w.people,
+		External: &w.external, Hold: w, Access: &w.log, Seen: &w.log, Log: bustest.Log(t), Clock: w.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.gate.SendTo(&w.login)
+	w.run(w.catalog.Run)
+	w.run(w.tokens.Run)
+	w.run(w.gate.Run)
+	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "robot", SecretHash: credential.Hash(w.secret), Version: 1}
+	w.saveToken()
+	return w
+}
+
+// Fresh implements Hold.
+func (w *world) Fresh(time.Time) bool { return !w.stale }
+
+func (w *world) run(part func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- part(ctx) }()
+	w.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.Error(err)
+		}
+	})
+}
+
+func (w *world) put(bucket, key string, m proto.Message) {
+	w.Helper()
+	revision, err := w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.revisions[key] = revision
+}
+
+func (w *world) saveToken() {
+	w.Helper()
+	key, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.put(topology.Tokens, key, w.token)
+	bustest.Eventually(w, "the token is seen", func() bool { return w.tokens.Revision() >= w.revisions[key] })
+}
+
+// save writes a configured resource and waits until the gate has it.
+func (w *world) save(kind topology.Kind, id proto.ID, m proto.Message) {
+	w.Helper()
+	key := topology.ConfigKey(w.account, kind, id)
+	w.put(topology.Config, key, m)
+	if err := w.catalog.AwaitRevision(w.Context(), w.revisions[key]); err != nil {
+		w.Fatal(err)
+	}
+	w.gate.refresh()
+}
+
+func (w *world) policy(d proto.Decision, include ...proto.Rule) *proto.Policy {
+	w.Helper()
+	p := &proto.Policy{ID: proto.NewID(), Decision: d, Include: include}
+	w.save(topology.KindPolicy, p.ID, p)
+	return p
+}
+
+func (w *world) app(domain string, gate proto.Gate, policies ...*proto.Policy) *proto.Application {
+	w.Helper()
+	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("a", 32) + strings.ReplaceAll(proto.NewID().String(), "-", ""), Name: "app " + domain,
+		Type: "self_hosted", Domains: []string{domain}, OriginURL: "http://127.0.0.1:1", Gate: gate}
+	for i, p := range policies {
+		a.Policies = append(a.Policies, proto.PolicyLink{Policy: p.ID, Precedence: i + 1})
+	}
+	w.save(topology.KindApplication, a.ID, a)
+	return a
+}
+
+func rule(selector string, body any) proto.Rule {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	return proto.Rule{Selector: selector, Body: b}
+}
+
+func everyone() proto.Rule { return rule("everyone", struct{}{}) }
+
+func (w *world) robot() proto.Rule {
+	return rule("service_token", map[string]string{"token_id": w.token.ID.String()})
+}
+
+func emailRule(s string) proto.Rule { return rule("email", map[string]string{"email": s}) }
+
+func postureRule(check proto.ID) proto.Rule {
+	return rule("device_posture", map[string]string{"integration_uid": check.String()})
+}
+
+// logIn makes a session of a person and gives her application token.
+func (w *world) logIn(email string, app *proto.Application) string {
+	nonce := strings.ReplaceAll(proto.NewID().String(), "-", "")[:16]
+	w.people[nonce] = &proto.Session{Nonce: nonce, User: proto.NewID(), Email: email, ExpiresAt: proto.At(w.clock.Now().Add(time.Hour))}
+	return w.keys.issue(app.AUD, &keyring.Claims{Type: "app", Email: email, Nonce: nonce, IssuedAt: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour)})
+}
+
+func (w *world) credentials() http.Header {
+	return http.Header{idHeader: {w.token.ClientID}, secretHeader: {w.secret}}
+}
+
+var peer = netip.MustParseAddr("192.0.2.7")
+
+func (w *world) ask(method, target string, h http.Header) *Answer {
+	w.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if h == nil {
+		h = http.Header{}
+	}
+	return w.gate.Check(w.Context(), &Request{Method: method, URL: u, Header: h, Peer: peer})
+}
+
+type fakeKeys struct {
+	tokens map[string]*keyring.Claims
+	auds   map[string]string
+	asked  []keyring.ServiceRequest
+	fail   error
+}
+
+func (k *fakeKeys) issue(aud string, c *keyring.Claims) string {
+	token := "token-" + proto.NewID().String()
+	if k.auds == nil {
+		k.auds = map[string]string{}
+	}
+	k.tokens[token], k.auds[token] = c, aud
+	return token
+}
+
+func (k *fakeKeys) Verify(token, aud string) (*keyring.Claims, error) {
+	c, ok := k.tokens[token]
+	if !ok || k.auds[token] != aud {
+		return nil, errors.New("not a token")
+	}
+	return c, nil
+}
+
+func (k *fakeKeys) Service(_ context.Context, q keyring.ServiceRequest) (string, error) {
+	k.asked = append(k.asked, q)
+	return "assertion of " + q.ClientID, k.fail
+}
+
+func (k *fakeKeys) Statement(_ context.Context, s *proto.Statement) (string, error) {
+	return "statement " + string(s.Kind) + " " + s.Hostname, k.fail
+}
+
+type fakeSessions map[string]*proto.Session
+
+func (f fakeSessions) Session(_ proto.Account, nonce string) (*proto.Session, bool) {
+	s, ok := f[nonce]
+	return s, ok
+}
+
+type fakeLogin struct {
+	nowhere bool
+	status  bool
+}
+
+func (l *fakeLogin) Redirect(_ context.Context, r *Request, app Application, serviceToken bool) *Response {
+	if l.nowhere {
+		return nil
+	}
+	l.status = serviceToken
+	return &Response{Status: http.StatusFound, Header: http.Header{
+		"Location": {"https://team.example.com/cdn-cgi/access/login/" + r.URL.Host + "?kid=" + app.Value.AUD}}}
+}
+
+func (l *fakeLogin) Bound(token, binding string) bool { return binding == "bound to "+token }
+
+type fakeDevices struct {
+	behind  proto.ID
+	posture map[proto.ID]Posture
+}
+
+func (d *fakeDevices) Behind(proto.Account, netip.Addr, *x509.Certificate) (proto.ID, bool) {
+	return d.behind, !d.behind.IsZero()
+}
+
+func (d *fakeDevices) Posture(_ proto.Account, _, check proto.ID) Posture { return d.posture[check] }
+
+type fakeExternal map[policy.Evaluation]bool
+
+func (e *fakeExternal) Evaluate(context.Context, *external.Ask, []policy.Evaluation) map[policy.Evaluation]bool {
+	return *e
+}
+
+type fakeLog struct {
+	mu    sync.Mutex
+	all   []proto.Authentication
+	notes []string
+}
+
+func (l *fakeLog) Record(_ proto.Account, a proto.Authentication) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, a)
+}
+
+func (l *fakeLog) Note(_ proto.Account, clientID string, _ time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.notes = append(l.notes, clientID)
+}
+
+func (l *fakeLog) take() []proto.Authentication {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := slices.Clone(l.all)
+	l.all = nil
+	return all
+}

@@ -1,0 +1,51 @@
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"plumbline.dev/services/gateway/forward"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/proxy"
+)
+
+// read makes of an HTTP request what the client asked for. What a proxy says of its client counts if the
+// proxy is trusted, and only then; the connection's certificate is then the proxy's.
+func (f *front) read(r *http.Request) proxy.Request {
+	u := &url.URL{Scheme: "http", Host: r.Host, User: r.URL.User, Opaque: r.URL.Opaque, Path: r.URL.Path, RawPath: r.URL.RawPath,
+		RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
+	q := proxy.Request{Request: &gate.Request{Method: r.Method, URL: u, Header: r.Header}}
+	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		q.Peer = ap.Addr().Unmap().WithZone("")
+	}
+	if q.Peer.IsValid() {
+		q.ForwardedFor = q.Peer.String()
+	}
+	if r.TLS != nil {
+		u.Scheme = "https"
+		if len(r.TLS.VerifiedChains) > 0 {
+			q.Certificate = r.TLS.PeerCertificates[0]
+		}
+	}
+	if len(f.trusted) == 0 || !forward.Contains(f.trusted, q.Peer) {
+		return q
+	}
+	q.Certificate = nil
+	before := r.Header["X-Forwarded-For"]
+	if len(before) > 0 {
+		q.Peer = forward.ClientAddr(q.Peer, before, f.trusted)
+		q.ForwardedFor = strings.Join(before, ", ") + ", " + q.ForwardedFor
+	}
+	if hosts := r.Header["X-Forwarded-Host"]; len(hosts) > 0 {
+		u.Host = hosts[0]
+		if len(hosts) > 1 {
+			u.Host = "" // which of them is not known, so it is none
+		}
+	}
+	if protos := r.Header["X-Forwarded-Proto"]; len(protos) == 1 && (protos[0] == "https" || protos[0] == "http") {
+		u.Scheme = protos[0]
+	}
+	return q
+}

@@ -1,0 +1,262 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/device"
+	"plumbline.dev/services/gateway/external"
+	"plumbline.dev/services/gateway/forward"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/hold"
+	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/login"
+	"plumbline.dev/services/gateway/proxy"
+	"plumbline.dev/services/internal/accesslog"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/egress"
+	"plumbline.dev/services/internal/httpserve"
+	"plumbline.dev/services/internal/lifecycle"
+	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/servicetoken"
+)
+
+// Service is the gateway. Any number may run at once.
+type Service struct {
+	cfg   Config
+	conn  *bus.Conn
+	log   *slog.Logger
+	clock clock.Clock
+
+	watches  []watch
+	catalog  *catalog.Catalog
+	tokens   *servicetoken.View
+	sessions *login.Sessions
+	devices  *device.Devices
+	keyring  *keyring.Keyring
+	hold     *hold.Hold
+	recorder *accesslog.Recorder
+	seen     *servicetoken.Seen
+	gate     *gate.Gate
+	authz    *forward.Authz // nil: nobody asks over gRPC
+	files    *certificates  // nil: no TLS
+	server   *httpserve.Server
+}
+
+// watch is a view that is started again where it got stuck.
+type watch struct {
+	name string
+	run  func(context.Context) error
+}
+
+// New makes the service; nothing runs until [Service.Run]. It reads the TLS files.
+func New(cfg Config, deps Deps) (*Service, error) {
+	s, err := build(cfg, deps)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	return s, nil
+}
+
+func build(cfg Config, deps Deps) (*Service, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock,
+		// All kinds: what the view does not follow it would seem to have missed.
+		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log), sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
+		seen: servicetoken.NewSeen(deps.Bus, deps.Log),
+	}
+	m, err := newMetrics(deps.Metrics, s.unconfirmed)
+	if err != nil {
+		return nil, err
+	}
+	s.devices = device.New(device.Config{Overlay: cfg.Overlay}, device.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock, Settings: s.catalog})
+	if s.keyring, err = keyring.New(keyring.Config{Issuer: cfg.TeamDomain}, keyring.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock}); err != nil {
+		return nil, err
+	}
+	s.hold = hold.New(cfg.Hold, deps.Clock, deps.Log, s.parts()...)
+	s.recorder = accesslog.New(deps.Bus, deps.Log, cfg.LogBacklog, m.unrecorded)
+	outside, err := egress.New(egress.Config{DenyAddrs: cfg.own()})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.buildGate(deps, m, outside); err != nil {
+		return nil, err
+	}
+	return s, s.buildFront(deps, m, outside)
+}
+
+// parts are everything that requests are decided by.
+func (s *Service) parts() []hold.Part {
+	view := func(name, bucket, keys string, seen func() uint64, run func(context.Context) error) hold.View {
+		again, restart := hold.Restartable(run)
+		s.watches = append(s.watches, watch{name, again})
+		return hold.View{Name: name, Stream: topology.BucketStream(bucket), Filter: topology.BucketSubject(bucket, keys), Seen: seen, Restart: restart}
+	}
+	views := append([]hold.View{
+		view("configuration", topology.Config, ">", s.catalog.Revision, s.catalog.Run),
+		view("service tokens", topology.Tokens, topology.AllServiceTokenKeys, s.tokens.Revision, s.tokens.Run),
+		view("sessions", topology.Sessions, topology.AllSessionKeys, s.sessions.Revision, s.sessions.Run),
+	}, s.devices.Views()...)
+	all := []hold.Part{s.keyring.Part()}
+	for _, v := range views {
+		all = append(all, hold.OfStream(s.conn, s.clock, v))
+	}
+	return all
+}
+
+func (s *Service) buildGate(deps Deps, m *metrics, outside *http.Client) error {
+	rules, err := rulebook.New(s.catalog, deps.Log, func(p *policy.Problem) { m.unevaluable.WithLabelValues(p.Reason.String()).Inc() })
+	if err != nil {
+		return err
+	}
+	evaluator, err := external.New(external.Config{}, external.Deps{Signer: s.keyring, Client: outside, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock})
+	if err != nil {
+		return err
+	}
+	s.gate, err = gate.New(gate.Deps{
+		Catalog: s.catalog, Rules: rules, Tokens: s.tokens, Keyring: s.keyring, Devices: devices{s.devices}, Sessions: s.sessions,
+		External: evaluator, Hold: s.hold, Access: s.recorder, Seen: s.seen, Log: deps.Log, Clock: deps.Clock, Decided: m.decided,
+	})
+	return err
+}
+
+func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error {
+	people, err := login.New(login.Config{TeamDomain: s.cfg.TeamDomain, SessionKey: s.cfg.SessionKey}, login.Deps{
+		Bus: deps.Bus, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock, Catalog: s.catalog, Sessions: s.sessions, Gate: s.gate,
+		Keyring: s.keyring, Devices: devices{s.devices}, Recorder: s.recorder, Identities: deps.Identities, HTTP: outside,
+	})
+	if err != nil {
+		return err
+	}
+	s.gate.SendTo(people)
+	origins, err := proxy.New(proxy.Config{Own: s.cfg.own()}, deps.Log, m.decided)
+	if err != nil {
+		return err
+	}
+	asked := forward.Deps{Gate: s.gate, Log: deps.Log, Metrics: deps.Metrics}
+	others, err := forward.New(forward.Config{From: s.cfg.ForwardAuthFrom, Trusted: s.cfg.TrustedProxy}, asked)
+	if err != nil {
+		return err
+	}
+	if err := s.buildAuthz(asked); err != nil {
+		return err
+	}
+	team, err := url.Parse(s.cfg.TeamDomain)
+	if err != nil {
+		return err
+	}
+	s.server = newServer(s.cfg.AccessAddr, deps.Log, &front{
+		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: origins, login: people, certs: s.keyring.Certs, forward: others,
+	})
+	if s.cfg.TLSCert == "" {
+		return nil
+	}
+	if s.files, err = newCertificates(s.cfg, deps.Clock, deps.Log); err != nil {
+		return err
+	}
+	s.server.TLS = s.files.listener()
+	return nil
+}
+
+func (s *Service) buildAuthz(asked forward.Deps) error {
+	if s.cfg.ExtAuthzAddr == "" {
+		return nil
+	}
+	cfg := forward.AuthzConfig{Addr: s.cfg.ExtAuthzAddr, From: s.cfg.ForwardAuthFrom, Trusted: s.cfg.TrustedProxy}
+	if s.cfg.DeviceCA != "" {
+		file, err := os.ReadFile(s.cfg.DeviceCA)
+		if err != nil {
+			return err
+		}
+		if cfg.DeviceCA, err = authorities(s.cfg.DeviceCA, file); err != nil {
+			return err
+		}
+	}
+	var err error
+	s.authz, err = forward.NewAuthz(cfg, asked)
+	return err
+}
+
+// devices lets the gate see what package device knows.
+type devices struct{ *device.Devices }
+
+func (d devices) Posture(account proto.Account, dev, check proto.ID) gate.Posture {
+	p := d.Devices.Posture(account, dev, check)
+	out := gate.Posture{Outcome: p.Outcome, Reason: p.Reason}
+	if p.LookedAt != 0 {
+		out.LookedAt = p.LookedAt.Time()
+	}
+	return out
+}
+
+// Run works until ctx ends. Until everything that is decided by is there, every request is refused.
+func (s *Service) Run(ctx context.Context) error {
+	g := lifecycle.Group{Log: s.log}
+	g.Add("access log", s.recorder.Run)
+	g.Add("last use of service tokens", s.seen.Run)
+	for _, w := range s.watches {
+		g.Add(w.name, w.run)
+	}
+	g.Add("devices", s.devices.Run)
+	g.Add("keyring", s.keyring.Run)
+	g.Add("gate", s.gate.Run)
+	g.Add("hold", s.hold.Run)
+	if s.files != nil {
+		g.Add("TLS files", s.files.Run)
+	}
+	if s.authz != nil {
+		g.Add("ext_authz", s.authz.Run)
+	}
+	g.Add("listener", s.server.Run)
+	return g.Run(ctx)
+}
+
+// Ready tells why the gateway refuses every request; nil when it decides.
+func (s *Service) Ready(ctx context.Context) error {
+	if s.server.Bound() == "" {
+		return errors.New("the gateway does not listen yet")
+	}
+	return s.hold.Ready(ctx)
+}
+
+// AccessAddr is where the gateway listens; empty while it does not.
+func (s *Service) AccessAddr() string { return s.server.Bound() }
+
+func (s *Service) unconfirmed() float64 {
+	age, ok := s.hold.Age(s.clock.Now())
+	if !ok {
+		return -1
+	}
+	return age.Seconds()
+}
+
+// grace is how long requests under way may take to finish when the service ends; connections that were
+// upgraded end then.
+const grace = 2 * time.Second
+
+func newServer(addr string, log *slog.Logger, h http.Handler) *httpserve.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, HTTP: &http.Server{
+		Handler: h, Protocols: &protocols,
+		// Bodies have no bound of time: uploads and streams last as long as they do.
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+	}}
+}
