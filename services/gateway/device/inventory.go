@@ -49,15 +49,19 @@ func (v *inventory) apply(m jetstream.Msg, seq uint64) uint64 {
 		}
 		now = pageOf(p.Devices)
 	}
+	v.put(account, number, now)
+	return seq
+}
+
+func (v *inventory) put(a proto.Account, n topology.PageNumber, now *page) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	x := v.accounts[account]
+	x := v.accounts[a]
 	if x == nil {
 		x = &index{}
-		v.accounts[account] = x
+		v.accounts[a] = x
 	}
-	x.put(number, now)
-	return seq
+	x.put(n, now)
 }
 
 // find is where a device is enrolled.

@@ -27,7 +27,9 @@ type entry struct {
 // verdict is a [proto.Verdict] in two bytes.
 type verdict struct{ outcome, reason uint8 }
 
-func compact(seq uint64, e *proto.Entry) *entry {
+// compact keeps what is needed of an entry; ids are those of the inventory's page, which it shares where it
+// can.
+func compact(seq uint64, e *proto.Entry, ids []proto.ID) *entry {
 	n := len(e.Results)
 	c := &entry{seq: seq, closed: e.Closed, polledAt: e.Poll.At, answered: e.Poll.At != 0 && e.Poll.Error == proto.ReasonNone}
 	if n == 0 {
@@ -53,6 +55,9 @@ func compact(seq uint64, e *proto.Entry) *entry {
 		for _, v := range r.Verdicts {
 			c.verdicts = append(c.verdicts, verdict{uint8(v.Outcome), uint8(v.Reason)})
 		}
+	}
+	if slices.Equal(ids, c.devices) {
+		c.devices = ids
 	}
 	return c
 }
@@ -118,11 +123,7 @@ func (s *state) apply(m jetstream.Msg, seq uint64) (seen uint64) {
 		s.put(page, &entry{seq: logged})
 		return logged
 	}
-	c := compact(logged, &e)
-	if ids := s.inventory.ids(page.Account, page.Page); slices.Equal(ids, c.devices) {
-		c.devices = ids
-	}
-	s.put(page, c)
+	s.put(page, compact(logged, &e, s.inventory.ids(page.Account, page.Page)))
 	return logged
 }
 
