@@ -39,6 +39,7 @@ type idp struct {
 	deny      string // the error that the browser is sent back with
 	broken    func(w http.ResponseWriter, r *http.Request) bool
 	noPKCE    bool
+	reusable  bool // codes work again and again
 	key       *rsa.PrivateKey
 	clock     func() time.Time
 	method    string
@@ -145,7 +146,7 @@ func (p *idp) token(w http.ResponseWriter, r *http.Request) {
 	}
 	g := p.codes[r.PostFormValue("code")]
 	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-	if r.Method != http.MethodPost || r.PostFormValue("grant_type") != "authorization_code" || g == nil || g.used || r.PostFormValue("redirect_uri") != g.redirect ||
+	if r.Method != http.MethodPost || r.PostFormValue("grant_type") != "authorization_code" || g == nil || g.used && !p.reusable || r.PostFormValue("redirect_uri") != g.redirect ||
 		g.challenge != "" && base64.RawURLEncoding.EncodeToString(sum[:]) != g.challenge {
 		refuse("invalid_grant")
 		return
