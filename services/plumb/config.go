@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/clock"
 )
 
@@ -20,7 +21,7 @@ type Config struct {
 	// BootstrapToken is the first API token; empty: the one kept in Data, made at first start.
 	BootstrapToken string
 	APIAddr        string // control plane
-	AccessAddr     string // public keys
+	AccessAddr     string // the gateway
 	NATSAddr       string // NATS clients of other systems; empty: none
 	AdminAddr      string // health and metrics
 	// TeamDomain is the issuer of application tokens, an URL; empty: AccessAddr's.
@@ -30,6 +31,8 @@ type Config struct {
 	PinSecretHost bool
 	// LogMaxBytes bounds the posture log; 0: a quarter of the disk, 20 GiB at most.
 	LogMaxBytes int64
+	// Gateway is what the gateway does; its address, team domain and session key are those above and in Data.
+	Gateway gateway.Config
 }
 
 // Deps are what the process hands in.
@@ -54,10 +57,10 @@ func (c *Config) check() error {
 }
 
 // urlOf is the URL at which a listener on addr is reached from this machine.
-func urlOf(addr string) string {
+func urlOf(scheme, addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip.IsUnspecified()) {
 		addr = net.JoinHostPort("127.0.0.1", port)
 	}
-	return "http://" + addr
+	return scheme + "://" + addr
 }

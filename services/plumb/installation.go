@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"filippo.io/age"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/seal"
 	"plumbline.dev/services/plumb/datadir"
@@ -24,19 +25,27 @@ type Installation struct {
 }
 
 // open reads what the directory keeps, and makes at first start what is not there.
-func (s *Service) open() (secrets, error) {
+func (s *Service) open() (keys secrets, err error) {
 	d := s.installation.Data
-	var keys secrets
-	var err1, err2, err3, err4, err5 error
-	s.installation.Account, err1 = d.Account(s.cfg.Account)
-	s.installation.Token, s.installation.TokenMade, err2 = d.APIToken(s.cfg.BootstrapToken)
+	var all [6]error
+	s.installation.Account, all[0] = d.Account(s.cfg.Account)
+	s.installation.Token, s.installation.TokenMade, all[1] = d.APIToken(s.cfg.BootstrapToken)
 	s.installation.TokenKept = s.cfg.BootstrapToken == ""
-	keys.fetcher, err3 = d.Identities("fetcher")
-	keys.exchange, err4 = d.Identities("exchange")
-	if err3 == nil {
-		keys.sealTo, err5 = seal.RecipientsOf(keys.fetcher)
+	keys.fetcher, keys.sealTo, all[2] = sealing(d, "fetcher")
+	keys.exchange, _, all[3] = sealing(d, "exchange")
+	keys.gateway, keys.sealGateway, all[4] = sealing(d, "gateway")
+	keys.session, all[5] = d.SessionKey()
+	return keys, errors.Join(all[:]...)
+}
+
+// sealing is what a service opens secrets with, and what others seal to it with.
+func sealing(d datadir.Dir, service string) ([]age.Identity, []age.Recipient, error) {
+	identities, err := d.Identities(service)
+	if err != nil {
+		return nil, nil, err
 	}
-	return keys, errors.Join(err1, err2, err3, err4, err5)
+	recipients, err := seal.RecipientsOf(identities)
+	return identities, recipients, err
 }
 
 // Await gives the installation once every service is ready.

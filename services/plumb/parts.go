@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/services/evaluator"
 	"plumbline.dev/services/exchange"
 	"plumbline.dev/services/fetcher"
+	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/egress"
 	"plumbline.dev/services/registry"
 	"plumbline.dev/services/scheduler"
@@ -21,8 +22,9 @@ type maker struct {
 
 // secrets are what some services open sealed secrets with, and others seal to.
 type secrets struct {
-	fetcher, exchange []age.Identity
-	sealTo            []age.Recipient // the fetcher
+	fetcher, exchange, gateway []age.Identity
+	sealTo, sealGateway        []age.Recipient // the fetcher, the gateway
+	session                    []byte          // key of what browsers carry
 }
 
 // makers are the services in the order in which they are started: each after those that it asks.
@@ -36,16 +38,12 @@ func (s *Service) makers(keys secrets) []maker {
 			return registry.New(registry.Config{}, registry.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 		{topology.Exchange, func(c *bus.Conn) (part, error) {
-			return exchange.New(exchange.Config{TeamDomain: cfg.TeamDomain, AccessAddr: cfg.AccessAddr},
+			return exchange.New(exchange.Config{TeamDomain: cfg.TeamDomain},
 				exchange.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.exchange})
 		}},
 		{topology.Fetcher, func(c *bus.Conn) (part, error) {
-			// No URL that a user may choose leads to our own ports.
-			own := []string{cfg.APIAddr, cfg.AccessAddr, cfg.AdminAddr}
-			if cfg.NATSAddr != "" {
-				own = append(own, cfg.NATSAddr)
-			}
-			return fetcher.New(fetcher.Config{Egress: egress.Config{DenyAddrs: own}},
+			// A scoring API may be an application: the gateway's own port is not among those denied.
+			return fetcher.New(fetcher.Config{Egress: egress.Config{DenyAddrs: cfg.inner()}},
 				fetcher.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.fetcher})
 		}},
 		{topology.Scheduler, func(c *bus.Conn) (part, error) {
@@ -53,8 +51,24 @@ func (s *Service) makers(keys secrets) []maker {
 		}},
 		{topology.API, func(c *bus.Conn) (part, error) {
 			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,
-				SealTo: keys.sealTo, MinInterval: cfg.MinInterval, PinSecretHost: cfg.PinSecretHost},
+				TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway, MinInterval: cfg.MinInterval, PinSecretHost: cfg.PinSecretHost},
 				api.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
+		{topology.Gateway, func(c *bus.Conn) (part, error) {
+			g := cfg.Gateway
+			g.AccessAddr, g.TeamDomain, g.SessionKey, g.Own = cfg.AccessAddr, cfg.TeamDomain, keys.session, cfg.inner()
+			return gateway.New(g, gateway.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.gateway})
+		}},
 	}
+}
+
+// inner are our own listeners that no URL which a user may choose leads to.
+func (c *Config) inner() []string {
+	var all []string
+	for _, addr := range []string{c.APIAddr, c.AdminAddr, c.NATSAddr, c.Gateway.ExtAuthzAddr} {
+		if addr != "" {
+			all = append(all, addr)
+		}
+	}
+	return all
 }

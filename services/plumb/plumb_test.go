@@ -87,7 +87,7 @@ func TestStartsStopsAndStartsAgain(t *testing.T) {
 	}
 	_, metrics := get(t, first.AdminURL+"/metrics")
 	for _, name := range []string{"go_goroutines", "plumbline_registry_", "plumbline_api_", "plumbline_exchange_",
-		"plumbline_scheduler_", "plumbline_fetcher_", "plumbline_evaluator_"} {
+		"plumbline_scheduler_", "plumbline_fetcher_", "plumbline_evaluator_", "plumbline_gateway_"} {
 		if !strings.Contains(metrics, "\n"+name) {
 			t.Errorf("there is no metric %s", name)
 		}
@@ -155,10 +155,11 @@ func TestAnAddressInUseIsToldByItsFlag(t *testing.T) {
 	}
 	defer l.Close()
 	for flag, set := range map[string]func(*plumb.Config, string){
-		"--api-addr":    func(c *plumb.Config, addr string) { c.APIAddr = addr },
-		"--access-addr": func(c *plumb.Config, addr string) { c.AccessAddr = addr },
-		"--nats-addr":   func(c *plumb.Config, addr string) { c.NATSAddr = addr },
-		"--admin-addr":  func(c *plumb.Config, addr string) { c.AdminAddr = addr },
+		"--api-addr":       func(c *plumb.Config, addr string) { c.APIAddr = addr },
+		"--access-addr":    func(c *plumb.Config, addr string) { c.AccessAddr = addr },
+		"--nats-addr":      func(c *plumb.Config, addr string) { c.NATSAddr = addr },
+		"--admin-addr":     func(c *plumb.Config, addr string) { c.AdminAddr = addr },
+		"--ext-authz-addr": func(c *plumb.Config, addr string) { c.Gateway.ExtAuthzAddr = addr },
 	} {
 		cfg := config(t.TempDir())
 		set(&cfg, l.Addr().String())

@@ -117,10 +117,15 @@ func (s *Service) claim(ctx context.Context) error {
 	s.Claim("--access-addr", &c.AccessAddr)
 	s.Claim("--nats-addr", &c.NATSAddr)
 	s.Claim("--admin-addr", &c.AdminAddr)
+	s.Claim("--ext-authz-addr", &c.Gateway.ExtAuthzAddr)
 	if err := claim(ctx, s.addrs...); err != nil {
 		return err
 	}
-	s.installation.APIURL, s.installation.AccessURL, s.installation.AdminURL = urlOf(c.APIAddr), urlOf(c.AccessAddr), urlOf(c.AdminAddr)
+	access := "http"
+	if c.Gateway.TLSCert != "" {
+		access = "https"
+	}
+	s.installation.APIURL, s.installation.AccessURL, s.installation.AdminURL = urlOf("http", c.APIAddr), urlOf(access, c.AccessAddr), urlOf("http", c.AdminAddr)
 	if c.TeamDomain == "" {
 		c.TeamDomain = s.installation.AccessURL
 	}

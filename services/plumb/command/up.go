@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/tracing"
@@ -18,24 +20,42 @@ import (
 type process struct {
 	Data           string        `default:"./plumb-data" type:"path" help:"Directory of the store, and of what is made at first start."`
 	APIAddr        string        `default:"127.0.0.1:8400" help:"Where the control plane listens."`
-	AccessAddr     string        `default:"127.0.0.1:8401" help:"Where the public keys of application tokens are served."`
+	AccessAddr     string        `default:"127.0.0.1:8401" help:"Where the gateway listens: applications, logins, public keys."`
 	NATSAddr       string        `name:"nats-addr" default:"127.0.0.1:4222" help:"Where NATS clients of other systems connect; empty: nowhere."`
 	AccountID      proto.Account `help:"Account id, 32 hex characters; without it, one is made at first start and kept." placeholder:"ID"`
 	BootstrapToken string        `help:"First API token; without it, one is made at first start, in DATA/api-token. Better by PLUMB_BOOTSTRAP_TOKEN_FILE." placeholder:"TOKEN"`
-	TeamDomain     string        `help:"Issuer of application tokens; without it, http:// and --access-addr." placeholder:"URL"`
+	TeamDomain     string        `help:"Where people log in, and issuer of application tokens: an URL of the gateway; without it, that of --access-addr." placeholder:"URL"`
 	MinInterval    time.Duration `default:"${min_interval}" help:"Shortest interval that an integration may have."`
 	PinSecretHost  bool          `help:"Demand an integration's secret again when the host of its URL changes."`
 	LogMaxBytes    int64         `help:"Bound of the posture log in bytes; without it, a quarter of the disk, 20 GiB at most." placeholder:"BYTES"`
+	gatewayFlags
 	cli.Admin
 	cli.Log
 	cli.Tracing
+}
+
+// gatewayFlags are the gateway's, by the names that its own binary has.
+type gatewayFlags struct {
+	TLSCert         string         `name:"tls-cert" type:"path" help:"PEM file of the gateway's certificate and those behind it; read again when it changes." placeholder:"PATH" group:"Gateway"`
+	TLSKey          string         `name:"tls-key" type:"path" help:"PEM file of its key." placeholder:"PATH" group:"Gateway"`
+	DeviceCA        string         `name:"device-ca" type:"path" help:"PEM file of the authorities whose client certificates name devices." placeholder:"PATH" group:"Gateway"`
+	Overlay         []netip.Prefix `help:"Networks in which the source address tells the device, by its virtual_ipv4." placeholder:"CIDR" group:"Gateway"`
+	TrustedProxy    []netip.Prefix `help:"Proxies in front whose X-Forwarded-For, -Proto and -Host are believed." placeholder:"CIDR" group:"Gateway"`
+	ForwardAuthFrom []netip.Prefix `help:"Proxies that may ask about requests: nginx, Traefik, Caddy, Envoy." placeholder:"CIDR" group:"Gateway"`
+	ExtAuthzAddr    string         `help:"Where Envoy asks, over gRPC; without it, nowhere." placeholder:"HOST:PORT" group:"Gateway"`
+	Hold            time.Duration  `default:"5m" help:"How long the gateway goes on with what it last knew, when the bus cannot be reached; then it refuses." group:"Gateway"`
+}
+
+func (g *gatewayFlags) gateway() gateway.Config {
+	return gateway.Config{TLSCert: g.TLSCert, TLSKey: g.TLSKey, DeviceCA: g.DeviceCA, Overlay: g.Overlay, TrustedProxy: g.TrustedProxy,
+		ForwardAuthFrom: g.ForwardAuthFrom, ExtAuthzAddr: g.ExtAuthzAddr, Hold: g.Hold}
 }
 
 func (p *process) config() plumb.Config {
 	return plumb.Config{
 		Data: p.Data, Account: p.AccountID, BootstrapToken: p.BootstrapToken, APIAddr: p.APIAddr, AccessAddr: p.AccessAddr,
 		NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr, TeamDomain: p.TeamDomain, MinInterval: p.MinInterval, LogMaxBytes: p.LogMaxBytes,
-		PinSecretHost: p.PinSecretHost,
+		PinSecretHost: p.PinSecretHost, Gateway: p.gateway(),
 	}
 }
 
@@ -92,6 +112,7 @@ func untilAsked(ctx context.Context, err error) error {
 func greet(out io.Writer, person bool, i plumb.Installation) {
 	rows := [][2]string{
 		{"control plane", fmt.Sprintf("%s/client/v4/accounts/%s", i.APIURL, i.Account)},
+		{"gateway", i.AccessURL},
 		{"public keys", i.TeamDomain + "/cdn-cgi/access/certs"},
 		{"health, metrics", i.AdminURL},
 	}
