@@ -27,6 +27,7 @@ func (s *Service) applicationRoutes() []route {
 		{method: http.MethodPut, path: one, handle: s.updateApplication, zones: true},
 		{method: http.MethodDelete, path: one, handle: s.deleteApplication, zones: true},
 		{method: http.MethodPost, path: one + "/revoke_tokens", handle: s.revokeTokens, zones: true},
+		{method: http.MethodPost, path: one + "/revoke-tokens", handle: s.revokeTokens, zones: true}, // as the SDK v0 writes it
 		{method: http.MethodPut, path: one + "/settings", handle: s.changeSettings, zones: true},
 		{method: http.MethodPatch, path: one + "/settings", handle: s.changeSettings, zones: true},
 	}, s.appPolicyRoutes()...)
