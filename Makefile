@@ -4,7 +4,7 @@ COMPOSE ?= docker compose
 FUZZTIME ?= 20s
 MODULES := proto bus services test
 
-.PHONY: build test race lint fmt golden fuzz bench demo ci compose-build compose-up compose-down compose-test
+.PHONY: build test race lint fmt golden fuzz bench bench-gateway jose-test demo ci compose-build compose-up compose-down compose-test
 
 build: ## every binary, into bin/
 	mkdir -p bin && go build -trimpath -o bin/ ./services/cmd/...
@@ -18,6 +18,7 @@ race:
 lint:
 	test -z "$$(gofmt -l $(MODULES))"
 	go vet work
+	cd test && go vet -tags compose,jose ./compose ./jose
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 work
 
 fmt:
@@ -35,6 +36,12 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 
 bench:
 	go run ./test/bench --devices 100000 --json
+
+bench-gateway: ## CADDY=path measures Caddy too
+	go run ./test/bench gateway $(if $(CADDY),--caddy $(CADDY))
+
+jose-test: ## needs Python with PyJWT
+	cd test && go test -tags jose -count=1 -timeout 10m -v ./jose
 
 demo:
 	go run ./services/cmd/plumb demo

@@ -40,7 +40,7 @@ func fetcherMemory(ctx context.Context, c config, text string) error {
 	}
 	defer api.process.Kill()
 	progress(c, "starting a NATS server and the services")
-	s, err := stack.LaunchSeparate(ctx, dir, 1)
+	s, err := stack.LaunchSeparate(ctx, dir, 1, nil)
 	if err != nil {
 		return err
 	}

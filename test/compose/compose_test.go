@@ -23,7 +23,7 @@ func TestTheStackPollsAndSurvives(t *testing.T) {
 	provideImages(t, e, baseImages(t))
 	s := newStack(t, e)
 	s.mustDo(t, "build")
-	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "api", "sample", "plumb"} {
+	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api", "sample", "plumb"} {
 		t.Run("image "+service, func(t *testing.T) { s.hasNothingButTheBinary(t, "plumbline/"+service) })
 	}
 
@@ -32,6 +32,7 @@ func TestTheStackPollsAndSurvives(t *testing.T) {
 	s.login(t)
 	first := s.polled(t, 0, 2*time.Minute)
 	complete(t, first)
+	s.guards(t)
 	if n := len(s.containers(t, "fetcher")); n != 3 {
 		t.Fatalf("%d fetchers run, want 3", n)
 	}

@@ -29,7 +29,8 @@ type stack struct {
 	project string
 	compose []string // the command
 
-	url, account, token string
+	url, access    string // of the api and of the gateway
+	account, token string
 }
 
 // newStack finds a Compose: PLUMBLINE_COMPOSE names one, else it is v2, else docker-compose.
@@ -37,8 +38,9 @@ func newStack(t *testing.T, e *engine) *stack {
 	t.Helper()
 	s := &stack{engine: e, project: "plumbline-test-" + strconv.Itoa(os.Getpid())}
 	port := freePort(t)
-	s.url = "http://127.0.0.1:" + port
-	e.env = append(e.env, "PLUMB_API_PORT="+port, "PLUMB_NATS_PORT="+freePort(t), "COMPOSE_PROJECT_NAME="+s.project)
+	access := freePort(t)
+	s.url, s.access = "http://127.0.0.1:"+port, "http://127.0.0.1:"+access
+	e.env = append(e.env, "PLUMB_API_PORT="+port, "PLUMB_ACCESS_PORT="+access, "PLUMB_NATS_PORT="+freePort(t), "COMPOSE_PROJECT_NAME="+s.project)
 	if name := os.Getenv("PLUMBLINE_COMPOSE"); name != "" {
 		s.compose = strings.Fields(name)
 	} else if _, err := e.output(t.Context(), "docker", "compose", "version"); err == nil {
@@ -175,6 +177,29 @@ func (s *stack) get(ctx context.Context, path string, into any) error {
 		return fmt.Errorf("GET %s: %w", path, err)
 	}
 	return json.Unmarshal(envelope.Result, into)
+}
+
+// guards checks the gateway as the host sees it: it publishes the keys that the sample verifies with, and
+// lets nobody through to what is no application.
+func (s *stack) guards(t *testing.T) {
+	t.Helper()
+	for path, want := range map[string]func(status int, body string) bool{
+		"/cdn-cgi/access/certs": func(status int, body string) bool {
+			return status == http.StatusOK && strings.Contains(body, `"RS256"`)
+		},
+		"/": func(status int, _ string) bool { return status >= 400 && status < 500 },
+	} {
+		resp, err := http.Get(s.access + path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || !want(resp.StatusCode, string(body)) {
+			t.Errorf("the gateway answers GET %s with %s: %s (%v)", path, resp.Status, body, err)
+		}
+	}
 }
 
 // polled waits for a complete poll after the one with the number.

@@ -23,9 +23,11 @@ http://:%[1]s {
 http://:%[2]s {
 	bind 127.0.0.1
 	forward_auth %[4]s {
-		uri /cdn-cgi/access/forward-auth
+		uri /cdn-cgi/access/forward-auth/caddy
 		copy_headers Cf-Access-Jwt-Assertion
 	}
+	request_header -Cf-Access-Client-Id
+	request_header -Cf-Access-Client-Secret
 	reverse_proxy %[3]s
 }
 `

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/test/internal/stack"
 )
 
@@ -98,7 +99,9 @@ func (w *workbench) start(ctx context.Context) error {
 		return fmt.Errorf("bare proxy: %w", err)
 	}
 	w.contestants = append(w.contestants, &contestant{side: Side{Name: "httputil.ReverseProxy"}, addr: addr, parties: []*stack.Process{bare}})
-	if w.installed, err = stack.LaunchSeparate(ctx, w.dir, 1); err != nil {
+	// Caddy is on this machine too.
+	asking := map[topology.Role][]string{topology.Gateway: {"PLUMB_FORWARD_AUTH_FROM=127.0.0.0/8"}}
+	if w.installed, err = stack.LaunchSeparate(ctx, w.dir, 1, asking); err != nil {
 		return err
 	}
 	gateway := w.installed.Part("gateway").Process()

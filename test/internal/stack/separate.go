@@ -16,7 +16,9 @@ import (
 // Separate is an installation of separate processes: a NATS server and each service's own binary.
 type Separate struct {
 	Dir               string
-	API, Access, NATS string // addresses
+	API, Access, NATS string // addresses; the gateway's is Access
+	// Variables are added to the environment of a role's services.
+	Variables map[topology.Role][]string
 	// Parts are the processes in the order in which they are started: "nats", then a service each, with a
 	// number behind it where there are several, as in "fetcher-2".
 	Parts []*Part
@@ -40,16 +42,22 @@ func (p *Part) Process() *Process { return p.process }
 // each service; several fetchers. It is stopped with the test.
 func NewSeparate(t testing.TB, fetchers int) *Separate {
 	t.Helper()
-	s := &Separate{Dir: t.TempDir(), launch: func(c Command) (*Process, error) { return Start(t, c), nil }}
+	return NewSeparateWith(t, fetchers, nil)
+}
+
+// NewSeparateWith is NewSeparate with more in the environment of some services.
+func NewSeparateWith(t testing.TB, fetchers int, variables map[topology.Role][]string) *Separate {
+	t.Helper()
+	s := &Separate{Dir: t.TempDir(), Variables: variables, launch: func(c Command) (*Process, error) { return Start(t, c), nil }}
 	if err := s.start(t.Context(), fetchers); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// LaunchSeparate is NewSeparate outside of a test: the caller calls Close.
-func LaunchSeparate(ctx context.Context, dir string, fetchers int) (*Separate, error) {
-	s := &Separate{Dir: dir, launch: Launch}
+// LaunchSeparate is NewSeparateWith outside of a test: the caller calls Close.
+func LaunchSeparate(ctx context.Context, dir string, fetchers int, variables map[topology.Role][]string) (*Separate, error) {
+	s := &Separate{Dir: dir, Variables: variables, launch: Launch}
 	err := s.start(ctx, fetchers)
 	if err != nil {
 		s.Close()
@@ -83,7 +91,7 @@ func (s *Separate) start(ctx context.Context, fetchers int) error {
 	if err := s.plumb(ctx, s.environment(topology.Operator), "stack", "provision"); err != nil {
 		return err
 	}
-	for _, role := range []topology.Role{topology.Exchange, topology.Registry, topology.Evaluator, topology.Fetcher, topology.Scheduler, topology.API} {
+	for _, role := range []topology.Role{topology.Exchange, topology.Registry, topology.Evaluator, topology.Fetcher, topology.Scheduler, topology.API, topology.Gateway} {
 		count := 1
 		if role == topology.Fetcher {
 			count = fetchers
@@ -166,14 +174,19 @@ func (s *Separate) add(name string, role topology.Role) error {
 	case topology.Fetcher:
 		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "fetcher.identity"))
 	case topology.Exchange:
-		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "exchange.identity"),
+		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "exchange.identity"), "PLUMB_TEAM_DOMAIN="+s.Issuer())
+	case topology.Gateway:
+		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "gateway.identity"),
+			"PLUMB_SESSION_KEY_FILE="+filepath.Join(s.Dir, "session-key"),
 			"PLUMB_ACCESS_ADDR="+s.Access, "PLUMB_TEAM_DOMAIN="+s.Issuer())
 	case topology.API:
 		env = append(env, "PLUMB_API_ADDR="+s.API, "PLUMB_TEAM_DOMAIN="+s.Issuer(), "PLUMB_MIN_INTERVAL=1s",
 			"PLUMB_SEAL_TO_FILE="+filepath.Join(keys, "fetcher.recipient"),
+			"PLUMB_SEAL_GATEWAY_FILE="+filepath.Join(keys, "gateway.recipient"),
 			"PLUMB_ACCOUNT_ID_FILE="+filepath.Join(s.Dir, "account-id"),
 			"PLUMB_BOOTSTRAP_TOKEN_FILE="+filepath.Join(s.Dir, "api-token"))
 	}
+	env = append(env, s.Variables[role]...)
 	part := &Part{Name: name, role: role, admin: admin, command: Command{Name: name, Path: path, Env: env, Dir: s.Dir}}
 	s.Parts = append(s.Parts, part)
 	return s.Run(part)
