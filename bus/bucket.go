@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -103,29 +104,51 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 
 // Watch calls apply with the newest value of every key that matches, in the order of revisions, then with
 // each later one, until ctx ends. caughtUp is called once, after the first round. An error from apply ends
-// the watch and is returned; a lost connection does not. apply is never called concurrently.
+// the watch and is returned; a lost connection does not: when it is back the watch goes on after the last
+// revision. apply is never called concurrently.
 func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply func(Update) error, caughtUp func()) error {
-	kv, err := c.js.KeyValue(ctx, bucket)
+	connected := c.nc.StatusChanged(nats.CONNECTED)
+	defer c.nc.RemoveStatusListener(connected)
+	w, err := c.watch(ctx, bucket, keys, 0)
 	if err != nil {
-		return fmt.Errorf("watch %s: %w", bucket, translate(err))
+		return err
 	}
-	w, err := kv.WatchFiltered(ctx, keys)
-	if err != nil {
-		return fmt.Errorf("watch %s: %w", bucket, translate(err))
+	defer func() { stopWatch(w) }()
+	var last uint64
+	var complete bool
+	var retry <-chan time.Time
+	updates := w.Updates()
+	again := func() {
+		next, err := c.watch(ctx, bucket, keys, last)
+		if err != nil {
+			c.log.Debug("a watch is not taken up yet", "bucket", bucket, "err", err)
+			retry = time.After(retryWatch)
+			return
+		}
+		go discard(w)
+		w, updates, retry = next, next.Updates(), nil
 	}
-	defer stopWatch(w)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case e, ok := <-w.Updates():
+		case <-connected:
+			// A server that was restarted has forgotten the watch. The client library would find out, but takes
+			// ten seconds and more.
+			again()
+		case <-retry:
+			again()
+		case e, ok := <-updates:
 			switch {
-			case !ok && ctx.Err() != nil:
-				return nil
-			case !ok:
-				return fmt.Errorf("watch %s: ended by the server", bucket)
+			case !ok: // ended by the server, or by the client library, which could not take it up
+				updates = nil
+				again()
+				continue
 			case e == nil:
-				caughtUp()
+				if !complete {
+					complete = true
+					caughtUp()
+				}
 				continue
 			}
 			u := Update{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
@@ -135,7 +158,36 @@ func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply fu
 			if err := apply(u); err != nil {
 				return fmt.Errorf("watch %s, key %s: %w", bucket, u.Key, err)
 			}
+			last = u.Revision
 		}
+	}
+}
+
+// retryWatch is how long after a failure a watch is taken up again.
+const retryWatch = 250 * time.Millisecond
+
+// watch begins a watch with what comes after a revision: of a bucket that keeps one value a key, that is
+// every key that was written since.
+func (c *Conn) watch(ctx context.Context, bucket string, keys []string, after uint64) (jetstream.KeyWatcher, error) {
+	kv, err := c.js.KeyValue(ctx, bucket)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", bucket, translate(err))
+	}
+	var options []jetstream.WatchOpt
+	if after > 0 {
+		options = append(options, jetstream.ResumeFromRevision(after+1))
+	}
+	w, err := kv.WatchFiltered(ctx, slices.Clone(keys), options...) // which it writes to
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", bucket, translate(err))
+	}
+	return w, nil
+}
+
+// discard ends a watch that another has taken the place of, and takes from it what would keep it.
+func discard(w jetstream.KeyWatcher) {
+	stopWatch(w)
+	for range w.Updates() {
 	}
 }
 
