@@ -88,6 +88,9 @@ func (h *Hold) Age(now time.Time) (time.Duration, bool) {
 	return max(0, now.Sub(*oldest)), true
 }
 
+// errPending is an attempt that takes long.
+var errPending = errors.New("no answer yet")
+
 // Err tells what is not confirmed, since when, and why; nil while everything was at the last attempt.
 func (h *Hold) Err() error {
 	var all []error
@@ -95,9 +98,10 @@ func (h *Hold) Err() error {
 		p.mu.Lock()
 		at, err := p.at, p.err
 		p.mu.Unlock()
+		if age := h.clock.Now().Sub(at); err == nil && age > min(quiet, h.limit) {
+			err = errPending
+		}
 		switch {
-		case at.IsZero() && err == nil:
-			all = append(all, fmt.Errorf("%s is not known yet", p.Name()))
 		case at.IsZero():
 			all = append(all, fmt.Errorf("%s is not known yet: %w", p.Name(), err))
 		case err != nil:
