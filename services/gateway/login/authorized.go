@@ -41,7 +41,7 @@ func (v *visit) authorized(ctx context.Context) *gate.Response {
 	if err := v.once(ctx, app.Account, sealed); err != nil {
 		return v.refuse(reasonOf(err), app, back, err)
 	}
-	answer, err := v.keyring.User(ctx, v.exchange(s, app, c.Policy))
+	answer, err := v.keyring.User(ctx, v.exchange(s, app, c))
 	if err != nil {
 		return v.refuse(policy.Unavailable, app, back, err)
 	}
@@ -62,9 +62,9 @@ func (v *visit) arrived(ctx context.Context, account proto.Account, nonce string
 }
 
 // exchange is what the application token is asked for with.
-func (v *visit) exchange(s *proto.Session, app gate.Application, admitting proto.ID) *proto.UserExchange {
-	q := &proto.UserExchange{Account: app.Account, Application: app.Value.ID, Policy: admitting, Session: s.Nonce, User: s.User,
-		Email: s.Email, Country: s.Country, Until: s.ExpiresAt}
+func (v *visit) exchange(s *proto.Session, app gate.Application, c *code) *proto.UserExchange {
+	q := &proto.UserExchange{Account: app.Account, Application: app.Value.ID, Policy: c.Policy, Session: s.Nonce, User: s.User,
+		Email: s.Email, Country: s.Country, Until: c.Ends}
 	if r, ok := v.catalog.IdentityProvider(app.Account, s.IDP); ok {
 		q.Custom = custom(s.Claims, r.Value.Claims)
 	}

@@ -98,9 +98,11 @@ func (v *visit) backTo(aud, host, path string) string {
 // choose asks at which provider.
 func (v *visit) choose(all []idpRecord, app gate.Application) *gate.Response {
 	n := &page.Notice{Title: "Log in to " + app.Value.Name}
+	q := v.URL.Query()
 	for _, r := range all {
+		q.Set("idp", r.Value.ID.String())
 		n.Links = append(n.Links, page.Link{Text: "Log in with " + r.Value.Name,
-			URL: pathLogin + url.PathEscape(strings.TrimPrefix(v.URL.Path, pathLogin)) + "?" + v.URL.RawQuery + "&idp=" + r.Value.ID.String()})
+			URL: pathLogin + url.PathEscape(strings.TrimPrefix(v.URL.Path, pathLogin)) + "?" + q.Encode()})
 	}
 	return v.tell(http.StatusOK, n)
 }

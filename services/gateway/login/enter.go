@@ -78,16 +78,16 @@ func (v *visit) remember(ctx context.Context, account proto.Account, s *proto.Se
 // admit goes on to an application with a session that is there already.
 func (v *visit) admit(ctx context.Context, f *flow, app gate.Application, h held) *gate.Response {
 	d := v.gate.Decide(ctx, v.forApp(f), app, h.Session)
-	if needs := v.needs(h.Session, app, d); needs > h.ExpiresAt {
+	s := *h.Session
+	if needs := v.needs(&s, app, d); needs > s.ExpiresAt {
 		// An application's own session may last longer than the global one.
-		longer := *h.Session
-		longer.ExpiresAt = needs
-		if _, err := v.conn.Put(ctx, topology.Sessions, topology.SessionKey(app.Account, h.Nonce), &longer, h.revision); err != nil {
+		s.ExpiresAt = needs
+		if _, err := v.conn.Put(ctx, topology.Sessions, topology.SessionKey(app.Account, s.Nonce), &s, h.revision); err != nil {
 			// Somebody else wrote: a logout, say. The browser asks again and finds out.
 			return v.refuse(policy.Unavailable, app, f.Origin+f.Path, err)
 		}
 	}
-	return v.goOn(ctx, f, app, h.Session, d)
+	return v.goOn(ctx, f, app, &s, d)
 }
 
 // needs is until when a session must last for an application's token.
@@ -134,7 +134,8 @@ func (v *visit) goOn(ctx context.Context, f *flow, app gate.Application, s *prot
 		return v.tell(http.StatusOK, &page.Notice{Title: "You are logged in", Texts: []string{d.Reason.Sentence()},
 			Links: []page.Link{{Text: "Go to " + app.Value.Name, URL: back}}})
 	}
-	sealed, err := v.box.seal(purposeCode, &code{Flow: *f, Session: s.Nonce, Policy: d.Policy, Until: proto.At(v.now().Add(codeLife))})
+	sealed, err := v.box.seal(purposeCode, &code{Flow: *f, Session: s.Nonce, Policy: d.Policy, Ends: s.ExpiresAt,
+		Until: proto.At(v.now().Add(codeLife))})
 	if err != nil {
 		return v.refuse(policy.Unavailable, app, back, err)
 	}

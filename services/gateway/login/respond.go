@@ -1,9 +1,12 @@
 package login
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 
+	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/gateway/page"
 	"plumbline.dev/services/internal/policy"
@@ -48,12 +51,17 @@ func (v *visit) refuse(why policy.Reason, app gate.Application, back string, det
 	if back != "" {
 		n.Links = []page.Link{{Text: "Go to the application", URL: back}}
 	}
-	// Anybody can make a login go wrong; an operator has to know of a provider that does.
+	level := slog.LevelDebug // anybody can make a login go wrong
 	switch why {
-	case policy.ProviderUnavailable, policy.Unavailable, policy.LoginFailed, policy.LoginWithoutEmail, policy.NoProvider:
-		log.Warn("a login came to nothing", "err", detail)
-	default:
-		log.Debug("a login came to nothing", "err", detail)
+	case policy.ProviderUnavailable, policy.Unavailable:
+		level = slog.LevelWarn
+	case policy.LoginFailed, policy.LoginWithoutEmail, policy.LoginReplayed, policy.ProviderNotAllowed, policy.NoProvider:
+		level = slog.LevelInfo
+	}
+	log.Log(context.Background(), level, "a login came to nothing", "err", detail)
+	if app.Value != nil && level > slog.LevelDebug {
+		v.recorder.Record(app.Account, proto.Authentication{At: proto.At(v.now()), Application: app.Value.ID, Reason: why.String(),
+			IP: v.ip(), Action: proto.ActionLogin, Ray: v.ray})
 	}
 	return v.tell(statusOf(why), n)
 }

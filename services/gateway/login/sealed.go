@@ -56,6 +56,7 @@ type code struct {
 	Flow    flow         `msgpack:"f"`
 	Session string       `msgpack:"s"` // the nonce
 	Policy  proto.ID     `msgpack:"p"` // that admits
+	Ends    proto.Millis `msgpack:"e"` // when the session does
 	Until   proto.Millis `msgpack:"u"`
 }
 
