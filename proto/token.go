@@ -63,14 +63,38 @@ type TokenNotice struct {
 // Schema implements Message.
 func (*TokenNotice) Schema() Schema { return Schema{"token_notice", 1} }
 
-// APIToken is the record of a bearer token of the control plane. Its key is made of its hash.
+// APIToken is the record of a token of the control plane. Its key is made of its hash.
 type APIToken struct {
 	ID         ID     `msgpack:"id"`
 	Name       string `msgpack:"name"`
 	SecretHash []byte `msgpack:"secret_hash"`
 	CreatedAt  Millis `msgpack:"created_at"`
 	ExpiresAt  Millis `msgpack:"expires_at"` // 0: never
+	// All is a token that may do everything, also what a later version can do; Policies then say nothing.
+	All       bool          `msgpack:"all"`
+	Policies  []TokenPolicy `msgpack:"policies"`
+	NotBefore Millis        `msgpack:"not_before"` // 0: from the beginning
+	Disabled  bool          `msgpack:"disabled"`
+	UpdatedAt Millis        `msgpack:"updated_at"` // 0: never changed
+	// Email is the address that the token is given beside, where it is given as an API key (X-Auth-Key).
+	Email string `msgpack:"email"`
+	// AllowFrom and DenyFrom are the addresses, CIDR, that it may be used from: no AllowFrom is anywhere.
+	AllowFrom []string `msgpack:"allow_from"`
+	DenyFrom  []string `msgpack:"deny_from"`
+	// Creator is the token that made it; zero: it was made at first start.
+	Creator ID `msgpack:"creator"`
 }
 
 // Schema implements Message.
 func (*APIToken) Schema() Schema { return Schema{"api_token", 1} }
+
+// TokenPolicy allows, or denies, what the permission groups of the control plane name.
+type TokenPolicy struct {
+	ID     ID       `msgpack:"id"`
+	Deny   bool     `msgpack:"deny"`
+	Groups []string `msgpack:"groups"` // ids
+	// Zones are those that it is about; none: the whole account.
+	Zones []Account `msgpack:"zones"`
+	// Resources are those, as they were sent: JSON.
+	Resources []byte `msgpack:"resources"`
+}

@@ -16,11 +16,11 @@ import (
 func (s *Service) appPolicyRoutes() []route {
 	const all, one = accountPath + "/access/apps/{id}/policies", accountPath + "/access/apps/{id}/policies/{policy}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listAppPolicies, zones: true},
-		{method: http.MethodPost, path: all, handle: s.createAppPolicy, zones: true},
-		{method: http.MethodGet, path: one, handle: s.getAppPolicy, zones: true},
-		{method: http.MethodPut, path: one, handle: s.updateAppPolicy, zones: true},
-		{method: http.MethodDelete, path: one, handle: s.deleteAppPolicy, zones: true},
+		{method: http.MethodGet, path: all, of: areaApps, handle: s.listAppPolicies, zones: true},
+		{method: http.MethodPost, path: all, of: areaApps, handle: s.createAppPolicy, zones: true},
+		{method: http.MethodGet, path: one, of: areaApps, handle: s.getAppPolicy, zones: true},
+		{method: http.MethodPut, path: one, of: areaApps, handle: s.updateAppPolicy, zones: true},
+		{method: http.MethodDelete, path: one, of: areaApps, handle: s.deleteAppPolicy, zones: true},
 	}
 }
 

@@ -21,15 +21,15 @@ import (
 func (s *Service) applicationRoutes() []route {
 	const all, one = accountPath + "/access/apps", accountPath + "/access/apps/{id}"
 	return append([]route{
-		{method: http.MethodGet, path: all, handle: s.listApplications, zones: true},
-		{method: http.MethodPost, path: all, handle: s.createApplication, zones: true},
-		{method: http.MethodGet, path: one, handle: s.getApplication, zones: true},
-		{method: http.MethodPut, path: one, handle: s.updateApplication, zones: true},
-		{method: http.MethodDelete, path: one, handle: s.deleteApplication, zones: true},
-		{method: http.MethodPost, path: one + "/revoke_tokens", handle: s.revokeTokens, zones: true},
-		{method: http.MethodPost, path: one + "/revoke-tokens", handle: s.revokeTokens, zones: true}, // as the SDK v0 writes it
-		{method: http.MethodPut, path: one + "/settings", handle: s.changeSettings, zones: true},
-		{method: http.MethodPatch, path: one + "/settings", handle: s.changeSettings, zones: true},
+		{method: http.MethodGet, path: all, of: areaApps, handle: s.listApplications, zones: true},
+		{method: http.MethodPost, path: all, of: areaApps, handle: s.createApplication, zones: true},
+		{method: http.MethodGet, path: one, of: areaApps, handle: s.getApplication, zones: true},
+		{method: http.MethodPut, path: one, of: areaApps, handle: s.updateApplication, zones: true},
+		{method: http.MethodDelete, path: one, of: areaApps, handle: s.deleteApplication, zones: true},
+		{method: http.MethodPost, path: one + "/revoke_tokens", of: areaApps, handle: s.revokeTokens, zones: true},
+		{method: http.MethodPost, path: one + "/revoke-tokens", of: areaApps, handle: s.revokeTokens, zones: true}, // as the SDK v0 writes it
+		{method: http.MethodPut, path: one + "/settings", of: areaApps, handle: s.changeSettings, zones: true},
+		{method: http.MethodPatch, path: one + "/settings", of: areaApps, handle: s.changeSettings, zones: true},
 	}, s.appPolicyRoutes()...)
 }
 

@@ -13,9 +13,9 @@ import (
 func (s *Service) deviceRoutes() []route {
 	const all, one = accountPath + "/plumbline/devices", accountPath + "/plumbline/devices/{id}"
 	return []route{
-		{method: http.MethodPost, path: all, stream: s.importDevices},
-		{method: http.MethodGet, path: one, handle: s.getDevice},
-		{method: http.MethodDelete, path: one, handle: s.deleteDevice},
+		{method: http.MethodPost, path: all, of: areaDevices, stream: s.importDevices},
+		{method: http.MethodGet, path: one, of: areaDevices, handle: s.getDevice},
+		{method: http.MethodDelete, path: one, of: areaDevices, handle: s.deleteDevice},
 	}
 }
 

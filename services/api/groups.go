@@ -18,11 +18,11 @@ import (
 func (s *Service) groupRoutes() []route {
 	const all, one = accountPath + "/access/groups", accountPath + "/access/groups/{id}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listGroups, zones: true},
-		{method: http.MethodPost, path: all, handle: s.createGroup, zones: true},
-		{method: http.MethodGet, path: one, handle: s.getGroup, zones: true},
-		{method: http.MethodPut, path: one, handle: s.updateGroup, zones: true},
-		{method: http.MethodDelete, path: one, handle: s.deleteGroup, zones: true},
+		{method: http.MethodGet, path: all, of: areaOrganization, handle: s.listGroups, zones: true},
+		{method: http.MethodPost, path: all, of: areaOrganization, handle: s.createGroup, zones: true},
+		{method: http.MethodGet, path: one, of: areaOrganization, handle: s.getGroup, zones: true},
+		{method: http.MethodPut, path: one, of: areaOrganization, handle: s.updateGroup, zones: true},
+		{method: http.MethodDelete, path: one, of: areaOrganization, handle: s.deleteGroup, zones: true},
 	}
 }
 

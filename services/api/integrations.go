@@ -18,11 +18,11 @@ import (
 func (s *Service) integrationRoutes() []route {
 	const all, one = accountPath + "/devices/posture/integration", accountPath + "/devices/posture/integration/{id}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listIntegrations},
-		{method: http.MethodPost, path: all, handle: s.createIntegration},
-		{method: http.MethodGet, path: one, handle: s.getIntegration},
-		{method: http.MethodPatch, path: one, handle: s.updateIntegration},
-		{method: http.MethodDelete, path: one, handle: s.deleteIntegration},
+		{method: http.MethodGet, path: all, of: areaPosture, handle: s.listIntegrations},
+		{method: http.MethodPost, path: all, of: areaPosture, handle: s.createIntegration},
+		{method: http.MethodGet, path: one, of: areaPosture, handle: s.getIntegration},
+		{method: http.MethodPatch, path: one, of: areaPosture, handle: s.updateIntegration},
+		{method: http.MethodDelete, path: one, of: areaPosture, handle: s.deleteIntegration},
 	}
 }
 

@@ -17,9 +17,9 @@ import (
 func (s *Service) keyRoutes() []route {
 	const keys = accountPath + "/access/keys"
 	return []route{
-		{method: http.MethodGet, path: keys, handle: s.getKeys},
-		{method: http.MethodPut, path: keys, handle: s.updateKeys},
-		{method: http.MethodPost, path: keys + "/rotate", handle: s.rotateKeys},
+		{method: http.MethodGet, path: keys, of: areaOrganization, handle: s.getKeys},
+		{method: http.MethodPut, path: keys, of: areaOrganization, handle: s.updateKeys},
+		{method: http.MethodPost, path: keys + "/rotate", of: areaOrganization, handle: s.rotateKeys},
 	}
 }
 

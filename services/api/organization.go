@@ -19,10 +19,10 @@ import (
 func (s *Service) organizationRoutes() []route {
 	const org = accountPath + "/access/organizations"
 	return []route{
-		{method: http.MethodGet, path: org, handle: s.getOrganization},
-		{method: http.MethodPost, path: org, handle: s.createOrganization},
-		{method: http.MethodPut, path: org, handle: s.replaceOrganization},
-		{method: http.MethodPatch, path: org, handle: s.mergeOrganization},
+		{method: http.MethodGet, path: org, of: areaOrganization, handle: s.getOrganization},
+		{method: http.MethodPost, path: org, of: areaOrganization, handle: s.createOrganization},
+		{method: http.MethodPut, path: org, of: areaOrganization, handle: s.replaceOrganization},
+		{method: http.MethodPatch, path: org, of: areaOrganization, handle: s.mergeOrganization},
 	}
 }
 

@@ -15,11 +15,11 @@ import (
 func (s *Service) policyRoutes() []route {
 	const all, one = accountPath + "/access/policies", accountPath + "/access/policies/{id}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listPolicies},
-		{method: http.MethodPost, path: all, handle: s.createPolicy},
-		{method: http.MethodGet, path: one, handle: s.getPolicy},
-		{method: http.MethodPut, path: one, handle: s.updatePolicy},
-		{method: http.MethodDelete, path: one, handle: s.deletePolicy},
+		{method: http.MethodGet, path: all, of: areaApps, handle: s.listPolicies},
+		{method: http.MethodPost, path: all, of: areaApps, handle: s.createPolicy},
+		{method: http.MethodGet, path: one, of: areaApps, handle: s.getPolicy},
+		{method: http.MethodPut, path: one, of: areaApps, handle: s.updatePolicy},
+		{method: http.MethodDelete, path: one, of: areaApps, handle: s.deletePolicy},
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 
 func (s *Service) pollRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: accountPath + "/plumbline/status", handle: s.status},
-		{method: http.MethodPost, path: accountPath + "/plumbline/integrations/{id}/poll", handle: s.pollNow},
+		{method: http.MethodGet, path: accountPath + "/plumbline/status", of: areaResults, handle: s.status},
+		{method: http.MethodPost, path: accountPath + "/plumbline/integrations/{id}/poll", of: areaPosture, handle: s.pollNow},
 	}
 }
 

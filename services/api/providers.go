@@ -16,11 +16,11 @@ import (
 func (s *Service) providerRoutes() []route {
 	const all, one = accountPath + "/access/identity_providers", accountPath + "/access/identity_providers/{id}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listProviders, zones: true},
-		{method: http.MethodPost, path: all, handle: s.createProvider, zones: true},
-		{method: http.MethodGet, path: one, handle: s.getProvider, zones: true},
-		{method: http.MethodPut, path: one, handle: s.updateProvider, zones: true},
-		{method: http.MethodDelete, path: one, handle: s.deleteProvider, zones: true},
+		{method: http.MethodGet, path: all, of: areaOrganization, handle: s.listProviders, zones: true},
+		{method: http.MethodPost, path: all, of: areaOrganization, handle: s.createProvider, zones: true},
+		{method: http.MethodGet, path: one, of: areaOrganization, handle: s.getProvider, zones: true},
+		{method: http.MethodPut, path: one, of: areaOrganization, handle: s.updateProvider, zones: true},
+		{method: http.MethodDelete, path: one, of: areaOrganization, handle: s.deleteProvider, zones: true},
 	}
 }
 

@@ -15,9 +15,9 @@ import (
 
 func (s *Service) resultRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: accountPath + "/plumbline/results/devices/{id}", handle: s.deviceResults},
-		{method: http.MethodGet, path: accountPath + "/plumbline/results/pages/{page}", handle: s.pageResults},
-		{method: http.MethodGet, path: accountPath + "/plumbline/results/stream", stream: s.streamResults},
+		{method: http.MethodGet, path: accountPath + "/plumbline/results/devices/{id}", of: areaResults, handle: s.deviceResults},
+		{method: http.MethodGet, path: accountPath + "/plumbline/results/pages/{page}", of: areaResults, handle: s.pageResults},
+		{method: http.MethodGet, path: accountPath + "/plumbline/results/stream", of: areaResults, stream: s.streamResults},
 	}
 }
 

@@ -19,11 +19,11 @@ import (
 func (s *Service) ruleRoutes() []route {
 	const all, one = accountPath + "/devices/posture", accountPath + "/devices/posture/{id}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listRules},
-		{method: http.MethodPost, path: all, handle: s.createRule},
-		{method: http.MethodGet, path: one, handle: s.getRule},
-		{method: http.MethodPut, path: one, handle: s.updateRule},
-		{method: http.MethodDelete, path: one, handle: s.deleteRule},
+		{method: http.MethodGet, path: all, of: areaPosture, handle: s.listRules},
+		{method: http.MethodPost, path: all, of: areaPosture, handle: s.createRule},
+		{method: http.MethodGet, path: one, of: areaPosture, handle: s.getRule},
+		{method: http.MethodPut, path: one, of: areaPosture, handle: s.updateRule},
+		{method: http.MethodDelete, path: one, of: areaPosture, handle: s.deleteRule},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 // its body is not bounded.
 type route struct {
 	method, path string
+	of           area // what a token must be allowed to read or edit
 	zones        bool // it is there for zones too
 	handle       func(context.Context, *call) (answer, error)
 	stream       func(http.ResponseWriter, *call) error

@@ -17,13 +17,13 @@ import (
 func (s *Service) serviceTokenRoutes() []route {
 	const all, one = accountPath + "/access/service_tokens", accountPath + "/access/service_tokens/{id}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listServiceTokens, zones: true},
-		{method: http.MethodPost, path: all, handle: s.createServiceToken, zones: true},
-		{method: http.MethodGet, path: one, handle: s.getServiceToken, zones: true},
-		{method: http.MethodPut, path: one, handle: s.updateServiceToken, zones: true},
-		{method: http.MethodDelete, path: one, handle: s.deleteServiceToken, zones: true},
-		{method: http.MethodPost, path: one + "/refresh", handle: s.refreshServiceToken},
-		{method: http.MethodPost, path: one + "/rotate", handle: s.rotateServiceToken},
+		{method: http.MethodGet, path: all, of: areaServiceTokens, handle: s.listServiceTokens, zones: true},
+		{method: http.MethodPost, path: all, of: areaServiceTokens, handle: s.createServiceToken, zones: true},
+		{method: http.MethodGet, path: one, of: areaServiceTokens, handle: s.getServiceToken, zones: true},
+		{method: http.MethodPut, path: one, of: areaServiceTokens, handle: s.updateServiceToken, zones: true},
+		{method: http.MethodDelete, path: one, of: areaServiceTokens, handle: s.deleteServiceToken, zones: true},
+		{method: http.MethodPost, path: one + "/refresh", of: areaServiceTokens, handle: s.refreshServiceToken},
+		{method: http.MethodPost, path: one + "/rotate", of: areaServiceTokens, handle: s.rotateServiceToken},
 	}
 }
 

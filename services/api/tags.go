@@ -16,11 +16,11 @@ import (
 func (s *Service) tagRoutes() []route {
 	const all, one = accountPath + "/access/tags", accountPath + "/access/tags/{name}"
 	return []route{
-		{method: http.MethodGet, path: all, handle: s.listTags},
-		{method: http.MethodPost, path: all, handle: s.createTag},
-		{method: http.MethodGet, path: one, handle: s.getTag},
-		{method: http.MethodPut, path: one, handle: s.updateTag},
-		{method: http.MethodDelete, path: one, handle: s.deleteTag},
+		{method: http.MethodGet, path: all, of: areaApps, handle: s.listTags},
+		{method: http.MethodPost, path: all, of: areaApps, handle: s.createTag},
+		{method: http.MethodGet, path: one, of: areaApps, handle: s.getTag},
+		{method: http.MethodPut, path: one, of: areaApps, handle: s.updateTag},
+		{method: http.MethodDelete, path: one, of: areaApps, handle: s.deleteTag},
 	}
 }
 
