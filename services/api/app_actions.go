@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
 	"slices"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/catalog"
 )
 
 // revokeTokens voids every token of an application that was issued so far (contract.md 3.2).
@@ -95,28 +93,4 @@ func (s *Service) namesWhatIs(a proto.Account, body object, app, old *proto.Appl
 		}
 	}
 	return nil
-}
-
-// restore reads what the gateway acts on for applications that were stored before there was a gateway. It
-// is done once, when the service starts, by whichever replica is first.
-func (s *Service) restore(ctx context.Context) {
-	for _, app := range s.catalog.AllApplications() {
-		if err := s.restoreOne(ctx, app); err != nil && !errors.Is(err, bus.ErrConflict) {
-			s.log.Warn("what the gateway is to do for an application is not known: save the application again", "application", app.Value.ID, "err", err)
-		}
-	}
-}
-
-func (s *Service) restoreOne(ctx context.Context, old catalog.Record[proto.Application]) error {
-	if old.Value.Type != typeSelfHosted || !reflect.ValueOf(old.Value.Gate).IsZero() {
-		return nil
-	}
-	gate, err := readGate(stored(old.Value.Sent))
-	if err != nil || reflect.ValueOf(gate).IsZero() {
-		return err
-	}
-	app := *old.Value
-	app.Gate = gate
-	_, err = s.put(ctx, old.Account, topology.KindApplication, app.ID, &app, old.Revision)
-	return err
 }

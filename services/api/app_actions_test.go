@@ -61,7 +61,14 @@ func TestApplicationsFromBeforeTheGateway(t *testing.T) {
 	good := store(`{"read_service_tokens_from_header":"Authorization"}`)
 	bad := store(`{"read_service_tokens_from_header":"Cookie"}`)
 	plain := store(`{"name":"plain"}`)
+	asking := proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Sent: json.RawMessage(`{"approval_required":true}`)}
+	if _, err := y.conn.Put(t.Context(), topology.Config, topology.ConfigKey(y.account, topology.KindPolicy, asking.ID), &asking, 0); err != nil {
+		t.Fatal(err)
+	}
 	y.replica()
+	if _, err := y.conn.Get(t.Context(), topology.Config, topology.ConfigKey(y.account, topology.KindPolicy, asking.ID), &asking); err != nil || len(asking.Unmet) != 1 {
+		t.Errorf("restored %+v, %v", asking, err)
+	}
 	if g := y.storedApplication(good).Gate; g.TokenHeader != "Authorization" {
 		t.Errorf("restored %+v", g)
 	}

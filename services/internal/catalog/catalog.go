@@ -302,6 +302,11 @@ func (c *Catalog) AllApplications() []Record[proto.Application] {
 	return list(c, c.apps, func(Record[proto.Application]) bool { return true }, func(v *proto.Application) proto.ID { return v.ID })
 }
 
+// AllPolicies are those of every account, by account and id.
+func (c *Catalog) AllPolicies() []Record[proto.Policy] {
+	return list(c, c.policies, func(Record[proto.Policy]) bool { return true }, func(v *proto.Policy) proto.ID { return v.ID })
+}
+
 func find[T any](c *Catalog, in map[key]Record[T], a proto.Account, id proto.ID) (Record[T], bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
