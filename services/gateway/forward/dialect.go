@@ -108,11 +108,23 @@ func (o *original) request(h http.Header, client netip.Addr) (*gate.Request, err
 // off would leave; empty: none.
 func misspelt(h http.Header) string {
 	for name := range h {
-		if strings.IndexByte(name, '_') >= 0 && strings.HasPrefix(strings.ToLower(strings.ReplaceAll(name, "_", "-")), "cf-access-") {
+		if !strings.HasPrefix(name, "Cf-Access-") && strings.HasPrefix(strings.Map(asVariable, name), "cf-access-") {
 			return name
 		}
 	}
 	return ""
+}
+
+// asVariable reads a header's name as servers do that make a variable of it: some take every character that
+// is neither a letter nor a digit for the same.
+func asVariable(r rune) rune {
+	switch {
+	case 'A' <= r && r <= 'Z':
+		return r + 'a' - 'A'
+	case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
+		return r
+	}
+	return '-'
 }
 
 func tokenRune(r rune) bool {
