@@ -268,32 +268,8 @@ func TestAuthenticationsAreRecorded(t *testing.T) {
 	for _, q := range []*proto.ServiceExchange{unknown, wrong, right} {
 		w.ask(q)
 	}
-	operator := w.bus.Conn(topology.Operator)
-	subject := topology.AccessLog(w.account, w.app.ID)
 	var got []proto.Authentication
-	bustest.Eventually(t, "two authentications", func() bool {
-		stream, err := operator.JetStream().Stream(t.Context(), topology.AccessLogs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		info, err := stream.Info(t.Context())
-		if err != nil || info.State.Msgs < 2 {
-			return false
-		}
-		got = nil
-		for seq := info.State.FirstSeq; seq <= info.State.LastSeq; seq++ {
-			m, err := stream.GetMsg(t.Context(), seq)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var a proto.Authentication
-			if err := proto.Unmarshal(m.Data, &a); err != nil || m.Subject != subject {
-				t.Fatalf("%s: %v", m.Subject, err)
-			}
-			got = append(got, a)
-		}
-		return true
-	})
+	bustest.Eventually(t, "two authentications", func() bool { got = w.recorded(); return len(got) == 2 })
 	at := proto.At(w.clock.Now())
 	slices.SortFunc(got, func(a, b proto.Authentication) int { return strings.Compare(b.Reason, a.Reason) })
 	want := []proto.Authentication{

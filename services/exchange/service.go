@@ -37,7 +37,9 @@ type Service struct {
 	issuer   *issuer
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
+	lastSeen *servicetoken.LastSeen
 	ring     *keys.Ring
+	care     *caretaker
 
 	awake chan struct{} // closed once keys and views are there
 	deaf  atomic.Int32  // endpoints that requests do not reach yet
@@ -67,6 +69,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		seen:     servicetoken.NewSeen(deps.Bus, deps.Log),
 		awake:    make(chan struct{}),
 	}
+	s.lastSeen = servicetoken.NewLastSeen(deps.Bus, deps.Log)
+	s.care = newCaretaker(deps.Bus, deps.Log, deps.Clock, s.catalog, s.tokens, s.lastSeen, m.tokens)
 	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log, HTTP: &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
@@ -90,8 +94,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	g.Add("catalog", s.catalog.Run)
 	g.Add("service tokens", s.tokens.Run)
+	g.Add("last uses of service tokens", s.lastSeen.Run)
 	g.Add("access log", s.recorder.Run)
-	g.Add("use of service tokens", s.seen.Run)
+	g.Add("notes of use", s.seen.Run)
 	g.Add("signing keys", s.ring.Run)
 	g.Add("awakening", s.awaken)
 	g.Add("public keys", s.afterAwakening(bus.Endpoint{
@@ -111,6 +116,7 @@ func (s *Service) Run(ctx context.Context) error {
 		Handle: s.answerStatement, Refuse: func(error) proto.Message { return s.refuseStatement(policy.Busy) },
 	}))
 	g.Add("key commands", s.afterAwakening(s.ring.Endpoint()))
+	g.Add("caretaker", s.takeCare)
 	return g.Run(ctx)
 }
 
@@ -131,6 +137,18 @@ func (s *Service) awaken(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// takeCare looks after service tokens once the views are there.
+func (s *Service) takeCare(ctx context.Context) error {
+	for _, there := range []<-chan struct{}{s.awake, s.lastSeen.CaughtUp()} {
+		select {
+		case <-there:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return s.care.run(ctx)
 }
 
 func (s *Service) afterAwakening(e bus.Endpoint) func(context.Context) error {

@@ -28,6 +28,7 @@ type world struct {
 	bus     *bustest.Bus
 	api     *bus.Conn
 	fetcher *bus.Conn
+	gateway *bus.Conn
 	clock   *clock.Fake
 	ids     []age.Identity
 
@@ -55,7 +56,7 @@ func worldOn(t testing.TB, b *bustest.Bus) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{TB: t, bus: b, api: b.Conn(topology.API), fetcher: b.Conn(topology.Fetcher), clock: clock.NewFake(time.Now()), ids: ids,
+	w := &world{TB: t, bus: b, api: b.Conn(topology.API), fetcher: b.Conn(topology.Fetcher), gateway: b.Conn(topology.Gateway), clock: clock.NewFake(time.Now()), ids: ids,
 		account: proto.NewAccount(), secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
 	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "poller", SecretHash: credential.Hash(w.secret),
 		Version: 1, ExpiresAt: proto.At(w.clock.Now().Add(24 * time.Hour))}
@@ -150,13 +151,7 @@ func (w *world) request() *proto.ServiceExchange {
 // ask sends a request over the bus as a fetcher does.
 func (w *world) ask(q *proto.ServiceExchange) *proto.TokenAnswer {
 	w.Helper()
-	var answer proto.TokenAnswer
-	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
-	defer cancel()
-	if err := w.fetcher.Request(ctx, topology.ExchangeService, q, &answer); err != nil {
-		w.Fatal(err)
-	}
-	return &answer
+	return w.from(w.fetcher, topology.ExchangeService, q)
 }
 
 // code is the code of a refusal, "" for a token.
@@ -184,4 +179,51 @@ func (w *world) serveCerts(s *Service) string {
 	server := httptest.NewServer(s.Handler())
 	w.Cleanup(server.Close)
 	return server.URL + CertsPath
+}
+
+// stored are the messages of a stream under a subject, decoded, in their order.
+func stored[T any, M interface {
+	*T
+	proto.Message
+}](w *world, stream, subject string) []T {
+	w.Helper()
+	s, err := w.bus.Conn(topology.Operator).JetStream().Stream(w.Context(), stream)
+	if err != nil {
+		w.Fatal(err)
+	}
+	info, err := s.Info(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	var all []T
+	for seq := info.State.FirstSeq; seq <= info.State.LastSeq; seq++ {
+		m, err := s.GetMsg(w.Context(), seq)
+		if err != nil || m.Subject != subject {
+			continue
+		}
+		var one T
+		if err := proto.Unmarshal(m.Data, M(&one)); err != nil {
+			w.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// recorded are the authentications of the world's application.
+func (w *world) recorded() []proto.Authentication {
+	w.Helper()
+	return stored[proto.Authentication](w, topology.AccessLogs, topology.AccessLog(w.account, w.app.ID))
+}
+
+// from sends a request on a connection.
+func (w *world) from(c *bus.Conn, subject string, q proto.Message) *proto.TokenAnswer {
+	w.Helper()
+	var answer proto.TokenAnswer
+	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+	defer cancel()
+	if err := c.Request(ctx, subject, q, &answer); err != nil {
+		w.Fatal(err)
+	}
+	return &answer
 }

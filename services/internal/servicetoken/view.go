@@ -22,6 +22,7 @@ type View struct {
 	revision uint64
 	caughtUp chan struct{}
 	reached  func() // closes caughtUp, once
+	changed  chan struct{}
 }
 
 // Record is a service token; its embedded token is nil where there is none, and must not be modified.
@@ -34,7 +35,8 @@ type Record struct {
 // NewView makes a view; it is empty until [View.Run] has caught up.
 func NewView(conn *bus.Conn, log *slog.Logger) *View {
 	caughtUp := make(chan struct{})
-	return &View{conn: conn, log: log, tokens: map[string]Record{}, caughtUp: caughtUp, reached: sync.OnceFunc(func() { close(caughtUp) })}
+	return &View{conn: conn, log: log, tokens: map[string]Record{}, caughtUp: caughtUp,
+		reached: sync.OnceFunc(func() { close(caughtUp) }), changed: make(chan struct{})}
 }
 
 // Run keeps the view until ctx ends. It may run again after it returned, to read the bucket anew.
@@ -55,10 +57,19 @@ func (v *View) Revision() uint64 {
 	return v.revision
 }
 
+// Changed is closed at the next change of a service token.
+func (v *View) Changed() <-chan struct{} {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.changed
+}
+
 func (v *View) apply(u bus.Update) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.revision = max(v.revision, u.Revision)
+	close(v.changed)
+	v.changed = make(chan struct{})
 	delete(v.tokens, u.Key)
 	if u.Deleted {
 		return nil

@@ -1,0 +1,78 @@
+package servicetoken
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// LastSeen is a view of what [Seen] keeps, of every account. It is safe for concurrent use.
+type LastSeen struct {
+	conn *bus.Conn
+	log  *slog.Logger
+
+	mu       sync.RWMutex
+	notes    map[string]SeenNote
+	caughtUp chan struct{}
+}
+
+// SeenNote is when a service token was last found right.
+type SeenNote struct {
+	At       proto.Millis
+	Revision uint64 // of its key in TOKENS
+}
+
+// NewLastSeen makes a view; it is empty until [LastSeen.Run] has caught up.
+func NewLastSeen(conn *bus.Conn, log *slog.Logger) *LastSeen {
+	return &LastSeen{conn: conn, log: log, notes: map[string]SeenNote{}, caughtUp: make(chan struct{})}
+}
+
+// Run keeps the view until ctx ends. It runs once.
+func (l *LastSeen) Run(ctx context.Context) error {
+	if err := l.conn.AwaitTopology(ctx, topology.BucketStream(topology.Tokens)); err != nil {
+		return err
+	}
+	return l.conn.Watch(ctx, topology.Tokens, []string{topology.AllTokenSeenKeys}, l.apply, func() { close(l.caughtUp) })
+}
+
+// CaughtUp is closed once the view holds what the bucket held when Run began.
+func (l *LastSeen) CaughtUp() <-chan struct{} { return l.caughtUp }
+
+func (l *LastSeen) apply(u bus.Update) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.notes, u.Key)
+	if u.Deleted {
+		return nil
+	}
+	var seen proto.TokenSeen
+	if err := u.Decode(&seen); err != nil {
+		l.log.Error("TOKENS holds a note that cannot be read", "revision", u.Revision, "err", err)
+		return nil
+	}
+	l.notes[u.Key] = SeenNote{At: seen.At, Revision: u.Revision}
+	return nil
+}
+
+// Of tells when a service token was last found right; 0: never.
+func (l *LastSeen) Of(a proto.Account, clientID string) proto.Millis {
+	key, err := topology.TokenSeenKey(a, clientID)
+	if err != nil {
+		return 0
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.notes[key].At
+}
+
+// All are the notes by their key in TOKENS.
+func (l *LastSeen) All() map[string]SeenNote {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return maps.Clone(l.notes)
+}
