@@ -46,6 +46,9 @@ func (d *Devices) byAddress(account proto.Account, peer netip.Addr) (proto.ID, b
 	return proto.ID{}, false
 }
 
+// idLength is that of an id's text.
+const idLength = 36
+
 // certified tells whether a certificate names a device, which, and whether it names one only.
 func certified(cert *x509.Certificate) (named bool, id proto.ID, agreed bool) {
 	if cert == nil {
@@ -69,6 +72,9 @@ func certified(cert *x509.Certificate) (named bool, id proto.ID, agreed bool) {
 		one(text)
 	}
 	for _, name := range cert.DNSNames {
+		if len(name) != idLength {
+			continue // so that names of hosts cost nothing
+		}
 		if _, err := proto.ParseID(name); err == nil {
 			one(name)
 		}

@@ -3,8 +3,10 @@ package device
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"pgregory.net/rapid"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -90,5 +92,39 @@ func TestRefs(t *testing.T) {
 	}
 	if proto.PageSize > 1<<slotBits {
 		t.Error("a page has more devices than slots")
+	}
+}
+
+// A page that cannot be read has no devices: whoever was in it is known no more.
+func TestAPageThatCannotBeRead(t *testing.T) {
+	d, _, _ := offline(t, "100.64.0.0/10")
+	data, err := proto.Marshal(&proto.Page{Devices: []proto.Device{{ID: dev(1), IPv4: "100.64.0.1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := topology.BucketSubject(topology.Devices, topology.PageKey(account, 0))
+	enrolled := func(want bool, what string) {
+		t.Helper()
+		if _, ok := d.inventory.find(account, dev(1)); ok != want {
+			t.Errorf("%s: enrolled is %t", what, ok)
+		}
+	}
+	for n, bad := range []*message{
+		{subject: subject, data: data[:len(data)-3]}, {subject: subject, data: append(slices.Clone(data), 0)},
+		{subject: subject, data: data, header: nats.Header{proto.HeaderSchema: {"page.2"}}},
+		{subject: subject, header: nats.Header{"KV-Operation": {"DEL"}}},
+	} {
+		if seen := d.inventory.apply(&message{subject: subject, data: data}, 1); seen != 1 {
+			t.Errorf("seen %d", seen)
+		}
+		enrolled(true, "a good page")
+		if seen := d.inventory.apply(bad, 2); seen != 2 {
+			t.Errorf("seen %d", seen)
+		}
+		enrolled(false, fmt.Sprint("bad page ", n))
+	}
+	for _, foreign := range []string{"$KV.DEVICES.cursor", "elsewhere", topology.BucketSubject(topology.Devices, topology.PageKey(account, maxPage+1))} {
+		d.inventory.apply(&message{subject: foreign, data: data}, 3)
+		enrolled(false, foreign)
 	}
 }

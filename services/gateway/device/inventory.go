@@ -42,10 +42,11 @@ func (v *inventory) apply(m jetstream.Msg, seq uint64) uint64 {
 		return seq
 	}
 	var now *page
-	if !(&bus.Msg{Header: m.Headers()}).Deleted() {
+	if raw := (&bus.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}); !raw.Deleted() {
 		var p proto.Page
-		if err := proto.Unmarshal(m.Data(), &p); err != nil {
+		if err := raw.Decode(&p); err != nil {
 			v.log.Error("the inventory holds a page that cannot be read, its devices are not known", "key", key, "revision", seq, "err", err)
+			p = proto.Page{}
 		}
 		now = pageOf(p.Devices)
 	}
