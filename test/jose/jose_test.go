@@ -24,7 +24,7 @@ type verifier struct {
 
 func newVerifier(t *testing.T, certs, issuer string) *verifier {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python(t), "verify.py", certs, issuer)
+	cmd := exec.Command(python(t), "verify.py", certs, issuer)
 	cmd.Stderr = t.Output()
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -38,7 +38,7 @@ func newVerifier(t *testing.T, certs, issuer string) *verifier {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		in.Close()
+		in.Close() // its end
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("verify.py: %v", err)
 		}
