@@ -15,31 +15,6 @@ import (
 // Default is for how long a gateway goes on with what it last knew, unless the operator says otherwise.
 const Default = 5 * time.Minute
 
-const (
-	// every is how often each part is confirmed.
-	every = time.Second
-	// patience bounds one confirmation.
-	patience = 2 * time.Second
-)
-
-// Part is something that a gateway decides by and that may grow old.
-type Part interface {
-	// Name is for logs and errors: "inventory".
-	Name() string
-	// Confirm gives a time at which the part was up to date, or tells why it cannot be said to be: then
-	// the last time counts on. An error that is [Broken] ends [Hold.Run].
-	Confirm(ctx context.Context) (time.Time, error)
-}
-
-// Broken marks an error that no waiting mends: the process has to begin anew.
-type Broken struct{ Err error }
-
-// Error is the error's.
-func (b Broken) Error() string { return b.Err.Error() }
-
-// Unwrap is the error.
-func (b Broken) Unwrap() error { return b.Err }
-
 // Hold knows the age of all parts. It is safe for concurrent use.
 type Hold struct {
 	limit time.Duration
@@ -88,9 +63,6 @@ func (h *Hold) Age(now time.Time) (time.Duration, bool) {
 	return max(0, now.Sub(*oldest)), true
 }
 
-// errPending is an attempt that takes long.
-var errPending = errors.New("no answer yet")
-
 // Err tells what is not confirmed, since when, and why; nil while everything was at the last attempt.
 func (h *Hold) Err() error {
 	var all []error
@@ -120,87 +92,4 @@ func (h *Hold) Ready(context.Context) error {
 		return err
 	}
 	return errors.New("what the gateway decides by is too old")
-}
-
-// Run confirms the parts until ctx ends, each by itself: one that does not answer holds up no other. An error
-// means that a part is beyond repair.
-func (h *Hold) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var parts sync.WaitGroup
-	for _, p := range h.parts {
-		parts.Go(func() {
-			for ctx.Err() == nil {
-				if err := h.confirm(ctx, p); err != nil {
-					stop(err)
-					return
-				}
-				select {
-				case <-ctx.Done():
-				case <-h.clock.After(every):
-				}
-			}
-		})
-	}
-	parts.Wait()
-	var broken Broken
-	if errors.As(context.Cause(ctx), &broken) {
-		return broken
-	}
-	return nil
-}
-
-// confirm asks one part once. Its error is Broken.
-func (h *Hold) confirm(ctx context.Context, p *held) error {
-	bounded, cancel := context.WithTimeout(ctx, patience)
-	at, err := p.Confirm(bounded)
-	cancel()
-	if ctx.Err() != nil {
-		return nil
-	}
-	p.mu.Lock()
-	p.err = err
-	if err == nil && at.After(p.at) {
-		p.at = at
-	}
-	since := p.at
-	p.mu.Unlock()
-	h.reckon()
-	var broken Broken
-	if errors.As(err, &broken) {
-		return Broken{fmt.Errorf("%s: %w", p.Name(), broken.Err)}
-	}
-	h.tell(p, since, err)
-	return nil
-}
-
-// reckon works out the oldest confirmation.
-func (h *Hold) reckon() {
-	var oldest time.Time
-	for i, p := range h.parts {
-		p.mu.Lock()
-		at := p.at
-		p.mu.Unlock()
-		if at.IsZero() {
-			return
-		}
-		if i == 0 || at.Before(oldest) {
-			oldest = at
-		}
-	}
-	h.oldest.Store(&oldest)
-}
-
-// quiet is for how long a part may be unconfirmed before the log says so: a moment behind is no news.
-const quiet = 5 * time.Second
-
-func (h *Hold) tell(p *held, since time.Time, err error) {
-	switch {
-	case err == nil && p.told:
-		p.told = false
-		h.log.Info("confirmed again", "part", p.Name())
-	case err != nil && !p.told && !since.IsZero() && h.clock.Now().Sub(since) > quiet:
-		p.told = true
-		h.log.Warn("cannot confirm what is decided by, going on with what was last known", "part", p.Name(), "since", since, "for", h.limit, "err", err)
-	}
 }

@@ -1,7 +1,6 @@
 package keyring
 
 import (
-	"bytes"
 	"context"
 	"crypto/rsa"
 	"encoding/json"
@@ -10,8 +9,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"plumbline.dev/bus/topology"
-	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/hold"
 )
 
@@ -97,76 +94,4 @@ func (p publicKeys) Confirm(context.Context) (time.Time, error) {
 		return time.Time{}, ErrUnavailable
 	}
 	return now, nil
-}
-
-const (
-	// refreshEvery is how often the keys are asked for. The exchange publishes a key a minute before it
-	// signs with it.
-	refreshEvery = 15 * time.Second
-	// retryEvery is how often while it does not answer, and at most how often because of unknown keys.
-	retryEvery = time.Second
-)
-
-// Run keeps the public keys up to date until ctx ends.
-func (k *Keyring) Run(ctx context.Context) error {
-	failing := false
-	for {
-		err := k.refresh(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil && !failing {
-			k.log.Warn("cannot ask for the exchange's public keys, trying again", "err", err)
-		} else if err == nil && failing {
-			k.log.Info("the exchange answers for its public keys again")
-		}
-		failing = err != nil
-		// Not sooner than this, whatever tokens name.
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-k.clock.After(retryEvery):
-		}
-		if failing {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-k.unknown:
-		case <-k.clock.After(refreshEvery - retryEvery):
-		}
-	}
-}
-
-func (k *Keyring) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	at := k.clock.Now()
-	var answer proto.CertsAnswer
-	if err := k.bus.Request(ctx, topology.Certs, &proto.CertsQuery{}, &answer); err != nil {
-		return err
-	}
-	if answer.Error != nil {
-		return answer.Error
-	}
-	before := k.keys.Load()
-	if before == nil || !bytes.Equal(before.document, answer.Certs) {
-		s, err := parseCerts(answer.Certs, before)
-		if err != nil {
-			return err
-		}
-		k.keys.Store(s)
-		k.log.Info("the exchange's public keys are known", "keys", len(s.byID))
-	}
-	k.confirmed.Store(&at)
-	return nil
-}
-
-// missed has the keys asked for before their time, because a token names one that is not known.
-func (k *Keyring) missed() {
-	select {
-	case k.unknown <- struct{}{}:
-	default:
-	}
 }

@@ -1,0 +1,109 @@
+package hold
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// every is how often each part is confirmed.
+	every = time.Second
+	// first is how soon at first, and then at longer intervals: most starts are over in a moment.
+	first = 20 * time.Millisecond
+	// patience bounds one confirmation.
+	patience = 2 * time.Second
+)
+
+// errPending is an attempt that takes long.
+var errPending = errors.New("no answer yet")
+
+// Run confirms the parts until ctx ends, each by itself: one that does not answer holds up no other. An error
+// means that a part is beyond repair.
+func (h *Hold) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var parts sync.WaitGroup
+	for _, p := range h.parts {
+		parts.Go(func() {
+			wait := first
+			for ctx.Err() == nil {
+				confirmed, err := h.confirm(ctx, p)
+				if err != nil {
+					stop(err)
+					return
+				}
+				if wait = min(2*wait, every); confirmed {
+					wait = every
+				}
+				select {
+				case <-ctx.Done():
+				case <-h.clock.After(wait):
+				}
+			}
+		})
+	}
+	parts.Wait()
+	var broken Broken
+	if errors.As(context.Cause(ctx), &broken) {
+		return broken
+	}
+	return nil
+}
+
+// confirm asks one part once. Its error is Broken.
+func (h *Hold) confirm(ctx context.Context, p *held) (ok bool, _ error) {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	at, err := p.Confirm(bounded)
+	cancel()
+	if ctx.Err() != nil {
+		return false, nil
+	}
+	p.mu.Lock()
+	p.err = err
+	if err == nil && at.After(p.at) {
+		p.at = at
+	}
+	since := p.at
+	p.mu.Unlock()
+	h.reckon()
+	var broken Broken
+	if errors.As(err, &broken) {
+		return false, Broken{fmt.Errorf("%s: %w", p.Name(), broken.Err)}
+	}
+	h.tell(p, since, err)
+	return err == nil, nil
+}
+
+// reckon works out the oldest confirmation.
+func (h *Hold) reckon() {
+	var oldest time.Time
+	for i, p := range h.parts {
+		p.mu.Lock()
+		at := p.at
+		p.mu.Unlock()
+		if at.IsZero() {
+			return
+		}
+		if i == 0 || at.Before(oldest) {
+			oldest = at
+		}
+	}
+	h.oldest.Store(&oldest)
+}
+
+// quiet is for how long a part may be unconfirmed before the log says so: a moment behind is no news.
+const quiet = 5 * time.Second
+
+func (h *Hold) tell(p *held, since time.Time, err error) {
+	switch {
+	case err == nil && p.told:
+		p.told = false
+		h.log.Info("confirmed again", "part", p.Name())
+	case err != nil && !p.told && !since.IsZero() && h.clock.Now().Sub(since) > quiet:
+		p.told = true
+		h.log.Warn("cannot confirm what is decided by, going on with what was last known", "part", p.Name(), "since", since, "for", h.limit, "err", err)
+	}
+}
