@@ -25,7 +25,7 @@ func (v *visit) authorized(ctx context.Context) *gate.Response {
 		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the application has another place now"))
 	}
 	back := f.Origin + f.Path
-	origin, ok := originOf(v.URL, app.Value, v.Login.team)
+	origin, ok := originOf(v.URL, app.Value, v.team)
 	switch {
 	case !ok || origin != f.Origin:
 		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the code is for another host"))

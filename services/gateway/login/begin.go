@@ -70,25 +70,25 @@ func (v *visit) current(f *flow, app gate.Application) bool {
 	if err != nil || !isPath(f.Path) || !v.covers(app, u) {
 		return false
 	}
-	origin, ok := originOf(u, app.Value, v.Login.team)
+	origin, ok := originOf(u, app.Value, v.team)
 	return ok && origin == f.Origin
 }
 
 // backTo is the address that a link without our seal names, where it is one of an application's: to be shown,
 // not to be followed by itself.
 func (v *visit) backTo(aud, host, path string) string {
-	u, err := url.Parse(v.Login.team.Scheme + "://" + host)
+	u, err := url.Parse(v.team.Scheme + "://" + host)
 	if err != nil || !isPath(path) || u.Host != host || u.Path != "" {
 		return ""
 	}
 	if u, err = url.Parse(u.String() + path); err != nil {
 		return ""
 	}
-	app, ok := v.Login.gate.Find(u)
+	app, ok := v.gate.Find(u)
 	if !ok || app.Value.AUD != aud {
 		return ""
 	}
-	origin, ok := originOf(u, app.Value, v.Login.team)
+	origin, ok := originOf(u, app.Value, v.team)
 	if !ok {
 		return ""
 	}

@@ -8,7 +8,6 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/appmatch"
-	"plumbline.dev/services/internal/catalog"
 )
 
 // maxPath bounds the path, with its query, that a person is sent back to, in bytes: it goes through the
@@ -113,66 +112,6 @@ func namesPort(app *proto.Application, u *url.URL, port string) bool {
 		}
 		hostport, _, _ := strings.Cut(p.String(), "/")
 		if strings.HasSuffix(hostport, ":"+port) {
-			return true
-		}
-	}
-	return false
-}
-
-// pathOfApp is the path that the application's cookie is bound to where it asks for that: of the destinations
-// that cover u, the longest.
-func pathOfApp(app *proto.Application, u *url.URL) string {
-	longest := "/"
-	for _, d := range app.Domains {
-		if p, err := appmatch.Parse(d); err == nil && p.Covers(u) {
-			if found := boundPath(p); len(found) > len(longest) {
-				longest = found
-			}
-		}
-	}
-	return longest
-}
-
-// boundPaths are all paths that an application's cookie may be bound to.
-func boundPaths(app *proto.Application) []string {
-	var all []string
-	for _, d := range app.Domains {
-		if p, err := appmatch.Parse(d); err == nil {
-			all = append(all, boundPath(p))
-		}
-	}
-	return all
-}
-
-// boundPath is a destination's path without what may differ, in whole segments as cookies have it.
-func boundPath(p appmatch.Pattern) string {
-	_, rest, _ := strings.Cut(p.String(), "/")
-	if at := strings.IndexByte(rest, '*'); at >= 0 {
-		rest = rest[:strings.LastIndexByte(rest[:at], '/')+1]
-	}
-	path := "/" + strings.TrimSuffix(rest, "/")
-	if strings.ContainsAny(path, ";,\"") || !isPath(path) {
-		return "/"
-	}
-	return path
-}
-
-// covers tells whether app is the one that a URL belongs to.
-func (l *Login) covers(app catalog.Record[proto.Application], u *url.URL) bool {
-	found, ok := l.gate.Find(u)
-	return ok && found.Account == app.Account && found.Value.ID == app.Value.ID
-}
-
-// onHost tells whether an application has a place on the host of a URL, whatever the path.
-func onHost(app *proto.Application, u *url.URL) bool {
-	root := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
-	for _, d := range app.Domains {
-		p, err := appmatch.Parse(d)
-		if err != nil {
-			continue
-		}
-		hostport, _, _ := strings.Cut(p.String(), "/")
-		if p, err = appmatch.Parse(hostport); err == nil && p.Covers(root) {
 			return true
 		}
 	}

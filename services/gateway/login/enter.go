@@ -50,6 +50,11 @@ func (v *visit) keep(ctx context.Context, account proto.Account, s *proto.Sessio
 	if err := v.remember(ctx, account, s); err != nil {
 		v.log.Warn("a person's newest session is not kept with her", "user", s.User, "err", err)
 	}
+	return v.settled(ctx, revision)
+}
+
+// settled waits until a session that was written counts here.
+func (v *visit) settled(ctx context.Context, revision uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	return v.sessions.AwaitRevision(ctx, revision)
@@ -82,7 +87,11 @@ func (v *visit) admit(ctx context.Context, f *flow, app gate.Application, h held
 	if needs := v.needs(&s, app, d); needs > s.ExpiresAt {
 		// An application's own session may last longer than the global one.
 		s.ExpiresAt = needs
-		if _, err := v.conn.Put(ctx, topology.Sessions, topology.SessionKey(app.Account, s.Nonce), &s, h.revision); err != nil {
+		revision, err := v.conn.Put(ctx, topology.Sessions, topology.SessionKey(app.Account, s.Nonce), &s, h.revision)
+		if err == nil {
+			err = v.settled(ctx, revision)
+		}
+		if err != nil {
 			// Somebody else wrote: a logout, say. The browser asks again and finds out.
 			return v.refuse(policy.Unavailable, app, f.Origin+f.Path, err)
 		}

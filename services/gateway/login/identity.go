@@ -33,7 +33,7 @@ func (v *visit) who() (found held, claims *keyring.Claims, ok bool) {
 		var s held
 		var c *keyring.Claims
 		var good bool
-		if v.team {
+		if v.atTeam {
 			s, c, good = v.globalOf(token)
 		} else {
 			s, _, c, good = v.sessionOf(token)

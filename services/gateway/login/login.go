@@ -110,7 +110,7 @@ func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request, q *gate.Reques
 func (l *Login) Handle(ctx context.Context, q *gate.Request) *gate.Response { return l.answer(ctx, q) }
 
 func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
-	v := &visit{Login: l, Request: q, ray: newRay(), team: l.IsTeam(q.URL)}
+	v := &visit{Login: l, Request: q, ray: newRay(), atTeam: l.IsTeam(q.URL)}
 	path := q.URL.Path
 	handle, methods := v.find(path)
 	switch {
@@ -128,8 +128,8 @@ func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
 type visit struct {
 	*Login
 	*gate.Request
-	ray  string
-	team bool // it is for the team domain
+	ray    string
+	atTeam bool // it is for the team domain
 }
 
 // find gives what answers a path, and to which methods. What uses something up is not for HEAD, which mail
@@ -137,11 +137,11 @@ type visit struct {
 func (v *visit) find(path string) (handle func(context.Context) *gate.Response, methods string) {
 	const get, look = "GET", "GET, HEAD"
 	switch {
-	case v.team && strings.HasPrefix(path, pathLogin):
+	case v.atTeam && strings.HasPrefix(path, pathLogin):
 		return v.begin, look
-	case v.team && path == pathCallback:
+	case v.atTeam && path == pathCallback:
 		return v.callback, get
-	case !v.team && path == pathAuthorized:
+	case !v.atTeam && path == pathAuthorized:
 		return v.authorized, get
 	case path == pathLogout:
 		return v.logout, get

@@ -54,7 +54,7 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 
 // whose gives the session of a token that the browser has here.
 func (v *visit) whose(token string) (held, proto.ID, bool) {
-	if v.team {
+	if v.atTeam {
 		s, _, ok := v.globalOf(token)
 		return s, proto.ID{}, ok
 	}
@@ -91,7 +91,7 @@ func (v *visit) end(ctx context.Context, s held) error {
 
 // expired takes the browser's cookies away, on every path that an application of this host binds them to.
 func (v *visit) expired() []*http.Cookie {
-	if v.team {
+	if v.atTeam {
 		return []*http.Cookie{gone(cookieToken, "/", v.secure()), gone(cookieTeam, "/", v.secure())}
 	}
 	secure := v.URL.Scheme == "https" || v.secure()
@@ -124,10 +124,10 @@ func (v *visit) returnTo() (string, bool) {
 		return "", false
 	}
 	origin := ""
-	if v.IsTeam(u) && u.Scheme == v.Login.team.Scheme {
-		origin, ok = v.Login.team.String(), true
-	} else if app, found := v.Login.gate.Find(u); found {
-		origin, ok = originOf(u, app.Value, v.Login.team)
+	if v.IsTeam(u) && u.Scheme == v.team.Scheme {
+		origin, ok = v.team.String(), true
+	} else if app, found := v.gate.Find(u); found {
+		origin, ok = originOf(u, app.Value, v.team)
 	} else {
 		ok = false
 	}

@@ -152,13 +152,6 @@ func (s *Sessions) AwaitRevision(ctx context.Context, revision uint64) error {
 	return s.await(ctx, func() bool { return s.revision >= revision })
 }
 
-// ready tells whether the view has caught up.
-func (s *Sessions) ready() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.caught
-}
-
 // await waits until ok, which is asked under the lock.
 func (s *Sessions) await(ctx context.Context, ok func() bool) error {
 	for {

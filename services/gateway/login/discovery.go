@@ -1,0 +1,61 @@
+package login
+
+import (
+	"context"
+	"slices"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+	"plumbline.dev/services/internal/egress"
+	"plumbline.dev/services/internal/policy"
+)
+
+// discover fetches a provider's own description.
+func discover(ctx context.Context, issuer string) (found oidc.ProviderConfig, methods []string, err error) {
+	if _, err := egress.ParseURL(issuer); err != nil {
+		return found, nil, fail(policy.ProviderUnavailable, "issuer: %w", err)
+	}
+	described, err := oidc.NewProvider(ctx, issuer)
+	if err != nil {
+		return found, nil, fail(policy.ProviderUnavailable, "discovery: %w", plain(err))
+	}
+	var more struct {
+		JWKS    string   `json:"jwks_uri"`
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	if err := described.Claims(&more); err != nil {
+		return found, nil, fail(policy.ProviderUnavailable, "discovery: the document cannot be read")
+	}
+	e := described.Endpoint()
+	return oidc.ProviderConfig{AuthURL: e.AuthURL, TokenURL: e.TokenURL, JWKSURL: more.JWKS, UserInfoURL: described.UserInfoEndpoint()}, more.Methods, nil
+}
+
+// fill puts in what the settings leave out.
+func fill(cfg *oidc.ProviderConfig, found oidc.ProviderConfig) {
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{{&cfg.AuthURL, found.AuthURL}, {&cfg.TokenURL, found.TokenURL}, {&cfg.JWKSURL, found.JWKSURL}, {&cfg.UserInfoURL, found.UserInfoURL}} {
+		if *f.to == "" {
+			*f.to = f.from
+		}
+	}
+}
+
+// styleOf is how we show our secret. To try one way after the other may cost the code, which works once.
+func styleOf(methods []string) oauth2.AuthStyle {
+	if len(methods) == 0 || slices.Contains(methods, "client_secret_basic") {
+		return oauth2.AuthStyleInHeader // the default of OpenID Connect Discovery, 3
+	}
+	return oauth2.AuthStyleInParams
+}
+
+func scopes(given []string) []string {
+	switch {
+	case len(given) == 0:
+		return []string{oidc.ScopeOpenID, "email", "profile"}
+	case slices.Contains(given, oidc.ScopeOpenID):
+		return given
+	}
+	return append([]string{oidc.ScopeOpenID}, given...)
+}
