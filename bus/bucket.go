@@ -67,6 +67,11 @@ func PutMsg(bucket, key string, body proto.Message, expect uint64) Outgoing {
 	return Outgoing{Subject: topology.BucketSubject(bucket, key), Body: body, ExpectLast: Expect(expect)}
 }
 
+// DeleteMsg is the message that marks a key deleted, for a batch.
+func DeleteMsg(bucket, key string, expect uint64) Outgoing {
+	return Outgoing{Subject: topology.BucketSubject(bucket, key), Header: nats.Header{kvOperation: {"DEL"}}, ExpectLast: Expect(expect)}
+}
+
 // Delete marks a key deleted if its newest revision is expect; watchers see it.
 func (c *Conn) Delete(ctx context.Context, bucket, key string, expect uint64) error {
 	m := nats.NewMsg(topology.BucketSubject(bucket, key))

@@ -38,9 +38,21 @@ func (c *Conn) NextAfter(ctx context.Context, stream, filter string, after uint6
 	if err != nil {
 		return 0, err
 	}
+	seq, err := c.ask(ctx, stream, question)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("what comes after %d in %s: %w", after, stream, err)
+	case seq != 0 && seq <= after:
+		return 0, fmt.Errorf("what comes after %d in %s: the answer names message %d", after, stream, seq)
+	}
+	return seq, nil
+}
+
+// ask asks a stream's leader for a message and gives its sequence; 0 where there is none.
+func (c *Conn) ask(ctx context.Context, stream string, question []byte) (uint64, error) {
 	r, err := c.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, question)
 	if err != nil {
-		return 0, fmt.Errorf("what comes after %d in %s: %w", after, stream, err)
+		return 0, err
 	}
 	var answer struct {
 		Message struct {
@@ -49,15 +61,13 @@ func (c *Conn) NextAfter(ctx context.Context, stream, filter string, after uint6
 		Error *jetstream.APIError `json:"error"`
 	}
 	if err := json.Unmarshal(r.Data, &answer); err != nil {
-		return 0, fmt.Errorf("what comes after %d in %s: %w", after, stream, err)
+		return 0, err
 	}
 	switch {
 	case answer.Error != nil && answer.Error.ErrorCode == codeNoMessage:
 		return 0, nil
 	case answer.Error != nil:
-		return 0, fmt.Errorf("what comes after %d in %s: %w", after, stream, translate(answer.Error))
-	case answer.Message.Seq <= after:
-		return 0, fmt.Errorf("what comes after %d in %s: the answer names message %d", after, stream, answer.Message.Seq)
+		return 0, translate(answer.Error)
 	}
 	return answer.Message.Seq, nil
 }

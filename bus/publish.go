@@ -15,7 +15,7 @@ import (
 // Outgoing is a message to be stored.
 type Outgoing struct {
 	Subject string
-	Body    proto.Message
+	Body    proto.Message // nil: empty, of no schema
 	// MsgID lets the server drop a repetition within [topology.Duplicates].
 	MsgID string
 	// ExpectLast, where it is set, is the sequence that the newest message of the subject must have; 0
@@ -34,16 +34,19 @@ type Ack struct {
 }
 
 func (o *Outgoing) msg(ctx context.Context) (*nats.Msg, error) {
-	data, err := proto.Marshal(o.Body)
-	if err != nil {
-		return nil, err
-	}
 	h := nats.Header{}
 	for k, v := range o.Header {
 		h[k] = v
 	}
-	h.Set(proto.HeaderSchema, o.Body.Schema().String())
-	h.Set(proto.HeaderContentType, proto.ContentType)
+	var data []byte
+	if o.Body != nil {
+		var err error
+		if data, err = proto.Marshal(o.Body); err != nil {
+			return nil, err
+		}
+		h.Set(proto.HeaderSchema, o.Body.Schema().String())
+		h.Set(proto.HeaderContentType, proto.ContentType)
+	}
 	propagator.Inject(ctx, headerCarrier(h))
 	if o.MsgID != "" {
 		h.Set(jetstream.MsgIDHeader, o.MsgID)

@@ -26,4 +26,6 @@ type Actor struct {
 	ID   string `msgpack:"id"`
 	Name string `msgpack:"name"`
 	IP   string `msgpack:"ip"`
+	// Email is the address that an API key was given beside.
+	Email string `msgpack:"email"`
 }

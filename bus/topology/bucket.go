@@ -144,6 +144,9 @@ func APITokenKey(a proto.Account, secretHash []byte) string {
 	return a.String() + ".api." + hex.EncodeToString(secretHash)
 }
 
+// APITokenUsedKey is the key of when an API token was last used, roughly, in TOKENS.
+func APITokenUsedKey(a proto.Account, id proto.ID) string { return a.String() + ".used." + id.String() }
+
 // AllAPITokenKeys matches the API tokens of every account.
 const AllAPITokenKeys = "*.api.*"
 

@@ -19,6 +19,7 @@ type grant struct {
 	list     []string // streams whose subjects it lists
 	last     []string // subjects whose newest message it reads, as "STREAM subject"
 	after    []string // streams whose leader it asks what came after a position
+	ranges   []string // streams that it reads in pieces, whatever their subjects
 	write    []string // subjects of buckets it writes
 	extra    []string
 }
@@ -103,10 +104,12 @@ func grants(r Role) grant {
 			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}},
 				{AccessLogs, []string{accessRoot + "*.*"}}, {AuditLog, []string{auditRoot + "*"}}},
-			get:   []string{Config, Tokens, Devices, Sessions},
-			list:  []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
-			last:  []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
-			write: []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},
+			get:    []string{Config, Tokens, Devices, Sessions},
+			list:   []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
+			last:   []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+			after:  []string{AuditLog},
+			ranges: []string{AuditLog},
+			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},
 		}
 	case Follower:
 		return grant{
@@ -169,6 +172,9 @@ func PermissionsOf(r Role) Permissions {
 	}
 	for _, s := range g.after {
 		pub = append(pub, "$JS.API.STREAM.INFO."+s, "$JS.API.STREAM.MSG.GET."+s)
+	}
+	for _, s := range g.ranges {
+		pub = append(pub, "$JS.API.STREAM.INFO."+s, "$JS.API.DIRECT.GET."+s)
 	}
 	pub = append(append(pub, g.write...), g.extra...)
 	slices.Sort(pub)

@@ -99,8 +99,9 @@ func Streams(o Options) []jetstream.StreamConfig {
 			Name:   BucketStream(bucket), Subjects: []string{BucketSubject(bucket, ">")},
 			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true,
 			AllowDirect: true,
-			// The registry commits pages and its cursor together.
-			AllowAtomicPublish: bucket == Devices,
+			// The registry commits pages and its cursor together; the api a token's new key and the end of its
+			// old one.
+			AllowAtomicPublish: bucket == Devices || bucket == Tokens,
 		})
 	}
 	for i := range all {
