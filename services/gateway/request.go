@@ -21,7 +21,8 @@ func (f *front) read(r *http.Request) proxy.Request {
 		q.Peer = ap.Addr().Unmap().WithZone("")
 	}
 	if q.Peer.IsValid() {
-		q.ForwardedFor = q.Peer.String()
+		q.From = q.Peer.String()
+		q.ForwardedFor = q.From
 	}
 	if r.TLS != nil {
 		u.Scheme = "https"
@@ -36,6 +37,10 @@ func (f *front) read(r *http.Request) proxy.Request {
 	before := r.Header["X-Forwarded-For"]
 	if len(before) > 0 {
 		q.Peer = forward.ClientAddr(q.Peer, before, f.trusted)
+		q.From = ""
+		if q.Peer.IsValid() {
+			q.From = q.Peer.String()
+		}
 		q.ForwardedFor = strings.Join(before, ", ") + ", " + q.ForwardedFor
 	}
 	if hosts := r.Header["X-Forwarded-Host"]; len(hosts) > 0 {

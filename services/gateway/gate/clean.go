@@ -46,13 +46,14 @@ func Clean(h http.Header, a *Answer) {
 	if person {
 		h["Cookie"] = append(h["Cookie"], sessionCookie+"="+a.Assertion)
 	}
+	values := [...]string{a.Ray, a.Assertion, a.Email}
+	h[rayHeader] = values[0:1:1]
 	if a.Assertion != "" {
-		h[assertionHeader] = []string{a.Assertion}
+		h[assertionHeader] = values[1:2:2]
 	}
 	if a.Email != "" && person {
-		h[emailHeader] = []string{a.Email}
+		h[emailHeader] = values[2:3:3]
 	}
-	h[rayHeader] = []string{a.Ray}
 }
 
 func isClaimed(name string) bool {

@@ -60,6 +60,9 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed}, nil
 }
 
+// Through sends requests through another transport, for measurements.
+func (p *Proxy) Through(t http.RoundTripper) { p.transport = t }
+
 // Request is what the proxy has to know of a request beside what net/http does.
 type Request struct {
 	*gate.Request
@@ -67,6 +70,8 @@ type Request struct {
 	// ForwardedFor is the X-Forwarded-For header of the origin's request: the TCP peer, behind what it said
 	// itself if it is trusted.
 	ForwardedFor string
+	// From is the peer as text.
+	From string
 }
 
 // Serve sends an admitted request to its origin and answers with what comes back.
@@ -101,14 +106,14 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
 	out.URL.Path, out.URL.RawPath = under(origin, q.URL)
 	out.Host = q.URL.Host
 	h := out.Header
-	if q.Peer.IsValid() {
-		h["Cf-Connecting-Ip"] = []string{q.Peer.String()}
-	}
+	values := [...]string{q.URL.Host, q.URL.Scheme, q.ForwardedFor, q.From}
+	h["X-Forwarded-Host"], h["X-Forwarded-Proto"] = values[0:1:1], values[1:2:2]
 	if q.ForwardedFor != "" {
-		h["X-Forwarded-For"] = []string{q.ForwardedFor}
+		h["X-Forwarded-For"] = values[2:3:3]
 	}
-	h["X-Forwarded-Host"] = []string{q.URL.Host}
-	h["X-Forwarded-Proto"] = []string{q.URL.Scheme}
+	if q.From != "" {
+		h["Cf-Connecting-Ip"] = values[3:4:4]
+	}
 }
 
 // under puts the request's path behind the path of the origin's URL.

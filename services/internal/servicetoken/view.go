@@ -18,7 +18,8 @@ type View struct {
 	log  *slog.Logger
 
 	mu       sync.RWMutex
-	tokens   map[string]Record // by key
+	tokens   map[user]Record // by what requests name them by
+	keys     map[string]user // of tokens
 	revision uint64
 	caughtUp chan struct{}
 	reached  func() // closes caughtUp, once
@@ -35,7 +36,7 @@ type Record struct {
 // NewView makes a view; it is empty until [View.Run] has caught up.
 func NewView(conn *bus.Conn, log *slog.Logger) *View {
 	caughtUp := make(chan struct{})
-	return &View{conn: conn, log: log, tokens: map[string]Record{}, caughtUp: caughtUp,
+	return &View{conn: conn, log: log, tokens: map[user]Record{}, keys: map[string]user{}, caughtUp: caughtUp,
 		reached: sync.OnceFunc(func() { close(caughtUp) }), changed: make(chan struct{})}
 }
 
@@ -70,7 +71,8 @@ func (v *View) apply(u bus.Update) error {
 	v.revision = max(v.revision, u.Revision)
 	close(v.changed)
 	v.changed = make(chan struct{})
-	delete(v.tokens, u.Key)
+	delete(v.tokens, v.keys[u.Key])
+	delete(v.keys, u.Key)
 	if u.Deleted {
 		return nil
 	}
@@ -80,19 +82,21 @@ func (v *View) apply(u bus.Update) error {
 		v.log.Error("TOKENS holds a record that cannot be read", "revision", u.Revision, "err", err)
 		return nil
 	}
-	v.tokens[u.Key] = Record{ServiceToken: t, Account: topology.AccountOf(u.Key), Revision: u.Revision}
+	of := user{topology.AccountOf(u.Key), t.ClientID}
+	if key, err := topology.ServiceTokenKey(of.account, of.clientID); err != nil || key != u.Key {
+		v.log.Error("TOKENS holds a record that is not the token that its key names", "revision", u.Revision)
+		return nil
+	}
+	v.keys[u.Key] = of
+	v.tokens[of] = Record{ServiceToken: t, Account: of.account, Revision: u.Revision}
 	return nil
 }
 
 // Find gives the service token of a Client ID; its token is nil where there is none.
 func (v *View) Find(a proto.Account, clientID string) Record {
-	key, err := topology.ServiceTokenKey(a, clientID)
-	if err != nil {
-		return Record{}
-	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.tokens[key]
+	return v.tokens[user{a, clientID}]
 }
 
 // All are the service tokens of every account, in no order.
