@@ -47,7 +47,7 @@ func newMetrics(r prometheus.Registerer, g *gate) (*metrics, error) {
 		requests: counters("requests_total", "HTTP requests to scoring APIs, by the class of their status; none where there was no answer.", "status"),
 		devices:  counters("devices_total", "Devices asked about in calls that succeeded, by what the answer said.", byIntegration, "result"),
 		unknown:  counters("unknown_devices_total", "Devices in answers that were not asked about.", byIntegration),
-		tokens:   counters("tokens_total", "Application tokens asked for: obtained, refused, or the exchange unreachable.", "result"),
+		tokens:   counters("tokens_total", "Application tokens asked for, first or to confirm one: obtained, refused, or the exchange unreachable.", "result"),
 		probes:   counters("probes_total", "Scoring APIs probed before an integration is saved, by how it ended.", "result"),
 	}
 	inside := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_in_flight", Help: "Pages being worked on."},

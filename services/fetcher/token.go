@@ -10,11 +10,18 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/policy"
 )
 
 const (
-	// maxTokenAge is how long a token is used, however long it would last.
-	maxTokenAge = time.Hour
+	// confirmAfter is how long a token is used before the exchange is asked whether it still holds, which it
+	// answers from what it has signed already. That is also how often it is asked at most.
+	confirmAfter = 500 * time.Millisecond
+	// confirmedFor is how long a token is used without that answer, while the exchange can be reached: a
+	// service token that is turned off, or a policy that changes, stops the calls within a second.
+	confirmedFor = 900 * time.Millisecond
+	// aloneFor is how long a token is used while the exchange cannot be reached.
+	aloneFor = 5 * time.Minute
 	// exchangeTimeout bounds one question to the exchange.
 	exchangeTimeout = 5 * time.Second
 )
@@ -28,8 +35,8 @@ type tokenKey struct {
 	appRevision uint64
 }
 
-// tokens obtains application tokens over the bus and keeps them until shortly before they expire. However
-// many ask for the same one, the exchange is asked once.
+// tokens obtains application tokens over the bus and uses them again for as long as the exchange confirms
+// them. However many ask for the same one, the exchange is asked once.
 type tokens struct {
 	ask     func(context.Context, *proto.ServiceExchange) (*proto.TokenAnswer, error)
 	clock   clock.Clock
@@ -39,9 +46,25 @@ type tokens struct {
 	kept    map[tokenKey]keptToken
 }
 
+// keptToken is what the exchange last said: a token, or that there is none.
 type keptToken struct {
-	token string
-	until time.Time
+	token     string
+	refusal   *problem  // set in place of a token
+	until     time.Time // shortly before it expires
+	confirmed time.Time // when the question was sent that the exchange answered with it
+	tried     time.Time // when it was last begun to ask again
+	failed    time.Time // when it was last found out that the exchange does not answer
+}
+
+// usable tells a token that may be used as long as the exchange does not say otherwise.
+func (k *keptToken) usable(now time.Time) bool {
+	return k.token != "" && now.Before(k.until) && now.Sub(k.confirmed) < aloneFor
+}
+
+// result is what comes of asking.
+type result struct {
+	token   string
+	problem *problem
 }
 
 func newTokens(ask func(context.Context, *proto.ServiceExchange) (*proto.TokenAnswer, error), c clock.Clock, m *metrics) *tokens {
@@ -59,24 +82,17 @@ func (t *tokens) get(ctx context.Context, at *target) (string, *problem) {
 		token, _, p := t.obtain(ctx, at)
 		return token, p
 	}
-	t.mu.Lock()
-	k, ok := t.kept[at.token]
-	t.mu.Unlock()
-	if ok && t.clock.Now().Before(k.until) {
-		return k.token, nil
-	}
-	type result struct {
-		token   string
-		problem *problem
+	known, ask := t.known(at.token)
+	if !ask {
+		return known.token, known.problem
 	}
 	flight := t.flights.DoChan(fmt.Sprint(at.token), func() (any, error) {
 		// Not under ctx: whoever asked first may give up, the others still want it.
-		token, until, p := t.obtain(context.WithoutCancel(ctx), at)
-		if p == nil {
-			t.keep(at.token, keptToken{token, until})
-		}
-		return result{token, p}, nil
+		return t.renew(context.WithoutCancel(ctx), at), nil
 	})
+	if known.token != "" {
+		return known.token, nil // while the exchange is asked
+	}
 	select {
 	case f := <-flight:
 		r := f.Val.(result)
@@ -84,6 +100,55 @@ func (t *tokens) get(ctx context.Context, at *target) (string, *problem) {
 	case <-ctx.Done():
 		return "", &problem{reason: proto.ReasonAuthFailed, sentence: "No application token could be obtained in time."}
 	}
+}
+
+// known is what is known without asking, and whether to ask now. Where nothing is known, the answer has to
+// be waited for.
+func (t *tokens) known(key tokenKey) (r result, ask bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.clock.Now()
+	k, there := t.kept[key]
+	age := now.Sub(k.confirmed)
+	switch {
+	case !there:
+		return result{}, true
+	case age < confirmAfter && (k.refusal != nil || k.usable(now)):
+		return result{k.token, k.refusal}, false
+	case !k.usable(now) || age >= confirmedFor && now.Sub(k.failed) >= exchangeTimeout+confirmAfter:
+		return result{}, true
+	}
+	if ask = now.Sub(k.tried) >= confirmAfter; ask {
+		k.tried = now
+		t.kept[key] = k
+	}
+	return result{token: k.token}, ask
+}
+
+// renew asks the exchange and remembers what it says. Where it cannot be reached, a token goes on for a while.
+func (t *tokens) renew(ctx context.Context, at *target) result {
+	sent := t.clock.Now()
+	token, until, p := t.obtain(ctx, at)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.clock.Now()
+	if p != nil && p.retry {
+		k := t.kept[at.token]
+		if !k.usable(now) {
+			return result{problem: p}
+		}
+		k.failed, k.tried = now, now
+		t.kept[at.token] = k
+		return result{token: k.token}
+	}
+	for other, old := range t.kept {
+		// Of one integration only the newest credentials are of use.
+		if !old.usable(now) || other.ref == at.token.ref {
+			delete(t.kept, other)
+		}
+	}
+	t.kept[at.token] = keptToken{token: token, refusal: p, until: until, confirmed: sent, tried: sent}
+	return result{token, p}
 }
 
 func (t *tokens) obtain(ctx context.Context, at *target) (token string, until time.Time, p *problem) {
@@ -95,6 +160,10 @@ func (t *tokens) obtain(ctx context.Context, at *target) (token string, until ti
 		t.metrics.tokens.WithLabelValues("unreachable").Inc()
 		return "", time.Time{}, &problem{reason: proto.ReasonAuthFailed, retry: true,
 			sentence: "No application token could be obtained: the exchange does not answer."}
+	case answer.Error != nil && (answer.Error.Code == policy.Busy.String() || answer.Error.Code == policy.Unavailable.String()):
+		t.metrics.tokens.WithLabelValues("unreachable").Inc()
+		return "", time.Time{}, &problem{reason: proto.ReasonAuthFailed, retry: true,
+			sentence: fmt.Sprintf("No application token could be obtained: %s (%s)", answer.Error.Message, answer.Error.Code)}
 	case answer.Error != nil:
 		t.metrics.tokens.WithLabelValues("refused").Inc()
 		return "", time.Time{}, &problem{reason: proto.ReasonAuthFailed,
@@ -104,20 +173,7 @@ func (t *tokens) obtain(ctx context.Context, at *target) (token string, until ti
 	now := t.clock.Now()
 	life := answer.ExpiresAt.Time().Sub(now)
 	// It must still be good when the API looks at it, also by a clock that is a little fast.
-	return answer.Token, now.Add(min(life-min(time.Minute, life/4), maxTokenAge)), nil
-}
-
-func (t *tokens) keep(key tokenKey, k keptToken) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.clock.Now()
-	for other, old := range t.kept {
-		// Of one integration only the newest credentials are of use.
-		if !now.Before(old.until) || other.ref == key.ref {
-			delete(t.kept, other)
-		}
-	}
-	t.kept[key] = k
+	return answer.Token, now.Add(life - min(time.Minute, life/4)), nil
 }
 
 // refused forgets a token that an API did not take; a newer one, obtained meanwhile, stays.
