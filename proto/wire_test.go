@@ -88,7 +88,7 @@ func samples() []Message {
 		&UserExchange{Account: Account(id(10)), Application: id(6), Policy: id(7), Session: "0123456789abcdef", User: id(13),
 			Email: "a@example.com", Country: "DE", Custom: json.RawMessage(`{"groups":[]}`), Until: 9},
 		&Statement{Kind: StatementMeta, Account: Account(id(10)), Application: id(6), Hostname: "a.example.com", RedirectURL: "/x",
-			ServiceTokenStatus: true},
+			ServiceTokenStatus: true, Audience: "https://e.example.com/", Identity: json.RawMessage(`{}`), Nonce: "n"},
 		&TokenAnswer{Token: "t", ExpiresAt: 5, Policy: id(7), Error: failed},
 		&CertsQuery{},
 		&CertsAnswer{Certs: []byte(`{}`), Error: failed},
