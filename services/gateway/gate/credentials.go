@@ -80,7 +80,8 @@ func readCredentials(h http.Header, single string) credentials {
 // else: Authorization serves origins too, so there only what is unmistakably ours counts.
 func singleCredentials(name string, values []string) (held bool, id, secret string, ok bool) {
 	for _, v := range values {
-		held = held || name != "Authorization" || strings.Contains(strings.ToLower(v), "cf-access-client-")
+		_, _, err := parseCredentials(v) // which reads escapes
+		held = held || name != "Authorization" || err == nil || strings.Contains(strings.ToLower(v), "cf-access-client-")
 	}
 	if !held || len(values) != 1 {
 		return held, "", "", false

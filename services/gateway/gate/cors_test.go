@@ -1,0 +1,57 @@
+package gate
+
+import (
+	"net/http"
+	"testing"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/policy"
+)
+
+func TestPreflight(t *testing.T) {
+	w := newWorld(t)
+	robots := w.policy(proto.DecisionNonIdentity, w.robot())
+	w.app("plain.example.com", proto.Gate{}, robots)
+	w.app("bypass.example.com", proto.Gate{OptionsBypass: true}, robots)
+	w.app("named.example.com", proto.Gate{CORS: &proto.CORS{Origins: []string{"https://spa.example.com/"}, Methods: []string{"PUT"}, Headers: []string{"X-A"}, Credentials: true, MaxAge: 60}}, robots)
+	w.app("all.example.com", proto.Gate{CORS: &proto.CORS{AllOrigins: true, AllMethods: true, AllHeaders: true, Credentials: true, MaxAge: -1}}, robots)
+	for _, c := range []struct {
+		name, host, origin, method, headers string
+		status                              int // 0: goes to the origin
+		allowOrigin, allowMethods           string
+	}{
+		{"nobody answers it", "plain", "https://spa.example.com", "PUT", "", 403, "", ""},
+		{"it passes", "bypass", "https://spa.example.com", "PUT", "", 0, "", ""},
+		{"no preflight", "bypass", "", "", "", 403, "", ""},
+		{"answered", "named", "https://spa.example.com", "PUT", "x-a", 204, "https://spa.example.com", "PUT"},
+		{"answered, a simple method", "named", "https://spa.example.com", "GET", "", 204, "https://spa.example.com", "PUT"},
+		{"another origin", "named", "https://evil.example.com", "PUT", "", 403, "", ""},
+		{"another origin that looks like it", "named", "https://spa.example.com.evil.org", "PUT", "", 403, "", ""},
+		{"no origin's name", "named", "null", "PUT", "", 403, "", ""},
+		{"another method", "named", "https://spa.example.com", "DELETE", "", 403, "", ""},
+		{"another header", "named", "https://spa.example.com", "PUT", "x-a, x-b", 403, "", ""},
+		{"everything", "all", "https://any.example.org", "DELETE", "x-y", 204, "*", "DELETE"},
+	} {
+		h := http.Header{}
+		for name, value := range map[string]string{"Origin": c.origin, "Access-Control-Request-Method": c.method, "Access-Control-Request-Headers": c.headers} {
+			if value != "" {
+				h.Set(name, value)
+			}
+		}
+		a := w.ask("OPTIONS", "https://"+c.host+".example.com/x", h)
+		if c.status == 0 {
+			if !a.Admitted() || a.Decision.Reason != policy.Preflight || a.Assertion != "" {
+				t.Errorf("%s: %+v", c.name, a)
+			}
+			continue
+		}
+		if a.Response == nil || a.Response.Status != c.status || a.Response.Header.Get("Access-Control-Allow-Origin") != c.allowOrigin ||
+			a.Response.Header.Get("Access-Control-Allow-Methods") != c.allowMethods {
+			t.Errorf("%s: %+v", c.name, a.Response)
+			continue
+		}
+		if a.Response.Header.Get("Access-Control-Allow-Origin") == "*" && a.Response.Header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s: every page may read what people see", c.name)
+		}
+	}
+}
