@@ -86,7 +86,7 @@ func TestNothingForgedPasses(t *testing.T) {
 	w.app("app.example.com", w.origin.URL, nil, w.robots())
 	w.app("open.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
 	forged := []string{
-		"Cf-Access-Jwt-Assertion: forged", "cf-access-jwt-assertion: forged", "CF_ACCESS_JWT_ASSERTION: forged", "Cf-Access_Jwt-Assertion: forged",
+		"Cf-Access-Jwt-Assertion: forged", "cf-access-jwt-assertion: forged", "CF_ACCESS_JWT_ASSERTION: forged", "Cf-Access_Jwt-Assertion: forged", "Cf.Access.Jwt.Assertion: forged",
 		"cf_access_authenticated_user_email: forged", "Cf-Access-Authenticated-User-Email: forged", "Cf-Access-Token: forged", "Cf-Access-Anything: forged",
 		"Connection: close, cf-access-jwt-assertion, x-forwarded-for, cookie", "Cookie: CF_Authorization=forged", "Cookie: x=y;CF_Authorization=forged",
 		"Cookie: cf_authorization=forged; CF_AppSession=forged;CF_Session=forged ;  CF_Binding = forged", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: forged",

@@ -158,13 +158,13 @@ func isAccess(name string) bool {
 }
 
 // sameName tells whether two header names are the same to servers that make variables of them: in any case,
-// with - or _.
+// with any sign in the place of another.
 func sameName(a, b string) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range len(a) {
-		if fold(a[i]) != fold(b[i]) {
+		if a[i] != b[i] && fold(a[i]) != fold(b[i]) {
 			return false
 		}
 	}
@@ -175,8 +175,8 @@ func fold(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
 		return c + 'a' - 'A'
-	case c == '_':
-		return '-'
+	case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
+		return c
 	}
-	return c
+	return '-'
 }
