@@ -34,6 +34,8 @@ type caretaker struct {
 
 const (
 	sweepEvery = time.Minute
+	// crowd is how long a caretaker waits for more changes after one.
+	crowd = 100 * time.Millisecond
 	// maxOwed bounds what a caretaker remembers to tell.
 	maxOwed = 10_000
 	// orphaned is how old a note of a use must be before it is taken for that of a deleted token: the token
@@ -63,6 +65,13 @@ func (c *caretaker) run(ctx context.Context) error {
 		case <-tokens:
 		case <-settings:
 		case <-alarm:
+			continue
+		case <-ctx.Done():
+			return nil
+		}
+		// Changes come in crowds.
+		select {
+		case <-time.After(crowd):
 		case <-ctx.Done():
 			return nil
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // MaxTokenLife bounds the life of a service's application token, whatever session duration its policy or
-// application has: an origin holds it without asking again.
+// application has: an origin holds it without asking again. That of a person's ends with her session.
 const MaxTokenLife = time.Hour
 
 // DefaultSession is the session duration where neither policy nor application has one (contract.md 8.4).
@@ -28,7 +28,7 @@ type Config struct {
 	TeamDomain string
 	// AccessAddr is where the certs endpoint listens; empty: nowhere, [Service.Handler] is served elsewhere.
 	AccessAddr string
-	// Workers is how many requests are worked on at once; 0 means 8.
+	// Workers is how many exchanges of each kind are worked on at once; 0 means 8.
 	Workers int
 	// Queue is how many may wait; what comes beyond is told to come again. 0 means 1,024.
 	Queue int

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 
 	"plumbline.dev/bus"
@@ -54,17 +55,9 @@ func (s *Service) exchange(ctx context.Context, q *proto.ServiceExchange, gatewa
 		q.Vouched = nil
 	}
 	answer, d := s.decide(ctx, q)
-	log := s.log.With("application", q.Application, "reason", d.reason.String(), "gateway", gateway)
+	s.tell(ctx, q, &d, answer.Error == nil, gateway)
 	if d.token == nil {
-		// What was sent as a Client ID may be a secret that was put in the wrong place.
-		log.Debug("service credentials refused")
 		return answer, d
-	}
-	log = log.With("token", d.token.ID, "client_id", d.token.ClientID, "policy", d.policy)
-	if answer.Error == nil {
-		log.Debug("service credentials exchanged")
-	} else {
-		log.Info("service credentials refused", "selector", d.selector)
 	}
 	if !gateway {
 		s.recorder.Record(q.Account, proto.Authentication{
@@ -74,6 +67,27 @@ func (s *Service) exchange(ctx context.Context, q *proto.ServiceExchange, gatewa
 		})
 	}
 	return answer, d
+}
+
+// tell writes a decision to the log: a refusal of a known token for everybody, all else for who looks closely.
+func (s *Service) tell(ctx context.Context, q *proto.ServiceExchange, d *decided, admitted, gateway bool) {
+	level, what := slog.LevelDebug, "service credentials exchanged"
+	switch {
+	case d.token != nil && !admitted:
+		level, what = slog.LevelInfo, "service credentials refused"
+	case d.token == nil:
+		what = "service credentials refused"
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.Any("application", q.Application), slog.String("reason", d.reason.String()), slog.Bool("gateway", gateway)}
+	if d.token != nil {
+		// What was sent as a Client ID and is none may be a secret that was put in the wrong place.
+		attrs = append(attrs, slog.Any("token", d.token.ID), slog.String("client_id", d.token.ClientID), slog.Any("policy", d.policy),
+			slog.String("selector", d.selector))
+	}
+	s.log.LogAttrs(ctx, level, what, attrs...)
 }
 
 // decide takes a request through the stages. Every way out but the last refuses.

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +71,30 @@ func BenchmarkExchange(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+	})
+	// What an exchange without a cached token costs over its one signature. The two take turns, and their medians are
+	// compared: whatever else the machine does meanwhile is the same for both.
+	b.Run("new token over a signature", func(b *testing.B) {
+		key := s.ring.Standing().Signing()
+		payload := make([]byte, 300) // as long as the claims
+		var whole, signature []time.Duration
+		for b.Loop() {
+			s.issuer.tokens.Purge()
+			start := time.Now()
+			if answer, _ := s.exchange(b.Context(), w.request(), false); answer.Error != nil {
+				b.Fatal(answer.Error)
+			}
+			between := time.Now()
+			if _, err := key.Sign(payload); err != nil {
+				b.Fatal(err)
+			}
+			whole, signature = append(whole, between.Sub(start)), append(signature, time.Since(between))
+		}
+		slices.Sort(whole)
+		slices.Sort(signature)
+		of, alone := float64(whole[len(whole)/2]), float64(signature[len(signature)/2])
+		b.ReportMetric(alone, "signature-ns")
+		b.ReportMetric(100*(of-alone)/alone, "%-more")
 	})
 	b.Run("over the bus", func(b *testing.B) {
 		for b.Loop() {

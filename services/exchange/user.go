@@ -55,7 +55,8 @@ func badRequest(sentence string) *proto.Error {
 }
 
 // exchangeUser makes a person's token. Who the person is and that a policy admits her is the gateway's word;
-// that the policy can admit anybody is made sure of here.
+// that the policy can admit anybody is made sure of here. A token that is good for longer than [keys.Accepted] may
+// outlive its key; the session then gives another.
 func (s *Service) exchangeUser(ctx context.Context, q *proto.UserExchange) (*proto.TokenAnswer, policy.Reason) {
 	now := s.clock.Now()
 	if !plausible(q) {

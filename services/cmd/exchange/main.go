@@ -13,7 +13,7 @@ import (
 func main() {
 	var flags struct {
 		cli.Common
-		AccessAddr string `default:"127.0.0.1:8401" help:"Where the public keys are served."`
+		AccessAddr string `help:"Where the exchange itself serves the public keys; nowhere unless it is given. The gateway serves them." placeholder:"HOST:PORT"`
 		TeamDomain string `default:"http://127.0.0.1:8401" help:"Issuer of application tokens, and base of the URL of the public keys."`
 		Identity   string `required:"" help:"age identities that signing keys are sealed to; give them by PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
 	}

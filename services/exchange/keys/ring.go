@@ -20,9 +20,9 @@ import (
 const (
 	// Trust is how long a ring may be used after it was certain to be complete. With it, what a verifier's
 	// cache adds must stay below Lead.
-	Trust = 30 * time.Second
+	Trust = 20 * time.Second
 	// confirmEvery is how often a ring makes certain of it.
-	confirmEvery = 10 * time.Second
+	confirmEvery = 5 * time.Second
 	// patience is how long a request waits for that.
 	patience = 2 * time.Second
 )

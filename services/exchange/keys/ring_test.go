@@ -214,7 +214,7 @@ func TestReplicasRotateWhileTheyWork(t *testing.T) {
 				}
 				telling.Wait()
 				for range 7 {
-					w.clock.Advance(Trust / 3)
+					w.clock.Advance(Trust / 2)
 					w.settled(rings...)
 				}
 				if got := w.rotation(); got.Current != from+1 || got.Wanted {
@@ -263,7 +263,7 @@ func TestALaggingReplicaDoesNotServeWithoutTheKeyThatSigns(t *testing.T) {
 		case refused > 0:
 			t.Fatal("a view that stands still is certain again")
 		}
-		w.clock.Advance(Trust / 3)
+		w.clock.Advance(Trust / 2)
 	}
 	if w.rotation().Current < 3 || refused == 0 {
 		t.Fatalf("at key %d, refused %d times", w.rotation().Current, refused)

@@ -3,6 +3,7 @@ package servicetoken
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"plumbline.dev/bus"
@@ -18,7 +19,7 @@ type View struct {
 	log  *slog.Logger
 
 	mu       sync.RWMutex
-	tokens   map[user]Record // by what requests name them by
+	tokens   map[user]Record // by what requests name them by, in lower case
 	keys     map[string]user // of tokens
 	revision uint64
 	caughtUp chan struct{}
@@ -82,7 +83,7 @@ func (v *View) apply(u bus.Update) error {
 		v.log.Error("TOKENS holds a record that cannot be read", "revision", u.Revision, "err", err)
 		return nil
 	}
-	of := user{topology.AccountOf(u.Key), t.ClientID}
+	of := user{topology.AccountOf(u.Key), strings.ToLower(t.ClientID)}
 	if key, err := topology.ServiceTokenKey(of.account, of.clientID); err != nil || key != u.Key {
 		v.log.Error("TOKENS holds a record that is not the token that its key names", "revision", u.Revision)
 		return nil
@@ -92,8 +93,9 @@ func (v *View) apply(u bus.Update) error {
 	return nil
 }
 
-// Find gives the service token of a Client ID; its token is nil where there is none.
+// Find gives the service token of a Client ID, in either case; its token is nil where there is none.
 func (v *View) Find(a proto.Account, clientID string) Record {
+	clientID = strings.ToLower(clientID) // hex; allocates nothing where it is already
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.tokens[user{a, clientID}]
