@@ -93,7 +93,7 @@ type TokenPolicy struct {
 	ID     ID       `msgpack:"id"`
 	Deny   bool     `msgpack:"deny"`
 	Groups []string `msgpack:"groups"` // ids
-	// Zones are those that it is about; none: the whole account.
+	// Zones are those that it is about, the zero account for all that there are; none: the whole account.
 	Zones []Account `msgpack:"zones"`
 	// Resources are those, as they were sent: JSON.
 	Resources []byte `msgpack:"resources"`

@@ -1,57 +1,79 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
-	"strings"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/credential"
 )
 
-// scope says what a request is about, and who calls. A zone's account is the one that the API token is of.
+// scope says what a request is about, and who calls. Where the path names no account, but a zone or
+// nothing, the account is the one that the token is of.
 func (s *Service) scope(r *http.Request) (account, zone proto.Account, token *proto.APIToken, err error) {
+	named := r.PathValue("account")
+	if named != "" {
+		if account, err = proto.ParseAccount(named); err != nil {
+			return account, zone, nil, errNoRoute
+		}
+	}
 	if id := r.PathValue("zone"); id != "" {
 		if zone, err = proto.ParseAccount(id); err != nil || zone.IsZero() {
 			return account, zone, nil, errNoRoute
 		}
-		var known bool
-		if account, known = s.tokens.accountOf(credential.Hash(bearer(r))); !known {
-			return account, zone, nil, errAuthentication
+	}
+	given, err := readCredentials(r.Header)
+	if err != nil {
+		return account, zone, nil, err
+	}
+	hash := credential.Hash(given.secret)
+	token = s.tokens.lookUp(named != "", &account, hash)
+	if token == nil {
+		// It may have been made a moment ago, at another replica.
+		if err := s.freshToken(r.Context()); err != nil {
+			return account, zone, nil, err
 		}
-		if len(s.cfg.Zones) > 0 && !slices.Contains(s.cfg.Zones, zone) {
+		if token = s.tokens.lookUp(named != "", &account, hash); token == nil && s.tokens.known(hash) && named != "" {
 			return account, zone, nil, errOtherAccount
 		}
-	} else if account, err = proto.ParseAccount(r.PathValue("account")); err != nil {
-		return account, zone, nil, errNoRoute
 	}
-	token, err = s.authenticate(r, account)
-	return account, zone, token, err
+	if err := s.authentic(r, token, given); err != nil {
+		return account, zone, nil, err
+	}
+	if !zone.IsZero() && len(s.cfg.Zones) > 0 && !slices.Contains(s.cfg.Zones, zone) {
+		return account, zone, nil, errOtherAccount
+	}
+	return account, zone, token, nil
 }
 
-// authenticate says who calls: an API token in "Authorization: Bearer ...". An empty one counts as not
-// given, since clients send it beside other credentials (contract.md 1.2).
-func (s *Service) authenticate(r *http.Request, account proto.Account) (*proto.APIToken, error) {
-	secret := bearer(r)
-	if secret == "" {
-		return nil, errAuthentication
-	}
-	t, elsewhere := s.tokens.apiToken(account, credential.Hash(secret))
+// authentic tells whether the caller may use the token now, from there.
+func (s *Service) authentic(r *http.Request, t *proto.APIToken, given presented) error {
 	switch {
-	case t == nil && elsewhere:
-		return nil, errOtherAccount
-	case t == nil, !credential.Matches(secret, t.SecretHash):
-		return nil, errAuthentication
-	case t.ExpiresAt != 0 && !s.clock.Now().Before(t.ExpiresAt.Time()):
-		return nil, errAuthentication
+	case t == nil, !credential.Matches(given.secret, t.SecretHash):
+		return errAuthentication
+	case given.key && (t.Email == "" || given.email != t.Email):
+		return errAuthentication
+	case tokenStatus(t, proto.At(s.clock.Now())) != statusActive:
+		return errAuthentication
+	case t.NotBefore > proto.At(s.clock.Now()):
+		return errAuthentication
+	case !usableFrom(t, peer(r)):
+		return refuse(http.StatusForbidden, codeUnauthorized, "Unauthorized to access requested resource: the API token cannot be used from this address")
 	}
-	return t, nil
+	return nil
 }
 
-func bearer(r *http.Request) string {
-	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+// lookUps bounds how many requests with unknown credentials ask the bus at once.
+const lookUps = 8
+
+// freshToken is freshTokens for callers that are not known yet: they take turns.
+func (s *Service) freshToken(ctx context.Context) error {
+	select {
+	case s.lookUps <- struct{}{}:
+		defer func() { <-s.lookUps }()
+		return s.freshTokens(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return strings.TrimSpace(secret)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -15,31 +16,50 @@ import (
 // ErrRevoked is returned by [Bootstrap] for a token that was valid once and was revoked.
 var ErrRevoked = errors.New("the bootstrap token was revoked and stays so: start with another one")
 
-// Bootstrap makes a token valid for an account, if it was not before, and tells whether it did. A token
-// that was revoked stays revoked: [ErrRevoked].
+// Bootstrap makes a token that may do everything valid for an account, if it was not before, and tells
+// whether it did. A token that was revoked stays revoked: [ErrRevoked]; one whose permissions were narrowed
+// stays narrow. With an e-mail address the token is an API key too (X-Auth-Key).
 //
 // Who makes the first token writes it down first (credential.NewAPIToken gives one), then hands it over
 // here or in [Config.BootstrapToken]: a process that dies between the two has lost nothing.
-func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto.Account, token string) (made bool, err error) {
+func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto.Account, token, email string) (made bool, err error) {
 	if !tokenForm.MatchString(token) || account.IsZero() {
 		return false, errors.New("bootstrap: a token of the right form and an account are needed")
 	}
 	hash := credential.Hash(token)
 	key := topology.APITokenKey(account, hash)
-	revision, err := conn.Get(ctx, topology.Tokens, key, new(proto.APIToken))
+	var there proto.APIToken
+	revision, err := conn.Get(ctx, topology.Tokens, key, &there)
 	switch {
 	case err == nil:
-		return false, nil
+		return false, raise(ctx, conn, key, &there, revision, email)
 	case !errors.Is(err, bus.ErrNotFound):
 		return false, fmt.Errorf("bootstrap token: %w", err)
 	case revision != 0:
 		return false, ErrRevoked
 	}
 	_, err = conn.Put(ctx, topology.Tokens, key, &proto.APIToken{
-		ID: proto.NewID(), Name: "bootstrap", SecretHash: hash, CreatedAt: proto.At(c.Now()),
+		ID: proto.NewID(), Name: "bootstrap", SecretHash: hash, CreatedAt: proto.At(c.Now()), All: true, Email: strings.ToLower(email),
 	}, 0)
 	if errors.Is(err, bus.ErrConflict) {
 		return false, nil // another replica has the same token and was first
 	}
 	return err == nil, err
+}
+
+// raise gives a bootstrap token from before there were permissions all of them, and its address.
+func raise(ctx context.Context, conn *bus.Conn, key string, t *proto.APIToken, revision uint64, email string) error {
+	was := *t
+	t.All = t.All || len(t.Policies) == 0
+	if email != "" {
+		t.Email = strings.ToLower(email)
+	}
+	if t.All == was.All && t.Email == was.Email {
+		return nil
+	}
+	_, err := conn.Put(ctx, topology.Tokens, key, t, revision)
+	if errors.Is(err, bus.ErrConflict) {
+		return nil // another replica was first, or somebody changed the token
+	}
+	return err
 }

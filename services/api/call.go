@@ -56,16 +56,6 @@ func (c *call) precondition(revision uint64) error {
 // attempts bounds how often a change is made again because somebody else was first.
 const attempts = 8
 
-// put stores a resource whose revision must still be expect. The error of a lost race is [errConflict].
-func (s *Service) put(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, m proto.Message, expect uint64) (uint64, error) {
-	return s.conn.Put(ctx, topology.Config, topology.ConfigKey(a, kind, id), m, expect)
-}
-
-// remove deletes a resource whose revision must still be expect.
-func (s *Service) remove(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, expect uint64) error {
-	return s.conn.Delete(ctx, topology.Config, topology.ConfigKey(a, kind, id), expect)
-}
-
 // fresh waits until the view of the configuration holds every write that was acknowledged before the call.
 func (s *Service) fresh(ctx context.Context) error {
 	return upToDate(ctx, s.conn, topology.Config, s.catalog)

@@ -20,6 +20,9 @@ type Config struct {
 	// BootstrapToken, where it is set, is an API token that works from the first start on: 40 to 80 of
 	// 0-9 A-Z a-z - _. Only its hash is stored. One that was revoked stays revoked.
 	BootstrapToken string
+	// BootstrapEmail, where it is set, is the address beside which the bootstrap token works as an API key:
+	// X-Auth-Email, with the token as X-Auth-Key, for clients that know nothing else.
+	BootstrapEmail string
 	// SealTo are the fetchers' recipients: the secrets of integrations are sealed to them.
 	SealTo []age.Recipient
 	// SealGateway are the gateways' recipients: the secrets of identity providers are sealed to them. Without
@@ -80,6 +83,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("the bootstrap token (--bootstrap-token) must be 40 to 80 characters of 0-9, A-Z, a-z, - and _")
 	case c.BootstrapToken != "" && c.Account.IsZero():
 		return c, errors.New("a bootstrap token needs the account that it is for: --account-id")
+	case c.BootstrapEmail != "" && !isEmail(c.BootstrapEmail):
+		return c, errors.New("the address of the bootstrap token (--bootstrap-email) is not an e-mail address")
 	}
 	return c, nil
 }

@@ -36,8 +36,15 @@ func (s *Service) getDevice(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(deviceView{Device: d, Page: page, EnrolledAt: stamp(d.EnrolledAt), UpdatedAt: stamp(d.UpdatedAt)}), nil
+	return ok(viewDevice(page, d)), nil
 }
+
+func viewDevice(page topology.PageNumber, d *proto.Device) deviceView {
+	return deviceView{Device: d, Page: page, EnrolledAt: stamp(d.EnrolledAt), UpdatedAt: stamp(d.UpdatedAt)}
+}
+
+// kindDevice is what the audit log calls a device.
+const kindDevice = "device"
 
 func (s *Service) freshInventory(ctx context.Context) error {
 	return upToDate(ctx, s.conn, topology.Devices, s.inventory)
@@ -71,6 +78,10 @@ func (s *Service) deleteDevice(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	var before any
+	if page, d, err := s.device(ctx, c.account, id); err == nil {
+		before = viewDevice(page, d)
+	}
 	commands, err := s.newCommands(c.account)
 	if err != nil {
 		return answer{}, err
@@ -85,6 +96,7 @@ func (s *Service) deleteDevice(ctx context.Context, c *call) (answer, error) {
 	if commands.total.Removed == 0 {
 		return answer{}, errNoDevice
 	}
+	s.changed(ctx, c.account, change{action: actionDelete, kind: kindDevice, id: id.String(), before: before})
 	return ok(idOnly{id}), nil
 }
 

@@ -44,6 +44,7 @@ const (
 	codeUnknownIntegration = 2047
 	codeInvalid            = 12130
 	codeTokenInUse         = 12139
+	codeNoAPIToken         = 1001
 	codeApplicationExists  = 12136
 	codeIntegration        = 2046
 	codeRule               = 6025
@@ -79,6 +80,7 @@ var (
 	errNoRoute        = refuse(http.StatusNotFound, codeNoRoute, "No route for the URI")
 
 	errNoServiceToken = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
+	errNoAPIToken     = refuse(http.StatusNotFound, codeNoAPIToken, "there is no such API token")
 	errNoPolicy       = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
 	errNoApplication  = refuse(http.StatusNotFound, codeUnknownApplication, "access.api.error.unknown_application")
 	errNoGroup        = refuse(http.StatusNotFound, codeUnknownGroup, "access.api.error.not_found")

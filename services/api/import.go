@@ -98,11 +98,16 @@ func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.R
 		i.result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
 	}
 	commands.more = func(n int) { i.result.Refused += n }
-	if err := i.run(ctx, a, rows); err != nil {
-		return nil, err
-	}
+	err = i.run(ctx, a, rows)
 	t := commands.total
 	i.result.Enrolled, i.result.Updated, i.result.Unchanged = t.Enrolled, t.Updated, t.Unchanged
+	if t.Enrolled+t.Updated > 0 {
+		s.changed(ctx, a, change{action: actionImport, kind: kindDevice, after: map[string]int{
+			"rows": i.result.Rows, "enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.result.Refused}})
+	}
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(i.result.Errors, func(a, b rowError) int { return cmp.Compare(a.Line, b.Line) })
 	for outcome, n := range map[string]int{"enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.result.Refused} {
 		s.metrics.rows.WithLabelValues(outcome).Add(float64(n))

@@ -36,11 +36,14 @@ const (
 	maxRotation = 365
 )
 
+// kindKeys is what the audit log calls the signing keys.
+const kindKeys = "keys"
+
 // keysTimeout is how long the exchange may take to answer; a new key takes it a second.
 const keysTimeout = 10 * time.Second
 
 func (s *Service) getKeys(ctx context.Context, c *call) (answer, error) {
-	return s.commandKeys(ctx, &proto.KeysCommand{})
+	return s.commandKeys(ctx, c, &proto.KeysCommand{})
 }
 
 func (s *Service) updateKeys(ctx context.Context, c *call) (answer, error) {
@@ -52,7 +55,7 @@ func (s *Service) updateKeys(ctx context.Context, c *call) (answer, error) {
 	if err != nil || !given {
 		return answer{}, invalid("key_rotation_interval_days must be a whole number from %d to %d", minRotation, maxRotation)
 	}
-	return s.commandKeys(ctx, &proto.KeysCommand{IntervalDays: days})
+	return s.commandKeys(ctx, c, &proto.KeysCommand{IntervalDays: days})
 }
 
 func (s *Service) rotateKeys(ctx context.Context, c *call) (answer, error) {
@@ -61,11 +64,11 @@ func (s *Service) rotateKeys(ctx context.Context, c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	return s.commandKeys(ctx, &proto.KeysCommand{Rotate: true})
+	return s.commandKeys(ctx, c, &proto.KeysCommand{Rotate: true})
 }
 
 // commandKeys has the exchange do it. The answer stands in the result and beside it: clients differ.
-func (s *Service) commandKeys(ctx context.Context, command *proto.KeysCommand) (answer, error) {
+func (s *Service) commandKeys(ctx context.Context, c *call, command *proto.KeysCommand) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
 	defer cancel()
 	var reply proto.KeysAnswer
@@ -83,6 +86,12 @@ func (s *Service) commandKeys(ctx context.Context, command *proto.KeysCommand) (
 	left := time.Duration(reply.NextRotation-proto.At(s.clock.Now())) * time.Millisecond
 	view := keysView{
 		Days: max(0, int(math.Ceil(left.Hours()/24))), Interval: reply.IntervalDays, Last: stamp(reply.LastRotation),
+	}
+	switch {
+	case command.Rotate:
+		s.changed(ctx, c.account, change{action: "rotate", kind: kindKeys, after: view})
+	case command.IntervalDays != 0:
+		s.changed(ctx, c.account, change{action: actionUpdate, kind: kindKeys, after: view})
 	}
 	return answer{result: view, beside: view}, nil
 }

@@ -14,6 +14,7 @@ type metrics struct {
 	rows     *prometheus.CounterVec
 	probes   *prometheus.CounterVec
 	streams  prometheus.Gauge
+	owed     prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -28,8 +29,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "Test calls of integrations that were saved, by how they went."}, []string{"result"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_streams",
 			Help: "Clients that follow results now."}),
+		owed: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_audit_owed",
+			Help: "Changes that are not in the audit log yet, since it cannot be written."}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.rows, m.probes, m.streams} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.rows, m.probes, m.streams, m.owed} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

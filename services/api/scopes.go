@@ -92,6 +92,14 @@ func groupsFor(n need) string {
 	return strings.Join(names, " or ")
 }
 
+// lacks is the refusal of a token that may not.
+func lacks(n need) error {
+	if groups := groupsFor(n); groups != "" {
+		return refuse(http.StatusForbidden, codeUnauthorized, "Unauthorized to access requested resource: the API token needs the permission %s", groups)
+	}
+	return refuse(http.StatusForbidden, codeUnauthorized, "Unauthorized to access requested resource: only a token with all permissions may do this")
+}
+
 // permits tells whether a token may do what is needed, in the account as a whole or, where zone is not zero,
 // in that zone. A denial wins over what is allowed, wherever they stand; what nothing allows is denied.
 func permits(t *proto.APIToken, n need, zone proto.Account) bool {
@@ -113,7 +121,7 @@ func permits(t *proto.APIToken, n need, zone proto.Account) bool {
 
 // covers tells whether a policy is about a request: one without zones is about the whole account.
 func covers(zones []proto.Account, zone proto.Account) bool {
-	return len(zones) == 0 || !zone.IsZero() && slices.Contains(zones, zone)
+	return len(zones) == 0 || !zone.IsZero() && (slices.Contains(zones, zone) || slices.Contains(zones, proto.Account{}))
 }
 
 // touches tells of the id of a group whether it allows what is needed; or, of a denial, whether it takes it

@@ -77,6 +77,11 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, methods map[stri
 		p.allow = strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 		return p
 	}
+	if n := needOf(rt, method); !permits(token, n, zone) {
+		return lacks(n)
+	}
+	s.uses.note(account, token.ID, s.tokens.lastUsed(account, token.ID), s.clock.Now())
+	r = r.WithContext(withOrigin(r, token))
 	c := &call{Request: r, account: account, zone: zone, token: token}
 	if rt.stream != nil {
 		return rt.stream(w, c)

@@ -68,7 +68,7 @@ func TestBootstrap(t *testing.T) {
 	y := start(t, func(c *Config) { c.BootstrapToken = "" })
 	token := credential.NewAPIToken()
 	for _, want := range []bool{true, false} {
-		if made, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, token); err != nil || made != want {
+		if made, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, token, ""); err != nil || made != want {
 			t.Errorf("made %t, %v", made, err)
 		}
 	}
@@ -80,7 +80,7 @@ func TestBootstrap(t *testing.T) {
 	if err := y.conn.Delete(t.Context(), topology.Tokens, key, revision); err != nil {
 		t.Fatal(err)
 	}
-	if made, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, token); err != ErrRevoked || made {
+	if made, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, token, ""); err != ErrRevoked || made {
 		t.Errorf("a revoked token: %t, %v", made, err)
 	}
 	y.cfg.BootstrapToken = token
@@ -88,7 +88,7 @@ func TestBootstrap(t *testing.T) {
 	if got, _ := s.tokens.apiToken(y.account, credential.Hash(token)); got != nil {
 		t.Error("a revoked token is valid again")
 	}
-	if _, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, "short"); err == nil {
+	if _, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, "short", ""); err == nil {
 		t.Error("a token of the wrong form is taken")
 	}
 }

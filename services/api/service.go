@@ -39,7 +39,11 @@ type Service struct {
 	overview  *overview.Overview
 	lists     lists
 	handler   http.Handler
+	trail     *trail
+	uses      *uses
 	imports   chan struct{} // a place for each import under way
+	audits    chan struct{} // for each reader of the audit log
+	lookUps   chan struct{} // and for each caller who is not known yet
 	streams   chan struct{} // and for each client that follows
 	server    *httpserve.Server
 	ending    chan struct{} // closed when the service ends
@@ -65,12 +69,17 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		inventory: newInventory(deps.Bus, deps.Log),
 		overview:  overview.New(deps.Bus, deps.Log),
 		imports:   make(chan struct{}, cfg.Imports),
+		audits:    make(chan struct{}, maxAudits),
+		lookUps:   make(chan struct{}, lookUps),
 		streams:   make(chan struct{}, cfg.Streams),
 		ending:    make(chan struct{}),
 	}
+	s.trail = newTrail(deps.Bus, deps.Log, deps.Clock, m)
+	s.uses = newUses(deps.Bus, deps.Log)
 	s.handler = s.newHandler(slices.Concat(
 		s.serviceTokenRoutes(), s.integrationRoutes(), s.ruleRoutes(), s.applicationRoutes(), s.policyRoutes(), s.groupRoutes(),
 		s.providerRoutes(), s.organizationRoutes(), s.keyRoutes(), s.tagRoutes(), s.deviceRoutes(), s.resultRoutes(), s.pollRoutes(),
+		s.apiTokenRoutes(), s.auditRoutes(),
 	))
 	s.server = s.newServer()
 	return s, nil
@@ -79,9 +88,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Run serves until ctx ends. It waits for the topology.
 func (s *Service) Run(ctx context.Context) error {
 	err := s.conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
-		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState)
+		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog)
 	if err == nil && s.cfg.BootstrapToken != "" {
-		_, err = Bootstrap(ctx, s.conn, s.clock, s.cfg.Account, s.cfg.BootstrapToken)
+		_, err = Bootstrap(ctx, s.conn, s.clock, s.cfg.Account, s.cfg.BootstrapToken, s.cfg.BootstrapEmail)
 		if errors.Is(err, ErrRevoked) {
 			s.log.Warn("starting without the bootstrap token", "err", err)
 			err = nil
@@ -98,6 +107,8 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("view of the tokens", s.tokens.Run)
 	g.Add("view of the inventory", s.inventory.Run)
 	g.Add("overview of the pages", s.overview.Run)
+	g.Add("audit log", s.trail.Run)
+	g.Add("uses of API tokens", s.uses.Run)
 	g.Add("control plane", s.listen)
 	return g.Run(ctx)
 }

@@ -54,7 +54,7 @@ func (s *Service) deleteServiceToken(ctx context.Context, c *call) (answer, erro
 			return answer{}, err
 		}
 		view := s.viewServiceToken(t.key, t.Value, "")
-		err = s.conn.Delete(ctx, topology.Tokens, t.key, t.Revision)
+		err = s.removeToken(ctx, c.account, t.key, t.Revision)
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

@@ -136,7 +136,7 @@ func (s *Service) createServiceToken(ctx context.Context, c *call) (answer, erro
 	if err != nil {
 		return answer{}, err
 	}
-	revision, err := s.conn.Put(ctx, topology.Tokens, key, &t, 0)
+	revision, err := s.putToken(ctx, c.account, key, &t, 0)
 	if errors.Is(err, bus.ErrConflict) {
 		return answer{}, refuse(http.StatusConflict, codeConflict, "access.api.error.conflict: a service token with this client_id exists already")
 	}
@@ -181,7 +181,7 @@ func (s *Service) changeServiceToken(ctx context.Context, c *call, change func(*
 			return answer{}, err
 		}
 		t.UpdatedAt = now
-		revision, err := s.conn.Put(ctx, topology.Tokens, old.key, &t, old.Revision)
+		revision, err := s.putToken(ctx, c.account, old.key, &t, old.Revision)
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

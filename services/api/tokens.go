@@ -25,8 +25,10 @@ type tokenView struct {
 	progress
 	service map[tokenKey]serviceToken
 	keys    map[string]tokenKey // of service tokens, by key in the bucket
-	api     map[string]*proto.APIToken
-	seen    map[string]proto.Millis // when each was last used, by key of the service token
+	api     map[string]apiToken
+	apiKeys map[tokenKey]string       // of API tokens, by id
+	used    map[tokenKey]proto.Millis // when each was last used, roughly
+	seen    map[string]proto.Millis   // when each was last used, by key of the service token
 	sorted  memo[[]serviceToken]
 	edited  uint64                     // newest revision of a service token: use is no edit
 	hashes  map[string][]proto.Account // of API tokens: the accounts that each is of
@@ -42,10 +44,16 @@ type serviceToken struct {
 	catalog.Record[proto.ServiceToken]
 }
 
+type apiToken struct {
+	key string
+	catalog.Record[proto.APIToken]
+}
+
 func newTokenView(conn *bus.Conn, log *slog.Logger) *tokenView {
 	return &tokenView{
 		conn: conn, log: log, progress: newProgress(topology.Tokens), service: map[tokenKey]serviceToken{},
-		keys: map[string]tokenKey{}, api: map[string]*proto.APIToken{}, seen: map[string]proto.Millis{},
+		keys: map[string]tokenKey{}, api: map[string]apiToken{}, apiKeys: map[tokenKey]string{},
+		used: map[tokenKey]proto.Millis{}, seen: map[string]proto.Millis{},
 		hashes: map[string][]proto.Account{},
 	}
 }
@@ -86,8 +94,16 @@ func (v *tokenView) apply(u bus.Update) error {
 	case len(parts) == 3 && parts[1] == "api":
 		t := new(proto.APIToken)
 		if err = u.Decode(t); err == nil {
-			v.api[u.Key] = t
+			v.api[u.Key] = apiToken{u.Key, catalog.Record[proto.APIToken]{Account: account, Revision: u.Revision, Value: t}}
+			v.apiKeys[tokenKey{account, t.ID}] = u.Key
 			v.hashes[parts[2]] = append(v.hashes[parts[2]], account)
+		}
+	case len(parts) == 3 && parts[1] == "used":
+		var id proto.ID
+		var s proto.TokenSeen
+		if id, err = proto.ParseID(parts[2]); err == nil {
+			err = u.Decode(&s)
+			v.used[tokenKey{account, id}] = s.At
 		}
 	default:
 		err = fmt.Errorf("not the key of a token")
@@ -111,9 +127,17 @@ func (v *tokenView) forget(u bus.Update) {
 	if strings.Contains(u.Key, ".seen.") {
 		delete(v.seen, serviceKey(u.Key))
 	}
-	if _, ok := v.api[u.Key]; ok {
+	if parts := strings.Split(u.Key, "."); len(parts) == 3 && parts[1] == "used" {
+		if id, err := proto.ParseID(parts[2]); err == nil {
+			delete(v.used, tokenKey{topology.AccountOf(u.Key), id})
+		}
+	}
+	if t, ok := v.api[u.Key]; ok {
 		delete(v.api, u.Key)
 		hash, account := u.Key[strings.LastIndexByte(u.Key, '.')+1:], topology.AccountOf(u.Key)
+		if id := (tokenKey{account, t.Value.ID}); v.apiKeys[id] == u.Key {
+			delete(v.apiKeys, id)
+		}
 		v.hashes[hash] = slices.DeleteFunc(v.hashes[hash], func(a proto.Account) bool { return a == account })
 		if len(v.hashes[hash]) == 0 {
 			delete(v.hashes, hash)
@@ -125,7 +149,58 @@ func (v *tokenView) forget(u bus.Update) {
 func (v *tokenView) apiToken(a proto.Account, hash []byte) (t *proto.APIToken, elsewhere bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.api[topology.APITokenKey(a, hash)], len(v.hashes[hex.EncodeToString(hash)]) > 0
+	return v.api[topology.APITokenKey(a, hash)].Value, len(v.hashes[hex.EncodeToString(hash)]) > 0
+}
+
+// lookUp finds the API token with a hash: of the account that a request names, or of the one that has it.
+func (v *tokenView) lookUp(named bool, account *proto.Account, hash []byte) *proto.APIToken {
+	if !named {
+		of, known := v.accountOf(hash)
+		if !known {
+			return nil
+		}
+		*account = of
+	}
+	t, _ := v.apiToken(*account, hash)
+	return t
+}
+
+// known tells whether any account has the API token with a hash.
+func (v *tokenView) known(hash []byte) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return len(v.hashes[hex.EncodeToString(hash)]) > 0
+}
+
+// getAPI finds an API token by its id.
+func (v *tokenView) getAPI(a proto.Account, id proto.ID) (apiToken, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	t, found := v.api[v.apiKeys[tokenKey{a, id}]]
+	return t, found
+}
+
+// listAPI gives the API tokens of an account, the oldest first.
+func (v *tokenView) listAPI(a proto.Account) []apiToken {
+	v.mu.RLock()
+	var all []apiToken
+	for id, key := range v.apiKeys {
+		if id.account == a {
+			all = append(all, v.api[key])
+		}
+	}
+	v.mu.RUnlock()
+	slices.SortFunc(all, func(a, b apiToken) int {
+		return cmp.Or(cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt), bytes.Compare(a.Value.ID[:], b.Value.ID[:]))
+	})
+	return all
+}
+
+// lastUsed is when an API token was last used; 0: never, or not for long.
+func (v *tokenView) lastUsed(a proto.Account, id proto.ID) proto.Millis {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.used[tokenKey{a, id}]
 }
 
 // accountOf finds the one account that has the API token with a hash.

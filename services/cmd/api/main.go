@@ -19,6 +19,7 @@ func main() {
 		APIAddr        string        `default:"127.0.0.1:8400" help:"Where the control plane listens."`
 		AccountID      proto.Account `help:"Account that the bootstrap token is for." placeholder:"ID"`
 		BootstrapToken string        `help:"API token that works from the first start on; give it by PLUMB_BOOTSTRAP_TOKEN_FILE." placeholder:"TOKEN"`
+		BootstrapEmail string        `help:"Address beside which the bootstrap token works as an API key (X-Auth-Key, X-Auth-Email)." placeholder:"EMAIL"`
 		SealTo         string        `required:"" help:"age recipients of the fetchers, which integrations' secrets are sealed to." placeholder:"age1..."`
 		SealGateway    string        `help:"age recipients of the gateways, which identity providers' secrets are sealed to; without them, providers have none." placeholder:"age1..."`
 		TeamDomain     string        `default:"http://127.0.0.1:8401" help:"Where people log in, as the organisation shows it."`
@@ -35,7 +36,7 @@ func main() {
 			return nil, err
 		}
 		return api.New(api.Config{Addr: flags.APIAddr, Account: flags.AccountID, BootstrapToken: flags.BootstrapToken,
-			TeamDomain: flags.TeamDomain, SealTo: recipients, SealGateway: gateways, MinInterval: flags.MinInterval,
+			BootstrapEmail: flags.BootstrapEmail, TeamDomain: flags.TeamDomain, SealTo: recipients, SealGateway: gateways, MinInterval: flags.MinInterval,
 			PinSecretHost: flags.PinSecretHost}, api.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
 	}))
 }

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"plumbline.dev/proto"
+)
+
+const (
+	effectAllow = "allow"
+	effectDeny  = "deny"
+
+	accountResource = "com.cloudflare.api.account."
+	zoneResource    = "com.cloudflare.api.account.zone."
+)
+
+// Bounds of an API token.
+const (
+	maxTokenName     = 120 // bytes
+	maxTokenPolicies = 64
+	maxTokenListed   = 256 // groups or resources of a policy, addresses of a condition
+)
+
+// applyAPIToken puts the members of a body into a token. What the body does not name stays: a client that
+// leaves a restriction out does not lift it; null does.
+func applyAPIToken(a proto.Account, t *proto.APIToken, body object, now proto.Millis) error {
+	if body.has("name") {
+		var err error
+		if t.Name, err = body.line("name"); err != nil {
+			return err
+		}
+	}
+	if t.Name == "" || len(t.Name) > maxTokenName {
+		return invalid("name must be 1 to %d bytes", maxTokenName)
+	}
+	if err := readPolicies(a, t, body); err != nil {
+		return err
+	}
+	if err := readLife(t, body, now); err != nil {
+		return err
+	}
+	if err := readCondition(t, body); err != nil {
+		return err
+	}
+	if _, said := body["x_email"]; said {
+		email, err := body.text("x_email")
+		if err != nil || email != "" && !isEmail(email) {
+			return invalid("x_email must be an e-mail address")
+		}
+		t.Email = strings.ToLower(email)
+	}
+	return nil
+}
+
+// readLife reads from when until when a token works, and whether it is turned off.
+func readLife(t *proto.APIToken, body object, now proto.Millis) error {
+	was := t.ExpiresAt
+	for name, to := range map[string]*proto.Millis{"expires_on": &t.ExpiresAt, "not_before": &t.NotBefore} {
+		if _, said := body[name]; !said {
+			continue
+		}
+		text, err := body.text(name)
+		if err != nil {
+			return err
+		}
+		if *to = 0; text != "" {
+			at, err := time.Parse(time.RFC3339, text)
+			if err != nil || at.UnixMilli() <= 0 {
+				return invalid("%s must be a time such as 2026-01-02T15:04:05Z", name)
+			}
+			*to = proto.At(at)
+		}
+	}
+	switch {
+	case t.ExpiresAt != 0 && t.ExpiresAt <= t.NotBefore:
+		return invalid("expires_on must be after not_before")
+	case t.ExpiresAt != 0 && t.ExpiresAt != was && t.ExpiresAt <= now:
+		return invalid("expires_on must be in the future: to end a token now, delete it")
+	}
+	status, err := body.text("status")
+	if err != nil || !slices.Contains([]string{"", statusActive, statusDisabled, statusExpired}, status) {
+		return invalid("status must be active or disabled")
+	}
+	if status == statusActive || status == statusDisabled {
+		t.Disabled = status == statusDisabled
+	}
+	return nil
+}
+
+// readCondition reads from where a token may be used. A condition that is not known is refused: the token
+// would not be restricted as its maker believes.
+func readCondition(t *proto.APIToken, body object) error {
+	if _, said := body["condition"]; !said {
+		return nil
+	}
+	condition, err := body.inner("condition")
+	if err != nil {
+		return err
+	}
+	t.AllowFrom, t.DenyFrom = nil, nil
+	for name := range condition {
+		if name != "request_ip" {
+			return invalid("condition.%s is not known, request_ip is", clip(name))
+		}
+	}
+	from, err := condition.inner("request_ip")
+	if err != nil {
+		return err
+	}
+	for name := range from {
+		to := map[string]*[]string{"in": &t.AllowFrom, "not_in": &t.DenyFrom}[name]
+		if to == nil {
+			return invalid("condition.request_ip.%s is not known, in and not_in are", clip(name))
+		}
+		if *to, err = readPrefixes(from, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readPrefixes(from object, name string) ([]string, error) {
+	var all []string
+	if from.has(name) && json.Unmarshal(from[name], &all) != nil || len(all) > maxTokenListed {
+		return nil, invalid("condition.request_ip.%s must be a list of at most %d CIDR ranges", name, maxTokenListed)
+	}
+	for n, text := range all {
+		if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" && !addr.Is4In6() {
+			all[n] = netip.PrefixFrom(addr, addr.BitLen()).String()
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil || p.Addr().Is4In6() {
+			return nil, invalid("condition.request_ip.%s[%d] is not a CIDR range such as 10.0.0.0/8", name, n)
+		}
+		all[n] = p.Masked().String()
+	}
+	return all, nil
+}
+
+// readPolicies reads what a token may do. One that may do everything keeps that where the policies are those
+// that it showed.
+func readPolicies(a proto.Account, t *proto.APIToken, body object) error {
+	if _, said := body["policies"]; !said && (t.All || len(t.Policies) > 0) {
+		return nil
+	}
+	var list []object
+	if !body.has("policies") || json.Unmarshal(body["policies"], &list) != nil || len(list) == 0 || len(list) > maxTokenPolicies {
+		return invalid("policies must be a list of 1 to %d policies", maxTokenPolicies)
+	}
+	policies := make([]proto.TokenPolicy, len(list))
+	for n, one := range list {
+		var err error
+		if policies[n], err = readTokenPolicy(a, n, one); err != nil {
+			return err
+		}
+	}
+	if t.All && len(policies) == 1 && !policies[0].Deny && len(policies[0].Zones) == 0 && sameNames(policies[0].Groups, everything(a, t.ID).Groups) {
+		return nil
+	}
+	t.All, t.Policies = false, policies
+	return nil
+}
+
+func sameNames(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
+}
+
+func readTokenPolicy(a proto.Account, n int, one object) (proto.TokenPolicy, error) {
+	p := proto.TokenPolicy{ID: proto.NewID()}
+	effect, err := one.text("effect")
+	if err != nil || effect != effectAllow && effect != effectDeny {
+		return p, invalid("policies[%d].effect must be allow or deny", n)
+	}
+	p.Deny = effect == effectDeny
+	var groups []object
+	if json.Unmarshal(one["permission_groups"], &groups) != nil || len(groups) == 0 || len(groups) > maxTokenListed {
+		return p, invalid("policies[%d].permission_groups must be a list of 1 to %d permission groups", n, maxTokenListed)
+	}
+	for _, g := range groups {
+		id, _ := g.text("id")
+		if _, known := findGroup(id); !known {
+			return p, invalid("policies[%d].permission_groups has %s, which is no permission group: see /tokens/permission_groups", n, quoted(id))
+		}
+		p.Groups = append(p.Groups, id)
+	}
+	resources, err := one.inner("resources")
+	if err != nil || len(resources) == 0 || len(resources) > maxTokenListed {
+		return p, invalid("policies[%d].resources must name the account, or zones", n)
+	}
+	p.Resources = resources.sent()
+	whole, zones, err := readResources(a, resources)
+	switch {
+	case err != nil:
+		return p, invalid("policies[%d].resources: %v", n, err)
+	case whole:
+		return p, nil
+	case p.Deny:
+		// What a zone has is the account's too, and can be reached there.
+		return p, invalid("policies[%d]: what denies must be about the account", n)
+	}
+	p.Zones = zones
+	return p, nil
+}

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"plumbline.dev/proto"
+)
+
+// readResources reads what a policy is about: the account as a whole, or zones of it, where the zero account
+// stands for all of them. There are two forms: {"...account.<id>": "*"}, and with the zones further in,
+// {"...account.<id>": {"...account.zone.*": "*"}}.
+func readResources(a proto.Account, resources object) (whole bool, zones []proto.Account, err error) {
+	for name, value := range resources {
+		var inner map[string]string
+		var all string
+		isZone := strings.HasPrefix(name, zoneResource)
+		switch {
+		case json.Unmarshal(value, &all) == nil && all == "*":
+		case !isZone && json.Unmarshal(value, &inner) == nil && len(inner) > 0:
+		default:
+			return false, nil, fmt.Errorf("%s must be \"*\"", quoted(name))
+		}
+		if isZone {
+			inner = map[string]string{name: "*"}
+		} else if id, ok := strings.CutPrefix(name, accountResource); !ok || id != "*" && id != a.String() {
+			return false, nil, fmt.Errorf("%s is not this account, nor zones of it", quoted(name))
+		}
+		whole = whole || inner == nil
+		for zone, value := range inner {
+			id, ok := strings.CutPrefix(zone, zoneResource)
+			if !ok || value != "*" {
+				return false, nil, fmt.Errorf("%s must name a zone, with \"*\"", quoted(zone))
+			}
+			var parsed proto.Account
+			if id != "*" {
+				if parsed, err = proto.ParseAccount(id); err != nil || parsed.IsZero() {
+					return false, nil, fmt.Errorf("%s is not a zone", quoted(zone))
+				}
+			}
+			if zones = append(zones, parsed); len(zones) > maxTokenListed {
+				return false, nil, errors.New("too many zones")
+			}
+		}
+	}
+	if whole {
+		zones = nil
+	}
+	return whole, zones, nil
+}
+
+// mayGive refuses where a token, as it would be, could do what the one that asks for it cannot: at other
+// things, for longer, or from elsewhere.
+func mayGive(by, t *proto.APIToken) error {
+	if t.All && !by.All {
+		return cannotGive("everything")
+	}
+	for _, p := range t.Policies {
+		if p.Deny {
+			continue
+		}
+		zones := p.Zones
+		if len(zones) == 0 || slices.Contains(zones, proto.Account{}) {
+			zones = []proto.Account{{}} // who gives all zones has the account
+		}
+		for _, id := range p.Groups {
+			g, known := findGroup(id)
+			for _, zone := range zones {
+				if !known || !permits(by, g.need, zone) {
+					return cannotGive(quoted(g.name))
+				}
+			}
+		}
+	}
+	switch {
+	case by.ExpiresAt != 0 && (t.ExpiresAt == 0 || t.ExpiresAt > by.ExpiresAt):
+		return cannotGive("a life that is longer than its own (expires_on)")
+	case !noWider(t.AllowFrom, by.AllowFrom), !narrower(by.DenyFrom, t.DenyFrom):
+		return cannotGive("use from addresses that it cannot be used from (condition)")
+	}
+	return nil
+}
+
+func cannotGive(what string) error {
+	return refuse(http.StatusForbidden, codeUnauthorized, "Unauthorized to access requested resource: an API token cannot give what it does not have: %s", what)
+}
+
+// noWider tells whether a list of allowed ranges allows no more than another; an empty one allows all.
+func noWider(list, than []string) bool {
+	return len(than) == 0 || len(list) > 0 && narrower(list, than)
+}
+
+// narrower tells whether each range of a list lies within one of another.
+func narrower(list, within []string) bool {
+	return !slices.ContainsFunc(list, func(text string) bool {
+		p, err := netip.ParsePrefix(text)
+		return err != nil || !slices.ContainsFunc(within, func(text string) bool {
+			w, err := netip.ParsePrefix(text)
+			return err == nil && w.Bits() <= p.Bits() && w.Contains(p.Addr())
+		})
+	})
+}
