@@ -1,0 +1,42 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// The test's binary is also the origin and the bare proxy, as the benchmark's is.
+func TestMain(m *testing.M) {
+	if asked, err := Serve(); asked {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// What the benchmark prints is read by scripts.
+func TestItMeasuresAndReports(t *testing.T) {
+	r, err := Measure(t.Context(), Config{Connections: 2, Rounds: 2, During: 50 * time.Millisecond, Body: 100, Progress: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Sides) != 2 || r.GatewayRatio <= 0 || r.GatewayRatio != r.Sides[1].Ratio || r.Sides[0].Ratio != 1 {
+		t.Errorf("%+v", r)
+	}
+	for _, s := range r.Sides {
+		if s.RequestsPerS <= 0 || s.Lowest > s.Highest || s.PeakRSSMB <= 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+	line, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read map[string]any
+	if err := json.Unmarshal(line, &read); err != nil || read["gateway_ratio"] == nil {
+		t.Errorf("%s: %v", line, err)
+	}
+}
