@@ -17,6 +17,6 @@
 // Service tokens, applications and policies are followed, not asked for: one that is turned off, deleted or
 // changed counts as such for the next request after the change has arrived, cached tokens included.
 //
-// Keys are kept and rotated by package keys. The caretaker (caretaker.go; what it decides: duties.go) tells of
+// Keys are kept and rotated by package keys. The caretaker (caretaker.go, retire.go; what it decides: duties.go) tells of
 // service tokens that expire and retires those that nobody uses.
 package exchange

@@ -21,7 +21,7 @@ const (
 	maxNonce   = 64
 	maxEmail   = 320
 	maxCountry = 8
-	maxCustom  = 8 << 10
+	maxCustom  = 4 << 10
 )
 
 // answerUser answers on access.exchange.user.
