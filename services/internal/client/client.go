@@ -74,13 +74,13 @@ func New(cfg Config) (*Client, error) {
 			return http.ErrUseLastResponse // the token is for this server only
 		}},
 	}
-	c.Integrations = Collection[Integration]{c: c, kind: "integration", path: "/devices/posture/integration", update: http.MethodPatch}
-	c.Checks = Collection[Check]{c: c, kind: "check", path: "/devices/posture", update: http.MethodPut}
-	c.ServiceTokens = Collection[ServiceToken]{c: c, kind: "service token", path: "/access/service_tokens", update: http.MethodPut, paged: true}
-	c.Applications = Collection[Application]{c: c, kind: "application", path: "/access/apps", update: http.MethodPut, paged: true}
-	c.Policies = Collection[Policy]{c: c, kind: "policy", path: "/access/policies", update: http.MethodPut, paged: true}
-	c.Groups = Collection[Group]{c: c, kind: "group", path: "/access/groups", update: http.MethodPut, paged: true}
-	c.IdentityProviders = Collection[IdentityProvider]{c: c, kind: "identity provider", path: "/access/identity_providers", update: http.MethodPut, paged: true}
+	c.Integrations = collection[Integration](c, KindIntegration)
+	c.Checks = collection[Check](c, KindCheck)
+	c.ServiceTokens = collection[ServiceToken](c, KindServiceToken)
+	c.Applications = collection[Application](c, KindApplication)
+	c.Policies = collection[Policy](c, KindPolicy)
+	c.Groups = collection[Group](c, KindGroup)
+	c.IdentityProviders = collection[IdentityProvider](c, KindIdentityProvider)
 	return c, nil
 }
 
@@ -129,21 +129,39 @@ type envelope struct {
 
 // call makes one request with a JSON body, if there is one, and gives the result member of the answer.
 func (c *Client) call(ctx context.Context, method, path string, body any) (json.RawMessage, error) {
+	raw, _, err := c.callIf(ctx, method, path, "", body)
+	return raw, err
+}
+
+// callIf is call that is refused with 412 where the resource is no longer at the revision match; empty: it is
+// not looked at. It also gives the revision that the answer has, if any.
+func (c *Client) callIf(ctx context.Context, method, path, match string, body any) (json.RawMessage, string, error) {
 	var payload io.Reader
-	kind := ""
 	if body != nil {
 		data, err := json.Marshal(body)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		payload, kind = bytes.NewReader(data), "application/json"
+		payload = bytes.NewReader(data)
 	}
-	resp, err := c.request(ctx, method, path, kind, payload)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, payload)
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if match != "" {
+		req.Header.Set("If-Match", match)
+	}
+	resp, err := c.send(req)
+	if err != nil {
+		return nil, "", err
 	}
 	defer resp.Body.Close()
-	return result(resp)
+	raw, err := result(resp)
+	return raw, resp.Header.Get("ETag"), err
 }
 
 // request sends a request; an answer of any status comes back.

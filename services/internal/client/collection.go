@@ -16,6 +16,7 @@ type Collection[T Named] struct {
 	path   string
 	update string // method
 	paged  bool
+	single bool // the account has exactly one
 }
 
 // Named is a resource that people know by its name.
@@ -29,6 +30,8 @@ type Named interface {
 type Item[T any] struct {
 	Value T
 	Raw   json.RawMessage
+	// Revision is what [Collection.Replace] takes; empty where it comes from a list.
+	Revision string
 }
 
 // UnmarshalJSON keeps what it reads.
@@ -45,6 +48,10 @@ const perPage = 500
 
 // List gives every resource of the kind.
 func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
+	if r.single {
+		one, err := r.Get(ctx, "")
+		return []Item[T]{one}, err
+	}
 	if !r.paged {
 		return decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.path, nil))
 	}
@@ -64,7 +71,29 @@ func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 
 // Get gives one resource by its id.
 func (r Collection[T]) Get(ctx context.Context, id string) (Item[T], error) {
-	return decode[Item[T]](r.c.call(ctx, http.MethodGet, r.path+"/"+url.PathEscape(id), nil))
+	return item[T](r.c.callIf(ctx, http.MethodGet, r.one(id), "", nil))
+}
+
+// Current gives the one resource that has the id or the name, with its revision.
+func (r Collection[T]) Current(ctx context.Context, idOrName string) (Item[T], error) {
+	found, err := r.Find(ctx, idOrName)
+	if err != nil {
+		return found, err
+	}
+	return r.Get(ctx, found.Value.ResourceID())
+}
+
+func (r Collection[T]) one(id string) string {
+	if r.single {
+		return r.path
+	}
+	return r.path + "/" + url.PathEscape(id)
+}
+
+func item[T any](raw json.RawMessage, revision string, err error) (Item[T], error) {
+	i, err := decode[Item[T]](raw, err)
+	i.Revision = revision
+	return i, err
 }
 
 // Find gives the one resource that has the id or the name.
@@ -93,16 +122,22 @@ func (r Collection[T]) Find(ctx context.Context, idOrName string) (Item[T], erro
 
 // Create makes a resource.
 func (r Collection[T]) Create(ctx context.Context, body any) (Item[T], error) {
-	return decode[Item[T]](r.c.call(ctx, http.MethodPost, r.path, body))
+	return item[T](r.c.callIf(ctx, http.MethodPost, r.path, "", body))
 }
 
-// Update changes a resource: an integration takes what changes, the others take all of it.
+// Update changes a resource, whatever it is by now.
 func (r Collection[T]) Update(ctx context.Context, id string, body any) (Item[T], error) {
-	return decode[Item[T]](r.c.call(ctx, r.update, r.path+"/"+url.PathEscape(id), body))
+	return r.Replace(ctx, id, "", body)
+}
+
+// Replace changes a resource that is still at the revision that was read, else it is refused. An integration
+// and the organisation take what changes, a service token too; the others take all of it.
+func (r Collection[T]) Replace(ctx context.Context, id, revision string, body any) (Item[T], error) {
+	return item[T](r.c.callIf(ctx, r.update, r.one(id), revision, body))
 }
 
 // Delete removes a resource.
 func (r Collection[T]) Delete(ctx context.Context, id string) error {
-	_, err := r.c.call(ctx, http.MethodDelete, r.path+"/"+url.PathEscape(id), nil)
+	_, err := r.c.call(ctx, http.MethodDelete, r.one(id), nil)
 	return err
 }

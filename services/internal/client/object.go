@@ -1,0 +1,84 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// Object is a resource of any kind, all its members. Numbers are json.Number.
+type Object map[string]any
+
+// UnmarshalJSON keeps numbers as they are written.
+func (o *Object) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(o))
+}
+
+func (o Object) text(name string) string {
+	s, _ := o[name].(string)
+	return s
+}
+
+// ResourceID is its id; a tag's is its name.
+func (o Object) ResourceID() string {
+	if id := o.text("id"); id != "" {
+		return id
+	}
+	return o.text("name")
+}
+
+func (o Object) ResourceName() string { return o.text("name") }
+
+// Kind is a kind of resource, as the control plane's audit log calls it.
+type Kind string
+
+// The kinds.
+const (
+	KindIntegration      Kind = "integration"
+	KindCheck            Kind = "check"
+	KindServiceToken     Kind = "service_token"
+	KindIdentityProvider Kind = "identity_provider"
+	KindGroup            Kind = "group"
+	KindPolicy           Kind = "policy"
+	KindTag              Kind = "tag"
+	KindApplication      Kind = "application"
+	KindOrganization     Kind = "organization"
+	KindAPIToken         Kind = "api_token"
+)
+
+// endpoint is where the resources of a kind are.
+type endpoint struct {
+	path, update  string
+	paged, single bool
+	kind          string // as people say it
+}
+
+var endpoints = map[Kind]endpoint{
+	KindIntegration:      {path: "/devices/posture/integration", update: http.MethodPatch, kind: "integration"},
+	KindCheck:            {path: "/devices/posture", update: http.MethodPut, kind: "check"},
+	KindServiceToken:     {path: "/access/service_tokens", update: http.MethodPut, paged: true, kind: "service token"},
+	KindIdentityProvider: {path: "/access/identity_providers", update: http.MethodPut, paged: true, kind: "identity provider"},
+	KindGroup:            {path: "/access/groups", update: http.MethodPut, paged: true, kind: "group"},
+	KindPolicy:           {path: "/access/policies", update: http.MethodPut, paged: true, kind: "policy"},
+	KindTag:              {path: "/access/tags", update: http.MethodPut, paged: true, kind: "tag"},
+	KindApplication:      {path: "/access/apps", update: http.MethodPut, paged: true, kind: "application"},
+	KindOrganization:     {path: "/access/organizations", update: http.MethodPatch, single: true, kind: "organization"},
+	KindAPIToken:         {path: "/tokens", update: http.MethodPut, paged: true, kind: "API token"},
+}
+
+func collection[T Named](c *Client, k Kind) Collection[T] {
+	e := endpoints[k]
+	return Collection[T]{c: c, kind: e.kind, path: e.path, update: e.update, paged: e.paged, single: e.single}
+}
+
+// Objects is the endpoint of a kind, for who looks at no member in particular. A kind that is not known is a
+// mistake of the program.
+func (c *Client) Objects(k Kind) Collection[Object] { return collection[Object](c, k) }
+
+// Read asks for something that is no resource: path goes on behind the account.
+func (c *Client) Read(ctx context.Context, path string) (json.RawMessage, error) {
+	return c.call(ctx, http.MethodGet, path, nil)
+}
