@@ -22,6 +22,8 @@ import (
 //   - with an encoded slash as a slash, or as a character of its segment;
 //   - with a backslash as a slash;
 //   - with or without what follows a ; in a segment, as servlet containers read it;
+//   - with an encoded ? or # as the end of the path, as proxies read it that decode before they part it;
+//   - with ASCII characters in overlong UTF-8, which old decoders take;
 //   - decoded twice.
 //
 // A path with a "." or ".." segment or a NUL in any of these readings is refused everywhere: it could leave
@@ -71,7 +73,7 @@ func simple(u *url.URL) bool {
 	}
 	for i := 0; i < len(p); i++ {
 		switch p[i] {
-		case '%', ';', '\\', 0:
+		case '%', ';', '\\', '?', '#', 0, 0xc0, 0xc1, 0xe0, 0xf0:
 			return false
 		case '/':
 			if i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.') {
@@ -94,10 +96,58 @@ func readings(u *url.URL) []string {
 		all = append(all, p)
 	}
 	for _, p := range all[:len(all):len(all)] {
+		all = append(all, withoutOverlong(p))
+	}
+	for _, p := range all[:len(all):len(all)] {
 		slashed := strings.ReplaceAll(p, `\`, "/")
 		all = append(all, slashed, withoutParameters(slashed))
 	}
-	return all
+	for _, p := range all[:len(all):len(all)] {
+		if i := strings.IndexAny(p, "?#"); i >= 0 {
+			all = append(all, p[:i])
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// withoutOverlong puts ASCII characters in the place of their overlong forms in UTF-8, such as C0 AF for a
+// slash.
+func withoutOverlong(p string) string {
+	var b strings.Builder
+	done := 0
+	for i := 0; i < len(p); i++ {
+		if c, n := overlong(p[i:]); n > 0 {
+			b.WriteString(p[done:i])
+			b.WriteByte(c)
+			i += n - 1
+			done = i + 1
+		}
+	}
+	if done == 0 {
+		return p
+	}
+	return b.String() + p[done:]
+}
+
+// overlong gives the ASCII character that a text begins with in two to four bytes, and their number; 0 where
+// it begins with none.
+func overlong(s string) (c byte, n int) {
+	switch {
+	case len(s) >= 2 && s[0]&0xfe == 0xc0:
+		n = 2
+	case len(s) >= 3 && s[0] == 0xe0 && s[1]&0xfe == 0x80:
+		n = 3
+	case len(s) >= 4 && s[0] == 0xf0 && s[1] == 0x80 && s[2]&0xfe == 0x80:
+		n = 4
+	default:
+		return 0, 0
+	}
+	last, before := s[n-1], s[n-2]
+	if last&0xc0 != 0x80 {
+		return 0, 0
+	}
+	return before&1<<6 | last&0x3f, n
 }
 
 var encodedSlash = strings.NewReplacer("%2F", "\x01", "%2f", "\x01")
