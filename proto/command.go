@@ -2,53 +2,76 @@ package proto
 
 import "github.com/vmihailenco/msgpack/v5"
 
-// Command asks the registry to change the inventory: first the removals, then the upserts, each in order.
-// An upsert of a device that is enrolled updates it where it is. At most [MaxCommand] devices in all.
+// Command asks the registry to change the inventory: first the removals, then the upserts, the revocations and
+// their ends, each in order. An upsert of a device that is enrolled updates it where it is; one that is revoked
+// stays so. At most [MaxCommand] devices in all.
 type Command struct {
-	Remove []ID
-	Upsert []Device
+	Remove   []ID
+	Upsert   []Device
+	Revoke   []ID
+	Unrevoke []ID
 }
 
 // Schema implements Message.
 func (*Command) Schema() Schema { return Schema{"command", 1} }
 
-// EncodeMsgpack writes [[remove...], [upsert...]].
+// EncodeMsgpack writes [[remove...], [upsert...], [revoke...], [unrevoke...]], without the last two where both
+// are empty.
 func (c *Command) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
-	w.array(2)
-	w.array(len(c.Remove))
-	for _, id := range c.Remove {
-		w.id(&id)
+	short := len(c.Revoke)+len(c.Unrevoke) == 0
+	if short {
+		w.array(2)
+	} else {
+		w.array(4)
 	}
+	encodeIDs(&w, c.Remove)
 	encodeDevices(&w, c.Upsert)
+	if !short {
+		encodeIDs(&w, c.Revoke)
+		encodeIDs(&w, c.Unrevoke)
+	}
 	return w.err
+}
+
+func encodeIDs(w *writer, ids []ID) {
+	w.array(len(ids))
+	for i := range ids {
+		w.id(&ids[i])
+	}
 }
 
 // DecodeMsgpack reads what EncodeMsgpack writes.
 func (c *Command) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 2)
 	*c = Command{}
-	n := r.list(MaxCommand)
-	ids := reader{dec: dec, left: n, err: r.err}
-	for ids.left > 0 && ids.err == nil {
-		var id ID
-		ids.id(&id)
-		c.Remove = append(c.Remove, id)
-	}
-	r.keep(ids.err)
+	c.Remove = decodeIDs(&r)
 	c.Upsert = decodeDevices(&r, MaxCommand)
+	c.Revoke, c.Unrevoke = decodeIDs(&r), decodeIDs(&r)
 	return r.close()
 }
 
+func decodeIDs(r *reader) (all []ID) {
+	ids := reader{dec: r.dec, left: r.list(MaxCommand), err: r.err}
+	for ids.left > 0 && ids.err == nil {
+		var id ID
+		ids.id(&id)
+		all = append(all, id)
+	}
+	r.keep(ids.err)
+	return all
+}
+
 // CommandAnswer is what the registry did with a command. The counts, with the refusals, add up to the
-// devices it named; a device that was named twice counts twice.
+// devices it named; a device that was named twice counts twice. A device that was revoked, or no longer is,
+// counts as updated; where it was so already, as unchanged.
 type CommandAnswer struct {
 	Seq       uint64    `msgpack:"seq"` // of the command in DEVICE_COMMANDS
 	Enrolled  int       `msgpack:"enrolled"`
 	Updated   int       `msgpack:"updated"`
 	Unchanged int       `msgpack:"unchanged"`
 	Removed   int       `msgpack:"removed"`
-	Absent    int       `msgpack:"absent"`  // removals of devices that were not enrolled
+	Absent    int       `msgpack:"absent"`  // removals and revocations of devices that were not enrolled
 	Refused   []Refusal `msgpack:"refused"` // at most [MaxRefusals]
 	// RefusedMore counts the refusals that Refused has no room for.
 	RefusedMore int `msgpack:"refused_more"`

@@ -16,6 +16,7 @@ type Device struct {
 	Hostname   string `json:"hostname"`
 	EnrolledAt Millis `json:"-"`
 	UpdatedAt  Millis `json:"-"`
+	RevokedAt  Millis `json:"-"` // 0: it is not revoked
 }
 
 // FieldBytes is what counts against [MaxDeviceField].
@@ -30,7 +31,12 @@ func (d *Device) SameFields(o *Device) bool {
 }
 
 func (d *Device) encode(w *writer) {
-	w.array(8)
+	revoked := d.RevokedAt != 0
+	if revoked {
+		w.array(9)
+	} else {
+		w.array(8)
+	}
 	w.id(&d.ID)
 	w.str(d.Email)
 	w.str(d.Serial)
@@ -39,30 +45,40 @@ func (d *Device) encode(w *writer) {
 	w.str(d.Hostname)
 	w.at(d.EnrolledAt)
 	w.at(d.UpdatedAt)
+	if revoked {
+		w.at(d.RevokedAt)
+	}
 }
 
 func (d *Device) decode(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
 	r.id(&d.ID)
 	d.Email, d.Serial, d.MAC, d.IPv4, d.Hostname = r.str(), r.str(), r.str(), r.str(), r.str()
-	d.EnrolledAt, d.UpdatedAt = r.at(), r.at()
+	d.EnrolledAt, d.UpdatedAt, d.RevokedAt = r.at(), r.at(), r.at()
 	return r.close()
 }
 
-// Page is one inventory record: up to [PageSize] enrolled devices, one key of the DEVICES bucket. Its
-// revision is the key's.
+// Page is one inventory record: up to [PageSize] devices, one key of the DEVICES bucket. Its revision is the
+// key's.
 type Page struct {
 	Devices []Device
+	// Revoked are devices that keep their slot and are no devices to anybody but the registry and the api: they
+	// are not polled, have no results, and no gateway knows them. They stand apart so that who does not know of
+	// revocation takes them for removed.
+	Revoked []Device
 }
 
 // Schema implements Message.
 func (*Page) Schema() Schema { return Schema{"page", 1} }
 
-// EncodeMsgpack writes [[device...]].
+// EncodeMsgpack writes [[device...], [revoked device...]], without the second list where it is empty.
 func (p *Page) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
-	w.array(1)
+	w.array(1 + min(len(p.Revoked), 1))
 	encodeDevices(&w, p.Devices)
+	if len(p.Revoked) > 0 {
+		encodeDevices(&w, p.Revoked)
+	}
 	return w.err
 }
 
@@ -70,6 +86,7 @@ func (p *Page) EncodeMsgpack(enc *msgpack.Encoder) error {
 func (p *Page) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
 	p.Devices = decodeDevices(&r, PageSize)
+	p.Revoked = decodeDevices(&r, PageSize-len(p.Devices))
 	return r.close()
 }
 

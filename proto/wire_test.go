@@ -28,13 +28,14 @@ func samples() []Message {
 	failed := &Error{Code: "token_expired", Message: "the service token has expired; refresh or replace it"}
 	device := Device{ID: id(1), Email: "a@example.com", Serial: "C02", MAC: "00:11:22:33:44:55", IPv4: "100.96.0.1",
 		Hostname: "münchen-1", EnrolledAt: 1_700_000_000_000, UpdatedAt: 1_700_000_000_001}
+	revoked := Device{ID: id(2), Hostname: "lost", EnrolledAt: 1, UpdatedAt: 2, RevokedAt: 2}
 	poll := Poll{At: 1_700_000_000_000, Attempts: 2, Status: 200, Took: 1500 * time.Millisecond, Detail: "fine", Unknown: 1}
 	session := Session{Nonce: "0123456789abcdef", User: id(13), Email: "a@example.com", Name: "A", IDP: id(11), Subject: "s",
 		AMR: []string{"hwk"}, Claims: json.RawMessage(`{}`), Device: id(1), IP: "127.0.0.1", Country: "DE", StartedAt: 1, ExpiresAt: 2}
 	return []Message{
 		&Tick{Slot: 7, Due: 1_700_000_000_000, Interval: time.Minute, Schedule: 3, Cause: TickManual},
 		&Batch{Tick: 9, PlannedAt: 1_700_000_000_000, Pages: 3, ConfigRevision: 41},
-		&Page{Devices: []Device{device}},
+		&Page{Devices: []Device{device}, Revoked: []Device{revoked}},
 		&Input{Cause: CausePoll, Tick: 9, PageRevision: 4, ConfigRevision: 5, Poll: poll, Observations: []Observation{
 			{Device: id(1), Score: 88, S2SID: "x-1"}, {Device: id(2), Score: NoScore, Problem: ReasonMissing}}},
 		&Entry{Cause: CausePoll, Tick: 9, Poll: poll, PageRevision: 4, ConfigRevision: 5, EvaluatedAt: 1_700_000_000_002,
@@ -46,7 +47,7 @@ func samples() []Message {
 		&Change{Index: 1, Integration: id(5), Tick: 9, At: 1_700_000_000_002, Devices: []ChangedDevice{
 			{Device: id(1), From: OutcomeFail, Reason: ReasonScore, Score: 88},
 			{Device: id(2), From: OutcomeNone, Reason: ReasonMissing, Score: NoScore}}},
-		&Command{Remove: []ID{id(2)}, Upsert: []Device{device}},
+		&Command{Remove: []ID{id(2)}, Upsert: []Device{device}, Revoke: []ID{id(3)}, Unrevoke: []ID{id(4), id(5)}},
 		&CommandAnswer{Seq: 3, Enrolled: 1, Refused: []Refusal{{id(2), failed}}, RefusedMore: 2, Error: failed},
 		&Cursor{Seq: 3, Applied: 1, Done: true, Answer: CommandAnswer{Seq: 3, Enrolled: 1},
 			StoredAt: 1_700_000_000_000},
@@ -161,6 +162,23 @@ func TestReadersSkipWhatTrails(t *testing.T) {
 			t.Errorf("%s with two more fields: %v", m.Schema(), err)
 		} else if diff := cmp.Diff(m, back); diff != "" {
 			t.Errorf("%s with two more fields (-sent +read):\n%s", m.Schema(), diff)
+		}
+	}
+}
+
+// What was written before there was revocation is read, and who does not use it writes the same still.
+func TestInventoryBeforeRevocation(t *testing.T) {
+	for _, m := range []Message{&Page{Devices: []Device{{ID: id(1), Serial: "S", UpdatedAt: 1}}}, &Command{Remove: []ID{id(1)}}} {
+		data, err := Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fields := data[0] & 0x0f; fields > 2 || m.Schema().Name == "page" && fields != 1 {
+			t.Errorf("%s has %d fields", m.Schema(), fields)
+		}
+		back := fresh(m)
+		if err := Unmarshal(data, back); err != nil || !cmp.Equal(m, back) {
+			t.Errorf("%s: %v, %+v", m.Schema(), err, back)
 		}
 	}
 }

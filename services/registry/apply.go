@@ -13,20 +13,57 @@ type shelf map[topology.PageNumber]*openPage
 
 type openPage struct {
 	page    *proto.Page
-	slots   map[proto.ID]int
+	slots   map[proto.ID]slot
 	changed bool
+}
+
+// slot is where a device of a page is: in which of its lists, and at which place.
+type slot struct {
+	revoked bool
+	n       int
 }
 
 func open(pages map[topology.PageNumber]*proto.Page) shelf {
 	s := make(shelf, len(pages))
 	for n, page := range pages {
-		o := &openPage{page: page, slots: make(map[proto.ID]int, len(page.Devices))}
+		o := &openPage{page: page, slots: make(map[proto.ID]slot, len(page.Devices)+len(page.Revoked))}
 		for i := range page.Devices {
-			o.slots[page.Devices[i].ID] = i
+			o.slots[page.Devices[i].ID] = slot{n: i}
+		}
+		for i := range page.Revoked {
+			o.slots[page.Revoked[i].ID] = slot{revoked: true, n: i}
 		}
 		s[n] = o
 	}
 	return s
+}
+
+// list is the one that a slot is in.
+func (o *openPage) list(revoked bool) *[]proto.Device {
+	if revoked {
+		return &o.page.Revoked
+	}
+	return &o.page.Devices
+}
+
+// put adds a device to a list.
+func (o *openPage) put(d proto.Device) {
+	list := o.list(d.RevokedAt != 0)
+	o.slots[d.ID] = slot{d.RevokedAt != 0, len(*list)}
+	*list = append(*list, d)
+	o.changed = true
+}
+
+// take takes a device out. The last one of its list takes the slot: nothing refers to a device by its slot.
+func (o *openPage) take(at slot) proto.Device {
+	list := o.list(at.revoked)
+	d, last := (*list)[at.n], len(*list)-1
+	(*list)[at.n] = (*list)[last]
+	o.slots[(*list)[at.n].ID] = at
+	*list = (*list)[:last]
+	delete(o.slots, d.ID)
+	o.changed = true
+	return d
 }
 
 // apply carries out a part's steps on the pages that it touches, which it changes, and adds what it did to
@@ -35,12 +72,15 @@ func open(pages map[topology.PageNumber]*proto.Page) shelf {
 func (p *part) apply(c *proto.Command, pages map[topology.PageNumber]*proto.Page, now proto.Millis, answer *proto.CommandAnswer) ([]topology.PageNumber, error) {
 	s := open(pages)
 	for i, st := range p.steps {
-		item := p.begin + i
+		it := itemOf(c, p.begin+i)
 		var done bool
-		if item < len(c.Remove) {
-			done = s.remove(st, c.Remove[item], answer)
-		} else {
-			done = s.upsert(st, c.Upsert[item-len(c.Remove)], now, answer)
+		switch it.do {
+		case remove:
+			done = s.remove(st, it.id, answer)
+		case keep:
+			done = s.upsert(st, *it.device, now, answer)
+		default:
+			done = s.revoke(st, it.id, now, answer)
 		}
 		if !done {
 			return nil, fmt.Errorf("page %d is not as the index has it", st.page)
@@ -62,18 +102,37 @@ func (s shelf) remove(st step, id proto.ID, answer *proto.CommandAnswer) bool {
 		return true
 	}
 	o := s[st.page]
-	slot, there := o.slots[id]
+	at, there := o.slots[id]
 	if !there {
 		return false
 	}
-	// The last device takes the slot: nothing refers to a device by its slot.
-	last := len(o.page.Devices) - 1
-	o.page.Devices[slot] = o.page.Devices[last]
-	o.slots[o.page.Devices[slot].ID] = slot
-	o.page.Devices = o.page.Devices[:last]
-	delete(o.slots, id)
-	o.changed = true
+	o.take(at)
 	answer.Removed++
+	return true
+}
+
+// revoke revokes a device, or ends its revocation.
+func (s shelf) revoke(st step, id proto.ID, now proto.Millis, answer *proto.CommandAnswer) bool {
+	if st.do == absent {
+		answer.Absent++
+		return true
+	}
+	o := s[st.page]
+	at, there := o.slots[id]
+	switch {
+	case !there:
+		return false
+	case at.revoked == (st.do == revoke):
+		answer.Unchanged++
+		return true
+	}
+	d := o.take(at)
+	d.UpdatedAt, d.RevokedAt = now, 0
+	if st.do == revoke {
+		d.RevokedAt = now
+	}
+	o.put(d)
+	answer.Updated++
 	return true
 }
 
@@ -87,24 +146,24 @@ func (s shelf) upsert(st step, d proto.Device, now proto.Millis, answer *proto.C
 		return true
 	}
 	o := s[st.page]
-	slot, there := o.slots[d.ID]
+	at, there := o.slots[d.ID]
 	if there != (st.do == keep) {
 		return false
 	}
-	d.EnrolledAt, d.UpdatedAt = now, now
-	switch {
-	case !there:
-		o.slots[d.ID] = len(o.page.Devices)
-		o.page.Devices = append(o.page.Devices, d)
+	d.EnrolledAt, d.UpdatedAt, d.RevokedAt = now, now, 0
+	if !there {
+		o.put(d)
 		answer.Enrolled++
-	case o.page.Devices[slot].SameFields(&d):
+		return true
+	}
+	old := &(*o.list(at.revoked))[at.n]
+	if old.SameFields(&d) {
 		answer.Unchanged++
 		return true
-	default:
-		d.EnrolledAt = o.page.Devices[slot].EnrolledAt
-		o.page.Devices[slot] = d
-		answer.Updated++
 	}
+	d.EnrolledAt, d.RevokedAt = old.EnrolledAt, old.RevokedAt
+	*old = d
+	answer.Updated++
 	o.changed = true
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"plumbline.dev/bus"
@@ -91,7 +92,7 @@ func (x *index) apply(u bus.Update) error {
 		err = fmt.Errorf("page numbers end at %d", maxPageNumber-1)
 	}
 	if err == nil {
-		err = inv.set(n, u.Revision, len(u.Value), page.Devices)
+		err = inv.set(n, u.Revision, len(u.Value), slices.Concat(page.Devices, page.Revoked))
 	}
 	if err != nil {
 		inv.damaged[n] = err

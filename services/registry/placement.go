@@ -16,9 +16,11 @@ type verb uint8
 const (
 	refuse verb = iota // the device cannot be taken; see fault
 	remove             // it leaves its page
-	absent             // it was to be removed and is in no page
+	absent             // it was to be removed or revoked and is in no page
 	enrol              // it joins a page
 	keep               // it is in a page, and is updated there if it differs
+	revoke             // it is in a page, and is revoked there
+	unrevoke           // it is in a page, and is revoked no longer
 )
 
 // step is the decision on one item. page is meaningless for refuse and absent.
@@ -37,8 +39,30 @@ type part struct {
 
 func (p *part) end() int { return p.begin + len(p.steps) }
 
-// items is how many items a command has: its removals, then its upserts, in one row.
-func items(c *proto.Command) int { return len(c.Remove) + len(c.Upsert) }
+// items is how many items a command has: its removals, its upserts, its revocations and their ends, in one row.
+func items(c *proto.Command) int {
+	return len(c.Remove) + len(c.Upsert) + len(c.Revoke) + len(c.Unrevoke)
+}
+
+// item is one of them: a device to upsert, or an id and what is to become of it.
+type item struct {
+	do     verb // remove, keep, revoke or unrevoke
+	id     proto.ID
+	device *proto.Device // of keep
+}
+
+func itemOf(c *proto.Command, i int) item {
+	if i < len(c.Remove) {
+		return item{do: remove, id: c.Remove[i]}
+	}
+	if i -= len(c.Remove); i < len(c.Upsert) {
+		return item{do: keep, id: c.Upsert[i].ID, device: &c.Upsert[i]}
+	}
+	if i -= len(c.Upsert); i < len(c.Revoke) {
+		return item{do: revoke, id: c.Revoke[i]}
+	}
+	return item{do: unrevoke, id: c.Unrevoke[i-len(c.Revoke)]}
+}
 
 // plan decides what becomes of a command's items, from begin on, until the limits of a commit are reached
 // or the items are. At least one item is taken.
@@ -49,16 +73,17 @@ func plan(inv *inventory, c *proto.Command, begin int, l limits) part {
 	p := planner{inv: inv, max: l, moved: map[proto.ID]int64{}, fill: map[topology.PageNumber]int{},
 		part: part{begin: begin, pages: map[topology.PageNumber]uint64{}}}
 	for i := begin; i < items(c); i++ {
-		s, bytes := p.decide(c, i)
+		it := itemOf(c, i)
+		s, bytes := p.decide(it)
 		if !p.take(s, bytes) {
 			break
 		}
 		switch s.do {
 		case remove:
-			p.moved[c.Remove[i]] = gone
+			p.moved[it.id] = gone
 			p.fill[s.page] = p.filled(s.page) - 1
 		case enrol:
-			p.moved[c.Upsert[i-len(c.Remove)].ID] = int64(s.page)
+			p.moved[it.id] = int64(s.page)
 			p.fill[s.page] = p.filled(s.page) + 1
 		}
 	}
@@ -79,14 +104,14 @@ type planner struct {
 
 const gone = -1
 
-func (p *planner) decide(c *proto.Command, i int) (s step, bytes int) {
-	if i < len(c.Remove) {
-		if n, enrolled := p.locate(c.Remove[i]); enrolled {
-			return step{remove, n}, 0
+func (p *planner) decide(it item) (s step, bytes int) {
+	if it.do != keep {
+		if n, enrolled := p.locate(it.id); enrolled {
+			return step{it.do, n}, 0
 		}
 		return step{do: absent}, 0
 	}
-	d := &c.Upsert[i-len(c.Remove)]
+	d := it.device
 	if fault(d) != nil {
 		return step{do: refuse}, 0
 	}

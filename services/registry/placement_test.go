@@ -55,7 +55,7 @@ func (b *bucket) do(c proto.Command, now proto.Millis) (answer proto.CommandAnsw
 		for n, revision := range p.pages {
 			pages[n] = &proto.Page{}
 			if old := b.pages[n]; old != nil {
-				pages[n].Devices = slices.Clone(old.Devices)
+				pages[n].Devices, pages[n].Revoked = slices.Clone(old.Devices), slices.Clone(old.Revoked)
 			}
 			if (revision == 0) != (b.pages[n] == nil) {
 				b.t.Fatalf("page %d expected at %d", n, revision)
@@ -77,10 +77,10 @@ func (b *bucket) do(c proto.Command, now proto.Millis) (answer proto.CommandAnsw
 func (b *bucket) placed() map[proto.ID]topology.PageNumber {
 	where := map[proto.ID]topology.PageNumber{}
 	for n, page := range b.pages {
-		if len(page.Devices) > b.limits.pageSize {
-			b.t.Fatalf("page %d holds %d devices", n, len(page.Devices))
+		if len(page.Devices)+len(page.Revoked) > b.limits.pageSize {
+			b.t.Fatalf("page %d holds %d devices and %d revoked", n, len(page.Devices), len(page.Revoked))
 		}
-		for _, d := range page.Devices {
+		for _, d := range slices.Concat(page.Devices, page.Revoked) {
 			if other, twice := where[d.ID]; twice {
 				b.t.Fatalf("device %s is in pages %d and %d", d.ID, other, n)
 			}
@@ -233,13 +233,15 @@ func TestPlacementAgainstAModel(t *testing.T) {
 		l := limits{pageSize: rapid.IntRange(1, 4).Draw(rt, "page size"), pages: rapid.IntRange(1, 4).Draw(rt, "pages of a part"),
 			bytes: rapid.SampledFrom([]int{1, 150, 1 << 20}).Draw(rt, "bytes of a part")}
 		b := newBucket(t, l)
-		hosts, where := map[proto.ID]string{}, map[proto.ID]topology.PageNumber{} // the model
+		hosts, where, revoked := map[proto.ID]string{}, map[proto.ID]topology.PageNumber{}, map[proto.ID]bool{} // the model
+		some := rapid.SliceOfN(rapid.Map(rapid.ByteRange(0, 20), id), 0, 6)
 		for range rapid.IntRange(1, 8).Draw(rt, "commands") {
 			c := proto.Command{
 				Remove: rapid.SliceOfN(rapid.Map(rapid.ByteRange(0, 20), id), 0, 12).Draw(rt, "remove"),
 				Upsert: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) proto.Device {
 					return named(rapid.ByteRange(0, 20).Draw(rt, "device"), rapid.SampledFrom([]string{"a", "b", strings.Repeat("c", 641)}).Draw(rt, "host"))
 				}), 0, 16).Draw(rt, "upsert"),
+				Revoke: some.Draw(rt, "revoke"), Unrevoke: some.Draw(rt, "unrevoke"),
 			}
 			var want proto.CommandAnswer
 			for _, id := range c.Remove {
@@ -250,6 +252,7 @@ func TestPlacementAgainstAModel(t *testing.T) {
 				want.Removed++
 				delete(hosts, id)
 				delete(where, id)
+				delete(revoked, id)
 			}
 			for _, d := range c.Upsert {
 				old, enrolled := hosts[d.ID]
@@ -275,6 +278,18 @@ func TestPlacementAgainstAModel(t *testing.T) {
 				}
 				hosts[d.ID] = d.Hostname
 			}
+			for n, id := range slices.Concat(c.Revoke, c.Unrevoke) {
+				_, enrolled := hosts[id]
+				switch now := n < len(c.Revoke); {
+				case !enrolled:
+					want.Absent++
+				case revoked[id] == now:
+					want.Unchanged++
+				default:
+					want.Updated++
+					revoked[id] = now
+				}
+			}
 			got := b.do(c, 1)
 			for i := range got.Refused {
 				got.Refused[i].Error = nil
@@ -289,9 +304,12 @@ func TestPlacementAgainstAModel(t *testing.T) {
 				rt.Fatalf("placed %v, index %v, want %v", placed, b.index.of(b.account).where, where)
 			}
 			for _, page := range b.pages {
-				for _, d := range page.Devices {
+				for i, d := range slices.Concat(page.Devices, page.Revoked) {
 					if hosts[d.ID] != d.Hostname {
 						rt.Fatalf("%s is %q, want %q", d.ID, d.Hostname, hosts[d.ID])
+					}
+					if in := i >= len(page.Devices); in != revoked[d.ID] || in != (d.RevokedAt != 0) {
+						rt.Fatalf("%s is among the revoked: %v, want %v, since %d", d.ID, in, revoked[d.ID], d.RevokedAt)
 					}
 				}
 			}
