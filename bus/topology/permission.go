@@ -107,8 +107,8 @@ func grants(r Role) grant {
 			get:    []string{Config, Tokens, Devices, Sessions},
 			list:   []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
 			last:   []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
-			after:  []string{AuditLog},
-			ranges: []string{AuditLog},
+			after:  []string{AuditLog, PostureLog, AccessLogs},
+			ranges: []string{AuditLog, PostureLog, AccessLogs, BucketStream(Sessions)},
 			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},
 		}
 	case Follower:

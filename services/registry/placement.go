@@ -14,13 +14,13 @@ type limits struct{ pageSize, pages, bytes int }
 type verb uint8
 
 const (
-	refuse verb = iota // the device cannot be taken; see fault
-	remove             // it leaves its page
-	absent             // it was to be removed or revoked and is in no page
-	enrol              // it joins a page
-	keep               // it is in a page, and is updated there if it differs
-	revoke             // it is in a page, and is revoked there
-	unrevoke           // it is in a page, and is revoked no longer
+	refuse   verb = iota // the device cannot be taken; see fault
+	remove               // it leaves its page
+	absent               // it was to be removed or revoked and is in no page
+	enrol                // it joins a page
+	keep                 // it is in a page, and is updated there if it differs
+	revoke               // it is in a page, and is revoked there
+	unrevoke             // it is in a page, and is revoked no longer
 )
 
 // step is the decision on one item. page is meaningless for refuse and absent.
