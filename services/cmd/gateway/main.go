@@ -27,6 +27,7 @@ func main() {
 		SessionKey      string         `required:"" help:"Key of what browsers carry, 64 hex characters, the same at every gateway; give it by PLUMB_SESSION_KEY_FILE." placeholder:"HEX"`
 		Identity        string         `required:"" help:"age identities that the secrets of identity providers are sealed to; give them by PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
 	}
+	cli.MemoryForTime()
 	os.Exit(cli.Service(topology.Gateway, "Guards applications: service tokens, logins, the posture of devices.", &flags, func(h cli.Host) (cli.Part, error) {
 		key, identities, err := gateway.ParseKeys(flags.SessionKey, flags.Identity)
 		if err != nil {

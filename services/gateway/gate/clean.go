@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -34,14 +35,33 @@ var claimed = []string{
 // hop-by-hop headers were taken off, so that no Connection header removes what it puts on.
 func Clean(h http.Header, a *Answer) {
 	for name := range h {
-		if isAccess(name) || isClaimed(name) {
+		if !forOrigin(name, a) {
 			delete(h, name)
 		}
 	}
-	for _, name := range a.Drop {
-		delete(h, name)
-	}
 	cleanCookies(h)
+	put(h, a)
+}
+
+// Copy is [Clean] for who makes the origin's headers anew: it copies those of the client that the origin may
+// see, other than those that hop tells, and puts on what the answer has. Values are shared, not copied.
+func Copy(to, from http.Header, a *Answer, hop func(name string) bool) {
+	for name, values := range from {
+		if forOrigin(name, a) && !hop(name) {
+			to[name] = values
+		}
+	}
+	cleanCookies(to)
+	put(to, a)
+}
+
+// forOrigin tells whether the origin may see a header of the client's.
+func forOrigin(name string, a *Answer) bool {
+	return !isAccess(name) && !isClaimed(name) && !slices.Contains(a.Drop, name)
+}
+
+// put puts on what the answer has for the origin.
+func put(h http.Header, a *Answer) {
 	person := a.Identity.Session != nil && a.Assertion != ""
 	if person {
 		h["Cookie"] = append(h["Cookie"], sessionCookie+"="+a.Assertion)

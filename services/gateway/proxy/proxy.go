@@ -81,10 +81,14 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 		p.refuse(w, q, policy.NotServed, http.StatusBadGateway)
 		return
 	}
+	if r.Header["Upgrade"] == nil {
+		p.pass(w, r, origin, q)
+		return
+	}
 	for _, c := range q.Answer.SetCookies {
 		http.SetCookie(w, c)
 	}
-	one := httputil.ReverseProxy{
+	upgrade := httputil.ReverseProxy{
 		Rewrite:    func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
 		Transport:  p.transport,
 		BufferPool: buffers{},
@@ -93,19 +97,27 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 			p.unanswered(w, r, q, err)
 		},
 	}
-	one.ServeHTTP(w, r)
+	upgrade.ServeHTTP(w, r)
 }
 
 // rewrite makes the origin's request. The hop-by-hop headers have been taken off by then, those that the
 // client's Connection header names included, so that nothing set here is lost.
 func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
-	out := pr.Out
-	gate.Clean(out.Header, q.Answer)
-	out.URL.Scheme, out.URL.Host, out.URL.User = origin.Scheme, origin.Host, nil
-	out.URL.RawQuery = pr.In.URL.RawQuery // byte for byte, what cannot be parsed included
-	out.URL.Path, out.URL.RawPath = under(origin, q.URL)
-	out.Host = q.URL.Host
-	h := out.Header
+	gate.Clean(pr.Out.Header, q.Answer)
+	introduce(pr.Out.Header, q)
+	pr.Out.URL, pr.Out.Host = target(origin, q), q.URL.Host
+}
+
+// target is the URL that the origin is asked for: the request's path behind its own, the query byte for byte,
+// what cannot be parsed included.
+func target(origin *url.URL, q Request) *url.URL {
+	u := &url.URL{Scheme: origin.Scheme, Host: origin.Host, RawQuery: q.URL.RawQuery, ForceQuery: q.URL.ForceQuery}
+	u.Path, u.RawPath = under(origin, q.URL)
+	return u
+}
+
+// introduce tells the origin whose request it is.
+func introduce(h http.Header, q Request) {
 	values := [...]string{q.URL.Host, q.URL.Scheme, q.ForwardedFor, q.From}
 	h["X-Forwarded-Host"], h["X-Forwarded-Proto"] = values[0:1:1], values[1:2:2]
 	if q.ForwardedFor != "" {
