@@ -102,7 +102,7 @@ func (r *auditReader) bounds(ctx context.Context) error {
 	r.skip = (r.query.page - 1) * r.query.perPage
 	at, err := r.s.conn.Position(ctx, topology.AuditLog)
 	if err != nil {
-		return err
+		return errNoAudit(err)
 	}
 	r.first, r.last = 1, at.Last
 	subject := topology.Audit(r.account)
@@ -197,5 +197,9 @@ func (r *auditReader) read(ctx context.Context, first, last uint64, give func(ui
 			return ctx.Err()
 		}
 	}
-	return unavailable(nil, "the audit log cannot be read at the moment: try again")
+	return errNoAudit(nil)
+}
+
+func errNoAudit(cause error) error {
+	return unavailable(cause, "the audit log cannot be read at the moment: try again")
 }

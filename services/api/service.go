@@ -37,7 +37,10 @@ type Service struct {
 	tokens    *tokenView
 	inventory *inventory
 	overview  *overview.Overview
-	lists     lists
+	index     *index
+	config    *confirmations // how far CONFIG is
+	secrets   *confirmations // how far TOKENS is
+	devices   *confirmations // how far DEVICES is
 	handler   http.Handler
 	trail     *trail
 	uses      *uses
@@ -73,16 +76,26 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		lookUps:   make(chan struct{}, lookUps),
 		streams:   make(chan struct{}, cfg.Streams),
 		ending:    make(chan struct{}),
+		index:     newIndex(),
+		config:    newConfirmations(deps.Bus, topology.Config),
+		secrets:   newConfirmations(deps.Bus, topology.Tokens),
+		devices:   newConfirmations(deps.Bus, topology.Devices),
 	}
+	s.catalog.Tell(s.index.apply)
 	s.trail = newTrail(deps.Bus, deps.Log, deps.Clock, m)
 	s.uses = newUses(deps.Bus, deps.Log)
-	s.handler = s.newHandler(slices.Concat(
+	s.handler = s.newHandler(s.routes())
+	s.server = s.newServer()
+	return s, nil
+}
+
+// routes are all operations that there are.
+func (s *Service) routes() []route {
+	return slices.Concat(
 		s.serviceTokenRoutes(), s.integrationRoutes(), s.ruleRoutes(), s.applicationRoutes(), s.policyRoutes(), s.groupRoutes(),
 		s.providerRoutes(), s.organizationRoutes(), s.keyRoutes(), s.tagRoutes(), s.deviceRoutes(), s.resultRoutes(), s.pollRoutes(),
 		s.apiTokenRoutes(), s.auditRoutes(),
-	))
-	s.server = s.newServer()
-	return s, nil
+	)
 }
 
 // Run serves until ctx ends. It waits for the topology.

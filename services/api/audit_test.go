@@ -1,0 +1,326 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// trailOf reads every event of the account from the stream.
+func (y *system) trailOf(account proto.Account) []*proto.AuditEvent {
+	y.t.Helper()
+	var all []*proto.AuditEvent
+	at, err := y.conn.Position(y.t.Context(), topology.AuditLog)
+	if err == nil {
+		err = y.conn.Range(y.t.Context(), topology.AuditLog, topology.Audit(account), 1, max(1, at.Last), func(m *bus.Msg) error {
+			e := new(proto.AuditEvent)
+			all = append(all, e)
+			return m.Decode(e)
+		})
+	}
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return all
+}
+
+// since gives the events after the first n.
+func (y *system) since(n int) []*proto.AuditEvent { y.t.Helper(); return y.trailOf(y.account)[n:] }
+
+func summary(all []*proto.AuditEvent) string {
+	var lines []string
+	for _, e := range all {
+		lines = append(lines, e.Action+" "+e.Kind)
+	}
+	return strings.Join(lines, ", ")
+}
+
+func sameJSON(t testing.TB, a, b []byte) bool {
+	t.Helper()
+	var va, vb any
+	if len(a) > 0 && json.Unmarshal(a, &va) != nil || len(b) > 0 && json.Unmarshal(b, &vb) != nil {
+		t.Fatalf("no JSON: %s, %s", a, b)
+	}
+	return jsonText(t, va) == jsonText(t, vb)
+}
+
+// Every kind of resource: one event for each change, with the resource as it is read before and after.
+func TestEveryChangeIsRecordedAsItIsRead(t *testing.T) {
+	y := start(t)
+	integration := y.want(200, "POST", "/devices/posture/integration", integrationBody())
+	token := y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "poller"})
+	for _, c := range []struct {
+		kind, path, key string
+		made, changed   any
+		method          string
+		id              string // member of the path
+	}{
+		{"service_token", "/access/service_tokens", "", map[string]any{"name": "a"}, map[string]any{"name": "b"}, "PUT", "id"},
+		{"integration", "/devices/posture/integration", "", integrationBody(), map[string]any{"name": "b"}, "PATCH", "id"},
+		{"check", "/devices/posture", "", ruleBody(integration["id"]), plus(ruleBody(integration["id"]), map[string]any{"name": "b"}), "PUT", "id"},
+		{"policy", "/access/policies", "app_count", policyBody("a", text(token, "id")), policyBody("b", text(token, "id")), "PUT", "id"},
+		{"group", "/access/groups", "", groupBody("a", map[string]any{"everyone": map[string]any{}}), groupBody("b", map[string]any{"everyone": map[string]any{}}), "PUT", "id"},
+		{"idp", "/access/identity_providers", "", oidcBody(), plus(oidcBody(), map[string]any{"name": "b"}), "PUT", "id"},
+		{"tag", "/access/tags", "", map[string]any{"name": "a"}, map[string]any{"name": "a"}, "PUT", "name"},
+		{"app", "/access/apps", "", map[string]any{"name": "a", "domain": "a.example.com"}, map[string]any{"name": "b", "domain": "a.example.com"}, "PUT", "id"},
+		{"api_token", "/tokens", "", y.tokenBody("a", readApps), y.tokenBody("b", writeApps), "PUT", "id"},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			y.t = t
+			seen := len(y.trailOf(y.account))
+			read := func(path string) json.RawMessage {
+				r := y.do("GET", path, nil)
+				if r.Status != 200 || c.key == "" {
+					return r.Result
+				}
+				view := stored(r.Result)
+				delete(view, c.key) // of the list, not of the resource
+				return view.sent()
+			}
+			r := y.do("POST", c.path, c.made)
+			var made map[string]any
+			if err := json.Unmarshal(r.Result, &made); err != nil || r.Status/100 != 2 {
+				t.Fatalf("%d %s", r.Status, r.Body)
+			}
+			path := c.path + "/" + text(made, c.id)
+			first := read(path)
+			y.clock.Advance(time.Minute)
+			if r := y.do(c.method, path, c.changed); r.Status != 200 {
+				t.Fatalf("%d %s", r.Status, r.Body)
+			}
+			second := read(path)
+			if r := y.do("DELETE", path, nil); r.Status/100 != 2 {
+				t.Fatalf("%d %s", r.Status, r.Body)
+			}
+			events := y.since(seen)
+			if got, want := summary(events), fmt.Sprintf("create %[1]s, update %[1]s, delete %[1]s", c.kind); got != want {
+				t.Fatalf("recorded %q, wanted %q", got, want)
+			}
+			for n, want := range [][2]json.RawMessage{{nil, first}, {first, second}, {second, nil}} {
+				if e := events[n]; !sameJSON(t, e.Before, want[0]) || !sameJSON(t, e.After, want[1]) {
+					t.Errorf("%s: before %s after %s, wanted %s and %s", e.Action, e.Before, e.After, want[0], want[1])
+				}
+				if e := events[n]; e.Actor.Name != "bootstrap" || e.Actor.Type != "token" || e.Actor.IP != "192.0.2.1" || e.Name == "" || c.id == "id" && e.Resource != text(made, "id") {
+					t.Errorf("%s: %+v", e.Action, e)
+				}
+			}
+			if events[1].At <= events[0].At {
+				t.Error("the events have one time")
+			}
+		})
+	}
+}
+
+// What says more than that something was updated, and what is in no bucket of the api's.
+func TestActionsAreNamed(t *testing.T) {
+	y := start(t, func(c *Config) { c.BootstrapEmail = "admin@example.com" })
+	token := "/access/service_tokens/" + text(y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "a"}), "id")
+	app := y.want(201, "POST", "/access/apps", map[string]any{"name": "a", "domain": "a.example.com", "policies": []any{
+		map[string]any{"name": "own", "decision": "non_identity", "include": []any{map[string]any{"any_valid_service_token": map[string]any{}}}}}})
+	key := "/tokens/" + text(y.want(200, "POST", "/tokens", y.tokenBody("a", readApps)), "id")
+	y.want(200, "POST", token+"/refresh", nil)
+	y.want(200, "POST", token+"/rotate", nil)
+	y.want(202, "POST", "/access/apps/"+text(app, "id")+"/revoke_tokens", nil)
+	y.want(200, "PUT", "/access/organizations", map[string]any{"name": "o"})
+	y.want(200, "PATCH", "/access/organizations", map[string]any{"name": "p"})
+	if r := y.do("PUT", key+"/value", nil); r.Status != 200 {
+		t.Fatal(r)
+	}
+	events := y.trailOf(y.account)
+	want := "create service_token, create policy, create app, create api_token, refresh service_token, rotate service_token, revoke app, create org, update org, roll api_token"
+	if got := summary(events); got != want {
+		t.Errorf("recorded\n%s, wanted\n%s", got, want)
+	}
+	if linked := stored(events[2].After)["policies"]; !bytes.Contains(linked, []byte(events[1].Resource)) {
+		t.Errorf("the application's policies are %s", linked)
+	}
+	for _, e := range events {
+		if e.Actor.Type != "key" || e.Actor.Email != "admin@example.com" {
+			t.Errorf("actor %+v", e.Actor)
+		}
+	}
+	// What is refused, and what only is read, is no change.
+	y.refused(400, codeInvalid, "POST", "/access/groups", map[string]any{})
+	y.want(200, "GET", "/access/groups", nil)
+	req := y.request("PUT", y.path(token), map[string]any{"name": "x"})
+	req.Header.Set("If-Match", `"1"`)
+	if r := y.raw(req); r.Status != 412 {
+		t.Errorf("%d", r.Status)
+	}
+	if n := len(y.trailOf(y.account)); n != len(events) {
+		t.Errorf("%d events, then %d", len(events), n)
+	}
+}
+
+// Invariant 7: no secret that any resource has is in the audit log, nor in what the API shows of it.
+func TestNoSecretIsInTheAuditLog(t *testing.T) {
+	y := start(t)
+	secrets := []string{secretText, bootstrap}
+	keep := func(v any) { secrets = append(secrets, fmt.Sprint(v)) }
+	token := y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "a"})
+	keep(token["client_secret"])
+	path := "/access/service_tokens/" + text(token, "id")
+	keep(y.want(200, "POST", path+"/rotate", map[string]any{"previous_client_secret_expires_at": "2026-03-02T00:00:00Z"})["client_secret"])
+	keep(y.want(200, "PUT", path, map[string]any{"client_secret_version": 2})["client_secret"])
+	brought := "cfast_" + strings.Repeat("aB3dE5gHiJ7k", 4)
+	keep(brought)
+	y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "b", "client_id": strings.Repeat("ab", 16) + ".access", "client_secret": brought})
+	i := y.want(200, "POST", "/devices/posture/integration", integrationBody())
+	y.want(200, "PATCH", "/devices/posture/integration/"+text(i, "id"), map[string]any{"config": map[string]any{"access_client_secret": "another-secret-text"}})
+	keep("another-secret-text")
+	y.want(200, "POST", "/devices/posture/integration", map[string]any{"name": "t", "type": "tanium_s2s", "interval": "10m", "config": map[string]any{"client_secret": "kept-secret-text"}})
+	keep("kept-secret-text")
+	idp := oidcBody()
+	idp["config"].(map[string]any)["client_secret"] = "provider-secret-text"
+	keep("provider-secret-text")
+	made := y.want(201, "POST", "/access/identity_providers", plus(idp, map[string]any{"scim_config": map[string]any{"enabled": true, "secret": "scim-secret-text"}}))
+	keep("scim-secret-text")
+	y.want(200, "PUT", "/access/identity_providers/"+text(made, "id"), idp)
+	y.want(201, "POST", "/access/identity_providers", map[string]any{"name": "okta", "type": "okta", "config": map[string]any{"client_secret": "okta-secret-text", "api_token": "okta-token-text"}})
+	keep("okta-secret-text")
+	keep("okta-token-text")
+	y.want(201, "POST", "/access/apps", map[string]any{"name": "a", "domain": "a.example.com", "scim_config": map[string]any{"enabled": true,
+		"authentication": map[string]any{"scheme": "httpbasic", "user": "u", "password": "app-password-text"}}})
+	keep("app-password-text")
+	key := y.want(200, "POST", "/tokens", y.tokenBody("a", readApps))
+	keep(key["value"])
+	var rolled string
+	if err := json.Unmarshal(y.do("PUT", "/tokens/"+text(key, "id")+"/value", nil).Result, &rolled); err != nil {
+		t.Fatal(err)
+	}
+	keep(rolled)
+
+	var stream bytes.Buffer
+	events := y.trailOf(y.account)
+	for _, e := range events {
+		fmt.Fprintf(&stream, "%+v %s %s\n", *e, e.Before, e.After)
+	}
+	answer := y.do("GET", "/audit_logs?per_page=1000", nil)
+	if len(events) < 12 || answer.ResultInfo["count"] != float64(len(events)) {
+		t.Fatalf("%d events, %v shown", len(events), answer.ResultInfo)
+	}
+	for _, secret := range secrets {
+		if len(secret) < 8 {
+			t.Fatalf("%q is no secret", secret)
+		}
+		for what, text := range map[string]string{"the stream": stream.String(), "the answer": string(answer.Body), "the log": y.log.String()} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s has the secret %q", what, secret)
+			}
+		}
+	}
+}
+
+// A client that leaves at once does not leave unseen.
+func TestAChangeWhoseClientLeftIsRecorded(t *testing.T) {
+	y := start(t)
+	ctx, leave := context.WithCancel(t.Context())
+	req := y.request("POST", y.path("/access/tags"), map[string]any{"name": "a"}).WithContext(ctx)
+	leave()
+	y.handler.ServeHTTP(httptest.NewRecorder(), req)
+	bustest.Eventually(t, "tag and event, or neither", func() bool {
+		r := y.do("GET", "/access/tags", nil)
+		return strings.Count(string(r.Result), `"name"`) == len(y.trailOf(y.account))
+	})
+}
+
+// withoutAudit takes the audit log's stream away and gives what brings it back.
+func (y *system) withoutAudit() (back func()) {
+	y.t.Helper()
+	if err := y.conn.JetStream().DeleteStream(y.t.Context(), topology.AuditLog); err != nil {
+		y.t.Fatal(err)
+	}
+	return func() {
+		y.t.Helper()
+		if err := bus.Provision(y.t.Context(), y.conn, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+			y.t.Fatal(err)
+		}
+	}
+}
+
+// While the log cannot be written, changes go on, and are recorded in their order when it can.
+func TestTheAuditLogMayBeAway(t *testing.T) {
+	y := start(t)
+	back := y.withoutAudit()
+	begun := time.Now()
+	for _, name := range []string{"a", "b", "c"} {
+		y.want(201, "POST", "/access/tags", map[string]any{"name": name})
+	}
+	if took := time.Since(begun); took > 4*trailWait {
+		t.Errorf("three changes took %v without the audit log", took)
+	}
+	y.refused(503, codeUnavailable, "GET", "/audit_logs", nil)
+	back()
+	bustest.Eventually(t, "all are recorded", func() bool {
+		y.clock.Advance(2 * trailRetry)
+		return len(y.trailOf(y.account)) == 3
+	})
+	for n, e := range y.trailOf(y.account) {
+		if e.Name != string(rune('a'+n)) {
+			t.Errorf("event %d is of %s", n, e.Name)
+		}
+	}
+}
+
+// One that ends in order leaves nothing behind.
+func TestWhatIsOwedIsStoredAtTheEnd(t *testing.T) {
+	y := start(t)
+	back := y.withoutAudit()
+	y.want(201, "POST", "/access/tags", map[string]any{"name": "a"})
+	back()
+	y.stop()
+	if n := len(y.trailOf(y.account)); n != 1 {
+		t.Errorf("%d events", n)
+	}
+}
+
+// Once too many wait, nothing is changed that could not be recorded.
+func TestChangesThatCannotBeRecordedAreRefused(t *testing.T) {
+	y := start(t)
+	back := y.withoutAudit()
+	for range maxOwed {
+		y.api.trail.owe(owed{account: y.account, event: &proto.AuditEvent{ID: proto.NewID()}})
+	}
+	y.refused(503, codeUnavailable, "POST", "/access/tags", map[string]any{"name": "a"})
+	y.want(200, "GET", "/access/tags", nil)
+	back()
+	bustest.Eventually(t, "all are recorded", func() bool {
+		y.clock.Advance(2 * trailRetry)
+		return y.do("POST", "/access/tags", map[string]any{"name": "a"}).Status == http.StatusCreated
+	})
+}
+
+// A write that nobody answered is recorded if it was made, and only then.
+func TestAnUnansweredWriteIsSettled(t *testing.T) {
+	y := start(t)
+	ctx := t.Context()
+	tag := &proto.Tag{Name: "a"}
+	key := topology.ConfigKey(y.account, topology.KindTag, topology.TagID(y.account, "a"))
+	settle := func(w write, name string) {
+		y.api.trail.settle(w, &proto.AuditEvent{ID: proto.NewID(), Name: name})
+	}
+	settle(write{y.account, topology.Config, key, 0, tag, nil}, "made")
+	settle(write{y.account, topology.Config, key + "x", 0, tag, nil}, "never made")
+	revision, err := y.conn.Put(ctx, topology.Config, key, tag, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(write{y.account, topology.Config, key, revision, nil, nil}, "not deleted")
+	left := func() int { y.api.trail.mu.Lock(); defer y.api.trail.mu.Unlock(); return len(y.api.trail.owed) }
+	bustest.Eventually(t, "the one that was made is settled", func() bool { y.clock.Advance(trailRetry); return left() == 2 || left() == 0 })
+	bustest.Eventually(t, "the others are given up", func() bool { y.clock.Advance(unsettled / 4); return left() == 0 })
+	if events := y.trailOf(y.account); len(events) != 1 || events[0].Name != "made" {
+		t.Errorf("recorded %s", jsonText(t, events))
+	}
+}

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"plumbline.dev/proto"
+)
+
+func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
+
+// One caller, in any of the headers that clients know (contract.md 1.2); two of them are nobody.
+func TestCredentialsComeInAnyHeader(t *testing.T) {
+	y := start(t, func(c *Config) { c.BootstrapEmail = "Admin@Example.com" })
+	other := y.token(nil, groupsOf(func(g permissionGroup) bool { return !g.zone })...)
+	const email = "admin@example.com"
+	for _, c := range []struct {
+		name   string
+		header http.Header
+		status int
+	}{
+		{"a bearer token", http.Header{headerBearer: {"Bearer " + bootstrap}}, 200},
+		{"twice the same", http.Header{headerBearer: {"Bearer " + bootstrap, "Bearer " + bootstrap}}, 200},
+		{"a key and its address", http.Header{headerKey: {bootstrap}, headerEmail: {email}}, 200},
+		{"the address in another case", http.Header{headerKey: {bootstrap}, headerEmail: {"ADMIN@example.COM"}}, 200},
+		{"an empty bearer token beside a key", http.Header{headerBearer: {"Bearer "}, headerKey: {bootstrap}, headerEmail: {email}}, 200},
+		{"the same as token and key", http.Header{headerBearer: {"Bearer " + bootstrap}, headerKey: {bootstrap}, headerEmail: {email}}, 200},
+		{"a service key", http.Header{headerServiceKey: {bootstrap}}, 200},
+		{"a token and an address alone", http.Header{headerBearer: {"Bearer " + other}, headerEmail: {"x@example.com"}}, 200},
+		{"an empty key", http.Header{headerBearer: {"Bearer " + other}, headerKey: {""}, headerEmail: {""}}, 200},
+
+		{"nothing", http.Header{}, 403},
+		{"a key alone", http.Header{headerKey: {bootstrap}}, 403},
+		{"an address alone", http.Header{headerEmail: {email}}, 403},
+		{"a key and another address", http.Header{headerKey: {bootstrap}, headerEmail: {"else@example.com"}}, 403},
+		{"a key that was made for no address", http.Header{headerKey: {other}, headerEmail: {email}}, 403},
+		{"two tokens", http.Header{headerBearer: {"Bearer " + bootstrap, "Bearer " + other}}, 403},
+		{"a token and another key", http.Header{headerBearer: {"Bearer " + other}, headerKey: {bootstrap}, headerEmail: {email}}, 403},
+		{"a token and another service key", http.Header{headerBearer: {"Bearer " + other}, headerServiceKey: {bootstrap}}, 403},
+		{"two addresses", http.Header{headerKey: {bootstrap}, headerEmail: {email, "else@example.com"}}, 403},
+		{"a right token and a wrong address beside its key", http.Header{headerBearer: {"Bearer " + bootstrap}, headerKey: {bootstrap}, headerEmail: {"else@example.com"}}, 403},
+		{"another scheme beside a key", http.Header{headerBearer: {"Basic eDp5"}, headerKey: {bootstrap}, headerEmail: {email}}, 403},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, path := range []string{y.path("/tokens/verify"), "/client/v4/user/tokens/verify"} {
+				req := y.request("GET", path, nil)
+				req.Header = c.header
+				if r := y.raw(req); r.Status != c.status || r.Status == 403 && r.Errors[0].Code != codeAuthentication {
+					t.Errorf("%s: %d %s", path, r.Status, r.Body)
+				}
+			}
+		})
+	}
+}
+
+func TestTokensHaveTheirTimeAndPlace(t *testing.T) {
+	y := start(t)
+	now := proto.At(y.clock.Now())
+	all := groupsOf(func(permissionGroup) bool { return true })
+	for _, c := range []struct {
+		name   string
+		change func(*proto.APIToken)
+		status int
+	}{
+		{"active", func(*proto.APIToken) {}, 200},
+		{"turned off", func(t *proto.APIToken) { t.Disabled = true }, 403},
+		{"expires later", func(t *proto.APIToken) { t.ExpiresAt = now + 1 }, 200},
+		{"expires now", func(t *proto.APIToken) { t.ExpiresAt = now }, 403},
+		{"from now on", func(t *proto.APIToken) { t.NotBefore = now }, 200},
+		{"from later on", func(t *proto.APIToken) { t.NotBefore = now + 1 }, 403},
+		{"from here", func(t *proto.APIToken) { t.AllowFrom = []string{"192.0.2.0/24"} }, 200},
+		{"from elsewhere", func(t *proto.APIToken) { t.AllowFrom = []string{"198.51.100.0/24", "2001:db8::/32"} }, 403},
+		{"not from here", func(t *proto.APIToken) { t.DenyFrom = []string{"192.0.2.1/32"} }, 403},
+		{"from here but for one", func(t *proto.APIToken) {
+			t.AllowFrom, t.DenyFrom = []string{"192.0.2.0/24"}, []string{"192.0.2.9/32"}
+		}, 200},
+	} {
+		token := y.token(c.change, all...)
+		// What headers say of the address can be made up.
+		req := y.request("GET", y.path("/access/groups"), nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("X-Forwarded-For", "198.51.100.7")
+		req.Header.Set("Cf-Connecting-Ip", "198.51.100.7")
+		if r := y.raw(req); r.Status != c.status {
+			t.Errorf("%s: %d %s", c.name, r.Status, r.Body)
+		}
+	}
+}
+
+// A zone's token is good in its zone.
+func TestTokensOfAZone(t *testing.T) {
+	y := start(t)
+	mine, other := proto.NewAccount(), proto.NewAccount()
+	token := y.token(func(t *proto.APIToken) { t.Policies[0].Zones = []proto.Account{mine} }, "959972745952452f8be2452be8cbb9f2")
+	every := y.token(func(t *proto.APIToken) { t.Policies[0].Zones = []proto.Account{{}} }, "eb258a38ea634c86a0c89da6b27cb6b6")
+	for _, c := range []struct {
+		token, method, path string
+		status              int
+	}{
+		{token, "GET", "/client/v4/zones/" + mine.String() + "/access/apps", 200},
+		{token, "POST", "/client/v4/zones/" + mine.String() + "/access/apps", 400},
+		{token, "GET", "/client/v4/zones/" + other.String() + "/access/apps", 403},
+		{token, "GET", y.path("/access/apps"), 403},
+		{token, "GET", "/client/v4/zones/" + mine.String() + "/access/groups", 403},
+		{every, "GET", "/client/v4/zones/" + other.String() + "/access/apps", 200},
+		{every, "POST", "/client/v4/zones/" + other.String() + "/access/apps", 403},
+		{every, "GET", y.path("/access/apps"), 403},
+	} {
+		if status, body := y.status(c.token, c.method, c.path); status != c.status {
+			t.Errorf("%s %s: %d %s", c.method, c.path, status, body)
+		}
+	}
+}
