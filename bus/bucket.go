@@ -109,8 +109,8 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 
 // Watch calls apply with the newest value of every key that matches, in the order of revisions, then with
 // each later one, until ctx ends. caughtUp is called once, after the first round. An error from apply ends
-// the watch and is returned; a lost connection does not: when it is back the watch goes on after the last
-// revision. apply is never called concurrently.
+// the watch and is returned, and so does a connection that was closed; a lost one does not: when it is back
+// the watch goes on after the last revision. apply is never called concurrently.
 func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply func(Update) error, caughtUp func()) error {
 	connected := c.nc.StatusChanged(nats.CONNECTED)
 	defer c.nc.RemoveStatusListener(connected)
@@ -123,47 +123,55 @@ func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply fu
 	var complete bool
 	var retry <-chan time.Time
 	updates := w.Updates()
-	again := func() {
+	again := func() error {
 		next, err := c.watch(ctx, bucket, keys, last)
-		if err != nil {
+		switch {
+		case err == nil:
+			go discard(w)
+			w, updates, retry = next, next.Updates(), nil
+		case c.nc.IsClosed() && ctx.Err() == nil:
+			return err // this connection does not come back
+		default:
 			c.log.Debug("a watch is not taken up yet", "bucket", bucket, "err", err)
 			retry = time.After(retryWatch)
-			return
 		}
-		go discard(w)
-		w, updates, retry = next, next.Updates(), nil
+		return nil
 	}
 	for {
+		var lost bool
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-connected:
 			// A server that was restarted has forgotten the watch. The client library would find out, but takes
 			// ten seconds and more.
-			again()
+			lost = true
 		case <-retry:
-			again()
+			lost = true
 		case e, ok := <-updates:
 			switch {
 			case !ok: // ended by the server, or by the client library, which could not take it up
-				updates = nil
-				again()
-				continue
+				updates, lost = nil, true
 			case e == nil:
 				if !complete {
 					complete = true
 					caughtUp()
 				}
-				continue
+			default:
+				u := Update{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
+				if u.Deleted {
+					u.Value = nil
+				}
+				if err := apply(u); err != nil {
+					return fmt.Errorf("watch %s, key %s: %w", bucket, u.Key, err)
+				}
+				last = u.Revision
 			}
-			u := Update{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
-			if u.Deleted {
-				u.Value = nil
+		}
+		if lost {
+			if err := again(); err != nil {
+				return err
 			}
-			if err := apply(u); err != nil {
-				return fmt.Errorf("watch %s, key %s: %w", bucket, u.Key, err)
-			}
-			last = u.Revision
 		}
 	}
 }
