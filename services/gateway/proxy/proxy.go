@@ -81,7 +81,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 		p.refuse(w, q, policy.NotServed, http.StatusBadGateway)
 		return
 	}
-	if r.Header["Upgrade"] == nil {
+	if !isWebSocket(r.Header["Upgrade"]) {
 		p.pass(w, r, origin, q)
 		return
 	}
@@ -126,6 +126,13 @@ func introduce(h http.Header, q Request) {
 	if q.From != "" {
 		h["Cf-Connecting-Ip"] = values[3:4:4]
 	}
+}
+
+// isWebSocket tells the one protocol that a connection may go over to. Any other is left out, as if the
+// origin did not take it: an origin that went over to HTTP/2 (h2c) would answer requests of its own on the
+// connection, about which nobody decides.
+func isWebSocket(offer []string) bool {
+	return len(offer) == 1 && strings.EqualFold(offer[0], "websocket")
 }
 
 // under puts the request's path behind the path of the origin's URL.

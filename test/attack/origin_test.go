@@ -1,0 +1,126 @@
+package attack
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// arrival is a request as it arrived at the origin.
+type arrival struct {
+	Method, Target, Host string // as in the first line and the Host header
+	Header               http.Header
+	Body                 string
+	At                   time.Time
+}
+
+// origin is all applications at once. It answers with 200 and "origin", and takes every offer of another
+// protocol, as the most careless of origins would.
+type origin struct {
+	URL string
+
+	mu    sync.Mutex
+	all   []arrival
+	taken int          // of all
+	bytes bytes.Buffer // that were sent to it
+}
+
+func newOrigin() (*origin, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	o := &origin{URL: "http://" + l.Addr().String()}
+	server := &http.Server{Handler: o, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = server.Serve(listener{l, o}) }() // until the process ends
+	return o, nil
+}
+
+func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		body = append(body, "<"+err.Error()+">"...)
+	}
+	o.mu.Lock()
+	o.all = append(o.all, arrival{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header.Clone(), Body: string(body), At: time.Now()})
+	o.mu.Unlock()
+	if offer := r.Header.Get("Upgrade"); offer != "" {
+		o.upgrade(w, offer)
+		return
+	}
+	_, _ = io.WriteString(w, "origin")
+}
+
+// upgrade accepts whatever is offered and sends back what comes then, a line.
+func (o *origin) upgrade(w http.ResponseWriter, offer string) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+offer+"\r\n\r\n")
+	if rw.Flush() != nil || conn.SetDeadline(time.Now().Add(5*time.Second)) != nil {
+		return
+	}
+	if line, err := rw.ReadString('\n'); err == nil {
+		_, _ = io.WriteString(rw, "tunnel: "+line)
+		_ = rw.Flush()
+	}
+}
+
+// take gives what arrived since it was last called.
+func (o *origin) take() []arrival {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	fresh := slices.Clone(o.all[o.taken:])
+	o.taken = len(o.all)
+	return fresh
+}
+
+// ever gives all that arrived, and the bytes of it.
+func (o *origin) ever() ([]arrival, string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.all), o.bytes.String()
+}
+
+// listener keeps what its connections are sent.
+type listener struct {
+	net.Listener
+	o *origin
+}
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return tapped{c, l.o}, err
+}
+
+type tapped struct {
+	net.Conn
+	o *origin
+}
+
+func (c tapped) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.o.mu.Lock()
+	c.o.bytes.Write(b[:n])
+	c.o.mu.Unlock()
+	return n, err
+}
+
+// only gives the values of a header that must be there once at most, in any spelling that a server might
+// read as the same.
+func (a arrival) only(name string) (value string, count int) {
+	for n, values := range a.Header {
+		if strings.EqualFold(strings.ReplaceAll(n, "_", "-"), name) {
+			count += len(values)
+			value = values[0]
+		}
+	}
+	return value, count
+}

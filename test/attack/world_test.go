@@ -1,0 +1,218 @@
+package attack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"plumbline.dev/test/internal/stack"
+)
+
+// The applications, all on one origin.
+const (
+	appHost    = "app.example.com"    // for the service
+	otherHost  = "other.example.com"  // for another service, and for people
+	mixedHost  = "mixed.example.com"  // for the service and for people: application tokens count
+	singleHost = "single.example.com" // for the service, with a single header
+	peopleHost = "people.example.com" // for people
+	siteHost   = "site.example.com"   // for everybody, but for adminPath, which is for the service
+	adminPath  = "/admin"
+)
+
+// Where who comes from.
+const (
+	asker   = "127.0.0.9" // may ask about others' requests
+	trusted = "127.0.0.8" // is a proxy whose word counts
+)
+
+// world is the installation under attack.
+type world struct {
+	plumb    *stack.Plumb
+	control  *stack.Control
+	origin   *origin
+	provider *provider
+	// service may enter; stranger may enter otherHost only; off is turned off.
+	service, stranger, off stack.ServiceToken
+	apps                   map[string]stack.Application // by domain
+}
+
+// under is the one installation.
+var under *world
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "attack")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if under, err = start(dir); under != nil && under.plumb.Process() != nil {
+		defer under.plumb.Process().Kill()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the installation to attack:", err)
+		return 1
+	}
+	code := m.Run()
+	if err := under.verdict(); err != nil {
+		fmt.Fprintln(os.Stderr, "what arrived at the origin over all tests:", err)
+		code = 1
+	}
+	if log := under.plumb.Process().Log(); strings.Contains(log, "WARNING: DATA RACE") || code != 0 {
+		fmt.Fprintf(os.Stderr, "--- log of the installation\n%s\n", log[max(0, len(log)-20_000):])
+		code = 1
+	}
+	return code
+}
+
+func start(dir string) (*world, error) {
+	w := &world{apps: map[string]stack.Application{}}
+	var err error
+	if w.plumb, err = stack.New("up", filepath.Join(dir, "data"), "--min-interval", "1s",
+		"--trusted-proxy", trusted+"/32", "--forward-auth-from", asker+"/32"); err != nil {
+		return nil, err
+	}
+	if w.origin, err = newOrigin(); err != nil {
+		return w, err
+	}
+	if w.provider, err = newProvider(w.plumb.Issuer() + "/cdn-cgi/access/callback"); err != nil {
+		return w, err
+	}
+	if err := w.plumb.Launch(); err != nil {
+		return w, err
+	}
+	if err := stack.Ready(w.plumb.Process(), w.plumb.Admin, stack.ReadyWithin); err != nil {
+		return w, err
+	}
+	if w.control, err = w.plumb.Control(); err != nil {
+		return w, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return w, w.configure(ctx)
+}
+
+func (w *world) configure(ctx context.Context) error {
+	for name, token := range map[string]*stack.ServiceToken{"service": &w.service, "stranger": &w.stranger, "off": &w.off} {
+		var err error
+		if *token, err = w.control.CreateToken(ctx, name); err != nil {
+			return err
+		}
+	}
+	if err := w.control.EnableToken(ctx, w.off.ID, false); err != nil {
+		return err
+	}
+	if err := w.control.Call(ctx, http.MethodPost, "/access/identity_providers", map[string]any{"name": "Example", "type": "oidc",
+		"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": w.provider.URL}}, nil); err != nil {
+		return err
+	}
+	service := stack.Policy("service", "non_identity", []any{stack.TokenRule(w.service.ID), stack.TokenRule(w.off.ID)})
+	stranger := stack.Policy("stranger", "non_identity", []any{stack.TokenRule(w.stranger.ID)})
+	people := stack.Policy("people", "allow", []any{map[string]any{"email_domain": map[string]any{"domain": "example.com"}}})
+	everybody := stack.Policy("everybody", "bypass", []any{map[string]any{"everyone": map[string]any{}}})
+	for domain, policies := range map[string][]any{
+		appHost: {service}, otherHost: {stranger, people}, mixedHost: {service, people}, singleHost: {service}, peopleHost: {people},
+		siteHost: {everybody}, siteHost + adminPath: {service},
+	} {
+		g := stack.Guarded{Name: domain, Domain: domain, Origin: w.origin.URL, Policies: policies}
+		if domain == singleHost {
+			g.Settings = map[string]any{"read_service_tokens_from_header": "X-Service-Token"}
+		}
+		app, err := w.control.CreateGuarded(ctx, g)
+		if err != nil {
+			return err
+		}
+		w.apps[domain] = app
+	}
+	return w.known(ctx)
+}
+
+// known waits until the gateway has heard of everything.
+func (w *world) known(ctx context.Context) error {
+	for domain := range w.apps {
+		if err := stack.AskUntil(10*time.Second*stack.Slowness(), func() error {
+			resp, err := w.visit(ctx, "http://"+domain+"/", w.service)
+			if err == nil && (resp == http.StatusNotFound || resp == http.StatusUnauthorized && domain != otherHost && domain != peopleHost) {
+				err = fmt.Errorf("%s is answered with %d", domain, resp)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// visit asks as a client that is right does, and gives the status.
+func (w *world) visit(ctx context.Context, url string, token stack.ServiceToken) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	r.Host, r.URL.Host = r.URL.Host, w.plumb.Access
+	credentials := token.Credentials()
+	for i := 0; i < len(credentials); i += 2 {
+		r.Header.Set(credentials[i], credentials[i+1])
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// lines are a service token's credentials as header lines.
+func lines(token stack.ServiceToken, more ...string) []string {
+	return append([]string{"CF-Access-Client-Id: " + token.ClientID, "CF-Access-Client-Secret: " + token.ClientSecret}, more...)
+}
+
+// verdict looks at everything that arrived.
+func (w *world) verdict() error {
+	all, bytes := w.origin.ever()
+	var problems []error
+	for _, secret := range []string{w.service.ClientSecret, w.stranger.ClientSecret, w.off.ClientSecret, clientSecret} {
+		if strings.Contains(bytes, secret) {
+			problems = append(problems, errors.New("a secret arrived"))
+		}
+	}
+	for _, a := range all {
+		if err := w.inOrder(a); err != nil {
+			problems = append(problems, fmt.Errorf("%s %s of %s, %v: %w", a.Method, a.Target, a.Host, a.Header, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// inOrder tells why a request should not have arrived as it did.
+func (w *world) inOrder(a arrival) error {
+	token, count := a.only("cf-access-jwt-assertion")
+	host, _, _ := strings.Cut(strings.ToLower(a.Host), ":")
+	host = strings.TrimSuffix(host, ".")
+	domain := host
+	if host == siteHost {
+		if reading, under := underAdmin(a.Target); count == 0 && under {
+			return fmt.Errorf("without a token, and an origin may read the path as %q", reading)
+		} else if count == 0 {
+			return nil
+		}
+		domain = siteHost + adminPath
+	}
+	app, known := w.apps[domain]
+	switch {
+	case !known:
+		return errors.New("it is of no application")
+	case count != 1:
+		return fmt.Errorf("with %d assertions", count)
+	}
+	return w.verify(token, app.AUD)
+}
