@@ -53,18 +53,31 @@ func (s *Service) listApplications(ctx context.Context, c *call) (answer, error)
 		return answer{}, err
 	}
 	q := c.URL.Query()
-	all := s.applications(c.account)
+	all := s.index.account(c.account).apps.all()
 	if c.zoned() || filtered(q, "aud", "name", "domain", "search") {
 		all = matching(all, func(app catalog.Record[proto.Application]) bool {
 			return c.sees(app.Value.Zone) && wanted(app.Value, q)
 		})
 	}
 	part, info, err := paged(q, all)
-	views := make([]json.RawMessage, len(part))
-	for n, app := range part {
-		views[n] = s.viewApplication(c.account, app.Value)
+	if err != nil {
+		return answer{}, err
 	}
+	views, err := listed(part, s.shownPolicies, func(app catalog.Record[proto.Application]) any {
+		return s.viewApplication(c.account, app.Value)
+	})
 	return answer{result: views, info: info}, err
+}
+
+// shownPolicies is the basis of an application's view: its policies as they are now.
+func (s *Service) shownPolicies(app catalog.Record[proto.Application]) basis {
+	var newest, n uint64
+	for _, link := range app.Value.Policies {
+		if p, found := s.catalog.Policy(app.Account, link.Policy); found {
+			newest, n = max(newest, p.Revision), n+1
+		}
+	}
+	return basis{newest, n}
 }
 
 // wanted tells whether a list's filters let an application through (contract.md 3.2): names and domains
@@ -172,21 +185,18 @@ func (s *Service) saveApplication(ctx context.Context, c *call, body object, app
 
 // unclaimed refuses a destination that another application has: requests to it could be either's.
 func (s *Service) unclaimed(a proto.Account, app *proto.Application) error {
-	ours := map[string]bool{}
 	for _, d := range app.Domains {
-		if p, err := appmatch.Parse(d); err == nil {
-			ours[p.String()] = true
+		p, err := appmatch.Parse(d)
+		if err != nil {
+			continue
 		}
-	}
-	if len(ours) == 0 {
-		return nil
-	}
-	for _, other := range s.applications(a) {
-		for _, d := range other.Value.Domains {
-			if p, err := appmatch.Parse(d); err == nil && ours[p.String()] && other.Value.ID != app.ID {
-				return refuse(http.StatusConflict, codeApplicationExists,
-					"access.api.error.conflict: the destination %q belongs to the application %q", clip(d), clip(other.Value.Name))
+		if id, claimed := s.index.claimant(a, p.String(), app.ID); claimed {
+			name := ""
+			if other, found := s.catalog.Application(a, id); found {
+				name = other.Value.Name
 			}
+			return refuse(http.StatusConflict, codeApplicationExists,
+				"access.api.error.conflict: the destination %q belongs to the application %q", clip(d), clip(name))
 		}
 	}
 	return nil
@@ -203,7 +213,7 @@ func (s *Service) deleteApplication(ctx context.Context, c *call) (answer, error
 			continue
 		}
 		if err == nil {
-			s.drop(ctx, c.account, s.owned(c.account, app.Value.ID))
+			s.drop(ctx, c.account, s.index.ownedBy(c.account, app.Value.ID))
 		}
 		return answer{status: http.StatusAccepted, result: idOnly{app.Value.ID}}, err
 	}

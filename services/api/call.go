@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"plumbline.dev/bus"
-	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
 )
@@ -58,25 +56,25 @@ const attempts = 8
 
 // fresh waits until the view of the configuration holds every write that was acknowledged before the call.
 func (s *Service) fresh(ctx context.Context) error {
-	return upToDate(ctx, s.conn, topology.Config, s.catalog)
+	return upToDate(ctx, s.config, s.catalog)
 }
 
 func (s *Service) freshTokens(ctx context.Context) error {
-	return upToDate(ctx, s.conn, topology.Tokens, s.tokens)
+	return upToDate(ctx, s.secrets, s.tokens)
 }
 
-type view interface {
+type follower interface {
 	AwaitRevision(ctx context.Context, revision uint64) error
 }
 
 // upToDate asks the bucket's leader how far the bucket is and waits until the view is as far. The newest
 // message of a bucket is never superseded, so a view of all keys always gets there.
-func upToDate(ctx context.Context, conn *bus.Conn, bucket string, v view) error {
+func upToDate(ctx context.Context, bucket *confirmations, v follower) error {
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	stream, err := conn.JetStream().Stream(ctx, topology.BucketStream(bucket))
+	revision, err := bucket.newest(ctx)
 	if err == nil {
-		err = v.AwaitRevision(ctx, stream.CachedInfo().State.LastSeq)
+		err = v.AwaitRevision(ctx, revision)
 	}
 	if err != nil {
 		return unavailable(err, "the configuration cannot be read at the moment: try again")

@@ -47,7 +47,7 @@ func viewDevice(page topology.PageNumber, d *proto.Device) deviceView {
 const kindDevice = "device"
 
 func (s *Service) freshInventory(ctx context.Context) error {
-	return upToDate(ctx, s.conn, topology.Devices, s.inventory)
+	return upToDate(ctx, s.devices, s.inventory)
 }
 
 // device finds a device and the page it is in.

@@ -30,18 +30,46 @@ type envelope struct {
 	Errors   []notice `json:"errors"`
 	Messages []notice `json:"messages"`
 	Result   any      `json:"result"`
-	Info     any      `json:"result_info,omitempty"`
 }
 
 func ok(result any) answer { return answer{result: result} }
 
+// body is the envelope with what is in it. A list whose parts are encoded already is put together of them:
+// nothing is read through again.
+func (a answer) body() ([]byte, error) {
+	var messages, result, info []byte
+	var err error
+	if list, ok := a.result.(listing); !ok {
+		result, err = encode(a.result)
+	} else {
+		result = list.join()
+	}
+	if err == nil && len(a.messages) > 0 {
+		messages, err = encode(a.messages)
+	} else {
+		messages = []byte("[]")
+	}
+	if err == nil && a.info != nil {
+		info, err = encode(a.info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, len(result)+len(messages)+len(info)+128)
+	b = append(b, `{"success":true,"errors":[],"messages":`...)
+	b = append(b, bytes.TrimSpace(messages)...)
+	b = append(b, `,"result":`...)
+	b = append(b, bytes.TrimSpace(result)...)
+	if info != nil {
+		b = append(b, `,"result_info":`...)
+		b = append(b, bytes.TrimSpace(info)...)
+	}
+	return append(b, "}\n"...), nil
+}
+
 // write sends an answer. What cannot be encoded is an internal error, and nothing of it goes out.
 func (a answer) write(w http.ResponseWriter) error {
-	e := envelope{Success: true, Errors: []notice{}, Messages: a.messages, Result: a.result, Info: a.info}
-	if e.Messages == nil {
-		e.Messages = []notice{}
-	}
-	body, err := encode(e)
+	body, err := a.body()
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func (s *Service) listGroups(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	q := c.URL.Query()
-	all := s.groups(c.account)
+	all := s.index.account(c.account).groups.all()
 	if c.zoned() || filtered(q, "name", "search") {
 		name, search := q.Get("name"), strings.ToLower(q.Get("search"))
 		all = matching(all, func(g catalog.Record[proto.Group]) bool {
@@ -122,10 +122,10 @@ func (s *Service) listGroups(ctx context.Context, c *call) (answer, error) {
 		})
 	}
 	part, info, err := paged(q, all)
-	views := make([]json.RawMessage, len(part))
-	for n, g := range part {
-		views[n] = viewGroup(g.Value)
+	if err != nil {
+		return answer{}, err
 	}
+	views, err := listed(part, alone, func(g catalog.Record[proto.Group]) any { return viewGroup(g.Value) })
 	return answer{result: views, info: info}, err
 }
 
@@ -184,7 +184,7 @@ func (s *Service) deleteGroup(ctx context.Context, c *call) (answer, error) {
 			return answer{}, err
 		}
 		names := func(r proto.Rule) bool { return r.Selector == "group" && ruleNames(r, "id", g.Value.ID) }
-		if what := s.ruledBy(c.account, names); what != "" {
+		if what := s.ruledBy(c.account, g.Value.ID, names); what != "" {
 			return answer{}, invalid("the group is used by the %s: take it out there first", what)
 		}
 		err = s.remove(ctx, c.account, topology.KindGroup, g.Value.ID, g.Revision)
@@ -196,16 +196,21 @@ func (s *Service) deleteGroup(ctx context.Context, c *call) (answer, error) {
 	return answer{}, errConflict
 }
 
-// ruledBy finds a policy or a group that has a rule of those asked about, as people call it; empty: none.
-func (s *Service) ruledBy(a proto.Account, is func(proto.Rule) bool) string {
-	for _, p := range s.catalog.Policies(a) {
-		if anyRule(is, p.Value.Include, p.Value.Require, p.Value.Exclude) {
-			return "policy " + quoted(p.Value.Name)
+// ruledBy finds a policy or a group that has a rule about an id, of those asked about, as people call it;
+// empty: none.
+func (s *Service) ruledBy(a proto.Account, id proto.ID, is func(proto.Rule) bool) string {
+	if s.index.rulesNaming(a, id) == 0 {
+		return ""
+	}
+	all := s.index.account(a)
+	for _, p := range all.policies.all() {
+		if p := p.of.Value; anyRule(is, p.Include, p.Require, p.Exclude) {
+			return "policy " + quoted(p.Name)
 		}
 	}
-	for _, g := range s.catalog.Groups(a) {
-		if anyRule(is, g.Value.Include, g.Value.Require, g.Value.Exclude) {
-			return "group " + quoted(g.Value.Name)
+	for _, g := range all.groups.all() {
+		if g := g.of.Value; anyRule(is, g.Include, g.Require, g.Exclude) {
+			return "group " + quoted(g.Name)
 		}
 	}
 	return ""

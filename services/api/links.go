@@ -91,8 +91,8 @@ func readItem(n int, raw json.RawMessage) (policyItem, error) {
 // linkPlan is what saving an application's policies comes to.
 type linkPlan struct {
 	links []proto.PolicyLink
-	write []policyWrite                  // before the application
-	drop  []catalog.Record[proto.Policy] // after it: owned and no longer linked
+	write []policyWrite                         // before the application
+	drop  []*item[catalog.Record[proto.Policy]] // after it: owned and no longer linked
 }
 
 type policyWrite struct {
@@ -104,7 +104,7 @@ type policyWrite struct {
 // one: clients that send policies without ids do not make new ones at every save.
 func (s *Service) plan(a proto.Account, app proto.ID, items []policyItem, now proto.Millis) (linkPlan, error) {
 	var p linkPlan
-	owned := s.owned(a, app)
+	owned := s.index.ownedBy(a, app)
 	linked := map[proto.ID]bool{}
 	for _, item := range items {
 		linked[item.id] = true
@@ -114,8 +114,8 @@ func (s *Service) plan(a proto.Account, app proto.ID, items []policyItem, now pr
 		if item.id.IsZero() {
 			name, _ := item.body.text("name")
 			for _, o := range owned {
-				if !linked[o.Value.ID] && o.Value.Name == name {
-					old = o
+				if !linked[o.id] && o.of.Value.Name == name {
+					old = o.of
 					break
 				}
 			}
@@ -146,16 +146,11 @@ func (s *Service) plan(a proto.Account, app proto.ID, items []policyItem, now pr
 		p.write = append(p.write, policyWrite{policy, old.Revision})
 	}
 	for _, o := range owned {
-		if !linked[o.Value.ID] {
+		if !linked[o.id] {
 			p.drop = append(p.drop, o)
 		}
 	}
 	return p, nil
-}
-
-// owned are the policies that an application owns.
-func (s *Service) owned(a proto.Account, app proto.ID) []catalog.Record[proto.Policy] {
-	return slices.DeleteFunc(s.catalog.Policies(a), func(p catalog.Record[proto.Policy]) bool { return p.Value.Owner != app })
 }
 
 func samePolicy(a, b *proto.Policy) bool {
@@ -193,11 +188,11 @@ func (s *Service) save(ctx context.Context, a proto.Account, app *proto.Applicat
 	return revision, nil
 }
 
-func (s *Service) drop(ctx context.Context, a proto.Account, policies []catalog.Record[proto.Policy]) {
+func (s *Service) drop(ctx context.Context, a proto.Account, policies []*item[catalog.Record[proto.Policy]]) {
 	for _, o := range policies {
-		err := s.remove(ctx, a, topology.KindPolicy, o.Value.ID, o.Revision)
+		err := s.remove(ctx, a, topology.KindPolicy, o.id, o.of.Revision)
 		if err != nil && !errors.Is(err, bus.ErrConflict) {
-			s.log.Warn("a policy that nothing links is left behind", "policy", o.Value.ID, "err", err)
+			s.log.Warn("a policy that nothing links is left behind", "policy", o.id, "err", err)
 		}
 	}
 }

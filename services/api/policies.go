@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -27,16 +26,14 @@ func (s *Service) listPolicies(ctx context.Context, c *call) (answer, error) {
 	if err := s.fresh(ctx); err != nil {
 		return answer{}, err
 	}
-	part, info, err := paged(c.URL.Query(), s.reusable(c.account))
+	part, info, err := paged(c.URL.Query(), s.index.account(c.account).reusable.all())
 	if err != nil {
 		return answer{}, err
 	}
-	used := s.applicationsOf(c.account)
-	views := make([]json.RawMessage, len(part))
-	for n, p := range part {
-		views[n] = viewReusable(p.Value, used[p.Value.ID])
-	}
-	return answer{result: views, info: info}, nil
+	used := func(p catalog.Record[proto.Policy]) int { return s.index.linksTo(c.account, p.Value.ID) }
+	views, err := listed(part, func(p catalog.Record[proto.Policy]) basis { return basis{uint64(used(p))} },
+		func(p catalog.Record[proto.Policy]) any { return viewReusable(p.Value, used(p)) })
+	return answer{result: views, info: info}, err
 }
 
 func (s *Service) getPolicy(ctx context.Context, c *call) (answer, error) {
@@ -44,7 +41,7 @@ func (s *Service) getPolicy(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{result: viewReusable(p.Value, s.applicationsOf(c.account)[p.Value.ID]), revision: p.Revision}, nil
+	return answer{result: viewReusable(p.Value, s.index.linksTo(c.account, p.Value.ID)), revision: p.Revision}, nil
 }
 
 // policy finds the reusable policy that the path names.
@@ -94,7 +91,7 @@ func (s *Service) updatePolicy(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, old.Revision)
-	return answer{result: viewReusable(&p, s.applicationsOf(c.account)[p.ID]), revision: revision}, err
+	return answer{result: viewReusable(&p, s.index.linksTo(c.account, p.ID)), revision: revision}, err
 }
 
 // checkedPolicy is readPolicy, and looks whether the groups are there that the policy names.
@@ -112,7 +109,7 @@ func (s *Service) deletePolicy(ctx context.Context, c *call) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		if n := s.applicationsOf(c.account)[p.Value.ID]; n > 0 {
+		if n := s.index.linksTo(c.account, p.Value.ID); n > 0 {
 			return answer{}, invalid("the policy is used by %d application(s): take it out of them first", n)
 		}
 		err = s.remove(ctx, c.account, topology.KindPolicy, p.Value.ID, p.Revision)

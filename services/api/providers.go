@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"plumbline.dev/bus"
@@ -45,7 +46,7 @@ func (s *Service) listProviders(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	q := c.URL.Query()
-	all := s.providers(c.account)
+	all := s.index.account(c.account).idps.all()
 	if c.zoned() || filtered(q, "name", "type", "search") {
 		name, kind, search := q.Get("name"), q.Get("type"), strings.ToLower(q.Get("search"))
 		all = matching(all, func(p catalog.Record[proto.IdentityProvider]) bool {
@@ -54,10 +55,10 @@ func (s *Service) listProviders(ctx context.Context, c *call) (answer, error) {
 		})
 	}
 	part, info, err := paged(q, all)
-	views := make([]json.RawMessage, len(part))
-	for n, p := range part {
-		views[n] = viewProvider(p.Value)
+	if err != nil {
+		return answer{}, err
 	}
+	views, err := listed(part, alone, func(p catalog.Record[proto.IdentityProvider]) any { return viewProvider(p.Value) })
 	return answer{result: views, info: info}, err
 }
 
@@ -89,8 +90,8 @@ func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	if p.Type == typeOnetimepin {
-		for _, other := range s.providers(c.account) {
-			if other.Value.Type == typeOnetimepin && other.Value.Zone == c.zone {
+		for _, i := range s.index.account(c.account).idps.all() {
+			if other := i.of; other.Value.Type == typeOnetimepin && other.Value.Zone == c.zone {
 				return answer{}, refuse(http.StatusConflict, codeConflict, "access.api.error.conflict: there is a one-time PIN identity provider already: %s", other.Value.ID)
 			}
 		}
@@ -140,14 +141,12 @@ func (s *Service) deleteProvider(ctx context.Context, c *call) (answer, error) {
 
 // providerUser is who names an identity provider, as people call it; empty: nobody.
 func (s *Service) providerUser(a proto.Account, id proto.ID) string {
-	for _, app := range s.catalog.Applications(a) {
-		for _, idp := range app.Value.Gate.IDPs {
-			if idp == id {
-				return "application " + quoted(app.Value.Name)
-			}
+	for _, app := range s.index.account(a).apps.all() {
+		if slices.Contains(app.of.Value.Gate.IDPs, id) {
+			return "application " + quoted(app.of.Value.Name)
 		}
 	}
-	return s.ruledBy(a, func(r proto.Rule) bool {
+	return s.ruledBy(a, id, func(r proto.Rule) bool {
 		return r.Selector == "login_method" && ruleNames(r, "id", id) || ruleNames(r, "identity_provider_id", id)
 	})
 }

@@ -84,9 +84,9 @@ func (s *Service) forgetSeen(ctx context.Context, a proto.Account, t *proto.Serv
 // tokenUnused refuses where a policy, a group or an application's SCIM configuration names the token.
 func (s *Service) tokenUnused(a proto.Account, t *proto.ServiceToken) error {
 	names := func(r proto.Rule) bool { return r.Selector == "service_token" && ruleNames(r, "token_id", t.ID) }
-	what := s.ruledBy(a, names)
-	for _, app := range s.catalog.Applications(a) {
-		if bytes.Contains(app.Value.Sent, []byte(t.ClientID)) && scimNames(stored(app.Value.Sent), t.ClientID) {
+	what := s.ruledBy(a, t.ID, names)
+	for _, i := range s.index.account(a).apps.all() {
+		if app := i.of; bytes.Contains(app.Value.Sent, []byte(t.ClientID)) && scimNames(stored(app.Value.Sent), t.ClientID) {
 			what = "SCIM configuration of the application " + quoted(app.Value.Name)
 		}
 	}

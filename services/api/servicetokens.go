@@ -76,10 +76,11 @@ func (s *Service) listServiceTokens(ctx context.Context, c *call) (answer, error
 		})
 	}
 	part, info, err := paged(q, all)
-	views := make([]serviceTokenView, len(part))
-	for i, t := range part {
-		views[i] = s.viewServiceToken(t.key, t.Value, "")
+	if err != nil {
+		return answer{}, err
 	}
+	views, err := listed(part, func(t serviceToken) basis { return basis{uint64(s.tokens.lastSeen(t.key))} },
+		func(t serviceToken) any { return s.viewServiceToken(t.key, t.Value, "") })
 	return answer{result: views, info: info}, err
 }
 

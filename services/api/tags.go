@@ -32,7 +32,7 @@ type tagView struct {
 }
 
 func (s *Service) viewTag(a proto.Account, t *proto.Tag) tagView {
-	return tagView{t.Name, s.taggedBy(a)[t.Name], stamp(t.CreatedAt), stamp(t.UpdatedAt)}
+	return tagView{t.Name, s.index.taggedBy(a, t.Name), stamp(t.CreatedAt), stamp(t.UpdatedAt)}
 }
 
 // maxTag bounds the name of a tag, in bytes.
@@ -54,10 +54,10 @@ func (s *Service) listTags(ctx context.Context, c *call) (answer, error) {
 	if err := s.fresh(ctx); err != nil {
 		return answer{}, err
 	}
-	part, info, err := paged(c.URL.Query(), s.tags(c.account))
+	part, info, err := paged(c.URL.Query(), s.index.account(c.account).tags.all())
 	views := make([]tagView, len(part))
 	for n, t := range part {
-		views[n] = s.viewTag(c.account, t.Value)
+		views[n] = s.viewTag(c.account, t.of.Value)
 	}
 	return answer{result: views, info: info}, err
 }
@@ -138,7 +138,7 @@ func (s *Service) updateTag(ctx context.Context, c *call) (answer, error) {
 
 // untagged refuses while an application carries the tag.
 func (s *Service) untagged(a proto.Account, name string) error {
-	if n := s.taggedBy(a)[name]; n > 0 {
+	if n := s.index.taggedBy(a, name); n > 0 {
 		return invalid("the tag is carried by %d application(s): take it off them first", n)
 	}
 	return nil

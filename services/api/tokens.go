@@ -29,8 +29,7 @@ type tokenView struct {
 	apiKeys map[tokenKey]string       // of API tokens, by id
 	used    map[tokenKey]proto.Millis // when each was last used, roughly
 	seen    map[string]proto.Millis   // when each was last used, by key of the service token
-	sorted  memo[[]serviceToken]
-	edited  uint64                     // newest revision of a service token: use is no edit
+	sorted  map[proto.Account]*shelf[serviceToken]
 	hashes  map[string][]proto.Account // of API tokens: the accounts that each is of
 }
 
@@ -54,7 +53,7 @@ func newTokenView(conn *bus.Conn, log *slog.Logger) *tokenView {
 		conn: conn, log: log, progress: newProgress(topology.Tokens), service: map[tokenKey]serviceToken{},
 		keys: map[string]tokenKey{}, api: map[string]apiToken{}, apiKeys: map[tokenKey]string{},
 		used: map[tokenKey]proto.Millis{}, seen: map[string]proto.Millis{},
-		hashes: map[string][]proto.Account{},
+		hashes: map[string][]proto.Account{}, sorted: map[proto.Account]*shelf[serviceToken]{},
 	}
 }
 
@@ -84,12 +83,15 @@ func (v *tokenView) apply(u bus.Update) error {
 			v.seen[serviceKey(u.Key)] = s.At
 		}
 	case len(parts) == 3 && parts[1] == "service":
-		v.edited = u.Revision
 		t := new(proto.ServiceToken)
 		if err = u.Decode(t); err == nil {
 			k := tokenKey{account, t.ID}
 			v.keys[u.Key] = k
 			v.service[k] = serviceToken{u.Key, catalog.Record[proto.ServiceToken]{Account: account, Revision: u.Revision, Value: t}}
+			if v.sorted[account] == nil {
+				v.sorted[account] = new(shelf[serviceToken])
+			}
+			v.sorted[account].put(t.ID, t.CreatedAt, v.service[k])
 		}
 	case len(parts) == 3 && parts[1] == "api":
 		t := new(proto.APIToken)
@@ -121,8 +123,8 @@ func serviceKey(seen string) string { return strings.Replace(seen, ".seen.", ".s
 func (v *tokenView) forget(u bus.Update) {
 	if k, ok := v.keys[u.Key]; ok {
 		delete(v.service, k)
+		v.sorted[k.account].remove(k.id)
 		delete(v.keys, u.Key)
-		v.edited = u.Revision
 	}
 	if strings.Contains(u.Key, ".seen.") {
 		delete(v.seen, serviceKey(u.Key))
@@ -228,22 +230,9 @@ func (v *tokenView) get(a proto.Account, id proto.ID) (serviceToken, bool) {
 }
 
 // list gives the service tokens of an account, the oldest first. It is shared and must not be modified.
-func (v *tokenView) list(a proto.Account) []serviceToken {
+func (v *tokenView) list(a proto.Account) []*item[serviceToken] {
 	v.mu.RLock()
-	revision := v.edited
+	sorted := v.sorted[a]
 	v.mu.RUnlock()
-	return v.sorted.get(a, revision, func() []serviceToken {
-		v.mu.RLock()
-		var all []serviceToken
-		for k, t := range v.service {
-			if k.account == a {
-				all = append(all, t)
-			}
-		}
-		v.mu.RUnlock()
-		slices.SortFunc(all, func(a, b serviceToken) int {
-			return cmp.Or(cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt), bytes.Compare(a.Value.ID[:], b.Value.ID[:]))
-		})
-		return all
-	})
+	return sorted.all()
 }

@@ -48,6 +48,17 @@ type Catalog struct {
 	newest   map[topology.Kind]uint64 // revision of each kind
 	caughtUp bool
 	changed  chan struct{}
+	tell     []func(Change)
+}
+
+// Change is one change of a resource. Was and Is point to it, as the Value of a [Record] does: a
+// *proto.Application, for instance. They are nil where there was none, or is none any more.
+type Change struct {
+	Account  proto.Account
+	Kind     topology.Kind
+	ID       proto.ID
+	Revision uint64
+	Was, Is  any
 }
 
 // New makes a view of the kinds, of all of them where none is named; it is empty until [Catalog.Run] has
@@ -63,6 +74,10 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 		newest: map[topology.Kind]uint64{},
 	}
 }
+
+// Tell has f told of every change, one at a time, before [Catalog.Revision] says that it was seen: what f keeps
+// is as far as the view is. f must not ask the view anything. It is to be named before Run.
+func (c *Catalog) Tell(f func(Change)) { c.tell = append(c.tell, f) }
 
 // Run keeps the view up to date until ctx ends.
 func (c *Catalog) Run(ctx context.Context) error {
@@ -96,27 +111,31 @@ func (c *Catalog) apply(u bus.Update) error {
 	}
 	c.newest[kind] = u.Revision
 	k := key{account, id}
+	change := Change{Account: account, Kind: kind, ID: id, Revision: u.Revision}
 	switch kind {
 	case topology.KindIntegration:
-		err = put(c.integrations, k, u)
+		change.Was, change.Is, err = put(c.integrations, k, u)
 	case topology.KindCheck:
 		clear(c.over)
-		err = put(c.checks, k, u)
+		change.Was, change.Is, err = put(c.checks, k, u)
 	case topology.KindApplication:
-		err = put(c.apps, k, u)
+		change.Was, change.Is, err = put(c.apps, k, u)
 	case topology.KindPolicy:
-		err = put(c.policies, k, u)
+		change.Was, change.Is, err = put(c.policies, k, u)
 	case topology.KindGroup:
-		err = put(c.groups, k, u)
+		change.Was, change.Is, err = put(c.groups, k, u)
 	case topology.KindIDP:
-		err = put(c.idps, k, u)
+		change.Was, change.Is, err = put(c.idps, k, u)
 	case topology.KindOrganization:
-		err = put(c.orgs, k, u)
+		change.Was, change.Is, err = put(c.orgs, k, u)
 	case topology.KindTag:
-		err = put(c.tags, k, u)
+		change.Was, change.Is, err = put(c.tags, k, u)
 	}
 	if err != nil {
 		c.log.Error("CONFIG holds a record that cannot be read", "key", u.Key, "revision", u.Revision, "err", err)
+	}
+	for _, tell := range c.tell {
+		tell(change)
 	}
 	return nil
 }
@@ -124,17 +143,20 @@ func (c *Catalog) apply(u bus.Update) error {
 func put[T any, M interface {
 	*T
 	proto.Message
-}](into map[key]Record[T], k key, u bus.Update) error {
+}](into map[key]Record[T], k key, u bus.Update) (was, is any, err error) {
+	if old, ok := into[k]; ok {
+		was = old.Value
+	}
 	delete(into, k)
 	if u.Deleted {
-		return nil
+		return was, nil, nil
 	}
 	v := new(T)
 	if err := u.Decode(M(v)); err != nil {
-		return err
+		return was, nil, err
 	}
 	into[k] = Record[T]{Account: k.account, Revision: u.Revision, Value: v}
-	return nil
+	return was, v, nil
 }
 
 // announce wakes who waits for a change; the lock is held.

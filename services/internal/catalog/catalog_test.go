@@ -109,3 +109,39 @@ func TestABadRecordIsLeftOut(t *testing.T) {
 		t.Error("the bad record is there")
 	}
 }
+
+// Who follows the view's changes has seen those that its revision says it has.
+func TestTellsOfEachChange(t *testing.T) {
+	b := bustest.Start(t)
+	writer := b.Conn(topology.API)
+	a, id := proto.NewAccount(), proto.NewID()
+	k := topology.ConfigKey(a, topology.KindTag, id)
+	var told []Change
+	c := New(b.Conn(topology.API), bustest.Log(t))
+	c.Tell(func(ch Change) { told = append(told, ch) })
+	go c.Run(t.Context())
+	first, err := writer.Put(t.Context(), topology.Config, k, &proto.Tag{Name: "a"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := writer.Put(t.Context(), topology.Config, k, &proto.Tag{Name: "b"}, first)
+	if err == nil {
+		err = writer.Delete(t.Context(), topology.Config, k, second)
+	}
+	if err == nil {
+		err = c.AwaitRevision(t.Context(), second+1)
+	}
+	if err != nil || len(told) == 0 {
+		t.Fatal(err, told)
+	}
+	// What is overwritten before the view reads it is told of as one change.
+	last := told[len(told)-1]
+	if last.Is != nil || last.Account != a || last.Kind != topology.KindTag || last.ID != id || last.Revision != second+1 {
+		t.Errorf("%+v", told)
+	}
+	for n, ch := range told[1:] {
+		if ch.Was != told[n].Is {
+			t.Errorf("change %d is of %v, before there was %v", n+1, ch.Was, told[n].Is)
+		}
+	}
+}

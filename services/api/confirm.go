@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"sync"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+)
+
+// confirmations tell how far a bucket is, in the words of its leader. Those who ask while a question is under
+// way share the next one: never an answer to what was asked before they came, which could be older than a
+// write that they know of. So however many ask, one question is under way. It is safe for concurrent use.
+type confirmations struct {
+	ask func(context.Context) (uint64, error)
+
+	mu     sync.Mutex
+	asking bool
+	next   *confirmation // of those who came since the question under way was asked
+}
+
+// confirmation is one question; revision and err are there once done is closed.
+type confirmation struct {
+	done     chan struct{}
+	revision uint64
+	err      error
+}
+
+func newConfirmations(conn *bus.Conn, bucket string) *confirmations {
+	return &confirmations{ask: func(ctx context.Context) (uint64, error) {
+		at, err := conn.Position(ctx, topology.BucketStream(bucket))
+		return at.Last, err
+	}}
+}
+
+// newest gives a revision that is at least that of every write which was acknowledged before the call.
+func (c *confirmations) newest(ctx context.Context) (uint64, error) {
+	c.mu.Lock()
+	mine := c.next
+	if mine == nil {
+		mine = &confirmation{done: make(chan struct{})}
+		c.next = mine
+	}
+	if !c.asking {
+		c.asking = true
+		go c.run()
+	}
+	c.mu.Unlock()
+	select {
+	case <-mine.done:
+		return mine.revision, mine.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+}
+
+// run asks for as long as somebody waits. A question is nobody's own: it ends when it is answered or late.
+func (c *confirmations) run() {
+	for {
+		c.mu.Lock()
+		now := c.next
+		c.next, c.asking = nil, now != nil
+		c.mu.Unlock()
+		if now == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), viewTimeout)
+		now.revision, now.err = c.ask(ctx)
+		cancel()
+		close(now.done)
+	}
+}
