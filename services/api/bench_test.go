@@ -41,12 +41,13 @@ func BenchmarkLargeAccount(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	pages := map[topology.PageNumber][]proto.ID{}
+	pages := map[topology.PageNumber]*indexedPage{}
 	for p := range topology.PageNumber(1000) {
+		var page proto.Page
 		for range proto.PageSize {
-			pages[p] = append(pages[p], proto.NewID())
+			page.Devices = append(page.Devices, proto.Device{ID: proto.NewID()})
 		}
-		slices.SortFunc(pages[p], compareIDs)
+		pages[p] = indexPage(&page, 1)
 	}
 	y.api.inventory.mu.Lock()
 	y.api.inventory.pages[y.account] = pages
@@ -68,7 +69,7 @@ func BenchmarkLargeAccount(b *testing.B) {
 	}
 	b.Run("find a device", func(b *testing.B) {
 		for b.Loop() {
-			if _, found := y.api.inventory.find(y.account, pages[999][500]); !found {
+			if _, found := y.api.inventory.find(y.account, pages[999].ids[500]); !found {
 				b.Fatal("not found")
 			}
 		}

@@ -48,6 +48,7 @@ type Service struct {
 	audits    chan struct{} // for each reader of the audit log
 	lookUps   chan struct{} // and for each caller who is not known yet
 	streams   chan struct{} // and for each client that follows
+	scans     chan struct{} // and for each request that reads the whole inventory, or much of a log
 	server    *httpserve.Server
 	ending    chan struct{} // closed when the service ends
 }
@@ -75,6 +76,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		audits:    make(chan struct{}, maxAudits),
 		lookUps:   make(chan struct{}, lookUps),
 		streams:   make(chan struct{}, cfg.Streams),
+		scans:     make(chan struct{}, maxScans),
 		ending:    make(chan struct{}),
 		index:     newIndex(),
 		config:    newConfirmations(deps.Bus, topology.Config),
