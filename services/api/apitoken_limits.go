@@ -54,6 +54,9 @@ func readResources(a proto.Account, resources object) (whole bool, zones []proto
 	return whole, zones, nil
 }
 
+// everyZone is a zone that no policy names: what a token may do there, it may do in every zone.
+var everyZone = proto.NewAccount()
+
 // mayGive refuses where a token, as it would be, could do what the one that asks for it cannot: at other
 // things, for longer, or from elsewhere.
 func mayGive(by, t *proto.APIToken) error {
@@ -64,15 +67,22 @@ func mayGive(by, t *proto.APIToken) error {
 		if p.Deny {
 			continue
 		}
-		zones := p.Zones
-		if len(zones) == 0 || slices.Contains(zones, proto.Account{}) {
-			zones = []proto.Account{{}} // who gives all zones has the account
+		zones := []proto.Account{{}}
+		if len(p.Zones) > 0 {
+			zones = slices.Clone(p.Zones)
+		}
+		for n, zone := range p.Zones {
+			if zone.IsZero() {
+				zones[n] = everyZone
+			}
 		}
 		for _, id := range p.Groups {
-			g, known := findGroup(id)
-			for _, zone := range zones {
-				if !known || !permits(by, g.need, zone) {
-					return cannotGive(quoted(g.name))
+			g, _ := findGroup(id)
+			for _, n := range []need{g.need, {g.area, false}} { // who may edit may read
+				for _, zone := range zones {
+					if permits(t, n, zone) && !permits(by, n, zone) {
+						return cannotGive(quoted(g.name))
+					}
 				}
 			}
 		}

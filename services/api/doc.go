@@ -7,4 +7,7 @@
 //
 // Reads show every write that was acknowledged before, by whichever replica: a request first asks the
 // bucket how far it is, then waits until this replica's view has come as far.
+//
+// Each route names what a token must be allowed (scopes.go). Each change goes through write.go, or tells of
+// itself, and so is in the audit log (trail.go says what of it a crash can lose).
 package api
