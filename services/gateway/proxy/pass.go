@@ -62,7 +62,7 @@ func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, q Request, a *htt
 	head, hop := w.Header(), hopOf(a.Header)
 	for name, values := range a.Header {
 		if !hop(name) {
-			head[name] = append(head[name], values...)
+			head[name] = values // nobody has set any yet
 		}
 	}
 	announced := len(a.Trailer)
