@@ -135,7 +135,8 @@ func (q *asking) cookie() *http.Cookie {
 
 // facts are what is known about the request by now.
 func (q *asking) facts() *policy.Facts {
-	f := &policy.Facts{ServiceToken: q.a.Identity.Token, IP: q.r.Peer}
+	f := &q.known
+	f.ServiceToken, f.IP = q.a.Identity.Token, q.r.Peer
 	if q.r.Certificate != nil {
 		f.Certificate, f.CommonName = true, q.r.Certificate.Subject.CommonName
 	}

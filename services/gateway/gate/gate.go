@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -70,7 +71,12 @@ func (g *Gate) SendTo(l Login) { g.login = l }
 
 // Check decides about a request. It never fails: what cannot be decided is refused.
 func (g *Gate) Check(ctx context.Context, r *Request) *Answer {
-	q := asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: newRay()}}
+	q := spare.Get().(*asking)
+	defer func() {
+		*q = asking{} // nothing of a request is kept
+		spare.Put(q)
+	}()
+	*q = asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: newRay()}}
 	q.check()
 	if q.a.Decision.Reason != policy.Undecided {
 		g.Decided(q.a.Decision.Reason)
@@ -86,7 +92,10 @@ func (g *Gate) Decide(ctx context.Context, r *Request, app Application, s *proto
 	return policy.Decide(q.app.policies, q.facts())
 }
 
-// asking is one request while it is decided.
+// spare are askings for use again.
+var spare = sync.Pool{New: func() any { return new(asking) }}
+
+// asking is one request while it is decided. Nothing refers to it afterwards.
 type asking struct {
 	*Gate
 	ctx context.Context
@@ -103,6 +112,7 @@ type asking struct {
 	// held is the application token that the client has; empty: none that counts.
 	held  string
 	asked []proto.Posture // what the policies wanted to know of the device
+	known policy.Facts
 }
 
 // check takes a request through the stages. Every way out but three refuses.
