@@ -28,15 +28,17 @@ func (s *Service) scope(r *http.Request) (account, zone proto.Account, token *pr
 		return account, zone, nil, err
 	}
 	hash := credential.Hash(given.secret)
+	// A token that was made a moment ago, at another replica, is good here, and one that was ended is not.
+	fresh := s.freshTokens
+	if !s.tokens.known(hash) {
+		fresh = s.freshStranger
+	}
+	if err := fresh(r.Context()); err != nil {
+		return account, zone, nil, err
+	}
 	token = s.tokens.lookUp(named != "", &account, hash)
-	if token == nil {
-		// It may have been made a moment ago, at another replica.
-		if err := s.freshToken(r.Context()); err != nil {
-			return account, zone, nil, err
-		}
-		if token = s.tokens.lookUp(named != "", &account, hash); token == nil && s.tokens.known(hash) && named != "" {
-			return account, zone, nil, errOtherAccount
-		}
+	if token == nil && named != "" && s.tokens.known(hash) {
+		return account, zone, nil, errOtherAccount
 	}
 	if err := s.authentic(r, token, given); err != nil {
 		return account, zone, nil, err
@@ -67,8 +69,8 @@ func (s *Service) authentic(r *http.Request, t *proto.APIToken, given presented)
 // lookUps bounds how many requests with unknown credentials ask the bus at once.
 const lookUps = 8
 
-// freshToken is freshTokens for callers that are not known yet: they take turns.
-func (s *Service) freshToken(ctx context.Context) error {
+// freshStranger is freshTokens for callers that are not known yet: they take turns.
+func (s *Service) freshStranger(ctx context.Context) error {
 	select {
 	case s.lookUps <- struct{}{}:
 		defer func() { <-s.lookUps }()
