@@ -109,11 +109,7 @@ func (f *front) nothing(w http.ResponseWriter, status int) {
 
 // ours tells whether a path could be read as one of the reserved ones.
 func ours(u *url.URL) bool {
-	twice, err := url.PathUnescape(u.Path)
-	if err != nil {
-		twice = u.Path
-	}
-	for _, p := range [...]string{u.Path, twice} {
+	for _, p := range [...]string{u.Path, gate.Unescape(u.Path)} {
 		p = path.Clean("/" + strings.ReplaceAll(p, `\`, "/"))
 		if p == "/cdn-cgi" || strings.HasPrefix(p, reserved) || strings.HasPrefix(p, "/cdn-cgi;") {
 			return true

@@ -89,12 +89,7 @@ func readings(u *url.URL) []string {
 	all := []string{u.Path}
 	// No path has this byte decoded and unrefused where it would matter: it only has to differ from a slash.
 	opaque := encodedSlash.Replace(u.EscapedPath())
-	if p, err := url.PathUnescape(opaque); err == nil {
-		all = append(all, p)
-	}
-	if p, err := url.PathUnescape(u.Path); err == nil && p != u.Path {
-		all = append(all, p)
-	}
+	all = append(all, Unescape(opaque), Unescape(u.Path))
 	for _, p := range all[:len(all):len(all)] {
 		all = append(all, withoutOverlong(p))
 	}
@@ -151,6 +146,33 @@ func overlong(s string) (c byte, n int) {
 }
 
 var encodedSlash = strings.NewReplacer("%2F", "\x01", "%2f", "\x01")
+
+// Unescape decodes a path as lenient decoders do, which leave what is no escape as it stands: one stray % must
+// not hide what the others decode to.
+func Unescape(p string) string {
+	if strings.IndexByte(p, '%') < 0 {
+		return p
+	}
+	b := make([]byte, 0, len(p))
+	for i := 0; i < len(p); i++ {
+		if c, ok := escaped(p[i:]); ok {
+			b = append(b, c)
+			i += 2
+		} else {
+			b = append(b, p[i])
+		}
+	}
+	return string(b)
+}
+
+// escaped gives the byte of the escape that a text begins with.
+func escaped(s string) (c byte, ok bool) {
+	if len(s) < 3 || s[0] != '%' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[1:3], 16, 8)
+	return byte(n), err == nil
+}
 
 // withoutParameters takes off what follows a ; in each segment.
 func withoutParameters(p string) string {
