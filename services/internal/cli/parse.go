@@ -81,29 +81,44 @@ func readValue(path string) (string, error) {
 	return text, nil
 }
 
-// The exit codes of every binary.
+// The exit codes of every binary. Those from [ExitNotFound] on are of commands that ask a control plane.
 const (
-	ExitOK      = 0
-	ExitFailure = 1
-	ExitUsage   = 2
+	ExitOK       = 0
+	ExitFailure  = 1
+	ExitUsage    = 2
+	ExitNotFound = 3 // what was named is not there
+	ExitRefused  = 4 // the API token is not known, or may not do this
+	ExitConflict = 5 // somebody else changed it meanwhile, or it is there already
+	ExitPending  = 6 // there are changes, and none was asked to be made
 )
 
-// usageError is a command line that cannot be meant.
-type usageError struct{ error }
+// codedError ends the process with a code of its own.
+type codedError struct {
+	error
+	code int
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
+// Exit makes an error that ends the process with the code. An error without text ends it silently.
+func Exit(code int, err error) error { return codedError{err, code} }
 
 // Usage makes an error that is the command line's fault: the process exits with [ExitUsage].
-func Usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+func Usage(format string, args ...any) error { return Exit(ExitUsage, fmt.Errorf(format, args...)) }
 
 // report writes an error as one sentence and gives its exit code.
 func report(w io.Writer, name string, err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	if err.Error() != "" {
+		fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
 	var parse *kong.ParseError
-	if usage := (usageError{}); errors.As(err, &usage) || errors.As(err, &parse) {
+	coded := codedError{code: ExitFailure}
+	if errors.As(err, &coded); coded.code == ExitUsage || errors.As(err, &parse) {
 		fmt.Fprintf(w, "See %s --help.\n", name)
 		return ExitUsage
 	}
-	return ExitFailure
+	return coded.code
 }

@@ -95,6 +95,14 @@ func (c *Client) RevokeTokens(ctx context.Context, app string) error {
 	return err
 }
 
+// Organizations is where the account's settings of access are, which are one.
+func (c *Client) Organizations() Collection[Organization] {
+	return collection[Organization](c, KindOrganization)
+}
+
+func (o Organization) ResourceID() string   { return "" }
+func (o Organization) ResourceName() string { return o.Name }
+
 // Organization gives the account's settings of access.
 func (c *Client) Organization(ctx context.Context) (Item[Organization], error) {
 	return decode[Item[Organization]](c.call(ctx, http.MethodGet, "/access/organizations", nil))

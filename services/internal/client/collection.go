@@ -76,6 +76,9 @@ func (r Collection[T]) Get(ctx context.Context, id string) (Item[T], error) {
 
 // Current gives the one resource that has the id or the name, with its revision.
 func (r Collection[T]) Current(ctx context.Context, idOrName string) (Item[T], error) {
+	if r.single {
+		return r.Get(ctx, "")
+	}
 	found, err := r.Find(ctx, idOrName)
 	if err != nil {
 		return found, err

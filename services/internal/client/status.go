@@ -39,6 +39,11 @@ type Poll struct {
 // Done tells whether every page has its entry. A poll that has no pages yet may get some.
 func (p *Poll) Done() bool { return p != nil && p.Pages > 0 && p.DonePages >= p.Pages }
 
+// Overview tells of every integration, with all that was said.
+func (c *Client) Overview(ctx context.Context) ([]Item[Status], error) {
+	return decode[[]Item[Status]](c.call(ctx, http.MethodGet, "/plumbline/status", nil))
+}
+
 // Status tells of every integration.
 func (c *Client) Status(ctx context.Context) ([]Status, error) {
 	return decode[[]Status](c.call(ctx, http.MethodGet, "/plumbline/status", nil))

@@ -12,7 +12,7 @@ import (
 type appCmd struct {
 	List   appList   `cmd:"" help:"List all."`
 	Create appCreate `cmd:"" help:"Create one, with policies or with a Service Auth policy for the service tokens named."`
-	Get    appGet    `cmd:"" help:"Show one, its AUD and its policies."`
+	Show   appShow   `cmd:"" aliases:"get" help:"Show one, its AUD and its policies."`
 	Edit   appEdit   `cmd:"" help:"Change one; what is not given stays."`
 	Revoke appRevoke `cmd:"" name:"revoke-tokens" help:"Void every application token that was issued for one so far."`
 	Delete appDelete `cmd:"" help:"Delete one; no more tokens are issued for it."`
@@ -24,7 +24,7 @@ type appName struct {
 
 type appList struct {
 	remote
-	output
+	reading
 }
 
 func (c *appList) Run(ctx context.Context, t *cli.Terminal) error {
@@ -32,7 +32,7 @@ func (c *appList) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return list(ctx, t, &c.output, cl.Applications, func(tab *table, a client.Application) {
+	return list(ctx, t, &c.reading, cl.Applications, func(tab *table, a client.Application) {
 		tab.row(a.ID, a.Name, a.Domain, orDash(a.OriginURL), len(a.Policies))
 	}, "ID", "NAME", "DOMAIN", "ORIGIN", "POLICIES")
 }
@@ -142,18 +142,18 @@ func links(ctx context.Context, cl *client.Client, names []string) ([]client.Pol
 	return all, nil
 }
 
-type appGet struct {
+type appShow struct {
 	remote
-	output
+	reading
 	appName
 }
 
-func (c *appGet) Run(ctx context.Context, t *cli.Terminal) error {
+func (c *appShow) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	return get(ctx, t, &c.output, cl.Applications, c.Name, appFields)
+	return get(ctx, t, &c.reading, cl.Applications, c.Name, appFields)
 }
 
 type appDelete struct {

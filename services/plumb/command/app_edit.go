@@ -61,11 +61,11 @@ func (c *appEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	item, err := cl.Applications.Find(ctx, c.Name)
+	item, err := cl.Applications.Current(ctx, c.Name)
 	if err != nil {
 		return err
 	}
-	body, err := editable(item.Raw)
+	body, err := writable(item.Raw)
 	if err != nil {
 		return err
 	}
@@ -92,9 +92,9 @@ func (c *appEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	}
 	body["policies"] = decide
 	if changed == 0 {
-		return cli.Usage("nothing to change was given")
+		return inEditor(ctx, t, &c.output, cl.Applications, item, appFields)
 	}
-	if item, err = cl.Applications.Update(ctx, item.Value.ID, body); err != nil {
+	if item, err = cl.Applications.Replace(ctx, item.Value.ID, item.Revision, body); err != nil {
 		return err
 	}
 	return one(t, &c.output, item, appFields)

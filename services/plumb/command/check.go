@@ -12,7 +12,7 @@ import (
 type checkCmd struct {
 	List   checkList   `cmd:"" help:"List all."`
 	Create checkCreate `cmd:"" help:"Create one: a device passes when its score stands in the relation."`
-	Get    checkGet    `cmd:"" help:"Show one."`
+	Show   checkShow   `cmd:"" aliases:"get" help:"Show one."`
 	Edit   checkEdit   `cmd:"" help:"Change one; every device is evaluated again, without a poll."`
 	Delete checkDelete `cmd:"" help:"Delete one; its results are closed."`
 }
@@ -23,7 +23,7 @@ type checkName struct {
 
 type checkList struct {
 	remote
-	output
+	reading
 }
 
 func (c *checkList) Run(ctx context.Context, t *cli.Terminal) error {
@@ -31,7 +31,7 @@ func (c *checkList) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return list(ctx, t, &c.output, cl.Checks, func(tab *table, k client.Check) {
+	return list(ctx, t, &c.reading, cl.Checks, func(tab *table, k client.Check) {
 		tab.row(k.ID, k.Name, relation(k), orDash(k.Expiration), k.Input.Integration)
 	}, "ID", "NAME", "PASSES WHEN", "EXPIRES", "INTEGRATION")
 }
@@ -85,18 +85,18 @@ func (c *checkCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	return one(t, &c.output, item, checkFields)
 }
 
-type checkGet struct {
+type checkShow struct {
 	remote
-	output
+	reading
 	checkName
 }
 
-func (c *checkGet) Run(ctx context.Context, t *cli.Terminal) error {
+func (c *checkShow) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	return get(ctx, t, &c.output, cl.Checks, c.Check, checkFields)
+	return get(ctx, t, &c.reading, cl.Checks, c.Check, checkFields)
 }
 
 type checkEdit struct {
@@ -116,7 +116,7 @@ func (c *checkEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	item, err := cl.Checks.Find(ctx, c.Check)
+	item, err := cl.Checks.Current(ctx, c.Check)
 	if err != nil {
 		return err
 	}
@@ -131,11 +131,11 @@ func (c *checkEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	changed := set(body, "name", c.Name) + set(body, "expiration", c.Expiration) + set(body, "description", c.Description) +
 		set(input, "operator", c.Operator) + set(input, "score", c.Score)
 	if changed == 0 {
-		return cli.Usage("nothing to change was given")
+		return inEditor(ctx, t, &c.output, cl.Checks, item, checkFields)
 	}
 	body["input"] = input
 	delete(body, "id")
-	if item, err = cl.Checks.Update(ctx, item.Value.ID, body); err != nil {
+	if item, err = cl.Checks.Replace(ctx, item.Value.ID, item.Revision, body); err != nil {
 		return err
 	}
 	return one(t, &c.output, item, checkFields)

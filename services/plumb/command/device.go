@@ -16,7 +16,7 @@ import (
 
 type devicesCmd struct {
 	Import deviceImport `cmd:"" help:"Enrol or update the devices of a CSV or NDJSON file."`
-	Get    deviceGet    `cmd:"" help:"Show one."`
+	Show   deviceShow   `cmd:"" aliases:"get" help:"Show one."`
 	Delete deviceDelete `cmd:"" help:"Remove some."`
 }
 
@@ -115,21 +115,21 @@ func (c *deviceImport) form(list *bufio.Reader) (string, error) {
 	return client.CSV, nil
 }
 
-type deviceGet struct {
+type deviceShow struct {
 	remote
+	reading
 	Device string `arg:"" help:"Id of the device."`
 }
 
-func (c *deviceGet) Run(ctx context.Context, t *cli.Terminal) error {
+func (c *deviceShow) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	device, err := cl.Device(ctx, c.Device)
-	if err != nil {
-		return err
-	}
-	return (&output{Output: "json"}).show(t, device, nil)
+	return c.run(ctx, t, func(ctx context.Context) (view, error) {
+		d, err := cl.Device(ctx, c.Device)
+		return view{d, func(tab *table) { objectRows(tab, d) }}, err
+	})
 }
 
 type deviceDelete struct {

@@ -38,7 +38,7 @@ func (l *eventLines) change(c *client.Change) error {
 			score = fmt.Sprint(*d.Score)
 		}
 		// Padded before it is painted: the codes of a colour have no width.
-		outcome := paint(c.Outcome, l.t.OutTTY) + strings.Repeat(" ", max(0, len("unknown")-len(c.Outcome)))
+		outcome := paint(c.Outcome, l.t.Colour) + strings.Repeat(" ", max(0, len("unknown")-len(c.Outcome)))
 		fmt.Fprintf(&b, "%s  %s  %s  score %3s  was %-7s  %-8s  %s\n", c.At.Local().Format(time.TimeOnly), d.Device, outcome, score,
 			d.From, clean(d.Reason), clean(l.name(c.Check)))
 	}

@@ -10,7 +10,7 @@ import (
 type groupCmd struct {
 	List   groupList   `cmd:"" help:"List all."`
 	Create groupCreate `cmd:"" help:"Create one; policies refer to it by group=NAME."`
-	Get    groupGet    `cmd:"" help:"Show one, with its rules."`
+	Show   groupShow   `cmd:"" aliases:"get" help:"Show one, with its rules."`
 	Edit   groupEdit   `cmd:"" help:"Change one; what is not given stays."`
 	Delete groupDelete `cmd:"" help:"Delete one."`
 }
@@ -21,7 +21,7 @@ type groupName struct {
 
 type groupList struct {
 	remote
-	output
+	reading
 }
 
 func (c *groupList) Run(ctx context.Context, t *cli.Terminal) error {
@@ -29,7 +29,7 @@ func (c *groupList) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return list(ctx, t, &c.output, cl.Groups, func(tab *table, g client.Group) {
+	return list(ctx, t, &c.reading, cl.Groups, func(tab *table, g client.Group) {
 		tab.row(g.ID, g.Name, len(g.Include)+len(g.Require)+len(g.Exclude))
 	}, "ID", "NAME", "RULES")
 }
@@ -72,18 +72,18 @@ func (c *groupCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	return one(t, &c.output, item, groupFields)
 }
 
-type groupGet struct {
+type groupShow struct {
 	remote
-	output
+	reading
 	groupName
 }
 
-func (c *groupGet) Run(ctx context.Context, t *cli.Terminal) error {
+func (c *groupShow) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	return get(ctx, t, &c.output, cl.Groups, c.Group, groupFields)
+	return get(ctx, t, &c.reading, cl.Groups, c.Group, groupFields)
 }
 
 type groupEdit struct {
@@ -102,11 +102,11 @@ func (c *groupEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	item, err := cl.Groups.Find(ctx, c.Group)
+	item, err := cl.Groups.Current(ctx, c.Group)
 	if err != nil {
 		return err
 	}
-	body, err := editable(item.Raw)
+	body, err := writable(item.Raw)
 	if err != nil {
 		return err
 	}
@@ -115,9 +115,9 @@ func (c *groupEdit) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	if changed+set(body, "name", c.Name) == 0 {
-		return cli.Usage("nothing to change was given")
+		return inEditor(ctx, t, &c.output, cl.Groups, item, groupFields)
 	}
-	if item, err = cl.Groups.Update(ctx, item.Value.ID, body); err != nil {
+	if item, err = cl.Groups.Replace(ctx, item.Value.ID, item.Revision, body); err != nil {
 		return err
 	}
 	return one(t, &c.output, item, groupFields)

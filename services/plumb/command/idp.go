@@ -13,7 +13,7 @@ import (
 type idpCmd struct {
 	List   idpList   `cmd:"" help:"List all."`
 	Create idpCreate `cmd:"" help:"Create one; register TEAM-DOMAIN/cdn-cgi/access/callback there."`
-	Get    idpGet    `cmd:"" help:"Show one, without its secret."`
+	Show   idpShow   `cmd:"" aliases:"get" help:"Show one, without its secret."`
 	Edit   idpEdit   `cmd:"" help:"Change one; what is not given stays, the secret too."`
 	Delete idpDelete `cmd:"" help:"Delete one."`
 }
@@ -46,7 +46,7 @@ func (s *idpSettings) config() client.IdentityProviderConfig {
 
 type idpList struct {
 	remote
-	output
+	reading
 }
 
 func (c *idpList) Run(ctx context.Context, t *cli.Terminal) error {
@@ -54,7 +54,7 @@ func (c *idpList) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return list(ctx, t, &c.output, cl.IdentityProviders, func(tab *table, p client.IdentityProvider) {
+	return list(ctx, t, &c.reading, cl.IdentityProviders, func(tab *table, p client.IdentityProvider) {
 		tab.row(p.ID, p.Name, p.Type, orDash(p.Config.Issuer))
 	}, "ID", "NAME", "TYPE", "ISSUER")
 }
@@ -104,18 +104,18 @@ func (c *idpCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	return one(t, &c.output, item, idpFields)
 }
 
-type idpGet struct {
+type idpShow struct {
 	remote
-	output
+	reading
 	idpName
 }
 
-func (c *idpGet) Run(ctx context.Context, t *cli.Terminal) error {
+func (c *idpShow) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	return get(ctx, t, &c.output, cl.IdentityProviders, c.Provider, idpFields)
+	return get(ctx, t, &c.reading, cl.IdentityProviders, c.Provider, idpFields)
 }
 
 type idpEdit struct {
@@ -143,18 +143,22 @@ func (c *idpEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	if string(text) == "{}" && c.Name == nil {
-		return cli.Usage("nothing to change was given")
+	nothing := string(text) == "{}" && c.Name == nil
+	if nothing && !canEdit(t) {
+		return errNothing
 	}
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	item, err := cl.IdentityProviders.Find(ctx, c.Provider)
+	item, err := cl.IdentityProviders.Current(ctx, c.Provider)
 	if err != nil {
 		return err
 	}
-	body, err := editable(item.Raw)
+	if nothing {
+		return inEditor(ctx, t, &c.output, cl.IdentityProviders, item, idpFields)
+	}
+	body, err := writable(item.Raw)
 	if err != nil {
 		return err
 	}
@@ -168,7 +172,7 @@ func (c *idpEdit) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	body["config"] = config
-	if item, err = cl.IdentityProviders.Update(ctx, item.Value.ID, body); err != nil {
+	if item, err = cl.IdentityProviders.Replace(ctx, item.Value.ID, item.Revision, body); err != nil {
 		return err
 	}
 	return one(t, &c.output, item, idpFields)

@@ -11,7 +11,7 @@ import (
 type integrationCmd struct {
 	List   integrationList   `cmd:"" help:"List all."`
 	Create integrationCreate `cmd:"" help:"Create one; its URL is tried first."`
-	Get    integrationGet    `cmd:"" help:"Show one."`
+	Show   integrationShow   `cmd:"" aliases:"get" help:"Show one."`
 	Edit   integrationEdit   `cmd:"" help:"Change one; what is not given stays."`
 	Pause  integrationPause  `cmd:"" help:"Stop polling one."`
 	Resume integrationResume `cmd:"" help:"Poll one again, at once."`
@@ -24,7 +24,7 @@ type integrationName struct {
 
 type integrationList struct {
 	remote
-	output
+	reading
 }
 
 func (c *integrationList) Run(ctx context.Context, t *cli.Terminal) error {
@@ -32,7 +32,7 @@ func (c *integrationList) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return list(ctx, t, &c.output, cl.Integrations, func(tab *table, i client.Integration) {
+	return list(ctx, t, &c.reading, cl.Integrations, func(tab *table, i client.Integration) {
 		tab.row(i.ID, i.Name, i.Interval, pausedWord(i), i.Config.APIURL)
 	}, "ID", "NAME", "INTERVAL", "STATE", "URL")
 }
@@ -88,18 +88,18 @@ func (c *integrationCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	return one(t, &c.output, item, integrationFields)
 }
 
-type integrationGet struct {
+type integrationShow struct {
 	remote
-	output
+	reading
 	integrationName
 }
 
-func (c *integrationGet) Run(ctx context.Context, t *cli.Terminal) error {
+func (c *integrationShow) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	return get(ctx, t, &c.output, cl.Integrations, c.Integration, integrationFields)
+	return get(ctx, t, &c.reading, cl.Integrations, c.Integration, integrationFields)
 }
 
 type integrationEdit struct {
@@ -119,15 +119,16 @@ func (c *integrationEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, t, &c.remote, &c.output, client.Integration{Name: c.Name, Interval: c.Interval, Concurrency: c.Concurrency,
-		Config: client.IntegrationConfig{APIURL: c.APIURL, ClientID: c.ClientID, ClientSecret: secret}})
+	body := client.Integration{Name: c.Name, Interval: c.Interval, Concurrency: c.Concurrency,
+		Config: client.IntegrationConfig{APIURL: c.APIURL, ClientID: c.ClientID, ClientSecret: secret}}
+	if body != (client.Integration{}) {
+		return c.change(ctx, t, &c.remote, &c.output, body)
+	}
+	return edit(ctx, t, &c.remote, &c.output, func(cl *client.Client) client.Collection[client.Integration] { return cl.Integrations }, c.Integration, integrationFields)
 }
 
 // change sends what is set in body.
 func (n *integrationName) change(ctx context.Context, t *cli.Terminal, r *remote, o *output, body client.Integration) error {
-	if body == (client.Integration{}) {
-		return cli.Usage("nothing to change was given")
-	}
 	cl, err := r.client()
 	if err != nil {
 		return err

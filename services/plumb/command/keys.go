@@ -17,11 +17,18 @@ type keysCmd struct {
 
 type keysShow struct {
 	remote
-	output
+	reading
 }
 
 func (c *keysShow) Run(ctx context.Context, t *cli.Terminal) error {
-	return keys(ctx, t, &c.remote, &c.output, (*client.Client).Keys)
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, t, func(ctx context.Context) (view, error) {
+		item, err := cl.Keys(ctx)
+		return view{item, func(tab *table) { keyFields(tab, item.Value) }}, err
+	})
 }
 
 type keysRotate struct {
@@ -54,9 +61,11 @@ func keys(ctx context.Context, t *cli.Terminal, r *remote, o *output, ask func(*
 	if err != nil {
 		return err
 	}
-	return one(t, o, item, func(tab *table, k client.Keys) {
-		tab.row("rotated", k.RotatedAt.Format(time.RFC3339))
-		tab.row("next in", fmt.Sprintf("%.0f days", k.DaysLeft))
-		tab.row("every", fmt.Sprintf("%d days", k.IntervalDays))
-	})
+	return one(t, o, item, keyFields)
+}
+
+func keyFields(tab *table, k client.Keys) {
+	tab.row("rotated", k.RotatedAt.Format(time.RFC3339))
+	tab.row("next in", fmt.Sprintf("%.0f days", k.DaysLeft))
+	tab.row("every", fmt.Sprintf("%d days", k.IntervalDays))
 }

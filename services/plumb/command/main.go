@@ -16,18 +16,20 @@ type grammar struct {
 	Demo demoCmd `cmd:"" set:"log_level=warn" set:"min_interval=1s" help:"The same with a sample scoring API, 2,500 devices and two checks over them; shows each poll."`
 
 	Devices     devicesCmd     `cmd:"" help:"Enrol, show and remove devices."`
-	Integration integrationCmd `cmd:"" help:"Scoring APIs that are polled: list, create, get, edit, pause, resume, delete."`
-	Check       checkCmd       `cmd:"" help:"Checks over the scores: list, create, get, edit, delete."`
-	Token       tokenCmd       `cmd:"" help:"Service tokens: list, create, get, edit, refresh, rotate, enable, disable, delete."`
-	App         appCmd         `cmd:"" help:"Applications that are protected: list, create, get, edit, revoke-tokens, delete."`
-	Policy      policyCmd      `cmd:"" help:"Policies that applications share: list, create, get, edit, delete."`
-	Group       groupCmd       `cmd:"" help:"Groups that policies refer to: list, create, get, edit, delete."`
-	Idp         idpCmd         `cmd:"" help:"Identity providers that people log in at: list, create, get, edit, delete."`
+	Integration integrationCmd `cmd:"" help:"Scoring APIs that are polled: list, create, show, edit, pause, resume, delete."`
+	Check       checkCmd       `cmd:"" help:"Checks over the scores: list, create, show, edit, delete."`
+	Token       tokenCmd       `cmd:"" help:"Service tokens: list, create, show, edit, refresh, rotate, enable, disable, delete."`
+	App         appCmd         `cmd:"" help:"Applications that are protected: list, create, show, edit, revoke-tokens, delete."`
+	Policy      policyCmd      `cmd:"" help:"Policies that applications share: list, create, show, edit, delete."`
+	Group       groupCmd       `cmd:"" help:"Groups that policies refer to: list, create, show, edit, delete."`
+	Idp         idpCmd         `cmd:"" help:"Identity providers that people log in at: list, create, show, edit, delete."`
 	Org         orgCmd         `cmd:"" help:"The account's settings of access: show, set."`
 	Keys        keysCmd        `cmd:"" help:"Keys that sign application tokens: show, rotate, interval."`
 	Results     resultsCmd     `cmd:"" help:"Results of a device, or all results as they come (--follow)."`
 	Poll        pollCmd        `cmd:"" help:"Poll an integration now, and show what came of it."`
 	Status      statusCmd      `cmd:"" help:"Each integration: its newest poll, whether it is paused or overdue."`
+
+	Context contextCmd `cmd:"" help:"Control planes by name: list, add, use, remove."`
 
 	Stack stackCmd `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, the demo's set-up."`
 }
@@ -39,6 +41,6 @@ func Main() int {
 	app := cli.App{Name: "plumb", About: about, Options: []kong.Option{cli.LogAt(slog.LevelWarn), kong.Vars{"min_interval": "1m"}}}
 	return cli.Main(app, new(grammar), func(ctx context.Context, k *kong.Context) error {
 		k.BindTo(ctx, (*context.Context)(nil))
-		return k.Run(cli.Standard())
+		return coded(k.Run(cli.Standard()))
 	})
 }

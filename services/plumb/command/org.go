@@ -11,11 +11,12 @@ import (
 type orgCmd struct {
 	Show orgShow `cmd:"" help:"Show the account's settings of access."`
 	Set  orgSet  `cmd:"" help:"Change some of them; what is not given stays."`
+	Edit orgEdit `cmd:"" help:"Change them in an editor."`
 }
 
 type orgShow struct {
 	remote
-	output
+	reading
 }
 
 func (c *orgShow) Run(ctx context.Context, t *cli.Terminal) error {
@@ -23,11 +24,10 @@ func (c *orgShow) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	item, err := cl.Organization(ctx)
-	if err != nil {
-		return err
-	}
-	return one(t, &c.output, item, orgFields)
+	return c.run(ctx, t, func(ctx context.Context) (view, error) {
+		item, err := cl.Organization(ctx)
+		return view{item, func(tab *table) { orgFields(tab, item.Value) }}, err
+	})
 }
 
 func orgFields(tab *table, o client.Organization) {
@@ -69,7 +69,7 @@ func (c *orgSet) Run(ctx context.Context, t *cli.Terminal) error {
 		body.Inactivity = &client.Inactivity{Enabled: true, Days: c.IdleDays, Action: c.IdleAction}
 	}
 	if body == (client.Organization{}) {
-		return cli.Usage("nothing to change was given")
+		return errNothing
 	}
 	cl, err := c.client()
 	if err != nil {
@@ -80,4 +80,13 @@ func (c *orgSet) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return one(t, &c.output, item, orgFields)
+}
+
+type orgEdit struct {
+	remote
+	output
+}
+
+func (c *orgEdit) Run(ctx context.Context, t *cli.Terminal) error {
+	return edit(ctx, t, &c.remote, &c.output, (*client.Client).Organizations, "", orgFields)
 }

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/client"
@@ -11,7 +10,7 @@ import (
 type policyCmd struct {
 	List   policyList   `cmd:"" help:"List all that applications may share."`
 	Create policyCreate `cmd:"" help:"Create one; an application refers to it by --policy."`
-	Get    policyGet    `cmd:"" help:"Show one, with its rules."`
+	Show   policyShow   `cmd:"" aliases:"get" help:"Show one, with its rules."`
 	Edit   policyEdit   `cmd:"" help:"Change one; what is not given stays."`
 	Delete policyDelete `cmd:"" help:"Delete one."`
 }
@@ -22,7 +21,7 @@ type policyName struct {
 
 type policyList struct {
 	remote
-	output
+	reading
 }
 
 func (c *policyList) Run(ctx context.Context, t *cli.Terminal) error {
@@ -30,7 +29,7 @@ func (c *policyList) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return list(ctx, t, &c.output, cl.Policies, func(tab *table, p client.Policy) {
+	return list(ctx, t, &c.reading, cl.Policies, func(tab *table, p client.Policy) {
 		tab.row(p.ID, p.Name, p.Decision, len(p.Include)+len(p.Require)+len(p.Exclude))
 	}, "ID", "NAME", "DECISION", "RULES")
 }
@@ -86,18 +85,18 @@ func (c *policyCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	return one(t, &c.output, item, policyFields)
 }
 
-type policyGet struct {
+type policyShow struct {
 	remote
-	output
+	reading
 	policyName
 }
 
-func (c *policyGet) Run(ctx context.Context, t *cli.Terminal) error {
+func (c *policyShow) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	return get(ctx, t, &c.output, cl.Policies, c.Policy, policyFields)
+	return get(ctx, t, &c.reading, cl.Policies, c.Policy, policyFields)
 }
 
 type policyEdit struct {
@@ -118,11 +117,11 @@ func (c *policyEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	item, err := cl.Policies.Find(ctx, c.Policy)
+	item, err := cl.Policies.Current(ctx, c.Policy)
 	if err != nil {
 		return err
 	}
-	body, err := editable(item.Raw)
+	body, err := writable(item.Raw)
 	if err != nil {
 		return err
 	}
@@ -132,9 +131,9 @@ func (c *policyEdit) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	if changed+more == 0 {
-		return cli.Usage("nothing to change was given")
+		return inEditor(ctx, t, &c.output, cl.Policies, item, policyFields)
 	}
-	if item, err = cl.Policies.Update(ctx, item.Value.ID, body); err != nil {
+	if item, err = cl.Policies.Replace(ctx, item.Value.ID, item.Revision, body); err != nil {
 		return err
 	}
 	return one(t, &c.output, item, policyFields)
@@ -150,16 +149,6 @@ func (r *rules) replaceIn(ctx context.Context, cl *client.Client, body map[strin
 		}
 	}
 	return changed, err
-}
-
-// editable is a resource as it can be sent back: without what only the control plane writes.
-func editable(raw json.RawMessage) (map[string]any, error) {
-	var body map[string]any
-	err := json.Unmarshal(raw, &body)
-	for _, name := range []string{"id", "uid", "aud", "created_at", "updated_at", "app_count", "reusable", "x_unsupported"} {
-		delete(body, name)
-	}
-	return body, err
 }
 
 type policyDelete struct {

@@ -10,25 +10,23 @@ import (
 
 // The verbs that every kind of resource has; one is named by its id or its name.
 
-func list[T client.Named](ctx context.Context, t *cli.Terminal, o *output, r client.Collection[T], row func(*table, T), header ...any) error {
-	all, err := r.List(ctx)
-	if err != nil {
-		return err
-	}
-	return o.show(t, all, func(tab *table) {
-		tab.row(header...)
-		for _, i := range all {
-			row(tab, i.Value)
-		}
+func list[T client.Named](ctx context.Context, t *cli.Terminal, o *reading, r client.Collection[T], row func(*table, T), header ...any) error {
+	return o.run(ctx, t, func(ctx context.Context) (view, error) {
+		all, err := r.List(ctx)
+		return view{all, func(tab *table) {
+			tab.row(header...)
+			for _, i := range all {
+				row(tab, i.Value)
+			}
+		}}, err
 	})
 }
 
-func get[T client.Named](ctx context.Context, t *cli.Terminal, o *output, r client.Collection[T], name string, fields func(*table, T)) error {
-	item, err := r.Find(ctx, name)
-	if err != nil {
-		return err
-	}
-	return one(t, o, item, fields)
+func get[T client.Named](ctx context.Context, t *cli.Terminal, o *reading, r client.Collection[T], name string, fields func(*table, T)) error {
+	return o.run(ctx, t, func(ctx context.Context) (view, error) {
+		item, err := r.Find(ctx, name)
+		return view{item, func(tab *table) { fields(tab, item.Value) }}, err
+	})
 }
 
 func one[T any](t *cli.Terminal, o *output, item client.Item[T], fields func(*table, T)) error {

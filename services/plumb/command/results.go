@@ -13,7 +13,7 @@ import (
 
 type resultsCmd struct {
 	remote
-	output
+	reading
 	Device string `arg:"" optional:"" help:"Id of the device."`
 	Follow bool   `short:"f" env:"-" help:"Show changes as they come, until interrupted."`
 	After  string `env:"-" help:"With --follow: begin after this position, which -o json shows with each change." placeholder:"POSITION"`
@@ -34,18 +34,19 @@ func (c *resultsCmd) Run(ctx context.Context, t *cli.Terminal) error {
 }
 
 func (c *resultsCmd) device(ctx context.Context, t *cli.Terminal, cl *client.Client) error {
-	r, err := cl.DeviceResults(ctx, c.Device)
-	if err != nil {
-		return err
-	}
-	return c.show(t, r, func(tab *table) {
-		tab.row("INTEGRATION", "CHECK", "OUTCOME", "REASON", "SCORE", "OBSERVED", "PROBLEM")
-		for _, i := range r.Value.Integrations {
-			for _, k := range i.Checks {
-				tab.row(i.Name, k.Name, k.Outcome, k.Reason, number(i.Score), moment(i.ObservedAt), orDash(i.Problem))
-			}
-		}
+	return c.run(ctx, t, func(ctx context.Context) (view, error) {
+		r, err := cl.DeviceResults(ctx, c.Device)
+		return view{r, func(tab *table) { resultRows(tab, r.Value) }}, err
 	})
+}
+
+func resultRows(tab *table, r client.DeviceResults) {
+	tab.row("INTEGRATION", "CHECK", "OUTCOME", "REASON", "SCORE", "OBSERVED", "PROBLEM")
+	for _, i := range r.Integrations {
+		for _, k := range i.Checks {
+			tab.row(i.Name, k.Name, k.Outcome, k.Reason, number(i.Score), moment(i.ObservedAt), orDash(i.Problem))
+		}
+	}
 }
 
 // number is n, or a dash where there is none.
@@ -100,7 +101,7 @@ func (c *resultsCmd) event(t *cli.Terminal, lines *eventLines, e client.Event) e
 	if e.ID != "" {
 		c.After = e.ID
 	}
-	if c.Output != "json" {
+	if c.Output == "table" {
 		return lines.show(e)
 	}
 	line, err := json.Marshal(struct {

@@ -22,8 +22,6 @@ const ruleHelp = "Rules, where NAME is an id or a name: service_token=NAME, any_
 	"email=ADDRESS, email_domain=DOMAIN, everyone, ip=CIDR, group=NAME, certificate, common_name=NAME, login_method=PROVIDER, " +
 	"oidc=PROVIDER,CLAIM=VALUE, auth_method=AMR, external_evaluation=URL,KEYS-URL."
 
-func (r *rules) none() bool { return len(r.Include)+len(r.Require)+len(r.Exclude) == 0 }
-
 // resolved are the rule objects of the flags.
 func (r *rules) resolved(ctx context.Context, cl *client.Client) (include, require, exclude []client.Rule, err error) {
 	for _, part := range []struct {

@@ -47,13 +47,18 @@ func (c *clientSecret) secret(t *cli.Terminal) (string, error) {
 	return askSecret(t, "give --client-secret-file, or PLUMB_CLIENT_SECRET_FILE")
 }
 
-// askSecret asks a person; where none is there, the error says what to give.
+// askSecret asks for the secret of a service token or a provider.
 func askSecret(t *cli.Terminal, otherwise string) (string, error) {
+	return ask(t, "Client Secret", otherwise)
+}
+
+// ask asks a person for something that is not shown; where nobody is there, the error says what to give.
+func ask(t *cli.Terminal, what, otherwise string) (string, error) {
 	in, ok := t.In.(*os.File)
-	if !ok || !t.ErrTTY || !term.IsTerminal(int(in.Fd())) {
-		return "", cli.Usage("the Client Secret is missing: %s", otherwise)
+	if !ok || !t.ErrTTY || !t.InTTY {
+		return "", cli.Usage("the %s is missing: %s", what, otherwise)
 	}
-	fmt.Fprint(t.Err, "Client Secret: ")
+	fmt.Fprintf(t.Err, "%s: ", what)
 	typed, err := term.ReadPassword(int(in.Fd()))
 	fmt.Fprintln(t.Err)
 	if err != nil {
@@ -61,7 +66,7 @@ func askSecret(t *cli.Terminal, otherwise string) (string, error) {
 	}
 	text := strings.TrimSpace(string(typed))
 	if text == "" {
-		return "", cli.Usage("the Client Secret is missing")
+		return "", cli.Usage("the %s is missing", what)
 	}
 	return text, nil
 }

@@ -12,7 +12,7 @@ import (
 
 type statusCmd struct {
 	remote
-	output
+	reading
 }
 
 func (c *statusCmd) Run(ctx context.Context, t *cli.Terminal) error {
@@ -20,21 +20,23 @@ func (c *statusCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	all, err := cl.Status(ctx)
-	if err != nil {
-		return err
-	}
-	return c.show(t, all, func(tab *table) {
-		tab.row("INTEGRATION", "STATE", "INTERVAL", "POLL", "AT", "PAGES", "DEVICES", "PASS", "FAIL", "UNKNOWN", "CHANGED", "TOOK", "ERROR")
-		for _, s := range all {
-			cells := []any{s.Name, word(s), s.Interval, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"}
-			if p := s.Poll; p != nil {
-				cells = append(cells[:3], p.Tick, moment(p.At), fmt.Sprintf("%d/%d", p.DonePages, p.Pages), p.Devices, p.Pass, p.Fail,
-					p.Unknown, p.Changed, time.Duration(p.TookMS)*time.Millisecond, orDash(p.Error))
-			}
-			tab.row(cells...)
-		}
+	return c.run(ctx, t, func(ctx context.Context) (view, error) {
+		all, err := cl.Overview(ctx)
+		return view{all, func(tab *table) { statusRows(tab, all) }}, err
 	})
+}
+
+func statusRows(tab *table, all []client.Item[client.Status]) {
+	tab.row("INTEGRATION", "STATE", "INTERVAL", "POLL", "AT", "PAGES", "DEVICES", "PASS", "FAIL", "UNKNOWN", "CHANGED", "TOOK", "ERROR")
+	for _, i := range all {
+		s := i.Value
+		cells := []any{s.Name, word(s), s.Interval, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"}
+		if p := s.Poll; p != nil {
+			cells = append(cells[:3], p.Tick, moment(p.At), fmt.Sprintf("%d/%d", p.DonePages, p.Pages), p.Devices, p.Pass, p.Fail,
+				p.Unknown, p.Changed, time.Duration(p.TookMS)*time.Millisecond, orDash(p.Error))
+		}
+		tab.row(cells...)
+	}
 }
 
 // word says how an integration stands; a failed poll matters more than that there is none at all.

@@ -16,7 +16,7 @@ type table struct {
 	rows   [][]string
 }
 
-func newTable(t *cli.Terminal) *table { return &table{out: t.Out, colour: t.OutTTY} }
+func newTable(t *cli.Terminal) *table { return &table{out: t.Out, colour: t.Colour} }
 
 func (t *table) row(cells ...any) {
 	row := make([]string, len(cells))

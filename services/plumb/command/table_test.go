@@ -13,7 +13,7 @@ func TestColumnsAlign(t *testing.T) {
 		out *strings.Builder
 		tty bool
 	}{{&plain, false}, {&coloured, true}} {
-		tab := newTable(&cli.Terminal{Out: c.out, OutTTY: c.tty})
+		tab := newTable(&cli.Terminal{Out: c.out, Colour: c.tty})
 		tab.row("NAME", "STATE", "N")
 		tab.row("Größe", "pass", 7)
 		tab.row("x", "overdue", 10)
@@ -32,7 +32,7 @@ func TestColumnsAlign(t *testing.T) {
 // A hostname that somebody chose does not steer the terminal of who looks at it.
 func TestNamesDoNotSteerTheTerminal(t *testing.T) {
 	var out strings.Builder
-	tab := newTable(&cli.Terminal{Out: &out, OutTTY: true})
+	tab := newTable(&cli.Terminal{Out: &out, Colour: true})
 	tab.row("a\x1b[2Jb\r\n\u009bc\u2028d")
 	if err := tab.flush(); err != nil {
 		t.Fatal(err)

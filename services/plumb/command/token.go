@@ -14,7 +14,7 @@ import (
 type tokenCmd struct {
 	List    tokenList    `cmd:"" help:"List all: whether they work, when they were last used, when they expire."`
 	Create  tokenCreate  `cmd:"" help:"Create one; its secret is shown this once."`
-	Get     tokenGet     `cmd:"" help:"Show one, without its secret."`
+	Show    tokenShow    `cmd:"" aliases:"get" help:"Show one, without its secret."`
 	Edit    tokenEdit    `cmd:"" help:"Rename one, or have it valid for another duration, from now on."`
 	Refresh tokenRefresh `cmd:"" help:"Have one valid for another year."`
 	Rotate  tokenRotate  `cmd:"" help:"Give one another secret, which is shown this once."`
@@ -29,7 +29,7 @@ type tokenName struct {
 
 type tokenList struct {
 	remote
-	output
+	reading
 }
 
 func (c *tokenList) Run(ctx context.Context, t *cli.Terminal) error {
@@ -37,7 +37,7 @@ func (c *tokenList) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return list(ctx, t, &c.output, cl.ServiceTokens, func(tab *table, k client.ServiceToken) {
+	return list(ctx, t, &c.reading, cl.ServiceTokens, func(tab *table, k client.ServiceToken) {
 		tab.row(k.ID, k.Name, k.ClientID, tokenState(k), dateOf(k.LastSeenAt, time.DateTime), expiry(k, time.DateOnly))
 	}, "ID", "NAME", "CLIENT ID", "STATE", "LAST SEEN", "EXPIRES")
 }
@@ -135,18 +135,18 @@ func (s *newSecret) tell(ctx context.Context, t *cli.Terminal, cl *client.Client
 	return one(t, o, item, tokenFields)
 }
 
-type tokenGet struct {
+type tokenShow struct {
 	remote
-	output
+	reading
 	tokenName
 }
 
-func (c *tokenGet) Run(ctx context.Context, t *cli.Terminal) error {
+func (c *tokenShow) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
-	return get(ctx, t, &c.output, cl.ServiceTokens, c.Name, tokenFields)
+	return get(ctx, t, &c.reading, cl.ServiceTokens, c.Name, tokenFields)
 }
 
 type tokenDelete struct {

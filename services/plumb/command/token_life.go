@@ -36,7 +36,7 @@ type tokenEdit struct {
 func (c *tokenEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	body := client.ServiceToken{Name: c.NewName, Duration: c.Duration}
 	if body == (client.ServiceToken{}) {
-		return cli.Usage("nothing to change was given")
+		return edit(ctx, t, &c.remote, &c.output, func(cl *client.Client) client.Collection[client.ServiceToken] { return cl.ServiceTokens }, c.Name, tokenFields)
 	}
 	return c.change(ctx, t, &c.remote, &c.output, func(cl *client.Client, id string) (client.Item[client.ServiceToken], error) {
 		return cl.ServiceTokens.Update(ctx, id, body)

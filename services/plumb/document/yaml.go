@@ -186,3 +186,17 @@ func values(in io.Reader) ([]any, []int, error) {
 		}
 	}
 }
+
+// Object reads YAML that is one object.
+func Object(in io.Reader) (map[string]any, error) {
+	all, _, err := values(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 1 {
+		if object, ok := all[0].(map[string]any); ok {
+			return object, nil
+		}
+	}
+	return nil, errors.New("one object is expected, as name: value")
+}

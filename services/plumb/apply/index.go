@@ -1,0 +1,95 @@
+package apply
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"plumbline.dev/services/internal/client"
+)
+
+// State is what an account has, by kind.
+type State map[client.Kind][]client.Object
+
+// index finds resources by id and by name. Ids and names are told apart by looking both up.
+type index struct {
+	ids   map[client.Kind]map[string]client.Object
+	names map[client.Kind]map[string][]string // to ids
+	docs  map[client.Kind]map[string]bool     // names that documents have
+}
+
+func newIndex(s State) *index {
+	x := &index{map[client.Kind]map[string]client.Object{}, map[client.Kind]map[string][]string{}, map[client.Kind]map[string]bool{}}
+	for _, k := range append(Kinds(), credential) {
+		x.ids[k], x.names[k], x.docs[k] = map[string]client.Object{}, map[string][]string{}, map[string]bool{}
+	}
+	for _, k := range order {
+		for _, o := range s[k] {
+			x.add(k, o)
+		}
+	}
+	x.docs[credential] = x.docs[client.KindServiceToken]
+	return x
+}
+
+func (x *index) add(k client.Kind, o client.Object) {
+	x.put(k, o.ResourceID(), o)
+	if id, ok := o["client_id"].(string); ok && k == client.KindServiceToken {
+		x.put(credential, id, o)
+	}
+}
+
+func (x *index) put(k client.Kind, id string, o client.Object) {
+	x.ids[k][id] = o
+	x.names[k][o.ResourceName()] = append(x.names[k][o.ResourceName()], id)
+}
+
+// toName is the name behind an id, where only one resource has it; else the value stays.
+func (x *index) toName(k client.Kind, value string) (string, error) {
+	o, known := x.ids[k][value]
+	if known && o.ResourceName() != "" && len(x.names[k][o.ResourceName()]) == 1 {
+		return o.ResourceName(), nil
+	}
+	return value, nil
+}
+
+var idForm = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+
+// canonical is a reference of a document, as a name where it can be one.
+func (x *index) canonical(k client.Kind, value string) (string, error) {
+	if _, known := x.ids[k][value]; known {
+		return x.toName(k, value)
+	}
+	switch {
+	case x.docs[k][value]:
+		return value, nil
+	case len(x.names[k][value]) > 1:
+		return "", fmt.Errorf("%d %ss are called %q: use the id of one", len(x.names[k][value]), label[k], value)
+	case len(x.names[k][value]) == 1, idForm.MatchString(value):
+		return value, nil
+	case literal(k, value):
+		return value, nil // the control plane says what it thinks of it
+	}
+	return "", fmt.Errorf("there is no %s %q, in the account or in the files", label[k], value)
+}
+
+// literal tells of what may be known to others, and not here: a tag, and the credentials of another account.
+func literal(k client.Kind, value string) bool {
+	return k == client.KindTag || k == credential && strings.HasSuffix(value, ".access")
+}
+
+// toID is the id that a reference is sent as.
+func (x *index) toID(k client.Kind, value string) (string, error) {
+	if _, known := x.ids[k][value]; known {
+		return value, nil
+	}
+	switch ids := x.names[k][value]; {
+	case len(ids) == 1:
+		return ids[0], nil
+	case len(ids) > 1:
+		return "", fmt.Errorf("%d %ss are called %q: use the id of one", len(ids), label[k], value)
+	case idForm.MatchString(value), literal(k, value):
+		return value, nil
+	}
+	return "", fmt.Errorf("there is no %s %q", label[k], value)
+}

@@ -1,0 +1,146 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"plumbline.dev/services/internal/client"
+)
+
+// Account is where a plan is carried out.
+type Account interface {
+	Get(ctx context.Context, k client.Kind, id string) (o client.Object, revision string, err error)
+	Create(ctx context.Context, k client.Kind, body any) (client.Object, error)
+	// Replace is refused where the resource is no longer at the revision.
+	Replace(ctx context.Context, k client.Kind, id, revision string, body any) (client.Object, error)
+	Delete(ctx context.Context, k client.Kind, id string) error
+}
+
+// Steps are what [Plan.Run] asks and tells.
+type Steps struct {
+	Lookup Lookup
+	// Made gets the credentials of a service token that was made; they cannot be had again.
+	Made func(name, clientID, secret string) error
+	// Done is told of each change that was made.
+	Done func(*Change)
+}
+
+// Run makes the changes, in their order, until one fails. It can be planned and run again.
+func (p *Plan) Run(ctx context.Context, a Account, s Steps) error {
+	for _, c := range p.Changes {
+		if err := p.step(ctx, a, s, c); err != nil {
+			return fmt.Errorf("%s: %w", c.Label(), err)
+		}
+		if c.Action != Keep {
+			s.Done(c)
+		}
+	}
+	return nil
+}
+
+// Check tells whether the references can be read that are needed. Files that may be written while the plan is
+// carried out, with the secrets of service tokens, are not looked for.
+func (p *Plan) Check(lookup Lookup) error {
+	makes := slices.ContainsFunc(p.Changes, (*Change).MakesSecret)
+	for _, c := range p.Changes {
+		for _, s := range c.secrets {
+			if _, err := expand(s.ref, lookup.in(c.base)); err != nil && !(makes && errors.Is(err, fs.ErrNotExist)) {
+				return fmt.Errorf("%s: %s: %w", c.Label(), strings.Join(s.path, "."), err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Plan) step(ctx context.Context, a Account, s Steps, c *Change) error {
+	switch c.Action {
+	case Create:
+		return p.create(ctx, a, s, c)
+	case Update:
+		return p.update(ctx, a, s, c)
+	case Delete:
+		return a.Delete(ctx, c.Kind, c.ID)
+	}
+	return nil
+}
+
+func (p *Plan) create(ctx context.Context, a Account, s Steps, c *Change) error {
+	body, err := p.body(c, c.spec, s.Lookup)
+	if err != nil {
+		return err
+	}
+	made, err := a.Create(ctx, c.Kind, body)
+	if err != nil {
+		return err
+	}
+	p.state.add(c.Kind, made)
+	clientID, _ := made["client_id"].(string)
+	secret, _ := made["client_secret"].(string)
+	if c.MakesSecret() && s.Made != nil {
+		if err := s.Made(c.Name, clientID, secret); err != nil {
+			return fmt.Errorf("it was made, but its secret was not kept, so delete it: %w", err)
+		}
+	}
+	return nil
+}
+
+// MakesSecret tells whether the change makes credentials that are told once.
+func (c *Change) MakesSecret() bool {
+	return c.Action == Create && c.Kind == client.KindServiceToken && len(c.secrets) == 0
+}
+
+// update looks whether the resource is still as it was when the plan was made.
+func (p *Plan) update(ctx context.Context, a Account, s Steps, c *Change) error {
+	now, revision, err := a.Get(ctx, c.Kind, c.ID)
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(canonical(c.Kind, now, p.state), c.have) {
+		return &client.Error{Status: http.StatusConflict, Message: "somebody else changed it meanwhile: apply again"}
+	}
+	spec := c.spec
+	if !merging[c.Kind] {
+		spec = merge(c.Kind, c.have, c.spec)
+	}
+	body, err := p.body(c, spec, s.Lookup)
+	if err != nil {
+		return err
+	}
+	_, err = a.Replace(ctx, c.Kind, c.ID, revision, body)
+	return err
+}
+
+// merging are the kinds of which a change says what changes, and not all.
+var merging = map[client.Kind]bool{client.KindIntegration: true, client.KindServiceToken: true, client.KindOrganization: true}
+
+// body is what is sent: ids in place of names, and the secrets.
+func (p *Plan) body(c *Change, spec map[string]any, lookup Lookup) (map[string]any, error) {
+	body := cloned(spec)
+	if err := Refs(c.Kind, body, p.state.toID); err != nil {
+		return nil, err
+	}
+	if policies, ok := body["policies"].([]any); ok && c.Kind == client.KindApplication {
+		for n, item := range policies {
+			if id, isText := item.(string); isText {
+				policies[n] = map[string]any{"id": id, "precedence": json.Number(fmt.Sprint(n + 1))}
+			} else if own, isObject := item.(map[string]any); isObject {
+				own["precedence"] = json.Number(fmt.Sprint(n + 1))
+			}
+		}
+	}
+	for _, secret := range c.secrets {
+		value, err := expand(secret.ref, lookup.in(c.base))
+		if err != nil {
+			return nil, err
+		}
+		put(body, secret.path, value)
+	}
+	return body, nil
+}
