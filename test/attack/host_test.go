@@ -36,7 +36,7 @@ func TestHostTricks(t *testing.T) {
 		"no Host":                                "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
 		"an empty Host":                          request("GET", "", "/"),
 		"HTTP/1.0 without":                       "GET / HTTP/1.0\r\n\r\n",
-		"HTTP/0.9":                               "GET /\r\n\r\n",
+		"HTTP/0.9":                               "GET /" + strings.Repeat("x", 100) + "\r\n\r\n",
 		"a neighbour":                            request("GET", "x"+appHost, "/"),
 		"below":                                  request("GET", "x."+siteHost, "/"),
 		"behind":                                 request("GET", siteHost+".evil.example", "/"),

@@ -16,7 +16,6 @@ type arrival struct {
 	Method, Target, Host string // as in the first line and the Host header
 	Header               http.Header
 	Body                 string
-	At                   time.Time
 }
 
 // origin is all applications at once. It answers with 200 and "origin", and takes every offer of another
@@ -42,12 +41,16 @@ func newOrigin() (*origin, error) {
 }
 
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	i := len(o.all)
+	o.all = append(o.all, arrival{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header.Clone()})
+	o.mu.Unlock()
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
 		body = append(body, "<"+err.Error()+">"...)
 	}
 	o.mu.Lock()
-	o.all = append(o.all, arrival{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header.Clone(), Body: string(body), At: time.Now()})
+	o.all[i].Body = string(body)
 	o.mu.Unlock()
 	if offer := r.Header.Get("Upgrade"); offer != "" {
 		o.upgrade(w, offer)
@@ -80,6 +83,18 @@ func (o *origin) take() []arrival {
 	fresh := slices.Clone(o.all[o.taken:])
 	o.taken = len(o.all)
 	return fresh
+}
+
+// settle waits until nothing arrives any more: what a client gave up may be under way still. It gives what
+// arrived.
+func (o *origin) settle() (late []arrival) {
+	for {
+		<-time.After(50 * time.Millisecond)
+		more := o.take()
+		if late = append(late, more...); len(more) == 0 {
+			return late
+		}
+	}
 }
 
 // ever gives all that arrived, and the bytes of it.

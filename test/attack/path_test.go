@@ -85,7 +85,7 @@ func TestPathTricks(t *testing.T) {
 		"/admin%00", "/admin%00.png", "/admin/%00", "/%00/admin", "/x%00/../admin", "/admin%2500",
 		"/%c0%afadmin", "/admin%c0%af", "/admin%c0%afx", "/x/%c0%ae%c0%ae/admin", "/x/%c0%ae./admin", "/%e0%80%afadmin", "/admin%e0%80%afx",
 		"/%f0%80%80%afadmin", "/x/..%c0%afadmin", "/x%c1%9c..%c1%9cadmin", "/%25c0%25afadmin",
-		"/admin%3f", "/admin%3Fx", "/admin%23", "/admin%253fx", "/x/..%3f/../admin",
+		"/admin%3f", "/admin%3Fx", "/admin%23", "/admin%253fx", "/x/..%3f/../admin", "/%2561dmin/%25", "/%2561dmin%25/..", "/%255cadmin;%5c*%25~", "/%252fadmin/%25zz", "/x/%252e%252e/admin/%25",
 		"/%u0061dmin", "/%u002fadmin", "/admin%", "/admin%2", "/%zzadmin", "admin", "*/admin", "", "./admin",
 		"/x/" + strings.Repeat("y/../", 500) + "../admin", "/" + strings.Repeat("/", 4000) + "admin", "/" + strings.Repeat("%2e/", 1000) + "admin",
 		"/admin" + strings.Repeat("/x", 20000), "/admin/" + strings.Repeat("x", 60000), "/admin/" + strings.Repeat("x", 200_000),
