@@ -29,6 +29,7 @@ type grammar struct {
 	Poll        pollCmd        `cmd:"" help:"Poll an integration now, and show what came of it."`
 	Status      statusCmd      `cmd:"" help:"Each integration: its newest poll, whether it is paused or overdue."`
 
+	Apply   applyCmd   `cmd:"" help:"Make the account match files; the difference is shown first."`
 	Context contextCmd `cmd:"" help:"Control planes by name: list, add, use, remove."`
 
 	Stack stackCmd `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, the demo's set-up."`
