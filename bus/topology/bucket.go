@@ -178,6 +178,12 @@ const AllSessionKeys = "*.session.*"
 // UserKey is the key of a person, in SESSIONS.
 func UserKey(a proto.Account, user proto.ID) string { return a.String() + ".user." + user.String() }
 
+// SessionKeysOf matches the logins of an account.
+func SessionKeysOf(a proto.Account) string { return SessionKey(a, "*") }
+
+// UserKeysOf matches the people of an account.
+func UserKeysOf(a proto.Account) string { return a.String() + ".user.*" }
+
 // AllUserKeys matches the people of every account.
 const AllUserKeys = "*.user.*"
 

@@ -79,6 +79,11 @@ func LogOfIntegration(a proto.Account, integration proto.ID) string {
 	return logRoot + a.String() + "." + integration.String() + ".*"
 }
 
+// LogOfPage matches every entry of a page, of every integration.
+func LogOfPage(a proto.Account, page PageNumber) string {
+	return logRoot + a.String() + ".*." + strconv.FormatUint(uint64(page), 10)
+}
+
 // AllLogs matches every entry of every account.
 const AllLogs = logRoot + ">"
 

@@ -84,12 +84,11 @@ func (s *Service) listDevices(ctx context.Context, a proto.Account, q *deviceQue
 			info.Total = s.count(a, q)
 		}
 	} else {
-		select {
-		case s.scans <- struct{}{}:
-			defer func() { <-s.scans }()
-		case <-ctx.Done():
-			return nil, info, ctx.Err()
+		done, err := s.scanning(ctx)
+		if err != nil {
+			return nil, info, err
 		}
+		defer done()
 	}
 	found, err := s.find(ctx, a, q, q.size+1) // the one more tells whether it is the end
 	if err != nil {
@@ -146,7 +145,6 @@ func (s *Service) find(ctx context.Context, a proto.Account, q *deviceQuery, n i
 
 // mayHold tells whether a page may have a device that is asked for.
 func (q *deviceQuery) mayHold(x *indexedPage) bool {
-	lists := [][]proto.ID{}
 	from, to := 0, len(x.ids)
 	if !q.active {
 		from = x.active
@@ -154,9 +152,8 @@ func (q *deviceQuery) mayHold(x *indexedPage) bool {
 	if !q.revoked {
 		to = x.active
 	}
-	lists = append(lists, x.ids[from:to])
 	switch {
-	case len(lists[0]) == 0:
+	case from == to:
 		return false
 	case q.email != "" && !slices.Contains(x.emails[from:to], emailHash(q.email)):
 		return false

@@ -50,6 +50,7 @@ const (
 	codeRule               = 6025
 	codeMethod             = 10405
 	codeConflict           = 10409
+	codeGone               = 10410
 	codePrecondition       = 10412
 	codeTooLarge           = 10413
 	codeMediaType          = 10415
@@ -85,6 +86,8 @@ var (
 	errNoApplication  = refuse(http.StatusNotFound, codeUnknownApplication, "access.api.error.unknown_application")
 	errNoGroup        = refuse(http.StatusNotFound, codeUnknownGroup, "access.api.error.not_found")
 	errNoProvider     = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
+	errNoPerson       = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
+	errNoSession      = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
 	errNoTag          = refuse(http.StatusNotFound, codeNotFound, "access.api.error.not_found")
 	errNoRule         = refuse(http.StatusNotFound, codeUnknownRule, "posture rule not found")
 	errNoIntegration  = refuse(http.StatusNotFound, codeUnknownIntegration, "posture integration not found")

@@ -35,6 +35,7 @@ type integrationView struct {
 	Config      json.RawMessage `json:"config"`
 	Paused      bool            `json:"x_paused"`
 	Concurrency int             `json:"x_concurrency"`
+	Unsupported []string        `json:"x_unsupported,omitempty"`
 }
 
 func viewIntegration(i *proto.Integration) integrationView {
@@ -46,7 +47,7 @@ func viewIntegration(i *proto.Integration) integrationView {
 		config = stored(i.Config)
 	}
 	return integrationView{ID: i.ID, Name: i.Name, Type: i.Type, Interval: i.IntervalText, Config: config.sent(),
-		Paused: i.Paused, Concurrency: i.Limit()}
+		Paused: i.Paused, Concurrency: i.Limit(), Unsupported: unsupportedType(i.Type)}
 }
 
 func (s *Service) listIntegrations(ctx context.Context, c *call) (answer, error) {

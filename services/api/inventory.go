@@ -153,6 +153,19 @@ func (v *inventory) has(a proto.Account, page topology.PageNumber) bool {
 	return found
 }
 
+// enrolledFor counts the devices, revoked ones left out, of people by the hashes of their addresses.
+func (v *inventory) enrolledFor(a proto.Account, counts map[uint32]int) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, x := range v.pages[a] {
+		for _, hash := range x.emails[:x.active] {
+			if n, asked := counts[hash]; asked {
+				counts[hash] = n + 1
+			}
+		}
+	}
+}
+
 // size counts an account's pages, and its devices that are not revoked.
 func (v *inventory) size(a proto.Account) (pages, devices int) {
 	v.mu.RLock()

@@ -14,11 +14,11 @@ import (
 )
 
 func (s *Service) resultRoutes() []route {
-	return []route{
+	return slices.Concat(s.explainRoutes(), s.peopleRoutes(), s.accessLogRoutes(), []route{
 		{method: http.MethodGet, path: accountPath + "/plumbline/results/devices/{id}", of: areaResults, handle: s.deviceResults},
 		{method: http.MethodGet, path: accountPath + "/plumbline/results/pages/{page}", of: areaResults, handle: s.pageResults},
 		{method: http.MethodGet, path: accountPath + "/plumbline/results/stream", of: areaResults, stream: s.streamResults},
-	}
+	})
 }
 
 // entryView is what an integration's newest entry of a page says of the page.
@@ -56,18 +56,26 @@ type verdictView struct {
 	Observed proto.Outcome `json:"observed"`
 }
 
-// deviceResults tells what every integration's newest entry says of a device.
+// deviceResults tells what every integration's newest entry says of a device, or, with ?history=1, what every
+// entry of a period does.
 func (s *Service) deviceResults(ctx context.Context, c *call) (answer, error) {
 	id, err := c.id("id", errNoDevice)
 	if err != nil {
 		return answer{}, err
 	}
-	page, _, err := s.device(ctx, c.account, id)
+	page, d, err := s.device(ctx, c.account, id)
 	if err == nil {
 		err = s.fresh(ctx)
 	}
 	if err != nil {
 		return answer{}, err
+	}
+	switch c.URL.Query().Get("history") {
+	case "", "0", "false":
+	case "1", "true":
+		return s.deviceHistory(ctx, c, page, id)
+	default:
+		return answer{}, invalid("history must be 1 or 0")
 	}
 	type view struct {
 		entryView
@@ -79,7 +87,7 @@ func (s *Service) deviceResults(ctx context.Context, c *call) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		v := view{viewEntry(i.Value, e), resultView{Checks: s.neverPolled(c.account, i.Value.ID)}}
+		v := view{viewEntry(i.Value, e), resultView{Checks: s.unpolled(c.account, i.Value.ID, d)}}
 		if n := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == id }); n >= 0 {
 			v.resultView = s.viewResult(c.account, e, &e.Results[n])
 		}
@@ -89,7 +97,8 @@ func (s *Service) deviceResults(ctx context.Context, c *call) (answer, error) {
 		Device       proto.ID            `json:"device_id"`
 		Page         topology.PageNumber `json:"page"`
 		Integrations []view              `json:"integrations"`
-	}{id, page, views}), nil
+		Unsupported  []verdictView       `json:"unsupported,omitempty"`
+	}{id, page, views, s.unsupportedChecks(c.account)}), nil
 }
 
 // pageResults tells what every integration's newest entry says of the devices of a page; ?integration_id=
@@ -136,7 +145,8 @@ func (s *Service) pageResults(ctx context.Context, c *call) (answer, error) {
 	return ok(struct {
 		Page         topology.PageNumber `json:"page"`
 		Integrations []view              `json:"integrations"`
-	}{page, views}), nil
+		Unsupported  []verdictView       `json:"unsupported,omitempty"`
+	}{page, views, s.unsupportedChecks(c.account)}), nil
 }
 
 // polled are the integrations of a type that is polled, paused ones too.
@@ -195,11 +205,22 @@ func (s *Service) viewResult(a proto.Account, e *proto.Entry, r *proto.Result) r
 	return v
 }
 
-// neverPolled is what the checks say of a device that is in no entry yet.
-func (s *Service) neverPolled(a proto.Account, integration proto.ID) []verdictView {
+// unpolled is what the checks of an integration say of a device that is in no entry.
+func (s *Service) unpolled(a proto.Account, integration proto.ID, d *proto.Device) []verdictView {
 	views := []verdictView{}
 	for _, check := range s.catalog.Checks(a, integration) {
-		views = append(views, verdictView{Check: check.Value.ID, Name: check.Value.Name, Reason: proto.ReasonNeverPolled})
+		views = append(views, verdictView{Check: check.Value.ID, Name: check.Value.Name, Reason: unevaluated(check.Value, d)})
+	}
+	return views
+}
+
+// unsupportedChecks is what the checks that are kept and not evaluated say of every device.
+func (s *Service) unsupportedChecks(a proto.Account) []verdictView {
+	var views []verdictView
+	for _, check := range s.catalog.ChecksOf(a) {
+		if check.Value.Type != proto.TypeCustomS2S {
+			views = append(views, verdictView{Check: check.Value.ID, Name: check.Value.Name, Reason: proto.ReasonUnsupported})
+		}
 	}
 	return views
 }

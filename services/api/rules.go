@@ -27,8 +27,13 @@ func (s *Service) ruleRoutes() []route {
 	}
 }
 
-// viewRule is what was sent, and the id.
-func viewRule(c *proto.Check) json.RawMessage { return splice(c.Sent, idOnly{c.ID}) }
+// viewRule is what was sent, and the id. A type that is kept and not evaluated is named.
+func viewRule(c *proto.Check) json.RawMessage {
+	return splice(c.Sent, struct {
+		ID          proto.ID `json:"id"`
+		Unsupported []string `json:"x_unsupported,omitempty"`
+	}{c.ID, unsupportedType(c.Type)})
+}
 
 func (s *Service) listRules(ctx context.Context, c *call) (answer, error) {
 	if err := s.fresh(ctx); err != nil {

@@ -87,6 +87,15 @@ func unsupportedApplication(app *proto.Application) []string {
 	return names
 }
 
+// unsupportedType names the type of an integration, or of a check, that is kept and neither polled nor
+// evaluated.
+func unsupportedType(name string) []string {
+	if name == proto.TypeCustomS2S {
+		return nil
+	}
+	return []string{name}
+}
+
 // merged are the names of both, each once.
 func merged(names, more []string) []string {
 	for _, name := range more {

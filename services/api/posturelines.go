@@ -1,0 +1,112 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// postureLines turns entries of the log into lines of an answer.
+type postureLines struct {
+	s       *Service
+	account proto.Account
+	query   logQuery
+	out     *sender
+
+	page     topology.PageNumber // whose devices are known
+	revision uint64
+	devices  map[proto.ID]*proto.Device
+}
+
+// holds refuses a position that the log has deleted what comes after: the lines between would be missing
+// without a word.
+func (s *Service) holds(ctx context.Context, seq uint64) error {
+	log, err := s.conn.JetStream().Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return err
+	}
+	if first := log.CachedInfo().State.FirstSeq; first > seq+1 {
+		return refuse(http.StatusGone, codeGone, "the log no longer holds what comes after the cursor: ask by since")
+	}
+	return nil
+}
+
+// entry writes the lines of an entry that are asked for.
+func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
+	q := &l.query
+	if m.Seq == q.after.seq && q.after.result < 0 {
+		return nil
+	}
+	ref, err := topology.ParsePage(m.Subject)
+	if err != nil || !wants(q.integrations, ref.Integration) {
+		return err
+	}
+	var e proto.Entry
+	if err := m.Decode(&e); err != nil {
+		return err
+	}
+	checks := make([]*proto.Check, len(e.Checks))
+	for n, used := range e.Checks {
+		checks[n] = &proto.Check{ID: used.ID, Type: proto.TypeCustomS2S} // of one that was removed, no more is known
+		if r, found := l.s.catalog.Check(l.account, used.ID); found {
+			checks[n] = r.Value
+		}
+	}
+	for n := range e.Results {
+		result := &e.Results[n]
+		if !wants(q.devices, result.Device) {
+			continue
+		}
+		for i, verdict := range result.Verdicts {
+			number := n*len(checks) + i
+			if m.Seq == q.after.seq && number <= q.after.result || !wants(q.checks, checks[i].ID) || !wants(q.outcomes, verdict.Outcome) {
+				continue
+			}
+			if err := l.know(ctx, ref.Page); err != nil {
+				return err
+			}
+			l.out.line(l.view(ref, &e, result, i, checks[i], logCursor{m.Seq, number}))
+		}
+	}
+	// What was read is sent before more is read: a client that is slow holds nothing up here but itself.
+	return l.out.flush()
+}
+
+// know reads the devices of a page, unless it is the one that is known.
+func (l *postureLines) know(ctx context.Context, page topology.PageNumber) error {
+	revision := l.s.inventory.revisionOf(l.account, page)
+	if l.devices != nil && l.page == page && l.revision == revision {
+		return nil
+	}
+	p, err := l.s.inventoryPage(ctx, l.account, page)
+	if err != nil {
+		return err
+	}
+	l.page, l.revision, l.devices = page, revision, make(map[proto.ID]*proto.Device, len(p.Devices))
+	for _, list := range [][]proto.Device{p.Devices, p.Revoked} {
+		for n := range list {
+			l.devices[list[n].ID] = &list[n]
+		}
+	}
+	return nil
+}
+
+func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, r *proto.Result, i int, check *proto.Check, at logCursor) *postureLine {
+	line := &postureLine{
+		DeviceID: r.Device, Registration: r.Device, PolicyID: check.ID, CheckName: check.Name, CheckType: check.Type,
+		Passed: r.Verdicts[i].Outcome == proto.OutcomePass, Expected: expected(check),
+		Received:  received{Score: score(r.Score), S2SID: r.S2SID, ObservedAt: stamp(r.ObservedAt), Problem: wrong(r.Problem)},
+		Timestamp: stamp(e.EvaluatedAt), Outcome: r.Verdicts[i].Outcome, Reason: r.Verdicts[i].Reason, Integration: ref.Integration,
+		Tick: e.Tick, CheckRevision: e.Checks[i].Revision, Cursor: at.String(),
+	}
+	if d := l.devices[r.Device]; d != nil {
+		line.DeviceName, line.DeviceSerial, line.Email = d.Hostname, d.Serial, d.Email
+		if d.Email != "" {
+			line.UserUID = personID(l.account, d.Email).String()
+		}
+	}
+	return line
+}
