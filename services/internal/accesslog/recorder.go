@@ -20,9 +20,10 @@ type Recorder struct {
 	lost  prometheus.Counter
 	bound int
 
-	mu    sync.Mutex
-	noted map[note]*counted
-	order []note
+	mu     sync.Mutex
+	noted  map[note]*counted
+	order  []note
+	nobody int // of order, those of nobody known
 	// recent are some of noted, found without hashing all that an authentication says: a client that asks often
 	// asks for the same.
 	recent [64]struct {
@@ -51,10 +52,13 @@ const (
 	atOnce = 128
 	// lastWords is how long the recorder may write on after its end.
 	lastWords = 2 * time.Second
+	// nobodys is the part of the bound, one in so many, that requests of nobody known may take: strangers can
+	// make up any number of different ones, which must not push out what is known of somebody.
+	nobodys = 4
 )
 
-// New makes a recorder that keeps at most bound different authentications until they are written. lost
-// counts those that were not.
+// New makes a recorder that keeps at most bound different authentications until they are written, a quarter
+// of them those of nobody known. lost counts those that were not.
 func New(conn *bus.Conn, log *slog.Logger, bound int, lost prometheus.Counter) *Recorder {
 	return &Recorder{conn: conn, log: log, lost: lost, bound: bound, noted: map[note]*counted{}}
 }
@@ -76,9 +80,13 @@ func (r *Recorder) Record(account proto.Account, a proto.Authentication) {
 		recent.note, recent.counted = k, c
 		return
 	}
-	if len(r.order) >= r.bound {
+	nobody := a.ClientID == "" && a.User.IsZero()
+	if len(r.order) >= r.bound || nobody && r.nobody >= max(r.bound/nobodys, 1) {
 		r.lost.Add(float64(first.n))
 		return
+	}
+	if nobody {
+		r.nobody++
 	}
 	r.noted[k] = &first
 	r.order = append(r.order, k)
@@ -122,7 +130,7 @@ func (r *Recorder) take() []bus.Outgoing {
 	}
 	clear(r.noted)
 	clear(r.recent[:])
-	r.order = r.order[:0]
+	r.order, r.nobody = r.order[:0], 0
 	return all
 }
 

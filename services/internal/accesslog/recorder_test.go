@@ -24,10 +24,10 @@ func TestEqualAuthenticationsAreOneMessage(t *testing.T) {
 	r, lost, _ := newRecorder(t, 2)
 	account, app := proto.NewAccount(), proto.NewID()
 	for i := range 5 {
-		r.Record(account, proto.Authentication{Application: app, At: proto.Millis(i + 1), Ray: "r", Reason: "service_auth"})
+		r.Record(account, proto.Authentication{Application: app, ClientID: "c", At: proto.Millis(i + 1), Ray: "r", Reason: "service_auth"})
 	}
-	r.Record(account, proto.Authentication{Application: app, At: 9, Reason: "denied"})
-	r.Record(account, proto.Authentication{Application: proto.NewID(), At: 9, Reason: "denied"})
+	r.Record(account, proto.Authentication{Application: app, ClientID: "c", At: 9, Reason: "denied"})
+	r.Record(account, proto.Authentication{Application: proto.NewID(), ClientID: "c", At: 9, Reason: "denied"})
 	all := r.take()
 	if len(all) != 2 {
 		t.Fatalf("%d messages", len(all))
@@ -41,11 +41,37 @@ func TestEqualAuthenticationsAreOneMessage(t *testing.T) {
 	}
 }
 
+// Strangers may come with any number of different requests: those of people and services have room beside them.
+func TestRequestsOfNobodyDoNotPushOutThoseOfSomebody(t *testing.T) {
+	r, lost, _ := newRecorder(t, 8)
+	account := proto.NewAccount()
+	for range 2 { // the room is that of one second
+		before := testutil.ToFloat64(lost)
+		for range 100 {
+			r.Record(account, proto.Authentication{Application: proto.NewID(), Reason: "login_required"})
+		}
+		for range 3 {
+			r.Record(account, proto.Authentication{Application: proto.NewID(), ClientID: "c", Reason: "service_auth"})
+			r.Record(account, proto.Authentication{Application: proto.NewID(), User: proto.NewID(), Reason: "allow"})
+		}
+		of := map[string]int{}
+		for _, m := range r.take() {
+			of[m.Body.(*proto.Authentication).Reason]++
+		}
+		if of["login_required"] != 2 || of["service_auth"] != 3 || of["allow"] != 3 {
+			t.Errorf("%v", of)
+		}
+		if n := testutil.ToFloat64(lost) - before; n != 98 {
+			t.Errorf("%v are counted as lost", n)
+		}
+	}
+}
+
 func TestWhatIsLeftIsWrittenAtTheEnd(t *testing.T) {
 	r, lost, b := newRecorder(t, 300)
 	account := proto.NewAccount()
 	for range 300 {
-		r.Record(account, proto.Authentication{Application: proto.NewID()})
+		r.Record(account, proto.Authentication{Application: proto.NewID(), User: proto.NewID()})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
