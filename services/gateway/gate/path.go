@@ -15,7 +15,7 @@ import (
 // locate finds the application that a request belongs to; where there is none, it says why.
 //
 // What is decided about a path is worth something only if the origin reads the path in the same way. The
-// gateway sends on the path as it came, byte for byte. So wherever it depends on the path which application
+// gateway sends on the path as it came, but for what no URL may hold, which it escapes. So wherever it depends on the path which application
 // a request belongs to, a path is refused that origins read in ways which lead to different applications:
 //
 //   - decoded, with empty segments dropped, or kept;
@@ -24,7 +24,9 @@ import (
 //   - with or without what follows a ; in a segment, as servlet containers read it;
 //   - with an encoded ? or # as the end of the path, as proxies read it that decode before they part it;
 //   - with ASCII characters in overlong UTF-8, which old decoders take;
-//   - decoded twice.
+//   - decoded twice;
+//
+// and in several of these ways at once.
 //
 // A path with a "." or ".." segment or a NUL in any of these readings is refused everywhere: it could leave
 // the path of the origin's URL, and no client that is right sends it. Letters differ by case, as Cloudflare
@@ -42,7 +44,7 @@ func locate(m *appmatch.Matcher, u *url.URL) (Application, policy.Reason) {
 		return app, unknownUnless(ok)
 	}
 	readings := readings(u)
-	if u.Path != "" && u.Path[0] != '/' || slices.ContainsFunc(readings, climbs) {
+	if u.Path != "" && u.Path[0] != '/' || len(readings) > maxReadings || slices.ContainsFunc(readings, climbs) {
 		return Application{}, policy.BadPath
 	}
 	app, ok := m.Match(target)
@@ -84,26 +86,38 @@ func simple(u *url.URL) bool {
 	return true
 }
 
-// readings are the ways in which an origin may read a path.
+// maxReadings bounds the ways in which a path is read. Those that somebody may mean have a few.
+const maxReadings = 64
+
+// readings are the ways in which an origin may read a path: every step that [locate] tells of taken or not, in
+// any order. They may be more than maxReadings, and are then not all.
 func readings(u *url.URL) []string {
-	all := []string{u.Path}
-	// No path has this byte decoded and unrefused where it would matter: it only has to differ from a slash.
-	opaque := encodedSlash.Replace(u.EscapedPath())
-	all = append(all, Unescape(opaque), Unescape(u.Path))
+	// No path has the byte that stands for an encoded slash decoded and unrefused where it would matter: it only
+	// has to differ from a slash.
+	all := []string{u.Path, Unescape(encodedSlash.Replace(u.EscapedPath()))}
+	all = closure(all)
 	for _, p := range all[:len(all):len(all)] {
-		all = append(all, withoutOverlong(p))
+		all = append(all, Unescape(p))
 	}
-	for _, p := range all[:len(all):len(all)] {
-		slashed := strings.ReplaceAll(p, `\`, "/")
-		all = append(all, slashed, withoutParameters(slashed))
-	}
-	for _, p := range all[:len(all):len(all)] {
+	return closure(all)
+}
+
+// closure adds what the steps but decoding make of paths, and drops those that are there twice.
+func closure(paths []string) []string {
+	all := make([]string, 0, 8)
+	for len(paths) > 0 && len(all) <= maxReadings {
+		p := paths[0]
+		paths = paths[1:]
+		if slices.Contains(all, p) {
+			continue
+		}
+		all = append(all, p)
+		paths = append(paths, withoutOverlong(p), strings.ReplaceAll(p, `\`, "/"), withoutParameters(p))
 		if i := strings.IndexAny(p, "?#"); i >= 0 {
-			all = append(all, p[:i])
+			paths = append(paths, p[:i])
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
 // withoutOverlong puts ASCII characters in the place of their overlong forms in UTF-8, such as C0 AF for a
@@ -204,8 +218,15 @@ func clean(p string) string {
 	return c
 }
 
+// maxHost is the length of the longest name, with a dot behind it and a port. What is longer would stand in
+// full in every record of the refusal.
+const maxHost = 254 + len(":65535")
+
 // validHost tells a host that means the same to everybody: a name or an address, and perhaps a port.
 func validHost(s string) bool {
+	if len(s) > maxHost {
+		return false
+	}
 	host, port := s, ""
 	if rest, ok := strings.CutPrefix(s, "["); ok {
 		inner, after, ok := strings.Cut(rest, "]")

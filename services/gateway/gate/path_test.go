@@ -54,7 +54,7 @@ func TestPathTricks(t *testing.T) {
 			"/x/https://example.org/": root, "/ADMIN": root, "/caf%C3%A9/%C3%80%C2%BF": root, "/%C0x": root, "/%e0%a0%80": root, "/x%3Fy": root, "/admin/x%3Fy%23": admin,
 		},
 		refused("//admin", "/admin//pub/x", "/admin%2Fpub", "/admin%2fpub/x", "/%2Fadmin", "/x/..%2Fadmin", `/admin%5Cpub`, `/%5Cadmin`,
-			"/admin;x", "/admin;x/y", "/admin;/pub", "/admin/pub;/..", "/admin%3Bx", "/%2561dmin", "/%2561dmin/%25", "/%252fadmin/%25zz", "/%252561dmin/../x", "/admin%252Fpub",
+			"/admin;x", "/admin;x/y", "/admin;/pub", "/admin/pub;/..", "/admin%3Bx", "/;%5Cx/admin", "/%2561dmin", "/%2561dmin/%25", "/%252fadmin/%25zz", "/%252561dmin/../x", "/admin%252Fpub",
 			"/%c0%afadmin", "/admin%C0%AFpub", "/%e0%80%afadmin", "/%f0%80%80%afadmin", "/%c1%9cadmin", "/%25c0%25afadmin", "/%c1%a1dmin", "/admin%3fx", "/admin%23",
 			"/admin%253F", "/admin/pub%3F/x", `/admin%5C%3f`, "/admin%3b%3f", "/admin%c0%bbx"),
 		// These are refused on every host.
