@@ -13,6 +13,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
@@ -356,5 +357,20 @@ func TestConfiguration(t *testing.T) {
 	none.Identities = nil
 	if _, err := New(Config{TeamDomain: team}, none); err == nil || !strings.Contains(err.Error(), "--identity") {
 		t.Errorf("no identity: %v", err)
+	}
+}
+
+func TestASelectorThatCannotBeEvaluatedIsNamedInTheMetrics(t *testing.T) {
+	w := newWorld(t)
+	w.policy.Include = append(w.policy.Include, proto.Rule{Selector: "geo", Body: []byte(`{"country_code":"DE"}`)}, proto.Rule{Selector: "made up"})
+	w.save()
+	s, _ := w.start(w.deps(nil))
+	if answer := w.ask(w.request()); answer.Error != nil {
+		t.Fatal(answer.Error) // a rule beside them admits
+	}
+	for _, c := range [][2]string{{"unsupported_selector", "geo"}, {"unknown_selector", "other"}} {
+		if n := testutil.ToFloat64(s.metrics.unevaluable.WithLabelValues(c[0], c[1])); n != 1 {
+			t.Errorf("%s %s was counted %v times", c[0], c[1], n)
+		}
 	}
 }

@@ -37,8 +37,8 @@ func newMetrics(r prometheus.Registerer, ring *keys.Ring) (*metrics, error) {
 		}),
 		unevaluable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_exchange_unevaluable_rules_total",
-			Help: "Rules met that cannot be evaluated, once for each revision of their policy, by reason.",
-		}, []string{"reason"}),
+			Help: "Rules met that cannot be evaluated, once for each revision of their policy, by reason and selector.",
+		}, []string{"reason", "selector"}),
 		users: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_exchange_user_exchanges_total",
 			Help: "Requests for the tokens of people, by the reason of the answer.",

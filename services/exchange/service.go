@@ -75,7 +75,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
 	s.rules, err = rulebook.New(s.catalog, deps.Log, func(p *policy.Problem) {
-		m.unevaluable.WithLabelValues(p.Reason.String()).Inc()
+		m.unevaluable.WithLabelValues(p.Reason.String(), p.Label()).Inc()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)

@@ -153,7 +153,7 @@ var reasons = [reasonCount]struct{ code, sentence string }{
 	Busy:              {"busy", "Too many requests are waiting. Try again in a second."},
 	Unavailable:       {"unavailable", "Tokens cannot be issued now. Try again in a second."},
 	Stale:             {"stale", "What is known here is too old to decide by. Try again in a minute; if that does not help, look after the connection to NATS."},
-	NotServed:         {"not_served", "The application is not served by this gateway, as it has no origin. Give it an x_origin_url."},
+	NotServed:         {"not_served", "The application is not served by this gateway, as it has no origin, or one that may not be called. Give it an x_origin_url: https, or http to a private address."},
 	OriginUnreachable: {"origin_unreachable", "The application's origin cannot be reached. Try again in a minute; if that does not help, look after the origin."},
 	OriginTimeout:     {"origin_timeout", "The application's origin did not answer in time. Try again in a minute; if that does not help, look after the origin."},
 }

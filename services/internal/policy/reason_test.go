@@ -34,3 +34,15 @@ func TestReasonsAreAClosedList(t *testing.T) {
 		t.Error(Reason(200))
 	}
 }
+
+// What anybody may write into a policy must not become a label.
+func TestAProblemsLabelIsOfAClosedList(t *testing.T) {
+	for selector, want := range map[string]string{
+		"geo": "geo", "azureAD": "azureAD", "group": "group", "device_posture": "device_posture", "": "",
+		"approval_required": "other", "made up": "other", "Geo": "other",
+	} {
+		if got := (&Problem{Selector: selector}).Label(); got != want {
+			t.Errorf("%q is shown as %q, want %q", selector, got, want)
+		}
+	}
+}

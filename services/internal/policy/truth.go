@@ -1,6 +1,10 @@
 package policy
 
-import "plumbline.dev/proto"
+import (
+	"slices"
+
+	"plumbline.dev/proto"
+)
 
 // Problem is what stands in the way of a rule: that it cannot be evaluated, or what the request lacks.
 type Problem struct {
@@ -22,6 +26,14 @@ func (p *Problem) Error() string {
 		s += ": " + p.Detail
 	}
 	return s
+}
+
+// Label is the problem's selector as a metric names it: of a list that is closed, whatever a policy holds.
+func (p *Problem) Label() string {
+	if _, ok := selectors[p.Selector]; ok || p.Selector == "" || slices.Contains(unsupported, p.Selector) {
+		return p.Selector
+	}
+	return "other"
 }
 
 // Truth is yes, no or unknown, with what stands in the way of the other answer where that can be named.

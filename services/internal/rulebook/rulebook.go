@@ -125,8 +125,14 @@ func (b *Rulebook) one(account proto.Account, id proto.ID) *policy.Policy {
 	b.ready.Add(key, c)
 	for _, problem := range c.policy.Problems() {
 		b.problem(problem)
-		b.log.Warn("a policy has a rule that cannot be evaluated; it never admits", "policy", id, "selector", problem.Selector,
-			"group", problem.Group, "reason", problem.Reason.String(), "detail", problem.Detail)
+		fields := []any{"policy", id, "selector", problem.Selector, "reason", problem.Reason.String()}
+		if !problem.Group.IsZero() {
+			fields = append(fields, "group", problem.Group)
+		}
+		if problem.Detail != "" {
+			fields = append(fields, "detail", problem.Detail)
+		}
+		b.log.Warn("a policy has a rule that cannot be evaluated; the rule admits nobody", fields...)
 	}
 	return c.policy
 }
