@@ -23,6 +23,7 @@ type grammar struct {
 	Policy      policyCmd      `cmd:"" help:"Policies that applications share: list, create, show, edit, delete."`
 	Group       groupCmd       `cmd:"" help:"Groups that policies refer to: list, create, show, edit, delete."`
 	Idp         idpCmd         `cmd:"" help:"Identity providers that people log in at: list, create, show, edit, delete."`
+	Tag         tagCmd         `cmd:"" help:"Tags of applications: list, create, show, edit, delete."`
 	Org         orgCmd         `cmd:"" help:"The account's settings of access: show, set."`
 	Keys        keysCmd        `cmd:"" help:"Keys that sign application tokens: show, rotate, interval."`
 	Results     resultsCmd     `cmd:"" help:"Results of a device, or all results as they come (--follow)."`
@@ -30,6 +31,7 @@ type grammar struct {
 	Status      statusCmd      `cmd:"" help:"Each integration: its newest poll, whether it is paused or overdue."`
 
 	Apply   applyCmd   `cmd:"" help:"Make the account match files; the difference is shown first."`
+	Import  importCmd  `cmd:"" help:"Write files for plumb apply from what is elsewhere: cloudflare."`
 	Context contextCmd `cmd:"" help:"Control planes by name: list, add, use, remove."`
 
 	Stack stackCmd `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, the demo's set-up."`

@@ -51,10 +51,11 @@ func (r *remote) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Unlike services, a person's tool goes where the environment's proxy variables send it.
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	return client.New(client.Config{URL: cmp.Or(r.URL, c.URL, defaultURL), Token: token, Account: account, Transport: transport})
+	return client.New(client.Config{URL: cmp.Or(r.URL, c.URL, defaultURL), Token: token, Account: account, Transport: proxied()})
 }
+
+// proxied goes where the environment's proxy variables say: unlike services, a person's tool does.
+func proxied() http.RoundTripper { return http.DefaultTransport.(*http.Transport).Clone() }
 
 // context is the one that is named. The current one does not count beside an URL or a directory: its token is
 // for the control plane that it names.

@@ -1,0 +1,131 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/cloudflare"
+	"plumbline.dev/services/plumb/document"
+)
+
+type importCmd struct {
+	Cloudflare importCloudflare `cmd:"" help:"Write what a Cloudflare account, or Terraform's state of one, has as files for plumb apply."`
+}
+
+type importCloudflare struct {
+	Out               string        `type:"path" required:"" env:"-" help:"Directory for the files: one for each kind, which must not be there yet; - is standard output." placeholder:"DIR"`
+	TerraformState    []byte        `env:"-" type:"filecontent" help:"Read this state file, of version 4, in place of an account." placeholder:"PATH"`
+	CloudflareURL     string        `default:"https://api.cloudflare.com" help:"API of the account."`
+	CloudflareAccount proto.Account `env:"PLUMB_CLOUDFLARE_ACCOUNT,CLOUDFLARE_ACCOUNT_ID" help:"Account id." placeholder:"ID"`
+	CloudflareToken   string        `env:"PLUMB_CLOUDFLARE_TOKEN,CLOUDFLARE_API_TOKEN" help:"API token that may read; better by PLUMB_CLOUDFLARE_TOKEN_FILE." placeholder:"TOKEN"`
+}
+
+// Help is shown by --help.
+func (importCloudflare) Help() string {
+	return "Integrations, checks, applications, policies, groups, service tokens, identity providers and tags are read. " +
+		"Secrets are not: each is a variable in the files, and a comment says what to set it to. Nothing is changed, there or here: plumb apply -f DIR does that."
+}
+
+func (c *importCloudflare) Run(ctx context.Context, t *cli.Terminal) error {
+	found, leftOut, err := c.read(ctx)
+	if err != nil {
+		return err
+	}
+	files, err := byKind(apply.Export(found))
+	if err != nil {
+		return err
+	}
+	for _, what := range leftOut {
+		fmt.Fprintf(t.Err, "left out: %s\n", clean(what))
+	}
+	if c.Out == "-" || filepath.Base(c.Out) == "-" {
+		for n, f := range files {
+			if n > 0 {
+				fmt.Fprintln(t.Out, "---")
+			}
+			if _, err := t.Out.Write(f.text); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return write(t, c.Out, files)
+}
+
+func (c *importCloudflare) read(ctx context.Context) (apply.State, []string, error) {
+	if len(c.TerraformState) > 0 {
+		return cloudflare.Terraform(c.TerraformState)
+	}
+	if c.CloudflareToken == "" || c.CloudflareAccount.IsZero() {
+		return nil, nil, cli.Usage("give --cloudflare-account and --cloudflare-token, or --terraform-state")
+	}
+	cl, err := client.New(client.Config{URL: c.CloudflareURL, Token: c.CloudflareToken, Account: c.CloudflareAccount, Transport: proxied()})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer cl.Close()
+	return cloudflare.Account(ctx, cl)
+}
+
+type kindFile struct {
+	name  string
+	count int
+	text  []byte
+}
+
+func byKind(docs []document.Document) ([]kindFile, error) {
+	var files []kindFile
+	for _, k := range apply.Kinds() {
+		var some []document.Document
+		for _, d := range docs {
+			if d.Kind == string(k) {
+				some = append(some, d)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		text, err := document.Write(some...)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, kindFile{plural(string(k)) + ".yaml", len(some), text})
+	}
+	return files, nil
+}
+
+func plural(kind string) string {
+	if stem, ok := strings.CutSuffix(kind, "y"); ok {
+		return stem + "ies"
+	}
+	return kind + "s"
+}
+
+// write makes the files, none of which may be there.
+func write(t *cli.Terminal, dir string, files []kindFile) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s is there already: name another directory with --out", path)
+		}
+	}
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		if err := os.WriteFile(path, f.text, 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "%s: %d\n", path, f.count)
+	}
+	_, err := fmt.Fprintf(t.Err, "look through the files, then: plumb apply -f %s\n", dir)
+	return err
+}
