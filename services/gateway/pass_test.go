@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -115,6 +116,25 @@ func TestInterimAnswers(t *testing.T) {
 }
 
 // TestTrailersOfClients: what comes behind a body was not there when the request was decided.
+// An origin that goes on with what comes before its answer, while clients give up, harms nobody.
+func TestInterimAnswersAfterTheClientHasGone(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.app("early.example.com", raw(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 20_000)), nil,
+		w.policy(proto.DecisionBypass, "everyone", struct{}{}))
+	for i := range 100 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%10)*time.Millisecond)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.gateway.AccessAddr()+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "early.example.com"
+		if a, err := http.DefaultTransport.RoundTrip(r); err == nil {
+			a.Body.Close()
+		}
+		cancel()
+	}
+}
+
 func TestTrailersOfClients(t *testing.T) {
 	w := newWorld(t, Config{})
 	seen := make(chan http.Header, 1)

@@ -108,6 +108,7 @@ func TestHostTricks(t *testing.T) {
 		{"app.example.com evil.org", "bad_request"}, {"app.example.com,evil.org", "bad_request"}, {"app.example.com%00", "bad_request"},
 		{"app.example.com%2eevil.org", "bad_request"}, {"app.example.com\\evil.org", "bad_request"}, {"app.example.com#", "bad_request"},
 		{"[::1", "bad_request"}, {"[::1]x", "bad_request"}, {"[::1%25eth0]", "bad_request"}, {"[1.2.3.4]", "bad_request"}, {"::1", "bad_request"},
+		{strings.Repeat("a", 250) + ".wild.example.com", "bad_request"},
 	} {
 		app, why := locate(m, &url.URL{Scheme: "https", Host: c.host, Path: "/"})
 		got := why.String()

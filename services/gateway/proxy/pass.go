@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumbline.dev/services/gateway/gate"
 )
@@ -18,18 +19,8 @@ import (
 // requests to upgrade: the headers are made once rather than copied and then taken apart, which is what makes
 // up for the cost of the decision.
 func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, origin *url.URL, q Request) {
-	head := w.Header()
-	out := r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-			if code == http.StatusContinue {
-				return nil // the server has answered that itself when the body was first read
-			}
-			copyHeader(head, http.Header(h))
-			w.WriteHeader(code)
-			clear(head)
-			return nil
-		},
-	}))
+	early := hints{to: w}
+	out := r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{Got1xxResponse: early.pass}))
 	out.URL, out.Host, out.RequestURI, out.Close = target(origin, q), q.URL.Host, "", false
 	out.Header = make(http.Header, len(r.Header)+7)
 	gate.Copy(out.Header, r.Header, q.Answer, hopOf(r.Header))
@@ -44,13 +35,47 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, origin *url.URL, q 
 	if r.ContentLength == 0 {
 		out.Body = nil // so that a request over a connection that has just ended can be made again
 	}
+	if out.Body != nil {
+		// The transport may still read it when this handler is over, and net/http uses its buffers again: closed,
+		// it gives an error.
+		defer out.Body.Close()
+	}
 	answer, err := p.transport.RoundTrip(out)
+	early.end()
 	if err != nil {
 		p.unanswered(w, r, q, err)
 		return
 	}
 	defer answer.Body.Close()
 	p.answer(w, r, q, answer)
+}
+
+// hints passes on what an origin says before its answer, such as 103 Early Hints. The transport calls pass from
+// a goroutine of its own, also after it has given up the request: by then the writer is no longer ours.
+type hints struct {
+	mu    sync.Mutex
+	to    http.ResponseWriter
+	ended bool
+}
+
+func (e *hints) pass(code int, h textproto.MIMEHeader) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended || code == http.StatusContinue {
+		return nil // the server itself tells the client to continue, when the body is first read
+	}
+	head := e.to.Header()
+	copyHeader(head, http.Header(h))
+	e.to.WriteHeader(code)
+	clear(head)
+	return nil
+}
+
+// end is to be called before anything else is done with the writer.
+func (e *hints) end() {
+	e.mu.Lock()
+	e.ended = true
+	e.mu.Unlock()
 }
 
 // answer gives the client what the origin answered.
