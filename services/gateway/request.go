@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"plumbline.dev/services/gateway/forward"
 	"plumbline.dev/services/gateway/gate"
@@ -26,7 +27,8 @@ func (f *front) read(r *http.Request) proxy.Request {
 	}
 	if r.TLS != nil {
 		u.Scheme = "https"
-		if len(r.TLS.VerifiedChains) > 0 {
+		// It was valid when the connection began, which may be long ago.
+		if len(r.TLS.VerifiedChains) > 0 && time.Now().Before(r.TLS.PeerCertificates[0].NotAfter) {
 			q.Certificate = r.TLS.PeerCertificates[0]
 		}
 	}
@@ -35,7 +37,10 @@ func (f *front) read(r *http.Request) proxy.Request {
 	}
 	q.Certificate = nil
 	before := r.Header["X-Forwarded-For"]
-	if len(before) > 0 {
+	if len(before) == 0 {
+		// A proxy that does not say whom it asks for does not lend its own address to rules about addresses.
+		q.Peer, q.From = netip.Addr{}, ""
+	} else {
 		q.Peer = forward.ClientAddr(q.Peer, before, f.trusted)
 		q.From = ""
 		if q.Peer.IsValid() {

@@ -21,7 +21,8 @@ func statusOf(why policy.Reason) int {
 }
 
 // forbidden is the status where no policy admits: 403, or 401 where the application wants that of those whom
-// Service Auth blocks (contract.md 8.5).
+// Service Auth blocks (contract.md 8.5), in strict mode too: what the application says is more particular than
+// the 403 of 8.6.
 func (q *asking) forbidden() int {
 	if q.app.app.Value.Gate.Refuse401 && q.app.service && q.a.Identity.Session == nil {
 		return http.StatusUnauthorized
