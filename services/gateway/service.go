@@ -49,6 +49,7 @@ type Service struct {
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
 	gate     *gate.Gate
+	origins  *proxy.Proxy
 	authz    *forward.Authz // nil: nobody asks over gRPC
 	files    *certificates  // nil: no TLS
 	server   *httpserve.Server
@@ -143,8 +144,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 		return err
 	}
 	s.gate.SendTo(people)
-	origins, err := proxy.New(proxy.Config{Own: s.cfg.own()}, deps.Log, m.decided)
-	if err != nil {
+	if s.origins, err = proxy.New(proxy.Config{Own: s.cfg.own()}, deps.Log, m.decided); err != nil {
 		return err
 	}
 	asked := forward.Deps{Gate: s.gate, Log: deps.Log, Metrics: deps.Metrics}
@@ -160,7 +160,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 		return err
 	}
 	s.server = newServer(s.cfg.AccessAddr, deps.Log, &front{
-		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: origins, login: people, certs: s.keyring.Certs, forward: others,
+		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: s.origins, login: people, certs: s.keyring.Certs, forward: others,
 	})
 	if s.cfg.TLSCert == "" {
 		return nil
@@ -221,6 +221,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.authz != nil {
 		g.Add("ext_authz", s.authz.Run)
 	}
+	g.Add("origins", s.origins.Run)
 	g.Add("listener", s.server.Run)
 	return g.Run(ctx)
 }
@@ -253,7 +254,7 @@ func newServer(addr string, log *slog.Logger, h http.Handler) *httpserve.Server 
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, HTTP: &http.Server{
+	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, Coarse: true, HTTP: &http.Server{
 		Handler: h, Protocols: &protocols,
 		// Bodies have no bound of time: uploads and streams last as long as they do.
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

@@ -20,7 +20,9 @@ import (
 // up for the cost of the decision.
 func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, origin *url.URL, q Request) {
 	early := hints{to: w}
-	out := r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{Got1xxResponse: early.pass}))
+	ctx, late := p.watch.begin(r.Context())
+	out := r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		Got1xxResponse: early.pass, WroteRequest: func(httptrace.WroteRequestInfo) { late.sent() }}))
 	out.URL, out.Host, out.RequestURI, out.Close = target(origin, q), q.URL.Host, "", false
 	out.Header = make(http.Header, len(r.Header)+7)
 	gate.Copy(out.Header, r.Header, q.Answer, hopOf(r.Header))
@@ -42,6 +44,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, origin *url.URL, q 
 	}
 	answer, err := p.transport.RoundTrip(out)
 	early.end()
+	late.end()
 	if err != nil {
 		p.unanswered(w, r, q, err)
 		return

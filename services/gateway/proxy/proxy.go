@@ -37,6 +37,7 @@ type Proxy struct {
 	errorLog  *log.Logger
 	origins   sync.Map // the URL's text → *url.URL
 	failed    func(policy.Reason)
+	watch     watch
 }
 
 // New makes a proxy. failed is told of each request that its origin did not answer.
@@ -48,8 +49,9 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 		cfg.HeaderTimeout = 2 * time.Minute
 	}
 	t, err := egress.NewTransport(egress.Config{
-		DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, HeaderTimeout: cfg.HeaderTimeout, MaxHeaderBytes: 1 << 20,
+		DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20,
 	}, func(t *http.Transport) {
+		t.ResponseHeaderTimeout = 0 // watch does that
 		t.DisableCompression = true // what the client did not ask for must not be asked of the origin
 		t.MaxIdleConns = 0          // each origin has its own bound
 		t.ReadBufferSize, t.WriteBufferSize = 16<<10, 16<<10
@@ -57,8 +59,12 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed}, nil
+	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed,
+		watch: watch{limit: cfg.HeaderTimeout}}, nil
 }
+
+// Run watches over the requests to origins until ctx ends: who is late is given up.
+func (p *Proxy) Run(ctx context.Context) error { return p.watch.Run(ctx) }
 
 // Through sends requests through another transport, for measurements.
 func (p *Proxy) Through(t http.RoundTripper) { p.transport = t }
@@ -90,7 +96,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 	}
 	upgrade := httputil.ReverseProxy{
 		Rewrite:    func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
-		Transport:  p.transport,
+		Transport:  impatient{p},
 		BufferPool: buffers{},
 		ErrorLog:   p.errorLog,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/internal/policy"
+)
+
+func TestLateOrigins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watch{limit: 10 * time.Second}
+		running, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() { _ = w.Run(running) }()
+		uploading, _ := w.begin(t.Context())
+		first, a := w.begin(t.Context())
+		second, b := w.begin(t.Context())
+		a.sent()
+		time.Sleep(6 * time.Second)
+		b.sent()
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		var network net.Error
+		if !errors.As(context.Cause(first), &network) || !network.Timeout() || second.Err() != nil || uploading.Err() != nil {
+			t.Errorf("after 12 s: %v, %v, %v", context.Cause(first), second.Err(), uploading.Err())
+		}
+		b.end()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if second.Err() != nil {
+			t.Error("a request was given up that has its answer")
+		}
+	})
+}
+
+// TestWaitsAreKeptInOrder: whatever the order of events, the list holds exactly those that wait, the oldest first.
+func TestWaitsAreKeptInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &watch{limit: time.Hour}
+		var all, want []*wait
+		for range rapid.IntRange(1, 40).Draw(t, "events") {
+			if len(all) == 0 || rapid.Bool().Draw(t, "new") {
+				_, r := w.begin(context.Background())
+				all = append(all, r)
+				continue
+			}
+			r := rapid.SampledFrom(all).Draw(t, "request")
+			if rapid.Bool().Draw(t, "sent") {
+				if !r.ended && !r.listed {
+					want = append(want, r)
+				}
+				r.sent()
+				continue
+			}
+			r.end()
+			for i, o := range want {
+				if o == r {
+					want = append(want[:i:i], want[i+1:]...)
+					break
+				}
+			}
+		}
+		at := w.first
+		for i, r := range want {
+			if at != r || (i > 0 && r.before != want[i-1]) {
+				t.Fatalf("place %d holds another", i)
+			}
+			at = at.after
+		}
+		if at != nil || len(want) > 0 && w.last != want[len(want)-1] || len(want) == 0 && w.last != nil {
+			t.Fatal("the end of the list is another")
+		}
+	})
+}
+
+func TestAnOriginThatDoesNotAnswer(t *testing.T) {
+	silent, done := make(chan struct{}), make(chan struct{})
+	origin := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-silent }))
+	defer origin.Close()
+	defer close(silent)
+	p, err := New(Config{HeaderTimeout: time.Millisecond}, slog.New(slog.DiscardHandler), func(policy.Reason) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { defer close(done); _ = p.Run(ctx) }()
+	for _, upgrade := range []string{"", "websocket"} {
+		r := httptest.NewRequest(http.MethodGet, "http://app.example.com/", nil)
+		r.Header.Set("Accept", "application/json")
+		if upgrade != "" {
+			r.Header.Set("Upgrade", upgrade)
+			r.Header.Set("Connection", "upgrade")
+		}
+		u := *r.URL
+		answer := &gate.Answer{App: gate.Application{Value: &proto.Application{OriginURL: origin.URL}}, Ray: "ray"}
+		w := httptest.NewRecorder()
+		p.Serve(w, r, Request{Request: &gate.Request{Method: r.Method, URL: &u, Header: r.Header}, Answer: answer})
+		if w.Code != http.StatusGatewayTimeout || !strings.Contains(w.Body.String(), "origin_timeout") {
+			t.Errorf("upgrade %q: %d %s", upgrade, w.Code, w.Body)
+		}
+	}
+	stop()
+	<-done
+}
