@@ -13,7 +13,10 @@ import (
 )
 
 func (s *Service) accessLogRoutes() []route {
-	return []route{{method: http.MethodGet, path: accountPath + "/access/logs/access_requests", of: areaAccessLogs, handle: s.accessRequests}}
+	return []route{
+		{method: http.MethodGet, path: accountPath + "/access/logs/access_requests", of: areaAccessLogs, handle: s.accessRequests},
+		{method: http.MethodGet, path: accountPath + "/access/logs/access-requests", of: areaAccessLogs, handle: s.accessRequests}, // as the legacy SDK spells it
+	}
 }
 
 // Bounds of reading ACCESS_LOG, which nothing is kept of.

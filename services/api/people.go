@@ -23,6 +23,7 @@ func (s *Service) peopleRoutes() []route {
 		{method: http.MethodGet, path: one + "/last_seen_identity", of: areaOrganization, handle: s.lastIdentity},
 		{method: http.MethodGet, path: one + "/active_sessions", of: areaOrganization, handle: s.sessionsOf},
 		{method: http.MethodGet, path: one + "/active_sessions/{nonce}", of: areaOrganization, handle: s.sessionIdentity},
+		{method: http.MethodGet, path: one + "/failed_logins", of: areaOrganization, handle: s.failedLogins},
 	}
 }
 

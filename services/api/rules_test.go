@@ -48,6 +48,10 @@ func TestRulesAreEchoed(t *testing.T) {
 				t.Errorf("made %s, read %s", made.Result, got.Result)
 			}
 			delete(o, "id")
+			if o.has("x_unsupported") == strings.Contains(c.sent, "custom_s2s") {
+				t.Errorf("x_unsupported is %s", o["x_unsupported"])
+			}
+			delete(o, "x_unsupported") // ours
 			if want := stored(json.RawMessage(fmt.Sprintf(c.echoed, i))); !bytes.Equal(want.sent(), o.sent()) {
 				t.Errorf("sent %s, echoed %s", c.sent, o.sent())
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"time"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -60,6 +61,52 @@ func (s *Service) sessionsOf(ctx context.Context, c *call) (answer, error) {
 		return nil
 	})
 	slices.SortFunc(views, func(a, b sessionView) int { return cmp.Compare(b.Metadata.Iat, a.Metadata.Iat) })
+	return answer{result: views, info: whole(len(views))}, err
+}
+
+// failedLogin is a login that was refused, as long as the log has it.
+type failedLogin struct {
+	Expiration int64      `json:"expiration"` // when the log forgets it, seconds since 1970
+	Metadata   accessView `json:"metadata"`
+}
+
+const (
+	maxFailedLogins = 100
+	logKeeps        = 30 * 24 * time.Hour
+)
+
+// failedLogins gives the newest logins of a person that were refused.
+func (s *Service) failedLogins(ctx context.Context, c *call) (answer, error) {
+	u, err := s.person(ctx, c)
+	if err == nil {
+		err = s.fresh(ctx)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	done, err := s.scanning(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	defer done()
+	r, err := s.period(ctx, stretch{stream: topology.AccessLogs, subject: topology.AccessLogsOf(c.account)}, time.Time{}, time.Time{})
+	if err != nil {
+		return answer{}, err
+	}
+	views, looked := []failedLogin{}, 0
+	err = s.backwards(ctx, r, func(m *bus.Msg) error {
+		if looked++; looked > maxAccessRead || len(views) == maxFailedLogins {
+			return bus.ErrStop
+		}
+		var e proto.Authentication
+		if err := m.Decode(&e); err != nil {
+			return err
+		}
+		if e.User == u.ID && e.Action == proto.ActionLogin && !e.Allowed {
+			views = append(views, failedLogin{e.At.Add(logKeeps).Time().Unix(), s.viewAccess(c.account, &e)})
+		}
+		return nil
+	})
 	return answer{result: views, info: whole(len(views))}, err
 }
 
