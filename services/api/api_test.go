@@ -143,9 +143,10 @@ func (y *system) request(method, path string, body any) *http.Request {
 
 func (y *system) raw(req *http.Request) response {
 	y.t.Helper()
-	w := httptest.NewRecorder()
+	w, sent := httptest.NewRecorder(), teed(req)
 	y.handler.ServeHTTP(w, req)
 	out := response{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+	theDescription().holds(y.t, req, sent.Bytes(), w.Code, w.Header(), out.Body)
 	if err := json.Unmarshal(out.Body, &out); err != nil {
 		y.t.Fatalf("%s %s: answer %d %q: %v", req.Method, req.URL.Path, w.Code, w.Body, err)
 	}

@@ -27,23 +27,30 @@ const (
 	zonePath    = "/client/v4/zones/{zone}"
 )
 
+// withZones are the routes and, of those that are there for zones too, the ones under a zone.
+func withZones(routes []route) []route {
+	all := slices.Clone(routes)
+	for _, r := range routes {
+		if r.zones {
+			r.path = zonePath + strings.TrimPrefix(r.path, accountPath)
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // newHandler puts the routes behind one mux. Methods are told apart here and not by the mux, whose own
 // answers are not of the contract's shape.
 func (s *Service) newHandler(routes []route) http.Handler {
 	byPath := map[string]map[string]route{}
-	add := func(path string, r route) {
-		if byPath[path] == nil {
-			byPath[path] = map[string]route{}
+	for _, r := range withZones(routes) {
+		if byPath[r.path] == nil {
+			byPath[r.path] = map[string]route{}
 		}
-		byPath[path][r.method] = r
-	}
-	for _, r := range routes {
-		add(r.path, r)
-		if r.zones {
-			add(zonePath+strings.TrimPrefix(r.path, accountPath), r)
-		}
+		byPath[r.path][r.method] = r
 	}
 	mux := http.NewServeMux()
+	mux.Handle(openAPIPath, s.observed(openAPIPath, serveOpenAPI(routes)))
 	for p, methods := range byPath {
 		mux.Handle(p, s.observed(p, func(w http.ResponseWriter, r *http.Request) error { return s.serve(w, r, methods) }))
 	}
