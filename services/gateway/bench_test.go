@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -104,7 +105,9 @@ func (n *nothing) Flush()                      {}
 
 // load sends requests over connections that stay open.
 func (w *world) load(b *testing.B, addr string) {
-	dial := &http.Transport{MaxIdleConnsPerHost: 64, Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", addr) }}
+	dial := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}}
 	defer dial.CloseIdleConnections()
 	b.SetParallelism(16)
 	b.ReportAllocs()
