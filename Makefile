@@ -4,7 +4,7 @@ COMPOSE ?= docker compose
 FUZZTIME ?= 20s
 MODULES := proto bus services test
 
-.PHONY: build test race lint fmt golden fuzz bench bench-gateway jose-test demo ci compose-build compose-up compose-down compose-test
+.PHONY: build test race lint fmt golden fuzz bench bench-gateway jose-test browser-test demo ci compose-build compose-up compose-down compose-test
 
 build: ## every binary, into bin/
 	mkdir -p bin && go build -trimpath -o bin/ ./services/cmd/...
@@ -18,7 +18,7 @@ race:
 lint:
 	test -z "$$(gofmt -l $(MODULES))"
 	go vet work
-	cd test && go vet -tags compose,jose ./compose ./jose
+	cd test && go vet -tags browser,compose,jose ./browser ./compose ./jose
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 work
 
 fmt:
@@ -42,6 +42,9 @@ bench-gateway: ## CADDY=path measures Caddy too
 
 jose-test: ## needs Python with PyJWT
 	cd test && go test -tags jose -count=1 -timeout 10m -v ./jose
+
+browser-test: ## needs Chromium, Node.js and npm
+	cd test && go test -tags browser -count=1 -timeout 10m -v ./browser
 
 demo:
 	go run ./services/cmd/plumb demo
