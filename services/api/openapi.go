@@ -209,10 +209,8 @@ func refusals() map[string]any {
 // statuses are those of the refusals of a route.
 func (op operation) statuses(r route) []int {
 	all := map[int]bool{http.StatusBadRequest: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusServiceUnavailable: true}
-	if r.method != http.MethodGet {
-		all[http.StatusConflict] = true
-		all[http.StatusRequestEntityTooLarge] = r.stream == nil
-	}
+	all[http.StatusConflict] = r.method != http.MethodGet
+	all[http.StatusRequestEntityTooLarge] = r.stream == nil
 	all[http.StatusPreconditionFailed] = r.conditional()
 	for _, status := range op.refuses {
 		all[status] = true

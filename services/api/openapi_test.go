@@ -87,20 +87,18 @@ func (d *description) check(t testing.TB, what string, body []byte, path ...stri
 	}
 }
 
-// holds checks an exchange: whatever is answered is described, and so is whatever is taken.
-func (d *description) holds(t testing.TB, req *http.Request, sent []byte, status int, header http.Header, body []byte) {
+// answered checks an answer, and gives what is described of the route; nil where there is nothing to hold it
+// against.
+func (d *description) answered(t testing.TB, req *http.Request, status int, header http.Header, body []byte) (op map[string]any, path, method string) {
 	t.Helper()
-	if d == nil {
-		return
+	if d == nil || req.Method == http.MethodHead {
+		return nil, "", ""
 	}
-	_, path := d.mux.Handler(req)
-	method := strings.ToLower(req.Method)
-	if method == "head" {
-		method = "get"
-	}
-	op, _ := at(d.document, "paths", path, method).(map[string]any)
-	if op == nil || status == http.StatusInternalServerError || req.Method == http.MethodHead {
-		return
+	_, path = d.mux.Handler(req)
+	method = strings.ToLower(req.Method)
+	op, _ = at(d.document, "paths", path, method).(map[string]any)
+	if op == nil || status == http.StatusInternalServerError {
+		return nil, "", ""
 	}
 	what := req.Method + " " + req.URL.Path
 	code := strconv.Itoa(status)
@@ -116,9 +114,17 @@ func (d *description) holds(t testing.TB, req *http.Request, sent []byte, status
 	case kind == "application/json":
 		d.check(t, what+": the answer", body, "paths", path, method, "responses", code, "content", kind, "schema")
 	}
-	if status/100 != 2 {
+	return op, path, method
+}
+
+// holds checks an exchange: whatever is answered is described, and so is whatever is taken.
+func (d *description) holds(t testing.TB, req *http.Request, sent []byte, status int, header http.Header, body []byte) {
+	t.Helper()
+	op, path, method := d.answered(t, req, status, header, body)
+	if op == nil || status/100 != 2 {
 		return
 	}
+	what := req.Method + " " + req.URL.Path
 	var known []string
 	parameters, _ := op["parameters"].([]any)
 	for _, p := range parameters {
