@@ -56,7 +56,7 @@ type TokenCondition struct {
 
 // APITokens are the tokens of the control plane. An update keeps what it does not name; null takes it away.
 func (c *Client) APITokens() Collection[APIToken] {
-	return Collection[APIToken]{c: c, kind: "API token", path: "/tokens", update: http.MethodPut, paged: true}
+	return collection[APIToken](c, KindAPIToken)
 }
 
 // RollAPIToken gives a token a new value and returns it. The one it had ends at once.

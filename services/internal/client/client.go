@@ -125,6 +125,9 @@ type envelope struct {
 		Message string `json:"message"`
 	} `json:"errors"`
 	Result json.RawMessage `json:"result"`
+	Info   struct {
+		Cursor string `json:"cursor"`
+	} `json:"result_info"`
 }
 
 // call makes one request with a JSON body, if there is one, and gives the result member of the answer.
@@ -187,26 +190,31 @@ func (c *Client) send(req *http.Request) (*http.Response, error) {
 }
 
 func result(resp *http.Response) (json.RawMessage, error) {
+	e, err := readEnvelope(resp)
+	return e.Result, err
+}
+
+func readEnvelope(resp *http.Response) (envelope, error) {
+	var e envelope
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("answer of the control plane: %w", err)
+		return e, fmt.Errorf("answer of the control plane: %w", err)
 	}
 	if len(data) > maxAnswer {
-		return nil, fmt.Errorf("answer of the control plane: larger than %d bytes", maxAnswer)
+		return e, fmt.Errorf("answer of the control plane: larger than %d bytes", maxAnswer)
 	}
-	var e envelope
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if kind != "application/json" || json.Unmarshal(data, &e) != nil {
-		return nil, &Error{Status: resp.StatusCode, Message: "not an answer of a control plane; is --url right?"}
+		return e, &Error{Status: resp.StatusCode, Message: "not an answer of a control plane; is --url right?"}
 	}
 	if resp.StatusCode/100 != 2 {
 		err := &Error{Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
 		if len(e.Errors) > 0 {
 			err.Code, err.Message = e.Errors[0].Code, e.Errors[0].Message
 		}
-		return nil, err
+		return e, err
 	}
-	return e.Result, nil
+	return e, nil
 }
 
 func decode[T any](raw json.RawMessage, err error) (T, error) {

@@ -26,7 +26,7 @@ type applyCmd struct {
 	Yes       bool     `short:"y" env:"-" help:"Do not ask."`
 	Prune     bool     `env:"-" help:"Delete what no document has, of the kinds of which there are documents. Service tokens that are used stay."`
 	Secrets   bool     `env:"-" help:"Send every secret again; without it, those of what is created or changed."`
-	TokensDir string   `type:"path" env:"-" help:"Directory for the credentials of service tokens that are created: NAME.client-id and NAME.client-secret, mode 0600." placeholder:"DIR"`
+	TokensDir string   `type:"path" env:"-" help:"Directory for the credentials of service tokens that are created: token-NAME.client-id and token-NAME.client-secret, mode 0600." placeholder:"DIR"`
 }
 
 // Help is shown by --help.

@@ -15,8 +15,10 @@ import (
 )
 
 type devicesCmd struct {
+	List   deviceList   `cmd:"" help:"List some, or find some."`
 	Import deviceImport `cmd:"" help:"Enrol or update the devices of a CSV or NDJSON file."`
 	Show   deviceShow   `cmd:"" aliases:"get" help:"Show one."`
+	Revoke deviceRevoke `cmd:"" help:"Revoke some: they are not polled any more."`
 	Delete deviceDelete `cmd:"" help:"Remove some."`
 }
 

@@ -1,0 +1,180 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Explanation is why a check says what it says of a device.
+type Explanation struct {
+	Check       string     `json:"check_id"`
+	Name        string     `json:"name"`
+	Type        string     `json:"type"`
+	Operator    string     `json:"operator"`
+	Wanted      *float64   `json:"wanted_score"`
+	Outcome     string     `json:"outcome"`
+	Reason      string     `json:"reason"`
+	Observed    string     `json:"observed"` // what the newest evidence says by itself
+	Score       *int       `json:"score"`
+	Problem     string     `json:"problem"`
+	ObservedAt  *time.Time `json:"observed_at"`
+	AgeMS       *int64     `json:"age_ms"` // of the score
+	ExpiresAt   *time.Time `json:"expires_at"`
+	Revision    uint64     `json:"check_revision"`
+	Used        uint64     `json:"used_check_revision"`
+	Batch       string     `json:"batch"`
+	Sentence    string     `json:"sentence"`
+	Paused      bool       `json:"paused"`
+	Integration *struct {
+		Name     string     `json:"name"`
+		Tick     uint64     `json:"tick"`
+		PolledAt *time.Time `json:"polled_at"`
+		Poll     *struct {
+			Attempts int    `json:"attempts"`
+			Status   int    `json:"status"`
+			TookMS   int64  `json:"took_ms"`
+			Error    string `json:"error"`
+			Detail   string `json:"detail"`
+		} `json:"poll"`
+	} `json:"integration"`
+}
+
+// Explanations are those of a device's checks.
+type Explanations struct {
+	Device string        `json:"device_id"`
+	Page   int           `json:"page"`
+	Checks []Explanation `json:"checks"`
+}
+
+// Explain says why the checks say what they say of a device; check is the id of one of them, or empty.
+func (c *Client) Explain(ctx context.Context, device, check string) (Item[Explanations], error) {
+	path := "/plumbline/explain/" + url.PathEscape(device)
+	if check != "" {
+		path += "?check=" + url.QueryEscape(check)
+	}
+	return decode[Item[Explanations]](c.call(ctx, http.MethodGet, path, nil))
+}
+
+// PastPoll is a poll that was.
+type PastPoll struct {
+	Tick     uint64    `json:"tick"`
+	BeganAt  time.Time `json:"began_at"`
+	TookMS   int64     `json:"took_ms"`
+	Longest  int64     `json:"longest_call_ms"`
+	Pages    int       `json:"pages"`
+	Devices  int       `json:"devices"`
+	Pass     int       `json:"pass"`
+	Fail     int       `json:"fail"`
+	Unknown  int       `json:"unknown"`
+	Changed  int       `json:"changed"`
+	Failed   int       `json:"failed_pages"`
+	Failures []struct {
+		Error string `json:"error"`
+		Pages int    `json:"pages"`
+	} `json:"failures"`
+}
+
+// Polls gives an integration's newest polls, the newest first.
+func (c *Client) Polls(ctx context.Context, integration string, limit int) ([]Item[PastPoll], error) {
+	return decode[[]Item[PastPoll]](c.call(ctx, http.MethodGet,
+		"/plumbline/integrations/"+url.PathEscape(integration)+"/polls?limit="+strconv.Itoa(limit), nil))
+}
+
+// Request is a request that was let in or refused, as the access log has it.
+type Request struct {
+	Action   string    `json:"x_action"`
+	Allowed  bool      `json:"allowed"`
+	Domain   string    `json:"app_domain"`
+	At       time.Time `json:"created_at"`
+	IP       string    `json:"ip_address"`
+	Ray      string    `json:"ray_id"`
+	Email    string    `json:"user_email"`
+	Reason   string    `json:"x_reason"`
+	ClientID string    `json:"x_client_id"`
+	Device   string    `json:"x_device_id"`
+	Count    int       `json:"x_count"`
+}
+
+// Requests gives a page of the access log.
+func (c *Client) Requests(ctx context.Context, q url.Values) ([]Item[Request], error) {
+	return decode[[]Item[Request]](c.call(ctx, http.MethodGet, "/access/logs/access_requests?"+q.Encode(), nil))
+}
+
+// PhysicalDevice is an enrolled device, as lists show it (contract.md 7.1).
+type PhysicalDevice struct {
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	Serial    *string `json:"serial_number"`
+	MAC       *string `json:"mac_address"`
+	IPv4      *string `json:"x_virtual_ipv4"`
+	RevokedAt *string `json:"x_revoked_at"`
+	User      *struct {
+		Email string `json:"email"`
+	} `json:"last_seen_user"`
+}
+
+// Devices gives the devices that a query finds, limit at most, and whether there are more.
+func (c *Client) Devices(ctx context.Context, q url.Values, limit int) (all []Item[PhysicalDevice], more bool, err error) {
+	all = []Item[PhysicalDevice]{}
+	for cursor := ""; ; {
+		if cursor != "" {
+			q.Set("cursor", cursor)
+		}
+		q.Set("per_page", strconv.Itoa(min(perPage, max(1, limit-len(all)))))
+		var next string
+		some, err := decode[[]Item[PhysicalDevice]](c.paged(ctx, "/devices/physical-devices?"+q.Encode(), &next))
+		if err != nil {
+			return nil, false, err
+		}
+		all = append(all, some...)
+		if next == "" || len(all) >= limit {
+			return all, next != "", nil
+		}
+		cursor = next
+	}
+}
+
+// RevokeDevice ends a device's registration: it is not polled any more.
+func (c *Client) RevokeDevice(ctx context.Context, id string) error {
+	_, err := c.call(ctx, http.MethodPost, "/devices/physical-devices/"+url.PathEscape(id)+"/revoke", nil)
+	return err
+}
+
+// paged reads a list, and the cursor at which it goes on.
+func (c *Client) paged(ctx context.Context, path string, next *string) (json.RawMessage, error) {
+	resp, err := c.request(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	e, err := readEnvelope(resp)
+	*next = e.Info.Cursor
+	return e.Result, err
+}
+
+// Log writes the lines of the posture log that a query finds, as they come.
+func (c *Client) Log(ctx context.Context, q url.Values, to io.Writer) error {
+	resp, err := c.request(ctx, http.MethodGet, "/plumbline/posture-log?"+q.Encode(), "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		_, err := result(resp)
+		return err
+	}
+	_, err = io.Copy(to, resp.Body)
+	return err
+}
+
+// ForAccount is the policy of a token that allows what permission groups name, in the whole account.
+func (c *Client) ForAccount(groups []PermissionGroup) APITokenPolicy {
+	account := c.base[strings.LastIndexByte(c.base, '/')+1:]
+	return APITokenPolicy{Effect: "allow", Groups: groups, Resources: WholeAccount(account)}
+}

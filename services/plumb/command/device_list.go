@@ -1,0 +1,85 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
+)
+
+type deviceList struct {
+	remote
+	reading
+	Search  string `env:"-" help:"Only those whose name, serial number or the like has this in it." placeholder:"TEXT"`
+	Email   string `env:"-" help:"Only those enrolled for this person." placeholder:"ADDRESS"`
+	Revoked bool   `env:"-" help:"Those too that were revoked."`
+	Limit   int    `default:"100" env:"-" help:"How many at most."`
+}
+
+func (c *deviceList) Run(ctx context.Context, t *cli.Terminal) error {
+	if c.Limit < 1 {
+		return cli.Usage("--limit is at least 1")
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, t, func(ctx context.Context) (view, error) {
+		q := url.Values{}
+		for name, value := range map[string]string{"search": c.Search, "last_seen_user.email": c.Email} {
+			if value != "" {
+				q.Set(name, value)
+			}
+		}
+		if c.Revoked {
+			q.Set("active_registrations", "include")
+		}
+		all, more, err := cl.Devices(ctx, q, c.Limit)
+		return view{all, func(tab *table) { deviceRows(tab, all, more) }}, err
+	})
+}
+
+func deviceRows(tab *table, all []client.Item[client.PhysicalDevice], more bool) {
+	tab.row("ID", "NAME", "SERIAL NUMBER", "MAC", "ADDRESS", "PERSON", "STATE")
+	for _, i := range all {
+		d, person, state := i.Value, "-", "ok"
+		if d.User != nil {
+			person = d.User.Email
+		}
+		if d.RevokedAt != nil {
+			state = "revoked"
+		}
+		tab.row(d.ID, orDash(d.Name), text(d.Serial), text(d.MAC), text(d.IPv4), person, state)
+	}
+	if more {
+		tab.row("there are more: --limit, or --search")
+	}
+}
+
+func text(s *string) string {
+	if s == nil {
+		return "-"
+	}
+	return orDash(*s)
+}
+
+type deviceRevoke struct {
+	remote
+	Devices []string `arg:"" name:"device" help:"Ids of devices."`
+}
+
+func (c *deviceRevoke) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	for _, id := range c.Devices {
+		if err := cl.RevokeDevice(ctx, id); err != nil {
+			return fmt.Errorf("device %s: %w", clean(id), err)
+		}
+		fmt.Fprintln(t.Out, "revoked", id)
+	}
+	return nil
+}
