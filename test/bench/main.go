@@ -9,6 +9,10 @@
 //	go run ./test/bench gateway --json
 //
 // measures the gateway against a bare reverse proxy; see package gateway.
+//
+//	go run ./test/bench api --json
+//
+// measures the control plane of a large account; see package control.
 package main
 
 import (
@@ -24,6 +28,7 @@ import (
 	"syscall"
 	"time"
 
+	"plumbline.dev/test/bench/control"
 	"plumbline.dev/test/bench/gateway"
 )
 
@@ -51,6 +56,10 @@ func main() {
 	defer stop()
 	if len(os.Args) > 1 && os.Args[1] == "gateway" {
 		fatal(compare(ctx, os.Args[2:]))
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "api" {
+		fatal(ask(ctx, os.Args[2:]))
 		return
 	}
 	fatal(poll(ctx))
@@ -106,6 +115,32 @@ func compare(ctx context.Context, args []string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, *within, errTime)
 	defer cancel()
 	r, err := gateway.Measure(ctx, c)
+	if err == nil && *asJSON {
+		err = json.NewEncoder(os.Stdout).Encode(r)
+	} else if err == nil {
+		r.Print(os.Stdout)
+	}
+	return err
+}
+
+// ask measures the control plane.
+func ask(ctx context.Context, args []string) error {
+	var c control.Config
+	flags := flag.NewFlagSet("bench api", flag.ExitOnError)
+	flags.IntVar(&c.Resources, "resources", 10_000, "applications, policies and service tokens: of each as many")
+	flags.IntVar(&c.Devices, "devices", 1_000_000, "devices to enrol")
+	flags.IntVar(&c.Requests, "requests", 1000, "requests of each kind")
+	flags.StringVar(&c.Plumb, "plumb", "", "another build of plumb to measure; none: this repository's")
+	asJSON := flags.Bool("json", false, "print one line of JSON and nothing else")
+	within := flags.Duration("timeout", 30*time.Minute, "give up after")
+	_ = flags.Parse(args) // exits by itself
+	if c.Resources < 1 || c.Devices < 0 || c.Requests < 1 || flags.NArg() > 0 {
+		return errors.New("the numbers must be positive; see --help")
+	}
+	c.Progress = func(format string, args ...any) { progress(config{json: *asJSON}, format, args...) }
+	ctx, cancel := context.WithTimeoutCause(ctx, *within, errTime)
+	defer cancel()
+	r, err := control.Measure(ctx, c)
 	if err == nil && *asJSON {
 		err = json.NewEncoder(os.Stdout).Encode(r)
 	} else if err == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"plumbline.dev/proto"
@@ -99,6 +100,54 @@ func (c *Control) Call(ctx context.Context, method, path string, body, result an
 		return err
 	}
 	return c.Send(ctx, method, path, "application/json", bytes.NewReader(data), result)
+}
+
+// Fetch makes a request and reads the answer, which must be 2xx, to its end without looking at it. It gives the
+// answer's length.
+func (c *Control) Fetch(ctx context.Context, method, path string, body []byte) (int64, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err == nil && resp.StatusCode/100 != 2 {
+		err = &Refused{Status: resp.StatusCode}
+	}
+	return n, err
+}
+
+// Cursors walks a list and gives the query members by which its pages are asked for, that of the first being
+// empty; most bounds how many.
+func (c *Control) Cursors(ctx context.Context, path string, most int) ([]string, error) {
+	cursors := []string{""}
+	for len(cursors) < most {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path+cursors[len(cursors)-1], nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+c.token)
+		resp, err := c.http.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Info struct{ Cursor string } `json:"result_info"`
+		}
+		err = json.NewDecoder(resp.Body).Decode(&page)
+		resp.Body.Close()
+		if err != nil || page.Info.Cursor == "" {
+			return cursors, err
+		}
+		cursors = append(cursors, "&cursor="+url.QueryEscape(page.Info.Cursor))
+	}
+	return cursors, nil
 }
 
 // ServiceToken is what creating one answers.
