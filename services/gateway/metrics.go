@@ -24,8 +24,8 @@ func newMetrics(r prometheus.Registerer, age func() float64) (*metrics, error) {
 		}),
 		unevaluable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_gateway_unevaluable_rules_total",
-			Help: "Rules met that cannot be evaluated, once for each revision of their policy, by reason.",
-		}, []string{"reason"}),
+			Help: "Rules met that cannot be evaluated, once for each revision of their policy, by reason and selector.",
+		}, []string{"reason", "selector"}),
 	}
 	for _, reason := range policy.Reasons() {
 		m.decisions = append(m.decisions, decisions.WithLabelValues(reason.String()))

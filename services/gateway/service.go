@@ -120,7 +120,7 @@ func (s *Service) parts() []hold.Part {
 }
 
 func (s *Service) buildGate(deps Deps, m *metrics, outside *http.Client) error {
-	rules, err := rulebook.New(s.catalog, deps.Log, func(p *policy.Problem) { m.unevaluable.WithLabelValues(p.Reason.String()).Inc() })
+	rules, err := rulebook.New(s.catalog, deps.Log, func(p *policy.Problem) { m.unevaluable.WithLabelValues(p.Reason.String(), p.Label()).Inc() })
 	if err != nil {
 		return err
 	}
