@@ -1,12 +1,16 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"testing"
 	"time"
 
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
 
@@ -58,4 +62,56 @@ func BenchmarkMillionDevices(b *testing.B) {
 		}
 	})
 	size()
+}
+
+// BenchmarkLogs: 200 polls of a page of 1,000 devices, among as many of another.
+func BenchmarkLogs(b *testing.B) {
+	y := start(b)
+	y.withRegistry()
+	some := y.fill(2)
+	if err := y.api.freshInventory(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	i := y.want(200, "POST", "/devices/posture/integration", integrationBody())
+	check := must(proto.ParseID(text(y.want(200, "POST", "/devices/posture", ruleBody(i["id"])), "id")))
+	for tick := range uint64(200) {
+		for page := range topology.PageNumber(2) {
+			now := proto.At(time.Now())
+			e := proto.Entry{Tick: tick + 1, EvaluatedAt: now, Poll: proto.Poll{At: now, Status: 200}, Checks: []proto.CheckRef{{ID: check}}}
+			var p proto.Page
+			if _, err := y.conn.Get(b.Context(), topology.Devices, topology.PageKey(y.account, page), &p); err != nil {
+				b.Fatal(err)
+			}
+			for n := range p.Devices {
+				e.Results = append(e.Results, proto.Result{Device: p.Devices[n].ID, Score: n % 100, ObservedAt: now, S2SID: "0123456789",
+					Verdicts: []proto.Verdict{{Outcome: proto.OutcomePass, Reason: proto.ReasonScore, Observed: proto.OutcomePass}}})
+			}
+			ref := topology.PageRef{Account: y.account, Integration: must(proto.ParseID(text(i, "id"))), Page: page}
+			if _, err := y.conn.Publish(b.Context(), bus.Outgoing{Subject: topology.Log(ref), Body: &e,
+				Header: map[string][]string{proto.HeaderSummary: {e.Summarize(0).String()}}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for name, path := range map[string]string{
+		"history, 100 results": "/plumbline/results/devices/" + some.String() + "?history=1", "explain": "/plumbline/explain/" + some.String(),
+		"polls, 20": "/plumbline/integrations/" + text(i, "id") + "/polls?since=2020-01-01T00:00:00Z",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if r := y.do("GET", path, nil); r.Status != 200 {
+					b.Fatalf("%d %s", r.Status, r.Body)
+				}
+			}
+		})
+	}
+	b.Run("posture log, 400000 lines", func(b *testing.B) {
+		for b.Loop() {
+			w := httptest.NewRecorder()
+			y.handler.ServeHTTP(w, y.request("GET", y.path("/plumbline/posture-log"), nil))
+			if n := bytes.Count(w.Body.Bytes(), []byte("\n")); n != 400_000 {
+				b.Fatalf("%d lines", n)
+			}
+		}
+	})
 }

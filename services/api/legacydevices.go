@@ -93,7 +93,7 @@ func (s *Service) allDevices(w http.ResponseWriter, c *call) error {
 				if n++; n > 1 {
 					out.text(",")
 				}
-				out.json(viewLegacyDevice(c.account, &list[i]))
+				out.line(viewLegacyDevice(c.account, &list[i]))
 			}
 		}
 		if err := out.flush(); err != nil {
@@ -101,7 +101,7 @@ func (s *Service) allDevices(w http.ResponseWriter, c *call) error {
 		}
 	}
 	out.text(`],"result_info":`)
-	out.json(whole(n))
+	out.line(whole(n))
 	out.text("}\n")
 	return out.cut(out.flush())
 }

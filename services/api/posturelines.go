@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"plumbline.dev/bus"
@@ -19,6 +20,12 @@ type postureLines struct {
 	page     topology.PageNumber // whose devices are known
 	revision uint64
 	devices  map[proto.ID]*proto.Device
+}
+
+// usedCheck is a check of an entry, and what it wants as all of its lines say it.
+type usedCheck struct {
+	*proto.Check
+	expected json.RawMessage
 }
 
 // holds refuses a position that the log has deleted what comes after: the lines between would be missing
@@ -48,12 +55,13 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 	if err := m.Decode(&e); err != nil {
 		return err
 	}
-	checks := make([]*proto.Check, len(e.Checks))
+	checks := make([]usedCheck, len(e.Checks))
 	for n, used := range e.Checks {
-		checks[n] = &proto.Check{ID: used.ID, Type: proto.TypeCustomS2S} // of one that was removed, no more is known
+		check := &proto.Check{ID: used.ID, Type: proto.TypeCustomS2S} // of one that was removed, no more is known
 		if r, found := l.s.catalog.Check(l.account, used.ID); found {
-			checks[n] = r.Value
+			check = r.Value
 		}
+		checks[n] = usedCheck{check, expected(check)}
 	}
 	for n := range e.Results {
 		result := &e.Results[n]
@@ -68,7 +76,7 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 			if err := l.know(ctx, ref.Page); err != nil {
 				return err
 			}
-			l.out.line(l.view(ref, &e, result, i, checks[i], logCursor{m.Seq, number}))
+			l.out.line(l.view(ref, &e, result, i, &checks[i], logCursor{m.Seq, number}))
 		}
 	}
 	// What was read is sent before more is read: a client that is slow holds nothing up here but itself.
@@ -94,10 +102,10 @@ func (l *postureLines) know(ctx context.Context, page topology.PageNumber) error
 	return nil
 }
 
-func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, r *proto.Result, i int, check *proto.Check, at logCursor) *postureLine {
+func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, r *proto.Result, i int, check *usedCheck, at logCursor) *postureLine {
 	line := &postureLine{
 		DeviceID: r.Device, Registration: r.Device, PolicyID: check.ID, CheckName: check.Name, CheckType: check.Type,
-		Passed: r.Verdicts[i].Outcome == proto.OutcomePass, Expected: expected(check),
+		Passed: r.Verdicts[i].Outcome == proto.OutcomePass, Expected: check.expected,
 		Received:  received{Score: score(r.Score), S2SID: r.S2SID, ObservedAt: stamp(r.ObservedAt), Problem: wrong(r.Problem)},
 		Timestamp: stamp(e.EvaluatedAt), Outcome: r.Verdicts[i].Outcome, Reason: r.Verdicts[i].Reason, Integration: ref.Integration,
 		Tick: e.Tick, CheckRevision: e.Checks[i].Revision, Cursor: at.String(),

@@ -19,24 +19,24 @@ import (
 // or where the log ended when it was asked for. Each line has a cursor, and so has the trailer X-Cursor, that
 // the next request goes on after. What nobody knows of a device is "".
 type postureLine struct {
-	ClientVersion      string         `json:"ClientVersion"`
-	DeviceID           proto.ID       `json:"DeviceID"`
-	DeviceManufacturer string         `json:"DeviceManufacturer"`
-	DeviceModel        string         `json:"DeviceModel"`
-	DeviceName         string         `json:"DeviceName"` // this and what follows of the device: as the inventory has it now
-	DeviceSerial       string         `json:"DeviceSerialNumber"`
-	DeviceType         string         `json:"DeviceType"`
-	Email              string         `json:"Email"`
-	OSVersion          string         `json:"OSVersion"`
-	PolicyID           proto.ID       `json:"PolicyID"`
-	CheckName          string         `json:"PostureCheckName"` // this and what is expected: as the check is now
-	CheckType          string         `json:"PostureCheckType"`
-	Passed             bool           `json:"PostureEvaluatedResult"`
-	Expected           map[string]any `json:"PostureExpectedJSON"`
-	Received           received       `json:"PostureReceivedJSON"`
-	Registration       proto.ID       `json:"RegistrationID"`
-	Timestamp          stamp          `json:"Timestamp"`
-	UserUID            string         `json:"UserUID"`
+	ClientVersion      string          `json:"ClientVersion"`
+	DeviceID           proto.ID        `json:"DeviceID"`
+	DeviceManufacturer string          `json:"DeviceManufacturer"`
+	DeviceModel        string          `json:"DeviceModel"`
+	DeviceName         string          `json:"DeviceName"` // this and what follows of the device: as the inventory has it now
+	DeviceSerial       string          `json:"DeviceSerialNumber"`
+	DeviceType         string          `json:"DeviceType"`
+	Email              string          `json:"Email"`
+	OSVersion          string          `json:"OSVersion"`
+	PolicyID           proto.ID        `json:"PolicyID"`
+	CheckName          string          `json:"PostureCheckName"` // this and what is expected: as the check is now
+	CheckType          string          `json:"PostureCheckType"`
+	Passed             bool            `json:"PostureEvaluatedResult"`
+	Expected           json.RawMessage `json:"PostureExpectedJSON"`
+	Received           received        `json:"PostureReceivedJSON"`
+	Registration       proto.ID        `json:"RegistrationID"`
+	Timestamp          stamp           `json:"Timestamp"`
+	UserUID            string          `json:"UserUID"`
 
 	Outcome       proto.Outcome `json:"x_outcome"`
 	Reason        proto.Reason  `json:"x_reason"`
@@ -159,16 +159,11 @@ func (s *Service) postureLog(w http.ResponseWriter, c *call) error {
 }
 
 // expected is what a check wants.
-func expected(check *proto.Check) map[string]any {
-	if check.Type == proto.TypeCustomS2S {
-		return map[string]any{"operator": check.Operator, "score": check.Score}
-	}
-	input, _ := stored(check.Sent).inner("input")
-	all := map[string]any{}
-	for name, v := range input {
-		all[name] = json.RawMessage(v)
-	}
-	return all
+func expected(check *proto.Check) json.RawMessage {
+	all := object{}
+	all.set("operator", check.Operator)
+	all.set("score", check.Score)
+	return all.sent()
 }
 
 // wants tells whether one of a list is asked for.

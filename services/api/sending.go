@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -14,6 +15,7 @@ type sender struct {
 	w          http.ResponseWriter
 	connection *http.ResponseController
 	pending    bytes.Buffer
+	encoder    *json.Encoder // into pending
 	sent       bool
 	failed     error
 }
@@ -39,28 +41,25 @@ func (s *Service) sending(w http.ResponseWriter, c *call) (ctx context.Context, 
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, &sender{w: w, connection: http.NewResponseController(w)}, func() { leave(); <-ended; <-s.streams }, nil
+	out = &sender{w: w, connection: http.NewResponseController(w)}
+	out.encoder = json.NewEncoder(&out.pending)
+	out.encoder.SetEscapeHTML(false)
+	return ctx, out, func() { leave(); <-ended; <-s.streams }, nil
 }
 
 func (o *sender) text(s string) { o.pending.WriteString(s) }
 
-// json writes one value. What cannot be encoded, or not be sent, fails the next flush.
-func (o *sender) json(v any) {
-	b, err := encode(v)
-	if err != nil {
-		o.failed = errors.Join(o.failed, err)
+// line writes one value and the end of its line. What cannot be encoded, or not be sent, fails the next flush.
+func (o *sender) line(v any) {
+	if o.failed != nil {
 		return
 	}
-	o.pending.Write(bytes.TrimSpace(b))
-	if o.pending.Len() >= sendAt && o.failed == nil {
+	if o.failed = o.encoder.Encode(v); o.failed != nil {
+		return
+	}
+	if o.pending.Len() >= sendAt {
 		o.failed = o.flush()
 	}
-}
-
-// line writes one value and the end of its line.
-func (o *sender) line(v any) {
-	o.json(v)
-	o.pending.WriteByte('\n')
 }
 
 // flush sends what was gathered.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -59,7 +58,8 @@ func (t stamp) MarshalJSON() ([]byte, error) {
 	if t == 0 {
 		return []byte("null"), nil
 	}
-	return json.Marshal(proto.Millis(t).Time().Format(time.RFC3339Nano))
+	b := append(make([]byte, 0, len(`"2006-01-02T15:04:05.999999999Z"`)), '"')
+	return append(proto.Millis(t).Time().AppendFormat(b, time.RFC3339Nano), '"'), nil
 }
 
 func (s *Service) listServiceTokens(ctx context.Context, c *call) (answer, error) {
