@@ -114,11 +114,24 @@ func report(w io.Writer, name string, err error) int {
 	if err.Error() != "" {
 		fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	var parse *kong.ParseError
-	coded := codedError{code: ExitFailure}
-	if errors.As(err, &coded); coded.code == ExitUsage || errors.As(err, &parse) {
+	code := CodeOf(err)
+	if code == ExitUsage {
 		fmt.Fprintf(w, "See %s --help.\n", name)
+	}
+	return code
+}
+
+// CodeOf is the exit code of an error.
+func CodeOf(err error) int {
+	var parse *kong.ParseError
+	var coded codedError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &coded):
+		return coded.code
+	case errors.As(err, &parse):
 		return ExitUsage
 	}
-	return coded.code
+	return ExitFailure
 }

@@ -26,6 +26,9 @@ func (c *Client) Import(ctx context.Context, form string, list io.Reader) (Impor
 		rows.CloseWithError(err)
 	}()
 	resp, err := c.request(ctx, http.MethodPost, "/plumbline/devices", form, body)
+	if err != nil && ctx.Err() != nil {
+		return Imported{}, context.Cause(ctx) // and not how the body ended by it
+	}
 	if err != nil {
 		return Imported{}, err
 	}

@@ -69,7 +69,7 @@ func (a *account) take(k client.Kind, body any) client.Object {
 		}
 	}
 	err = apply.Refs(k, o, func(to client.Kind, id string) (string, error) {
-		if to != client.KindTag && strings.Index(string(to), ".") < 0 && a.find(to, id) < 0 {
+		if to != client.KindTag && !strings.Contains(string(to), ".") && a.find(to, id) < 0 {
 			return "", fmt.Errorf("%s refers to %s %s, which is not there", k, to, id)
 		}
 		return id, nil

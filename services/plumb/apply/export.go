@@ -76,9 +76,7 @@ func describe(k client.Kind, o client.Object, x *index, vars map[string]bool) do
 		put(d.Spec, s.path, "${env:"+name+"}")
 		d.Comment = append(d.Comment, fmt.Sprintf("Set %s: %s", name, s.why))
 	}
-	for _, what := range unresolved(k, d.Spec, x) {
-		d.Comment = append(d.Comment, what)
-	}
+	d.Comment = append(d.Comment, unresolved(k, d.Spec, x)...)
 	return d
 }
 
@@ -140,7 +138,7 @@ func unresolved(k client.Kind, spec map[string]any, x *index) []string {
 
 // withoutNull takes out what says nothing: null, and what is empty at the top. A rule may be empty.
 func withoutNull(o map[string]any) {
-	dropNull(o)
+	DropNull(o)
 	for name, v := range o {
 		switch v := v.(type) {
 		case string:
@@ -155,7 +153,8 @@ func withoutNull(o map[string]any) {
 	}
 }
 
-func dropNull(v any) {
+// DropNull takes out every member that is null.
+func DropNull(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, one := range v {
@@ -163,11 +162,11 @@ func dropNull(v any) {
 				delete(v, name)
 				continue
 			}
-			dropNull(one)
+			DropNull(one)
 		}
 	case []any:
 		for _, one := range v {
-			dropNull(one)
+			DropNull(one)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func precedence(p any) float64 {
 // normalise makes of the attributes of a resource what the API says of it: no nulls, no blocks as lists of
 // one, a rule object for each rule.
 func normalise(k client.Kind, o map[string]any) {
-	dropNull(o)
+	apply.DropNull(o)
 	for _, name := range []string{"input", "config", "cors_headers", "saas_app", "scim_config"} {
 		if list, ok := o[name].([]any); ok {
 			delete(o, name)
@@ -160,21 +160,4 @@ func sorted(o map[string]any) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func dropNull(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, one := range v {
-			if one == nil {
-				delete(v, name)
-				continue
-			}
-			dropNull(one)
-		}
-	case []any:
-		for _, one := range v {
-			dropNull(one)
-		}
-	}
 }

@@ -1,0 +1,91 @@
+package apply
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/document"
+)
+
+// compare says what becomes of the resource that a document describes; nothing, where Action is empty.
+func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, error) {
+	k := client.Kind(d.Kind)
+	c := &Change{Kind: k, Name: d.Name, spec: cloned(d.Spec), base: filepath.Dir(sourceFile(d.Source))}
+	known := map[string]string{}
+	_, found, err := references(c.spec, nil, lookup.in(c.base), known)
+	if err != nil {
+		return nil, err
+	}
+	c.secrets = found
+	StripOurs(c.spec)
+	if k == client.KindApplication && c.spec["policies"] != nil {
+		c.spec["policies"] = linked(c.spec["policies"])
+	}
+	if err := Refs(k, c.spec, x.canonical); err != nil {
+		return nil, err
+	}
+	if d.Name != "" {
+		c.spec["name"] = d.Name
+	}
+	ids := x.names[k][d.Name]
+	if k == client.KindOrganization {
+		ids = []string{onlyID(x)}
+	}
+	if len(ids) == 0 {
+		c.Action = Create
+		c.Fields = append(masked(leaves("", c.spec), known), secretFields(c.secrets)...)
+		return c, nil
+	}
+	c.have, c.ID = canonical(k, x.ids[k][ids[0]], x), ids[0]
+	c.Fields = diff("", c.spec, c.have)
+	if k == client.KindServiceToken && differs(c.Fields, "x_client_id") {
+		return nil, fmt.Errorf("it has the Client ID %v, which cannot be changed: delete it first, or give the other one another name", c.have["x_client_id"])
+	}
+	if k == client.KindServiceToken {
+		c.secrets = nil // of one that is there, rotate makes another
+		delete(c.spec, "x_client_id")
+	}
+	if len(c.Fields) > 0 || o.Secrets && len(c.secrets) > 0 {
+		c.Action = Update
+		c.Fields = append(masked(c.Fields, known), secretFields(c.secrets)...)
+	}
+	return c, nil
+}
+
+// onlyID is the id of the account's organization in the index.
+func onlyID(x *index) string {
+	for id := range x.ids[client.KindOrganization] {
+		return id
+	}
+	return ""
+}
+
+func masked(fields []Field, known map[string]string) []Field {
+	for n := range fields {
+		fields[n].To = mask(clone(fields[n].To), known)
+	}
+	return fields
+}
+
+func differs(fields []Field, path string) bool {
+	return slices.ContainsFunc(fields, func(f Field) bool { return f.Path == path })
+}
+
+func secretFields(all []secretRef) []Field {
+	fields := make([]Field, len(all))
+	for n, s := range all {
+		fields[n] = Field{Path: strings.Join(s.path, "."), To: s.ref, Secret: true}
+	}
+	return fields
+}
+
+// sourceFile is the file of file:line.
+func sourceFile(source string) string {
+	if n := strings.LastIndexByte(source, ':'); n > 0 {
+		return source[:n]
+	}
+	return source
+}

@@ -1,0 +1,99 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"plumbline.dev/services/internal/client"
+)
+
+// candidates are what the last of the words can become, and the kind of resource whose name can stand there.
+func candidates(node *kong.Node, words []string) (found []string, kind client.Kind) {
+	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "=" }) // bash parts words there
+	partial := last(words)
+	var flag *kong.Flag // that waits for its value
+	args := 0
+	for _, w := range words[:max(0, len(words)-1)] {
+		switch {
+		case flag != nil:
+			flag = nil
+		case strings.HasPrefix(w, "-"):
+			if f := findFlag(node, w); f != nil && !f.IsBool() {
+				flag = f
+			}
+		default:
+			if child := findCommand(node, w); child != nil {
+				node = child
+			} else {
+				args++
+			}
+		}
+	}
+	switch {
+	case flag != nil:
+		return starting(partial, enumOf(flag.Value)), ""
+	case strings.HasPrefix(partial, "--") && strings.Contains(partial, "="):
+		name, value, _ := strings.Cut(partial, "=")
+		if f := findFlag(node, name); f != nil {
+			for _, v := range starting(value, enumOf(f.Value)) {
+				found = append(found, name+"="+v)
+			}
+		}
+		return found, ""
+	case strings.HasPrefix(partial, "-"):
+		for _, group := range node.AllFlags(true) {
+			for _, f := range group {
+				found = append(found, "--"+f.Name)
+			}
+		}
+		return starting(partial, found), ""
+	}
+	for _, child := range node.Children {
+		if child.Type == kong.CommandNode && !child.Hidden {
+			found = append(found, child.Name)
+		}
+	}
+	if args < len(node.Positional) {
+		arg := node.Positional[args]
+		found, kind = append(found, enumOf(arg)...), completed[arg.Name]
+		if arg.Name == "token" && node.Parent != nil {
+			kind = map[string]client.Kind{"token": client.KindServiceToken, "api-tokens": client.KindAPIToken}[node.Parent.Name]
+		}
+	}
+	return starting(partial, found), kind
+}
+
+func starting(prefix string, all []string) []string {
+	all = slices.DeleteFunc(all, func(s string) bool { return s == "" || !strings.HasPrefix(s, prefix) })
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func enumOf(v *kong.Value) []string {
+	if v.Enum == "" {
+		return nil
+	}
+	return v.EnumSlice()
+}
+
+func findCommand(node *kong.Node, word string) *kong.Node {
+	for _, child := range node.Children {
+		if child.Type == kong.CommandNode && (child.Name == word || slices.Contains(child.Aliases, word)) {
+			return child
+		}
+	}
+	return nil
+}
+
+// findFlag finds the flag of a word; one that has its value behind a = is none that waits.
+func findFlag(node *kong.Node, word string) *kong.Flag {
+	for _, group := range node.AllFlags(false) {
+		for _, f := range group {
+			if word == "--"+f.Name || f.Short != 0 && word == "-"+string(f.Short) {
+				return f
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package document
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxNodes bounds what a document may come to once its aliases are followed.
+const maxNodes = 1 << 20
+
+// reader turns YAML nodes into what encoding/json would have made: map[string]any, []any, string, bool, nil,
+// and json.Number for numbers. What YAML would make a time or bytes stays the text that it is.
+type reader struct{ left int }
+
+func (r *reader) value(n *yaml.Node) (any, error) {
+	if r.left--; r.left < 0 {
+		return nil, errors.New("the document is too large once its aliases are followed")
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return r.value(n.Content[0])
+	case yaml.AliasNode:
+		return r.value(n.Alias)
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			var err error
+			if list[i], err = r.value(c); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case yaml.MappingNode:
+		return r.object(n)
+	}
+	return scalar(n)
+}
+
+func (r *reader) object(n *yaml.Node) (any, error) {
+	object := make(map[string]any, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name := n.Content[i]
+		if name.Kind != yaml.ScalarNode || name.ShortTag() == "!!merge" {
+			return nil, fmt.Errorf("line %d: a name is expected, as in name: value", name.Line)
+		}
+		if _, twice := object[name.Value]; twice {
+			return nil, fmt.Errorf("line %d: %q is there twice", name.Line, name.Value)
+		}
+		v, err := r.value(n.Content[i+1])
+		if err != nil {
+			return nil, err
+		}
+		object[name.Value] = v
+	}
+	return object, nil
+}
+
+func scalar(n *yaml.Node) (any, error) {
+	switch n.ShortTag() {
+	case "!!null":
+		return nil, nil
+	case "!!bool":
+		var b bool
+		err := n.Decode(&b)
+		return b, err
+	case "!!int":
+		var i int64
+		err := n.Decode(&i)
+		return json.Number(strconv.FormatInt(i, 10)), err
+	case "!!float":
+		var f float64
+		if err := n.Decode(&f); err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(f) // refuses infinity, which JSON has not
+		return json.Number(text), err
+	}
+	return n.Value, nil
+}
+
+// values reads a stream of YAML documents; an empty one is skipped.
+func values(in io.Reader) ([]any, []int, error) {
+	d := yaml.NewDecoder(in)
+	r := reader{left: maxNodes}
+	var all []any
+	var lines []int
+	for {
+		var n yaml.Node
+		err := d.Decode(&n)
+		if err == io.EOF {
+			return all, lines, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		v, err := r.value(&n)
+		if err != nil {
+			return nil, nil, err
+		}
+		if v != nil {
+			all, lines = append(all, v), append(lines, n.Content[0].Line)
+		}
+	}
+}
+
+// Object reads YAML that is one object.
+func Object(in io.Reader) (map[string]any, error) {
+	all, _, err := values(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 1 {
+		if object, ok := all[0].(map[string]any); ok {
+			return object, nil
+		}
+	}
+	return nil, errors.New("one object is expected, as name: value")
+}
