@@ -2,6 +2,7 @@ package apply
 
 import (
 	"slices"
+	"strings"
 
 	"plumbline.dev/services/internal/client"
 )
@@ -61,13 +62,13 @@ var ours = []string{
 	"client_id", "client_secret_version", "previous_client_secret_expires_at", "scim_config_id", "account_id", "zone_id",
 }
 
-// secrets are the members that hold one, wherever they stand.
-var secrets = []string{
-	"access_client_secret", "client_secret", "x_client_secret", "client_key", "password", "secret", "token", "bearer_token", "private_key",
-}
+// secrets are the members that hold one, wherever they stand, besides those whose names end in _secret.
+var secrets = []string{"client_key", "password", "secret", "token", "bearer_token", "private_key"}
 
 // IsSecret tells whether a member of the name holds a secret.
-func IsSecret(name string) bool { return slices.Contains(secrets, name) }
+func IsSecret(name string) bool {
+	return slices.Contains(secrets, name) || strings.HasSuffix(name, "_secret")
+}
 
 // StripOurs takes off a resource what only the control plane writes.
 func StripOurs(o map[string]any) {

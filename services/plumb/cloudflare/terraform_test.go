@@ -1,0 +1,63 @@
+package cloudflare_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/cloudflare"
+	"plumbline.dev/services/plumb/document"
+)
+
+func TestWhatIsNoStateIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                               "not a Terraform state",
+		`{"version": 3}`:                 "has version 3, 4 can be read",
+		`{"version": 4}`:                 "has no resource",
+		`{"version": 4, "resources": 1}`: "not a Terraform state",
+	} {
+		if _, _, err := cloudflare.Terraform([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// Whatever a state holds, what is made of it are documents that can be read, without what is secret in it.
+func FuzzTerraform(f *testing.F) {
+	for _, attributes := range []string{
+		`{"id":"1","name":"a","client_id":"x.access","client_secret":"hush"}`,
+		`{"id":"1","name":"a","config":[{"client_secret":"hush"}],"input":[{"connection_id":"1"}]}`,
+		`{"id":"1","name":"a","include":[{"email":["a"],"everyone":true,"group":"1"}],"policies":[{"id":"1","precedence":1}],"application_id":"1"}`,
+		`{"id":1,"name":2,"include":{},"policies":[1,"x",null],"config":[],"allowed_idps":[1]}`,
+	} {
+		for _, kind := range []string{"access_application", "access_policy", "access_group", "access_service_token", "access_identity_provider",
+			"access_tag", "device_posture_rule", "device_posture_integration"} {
+			f.Add(kind, attributes)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind, attributes string) {
+		if !json.Valid([]byte(attributes)) {
+			return
+		}
+		name, err := json.Marshal("cloudflare_zero_trust_" + kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, _, err := cloudflare.Terraform([]byte(`{"version":4,"resources":[{"mode":"managed","type":` + string(name) +
+			`,"instances":[{"attributes":` + attributes + `},{"attributes":` + attributes + `}]}]}`))
+		if err != nil {
+			return
+		}
+		text, err := document.Write(apply.Export(found)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := document.Parse("f", strings.NewReader(string(text))); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if strings.Contains(string(text), "hush") && !strings.Contains(strings.ReplaceAll(attributes, `_secret":"hush"`, ""), "hush") {
+			t.Fatalf("a secret:\n%s", text)
+		}
+	})
+}
