@@ -55,9 +55,8 @@ func (s *Service) listApplications(ctx context.Context, c *call) (answer, error)
 	q := c.URL.Query()
 	all := s.index.account(c.account).apps.all()
 	if c.zoned() || filtered(q, "aud", "name", "domain", "search") {
-		all = matching(all, func(app catalog.Record[proto.Application]) bool {
-			return c.sees(app.Value.Zone) && wanted(app.Value, q)
-		})
+		wants := wanted(q)
+		all = matching(all, func(app catalog.Record[proto.Application]) bool { return c.sees(app.Value.Zone) && wants(app.Value) })
 	}
 	part, info, err := paged(q, all)
 	if err != nil {
@@ -80,24 +79,25 @@ func (s *Service) shownPolicies(app catalog.Record[proto.Application]) basis {
 	return basis{newest, n}
 }
 
-// wanted tells whether a list's filters let an application through (contract.md 3.2): names and domains
+// wanted tells of applications whether a list's filters let them through (contract.md 3.2): names and domains
 // by a part of them, unless exact is asked for.
-func wanted(app *proto.Application, q url.Values) bool {
-	match := func(value, wanted string) bool {
-		return strings.Contains(strings.ToLower(value), strings.ToLower(wanted))
+func wanted(q url.Values) func(*proto.Application) bool {
+	aud, name, domain, search := q.Get("aud"), q.Get("name"), q.Get("domain"), strings.ToLower(q.Get("search"))
+	match := func(value, wanted string) bool { return value == wanted }
+	if q.Get("exact") != "true" {
+		match, name, domain = hasText, strings.ToLower(name), strings.ToLower(domain)
 	}
-	if q.Get("exact") == "true" {
-		match = func(value, wanted string) bool { return value == wanted }
+	return func(app *proto.Application) bool {
+		return (aud == "" || aud == app.AUD) &&
+			(name == "" || match(app.Name, name)) &&
+			(domain == "" || slices.ContainsFunc(app.Domains, func(d string) bool { return match(d, domain) })) &&
+			(search == "" || hasText(app.Name, search) || strings.Contains(app.AUD, search) ||
+				slices.ContainsFunc(app.Domains, func(d string) bool { return hasText(d, search) }))
 	}
-	anyDomain := func(match func(string, string) bool, text string) bool {
-		return slices.ContainsFunc(app.Domains, func(d string) bool { return match(d, text) })
-	}
-	search := strings.ToLower(q.Get("search"))
-	return (q.Get("aud") == "" || q.Get("aud") == app.AUD) &&
-		(q.Get("name") == "" || match(app.Name, q.Get("name"))) &&
-		(q.Get("domain") == "" || anyDomain(match, q.Get("domain"))) &&
-		(search == "" || strings.Contains(strings.ToLower(app.Name+" "+app.AUD+" "+strings.Join(app.Domains, " ")), search))
 }
+
+// hasText tells whether a text has another one, which is in lower case, in it.
+func hasText(text, lower string) bool { return strings.Contains(strings.ToLower(text), lower) }
 
 func (s *Service) getApplication(ctx context.Context, c *call) (answer, error) {
 	app, err := s.application(ctx, c)

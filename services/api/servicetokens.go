@@ -72,7 +72,7 @@ func (s *Service) listServiceTokens(ctx context.Context, c *call) (answer, error
 		name, search := q.Get("name"), strings.ToLower(q.Get("search"))
 		all = matching(all, func(t serviceToken) bool {
 			return c.sees(t.Value.Zone) && (name == "" || t.Value.Name == name) &&
-				(search == "" || strings.Contains(strings.ToLower(t.Value.Name+" "+t.Value.ClientID+" "+t.Value.ID.String()), search))
+				(search == "" || hasText(t.Value.Name, search) || strings.Contains(t.Value.ClientID, search) || strings.Contains(t.Value.ID.String(), search))
 		})
 	}
 	part, info, err := paged(q, all)
