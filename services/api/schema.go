@@ -44,7 +44,6 @@ func aWhole() schema   { return schema{"type": "integer"} }
 func anything() schema { return schema{} }
 func aUUID() schema    { return schema{"type": "string", "format": "uuid"} }
 func aMoment() schema  { return schema{"type": "string", "format": "date-time"} }
-func aHost() schema    { return schema{"type": "string"}.says("a host name") }
 
 func aDuration() schema {
 	return aText().says(`a duration as Go writes them: "30m", "24h", "1h30m"`)

@@ -67,7 +67,7 @@ func (r *restful) VerifySignature(ctx context.Context, token string) ([]byte, er
 		r.set.Store(set)
 		r.asked = now
 	}
-	s, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	s, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return nil, err
 	}

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 clients still call the deprecated endpoints, so they are tried
+
 package sdk
 
 import (

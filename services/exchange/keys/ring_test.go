@@ -114,7 +114,7 @@ func (w *world) rotation() *proto.KeyRotation {
 }
 
 func kidOf(token string) string {
-	s, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	s, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return err.Error()
 	}
@@ -131,7 +131,7 @@ func verify(ctx context.Context, r *ring, token string) error {
 	if err := json.Unmarshal(set.Certs(), &document); err != nil {
 		return err
 	}
-	s, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	s, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return err
 	}
