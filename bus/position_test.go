@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -61,5 +62,43 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 	defer cancel()
 	if _, err := reader.NextAfter(ctx, topology.BucketStream(topology.Keys), topology.BucketSubject(topology.Keys, ">"), 0); err == nil {
 		t.Error("the gateway may read the stream of signing keys")
+	}
+}
+
+// A leader that is cut off goes on answering for a while, but says that it is.
+func TestAPositionTellsSinceWhenItsLeaderIsAlone(t *testing.T) {
+	b := bustest.Cluster(t)
+	stream := topology.BucketStream(topology.Config)
+	leader := 0
+	bustest.Eventually(t, "the stream has a leader on a server", func() bool {
+		s, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), stream)
+		if err != nil || s.CachedInfo().Cluster == nil {
+			return false
+		}
+		for i := range 3 {
+			if s.CachedInfo().Cluster.Leader == fmt.Sprintf("n%d", i) {
+				leader = i
+				return true
+			}
+		}
+		return false
+	})
+	conn := b.ConnTo(leader, topology.Gateway)
+	bustest.Eventually(t, "all is well", func() bool {
+		p, err := conn.Position(t.Context(), stream)
+		return err == nil && p.Heard < 3*time.Second
+	})
+	for i := range 3 {
+		if i != leader {
+			b.Server(i).Close()
+		}
+	}
+	cut := time.Now()
+	bustest.Eventually(t, "the leader is alone for three seconds", func() bool {
+		p, err := conn.Position(t.Context(), stream)
+		return err != nil || p.Heard > 3*time.Second
+	})
+	if alone := time.Since(cut); alone > 6*time.Second {
+		t.Errorf("it took %v to say so", alone)
 	}
 }

@@ -41,7 +41,7 @@ func StartWith(t testing.TB, o topology.Options) *Bus {
 	return b
 }
 
-// Cluster runs three servers on loopback with every stream on all three.
+// Cluster runs three servers, n0 to n2, on loopback with every stream on all three.
 func Cluster(t testing.TB) *Bus {
 	t.Helper()
 	authority, err := creds.New()

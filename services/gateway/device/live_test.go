@@ -226,7 +226,9 @@ func TestStreamsWithoutALeader(t *testing.T) {
 	w.ready()
 	b.Server(1).Close()
 	b.Server(2).Close()
+	alone := time.Now()
 	bustest.Eventually(t, "it is too old", func() bool { return !w.hold.Fresh(time.Now()) })
+	t.Logf("too old %v after the last of the others was gone", time.Since(alone))
 	if !w.devices.inventory.tail.conn.NATS().IsConnected() {
 		t.Error("the connection is gone as well")
 	}

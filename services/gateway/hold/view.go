@@ -69,7 +69,7 @@ var errReplaced = errors.New("its stream is another one, or was set back to an o
 
 // Confirm implements Part.
 func (p *viewPart) Confirm(ctx context.Context) (time.Time, error) {
-	at := p.clock.Now()
+	asked := p.clock.Now()
 	position, err := p.stream.Position(ctx, p.Stream)
 	if err != nil {
 		p.behind, p.replaced = time.Time{}, time.Time{} // while nobody answers, nothing is held against the view
@@ -78,6 +78,7 @@ func (p *viewPart) Confirm(ctx context.Context) (time.Time, error) {
 	if err := p.same(position); err != nil {
 		return time.Time{}, err
 	}
+	at := asked.Add(-position.Heard)
 	for {
 		seen := p.Seen()
 		if max(seen, p.clear) >= position.Last {
