@@ -26,7 +26,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_import_rows_total",
 			Help: "Rows of device imports, by what became of them."}, []string{"outcome"}),
 		probes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_probes_total",
-			Help: "Test calls of integrations that were saved, by how they went."}, []string{"result"}),
+			Help: "Test calls of integrations that were to be saved: ok, or why they failed."}, []string{"result"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_streams",
 			Help: "Clients that follow results now."}),
 		owed: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_audit_owed",

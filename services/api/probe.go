@@ -31,10 +31,11 @@ func (s *Service) probe(ctx context.Context, a proto.Account, i *proto.Integrati
 	case err != nil:
 		return err
 	}
-	s.metrics.probes.WithLabelValues(reply.Poll.Error.String()).Inc()
 	if reply.Poll.Error == proto.ReasonNone {
+		s.metrics.probes.WithLabelValues("ok").Inc()
 		return nil
 	}
+	s.metrics.probes.WithLabelValues(reply.Poll.Error.String()).Inc()
 	why := reply.Poll.Detail
 	if why == "" {
 		why = reply.Poll.Error.String()

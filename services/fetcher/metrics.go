@@ -41,14 +41,14 @@ func newMetrics(r prometheus.Registerer, g *gate) (*metrics, error) {
 		batches:  counters("batches_total", "Batches planned.", byIntegration),
 		overruns: counters("overruns_total", "Pages not asked about because an earlier batch of theirs was not done.", byIntegration),
 		dropped:  counter("batches_dropped_total", "Batches dropped because their integration was removed or paused."),
-		polls:    counters("polls_total", "Calls about pages, all attempts of one together, by how they ended.", byIntegration, "result"),
+		polls:    counters("polls_total", "Calls about pages, all attempts of one together: ok, or why they failed.", byIntegration, "result"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plumbline_fetcher_poll_seconds",
 			Help: "Time of a call about a page, all attempts together.", Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 11)}, []string{byIntegration}),
 		requests: counters("requests_total", "HTTP requests to scoring APIs, by the class of their status; none where there was no answer.", "status"),
 		devices:  counters("devices_total", "Devices asked about in calls that succeeded, by what the answer said.", byIntegration, "result"),
 		unknown:  counters("unknown_devices_total", "Devices in answers that were not asked about.", byIntegration),
 		tokens:   counters("tokens_total", "Application tokens asked for, first or to confirm one: obtained, refused, or the exchange unreachable.", "result"),
-		probes:   counters("probes_total", "Scoring APIs probed before an integration is saved, by how it ended.", "result"),
+		probes:   counters("probes_total", "Scoring APIs probed before an integration is saved: ok, or why they failed.", "result"),
 	}
 	inside := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_in_flight", Help: "Pages being worked on."},
 		func() float64 { n, _ := g.load(); return float64(n) })
@@ -74,10 +74,18 @@ func (m *metrics) planned(_ time.Duration, err error) {
 	}
 }
 
+// ended is how a call ended, as a label.
+func ended(failure proto.Reason) string {
+	if failure == proto.ReasonNone {
+		return "ok"
+	}
+	return failure.String()
+}
+
 // polled counts what came of a call.
 func (m *metrics) polled(integration proto.ID, in *proto.Input) {
 	id := integration.String()
-	m.polls.WithLabelValues(id, in.Poll.Error.String()).Inc()
+	m.polls.WithLabelValues(id, ended(in.Poll.Error)).Inc()
 	if in.Poll.Attempts > 0 {
 		m.seconds.WithLabelValues(id).Observe(in.Poll.Took.Seconds())
 	}

@@ -26,7 +26,7 @@ func (s *Service) answerProbes(ctx context.Context) error {
 }
 
 func (s *Service) probed(p proto.Poll) *proto.ProbeAnswer {
-	s.metrics.probes.WithLabelValues(p.Error.String()).Inc()
+	s.metrics.probes.WithLabelValues(ended(p.Error)).Inc()
 	p.Detail = p.Detail[:min(len(p.Detail), proto.MaxPollDetail)]
 	return &proto.ProbeAnswer{Poll: p}
 }

@@ -152,7 +152,7 @@ func TestMetricsAreInOrder(t *testing.T) {
 	w.idle(i)
 	id := i.ID.String()
 	for name, got := range map[string]prometheus.Collector{
-		"polls": s.metrics.polls.WithLabelValues(id, "none"), "batches": s.metrics.batches.WithLabelValues(id),
+		"polls": s.metrics.polls.WithLabelValues(id, "ok"), "batches": s.metrics.batches.WithLabelValues(id),
 		"scores": s.metrics.devices.WithLabelValues(id, "score"), "missing": s.metrics.devices.WithLabelValues(id, "missing"),
 		"invalid": s.metrics.devices.WithLabelValues(id, "invalid_score"), "unknown": s.metrics.unknown.WithLabelValues(id),
 		"requests": s.metrics.requests.WithLabelValues("2xx"), "ticks": s.metrics.ticks.WithLabelValues("planned"),

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -134,6 +136,15 @@ func TestTLS(t *testing.T) {
 		_, _, serial, err := get(laptop, tls.VersionTLS13)
 		return err == nil && serial.Cmp(second.Leaf.SerialNumber) == 0
 	})
+	want := fmt.Sprintf(`
+# HELP plumbline_gateway_certificate_expires_timestamp_seconds When the certificate, or the first of the authorities of client certificates, ends: Unix time. file is tls_cert or device_ca.
+# TYPE plumbline_gateway_certificate_expires_timestamp_seconds gauge
+plumbline_gateway_certificate_expires_timestamp_seconds{file="device_ca"} %d
+plumbline_gateway_certificate_expires_timestamp_seconds{file="tls_cert"} %d
+`, authority.Leaf.NotAfter.Unix(), second.Leaf.NotAfter.Unix())
+	if err := testutil.GatherAndCompare(w.metrics, strings.NewReader(want), "plumbline_gateway_certificate_expires_timestamp_seconds"); err != nil {
+		t.Error(err)
+	}
 }
 
 // appUnseen makes an application without waiting for it.

@@ -144,7 +144,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 		return err
 	}
 	s.gate.SendTo(people)
-	if s.origins, err = proxy.New(proxy.Config{Own: s.cfg.own()}, deps.Log, m.decided); err != nil {
+	if s.origins, err = proxy.New(proxy.Config{Own: s.cfg.own(), Still: s.gate.Still}, deps.Log, m.decided); err != nil {
 		return err
 	}
 	asked := forward.Deps{Gate: s.gate, Log: deps.Log, Metrics: deps.Metrics}
@@ -169,7 +169,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 		return err
 	}
 	s.server.TLS = s.files.listener()
-	return nil
+	return deps.Metrics.Register(s.files)
 }
 
 func (s *Service) buildAuthz(asked forward.Deps) error {

@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/services/internal/clock"
 )
 
@@ -22,6 +24,8 @@ type certificates struct {
 	log           *slog.Logger
 	current       atomic.Pointer[tls.Config]
 	read          [sha256.Size]byte // of the files that current was made of
+	// When the certificate, and the first of the authorities, end: Unix seconds, 0 for none.
+	certEnds, caEnds atomic.Int64
 }
 
 // lookAgain is how often the files are looked at.
@@ -73,7 +77,9 @@ func (f *certificates) load() (changed bool, err error) {
 		if c.ClientCAs, err = authorities(f.ca, files[2]); err != nil {
 			return false, err
 		}
+		f.caEnds.Store(firstEnd(files[2]))
 	}
+	f.certEnds.Store(pair.Leaf.NotAfter.Unix())
 	f.read = read
 	f.current.Store(c)
 	return true, nil
@@ -85,6 +91,32 @@ func authorities(name string, file []byte) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("there is no certificate in %s, which is to name the authorities of client certificates", name)
 	}
 	return pool, nil
+}
+
+// firstEnd is when the first certificate of a PEM file ends, in Unix seconds.
+func firstEnd(file []byte) int64 {
+	var first int64
+	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && (first == 0 || c.NotAfter.Unix() < first) {
+			first = c.NotAfter.Unix()
+		}
+	}
+	return first
+}
+
+var certificateDesc = prometheus.NewDesc("plumbline_gateway_certificate_expires_timestamp_seconds",
+	"When the certificate, or the first of the authorities of client certificates, ends: Unix time. file is tls_cert or device_ca.", []string{"file"}, nil)
+
+// Describe implements prometheus.Collector.
+func (f *certificates) Describe(out chan<- *prometheus.Desc) { out <- certificateDesc }
+
+// Collect implements prometheus.Collector.
+func (f *certificates) Collect(out chan<- prometheus.Metric) {
+	for file, ends := range map[string]int64{"tls_cert": f.certEnds.Load(), "device_ca": f.caEnds.Load()} {
+		if ends != 0 {
+			out <- prometheus.MustNewConstMetric(certificateDesc, prometheus.GaugeValue, float64(ends), file)
+		}
+	}
 }
 
 // Run looks at the files until ctx ends. A pair that does not fit together may be half written: it is looked

@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/admin"
+	"plumbline.dev/services/internal/busload"
 	"plumbline.dev/services/internal/lifecycle"
 	"plumbline.dev/services/plumb/datadir"
 )
@@ -98,7 +99,12 @@ func (s *Service) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.role, err)
 		}
+		load, err := busload.New(m.role, conn, s.deps.Metrics, s.deps.Log)
+		if err != nil {
+			return err
+		}
 		s.running = append(s.running, named{string(m.role), p})
+		group.Add("bus metrics of the "+string(m.role), load.Run)
 		group.Add(string(m.role), p.Run)
 	}
 	for _, b := range s.beside {

@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/admin"
+	"plumbline.dev/services/internal/busload"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/lifecycle"
 	"plumbline.dev/services/internal/tracing"
@@ -65,10 +66,30 @@ func Service(role topology.Role, about string, flags Flags, make func(Host) (Par
 				return nil, nil, err
 			}
 			h.Bus = conn
+			load, err := busload.New(role, conn, h.Metrics, h.Log)
+			if err != nil {
+				return nil, conn.Close, err
+			}
 			part, err := make(h)
-			return part, conn.Close, err
+			return observed{part, load}, conn.Close, err
 		})
 	})
+}
+
+// observed is a service, and what tells how the bus is for it.
+type observed struct {
+	Part
+	load *busload.Load
+}
+
+func (o observed) Run(ctx context.Context) error {
+	asking, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = o.load.Run(asking) }() // it ends with its context only
+	err := o.Part.Run(ctx)
+	stop()
+	<-done
+	return err
 }
 
 // Process are the flags of a binary that is no part of the bus.

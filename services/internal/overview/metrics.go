@@ -2,6 +2,7 @@ package overview
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/proto"
@@ -31,6 +32,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
+	infoDesc    = desc("info", "Always 1; tells the name of an integration.", "name")
 	overdueDesc = desc("overdue", "1 where some page was not polled within twice the interval.")
 	pausedDesc  = desc("paused", "1 while the integration is paused.")
 	ageDesc     = desc("age_seconds", "Time since the newest poll of the page that was not polled for the longest.")
@@ -42,7 +44,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{overdueDesc, pausedDesc, ageDesc, pagesDesc, failedDesc, devicesDesc, resultsDesc} {
+	for _, d := range []*prometheus.Desc{infoDesc, overdueDesc, pausedDesc, ageDesc, pagesDesc, failedDesc, devicesDesc, resultsDesc} {
 		out <- d
 	}
 }
@@ -57,6 +59,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{id}, labels...)...)
 		}
+		gauge(infoDesc, 1, strings.ToValidUTF8(r.Value.Name, "�"))
 		gauge(overdueDesc, truth(standing == Overdue))
 		gauge(pausedDesc, truth(r.Value.Paused))
 		gauge(ageDesc, age.Seconds())

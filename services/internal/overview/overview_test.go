@@ -184,7 +184,7 @@ func TestAwaitOfAnEmptyState(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	o := New(nil, bustest.Log(t))
 	now := epoch.Add(time.Hour).Time()
-	records := []catalog.Record[proto.Integration]{{Account: proto.Account{1}, Value: &proto.Integration{ID: proto.ID{2}, Type: proto.TypeCustomS2S, Interval: time.Minute}}}
+	records := []catalog.Record[proto.Integration]{{Account: proto.Account{1}, Value: &proto.Integration{ID: proto.ID{2}, Name: "EDR", Type: proto.TypeCustomS2S, Interval: time.Minute}}}
 	integrations := func() []catalog.Record[proto.Integration] { return records }
 	reg := prometheus.NewRegistry()
 	for range 2 { // of two services in one process
@@ -197,6 +197,9 @@ func TestMetrics(t *testing.T) {
 # HELP plumbline_integration_age_seconds Time since the newest poll of the page that was not polled for the longest.
 # TYPE plumbline_integration_age_seconds gauge
 plumbline_integration_age_seconds{integration="ID"} 3540
+# HELP plumbline_integration_info Always 1; tells the name of an integration.
+# TYPE plumbline_integration_info gauge
+plumbline_integration_info{integration="ID",name="EDR"} 1
 # HELP plumbline_integration_overdue 1 where some page was not polled within twice the interval.
 # TYPE plumbline_integration_overdue gauge
 plumbline_integration_overdue{integration="ID"} 1
@@ -207,7 +210,7 @@ plumbline_integration_results{integration="ID",outcome="pass"} 3
 plumbline_integration_results{integration="ID",outcome="unknown"} 0
 `, "ID", proto.ID{2}.String())
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want),
-		"plumbline_integration_overdue", "plumbline_integration_age_seconds", "plumbline_integration_results"); err != nil {
+		"plumbline_integration_info", "plumbline_integration_overdue", "plumbline_integration_age_seconds", "plumbline_integration_results"); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,0 +1,139 @@
+// Package busload tells an operator how the bus is for a service: whether it is connected, what its streams
+// hold, and how far its consumers are behind.
+package busload
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+)
+
+const (
+	// every is how often the bus is asked.
+	every = 10 * time.Second
+	// stale is when an answer says nothing any more: its series end.
+	stale = time.Minute
+)
+
+// Load asks the bus, and is a collector of what it answered. A scrape never waits for the bus.
+type Load struct {
+	role topology.Role
+	conn *bus.Conn
+	log  *slog.Logger
+	last atomic.Pointer[answers]
+
+	connected, reconnects                 *prometheus.Desc
+	messages, bytes, bound, written       *prometheus.Desc
+	pending, unacknowledged, redeliveries *prometheus.Desc
+}
+
+type answers struct {
+	at        time.Time
+	streams   []*jetstream.StreamInfo
+	consumers []*jetstream.ConsumerInfo
+}
+
+// New registers the metrics of a role's connection. Several roles of one process share a registry.
+func New(role topology.Role, conn *bus.Conn, r prometheus.Registerer, log *slog.Logger) (*Load, error) {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("plumbline_bus_"+name, help, labels, prometheus.Labels{"role": string(role)})
+	}
+	l := &Load{role: role, conn: conn, log: log,
+		connected:      desc("connected", "1 while the connection to NATS stands."),
+		reconnects:     desc("reconnects_total", "How often the connection to NATS was made again."),
+		messages:       desc("stream_messages", "Messages that a stream holds; in a work queue, those that wait or are being handled.", "stream"),
+		bytes:          desc("stream_bytes", "What a stream's messages take on each of its servers, compressed.", "stream"),
+		bound:          desc("stream_limit_bytes", "Bound of a stream that has one.", "stream"),
+		written:        desc("stream_written_total", "Messages that were ever written to a stream.", "stream"),
+		pending:        desc("consumer_pending", "Messages that a consumer has not handed out yet.", "stream", "consumer"),
+		unacknowledged: desc("consumer_unacknowledged", "Messages that were handed out and are not settled yet.", "stream", "consumer"),
+		redeliveries:   desc("consumer_redelivered", "Those of them that were handed out more than once.", "stream", "consumer"),
+	}
+	return l, r.Register(l)
+}
+
+// Run asks until ctx ends.
+func (l *Load) Run(ctx context.Context) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		l.Ask(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Ask asks once. What is not answered, since it is not provisioned yet or NATS is away, has no series.
+func (l *Load) Ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, every/2)
+	defer cancel()
+	if !l.conn.NATS().IsConnected() {
+		return
+	}
+	js, a := l.conn.JetStream(), &answers{at: time.Now()}
+	for _, name := range topology.StreamsOf(l.role) {
+		if s, err := js.Stream(ctx, name); err == nil {
+			a.streams = append(a.streams, s.CachedInfo())
+		} else {
+			l.log.Debug("a stream's size is not known", "stream", name, "err", err)
+		}
+	}
+	for _, d := range topology.DurablesOf(l.role) {
+		if c, err := js.Consumer(ctx, d.Stream, d.Config.Durable); err == nil {
+			a.consumers = append(a.consumers, c.CachedInfo())
+		} else {
+			l.log.Debug("it is not known how far a consumer is", "stream", d.Stream, "consumer", d.Config.Durable, "err", err)
+		}
+	}
+	l.last.Store(a)
+}
+
+// Describe implements prometheus.Collector.
+func (l *Load) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{l.connected, l.reconnects, l.messages, l.bytes, l.bound, l.written, l.pending, l.unacknowledged, l.redeliveries} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (l *Load) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	count := func(d *prometheus.Desc, v uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	connected := 0.0
+	if l.conn.NATS().IsConnected() {
+		connected = 1
+	}
+	gauge(l.connected, connected)
+	count(l.reconnects, l.conn.NATS().Stats().Reconnects)
+	a := l.last.Load()
+	if a == nil || time.Since(a.at) > stale {
+		return
+	}
+	for _, s := range a.streams {
+		name := s.Config.Name
+		gauge(l.messages, float64(s.State.Msgs), name)
+		gauge(l.bytes, float64(s.State.Bytes), name)
+		count(l.written, s.State.LastSeq, name)
+		if s.Config.MaxBytes > 0 {
+			gauge(l.bound, float64(s.Config.MaxBytes), name)
+		}
+	}
+	for _, c := range a.consumers {
+		gauge(l.pending, float64(c.NumPending), c.Stream, c.Name)
+		gauge(l.unacknowledged, float64(c.NumAckPending), c.Stream, c.Name)
+		gauge(l.redeliveries, float64(c.NumRedelivered), c.Stream, c.Name)
+	}
+}
