@@ -107,57 +107,33 @@ func normalise(k client.Kind, o map[string]any) {
 			}
 		}
 	}
-	if k == client.KindGroup || k == client.KindPolicy {
-		for _, part := range []string{"include", "exclude", "require"} {
-			o[part] = rulesOf(o[part])
-		}
-	}
-}
-
-// member is the member of a rule object that a provider of version 4 left out, by selector.
-var member = map[string]string{
-	"email": "email", "email_domain": "domain", "ip": "ip", "group": "id", "service_token": "token_id", "device_posture": "integration_uid",
-	"login_method": "id", "common_name": "common_name", "auth_method": "auth_method", "geo": "country_code", "email_list": "id", "ip_list": "id",
-}
-
-// rulesOf takes rules as version 5 has them, one selector each, and as version 4 has them: a list of values
-// for each selector, true for one that has none.
-func rulesOf(v any) []any {
-	list, _ := v.([]any)
-	rules := []any{}
-	for _, one := range list {
-		selectors, _ := one.(map[string]any)
-		for _, name := range sorted(selectors) {
-			switch body := selectors[name].(type) {
-			case map[string]any:
-				rules = append(rules, map[string]any{name: body})
-			case bool:
-				if body {
-					rules = append(rules, map[string]any{name: map[string]any{}})
-				}
-			case string:
-				if body != "" && member[name] != "" {
-					rules = append(rules, map[string]any{name: map[string]any{member[name]: body}})
-				}
-			case []any:
-				for _, value := range body {
-					if inner, isObject := value.(map[string]any); isObject {
-						rules = append(rules, map[string]any{name: inner})
-					} else if member[name] != "" {
-						rules = append(rules, map[string]any{name: map[string]any{member[name]: value}})
-					}
-				}
+	switch k {
+	case client.KindGroup, client.KindPolicy:
+		normaliseRules(o)
+	case client.KindApplication:
+		policies, _ := o["policies"].([]any)
+		for _, p := range policies {
+			if own, ok := p.(map[string]any); ok && own["include"] != nil {
+				normaliseRules(own)
 			}
 		}
+	case client.KindCheck:
+		input, _ := o["input"].(map[string]any)
+		rename(input, inputs)
 	}
-	return rules
 }
 
-func sorted(o map[string]any) []string {
-	names := make([]string, 0, len(o))
-	for name := range o {
-		names = append(names, name)
+// inputs are the members of a check's input that Terraform writes in another way than the API (contract.md 6.3).
+var inputs = map[string]string{
+	"check_disks": "checkDisks", "require_all": "requireAll", "version_operator": "versionOperator", "count_operator": "countOperator",
+	"score_operator": "scoreOperator",
+}
+
+func rename(o map[string]any, names map[string]string) {
+	for from, to := range names {
+		if v, there := o[from]; there {
+			delete(o, from)
+			o[to] = v
+		}
 	}
-	slices.Sort(names)
-	return names
 }

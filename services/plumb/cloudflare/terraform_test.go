@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"plumbline.dev/services/plumb/apply"
 	"plumbline.dev/services/plumb/cloudflare"
 	"plumbline.dev/services/plumb/document"
@@ -20,6 +21,50 @@ func TestWhatIsNoStateIsRefused(t *testing.T) {
 		if _, _, err := cloudflare.Terraform([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+// Terraform writes some names in another way than the API, which would not know them.
+func TestNamesAreThoseOfTheAPI(t *testing.T) {
+	const text = `{"version":4,"resources":[
+		{"mode":"managed","type":"cloudflare_zero_trust_device_posture_rule","instances":[{"attributes":{"id":"1","name":"disk","type":"disk_encryption",
+			"input":{"check_disks":["C:"],"require_all":true,"version_operator":">=","count_operator":"<","score_operator":">","sha256":null}}}]},
+		{"mode":"managed","type":"cloudflare_zero_trust_access_group","instances":[{"attributes":{"id":"2","name":"five",
+			"include":[{"azure_ad":{"id":"a","identity_provider_id":"i"},"email":null}],
+			"exclude":[{"github_organization":{"name":"o","team":"t","identity_provider_id":"i"}}]}}]},
+		{"mode":"managed","type":"cloudflare_access_group","instances":[{"attributes":{"id":"3","name":"four",
+			"include":[{"azure":[{"id":["a","b"],"identity_provider_id":"i"}],"okta":[{"name":["x"],"identity_provider_id":"i"}]}],
+			"require":[{"github":[{"name":"o","teams":["t","u"],"identity_provider_id":"i"}]}]}}]},
+		{"mode":"managed","type":"cloudflare_zero_trust_access_application","instances":[{"attributes":{"id":"4","name":"app","domain":"a.example.com",
+			"policies":[{"name":"own","decision":"allow","include":[{"azure_ad":{"id":"a","identity_provider_id":"i"},"everyone":null}]},{"id":"5","precedence":2}]}}]}
+	]}`
+	found, _, err := cloudflare.Terraform([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{
+		"check":[{"id":"1","name":"disk","type":"disk_encryption","input":{"checkDisks":["C:"],"requireAll":true,"versionOperator":">=","countOperator":"<","scoreOperator":">"}}],
+		"group":[
+			{"id":"2","name":"five","include":[{"azureAD":{"id":"a","identity_provider_id":"i"}}],
+				"exclude":[{"github-organization":{"name":"o","team":"t","identity_provider_id":"i"}}],"require":[]},
+			{"id":"3","name":"four","include":[{"azureAD":{"id":"a","identity_provider_id":"i"}},{"azureAD":{"id":"b","identity_provider_id":"i"}},{"okta":{"name":"x","identity_provider_id":"i"}}],
+				"exclude":[],"require":[{"github-organization":{"name":"o","team":"t","identity_provider_id":"i"}},{"github-organization":{"name":"o","team":"u","identity_provider_id":"i"}}]}],
+		"application":[{"id":"4","name":"app","domain":"a.example.com","policies":[
+			{"name":"own","decision":"allow","include":[{"azureAD":{"id":"a","identity_provider_id":"i"}}],"exclude":[],"require":[]},{"id":"5","precedence":2}]}]
+	}`
+	var is, should any
+	if err := json.Unmarshal(got, &is); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(want), &should); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(should, is); diff != "" {
+		t.Error(diff)
 	}
 }
 
