@@ -50,6 +50,8 @@ const (
 	codeBatchesOpen               = 10210
 	codeNoMessage                 = 10037
 	codeInsufficientStorage       = 10047
+	codeNoPeers                   = 10005 // of a cluster, for what is to be placed
+	codeNotAvailable              = 10008 // JetStream has no leader
 )
 
 // translate gives the errors that callers act on their names and leaves the others.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus/topology"
 )
@@ -14,7 +15,8 @@ import (
 const minBytes = 8 << 20
 
 // Provision makes every stream, bucket and durable consumer of the topology, or brings it up to date. It
-// may run any number of times, by any number of processes. It waits for JetStream to be there.
+// may run any number of times, by any number of processes. It waits for JetStream to be there, and gives a
+// cluster that just started a minute to find its servers.
 func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 	if err := c.awaitJetStream(ctx); err != nil {
 		return err
@@ -25,7 +27,11 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 		}
 	}
 	for _, d := range topology.Durables() {
-		if _, err := c.js.CreateOrUpdateConsumer(ctx, d.Stream, d.Config); err != nil {
+		err := patiently(ctx, func(ctx context.Context) error {
+			_, err := c.js.CreateOrUpdateConsumer(ctx, d.Stream, d.Config)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("consumer %s on %s: %w", d.Config.Durable, d.Stream, err)
 		}
 	}
@@ -34,7 +40,10 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 
 func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig) error {
 	for {
-		_, err := c.js.CreateOrUpdateStream(ctx, cfg)
+		err := patiently(ctx, func(ctx context.Context) error {
+			_, err := c.js.CreateOrUpdateStream(ctx, cfg)
+			return err
+		})
 		var api *jetstream.APIError
 		if !errors.As(err, &api) || api.ErrorCode != codeInsufficientStorage || cfg.MaxBytes/2 < minBytes {
 			return err
@@ -42,6 +51,37 @@ func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig) 
 		cfg.MaxBytes /= 2
 		c.log.Warn("the server has no room for the stream's bound, halving it", "stream", cfg.Name, "max_bytes", cfg.MaxBytes)
 	}
+}
+
+// A cluster that just started has no leader for a moment, and has not heard of all its servers.
+const (
+	settled     = time.Minute
+	oneAttempt  = 10 * time.Second
+	nextAttempt = 250 * time.Millisecond
+)
+
+// patiently tries until do succeeds, or fails for a reason that time does not mend, or a cluster would have
+// settled. What do does may be done twice.
+func patiently(ctx context.Context, do func(context.Context) error) error {
+	for end := time.Now().Add(settled); ; {
+		attempt, cancel := context.WithTimeout(ctx, oneAttempt)
+		err := do(attempt)
+		cancel()
+		if err == nil || !unsettled(err) || time.Now().After(end) {
+			return err
+		}
+		if sleep(ctx, nextAttempt); ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func unsettled(err error) bool {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode == codeNoPeers || api.ErrorCode == codeNotAvailable
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders)
 }
 
 // awaitJetStream waits for a leader: a server that just started, or a cluster, has none at first.

@@ -4,10 +4,7 @@ package bustest
 
 import (
 	"fmt"
-	"log/slog"
-	"net"
 	"testing"
-	"time"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/creds"
@@ -48,7 +45,14 @@ func Cluster(t testing.TB) *Bus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addrs := freeAddrs(t, 3)
+	var addrs []string
+	for range 3 {
+		addr, err := FreeAddr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		addrs = append(addrs, addr)
+	}
 	b := &Bus{t: t}
 	for i, addr := range addrs {
 		s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
@@ -86,34 +90,3 @@ func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn {
 
 // Server is one of the servers, the first is 0.
 func (b *Bus) Server(i int) *embed.Server { return b.servers[i] }
-
-// Log writes to the test's log, warnings and errors only.
-func Log(t testing.TB) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-}
-
-// Eventually waits until ok holds, or fails the test after ten seconds.
-func Eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("after 10 s still not: %s", what)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
-}
-
-func freeAddrs(t testing.TB, n int) []string {
-	t.Helper()
-	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		addrs = append(addrs, l.Addr().String())
-	}
-	return addrs
-}
