@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/services/internal/policy"
@@ -13,10 +14,10 @@ type metrics struct {
 	unevaluable *prometheus.CounterVec
 }
 
-func newMetrics(r prometheus.Registerer, age func() float64) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, limit time.Duration, age func() float64) (*metrics, error) {
 	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "plumbline_gateway_decisions_total",
-		Help: "Requests by the reason of the decision; those that were admitted and that their origin did not answer count twice.",
+		Help: "Requests by the reason of the decision; those that were admitted and that their origin did not answer, or that were ended later, count twice.",
 	}, []string{"reason"})
 	m := &metrics{
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
@@ -34,8 +35,12 @@ func newMetrics(r prometheus.Registerer, age func() float64) (*metrics, error) {
 		Name: "plumbline_gateway_unconfirmed_seconds",
 		Help: "For how long it was not confirmed that what is decided by is up to date; -1 before it first was.",
 	}, age)
+	hold := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "plumbline_gateway_hold_seconds", Help: "For how long at most the gateway decides by what was not confirmed.",
+	})
+	hold.Set(limit.Seconds())
 	var errs []error
-	for _, c := range []prometheus.Collector{decisions, m.unrecorded, m.unevaluable, known} {
+	for _, c := range []prometheus.Collector{decisions, m.unrecorded, m.unevaluable, known, hold} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

@@ -80,7 +80,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log), sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
 		seen: servicetoken.NewSeen(deps.Bus, deps.Log),
 	}
-	m, err := newMetrics(deps.Metrics, s.unconfirmed)
+	m, err := newMetrics(deps.Metrics, cfg.Hold, s.unconfirmed)
 	if err != nil {
 		return nil, err
 	}
