@@ -85,10 +85,14 @@ const (
 	StatementMatch StatementKind = "match"
 	// StatementExternal is the question that an external evaluation is asked (contract.md 4.3).
 	StatementExternal StatementKind = "external"
+	// StatementAnybody is an application token, for a request that a Service Auth policy admits whoever makes it:
+	// from an address, with a certificate, with a device that passes. Its sub is empty, as a service's, and its
+	// common_name that of the certificate.
+	StatementAnybody StatementKind = "anybody"
 )
 
-// Statement asks for a signed statement about an application, on access.exchange.statement. It admits
-// nobody to anything.
+// Statement asks for a signed statement about an application, on access.exchange.statement. But for
+// [StatementAnybody] it admits nobody to anything.
 type Statement struct {
 	Kind        StatementKind `msgpack:"kind"`
 	Account     Account       `msgpack:"account"`
@@ -104,6 +108,11 @@ type Statement struct {
 	Audience string          `msgpack:"audience"`
 	Identity json.RawMessage `msgpack:"identity"`
 	Nonce    string          `msgpack:"nonce"`
+
+	// Of a StatementAnybody: the policy that admits, of which the exchange makes sure that it is a Service Auth
+	// policy of the application's, and the common name of the client certificate, empty where there is none.
+	Policy     ID     `msgpack:"policy"`
+	CommonName string `msgpack:"common_name"`
 }
 
 // Schema implements Message.

@@ -15,7 +15,7 @@ type serviceClaims struct {
 	Expires    int64  `json:"exp"`
 	IssuedAt   int64  `json:"iat"`
 	Issuer     string `json:"iss"`
-	CommonName string `json:"common_name"` // the Client ID
+	CommonName string `json:"common_name"` // the Client ID; of anybody's token that of the certificate, or empty
 	Subject    string `json:"sub"`         // empty: nobody's
 }
 

@@ -31,6 +31,9 @@ func (s *Service) answerStatement(ctx context.Context, m *bus.Msg) proto.Message
 	if !ok {
 		return s.refuseStatement(policy.UnknownApplication)
 	}
+	if q.Kind == proto.StatementAnybody {
+		return s.answerAnybody(ctx, &q, app)
+	}
 	now := s.clock.Now().Truncate(time.Second)
 	c, expires := statementClaims(&q, app.Value, s.cfg.TeamDomain, now)
 	if c == nil {

@@ -1,12 +1,13 @@
 package gate
 
 import (
-	"net/http"
+	"errors"
 	"slices"
 	"time"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/external"
+	"plumbline.dev/services/gateway/keyring"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/servicetoken"
 )
@@ -23,9 +24,12 @@ func (q *asking) checkAnybody() {
 	switch {
 	case d.Reason == policy.ServiceAuth && q.token.ServiceToken != nil:
 		q.a.Identity.Session = nil // it is the service that asks
-		if q.admitService(d); q.a.Admitted() {
-			q.a.SetCookies = append(q.a.SetCookies, q.cookie())
+		if q.admitService(d); q.a.Assertion != "" {
+			// A service gets its token as a cookie where strict mode is off (contract.md 8.4).
+			q.a.SetCookies = q.login.ServiceCookies(q.a.App, q.a.Assertion, q.r.URL)
 		}
+	case d.Reason == policy.ServiceAuth && q.held == "":
+		q.admitNobody(d)
 	case d.Admitted():
 		q.a.Decision = d
 		if d.Reason != policy.Bypass {
@@ -35,6 +39,13 @@ func (q *asking) checkAnybody() {
 			}
 		}
 	case d.Reason == policy.LoginRequired:
+		// Who showed something that does not count is sent to log in like everybody, and told why.
+		switch {
+		case q.wrong != policy.Undecided:
+			d.Reason = q.wrong
+		case q.void != policy.Undecided:
+			d.Reason = q.void
+		}
 		q.challenge(d)
 	case q.wrong != policy.Undecided && q.a.Identity.Session == nil:
 		q.refuse(policy.Decision{Reason: q.wrong}, q.forbidden())
@@ -53,18 +64,22 @@ func (q *asking) findToken() {
 	var who Identity
 	var held string
 	var issued time.Time
+	var void policy.Reason
 	for _, token := range q.tokens() {
-		of, at, ok := q.open(token)
+		of, at, why, ok := q.open(token)
 		switch {
 		case !ok:
+			void = max(void, why)
 		case held != "" && !same(of, who):
+			q.void = policy.BadToken
 			return
 		case held == "" || at.After(issued):
-			who, held, issued = of, token, at
+			who, held, issued = of, token.text, at
 		}
 	}
 	switch {
 	case held == "":
+		q.void = void
 	case who.Session != nil:
 		q.held, q.a.Identity.Session = held, who.Session
 	case q.token.ServiceToken == nil: // service credentials that are right say it already
@@ -72,19 +87,28 @@ func (q *asking) findToken() {
 	}
 }
 
+// shown is what may be an application token.
+type shown struct {
+	text   string
+	cookie bool
+	// unbound is a cookie without the CF_Binding cookie that belongs to it, which the application asks for.
+	unbound bool
+}
+
 // tokens are what may be application tokens of the request's client.
-func (q *asking) tokens() []string {
-	var all []string
+func (q *asking) tokens() []shown {
+	var all []shown
 	for _, name := range [...]string{"Cf-Access-Token", assertionHeader} {
 		values := q.r.Header[name]
-		all = append(all, values[:min(len(values), maxTokens)]...)
+		for _, token := range values[:min(len(values), maxTokens)] {
+			all = append(all, shown{text: token})
+		}
 	}
 	bound := q.app.app.Value.Gate.CookieBinding
 	bindings := cookies(q.r.Header, "CF_Binding") // several, where applications on one host have cookies of their paths
 	for _, token := range cookies(q.r.Header, sessionCookie) {
-		if !bound || slices.ContainsFunc(bindings, func(b string) bool { return q.login.Bound(token, b) }) {
-			all = append(all, token)
-		}
+		fits := func(b string) bool { return q.login.Bound(token, b) }
+		all = append(all, shown{text: token, cookie: true, unbound: bound && !slices.ContainsFunc(bindings, fits)})
 	}
 	return all
 }
@@ -96,41 +120,54 @@ func same(a, b Identity) bool {
 	return a.Session == nil && b.Session == nil && a.Token == b.Token
 }
 
-// open tells whose an application token is, and since when. It counts while what it was made for does: the
-// application's tokens were not revoked since, the session has not ended, the service token may be used.
-func (q *asking) open(token string) (who Identity, issued time.Time, ok bool) {
+// open tells whose an application token is, and since when, or why it does not count. It counts while what it
+// was made for does: the application's tokens were not revoked since, the session has not ended, the service
+// token may be used. Nobody's tokens, which origins get where a policy admits whoever it is, never count.
+func (q *asking) open(t shown) (who Identity, issued time.Time, void policy.Reason, ok bool) {
 	app := q.a.App.Value
-	c, err := q.Keyring.Verify(token, app.AUD)
-	if err != nil || c.IssuedAt.Before(app.Gate.RevokedAt.Time()) {
-		return who, issued, false
+	c, err := q.Keyring.Verify(t.text, app.AUD)
+	switch {
+	case t.cookie && (errors.Is(err, keyring.ErrAudience) || errors.Is(err, keyring.ErrType)):
+		// A browser brings the cookies of all applications of the host, and perhaps the team domain's.
+		return who, issued, policy.Undecided, false
+	case errors.Is(err, keyring.ErrExpired):
+		return who, issued, policy.AppTokenExpired, false
+	case err != nil, t.unbound:
+		return who, issued, policy.BadToken, false
+	case c.IssuedAt.Before(app.Gate.RevokedAt.Time()):
+		return who, issued, policy.TokenRevoked, false
+	case c.CommonName != "":
+		who, void = q.service(c.CommonName)
+	default:
+		who, void = q.person(c.Nonce)
 	}
-	if c.CommonName != "" {
-		t := q.Tokens.Find(q.a.App.Account, c.CommonName)
-		if t.ServiceToken == nil || t.Disabled || servicetoken.Expired(t.ServiceToken, q.now) {
-			return who, issued, false
-		}
-		return Identity{Token: t.ID, ClientID: t.ClientID}, c.IssuedAt, true
-	}
-	s, ok := q.Sessions.Session(q.a.App.Account, c.Nonce)
-	if !ok || c.Nonce == "" || !q.now.Before(s.ExpiresAt.Time()) {
-		return who, issued, false
-	}
-	return Identity{Session: s}, c.IssuedAt, true
+	return who, c.IssuedAt, void, void == policy.Undecided
 }
 
-// cookie gives a service its token as a cookie, which is done where strict mode is off (contract.md 8.4).
-func (q *asking) cookie() *http.Cookie {
-	gate := &q.app.app.Value.Gate
-	c := &http.Cookie{Name: sessionCookie, Value: q.a.Assertion, Path: "/", HttpOnly: !gate.CookieScripts, Secure: q.r.URL.Scheme == "https"}
-	switch gate.SameSite {
-	case "lax":
-		c.SameSite = http.SameSiteLaxMode
-	case "strict":
-		c.SameSite = http.SameSiteStrictMode
-	default:
-		c.SameSite = http.SameSiteNoneMode
+// service tells whether the service token of an application token may still be used.
+func (q *asking) service(clientID string) (Identity, policy.Reason) {
+	t := q.Tokens.Find(q.a.App.Account, clientID)
+	switch {
+	case t.ServiceToken == nil:
+		return Identity{}, policy.UnknownCredentials
+	case t.Disabled:
+		return Identity{}, policy.TokenDisabled
+	case servicetoken.Expired(t.ServiceToken, q.now):
+		return Identity{}, policy.TokenExpired
 	}
-	return c
+	return Identity{Token: t.ID, ClientID: t.ClientID}, policy.Undecided
+}
+
+// person tells whether the session of an application token has not ended.
+func (q *asking) person(nonce string) (Identity, policy.Reason) {
+	if nonce == "" {
+		return Identity{}, policy.BadToken
+	}
+	s, ok := q.Sessions.Session(q.a.App.Account, nonce)
+	if !ok || !q.now.Before(s.ExpiresAt.Time()) {
+		return Identity{}, policy.SessionEnded
+	}
+	return Identity{Session: s}, policy.Undecided
 }
 
 // facts are what is known about the request by now.

@@ -108,6 +108,11 @@ type asking struct {
 	creds credentials
 	// wrong is why the service credentials do not count; Undecided where they do, or there are none.
 	wrong policy.Reason
+	// void is why no application token that the client has counts; Undecided where one does, or there is none
+	// that could have been meant for the application.
+	void policy.Reason
+	// again tells that the request was admitted before: whatever comes of it, nothing is obtained for it.
+	again bool
 	token servicetoken.Record // whose credentials were found right, or whose application token
 	// held is the application token that the client has; empty: none that counts.
 	held  string
@@ -133,7 +138,7 @@ func (q *asking) check() {
 	q.a.Drop = q.creds.drop
 	switch {
 	case isPreflight(q.r) && q.preflight():
-	case q.r.Method == http.MethodHead && q.r.Header.Get("Cf-Access-Metadata-Request") == "true" && q.describe():
+	case q.r.Method == http.MethodHead && !q.again && q.r.Header.Get("Cf-Access-Metadata-Request") == "true" && q.describe():
 	case q.creds.given && !q.app.lenient:
 		q.checkService()
 	default:

@@ -3,7 +3,9 @@ package gate
 import (
 	"context"
 	"crypto/x509"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"plumbline.dev/proto"
@@ -21,6 +23,9 @@ type Login interface {
 	// Bound tells whether an application token that came as a cookie belongs to the CF_Binding cookie that
 	// came with it.
 	Bound(token, binding string) bool
+	// ServiceCookies are the cookies that a service gets its application token as, for a request for a URL of
+	// the application. They last as long as the client's session does.
+	ServiceCookies(app Application, token string, at *url.URL) []*http.Cookie
 }
 
 // Sessions are the logins that have not ended.
@@ -46,6 +51,8 @@ type Posture struct {
 type Keyring interface {
 	Verify(token, aud string) (*keyring.Claims, error)
 	Service(ctx context.Context, q keyring.ServiceRequest) (string, error)
+	// Anybody is the application token for a request that a policy admits whoever makes it.
+	Anybody(ctx context.Context, q keyring.AnybodyRequest) (string, error)
 	Statement(ctx context.Context, s *proto.Statement) (string, error)
 }
 

@@ -65,7 +65,10 @@ func (q *asking) log(level slog.Level) {
 		fields = append(fields, slog.String("selector", d.Selector))
 	}
 	message := "request refused"
-	if level == slog.LevelDebug {
+	switch {
+	case q.again:
+		message = "request ended that was admitted before"
+	case level == slog.LevelDebug:
 		message = "request admitted"
 	}
 	q.Log.LogAttrs(context.Background(), level, message, fields...)

@@ -123,7 +123,7 @@ func (q *asking) mark(h http.Header) {
 // challenge is for whom a login could help (contract.md 8.5).
 func (q *asking) challenge(d policy.Decision) {
 	switch {
-	case q.app.service && q.app.app.Value.Gate.Refuse401:
+	case q.again, q.app.service && q.app.app.Value.Gate.Refuse401:
 		q.refuse(d, http.StatusUnauthorized)
 	case scripted(q.r):
 		q.refuse(d, http.StatusUnauthorized)

@@ -33,6 +33,9 @@ func (q *asking) authenticate() {
 		return
 	}
 	q.token, q.a.Identity.Token = token, token.ID
+	if q.again {
+		return // one use that lasts
+	}
 	q.Seen.Note(q.a.App.Account, token.ClientID, q.now)
 }
 
@@ -53,7 +56,7 @@ func (q *asking) checkService() {
 
 // admitService puts the service's application token on a request that a policy admits.
 func (q *asking) admitService(d policy.Decision) {
-	if d.Reason == policy.Bypass {
+	if d.Reason == policy.Bypass || q.again {
 		q.a.Decision = d
 		return
 	}
@@ -68,18 +71,38 @@ func (q *asking) admitService(d policy.Decision) {
 		}
 	}
 	token, err := q.Keyring.Service(q.ctx, ask)
-	if err != nil {
-		// The exchange decides on its own. Where it refuses what was admitted here, one of the two has not
-		// seen the newest configuration yet.
-		var refused *proto.Error
-		level := q.Log.Warn
-		if errors.As(err, &refused) || q.ctx.Err() != nil {
-			level = q.Log.Info
-		}
-		level("no application token for a request that is admitted", "ray", q.a.Ray, "application", q.a.App.Value.ID, "token", q.token.ID, "err", err)
-		q.refuse(policy.Decision{Reason: policy.Unavailable, Policy: d.Policy}, http.StatusServiceUnavailable)
-		q.a.Response.Header.Set("Retry-After", "1")
+	q.admit(d, token, err)
+}
+
+// admitNobody puts an application token on a request that a Service Auth policy admits whoever makes it: origins
+// get one always (contract.md 8.4).
+func (q *asking) admitNobody(d policy.Decision) {
+	if q.again {
+		q.a.Decision = d
 		return
 	}
-	q.a.Decision, q.a.Assertion = d, token
+	ask := keyring.AnybodyRequest{Account: q.a.App.Account, App: q.a.App.Value.ID, AppRevision: q.a.App.Revision, Policy: d.Policy}
+	if q.r.Certificate != nil {
+		ask.CommonName = q.r.Certificate.Subject.CommonName
+	}
+	token, err := q.Keyring.Anybody(q.ctx, ask)
+	q.admit(d, token, err)
+}
+
+// admit admits a request with the token that was obtained for it, and refuses it where there is none.
+func (q *asking) admit(d policy.Decision, token string, err error) {
+	if err == nil {
+		q.a.Decision, q.a.Assertion = d, token
+		return
+	}
+	// The exchange decides on its own. Where it refuses what was admitted here, one of the two has not seen the
+	// newest configuration yet.
+	var refused *proto.Error
+	level := q.Log.Warn
+	if errors.As(err, &refused) || q.ctx.Err() != nil {
+		level = q.Log.Info
+	}
+	level("no application token for a request that is admitted", "ray", q.a.Ray, "application", q.a.App.Value.ID, "token", q.a.Identity.Token, "err", err)
+	q.refuse(policy.Decision{Reason: policy.Unavailable, Policy: d.Policy}, http.StatusServiceUnavailable)
+	q.a.Response.Header.Set("Retry-After", "1")
 }

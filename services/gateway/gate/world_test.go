@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -186,10 +185,11 @@ func (w *world) ask(method, target string, h http.Header) *Answer {
 }
 
 type fakeKeys struct {
-	tokens map[string]*keyring.Claims
-	auds   map[string]string
-	asked  []keyring.ServiceRequest
-	fail   error
+	tokens  map[string]*keyring.Claims
+	auds    map[string]string
+	asked   []keyring.ServiceRequest
+	anybody []keyring.AnybodyRequest
+	fail    error
 }
 
 func (k *fakeKeys) issue(aud string, c *keyring.Claims) string {
@@ -203,10 +203,20 @@ func (k *fakeKeys) issue(aud string, c *keyring.Claims) string {
 
 func (k *fakeKeys) Verify(token, aud string) (*keyring.Claims, error) {
 	c, ok := k.tokens[token]
-	if !ok || k.auds[token] != aud {
-		return nil, errors.New("not a token")
+	switch {
+	case !ok:
+		return nil, keyring.ErrMalformed
+	case k.auds[token] != aud:
+		return nil, keyring.ErrAudience
+	case c.Expires.Before(c.IssuedAt):
+		return nil, keyring.ErrExpired
 	}
 	return c, nil
+}
+
+func (k *fakeKeys) Anybody(_ context.Context, q keyring.AnybodyRequest) (string, error) {
+	k.anybody = append(k.anybody, q)
+	return "assertion of nobody", k.fail
 }
 
 func (k *fakeKeys) Service(_ context.Context, q keyring.ServiceRequest) (string, error) {
@@ -237,6 +247,10 @@ func (l *fakeLogin) Redirect(_ context.Context, r *Request, app Application, ser
 	l.status = serviceToken
 	return &Response{Status: http.StatusFound, Header: http.Header{
 		"Location": {"https://team.example.com/cdn-cgi/access/login/" + r.URL.Host + "?kid=" + app.Value.AUD}}}
+}
+
+func (l *fakeLogin) ServiceCookies(_ Application, token string, _ *url.URL) []*http.Cookie {
+	return []*http.Cookie{{Name: sessionCookie, Value: token}}
 }
 
 func (l *fakeLogin) Bound(token, binding string) bool { return binding == "bound to "+token }

@@ -10,11 +10,14 @@ import (
 )
 
 // serviceKey is what a token is kept for: any change of the service token or the application wants another.
+// Without a service token it is anybody's, made for a policy and a certificate's common name.
 type serviceKey struct {
 	token         proto.ID
 	tokenRevision uint64
 	app           proto.ID
 	appRevision   uint64
+	policy        proto.ID
+	commonName    string
 }
 
 // obtained is a token of a service.

@@ -29,35 +29,77 @@ type ServiceRequest struct {
 // ahead of that, by a request that does not wait for it. The error is a [*proto.Error] where the exchange
 // refuses, whose code is a policy reason, and wraps [ErrUnavailable] where it does not answer.
 func (k *Keyring) Service(ctx context.Context, q ServiceRequest) (token string, err error) {
-	key := serviceKey{q.Token, q.TokenRevision, q.App, q.AppRevision}
+	key := serviceKey{token: q.Token, tokenRevision: q.TokenRevision, app: q.App, appRevision: q.AppRevision}
 	now := k.clock.Now()
 	have := k.services.find(key)
 	switch {
 	case have == nil || !now.Before(have.until):
-		return k.obtain(ctx, key, have, q)
+		return k.obtain(ctx, key, have, &q)
 	case !now.Before(have.renew):
-		k.renew(key, have, q, now)
+		k.renew(key, have, &q, now)
 	}
 	return have.token, nil
 }
 
+// AnybodyRequest is the request of nobody known that wants an application token: a Service Auth policy must
+// have admitted it.
+type AnybodyRequest struct {
+	Account     proto.Account
+	App         proto.ID
+	AppRevision uint64
+	Policy      proto.ID
+	CommonName  string // of the client certificate; empty: none
+}
+
+// Anybody gives the application token of requests that a policy admits whoever makes them, as
+// [Keyring.Service] does: one for each common name.
+func (k *Keyring) Anybody(ctx context.Context, q AnybodyRequest) (token string, err error) {
+	key := serviceKey{app: q.App, appRevision: q.AppRevision, policy: q.Policy, commonName: q.CommonName}
+	now := k.clock.Now()
+	have := k.services.find(key)
+	switch {
+	case have == nil || !now.Before(have.until):
+		return k.obtain(ctx, key, have, &q)
+	case !now.Before(have.renew):
+		k.renew(key, have, &q, now)
+	}
+	return have.token, nil
+}
+
+// question is what the exchange is asked for a token of a service, or of anybody.
+type question interface {
+	message() (subject string, m proto.Message)
+}
+
+func (q *ServiceRequest) message() (string, proto.Message) {
+	return topology.ExchangeService, &proto.ServiceExchange{
+		Account: q.Account, ClientID: q.ClientID, ClientSecret: q.ClientSecret, Application: q.App, IP: q.IP, Vouched: q.Vouched,
+	}
+}
+
+func (q *AnybodyRequest) message() (string, proto.Message) {
+	return topology.Statements, &proto.Statement{
+		Kind: proto.StatementAnybody, Account: q.Account, Application: q.App, Policy: q.Policy, CommonName: q.CommonName,
+	}
+}
+
 // renew obtains the token that comes after one, in the background. One that fails is tried again a second
 // later, by another request.
-func (k *Keyring) renew(key serviceKey, have *obtained, q ServiceRequest, now time.Time) {
+func (k *Keyring) renew(key serviceKey, have *obtained, q question, now time.Time) {
 	tried := have.tried.Load()
 	if now.UnixNano()-tried < int64(retryEvery) || !have.tried.CompareAndSwap(tried, now.UnixNano()) {
 		return
 	}
 	go func() {
 		if _, err := k.obtain(context.Background(), key, have, q); err != nil {
-			k.log.Warn("cannot renew a service's application token yet", "token", q.Token, "application", q.App, "err", err)
+			k.log.Warn("cannot renew an application token yet", "token", key.token, "application", key.app, "err", err)
 		}
 	}()
 }
 
 // obtain asks the exchange, once for all who want the same: what comes after the token that they have, nil
 // where they have none.
-func (k *Keyring) obtain(ctx context.Context, key serviceKey, have *obtained, q ServiceRequest) (string, error) {
+func (k *Keyring) obtain(ctx context.Context, key serviceKey, have *obtained, q question) (string, error) {
 	var mine bool
 	result := k.services.flights.DoChan(fmt.Sprint(key), func() (any, error) {
 		mine = true
@@ -67,7 +109,7 @@ func (k *Keyring) obtain(ctx context.Context, key serviceKey, have *obtained, q 
 		// Not under the ctx of one of those who wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
-		return k.askService(ctx, key, q)
+		return k.askFor(ctx, key, q)
 	})
 	select {
 	case <-ctx.Done():
@@ -78,18 +120,17 @@ func (k *Keyring) obtain(ctx context.Context, key serviceKey, have *obtained, q 
 			// Another request was refused, which may have come from elsewhere. This one is heard itself.
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
-			return k.askService(ctx, key, q)
+			return k.askFor(ctx, key, q)
 		}
 		token, _ := r.Val.(string)
 		return token, r.Err
 	}
 }
 
-func (k *Keyring) askService(ctx context.Context, key serviceKey, q ServiceRequest) (string, error) {
+func (k *Keyring) askFor(ctx context.Context, key serviceKey, q question) (string, error) {
 	now := k.clock.Now()
-	answer, err := k.ask(ctx, topology.ExchangeService, &proto.ServiceExchange{
-		Account: q.Account, ClientID: q.ClientID, ClientSecret: q.ClientSecret, Application: q.App, IP: q.IP, Vouched: q.Vouched,
-	})
+	subject, m := q.message()
+	answer, err := k.ask(ctx, subject, m)
 	if err != nil {
 		return "", err
 	}

@@ -42,6 +42,9 @@ type exchange struct {
 	asked  map[string]int
 	token  func(q *proto.ServiceExchange) *proto.TokenAnswer
 	before chan struct{} // where it is set, each answer to a service waits for it
+	// life and clock say how long other tokens are good for; not set: they are not to be kept.
+	life  time.Duration
+	clock *clock.Fake
 }
 
 func (e *exchange) Request(ctx context.Context, subject string, body, reply proto.Message) error {
@@ -65,7 +68,10 @@ func (e *exchange) Request(ctx context.Context, subject string, body, reply prot
 		}
 		*reply.(*proto.TokenAnswer) = *token(q)
 	default:
-		reply.(*proto.TokenAnswer).Token = fmt.Sprintf("%s %d", subject, n)
+		answer := reply.(*proto.TokenAnswer)
+		if answer.Token = fmt.Sprintf("%s %d", subject, n); e.life > 0 {
+			answer.ExpiresAt = proto.At(e.clock.Now().Add(e.life))
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package login
 import (
 	"crypto/subtle"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -144,4 +145,18 @@ func gone(name, path string, secure bool) *http.Cookie {
 		c.SameSite = http.SameSiteNoneMode
 	}
 	return c
+}
+
+// ServiceCookies are the cookies that a service gets its application token as where strict mode is off: those
+// of a person's session, for as long as the client keeps them.
+func (l *Login) ServiceCookies(app gate.Application, token string, at *url.URL) []*http.Cookie {
+	path := "/"
+	if app.Value.Gate.CookiePath {
+		path = pathOfApp(app.Value, at)
+	}
+	all := l.tokenCookies(app, token, path, 0, at.Scheme == "https")
+	for _, c := range all {
+		c.MaxAge = 0
+	}
+	return all
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,41 @@ func TestCookieAttributes(t *testing.T) {
 				}
 			} else if to := got.next(t); to != c.app+"/eng/x" {
 				t.Errorf("to %s", to)
+			}
+		})
+	}
+}
+
+// A service gets the cookies that a person would, for as long as its client lasts.
+func TestServiceCookies(t *testing.T) {
+	for _, c := range []struct {
+		name, url string
+		gate      proto.Gate
+		want      []string // behind the values
+	}{
+		{"nothing said", "https://app.example.test/eng/x", proto.Gate{}, []string{"Path=/; HttpOnly; Secure; SameSite=None"}},
+		{"plain http", "http://app.example.test/eng/x", proto.Gate{}, []string{"Path=/; HttpOnly; SameSite=Lax"}},
+		{"path and binding", "https://app.example.test/eng/x", proto.Gate{CookiePath: true, CookieBinding: true, SameSite: "lax"},
+			[]string{"Path=/eng; HttpOnly; Secure; SameSite=Lax", "Path=/eng; HttpOnly; Secure; SameSite=Lax"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, teamURL)
+			app := w.app("app.example.test/eng", func(a *proto.Application) { a.Gate = c.gate })
+			at, err := url.Parse(c.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := w.login.ServiceCookies(app, "token", at)
+			if len(got) != len(c.want) || got[0].Name != cookieToken || got[0].Value != "token" {
+				t.Fatalf("%v", got)
+			}
+			for i, one := range got {
+				if _, attributes, _ := strings.Cut(one.String(), "; "); attributes != c.want[i] {
+					t.Errorf("%q, want %q", attributes, c.want[i])
+				}
+			}
+			if len(got) == 2 && !w.login.Bound("token", got[1].Value) {
+				t.Errorf("%v does not bind the token", got[1])
 			}
 		})
 	}

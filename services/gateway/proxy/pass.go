@@ -20,9 +20,11 @@ import (
 // up for the cost of the decision.
 func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, origin *url.URL, q Request) {
 	early := hints{to: w}
-	ctx, late := p.watch.begin(r.Context())
+	q.Body = r.ContentLength != 0
+	ctx, passage := p.watch.begin(r.Context(), w, q)
+	defer passage.end()
 	out := r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		Got1xxResponse: early.pass, WroteRequest: func(httptrace.WroteRequestInfo) { late.sent() }}))
+		Got1xxResponse: early.pass, WroteRequest: func(httptrace.WroteRequestInfo) { passage.sent() }}))
 	out.URL, out.Host, out.RequestURI, out.Close = target(origin, q), q.URL.Host, "", false
 	out.Header = make(http.Header, len(r.Header)+7)
 	gate.Copy(out.Header, r.Header, q.Answer, hopOf(r.Header))
@@ -44,13 +46,13 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, origin *url.URL, q 
 	}
 	answer, err := p.transport.RoundTrip(out)
 	early.end()
-	late.end()
+	passage.answered()
 	if err != nil {
-		p.unanswered(w, r, q, err)
+		p.unanswered(w, r, passage, err)
 		return
 	}
 	defer answer.Body.Close()
-	p.answer(w, r, q, answer)
+	p.answer(w, r, passage, answer)
 }
 
 // hints passes on what an origin says before its answer, such as 103 Early Hints. The transport calls pass from
@@ -82,9 +84,10 @@ func (e *hints) end() {
 }
 
 // answer gives the client what the origin answered.
-func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, q Request, a *http.Response) {
+func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, of *passage, a *http.Response) {
+	q := of.q
 	if a.StatusCode == http.StatusSwitchingProtocols {
-		p.unanswered(w, r, q, errSwitched)
+		p.unanswered(w, r, of, errSwitched)
 		return
 	}
 	head, hop := w.Header(), hopOf(a.Header)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -28,6 +29,9 @@ type Config struct {
 	Conns int
 	// HeaderTimeout is how long an origin may think before it begins to answer; 0 means 2 min.
 	HeaderTimeout time.Duration
+	// Still decides again, about once a second, about a request that lasts: an upgraded connection, a stream, a
+	// long upload. It gives nil while the request is admitted as it was, else what ends it. nil: nobody is asked.
+	Still func(context.Context, *gate.Request, *gate.Answer) *gate.Answer
 }
 
 // Proxy sends requests to origins. It is safe for concurrent use.
@@ -60,10 +64,11 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 		return nil, err
 	}
 	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed,
-		watch: watch{limit: cfg.HeaderTimeout}}, nil
+		watch: watch{limit: cfg.HeaderTimeout, still: cfg.Still}}, nil
 }
 
-// Run watches over the requests to origins until ctx ends: who is late is given up.
+// Run watches over the requests to origins until ctx ends: who is late is given up, who is no longer admitted is
+// ended.
 func (p *Proxy) Run(ctx context.Context) error { return p.watch.Run(ctx) }
 
 // Through sends requests through another transport, for measurements.
@@ -78,6 +83,8 @@ type Request struct {
 	ForwardedFor string
 	// From is the peer as text.
 	From string
+	// Body tells that the client sends one, or may.
+	Body bool
 }
 
 // Serve sends an admitted request to its origin and answers with what comes back.
@@ -94,16 +101,19 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 	for _, c := range q.Answer.SetCookies {
 		http.SetCookie(w, c)
 	}
-	upgrade := httputil.ReverseProxy{
+	q.Body = r.ContentLength != 0
+	ctx, passage := p.watch.begin(r.Context(), w, q)
+	defer passage.end()
+	socket := httputil.ReverseProxy{
 		Rewrite:    func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
-		Transport:  impatient{p},
+		Transport:  upgrade{p.transport, passage},
 		BufferPool: buffers{},
 		ErrorLog:   p.errorLog,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			p.unanswered(w, r, q, err)
+			p.unanswered(w, r, passage, err)
 		},
 	}
-	upgrade.ServeHTTP(w, r)
+	socket.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // rewrite makes the origin's request. The hop-by-hop headers have been taken off by then, those that the
@@ -174,8 +184,14 @@ func (p *Proxy) origin(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// unanswered tells the client that the origin did not answer.
-func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, q Request, err error) {
+// unanswered tells the client that the origin did not answer, or that it has not been waited for.
+func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *passage, err error) {
+	q := of.q
+	if a := of.refused.Load(); a != nil {
+		w.Header().Del("Set-Cookie")
+		write(w, a.Response.Status, a.Response.Header, a.Response.Body)
+		return
+	}
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return // the client has gone
 	}
@@ -197,9 +213,11 @@ func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, q Request, er
 func (p *Proxy) refuse(w http.ResponseWriter, q Request, why policy.Reason, status int) {
 	p.failed(why)
 	h, body := page.Refuse(q.Header, &page.Refusal{Status: status, Reason: why, Ray: q.Answer.Ray, Application: q.Answer.App.Value.Name})
-	for name, values := range h {
-		w.Header()[name] = values
-	}
+	write(w, status, h, body)
+}
+
+func write(w http.ResponseWriter, status int, h http.Header, body []byte) {
+	maps.Copy(w.Header(), h)
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may have gone
 }

@@ -5,29 +5,50 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"plumbline.dev/services/gateway/gate"
 )
 
-// watch bounds how long origins may think before they begin to answer. The transport has a bound of its own,
-// which costs a timer for each request: with some thousand requests a second that is a tenth of all the work,
-// since the runtime wakes its poller for each. Here the requests that wait stand in a list, the oldest first,
-// which is looked at once a second.
+// watch looks once a second at the requests that are under way: it gives up those whose origin thinks for too
+// long, and ends those that last and are no longer admitted. A timer for each would be simpler, and with some
+// thousand requests a second a tenth of all the work, since the runtime wakes its poller for each. Here the
+// requests stand in a list, the oldest first, of which most have left before anybody looks.
 type watch struct {
+	// limit is how long an origin may think before it begins to answer.
 	limit time.Duration
+	// still decides again about a request: nil where it is admitted as it was, else what to answer in the
+	// origin's place. nil: nobody is asked.
+	still func(context.Context, *gate.Request, *gate.Answer) *gate.Answer
 
 	mu    sync.Mutex
-	first *wait
-	last  *wait
+	first *passage
+	last  *passage
 }
 
-// wait is one request that waits for its answer.
-type wait struct {
+// lasting is from when on a request is one that lasts: it is decided about again at each look.
+const lasting = time.Second
+
+// passage is one request on its way to its origin, and the answer on its way back.
+type passage struct {
 	of     *watch
 	cancel context.CancelCauseFunc
+	w      http.ResponseWriter
+	q      Request
+	since  time.Time
 
-	before, after *wait
-	since         time.Time
-	listed, ended bool
+	// with is when the origin had the whole request, in Unix nanoseconds; 0: it has not.
+	with atomic.Int64
+	// begun is set once the answer has begun, or it is known that there is none.
+	begun atomic.Bool
+	// refused is what the request was ended with; nil: it was not.
+	refused atomic.Pointer[gate.Answer]
+
+	// Under the lock of the list:
+	before, after *passage
+	over          bool
+	closing       chan struct{} // closed when the sweeper has let go of w; nil while it has not taken hold of it
 }
 
 // errLate is why a request was given up whose origin took too long. It is a net.Error that says so.
@@ -37,80 +58,146 @@ func (errLate) Error() string   { return "the origin did not begin to answer in 
 func (errLate) Timeout() bool   { return true }
 func (errLate) Temporary() bool { return true }
 
-// begin gives the context of a request to an origin, which ends when the origin is late.
-func (w *watch) begin(ctx context.Context) (context.Context, *wait) {
+// errNoLonger is why a request was ended that is no longer admitted.
+type errNoLonger struct{}
+
+func (errNoLonger) Error() string { return "the request is no longer admitted" }
+
+// begin takes a request into the list, which it leaves with [passage.end]. The context is that of the request
+// to the origin: it ends when the request is given up.
+func (w *watch) begin(ctx context.Context, to http.ResponseWriter, q Request) (context.Context, *passage) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, &wait{of: w, cancel: cancel}
+	r := &passage{of: w, cancel: cancel, w: to, q: q, since: time.Now()}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.before = w.last; r.before == nil {
+		w.first = r
+	} else {
+		r.before.after = r
+	}
+	w.last = r
+	return ctx, r
 }
 
 // sent says that the request is with the origin: from now on it takes its time. It may be called from any
 // goroutine, after end as well.
-func (r *wait) sent() {
-	now := time.Now()
-	r.of.mu.Lock()
-	defer r.of.mu.Unlock()
-	if r.ended || r.listed {
-		return
-	}
-	r.listed, r.since, r.before = true, now, r.of.last
-	if r.of.last == nil {
-		r.of.first = r
-	} else {
-		r.of.last.after = r
-	}
-	r.of.last = r
-}
+func (r *passage) sent() { r.with.CompareAndSwap(0, time.Now().UnixNano()) }
 
-// end says that the answer has begun, or that there is none.
-func (r *wait) end() {
-	r.of.mu.Lock()
-	defer r.of.mu.Unlock()
-	r.ended = true
-	if !r.listed {
-		return
-	}
-	r.listed = false
+// answered says that the answer has begun, or that there is none.
+func (r *passage) answered() { r.begun.Store(true) }
+
+// end takes the request out of the list. Nobody but the caller uses its writer afterwards.
+func (r *passage) end() {
+	w := r.of
+	w.mu.Lock()
 	if r.before == nil {
-		r.of.first = r.after
+		w.first = r.after
 	} else {
 		r.before.after = r.after
 	}
 	if r.after == nil {
-		r.of.last = r.before
+		w.last = r.before
 	} else {
 		r.after.before = r.before
 	}
-	r.before, r.after = nil, nil
-}
-
-// sweep gives up the requests that have waited too long.
-func (w *watch) sweep(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for r := w.first; r != nil && now.Sub(r.since) >= w.limit; r = r.after {
-		r.cancel(errLate{})
+	r.before, r.after, r.over = nil, nil, true
+	closing := r.closing
+	w.mu.Unlock()
+	if closing != nil {
+		<-closing
 	}
 }
 
-// impatient is the transport of requests that others make: one that gives up origins that are late.
-type impatient struct{ *Proxy }
-
-// RoundTrip implements [http.RoundTripper].
-func (i impatient) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, late := i.watch.begin(r.Context())
-	defer late.end()
-	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { late.sent() }}
-	return i.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+// old gives the requests that last, and gives up those among them whose origin is late.
+func (w *watch) old(now time.Time, all []*passage) []*passage {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for r := w.first; r != nil && now.Sub(r.since) >= min(lasting, w.limit); r = r.after {
+		if with := r.with.Load(); with != 0 && !r.begun.Load() && now.Sub(time.Unix(0, with)) >= w.limit {
+			r.cancel(errLate{})
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
-// Run watches over the requests to origins until ctx ends.
+// ask decides again about a request that lasts, and ends it if it is no longer admitted.
+func (r *passage) ask(ctx context.Context) {
+	if r.refused.Load() == nil {
+		a := r.of.still(ctx, r.q.Request, r.q.Answer)
+		if a == nil {
+			return
+		}
+		r.refused.Store(a)
+	}
+	w := r.of
+	w.mu.Lock()
+	if r.over {
+		w.mu.Unlock()
+		return
+	}
+	r.closing = make(chan struct{})
+	w.mu.Unlock()
+	defer close(r.closing)
+	r.cancel(errNoLonger{})
+	// What the origin does is over with that. Its answer, or the client's body, may still wait for a client that
+	// takes or sends nothing. Where no answer has begun the refusal is one, and may be written.
+	c, past := http.NewResponseController(r.w), time.Unix(1, 0)
+	if r.begun.Load() {
+		_ = c.SetWriteDeadline(past) // a writer without deadlines is one that nobody waits for
+	}
+	if r.begun.Load() || r.q.Body {
+		_ = c.SetReadDeadline(past)
+	}
+}
+
+// upgrade is the transport of a request that another makes.
+type upgrade struct {
+	next http.RoundTripper
+	of   *passage
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (u upgrade) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer u.of.answered()
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { u.of.sent() }}
+	return u.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+}
+
+// askers is how many requests are decided about at once: most decisions take a microsecond, one that asks an
+// external service may wait for it.
+const askers = 16
+
+// sweep looks at the requests that last.
+func (w *watch) sweep(ctx context.Context, now time.Time) {
+	all := w.old(now, nil)
+	if w.still == nil || len(all) == 0 {
+		return
+	}
+	var next atomic.Int64
+	var asking sync.WaitGroup
+	for range min(askers, len(all)) {
+		asking.Go(func() {
+			for {
+				i := next.Add(1) - 1
+				if int(i) >= len(all) || ctx.Err() != nil {
+					return
+				}
+				all[i].ask(ctx)
+			}
+		})
+	}
+	asking.Wait()
+}
+
+// Run looks after the requests until ctx ends.
 func (w *watch) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case now := <-tick.C:
-			w.sweep(now)
+			w.sweep(ctx, now)
 		case <-ctx.Done():
 			return nil
 		}

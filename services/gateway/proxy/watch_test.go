@@ -24,9 +24,9 @@ func TestLateOrigins(t *testing.T) {
 		running, stop := context.WithCancel(t.Context())
 		defer stop()
 		go func() { _ = w.Run(running) }()
-		uploading, _ := w.begin(t.Context())
-		first, a := w.begin(t.Context())
-		second, b := w.begin(t.Context())
+		uploading, _ := w.begin(t.Context(), nil, Request{})
+		first, a := w.begin(t.Context(), nil, Request{})
+		second, b := w.begin(t.Context(), nil, Request{})
 		a.sent()
 		time.Sleep(6 * time.Second)
 		b.sent()
@@ -36,7 +36,7 @@ func TestLateOrigins(t *testing.T) {
 		if !errors.As(context.Cause(first), &network) || !network.Timeout() || second.Err() != nil || uploading.Err() != nil {
 			t.Errorf("after 12 s: %v, %v, %v", context.Cause(first), second.Err(), uploading.Err())
 		}
-		b.end()
+		b.answered()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if second.Err() != nil {
@@ -45,32 +45,21 @@ func TestLateOrigins(t *testing.T) {
 	})
 }
 
-// TestWaitsAreKeptInOrder: whatever the order of events, the list holds exactly those that wait, the oldest first.
-func TestWaitsAreKeptInOrder(t *testing.T) {
+// TestPassagesAreKeptInOrder: whatever the order of events, the list holds exactly those that are under way, the
+// oldest first.
+func TestPassagesAreKeptInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &watch{limit: time.Hour}
-		var all, want []*wait
+		var want []*passage
 		for range rapid.IntRange(1, 40).Draw(t, "events") {
-			if len(all) == 0 || rapid.Bool().Draw(t, "new") {
-				_, r := w.begin(context.Background())
-				all = append(all, r)
+			if len(want) == 0 || rapid.Bool().Draw(t, "new") {
+				_, r := w.begin(context.Background(), nil, Request{})
+				want = append(want, r)
 				continue
 			}
-			r := rapid.SampledFrom(all).Draw(t, "request")
-			if rapid.Bool().Draw(t, "sent") {
-				if !r.ended && !r.listed {
-					want = append(want, r)
-				}
-				r.sent()
-				continue
-			}
-			r.end()
-			for i, o := range want {
-				if o == r {
-					want = append(want[:i:i], want[i+1:]...)
-					break
-				}
-			}
+			i := rapid.IntRange(0, len(want)-1).Draw(t, "which")
+			want[i].end()
+			want = append(want[:i:i], want[i+1:]...)
 		}
 		at := w.first
 		for i, r := range want {

@@ -41,6 +41,13 @@ func NewClientID() string {
 	return hex.EncodeToString(b[:]) + ".access"
 }
 
+// IsClientID tells what could be a Client ID, of ours or of Cloudflare's, whose reference has longer ones.
+func IsClientID(s string) bool {
+	random, rest, _ := strings.Cut(s, ".")
+	_, err := hex.DecodeString(random)
+	return err == nil && len(random) == 32 && (rest == "access" || strings.HasPrefix(rest, "access."))
+}
+
 // WellFormed tells whether s is a secret or a token that this package made and that nobody mistyped. It
 // serves scanners and hints to people. A secret that is not well formed may still be right: those that
 // Cloudflare made have another checksum or none.

@@ -1,0 +1,58 @@
+package exchange
+
+import (
+	"context"
+	"slices"
+	"unicode/utf8"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/credential"
+	"plumbline.dev/services/internal/policy"
+)
+
+// maxCommonName bounds the common name of a certificate that goes into a token, in bytes. X.509 allows 64
+// characters.
+const maxCommonName = 256
+
+// answerAnybody makes the application token of a request that a Service Auth policy admits whoever makes it. That
+// it holds is the gateway's word; that the application has it is made sure of here.
+func (s *Service) answerAnybody(ctx context.Context, q *proto.Statement, app catalog.Record[proto.Application]) *proto.TokenAnswer {
+	p, there := s.catalog.Policy(q.Account, q.Policy)
+	switch {
+	case !slices.ContainsFunc(app.Value.Policies, func(l proto.PolicyLink) bool { return l.Policy == q.Policy }):
+		return s.refuseStatement(policy.NoPolicyHolds)
+	case !there:
+		return s.refuseStatement(policy.MissingPolicy)
+	case p.Value.Decision != proto.DecisionNonIdentity:
+		return s.refuseStatement(policy.NoPolicyHolds)
+	}
+	set, err := s.ring.Current(ctx)
+	if err != nil {
+		s.log.Error("cannot sign an application token", "application", app.Value.ID, "err", err)
+		return s.refuseStatement(policy.Unavailable)
+	}
+	signed, expires, err := s.issuer.service(set.Signing(), grant{
+		kid: set.Signing().ID(), account: q.Account, app: app.Value.ID, appRevision: app.Revision, clientID: s.commonName(q), audience: app.Value.AUD,
+		session: sessionOf(p.Value.SessionDuration, app.Value.SessionDuration), revoked: app.Value.Gate.RevokedAt,
+	})
+	if err != nil {
+		s.log.Error("cannot make an application token", "application", app.Value.ID, "err", err)
+		return s.refuseStatement(policy.Unavailable)
+	}
+	s.metrics.statements.WithLabelValues(string(q.Kind)).Inc()
+	return &proto.TokenAnswer{Token: signed, ExpiresAt: proto.At(expires), Policy: q.Policy}
+}
+
+// commonName is the common name that a token names; empty where it should not be in one.
+func (s *Service) commonName(q *proto.Statement) string {
+	name := q.CommonName
+	if len(name) > maxCommonName || !utf8.ValidString(name) {
+		return ""
+	}
+	// A certificate must not make its holder the service of a Client ID.
+	if credential.IsClientID(name) || s.tokens.Find(q.Account, name).ServiceToken != nil {
+		return ""
+	}
+	return name
+}
