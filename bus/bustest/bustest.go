@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/creds"
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
@@ -47,7 +48,7 @@ func Cluster(t testing.TB) *Bus {
 	}
 	var addrs []string
 	for range 3 {
-		addr, err := FreeAddr()
+		addr, err := machine.FreeAddr()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -137,12 +137,11 @@ type server struct {
 
 func startServer(t testing.TB) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := machine.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, dir: t.TempDir(), addr: l.Addr().String()}
-	l.Close()
+	s := &server{t: t, dir: t.TempDir(), addr: addr}
 	s.start()
 	t.Cleanup(func() { s.Close() })
 	if err := bus.Provision(t.Context(), s.conn(topology.Operator), topology.Options{LogMaxBytes: 256 << 20}); err != nil {

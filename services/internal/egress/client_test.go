@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"plumbline.dev/bus/bustest/machine"
 )
 
 func client(t *testing.T, cfg Config) *http.Client {
@@ -163,11 +165,10 @@ func raw(t *testing.T, serve func(net.Conn)) string {
 }
 
 func TestFailures(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := machine.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed.Close()
 	headers := func(c net.Conn) { _, _ = http.ReadRequest(bufio.NewReader(c)) }
 	silent := raw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	short := 50 * time.Millisecond
@@ -176,8 +177,8 @@ func TestFailures(t *testing.T) {
 		cfg       Config
 		kind      Kind
 	}{
-		{"nobody listens", "http://" + closed.Addr().String(), Config{}, Transport},
-		{"no such host", "https://nobody.invalid/?q=SECRET", Config{}, Transport},
+		{"nobody listens", "http://" + closed, Config{}, Transport},
+		{"no such host", "https://" + strings.Repeat("x", 64) + ".invalid/?q=SECRET", Config{}, Transport},
 		{"another scheme", "ftp://127.0.0.1/", Config{}, BadURL},
 		{"no answer", "http://" + silent, Config{HeaderTimeout: short}, Timeout},
 		{"no TLS handshake", "https://" + silent, Config{TLSTimeout: short}, Timeout},

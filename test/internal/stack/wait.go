@@ -2,11 +2,11 @@ package stack
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
+
+	"plumbline.dev/bus/bustest/machine"
 )
 
 // Slowness is how much longer a deadline is with the race detector in the binaries.
@@ -71,26 +71,5 @@ func get(url string) error {
 	return nil
 }
 
-var (
-	given   = map[string]bool{}
-	givenMu sync.Mutex
-)
-
 // FreeAddr is a loopback address on which nobody listens, another one each time.
-func FreeAddr() (string, error) {
-	givenMu.Lock()
-	defer givenMu.Unlock()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", err
-		}
-		addr := l.Addr().String()
-		l.Close()
-		if !given[addr] {
-			given[addr] = true
-			return addr, nil
-		}
-	}
-	return "", fmt.Errorf("no free port on 127.0.0.1")
-}
+func FreeAddr() (string, error) { return machine.FreeAddr() }
