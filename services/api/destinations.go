@@ -71,7 +71,7 @@ func readDestinations(body object, before *destinations) (destinations, error) {
 	case len(sent.list) > 0:
 		d.hosts = nil
 		for _, o := range sent.list {
-			if kind, _ := o.text("type"); kind == "public" {
+			if isPublic(o) {
 				uri, _ := o.text("uri")
 				d.hosts = append(d.hosts, uri)
 			}
@@ -97,10 +97,11 @@ func readDestinations(body object, before *destinations) (destinations, error) {
 }
 
 // ignoreUnchanged drops the views that are as they were, if another one changed. A domain that changed
-// says nothing about further destinations, which would be lost unseen: then all views count.
+// says nothing about further destinations, which would be lost unseen: then all views count. Hosts that
+// changed say nothing about destinations that are no hosts.
 func (d *destinations) ignoreUnchanged(before *destinations) {
 	sameDomain := d.domain == "" || d.domain == before.domain
-	sameHosts := len(d.hosts) == 0 || slices.Equal(d.hosts, before.hosts)
+	sameHosts := len(d.hosts) == 0 || sameTexts(d.hosts, before.hosts)
 	sameList := len(d.list) == 0 || reflect.DeepEqual(plain(d.list), plain(before.list))
 	switch {
 	case !sameList:
@@ -111,13 +112,25 @@ func (d *destinations) ignoreUnchanged(before *destinations) {
 			d.domain = ""
 		}
 	case !sameHosts:
-		d.list = nil
+		if d.list != nil {
+			d.list = append(publicDestinations(d.hosts), slices.DeleteFunc(d.list, isPublic)...)
+		}
 		if sameDomain {
 			d.domain = ""
 		}
 	case !sameDomain && len(before.list) == 1:
 		d.list, d.hosts = nil, nil
 	}
+}
+
+// sameTexts compares lists whose order says nothing: a client keeps self_hosted_domains as a set.
+func sameTexts(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+func isPublic(o object) bool {
+	kind, _ := o.text("type")
+	return kind == "public"
 }
 
 // plain is what a list says, however it is written.
