@@ -15,11 +15,11 @@ import (
 func Main(app App, grammar any, run func(ctx context.Context, k *kong.Context) error) int {
 	k, err := newParser(app, grammar).Parse(os.Args[1:])
 	if err != nil {
-		return report(os.Stderr, app.Name, err)
+		return report(os.Stderr, app.Name, meant(app.Name, err), err)
 	}
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	return report(os.Stderr, app.Name, run(ctx, k))
+	return report(os.Stderr, app.Name, path(app.Name, k), run(ctx, k))
 }
 
 // errSignal is why the context of [Main] ended.

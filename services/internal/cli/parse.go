@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -106,8 +107,29 @@ func Exit(code int, err error) error { return codedError{err, code} }
 // Usage makes an error that is the command line's fault: the process exits with [ExitUsage].
 func Usage(format string, args ...any) error { return Exit(ExitUsage, fmt.Errorf(format, args...)) }
 
-// report writes an error as one sentence and gives its exit code.
-func report(w io.Writer, name string, err error) int {
+// meant is the command that a command line was about, as far as it could be read.
+func meant(name string, err error) string {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+		return path(name, parse.Context)
+	}
+	return name
+}
+
+// path is a command with those that it stands under: "plumb check show".
+func path(name string, k *kong.Context) string {
+	if k == nil {
+		return name
+	}
+	var words []string
+	for n := k.Selected(); n != nil && n.Type == kong.CommandNode; n = n.Parent {
+		words = append(words, n.Name)
+	}
+	slices.Reverse(words)
+	return strings.Join(append([]string{name}, words...), " ")
+}
+
+// report writes an error as one sentence and gives its exit code. Whose help is named is the command's.
+func report(w io.Writer, name, command string, err error) int {
 	if err == nil {
 		return ExitOK
 	}
@@ -116,7 +138,7 @@ func report(w io.Writer, name string, err error) int {
 	}
 	code := CodeOf(err)
 	if code == ExitUsage {
-		fmt.Fprintf(w, "See %s --help.\n", name)
+		fmt.Fprintf(w, "See %s --help.\n", command)
 	}
 	return code
 }

@@ -27,6 +27,8 @@ type IdentityProvider struct {
 	Name   string                 `json:"name,omitempty"`
 	Type   string                 `json:"type,omitempty"`
 	Config IdentityProviderConfig `json:"config,omitzero"`
+	// Unsupported is what this build does not serve of it: its type, or settings.
+	Unsupported []string `json:"x_unsupported,omitempty"`
 }
 
 // IdentityProviderConfig is what an OpenID Connect provider is configured with. The secret only goes in.

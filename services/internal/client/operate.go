@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -86,26 +85,6 @@ func (c *Client) Polls(ctx context.Context, integration string, limit int) ([]It
 		"/plumbline/integrations/"+url.PathEscape(integration)+"/polls?limit="+strconv.Itoa(limit), nil))
 }
 
-// Request is a request that was let in or refused, as the access log has it.
-type Request struct {
-	Action   string    `json:"x_action"`
-	Allowed  bool      `json:"allowed"`
-	Domain   string    `json:"app_domain"`
-	At       time.Time `json:"created_at"`
-	IP       string    `json:"ip_address"`
-	Ray      string    `json:"ray_id"`
-	Email    string    `json:"user_email"`
-	Reason   string    `json:"x_reason"`
-	ClientID string    `json:"x_client_id"`
-	Device   string    `json:"x_device_id"`
-	Count    int       `json:"x_count"`
-}
-
-// Requests gives a page of the access log.
-func (c *Client) Requests(ctx context.Context, q url.Values) ([]Item[Request], error) {
-	return decode[[]Item[Request]](c.call(ctx, http.MethodGet, "/access/logs/access_requests?"+q.Encode(), nil))
-}
-
 // PhysicalDevice is an enrolled device, as lists show it (contract.md 7.1).
 type PhysicalDevice struct {
 	ID        string  `json:"id"`
@@ -156,21 +135,6 @@ func (c *Client) paged(ctx context.Context, path string, next *string) (json.Raw
 	e, err := readEnvelope(resp)
 	*next = e.Info.Cursor
 	return e.Result, err
-}
-
-// Log writes the lines of the posture log that a query finds, as they come.
-func (c *Client) Log(ctx context.Context, q url.Values, to io.Writer) error {
-	resp, err := c.request(ctx, http.MethodGet, "/plumbline/posture-log?"+q.Encode(), "", nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		_, err := result(resp)
-		return err
-	}
-	_, err = io.Copy(to, resp.Body)
-	return err
 }
 
 // ForAccount is the policy of a token that allows what permission groups name, in the whole account.

@@ -93,6 +93,8 @@ type Application struct {
 	DenyMessage        string   `json:"custom_deny_message,omitempty"`
 	DenyURL            string   `json:"custom_deny_url,omitempty"`
 	NonIdentityDenyURL string   `json:"custom_non_identity_deny_url,omitempty"`
+	// Unsupported is what this build does not serve of it: its type, settings, selectors.
+	Unsupported []string `json:"x_unsupported,omitempty"`
 }
 
 // Destination is one of the places that an application protects (contract.md 3.4).

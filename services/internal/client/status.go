@@ -14,6 +14,7 @@ type Status struct {
 	Interval string `json:"interval"`
 	Paused   bool   `json:"paused"`
 	Overdue  bool   `json:"overdue"`
+	Standing string `json:"standing"` // in a word, such as on_time; unsupported: it is kept and never polled
 	Checks   int    `json:"checks"`
 	Poll     *Poll  `json:"poll"` // the newest; nil before the first
 }

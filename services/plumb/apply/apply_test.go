@@ -266,6 +266,40 @@ func TestPruneLeavesWhatIsDescribed(t *testing.T) {
 	})
 }
 
+// An application that has another name in the files stays the one that it is: two cannot protect the same.
+func TestPruneRenamesAnApplication(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := newAccount(t)
+		app := func(name, place string) document.Document {
+			return document.Document{Kind: "application", Name: name, Spec: map[string]any{"domain": place, "custom_deny_url": "https://${env:HOST}/"}}
+		}
+		a.carryOut(a.plan([]document.Document{app("one", "One.example.com"), app("two", "two.example.com"), app("gone", "gone.example.com")}, apply.Options{}))
+		id := a.has[client.KindApplication][0].ResourceID()
+		docs := []document.Document{app("uno", "one.example.com"), app("two", "two.example.com"), app("new", "new.example.com"),
+			{Kind: "policy", Name: "p", Spec: map[string]any{"decision": "allow", "include": []any{map[string]any{"linked_app_token": map[string]any{"app_uid": "uno"}}}}}}
+		p := a.plan(docs, apply.Options{Prune: true})
+		got := strings.Split(lines(p), "\n")
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{`+ create application "new"`, `+ create policy "p"`, `- delete application "gone"`, `~ change application "uno"`}, got); diff != "" {
+			t.Fatal(diff)
+		}
+		a.carryOut(p)
+		if again := a.plan(docs, apply.Options{Prune: true}); len(again.Changes) != 0 || a.has[client.KindApplication][0]["name"] != "uno" || a.has[client.KindApplication][0].ResourceID() != id {
+			t.Fatalf("%s\n%v", lines(again), a.has[client.KindApplication])
+		}
+	})
+}
+
+// Without prune nothing that no document has is touched: the control plane says that the place is taken.
+func TestWithoutPruneNothingIsRenamed(t *testing.T) {
+	state := apply.State{client.KindApplication: {{"id": "00000000-0000-4000-8000-000000000001", "name": "one", "domain": "one.example.com"}}}
+	docs := []document.Document{{Kind: "application", Name: "uno", Spec: map[string]any{"domain": "one.example.com"}}}
+	p, err := apply.New(docs, state, secrets, apply.Options{})
+	if err != nil || lines(p) != `+ create application "uno"` {
+		t.Fatalf("%v %v", p, err)
+	}
+}
+
 // What is exported of an account says of it what it is: applied to it, nothing changes.
 func TestExportedIsAsItIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

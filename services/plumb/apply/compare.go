@@ -14,8 +14,8 @@ import (
 func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, error) {
 	k := client.Kind(d.Kind)
 	c := &Change{Kind: k, Name: d.Name, spec: cloned(d.Spec), base: filepath.Dir(sourceFile(d.Source))}
-	known := map[string]string{}
-	_, found, err := references(c.spec, nil, lookup.in(c.base), known)
+	c.known = map[string]string{}
+	_, found, err := references(c.spec, nil, lookup.in(c.base), c.known)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 	}
 	if len(ids) == 0 {
 		c.Action = Create
-		c.Fields = append(masked(leaves("", c.spec), known), secretFields(c.secrets)...)
+		c.Fields = append(c.masked(leaves("", c.spec)), secretFields(c.secrets)...)
 		return c, nil
 	}
 	c.have, c.ID = canonical(k, x.ids[k][ids[0]], x), ids[0]
@@ -50,7 +50,7 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 	}
 	if len(c.Fields) > 0 || o.Secrets && len(c.secrets) > 0 {
 		c.Action = Update
-		c.Fields = append(masked(c.Fields, known), secretFields(c.secrets)...)
+		c.Fields = append(c.masked(c.Fields), secretFields(c.secrets)...)
 	}
 	return c, nil
 }
@@ -63,9 +63,10 @@ func onlyID(x *index) string {
 	return ""
 }
 
-func masked(fields []Field, known map[string]string) []Field {
+// masked shows references in the place of what they stand for.
+func (c *Change) masked(fields []Field) []Field {
 	for n := range fields {
-		fields[n].To = mask(clone(fields[n].To), known)
+		fields[n].To = mask(clone(fields[n].To), c.known)
 	}
 	return fields
 }

@@ -32,7 +32,8 @@ type Change struct {
 	spec    map[string]any // canonical, without secrets
 	have    map[string]any // canonical
 	secrets []secretRef
-	base    string // where relative paths of references begin
+	base    string            // where relative paths of references begin
+	known   map[string]string // what was referred to, and is no secret, to the references
 }
 
 // Label is what people call the resource.
@@ -68,7 +69,8 @@ func (p *Plan) Pending() (create, change, remove int) {
 
 // Options are how far a plan goes.
 type Options struct {
-	// Prune deletes what no document has, of the kinds of which there are documents.
+	// Prune deletes what no document has, of the kinds of which there are documents. An application that
+	// would be deleted, and another one made for what it protects, gets the other's name instead.
 	Prune bool
 	// Secrets sends every secret again: what the account has cannot be looked at.
 	Secrets bool
@@ -95,6 +97,9 @@ func New(docs []document.Document, state State, lookup Lookup, o Options) (*Plan
 			return nil, fmt.Errorf("%s: %s %q: %w", d.Source, label[client.Kind(d.Kind)], d.Name, err)
 		}
 		changes = append(changes, c)
+	}
+	if o.Prune {
+		rename(changes, state, x)
 	}
 	changes, err := arrange(changes)
 	if err != nil {

@@ -45,18 +45,19 @@ func (p *Plan) Run(ctx context.Context, a Account, s Steps) error {
 	return nil
 }
 
-// Check tells whether the references can be read that are needed. Files that may be written while the plan is
+// Check tells which of the references that are needed cannot be read. Files that may be written while the plan is
 // carried out, with the secrets of service tokens, are not looked for.
 func (p *Plan) Check(lookup Lookup) error {
 	makes := slices.ContainsFunc(p.Changes, (*Change).MakesSecret)
+	var all []error
 	for _, c := range p.Changes {
 		for _, s := range c.secrets {
 			if _, err := expand(s.ref, lookup.in(c.base)); err != nil && !(makes && errors.Is(err, fs.ErrNotExist)) {
-				return fmt.Errorf("%s: %s: %w", c.Label(), strings.Join(s.path, "."), err)
+				all = append(all, fmt.Errorf("%s: %s: %w", c.Label(), strings.Join(s.path, "."), err))
 			}
 		}
 	}
-	return nil
+	return errors.Join(all...)
 }
 
 func (p *Plan) step(ctx context.Context, a Account, s Steps, c *Change) error {
@@ -113,7 +114,10 @@ func (p *Plan) update(ctx context.Context, a Account, s Steps, c *Change) error 
 	if err != nil {
 		return err
 	}
-	_, err = a.Replace(ctx, c.Kind, c.ID, revision, body)
+	made, err := a.Replace(ctx, c.Kind, c.ID, revision, body)
+	if err == nil && c.Name != "" && c.Name != now.ResourceName() {
+		p.state.add(c.Kind, made) // others may refer to it by its new name
+	}
 	return err
 }
 

@@ -18,6 +18,9 @@ type appCmd struct {
 	Delete appDelete `cmd:"" help:"Delete one; no more tokens are issued for it."`
 }
 
+// selfHosted is the type of the applications that are served.
+const selfHosted = "self_hosted"
+
 type appName struct {
 	Name string `arg:"" name:"app" help:"Id or name."`
 }
@@ -33,16 +36,23 @@ func (c *appList) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return list(ctx, t, &c.reading, cl.Applications, func(tab *table, a client.Application) {
-		tab.row(a.ID, a.Name, a.Domain, orDash(a.OriginURL), len(a.Policies))
-	}, "ID", "NAME", "DOMAIN", "ORIGIN", "POLICIES")
+		tab.row(a.ID, a.Name, orDash(a.Domain), orDash(a.OriginURL), len(a.Policies), supportState(a.Type == selfHosted, a.Unsupported))
+	}, "ID", "NAME", "DOMAIN", "ORIGIN", "POLICIES", "STATE")
 }
 
 func appFields(tab *table, a client.Application) {
 	tab.row("id", a.ID)
 	tab.row("name", a.Name)
-	tab.row("domain", a.Domain)
+	if a.Type != selfHosted {
+		tab.row("type", a.Type)
+	}
+	tab.row("domain", orDash(a.Domain))
 	for _, d := range a.Destinations {
-		if d.URI != a.Domain {
+		switch d.URI {
+		case a.Domain:
+		case "":
+			tab.row("also", "what is "+d.Type)
+		default:
 			tab.row("also", d.URI)
 		}
 	}
@@ -53,6 +63,7 @@ func appFields(tab *table, a client.Application) {
 	if a.SessionDuration != "" {
 		tab.row("session", a.SessionDuration)
 	}
+	unsupportedRows(tab, a.Unsupported, "kept, not served")
 	for _, p := range a.Policies {
 		tab.row("policy", fmt.Sprintf("%s: %s (%s)", p.Decision, p.Name, p.ID))
 	}
@@ -84,7 +95,7 @@ func (c *appCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"name": c.Name, "type": "self_hosted"}
+	body := map[string]any{"name": c.Name, "type": selfHosted}
 	place(body, c.Domain)
 	if body["policies"], err = c.policies(ctx, cl); err != nil {
 		return err

@@ -46,6 +46,9 @@ func (c *applyCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		}
 		docs = append(docs, some...)
 	}
+	if len(docs) == 0 {
+		return fmt.Errorf("there are no documents in %s: files end in .yaml, .yml or .json, and have kind, name and spec", strings.Join(c.File, ", "))
+	}
 	cl, err := c.client()
 	if err != nil {
 		return err

@@ -32,12 +32,24 @@ func (c *checkList) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return list(ctx, t, &c.reading, cl.Checks, func(tab *table, k client.Check) {
-		tab.row(k.ID, k.Name, relation(k), orDash(k.Expiration), k.Input.Integration)
-	}, "ID", "NAME", "PASSES WHEN", "EXPIRES", "INTEGRATION")
+		tab.row(k.ID, k.Name, relation(k), orDash(k.Expiration), orDash(k.Input.Integration), checkState(k))
+	}, "ID", "NAME", "PASSES WHEN", "EXPIRES", "INTEGRATION", "STATE")
 }
 
+// relation is what is asked of the score; nothing, where the check is about something else.
 func relation(k client.Check) string {
+	if k.Type != proto.TypeCustomS2S {
+		return "-"
+	}
 	return "score " + k.Input.Operator + " " + k.Input.Score.String()
+}
+
+// checkState says whether results can come of a check: only those of one type are evaluated.
+func checkState(k client.Check) string {
+	if k.Type != proto.TypeCustomS2S {
+		return unsupported
+	}
+	return "ok"
 }
 
 func orDash(s string) string {
@@ -50,9 +62,13 @@ func orDash(s string) string {
 func checkFields(tab *table, k client.Check) {
 	tab.row("id", k.ID)
 	tab.row("name", k.Name)
+	if k.Type != proto.TypeCustomS2S {
+		tab.row("type", k.Type)
+	}
 	tab.row("passes when", relation(k))
 	tab.row("expires", orDash(k.Expiration))
-	tab.row("integration", k.Input.Integration)
+	tab.row("integration", orDash(k.Input.Integration))
+	tab.row("state", checkState(k))
 }
 
 type checkCreate struct {

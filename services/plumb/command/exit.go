@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"plumbline.dev/services/internal/cli"
@@ -14,6 +15,9 @@ func isNoContext(err error) bool {
 	return ok
 }
 
+// unknownToken is the code of a refusal of whoever calls, contract.md 1.2.
+const unknownToken = 10000
+
 // coded gives an error of a control plane its exit code.
 func coded(err error) error {
 	var refused *client.Error
@@ -24,6 +28,9 @@ func coded(err error) error {
 		return cli.Exit(cli.ExitNotFound, err)
 	case !errors.As(err, &refused):
 		return err
+	}
+	if refused.Code == unknownToken {
+		err = fmt.Errorf("%w: the API token is not known there, or is no longer good: give another, by --token (PLUMB_TOKEN, PLUMB_TOKEN_FILE), --context or --data", err)
 	}
 	switch refused.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:

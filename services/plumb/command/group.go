@@ -30,8 +30,8 @@ func (c *groupList) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return list(ctx, t, &c.reading, cl.Groups, func(tab *table, g client.Group) {
-		tab.row(g.ID, g.Name, len(g.Include)+len(g.Require)+len(g.Exclude))
-	}, "ID", "NAME", "RULES")
+		tab.row(g.ID, g.Name, len(g.Include)+len(g.Require)+len(g.Exclude), supportState(true, g.Unsupported))
+	}, "ID", "NAME", "RULES", "STATE")
 }
 
 func groupFields(tab *table, g client.Group) {
@@ -40,7 +40,7 @@ func groupFields(tab *table, g client.Group) {
 	ruleRows(tab, "include", g.Include)
 	ruleRows(tab, "require", g.Require)
 	ruleRows(tab, "exclude", g.Exclude)
-	unsupportedRows(tab, g.Unsupported)
+	unsupportedRows(tab, g.Unsupported, "never lets anybody in")
 }
 
 type groupCreate struct {

@@ -55,15 +55,16 @@ func (c *idpList) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return list(ctx, t, &c.reading, cl.IdentityProviders, func(tab *table, p client.IdentityProvider) {
-		tab.row(p.ID, p.Name, p.Type, orDash(p.Config.Issuer))
-	}, "ID", "NAME", "TYPE", "ISSUER")
+		tab.row(p.ID, p.Name, p.Type, orDash(p.Config.Issuer), supportState(p.Type == proto.TypeOIDC, p.Unsupported))
+	}, "ID", "NAME", "TYPE", "ISSUER", "STATE")
 }
 
 func idpFields(tab *table, p client.IdentityProvider) {
 	tab.row("id", p.ID)
 	tab.row("name", p.Name)
 	tab.row("type", p.Type)
-	tab.row("client id", p.Config.ClientID)
+	tab.row("client id", orDash(p.Config.ClientID))
+	unsupportedRows(tab, p.Unsupported, "kept, not served")
 	for _, f := range []struct{ name, value string }{{"issuer", p.Config.Issuer}, {"log in at", p.Config.AuthURL},
 		{"scopes", strings.Join(p.Config.Scopes, " ")}, {"claims", strings.Join(p.Config.Claims, " ")}} {
 		if f.value != "" {

@@ -33,12 +33,16 @@ func (c *integrationList) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return list(ctx, t, &c.reading, cl.Integrations, func(tab *table, i client.Integration) {
-		tab.row(i.ID, i.Name, i.Interval, pausedWord(i), i.Config.APIURL)
+		tab.row(i.ID, i.Name, i.Interval, integrationState(i), orDash(i.Config.APIURL))
 	}, "ID", "NAME", "INTERVAL", "STATE", "URL")
 }
 
-func pausedWord(i client.Integration) string {
-	if i.IsPaused() {
+// integrationState says how one stands: only those of one type are polled.
+func integrationState(i client.Integration) string {
+	switch {
+	case i.Type != proto.TypeCustomS2S:
+		return unsupported
+	case i.IsPaused():
 		return "paused"
 	}
 	return "ok"
@@ -48,8 +52,11 @@ func integrationFields(tab *table, i client.Integration) {
 	tab.row("id", i.ID)
 	tab.row("name", i.Name)
 	tab.row("interval", i.Interval)
-	tab.row("state", pausedWord(i))
-	tab.row("url", i.Config.APIURL)
+	tab.row("state", integrationState(i))
+	if i.Type != proto.TypeCustomS2S {
+		tab.row("type", i.Type)
+	}
+	tab.row("url", orDash(i.Config.APIURL))
 	if i.Config.ClientID != "" {
 		tab.row("client id", i.Config.ClientID)
 	}

@@ -28,6 +28,8 @@ type grammar struct {
 	Keys        keysCmd        `cmd:"" help:"Keys that sign application tokens: show, rotate, interval."`
 	Explain     explainCmd     `cmd:"" help:"Why a check says what it says of a device: tick, batch, HTTP status, score, revision, age."`
 	Results     resultsCmd     `cmd:"" help:"Results of a device, or all results as they come (--follow)."`
+	History     historyCmd     `cmd:"" help:"What checks said of a device, the newest first."`
+	Log         logCmd         `cmd:"" help:"Logs by time, and as they grow (--follow): posture, access."`
 	Poll        pollCmd        `cmd:"" help:"Poll an integration now, and show what came of it."`
 	Polls       pollsCmd       `cmd:"" help:"An integration's newest polls: duration, pages, failures."`
 	Status      statusCmd      `cmd:"" help:"Each integration: its newest poll, whether it is paused or overdue."`

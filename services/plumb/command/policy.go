@@ -30,8 +30,8 @@ func (c *policyList) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return list(ctx, t, &c.reading, cl.Policies, func(tab *table, p client.Policy) {
-		tab.row(p.ID, p.Name, p.Decision, len(p.Include)+len(p.Require)+len(p.Exclude))
-	}, "ID", "NAME", "DECISION", "RULES")
+		tab.row(p.ID, p.Name, p.Decision, len(p.Include)+len(p.Require)+len(p.Exclude), supportState(true, p.Unsupported))
+	}, "ID", "NAME", "DECISION", "RULES", "STATE")
 }
 
 func policyFields(tab *table, p client.Policy) {
@@ -44,14 +44,7 @@ func policyFields(tab *table, p client.Policy) {
 	ruleRows(tab, "include", p.Include)
 	ruleRows(tab, "require", p.Require)
 	ruleRows(tab, "exclude", p.Exclude)
-	unsupportedRows(tab, p.Unsupported)
-}
-
-// unsupportedRows name what this build keeps and cannot evaluate.
-func unsupportedRows(tab *table, all []string) {
-	for _, s := range all {
-		tab.row("unsupported", s+" (never lets anybody in)")
-	}
+	unsupportedRows(tab, p.Unsupported, "never lets anybody in")
 }
 
 type policyCreate struct {

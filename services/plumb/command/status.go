@@ -42,6 +42,8 @@ func statusRows(tab *table, all []client.Item[client.Status]) {
 // word says how an integration stands; a failed poll matters more than that there is none at all.
 func word(s client.Status) string {
 	switch {
+	case s.Standing == unsupported:
+		return unsupported
 	case s.Paused:
 		return "paused"
 	case s.Overdue:

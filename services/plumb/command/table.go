@@ -53,6 +53,7 @@ func (t *table) flush() error {
 var colours = map[string]string{
 	"pass": "\x1b[32m", "fail": "\x1b[31m", "unknown": "\x1b[33m",
 	"ok": "\x1b[32m", "overdue": "\x1b[31m", "paused": "\x1b[33m", "failed": "\x1b[31m",
+	unsupported: "\x1b[33m", "partly": "\x1b[33m",
 }
 
 func paint(word string, colour bool) string {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Document is one resource as a file describes it.
@@ -83,10 +85,10 @@ func Parse(name string, in io.Reader) ([]Document, error) {
 	return docs, nil
 }
 
-// parse takes YAML, JSON, and a JSON list of documents.
+// parse takes YAML, JSON, and a JSON list of documents. JSON that has a name twice is refused as YAML.
 func parse(text []byte) ([]any, []int, error) {
 	trimmed := bytes.TrimSpace(text)
-	if len(trimmed) == 0 || trimmed[0] != '[' && trimmed[0] != '{' || !json.Valid(trimmed) {
+	if len(trimmed) == 0 || trimmed[0] != '[' && trimmed[0] != '{' || !jsontext.Value(trimmed).IsValid() {
 		return values(bytes.NewReader(text))
 	}
 	v, err := JSON(trimmed)
