@@ -75,7 +75,7 @@ type Organization struct {
 	Name string `msgpack:"name"`
 	// Lenient turns off strict service-token mode (contract.md 8.6), which is on by default.
 	Lenient bool `msgpack:"lenient"`
-	// SessionDuration bounds global sessions; 0 means a day.
+	// SessionDuration bounds global sessions; 0 means a day. One that is to expire at once is [Immediately].
 	SessionDuration time.Duration `msgpack:"session_duration"`
 	Inactivity      Inactivity    `msgpack:"inactivity"`
 	CreatedAt       Millis        `msgpack:"created_at"`

@@ -108,6 +108,10 @@ func (op Operator) Holds(score int, threshold float64) (holds, ok bool) {
 	return false, false
 }
 
+// Immediately is how long a session lasts that is to expire immediately (a session_duration of "0s"): as long as
+// it takes a browser to come back with its cookie. With less it would be sent to log in for ever.
+const Immediately = 5 * time.Second
+
 // Application is what application tokens are issued for.
 type Application struct {
 	ID   ID     `msgpack:"id"`
@@ -116,7 +120,7 @@ type Application struct {
 	Type string `msgpack:"type"`
 	// Domains are its public destinations: host, host:port or host/path, wildcards as Cloudflare has them.
 	Domains []string `msgpack:"domains"`
-	// SessionDuration bounds its tokens' life.
+	// SessionDuration bounds its tokens' life; 0: not said. One that is to expire at once is [Immediately].
 	SessionDuration time.Duration `msgpack:"session_duration"`
 	// OriginURL is where the gateway sends its requests; empty: it is served elsewhere.
 	OriginURL string       `msgpack:"origin_url"`

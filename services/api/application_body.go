@@ -1,11 +1,11 @@
 package api
 
 import (
-	"net/url"
 	"slices"
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/egress"
 )
 
 const (
@@ -115,9 +115,13 @@ func readOrigin(body object, app *proto.Application, old *proto.Application) err
 		return err
 	}
 	if text != "" {
-		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" || len(text) > maxURL {
-			return invalid("x_origin_url must be a URL such as http://10.0.0.5:8080, without user and password")
+		// As the gateway reads it: what it would not call is refused here, and not to somebody's first request.
+		u, err := egress.ParseURL(text)
+		if err != nil {
+			return invalid("x_origin_url cannot be used: %v It should be a URL such as http://10.0.0.5:8080", err)
+		}
+		if u.RawQuery != "" || u.ForceQuery {
+			return invalid("x_origin_url cannot have a query: each request has its own")
 		}
 	}
 	app.OriginURL = text

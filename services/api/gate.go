@@ -2,12 +2,12 @@ package api
 
 import (
 	"encoding/json"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/headername"
 )
 
 // Bounds of what the gateway is told, in bytes, and of its lists.
@@ -80,38 +80,19 @@ func checkTogether(g *proto.Gate) error {
 	return nil
 }
 
-// reservedHeaders cannot carry service credentials: they say where a request goes, where it ends, or who
-// sends it, or belong to one connection.
-var reservedHeaders = []string{
-	"Host", "Cookie", "Connection", "Keep-Alive", "Te", "Trailer", "Trailers", "Transfer-Encoding", "Upgrade", "Content-Length", "Content-Type",
-}
-
 func readTokenHeader(body object) (string, error) {
 	name, err := body.text("read_service_tokens_from_header")
 	if err != nil || name == "" {
 		return "", err
 	}
-	canonical := textproto.CanonicalMIMEHeaderKey(name)
-	// An underscore is a hyphen to some who read headers further on.
-	plain := textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	_, usable := headername.Credentials(name)
 	switch {
-	case !isToken(name) || len(name) > 128:
+	case !headername.IsToken(name) || len(name) > 128:
 		return "", invalid("read_service_tokens_from_header must be the name of a header")
-	case slices.Contains(reservedHeaders, plain), strings.HasPrefix(plain, "Proxy-"), strings.HasPrefix(plain, "Cf-Access-"):
-		return "", invalid("read_service_tokens_from_header cannot be %s: choose another header, such as Authorization", clip(canonical))
+	case !usable:
+		return "", invalid("read_service_tokens_from_header cannot be %s, which HTTP, proxies or Plumbline use themselves: choose another header, such as Authorization", clip(name))
 	}
 	return name, nil
-}
-
-// isToken tells a name that HTTP can carry (RFC 9110, 5.6.2).
-func isToken(s string) bool {
-	for _, b := range []byte(s) {
-		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 {
-			continue
-		}
-		return false
-	}
-	return s != ""
 }
 
 func readSameSite(body object) (string, error) {
@@ -165,7 +146,7 @@ func readCORS(body object) (*proto.CORS, error) {
 		every *bool // what "*" means
 		valid func(string) bool
 	}{
-		"allowed_headers": {&c.Headers, &c.AllHeaders, isToken},
+		"allowed_headers": {&c.Headers, &c.AllHeaders, headername.IsToken},
 		"allowed_methods": {&c.Methods, &c.AllMethods, func(m string) bool { return slices.Contains(corsMethods, m) }},
 		"allowed_origins": {&c.Origins, &c.AllOrigins, isOrigin},
 	} {

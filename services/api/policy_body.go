@@ -55,7 +55,7 @@ func readPolicy(body object, p *proto.Policy) error {
 // maxSession bounds session durations.
 const maxSession = 10 * 8760 * time.Hour
 
-// sessionDuration reads a Go duration, or a bare 0; absent is 0.
+// sessionDuration reads a Go duration, or a bare 0, which is [proto.Immediately]; absent is 0.
 func sessionDuration(body object) (time.Duration, error) {
 	text, err := body.text("session_duration")
 	if err == nil && text == "" {
@@ -64,6 +64,9 @@ func sessionDuration(body object) (time.Duration, error) {
 	d, parseErr := time.ParseDuration(text)
 	if err != nil || parseErr != nil || d < 0 || d > maxSession {
 		return 0, invalid(`session_duration must be a duration such as "24h" or "30m"`)
+	}
+	if d == 0 {
+		return proto.Immediately, nil
 	}
 	return d, nil
 }

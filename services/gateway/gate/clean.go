@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"plumbline.dev/services/internal/headername"
 )
 
 // The headers that the origin gets (contract.md 8.4).
@@ -20,14 +22,6 @@ const sessionCookie = "CF_Authorization"
 // ourCookies are between the client and the gateway. Their names are compared in any case: nobody else's
 // begin with CF_.
 var ourCookies = []string{sessionCookie, "CF_Binding", "CF_AppSession", "CF_Session", "CF_Device"}
-
-// claimed are headers in which the gateway says who asked, and others that make an origin take a request
-// for another than the one that was decided about. The gateway sets those that it vouches for anew.
-var claimed = []string{
-	"X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
-	"Cf-Connecting-Ip", "Cf-Ray", "True-Client-Ip", "X-Real-Ip", "X-Client-Ip", "X-Forwarded-Server", "X-Forwarded-Port",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Prefix",
-}
 
 // Clean takes from a request's headers what its origin must not see or believe: credentials, our cookies
 // (the others stay byte for byte), Cf-Access-* and what a proxy would say, in every spelling that a server
@@ -82,8 +76,8 @@ func isClaimed(name string) bool {
 	default:
 		return false
 	}
-	for _, c := range claimed {
-		if sameName(name, c) {
+	for _, c := range headername.Claimed {
+		if headername.Same(name, c) {
 			return true
 		}
 	}

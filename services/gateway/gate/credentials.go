@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"plumbline.dev/services/internal/headername"
 )
 
 const (
@@ -44,7 +45,7 @@ func readCredentials(h http.Header, single string) credentials {
 			ids = values
 		case name == secretHeader:
 			secrets = values
-		case sameName(name, idHeader), sameName(name, secretHeader):
+		case headername.Same(name, idHeader), headername.Same(name, secretHeader):
 			c.given, c.bad = true, true
 		}
 	}
@@ -61,7 +62,7 @@ func readCredentials(h http.Header, single string) credentials {
 		return c
 	}
 	for name, values := range h {
-		if !sameName(name, single) {
+		if !headername.Same(name, single) {
 			continue
 		}
 		held, id, secret, ok := singleCredentials(single, values)
@@ -130,53 +131,8 @@ func parseCredentials(s string) (id, secret string, err error) {
 	return id, secret, nil
 }
 
-// usableHeader is the name of the header that an application reads credentials from, in canonical form, or
-// empty where it is none that could be taken from a request without harm.
-func usableHeader(name string) string {
-	if name == "" || isAccess(name) || strings.ContainsFunc(name, func(r rune) bool { return !inToken(r) }) {
-		return ""
-	}
-	name = http.CanonicalHeaderKey(name)
-	for _, other := range []string{"Host", "Cookie", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
-		"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Content-Type", "Forwarded",
-		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if sameName(name, other) {
-			return ""
-		}
-	}
-	return name
-}
-
-func inToken(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-}
-
 // isAccess tells the headers that only Plumbline may set: Cf-Access-*, in any spelling.
 func isAccess(name string) bool {
 	const prefix = "cf-access-"
-	return len(name) >= len(prefix) && name[0]|0x20 == 'c' && sameName(name[:len(prefix)], prefix)
-}
-
-// sameName tells whether two header names are the same to servers that make variables of them: in any case,
-// with any sign in the place of another.
-func sameName(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if a[i] != b[i] && fold(a[i]) != fold(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func fold(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c + 'a' - 'A'
-	case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
-		return c
-	}
-	return '-'
+	return len(name) >= len(prefix) && name[0]|0x20 == 'c' && headername.Same(name[:len(prefix)], prefix)
 }

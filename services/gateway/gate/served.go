@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/headername"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -74,8 +75,8 @@ func (g *Gate) serve(now *snapshot, app Application) *served {
 	if s, ok := now.ready.Load(app.Value); ok {
 		return s.(*served)
 	}
-	s := &served{app: app, policies: g.rules.Of(app), header: usableHeader(app.Value.Gate.TokenHeader),
-		lenient: g.catalog.Organization(app.Account).Value.Lenient}
+	s := &served{app: app, policies: g.rules.Of(app), lenient: g.catalog.Organization(app.Account).Value.Lenient}
+	s.header, _ = headername.Credentials(app.Value.Gate.TokenHeader)
 	for _, p := range s.policies {
 		s.allow = s.allow || p.Decides() == proto.DecisionAllow
 		s.service = s.service || p.Decides() == proto.DecisionNonIdentity

@@ -1,0 +1,75 @@
+// Package headername is what the names of HTTP headers mean to Plumbline: which are the same to some server,
+// which only Plumbline or a proxy may set, and which may carry service credentials. The api refuses by it what the
+// gateway would not act on.
+package headername
+
+import (
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// Claimed are headers in which the gateway says who asked, and others that make an origin take a request for
+// another than the one that was decided about. The gateway takes them off, and sets those anew that it vouches for.
+var Claimed = []string{
+	"X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
+	"Cf-Connecting-Ip", "Cf-Ray", "True-Client-Ip", "X-Real-Ip", "X-Client-Ip", "X-Forwarded-Server", "X-Forwarded-Port",
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Prefix",
+}
+
+// taken are headers of HTTP itself that something else is read from on the way: where a request goes, where it
+// ends, who sends it.
+var taken = []string{
+	"Host", "Cookie", "Set-Cookie", "Connection", "Keep-Alive", "Te", "Trailer", "Trailers", "Transfer-Encoding", "Upgrade", "Http2-Settings",
+	"Content-Length", "Content-Type", "Content-Encoding", "Expect", "Origin", "Via", "X-Original-Method",
+}
+
+// families are beginnings of names that belong to proxies, to browsers or to Plumbline.
+var families = []string{"Cf-", "Proxy-", "X-Forwarded-", "Sec-", "Access-Control-"}
+
+// Credentials gives the canonical form of a header that service credentials may be read from
+// (read_service_tokens_from_header); false for a name that HTTP cannot carry, or that is taken.
+func Credentials(name string) (canonical string, ok bool) {
+	same := func(other string) bool { return Same(name, other) }
+	begins := func(prefix string) bool { return len(name) >= len(prefix) && Same(name[:len(prefix)], prefix) }
+	if !IsToken(name) || slices.ContainsFunc(taken, same) || slices.ContainsFunc(Claimed, same) || slices.ContainsFunc(families, begins) {
+		return "", false
+	}
+	return textproto.CanonicalMIMEHeaderKey(name), true
+}
+
+// IsToken tells a name that HTTP can carry (RFC 9110, 5.6.2).
+func IsToken(s string) bool {
+	for i := range len(s) {
+		b := s[i]
+		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 {
+			continue
+		}
+		return false
+	}
+	return s != ""
+}
+
+// Same tells whether two header names are the same to servers that make variables of them: in any case, with
+// any sign in the place of another.
+func Same(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if a[i] != b[i] && fold(a[i]) != fold(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func fold(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
+		return c
+	}
+	return '-'
+}
