@@ -15,6 +15,8 @@ type AuditEvent struct {
 	// Before and After are the resource as the API shows it, JSON objects; empty where there is none.
 	Before json.RawMessage `msgpack:"before"`
 	After  json.RawMessage `msgpack:"after"`
+	// Unsure says of an action that nobody knows whether it was done: who was to do it ended before telling.
+	Unsure bool `msgpack:"unsure,omitempty"`
 }
 
 // Schema implements Message.
@@ -29,3 +31,14 @@ type Actor struct {
 	// Email is the address that an API key was given beside.
 	Email string `msgpack:"email"`
 }
+
+// AuditOutbox is what the audit log is still to be told: of changes that are stored with it, or of an action that
+// was about to be done.
+type AuditOutbox struct {
+	Events []*AuditEvent `msgpack:"events"`
+	// Begun says that it is of an action that is not over: something else takes its place once it is.
+	Begun bool `msgpack:"begun,omitempty"`
+}
+
+// Schema implements Message.
+func (*AuditOutbox) Schema() Schema { return Schema{"audit_outbox", 1} }

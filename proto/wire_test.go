@@ -105,6 +105,7 @@ func samples() []Message {
 		&Used{At: 1},
 		&AuditEvent{ID: id(14), At: 1, Actor: Actor{"token", "t", "bootstrap", "127.0.0.1", "a@example.com"}, Action: "create", Kind: "app",
 			Resource: "r", Name: "n", Before: json.RawMessage(`{}`), After: json.RawMessage(`{}`)},
+		&AuditOutbox{Events: []*AuditEvent{{ID: id(14), Action: "poll", Unsure: true}}, Begun: true},
 		&Probe{Integration: id(5), APIURL: "https://api.example.com/", ClientID: "c.access", SealedSecret: []byte{1}, ConfigRevision: 41},
 		&ProbeAnswer{Poll: poll},
 		&DeadLetter{Stage: "evaluate", Stream: "POSTURE_SCORES", Seq: 1, Subject: "posture.scores.x", Delivered: 5,

@@ -84,6 +84,9 @@ const (
 	KindTag         Kind = "tag" // its id is [TagID]
 	// KindOrganization has one record an account, whose id is [OrganizationID].
 	KindOrganization Kind = "org"
+	// KindClaim has nothing in it: its revisions put those in a row who want one thing at the same time. Its id is
+	// [ClaimID]. That it is there says nothing; who has the thing does.
+	KindClaim Kind = "claim"
 )
 
 // ConfigKey is the key of a configured resource, in CONFIG.
@@ -93,6 +96,9 @@ func ConfigKey(a proto.Account, kind Kind, id proto.ID) string {
 
 // TagID is the id of an account's tag with a name: no two tags have one name.
 func TagID(a proto.Account, name string) proto.ID { return proto.DeriveID(a, "tag "+name) }
+
+// ClaimID is the id of the claim to something that only one resource of an account may have.
+func ClaimID(a proto.Account, what string) proto.ID { return proto.DeriveID(a, "claim "+what) }
 
 // OrganizationID is the id of an account's organisation: the account's own bytes.
 func OrganizationID(a proto.Account) proto.ID { return proto.ID(a) }

@@ -54,6 +54,12 @@ func Flows() []Flow {
 			[]Role{Exchange}, nil, "a service token that is about to expire, or has stopped working", tokenRoot + "*.*"},
 		{"audit.<account>", AuditLog, "1 year",
 			[]Role{API, Exchange}, nil, "a configuration change", auditRoot + "*"},
+		{"outbox.CONFIG.<account>.<event>", BucketStream(Config), "7 days",
+			[]Role{API}, []Role{API}, "what the audit log is to be told of a change, with the change", outboxes(Config)},
+		{"outbox.TOKENS.<account>.<event>", BucketStream(Tokens), "7 days",
+			[]Role{API, Exchange}, []Role{API}, "the same of a token", outboxes(Tokens)},
+		{"outbox.ACTIONS.<account>.<event>", AuditOutbox, "until it is in the audit log",
+			[]Role{API}, []Role{API}, "an action that changes no bucket by itself, before it is done", outboxes(actions)},
 	}
 }
 
@@ -87,20 +93,21 @@ func join(roles []Role) string {
 
 // description is what the server shows of a stream.
 func description(stream string) string {
+	bucket := map[string]string{
+		BucketStream(Devices):  "pages of enrolled devices",
+		BucketStream(Config):   "integrations, checks, applications, policies, groups, identity providers, organisation",
+		BucketStream(Tokens):   "hashes of token secrets",
+		BucketStream(Keys):     "sealed signing keys",
+		BucketStream(Sessions): "logins and people",
+	}[stream]
+	if bucket != "" {
+		return bucket
+	}
 	var what []string
 	for _, f := range Flows() {
 		if f.Stream == stream {
 			what = append(what, f.Message)
 		}
-	}
-	if len(what) == 0 {
-		return map[string]string{
-			BucketStream(Devices):  "pages of enrolled devices",
-			BucketStream(Config):   "integrations, checks, applications, policies, groups, identity providers, organisation",
-			BucketStream(Tokens):   "hashes of token secrets",
-			BucketStream(Keys):     "sealed signing keys",
-			BucketStream(Sessions): "logins and people",
-		}[stream]
 	}
 	return strings.Join(what, "; ")
 }

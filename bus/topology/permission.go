@@ -101,12 +101,13 @@ func grants(r Role) grant {
 		}
 	case API:
 		return grant{
+			durables: []string{BucketStream(Config) + " " + ConsumerAudit, BucketStream(Tokens) + " " + ConsumerAudit, AuditOutbox + " " + ConsumerAudit},
 			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}},
 				{AccessLogs, []string{accessRoot + "*.*"}}, {AuditLog, []string{auditRoot + "*"}}},
 			get:    []string{Config, Tokens, Devices, Sessions},
 			list:   []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
-			last:   []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+			last:   []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs, AuditOutbox + " " + outboxes(actions)},
 			after:  []string{AuditLog, PostureLog, AccessLogs},
 			ranges: []string{AuditLog, PostureLog, AccessLogs, BucketStream(Sessions)},
 			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},

@@ -20,6 +20,7 @@ const (
 	DeviceCommands = "DEVICE_COMMANDS"
 	AccessLogs     = "ACCESS_LOG"
 	AuditLog       = "AUDIT"
+	AuditOutbox    = "AUDIT_OUTBOX"
 )
 
 // MaxPayload is what the server must accept in one message: a page of devices with every field at its
@@ -86,6 +87,8 @@ func Streams(o Options) []jetstream.StreamConfig {
 		}, {
 			Name: AuditLog, Subjects: []string{auditRoot + "*"}, MaxAge: 365 * day,
 			Compression: jetstream.S2Compression, AllowDirect: true,
+		}, {
+			Name: AuditOutbox, Subjects: []string{outboxes(actions)}, Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 1, AllowDirect: true,
 		},
 	}
 	for _, bucket := range Buckets() {
@@ -94,14 +97,19 @@ func Streams(o Options) []jetstream.StreamConfig {
 		if bucket == Sessions {
 			age = 31 * day
 		}
+		subjects, audited := []string{BucketSubject(bucket, ">")}, bucket == Config || bucket == Tokens
+		if audited {
+			subjects = append(subjects, outboxes(bucket))
+		}
 		all = append(all, jetstream.StreamConfig{
 			MaxAge: age,
-			Name:   BucketStream(bucket), Subjects: []string{BucketSubject(bucket, ">")},
+			Name:   BucketStream(bucket), Subjects: subjects,
 			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true,
 			AllowDirect: true,
-			// The registry commits pages and its cursor together; the api a token's new key and the end of its
-			// old one.
-			AllowAtomicPublish: bucket == Devices || bucket == Tokens,
+			// The registry commits pages and its cursor together; the api a change and what the audit log is to be
+			// told of it, and an application with its policies.
+			AllowAtomicPublish: bucket == Devices || audited,
+			AllowMsgTTL:        audited, // of what is in the outbox
 		})
 	}
 	for i := range all {
@@ -128,7 +136,12 @@ const (
 	ConsumerPageChanges   = "page_changes"
 	ConsumerConfigChanges = "config_changes"
 	ConsumerRegistry      = "registry"
+	ConsumerAudit         = "audit"
 )
+
+// OutboxTTL is how long what the audit log is to be told stays beside the change that it is about: as long as all
+// who could tell the log may be away.
+const OutboxTTL = 7 * 24 * time.Hour
 
 // A Durable is a consumer and the stream it is on.
 type Durable struct {
@@ -150,6 +163,10 @@ func Durables() []Durable {
 			BucketSubject(Config, ConfigKeys(KindIntegration)), BucketSubject(Config, ConfigKeys(KindCheck)))},
 		// One command at a time, whatever the number of registries.
 		{DeviceCommands, durable(ConsumerRegistry, 1)},
+		// One after the other, so that the audit log has changes in their order.
+		{BucketStream(Config), durable(ConsumerAudit, 1, outboxes(Config))},
+		{BucketStream(Tokens), durable(ConsumerAudit, 1, outboxes(Tokens))},
+		{AuditOutbox, durable(ConsumerAudit, 64, outboxes(actions))},
 	}
 }
 

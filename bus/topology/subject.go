@@ -50,6 +50,7 @@ const (
 	accessRoot  = "access.log."
 	tokenRoot   = "access.token."
 	auditRoot   = "audit."
+	outboxRoot  = "outbox."
 )
 
 // Tick is the subject of an integration's ticks.
@@ -125,6 +126,22 @@ func TokenNotice(a proto.Account, token proto.ID) string {
 
 // Audit is the subject of an account's configuration changes.
 func Audit(a proto.Account) string { return auditRoot + a.String() }
+
+// Outbox is the subject of what the audit log is to be told of a change, in the stream of the bucket that is
+// changed: both are stored in one batch, so that no change is without it. It comes before the change, so that the
+// newest message of the stream is always one of the bucket. It ends by itself after [OutboxTTL].
+func Outbox(bucket string, a proto.Account, event proto.ID) string {
+	return outboxRoot + bucket + "." + a.String() + "." + event.String()
+}
+
+// ActionOutbox is the subject of what the audit log is to be told of an action that changes no bucket by itself,
+// in [AuditOutbox]. It is stored before the action, in words that are true if nothing more is heard of it, and
+// replaced when the action is over.
+func ActionOutbox(a proto.Account, event proto.ID) string { return Outbox(actions, a, event) }
+
+const actions = "ACTIONS"
+
+func outboxes(of string) string { return outboxRoot + of + ".*.*" }
 
 // ParsePage reads the subject of a batch, an input or an entry.
 func ParsePage(subject string) (PageRef, error) {

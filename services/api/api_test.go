@@ -58,8 +58,12 @@ func start(t testing.TB, options ...func(*Config)) *system {
 		o(&y.cfg)
 	}
 	y.fetcher = newFakeFetcher(t, y.bus)
-	y.api = y.replica()
 	y.conn = y.bus.Conn(topology.Operator)
+	y.api = y.replica()
+	if y.cfg.BootstrapToken != "" {
+		bustest.Eventually(t, "the bootstrap token is in the audit log", func() bool { return len(y.trailOf(y.account)) == 1 })
+		y.emptyAudit()
+	}
 	y.handler = y.api.handler
 	return y
 }

@@ -155,32 +155,59 @@ func (s *Service) saveApplication(ctx context.Context, c *call, body object, app
 	if err := readApplication(body, app, old.Value); err != nil {
 		return answer{}, err
 	}
-	if err := s.unclaimed(c.account, app); err != nil {
-		return answer{}, err
-	}
-	if err := s.namesWhatIs(c.account, body, app, old.Value); err != nil {
-		return answer{}, err
-	}
-	var p linkPlan
-	if body.has("policies") {
-		items, err := readItems(body["policies"])
+	for range attempts {
+		claims, err := s.claim(ctx, c.account, newDestinations(app, old.Value))
+		if err == nil && len(claims) > 0 {
+			err = s.fresh(ctx)
+		}
+		if err == nil {
+			err = s.unclaimed(c.account, app)
+		}
+		if err == nil {
+			err = s.namesWhatIs(c.account, body, app, old.Value)
+		}
+		var p linkPlan
+		if err == nil {
+			p, err = s.planOf(c.account, body, app)
+		}
 		if err != nil {
 			return answer{}, err
 		}
-		if p, err = s.plan(c.account, app.ID, items, app.UpdatedAt); err != nil {
+		revision, err := s.save(ctx, c.account, app, p, old.Revision, claims...)
+		// The answer shows the policies as they are now, and another attempt, what made this one fail.
+		if fresh := s.fresh(ctx); err == nil && fresh != nil {
+			return answer{}, fresh
+		}
+		if errors.Is(err, bus.ErrConflict) && len(claims) > 0 && s.stands(c.account, old, app.ID) {
+			continue // somebody claims the same at this moment
+		}
+		if err != nil {
 			return answer{}, err
 		}
+		return answer{result: s.viewApplication(c.account, app), revision: revision}, nil
+	}
+	return answer{}, errConflict
+}
+
+// stands tells whether an application is as it was.
+func (s *Service) stands(a proto.Account, old catalog.Record[proto.Application], id proto.ID) bool {
+	now, found := s.catalog.Application(a, id)
+	return found == (old.Value != nil) && now.Revision == old.Revision
+}
+
+// planOf plans the policies where the body has them, and links them.
+func (s *Service) planOf(a proto.Account, body object, app *proto.Application) (p linkPlan, err error) {
+	if !body.has("policies") {
+		return p, nil
+	}
+	items, err := readItems(body["policies"])
+	if err != nil {
+		return p, err
+	}
+	if p, err = s.plan(a, app.ID, items, app.UpdatedAt); err == nil {
 		app.Policies = p.links
 	}
-	revision, err := s.save(ctx, c.account, app, p, old.Revision)
-	if err != nil {
-		return answer{}, err
-	}
-	// The answer shows the policies as they are now.
-	if err := s.fresh(ctx); err != nil {
-		return answer{}, err
-	}
-	return answer{result: s.viewApplication(c.account, app), revision: revision}, nil
+	return p, err
 }
 
 // unclaimed refuses a destination that another application has: requests to it could be either's.
@@ -208,12 +235,10 @@ func (s *Service) deleteApplication(ctx context.Context, c *call) (answer, error
 		if err != nil {
 			return answer{}, err
 		}
-		err = s.remove(ctx, c.account, topology.KindApplication, app.Value.ID, app.Revision)
+		owned := dropped(c.account, s.index.ownedBy(c.account, app.Value.ID))
+		_, err = s.write(ctx, c.account, topology.Config, append(owned, put(c.account, topology.KindApplication, app.Value.ID, nil, app.Revision))...)
 		if errors.Is(err, bus.ErrConflict) {
 			continue
-		}
-		if err == nil {
-			s.drop(ctx, c.account, s.index.ownedBy(c.account, app.Value.ID))
 		}
 		return answer{status: http.StatusAccepted, result: idOnly{app.Value.ID}}, err
 	}

@@ -18,6 +18,7 @@ const (
 	actionUpdate = "update"
 	actionDelete = "delete"
 	actionImport = "import"
+	actionPoll   = "poll"
 )
 
 var pathActions = map[string]string{
@@ -55,26 +56,21 @@ func originOf(ctx context.Context) origin {
 // change is a change of what is in no bucket of ours, as the audit log tells it.
 type change struct {
 	action, kind, id, name string
-	before, after          any // as the API shows it; nil: none
-}
-
-// changed records a change that was acknowledged.
-func (s *Service) changed(ctx context.Context, a proto.Account, c change) {
-	ctx = context.WithoutCancel(ctx)
-	s.trail.record(ctx, a, s.newEvent(ctx, c))
+	before, after          any  // as the API shows it; nil: none
+	unsure                 bool // whether it was made, or how much of it
 }
 
 func (s *Service) newEvent(ctx context.Context, c change) *proto.AuditEvent {
 	return &proto.AuditEvent{
 		ID: proto.NewID(), At: proto.At(s.clock.Now()), Actor: originOf(ctx).Actor, Action: c.action,
-		Kind: c.kind, Resource: c.id, Name: c.name, Before: shown(c.before), After: shown(c.after),
+		Kind: c.kind, Resource: c.id, Name: c.name, Before: shown(c.before), After: shown(c.after), Unsure: c.unsure,
 	}
 }
 
 // event is what the audit log tells of a write. It is nil where the control plane itself worked out again
 // what nobody sees, and where the key is no resource.
-func (s *Service) event(ctx context.Context, w write, before proto.Message) *proto.AuditEvent {
-	c := change{kind: kindOf(w.key), before: s.show(w.account, before), after: s.show(w.account, w.after)}
+func (s *Service) event(ctx context.Context, a proto.Account, w keyed, before proto.Message) *proto.AuditEvent {
+	c := change{kind: kindOf(w.key), before: s.show(a, before), after: s.show(a, w.after)}
 	if c.kind == "" {
 		return nil
 	}
@@ -98,7 +94,7 @@ func (s *Service) event(ctx context.Context, w write, before proto.Message) *pro
 }
 
 // identity finds the id and the name in what an event shows.
-func identity(w write, e *proto.AuditEvent) (id, name string) {
+func identity(w keyed, e *proto.AuditEvent) (id, name string) {
 	view := e.After
 	if len(view) == 0 {
 		view = e.Before
@@ -125,7 +121,7 @@ func kindOf(key string) string {
 		return "service_token"
 	case "api":
 		return "api_token"
-	case "seen", "used":
+	case "seen", "used", string(topology.KindClaim):
 		return ""
 	}
 	return parts[1]

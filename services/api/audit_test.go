@@ -13,9 +13,22 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
+
+// emptyAudit takes out of the audit log what is in it.
+func (y *system) emptyAudit() {
+	y.t.Helper()
+	log, err := y.conn.JetStream().Stream(y.t.Context(), topology.AuditLog)
+	if err == nil {
+		err = log.Purge(y.t.Context())
+	}
+	if err != nil {
+		y.t.Fatal(err)
+	}
+}
 
 // trailOf reads every event of the account from the stream.
 func (y *system) trailOf(account proto.Account) []*proto.AuditEvent {
@@ -253,11 +266,12 @@ func (y *system) withoutAudit() (back func()) {
 func TestTheAuditLogMayBeAway(t *testing.T) {
 	y := start(t)
 	back := y.withoutAudit()
-	begun := time.Now()
-	for _, name := range []string{"a", "b", "c"} {
-		y.want(201, "POST", "/access/tags", map[string]any{"name": name})
-	}
-	if took := time.Since(begun); took > 4*trailWait {
+	took := machine.Took(func() {
+		for _, name := range []string{"a", "b", "c"} {
+			y.want(201, "POST", "/access/tags", map[string]any{"name": name})
+		}
+	})
+	if took > 4*trailWait {
 		t.Errorf("three changes took %v without the audit log", took)
 	}
 	y.refused(503, codeUnavailable, "GET", "/audit_logs", nil)
@@ -273,15 +287,64 @@ func TestTheAuditLogMayBeAway(t *testing.T) {
 	}
 }
 
-// One that ends in order leaves nothing behind.
-func TestWhatIsOwedIsStoredAtTheEnd(t *testing.T) {
+// What a process was about to tell the log when it ended, another tells.
+func TestAChangeIsRecordedThoughNobodyToldTheLog(t *testing.T) {
 	y := start(t)
 	back := y.withoutAudit()
 	y.want(201, "POST", "/access/tags", map[string]any{"name": "a"})
-	back()
+	y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "a"})
 	y.stop()
-	if n := len(y.trailOf(y.account)); n != 1 {
-		t.Errorf("%d events", n)
+	back()
+	if n := len(y.trailOf(y.account)); n != 0 {
+		t.Fatalf("%d events", n)
+	}
+	y.replica()
+	bustest.Eventually(t, "both are recorded", func() bool {
+		y.clock.Advance(2 * trailRetry)
+		return len(y.trailOf(y.account)) == 2
+	})
+}
+
+// Whenever a process ends: what there is of a change that nobody told the log of is stored with the change.
+func TestNoChangeIsStoredWithoutWhatTheLogIsToBeTold(t *testing.T) {
+	y := start(t)
+	stored := map[string]int{}
+	for _, bucket := range []string{topology.Config, topology.Tokens} {
+		if err := y.conn.JetStream().DeleteConsumer(t.Context(), topology.BucketStream(bucket), topology.ConsumerAudit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	y.api.trail.away.Store(true) // it ended before it told the log
+	app := y.want(201, "POST", "/access/apps", map[string]any{"name": "a", "domain": "a.example.com", "policies": []any{
+		map[string]any{"name": "own", "decision": "bypass", "include": []any{map[string]any{"everyone": map[string]any{}}}}}})
+	key := "/tokens/" + text(y.want(200, "POST", "/tokens", y.tokenBody("a", readApps)), "id")
+	if r := y.do("PUT", key+"/value", nil); r.Status != 200 {
+		t.Fatal(r)
+	}
+	y.want(202, "DELETE", "/access/apps/"+text(app, "id"), nil)
+	for _, bucket := range []string{topology.Config, topology.Tokens} {
+		stream := topology.BucketStream(bucket)
+		at, err := y.conn.Position(t.Context(), stream)
+		if err == nil {
+			err = y.conn.Range(t.Context(), stream, "outbox.>", 1, at.Last, func(m *bus.Msg) error {
+				var body proto.AuditOutbox
+				if err := m.Decode(&body); err != nil {
+					return err
+				}
+				for _, e := range body.Events {
+					stored[e.Action+" "+e.Kind]++
+				}
+				return nil
+			})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, what := range []string{"create app", "create policy", "create api_token", "roll api_token", "delete policy", "delete app"} {
+		if stored[what] == 0 {
+			t.Errorf("nothing is to be told of %q: %v", what, stored)
+		}
 	}
 }
 
@@ -289,38 +352,74 @@ func TestWhatIsOwedIsStoredAtTheEnd(t *testing.T) {
 func TestChangesThatCannotBeRecordedAreRefused(t *testing.T) {
 	y := start(t)
 	back := y.withoutAudit()
-	for range maxOwed {
-		y.api.trail.owe(owed{account: y.account, event: &proto.AuditEvent{ID: proto.NewID()}})
-	}
+	y.want(201, "POST", "/access/tags", map[string]any{"name": "first"})
+	y.api.trail.waiting.Store(maxWaiting)
 	y.refused(503, codeUnavailable, "POST", "/access/tags", map[string]any{"name": "a"})
+	y.refused(503, codeUnavailable, "POST", "/access/service_tokens", map[string]any{"name": "a"})
 	y.want(200, "GET", "/access/tags", nil)
 	back()
-	bustest.Eventually(t, "all are recorded", func() bool {
+	bustest.Eventually(t, "changes are made again", func() bool {
 		y.clock.Advance(2 * trailRetry)
 		return y.do("POST", "/access/tags", map[string]any{"name": "a"}).Status == http.StatusCreated
 	})
 }
 
-// A write that nobody answered is recorded if it was made, and only then.
-func TestAnUnansweredWriteIsSettled(t *testing.T) {
+// What waits is counted.
+func TestWhatWaitsForTheAuditLogIsCounted(t *testing.T) {
+	y := start(t)
+	back := y.withoutAudit()
+	for _, name := range []string{"a", "b", "c"} {
+		y.want(201, "POST", "/access/tags", map[string]any{"name": name})
+	}
+	bustest.Eventually(t, "three wait", func() bool { y.clock.Advance(trailLook); return y.api.trail.waiting.Load() == 3 })
+	back()
+	bustest.Eventually(t, "none waits", func() bool { y.clock.Advance(trailLook); return y.api.trail.waiting.Load() == 0 })
+}
+
+// An action is told of once it is over; one that nobody tells of is told of as such.
+func TestAnActionIsRecordedWhateverBecomesOfIt(t *testing.T) {
 	y := start(t)
 	ctx := t.Context()
-	tag := &proto.Tag{Name: "a"}
-	key := topology.ConfigKey(y.account, topology.KindTag, topology.TagID(y.account, "a"))
-	settle := func(w write, name string) {
-		y.api.trail.settle(w, &proto.AuditEvent{ID: proto.NewID(), Name: name})
-	}
-	settle(write{y.account, topology.Config, key, 0, tag, nil}, "made")
-	settle(write{y.account, topology.Config, key + "x", 0, tag, nil}, "never made")
-	revision, err := y.conn.Put(ctx, topology.Config, key, tag, 0)
+	lost, err := y.api.begin(ctx, y.account, change{action: "rotate", kind: kindKeys})
 	if err != nil {
 		t.Fatal(err)
 	}
-	settle(write{y.account, topology.Config, key, revision, nil, nil}, "not deleted")
-	left := func() int { y.api.trail.mu.Lock(); defer y.api.trail.mu.Unlock(); return len(y.api.trail.owed) }
-	bustest.Eventually(t, "the one that was made is settled", func() bool { y.clock.Advance(trailRetry); return left() == 2 || left() == 0 })
-	bustest.Eventually(t, "the others are given up", func() bool { y.clock.Advance(unsettled / 4); return left() == 0 })
-	if events := y.trailOf(y.account); len(events) != 1 || events[0].Name != "made" {
+	done, err := y.api.begin(ctx, y.account, change{action: "revoke", kind: kindDevice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused, err := y.api.begin(ctx, y.account, change{action: "delete", kind: kindDevice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done.end(ctx, change{action: "revoke", kind: kindDevice, id: "1"}, change{action: "revoke", kind: kindDevice, id: "2"})
+	refused.settle(ctx, errNoDevice)
+	if got := summary(y.trailOf(y.account)); got != "revoke device, revoke device" {
+		t.Errorf("recorded %s", got)
+	}
+	bustest.Eventually(t, "the one that was lost is recorded", func() bool {
+		y.clock.Advance(lease)
+		return len(y.trailOf(y.account)) == 3
+	})
+	if e := y.trailOf(y.account)[2]; e.ID != lost.begun.ID || !e.Unsure || e.Action != "rotate" {
+		t.Errorf("recorded %+v", e)
+	}
+	bustest.Eventually(t, "nothing waits", func() bool {
+		subjects, err := y.conn.Subjects(ctx, topology.AuditOutbox, ">")
+		return err == nil && len(subjects) == 0
+	})
+	if n := len(y.trailOf(y.account)); n != 3 {
+		t.Errorf("%d events", n)
+	}
+}
+
+// Poll now is an action too.
+func TestPollNowIsRecorded(t *testing.T) {
+	y := start(t)
+	i := y.want(200, "POST", "/devices/posture/integration", integrationBody())
+	y.want(200, "POST", "/plumbline/integrations/"+text(i, "id")+"/poll", nil)
+	events := y.since(1)
+	if len(events) != 1 || events[0].Action != "poll" || events[0].Resource != text(i, "id") || events[0].Unsure {
 		t.Errorf("recorded %s", jsonText(t, events))
 	}
 }

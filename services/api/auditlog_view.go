@@ -128,6 +128,8 @@ type auditMetadata struct {
 	Name  string `json:"name"`       // the resource's
 	// Large says that the values are left out of the list: ask for the change by its id.
 	Large bool `json:"x_large,omitempty"`
+	// Unsure says that nobody knows whether it was done, or how much of it: who did it ended before telling.
+	Unsure bool `json:"x_unsure,omitempty"`
 }
 
 type auditOwner struct {
@@ -145,7 +147,7 @@ const maxShown = 64 << 10
 func viewAudit(a proto.Account, e *proto.AuditEvent, alone bool) auditView {
 	v := auditView{
 		ID: e.ID, Action: auditAction{true, e.Action}, Actor: auditActor{e.Actor.ID, e.Actor.Email, e.Actor.IP, "user"}, Interface: "API",
-		Metadata: auditMetadata{Actor: e.Actor.Name, Name: e.Name}, Owner: auditOwner{a.String()},
+		Metadata: auditMetadata{Actor: e.Actor.Name, Name: e.Name, Unsure: e.Unsure}, Owner: auditOwner{a.String()},
 		Resource: auditResource{e.Resource, e.Kind}, When: stamp(e.At),
 	}
 	if e.Actor.Type == "system" {

@@ -32,15 +32,17 @@ func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto
 	revision, err := conn.Get(ctx, topology.Tokens, key, &there)
 	switch {
 	case err == nil:
-		return false, raise(ctx, conn, key, &there, revision, email)
+		return false, raise(ctx, conn, c, key, &there, revision, email)
 	case !errors.Is(err, bus.ErrNotFound):
 		return false, fmt.Errorf("bootstrap token: %w", err)
 	case revision != 0:
 		return false, ErrRevoked
 	}
-	_, err = conn.Put(ctx, topology.Tokens, key, &proto.APIToken{
+	t := &proto.APIToken{
 		ID: proto.NewID(), Name: "bootstrap", SecretHash: hash, CreatedAt: proto.At(c.Now()), All: true, Email: strings.ToLower(email),
-	}, 0)
+	}
+	_, err = conn.Commit(ctx, append(outbox(account, topology.Tokens, []*proto.AuditEvent{bootstrapped(c, actionCreate, nil, t)}),
+		bus.PutMsg(topology.Tokens, key, t, 0)))
 	if errors.Is(err, bus.ErrConflict) {
 		return false, nil // another replica has the same token and was first
 	}
@@ -48,7 +50,7 @@ func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto
 }
 
 // raise gives a bootstrap token from before there were permissions all of them, and its address.
-func raise(ctx context.Context, conn *bus.Conn, key string, t *proto.APIToken, revision uint64, email string) error {
+func raise(ctx context.Context, conn *bus.Conn, c clock.Clock, key string, t *proto.APIToken, revision uint64, email string) error {
 	was := *t
 	t.All = t.All || len(t.Policies) == 0
 	if email != "" {
@@ -57,9 +59,22 @@ func raise(ctx context.Context, conn *bus.Conn, key string, t *proto.APIToken, r
 	if t.All == was.All && t.Email == was.Email {
 		return nil
 	}
-	_, err := conn.Put(ctx, topology.Tokens, key, t, revision)
+	event := bootstrapped(c, actionUpdate, &was, t)
+	_, err := conn.Commit(ctx, append(outbox(topology.AccountOf(key), topology.Tokens, []*proto.AuditEvent{event}), bus.PutMsg(topology.Tokens, key, t, revision)))
 	if errors.Is(err, bus.ErrConflict) {
 		return nil // another replica was first, or somebody changed the token
 	}
 	return err
+}
+
+// bootstrapped is what the audit log is told of a bootstrap token: the replicas tell it once they run.
+func bootstrapped(c clock.Clock, action string, before, after *proto.APIToken) *proto.AuditEvent {
+	view := func(t *proto.APIToken) any {
+		if t == nil {
+			return nil
+		}
+		return map[string]any{"id": t.ID, "name": t.Name, "x_all": t.All, "x_email": t.Email}
+	}
+	return &proto.AuditEvent{ID: proto.NewID(), At: proto.At(c.Now()), Actor: proto.Actor{Type: "system", ID: "api", Name: "bootstrap"},
+		Action: action, Kind: "api_token", Resource: after.ID.String(), Name: after.Name, Before: shown(view(before)), After: shown(view(after))}
 }

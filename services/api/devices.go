@@ -119,14 +119,20 @@ func (s *Service) deleteDevice(ctx context.Context, c *call) (answer, error) {
 	if page, d, err := s.device(ctx, c.account, id); err == nil {
 		before = viewDevice(page, d)
 	}
-	done, err := s.command(ctx, c.account, &proto.Command{Remove: []proto.ID{id}})
+	told := change{action: actionDelete, kind: kindDevice, id: id.String(), before: before}
+	action, err := s.begin(ctx, c.account, told)
 	if err != nil {
 		return answer{}, err
 	}
-	if done.Removed == 0 {
-		return answer{}, errNoDevice
+	done, err := s.command(ctx, c.account, &proto.Command{Remove: []proto.ID{id}})
+	if err == nil && done.Removed == 0 {
+		err = errNoDevice
 	}
-	s.changed(ctx, c.account, change{action: actionDelete, kind: kindDevice, id: id.String(), before: before})
+	if err != nil {
+		action.settle(ctx, err)
+		return answer{}, err
+	}
+	action.end(ctx, told)
 	return ok(idOnly{id}), nil
 }
 

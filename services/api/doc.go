@@ -9,5 +9,5 @@
 // bucket how far it is, then waits until this replica's view has come as far.
 //
 // Each route names what a token must be allowed (scopes.go). Each change goes through write.go, or tells of
-// itself, and so is in the audit log (trail.go says what of it a crash can lose).
+// itself as an action (action.go), and so is in the audit log, whatever crashes when (trail.go).
 package api

@@ -101,10 +101,7 @@ func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.R
 	err = i.run(ctx, a, rows)
 	t := commands.total
 	i.result.Enrolled, i.result.Updated, i.result.Unchanged = t.Enrolled, t.Updated, t.Unchanged
-	if t.Enrolled+t.Updated > 0 {
-		s.changed(ctx, a, change{action: actionImport, kind: kindDevice, after: map[string]int{
-			"rows": i.result.Rows, "enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.result.Refused}})
-	}
+	i.end(ctx, err)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +115,7 @@ func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.R
 // importing is one import under way.
 type importing struct {
 	commands *commands
+	action   *action // once there is a command
 	spool    *intake.Spool
 	result   *imported
 	chunk    []proto.Device
@@ -190,11 +188,47 @@ func (i *importing) flush(ctx context.Context) error {
 	if len(i.chunk) == 0 {
 		return nil
 	}
+	if i.action == nil {
+		var err error
+		if i.action, err = i.commands.s.begin(ctx, i.commands.account, i.told()); err != nil {
+			return err
+		}
+	}
 	if err := i.commands.send(ctx, &proto.Command{Upsert: i.chunk}, i.lines); err != nil {
 		return err
 	}
+	i.action.goes(ctx, i.counts())
 	i.chunk, i.lines = i.chunk[:0], map[proto.ID]int{}
 	return nil
+}
+
+// told is the import as the audit log is told of it.
+func (i *importing) told() change {
+	return change{action: actionImport, kind: kindDevice, after: i.counts()}
+}
+
+func (i *importing) counts() map[string]int {
+	t := i.commands.total
+	return map[string]int{"rows": i.result.Rows, "enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.result.Refused}
+}
+
+// end tells the audit log what became of the import. One that broke off leaves commands that are stored and not
+// answered: the counts are then of what is known.
+func (i *importing) end(ctx context.Context, err error) {
+	t := i.commands.total
+	switch {
+	case i.action == nil:
+	case err == nil && t.Enrolled+t.Updated == 0:
+		i.action.end(ctx)
+	case err != nil && len(i.commands.waiting) > 0:
+		told := i.told()
+		told.unsure = true
+		i.action.end(ctx, told)
+	case t.Enrolled+t.Updated > 0:
+		i.action.end(ctx, i.told())
+	default:
+		i.action.end(ctx)
+	}
 }
 
 // patientReader reads a body that may take as long as it needs, as long as something comes.

@@ -69,6 +69,36 @@ func (s *Service) rotateKeys(ctx context.Context, c *call) (answer, error) {
 
 // commandKeys has the exchange do it. The answer stands in the result and beside it: clients differ.
 func (s *Service) commandKeys(ctx context.Context, c *call, command *proto.KeysCommand) (answer, error) {
+	var told change
+	switch {
+	case command.Rotate:
+		told = change{action: "rotate", kind: kindKeys}
+	case command.IntervalDays != 0:
+		told = change{action: actionUpdate, kind: kindKeys}
+	default:
+		view, err := s.askExchange(ctx, command)
+		return answer{result: view, beside: view}, err
+	}
+	action, err := s.begin(ctx, c.account, told)
+	if err != nil {
+		return answer{}, err
+	}
+	view, err := s.askExchange(ctx, command)
+	if err != nil {
+		if errors.Is(err, nats.ErrNoResponders) {
+			action.end(ctx) // nobody was told
+		} else {
+			action.settle(ctx, err)
+		}
+		return answer{}, err
+	}
+	told.after = view
+	action.end(ctx, told)
+	return answer{result: view, beside: view}, nil
+}
+
+// askExchange commands, and tells how the keys stand then.
+func (s *Service) askExchange(ctx context.Context, command *proto.KeysCommand) (keysView, error) {
 	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
 	defer cancel()
 	var reply proto.KeysAnswer
@@ -77,21 +107,14 @@ func (s *Service) commandKeys(ctx context.Context, c *call, command *proto.KeysC
 	case errors.Is(err, nats.ErrNoResponders):
 		p := refuse(http.StatusServiceUnavailable, codeUnavailable, "the signing keys cannot be asked about, since no exchange is running: start one, then try again")
 		p.cause = err
-		return answer{}, p
+		return keysView{}, p
 	case err != nil:
-		return answer{}, unavailable(err, "the exchange does not answer at the moment: try again")
+		return keysView{}, unavailable(err, "the exchange does not answer at the moment: try again")
 	case reply.Error != nil:
-		return answer{}, unavailable(reply.Error, "%s", reply.Error.Message)
+		return keysView{}, unavailable(reply.Error, "%s", reply.Error.Message)
 	}
 	left := time.Duration(reply.NextRotation-proto.At(s.clock.Now())) * time.Millisecond
-	view := keysView{
+	return keysView{
 		Days: max(0, int(math.Ceil(left.Hours()/24))), Interval: reply.IntervalDays, Last: stamp(reply.LastRotation),
-	}
-	switch {
-	case command.Rotate:
-		s.changed(ctx, c.account, change{action: "rotate", kind: kindKeys, after: view})
-	case command.IntervalDays != 0:
-		s.changed(ctx, c.account, change{action: actionUpdate, kind: kindKeys, after: view})
-	}
-	return answer{result: view, beside: view}, nil
+	}, nil
 }

@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 
-	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
@@ -91,8 +89,8 @@ func readItem(n int, raw json.RawMessage) (policyItem, error) {
 // linkPlan is what saving an application's policies comes to.
 type linkPlan struct {
 	links []proto.PolicyLink
-	write []policyWrite                         // before the application
-	drop  []*item[catalog.Record[proto.Policy]] // after it: owned and no longer linked
+	write []policyWrite
+	drop  []*item[catalog.Record[proto.Policy]] // owned and no longer linked
 }
 
 type policyWrite struct {
@@ -157,44 +155,24 @@ func samePolicy(a, b *proto.Policy) bool {
 	return bytes.Equal(a.Sent, b.Sent) && sameRules(a.Include, b.Include) && sameRules(a.Exclude, b.Exclude) && sameRules(a.Require, b.Require)
 }
 
-// save stores an application with its policies. The policies are written first and what is no longer linked
-// goes last: an application never links a policy that is not there. If the application itself is refused,
-// the policies that were made for it are taken back; one that is left behind is linked by nothing.
-func (s *Service) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, expect uint64) (uint64, error) {
-	var made []policyWrite
-	takeBack := func() {
-		for _, w := range made {
-			if err := s.remove(context.WithoutCancel(ctx), a, topology.KindPolicy, w.policy.ID, w.expect); err != nil {
-				s.log.Warn("a policy that nothing links is left behind", "policy", w.policy.ID, "err", err)
-			}
-		}
+// save stores an application with its policies, and with claims, or nothing of it all.
+func (s *Service) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, expect uint64, claims ...keyed) (uint64, error) {
+	all := claims
+	for n := range p.write {
+		w := &p.write[n]
+		all = append(all, put(a, topology.KindPolicy, w.policy.ID, &w.policy, w.expect))
 	}
-	for _, w := range p.write {
-		revision, err := s.put(ctx, a, topology.KindPolicy, w.policy.ID, &w.policy, w.expect)
-		if err != nil {
-			takeBack()
-			return 0, err
-		}
-		if w.expect == 0 {
-			made = append(made, policyWrite{w.policy, revision})
-		}
-	}
-	revision, err := s.put(ctx, a, topology.KindApplication, app.ID, app, expect)
-	if err != nil {
-		takeBack()
-		return 0, err
-	}
-	s.drop(ctx, a, p.drop)
-	return revision, nil
+	all = append(all, dropped(a, p.drop)...)
+	return s.write(ctx, a, topology.Config, append(all, put(a, topology.KindApplication, app.ID, app, expect))...)
 }
 
-func (s *Service) drop(ctx context.Context, a proto.Account, policies []*item[catalog.Record[proto.Policy]]) {
-	for _, o := range policies {
-		err := s.remove(ctx, a, topology.KindPolicy, o.id, o.of.Revision)
-		if err != nil && !errors.Is(err, bus.ErrConflict) {
-			s.log.Warn("a policy that nothing links is left behind", "policy", o.id, "err", err)
-		}
+// dropped takes policies away.
+func dropped(a proto.Account, policies []*item[catalog.Record[proto.Policy]]) []keyed {
+	all := make([]keyed, len(policies))
+	for n, o := range policies {
+		all[n] = put(a, topology.KindPolicy, o.id, nil, o.of.Revision)
 	}
+	return all
 }
 
 // viewLinks are the policies of an application, expanded, by precedence, and what of them this build cannot

@@ -129,10 +129,31 @@ func (s *Service) pollNow(ctx context.Context, c *call) (answer, error) {
 	case i.Value.Paused:
 		return answer{}, refuse(http.StatusConflict, codeConflict, "the integration is paused: resume it first (x_paused)")
 	}
-	subject := topology.Tick(c.account, i.Value.ID)
+	told := change{action: actionPoll, kind: string(topology.KindIntegration), id: i.Value.ID.String(), name: i.Value.Name}
+	action, err := s.begin(ctx, c.account, told)
+	if err != nil {
+		return answer{}, err
+	}
+	tick, err := s.tickNow(ctx, c.account, i.Value)
+	if err != nil {
+		action.settle(ctx, err)
+		return answer{}, err
+	}
+	view := struct {
+		Integration proto.ID `json:"integration_id"`
+		Tick        uint64   `json:"tick"`
+	}{i.Value.ID, tick}
+	told.after = view
+	action.end(ctx, told)
+	return ok(view), nil
+}
+
+// tickNow publishes the tick and gives its number.
+func (s *Service) tickNow(ctx context.Context, a proto.Account, i *proto.Integration) (uint64, error) {
+	subject := topology.Tick(a, i.ID)
 	for range attempts {
 		// Before the first one the scheduler finds this schedule answered, and its slot still to come.
-		last := proto.Tick{Schedule: i.Value.Schedule, Interval: i.Value.Interval}
+		last := proto.Tick{Schedule: i.Schedule, Interval: i.Interval}
 		var expect uint64
 		m, err := s.conn.Last(ctx, topology.PostureTicks, subject)
 		if err == nil {
@@ -140,17 +161,13 @@ func (s *Service) pollNow(ctx context.Context, c *call) (answer, error) {
 			err = m.Decode(&last)
 		}
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return answer{}, err
+			return 0, err
 		}
 		last.Cause, last.Due = proto.TickManual, proto.At(s.clock.Now())
 		ack, err := s.conn.Publish(ctx, bus.Outgoing{Subject: subject, Body: &last, ExpectLast: bus.Expect(expect)})
-		if errors.Is(err, bus.ErrConflict) {
-			continue
+		if !errors.Is(err, bus.ErrConflict) {
+			return ack.Seq, err
 		}
-		return ok(struct {
-			Integration proto.ID `json:"integration_id"`
-			Tick        uint64   `json:"tick"`
-		}{i.Value.ID, ack.Seq}), err
 	}
-	return answer{}, errConflict
+	return 0, errConflict
 }

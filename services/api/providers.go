@@ -89,14 +89,7 @@ func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
 	if err := s.readProvider(body, &p, nil); err != nil {
 		return answer{}, err
 	}
-	if p.Type == typeOnetimepin {
-		for _, i := range s.index.account(c.account).idps.all() {
-			if other := i.of; other.Value.Type == typeOnetimepin && other.Value.Zone == c.zone {
-				return answer{}, refuse(http.StatusConflict, codeConflict, "access.api.error.conflict: there is a one-time PIN identity provider already: %s", other.Value.ID)
-			}
-		}
-	}
-	revision, err := s.put(ctx, c.account, topology.KindIDP, p.ID, &p, 0)
+	revision, err := s.addProvider(ctx, c.account, &p)
 	return answer{status: http.StatusCreated, result: viewProvider(&p), revision: revision}, err
 }
 
@@ -117,6 +110,33 @@ func (s *Service) updateProvider(ctx context.Context, c *call) (answer, error) {
 	}
 	revision, err := s.put(ctx, c.account, topology.KindIDP, p.ID, &p, old.Revision)
 	return answer{result: viewProvider(&p), revision: revision}, err
+}
+
+// addProvider stores a new provider. Of those with one-time PINs there is one, in each zone and outside of them.
+func (s *Service) addProvider(ctx context.Context, a proto.Account, p *proto.IdentityProvider) (uint64, error) {
+	mine := put(a, topology.KindIDP, p.ID, p, 0)
+	if p.Type != typeOnetimepin {
+		return s.write(ctx, a, topology.Config, mine)
+	}
+	for range attempts {
+		claims, err := s.claim(ctx, a, []string{typeOnetimepin + " " + p.Zone.String()})
+		if err == nil {
+			err = s.fresh(ctx)
+		}
+		if err != nil {
+			return 0, err
+		}
+		for _, i := range s.index.account(a).idps.all() {
+			if other := i.of.Value; other.Type == typeOnetimepin && other.Zone == p.Zone {
+				return 0, refuse(http.StatusConflict, codeConflict, "access.api.error.conflict: there is a one-time PIN identity provider already: %s", other.ID)
+			}
+		}
+		revision, err := s.write(ctx, a, topology.Config, append(claims, mine)...)
+		if !errors.Is(err, bus.ErrConflict) {
+			return revision, err
+		}
+	}
+	return 0, errConflict
 }
 
 // deleteProvider refuses while an application, a policy or a group names the provider: people could not log

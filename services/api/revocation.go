@@ -27,13 +27,19 @@ var (
 // revise does something with devices, all of which must be there.
 func (s *Service) revise(ctx context.Context, a proto.Account, r revision, ids []proto.ID) error {
 	before, err := s.gather(ctx, a, ids)
-	if err == nil {
-		err = s.trail.room()
+	if err != nil {
+		return err
 	}
+	announced := change{action: r.action, kind: kindDevice, before: before}
+	if len(ids) == 1 {
+		announced = change{action: r.action, kind: kindDevice, id: ids[0].String(), name: before[ids[0]].Hostname, before: before[ids[0]]}
+	}
+	action, err := s.begin(ctx, a, announced)
 	if err != nil {
 		return err
 	}
 	if _, err := s.command(ctx, a, r.command(ids)); err != nil {
+		action.settle(ctx, err)
 		return err
 	}
 	var after map[proto.ID]deviceView
@@ -42,17 +48,19 @@ func (s *Service) revise(ctx context.Context, a proto.Account, r revision, ids [
 			after = nil // they were removed meanwhile
 		}
 	}
+	var changes []change
 	for _, id := range ids {
 		was, is := before[id], after[id]
 		if !r.gone && is.Device != nil && was.RevokedAt != nil && is.RevokedAt != nil && *was.RevokedAt == *is.RevokedAt {
 			continue // it was so before
 		}
-		e := change{action: r.action, kind: kindDevice, id: id.String(), name: was.Hostname, before: was}
+		c := change{action: r.action, kind: kindDevice, id: id.String(), name: was.Hostname, before: was}
 		if is.Device != nil {
-			e.after = is
+			c.after = is
 		}
-		s.changed(ctx, a, e)
+		changes = append(changes, c)
 	}
+	action.end(ctx, changes...)
 	return nil
 }
 

@@ -103,7 +103,7 @@ func (s *Service) routes() []route {
 // Run serves until ctx ends. It waits for the topology.
 func (s *Service) Run(ctx context.Context) error {
 	err := s.conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
-		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog)
+		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog, topology.AuditOutbox)
 	if err == nil && s.cfg.BootstrapToken != "" {
 		_, err = Bootstrap(ctx, s.conn, s.clock, s.cfg.Account, s.cfg.BootstrapToken, s.cfg.BootstrapEmail)
 		if errors.Is(err, ErrRevoked) {

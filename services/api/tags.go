@@ -126,12 +126,16 @@ func (s *Service) updateTag(ctx context.Context, c *call) (answer, error) {
 	if err := s.untagged(c.account, old.Value.Name); err != nil {
 		return answer{}, err
 	}
-	revision, err := s.put(ctx, c.account, topology.KindTag, topology.TagID(c.account, t.Name), &t, 0)
+	revision, err := s.write(ctx, c.account, topology.Config,
+		put(c.account, topology.KindTag, topology.TagID(c.account, old.Value.Name), nil, old.Revision),
+		put(c.account, topology.KindTag, topology.TagID(c.account, t.Name), &t, 0))
 	if errors.Is(err, bus.ErrConflict) {
-		return answer{}, errTagThere(t.Name)
-	}
-	if err == nil {
-		err = s.remove(ctx, c.account, topology.KindTag, topology.TagID(c.account, old.Value.Name), old.Revision)
+		if err := s.fresh(ctx); err != nil {
+			return answer{}, err
+		}
+		if _, there := s.catalog.Tag(c.account, t.Name); there {
+			return answer{}, errTagThere(t.Name)
+		}
 	}
 	return answer{result: s.viewTag(c.account, &t), revision: revision}, err
 }

@@ -192,6 +192,11 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 				len(events[0].Before) == 0 || (len(events[0].After) == 0) != c.delete {
 				t.Errorf("%+v", events)
 			}
+			// It was stored with the change: a crash before the log was told would not have lost it.
+			kept := stored[proto.AuditOutbox](w, topology.BucketStream(topology.Tokens), topology.Outbox(topology.Tokens, w.account, events[0].ID))
+			if len(kept) != 1 || len(kept[0].Events) != 1 || kept[0].Events[0].ID != events[0].ID {
+				t.Errorf("beside the change there is %+v", kept)
+			}
 			if !c.delete {
 				// Who turns it on again has it for another while.
 				on := w.record(unused)

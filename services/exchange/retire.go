@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -45,15 +46,17 @@ func (c *caretaker) retire(ctx context.Context, t servicetoken.Record, i proto.I
 	}
 	event := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(now), Actor: proto.Actor{Type: "system", ID: "exchange", Name: caretakerName},
 		Action: "update", Kind: "service_token", Resource: t.ID.String(), Name: t.Name, Before: shown(t.ServiceToken, seen.At)}
-	state := proto.TokenIdle
+	state, change := proto.TokenRemoved, bus.DeleteMsg(topology.Tokens, key, t.Revision)
 	if i.Delete {
-		state, event.Action = proto.TokenRemoved, "delete"
-		err = c.conn.Delete(ctx, topology.Tokens, key, t.Revision)
+		event.Action = "delete"
 	} else {
 		off := turnedOff(t.ServiceToken, now)
-		event.After = shown(off, seen.At)
-		_, err = c.conn.Put(ctx, topology.Tokens, key, off, t.Revision)
+		state, event.After = proto.TokenIdle, shown(off, seen.At)
+		change = bus.PutMsg(topology.Tokens, key, off, t.Revision)
 	}
+	// What the audit log is to be told is stored with the change: if it is not told below, the api tells it.
+	_, err = c.conn.Commit(ctx, []bus.Outgoing{{Subject: topology.Outbox(topology.Tokens, t.Account, event.ID),
+		Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{event}}, Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}}, change})
 	switch {
 	case errors.Is(err, bus.ErrConflict):
 		return // another caretaker did it, or the token was changed
