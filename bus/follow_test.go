@@ -104,7 +104,7 @@ func (w *writer) settled() bool {
 func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (kinds map[bus.EventKind]int, at uint64) {
 	t.Helper()
 	kinds = map[bus.EventKind]int{}
-	ctx, cancel := context.WithTimeout(t.Context(), 10e9)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	enough := errors.New("enough")
 	want := w.want()
@@ -128,7 +128,7 @@ func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *
 // followOneChange follows until the state and one change are handled, and returns the position.
 func followOneChange(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (at uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10e9)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stop := errors.New("stop before this one")
 	err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
@@ -188,7 +188,7 @@ func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
 			var seen []uint64
 			next := func(n int) {
 				t.Helper()
-				ctx, cancel := context.WithTimeout(t.Context(), 10e9)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				var at uint64
 				err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
@@ -363,7 +363,7 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 			b := bustest.StartWith(t, topology.Options{LogMaxBytes: 64 << 10})
 			w, c, operator := newWriter(t, b), b.Conn(topology.Follower), b.Conn(topology.Operator)
 			f.Account = w.account
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			overtake := func(at uint64) {
 				enough := time.After(2 * time.Second)
@@ -430,7 +430,7 @@ func TestFollowAnEmptiedLog(t *testing.T) {
 			}
 			clear(w.last)
 			var r bus.Results
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			resets, enough := 0, errors.New("enough")
 			err = c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {

@@ -3,16 +3,16 @@ package bustest
 import (
 	"context"
 	"log/slog"
-	"strings"
+	"regexp"
 	"sync"
 	"testing"
 )
 
 // enough records of a kind tell what there is to tell.
-const enough = 5
+const enough = 3
 
-// Log writes to the test's log, warnings and errors only, and of those that differ in their numbers alone the
-// first few: a server that lost its cluster says so many times a second, and what failed is to be found.
+// Log writes to the test's log, warnings and errors only, and of those that differ in names and numbers
+// alone the first few: a server that lost its cluster says so many times a second, and what failed is to be found.
 func Log(t testing.TB) *slog.Logger {
 	inner := slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})
 	return slog.New(sparing{Handler: inner, seen: new(seen)})
@@ -42,22 +42,17 @@ func (s sparing) Handle(ctx context.Context, r slog.Record) error {
 	return s.Handler.Handle(ctx, r)
 }
 
-// kindOf is what a record says, without numbers.
+// names are what differs between records of a kind: what is quoted, in brackets, or has a digit.
+var names = regexp.MustCompile(`'[^']*'|\[[^]]*\]|\S*[0-9]\S*`)
+
+// kindOf is what a record says, without names.
 func kindOf(r slog.Record) string {
-	var b strings.Builder
-	write := func(s string) {
-		for _, c := range s {
-			if c < '0' || c > '9' {
-				b.WriteRune(c)
-			}
-		}
-	}
-	write(r.Message)
+	text := r.Message
 	r.Attrs(func(a slog.Attr) bool {
-		write(a.String())
+		text += " " + a.String()
 		return true
 	})
-	return b.String()
+	return names.ReplaceAllString(text, "")
 }
 
 type seen struct {

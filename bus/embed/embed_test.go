@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
 )
@@ -42,22 +43,20 @@ func TestWatchTellsOfAStoreThatCannotBeWritten(t *testing.T) {
 	}
 	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was)
 	subject, body := "posture.tick.a.b", make([]byte, 64<<10)
-	for range 20 {
+	bustest.Eventually(t, "Watch tells of a store that cannot be written", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		_, err := c.JetStream().Publish(ctx, subject, body)
-		cancel()
-		if err != nil {
-			break
+		defer cancel()
+		_, _ = c.JetStream().Publish(ctx, subject, body) // the server does not answer when it fails
+		select {
+		case err := <-watched:
+			if err == nil {
+				t.Error("Watch ended without an error")
+			}
+			return true
+		default:
+			return false
 		}
-	}
-	select {
-	case err := <-watched:
-		if err == nil {
-			t.Error("Watch ended without an error")
-		}
-	case <-time.After(5 * time.Second):
-		t.Error("Watch says nothing of a store that cannot be written")
-	}
+	})
 }
 
 func TestAServerKeepsItsUsersAndItsData(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -301,10 +302,13 @@ func TestTheLiveStream(t *testing.T) {
 		f.refused(400, codeInvalid, "GET", "/plumbline/results/stream"+q, nil)
 	}
 	// The end of the service is the end of every stream.
-	began := time.Now()
-	f.stop()
-	if e := none(); e.kind != "end" || time.Since(began) > shutdownTimeout {
-		t.Errorf("at the end: %+v, after %v", e, time.Since(began))
+	var end sse
+	took := machine.Took(func() {
+		f.stop()
+		end = none()
+	})
+	if end.kind != "end" || took > shutdownTimeout {
+		t.Errorf("at the end: %+v, after %v", end, took)
 	}
 }
 

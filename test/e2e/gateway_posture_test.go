@@ -60,27 +60,21 @@ func newMeasured(t *testing.T, args ...string) *measured {
 	return m
 }
 
-// entry is told of when it is written.
-type entry struct {
-	outcome proto.Outcome
-	at      time.Time // when this test heard of it
-}
-
 // follows gives the outcomes of the laptop's check as they change.
-func (m *measured) follows() <-chan entry {
+func (m *measured) follows() <-chan proto.Outcome {
 	m.Helper()
 	conn, err := m.plumb.Follower(m.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		m.Fatal(err)
 	}
 	m.Cleanup(conn.Close)
-	changes := make(chan entry, 100)
+	changes := make(chan proto.Outcome, 100)
 	ctx, cancel := context.WithCancel(m.Context())
 	done := make(chan error, 1)
 	go func() {
 		done <- conn.Follow(ctx, bus.Following{}, func(_ context.Context, e bus.Event) error {
 			if e.Kind == bus.EventChange && e.Ref.Check == m.check {
-				changes <- entry{e.Ref.Outcome, time.Now()}
+				changes <- e.Ref.Outcome
 			}
 			return nil
 		})
@@ -114,23 +108,23 @@ func TestADeviceThatFailsIsRefusedAtItsNextRequest(t *testing.T) {
 		t.Errorf("with an address that the client made up: %+v", v)
 	}
 
-	turns := func(want proto.Outcome) time.Time {
+	turns := func(want proto.Outcome) {
 		t.Helper()
 		deadline := time.After(soon * stack.Slowness())
 		for {
 			select {
-			case e := <-changes:
-				if e.outcome == want {
-					return e.at
+			case got := <-changes:
+				if got == want {
+					return
 				}
 			case <-deadline:
 				t.Fatalf("the log does not tell of %v", want)
 			}
 		}
 	}
-	refusedSince := func(at time.Time, outcome string) {
+	refused := func(outcome string) {
 		t.Helper()
-		s.becomes(atOnce-time.Since(at), http.StatusForbidden, "", s.token)
+		s.becomes(atOnce, http.StatusForbidden, "", s.token)
 		v := s.visit(s.token.Credentials()...)
 		if v.Check.ID != m.check.String() || v.Check.Name != "healthy" || v.Check.Outcome != outcome || time.Since(v.Check.LookedAt) > time.Minute {
 			t.Errorf("the refusal names %+v: %s", v.Check, v.Body)
@@ -138,7 +132,8 @@ func TestADeviceThatFailsIsRefusedAtItsNextRequest(t *testing.T) {
 	}
 	m.score.Store(10)
 	s.do(m.control.PollNow(t.Context(), m.integration))
-	refusedSince(turns(proto.OutcomeFail), "fail")
+	turns(proto.OutcomeFail)
+	refused("fail")
 
 	m.score.Store(90)
 	s.do(m.control.PollNow(t.Context(), m.integration))
@@ -147,7 +142,8 @@ func TestADeviceThatFailsIsRefusedAtItsNextRequest(t *testing.T) {
 
 	// A check whose results expire makes them unknown.
 	s.do(m.control.ChangeCheck(t.Context(), m.check, stack.Check{Name: "healthy", Integration: m.integration, Operator: ">=", Score: threshold, Expiration: "1s"}))
-	refusedSince(turns(proto.OutcomeUnknown), "unknown")
+	turns(proto.OutcomeUnknown)
+	refused("unknown")
 }
 
 // authority is a certificate authority for tests.
@@ -293,7 +289,7 @@ func newMeasuredTLS(t *testing.T, servers *authority, cert, key, deviceCA string
 // With NATS gone the gateway goes on with what it knows for the hold that the operator sets, then it
 // refuses, and goes on when NATS is back. Without the exchange it goes on too.
 func TestTheGatewayGoesOnWithoutNATSForItsHold(t *testing.T) {
-	const hold = 4 * time.Second
+	const hold = 8 * time.Second // twice what a confirmation may take on a machine that is busy
 	s := stack.NewSeparateWith(t, 1, map[topology.Role][]string{topology.Gateway: {"PLUMB_HOLD=" + hold.String()}})
 	control, err := s.Control()
 	if err != nil {
@@ -314,7 +310,7 @@ func TestTheGatewayGoesOnWithoutNATSForItsHold(t *testing.T) {
 	nats := s.Part("nats")
 	nats.Process().Kill()
 	gone := time.Now()
-	for time.Since(gone) < hold-1500*time.Millisecond {
+	for time.Since(gone) < hold/2 {
 		if v := site.visit(site.token.Credentials()...); v.Status != http.StatusOK {
 			t.Fatalf("%v after NATS was killed: %d %s", time.Since(gone), v.Status, v.Body)
 		}
@@ -324,7 +320,7 @@ func TestTheGatewayGoesOnWithoutNATSForItsHold(t *testing.T) {
 		<-time.After(20 * time.Millisecond)
 	}
 	site.becomes(hold+2*time.Second, http.StatusServiceUnavailable, "stale", site.token)
-	if took := time.Since(gone); took < hold-1500*time.Millisecond {
+	if took := time.Since(gone); took < hold/2 {
 		t.Errorf("refused after %v", took)
 	}
 	if err := s.Run(nats); err != nil {

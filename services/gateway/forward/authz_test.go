@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/bustest/machine"
 )
 
 // envoy is an Envoy's ext_authz filter: it asks over gRPC, and does with a request what it is told.
@@ -335,9 +336,8 @@ func TestTheServerOfEnvoys(t *testing.T) {
 	if _, err := watch.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
-	if err := e.stop(); err != nil || time.Since(start) > 5*time.Second {
-		t.Errorf("stopped after %v: %v", time.Since(start), err)
+	if took := machine.Took(func() { err = e.stop() }); err != nil || took > 5*time.Second {
+		t.Errorf("stopped after %v: %v", took, err)
 	}
 }
 
