@@ -15,8 +15,9 @@ import (
 
 // Bus is a running server, or cluster, of a test.
 type Bus struct {
-	t       testing.TB
-	servers []*embed.Server
+	t        testing.TB
+	servers  []*embed.Server
+	operator *bus.Conn // of Newest
 }
 
 // Start runs one server with everything provisioned; it ends with the test. Streams are not synced to
