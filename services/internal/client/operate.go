@@ -119,6 +119,12 @@ func (c *Client) Devices(ctx context.Context, q url.Values, limit int) (all []It
 	}
 }
 
+// UnrevokeDevice takes back that a device was revoked.
+func (c *Client) UnrevokeDevice(ctx context.Context, id string) error {
+	_, err := c.call(ctx, http.MethodPost, "/devices/registrations/unrevoke?"+url.Values{"id": {id}}.Encode(), nil)
+	return err
+}
+
 // RevokeDevice ends a device's registration: it is not polled any more.
 func (c *Client) RevokeDevice(ctx context.Context, id string) error {
 	_, err := c.call(ctx, http.MethodPost, "/devices/physical-devices/"+url.PathEscape(id)+"/revoke", nil)

@@ -8,8 +8,15 @@ import (
 	"plumbline.dev/services/internal/client"
 )
 
-// candidates are what the last of the words can become, and the kind of resource whose name can stand there.
-func candidates(node *kong.Node, words []string) (found []string, kind client.Kind) {
+// wish is for the names of a kind that begin with a prefix; before stands in front of each.
+type wish struct {
+	kind   client.Kind
+	prefix string
+	before string
+}
+
+// candidates are what the last of the words can become, and whose names can stand there.
+func candidates(node *kong.Node, words []string) (found []string, names wish) {
 	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "=" }) // bash parts words there
 	partial := last(words)
 	var flag *kong.Flag // that waits for its value
@@ -32,22 +39,23 @@ func candidates(node *kong.Node, words []string) (found []string, kind client.Ki
 	}
 	switch {
 	case flag != nil:
-		return starting(partial, enumOf(flag.Value)), ""
+		return starting(partial, enumOf(flag.Value)), wish{kind: completed[flag.Name], prefix: partial}
 	case strings.HasPrefix(partial, "--") && strings.Contains(partial, "="):
 		name, value, _ := strings.Cut(partial, "=")
 		if f := findFlag(node, name); f != nil {
 			for _, v := range starting(value, enumOf(f.Value)) {
 				found = append(found, name+"="+v)
 			}
+			names = wish{completed[f.Name], value, name + "="}
 		}
-		return found, ""
+		return found, names
 	case strings.HasPrefix(partial, "-"):
 		for _, group := range node.AllFlags(true) {
 			for _, f := range group {
 				found = append(found, "--"+f.Name)
 			}
 		}
-		return starting(partial, found), ""
+		return starting(partial, found), wish{}
 	}
 	for _, child := range node.Children {
 		if child.Type == kong.CommandNode && !child.Hidden {
@@ -56,13 +64,17 @@ func candidates(node *kong.Node, words []string) (found []string, kind client.Ki
 	}
 	if args < len(node.Positional) {
 		arg := node.Positional[args]
-		found, kind = append(found, enumOf(arg)...), completed[arg.Name]
-		if arg.Name == "token" && node.Parent != nil {
-			kind = map[string]client.Kind{"token": client.KindServiceToken, "api-tokens": client.KindAPIToken}[node.Parent.Name]
+		found = append(found, enumOf(arg)...)
+		names = wish{kind: completed[arg.Name], prefix: partial}
+		if ambiguous := arg.Name == "token" || arg.Name == "name"; ambiguous && node.Parent != nil {
+			names.kind = behind[node.Parent.Name]
 		}
 	}
-	return starting(partial, found), kind
+	return starting(partial, found), names
 }
+
+// behind are the kinds that arguments called token and name are of, by the command that they stand under.
+var behind = map[string]client.Kind{"token": client.KindServiceToken, "api-tokens": client.KindAPIToken, "context": kindContext}
 
 func starting(prefix string, all []string) []string {
 	all = slices.DeleteFunc(all, func(s string) bool { return s == "" || !strings.HasPrefix(s, prefix) })

@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/contexts"
 )
 
 type completionCmd struct {
@@ -26,9 +27,10 @@ var scripts = map[string]string{
 	"bash": `_plumb() {
 	local candidate
 	COMPREPLY=()
+	local -a words=("${COMP_WORDS[@]:1:COMP_CWORD}")
 	while IFS= read -r candidate; do
 		COMPREPLY+=("$(printf %q "$candidate")")
-	done < <(plumb __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+	done < <(plumb __complete -- "${words[@]//\\/}" 2>/dev/null)
 }
 complete -o default -F _plumb plumb
 `,
@@ -41,7 +43,16 @@ _plumb() {
 }
 if [ "$funcstack[1]" = "_plumb" ]; then _plumb "$@"; else compdef _plumb plumb; fi
 `,
-	"fish": `complete -c plumb -a '(set -l words (commandline -opc) (commandline -ct); plumb __complete -- $words[2..-1] 2>/dev/null)'
+	"fish": `function __plumb_complete
+	set -l words (commandline -opc) (commandline -ct)
+	set -l candidates (plumb __complete -- $words[2..-1] 2>/dev/null)
+	if set -q candidates[1]
+		printf '%s\n' $candidates
+	else
+		__fish_complete_path (commandline -ct)
+	end
+end
+complete -c plumb -f -a '(__plumb_complete)'
 `,
 }
 
@@ -56,9 +67,14 @@ type completeCmd struct {
 }
 
 func (c *completeCmd) Run(ctx context.Context, t *cli.Terminal, k *kong.Kong) error {
-	found, kind := candidates(k.Model.Node, c.Words)
-	if kind != "" {
-		found = append(found, c.names(ctx, kind, last(c.Words))...)
+	found, wanted := candidates(k.Model.Node, c.Words)
+	if wanted.kind != "" {
+		c.remote.of(c.Words)
+		for _, name := range c.names(ctx, wanted.kind) {
+			if strings.HasPrefix(name, wanted.prefix) {
+				found = append(found, wanted.before+name)
+			}
+		}
 	}
 	for _, one := range found {
 		if clean(one) == one {
@@ -71,8 +87,11 @@ func (c *completeCmd) Run(ctx context.Context, t *cli.Terminal, k *kong.Kong) er
 // completionWait bounds how long a person who presses tab waits for names.
 const completionWait = time.Second
 
-// names are those that begin with a text; none where the control plane does not say.
-func (c *completeCmd) names(ctx context.Context, kind client.Kind, prefix string) []string {
+// names are those of a kind; none where the control plane does not say.
+func (c *completeCmd) names(ctx context.Context, kind client.Kind) []string {
+	if kind == kindContext {
+		return contextNames()
+	}
 	ctx, cancel := context.WithTimeout(ctx, completionWait)
 	defer cancel()
 	cl, err := c.client()
@@ -85,17 +104,59 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind, prefix string
 	}
 	var names []string
 	for _, i := range all {
-		if name := i.Value.ResourceName(); strings.HasPrefix(name, prefix) {
-			names = append(names, name)
-		}
+		names = append(names, i.Value.ResourceName())
 	}
 	return names
 }
 
-// completed are the kinds whose names stand behind commands, by what the arguments are called.
+func contextNames() []string {
+	path, err := contextsFile()
+	if err != nil {
+		return nil
+	}
+	f, err := contexts.Load(path)
+	if err != nil {
+		return nil
+	}
+	return f.Names()
+}
+
+// kindContext is what a control plane knows nothing of: its name is in a file here.
+const kindContext client.Kind = "context"
+
+// completed are the kinds whose names stand behind commands and flags, by what the arguments and flags are called.
 var completed = map[string]client.Kind{
 	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy, "group": client.KindGroup,
-	"provider": client.KindIdentityProvider, "tag": client.KindTag, "app": client.KindApplication,
+	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "app": client.KindApplication,
+	"allow": client.KindServiceToken, "context": kindContext,
+}
+
+// of takes the flags that say which control plane the words are about.
+func (r *remote) of(words []string) {
+	for name, to := range map[string]*string{"context": &r.Context, "url": &r.URL, "token": &r.Token, "account": &r.Account, "data": &r.Data} {
+		if value, given := valueOf(words, "--"+name); given {
+			*to = value
+		}
+	}
+}
+
+// valueOf is the value that a flag has among words, as --flag value, --flag=value or, parted by bash, --flag = value.
+func valueOf(words []string, flag string) (value string, given bool) {
+	for n, w := range words {
+		if v, ok := strings.CutPrefix(w, flag+"="); ok {
+			return v, true
+		}
+		if w != flag {
+			continue
+		}
+		if n+2 < len(words) && words[n+1] == "=" {
+			return words[n+2], true
+		}
+		if n+1 < len(words) {
+			return words[n+1], true
+		}
+	}
+	return "", false
 }
 
 func last(words []string) string {

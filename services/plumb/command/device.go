@@ -18,7 +18,8 @@ type devicesCmd struct {
 	List   deviceList   `cmd:"" help:"List some, or find some."`
 	Import deviceImport `cmd:"" help:"Enrol or update the devices of a CSV or NDJSON file."`
 	Show   deviceShow   `cmd:"" aliases:"get" help:"Show one."`
-	Revoke deviceRevoke `cmd:"" help:"Revoke some: they are not polled any more."`
+	Revoke deviceRevoke `cmd:"" help:"Revoke some: they are not polled any more, and pass no check."`
+	Back   deviceBack   `cmd:"" name:"unrevoke" help:"Have some that were revoked polled again."`
 	Delete deviceDelete `cmd:"" help:"Remove some."`
 }
 
@@ -27,6 +28,12 @@ type deviceImport struct {
 	output
 	File   string `arg:"" help:"File; - is standard input."`
 	Format string `enum:"auto,csv,ndjson" default:"auto" env:"-" help:"Form of the file: ${enum}. auto goes by the name, then by the first character."`
+}
+
+// Help is shown by --help.
+func (deviceImport) Help() string {
+	return "A row has device_id, a UUID, and any of email, serial_number, mac_address, virtual_ipv4, hostname; CSV names its columns in the first line. " +
+		"A row is the whole device: what it leaves out becomes empty. Devices that the file does not have stay as they are."
 }
 
 func (c *deviceImport) Run(ctx context.Context, t *cli.Terminal) error {
@@ -140,15 +147,5 @@ type deviceDelete struct {
 }
 
 func (c *deviceDelete) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	for _, id := range c.Devices {
-		if err := cl.DeleteDevice(ctx, id); err != nil {
-			return fmt.Errorf("device %s: %w", clean(id), err)
-		}
-		fmt.Fprintln(t.Out, "removed", id)
-	}
-	return nil
+	return c.remote.eachDevice(ctx, t, c.Devices, (*client.Client).DeleteDevice, "removed")
 }

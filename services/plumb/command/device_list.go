@@ -71,15 +71,29 @@ type deviceRevoke struct {
 }
 
 func (c *deviceRevoke) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.client()
+	return c.remote.eachDevice(ctx, t, c.Devices, (*client.Client).RevokeDevice, "revoked")
+}
+
+type deviceBack struct {
+	remote
+	Devices []string `arg:"" name:"device" help:"Ids of devices."`
+}
+
+func (c *deviceBack) Run(ctx context.Context, t *cli.Terminal) error {
+	return c.remote.eachDevice(ctx, t, c.Devices, (*client.Client).UnrevokeDevice, "unrevoked")
+}
+
+// eachDevice does something with devices, one after the other, and tells of each that it was done.
+func (r *remote) eachDevice(ctx context.Context, t *cli.Terminal, ids []string, do func(*client.Client, context.Context, string) error, done string) error {
+	cl, err := r.client()
 	if err != nil {
 		return err
 	}
-	for _, id := range c.Devices {
-		if err := cl.RevokeDevice(ctx, id); err != nil {
+	for _, id := range ids {
+		if err := do(cl, ctx, id); err != nil {
 			return fmt.Errorf("device %s: %w", clean(id), err)
 		}
-		fmt.Fprintln(t.Out, "revoked", id)
+		fmt.Fprintln(t.Out, done, id)
 	}
 	return nil
 }
