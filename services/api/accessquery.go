@@ -97,14 +97,17 @@ func negated(v url.Values, name string) (bool, error) {
 	return false, invalid("%sOp must be eq or neq", name)
 }
 
-// readEmail reads the filter by address: a part of it, unless email_exact says the whole.
+// readEmail reads the filter by address: a part of it, unless email_exact says the whole. The operator contains
+// is what holds without any.
 func (q *accessQuery) readEmail(v url.Values) error {
 	email := strings.ToLower(v.Get("email"))
-	unlike, err := negated(v, "email")
+	unlike, exact, err := false, false, error(nil)
+	if v.Get("emailOp") != "contains" {
+		unlike, err = negated(v, "email")
+	}
 	if err != nil {
 		return err
 	}
-	exact := false
 	if text := v.Get("email_exact"); text != "" {
 		if exact, err = strconv.ParseBool(text); err != nil {
 			return invalid("email_exact must be true or false")

@@ -116,11 +116,14 @@ type auditAction struct {
 	Type   string `json:"type"`
 }
 
+// auditNobody is the type of an actor that is no person: the SDKs know user, admin and this one.
+const auditNobody = "Cloudflare"
+
 type auditActor struct {
 	ID    string `json:"id"`
 	Email string `json:"email"`
 	IP    string `json:"ip"`
-	Type  string `json:"type"` // user, or system for the services themselves
+	Type  string `json:"type"` // user, or auditNobody for the services themselves
 }
 
 type auditMetadata struct {
@@ -151,7 +154,7 @@ func viewAudit(a proto.Account, e *proto.AuditEvent, alone bool) auditView {
 		Resource: auditResource{e.Resource, e.Kind}, When: stamp(e.At),
 	}
 	if e.Actor.Type == "system" {
-		v.Actor.Type, v.Interface = "system", "system"
+		v.Actor.Type, v.Interface = auditNobody, "system"
 	}
 	if !alone && len(e.Before)+len(e.After) > maxShown {
 		v.Metadata.Large = true

@@ -14,6 +14,7 @@ import (
 func (s *Service) auditRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: accountPath + "/audit_logs", of: areaAudit, handle: s.auditLogs},
+		{method: http.MethodGet, path: accountPath + "/logs/audit", of: areaAudit, handle: s.newAuditLogs},
 	}
 }
 
@@ -32,13 +33,12 @@ func (s *Service) auditLogs(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	select {
-	case s.audits <- struct{}{}:
-		defer func() { <-s.audits }()
-	case <-ctx.Done():
-		return answer{}, ctx.Err()
+	done, err := s.readingAudit(ctx)
+	if err != nil {
+		return answer{}, err
 	}
-	r := auditReader{s: s, account: c.account, query: q}
+	defer done()
+	r := auditReader{s: s, account: c.account, query: q, wants: q.wants}
 	if err := r.bounds(ctx); err != nil {
 		return answer{}, err
 	}
@@ -47,15 +47,11 @@ func (s *Service) auditLogs(ctx context.Context, c *call) (answer, error) {
 	}
 	views := make([]auditView, len(r.found))
 	for n, seq := range r.found {
-		m, err := s.conn.At(ctx, topology.AuditLog, seq)
+		e, err := s.auditEvent(ctx, seq)
 		if err != nil {
 			return answer{}, err
 		}
-		var e proto.AuditEvent
-		if err := m.Decode(&e); err != nil {
-			return answer{}, err
-		}
-		views[n] = viewAudit(c.account, &e, q.id != "")
+		views[n] = viewAudit(c.account, e, q.id != "")
 	}
 	info := auditInfo{Page: q.page, PerPage: q.perPage, Count: len(views)}
 	if !q.filters() {
@@ -68,6 +64,25 @@ func (s *Service) auditLogs(ctx context.Context, c *call) (answer, error) {
 		info.TotalCount, info.TotalPages = &total, &pages
 	}
 	return answer{result: views, info: info}, nil
+}
+
+// readingAudit waits until another request may read the log; done ends it.
+func (s *Service) readingAudit(ctx context.Context) (done func(), err error) {
+	select {
+	case s.audits <- struct{}{}:
+		return func() { <-s.audits }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Service) auditEvent(ctx context.Context, seq uint64) (*proto.AuditEvent, error) {
+	m, err := s.conn.At(ctx, topology.AuditLog, seq)
+	if err != nil {
+		return nil, err
+	}
+	e := new(proto.AuditEvent)
+	return e, m.Decode(e)
 }
 
 // auditInfo goes with a page. How many there are is told only where that is known without reading them all.
@@ -84,10 +99,11 @@ type auditReader struct {
 	s           *Service
 	account     proto.Account
 	query       auditQuery
-	first, last uint64   // the sequences to look at
-	skip        int      // that are on the pages before
-	scanned     int      // events read
-	found       []uint64 // sequences of the page
+	wants       func(*proto.AuditEvent) bool // which changes are asked for
+	first, last uint64                       // the sequences to look at
+	skip        int                          // that are on the pages before
+	scanned     int                          // events read
+	found       []uint64                     // sequences of the page
 }
 
 // How long before or after its own time an event may have been stored: clocks differ, and while the log
@@ -179,7 +195,7 @@ func (r *auditReader) read(ctx context.Context, first, last uint64, give func(ui
 				r.s.log.Error("AUDIT holds an event that cannot be read", "seq", m.Seq, "err", err)
 				return nil
 			}
-			if enough = r.query.wants(&e) && !give(m.Seq); enough {
+			if enough = r.wants(&e) && !give(m.Seq); enough {
 				return bus.ErrStop
 			}
 			return nil

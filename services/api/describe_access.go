@@ -125,7 +125,7 @@ func accessParameters() []parameter {
 		{name: "limit", says: "the same as per_page", schema: between(1, maxPerPage)},
 		{name: "fields", says: "members to show, separated by commas", schema: aText()},
 		{name: "email", says: "of the person: a part of it", schema: aText()},
-		{name: "emailOp", says: "neq: those that it is not", schema: oneOfTexts("eq", "neq")},
+		{name: "emailOp", says: "neq: those that it is not", schema: oneOfTexts("eq", "neq", "contains")},
 		{name: "email_exact", says: "whether email is meant as a whole", schema: aFlag()},
 	})
 	for _, name := range sortedNames(accessFields) {

@@ -20,27 +20,29 @@ func (s *Service) legacyDeviceRoutes() []route {
 	}
 }
 
+// legacyDeviceView is a device as the deprecated endpoints show it (contract.md 7.2). What is not known is not
+// there: the SDKs declare nothing of it as null.
 type legacyDeviceView struct {
 	ID             proto.ID    `json:"id"`
 	Created        stamp       `json:"created"`
 	Deleted        bool        `json:"deleted"`
-	DeviceType     *string     `json:"device_type"`
-	IP             *string     `json:"ip"`
-	Key            *string     `json:"key"`
-	LastSeen       stamp       `json:"last_seen"`
-	MAC            *string     `json:"mac_address"`
-	Manufacturer   *string     `json:"manufacturer"`
-	Model          *string     `json:"model"`
+	DeviceType     *string     `json:"device_type,omitempty"`
+	IP             *string     `json:"ip,omitempty"`
+	Key            *string     `json:"key,omitempty"`
+	LastSeen       stamp       `json:"last_seen,omitzero"`
+	MAC            *string     `json:"mac_address,omitempty"`
+	Manufacturer   *string     `json:"manufacturer,omitempty"`
+	Model          *string     `json:"model,omitempty"`
 	Name           string      `json:"name"`
-	DistroName     *string     `json:"os_distro_name"`
-	DistroRevision *string     `json:"os_distro_revision"`
-	OSVersion      *string     `json:"os_version"`
-	OSVersionExtra *string     `json:"os_version_extra"`
-	RevokedAt      stamp       `json:"revoked_at"`
-	Serial         *string     `json:"serial_number"`
+	DistroName     *string     `json:"os_distro_name,omitempty"`
+	DistroRevision *string     `json:"os_distro_revision,omitempty"`
+	OSVersion      *string     `json:"os_version,omitempty"`
+	OSVersionExtra *string     `json:"os_version_extra,omitempty"`
+	RevokedAt      stamp       `json:"revoked_at,omitzero"`
+	Serial         *string     `json:"serial_number,omitempty"`
 	Updated        stamp       `json:"updated"`
-	User           *deviceUser `json:"user"`
-	Version        *string     `json:"version"`
+	User           *deviceUser `json:"user,omitempty"`
+	Version        *string     `json:"version,omitempty"`
 	IPv4           *string     `json:"x_virtual_ipv4"`
 }
 
@@ -55,17 +57,12 @@ func (s *Service) getLegacyDevice(ctx context.Context, c *call) (answer, error) 
 		return answer{}, err
 	}
 	type account struct {
-		ID   proto.Account `json:"id"`
-		Type *string       `json:"account_type"`
-		Name *string       `json:"name"`
+		ID proto.Account `json:"id"`
 	}
 	return ok(struct {
 		legacyDeviceView
-		Account         account `json:"account"`
-		GatewayDeviceID *string `json:"gateway_device_id"`
-		KeyType         *string `json:"key_type"`
-		TunnelType      *string `json:"tunnel_type"`
-	}{legacyDeviceView: viewLegacyDevice(c.account, d), Account: account{ID: c.account}}), nil
+		Account account `json:"account"`
+	}{viewLegacyDevice(c.account, d), account{c.account}}), nil
 }
 
 // allDevices sends every device, revoked ones too, page by page of the inventory, as fast as the client takes

@@ -177,7 +177,7 @@ func TestAccessRequests(t *testing.T) {
 		"x_user_id": "", "x_idp_id": "", "x_device_id": "", "x_check_id": "", "x_country": "", "x_count": 4.0})
 	for query, want := range map[string]int{
 		"limit=1000": 30, "per_page=7": 7, "per_page=7&page=5": 2, "per_page=7&page=6": 0, "email=anna@": 20, "email=anna@example.com&email_exact=true": 20,
-		"email=anna&email_exact=true": 0, "email=anna&emailOp=neq": 10, "user_id=" + person.String(): 20, "user_id=" + person.String() + "&user_idOp=neq": 10,
+		"email=anna&email_exact=true": 0, "email=anna&emailOp=neq": 10, "email=anna@&emailOp=contains": 20, "user_id=" + person.String(): 20, "user_id=" + person.String() + "&user_idOp=neq": 10,
 		"allowed=true": 10, "allowed=true&allowedOp=neq": 20, "non_identity=true": 20, "ray_id=ray7": 1, "app_uid=" + id.String(): 30, "app_type=saas": 0,
 		"app_type=self_hosted": 30, "country_code=de": 10, "since=2026-03-01T12:10:00Z": 20, "until=2200-01-01T00:00:00Z": 30,
 		"since=2026-03-01T12:10:00Z&until=2200-03-01T12:12:00Z&limit=5": 5,
@@ -195,7 +195,7 @@ func TestAccessRequests(t *testing.T) {
 	same(t, "ascending", up, down)
 	some, _ := y.list(path + "?limit=1&fields=ray_id,allowed,nothing")
 	same(t, "some members", some, []map[string]any{{"ray_id": "ray29", "allowed": false}})
-	for _, bad := range []string{"limit=0", "direction=up", "since=x", "email_exact=x", "allowedOp=like", "emailOp=x", "page=999999999"} {
+	for _, bad := range []string{"limit=0", "direction=up", "since=x", "email_exact=x", "allowedOp=like", "allowedOp=contains", "emailOp=x", "page=999999999"} {
 		y.refused(400, codeInvalid, "GET", path+"?"+bad, nil)
 	}
 }

@@ -41,6 +41,7 @@ type physicalView struct {
 	OSVersionExtra *string     `json:"os_version_extra"`
 	PublicIP       *string     `json:"public_ip"`
 	Serial         *string     `json:"serial_number"`
+	Tags           struct{}    `json:"tags"` // the SDKs rely on it; a device has none here
 	UpdatedAt      stamp       `json:"updated_at"`
 	IPv4           *string     `json:"x_virtual_ipv4"`
 	RevokedAt      stamp       `json:"x_revoked_at"`
@@ -55,7 +56,7 @@ type noPolicy struct {
 type deviceUser struct {
 	ID    proto.ID `json:"id"`
 	Email string   `json:"email"`
-	Name  *string  `json:"name"`
+	Name  string   `json:"name,omitempty"` // never null: nobody tells us
 }
 
 func userOf(a proto.Account, d *proto.Device) *deviceUser {

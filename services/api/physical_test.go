@@ -94,12 +94,28 @@ func TestPhysicalDevices(t *testing.T) {
 		}
 		delete(d, stamp)
 	}
-	person := map[string]any{"id": proto.DeriveID(y.account, "bo@example.com").String(), "email": "bo@example.com", "name": nil}
+	person := map[string]any{"id": proto.DeriveID(y.account, "bo@example.com").String(), "email": "bo@example.com"}
 	same(t, "a device", d, map[string]any{
 		"id": ids[3].String(), "active_registrations": 1.0, "client_version": nil, "deleted_at": nil, "device_type": nil, "hardware_id": nil,
 		"last_seen_at": nil, "last_seen_registration": nil, "last_seen_user": person, "mac_address": "00:11:22:33:44:03", "manufacturer": nil,
 		"model": nil, "name": "host-021", "os_version": nil, "os_version_extra": nil, "public_ip": nil, "serial_number": "SN003",
-		"x_virtual_ipv4": "100.64.0.3", "x_revoked_at": nil,
+		"tags": map[string]any{}, "x_virtual_ipv4": "100.64.0.3", "x_revoked_at": nil,
+	})
+	// Nothing is null that the SDKs declare without: it has a value, or is not there.
+	registration := y.want(200, "GET", "/devices/registrations/"+ids[3].String(), nil)
+	same(t, "a registration", registration, map[string]any{
+		"id": ids[3].String(), "created_at": registration["created_at"], "deleted_at": nil, "device": map[string]any{"id": ids[3].String(), "name": "host-021"},
+		"key": "", "key_type": nil, "last_seen_at": registration["updated_at"], "registration_type": "warp", "revoked_at": nil, "tunnel_type": nil,
+		"updated_at": registration["updated_at"], "user": person, "virtual_ipv4": "100.64.0.3", "virtual_ipv6": nil,
+	})
+	if text(registration, "updated_at") == "" {
+		t.Errorf("a registration: %v", registration)
+	}
+	deprecated := y.want(200, "GET", "/devices/"+ids[3].String(), nil)
+	same(t, "as the deprecated endpoint shows it", deprecated, map[string]any{
+		"id": ids[3].String(), "account": map[string]any{"id": y.account.String()}, "created": deprecated["created"], "deleted": false,
+		"mac_address": "00:11:22:33:44:03", "name": "host-021", "serial_number": "SN003", "updated": deprecated["updated"], "user": person,
+		"x_virtual_ipv4": "100.64.0.3",
 	})
 	byName := y.walk(all+"?sort_by=name&per_page=4", "name")
 	if len(byName) != 23 || !slices.IsSorted(byName) {
@@ -203,7 +219,7 @@ func TestRevocation(t *testing.T) {
 	same(t, "of a device and of another", y.walk(all+"?id="+ids[0].String()+"&device.id="+ids[3].String(), "id"), sorted(nil))
 	same(t, "of a person", y.walk(all+"?user.id="+proto.DeriveID(y.account, "anna@example.com").String(), "id"), sorted(ids[:1]))
 	one := y.want(200, "GET", all+"/"+ids[1].String(), nil)
-	if one["revoked_at"] == nil || one["virtual_ipv4"] != "100.64.0.1" || one["key"] != nil || text(one["device"].(map[string]any), "name") != "host-003" {
+	if one["revoked_at"] == nil || one["virtual_ipv4"] != "100.64.0.1" || one["key"] != "" || text(one["device"].(map[string]any), "name") != "host-003" {
 		t.Errorf("a registration: %v", one)
 	}
 	if d := y.want(200, "GET", devices+"/"+ids[1].String(), nil); d["active_registrations"] != 0.0 || d["x_revoked_at"] == nil {

@@ -20,20 +20,22 @@ func (s *Service) registrationRoutes() []route {
 	}
 }
 
-// registrationView is a device's one registration (contract.md 7.3).
+// registrationView is a device's one registration (contract.md 7.3). What the SDKs declare without null is text
+// of no length, or not there, where it is not known.
 type registrationView struct {
 	ID         proto.ID           `json:"id"`
 	CreatedAt  stamp              `json:"created_at"`
 	DeletedAt  stamp              `json:"deleted_at"`
 	Device     registrationDevice `json:"device"`
-	Key        *string            `json:"key"`
+	Key        string             `json:"key"`
 	KeyType    *string            `json:"key_type"`
-	LastSeenAt stamp              `json:"last_seen_at"`
-	Policy     *struct{}          `json:"policy"`
+	LastSeenAt stamp              `json:"last_seen_at"` // when the inventory was last told of the device
+	Policy     *struct{}          `json:"policy,omitempty"`
 	RevokedAt  stamp              `json:"revoked_at"`
 	TunnelType *string            `json:"tunnel_type"`
 	UpdatedAt  stamp              `json:"updated_at"`
-	User       *deviceUser        `json:"user"`
+	Type       string             `json:"registration_type"`
+	User       *deviceUser        `json:"user,omitempty"`
 	IPv4       *string            `json:"virtual_ipv4"`
 	IPv6       *string            `json:"virtual_ipv6"`
 }
@@ -41,12 +43,12 @@ type registrationView struct {
 type registrationDevice struct {
 	ID            proto.ID `json:"id"`
 	Name          string   `json:"name"`
-	ClientVersion *string  `json:"client_version"`
+	ClientVersion *string  `json:"client_version,omitempty"`
 }
 
 func viewRegistration(a proto.Account, d *proto.Device) registrationView {
 	return registrationView{ID: d.ID, CreatedAt: stamp(d.EnrolledAt), Device: registrationDevice{ID: d.ID, Name: d.Hostname},
-		RevokedAt: stamp(d.RevokedAt), UpdatedAt: stamp(d.UpdatedAt), User: userOf(a, d), IPv4: known(d.IPv4)}
+		LastSeenAt: stamp(d.UpdatedAt), RevokedAt: stamp(d.RevokedAt), UpdatedAt: stamp(d.UpdatedAt), Type: "warp", User: userOf(a, d), IPv4: known(d.IPv4)}
 }
 
 var registrationSorts = map[string]func(*proto.Device) string{

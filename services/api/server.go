@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -57,13 +58,29 @@ func (s *Service) newHandler(routes []route) http.Handler {
 	lost := s.observed("none", func(w http.ResponseWriter, r *http.Request) error { return errNoRoute })
 	mux.Handle("/", lost)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would redirect a path that is not in its shortest form.
-		if path.Clean(r.URL.Path) != r.URL.Path {
+		// The mux would redirect a path that is not in its shortest form. Clients that end a path with a slash
+		// mean what is there without.
+		short := path.Clean(r.URL.EscapedPath())
+		switch r.URL.EscapedPath() {
+		case short:
+			mux.ServeHTTP(w, r)
+		case short + "/":
+			mux.ServeHTTP(w, withPath(r, short))
+		default:
 			lost.ServeHTTP(w, r)
-			return
 		}
-		mux.ServeHTTP(w, r)
 	})
+}
+
+// withPath is a request with another path, which is escaped.
+func withPath(r *http.Request, escaped string) *http.Request {
+	u := *r.URL
+	u.RawPath = escaped
+	u.Path, _ = url.PathUnescape(escaped) // it was part of a URL
+	other := new(http.Request)
+	*other = *r
+	other.URL = &u
+	return other
 }
 
 // bodyTimeout is how long a client may take to send an ordinary body.

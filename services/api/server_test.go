@@ -104,7 +104,9 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/client/v4/accounts/" + strings.Repeat("A", 32) + "/access/apps", 404, codeNoRoute},
 		{"GET", "/client/v4/accounts/short/access/apps", 404, codeNoRoute},
 		{"GET", y.path("/access/unheard-of"), 404, codeNoRoute},
-		{"GET", y.path("/access/apps/"), 404, codeNoRoute},
+		{"GET", y.path("/access/apps//"), 404, codeNoRoute},
+		{"GET", "//client/v4/accounts/" + y.account.String() + "/access/apps/", 404, codeNoRoute},
+		{"GET", y.path("/access/apps/none/"), 404, codeUnknownApplication},
 		{"GET", y.path("//access/apps"), 404, codeNoRoute},
 		{"GET", y.path("/access/../access/apps"), 404, codeNoRoute},
 		{"PATCH", y.path("/access/apps"), 405, codeMethod},
@@ -118,6 +120,11 @@ func TestRoutes(t *testing.T) {
 				t.Errorf("%d %s", r.Status, r.Body)
 			}
 		})
+	}
+	for _, path := range []string{"/access/apps/", "/access/keys/", "/devices/posture/"} {
+		if r := y.do("GET", path, nil); r.Status == 404 {
+			t.Errorf("%s: %d %s", path, r.Status, r.Body)
+		}
 	}
 	if r := y.do("GET", "/access/apps", nil); r.Header.Get("X-Request-Id") == "" || r.Header.Get("X-Should-Retry") != "" {
 		t.Errorf("header %v", r.Header)
