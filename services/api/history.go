@@ -2,9 +2,10 @@ package api
 
 import (
 	"context"
-	"net/url"
+	"encoding/base64"
+	"encoding/json"
 	"slices"
-	"strconv"
+	"time"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -15,6 +16,8 @@ import (
 const (
 	historyPerPage = 100
 	maxHistory     = 1000
+	// maxHistoryEntries bounds the entries that are read for one answer, each of a page of devices.
+	maxHistoryEntries = 2000
 )
 
 // pastResult is one check's result of a device, as an entry of the log has it.
@@ -37,21 +40,48 @@ type pastResult struct {
 	Seq           uint64        `json:"seq"` // of the entry in the log
 }
 
-// deviceHistory gives the results that a device had, the newest first, as far back as the log goes. It reads
-// the log of the device's page: what the device was before it was removed and enrolled anew may be in another,
-// and is in the posture log. ?cursor= goes on where a page of the history ended.
-func (s *Service) deviceHistory(ctx context.Context, c *call, page topology.PageNumber, id proto.ID) (answer, error) {
+// historyCursor is where a page of a history ended: the reading goes on before an entry, in the first of the
+// lives, and then in the others. Oldest is the entry of the oldest result that was given: what another life has is
+// older than that.
+type historyCursor struct {
+	Before uint64 `json:"b,omitempty"`
+	Oldest uint64 `json:"o,omitempty"`
+	Lives  []life `json:"l"`
+}
+
+func (h historyCursor) String() string {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func parseHistoryCursor(text string) (h historyCursor, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(b, &h)
+	}
+	if err != nil || len(h.Lives) == 0 || len(h.Lives) > maxLives {
+		return h, invalid("cursor must be result_info.cursor of the page before")
+	}
+	return h, nil
+}
+
+// deviceHistory gives the results that a device had, the newest first, as far back as the log goes: in the page
+// that it is in, and in those that it was in before it was removed and enrolled anew. ?cursor= goes on where a
+// page of the history ended, which may be one without results: the end is where there is no cursor.
+func (s *Service) deviceHistory(ctx context.Context, c *call, id proto.ID) (answer, error) {
 	v := c.URL.Query()
 	limit, err := positive(v, "limit", historyPerPage)
 	if err != nil {
 		return answer{}, err
 	}
-	limit = min(limit, maxHistory)
 	only, err := idList(v, "check")
 	if err != nil {
 		return answer{}, err
 	}
-	r, err := s.logStretch(ctx, v, topology.LogOfPage(c.account, page))
+	since, until, err := readPeriod(v)
 	if err != nil {
 		return answer{}, err
 	}
@@ -60,39 +90,71 @@ func (s *Service) deviceHistory(ctx context.Context, c *call, page topology.Page
 		return answer{}, err
 	}
 	defer done()
-	results, info := []pastResult{}, cursorInfo{PerPage: limit}
-	err = s.backwards(ctx, r, func(m *bus.Msg) error {
-		if len(results) >= limit { // the results of one entry stay together
-			info.Cursor = strconv.FormatUint(results[len(results)-1].Seq, 10)
-			return bus.ErrStop
-		}
-		var err error
-		results, err = s.addPast(results, m, c.account, id, only)
-		return err
-	})
-	info.Count = len(results)
-	return answer{result: results, info: info}, err
+	var at historyCursor
+	if text := v.Get("cursor"); text != "" {
+		at, err = parseHistoryCursor(text)
+	} else {
+		at.Lives, err = s.lives(ctx, c.account, id)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	h := &history{s: s, account: c.account, device: id, only: only, limit: min(limit, maxHistory), since: since, until: until, results: []pastResult{}}
+	info := cursorInfo{PerPage: h.limit}
+	if at, err = h.read(ctx, at); err != nil {
+		return answer{}, err
+	}
+	if len(at.Lives) > 0 {
+		info.Cursor = at.String()
+	}
+	info.Count = len(h.results)
+	return answer{result: h.results, info: info}, nil
 }
 
-// logStretch is what a query asks for of the posture log, by time and by cursor: the sequence that the reading
-// ended before.
-func (s *Service) logStretch(ctx context.Context, v url.Values, subject string) (stretch, error) {
-	since, until, err := readPeriod(v)
-	if err != nil {
-		return stretch{}, err
-	}
-	r, err := s.period(ctx, stretch{stream: topology.PostureLog, subject: subject}, since, until)
-	if err != nil {
-		return r, err
-	}
-	if text := v.Get("cursor"); text != "" {
-		before, err := strconv.ParseUint(text, 10, 63)
-		if err != nil || before == 0 {
-			return r, invalid("cursor must be result_info.cursor of the page before")
+// history is one page of a device's history while it is read.
+type history struct {
+	s            *Service
+	account      proto.Account
+	device       proto.ID
+	only         []proto.ID
+	limit        int
+	since, until time.Time
+	results      []pastResult
+	entries      int
+}
+
+// read goes on at a position, and gives the one to go on from; without lives at the end.
+func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, error) {
+	for ; len(at.Lives) > 0; at = (historyCursor{Before: at.Oldest, Oldest: at.Oldest, Lives: at.Lives[1:]}) {
+		in := at.Lives[0]
+		r, err := h.s.period(ctx, stretch{stream: topology.PostureLog, subject: topology.LogOfPage(h.account, in.Page)},
+			later(h.since, in.From.around(-livesSlack)), sooner(h.until, in.Until.around(livesSlack)))
+		if err != nil {
+			return at, err
 		}
-		r.last = min(r.last, before-1)
+		if at.Before != 0 {
+			r.last = min(r.last, at.Before-1)
+		}
+		full := false
+		err = h.s.backwards(ctx, r, func(m *bus.Msg) error {
+			// The results of one entry stay together.
+			if full = len(h.results) >= h.limit || h.entries >= maxHistoryEntries; full {
+				at.Before = m.Seq + 1
+				return bus.ErrStop
+			}
+			h.entries++
+			found, err := h.s.addPast(h.results, m, h.account, h.device, h.only)
+			if len(found) > len(h.results) {
+				at.Oldest = m.Seq
+			}
+			h.results = found
+			return err
+		})
+		if err != nil || full {
+			return at, err
+		}
 	}
-	return r, nil
+	return at, nil
 }
 
 // addPast adds what an entry says of a device.

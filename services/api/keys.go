@@ -13,7 +13,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The signing keys are the exchange's, one set for every account: it is asked, and told.
+// The signing keys are the exchange's, one set for every account: it is asked, and told. Every account may see how
+// they stand; what changes them is for the account that the installation was started with.
 func (s *Service) keyRoutes() []route {
 	const keys = accountPath + "/access/keys"
 	return []route{
@@ -78,6 +79,10 @@ func (s *Service) commandKeys(ctx context.Context, c *call, command *proto.KeysC
 	default:
 		view, err := s.askExchange(ctx, command)
 		return answer{result: view, beside: view}, err
+	}
+	if !s.cfg.Account.IsZero() && c.account != s.cfg.Account {
+		return answer{}, refuse(http.StatusForbidden, codeUnauthorized,
+			"Unauthorized to access requested resource: the signing keys are those of every account here, and only a token of the account %s may change them", s.cfg.Account)
 	}
 	action, err := s.begin(ctx, c.account, told)
 	if err != nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,8 +135,28 @@ func TestKeys(t *testing.T) {
 	if got := y.want(200, "GET", path, nil); got["last_key_rotation_at"] != "2026-03-01T14:00:00Z" {
 		t.Errorf("rotated %v", got)
 	}
+	if got := summary(y.trailOf(y.account)); got != "update keys, rotate keys, rotate keys" {
+		t.Errorf("recorded %s", got)
+	}
+	// They are everybody's: another account sees how they stand, and changes nothing.
+	other, token := proto.NewAccount(), strings.Repeat("another_", 6)
+	if _, err := Bootstrap(t.Context(), y.conn, y.clock, other, token, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		method, path string
+		body         any
+		status       int
+	}{{"GET", path, nil, 200}, {"PUT", path, map[string]any{"key_rotation_interval_days": 21}, 403}, {"POST", path + "/rotate", nil, 403}} {
+		req := y.request(c.method, "/client/v4/accounts/"+other.String()+c.path, c.body)
+		req.Header.Set("Authorization", "Bearer "+token)
+		if r := y.raw(req); r.Status != c.status {
+			t.Errorf("%s %s of another account: %d %s", c.method, c.path, r.Status, r.Body)
+		}
+	}
 	broken = &proto.Error{Code: "unavailable", Message: "not now"}
 	y.refused(503, codeUnavailable, "GET", path, nil)
+	y.refused(503, codeUnavailable, "POST", path+"/rotate", nil)
 }
 
 func TestZones(t *testing.T) {

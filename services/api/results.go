@@ -63,19 +63,19 @@ func (s *Service) deviceResults(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	page, d, err := s.device(ctx, c.account, id)
-	if err == nil {
-		err = s.fresh(ctx)
-	}
-	if err != nil {
+	if err := s.fresh(ctx); err != nil {
 		return answer{}, err
 	}
 	switch c.URL.Query().Get("history") {
 	case "", "0", "false":
 	case "1", "true":
-		return s.deviceHistory(ctx, c, page, id)
+		return s.deviceHistory(ctx, c, id)
 	default:
 		return answer{}, invalid("history must be 1 or 0")
+	}
+	page, d, err := s.device(ctx, c.account, id)
+	if err != nil {
+		return answer{}, err
 	}
 	type view struct {
 		entryView
