@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"plumbline.dev/services/internal/cli"
@@ -30,16 +31,17 @@ func (c *historyCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		}
 		q.Check = check.Value.ID
 	}
-	out := lines{output: &c.output, t: t, columns: []column{{"WHEN", 19}, {"POLL", 8}, {"BECAUSE", 7}, {"OUTCOME", 7}, {"REASON", 13}, {"SCORE", 5}, {"OBSERVED", 19}, {"PROBLEM", 13}, {"CHECK", 0}}}
+	out := newLines(t, &c.output, column{"WHEN", 19}, column{"POLL", 8}, column{"BECAUSE", 7}, column{"OUTCOME", 7}, column{"REASON", 13},
+		column{"SCORE", 5}, column{"OBSERVED", 19}, column{"PROBLEM", 13}, column{"CHECK", 0})
 	for one, err := range cl.History(ctx, q) {
 		if err == nil {
 			v := &one.Value
-			err = out.line(one, moment(&v.At), fmt.Sprint(v.Tick), v.Cause, v.Outcome, v.Reason, number(v.Score), moment(v.ObservedAt),
+			err = out.line(one.Raw, moment(&v.At), fmt.Sprint(v.Tick), v.Cause, v.Outcome, v.Reason, number(v.Score), moment(v.ObservedAt),
 				orDash(cmp.Or(v.Problem, v.Error)), cmp.Or(v.Name, v.Check))
 		}
 		if err != nil {
-			return err
+			return errors.Join(out.flush(), err)
 		}
 	}
-	return nil
+	return out.flush()
 }

@@ -1,16 +1,18 @@
 package command
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/document"
 )
 
@@ -23,49 +25,57 @@ type column struct {
 // lines writes things one by one as they come, and keeps none: in a table, as JSON, a thing a line, or as
 // YAML, a document each.
 type lines struct {
-	*output
-	t       *cli.Terminal
+	format  string // table, json or yaml
+	colour  bool
 	columns []column
+	out     *bufio.Writer
 	begun   bool
+	flushed time.Time
 }
 
-// line writes one thing; cells are what the columns say of it.
-func (l *lines) line(thing json.Marshaler, cells ...string) error {
-	if l.Output == "table" {
-		var b strings.Builder
+func newLines(t *cli.Terminal, o *output, columns ...column) *lines {
+	return &lines{format: o.Output, colour: t.Colour, columns: columns, out: bufio.NewWriterSize(t.Out, 64<<10)}
+}
+
+// line writes one thing; cells are what the columns say of it. It may wait in memory for a second while more
+// come, and until [lines.flush].
+func (l *lines) line(raw json.RawMessage, cells ...string) error {
+	var b bytes.Buffer
+	switch l.format {
+	case "table":
 		if !l.begun {
 			for i, c := range l.columns {
 				cell(&b, c.title, c.width, i == len(l.columns)-1, false)
 			}
 		}
-		l.begun = true
 		for i, c := range l.columns {
-			cell(&b, clean(cells[i]), c.width, i == len(l.columns)-1, l.t.Colour)
+			cell(&b, clean(cells[i]), c.width, i == len(l.columns)-1, l.colour)
 		}
-		_, err := io.WriteString(l.t.Out, b.String())
-		return err
-	}
-	text, err := json.Marshal(thing)
-	if err != nil {
-		return err
-	}
-	if l.Output == "yaml" {
-		if text, err = document.YAML(text); err != nil {
+	case "yaml":
+		text, err := document.YAML(raw)
+		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(l.t.Out, "---\n%s", text)
-		return err
+		b.WriteString("---\n")
+		b.Write(text)
+	default:
+		if err := json.Compact(&b, raw); err != nil {
+			return err
+		}
+		b.WriteByte('\n')
 	}
-	var b bytes.Buffer
-	if err := json.Compact(&b, text); err != nil {
-		return err
+	l.begun = true
+	_, err := l.out.Write(b.Bytes())
+	if now := time.Now(); err == nil && now.Sub(l.flushed) > time.Second {
+		l.flushed = now
+		err = l.out.Flush()
 	}
-	b.WriteByte('\n')
-	_, err = l.t.Out.Write(b.Bytes())
 	return err
 }
 
-func cell(b *strings.Builder, text string, width int, last, colour bool) {
+func (l *lines) flush() error { return l.out.Flush() }
+
+func cell(b *bytes.Buffer, text string, width int, last, colour bool) {
 	b.WriteString(paint(text, colour))
 	if last {
 		b.WriteByte('\n')
@@ -96,4 +106,10 @@ func repeat(ctx context.Context, t *cli.Terminal, follow bool, read func(context
 		case <-time.After(followEvery):
 		}
 	}
+}
+
+// refused tells an error that asking again does not change.
+func refused(err error) bool {
+	var e *client.Error
+	return errors.As(err, &e) && e.Status < 500
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,18 +65,18 @@ func (c *postureLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	if q.Integrations, err = ids(ctx, cl.Integrations, c.Integration); err != nil {
 		return err
 	}
-	out := lines{output: &c.output, t: t, columns: []column{{"WHEN", 19}, {"DEVICE", 36}, {"OUTCOME", 7}, {"REASON", 13}, {"SCORE", 5}, {"CHECK", 24}, {"HOST", 0}}}
+	out := newLines(t, &c.output, column{"WHEN", 19}, column{"DEVICE", 36}, column{"OUTCOME", 7}, column{"REASON", 13}, column{"SCORE", 5}, column{"HOST", 24}, column{"CHECK", 0})
 	return repeat(ctx, t, c.Follow, func(ctx context.Context) error {
 		for line, err := range cl.PostureLog(ctx, &q) {
 			if err == nil {
 				v := &line.Value
-				err = out.line(line, moment(&v.At), v.Device, v.Outcome, v.Reason, number(v.Received.Score), v.CheckName, cmp.Or(v.Host, v.Email))
+				err = out.line(line.Raw, moment(&v.At), v.Device, v.Outcome, v.Reason, number(v.Received.Score), orDash(cmp.Or(v.Host, v.Email)), v.CheckName)
 			}
 			if err != nil {
-				return err
+				return errors.Join(out.flush(), err)
 			}
 		}
-		return nil
+		return out.flush()
 	})
 }
 
@@ -120,7 +121,8 @@ func (c *accessLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		}
 		q.App = app.Value.ID
 	}
-	out := lines{output: &c.output, t: t, columns: []column{{"WHEN", 19}, {"", 7}, {"REASON", 19}, {"TIMES", 5}, {"WHAT", 7}, {"WHO", 39}, {"FROM", 15}, {"APPLICATION", 24}, {"DEVICE", 0}}}
+	out := newLines(t, &c.output, column{"WHEN", 19}, column{"", 7}, column{"REASON", 19}, column{"TIMES", 5}, column{"WHAT", 7},
+		column{"WHO", 39}, column{"FROM", 15}, column{"APPLICATION", 24}, column{"DEVICE", 0})
 	log := cl.AccessLog(q)
 	return repeat(ctx, t, c.Follow, func(ctx context.Context) error {
 		for one, err := range log.Read(ctx) {
@@ -130,12 +132,13 @@ func (c *accessLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 				if v.Allowed {
 					decided = "allowed"
 				}
-				err = out.line(one, moment(&v.At), decided, v.Reason, fmt.Sprint(v.Count), v.Action, orDash(cmp.Or(v.Email, v.ClientID)), orDash(v.IP), orDash(v.Domain), orDash(v.Device))
+				err = out.line(one.Raw, moment(&v.At), decided, v.Reason, fmt.Sprint(v.Count), v.Action,
+					orDash(cmp.Or(v.Email, v.ClientID)), orDash(v.IP), orDash(v.Domain), orDash(v.Device))
 			}
 			if err != nil {
-				return err
+				return errors.Join(out.flush(), err)
 			}
 		}
-		return nil
+		return out.flush()
 	})
 }
