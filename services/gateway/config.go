@@ -30,7 +30,7 @@ type Config struct {
 	// TLSCert and TLSKey name PEM files, which are read again when they change; both empty: no TLS.
 	TLSCert, TLSKey string
 	// DeviceCA names a PEM file of the authorities of client certificates, read again when it changes; empty:
-	// clients are not asked for one. It needs TLS.
+	// clients are not asked for one. It needs TLS, or an Envoy that passes certificates on.
 	DeviceCA string
 	// Overlay are the networks in which a source address tells the device.
 	Overlay []netip.Prefix
@@ -40,6 +40,9 @@ type Config struct {
 	ForwardAuthFrom []netip.Prefix
 	// ExtAuthzAddr is where Envoy asks over gRPC; empty: nowhere.
 	ExtAuthzAddr string
+	// ExtAuthzCert and ExtAuthzKey name PEM files, read again when they change: with them Envoy asks over TLS.
+	// ExtAuthzCA, likewise, has the authorities of the certificates that Envoys must then show; empty: none.
+	ExtAuthzCert, ExtAuthzKey, ExtAuthzCA string
 	// Hold is for how long what was last known is good enough while it cannot be confirmed; 0 means
 	// [hold.Default].
 	Hold time.Duration
@@ -71,8 +74,14 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("team domain %q is not of the form https://team.example.com", c.TeamDomain)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return c, errors.New("a TLS certificate and its key come together: give both or none")
-	case c.DeviceCA != "" && c.TLSCert == "":
+	case c.DeviceCA != "" && c.TLSCert == "" && c.ExtAuthzAddr == "":
 		return c, errors.New("client certificates (--device-ca) need TLS: give --tls-cert and --tls-key")
+	case (c.ExtAuthzCert == "") != (c.ExtAuthzKey == ""):
+		return c, errors.New("a TLS certificate and its key come together: give --ext-authz-cert and --ext-authz-key, or neither")
+	case c.ExtAuthzCA != "" && c.ExtAuthzCert == "":
+		return c, errors.New("the certificates of Envoys (--ext-authz-ca) need TLS: give --ext-authz-cert and --ext-authz-key")
+	case c.ExtAuthzCert != "" && c.ExtAuthzAddr == "":
+		return c, errors.New("nothing listens that --ext-authz-cert would be for: give --ext-authz-addr")
 	case len(c.SessionKey) != login.KeySize:
 		return c, fmt.Errorf("the session key has %d bytes and must have %d", len(c.SessionKey), login.KeySize)
 	case c.Hold < 0 || c.LogBacklog < 0:

@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/services/gateway/forward"
 	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/gateway/proxy"
+	"plumbline.dev/services/internal/clock"
 )
 
 // front takes every request of a listener to the part that answers it.
@@ -22,6 +23,8 @@ type front struct {
 	login   people
 	certs   func() ([]byte, bool)
 	forward http.Handler
+	clock   clock.Clock
+	clients *certificates // whose certificates count; nil: nobody's
 }
 
 // people is where logins are answered; [login.Login] is one.

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"time"
 
 	"plumbline.dev/services/gateway/forward"
 	"plumbline.dev/services/gateway/gate"
@@ -27,8 +26,7 @@ func (f *front) read(r *http.Request) proxy.Request {
 	}
 	if r.TLS != nil {
 		u.Scheme = "https"
-		// It was valid when the connection began, which may be long ago.
-		if len(r.TLS.VerifiedChains) > 0 && time.Now().Before(r.TLS.PeerCertificates[0].NotAfter) {
+		if len(r.TLS.VerifiedChains) > 0 && f.clients != nil && f.clients.trusts(r.TLS, f.clock.Now()) {
 			q.Certificate = r.TLS.PeerCertificates[0]
 		}
 	}

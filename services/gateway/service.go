@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"plumbline.dev/bus"
@@ -51,7 +50,7 @@ type Service struct {
 	gate     *gate.Gate
 	origins  *proxy.Proxy
 	authz    *forward.Authz // nil: nobody asks over gRPC
-	files    *certificates  // nil: no TLS
+	files    []*certificates
 	server   *httpserve.Server
 }
 
@@ -152,6 +151,9 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 	if err != nil {
 		return err
 	}
+	if err := s.buildFiles(deps); err != nil {
+		return err
+	}
 	if err := s.buildAuthz(asked); err != nil {
 		return err
 	}
@@ -159,32 +161,40 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 	if err != nil {
 		return err
 	}
-	s.server = newServer(s.cfg.AccessAddr, deps.Log, &front{
-		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: s.origins, login: people, certs: s.keyring.Certs, forward: others,
-	})
-	if s.cfg.TLSCert == "" {
-		return nil
+	front := &front{
+		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: s.origins, login: people, certs: s.keyring.Certs, forward: others, clock: deps.Clock,
 	}
-	if s.files, err = newCertificates(s.cfg, deps.Clock, deps.Log); err != nil {
-		return err
+	s.server = newServer(s.cfg.AccessAddr, deps.Log, front)
+	if s.cfg.TLSCert != "" {
+		s.server.TLS, front.clients = s.files[0].listener(protocols...), s.files[0]
 	}
-	s.server.TLS = s.files.listener()
-	return deps.Metrics.Register(s.files)
+	return nil
+}
+
+// buildFiles reads the files of both listeners: those of the first are the first, and the device authorities, on
+// which both rely, are with them.
+func (s *Service) buildFiles(deps Deps) error {
+	for _, files := range [...]pemFiles{
+		{listener: "access", cert: s.cfg.TLSCert, key: s.cfg.TLSKey, ca: s.cfg.DeviceCA, certName: "tls_cert", caName: "device_ca"},
+		{listener: "ext_authz", cert: s.cfg.ExtAuthzCert, key: s.cfg.ExtAuthzKey, ca: s.cfg.ExtAuthzCA, demanded: true,
+			certName: "ext_authz_cert", caName: "ext_authz_ca"},
+	} {
+		f, err := newCertificates(files, deps.Clock, deps.Log)
+		if err != nil {
+			return err
+		}
+		s.files = append(s.files, f)
+	}
+	return deps.Metrics.Register(ends(s.files))
 }
 
 func (s *Service) buildAuthz(asked forward.Deps) error {
 	if s.cfg.ExtAuthzAddr == "" {
 		return nil
 	}
-	cfg := forward.AuthzConfig{Addr: s.cfg.ExtAuthzAddr, From: s.cfg.ForwardAuthFrom, Trusted: s.cfg.TrustedProxy}
-	if s.cfg.DeviceCA != "" {
-		file, err := os.ReadFile(s.cfg.DeviceCA)
-		if err != nil {
-			return err
-		}
-		if cfg.DeviceCA, err = authorities(s.cfg.DeviceCA, file); err != nil {
-			return err
-		}
+	cfg := forward.AuthzConfig{Addr: s.cfg.ExtAuthzAddr, From: s.cfg.ForwardAuthFrom, Trusted: s.cfg.TrustedProxy, DeviceCA: s.files[0].authorities}
+	if s.cfg.ExtAuthzCert != "" {
+		cfg.TLS = s.files[1].listener(protocols...)
 	}
 	var err error
 	s.authz, err = forward.NewAuthz(cfg, asked)
@@ -215,8 +225,10 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("keyring", s.keyring.Run)
 	g.Add("gate", s.gate.Run)
 	g.Add("hold", s.hold.Run)
-	if s.files != nil {
-		g.Add("TLS files", s.files.Run)
+	for _, f := range s.files {
+		if f.files.cert+f.files.ca != "" {
+			g.Add("TLS files of "+f.files.listener, f.Run)
+		}
 	}
 	if s.authz != nil {
 		g.Add("ext_authz", s.authz.Run)

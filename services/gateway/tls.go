@@ -16,23 +16,39 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// certificates is the TLS configuration that some files make, read again when they change. A handshake uses
-// what was last good.
-type certificates struct {
+// pemFiles are the files of one listener; empty: none.
+type pemFiles struct {
+	listener      string // its name in the log
 	cert, key, ca string
-	clock         clock.Clock
-	log           *slog.Logger
-	current       atomic.Pointer[tls.Config]
-	read          [sha256.Size]byte // of the files that current was made of
+	// certName and caName are what the metric calls the two.
+	certName, caName string
+	// demanded are clients' certificates that have to be shown; else those count that are.
+	demanded bool
+}
+
+// certificates is what some files make, read again when they change. Who asks gets what was last good.
+type certificates struct {
+	files   pemFiles
+	clock   clock.Clock
+	log     *slog.Logger
+	current atomic.Pointer[tls.Config] // nil where there is no certificate
+	trusted atomic.Pointer[authorities]
+	read    [sha256.Size]byte // of the files that these were made of
 	// When the certificate, and the first of the authorities, end: Unix seconds, 0 for none.
 	certEnds, caEnds atomic.Int64
+}
+
+// authorities are those of client certificates.
+type authorities struct {
+	pool  *x509.CertPool
+	roots map[string]struct{} // DER
 }
 
 // lookAgain is how often the files are looked at.
 const lookAgain = time.Second
 
-func newCertificates(cfg Config, c clock.Clock, log *slog.Logger) (*certificates, error) {
-	f := &certificates{cert: cfg.TLSCert, key: cfg.TLSKey, ca: cfg.DeviceCA, clock: c, log: log}
+func newCertificates(files pemFiles, c clock.Clock, log *slog.Logger) (*certificates, error) {
+	f := &certificates{files: files, clock: c, log: log.With("listener", files.listener)}
 	if _, err := f.load(); err != nil {
 		return nil, err
 	}
@@ -40,20 +56,50 @@ func newCertificates(cfg Config, c clock.Clock, log *slog.Logger) (*certificates
 }
 
 // listener is the configuration of the listener, which takes the newest for each handshake.
-func (f *certificates) listener() *tls.Config {
+func (f *certificates) listener(protocols ...string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: protocols,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return f.current.Load(), nil },
 	}
 }
 
-var protocols = []string{"h2", "http/1.1"}
+// authorities verify client certificates now; nil: none counts.
+func (f *certificates) authorities() *x509.CertPool {
+	if a := f.trusted.Load(); a != nil {
+		return a.pool
+	}
+	return nil
+}
 
-// load makes the configuration, if the files are others than those that it was made of.
+// trusts tells whether a client's certificate, found right when its connection began, would be now: a connection
+// may outlast the certificate, and the authority that signed it.
+func (f *certificates) trusts(s *tls.ConnectionState, now time.Time) bool {
+	a := f.trusted.Load()
+	if a == nil {
+		return false
+	}
+	for _, chain := range s.VerifiedChains {
+		if _, ok := a.roots[string(chain[len(chain)-1].Raw)]; ok && valid(chain, now) {
+			return true
+		}
+	}
+	return false
+}
+
+func valid(chain []*x509.Certificate, now time.Time) bool {
+	for _, c := range chain {
+		if now.After(c.NotAfter) || now.Before(c.NotBefore) {
+			return false
+		}
+	}
+	return true
+}
+
+// load makes everything anew, if the files are others than those that it was made of.
 func (f *certificates) load() (changed bool, err error) {
 	var files [3][]byte
 	sum := sha256.New()
-	for i, name := range [...]string{f.cert, f.key, f.ca} {
+	for i, name := range [...]string{f.files.cert, f.files.key, f.files.ca} {
 		if name == "" {
 			continue
 		}
@@ -64,33 +110,58 @@ func (f *certificates) load() (changed bool, err error) {
 		sum.Write(files[i])
 	}
 	read := [sha256.Size]byte(sum.Sum(nil))
-	if read == f.read && f.current.Load() != nil {
+	if read == f.read {
 		return false, nil
 	}
-	pair, err := tls.X509KeyPair(files[0], files[1])
-	if err != nil {
-		return false, fmt.Errorf("TLS certificate %s with key %s: %w", f.cert, f.key, err)
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: protocols, Certificates: []tls.Certificate{pair}}
-	if f.ca != "" {
-		c.ClientAuth = tls.VerifyClientCertIfGiven
-		if c.ClientCAs, err = authorities(f.ca, files[2]); err != nil {
+	var a *authorities
+	if f.files.ca != "" {
+		if a, err = parseAuthorities(f.files.ca, files[2]); err != nil {
 			return false, err
 		}
-		f.caEnds.Store(firstEnd(files[2]))
 	}
-	f.certEnds.Store(pair.Leaf.NotAfter.Unix())
+	if f.files.cert != "" {
+		pair, err := tls.X509KeyPair(files[0], files[1])
+		if err != nil {
+			return false, fmt.Errorf("TLS certificate %s with key %s: %w", f.files.cert, f.files.key, err)
+		}
+		f.certEnds.Store(pair.Leaf.NotAfter.Unix())
+		f.current.Store(f.config(pair, a))
+	}
+	if a != nil {
+		f.caEnds.Store(firstEnd(files[2]))
+		f.trusted.Store(a)
+	}
 	f.read = read
-	f.current.Store(c)
 	return true, nil
 }
 
-func authorities(name string, file []byte) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(file) {
+// protocols are those of every listener of ours: gRPC is HTTP/2.
+var protocols = []string{"h2", "http/1.1"}
+
+func (f *certificates) config(pair tls.Certificate, a *authorities) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: protocols, Certificates: []tls.Certificate{pair}}
+	if a == nil {
+		return c
+	}
+	c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, a.pool
+	if f.files.demanded {
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return c
+}
+
+func parseAuthorities(name string, file []byte) (*authorities, error) {
+	a := &authorities{pool: x509.NewCertPool(), roots: map[string]struct{}{}}
+	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+			a.pool.AddCert(c)
+			a.roots[string(c.Raw)] = struct{}{}
+		}
+	}
+	if len(a.roots) == 0 {
 		return nil, fmt.Errorf("there is no certificate in %s, which is to name the authorities of client certificates", name)
 	}
-	return pool, nil
+	return a, nil
 }
 
 // firstEnd is when the first certificate of a PEM file ends, in Unix seconds.
@@ -104,17 +175,22 @@ func firstEnd(file []byte) int64 {
 	return first
 }
 
+// ends collects when certificates end.
+type ends []*certificates
+
 var certificateDesc = prometheus.NewDesc("plumbline_gateway_certificate_expires_timestamp_seconds",
-	"When the certificate, or the first of the authorities of client certificates, ends: Unix time. file is tls_cert or device_ca.", []string{"file"}, nil)
+	"When the certificate, or the first of the authorities of client certificates, ends: Unix time. file is tls_cert, device_ca, ext_authz_cert or ext_authz_ca.", []string{"file"}, nil)
 
 // Describe implements prometheus.Collector.
-func (f *certificates) Describe(out chan<- *prometheus.Desc) { out <- certificateDesc }
+func (ends) Describe(out chan<- *prometheus.Desc) { out <- certificateDesc }
 
 // Collect implements prometheus.Collector.
-func (f *certificates) Collect(out chan<- prometheus.Metric) {
-	for file, ends := range map[string]int64{"tls_cert": f.certEnds.Load(), "device_ca": f.caEnds.Load()} {
-		if ends != 0 {
-			out <- prometheus.MustNewConstMetric(certificateDesc, prometheus.GaugeValue, float64(ends), file)
+func (all ends) Collect(out chan<- prometheus.Metric) {
+	for _, f := range all {
+		for file, at := range map[string]int64{f.files.certName: f.certEnds.Load(), f.files.caName: f.caEnds.Load()} {
+			if at != 0 {
+				out <- prometheus.MustNewConstMetric(certificateDesc, prometheus.GaugeValue, float64(at), file)
+			}
 		}
 	}
 }
@@ -133,7 +209,7 @@ func (f *certificates) Run(ctx context.Context) error {
 		switch {
 		case err != nil && !broken:
 			f.log.Error("the TLS files cannot be used, going on with the last ones that could", "err", err)
-		case changed:
+		case err == nil && (changed || broken):
 			f.log.Info("the TLS files were read again")
 		}
 		broken = err != nil

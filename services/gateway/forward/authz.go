@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -35,12 +38,15 @@ type AuthzConfig struct {
 	From []netip.Prefix
 	// Trusted are proxies before Envoy: the addresses that they put into X-Forwarded-For count.
 	Trusted []netip.Prefix
-	// DeviceCA verifies the client certificates that Envoy passes on; nil: none counts.
-	DeviceCA *x509.CertPool
+	// DeviceCA gives what verifies the client certificates that Envoy passes on, now; nil, or a nil pool: none
+	// counts.
+	DeviceCA func() *x509.CertPool
+	// TLS, where it is set, is spoken to Envoys.
+	TLS *tls.Config
 }
 
 // Authz answers Envoy's ext_authz filter: envoy.service.auth.v3.Authorization over gRPC, and gRPC's health
-// protocol, both without TLS. It is run once.
+// protocol. It is run once.
 type Authz struct {
 	authv3.UnimplementedAuthorizationServer
 	cfg     AuthzConfig
@@ -80,7 +86,11 @@ func (s *Authz) Run(ctx context.Context) error {
 		return fmt.Errorf("ext_authz (--ext-authz-addr): %w", err)
 	}
 	addr := l.Addr().String()
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+	transport := insecure.NewCredentials()
+	if s.cfg.TLS != nil {
+		transport = credentials.NewTLS(s.cfg.TLS)
+	}
+	server := grpc.NewServer(grpc.Creds(transport), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(5*time.Second), grpc.MaxHeaderListSize(16<<10),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}))

@@ -388,7 +388,7 @@ func TestCertificatesThatEnvoyPassesOn(t *testing.T) {
 	ours, theirs := newCA(t), newCA(t)
 	soon := time.Now().Add(time.Hour)
 	good := ours.issue(t, x509.ExtKeyUsageClientAuth, soon)
-	e := newEnvoy(t, func(cfg *AuthzConfig) { cfg.DeviceCA = ours.pool })
+	e := newEnvoy(t, func(cfg *AuthzConfig) { cfg.DeviceCA = func() *x509.CertPool { return ours.pool } })
 	for name, c := range map[string]struct {
 		text   string
 		counts bool
@@ -422,11 +422,34 @@ func TestCertificatesThatEnvoyPassesOn(t *testing.T) {
 	}
 }
 
+// A verdict about a certificate does not outlive the authority that it was found with.
+func TestAuthoritiesChange(t *testing.T) {
+	ours, theirs := newCA(t), newCA(t)
+	pool := ours.pool
+	c, err := newCertificates(func() *x509.CertPool { return pool })
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ours.issue(t, x509.ExtKeyUsageClientAuth, time.Now().Add(time.Hour))
+	if c.verified(text) == nil {
+		t.Fatal("not verified")
+	}
+	if pool = theirs.pool; c.verified(text) != nil {
+		t.Error("verified with another authority")
+	}
+	if pool = nil; c.verified(text) != nil {
+		t.Error("verified with none")
+	}
+	if pool = ours.pool; c.verified(text) == nil {
+		t.Error("not verified again")
+	}
+}
+
 // A verdict about a certificate does not outlive it.
 func TestCertificatesEnd(t *testing.T) {
 	ours := newCA(t)
 	end := time.Now().Add(30 * time.Second)
-	c, err := newCertificates(ours.pool)
+	c, err := newCertificates(func() *x509.CertPool { return ours.pool })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -446,7 +469,7 @@ func FuzzAttributes(f *testing.F) {
 	f.Add("GET", "https", "app.example.com", "/public", "cookie", "a=b", "198.51.100.7", "")
 	f.Add("CONNECT", "", "a:1", "a:1", ":path", "", "x", "%2B")
 	d := new(decider)
-	s, err := NewAuthz(AuthzConfig{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, DeviceCA: x509.NewCertPool()},
+	s, err := NewAuthz(AuthzConfig{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, DeviceCA: x509.NewCertPool},
 		Deps{Gate: d, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		f.Fatal(err)

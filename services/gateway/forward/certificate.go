@@ -20,18 +20,20 @@ const (
 // certificates verifies the certificates that Envoy passes on. Envoy has made sure that the client holds the
 // key; who signed the certificate counts only here. Safe for concurrent use.
 type certificates struct {
-	roots *x509.CertPool
+	roots func() *x509.CertPool
 	known *lru.Cache[[sha256.Size]byte, verdict]
 	now   func() time.Time
 }
 
-// verdict is what came of a certificate: nil where it does not count.
+// verdict is what came of a certificate: nil where it does not count. It holds for the authorities that it was
+// found with.
 type verdict struct {
 	cert  *x509.Certificate
+	roots *x509.CertPool
 	until time.Time
 }
 
-func newCertificates(roots *x509.CertPool) (*certificates, error) {
+func newCertificates(roots func() *x509.CertPool) (*certificates, error) {
 	known, err := lru.New[[sha256.Size]byte, verdict](cachedCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("cache of client certificates: %w", err)
@@ -44,11 +46,15 @@ func (c *certificates) verified(text string) *x509.Certificate {
 	if text == "" || c.roots == nil || len(text) > maxCertificate {
 		return nil
 	}
+	roots := c.roots()
+	if roots == nil {
+		return nil
+	}
 	now, key := c.now(), sha256.Sum256([]byte(text))
-	if v, ok := c.known.Get(key); ok && now.Before(v.until) {
+	if v, ok := c.known.Get(key); ok && now.Before(v.until) && v.roots == roots {
 		return v.cert
 	}
-	v := verdict{cert: c.verify(text, now), until: now.Add(verifiedFor)}
+	v := verdict{cert: verify(text, roots, now), roots: roots, until: now.Add(verifiedFor)}
 	if v.cert != nil && v.cert.NotAfter.Before(v.until) {
 		v.until = v.cert.NotAfter
 	}
@@ -56,7 +62,7 @@ func (c *certificates) verified(text string) *x509.Certificate {
 	return v.cert
 }
 
-func (c *certificates) verify(text string, now time.Time) *x509.Certificate {
+func verify(text string, roots *x509.CertPool, now time.Time) *x509.Certificate {
 	plain, err := url.PathUnescape(text)
 	if err != nil {
 		return nil
@@ -71,7 +77,7 @@ func (c *certificates) verify(text string, now time.Time) *x509.Certificate {
 	}
 	between := x509.NewCertPool()
 	between.AppendCertsFromPEM(rest)
-	if _, err := cert.Verify(x509.VerifyOptions{Roots: c.roots, Intermediates: between, CurrentTime: now,
+	if _, err := cert.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 		return nil
 	}

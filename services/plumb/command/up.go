@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/fetcher"
 	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/egress"
 	"plumbline.dev/services/internal/tracing"
 	"plumbline.dev/services/plumb"
 )
@@ -24,11 +26,13 @@ type process struct {
 	NATSAddr       string        `name:"nats-addr" default:"127.0.0.1:4222" help:"Where NATS clients of other systems connect; empty: nowhere."`
 	AccountID      proto.Account `help:"Account id, 32 hex characters; without it, one is made at first start and kept." placeholder:"ID"`
 	BootstrapToken string        `help:"First API token; without it, one is made at first start, in DATA/api-token. Better by PLUMB_BOOTSTRAP_TOKEN_FILE." placeholder:"TOKEN"`
+	BootstrapEmail string        `help:"Address beside which the first API token works as an API key (X-Auth-Key, X-Auth-Email)." placeholder:"EMAIL"`
 	TeamDomain     string        `help:"Where people log in, and issuer of application tokens: an URL of the gateway; without it, that of --access-addr." placeholder:"URL"`
 	MinInterval    time.Duration `default:"${min_interval}" help:"Shortest interval that an integration may have."`
 	PinSecretHost  bool          `help:"Demand an integration's secret again when the host of its URL changes."`
 	LogMaxBytes    int64         `help:"Bound of the posture log in bytes; without it, a quarter of the disk, 20 GiB at most." placeholder:"BYTES"`
 	gatewayFlags
+	fetcherFlags
 	cli.Admin
 	cli.Log
 	cli.Tracing
@@ -43,19 +47,39 @@ type gatewayFlags struct {
 	TrustedProxy    []netip.Prefix `help:"Proxies in front whose X-Forwarded-For, -Proto and -Host are believed." placeholder:"CIDR" group:"Gateway"`
 	ForwardAuthFrom []netip.Prefix `help:"Proxies that may ask about requests: nginx, Traefik, Caddy, Envoy." placeholder:"CIDR" group:"Gateway"`
 	ExtAuthzAddr    string         `help:"Where Envoy asks, over gRPC; without it, nowhere." placeholder:"HOST:PORT" group:"Gateway"`
+	ExtAuthzCert    string         `name:"ext-authz-cert" type:"path" help:"PEM file of the certificate that Envoy is shown; without it, gRPC is spoken in plain." placeholder:"PATH" group:"Gateway"`
+	ExtAuthzKey     string         `name:"ext-authz-key" type:"path" help:"PEM file of its key." placeholder:"PATH" group:"Gateway"`
+	ExtAuthzCA      string         `name:"ext-authz-ca" type:"path" help:"PEM file of the authorities of the certificates that Envoys must show." placeholder:"PATH" group:"Gateway"`
 	Hold            time.Duration  `default:"5m" help:"How long the gateway goes on with what it last knew, when the bus cannot be reached; then it refuses." group:"Gateway"`
 }
 
 func (g *gatewayFlags) gateway() gateway.Config {
 	return gateway.Config{TLSCert: g.TLSCert, TLSKey: g.TLSKey, DeviceCA: g.DeviceCA, Overlay: g.Overlay, TrustedProxy: g.TrustedProxy,
-		ForwardAuthFrom: g.ForwardAuthFrom, ExtAuthzAddr: g.ExtAuthzAddr, Hold: g.Hold}
+		ForwardAuthFrom: g.ForwardAuthFrom, ExtAuthzAddr: g.ExtAuthzAddr,
+		ExtAuthzCert: g.ExtAuthzCert, ExtAuthzKey: g.ExtAuthzKey, ExtAuthzCA: g.ExtAuthzCA, Hold: g.Hold}
+}
+
+// fetcherFlags are the fetcher's, by the names that its own binary has.
+type fetcherFlags struct {
+	MaxInFlight    int            `default:"64" help:"Pages that are asked about at once, about 1 MB each." group:"Scoring APIs"`
+	CallTimeout    time.Duration  `default:"60s" help:"For one page in all: attempts, waits and tokens." group:"Scoring APIs"`
+	AttemptTimeout time.Duration  `default:"20s" help:"For one request and its answer." group:"Scoring APIs"`
+	MaxAnswer      int64          `default:"8388608" help:"Bound of an answer, in bytes." group:"Scoring APIs"`
+	EgressAllow    []netip.Prefix `help:"The only addresses that are called; without it, all that are not denied." placeholder:"CIDR" group:"Scoring APIs"`
+	EgressDeny     []netip.Prefix `help:"Addresses that are not called, beside link-local and metadata ones." placeholder:"CIDR" group:"Scoring APIs"`
+	EgressProxy    bool           `help:"Go through the proxy that the environment names; it is then what is checked." group:"Scoring APIs"`
+}
+
+func (f *fetcherFlags) fetcher() fetcher.Config {
+	return fetcher.Config{MaxInFlight: f.MaxInFlight, CallTimeout: f.CallTimeout, AttemptTimeout: f.AttemptTimeout, MaxAnswer: f.MaxAnswer,
+		Egress: egress.Config{Allow: f.EgressAllow, Deny: f.EgressDeny, Proxy: f.EgressProxy}}
 }
 
 func (p *process) config() plumb.Config {
 	return plumb.Config{
 		Data: p.Data, Account: p.AccountID, BootstrapToken: p.BootstrapToken, APIAddr: p.APIAddr, AccessAddr: p.AccessAddr,
 		NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr, TeamDomain: p.TeamDomain, MinInterval: p.MinInterval, LogMaxBytes: p.LogMaxBytes,
-		PinSecretHost: p.PinSecretHost, Gateway: p.gateway(),
+		PinSecretHost: p.PinSecretHost, BootstrapEmail: p.BootstrapEmail, Gateway: p.gateway(), Fetcher: p.fetcher(),
 	}
 }
 
