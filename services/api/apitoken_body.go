@@ -25,9 +25,17 @@ const (
 	maxTokenListed   = 256 // groups or resources of a policy, addresses of a condition
 )
 
-// applyAPIToken puts the members of a body into a token. What the body does not name stays: a client that
-// leaves a restriction out does not lift it; null does.
+// applyAPIToken puts the members of a body into a token. A body with name and policies is a whole token, as
+// Cloudflare's clients send it: a restriction that it leaves out is lifted, as it is by null. What another
+// body does not name stays.
 func applyAPIToken(a proto.Account, t *proto.APIToken, body object, now proto.Millis) error {
+	if body.has("name") && body.has("policies") {
+		for _, restriction := range []string{"expires_on", "not_before", "condition"} {
+			if _, said := body[restriction]; !said {
+				body[restriction] = json.RawMessage("null")
+			}
+		}
+	}
 	if body.has("name") {
 		var err error
 		if t.Name, err = body.line("name"); err != nil {

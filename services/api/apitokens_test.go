@@ -69,11 +69,16 @@ func TestTheLifeOfAnAPIToken(t *testing.T) {
 	}
 	bustest.Eventually(t, "the use is known", func() bool { return y.want(200, "GET", path, nil)["last_used_on"] == "2026-03-01T12:00:00Z" })
 
-	// What is not named stays: a PUT does not lift a restriction unasked.
+	// What a part of a token does not name stays.
 	y.clock.Advance(time.Minute)
-	changed := y.want(200, "PUT", path, y.tokenBody("ci", writeApps))
+	changed := y.want(200, "PUT", path, map[string]any{"policies": y.tokenBody("ci", writeApps)["policies"]})
 	if jsonText(t, changed["condition"]) != jsonText(t, got["condition"]) || changed["expires_on"] != got["expires_on"] || changed["modified_on"] == got["modified_on"] {
 		t.Errorf("changed %v", changed)
+	}
+	// A whole token has the restrictions that it names and no others: Terraform's provider leaves out what was removed.
+	whole := y.want(200, "PUT", path, plus(y.tokenBody("ci", writeApps), map[string]any{"expires_on": "2026-05-01T00:00:00Z"}))
+	if whole["condition"] != nil || whole["not_before"] != nil || whole["expires_on"] != "2026-05-01T00:00:00Z" {
+		t.Errorf("the whole token: %v", whole)
 	}
 	freed := y.want(200, "PUT", path, map[string]any{"condition": nil, "expires_on": nil, "not_before": nil, "x_email": "CI@example.com"})
 	if freed["condition"] != nil || freed["expires_on"] != nil || freed["name"] != "ci" || freed["x_email"] != "ci@example.com" {

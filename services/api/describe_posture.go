@@ -33,7 +33,7 @@ func tokenOperations() operations {
 		onBody: "The answer has the value, once. Nobody can give more than they have.",
 	}.describe()
 	change := tokens["PUT /tokens/{id}"]
-	change.summary, change.more = "Change an API token", "What the body does not name stays, and so does the value."
+	change.summary, change.more = "Change an API token", "A body with name and policies is the whole token: restrictions that it leaves out are lifted. What another body does not name stays. So does the value."
 	tokens["PUT /tokens/{id}"] = change
 	return union(tokens, operations{
 		"PUT /tokens/{id}/value":            {summary: "Give an API token another value", more: "The one it had ends at the same moment.", body: anObject(nil), result: aText()},
