@@ -162,8 +162,9 @@ func TestAnUnknownIDLooksLikeAWrongSecret(t *testing.T) {
 			return took[name][samples/2]
 		}
 		base := median("unknown")
-		bound := max(base/5, 20*time.Microsecond)
 		apart := func(name string) time.Duration { return (median(name) - base).Abs() }
+		// Two that are answered alike show how much the machine itself makes of it.
+		bound := max(base/5, 20*time.Microsecond, 2*apart("unknown too"))
 		report = append(report, fmt.Sprintf("unknown %v, another unknown %v, known %v, off %v", base, median("unknown too"), median("known"), median("off")))
 		if apart("known") <= bound && apart("off") <= bound {
 			t.Log(report[len(report)-1])

@@ -67,7 +67,7 @@ func (o *origin) upgrade(w http.ResponseWriter, offer string) {
 	}
 	defer conn.Close()
 	_, _ = io.WriteString(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+offer+"\r\n\r\n")
-	if rw.Flush() != nil || conn.SetDeadline(time.Now().Add(5*time.Second)) != nil {
+	if rw.Flush() != nil || conn.SetDeadline(time.Now().Add(time.Minute)) != nil {
 		return
 	}
 	if line, err := rw.ReadString('\n'); err == nil {

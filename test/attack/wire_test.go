@@ -23,7 +23,7 @@ type answer struct {
 // dial connects to the gateway from an address of this machine, empty for any.
 func (w *world) dial(t testing.TB, from string) net.Conn {
 	t.Helper()
-	d := &net.Dialer{Timeout: 5 * time.Second}
+	d := &net.Dialer{Timeout: 30 * time.Second}
 	if from != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}

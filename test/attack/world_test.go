@@ -97,7 +97,7 @@ func start(dir string) (*world, error) {
 	if w.control, err = w.plumb.Control(); err != nil {
 		return w, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	return w, w.configure(ctx)
 }

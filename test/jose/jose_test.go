@@ -107,7 +107,7 @@ func TestATokenOfEveryKeyIsAccepted(t *testing.T) {
 	// visit is one request; the gateway may take a moment to know an application that is new.
 	visit := func(host, aud string, fresh bool) (kid, assertion string) {
 		t.Helper()
-		err := stack.AskUntil(5*time.Second, func() error {
+		err := stack.AskUntil(20*time.Second, func() error {
 			v, err := visitor.Get(t.Context(), "http://"+host+"/", token.Credentials()...)
 			if err == nil && v.Status != http.StatusOK {
 				err = fmt.Errorf("%d %s", v.Status, v.Body)

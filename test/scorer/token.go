@@ -97,7 +97,7 @@ func (t *Tokens) key(ctx context.Context, kid string) (*jose.JSONWebKey, error) 
 }
 
 func (t *Tokens) fetch(ctx context.Context) (*jose.JSONWebKeySet, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.Certs, nil)
 	if err != nil {

@@ -21,7 +21,7 @@ type Visitor struct {
 // not nil, is what https URLs are asked for with.
 func NewVisitor(t testing.TB, gateway, from string, config *tls.Config) *Visitor {
 	t.Helper()
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	dialer := &net.Dialer{Timeout: 30 * time.Second}
 	if from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
@@ -30,7 +30,7 @@ func NewVisitor(t testing.TB, gateway, from string, config *tls.Config) *Visitor
 			return dialer.DialContext(ctx, network, gateway)
 		}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &Visitor{client: &http.Client{Transport: transport, Timeout: 10 * time.Second,
+	return &Visitor{client: &http.Client{Transport: transport, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 

@@ -95,12 +95,16 @@ func (p *Process) end(sig os.Signal, within time.Duration) (int, error) {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return -1, err
 	}
-	select {
-	case <-p.exited:
-		return p.cmd.ProcessState.ExitCode(), nil
-	case <-time.After(within):
-		return -1, fmt.Errorf("%s still runs %v after %v", p.name, within, sig)
+	err := AskUntil(within, func() error {
+		if p.Running() {
+			return fmt.Errorf("%s still runs %v after %v", p.name, within, sig)
+		}
+		return nil
+	})
+	if err != nil {
+		return -1, err
 	}
+	return p.cmd.ProcessState.ExitCode(), nil
 }
 
 // Exited is closed when the process is gone.
