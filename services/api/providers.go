@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"plumbline.dev/bus"
@@ -31,8 +32,7 @@ func viewProvider(p *proto.IdentityProvider) json.RawMessage {
 	if p.Type != proto.TypeOIDC {
 		unsupported = []string{p.Type}
 	}
-	scim, _ := stored(p.Sent).inner("scim_config")
-	if on, _, _ := scim.boolean("enabled"); on {
+	if provisions(p) {
 		unsupported = append(unsupported, "scim_config")
 	}
 	return splice(p.Sent, struct {
@@ -41,17 +41,24 @@ func viewProvider(p *proto.IdentityProvider) json.RawMessage {
 	}{p.ID, unsupported})
 }
 
+// provisions tells whether a provider is to tell of people by itself.
+func provisions(p *proto.IdentityProvider) bool {
+	scim, _ := stored(p.Sent).inner("scim_config")
+	on, _, _ := scim.boolean("enabled")
+	return on
+}
+
 func (s *Service) listProviders(ctx context.Context, c *call) (answer, error) {
 	if err := s.fresh(ctx); err != nil {
 		return answer{}, err
 	}
 	q := c.URL.Query()
 	all := s.index.account(c.account).idps.all()
-	if c.zoned() || filtered(q, "name", "type", "search") {
-		name, kind, search := q.Get("name"), q.Get("type"), strings.ToLower(q.Get("search"))
+	if c.zoned() || filtered(q, "name", "type", "search", "scim_enabled") {
+		name, kind, search, scim := q.Get("name"), q.Get("type"), strings.ToLower(q.Get("search")), q.Get("scim_enabled")
 		all = matching(all, func(p catalog.Record[proto.IdentityProvider]) bool {
 			return c.sees(p.Value.Zone) && (name == "" || p.Value.Name == name) && (kind == "" || p.Value.Type == kind) &&
-				strings.Contains(strings.ToLower(p.Value.Name), search)
+				(scim == "" || scim == strconv.FormatBool(provisions(p.Value))) && strings.Contains(strings.ToLower(p.Value.Name), search)
 		})
 	}
 	part, info, err := paged(q, all)

@@ -116,7 +116,7 @@ func TestOtherProvidersAreKept(t *testing.T) {
 		t.Error("the secret of a provider that is only kept is stored")
 	}
 	y.refused(400, codeInvalid, "PUT", "/access/identity_providers/"+text(azure, "id"), oidcBody())
-	for query, want := range map[string]float64{"": 2, "?type=azureAD": 1, "?name=AD": 1, "?search=ad": 1} {
+	for query, want := range map[string]float64{"": 2, "?type=azureAD": 1, "?name=AD": 1, "?search=ad": 1, "?scim_enabled=true": 1, "?scim_enabled=false&type=onetimepin": 1, "?scim_enabled=true&type=onetimepin": 0} {
 		if r := y.do("GET", "/access/identity_providers"+query, nil); r.ResultInfo["total_count"] != want {
 			t.Errorf("%s: %s", query, r.Body)
 		}
