@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"slices"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
 )
@@ -21,6 +23,7 @@ func (s *Service) appPolicyRoutes() []route {
 		{method: http.MethodGet, path: one, of: areaApps, handle: s.getAppPolicy, zones: true},
 		{method: http.MethodPut, path: one, of: areaApps, handle: s.updateAppPolicy, zones: true},
 		{method: http.MethodDelete, path: one, of: areaApps, handle: s.deleteAppPolicy, zones: true},
+		{method: http.MethodPut, path: one + "/make_reusable", of: areaApps, handle: s.makeReusable, zones: true},
 	}
 }
 
@@ -149,6 +152,32 @@ func (s *Service) deleteAppPolicy(ctx context.Context, c *call) (answer, error) 
 			continue
 		}
 		return answer{status: http.StatusAccepted, result: idOnly{policy.Value.ID}}, err
+	}
+	return answer{}, errConflict
+}
+
+// makeReusable lets other applications link a policy that the application owns. It stays linked here, and lives on
+// when the application ends. One that is reusable already stays as it is.
+func (s *Service) makeReusable(ctx context.Context, c *call) (answer, error) {
+	if len(bytes.TrimSpace(c.body)) > 0 {
+		if _, err := c.object(); err != nil {
+			return answer{}, err
+		}
+	}
+	for range attempts {
+		app, n, old, err := s.linked(ctx, c)
+		if err != nil {
+			return answer{}, err
+		}
+		p := *old.Value
+		if !p.Owner.IsZero() {
+			p.Owner, p.UpdatedAt = proto.ID{}, proto.At(s.clock.Now())
+			_, err = s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, old.Revision)
+		}
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		return answer{result: viewPolicy(&p, app.Value.Policies[n].Precedence)}, err
 	}
 	return answer{}, errConflict
 }

@@ -28,6 +28,7 @@ func (s *Service) applicationRoutes() []route {
 		{method: http.MethodDelete, path: one, of: areaApps, handle: s.deleteApplication, zones: true},
 		{method: http.MethodPost, path: one + "/revoke_tokens", of: areaApps, handle: s.revokeTokens, zones: true},
 		{method: http.MethodPost, path: one + "/revoke-tokens", of: areaApps, handle: s.revokeTokens, zones: true}, // as the SDK v0 writes it
+		{method: http.MethodGet, path: one + "/user_policy_checks", of: areaApps, handle: s.userChecks, zones: true},
 		{method: http.MethodPut, path: one + "/settings", of: areaApps, handle: s.changeSettings, zones: true},
 		{method: http.MethodPatch, path: one + "/settings", of: areaApps, handle: s.changeSettings, zones: true},
 	}, s.appPolicyRoutes()...)

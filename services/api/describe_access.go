@@ -25,10 +25,14 @@ func accessOperations() operations {
 		}.describe(),
 		policies.describe(),
 		operations{
-			"POST /access/apps/{id}/revoke_tokens": {summary: "Void every token of an application that was issued so far", status: http.StatusAccepted, result: anObject(nil)},
-			"POST /access/apps/{id}/revoke-tokens": {summary: "The same, as an old SDK writes it", status: http.StatusAccepted, result: anObject(nil)},
-			"PUT /access/apps/{id}/settings":       {summary: "Change an application's settings", body: an("ApplicationSettings"), result: of[settings]()},
-			"PATCH /access/apps/{id}/settings":     {summary: "Change some of an application's settings", body: an("ApplicationSettings"), result: of[settings]()},
+			"PUT /access/apps/{id}/policies/{policy}/make_reusable": {summary: "Let other applications link a policy of an application", body: anObject(nil), result: an("Policy")},
+			"POST /access/apps/{id}/revoke_tokens":                  {summary: "Void every token of an application that was issued so far", status: http.StatusAccepted, result: anObject(nil)},
+			"POST /access/apps/{id}/revoke-tokens":                  {summary: "The same, as an old SDK writes it", status: http.StatusAccepted, result: anObject(nil)},
+			"GET /access/apps/{id}/user_policy_checks": {
+				summary: "Tell what the policies of an application say of a person", more: "Of who has the token's e-mail address, or of another: then the token must be allowed to read people. What is known of her is what her newest login told, and how her devices do.",
+				query: []parameter{{name: "email", says: "whose", schema: aText()}}, result: of[userChecks]()},
+			"PUT /access/apps/{id}/settings":   {summary: "Change an application's settings", body: an("ApplicationSettings"), result: of[settings]()},
+			"PATCH /access/apps/{id}/settings": {summary: "Change some of an application's settings", body: an("ApplicationSettings"), result: of[settings]()},
 		},
 		resource{
 			path: "/access/policies", id: "{id}", one: "a reusable policy", many: "reusable policies, the oldest first", view: an("Policy"), body: an("PolicyBody"),
@@ -41,7 +45,8 @@ func accessOperations() operations {
 		resource{
 			path: "/access/identity_providers", id: "{id}", one: "an identity provider", many: "identity providers, the oldest first",
 			view: an("IdentityProvider"), body: an("IdentityProviderBody"), made: http.StatusCreated, gone: http.StatusAccepted, left: of[idOnly](),
-			query:  []parameter{byName, {name: "type", says: "of this type", schema: aText()}, bySearch},
+			query: []parameter{byName, {name: "type", says: "of this type", schema: aText()}, bySearch,
+				{name: "scim_enabled", says: "whether SCIM is turned on", schema: oneOfTexts("true", "false")}},
 			onBody: "Secrets are sealed and never shown again. A PUT without them keeps them.",
 		}.describe(),
 		resource{

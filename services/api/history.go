@@ -62,7 +62,7 @@ func parseHistoryCursor(text string) (h historyCursor, err error) {
 	if err == nil {
 		err = json.Unmarshal(b, &h)
 	}
-	if err != nil || len(h.Lives) == 0 || len(h.Lives) > maxLives {
+	if err != nil || len(h.Lives) == 0 || len(h.Lives) > maxLives || slices.ContainsFunc(h.Lives, life.odd) {
 		return h, invalid("cursor must be result_info.cursor of the page before")
 	}
 	return h, nil

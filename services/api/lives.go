@@ -19,6 +19,12 @@ type life struct {
 	Until instant             `json:"u,omitempty"`
 }
 
+// odd tells a life that is none of ours.
+func (l life) odd() bool { return max(l.From, l.Until) > maxInstant || min(l.From, l.Until) < 0 }
+
+// maxInstant is in the year 2200.
+const maxInstant instant = 7_258_118_400_000
+
 // instant is a time in milliseconds; 0 is none.
 type instant proto.Millis
 

@@ -16,6 +16,8 @@ import (
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
 	"plumbline.dev/services/internal/overview"
+	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/rulebook"
 )
 
 // Deps are what the service works with.
@@ -44,6 +46,7 @@ type Service struct {
 	handler   http.Handler
 	trail     *trail
 	uses      *uses
+	rules     *rulebook.Rulebook
 	imports   chan struct{} // a place for each import under way
 	audits    chan struct{} // for each reader of the audit log
 	lookUps   chan struct{} // and for each caller who is not known yet
@@ -86,6 +89,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.catalog.Tell(s.index.apply)
 	s.trail = newTrail(deps.Bus, deps.Log, deps.Clock, m)
 	s.uses = newUses(deps.Bus, deps.Log)
+	if s.rules, err = rulebook.New(s.catalog, deps.Log, func(*policy.Problem) {}); err != nil {
+		return nil, err
+	}
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()
 	return s, nil

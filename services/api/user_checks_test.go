@@ -1,0 +1,102 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// What the policies of an application say of a person is what they would say at the gateway.
+func TestUserPolicyChecks(t *testing.T) {
+	f := fleet(t)
+	y := f.system
+	rule := func(selector string, body map[string]any) any { return map[string]any{selector: body} }
+	inline := func(name, decision string, include, require []any) any {
+		return map[string]any{"name": name, "decision": decision, "include": include, "require": require}
+	}
+	app := y.want(201, "POST", "/access/apps", map[string]any{"name": "wiki", "domain": "wiki.example.com/pages", "policies": []any{
+		inline("services", "non_identity", []any{rule("any_valid_service_token", map[string]any{})}, nil),
+		inline("not her", "deny", []any{rule("email", map[string]any{"email": "eve@example.com"})}, nil),
+		inline("staff", "allow", []any{rule("email_domain", map[string]any{"domain": "example.com"})},
+			[]any{rule("device_posture", map[string]any{"integration_uid": f.check.String()})}),
+	}})
+	path := "/access/apps/" + text(app, "id") + "/user_policy_checks"
+	checks := func(email string) (status string, each string, user map[string]any) {
+		t.Helper()
+		r := y.want(200, "GET", path+"?email="+email, nil)
+		state := r["app_state"].(map[string]any)
+		if state["hostname"] != "wiki.example.com" || state["aud"] != app["aud"] || state["app_uid"] != app["id"] {
+			t.Errorf("%v", state)
+		}
+		var all []string
+		for _, p := range state["policies"].([]any) {
+			p := p.(map[string]any)
+			all = append(all, text(p, "name")+" "+text(p, "status"))
+		}
+		return text(state, "status"), strings.Join(all, ", "), r["user_identity"].(map[string]any)
+	}
+	expect := func(email, status, each string) {
+		t.Helper()
+		if gotStatus, gotEach, _ := checks(email); gotStatus != status || gotEach != each {
+			t.Errorf("%s: %s (%s), wanted %s (%s)", email, gotStatus, gotEach, status, each)
+		}
+	}
+	expect("eve@example.com", "denied", "services no_match, not her denied, staff no_match")
+	expect("ada@elsewhere.org", "denied", "services no_match, not her no_match, staff no_match")
+	expect("ada@example.com", "denied", "services no_match, not her no_match, staff no_match") // her device is not known
+
+	id := personID(y.account, "ada@example.com")
+	login := proto.Session{Nonce: "n", User: id, Email: "ada@example.com", Name: "Ada", Device: f.devices[0], IP: "192.0.2.7", Country: "NL", StartedAt: proto.At(y.clock.Now())}
+	if _, err := y.conn.Put(t.Context(), topology.Sessions, topology.UserKey(y.account, id), &proto.User{ID: id, Email: login.Email, Name: "Ada", Last: login}, 0); err != nil {
+		t.Fatal(err)
+	}
+	f.evaluated(1, 90, proto.OutcomePass)
+	expect("ada@example.com", "allowed", "services no_match, not her no_match, staff allowed")
+	_, _, user := checks("ADA@example.com")
+	if user["id"] != id.String() || user["name"] != "Ada" || user["email"] != "ada@example.com" || user["iat"] != float64(y.clock.Now().Unix()) ||
+		jsonText(t, user["geo"]) != `{"country":"NL"}` {
+		t.Errorf("she is %v", user)
+	}
+	f.evaluated(2, 10, proto.OutcomeFail)
+	expect("ada@example.com", "denied", "services no_match, not her no_match, staff no_match")
+
+	y.refused(400, codeInvalid, "GET", path, nil)
+	y.refused(400, codeInvalid, "GET", path+"?email=nobody", nil)
+	// Who may not read people asks about herself only.
+	key := y.want(200, "POST", "/tokens", y.tokenBody("apps", readApps))
+	req := y.request("GET", y.path(path+"?email=ada@example.com"), nil)
+	req.Header.Set("Authorization", "Bearer "+text(key, "value"))
+	if r := y.raw(req); r.Status != 403 {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+}
+
+// A policy that was made reusable can be linked by others, and outlives the application that it was of.
+func TestMakeReusable(t *testing.T) {
+	y := start(t)
+	app := y.want(201, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{
+		map[string]any{"name": "own", "decision": "bypass", "session_duration": "2h", "include": []any{map[string]any{"everyone": map[string]any{}}}}}})
+	own := app["policies"].([]any)[0].(map[string]any)
+	path := "/access/apps/" + text(app, "id") + "/policies/" + text(own, "id")
+	link := map[string]any{"domain": "b.example.com", "policies": []any{text(own, "id")}}
+	y.refused(400, codeInvalid, "POST", "/access/apps", link)
+	y.refused(404, codeNotFound, "GET", "/access/policies/"+text(own, "id"), nil)
+	for range 2 { // again: nothing more happens
+		got := y.want(200, "PUT", path+"/make_reusable", nil)
+		if got["reusable"] != true || got["id"] != own["id"] || got["session_duration"] != "2h" || got["precedence"] != 1.0 {
+			t.Errorf("%v", got)
+		}
+	}
+	if got := summary(y.since(2)); got != "update policy" {
+		t.Errorf("recorded %s", got)
+	}
+	y.want(201, "POST", "/access/apps", link)
+	if got := y.want(200, "GET", "/access/policies/"+text(own, "id"), nil); got["app_count"] != 2.0 {
+		t.Errorf("%v", got)
+	}
+	y.refused(404, codeNotFound, "PUT", strings.Replace(path, text(own, "id"), proto.NewID().String(), 1)+"/make_reusable", nil)
+	y.want(202, "DELETE", "/access/apps/"+text(app, "id"), nil)
+	y.want(200, "GET", "/access/policies/"+text(own, "id"), nil)
+}
