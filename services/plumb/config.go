@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/fetcher"
 	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/clock"
 )
@@ -20,6 +21,8 @@ type Config struct {
 	Account proto.Account
 	// BootstrapToken is the first API token; empty: the one kept in Data, made at first start.
 	BootstrapToken string
+	// BootstrapEmail makes the first API token an API key too, beside this address; empty: it is none.
+	BootstrapEmail string
 	APIAddr        string // control plane
 	AccessAddr     string // the gateway
 	NATSAddr       string // NATS clients of other systems; empty: none
@@ -31,6 +34,8 @@ type Config struct {
 	PinSecretHost bool
 	// LogMaxBytes bounds the posture log; 0: a quarter of the disk, 20 GiB at most.
 	LogMaxBytes int64
+	// Fetcher is how scoring APIs are called; our own listeners are never.
+	Fetcher fetcher.Config
 	// Gateway is what the gateway does; its address, team domain and session key are those above and in Data.
 	Gateway gateway.Config
 }

@@ -9,7 +9,6 @@ import (
 	"plumbline.dev/services/exchange"
 	"plumbline.dev/services/fetcher"
 	"plumbline.dev/services/gateway"
-	"plumbline.dev/services/internal/egress"
 	"plumbline.dev/services/registry"
 	"plumbline.dev/services/scheduler"
 )
@@ -43,15 +42,16 @@ func (s *Service) makers(keys secrets) []maker {
 		}},
 		{topology.Fetcher, func(c *bus.Conn) (part, error) {
 			// A scoring API may be an application: the gateway's own port is not among those denied.
-			return fetcher.New(fetcher.Config{Egress: egress.Config{DenyAddrs: cfg.inner()}},
-				fetcher.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.fetcher})
+			f := cfg.Fetcher
+			f.Egress.DenyAddrs = cfg.inner()
+			return fetcher.New(f, fetcher.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.fetcher})
 		}},
 		{topology.Scheduler, func(c *bus.Conn) (part, error) {
 			return scheduler.New(scheduler.Config{}, scheduler.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 		{topology.API, func(c *bus.Conn) (part, error) {
 			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,
-				TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway, MinInterval: cfg.MinInterval, PinSecretHost: cfg.PinSecretHost},
+				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway, MinInterval: cfg.MinInterval, PinSecretHost: cfg.PinSecretHost},
 				api.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 		{topology.Gateway, func(c *bus.Conn) (part, error) {

@@ -1,0 +1,56 @@
+package e2e_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"plumbline.dev/test/internal/stack"
+)
+
+// elsewhere are flags of services that plumb up has no need of: what it makes and keeps under --data, what its
+// own server is in place of, and bounds of single services that one machine needs no other value for.
+var elsewhere = []string{
+	"--identity", "--seal-to", "--seal-gateway", "--session-key",
+	"--nats-url", "--nats-creds",
+	"--max-pages", "--max-bytes", "--workers", "--remember", "--sweep",
+}
+
+var aFlag = regexp.MustCompile(`(?m)^ *(?:-\w, )?(--[a-z0-9-]+)`)
+
+func flagsOf(t *testing.T, name string, args ...string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), stack.Binary(t, name), append(args, "--help")...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, m := range aFlag.FindAllStringSubmatch(string(out), -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// What a service's own binary takes, plumb up takes by the same name; and the README tells of every flag.
+func TestPlumbUpTakesWhatTheServicesTake(t *testing.T) {
+	up := flagsOf(t, "plumb", "up")
+	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api"} {
+		for _, flag := range flagsOf(t, service) {
+			if slices.Contains(up, flag) == slices.Contains(elsewhere, flag) {
+				t.Errorf("%s of the %s: plumb up should have it, or there is a reason why not", flag, service)
+			}
+		}
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range up {
+		if flag != "--help" && !strings.Contains(string(readme), "`"+flag+"`") {
+			t.Errorf("the README does not tell of plumb up %s", flag)
+		}
+	}
+}
