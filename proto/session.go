@@ -21,6 +21,9 @@ type Session struct {
 	Country   string          `msgpack:"country"`
 	StartedAt Millis          `msgpack:"started_at"`
 	ExpiresAt Millis          `msgpack:"expires_at"`
+	// Hint is the provider's ID token, sealed by the gateways for themselves: with it they say to the provider
+	// whose login ends. Empty: not kept.
+	Hint string `msgpack:"hint"`
 }
 
 // Schema implements Message.

@@ -10,24 +10,27 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
+// described is what a provider says of itself beside what the library reads.
+type described struct {
+	JWKS    string   `json:"jwks_uri"`
+	Methods []string `json:"token_endpoint_auth_methods_supported"`
+	Logout  string   `json:"end_session_endpoint"`
+}
+
 // discover fetches a provider's own description.
-func discover(ctx context.Context, issuer string) (found oidc.ProviderConfig, methods []string, err error) {
+func discover(ctx context.Context, issuer string) (found oidc.ProviderConfig, more described, err error) {
 	if _, err := egress.ParseURL(issuer); err != nil {
-		return found, nil, fail(policy.ProviderUnavailable, "issuer: %w", err)
+		return found, more, fail(policy.ProviderUnavailable, "issuer: %w", err)
 	}
-	described, err := oidc.NewProvider(ctx, issuer)
+	provider, err := oidc.NewProvider(ctx, issuer)
 	if err != nil {
-		return found, nil, fail(policy.ProviderUnavailable, "discovery: %w", plain(err))
+		return found, more, fail(policy.ProviderUnavailable, "discovery: %w", plain(err))
 	}
-	var more struct {
-		JWKS    string   `json:"jwks_uri"`
-		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	if err := provider.Claims(&more); err != nil {
+		return found, more, fail(policy.ProviderUnavailable, "discovery: the document cannot be read")
 	}
-	if err := described.Claims(&more); err != nil {
-		return found, nil, fail(policy.ProviderUnavailable, "discovery: the document cannot be read")
-	}
-	e := described.Endpoint()
-	return oidc.ProviderConfig{AuthURL: e.AuthURL, TokenURL: e.TokenURL, JWKSURL: more.JWKS, UserInfoURL: described.UserInfoEndpoint()}, more.Methods, nil
+	e := provider.Endpoint()
+	return oidc.ProviderConfig{AuthURL: e.AuthURL, TokenURL: e.TokenURL, JWKSURL: more.JWKS, UserInfoURL: provider.UserInfoEndpoint()}, more, nil
 }
 
 // fill puts in what the settings leave out.

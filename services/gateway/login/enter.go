@@ -25,6 +25,7 @@ func (v *visit) enter(ctx context.Context, f *flow, app gate.Application, r idpR
 	s := &proto.Session{Nonce: newNonce(), User: userID(app.Account, r.Value.ID, p), Email: p.Email, Name: p.Name, IDP: r.Value.ID,
 		Subject: p.Subject, AMR: p.AMR, Claims: p.Claims, IP: v.ip(), StartedAt: proto.At(start), ExpiresAt: proto.At(start.Add(global))}
 	s.Device, _ = v.devices.Behind(app.Account, v.Peer, v.Certificate)
+	s.Hint = v.hintOf(s.Nonce, p.IDToken)
 	d := v.gate.Decide(ctx, v.forApp(f), app, s)
 	s.ExpiresAt = max(s.ExpiresAt, v.needs(s, app, d))
 	back := f.Origin + f.Path
@@ -73,6 +74,7 @@ func (v *visit) remember(ctx context.Context, account proto.Account, s *proto.Se
 			revision = 0
 		}
 		u.Email, u.Name, u.LastSeenAt, u.Last = s.Email, s.Name, s.StartedAt, *s
+		u.Last.Hint = ""
 		_, err = v.conn.Put(ctx, topology.Sessions, key, &u, revision)
 		if !errors.Is(err, bus.ErrConflict) || try == 3 {
 			return err

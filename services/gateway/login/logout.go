@@ -17,13 +17,14 @@ import (
 
 // logout answers /cdn-cgi/access/logout, at an application and at the team domain: every session that the
 // browser has a good token of ends, with all of its tokens, everywhere (contract.md 8.7). That a link does it
-// is how Cloudflare has it.
+// is how Cloudflare has it. From the team domain it goes on to the provider, where that can log people out too,
+// unless the link says where else.
 func (v *visit) logout(ctx context.Context) *gate.Response {
 	if strings.Contains(v.Header.Get("Sec-Purpose")+v.Header.Get("Purpose"), "prefetch") {
 		// A browser that only looks ahead must not end anything.
 		return v.plain(http.StatusForbidden, "A logout is not fetched ahead.")
 	}
-	failed := false
+	failed, provider := false, ""
 	for _, token := range cookies(v.Header, cookieToken) {
 		s, app, ok := v.whose(token)
 		if !ok {
@@ -33,6 +34,9 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 			v.log.Error("a session could not be ended", "user", s.User, "ray", v.ray, "err", err)
 			failed = true
 			continue
+		}
+		if v.atTeam && provider == "" {
+			provider = v.atProvider(ctx, s)
 		}
 		v.metrics.logouts.Inc()
 		v.log.Info("logout", "user", s.User, "application", app, "ray", v.ray)
@@ -47,6 +51,9 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 	expired := v.expired()
 	if to, ok := v.returnTo(); ok {
 		return v.redirect(to, expired...)
+	}
+	if provider != "" {
+		return v.redirect(provider, expired...)
 	}
 	return withCookies(v.tell(http.StatusOK, &page.Notice{Title: "You are logged out",
 		Texts: []string{"Your session has ended, and with it your access to every application. The identity provider may still know you: log out there too if others use this device."}}), expired...)

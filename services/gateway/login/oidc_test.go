@@ -39,7 +39,8 @@ type idp struct {
 	deny      string // the error that the browser is sent back with
 	broken    func(w http.ResponseWriter, r *http.Request) bool
 	noPKCE    bool
-	reusable  bool // codes work again and again
+	logout    string // end_session_endpoint; empty: none
+	reusable  bool   // codes work again and again
 	key       *rsa.PrivateKey
 	clock     func() time.Time
 	method    string
@@ -91,9 +92,13 @@ func (p *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		answerJSON(w, map[string]any{"issuer": p.issuer, "authorization_endpoint": p.issuer + "/authorize", "token_endpoint": p.issuer + "/token",
+		document := map[string]any{"issuer": p.issuer, "authorization_endpoint": p.issuer + "/authorize", "token_endpoint": p.issuer + "/token",
 			"jwks_uri": p.issuer + "/keys", "userinfo_endpoint": p.issuer + "/userinfo", "id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"},
-			"token_endpoint_auth_methods_supported": []string{p.method}})
+			"token_endpoint_auth_methods_supported": []string{p.method}}
+		if p.logout != "" {
+			document["end_session_endpoint"] = p.logout
+		}
+		answerJSON(w, document)
 	case "/keys":
 		answerJSON(w, jose.JSONWebKeySet{Keys: p.published})
 	case "/authorize":

@@ -27,6 +27,7 @@ type person struct {
 	Subject, Email, Name string
 	AMR                  []string
 	Claims               json.RawMessage
+	IDToken              string
 }
 
 // failure is a login that came to nothing. The detail is for the log; it holds no secret, and nothing that the

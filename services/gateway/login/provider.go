@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -69,6 +70,7 @@ type provider struct {
 	oidc     *oidc.Provider
 	verifier *oidc.IDTokenVerifier
 	clock    clock.Clock
+	logout   *url.URL // where its own session ends; nil: it does not say
 }
 
 func newProviders(client *http.Client, identities []age.Identity, c clock.Clock, callback string) (*providers, error) {
@@ -140,12 +142,13 @@ func (p *providers) make(ctx context.Context, idp *proto.IdentityProvider) (*pro
 	cfg := oidc.ProviderConfig{IssuerURL: idp.Issuer, AuthURL: idp.AuthURL, TokenURL: idp.TokenURL, JWKSURL: idp.CertsURL}
 	style := oauth2.AuthStyleAutoDetect
 	complete := cfg.AuthURL != "" && cfg.TokenURL != "" && cfg.JWKSURL != ""
+	var logout *url.URL
 	if idp.Issuer != "" {
-		found, methods, err := discover(ctx, idp.Issuer)
+		found, more, err := discover(ctx, idp.Issuer)
 		switch {
 		case err == nil:
 			fill(&cfg, found)
-			style = styleOf(methods)
+			style, logout = styleOf(more.Methods), logoutURL(more.Logout, idp.Issuer)
 		case !complete:
 			return nil, err
 		}
@@ -163,7 +166,7 @@ func (p *providers) make(ctx context.Context, idp *proto.IdentityProvider) (*pro
 	}
 	made := cfg.NewProvider(ctx)
 	return &provider{
-		IdentityProvider: idp, oidc: made, clock: p.clock,
+		IdentityProvider: idp, oidc: made, clock: p.clock, logout: logout,
 		oauth2: oauth2.Config{ClientID: idp.ClientID, ClientSecret: string(secret), RedirectURL: p.callback, Scopes: scopes(idp.Scopes),
 			Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthURL, TokenURL: cfg.TokenURL, AuthStyle: style}},
 		verifier: made.VerifierContext(ctx, &oidc.Config{ClientID: idp.ClientID, SupportedSigningAlgs: algorithms, Now: p.clock.Now,

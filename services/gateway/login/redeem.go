@@ -45,7 +45,12 @@ func (p *providers) redeem(ctx context.Context, at *provider, st *state, code st
 			return nil, err
 		}
 	}
-	return personOf(at.IdentityProvider, claims, userinfo)
+	who, err := personOf(at.IdentityProvider, claims, userinfo)
+	if err != nil {
+		return nil, err
+	}
+	who.IDToken = raw
+	return who, nil
 }
 
 // verify checks an ID token as OpenID Connect Core, 3.1.3.7 asks.

@@ -11,6 +11,7 @@ const (
 	purposeFlow  = "flow"
 	purposeState = "state"
 	purposeCode  = "code"
+	purposeHint  = "hint"
 )
 
 const (
@@ -62,3 +63,12 @@ type code struct {
 
 // Schema implements proto.Message.
 func (*code) Schema() proto.Schema { return proto.Schema{Name: "login_code", Major: 1} }
+
+// idTokenHint is the ID token of a session, which goes back to its provider at the logout.
+type idTokenHint struct {
+	Session string `msgpack:"s"` // the nonce
+	Token   string `msgpack:"t"`
+}
+
+// Schema implements Message.
+func (*idTokenHint) Schema() proto.Schema { return proto.Schema{Name: "login_hint", Major: 1} }
