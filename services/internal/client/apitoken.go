@@ -3,8 +3,11 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,6 +40,21 @@ type APITokenPolicy struct {
 	Groups []PermissionGroup `json:"permission_groups"`
 	// Resources are the account or zones of it: see [WholeAccount].
 	Resources json.RawMessage `json:"resources"`
+}
+
+// Zones are the ids of the zones that the policy is about; none, where it is about an account.
+func (p APITokenPolicy) Zones() []string {
+	var resources map[string]json.RawMessage
+	if json.Unmarshal(p.Resources, &resources) != nil {
+		return nil
+	}
+	var ids []string
+	for _, name := range slices.Sorted(maps.Keys(resources)) {
+		if id, ok := strings.CutPrefix(name, ScopeZone+"."); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // PermissionGroup is something that tokens can be allowed. A token's policy needs the id alone.
@@ -74,8 +92,24 @@ func (c *Client) VerifyToken(ctx context.Context) (APIToken, error) {
 	return decode[APIToken](c.call(ctx, http.MethodGet, "/tokens/verify", nil))
 }
 
+// The scopes of permissions.
+const (
+	ScopeAccount = "com.cloudflare.api.account"
+	ScopeZone    = "com.cloudflare.api.account.zone"
+)
+
+// Zones are the resources of a policy about some zones.
+func Zones(ids []string) json.RawMessage {
+	resources := map[string]string{}
+	for _, id := range ids {
+		resources[ScopeZone+"."+id] = "*"
+	}
+	b, _ := json.Marshal(resources) // strings always encode
+	return b
+}
+
 // WholeAccount are the resources of a policy about all of an account.
 func WholeAccount(account string) json.RawMessage {
-	b, _ := json.Marshal(map[string]string{"com.cloudflare.api.account." + account: "*"}) // strings always encode
+	b, _ := json.Marshal(map[string]string{ScopeAccount + "." + account: "*"}) // strings always encode
 	return b
 }

@@ -55,15 +55,35 @@ func apiTokenFields(tab *table, k client.APIToken) {
 	tab.row("state", apiTokenState(k))
 	tab.row("last used", moment(&k.LastUsedOn))
 	tab.row("expires", moment(&k.ExpiresOn))
+	if k.Email != "" {
+		tab.row("API key of", k.Email)
+	}
+	if k.Condition != nil {
+		for _, network := range k.Condition.RequestIP.In {
+			tab.row("from", network)
+		}
+		for _, network := range k.Condition.RequestIP.NotIn {
+			tab.row("not from", network)
+		}
+	}
 	if k.All {
 		tab.row("allow", "everything")
 		return
 	}
 	for _, p := range k.Policies {
 		for _, g := range p.Groups {
-			tab.row(p.Effect, g.Name)
+			tab.row(p.Effect, g.Name+inZones(p))
 		}
 	}
+}
+
+// inZones says which zones a policy is about; nothing, where it is about the account.
+func inZones(p client.APITokenPolicy) string {
+	zones := p.Zones()
+	if len(zones) == 0 {
+		return ""
+	}
+	return " (zone " + strings.Join(zones, ", ") + ")"
 }
 
 type apiTokenShow struct {

@@ -32,7 +32,11 @@ type apiTokenCreate struct {
 	remote
 	output
 	Name       string        `required:"" env:"-" help:"Name."`
-	Permission []string      `required:"" env:"-" sep:"none" help:"What it may do, by id or name, as plumb api-tokens permissions lists them; may be given again."`
+	Permission []string      `env:"-" sep:"none" help:"What it may do, by id or name, as plumb api-tokens permissions lists them; may be given again."`
+	ReadOnly   bool          `env:"-" help:"It may read all that there is, and change nothing."`
+	All        bool          `env:"-" help:"It may do all that there is."`
+	Zone       []string      `env:"-" help:"It is for this zone alone, by id; may be given again. Without it, for the whole account." placeholder:"ID"`
+	Email      string        `env:"-" help:"Have it work as an API key, too, beside this address: X-Auth-Email and X-Auth-Key." placeholder:"ADDRESS"`
 	Expires    time.Duration `env:"-" help:"How long it works, such as 720h; without it, until it is revoked." placeholder:"DURATION"`
 	From       []string      `env:"-" help:"Networks that it may be used from; without it, from anywhere." placeholder:"CIDR"`
 	newValue
@@ -42,6 +46,9 @@ func (c *apiTokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if c.Expires < 0 {
 		return cli.Usage("--expires cannot be negative")
 	}
+	if ways := []bool{len(c.Permission) > 0, c.ReadOnly, c.All}; len(slices.DeleteFunc(ways, func(given bool) bool { return !given })) != 1 {
+		return cli.Usage("say what it may do: --permission, --read-only or --all")
+	}
 	if err := c.free(); err != nil {
 		return err
 	}
@@ -49,11 +56,18 @@ func (c *apiTokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	permissions, err := permitted(ctx, cl, c.Permission)
+	permissions, err := c.permitted(ctx, cl)
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"name": c.Name, "policies": []client.APITokenPolicy{cl.ForAccount(permissions)}}
+	policy := cl.ForAccount(permissions)
+	if len(c.Zone) > 0 {
+		policy.Resources = client.Zones(c.Zone)
+	}
+	body := map[string]any{"name": c.Name, "policies": []client.APITokenPolicy{policy}}
+	if c.Email != "" {
+		body["x_email"] = c.Email
+	}
 	if c.Expires > 0 {
 		body["expires_on"] = time.Now().Add(c.Expires).UTC().Format(time.RFC3339)
 	}
@@ -76,15 +90,28 @@ func (c *apiTokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	return one(t, &c.output, item, apiTokenFields)
 }
 
-// permitted finds permissions by their ids or names, in either case; those for zones have their own ids.
-func permitted(ctx context.Context, cl *client.Client, names []string) ([]client.PermissionGroup, error) {
+// permitted finds what the token may do. The same permission has another id for a zone than for an account.
+func (c *apiTokenCreate) permitted(ctx context.Context, cl *client.Client) ([]client.PermissionGroup, error) {
 	all, err := cl.PermissionGroups(ctx)
 	if err != nil {
 		return nil, err
 	}
+	scope := client.ScopeAccount
+	if len(c.Zone) > 0 {
+		scope = client.ScopeZone
+	}
+	all = slices.DeleteFunc(all, func(p client.PermissionGroup) bool { return !slices.Contains(p.Scopes, scope) })
 	var found []client.PermissionGroup
-	for _, name := range names {
+	for _, p := range all {
+		if c.All || c.ReadOnly && strings.HasSuffix(p.Name, " Read") {
+			found = append(found, client.PermissionGroup{ID: p.ID})
+		}
+	}
+	for _, name := range c.Permission {
 		n := slices.IndexFunc(all, func(p client.PermissionGroup) bool { return p.ID == name || strings.EqualFold(p.Name, name) })
+		if n < 0 && len(c.Zone) > 0 {
+			return nil, cli.Usage("there is no permission %q for a zone: plumb api-tokens permissions lists them", name)
+		}
 		if n < 0 {
 			return nil, cli.Usage("there is no permission %q: plumb api-tokens permissions lists them", name)
 		}

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,6 +99,9 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind) []string {
 	if err != nil {
 		return nil
 	}
+	if kind == kindPermission {
+		return permissionNames(ctx, cl)
+	}
 	all, err := cl.Objects(kind).List(ctx)
 	if err != nil {
 		return nil
@@ -105,6 +109,20 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind) []string {
 	var names []string
 	for _, i := range all {
 		names = append(names, i.Value.ResourceName())
+	}
+	return names
+}
+
+func permissionNames(ctx context.Context, cl *client.Client) []string {
+	all, err := cl.PermissionGroups(ctx)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, p := range all {
+		if !slices.Contains(names, p.Name) { // it is there for zones, too
+			names = append(names, p.Name)
+		}
 	}
 	return names
 }
@@ -121,14 +139,17 @@ func contextNames() []string {
 	return f.Names()
 }
 
-// kindContext is what a control plane knows nothing of: its name is in a file here.
-const kindContext client.Kind = "context"
+// Kinds of what has names and is no resource: contexts are in a file here.
+const (
+	kindContext    client.Kind = "context"
+	kindPermission client.Kind = "permission"
+)
 
 // completed are the kinds whose names stand behind commands and flags, by what the arguments and flags are called.
 var completed = map[string]client.Kind{
 	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy, "group": client.KindGroup,
 	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "app": client.KindApplication,
-	"allow": client.KindServiceToken, "context": kindContext,
+	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission,
 }
 
 // of takes the flags that say which control plane the words are about.
