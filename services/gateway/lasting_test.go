@@ -51,9 +51,10 @@ func lasting(rw http.ResponseWriter, r *http.Request) {
 // notices, the origin is let go, and ACCESS_LOG says why, once.
 func TestWhatIsOpenEndsWithItsAdmission(t *testing.T) {
 	w := newWorld(t, Config{})
-	gone := make(chan string, 16)
+	gone, come := make(chan string, 16), make(chan string, 16)
 	w.origin.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		defer func() { gone <- r.URL.Path }()
+		come <- r.URL.Path
 		lasting(rw, r)
 	})
 	app := w.app("app.example.com", w.origin.URL, nil, w.robots())
@@ -93,6 +94,13 @@ func TestWhatIsOpenEndsWithItsAdmission(t *testing.T) {
 	_, poll := begin(get("/poll"))
 	_, upload := begin("PUT /upload HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 100\r\n" + credentials + "\r\nx")
 
+	for range 5 {
+		select {
+		case <-come:
+		case <-time.After(20 * time.Second):
+			t.Fatal("an origin waits for its request")
+		}
+	}
 	w.token.Disabled = true
 	w.saveToken()
 	for range 5 {

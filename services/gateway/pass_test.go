@@ -55,6 +55,7 @@ func TestWhatOriginsAnswer(t *testing.T) {
 		{"a protocol that nobody asked for", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "502"},
 		{"nothing", "", "502"},
 		{"not HTTP", "hello\r\n\r\n", "502"},
+		{"a status that is none", "HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n", "502"},
 		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nhi", "502"},
 	} {
 		host := strings.ReplaceAll(strings.ReplaceAll(c.name, " ", "-"), ",", "") + ".example.com"

@@ -19,12 +19,28 @@ import (
 // requests to upgrade: the headers are made once rather than copied and then taken apart, which is what makes
 // up for the cost of the decision.
 func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, origin *url.URL, q Request) {
-	early := hints{to: w}
 	q.Body = r.ContentLength != 0
 	ctx, passage := p.watch.begin(r.Context(), w, q)
 	defer passage.end()
-	out := r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		Got1xxResponse: early.pass, WroteRequest: func(httptrace.WroteRequestInfo) { passage.sent() }}))
+	out := toOrigin(ctx, r, origin, q)
+	if out.Body != nil {
+		// The transport may still read it when this handler is over, and net/http uses its buffers again: closed,
+		// it gives an error.
+		defer out.Body.Close()
+	}
+	answer, err := p.roundTrip(out, passage)
+	passage.answered()
+	if err != nil {
+		p.unanswered(w, r, passage, err)
+		return
+	}
+	defer answer.Body.Close()
+	p.answer(w, r, passage, answer)
+}
+
+// toOrigin makes the origin's request of the client's.
+func toOrigin(ctx context.Context, r *http.Request, origin *url.URL, q Request) *http.Request {
+	out := r.WithContext(ctx)
 	out.URL, out.Host, out.RequestURI, out.Close = target(origin, q), q.URL.Host, "", false
 	out.Header = make(http.Header, len(r.Header)+7)
 	gate.Copy(out.Header, r.Header, q.Answer, hopOf(r.Header))
@@ -39,31 +55,36 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, origin *url.URL, q 
 	if r.ContentLength == 0 {
 		out.Body = nil // so that a request over a connection that has just ended can be made again
 	}
-	if out.Body != nil {
-		// The transport may still read it when this handler is over, and net/http uses its buffers again: closed,
-		// it gives an error.
-		defer out.Body.Close()
-	}
-	answer, err := p.transport.RoundTrip(out)
-	early.end()
-	passage.answered()
-	if err != nil {
-		p.unanswered(w, r, passage, err)
-		return
-	}
-	defer answer.Body.Close()
-	p.answer(w, r, passage, answer)
+	return out
 }
 
-// hints passes on what an origin says before its answer, such as 103 Early Hints. The transport calls pass from
+// roundTrip gives the origin's answer. What comes before it is passed on.
+func (p *Proxy) roundTrip(out *http.Request, of *passage) (*http.Response, error) {
+	early := &hints{to: of.w, of: of}
+	defer early.end()
+	if p.direct != nil {
+		if answer, taken, err := p.direct.Try(out, early); taken {
+			return answer, err
+		}
+	}
+	return p.transport.RoundTrip(out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: early.Early, WroteRequest: func(httptrace.WroteRequestInfo) { early.Sent() }})))
+}
+
+// hints is told how a request goes, and passes on what an origin says before its answer, such as 103 Early Hints. [http.Transport] calls Early from
 // a goroutine of its own, also after it has given up the request: by then the writer is no longer ours.
 type hints struct {
+	of    *passage
 	mu    sync.Mutex
 	to    http.ResponseWriter
 	ended bool
 }
 
-func (e *hints) pass(code int, h textproto.MIMEHeader) error {
+// Sent implements [direct.Witness].
+func (e *hints) Sent() { e.of.sent() }
+
+// Early implements [direct.Witness].
+func (e *hints) Early(code int, h textproto.MIMEHeader) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ended || code == http.StatusContinue {
@@ -86,8 +107,12 @@ func (e *hints) end() {
 // answer gives the client what the origin answered.
 func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, of *passage, a *http.Response) {
 	q := of.q
-	if a.StatusCode == http.StatusSwitchingProtocols {
+	switch {
+	case a.StatusCode == http.StatusSwitchingProtocols:
 		p.unanswered(w, r, of, errSwitched)
+		return
+	case a.StatusCode < 100:
+		p.unanswered(w, r, of, errStatus)
 		return
 	}
 	head, hop := w.Header(), hopOf(a.Header)
@@ -126,7 +151,10 @@ func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, of *passage, a *h
 	}
 }
 
-var errSwitched = errors.New("the origin switched protocols without being asked to")
+var (
+	errSwitched = errors.New("the origin switched protocols without being asked to")
+	errStatus   = errors.New("the origin answered with a status below 100, which no client could be told")
+)
 
 // copyBody copies an answer's body; a stream is flushed with each piece of it.
 func copyBody(w http.ResponseWriter, a *http.Response) error {

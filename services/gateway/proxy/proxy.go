@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+	"plumbline.dev/services/gateway/direct"
 	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/gateway/page"
 	"plumbline.dev/services/internal/egress"
@@ -25,7 +27,8 @@ import (
 type Config struct {
 	// Own are our own listeners, host:port, which are no origins.
 	Own []string
-	// Conns bounds the connections to one origin; 0 means 4,096. What comes beyond waits.
+	// Conns bounds the connections to one origin, those for plain requests and those for others each; 0 means
+	// 4,096. What comes beyond waits.
 	Conns int
 	// HeaderTimeout is how long an origin may think before it begins to answer; 0 means 2 min.
 	HeaderTimeout time.Duration
@@ -37,12 +40,16 @@ type Config struct {
 // Proxy sends requests to origins. It is safe for concurrent use.
 type Proxy struct {
 	transport http.RoundTripper
+	direct    *direct.Transport // for what is plain; nil: the other one makes every request
 	log       *slog.Logger
 	errorLog  *log.Logger
 	origins   sync.Map // the URL's text → *url.URL
 	failed    func(policy.Reason)
 	watch     watch
 }
+
+// idleTimeout is how long connections to origins are kept without use.
+const idleTimeout = 90 * time.Second
 
 // New makes a proxy. failed is told of each request that its origin did not answer.
 func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, error) {
@@ -52,9 +59,8 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if cfg.HeaderTimeout <= 0 {
 		cfg.HeaderTimeout = 2 * time.Minute
 	}
-	t, err := egress.NewTransport(egress.Config{
-		DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20,
-	}, func(t *http.Transport) {
+	out := egress.Config{DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20}
+	t, err := egress.NewTransport(out, func(t *http.Transport) {
 		t.ResponseHeaderTimeout = 0 // watch does that
 		t.DisableCompression = true // what the client did not ask for must not be asked of the origin
 		t.MaxIdleConns = 0          // each origin has its own bound
@@ -63,16 +69,28 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed,
+	dial, err := egress.NewDialer(out, "http")
+	if err != nil {
+		return nil, err
+	}
+	plain := direct.New(direct.Config{Dial: dial, Conns: cfg.Conns, IdleTimeout: idleTimeout, MaxHeaderBytes: out.MaxHeaderBytes})
+	return &Proxy{transport: t, direct: plain, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed,
 		watch: watch{limit: cfg.HeaderTimeout, still: cfg.Still}}, nil
 }
 
 // Run watches over the requests to origins until ctx ends: who is late is given up, who is no longer admitted is
 // ended.
-func (p *Proxy) Run(ctx context.Context) error { return p.watch.Run(ctx) }
+func (p *Proxy) Run(ctx context.Context) error {
+	var both errgroup.Group
+	if p.direct != nil {
+		both.Go(func() error { return p.direct.Run(ctx) })
+	}
+	both.Go(func() error { return p.watch.Run(ctx) })
+	return both.Wait()
+}
 
 // Through sends requests through another transport, for measurements.
-func (p *Proxy) Through(t http.RoundTripper) { p.transport = t }
+func (p *Proxy) Through(t http.RoundTripper) { p.transport, p.direct = t, nil }
 
 // Request is what the proxy has to know of a request beside what net/http does.
 type Request struct {

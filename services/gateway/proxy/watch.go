@@ -161,7 +161,12 @@ type upgrade struct {
 func (u upgrade) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer u.of.answered()
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { u.of.sent() }}
-	return u.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	a, err := u.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err == nil && a.StatusCode < 100 {
+		a.Body.Close()
+		return nil, errStatus
+	}
+	return a, err
 }
 
 // askers is how many requests are decided about at once: most decisions take a microsecond, one that asks an

@@ -44,6 +44,21 @@ func NewTransport(cfg Config, tune func(*http.Transport)) (http.RoundTripper, er
 	return t, nil
 }
 
+// NewDialer is how a client of [New] connects, for whoever speaks a scheme, http or https, by other means: the
+// address is checked when the name was resolved, and connecting is bounded.
+func NewDialer(cfg Config, scheme string) (func(ctx context.Context, network, addr string) (net.Conn, error), error) {
+	cfg = cfg.withDefaults()
+	p, err := newPolicy(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return dialer(cfg, p, scheme).DialContext, nil
+}
+
+func dialer(cfg Config, p *policy, scheme string) *net.Dialer {
+	return &net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: 30 * time.Second, ControlContext: p.control(scheme)}
+}
+
 // transport is one transport for each scheme, since their dialers decide differently.
 type transport map[string]*http.Transport
 
@@ -66,7 +81,7 @@ func (t *transport) CloseIdleConnections() {
 }
 
 func newTransport(cfg Config, p *policy, scheme string) *http.Transport {
-	dialer := &net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: 30 * time.Second, ControlContext: p.control(scheme)}
+	dialer := dialer(cfg, p, scheme)
 	var proxy func(*http.Request) (*url.URL, error)
 	if cfg.Proxy {
 		proxy = http.ProxyFromEnvironment
