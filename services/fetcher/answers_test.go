@@ -124,14 +124,14 @@ func TestAnswersThatAreOfNoUse(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(0, 3)
 	cfg := quick()
-	cfg.CallTimeout, cfg.AttemptTimeout = 400*time.Millisecond, 250*time.Millisecond
+	cfg.CallTimeout, cfg.AttemptTimeout = 2500*time.Millisecond, 1500*time.Millisecond // those that fail for good take it all, side by side
 	cfg.MaxAnswer = 100_000
 	cfg.Egress.DenyAddrs = []string{"127.0.0.1:9"}
 	w.start(cfg)
 	const api, auth, timeout, bad = proto.ReasonAPIError, proto.ReasonAuthFailed, proto.ReasonTimeout, proto.ReasonBadResponse
 	redirected := newAPI(t, nil)
 	chunk := strings.Repeat(" ", 1000)
-	for _, c := range []struct {
+	cases := []struct {
 		name   string
 		url    string // where it is not an API that serves
 		serve  func(http.ResponseWriter, *http.Request, []proto.ID)
@@ -191,34 +191,38 @@ func TestAnswersThatAreOfNoUse(t *testing.T) {
 		{name: "a link-local address", url: "http://169.254.169.254/latest", want: api, once: true, says: "link-local"},
 		{name: "plain http to a public address", url: "http://203.0.113.1/", want: api, once: true, says: "https"},
 		{name: "no URL", url: "ftp://SECRET/", want: api, once: true, says: "https://"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			server := newAPI(t, c.serve)
-			url := c.url
-			if url == "" {
-				url = server.URL + "/score?key=SECRET"
-			}
-			i := w.integrate(url)
-			in := w.input(i, 0, w.tick(i))
-			p := in.Poll
-			if p.Error != c.want || p.Status != c.status || len(in.Observations) != 0 || !strings.Contains(p.Detail, c.says) {
-				t.Errorf("%+v, want %v, %d and a sentence with %q", p, c.want, c.status, c.says)
-			}
-			if strings.Contains(p.Detail, "SECRET") || strings.Contains(p.Detail, "cfast_") {
-				t.Errorf("the sentence tells too much: %s", p.Detail)
-			}
-			if c.once && p.Attempts > 1 || !c.once && p.Attempts < 2 {
-				t.Errorf("%d attempts", p.Attempts)
-			}
-			if c.url == "" && int(server.calls.Load()) != p.Attempts {
-				t.Errorf("%d attempts by the entry, %d calls", p.Attempts, server.calls.Load())
-			}
-			if p.Took > 2*cfg.CallTimeout {
-				t.Errorf("it took %v", p.Took)
-			}
-			w.idle(i)
-		})
 	}
+	t.Run("polls", func(t *testing.T) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				server := newAPI(t, c.serve)
+				url := c.url
+				if url == "" {
+					url = server.URL + "/score?key=SECRET"
+				}
+				i := w.integrate(url)
+				in := w.input(i, 0, w.tick(i))
+				p := in.Poll
+				if p.Error != c.want || p.Status != c.status || len(in.Observations) != 0 || !strings.Contains(p.Detail, c.says) {
+					t.Errorf("%+v, want %v, %d and a sentence with %q", p, c.want, c.status, c.says)
+				}
+				if strings.Contains(p.Detail, "SECRET") || strings.Contains(p.Detail, "cfast_") {
+					t.Errorf("the sentence tells too much: %s", p.Detail)
+				}
+				if c.once && p.Attempts > 1 || !c.once && p.Attempts < 2 {
+					t.Errorf("%d attempts", p.Attempts)
+				}
+				if c.url == "" && int(server.calls.Load()) != p.Attempts {
+					t.Errorf("%d attempts by the entry, %d calls", p.Attempts, server.calls.Load())
+				}
+				if p.Took > 2*cfg.CallTimeout {
+					t.Errorf("it took %v", p.Took)
+				}
+				w.idle(i)
+			})
+		}
+	})
 	if n := redirected.calls.Load(); n != 0 {
 		t.Errorf("a redirect was followed %d times", n)
 	}

@@ -16,7 +16,7 @@ func (w *world) probe(q *proto.Probe) proto.Poll {
 	w.t.Helper()
 	var answer proto.ProbeAnswer
 	bustest.Eventually(w.t, "a fetcher answers the probe", func() bool {
-		ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 		defer cancel()
 		return w.api.Request(ctx, topology.Probe(w.account), q, &answer) == nil
 	})
@@ -26,7 +26,7 @@ func (w *world) probe(q *proto.Probe) proto.Poll {
 func TestProbe(t *testing.T) {
 	w := newWorld(t)
 	cfg := quick()
-	cfg.ProbeTimeout, cfg.AttemptTimeout = 400*time.Millisecond, 250*time.Millisecond
+	cfg.ProbeTimeout, cfg.AttemptTimeout = 4*time.Second, 2*time.Second
 	w.start(cfg)
 	const none, api, auth, timeout, bad = proto.ReasonNone, proto.ReasonAPIError, proto.ReasonAuthFailed, proto.ReasonTimeout, proto.ReasonBadResponse
 	for _, c := range []struct {

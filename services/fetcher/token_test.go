@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
@@ -182,9 +183,12 @@ func TestATokenThatIsTurnedOff(t *testing.T) {
 	w.enrol(0, 2)
 	w.start(quick())
 	x, _ := w.exchange()
-	var off, last atomic.Int64
+	var since atomic.Pointer[machine.Watch]
+	var last atomic.Int64 // of since
 	api := newAPI(t, func(w http.ResponseWriter, _ *http.Request, devices []proto.ID) {
-		last.Store(time.Now().UnixMilli())
+		if watch := since.Load(); watch != nil {
+			last.Store(int64(watch.Elapsed()))
+		}
 		answer(w, devices)
 	})
 	w.protect(host(api.URL), "")
@@ -193,13 +197,15 @@ func TestATokenThatIsTurnedOff(t *testing.T) {
 		t.Fatalf("%+v", p)
 	}
 	x.refuse.Store(&proto.Error{Code: "token_disabled", Message: "The service token is turned off."})
-	off.Store(time.Now().UnixMilli())
+	watch := machine.Start()
+	defer watch.Stop()
+	since.Store(watch)
 	bustest.Eventually(t, "the calls stop", func() bool {
 		p := w.input(i, 0, w.tick(i)).Poll
 		return p.Error == proto.ReasonAuthFailed && strings.Contains(p.Detail, "token_disabled")
 	})
-	if late := last.Load() - off.Load(); late > 2000 { // a second, and what a busy machine takes
-		t.Errorf("called %d ms after the token was turned off", late)
+	if late := time.Duration(last.Load()); late > 2*time.Second { // a second, and what a busy machine takes
+		t.Errorf("called %v after the token was turned off", late)
 	}
 	x.refuse.Store(nil)
 	bustest.Eventually(t, "the calls go on", func() bool { return w.input(i, 0, w.tick(i)).Poll.Error == proto.ReasonNone })
@@ -219,9 +225,7 @@ func TestTheExchangeIsAway(t *testing.T) {
 		t.Errorf("%+v, %d calls", p, api.calls.Load())
 	}
 	w.exchange()
-	if p := w.input(i, 0, w.tick(i)).Poll; p.Error != proto.ReasonNone {
-		t.Errorf("with the exchange back: %+v", p)
-	}
+	bustest.Eventually(t, "the API is called with the exchange back", func() bool { return w.input(i, 0, w.tick(i)).Poll.Error == proto.ReasonNone })
 }
 
 func TestASecretOfAnotherFetcher(t *testing.T) {

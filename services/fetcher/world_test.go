@@ -58,9 +58,9 @@ func newWorld(t testing.TB) *world {
 		pages: map[topology.PageNumber][]proto.Device{}}
 }
 
-// quick is a configuration with which nothing takes long.
+// quick is a configuration with which nothing takes long but an API that does not answer.
 func quick() Config {
-	return Config{CallTimeout: 3 * time.Second, AttemptTimeout: time.Second, ProbeTimeout: 2 * time.Second, RetryWait: 5 * time.Millisecond,
+	return Config{CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second, RetryWait: 5 * time.Millisecond,
 		CatalogWait: time.Second, Sweep: 50 * time.Millisecond, Grace: 200 * time.Millisecond}
 }
 
