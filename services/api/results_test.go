@@ -209,7 +209,7 @@ type sse struct {
 // follow opens a live stream; next gives its events.
 func (y *system) follow(query, last string) (next func() sse, stop func()) {
 	y.t.Helper()
-	ctx, cancel := context.WithTimeout(y.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(y.t.Context(), 2*time.Minute)
 	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+y.api.Addr()+y.path("/plumbline/results/stream"+query), nil)
 	if err != nil {
 		y.t.Fatal(err)

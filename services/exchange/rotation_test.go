@@ -137,7 +137,7 @@ func TestVerifiersSeeNothingOfRotations(t *testing.T) {
 	command := func(q *proto.KeysCommand) *proto.KeysAnswer {
 		t.Helper()
 		var a proto.KeysAnswer
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := w.api.Request(ctx, topology.KeysCommands, q, &a); err != nil || a.Error != nil {
 			t.Fatal(err, a.Error)

@@ -220,7 +220,7 @@ func (w *world) recorded() []proto.Authentication {
 func (w *world) from(c *bus.Conn, subject string, q proto.Message) *proto.TokenAnswer {
 	w.Helper()
 	var answer proto.TokenAnswer
-	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
 	if err := c.Request(ctx, subject, q, &answer); err != nil {
 		w.Fatal(err)

@@ -131,7 +131,7 @@ func TestEnvoysAskOverTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		answer, err := authv3.NewAuthorizationClient(c).Check(ctx, &authv3.CheckRequest{})
 		if err == nil && answer.GetDeniedResponse() == nil {

@@ -187,7 +187,7 @@ func (w *world) send(request string) answer {
 		w.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(conn, request); err != nil {
 		w.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
@@ -54,13 +55,9 @@ func start(t *testing.T, cfg plumb.Config) (plumb.Installation, func()) {
 	return i, func() {
 		t.Helper()
 		cancel()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Errorf("ended with %v", err)
-			}
-		case <-time.After(stopWithin):
-			t.Errorf("still runs %v after its context ended", stopWithin)
+		var err error
+		if took := machine.Took(func() { err = <-done }); err != nil || took > stopWithin {
+			t.Errorf("ended with %v, %v after its context", err, took)
 		}
 	}
 }

@@ -318,7 +318,7 @@ func TestNoCommandPassesAnother(t *testing.T) {
 			}
 			next := func() jetstream.Msg {
 				t.Helper()
-				m, err := consumer.Next(jetstream.FetchMaxWait(20 * time.Second))
+				m, err := consumer.Next(jetstream.FetchMaxWait(time.Minute))
 				if err != nil {
 					t.Fatal(err)
 				}

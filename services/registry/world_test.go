@@ -139,7 +139,7 @@ func (w *world) sizes() []int {
 
 func (w *world) ready(s *Service) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	bustest.Eventually(w.t, "the registry is ready", func() bool { return s.Ready(ctx) == nil })
 }

@@ -233,7 +233,7 @@ func TestSchedulersAtOnce(t *testing.T) {
 			defer ticks.Stop()
 			last := int64(0)
 			for n := range 8 {
-				m, err := ticks.Next(jetstream.NextMaxWait(20 * time.Second))
+				m, err := ticks.Next(jetstream.NextMaxWait(time.Minute))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -371,7 +371,7 @@ func TestRemovedIntegrationsAreForgotten(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	w := newWorld(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	broken := errors.New("no answer")
 	var mu sync.Mutex

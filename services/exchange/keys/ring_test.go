@@ -98,7 +98,7 @@ func (w *world) settled(rings ...*ring) {
 
 func (w *world) command(r *ring, q *proto.KeysCommand) *proto.KeysAnswer {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
 	return r.Command(ctx, q)
 }
@@ -484,7 +484,7 @@ func TestCommandsOverTheBus(t *testing.T) {
 	ask := func(q *proto.KeysCommand) *proto.KeysAnswer {
 		t.Helper()
 		var a proto.KeysAnswer
-		bounded, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		bounded, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := api.Request(bounded, topology.KeysCommands, q, &a); err != nil {
 			t.Fatal(err)

@@ -172,7 +172,7 @@ func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := w.catalog.AwaitRevision(ctx, revision); err != nil {
 		t.Error(err)

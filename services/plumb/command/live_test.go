@@ -41,7 +41,7 @@ func installation(t *testing.T) plumb.Installation {
 			t.Error(err)
 		}
 	})
-	bounded, stop := context.WithTimeout(ctx, 30*time.Second)
+	bounded, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
 	i, err := s.Await(bounded)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/internal/clock"
@@ -21,7 +22,7 @@ import (
 )
 
 const (
-	firstPollWithin = 30 * time.Second
+	firstPollWithin = 2 * time.Minute
 	stopWithin      = 5 * time.Second
 )
 
@@ -36,6 +37,7 @@ type run struct {
 func start(t *testing.T, cfg plumb.Config, sampleAddr string) *run {
 	t.Helper()
 	deps := plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System}
+	demo.Guard(&cfg.Gateway)
 	s, err := plumb.New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
@@ -55,13 +57,9 @@ func start(t *testing.T, cfg plumb.Config, sampleAddr string) *run {
 	r.stop = func() {
 		t.Helper()
 		cancel()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Errorf("ended with %v", err)
-			}
-		case <-time.After(stopWithin):
-			t.Fatalf("still runs %v after its context ended", stopWithin)
+		var err error
+		if took := machine.Took(func() { err = <-done }); err != nil || took > stopWithin {
+			t.Errorf("ended with %v, %v after its context", err, took)
 		}
 	}
 	return r
@@ -112,6 +110,8 @@ func TestTheDemo(t *testing.T) {
 	if pass, fail, unknown := number(t, m[2]), number(t, m[3]), number(t, m[4]); pass+fail+unknown != 2*sample.DeviceCount || pass < 2500 || fail < 100 || unknown < 2 {
 		t.Errorf("results of the first poll: %v", m[1:])
 	}
+	first.until(`^  200 admitted +its device \S+ has a score of \d+$`)
+	first.until(`^  403 refused: posture_failed +its device \S+ has a score of \d+$`)
 	later := first.until(complete)
 	if number(t, later[1]) <= number(t, m[1]) {
 		t.Errorf("poll %s follows poll %s", later[1], m[1])
@@ -122,6 +122,7 @@ func TestTheDemo(t *testing.T) {
 	second := start(t, cfg, free)
 	i = <-second.ready
 	second.until(`^going on with what an earlier run set up$`)
+	second.until(`^  403 refused: posture_failed`)
 	for {
 		again := second.until(complete)
 		if number(t, again[1]) > number(t, later[1])+1 {
