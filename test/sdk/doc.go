@@ -1,3 +1,4 @@
-// Package sdk holds the control plane against the clients that Cloudflare publishes for Go: the SDK v6 and
-// the one before it, each as it is, pointed at an installation.
+// Package sdk holds the control plane against the clients that Cloudflare publishes for Go, each as it is and
+// pointed at an installation: the generated SDKs v6 and v7, every answer to which has to be as they declare it,
+// and v0, which came before them.
 package sdk

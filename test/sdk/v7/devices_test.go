@@ -1,53 +1,32 @@
+// Code generated from ../v6/devices_test.go by go test ./sdk/v7 -update; DO NOT EDIT.
+
 //lint:file-ignore SA1019 clients still call the deprecated endpoints, so they are tried
 
-package sdk
+package v7
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cloudflare/cloudflare-go/v6"
-	"github.com/cloudflare/cloudflare-go/v6/option"
-	"github.com/cloudflare/cloudflare-go/v6/zero_trust"
-
-	legacy "github.com/cloudflare/cloudflare-go"
+	"github.com/cloudflare/cloudflare-go/v7"
+	"github.com/cloudflare/cloudflare-go/v7/option"
+	"github.com/cloudflare/cloudflare-go/v7/zero_trust"
+	"plumbline.dev/test/sdk/world"
 )
 
-// enrol makes devices SN000 and on.
-func (w world) enrol(t *testing.T, ctx context.Context, n int) {
-	t.Helper()
-	var list strings.Builder
-	list.WriteString("serial_number,hostname,email\n")
-	for i := range n {
-		fmt.Fprintf(&list, "SN%03d,host-%03d,person%d@example.com\n", i, n-i, i%2)
-	}
-	r := must[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodPost, w.base+"/accounts/"+w.account+"/plumbline/devices", strings.NewReader(list.String())))
-	r.Header.Set("Authorization", "Bearer "+w.token)
-	r.Header.Set("Content-Type", "text/csv")
-	answer := must[*http.Response](t)(w.only(t).Do(r))
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("import: %s", answer.Status)
-	}
-}
-
-func TestSDKv6Devices(t *testing.T) {
-	w, ctx := start(t)
-	w.enrol(t, ctx, 25)
-	client := cloudflare.NewClient(option.WithBaseURL(w.base), option.WithAPIToken(w.token), option.WithHTTPClient(w.only(t)),
+func TestSDKv7Devices(t *testing.T) {
+	w, ctx := world.Start(t)
+	w.Enrol(ctx, t, 25)
+	client := cloudflare.NewClient(option.WithBaseURL(w.Base), option.WithAPIToken(w.Token), option.WithHTTPClient(w.Only(t)),
 		option.WithMaxRetries(0)).ZeroTrust
-	account := cloudflare.F(w.account)
+	account := cloudflare.F(w.Account)
 	var all []zero_trust.DeviceDeviceListResponse
 
 	t.Run("physical devices", func(t *testing.T) {
 		devices := client.Devices.Devices
-		all = walk(t, devices.ListAutoPaging(ctx, zero_trust.DeviceDeviceListParams{AccountID: account, PerPage: cloudflare.F(int64(7))}))
+		all = world.Walk(t, devices.ListAutoPaging(ctx, zero_trust.DeviceDeviceListParams{AccountID: account, PerPage: cloudflare.F(int64(7))}))
 		seen := map[string]bool{}
 		for _, d := range all {
 			seen[d.ID] = true
@@ -58,12 +37,12 @@ func TestSDKv6Devices(t *testing.T) {
 		if len(all) != 25 || len(seen) != 25 {
 			t.Fatalf("%d devices, %d of them different", len(all), len(seen))
 		}
-		one := must[*zero_trust.DeviceDeviceGetResponse](t)(devices.Get(ctx, all[3].ID, zero_trust.DeviceDeviceGetParams{AccountID: account,
+		one := world.Must[*zero_trust.DeviceDeviceGetResponse](t)(devices.Get(ctx, all[3].ID, zero_trust.DeviceDeviceGetParams{AccountID: account,
 			Include: cloudflare.F("last_seen_registration.policy")}))
 		if one.SerialNumber != all[3].SerialNumber || one.LastSeenUser.Email != all[3].LastSeenUser.Email {
 			t.Errorf("read %+v", one)
 		}
-		byName := walk(t, devices.ListAutoPaging(ctx, zero_trust.DeviceDeviceListParams{AccountID: account, PerPage: cloudflare.F(int64(10)),
+		byName := world.Walk(t, devices.ListAutoPaging(ctx, zero_trust.DeviceDeviceListParams{AccountID: account, PerPage: cloudflare.F(int64(10)),
 			SortBy: cloudflare.F(zero_trust.DeviceDeviceListParamsSortByName), SortOrder: cloudflare.F(zero_trust.DeviceDeviceListParamsSortOrderDesc)}))
 		if len(byName) != 25 || !slices.IsSortedFunc(byName, func(a, b zero_trust.DeviceDeviceListResponse) int { return strings.Compare(b.Name, a.Name) }) {
 			t.Errorf("%d devices by name", len(byName))
@@ -75,14 +54,14 @@ func TestSDKv6Devices(t *testing.T) {
 			"revoked":    {ActiveRegistrations: cloudflare.F(zero_trust.DeviceDeviceListParamsActiveRegistrationsExclude)},
 		} {
 			params.AccountID, params.PerPage = account, cloudflare.F(int64(1))
-			if got, want := len(walk(t, devices.ListAutoPaging(ctx, params))), map[string]int{"by id": 2, "by address": 5, "searched": 1}[what]; got != want {
+			if got, want := len(world.Walk(t, devices.ListAutoPaging(ctx, params))), map[string]int{"by id": 2, "by address": 5, "searched": 1}[what]; got != want {
 				t.Errorf("%s: %d devices, not %d", what, got, want)
 			}
 		}
 		if _, err := devices.Revoke(ctx, all[0].ID, zero_trust.DeviceDeviceRevokeParams{AccountID: account}); err != nil {
 			t.Fatal(err)
 		}
-		if one := must[*zero_trust.DeviceDeviceGetResponse](t)(devices.Get(ctx, all[0].ID, zero_trust.DeviceDeviceGetParams{AccountID: account})); one.ActiveRegistrations != 0 {
+		if one := world.Must[*zero_trust.DeviceDeviceGetResponse](t)(devices.Get(ctx, all[0].ID, zero_trust.DeviceDeviceGetParams{AccountID: account})); one.ActiveRegistrations != 0 {
 			t.Errorf("revoked %+v", one)
 		}
 		if _, err := devices.Delete(ctx, all[1].ID, zero_trust.DeviceDeviceDeleteParams{AccountID: account}); err != nil {
@@ -97,7 +76,7 @@ func TestSDKv6Devices(t *testing.T) {
 		registrations := client.Devices.Registrations
 		count := func(status zero_trust.DeviceRegistrationListParamsStatus) int {
 			t.Helper()
-			return len(walk(t, registrations.ListAutoPaging(ctx, zero_trust.DeviceRegistrationListParams{AccountID: account, Status: cloudflare.F(status), PerPage: cloudflare.F(int64(9))})))
+			return len(world.Walk(t, registrations.ListAutoPaging(ctx, zero_trust.DeviceRegistrationListParams{AccountID: account, Status: cloudflare.F(status), PerPage: cloudflare.F(int64(9))})))
 		}
 		want := func(active, revoked int) {
 			t.Helper()
@@ -111,7 +90,7 @@ func TestSDKv6Devices(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(21, 3)
-		one := must[*zero_trust.DeviceRegistrationGetResponse](t)(registrations.Get(ctx, all[2].ID, zero_trust.DeviceRegistrationGetParams{AccountID: account}))
+		one := world.Must[*zero_trust.DeviceRegistrationGetResponse](t)(registrations.Get(ctx, all[2].ID, zero_trust.DeviceRegistrationGetParams{AccountID: account}))
 		if one.RevokedAt == "" || one.Device.ID != all[2].ID || one.User.Email == "" {
 			t.Errorf("read %+v", one)
 		}
@@ -129,12 +108,12 @@ func TestSDKv6Devices(t *testing.T) {
 	})
 
 	t.Run("the deprecated list", func(t *testing.T) {
-		devices := walk(t, client.Devices.ListAutoPaging(ctx, zero_trust.DeviceListParams{AccountID: account}))
+		devices := world.Walk(t, client.Devices.ListAutoPaging(ctx, zero_trust.DeviceListParams{AccountID: account}))
 		if len(devices) != 21 {
 			t.Errorf("%d devices", len(devices))
 		}
-		one := must[*zero_trust.DeviceGetResponse](t)(client.Devices.Get(ctx, all[5].ID, zero_trust.DeviceGetParams{AccountID: account}))
-		if one.SerialNumber != all[5].SerialNumber || one.Account.ID != w.account || one.Created.IsZero() {
+		one := world.Must[*zero_trust.DeviceGetResponse](t)(client.Devices.Get(ctx, all[5].ID, zero_trust.DeviceGetParams{AccountID: account}))
+		if one.SerialNumber != all[5].SerialNumber || one.Account.ID != w.Account || one.Created.IsZero() {
 			t.Errorf("read %+v", one)
 		}
 		body := []string{all[5].ID}
@@ -147,45 +126,16 @@ func TestSDKv6Devices(t *testing.T) {
 	})
 
 	t.Run("people and what they did", func(t *testing.T) {
-		if people := walk(t, client.Access.Users.ListAutoPaging(ctx, zero_trust.AccessUserListParams{AccountID: account, Search: cloudflare.F("a")})); len(people) != 0 {
+		if people := world.Walk(t, client.Access.Users.ListAutoPaging(ctx, zero_trust.AccessUserListParams{AccountID: account, Search: cloudflare.F("a")})); len(people) != 0 {
 			t.Errorf("people %+v", people)
 		}
 		if _, err := client.Access.Users.LastSeenIdentity.Get(ctx, all[0].ID, zero_trust.AccessUserLastSeenIdentityGetParams{AccountID: account}); refused(err) != "404/12135" {
 			t.Errorf("nobody: %v", err)
 		}
-		events := must[*[]zero_trust.AccessRequest](t)(client.Access.Logs.AccessRequests.List(ctx, zero_trust.AccessLogAccessRequestListParams{AccountID: account,
+		events := world.Must[*[]zero_trust.AccessRequest](t)(client.Access.Logs.AccessRequests.List(ctx, zero_trust.AccessLogAccessRequestListParams{AccountID: account,
 			Limit: cloudflare.F(int64(5)), Since: cloudflare.F(time.Now().Add(-time.Hour)), Direction: cloudflare.F(zero_trust.AccessLogAccessRequestListParamsDirectionAsc)}))
 		if events == nil || len(*events) != 0 {
 			t.Errorf("events %+v", events)
 		}
 	})
-}
-
-func TestSDKv0Devices(t *testing.T) {
-	w, ctx := start(t)
-	w.enrol(t, ctx, 3)
-	api := must[*legacy.API](t)(legacy.NewWithAPIToken(w.token, legacy.BaseURL(w.base), legacy.HTTPClient(w.only(t)), legacy.UsingRateLimit(1000),
-		legacy.UsingRetryPolicy(0, 0, 0)))
-	devices := must[[]legacy.TeamsDeviceListItem](t)(api.ListTeamsDevices(ctx, w.account))
-	if len(devices) != 3 || devices[0].SerialNumber == "" || devices[0].User.Email == "" {
-		t.Fatalf("devices %+v", devices)
-	}
-	if _, err := api.RevokeTeamsDevices(ctx, w.account, []string{devices[0].ID}); err != nil {
-		t.Fatal(err)
-	}
-	if one := must[legacy.TeamsDeviceListItem](t)(api.GetTeamsDeviceDetails(ctx, w.account, devices[0].ID)); one.RevokedAt == "" || one.Name != devices[0].Name {
-		t.Errorf("revoked %+v", one)
-	}
-	var missing *legacy.NotFoundError
-	if _, err := api.GetTeamsDeviceDetails(ctx, w.account, "none"); !errors.As(err, &missing) {
-		t.Errorf("none: %v", err)
-	}
-	people, _, err := api.ListAccessUsers(ctx, legacy.AccountIdentifier(w.account), legacy.AccessUserParams{})
-	if err != nil || len(people) != 0 {
-		t.Errorf("people %+v, %v", people, err)
-	}
-	since := time.Now().Add(-time.Hour)
-	if events, err := api.AccessAuditLogs(ctx, w.account, legacy.AccessAuditLogFilterOptions{Direction: "desc", Limit: 5, Since: &since}); err != nil || len(events) != 0 {
-		t.Errorf("events %+v, %v", events, err)
-	}
 }

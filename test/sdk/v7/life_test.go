@@ -1,4 +1,6 @@
-package sdk
+// Code generated from ../v6/life_test.go by go test ./sdk/v7 -update; DO NOT EDIT.
+
+package v7
 
 import (
 	"encoding/json"
@@ -8,9 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloudflare/cloudflare-go/v6"
-	"github.com/cloudflare/cloudflare-go/v6/option"
-	"github.com/cloudflare/cloudflare-go/v6/zero_trust"
+	"github.com/cloudflare/cloudflare-go/v7"
+	"github.com/cloudflare/cloudflare-go/v7/option"
+	"github.com/cloudflare/cloudflare-go/v7/zero_trust"
+	"plumbline.dev/test/sdk/world"
 )
 
 // refused tells the status and the code that an error of the SDK is about.
@@ -22,35 +25,15 @@ func refused(err error) string {
 	return fmt.Sprintf("%d/%d", e.StatusCode, e.Errors[0].Code)
 }
 
-// pager is what every list of the SDK is walked with.
-type pager[T any] interface {
-	Next() bool
-	Current() T
-	Err() error
-}
-
-func walk[T any](t *testing.T, p pager[T]) (all []T) {
-	t.Helper()
-	for p.Next() {
-		if all = append(all, p.Current()); len(all) > 1000 {
-			t.Fatal("the list does not end")
-		}
-	}
-	if err := p.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func TestSDKv6(t *testing.T) {
-	w, ctx := start(t)
-	access := cloudflare.NewClient(option.WithBaseURL(w.base), option.WithAPIToken(w.token), option.WithHTTPClient(w.only(t)),
+func TestSDKv7(t *testing.T) {
+	w, ctx := world.Start(t)
+	access := cloudflare.NewClient(option.WithBaseURL(w.Base), option.WithAPIToken(w.Token), option.WithHTTPClient(w.Only(t)),
 		option.WithMaxRetries(0)).ZeroTrust
-	account := cloudflare.F(w.account)
+	account := cloudflare.F(w.Account)
 
 	newToken := func(t *testing.T, name string) *zero_trust.AccessServiceTokenNewResponse {
 		t.Helper()
-		return must[*zero_trust.AccessServiceTokenNewResponse](t)(access.Access.ServiceTokens.New(ctx,
+		return world.Must[*zero_trust.AccessServiceTokenNewResponse](t)(access.Access.ServiceTokens.New(ctx,
 			zero_trust.AccessServiceTokenNewParams{AccountID: account, Name: cloudflare.F(name)}))
 	}
 	tokenRule := func(id string) zero_trust.AccessRuleUnionParam {
@@ -69,28 +52,28 @@ func TestSDKv6(t *testing.T) {
 		}
 		get := func() *zero_trust.ServiceToken {
 			t.Helper()
-			return must[*zero_trust.ServiceToken](t)(tokens.Get(ctx, made.ID, zero_trust.AccessServiceTokenGetParams{AccountID: account}))
+			return world.Must[*zero_trust.ServiceToken](t)(tokens.Get(ctx, made.ID, zero_trust.AccessServiceTokenGetParams{AccountID: account}))
 		}
 		if got := get(); got.ClientID != made.ClientID || time.Until(got.ExpiresAt) < 8759*time.Hour || got.JSON.ExtraFields["client_secret"].Raw() != "" {
 			t.Errorf("read %+v", got)
 		}
-		renamed := must[*zero_trust.ServiceToken](t)(tokens.Update(ctx, made.ID, zero_trust.AccessServiceTokenUpdateParams{AccountID: account,
+		renamed := world.Must[*zero_trust.ServiceToken](t)(tokens.Update(ctx, made.ID, zero_trust.AccessServiceTokenUpdateParams{AccountID: account,
 			Name: cloudflare.F("renamed"), Duration: cloudflare.F("8760h"), ClientSecretVersion: cloudflare.F(1.0)}))
 		if renamed.Name != "renamed" || renamed.JSON.ExtraFields["client_secret"].Raw() != "" {
 			t.Errorf("renamed %+v", renamed)
 		}
 		grace := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-		raised := must[*zero_trust.ServiceToken](t)(tokens.Update(ctx, made.ID, zero_trust.AccessServiceTokenUpdateParams{AccountID: account,
+		raised := world.Must[*zero_trust.ServiceToken](t)(tokens.Update(ctx, made.ID, zero_trust.AccessServiceTokenUpdateParams{AccountID: account,
 			ClientSecretVersion: cloudflare.F(2.0), PreviousClientSecretExpiresAt: cloudflare.F(grace)}))
 		if len(raised.JSON.ExtraFields["client_secret"].Raw()) != 56 || raised.JSON.ExtraFields["previous_client_secret_expires_at"].Raw() != `"`+grace.Format(time.RFC3339)+`"` {
 			t.Errorf("raised %s", raised.JSON.RawJSON())
 		}
-		rotated := must[*zero_trust.AccessServiceTokenRotateResponse](t)(tokens.Rotate(ctx, made.ID, zero_trust.AccessServiceTokenRotateParams{AccountID: account}))
+		rotated := world.Must[*zero_trust.AccessServiceTokenRotateResponse](t)(tokens.Rotate(ctx, made.ID, zero_trust.AccessServiceTokenRotateParams{AccountID: account}))
 		if rotated.ClientSecret == made.ClientSecret || len(rotated.ClientSecret) != 54 || rotated.ClientID != made.ClientID {
 			t.Errorf("rotated %+v", rotated)
 		}
 		before := get().ExpiresAt
-		refreshed := must[*zero_trust.ServiceToken](t)(tokens.Refresh(ctx, made.ID, zero_trust.AccessServiceTokenRefreshParams{AccountID: account}))
+		refreshed := world.Must[*zero_trust.ServiceToken](t)(tokens.Refresh(ctx, made.ID, zero_trust.AccessServiceTokenRefreshParams{AccountID: account}))
 		if got := refreshed.ExpiresAt.Sub(before); got != 8760*time.Hour {
 			t.Errorf("refreshed by %v", got)
 		}
@@ -98,18 +81,18 @@ func TestSDKv6(t *testing.T) {
 		for n := range 4 {
 			newToken(t, fmt.Sprint("another ", n))
 		}
-		all := walk(t, tokens.ListAutoPaging(ctx, zero_trust.AccessServiceTokenListParams{AccountID: account, PerPage: cloudflare.F[int64](2)}))
+		all := world.Walk(t, tokens.ListAutoPaging(ctx, zero_trust.AccessServiceTokenListParams{AccountID: account, PerPage: cloudflare.F[int64](2)}))
 		if len(all) != 5 || all[0].ID != made.ID {
 			t.Errorf("walked %d", len(all))
 		}
-		if all := walk(t, tokens.ListAutoPaging(ctx, zero_trust.AccessServiceTokenListParams{AccountID: account})); len(all) != 5 {
+		if all := world.Walk(t, tokens.ListAutoPaging(ctx, zero_trust.AccessServiceTokenListParams{AccountID: account})); len(all) != 5 {
 			t.Errorf("walked %d", len(all))
 		}
-		if named := walk(t, tokens.ListAutoPaging(ctx, zero_trust.AccessServiceTokenListParams{AccountID: account, Name: cloudflare.F("renamed")})); len(named) != 1 {
+		if named := world.Walk(t, tokens.ListAutoPaging(ctx, zero_trust.AccessServiceTokenListParams{AccountID: account, Name: cloudflare.F("renamed")})); len(named) != 1 {
 			t.Errorf("found %d", len(named))
 		}
 		for _, one := range all {
-			gone := must[*zero_trust.ServiceToken](t)(tokens.Delete(ctx, one.ID, zero_trust.AccessServiceTokenDeleteParams{AccountID: account}))
+			gone := world.Must[*zero_trust.ServiceToken](t)(tokens.Delete(ctx, one.ID, zero_trust.AccessServiceTokenDeleteParams{AccountID: account}))
 			if gone.ID != one.ID {
 				t.Errorf("deleted %+v", gone)
 			}
@@ -117,30 +100,30 @@ func TestSDKv6(t *testing.T) {
 		if _, err := tokens.Get(ctx, made.ID, zero_trust.AccessServiceTokenGetParams{AccountID: account}); refused(err) != "404/12135" {
 			t.Error(refused(err))
 		}
-		zoned := must[*zero_trust.AccessServiceTokenNewResponse](t)(tokens.New(ctx, zero_trust.AccessServiceTokenNewParams{ZoneID: cloudflare.F(w.zone), Name: cloudflare.F("zoned")}))
-		if in := walk(t, tokens.ListAutoPaging(ctx, zero_trust.AccessServiceTokenListParams{ZoneID: cloudflare.F(w.zone)})); len(in) != 1 || in[0].ID != zoned.ID {
+		zoned := world.Must[*zero_trust.AccessServiceTokenNewResponse](t)(tokens.New(ctx, zero_trust.AccessServiceTokenNewParams{ZoneID: cloudflare.F(w.Zone), Name: cloudflare.F("zoned")}))
+		if in := world.Walk(t, tokens.ListAutoPaging(ctx, zero_trust.AccessServiceTokenListParams{ZoneID: cloudflare.F(w.Zone)})); len(in) != 1 || in[0].ID != zoned.ID {
 			t.Errorf("in the zone: %+v", in)
 		}
-		must[*zero_trust.ServiceToken](t)(tokens.Delete(ctx, zoned.ID, zero_trust.AccessServiceTokenDeleteParams{ZoneID: cloudflare.F(w.zone)}))
+		world.Must[*zero_trust.ServiceToken](t)(tokens.Delete(ctx, zoned.ID, zero_trust.AccessServiceTokenDeleteParams{ZoneID: cloudflare.F(w.Zone)}))
 	})
 
 	t.Run("groups and reusable policies", func(t *testing.T) {
 		token := newToken(t, "grouped")
-		group := must[*zero_trust.AccessGroupNewResponse](t)(access.Access.Groups.New(ctx, zero_trust.AccessGroupNewParams{AccountID: account,
+		group := world.Must[*zero_trust.AccessGroupNewResponse](t)(access.Access.Groups.New(ctx, zero_trust.AccessGroupNewParams{AccountID: account,
 			Name: cloudflare.F("pollers"), Include: cloudflare.F(rules(tokenRule(token.ID))), IsDefault: cloudflare.F(false)}))
 		groupRule := zero_trust.GroupRuleParam{Group: cloudflare.F(zero_trust.GroupRuleGroupParam{ID: cloudflare.F(group.ID)})}
-		policy := must[*zero_trust.AccessPolicyNewResponse](t)(access.Access.Policies.New(ctx, zero_trust.AccessPolicyNewParams{AccountID: account,
+		policy := world.Must[*zero_trust.AccessPolicyNewResponse](t)(access.Access.Policies.New(ctx, zero_trust.AccessPolicyNewParams{AccountID: account,
 			Name: cloudflare.F("by group"), Decision: cloudflare.F(zero_trust.DecisionNonIdentity), Include: cloudflare.F(rules(groupRule)),
 			Exclude: cloudflare.F(rules(domainRule("example.com"))), SessionDuration: cloudflare.F("30m")}))
 		if rule, ok := policy.Include[0].AsUnion().(zero_trust.GroupRule); !ok || rule.Group.ID != group.ID || policy.SessionDuration != "30m" || len(policy.Exclude) != 1 || !bool(policy.Reusable) {
 			t.Errorf("made %s", policy.JSON.RawJSON())
 		}
-		changed := must[*zero_trust.AccessGroupUpdateResponse](t)(access.Access.Groups.Update(ctx, group.ID, zero_trust.AccessGroupUpdateParams{AccountID: account,
+		changed := world.Must[*zero_trust.AccessGroupUpdateResponse](t)(access.Access.Groups.Update(ctx, group.ID, zero_trust.AccessGroupUpdateParams{AccountID: account,
 			Name: cloudflare.F("people"), Include: cloudflare.F(rules(domainRule("example.org"), tokenRule(token.ID)))}))
-		if got := must[*zero_trust.AccessGroupGetResponse](t)(access.Access.Groups.Get(ctx, group.ID, zero_trust.AccessGroupGetParams{AccountID: account})); got.Name != "people" || len(got.Include) != 2 || changed.ID != got.ID {
+		if got := world.Must[*zero_trust.AccessGroupGetResponse](t)(access.Access.Groups.Get(ctx, group.ID, zero_trust.AccessGroupGetParams{AccountID: account})); got.Name != "people" || len(got.Include) != 2 || changed.ID != got.ID {
 			t.Errorf("read %s", got.JSON.RawJSON())
 		}
-		if all := walk(t, access.Access.Groups.ListAutoPaging(ctx, zero_trust.AccessGroupListParams{AccountID: account})); len(all) != 1 {
+		if all := world.Walk(t, access.Access.Groups.ListAutoPaging(ctx, zero_trust.AccessGroupListParams{AccountID: account})); len(all) != 1 {
 			t.Errorf("%d groups", len(all))
 		}
 		if _, err := access.Access.ServiceTokens.Delete(ctx, token.ID, zero_trust.AccessServiceTokenDeleteParams{AccountID: account}); refused(err) != "400/12139" {
@@ -149,35 +132,35 @@ func TestSDKv6(t *testing.T) {
 		if _, err := access.Access.Groups.Delete(ctx, group.ID, zero_trust.AccessGroupDeleteParams{AccountID: account}); refused(err) != "400/12130" {
 			t.Error(refused(err))
 		}
-		updated := must[*zero_trust.AccessPolicyUpdateResponse](t)(access.Access.Policies.Update(ctx, policy.ID, zero_trust.AccessPolicyUpdateParams{AccountID: account,
+		updated := world.Must[*zero_trust.AccessPolicyUpdateResponse](t)(access.Access.Policies.Update(ctx, policy.ID, zero_trust.AccessPolicyUpdateParams{AccountID: account,
 			Name: cloudflare.F("by domain"), Decision: cloudflare.F(zero_trust.DecisionAllow), Include: cloudflare.F(rules(domainRule("example.com")))}))
 		if updated.Decision != zero_trust.DecisionAllow || len(updated.Exclude) != 0 {
 			t.Errorf("updated %s", updated.JSON.RawJSON())
 		}
-		if all := walk(t, access.Access.Policies.ListAutoPaging(ctx, zero_trust.AccessPolicyListParams{AccountID: account, PerPage: cloudflare.F[int64](1)})); len(all) != 1 {
+		if all := world.Walk(t, access.Access.Policies.ListAutoPaging(ctx, zero_trust.AccessPolicyListParams{AccountID: account, PerPage: cloudflare.F[int64](1)})); len(all) != 1 {
 			t.Errorf("%d policies", len(all))
 		}
-		must[*zero_trust.AccessPolicyGetResponse](t)(access.Access.Policies.Get(ctx, policy.ID, zero_trust.AccessPolicyGetParams{AccountID: account}))
-		must[*zero_trust.AccessPolicyDeleteResponse](t)(access.Access.Policies.Delete(ctx, policy.ID, zero_trust.AccessPolicyDeleteParams{AccountID: account}))
-		must[*zero_trust.AccessGroupDeleteResponse](t)(access.Access.Groups.Delete(ctx, group.ID, zero_trust.AccessGroupDeleteParams{AccountID: account}))
+		world.Must[*zero_trust.AccessPolicyGetResponse](t)(access.Access.Policies.Get(ctx, policy.ID, zero_trust.AccessPolicyGetParams{AccountID: account}))
+		world.Must[*zero_trust.AccessPolicyDeleteResponse](t)(access.Access.Policies.Delete(ctx, policy.ID, zero_trust.AccessPolicyDeleteParams{AccountID: account}))
+		world.Must[*zero_trust.AccessGroupDeleteResponse](t)(access.Access.Groups.Delete(ctx, group.ID, zero_trust.AccessGroupDeleteParams{AccountID: account}))
 		if _, err := access.Access.Groups.Get(ctx, group.ID, zero_trust.AccessGroupGetParams{AccountID: account}); refused(err) != "404/12152" {
 			t.Error(refused(err))
 		}
-		must[*zero_trust.ServiceToken](t)(access.Access.ServiceTokens.Delete(ctx, token.ID, zero_trust.AccessServiceTokenDeleteParams{AccountID: account}))
+		world.Must[*zero_trust.ServiceToken](t)(access.Access.ServiceTokens.Delete(ctx, token.ID, zero_trust.AccessServiceTokenDeleteParams{AccountID: account}))
 	})
 
 	t.Run("tags", func(t *testing.T) {
 		tags := access.Access.Tags
-		must[*zero_trust.Tag](t)(tags.New(ctx, zero_trust.AccessTagNewParams{AccountID: account, Name: cloudflare.F("one")}))
-		must[*zero_trust.Tag](t)(tags.New(ctx, zero_trust.AccessTagNewParams{AccountID: account, Name: cloudflare.F("two")}))
-		if renamed := must[*zero_trust.Tag](t)(tags.Update(ctx, "two", zero_trust.AccessTagUpdateParams{AccountID: account, Name: cloudflare.F("three")})); renamed.Name != "three" {
+		world.Must[*zero_trust.Tag](t)(tags.New(ctx, zero_trust.AccessTagNewParams{AccountID: account, Name: cloudflare.F("one")}))
+		world.Must[*zero_trust.Tag](t)(tags.New(ctx, zero_trust.AccessTagNewParams{AccountID: account, Name: cloudflare.F("two")}))
+		if renamed := world.Must[*zero_trust.Tag](t)(tags.Update(ctx, "two", zero_trust.AccessTagUpdateParams{AccountID: account, Name: cloudflare.F("three")})); renamed.Name != "three" {
 			t.Errorf("renamed %+v", renamed)
 		}
-		if all := walk(t, tags.ListAutoPaging(ctx, zero_trust.AccessTagListParams{AccountID: account})); len(all) != 2 {
+		if all := world.Walk(t, tags.ListAutoPaging(ctx, zero_trust.AccessTagListParams{AccountID: account})); len(all) != 2 {
 			t.Errorf("%d tags", len(all))
 		}
-		must[*zero_trust.Tag](t)(tags.Get(ctx, "three", zero_trust.AccessTagGetParams{AccountID: account}))
-		if gone := must[*zero_trust.AccessTagDeleteResponse](t)(tags.Delete(ctx, "three", zero_trust.AccessTagDeleteParams{AccountID: account})); gone.Name != "three" {
+		world.Must[*zero_trust.Tag](t)(tags.Get(ctx, "three", zero_trust.AccessTagGetParams{AccountID: account}))
+		if gone := world.Must[*zero_trust.AccessTagDeleteResponse](t)(tags.Delete(ctx, "three", zero_trust.AccessTagDeleteParams{AccountID: account})); gone.Name != "three" {
 			t.Errorf("deleted %+v", gone)
 		}
 		if _, err := tags.Get(ctx, "two", zero_trust.AccessTagGetParams{AccountID: account}); refused(err) != "404/12135" {
@@ -193,9 +176,9 @@ func TestSDKv6(t *testing.T) {
 		body := func(name string) zero_trust.IdentityProviderAccessOIDCParam {
 			return zero_trust.IdentityProviderAccessOIDCParam{Name: cloudflare.F(name), Type: cloudflare.F(zero_trust.IdentityProviderTypeOIDC), Config: cloudflare.F(config)}
 		}
-		made := must[*zero_trust.IdentityProvider](t)(access.IdentityProviders.New(ctx, zero_trust.IdentityProviderNewParams{AccountID: account, IdentityProvider: body("SSO")}))
+		made := world.Must[*zero_trust.IdentityProvider](t)(access.IdentityProviders.New(ctx, zero_trust.IdentityProviderNewParams{AccountID: account, IdentityProvider: body("SSO")}))
 		provider = made.ID
-		read := must[*zero_trust.IdentityProvider](t)(access.IdentityProviders.Get(ctx, made.ID, zero_trust.IdentityProviderGetParams{AccountID: account}))
+		read := world.Must[*zero_trust.IdentityProvider](t)(access.IdentityProviders.Get(ctx, made.ID, zero_trust.IdentityProviderGetParams{AccountID: account}))
 		// The SDK takes the config of every provider for that of an Azure AD: what it read says more.
 		var got struct {
 			Config map[string]any `json:"config"`
@@ -205,25 +188,25 @@ func TestSDKv6(t *testing.T) {
 			t.Errorf("read %s", read.JSON.RawJSON())
 		}
 		config.ClientSecret = cloudflare.F("another-secret")
-		changed := must[*zero_trust.IdentityProvider](t)(access.IdentityProviders.Update(ctx, made.ID, zero_trust.IdentityProviderUpdateParams{AccountID: account, IdentityProvider: body("Login")}))
+		changed := world.Must[*zero_trust.IdentityProvider](t)(access.IdentityProviders.Update(ctx, made.ID, zero_trust.IdentityProviderUpdateParams{AccountID: account, IdentityProvider: body("Login")}))
 		if changed.Name != "Login" || strings.Contains(changed.JSON.RawJSON(), "secret") {
 			t.Errorf("changed %s", changed.JSON.RawJSON())
 		}
-		pin := must[*zero_trust.IdentityProvider](t)(access.IdentityProviders.New(ctx, zero_trust.IdentityProviderNewParams{AccountID: account,
+		pin := world.Must[*zero_trust.IdentityProvider](t)(access.IdentityProviders.New(ctx, zero_trust.IdentityProviderNewParams{AccountID: account,
 			IdentityProvider: zero_trust.IdentityProviderAccessOnetimepinParam{Name: cloudflare.F("PIN"), Type: cloudflare.F(zero_trust.IdentityProviderTypeOnetimepin),
 				Config: cloudflare.F(zero_trust.IdentityProviderAccessOnetimepinConfigParam{})}}))
-		if all := walk(t, access.IdentityProviders.ListAutoPaging(ctx, zero_trust.IdentityProviderListParams{AccountID: account})); len(all) != 2 {
+		if all := world.Walk(t, access.IdentityProviders.ListAutoPaging(ctx, zero_trust.IdentityProviderListParams{AccountID: account})); len(all) != 2 {
 			t.Errorf("%d providers", len(all))
 		}
-		must[*zero_trust.IdentityProviderDeleteResponse](t)(access.IdentityProviders.Delete(ctx, pin.ID, zero_trust.IdentityProviderDeleteParams{AccountID: account}))
+		world.Must[*zero_trust.IdentityProviderDeleteResponse](t)(access.IdentityProviders.Delete(ctx, pin.ID, zero_trust.IdentityProviderDeleteParams{AccountID: account}))
 	})
 
 	t.Run("applications", func(t *testing.T) {
 		apps := access.Access.Applications
 		token := newToken(t, "caller")
-		policy := must[*zero_trust.AccessPolicyNewResponse](t)(access.Access.Policies.New(ctx, zero_trust.AccessPolicyNewParams{AccountID: account,
+		policy := world.Must[*zero_trust.AccessPolicyNewResponse](t)(access.Access.Policies.New(ctx, zero_trust.AccessPolicyNewParams{AccountID: account,
 			Name: cloudflare.F("callers"), Decision: cloudflare.F(zero_trust.DecisionNonIdentity), Include: cloudflare.F(rules(tokenRule(token.ID)))}))
-		made := must[*zero_trust.AccessApplicationNewResponse](t)(apps.New(ctx, zero_trust.AccessApplicationNewParams{AccountID: account,
+		made := world.Must[*zero_trust.AccessApplicationNewResponse](t)(apps.New(ctx, zero_trust.AccessApplicationNewParams{AccountID: account,
 			Body: zero_trust.AccessApplicationNewParamsBodySelfHostedApplication{
 				Name: cloudflare.F("Scores"), Domain: cloudflare.F("scores.example.com/v1"), Type: cloudflare.F(zero_trust.ApplicationTypeSelfHosted),
 				SessionDuration: cloudflare.F("1h"), ServiceAuth401Redirect: cloudflare.F(true), ReadServiceTokensFromHeader: cloudflare.F("Authorization"),
@@ -238,61 +221,59 @@ func TestSDKv6(t *testing.T) {
 			app.CORSHeaders.MaxAge != 10 || len(app.AllowedIdPs) != 1 || app.SameSiteCookieAttribute != "lax" {
 			t.Errorf("made %T %s", made.AsUnion(), made.JSON.RawJSON())
 		}
-		changed := must[*zero_trust.AccessApplicationUpdateResponse](t)(apps.Update(ctx, made.ID, zero_trust.AccessApplicationUpdateParams{AccountID: account,
+		changed := world.Must[*zero_trust.AccessApplicationUpdateResponse](t)(apps.Update(ctx, made.ID, zero_trust.AccessApplicationUpdateParams{AccountID: account,
 			Body: zero_trust.AccessApplicationUpdateParamsBodySelfHostedApplication{Name: cloudflare.F("Renamed"), Domain: cloudflare.F("other.example.com"),
 				Type: cloudflare.F(zero_trust.ApplicationTypeSelfHosted)}}))
 		if changed.AUD != app.AUD || changed.Name != "Renamed" || changed.ServiceAuth401Redirect || !strings.Contains(changed.JSON.RawJSON(), "x_origin_url") {
 			t.Errorf("changed %s", changed.JSON.RawJSON())
 		}
-		settings := must[*zero_trust.AccessApplicationSettingEditResponse](t)(apps.Settings.Edit(ctx, made.ID, zero_trust.AccessApplicationSettingEditParams{AccountID: account, AllowIframe: cloudflare.F(true)}))
-		if got := must[*zero_trust.AccessApplicationGetResponse](t)(apps.Get(ctx, made.ID, zero_trust.AccessApplicationGetParams{AccountID: account})); !settings.AllowIframe || !got.AllowIframe {
+		settings := world.Must[*zero_trust.AccessApplicationSettingEditResponse](t)(apps.Settings.Edit(ctx, made.ID, zero_trust.AccessApplicationSettingEditParams{AccountID: account, AllowIframe: cloudflare.F(true)}))
+		if got := world.Must[*zero_trust.AccessApplicationGetResponse](t)(apps.Get(ctx, made.ID, zero_trust.AccessApplicationGetParams{AccountID: account})); !settings.AllowIframe || !got.AllowIframe {
 			t.Errorf("settings %+v, read %s", settings, got.JSON.RawJSON())
 		}
-		must[*zero_trust.AccessApplicationRevokeTokensResponse](t)(apps.RevokeTokens(ctx, made.ID, zero_trust.AccessApplicationRevokeTokensParams{AccountID: account}))
+		world.Must[*zero_trust.AccessApplicationRevokeTokensResponse](t)(apps.RevokeTokens(ctx, made.ID, zero_trust.AccessApplicationRevokeTokensParams{AccountID: account}))
 
 		// The SDK's parameters of an application's policy know no name, decision and rules.
 		whole := func(name string) []option.RequestOption {
 			return []option.RequestOption{option.WithJSONSet("name", name), option.WithJSONSet("decision", "non_identity"),
 				option.WithJSONSet("include", []any{map[string]any{"any_valid_service_token": map[string]any{}}})}
 		}
-		own := must[*zero_trust.AccessApplicationPolicyNewResponse](t)(apps.Policies.New(ctx, made.ID, zero_trust.AccessApplicationPolicyNewParams{AccountID: account,
-			Precedence: cloudflare.F[int64](7)}, whole("own")...))
-		moved := must[*zero_trust.AccessApplicationPolicyUpdateResponse](t)(apps.Policies.Update(ctx, made.ID, own.ID, zero_trust.AccessApplicationPolicyUpdateParams{AccountID: account,
-			Precedence: cloudflare.F[int64](3)}, whole("mine")...))
+		own := world.Must[*zero_trust.AccessApplicationPolicyNewResponse](t)(apps.Policies.New(ctx, made.ID, newOwn(w.Account, 7), whole("own")...))
+		moved := world.Must[*zero_trust.AccessApplicationPolicyUpdateResponse](t)(apps.Policies.Update(ctx, made.ID, own.ID, changedOwn(w.Account, 3), whole("mine")...))
 		if own.Precedence != 7 || moved.Precedence != 3 || moved.Name != "mine" || moved.ID != own.ID {
 			t.Errorf("made %s, moved %s", own.JSON.RawJSON(), moved.JSON.RawJSON())
 		}
-		if all := walk(t, apps.Policies.ListAutoPaging(ctx, made.ID, zero_trust.AccessApplicationPolicyListParams{AccountID: account, PerPage: cloudflare.F[int64](1)})); len(all) != 2 || all[1].ID != own.ID {
+		if all := world.Walk(t, apps.Policies.ListAutoPaging(ctx, made.ID, zero_trust.AccessApplicationPolicyListParams{AccountID: account, PerPage: cloudflare.F[int64](1)})); len(all) != 2 || all[1].ID != own.ID {
 			t.Errorf("%d policies", len(all))
 		}
-		must[*zero_trust.AccessApplicationPolicyGetResponse](t)(apps.Policies.Get(ctx, made.ID, own.ID, zero_trust.AccessApplicationPolicyGetParams{AccountID: account}))
-		must[*zero_trust.AccessApplicationPolicyDeleteResponse](t)(apps.Policies.Delete(ctx, made.ID, own.ID, zero_trust.AccessApplicationPolicyDeleteParams{AccountID: account}))
+		world.Must[*zero_trust.AccessApplicationPolicyGetResponse](t)(apps.Policies.Get(ctx, made.ID, own.ID, zero_trust.AccessApplicationPolicyGetParams{AccountID: account}))
+		world.Must[*zero_trust.AccessApplicationPolicyDeleteResponse](t)(apps.Policies.Delete(ctx, made.ID, own.ID, zero_trust.AccessApplicationPolicyDeleteParams{AccountID: account}))
 
 		for n := range 2 {
-			must[*zero_trust.AccessApplicationNewResponse](t)(apps.New(ctx, zero_trust.AccessApplicationNewParams{AccountID: account,
+			world.Must[*zero_trust.AccessApplicationNewResponse](t)(apps.New(ctx, zero_trust.AccessApplicationNewParams{AccountID: account,
 				Body: zero_trust.AccessApplicationNewParamsBodyBookmarkApplication{Name: cloudflare.F(fmt.Sprint("bookmark ", n)), Domain: cloudflare.F("https://wiki.example.com"),
 					Type: cloudflare.F(zero_trust.ApplicationTypeBookmark)}}))
 		}
-		all := walk(t, apps.ListAutoPaging(ctx, zero_trust.AccessApplicationListParams{AccountID: account, PerPage: cloudflare.F[int64](2)}))
+		all := world.Walk(t, apps.ListAutoPaging(ctx, zero_trust.AccessApplicationListParams{AccountID: account, PerPage: cloudflare.F[int64](2)}))
 		if len(all) != 3 {
 			t.Errorf("%d applications", len(all))
 		}
 		for _, one := range all {
-			must[*zero_trust.AccessApplicationDeleteResponse](t)(apps.Delete(ctx, one.ID, zero_trust.AccessApplicationDeleteParams{AccountID: account}))
+			world.Must[*zero_trust.AccessApplicationDeleteResponse](t)(apps.Delete(ctx, one.ID, zero_trust.AccessApplicationDeleteParams{AccountID: account}))
 		}
 		if _, err := apps.Get(ctx, made.ID, zero_trust.AccessApplicationGetParams{AccountID: account}); refused(err) != "404/11021" {
 			t.Error(refused(err))
 		}
-		must[*zero_trust.IdentityProviderDeleteResponse](t)(access.IdentityProviders.Delete(ctx, provider, zero_trust.IdentityProviderDeleteParams{AccountID: account}))
+		world.Must[*zero_trust.IdentityProviderDeleteResponse](t)(access.IdentityProviders.Delete(ctx, provider, zero_trust.IdentityProviderDeleteParams{AccountID: account}))
 	})
 
 	t.Run("organization", func(t *testing.T) {
-		if org := must[*zero_trust.Organization](t)(access.Organizations.List(ctx, zero_trust.OrganizationListParams{AccountID: account})); org.AuthDomain == "" {
+		if org := world.Must[*zero_trust.Organization](t)(access.Organizations.List(ctx, zero_trust.OrganizationListParams{AccountID: account})); org.AuthDomain == "" {
 			t.Errorf("by default %s", org.JSON.RawJSON())
 		}
-		made := must[*zero_trust.Organization](t)(access.Organizations.New(ctx, zero_trust.OrganizationNewParams{AccountID: account, Name: cloudflare.F("Example"),
+		made := world.Must[*zero_trust.Organization](t)(access.Organizations.New(ctx, zero_trust.OrganizationNewParams{AccountID: account, Name: cloudflare.F("Example"),
 			AuthDomain: cloudflare.F("example.cloudflareaccess.com")}))
-		changed := must[*zero_trust.Organization](t)(access.Organizations.Update(ctx, zero_trust.OrganizationUpdateParams{AccountID: account, Name: cloudflare.F("Other"),
+		changed := world.Must[*zero_trust.Organization](t)(access.Organizations.Update(ctx, zero_trust.OrganizationUpdateParams{AccountID: account, Name: cloudflare.F("Other"),
 			SessionDuration: cloudflare.F("12h"), LoginDesign: cloudflare.F(zero_trust.LoginDesignParam{HeaderText: cloudflare.F("Hello")})}))
 		if made.Name != "Example" || changed.Name != "Other" || changed.SessionDuration != "12h" || changed.LoginDesign.HeaderText != "Hello" || changed.JSON.ExtraFields["strict_service_token_auth"].Raw() != "true" {
 			t.Errorf("made %s, changed %s", made.JSON.RawJSON(), changed.JSON.RawJSON())
@@ -301,15 +282,15 @@ func TestSDKv6(t *testing.T) {
 
 	t.Run("keys", func(t *testing.T) {
 		keys := access.Access.Keys
-		before := must[*zero_trust.AccessKeyGetResponse](t)(keys.Get(ctx, zero_trust.AccessKeyGetParams{AccountID: account}))
+		before := world.Must[*zero_trust.AccessKeyGetResponse](t)(keys.Get(ctx, zero_trust.AccessKeyGetParams{AccountID: account}))
 		if before.KeyRotationIntervalDays != 42 || before.DaysUntilNextRotation != 42 || time.Since(before.LastKeyRotationAt) > time.Minute {
 			t.Errorf("read %s", before.JSON.RawJSON())
 		}
-		changed := must[*zero_trust.AccessKeyUpdateResponse](t)(keys.Update(ctx, zero_trust.AccessKeyUpdateParams{AccountID: account, KeyRotationIntervalDays: cloudflare.F(30.0)}))
+		changed := world.Must[*zero_trust.AccessKeyUpdateResponse](t)(keys.Update(ctx, zero_trust.AccessKeyUpdateParams{AccountID: account, KeyRotationIntervalDays: cloudflare.F(30.0)}))
 		if changed.KeyRotationIntervalDays != 30 || changed.DaysUntilNextRotation != 30 {
 			t.Errorf("changed %s", changed.JSON.RawJSON())
 		}
-		must[*zero_trust.AccessKeyRotateResponse](t)(keys.Rotate(ctx, zero_trust.AccessKeyRotateParams{AccountID: account}))
+		world.Must[*zero_trust.AccessKeyRotateResponse](t)(keys.Rotate(ctx, zero_trust.AccessKeyRotateParams{AccountID: account}))
 		if _, err := keys.Update(ctx, zero_trust.AccessKeyUpdateParams{AccountID: account, KeyRotationIntervalDays: cloudflare.F(5.0)}); refused(err) != "400/12130" {
 			t.Error(refused(err))
 		}

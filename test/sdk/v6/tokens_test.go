@@ -1,4 +1,4 @@
-package sdk
+package v6
 
 import (
 	"testing"
@@ -11,28 +11,29 @@ import (
 	"github.com/cloudflare/cloudflare-go/v6/option"
 	"github.com/cloudflare/cloudflare-go/v6/shared"
 	"github.com/cloudflare/cloudflare-go/v6/zero_trust"
+	"plumbline.dev/test/sdk/world"
 )
 
 // The SDK makes a token that may do little, uses it as token and as key, rolls it and ends it; then it reads in
 // the audit log what was done.
 func TestSDKv6Tokens(t *testing.T) {
-	w, ctx := start(t)
+	w, ctx := world.Start(t)
 	as := func(opts ...option.RequestOption) *cloudflare.Client {
-		return cloudflare.NewClient(append([]option.RequestOption{option.WithBaseURL(w.base), option.WithHTTPClient(w.only(t)), option.WithMaxRetries(0)}, opts...)...)
+		return cloudflare.NewClient(append([]option.RequestOption{option.WithBaseURL(w.Base), option.WithHTTPClient(w.Only(t)), option.WithMaxRetries(0)}, opts...)...)
 	}
-	admin, account := as(option.WithAPIToken(w.token)), cloudflare.F(w.account)
+	admin, account := as(option.WithAPIToken(w.Token)), cloudflare.F(w.Account)
 	groups := admin.Accounts.Tokens.PermissionGroups.ListAutoPaging(ctx, accounts.TokenPermissionGroupListParams{AccountID: account, Name: cloudflare.F("Access: Service Tokens Read")})
-	found := walk[accounts.TokenPermissionGroupListResponse](t, groups)
+	found := world.Walk[accounts.TokenPermissionGroupListResponse](t, groups)
 	if len(found) != 1 || len(found[0].Scopes) != 1 {
 		t.Fatalf("groups %+v", found)
 	}
 	policy := shared.TokenPolicyParam{
 		Effect:           cloudflare.F(shared.TokenPolicyEffectAllow),
 		PermissionGroups: cloudflare.F([]shared.TokenPolicyPermissionGroupParam{{ID: cloudflare.F(found[0].ID)}}),
-		Resources:        cloudflare.F[shared.TokenPolicyResourcesUnionParam](shared.TokenPolicyResourcesIAMResourcesTypeObjectStringParam{"com.cloudflare.api.account." + w.account: "*"}),
+		Resources:        cloudflare.F[shared.TokenPolicyResourcesUnionParam](shared.TokenPolicyResourcesIAMResourcesTypeObjectStringParam{"com.cloudflare.api.account." + w.Account: "*"}),
 	}
 	expires := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-	made := must[*accounts.TokenNewResponse](t)(admin.Accounts.Tokens.New(ctx, accounts.TokenNewParams{AccountID: account, Name: cloudflare.F("reader"),
+	made := world.Must[*accounts.TokenNewResponse](t)(admin.Accounts.Tokens.New(ctx, accounts.TokenNewParams{AccountID: account, Name: cloudflare.F("reader"),
 		Policies: cloudflare.F([]shared.TokenPolicyParam{policy}), ExpiresOn: cloudflare.F(expires),
 		Condition: cloudflare.F(accounts.TokenNewParamsCondition{RequestIP: cloudflare.F(accounts.TokenNewParamsConditionRequestIP{In: cloudflare.F([]string{"127.0.0.0/8", "::1"})})})}))
 	if made.Value == "" || made.Status != accounts.TokenNewResponseStatusActive || !made.ExpiresOn.Equal(expires) || len(made.Condition.RequestIP.In) != 2 ||
@@ -51,7 +52,7 @@ func TestSDKv6Tokens(t *testing.T) {
 	if _, err := reader.ZeroTrust.Access.ServiceTokens.New(ctx, zero_trust.AccessServiceTokenNewParams{AccountID: account, Name: cloudflare.F("x")}); refused(err) != "403/9109" {
 		t.Errorf("a write: %v", err)
 	}
-	if me := must[*accounts.TokenVerifyResponse](t)(reader.Accounts.Tokens.Verify(ctx, accounts.TokenVerifyParams{AccountID: account})); me.ID != made.ID || me.Status != "active" {
+	if me := world.Must[*accounts.TokenVerifyResponse](t)(reader.Accounts.Tokens.Verify(ctx, accounts.TokenVerifyParams{AccountID: account})); me.ID != made.ID || me.Status != "active" {
 		t.Errorf("verified %+v", me)
 	}
 	if me, err := reader.User.Tokens.Verify(ctx); err != nil || me.ID != made.ID {
@@ -59,10 +60,10 @@ func TestSDKv6Tokens(t *testing.T) {
 	}
 
 	// A key is a token that was made for an address, which the SDK has no member for.
-	changed := must[*shared.Token](t)(admin.Accounts.Tokens.Update(ctx, made.ID, accounts.TokenUpdateParams{AccountID: account, Token: shared.TokenParam{
+	changed := world.Must[*shared.Token](t)(admin.Accounts.Tokens.Update(ctx, made.ID, accounts.TokenUpdateParams{AccountID: account, Token: shared.TokenParam{
 		Name: cloudflare.F("reader"), Policies: cloudflare.F([]shared.TokenPolicyParam{policy}), Status: cloudflare.F(shared.TokenStatusActive)}},
 		option.WithJSONSet("x_email", "reader@example.com")))
-	if changed.ID != made.ID || !changed.ExpiresOn.Equal(expires) {
+	if changed.ID != made.ID || !changed.ExpiresOn.IsZero() || len(changed.Condition.RequestIP.In) > 0 {
 		t.Errorf("changed %+v", changed)
 	}
 	if err := list(as(option.WithAPIToken(""), option.WithAPIKey(made.Value), option.WithAPIEmail("reader@example.com"))); err != nil {
@@ -74,27 +75,27 @@ func TestSDKv6Tokens(t *testing.T) {
 	if err := list(as(option.WithUserServiceKey(made.Value))); err != nil {
 		t.Errorf("as a user service key: %v", err)
 	}
-	old := must[*legacy.API](t)(legacy.New(made.Value, "reader@example.com", legacy.BaseURL(w.base), legacy.HTTPClient(w.only(t)), legacy.UsingRetryPolicy(0, 0, 0)))
-	if _, _, err := old.ListAccessServiceTokens(ctx, legacy.AccountIdentifier(w.account), legacy.ListAccessServiceTokensParams{}); err != nil {
+	old := world.Must[*legacy.API](t)(legacy.New(made.Value, "reader@example.com", legacy.BaseURL(w.Base), legacy.HTTPClient(w.Only(t)), legacy.UsingRetryPolicy(0, 0, 0)))
+	if _, _, err := old.ListAccessServiceTokens(ctx, legacy.AccountIdentifier(w.Account), legacy.ListAccessServiceTokensParams{}); err != nil {
 		t.Errorf("the SDK v0, with a key: %v", err)
 	}
 
-	value := must[*shared.TokenValue](t)(admin.Accounts.Tokens.Value.Update(ctx, made.ID, accounts.TokenValueUpdateParams{AccountID: account, Body: map[string]any{}}))
+	value := world.Must[*shared.TokenValue](t)(admin.Accounts.Tokens.Value.Update(ctx, made.ID, accounts.TokenValueUpdateParams{AccountID: account, Body: map[string]any{}}))
 	if err := list(as(option.WithAPIToken(*value))); err != nil {
 		t.Errorf("the new value: %v", err)
 	}
 	if err := list(reader); refused(err) != "403/10000" {
 		t.Errorf("the old value: %v", err)
 	}
-	if all := walk[shared.Token](t, admin.Accounts.Tokens.ListAutoPaging(ctx, accounts.TokenListParams{AccountID: account, PerPage: cloudflare.F(1.)})); len(all) != 2 {
+	if all := world.Walk[shared.Token](t, admin.Accounts.Tokens.ListAutoPaging(ctx, accounts.TokenListParams{AccountID: account, PerPage: cloudflare.F(1.)})); len(all) != 2 {
 		t.Errorf("%d tokens", len(all))
 	}
-	must[*accounts.TokenDeleteResponse](t)(admin.Accounts.Tokens.Delete(ctx, made.ID, accounts.TokenDeleteParams{AccountID: account}))
+	world.Must[*accounts.TokenDeleteResponse](t)(admin.Accounts.Tokens.Delete(ctx, made.ID, accounts.TokenDeleteParams{AccountID: account}))
 	if _, err := admin.Accounts.Tokens.Get(ctx, made.ID, accounts.TokenGetParams{AccountID: account}); refused(err) != "404/1001" {
 		t.Error(err)
 	}
 
-	log := walk[shared.AuditLog](t, admin.AuditLogs.ListAutoPaging(ctx, audit_logs.AuditLogListParams{AccountID: account, PerPage: cloudflare.F(2.),
+	log := world.Walk[shared.AuditLog](t, admin.AuditLogs.ListAutoPaging(ctx, audit_logs.AuditLogListParams{AccountID: account, PerPage: cloudflare.F(2.),
 		Direction: cloudflare.F(audit_logs.AuditLogListParamsDirectionAsc), Since: cloudflare.F[audit_logs.AuditLogListParamsSinceUnion](shared.UnionTime(time.Now().Add(-time.Hour)))}))
 	actions := ""
 	for _, e := range log {
@@ -106,6 +107,21 @@ func TestSDKv6Tokens(t *testing.T) {
 		}
 	}
 	if actions != "create update roll delete " {
+		t.Errorf("logged %s", actions)
+	}
+	newer := admin.Accounts.Logs.Audit.ListAutoPaging(ctx, accounts.LogAuditListParams{AccountID: account, Since: cloudflare.F(time.Now().AddDate(0, 0, -1)),
+		Before: cloudflare.F(time.Now().AddDate(0, 0, 2)), Limit: cloudflare.F(2.), ActionType: cloudflare.F(accounts.LogAuditListParamsActionType{
+			Not: cloudflare.F([]accounts.LogAuditListParamsActionTypeNot{accounts.LogAuditListParamsActionTypeNotDelete})})})
+	actions = ""
+	for _, e := range world.Walk(t, newer) {
+		if e.Resource.ID == made.ID {
+			actions += e.Action.Type + " "
+			if e.Actor.Context != "api_token" || e.Actor.IPAddress != "127.0.0.1" || e.Account.ID != w.Account || time.Since(e.Action.Time) > time.Minute {
+				t.Errorf("logged %+v", e)
+			}
+		}
+	}
+	if actions != "roll update create " {
 		t.Errorf("logged %s", actions)
 	}
 }
