@@ -47,6 +47,8 @@ type Config struct {
 	Imports int
 	// Streams bounds how many clients follow results at once; default 256.
 	Streams int
+	// ClientTimeout is how long a client may take to take an answer, but for streams; default 2m.
+	ClientTimeout time.Duration
 	// TempDir is where imports keep, for their duration, the rows that have no device_id; default the
 	// system's.
 	TempDir string
@@ -59,6 +61,7 @@ const (
 	DefaultMaxBody       = 1 << 20
 	DefaultProbeTimeout  = 30 * time.Second
 	DefaultAnswerTimeout = 30 * time.Second
+	DefaultClientTimeout = 2 * time.Minute
 )
 
 // tokenForm is what Terraform's provider accepts as an API token (contract.md 1.2).
@@ -70,6 +73,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, DefaultProbeTimeout)
 	c.AnswerTimeout = cmp.Or(c.AnswerTimeout, DefaultAnswerTimeout)
+	c.ClientTimeout = cmp.Or(c.ClientTimeout, DefaultClientTimeout)
 	c.Imports = cmp.Or(c.Imports, 8)
 	c.Streams = cmp.Or(c.Streams, 256)
 	switch {

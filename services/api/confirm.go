@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"sync"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 )
@@ -28,6 +30,9 @@ type confirmation struct {
 
 func newConfirmations(conn *bus.Conn, bucket string) *confirmations {
 	return &confirmations{ask: func(ctx context.Context) (uint64, error) {
+		if err := connected(ctx, conn.NATS()); err != nil {
+			return 0, err
+		}
 		at, err := conn.Position(ctx, topology.BucketStream(bucket))
 		return at.Last, err
 	}}
@@ -69,4 +74,22 @@ func (c *confirmations) run() {
 		cancel()
 		close(now.done)
 	}
+}
+
+// awayFor is how long a lost connection may take to come back before who asks is told.
+const awayFor = time.Second
+
+// connected waits until there is a connection, not for long.
+func connected(ctx context.Context, nc *nats.Conn) error {
+	for waited := time.Duration(0); !nc.IsConnected(); waited += awayFor / 20 {
+		if waited >= awayFor {
+			return nats.ErrDisconnected
+		}
+		select {
+		case <-time.After(awayFor / 20):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }

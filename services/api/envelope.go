@@ -91,11 +91,17 @@ func (p *problem) write(w http.ResponseWriter) {
 	if p.status == http.StatusConflict || p.status >= 500 && !p.transient {
 		w.Header().Set("X-Should-Retry", "false")
 	}
+	if p.transient {
+		w.Header().Set("Retry-After", retryAfter)
+	}
 	if p.allow != "" {
 		w.Header().Set("Allow", p.allow)
 	}
 	send(w, p.status, body)
 }
+
+// retryAfter is when a client may ask again after what may be gone by then, in seconds.
+const retryAfter = "1"
 
 func send(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()

@@ -29,7 +29,9 @@ func (s *Service) listen(ctx context.Context) error {
 func (s *Service) newServer() *httpserve.Server {
 	return &httpserve.Server{
 		Name: "control plane (--api-addr)", Addr: s.cfg.Addr, Log: s.log, Grace: shutdownTimeout,
-		HTTP:   &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10},
+		// What takes long before it answers sets the time for the answer anew (observe.go).
+		HTTP: &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: s.cfg.ClientTimeout, IdleTimeout: 2 * time.Minute,
+			MaxHeaderBytes: 64 << 10},
 		Ending: func() { close(s.ending) },
 	}
 }

@@ -16,7 +16,7 @@ func (s *Service) observed(pattern string, h func(http.ResponseWriter, *http.Req
 	name := strings.TrimPrefix(pattern, accountPath)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, request := time.Now(), requestID()
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, patience: s.cfg.ClientTimeout}
 		header := w.Header()
 		header.Set("X-Request-Id", request)
 		header.Set("X-Content-Type-Options", "nosniff")
@@ -77,19 +77,21 @@ func requestID() string {
 // recorder remembers the status for the metrics.
 type recorder struct {
 	http.ResponseWriter
-	status int
+	status   int
+	patience time.Duration // how long the client may take from the beginning of the answer on
 }
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
+		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(r.patience)) // what is not a connection has none
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
-		r.status = http.StatusOK
+		r.WriteHeader(http.StatusOK)
 	}
 	return r.ResponseWriter.Write(b)
 }
