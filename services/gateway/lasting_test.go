@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -147,6 +148,87 @@ func TestWhatIsOpenEndsWithItsAdmission(t *testing.T) {
 	if n != 5 {
 		t.Errorf("%d records of five requests: %v", n, ended)
 	}
+}
+
+// TestStreamsOfOneConnectionEndAlone: over HTTP/2 a stream ends, and not the others of its connection.
+func TestStreamsOfOneConnectionEndAlone(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.origin.Config.Handler = http.HandlerFunc(lasting)
+	w.app("app.example.com", w.origin.URL, nil, w.robots())
+	w.app("open.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	dials := 0
+	tr := &http.Transport{Protocols: &protocols, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials++
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}}
+	defer tr.CloseIdleConnections()
+	begin := func(host, path string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+w.gateway.AccessAddr()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		if host == "app.example.com" {
+			r.Header.Set("Cf-Access-Client-Id", w.token.ClientID)
+			r.Header.Set("Cf-Access-Client-Secret", w.secret)
+		}
+		a, err := tr.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { a.Body.Close() })
+		return a
+	}
+	events, download, open := begin("app.example.com", "/events"), begin("app.example.com", "/download"), begin("open.example.com", "/events")
+	first := make([]byte, len("data: x\n\n"))
+	if _, err := io.ReadFull(open.Body, first); err != nil {
+		t.Fatal(err)
+	}
+	w.token.Disabled = true
+	w.saveToken()
+	for name, a := range map[string]*http.Response{"a stream": events, "a download that nobody reads": download} {
+		if name != "a stream" {
+			// Its stream is reset while its window is full: what is read after that ends in an error, too.
+			bustest.Eventually(t, "the download was decided about", func() bool { return w.decided("token_disabled") >= 2 })
+		}
+		if _, err := io.Copy(io.Discard, a.Body); err == nil {
+			t.Errorf("%s ended as if it were whole", name)
+		}
+	}
+	if again := begin("open.example.com", "/events"); again.StatusCode != http.StatusOK || dials != 1 {
+		t.Errorf("status %d, %d connections", again.StatusCode, dials)
+	}
+	gone := make(chan error, 1)
+	go func() { _, err := open.Body.Read(first); gone <- err }()
+	select {
+	case err := <-gone:
+		t.Errorf("the other stream ended: %v", err)
+	default:
+	}
+	open.Body.Close()
+	<-gone
+}
+
+// decided is how many decisions had a reason.
+func (w *world) decided(reason string) int {
+	w.Helper()
+	all, err := w.metrics.Gather()
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, family := range all {
+		if family.GetName() != "plumbline_gateway_decisions_total" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			if m.GetLabel()[0].GetValue() == reason {
+				return int(m.GetCounter().GetValue())
+			}
+		}
+	}
+	return 0
 }
 
 // TestWhatIsAdmittedStaysOpen: and what it is decided by again and again is recorded once.

@@ -18,6 +18,7 @@ var forged = []string{
 	"Cookie: cf_authorization=forged; CF_Authorization =forged;\tCF_Authorization=forged", `Cookie: "CF_Authorization"=forged; CF_Binding=forged; CF_Session=forged; CF_AppSession=forged`,
 	"Cf-Ray: forged", "Cf-Connecting-Ip: forged", "X-Forwarded-For: forged", "X-Forwarded-Host: forged", "X-Forwarded-Proto: forged", "X-Original-Url: /forged",
 	"X-Rewrite-Url: /forged", "X-Http-Method-Override: forged", "Forwarded: for=forged",
+	"Cf-Ipcountry: forged", "CF_Visitor: forged", "X-Forwarded-User: forged", "X-Forwarded-Email: forged", "X_Forwarded_Groups: forged",
 }
 
 // Nothing that a client says in the gateway's name arrives at an origin.

@@ -20,8 +20,10 @@ var always = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-E
 // proxysOwn are the headers that a gateway takes off because it says them anew, and that Envoy sets itself.
 // The others of its kind stay where a trusted proxy before Envoy may have set them.
 var (
-	proxysOwn = []string{"X-Forwarded-For", "X-Forwarded-Proto"}
-	before    = []string{"X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "Forwarded", "X-Real-Ip"}
+	proxysOwn = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Client-Cert"}
+	before    = func(name string) bool {
+		return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip"
+	}
 )
 
 // admitted tells Envoy what to change on the request.
@@ -47,7 +49,7 @@ func (d *described) admitted(a *gate.Answer) *authv3.CheckResponse {
 		gone(name)
 	}
 	for _, name := range sorted(d.Header) {
-		if !slices.Contains(proxysOwn, name) && !(d.behind && slices.Contains(before, name)) {
+		if !slices.Contains(proxysOwn, name) && !(d.behind && before(name)) {
 			gone(name)
 		}
 	}

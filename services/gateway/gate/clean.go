@@ -51,7 +51,7 @@ func Copy(to, from http.Header, a *Answer, hop func(name string) bool) {
 
 // forOrigin tells whether the origin may see a header of the client's.
 func forOrigin(name string, a *Answer) bool {
-	return !isAccess(name) && !isClaimed(name) && !slices.Contains(a.Drop, name)
+	return !headername.Claimed(name) && !slices.Contains(a.Drop, name)
 }
 
 // put puts on what the answer has for the origin.
@@ -68,20 +68,6 @@ func put(h http.Header, a *Answer) {
 	if a.Email != "" && person {
 		h[emailHeader] = values[2:3:3]
 	}
-}
-
-func isClaimed(name string) bool {
-	switch name[0] | 0x20 {
-	case 'x', 'c', 't', 'f':
-	default:
-		return false
-	}
-	for _, c := range headername.Claimed {
-		if headername.Same(name, c) {
-			return true
-		}
-	}
-	return false
 }
 
 // cleanCookies takes our cookies out of the Cookie headers.

@@ -14,9 +14,21 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("%q: %q, %t", name, got, ok)
 		}
 	}
+}
+
+func TestClaimed(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Cf-Ray": true, "Cf-Ipcountry": true, "CF_IPCOUNTRY": true, "Cf-Access-Jwt-Assertion": true, "X-Forwarded-For": true, "X-Forwarded-User": true,
+		"X.Forwarded.Email": true, "X-Forwarded": false, "X-Real-Ip": true, "x_real_ip": true, "True-Client-Ip": true, "Forwarded": true,
+		"X-Http-Method-Override": true, "Cfo": false, "Cookie": false, "X-Token": false, "From": false, "Te": false, "": false,
+	} {
+		if Claimed(name) != want {
+			t.Errorf("%q: %t", name, !want)
+		}
+	}
 	// What the gateway takes off every request cannot carry anything.
-	for _, name := range Claimed {
-		if _, ok := Credentials(name); ok {
+	for _, name := range claimed {
+		if _, ok := Credentials(name); ok || !Claimed(name) {
 			t.Errorf("%s is taken off and read", name)
 		}
 	}
