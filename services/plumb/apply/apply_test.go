@@ -323,6 +323,38 @@ func TestExportedIsAsItIs(t *testing.T) {
 	})
 }
 
+// Cloudflare tells nothing of an integration's credentials, not even the Client ID: the file asks for them.
+func TestExportedIntegrationsAskForTheirCredentials(t *testing.T) {
+	integration := func(name, kind string, config map[string]any) client.Object {
+		return client.Object{"id": name, "name": name, "type": kind, "interval": "1h", "config": config}
+	}
+	docs := apply.Export(apply.State{client.KindIntegration: {
+		integration("scores", "custom_s2s", map[string]any{"api_url": "https://s.example.com", "auth_url": nil, "client_id": ""}),
+		integration("known", "custom_s2s", map[string]any{"api_url": "https://s.example.com", "access_client_id": "0.access"}),
+		integration("tanium", "tanium_s2s", map[string]any{"api_url": "https://t.example.com", "access_client_id": "0.access"}),
+		integration("uptycs", "uptycs", map[string]any{}),
+		integration("none", "kolide", nil),
+	}})
+	got := map[string]any{}
+	for _, d := range docs {
+		got[d.Name] = d.Spec["config"]
+	}
+	want := map[string]any{
+		"scores": map[string]any{"api_url": "https://s.example.com", "access_client_id": "${env:SCORES_ACCESS_CLIENT_ID}", "access_client_secret": "${env:SCORES_ACCESS_CLIENT_SECRET}"},
+		"known":  map[string]any{"api_url": "https://s.example.com", "access_client_id": "0.access", "access_client_secret": "${env:KNOWN_ACCESS_CLIENT_SECRET}"},
+		"tanium": map[string]any{"api_url": "https://t.example.com", "access_client_id": "0.access",
+			"client_secret": "${env:TANIUM_CLIENT_SECRET}", "access_client_secret": "${env:TANIUM_ACCESS_CLIENT_SECRET}"},
+		"uptycs": map[string]any{"client_key": "${env:UPTYCS_CLIENT_KEY}", "client_secret": "${env:UPTYCS_CLIENT_SECRET}"},
+		"none":   map[string]any{"client_secret": "${env:NONE_CLIENT_SECRET}"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if at := slices.IndexFunc(docs, func(d document.Document) bool { return d.Name == "scores" }); len(docs[at].Comment) != 2 {
+		t.Errorf("comments %q", docs[at].Comment)
+	}
+}
+
 func without(docs, those []document.Document) []document.Document {
 	return slices.DeleteFunc(slices.Clone(docs), func(d document.Document) bool {
 		return slices.ContainsFunc(those, func(o document.Document) bool { return o.Kind == d.Kind && o.Name == d.Name })

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/document"
 )
@@ -62,6 +63,9 @@ func describe(k client.Kind, o client.Object, x *index, vars map[string]bool) do
 		delete(d.Spec, name)
 	}
 	withoutNull(d.Spec)
+	if config, ok := d.Spec["config"].(map[string]any); ok {
+		withoutNull(config)
+	}
 	policies, _ := d.Spec["policies"].([]any)
 	for _, p := range policies {
 		if own, ok := p.(map[string]any); ok {
@@ -85,19 +89,38 @@ type placeholder struct {
 	why  string
 }
 
-// placeholders are the secrets that a resource has to be given.
+// credentials are those that an integration of a type has to be given (contract.md 5.2). Cloudflare does not tell
+// the Client ID either, contract.md 5.3.
+func credentials(kind string, config map[string]any) []placeholder {
+	var (
+		id     = placeholder{[]string{"config", "access_client_id"}, "the Client ID that the scoring API is called with, or the name of its service token."}
+		access = placeholder{[]string{"config", "access_client_secret"}, "the Client Secret that the scoring API is called with."}
+		key    = placeholder{[]string{"config", "client_key"}, "the client key."}
+		secret = placeholder{[]string{"config", "client_secret"}, "the client secret."}
+	)
+	there := config["access_client_id"] != nil
+	switch {
+	case kind == proto.TypeCustomS2S && !there:
+		return []placeholder{id, access}
+	case kind == proto.TypeCustomS2S:
+		return []placeholder{access}
+	case kind == "uptycs":
+		return []placeholder{key, secret}
+	case kind == "tanium_s2s" && there:
+		return []placeholder{secret, access}
+	}
+	return []placeholder{secret}
+}
+
+// placeholders are what no answer tells and a resource has to be given.
 func placeholders(k client.Kind, spec map[string]any) []placeholder {
 	config, _ := spec["config"].(map[string]any)
 	text := func(name string) string { s, _ := spec[name].(string); return s }
 	switch {
 	case k == client.KindServiceToken && spec["x_client_id"] != nil:
 		return []placeholder{{[]string{"x_client_secret"}, "the Client Secret that goes with the Client ID below, for it to work here too; without both lines, a new one is made."}}
-	case k == client.KindIntegration && config["access_client_id"] != nil:
-		return []placeholder{{[]string{"config", "access_client_secret"}, "the Client Secret that the scoring API is called with."}}
-	case k == client.KindIntegration && text("type") == "uptycs":
-		return []placeholder{{[]string{"config", "client_key"}, "the client key."}, {[]string{"config", "client_secret"}, "the client secret."}}
 	case k == client.KindIntegration:
-		return []placeholder{{[]string{"config", "client_secret"}, "the client secret."}}
+		return credentials(text("type"), config)
 	case k == client.KindIdentityProvider && config["client_id"] != nil:
 		return []placeholder{{[]string{"config", "client_secret"}, "the secret of our client there."}}
 	}
@@ -128,7 +151,7 @@ func unresolved(k client.Kind, spec map[string]any, x *index) []string {
 	var all []string
 	_ = Refs(k, cloned(spec), func(to client.Kind, value string) (string, error) {
 		_, known := x.ids[to][value]
-		if !known && len(x.names[to][value]) == 0 && !literal(to, value) {
+		if !known && len(x.names[to][value]) == 0 && !literal(to, value) && !reference.MatchString(value) {
 			all = append(all, fmt.Sprintf("The %s %s was not found: put the name of one here.", label[to], value))
 		}
 		return value, nil
