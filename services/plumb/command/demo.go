@@ -27,7 +27,9 @@ func (c *demoCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	defer flush()
-	service, err := plumb.New(c.config(), deps)
+	cfg := c.config()
+	demo.Guard(&cfg.Gateway)
+	service, err := plumb.New(cfg, deps)
 	if err != nil {
 		return cli.Usage("%w", err)
 	}

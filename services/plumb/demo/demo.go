@@ -99,8 +99,37 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	d.tell(made)
-	watch := Watch{Client: c, Integration: made.Integration, Seen: d.show.Seen, Failed: d.show.Failed}
-	return watch.Run(ctx, nil)
+	return d.follow(ctx, c, i, made.Integration)
+}
+
+// follow shows each poll, and after the first, beside them, an application behind the gateway.
+func (d *demo) follow(ctx context.Context, c *client.Client, i plumb.Installation, integration string) error {
+	g := guarded{client: c, installation: i, show: &d.show}
+	polled, done := make(chan struct{}), make(chan struct{})
+	seen := func(p client.Poll, last bool) {
+		d.show.Seen(p, last)
+		if last && polled != nil {
+			close(polled)
+			polled = nil
+		}
+	}
+	go func(polled <-chan struct{}) {
+		defer close(done)
+		select {
+		case <-ctx.Done():
+			return
+		case <-polled:
+		}
+		if err := g.run(ctx); err != nil && ctx.Err() == nil {
+			d.show.Print(fmt.Sprintf("the application behind the gateway cannot be shown: %v\n", err))
+		}
+	}(polled)
+	watch := Watch{Client: c, Integration: integration, Seen: seen, Failed: d.show.Failed}
+	err := watch.Run(ctx, nil)
+	if err == nil {
+		<-done
+	}
+	return err
 }
 
 // tell says what is about to be seen.

@@ -5,16 +5,19 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"plumbline.dev/services/internal/client"
 )
 
-// Show prints polls: a line for each, and on a terminal a progress bar while one runs.
+// Show prints polls: a line for each, and on a terminal a progress bar while one runs. It is safe for
+// concurrent use.
 type Show struct {
 	Out      io.Writer
 	Terminal bool
+	mu       sync.Mutex
 	bar      *progressbar.ProgressBar
 	tick     uint64
 	trouble  string // that was told last
@@ -22,13 +25,15 @@ type Show struct {
 
 // Seen is what [Watch] calls.
 func (s *Show) Seen(p client.Poll, last bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.trouble = ""
 	if s.tick != p.Tick {
-		s.Clear()
+		s.clear()
 		s.tick = p.Tick
 	}
 	if last {
-		s.Clear()
+		s.clear()
 		fmt.Fprintln(s.Out, Line(p))
 		return
 	}
@@ -46,16 +51,32 @@ func (s *Show) Seen(p client.Poll, last bool) {
 
 // Failed tells, once, that the status cannot be had.
 func (s *Show) Failed(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err.Error() == s.trouble {
 		return
 	}
 	s.trouble = err.Error()
-	s.Clear()
+	s.clear()
 	fmt.Fprintf(s.Out, "the status cannot be had, asking on: %v\n", err)
+}
+
+// Print shows a text between polls.
+func (s *Show) Print(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+	_, _ = io.WriteString(s.Out, text)
 }
 
 // Clear takes the progress bar away.
 func (s *Show) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+}
+
+func (s *Show) clear() {
 	if s.bar != nil {
 		_ = s.bar.Clear()
 		s.bar = nil
