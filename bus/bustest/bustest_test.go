@@ -4,19 +4,26 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"plumbline.dev/bus/bustest"
 )
 
-// output is a test's log.
+// output is a test with a log.
 type output struct {
 	testing.TB
 	bytes.Buffer
 }
 
 func (o *output) Output() io.Writer { return &o.Buffer }
+
+func TestAfterItsTestTheLogIsSilent(t *testing.T) {
+	var log *slog.Logger
+	t.Run("a test", func(t *testing.T) { log = bustest.Log(t) })
+	log.Error("a server stops at last") // a test's own output panics
+}
 
 func TestTheLogRepeatsNothingForEver(t *testing.T) {
 	o := &output{TB: t}

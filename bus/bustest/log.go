@@ -2,6 +2,7 @@ package bustest
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"regexp"
 	"sync"
@@ -12,10 +13,34 @@ import (
 const enough = 3
 
 // Log writes to the test's log, warnings and errors only, and of those that differ in names and numbers
-// alone the first few: a server that lost its cluster says so many times a second, and what failed is to be found.
+// alone the first few: a server that lost its cluster says so many times a second, and what failed is to be found. What
+// comes when the test is over is dropped: a server that is slow to stop may have something to say still.
 func Log(t testing.TB) *slog.Logger {
-	inner := slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})
+	out := &output{to: t.Output()}
+	t.Cleanup(out.close)
+	inner := slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn})
 	return slog.New(sparing{Handler: inner, seen: new(seen)})
+}
+
+// output is where a test's log goes until it is closed: the test's own panics after that.
+type output struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.to == nil {
+		return len(b), nil
+	}
+	return o.to.Write(b)
+}
+
+func (o *output) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.to = nil
 }
 
 type sparing struct {
