@@ -17,6 +17,7 @@ type Collection[T Named] struct {
 	update string // method
 	paged  bool
 	single bool // the account has exactly one
+	merges bool
 }
 
 // Named is a resource that people know by its name.
@@ -133,8 +134,12 @@ func (r Collection[T]) Update(ctx context.Context, id string, body any) (Item[T]
 	return r.Replace(ctx, id, "", body)
 }
 
+// Merges tells what [Collection.Replace] makes of what its body leaves out: it stays, and null takes it away.
+// Elsewhere it is taken away by being left out.
+func (r Collection[T]) Merges() bool { return r.merges }
+
 // Replace changes a resource that is still at the revision that was read, else it is refused. An integration
-// and the organisation take what changes, a service token too; the others take all of it.
+// and the organisation take what changes, tokens too; the others take all of it.
 func (r Collection[T]) Replace(ctx context.Context, id, revision string, body any) (Item[T], error) {
 	return item[T](r.c.callIf(ctx, r.update, r.one(id), revision, body))
 }

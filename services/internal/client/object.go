@@ -53,25 +53,26 @@ const (
 type endpoint struct {
 	path, update  string
 	paged, single bool
+	merges        bool   // what an update leaves out stays, and null takes it away
 	kind          string // as people say it
 }
 
 var endpoints = map[Kind]endpoint{
-	KindIntegration:      {path: "/devices/posture/integration", update: http.MethodPatch, kind: "integration"},
+	KindIntegration:      {path: "/devices/posture/integration", update: http.MethodPatch, merges: true, kind: "integration"},
 	KindCheck:            {path: "/devices/posture", update: http.MethodPut, kind: "check"},
-	KindServiceToken:     {path: "/access/service_tokens", update: http.MethodPut, paged: true, kind: "service token"},
+	KindServiceToken:     {path: "/access/service_tokens", update: http.MethodPut, paged: true, merges: true, kind: "service token"},
 	KindIdentityProvider: {path: "/access/identity_providers", update: http.MethodPut, paged: true, kind: "identity provider"},
 	KindGroup:            {path: "/access/groups", update: http.MethodPut, paged: true, kind: "group"},
 	KindPolicy:           {path: "/access/policies", update: http.MethodPut, paged: true, kind: "policy"},
 	KindTag:              {path: "/access/tags", update: http.MethodPut, paged: true, kind: "tag"},
 	KindApplication:      {path: "/access/apps", update: http.MethodPut, paged: true, kind: "application"},
-	KindOrganization:     {path: "/access/organizations", update: http.MethodPatch, single: true, kind: "organization"},
-	KindAPIToken:         {path: "/tokens", update: http.MethodPut, paged: true, kind: "API token"},
+	KindOrganization:     {path: "/access/organizations", update: http.MethodPatch, single: true, merges: true, kind: "organization"},
+	KindAPIToken:         {path: "/tokens", update: http.MethodPut, paged: true, merges: true, kind: "API token"},
 }
 
 func collection[T Named](c *Client, k Kind) Collection[T] {
 	e := endpoints[k]
-	return Collection[T]{c: c, kind: e.kind, path: e.path, update: e.update, paged: e.paged, single: e.single}
+	return Collection[T]{c: c, kind: e.kind, path: e.path, update: e.update, paged: e.paged, single: e.single, merges: e.merges}
 }
 
 // Objects is the endpoint of a kind, for who looks at no member in particular. A kind that is not known is a

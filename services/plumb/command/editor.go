@@ -76,11 +76,29 @@ func inEditor[T client.Named](ctx context.Context, t *cli.Terminal, o *output, r
 		_, err := fmt.Fprintln(t.Err, "nothing was changed")
 		return err
 	}
+	if r.Merges() {
+		takeAway(before, after)
+	}
 	if item, err = r.Replace(ctx, item.Value.ResourceID(), item.Revision, after); err != nil {
 		return fmt.Errorf("%w; what you wrote is kept in %s", err, path)
 	}
 	os.Remove(path)
 	return one(t, o, item, fields)
+}
+
+// takeAway says of what is not there any more that it goes, for who keeps what is not mentioned.
+func takeAway(before, after map[string]any) {
+	for name, was := range before {
+		is, there := after[name]
+		if !there {
+			after[name] = nil
+			continue
+		}
+		inner, isObject := is.(map[string]any)
+		if outer, wasObject := was.(map[string]any); isObject && wasObject {
+			takeAway(outer, inner)
+		}
+	}
 }
 
 func editorText(name string, body map[string]any) ([]byte, error) {
