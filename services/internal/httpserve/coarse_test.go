@@ -7,6 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,5 +88,64 @@ func TestCoarseDeadlinesLeaveRequestsAlone(t *testing.T) {
 		if body, err := io.ReadAll(a.Body); err != nil || string(body) != "hello" {
 			t.Fatalf("%q, %v", body, err)
 		}
+	}
+}
+
+// TestRequestsAroundTheIdleLimit come when the server is about to end their connections, at whatever moment of its
+// rounds: each is answered whole, or was never begun, and what comes in two pieces is not cut between them.
+func TestRequestsAroundTheIdleLimit(t *testing.T) {
+	var begun, answered, ended atomic.Int64
+	s := coarseServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/second" {
+			begun.Add(1)
+		}
+		_, _ = io.WriteString(w, "hello")
+	})
+	var all sync.WaitGroup
+	const each = 10 * time.Millisecond
+	for n := range 250 {
+		c := dial(t, s)
+		in := bufio.NewReader(c)
+		ask := func(path string, pause time.Duration) error {
+			request := "GET " + path + " HTTP/1.1\r\nHost: x\r\nX-N: " + strconv.Itoa(n) + "\r\n\r\n"
+			half := len(request) / 2
+			if pause == 0 {
+				half = len(request)
+			}
+			if _, err := io.WriteString(c, request[:half]); err != nil {
+				return err
+			}
+			<-time.After(pause)
+			if _, err := io.WriteString(c, request[half:]); err != nil {
+				return err
+			}
+			a, err := http.ReadResponse(in, nil)
+			if err != nil {
+				return err
+			}
+			if body, err := io.ReadAll(a.Body); err != nil || string(body) != "hello" {
+				t.Errorf("an answer was cut: %q, %v", body, err)
+			}
+			return nil
+		}
+		all.Go(func() {
+			if err := ask("/first", 0); err != nil {
+				t.Errorf("first request: %v", err)
+				return
+			}
+			<-time.After(time.Duration(n) * each) // the limit is a second, looked after once a second
+			if err := ask("/second", time.Duration(n%3)*each); err != nil {
+				ended.Add(1)
+			} else {
+				answered.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if begun.Load() != answered.Load() {
+		t.Errorf("%d requests were begun, %d answered", begun.Load(), answered.Load())
+	}
+	if answered.Load() == 0 || ended.Load() == 0 {
+		t.Errorf("%d were answered, %d connections had ended: the requests are not around the limit", answered.Load(), ended.Load())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -176,7 +177,7 @@ func (w *workbench) round(ctx context.Context, n int) error {
 		}
 		s, err := load.run(ctx, c.addr, w.During)
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.side.Name, err)
+			return fmt.Errorf("%s: %w%s", c.side.Name, err, w.ended())
 		}
 		cpu, err := w.after(ctx, c, before, s)
 		if err != nil {
@@ -188,6 +189,27 @@ func (w *workbench) round(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// ended tells of processes that are not there any more: where a measurement breaks off, that is mostly why.
+func (w *workbench) ended() string {
+	all := slices.Clone(w.processes)
+	if w.installed != nil {
+		for _, p := range w.installed.Parts {
+			all = append(all, p.Process())
+		}
+	}
+	noticed, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond) // a process that ended has to be waited for
+	defer cancel()
+	text := ""
+	for _, p := range all {
+		select {
+		case <-p.Exited():
+			text += fmt.Sprintf("; %s ended with code %d:\n%s", p.Name(), p.ExitCode(), p.Log())
+		case <-noticed.Done():
+		}
+	}
+	return text
 }
 
 type measured struct {

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"plumbline.dev/test/internal/stack"
 )
 
 // The test's binary is also the origin and the bare proxy, as the benchmark's is.
@@ -15,6 +18,25 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// A measurement that breaks off says which process is gone.
+func TestItSaysWhoEnded(t *testing.T) {
+	w := &workbench{Config: Config{Connections: 2, During: time.Second, Body: 100}}
+	defer w.close()
+	origin, addr, err := launch(t.Context(), "origin", "100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.processes, w.origin = append(w.processes, origin), addr
+	w.contestants = []*contestant{{side: Side{Name: "origin"}, addr: addr, parties: []*stack.Process{origin}}}
+	if said := w.ended(); said != "" {
+		t.Errorf("everybody is there: %s", said)
+	}
+	origin.Kill()
+	if said := w.ended(); !strings.Contains(said, "origin ended with code -1") {
+		t.Error(said)
+	}
 }
 
 // What the benchmark prints is read by scripts.

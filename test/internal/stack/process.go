@@ -107,6 +107,9 @@ func (p *Process) end(sig os.Signal, within time.Duration) (int, error) {
 	return p.cmd.ProcessState.ExitCode(), nil
 }
 
+// Name is what the command was called.
+func (p *Process) Name() string { return p.name }
+
 // Exited is closed when the process is gone.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
