@@ -42,6 +42,7 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, network, w.gateway.AccessAddr())
 		}}
 	defer tr.CloseIdleConnections()
+	var assertion string // that the origin got
 	status := func() int {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://app.example.com/", nil)
 		if err != nil {
@@ -52,10 +53,16 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer a.Body.Close()
-		_, _ = io.Copy(io.Discard, a.Body)
+		body, _ := io.ReadAll(a.Body)
+		o, _ := answer{a.StatusCode, a.Header, string(body)}.origin()
+		assertion = o.Header.Get("Cf-Access-Jwt-Assertion")
 		return a.StatusCode
 	}
 	bustest.Eventually(t, "the device is admitted", func() bool { return status() == 200 })
+	// Nobody is who asks; the origin learns whose certificate it is.
+	if c, err := w.gateway.keyring.Verify(assertion, strings.Repeat("d", 64)); err != nil || c.CommonName != "laptop" || c.Subject != "" || c.Nonce != "" {
+		t.Errorf("%q: %+v, %v", assertion, c, err)
+	}
 	write(t, other, ca, "")
 	bustest.Eventually(t, "its authority counts no longer", func() bool { return status() == 403 })
 	write(t, authority, ca, "")

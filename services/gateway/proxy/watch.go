@@ -49,6 +49,9 @@ type passage struct {
 	before, after *passage
 	over          bool
 	closing       chan struct{} // closed when the sweeper has let go of w; nil while it has not taken hold of it
+
+	// cut is set once the client's connection, or its stream, takes nothing more. To be read behind closing.
+	cut bool
 }
 
 // errLate is why a request was given up whose origin took too long. It is a net.Error that says so.
@@ -86,7 +89,9 @@ func (r *passage) sent() { r.with.CompareAndSwap(0, time.Now().UnixNano()) }
 // answered says that the answer has begun, or that there is none.
 func (r *passage) answered() { r.begun.Store(true) }
 
-// end takes the request out of the list. Nobody but the caller uses its writer afterwards.
+// end takes the request out of the list. Nobody but the caller uses its writer afterwards. It ends the handler
+// with [http.ErrAbortHandler] where the request was cut off: its connection is good for no other, which may be
+// somebody else's where a proxy is between.
 func (r *passage) end() {
 	w := r.of
 	w.mu.Lock()
@@ -103,8 +108,11 @@ func (r *passage) end() {
 	r.before, r.after, r.over = nil, nil, true
 	closing := r.closing
 	w.mu.Unlock()
-	if closing != nil {
-		<-closing
+	if closing == nil {
+		return
+	}
+	if <-closing; r.cut {
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -144,6 +152,7 @@ func (r *passage) ask(ctx context.Context) {
 	// takes or sends nothing. Where no answer has begun the refusal is one, and may be written.
 	c, past := http.NewResponseController(r.w), time.Unix(1, 0)
 	if r.begun.Load() {
+		r.cut = true
 		_ = c.SetWriteDeadline(past) // a writer without deadlines is one that nobody waits for
 	}
 	if r.begun.Load() || r.q.Body {

@@ -74,6 +74,34 @@ func TestPassagesAreKeptInOrder(t *testing.T) {
 	})
 }
 
+// A connection that was cut off in the middle of an answer serves no other request, whatever became of the answer.
+func TestACutConnectionIsNotUsedAgain(t *testing.T) {
+	for _, begun := range []bool{false, true} {
+		refusal := &gate.Answer{Response: &gate.Response{Status: http.StatusUnauthorized}}
+		w := &watch{limit: time.Minute, still: func(context.Context, *gate.Request, *gate.Answer) *gate.Answer { return refusal }}
+		ctx, r := w.begin(t.Context(), httptest.NewRecorder(), Request{})
+		if begun {
+			r.answered()
+		}
+		w.sweep(t.Context(), time.Now())
+		if ctx.Err() != nil {
+			t.Error("a request that has just begun was asked about")
+		}
+		w.sweep(t.Context(), time.Now().Add(lasting))
+		if ctx.Err() == nil || r.refused.Load() != refusal {
+			t.Error("the request goes on")
+		}
+		func() {
+			defer func() {
+				if got := recover(); (got != nil) != begun {
+					t.Errorf("begun %t: the handler ends with %v", begun, got)
+				}
+			}()
+			r.end()
+		}()
+	}
+}
+
 func TestAnOriginThatDoesNotAnswer(t *testing.T) {
 	silent, done := make(chan struct{}), make(chan struct{})
 	origin := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-silent }))
