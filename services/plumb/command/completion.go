@@ -86,7 +86,7 @@ func (c *completeCmd) Run(ctx context.Context, t *cli.Terminal, k *kong.Kong) er
 }
 
 // completionWait bounds how long a person who presses tab waits for names.
-const completionWait = time.Second
+var completionWait = time.Second
 
 // names are those of a kind; none where the control plane does not say.
 func (c *completeCmd) names(ctx context.Context, kind client.Kind) []string {
