@@ -3,6 +3,7 @@ package fetcher
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -201,7 +202,13 @@ func TestPagesInFlightAreBounded(t *testing.T) {
 	cfg := quick()
 	cfg.MaxInFlight = 4 // of which one integration gets half, and its own
 	w.start(cfg)
+	two := make(chan struct{})
+	var calls atomic.Int32
 	api := newAPI(t, func(w http.ResponseWriter, _ *http.Request, devices []proto.ID) {
+		if calls.Add(1) == 2 {
+			close(two)
+		}
+		<-two // the first waits for another
 		<-time.After(2 * time.Millisecond)
 		answer(w, devices)
 	})

@@ -393,7 +393,7 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 
 // Whoever waits for a slow endpoint waits for a bounded time, and one question is asked for all of them.
 func TestASlowEndpoint(t *testing.T) {
-	w, a := newWorld(t, Config{Timeout: 100 * time.Millisecond}), newAPI(t)
+	w, a := newWorld(t, Config{Timeout: 2 * time.Second}), newAPI(t)
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
 	a.answer = func(http.ResponseWriter, asked) { <-over }
