@@ -38,7 +38,7 @@ func (s *Service) auditLogs(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	defer done()
-	r := auditReader{s: s, account: c.account, query: q, wants: q.wants}
+	r := auditReader{s: s, account: c.account, query: q, wants: q.wants, seen: map[proto.ID]bool{}}
 	if err := r.bounds(ctx); err != nil {
 		return answer{}, err
 	}
@@ -104,6 +104,7 @@ type auditReader struct {
 	skip        int                          // that are on the pages before
 	scanned     int                          // events read
 	found       []uint64                     // sequences of the page
+	seen        map[proto.ID]bool            // events that were read: the log may have one twice (trail.go)
 }
 
 // How long before or after its own time an event may have been stored: clocks differ, and while the log
@@ -195,6 +196,10 @@ func (r *auditReader) read(ctx context.Context, first, last uint64, give func(ui
 				r.s.log.Error("AUDIT holds an event that cannot be read", "seq", m.Seq, "err", err)
 				return nil
 			}
+			if r.seen[e.ID] {
+				return nil
+			}
+			r.seen[e.ID] = true
 			if enough = r.wants(&e) && !give(m.Seq); enough {
 				return bus.ErrStop
 			}

@@ -233,3 +233,26 @@ func TestOwnChangesAreInTheAuditLog(t *testing.T) {
 		}
 	}
 }
+
+// What the log has twice, since it was told again after all replicas had been away, is shown once.
+func TestAnEventThatIsThereTwiceIsShownOnce(t *testing.T) {
+	y := start(t)
+	for _, name := range []string{"a", "b", "c"} {
+		y.want(201, "POST", "/access/tags", map[string]any{"name": name})
+	}
+	for _, e := range y.trailOf(y.account) {
+		if _, err := y.conn.Publish(t.Context(), bus.Outgoing{Subject: topology.Audit(y.account), Body: e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, query := range []string{"", "?direction=asc", "?x_type=tag"} {
+		if r := y.do("GET", "/audit_logs"+query, nil); r.ResultInfo["count"] != 3.0 {
+			t.Errorf("%s: %v", query, r.ResultInfo)
+		}
+	}
+	for page, want := range []float64{2, 1, 0} {
+		if r := y.do("GET", fmt.Sprintf("/audit_logs?per_page=2&page=%d", page+1), nil); r.ResultInfo["count"] != want {
+			t.Errorf("page %d: %v", page+1, r.ResultInfo)
+		}
+	}
+}

@@ -165,7 +165,7 @@ func (s *Service) newAuditLogs(ctx context.Context, c *call) (answer, error) {
 	defer done()
 	size := q.perPage
 	q.perPage++ // whether there are more
-	r := auditReader{s: s, account: c.account, query: q, wants: func(e *proto.AuditEvent) bool {
+	r := auditReader{s: s, account: c.account, query: q, seen: map[proto.ID]bool{}, wants: func(e *proto.AuditEvent) bool {
 		record := newAuditRecord(c.account, e)
 		return q.wants(e) && wants(&record)
 	}}
