@@ -36,7 +36,7 @@ type personView struct {
 	GatewaySeat bool     `json:"gateway_seat"`
 	LastLogin   stamp    `json:"last_successful_login"`
 	Name        string   `json:"name"`
-	SeatUID     *string  `json:"seat_uid"`
+	SeatUID     *string  `json:"seat_uid,omitempty"` // there are no seats here
 	UID         proto.ID `json:"uid"`
 	UpdatedAt   stamp    `json:"updated_at"`
 }

@@ -65,7 +65,7 @@ func TestPeople(t *testing.T) {
 	id := proto.DeriveID(f.account, "a@example.com").String()
 	same(t, "a person", f.want(200, "GET", "/access/users/"+id, nil), map[string]any{"id": id, "uid": id, "access_seat": true, "active_device_count": 2.0,
 		"created_at": "2026-03-01T12:00:00Z", "email": "a@example.com", "gateway_seat": false, "last_successful_login": "2026-03-01T12:00:00Z",
-		"name": "Ana", "seat_uid": nil, "updated_at": "2026-03-01T12:00:00Z"})
+		"name": "Ana", "updated_at": "2026-03-01T12:00:00Z"})
 	for _, path := range []string{"", "/last_seen_identity", "/active_sessions", "/active_sessions/nonce1", "/failed_logins"} {
 		f.refused(404, codeNotFound, "GET", "/access/users/"+proto.NewID().String()+path, nil)
 	}
