@@ -4,7 +4,7 @@ COMPOSE ?= docker compose
 FUZZTIME ?= 20s
 MODULES := proto bus services test
 
-.PHONY: build test race lint fmt golden fuzz bench bench-gateway jose-test browser-test demo ci compose-build compose-up compose-down compose-test
+.PHONY: build test race lint fmt golden fuzz bench bench-gateway jose-test browser-test clients-test demo ci compose-build compose-up compose-down compose-test
 
 build: ## every binary, into bin/
 	mkdir -p bin && go build -trimpath -o bin/ ./services/cmd/...
@@ -18,7 +18,7 @@ race:
 lint:
 	test -z "$$(gofmt -l $(MODULES))"
 	go vet work
-	cd test && go vet -tags browser,compose,jose ./browser ./compose ./jose
+	cd test && go vet -tags browser,clients,compose,jose ./browser ./clients ./compose ./jose
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 work
 
 fmt:
@@ -45,6 +45,9 @@ jose-test: ## needs Python with PyJWT
 
 browser-test: ## needs Chromium, Node.js and npm
 	cd test && go test -tags browser -count=1 -timeout 10m -v ./browser
+
+clients-test: ## needs Node.js, npm, Python with python-cloudflare, and curl
+	cd test && go test -tags clients -count=1 -timeout 10m -v ./clients
 
 demo:
 	go run ./services/cmd/plumb demo

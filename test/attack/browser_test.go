@@ -93,7 +93,7 @@ func (b *browser) walk(t testing.TB, from, until string) (stopped string, a answ
 // personAt is a browser of a person who has logged in to a host.
 func (w *world) personAt(t testing.TB, host, email string) *browser {
 	t.Helper()
-	w.provider.logIn(email)
+	w.provider.LogIn(email)
 	b := w.browser()
 	if _, a, arrived := b.walk(t, "http://"+host+"/", ""); a.Status != http.StatusOK || len(arrived) != 1 {
 		t.Fatalf("%s does not get in at %s: %d %s", email, host, a.Status, a.Body)

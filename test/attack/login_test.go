@@ -128,7 +128,7 @@ func TestOpenRedirects(t *testing.T) {
 // What a login's links carry works once, in the browser that began it, and for what it was begun for.
 func TestReplayedLogins(t *testing.T) {
 	w := under
-	w.provider.logIn("ada@example.com")
+	w.provider.LogIn("ada@example.com")
 	session := func(a answer) bool {
 		for _, line := range a.Header["Set-Cookie"] {
 			if strings.HasPrefix(line, "CF_Authorization=ey") {
@@ -148,7 +148,7 @@ func TestReplayedLogins(t *testing.T) {
 	victim := w.browser()
 	callback, _, _ := victim.walk(t, page, "/cdn-cgi/access/callback?")
 	team := strings.TrimPrefix(w.plumb.Issuer(), "http://")
-	redeemed := w.provider.redeemed()
+	redeemed := w.provider.Redeemed()
 	// In a browser that has nothing, one that began a login of its own, and one that has the other half only.
 	other := w.browser()
 	another, _, _ := other.walk(t, page, "/cdn-cgi/access/callback?")
@@ -156,7 +156,7 @@ func TestReplayedLogins(t *testing.T) {
 		a, arrived := b.visitPage(t, callback)
 		no("the callback in "+what, a, arrived)
 	}
-	if n := w.provider.redeemed(); n != redeemed {
+	if n := w.provider.Redeemed(); n != redeemed {
 		t.Errorf("a code of another browser's login was redeemed %d times", n-redeemed)
 	}
 	// A code in the place of another, a state in the place of another.
@@ -227,13 +227,13 @@ func TestReplayedLogins(t *testing.T) {
 	// Who may not enter has no session at the application, however she logs in.
 	for _, email := range []string{"mallory@evil.example", "x@example.com.evil.example", "ada@example.com@evil.example", "ada@EXAMPLE.com\x00.evil.example", "", "@example.com",
 		"\"ada@example.com\"@evil.example", "ada@evil.example,ada@example.com", "ada@evil.example ada@example.com", "ada@example.com\n", "ada@ex\u0430mple.com"} {
-		w.provider.logIn(email)
+		w.provider.LogIn(email)
 		b := w.browser()
 		if _, a, arrived := b.walk(t, page, ""); a.Status < 400 || len(arrived) > 0 || b.jar[peopleHost]["CF_Authorization"] != "" {
 			t.Errorf("%q: %d, %d arrived, cookies %v", email, a.Status, len(arrived), b.jar)
 		}
 	}
-	w.provider.logIn("ada@example.com")
+	w.provider.LogIn("ada@example.com")
 }
 
 func copied(jar map[string]map[string]string) map[string]map[string]string {

@@ -11,7 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"plumbline.dev/test/internal/oidc"
 	"plumbline.dev/test/internal/stack"
+)
+
+// What the installation is at the provider.
+const (
+	clientID     = "plumbline"
+	clientSecret = "the-secret-at-the-provider"
 )
 
 // The applications, all on one origin.
@@ -36,7 +43,7 @@ type world struct {
 	plumb    *stack.Plumb
 	control  *stack.Control
 	origin   *origin
-	provider *provider
+	provider *oidc.Provider
 	// service may enter; stranger may enter otherHost only; off is turned off.
 	service, stranger, off stack.ServiceToken
 	apps                   map[string]stack.Application // by domain
@@ -85,7 +92,7 @@ func start(dir string) (*world, error) {
 	if w.origin, err = newOrigin(); err != nil {
 		return w, err
 	}
-	if w.provider, err = newProvider(w.plumb.Issuer() + "/cdn-cgi/access/callback"); err != nil {
+	if w.provider, err = oidc.New(w.plumb.Issuer()+"/cdn-cgi/access/callback", clientID, clientSecret); err != nil {
 		return w, err
 	}
 	if err := w.plumb.Launch(); err != nil {

@@ -1,4 +1,5 @@
-package attack
+// Package oidc is an OpenID Connect provider for tests.
+package oidc
 
 import (
 	"crypto/rand"
@@ -14,15 +15,12 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-const (
-	clientID     = "plumbline"
-	clientSecret = "the-secret-at-the-provider"
-)
-
-// provider is an OpenID Connect provider at which somebody is always logged in: who, the test says.
-type provider struct {
+// Provider is one at which somebody is always logged in: who, the test says.
+type Provider struct {
 	URL      string
 	callback string
+	id       string // of the only client
+	secret   string
 	signer   jose.Signer
 	public   jose.JSONWebKey
 
@@ -32,7 +30,9 @@ type provider struct {
 	hits   int                  // of the token endpoint
 }
 
-func newProvider(callback string) (*provider, error) {
+// New makes one, which is there until the process ends. It has one client, whose answers go to callback; at first
+// ada@example.com is logged in.
+func New(callback, clientID, clientSecret string) (*Provider, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func newProvider(callback string) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{URL: "http://" + l.Addr().String(), callback: callback, signer: signer, public: private.Public(), email: "ada@example.com",
+	p := &Provider{URL: "http://" + l.Addr().String(), callback: callback, id: clientID, secret: clientSecret, signer: signer, public: private.Public(), email: "ada@example.com",
 		nonces: map[string][2]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
@@ -68,23 +68,23 @@ func reply(w http.ResponseWriter, body any) {
 	_ = json.NewEncoder(w).Encode(body) // the client may have gone
 }
 
-// logIn has the next logins be of a person.
-func (p *provider) logIn(email string) {
+// LogIn has the next logins be of a person.
+func (p *Provider) LogIn(email string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.email = email
 }
 
-// redeemed is how many codes were brought to the provider.
-func (p *provider) redeemed() int {
+// Redeemed is how many codes were brought to the provider.
+func (p *Provider) Redeemed() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hits
 }
 
-func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	if q.Get("redirect_uri") != p.callback || q.Get("client_id") != clientID || q.Get("code_challenge_method") != "S256" {
+	if q.Get("redirect_uri") != p.callback || q.Get("client_id") != p.id || q.Get("code_challenge_method") != "S256" {
 		http.Error(w, "unknown client", http.StatusBadRequest)
 		return
 	}
@@ -96,20 +96,20 @@ func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, p.callback+"?"+back.Encode(), http.StatusFound)
 }
 
-func (p *provider) token(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	known, ok := p.nonces[r.PostFormValue("code")]
 	delete(p.nonces, r.PostFormValue("code"))
 	p.hits++
 	p.mu.Unlock()
 	id, secret, _ := r.BasicAuth()
-	if !ok || id != clientID || secret != clientSecret {
+	if !ok || id != p.id || secret != p.secret {
 		w.WriteHeader(http.StatusBadRequest)
 		reply(w, map[string]string{"error": "invalid_grant"})
 		return
 	}
 	now := time.Now()
-	token, err := jwt.Signed(p.signer).Claims(map[string]any{"iss": p.URL, "aud": clientID, "sub": "sub of " + known[1], "email": known[1],
+	token, err := jwt.Signed(p.signer).Claims(map[string]any{"iss": p.URL, "aud": p.id, "sub": "sub of " + known[1], "email": known[1],
 		"email_verified": true, "nonce": known[0], "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}).Serialize()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

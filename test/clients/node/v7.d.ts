@@ -1,0 +1,2 @@
+import Cloudflare from 'cloudflare';
+export declare const client: Cloudflare;
