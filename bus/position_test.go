@@ -68,6 +68,7 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 
 // A leader that is cut off goes on answering for a while, but says that it is.
 func TestAPositionTellsSinceWhenItsLeaderIsAlone(t *testing.T) {
+	t.Parallel()
 	b := bustest.Cluster(t)
 	stream := topology.BucketStream(topology.Config)
 	leader := 0

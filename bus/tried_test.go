@@ -37,6 +37,7 @@ func TestTriedOnOneServer(t *testing.T) {
 }
 
 func TestTriedOnThreeReplicas(t *testing.T) {
+	t.Parallel()
 	b := bustest.Cluster(t)
 	for _, m := range tried {
 		t.Run(m.name, func(t *testing.T) { m.run(t, b) })
@@ -382,6 +383,7 @@ func TestConsume(t *testing.T) {
 }
 
 func TestSlowHandlerKeepsItsMessage(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Log("short: AckWait is shortened on the consumer")
 	}
@@ -427,6 +429,7 @@ func TestSlowHandlerKeepsItsMessage(t *testing.T) {
 }
 
 func TestPermissionsHold(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	p := newPage()
 	for _, c := range []struct {

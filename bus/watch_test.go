@@ -17,6 +17,7 @@ import (
 
 // A watch outlives its server: nothing that was written is missed or told twice, and it goes on at once.
 func TestAWatchOutlivesItsServer(t *testing.T) {
+	t.Parallel()
 	addr, err := machine.FreeAddr()
 	if err != nil {
 		t.Fatal(err)

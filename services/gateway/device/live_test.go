@@ -97,6 +97,7 @@ func (w *world) eventually(n int, want proto.Outcome) time.Duration {
 }
 
 func TestFollowsInventoryAndResults(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	early := watchWorld(t, b.Conn, time.Minute) // begins with nothing
 	early.ready()
@@ -143,6 +144,7 @@ func TestFollowsInventoryAndResults(t *testing.T) {
 
 // A watch whose consumer the server has forgotten goes on.
 func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	w := watchWorld(t, b.Conn, time.Minute)
 	w.configure()
@@ -182,6 +184,7 @@ func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 // NATS is gone for longer than the limit: what is known stays, and is too old. When it is back everything is
 // confirmed again, and what changed meanwhile is known, without anybody's help.
 func TestAnOutage(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	w := watchWorld(t, s.conn, 2*time.Second)
 	w.configure()
@@ -222,6 +225,7 @@ func TestAnOutage(t *testing.T) {
 
 // The connection is there, but the streams have no leader: two of three servers are gone.
 func TestStreamsWithoutALeader(t *testing.T) {
+	t.Parallel()
 	b := bustest.Cluster(t)
 	w := watchWorld(t, func(r topology.Role) *bus.Conn { return b.ConnTo(0, r) }, 3*time.Second)
 	w.configure()

@@ -43,6 +43,7 @@ func dial(t *testing.T, s *Server) net.Conn {
 }
 
 func TestCoarseDeadlinesEndSlowHeadersAndIdleConnections(t *testing.T) {
+	t.Parallel()
 	s := coarseServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
 	for _, begin := range []string{"", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"} {
 		c := dial(t, s)
@@ -57,6 +58,7 @@ func TestCoarseDeadlinesEndSlowHeadersAndIdleConnections(t *testing.T) {
 
 // A handler may take longer than the headers may, reading its body and not.
 func TestCoarseDeadlinesLeaveRequestsAlone(t *testing.T) {
+	t.Parallel()
 	arrived, goOn := make(chan struct{}), make(chan struct{})
 	s := coarseServer(t, func(w http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
@@ -94,6 +96,7 @@ func TestCoarseDeadlinesLeaveRequestsAlone(t *testing.T) {
 // TestRequestsAroundTheIdleLimit come when the server is about to end their connections, at whatever moment of its
 // rounds: each is answered whole, or was never begun, and what comes in two pieces is not cut between them.
 func TestRequestsAroundTheIdleLimit(t *testing.T) {
+	t.Parallel()
 	var begun, answered, ended atomic.Int64
 	s := coarseServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/second" {
