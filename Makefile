@@ -49,6 +49,9 @@ browser-test: ## needs Chromium, Node.js and npm
 clients-test: ## needs Node.js, npm, Python with python-cloudflare, and curl
 	cd test && go test -tags clients -count=1 -timeout 10m -v ./clients
 
+terraform-test: ## needs Terraform; builds Cloudflare's provider, once
+	cd test && go test -tags terraform -count=1 -timeout 90m -v ./terraform
+
 demo:
 	go run ./services/cmd/plumb demo
 
