@@ -44,7 +44,7 @@ func start(t *testing.T, cfg plumb.Config, sampleAddr string) *run {
 	}
 	r := &run{t: t, lines: make(chan string, 1000), ready: make(chan plumb.Installation, 1)}
 	in, out := io.Pipe()
-	demo.Add(s, demo.Config{SampleAddr: sampleAddr, Interval: "1s", Ready: func(i plumb.Installation) { r.ready <- i }}, deps, out, false)
+	demo.Add(s, demo.Config{SampleAddr: sampleAddr, Interval: "4s", Ready: func(i plumb.Installation) { r.ready <- i }}, deps, out, false)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx); out.Close() }()
