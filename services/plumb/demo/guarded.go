@@ -24,7 +24,9 @@ const (
 	visitorName = "Demo: visitor"
 	guardedHost = "demo.localhost"
 	// settled is how long the gateway may take to serve what was just made.
-	settled = 10 * time.Second
+	settled = 30 * time.Second
+	// recent is how old a result may be that a device is chosen by: one poll is long enough on any machine.
+	recent = 10 * time.Minute
 )
 
 // Guard has a gateway know the sample's devices by their addresses, which a proxy on this machine may say:
@@ -101,7 +103,7 @@ func (g *guarded) devices(ctx context.Context) (pass, fail device, check string,
 		return pass, fail, "", err
 	}
 	check = item.Value.ID
-	q := client.PostureQuery{Since: time.Now().Add(-time.Minute), Checks: []string{check}}
+	q := client.PostureQuery{Since: time.Now().Add(-recent), Checks: []string{check}}
 	for line, err := range g.client.PostureLog(ctx, &q) {
 		if err != nil {
 			return pass, fail, "", err
