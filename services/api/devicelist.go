@@ -70,7 +70,7 @@ type cursorInfo struct {
 type place struct {
 	page   topology.PageNumber
 	key    string
-	device proto.Device
+	device *proto.Device
 }
 
 // listDevices gives one page of a list.
@@ -196,11 +196,11 @@ func (q *deviceQuery) add(found []place, page topology.PageNumber, d *proto.Devi
 		q.match != nil && !q.match(d):
 		return found
 	}
-	at := place{page: page, device: *d}
+	at := place{page: page, device: d}
 	if q.sort != nil {
 		at.key = q.sort(d)
 	}
-	if q.after != nil && q.compare(at, place{page: q.after.Page, key: q.after.Key, device: proto.Device{ID: q.after.ID}}) <= 0 {
+	if q.after != nil && q.compare(at, place{page: q.after.Page, key: q.after.Key, device: &proto.Device{ID: q.after.ID}}) <= 0 {
 		return found
 	}
 	return append(found, at)

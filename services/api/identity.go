@@ -136,7 +136,7 @@ func (s *Service) addPosture(ctx context.Context, a proto.Account, all map[strin
 			}
 			entries[ref.Integration] = e
 		}
-		p := viewPosture(r, s.explained(ref, r, &d.device, e))
+		p := viewPosture(r, s.explained(ref, r, d.device, e))
 		if before, there := all[p.ID.String()]; !there || before.Success && !p.Success {
 			all[p.ID.String()] = p
 		}

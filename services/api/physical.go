@@ -112,7 +112,7 @@ func (s *Service) listPhysical(ctx context.Context, c *call) (answer, error) {
 	found, info, err := s.listDevices(ctx, c.account, q)
 	views := make([]physicalView, len(found))
 	for n := range found {
-		views[n] = viewPhysical(c.account, &found[n].device, v.Get("include"))
+		views[n] = viewPhysical(c.account, found[n].device, v.Get("include"))
 	}
 	return answer{result: views, info: info}, err
 }

@@ -95,7 +95,7 @@ func (s *Service) listRegistrations(ctx context.Context, c *call) (answer, error
 	found, info, err := s.listDevices(ctx, c.account, q)
 	views := make([]registrationView, len(found))
 	for n := range found {
-		views[n] = viewRegistration(c.account, &found[n].device)
+		views[n] = viewRegistration(c.account, found[n].device)
 	}
 	return answer{result: views, info: info}, err
 }
