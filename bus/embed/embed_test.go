@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
@@ -74,6 +75,37 @@ func TestAServerKeepsItsUsersAndItsData(t *testing.T) {
 		}
 		login(t, s.Addr(), file)
 		s.Close()
+	}
+}
+
+// What is free of the disk now, which others fill too, is no bound: a server that began on an emptier disk could
+// not change its streams any more, as when another version is started.
+func TestStreamsMayBeBoundedByTheWholeDisk(t *testing.T) {
+	dir := t.TempDir()
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		t.Fatal(err)
+	}
+	s, err := embed.Start(t.Context(), embed.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	conn, err := s.Connect(t.Context(), topology.Operator, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	o := topology.Options{LogMaxBytes: int64(disk.Blocks) * int64(disk.Bsize) / 10 * 9}
+	if err := bus.Provision(t.Context(), conn, o); err != nil {
+		t.Fatal(err)
+	}
+	log, err := conn.JetStream().Stream(t.Context(), topology.PostureLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := log.CachedInfo().Config.MaxBytes; got != o.LogMaxBytes {
+		t.Errorf("the log is bounded by %d bytes, not by %d", got, o.LogMaxBytes)
 	}
 }
 
