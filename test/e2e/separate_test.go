@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"testing"
 	"time"
 
@@ -94,7 +95,12 @@ func TestSeparateServicesSurviveKills(t *testing.T) {
 	}
 	settle(awaitTick(audit.Tick().Seq).Seq)
 
-	// Without a scheduler nothing is polled, and it shows.
+	// Without a scheduler nothing is polled, and it shows. Twice the interval is more than a poll takes on a
+	// machine that is busy.
+	if err := control.Call(t.Context(), http.MethodPatch, "/devices/posture/integration/"+integration.String(), map[string]any{"interval": "5s"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	settle(awaitTick(audit.Tick().Seq).Seq)
 	scheduler := s.Part("scheduler")
 	scheduler.Process().Kill()
 	overdue := func(want bool) func() error {
