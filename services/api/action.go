@@ -80,7 +80,7 @@ func (x *action) end(ctx context.Context, changes ...change) {
 	}
 	// First where it cannot be lost.
 	kept := x.keep(ctx, &proto.AuditOutbox{Events: events})
-	x.s.trail.record(ctx, x.account, events)
+	x.s.trail.record(ctx, topology.AuditOutbox, x.account, events)
 	if kept != nil {
 		x.s.log.Warn("an action is over and the audit log may say that nobody knows", "event", x.begun.ID, "action", x.begun.Action, "err", kept)
 	}
@@ -122,7 +122,7 @@ func (t *trail) emptyAction(ctx context.Context, m *bus.Msg) error {
 		case over && err != nil:
 			return err // it comes again
 		case over:
-			return t.tell(ctx, topology.AccountOf(m.Subject), body.Events)
+			return t.tell(ctx, m, body.Events)
 		}
 	}
 }

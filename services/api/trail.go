@@ -24,14 +24,15 @@ type trail struct {
 	log     *slog.Logger
 	clock   clock.Clock
 	metrics *metrics
-	// away says that the log did not take something: what comes after it waits for its turn in the outbox.
-	away    atomic.Bool
+	// away says, of each stream with an outbox, that the log did not take something: what comes after it waits for
+	// its turn in the outbox.
+	away    map[string]*atomic.Bool
 	waiting atomic.Int64 // in the outbox, when it was last looked at
 }
 
 // Bounds of the trail.
 const (
-	trailWait  = time.Second      // how long a request waits for the log
+	trailWait  = 3 * time.Second  // how long a request waits for the log
 	trailRetry = time.Second      // between attempts
 	trailLook  = 15 * time.Second // between looks at what waits, while all is well
 	trailGrace = 500 * time.Millisecond
@@ -41,7 +42,21 @@ const (
 )
 
 func newTrail(conn *bus.Conn, log *slog.Logger, c clock.Clock, m *metrics) *trail {
-	return &trail{conn: conn, log: log, clock: c, metrics: m}
+	t := &trail{conn: conn, log: log, clock: c, metrics: m, away: map[string]*atomic.Bool{}}
+	for _, stream := range outboxStreams {
+		t.away[stream] = new(atomic.Bool)
+	}
+	return t
+}
+
+// waits tells whether anything waits because the log did not take it.
+func (t *trail) waits() bool {
+	for _, away := range t.away {
+		if away.Load() {
+			return true
+		}
+	}
+	return false
 }
 
 // outbox are the messages that tell of changes of a bucket, for the batch that makes the changes.
@@ -62,22 +77,23 @@ func outbox(a proto.Account, bucket string, events []*proto.AuditEvent) []bus.Ou
 
 // room refuses a change where too many wait.
 func (t *trail) room() error {
-	if t.away.Load() && t.waiting.Load() >= maxWaiting {
+	if t.waits() && t.waiting.Load() >= maxWaiting {
 		return unavailable(nil, "changes cannot be recorded in the audit log at the moment, and so none is made: try again")
 	}
 	return nil
 }
 
-// record tells the log of what is in the outbox, unless that has to wait for what came before.
-func (t *trail) record(ctx context.Context, a proto.Account, events []*proto.AuditEvent) {
+// record tells the log of what is in the outbox of a stream, unless that has to wait for what came before.
+func (t *trail) record(ctx context.Context, stream string, a proto.Account, events []*proto.AuditEvent) {
+	away := t.away[stream]
 	ctx, cancel := context.WithTimeout(ctx, trailWait)
 	defer cancel()
 	for _, e := range events {
-		if t.away.Load() {
+		if away.Load() {
 			return
 		}
 		if err := t.publish(ctx, a, e); err != nil {
-			t.away.Store(true)
+			away.Store(true)
 			t.log.Warn("a change is not in the audit log yet", "event", e.ID, "action", e.Action, "kind", e.Kind, "resource", e.Resource, "err", err)
 		}
 	}
@@ -112,17 +128,18 @@ func (t *trail) empty(ctx context.Context, m *bus.Msg) error {
 		t.log.Error("the outbox holds what cannot be read: the audit log misses it", "subject", m.Subject, "seq", m.Seq, "err", err)
 		return nil
 	}
-	return t.tell(ctx, topology.AccountOf(m.Subject), body.Events)
+	return t.tell(ctx, m, body.Events)
 }
 
-func (t *trail) tell(ctx context.Context, a proto.Account, events []*proto.AuditEvent) error {
+func (t *trail) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent) error {
+	a, away := topology.AccountOf(m.Subject), t.away[m.Stream]
 	for _, e := range events {
 		for {
 			err := t.publish(ctx, a, e)
 			if err == nil {
 				break
 			}
-			t.away.Store(true)
+			away.Store(true)
 			select {
 			case <-t.clock.After(trailRetry):
 			case <-ctx.Done():
@@ -131,7 +148,7 @@ func (t *trail) tell(ctx context.Context, a proto.Account, events []*proto.Audit
 		}
 	}
 	if len(events) > 0 {
-		t.away.Store(false)
+		away.Store(false)
 	}
 	return nil
 }
@@ -146,7 +163,7 @@ func (t *trail) look(ctx context.Context) {
 			t.log.Debug("what waits for the audit log cannot be counted", "err", err)
 		}
 		pause := trailLook
-		if t.away.Load() {
+		if t.waits() {
 			pause = trailRetry
 		}
 		select {

@@ -88,7 +88,7 @@ func (s *Service) write(ctx context.Context, a proto.Account, bucket string, key
 	if err != nil {
 		return 0, err
 	}
-	s.trail.record(ctx, a, events)
+	s.trail.record(ctx, topology.BucketStream(bucket), a, events)
 	return first + uint64(len(all)) - 1, nil
 }
 
