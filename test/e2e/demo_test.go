@@ -51,6 +51,7 @@ func TestTheDemoPollsAndGoesOnWhereItStopped(t *testing.T) {
 	if p := first[0]; p.pass+p.fail+p.unknown != 2*2500 || p.pass == 0 || p.fail == 0 {
 		t.Errorf("%+v does not count two results for each device", p)
 	}
+	awaitGuarded(t, plumb.Process())
 	before := countResources(t, plumb)
 	end(t, plumb.Process())
 
@@ -60,6 +61,7 @@ func TestTheDemoPollsAndGoesOnWhereItStopped(t *testing.T) {
 	if again[0].tick < last {
 		t.Errorf("the polls %v come after the polls %v", again, first)
 	}
+	awaitGuarded(t, plumb.Process())
 	if after := countResources(t, plumb); after != before {
 		t.Errorf("after the first start there was %v, after the second %v", before, after)
 	}
@@ -73,6 +75,17 @@ func TestTheDemoPollsAndGoesOnWhereItStopped(t *testing.T) {
 		}
 	}
 	end(t, plumb.Process())
+}
+
+// awaitGuarded waits until the demo has shown the application behind the gateway, which it makes anew.
+func awaitGuarded(t *testing.T, p *stack.Process) {
+	t.Helper()
+	stack.Until(t, time.Minute, "a device that passes is admitted, and one that fails is refused", func() error {
+		if out := p.Output(); !strings.Contains(out, "200 admitted ") || !strings.Contains(out, "403 refused: posture_failed ") {
+			return fmt.Errorf("it printed %s", out)
+		}
+		return nil
+	})
 }
 
 // awaitPolls waits until the polls that were printed, of which there is at least one, are as they should be.
