@@ -4,7 +4,7 @@ COMPOSE ?= docker compose
 FUZZTIME ?= 20s
 MODULES := proto bus services test
 
-.PHONY: build test race lint fmt golden fuzz bench bench-gateway jose-test browser-test clients-test demo ci compose-build compose-up compose-down compose-test
+.PHONY: build test race lint fmt golden fuzz bench bench-gateway jose-test browser-test clients-test terraform-test demo ci compose-build compose-up compose-down compose-test
 
 build: ## every binary, into bin/
 	mkdir -p bin && go build -trimpath -o bin/ ./services/cmd/...
@@ -18,7 +18,7 @@ race:
 lint:
 	test -z "$$(gofmt -l $(MODULES))"
 	go vet work
-	cd test && go vet -tags browser,clients,compose,jose ./browser ./clients ./compose ./jose
+	cd test && go vet -tags browser,clients,compose,jose,terraform ./browser ./clients ./compose ./jose ./terraform
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 work
 
 fmt:
