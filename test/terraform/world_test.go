@@ -231,18 +231,6 @@ func (s *workspace) resources() []managed {
 	return all
 }
 
-// resource is the one with an address.
-func (s *workspace) resource(address string) managed {
-	s.t.Helper()
-	for _, r := range s.resources() {
-		if r.Address == address {
-			return r
-		}
-	}
-	s.t.Fatalf("the state has no %s", address)
-	return managed{}
-}
-
 func (m managed) text(name string) string {
 	v, _ := m.Values[name].(string)
 	return v
