@@ -141,6 +141,7 @@ func TestHTTP2(t *testing.T) {
 	for name, fields := range map[string][]field{
 		":path with a host":        get2(siteHost, "http://"+appHost+"/"),
 		":path with a blank":       get2(siteHost, "/x HTTP/1.1"),
+		"query with a blank":       get2(siteHost, "/x?y HTTP/1.1"),
 		"no :authority, two hosts": {{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {"host", siteHost}, {"host", appHost}},
 	} {
 		status, _, arrived := w.over2(t, fields, "")

@@ -143,9 +143,10 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
 }
 
 // target is the URL that the origin is asked for: the request's path behind its own, the query byte for byte,
-// what cannot be parsed included.
+// what cannot be parsed included. Only a blank in it is escaped: one that came over HTTP/2 would end the target
+// in the first line of a request over HTTP/1.1, and what is behind it be read as the version.
 func target(origin *url.URL, q Request) *url.URL {
-	u := &url.URL{Scheme: origin.Scheme, Host: origin.Host, RawQuery: q.URL.RawQuery, ForceQuery: q.URL.ForceQuery}
+	u := &url.URL{Scheme: origin.Scheme, Host: origin.Host, RawQuery: strings.ReplaceAll(q.URL.RawQuery, " ", "%20"), ForceQuery: q.URL.ForceQuery}
 	u.Path, u.RawPath = under(origin, q.URL)
 	return u
 }
