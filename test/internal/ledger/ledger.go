@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ import (
 
 // Ledger is what the log said so far. The zero value has read nothing. Not safe for concurrent use.
 type Ledger struct {
+	// Storing is for how long half a batch may end the log; 0 means a minute.
+	Storing time.Duration
+
 	pages   map[topology.PageRef]*Page
 	open    *open
 	read    uint64 // the last sequence that was read
@@ -59,18 +63,22 @@ func (l *Ledger) Pages() map[topology.PageRef]*Page { return l.pages }
 func (l *Ledger) Entries() int { return l.entries }
 func (l *Ledger) Changes() int { return l.changes }
 
-// storing is how long the server may take to make the rest of a batch visible after its first message.
-const storing = 3 * time.Second
+// storing is how long the server may take to make the rest of a batch visible: each of its messages is synced, on
+// a machine that others load as well. What comes after half a batch needs no patience.
+const storing = time.Minute
 
 // CatchUp reads the log to its end. The error is the first thing that should not be there, or why the log
 // cannot be read.
 func (l *Ledger) CatchUp(ctx context.Context, conn *bus.Conn) error {
-	deadline := time.Now().Add(storing)
+	var half time.Time // since when half a batch ends the log
 	for {
 		if err := l.catchUp(ctx, conn); err != nil {
 			return err
 		}
-		if o := l.open; o == nil || o.named >= o.changed || time.Now().After(deadline) {
+		if half.IsZero() {
+			half = time.Now()
+		}
+		if o := l.open; o == nil || o.named >= o.changed || time.Since(half) > cmp.Or(l.Storing, storing) {
 			return l.close()
 		}
 		select {

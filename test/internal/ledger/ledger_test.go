@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
@@ -59,7 +60,7 @@ func TestTheLedgerNoticesWhatIsWrong(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err := new(ledger.Ledger).CatchUp(t.Context(), b.Conn(topology.Follower))
+			err := (&ledger.Ledger{Storing: time.Second}).CatchUp(t.Context(), b.Conn(topology.Follower))
 			if (c.wrong == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), c.wrong)) {
 				t.Errorf("the ledger says %v; expected was %q", err, c.wrong)
 			}
