@@ -87,6 +87,10 @@ var untilTheEnd = map[string]bool{
 	"cut short before the end": true, "cut short in the head": true, "only early hints": true, "another protocol": true, "nothing": true, "not HTTP": true,
 }
 
+// unasked are those with bytes that nobody asked for. The standard transport finds them beside the next request,
+// and uses the connection again where that is faster; this one looks first. So it is with any body to a HEAD.
+var unasked = map[string]bool{"more than asked for": true, "two answers": true, "two answers, no body": true}
+
 // TestAnswersMeanWhatTheyMeanToTheStandardTransport: status, headers, body, trailers, failures, and whether the
 // connection is used again.
 func TestAnswersMeanWhatTheyMeanToTheStandardTransport(t *testing.T) {
@@ -108,7 +112,8 @@ func TestAnswersMeanWhatTheyMeanToTheStandardTransport(t *testing.T) {
 					if got != want {
 						t.Errorf("stays %t:\n     got %s\nstandard %s", stays, got, want)
 					}
-					if stays && gotConns != wantConns {
+					careful := gotConns > wantConns && (unasked[name] || method == http.MethodHead)
+					if stays && gotConns != wantConns && !careful {
 						t.Errorf("two requests took %d connections, standard %d", gotConns, wantConns)
 					}
 				})

@@ -86,10 +86,10 @@ func (c *conn) make(r *http.Request, text []byte, w Witness) (a *http.Response, 
 // ask writes a request and reads the head of its answer.
 func (c *conn) ask(r *http.Request, text []byte, w Witness) (a *http.Response, again bool, err error) {
 	c.left = c.of.cfg.MaxHeaderBytes
+	w.Sent() // before: a host that takes nothing is one that thinks for too long
 	if _, err := c.Write(text); err != nil {
 		return nil, true, err
 	}
-	w.Sent()
 	if _, err := c.in.Peek(1); err != nil {
 		return nil, true, err
 	}

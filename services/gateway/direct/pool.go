@@ -13,7 +13,7 @@ import (
 type pool struct {
 	cfg   *Config
 	addr  string
-	slots chan struct{} // one for each connection in use: a new one is made only where none is kept
+	slots chan struct{} // one for each connection in use
 
 	mu    sync.Mutex
 	idle  []*conn // the one used last is the last, and is used first
@@ -52,6 +52,9 @@ func (p *pool) make(r *http.Request, text []byte, w Witness) (*http.Response, er
 	c, err := p.dial(ctx)
 	if err != nil {
 		p.leave()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, err
 	}
 	a, _, err := c.make(r, text, w)

@@ -33,7 +33,8 @@ func New(cfg Config) *Transport { return &Transport{cfg: cfg} }
 
 // Witness is told how a request goes, on the goroutine that makes it.
 type Witness interface {
-	// Sent is called once the host has the request, which may be several times.
+	// Sent is called when the request is about to be written, which may be several times: from then on the host
+	// takes its time.
 	Sent()
 	// Early is called with each interim answer (1xx), other than 101. An error ends the request with it. The headers
 	// are its own.

@@ -302,3 +302,26 @@ func TestAHostThatIsNotThere(t *testing.T) {
 		}
 	}
 }
+
+// calls is a witness that is told of what is sent.
+type calls struct {
+	witness
+	sent func()
+}
+
+func (c *calls) Sent() { c.sent() }
+
+// A host that does not take the request takes too long, as one that does not answer.
+func TestAHostThatDoesNotRead(t *testing.T) {
+	over := make(chan struct{})
+	h := newHost(t, func(_ int, _ net.Conn, in *bufio.Reader) { <-over })
+	defer close(over)
+	why := errors.New("it takes too long")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	r := request(t, ctx, http.MethodGet, h.url)
+	r.Header.Set("X-Long", strings.Repeat("x", 32<<20))
+	a, taken, err := newTransport(t).Try(r, &calls{sent: func() { cancel(why) }})
+	if a != nil || !taken || !errors.Is(err, why) {
+		t.Errorf("taken %t, %v", taken, err)
+	}
+}

@@ -13,7 +13,8 @@ func plain(r *http.Request) bool {
 		return false
 	}
 	return r.URL.Scheme == "http" && r.URL.Opaque == "" && r.URL.User == nil && r.Body == nil && r.ContentLength == 0 &&
-		len(r.TransferEncoding) == 0 && len(r.Trailer) == 0 && !r.Close
+		len(r.TransferEncoding) == 0 && len(r.Trailer) == 0 && !r.Close &&
+		all(r.URL.Host, inHost) // a name in other letters has to be converted before it is looked up
 }
 
 // appendRequest writes a request's head: what [http.Request.Write] writes, the headers in another order. It

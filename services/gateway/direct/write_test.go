@@ -87,6 +87,7 @@ func TestWhatIsNotTaken(t *testing.T) {
 		"a bad name":        func(r *http.Request) { r.Header["X y"] = []string{"a"} },
 		"a bad query":       func(r *http.Request) { r.URL.RawQuery = "a b" },
 		"a bad host":        func(r *http.Request) { r.Host = "a b" },
+		"a name not ASCII":  func(r *http.Request) { r.URL.Host = "bücher.test:80" },
 	} {
 		r := request(t, t.Context(), http.MethodGet, "http://127.0.0.1:1/")
 		change(r)
