@@ -74,8 +74,8 @@ func (x *action) end(ctx context.Context, changes ...change) {
 	events := make([]*proto.AuditEvent, len(changes))
 	for n, c := range changes {
 		events[n] = x.s.newEvent(ctx, c)
-		if n == 0 {
-			events[n].ID = x.begun.ID // it takes the place of what was announced
+		if n == 0 && x.s.clock.Now().Sub(x.renewed) < lease/2 {
+			events[n].ID = x.begun.ID // it takes the place of what was announced, which nobody has told yet
 		}
 	}
 	// First where it cannot be lost.

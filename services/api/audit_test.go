@@ -425,3 +425,42 @@ func TestPollNowIsRecorded(t *testing.T) {
 		t.Errorf("recorded %s", jsonText(t, events))
 	}
 }
+
+// A command of which the bus does not say whether it was stored may be carried out.
+func TestAnImportThatBreaksOffIsRecorded(t *testing.T) {
+	y := start(t)
+	c, err := y.api.newCommands(y.account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	i := &importing{commands: c, result: &imported{}, lines: map[proto.ID]int{}, chunk: []proto.Device{{ID: proto.NewID()}}}
+	if i.action, err = y.api.begin(t.Context(), y.account, i.told()); err != nil {
+		t.Fatal(err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if err = i.flush(gone); err == nil {
+		t.Fatal("stored for a client that is gone")
+	}
+	i.end(gone, err)
+	bustest.Eventually(t, "it is recorded", func() bool {
+		all := y.trailOf(y.account)
+		return len(all) == 1 && all[0].Action == actionImport && all[0].Unsure
+	})
+}
+
+// An action that ends after its lease may have been told of: its end is another event.
+func TestAnActionThatOutlivesItsLease(t *testing.T) {
+	y := start(t)
+	x, err := y.api.begin(t.Context(), y.account, change{action: "revoke", kind: kindDevice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y.clock.Advance(lease)
+	x.end(t.Context(), change{action: "revoke", kind: kindDevice, id: "1"})
+	bustest.Eventually(t, "its end is recorded", func() bool {
+		all := y.trailOf(y.account)
+		return len(all) > 0 && all[len(all)-1].Resource == "1" && all[len(all)-1].ID != x.begun.ID
+	})
+}

@@ -54,17 +54,15 @@ func (c *commands) send(ctx context.Context, command *proto.Command, lines map[p
 			return err
 		}
 	}
+	// It counts as waiting before it is stored: where the bus does not say whether it was, it may have been.
 	n := c.sent
+	c.sent++
+	c.waiting[n] = sentCommand{lines, len(command.Upsert)}
 	_, err := c.s.conn.Publish(ctx, bus.Outgoing{
 		Subject: topology.Command(c.account), Body: command,
 		Header: nats.Header{proto.HeaderReplyTo: {c.inbox + "." + strconv.Itoa(n)}},
 	})
-	if err != nil {
-		return err
-	}
-	c.sent++
-	c.waiting[n] = sentCommand{lines, len(command.Upsert)}
-	return nil
+	return err
 }
 
 // receive waits for the next answer.

@@ -172,6 +172,9 @@ func unreadable(ctx context.Context, err error) error {
 
 // take counts a row that is decided.
 func (i *importing) take(ctx context.Context, row intake.Row) error {
+	if i.action != nil {
+		i.action.goes(ctx, i.counts()) // a list may come slower than a lease lasts
+	}
 	if row.Error != nil {
 		i.result.refuse(rowError{Line: row.Line, Code: row.Error.Code, Message: row.Error.Message})
 		return nil
@@ -197,7 +200,6 @@ func (i *importing) flush(ctx context.Context) error {
 	if err := i.commands.send(ctx, &proto.Command{Upsert: i.chunk}, i.lines); err != nil {
 		return err
 	}
-	i.action.goes(ctx, i.counts())
 	i.chunk, i.lines = i.chunk[:0], map[proto.ID]int{}
 	return nil
 }

@@ -124,7 +124,9 @@ var outboxStreams = []string{topology.BucketStream(topology.Config), topology.Bu
 // empty tells the log of what was in the outbox, and does not give up.
 func (t *trail) empty(ctx context.Context, m *bus.Msg) error {
 	var body proto.AuditOutbox
-	if err := m.Decode(&body); err != nil {
+	if err := m.Decode(&body); err != nil && !bus.IsPermanent(err) {
+		return err // of a newer version: it waits for its reader
+	} else if err != nil {
 		t.log.Error("the outbox holds what cannot be read: the audit log misses it", "subject", m.Subject, "seq", m.Seq, "err", err)
 		return nil
 	}
