@@ -17,7 +17,7 @@ type operation struct {
 	more    string // a paragraph, for what clients of Cloudflare's API do not expect
 	query   []parameter
 	body    schema            // JSON; nil: there is none
-	bodies  map[string]string // of other content types: what each is
+	bodies  map[string]schema // of other content types
 	status  int               // of success; 0: 200
 	result  schema            // in the envelope; nil: null
 	info    schema            // result_info; nil: none

@@ -18,9 +18,11 @@ func plumblineOperations() operations {
 		"POST /plumbline/devices": {
 			summary: "Enrol or update devices: a list of any length", result: of[imported](), refuses: []int{http.StatusUnsupportedMediaType},
 			more: "A row replaces all that is known of its device. The list is taken in while it is received, as fast as the registry takes it.",
-			bodies: map[string]string{
-				"text/csv":             "a header row with device_id, email, serial_number, mac_address, virtual_ipv4 and hostname, in any order, and a row for each device",
-				"application/x-ndjson": "an object with the same names for each device, one a line",
+			bodies: map[string]schema{
+				"text/csv": aText().says("a header row with device_id, email, serial_number, mac_address, virtual_ipv4 and hostname, " +
+					"in any order, and a row for each device"),
+				"application/x-ndjson": aText().says("an object with the same names for each device, one a line"),
+				"application/json":     listOf(schema{}).says("an array of such objects"),
 			},
 		},
 		"GET /plumbline/devices/{id}":    {summary: "Get a device as it is enrolled", result: of[deviceView]()},

@@ -79,10 +79,12 @@ func formatOf(contentType string) (intake.Format, error) {
 			return intake.CSV, nil
 		case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
 			return intake.NDJSON, nil
+		case "application/json":
+			return intake.JSON, nil
 		}
 	}
 	return 0, refuse(http.StatusUnsupportedMediaType, codeMediaType,
-		"send devices as text/csv or application/x-ndjson (Content-Type), in UTF-8")
+		"send devices as text/csv, application/x-ndjson or application/json (Content-Type), in UTF-8")
 }
 
 func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.Reader) (*imported, error) {
@@ -93,7 +95,7 @@ func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.R
 	defer commands.close()
 	spool := intake.NewSpool(s.cfg.TempDir, 0)
 	defer spool.Close()
-	i := &importing{commands: commands, spool: spool, result: &imported{Errors: []rowError{}}, lines: map[proto.ID]int{}}
+	i := &importing{commands: commands, spool: spool, seen: intake.NewSeen(), result: &imported{Errors: []rowError{}}, lines: map[proto.ID]int{}}
 	commands.refused = func(line int, r proto.Refusal) {
 		i.result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
 	}
@@ -117,6 +119,7 @@ type importing struct {
 	commands *commands
 	action   *action // once there is a command
 	spool    *intake.Spool
+	seen     *intake.Seen // ids of the rows so far
 	result   *imported
 	chunk    []proto.Device
 	lines    map[proto.ID]int // of the devices in chunk
@@ -148,7 +151,8 @@ func (i *importing) run(ctx context.Context, a proto.Account, rows *intake.Reade
 			return err
 		}
 	}
-	if err := i.spool.Drain(a, func(row intake.Row) error { return i.take(ctx, row) }); err != nil {
+	known := func(id proto.ID) bool { _, known := i.commands.s.inventory.find(a, id); return known }
+	if err := i.spool.Drain(a, known, func(row intake.Row) error { return i.take(ctx, row) }); err != nil {
 		return err
 	}
 	if err := i.flush(ctx); err != nil {
@@ -177,6 +181,11 @@ func (i *importing) take(ctx context.Context, row intake.Row) error {
 	}
 	if row.Error != nil {
 		i.result.refuse(rowError{Line: row.Line, Code: row.Error.Code, Message: row.Error.Message})
+		return nil
+	}
+	if i.seen.Add(row.Device.ID) {
+		i.result.refuse(rowError{Line: row.Line, Device: row.Device.ID.String(), Code: intake.CodeTwice,
+			Message: "an earlier row of the list is the same device: give each machine one row and an id of its own"})
 		return nil
 	}
 	i.chunk = append(i.chunk, row.Device)

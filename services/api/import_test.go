@@ -111,6 +111,14 @@ func TestImport(t *testing.T) {
 		t.Errorf("a row replaces what is known: %v", d)
 	}
 
+	twice := y.imported("application/json", fmt.Sprintf(`[{"device_id":%q,"hostname":"one"},{"device_id":%[1]q,"hostname":"two"}]`, second))
+	if twice.Updated != 1 || twice.Refused != 1 || twice.Errors[0].Code != "id_twice" || twice.Errors[0].Device != second.String() {
+		t.Errorf("a device in two rows: %+v", twice)
+	}
+	if d := y.want(200, "GET", "/plumbline/devices/"+second.String(), nil); d["hostname"] != "one" {
+		t.Errorf("the first row stands: %v", d)
+	}
+
 	if got := y.want(200, "DELETE", "/plumbline/devices/"+first.String(), nil); got["id"] != first.String() {
 		t.Errorf("deleted %v", got)
 	}
@@ -156,7 +164,7 @@ func TestImportsThatCannotBeRead(t *testing.T) {
 		says             string
 	}{
 		{"no type", "", "x", 415, codeMediaType, "text/csv"},
-		{"JSON", "application/json", "[]", 415, codeMediaType, "application/x-ndjson"},
+		{"text", "text/plain", "[]", 415, codeMediaType, "application/x-ndjson"},
 		{"another charset", "text/csv; charset=latin1", "device_id", 415, codeMediaType, "UTF-8"},
 		{"empty", "text/csv", "", 400, codeInvalid, "header line"},
 		{"semicolons", "text/csv", "device_id;email\n", 400, codeInvalid, "commas"},
@@ -191,7 +199,7 @@ func TestAnImportIntoADamagedInventory(t *testing.T) {
 	}
 	id := proto.NewID().String()
 	i := y.imported("text/csv", "device_id,hostname\n"+proto.NewID().String()+",a\n"+id+",b\n"+id+",again\n")
-	if i.Refused != 3 || len(i.Errors) != 2 || i.Errors[0].Code != "inventory_damaged" || i.Errors[0].Line != 2 {
+	if i.Refused != 3 || len(i.Errors) != 3 || i.Errors[2].Code != "id_twice" || i.Errors[0].Code != "inventory_damaged" || i.Errors[0].Line != 2 {
 		t.Errorf("%+v", i)
 	}
 	y.refused(409, codeConflict, "DELETE", "/plumbline/devices/"+proto.NewID().String(), nil)

@@ -74,8 +74,8 @@ func (op operation) document(r route) map[string]any {
 	if op.body != nil {
 		content["application/json"] = map[string]any{"schema": op.body}
 	}
-	for kind, what := range op.bodies {
-		content[kind] = map[string]any{"schema": aText().says(what)}
+	for kind, body := range op.bodies {
+		content[kind] = map[string]any{"schema": body}
 	}
 	if len(content) > 0 {
 		_, demanding := op.body["required"]

@@ -12,6 +12,7 @@ import (
 const (
 	CSV    = "text/csv"
 	NDJSON = "application/x-ndjson"
+	JSON   = "application/json" // an array
 )
 
 // Import enrols or updates every device of a list in the form, which is sent as it is read. It ends with

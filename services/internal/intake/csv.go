@@ -15,6 +15,9 @@ func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 	if !utf8.Valid(line) {
 		return nil, &FormatError{"the header line is not in UTF-8"}
 	}
+	if separator := otherSeparator(line); separator != "" {
+		return nil, &FormatError{"the columns are separated by " + separator + ": columns must be separated by commas"}
+	}
 	fields, err := splitCSV(line, nil)
 	if err != nil {
 		return nil, &FormatError{"the header line: " + err.Error()}
@@ -24,8 +27,9 @@ func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 		name := strings.ToLower(strings.TrimSpace(f))
 		columns[n] = slices.Index(Columns, name)
 		switch {
-		case columns[n] < 0 && len(fields) == 1 && strings.ContainsAny(name, ";\t|"):
-			return nil, &FormatError{"the header line has no commas: columns must be separated by commas"}
+		case name == "" && len(fields) > 1: // a spreadsheet writes empty columns; nothing may be in them
+			columns[n] = unnamed
+			continue
 		case columns[n] < 0:
 			return nil, &FormatError{"the column \"" + clip(name) + "\" is not known; the columns are " + strings.Join(Columns, ", ")}
 		case slices.Contains(columns[:n], columns[n]):
@@ -45,6 +49,12 @@ func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 			return refusal(CodeMalformed, "the line has %d fields, the header has %d", len(fields), len(columns))
 		}
 		for n, f := range fields {
+			if columns[n] == unnamed {
+				if strings.TrimSpace(f) != "" {
+					return refusal(CodeMalformed, "column %d has a value, and no name in the header line", n+1)
+				}
+				continue
+			}
 			if err := setField(d, columns[n], f); err != nil {
 				return err
 			}
@@ -52,6 +62,9 @@ func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 		return nil
 	}, nil
 }
+
+// unnamed is the column of a blank name.
+const unnamed = -1
 
 var (
 	errOpenQuote  = errors.New("a quoted field is not closed on its line")

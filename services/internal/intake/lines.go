@@ -18,6 +18,8 @@ type lines struct {
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, MaxLine+2)} }
 
+func (l *lines) number() int { return l.line }
+
 // next gives the next line without its end, or tells that it is too long; then it is skipped to its end.
 // The line is valid until the next call.
 func (l *lines) next() (line []byte, tooLong bool, err error) {

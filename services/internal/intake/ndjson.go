@@ -14,8 +14,11 @@ import (
 // misspelt would be blank otherwise.
 func parseJSON(line []byte, d *proto.Device) *proto.Error {
 	dec := jsontext.NewDecoder(bytes.NewReader(line))
-	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
-		return refusal(CodeMalformed, "the line is not a JSON object")
+	switch t, err := dec.ReadToken(); {
+	case err == nil && t.Kind() == '[':
+		return refusal(CodeMalformed, "the row is a JSON array: send an array of devices as application/json, NDJSON has one object on a line")
+	case err != nil || t.Kind() != '{':
+		return refusal(CodeMalformed, "the row is not a JSON object")
 	}
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()

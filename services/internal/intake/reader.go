@@ -19,6 +19,7 @@ type Format int
 const (
 	CSV    Format = iota // RFC 4180 with a header, a row on one line
 	NDJSON               // a JSON object on each line
+	JSON                 // one JSON array of objects
 )
 
 // Columns are the names of a device's fields: the columns of a CSV file, the keys of an NDJSON line.
@@ -32,6 +33,9 @@ const (
 	CodeNoSerial  = "no_id"          // neither a device_id nor a serial number to derive one from
 	CodeSerial    = "serial_unusual" // the serial number is a placeholder that many devices have
 	CodeAmbiguous = "serial_twice"   // the serial number is there more than once
+	CodeTwice     = "id_twice"       // the device_id is in an earlier row as well
+	CodeUnusualID = "id_unusual"     // the device_id is a placeholder that many devices have
+	CodeAddress   = "invalid_ipv4"   // virtual_ipv4 is not the address of one host
 )
 
 // Row is a line of the list: a device, or why it is none.
@@ -48,14 +52,29 @@ func (e *FormatError) Error() string { return e.Sentence }
 
 // Reader reads rows. It is not safe for concurrent use.
 type Reader struct {
-	lines  *lines
+	lines  source
 	parse  func(line []byte, d *proto.Device) *proto.Error
 	format Format
 	begun  bool
 }
 
-// NewReader reads a list; nothing is read yet.
-func NewReader(r io.Reader, f Format) *Reader { return &Reader{lines: newLines(r), format: f} }
+// source splits a list into the texts of its rows.
+type source interface {
+	// next returns the next row's text without its end, or reports that it is longer than [MaxLine]; the rest of such
+	// a row is skipped. The text is valid until the next call.
+	next() (text []byte, tooLong bool, err error)
+	// number returns the line on which the last row began, from 1.
+	number() int
+}
+
+// NewReader returns a reader of a list; nothing is read yet.
+func NewReader(r io.Reader, f Format) *Reader {
+	l := newLines(r)
+	if f == JSON {
+		return &Reader{lines: &elements{r: l.r, line: 1}, format: f}
+	}
+	return &Reader{lines: l, format: f}
+}
 
 // Next gives the next row. io.EOF ends the list; a *[FormatError] says that it cannot be read at all; any
 // other error comes from the underlying reader.
@@ -68,9 +87,9 @@ func (r *Reader) Next() (Row, error) {
 		if err != nil {
 			return Row{}, err
 		}
-		if r.lines.line == 1 {
-			if bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) {
-				return Row{}, &FormatError{"the list is in UTF-16: save it as UTF-8"}
+		if r.lines.number() == 1 && !r.begun {
+			if kind := otherFormat(line); kind != "" {
+				return Row{}, &FormatError{kind}
 			}
 			line = bytes.TrimPrefix(line, []byte("\ufeff"))
 		}
@@ -93,19 +112,22 @@ func (r *Reader) Next() (Row, error) {
 // begin reads the header of a CSV file; an NDJSON file has none.
 func (r *Reader) begin(line []byte, tooLong bool) (isRow bool, err error) {
 	r.begun = true
-	if r.format == NDJSON {
+	if r.format != CSV {
 		r.parse = parseJSON
 		return true, nil
 	}
 	if tooLong {
 		return false, &FormatError{"the header line is too long: does the list end its lines with line feeds?"}
 	}
+	if bytes.IndexByte(line, '\r') >= 0 {
+		return false, &FormatError{"the lines end with carriage returns only: save the list with line feeds (LF or CRLF)"}
+	}
 	r.parse, err = header(line)
 	return false, err
 }
 
 func (r *Reader) row(line []byte, tooLong bool) Row {
-	row := Row{Line: r.lines.line}
+	row := Row{Line: r.lines.number()}
 	switch {
 	case tooLong:
 		row.Error = refusal(CodeTooLong, "the line is longer than %d bytes", MaxLine)
@@ -135,6 +157,9 @@ func setField(d *proto.Device, column int, value string) *proto.Error {
 		if err != nil || id.IsZero() {
 			return refusal(CodeInvalidID, "device_id %q is not a UUID", clip(value))
 		}
+		if PlaceholderID(id) {
+			return refusal(CodeUnusualID, "device_id %q is a placeholder that many devices have", clip(value))
+		}
 		d.ID = id
 	case 1:
 		d.Email = value
@@ -143,7 +168,10 @@ func setField(d *proto.Device, column int, value string) *proto.Error {
 	case 3:
 		d.MAC = value
 	case 4:
-		d.IPv4 = value
+		var err error
+		if d.IPv4, err = hostAddress(value); err != nil {
+			return refusal(CodeAddress, "virtual_ipv4 %q %v", clip(value), err)
+		}
 	case 5:
 		d.Hostname = value
 	}

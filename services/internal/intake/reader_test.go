@@ -53,6 +53,88 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// A spreadsheet's empty columns may be there; a value in one has nowhere to go.
+func TestColumnsWithoutAName(t *testing.T) {
+	holds(t, "serial_number,email,,\na,b,,\nc,d,x,\n", CSV, []string{"2: a||b", "3: malformed"})
+}
+
+func TestJSONArray(t *testing.T) {
+	long := strings.Repeat("x", MaxLine)
+	for _, c := range []struct {
+		name, list string
+		want       []string
+	}{
+		{"on one line", `[{"serial_number":"a"},{"serial_number":"b","email":"x,]}"}]`, []string{"1: a||", "1: b||x,]}"}},
+		{"pretty-printed", "\ufeff[\n  {\n    \"serial_number\": \"a\",\n    \"hostname\": \"say \\\"[\"\n  },\n  {\"serial_number\": \"b\"}\n]\n",
+			[]string{`2: a|say "[|`, "6: b||"}},
+		{"empty", " [ ] ", nil},
+		{"bad elements", `[1,"x",[2],{"serial":"a"},{"serial_number":"ok"},{"email":1}]`,
+			[]string{"1: malformed", "1: malformed", "1: malformed", "1: malformed", "1: ok||", "1: malformed"}},
+		{"an element that is too long", "[{\"email\":\"" + long + "\"},\n{\"serial_number\":\"ok\"}]", []string{"1: too_long", "2: ok||"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { holds(t, c.list, JSON, c.want) })
+	}
+	for list, says := range map[string]string{
+		"": "empty", "[": "not closed", `[{"a":"`: "not closed", `{"serial_number":"a"}`: "x-ndjson", "[] x": "follows", "PK\x03\x04": "Excel", "[{}] ": "",
+	} {
+		rows, err := readAll(strings.NewReader(list), JSON)
+		if says == "" && err == nil {
+			continue
+		}
+		if !IsFormat(err) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %d rows, %v", list, len(rows), err)
+		}
+	}
+}
+
+func TestVirtualIPv4(t *testing.T) {
+	for text, want := range map[string]string{
+		"100.64.9.2": "100.64.9.2", "100.64.9.2/32": "100.64.9.2", "::ffff:100.64.9.2": "100.64.9.2", " 100.64.9.2 ": "100.64.9.2", "": "",
+	} {
+		var d proto.Device
+		if err := setField(&d, 4, text); err != nil || d.IPv4 != want {
+			t.Errorf("%q: %q, %v", text, d.IPv4, err)
+		}
+	}
+	for _, text := range []string{"100.64.9.2:51820", "100.64.9.2,100.64.9.3", "100.64.9.2 100.64.9.3", "100.64.0.0/10", "100.64.9.2/24", "100.064.9.2",
+		"100.64.9.2/032", "100.64.9", "0x64.1.1.1", "fe80::1", "fd00::1/128", "0.0.0.0", "255.255.255.255", "224.0.0.1", "127.0.0.1", "host.example", "[]",
+		"::ffff:100.64.9.2/32", "100.64.9.2%eth0", "/32"} {
+		var d proto.Device
+		if err := setField(&d, 4, text); err == nil || err.Code != CodeAddress || d.IPv4 != "" {
+			t.Errorf("%q is taken: %q, %v", text, d.IPv4, err)
+		}
+	}
+}
+
+func TestPlaceholderIDs(t *testing.T) {
+	for _, text := range []string{"03000200-0400-0500-0006-000700080009", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "11111111-1111-1111-1111-111111111111",
+		"ABABABAB-ABAB-ABAB-ABAB-ABABABABABAB", "12345678-1234-5678-90AB-CDDEEFAABBCC"} {
+		var d proto.Device
+		if err := setField(&d, 0, text); err == nil || err.Code != CodeUnusualID {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if PlaceholderID(proto.NewID()) {
+		t.Error("a random id is taken for a placeholder")
+	}
+}
+
+func TestSeen(t *testing.T) {
+	s := NewSeen()
+	ids := make([]proto.ID, 5000)
+	for n := range ids {
+		ids[n] = proto.NewID()
+		if s.Add(ids[n]) {
+			t.Fatalf("id %d was never added", n)
+		}
+	}
+	for n := range ids {
+		if !s.Add(ids[n]) {
+			t.Fatalf("id %d is forgotten", n)
+		}
+	}
+}
+
 func TestNDJSON(t *testing.T) {
 	for _, c := range []struct {
 		name, list string
@@ -102,7 +184,15 @@ func TestListsThatCannotBeRead(t *testing.T) {
 		{"blank", "\n\r\n", "header line"},
 		{"unknown column", "device_id,name", `"name" is not known; the columns are device_id, email, serial_number, mac_address, virtual_ipv4, hostname`},
 		{"a column twice", "device_id,Device_ID", "twice"},
-		{"semicolons", "device_id;email", "commas"},
+		{"semicolons", "device_id;email", "semicolons"},
+		{"semicolons and quotes", "\"device_id\";\"email\"", "semicolons"},
+		{"tabs", "Serial_Number\thostname", "tabs"},
+		{"carriage returns", "device_id,email\r" + id1 + ",a", "carriage returns"},
+		{"UTF-16 without a mark", "d\x00e\x00v\x00", "UTF-16"},
+		{"a workbook", "PK\x03\x04\x14\x00", "Excel"},
+		{"an old workbook", "\xd0\xcf\x11\xe0\xa1", "Excel"},
+		{"gzip", "\x1f\x8b\x08", "gzip"},
+		{"a page", "<!doctype html>", "HTML"},
 		{"UTF-16", "\xff\xfed\x00e\x00", "UTF-16"},
 		{"not UTF-8", "device_id,\xff", "UTF-8"},
 		{"no key", "email,hostname", "neither device_id nor serial_number"},
@@ -129,7 +219,8 @@ func (e errorReader) Read([]byte) (int, error) { return 0, e.err }
 
 func TestPlaceholders(t *testing.T) {
 	for _, s := range []string{"", " ", "None", "To be filled by O.E.M.", "to be  filled by o.e.m.", "Default string", "0", "00000000", "System Serial Number",
-		"Not Specified", "N/A", "n/a", "-", "----", "xxxxxxx", "XXXX-XXXX", "........", "0-0-0", "123456789", "7"} {
+		"Not Specified", "N/A", "n/a", "-", "----", "Default Serial", "System Product Name", "OEM_Serial", "TBD", "Standard", "#N/A", "to be filled", "To_be_filled_by_O.E.M.",
+		"xxxxxxx", "XXXX-XXXX", "........", "0-0-0", "123456789", "7"} {
 		if !Placeholder(s) {
 			t.Errorf("%q is taken for a serial number", s)
 		}

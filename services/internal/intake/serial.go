@@ -10,6 +10,11 @@ var placeholders = setOf(
 	"system serial number", "system serial", "serial number", "serial", "serialnumber", "sernum", "chassis serial number",
 	"base board serial number", "mainboard serial number", "board serial number", "no serial", "no serial number", "sn", "s/n",
 	"123456789", "1234567890", "0123456789", "12345678", "1234567", "123456", "12345", "1234", "123", "01234567", "012345678",
+	"default serial", "default serial number", "system product name", "product name", "system name", "oem default", "tbd", "tba", "to do",
+	"standard", "generic", "dummy", "sample", "example", "#n/a", "#na", "#ref!", "#value!", "#name?", "nan", "false", "true", "void",
+	"to be filled", "to be determined", "to be defined", "to be set", "not defined", "not assigned", "not found",
+	"not supported", "no asset tag", "no asset information", "asset tag", "chassis serial", "base board serial",
+	"board serial", "sys serial", "system manufacturer", "system version", "serial no", "serial no.", "innotek gmbh",
 	"test", "type2 - system serial number", "type3 - chassis serial number", "insyde", "xxxx-xxxx", "bad serial",
 )
 
@@ -24,7 +29,7 @@ func setOf(words ...string) map[string]bool {
 // Placeholder tells a serial number that is none: what many devices have cannot tell them apart. Blank ones
 // and those that repeat one character (00000000, ----, xxxx) are among them.
 func Placeholder(serial string) bool {
-	s := strings.ToLower(strings.Join(strings.Fields(serial), " "))
+	s := strings.ToLower(strings.Join(strings.Fields(strings.ReplaceAll(serial, "_", " ")), " "))
 	if s == "" || placeholders[s] {
 		return true
 	}

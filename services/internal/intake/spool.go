@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"plumbline.dev/proto"
 )
@@ -46,8 +47,11 @@ func (s *Spool) Saw(serial string) (err error) {
 	if Placeholder(serial) {
 		return nil
 	}
-	return s.note(maphash.String(s.seed, serial))
+	return s.note(s.hash(serial))
 }
+
+// hash is the same for serial numbers that differ in case only: firmware and tools write one in either.
+func (s *Spool) hash(serial string) uint64 { return maphash.String(s.seed, strings.ToUpper(serial)) }
 
 func (s *Spool) note(hash uint64) (err error) {
 	if s.hashes == nil {
@@ -72,7 +76,7 @@ func (s *Spool) Hold(row Row) (refused *proto.Error, err error) {
 			return nil, err
 		}
 	}
-	hash := maphash.String(s.seed, row.Device.Serial)
+	hash := s.hash(row.Device.Serial)
 	if err := s.note(hash); err != nil {
 		return nil, err
 	}
@@ -88,8 +92,8 @@ func (s *Spool) Hold(row Row) (refused *proto.Error, err error) {
 }
 
 // Drain hands out every row that was held, each once: with the id that follows from its serial number, or
-// refused because that is there more than once. An error of yield ends it.
-func (s *Spool) Drain(a proto.Account, yield func(Row) error) error {
+// refused because that is there more than once. known reports whether a device is enrolled. An error of yield ends it.
+func (s *Spool) Drain(a proto.Account, known func(proto.ID) bool, yield func(Row) error) error {
 	if s.held == 0 {
 		return nil
 	}
@@ -109,7 +113,7 @@ func (s *Spool) Drain(a proto.Account, yield func(Row) error) error {
 				row.Error = refusal(CodeAmbiguous, "the row has no device_id, and its serial_number %q is there more than once", clip(row.Device.Serial))
 				row.Device = proto.Device{}
 			} else {
-				row.Device.ID = proto.DeriveID(a, row.Device.Serial)
+				row.Device.ID = deriveID(a, row.Device.Serial, known)
 			}
 			return yield(row)
 		})
@@ -118,6 +122,18 @@ func (s *Spool) Drain(a proto.Account, yield func(Row) error) error {
 		}
 	}
 	return nil
+}
+
+// deriveID returns the id that follows from a serial number in upper case. Earlier versions took it as it was written:
+// a device that is enrolled under that id keeps it.
+func deriveID(a proto.Account, serial string, known func(proto.ID) bool) proto.ID {
+	upper := strings.ToUpper(serial)
+	if upper != serial {
+		if id := proto.DeriveID(a, serial); known(id) {
+			return id
+		}
+	}
+	return proto.DeriveID(a, upper)
 }
 
 // serials are the hashes of one pass, sorted.

@@ -41,7 +41,7 @@ func TestOnlyUniqueSerialsMakeIDs(t *testing.T) {
 				want[n] = count[serial] == 1
 			}
 		}
-		err := s.Drain(a, func(r Row) error {
+		err := s.Drain(a, func(proto.ID) bool { return false }, func(r Row) error {
 			unique, expected := want[r.Line]
 			switch {
 			case !expected:
@@ -72,7 +72,7 @@ func TestAnEarlyEndOfTheDrain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Drain(proto.Account{}, func(Row) error { return os.ErrClosed }); err != os.ErrClosed {
+	if err := s.Drain(proto.Account{}, func(proto.ID) bool { return false }, func(Row) error { return os.ErrClosed }); err != os.ErrClosed {
 		t.Errorf("got %v", err)
 	}
 }
@@ -91,16 +91,40 @@ func TestAFullDisk(t *testing.T) {
 }
 
 func TestEveryColumnIsRead(t *testing.T) {
-	want := proto.Device{Email: "1", Serial: "2", MAC: "3", IPv4: "4", Hostname: "5"}
+	values := []string{"", "1", "2", "3", "100.64.0.4", "5"}
+	want := proto.Device{Email: "1", Serial: "2", MAC: "3", IPv4: "100.64.0.4", Hostname: "5"}
 	var d proto.Device
 	for n := range Columns {
 		if n > 0 {
-			if err := setField(&d, n, fmt.Sprint(n)); err != nil {
+			if err := setField(&d, n, values[n]); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	if d != want || !slices.Contains(Columns, "device_id") {
 		t.Errorf("got %+v", d)
+	}
+}
+
+// Serial numbers that differ in case only are one. A device that an earlier version enrolled keeps its id.
+func TestSerialsInEitherCase(t *testing.T) {
+	a := proto.Account{1}
+	old := proto.DeriveID(a, "kept-1")
+	s := NewSpool(t.TempDir(), 0)
+	defer s.Close()
+	for n, serial := range []string{"abc-1", "ABC-1", "kept-1", "new-1"} {
+		if refused, err := s.Hold(Row{Line: n + 1, Device: proto.Device{Serial: serial}}); refused != nil || err != nil {
+			t.Fatal(refused, err)
+		}
+	}
+	want := map[int]proto.ID{1: {}, 2: {}, 3: old, 4: proto.DeriveID(a, "NEW-1")}
+	err := s.Drain(a, func(id proto.ID) bool { return id == old }, func(r Row) error {
+		if r.Device.ID != want[r.Line] || (r.Error != nil) != r.Device.ID.IsZero() {
+			t.Errorf("line %d: %v, %v", r.Line, r.Device.ID, r.Error)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -2,12 +2,11 @@ package command
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"plumbline.dev/services/internal/cli"
@@ -16,7 +15,7 @@ import (
 
 type devicesCmd struct {
 	List   deviceList   `cmd:"" help:"List some, or find some."`
-	Import deviceImport `cmd:"" help:"Enrol or update the devices of a CSV or NDJSON file."`
+	Import deviceImport `cmd:"" help:"Enrol or update the devices of a CSV, NDJSON or JSON file."`
 	Show   deviceShow   `cmd:"" aliases:"get" help:"Show one."`
 	Revoke deviceRevoke `cmd:"" help:"Revoke some: they are not polled any more, and pass no check."`
 	Back   deviceBack   `cmd:"" name:"unrevoke" help:"Have some that were revoked polled again."`
@@ -27,7 +26,7 @@ type deviceImport struct {
 	remote
 	output
 	File   string `arg:"" help:"File; - is standard input."`
-	Format string `enum:"auto,csv,ndjson" default:"auto" env:"-" help:"Form of the file: ${enum}. auto goes by the name, then by the first character."`
+	Format string `enum:"auto,csv,ndjson,json" default:"auto" env:"-" help:"Format of the file: ${enum}. json is one array of objects; auto looks at the first character."`
 }
 
 // Help is shown by --help.
@@ -102,24 +101,20 @@ func (c *deviceImport) open(t *cli.Terminal) (io.Reader, int64, func(), error) {
 
 // form tells what a list is written in.
 func (c *deviceImport) form(list *bufio.Reader) (string, error) {
-	format := c.Format
-	if format == "auto" {
-		format = strings.TrimPrefix(strings.ToLower(filepath.Ext(c.File)), ".")
+	if form := map[string]string{"csv": client.CSV, "ndjson": client.NDJSON, "json": client.JSON}[c.Format]; form != "" {
+		return form, nil
 	}
-	switch format {
-	case "csv":
-		return client.CSV, nil
-	case "ndjson", "jsonl":
-		return client.NDJSON, nil
-	}
-	first, err := list.Peek(1)
-	switch {
-	case err == io.EOF:
-		return "", fmt.Errorf("%s is empty", c.File)
-	case err != nil:
+	head, err := list.Peek(512)
+	if err != nil && err != io.EOF {
 		return "", err
-	case first[0] == '{':
+	}
+	switch head = bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\ufeff"))); {
+	case len(head) == 0:
+		return "", fmt.Errorf("%s is empty", c.File)
+	case head[0] == '{':
 		return client.NDJSON, nil
+	case head[0] == '[':
+		return client.JSON, nil
 	}
 	return client.CSV, nil
 }

@@ -1,0 +1,35 @@
+package intake
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+)
+
+var (
+	errNotIPv4 = errors.New("is not an IPv4 address such as 100.64.9.2")
+	errNetwork = errors.New("is a network: give the address of the device, alone or with /32")
+	errNoHost  = errors.New("is not an address that a device can have")
+)
+
+// hostAddress returns the IPv4 address of one host in its plain form, or "" for a blank value. The form of WireGuard's
+// tools, with /32, is read as well, and an address that is mapped into IPv6. A device with any other value would be
+// enrolled and never be found by its address.
+func hostAddress(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	host, bits, network := strings.Cut(text, "/")
+	a, err := netip.ParseAddr(host)
+	switch {
+	case err != nil || a.Zone() != "" || !a.Unmap().Is4():
+		return "", errNotIPv4
+	case network && !(bits == "32" && a.Is4() || bits == "128" && a.Is4In6()):
+		return "", errNetwork
+	}
+	a = a.Unmap()
+	if a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return "", errNoHost
+	}
+	return a.String(), nil
+}

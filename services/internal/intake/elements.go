@@ -1,0 +1,136 @@
+package intake
+
+import (
+	"bufio"
+	"errors"
+	"io"
+)
+
+// elements splits a JSON array into its elements. Only brackets, commas and strings are looked at: whether an element
+// is valid JSON is for the parser of the row. Memory is bounded by [MaxLine], whatever the array holds.
+type elements struct {
+	r     *bufio.Reader
+	line  int // of the byte to come, from 1
+	start int // line on which the last element began
+	state arrayState
+	buf   []byte
+}
+
+type arrayState int
+
+const (
+	beforeArray arrayState = iota
+	inArray
+	afterArray
+)
+
+func (e *elements) number() int { return max(e.start, 1) }
+
+func (e *elements) read() (byte, error) {
+	c, err := e.r.ReadByte()
+	if err == nil && c == '\n' {
+		e.line++
+	}
+	return c, err
+}
+
+// nextByte returns the next byte that is not white space.
+func (e *elements) nextByte() (byte, error) {
+	for {
+		c, err := e.read()
+		if err != nil || c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return c, err
+		}
+	}
+}
+
+func (e *elements) next() ([]byte, bool, error) {
+	if e.state == beforeArray {
+		if err := e.open(); err != nil {
+			return nil, false, err
+		}
+	}
+	if e.state == afterArray {
+		if _, err := e.nextByte(); err != nil {
+			return nil, false, err // io.EOF, as it should be
+		}
+		return nil, false, &FormatError{"something follows the JSON array"}
+	}
+	c, err := e.nextByte()
+	if err != nil {
+		return nil, false, unfinished(err)
+	}
+	if c == ']' && e.start == 0 {
+		e.state = afterArray
+		return e.next()
+	}
+	e.start = e.line
+	return e.element(c)
+}
+
+// open reads up to the array's first bracket.
+func (e *elements) open() error {
+	if mark, err := e.r.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = e.r.Discard(3)
+	}
+	head, err := e.r.Peek(64)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if kind := otherFormat(head); kind != "" {
+		return &FormatError{kind}
+	}
+	c, err := e.nextByte()
+	switch {
+	case err == io.EOF:
+		return &FormatError{"the list is empty: a JSON array of devices is needed"}
+	case err != nil:
+		return err
+	case c != '[':
+		return &FormatError{"the list is not a JSON array: send a JSON object on each line as application/x-ndjson"}
+	}
+	e.state = inArray
+	return nil
+}
+
+// element reads the element that begins with c, and the comma or bracket after it.
+func (e *elements) element(c byte) (text []byte, tooLong bool, err error) {
+	e.buf = e.buf[:0]
+	var depth int
+	var inString, escaped bool
+	for {
+		switch {
+		case escaped:
+			escaped = false
+		case inString:
+			escaped, inString = c == '\\', c != '"'
+		case c == '"':
+			inString = true
+		case c == '{' || c == '[':
+			depth++
+		case depth == 0 && (c == ',' || c == ']'):
+			if c == ']' {
+				e.state = afterArray
+			}
+			return e.buf, tooLong, nil
+		case c == '}' || c == ']':
+			depth--
+		}
+		if tooLong = tooLong || len(e.buf) == MaxLine; !tooLong {
+			if c == '\n' || c == '\r' {
+				c = ' ' // white space between the members of an object
+			}
+			e.buf = append(e.buf, c)
+		}
+		if c, err = e.read(); err != nil {
+			return nil, false, unfinished(err)
+		}
+	}
+}
+
+func unfinished(err error) error {
+	if errors.Is(err, io.EOF) {
+		return &FormatError{"the JSON array is not closed: the list is cut off"}
+	}
+	return err
+}
