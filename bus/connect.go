@@ -37,6 +37,8 @@ type Conn struct {
 	tracer trace.Tracer
 	// open bounds the atomic batches under way, below what the server allows a stream.
 	open chan struct{}
+	// monitors are those of its stages and watches.
+	monitors monitors
 }
 
 // maxOpenBatches stays under the server's 50 for a stream, so that two services seldom meet ErrBusy.
@@ -119,7 +121,7 @@ func (c *Conn) Ready(ctx context.Context) error {
 	if err := c.nc.FlushWithContext(ctx); err != nil {
 		return fmt.Errorf("NATS does not answer: %w", err)
 	}
-	return nil
+	return c.Stalled()
 }
 
 // Close lets what is under way go out, for a second at most, and closes.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/codes"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -59,12 +58,8 @@ func (c *Conn) Consume(ctx context.Context, s Stage, h Handler) error {
 	work, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abort(context.Canceled)
 	st := &stage{Stage: s, conn: c, handle: h, failed: map[uint64]int{}}
-	var workers sync.WaitGroup
-	for range s.Workers {
-		workers.Go(func() { st.worker(ctx, work) })
-	}
 	done := make(chan struct{})
-	go func() { workers.Wait(); close(done) }()
+	go func() { defer close(done); st.run(ctx, work) }()
 	<-ctx.Done()
 	select {
 	case <-done:
@@ -83,55 +78,14 @@ type stage struct {
 	failed map[uint64]int // by sequence: attempts that failed in this process
 }
 
-// worker takes one message at a time: none is fetched ahead to wait out its claim behind a slow one.
-func (s *stage) worker(ctx, work context.Context) {
-	for ctx.Err() == nil {
-		err := s.take(ctx, work)
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
-		s.conn.log.Warn("stage cannot take messages, trying again", "stage", s.Name, "stream", s.Stream,
-			"consumer", s.Consumer, "err", err)
-		sleep(ctx, time.Second)
-	}
-}
-
-func (s *stage) take(ctx, work context.Context) error {
-	consumer, err := s.conn.js.Consumer(ctx, s.Stream, s.Consumer)
-	if err != nil {
-		return err
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(30*time.Second))
-	if err != nil {
-		return err
-	}
-	// Next has no context: the end of ctx ends the iterator.
-	unhook := context.AfterFunc(ctx, messages.Drain)
-	defer func() { unhook(); messages.Stop() }()
-	for {
-		m, err := next(work, messages)
-		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		s.one(work, m)
-	}
-}
-
-// one handles a message and settles it with the server.
-func (s *stage) one(work context.Context, raw jetstream.Msg) {
-	m, err := fromJetStream(raw)
-	if err != nil {
-		s.conn.log.Error("message without metadata", "stage", s.Name, "err", err)
-		return
-	}
-	start := time.Now()
+// settle handles a message and tells the server what becomes of it.
+func (s *stage) settle(work context.Context, d *delivery) {
+	m, start := d.Msg, time.Now()
+	var err error
 	if why := s.exhausted(m); why != nil {
 		err = Permanent(why)
 	} else {
-		err = s.attempt(work, raw, m)
+		err = s.attempt(work, d)
 	}
 	if s.Observe != nil {
 		s.Observe(time.Since(start), err)
@@ -143,28 +97,28 @@ func (s *stage) one(work context.Context, raw jetstream.Msg) {
 	case err == nil:
 		s.forget(m.Seq)
 		// An acknowledgement that is lost costs a redelivery; the fences of what was written make that harmless.
-		if err := raw.DoubleAck(ctx); err != nil {
+		if err := d.ack(ctx); err != nil {
 			log.Warn("acknowledgement was not confirmed", "err", err)
 		}
 	case errors.Is(err, errNewer):
 		log.Warn("message waits for a newer reader", "err", err)
-		_ = raw.NakWithDelay(newerDelay)
+		d.retryIn(newerDelay)
 	case work.Err() != nil && !IsPermanent(err):
 		// Cut short by the end of the stage: no attempt of the message's, and another may have it at once.
 		log.Info("message is left to another", "err", err)
-		_ = raw.Nak()
+		d.giveBack()
 	case IsPermanent(err) || s.fail(m.Seq) >= s.Attempts:
 		if dead := s.bury(ctx, m, err); dead != nil {
 			log.Error("cannot write a dead letter, keeping the message", "err", dead, "why", err)
-			_ = raw.NakWithDelay(5 * time.Second)
+			d.retryIn(5 * time.Second)
 			return
 		}
 		log.Error("message given up, see the dead letters", "err", err)
 		s.forget(m.Seq)
-		_ = raw.TermWithReason(oneLine(err.Error()))
+		d.terminate(oneLine(err.Error()))
 	default:
 		log.Warn("message will be tried again", "err", err)
-		_ = raw.NakWithDelay(retryDelay(m.Delivered))
+		d.retryIn(retryDelay(m.Delivered))
 	}
 }
 
@@ -197,7 +151,8 @@ func (s *stage) forget(seq uint64) {
 }
 
 // attempt runs the handler and renews the claim on the message while it runs.
-func (s *stage) attempt(work context.Context, raw jetstream.Msg, m *Msg) (err error) {
+func (s *stage) attempt(work context.Context, d *delivery) (err error) {
+	m := d.Msg
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
@@ -206,7 +161,7 @@ func (s *stage) attempt(work context.Context, raw jetstream.Msg, m *Msg) (err er
 		for {
 			select {
 			case <-beat.C:
-				_ = raw.InProgress()
+				d.renew()
 			case <-stop:
 				return
 			}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -56,7 +55,8 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 	if f.Name != "" && f.After != 0 {
 		return errors.New("follow: give a name or a position, not both")
 	}
-	fl := &follower{Conn: c, Following: f, handle: handle, at: f.After}
+	fl := &follower{Conn: c, Following: f, handle: handle, at: f.After, monitor: c.Monitor("follow")}
+	defer fl.monitor.Close()
 	for {
 		err := fl.once(ctx)
 		var stop handlerError
@@ -85,6 +85,8 @@ type follower struct {
 	*Conn
 	Following
 	handle func(context.Context, Event) error
+	// monitor is idle while handle works.
+	monitor *Monitor
 	// at is the position: everything up to it is handled; 0: nothing is.
 	at uint64
 	// from is the position that this run began at. Where it is an entry's, the state was taken there: the
@@ -95,6 +97,8 @@ type follower struct {
 }
 
 func (f *follower) emit(ctx context.Context, e Event) error {
+	f.monitor.Idle(true)
+	defer f.monitor.Idle(false)
 	if err := f.handle(ctx, e); err != nil {
 		return handlerError{err}
 	}
@@ -165,19 +169,15 @@ func (f *follower) state(ctx context.Context) error {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	deleted := max(stream.CachedInfo().State.FirstSeq, 1) - 1
-	consumer, err := f.js.OrderedConsumer(ctx, topology.PostureState, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{f.logFilter()}, DeliverPolicy: jetstream.DeliverAllPolicy, NamePrefix: topology.FollowPrefix + nuid.Next(),
-	})
+	consumer, err := f.js.CreateConsumer(ctx, topology.PostureState, readOnce(jetstream.ConsumerConfig{
+		FilterSubject: f.logFilter(), DeliverPolicy: jetstream.DeliverAllPolicy,
+	}))
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	defer f.forget(ctx, topology.PostureState, consumer)
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("read the state: %w", err)
-	}
 	last := uint64(0)
-	if info.NumPending > 0 {
+	if consumer.CachedInfo().NumPending > 0 {
 		if last, err = f.readState(ctx, consumer); err != nil {
 			return err
 		}
@@ -188,21 +188,17 @@ func (f *follower) state(ctx context.Context) error {
 }
 
 func (f *follower) readState(ctx context.Context, consumer jetstream.Consumer) (last uint64, err error) {
-	messages, err := consumer.Messages()
+	messages, err := f.messages(topology.PostureState, consumer, readAhead, f.monitor)
 	if err != nil {
 		return 0, fmt.Errorf("read the state: %w", err)
 	}
-	defer messages.Stop()
+	defer messages.close()
 	for {
-		raw, err := next(ctx, messages)
+		m, err := messages.next(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("read the state: %w", err)
 		}
-		m, err := fromJetStream(raw)
-		if err != nil {
-			return 0, err
-		}
-		if last, err = LogSequence(m); err != nil {
+		if last, err = LogSequence(m.Msg); err != nil {
 			return 0, err
 		}
 		page, err := topology.ParsePage(m.Subject)
@@ -216,8 +212,8 @@ func (f *follower) readState(ctx context.Context, consumer jetstream.Consumer) (
 		if err := f.emit(ctx, Event{Kind: EventState, Time: m.Time, Page: page, Entry: entry}); err != nil {
 			return 0, err
 		}
-		if meta, err := raw.Metadata(); err != nil || meta.NumPending == 0 {
-			return last, err
+		if m.pending == 0 {
+			return last, nil
 		}
 	}
 }
@@ -264,10 +260,9 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		if stream.CachedInfo().State.FirstSeq > f.at+1 {
 			return nil, errMoved
 		}
-		return f.js.OrderedConsumer(ctx, topology.PostureLog, jetstream.OrderedConsumerConfig{
-			FilterSubjects: []string{f.changeFilter()}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-			OptStartSeq: f.at + 1, NamePrefix: topology.FollowPrefix + nuid.Next(),
-		})
+		return f.js.CreateConsumer(ctx, topology.PostureLog, readOnce(jetstream.ConsumerConfig{
+			FilterSubject: f.changeFilter(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.at + 1,
+		}))
 	}
 	name := topology.FollowPrefix + f.Name
 	if f.fresh {
@@ -284,22 +279,18 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 
 // changes hands out what comes after the position.
 func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) error {
-	options := []jetstream.PullMessagesOpt{}
+	batch := readAhead
 	if f.Name != "" {
-		options = append(options, jetstream.PullMaxMessages(1))
+		batch = 1
 	}
-	messages, err := consumer.Messages(options...)
+	messages, err := f.messages(topology.PostureLog, consumer, batch, f.monitor)
 	if err != nil {
 		return err
 	}
-	defer messages.Stop()
+	defer messages.close()
 	behind, checked := false, time.Now()
 	for {
-		raw, err := next(ctx, messages)
-		if err != nil {
-			return err
-		}
-		m, err := fromJetStream(raw)
+		m, err := messages.next(ctx)
 		if err != nil {
 			return err
 		}
@@ -309,23 +300,19 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 			}
 			checked = time.Now()
 		}
-		if err := f.change(ctx, m); err != nil {
+		if err := f.change(ctx, m.Msg); err != nil {
 			if f.Name != "" {
-				_ = raw.Nak() // the next run of this name need not wait for it
+				m.giveBack() // the next run of this name need not wait for it
 			}
 			return err
 		}
 		if f.Name != "" {
-			if err := raw.DoubleAck(ctx); err != nil {
+			if err := m.ack(ctx); err != nil {
 				return err
 			}
 		}
 		f.at = m.Seq
-		meta, err := raw.Metadata()
-		if err != nil {
-			return err
-		}
-		behind = meta.NumPending > farBehind
+		behind = m.pending > farBehind
 	}
 }
 

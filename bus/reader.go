@@ -1,0 +1,108 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"plumbline.dev/bus/topology"
+)
+
+// readAhead is how many messages a reader that acknowledges none asks for at once.
+const readAhead = 256
+
+// maxLost is how many requests in a row may be lost until a reader gives up: its consumer is made anew.
+const maxLost = 2
+
+// readOnce completes the configuration of a consumer that one reader reads in order, without acknowledgements,
+// and that the server removes some time after the reader is gone.
+func readOnce(cfg jetstream.ConsumerConfig) jetstream.ConsumerConfig {
+	cfg.Name, cfg.AckPolicy, cfg.MaxDeliver = topology.FollowPrefix+nuid.Next(), jetstream.AckNonePolicy, 1
+	cfg.MemoryStorage, cfg.Replicas, cfg.InactiveThreshold = true, 1, 5*time.Minute
+	return cfg
+}
+
+// reader reads the messages of a consumer in their order.
+type reader struct {
+	conn    *Conn
+	pulls   *pulls
+	monitor *Monitor
+	batch   int
+	ordered bool // the consumer needs no acknowledgement: what is lost is not redelivered
+	open    *pull
+	handed  uint64 // of the last message, among the consumer's deliveries
+	lost    int    // requests in a row
+}
+
+// messages begins to read a consumer, asking for batch messages at once.
+func (c *Conn) messages(stream string, consumer jetstream.Consumer, batch int, monitor *Monitor) (*reader, error) {
+	info := consumer.CachedInfo()
+	p, err := c.pulls(stream, info.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{conn: c, pulls: p, monitor: monitor, batch: batch,
+		ordered: info.Config.AckPolicy == jetstream.AckNonePolicy}, nil
+}
+
+// next waits for the next message. An error says that the consumer cannot be read on, or is the end of ctx.
+func (r *reader) next(ctx context.Context) (*delivery, error) {
+	for {
+		if r.open == nil {
+			if !r.conn.nc.IsConnected() {
+				if sleep(ctx, retryPull); ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
+				continue
+			}
+			var err error
+			if r.open, err = r.pulls.send(r.batch); err != nil {
+				return nil, err
+			}
+		}
+		m, err := r.open.read(ctx)
+		if err != nil {
+			r.end()
+		}
+		switch {
+		case errors.Is(err, errPullEnded):
+			r.monitor.Heard()
+			r.lost = 0
+			continue
+		case errors.Is(err, errPullLost):
+			r.monitor.Lost()
+			if r.lost++; r.lost < maxLost {
+				continue
+			}
+			return nil, err
+		case err != nil:
+			return nil, err
+		}
+		r.monitor.Heard()
+		r.lost = 0
+		d, err := newDelivery(r.conn.nc, m)
+		if err != nil {
+			return nil, err
+		}
+		if r.ordered && d.handed != r.handed+1 {
+			return nil, fmt.Errorf("%s: delivery %d came after %d, reading on from there", d.Stream, d.handed, r.handed)
+		}
+		r.handed = d.handed
+		return d, nil
+	}
+}
+
+func (r *reader) end() {
+	if r.open != nil {
+		r.open.end()
+		r.open = nil
+	}
+}
+
+func (r *reader) close() {
+	r.end()
+	r.pulls.close()
+}
