@@ -18,6 +18,11 @@ var forged = []string{
 	"Cookie: cf_authorization=forged; CF_Authorization =forged;\tCF_Authorization=forged", `Cookie: "CF_Authorization"=forged; CF_Binding=forged; CF_Session=forged; CF_AppSession=forged`,
 	"Cf-Ray: forged", "Cf-Connecting-Ip: forged", "X-Forwarded-For: forged", "X-Forwarded-Host: forged", "X-Forwarded-Proto: forged", "X-Original-Url: /forged",
 	"X-Rewrite-Url: /forged", "X-Http-Method-Override: forged", "Forwarded: for=forged",
+	"X-Original-Path: /forged", "X-Original-Host: forged", "X-Original-Method: FORGED", "X-Original-Uri: /forged", "X_Original_Anything: forged",
+	"X-Override-Url: /forged", "X-Http-Host-Override: forged", "X-Host: forged", "X-Rewrite-Uri: /forged", "X.Rewrite.Url: /forged",
+	"X-Envoy-Original-Path: /forged", "X-Envoy-Original-Host: forged", "X-Accel-Mapping: forged", "Proxy: http://forged", "Proxy-Host: forged",
+	"Content_Length: 9; forged", "Transfer_Encoding: forged", "Content.Length: forged", "Content_Type: forged", "Sec_Fetch_Site: forged",
+	"Remote-User: forged", "X-Auth-Request-Email: forged", "X_WEBAUTH_USER: forged",
 	"Cf-Ipcountry: forged", "CF_Visitor: forged", "X-Forwarded-User: forged", "X-Forwarded-Email: forged", "X_Forwarded_Groups: forged",
 }
 

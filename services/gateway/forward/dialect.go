@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/internal/headername"
 )
 
 // dialect is how one kind of proxy asks.
@@ -104,27 +105,15 @@ func (o *original) request(h http.Header, client netip.Addr) (*gate.Request, err
 	return &gate.Request{Method: o.method, URL: u, Header: h, Peer: client}, nil
 }
 
-// misspelt is a header that some servers read as Cf-Access-*, and that a proxy which is told to take those
-// off would leave; empty: none.
+// misspelt returns a header that some servers read as one that clients must not set, and that a proxy which
+// removes those by name would leave in place; empty: none.
 func misspelt(h http.Header) string {
 	for name := range h {
-		if !strings.HasPrefix(name, "Cf-Access-") && strings.HasPrefix(strings.Map(asVariable, name), "cf-access-") {
+		if headername.Misspelt(name) {
 			return name
 		}
 	}
 	return ""
-}
-
-// asVariable reads a header's name as servers do that make a variable of it: some take every character that
-// is neither a letter nor a digit for the same.
-func asVariable(r rune) rune {
-	switch {
-	case 'A' <= r && r <= 'Z':
-		return r + 'a' - 'A'
-	case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
-		return r
-	}
-	return '-'
 }
 
 func tokenRune(r rune) bool {

@@ -142,7 +142,7 @@ func (h *Handler) read(r *http.Request, d *dialect) (*gate.Request, error) {
 		return nil, errNoClient
 	}
 	if name := misspelt(r.Header); name != "" {
-		return nil, fmt.Errorf("there is a header %.64q, which some servers read as one of Plumbline's", name)
+		return nil, fmt.Errorf("the header %.64q is read by some servers as one that clients must not set", name)
 	}
 	return o.request(r.Header, client)
 }
