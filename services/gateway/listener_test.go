@@ -273,6 +273,8 @@ func TestTrustedProxies(t *testing.T) {
 		{"nobody is trusted", nil, []string{"X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: other.example.com"}, 200, "127.0.0.1", "127.0.0.1", "http"},
 		{"another is trusted", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, []string{"X-Forwarded-For: 198.51.100.7"}, 200, "127.0.0.1", "127.0.0.1", "http"},
 		{"trusted", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For: 6.6.6.6, 198.51.100.7", "X-Forwarded-Proto: https"}, 200, "198.51.100.7", "6.6.6.6, 198.51.100.7, 127.0.0.1", "https"},
+		{"the scheme of each hop", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: HTTPS, http"}, 200, "198.51.100.7", "198.51.100.7, 127.0.0.1", "https"},
+		{"the scheme twice", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: wss", "X-Forwarded-Proto: http"}, 200, "198.51.100.7", "198.51.100.7, 127.0.0.1", "https"},
 		{"another host", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-Host: none.example.com"}, 404, "", "", ""},
 		{"two hosts", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-Host: app.example.com", "X-Forwarded-Host: none.example.com"}, 400, "", "", ""},
 		{"hosts in one line", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-Host: app.example.com, none.example.com"}, 400, "", "", ""},

@@ -47,13 +47,10 @@ func (f *front) read(r *http.Request) proxy.Request {
 		q.ForwardedFor = strings.Join(before, ", ") + ", " + q.ForwardedFor
 	}
 	if hosts := r.Header["X-Forwarded-Host"]; len(hosts) > 0 {
-		u.Host = hosts[0]
-		if len(hosts) > 1 {
-			u.Host = "" // which of them is not known, so it is none
-		}
+		u.Host = forward.Host(hosts, before, f.trusted) // empty if it is not known which of them, and then denied
 	}
-	if protos := r.Header["X-Forwarded-Proto"]; len(protos) == 1 && (protos[0] == "https" || protos[0] == "http") {
-		u.Scheme = protos[0]
+	if scheme := forward.Scheme(r.Header["X-Forwarded-Proto"], before, f.trusted); scheme != "" {
+		u.Scheme = scheme
 	}
 	return q
 }

@@ -78,13 +78,7 @@ func one(h http.Header, name string) (string, error) {
 
 // request makes the original request, with the headers that the proxy passed on.
 func (o *original) request(h http.Header, client netip.Addr) (*gate.Request, error) {
-	switch o.scheme {
-	case "http", "https":
-	case "ws":
-		o.scheme = "http"
-	case "wss":
-		o.scheme = "https"
-	default:
+	if o.scheme = schemeOf(o.scheme); o.scheme == "" {
 		return nil, errors.New("the scheme is neither http nor https")
 	}
 	if o.method == "" || len(o.method) > 64 || strings.ContainsFunc(o.method, func(r rune) bool { return !tokenRune(r) }) {
