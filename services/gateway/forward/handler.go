@@ -65,6 +65,11 @@ var dialects = map[string]*dialect{
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 && r.ProtoMajor == 1 {
+		// The proxy may have passed on the length of a body that it keeps to itself. The server would wait for the
+		// body before it answers.
+		w.Header().Set("Connection", "close")
+	}
 	name, _ := strings.CutPrefix(r.URL.Path, Path)
 	d, known := dialects[name]
 	if !known {

@@ -1,11 +1,15 @@
 package forward
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/services/gateway/gate"
@@ -233,3 +237,33 @@ func FuzzOriginal(f *testing.F) {
 }
 
 var plainAddr, _ = parse("192.0.2.1")
+
+// A proxy that passes on the length of a body, and not the body, is answered at once.
+func TestADeclaredBodyIsNotAwaited(t *testing.T) {
+	gateway, _ := newHandler(t, Config{From: prefixes("127.0.0.0/8", "::1/128")})
+	for _, body := range []string{"Content-Length: 5\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n", "Content-Length: 5\r\n\r\nabc", "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(gateway.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		head := "GET " + Path + "traefik HTTP/1.1\r\nHost: gateway\r\n"
+		for all := describedBy(); len(all) > 0; all = all[2:] {
+			head += all[0] + ": " + all[1] + "\r\n"
+		}
+		if _, err := io.WriteString(c, head+body); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatalf("%q: %v", body, err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK || !answer.Close {
+			t.Errorf("%q: %d, the connection stays open: %t", body, answer.StatusCode, !answer.Close)
+		}
+	}
+}

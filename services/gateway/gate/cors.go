@@ -16,6 +16,13 @@ func isPreflight(r *Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
+// isBare reports whether a request is only its head: it changes to no other protocol and has no body. Only such
+// an OPTIONS request bypasses the policies (options_preflight_bypass), with or without an Origin, as at Cloudflare.
+func isBare(r *Request) bool {
+	length := r.Header.Get("Content-Length")
+	return len(r.Header["Upgrade"]) == 0 && len(r.Header["Transfer-Encoding"]) == 0 && (length == "" || length == "0")
+}
+
 // preflight answers for the application as its cors_headers say; nil where they do not allow the request.
 func preflight(c *proto.CORS, r *Request) *Response {
 	origin, method := r.Header.Get("Origin"), r.Header.Get("Access-Control-Request-Method")

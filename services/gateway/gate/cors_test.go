@@ -22,7 +22,9 @@ func TestPreflight(t *testing.T) {
 	}{
 		{"nobody answers it", "plain", "https://spa.example.com", "PUT", "", 403, "", ""},
 		{"it passes", "bypass", "https://spa.example.com", "PUT", "", 0, "", ""},
-		{"no preflight", "bypass", "", "", "", 403, "", ""},
+		{"it passes without an origin", "bypass", "", "", "", 0, "", ""},
+		{"it passes without a method", "bypass", "https://spa.example.com", "", "", 0, "", ""},
+		{"no preflight", "named", "", "", "", 403, "", ""},
 		{"answered", "named", "https://spa.example.com", "PUT", "x-a", 204, "https://spa.example.com", "PUT"},
 		{"answered, a simple method", "named", "https://spa.example.com", "GET", "", 204, "https://spa.example.com", "PUT"},
 		{"another origin", "named", "https://evil.example.com", "PUT", "", 403, "", ""},
@@ -52,6 +54,27 @@ func TestPreflight(t *testing.T) {
 		}
 		if a.Response.Header.Get("Access-Control-Allow-Origin") == "*" && a.Response.Header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: every page may read what people see", c.name)
+		}
+	}
+}
+
+// Only the head of an OPTIONS request bypasses the policies.
+func TestOptionsBypassIsBare(t *testing.T) {
+	w := newWorld(t)
+	w.app("bypass.example.com", proto.Gate{OptionsBypass: true}, w.policy(proto.DecisionNonIdentity, w.robot()))
+	for name, h := range map[string]http.Header{
+		"a length":   {"Content-Length": {"5"}},
+		"chunks":     {"Transfer-Encoding": {"chunked"}},
+		"WebSocket":  {"Upgrade": {"websocket"}},
+		"a protocol": {"Upgrade": {"h2c"}, "Origin": {"https://spa.example.com"}, "Access-Control-Request-Method": {"PUT"}},
+	} {
+		if a := w.ask("OPTIONS", "https://bypass.example.com/x", h); a.Admitted() {
+			t.Errorf("with %s: admitted", name)
+		}
+	}
+	for _, method := range []string{"GET", "options", "POST"} {
+		if a := w.ask(method, "https://bypass.example.com/x", http.Header{"Origin": {"https://spa.example.com"}}); a.Admitted() {
+			t.Errorf("%s: admitted", method)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func singleCredentials(name string, values []string) (held bool, id, secret stri
 var errCredentials = errors.New("not an object with cf-access-client-id and cf-access-client-secret")
 
 // parseCredentials reads {"cf-access-client-id": ..., "cf-access-client-secret": ...}: exactly these two
-// members, each once, strings and not empty.
+// members, in any case like the headers that they stand for, each once, strings and not empty.
 func parseCredentials(s string) (id, secret string, err error) {
 	if len(s) > maxCredentials {
 		return "", "", errCredentials
@@ -108,19 +108,23 @@ func parseCredentials(s string) (id, secret string, err error) {
 		if err != nil {
 			return "", "", errCredentials
 		}
-		key := name.String()
+		key := strings.ToLower(name.String())
 		value, err := d.ReadToken()
 		if err != nil || value.Kind() != '"' {
 			return "", "", errCredentials
 		}
+		into := &id
 		switch key {
 		case "cf-access-client-id":
-			id = value.String()
 		case "cf-access-client-secret":
-			secret = value.String()
+			into = &secret
 		default:
 			return "", "", errCredentials
 		}
+		if *into != "" {
+			return "", "", errCredentials // twice, in two cases
+		}
+		*into = value.String()
 	}
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '}' {
 		return "", "", errCredentials

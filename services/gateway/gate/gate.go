@@ -137,6 +137,8 @@ func (q *asking) check() {
 	q.creds = readCredentials(q.r.Header, q.app.header)
 	q.a.Drop = q.creds.drop
 	switch {
+	case q.app.app.Value.Gate.OptionsBypass && q.r.Method == http.MethodOptions && isBare(q.r):
+		q.a.Decision = policy.Decision{Reason: policy.Preflight}
 	case isPreflight(q.r) && q.preflight():
 	case q.r.Method == http.MethodHead && !q.again && q.r.Header.Get("Cf-Access-Metadata-Request") == "true" && q.describe():
 	case q.creds.given && !q.app.lenient:
@@ -146,14 +148,10 @@ func (q *asking) check() {
 	}
 }
 
-// preflight answers a preflight request, or lets it through, where the application says so.
+// preflight answers a preflight request where the application has cors_headers.
 func (q *asking) preflight() bool {
 	gate := &q.app.app.Value.Gate
-	switch {
-	case gate.OptionsBypass:
-		q.a.Decision = policy.Decision{Reason: policy.Preflight}
-		return true
-	case gate.CORS == nil:
+	if gate.CORS == nil {
 		return false
 	}
 	if q.a.Response = preflight(gate.CORS, q.r); q.a.Response == nil {
