@@ -48,6 +48,9 @@ func readRules(body object, member string) ([]proto.Rule, error) {
 		if r.Selector == "" {
 			return nil, invalid("%s[%d] must have exactly one selector, such as service_token", member, n)
 		}
+		if v, err := decoded(r.Body); err == nil && strip(v) {
+			return nil, invalid("%s[%d].%s holds a secret, which rules are stored and returned with: take it out", member, n, clip(r.Selector))
+		}
 		if err := checkRule(r); err != nil {
 			return nil, invalid("%s[%d].%s %s", member, n, clip(r.Selector), err)
 		}

@@ -63,8 +63,7 @@ func readApplication(body object, app *proto.Application, old *proto.Application
 			return err
 		}
 	}
-	withoutSecrets(body, "scim_config", "saas_app")
-	app.Sent = body.sent(slices.Concat(ownMembers, []string{"policies", "x_origin_url"})...)
+	app.Sent = body.kept(slices.Concat(ownMembers, []string{"policies", "x_origin_url"})...)
 	return nil
 }
 

@@ -46,7 +46,7 @@ func (s *Service) readGroup(a proto.Account, body object, g *proto.Group) error 
 	if err := checkMembers(body, map[string]memberKind{"is_default": boolMember}); err != nil {
 		return err
 	}
-	g.Sent = body.sent(slices.Concat(ownMembers, []string{"include", "exclude", "require"})...)
+	g.Sent = body.kept(slices.Concat(ownMembers, []string{"include", "exclude", "require"})...)
 	if err := s.groupsThere(a, g.Include, g.Exclude, g.Require); err != nil {
 		return err
 	}

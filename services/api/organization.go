@@ -64,7 +64,7 @@ func readOrganization(body object, o *proto.Organization) error {
 	if o.Inactivity, err = readInactivity(body); err != nil {
 		return err
 	}
-	o.Sent = body.sent(slices.Concat(ownMembers, []string{strictMember})...)
+	o.Sent = body.kept(slices.Concat(ownMembers, []string{strictMember})...)
 	return nil
 }
 

@@ -48,7 +48,7 @@ func readPolicy(body object, p *proto.Policy) error {
 		return err
 	}
 	p.Unmet = demands(body, p.Decision)
-	p.Sent = body.sent(slices.Concat(ownMembers, []string{"include", "exclude", "require", "precedence"})...)
+	p.Sent = body.kept(slices.Concat(ownMembers, []string{"include", "exclude", "require", "precedence"})...)
 	return nil
 }
 

@@ -60,8 +60,7 @@ func (s *Service) readProvider(body object, p, old *proto.IdentityProvider) erro
 		}
 		body.set("config", config)
 	}
-	withoutSecrets(body, "config", "scim_config")
-	p.Sent = body.sent(ownMembers...)
+	p.Sent = body.kept(ownMembers...)
 	return nil
 }
 

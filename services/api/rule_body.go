@@ -58,7 +58,7 @@ func readRule(body object, check *proto.Check) error {
 	if input != nil {
 		body.set("input", input)
 	}
-	check.Sent = body.sent("id", "x_unsupported")
+	check.Sent = body.kept("id", "x_unsupported")
 	return nil
 }
 

@@ -2,41 +2,46 @@ package api
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
+
+	"plumbline.dev/services/internal/secretname"
 )
 
-// What is only kept of a client's configuration may hold secrets of systems that this build never calls:
-// they are neither stored nor read back.
-
-// secretMembers are the names that the contract has for secrets, in what is only kept.
-var secretMembers = []string{"secret", "password", "token", "api_token", "private_key", "client_key"}
-
-func isSecret(name string) bool {
-	return slices.Contains(secretMembers, name) || strings.HasSuffix(name, "_secret") || strings.HasSuffix(name, "_password")
+// kept is the object as it is stored (see [object.sent]), without secrets at any depth: what is only kept of a
+// client's configuration may hold secrets of systems that this build never calls.
+func (o object) kept(without ...string) json.RawMessage {
+	withoutSecrets(o)
+	return o.sent(without...)
 }
 
-// withoutSecrets takes the secrets out of some members of a body, at any depth.
-func withoutSecrets(body object, members ...string) {
-	for _, m := range members {
-		if !body.has(m) {
-			continue
-		}
-		var v any
-		d := json.NewDecoder(strings.NewReader(string(body[m])))
-		d.UseNumber()
-		if d.Decode(&v) == nil && strip(v) {
-			body.set(m, v)
+// withoutSecrets takes the secrets out of a body, at any depth.
+func withoutSecrets(body object) {
+	for name, raw := range body {
+		v, err := decoded(raw)
+		switch {
+		case err != nil:
+		case secretname.Holds(name, v):
+			delete(body, name)
+		case strip(v):
+			body.set(name, v)
 		}
 	}
 }
 
-// strip removes the secrets of a value and tells whether there were any.
+// decoded is a value of any kind, numbers as they are written.
+func decoded(raw json.RawMessage) (v any, err error) {
+	d := json.NewDecoder(strings.NewReader(string(raw)))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
+}
+
+// strip removes the secrets of a value and reports whether there were any.
 func strip(v any) (found bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, in := range v {
-			if isSecret(name) {
+			if secretname.Holds(name, in) {
 				delete(v, name)
 				found = true
 			} else if strip(in) {

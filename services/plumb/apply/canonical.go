@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/internal/secretname"
 )
 
 // canonical brings a resource of the account into the form in which documents are compared with it: names in
@@ -60,7 +61,7 @@ func dropSecrets(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, one := range v {
-			if _, isText := one.(string); isText && IsSecret(name) {
+			if one == "" && secretname.Is(name) || secretname.Holds(name, one) {
 				delete(v, name)
 				continue
 			}

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"slices"
-	"strings"
 
 	"plumbline.dev/services/internal/client"
 )
@@ -60,14 +59,6 @@ var label = map[client.Kind]string{
 var ours = []string{
 	"id", "uid", "aud", "created_at", "updated_at", "app_count", "reusable", "x_unsupported", "last_seen_at", "expires_at",
 	"client_id", "client_secret_version", "previous_client_secret_expires_at", "scim_config_id", "account_id", "zone_id",
-}
-
-// secrets are the members that hold one, wherever they stand, besides those whose names end in _secret.
-var secrets = []string{"client_key", "password", "secret", "token", "bearer_token", "private_key"}
-
-// IsSecret tells whether a member of the name holds a secret.
-func IsSecret(name string) bool {
-	return slices.Contains(secrets, name) || strings.HasSuffix(name, "_secret")
 }
 
 // StripOurs takes off a resource what only the control plane writes.

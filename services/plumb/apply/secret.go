@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"plumbline.dev/services/internal/secretname"
 )
 
 // A Lookup gives what a reference stands for: kind is env or file, base is where a relative path begins.
@@ -28,7 +30,8 @@ func references(v any, path []string, lookup func(string) (string, error), known
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			here := append(slices.Clone(path), name)
-			if text, isText := v[name].(string); isText && IsSecret(name) {
+			if v[name] == "" && secretname.Is(name) || secretname.Holds(name, v[name]) {
+				text, _ := v[name].(string)
 				if reference.FindString(text) != text || text == "" {
 					return nil, nil, fmt.Errorf("%s is a secret, which does not belong in a file of resources: write ${env:NAME} or ${file:PATH}", strings.Join(here, "."))
 				}
