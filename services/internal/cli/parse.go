@@ -91,6 +91,7 @@ const (
 	ExitRefused  = 4 // the API token is not known, or may not do this
 	ExitConflict = 5 // somebody else changed it meanwhile, or it is there already
 	ExitPending  = 6 // there are changes, and none was asked to be made
+	ExitPartial  = 7 // it is done, and something was left out
 )
 
 // codedError ends the process with a code of its own.

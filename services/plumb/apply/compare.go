@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,13 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 	_, found, err := references(c.spec, nil, lookup.in(c.base), c.known)
 	if err != nil {
 		return nil, err
+	}
+	if unknown := Unknown(k, d.Spec); len(unknown) > 0 {
+		all := make([]error, len(unknown))
+		for n, m := range unknown {
+			all[n] = notKnown(m)
+		}
+		return nil, errors.Join(all...)
 	}
 	c.secrets = found
 	StripOurs(c.spec)

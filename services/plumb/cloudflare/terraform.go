@@ -2,7 +2,6 @@ package cloudflare
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,21 +19,45 @@ var types = map[string]client.Kind{
 	"device_posture_rule": client.KindCheck, "device_posture_integration": client.KindIntegration,
 }
 
+// related are the beginnings of further types of Access and of device posture, which cannot be brought over.
+var related = []string{"access_", "device_posture", "organization", "teams_list", "list"}
+
 // state is the part of Terraform's state, version 4, that is read.
 type state struct {
 	Version   int `json:"version"`
 	Resources []struct {
+		Module    string `json:"module"`
 		Mode      string `json:"mode"`
 		Type      string `json:"type"`
 		Name      string `json:"name"`
 		Instances []struct {
+			Key        any            `json:"index_key"`
 			Attributes map[string]any `json:"attributes"`
 		} `json:"instances"`
 	} `json:"resources"`
 }
 
-// Terraform reads the resources of Cloudflare's provider, version 5 or 4, out of a state. The other Access
-// and posture resources of the state are told as left out.
+// resource is one that is read, as the API would return it.
+type resource struct {
+	address string
+	kind    client.Kind
+	members map[string]any
+	app     string // id of the application that a policy belongs to; empty: it is reusable, or no policy
+	left    bool   // it is left out
+}
+
+// id is the id of a resource. A resource without one has its address, which refers to nothing.
+func (r *resource) id() string {
+	if id, _ := r.members["id"].(string); id != "" {
+		return id
+	}
+	return r.address
+}
+
+// Terraform reads the resources of Cloudflare's provider, version 5 or 4, out of a state. What cannot be brought
+// over is in leftOut, a sentence each, with the address of the resource; leftOut is returned with an error, too. A
+// policy or a group with a rule that cannot be brought over is left out as a whole: without the rule, it would mean
+// something else. What refers to it still does, by its id, so that plumb apply rejects it.
 func Terraform(text []byte) (found apply.State, leftOut []string, err error) {
 	var s state
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -45,95 +68,94 @@ func Terraform(text []byte) (found apply.State, leftOut []string, err error) {
 	if s.Version != 4 {
 		return nil, nil, fmt.Errorf("the Terraform state has version %d, 4 can be read", s.Version)
 	}
-	found = apply.State{}
-	inline := map[string][]any{} // policies by the application that they belong to
+	all, leftOut := resources(&s)
+	leftOut = append(leftOut, normaliseAll(all)...)
+	leftOut = append(leftOut, attach(all)...)
+	found = stateOf(all)
+	switch {
+	case len(found) > 0:
+		return found, leftOut, nil
+	case len(leftOut) > 0:
+		return nil, leftOut, errors.New("nothing in the Terraform state can be brought over")
+	}
+	return nil, nil, nothing(&s)
+}
+
+// nothing is the error about a state that has nothing to do with Access and device posture.
+func nothing(s *state) error {
+	var others []string
 	for _, r := range s.Resources {
-		short := strings.TrimPrefix(strings.TrimPrefix(r.Type, "cloudflare_"), "zero_trust_")
-		k, known := types[short]
-		if r.Mode != "managed" || !strings.HasPrefix(r.Type, "cloudflare_") {
+		if !slices.Contains(others, r.Type) {
+			others = append(others, r.Type)
+		}
+	}
+	if len(others) == 0 {
+		return errors.New("the Terraform state has no resource")
+	}
+	const most = 5
+	if n := len(others) - most; n > 0 {
+		others = append(others[:most], fmt.Sprintf("%d other types", n))
+	}
+	return fmt.Errorf("none of the resources in the Terraform state belongs to Cloudflare Access or to device posture: it has %s",
+		strings.Join(others, ", "))
+}
+
+// resources are those of a state that can be brought over.
+func resources(s *state) (all []*resource, leftOut []string) {
+	for _, r := range s.Resources {
+		rest, ours := strings.CutPrefix(r.Type, "cloudflare_")
+		if r.Mode != "managed" || !ours {
 			continue
 		}
-		if !known {
-			if strings.HasPrefix(short, "access_") || strings.HasPrefix(short, "device_posture") {
-				leftOut = append(leftOut, r.Type+"."+r.Name)
-			}
-			continue
-		}
+		rest, _ = strings.CutPrefix(rest, "zero_trust_")
+		k, known := types[rest]
 		for _, i := range r.Instances {
-			o := i.Attributes
-			if o == nil {
-				continue
+			address := addressOf(r.Module, r.Type, r.Name, i.Key)
+			switch {
+			case !known:
+				if slices.ContainsFunc(related, func(begin string) bool { return strings.HasPrefix(rest, begin) }) {
+					leftOut = append(leftOut, address+": resources of this type cannot be brought over")
+				}
+			case i.Attributes == nil:
+				leftOut = append(leftOut, address+": the state has no attributes of it")
+			default:
+				app, _ := i.Attributes["application_id"].(string)
+				delete(i.Attributes, "application_id")
+				all = append(all, &resource{address: address, kind: k, members: i.Attributes, app: app})
 			}
-			normalise(k, o)
-			if app, ok := o["application_id"].(string); ok && app != "" && k == client.KindPolicy {
-				inline[app] = append(inline[app], o)
-				continue
-			}
-			delete(o, "application_id")
-			found[k] = append(found[k], o)
 		}
 	}
-	for _, app := range found[client.KindApplication] {
-		if own := inline[app.ResourceID()]; len(own) > 0 {
-			slices.SortStableFunc(own, func(a, b any) int { return cmp.Compare(precedence(a), precedence(b)) })
-			for _, p := range own {
-				delete(p.(map[string]any), "application_id")
-			}
-			app["policies"] = own
-		}
-	}
-	if len(found) == 0 {
-		return nil, nil, errors.New("the Terraform state has no resource of Cloudflare Access or of device posture")
-	}
-	return found, leftOut, nil
+	return all, leftOut
 }
 
-func precedence(p any) float64 {
-	o, _ := p.(map[string]any)
-	n, _ := o["precedence"].(json.Number)
-	f, _ := n.Float64()
-	return f
+// addressOf is what Terraform calls an instance of a resource.
+func addressOf(module, kind, name string, key any) string {
+	address := kind + "." + name
+	if module != "" {
+		address = module + "." + address
+	}
+	switch key := key.(type) {
+	case string:
+		return fmt.Sprintf("%s[%q]", address, key)
+	case json.Number:
+		return fmt.Sprintf("%s[%s]", address, key)
+	}
+	return address
 }
 
-// normalise makes of the attributes of a resource what the API says of it: no nulls, no blocks as lists of
-// one, a rule object for each rule.
-func normalise(k client.Kind, o map[string]any) {
-	apply.DropNull(o)
-	for _, name := range []string{"input", "config", "cors_headers", "saas_app", "scim_config"} {
-		if list, ok := o[name].([]any); ok {
-			delete(o, name)
-			if len(list) == 1 {
-				o[name] = list[0]
-			}
+// normaliseAll brings resources into the form of the API, and marks those as left out that are not what they were
+// without what cannot be brought over.
+func normaliseAll(all []*resource) (leftOut []string) {
+	for _, r := range all {
+		problems, fatal := normalise(r.kind, r.members)
+		if r.left = fatal; fatal {
+			problems = append(problems, fmt.Sprintf("the %s is left out as a whole: without this it would mean something else", label(r.kind)))
+		}
+		for _, p := range problems {
+			leftOut = append(leftOut, r.address+": "+p)
 		}
 	}
-	switch k {
-	case client.KindGroup, client.KindPolicy:
-		normaliseRules(o)
-	case client.KindApplication:
-		policies, _ := o["policies"].([]any)
-		for _, p := range policies {
-			if own, ok := p.(map[string]any); ok && own["include"] != nil {
-				normaliseRules(own)
-			}
-		}
-	case client.KindCheck:
-		input, _ := o["input"].(map[string]any)
-		rename(input, inputs)
-	}
+	return leftOut
 }
 
-// inputs are the members of a check's input that Terraform writes in another way than the API (contract.md 6.3).
-var inputs = map[string]string{
-	"check_disks": "checkDisks", "require_all": "requireAll", "version_operator": "versionOperator", "count_operator": "countOperator",
-	"score_operator": "scoreOperator",
-}
-
-func rename(o map[string]any, names map[string]string) {
-	for from, to := range names {
-		if v, there := o[from]; there {
-			delete(o, from)
-			o[to] = v
-		}
-	}
-}
+func label(k client.Kind) string { return strings.ReplaceAll(string(k), "_", " ") }

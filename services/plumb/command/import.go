@@ -30,11 +30,17 @@ type importCloudflare struct {
 // Help is shown by --help.
 func (importCloudflare) Help() string {
 	return "Integrations, checks, applications, policies, groups, service tokens, identity providers and tags are read. " +
-		"Secrets are not: each is a variable in the files, and a comment says what to set it to. Nothing is changed, there or here: plumb apply -f DIR does that."
+		"What cannot be brought over is listed, and the exit code is 7 then. Secrets are not read: each is a variable in the files, and a comment says what to set it to. Nothing is changed, there or here: plumb apply -f DIR does that."
 }
 
 func (c *importCloudflare) Run(ctx context.Context, t *cli.Terminal) error {
 	found, leftOut, err := c.read(ctx)
+	for _, what := range leftOut {
+		fmt.Fprintf(t.Err, "left out: %s\n", clean(what))
+	}
+	if err != nil && len(leftOut) > 0 {
+		return cli.Exit(cli.ExitPartial, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -42,9 +48,17 @@ func (c *importCloudflare) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	for _, what := range leftOut {
-		fmt.Fprintf(t.Err, "left out: %s\n", clean(what))
+	if err := c.put(t, files); err != nil {
+		return err
 	}
+	if len(leftOut) > 0 {
+		return cli.Exit(cli.ExitPartial, fmt.Errorf("%d things were left out, which are listed above: add them by hand before plumb apply", len(leftOut)))
+	}
+	return nil
+}
+
+// put writes the files to where they belong.
+func (c *importCloudflare) put(t *cli.Terminal, files []kindFile) error {
 	if c.Out == "-" || filepath.Base(c.Out) == "-" {
 		for n, f := range files {
 			if n > 0 {

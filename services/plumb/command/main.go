@@ -49,7 +49,8 @@ type grammar struct {
 const about = "Plumbline polls a scoring API about every enrolled device, decides pass or fail from the score, and publishes each result on NATS."
 
 const exits = "Exit codes: 0 done; 1 failed; 2 the command line cannot be meant; 3 what was named is not there; 4 the API token is not known or may not; " +
-	"5 somebody else changed it meanwhile, or it is there already; 6 there are changes (apply --dry-run)."
+	"5 somebody else changed it meanwhile, or it is there already; 6 there are changes (apply --dry-run); " +
+	"7 something was left out (import)."
 
 // Main is the main of plumb; it returns the exit code.
 func Main() int {
