@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,8 +19,14 @@ type Following struct {
 	// after the last event whose handler returned nil. Letters, digits, - and _. One process at a time.
 	Name string
 	// After is for a follower that keeps its position itself: it goes on after that [Event.Seq]. 0 begins
-	// with the state. Not together with Name.
+	// with the state. Not together with Name. Prefer Cursor: a sequence alone does not tell another log, or an
+	// older copy of it, from the one that it was taken from.
 	After uint64
+	// Cursor is for a follower that keeps its position, or its results, itself: the [Event.Cursor] of the last
+	// event that it handled. It goes on after that event if the log still holds what comes next; if the log was
+	// restored from an older copy, rolled back or created anew, it gets a Reset and a new state. Together with
+	// Name, the server's position counts, once the log was compared with the cursor. Not together with After.
+	Cursor string
 }
 
 // EventKind is what an event tells.
@@ -38,8 +45,10 @@ const (
 type Event struct {
 	Kind EventKind
 	// Seq is the position in POSTURE_LOG to go on from. It is 0 until the state is complete.
-	Seq  uint64
-	Time time.Time // when the server stored the entry or change
+	Seq uint64
+	// Cursor is the position in a form that [Following.Cursor] checks. It is empty until the state is complete.
+	Cursor string
+	Time   time.Time // when the server stored the entry or change
 
 	Page  topology.PageRef // of a State
 	Entry *proto.Entry     // of a State
@@ -52,31 +61,36 @@ type Event struct {
 // handle returns an error, which Follow returns. Folding the changes onto the state gives the state at
 // any later position: see [Results]. A lost connection is waited out.
 func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Context, Event) error) error {
-	if f.Name != "" && f.After != 0 {
-		return errors.New("follow: give a name or a position, not both")
+	if f.After != 0 && (f.Name != "" || f.Cursor != "") {
+		return errors.New("follow: give After without a name and without a cursor")
 	}
-	fl := &follower{Conn: c, Following: f, handle: handle, at: f.After, monitor: c.Monitor("follow")}
+	pos := cursor{seq: f.After}
+	if f.Cursor != "" {
+		var err error
+		if pos, err = parseCursor(f.Cursor); err != nil {
+			return fmt.Errorf("follow: %w", err)
+		}
+	}
+	fl := &follower{Conn: c, Following: f, handle: handle, pos: pos, monitor: c.Monitor("follow")}
 	defer fl.monitor.Close()
 	for {
 		err := fl.once(ctx)
 		var stop handlerError
+		var why moved
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case errors.As(err, &stop):
 			return stop.error
-		case errors.Is(err, errMoved):
-			c.log.Warn("the log no longer holds what comes next, taking a new state", "after", fl.at, "name", f.Name)
-			fl.at, fl.fresh = 0, true
+		case errors.As(err, &why):
+			c.log.Warn("cannot go on from the position, taking a new state", "why", why, "after", fl.pos.seq, "name", f.Name)
+			fl.pos, fl.fresh = cursor{}, true
 			continue
 		}
-		c.log.Warn("cannot follow, trying again", "err", err, "after", fl.at, "name", f.Name)
+		c.log.Warn("cannot follow, trying again", "err", err, "after", fl.pos.seq, "name", f.Name)
 		sleep(ctx, time.Second)
 	}
 }
-
-// errMoved is the end of a position that the log's retention has deleted.
-var errMoved = errors.New("the position was deleted")
 
 // handlerError tells the follower's own errors from the bus's.
 type handlerError struct{ error }
@@ -87,8 +101,8 @@ type follower struct {
 	handle func(context.Context, Event) error
 	// monitor is idle while handle works.
 	monitor *Monitor
-	// at is the position: everything up to it is handled; 0: nothing is.
-	at uint64
+	// pos is the position: everything up to it is handled; 0: nothing is.
+	pos cursor
 	// from is the position that this run began at. Where it is an entry's, the state was taken there: the
 	// changes that belong to that entry are in it already. Where it is a change's, the rest of its batch
 	// is still to come.
@@ -109,18 +123,23 @@ func (f *follower) emit(ctx context.Context, e Event) error {
 func (f *follower) once(ctx context.Context) error {
 	var consumer jetstream.Consumer
 	var err error
+	if f.pos.seq != 0 {
+		if err := f.checkKept(ctx, f.pos); err != nil {
+			return err
+		}
+	}
 	if f.Name != "" && !f.fresh {
 		if consumer, err = f.resume(ctx); err != nil {
 			return err
 		}
 	}
-	if consumer == nil && f.at == 0 {
+	if consumer == nil && f.pos.seq == 0 {
 		if err := f.state(ctx); err != nil {
 			return err
 		}
 	}
 	if consumer == nil {
-		f.from = f.at
+		f.from = f.pos.seq
 		if consumer, err = f.consumer(ctx); err != nil {
 			return err
 		}
@@ -168,7 +187,7 @@ func (f *follower) state(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
-	deleted := max(stream.CachedInfo().State.FirstSeq, 1) - 1
+	deleted, created := max(stream.CachedInfo().State.FirstSeq, 1)-1, stream.CachedInfo().Created
 	consumer, err := f.js.CreateConsumer(ctx, topology.PostureState, readOnce(jetstream.ConsumerConfig{
 		FilterSubject: f.logFilter(), DeliverPolicy: jetstream.DeliverAllPolicy,
 	}))
@@ -182,9 +201,16 @@ func (f *follower) state(ctx context.Context) error {
 			return err
 		}
 	}
-	last = max(last, deleted)
-	f.at = last
-	return f.emit(ctx, Event{Kind: EventReady, Seq: last})
+	if last > deleted {
+		if stream, err = f.js.Stream(ctx, topology.PostureLog); err != nil {
+			return fmt.Errorf("read the state: %w", err)
+		}
+		if end := stream.CachedInfo().State.LastSeq; last > end {
+			return fmt.Errorf("read the state: it holds entry %d, and the log ends at %d: POSTURE_STATE has to be rebuilt", last, end)
+		}
+	}
+	f.pos = cursorOf(max(last, deleted), created, time.Time{})
+	return f.emit(ctx, Event{Kind: EventReady, Seq: f.pos.seq, Cursor: f.pos.String()})
 }
 
 func (f *follower) readState(ctx context.Context, consumer jetstream.Consumer) (last uint64, err error) {
@@ -232,11 +258,15 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("follower %s: %w", f.Name, err)
 	}
+	log := stream.CachedInfo()
 	// The server begins a consumer's floor just before its first message, wherever it was made to start.
-	f.at = max(info.AckFloor.Stream, info.Config.OptStartSeq-1)
+	f.pos = cursorOf(max(info.AckFloor.Stream, info.Config.OptStartSeq-1), log.Created, time.Time{})
 	f.from = info.Config.OptStartSeq - 1
-	if info.NumPending+uint64(info.NumAckPending) > 0 && stream.CachedInfo().State.FirstSeq > f.at+1 {
-		return nil, errMoved
+	if of := info.Config.Metadata[logCreated]; of != "" && of != strconv.FormatInt(log.Created.UnixNano(), 36) {
+		return nil, errOther
+	}
+	if err := f.checkKept(ctx, f.pos); err != nil && (err != errDeleted || info.NumPending+uint64(info.NumAckPending) > 0) {
+		return nil, err
 	}
 	if info.NumAckPending > 0 || info.NumWaiting > 0 {
 		// The run before ended with an event in hand, or its request for one is still open, and would be given
@@ -247,21 +277,27 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 	return consumer, nil
 }
 
+// logCreated is where the consumer of a named follower says which log its position is in: when the log was
+// created, in nanoseconds, in base 36.
+const logCreated = "plumbline.log-created"
+
 // abandoned is when the server forgets a named follower that did not come back.
 const abandoned = 30 * 24 * time.Hour
 
 // consumer makes the consumer of the changes after the position.
 func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
+	stream, err := f.js.Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return nil, fmt.Errorf("follow: %w", err)
+	}
+	log := stream.CachedInfo()
+	if err := checkHeld(log, f.pos); err != nil && (f.Name == "" || err != errDeleted) {
+		return nil, err
+	}
+	f.pos.created = log.Created.UnixNano()
 	if f.Name == "" {
-		stream, err := f.js.Stream(ctx, topology.PostureLog)
-		if err != nil {
-			return nil, fmt.Errorf("follow: %w", err)
-		}
-		if stream.CachedInfo().State.FirstSeq > f.at+1 {
-			return nil, errMoved
-		}
 		return f.js.CreateConsumer(ctx, topology.PostureLog, readOnce(jetstream.ConsumerConfig{
-			FilterSubject: f.changeFilter(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.at + 1,
+			FilterSubject: f.changeFilter(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.pos.seq + 1,
 		}))
 	}
 	name := topology.FollowPrefix + f.Name
@@ -272,8 +308,8 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	}
 	return f.js.CreateConsumer(ctx, topology.PostureLog, jetstream.ConsumerConfig{
 		Durable: name, FilterSubject: f.changeFilter(), AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 1,
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.at + 1, InactiveThreshold: abandoned,
-		AckWait: topology.AckWait,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.pos.seq + 1, InactiveThreshold: abandoned,
+		AckWait: topology.AckWait, Metadata: map[string]string{logCreated: strconv.FormatInt(f.pos.created, 36)},
 	})
 }
 
@@ -288,11 +324,26 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 		return err
 	}
 	defer messages.close()
-	behind, checked := false, time.Now()
+	behind, checked, connections := false, time.Now(), f.nc.Stats().Reconnects
+	// In a log that was rolled back or created anew, nothing comes until it has passed the position.
+	messages.quiet = func(ctx context.Context) error {
+		if time.Since(checked) < unchecked {
+			return nil
+		}
+		checked = time.Now()
+		return f.checkPosition(ctx)
+	}
 	for {
 		m, err := messages.next(ctx)
 		if err != nil {
 			return err
+		}
+		if n := f.nc.Stats().Reconnects; n != connections {
+			// The server may have come back with an older copy of the log.
+			if err := f.checkKept(ctx, f.pos); err != nil {
+				return err
+			}
+			connections, checked = n, time.Now()
 		}
 		if behind || time.Since(checked) > unchecked {
 			if err := f.checkPosition(ctx); err != nil {
@@ -311,7 +362,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 				return err
 			}
 		}
-		f.at = m.Seq
+		f.pos.seq, f.pos.at = m.Seq, m.Time.UnixNano()
 		behind = m.pending > farBehind
 	}
 }
@@ -329,10 +380,7 @@ func (f *follower) checkPosition(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if stream.CachedInfo().State.FirstSeq > f.at+1 {
-		return errMoved
-	}
-	return nil
+	return checkHeld(stream.CachedInfo(), f.pos)
 }
 
 func (f *follower) change(ctx context.Context, m *Msg) error {
@@ -347,5 +395,6 @@ func (f *follower) change(ctx context.Context, m *Msg) error {
 	if m.Seq-uint64(change.Index) == f.from {
 		return nil
 	}
-	return f.emit(ctx, Event{Kind: EventChange, Seq: m.Seq, Time: m.Time, Ref: ref, Change: change})
+	return f.emit(ctx, Event{Kind: EventChange, Seq: m.Seq, Cursor: cursorOf(m.Seq, time.Unix(0, f.pos.created), m.Time).String(),
+		Time: m.Time, Ref: ref, Change: change})
 }

@@ -29,7 +29,11 @@ type writer struct {
 }
 
 func newWriter(t *testing.T, b *bustest.Bus) *writer {
-	w := &writer{t: t, c: b.Conn(topology.Evaluator), account: proto.NewAccount(), check: proto.NewID(),
+	return newWriterOn(t, b.Conn(topology.Evaluator))
+}
+
+func newWriterOn(t *testing.T, c *bus.Conn) *writer {
+	w := &writer{t: t, c: c, account: proto.NewAccount(), check: proto.NewID(),
 		last: map[topology.PageRef]uint64{}, state: map[topology.PageRef]map[proto.ID]proto.Outcome{}, rng: rand.New(rand.NewPCG(1, 2))}
 	integration := proto.NewID()
 	for i := range 3 {

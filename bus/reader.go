@@ -31,7 +31,8 @@ type reader struct {
 	pulls   *pulls
 	monitor *Monitor
 	batch   int
-	ordered bool // the consumer needs no acknowledgement: what is lost is not redelivered
+	quiet   func(context.Context) error // if set, called after each request, also one that brought nothing
+	ordered bool                        // the consumer needs no acknowledgement: what is lost is not redelivered
 	open    *pull
 	handed  uint64 // of the last message, among the consumer's deliveries
 	lost    int    // requests in a row
@@ -71,6 +72,11 @@ func (r *reader) next(ctx context.Context) (*delivery, error) {
 		case errors.Is(err, errPullEnded):
 			r.monitor.Heard()
 			r.lost = 0
+			if r.quiet != nil {
+				if err := r.quiet(ctx); err != nil {
+					return nil, err
+				}
+			}
 			continue
 		case errors.Is(err, errPullLost):
 			r.monitor.Lost()

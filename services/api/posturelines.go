@@ -28,15 +28,18 @@ type usedCheck struct {
 	expected json.RawMessage
 }
 
-// holds refuses a position that the log has deleted what comes after: the lines between would be missing
-// without a word.
+// holds returns an error if the log has deleted what comes after a position, or ends before it: the lines
+// between would be missing without a word.
 func (s *Service) holds(ctx context.Context, seq uint64) error {
 	log, err := s.conn.JetStream().Stream(ctx, topology.PostureLog)
 	if err != nil {
 		return err
 	}
-	if first := log.CachedInfo().State.FirstSeq; first > seq+1 {
+	switch state := log.CachedInfo().State; {
+	case state.FirstSeq > seq+1:
 		return refuse(http.StatusGone, codeGone, "the log no longer holds what comes after the cursor: ask by since")
+	case seq > state.LastSeq:
+		return refuse(http.StatusGone, codeGone, "the cursor is beyond the end of the log, which was restored or rolled back: ask by since")
 	}
 	return nil
 }

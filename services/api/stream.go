@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 
 	"plumbline.dev/bus"
@@ -13,14 +12,14 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The live stream's events. The id of each that has one is a position in the posture log, from which a
-// client goes on after a lost connection (Last-Event-ID). Without one the stream begins now, or, with
-// ?state=true, with the state.
+// The live stream's events. The id of each that has one is a position in the posture log ([bus.Event.Cursor]),
+// from which a client goes on after a lost connection (Last-Event-ID). Without one the stream begins now, or,
+// with ?state=true, with the state.
 //
 //	ready   {"seq"}: from here on, changes
 //	change  devices whose outcome for a check became another
-//	reset   what the client has is too old to go on from: it has to read the results again. With
-//	        ?state=true the state follows
+//	reset   what the client has is too old to go on from, or of another log, such as before a restore: it
+//	        has to read the results again. With ?state=true the state follows
 //	state   the newest outcomes of one page for one integration
 const (
 	eventReady  = "ready"
@@ -62,7 +61,7 @@ type streamQuery struct {
 	checks   map[proto.ID]bool // empty: all
 	outcomes map[proto.Outcome]bool
 	state    bool
-	after    uint64 // 0: from now on
+	after    string // a cursor; empty: from now on
 }
 
 func readStreamQuery(c *call) (streamQuery, error) {
@@ -99,11 +98,10 @@ func (q *streamQuery) readPosition(header string, values url.Values) error {
 	if header == "" {
 		return nil
 	}
-	n, err := strconv.ParseUint(header, 10, 63)
-	if err != nil {
+	if bus.ValidCursor(header) != nil {
 		return invalid("Last-Event-ID must be the id of an event of this stream")
 	}
-	q.after = n
+	q.after = header
 	return nil
 }
 
@@ -139,7 +137,7 @@ func (s *Service) streamResults(w http.ResponseWriter, c *call) error {
 		case <-ctx.Done():
 		}
 	})
-	err = s.conn.Follow(ctx, bus.Following{Account: c.account, After: begin}, f.handle)
+	err = s.conn.Follow(ctx, bus.Following{Account: c.account, Cursor: begin}, f.handle)
 	if err != nil && !errors.Is(err, errGone) {
 		s.log.Warn("a live stream ended", "err", err)
 	}
@@ -158,28 +156,20 @@ type feed struct {
 	begun   bool // something was sent
 }
 
-// begin gives the position to follow from, 0 for the state, and tells the client where it begins unless
+// begin returns the cursor to follow from, empty for the state, and tells the client where it begins unless
 // the follower will.
-func (f *feed) begin(ctx context.Context) (uint64, error) {
-	log, err := f.s.conn.JetStream().Stream(ctx, topology.PostureLog)
-	if err != nil {
-		return 0, err
+func (f *feed) begin(ctx context.Context) (string, error) {
+	if f.query.after != "" && f.query.after != "0" {
+		return f.query.after, nil
 	}
-	newest, after := log.CachedInfo().State.LastSeq, f.query.after
-	switch {
-	case after > newest && f.query.state:
-		return 0, nil // a position of another log: begin anew
-	case after > newest:
-		if err := f.send(eventReset, "", struct{}{}); err != nil {
-			return 0, err
-		}
-	case after != 0:
-		return after, nil
+	newest, cursor, err := f.s.conn.End(ctx)
+	if err != nil {
+		return "", err
 	}
 	if f.query.state || newest == 0 {
-		return 0, nil
+		return "", nil
 	}
-	return newest, f.ready(newest)
+	return cursor, f.ready(newest, cursor)
 }
 
 func (f *feed) send(kind, id string, data any) error {
@@ -187,19 +177,19 @@ func (f *feed) send(kind, id string, data any) error {
 	return f.events.send(kind, id, data)
 }
 
-func (f *feed) ready(seq uint64) error {
-	return f.send(eventReady, strconv.FormatUint(seq, 10), map[string]uint64{"seq": seq})
+func (f *feed) ready(seq uint64, cursor string) error {
+	return f.send(eventReady, cursor, map[string]uint64{"seq": seq})
 }
 
 func (f *feed) handle(_ context.Context, e bus.Event) error {
 	switch e.Kind {
 	case bus.EventReset:
-		if !f.begun && !f.query.state && f.query.after == 0 {
+		if !f.begun && !f.query.state && f.query.after == "" {
 			return nil // nothing was seen yet that could be outdated
 		}
 		return f.send(eventReset, "", struct{}{})
 	case bus.EventReady:
-		return f.ready(e.Seq)
+		return f.ready(e.Seq, e.Cursor)
 	case bus.EventState:
 		if !f.query.state || e.Entry.Closed {
 			return nil
@@ -209,7 +199,7 @@ func (f *feed) handle(_ context.Context, e bus.Event) error {
 		if len(f.query.checks) > 0 && !f.query.checks[e.Ref.Check] || len(f.query.outcomes) > 0 && !f.query.outcomes[e.Ref.Outcome] {
 			return nil
 		}
-		return f.send(eventChange, strconv.FormatUint(e.Seq, 10), viewChange(e))
+		return f.send(eventChange, e.Cursor, viewChange(e))
 	}
 	return nil
 }

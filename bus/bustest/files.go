@@ -1,0 +1,144 @@
+package bustest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"plumbline.dev/bus/embed"
+)
+
+// Stopped is the store of a server that does not run. Its methods do to its files what a crash, a bad disk or a
+// careless restore does.
+type Stopped struct {
+	t testing.TB
+	// Dir is the server's, as in [embed.Config].
+	Dir string
+}
+
+// NewStore is an empty store.
+func NewStore(t testing.TB) Stopped { return Stopped{t: t, Dir: t.TempDir()} }
+
+// Start runs a server on the store. Close it before the files are touched again.
+func (s Stopped) Start() *embed.Server {
+	s.t.Helper()
+	return s.StartAt("")
+}
+
+// StartAt is Start with an address for connections over the network.
+func (s Stopped) StartAt(addr string) *embed.Server {
+	s.t.Helper()
+	server, err := embed.Start(s.t.Context(), embed.Config{Dir: s.Dir, Addr: addr, NoSync: true, Log: Log(s.t)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(server.Close)
+	return server
+}
+
+// Copy is a copy of the whole store, to be put back later.
+func (s Stopped) Copy() Stopped {
+	s.t.Helper()
+	c := NewStore(s.t)
+	s.must(os.CopyFS(c.Dir, os.DirFS(s.Dir)))
+	return c
+}
+
+// PutBack replaces everything by an older copy.
+func (s Stopped) PutBack(old Stopped) {
+	s.t.Helper()
+	s.must(os.RemoveAll(s.Dir))
+	s.must(os.CopyFS(s.Dir, os.DirFS(old.Dir)))
+}
+
+// PutBackStream replaces one stream, with its consumers, by an older copy.
+func (s Stopped) PutBackStream(old Stopped, stream string) {
+	s.t.Helper()
+	s.must(os.RemoveAll(s.stream(stream)))
+	s.must(os.CopyFS(s.stream(stream), os.DirFS(old.stream(stream))))
+}
+
+// RemoveStream deletes all files of a stream.
+func (s Stopped) RemoveStream(stream string) {
+	s.t.Helper()
+	s.must(os.RemoveAll(s.stream(stream)))
+}
+
+// RemoveIndex deletes what the server has noted of a stream's blocks.
+func (s Stopped) RemoveIndex(stream string) {
+	s.t.Helper()
+	s.must(os.Remove(filepath.Join(s.stream(stream), "msgs", "index.db")))
+}
+
+// TruncateLastBlock cuts bytes off the end of a stream's newest block.
+func (s Stopped) TruncateLastBlock(stream string, bytes int64) {
+	s.t.Helper()
+	blocks := s.blocks(stream)
+	last := blocks[len(blocks)-1]
+	info, err := os.Stat(last)
+	s.must(err)
+	s.must(os.Truncate(last, max(info.Size()-bytes, 0)))
+}
+
+// CorruptBlock overwrites some bytes in the middle of a stream's n-th block.
+func (s Stopped) CorruptBlock(stream string, n int) {
+	s.t.Helper()
+	block := s.blocks(stream)[n]
+	data, err := os.ReadFile(block)
+	s.must(err)
+	for i := range 64 {
+		data[len(data)/2+i] ^= 0x5a
+	}
+	s.must(os.WriteFile(block, data, 0o600))
+}
+
+// Blocks is how many blocks a stream has.
+func (s Stopped) Blocks(stream string) int { return len(s.blocks(stream)) }
+
+func (s Stopped) blocks(stream string) []string {
+	s.t.Helper()
+	all, err := filepath.Glob(filepath.Join(s.stream(stream), "msgs", "*.blk"))
+	s.must(err)
+	if len(all) == 0 {
+		s.t.Fatalf("stream %s has no blocks", stream)
+	}
+	number := func(path string) int {
+		n, _ := strconv.Atoi(strings.TrimSuffix(filepath.Base(path), ".blk"))
+		return n
+	}
+	slices.SortFunc(all, func(a, b string) int { return number(a) - number(b) })
+	return all
+}
+
+// stream is the directory of a stream.
+func (s Stopped) stream(name string) string {
+	s.t.Helper()
+	var found string
+	root := filepath.Join(s.Dir, "nats", "store")
+	s.must(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == name && filepath.Base(filepath.Dir(path)) == "streams" {
+			found = path
+		}
+		return err
+	}))
+	if found != "" {
+		return found
+	}
+	accounts, err := filepath.Glob(filepath.Join(root, "jetstream", "*", "streams"))
+	s.must(err)
+	if len(accounts) == 0 {
+		s.t.Fatalf("the store has no stream %s", name)
+	}
+	return filepath.Join(accounts[0], name)
+}
+
+func (s Stopped) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}

@@ -1,0 +1,151 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/topology"
+)
+
+// cursor is a position in POSTURE_LOG that can be checked: a sequence alone may belong to another log, or to
+// what the log held before it was restored from an older copy.
+type cursor struct {
+	seq uint64
+	// created is when the log was created, in nanoseconds; 0: unknown.
+	created int64
+	// at is when the server stored the change of that sequence, in nanoseconds; 0: unknown, or no change.
+	at int64
+}
+
+func cursorOf(seq uint64, created, at time.Time) cursor {
+	c := cursor{seq: seq}
+	if !created.IsZero() {
+		c.created = created.UnixNano()
+	}
+	if !at.IsZero() {
+		c.at = at.UnixNano()
+	}
+	return c
+}
+
+// String is the form that followers keep: the sequence, and the times in base 36.
+func (c cursor) String() string {
+	return strconv.FormatUint(c.seq, 10) + "." + strconv.FormatInt(c.created, 36) + "." + strconv.FormatInt(c.at, 36)
+}
+
+// parseCursor reads what String writes, and a plain sequence.
+func parseCursor(text string) (c cursor, err error) {
+	parts := strings.Split(text, ".")
+	var errs [3]error
+	if c.seq, errs[0] = strconv.ParseUint(parts[0], 10, 63); len(parts) == 3 {
+		c.created, errs[1] = strconv.ParseInt(parts[1], 36, 64)
+		c.at, errs[2] = strconv.ParseInt(parts[2], 36, 64)
+	}
+	if err := errors.Join(errs[:]...); err != nil || len(parts) != 1 && len(parts) != 3 || c.created < 0 || c.at < 0 {
+		return cursor{}, fmt.Errorf("%q is not the position of an event", text)
+	}
+	return c, nil
+}
+
+// ValidCursor returns an error if text is not an [Event.Cursor]; a plain sequence is one.
+func ValidCursor(text string) error {
+	_, err := parseCursor(text)
+	return err
+}
+
+// End returns the sequence of the newest message of POSTURE_LOG, and the cursor to follow from there on.
+func (c *Conn) End(ctx context.Context) (seq uint64, position string, err error) {
+	log, err := c.js.Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return 0, "", fmt.Errorf("end of the log: %w", translate(err))
+	}
+	info := log.CachedInfo()
+	return info.State.LastSeq, cursorOf(info.State.LastSeq, info.Created, time.Time{}).String(), nil
+}
+
+// moved is why a follower cannot go on from its position and has to take a new state.
+type moved struct{ why string }
+
+func (m moved) Error() string { return m.why }
+
+// The reasons.
+var (
+	errDeleted  = moved{"the log no longer holds what comes next"}
+	errBeyond   = moved{"the position is beyond the end of the log: the log was restored from an older copy, or rolled back"}
+	errOther    = moved{"the position is of another log: the log was created anew"}
+	errDiverged = moved{"the log holds something else at the position: it was restored from an older copy, or rolled back"}
+	errGap      = moved{"the log lost messages after the position"}
+)
+
+// checkHeld returns an error if a log does not hold all that comes after a position.
+func checkHeld(log *jetstream.StreamInfo, c cursor) error {
+	switch {
+	case c.created != 0 && c.created != log.Created.UnixNano():
+		return errOther
+	case c.seq > log.State.LastSeq:
+		return errBeyond
+	case log.State.FirstSeq > c.seq+1:
+		return errDeleted
+	}
+	return nil
+}
+
+// checkKept compares a position that was kept while the follower did not run, or while its connection was
+// away, with the log.
+func (f *follower) checkKept(ctx context.Context, c cursor) error {
+	stream, err := f.js.Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return fmt.Errorf("follow: %w", err)
+	}
+	info := stream.CachedInfo()
+	if err := checkHeld(info, c); err != nil {
+		return err
+	}
+	if info.State.NumDeleted > 0 {
+		// The log deletes at its beginning only: what is missing further on was lost.
+		if info, err = stream.Info(ctx, jetstream.WithDeletedDetails(true)); err != nil {
+			return fmt.Errorf("follow: %w", err)
+		}
+		for _, seq := range info.State.Deleted {
+			if seq > c.seq {
+				return errGap
+			}
+		}
+	}
+	if c.at == 0 || info.State.FirstSeq > c.seq {
+		return nil
+	}
+	return f.checkTime(ctx, c)
+}
+
+// checkTime makes sure that the change at a position is the one that the follower has seen.
+func (f *follower) checkTime(ctx context.Context, c cursor) error {
+	consumer, err := f.js.CreateConsumer(ctx, topology.PostureLog, readOnce(jetstream.ConsumerConfig{
+		FilterSubject: f.changeFilter(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.seq,
+	}))
+	if err != nil {
+		return fmt.Errorf("follow: %w", err)
+	}
+	defer f.forget(ctx, topology.PostureLog, consumer)
+	if consumer.CachedInfo().NumPending == 0 {
+		return errDiverged
+	}
+	messages, err := f.messages(topology.PostureLog, consumer, 1, f.monitor)
+	if err != nil {
+		return fmt.Errorf("follow: %w", err)
+	}
+	defer messages.close()
+	m, err := messages.next(ctx)
+	if err != nil {
+		return fmt.Errorf("follow: %w", err)
+	}
+	if m.Seq != c.seq || m.Time.UnixNano() != c.at {
+		return errDiverged
+	}
+	return nil
+}

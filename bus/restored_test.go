@@ -1,0 +1,212 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/bustest/machine"
+	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+func provision(t *testing.T, s *embed.Server) {
+	t.Helper()
+	if err := bus.Provision(t.Context(), connect(t, s, topology.Operator), topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func connect(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
+	t.Helper()
+	c, err := s.Connect(t.Context(), role, bustest.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// on is the writer as it is now, with another connection and another future.
+func (w *writer) on(c *bus.Conn, seed uint64) *writer {
+	n := *w
+	n.c, n.last, n.state, n.rng = c, maps.Clone(w.last), map[topology.PageRef]map[proto.ID]proto.Outcome{}, rand.New(rand.NewPCG(seed, 0))
+	for p, devices := range w.state {
+		n.state[p] = maps.Clone(devices)
+	}
+	return &n
+}
+
+// commits writes entries of random pages and waits until the state has them.
+func (w *writer) commits(n int) {
+	w.t.Helper()
+	for range n {
+		w.commit()
+	}
+	bustest.Eventually(w.t, "the state is up to date", w.settled)
+}
+
+// lastCursor follows until the results are those of the writer, and returns the cursor of the last event.
+func lastCursor(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (cursor string, resets int) {
+	t.Helper()
+	enough, want := errors.New("enough"), w.want()
+	err := c.Follow(t.Context(), f, func(_ context.Context, e bus.Event) error {
+		r.Apply(e)
+		if e.Kind == bus.EventReset {
+			resets++
+		}
+		if e.Cursor != "" {
+			cursor = e.Cursor
+		}
+		if cursor != "" && maps.Equal(want, maps.Collect(r.All())) {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Fatal(err)
+	}
+	return cursor, resets
+}
+
+// A store that is restored from an older copy goes on with other entries at the same positions. Followers find
+// out, whether the log ends before their position or has passed it.
+func TestAFollowerOfARestoredLogTakesANewState(t *testing.T) {
+	for name, later := range map[string]int{"the log ends before the position": 1, "the log has passed the position": 200} {
+		t.Run(name, func(t *testing.T) {
+			store := bustest.NewStore(t)
+			server := store.Start()
+			provision(t, server)
+			w := newWriterOn(t, connect(t, server, topology.Evaluator))
+			w.commits(20)
+			server.Close()
+			old, before := store.Copy(), w
+			server = store.Start()
+			w = w.on(connect(t, server, topology.Evaluator), 2)
+			follower := connect(t, server, topology.Follower)
+			kept, named := bus.Following{Account: w.account}, bus.Following{Account: w.account, Name: "siem"}
+			var keptResults, namedResults bus.Results
+			w.commits(20)
+			kept.Cursor, _ = lastCursor(t, follower, kept, &keptResults, w)
+			named.Cursor, _ = lastCursor(t, follower, named, &namedResults, w)
+			w.commits(20)
+			kept.Cursor, _ = lastCursor(t, follower, kept, &keptResults, w)
+			named.Cursor, _ = lastCursor(t, follower, named, &namedResults, w)
+			server.Close()
+			store.PutBack(old)
+
+			server = store.Start()
+			w = before.on(connect(t, server, topology.Evaluator), 3)
+			follower = connect(t, server, topology.Follower)
+			w.commits(later)
+			if _, resets := lastCursor(t, follower, kept, &keptResults, w); resets != 1 {
+				t.Errorf("a follower with a cursor was reset %d times", resets)
+			}
+			if _, resets := lastCursor(t, follower, named, &namedResults, w); resets != 1 {
+				t.Errorf("a named follower was reset %d times", resets)
+			}
+		})
+	}
+}
+
+// A follower that runs on while the server comes back with an older store, or with a new log.
+func TestARunningFollowerFindsAnotherLog(t *testing.T) {
+	for name, harm := range map[string]func(store, old bustest.Stopped){
+		"an older copy": func(store, old bustest.Stopped) { store.PutBack(old) },
+		"a new log": func(store, _ bustest.Stopped) {
+			store.RemoveStream(topology.PostureLog)
+			store.RemoveStream(topology.PostureState)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := bustest.NewStore(t)
+			addr, err := machine.FreeAddr()
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := store.StartAt(addr)
+			provision(t, server)
+			w := newWriterOn(t, connect(t, server, topology.Evaluator))
+			w.commits(20)
+			server.Close()
+			old, before := store.Copy(), w
+			server = store.StartAt(addr)
+			w = w.on(connect(t, server, topology.Evaluator), 2)
+			w.commits(20)
+			follower := overNetwork(t, server, topology.Follower)
+			var mu sync.Mutex
+			var results bus.Results
+			resets := 0
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() {
+				done <- follower.Follow(ctx, bus.Following{Account: w.account}, func(_ context.Context, e bus.Event) error {
+					mu.Lock()
+					defer mu.Unlock()
+					results.Apply(e)
+					if e.Kind == bus.EventReset {
+						resets++
+					}
+					return nil
+				})
+			}()
+			has := func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return maps.Equal(w.want(), maps.Collect(results.All()))
+			}
+			bustest.Eventually(t, "the follower has the state", has)
+			w.commits(5)
+			bustest.Eventually(t, "the follower has the changes", has)
+			server.Close()
+			harm(store, old)
+			server = store.StartAt(addr)
+			provision(t, server)
+			if name == "a new log" {
+				w = newWriterOn(t, connect(t, server, topology.Evaluator))
+				w.account = before.account
+				for n := range w.pages {
+					w.pages[n].Account = w.account
+				}
+				w.state, w.last = map[topology.PageRef]map[proto.ID]proto.Outcome{}, map[topology.PageRef]uint64{}
+				for _, p := range w.pages {
+					w.state[p] = map[proto.ID]proto.Outcome{}
+				}
+			} else {
+				w = before.on(connect(t, server, topology.Evaluator), 3)
+			}
+			w.commits(40)
+			bustest.Eventually(t, "the follower has what the other log says", has)
+			stop()
+			if err := <-done; err != nil || resets != 2 {
+				t.Errorf("Follow ended with %v after %d resets", err, resets)
+			}
+		})
+	}
+}
+
+func overNetwork(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
+	t.Helper()
+	file, err := s.Authority().File(role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "creds")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := bus.Connect(t.Context(), bus.Config{URL: "nats://" + s.Addr(), Creds: path, Role: role, Log: bustest.Log(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
