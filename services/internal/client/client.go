@@ -102,10 +102,14 @@ func (e *Error) Error() string {
 }
 
 // notFoundError tells that no resource of the kind has the id or name.
-type notFoundError struct{ kind, idOrName string }
+type notFoundError struct{ kind, idOrName, near string }
 
 func (e *notFoundError) Error() string {
-	return fmt.Sprintf("there is no %s with the id or name %q", e.kind, e.idOrName)
+	text := fmt.Sprintf("there is no %s with the id or name %q", e.kind, e.idOrName)
+	if e.near != "" {
+		text += "; these come close: " + e.near
+	}
+	return text
 }
 
 // IsNotFound tells an error that says the resource is not there.

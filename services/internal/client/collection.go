@@ -117,7 +117,7 @@ func (r Collection[T]) Find(ctx context.Context, idOrName string) (Item[T], erro
 	}
 	switch len(found) {
 	case 0:
-		return Item[T]{}, &notFoundError{r.kind, idOrName}
+		return Item[T]{}, &notFoundError{r.kind, idOrName, ""}
 	case 1:
 		return found[0], nil
 	}

@@ -141,6 +141,7 @@ func (c *apiTokenRoll) Run(ctx context.Context, t *cli.Terminal) error {
 
 type apiTokenRevoke struct {
 	remote
+	confirmation
 	apiTokenName
 }
 
@@ -149,7 +150,7 @@ func (c *apiTokenRevoke) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, cl.APITokens(), c.Name)
+	return remove(ctx, t, &c.confirmation, cl.APITokens(), c.Name)
 }
 
 type permissionList struct {

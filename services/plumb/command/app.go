@@ -169,6 +169,7 @@ func (c *appShow) Run(ctx context.Context, t *cli.Terminal) error {
 
 type appDelete struct {
 	remote
+	confirmation
 	appName
 }
 
@@ -177,5 +178,5 @@ func (c *appDelete) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, cl.Applications, c.Name)
+	return remove(ctx, t, &c.confirmation, cl.Applications, c.Name)
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +70,7 @@ func (c *applyCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	if !c.Yes {
-		if err := c.ask(t); err != nil {
+		if err := c.ask(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -168,17 +167,15 @@ func (c *applyCmd) keep(name, clientID, secret string) error {
 	return creds.WriteSecret(paths[0], []byte(clientID+"\n"))
 }
 
-func (c *applyCmd) ask(t *cli.Terminal) error {
-	if !t.InTTY || !t.ErrTTY {
-		return cli.Usage("nobody is there to ask: give --yes, or --dry-run to look only")
-	}
-	fmt.Fprint(t.Err, "Make these changes? [y/N] ")
-	line, err := bufio.NewReader(t.In).ReadString('\n')
-	if err != nil {
+func (c *applyCmd) ask(ctx context.Context, t *cli.Terminal) error {
+	yes, err := t.Confirm(ctx, "Make these changes?")
+	switch {
+	case errors.Is(err, cli.ErrNoTerminal):
+		return cli.Usage("there is no terminal to ask on: give --yes, or --dry-run to look only")
+	case err != nil:
 		return err
-	}
-	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
-		return errors.New("nothing was changed")
+	case !yes:
+		return errNotConfirmed
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (c *auditCmd) Run(ctx context.Context, t *cli.Terminal) error {
 
 func auditCells(a *client.AuditEntry) []any {
 	who := cmp.Or(a.Actor.Email, a.Metadata.Actor, a.Actor.Type)
-	return []any{a.When.Local().Format(time.DateTime), who, orDash(a.Actor.IP), a.Action.Type, a.Resource.Type, cmp.Or(a.Metadata.Name, a.Resource.ID)}
+	return []any{a.When.Local().Format(momentLayout), who, orDash(a.Actor.IP), a.Action.Type, a.Resource.Type, cmp.Or(a.Metadata.Name, a.Resource.ID)}
 }
 
 // follower shows changes as they are made, each once.

@@ -167,6 +167,7 @@ func set[T any](object map[string]any, name string, value *T) int {
 
 type checkDelete struct {
 	remote
+	confirmation
 	checkName
 }
 
@@ -175,5 +176,5 @@ func (c *checkDelete) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, cl.Checks, c.Check)
+	return remove(ctx, t, &c.confirmation, cl.Checks, c.Check)
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -71,7 +72,7 @@ func (c *completeCmd) Run(ctx context.Context, t *cli.Terminal, k *kong.Kong) er
 	found, wanted := candidates(k.Model.Node, c.Words)
 	if wanted.kind != "" {
 		c.remote.of(c.Words)
-		for _, name := range c.names(ctx, wanted.kind) {
+		for _, name := range c.names(ctx, wanted.kind, wanted.prefix) {
 			if strings.HasPrefix(name, wanted.prefix) {
 				found = append(found, wanted.before+name)
 			}
@@ -89,7 +90,7 @@ func (c *completeCmd) Run(ctx context.Context, t *cli.Terminal, k *kong.Kong) er
 var completionWait = time.Second
 
 // names are those of a kind; none where the control plane does not say.
-func (c *completeCmd) names(ctx context.Context, kind client.Kind) []string {
+func (c *completeCmd) names(ctx context.Context, kind client.Kind, prefix string) []string {
 	if kind == kindContext {
 		return contextNames()
 	}
@@ -102,6 +103,9 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind) []string {
 	if kind == kindPermission {
 		return permissionNames(ctx, cl)
 	}
+	if kind == kindDevice {
+		return deviceNames(ctx, cl, prefix)
+	}
 	all, err := cl.Objects(kind).List(ctx)
 	if err != nil {
 		return nil
@@ -109,6 +113,27 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind) []string {
 	var names []string
 	for _, i := range all {
 		names = append(names, i.Value.ResourceName())
+	}
+	return names
+}
+
+// deviceNames are the host names, or else serial numbers, of some devices that match a prefix: there may be millions.
+func deviceNames(ctx context.Context, cl *client.Client, prefix string) []string {
+	q := url.Values{"active_registrations": {"include"}}
+	if prefix != "" {
+		q.Set("search", prefix)
+	}
+	all, _, err := cl.Devices(ctx, q, 100)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, i := range all {
+		serial := ""
+		if i.Value.Serial != nil {
+			serial = *i.Value.Serial
+		}
+		names = append(names, i.Value.Name, serial, i.Value.ID)
 	}
 	return names
 }
@@ -143,13 +168,14 @@ func contextNames() []string {
 const (
 	kindContext    client.Kind = "context"
 	kindPermission client.Kind = "permission"
+	kindDevice     client.Kind = "device"
 )
 
 // completed are the kinds whose names stand behind commands and flags, by what the arguments and flags are called.
 var completed = map[string]client.Kind{
 	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy, "group": client.KindGroup,
 	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "app": client.KindApplication,
-	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission,
+	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission, "device": kindDevice,
 }
 
 // of takes the flags that say which control plane the words are about.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
@@ -80,7 +81,7 @@ type contextAdd struct {
 	Use     bool   `env:"-" help:"Make it the current one, too."`
 }
 
-func (c *contextAdd) Run(t *cli.Terminal) error {
+func (c *contextAdd) Run(ctx context.Context, t *cli.Terminal) error {
 	if _, err := proto.ParseAccount(c.Account); err != nil {
 		return cli.Usage("--account: %w", err)
 	}
@@ -94,7 +95,7 @@ func (c *contextAdd) Run(t *cli.Terminal) error {
 	}
 	if added.Token == "" && added.TokenFile == "" {
 		var err error
-		if added.Token, err = ask(t, "API token", "give --token-file, or PLUMB_TOKEN_FILE"); err != nil {
+		if added.Token, err = ask(ctx, t, "API token", "give --token-file, or PLUMB_TOKEN_FILE"); err != nil {
 			return err
 		}
 	}

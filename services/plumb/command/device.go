@@ -122,7 +122,7 @@ func (c *deviceImport) form(list *bufio.Reader) (string, error) {
 type deviceShow struct {
 	remote
 	reading
-	Device string `arg:"" help:"Id of the device."`
+	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
 }
 
 func (c *deviceShow) Run(ctx context.Context, t *cli.Terminal) error {
@@ -131,16 +131,21 @@ func (c *deviceShow) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return c.run(ctx, t, func(ctx context.Context) (view, error) {
-		d, err := cl.Device(ctx, c.Device)
+		id, err := cl.FindDevice(ctx, c.Device)
+		if err != nil {
+			return view{}, err
+		}
+		d, err := cl.Device(ctx, id)
 		return view{d, func(tab *table) { objectRows(tab, d) }}, err
 	})
 }
 
 type deviceDelete struct {
 	remote
-	Devices []string `arg:"" name:"device" help:"Ids of devices."`
+	confirmation
+	Devices []string `arg:"" name:"device" help:"Devices: ids, host names, serial numbers or e-mail addresses."`
 }
 
 func (c *deviceDelete) Run(ctx context.Context, t *cli.Terminal) error {
-	return c.remote.eachDevice(ctx, t, c.Devices, (*client.Client).DeleteDevice, "removed")
+	return c.remote.eachDevice(ctx, t, &c.confirmation, c.Devices, (*client.Client).DeleteDevice, "Remove", "removed")
 }

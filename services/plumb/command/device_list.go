@@ -67,27 +67,44 @@ func text(s *string) string {
 
 type deviceRevoke struct {
 	remote
-	Devices []string `arg:"" name:"device" help:"Ids of devices."`
+	Devices []string `arg:"" name:"device" help:"Devices: ids, host names, serial numbers or e-mail addresses."`
 }
 
 func (c *deviceRevoke) Run(ctx context.Context, t *cli.Terminal) error {
-	return c.remote.eachDevice(ctx, t, c.Devices, (*client.Client).RevokeDevice, "revoked")
+	return c.remote.eachDevice(ctx, t, nil, c.Devices, (*client.Client).RevokeDevice, "Revoke", "revoked")
 }
 
 type deviceBack struct {
 	remote
-	Devices []string `arg:"" name:"device" help:"Ids of devices."`
+	Devices []string `arg:"" name:"device" help:"Devices: ids, host names, serial numbers or e-mail addresses."`
 }
 
 func (c *deviceBack) Run(ctx context.Context, t *cli.Terminal) error {
-	return c.remote.eachDevice(ctx, t, c.Devices, (*client.Client).UnrevokeDevice, "unrevoked")
+	return c.remote.eachDevice(ctx, t, nil, c.Devices, (*client.Client).UnrevokeDevice, "Unrevoke", "unrevoked")
 }
 
-// eachDevice does something with devices, one after the other, and tells of each that it was done.
-func (r *remote) eachDevice(ctx context.Context, t *cli.Terminal, ids []string, do func(*client.Client, context.Context, string) error, done string) error {
+// eachDevice finds every device first, asks if there is a confirmation to ask for, and then does something with one
+// after the other.
+func (r *remote) eachDevice(ctx context.Context, t *cli.Terminal, c *confirmation, names []string,
+	do func(*client.Client, context.Context, string) error, verb, done string) error {
 	cl, err := r.client()
 	if err != nil {
 		return err
+	}
+	ids := make([]string, len(names))
+	for n, name := range names {
+		if ids[n], err = cl.FindDevice(ctx, name); err != nil {
+			return err
+		}
+	}
+	if c != nil {
+		question := fmt.Sprintf("%s %d devices?", verb, len(ids))
+		if len(ids) == 1 {
+			question = fmt.Sprintf("%s device %s?", verb, ids[0])
+		}
+		if err := c.confirm(ctx, t, question); err != nil {
+			return err
+		}
 	}
 	for _, id := range ids {
 		if err := do(cl, ctx, id); err != nil {

@@ -13,12 +13,16 @@ import (
 type explainCmd struct {
 	remote
 	reading
-	Device string `arg:"" help:"Id of the device."`
+	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
 	Check  string `arg:"" optional:"" help:"Check, by id or name; without it, every one."`
 }
 
 func (c *explainCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	device, err := cl.FindDevice(ctx, c.Device)
 	if err != nil {
 		return err
 	}
@@ -31,7 +35,7 @@ func (c *explainCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		check = item.Value.ID
 	}
 	return c.run(ctx, t, func(ctx context.Context) (view, error) {
-		e, err := cl.Explain(ctx, c.Device, check)
+		e, err := cl.Explain(ctx, device, check)
 		return view{e, func(tab *table) {
 			for n := range e.Value.Checks {
 				if n > 0 {

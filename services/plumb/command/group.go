@@ -125,6 +125,7 @@ func (c *groupEdit) Run(ctx context.Context, t *cli.Terminal) error {
 
 type groupDelete struct {
 	remote
+	confirmation
 	groupName
 }
 
@@ -133,5 +134,5 @@ func (c *groupDelete) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, cl.Groups, c.Group)
+	return remove(ctx, t, &c.confirmation, cl.Groups, c.Group)
 }

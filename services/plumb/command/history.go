@@ -14,7 +14,7 @@ type historyCmd struct {
 	remote
 	output
 	period
-	Device string `arg:"" help:"Id of the device."`
+	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
 	Check  string `arg:"" optional:"" help:"Check, by id or name; without it, every one."`
 }
 
@@ -23,7 +23,11 @@ func (c *historyCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	q := client.HistoryQuery{Device: c.Device, Since: c.Since.Time, Until: c.Until.Time}
+	device, err := cl.FindDevice(ctx, c.Device)
+	if err != nil {
+		return err
+	}
+	q := client.HistoryQuery{Device: device, Since: c.Since.Time, Until: c.Until.Time}
 	if c.Check != "" {
 		check, err := cl.Checks.Find(ctx, c.Check)
 		if err != nil {
@@ -31,8 +35,8 @@ func (c *historyCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		}
 		q.Check = check.Value.ID
 	}
-	out := newLines(t, &c.output, column{"WHEN", 19}, column{"POLL", 8}, column{"BECAUSE", 7}, column{"OUTCOME", 7}, column{"REASON", 13},
-		column{"SCORE", 5}, column{"OBSERVED", 19}, column{"PROBLEM", 13}, column{"CHECK", 0})
+	out := newLines(t, &c.output, column{"WHEN", momentWidth}, column{"POLL", 8}, column{"BECAUSE", 7}, column{"OUTCOME", 7}, column{"REASON", 13},
+		column{"SCORE", 5}, column{"OBSERVED", momentWidth}, column{"PROBLEM", 13}, column{"CHECK", 0})
 	for one, err := range cl.History(ctx, q) {
 		if err == nil {
 			v := &one.Value

@@ -94,7 +94,7 @@ func (c *idpCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	config := c.config()
 	config.ClientID = c.ClientID
 	if !c.Public {
-		if config.ClientSecret, err = c.secret(t); err != nil {
+		if config.ClientSecret, err = c.secret(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func (c *idpEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	changes.ClientID = c.ClientID
 	var err error
 	if c.NewSecret || len(c.ClientSecretFile) > 0 {
-		if changes.ClientSecret, err = c.secret(t); err != nil {
+		if changes.ClientSecret, err = c.secret(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -181,6 +181,7 @@ func (c *idpEdit) Run(ctx context.Context, t *cli.Terminal) error {
 
 type idpDelete struct {
 	remote
+	confirmation
 	idpName
 }
 
@@ -189,5 +190,5 @@ func (c *idpDelete) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, cl.IdentityProviders, c.Provider)
+	return remove(ctx, t, &c.confirmation, cl.IdentityProviders, c.Provider)
 }

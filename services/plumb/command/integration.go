@@ -79,7 +79,7 @@ func (c *integrationCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	secret, err := c.secret(t)
+	secret, err := c.secret(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -172,6 +172,7 @@ func (c *integrationResume) Run(ctx context.Context, t *cli.Terminal) error {
 
 type integrationDelete struct {
 	remote
+	confirmation
 	integrationName
 }
 
@@ -180,5 +181,5 @@ func (c *integrationDelete) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, cl.Integrations, c.Integration)
+	return remove(ctx, t, &c.confirmation, cl.Integrations, c.Integration)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"plumbline.dev/services/internal/cli"
@@ -44,7 +45,7 @@ func (l *logging) begin() time.Time {
 
 type postureLogCmd struct {
 	logging
-	Device      []string `env:"-" help:"Of this device only, by id; may be given again." placeholder:"ID"`
+	Device      []string `env:"-" sep:"none" help:"Of this device only: id, host name, serial number or e-mail address; may be given again." placeholder:"DEVICE"`
 	Check       []string `env:"-" sep:"none" help:"Of this check only, by id or name; may be given again." placeholder:"CHECK"`
 	Integration []string `env:"-" sep:"none" help:"Of this integration only, by id or name; may be given again." placeholder:"INTEGRATION"`
 	Outcome     []string `env:"-" enum:"pass,fail,unknown" help:"Only these: ${enum}." placeholder:"OUTCOME"`
@@ -58,14 +59,19 @@ func (c *postureLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	q := client.PostureQuery{Since: c.begin(), Until: c.Until.Time, Devices: c.Device, Outcomes: c.Outcome}
+	q := client.PostureQuery{Since: c.begin(), Until: c.Until.Time, Devices: slices.Clone(c.Device), Outcomes: c.Outcome}
+	for n, name := range q.Devices {
+		if q.Devices[n], err = cl.FindDevice(ctx, name); err != nil {
+			return err
+		}
+	}
 	if q.Checks, err = ids(ctx, cl.Checks, c.Check); err != nil {
 		return err
 	}
 	if q.Integrations, err = ids(ctx, cl.Integrations, c.Integration); err != nil {
 		return err
 	}
-	out := newLines(t, &c.output, column{"WHEN", 19}, column{"DEVICE", 36}, column{"OUTCOME", 7}, column{"REASON", 13}, column{"SCORE", 5}, column{"HOST", 24}, column{"CHECK", 0})
+	out := newLines(t, &c.output, column{"WHEN", momentWidth}, column{"DEVICE", 36}, column{"OUTCOME", 7}, column{"REASON", 13}, column{"SCORE", 5}, column{"HOST", 24}, column{"CHECK", 0})
 	return repeat(ctx, t, c.Follow, func(ctx context.Context) error {
 		for line, err := range cl.PostureLog(ctx, &q) {
 			if err == nil {
@@ -121,7 +127,7 @@ func (c *accessLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		}
 		q.App = app.Value.ID
 	}
-	out := newLines(t, &c.output, column{"WHEN", 19}, column{"", 7}, column{"REASON", 19}, column{"TIMES", 5}, column{"WHAT", 7},
+	out := newLines(t, &c.output, column{"WHEN", momentWidth}, column{"", 7}, column{"REASON", 19}, column{"TIMES", 5}, column{"WHAT", 7},
 		column{"WHO", 39}, column{"FROM", 15}, column{"APPLICATION", 24}, column{"DEVICE", 0})
 	log := cl.AccessLog(q)
 	return repeat(ctx, t, c.Follow, func(ctx context.Context) error {

@@ -146,6 +146,7 @@ func (r *rules) replaceIn(ctx context.Context, cl *client.Client, body map[strin
 
 type policyDelete struct {
 	remote
+	confirmation
 	policyName
 }
 
@@ -154,5 +155,5 @@ func (c *policyDelete) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, cl.Policies, c.Policy)
+	return remove(ctx, t, &c.confirmation, cl.Policies, c.Policy)
 }

@@ -33,9 +33,13 @@ func one[T any](t *cli.Terminal, o *output, item client.Item[T], fields func(*ta
 	return o.show(t, item, func(tab *table) { fields(tab, item.Value) })
 }
 
-func remove[T client.Named](ctx context.Context, t *cli.Terminal, r client.Collection[T], name string) error {
+func remove[T client.Named](ctx context.Context, t *cli.Terminal, c *confirmation, r client.Collection[T], name string) error {
 	item, err := r.Find(ctx, name)
 	if err != nil {
+		return err
+	}
+	question := fmt.Sprintf("Delete %s (%s)?", clean(item.Value.ResourceName()), item.Value.ResourceID())
+	if err := c.confirm(ctx, t, question); err != nil {
 		return err
 	}
 	if err := r.Delete(ctx, item.Value.ResourceID()); err != nil {

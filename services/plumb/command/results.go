@@ -14,14 +14,14 @@ import (
 type resultsCmd struct {
 	remote
 	reading
-	Device string `arg:"" optional:"" help:"Id of the device."`
+	Device string `arg:"" optional:"" help:"Device: id, host name, serial number or e-mail address."`
 	Follow bool   `short:"f" env:"-" help:"Show changes as they come, until interrupted."`
 	After  string `env:"-" help:"With --follow: begin after this position, which -o json shows with each change." placeholder:"POSITION"`
 }
 
 func (c *resultsCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	if c.Follow == (c.Device != "") {
-		return cli.Usage("give the id of a device, or --follow")
+		return cli.Usage("give a device, or --follow")
 	}
 	cl, err := c.client()
 	if err != nil {
@@ -34,8 +34,12 @@ func (c *resultsCmd) Run(ctx context.Context, t *cli.Terminal) error {
 }
 
 func (c *resultsCmd) device(ctx context.Context, t *cli.Terminal, cl *client.Client) error {
+	device, err := cl.FindDevice(ctx, c.Device)
+	if err != nil {
+		return err
+	}
 	return c.run(ctx, t, func(ctx context.Context) (view, error) {
-		r, err := cl.DeviceResults(ctx, c.Device)
+		r, err := cl.DeviceResults(ctx, device)
 		return view{r, func(tab *table) { resultRows(tab, r.Value) }}, err
 	})
 }
@@ -57,12 +61,18 @@ func number(n *int) string {
 	return fmt.Sprint(*n)
 }
 
-// moment is a time on this machine's clock, or a dash where there is none.
+// momentLayout is how tables show a time: in this machine's zone, which it names. momentWidth is its usual width.
+const (
+	momentLayout = time.DateTime + " MST"
+	momentWidth  = len(time.DateTime + " CEST")
+)
+
+// moment returns a time as tables show it, or a dash for none.
 func moment(at *time.Time) string {
 	if at == nil || at.IsZero() {
 		return "-"
 	}
-	return at.Local().Format(time.DateTime)
+	return at.Local().Format(momentLayout)
 }
 
 // follow shows events until ctx ends; a stream that breaks off is taken up where it was.

@@ -1,11 +1,10 @@
 package command
 
 import (
-	"fmt"
-	"os"
+	"context"
+	"errors"
 	"strings"
 
-	"golang.org/x/term"
 	"plumbline.dev/services/internal/cli"
 )
 
@@ -15,11 +14,11 @@ type secretFile struct {
 }
 
 // secret is the file's, or asked for where a person is there to answer.
-func (c *secretFile) secret(t *cli.Terminal) (string, error) {
+func (c *secretFile) secret(ctx context.Context, t *cli.Terminal) (string, error) {
 	if text := strings.TrimSpace(string(c.ClientSecretFile)); text != "" {
 		return text, nil
 	}
-	return askSecret(t, "give --client-secret-file")
+	return askSecret(ctx, t, "give --client-secret-file")
 }
 
 // clientSecret is how the Client Secret of a service token is given: by a file, a variable, or at the
@@ -39,33 +38,28 @@ func (c *clientSecret) given() (string, error) {
 }
 
 // secret is the one given, or asked for.
-func (c *clientSecret) secret(t *cli.Terminal) (string, error) {
+func (c *clientSecret) secret(ctx context.Context, t *cli.Terminal) (string, error) {
 	text, err := c.given()
 	if err != nil || text != "" {
 		return text, err
 	}
-	return askSecret(t, "give --client-secret-file, or PLUMB_CLIENT_SECRET_FILE")
+	return askSecret(ctx, t, "give --client-secret-file, or PLUMB_CLIENT_SECRET_FILE")
 }
 
 // askSecret asks for the secret of a service token or a provider.
-func askSecret(t *cli.Terminal, otherwise string) (string, error) {
-	return ask(t, "Client Secret", otherwise)
+func askSecret(ctx context.Context, t *cli.Terminal, otherwise string) (string, error) {
+	return ask(ctx, t, "Client Secret", otherwise)
 }
 
 // ask asks a person for something that is not shown; where nobody is there, the error says what to give.
-func ask(t *cli.Terminal, what, otherwise string) (string, error) {
-	in, ok := t.In.(*os.File)
-	if !ok || !t.ErrTTY || !t.InTTY {
+func ask(ctx context.Context, t *cli.Terminal, what, otherwise string) (string, error) {
+	text, err := t.AskSecret(ctx, what+": ")
+	switch {
+	case errors.Is(err, cli.ErrNoTerminal):
 		return "", cli.Usage("the %s is missing: %s", what, otherwise)
-	}
-	fmt.Fprintf(t.Err, "%s: ", what)
-	typed, err := term.ReadPassword(int(in.Fd()))
-	fmt.Fprintln(t.Err)
-	if err != nil {
+	case err != nil:
 		return "", err
-	}
-	text := strings.TrimSpace(string(typed))
-	if text == "" {
+	case text == "":
 		return "", cli.Usage("the %s is missing", what)
 	}
 	return text, nil

@@ -92,6 +92,7 @@ func (c *tagEdit) Run(ctx context.Context, t *cli.Terminal) error {
 
 type tagDelete struct {
 	remote
+	confirmation
 	tagName
 }
 
@@ -100,5 +101,5 @@ func (c *tagDelete) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, tags(cl), c.Tag)
+	return remove(ctx, t, &c.confirmation, tags(cl), c.Tag)
 }

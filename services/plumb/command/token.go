@@ -38,7 +38,7 @@ func (c *tokenList) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	return list(ctx, t, &c.reading, cl.ServiceTokens, func(tab *table, k client.ServiceToken) {
-		tab.row(k.ID, k.Name, k.ClientID, tokenState(k), dateOf(k.LastSeenAt, time.DateTime), expiry(k, time.DateOnly))
+		tab.row(k.ID, k.Name, k.ClientID, tokenState(k), dateOf(k.LastSeenAt, momentLayout), expiry(k, time.DateOnly))
 	}, "ID", "NAME", "CLIENT ID", "STATE", "LAST SEEN", "EXPIRES")
 }
 
@@ -151,6 +151,7 @@ func (c *tokenShow) Run(ctx context.Context, t *cli.Terminal) error {
 
 type tokenDelete struct {
 	remote
+	confirmation
 	tokenName
 }
 
@@ -159,5 +160,5 @@ func (c *tokenDelete) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, t, cl.ServiceTokens, c.Name)
+	return remove(ctx, t, &c.confirmation, cl.ServiceTokens, c.Name)
 }
