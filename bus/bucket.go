@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,12 +16,15 @@ import (
 type Update struct {
 	Key      string
 	Value    []byte // nil where Deleted
+	Header   nats.Header
 	Revision uint64 // the sequence in the bucket's stream: revisions order all keys of a bucket
 	Deleted  bool
 }
 
-// Decode reads the value.
-func (u *Update) Decode(into proto.Message) error { return proto.Unmarshal(u.Value, into) }
+// Decode reads the value, as [Msg.Decode] does.
+func (u *Update) Decode(into proto.Message) error {
+	return (&Msg{Header: u.Header, Data: u.Value}).Decode(into)
+}
 
 // Get reads a key into a message and returns its revision, or [ErrNotFound]. With replicas the answer may
 // be a moment old: a write that expects its revision finds out.
@@ -35,7 +36,7 @@ func (c *Conn) Get(ctx context.Context, bucket, key string, into proto.Message) 
 	if m.Deleted() {
 		return m.Seq, fmt.Errorf("read %s of %s: %w", key, bucket, ErrNotFound)
 	}
-	if err := proto.Unmarshal(m.Data, into); err != nil {
+	if err := m.Decode(into); err != nil {
 		return 0, fmt.Errorf("read %s of %s: %w", key, bucket, err)
 	}
 	return m.Seq, nil
@@ -90,132 +91,51 @@ func (c *Conn) Delete(ctx context.Context, bucket, key string, expect uint64) er
 func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	r, err := c.nc.RequestMsgWithContext(ctx, nats.NewMsg("$JS.API.DIRECT.GET."+stream+"."+subject))
+	r, err := c.nc.RequestMsgWithContext(ctx, nats.NewMsg(directGet+stream+"."+subject))
 	if err != nil {
 		return nil, fmt.Errorf("newest of %s in %s: %w", subject, stream, err)
 	}
-	if status := r.Header.Get("Status"); status == "404" {
-		return nil, fmt.Errorf("newest of %s in %s: %w", subject, stream, ErrNotFound)
-	} else if status != "" {
-		return nil, fmt.Errorf("newest of %s in %s: status %s %s", subject, stream, status, r.Header.Get("Description"))
+	var m *Msg
+	if r.Header == nil {
+		m, err = &Msg{Subject: subject, Header: nats.Header{badHeader: {"?"}}, Data: r.Data}, nil
+	} else {
+		m, err = fromDirect(r)
 	}
-	seq, err1 := strconv.ParseUint(r.Header.Get(jetstream.SequenceHeader), 10, 64)
-	at, err2 := time.Parse(time.RFC3339Nano, r.Header.Get(jetstream.TimeStampHeaer))
-	if err := errors.Join(err1, err2); err != nil {
+	if err == nil && m == nil {
+		err = ErrNotFound
+	}
+	if err != nil {
 		return nil, fmt.Errorf("newest of %s in %s: %w", subject, stream, err)
 	}
-	return &Msg{Subject: r.Header.Get(jetstream.SubjectHeader), Header: r.Header, Data: r.Data, Stream: stream, Seq: seq, Time: at}, nil
+	m.Stream = stream
+	return m, nil
 }
 
 // Watch calls apply with the newest value of every key that matches, in the order of revisions, then with
 // each later one, until ctx ends. caughtUp is called once, after the first round. An error from apply ends
-// the watch and is returned, and so does a connection that was closed; a lost one does not: when it is back
-// the watch goes on after the last revision. apply is never called concurrently.
+// the watch and is returned, and so does a connection that was closed and a bucket that was replaced
+// ([ErrReplaced]); a lost connection does not: when it is back the watch goes on after the last revision. apply
+// is never called concurrently.
 func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply func(Update) error, caughtUp func()) error {
-	connected := c.nc.StatusChanged(nats.CONNECTED)
-	defer c.nc.RemoveStatusListener(connected)
-	w, err := c.watch(ctx, bucket, keys, 0)
-	if err != nil {
-		return err
+	t := &Tail{Conn: c, Stream: topology.BucketStream(bucket), Current: caughtUp}
+	for _, k := range keys {
+		t.Filters = append(t.Filters, topology.BucketSubject(bucket, k))
 	}
-	defer func() { stopWatch(w) }()
-	var last uint64
-	var complete bool
-	var retry <-chan time.Time
-	updates := w.Updates()
-	again := func() error {
-		next, err := c.watch(ctx, bucket, keys, last)
-		switch {
-		case err == nil:
-			go discard(w)
-			w, updates, retry = next, next.Updates(), nil
-		case c.nc.IsClosed() && ctx.Err() == nil:
-			return err // this connection does not come back
-		default:
-			c.log.Debug("a watch is not taken up yet", "bucket", bucket, "err", err)
-			retry = time.After(retryWatch)
+	t.Apply = func(m *Msg) error {
+		key, err := topology.KeyOf(bucket, m.Subject)
+		if err != nil {
+			return err
+		}
+		u := Update{Key: key, Value: m.Data, Header: m.Header, Revision: m.Seq, Deleted: m.Deleted()}
+		if u.Deleted {
+			u.Value = nil
+		}
+		if err := apply(u); err != nil {
+			return fmt.Errorf("watch %s, key %s: %w", bucket, u.Key, err)
 		}
 		return nil
 	}
-	for {
-		var lost bool
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-connected:
-			// A server that was restarted has forgotten the watch. The client library would find out, but takes
-			// ten seconds and more.
-			lost = true
-		case <-retry:
-			lost = true
-		case e, ok := <-updates:
-			switch {
-			case !ok: // ended by the server, or by the client library, which could not take it up
-				updates, lost = nil, true
-			case e == nil:
-				if !complete {
-					complete = true
-					caughtUp()
-				}
-			default:
-				u := Update{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
-				if u.Deleted {
-					u.Value = nil
-				}
-				if err := apply(u); err != nil {
-					return fmt.Errorf("watch %s, key %s: %w", bucket, u.Key, err)
-				}
-				last = u.Revision
-			}
-		}
-		if lost {
-			if err := again(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// retryWatch is how long after a failure a watch is taken up again.
-const retryWatch = 250 * time.Millisecond
-
-// watch begins a watch with what comes after a revision: of a bucket that keeps one value a key, that is
-// every key that was written since.
-func (c *Conn) watch(ctx context.Context, bucket string, keys []string, after uint64) (jetstream.KeyWatcher, error) {
-	kv, err := c.js.KeyValue(ctx, bucket)
-	if err != nil {
-		return nil, fmt.Errorf("watch %s: %w", bucket, translate(err))
-	}
-	var options []jetstream.WatchOpt
-	if after > 0 {
-		options = append(options, jetstream.ResumeFromRevision(after+1))
-	}
-	w, err := kv.WatchFiltered(ctx, slices.Clone(keys), options...) // which it writes to
-	if err != nil {
-		return nil, fmt.Errorf("watch %s: %w", bucket, translate(err))
-	}
-	return w, nil
-}
-
-// discard ends a watch that another has taken the place of, and takes from it what would keep it.
-func discard(w jetstream.KeyWatcher) {
-	stopWatch(w)
-	for range w.Updates() {
-	}
-}
-
-// stopWatch ends a watch with the server, which forgets it after a while if it cannot be told: the end of
-// a service does not wait for a server that is gone.
-func stopWatch(w jetstream.KeyWatcher) {
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		_ = w.Stop()
-	}()
-	select {
-	case <-stopped:
-	case <-time.After(time.Second):
-	}
+	return t.Run(ctx)
 }
 
 // Subjects lists the subjects of a stream that match, with how many messages each has. The answer comes

@@ -39,6 +39,8 @@ type Conn struct {
 	open chan struct{}
 	// monitors are those of its stages and watches.
 	monitors monitors
+	// unreadable counts the records that could not be decoded.
+	unreadable unreadable
 }
 
 // maxOpenBatches stays under the server's 50 for a stream, so that two services seldom meet ErrBusy.

@@ -46,6 +46,9 @@ func (m *Msg) Decode(into proto.Message) error {
 }
 
 func checkSchema(h nats.Header, want proto.Schema) error {
+	if h.Get(badHeader) != "" {
+		return Permanent(errBadHeader)
+	}
 	text := h.Get(proto.HeaderSchema)
 	if text == "" {
 		return nil // a writer that is not ours; the body decides
@@ -75,8 +78,15 @@ func fromJetStream(m jetstream.Msg) (*Msg, error) {
 	}, nil
 }
 
-// Deleted tells that the message, of a bucket's stream, marks its key deleted.
-func (m *Msg) Deleted() bool { return m.Header.Get(kvOperation) != "" }
+// Deleted reports whether the message, of a bucket's stream, marks its key deleted: a writer did (ADR-8), or the
+// server, when the key's last value expired or was removed (ADR-43).
+func (m *Msg) Deleted() bool {
+	switch m.Header.Get(kvOperation) {
+	case "DEL", "PURGE":
+		return true
+	}
+	return m.Header.Get(jetstream.MarkerReasonHeader) != ""
+}
 
 // streamSource is the header in which a sourced message tells where it was stored first.
 const streamSource = "Nats-Stream-Source"

@@ -85,7 +85,7 @@ func (c *Conn) NextAfter(ctx context.Context, stream, filter string, after uint6
 
 // ask asks a stream's leader for a message and gives its sequence; 0 where there is none.
 func (c *Conn) ask(ctx context.Context, stream string, question []byte) (uint64, error) {
-	r, err := c.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, question)
+	r, err := c.nc.RequestWithContext(ctx, messageGet+stream, question)
 	if err != nil {
 		return 0, err
 	}

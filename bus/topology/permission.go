@@ -15,7 +15,8 @@ type Permissions struct {
 type grant struct {
 	durables []string // "STREAM consumer": takes messages of a provisioned consumer
 	get      []string // buckets whose keys it reads one at a time
-	watch    []watch  // buckets or streams that it follows with a consumer of its own
+	watch    []watch  // streams that it follows with a consumer of its own
+	read     []watch  // buckets or streams that it reads as a whole, and whose bells it hears
 	list     []string // streams whose subjects it lists
 	last     []string // subjects whose newest message it reads, as "STREAM subject"
 	after    []string // streams whose leader it asks what came after a position
@@ -43,14 +44,14 @@ func grants(r Role) grant {
 	switch r {
 	case Scheduler:
 		return grant{
-			watch: []watch{bucketWatch(Config, integrations)},
-			last:  []string{PostureTicks + " " + tickRoot + "*.*"},
-			list:  []string{PostureTicks},
+			read: []watch{bucketWatch(Config, integrations)},
+			last: []string{PostureTicks + " " + tickRoot + "*.*"},
+			list: []string{PostureTicks},
 		}
 	case Registry:
 		return grant{
 			durables: []string{DeviceCommands + " " + ConsumerRegistry},
-			watch:    []watch{bucketWatch(Devices, ">")},
+			read:     []watch{bucketWatch(Devices, ">")},
 			get:      []string{Devices},
 			write:    []string{BucketSubject(Devices, AllPageKeys), BucketSubject(Devices, CursorKey)},
 			// The answer to a command goes to whom its header names.
@@ -59,7 +60,7 @@ func grants(r Role) grant {
 	case Fetcher:
 		return grant{
 			durables: []string{PostureTicks + " " + ConsumerPlan, PostureBatches + " *"},
-			watch:    []watch{bucketWatch(Config, integrations, apps)},
+			read:     []watch{bucketWatch(Config, integrations, apps)},
 			get:      []string{Devices, Config},
 			list:     []string{BucketStream(Devices), PostureBatches},
 			extra: []string{
@@ -72,14 +73,14 @@ func grants(r Role) grant {
 		return grant{
 			durables: []string{PostureScores + " " + ConsumerEvaluate, BucketStream(Devices) + " " + ConsumerPageChanges,
 				BucketStream(Config) + " " + ConsumerConfigChanges},
-			watch: []watch{bucketWatch(Config, integrations, checks), {PostureState, []string{AllLogs}}},
-			get:   []string{Devices, Config},
-			list:  []string{BucketStream(Devices), PostureLog, PostureState},
-			last:  []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+			read: []watch{bucketWatch(Config, integrations, checks), {PostureState, []string{AllLogs}}},
+			get:  []string{Devices, Config},
+			list: []string{BucketStream(Devices), PostureLog, PostureState},
+			last: []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
 		}
 	case Exchange:
 		return grant{
-			watch: []watch{bucketWatch(Config, apps, policies, ConfigKeys(KindGroup), ConfigKeys(KindOrganization)),
+			read: []watch{bucketWatch(Config, apps, policies, ConfigKeys(KindGroup), ConfigKeys(KindOrganization)),
 				bucketWatch(Tokens, AllServiceTokenKeys, AllTokenSeenKeys), bucketWatch(Keys, ">")},
 			get:  []string{Config, Tokens, Keys},
 			last: []string{AccessLogs + " " + tokenRoot + "*.*"},
@@ -88,7 +89,7 @@ func grants(r Role) grant {
 		}
 	case Gateway:
 		return grant{
-			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, AllServiceTokenKeys, AllTokenSeenKeys),
+			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, AllServiceTokenKeys, AllTokenSeenKeys),
 				bucketWatch(Devices, AllPageKeys), bucketWatch(Sessions, AllSessionKeys), {PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
 			get:  []string{Config, Tokens, Devices, Sessions},
 			list: []string{PostureLog, PostureState},
@@ -102,9 +103,8 @@ func grants(r Role) grant {
 	case API:
 		return grant{
 			durables: []string{BucketStream(Config) + " " + ConsumerAudit, BucketStream(Tokens) + " " + ConsumerAudit, AuditOutbox + " " + ConsumerAudit},
-			watch: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"),
-				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}},
-				{AccessLogs, []string{accessRoot + "*.*"}}, {AuditLog, []string{auditRoot + "*"}}},
+			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"),
+				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
 			get:    []string{Config, Tokens, Devices, Sessions},
 			list:   []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
 			last:   []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs, AuditOutbox + " " + outboxes(actions)},
@@ -152,7 +152,7 @@ func PermissionsOf(r Role) Permissions {
 	for _, b := range g.get {
 		pub = append(pub, "$JS.API.STREAM.INFO."+BucketStream(b), "$JS.API.DIRECT.GET."+BucketStream(b)+"."+BucketSubject(b, ">"))
 	}
-	for _, w := range g.watch {
+	for _, w := range slices.Concat(g.watch, g.read) {
 		pub = append(pub, "$JS.API.STREAM.INFO."+w.stream, "$JS.API.CONSUMER.INFO."+w.stream+".*",
 			"$JS.API.CONSUMER.MSG.NEXT."+w.stream+".*", "$JS.API.CONSUMER.DELETE."+w.stream+".*",
 			"$JS.ACK."+w.stream+".*.>", "$JS.ACK.*.*."+w.stream+".*.>")
@@ -162,6 +162,12 @@ func PermissionsOf(r Role) Permissions {
 		if len(w.filters) > 1 {
 			// A consumer of several filters names none in its subject.
 			pub = append(pub, "$JS.API.CONSUMER.CREATE."+w.stream+".*")
+		}
+	}
+	for _, r := range g.read {
+		pub = append(pub, "$JS.API.STREAM.INFO."+r.stream, "$JS.API.STREAM.MSG.GET."+r.stream, "$JS.API.DIRECT.GET."+r.stream)
+		for _, f := range r.filters {
+			sub = append(sub, Bell(r.stream, f))
 		}
 	}
 	for _, s := range g.list {
@@ -175,7 +181,7 @@ func PermissionsOf(r Role) Permissions {
 		pub = append(pub, "$JS.API.STREAM.INFO."+s, "$JS.API.STREAM.MSG.GET."+s)
 	}
 	for _, s := range g.ranges {
-		pub = append(pub, "$JS.API.STREAM.INFO."+s, "$JS.API.DIRECT.GET."+s)
+		pub = append(pub, "$JS.API.STREAM.INFO."+s, "$JS.API.STREAM.MSG.GET."+s, "$JS.API.DIRECT.GET."+s)
 	}
 	pub = append(append(pub, g.write...), g.extra...)
 	slices.Sort(pub)

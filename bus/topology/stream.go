@@ -71,11 +71,11 @@ func Streams(o Options) []jetstream.StreamConfig {
 		}, {
 			Name: PostureLog, Subjects: []string{AllLogs, changeRoot + ">"},
 			MaxAge: 30 * day, MaxBytes: o.LogMaxBytes, Compression: jetstream.S2Compression,
-			AllowDirect: true, AllowAtomicPublish: true, MaxConsumers: MaxFollowers,
+			AllowDirect: true, AllowAtomicPublish: true, MaxConsumers: MaxFollowers, RePublish: bell(PostureLog),
 		}, {
 			Name: PostureState, MaxMsgsPerSubject: 1, Compression: jetstream.S2Compression, AllowDirect: true,
-			MaxConsumers: MaxFollowers,
-			Sources:      []*jetstream.StreamSource{{Name: PostureLog, FilterSubject: AllLogs}},
+			MaxConsumers: MaxFollowers, RePublish: bell(PostureState),
+			Sources: []*jetstream.StreamSource{{Name: PostureLog, FilterSubject: AllLogs}},
 		}, {
 			Name: PostureDead, Subjects: []string{deadRoot + "*.*"}, MaxAge: 7 * day, MaxBytes: 256 << 20,
 			Compression: jetstream.S2Compression, AllowDirect: true,
@@ -105,7 +105,7 @@ func Streams(o Options) []jetstream.StreamConfig {
 			MaxAge: age,
 			Name:   BucketStream(bucket), Subjects: subjects,
 			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true,
-			AllowDirect: true,
+			AllowDirect: true, RePublish: bell(BucketStream(bucket)),
 			// The registry commits pages and its cursor together; the api a change and what the audit log is to be
 			// told of it, and an application with its policies.
 			AllowAtomicPublish: bucket == Devices || audited,
@@ -119,6 +119,18 @@ func Streams(o Options) []jetstream.StreamConfig {
 		all[i].Description = description(all[i].Name)
 	}
 	return all
+}
+
+// bellRoot begins the subjects on which streams announce what they stored.
+const bellRoot = "bell."
+
+// Bell is the subject on which a stream announces each message that it stored on a subject that matches the
+// filter. A bell has the message's headers and its sequence, but no body. It may be lost: whoever listens reads the
+// stream every now and then anyway.
+func Bell(stream, filter string) string { return bellRoot + stream + "." + filter }
+
+func bell(stream string) *jetstream.RePublish {
+	return &jetstream.RePublish{Source: ">", Destination: Bell(stream, ">"), HeadersOnly: true}
 }
 
 // MaxFollowers bounds the consumers on each of the streams that other systems may follow. The server counts

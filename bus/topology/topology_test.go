@@ -202,7 +202,8 @@ func TestNoRoleMayDoMoreThanItsPart(t *testing.T) {
 			}
 		}
 		if r != topology.Exchange && (allows(p.Publish, "$JS.API.DIRECT.GET.KV_"+topology.Keys+".>") || allows(p.Publish, "$JS.API.CONSUMER.CREATE.KV_"+topology.Keys+".>") ||
-			allows(p.Publish, "$JS.API.STREAM.MSG.GET.KV_"+topology.Keys)) {
+			allows(p.Publish, "$JS.API.STREAM.MSG.GET.KV_"+topology.Keys) || allows(p.Publish, "$JS.API.DIRECT.GET.KV_"+topology.Keys) ||
+			allows(p.Subscribe, "bell.KV_"+topology.Keys+".>")) {
 			t.Errorf("%s may read the signing keys", r)
 		}
 		for _, other := range topology.Roles() {
