@@ -37,18 +37,6 @@ func Clean(h http.Header, a *Answer) {
 	put(h, a)
 }
 
-// Copy is [Clean] for who makes the origin's headers anew: it copies those of the client that the origin may
-// see, other than those that hop tells, and puts on what the answer has. Values are shared, not copied.
-func Copy(to, from http.Header, a *Answer, hop func(name string) bool) {
-	for name, values := range from {
-		if forOrigin(name, a) && !hop(name) {
-			to[name] = values
-		}
-	}
-	cleanCookies(to)
-	put(to, a)
-}
-
 // forOrigin tells whether the origin may see a header of the client's.
 func forOrigin(name string, a *Answer) bool {
 	return !headername.Claimed(name) && !slices.Contains(a.Drop, name)

@@ -15,8 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-	"plumbline.dev/services/gateway/direct"
 	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/gateway/page"
 	"plumbline.dev/services/internal/egress"
@@ -27,8 +25,7 @@ import (
 type Config struct {
 	// Own are our own listeners, host:port, which are no origins.
 	Own []string
-	// Conns bounds the connections to one origin, those for plain requests and those for others each; 0 means
-	// 4,096. What comes beyond waits.
+	// Conns bounds the connections to one origin; 0 means 4,096. Further requests wait.
 	Conns int
 	// HeaderTimeout is how long an origin may think before it begins to answer; 0 means 2 min.
 	HeaderTimeout time.Duration
@@ -40,16 +37,12 @@ type Config struct {
 // Proxy sends requests to origins. It is safe for concurrent use.
 type Proxy struct {
 	transport http.RoundTripper
-	direct    *direct.Transport // for what is plain; nil: the other one makes every request
 	log       *slog.Logger
 	errorLog  *log.Logger
 	origins   sync.Map // the URL's text → *url.URL
 	failed    func(policy.Reason)
 	watch     watch
 }
-
-// idleTimeout is how long connections to origins are kept without use.
-const idleTimeout = 90 * time.Second
 
 // New makes a proxy. failed is told of each request that its origin did not answer.
 func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, error) {
@@ -69,28 +62,13 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if err != nil {
 		return nil, err
 	}
-	dial, err := egress.NewDialer(out, "http")
-	if err != nil {
-		return nil, err
-	}
-	plain := direct.New(direct.Config{Dial: dial, Conns: cfg.Conns, IdleTimeout: idleTimeout, MaxHeaderBytes: out.MaxHeaderBytes})
-	return &Proxy{transport: t, direct: plain, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed,
+	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed,
 		watch: watch{limit: cfg.HeaderTimeout, still: cfg.Still}}, nil
 }
 
-// Run watches over the requests to origins until ctx ends: who is late is given up, who is no longer admitted is
-// ended.
-func (p *Proxy) Run(ctx context.Context) error {
-	var both errgroup.Group
-	if p.direct != nil {
-		both.Go(func() error { return p.direct.Run(ctx) })
-	}
-	both.Go(func() error { return p.watch.Run(ctx) })
-	return both.Wait()
-}
-
-// Through sends requests through another transport, for measurements.
-func (p *Proxy) Through(t http.RoundTripper) { p.transport, p.direct = t, nil }
+// Run watches over requests to origins until ctx ends: it gives up those whose origin is late, and ends those that
+// are no longer allowed.
+func (p *Proxy) Run(ctx context.Context) error { return p.watch.Run(ctx) }
 
 // Request is what the proxy has to know of a request beside what net/http does.
 type Request struct {
@@ -105,41 +83,54 @@ type Request struct {
 	Body bool
 }
 
-// Serve sends an admitted request to its origin and answers with what comes back.
+// Serve sends an admitted request to its origin, and the origin's response to the client.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 	origin, err := p.origin(q.Answer.App.Value.OriginURL)
 	if err != nil {
 		p.refuse(w, q, policy.NotServed, http.StatusBadGateway)
 		return
 	}
-	if !isWebSocket(r.Header["Upgrade"]) {
-		p.pass(w, r, origin, q)
-		return
-	}
-	for _, c := range q.Answer.SetCookies {
-		http.SetCookie(w, c)
-	}
 	q.Body = r.ContentLength != 0
 	ctx, passage := p.watch.begin(r.Context(), w, q)
 	defer passage.end()
-	socket := httputil.ReverseProxy{
-		Rewrite:    func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
-		Transport:  upgrade{p.transport, passage},
+	passage.informs = r.ProtoAtLeast(1, 1)
+	proxy := httputil.ReverseProxy{
+		Rewrite:   func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
+		Transport: exchange{p.transport, passage},
+		ModifyResponse: func(a *http.Response) error {
+			w.Header()["Content-Type"] = nil // net/http does not guess a type that the origin did not give
+			return complete(a, q.Answer)
+		},
 		BufferPool: buffers{},
 		ErrorLog:   p.errorLog,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			p.unanswered(w, r, passage, err)
 		},
 	}
-	socket.ServeHTTP(w, r.WithContext(ctx))
+	proxy.ServeHTTP(w, withoutOffer(r.WithContext(ctx)))
 }
 
-// rewrite makes the origin's request. The hop-by-hop headers have been taken off by then, those that the
-// client's Connection header names included, so that nothing set here is lost.
+// rewrite makes the origin's request of the client's. ReverseProxy has removed the hop-by-hop headers by then, those
+// that the Connection header names included, so no client can remove a header that is set here.
 func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
 	gate.Clean(pr.Out.Header, q.Answer)
 	introduce(pr.Out.Header, q)
 	pr.Out.URL, pr.Out.Host = target(origin, q), q.URL.Host
+	pr.Out.Trailer = nil // the origin could read a trailer as a header, about which nobody decided
+}
+
+// complete adds the gateway's own cookies to the origin's response. Of the head that opens a WebSocket, it removes the
+// hop-by-hop headers, as ReverseProxy does with the others.
+func complete(a *http.Response, of *gate.Answer) error {
+	if a.StatusCode == http.StatusSwitchingProtocols {
+		protocol := a.Header.Get("Upgrade")
+		removeHopByHop(a.Header)
+		a.Header["Connection"], a.Header["Upgrade"] = []string{"Upgrade"}, []string{protocol}
+	}
+	for _, c := range of.SetCookies {
+		a.Header.Add("Set-Cookie", c.String())
+	}
+	return nil
 }
 
 // target is the URL that the origin is asked for: the request's path behind its own, the query byte for byte,
@@ -161,13 +152,6 @@ func introduce(h http.Header, q Request) {
 	if q.From != "" {
 		h["Cf-Connecting-Ip"] = values[3:4:4]
 	}
-}
-
-// isWebSocket tells the one protocol that a connection may go over to. Any other is left out, as if the
-// origin did not take it: an origin that went over to HTTP/2 (h2c) would answer requests of its own on the
-// connection, about which nobody decides.
-func isWebSocket(offer []string) bool {
-	return len(offer) == 1 && strings.EqualFold(offer[0], "websocket")
 }
 
 // under puts the request's path behind the path of the origin's URL.
@@ -207,7 +191,7 @@ func (p *Proxy) origin(text string) (*url.URL, error) {
 func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *passage, err error) {
 	q := of.q
 	if a := of.refused.Load(); a != nil {
-		w.Header().Del("Set-Cookie")
+		clear(w.Header())
 		write(w, a.Response.Status, a.Response.Header, a.Response.Body)
 		return
 	}
@@ -225,7 +209,7 @@ func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *passage, 
 	}
 	p.log.Warn("an origin did not answer", "ray", q.Answer.Ray, "application", q.Answer.App.Value.ID, "reason", why.String(),
 		"err", egress.Explain(err).Sentence)
-	w.Header().Del("Set-Cookie")
+	clear(w.Header())
 	p.refuse(w, q, why, status)
 }
 

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"net/http"
-	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +37,8 @@ type passage struct {
 	q      Request
 	since  time.Time
 
+	// informs tells that the client understands informational responses (1xx), which came with HTTP/1.1.
+	informs bool
 	// with is when the origin had the whole request, in Unix nanoseconds; 0: it has not.
 	with atomic.Int64
 	// begun is set once the answer has begun, or it is known that there is none.
@@ -158,24 +159,6 @@ func (r *passage) ask(ctx context.Context) {
 	if r.begun.Load() || r.q.Body {
 		_ = c.SetReadDeadline(past)
 	}
-}
-
-// upgrade is the transport of a request that another makes.
-type upgrade struct {
-	next http.RoundTripper
-	of   *passage
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (u upgrade) RoundTrip(r *http.Request) (*http.Response, error) {
-	defer u.of.answered()
-	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { u.of.sent() }}
-	a, err := u.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
-	if err == nil && a.StatusCode < 100 {
-		a.Body.Close()
-		return nil, errStatus
-	}
-	return a, err
 }
 
 // askers is how many requests are decided about at once: most decisions take a microsecond, one that asks an

@@ -44,17 +44,6 @@ func NewTransport(cfg Config, tune func(*http.Transport)) (http.RoundTripper, er
 	return t, nil
 }
 
-// NewDialer is how a client of [New] connects, for whoever speaks a scheme, http or https, by other means: the
-// address is checked when the name was resolved, and connecting is bounded.
-func NewDialer(cfg Config, scheme string) (func(ctx context.Context, network, addr string) (net.Conn, error), error) {
-	cfg = cfg.withDefaults()
-	p, err := newPolicy(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return dialer(cfg, p, scheme).DialContext, nil
-}
-
 func dialer(cfg Config, p *policy, scheme string) *net.Dialer {
 	return &net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: 30 * time.Second, ControlContext: p.control(scheme)}
 }

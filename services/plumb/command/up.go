@@ -89,6 +89,7 @@ func (p *process) deps(ctx context.Context) (deps plumb.Deps, flush func(), err 
 	if err != nil {
 		return plumb.Deps{}, nil, cli.Usage("--otlp-endpoint, --trace-share: %w", err)
 	}
+	cli.MemoryForTime() // as the gateway's own binary does
 	log := p.Logger()
 	flush = func() {
 		if err := send(); err != nil {

@@ -50,7 +50,7 @@ func (w *workbench) startCaddy(ctx context.Context, gateway *stack.Process) erro
 		return err
 	}
 	caddy, err := stack.Launch(stack.Command{Name: "caddy", Path: w.Caddy, Args: []string{"run", "--adapter", "caddyfile", "--config", path},
-		Env: []string{"HOME=" + w.dir, "XDG_DATA_HOME=" + w.dir, "XDG_CONFIG_HOME=" + w.dir}})
+		Env: []string{"HOME=" + w.dir, "XDG_DATA_HOME=" + w.dir, "XDG_CONFIG_HOME=" + w.dir, gogc}})
 	if err != nil {
 		return err
 	}

@@ -103,6 +103,9 @@ func (b *buffers) Get() []byte {
 
 func (b *buffers) Put(buf []byte) { b.pool.Put(&buf) }
 
+// gogc gives every party the garbage collector's percentage that the gateway has, so that none wins by memory.
+const gogc = "GOGC=400"
+
 // launch starts this program again, as a part.
 func launch(ctx context.Context, name string, args ...string) (*stack.Process, string, error) {
 	self, err := os.Executable()
@@ -114,7 +117,7 @@ func launch(ctx context.Context, name string, args ...string) (*stack.Process, s
 		return nil, "", err
 	}
 	part := strings.Join(append([]string{name, addr}, args...), " ")
-	p, err := stack.Launch(stack.Command{Name: name, Path: self, Env: []string{partVariable + "=" + part}})
+	p, err := stack.Launch(stack.Command{Name: name, Path: self, Env: []string{partVariable + "=" + part, gogc}})
 	if err != nil {
 		return nil, "", err
 	}
