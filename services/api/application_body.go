@@ -20,6 +20,9 @@ var applicationTypes = []string{
 	"mcp", "mcp_portal", "proxy_endpoint",
 }
 
+// hostedTypes are the other types whose applications have destinations in the three views of [destinations].
+var hostedTypes = []string{"ssh", "vnc", "rdp", "mcp_portal"}
+
 // applicationMembers are those of contract.md 3.3 that are echoed.
 var applicationMembers = map[string]memberKind{
 	"app_launcher_visible": boolMember, "auto_redirect_to_identity": boolMember, "allowed_idps": textsMember,
@@ -58,10 +61,13 @@ func readApplication(body object, app *proto.Application, old *proto.Application
 	if err := checkMembers(body, map[string]memberKind{"tags": textsMember}); err != nil {
 		return err
 	}
-	if app.Type == typeSelfHosted {
+	switch {
+	case app.Type == typeSelfHosted:
 		if err := readSelfHosted(body, app, old); err != nil {
 			return err
 		}
+	case slices.Contains(hostedTypes, app.Type):
+		keepDestinations(body, app, old)
 	}
 	app.Sent = body.kept(slices.Concat(ownMembers, []string{"policies", "x_origin_url"})...)
 	return nil
@@ -98,6 +104,20 @@ func readSelfHosted(body object, app *proto.Application, old *proto.Application)
 	d.put(body)
 	app.Domains = d.hosts
 	return nil
+}
+
+// keepDestinations completes the views of the destinations of an application that is not served. Views that do not
+// agree are kept as they were sent.
+func keepDestinations(body object, app, old *proto.Application) {
+	var before *destinations
+	if old != nil && old.Type == app.Type {
+		if d, err := parseDestinations(stored(old.Sent)); err == nil {
+			before = &d
+		}
+	}
+	if d, err := readDestinations(body, before); err == nil {
+		d.put(body)
+	}
 }
 
 // readOrigin reads x_origin_url, where the gateway sends the application's requests. Clients that do not

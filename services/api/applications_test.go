@@ -28,6 +28,7 @@ func TestViewsOfDestinations(t *testing.T) {
 	const one, two, three = "a.example.com", "b.example.com/path", "*.example.org:8443"
 	full := `"domain":"a.example.com","self_hosted_domains":["a.example.com"],"destinations":[{"type":"public","uri":"a.example.com"}]`
 	many := `"domain":"a.example.com","self_hosted_domains":["a.example.com","b.example.com/path"],"destinations":[{"type":"public","uri":"a.example.com"},{"type":"public","uri":"b.example.com/path"}]`
+	dest := `"domain":"b.example.com/path","destinations":[{"type":"public","uri":"b.example.com/path"}]`
 	for name, c := range map[string]struct {
 		before, sent string
 		domain       string
@@ -52,15 +53,20 @@ func TestViewsOfDestinations(t *testing.T) {
 		"a null in the list":            {"", `"destinations":[null]`, "", nil, 0, "object"},
 		"a text":                        {"", `"destinations":"a.example.com"`, "", nil, 0, "list of objects"},
 
-		"a new domain alone":                      {full, `"domain":"b.example.com/path"`, two, []string{two}, 1, ""},
-		"read, domain changed, written":           {full, strings.Replace(full, `"domain":"a.`, `"domain":"z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
-		"read, destinations changed, written":     {full, strings.Replace(full, `"uri":"a.`, `"uri":"z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
-		"read, domains changed, written":          {full, strings.Replace(full, `["a.`, `["z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
-		"read, nothing changed, written":          {many, many, one, []string{one, two}, 2, ""},
-		"of many, another is the domain":          {many, strings.Replace(many, `"domain":"a.example.com"`, `"domain":"b.example.com/path"`, 1), two, []string{one, two}, 2, ""},
-		"of many, a new domain loses none unseen": {many, strings.Replace(many, `"domain":"a.`, `"domain":"z.`, 1), "", nil, 0, "one of the public destinations"},
-		"one destination more":                    {full, strings.Replace(full, `"uri":"a.example.com"}`, `"uri":"a.example.com"},{"uri":"b.example.com/path"}`, 1), one, []string{one, two}, 2, ""},
-		"written in another way, it is unchanged": {full, strings.Replace(full, `"type":"public","uri":"a.example.com"`, `"uri":"\u0061.example.com","type":"public"`, 1), one, []string{one}, 1, ""},
+		"a new domain alone":                            {full, `"domain":"b.example.com/path"`, two, []string{two}, 1, ""},
+		"read, domain changed, written":                 {full, strings.Replace(full, `"domain":"a.`, `"domain":"z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
+		"read, destinations changed, written":           {full, strings.Replace(full, `"uri":"a.`, `"uri":"z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
+		"read, domains changed, written":                {full, strings.Replace(full, `["a.`, `["z.`, 1), "z.example.com", []string{"z.example.com"}, 1, ""},
+		"read, nothing changed, written":                {many, many, one, []string{one, two}, 2, ""},
+		"of many, another is the domain":                {many, strings.Replace(many, `"domain":"a.example.com"`, `"domain":"b.example.com/path"`, 1), two, []string{one, two}, 2, ""},
+		"of many, a new domain loses none unseen":       {many, strings.Replace(many, `"domain":"a.`, `"domain":"z.`, 1), "", nil, 0, "one of the public destinations"},
+		"one destination more":                          {full, strings.Replace(full, `"uri":"a.example.com"}`, `"uri":"a.example.com"},{"uri":"b.example.com/path"}`, 1), one, []string{one, two}, 2, ""},
+		"a domain sent beside new destinations stays":   {dest, `"domain":"b.example.com/path","destinations":[{"type":"public","uri":"a.example.com"},{"type":"public","uri":"b.example.com/path"}]`, two, []string{one, two}, 2, ""},
+		"a domain sent beside another order stays":      {many, `"domain":"a.example.com","destinations":[{"type":"public","uri":"b.example.com/path"},{"type":"public","uri":"a.example.com"}]`, one, []string{two, one}, 2, ""},
+		"a domain sent beside new domains stays":        {dest, `"domain":"b.example.com/path","self_hosted_domains":["a.example.com","b.example.com/path"]`, two, []string{one, two}, 2, ""},
+		"a domain that is no longer there is no domain": {many, `"domain":"a.example.com","destinations":[{"type":"public","uri":"b.example.com/path"}]`, two, []string{two}, 1, ""},
+		"without a domain, the first counts":            {many, `"destinations":[{"type":"public","uri":"b.example.com/path"},{"type":"public","uri":"a.example.com"}]`, two, []string{two, one}, 2, ""},
+		"written in another way, it is unchanged":       {full, strings.Replace(full, `"type":"public","uri":"a.example.com"`, `"uri":"\u0061.example.com","type":"public"`, 1), one, []string{one}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before *destinations
@@ -198,6 +204,31 @@ func TestOtherApplicationsAreKeptAndNotServed(t *testing.T) {
 	}
 	if record := y.storedApplication(made["id"]); len(record.Domains) != 0 {
 		t.Errorf("stored %+v", record)
+	}
+}
+
+// Applications that browsers see, of types that are not served, have the three views of their destinations, too.
+func TestOtherHostedApplicationsHaveDestinations(t *testing.T) {
+	y := start(t)
+	for _, kind := range []string{"mcp_portal", "ssh", "vnc", "rdp"} {
+		host := strings.ReplaceAll(kind, "_", "-") + ".example.com"
+		made := y.want(201, "POST", "/access/apps", map[string]any{"name": kind, "type": kind, "domain": host})
+		path := "/access/apps/" + text(made, "id")
+		for _, got := range []map[string]any{made, y.want(200, "GET", path, nil)} {
+			list, _ := json.Marshal(got["destinations"])
+			if string(list) != `[{"type":"public","uri":"`+host+`"}]` || fmt.Sprint(got["self_hosted_domains"]) != "["+host+"]" {
+				t.Errorf("%s: %v", kind, got)
+			}
+		}
+		if record := y.storedApplication(made["id"]); len(record.Domains) != 0 {
+			t.Errorf("%s is served: %+v", kind, record)
+		}
+		// One that has nothing public is kept as it is.
+		y.want(201, "POST", "/access/apps", map[string]any{"name": kind, "type": kind, "destinations": []any{map[string]any{"type": "private", "cidr": "10.0.0.0/8"}}})
+	}
+	mcp := y.want(201, "POST", "/access/apps", map[string]any{"name": "m", "type": "mcp", "destinations": []any{map[string]any{"type": "via_mcp_server_portal", "mcp_server_id": "m"}}})
+	if mcp["domain"] != nil || mcp["self_hosted_domains"] != nil {
+		t.Errorf("%v", mcp)
 	}
 }
 

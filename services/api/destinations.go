@@ -69,13 +69,7 @@ func readDestinations(body object, before *destinations) (destinations, error) {
 	d := sent
 	switch {
 	case len(sent.list) > 0:
-		d.hosts = nil
-		for _, o := range sent.list {
-			if isPublic(o) {
-				uri, _ := o.text("uri")
-				d.hosts = append(d.hosts, uri)
-			}
-		}
+		d.hosts = publicHosts(sent.list)
 	case len(sent.hosts) > 0:
 		d.list = publicDestinations(sent.hosts)
 	case sent.domain != "":
@@ -90,14 +84,14 @@ func readDestinations(body object, before *destinations) (destinations, error) {
 	switch {
 	case d.domain == "" && len(d.hosts) > 0:
 		d.domain = d.hosts[0]
-	case d.domain != "" && !slices.ContainsFunc(d.hosts, func(h string) bool { return sameDestination(h, d.domain) }):
+	case d.domain != "" && !among(d.hosts, d.domain):
 		return d, invalid("domain must be one of the public destinations: leave it out, or name it there too")
 	}
 	return d, nil
 }
 
-// ignoreUnchanged drops the views that are as they were, if another one changed. A domain that changed
-// says nothing about further destinations, which would be lost unseen: then all views count. Hosts that
+// ignoreUnchanged drops the views that are as they were, if another one changed; the domain only if it is no
+// longer one of the destinations. A domain that changed says nothing about further destinations, which would be lost unseen: then all views count. Hosts that
 // changed say nothing about destinations that are no hosts.
 func (d *destinations) ignoreUnchanged(before *destinations) {
 	sameDomain := d.domain == "" || d.domain == before.domain
@@ -108,14 +102,14 @@ func (d *destinations) ignoreUnchanged(before *destinations) {
 		if sameHosts {
 			d.hosts = nil
 		}
-		if sameDomain {
+		if sameDomain && !among(publicHosts(d.list), d.domain) {
 			d.domain = ""
 		}
 	case !sameHosts:
 		if d.list != nil {
 			d.list = append(publicDestinations(d.hosts), slices.DeleteFunc(d.list, isPublic)...)
 		}
-		if sameDomain {
+		if sameDomain && !among(d.hosts, d.domain) {
 			d.domain = ""
 		}
 	case !sameDomain && len(before.list) == 1:
@@ -131,6 +125,22 @@ func sameTexts(a, b []string) bool {
 func isPublic(o object) bool {
 	kind, _ := o.text("type")
 	return kind == "public"
+}
+
+// publicHosts are the hosts and paths of the public destinations in a list, in its order.
+func publicHosts(list []object) (hosts []string) {
+	for _, o := range list {
+		if isPublic(o) {
+			uri, _ := o.text("uri")
+			hosts = append(hosts, uri)
+		}
+	}
+	return hosts
+}
+
+// among reports whether one of some destinations covers what a domain does.
+func among(hosts []string, domain string) bool {
+	return slices.ContainsFunc(hosts, func(h string) bool { return sameDestination(h, domain) })
 }
 
 // plain is what a list says, however it is written.
