@@ -59,6 +59,9 @@ func (s *Service) readProvider(body object, p, old *proto.IdentityProvider) erro
 			return err
 		}
 		body.set("config", config)
+	} else if config != nil {
+		delete(config, redirectMember) // ours to say
+		body.set("config", config)
 	}
 	p.Sent = body.kept(ownMembers...)
 	return nil

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -26,28 +25,6 @@ func (s *Service) providerRoutes() []route {
 	}
 }
 
-// viewProvider is what was sent, without its secrets.
-func viewProvider(p *proto.IdentityProvider) json.RawMessage {
-	var unsupported []string
-	if p.Type != proto.TypeOIDC {
-		unsupported = []string{p.Type}
-	}
-	if provisions(p) {
-		unsupported = append(unsupported, "scim_config")
-	}
-	return splice(p.Sent, struct {
-		ID          proto.ID `json:"id"`
-		Unsupported []string `json:"x_unsupported,omitempty"`
-	}{p.ID, unsupported})
-}
-
-// provisions tells whether a provider is to tell of people by itself.
-func provisions(p *proto.IdentityProvider) bool {
-	scim, _ := stored(p.Sent).inner("scim_config")
-	on, _, _ := scim.boolean("enabled")
-	return on
-}
-
 func (s *Service) listProviders(ctx context.Context, c *call) (answer, error) {
 	if err := s.fresh(ctx); err != nil {
 		return answer{}, err
@@ -65,7 +42,7 @@ func (s *Service) listProviders(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	views, err := listed(part, alone, func(p catalog.Record[proto.IdentityProvider]) any { return viewProvider(p.Value) })
+	views, err := listed(part, alone, func(p catalog.Record[proto.IdentityProvider]) any { return s.answerProvider(p.Value, "") })
 	return answer{result: views, info: info}, err
 }
 
@@ -80,7 +57,7 @@ func (s *Service) getProvider(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{result: viewProvider(p.Value), revision: p.Revision}, nil
+	return answer{result: s.answerProvider(p.Value, ""), revision: p.Revision}, nil
 }
 
 func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
@@ -97,7 +74,7 @@ func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.addProvider(ctx, c.account, &p)
-	return answer{status: http.StatusCreated, result: viewProvider(&p), revision: revision}, err
+	return answer{status: http.StatusCreated, result: s.answerProvider(&p, newSCIMSecret(&p, nil)), revision: revision}, err
 }
 
 // updateProvider replaces the provider by what is sent. The secret stays where none is sent, and so does
@@ -116,7 +93,7 @@ func (s *Service) updateProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindIDP, p.ID, &p, old.Revision)
-	return answer{result: viewProvider(&p), revision: revision}, err
+	return answer{result: s.answerProvider(&p, newSCIMSecret(&p, old.Value)), revision: revision}, err
 }
 
 // addProvider stores a new provider. Of those with one-time PINs there is one, in each zone and outside of them.

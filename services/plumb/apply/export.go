@@ -64,6 +64,7 @@ func describe(k client.Kind, o client.Object, x *index, vars map[string]bool) do
 	}
 	withoutNull(d.Spec)
 	if config, ok := d.Spec["config"].(map[string]any); ok {
+		delete(config, "redirect_url") // ours to say
 		withoutNull(config)
 	}
 	policies, _ := d.Spec["policies"].([]any)
