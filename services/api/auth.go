@@ -11,21 +11,21 @@ import (
 
 // scope says what a request is about, and who calls. Where the path names no account, but a zone or
 // nothing, the account is the one that the token is of.
-func (s *Service) scope(r *http.Request) (account, zone proto.Account, token *proto.APIToken, err error) {
+func (s *Service) scope(r *http.Request) (account, zone proto.Account, token *proto.APIToken, given presented, err error) {
 	named := r.PathValue("account")
 	if named != "" {
 		if account, err = proto.ParseAccount(named); err != nil {
-			return account, zone, nil, errNoRoute
+			return account, zone, nil, given, errNoRoute
 		}
 	}
 	if id := r.PathValue("zone"); id != "" {
 		if zone, err = proto.ParseAccount(id); err != nil || zone.IsZero() {
-			return account, zone, nil, errNoRoute
+			return account, zone, nil, given, errNoRoute
 		}
 	}
-	given, err := readCredentials(r.Header)
+	given, err = readCredentials(r.Header)
 	if err != nil {
-		return account, zone, nil, err
+		return account, zone, nil, given, err
 	}
 	hash := credential.Hash(given.secret)
 	// A token that was made a moment ago, at another replica, is good here, and one that was ended is not.
@@ -34,19 +34,19 @@ func (s *Service) scope(r *http.Request) (account, zone proto.Account, token *pr
 		fresh = s.freshStranger
 	}
 	if err := fresh(r.Context()); err != nil {
-		return account, zone, nil, err
+		return account, zone, nil, given, err
 	}
 	token = s.tokens.lookUp(named != "", &account, hash)
 	if token == nil && named != "" && s.tokens.known(hash) {
-		return account, zone, nil, errOtherAccount
+		return account, zone, nil, given, errOtherAccount
 	}
 	if err := s.authentic(r, token, given); err != nil {
-		return account, zone, nil, err
+		return account, zone, nil, given, err
 	}
 	if !zone.IsZero() && len(s.cfg.Zones) > 0 && !slices.Contains(s.cfg.Zones, zone) {
-		return account, zone, nil, errOtherAccount
+		return account, zone, nil, given, errOtherAccount
 	}
-	return account, zone, token, nil
+	return account, zone, token, given, nil
 }
 
 // authentic tells whether the caller may use the token now, from there.

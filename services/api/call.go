@@ -15,7 +15,10 @@ type call struct {
 	account proto.Account
 	zone    proto.Account // of a request for a zone; else zero
 	token   *proto.APIToken
-	body    []byte // of an ordinary request
+	given   presented       // the credentials that it came with
+	need    need            // what its token must be allowed
+	client  context.Context // of a stream: ends with the client alone, and not with its token
+	body    []byte          // of an ordinary request
 }
 
 // zoned tells a request for a zone: a namespace of the account.

@@ -43,7 +43,8 @@ func plumblineOperations() operations {
 		"GET /plumbline/results/stream": {
 			summary: "Follow results",
 			more: "Server-sent events: ready ({\"seq\"}: from here on, changes), change (devices whose outcome for a check became another), " +
-				"reset (what the client has is too old to go on from: it has to read the results again), state (the newest outcomes of one page).",
+				"reset (what the client has is too old to go on from: it has to read the results again), state (the newest outcomes of one page), " +
+				"end ({\"reason\"}: the API token may no longer read results).",
 			query: []parameter{byCheck, outcome, {name: "state", says: "whether to begin with the state", schema: aFlag()},
 				{name: "after", says: "the same as Last-Event-ID, for clients that cannot set it", schema: aText()},
 				{name: "Last-Event-ID", says: "the id of the newest event that the client has: it goes on after it", schema: aText(), header: true}},

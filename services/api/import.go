@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"plumbline.dev/proto"
@@ -50,18 +52,27 @@ func (s *Service) importDevices(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(c.Context())
+	permitted := c.Context()
+	// What is under way on the bus when the token ends is finished and counted. Reads that are stopped end the
+	// client's context too, which then says nothing about the client.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(permitted))
 	defer cancel(nil)
+	defer context.AfterFunc(c.client, func() {
+		if tokenEnded(permitted) == nil {
+			cancel(context.Cause(c.client))
+		}
+	})()
 	select {
 	case s.imports <- struct{}{}:
 		defer func() { <-s.imports }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case <-permitted.Done():
+		return context.Cause(permitted)
 	case <-s.ending:
 		return errEnding
 	}
-	body := &patientReader{r: c.Body, connection: http.NewResponseController(w)}
-	result, err := s.runImport(ctx, c.account, intake.NewReader(body, format))
+	body := &patientReader{r: c.Body, connection: http.NewResponseController(w), permitted: permitted}
+	defer context.AfterFunc(permitted, body.stop)()
+	result, err := s.runImport(ctx, permitted, c.account, intake.NewReader(body, format))
 	body.done()
 	if err != nil {
 		return err
@@ -87,7 +98,8 @@ func formatOf(contentType string) (intake.Format, error) {
 		"send devices as text/csv, application/x-ndjson or application/json (Content-Type), in UTF-8")
 }
 
-func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.Reader) (*imported, error) {
+// runImport enrols the rows until the list ends, or permitted does.
+func (s *Service) runImport(ctx, permitted context.Context, a proto.Account, rows *intake.Reader) (*imported, error) {
 	commands, err := s.newCommands(a)
 	if err != nil {
 		return nil, err
@@ -95,12 +107,15 @@ func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.R
 	defer commands.close()
 	spool := intake.NewSpool(s.cfg.TempDir, 0)
 	defer spool.Close()
-	i := &importing{commands: commands, spool: spool, seen: intake.NewSeen(), result: &imported{Errors: []rowError{}}, lines: map[proto.ID]int{}}
+	i := &importing{permitted: permitted, commands: commands, spool: spool, seen: intake.NewSeen(), result: &imported{Errors: []rowError{}}, lines: map[proto.ID]int{}}
 	commands.refused = func(line int, r proto.Refusal) {
 		i.result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
 	}
 	commands.more = func(n int) { i.result.Refused += n }
 	err = i.run(ctx, a, rows)
+	if why := tokenEnded(permitted); err != nil && why != nil {
+		err = i.ended(ctx, why)
+	}
 	t := commands.total
 	i.result.Enrolled, i.result.Updated, i.result.Unchanged = t.Enrolled, t.Updated, t.Unchanged
 	i.end(ctx, err)
@@ -116,13 +131,27 @@ func (s *Service) runImport(ctx context.Context, a proto.Account, rows *intake.R
 
 // importing is one import under way.
 type importing struct {
-	commands *commands
-	action   *action // once there is a command
-	spool    *intake.Spool
-	seen     *intake.Seen // ids of the rows so far
-	result   *imported
-	chunk    []proto.Device
-	lines    map[proto.ID]int // of the devices in chunk
+	permitted context.Context // ends with the client, and when its token may no longer do this
+	commands  *commands
+	action    *action // once there is a command
+	spool     *intake.Spool
+	seen      *intake.Seen // ids of the rows so far
+	result    *imported
+	chunk     []proto.Device
+	lines     map[proto.ID]int // of the devices in chunk
+}
+
+// ended waits for what is under way when the token ends, and returns the refusal, with the work done so far.
+func (i *importing) ended(ctx context.Context, why error) error {
+	if err := i.commands.finish(ctx); err != nil {
+		i.commands.s.log.Warn("an import was ended, and what it did is not fully known", "err", err)
+	}
+	p := *problemOf(why)
+	t := i.commands.total
+	p.message = fmt.Sprintf("%s: the import stopped after row %d: %d devices were enrolled, %d updated and %d unchanged, and stay as they are",
+		p.message, i.result.Rows, t.Enrolled, t.Updated, t.Unchanged)
+	p.cause = why
+	return &p
 }
 
 func (i *importing) run(ctx context.Context, a proto.Account, rows *intake.Reader) error {
@@ -200,6 +229,9 @@ func (i *importing) flush(ctx context.Context) error {
 	if len(i.chunk) == 0 {
 		return nil
 	}
+	if err := tokenEnded(i.permitted); err != nil {
+		return err
+	}
 	if i.action == nil {
 		var err error
 		if i.action, err = i.commands.s.begin(ctx, i.commands.account, i.told()); err != nil {
@@ -246,17 +278,49 @@ func (i *importing) end(ctx context.Context, err error) {
 type patientReader struct {
 	r          io.Reader
 	connection *http.ResponseController
+	permitted  context.Context
+
+	mu      sync.Mutex
+	stopped bool
 }
 
 // silence is how long a client may send nothing during an import.
 const silence = time.Minute
 
 func (p *patientReader) Read(b []byte) (int, error) {
-	if err := p.connection.SetReadDeadline(time.Now().Add(silence)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := p.wait(); err != nil {
 		return 0, err
 	}
 	return p.r.Read(b)
 }
 
-// done lifts the deadline: passing later, it would end the request.
-func (p *patientReader) done() { _ = p.connection.SetReadDeadline(time.Time{}) }
+// wait sets how long the next read may take.
+func (p *patientReader) wait() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return context.Cause(p.permitted)
+	}
+	if err := p.connection.SetReadDeadline(time.Now().Add(silence)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// stop ends a read that waits for the client, and every later one.
+func (p *patientReader) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	_ = p.connection.SetReadDeadline(time.Unix(1, 0))
+}
+
+// done lifts the deadline: passing later, it would end the request. One that was stopped keeps it: the server
+// would otherwise wait for the rest of the body before it answers.
+func (p *patientReader) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.stopped {
+		_ = p.connection.SetReadDeadline(time.Time{})
+	}
+}

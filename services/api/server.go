@@ -87,7 +87,7 @@ func withPath(r *http.Request, escaped string) *http.Request {
 const bodyTimeout = 30 * time.Second
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, methods map[string]route) error {
-	account, zone, token, err := s.scope(r)
+	account, zone, token, given, err := s.scope(r)
 	if err != nil {
 		return err
 	}
@@ -101,14 +101,15 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, methods map[stri
 		p.allow = strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 		return p
 	}
-	if n := needOf(rt, method); !permits(token, n, zone) {
+	n := needOf(rt, method)
+	if !permits(token, n, zone) {
 		return lacks(n)
 	}
 	s.uses.note(account, token.ID, s.tokens.lastUsed(account, token.ID), s.clock.Now())
 	r = r.WithContext(withOrigin(r, token))
-	c := &call{Request: r, account: account, zone: zone, token: token}
+	c := &call{Request: r, account: account, zone: zone, token: token, given: given, need: n}
 	if rt.stream != nil {
-		return rt.stream(w, c)
+		return s.whilePermitted(c, func(c *call) error { return rt.stream(w, c) })
 	}
 	if c.body, err = readBody(w, r, s.cfg.MaxBody); err != nil {
 		return err

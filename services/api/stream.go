@@ -21,11 +21,13 @@ import (
 //	reset   what the client has is too old to go on from, or of another log, such as before a restore: it
 //	        has to read the results again. With ?state=true the state follows
 //	state   the newest outcomes of one page for one integration
+//	end     {"reason"}: the API token may no longer read results; nothing follows
 const (
 	eventReady  = "ready"
 	eventChange = "change"
 	eventReset  = "reset"
 	eventState  = "state"
+	eventEnd    = "end"
 )
 
 type changeEvent struct {
@@ -138,6 +140,10 @@ func (s *Service) streamResults(w http.ResponseWriter, c *call) error {
 		}
 	})
 	err = s.conn.Follow(ctx, bus.Following{Account: c.account, Cursor: begin}, f.handle)
+	if why := tokenEnded(c.Context()); why != nil {
+		_ = f.send(eventEnd, "", map[string]string{"reason": problemOf(why).message}) // the client may be gone
+		return nil
+	}
 	if err != nil && !errors.Is(err, errGone) {
 		s.log.Warn("a live stream ended", "err", err)
 	}
