@@ -434,7 +434,7 @@ func TestAnImportThatBreaksOffIsRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.close()
-	i := &importing{commands: c, result: &imported{}, lines: map[proto.ID]int{}, chunk: []proto.Device{{ID: proto.NewID()}}}
+	i := &importing{permitted: t.Context(), commands: c, result: &imported{}, lines: map[proto.ID]int{}, chunk: []proto.Device{{ID: proto.NewID()}}}
 	if i.action, err = y.api.begin(t.Context(), y.account, i.told()); err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,8 @@ func (q *asking) service(clientID string) (Identity, policy.Reason) {
 	return Identity{Token: t.ID, ClientID: t.ClientID}, policy.Undecided
 }
 
-// person tells whether the session of an application token has not ended.
+// person tells whether the session of an application token has not ended: by its time, by a logout, or because people
+// no longer log in to the application by the identity provider that it was begun at.
 func (q *asking) person(nonce string) (Identity, policy.Reason) {
 	if nonce == "" {
 		return Identity{}, policy.BadToken
@@ -166,6 +167,9 @@ func (q *asking) person(nonce string) (Identity, policy.Reason) {
 	s, ok := q.Sessions.Session(q.a.App.Account, nonce)
 	if !ok || !q.now.Before(s.ExpiresAt.Time()) {
 		return Identity{}, policy.SessionEnded
+	}
+	if !TakesLogins(q.catalog, q.a.App, s.IDP) {
+		return Identity{}, policy.ProviderNotAllowed
 	}
 	return Identity{Session: s}, policy.Undecided
 }

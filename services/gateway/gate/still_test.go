@@ -26,6 +26,20 @@ func TestStill(t *testing.T) {
 			w.saveToken()
 		}, policy.TokenDisabled, policy.Undecided},
 		{"logout", func(w *world, _ *proto.Application, ada string) { delete(w.people, w.keys.tokens[ada].Nonce) }, policy.Undecided, policy.SessionEnded},
+		{"the identity provider is deleted", func(w *world, _ *proto.Application, _ string) {
+			w.save(topology.KindIDP, w.provider, nil)
+		}, policy.Undecided, policy.ProviderNotAllowed},
+		{"the identity provider is of a type that is not served", func(w *world, _ *proto.Application, _ string) {
+			w.save(topology.KindIDP, w.provider, &proto.IdentityProvider{ID: w.provider, Type: "github"})
+		}, policy.Undecided, policy.ProviderNotAllowed},
+		{"the identity provider is removed from allowed_idps", func(w *world, app *proto.Application, _ string) {
+			app.Gate.IDPs = []proto.ID{proto.NewID()}
+			w.save(topology.KindApplication, app.ID, app)
+		}, policy.Undecided, policy.ProviderNotAllowed},
+		{"the identity provider is among the allowed_idps", func(w *world, app *proto.Application, _ string) {
+			app.Gate.IDPs = []proto.ID{proto.NewID(), w.provider}
+			w.save(topology.KindApplication, app.ID, app)
+		}, policy.Undecided, policy.Undecided},
 		{"the tokens are revoked", func(w *world, app *proto.Application, _ string) {
 			w.clock.Advance(time.Minute)
 			app.Gate.RevokedAt = proto.At(w.clock.Now())

@@ -29,6 +29,8 @@ func TestWhyATokenDoesNotCount(t *testing.T) {
 	w.keys.tokens[old].IssuedAt = now.Add(-time.Hour)
 	app.Gate.RevokedAt = proto.At(now.Add(-time.Minute))
 	w.save(topology.KindApplication, app.ID, app)
+	elsewhere := w.logIn("ada@example.com", app)
+	w.people[w.keys.tokens[elsewhere].Nonce].IDP = proto.NewID()
 	header := func(token string) http.Header { return http.Header{"Cf-Access-Token": {token}} }
 	for _, c := range []struct {
 		name string
@@ -39,6 +41,7 @@ func TestWhyATokenDoesNotCount(t *testing.T) {
 		{"expired", header(w.keys.issue(app.AUD, &keyring.Claims{IssuedAt: now, Expires: now.Add(-time.Hour)})), policy.AppTokenExpired},
 		{"revoked", header(old), policy.TokenRevoked},
 		{"logged out", header(ended), policy.SessionEnded},
+		{"of an identity provider that is not there", header(elsewhere), policy.ProviderNotAllowed},
 		{"logged out, as a cookie, and a forged one", http.Header{"Cookie": {"CF_Authorization=" + ended + "; CF_Authorization=x"}}, policy.SessionEnded},
 		{"a service that is not there", header(service("gone.access")), policy.UnknownCredentials},
 		{"nobody's", header(service("")), policy.BadToken},

@@ -46,6 +46,7 @@ type world struct {
 	log      fakeLog
 	external fakeExternal
 	stale    bool
+	provider proto.ID // of the sessions of logIn
 
 	revisions map[string]uint64
 }
@@ -93,7 +94,19 @@ func (w *world) run(part func(context.Context) error) {
 
 func (w *world) put(bucket, key string, m proto.Message) {
 	w.Helper()
-	revision, err := w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
+	var revision uint64
+	var err error
+	if m != nil {
+		revision, err = w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
+	} else {
+		if err = w.api.Delete(w.Context(), bucket, key, w.revisions[key]); err == nil {
+			var last *bus.Msg
+			last, err = w.api.Last(w.Context(), topology.BucketStream(bucket), topology.BucketSubject(bucket, key))
+			if err == nil {
+				revision = last.Seq
+			}
+		}
+	}
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -162,7 +175,11 @@ func postureRule(check proto.ID) proto.Rule {
 // logIn makes a session of a person and gives her application token.
 func (w *world) logIn(email string, app *proto.Application) string {
 	nonce := strings.ReplaceAll(proto.NewID().String(), "-", "")[:16]
-	w.people[nonce] = &proto.Session{Nonce: nonce, User: proto.NewID(), Email: email, ExpiresAt: proto.At(w.clock.Now().Add(time.Hour))}
+	if w.provider.IsZero() {
+		w.provider = proto.NewID()
+		w.save(topology.KindIDP, w.provider, &proto.IdentityProvider{ID: w.provider, Name: "provider", Type: proto.TypeOIDC})
+	}
+	w.people[nonce] = &proto.Session{Nonce: nonce, User: proto.NewID(), Email: email, IDP: w.provider, ExpiresAt: proto.At(w.clock.Now().Add(time.Hour))}
 	return w.keys.issue(app.AUD, &keyring.Claims{Type: "app", Email: email, Nonce: nonce, IssuedAt: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour)})
 }
 

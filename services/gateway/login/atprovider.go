@@ -46,10 +46,14 @@ func (v *visit) atProvider(ctx context.Context, s held) string {
 		return ""
 	}
 	r, ok := v.catalog.IdentityProvider(s.account, s.IDP)
-	if !ok || r.Value.Issuer == "" || !v.take() {
+	if !ok || r.Value.Issuer == "" {
 		return ""
 	}
-	defer v.give()
+	done, ok := v.limits.take(r, v.Peer)
+	if !ok {
+		return ""
+	}
+	defer done()
 	at, err := v.providers.of(ctx, r)
 	if err != nil || at.logout == nil {
 		return ""

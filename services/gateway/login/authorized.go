@@ -38,6 +38,9 @@ func (v *visit) authorized(ctx context.Context) *gate.Response {
 	if err != nil {
 		return v.refuse(reasonOf(err), app, back, err)
 	}
+	if !gate.TakesLogins(v.catalog, app, s.IDP) {
+		return v.refuse(policy.ProviderNotAllowed, app, back, nil)
+	}
 	if err := v.once(ctx, app.Account, sealed); err != nil {
 		return v.refuse(reasonOf(err), app, back, err)
 	}

@@ -109,11 +109,12 @@ func (v *visit) choose(all []idpRecord, app gate.Application) *gate.Response {
 
 // send sends the browser to a provider.
 func (v *visit) send(ctx context.Context, f *flow, app gate.Application, r idpRecord, back string) *gate.Response {
-	if !v.take() {
+	done, ok := v.limits.take(r, v.Peer)
+	if !ok {
 		return v.refuse(policy.Busy, app, back, nil)
 	}
 	at, err := v.providers.of(ctx, r)
-	v.give()
+	done()
 	if err != nil {
 		return v.refuse(reasonOf(err), app, back, err)
 	}
@@ -126,15 +127,3 @@ func (v *visit) send(ctx context.Context, f *flow, app gate.Application, r idpRe
 	}
 	return v.redirect(at.authURL(sealed, st), v.teamCookie(secret))
 }
-
-// take gets a place for a call to a provider, false where all are taken.
-func (l *Login) take() bool {
-	select {
-	case l.calls <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (l *Login) give() { <-l.calls }

@@ -38,21 +38,19 @@ func (v *visit) callback(ctx context.Context) *gate.Response {
 		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login was begun in another browser"))
 	}
 	r, known := v.catalog.IdentityProvider(f.Account, st.Provider)
-	if !known || r.Value.Type != proto.TypeOIDC || !allowed(app.Value, st.Provider) {
+	if !known || r.Value.Type != proto.TypeOIDC || !gate.AllowsProvider(app.Value, st.Provider) {
 		return v.refuse(policy.ProviderNotAllowed, app, back, nil)
 	}
-	p, err := v.confirm(ctx, q, st, r)
-	if err == nil {
-		err = v.once(ctx, f.Account, sealed)
-	}
+	p, err := v.confirm(ctx, q, sealed, st, r)
 	if err != nil {
 		return v.refuse(reasonOf(err), app, back, err)
 	}
 	return v.enter(ctx, f, app, r, p)
 }
 
-// confirm has the provider say who logged in.
-func (v *visit) confirm(ctx context.Context, q url.Values, st *state, r idpRecord) (*person, error) {
+// confirm has the provider say who logged in. The state is used up before the provider is called, at every replica:
+// one login causes one call with our secret, however many codes come with its state.
+func (v *visit) confirm(ctx context.Context, q url.Values, sealed string, st *state, r idpRecord) (*person, error) {
 	if _, there := q["error"]; there {
 		return nil, fail(policy.LoginFailed, "the provider sent the browser back with the error %q", clip(q.Get("error")))
 	}
@@ -60,10 +58,17 @@ func (v *visit) confirm(ctx context.Context, q url.Values, st *state, r idpRecor
 	if !ok || len(code) > maxCode {
 		return nil, fail(policy.LoginFailed, "the provider sent the browser back without a code")
 	}
-	if !v.take() {
-		return nil, fail(policy.Busy, "all calls to identity providers are taken")
+	if !v.limits.allow(v.Peer) {
+		return nil, fail(policy.Busy, "too many logins from this address")
 	}
-	defer v.give()
+	done, ok := v.limits.take(r, v.Peer)
+	if !ok {
+		return nil, fail(policy.Busy, "all calls to this identity provider that may be under way are: of all clients, or from this address")
+	}
+	defer done()
+	if err := v.once(ctx, r.Account, sealed); err != nil {
+		return nil, err
+	}
 	at, err := v.providers.of(ctx, r)
 	if err != nil {
 		return nil, err

@@ -29,10 +29,7 @@ func (l *Login) globalLife(account proto.Account) time.Duration {
 func (v *visit) global(app gate.Application) (held, bool) {
 	for _, token := range cookies(v.Header, cookieToken) {
 		s, _, ok := v.globalOf(token)
-		if !ok || s.account != app.Account || !allowed(app.Value, s.IDP) {
-			continue
-		}
-		if r, ok := v.catalog.IdentityProvider(app.Account, s.IDP); ok && r.Value.Type == proto.TypeOIDC {
+		if ok && s.account == app.Account && gate.TakesLogins(v.catalog, app, s.IDP) {
 			return s, true
 		}
 	}

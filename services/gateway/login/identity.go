@@ -35,8 +35,12 @@ func (v *visit) who() (found held, claims *keyring.Claims, ok bool) {
 		var good bool
 		if v.atTeam {
 			s, c, good = v.globalOf(token)
+			_, known := v.catalog.IdentityProvider(s.account, s.provider())
+			good = good && known
 		} else {
-			s, _, c, good = v.sessionOf(token)
+			var app gate.Application
+			s, app, c, good = v.sessionOf(token)
+			good = good && gate.TakesLogins(v.catalog, app, s.IDP)
 		}
 		switch {
 		case !good:

@@ -31,12 +31,9 @@ type Login struct {
 	recorder  Recorder
 	box       *box
 	providers *providers
-	calls     chan struct{} // as many places as calls may be under way
+	limits    *limiter
 	metrics   *metrics
 }
-
-// defaultCalls is how many calls to identity providers are under way at once.
-const defaultCalls = 64
 
 // New makes it. Nothing runs but requests and [Sessions.Run].
 func New(cfg Config, deps Deps) (*Login, error) {
@@ -56,13 +53,14 @@ func New(cfg Config, deps Deps) (*Login, error) {
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}
-	if cfg.Calls <= 0 {
-		cfg.Calls = defaultCalls
+	limits, err := newLimiter(cfg.Calls, deps.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
 	}
 	return &Login{
 		team: team, conn: deps.Bus, log: deps.Log, clock: deps.Clock, catalog: deps.Catalog, sessions: deps.Sessions, gate: deps.Gate,
 		keyring: deps.Keyring, devices: deps.Devices, recorder: deps.Recorder, box: sealed, providers: ready,
-		calls: make(chan struct{}, cfg.Calls), metrics: m,
+		limits: limits, metrics: m,
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -218,10 +219,17 @@ func TestCallsAreBounded(t *testing.T) {
 	w.app("app.example.test")
 	b := w.browser()
 	callback := b.until(appURL+"/", pathCallback)
-	for w.login.take() {
+	r, _ := w.catalog.IdentityProvider(w.account, w.provider.ID)
+	var taken []func()
+	for {
+		done, ok := w.login.limits.take(r, netip.Addr{})
+		if !ok {
+			break
+		}
+		taken = append(taken, done)
 	}
 	b.get(callback).wantRefusal(t, policy.Busy)
-	w.login.give()
+	taken[0]()
 	if got := b.follow(callback); got.StatusCode != http.StatusOK {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}

@@ -69,22 +69,9 @@ func hostOf(origin string) string {
 func (l *Login) providersOf(app gate.Application) []idpRecord {
 	var all []idpRecord
 	for _, r := range l.catalog.IdentityProviders(app.Account) {
-		if r.Value.Type == proto.TypeOIDC && allowed(app.Value, r.Value.ID) {
+		if r.Value.Type == proto.TypeOIDC && gate.AllowsProvider(app.Value, r.Value.ID) {
 			all = append(all, r)
 		}
 	}
 	return all
-}
-
-// allowed tells whether an application takes logins at a provider.
-func allowed(app *proto.Application, id proto.ID) bool {
-	if len(app.Gate.IDPs) == 0 {
-		return true
-	}
-	for _, other := range app.Gate.IDPs {
-		if other == id {
-			return true
-		}
-	}
-	return false
 }

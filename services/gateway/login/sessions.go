@@ -36,6 +36,14 @@ type held struct {
 	revision uint64
 }
 
+// provider is the identity provider of the session; of none, no provider.
+func (h held) provider() proto.ID {
+	if h.Session == nil {
+		return proto.ID{}
+	}
+	return h.IDP
+}
+
 // sweep is how often sessions that have expired are forgotten: the server tells nobody when their records do.
 const sweep = 10 * time.Minute
 
