@@ -65,7 +65,12 @@ func plumblineOperations() operations {
 		},
 		"GET /plumbline/status": {summary: "Get how each integration stands", result: listOf(of[standingView]()), info: of[resultInfo]()},
 		"POST /plumbline/integrations/{id}/poll": {
-			summary: "Poll an integration now", body: anObject(nil), result: exactly(members{"integration_id": aUUID(), "tick": aWhole()}),
+			summary: "Poll an integration now", body: anObject(nil), result: exactly(members{"integration_id": aUUID(), "tick": aWhole(), "at": aMoment()}),
+		},
+		"GET /plumbline/integrations/{id}/polls/{tick}": {
+			summary: "Get what came of one poll, such as one that was asked for just now", result: of[pollView](),
+			more: "A page is done once a call about it has ended after the tick, or after since.",
+			query: []parameter{{name: "since", says: "when the poll was asked for, needed once a later one has begun", schema: aMoment()}},
 		},
 		"GET /plumbline/integrations/{id}/polls": {
 			summary: "List an integration's polls, the newest first", query: parameters([]parameter{limit(maxPolls)}, period("of the poll")),

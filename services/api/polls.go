@@ -19,6 +19,7 @@ func (s *Service) pollRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: accountPath + "/plumbline/status", of: areaResults, handle: s.status},
 		{method: http.MethodPost, path: accountPath + "/plumbline/integrations/{id}/poll", of: areaPosture, handle: s.pollNow},
+		{method: http.MethodGet, path: accountPath + "/plumbline/integrations/{id}/polls/{tick}", of: areaResults, handle: s.poll},
 	}
 }
 
@@ -50,6 +51,9 @@ type pollView struct {
 	TookMS    int64  `json:"took_ms"` // from the tick to the newest entry
 	Failed    int    `json:"failed_pages"`
 	Error     string `json:"error"` // why calls failed; "" where none did
+	// HTTPStatus and Detail are of one of the calls that failed; 0 without an answer.
+	HTTPStatus int    `json:"http_status"`
+	Detail     string `json:"detail"`
 }
 
 func (s *Service) status(ctx context.Context, c *call) (answer, error) {
@@ -82,6 +86,12 @@ func (s *Service) status(ctx context.Context, c *call) (answer, error) {
 				return answer{}, err
 			}
 			views[n].Poll.Pending = len(queued)
+			if pages.Failed > 0 {
+				failed := topology.PageRef{Account: c.account, Integration: i.Value.ID, Page: pages.FailedPage}
+				if err := s.explainFailure(ctx, failed, views[n].Poll); err != nil {
+					return answer{}, err
+				}
+			}
 		}
 	}
 	return answer{result: views, info: whole(len(views))}, nil
@@ -134,7 +144,7 @@ func (s *Service) pollNow(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	tick, err := s.tickNow(ctx, c.account, i.Value)
+	tick, at, err := s.tickNow(ctx, c.account, i.Value)
 	if err != nil {
 		action.settle(ctx, err)
 		return answer{}, err
@@ -142,14 +152,15 @@ func (s *Service) pollNow(ctx context.Context, c *call) (answer, error) {
 	view := struct {
 		Integration proto.ID `json:"integration_id"`
 		Tick        uint64   `json:"tick"`
-	}{i.Value.ID, tick}
+		At          stamp    `json:"at"`
+	}{i.Value.ID, tick, stamp(at)}
 	told.after = view
 	action.end(ctx, told)
 	return ok(view), nil
 }
 
-// tickNow publishes the tick and gives its number.
-func (s *Service) tickNow(ctx context.Context, a proto.Account, i *proto.Integration) (uint64, error) {
+// tickNow publishes the tick and returns its number and when it became due, by this process's clock.
+func (s *Service) tickNow(ctx context.Context, a proto.Account, i *proto.Integration) (uint64, proto.Millis, error) {
 	subject := topology.Tick(a, i.ID)
 	for range attempts {
 		// Before the first one the scheduler finds this schedule answered, and its slot still to come.
@@ -161,13 +172,13 @@ func (s *Service) tickNow(ctx context.Context, a proto.Account, i *proto.Integra
 			err = m.Decode(&last)
 		}
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return 0, err
+			return 0, 0, err
 		}
 		last.Cause, last.Due = proto.TickManual, proto.At(s.clock.Now())
 		ack, err := s.conn.Publish(ctx, bus.Outgoing{Subject: subject, Body: &last, ExpectLast: bus.Expect(expect)})
 		if !errors.Is(err, bus.ErrConflict) {
-			return ack.Seq, err
+			return ack.Seq, last.Due, err
 		}
 	}
-	return 0, errConflict
+	return 0, 0, errConflict
 }

@@ -2,8 +2,11 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -35,6 +38,24 @@ type Poll struct {
 	TookMS    int64      `json:"took_ms"`
 	Failed    int        `json:"failed_pages"`
 	Error     string     `json:"error"` // why calls failed; empty where none did
+	// HTTPStatus and Detail are of one of the calls that failed; 0 without an answer.
+	HTTPStatus int    `json:"http_status"`
+	Detail     string `json:"detail"`
+}
+
+// Failure returns in one line how the poll's calls failed; "" if none did.
+func (p *Poll) Failure() string {
+	if p.Error == "" {
+		return ""
+	}
+	text := p.Error
+	if p.HTTPStatus != 0 {
+		text += fmt.Sprintf(", HTTP %d", p.HTTPStatus)
+	}
+	if p.Detail != "" {
+		text += ": " + strings.TrimSuffix(p.Detail, ".")
+	}
+	return text
 }
 
 // Done tells whether every page has its entry. A poll that has no pages yet may get some.
@@ -50,10 +71,20 @@ func (c *Client) Status(ctx context.Context) ([]Status, error) {
 	return decode[[]Status](c.call(ctx, http.MethodGet, "/plumbline/status", nil))
 }
 
-// PollNow has an integration polled at once; the answer is the number of the tick.
-func (c *Client) PollNow(ctx context.Context, id string) (uint64, error) {
-	answer, err := decode[struct {
-		Tick uint64 `json:"tick"`
-	}](c.call(ctx, http.MethodPost, "/plumbline/integrations/"+url.PathEscape(id)+"/poll", nil))
-	return answer.Tick, err
+// Ordered is a poll that was asked for.
+type Ordered struct {
+	Tick uint64    `json:"tick"`
+	At   time.Time `json:"at"`
+}
+
+// PollNow orders a poll of an integration.
+func (c *Client) PollNow(ctx context.Context, id string) (Ordered, error) {
+	return decode[Ordered](c.call(ctx, http.MethodPost, "/plumbline/integrations/"+url.PathEscape(id)+"/poll", nil))
+}
+
+// PollResult returns what came of a poll so far.
+func (c *Client) PollResult(ctx context.Context, id string, o Ordered) (Poll, error) {
+	path := "/plumbline/integrations/" + url.PathEscape(id) + "/polls/" + strconv.FormatUint(o.Tick, 10)
+	query := url.Values{"since": {o.At.Format(time.RFC3339Nano)}}
+	return decode[Poll](c.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil))
 }

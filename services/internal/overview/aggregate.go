@@ -3,6 +3,7 @@ package overview
 import (
 	"time"
 
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
 
@@ -22,6 +23,8 @@ type Aggregate struct {
 
 	Failed int          // pages whose newest poll failed
 	Error  proto.Reason // why, of one of them; ReasonNone where none failed
+	// FailedPage is the one that Error is about.
+	FailedPage topology.PageNumber
 
 	OldestPoll proto.Millis // the oldest of the pages' newest polls, failed ones included; 0: no page was polled
 	Unpolled   int          // pages that were never polled
@@ -46,7 +49,7 @@ func (o *Overview) Integration(a proto.Account, id proto.ID) Aggregate {
 		}
 		sum.add(p)
 		if p.Summary.Error != proto.ReasonNone && uint32(n) < failed {
-			failed, sum.Error = uint32(n), p.Summary.Error
+			failed, sum.Error, sum.FailedPage = uint32(n), p.Summary.Error, n
 		}
 	}
 	return sum

@@ -46,7 +46,7 @@ func TestAggregate(t *testing.T) {
 	want := Aggregate{
 		Pages: 4, Devices: 17, Pass: 4, Fail: 6, Unknown: 24, Tick: 7, Done: 2, Changed: 4,
 		FirstPoll: epoch + 3000, LastPoll: epoch + 4000, LastEntry: epoch + 9000, Took: time.Minute,
-		Failed: 1, Error: proto.ReasonTimeout, OldestPoll: epoch + 1000, Unpolled: 1, Waiting: epoch,
+		Failed: 1, Error: proto.ReasonTimeout, FailedPage: 3, OldestPoll: epoch + 1000, Unpolled: 1, Waiting: epoch,
 	}
 	if diff := cmp.Diff(want, o.Integration(proto.Account{1}, proto.ID{2})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -15,6 +15,11 @@ type pollsCmd struct {
 	Limit int `default:"20" env:"-" help:"How many at most."`
 }
 
+// Help is shown by --help.
+func (pollsCmd) Help() string {
+	return "Polls of all integrations are numbered together: an integration's numbers grow, with gaps."
+}
+
 func (c *pollsCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()
 	if err != nil {

@@ -33,7 +33,7 @@ func statusRows(tab *table, all []client.Item[client.Status]) {
 		cells := []any{s.Name, word(s), s.Interval, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"}
 		if p := s.Poll; p != nil {
 			cells = append(cells[:3], p.Tick, moment(p.At), fmt.Sprintf("%d/%d", p.DonePages, p.Pages), p.Devices, p.Pass, p.Fail,
-				p.Unknown, p.Changed, time.Duration(p.TookMS)*time.Millisecond, orDash(p.Error))
+				p.Unknown, p.Changed, time.Duration(p.TookMS)*time.Millisecond, orDash(p.Failure()))
 		}
 		tab.row(cells...)
 	}
@@ -70,14 +70,14 @@ func (c *pollCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	tick, err := cl.PollNow(ctx, integration.Value.ID)
+	ordered, err := cl.PollNow(ctx, integration.Value.ID)
 	if err != nil {
 		return err
 	}
 	if c.Wait == 0 {
-		return c.show(t, client.Poll{Tick: tick}, func(tab *table) { tab.row(fmt.Sprintf("poll %d is under way", tick)) })
+		return c.show(t, client.Poll{Tick: ordered.Tick}, func(tab *table) { tab.row(fmt.Sprintf("poll %d is under way", ordered.Tick)) })
 	}
-	poll, err := c.outcome(ctx, t, cl, integration.Value.ID, tick)
+	poll, err := c.outcome(ctx, t, cl, integration.Value.ID, ordered)
 	if err != nil {
 		return err
 	}
@@ -85,44 +85,33 @@ func (c *pollCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	if poll.Error != "" {
-		return fmt.Errorf("poll %d failed: %s", poll.Tick, poll.Error)
+		return fmt.Errorf("poll %d failed: %s", poll.Tick, poll.Failure())
 	}
 	return nil
 }
 
-// outcome waits until the poll of the tick, or a later one, has asked about every page. Pages that were
-// still being asked about when it began are asked by another one.
-func (c *pollCmd) outcome(ctx context.Context, t *cli.Terminal, cl *client.Client, integration string, tick uint64) (client.Poll, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Wait, fmt.Errorf("poll %d is not over after %v; plumb status tells more", tick, c.Wait))
-	defer cancel()
-	for settle := time.Second; ; settle = min(2*settle, time.Minute) {
-		p, err := c.over(ctx, t, cl, integration, tick, settle)
-		if err != nil || p.Done() || p.Pages == 0 {
-			return p, err
-		}
-		if tick, err = cl.PollNow(ctx, integration); err != nil {
-			return client.Poll{}, err
-		}
-	}
-}
+// pollEvery is how often the result of a poll is asked for.
+const pollEvery = 100 * time.Millisecond
 
-// over waits until the poll of the tick, or a later one, is over.
-func (c *pollCmd) over(ctx context.Context, t *cli.Terminal, cl *client.Client, integration string, tick uint64, settle time.Duration) (client.Poll, error) {
+// outcome waits until every page has a result of the poll that was ordered. It ends with that poll, whether its calls
+// failed or not: no other one is ordered.
+func (c *pollCmd) outcome(ctx context.Context, t *cli.Terminal, cl *client.Client, integration string, o client.Ordered) (client.Poll, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Wait, fmt.Errorf("poll %d is not over after %v: see plumb status", o.Tick, c.Wait))
+	defer cancel()
 	bar := demo.Show{Out: t.Err, Terminal: t.ErrTTY}
 	defer bar.Clear()
-	var found *client.Poll
-	w := demo.Watch{Client: cl, Integration: integration, Settle: settle, Seen: func(p client.Poll, last bool) {
-		if last && p.Tick >= tick {
-			found = &p
-		} else if !last {
-			bar.Seen(p, false)
+	for {
+		p, err := cl.PollResult(ctx, integration, o)
+		switch {
+		case ctx.Err() != nil:
+			return p, context.Cause(ctx)
+		case err != nil || p.Done() || p.Pages == 0:
+			return p, err
 		}
-	}}
-	if err := w.Run(ctx, func(client.Poll) bool { return found != nil }); err != nil {
-		return client.Poll{}, err
+		bar.Seen(p, false)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollEvery):
+		}
 	}
-	if found == nil {
-		return client.Poll{}, context.Cause(ctx)
-	}
-	return *found, nil
 }

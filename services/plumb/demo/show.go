@@ -96,7 +96,7 @@ func Line(p client.Poll) string {
 	fmt.Fprintf(&b, "%s, %s devices: %s pass, %s fail, %s unknown, %s changed, in %v", pages(p.Pages), count(p.Devices),
 		count(p.Pass), count(p.Fail), count(p.Unknown), count(p.Changed), time.Duration(p.TookMS)*time.Millisecond)
 	if p.Error != "" {
-		fmt.Fprintf(&b, " (%s)", p.Error)
+		fmt.Fprintf(&b, " (%s)", p.Failure())
 	}
 	return b.String()
 }
