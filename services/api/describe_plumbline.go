@@ -69,7 +69,7 @@ func plumblineOperations() operations {
 		},
 		"GET /plumbline/integrations/{id}/polls/{tick}": {
 			summary: "Get what came of one poll, such as one that was asked for just now", result: of[pollView](),
-			more: "A page is done once a call about it has ended after the tick, or after since.",
+			more:  "A page is done once a call about it has ended after the tick, or after since.",
 			query: []parameter{{name: "since", says: "when the poll was asked for, needed once a later one has begun", schema: aMoment()}},
 		},
 		"GET /plumbline/integrations/{id}/polls": {
