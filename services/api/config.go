@@ -35,8 +35,9 @@ type Config struct {
 	// MinInterval is the shortest interval that an integration may have; default 1m. Below a minute,
 	// intervals may be written in seconds.
 	MinInterval time.Duration
-	// PinSecretHost demands an integration's secret again when the host of its URL changes.
-	PinSecretHost bool
+	// FreeSecretHost keeps the secret of an integration or an identity provider when the host of a URL changes.
+	// Without it the secret has to be given again: whoever may change a URL could otherwise read the secret there.
+	FreeSecretHost bool
 	// MaxBody bounds a request's body in bytes, imports excepted; default 1 MiB.
 	MaxBody int64
 	// ProbeTimeout bounds the test call of "Test and save"; default 30 s.

@@ -76,7 +76,7 @@ func (s *Service) readIntegration(body object, old *proto.Integration) (integrat
 	if old != nil && old.Type != proto.TypeCustomS2S || old == nil && *c.kind != proto.TypeCustomS2S {
 		return c, c.keepConfig(config, old)
 	}
-	return c, c.readConfig(config, old, s.cfg.PinSecretHost)
+	return c, c.readConfig(config, old, !s.cfg.FreeSecretHost)
 }
 
 // given calls read for a member that is there.

@@ -148,7 +148,7 @@ func TestSecondsWhereTheyAreAllowed(t *testing.T) {
 }
 
 func TestTestAndSave(t *testing.T) {
-	y := start(t, func(c *Config) { c.ProbeTimeout = 10 * time.Second })
+	y := start(t, func(c *Config) { c.ProbeTimeout, c.FreeSecretHost = 10*time.Second, true })
 	for _, c := range []struct {
 		poll proto.Poll
 		says string
@@ -197,14 +197,21 @@ func TestAFetcherThatStaysSilent(t *testing.T) {
 	}
 }
 
-func TestTheSecretCanBePinnedToItsHost(t *testing.T) {
-	y := start(t, func(c *Config) { c.PinSecretHost = true })
+func TestTheSecretIsPinnedToItsHost(t *testing.T) {
+	y := start(t)
 	path := "/devices/posture/integration/" + text(y.want(200, "POST", "/devices/posture/integration", integrationBody()), "id")
 	y.want(200, "PATCH", path, `{"config":{"api_url":"https://SCORES.example.com/other"}}`)
 	for _, other := range []string{"https://evil.example.com/other", "http://scores.example.com/other", "https://scores.example.com:8443/other"} {
 		y.refused(400, codeIntegration, "PATCH", path, `{"config":{"api_url":"`+other+`"}}`)
 	}
+	if seen := len(y.fetcher.seen()); seen != 2 {
+		t.Errorf("%d test calls: a URL that was refused was called with the secret", seen)
+	}
 	y.want(200, "PATCH", path, `{"config":{"api_url":"https://other.example.com","access_client_secret":"again"}}`)
+
+	free := start(t, func(c *Config) { c.FreeSecretHost = true })
+	path = "/devices/posture/integration/" + text(free.want(200, "POST", "/devices/posture/integration", integrationBody()), "id")
+	free.want(200, "PATCH", path, `{"config":{"api_url":"https://other.example.com"}}`)
 }
 
 func TestOtherTypesAreKept(t *testing.T) {

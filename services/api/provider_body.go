@@ -131,9 +131,28 @@ func (s *Service) sealSecret(config object, p, old *proto.IdentityProvider) erro
 	case said && isNull(json.RawMessage(raw)), old == nil:
 		return nil
 	}
-	if s.cfg.PinSecretHost && len(old.SealedSecret) > 0 && (!sameHost(p.TokenURL, old.TokenURL) || !sameHost(p.Issuer, old.Issuer)) {
-		return invalid("the host that the secret is sent to changes: give config.client_secret again")
+	if !s.cfg.FreeSecretHost && len(old.SealedSecret) > 0 {
+		if name := movedHost(p, old); name != "" {
+			return invalid("the host of config.%s changes: give config.client_secret again", name)
+		}
 	}
 	p.SealedSecret = old.SealedSecret
 	return nil
+}
+
+// movedHost returns the first URL of a provider that leads to a host which the provider did not have before; empty:
+// none. The secret is sent to the token URL, which the issuer may name; the other two decide who is believed to have
+// logged in.
+func movedHost(p, old *proto.IdentityProvider) string {
+	secret := []string{old.Issuer, old.TokenURL}
+	known := append([]string{old.AuthURL, old.CertsURL}, secret...)
+	for _, u := range []struct {
+		name, now string
+		had       []string
+	}{{issuerMember, p.Issuer, secret}, {"token_url", p.TokenURL, secret}, {"auth_url", p.AuthURL, known}, {"certs_url", p.CertsURL, known}} {
+		if u.now != "" && !slices.ContainsFunc(u.had, func(was string) bool { return was != "" && sameHost(u.now, was) }) {
+			return u.name
+		}
+	}
+	return ""
 }

@@ -154,17 +154,22 @@ func TestProvidersThatAreRefused(t *testing.T) {
 }
 
 func TestProvidersWithoutAGateway(t *testing.T) {
-	y := start(t, func(c *Config) { c.SealGateway, c.PinSecretHost = nil, true })
+	y := start(t, func(c *Config) { c.SealGateway = nil })
 	y.refused(400, codeInvalid, "POST", "/access/identity_providers", oidcBody())
 	y.want(201, "POST", "/access/identity_providers", oidcBody(func(_, c map[string]any) { delete(c, "client_secret") }))
 }
 
 func TestTheSecretStaysWithItsHost(t *testing.T) {
-	y := start(t, func(c *Config) { c.PinSecretHost = true })
+	y := start(t)
 	path := "/access/identity_providers/" + text(y.want(201, "POST", "/access/identity_providers", oidcBody()), "id")
 	elsewhere := func(_, c map[string]any) { c["token_url"] = "https://evil.example.com/token" }
 	silent := func(_, c map[string]any) { delete(c, "client_secret") }
-	y.refused(400, codeInvalid, "PUT", path, oidcBody(elsewhere, silent))
+	for _, name := range []string{"token_url", "auth_url", "certs_url", "x_issuer"} {
+		moved := func(_, c map[string]any) { c[name] = "https://evil.example.com/x" }
+		if says := y.refused(400, codeInvalid, "PUT", path, oidcBody(moved, silent)); !strings.Contains(says, "config."+name+" ") {
+			t.Errorf("%s: %s", name, says)
+		}
+	}
 	y.want(200, "PUT", path, oidcBody(silent))
 	y.want(200, "PUT", path, oidcBody(elsewhere))
 }

@@ -30,8 +30,8 @@ type Config struct {
 	// TeamDomain is the issuer of application tokens, an URL; empty: AccessAddr's.
 	TeamDomain  string
 	MinInterval time.Duration // shortest interval of an integration; 0: one minute
-	// PinSecretHost demands an integration's secret again when the host of its URL changes.
-	PinSecretHost bool
+	// FreeSecretHost keeps the secret of an integration or an identity provider when the host of a URL changes.
+	FreeSecretHost bool
 	// LogMaxBytes bounds the posture log; 0: a quarter of the disk, 20 GiB at most.
 	LogMaxBytes int64
 	// Fetcher is how scoring APIs are called; our own listeners are never.

@@ -51,7 +51,7 @@ func (s *Service) makers(keys secrets) []maker {
 		}},
 		{topology.API, func(c *bus.Conn) (part, error) {
 			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,
-				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway, MinInterval: cfg.MinInterval, PinSecretHost: cfg.PinSecretHost},
+				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost},
 				api.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 		{topology.Gateway, func(c *bus.Conn) (part, error) {

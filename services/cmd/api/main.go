@@ -24,7 +24,7 @@ func main() {
 		SealGateway    string        `help:"age recipients of the gateways, which identity providers' secrets are sealed to; without them, providers have none." placeholder:"age1..."`
 		TeamDomain     string        `default:"http://127.0.0.1:8401" help:"Where people log in, as the organisation shows it."`
 		MinInterval    time.Duration `default:"1m" help:"Shortest interval that an integration may have."`
-		PinSecretHost  bool          `help:"Demand an integration's secret again when the host of its URL changes."`
+		PinSecretHost  bool          `default:"true" negatable:"" help:"Demand the secret of an integration or identity provider again when the host of one of its URLs changes."`
 	}
 	os.Exit(cli.Service(topology.API, "Serves the control plane, the Cloudflare v4 API.", &flags, func(h cli.Host) (cli.Part, error) {
 		recipients, err := seal.ParseRecipients(flags.SealTo)
@@ -37,6 +37,6 @@ func main() {
 		}
 		return api.New(api.Config{Addr: flags.APIAddr, Account: flags.AccountID, BootstrapToken: flags.BootstrapToken,
 			BootstrapEmail: flags.BootstrapEmail, TeamDomain: flags.TeamDomain, SealTo: recipients, SealGateway: gateways, MinInterval: flags.MinInterval,
-			PinSecretHost: flags.PinSecretHost}, api.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
+			FreeSecretHost: !flags.PinSecretHost}, api.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
 	}))
 }

@@ -29,7 +29,7 @@ type process struct {
 	BootstrapEmail string        `help:"Address beside which the first API token works as an API key (X-Auth-Key, X-Auth-Email)." placeholder:"EMAIL"`
 	TeamDomain     string        `help:"Where people log in, and issuer of application tokens: an URL of the gateway; without it, that of --access-addr." placeholder:"URL"`
 	MinInterval    time.Duration `default:"${min_interval}" help:"Shortest interval that an integration may have."`
-	PinSecretHost  bool          `help:"Demand an integration's secret again when the host of its URL changes."`
+	PinSecretHost  bool          `default:"true" negatable:"" help:"Demand the secret of an integration or identity provider again when the host of one of its URLs changes."`
 	LogMaxBytes    int64         `help:"Bound of the posture log in bytes; without it, a quarter of the disk, 20 GiB at most." placeholder:"BYTES"`
 	gatewayFlags
 	fetcherFlags
@@ -79,7 +79,7 @@ func (p *process) config() plumb.Config {
 	return plumb.Config{
 		Data: p.Data, Account: p.AccountID, BootstrapToken: p.BootstrapToken, APIAddr: p.APIAddr, AccessAddr: p.AccessAddr,
 		NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr, TeamDomain: p.TeamDomain, MinInterval: p.MinInterval, LogMaxBytes: p.LogMaxBytes,
-		PinSecretHost: p.PinSecretHost, BootstrapEmail: p.BootstrapEmail, Gateway: p.gateway(), Fetcher: p.fetcher(),
+		FreeSecretHost: !p.PinSecretHost, BootstrapEmail: p.BootstrapEmail, Gateway: p.gateway(), Fetcher: p.fetcher(),
 	}
 }
 
