@@ -96,8 +96,9 @@ func TestWhatThisBuildCannotDoIsNamed(t *testing.T) {
 	if _, err := y.conn.Get(t.Context(), topology.Config, topology.ConfigKey(y.account, topology.KindPolicy, must(proto.ParseID(text(p, "id")))), &record); err != nil || len(record.Unmet) != 2 {
 		t.Errorf("stored %+v, %v", record, err)
 	}
+	token := text(y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "t"}), "id")
 	// What came back is sent again: it is not kept as if it were the client's.
-	if again := y.want(200, "PUT", "/access/policies/"+text(p, "id"), with2(with2(policyBody("p", proto.NewID().String()), "x_unsupported", []any{"geo"}), "approval_required", true)); again["x_unsupported"] != nil {
+	if again := y.want(200, "PUT", "/access/policies/"+text(p, "id"), with2(with2(policyBody("p", token), "x_unsupported", []any{"geo"}), "approval_required", true)); again["x_unsupported"] != nil {
 		t.Errorf("policy: %v", again)
 	}
 	g := y.want(201, "POST", "/access/groups", map[string]any{"name": "g", "include": []any{geo}})

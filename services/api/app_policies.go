@@ -64,7 +64,7 @@ func (s *Service) getAppPolicy(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(viewPolicy(policy.Value, app.Value.Policies[n].Precedence)), nil
+	return ok(s.viewPolicy(c.account, policy.Value, app.Value.Policies[n].Precedence)), nil
 }
 
 // createAppPolicy makes a policy that the application owns, or links a reusable one where the body is only
@@ -177,7 +177,7 @@ func (s *Service) makeReusable(ctx context.Context, c *call) (answer, error) {
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
-		return answer{result: viewPolicy(&p, app.Value.Policies[n].Precedence)}, err
+		return answer{result: s.viewPolicy(c.account, &p, app.Value.Policies[n].Precedence)}, err
 	}
 	return answer{}, errConflict
 }
@@ -221,5 +221,5 @@ func (s *Service) viewLink(c *call, link proto.PolicyLink, status int) (answer, 
 	if !found {
 		return answer{}, errNoPolicy // somebody removed it meanwhile
 	}
-	return answer{status: status, result: viewPolicy(p.Value, link.Precedence)}, nil
+	return answer{status: status, result: s.viewPolicy(c.account, p.Value, link.Precedence)}, nil
 }

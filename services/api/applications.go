@@ -46,7 +46,7 @@ func (s *Service) viewApplication(a proto.Account, app *proto.Application) json.
 		Unsupported []string          `json:"x_unsupported,omitempty"`
 		CreatedAt   stamp             `json:"created_at"`
 		UpdatedAt   stamp             `json:"updated_at"`
-	}{app.ID, app.ID, app.AUD, policies, app.OriginURL, merged(unsupportedApplication(app), unsupported), stamp(app.CreatedAt), stamp(app.UpdatedAt)})
+	}{app.ID, app.ID, app.AUD, policies, app.OriginURL, merged(s.unsupportedApplication(a, app), unsupported), stamp(app.CreatedAt), stamp(app.UpdatedAt)})
 }
 
 func (s *Service) listApplications(ctx context.Context, c *call) (answer, error) {
@@ -77,7 +77,7 @@ func (s *Service) shownPolicies(app catalog.Record[proto.Application]) basis {
 			newest, n = max(newest, p.Revision), n+1
 		}
 	}
-	return basis{newest, n}
+	return basis{newest, n, s.referred()}
 }
 
 // wanted tells of applications whether a list's filters let them through (contract.md 3.2): names and domains

@@ -164,11 +164,11 @@ func (s *Service) show(a proto.Account, m proto.Message) any {
 	case *proto.Application:
 		return s.showApplication(a, m)
 	case *proto.Policy:
-		return viewPolicy(m, 0)
+		return s.viewPolicy(a, m, 0)
 	case *proto.Group:
-		return viewGroup(m)
+		return s.viewGroup(a, m)
 	case *proto.IdentityProvider:
-		return viewProvider(m)
+		return s.viewProvider(m, "")
 	case *proto.Tag:
 		return s.viewTag(a, m)
 	case *proto.Organization:

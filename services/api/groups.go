@@ -95,7 +95,8 @@ func groupsIn(lists ...[]proto.Rule) []proto.ID {
 	return ids
 }
 
-func viewGroup(g *proto.Group) json.RawMessage {
+func (s *Service) viewGroup(a proto.Account, g *proto.Group) json.RawMessage {
+	unsupported := merged(policy.Unsupported(g.Include, g.Exclude, g.Require), s.absent(a, g.Include, g.Exclude, g.Require))
 	return splice(g.Sent, struct {
 		ID          proto.ID                     `json:"id"`
 		UID         proto.ID                     `json:"uid"`
@@ -106,7 +107,7 @@ func viewGroup(g *proto.Group) json.RawMessage {
 		CreatedAt   stamp                        `json:"created_at"`
 		UpdatedAt   stamp                        `json:"updated_at"`
 	}{g.ID, g.ID, viewRules(g.Include), viewRules(g.Exclude), viewRules(g.Require),
-		policy.Unsupported(g.Include, g.Exclude, g.Require), stamp(g.CreatedAt), stamp(g.UpdatedAt)})
+		unsupported, stamp(g.CreatedAt), stamp(g.UpdatedAt)})
 }
 
 func (s *Service) listGroups(ctx context.Context, c *call) (answer, error) {
@@ -125,7 +126,8 @@ func (s *Service) listGroups(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	views, err := listed(part, alone, func(g catalog.Record[proto.Group]) any { return viewGroup(g.Value) })
+	views, err := listed(part, func(catalog.Record[proto.Group]) basis { return basis{s.referred()} },
+		func(g catalog.Record[proto.Group]) any { return s.viewGroup(c.account, g.Value) })
 	return answer{result: views, info: info}, err
 }
 
@@ -139,7 +141,7 @@ func (s *Service) getGroup(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{result: viewGroup(g.Value), revision: g.Revision}, nil
+	return answer{result: s.viewGroup(c.account, g.Value), revision: g.Revision}, nil
 }
 
 func (s *Service) createGroup(ctx context.Context, c *call) (answer, error) {
@@ -156,7 +158,7 @@ func (s *Service) createGroup(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindGroup, g.ID, &g, 0)
-	return answer{status: http.StatusCreated, result: viewGroup(&g), revision: revision}, err
+	return answer{status: http.StatusCreated, result: s.viewGroup(c.account, &g), revision: revision}, err
 }
 
 func (s *Service) updateGroup(ctx context.Context, c *call) (answer, error) {
@@ -173,7 +175,7 @@ func (s *Service) updateGroup(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindGroup, g.ID, &g, old.Revision)
-	return answer{result: viewGroup(&g), revision: revision}, err
+	return answer{result: s.viewGroup(c.account, &g), revision: revision}, err
 }
 
 // deleteGroup refuses while a policy or another group names the group: who they let in would change unseen.
@@ -184,8 +186,8 @@ func (s *Service) deleteGroup(ctx context.Context, c *call) (answer, error) {
 			return answer{}, err
 		}
 		names := func(r proto.Rule) bool { return r.Selector == "group" && ruleNames(r, "id", g.Value.ID) }
-		if what := s.ruledBy(c.account, g.Value.ID, names); what != "" {
-			return answer{}, invalid("the group is used by the %s: take it out there first", what)
+		if err := inUse("group", s.rulesWith(c.account, g.Value.ID, names)); err != nil {
+			return answer{}, err
 		}
 		err = s.remove(ctx, c.account, topology.KindGroup, g.Value.ID, g.Revision)
 		if errors.Is(err, bus.ErrConflict) {
@@ -194,24 +196,4 @@ func (s *Service) deleteGroup(ctx context.Context, c *call) (answer, error) {
 		return answer{status: http.StatusAccepted, result: idOnly{g.Value.ID}}, err
 	}
 	return answer{}, errConflict
-}
-
-// ruledBy finds a policy or a group that has a rule about an id, of those asked about, as people call it;
-// empty: none.
-func (s *Service) ruledBy(a proto.Account, id proto.ID, is func(proto.Rule) bool) string {
-	if s.index.rulesNaming(a, id) == 0 {
-		return ""
-	}
-	all := s.index.account(a)
-	for _, p := range all.policies.all() {
-		if p := p.of.Value; anyRule(is, p.Include, p.Require, p.Exclude) {
-			return "policy " + quoted(p.Name)
-		}
-	}
-	for _, g := range all.groups.all() {
-		if g := g.of.Value; anyRule(is, g.Include, g.Require, g.Exclude) {
-			return "group " + quoted(g.Name)
-		}
-	}
-	return ""
 }

@@ -35,10 +35,10 @@ func TestGroupLife(t *testing.T) {
 	}
 	other := y.want(201, "POST", "/access/groups", groupBody("outer", groupRule(made["id"])))
 	policy := y.want(201, "POST", "/access/policies", with2(policyBody("p", "x"), "exclude", []any{groupRule(other["id"])}))
-	if m := y.refused(400, codeInvalid, "DELETE", path, nil); !strings.Contains(m, `group "outer"`) {
+	if m := y.refused(409, codeConflict, "DELETE", path, nil); !strings.Contains(m, `group "outer"`) {
 		t.Error(m)
 	}
-	if m := y.refused(400, codeInvalid, "DELETE", "/access/groups/"+text(other, "id"), nil); !strings.Contains(m, `policy "p"`) {
+	if m := y.refused(409, codeConflict, "DELETE", "/access/groups/"+text(other, "id"), nil); !strings.Contains(m, `policy "p"`) {
 		t.Error(m)
 	}
 	var names []string
@@ -102,8 +102,8 @@ func TestTags(t *testing.T) {
 	if got := y.want(200, "GET", "/access/tags/tier%201", nil); got["app_count"] != 1.0 {
 		t.Errorf("read %v", got)
 	}
-	y.refused(400, codeInvalid, "DELETE", "/access/tags/tier%201", nil)
-	y.refused(400, codeInvalid, "PUT", "/access/tags/tier%201", map[string]any{"name": "tier 2"})
+	y.refused(409, codeConflict, "DELETE", "/access/tags/tier%201", nil)
+	y.refused(409, codeConflict, "PUT", "/access/tags/tier%201", map[string]any{"name": "tier 2"})
 	y.want(200, "PUT", "/access/tags/tier%201", map[string]any{"name": "tier 1"})
 	y.want(202, "DELETE", "/access/apps/"+text(app, "id"), nil)
 	y.want(201, "POST", "/access/tags", map[string]any{"name": "other"})

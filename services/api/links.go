@@ -181,8 +181,8 @@ func (s *Service) viewLinks(a proto.Account, links []proto.PolicyLink) (views []
 	views = []json.RawMessage{}
 	for _, link := range links {
 		if p, found := s.catalog.Policy(a, link.Policy); found {
-			views = append(views, viewPolicy(p.Value, link.Precedence))
-			unsupported = merged(unsupported, unsupportedPolicy(p.Value))
+			views = append(views, s.viewPolicy(a, p.Value, link.Precedence))
+			unsupported = merged(unsupported, s.unsupportedPolicy(a, p.Value))
 		}
 	}
 	return views, unsupported

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -31,8 +32,8 @@ func (s *Service) listPolicies(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	used := func(p catalog.Record[proto.Policy]) int { return s.index.linksTo(c.account, p.Value.ID) }
-	views, err := listed(part, func(p catalog.Record[proto.Policy]) basis { return basis{uint64(used(p))} },
-		func(p catalog.Record[proto.Policy]) any { return viewReusable(p.Value, used(p)) })
+	views, err := listed(part, func(p catalog.Record[proto.Policy]) basis { return basis{uint64(used(p)), s.referred()} },
+		func(p catalog.Record[proto.Policy]) any { return s.viewReusable(c.account, p.Value, used(p)) })
 	return answer{result: views, info: info}, err
 }
 
@@ -41,7 +42,7 @@ func (s *Service) getPolicy(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{result: viewReusable(p.Value, s.index.linksTo(c.account, p.Value.ID)), revision: p.Revision}, nil
+	return answer{result: s.viewReusable(c.account, p.Value, s.index.linksTo(c.account, p.Value.ID)), revision: p.Revision}, nil
 }
 
 // policy finds the reusable policy that the path names.
@@ -74,7 +75,7 @@ func (s *Service) createPolicy(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, 0)
-	return answer{status: http.StatusCreated, result: viewReusable(&p, 0), revision: revision}, err
+	return answer{status: http.StatusCreated, result: s.viewReusable(c.account, &p, 0), revision: revision}, err
 }
 
 func (s *Service) updatePolicy(ctx context.Context, c *call) (answer, error) {
@@ -91,7 +92,7 @@ func (s *Service) updatePolicy(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, old.Revision)
-	return answer{result: viewReusable(&p, s.index.linksTo(c.account, p.ID)), revision: revision}, err
+	return answer{result: s.viewReusable(c.account, &p, s.index.linksTo(c.account, p.ID)), revision: revision}, err
 }
 
 // checkedPolicy is readPolicy, and looks whether the groups are there that the policy names.
@@ -109,8 +110,12 @@ func (s *Service) deletePolicy(ctx context.Context, c *call) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		if n := s.index.linksTo(c.account, p.Value.ID); n > 0 {
-			return answer{}, invalid("the policy is used by %d application(s): take it out of them first", n)
+		if s.index.linksTo(c.account, p.Value.ID) > 0 {
+			linked := func(l proto.PolicyLink) bool { return l.Policy == p.Value.ID }
+			users := s.applicationsWith(c.account, func(app *proto.Application) bool { return slices.ContainsFunc(app.Policies, linked) })
+			if err := inUse("policy", users); err != nil {
+				return answer{}, err
+			}
 		}
 		err = s.remove(ctx, c.account, topology.KindPolicy, p.Value.ID, p.Revision)
 		if errors.Is(err, bus.ErrConflict) {

@@ -40,7 +40,7 @@ func TestPoliciesOfAnApplication(t *testing.T) {
 	if n := y.want(200, "GET", "/access/policies/"+text(shared, "id"), nil)["app_count"]; n != 1.0 {
 		t.Errorf("used by %v", n)
 	}
-	y.refused(400, codeInvalid, "DELETE", "/access/policies/"+text(shared, "id"), nil)
+	y.refused(409, codeConflict, "DELETE", "/access/policies/"+text(shared, "id"), nil)
 	y.refused(404, codeNotFound, "GET", "/access/policies/"+ids["first"], nil) // not reusable
 
 	// What was read is written back: nothing changes, not even the ids.

@@ -73,15 +73,15 @@ func sessionDuration(body object) (time.Duration, error) {
 
 // viewPolicy is a policy in an answer (contract.md 4.2): what was sent, and what is ours. In an application
 // it has a precedence.
-func viewPolicy(p *proto.Policy, precedence int) json.RawMessage {
-	return policyView(p, precedence, nil)
+func (s *Service) viewPolicy(a proto.Account, p *proto.Policy, precedence int) json.RawMessage {
+	return policyView(p, precedence, nil, s.unsupportedPolicy(a, p))
 }
 
-func viewReusable(p *proto.Policy, applications int) json.RawMessage {
-	return policyView(p, 0, &applications)
+func (s *Service) viewReusable(a proto.Account, p *proto.Policy, applications int) json.RawMessage {
+	return policyView(p, 0, &applications, s.unsupportedPolicy(a, p))
 }
 
-func policyView(p *proto.Policy, precedence int, applications *int) json.RawMessage {
+func policyView(p *proto.Policy, precedence int, applications *int, unsupported []string) json.RawMessage {
 	return splice(p.Sent, struct {
 		ID           proto.ID                     `json:"id"`
 		Precedence   int                          `json:"precedence,omitempty"`
@@ -94,5 +94,5 @@ func policyView(p *proto.Policy, precedence int, applications *int) json.RawMess
 		CreatedAt    stamp                        `json:"created_at"`
 		UpdatedAt    stamp                        `json:"updated_at"`
 	}{p.ID, precedence, viewRules(p.Include), viewRules(p.Exclude), viewRules(p.Require), p.Owner.IsZero(), applications,
-		unsupportedPolicy(p), stamp(p.CreatedAt), stamp(p.UpdatedAt)})
+		unsupported, stamp(p.CreatedAt), stamp(p.UpdatedAt)})
 }

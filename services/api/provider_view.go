@@ -27,12 +27,9 @@ var scimDefaults = map[string]any{
 	"group_member_deprovision": false,
 }
 
-// viewProvider is what was sent, without its secrets.
-func viewProvider(p *proto.IdentityProvider) json.RawMessage {
-	return providerView(p, p.Sent)
-}
-
-func providerView(p *proto.IdentityProvider, sent json.RawMessage) json.RawMessage {
+// viewProvider is what was sent, without its secrets, and what clients expect beside it. secret is that of SCIM,
+// which is told once; empty: it is not told.
+func (s *Service) viewProvider(p *proto.IdentityProvider, secret string) json.RawMessage {
 	var unsupported []string
 	if p.Type != proto.TypeOIDC {
 		unsupported = []string{p.Type}
@@ -40,15 +37,6 @@ func providerView(p *proto.IdentityProvider, sent json.RawMessage) json.RawMessa
 	if provisions(p) {
 		unsupported = append(unsupported, scimMember)
 	}
-	return splice(sent, struct {
-		ID          proto.ID `json:"id"`
-		Unsupported []string `json:"x_unsupported,omitempty"`
-	}{p.ID, unsupported})
-}
-
-// answerProvider is viewProvider with what clients expect beside it. secret is that of SCIM, which is told once;
-// empty: it is not told.
-func (s *Service) answerProvider(p *proto.IdentityProvider, secret string) json.RawMessage {
 	sent := stored(p.Sent)
 	sent.set(scimMember, scimView(sent, secret))
 	if slices.Contains(redirectTypes, p.Type) {
@@ -59,7 +47,10 @@ func (s *Service) answerProvider(p *proto.IdentityProvider, secret string) json.
 		config.set(redirectMember, strings.TrimSuffix(s.cfg.TeamDomain, "/")+"/cdn-cgi/access/callback")
 		sent.set("config", config)
 	}
-	return providerView(p, sent.sent())
+	return splice(sent.sent(), struct {
+		ID          proto.ID `json:"id"`
+		Unsupported []string `json:"x_unsupported,omitempty"`
+	}{p.ID, unsupported})
 }
 
 func scimView(sent object, secret string) object {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -42,7 +41,7 @@ func (s *Service) listProviders(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	views, err := listed(part, alone, func(p catalog.Record[proto.IdentityProvider]) any { return s.answerProvider(p.Value, "") })
+	views, err := listed(part, alone, func(p catalog.Record[proto.IdentityProvider]) any { return s.viewProvider(p.Value, "") })
 	return answer{result: views, info: info}, err
 }
 
@@ -57,7 +56,7 @@ func (s *Service) getProvider(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{result: s.answerProvider(p.Value, ""), revision: p.Revision}, nil
+	return answer{result: s.viewProvider(p.Value, ""), revision: p.Revision}, nil
 }
 
 func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
@@ -74,7 +73,7 @@ func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.addProvider(ctx, c.account, &p)
-	return answer{status: http.StatusCreated, result: s.answerProvider(&p, newSCIMSecret(&p, nil)), revision: revision}, err
+	return answer{status: http.StatusCreated, result: s.viewProvider(&p, newSCIMSecret(&p, nil)), revision: revision}, err
 }
 
 // updateProvider replaces the provider by what is sent. The secret stays where none is sent, and so does
@@ -93,7 +92,7 @@ func (s *Service) updateProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindIDP, p.ID, &p, old.Revision)
-	return answer{result: s.answerProvider(&p, newSCIMSecret(&p, old.Value)), revision: revision}, err
+	return answer{result: s.viewProvider(&p, newSCIMSecret(&p, old.Value)), revision: revision}, err
 }
 
 // addProvider stores a new provider. Of those with one-time PINs there is one, in each zone and outside of them.
@@ -123,16 +122,19 @@ func (s *Service) addProvider(ctx context.Context, a proto.Account, p *proto.Ide
 	return 0, errConflict
 }
 
-// deleteProvider refuses while an application, a policy or a group names the provider: people could not log
-// in there any more, or could at others.
+// deleteProvider deletes a provider that no policy and no group names. Applications that take logins there keep its
+// id in allowed_idps, so that they do not take logins elsewhere instead.
 func (s *Service) deleteProvider(ctx context.Context, c *call) (answer, error) {
 	for range attempts {
 		p, err := s.provider(ctx, c)
 		if err != nil {
 			return answer{}, err
 		}
-		if what := s.providerUser(c.account, p.Value.ID); what != "" {
-			return answer{}, invalid("the identity provider is used by the %s: take it out there first", what)
+		names := func(r proto.Rule) bool {
+			return r.Selector == "login_method" && ruleNames(r, "id", p.Value.ID) || ruleNames(r, "identity_provider_id", p.Value.ID)
+		}
+		if err := inUse("identity provider", s.rulesWith(c.account, p.Value.ID, names)); err != nil {
+			return answer{}, err
 		}
 		err = s.remove(ctx, c.account, topology.KindIDP, p.Value.ID, p.Revision)
 		if errors.Is(err, bus.ErrConflict) {
@@ -141,16 +143,4 @@ func (s *Service) deleteProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{status: http.StatusAccepted, result: idOnly{p.Value.ID}}, err
 	}
 	return answer{}, errConflict
-}
-
-// providerUser is who names an identity provider, as people call it; empty: nobody.
-func (s *Service) providerUser(a proto.Account, id proto.ID) string {
-	for _, app := range s.index.account(a).apps.all() {
-		if slices.Contains(app.of.Value.Gate.IDPs, id) {
-			return "application " + quoted(app.of.Value.Name)
-		}
-	}
-	return s.ruledBy(a, id, func(r proto.Rule) bool {
-		return r.Selector == "login_method" && ruleNames(r, "id", id) || ruleNames(r, "identity_provider_id", id)
-	})
 }

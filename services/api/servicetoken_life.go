@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"plumbline.dev/bus"
@@ -84,16 +85,16 @@ func (s *Service) forgetSeen(ctx context.Context, a proto.Account, t *proto.Serv
 // tokenUnused refuses where a policy, a group or an application's SCIM configuration names the token.
 func (s *Service) tokenUnused(a proto.Account, t *proto.ServiceToken) error {
 	names := func(r proto.Rule) bool { return r.Selector == "service_token" && ruleNames(r, "token_id", t.ID) }
-	what := s.ruledBy(a, t.ID, names)
+	users := s.rulesWith(a, t.ID, names)
 	for _, i := range s.index.account(a).apps.all() {
 		if app := i.of; bytes.Contains(app.Value.Sent, []byte(t.ClientID)) && scimNames(stored(app.Value.Sent), t.ClientID) {
-			what = "SCIM configuration of the application " + quoted(app.Value.Name)
+			users = append(users, "SCIM configuration of the application "+quoted(app.Value.Name))
 		}
 	}
-	if what == "" {
+	if len(users) == 0 {
 		return nil
 	}
-	return refuse(http.StatusBadRequest, codeTokenInUse, "access.api.error.service_token_in_use: the %s names this service token", what)
+	return refuse(http.StatusBadRequest, codeTokenInUse, "access.api.error.service_token_in_use: the %s names this service token", strings.Join(users, ", the "))
 }
 
 // scimNames tells whether an application's SCIM configuration logs in with a service token (contract.md 3.3).

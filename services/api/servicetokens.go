@@ -141,7 +141,20 @@ func (s *Service) createServiceToken(ctx context.Context, c *call) (answer, erro
 	if errors.Is(err, bus.ErrConflict) {
 		return answer{}, refuse(http.StatusConflict, codeConflict, "access.api.error.conflict: a service token with this client_id exists already")
 	}
+	if err == nil {
+		s.sawToken(ctx, revision)
+	}
 	return answer{status: http.StatusCreated, result: s.viewServiceToken(key, &t, secret), revision: revision}, err
+}
+
+// sawToken waits until a new token is seen here, so that rules about it that come next are not taken for rules about
+// nothing. The token exists in any case.
+func (s *Service) sawToken(ctx context.Context, revision uint64) {
+	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	defer cancel()
+	if err := s.tokens.AwaitRevision(ctx, revision); err != nil {
+		s.log.Debug("a new service token is not seen yet", "err", err)
+	}
 }
 
 // updateServiceToken changes what the body names and keeps the rest. A raised client_secret_version makes a

@@ -36,7 +36,7 @@ type view struct {
 }
 
 // basis says what a view was made of beside the resource itself: another basis, another view.
-type basis [2]uint64
+type basis [3]uint64
 
 func byAge[V any](a, b *item[V]) int {
 	return cmp.Or(cmp.Compare(a.created, b.created), bytes.Compare(a.id[:], b.id[:]))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"plumbline.dev/bus"
@@ -142,10 +143,12 @@ func (s *Service) updateTag(ctx context.Context, c *call) (answer, error) {
 
 // untagged refuses while an application carries the tag.
 func (s *Service) untagged(a proto.Account, name string) error {
-	if n := s.index.taggedBy(a, name); n > 0 {
-		return invalid("the tag is carried by %d application(s): take it off them first", n)
+	if s.index.taggedBy(a, name) == 0 {
+		return nil
 	}
-	return nil
+	return inUse("tag", s.applicationsWith(a, func(app *proto.Application) bool {
+		return slices.Contains(texts(stored(app.Sent)["tags"]), name)
+	}))
 }
 
 func (s *Service) deleteTag(ctx context.Context, c *call) (answer, error) {

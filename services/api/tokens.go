@@ -24,6 +24,7 @@ type tokenView struct {
 
 	progress
 	service map[tokenKey]serviceToken
+	turns   uint64              // how often a service token came or went
 	keys    map[string]tokenKey // of service tokens, by key in the bucket
 	api     map[string]apiToken
 	apiKeys map[tokenKey]string       // of API tokens, by id
@@ -86,6 +87,7 @@ func (v *tokenView) apply(u bus.Update) error {
 		t := new(proto.ServiceToken)
 		if err = u.Decode(t); err == nil {
 			k := tokenKey{account, t.ID}
+			v.turns++
 			v.keys[u.Key] = k
 			v.service[k] = serviceToken{u.Key, catalog.Record[proto.ServiceToken]{Account: account, Revision: u.Revision, Value: t}}
 			if v.sorted[account] == nil {
@@ -222,6 +224,21 @@ func (v *tokenView) lastSeen(key string) proto.Millis {
 	return v.seen[key]
 }
 
+func (v *tokenView) has(a proto.Account, id proto.ID) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	_, found := v.service[tokenKey{a, id}]
+	return found
+}
+
+// comings is a number that grows whenever a service token is created or deleted.
+func (v *tokenView) comings() uint64 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.turns
+}
+
+// get finds a service token.
 func (v *tokenView) get(a proto.Account, id proto.ID) (serviceToken, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()

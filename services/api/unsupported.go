@@ -13,6 +13,10 @@ import (
 
 // unsupportedPolicy names the selectors of a policy's rules that cannot be evaluated, and what it demands
 // beside them, each once.
+func (s *Service) unsupportedPolicy(a proto.Account, p *proto.Policy) []string {
+	return merged(unsupportedPolicy(p), s.absent(a, p.Include, p.Exclude, p.Require))
+}
+
 func unsupportedPolicy(p *proto.Policy) []string {
 	var names []string
 	for _, problem := range policy.Problems(p) {
@@ -54,6 +58,14 @@ var suspects = [][]byte{
 }
 
 // unsupportedApplication is what an application has that is not served, beside what its policies have.
+func (s *Service) unsupportedApplication(a proto.Account, app *proto.Application) []string {
+	names := unsupportedApplication(app)
+	if app.Type == typeSelfHosted && s.absentIDP(a, app) {
+		names = merged(names, []string{"allowed_idps"})
+	}
+	return names
+}
+
 func unsupportedApplication(app *proto.Application) []string {
 	if app.Type != typeSelfHosted {
 		return []string{app.Type}

@@ -130,7 +130,7 @@ func (s *Service) checkApp(a proto.Account, app catalog.Record[proto.Application
 		if !alone.Admitted() && alone.Reason != policy.Denied {
 			said.Status = "no_match"
 		}
-		v.Policies = append(v.Policies, splice(viewPolicy(p.Value, precedence[r.ID()]), said))
+		v.Policies = append(v.Policies, splice(s.viewPolicy(a, p.Value, precedence[r.ID()]), said))
 	}
 	return v
 }
