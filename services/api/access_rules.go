@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -77,13 +76,9 @@ func checkRule(r proto.Rule) error {
 			return ruleError("needs " + name)
 		}
 	}
-	if r.Selector == "ip" {
-		text, _ := body.text("ip")
-		_, notAddr := netip.ParseAddr(text)
-		_, notPrefix := netip.ParsePrefix(text)
-		if notAddr != nil && notPrefix != nil {
-			return ruleError("must be an address or a range such as 192.0.2.0/24")
-		}
+	if check := ruleValues[r.Selector]; check != nil {
+		value, _ := body.text(needed[0])
+		return check(value)
 	}
 	return nil
 }
