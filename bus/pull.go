@@ -68,15 +68,23 @@ func (p *pulls) close() {
 	_ = p.sub.Drain()
 }
 
-// send asks for up to batch messages.
-func (p *pulls) send(batch int) (*pull, error) {
-	body, err := json.Marshal(struct {
-		Expires time.Duration `json:"expires"`
-		Batch   int           `json:"batch"`
-	}{pullExpires, batch})
+// pullRequest is the body of a request for messages.
+type pullRequest struct {
+	Batch   int           `json:"batch"`
+	Expires time.Duration `json:"expires,omitempty"`
+	NoWait  bool          `json:"no_wait,omitempty"` // answer at once where there is nothing
+}
+
+// send sends a request, which ends by itself after [pullExpires].
+func (p *pulls) send(request pullRequest) (*pull, error) {
+	if !request.NoWait {
+		request.Expires = pullExpires
+	}
+	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
+	batch := request.Batch
 	p.mu.Lock()
 	p.sent++
 	r := &pull{of: p, inbox: p.inbox + "." + strconv.FormatUint(p.sent, 36), left: batch, answers: make(chan *nats.Msg, batch+1)}

@@ -60,7 +60,7 @@ func (r *reader) next(ctx context.Context) (*delivery, error) {
 				continue
 			}
 			var err error
-			if r.open, err = r.pulls.send(r.batch); err != nil {
+			if r.open, err = r.pulls.send(pullRequest{Batch: r.batch}); err != nil {
 				return nil, err
 			}
 		}

@@ -114,7 +114,7 @@ func (w *workers) take() (*delivery, error) {
 		sleep(w.ctx, retryPull)
 		return nil, nil
 	}
-	r, err := w.pulls.send(1)
+	r, err := w.pulls.send(pullRequest{Batch: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -39,25 +39,10 @@ func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error)
 	if err != nil {
 		return false, err
 	}
-	for {
-		batches, err := consumer.FetchNoWait(proto.MaxConcurrency)
-		if err != nil {
-			return false, err
-		}
-		n := 0
-		for m := range batches.Messages() {
-			if err := m.DoubleAck(ctx); err != nil {
-				return false, err
-			}
-			n++
-		}
-		if err := batches.Error(); err != nil {
-			return false, err
-		}
-		c.metrics.dropped.Add(float64(n))
-		if n == 0 {
-			break
-		}
+	dropped, err := c.bus.Discard(ctx, d.Stream, d.Config.Durable)
+	c.metrics.dropped.Add(float64(dropped))
+	if err != nil {
+		return false, err
 	}
 	info, err := consumer.Info(ctx)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {

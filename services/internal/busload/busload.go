@@ -31,6 +31,7 @@ type Load struct {
 	connected, reconnects                 *prometheus.Desc
 	messages, bytes, bound, written       *prometheus.Desc
 	pending, unacknowledged, redeliveries *prometheus.Desc
+	lost, stalls, stalled                 *prometheus.Desc
 }
 
 type answers struct {
@@ -54,6 +55,9 @@ func New(role topology.Role, conn *bus.Conn, r prometheus.Registerer, log *slog.
 		pending:        desc("consumer_pending", "Messages that a consumer has not handed out yet.", "stream", "consumer"),
 		unacknowledged: desc("consumer_unacknowledged", "Messages that were handed out and are not settled yet.", "stream", "consumer"),
 		redeliveries:   desc("consumer_redelivered", "Those of them that were handed out more than once.", "stream", "consumer"),
+		lost:           desc("lost_requests_total", "Requests for messages that NATS did not answer in time; each is sent again.", "stage"),
+		stalls:         desc("stalls_total", "How often a stage or a watch began to wait in vain for NATS.", "stage"),
+		stalled:        desc("stalled", "Stages and watches that wait in vain for NATS: the service is not ready.", "stage"),
 	}
 	return l, r.Register(l)
 }
@@ -99,7 +103,8 @@ func (l *Load) Ask(ctx context.Context) {
 
 // Describe implements prometheus.Collector.
 func (l *Load) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{l.connected, l.reconnects, l.messages, l.bytes, l.bound, l.written, l.pending, l.unacknowledged, l.redeliveries} {
+	for _, d := range []*prometheus.Desc{l.connected, l.reconnects, l.messages, l.bytes, l.bound, l.written, l.pending, l.unacknowledged, l.redeliveries,
+		l.lost, l.stalls, l.stalled} {
 		out <- d
 	}
 }
@@ -118,6 +123,11 @@ func (l *Load) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(l.connected, connected)
 	count(l.reconnects, l.conn.NATS().Stats().Reconnects)
+	for _, m := range l.conn.Monitors() {
+		count(l.lost, m.Lost, m.Name)
+		count(l.stalls, m.Stalls, m.Name)
+		gauge(l.stalled, float64(m.Stalled), m.Name)
+	}
 	a := l.last.Load()
 	if a == nil || time.Since(a.at) > stale {
 		return

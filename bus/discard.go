@@ -1,0 +1,64 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// discardWorkers is how many messages are discarded at once.
+const discardWorkers = 16
+
+// Discard acknowledges every message that a consumer has to hand out, unread, and returns their number. It ends
+// when nothing waits any more, or with the first error.
+func (c *Conn) Discard(ctx context.Context, stream, consumer string) (n int, err error) {
+	p, err := c.pulls(stream, consumer)
+	if err != nil {
+		return 0, err
+	}
+	defer p.close()
+	for {
+		got, err := c.discardSome(ctx, p)
+		n += got
+		if err != nil {
+			return n, fmt.Errorf("discard what %s of %s holds: %w", consumer, stream, err)
+		}
+		if got == 0 {
+			return n, nil
+		}
+	}
+}
+
+func (c *Conn) discardSome(ctx context.Context, p *pulls) (n int, err error) {
+	var open []*pull
+	defer func() {
+		for _, r := range open {
+			r.end()
+		}
+	}()
+	for range discardWorkers {
+		r, err := p.send(pullRequest{Batch: 1, NoWait: true})
+		if err != nil {
+			return 0, err
+		}
+		open = append(open, r)
+	}
+	for _, r := range open {
+		m, err := r.read(ctx)
+		if errors.Is(err, errPullEnded) {
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		d, err := newDelivery(c.nc, m)
+		if err == nil {
+			err = d.ack(ctx)
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
