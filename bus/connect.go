@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ type Config struct {
 	Creds string
 	Role  topology.Role
 	Log   *slog.Logger
+	// Ping is how often the server is asked whether it is there; 0 means [DefaultPing]. A server that answers
+	// none of two pings has vanished: the connection is made anew, with another of the servers if there are any.
+	Ping time.Duration
 	// Tracer records spans of what stages handle; nil: none are recorded, trace contexts are passed on.
 	Tracer trace.TracerProvider
 	// Options are added last: package embed connects in process with them.
@@ -46,7 +50,14 @@ type Conn struct {
 // maxOpenBatches stays under the server's 50 for a stream, so that two services seldom meet ErrBusy.
 const maxOpenBatches = 20
 
-// Connect waits until NATS answers or ctx ends. A refused login ends it at once.
+// DefaultPing is how often a connection asks whether its server is there.
+const DefaultPing = 2 * time.Second
+
+// maxPings is how many pings may be unanswered.
+const maxPings = 2
+
+// Connect waits until NATS answers or ctx ends. What no waiting changes is returned at once: a malformed URL,
+// a credentials file that is missing, is none or has expired, and a login that the server refuses.
 func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	log := cfg.Log
 	if log == nil {
@@ -63,7 +74,8 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.Timeout(2 * time.Second),
-		nats.PingInterval(20 * time.Second),
+		nats.PingInterval(cmp.Or(cfg.Ping, DefaultPing)),
+		nats.MaxPingsOutstanding(maxPings),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			// A denied publish shows here and nowhere else: its caller sees a timeout.
 			args := []any{"err", err}
@@ -78,6 +90,9 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("connected to NATS again", "server", nc.ConnectedServerName()) }),
+	}
+	if err := checkConfig(cfg); err != nil {
+		return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
 	}
 	if cfg.Creds != "" {
 		options = append(options, nats.UserCredentials(cfg.Creds))
@@ -95,8 +110,8 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 			}
 			return &Conn{nc: nc, js: js, role: cfg.Role, log: log, tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
 		}
-		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrInvalidConnection) {
-			return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
+		if advice := refused(err); advice != "" {
+			return nil, fmt.Errorf("connect to NATS as %s: %w: %s", cfg.Role, err, advice)
 		}
 		log.Warn("NATS does not answer yet, trying again", "err", err, "in", wait)
 		select {

@@ -106,6 +106,8 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 		DontListen: cfg.Addr == "", DisableJetStreamBanner: true,
 		// A page of 1,000 inventory records on its way to a slow reader.
 		MaxPending: 64 << 20,
+		// A client that vanished without closing its connection is noticed within 15 s, a server within 6.
+		PingInterval: 5 * time.Second, MaxPingsOut: 2,
 	}
 	if cfg.Addr != "" {
 		if o.Host, o.Port, err = hostPort(cfg.Addr); err != nil {
@@ -114,7 +116,7 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 	}
 	if c := cfg.Cluster; c != nil {
 		o.ServerName = c.Server
-		o.Cluster.Name = c.Name
+		o.Cluster.Name, o.Cluster.PingInterval, o.Cluster.MaxPingsOut = c.Name, 2*time.Second, 2
 		if o.Cluster.Host, o.Cluster.Port, err = hostPort(c.Addr); err != nil {
 			return nil, fmt.Errorf("NATS cluster address: %w", err)
 		}

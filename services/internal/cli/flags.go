@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,6 +54,16 @@ type Admin struct {
 type NATS struct {
 	NATSURL   string `name:"nats-url" default:"nats://127.0.0.1:4222" help:"NATS servers, separated by commas." group:"NATS"`
 	NATSCreds string `name:"nats-creds" type:"path" help:"Path of the NATS credentials file of the service's role." placeholder:"PATH" group:"NATS"`
+	// Two pings may be unanswered.
+	NATSPing time.Duration `name:"nats-ping" default:"2s" help:"How often the NATS server is asked whether it is still there. After two pings without an answer, another server is tried." group:"NATS"`
+}
+
+// Validate checks the flags.
+func (n *NATS) Validate() error {
+	if n.NATSPing < 100*time.Millisecond || n.NATSPing > 5*time.Minute {
+		return fmt.Errorf("--nats-ping must be from 100ms to 5m, not %v", n.NATSPing)
+	}
+	return nil
 }
 
 // Metrics is a registry with the process's and the Go runtime's own metrics in it.

@@ -61,7 +61,7 @@ func Service(role topology.Role, about string, flags Flags, make func(Host) (Par
 		}
 		defer flush()
 		return serve(ctx, c.Log.Logger(), c.AdminAddr, func(ctx context.Context, h Host) (Part, func(), error) {
-			conn, err := bus.Connect(ctx, bus.Config{URL: c.NATSURL, Creds: c.NATSCreds, Role: role, Log: h.Log, Tracer: tracer})
+			conn, err := bus.Connect(ctx, bus.Config{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing, Role: role, Log: h.Log, Tracer: tracer})
 			if err != nil {
 				return nil, nil, err
 			}

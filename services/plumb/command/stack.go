@@ -44,7 +44,7 @@ func (c *stackProvision) Run(ctx context.Context) error {
 	if c.Replicas < 1 || c.Replicas > 5 || c.LogMaxBytes < 1 {
 		return cli.Usage("--replicas is from 1 to 5, and --log-max-bytes at least 1")
 	}
-	return stack.Servers{URL: c.NATSURL, Creds: c.NATSCreds,
+	return stack.Servers{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing,
 		Options: topology.Options{Replicas: c.Replicas, LogMaxBytes: c.LogMaxBytes}}.Provision(ctx, c.Logger())
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -12,13 +13,14 @@ import (
 // Servers says which NATS servers are provisioned.
 type Servers struct {
 	URL, Creds string // the credentials are the operator's
+	Ping       time.Duration
 	Options    topology.Options
 }
 
 // Provision makes every stream, bucket and consumer, or brings them up to date, as soon as the servers
 // answer.
 func (s Servers) Provision(ctx context.Context, log *slog.Logger) error {
-	conn, err := bus.Connect(ctx, bus.Config{URL: s.URL, Creds: s.Creds, Role: topology.Operator, Log: log})
+	conn, err := bus.Connect(ctx, bus.Config{URL: s.URL, Creds: s.Creds, Ping: s.Ping, Role: topology.Operator, Log: log})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,135 @@
+package bus
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+)
+
+// checkConfig returns an error if a configuration can never lead to a connection.
+func checkConfig(cfg Config) error {
+	if err := checkURL(cfg.URL); err != nil {
+		return err
+	}
+	if cfg.Creds == "" {
+		return nil
+	}
+	return checkCreds(cfg.Creds, time.Now())
+}
+
+// checkURL reads a list of servers. An empty one is for a server in the process, or the local default.
+func checkURL(list string) error {
+	if list == "" {
+		return nil
+	}
+	for server := range strings.SplitSeq(list, ",") {
+		server = strings.TrimSpace(server)
+		whole := server
+		if !strings.Contains(whole, "://") {
+			whole = "nats://" + whole
+		}
+		u, err := url.Parse(whole)
+		switch {
+		case server == "":
+			return fmt.Errorf("NATS URL %q: a server between the commas is missing", redact(list))
+		case err != nil:
+			return fmt.Errorf("NATS URL %q is malformed: expected nats://host:port", redact(server))
+		case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
+			return fmt.Errorf("NATS URL %q: scheme %q is not supported: expected nats://host:port or tls://host:port", redact(server), u.Scheme)
+		case u.Hostname() == "":
+			return fmt.Errorf("NATS URL %q has no host: expected nats://host:port", redact(server))
+		}
+		if port := u.Port(); port != "" {
+			if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+				return fmt.Errorf("NATS URL %q: port %s is not between 1 and 65535", redact(server), port)
+			}
+		}
+	}
+	return nil
+}
+
+// redact removes what may be a password.
+func redact(server string) string {
+	if at := strings.LastIndex(server, "@"); at >= 0 {
+		return "..." + server[at:]
+	}
+	return server
+}
+
+// checkCreds reads a credentials file: a missing or unreadable one, one that holds something else, and one that
+// has expired never become valid by waiting.
+func checkCreds(path string, now time.Time) error {
+	content, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("credentials file %q does not exist: check the path, or have the credentials created", path)
+	case err != nil:
+		return fmt.Errorf("credentials file %q cannot be read: %w", path, err)
+	}
+	defer clear(content)
+	token, err := nkeys.ParseDecoratedJWT(content)
+	if err != nil {
+		return notCreds(path, "it holds no JWT")
+	}
+	// The parser takes a file without the decoration for a bare token.
+	claims, err := jwt.DecodeUserClaims(token)
+	if err != nil {
+		return notCreds(path, "it holds no user's JWT")
+	}
+	key, err := nkeys.ParseDecoratedUserNKey(content)
+	if err != nil {
+		return notCreds(path, "it holds no user's seed")
+	}
+	defer key.Wipe()
+	if public, err := key.PublicKey(); err != nil || public != claims.Subject {
+		return notCreds(path, "its seed does not belong to its JWT")
+	}
+	if at := time.Unix(claims.Expires, 0); claims.Expires > 0 && !now.Before(at) {
+		return fmt.Errorf("credentials file %q expired at %s: have new credentials created", path, at.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func notCreds(path, why string) error {
+	return fmt.Errorf("%q is not a NATS credentials file: %s; have the credentials created again", path, why)
+}
+
+// refusals are the answers to a login that no later attempt changes, with what to do about them.
+var refusals = []struct {
+	err    error
+	advice string
+}{
+	{nats.ErrAuthorization, "the server does not accept the credentials: check that they are of this installation and not revoked"},
+	{nats.ErrAuthRevoked, "the credentials were revoked: have new ones created"},
+	{nats.ErrAuthExpired, "the credentials have expired: have new ones created"},
+	{nats.ErrAccountAuthExpired, "the account has expired"},
+	{nats.ErrUserButNoSigCB, "the credentials hold no seed"},
+	{nats.ErrNkeysNotSupported, "the server asks for no credentials of this kind: check the URL"},
+	{nats.ErrSecureConnRequired, "the server requires TLS: use tls:// in the URL"},
+	{nats.ErrSecureConnWanted, "the server has no TLS: use nats:// in the URL"},
+	{nats.ErrMixingWebsocketSchemes, "use ws:// for all servers or for none"},
+	{nats.ErrInvalidConnection, "the connection options are invalid"},
+}
+
+// refused returns what to do about an error that no later attempt changes; "" for one that may pass.
+func refused(err error) string {
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return r.advice
+		}
+	}
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return "the server's certificate is not trusted: check the URL's host, or add the authority to the system's (SSL_CERT_FILE)"
+	}
+	return ""
+}
