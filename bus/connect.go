@@ -122,6 +122,34 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	}
 }
 
+// awaitClosed waits until the connection is closed, by [Conn.Close] or for good by a server that refuses it, and
+// reports whether it was; false where ctx ended first.
+func (c *Conn) awaitClosed(ctx context.Context) bool {
+	closed := c.nc.StatusChanged(nats.CLOSED)
+	defer c.nc.RemoveStatusListener(closed)
+	if c.nc.IsClosed() {
+		return true
+	}
+	select {
+	case <-closed:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// closed returns why the connection was closed.
+func (c *Conn) closed() error {
+	err := c.nc.LastError()
+	if err == nil {
+		return nats.ErrConnectionClosed
+	}
+	if advice := refused(err); advice != "" {
+		return fmt.Errorf("%w: %w: %s", nats.ErrConnectionClosed, err, advice)
+	}
+	return fmt.Errorf("%w: %w", nats.ErrConnectionClosed, err)
+}
+
 // NATS is the connection itself, for requests and answers.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
 

@@ -47,7 +47,8 @@ const (
 
 // Consume handles the messages of a stage until ctx ends, then lets the handlers that run finish within
 // the stage's grace; a message that was not finished is redelivered. It outlives lost connections and a
-// consumer that is not there yet. The error is nil unless the stage itself is wrong.
+// consumer that is not there yet. The error is nil unless the stage itself is wrong, or the connection was closed
+// while ctx had not ended, as the server does with revoked or expired credentials.
 func (c *Conn) Consume(ctx context.Context, s Stage, h Handler) error {
 	if s.Name == "" || s.Stream == "" || s.Consumer == "" {
 		return fmt.Errorf("a stage needs a name, a stream and a consumer: %+v", s)
@@ -58,14 +59,24 @@ func (c *Conn) Consume(ctx context.Context, s Stage, h Handler) error {
 	work, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abort(context.Canceled)
 	st := &stage{Stage: s, conn: c, handle: h, failed: map[uint64]int{}}
+	takes, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		if c.awaitClosed(takes) {
+			stop()
+		}
+	}()
 	done := make(chan struct{})
-	go func() { defer close(done); st.run(ctx, work) }()
-	<-ctx.Done()
+	go func() { defer close(done); st.run(takes, work) }()
+	<-takes.Done()
 	select {
 	case <-done:
 	case <-time.After(s.Grace):
 		abort(fmt.Errorf("stage %s did not finish within %v of its end", s.Name, s.Grace))
 		<-done
+	}
+	if ctx.Err() == nil {
+		return fmt.Errorf("stage %s: %w", s.Name, c.closed())
 	}
 	return nil
 }

@@ -58,7 +58,8 @@ type Event struct {
 }
 
 // Follow hands every event to handle, in order, one at a time, until ctx ends, which is no error, or
-// handle returns an error, which Follow returns. Folding the changes onto the state gives the state at
+// handle returns an error, which Follow returns. It also returns if the connection was closed, as the server
+// does with revoked or expired credentials. Folding the changes onto the state gives the state at
 // any later position: see [Results]. A lost connection is waited out.
 func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Context, Event) error) error {
 	if f.After != 0 && (f.Name != "" || f.Cursor != "") {
@@ -86,6 +87,8 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 			c.log.Warn("cannot go on from the position, taking a new state", "why", why, "after", fl.pos.seq, "name", f.Name)
 			fl.pos, fl.fresh = cursor{}, true
 			continue
+		case c.nc.IsClosed():
+			return fmt.Errorf("follow: %w", c.closed())
 		}
 		c.log.Warn("cannot follow, trying again", "err", err, "after", fl.pos.seq, "name", f.Name)
 		sleep(ctx, time.Second)

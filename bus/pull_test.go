@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -167,6 +168,39 @@ func TestAStageThatEndsHoldsNoMessage(t *testing.T) {
 				t.Fatal(err, discardErr)
 			}
 			return info.NumAckPending == 0 && info.NumPending == 0
+		})
+	}
+}
+
+// A connection that was closed for good ends what runs on it: nothing would ever come again.
+func TestAClosedConnectionEndsItsStages(t *testing.T) {
+	t.Parallel()
+	b := bustest.Start(t)
+	for name, run := range map[string]func(*bus.Conn) error{
+		"stage": func(c *bus.Conn) error {
+			return c.Consume(t.Context(), bus.Stage{Name: "ended", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 3},
+				func(context.Context, *bus.Msg) error { return nil })
+		},
+		"follower": func(c *bus.Conn) error {
+			return c.Follow(t.Context(), bus.Following{}, func(_ context.Context, e bus.Event) error {
+				if e.Kind == bus.EventReady {
+					go c.Close()
+				}
+				return nil
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := b.Conn(topology.Operator)
+			ended := make(chan error, 1)
+			go func() { ended <- run(conn) }()
+			if name == "stage" {
+				conn.Close()
+			}
+			if err := <-ended; !errors.Is(err, nats.ErrConnectionClosed) {
+				t.Errorf("ended with %v", err)
+			}
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 	"plumbline.dev/bus/topology"
@@ -53,6 +54,9 @@ func (c *Conn) messages(stream string, consumer jetstream.Consumer, batch int, m
 func (r *reader) next(ctx context.Context) (*delivery, error) {
 	for {
 		if r.open == nil {
+			if r.conn.nc.IsClosed() {
+				return nil, nats.ErrConnectionClosed
+			}
 			if !r.conn.nc.IsConnected() {
 				if sleep(ctx, retryPull); ctx.Err() != nil {
 					return nil, context.Cause(ctx)
