@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"plumbline.dev/bus/creds"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/client"
 )
@@ -117,9 +116,6 @@ type apiTokenRoll struct {
 }
 
 func (c *apiTokenRoll) Run(ctx context.Context, t *cli.Terminal) error {
-	if err := c.free(); err != nil {
-		return err
-	}
 	cl, err := c.client()
 	if err != nil {
 		return err
@@ -128,6 +124,11 @@ func (c *apiTokenRoll) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
+	file, err := reserve(c.ValueFile, "--value-file")
+	if err != nil {
+		return err
+	}
+	defer file.release()
 	value, err := cl.RollAPIToken(ctx, item.Value.ID)
 	if err != nil {
 		return err
@@ -136,7 +137,7 @@ func (c *apiTokenRoll) Run(ctx context.Context, t *cli.Terminal) error {
 		_, err = fmt.Fprintln(t.Out, value)
 		return err
 	}
-	return creds.WriteSecret(c.ValueFile, []byte(value+"\n"))
+	return file.keep(value)
 }
 
 type apiTokenRevoke struct {

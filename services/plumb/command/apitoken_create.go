@@ -3,12 +3,10 @@ package command
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"plumbline.dev/bus/creds"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/client"
 )
@@ -16,16 +14,6 @@ import (
 // newValue is where the value of an API token goes that is told once.
 type newValue struct {
 	ValueFile string `type:"path" env:"-" help:"Write the value to this new file, of mode 0600, in place of showing it." placeholder:"PATH"`
-}
-
-func (v *newValue) free() error {
-	if v.ValueFile == "" {
-		return nil
-	}
-	if _, err := os.Lstat(v.ValueFile); err == nil {
-		return fmt.Errorf("%s is there already: name a new file with --value-file", v.ValueFile)
-	}
-	return nil
 }
 
 type apiTokenCreate struct {
@@ -49,9 +37,6 @@ func (c *apiTokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if ways := []bool{len(c.Permission) > 0, c.ReadOnly, c.All}; len(slices.DeleteFunc(ways, func(given bool) bool { return !given })) != 1 {
 		return cli.Usage("say what it may do: --permission, --read-only or --all")
 	}
-	if err := c.free(); err != nil {
-		return err
-	}
 	cl, err := c.client()
 	if err != nil {
 		return err
@@ -74,6 +59,11 @@ func (c *apiTokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if len(c.From) > 0 {
 		body["condition"] = map[string]any{"request_ip": map[string]any{"in": c.From}}
 	}
+	file, err := reserve(c.ValueFile, "--value-file")
+	if err != nil {
+		return err
+	}
+	defer file.release()
 	item, err := cl.APITokens().Create(ctx, body)
 	if err != nil {
 		return err
@@ -81,7 +71,7 @@ func (c *apiTokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if c.ValueFile == "" {
 		return one(t, &c.output, item, apiTokenFields)
 	}
-	if err := creds.WriteSecret(c.ValueFile, []byte(item.Value.Value+"\n")); err != nil {
+	if err := file.keep(item.Value.Value); err != nil {
 		return fmt.Errorf("API token %s was created, but its value was not kept, so revoke it: %w", item.Value.ID, err)
 	}
 	if item, err = cl.APITokens().Get(ctx, item.Value.ID); err != nil {

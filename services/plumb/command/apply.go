@@ -141,6 +141,19 @@ func (c *applyCmd) ready(plan *apply.Plan) error {
 			}
 		}
 	}
+	return c.writable()
+}
+
+// writable finds out whether secrets can be kept before tokens are created.
+func (c *applyCmd) writable() error {
+	if c.TokensDir == "" {
+		return nil
+	}
+	probe, err := reserve(filepath.Join(c.TokensDir, ".new"), "--tokens-dir")
+	if err != nil {
+		return fmt.Errorf("secrets could not be kept in %s: %w", c.TokensDir, err)
+	}
+	probe.release()
 	return nil
 }
 

@@ -3,10 +3,8 @@ package command
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
-	"plumbline.dev/bus/creds"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/client"
 )
@@ -95,14 +93,16 @@ func (c *tokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := c.free(); err != nil {
+	file, err := reserve(c.SecretFile, "--secret-file")
+	if err != nil {
 		return err
 	}
+	defer file.release()
 	item, err := cl.ServiceTokens.Create(ctx, client.ServiceToken{Name: c.Name, Duration: c.Duration})
 	if err != nil {
 		return err
 	}
-	return c.tell(ctx, t, cl, &c.output, item, "was created, but its secret was not kept, so delete it")
+	return tellSecret(ctx, t, cl, &c.output, file, item, "was created, but its secret was not kept, so delete it")
 }
 
 // newSecret is where a secret goes that is told once.
@@ -110,21 +110,11 @@ type newSecret struct {
 	SecretFile string `type:"path" env:"-" help:"Write the secret to this new file, of mode 0600, in place of showing it." placeholder:"PATH"`
 }
 
-// free makes sure that the file is not there: the secret that is in it could not be had again.
-func (s *newSecret) free() error {
-	if s.SecretFile == "" {
-		return nil
-	}
-	if _, err := os.Lstat(s.SecretFile); err == nil {
-		return fmt.Errorf("%s is there already: name a new file with --secret-file", s.SecretFile)
-	}
-	return nil
-}
-
-// tell shows a token whose secret is new, or writes the secret to its file and shows the rest.
-func (s *newSecret) tell(ctx context.Context, t *cli.Terminal, cl *client.Client, o *output, item client.Item[client.ServiceToken], lost string) error {
-	if s.SecretFile != "" {
-		err := creds.WriteSecret(s.SecretFile, []byte(item.Value.ClientSecret+"\n"))
+// tellSecret shows a token whose secret is new, or writes the secret to its file and shows the rest.
+func tellSecret(ctx context.Context, t *cli.Terminal, cl *client.Client, o *output, file *reservation,
+	item client.Item[client.ServiceToken], lost string) error {
+	if file.path != "" {
+		err := file.keep(item.Value.ClientSecret)
 		if err != nil {
 			return fmt.Errorf("token %s %s: %w", item.Value.ID, lost, err)
 		}

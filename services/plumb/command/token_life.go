@@ -71,9 +71,11 @@ func (c *tokenRotate) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := c.free(); err != nil {
+	file, err := reserve(c.SecretFile, "--secret-file")
+	if err != nil {
 		return err
 	}
+	defer file.release()
 	item, err := cl.ServiceTokens.Find(ctx, c.Name)
 	if err != nil {
 		return err
@@ -85,7 +87,7 @@ func (c *tokenRotate) Run(ctx context.Context, t *cli.Terminal) error {
 	if item, err = cl.RotateToken(ctx, item.Value.ID, until); err != nil {
 		return err
 	}
-	return c.tell(ctx, t, cl, &c.output, item, "has another secret, but it was not kept, so rotate it again")
+	return tellSecret(ctx, t, cl, &c.output, file, item, "has another secret, but it was not kept, so rotate it again")
 }
 
 type tokenEnable struct {
