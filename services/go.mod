@@ -30,6 +30,8 @@ require (
 
 require github.com/creack/pty v1.1.24
 
+require github.com/gofrs/flock v0.13.2
+
 require (
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect

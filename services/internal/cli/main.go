@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,7 +14,15 @@ import (
 // Main reads the command line into grammar and runs it; what it returns is the process's exit code.
 // SIGINT and SIGTERM end ctx, a second one ends the process at once.
 func Main(app App, grammar any, run func(ctx context.Context, k *kong.Context) error) int {
-	k, err := newParser(app, grammar).Parse(os.Args[1:])
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		fmt.Println(app.Name, Version())
+		return ExitOK
+	}
+	k, err := newParser(app, grammar).Parse(words(os.Args[1:]))
+	if group, is := unfinished(err); is {
+		// The name of a group of commands alone asks which there are.
+		return report(os.Stderr, app.Name, app.Name, group.PrintUsage(false))
+	}
 	if err != nil {
 		return report(os.Stderr, app.Name, meant(app.Name, err), err)
 	}

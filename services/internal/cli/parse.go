@@ -108,6 +108,27 @@ func Exit(code int, err error) error { return codedError{err, code} }
 // Usage makes an error that is the command line's fault: the process exits with [ExitUsage].
 func Usage(format string, args ...any) error { return Exit(ExitUsage, fmt.Errorf(format, args...)) }
 
+// words returns the command line with "help COMMAND" as "COMMAND --help".
+func words(args []string) []string {
+	if len(args) > 0 && args[0] == "help" {
+		return append(slices.Clone(args[1:]), "--help")
+	}
+	return args
+}
+
+// unfinished returns the parsed command line if an error says that it ends with a group of commands.
+func unfinished(err error) (*kong.Context, bool) {
+	parse, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || parse.Context == nil {
+		return nil, false
+	}
+	n := parse.Context.Selected()
+	if n == nil || n.Type != kong.CommandNode || len(n.Children) == 0 || !strings.HasPrefix(err.Error(), "expected one of") {
+		return nil, false
+	}
+	return parse.Context, true
+}
+
 // meant is the command that a command line was about, as far as it could be read.
 func meant(name string, err error) string {
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -29,6 +30,15 @@ func Standard() *Terminal {
 		InTTY: term.IsTerminal(int(os.Stdin.Fd())), OutTTY: out, ErrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		Colour: out && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 	}
+}
+
+// Invocation returns how a person calls this program again: its name, or go run if that is how it was started, which
+// leaves no binary behind.
+func Invocation(name string) string {
+	if path, err := os.Executable(); err == nil && strings.Contains(path, string(filepath.Separator)+"go-build") {
+		return "go run ./services/cmd/" + name
+	}
+	return name
 }
 
 // Editor is the command line of the editor that the person wants; empty where none was named.

@@ -36,7 +36,7 @@ func (c *demoCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	demo.Add(service, demo.Config{SampleAddr: c.SampleAddr, Interval: c.Interval, Ready: func(i plumb.Installation) {
 		fmt.Fprintln(t.Out, "Plumbline runs. Ctrl-C ends it.")
 		greet(t.Out, t.OutTTY, i)
-		fmt.Fprintf(t.Out, "  %-16s plumb results --follow%s\n\n", "follow results", c.remoteFlags(i))
+		fmt.Fprintf(t.Out, "  %-16s %s results --follow%s\n\n", "follow results", cli.Invocation("plumb"), c.remoteFlags(i))
 	}}, deps, t.Out, t.OutTTY)
 	return untilAsked(ctx, service.Run(ctx))
 }

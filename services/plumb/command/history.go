@@ -3,7 +3,6 @@ package command
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"plumbline.dev/services/internal/cli"
@@ -14,6 +13,7 @@ type historyCmd struct {
 	remote
 	output
 	period
+	limited
 	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
 	Check  string `arg:"" optional:"" help:"Check, by id or name; without it, every one."`
 }
@@ -37,6 +37,7 @@ func (c *historyCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	}
 	out := newLines(t, &c.output, column{"WHEN", momentWidth}, column{"POLL", 8}, column{"BECAUSE", 7}, column{"OUTCOME", 7}, column{"REASON", 13},
 		column{"SCORE", 5}, column{"OBSERVED", momentWidth}, column{"PROBLEM", 13}, column{"CHECK", 0})
+	out.limit = c.Limit
 	for one, err := range cl.History(ctx, q) {
 		if err == nil {
 			v := &one.Value
@@ -44,7 +45,7 @@ func (c *historyCmd) Run(ctx context.Context, t *cli.Terminal) error {
 				orDash(cmp.Or(v.Problem, v.Error)), cmp.Or(v.Name, v.Check))
 		}
 		if err != nil {
-			return errors.Join(out.flush(), err)
+			return out.end(t, err, "narrow it with a check, --since and --until")
 		}
 	}
 	return out.flush()

@@ -30,6 +30,8 @@ type lines struct {
 	columns []column
 	out     *bufio.Writer
 	begun   bool
+	limit   int // lines at most; 0: any number
+	count   int
 	flushed time.Time
 }
 
@@ -40,6 +42,10 @@ func newLines(t *cli.Terminal, o *output, columns ...column) *lines {
 // line writes one thing; cells are what the columns say of it. It may wait in memory for a second while more
 // come, and until [lines.flush].
 func (l *lines) line(raw json.RawMessage, cells ...string) error {
+	if l.limit > 0 && l.count == l.limit {
+		return errLimit
+	}
+	l.count++
 	var b bytes.Buffer
 	switch l.format {
 	case "table":
@@ -71,6 +77,24 @@ func (l *lines) line(raw json.RawMessage, cells ...string) error {
 		err = l.out.Flush()
 	}
 	return err
+}
+
+// errLimit is returned by [lines.line] for what is past the limit.
+var errLimit = errors.New("there are more lines than the limit")
+
+// limited are the flags of lists that could go on for minutes.
+type limited struct {
+	Limit int `default:"1000" env:"-" help:"How many lines at most; 0: all."`
+}
+
+// end ends a list of lines; err is why it ended. If lines were left out, the person is told how to see them.
+func (l *lines) end(t *cli.Terminal, err error, rest string) error {
+	flushed := l.flush()
+	if errors.Is(err, errLimit) {
+		fmt.Fprintf(t.Err, "stopped after %d lines, there are more: %s, or --limit 0 for all\n", l.limit, rest)
+		err = nil
+	}
+	return errors.Join(err, flushed)
 }
 
 func (l *lines) flush() error { return l.out.Flush() }

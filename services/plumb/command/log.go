@@ -3,7 +3,6 @@ package command
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -25,6 +24,7 @@ type logging struct {
 	remote
 	output
 	period
+	limited
 	Follow bool `short:"f" env:"-" help:"Then go on with what comes, until interrupted. Without --since, only that."`
 }
 
@@ -33,6 +33,14 @@ func (l *logging) check() error {
 		return cli.Usage("--follow has no end: leave out --until")
 	}
 	return nil
+}
+
+// most is how many lines are shown; what is followed has no end.
+func (l *logging) most() int {
+	if l.Follow {
+		return 0
+	}
+	return l.Limit
 }
 
 // begin is since when the log is shown.
@@ -72,6 +80,7 @@ func (c *postureLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	out := newLines(t, &c.output, column{"WHEN", momentWidth}, column{"DEVICE", 36}, column{"OUTCOME", 7}, column{"REASON", 13}, column{"SCORE", 5}, column{"HOST", 24}, column{"CHECK", 0})
+	out.limit = c.most()
 	return repeat(ctx, t, c.Follow, func(ctx context.Context) error {
 		for line, err := range cl.PostureLog(ctx, &q) {
 			if err == nil {
@@ -79,7 +88,7 @@ func (c *postureLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 				err = out.line(line.Raw, moment(&v.At), v.Device, v.Outcome, v.Reason, number(v.Received.Score), orDash(cmp.Or(v.Host, v.Email)), v.CheckName)
 			}
 			if err != nil {
-				return errors.Join(out.flush(), err)
+				return out.end(t, err, "go on with --since, narrow it with --device, --check, --outcome")
 			}
 		}
 		return out.flush()
@@ -129,6 +138,7 @@ func (c *accessLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 	}
 	out := newLines(t, &c.output, column{"WHEN", momentWidth}, column{"", 7}, column{"REASON", 19}, column{"TIMES", 5}, column{"WHAT", 7},
 		column{"WHO", 39}, column{"FROM", 15}, column{"APPLICATION", 24}, column{"DEVICE", 0})
+	out.limit = c.most()
 	log := cl.AccessLog(q)
 	return repeat(ctx, t, c.Follow, func(ctx context.Context) error {
 		for one, err := range log.Read(ctx) {
@@ -142,7 +152,7 @@ func (c *accessLogCmd) Run(ctx context.Context, t *cli.Terminal) error {
 					orDash(cmp.Or(v.Email, v.ClientID)), orDash(v.IP), orDash(v.Domain), orDash(v.Device))
 			}
 			if err != nil {
-				return errors.Join(out.flush(), err)
+				return out.end(t, err, "go on with --since, narrow it with --app, --email, --refused")
 			}
 		}
 		return out.flush()

@@ -43,6 +43,8 @@ type grammar struct {
 	Complete   completeCmd   `cmd:"" name:"__complete" hidden:""`
 	Context    contextCmd    `cmd:"" help:"Control planes by name: list, add, use, remove."`
 
+	Version versionCmd `cmd:"" help:"Show the version, the commit and the versions of the message schemas."`
+
 	Stack stackCmd `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, the demo's set-up."`
 }
 

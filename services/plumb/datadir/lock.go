@@ -1,41 +1,36 @@
 package datadir
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
-// Lock makes the directory and takes it for this process, until release or the process's end, however it
+// Lock makes the directory and locks it for this process, until release or the process's end, however it
 // ends. Two servers on one store would destroy it.
 func (d Dir) Lock() (release func(), err error) {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return nil, fmt.Errorf("data directory (--data): %w", err)
 	}
-	f, err := os.OpenFile(d.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	l := flock.New(d.path("lock"), flock.SetPermissions(0o600))
+	locked, err := l.TryLock()
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("data directory (--data): %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		defer f.Close()
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
-		}
-		return nil, fmt.Errorf("data directory %s is in use by %s: stop it, or give another --data", string(d), holder(f))
+	case !locked:
+		return nil, fmt.Errorf("data directory %s is in use by %s: stop it, or give another --data", string(d), d.holder())
 	}
 	// Only informs; the lock is what counts.
-	if err := f.Truncate(0); err == nil {
-		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	return func() { f.Close() }, nil
+	_ = os.WriteFile(d.path("lock.pid"), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+	return func() { _ = l.Close() }, nil
 }
 
-func holder(f *os.File) string {
-	data, _ := io.ReadAll(io.LimitReader(f, 32))
+// holder names the process that holds the lock.
+func (d Dir) holder() string {
+	data, _ := os.ReadFile(d.path("lock.pid"))
 	if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
 		return fmt.Sprintf("process %d", pid)
 	}
