@@ -26,7 +26,7 @@ func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	pass := trace.Got1xxResponse
 	trace.Got1xxResponse = func(code int, h textproto.MIMEHeader) error {
 		if code == http.StatusContinue || !e.of.informs {
-			return nil // the server itself tells the client to continue, when the body is first read
+			return nil // the transport reads the body then, at which the server tells the client to continue
 		}
 		removeHopByHop(http.Header(h))
 		return pass(code, h)

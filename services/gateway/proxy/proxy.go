@@ -44,6 +44,10 @@ type Proxy struct {
 	watch     watch
 }
 
+// continueTimeout is how long an origin may take to say whether it wants the body of a request with Expect:
+// 100-continue. Some origins do not know the header; they get the body then.
+const continueTimeout = 5 * time.Second
+
 // New makes a proxy. failed is told of each request that its origin did not answer.
 func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, error) {
 	if cfg.Conns <= 0 {
@@ -55,6 +59,7 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	out := egress.Config{DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20}
 	t, err := egress.NewTransport(out, func(t *http.Transport) {
 		t.ResponseHeaderTimeout = 0 // watch does that
+		t.ExpectContinueTimeout = continueTimeout
 		t.DisableCompression = true // what the client did not ask for must not be asked of the origin
 		t.MaxIdleConns = 0          // each origin has its own bound
 		t.ReadBufferSize, t.WriteBufferSize = 16<<10, 16<<10
@@ -63,7 +68,7 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 		return nil, err
 	}
 	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed,
-		watch: watch{limit: cfg.HeaderTimeout, still: cfg.Still}}, nil
+		watch: watch{limit: cfg.HeaderTimeout, still: cfg.Still, conns: cfg.Conns}}, nil
 }
 
 // Run watches over requests to origins until ctx ends: it gives up those whose origin is late, and ends those that
@@ -93,6 +98,8 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 	q.Body = r.ContentLength != 0
 	ctx, passage := p.watch.begin(r.Context(), w, q)
 	defer passage.end()
+	w = clientWriter{w, &passage.down}
+	defer flushAborted(w)
 	passage.informs = r.ProtoAtLeast(1, 1)
 	proxy := httputil.ReverseProxy{
 		Rewrite:   func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
@@ -107,7 +114,20 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 			p.unanswered(w, r, passage, err)
 		},
 	}
-	proxy.ServeHTTP(w, withoutOffer(r.WithContext(ctx)))
+	r = withoutOffer(r.WithContext(ctx))
+	if r.ContentLength != 0 {
+		r.Body = clientBody{r.Body, &passage.up}
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+// flushAborted gives the client the head of a response, and what there is of its body, where the origin ended the
+// response early. The connection ends after that: only this tells the client that something is missing.
+func flushAborted(w http.ResponseWriter) {
+	if p := recover(); p != nil {
+		_ = http.NewResponseController(w).Flush() // the client may have gone
+		panic(p)
+	}
 }
 
 // rewrite makes the origin's request of the client's. ReverseProxy has removed the hop-by-hop headers by then, those
@@ -197,6 +217,12 @@ func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *passage, 
 	}
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return // the client has gone
+	}
+	if errors.Is(err, errSlow{}) {
+		clear(w.Header())
+		w.Header().Set("Connection", "close")
+		http.Error(w, "The request arrived too slowly.", http.StatusRequestTimeout)
+		return
 	}
 	why, status := policy.OriginUnreachable, http.StatusBadGateway
 	var network net.Error

@@ -20,6 +20,8 @@ type watch struct {
 	// still decides again about a request: nil where it is admitted as it was, else what to answer in the
 	// origin's place. nil: nobody is asked.
 	still func(context.Context, *gate.Request, *gate.Answer) *gate.Answer
+	// conns is the number of connections that one origin may have.
+	conns int
 
 	mu    sync.Mutex
 	first *passage
@@ -45,6 +47,8 @@ type passage struct {
 	begun atomic.Bool
 	// refused is what the request was ended with; nil: it was not.
 	refused atomic.Pointer[gate.Answer]
+	// up and down measure the client: how it sends the body, and takes the response.
+	up, down pace
 
 	// Under the lock of the list:
 	before, after *passage
@@ -139,6 +143,11 @@ func (r *passage) ask(ctx context.Context) {
 		}
 		r.refused.Store(a)
 	}
+	r.stop(errNoLonger{})
+}
+
+// stop ends a request.
+func (r *passage) stop(why error) {
 	w := r.of
 	w.mu.Lock()
 	if r.over {
@@ -148,7 +157,7 @@ func (r *passage) ask(ctx context.Context) {
 	r.closing = make(chan struct{})
 	w.mu.Unlock()
 	defer close(r.closing)
-	r.cancel(errNoLonger{})
+	r.cancel(why)
 	// What the origin does is over with that. Its answer, or the client's body, may still wait for a client that
 	// takes or sends nothing. Where no answer has begun the refusal is one, and may be written.
 	c, past := http.NewResponseController(r.w), time.Unix(1, 0)
@@ -167,7 +176,7 @@ const askers = 16
 
 // sweep looks at the requests that last.
 func (w *watch) sweep(ctx context.Context, now time.Time) {
-	all := w.old(now, nil)
+	all := w.endSlow(w.old(now, nil), now)
 	if w.still == nil || len(all) == 0 {
 		return
 	}
