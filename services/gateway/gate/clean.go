@@ -19,9 +19,13 @@ const (
 // token that was found right, for people only: a service's origin finds the token in the header.
 const sessionCookie = "CF_Authorization"
 
+// appSessionCookie binds a person's login to the browser. The gateway sets one; a second value is a neighbour's of
+// the domain.
+const appSessionCookie = "CF_AppSession"
+
 // ourCookies are between the client and the gateway. Their names are compared in any case: nobody else's
 // begin with CF_.
-var ourCookies = []string{sessionCookie, "CF_Binding", "CF_AppSession", "CF_Session", "CF_Device"}
+var ourCookies = []string{sessionCookie, "CF_Binding", appSessionCookie, "CF_Session", "CF_Device"}
 
 // Clean takes from a request's headers what its origin must not see or believe: credentials, our cookies
 // (the others stay byte for byte), Cf-Access-* and what a proxy would say, in every spelling that a server
@@ -142,4 +146,10 @@ func cookies(h http.Header, name string) []string {
 		}
 	}
 	return all
+}
+
+// hasSeveral reports whether a request has cookies of a name with different values.
+func hasSeveral(h http.Header, name string) bool {
+	all := cookies(h, name)
+	return len(all) > 1 && slices.ContainsFunc(all[1:], func(v string) bool { return v != all[0] })
 }

@@ -137,6 +137,8 @@ func (q *asking) check() {
 	q.creds = readCredentials(q.r.Header, q.app.header)
 	q.a.Drop = q.creds.drop
 	switch {
+	case q.app.allow && hasSeveral(q.r.Header, appSessionCookie):
+		q.refuse(policy.Decision{Reason: policy.BadRequest}, http.StatusBadRequest)
 	case q.app.app.Value.Gate.OptionsBypass && q.r.Method == http.MethodOptions && isBare(q.r):
 		q.a.Decision = policy.Decision{Reason: policy.Preflight}
 	case isPreflight(q.r) && q.preflight():

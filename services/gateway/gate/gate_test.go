@@ -251,6 +251,8 @@ func TestTokensOfPeople(t *testing.T) {
 		{"a forged one before", "app", cookie("CF_Authorization=forged", "CF_Authorization="+ada), policy.Allow},
 		{"somebody else's beside", "app", cookie("CF_Authorization="+bob, "CF_Authorization="+ada), policy.BadToken},
 		{"two of the same person", "app", cookie("CF_Authorization="+ada, "CF_Authorization="+ada), policy.Allow},
+		{"two app sessions", "app", cookie("CF_Authorization="+ada, "CF_AppSession=x", "CF_AppSession=y"), policy.BadRequest},
+		{"an app session twice", "app", cookie("CF_Authorization="+ada, "CF_AppSession=x", "CF_AppSession=x"), policy.Allow},
 		{"another case", "app", cookie("cf_authorization=" + ada), policy.LoginRequired},
 		{"an underscore", "app", http.Header{"Cf_access_token": {ada}}, policy.LoginRequired},
 		{"bound", "bound", cookie("CF_Authorization="+tied, "CF_Binding=bound to "+tied), policy.Allow},

@@ -166,9 +166,44 @@ func TestSwappedCookies(t *testing.T) {
 		t.Error("more cookies are looked at than are allowed")
 	}
 	// The secret that binds a login must be one of ours: nobody's short or chosen word.
-	raw.header = http.Header{"Cookie": {cookieApp + "=1; " + cookieApp + "=" + strings.Repeat("A", 44)}}
-	if c := cookie(raw.get(appURL+"/").Response, cookieApp); c == nil || !isSecret(c.Value) {
-		t.Errorf("%+v", c)
+	for _, junk := range []string{"1", strings.Repeat("A", 44)} {
+		raw := w.browser()
+		raw.header = http.Header{"Cookie": {cookieApp + "=" + junk}}
+		if c := cookie(raw.get(appURL+"/").Response, cookieApp); c == nil || !isSecret(c.Value) {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// A neighbour of the domain can give a browser its own cookie beside the gateway's. No step of a login goes on then.
+func TestACookieOfANeighbour(t *testing.T) {
+	w := newWorld(t, teamURL)
+	w.app("app.example.test")
+	b := w.browser()
+	at := b.until(appURL+"/", pathAuthorized)
+	binding := func(b *browser, at, name string) string {
+		for _, c := range b.client.Jar.Cookies(parse(t, at)) {
+			if c.Name == name {
+				return c.Name + "=" + c.Value
+			}
+		}
+		t.Fatalf("the browser has no %s", name)
+		return ""
+	}
+	own := binding(b, appURL, cookieApp)
+	raw := w.browser()
+	for _, neighbours := range []string{cookieApp + "=" + newSecret() + "; " + own, own + "; " + cookieApp + "=x"} {
+		raw.header = http.Header{"Cookie": {neighbours}}
+		raw.get(at).wantRefusal(t, policy.LoginStateInvalid)
+		raw.get(appURL+"/").wantRefusal(t, policy.LoginStateInvalid)
+	}
+	state := w.browser()
+	callback := state.until(appURL+"/", pathCallback)
+	raw.header = http.Header{"Cookie": {binding(state, teamURL, cookieTeam) + "; " + cookieTeam + "=" + newSecret()}}
+	raw.get(callback).wantRefusal(t, policy.LoginStateInvalid)
+	raw.header = http.Header{"Cookie": {own + "; " + own}} // the same twice
+	if got := raw.get(at); got.StatusCode != http.StatusFound {
+		t.Errorf("the same cookie twice: %d %s", got.StatusCode, got.body)
 	}
 }
 

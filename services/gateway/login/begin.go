@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -117,6 +118,9 @@ func (v *visit) send(ctx context.Context, f *flow, app gate.Application, r idpRe
 	done()
 	if err != nil {
 		return v.refuse(reasonOf(err), app, back, err)
+	}
+	if len(cookies(v.Header, cookieTeam)) > 1 {
+		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the browser has several "+cookieTeam+" cookies"))
 	}
 	secret := secretOf(v.Header, cookieTeam)
 	st := &state{Flow: *f, Provider: r.Value.ID, Browser: hashOf(secret), Nonce: newSecret(), Verifier: oauth2.GenerateVerifier(),

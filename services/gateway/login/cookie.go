@@ -66,14 +66,11 @@ func secretOf(h http.Header, name string) string {
 	return newSecret()
 }
 
-// holds tells whether the browser has the secret of a hash.
+// holds reports whether the browser has the secret of a hash, and no other one. A neighbour of the domain can set a
+// second cookie of the name, with which the browser would finish the neighbour's login as its own.
 func holds(h http.Header, name string, hash []byte) bool {
-	for _, value := range cookies(h, name) {
-		if len(hash) > 0 && subtle.ConstantTimeCompare(hashOf(value), hash) == 1 {
-			return true
-		}
-	}
-	return false
+	found := cookies(h, name)
+	return len(found) == 1 && len(hash) > 0 && subtle.ConstantTimeCompare(hashOf(found[0]), hash) == 1
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -24,6 +24,9 @@ func (l *Login) Redirect(ctx context.Context, r *gate.Request, app gate.Applicat
 	if !ok {
 		return v.refuse(policy.UnknownHost, app, "", errors.New("nobody is sent back to this port: name it in the application's domain"))
 	}
+	if len(cookies(r.Header, cookieApp)) > 1 {
+		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the browser has several "+cookieApp+" cookies"))
+	}
 	secret := secretOf(r.Header, cookieApp)
 	f := flow{Account: app.Account, Application: app.Value.ID, Origin: origin, Path: pathOf(r.URL), Browser: hashOf(secret),
 		Until: proto.At(l.clock.Now().Add(flowLife))}
