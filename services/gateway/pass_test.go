@@ -50,7 +50,7 @@ func TestWhatOriginsAnswer(t *testing.T) {
 		{"until the end", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", "200 body=hello"},
 		{"chunked, with trailers", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n2\r\nhi\r\n0\r\nX-T: 7\r\n\r\n", "200 body=hi X-T=7"},
 		{"a trailer that was not announced", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-T: 7\r\n\r\n", "200 body=hi X-T=7"},
-		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhi", "error"},
+		{"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhi", "200 error"},
 		{"cut short in a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi", "200 error"},
 		{"a protocol that nobody asked for", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "502"},
 		{"nothing", "", "502"},

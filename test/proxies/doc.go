@@ -2,7 +2,7 @@
 // are substituted. Each proxy is sent requests that are allowed and denied, a WebSocket, a large upload, large
 // headers, paths that proxies and origins read in different ways, and CORS preflights.
 //
-// nginx comes from Debian (nginx-light). Caddy is built from its Go modules once for each version, in the user's
+// nginx comes from Debian (nginx-light). Caddy is built from its Go modules (.ci/caddy) once for each version, in the user's
 // cache directory, which takes some minutes; therefore a build tag:
 //
 //	go test -tags proxies -v ./proxies

@@ -73,8 +73,12 @@ func buildCaddy(t *testing.T) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "caddy")
+	root, err := stack.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
-	build.Dir, build.Env = "caddy", append(os.Environ(), "GOWORK=off")
+	build.Dir, build.Env = filepath.Join(root, ".ci", "caddy"), append(os.Environ(), "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build of Caddy: %v\n%s", err, out)
 	}

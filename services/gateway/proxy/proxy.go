@@ -218,7 +218,7 @@ func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *passage, 
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return // the client has gone
 	}
-	if errors.Is(err, errSlow{}) {
+	if errors.Is(context.Cause(r.Context()), errSlow{}) {
 		clear(w.Header())
 		w.Header().Set("Connection", "close")
 		http.Error(w, "The request arrived too slowly.", http.StatusRequestTimeout)

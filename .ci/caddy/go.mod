@@ -1,4 +1,4 @@
-module plumbline.dev/test/proxies/caddy
+module plumbline.dev/ci/caddy
 
 go 1.26.0
 
