@@ -80,6 +80,8 @@ var (
 	errOther    = moved{"the position is of another log: the log was created anew"}
 	errDiverged = moved{"the log holds something else at the position: it was restored from an older copy, or rolled back"}
 	errGap      = moved{"the log lost messages after the position"}
+	// errUnreadable is not about the position, but has the same consequence.
+	errUnreadable = moved{"a change cannot be read"}
 )
 
 // checkHeld returns an error if a log does not hold all that comes after a position.
@@ -125,6 +127,16 @@ func (f *follower) checkKept(ctx context.Context, c cursor) error {
 
 // checkTime makes sure that the change at a position is the one that the follower has seen.
 func (f *follower) checkTime(ctx context.Context, c cursor) error {
+	if f.direct {
+		m, err := f.leaderNext(ctx, topology.PostureLog, f.changeFilter(), c.seq-1)
+		switch {
+		case errors.Is(err, ErrNotFound), err == nil && (m.Seq != c.seq || m.Time.UnixNano() != c.at):
+			return errDiverged
+		case err != nil:
+			return fmt.Errorf("follow: %w", err)
+		}
+		return nil
+	}
 	consumer, err := f.js.CreateConsumer(ctx, topology.PostureLog, readOnce(jetstream.ConsumerConfig{
 		FilterSubject: f.changeFilter(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.seq,
 	}))

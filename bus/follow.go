@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ type EventKind int
 // retention, gets Reset, a State for each page, Ready, and from then on Changes.
 const (
 	EventReset  EventKind = iota + 1 // forget what you have: a new state follows
-	EventState                       // the newest entry of one page
+	EventState                       // the newest entry of one page, in place of an older one of the same page
 	EventReady                       // the state is complete as of Seq
 	EventChange                      // devices changed to an outcome
 )
@@ -72,8 +73,11 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 			return fmt.Errorf("follow: %w", err)
 		}
 	}
-	fl := &follower{Conn: c, Following: f, handle: handle, pos: pos, monitor: c.Monitor("follow")}
-	defer fl.monitor.Close()
+	fl := &follower{Conn: c, Following: f, handle: handle, pos: pos, direct: c.role != topology.Follower && f.Name == ""}
+	if !fl.direct { // a Tail has its own
+		fl.monitor = c.Monitor("follow")
+		defer fl.monitor.Close()
+	}
 	for {
 		err := fl.once(ctx)
 		var stop handlerError
@@ -86,6 +90,7 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 		case errors.As(err, &why):
 			c.log.Warn("cannot go on from the position, taking a new state", "why", why, "after", fl.pos.seq, "name", f.Name)
 			fl.pos, fl.fresh = cursor{}, true
+			sleep(ctx, fl.backoff)
 			continue
 		case c.nc.IsClosed():
 			return fmt.Errorf("follow: %w", c.closed())
@@ -102,20 +107,34 @@ type follower struct {
 	*Conn
 	Following
 	handle func(context.Context, Event) error
-	// monitor is idle while handle works.
+	// direct is set if it follows without a consumer.
+	direct bool
+	// monitor is idle while handle works; nil if direct.
 	monitor *Monitor
 	// pos is the position: everything up to it is handled; 0: nothing is.
 	pos cursor
 	// from is the position that this run began at. Where it is an entry's, the state was taken there: the
 	// changes that belong to that entry are in it already. Where it is a change's, the rest of its batch
 	// is still to come.
-	from  uint64
-	fresh bool // the consumer of a named follower is to be made anew
+	from uint64
+	// skip is the last change that could not be read: a state was taken since.
+	skip uint64
+	// backoff is how long it waits before it takes a new state; it grows while changes cannot be read.
+	backoff time.Duration
+	fresh   bool // the consumer of a named follower is to be made anew
 }
 
+// Bounds of the wait before a new state that an unreadable change led to: a writer of a newer version makes many.
+const (
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = time.Minute
+)
+
 func (f *follower) emit(ctx context.Context, e Event) error {
-	f.monitor.Idle(true)
-	defer f.monitor.Idle(false)
+	if f.monitor != nil {
+		f.monitor.Idle(true)
+		defer f.monitor.Idle(false)
+	}
 	if err := f.handle(ctx, e); err != nil {
 		return handlerError{err}
 	}
@@ -130,6 +149,9 @@ func (f *follower) once(ctx context.Context) error {
 		if err := f.checkKept(ctx, f.pos); err != nil {
 			return err
 		}
+	}
+	if f.direct {
+		return f.onceDirect(ctx)
 	}
 	if f.Name != "" && !f.fresh {
 		if consumer, err = f.resume(ctx); err != nil {
@@ -191,18 +213,9 @@ func (f *follower) state(ctx context.Context) error {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	deleted, created := max(stream.CachedInfo().State.FirstSeq, 1)-1, stream.CachedInfo().Created
-	consumer, err := f.js.CreateConsumer(ctx, topology.PostureState, readOnce(jetstream.ConsumerConfig{
-		FilterSubject: f.logFilter(), DeliverPolicy: jetstream.DeliverAllPolicy,
-	}))
+	last, err := f.entries(ctx)
 	if err != nil {
-		return fmt.Errorf("read the state: %w", err)
-	}
-	defer f.forget(ctx, topology.PostureState, consumer)
-	last := uint64(0)
-	if consumer.CachedInfo().NumPending > 0 {
-		if last, err = f.readState(ctx, consumer); err != nil {
-			return err
-		}
+		return err
 	}
 	if last > deleted {
 		if stream, err = f.js.Stream(ctx, topology.PostureLog); err != nil {
@@ -216,7 +229,21 @@ func (f *follower) state(ctx context.Context) error {
 	return f.emit(ctx, Event{Kind: EventReady, Seq: f.pos.seq, Cursor: f.pos.String()})
 }
 
-func (f *follower) readState(ctx context.Context, consumer jetstream.Consumer) (last uint64, err error) {
+// entries hands out the newest entry of every page, and returns the last one's place in the log.
+func (f *follower) entries(ctx context.Context) (last uint64, err error) {
+	if f.direct {
+		return f.readStateDirect(ctx)
+	}
+	consumer, err := f.js.CreateConsumer(ctx, topology.PostureState, readOnce(jetstream.ConsumerConfig{
+		FilterSubject: f.logFilter(), DeliverPolicy: jetstream.DeliverAllPolicy,
+	}))
+	if err != nil {
+		return 0, fmt.Errorf("read the state: %w", err)
+	}
+	defer f.forget(ctx, topology.PostureState, consumer)
+	if consumer.CachedInfo().NumPending == 0 {
+		return 0, nil
+	}
 	messages, err := f.messages(topology.PostureState, consumer, readAhead, f.monitor)
 	if err != nil {
 		return 0, fmt.Errorf("read the state: %w", err)
@@ -227,24 +254,27 @@ func (f *follower) readState(ctx context.Context, consumer jetstream.Consumer) (
 		if err != nil {
 			return 0, fmt.Errorf("read the state: %w", err)
 		}
-		if last, err = LogSequence(m.Msg); err != nil {
-			return 0, err
-		}
-		page, err := topology.ParsePage(m.Subject)
+		seq, err := f.entry(ctx, m.Msg)
 		if err != nil {
 			return 0, err
 		}
-		entry := new(proto.Entry)
-		if err := m.Decode(entry); err != nil {
-			return 0, fmt.Errorf("entry of %s: %w", m.Subject, err)
-		}
-		if err := f.emit(ctx, Event{Kind: EventState, Time: m.Time, Page: page, Entry: entry}); err != nil {
-			return 0, err
-		}
-		if m.pending == 0 {
+		if last = max(last, seq); m.pending == 0 {
 			return last, nil
 		}
 	}
+}
+
+// entry hands out a page's entry, and returns its place in the log. The page of one that cannot be read has no
+// results.
+func (f *follower) entry(ctx context.Context, m *Msg) (uint64, error) {
+	seq, err1 := LogSequence(m)
+	page, err2 := topology.ParsePage(m.Subject)
+	entry := new(proto.Entry)
+	if err := cmp.Or(err1, err2, m.Decode(entry)); err != nil {
+		f.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		return seq, nil
+	}
+	return seq, f.emit(ctx, Event{Kind: EventState, Time: m.Time, Page: page, Entry: entry})
 }
 
 // resume finds the named follower's consumer and its position; nil where there is none yet.
@@ -388,12 +418,21 @@ func (f *follower) checkPosition(ctx context.Context) error {
 
 func (f *follower) change(ctx context.Context, m *Msg) error {
 	ref, err := topology.ParseChange(m.Subject)
-	if err != nil {
-		return err
-	}
 	change := new(proto.Change)
-	if err := m.Decode(change); err != nil {
-		return fmt.Errorf("change of %s: %w", m.Subject, err)
+	if err == nil {
+		err = m.Decode(change)
+	}
+	if err != nil && m.Seq <= f.skip {
+		return nil
+	}
+	if err != nil {
+		// What changed is not known: a new state says it.
+		f.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		f.skip, f.backoff = m.Seq, min(max(2*f.backoff, firstBackoff), maxBackoff)
+		return errUnreadable
+	}
+	if m.Seq > f.skip {
+		f.backoff = 0
 	}
 	if m.Seq-uint64(change.Index) == f.from {
 		return nil

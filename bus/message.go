@@ -94,7 +94,7 @@ const streamSource = "Nats-Stream-Source"
 // LogSequence is where an entry stands in POSTURE_LOG, also if it was read from POSTURE_STATE, whose
 // server notes where a message came from.
 func LogSequence(m *Msg) (uint64, error) {
-	source := m.Header.Get(streamSource)
+	source := lastValue(m.Header, streamSource)
 	if source == "" {
 		return m.Seq, nil
 	}

@@ -17,3 +17,12 @@ func publishRaw(t *testing.T, c *bus.Conn, subject, schema string, body []byte) 
 	_, err := c.JetStream().PublishMsg(t.Context(), m)
 	return err
 }
+
+// messageOf is a message of a schema that nobody can decode.
+func messageOf(subject, schema string) *nats.Msg {
+	m := &nats.Msg{Subject: subject, Header: nats.Header{}, Data: []byte("\xc1garbage")}
+	if schema != "" {
+		m.Header.Set(proto.HeaderSchema, schema)
+	}
+	return m
+}

@@ -37,6 +37,7 @@ func (r *Results) Apply(e Event) {
 	case EventReset:
 		*r = Results{}
 	case EventState:
+		r.forget(e.Page)
 		for i := range e.Entry.Results {
 			for c, v := range e.Entry.Results[i].Verdicts {
 				r.set(e.Page, deviceCheck{e.Entry.Results[i].Device, e.Entry.Checks[c].ID}, v.Outcome)
@@ -51,6 +52,16 @@ func (r *Results) Apply(e Event) {
 			}
 			r.set(page, deviceCheck{d.Device, e.Ref.Check}, e.Ref.Outcome)
 		}
+	}
+}
+
+// forget removes what is held of a page: a state that is read while entries are written may have a page twice.
+func (r *Results) forget(page topology.PageRef) {
+	if r.pages[page] == nil {
+		return
+	}
+	for k := range r.held {
+		r.remove(page, k)
 	}
 }
 

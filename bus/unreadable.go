@@ -13,7 +13,11 @@ type unreadable struct {
 
 // Unreadable reports a record that cannot be decoded, or is not what its key names: it is logged with its key and
 // counted. What it means for those who read it is theirs to decide; it never ends them.
+// A nil Conn reports nothing.
 func (c *Conn) Unreadable(stream, key string, revision uint64, err error) {
+	if c == nil {
+		return
+	}
 	c.unreadable.mu.Lock()
 	if c.unreadable.count == nil {
 		c.unreadable.count = map[string]uint64{}

@@ -127,8 +127,8 @@ func PermissionsOf(r Role) Permissions {
 	if r == Operator {
 		return Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
 	}
-	// $JS.FC answers the flow control of push consumers, which watches are.
-	pub, sub := []string{"$JS.FC.>"}, []string{r.InboxPrefix() + ".>"}
+	var pub []string
+	sub := []string{r.InboxPrefix() + ".>"}
 	p := Permissions{}
 	for _, f := range Flows() {
 		if f.Stream != "" && (slices.Contains(f.From, r) || slices.Contains(f.To, r)) {
@@ -152,8 +152,9 @@ func PermissionsOf(r Role) Permissions {
 	for _, b := range g.get {
 		pub = append(pub, "$JS.API.STREAM.INFO."+BucketStream(b), "$JS.API.DIRECT.GET."+BucketStream(b)+"."+BucketSubject(b, ">"))
 	}
-	for _, w := range slices.Concat(g.watch, g.read) {
-		pub = append(pub, "$JS.API.STREAM.INFO."+w.stream, "$JS.API.CONSUMER.INFO."+w.stream+".*",
+	for _, w := range g.watch {
+		// $JS.FC answers the flow control of push consumers.
+		pub = append(pub, "$JS.FC.>", "$JS.API.STREAM.INFO."+w.stream, "$JS.API.CONSUMER.INFO."+w.stream+".*",
 			"$JS.API.CONSUMER.MSG.NEXT."+w.stream+".*", "$JS.API.CONSUMER.DELETE."+w.stream+".*",
 			"$JS.ACK."+w.stream+".*.>", "$JS.ACK.*.*."+w.stream+".*.>")
 		for _, f := range w.filters {

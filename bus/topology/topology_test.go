@@ -223,3 +223,24 @@ func ExampleMarkdown() {
 	fmt.Println(first)
 	// Output: | Subject | Stream | Keeps | From → to | One message is |
 }
+
+// Whoever may create a consumer has the server deliver to any subject: of our own services the fetcher alone does,
+// on the stream of its batches. The others read by sequence.
+func TestOurRolesCreateNoConsumers(t *testing.T) {
+	for _, r := range topology.Roles() {
+		if r == topology.Operator || r == topology.Follower {
+			continue
+		}
+		for _, s := range topology.Streams(topology.Options{}) {
+			if r == topology.Fetcher && s.Name == topology.PostureBatches {
+				continue
+			}
+			for _, call := range []string{"$JS.API.CONSUMER.CREATE." + s.Name, "$JS.API.CONSUMER.CREATE." + s.Name + ".>",
+				"$JS.API.CONSUMER.DURABLE.CREATE." + s.Name + ".>", "$JS.API.CONSUMER.DELETE." + s.Name + ".>"} {
+				if allows(topology.PermissionsOf(r).Publish, call) {
+					t.Errorf("%s is allowed %s", r, call)
+				}
+			}
+		}
+	}
+}

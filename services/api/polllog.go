@@ -3,23 +3,23 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Bounds of an integration's polls: of one answer, and the entries whose headers are read for it, which is a
-// second's work. Of a longer period the newest part is read.
+// Bounds of an integration's polls: of one answer, and the bytes of the entries that are read for it, which is a
+// few seconds' work. Of a longer period the newest part is read.
 const (
-	pollsPerPage = 20
-	maxPolls     = 500
-	maxHeaders   = 200_000
+	pollsPerPage  = 20
+	maxPolls      = 500
+	maxEntryBytes = 512 << 20
 )
 
 // pastPoll is one poll of an integration: one tick, a call for each page. Pass, fail and unknown count results,
@@ -125,27 +125,35 @@ func (s *Service) pollPeriod(v url.Values, i catalog.Record[proto.Integration], 
 
 // timeline gathers the newest polls.
 type timeline struct {
-	limit int
-	polls map[uint64]*pastPoll
+	limit  int
+	polls  map[uint64]*pastPoll
+	tooOld uint64 // the newest tick that was too old
 }
 
-func (t *timeline) add(s *proto.Summary) {
+// add takes an entry; the newer ones come first. It returns false once everything is there: an entry belongs to a
+// poll that is older than one that is too old, because the pages of two polls may mingle.
+func (t *timeline) add(s *proto.Summary) (more bool) {
 	if s.Cause != proto.CausePoll || s.Tick == 0 {
-		return
+		return true
 	}
 	p := t.polls[s.Tick]
 	if p == nil {
 		p = &pastPoll{Tick: s.Tick, Failures: []pollFailure{}}
 		t.polls[s.Tick] = p
 		if len(t.polls) > t.limit {
-			oldest := s.Tick
-			for tick := range t.polls {
-				oldest = min(oldest, tick)
-			}
+			oldest := slices.Min(slices.Collect(maps.Keys(t.polls)))
 			delete(t.polls, oldest)
+			if t.tooOld != 0 && oldest < t.tooOld {
+				return false
+			}
+			t.tooOld = oldest
+		}
+		if t.polls[s.Tick] == nil {
+			return true
 		}
 	}
 	p.add(s)
+	return true
 }
 
 func (t *timeline) newestFirst() []*pastPoll {
@@ -158,76 +166,33 @@ func (t *timeline) newestFirst() []*pastPoll {
 	return all
 }
 
-// summaries reads the headers of the entries that were stored in a period, and says from when on: later than
-// it should where the period holds more than [maxHeaders].
-func (s *Service) summaries(ctx context.Context, subject string, since, until time.Time, visit func(*proto.Summary)) (time.Time, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	end := until
-	if end.IsZero() {
-		end = s.clock.Now()
-	}
-	for {
-		consumer, err := s.conn.JetStream().OrderedConsumer(ctx, topology.PostureLog, jetstream.OrderedConsumerConfig{
-			FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, HeadersOnly: true,
-			InactiveThreshold: time.Minute,
-		})
-		if err != nil {
-			return since, err
-		}
-		info, err := consumer.Info(ctx)
-		if err != nil {
-			return since, err
-		}
-		if n := info.NumPending; n > maxHeaders && end.Sub(since) > time.Second {
-			s.forget(ctx, info.Name)
-			since = end.Add(-time.Duration(float64(end.Sub(since)) * maxHeaders / float64(n) * 0.9))
-			continue
-		}
-		defer s.forget(ctx, info.Name)
-		return since, s.readSummaries(ctx, consumer, info.NumPending, until, visit)
-	}
-}
-
-func (s *Service) readSummaries(ctx context.Context, consumer jetstream.Consumer, pending uint64, until time.Time, visit func(*proto.Summary)) error {
-	if pending == 0 {
-		return nil
-	}
-	messages, err := consumer.Messages()
+// summaries reads what the entries that were stored in a period say of themselves, the newest first, until visit
+// returns false. It returns from when on it did: later than it should if the entries of the period have more than
+// [maxEntryBytes].
+func (s *Service) summaries(ctx context.Context, subject string, since, until time.Time, visit func(*proto.Summary) bool) (time.Time, error) {
+	r, err := s.period(ctx, stretch{stream: topology.PostureLog, subject: subject}, since, until)
 	if err != nil {
-		return err
+		return since, err
 	}
-	defer messages.Stop()
-	for range pending {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
+	from, size := since, 0
+	err = s.backwards(ctx, r, func(m *bus.Msg) error {
+		if size += len(m.Data); size > maxEntryBytes {
+			return bus.ErrStop
 		}
-		meta, err := m.Metadata()
+		summary, err := proto.ParseSummary(m.Header.Get(proto.HeaderSummary))
 		if err != nil {
-			return err
-		}
-		if !until.IsZero() && !meta.Timestamp.Before(until) {
+			s.conn.Unreadable(topology.PostureLog, m.Subject, m.Seq, err)
 			return nil
 		}
-		summary, err := proto.ParseSummary(m.Headers().Get(proto.HeaderSummary))
-		if err != nil {
-			s.log.Error("an entry's headers cannot be read", "subject", m.Subject(), "seq", meta.Sequence.Stream, "err", err)
-			continue
+		if !visit(&summary) {
+			size = 0 // nothing is left out that was asked for
+			return bus.ErrStop
 		}
-		visit(&summary)
-		if meta.NumPending == 0 {
-			return nil
-		}
+		from = m.Time
+		return nil
+	})
+	if size <= maxEntryBytes {
+		from = since
 	}
-	return nil
-}
-
-// forget removes a consumer that nobody comes back to, which the server would do by itself a minute later.
-func (s *Service) forget(ctx context.Context, consumer string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := s.conn.JetStream().DeleteConsumer(ctx, topology.PostureLog, consumer); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		s.log.Debug("a consumer is left for the server to remove", "consumer", consumer, "err", err)
-	}
+	return from, err
 }

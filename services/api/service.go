@@ -74,7 +74,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		catalog:   catalog.New(deps.Bus, deps.Log),
 		tokens:    newTokenView(deps.Bus, deps.Log),
 		inventory: newInventory(deps.Bus, deps.Log),
-		overview:  overview.New(deps.Bus, deps.Log),
+		overview:  overview.New(deps.Bus),
 		imports:   make(chan struct{}, cfg.Imports),
 		audits:    make(chan struct{}, maxAudits),
 		lookUps:   make(chan struct{}, lookUps),

@@ -54,7 +54,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, clock: deps.Clock,
 		catalog:  catalog.New(deps.Bus, deps.Log, topology.KindIntegration, topology.KindCheck),
-		overview: overview.New(deps.Bus, deps.Log),
+		overview: overview.New(deps.Bus),
 	}
 	var err error
 	if s.metrics, err = newMetrics(deps.Metrics); err != nil {

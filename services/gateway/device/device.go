@@ -51,8 +51,8 @@ type Devices struct {
 
 // New makes the view; it is empty until [Devices.Run] has caught up.
 func New(cfg Config, deps Deps) *Devices {
-	d := &Devices{log: deps.Log, clock: deps.Clock, config: deps.Settings, inventory: newInventory(deps.Bus, deps.Log)}
-	d.state = newState(deps.Bus, deps.Log, d.inventory)
+	d := &Devices{log: deps.Log, clock: deps.Clock, config: deps.Settings, inventory: newInventory(deps.Bus)}
+	d.state = newState(deps.Bus, d.inventory)
 	for _, p := range cfg.Overlay {
 		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
 			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
@@ -64,7 +64,7 @@ func New(cfg Config, deps Deps) *Devices {
 	d.followState, restartState = hold.Restartable(d.state.tail.Run)
 	d.views = []hold.View{{
 		Name: "inventory", Stream: topology.BucketStream(topology.Devices),
-		Filter: d.inventory.tail.filter, Seen: d.inventory.tail.seen.Load, Restart: restartInventory,
+		Filter: d.inventory.tail.Filters[0], Seen: d.inventory.tail.seen.Load, Restart: restartInventory,
 	}, {
 		// The state is confirmed against the log that it is sourced from: where the source stalls, the state is
 		// old.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"pgregory.net/rapid"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -109,22 +110,22 @@ func TestAPageThatCannotBeRead(t *testing.T) {
 			t.Errorf("%s: enrolled is %t", what, ok)
 		}
 	}
-	for n, bad := range []*message{
-		{subject: subject, data: data[:len(data)-3]}, {subject: subject, data: append(slices.Clone(data), 0)},
-		{subject: subject, data: data, header: nats.Header{proto.HeaderSchema: {"page.2"}}},
-		{subject: subject, header: nats.Header{"KV-Operation": {"DEL"}}},
+	for n, bad := range []*bus.Msg{
+		{Seq: 2, Subject: subject, Data: data[:len(data)-3]}, {Seq: 2, Subject: subject, Data: append(slices.Clone(data), 0)},
+		{Seq: 2, Subject: subject, Data: data, Header: nats.Header{proto.HeaderSchema: {"page.2"}}},
+		{Seq: 2, Subject: subject, Header: nats.Header{"KV-Operation": {"DEL"}}},
 	} {
-		if seen := d.inventory.apply(&message{subject: subject, data: data}, 1); seen != 1 {
+		if seen := d.inventory.apply(&bus.Msg{Seq: 1, Subject: subject, Data: data}); seen != 1 {
 			t.Errorf("seen %d", seen)
 		}
 		enrolled(true, "a good page")
-		if seen := d.inventory.apply(bad, 2); seen != 2 {
+		if seen := d.inventory.apply(bad); seen != 2 {
 			t.Errorf("seen %d", seen)
 		}
 		enrolled(false, fmt.Sprint("bad page ", n))
 	}
 	for _, foreign := range []string{"$KV.DEVICES.cursor", "elsewhere", topology.BucketSubject(topology.Devices, topology.PageKey(account, maxPage+1))} {
-		d.inventory.apply(&message{subject: foreign, data: data}, 3)
+		d.inventory.apply(&bus.Msg{Seq: 3, Subject: foreign, Data: data})
 		enrolled(false, foreign)
 	}
 }

@@ -2,10 +2,9 @@ package device
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 	"sync"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -13,45 +12,45 @@ import (
 
 // inventory is the devices of every account.
 type inventory struct {
-	tail tail
-	log  *slog.Logger
+	tail *tail
+	conn *bus.Conn
 
 	mu       sync.RWMutex
 	accounts map[proto.Account]*index
 }
 
-func newInventory(conn *bus.Conn, log *slog.Logger) *inventory {
-	v := &inventory{log: log, accounts: map[proto.Account]*index{}}
-	v.tail = tail{
-		conn: conn, log: log, stream: topology.BucketStream(topology.Devices),
-		filter: topology.BucketSubject(topology.Devices, topology.AllPageKeys), apply: v.apply, caughtUp: make(chan struct{}),
-	}
+func newInventory(conn *bus.Conn) *inventory {
+	v := &inventory{conn: conn, accounts: map[proto.Account]*index{}}
+	v.tail = newTail(conn, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.AllPageKeys), v.apply)
 	return v
 }
 
 // apply takes a page. A page that cannot be read has no devices: who is in it is not known.
-func (v *inventory) apply(m jetstream.Msg, seq uint64) uint64 {
-	key, err := topology.KeyOf(topology.Devices, m.Subject())
+func (v *inventory) apply(m *bus.Msg) uint64 {
+	key, err := topology.KeyOf(topology.Devices, m.Subject)
 	if err != nil {
-		v.log.Error("the inventory holds what is not ours", "subject", m.Subject(), "err", err)
-		return seq
+		v.conn.Unreadable(topology.BucketStream(topology.Devices), m.Subject, m.Seq, err)
+		return m.Seq
 	}
 	account, number, err := topology.ParsePageKey(key)
-	if err != nil || number > maxPage {
-		v.log.Error("the inventory holds a page of another name", "key", key, "err", err)
-		return seq
+	if err == nil && number > maxPage {
+		err = fmt.Errorf("there are at most %d pages", maxPage+1)
+	}
+	if err != nil {
+		v.conn.Unreadable(topology.BucketStream(topology.Devices), key, m.Seq, err)
+		return m.Seq
 	}
 	var now *page
-	if raw := (&bus.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}); !raw.Deleted() {
+	if !m.Deleted() {
 		var p proto.Page
-		if err := raw.Decode(&p); err != nil {
-			v.log.Error("the inventory holds a page that cannot be read, its devices are not known", "key", key, "revision", seq, "err", err)
+		if err := m.Decode(&p); err != nil {
+			v.conn.Unreadable(topology.BucketStream(topology.Devices), key, m.Seq, err)
 			p = proto.Page{}
 		}
 		now = pageOf(p.Devices)
 	}
 	v.put(account, number, now)
-	return seq
+	return m.Seq
 }
 
 func (v *inventory) put(a proto.Account, n topology.PageNumber, now *page) {

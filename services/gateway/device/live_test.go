@@ -235,7 +235,7 @@ func TestStreamsWithoutALeader(t *testing.T) {
 	alone := time.Now()
 	bustest.Eventually(t, "it is too old", func() bool { return !w.hold.Fresh(time.Now()) })
 	t.Logf("too old %v after the last of the others was gone", time.Since(alone))
-	if !w.devices.inventory.tail.conn.NATS().IsConnected() {
+	if !w.devices.inventory.tail.Conn.NATS().IsConnected() {
 		t.Error("the connection is gone as well")
 	}
 }

@@ -122,6 +122,6 @@ func BenchmarkApply(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		d.state.pages[onPage(0)].seq = 1
-		d.state.apply(m, 1)
+		d.state.apply(m)
 	}
 }

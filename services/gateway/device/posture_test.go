@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -129,7 +130,7 @@ func TestPosture(t *testing.T) {
 			d, s, _ := offline(t)
 			enrol(d, 0, 1, "")
 			c.do(d, s, func(p topology.PageRef, seq uint64, e *proto.Entry) {
-				if seen := d.state.apply(logged(t, p, seq, e), 1); seen != seq {
+				if seen := d.state.apply(logged(t, p, seq, e)); seen != seq {
 					t.Errorf("seen %d, want %d", seen, seq)
 				}
 			})
@@ -142,27 +143,27 @@ func TestPosture(t *testing.T) {
 
 // Of a page whose newest entry cannot be read nothing is known: what it said before is over.
 func TestAnEntryThatCannotBeReadTakesThePass(t *testing.T) {
-	for name, spoil := range map[string]func(*message){
-		"the body":   func(m *message) { m.data = m.data[:len(m.data)/2] },
-		"the schema": func(m *message) { m.header.Set(proto.HeaderSchema, "entry.2") },
-		"the place":  func(m *message) { m.header.Set("Nats-Stream-Source", "POSTURE_LOG") },
+	for name, spoil := range map[string]func(*bus.Msg){
+		"the body":   func(m *bus.Msg) { m.Data = m.Data[:len(m.Data)/2] },
+		"the schema": func(m *bus.Msg) { m.Header.Set(proto.HeaderSchema, "entry.2") },
+		"the place":  func(m *bus.Msg) { m.Header.Set("Nats-Stream-Source", "POSTURE_LOG") },
 	} {
 		d, _, _ := offline(t)
 		enrol(d, 0, 1, "")
-		d.state.apply(logged(t, onPage(0), 5, entryOf(result(1, 80, proto.OutcomePass))), 1)
+		d.state.apply(logged(t, onPage(0), 5, entryOf(result(1, 80, proto.OutcomePass))))
 		bad := logged(t, onPage(0), 6, entryOf(result(1, 80, proto.OutcomePass)))
 		spoil(bad)
-		d.state.apply(bad, 2)
+		d.state.apply(bad)
 		if got := d.Posture(account, dev(1), check); got.Outcome != proto.OutcomeUnknown {
 			t.Errorf("%s: %+v", name, got)
 		}
-		d.state.apply(logged(t, onPage(0), 7, entryOf(result(1, 80, proto.OutcomePass))), 3)
+		d.state.apply(logged(t, onPage(0), 7, entryOf(result(1, 80, proto.OutcomePass))))
 		if got := d.Posture(account, dev(1), check); got.Outcome != proto.OutcomePass {
 			t.Errorf("%s, afterwards: %+v", name, got)
 		}
 	}
 	d, _, _ := offline(t)
-	if seen := d.state.apply(&message{subject: "posture.log.x"}, 1); seen != 0 {
+	if seen := d.state.apply(&bus.Msg{Subject: "posture.log.x", Seq: 1}); seen != 0 {
 		t.Errorf("seen %d", seen)
 	}
 }
@@ -185,7 +186,7 @@ func TestTheStateIsWhatTheNewestEntriesSay(t *testing.T) {
 				continue
 			}
 			seq, e := rapid.Uint64Range(1, 20).Draw(rt, "seq"), drawEntry(rt)
-			d.state.apply(logged(t, onPage(n), seq, e), 1)
+			d.state.apply(logged(t, onPage(n), seq, e))
 			if seq > seqs[n] {
 				seqs[n], newest[n] = seq, e
 			}

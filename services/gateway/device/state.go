@@ -1,11 +1,9 @@
 package device
 
 import (
-	"log/slog"
 	"slices"
 	"sync"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -79,8 +77,8 @@ func (e *entry) observedAt(row int) proto.Millis {
 
 // state is the newest entry of each page.
 type state struct {
-	tail tail
-	log  *slog.Logger
+	tail *tail
+	conn *bus.Conn
 	// inventory gives the ids of pages, so that both keep one copy.
 	inventory *inventory
 
@@ -88,26 +86,23 @@ type state struct {
 	pages map[topology.PageRef]*entry
 }
 
-func newState(conn *bus.Conn, log *slog.Logger, v *inventory) *state {
-	s := &state{log: log, inventory: v, pages: map[topology.PageRef]*entry{}}
-	s.tail = tail{
-		conn: conn, log: log, stream: topology.PostureState, filter: topology.AllLogs, apply: s.apply, caughtUp: make(chan struct{}),
-	}
+func newState(conn *bus.Conn, v *inventory) *state {
+	s := &state{conn: conn, inventory: v, pages: map[topology.PageRef]*entry{}}
+	s.tail = newTail(conn, topology.PostureState, topology.AllLogs, s.apply)
 	return s
 }
 
 // apply takes an entry, unless a newer one is there. The page of an entry that cannot be read has no results:
 // what it said before is no longer the newest.
-func (s *state) apply(m jetstream.Msg, seq uint64) (seen uint64) {
-	raw := &bus.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data(), Seq: seq}
-	page, err := topology.ParsePage(raw.Subject)
+func (s *state) apply(m *bus.Msg) (seen uint64) {
+	page, err := topology.ParsePage(m.Subject)
 	if err != nil {
-		s.log.Error("the state of the results holds what is not ours", "subject", raw.Subject, "err", err)
+		s.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
 		return 0
 	}
-	logged, err := bus.LogSequence(raw)
+	logged, err := bus.LogSequence(m)
 	if err != nil {
-		s.log.Error("an entry does not say where it stands in the log, it counts as unreadable", "subject", raw.Subject, "err", err)
+		s.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
 		s.put(page, &entry{})
 		return 0
 	}
@@ -118,8 +113,8 @@ func (s *state) apply(m jetstream.Msg, seq uint64) (seen uint64) {
 		return logged
 	}
 	var e proto.Entry
-	if err := raw.Decode(&e); err != nil {
-		s.log.Error("an entry cannot be read, its page has no results", "subject", raw.Subject, "seq", logged, "err", err)
+	if err := m.Decode(&e); err != nil {
+		s.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
 		s.put(page, &entry{seq: logged})
 		return logged
 	}

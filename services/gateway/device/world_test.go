@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/bustest/machine"
@@ -78,26 +77,14 @@ func enrol(d *Devices, n topology.PageNumber, devices ...any) {
 	d.inventory.put(account, n, pageOf(all))
 }
 
-// message is a stored message.
-type message struct {
-	jetstream.Msg
-	subject string
-	header  nats.Header
-	data    []byte
-}
-
-func (m *message) Subject() string      { return m.subject }
-func (m *message) Headers() nats.Header { return m.header }
-func (m *message) Data() []byte         { return m.data }
-
 // logged is an entry as POSTURE_STATE has it, from a place in the log.
-func logged(t testing.TB, page topology.PageRef, seq uint64, e *proto.Entry) *message {
+func logged(t testing.TB, page topology.PageRef, seq uint64, e *proto.Entry) *bus.Msg {
 	t.Helper()
 	data, err := proto.Marshal(e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &message{subject: topology.Log(page), data: data, header: nats.Header{
+	return &bus.Msg{Subject: topology.Log(page), Data: data, Seq: 1, Header: nats.Header{
 		"Nats-Stream-Source": {fmt.Sprintf("POSTURE_LOG %d posture.log.> >", seq)},
 		proto.HeaderSchema:   {e.Schema().String()},
 	}}

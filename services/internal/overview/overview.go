@@ -3,12 +3,9 @@ package overview
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -34,7 +31,6 @@ type integration struct {
 // Overview is the newest entry's summary of every page. It is safe for concurrent use.
 type Overview struct {
 	conn *bus.Conn
-	log  *slog.Logger
 
 	mu          sync.RWMutex
 	pages       map[integration]map[topology.PageNumber]*Page
@@ -44,69 +40,39 @@ type Overview struct {
 }
 
 // New makes an overview; it is empty until [Overview.Run] has caught up.
-func New(conn *bus.Conn, log *slog.Logger) *Overview {
+func New(conn *bus.Conn) *Overview {
 	return &Overview{
-		conn: conn, log: log, pages: map[integration]map[topology.PageNumber]*Page{},
+		conn: conn, pages: map[integration]map[topology.PageNumber]*Page{},
 		caughtUp: make(chan struct{}), subscribers: map[int]func(Page){},
 	}
 }
 
 // Run keeps the overview up to date until ctx ends, which is no error. It waits for the stream to be
-// provisioned and outlives lost connections.
+// provisioned and outlives lost connections. It reads the stream from its beginning: it holds one message a page.
 func (o *Overview) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := o.follow(ctx)
+	if err := o.conn.AwaitTopology(ctx, topology.PostureState); err != nil {
 		if ctx.Err() != nil {
-			break
+			return nil
 		}
-		o.log.Warn("cannot follow the state's headers, trying again", "err", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
+		return err
 	}
-	return nil
+	t := &bus.Tail{Conn: o.conn, Stream: topology.PostureState, Filters: []string{topology.AllLogs}, Current: o.reached, Reset: o.reset,
+		Apply: func(m *bus.Msg) error {
+			if err := o.read(m); err != nil {
+				// Its page is left as it was.
+				o.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
+			}
+			return nil
+		}}
+	return t.Run(ctx)
 }
 
-// follow reads the stream from its beginning: it holds one message a page, and headers are small.
-func (o *Overview) follow(ctx context.Context) error {
-	if err := o.conn.AwaitTopology(ctx, topology.PostureState); err != nil {
-		return err
-	}
-	consumer, err := o.conn.JetStream().OrderedConsumer(ctx, topology.PostureState, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{topology.AllLogs}, DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true,
-	})
-	if err != nil {
-		return err
-	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return err
-	}
-	if info.NumPending == 0 {
-		o.reached()
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if err := o.read(&bus.Msg{Subject: m.Subject(), Header: m.Headers(), Seq: meta.Sequence.Stream}); err != nil {
-			o.log.Error("an entry's headers cannot be read, its page is left as it was", "subject", m.Subject(), "err", err)
-		}
-		if meta.NumPending == 0 {
-			o.reached()
-		}
-	}
+// reset forgets the pages of a stream that was replaced.
+func (o *Overview) reset() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.pages)
+	return nil
 }
 
 func (o *Overview) read(m *bus.Msg) error {

@@ -26,7 +26,7 @@ func ref(n topology.PageNumber) topology.PageRef {
 }
 
 func TestAggregate(t *testing.T) {
-	o := New(nil, bustest.Log(t))
+	o := New(nil)
 	seq := uint64(0)
 	put := func(n topology.PageNumber, s proto.Summary) {
 		seq++
@@ -57,7 +57,7 @@ func TestAggregate(t *testing.T) {
 }
 
 func TestDue(t *testing.T) {
-	o := New(nil, bustest.Log(t))
+	o := New(nil)
 	o.apply(Page{PageRef: ref(0), Seq: 1, Summary: proto.Summary{NextExpiry: 0}})
 	o.apply(Page{PageRef: ref(1), Seq: 2, Summary: proto.Summary{NextExpiry: epoch}})
 	o.apply(Page{PageRef: ref(2), Seq: 3, Summary: proto.Summary{NextExpiry: epoch + 1}})
@@ -133,7 +133,7 @@ func TestFollowsTheState(t *testing.T) {
 				return err == nil
 			})
 
-			o := New(b.Conn(role), bustest.Log(t))
+			o := New(b.Conn(role))
 			var mu sync.Mutex
 			var seen []Page
 			stop := o.Subscribe(func(p Page) { mu.Lock(); defer mu.Unlock(); seen = append(seen, p) })
@@ -168,7 +168,7 @@ func TestFollowsTheState(t *testing.T) {
 
 func TestAwaitOfAnEmptyState(t *testing.T) {
 	b := bustest.Start(t)
-	o := New(b.Conn(topology.API), bustest.Log(t))
+	o := New(b.Conn(topology.API))
 	go o.Run(t.Context())
 	if err := o.Await(t.Context()); err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestAwaitOfAnEmptyState(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	o := New(nil, bustest.Log(t))
+	o := New(nil)
 	now := epoch.Add(time.Hour).Time()
 	records := []catalog.Record[proto.Integration]{{Account: proto.Account{1}, Value: &proto.Integration{ID: proto.ID{2}, Name: "EDR", Type: proto.TypeCustomS2S, Interval: time.Minute}}}
 	integrations := func() []catalog.Record[proto.Integration] { return records }

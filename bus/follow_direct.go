@@ -1,0 +1,70 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"plumbline.dev/bus/topology"
+)
+
+// onceDirect is once without a consumer, for our own roles: none of them may create one.
+func (f *follower) onceDirect(ctx context.Context) error {
+	if f.pos.seq == 0 {
+		if err := f.state(ctx); err != nil {
+			return err
+		}
+	}
+	f.from = f.pos.seq
+	stream, err := f.js.Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return fmt.Errorf("follow: %w", err)
+	}
+	log := stream.CachedInfo()
+	if err := checkHeld(log, f.pos); err != nil {
+		return err
+	}
+	f.pos.created = log.Created.UnixNano()
+	checked, connections := time.Now(), f.nc.Stats().Reconnects
+	t := &Tail{Conn: f.Conn, Stream: topology.PostureLog, Filters: []string{f.changeFilter()}, After: f.pos.seq}
+	t.Apply = func(m *Msg) error {
+		if n := f.nc.Stats().Reconnects; n != connections {
+			// The server may have come back with an older copy of the log.
+			if err := f.checkKept(ctx, f.pos); err != nil {
+				return err
+			}
+			connections, checked = n, time.Now()
+		}
+		if time.Since(checked) > unchecked {
+			if err := f.checkPosition(ctx); err != nil {
+				return err
+			}
+			checked = time.Now()
+		}
+		if err := f.change(ctx, m); err != nil {
+			return err
+		}
+		f.pos.seq, f.pos.at = m.Seq, m.Time.UnixNano()
+		return nil
+	}
+	err = t.Run(ctx)
+	if errors.Is(err, ErrReplaced) {
+		return moved{err.Error()}
+	}
+	return err
+}
+
+// readStateDirect hands out the newest entry of every page that POSTURE_STATE's leader held when it began.
+func (f *follower) readStateDirect(ctx context.Context) (last uint64, err error) {
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	t := &Tail{Conn: f.Conn, Stream: topology.PostureState, Filters: []string{f.logFilter()}, Current: enough}
+	t.Apply = func(m *Msg) error {
+		seq, err := f.entry(ctx, m)
+		last = max(last, seq)
+		return err
+	}
+	err = t.Run(ctx)
+	return last, err
+}

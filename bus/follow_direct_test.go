@@ -1,0 +1,128 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+)
+
+// Our own roles follow without consumers, with the same events.
+func TestFollowWithoutConsumers(t *testing.T) {
+	b := bustest.Start(t)
+	w, c := newWriter(t, b), b.Conn(topology.API)
+	js := b.Conn(topology.Operator).JetStream()
+	for range 30 {
+		w.commit()
+	}
+	var r bus.Results
+	kinds, at := followUntil(t, c, bus.Following{Account: w.account}, &r, w) // while the state fills
+	if kinds[bus.EventReset] == 0 || kinds[bus.EventReady] == 0 {
+		t.Errorf("first events %v", kinds)
+	}
+	for range 10 {
+		for range 5 {
+			w.commit()
+		}
+		kinds, at = followUntil(t, c, bus.Following{Account: w.account, After: at}, &r, w)
+		if kinds[bus.EventReset] != 0 || kinds[bus.EventState] != 0 {
+			t.Errorf("going on took a new state: %v", kinds)
+		}
+	}
+	for _, name := range []string{topology.PostureLog, topology.PostureState} {
+		if s, err := js.Stream(t.Context(), name); err != nil || s.CachedInfo().State.Consumers != 0 {
+			t.Errorf("%s has consumers, %v", name, err)
+		}
+	}
+	// What comes next was deleted, and then the position is beyond the end.
+	log, err := js.Stream(t.Context(), topology.PostureLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Purge(t.Context(), jetstream.WithPurgeSequence(at)); err != nil {
+		t.Fatal(err)
+	}
+	bustest.Eventually(t, "the state is up to date", w.settled)
+	for _, after := range []uint64{1, at + 1000} {
+		kinds, _ = followUntil(t, c, bus.Following{Account: w.account, After: after}, &r, w)
+		if kinds[bus.EventReset] != 1 || kinds[bus.EventState] != len(w.last) {
+			t.Errorf("after %d, which the log does not hold: %v", after, kinds)
+		}
+	}
+}
+
+// A record of the log that cannot be read holds nobody up: of an entry the page has no results, and after a
+// change a new state is taken, once.
+func TestFollowPassesWhatCannotBeRead(t *testing.T) {
+	for _, role := range []topology.Role{topology.API, topology.Follower} {
+		t.Run(string(role), func(t *testing.T) {
+			b := bustest.Start(t)
+			w, c, broken := newWriter(t, b), b.Conn(role), b.BrokenConn()
+			w.commit()
+			var garbage []uint64
+			spoil := func(subject, schema string) {
+				t.Helper()
+				m := messageOf(subject, schema)
+				if schema == "" {
+					m.Header.Set(bustest.BrokenHeader, "x")
+				}
+				ack, err := broken.JetStream().PublishMsg(t.Context(), m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				garbage = append(garbage, ack.Sequence)
+			}
+			page := w.pages[0]
+			page.Page = 77
+			spoil(topology.Log(page), "entry.99")
+			spoil("posture.log.x", "entry.1")
+			spoil(topology.Log(page), "")
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			enough := errors.New("enough")
+			resets, readies, last := 0, 0, uint64(0)
+			err := c.Follow(ctx, bus.Following{Account: w.account}, func(_ context.Context, e bus.Event) error {
+				switch e.Kind {
+				case bus.EventReset:
+					resets++
+				case bus.EventState:
+					if e.Page == page {
+						t.Errorf("an entry that cannot be read: %+v", e)
+					}
+				case bus.EventReady:
+					if readies++; readies == 1 {
+						spoil(topology.Change(w.account, w.check, 1, 0), "change.99")
+						spoil("posture.change."+w.account.String()+".x", "change.1")
+						spoil(topology.Change(w.account, w.check, 1, 0), "other.1")
+						spoil(topology.Change(w.account, w.check, 1, 0), "")
+					}
+					if readies == 5 {
+						for last = w.last[w.pages[0]]; slices.Max(garbage) > last; last = slices.Max([]uint64{w.last[w.pages[0]], w.last[w.pages[1]], w.last[w.pages[2]]}) {
+							w.commit()
+						}
+					}
+				case bus.EventChange:
+					if last != 0 && e.Seq > slices.Max(garbage) {
+						return enough
+					}
+				}
+				return nil
+			})
+			if !errors.Is(err, enough) || resets != 5 {
+				t.Errorf("%d new states for 4 changes that cannot be read, %v", resets, err)
+			}
+			if n := c.UnreadableRecords()[topology.PostureLog]; n < 4 {
+				t.Errorf("%d changes were reported", n)
+			}
+			if n := c.UnreadableRecords()[topology.PostureState]; n < 1 {
+				t.Errorf("%d entries were reported", n)
+			}
+		})
+	}
+}
