@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -50,6 +51,8 @@ type Config struct {
 	SessionKey []byte
 	// Own are other listeners of ours, host:port, which are no origins of applications.
 	Own []string
+	// RootCAs are the authorities of identity providers, key URLs and origins; nil: the system's.
+	RootCAs *x509.CertPool
 	// LogBacklog bounds the different decisions of a second that are written to ACCESS_LOG; what comes beyond
 	// is lost, and counted. 0 means 16,384.
 	LogBacklog int

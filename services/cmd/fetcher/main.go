@@ -16,6 +16,7 @@ import (
 func main() {
 	var flags struct {
 		cli.Common
+		cli.Trust
 		Identity       string         `required:"" help:"age identities that integrations' secrets are sealed to; give them by PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
 		MaxInFlight    int            `default:"64" help:"Pages that this process works on at once, about 1 MB each."`
 		CallTimeout    time.Duration  `default:"60s" help:"For one page in all: attempts, waits and tokens."`
@@ -32,7 +33,7 @@ func main() {
 		}
 		return fetcher.New(fetcher.Config{MaxInFlight: flags.MaxInFlight, CallTimeout: flags.CallTimeout, AttemptTimeout: flags.AttemptTimeout,
 			MaxAnswer: flags.MaxAnswer, Egress: egress.Config{Allow: flags.EgressAllow, Deny: flags.EgressDeny,
-				DenyAddrs: flags.OwnAddrs(), Proxy: flags.EgressProxy}},
+				DenyAddrs: flags.OwnAddrs(), Proxy: flags.EgressProxy, RootCAs: flags.Roots()}},
 			fetcher.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock, Identities: identities})
 	}))
 }

@@ -14,6 +14,7 @@ import (
 func main() {
 	var flags struct {
 		cli.Common
+		cli.Trust
 		AccessAddr      string         `default:"127.0.0.1:8401" help:"Where applications, logins and public keys are served."`
 		TeamDomain      string         `default:"http://127.0.0.1:8401" help:"Where people log in, and issuer of application tokens."`
 		TLSCert         string         `name:"tls-cert" type:"path" help:"PEM file of the certificate and those behind it; read again when it changes." placeholder:"PATH"`
@@ -39,6 +40,6 @@ func main() {
 		return gateway.New(gateway.Config{AccessAddr: flags.AccessAddr, TeamDomain: flags.TeamDomain, TLSCert: flags.TLSCert, TLSKey: flags.TLSKey, DeviceCA: flags.DeviceCA,
 			Overlay: flags.Overlay, TrustedProxy: flags.TrustedProxy, ForwardAuthFrom: flags.ForwardAuthFrom, ExtAuthzAddr: flags.ExtAuthzAddr,
 			ExtAuthzCert: flags.ExtAuthzCert, ExtAuthzKey: flags.ExtAuthzKey, ExtAuthzCA: flags.ExtAuthzCA,
-			Hold: flags.Hold, SessionKey: key, Own: flags.OwnAddrs()}, gateway.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock, Identities: identities})
+			Hold: flags.Hold, SessionKey: key, Own: flags.OwnAddrs(), RootCAs: flags.Roots()}, gateway.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock, Identities: identities})
 	}))
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log"
@@ -27,6 +28,8 @@ type Config struct {
 	Own []string
 	// Conns bounds the connections to one origin; 0 means 4,096. Further requests wait.
 	Conns int
+	// RootCAs are the authorities of origins; nil: the system's.
+	RootCAs *x509.CertPool
 	// HeaderTimeout is how long an origin may think before it begins to answer; 0 means 2 min.
 	HeaderTimeout time.Duration
 	// Still decides again, about once a second, about a request that lasts: an upgraded connection, a stream, a
@@ -56,7 +59,7 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if cfg.HeaderTimeout <= 0 {
 		cfg.HeaderTimeout = 2 * time.Minute
 	}
-	out := egress.Config{DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20}
+	out := egress.Config{DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20, RootCAs: cfg.RootCAs}
 	t, err := egress.NewTransport(out, func(t *http.Transport) {
 		t.ResponseHeaderTimeout = 0 // watch does that
 		t.ExpectContinueTimeout = continueTimeout

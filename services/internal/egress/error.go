@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 )
 
@@ -79,7 +80,7 @@ func explain(err error) (Kind, string) {
 	case errors.As(err, &name):
 		return Transport, fmt.Sprintf("The host name %q could not be resolved.", clip(name.Name))
 	case errors.As(err, &cert):
-		return Untrusted, "The server's certificate is not trusted: " + clip(cert.Err.Error()) + "."
+		return Untrusted, "The server's certificate is not trusted: " + clip(cert.Err.Error()) + ". The flag --trusted-ca names further authorities."
 	case errors.As(err, &record):
 		return Transport, "The server does not speak TLS on that port."
 	case errors.As(err, &alert):
@@ -101,9 +102,15 @@ func explain(err error) (Kind, string) {
 	return Transport, "The connection failed, or what came over it was not HTTP."
 }
 
+// clip shortens a text at the end of a word.
 func clip(s string) string {
-	if len(s) > 120 {
-		return s[:120] + "…"
+	const most = 240
+	if len(s) <= most {
+		return s
 	}
-	return s
+	s = s[:most]
+	if at := strings.LastIndexByte(s, ' '); at > most/2 {
+		s = s[:at]
+	}
+	return strings.ToValidUTF8(s, "") + "…"
 }

@@ -33,6 +33,7 @@ type process struct {
 	LogMaxBytes    int64         `help:"Bound of the posture log in bytes; without it, a quarter of the disk, 20 GiB at most." placeholder:"BYTES"`
 	gatewayFlags
 	fetcherFlags
+	cli.Trust
 	cli.Admin
 	cli.Log
 	cli.Tracing
@@ -76,11 +77,13 @@ func (f *fetcherFlags) fetcher() fetcher.Config {
 }
 
 func (p *process) config() plumb.Config {
-	return plumb.Config{
+	cfg := plumb.Config{
 		Data: p.Data, Account: p.AccountID, BootstrapToken: p.BootstrapToken, APIAddr: p.APIAddr, AccessAddr: p.AccessAddr,
 		NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr, TeamDomain: p.TeamDomain, MinInterval: p.MinInterval, LogMaxBytes: p.LogMaxBytes,
 		FreeSecretHost: !p.PinSecretHost, BootstrapEmail: p.BootstrapEmail, Gateway: p.gateway(), Fetcher: p.fetcher(),
 	}
+	cfg.Gateway.RootCAs, cfg.Fetcher.Egress.RootCAs = p.Roots(), p.Roots()
+	return cfg
 }
 
 // deps are the process's; flush sends the last spans.
