@@ -49,9 +49,8 @@ func applyServiceToken(t *proto.ServiceToken, body object, now proto.Millis) (ra
 		return false, err
 	}
 	given = given && version > 0 // one of the clients sends 0 for none
-	if given && version < t.Version {
-		return false, invalid("client_secret_version is %d, it can only be raised", t.Version)
-	}
+	// A version below the stored one makes no new secret, and is stored: a client that was told a version beforehand
+	// and is not any more sends its default, 1, and the next number that it sends is to make a new secret again.
 	raised = given && version > t.Version
 	if given {
 		t.Version = version

@@ -60,7 +60,14 @@ func TestServiceTokenLife(t *testing.T) {
 	if record := y.storedToken(made["client_id"]); !record.Disabled || !credential.Matches(text(rotated, "client_secret"), record.SecretHash) {
 		t.Errorf("stored %+v", record)
 	}
-	y.refused(400, codeInvalid, "PUT", path, map[string]any{"client_secret_version": 1})
+	// A lower version makes no secret. The next one does.
+	lower := y.want(200, "PUT", path, map[string]any{"client_secret_version": 1})
+	if lower["client_secret"] != nil || lower["client_secret_version"] != 1.0 {
+		t.Errorf("a lower version: %v", lower)
+	}
+	if again := y.want(200, "PUT", path, map[string]any{"client_secret_version": 2}); again["client_secret"] == nil || again["client_secret"] == rotated["client_secret"] {
+		t.Errorf("raised again: %v", again)
+	}
 
 	if gone := y.want(200, "DELETE", path, nil); gone["id"] != made["id"] || gone["client_secret"] != nil {
 		t.Errorf("deleted %v", gone)
