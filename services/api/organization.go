@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -90,11 +91,20 @@ func readInactivity(body object) (proto.Inactivity, error) {
 	return i, nil
 }
 
+// teamHost is the host of the team domain, where people log in.
+func (s *Service) teamHost() string {
+	u, err := url.Parse(s.cfg.TeamDomain)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 func (s *Service) viewOrganization(o *proto.Organization) json.RawMessage {
 	sent := stored(o.Sent)
 	domain := ""
-	if u, err := url.Parse(s.cfg.TeamDomain); err == nil && !sent.has("auth_domain") {
-		domain = u.Host
+	if !sent.has("auth_domain") {
+		domain = s.teamHost()
 		delete(sent, "auth_domain")
 	}
 	var unsupported []string
@@ -102,6 +112,9 @@ func (s *Service) viewOrganization(o *proto.Organization) json.RawMessage {
 		if on, _, _ := sent.boolean(name); on {
 			unsupported = append(unsupported, name)
 		}
+	}
+	if own, _ := sent.text("auth_domain"); own != "" && !strings.EqualFold(own, s.teamHost()) {
+		unsupported = append(unsupported, "auth_domain") // people log in at --team-domain
 	}
 	return splice(sent.sent(), struct {
 		Domain      string   `json:"auth_domain,omitempty"`

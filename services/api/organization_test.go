@@ -32,6 +32,13 @@ func TestOrganization(t *testing.T) {
 	if made["name"] != "Example" || made["auth_domain"] != "x.example.com" || made["strict_service_token_auth"] != true {
 		t.Errorf("made %v", made)
 	}
+	// Logins stay at the team domain, and the answer says that another one changes nothing.
+	if jsonText(t, made["x_unsupported"]) != `["auth_domain"]` {
+		t.Errorf("made %v", made)
+	}
+	if own := y.want(200, "PATCH", path, map[string]any{"auth_domain": "team.example.com"}); own["x_unsupported"] != nil {
+		t.Errorf("the team domain: %v", own)
+	}
 	y.refused(409, codeConflict, "POST", path, map[string]any{"name": "Again"})
 	inactivity := map[string]any{"enabled": true, "inactivity_threshold_days": 90, "action": "delete"}
 	patched := y.want(200, "PATCH", path, map[string]any{"strict_service_token_auth": false, "service_token_inactivity": inactivity, "login_design": map[string]any{"header_text": nil, "footer_text": "Bye"}})
