@@ -111,6 +111,11 @@ func (s *Service) readOIDC(config object, p, old *proto.IdentityProvider) error 
 	return s.sealSecret(config, p, old)
 }
 
+// clientSecret reports whether text can be the secret of an OAuth client (RFC 6749, A.2): it may have blanks.
+func clientSecret(text string) bool {
+	return headerValue(strings.ReplaceAll(text, " ", "_"))
+}
+
 // sealSecret keeps a provider's secret for the gateways alone. One that is not sent stays as it was; null
 // takes it away.
 func (s *Service) sealSecret(config object, p, old *proto.IdentityProvider) error {
@@ -119,8 +124,8 @@ func (s *Service) sealSecret(config object, p, old *proto.IdentityProvider) erro
 	delete(config, "client_secret")
 	switch {
 	case secret != "":
-		if !headerValue(secret) {
-			return invalid("config.client_secret must be 1 to %d visible ASCII characters, no blanks", maxCredential)
+		if !clientSecret(secret) {
+			return invalid("config.client_secret must be 1 to %d printable ASCII characters", maxCredential)
 		}
 		if len(s.cfg.SealGateway) == 0 {
 			return invalid("config.client_secret cannot be kept: the control plane knows no gateway to seal it to (--seal-gateway)")

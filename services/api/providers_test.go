@@ -72,6 +72,10 @@ func TestProviderLife(t *testing.T) {
 	if changed["config"].(map[string]any)["x_issuer"] != "https://id.example.com" || y.providerSecret(made["id"]) != "another" {
 		t.Errorf("changed %v", changed)
 	}
+	y.want(200, "PUT", path, oidcBody(func(_, c map[string]any) { c["client_secret"] = " a secret with blanks " }))
+	if secret := y.providerSecret(made["id"]); secret != " a secret with blanks " {
+		t.Errorf("a secret with blanks: %q", secret)
+	}
 	y.want(200, "PUT", path, oidcBody(func(_, c map[string]any) { c["client_secret"] = nil }))
 	if secret := y.providerSecret(made["id"]); secret != "" {
 		t.Errorf("a secret that was taken away: %q", secret)
