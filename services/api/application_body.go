@@ -61,6 +61,9 @@ func readApplication(body object, app *proto.Application, old *proto.Application
 	if err := checkMembers(body, map[string]memberKind{"tags": textsMember}); err != nil {
 		return err
 	}
+	if err := checkSCIM(body, old); err != nil {
+		return err
+	}
 	switch {
 	case app.Type == typeSelfHosted:
 		if err := readSelfHosted(body, app, old); err != nil {

@@ -47,7 +47,7 @@ func TestNoSecretIsReadBack(t *testing.T) {
 	do("PUT", provider, oidcBody(func(_, c map[string]any) { c["client_secret"] = secretText + "\n" }))
 	do("GET", "/access/identity_providers", nil)
 	do("POST", "/access/identity_providers", map[string]any{"name": "o", "type": "okta", "config": map[string]any{"client_secret": secretText, "api_token": secretText}})
-	do("POST", "/access/apps", map[string]any{"name": "s", "domain": "s.example.com", "scim_config": map[string]any{"authentication": map[string]any{"token": secretText}}})
+	do("POST", "/access/apps", map[string]any{"name": "s", "domain": "s.example.com", "scim_config": map[string]any{"authentication": map[string]any{"scheme": "oauthbearertoken", "token": secretText}}})
 	do("DELETE", path, nil)
 	do("DELETE", integration, nil)
 	do("GET", "/plumbline/status", nil)

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"plumbline.dev/proto"
+)
+
+// Provisioning by SCIM is only kept (contract.md 3.3). What Cloudflare rejects is rejected all the same: a client
+// that relies on the answer would otherwise store a configuration that cannot work there.
+
+// scimSchemas is what the schema of a mapping begins with (RFC 7643, 10.3).
+const scimSchemas = "urn:ietf:params:scim:schemas:"
+
+// scimNeeds are the members that an authentication of a scheme needs; the secrets among them are not kept.
+var scimNeeds = map[string]struct{ members, secrets []string }{
+	"httpbasic":            {[]string{"user"}, []string{"password"}},
+	"oauthbearertoken":     {nil, []string{"token"}},
+	"oauth2":               {[]string{"client_id", "authorization_url", "token_url"}, []string{"client_secret"}},
+	"access_service_token": {[]string{"client_id"}, []string{"client_secret"}},
+}
+
+// checkSCIM checks an application's scim_config. A change that keeps the schemes need not have the secrets again.
+func checkSCIM(body object, old *proto.Application) error {
+	scim, err := body.inner(scimMember)
+	if err != nil || len(scim) == 0 {
+		return err
+	}
+	if err := checkMappings(scim); err != nil {
+		return err
+	}
+	ways, err := scimWays(scim)
+	if err != nil {
+		return err
+	}
+	var before []object
+	if old != nil {
+		was, _ := stored(old.Sent).inner(scimMember)
+		before, _ = scimWays(was)
+	}
+	for _, way := range ways {
+		if err := checkWay(way, before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scimWays are the authentications of a SCIM configuration, which may be one or a list.
+func scimWays(scim object) (ways []object, err error) {
+	if !scim.has("authentication") {
+		return nil, nil
+	}
+	if one, err := scim.inner("authentication"); err == nil {
+		return []object{one}, nil
+	}
+	if json.Unmarshal(scim["authentication"], &ways) != nil {
+		return nil, invalid("scim_config.authentication must be an object or a list of objects")
+	}
+	return ways, nil
+}
+
+func checkWay(way object, before []object) error {
+	scheme, err := way.text("scheme")
+	if err != nil {
+		return invalid("scim_config.authentication.scheme must be a string")
+	}
+	if scheme == "" {
+		return nil
+	}
+	needs, known := scimNeeds[strings.ToLower(scheme)]
+	if !known {
+		return invalid("scim_config.authentication.scheme must be one of %s", strings.Join(sortedNames(scimNeeds), ", "))
+	}
+	missing := func(name string) bool { v, err := way.text(name); return err != nil || v == "" }
+	for _, name := range needs.members {
+		if missing(name) {
+			return invalid("scim_config.authentication: %s is a required field", name)
+		}
+	}
+	had := slices.ContainsFunc(before, func(o object) bool {
+		was, _ := o.text("scheme")
+		return strings.EqualFold(was, scheme)
+	})
+	for _, name := range needs.secrets {
+		if missing(name) && !had {
+			return invalid("scim_config.authentication: %s is a required field", name)
+		}
+	}
+	return nil
+}
+
+func checkMappings(scim object) error {
+	if !scim.has("mappings") {
+		return nil
+	}
+	var mappings []object
+	if json.Unmarshal(scim["mappings"], &mappings) != nil {
+		return invalid("scim_config.mappings must be a list of objects")
+	}
+	for n, m := range mappings {
+		schema, err := m.text("schema")
+		if rest, ok := strings.CutPrefix(strings.ToLower(schema), scimSchemas); err != nil || !ok || rest == "" {
+			return invalid("invalid SCIM schema in mappings: scim_config.mappings[%d].schema must be one such as %score:2.0:User", n, scimSchemas)
+		}
+		strictness, err := m.text("strictness")
+		if err != nil || !slices.Contains([]string{"", "strict", "passthrough"}, strings.ToLower(strictness)) {
+			return invalid("scim_config.mappings[%d].strictness must be strict or passthrough", n)
+		}
+	}
+	return nil
+}
