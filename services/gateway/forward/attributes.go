@@ -48,6 +48,7 @@ func (s *Authz) describe(at *authv3.AttributeContext) (*described, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Body = h.GetSize() > 0 || h.GetBody() != "" || len(h.GetRawBody()) > 0
 	r.Certificate = s.certs.verified(at.GetSource().GetCertificate())
 	return &described{Request: *r, behind: Contains(s.cfg.Trusted, source)}, nil
 }

@@ -149,5 +149,11 @@ func (h *Handler) read(r *http.Request, d *dialect) (*gate.Request, error) {
 	if name := misspelt(r.Header); name != "" {
 		return nil, fmt.Errorf("the header %.64q is read by some servers as one that clients must not set", name)
 	}
-	return o.request(r.Header, client)
+	q, err := o.request(r.Header, client)
+	if err != nil {
+		return nil, err
+	}
+	// Most proxies keep a body, and the headers that announce it, to themselves. What they pass on counts.
+	q.Body = r.ContentLength != 0
+	return q, nil
 }

@@ -20,7 +20,7 @@ func isPreflight(r *Request) bool {
 // an OPTIONS request bypasses the policies (options_preflight_bypass), with or without an Origin, as at Cloudflare.
 func isBare(r *Request) bool {
 	length := r.Header.Get("Content-Length")
-	return len(r.Header["Upgrade"]) == 0 && len(r.Header["Transfer-Encoding"]) == 0 && (length == "" || length == "0")
+	return !r.Body && len(r.Header["Upgrade"]) == 0 && len(r.Header["Transfer-Encoding"]) == 0 && (length == "" || length == "0")
 }
 
 // preflight answers for the application as its cors_headers say; nil where they do not allow the request.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 
 	"plumbline.dev/proto"
@@ -70,6 +71,15 @@ func TestOptionsBypassIsBare(t *testing.T) {
 	} {
 		if a := w.ask("OPTIONS", "https://bypass.example.com/x", h); a.Admitted() {
 			t.Errorf("with %s: admitted", name)
+		}
+	}
+	u, err := url.Parse("https://bypass.example.com/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []bool{true, false} {
+		if a := w.gate.Check(t.Context(), &Request{Method: "OPTIONS", URL: u, Header: http.Header{}, Body: body}); a.Admitted() == body {
+			t.Errorf("a body that no header announces %t: admitted %t", body, a.Admitted())
 		}
 	}
 	for _, method := range []string{"GET", "options", "POST"} {

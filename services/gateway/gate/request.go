@@ -18,6 +18,8 @@ type Request struct {
 	URL *url.URL
 	// Header is in canonical form, as net/http makes it; it is read only.
 	Header http.Header
+	// Body tells that the client sends a body, or may: over HTTP/2, one that no header announces.
+	Body bool
 	// Peer is where the request came from: the TCP peer, or what a trusted proxy says of it. The zero Addr
 	// where that is not known.
 	Peer netip.Addr

@@ -87,8 +87,6 @@ type Request struct {
 	ForwardedFor string
 	// From is the peer as text.
 	From string
-	// Body tells that the client sends one, or may.
-	Body bool
 }
 
 // Serve sends an admitted request to its origin, and the origin's response to the client.
@@ -98,7 +96,6 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 		p.refuse(w, q, policy.NotServed, http.StatusBadGateway)
 		return
 	}
-	q.Body = r.ContentLength != 0
 	ctx, passage := p.watch.begin(r.Context(), w, q)
 	defer passage.end()
 	w = clientWriter{w, &passage.down}
