@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -24,7 +25,24 @@ func parseEmail(body []byte) (Matcher, error) {
 	return email{b.Email}, nil
 }
 
-func (e email) Matches(f *Facts) Truth { return truth(f.LoggedIn && equalFold(f.Email, e.address)) }
+func (e email) Matches(f *Facts) Truth {
+	if !f.LoggedIn || f.Email == "" {
+		return no()
+	}
+	if equalFold(f.Email, e.address) {
+		return yes()
+	}
+	i, j := strings.LastIndexByte(f.Email, '@'), strings.LastIndexByte(e.address, '@')
+	if i < 0 || j < 0 || !equalFold(f.Email[:i], e.address[:j]) {
+		return no()
+	}
+	mine, ok := mailDomain(f.Email[i+1:])
+	if !ok {
+		return unknown(emailUnknown)
+	}
+	theirs, ok := mailDomain(e.address[j+1:])
+	return truth(ok && mine == theirs)
+}
 
 // equalFold compares without regard to case. An ASCII letter equals no letter that is not ASCII, unlike with
 // [strings.EqualFold]: whoever gets an address with a Kelvin sign at a provider must not pass for the one
