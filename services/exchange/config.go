@@ -1,17 +1,15 @@
 package exchange
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"time"
 
 	"filippo.io/age"
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/teamdomain"
 )
 
 // MaxTokenLife bounds the life of a service's application token, whatever session duration its policy or
@@ -51,7 +49,7 @@ type Deps struct {
 
 // withDefaults checks the configuration and fills in what it leaves out.
 func (c Config) withDefaults() (Config, error) {
-	issuer, err := Issuer(c.TeamDomain)
+	issuer, err := teamdomain.Issuer(c.TeamDomain)
 	if err != nil {
 		return c, err
 	}
@@ -69,17 +67,4 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	return c, nil
-}
-
-// Issuer is a team domain as the iss claim has it: without a slash at the end.
-func Issuer(teamDomain string) (string, error) {
-	s := strings.TrimSuffix(teamDomain, "/")
-	u, err := url.Parse(s)
-	switch {
-	case s == "":
-		return "", errors.New("the team domain is missing: give the URL that verifiers fetch /cdn-cgi/access/certs from, such as https://team.example.com")
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.Path != "", u.RawQuery != "", u.Fragment != "", u.User != nil:
-		return "", fmt.Errorf("team domain %q is not of the form https://team.example.com", teamDomain)
-	}
-	return s, nil
 }

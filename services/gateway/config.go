@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
-	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -19,6 +17,7 @@ import (
 	"plumbline.dev/services/gateway/login"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/seal"
+	"plumbline.dev/services/internal/teamdomain"
 )
 
 // Config is what the operator decides.
@@ -70,11 +69,12 @@ type Deps struct {
 
 // withDefaults checks the configuration and fills in what it leaves out.
 func (c Config) withDefaults() (Config, error) {
-	c.TeamDomain = strings.TrimSuffix(c.TeamDomain, "/")
-	u, err := url.Parse(c.TeamDomain)
+	issuer, err := teamdomain.Issuer(c.TeamDomain)
+	if err != nil {
+		return c, err
+	}
+	c.TeamDomain = issuer
 	switch {
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.Path != "", u.RawQuery != "", u.Fragment != "", u.User != nil:
-		return c, fmt.Errorf("team domain %q is not of the form https://team.example.com", c.TeamDomain)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return c, errors.New("a TLS certificate and its key come together: give both or none")
 	case c.DeviceCA != "" && c.TLSCert == "" && c.ExtAuthzAddr == "":

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"plumbline.dev/bus"
@@ -29,6 +28,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/rulebook"
 	"plumbline.dev/services/internal/servicetoken"
+	"plumbline.dev/services/internal/teamdomain"
 )
 
 // Service is the gateway. Any number may run at once.
@@ -157,7 +157,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 	if err := s.buildAuthz(asked); err != nil {
 		return err
 	}
-	team, err := url.Parse(s.cfg.TeamDomain)
+	team, err := teamdomain.Parse(s.cfg.TeamDomain)
 	if err != nil {
 		return err
 	}

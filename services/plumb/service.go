@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/services/internal/admin"
 	"plumbline.dev/services/internal/busload"
 	"plumbline.dev/services/internal/lifecycle"
+	"plumbline.dev/services/internal/teamdomain"
 	"plumbline.dev/services/plumb/datadir"
 )
 
@@ -135,8 +136,9 @@ func (s *Service) claim(ctx context.Context) error {
 	if c.TeamDomain == "" {
 		c.TeamDomain = s.installation.AccessURL
 	}
-	s.installation.TeamDomain = c.TeamDomain
-	return nil
+	issuer, err := teamdomain.Issuer(c.TeamDomain)
+	s.installation.TeamDomain = issuer
+	return err
 }
 
 // startServer starts NATS with everything provisioned, and lays out the follower's credentials.

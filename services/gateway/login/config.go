@@ -2,12 +2,9 @@ package login
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"filippo.io/age"
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,20 +69,4 @@ type Keyring interface {
 // Recorder takes note of logins and logouts.
 type Recorder interface {
 	Record(account proto.Account, a proto.Authentication)
-}
-
-// parseTeam reads a team domain.
-func parseTeam(s string) (*url.URL, error) {
-	u, err := url.Parse(strings.TrimSuffix(s, "/"))
-	switch {
-	case s == "":
-		return nil, errors.New("the team domain is missing: give its URL with --team-domain")
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.Path != "", u.RawQuery != "", u.Fragment != "", u.User != nil:
-		return nil, fmt.Errorf("team domain %q is not of the form https://team.example.com", s)
-	}
-	u.Host = strings.ToLower(u.Host)
-	if u.Port() == defaultPort(u.Scheme) {
-		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
-	}
-	return u, nil
 }

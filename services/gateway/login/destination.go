@@ -1,13 +1,13 @@
 package login
 
 import (
-	"net/netip"
 	"net/url"
 	"path"
 	"strings"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/hostname"
 )
 
 // maxPath bounds the path, with its query, that a person is sent back to, in bytes: it goes through the
@@ -54,10 +54,12 @@ func pathOf(u *url.URL) string {
 // wherever the team domain is; and its port is the scheme's own, the team domain's, or one that the
 // application names. Another port of the same host may be somebody else's.
 func originOf(u *url.URL, app *proto.Application, team *url.URL) (string, bool) {
-	host, scheme, port := strings.ToLower(u.Hostname()), strings.ToLower(u.Scheme), u.Port()
-	if !isHost(host) || (scheme != "http" && scheme != "https") {
+	host, err := hostname.Parse(u.Host)
+	scheme := strings.ToLower(u.Scheme)
+	if err != nil || (scheme != "http" && scheme != "https") {
 		return "", false
 	}
+	port := host.Port
 	if scheme == "http" && team.Scheme == "https" {
 		if port != "" && port != "80" {
 			return "", false
@@ -67,33 +69,10 @@ func originOf(u *url.URL, app *proto.Application, team *url.URL) (string, bool) 
 	if port == defaultPort(scheme) {
 		port = ""
 	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port == "" {
-		return scheme + "://" + host, true
-	}
-	if port != team.Port() && !namesPort(app, u, port) {
+	if port != "" && port != team.Port() && !namesPort(app, u, port) {
 		return "", false
 	}
-	return scheme + "://" + host + ":" + port, true
-}
-
-// isHost tells a host name or address of plain letters: what else stands in a Host header has no business in
-// a redirect.
-func isHost(host string) bool {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return a.Zone() == ""
-	}
-	if host == "" || len(host) > 253 {
-		return false
-	}
-	for _, c := range []byte(host) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' {
-			return false
-		}
-	}
-	return true
+	return scheme + "://" + hostname.Host{Name: host.Name, Port: port}.String(), true
 }
 
 func defaultPort(scheme string) string {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/teamdomain"
 )
 
 var paths = map[string]bool{
@@ -82,8 +83,11 @@ func TestOriginOf(t *testing.T) {
 		{"https://app.example.test/x", "http://team.example.test", "app.example.test", appURL},
 		{"ftp://app.example.test/x", teamURL, "app.example.test", ""},
 		{"https:///x", teamURL, "app.example.test", ""},
+		{"https://Bücher.example./x", teamURL, "bücher.example", "https://xn--bcher-kva.example"},
+		{"https://xn--bcher-kva.example:8443/x", teamURL, "bücher.example:8443", "https://xn--bcher-kva.example:8443"},
+		{"https://app.example.test:08443/x", teamURL, "app.example.test:8443", ""},
 	} {
-		team, err := parseTeam(c.team)
+		team, err := teamdomain.Parse(c.team)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,8 +96,8 @@ func TestOriginOf(t *testing.T) {
 			t.Errorf("%s, team domain %s: %q, %q wanted", c.request, c.team, got, c.want)
 		}
 	}
-	for _, host := range []string{"a b", "a\\b", "a/b", "a@b", "a;b", "é.example", "", "a\x00b", "fe80::1%eth0", strings.Repeat("a", 254)} {
-		team, _ := parseTeam(teamURL)
+	for _, host := range []string{"a b", "a\\b", "a/b", "a@b", "a;b", "é\x80.example", "", "a\x00b", "fe80::1%eth0", strings.Repeat("a", 254)} {
+		team, _ := teamdomain.Parse(teamURL)
 		if got, ok := originOf(&url.URL{Scheme: "https", Host: host}, &proto.Application{}, team); ok {
 			t.Errorf("host %q gives %q", host, got)
 		}
@@ -103,12 +107,12 @@ func TestOriginOf(t *testing.T) {
 func TestTeamDomain(t *testing.T) {
 	for in, want := range map[string]string{"https://Team.example.test/": "team.example.test", "https://team.example.test:443": "team.example.test",
 		"http://localhost:8401": "localhost:8401"} {
-		if u, err := parseTeam(in); err != nil || u.Host != want {
+		if u, err := teamdomain.Parse(in); err != nil || u.Host != want {
 			t.Errorf("%s: %v, %v", in, u, err)
 		}
 	}
 	for _, in := range []string{"", "team.example.test", "ftp://x", "https://x/y", "https://u@x", "https://x?y", "https://x#y", "https://"} {
-		if u, err := parseTeam(in); err == nil {
+		if u, err := teamdomain.Parse(in); err == nil {
 			t.Errorf("%q is taken: %v", in, u)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/hostname"
+	"plumbline.dev/services/internal/teamdomain"
 )
 
 // Login is the logins of one gateway. It is safe for concurrent use.
@@ -37,7 +39,7 @@ type Login struct {
 
 // New makes it. Nothing runs but requests and [Sessions.Run].
 func New(cfg Config, deps Deps) (*Login, error) {
-	team, err := parseTeam(cfg.TeamDomain)
+	team, err := teamdomain.Parse(cfg.TeamDomain)
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}
@@ -79,9 +81,15 @@ func (l *Login) Host() string { return l.team.Host }
 
 // IsTeam tells whether a request is for the team domain.
 func (l *Login) IsTeam(u *url.URL) bool {
-	host := strings.ToLower(u.Host)
+	h, err := hostname.Parse(u.Host)
+	if err != nil {
+		return false
+	}
 	for _, scheme := range []string{u.Scheme, l.team.Scheme} {
-		if strings.TrimSuffix(host, ":"+defaultPort(scheme)) == l.team.Host {
+		if h.Port == defaultPort(scheme) {
+			h.Port = ""
+		}
+		if h.String() == l.team.Host {
 			return true
 		}
 	}

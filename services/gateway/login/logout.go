@@ -127,7 +127,11 @@ func (v *visit) returnTo() (string, bool) {
 		return "", false
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.User != nil || u.Opaque != "" || u.Fragment != "" || !isPath(pathAndQuery(u)) {
+	if err != nil {
+		return "", false
+	}
+	gate.Normalize(u)
+	if u.User != nil || u.Opaque != "" || u.Fragment != "" || !isPath(pathAndQuery(u)) {
 		return "", false
 	}
 	origin := ""
