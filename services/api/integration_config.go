@@ -2,10 +2,12 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/hostname"
 )
 
 // Bounds of what is sent to the scoring API, in bytes.
@@ -64,6 +66,9 @@ func checkURL(text string) error {
 	case u.Fragment != "" || strings.Contains(text, "#"):
 		return errors.New("must not have a fragment: it is never sent")
 	}
+	if _, err := hostname.Parse(u.Host); err != nil {
+		return fmt.Errorf("cannot be called: %w", err)
+	}
 	return nil
 }
 
@@ -78,9 +83,17 @@ func headerValue(s string) bool {
 
 // sameHost compares scheme, host and port: whom the secret would go to.
 func sameHost(a, b string) bool {
+	if a == b {
+		return true
+	}
 	ua, err1 := url.Parse(a)
 	ub, err2 := url.Parse(b)
-	return err1 == nil && err2 == nil && strings.EqualFold(ua.Scheme, ub.Scheme) && strings.EqualFold(ua.Host, ub.Host)
+	if err1 != nil || err2 != nil || !strings.EqualFold(ua.Scheme, ub.Scheme) {
+		return false
+	}
+	ha, err1 := hostname.Parse(ua.Host)
+	hb, err2 := hostname.Parse(ub.Host)
+	return err1 == nil && err2 == nil && ha.Name == hb.Name && ha.PortOf(ua.Scheme) == hb.PortOf(ub.Scheme)
 }
 
 // keepConfig merges the config of a type that is only kept.

@@ -49,7 +49,7 @@ func TestServiceTokenThroughTheGateway(t *testing.T) {
 	if !ok {
 		t.Fatalf("answered with %d %s", got.status, got.body)
 	}
-	if o.Method != "POST" || o.Body != "hello" || o.URI != "/a%2Fb/c?x=1;y=%zz&&z" || o.Host != "APP.example.com" || o.Header.Get("X-Other") != "kept" {
+	if o.Method != "POST" || o.Body != "hello" || o.URI != "/a%2Fb/c?x=1;y=%zz&&z" || o.Host != "app.example.com" || o.Header.Get("X-Other") != "kept" {
 		t.Errorf("the origin got %+v", o)
 	}
 	if o.Header.Get("Cf-Access-Client-Id") != "" || o.Header.Get("Cf-Access-Client-Secret") != "" || o.Header.Get("Cookie") != `a=b; c="d"` {

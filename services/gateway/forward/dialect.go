@@ -96,6 +96,7 @@ func (o *original) request(h http.Header, client netip.Addr) (*gate.Request, err
 		return nil, errors.New("the URI is not a path and a query")
 	}
 	u.Scheme, u.Host = o.scheme, o.host
+	gate.Normalize(u)
 	return &gate.Request{Method: o.method, URL: u, Header: h, Peer: client}, nil
 }
 

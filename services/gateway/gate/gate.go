@@ -128,12 +128,12 @@ func (q *asking) check() {
 		return
 	}
 	now := q.current.Load()
-	app, why := locate(now.matcher, q.r.URL)
+	app, target, why := locate(now.matcher, q.r.URL)
 	if why != policy.Undecided {
 		q.refuse(policy.Decision{Reason: why}, statusOf(why))
 		return
 	}
-	q.a.App, q.app = app, q.serve(now, app)
+	q.a.App, q.a.Host, q.app = app, target.Authority(), q.serve(now, app)
 	q.creds = readCredentials(q.r.Header, q.app.header)
 	q.a.Drop = q.creds.drop
 	switch {

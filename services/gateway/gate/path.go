@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -12,11 +11,12 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// locate finds the application that a request belongs to; where there is none, it says why.
+// locate finds the application that a request belongs to; where there is none, it says why. It normalizes the URL:
+// what it decides about is what is sent.
 //
-// What is decided about a path is worth something only if the origin reads the path in the same way. The
-// gateway sends on the path as it came, but for what no URL may hold, which it escapes. So wherever it depends on the path which application
-// a request belongs to, a path is refused that origins read in ways which lead to different applications:
+// What is decided about a path is worth something only if the origin reads the path in the same way. So wherever it
+// depends on the path which application a request belongs to, a path is denied that origins read in ways which lead
+// to different applications:
 //
 //   - decoded, with empty segments dropped, or kept;
 //   - with an encoded slash as a slash, or as a character of its segment;
@@ -24,40 +24,40 @@ import (
 //   - with or without what follows a ; in a segment, as servlet containers read it;
 //   - with an encoded ? or # as the end of the path, as proxies read it that decode before they part it;
 //   - with ASCII characters in overlong UTF-8, which old decoders take;
-//   - decoded twice;
+//   - decoded twice, or as often as it can be;
 //
 // and in several of these ways at once.
 //
-// A path with a "." or ".." segment or a NUL in any of these readings is refused everywhere: it could leave
-// the path of the origin's URL, and no client that is right sends it. Letters differ by case, as Cloudflare
-// documents it: an origin whose paths do not must not be split by path.
-func locate(m *appmatch.Matcher, u *url.URL) (Application, policy.Reason) {
-	if !validHost(u.Host) || u.User != nil || u.Opaque != "" {
-		return Application{}, policy.BadRequest
-	}
-	target, ok := appmatch.TargetOf(u)
-	if !ok {
-		return Application{}, policy.BadRequest
+// A path is denied everywhere if any of these readings has a "." or ".." segment or a NUL, which could leave the path
+// of the origin's URL, or a segment that ends in a dot or a blank or has "::$" in it: Windows takes "admin.",
+// "admin " and "admin::$DATA" for "admin", and no client that is right sends them. Letters differ by case, as
+// Cloudflare documents it: an origin whose paths do not must not be split by path.
+func locate(m *appmatch.Matcher, u *url.URL) (Application, appmatch.Target, policy.Reason) {
+	var none Application
+	Normalize(u)
+	target, err := appmatch.TargetOf(u)
+	if err != nil || u.User != nil || u.Opaque != "" {
+		return none, target, policy.BadRequest
 	}
 	if simple(u) {
 		app, ok := m.Match(target)
-		return app, unknownUnless(ok)
+		return app, target, unknownUnless(ok)
 	}
 	readings := readings(u)
-	if u.Path != "" && u.Path[0] != '/' || len(readings) > maxReadings || slices.ContainsFunc(readings, climbs) {
-		return Application{}, policy.BadPath
+	if u.Path != "" && u.Path[0] != '/' || len(readings) > maxReadings || slices.ContainsFunc(readings, misleads) {
+		return none, target, policy.BadPath
 	}
 	app, ok := m.Match(target)
 	if m.Scoped(target) {
 		for _, r := range readings {
 			for _, p := range [...]string{r, clean(r)} {
 				if other, _ := m.Match(target.At(p)); other.Value != app.Value {
-					return Application{}, policy.BadPath
+					return none, target, policy.BadPath
 				}
 			}
 		}
 	}
-	return app, unknownUnless(ok)
+	return app, target, unknownUnless(ok)
 }
 
 func unknownUnless(found bool) policy.Reason {
@@ -81,6 +81,14 @@ func simple(u *url.URL) bool {
 			if i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.') {
 				return false
 			}
+		case '.', ' ':
+			if i+1 == len(p) || p[i+1] == '/' {
+				return false
+			}
+		case ':':
+			if i+1 < len(p) && p[i+1] == ':' {
+				return false
+			}
 		}
 	}
 	return true
@@ -95,11 +103,15 @@ func readings(u *url.URL) []string {
 	// No path has the byte that stands for an encoded slash decoded and unrefused where it would matter: it only
 	// has to differ from a slash.
 	all := []string{u.Path, Unescape(encodedSlash.Replace(u.EscapedPath()))}
-	all = closure(all)
-	for _, p := range all[:len(all):len(all)] {
-		all = append(all, Unescape(p))
+	for n := 0; ; {
+		if all = closure(all); len(all) == n || len(all) > maxReadings {
+			return all
+		}
+		n = len(all)
+		for _, p := range all[:n:n] {
+			all = append(all, Unescape(p))
+		}
 	}
-	return closure(all)
 }
 
 // closure adds what the steps but decoding make of paths, and drops those that are there twice.
@@ -200,10 +212,10 @@ func withoutParameters(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// climbs tells a reading that has a dot segment or a NUL.
-func climbs(p string) bool {
+// misleads reports whether a reading has a dot segment or a NUL, or a segment that Windows takes for another.
+func misleads(p string) bool {
 	for s := range strings.SplitSeq(p, "/") {
-		if s == "." || s == ".." {
+		if strings.HasSuffix(s, ".") || strings.HasSuffix(s, " ") || strings.Contains(s, "::$") {
 			return true
 		}
 	}
@@ -216,45 +228,4 @@ func clean(p string) string {
 		c += "/"
 	}
 	return c
-}
-
-// maxHost is the length of the longest name, with a dot behind it and a port. What is longer would stand in
-// full in every record of the refusal.
-const maxHost = 254 + len(":65535")
-
-// validHost tells a host that means the same to everybody: a name or an address, and perhaps a port.
-func validHost(s string) bool {
-	if len(s) > maxHost {
-		return false
-	}
-	host, port := s, ""
-	if rest, ok := strings.CutPrefix(s, "["); ok {
-		inner, after, ok := strings.Cut(rest, "]")
-		addr, err := netip.ParseAddr(inner)
-		if !ok || err != nil || !addr.Is6() || addr.Zone() != "" {
-			return false
-		}
-		if after == "" {
-			return true
-		}
-		if after[0] != ':' {
-			return false
-		}
-		port = after[1:]
-	} else {
-		var ok bool
-		host, port, ok = strings.Cut(s, ":")
-		if host == "" || strings.ContainsFunc(host, func(r rune) bool { return !inHost(r) }) {
-			return false
-		}
-		if !ok {
-			return true
-		}
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && n > 0 && port[0] != '+'
-}
-
-func inHost(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_' || r >= 0x80
 }

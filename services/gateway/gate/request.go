@@ -14,7 +14,7 @@ import (
 // Request is a request as its client made it.
 type Request struct {
 	Method string
-	// URL is absolute: scheme (http or https), host as the client wrote it, path with its escapes, query.
+	// URL is absolute: scheme (http or https), host, path with its escapes, query. The gate normalizes it.
 	URL *url.URL
 	// Header is in canonical form, as net/http makes it; it is read only.
 	Header http.Header
@@ -34,6 +34,9 @@ type Application = catalog.Record[proto.Application]
 type Answer struct {
 	App      Application // its Value is nil where the request belongs to none
 	Decision policy.Decision
+	// Host is the host that the application was found by, with the port if the request has one: the Host header of
+	// the request to the origin.
+	Host     string
 	Identity Identity
 	Device   proto.ID // behind the request; zero: not known
 	// Ray names the request, 16 hex characters: on the page, in the log, in ACCESS_LOG, in the Cf-Ray header.

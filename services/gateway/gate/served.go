@@ -66,7 +66,7 @@ func (g *Gate) refresh() {
 // Find gives the application that a URL belongs to, as [Gate.Check] finds it; false where it belongs to
 // none, or where it is not clear to which.
 func (g *Gate) Find(u *url.URL) (Application, bool) {
-	app, why := locate(g.current.Load().matcher, u)
+	app, _, why := locate(g.current.Load().matcher, u)
 	return app, why == policy.Undecided
 }
 

@@ -82,7 +82,7 @@ func serving(t testing.TB, p *Proxy, origin string) string {
 // admitting sends all requests through the proxy to one origin.
 func admitting(p *Proxy, origin string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := &gate.Answer{App: gate.Application{Value: &proto.Application{OriginURL: origin}}, Ray: "ray"}
+		answer := &gate.Answer{App: gate.Application{Value: &proto.Application{OriginURL: origin}}, Ray: "ray", Host: r.Host}
 		u := *r.URL
 		u.Scheme, u.Host = "http", r.Host
 		p.Serve(w, r, Request{Request: &gate.Request{Method: r.Method, URL: &u, Header: r.Header}, Answer: answer})

@@ -135,7 +135,7 @@ func flushAborted(w http.ResponseWriter) {
 func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
 	gate.Clean(pr.Out.Header, q.Answer)
 	introduce(pr.Out.Header, q)
-	pr.Out.URL, pr.Out.Host = target(origin, q), q.URL.Host
+	pr.Out.URL, pr.Out.Host = target(origin, q.URL), q.Answer.Host
 	pr.Out.Trailer = nil // the origin could read a trailer as a header, about which nobody decided
 }
 
@@ -153,18 +153,22 @@ func complete(a *http.Response, of *gate.Answer) error {
 	return nil
 }
 
-// target is the URL that the origin is asked for: the request's path behind its own, the query byte for byte,
-// what cannot be parsed included. Only a blank in it is escaped: one that came over HTTP/2 would end the target
-// in the first line of a request over HTTP/1.1, and what is behind it be read as the version.
-func target(origin *url.URL, q Request) *url.URL {
-	u := &url.URL{Scheme: origin.Scheme, Host: origin.Host, RawQuery: strings.ReplaceAll(q.URL.RawQuery, " ", "%20"), ForceQuery: q.URL.ForceQuery}
-	u.Path, u.RawPath = under(origin, q.URL)
+// target is the URL that the origin is asked for: the request's path, as it was decided about, behind its own path,
+// and the query.
+func target(origin, asked *url.URL) *url.URL {
+	path := asked.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	u := &url.URL{Scheme: origin.Scheme, Host: origin.Host, RawQuery: gate.Query(asked), ForceQuery: asked.ForceQuery}
+	u.RawPath = strings.TrimSuffix(origin.EscapedPath(), "/") + path
+	u.Path = gate.Unescape(u.RawPath)
 	return u
 }
 
 // introduce tells the origin whose request it is.
 func introduce(h http.Header, q Request) {
-	values := [...]string{q.URL.Host, q.URL.Scheme, q.ForwardedFor, q.From}
+	values := [...]string{q.Answer.Host, q.URL.Scheme, q.ForwardedFor, q.From}
 	h["X-Forwarded-Host"], h["X-Forwarded-Proto"] = values[0:1:1], values[1:2:2]
 	if q.ForwardedFor != "" {
 		h["X-Forwarded-For"] = values[2:3:3]
@@ -172,21 +176,6 @@ func introduce(h http.Header, q Request) {
 	if q.From != "" {
 		h["Cf-Connecting-Ip"] = values[3:4:4]
 	}
-}
-
-// under puts the request's path behind the path of the origin's URL.
-func under(origin, asked *url.URL) (path, raw string) {
-	path, raw = asked.Path, asked.RawPath
-	if path == "" {
-		path = "/"
-	}
-	if base := strings.TrimSuffix(origin.Path, "/"); base != "" {
-		if raw != "" || origin.RawPath != "" {
-			raw = strings.TrimSuffix(origin.EscapedPath(), "/") + (&url.URL{Path: path, RawPath: raw}).EscapedPath()
-		}
-		path = base + path
-	}
-	return path, raw
 }
 
 var errNoOrigin = errors.New("no origin")
@@ -203,6 +192,7 @@ func (p *Proxy) origin(text string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
+	gate.Normalize(u)
 	p.origins.Store(text, u)
 	return u, nil
 }

@@ -3,8 +3,6 @@ package proxy
 import (
 	"net/url"
 	"testing"
-
-	"plumbline.dev/services/gateway/gate"
 )
 
 // TestTargets: the first line of the origin's request has the target that was asked for behind the origin's path.
@@ -27,7 +25,7 @@ func TestTargets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := target(origin, Request{Request: &gate.Request{URL: &c.asked}}).RequestURI(); got != c.want {
+		if got := target(origin, &c.asked).RequestURI(); got != c.want {
 			t.Errorf("%s, %+v: %s, want %s", c.origin, c.asked, got, c.want)
 		}
 	}

@@ -3,10 +3,10 @@
 // An application's destinations are written host, host:port, host/path or host:port/path, with wildcards
 // as Cloudflare documents them ("Application paths"):
 //
-//   - A host is compared label by label, in either case, without a trailing dot. Names that are not ASCII
-//     are left as they are. A * stands for any characters of its own label, none included: *.example.com
-//     covers alpha.example.com, neither example.com nor a.b.example.com; *test.example.com covers
-//     test.example.com. A label holds one * at most.
+//   - A host is compared label by label, as A-labels in lower case, without a trailing dot (package hostname):
+//     bücher.example covers xn--bcher-kva.example, which is the same host. A * stands for any characters of its
+//     own label, none included: *.example.com covers alpha.example.com, neither example.com nor a.b.example.com;
+//     *test.example.com covers test.example.com. A label holds one * at most, and is then ASCII.
 //   - A path covers itself and all below it: /eng covers /eng and /eng/exec, not /engine. No path, / and /*
 //     cover every path. A * stands for any characters, slashes included: /foo*/bar covers /foo/bar,
 //     /food/bar and /food/stuff/bar. /alpha/* does not cover /alpha. A segment holds one * at most. Letters

@@ -55,8 +55,8 @@ func Compile(apps []catalog.Record[proto.Application]) *Matcher {
 
 // Find gives the application that a URL belongs to, and false where it belongs to none.
 func (m *Matcher) Find(u *url.URL) (catalog.Record[proto.Application], bool) {
-	t, ok := TargetOf(u)
-	if !ok {
+	t, err := TargetOf(u)
+	if err != nil {
 		return catalog.Record[proto.Application]{}, false
 	}
 	return m.Match(t)

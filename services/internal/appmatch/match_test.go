@@ -52,7 +52,10 @@ func TestCovers(t *testing.T) {
 		{"example.com:443", []string{"https://example.com", "wss://example.com/", "http://example.com:443"}, []string{"http://example.com"}},
 		{"127.0.0.1:8402", []string{"http://127.0.0.1:8402/score"}, []string{"http://127.0.0.1:8401", "http://localhost:8402"}},
 		{"[::1]:8402/a", []string{"http://[::1]:8402/a", "http://[0:0:0:0:0:0:0:1]:8402/a/b"}, []string{"http://[::2]:8402/a", "http://[::1]:8402/b"}},
-		{"bücher.example", []string{"https://bücher.example/"}, []string{"https://BÜCHER.example/", "https://xn--bcher-kva.example/"}},
+		{"bücher.example", []string{"https://bücher.example/", "https://BÜCHER.example./", "https://xn--bcher-kva.example/", "https://XN--BCHER-KVA.example/",
+			"https://b%C3%BCcher.example/"}, []string{"https://bucher.example/", "https://xn--bcher.example/"}},
+		{"xn--bcher-kva.example:8443", []string{"https://bücher.example:8443/"}, []string{"https://bücher.example/", "https://bücher.example:08443/"}},
+		{"*.wild.example", []string{"https://bücher.wild.example/", "https://Ａ.wild.example/"}, []string{"https://.wild.example/", "https://a／b.wild.example"}},
 		// A path is compared as it is meant, however it is written.
 		{"example.com/eng/exec", []string{"https://example.com/eng//exec", "https://example.com/eng/./exec", "https://example.com/x/../eng/exec",
 			"https://example.com/eng%2Fexec", "https://example.com/%65ng/exec", "https://example.com/x/%2e%2e/eng/exec", "https://example.com/../../eng/exec"},
@@ -258,8 +261,8 @@ func TestScoped(t *testing.T) {
 		"https://whole.example.com/admin": false, "https://parts.example.com/": true, "https://PARTS.example.com.:444/": true,
 		"https://a.wild.example.com/": true, "https://wild.example.com/": false, "https://none.example.org/": false,
 	} {
-		target, ok := TargetOf(parseURL(t, s))
-		if !ok || m.Scoped(target) != want {
+		target, err := TargetOf(parseURL(t, s))
+		if err != nil || m.Scoped(target) != want {
 			t.Errorf("%s: scoped %v", s, !want)
 		}
 	}

@@ -3,10 +3,11 @@ package appmatch
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"plumbline.dev/services/internal/hostname"
 )
 
 // maxPattern bounds a destination: a host name of 253 bytes, a port, a path.
@@ -36,14 +37,11 @@ func parse(s string) (Pattern, error) {
 	if at := strings.IndexByte(s, '/'); at >= 0 {
 		hostport, rest = s[:at], s[at:]
 	}
-	host, port, err := splitPort(hostport)
+	host, err := hostname.ParsePattern(hostport)
 	if err != nil {
 		return Pattern{}, err
 	}
-	p := Pattern{port: port}
-	if p.host, err = patternHost(host); err != nil {
-		return Pattern{}, err
-	}
+	p := Pattern{host: host.Name, port: host.Port}
 	if p.path, err = patternPath(rest); err != nil {
 		return Pattern{}, err
 	}
@@ -55,61 +53,6 @@ func parse(s string) (Pattern, error) {
 func literal(s string) (n int, exact bool) {
 	stars := strings.Count(s, "*")
 	return len(s) - stars, stars == 0
-}
-
-// splitPort parts host:port; an IPv6 address stands in brackets.
-func splitPort(s string) (host, port string, err error) {
-	host = s
-	if strings.HasPrefix(s, "[") {
-		end := strings.IndexByte(s, ']')
-		if end < 0 {
-			return "", "", errors.New("the bracket of its IPv6 address is not closed")
-		}
-		addr, err := netip.ParseAddr(s[1:end])
-		if err != nil || !addr.Is6() || addr.Zone() != "" {
-			return "", "", errors.New("what stands in brackets is not an IPv6 address")
-		}
-		host, s = addr.String(), s[end+1:]
-		if s == "" {
-			return host, "", nil
-		}
-		if s[0] != ':' {
-			return "", "", errors.New("something follows its IPv6 address")
-		}
-		port = s[1:]
-	} else {
-		at := strings.IndexByte(s, ':')
-		if at < 0 {
-			return host, "", nil
-		}
-		host, port = s[:at], s[at+1:]
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 || port[0] == '0' || port[0] == '+' {
-		return "", "", errors.New("its port is not a number from 1 to 65535")
-	}
-	return host, port, nil
-}
-
-func patternHost(host string) (string, error) {
-	host = canonicalHost(host)
-	if strings.Contains(host, ":") {
-		return host, nil // an IPv6 address, already checked
-	}
-	if host == "" || len(host) > 253 {
-		return "", errors.New("it has no host of 1 to 253 bytes")
-	}
-	for label := range strings.SplitSeq(host, ".") {
-		switch {
-		case label == "" || len(label) > 63:
-			return "", errors.New("a label of its host is empty or longer than 63 bytes")
-		case strings.Count(label, "*") > 1:
-			return "", errors.New("a label of its host has more than one *")
-		case strings.ContainsAny(label, "[]@%"):
-			return "", errors.New("its host holds a character that no host has")
-		}
-	}
-	return host, nil
 }
 
 // patternPath brings a path into the form that [cleanPath] gives those of URLs.

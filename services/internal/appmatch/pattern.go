@@ -2,15 +2,16 @@ package appmatch
 
 import (
 	"cmp"
-	"net/netip"
 	"net/url"
 	"path"
 	"strings"
+
+	"plumbline.dev/services/internal/hostname"
 )
 
 // Pattern is a destination of an application, parsed. Its zero value covers nothing.
 type Pattern struct {
-	host string // lower case, no trailing dot; an IPv6 address without brackets
+	host string // in the form of package hostname, with wildcards; an IPv6 address without brackets
 	port string // empty: every port
 	path string // decoded, begins with a slash; empty: every path
 	// How specific it is: literal characters, and whether host and path hold a wildcard.
@@ -37,8 +38,8 @@ var escape = strings.NewReplacer("%", "%25", "?", "%3F", "#", "%23", "\\", "%5C"
 
 // Covers tells whether a URL belongs to the destination.
 func (p Pattern) Covers(u *url.URL) bool {
-	t, ok := TargetOf(u)
-	return ok && p.covers(t)
+	t, err := TargetOf(u)
+	return err == nil && p.covers(t)
 }
 
 func (p *Pattern) covers(t Target) bool { return p.coversOrigin(t) && p.coversPath(t.path) }
@@ -75,26 +76,23 @@ func (p *Pattern) coversPath(path string) bool {
 }
 
 // Target is what of a URL is compared: its host and port, and a path.
-type Target struct{ host, port, path string }
-
-// TargetOf is what of a URL is compared, its path decoded and cleaned; false where it has no host.
-func TargetOf(u *url.URL) (Target, bool) {
-	t := Target{host: canonicalHost(u.Hostname()), port: u.Port(), path: cleanPath(u.Path)}
-	if strings.Contains(t.host, ":") {
-		if addr, err := netip.ParseAddr(t.host); err == nil {
-			t.host = addr.WithZone("").String()
-		}
-	}
-	if t.port == "" {
-		switch strings.ToLower(u.Scheme) {
-		case "http", "ws":
-			t.port = "80"
-		case "https", "wss":
-			t.port = "443"
-		}
-	}
-	return t, t.host != ""
+type Target struct {
+	host, port, path string
+	authority        string // the host, and the port if the URL has one, in the one form
 }
+
+// TargetOf is what of a URL is compared, its path decoded and cleaned. The error says what is wrong with its host.
+func TargetOf(u *url.URL) (Target, error) {
+	h, err := hostname.Parse(u.Host)
+	if err != nil {
+		return Target{}, err
+	}
+	return Target{host: h.Name, port: h.PortOf(u.Scheme), path: cleanPath(u.Path), authority: h.String()}, nil
+}
+
+// Authority is the host, and the port if the URL has one, as the Host header of a request has to name it for that
+// host to be meant.
+func (t Target) Authority() string { return t.authority }
 
 // At is the same host and port with another path, compared as it is given: decoded, not cleaned.
 func (t Target) At(path string) Target {
@@ -102,24 +100,8 @@ func (t Target) At(path string) Target {
 	return t
 }
 
-// Host is the target's host as destinations are compared with it: in lower case, without port and brackets.
+// Host is the target's host as destinations are compared with it: A-labels, without port and brackets.
 func (t Target) Host() string { return t.host }
-
-// canonicalHost lowers ASCII letters only: a name that is not ASCII is compared as it came.
-func canonicalHost(s string) string {
-	s = strings.TrimSuffix(s, ".")
-	upper := func(r rune) bool { return 'A' <= r && r <= 'Z' }
-	if !strings.ContainsFunc(s, upper) {
-		return s
-	}
-	b := []byte(s)
-	for i, c := range b {
-		if upper(rune(c)) {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
-}
 
 // cleanPath drops empty segments, "." and ".."; a slash at the end stays.
 func cleanPath(p string) string {

@@ -3,9 +3,10 @@ package egress
 import (
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"unicode"
+
+	"plumbline.dev/services/internal/hostname"
 )
 
 // maxURL is the longest URL that is accepted, in bytes.
@@ -36,17 +37,17 @@ func ParseURL(raw string) (*url.URL, error) {
 	case u.Fragment != "" || strings.Contains(raw, "#"):
 		return nil, badURL("The URL has a fragment (#...), which is never sent.")
 	}
-	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, badURL("The URL's port is not a number from 1 to 65535.")
-		}
+	if strings.Contains(u.Hostname(), "%") {
+		return nil, badURL("The URL's address has a zone (%%...), which means something on one machine only.")
 	}
+	host, err := hostname.Parse(u.Host)
+	if err != nil {
+		return nil, badURL("The URL cannot be called: %s.", err)
+	}
+	u.Host = host.String() // what is compared with it, such as an application's destination, is in this form too
 	a, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
 		return u, nil
-	}
-	if a.Zone() != "" {
-		return nil, badURL("The URL's address has a zone (%%...), which means something on one machine only.")
 	}
 	a = plainAddr(a)
 	if why := never(a); why != "" {
