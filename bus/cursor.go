@@ -108,6 +108,9 @@ func (f *follower) checkKept(ctx context.Context, c cursor) error {
 	if err := checkHeld(info, c); err != nil {
 		return err
 	}
+	if bad, err := strconv.ParseUint(info.Config.Metadata[NoteUnreadable], 10, 64); err == nil && c.seq < bad {
+		return errGap
+	}
 	if info.State.NumDeleted > 0 {
 		// The log deletes at its beginning only: what is missing further on was lost.
 		if info, err = stream.Info(ctx, jetstream.WithDeletedDetails(true)); err != nil {

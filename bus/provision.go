@@ -40,8 +40,19 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 
 func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig) error {
 	for {
-		err := patiently(ctx, func(ctx context.Context) error {
-			_, err := c.js.CreateOrUpdateStream(ctx, cfg)
+		err := patiently(ctx, func(ctx context.Context) (err error) {
+			made := cfg
+			switch stream, err := c.js.Stream(ctx, cfg.Name); {
+			case err == nil:
+				made = withNotes(cfg, stream.CachedInfo().Config.Metadata)
+			case !errors.Is(err, jetstream.ErrStreamNotFound):
+				return err
+			case made.FirstSeq == 0:
+				if made.FirstSeq, err = c.firstSequence(ctx, cfg.Name); err != nil {
+					return err
+				}
+			}
+			_, err = c.js.CreateOrUpdateStream(ctx, made)
 			return err
 		})
 		var api *jetstream.APIError

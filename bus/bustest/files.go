@@ -84,14 +84,17 @@ func (s Stopped) TruncateLastBlock(stream string, bytes int64) {
 	s.must(os.Truncate(last, max(info.Size()-bytes, 0)))
 }
 
-// CorruptBlock overwrites some bytes in the middle of a stream's n-th block.
+// CorruptBlock overwrites some bytes in many places of a stream's n-th block.
 func (s Stopped) CorruptBlock(stream string, n int) {
 	s.t.Helper()
 	block := s.blocks(stream)[n]
 	data, err := os.ReadFile(block)
 	s.must(err)
-	for i := range 64 {
-		data[len(data)/2+i] ^= 0x5a
+	for part := 1; part < 16; part++ {
+		at := len(data) / 16 * part
+		for i := range min(8, len(data)-at) {
+			data[at+i] ^= 0x5a
+		}
 	}
 	s.must(os.WriteFile(block, data, 0o600))
 }

@@ -63,6 +63,16 @@ func foldIsTheModel(t *rapid.T) {
 		if want := foldtest.StateOf(step.Entry); !maps.Equal(follower, want) {
 			t.Fatalf("the changes lead to %v, the entry says %v", follower, want)
 		}
+		between := foldtest.Follower{}
+		if entry != nil {
+			between = foldtest.StateOf(entry)
+		}
+		if err := between.Follow(fold.Between(entry, step.Entry)); err != nil {
+			t.Fatal(err)
+		}
+		if want := foldtest.StateOf(step.Entry); !maps.Equal(between, want) {
+			t.Fatalf("the changes between the entries lead to %v, the entry says %v", between, want)
+		}
 		if entry != nil && step.Entry.Tick < entry.Tick {
 			t.Fatalf("tick %d after %d", step.Entry.Tick, entry.Tick)
 		}

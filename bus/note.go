@@ -1,0 +1,61 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Notes are kept in the metadata of a stream, by the operator.
+const (
+	notePrefix = "plumbline."
+	// NoteUnreadable is the sequence of the newest message that could not be read when the store was checked: a
+	// follower that has not passed it takes a new state.
+	NoteUnreadable = notePrefix + "unreadable"
+	// NoteAccepted is the sequence up to which the operator accepted what a stream lost.
+	NoteAccepted = notePrefix + "accepted-loss"
+)
+
+// Note returns a note of a stream, empty if there is none.
+func (c *Conn) Note(ctx context.Context, stream, name string) (string, error) {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return "", fmt.Errorf("notes of %s: %w", stream, translate(err))
+	}
+	return s.CachedInfo().Config.Metadata[name], nil
+}
+
+// SetNote writes a note of a stream. Only the operator may.
+func (c *Conn) SetNote(ctx context.Context, stream, name, text string) error {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("notes of %s: %w", stream, translate(err))
+	}
+	cfg := s.CachedInfo().Config
+	cfg.Metadata = maps.Clone(cfg.Metadata)
+	if cfg.Metadata == nil {
+		cfg.Metadata = map[string]string{}
+	}
+	cfg.Metadata[name] = text
+	if _, err := c.js.UpdateStream(ctx, cfg); err != nil {
+		return fmt.Errorf("notes of %s: %w", stream, translate(err))
+	}
+	return nil
+}
+
+// withNotes is a stream's configuration with the notes of the stream as it is.
+func withNotes(cfg jetstream.StreamConfig, notes map[string]string) jetstream.StreamConfig {
+	for name, text := range notes {
+		if !strings.HasPrefix(name, notePrefix) {
+			continue
+		}
+		if cfg.Metadata = maps.Clone(cfg.Metadata); cfg.Metadata == nil {
+			cfg.Metadata = map[string]string{}
+		}
+		cfg.Metadata[name] = text
+	}
+	return cfg
+}

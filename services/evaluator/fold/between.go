@@ -1,0 +1,62 @@
+package fold
+
+import (
+	"slices"
+
+	"plumbline.dev/proto"
+)
+
+// Between are the changes that lead from one entry of a page to another, however many came between: a log that
+// lost messages gets them with the entry again. before is nil where there is none.
+func Between(before, after *proto.Entry) []Change {
+	if before == nil {
+		before = new(proto.Entry)
+	}
+	var out changes
+	out.open(columnsBetween(before.Checks, after.Checks))
+	old := rows[proto.Result]{all: before.Results, id: func(r *proto.Result) *proto.ID { return &r.Device }}
+	stayed := make([]bool, len(before.Results))
+	for i := range after.Results {
+		res := &after.Results[i]
+		was := old.find(res.Device)
+		if was >= 0 {
+			stayed[was] = true
+		}
+		for c, v := range res.Verdicts {
+			from := proto.OutcomeNone
+			if at := out.columns[c].was; was >= 0 && at >= 0 {
+				from = before.Results[was].Verdicts[at].Outcome
+			}
+			if from != v.Outcome {
+				out.add(c, v.Outcome, proto.ChangedDevice{Device: res.Device, From: from, Reason: v.Reason, Score: res.Score})
+			}
+		}
+	}
+	for i := range before.Results {
+		for c := range out.columns {
+			switch {
+			case out.columns[c].gone:
+				out.gone(c, &before.Results[i], proto.ReasonCheckRemoved)
+			case !stayed[i]:
+				out.gone(c, &before.Results[i], proto.ReasonRemoved)
+			}
+		}
+	}
+	return out.list()
+}
+
+func columnsBetween(before, after []proto.CheckRef) []column {
+	place := func(all []proto.CheckRef, id proto.ID) int {
+		return slices.IndexFunc(all, func(r proto.CheckRef) bool { return r.ID == id })
+	}
+	var out []column
+	for _, ref := range after {
+		out = append(out, column{CheckRef: ref, was: place(before, ref.ID)})
+	}
+	for was, ref := range before {
+		if place(after, ref.ID) < 0 {
+			out = append(out, column{CheckRef: ref, was: was, gone: true})
+		}
+	}
+	return out
+}

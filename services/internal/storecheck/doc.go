@@ -1,0 +1,13 @@
+// Package storecheck compares what the streams of a store say of each other: a stream that was restored from an
+// older copy, rolled back or lost, and a block that was damaged, show in values that no longer agree. The server
+// itself reports none of it: it cuts a damaged block off, or skips what it cannot read.
+//
+// What can be derived is rebuilt:
+//
+//   - POSTURE_STATE from POSTURE_LOG, and entries that only POSTURE_STATE still has are written to the log again,
+//     with the changes that lead to them.
+//   - The changes of the log's newest entry, if they were cut off.
+//   - POSTURE_TICKS, whose sequences must not begin again: a poll of an older tick counts for nothing.
+//
+// What cannot be derived is reported as lost: pages of devices, and what the control plane was told to keep.
+package storecheck
