@@ -28,6 +28,7 @@ type fixture struct {
 	integration            proto.ID
 	revisions              map[string]uint64
 	clock                  *clock.Fake
+	running                []*evaluator.Service
 }
 
 func newFixture(t testing.TB, o topology.Options) *fixture {
@@ -58,6 +59,7 @@ func (f *fixture) evaluators(n int) {
 				f.t.Errorf("an evaluator ended with %v", err)
 			}
 		})
+		f.running = append(f.running, s)
 		bustest.Eventually(f.t, "the evaluator is ready", func() bool { return s.Ready(f.t.Context()) == nil })
 	}
 }

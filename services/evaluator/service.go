@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,7 @@ type Service struct {
 	metrics  *metrics
 	store    *busStore
 	pages    *evaluator
+	disagree atomic.Pointer[error] // how the log and the state differ
 }
 
 // New makes an evaluator. It does no I/O.
@@ -82,6 +84,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("page changes", s.whenReady(s.pageChanges))
 	g.Add("config changes", s.whenReady(s.configChanges))
 	g.Add("sweep", s.whenReady(s.sweep))
+	g.Add("agreement of log and state", s.whenReady(s.agreement))
 	return g.Run(ctx)
 }
 
@@ -110,7 +113,11 @@ const readyPatience = 100 * time.Millisecond
 func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	return errors.Join(s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx))
+	all := []error{s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx)}
+	if why := s.disagree.Load(); why != nil {
+		all = append(all, *why)
+	}
+	return errors.Join(all...)
 }
 
 // attempts is how often a message is tried: over a minute's worth of a stream without a leader.

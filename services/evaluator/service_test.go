@@ -1,11 +1,13 @@
 package evaluator_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -256,4 +258,30 @@ func TestTwoServicesRace(t *testing.T) {
 		}
 	}
 	f.changesLeadTo(want)
+}
+
+// A log that was rolled back under running services shows in what they report.
+func TestALogBehindTheStateIsNotReady(t *testing.T) {
+	f := newFixture(t, topology.Options{})
+	f.check(proto.NewID(), ">=", 50, 0)
+	d := ids(3)
+	revision := f.page(0, d...)
+	f.evaluators(1)
+	for tick := range uint64(20) {
+		f.poll(0, tick+1, revision, map[proto.ID]int{d[0]: int(tick % 2 * 90)})
+		f.until(0, "the poll is evaluated", func(e *proto.Entry) bool { return e.Tick == tick+1 })
+	}
+	s := f.running[0]
+	js := f.operator.JetStream()
+	if err := js.DeleteStream(t.Context(), topology.PostureLog); err != nil {
+		t.Fatal(err)
+	}
+	if err := bus.Recreate(t.Context(), f.operator, topology.Options{}, topology.PostureLog, 1); err != nil {
+		t.Fatal(err)
+	}
+	bustest.Eventually(t, "the evaluator is not ready", func() bool {
+		f.clock.Advance(10 * time.Second)
+		err := s.Ready(t.Context())
+		return err != nil && strings.Contains(err.Error(), "rolled back")
+	})
 }

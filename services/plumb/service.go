@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/services/internal/admin"
 	"plumbline.dev/services/internal/busload"
 	"plumbline.dev/services/internal/lifecycle"
+	"plumbline.dev/services/internal/storecheck"
 	"plumbline.dev/services/internal/teamdomain"
 	"plumbline.dev/services/plumb/datadir"
 )
@@ -25,6 +26,7 @@ type Service struct {
 	ready        chan struct{} // closed when every service is, for the first time
 	running      []named
 	addrs        []flagged
+	damage       error // what the store lost
 	beside       []beside
 }
 
@@ -164,9 +166,16 @@ func (s *Service) prepare(ctx context.Context, server *embed.Server) error {
 	if bound == 0 {
 		bound = embed.LogMaxBytes(filepath.Clean(s.cfg.Data))
 	}
-	if err := bus.Provision(ctx, conn, topology.Options{LogMaxBytes: bound}); err != nil {
+	options := topology.Options{LogMaxBytes: bound}
+	if err := bus.Provision(ctx, conn, options); err != nil {
 		return fmt.Errorf("provision: %w", err)
 	}
+	found, err := storecheck.Check(ctx, conn, options, s.deps.Log)
+	if err != nil {
+		return fmt.Errorf("check the store: %w", err)
+	}
+	found.Log(s.deps.Log)
+	s.damage = found.Err()
 	return s.installation.Data.Follower(server.Authority())
 }
 
@@ -181,7 +190,7 @@ func (s *Service) Ready(ctx context.Context) error {
 }
 
 func (s *Service) check(ctx context.Context) error {
-	var all []error
+	all := []error{s.damage}
 	for _, r := range s.running {
 		if err := r.Ready(ctx); err != nil {
 			all = append(all, fmt.Errorf("%s: %w", r.name, err))

@@ -187,6 +187,18 @@ func (o *Overview) Page(ref topology.PageRef) (Page, bool) {
 	return *p, true
 }
 
+// Newest is the sequence in POSTURE_LOG of the newest entry, 0 where there is none.
+func (o *Overview) Newest() (seq uint64) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for _, pages := range o.pages {
+		for _, p := range pages {
+			seq = max(seq, p.Seq)
+		}
+	}
+	return seq
+}
+
 // Due are the pages of which a result has expired by now and whose entry does not show it yet, in no
 // order.
 func (o *Overview) Due(now proto.Millis) []Page {

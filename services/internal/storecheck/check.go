@@ -32,6 +32,9 @@ func (n *newest) see(m *bus.Msg) {
 // derived and reports the rest. Services should not run yet, where that is possible: what is rebuilt changes
 // under them.
 func Check(ctx context.Context, conn *bus.Conn, o topology.Options, log *slog.Logger) (Report, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	c := &checker{conn: conn, log: log, options: o}
 	for _, step := range []func(context.Context) error{c.posture, c.ticks} {
 		if err := step(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/internal/storecheck"
 )
 
 // Servers says which NATS servers are provisioned.
@@ -18,7 +19,7 @@ type Servers struct {
 }
 
 // Provision makes every stream, bucket and consumer, or brings them up to date, as soon as the servers
-// answer.
+// answer, then compares the streams and repairs what can be derived. What was lost is an error.
 func (s Servers) Provision(ctx context.Context, log *slog.Logger) error {
 	conn, err := bus.Connect(ctx, bus.Config{URL: s.URL, Creds: s.Creds, Ping: s.Ping, Role: topology.Operator, Log: log})
 	if err != nil {
@@ -27,6 +28,14 @@ func (s Servers) Provision(ctx context.Context, log *slog.Logger) error {
 	defer conn.Close()
 	if err := bus.Provision(ctx, conn, s.Options); err != nil {
 		return fmt.Errorf("provision: %w", err)
+	}
+	found, err := storecheck.Check(ctx, conn, s.Options, log)
+	if err != nil {
+		return fmt.Errorf("check the store: %w", err)
+	}
+	found.Log(log)
+	if err := found.Err(); err != nil {
+		return err
 	}
 	log.Info("streams are provisioned", "replicas", max(s.Options.Replicas, 1))
 	return nil
