@@ -39,8 +39,11 @@ type Config struct {
 type Cluster struct {
 	Name, Server string
 	Addr         string
-	Peers        []string
-	Authority    *creds.Authority
+	// Advertise, where it is set, is told to other servers in place of Addr, and clients are told of no server
+	// but the one that they know.
+	Advertise string
+	Peers     []string
+	Authority *creds.Authority
 }
 
 // Server is a running server.
@@ -120,6 +123,7 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 		if o.Cluster.Host, o.Cluster.Port, err = hostPort(c.Addr); err != nil {
 			return nil, fmt.Errorf("NATS cluster address: %w", err)
 		}
+		o.Cluster.Advertise, o.Cluster.NoAdvertise = c.Advertise, c.Advertise != ""
 		for _, p := range c.Peers {
 			o.Routes = append(o.Routes, server.RoutesFromStr("nats://"+p)...)
 		}

@@ -1,0 +1,119 @@
+package bustest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest/machine"
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/topology"
+)
+
+// Network is a cluster of three servers, n0 to n2, whose connections to each other and to clients can be cut and
+// paused.
+type Network struct {
+	*Bus
+	routes  [3][3]*link // from one server to another
+	clients [3]*link
+}
+
+// StartNetwork starts a cluster with every stream on all three servers.
+func StartNetwork(t testing.TB) *Network {
+	t.Helper()
+	authority, err := creds.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Network{Bus: &Bus{t: t}}
+	var addrs [3]string
+	for i := range addrs {
+		if addrs[i], err = machine.FreeAddr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range addrs {
+		var peers []string
+		for j := range addrs {
+			if j != i {
+				n.routes[i][j] = newLink(t, addrs[j])
+				peers = append(peers, n.routes[i][j].addr())
+			}
+		}
+		s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
+			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: peers, Authority: authority,
+				Advertise: "127.0.0.1:1"}}) // nobody answers there: a route around the links
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		n.servers = append(n.servers, s)
+		n.clients[i] = newLink(t, s.Addr())
+	}
+	n.provision(topology.Options{Replicas: 3, LogMaxBytes: 1 << 30})
+	return n
+}
+
+// Dial is a connection of a role over the network, to any of the servers; it is closed with the test.
+func (n *Network) Dial(role topology.Role) *bus.Conn {
+	n.t.Helper()
+	token, seed, err := n.servers[0].Authority().User(role)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	var urls []string
+	for _, l := range n.clients {
+		urls = append(urls, "nats://"+l.addr())
+	}
+	c, err := bus.Connect(n.t.Context(), bus.Config{URL: strings.Join(urls, ","), Role: role, Log: Log(n.t),
+		Options: []nats.Option{nats.UserJWTAndSeed(token, seed)}})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(c.Close)
+	return c
+}
+
+// Partition cuts the routes of a server; its clients stay connected to it.
+func (n *Network) Partition(i int) { n.set(i, true, false, false) }
+
+// Vanish pauses everything that goes to and from a server, without closing a connection: as if the server or its
+// machine hung, or its link was down.
+func (n *Network) Vanish(i int) { n.set(i, false, true, true) }
+
+// Heal lets everything flow again.
+func (n *Network) Heal() {
+	for i := range n.servers {
+		n.set(i, false, false, false)
+	}
+}
+
+func (n *Network) set(i int, cut, paused, withClients bool) {
+	for j := range n.servers {
+		if j != i {
+			n.routes[i][j].set(cut, paused)
+			n.routes[j][i].set(cut, paused)
+		}
+	}
+	n.clients[i].set(false, paused && withClients)
+}
+
+// Leader is the server that leads a stream, once there is one.
+func (n *Network) Leader(stream string) (leader int) {
+	n.t.Helper()
+	if n.operator == nil {
+		n.operator = n.Dial(topology.Operator)
+	}
+	Eventually(n.t, stream+" has a leader", func() bool {
+		s, err := n.operator.JetStream().Stream(n.t.Context(), stream)
+		if err != nil || s.CachedInfo().Cluster == nil {
+			return false
+		}
+		_, err = fmt.Sscanf(s.CachedInfo().Cluster.Leader, "n%d", &leader)
+		return err == nil
+	})
+	return leader
+}

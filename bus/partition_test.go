@@ -1,0 +1,186 @@
+package bus_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+var (
+	partitionRounds = flag.Int("partition-rounds", 2, "how often TestEverythingGoesOnAfterAPartition takes a server away")
+	partitionWithin = flag.Duration("partition-within", time.Minute, "how soon everything has to be complete again")
+)
+
+// received are the messages that a reader got.
+type received struct {
+	mu  sync.Mutex
+	all map[uint64]bool
+}
+
+func (r *received) add(seq uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all == nil {
+		r.all = map[uint64]bool{}
+	}
+	r.all[seq] = true
+}
+
+// missing counts what of some was not received.
+func (r *received) missing(of []uint64) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, seq := range of {
+		if !r.all[seq] {
+			n++
+		}
+	}
+	return n
+}
+
+// source is what is written, and who reads it.
+type source struct {
+	stream  string
+	message func() bus.Outgoing
+	readers map[string]*received
+	stored  []uint64
+}
+
+// write stores a message, however long it takes.
+func (s *source) write(t *testing.T, conn *bus.Conn) {
+	t.Helper()
+	o := s.message()
+	o.MsgID = proto.NewID().String()
+	bustest.Eventually(t, "a message of "+s.stream+" is stored", func() bool {
+		ack, err := conn.Publish(t.Context(), o)
+		if err == nil {
+			s.stored = append(s.stored, ack.Seq)
+		}
+		return err == nil
+	})
+}
+
+// A server is cut off or hangs, for ten seconds, and comes back: nothing that reads the bus stops for good. It is
+// in turn the leader of a work queue, of the log and of the configuration.
+func TestEverythingGoesOnAfterAPartition(t *testing.T) {
+	t.Parallel()
+	n := bustest.StartNetwork(t)
+	account := proto.NewAccount()
+	sources := []*source{
+		{stream: topology.PostureScores, readers: map[string]*received{"stage": {}},
+			message: func() bus.Outgoing { return bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Change{}} }},
+		{stream: topology.PostureLog, readers: map[string]*received{"follower": {}, "named follower": {}, "view": {}},
+			message: func() bus.Outgoing {
+				return bus.Outgoing{Subject: topology.Change(account, proto.NewID(), proto.OutcomePass, 1),
+					Body: &proto.Change{Index: 1 << 20, Devices: []proto.ChangedDevice{{Device: proto.NewID()}}}}
+			}},
+		{stream: topology.BucketStream(topology.Config), readers: map[string]*received{"audit relay": {}},
+			message: func() bus.Outgoing {
+				return bus.Outgoing{Subject: topology.Outbox(topology.Config, account, proto.NewID()), Body: &proto.AuditOutbox{}}
+			}},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	conns := map[string]*bus.Conn{}
+	run := func(name string, role topology.Role, do func(*bus.Conn) error) {
+		conns[name] = n.Dial(role)
+		running.Go(func() {
+			if err := do(conns[name]); err != nil {
+				t.Errorf("%s ended with %v", name, err)
+			}
+		})
+	}
+	run("stage", topology.Evaluator, func(c *bus.Conn) error {
+		return c.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8},
+			func(_ context.Context, m *bus.Msg) error { sources[0].readers["stage"].add(m.Seq); return nil })
+	})
+	ready := make(chan bool, 2)
+	for _, name := range []string{"follower", "named follower"} {
+		f := bus.Following{Account: account}
+		if name == "named follower" {
+			f.Name = "named"
+		}
+		run(name, topology.Follower, func(c *bus.Conn) error {
+			return c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
+				switch e.Kind {
+				case bus.EventReady:
+					ready <- true
+				case bus.EventChange:
+					sources[1].readers[name].add(e.Seq)
+				}
+				return nil
+			})
+		})
+	}
+	run("view", topology.Gateway, func(c *bus.Conn) error {
+		tail := bus.Tail{Conn: c, Stream: topology.PostureLog, Filters: []string{topology.AllChanges},
+			Apply: func(m *bus.Msg) error { sources[1].readers["view"].add(m.Seq); return nil }}
+		return tail.Run(ctx)
+	})
+	run("audit relay", topology.API, func(c *bus.Conn) error {
+		return c.Consume(ctx, bus.Stage{Name: "audit", Stream: topology.BucketStream(topology.Config), Consumer: topology.ConsumerAudit},
+			func(_ context.Context, m *bus.Msg) error { sources[2].readers["audit relay"].add(m.Seq); return nil })
+	})
+	<-ready
+	<-ready
+	writer := n.Dial(topology.Operator)
+	complete := func() (lacks string) {
+		for _, s := range sources {
+			for name, r := range s.readers {
+				if k := r.missing(s.stored); k > 0 {
+					lacks += fmt.Sprintf("%s lacks %d of %d; ", name, k, len(s.stored))
+				}
+			}
+		}
+		return lacks
+	}
+	for round := range *partitionRounds {
+		victim := n.Leader(sources[round%len(sources)].stream)
+		what, fault := "partition", n.Partition
+		if round%2 == 1 {
+			what, fault = "vanish", n.Vanish
+		}
+		fault(victim)
+		// Something is written every second while the server is away.
+		pace := time.NewTicker(time.Second)
+		for range 10 {
+			<-pace.C
+			for _, s := range sources {
+				s.write(t, writer)
+			}
+		}
+		pace.Stop()
+		n.Heal()
+		healed := time.Now()
+		for _, s := range sources {
+			s.write(t, writer)
+		}
+		bustest.Eventually(t, "everything is complete", func() bool { return complete() == "" })
+		took := time.Since(healed)
+		t.Logf("round %d: %s of n%d, complete again after %v", round, what, victim, took.Round(10*time.Millisecond))
+		if took > *partitionWithin {
+			t.Errorf("round %d: complete again after %v, want at most %v", round, took, *partitionWithin)
+		}
+		bustest.Eventually(t, "everyone is ready", func() bool {
+			for _, c := range conns {
+				if c.Ready(t.Context()) != nil {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	for name, c := range conns {
+		t.Logf("%s: %+v", name, c.Monitors())
+	}
+}
