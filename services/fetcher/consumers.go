@@ -65,6 +65,7 @@ func (c *consumers) run(ctx context.Context) error {
 func (c *consumers) reconcile(ctx context.Context) bool {
 	done := true
 	wanted := map[ref]bool{}
+	var polled []proto.ID
 	for _, rec := range c.catalog.Integrations() {
 		// A paused integration keeps its consumer: what is left of its last tick is dropped through it.
 		if rec.Value.Type != proto.TypeCustomS2S {
@@ -73,6 +74,9 @@ func (c *consumers) reconcile(ctx context.Context) bool {
 		of := ref{rec.Account, rec.Value.ID}
 		wanted[of] = true
 		delete(c.gone, of)
+		if rec.Value.Polled() {
+			polled = append(polled, of.id)
+		}
 		if r := c.running[of]; r != nil && r.limit == rec.Value.Limit() {
 			continue
 		}
@@ -81,6 +85,7 @@ func (c *consumers) reconcile(ctx context.Context) bool {
 			done = false
 		}
 	}
+	c.gate.polled(polled)
 	for of, r := range c.running {
 		if wanted[of] {
 			continue

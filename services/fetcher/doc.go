@@ -12,8 +12,9 @@
 // A page takes about 1 MB while it is in flight, and nothing else grows with the fleet. A process has
 // [Config.MaxInFlight] places that all integrations share, and one more for each integration that nobody
 // else can take. An integration may take shared places as long as it holds no more of them than are free:
-// one alone gets half of them, two that are always busy come to a third each, and something is left for the
-// next. A place that becomes free goes to whoever holds least. So an API that never answers costs the others
+// one of several gets half of them at most, two that are always busy come to a third each, and something is
+// left for the next. The only integration that is polled gets as many places as are shared. A place that becomes
+// free goes to whoever holds least. So an API that never answers costs the others
 // neither their turn nor the process its memory.
 //
 // A batch that waits for a place is small, and its claim is renewed meanwhile.

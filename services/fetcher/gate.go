@@ -10,7 +10,9 @@ import (
 // gate bounds the pages in flight and shares the places fairly; the package comment says how.
 type gate struct {
 	mu      sync.Mutex
-	free    int // shared places
+	shared  int      // places
+	free    int      // of them
+	alone   proto.ID // the integration that is polled alone; zero: none or several are
 	held    map[proto.ID]int
 	waiting []*waiter // in the order of arrival
 	inside  int
@@ -21,7 +23,7 @@ type waiter struct {
 	admitted chan struct{}
 }
 
-func newGate(shared int) *gate { return &gate{free: shared, held: map[proto.ID]int{}} }
+func newGate(shared int) *gate { return &gate{shared: shared, free: shared, held: map[proto.ID]int{}} }
 
 // enter waits for a place. leave gives it back.
 func (g *gate) enter(ctx context.Context, id proto.ID) (leave func(), err error) {
@@ -83,10 +85,23 @@ func (g *gate) admit() {
 	}
 }
 
-// may: the first place is an integration's own; of the shared ones it may hold as many as it leaves free.
+// may reports whether an integration may enter: the first place is its own; of the shared ones it may hold as
+// many as it leaves free. An integration that is polled alone leaves nothing free: as many pages may be in flight
+// as there are shared places.
 func (g *gate) may(id proto.ID) bool {
 	held := g.held[id]
-	return held == 0 || held-1 < g.free
+	return held == 0 || held-1 < g.free || (id == g.alone && held < g.shared)
+}
+
+// polled tells the gate which integrations are polled.
+func (g *gate) polled(ids []proto.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.alone = proto.ID{}
+	if len(ids) == 1 {
+		g.alone = ids[0]
+	}
+	g.admit()
 }
 
 // load is how many pages are in flight and how many wait.

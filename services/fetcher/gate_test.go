@@ -28,10 +28,44 @@ func fill(t *testing.T, g *gate, id proto.ID) (leave []func()) {
 	}
 }
 
-func TestOneIntegrationGetsHalfAndItsOwn(t *testing.T) {
-	g := newGate(64)
-	if n := len(fill(t, g, proto.NewID())); n != 33 {
-		t.Errorf("%d pages of one integration, want 33", n)
+func TestWhatOneIntegrationGets(t *testing.T) {
+	one, other := proto.NewID(), proto.NewID()
+	for name, c := range map[string]struct {
+		shared, want int
+		polled       []proto.ID
+	}{
+		"alone":                        {64, 64, []proto.ID{one}},
+		"alone, with one place":        {1, 2, []proto.ID{one}},
+		"alone, without shared places": {0, 1, []proto.ID{one}},
+		"one of two":                   {64, 33, []proto.ID{one, other}},
+		"not polled any more":          {64, 33, []proto.ID{other}},
+		"before anything is known":     {64, 33, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(c.shared)
+			g.polled(c.polled)
+			if n := len(fill(t, g, one)); n != c.want {
+				t.Errorf("%d pages of one integration, want %d", n, c.want)
+			}
+		})
+	}
+}
+
+// An integration that had every place does not keep others out, and is not held to its share before it leaves.
+func TestAnotherIntegrationComes(t *testing.T) {
+	g := newGate(8)
+	one, other := proto.NewID(), proto.NewID()
+	g.polled([]proto.ID{one})
+	leave := fill(t, g, one)
+	g.polled([]proto.ID{one, other})
+	if n := len(fill(t, g, other)); n != 2 {
+		t.Errorf("%d pages of the other one at once, want 2", n)
+	}
+	for _, l := range leave {
+		l()
+	}
+	if n := len(fill(t, g, other)); n == 0 || g.free < 0 {
+		t.Errorf("%d more pages of the other one, %d free", n, g.free)
 	}
 }
 
