@@ -39,6 +39,8 @@ type monitors struct {
 	mu     sync.Mutex
 	active map[*Monitor]bool
 	counts map[string]*monitorCount
+	// changed is when another server was tried last.
+	changed time.Time
 }
 
 // Monitor begins to watch over a stage or a watch; Close ends it. Several may share a name.
@@ -103,8 +105,26 @@ func (m *Monitor) check() {
 		m.stalled = true
 		m.count.stalls.Add(1)
 		m.conn.log.Error("stalled: the server does not answer", "stage", m.name, "for", silent.Round(time.Second))
+		go m.conn.changeServer()
 	}
 	m.timer.Reset(max(StallAfter-silent, time.Second))
+}
+
+// changeServer connects to another server, where one is known: the present one may be cut off from the others and
+// answer pings all the same. It does so once in a while, however many stall.
+func (c *Conn) changeServer() {
+	c.monitors.mu.Lock()
+	due := time.Since(c.monitors.changed) >= StallAfter
+	if due {
+		c.monitors.changed = time.Now()
+	}
+	c.monitors.mu.Unlock()
+	if due && c.nc != nil && c.nc.IsConnected() && len(c.nc.Servers()) > 1 {
+		c.log.Warn("trying another NATS server", "instead_of", c.nc.ConnectedServerName())
+		if err := c.nc.ForceReconnect(); err != nil {
+			c.log.Warn("cannot try another NATS server", "err", err)
+		}
+	}
 }
 
 // silent is how long an answer has been due. The lock is held.

@@ -133,7 +133,10 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 	})
 	<-ready
 	<-ready
-	writer := n.Dial(topology.Operator)
+	var writers [3]*bus.Conn
+	for i := range writers {
+		writers[i] = n.ConnTo(i, topology.Operator)
+	}
 	complete := func() (lacks string) {
 		for _, s := range sources {
 			for name, r := range s.readers {
@@ -150,6 +153,7 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 		if round%2 == 1 {
 			what, fault = "vanish", n.Vanish
 		}
+		writer := writers[(victim+1)%len(writers)] // with the majority
 		fault(victim)
 		// Something is written every second while the server is away.
 		pace := time.NewTicker(time.Second)

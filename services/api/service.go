@@ -111,7 +111,10 @@ func (s *Service) Run(ctx context.Context) error {
 	err := s.conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
 		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog, topology.AuditOutbox)
 	if err == nil && s.cfg.BootstrapToken != "" {
-		_, err = Bootstrap(ctx, s.conn, s.clock, s.cfg.Account, s.cfg.BootstrapToken, s.cfg.BootstrapEmail)
+		err = s.conn.Await(ctx, "the bootstrap token", func(ctx context.Context) error {
+			_, err := Bootstrap(ctx, s.conn, s.clock, s.cfg.Account, s.cfg.BootstrapToken, s.cfg.BootstrapEmail)
+			return err
+		})
 		if errors.Is(err, ErrRevoked) {
 			s.log.Warn("starting without the bootstrap token", "err", err)
 			err = nil
