@@ -87,6 +87,9 @@ func (c *call) make(ctx context.Context, within time.Duration, retries int) (pro
 // with a new one.
 func (c *call) attemptWithFreshToken(ctx context.Context) *problem {
 	token, p := c.attempt(ctx)
+	if p != nil && p.refused && c.at.uncovered != "" {
+		p.sentence += " " + c.at.uncovered
+	}
 	if p == nil || !p.refused || token == "" {
 		return p
 	}

@@ -21,6 +21,8 @@ type target struct {
 	secret   string
 	// app is set where an application token is shown in place of the Client ID and Secret.
 	app *catalog.Record[proto.Application]
+	// uncovered is set where the URL belongs to no application: a sentence about what it is shown.
+	uncovered string
 	// token is where the application token is cached; the zero key is nowhere.
 	token tokenKey
 }
@@ -81,7 +83,12 @@ func (t *targets) make(of ref, apiURL, clientID string, sealed []byte) (*target,
 		return nil, &problem{reason: proto.ReasonAuthFailed, sentence: sealedSentence(err)}
 	}
 	made := &target{account: of.account, url: u, clientID: clientID, secret: string(secret)}
-	if app, ok := appmatch.Find(t.catalog.Applications(of.account), u); ok && app.Value.OriginURL == "" {
+	apps := t.catalog.Applications(of.account)
+	app, covered := appmatch.Find(apps, u)
+	switch {
+	case !covered:
+		made.uncovered = uncovered(apps, u)
+	case app.Value.OriginURL == "":
 		made.app = &app
 	}
 	return made, nil
