@@ -43,6 +43,8 @@ type Config struct {
 	// ExtAuthzCert and ExtAuthzKey name PEM files, read again when they change: with them Envoy asks over TLS.
 	// ExtAuthzCA, likewise, has the authorities of the certificates that Envoys must then show; empty: none.
 	ExtAuthzCert, ExtAuthzKey, ExtAuthzCA string
+	// OriginIdle is how long an unused connection to an origin is kept; 0 means [proxy.DefaultIdleTimeout].
+	OriginIdle time.Duration
 	// Hold is for how long what was last known is good enough while it cannot be confirmed; 0 means
 	// [hold.Default].
 	Hold time.Duration
@@ -87,6 +89,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("nothing listens that --ext-authz-cert would be for: give --ext-authz-addr")
 	case len(c.SessionKey) != login.KeySize:
 		return c, fmt.Errorf("the session key has %d bytes and must have %d", len(c.SessionKey), login.KeySize)
+	case c.OriginIdle < 0:
+		return c, errors.New("--origin-idle-timeout must not be negative")
 	case c.Hold < 0 || c.LogBacklog < 0:
 		return c, errors.New("hold and log backlog must not be negative")
 	}

@@ -143,7 +143,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 		return err
 	}
 	s.gate.SendTo(people)
-	if s.origins, err = proxy.New(proxy.Config{RootCAs: s.cfg.RootCAs, Own: s.cfg.own(), Still: s.gate.Still}, deps.Log, m.decided); err != nil {
+	if s.origins, err = proxy.New(proxy.Config{RootCAs: s.cfg.RootCAs, Own: s.cfg.own(), IdleTimeout: s.cfg.OriginIdle, Still: s.gate.Still}, deps.Log, m.decided); err != nil {
 		return err
 	}
 	asked := forward.Deps{Gate: s.gate, Log: deps.Log, Metrics: deps.Metrics}

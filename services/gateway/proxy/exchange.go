@@ -31,7 +31,22 @@ func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 		removeHopByHop(http.Header(h))
 		return pass(code, h)
 	}
+	var used use
+	trace.GotConn = used.got
 	a, err := e.next.RoundTrip(r)
+	for err != nil && used.unwritten() && r.Context().Err() == nil {
+		// Each attempt takes a connection out of use. [http.Transport] makes the same attempts, but not all.
+		again := *r
+		if r.Body != nil {
+			body, failed := r.GetBody()
+			if failed != nil {
+				break
+			}
+			again.Body = body
+		}
+		used = use{}
+		a, err = e.next.RoundTrip(&again)
+	}
 	if err == nil && a.StatusCode < 100 {
 		a.Body.Close()
 		return nil, errStatus

@@ -32,6 +32,9 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// HeaderTimeout is how long an origin may think before it begins to answer; 0 means 2 min.
 	HeaderTimeout time.Duration
+	// IdleTimeout is how long a connection to an origin is kept without use; 0 means [DefaultIdleTimeout]. It should
+	// be shorter than the origin's own: a request that is sent while the origin closes the connection is lost.
+	IdleTimeout time.Duration
 	// Still decides again, about once a second, about a request that lasts: an upgraded connection, a stream, a
 	// long upload. It gives nil while the request is admitted as it was, else what ends it. nil: nobody is asked.
 	Still func(context.Context, *gate.Request, *gate.Answer) *gate.Answer
@@ -47,6 +50,9 @@ type Proxy struct {
 	watch     watch
 }
 
+// DefaultIdleTimeout is below that of common origins: Node closes connections after 5 s.
+const DefaultIdleTimeout = 4 * time.Second
+
 // continueTimeout is how long an origin may take to say whether it wants the body of a request with Expect:
 // 100-continue. Some origins do not know the header; they get the body then.
 const continueTimeout = 5 * time.Second
@@ -59,12 +65,23 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if cfg.HeaderTimeout <= 0 {
 		cfg.HeaderTimeout = 2 * time.Minute
 	}
-	out := egress.Config{DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20, RootCAs: cfg.RootCAs}
+	if cfg.IdleTimeout <= 0 {
+		cfg.IdleTimeout = DefaultIdleTimeout
+	}
+	out := egress.Config{IdleTimeout: cfg.IdleTimeout, DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20, RootCAs: cfg.RootCAs}
 	t, err := egress.NewTransport(out, func(t *http.Transport) {
 		t.ResponseHeaderTimeout = 0 // watch does that
 		t.ExpectContinueTimeout = continueTimeout
 		t.DisableCompression = true // what the client did not ask for must not be asked of the origin
-		t.MaxIdleConns = 0          // each origin has its own bound
+		dial := t.DialContext
+		t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &conn{Conn: c}, nil
+		}
+		t.MaxIdleConns = 0 // each origin has its own bound
 		t.ReadBufferSize, t.WriteBufferSize = 16<<10, 16<<10
 	})
 	if err != nil {
@@ -136,6 +153,11 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
 	gate.Clean(pr.Out.Header, q.Answer)
 	introduce(pr.Out.Header, q)
 	pr.Out.URL, pr.Out.Host = target(origin, q.URL), q.Answer.Host
+	if pr.Out.Body != nil {
+		of := &replay{from: pr.Out.Body}
+		pr.Out.Body, _ = of.body() // the first never fails
+		pr.Out.GetBody = of.body
+	}
 	pr.Out.Trailer = nil // the origin could read a trailer as a header, about which nobody decided
 }
 

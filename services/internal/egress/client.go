@@ -30,7 +30,7 @@ func New(cfg Config) (*http.Client, error) {
 }
 
 // NewTransport is what a client of [New] calls through, for whoever passes on requests that others made. tune
-// is called with each of the transports that it is made of and may change all but how they connect.
+// is called with each of the transports that it is made of. It may wrap how they connect, and change all else.
 func NewTransport(cfg Config, tune func(*http.Transport)) (http.RoundTripper, error) {
 	cfg = cfg.withDefaults()
 	p, err := newPolicy(cfg)

@@ -51,12 +51,13 @@ type gatewayFlags struct {
 	ExtAuthzCert    string         `name:"ext-authz-cert" type:"path" help:"PEM file of the certificate that Envoy is shown; without it, gRPC is spoken in plain." placeholder:"PATH" group:"Gateway"`
 	ExtAuthzKey     string         `name:"ext-authz-key" type:"path" help:"PEM file of its key." placeholder:"PATH" group:"Gateway"`
 	ExtAuthzCA      string         `name:"ext-authz-ca" type:"path" help:"PEM file of the authorities of the certificates that Envoys must show." placeholder:"PATH" group:"Gateway"`
+	OriginIdle      time.Duration  `name:"origin-idle-timeout" default:"4s" help:"How long an unused connection to an origin is kept; less than the origin keeps it (Node: 5s)." group:"Gateway"`
 	Hold            time.Duration  `default:"5m" help:"How long the gateway goes on with what it last knew, when the bus cannot be reached; then it refuses." group:"Gateway"`
 }
 
 func (g *gatewayFlags) gateway() gateway.Config {
 	return gateway.Config{TLSCert: g.TLSCert, TLSKey: g.TLSKey, DeviceCA: g.DeviceCA, Overlay: g.Overlay, TrustedProxy: g.TrustedProxy,
-		ForwardAuthFrom: g.ForwardAuthFrom, ExtAuthzAddr: g.ExtAuthzAddr,
+		ForwardAuthFrom: g.ForwardAuthFrom, ExtAuthzAddr: g.ExtAuthzAddr, OriginIdle: g.OriginIdle,
 		ExtAuthzCert: g.ExtAuthzCert, ExtAuthzKey: g.ExtAuthzKey, ExtAuthzCA: g.ExtAuthzCA, Hold: g.Hold}
 }
 

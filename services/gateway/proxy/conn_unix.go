@@ -1,0 +1,12 @@
+//go:build unix
+
+package proxy
+
+import "syscall"
+
+// readable looks at a socket, without waiting and without taking anything from it, for bytes or for its end.
+func readable(fd uintptr) bool {
+	var b [1]byte
+	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT) //nolint:gosec // as the kernel gave it
+	return err != syscall.EAGAIN && err != syscall.EWOULDBLOCK                          //nolint:errorlint // it is not wrapped
+}
