@@ -63,21 +63,25 @@ func (c *Client) AuditLog(ctx context.Context, which AuditQuery) iter.Seq2[Item[
 		q.Set("direction", "asc")
 	}
 	return func(yield func(Item[AuditEntry], error) bool) {
-		for page := 1; ; page++ {
+		var list pages[Item[AuditEntry]]
+		for page := 1; page <= maxPages; page++ {
 			q.Set("page", strconv.Itoa(page))
 			some, err := decode[[]Item[AuditEntry]](c.call(ctx, http.MethodGet, "/audit_logs?"+q.Encode(), nil))
 			if err != nil {
 				yield(Item[AuditEntry]{}, err)
 				return
 			}
-			for _, one := range some {
+			list.all = nil // these were given
+			more := list.add(some, func(i Item[AuditEntry]) string { return i.Value.ID })
+			for _, one := range list.all {
 				if !yield(one, nil) {
 					return
 				}
 			}
-			if len(some) == 0 {
+			if !more {
 				return
 			}
 		}
+		yield(Item[AuditEntry]{}, errEndless("/audit_logs"))
 	}
 }

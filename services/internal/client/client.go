@@ -25,6 +25,9 @@ type Config struct {
 	Account proto.Account
 	// Transport makes the requests; nil: one that ignores proxy variables.
 	Transport http.RoundTripper
+	// Wait waits before a request is sent again that the server was too busy for; why says so. It returns the error
+	// of ctx if that ends first. Nil: a timer, and only 429 is waited out.
+	Wait func(ctx context.Context, d time.Duration, why string) error
 }
 
 // Client calls one account of one control plane. It is safe for concurrent use.
@@ -32,6 +35,9 @@ type Client struct {
 	base  string // ends in /accounts/<account>
 	token string
 	http  *http.Client
+	wait  func(ctx context.Context, d time.Duration, why string) error
+
+	outages bool // wait out 502, 503 and 504 as well
 
 	Integrations  Collection[Integration]
 	Checks        Collection[Check]
@@ -70,9 +76,13 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		base:  root + "/client/v4/accounts/" + cfg.Account.String(),
 		token: cfg.Token,
+		wait:  cfg.Wait, outages: cfg.Wait != nil,
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the token is for this server only
 		}},
+	}
+	if c.wait == nil {
+		c.wait = sleep
 	}
 	c.Integrations = collection[Integration](c, KindIntegration)
 	c.Checks = collection[Check](c, KindCheck)
@@ -186,7 +196,7 @@ func (c *Client) request(ctx context.Context, method, path, kind string, body io
 
 func (c *Client) send(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Authorization", "Bearer "+c.token)
-	resp, err := c.http.Do(req)
+	resp, err := c.patient(req)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("nobody answers at %s: start plumb up there, or name another with --url", req.URL.Host)
 	}

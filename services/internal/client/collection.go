@@ -56,18 +56,18 @@ func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 	if !r.paged {
 		return decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.path, nil))
 	}
-	all := []Item[T]{}
-	for page := 1; ; page++ {
+	list := pages[Item[T]]{all: []Item[T]{}}
+	for page := 1; page <= maxPages; page++ {
 		query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
 		some, err := decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.path+"?"+query.Encode(), nil))
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, some...)
-		if len(some) == 0 { // contract.md 1.4: the end is an empty page
-			return all, nil
+		if !list.add(some, keyOf[T]) { // contract.md 1.4: the end is an empty page
+			return list.all, nil
 		}
 	}
+	return nil, errEndless(r.path)
 }
 
 // Get gives one resource by its id.

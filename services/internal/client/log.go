@@ -152,11 +152,13 @@ func (l *AccessLog) Read(ctx context.Context) iter.Seq2[Item[Request], error] {
 				yield(Item[Request]{}, err)
 				return
 			}
+			fresh := false
 			for _, one := range some {
 				key := string(one.Raw)
 				if _, given := l.seen[key]; given {
 					continue
 				}
+				fresh = true
 				l.seen[key] = one.Value.At
 				if one.Value.At.After(l.last) {
 					l.last = one.Value.At
@@ -165,7 +167,7 @@ func (l *AccessLog) Read(ctx context.Context) iter.Seq2[Item[Request], error] {
 					return
 				}
 			}
-			if len(some) < perPage {
+			if len(some) < perPage || !fresh && page > len(l.seen)/perPage+1 { // or the server ignores the page
 				return
 			}
 			if later := l.from(); page >= accessPages && later.After(from) {

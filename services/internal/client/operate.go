@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -139,6 +140,9 @@ func (c *Client) paged(ctx context.Context, path string, next *string) (json.Raw
 	}
 	defer resp.Body.Close()
 	e, err := readEnvelope(resp)
+	if err == nil && e.Info.Cursor != "" && e.Info.Cursor == resp.Request.URL.Query().Get("cursor") {
+		return nil, fmt.Errorf("%s: the list does not go on: its cursor stays the same", resp.Request.URL.Path)
+	}
 	*next = e.Info.Cursor
 	return e.Result, err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
@@ -34,7 +35,7 @@ func (importCloudflare) Help() string {
 }
 
 func (c *importCloudflare) Run(ctx context.Context, t *cli.Terminal) error {
-	found, leftOut, err := c.read(ctx)
+	found, leftOut, err := c.read(ctx, t)
 	for _, what := range leftOut {
 		fmt.Fprintf(t.Err, "left out: %s\n", clean(what))
 	}
@@ -73,19 +74,34 @@ func (c *importCloudflare) put(t *cli.Terminal, files []kindFile) error {
 	return write(t, c.Out, files)
 }
 
-func (c *importCloudflare) read(ctx context.Context) (apply.State, []string, error) {
+func (c *importCloudflare) read(ctx context.Context, t *cli.Terminal) (apply.State, []string, error) {
 	if len(c.TerraformState) > 0 {
 		return cloudflare.Terraform(c.TerraformState)
 	}
 	if c.CloudflareToken == "" || c.CloudflareAccount.IsZero() {
 		return nil, nil, cli.Usage("give --cloudflare-account and --cloudflare-token, or --terraform-state")
 	}
-	cl, err := client.New(client.Config{URL: c.CloudflareURL, Token: c.CloudflareToken, Account: c.CloudflareAccount, Transport: proxied()})
+	cl, err := client.New(client.Config{URL: c.CloudflareURL, Token: c.CloudflareToken, Account: c.CloudflareAccount, Transport: proxied(), Wait: waiting(t)})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer cl.Close()
 	return cloudflare.Account(ctx, cl)
+}
+
+// waiting waits, and shows why nothing happens meanwhile.
+func waiting(t *cli.Terminal) func(context.Context, time.Duration, string) error {
+	return func(ctx context.Context, d time.Duration, why string) error {
+		fmt.Fprintf(t.Err, "%s: waiting %v\n", clean(why), d.Round(time.Millisecond))
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 type kindFile struct {
