@@ -27,6 +27,9 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 		}
 		return nil, errors.Join(all...)
 	}
+	if all := mistyped(k, d.Spec); len(all) > 0 {
+		return nil, errors.Join(all...)
+	}
 	c.secrets = found
 	StripOurs(c.spec)
 	if k == client.KindApplication && c.spec["policies"] != nil {

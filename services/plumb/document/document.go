@@ -133,7 +133,7 @@ func document(v any) (Document, error) {
 			return d, fmt.Errorf("%q is not known: a document has kind, name and spec", name)
 		}
 		if !ok {
-			return d, fmt.Errorf("%s is not what it should be: kind and name are text, spec has members", name)
+			return d, fmt.Errorf("%s is not what it should be: kind and name are text, which is quoted where it looks like something else, spec has members", name)
 		}
 	}
 	if d.Kind == "" {

@@ -36,7 +36,7 @@ spec: {config: {pkce_enabled: false, hex: 0x10, share: 1.50, none: ~}}
 		{Kind: "integration", Name: "scores", Source: "f.yaml:3", Spec: map[string]any{"interval": "10m", "x_paused": "no",
 			"config": map[string]any{"api_url": "https://h/score"}}},
 		{Kind: "identity_provider", Name: "2026-01-02", Source: "f.yaml:11", Spec: map[string]any{"config": map[string]any{
-			"pkce_enabled": false, "hex": json.Number("16"), "share": json.Number("1.5"), "none": nil}}},
+			"pkce_enabled": false, "hex": json.Number("16"), "share": json.Number("1.50"), "none": nil}}},
 	}
 	if diff := cmp.Diff(want, docs); diff != "" {
 		t.Error(diff)
@@ -49,16 +49,26 @@ spec: {config: {pkce_enabled: false, hex: 0x10, share: 1.50, none: ~}}
 
 func TestWhatIsNoDocumentIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"kind: a\nkind: b":                      "line 2: \"kind\" is there twice",
-		"name: a":                               "f:1: kind is missing",
-		"- a":                                   "f:1: a document has kind, name and spec",
-		"kind: a\nsepc: {}":                     `"sepc" is not known`,
-		"kind: a\nname: 7":                      "name is not what it should be",
-		"kind: a\nspec: []":                     "spec is not what it should be",
-		"kind: a\nspec: {? [x] : y}":            "line 2: a name is expected",
-		"kind: a\nspec: {a: &x {b: 1}, <<: *x}": "line 2: a name is expected",
-		"kind: a\nspec: {a: .inf}":              "f: ",
-		"kind: [":                               "f: ",
+		"kind: a\nkind: b":                        "line 2: \"kind\" is there twice",
+		"name: a":                                 "f:1: kind is missing",
+		"- a":                                     "f:1: a document has kind, name and spec",
+		"kind: a\nsepc: {}":                       `"sepc" is not known`,
+		"kind: a\nname: 7":                        "name is not what it should be",
+		"kind: a\nspec: []":                       "spec is not what it should be",
+		"kind: a\nspec: {? [x] : y}":              "line 2: a name is expected",
+		"kind: a\nspec: {a: &x {b: 1}, <<: *x}":   "line 2: a name is expected",
+		"kind: a\nspec: {a: .inf}":                "f: ",
+		"kind: [":                                 "f: ",
+		"kind: a\nspec: {score: 060}":             "line 2: 060 is read as different numbers by different programs",
+		"kind: a\nspec:\n  score: 1_0":            "line 3: 1_0 is read as",
+		"kind: a\nspec: {a: -007}":                "-007 is read as",
+		"kind: a\nspec: {a: 1_0.5}":               "1_0.5 is read as",
+		"kind: a\nspec: {a: 0x1_0}":               "0x1_0 is read as",
+		"kind: a\nspec: {a: [1, 08]}":             "08 is read as",
+		"kind: a\nspec: {a: .nan}":                "f: ",
+		"kind: a\nspec:\n\ta: 1":                  "f: ",
+		"kind: a\nspec: {a: {b: 1, b: 2}}":        "\"b\" is there twice",
+		`{"kind": "a", "spec": {"b": 1, "b": 2}}`: "\"b\" is there twice",
 	} {
 		if _, err := document.Parse("f", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)

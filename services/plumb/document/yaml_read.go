@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -68,19 +69,42 @@ func scalar(n *yaml.Node) (any, error) {
 		var b bool
 		err := n.Decode(&b)
 		return b, err
-	case "!!int":
+	case "!!int", "!!float":
+		return number(n)
+	}
+	return n.Value, nil
+}
+
+var (
+	// misread are the numbers that readers of YAML do not agree on: 060 is 60 or 48, 1_0 is 10 or text.
+	misread = regexp.MustCompile(`_|^[-+]?0[0-9]`)
+	// written are the numbers that JSON has as well, which stay as they are written.
+	written = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+)
+
+// number reads a number. One that JSON could have, too, keeps its digits: 14.10 is not 14.1.
+func number(n *yaml.Node) (any, error) {
+	if misread.MatchString(n.Value) {
+		return nil, fmt.Errorf("line %d: %s is read as different numbers by different programs: write it without leading zeros and "+
+			"underscores, or quote it if it is text", n.Line, n.Value)
+	}
+	if written.MatchString(n.Value) {
+		if _, err := strconv.ParseFloat(n.Value, 64); err != nil {
+			return nil, fmt.Errorf("line %d: the number %s is too large", n.Line, n.Value)
+		}
+		return json.Number(n.Value), nil
+	}
+	if n.ShortTag() == "!!int" {
 		var i int64
 		err := n.Decode(&i)
 		return json.Number(strconv.FormatInt(i, 10)), err
-	case "!!float":
-		var f float64
-		if err := n.Decode(&f); err != nil {
-			return nil, err
-		}
-		text, err := json.Marshal(f) // refuses infinity, which JSON has not
-		return json.Number(text), err
 	}
-	return n.Value, nil
+	var f float64
+	if err := n.Decode(&f); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(f) // refuses infinity, which JSON has not
+	return json.Number(text), err
 }
 
 // values reads a stream of YAML documents; an empty one is skipped.

@@ -1,0 +1,145 @@
+package apply
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"plumbline.dev/services/internal/client"
+)
+
+// numbers and switches are the members that are no text; every other member that is known holds text, a list or an
+// object.
+var (
+	numbers = []string{"score", "total_score", "active_threats", "update_window_days", "precedence", "approvals_needed", "max_age",
+		"x_concurrency", "inactivity_threshold_days"}
+	switches = []string{"enabled", "exists", "requireAll", "check_private_key", "infected", "is_active", "x_paused", "is_default",
+		"approval_required", "purpose_justification_required", "isolation_required", "mfa_disabled", "app_launcher_visible",
+		"auto_redirect_to_identity", "allow_authenticate_via_warp", "allow_iframe", "enable_binding_cookie", "http_only_cookie_attribute",
+		"path_cookie_attribute", "options_preflight_bypass", "skip_interstitial", "service_auth_401_redirect",
+		"use_clientless_isolation_app_launcher_url", "skip_app_launcher_login_page", "allow_all_headers", "allow_all_methods",
+		"allow_all_origins", "allow_credentials", "deactivate_on_delete", "pkce_enabled", "conditional_access_enabled", "support_groups",
+		"sign_request", "enable_encryption", "restrict_to_account_members", "seat_deprovision", "user_deprovision",
+		"group_member_deprovision", "deny_unmatched_requests", "is_ui_read_only", "mfa_configuration_allowed", "mfa_required_for_all_apps",
+		"warp_auth_non_browser_401", "strict_service_token_auth"}
+)
+
+// mistyped are the members of a spec whose values are of another type than they have to be. YAML makes a number of
+// 14.10, which is the version 14.1 then, and text of no.
+func mistyped(k client.Kind, spec map[string]any) []error {
+	return mistypedIn(string(k), "", spec)
+}
+
+func mistypedIn(place, path string, o map[string]any) (all []error) {
+	names := known[place]
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		here := join(path, name)
+		list, _ := o[name].([]any)
+		switch {
+		case slices.Contains(ruleLists, name):
+			for n, rule := range list {
+				all = append(all, mistypedRule(item(here, n), rule)...)
+			}
+		case place == string(client.KindApplication) && name == "policies":
+			for n, p := range list {
+				if own, ok := p.(map[string]any); ok {
+					all = append(all, mistypedIn(string(client.KindPolicy), item(here, n), own)...)
+				} else if err := textual(item(here, n), p); err != nil {
+					all = append(all, err)
+				}
+			}
+		case slices.Contains(names, name) || name == "name" || name == "precedence":
+			all = append(all, mistypedValue(place+"."+name, here, name, o[name])...)
+		}
+	}
+	return all
+}
+
+func mistypedValue(place, path, name string, v any) (all []error) {
+	var err error
+	switch v := v.(type) {
+	case map[string]any:
+		return mistypedIn(place, path, v)
+	case []any:
+		for n, one := range v {
+			if o, isObject := one.(map[string]any); isObject {
+				all = append(all, mistypedIn(place, item(path, n), o)...)
+			} else if err := textual(item(path, n), one); err != nil {
+				all = append(all, err)
+			}
+		}
+		return all
+	case nil:
+	case string:
+		if slices.Contains(switches, name) {
+			err = fmt.Errorf("%s must be true or false, and %q is text%s", path, v, meantBool(v))
+		}
+	default:
+		switch {
+		case slices.Contains(switches, name):
+			if _, isBool := v.(bool); !isBool {
+				err = fmt.Errorf("%s must be true or false", path)
+			}
+		case slices.Contains(numbers, name):
+			if _, isNumber := v.(json.Number); !isNumber {
+				err = fmt.Errorf("%s must be a number", path)
+			}
+		default:
+			err = textual(path, v)
+		}
+	}
+	if err != nil {
+		all = append(all, err)
+	}
+	return all
+}
+
+// textual is an error if a value that has to be text is a number, true or false.
+func textual(path string, v any) error {
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	if strings.HasSuffix(name, "]") {
+		name = "-"
+	} else {
+		name += ":"
+	}
+	switch v := v.(type) {
+	case json.Number:
+		return fmt.Errorf("%s must be text, and %s is a number: quote it, as in %s %q", path, v, name, v.String())
+	case bool:
+		return fmt.Errorf("%s must be text, and %v is not: quote it, as in %s %q", path, v, name, fmt.Sprint(v))
+	}
+	return nil
+}
+
+func meantBool(text string) string {
+	switch strings.ToLower(text) {
+	case "yes", "on", "y", "true":
+		return ": write true"
+	case "no", "off", "n", "false":
+		return ": write false"
+	}
+	return ""
+}
+
+// mistypedRule looks at a rule, whose values are text or lists of text.
+func mistypedRule(path string, rule any) (all []error) {
+	o, _ := rule.(map[string]any)
+	for _, selector := range slices.Sorted(maps.Keys(o)) {
+		body, _ := o[selector].(map[string]any)
+		for _, member := range slices.Sorted(maps.Keys(body)) {
+			here := join(join(path, selector), member)
+			values, isList := body[member].([]any)
+			if !isList {
+				values = []any{body[member]}
+			}
+			for _, v := range values {
+				if err := textual(here, v); err != nil {
+					all = append(all, err)
+				}
+			}
+		}
+	}
+	return all
+}
