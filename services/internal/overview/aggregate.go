@@ -17,7 +17,7 @@ type Aggregate struct {
 	Done    int    // pages whose newest poll is of that tick
 	Changed int    // results that changed their outcome by the entries of that tick
 	// FirstPoll and LastPoll are when the first and the last scores of that tick were stored, LastEntry when
-	// the last of its entries was made, Took the longest call.
+	// the last entry of its polls was made (not of a check that was edited since), Took the longest call.
 	FirstPoll, LastPoll, LastEntry proto.Millis
 	Took                           time.Duration
 
@@ -78,7 +78,7 @@ func (sum *Aggregate) add(p *Page) {
 	sum.Changed += p.TickChanged
 	sum.FirstPoll = earlier(sum.FirstPoll, s.PolledAt)
 	sum.LastPoll = max(sum.LastPoll, s.PolledAt)
-	sum.LastEntry = max(sum.LastEntry, s.EvaluatedAt)
+	sum.LastEntry = max(sum.LastEntry, p.TickEntry)
 	sum.Took = max(sum.Took, time.Duration(s.TookMillis)*time.Millisecond)
 }
 

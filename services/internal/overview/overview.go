@@ -21,6 +21,8 @@ type Page struct {
 	// TickChanged is how many results changed their outcome by the entries of the page's newest tick, as
 	// far as this process saw them.
 	TickChanged int
+	// TickEntry is when the entry of the page's newest poll was made. Later entries keep that poll.
+	TickEntry proto.Millis
 }
 
 type integration struct {
@@ -111,7 +113,10 @@ func (o *Overview) apply(p Page) {
 		pages = map[topology.PageNumber]*Page{}
 		o.pages[k] = pages
 	}
-	p.TickChanged = p.Summary.Changed
+	p.TickChanged, p.TickEntry = p.Summary.Changed, p.Summary.EvaluatedAt
+	if p.Summary.Cause != proto.CausePoll {
+		p.TickEntry = p.Summary.PolledAt // milliseconds before; its own entry was not seen, perhaps
+	}
 	if p.Summary.PolledAt == 0 {
 		p.Since = p.Summary.EvaluatedAt
 	}
@@ -122,6 +127,7 @@ func (o *Overview) apply(p Page) {
 		}
 		if old.Summary.Tick == p.Summary.Tick {
 			p.TickChanged += old.TickChanged
+			p.TickEntry = old.TickEntry
 		}
 		if p.Since != 0 && old.Since != 0 {
 			p.Since = min(p.Since, old.Since)

@@ -45,7 +45,7 @@ func TestAggregate(t *testing.T) {
 	o.apply(Page{PageRef: ref(3), Seq: 1, Summary: proto.Summary{Tick: 1}}) // read twice: it is older
 	want := Aggregate{
 		Pages: 4, Devices: 17, Pass: 4, Fail: 6, Unknown: 24, Tick: 7, Done: 2, Changed: 4,
-		FirstPoll: epoch + 3000, LastPoll: epoch + 4000, LastEntry: epoch + 9000, Took: time.Minute,
+		FirstPoll: epoch + 3000, LastPoll: epoch + 4000, LastEntry: epoch + 4001, Took: time.Minute,
 		Failed: 1, Error: proto.ReasonTimeout, FailedPage: 3, OldestPoll: epoch + 1000, Unpolled: 1, Waiting: epoch,
 	}
 	if diff := cmp.Diff(want, o.Integration(proto.Account{1}, proto.ID{2})); diff != "" {
@@ -53,6 +53,34 @@ func TestAggregate(t *testing.T) {
 	}
 	if pages := o.Pages(proto.Account{1}, proto.ID{2}); len(pages) != 5 || pages[4].Page != 4 || !pages[4].Summary.Closed {
 		t.Errorf("%+v", pages)
+	}
+}
+
+// A check that is edited long after a poll makes entries of the same tick: the poll took no longer for it.
+func TestLastEntryIsOfThePoll(t *testing.T) {
+	poll := proto.Summary{Tick: 7, PolledAt: epoch, EvaluatedAt: epoch + 2, Devices: 1}
+	edited := proto.Summary{Tick: 7, Cause: proto.CauseConfig, PolledAt: epoch, EvaluatedAt: epoch + 20_152, Devices: 1}
+	next := proto.Summary{Tick: 8, PolledAt: epoch + 60_000, EvaluatedAt: epoch + 60_003, Devices: 1}
+	for name, c := range map[string]struct {
+		entries []proto.Summary
+		want    proto.Millis
+	}{
+		"a poll":                         {[]proto.Summary{poll}, epoch + 2},
+		"an edited check":                {[]proto.Summary{poll, edited}, epoch + 2},
+		"edited twice":                   {[]proto.Summary{poll, edited, edited}, epoch + 2},
+		"only the edit is still there":   {[]proto.Summary{edited}, epoch},
+		"the next poll":                  {[]proto.Summary{poll, edited, next}, epoch + 60_003},
+		"a page that was polled by none": {[]proto.Summary{{Cause: proto.CausePage, EvaluatedAt: epoch}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := New(nil)
+			for n, s := range c.entries {
+				o.apply(Page{PageRef: ref(0), Seq: uint64(n + 1), Summary: s})
+			}
+			if got := o.Integration(proto.Account{1}, proto.ID{2}).LastEntry; got != c.want {
+				t.Errorf("%d, want %d", got-epoch, c.want-epoch)
+			}
+		})
 	}
 }
 
