@@ -47,7 +47,7 @@ func (s *Service) makers(keys secrets) []maker {
 			return fetcher.New(f, fetcher.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.fetcher})
 		}},
 		{topology.Scheduler, func(c *bus.Conn) (part, error) {
-			return scheduler.New(scheduler.Config{}, scheduler.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
+			return scheduler.New(scheduler.Config{MinInterval: cfg.MinInterval}, scheduler.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 		{topology.API, func(c *bus.Conn) (part, error) {
 			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,

@@ -16,6 +16,8 @@ type Schedule struct {
 	Interval time.Duration
 	Revision uint64 // [proto.Integration.Schedule]
 	Polled   bool   // it is of a type that is polled, and not paused
+	// Gap is how long after the newest tick a changed schedule has its first, at least.
+	Gap time.Duration
 }
 
 // Stored is the newest tick of an integration.
@@ -66,7 +68,8 @@ type Decision struct {
 }
 
 // decide tells whether an integration's next tick is due. now is the server's time; newest is nil where
-// there is no tick. A schedule that is newer than the newest tick's is due at once; otherwise a slot that
+// there is no tick. A schedule that is newer than the newest tick's is due at once, or once the gap has passed:
+// changes do not have an API polled more often than the shortest interval does. Otherwise a slot that
 // has begun is due if the newest tick is of an earlier one. Slots that went by without a tick are left out.
 func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	switch {
@@ -89,6 +92,8 @@ func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	switch {
 	case newest == nil:
 		return publish(ReasonFirst, proto.TickChanged, FaultNone)
+	case newest.Tick.Schedule < s.Revision && now.Before(newest.StoredAt.Add(s.Gap)) && newest.StoredAt.Sub(now) <= Tolerance:
+		return Decision{Reason: ReasonWaiting, Wake: newest.StoredAt.Add(s.Gap)}
 	case newest.Tick.Schedule < s.Revision:
 		return publish(ReasonChanged, proto.TickChanged, FaultNone)
 	}

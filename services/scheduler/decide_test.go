@@ -51,6 +51,24 @@ func TestDecide(t *testing.T) {
 			want: Decision{Reason: ReasonWaiting, Wake: moment(66, 0)}},
 		{name: "a changed integration is due at once", now: moment(5, 40*time.Second), newest: tick(5),
 			schedule: schedule(func(s *Schedule) { s.Revision++ }), want: Decision{Publish: true, Reason: ReasonChanged, Wake: moment(6, 0)}, slot: 5},
+		{name: "a changed integration waits until the gap has passed", now: moment(5, 40*time.Second), newest: tick(5),
+			schedule: schedule(func(s *Schedule) { s.Revision, s.Gap = s.Revision+1, 45*time.Second }),
+			want:     Decision{Reason: ReasonWaiting, Wake: moment(5, 46*time.Second)}},
+		{name: "also for a slot that begins", now: moment(6, 0), newest: tick(5),
+			schedule: schedule(func(s *Schedule) { s.Revision, s.Gap = s.Revision+1, time.Minute }),
+			want:     Decision{Reason: ReasonWaiting, Wake: moment(6, time.Second)}},
+		{name: "and is due then", now: moment(5, 46*time.Second), newest: tick(5),
+			schedule: schedule(func(s *Schedule) { s.Revision, s.Gap = s.Revision+1, 45*time.Second }),
+			want:     Decision{Publish: true, Reason: ReasonChanged, Wake: moment(6, 0)}, slot: 5},
+		{name: "the gap holds nothing else up", now: moment(6, 0), newest: tick(5),
+			schedule: schedule(func(s *Schedule) { s.Gap = time.Hour }),
+			want:     Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0)}, slot: 6},
+		{name: "the gap is not counted from a time to come", now: moment(5, 0), newest: tick(65),
+			schedule: schedule(func(s *Schedule) { s.Revision, s.Gap = s.Revision+1, time.Minute }),
+			want:     Decision{Publish: true, Reason: ReasonChanged, Wake: moment(6, 0)}, slot: 5},
+		{name: "a new integration is due at once, whatever the gap", now: moment(5, 40*time.Second),
+			schedule: schedule(func(s *Schedule) { s.Gap = time.Hour }),
+			want:     Decision{Publish: true, Reason: ReasonFirst, Wake: moment(6, 0)}, slot: 5},
 		{name: "a stale catalog publishes nothing", now: moment(9, 0), newest: tick(5),
 			schedule: schedule(func(s *Schedule) { s.Revision-- }), want: Decision{Reason: ReasonBehind}},
 		{name: "paused", now: moment(9, 0), newest: tick(5), schedule: schedule(func(s *Schedule) { s.Polled = false }),
@@ -110,6 +128,25 @@ func TestDecide(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Twenty changes in four seconds make a tick at the first, and one when the gap has passed.
+func TestChangesInARow(t *testing.T) {
+	s, newest, ticks := minute, tick(5), 0
+	s.Gap = 10 * time.Second
+	for n := range 200 { // 40 s, with a change in each of the first 20 steps
+		if n < 20 {
+			s.Revision++
+		}
+		now := moment(5, 15*time.Second+time.Duration(n)*200*time.Millisecond)
+		if d := decide(now, s, newest); d.Publish {
+			ticks++
+			newest = &Stored{Tick: d.Tick, StoredAt: now, Seen: now}
+		}
+	}
+	if ticks != 2 || newest.Tick.Schedule != s.Revision {
+		t.Errorf("%d ticks, the last of schedule %d; want 2, the last of %d", ticks, newest.Tick.Schedule, s.Revision)
 	}
 }
 

@@ -94,7 +94,7 @@ func (s *Service) refreshEntries() {
 			e = &entry{}
 			s.entries[k] = e
 		}
-		next := Schedule{ID: r.Value.ID, Interval: r.Value.Interval, Revision: r.Value.Schedule, Polled: r.Value.Polled()}
+		next := Schedule{ID: r.Value.ID, Interval: r.Value.Interval, Revision: r.Value.Schedule, Polled: r.Value.Polled(), Gap: s.cfg.MinInterval}
 		if next != e.schedule {
 			e.schedule, e.retry = next, time.Time{}
 		}

@@ -179,6 +179,8 @@ func (s *Separate) add(name string, role topology.Role) error {
 		env = append(env, "PLUMB_IDENTITY_FILE="+filepath.Join(keys, "gateway.identity"),
 			"PLUMB_SESSION_KEY_FILE="+filepath.Join(s.Dir, "session-key"),
 			"PLUMB_ACCESS_ADDR="+s.Access, "PLUMB_TEAM_DOMAIN="+s.Issuer())
+	case topology.Scheduler:
+		env = append(env, "PLUMB_MIN_INTERVAL=1s")
 	case topology.API:
 		env = append(env, "PLUMB_API_ADDR="+s.API, "PLUMB_TEAM_DOMAIN="+s.Issuer(), "PLUMB_MIN_INTERVAL=1s",
 			"PLUMB_SEAL_TO_FILE="+filepath.Join(keys, "fetcher.recipient"),
