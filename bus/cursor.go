@@ -84,6 +84,27 @@ var (
 	errUnreadable = moved{"a change cannot be read"}
 )
 
+// checkHeld is [checkHeld], but doubts a log that ends before the position: its leader may have been cut off from
+// the others, or elected a moment ago, before it had applied everything.
+func (f *follower) checkHeld(log *jetstream.StreamInfo, c cursor) error {
+	err := checkHeld(log, c)
+	if err != error(errBeyond) {
+		f.beyond = time.Time{}
+		return err
+	}
+	if log.Cluster == nil || len(log.Cluster.Replicas) == 0 {
+		return err
+	}
+	now := time.Now()
+	if f.beyond.IsZero() {
+		f.beyond = now
+	}
+	if heard, alone := heardMajority(log.Cluster); alone != nil || heard > setBack || now.Sub(f.beyond) < setBack {
+		return fmt.Errorf("follow: the leader of the log is at %d, before the position %d; asking again", log.State.LastSeq, c.seq)
+	}
+	return err
+}
+
 // checkHeld returns an error if a log does not hold all that comes after a position.
 func checkHeld(log *jetstream.StreamInfo, c cursor) error {
 	switch {
@@ -105,7 +126,7 @@ func (f *follower) checkKept(ctx context.Context, c cursor) error {
 		return fmt.Errorf("follow: %w", err)
 	}
 	info := stream.CachedInfo()
-	if err := checkHeld(info, c); err != nil {
+	if err := f.checkHeld(info, c); err != nil {
 		return err
 	}
 	if bad, err := strconv.ParseUint(info.Config.Metadata[NoteUnreadable], 10, 64); err == nil && c.seq < bad {

@@ -121,7 +121,9 @@ type follower struct {
 	skip uint64
 	// backoff is how long it waits before it takes a new state; it grows while changes cannot be read.
 	backoff time.Duration
-	fresh   bool // the consumer of a named follower is to be made anew
+	// beyond is since when the log ends before the position; zero if it does not.
+	beyond time.Time
+	fresh  bool // the consumer of a named follower is to be made anew
 }
 
 // Bounds of the wait before a new state that an unreadable change led to: a writer of a newer version makes many.
@@ -324,7 +326,7 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, fmt.Errorf("follow: %w", err)
 	}
 	log := stream.CachedInfo()
-	if err := checkHeld(log, f.pos); err != nil && (f.Name == "" || err != errDeleted) {
+	if err := f.checkHeld(log, f.pos); err != nil && (f.Name == "" || err != errDeleted) {
 		return nil, err
 	}
 	f.pos.created = log.Created.UnixNano()
@@ -413,7 +415,7 @@ func (f *follower) checkPosition(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return checkHeld(stream.CachedInfo(), f.pos)
+	return f.checkHeld(stream.CachedInfo(), f.pos)
 }
 
 func (f *follower) change(ctx context.Context, m *Msg) error {

@@ -22,7 +22,7 @@ func (f *follower) onceDirect(ctx context.Context) error {
 		return fmt.Errorf("follow: %w", err)
 	}
 	log := stream.CachedInfo()
-	if err := checkHeld(log, f.pos); err != nil {
+	if err := f.checkHeld(log, f.pos); err != nil {
 		return err
 	}
 	f.pos.created = log.Created.UnixNano()
