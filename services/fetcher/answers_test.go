@@ -353,6 +353,51 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
+// An API that asked to be left alone for longer than a poll may take is not asked for the next ticks either, about
+// no page; each poll says why. Another URL or other credentials end that.
+func TestRetryAfterHoldsTheNextPolls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.enrol(0, 1)
+	w.enrol(1, 1)
+	w.start(quick())
+	var calls atomic.Int32
+	api := newAPI(t, func(w http.ResponseWriter, r *http.Request, devices []proto.ID) {
+		if calls.Add(1); r.URL.Path == "/new" || r.Header.Get("Cf-Access-Client-Secret") == "new" {
+			answer(w, devices)
+			return
+		}
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(429)
+	})
+	i := w.integrate(api.URL, func(i *proto.Integration) { i.Concurrency = 1 })
+	asked := 0
+	for n := range 3 {
+		tick := w.tick(i)
+		for page := range topology.PageNumber(2) {
+			in := w.input(i, page, tick)
+			if in.Poll.Error != proto.ReasonAPIError || in.Poll.Status != 429 || !strings.Contains(in.Poll.Detail, "asked to be left alone") {
+				t.Errorf("tick %d: %+v", n, in.Poll)
+			}
+			asked += in.Poll.Attempts
+		}
+	}
+	if n := calls.Load(); n != 1 || asked != 1 {
+		t.Errorf("%d calls, %d attempts, want 1", n, asked)
+	}
+	for name, change := range map[string]func(){
+		"another URL":        func() { i.APIURL = api.URL + "/new" },
+		"another secret":     func() { i.APIURL, i.SealedSecret = api.URL, w.seal(i.ID, "new") },
+		"another service id": func() { i.APIURL, i.ClientID = api.URL+"/new", "another" },
+	} {
+		change()
+		w.save(i)
+		if in := w.input(i, 0, w.tick(i)); in.Poll.Error != proto.ReasonNone {
+			t.Errorf("%s: %+v", name, in.Poll)
+		}
+	}
+}
+
 // A page without devices needs no call and gets its input all the same.
 func TestAnEmptyPageIsNotAsked(t *testing.T) {
 	w := newWorld(t)

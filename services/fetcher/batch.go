@@ -35,6 +35,9 @@ func (s *Service) fetch(ctx context.Context, m *bus.Msg) error {
 		return err
 	}
 	defer leave()
+	if m.Delivered > 1 {
+		s.metrics.repeated.Inc()
+	}
 	w := works.Get().(*work)
 	defer w.release()
 	rec, in, err := s.pollAsConfigured(ctx, w, page, &b)
@@ -131,7 +134,7 @@ func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, tick
 	body := newPayload()
 	defer body.release()
 	body.data = scoring.AppendRequest(body.data, w.page.Devices)
-	c := call{caller: s.caller, at: at, body: body, asked: w.page.Devices, into: w.observations}
+	c := call{caller: s.caller, of: ref{page.Account, page.Integration}, at: at, body: body, asked: w.page.Devices, into: w.observations}
 	if in.Poll, err = c.make(ctx, s.cfg.CallTimeout, -1); err != nil {
 		return nil, err
 	}

@@ -22,12 +22,15 @@ type caller struct {
 	cfg     Config
 	tokens  *tokens
 	metrics *metrics
+	pauses  pauses
 }
 
 // call is one call about a page: as many attempts as it takes, within a bound.
 type call struct {
 	*caller
-	at    *target
+	at *target
+	// of is the integration that is polled; the zero value is a probe, which nothing holds back.
+	of    ref
 	body  *payload
 	asked []proto.Device
 	// into is what the answer's observations are written over.
@@ -103,6 +106,13 @@ func (c *call) attemptWithFreshToken(ctx context.Context) *problem {
 
 // attempt makes one request and reads its answer. token is the application token that was shown.
 func (c *call) attempt(ctx context.Context) (token string, p *problem) {
+	if c.of != (ref{}) {
+		if p, status := c.pauses.problem(c.of, c.at, c.clock.Now()); p != nil {
+			c.status = status
+			c.metrics.withheld.Inc()
+			return "", p
+		}
+	}
 	if c.at.app != nil {
 		if token, p = c.tokens.get(ctx, c.at); p != nil {
 			return "", p
@@ -120,6 +130,9 @@ func (c *call) attempt(ctx context.Context) (token string, p *problem) {
 	c.status = resp.StatusCode
 	c.metrics.requests.WithLabelValues(strconv.Itoa(resp.StatusCode/100) + "xx").Inc()
 	if p := judgeStatus(resp.StatusCode, resp.Header, c.clock.Now()); p != nil {
+		if p.after > 0 && c.of != (ref{}) {
+			c.pauses.begin(c.of, c.at, resp.StatusCode, c.clock.Now(), p.after)
+		}
 		if 0 <= resp.ContentLength && resp.ContentLength <= maxDrained {
 			// A short rest is read, so that the connection can be used again.
 			_, _ = io.CopyN(io.Discard, resp.Body, resp.ContentLength+1)

@@ -96,6 +96,7 @@ func (c *consumers) reconcile(ctx context.Context) bool {
 		delete(c.running, of)
 		c.gone[of] = true
 		c.targets.forget(of)
+		c.caller.pauses.forget(of)
 		c.reports.forget(of.id)
 		c.metrics.forget(of.id)
 	}

@@ -25,6 +25,8 @@ type metrics struct {
 	unknown  *prometheus.CounterVec
 	tokens   *prometheus.CounterVec
 	probes   *prometheus.CounterVec
+	withheld prometheus.Counter
+	repeated prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, g *gate) (*metrics, error) {
@@ -46,6 +48,8 @@ func newMetrics(r prometheus.Registerer, g *gate) (*metrics, error) {
 			Help: "Time of a call about a page, all attempts together.", Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 11)}, []string{byIntegration}),
 		requests: counters("requests_total", "HTTP requests to scoring APIs, by the class of their status; none where there was no answer.", "status"),
 		devices:  counters("devices_total", "Devices asked about in calls that succeeded, by what the answer said.", byIntegration, "result"),
+		withheld: counter("attempts_withheld_total", "Attempts not made because the API had asked to be left alone (Retry-After)."),
+		repeated: counter("batches_repeated_total", "Batches that were handed out before: the API may be asked twice about their pages, perhaps at once."),
 		unknown:  counters("unknown_devices_total", "Devices in answers that were not asked about.", byIntegration),
 		tokens:   counters("tokens_total", "Application tokens asked for, first or to confirm one: obtained, refused, or the exchange unreachable.", "result"),
 		probes:   counters("probes_total", "Scoring APIs probed before an integration is saved: ok, or why they failed.", "result"),
@@ -55,7 +59,7 @@ func newMetrics(r prometheus.Registerer, g *gate) (*metrics, error) {
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_waiting", Help: "Pages that wait for a place in this process."},
 		func() float64 { _, n := g.load(); return float64(n) })
 	for _, c := range []prometheus.Collector{m.ticks, m.skipped, m.future, m.batches, m.overruns, m.dropped, m.polls, m.seconds, m.requests,
-		m.devices, m.unknown, m.tokens, m.probes, inside, waiting} {
+		m.devices, m.unknown, m.tokens, m.probes, m.withheld, m.repeated, inside, waiting} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics of the fetcher: %w", err)
 		}
