@@ -30,12 +30,18 @@ type importCloudflare struct {
 
 // Help is shown by --help.
 func (importCloudflare) Help() string {
-	return "Integrations, checks, applications, policies, groups, service tokens, identity providers and tags are read. " +
+	return "Integrations, checks, applications, policies, groups, service tokens, identity providers, tags and devices are read; a Terraform state has no devices. " +
 		"What cannot be brought over is listed, and the exit code is 7 then. Secrets are not read: each is a variable in the files, and a comment says what to set it to. Nothing is changed, there or here: plumb apply -f DIR does that."
 }
 
 func (c *importCloudflare) Run(ctx context.Context, t *cli.Terminal) error {
 	found, leftOut, err := c.read(ctx, t)
+	var devices kindFile
+	if err == nil {
+		var missing []string
+		devices, missing, err = c.devices(ctx, t)
+		leftOut = append(leftOut, missing...)
+	}
 	for _, what := range leftOut {
 		fmt.Fprintf(t.Err, "left out: %s\n", clean(what))
 	}
@@ -49,7 +55,7 @@ func (c *importCloudflare) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := c.put(t, files); err != nil {
+	if err := c.put(t, files, devices); err != nil {
 		return err
 	}
 	if len(leftOut) > 0 {
@@ -59,7 +65,7 @@ func (c *importCloudflare) Run(ctx context.Context, t *cli.Terminal) error {
 }
 
 // put writes the files to where they belong.
-func (c *importCloudflare) put(t *cli.Terminal, files []kindFile) error {
+func (c *importCloudflare) put(t *cli.Terminal, files []kindFile, devices kindFile) error {
 	if c.Out == "-" || filepath.Base(c.Out) == "-" {
 		for n, f := range files {
 			if n > 0 {
@@ -69,24 +75,43 @@ func (c *importCloudflare) put(t *cli.Terminal, files []kindFile) error {
 				return err
 			}
 		}
+		if devices.count > 0 {
+			fmt.Fprintf(t.Err, "%d devices are not shown: with --out DIR they go to DIR/%s\n", devices.count, devicesFile)
+		}
 		return nil
 	}
-	return write(t, c.Out, files)
+	if devices.count > 0 {
+		files = append(files, devices)
+	}
+	if err := write(t, c.Out, files); err != nil {
+		return err
+	}
+	next := "the devices are not among them: plumb devices import takes a list"
+	if devices.count > 0 {
+		next = "then: plumb devices import " + filepath.Join(c.Out, devicesFile)
+	}
+	_, err := fmt.Fprintln(t.Err, next)
+	return err
 }
 
 func (c *importCloudflare) read(ctx context.Context, t *cli.Terminal) (apply.State, []string, error) {
 	if len(c.TerraformState) > 0 {
 		return cloudflare.Terraform(c.TerraformState)
 	}
-	if c.CloudflareToken == "" || c.CloudflareAccount.IsZero() {
-		return nil, nil, cli.Usage("give --cloudflare-account and --cloudflare-token, or --terraform-state")
-	}
-	cl, err := client.New(client.Config{URL: c.CloudflareURL, Token: c.CloudflareToken, Account: c.CloudflareAccount, Transport: proxied(), Wait: waiting(t)})
+	cl, err := c.account(t)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer cl.Close()
 	return cloudflare.Account(ctx, cl)
+}
+
+// account is the client of the account to read.
+func (c *importCloudflare) account(t *cli.Terminal) (*client.Client, error) {
+	if c.CloudflareToken == "" || c.CloudflareAccount.IsZero() {
+		return nil, cli.Usage("give --cloudflare-account and --cloudflare-token, or --terraform-state")
+	}
+	return client.New(client.Config{URL: c.CloudflareURL, Token: c.CloudflareToken, Account: c.CloudflareAccount, Transport: proxied(), Wait: waiting(t)})
 }
 
 // waiting waits, and shows why nothing happens meanwhile.
