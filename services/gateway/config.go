@@ -54,6 +54,9 @@ type Config struct {
 	Own []string
 	// RootCAs are the authorities of identity providers, key URLs and origins; nil: the system's.
 	RootCAs *x509.CertPool
+	// EgressDeny are addresses at which no identity provider, key URL or external evaluation is called, OriginDeny
+	// those that no request is sent to, both beside link-local and metadata ones.
+	EgressDeny, OriginDeny []netip.Prefix
 	// LogBacklog bounds the different decisions of a second that are written to ACCESS_LOG; what comes beyond
 	// is lost, and counted. 0 means 16,384.
 	LogBacklog int

@@ -89,7 +89,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.hold = hold.New(cfg.Hold, deps.Clock, deps.Log, s.parts()...)
 	s.recorder = accesslog.New(deps.Bus, deps.Log, cfg.LogBacklog, m.unrecorded)
-	outside, err := egress.New(egress.Config{DenyAddrs: cfg.own(), RootCAs: cfg.RootCAs})
+	outside, err := egress.New(egress.Config{DenyAddrs: cfg.own(), Deny: cfg.EgressDeny, RootCAs: cfg.RootCAs})
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 		return err
 	}
 	s.gate.SendTo(people)
-	if s.origins, err = proxy.New(proxy.Config{RootCAs: s.cfg.RootCAs, Own: s.cfg.own(), IdleTimeout: s.cfg.OriginIdle, Still: s.gate.Still}, deps.Log, m.decided); err != nil {
+	if s.origins, err = proxy.New(proxy.Config{RootCAs: s.cfg.RootCAs, Own: s.cfg.own(), Deny: s.cfg.OriginDeny, IdleTimeout: s.cfg.OriginIdle, Still: s.gate.Still}, deps.Log, m.decided); err != nil {
 		return err
 	}
 	asked := forward.Deps{Gate: s.gate, Log: deps.Log, Metrics: deps.Metrics}

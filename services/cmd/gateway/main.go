@@ -28,6 +28,8 @@ func main() {
 		ExtAuthzKey     string         `name:"ext-authz-key" type:"path" help:"PEM file of its key." placeholder:"PATH"`
 		ExtAuthzCA      string         `name:"ext-authz-ca" type:"path" help:"PEM file of the authorities of the certificates that Envoys must show." placeholder:"PATH"`
 		OriginIdle      time.Duration  `name:"origin-idle-timeout" default:"4s" help:"How long an unused connection to an origin is kept; less than the origin keeps it (Node: 5s)."`
+		EgressDeny      []netip.Prefix `help:"Addresses at which no identity provider, key URL or external evaluation is called, beside link-local and metadata ones." placeholder:"CIDR"`
+		OriginDeny      []netip.Prefix `help:"Addresses that no request is sent to as an origin, beside link-local and metadata ones." placeholder:"CIDR"`
 		Hold            time.Duration  `default:"5m" help:"How long to go on with what was last known, when the bus cannot be reached; then refuse."`
 		SessionKey      string         `required:"" help:"Key of what browsers carry, 64 hex characters, the same at every gateway; give it by PLUMB_SESSION_KEY_FILE." placeholder:"HEX"`
 		Identity        string         `required:"" help:"age identities that the secrets of identity providers are sealed to; give them by PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
@@ -41,6 +43,6 @@ func main() {
 		return gateway.New(gateway.Config{AccessAddr: flags.AccessAddr, TeamDomain: flags.TeamDomain, TLSCert: flags.TLSCert, TLSKey: flags.TLSKey, DeviceCA: flags.DeviceCA,
 			Overlay: flags.Overlay, TrustedProxy: flags.TrustedProxy, ForwardAuthFrom: flags.ForwardAuthFrom, ExtAuthzAddr: flags.ExtAuthzAddr,
 			ExtAuthzCert: flags.ExtAuthzCert, ExtAuthzKey: flags.ExtAuthzKey, ExtAuthzCA: flags.ExtAuthzCA,
-			OriginIdle: flags.OriginIdle, Hold: flags.Hold, SessionKey: key, Own: flags.OwnAddrs(), RootCAs: flags.Roots()}, gateway.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock, Identities: identities})
+			EgressDeny: flags.EgressDeny, OriginDeny: flags.OriginDeny, OriginIdle: flags.OriginIdle, Hold: flags.Hold, SessionKey: key, Own: flags.OwnAddrs(), RootCAs: flags.Roots()}, gateway.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock, Identities: identities})
 	}))
 }

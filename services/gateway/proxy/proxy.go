@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -30,6 +31,8 @@ type Config struct {
 	Conns int
 	// RootCAs are the authorities of origins; nil: the system's.
 	RootCAs *x509.CertPool
+	// Deny are addresses that are no origins, beside link-local and metadata ones.
+	Deny []netip.Prefix
 	// HeaderTimeout is how long an origin may think before it begins to answer; 0 means 2 min.
 	HeaderTimeout time.Duration
 	// IdleTimeout is how long a connection to an origin is kept without use; 0 means [DefaultIdleTimeout]. It should
@@ -68,7 +71,7 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if cfg.IdleTimeout <= 0 {
 		cfg.IdleTimeout = DefaultIdleTimeout
 	}
-	out := egress.Config{IdleTimeout: cfg.IdleTimeout, DenyAddrs: cfg.Own, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20, RootCAs: cfg.RootCAs}
+	out := egress.Config{IdleTimeout: cfg.IdleTimeout, DenyAddrs: cfg.Own, Deny: cfg.Deny, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20, RootCAs: cfg.RootCAs}
 	t, err := egress.NewTransport(out, func(t *http.Transport) {
 		t.ResponseHeaderTimeout = 0 // watch does that
 		t.ExpectContinueTimeout = continueTimeout
