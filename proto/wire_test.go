@@ -72,6 +72,7 @@ func samples() []Message {
 			Sent: json.RawMessage(`{}`), Zone: Account(id(15))},
 		&Organization{Name: "O", Lenient: true, SessionDuration: time.Hour, Inactivity: Inactivity{true, 30, true}, CreatedAt: 1,
 			UpdatedAt: 2, Sent: json.RawMessage(`{}`)},
+		&Zone{Name: "example.com", Hosts: []string{"example.com"}, CreatedAt: 1, UpdatedAt: 2},
 		&Policy{ID: id(7), Name: "fetchers", Decision: DecisionNonIdentity, Owner: id(6), Include: []Rule{{"service_token",
 			json.RawMessage(`{"token_id":"x"}`)}}, SessionDuration: time.Hour, CreatedAt: 1, UpdatedAt: 2,
 			Unmet: []string{"approval_required"}},

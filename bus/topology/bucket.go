@@ -82,6 +82,8 @@ const (
 	KindGroup       Kind = "group"
 	KindIDP         Kind = "idp"
 	KindTag         Kind = "tag" // its id is [TagID]
+	// KindZone is a zone of an account; its id is [ZoneID].
+	KindZone Kind = "zone"
 	// KindOrganization has one record an account, whose id is [OrganizationID].
 	KindOrganization Kind = "org"
 	// KindClaim has nothing in it: its revisions put those in a row who want one thing at the same time. Its id is
@@ -99,6 +101,9 @@ func TagID(a proto.Account, name string) proto.ID { return proto.DeriveID(a, "ta
 
 // ClaimID is the id of the claim to something that only one resource of an account may have.
 func ClaimID(a proto.Account, what string) proto.ID { return proto.DeriveID(a, "claim "+what) }
+
+// ZoneID is the id of a zone's record: the zone's own bytes.
+func ZoneID(zone proto.Account) proto.ID { return proto.ID(zone) }
 
 // OrganizationID is the id of an account's organisation: the account's own bytes.
 func OrganizationID(a proto.Account) proto.ID { return proto.ID(a) }

@@ -28,6 +28,9 @@ func (s *Service) changeApplication(ctx context.Context, c *call, change func(*p
 			return nil, 0, err
 		}
 		app := *old.Value
+		if err := s.mayChange(c, &app); err != nil {
+			return nil, 0, err
+		}
 		if err := change(&app); err != nil {
 			return nil, 0, err
 		}

@@ -170,6 +170,9 @@ func (s *Service) makeReusable(ctx context.Context, c *call) (answer, error) {
 			return answer{}, err
 		}
 		p := *old.Value
+		if err := s.mayChange(c, app.Value); err != nil {
+			return answer{}, err
+		}
 		if !p.Owner.IsZero() {
 			p.Owner, p.UpdatedAt = proto.ID{}, proto.At(s.clock.Now())
 			_, err = s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, old.Revision)
@@ -209,6 +212,9 @@ func (s *Service) relink(ctx context.Context, c *call, old catalog.Record[proto.
 		return nil, err
 	}
 	app := *old.Value
+	if err := s.mayChange(c, &app); err != nil {
+		return nil, err
+	}
 	app.Policies, app.UpdatedAt = p.links, now
 	if _, err := s.save(ctx, c.account, &app, p, old.Revision); err != nil {
 		return nil, err

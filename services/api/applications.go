@@ -165,6 +165,9 @@ func (s *Service) saveApplication(ctx context.Context, c *call, body object, app
 			err = s.unclaimed(c.account, app)
 		}
 		if err == nil {
+			err = s.checkZone(c, app, old.Value)
+		}
+		if err == nil {
 			err = s.namesWhatIs(c.account, body, app, old.Value)
 		}
 		var p linkPlan

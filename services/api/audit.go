@@ -146,6 +146,8 @@ func recordOf(key string) proto.Message {
 		return new(proto.Tag)
 	case topology.KindOrganization:
 		return new(proto.Organization)
+	case topology.KindZone:
+		return new(proto.Zone)
 	case "service_token":
 		return new(proto.ServiceToken)
 	case "api_token":
@@ -173,6 +175,8 @@ func (s *Service) show(a proto.Account, m proto.Message) any {
 		return s.viewTag(a, m)
 	case *proto.Organization:
 		return s.viewOrganization(m)
+	case *proto.Zone:
+		return zoneSeen{m.Name, m.Hosts}
 	case *proto.ServiceToken:
 		key, _ := topology.ServiceTokenKey(a, m.ClientID)
 		return s.viewServiceToken(key, m, "")

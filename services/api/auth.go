@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/credential"
@@ -43,7 +42,7 @@ func (s *Service) scope(r *http.Request) (account, zone proto.Account, token *pr
 	if err := s.authentic(r, token, given); err != nil {
 		return account, zone, nil, given, err
 	}
-	if !zone.IsZero() && len(s.cfg.Zones) > 0 && !slices.Contains(s.cfg.Zones, zone) {
+	if _, stored := s.catalog.Zone(account, zone); !zone.IsZero() && len(s.cfg.Zones) > 0 && !stored && !s.configured(zone) {
 		return account, zone, nil, given, errOtherAccount
 	}
 	return account, zone, token, given, nil

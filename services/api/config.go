@@ -30,8 +30,8 @@ type Config struct {
 	SealGateway []age.Recipient
 	// TeamDomain is the team domain's URL: an organisation has its host as auth_domain until it says another.
 	TeamDomain string
-	// Zones are those that there are; none: any.
-	Zones []proto.Account
+	// Zones are those that there are, beside the ones that the API makes; none: any.
+	Zones []Zone
 	// MinInterval is the shortest interval that an integration may have; default 1m. Below a minute,
 	// intervals may be written in seconds.
 	MinInterval time.Duration
@@ -77,6 +77,16 @@ func (c Config) withDefaults() (Config, error) {
 	c.ClientTimeout = cmp.Or(c.ClientTimeout, DefaultClientTimeout)
 	c.Imports = cmp.Or(c.Imports, 8)
 	c.Streams = cmp.Or(c.Streams, 256)
+	for n, z := range c.Zones {
+		hosts, err := suffixes(z.Hosts)
+		switch {
+		case err != nil:
+			return c, fmt.Errorf("zone %s (--zone): %w", z.ID, err)
+		case z.ID.IsZero() || len(hosts) == 0:
+			return c, errors.New("a zone (--zone) needs an id and host suffixes: ID=HOST,HOST")
+		}
+		c.Zones[n].Hosts = hosts
+	}
 	switch {
 	case c.MinInterval < time.Second:
 		return c, fmt.Errorf("the shortest interval (--min-interval) is %v, at least 1s is possible", c.MinInterval)

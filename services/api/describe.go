@@ -41,7 +41,7 @@ type parameter struct {
 
 func described() operations {
 	all := operations{}
-	for _, some := range []operations{accessOperations(), tokenOperations(), postureOperations(), deviceOperations(), plumblineOperations()} {
+	for _, some := range []operations{accessOperations(), tokenOperations(), postureOperations(), deviceOperations(), plumblineOperations(), accountOperations()} {
 		maps.Copy(all, some)
 	}
 	return all

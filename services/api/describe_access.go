@@ -99,6 +99,22 @@ func organizationOperations() operations {
 	}
 }
 
+// accountOperations: the account, and its zones.
+func accountOperations() operations {
+	body := anObject(members{"name": aText(), "account": anObject(nil), "x_host_suffixes": listOf(aText()).says("hosts that applications of the zone lie within; without it, the name is the only one")})
+	named := []parameter{byName}
+	return operations{
+		"GET /client/v4/accounts":           {summary: "List the account that the token is of", query: parameters(named, pageOf), result: listOf(of[accountView]()), info: of[resultInfo]()},
+		"GET ":                              {summary: "Get the account", result: of[accountView]()},
+		"GET /client/v4/zones":              {summary: "List the zones that the token may use", query: parameters(named, pageOf), result: listOf(of[zoneView]()), info: of[resultInfo]()},
+		"POST /client/v4/zones":             {summary: "Make a zone", body: body, result: of[zoneView]()},
+		"GET /client/v4/zones/{zone_id}":    {summary: "Get a zone", result: of[zoneView]()},
+		"PUT /client/v4/zones/{zone_id}":    {summary: "Make or replace a zone", body: body, result: of[zoneView]()},
+		"PATCH /client/v4/zones/{zone_id}":  {summary: "Change a zone", body: body, result: of[zoneView]()},
+		"DELETE /client/v4/zones/{zone_id}": {summary: "Delete a zone that has no applications", result: exactly(members{"id": aText()})},
+	}
+}
+
 func peopleOperations() operations {
 	requests := operation{
 		summary: "List authentications, the newest first", result: listOf(anObject(of[accessView]()["properties"].(members))), query: accessParameters(),

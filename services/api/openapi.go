@@ -91,7 +91,7 @@ func pathParameters(path string) []any {
 	for _, found := range inBraces.FindAllStringSubmatch(path, -1) {
 		of := aText()
 		switch found[1] {
-		case "account", "zone":
+		case "account", "zone", "zone_id":
 			of = schema{"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}
 		case "id", "policy":
 			of = aUUID()

@@ -169,7 +169,7 @@ func TestKeys(t *testing.T) {
 func TestZones(t *testing.T) {
 	zone, other := "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 	y := start(t, func(c *Config) {
-		c.Zones = []proto.Account{must(proto.ParseAccount(zone)), must(proto.ParseAccount(other))}
+		c.Zones = []Zone{{must(proto.ParseAccount(zone)), []string{"example.com"}}, {must(proto.ParseAccount(other)), []string{"example.org"}}}
 	})
 	do := func(method, zone, path string, body any) response {
 		t.Helper()

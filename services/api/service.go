@@ -102,7 +102,7 @@ func (s *Service) routes() []route {
 	return slices.Concat(
 		s.serviceTokenRoutes(), s.integrationRoutes(), s.ruleRoutes(), s.applicationRoutes(), s.policyRoutes(), s.groupRoutes(),
 		s.providerRoutes(), s.organizationRoutes(), s.keyRoutes(), s.tagRoutes(), s.deviceRoutes(), s.resultRoutes(), s.pollRoutes(),
-		s.apiTokenRoutes(), s.auditRoutes(),
+		s.apiTokenRoutes(), s.auditRoutes(), s.accountRoutes(), s.zoneRoutes(),
 	)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api"
 	"plumbline.dev/services/fetcher"
 	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/clock"
@@ -32,6 +33,8 @@ type Config struct {
 	MinInterval time.Duration // shortest interval of an integration; 0: one minute
 	// FreeSecretHost keeps the secret of an integration or an identity provider when the host of a URL changes.
 	FreeSecretHost bool
+	// Zones are those of the configuration.
+	Zones []api.Zone
 	// LogMaxBytes bounds the posture log; 0: a quarter of the disk, 20 GiB at most.
 	LogMaxBytes int64
 	// Fetcher is how scoring APIs are called; our own listeners are never.

@@ -51,12 +51,14 @@ func (s *Service) makers(keys secrets) []maker {
 		}},
 		{topology.API, func(c *bus.Conn) (part, error) {
 			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,
-				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost},
+				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
+				Zones: cfg.Zones},
 				api.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 		{topology.Gateway, func(c *bus.Conn) (part, error) {
 			g := cfg.Gateway
 			g.AccessAddr, g.TeamDomain, g.SessionKey, g.Own = cfg.AccessAddr, cfg.TeamDomain, keys.session, cfg.inner()
+			g.EgressDeny = cfg.Fetcher.Egress.Deny
 			return gateway.New(g, gateway.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.gateway})
 		}},
 	}

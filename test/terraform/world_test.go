@@ -19,7 +19,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// zone is a namespace of the account: any is there.
+// zone is a namespace of the account, with the hosts of example.com.
 const zone = "00112233445566778899aabbccddeeff"
 
 // world is an installation, and how terraform is run against it.
@@ -34,7 +34,7 @@ func start(t *testing.T) *world {
 	t.Helper()
 	w := &world{terraform: program(t)}
 	dir := provider(t)
-	p := stack.Up(t)
+	p := stack.Up(t, "--zone", zone+"=example.com")
 	control, err := p.Control()
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,7 @@ func main() {
 		TeamDomain     string        `default:"http://127.0.0.1:8401" help:"Where people log in, as the organisation shows it."`
 		MinInterval    time.Duration `default:"1m" help:"Shortest interval that an integration may have."`
 		PinSecretHost  bool          `default:"true" negatable:"" help:"Demand the secret of an integration or identity provider again when the host of one of its URLs changes."`
+		Zone           []api.Zone    `sep:";" help:"Zone and the host suffixes that its applications lie within. Others are made with the API." placeholder:"ID=HOST,HOST"`
 	}
 	os.Exit(cli.Service(topology.API, "Serves the control plane, the Cloudflare v4 API.", &flags, func(h cli.Host) (cli.Part, error) {
 		recipients, err := seal.ParseRecipients(flags.SealTo)
@@ -37,6 +38,6 @@ func main() {
 		}
 		return api.New(api.Config{Addr: flags.APIAddr, Account: flags.AccountID, BootstrapToken: flags.BootstrapToken,
 			BootstrapEmail: flags.BootstrapEmail, TeamDomain: flags.TeamDomain, SealTo: recipients, SealGateway: gateways, MinInterval: flags.MinInterval,
-			FreeSecretHost: !flags.PinSecretHost}, api.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
+			FreeSecretHost: !flags.PinSecretHost, Zones: flags.Zone}, api.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
 	}))
 }

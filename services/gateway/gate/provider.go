@@ -11,10 +11,17 @@ import (
 // type that is served, and is in the application's allowed_idps, if there are any. A session counts only as long.
 func TakesLogins(c *catalog.Catalog, app Application, provider proto.ID) bool {
 	r, ok := c.IdentityProvider(app.Account, provider)
-	return ok && r.Value.Type == proto.TypeOIDC && AllowsProvider(app.Value, provider)
+	return ok && Allows(app.Value, r.Value)
 }
 
-// AllowsProvider reports whether a provider is in an application's allowed_idps; without any, each is.
-func AllowsProvider(app *proto.Application, provider proto.ID) bool {
-	return len(app.Gate.IDPs) == 0 || slices.Contains(app.Gate.IDPs, provider)
+// Allows is [TakesLogins] for a provider that exists. Without allowed_idps, an application takes logins by each provider
+// of the account, and by those of its own zone: whoever may write in another zone says nothing about who people are.
+func Allows(app *proto.Application, p *proto.IdentityProvider) bool {
+	switch {
+	case p.Type != proto.TypeOIDC:
+		return false
+	case len(app.Gate.IDPs) > 0:
+		return slices.Contains(app.Gate.IDPs, p.ID)
+	}
+	return p.Zone.IsZero() || p.Zone == app.Zone
 }

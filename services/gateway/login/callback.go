@@ -38,7 +38,7 @@ func (v *visit) callback(ctx context.Context) *gate.Response {
 		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login was begun in another browser"))
 	}
 	r, known := v.catalog.IdentityProvider(f.Account, st.Provider)
-	if !known || r.Value.Type != proto.TypeOIDC || !gate.AllowsProvider(app.Value, st.Provider) {
+	if !known || !gate.Allows(app.Value, r.Value) {
 		return v.refuse(policy.ProviderNotAllowed, app, back, nil)
 	}
 	p, err := v.confirm(ctx, q, sealed, st, r)

@@ -72,7 +72,7 @@ func hostOf(origin string) string {
 func (l *Login) providersOf(app gate.Application) []idpRecord {
 	var all []idpRecord
 	for _, r := range l.catalog.IdentityProviders(app.Account) {
-		if r.Value.Type == proto.TypeOIDC && gate.AllowsProvider(app.Value, r.Value.ID) {
+		if gate.Allows(app.Value, r.Value) {
 			all = append(all, r)
 		}
 	}

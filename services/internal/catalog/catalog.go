@@ -41,6 +41,7 @@ type Catalog struct {
 	idps         map[key]Record[proto.IdentityProvider]
 	orgs         map[key]Record[proto.Organization]
 	tags         map[key]Record[proto.Tag]
+	zones        map[key]Record[proto.Zone]
 	// over is the checks of each integration that was asked for since the last change: an evaluator asks
 	// for every page.
 	over     map[key][]Record[proto.Check]
@@ -71,6 +72,7 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
 		groups: map[key]Record[proto.Group]{}, idps: map[key]Record[proto.IdentityProvider]{}, orgs: map[key]Record[proto.Organization]{},
 		tags:   map[key]Record[proto.Tag]{},
+		zones:  map[key]Record[proto.Zone]{},
 		newest: map[topology.Kind]uint64{},
 	}
 }
@@ -130,6 +132,8 @@ func (c *Catalog) apply(u bus.Update) error {
 		change.Was, change.Is, err = put(c.orgs, k, u)
 	case topology.KindTag:
 		change.Was, change.Is, err = put(c.tags, k, u)
+	case topology.KindZone:
+		change.Was, change.Is, err = put(c.zones, k, u)
 	}
 	if err != nil {
 		c.log.Error("CONFIG holds a record that cannot be read", "key", u.Key, "revision", u.Revision, "err", err)
@@ -254,6 +258,24 @@ func (c *Catalog) Organization(a proto.Account) Record[proto.Organization] {
 		r = Record[proto.Organization]{Account: a, Value: &proto.Organization{}}
 	}
 	return r
+}
+
+// Zone finds one zone.
+func (c *Catalog) Zone(a, zone proto.Account) (Record[proto.Zone], bool) {
+	return find(c, c.zones, a, topology.ZoneID(zone))
+}
+
+// Zones are those of one account by id.
+func (c *Catalog) Zones(a proto.Account) map[proto.Account]Record[proto.Zone] {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	all := map[proto.Account]Record[proto.Zone]{}
+	for k, r := range c.zones {
+		if k.account == a {
+			all[proto.Account(k.id)] = r
+		}
+	}
+	return all
 }
 
 // Tag finds the tag with a name.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api"
 	"plumbline.dev/services/fetcher"
 	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/cli"
@@ -30,6 +31,7 @@ type process struct {
 	TeamDomain     string        `help:"Where people log in, and issuer of application tokens: an URL of the gateway; without it, that of --access-addr." placeholder:"URL"`
 	MinInterval    time.Duration `default:"${min_interval}" help:"Shortest interval that an integration may have."`
 	PinSecretHost  bool          `default:"true" negatable:"" help:"Demand the secret of an integration or identity provider again when the host of one of its URLs changes."`
+	Zone           []api.Zone    `sep:";" help:"Zone and the host suffixes that its applications lie within. Others are made with the API." placeholder:"ID=HOST,HOST"`
 	LogMaxBytes    int64         `help:"Bound of the posture log in bytes; without it, a quarter of the disk, 20 GiB at most." placeholder:"BYTES"`
 	gatewayFlags
 	fetcherFlags
@@ -52,12 +54,13 @@ type gatewayFlags struct {
 	ExtAuthzKey     string         `name:"ext-authz-key" type:"path" help:"PEM file of its key." placeholder:"PATH" group:"Gateway"`
 	ExtAuthzCA      string         `name:"ext-authz-ca" type:"path" help:"PEM file of the authorities of the certificates that Envoys must show." placeholder:"PATH" group:"Gateway"`
 	OriginIdle      time.Duration  `name:"origin-idle-timeout" default:"4s" help:"How long an unused connection to an origin is kept; less than the origin keeps it (Node: 5s)." group:"Gateway"`
+	OriginDeny      []netip.Prefix `help:"Addresses that no request is sent to as an origin, beside link-local and metadata ones." placeholder:"CIDR" group:"Gateway"`
 	Hold            time.Duration  `default:"5m" help:"How long the gateway goes on with what it last knew, when the bus cannot be reached; then it refuses." group:"Gateway"`
 }
 
 func (g *gatewayFlags) gateway() gateway.Config {
 	return gateway.Config{TLSCert: g.TLSCert, TLSKey: g.TLSKey, DeviceCA: g.DeviceCA, Overlay: g.Overlay, TrustedProxy: g.TrustedProxy,
-		ForwardAuthFrom: g.ForwardAuthFrom, ExtAuthzAddr: g.ExtAuthzAddr, OriginIdle: g.OriginIdle,
+		ForwardAuthFrom: g.ForwardAuthFrom, ExtAuthzAddr: g.ExtAuthzAddr, OriginIdle: g.OriginIdle, OriginDeny: g.OriginDeny,
 		ExtAuthzCert: g.ExtAuthzCert, ExtAuthzKey: g.ExtAuthzKey, ExtAuthzCA: g.ExtAuthzCA, Hold: g.Hold}
 }
 
@@ -68,7 +71,7 @@ type fetcherFlags struct {
 	AttemptTimeout time.Duration  `default:"20s" help:"For one request and its answer." group:"Scoring APIs"`
 	MaxAnswer      int64          `default:"8388608" help:"Bound of an answer, in bytes." group:"Scoring APIs"`
 	EgressAllow    []netip.Prefix `help:"The only addresses that are called; without it, all that are not denied." placeholder:"CIDR" group:"Scoring APIs"`
-	EgressDeny     []netip.Prefix `help:"Addresses that are not called, beside link-local and metadata ones." placeholder:"CIDR" group:"Scoring APIs"`
+	EgressDeny     []netip.Prefix `help:"Addresses that are not called, beside link-local and metadata ones: scoring APIs, and the gateway's identity providers, key URLs and external evaluations." placeholder:"CIDR" group:"Scoring APIs"`
 	EgressProxy    bool           `help:"Go through the proxy that the environment names; it is then what is checked." group:"Scoring APIs"`
 }
 
@@ -81,7 +84,7 @@ func (p *process) config() plumb.Config {
 	cfg := plumb.Config{
 		Data: p.Data, Account: p.AccountID, BootstrapToken: p.BootstrapToken, APIAddr: p.APIAddr, AccessAddr: p.AccessAddr,
 		NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr, TeamDomain: p.TeamDomain, MinInterval: p.MinInterval, LogMaxBytes: p.LogMaxBytes,
-		FreeSecretHost: !p.PinSecretHost, BootstrapEmail: p.BootstrapEmail, Gateway: p.gateway(), Fetcher: p.fetcher(),
+		FreeSecretHost: !p.PinSecretHost, Zones: p.Zone, BootstrapEmail: p.BootstrapEmail, Gateway: p.gateway(), Fetcher: p.fetcher(),
 	}
 	cfg.Gateway.RootCAs, cfg.Fetcher.Egress.RootCAs = p.Roots(), p.Roots()
 	return cfg
