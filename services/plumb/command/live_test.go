@@ -75,13 +75,21 @@ func scorer(t *testing.T) *httptest.Server {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{"result": result})
 	})
+	mux.HandleFunc("POST /guarded/score", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Cf-Access-Jwt-Assertion") == "" {
+			http.Error(w, "no application token", http.StatusForbidden)
+			return
+		}
+		r.URL.Path = "/score"
+		mux.ServeHTTP(w, r)
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server
 }
 
 func environment(i plumb.Installation, api string) []string {
-	return []string{"PLUMB_URL=" + i.APIURL, "PLUMB_DATA=" + string(i.Data), "SCORER=" + api}
+	return []string{"PLUMB_URL=" + i.APIURL, "PLUMB_DATA=" + string(i.Data), "SCORER=" + api, "SCORERHOST=" + strings.TrimPrefix(api, "http://")}
 }
 
 // The commands against a control plane, with services and a scoring API behind it.
