@@ -77,7 +77,7 @@ func checkWay(way object, before []object) error {
 	missing := func(name string) bool { v, err := way.text(name); return err != nil || v == "" }
 	for _, name := range needs.members {
 		if missing(name) {
-			return invalid("scim_config.authentication: %s is a required field", name)
+			return required(name)
 		}
 	}
 	had := slices.ContainsFunc(before, func(o object) bool {
@@ -86,10 +86,16 @@ func checkWay(way object, before []object) error {
 	})
 	for _, name := range needs.secrets {
 		if missing(name) && !had {
-			return invalid("scim_config.authentication: %s is a required field", name)
+			return required(name)
 		}
 	}
 	return nil
+}
+
+// required is the error about a member that is missing. The words at its beginning are Cloudflare's, which clients
+// look for; Terraform breaks the message into lines, but not there.
+func required(name string) error {
+	return invalid("%s is a required field of scim_config.authentication", name)
 }
 
 func checkMappings(scim object) error {
