@@ -25,7 +25,7 @@ const appSessionCookie = "CF_AppSession"
 
 // ourCookies are between the client and the gateway. Their names are compared in any case: nobody else's
 // begin with CF_.
-var ourCookies = []string{sessionCookie, "CF_Binding", appSessionCookie, "CF_Session", "CF_Device"}
+var ourCookies = []string{sessionCookie, "CF_Binding", appSessionCookie, "CF_Session", "CF_Device", "CF_Denied"}
 
 // Clean takes from a request's headers what its origin must not see or believe: credentials, our cookies
 // (the others stay byte for byte), Cf-Access-* and what a proxy would say, in every spelling that a server

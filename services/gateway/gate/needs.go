@@ -20,6 +20,9 @@ type Login interface {
 	// cookies. The gate adds the headers that every such answer has. serviceToken is false where service
 	// credentials were shown and not right. nil where nobody can log in now: the gate then refuses.
 	Redirect(ctx context.Context, r *Request, app Application, serviceToken bool) *Response
+	// Denied returns the newest login of the browser at which the application denied its person; false if there is
+	// none. It is not known whether the session still counts.
+	Denied(r *Request, app Application) (Denial, bool)
 	// Bound tells whether an application token that came as a cookie belongs to the CF_Binding cookie that
 	// came with it.
 	Bound(token, binding string) bool

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -103,15 +102,6 @@ func (q *asking) explain(check proto.ID) *page.Check {
 	return c
 }
 
-// Refuse is the answer to a person whom the policies refuse at her login. It is recorded nowhere.
-func (g *Gate) Refuse(ctx context.Context, r *Request, app Application, d policy.Decision, s *proto.Session) *Response {
-	q := asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{App: app, Identity: Identity{Session: s}, Ray: newRay()},
-		app: g.serve(g.current.Load(), app)}
-	q.a.Device, _ = g.Devices.Behind(app.Account, r.Peer, r.Certificate)
-	q.refuse(d, http.StatusForbidden)
-	return q.a.Response
-}
-
 // mark puts on an answer which application it is about (contract.md 8.5).
 func (q *asking) mark(h http.Header) {
 	if app := q.a.App.Value; app != nil {
@@ -128,6 +118,8 @@ func (q *asking) challenge(d policy.Decision) {
 	case scripted(q.r):
 		q.refuse(d, http.StatusUnauthorized)
 		q.readable(q.a.Response.Header)
+	case q.deniedAgain():
+		return
 	default:
 		to := q.login.Redirect(q.ctx, q.r, q.a.App, q.wrong == policy.Undecided && q.creds.given)
 		if to == nil {

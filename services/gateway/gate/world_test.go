@@ -255,6 +255,7 @@ func (f fakeSessions) Session(_ proto.Account, nonce string) (*proto.Session, bo
 type fakeLogin struct {
 	nowhere bool
 	status  bool
+	denied  *Denial
 }
 
 func (l *fakeLogin) Redirect(_ context.Context, r *Request, app Application, serviceToken bool) *Response {
@@ -268,6 +269,13 @@ func (l *fakeLogin) Redirect(_ context.Context, r *Request, app Application, ser
 
 func (l *fakeLogin) ServiceCookies(_ Application, token string, _ *url.URL) []*http.Cookie {
 	return []*http.Cookie{{Name: sessionCookie, Value: token}}
+}
+
+func (l *fakeLogin) Denied(*Request, Application) (Denial, bool) {
+	if l.denied == nil {
+		return Denial{}, false
+	}
+	return *l.denied, true
 }
 
 func (l *fakeLogin) Bound(token, binding string) bool { return binding == "bound to "+token }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
@@ -43,6 +44,13 @@ func (v *visit) authorized(ctx context.Context) *gate.Response {
 	}
 	if err := v.once(ctx, app.Account, sealed); err != nil {
 		return v.refuse(reasonOf(err), app, back, err)
+	}
+	if c.Denied != nil {
+		cookie, err := v.deniedCookie(c.Denied, app.Value, strings.HasPrefix(f.Origin, "https:"))
+		if err != nil {
+			return v.refuse(policy.Unavailable, app, back, err)
+		}
+		return v.redirect(back, cookie)
 	}
 	answer, err := v.keyring.User(ctx, v.exchange(s, app, c))
 	if err != nil {
@@ -83,6 +91,9 @@ func (v *visit) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gate.
 	}
 	secure := at.Scheme == "https"
 	all := v.tokenCookies(app, t.Token, pathOfApp(app.Value, at), t.ExpiresAt.Time().Sub(v.now()), secure)
+	if len(cookies(v.Header, cookieDenied)) > 0 {
+		all = append(all, gone(cookieDenied, "/", secure))
+	}
 	for _, c := range all {
 		if len(c.String()) > maxCookie {
 			return v.refuse(policy.LoginFailed, app, "", errors.New("the token is too long for a cookie: have the identity provider's settings ask for fewer claims"))

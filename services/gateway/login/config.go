@@ -52,8 +52,6 @@ type Deps struct {
 type Gate interface {
 	// Decide asks the application's policies about a person; r is the request for the application.
 	Decide(ctx context.Context, r *gate.Request, app gate.Application, s *proto.Session) policy.Decision
-	// Refuse is the answer to a person whom they do not admit.
-	Refuse(ctx context.Context, r *gate.Request, app gate.Application, d policy.Decision, s *proto.Session) *gate.Response
 	// Find gives the application that a URL belongs to.
 	Find(u *url.URL) (gate.Application, bool)
 }

@@ -17,6 +17,7 @@ const (
 	cookieBinding = "CF_Binding"
 	cookieApp     = "CF_AppSession" // of an application: binds a login to the browser
 	cookieTeam    = "CF_Session"    // of the team domain: likewise
+	cookieDenied  = "CF_Denied"     // of an application: a login that its policies denied; not Cloudflare's
 )
 
 const (

@@ -138,17 +138,23 @@ func (v *visit) goOn(ctx context.Context, f *flow, app gate.Application, s *prot
 	back := f.Origin + f.Path
 	switch {
 	case !d.Admitted():
-		return v.gate.Refuse(ctx, v.forApp(f), app, d, s)
+		// The application's own page says why, so that a reload evaluates its request again.
+		return v.toApp(f, app, &code{Flow: *f, Session: s.Nonce, Denied: v.newDenial(app, s, d)})
 	case d.Reason != policy.Allow:
 		// The application admits whoever this is without a token. It is a page and no redirect: seen from there
 		// it may be otherwise, and then the browser would go round and round.
 		return v.tell(http.StatusOK, &page.Notice{Title: "You are logged in", Texts: []string{d.Reason.Sentence()},
 			Links: []page.Link{{Text: "Go to " + app.Value.Name, URL: back}}})
 	}
-	sealed, err := v.box.seal(purposeCode, &code{Flow: *f, Session: s.Nonce, Policy: d.Policy, Ends: s.ExpiresAt,
-		Until: proto.At(v.now().Add(codeLife))})
+	return v.toApp(f, app, &code{Flow: *f, Session: s.Nonce, Policy: d.Policy, Ends: s.ExpiresAt})
+}
+
+// toApp sends the browser back to the application with a code.
+func (v *visit) toApp(f *flow, app gate.Application, c *code) *gate.Response {
+	c.Until = proto.At(v.now().Add(codeLife))
+	sealed, err := v.box.seal(purposeCode, c)
 	if err != nil {
-		return v.refuse(policy.Unavailable, app, back, err)
+		return v.refuse(policy.Unavailable, app, f.Origin+f.Path, err)
 	}
 	return v.redirect(f.Origin + pathAuthorized + "?code=" + sealed)
 }

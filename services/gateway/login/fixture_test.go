@@ -215,6 +215,15 @@ func (w *world) gateway(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if denial, ok := w.login.Denied(q, app); ok {
+		if s, live := w.sessions.Session(app.Account, denial.Session); live {
+			if d := w.gate.decide(app, s); !d.Admitted() {
+				rw.WriteHeader(http.StatusForbidden)
+				fmt.Fprintf(rw, "refused: %s %s", d.Reason, s.Email)
+				return
+			}
+		}
+	}
 	answer := w.login.Redirect(r.Context(), q, app, false)
 	if answer == nil {
 		rw.WriteHeader(http.StatusForbidden)
@@ -238,10 +247,6 @@ func (d *doorkeeper) Decide(_ context.Context, r *gate.Request, app gate.Applica
 		d.t.Errorf("policies are asked about a request for %s", r.URL)
 	}
 	return d.decide(app, s)
-}
-
-func (d *doorkeeper) Refuse(_ context.Context, _ *gate.Request, _ gate.Application, why policy.Decision, s *proto.Session) *gate.Response {
-	return &gate.Response{Status: http.StatusForbidden, Header: http.Header{}, Body: []byte("refused: " + why.Reason.String() + " " + s.Email)}
 }
 
 func (d *doorkeeper) Find(u *url.URL) (gate.Application, bool) {

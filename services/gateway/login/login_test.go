@@ -150,11 +150,54 @@ func TestPersonIsRefused(t *testing.T) {
 	if r := w.records.last(); r.Allowed || r.Reason != "posture_failed" || r.Check != (proto.ID{5}) || r.Application != app.Value.ID {
 		t.Errorf("recorded %+v", r)
 	}
+	// It is the application's own page, at the address that was asked for, and a reload decides again.
+	if got := b.follow(appURL + "/x?y"); got.url != appURL+"/x?y" || got.body != "refused: posture_failed ada@example.com" {
+		t.Errorf("%s: %s", got.url, got.body)
+	}
+	if cookieHeader(b, appURL) != "" {
+		t.Error("a person who is denied has a token")
+	}
 	// She has logged in all the same: the next application does not ask again.
 	w.gate.decide = func(gate.Application, *proto.Session) policy.Decision { return policy.Decision{Reason: policy.Allow} }
 	calls := w.idp.calls
 	if got := b.follow(appURL + "/"); got.StatusCode != http.StatusOK || w.idp.calls != calls {
 		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}
+
+// A person who is denied can log out at the application, and be somebody else.
+func TestLogoutOfADenied(t *testing.T) {
+	w := newWorld(t, teamURL)
+	w.app("app.example.test")
+	w.gate.decide = func(gate.Application, *proto.Session) policy.Decision {
+		return policy.Decision{Reason: policy.PersonNotAdmitted}
+	}
+	b := w.browser()
+	b.follow(appURL + "/")
+	if got := b.get(appURL + pathLogout); got.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", got.StatusCode, got.body)
+	}
+	if to := b.until(appURL+"/", "/authorize"); !strings.HasPrefix(to, idpURL) {
+		t.Errorf("after the logout she is sent to %s", to)
+	}
+	// A denial is for its application and its time only.
+	other := w.app("app2.example.test")
+	b = w.browser()
+	b.follow(appURL + "/")
+	carried := http.Header{}
+	for _, c := range b.client.Jar.Cookies(parse(t, appURL)) {
+		carried.Add("Cookie", c.String())
+	}
+	app, _ := w.gate.Find(parse(t, appURL+"/"))
+	if _, ok := w.login.Denied(&gate.Request{Header: carried}, app); !ok {
+		t.Error("the browser carries no denial")
+	}
+	if _, ok := w.login.Denied(&gate.Request{Header: carried}, other); ok {
+		t.Error("it counts at another application")
+	}
+	w.clock.Advance(25 * time.Hour)
+	if _, ok := w.login.Denied(&gate.Request{Header: carried}, app); ok {
+		t.Error("it counts for ever")
 	}
 }
 

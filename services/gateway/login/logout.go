@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,11 +26,7 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 		return v.plain(http.StatusForbidden, "A logout is not fetched ahead.")
 	}
 	failed, provider := false, ""
-	for _, token := range cookies(v.Header, cookieToken) {
-		s, app, ok := v.whose(token)
-		if !ok {
-			continue
-		}
+	for s, app := range v.heldHere() {
 		if err := v.end(ctx, s); err != nil {
 			v.log.Error("a session could not be ended", "user", s.User, "ray", v.ray, "err", err)
 			failed = true
@@ -57,6 +54,22 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 	}
 	return withCookies(v.tell(http.StatusOK, &page.Notice{Title: "You are logged out",
 		Texts: []string{"Your session has ended, and with it your access to every application. The identity provider may still know you: log out there too if others use this device."}}), expired...)
+}
+
+// heldHere are the sessions that the browser has a good token of here, or was denied with, and their applications.
+func (v *visit) heldHere() iter.Seq2[held, proto.ID] {
+	return func(yield func(held, proto.ID) bool) {
+		for _, token := range cookies(v.Header, cookieToken) {
+			if s, app, ok := v.whose(token); ok && !yield(s, app) {
+				return
+			}
+		}
+		for _, sealed := range cookies(v.Header, cookieDenied) {
+			if s, app, ok := v.ofDenial(sealed); ok && !yield(s, app) {
+				return
+			}
+		}
+	}
 }
 
 // whose gives the session of a token that the browser has here.
@@ -113,7 +126,7 @@ func (v *visit) expired() []*http.Cookie {
 			}
 		}
 	}
-	all := []*http.Cookie{gone(cookieApp, "/", secure)}
+	all := []*http.Cookie{gone(cookieApp, "/", secure), gone(cookieDenied, "/", secure)}
 	for _, path := range paths {
 		all = append(all, gone(cookieToken, path, secure), gone(cookieBinding, path, secure))
 	}

@@ -12,6 +12,8 @@ const (
 	purposeState = "state"
 	purposeCode  = "code"
 	purposeHint  = "hint"
+	// purposeDenial is that of a denial at an application.
+	purposeDenial = "denial"
 )
 
 const (
@@ -59,6 +61,8 @@ type code struct {
 	Policy  proto.ID     `msgpack:"p"` // that admits
 	Ends    proto.Millis `msgpack:"e"` // when the session does
 	Until   proto.Millis `msgpack:"u"`
+	// Denied is set if the policies denied the person: the code becomes no token then.
+	Denied *denial `msgpack:"d,omitempty"`
 }
 
 // Schema implements proto.Message.

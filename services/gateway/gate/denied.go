@@ -1,0 +1,43 @@
+package gate
+
+import (
+	"net/http"
+	"time"
+
+	"plumbline.dev/services/internal/policy"
+)
+
+// Denial is a login at which the policies denied a person.
+type Denial struct {
+	Session  string // the nonce
+	Decision policy.Decision
+	At       time.Time
+}
+
+// denialHolds is how long a denial at a login stands, whatever is decided at the application: the two may see another
+// address or certificate, and a browser would be sent back and forth between them.
+const denialHolds = 5 * time.Second
+
+// deniedAgain answers a person whom the policies denied at the login, and still deny: they are not sent to log in
+// again, and each reload evaluates the request anew.
+func (q *asking) deniedAgain() bool {
+	denial, ok := q.login.Denied(q.r, q.a.App)
+	if !ok {
+		return false
+	}
+	who, void := q.person(denial.Session)
+	if void != policy.Undecided {
+		return false // a new login tells more
+	}
+	q.a.Identity = who
+	d := policy.Decide(q.app.policies, q.facts())
+	if d.Admitted() {
+		if q.now.Sub(denial.At) >= denialHolds {
+			q.a.Identity = Identity{}
+			return false // the global session gets them a token
+		}
+		d = denial.Decision
+	}
+	q.refuse(d, http.StatusForbidden)
+	return true
+}
