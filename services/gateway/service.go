@@ -206,7 +206,7 @@ type devices struct{ *device.Devices }
 
 func (d devices) Posture(account proto.Account, dev, check proto.ID) gate.Posture {
 	p := d.Devices.Posture(account, dev, check)
-	out := gate.Posture{Outcome: p.Outcome, Reason: p.Reason}
+	out := gate.Posture{Outcome: p.Outcome, Reason: p.Reason, Score: p.Score, Scored: p.Score != proto.NoScore}
 	if p.LookedAt != 0 {
 		out.LookedAt = p.LookedAt.Time()
 	}

@@ -40,3 +40,12 @@ func TestDeniedAtTheLogin(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+func TestRequired(t *testing.T) {
+	for op, want := range map[proto.Operator]string{proto.OpLess: "less than 7.5", proto.OpLessEqual: "at most 7.5", proto.OpGreater: "more than 7.5",
+		proto.OpGreaterEqual: "at least 7.5", proto.OpEqual: "exactly 7.5", "~": ""} {
+		if got := required(op, 7.5); got != want {
+			t.Errorf("%s is %q, want %q", op, got, want)
+		}
+	}
+}

@@ -48,6 +48,9 @@ type Posture struct {
 	Reason  proto.Reason
 	// LookedAt is when the device was last looked at; the zero time where it never was.
 	LookedAt time.Time
+	// Score is the device's, if Scored.
+	Score  int
+	Scored bool
 }
 
 // Keyring verifies application tokens and gets new ones.

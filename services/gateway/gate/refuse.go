@@ -3,6 +3,7 @@ package gate
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"plumbline.dev/proto"
@@ -74,6 +75,12 @@ func (q *asking) say(d policy.Decision, status int) *Response {
 	r := &page.Refusal{Status: status, Reason: servicetoken.Answered(d.Reason), Ray: q.a.Ray, At: q.now}
 	if app := q.a.App.Value; app != nil {
 		r.Application, r.Message = app.Name, app.Gate.DenyMessage
+		r.Organization = q.catalog.Organization(q.a.App.Account).Value.Name
+		if status == http.StatusForbidden && navigates(q.r) {
+			again := *q.r.URL
+			again.User, again.Fragment = nil, ""
+			r.Again = again.String()
+		}
 	}
 	if s := q.a.Identity.Session; s != nil {
 		r.Person, r.Logout = s.Email, "/cdn-cgi/access/logout"
@@ -92,14 +99,32 @@ func (q *asking) explain(check proto.ID) *page.Check {
 		c.Name = known.Value.Name
 	}
 	if q.a.Device.IsZero() {
+		c.DeviceUnknown = true
 		return c
 	}
 	p := q.Devices.Posture(q.a.App.Account, q.a.Device, check)
 	c.Outcome, c.LookedAt = p.Outcome.String(), p.LookedAt
-	if p.Reason != proto.ReasonNone {
+	if p.Scored {
+		c.Score = strconv.Itoa(p.Score)
+	}
+	if known, ok := q.catalog.Check(q.a.App.Account, check); ok {
+		c.Required = required(known.Value.Operator, known.Value.Score)
+	}
+	// Where both are shown, they say what the reason does.
+	if p.Reason != proto.ReasonNone && !(p.Reason == proto.ReasonScore && c.Score != "" && c.Required != "") {
 		c.Detail = p.Reason.String()
 	}
 	return c
+}
+
+// required says which scores pass a check; empty for an operator that is unknown.
+func required(op proto.Operator, score float64) string {
+	words, ok := map[proto.Operator]string{proto.OpLess: "less than ", proto.OpLessEqual: "at most ", proto.OpGreater: "more than ",
+		proto.OpGreaterEqual: "at least ", proto.OpEqual: "exactly "}[op]
+	if !ok {
+		return ""
+	}
+	return words + strconv.FormatFloat(score, 'f', -1, 64)
 }
 
 // mark puts on an answer which application it is about (contract.md 8.5).

@@ -98,7 +98,7 @@ func (v *visit) backTo(aud, host, path string) string {
 
 // choose asks at which provider.
 func (v *visit) choose(all []idpRecord, app gate.Application) *gate.Response {
-	n := &page.Notice{Title: "Log in to " + app.Value.Name}
+	n := &page.Notice{Title: "Log in to " + app.Value.Name, Organization: v.organization(app.Account)}
 	q := v.URL.Query()
 	for _, r := range all {
 		q.Set("idp", r.Value.ID.String())

@@ -52,8 +52,12 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 	if provider != "" {
 		return v.redirect(provider, expired...)
 	}
-	return withCookies(v.tell(http.StatusOK, &page.Notice{Title: "You are logged out",
-		Texts: []string{"Your session has ended, and with it your access to every application. The identity provider may still know you: log out there too if others use this device."}}), expired...)
+	n := &page.Notice{Title: "You are logged out", Texts: []string{"Your session and your access to every application have ended. " +
+		"The identity provider may still know you: log out there too if others use this device."}}
+	if app, found := v.gate.Find(&url.URL{Scheme: v.URL.Scheme, Host: v.URL.Host, Path: "/"}); found && !v.atTeam {
+		n.Organization, n.Links = v.organization(app.Account), []page.Link{{Text: "Log in to " + app.Value.Name + " again", URL: "/"}}
+	}
+	return withCookies(v.tell(http.StatusOK, n), expired...)
 }
 
 // heldHere are the sessions that the browser has a good token of here, or was denied with, and their applications.

@@ -38,14 +38,17 @@ func (v *visit) tell(status int, n *page.Notice) *gate.Response {
 	return &gate.Response{Status: status, Header: h, Body: body}
 }
 
+// organization is the name that pages of an account show.
+func (v *visit) organization(a proto.Account) string { return v.catalog.Organization(a).Value.Name }
+
 // refuse says why a login goes no further. back, where it is not empty, is an address of the application,
 // from which it can be begun again.
 func (v *visit) refuse(why policy.Reason, app gate.Application, back string, detail error) *gate.Response {
 	v.metrics.logins.WithLabelValues(why.String()).Inc()
-	n := &page.Notice{Title: "The login goes no further", Texts: []string{why.Sentence()}, Refused: true, Reason: why}
+	n := &page.Notice{Title: "The login failed", Texts: []string{why.Sentence()}, Refused: true, Reason: why}
 	log := v.log.With("reason", why.String(), "ray", v.ray, "ip", v.ip())
 	if app.Value != nil {
-		n.Application = app.Value.Name
+		n.Application, n.Organization = app.Value.Name, v.organization(app.Account)
 		log = log.With("application", app.Value.ID)
 	}
 	if back != "" {

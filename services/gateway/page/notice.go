@@ -23,6 +23,8 @@ type Notice struct {
 	Reason      policy.Reason
 	Application string
 	Ray         string
+	// Organization is its name; empty: not shown.
+	Organization string
 }
 
 // Link is somewhere to go. Its URL is http or https, or a path.

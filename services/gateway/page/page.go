@@ -24,7 +24,10 @@ type Refusal struct {
 	Person      string // who is logged in; empty: nobody
 	Check       *Check // the posture check that stood in the way, if one did
 	// At is the moment of the refusal.
-	At time.Time
+	At           time.Time
+	Organization string // its name; empty: not shown
+	// Again is the URL of the request, to try it again; empty: none.
+	Again string
 	// Logout is a link for a person who may want to be somebody else; empty: none.
 	Logout string
 }
@@ -35,6 +38,10 @@ type Check struct {
 	Name    string
 	Outcome string // pass, fail or unknown
 	Detail  string // why the outcome is what it is; empty where that is not known
+	// Required is the score that passes, such as "at least 80", and Score that of the device; empty: not known.
+	Required, Score string
+	// DeviceUnknown is set if it is not known which device the request comes from.
+	DeviceUnknown bool
 	// LookedAt is when the device was last looked at; the zero time where it never was, or it is not known
 	// which device it is.
 	LookedAt time.Time
@@ -124,6 +131,8 @@ func (r *Refusal) json() []byte {
 		Name     string `json:"name"`
 		Outcome  string `json:"outcome"`
 		Detail   string `json:"detail,omitzero"`
+		Required string `json:"required,omitzero"`
+		Score    string `json:"score,omitzero"`
 		LookedAt string `json:"looked_at,omitzero"`
 	}
 	body := struct {
@@ -135,7 +144,7 @@ func (r *Refusal) json() []byte {
 		Check       *check  `json:"check,omitzero"`
 	}{Error: problem{r.Reason.String(), r.Reason.Sentence()}, Reason: r.Reason.String(), Ray: r.Ray, Application: r.Application, Message: r.Message}
 	if c := r.Check; c != nil {
-		body.Check = &check{ID: c.ID, Name: c.Name, Outcome: c.Outcome, Detail: c.Detail}
+		body.Check = &check{ID: c.ID, Name: c.Name, Outcome: c.Outcome, Detail: c.Detail, Required: c.Required, Score: c.Score}
 		if !c.LookedAt.IsZero() {
 			body.Check.LookedAt = c.LookedAt.UTC().Format(time.RFC3339Nano)
 		}

@@ -92,3 +92,25 @@ func TestAgo(t *testing.T) {
 		}
 	}
 }
+
+// What a page says of a check, of the device and of the way back.
+func TestPageOfAScore(t *testing.T) {
+	r := refusal
+	check := *r.Check
+	r.Check, r.Organization, r.Again = &check, "Example Ltd", "/reports?x=1&y=2"
+	check.Required, check.Score = "at least 80", "35"
+	_, body := Refuse(http.Header{}, &r)
+	for _, want := range []string{`id="required">at least 80<`, `id="score">35<`, `class="org">Example Ltd<`, `href="/reports?x=1&amp;y=2">Try again<`} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("the page lacks %q:\n%s", want, body)
+		}
+	}
+	check.LookedAt = time.Time{}
+	if _, body = Refuse(http.Header{}, &r); !strings.Contains(string(body), "has not been checked yet") {
+		t.Errorf("a device that was never polled: %s", body)
+	}
+	check.DeviceUnknown = true
+	if _, body = Refuse(http.Header{}, &r); !strings.Contains(string(body), "not known which device") || strings.Contains(string(body), "checked yet") {
+		t.Errorf("an unknown device: %s", body)
+	}
+}
