@@ -10,6 +10,7 @@ import (
 
 	"plumbline.dev/services/gateway/forward"
 	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/gateway/page"
 	"plumbline.dev/services/gateway/proxy"
 	"plumbline.dev/services/internal/clock"
 )
@@ -49,6 +50,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.nothing(w, http.StatusMethodNotAllowed)
 	case strings.HasPrefix(p, reserved) && r.URL.RawPath == "" && path.Clean(p) == strings.TrimSuffix(p, "/"):
 		f.serveOwn(w, r, q)
+	case p == "/" && f.login.IsTeam(q.URL) && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		f.serveRoot(w, r)
 	case strings.Contains(p, "cdn-cgi") && ours(r.URL), f.login.IsTeam(q.URL):
 		f.nothing(w, http.StatusNotFound)
 	case p == gate.MetadataPath || strings.HasPrefix(p, gate.MetadataPath+"/"):
@@ -103,6 +106,17 @@ func (f *front) serveCerts(w http.ResponseWriter, r *http.Request) {
 	// document before it signs.
 	h.Set("Cache-Control", "public, max-age=10")
 	_, _ = w.Write(document) // the client may have gone
+}
+
+// serveRoot answers at the team domain itself: somebody typed its name. It is no application, and says so.
+func (f *front) serveRoot(w http.ResponseWriter, r *http.Request) {
+	header, body := page.Tell(r.Header, &page.Notice{
+		Title: "You log in here to applications",
+		Texts: []string{"This is the team domain: applications send you here to log in, and you go back to them afterwards. " +
+			"Open the application that you want to use."},
+		Links: []page.Link{{Text: "Log out of all applications", URL: loginPaths + "logout"}},
+	})
+	respond(w, r, &gate.Response{Status: http.StatusNotFound, Header: header, Body: body})
 }
 
 // nothing answers without telling anything.
