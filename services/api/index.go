@@ -139,8 +139,8 @@ func (c *contents) countApplication(app *proto.Application, by int) {
 }
 
 // namers are the members by which rules name something with an id: a group or a login method, a service
-// token, the identity provider that a group of its own comes from.
-var namers = []string{"id", "token_id", "identity_provider_id"}
+// token, the identity provider that a group of its own comes from, a check.
+var namers = []string{"id", "token_id", "identity_provider_id", "integration_uid"}
 
 // countRules counts the ids that rules name, or takes them off again.
 func (c *contents) countRules(by int, lists ...[]proto.Rule) {

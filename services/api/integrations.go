@@ -170,6 +170,13 @@ func (s *Service) deleteIntegration(ctx context.Context, c *call) (answer, error
 		if err != nil {
 			return answer{}, err
 		}
+		var users []string
+		for _, check := range s.catalog.Checks(c.account, i.Value.ID) {
+			users = merged(users, s.policiesRequiring(c.account, check.Value.ID))
+		}
+		if err := inUse("posture integration, through its rules,", users); err != nil {
+			return answer{}, err
+		}
 		err = s.remove(ctx, c.account, topology.KindIntegration, i.Value.ID, i.Revision)
 		if errors.Is(err, bus.ErrConflict) {
 			continue

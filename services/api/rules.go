@@ -164,10 +164,21 @@ func (s *Service) settle(ctx context.Context, a proto.Account, check *proto.Chec
 	return err
 }
 
+// policiesRequiring are the policies and groups with a rule about a check, as people call them.
+func (s *Service) policiesRequiring(a proto.Account, check proto.ID) []string {
+	return s.rulesWith(a, check, func(r proto.Rule) bool {
+		return r.Selector == "device_posture" && ruleNames(r, "integration_uid", check)
+	})
+}
+
+// deleteRule refuses while a policy or a group names the check: it would admit nobody any more, unseen.
 func (s *Service) deleteRule(ctx context.Context, c *call) (answer, error) {
 	for range attempts {
 		r, err := s.rule(ctx, c)
 		if err != nil {
+			return answer{}, err
+		}
+		if err := inUse("posture rule", s.policiesRequiring(c.account, r.Value.ID)); err != nil {
 			return answer{}, err
 		}
 		err = s.remove(ctx, c.account, topology.KindCheck, r.Value.ID, r.Revision)
