@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/trace"
@@ -21,7 +23,10 @@ type Config struct {
 	// Creds is the path of a credentials file; empty where the server asks for none, or InProcess is set.
 	Creds string
 	Role  topology.Role
-	Log   *slog.Logger
+	// Follower is the name of the follower that the credentials are for; empty: the name in the file Creds. It is
+	// used by the role [topology.Follower] alone.
+	Follower string
+	Log      *slog.Logger
 	// Ping is how often the server is asked whether it is there; 0 means [DefaultPing]. A server that answers
 	// none of two pings has vanished: the connection is made anew, with another of the servers if there are any.
 	Ping time.Duration
@@ -36,6 +41,7 @@ type Conn struct {
 	nc   *nats.Conn
 	js   jetstream.JetStream
 	role topology.Role
+	name string // of the user
 	log  *slog.Logger
 	// tracer makes the spans of stages.
 	tracer trace.Tracer
@@ -67,9 +73,16 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	if tracer == nil {
 		tracer = noop.NewTracerProvider()
 	}
+	if err := checkConfig(cfg); err != nil {
+		return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
+	}
+	name, inbox, err := identity(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
+	}
 	options := []nats.Option{
-		nats.Name("plumbline-" + string(cfg.Role)),
-		nats.CustomInboxPrefix(cfg.Role.InboxPrefix()),
+		nats.Name("plumbline-" + name),
+		nats.CustomInboxPrefix(inbox),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
@@ -91,9 +104,6 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("connected to NATS again", "server", nc.ConnectedServerName()) }),
 	}
-	if err := checkConfig(cfg); err != nil {
-		return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
-	}
 	if cfg.Creds != "" {
 		options = append(options, nats.UserCredentials(cfg.Creds))
 	}
@@ -108,7 +118,7 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 				nc.Close()
 				return nil, err
 			}
-			return &Conn{nc: nc, js: js, role: cfg.Role, log: log, tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
+			return &Conn{nc: nc, js: js, role: cfg.Role, name: name, log: log, tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
 		}
 		if advice := refused(err); advice != "" {
 			return nil, fmt.Errorf("connect to NATS as %s: %w: %s", cfg.Role, err, advice)
@@ -148,6 +158,31 @@ func (c *Conn) closed() error {
 		return fmt.Errorf("%w: %w: %s", nats.ErrConnectionClosed, err, advice)
 	}
 	return fmt.Errorf("%w: %w", nats.ErrConnectionClosed, err)
+}
+
+// identity is the name of the connection's user, and what begins its inboxes.
+func identity(cfg Config) (name, inbox string, err error) {
+	if cfg.Role != topology.Follower {
+		return string(cfg.Role), cfg.Role.InboxPrefix(), nil
+	}
+	name = cfg.Follower
+	if name == "" && cfg.Creds != "" {
+		file, err := os.ReadFile(cfg.Creds)
+		if err != nil {
+			return "", "", fmt.Errorf("credentials: %w", err)
+		}
+		token, err := jwt.ParseDecoratedJWT(file)
+		if err != nil {
+			return "", "", fmt.Errorf("credentials %s: %w", cfg.Creds, err)
+		}
+		claims, err := jwt.DecodeUserClaims(token)
+		if err != nil {
+			return "", "", fmt.Errorf("credentials %s: %w", cfg.Creds, err)
+		}
+		name = claims.Name
+	}
+	name = cmp.Or(name, string(topology.Follower))
+	return name, topology.FollowerInbox(name), nil
 }
 
 // NATS is the connection itself, for requests and answers.

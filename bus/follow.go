@@ -17,7 +17,8 @@ import (
 type Following struct {
 	Account proto.Account // the zero account: every account
 	// Name, where it is given, lets the server keep the position: the next Follow of that name goes on
-	// after the last event whose handler returned nil. Letters, digits, - and _. One process at a time.
+	// after the last event whose handler returned nil. It is the name of the follower that the credentials are
+	// for ("plumb follower create NAME"). One process at a time.
 	Name string
 	// After is for a follower that keeps its position itself: it goes on after that [Event.Seq]. 0 begins
 	// with the state. Not together with Name. Prefer Cursor: a sequence alone does not tell another log, or an
@@ -66,6 +67,9 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 	if f.After != 0 && (f.Name != "" || f.Cursor != "") {
 		return errors.New("follow: give After without a name and without a cursor")
 	}
+	if c.role == topology.Follower && f.Name != "" && f.Name != c.name {
+		return fmt.Errorf("follow: the credentials are those of follower %q: the server keeps a position for that name, not for %q", c.name, f.Name)
+	}
 	pos := cursor{seq: f.After}
 	if f.Cursor != "" {
 		var err error
@@ -73,7 +77,7 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 			return fmt.Errorf("follow: %w", err)
 		}
 	}
-	fl := &follower{Conn: c, Following: f, handle: handle, pos: pos, direct: c.role != topology.Follower && f.Name == ""}
+	fl := &follower{Conn: c, Following: f, handle: handle, pos: pos, direct: f.Name == ""}
 	if !fl.direct { // a Tail has its own
 		fl.monitor = c.Monitor("follow")
 		defer fl.monitor.Close()
@@ -155,7 +159,7 @@ func (f *follower) once(ctx context.Context) error {
 	if f.direct {
 		return f.onceDirect(ctx)
 	}
-	if f.Name != "" && !f.fresh {
+	if !f.fresh {
 		if consumer, err = f.resume(ctx); err != nil {
 			return err
 		}
@@ -172,20 +176,7 @@ func (f *follower) once(ctx context.Context) error {
 		}
 	}
 	f.fresh = false
-	if f.Name == "" {
-		defer f.forget(ctx, topology.PostureLog, consumer)
-	}
 	return f.changes(ctx, consumer)
-}
-
-// forget removes a consumer that nobody comes back to. The server would do so in five minutes; a follower
-// that is started again and again would reach the limit on consumers before.
-func (f *follower) forget(ctx context.Context, stream string, consumer jetstream.Consumer) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := f.js.DeleteConsumer(ctx, stream, consumer.CachedInfo().Name); err != nil {
-		f.log.Debug("a consumer is left for the server to remove", "stream", stream, "err", err)
-	}
 }
 
 func (f *follower) logFilter() string {
@@ -215,15 +206,16 @@ func (f *follower) state(ctx context.Context) error {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	deleted, created := max(stream.CachedInfo().State.FirstSeq, 1)-1, stream.CachedInfo().Created
-	last, err := f.entries(ctx)
+	last, err := f.readState(ctx)
 	if err != nil {
 		return err
 	}
 	if last > deleted {
-		if stream, err = f.js.Stream(ctx, topology.PostureLog); err != nil {
+		end, err := f.awaitLog(ctx, last)
+		if err != nil {
 			return fmt.Errorf("read the state: %w", err)
 		}
-		if end := stream.CachedInfo().State.LastSeq; last > end {
+		if last > end {
 			return fmt.Errorf("read the state: it holds entry %d, and the log ends at %d: POSTURE_STATE has to be rebuilt", last, end)
 		}
 	}
@@ -231,37 +223,16 @@ func (f *follower) state(ctx context.Context) error {
 	return f.emit(ctx, Event{Kind: EventReady, Seq: f.pos.seq, Cursor: f.pos.String()})
 }
 
-// entries hands out the newest entry of every page, and returns the last one's place in the log.
-func (f *follower) entries(ctx context.Context) (last uint64, err error) {
-	if f.direct {
-		return f.readStateDirect(ctx)
-	}
-	consumer, err := f.js.CreateConsumer(ctx, topology.PostureState, readOnce(jetstream.ConsumerConfig{
-		FilterSubject: f.logFilter(), DeliverPolicy: jetstream.DeliverAllPolicy,
-	}))
-	if err != nil {
-		return 0, fmt.Errorf("read the state: %w", err)
-	}
-	defer f.forget(ctx, topology.PostureState, consumer)
-	if consumer.CachedInfo().NumPending == 0 {
-		return 0, nil
-	}
-	messages, err := f.messages(topology.PostureState, consumer, readAhead, f.monitor)
-	if err != nil {
-		return 0, fmt.Errorf("read the state: %w", err)
-	}
-	defer messages.close()
-	for {
-		m, err := messages.next(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("read the state: %w", err)
-		}
-		seq, err := f.entry(ctx, m.Msg)
+// awaitLog waits a moment for the log to hold a sequence, and returns where it ends: the followers' copy of the log may
+// be behind that of the state.
+func (f *follower) awaitLog(ctx context.Context, seq uint64) (end uint64, err error) {
+	for began := time.Now(); ; sleep(ctx, soon) {
+		stream, err := f.js.Stream(ctx, topology.PostureLog)
 		if err != nil {
 			return 0, err
 		}
-		if last = max(last, seq); m.pending == 0 {
-			return last, nil
+		if end = stream.CachedInfo().State.LastSeq; end >= seq || time.Since(began) > answerTimeout {
+			return end, nil
 		}
 	}
 }
@@ -269,6 +240,9 @@ func (f *follower) entries(ctx context.Context) (last uint64, err error) {
 // entry hands out a page's entry, and returns its place in the log. The page of one that cannot be read has no
 // results.
 func (f *follower) entry(ctx context.Context, m *Msg) (uint64, error) {
+	if f.monitor != nil {
+		f.monitor.Heard()
+	}
 	seq, err1 := LogSequence(m)
 	page, err2 := topology.ParsePage(m.Subject)
 	entry := new(proto.Entry)
@@ -326,15 +300,10 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, fmt.Errorf("follow: %w", err)
 	}
 	log := stream.CachedInfo()
-	if err := f.checkHeld(log, f.pos); err != nil && (f.Name == "" || err != errDeleted) {
+	if err := f.checkHeld(log, f.pos); err != nil && err != errDeleted {
 		return nil, err
 	}
 	f.pos.created = log.Created.UnixNano()
-	if f.Name == "" {
-		return f.js.CreateConsumer(ctx, topology.PostureLog, readOnce(jetstream.ConsumerConfig{
-			FilterSubject: f.changeFilter(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.pos.seq + 1,
-		}))
-	}
 	name := topology.FollowPrefix + f.Name
 	if f.fresh {
 		if err := f.js.DeleteConsumer(ctx, topology.PostureLog, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -350,11 +319,7 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 
 // changes hands out what comes after the position.
 func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) error {
-	batch := readAhead
-	if f.Name != "" {
-		batch = 1
-	}
-	messages, err := f.messages(topology.PostureLog, consumer, batch, f.monitor)
+	messages, err := f.messages(topology.PostureLog, consumer, 1, f.monitor)
 	if err != nil {
 		return err
 	}
@@ -387,15 +352,11 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 			checked = time.Now()
 		}
 		if err := f.change(ctx, m.Msg); err != nil {
-			if f.Name != "" {
-				m.giveBack() // the next run of this name need not wait for it
-			}
+			m.giveBack() // the next run of this name need not wait for it
 			return err
 		}
-		if f.Name != "" {
-			if err := m.ack(ctx); err != nil {
-				return err
-			}
+		if err := m.ack(ctx); err != nil {
+			return err
 		}
 		f.pos.seq, f.pos.at = m.Seq, m.Time.UnixNano()
 		behind = m.pending > farBehind

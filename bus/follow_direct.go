@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// onceDirect is once without a consumer, for our own roles: none of them may create one.
+// onceDirect is once without a consumer, for a follower that keeps its position itself.
 func (f *follower) onceDirect(ctx context.Context) error {
 	if f.pos.seq == 0 {
 		if err := f.state(ctx); err != nil {
@@ -55,8 +55,8 @@ func (f *follower) onceDirect(ctx context.Context) error {
 	return err
 }
 
-// readStateDirect hands out the newest entry of every page that POSTURE_STATE's leader held when it began.
-func (f *follower) readStateDirect(ctx context.Context) (last uint64, err error) {
+// readState hands out the newest entry of every page that POSTURE_STATE's leader held when it began.
+func (f *follower) readState(ctx context.Context) (last uint64, err error) {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
 	t := &Tail{Conn: f.Conn, Stream: topology.PostureState, Filters: []string{f.logFilter()}, Current: enough}

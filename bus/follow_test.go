@@ -19,6 +19,7 @@ import (
 type writer struct {
 	t       *testing.T
 	c       *bus.Conn
+	copies  *bus.Conn // a follower's
 	account proto.Account
 	check   proto.ID
 	pages   []topology.PageRef
@@ -29,11 +30,13 @@ type writer struct {
 }
 
 func newWriter(t *testing.T, b *bustest.Bus) *writer {
-	return newWriterOn(t, b.Conn(topology.Evaluator))
+	w := newWriterOn(t, b.Conn(topology.Evaluator))
+	w.copies = b.Conn(topology.Follower)
+	return w
 }
 
 func newWriterOn(t *testing.T, c *bus.Conn) *writer {
-	w := &writer{t: t, c: c, account: proto.NewAccount(), check: proto.NewID(),
+	w := &writer{t: t, c: c, copies: c, account: proto.NewAccount(), check: proto.NewID(),
 		last: map[topology.PageRef]uint64{}, state: map[topology.PageRef]map[proto.ID]proto.Outcome{}, rng: rand.New(rand.NewPCG(1, 2))}
 	integration := proto.NewID()
 	for i := range 3 {
@@ -91,9 +94,17 @@ func (w *writer) want() map[bus.ResultKey]proto.Outcome {
 	return all
 }
 
+// settled reports whether the followers' copies hold what was written.
 func (w *writer) settled() bool {
+	end, _, err := w.c.End(w.t.Context())
+	if err != nil {
+		return false
+	}
+	if copied, _, err := w.copies.End(w.t.Context()); err != nil || copied != end {
+		return false
+	}
 	for p, seq := range w.last {
-		m, err := w.c.Last(w.t.Context(), topology.PostureState, topology.Log(p))
+		m, err := w.copies.Last(w.t.Context(), topology.PostureState, topology.Log(p))
 		if err != nil {
 			return false
 		}
@@ -183,7 +194,7 @@ func TestFollowGivesStateThenChanges(t *testing.T) {
 // A position between two changes of one entry loses neither: each change is seen once, wherever the
 // follower stops.
 func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
-	for name, f := range map[string]bus.Following{"named": {Name: "siem"}, "by position": {}} {
+	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 		t.Run(name, func(t *testing.T) {
 			b := bustest.Start(t)
 			w, c := newWriter(t, b), b.Conn(topology.Follower)
@@ -304,7 +315,7 @@ func TestFollowWhileWritersWrite(t *testing.T) {
 func TestNamedFollowerGoesOn(t *testing.T) {
 	b := bustest.Start(t)
 	w, c := newWriter(t, b), b.Conn(topology.Follower)
-	f := bus.Following{Account: w.account, Name: "siem"}
+	f := bus.Following{Account: w.account, Name: string(topology.Follower)}
 	for range 10 {
 		w.commit()
 	}
@@ -324,7 +335,7 @@ func TestNamedFollowerGoesOn(t *testing.T) {
 }
 
 func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
-	for name, f := range map[string]bus.Following{"named": {Name: "siem"}, "by position": {}} {
+	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 		t.Run(name, func(t *testing.T) {
 			b := bustest.StartWith(t, topology.Options{LogMaxBytes: 64 << 10})
 			w, c := newWriter(t, b), b.Conn(topology.Follower)
@@ -361,7 +372,7 @@ func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
 // The log may delete what comes next also while a follower runs: one that takes its time over a change, or
 // whose machine was asleep.
 func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
-	for name, f := range map[string]bus.Following{"named": {Name: "siem"}, "by position": {}} {
+	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := bustest.StartWith(t, topology.Options{LogMaxBytes: 64 << 10})
@@ -416,7 +427,7 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 
 // A log whose every message has grown too old still has a state, and a place where what comes next will be.
 func TestFollowAnEmptiedLog(t *testing.T) {
-	for name, f := range map[string]bus.Following{"named": {Name: "siem"}, "by position": {}} {
+	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 		t.Run(name, func(t *testing.T) {
 			b := bustest.Start(t)
 			w, c := newWriter(t, b), b.Conn(topology.Follower)

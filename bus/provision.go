@@ -22,9 +22,12 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 		return err
 	}
 	for _, cfg := range topology.Streams(o) {
-		if err := c.provisionStream(ctx, cfg); err != nil {
+		if err := c.provisionStream(ctx, cfg, c.createStream); err != nil {
 			return fmt.Errorf("stream %s: %w", cfg.Name, err)
 		}
+	}
+	if err := c.provisionMirrors(ctx, o); err != nil {
+		return fmt.Errorf("copies for followers: %w", err)
 	}
 	for _, d := range topology.Durables() {
 		err := patiently(ctx, func(ctx context.Context) error {
@@ -38,23 +41,25 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 	return nil
 }
 
-func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig) error {
-	for {
-		err := patiently(ctx, func(ctx context.Context) (err error) {
-			made := cfg
-			switch stream, err := c.js.Stream(ctx, cfg.Name); {
-			case err == nil:
-				made = withNotes(cfg, stream.CachedInfo().Config.Metadata)
-			case !errors.Is(err, jetstream.ErrStreamNotFound):
-				return err
-			case made.FirstSeq == 0:
-				if made.FirstSeq, err = c.firstSequence(ctx, cfg.Name); err != nil {
-					return err
-				}
-			}
-			_, err = c.js.CreateOrUpdateStream(ctx, made)
+// createStream makes a stream of the pipeline, or brings it up to date.
+func (c *Conn) createStream(ctx context.Context, cfg jetstream.StreamConfig) error {
+	switch stream, err := c.js.Stream(ctx, cfg.Name); {
+	case err == nil:
+		cfg = withNotes(cfg, stream.CachedInfo().Config.Metadata)
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
+		return err
+	case cfg.FirstSeq == 0:
+		if cfg.FirstSeq, err = c.firstSequence(ctx, cfg.Name); err != nil {
 			return err
-		})
+		}
+	}
+	_, err := c.js.CreateOrUpdateStream(ctx, cfg)
+	return err
+}
+
+func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig, create func(context.Context, jetstream.StreamConfig) error) error {
+	for {
+		err := patiently(ctx, func(ctx context.Context) error { return create(ctx, cfg) })
 		var api *jetstream.APIError
 		if !errors.As(err, &api) || api.ErrorCode != codeInsufficientStorage || cfg.MaxBytes/2 < minBytes {
 			return err

@@ -4,27 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
-	"plumbline.dev/bus/topology"
 )
-
-// readAhead is how many messages a reader that acknowledges none asks for at once.
-const readAhead = 256
 
 // maxLost is how many requests in a row may be lost until a reader gives up: its consumer is made anew.
 const maxLost = 2
-
-// readOnce completes the configuration of a consumer that one reader reads in order, without acknowledgements,
-// and that the server removes some time after the reader is gone.
-func readOnce(cfg jetstream.ConsumerConfig) jetstream.ConsumerConfig {
-	cfg.Name, cfg.AckPolicy, cfg.MaxDeliver = topology.FollowPrefix+nuid.Next(), jetstream.AckNonePolicy, 1
-	cfg.MemoryStorage, cfg.Replicas, cfg.InactiveThreshold = true, 1, 5*time.Minute
-	return cfg
-}
 
 // reader reads the messages of a consumer in their order.
 type reader struct {

@@ -17,7 +17,7 @@ func Recreate(ctx context.Context, c *Conn, o topology.Options, stream string, f
 			continue
 		}
 		cfg.FirstSeq = first
-		if err := c.provisionStream(ctx, cfg); err != nil {
+		if err := c.provisionStream(ctx, cfg, c.createStream); err != nil {
 			return fmt.Errorf("stream %s: %w", stream, err)
 		}
 	}

@@ -92,7 +92,7 @@ func TestAFollowerOfARestoredLogTakesANewState(t *testing.T) {
 			server = store.Start()
 			w = w.on(connect(t, server, topology.Evaluator), 2)
 			follower := connect(t, server, topology.Follower)
-			kept, named := bus.Following{Account: w.account}, bus.Following{Account: w.account, Name: "siem"}
+			kept, named := bus.Following{Account: w.account}, bus.Following{Account: w.account, Name: string(topology.Follower)}
 			var keptResults, namedResults bus.Results
 			w.commits(20)
 			kept.Cursor, _ = lastCursor(t, follower, kept, &keptResults, w)

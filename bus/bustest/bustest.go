@@ -92,3 +92,21 @@ func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn {
 
 // Server is one of the servers, the first is 0.
 func (b *Bus) Server(i int) *embed.Server { return b.servers[i] }
+
+// Servers is the number of servers.
+func (b *Bus) Servers() int { return len(b.servers) }
+
+// Follower makes a follower and connects as it; the connection is closed with the test.
+func (b *Bus) Follower(name string) *bus.Conn {
+	b.t.Helper()
+	file, err := b.servers[0].Authority().Follower(name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	c, err := b.servers[0].ConnectFollower(b.t.Context(), name, file, Log(b.t))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(c.Close)
+	return c
+}

@@ -1,6 +1,6 @@
-// Package creds makes the NATS identities of a Plumbline installation: an operator, one account, and a
-// user for each role whose permissions are those of the topology. Users log in with ordinary credentials
-// files, which every NATS client library and tool takes.
+// Package creds makes the NATS identities of a Plumbline installation: an operator, an account for each zone of the
+// topology, a user for each role, and followers. Users log in with ordinary credentials files, which every NATS
+// client library and tool takes.
 package creds
 
 import (
@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
@@ -21,130 +21,184 @@ import (
 // Authority can make users. It holds the seeds of the installation's operator and accounts: whoever has
 // them can be anybody on the bus. Safe for concurrent use.
 type Authority struct {
-	operator, account, system nkeys.KeyPair
-	// OperatorJWT, AccountJWT and SystemJWT are what a server is configured with.
-	OperatorJWT, AccountJWT, SystemJWT string
-	AccountID, SystemID                string // public keys
+	dir      string // empty: it is kept nowhere
+	operator nkeys.KeyPair
+	accounts map[string]account // by name: those of the zones, and [system]
+	since    time.Time          // users of the pipeline that were made before are revoked; zero: none
+	// OperatorJWT is what a server is configured with.
+	OperatorJWT         string
+	AccountID, SystemID string // public keys of the pipeline's account and of the system account
+	followers           *registry
 }
+
+type account struct {
+	pair nkeys.KeyPair
+	id   string // the public key
+}
+
+// system is the name of the system account.
+const system = "SYS"
 
 const seedFile = "authority.json"
 
+// seeds is the file of an authority.
 type seeds struct {
 	Operator string `json:"operator"`
-	Account  string `json:"account"`
+	Account  string `json:"account"` // the pipeline's
 	System   string `json:"system"`
+	// Zones are the seeds of the other zones' accounts.
+	Zones map[topology.Zone]string `json:"zones,omitempty"`
+	// Since is when the roles' users were last moved to other accounts, in Unix seconds: an authority of before had
+	// everybody in the pipeline's account, and the credentials that it made are void.
+	Since int64 `json:"since,omitempty"`
 }
 
-// Open reads the authority of a directory, or makes one there at first, in a file of mode 0600.
+// Open reads the authority of a directory, or makes one there at first, in a file of mode 0600. An authority that
+// was made by an older version gets the accounts that it lacks, and the credentials that it made are revoked: they
+// have to be made anew.
 func Open(dir string) (*Authority, error) {
 	path := filepath.Join(dir, seedFile)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if data, err = mint(); err == nil {
-			err = WriteSecret(path, data)
-		}
-	}
+	unlock, err := lock(dir)
 	if err != nil {
 		return nil, fmt.Errorf("NATS authority: %w", err)
 	}
-	a, err := parse(data)
+	defer unlock()
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("NATS authority: %w", err)
+	}
+	s, changed, err := complete(data, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("NATS authority %s: %w", path, err)
+	}
+	if changed {
+		if data, err = json.Marshal(s); err == nil {
+			err = WriteSecret(path, data)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("NATS authority: %w", err)
+		}
+	}
+	a, err := parse(s)
+	if err != nil {
+		return nil, fmt.Errorf("NATS authority %s: %w", path, err)
+	}
+	a.dir = dir
+	if _, err := a.read(); err != nil {
+		return nil, err
 	}
 	return a, nil
 }
 
 // New makes an authority that is kept nowhere, for tests.
 func New() (*Authority, error) {
-	data, err := mint()
+	s, _, err := complete(nil, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	return parse(data)
+	return parse(s)
 }
 
-func mint() ([]byte, error) {
-	var s seeds
-	for _, k := range []struct {
-		make func() (nkeys.KeyPair, error)
-		into *string
-	}{{nkeys.CreateOperator, &s.Operator}, {nkeys.CreateAccount, &s.Account}, {nkeys.CreateAccount, &s.System}} {
-		pair, err := k.make()
-		if err != nil {
-			return nil, err
+// complete reads an authority's file, of which there may be none, and adds the seeds that it lacks.
+func complete(data []byte, now time.Time) (s seeds, changed bool, err error) {
+	fresh := len(data) == 0
+	if !fresh {
+		if err := json.Unmarshal(data, &s); err != nil {
+			return s, false, err
 		}
-		seed, err := pair.Seed()
-		if err != nil {
-			return nil, err
-		}
-		*k.into = string(seed)
 	}
-	return json.Marshal(s)
+	if s.Zones == nil {
+		s.Zones = map[topology.Zone]string{}
+	}
+	add := func(seed string, make func() (nkeys.KeyPair, error)) string {
+		if seed != "" || err != nil {
+			return seed
+		}
+		if !fresh {
+			s.Since = now.Unix() - 1
+		}
+		changed = true
+		var pair nkeys.KeyPair
+		if pair, err = make(); err != nil {
+			return ""
+		}
+		var text []byte
+		text, err = pair.Seed()
+		return string(text)
+	}
+	if !fresh && (s.Operator == "" || s.Account == "" || s.System == "") {
+		return s, false, errors.New("the file lacks a seed")
+	}
+	s.Operator = add(s.Operator, nkeys.CreateOperator)
+	s.Account = add(s.Account, nkeys.CreateAccount)
+	s.System = add(s.System, nkeys.CreateAccount)
+	for _, z := range topology.Zones() {
+		if z != topology.Pipeline {
+			s.Zones[z] = add(s.Zones[z], nkeys.CreateAccount)
+		}
+	}
+	return s, changed, err
 }
 
-func parse(data []byte) (*Authority, error) {
-	var s seeds
-	if err := json.Unmarshal(data, &s); err != nil {
+func parse(s seeds) (*Authority, error) {
+	a := &Authority{accounts: map[string]account{}, followers: new(registry)}
+	if s.Since != 0 {
+		a.since = time.Unix(s.Since, 0)
+	}
+	var err error
+	if a.operator, err = nkeys.FromSeed([]byte(s.Operator)); err != nil {
 		return nil, err
 	}
-	a := new(Authority)
-	var err error
-	for _, k := range []struct {
-		seed string
-		into *nkeys.KeyPair
-	}{{s.Operator, &a.operator}, {s.Account, &a.account}, {s.System, &a.system}} {
-		if *k.into, err = nkeys.FromSeed([]byte(k.seed)); err != nil {
-			return nil, err
+	all := map[string]string{system: s.System, string(topology.Pipeline): s.Account}
+	for zone, seed := range s.Zones {
+		all[string(zone)] = seed
+	}
+	for name, seed := range all {
+		pair, err1 := nkeys.FromSeed([]byte(seed))
+		if err1 != nil {
+			return nil, fmt.Errorf("account %s: %w", name, err1)
 		}
+		id, err2 := pair.PublicKey()
+		if err2 != nil {
+			return nil, fmt.Errorf("account %s: %w", name, err2)
+		}
+		a.accounts[name] = account{pair, id}
 	}
-	return a, a.sign()
-}
-
-func (a *Authority) sign() error {
-	operatorID, err1 := a.operator.PublicKey()
-	accountID, err2 := a.account.PublicKey()
-	systemID, err3 := a.system.PublicKey()
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return err
+	a.AccountID, a.SystemID = a.accounts[string(topology.Pipeline)].id, a.accounts[system].id
+	id, err := a.operator.PublicKey()
+	if err != nil {
+		return nil, err
 	}
-	a.AccountID, a.SystemID = accountID, systemID
-
-	account := jwt.NewAccountClaims(accountID)
-	account.Name = "PLUMBLINE"
-	account.Limits.JetStreamLimits = jwt.JetStreamLimits{
-		MemoryStorage: jwt.NoLimit, DiskStorage: jwt.NoLimit, Streams: jwt.NoLimit, Consumer: jwt.NoLimit,
-		MaxAckPending: jwt.NoLimit, MemoryMaxStreamBytes: jwt.NoLimit, DiskMaxStreamBytes: jwt.NoLimit,
-	}
-	system := jwt.NewAccountClaims(systemID)
-	system.Name = "SYS"
-	operator := jwt.NewOperatorClaims(operatorID)
+	operator := jwt.NewOperatorClaims(id)
 	operator.Name = "plumbline"
-	operator.SystemAccount = systemID
-	a.OperatorJWT, err1 = operator.Encode(a.operator)
-	a.AccountJWT, err2 = account.Encode(a.operator)
-	a.SystemJWT, err3 = system.Encode(a.operator)
-	return errors.Join(err1, err2, err3)
+	operator.SystemAccount = a.SystemID
+	a.OperatorJWT, err = operator.Encode(a.operator)
+	return a, err
 }
 
-// User makes a user of a role: its JWT and the seed that proves it.
+// User makes a user of a role: its JWT and the seed that proves it. A follower is made by [Authority.Follower].
 func (a *Authority) User(role topology.Role) (token, seed string, err error) {
+	token, seed, _, err = a.user(topology.ZoneOf(role), string(role), permissions(topology.PermissionsOf(role)))
+	return token, seed, err
+}
+
+func (a *Authority) user(zone topology.Zone, name string, p jwt.Permissions) (token, seed, id string, err error) {
 	pair, err := nkeys.CreateUser()
 	if err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
-	id, err := pair.PublicKey()
-	if err != nil {
-		return "", "", err
+	if id, err = pair.PublicKey(); err != nil {
+		return "", "", "", err
 	}
 	secret, err := pair.Seed()
 	if err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	claims := jwt.NewUserClaims(id)
-	claims.Name = string(role)
-	claims.Permissions = permissions(role)
-	token, err = claims.Encode(a.account)
-	return token, string(secret), err
+	claims.Name = name
+	claims.Permissions = p
+	token, err = claims.Encode(a.accounts[string(zone)].pair)
+	return token, string(secret), id, err
 }
 
 // File is a credentials file of a new user of a role.
@@ -156,30 +210,28 @@ func (a *Authority) File(role topology.Role) ([]byte, error) {
 	return jwt.FormatUserConfig(token, []byte(seed))
 }
 
-// ServerConfig is the part of a nats-server configuration that makes it accept this authority's users.
-func (a *Authority) ServerConfig() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "max_control_line: %d\noperator: %q\nsystem_account: %q\nresolver: MEMORY\nresolver_preload: {\n  %s: %q\n  %s: %q\n}\n",
-		topology.MaxControlLine, a.OperatorJWT, a.SystemID, a.AccountID, a.AccountJWT, a.SystemID, a.SystemJWT)
-	return b.String()
-}
-
 // UpToDate tells whether a credentials file is of this authority and lets its user do what the topology
 // says today. One that is not has to be made anew: its permissions are signed into it.
 func (a *Authority) UpToDate(file []byte, role topology.Role) bool {
-	token, err := jwt.ParseDecoratedJWT(file)
-	if err != nil {
-		return false
-	}
-	had, err := jwt.DecodeUserClaims(token)
-	if err != nil || had.Issuer != a.AccountID {
-		return false
-	}
-	return had.Name == string(role) && reflect.DeepEqual(had.Permissions, permissions(role))
+	zone := topology.ZoneOf(role)
+	had, ok := a.claims(file, zone, permissions(topology.PermissionsOf(role)))
+	return ok && had.Name == string(role) && (zone != topology.Pipeline || had.IssuedAt > a.since.Unix())
 }
 
-func permissions(role topology.Role) jwt.Permissions {
-	p := topology.PermissionsOf(role)
+// claims reads a credentials file; ok reports whether it is of an account's user with these permissions.
+func (a *Authority) claims(file []byte, zone topology.Zone, want jwt.Permissions) (had *jwt.UserClaims, ok bool) {
+	token, err := jwt.ParseDecoratedJWT(file)
+	if err != nil {
+		return nil, false
+	}
+	had, err = jwt.DecodeUserClaims(token)
+	if err != nil || had.Issuer != a.accounts[string(zone)].id {
+		return nil, false
+	}
+	return had, reflect.DeepEqual(had.Permissions, want)
+}
+
+func permissions(p topology.Permissions) jwt.Permissions {
 	var out jwt.Permissions
 	out.Pub.Allow, out.Pub.Deny, out.Sub.Allow = p.Publish, p.DenyPublish, p.Subscribe
 	if p.Respond {

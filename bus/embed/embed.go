@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -97,10 +98,9 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 	if err != nil {
 		return nil, err
 	}
-	resolver := &server.MemAccResolver{}
-	if err := errors.Join(resolver.Store(authority.AccountID, authority.AccountJWT),
-		resolver.Store(authority.SystemID, authority.SystemJWT)); err != nil {
-		return nil, err
+	resolver, err := accounts(filepath.Join(cfg.Dir, "nats", "accounts"), authority)
+	if err != nil {
+		return nil, fmt.Errorf("NATS accounts: %w", err)
 	}
 	o := &server.Options{
 		ServerName: "plumbline", JetStream: true, StoreDir: filepath.Join(cfg.Dir, "nats", "store"), SyncAlways: !cfg.NoSync,
@@ -129,6 +129,28 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 		}
 	}
 	return o, nil
+}
+
+// accounts makes the directory of the accounts' claims anew: the authority knows every revocation. While the server
+// runs, claims that are pushed to it are stored there and passed on to the other servers of its cluster.
+func accounts(dir string, authority *creds.Authority) (*server.DirAccResolver, error) {
+	claims, err := authority.AccountJWTs()
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
+		return nil, err
+	}
+	resolver, err := server.NewDirAccResolver(dir, 0, time.Minute, server.NoDelete)
+	if err != nil {
+		return nil, err
+	}
+	for id, claim := range claims {
+		if err := resolver.Store(id, claim); err != nil {
+			return nil, err
+		}
+	}
+	return resolver, nil
 }
 
 func hostPort(addr string) (string, int, error) {
@@ -166,15 +188,27 @@ func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	return s.connect(ctx, role, string(role), log, nats.UserJWTAndSeed(token, seed), more)
+}
+
+// ConnectFollower connects with a follower's credentials file, in process.
+func (s *Server) ConnectFollower(ctx context.Context, name string, file []byte, log *slog.Logger) (*bus.Conn, error) {
+	return s.connect(ctx, topology.Follower, name, log, nats.UserCredentialBytes(file), nil)
+}
+
+func (s *Server) connect(ctx context.Context, role topology.Role, name string, log *slog.Logger, login nats.Option, more []func(*bus.Config)) (*bus.Conn, error) {
 	if log == nil {
 		log = s.log
 	}
-	cfg := bus.Config{Role: role, Log: log, Options: []nats.Option{nats.InProcessServer(s.ns), nats.UserJWTAndSeed(token, seed)}}
+	cfg := bus.Config{Role: role, Follower: name, Log: log, Options: []nats.Option{s.InProcess(), login}}
 	for _, set := range more {
 		set(&cfg)
 	}
 	return bus.Connect(ctx, cfg)
 }
+
+// InProcess is the option of a connection that needs no network.
+func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.ns) }
 
 // Watch waits for the store to fail, until ctx ends. After a failed write, a full disk's mostly, the server
 // refuses every later one until it is started again: whoever runs it should end and be restarted.

@@ -112,20 +112,18 @@ func grants(r Role) grant {
 			ranges: []string{AuditLog, PostureLog, AccessLogs, BucketStream(Sessions)},
 			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},
 		}
-	case Follower:
-		return grant{
-			watch: []watch{{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
-			list:  []string{PostureLog, PostureState},
-			last:  []string{PostureState + " " + AllLogs},
-		}
 	}
 	return grant{}
 }
 
-// PermissionsOf are what a role's NATS user may do, made from its flows and grants.
+// PermissionsOf are what a role's NATS user may do, made from its flows and grants; of a follower, what the one of
+// that name may do.
 func PermissionsOf(r Role) Permissions {
 	if r == Operator {
 		return Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
+	}
+	if r == Follower {
+		return FollowerPermissions(string(Follower))
 	}
 	var pub []string
 	sub := []string{r.InboxPrefix() + ".>"}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/test/internal/stack"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestAnotherSystemFollows(t *testing.T) {
 	w := newWorld(t, 1_100, "1h")
 	w.settle()
-	name := bus.Following{Account: w.control.Account, Name: "soc"}
+	name := bus.Following{Account: w.control.Account, Name: string(topology.Follower)}
 
 	var told following
 	stop := follow(t, w.follower, name, &told)

@@ -45,6 +45,8 @@ type grammar struct {
 
 	Version versionCmd `cmd:"" help:"Show the version, the commit and the versions of the message schemas."`
 
+	Follower followerCmd `cmd:"" help:"Other systems that follow results on NATS: create, list, revoke."`
+
 	Stack stackCmd `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, the demo's set-up."`
 }
 

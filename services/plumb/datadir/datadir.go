@@ -140,10 +140,38 @@ func (d Dir) Recipients(service string) (string, error) {
 	return lines.String(), nil
 }
 
-// Follower makes sure that there is a credentials file for other systems that follow results, with the
-// permissions of today's topology.
+// Follower makes sure that there is a credentials file for another system that follows results, with the permissions
+// of today's topology: those of the follower named "follower". It makes none if that follower was revoked.
 func (d Dir) Follower(a *creds.Authority) error {
-	return d.credentials(followerFile, a, topology.Follower)
+	name := string(topology.Follower)
+	file, err := os.ReadFile(d.FollowerPath())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if current, err := a.FollowerUpToDate(file, name); err != nil || current {
+		return err
+	}
+	all, err := a.Followers()
+	if err != nil {
+		return err
+	}
+	newest := len(all) - 1
+	for newest >= 0 && all[newest].Name != name {
+		newest--
+	}
+	switch {
+	case newest < 0: // the first start
+	case !all[newest].Active():
+		return nil
+	default: // the permissions changed, or the file was lost
+		if err := a.Revoke(name); err != nil {
+			return err
+		}
+	}
+	if file, err = a.Follower(name); err != nil {
+		return err
+	}
+	return creds.WriteSecret(d.FollowerPath(), file)
 }
 
 // Credentials makes sure that there is a credentials file of a role, in creds/, with the permissions of

@@ -146,7 +146,11 @@ func TestCredentialsOfOtherPermissionsAreMadeAnew(t *testing.T) {
 	if err := d.Follower(authority); err != nil {
 		t.Fatal(err)
 	}
-	if file, err := os.ReadFile(d.FollowerPath()); err != nil || !authority.UpToDate(file, topology.Follower) {
+	file, err := os.ReadFile(d.FollowerPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if current, err := authority.FollowerUpToDate(file, string(topology.Follower)); err != nil || !current {
 		t.Errorf("the old file is still there (%v)", err)
 	}
 }

@@ -20,7 +20,7 @@ const PartiesDir = "parties"
 // A handout is a file of the installation that a party gets, under the name that it knows it by.
 type handout struct{ party, name, from string }
 
-// handouts are all of them: NATS credentials for every role, and
+// handouts are all of them: NATS credentials for every role but followers, and
 //
 //	nats/auth.conf
 //	fetcher/identity, exchange/identity, gateway/identity
@@ -42,6 +42,9 @@ func handouts(d datadir.Dir) []handout {
 		{"client", "api-token", d.TokenPath()},
 	}
 	for _, role := range topology.Roles() {
+		if role == topology.Follower {
+			continue
+		}
 		all = append(all, handout{string(role), "nats.creds", filepath.Join(string(d), "creds", string(role)+".creds")})
 	}
 	return all

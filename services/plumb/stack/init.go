@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,7 +21,12 @@ type Files struct {
 	Account proto.Account // zero: made, and kept
 	// UID and GID, where they are not negative, are given every file: the user that the containers run as.
 	UID, GID int
+	// Accounts is the directory of each NATS server for the accounts' claims; empty: [Accounts].
+	Accounts string
 }
+
+// Accounts is where a NATS server of the stack keeps the accounts' claims, on its own volume.
+const Accounts = "/var/lib/nats/accounts"
 
 // sealed are the services that open what is sealed to them.
 var sealed = []string{"fetcher", "exchange", "gateway"}
@@ -44,10 +50,17 @@ func (f Files) Init() error {
 	if err != nil {
 		return err
 	}
-	if err := writePublic(filepath.Join(f.Dir, "nats", "auth.conf"), authority.ServerConfig()); err != nil {
+	auth, err := authority.ServerConfig(cmp.Or(f.Accounts, Accounts))
+	if err != nil {
+		return err
+	}
+	if err := writePublic(filepath.Join(f.Dir, "nats", "auth.conf"), auth); err != nil {
 		return err
 	}
 	for _, role := range topology.Roles() {
+		if role == topology.Follower { // "plumb follower create"
+			continue
+		}
 		if err := d.Credentials(authority, role); err != nil {
 			return err
 		}

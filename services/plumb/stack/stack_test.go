@@ -72,7 +72,7 @@ func contents(t *testing.T, dir string) map[string]string {
 // A NATS server that includes auth.conf takes the credentials files, and provisioning works over them.
 func TestTheFilesFitAServer(t *testing.T) {
 	dir := t.TempDir()
-	if err := (stack.Files{Dir: dir, UID: -1, GID: -1}).Init(); err != nil {
+	if err := (stack.Files{Dir: dir, UID: -1, GID: -1, Accounts: t.TempDir()}).Init(); err != nil {
 		t.Fatal(err)
 	}
 	conf := filepath.Join(dir, "server.conf")

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -100,69 +98,38 @@ func (l *Ledger) catchUp(ctx context.Context, conn *bus.Conn) error {
 	if stream.CachedInfo().State.LastSeq == l.read {
 		return nil
 	}
-	consumer, err := conn.JetStream().OrderedConsumer(ctx, topology.PostureLog, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{topology.AllLogs, topology.AllChanges}, NamePrefix: topology.FollowPrefix + nuid.Next(),
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: l.read + 1,
+	err = conn.Range(ctx, topology.PostureLog, ">", l.read+1, stream.CachedInfo().State.LastSeq, func(m *bus.Msg) error {
+		if err := l.book(m); err != nil {
+			return fmt.Errorf("message %d of the log, %s: %w", m.Seq, m.Subject, err)
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	// Followers are limited in number, and the server keeps one for minutes after it was read.
-	defer func() { _ = stream.DeleteConsumer(context.WithoutCancel(ctx), info.Name) }()
-	if info.NumPending == 0 {
-		return nil
-	}
-	return l.readAll(ctx, consumer)
+	return nil
 }
 
-func (l *Ledger) readAll(ctx context.Context, consumer jetstream.Consumer) error {
-	messages, err := consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	defer messages.Stop()
-	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("read the log: %w", err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if err := l.book(m, meta); err != nil {
-			return fmt.Errorf("message %d of the log, %s: %w", meta.Sequence.Stream, m.Subject(), err)
-		}
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
-}
-
-func (l *Ledger) book(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-	seq := meta.Sequence.Stream
+func (l *Ledger) book(m *bus.Msg) error {
+	seq := m.Seq
 	if seq != l.read+1 {
 		return fmt.Errorf("%d was read before it", l.read)
 	}
 	l.read = seq
-	if strings.HasPrefix(m.Subject(), strings.TrimSuffix(topology.AllLogs, ">")) {
+	if strings.HasPrefix(m.Subject, strings.TrimSuffix(topology.AllLogs, ">")) {
 		if err := l.close(); err != nil {
 			return err
 		}
-		return l.entry(m, meta)
+		return l.entry(m)
 	}
 	return l.change(m, seq)
 }
 
-func (l *Ledger) entry(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-	ref, err1 := topology.ParsePage(m.Subject())
-	summary, err2 := proto.ParseSummary(m.Headers().Get(proto.HeaderSummary))
+func (l *Ledger) entry(m *bus.Msg) error {
+	ref, err1 := topology.ParsePage(m.Subject)
+	summary, err2 := proto.ParseSummary(m.Header.Get(proto.HeaderSummary))
 	entry := new(proto.Entry)
-	err3 := proto.Unmarshal(m.Data(), entry)
+	err3 := proto.Unmarshal(m.Data, entry)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
@@ -171,18 +138,18 @@ func (l *Ledger) entry(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		page = &Page{folded: map[deviceCheck]proto.Outcome{}}
 		l.pages[ref] = page
 	}
-	if err := follows(page.Entry, entry, meta.Timestamp); err != nil {
+	if err := follows(page.Entry, entry, m.Time); err != nil {
 		return err
 	}
 	if got := entry.Summarize(summary.Changed); got != summary {
 		return fmt.Errorf("its header says %v, its body %v", summary, got)
 	}
 	l.entries++
-	page.Entry, page.Seq, page.Count = entry, meta.Sequence.Stream, page.Count+1
+	page.Entry, page.Seq, page.Count = entry, m.Seq, page.Count+1
 	if entry.Cause == proto.CausePoll {
 		page.Polls = append(page.Polls, entry.Tick)
 	}
-	l.open = &open{page: page, ref: ref, seq: meta.Sequence.Stream, changed: summary.Changed, next: 1}
+	l.open = &open{page: page, ref: ref, seq: m.Seq, changed: summary.Changed, next: 1}
 	return nil
 }
 
@@ -217,10 +184,10 @@ func follows(before, entry *proto.Entry, stored time.Time) error {
 	return nil
 }
 
-func (l *Ledger) change(m jetstream.Msg, seq uint64) error {
-	ref, err1 := topology.ParseChange(m.Subject())
+func (l *Ledger) change(m *bus.Msg, seq uint64) error {
+	ref, err1 := topology.ParseChange(m.Subject)
 	change := new(proto.Change)
-	err2 := proto.Unmarshal(m.Data(), change)
+	err2 := proto.Unmarshal(m.Data, change)
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}

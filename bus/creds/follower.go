@@ -1,0 +1,147 @@
+package creds
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"plumbline.dev/bus/topology"
+)
+
+// Follower is another system that may read results, as the authority lists it.
+type Follower struct {
+	Name    string    `json:"name"`
+	User    string    `json:"user"` // public key
+	Created time.Time `json:"created"`
+	Revoked time.Time `json:"revoked,omitzero"` // zero: it is not
+}
+
+// Active reports whether the follower's credentials work.
+func (f Follower) Active() bool { return f.Revoked.IsZero() }
+
+// ErrFollowerExists and ErrNoFollower are wrapped by errors about a name that is taken, or that is not there.
+var (
+	ErrFollowerExists = errors.New("a follower of this name exists: revoke it first")
+	ErrNoFollower     = errors.New("there is no active follower of this name")
+)
+
+// registry is the list of followers of an authority that is kept nowhere.
+type registry struct {
+	mu  sync.Mutex
+	all []Follower
+}
+
+const followersFile = "followers.json"
+
+// Followers are all followers, revoked ones included, oldest first.
+func (a *Authority) Followers() ([]Follower, error) { return a.read() }
+
+// Follower makes a follower and returns its credentials file. Servers need not be told.
+func (a *Authority) Follower(name string) ([]byte, error) {
+	if err := topology.CheckFollowerName(name); err != nil {
+		return nil, err
+	}
+	token, seed, id, err := a.user(topology.Follow, name, permissions(topology.FollowerPermissions(name)))
+	if err != nil {
+		return nil, err
+	}
+	err = a.change(func(all []Follower) ([]Follower, error) {
+		if slices.ContainsFunc(all, func(f Follower) bool { return f.Name == name && f.Active() }) {
+			return nil, fmt.Errorf("follower %q: %w", name, ErrFollowerExists)
+		}
+		return append(all, Follower{Name: name, User: id, Created: time.Now().UTC().Truncate(time.Second)}), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return jwt.FormatUserConfig(token, []byte(seed))
+}
+
+// Revoke voids a follower's credentials. Servers have to be told with [Authority.Push].
+func (a *Authority) Revoke(name string) error {
+	now := time.Now().UTC().Truncate(time.Second)
+	return a.change(func(all []Follower) ([]Follower, error) {
+		found := false
+		for i := range all {
+			if all[i].Name == name && all[i].Active() {
+				all[i].Revoked, found = now, true
+				if now.Before(all[i].Created) { // by a clock that was set back: what was made later stays valid
+					all[i].Revoked = all[i].Created
+				}
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("follower %q: %w", name, ErrNoFollower)
+		}
+		return all, nil
+	})
+}
+
+// FollowerUpToDate reports whether a credentials file is of an active follower of a name with the permissions of
+// today's topology.
+func (a *Authority) FollowerUpToDate(file []byte, name string) (bool, error) {
+	had, ok := a.claims(file, topology.Follow, permissions(topology.FollowerPermissions(name)))
+	if !ok || had.Name != name {
+		return false, nil
+	}
+	all, err := a.read()
+	return slices.ContainsFunc(all, func(f Follower) bool { return f.User == had.Subject && f.Active() }), err
+}
+
+func (a *Authority) read() ([]Follower, error) {
+	if a.dir == "" {
+		a.followers.mu.Lock()
+		defer a.followers.mu.Unlock()
+		return slices.Clone(a.followers.all), nil
+	}
+	path := filepath.Join(a.dir, followersFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var all []Follower
+	if err == nil {
+		err = json.Unmarshal(data, &all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list of followers %s: %w", path, err)
+	}
+	return all, nil
+}
+
+// change replaces the list of followers. Several processes may do so at the same time.
+func (a *Authority) change(edit func([]Follower) ([]Follower, error)) error {
+	if a.dir == "" {
+		a.followers.mu.Lock()
+		defer a.followers.mu.Unlock()
+		all, err := edit(slices.Clone(a.followers.all))
+		if err == nil {
+			a.followers.all = all
+		}
+		return err
+	}
+	unlock, err := lock(a.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	all, err := a.read()
+	if err != nil {
+		return err
+	}
+	if all, err = edit(all); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return WriteSecret(filepath.Join(a.dir, followersFile), append(data, '\n'))
+}

@@ -1,0 +1,104 @@
+package creds_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/topology"
+)
+
+func TestFollowersAreKept(t *testing.T) {
+	dir := t.TempDir()
+	a, err := creds.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := a.Follower("soc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Follower("soc"); !errors.Is(err, creds.ErrFollowerExists) {
+		t.Errorf("a second follower of the name: %v", err)
+	}
+	if _, err := a.Follower("follow_soc"); err == nil {
+		t.Error("a follower was given the name of another's consumer")
+	}
+	if ok, err := a.FollowerUpToDate(file, "soc"); err != nil || !ok {
+		t.Errorf("a new file is not up to date: %v", err)
+	}
+	if ok, _ := a.FollowerUpToDate(file, "siem"); ok {
+		t.Error("a file is up to date for another follower")
+	}
+	// Another process of the same installation revokes it.
+	other, err := creds.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Revoke("soc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Revoke("soc"); !errors.Is(err, creds.ErrNoFollower) {
+		t.Errorf("revoked twice: %v", err)
+	}
+	if ok, err := a.FollowerUpToDate(file, "soc"); err != nil || ok {
+		t.Errorf("the file of a revoked follower is up to date: %v", err)
+	}
+	if _, err := a.Follower("soc"); err != nil {
+		t.Errorf("the name of a revoked follower cannot be used again: %v", err)
+	}
+	all, err := a.Followers()
+	if err != nil || len(all) != 2 || all[0].Active() || !all[1].Active() {
+		t.Errorf("followers %+v, %v", all, err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "followers.json")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("list of followers: %v, %v", info, err)
+	}
+}
+
+// An authority that had one account for everybody gets the others, and its users are void.
+func TestAnAuthorityOfBeforeIsCompleted(t *testing.T) {
+	dir := t.TempDir()
+	first, err := creds.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := older(t, dir)
+	// What was made within the second of the upgrade counts as new.
+	made := time.Now().Unix()
+	bustest.Eventually(t, "the clock has moved on", func() bool { return time.Now().Unix() > made+1 })
+	a, err := creds.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.AccountID != first.AccountID || a.SystemID != first.SystemID {
+		t.Error("the account of the streams was replaced")
+	}
+	if a.UpToDate(seed, topology.Operator) {
+		t.Error("credentials of before are up to date")
+	}
+	tokens, err := a.AccountJWTs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := jwt.DecodeAccountClaims(tokens[a.AccountID])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if claims.Revocations[jwt.All] == 0 {
+		t.Error("credentials of before are not revoked")
+	}
+	again, err := creds.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := a.File(topology.Operator)
+	if err != nil || !again.UpToDate(file, topology.Operator) {
+		t.Errorf("credentials that were made since are void: %v", err)
+	}
+}

@@ -1,0 +1,70 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/topology"
+)
+
+// provisionMirrors makes the streams that followers read. A copy that is ahead of its stream is of another stream, or
+// the stream was restored from an older state: it is made anew, and followers take a new state.
+func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
+	js, err := jetstream.NewWithAPIPrefix(c.nc, topology.Mirror.APIPrefix())
+	if err != nil {
+		return err
+	}
+	create := func(ctx context.Context, cfg jetstream.StreamConfig) error {
+		copied, err := js.CreateOrUpdateStream(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		stream, err := c.js.Stream(ctx, cfg.Name) // asked second: a copy never overtakes it
+		if err != nil || copied.CachedInfo().State.LastSeq <= stream.CachedInfo().State.LastSeq {
+			return err
+		}
+		c.log.Warn("the followers' copy of a stream is ahead of it, making the copy anew", "stream", cfg.Name)
+		if err := js.DeleteStream(ctx, cfg.Name); err != nil {
+			return err
+		}
+		_, err = js.CreateStream(ctx, cfg)
+		return err
+	}
+	for _, cfg := range topology.Mirrors(o) {
+		if err := c.provisionStream(ctx, cfg, create); err != nil {
+			return fmt.Errorf("stream %s: %w", cfg.Name, err)
+		}
+		if err := c.removeFollowers(ctx, cfg.Name); err != nil {
+			return fmt.Errorf("stream %s: %w", cfg.Name, err)
+		}
+	}
+	return nil
+}
+
+// removeFollowers removes the consumers that followers made when they shared the pipeline's account: their
+// credentials are void.
+func (c *Conn) removeFollowers(ctx context.Context, stream string) error {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	names := s.ConsumerNames(ctx)
+	var old []string
+	for name := range names.Name() {
+		if strings.HasPrefix(name, topology.FollowPrefix) {
+			old = append(old, name)
+		}
+	}
+	if err := names.Err(); err != nil {
+		return err
+	}
+	for _, name := range old {
+		if err := c.js.DeleteConsumer(ctx, stream, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return err
+		}
+	}
+	return nil
+}

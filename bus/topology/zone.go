@@ -1,0 +1,168 @@
+package topology
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Zone is a NATS account: subjects of one zone cannot be reached from another, except by what the zones export and
+// import. The server checks the subject of a request and not its reply subject, to which it answers with its own
+// rights. Between zones it replaces the reply subject, so a request cannot have its answer stored in a stream of
+// another zone.
+type Zone string
+
+// The zones.
+const (
+	Pipeline Zone = "PLUMBLINE" // the streams and buckets
+	Mirror   Zone = "MIRROR"    // copies of the streams that followers read; nobody but the operator has a user in it
+	Follow   Zone = "FOLLOW"    // the followers
+)
+
+// Zones are all zones.
+func Zones() []Zone { return []Zone{Pipeline, Mirror, Follow} }
+
+// ZoneOf is the zone that a role's users are in.
+func ZoneOf(r Role) Zone {
+	if r == Follower {
+		return Follow
+	}
+	return Pipeline
+}
+
+// JetStream reports whether a zone has streams.
+func (z Zone) JetStream() bool { return z == Pipeline || z == Mirror }
+
+// APIPrefix is the prefix under which the operator reaches the JetStream API of another zone.
+func (z Zone) APIPrefix() string { return "zone." + strings.ToLower(string(z)) + ".api" }
+
+// Share is something that one zone offers to others: an export of its account.
+type Share struct {
+	Subject string
+	Stream  bool // messages that the zone sends, in place of requests that it answers
+	Several bool // a request may get more than one answer
+}
+
+// Import is a share of another zone that a zone uses.
+type Import struct {
+	From    Zone
+	Subject string
+	Local   string // the subject in the importing zone; empty: the same
+	Stream  bool
+}
+
+// mirrored are the streams that followers read.
+func mirrored() []string { return []string{PostureLog, PostureState} }
+
+// feedRoot begins the subjects on which the pipeline feeds the mirrors, and mirrorAPI is the part of the pipeline's
+// JetStream API that the mirrors use, under the name that it has in their zone.
+const (
+	feedRoot  = "mirror.feed"
+	mirrorAPI = "mirror.api"
+)
+
+// Imports are what a zone uses of others.
+func (z Zone) Imports() []Import {
+	var all []Import
+	switch z {
+	case Pipeline:
+		// Not STREAM.INFO nor CONSUMER.CREATE, which the mirrors use of the pipeline: the server takes both together for
+		// a cycle, and ignores the import.
+		for _, call := range []string{"INFO", "STREAM.CREATE.*", "STREAM.UPDATE.*", "STREAM.DELETE.*", "STREAM.PURGE.*", "STREAM.LIST",
+			"CONSUMER.NAMES.*", "CONSUMER.LIST.*"} {
+			// A local name has $1 for the first * of the subject.
+			local := Mirror.APIPrefix() + "." + strings.ReplaceAll(call, "*", "$1")
+			all = append(all, Import{From: Mirror, Subject: "$JS.API." + call, Local: local})
+		}
+	case Mirror:
+		for _, s := range mirrored() {
+			// The server asks for the consumer without its name in the subject; a request with it is of the same right.
+			for _, call := range []string{"CONSUMER.CREATE." + s, "CONSUMER.CREATE." + s + ".>", "STREAM.INFO." + s} {
+				all = append(all, Import{From: Pipeline, Subject: "$JS.API." + call, Local: mirrorAPI + "." + call})
+			}
+		}
+		all = append(all, Import{From: Pipeline, Subject: "$JS.FC.>"}, Import{From: Pipeline, Subject: feedRoot + ".>", Stream: true})
+	case Follow:
+		for _, s := range followerCalls("*") {
+			all = append(all, Import{From: Mirror, Subject: s})
+		}
+		for _, s := range mirrored() {
+			all = append(all, Import{From: Pipeline, Subject: Bell(s, ">"), Stream: true})
+		}
+	}
+	return all
+}
+
+// Shares are what a zone offers: what others import of it.
+func (z Zone) Shares() []Share {
+	var all []Share
+	for _, other := range Zones() {
+		for _, i := range other.Imports() {
+			if i.From == z {
+				all = append(all, Share{Subject: i.Subject, Stream: i.Stream, Several: several(i.Subject)})
+			}
+		}
+	}
+	return widest(all)
+}
+
+// widest leaves out what another share includes.
+func widest(all []Share) []Share {
+	var kept []Share
+	for _, s := range all {
+		includes := func(other Share) bool { return other.Stream == s.Stream && Includes(other.Subject, s.Subject) }
+		if slices.ContainsFunc(kept, includes) {
+			continue
+		}
+		kept = slices.DeleteFunc(kept, func(other Share) bool { return other.Stream == s.Stream && Includes(s.Subject, other.Subject) })
+		kept = append(kept, s)
+	}
+	slices.SortFunc(kept, func(a, b Share) int { return strings.Compare(a.Subject, b.Subject) })
+	return kept
+}
+
+// several reports whether a request of JetStream's API has more than one answer: batched direct gets, and requests
+// to a consumer for several messages.
+func several(subject string) bool {
+	get, direct := strings.CutPrefix(subject, "$JS.API.DIRECT.GET.")
+	return direct && !strings.Contains(get, ".") || strings.HasPrefix(subject, "$JS.API.CONSUMER.MSG.NEXT.")
+}
+
+// Includes reports whether every subject that matches narrow matches wide.
+func Includes(wide, narrow string) bool {
+	w, n := strings.Split(wide, "."), strings.Split(narrow, ".")
+	for i := range w {
+		switch {
+		case w[i] == ">":
+			return i < len(n)
+		case i >= len(n) || n[i] == ">":
+			return false
+		case w[i] != "*" && w[i] != n[i]:
+			return false
+		}
+	}
+	return len(w) == len(n)
+}
+
+// Mirrors are the configurations of the streams of [Mirror]: the streams that followers read, with the same names
+// and sequence numbers. The copy of the log has bounds of its own; a follower that is behind them takes the state.
+func Mirrors(o Options) []jetstream.StreamConfig {
+	var all []jetstream.StreamConfig
+	for _, s := range Streams(o) {
+		if !slices.Contains(mirrored(), s.Name) {
+			continue
+		}
+		all = append(all, jetstream.StreamConfig{
+			Name: s.Name, Description: s.Description + "; a copy for followers",
+			Mirror: &jetstream.StreamSource{Name: s.Name,
+				External: &jetstream.ExternalStream{APIPrefix: mirrorAPI, DeliverPrefix: feedRoot}},
+			MaxMsgsPerSubject: s.MaxMsgsPerSubject, MaxAge: s.MaxAge, MaxBytes: s.MaxBytes / mirrorShare,
+			Compression: s.Compression, AllowDirect: true, Storage: s.Storage, Replicas: s.Replicas,
+		})
+	}
+	return all
+}
+
+// mirrorShare is what the bound of the followers' copy of the log is divided by: a copy takes disk twice.
+const mirrorShare = 2
