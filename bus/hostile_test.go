@@ -1,0 +1,116 @@
+package bus_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+)
+
+// A follower names subjects of the pipeline, of the copies' account and of another follower as the reply subject of
+// every request that it may make, and as the subject that a consumer delivers to. Nothing is stored anywhere.
+func TestAHostileFollowerWritesNothing(t *testing.T) {
+	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three servers": bustest.Cluster} {
+		t.Run(name, func(t *testing.T) { hostileFollower(t, start(t)) })
+	}
+}
+
+func hostileFollower(t *testing.T, b *bustest.Bus) {
+	w, operator := newWriter(t, b), b.Conn(topology.Operator)
+	w.commit()
+	bustest.Eventually(t, "the copies are up to date", w.settled)
+	victim, evil := b.Follower("victim"), b.Follower("evil")
+	position := jetstream.ConsumerConfig{Durable: topology.FollowerConsumer("victim"), AckPolicy: jetstream.AckExplicitPolicy}
+	if _, err := victim.JetStream().CreateConsumer(t.Context(), topology.PostureLog, position); err != nil {
+		t.Fatal(err)
+	}
+	before := ends(t, operator)
+	var targets []string
+	for _, s := range topology.Streams(topology.Options{}) {
+		for _, subject := range s.Subjects {
+			targets = append(targets, literal(subject))
+		}
+		targets = append(targets, "$JS.API.STREAM.DELETE."+s.Name, "$JS.API.STREAM.PURGE."+s.Name)
+	}
+	for _, z := range topology.Zones() {
+		for _, i := range z.Imports() {
+			targets = append(targets, literal(local(i)))
+		}
+	}
+	targets = append(targets, "$JS.API.CONSUMER.DELETE.POSTURE_LOG.follow_victim", "mirror.api.CONSUMER.CREATE.POSTURE_LOG.follow_evil")
+	nc, page := evil.NATS(), w.pages[0]
+	for i, target := range targets {
+		for _, stream := range []string{topology.PostureLog, topology.PostureState} {
+			for call, body := range map[string]string{
+				"STREAM.INFO." + stream: "", "STREAM.MSG.GET." + stream: `{"seq":1}`,
+				"DIRECT.GET." + stream: `{"seq":9999999}`, "DIRECT.GET." + stream + "." + topology.Log(page): "",
+				fmt.Sprintf("CONSUMER.CREATE.%s.follow_evil", stream): fmt.Sprintf(
+					`{"stream_name":%q,"config":{"durable_name":"follow_evil","deliver_subject":%q,"headers_only":%v,"ack_policy":"none"}}`,
+					stream, target, i%2 == 0),
+				"CONSUMER.INFO." + stream + ".follow_evil": "", "CONSUMER.MSG.NEXT." + stream + ".follow_evil": `{"batch":1,"no_wait":true}`,
+				"CONSUMER.DELETE." + stream + ".follow_evil": "",
+			} {
+				if err := nc.PublishRequest("$JS.API."+call, target, []byte(body)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := nc.Publish(target, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.FlushTimeout(10 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What was sent before this answer was handled before it.
+	if _, err := evil.Last(t.Context(), topology.PostureState, topology.Log(page)); err != nil {
+		t.Logf("after the attack: %v", err)
+	}
+	w.commit() // the log can still be written, and read
+	bustest.Eventually(t, "the copies are up to date", w.settled)
+	after := ends(t, operator)
+	for stream, end := range before {
+		own := stream == topology.PostureLog || stream == topology.PostureState
+		if got, ok := after[stream]; !ok || got != end && !own {
+			t.Errorf("stream %s: %+v before, %+v after, there: %v", stream, end, got, ok)
+		}
+	}
+	if _, err := victim.JetStream().Consumer(t.Context(), topology.PostureLog, topology.FollowerConsumer("victim")); err != nil {
+		t.Errorf("the position of another follower is gone: %v", err)
+	}
+	var names []string
+	log, err := operator.JetStream().Stream(t.Context(), topology.PostureLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range log.ConsumerNames(t.Context()).Name() {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		if name == "follow_evil" {
+			t.Error("a follower made a consumer on the pipeline's stream")
+		}
+	}
+}
+
+type end struct{ Messages, Last uint64 }
+
+// ends are how many messages each stream of the pipeline has, and its last sequence.
+func ends(t *testing.T, operator *bus.Conn) map[string]end {
+	t.Helper()
+	all := map[string]end{}
+	for _, s := range topology.Streams(topology.Options{}) {
+		stream, err := operator.JetStream().Stream(t.Context(), s.Name)
+		if err != nil {
+			t.Errorf("stream %s: %v", s.Name, err)
+			continue
+		}
+		state := stream.CachedInfo().State
+		all[s.Name] = end{state.Msgs, state.LastSeq}
+	}
+	return all
+}
