@@ -73,6 +73,7 @@ func TestTheSingleHeader(t *testing.T) {
 	if _, count := x.only("x-service-token"); count != 0 {
 		t.Errorf("the header arrived: %v", x.Header)
 	}
+	w.admitted(t, "in capitals", request("GET", singleHost, "/", "X-Service-Token: "+strings.Replace(object, "cf-access-client-id", "CF-Access-Client-Id", 1)))
 	w.admitted(t, "the pair", request("GET", singleHost, "/", lines(w.service)...))
 	for name, headers := range map[string][]string{
 		"both forms":                        lines(w.service, "X-Service-Token: "+object),
@@ -84,7 +85,7 @@ func TestTheSingleHeader(t *testing.T) {
 		"with _ alone":                      {"X_Service_Token: " + object},
 		"a member twice":                    {"X-Service-Token: " + strings.Replace(object, "{", fmt.Sprintf(`{"cf-access-client-id":%q,`, w.stranger.ClientID), 1)},
 		"a member too many":                 {"X-Service-Token: " + strings.Replace(object, "{", `{"x":1,`, 1)},
-		"in capitals":                       {"X-Service-Token: " + strings.Replace(object, "cf-access-client-id", "CF-Access-Client-Id", 1)},
+		"a member twice, in capitals":       {"X-Service-Token: " + strings.Replace(object, "{", fmt.Sprintf(`{"CF-Access-Client-Id":%q,`, w.stranger.ClientID), 1)},
 		"no secret":                         {fmt.Sprintf(`X-Service-Token: {"cf-access-client-id":%q}`, w.service.ClientID)},
 		"a null secret":                     {fmt.Sprintf(`X-Service-Token: {"cf-access-client-id":%q,"cf-access-client-secret":null}`, w.service.ClientID)},
 		"an array":                          {"X-Service-Token: [" + object + "]"},
