@@ -129,7 +129,7 @@ func TestSDKv7(t *testing.T) {
 		if _, err := access.Access.ServiceTokens.Delete(ctx, token.ID, zero_trust.AccessServiceTokenDeleteParams{AccountID: account}); refused(err) != "400/12139" {
 			t.Error(refused(err))
 		}
-		if _, err := access.Access.Groups.Delete(ctx, group.ID, zero_trust.AccessGroupDeleteParams{AccountID: account}); refused(err) != "400/12130" {
+		if _, err := access.Access.Groups.Delete(ctx, group.ID, zero_trust.AccessGroupDeleteParams{AccountID: account}); refused(err) != "409/10409" {
 			t.Error(refused(err))
 		}
 		updated := world.Must[*zero_trust.AccessPolicyUpdateResponse](t)(access.Access.Policies.Update(ctx, policy.ID, zero_trust.AccessPolicyUpdateParams{AccountID: account,
