@@ -126,6 +126,12 @@ func (s *Service) createApplication(ctx context.Context, c *call) (answer, error
 	app := proto.Application{ID: proto.NewID(), AUD: newAUD(), CreatedAt: now, UpdatedAt: now, Zone: c.zone}
 	a, err := s.saveApplication(ctx, c, body, &app, catalog.Record[proto.Application]{})
 	a.status = http.StatusCreated
+	a.messages = sameName("application", app.Name, app.ID, shelved(s.index.account(c.account).apps.all(), func(o catalog.Record[proto.Application]) string {
+		if !c.sees(o.Value.Zone) {
+			return ""
+		}
+		return o.Value.Name
+	}))
 	return a, err
 }
 

@@ -103,7 +103,8 @@ func (s *Service) createIntegration(ctx context.Context, c *call) (answer, error
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindIntegration, i.ID, &i, 0)
-	return answer{result: viewIntegration(&i), revision: revision}, err
+	same := sameName("integration", i.Name, i.ID, records(s.catalog.IntegrationsOf(c.account), func(o *proto.Integration) (proto.ID, string) { return o.ID, o.Name }))
+	return answer{result: viewIntegration(&i), revision: revision, messages: same}, err
 }
 
 // updateIntegration merges (contract.md 5.3): what the body does not name stays. The scoring API is called

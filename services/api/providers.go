@@ -73,7 +73,13 @@ func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.addProvider(ctx, c.account, &p)
-	return answer{status: http.StatusCreated, result: s.viewProvider(&p, newSCIMSecret(&p, nil)), revision: revision}, err
+	same := sameName("identity provider", p.Name, p.ID, shelved(s.index.account(c.account).idps.all(), func(o catalog.Record[proto.IdentityProvider]) string {
+		if !c.sees(o.Value.Zone) {
+			return ""
+		}
+		return o.Value.Name
+	}))
+	return answer{status: http.StatusCreated, result: s.viewProvider(&p, newSCIMSecret(&p, nil)), revision: revision, messages: same}, err
 }
 
 // updateProvider replaces the provider by what is sent. The secret stays where none is sent, and so does

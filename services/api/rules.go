@@ -73,7 +73,13 @@ func (s *Service) createRule(ctx context.Context, c *call) (answer, error) {
 	}
 	now := proto.At(s.clock.Now())
 	check := proto.Check{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now}
-	return s.saveRule(ctx, c, body, check, catalog.Record[proto.Check]{})
+	a, err := s.saveRule(ctx, c, body, check, catalog.Record[proto.Check]{})
+	if err == nil {
+		name, _ := body.text("name")
+		a.messages = append(a.messages, sameName("posture rule", name, check.ID,
+			records(s.catalog.ChecksOf(c.account), func(o *proto.Check) (proto.ID, string) { return o.ID, o.Name }))...)
+	}
+	return a, err
 }
 
 // updateRule replaces the rule by what is sent (contract.md 6.1).

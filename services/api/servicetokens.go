@@ -144,7 +144,13 @@ func (s *Service) createServiceToken(ctx context.Context, c *call) (answer, erro
 	if err == nil {
 		s.sawToken(ctx, revision)
 	}
-	return answer{status: http.StatusCreated, result: s.viewServiceToken(key, &t, secret), revision: revision}, err
+	same := sameName("service token", t.Name, t.ID, shelved(s.tokens.list(c.account), func(o serviceToken) string {
+		if !c.sees(o.Value.Zone) {
+			return ""
+		}
+		return o.Value.Name
+	}))
+	return answer{status: http.StatusCreated, result: s.viewServiceToken(key, &t, secret), revision: revision, messages: same}, err
 }
 
 // sawToken waits until a new token is seen here, so that rules about it that come next are not taken for rules about
