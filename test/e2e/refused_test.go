@@ -41,7 +41,7 @@ func TestAnAPIThatDoesNotAnswerIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	var refused *stack.Refused
-	if err := control.ChangeIntegration(t.Context(), good, map[string]any{"config": map[string]string{"api_url": "http://" + closed + "/"}}); !asRefused(err, &refused) || refused.Status != http.StatusBadRequest {
+	if err := control.ChangeIntegration(t.Context(), good, map[string]any{"config": map[string]string{"api_url": "http://" + closed + "/", "access_client_secret": "the-secret"}}); !asRefused(err, &refused) || refused.Status != http.StatusBadRequest {
 		t.Errorf("a change to an URL where nobody listens: %v", err)
 	}
 }
