@@ -72,7 +72,7 @@ func (s *Service) importDevices(w http.ResponseWriter, c *call) error {
 	}
 	body := &patientReader{r: c.Body, connection: http.NewResponseController(w), permitted: permitted}
 	defer context.AfterFunc(permitted, body.stop)()
-	result, err := s.runImport(ctx, permitted, c.account, intake.NewReader(body, format))
+	result, err := s.runImport(ctx, permitted, c.account, intake.NewReader(body, format), newInformed(w, c.Request))
 	body.done()
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func formatOf(contentType string) (intake.Format, error) {
 }
 
 // runImport enrols the rows until the list ends, or permitted does.
-func (s *Service) runImport(ctx, permitted context.Context, a proto.Account, rows *intake.Reader) (*imported, error) {
+func (s *Service) runImport(ctx, permitted context.Context, a proto.Account, rows *intake.Reader, client *informed) (*imported, error) {
 	commands, err := s.newCommands(a)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (s *Service) runImport(ctx, permitted context.Context, a proto.Account, row
 	defer commands.close()
 	spool := intake.NewSpool(s.cfg.TempDir, 0)
 	defer spool.Close()
-	i := &importing{permitted: permitted, commands: commands, spool: spool, seen: intake.NewSeen(), result: &imported{Errors: []rowError{}}, lines: map[proto.ID]int{}}
+	i := &importing{permitted: permitted, client: client, commands: commands, spool: spool, seen: intake.NewSeen(), result: &imported{Errors: []rowError{}}, lines: map[proto.ID]int{}}
 	commands.refused = func(line int, r proto.Refusal) {
 		i.result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
 	}
@@ -132,6 +132,7 @@ func (s *Service) runImport(ctx, permitted context.Context, a proto.Account, row
 // importing is one import under way.
 type importing struct {
 	permitted context.Context // ends with the client, and when its token may no longer do this
+	client    *informed
 	commands  *commands
 	action    *action // once there is a command
 	spool     *intake.Spool
@@ -241,6 +242,8 @@ func (i *importing) flush(ctx context.Context) error {
 	if err := i.commands.send(ctx, &proto.Command{Upsert: i.chunk}, i.lines); err != nil {
 		return err
 	}
+	t := i.commands.total
+	i.client.handled(t.Enrolled+t.Updated+t.Unchanged+i.result.Refused, i.commands.s.clock.Now())
 	i.chunk, i.lines = i.chunk[:0], map[proto.ID]int{}
 	return nil
 }

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"strings"
 	"testing"
 
@@ -203,4 +207,55 @@ func TestAnImportIntoADamagedInventory(t *testing.T) {
 		t.Errorf("%+v", i)
 	}
 	y.refused(409, codeConflict, "DELETE", "/plumbline/devices/"+proto.NewID().String(), nil)
+}
+
+// A client that asks is told how many rows are handled while it still sends.
+func TestImportTellsItsProgress(t *testing.T) {
+	y := start(t)
+	y.withRegistry()
+	server := httptest.NewServer(y.handler)
+	defer server.Close()
+	r, w := io.Pipe()
+	defer w.Close()
+	told := make(chan string, 100)
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(status int, h textproto.MIMEHeader) error {
+		told <- h.Get(headerProgress)
+		return nil
+	}})
+	req, err := http.NewRequestWithContext(ctx, "POST", server.URL+"/client/v4/accounts/"+y.account.String()+"/plumbline/devices", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+bootstrap)
+	req.Header.Set("Content-Type", "text/csv")
+	req.Header.Set(headerProgress, "1")
+	answered := make(chan error, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode != 200 || resp.Header.Get(headerProgress) != "" {
+				err = fmt.Errorf("%s %v", resp.Status, resp.Header)
+			}
+		}
+		answered <- err
+	}()
+	_, _ = io.WriteString(w, "device_id\n")
+	sent := 0
+	for rows := ""; rows == ""; {
+		_, _ = fmt.Fprintf(w, "%s\n", proto.NewID())
+		if sent++; sent%rowsPerCommand != 0 {
+			continue
+		}
+		select {
+		case rows = <-told:
+		case err := <-answered:
+			t.Fatal(err)
+		default:
+		}
+	}
+	w.Close()
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
 }

@@ -36,7 +36,7 @@ func TestStopsWhileBusy(t *testing.T) {
 	}
 	defer c.Close()
 	const header = "device_id\n"
-	if _, err := c.Import(t.Context(), client.CSV, strings.NewReader(header+"11111111-1111-4111-8111-111111111111\n")); err != nil {
+	if _, err := c.Import(t.Context(), client.CSV, strings.NewReader(header+"11111111-1111-4111-8111-111111111111\n"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Integrations.Create(t.Context(), client.Integration{Name: "hangs", Type: "custom_s2s", Interval: "1h",
@@ -62,7 +62,7 @@ func TestStopsWhileBusy(t *testing.T) {
 	}()
 	body, rows := io.Pipe()
 	go func() {
-		_, err := c.Import(ctx, client.CSV, body)
+		_, err := c.Import(ctx, client.CSV, body, nil)
 		importing <- err
 	}()
 	if _, err := io.WriteString(rows, header); err != nil {

@@ -169,7 +169,7 @@ func TestImportIsStreamed(t *testing.T) {
 		}
 		out.Close()
 	}()
-	done, err := c.Import(t.Context(), client.CSV, in)
+	done, err := c.Import(t.Context(), client.CSV, in, nil)
 	if err != nil || done.Enrolled != 2 || done.Refused != 1 || done.Refusals[0].Line != 3 {
 		t.Errorf("%+v, %v", done, err)
 	}
@@ -235,7 +235,7 @@ func TestImportEndsWithItsContext(t *testing.T) {
 	defer out.Close()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := c.Import(ctx, client.CSV, in)
+		_, err := c.Import(ctx, client.CSV, in, nil)
 		ended <- err
 	}()
 	if _, err := io.WriteString(out, "device_id\n"); err != nil {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 
-	"github.com/schollz/progressbar/v3"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/client"
 )
@@ -40,7 +40,7 @@ func (c *deviceImport) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	in, size, closeIn, err := c.open(t)
+	in, closeIn, err := c.open(t)
 	if err != nil {
 		return err
 	}
@@ -50,14 +50,12 @@ func (c *deviceImport) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	var body io.Reader = list
-	if t.ErrTTY {
-		bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(t.Err), progressbar.OptionSetDescription("importing"),
-			progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
-		defer bar.Clear()
-		body = io.TeeReader(list, bar)
+	progress := importProgress{out: t.Err, shown: t.ErrTTY}
+	done, err := cl.Import(ctx, form, list, progress.handled)
+	progress.clear()
+	if n := progress.rows.Load(); err != nil && n > 0 {
+		return fmt.Errorf("import %s: %w; at least %d rows were handled before: import the list again to complete it", c.File, err, n)
 	}
-	done, err := cl.Import(ctx, form, body)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", c.File, err)
 	}
@@ -68,6 +66,26 @@ func (c *deviceImport) Run(ctx context.Context, t *cli.Terminal) error {
 		return fmt.Errorf("rows refused: %d; the others are enrolled", done.Refused)
 	}
 	return nil
+}
+
+// importProgress shows how many rows the control plane has handled. It is safe for concurrent use.
+type importProgress struct {
+	out   io.Writer
+	shown bool // on a terminal
+	rows  atomic.Int64
+}
+
+func (p *importProgress) handled(rows int) {
+	p.rows.Store(int64(rows))
+	if p.shown {
+		fmt.Fprintf(p.out, "\rimporting: %d rows handled ", rows)
+	}
+}
+
+func (p *importProgress) clear() {
+	if p.shown && p.rows.Load() > 0 {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
 }
 
 func importedRows(tab *table, done client.Imported) {
@@ -83,20 +101,16 @@ func importedRows(tab *table, done client.Imported) {
 	}
 }
 
-// open gives the list and its size in bytes, -1 where that is not known.
-func (c *deviceImport) open(t *cli.Terminal) (io.Reader, int64, func(), error) {
+// open returns the list.
+func (c *deviceImport) open(t *cli.Terminal) (io.Reader, func(), error) {
 	if c.File == "-" {
-		return t.In, -1, func() {}, nil
+		return t.In, func() {}, nil
 	}
 	f, err := os.Open(c.File)
 	if err != nil {
-		return nil, 0, nil, err
+		return nil, nil, err
 	}
-	size := int64(-1)
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		size = info.Size()
-	}
-	return f, size, func() { f.Close() }, nil
+	return f, func() { f.Close() }, nil
 }
 
 // form tells what a list is written in.

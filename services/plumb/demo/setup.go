@@ -79,7 +79,7 @@ func (s *Setup) Run(ctx context.Context) (Made, error) {
 func (s *Setup) create(ctx context.Context) (client.Item[client.Integration], client.Imported, error) {
 	var none client.Item[client.Integration]
 	s.tell("enrolling devices")
-	imported, err := s.Client.Import(ctx, client.CSV, s.Devices)
+	imported, err := s.Client.Import(ctx, client.CSV, s.Devices, nil)
 	if err != nil {
 		return none, imported, fmt.Errorf("enrol devices: %w", err)
 	}
