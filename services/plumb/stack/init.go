@@ -23,6 +23,8 @@ type Files struct {
 	UID, GID int
 	// Accounts is the directory of each NATS server for the accounts' claims; empty: [Accounts].
 	Accounts string
+	// Cluster says that there are several NATS servers.
+	Cluster bool
 }
 
 // Accounts is where a NATS server of the stack keeps the accounts' claims, on its own volume.
@@ -48,6 +50,9 @@ func (f Files) Init() error {
 	}
 	authority, err := creds.Open(filepath.Join(f.Dir, "authority"))
 	if err != nil {
+		return err
+	}
+	if err := checkShape(f.Dir, authority.AccountID, authority.SystemID, f.Cluster); err != nil {
 		return err
 	}
 	auth, err := authority.ServerConfig(cmp.Or(f.Accounts, Accounts))
