@@ -221,7 +221,7 @@ func TestATokenThatIsUsedStays(t *testing.T) {
 	y.want(202, "DELETE", "/access/groups/"+text(g, "id"), nil)
 	for _, authentication := range []any{
 		map[string]any{"scheme": "access_service_token", "client_id": made["client_id"], "client_secret": secretText},
-		[]any{map[string]any{"scheme": "httpbasic", "user": "u", "password": secretText}, map[string]any{"scheme": "access_service_token", "client_id": made["client_id"]}},
+		[]any{map[string]any{"scheme": "httpbasic", "user": "u", "password": secretText}, map[string]any{"scheme": "access_service_token", "client_id": made["client_id"], "client_secret": secretText}},
 	} {
 		app := y.want(201, "POST", "/access/apps", map[string]any{"name": "s", "domain": "a.example.com", "scim_config": map[string]any{"remote_uri": "https://x", "authentication": authentication}})
 		if strings.Contains(jsonText(t, app), secretText) || !strings.Contains(jsonText(t, app), "remote_uri") {
