@@ -79,6 +79,34 @@ func TestHopByHop(t *testing.T) {
 	}
 }
 
+// Thousands of names in Connection are read once each, and none of them takes a header of the gateway's away.
+func TestManyNamesInConnection(t *testing.T) {
+	w := under
+	var names, headers []string
+	for i := range 2000 {
+		names = append(names, fmt.Sprintf("X-%d", i))
+		headers = append(headers, fmt.Sprintf("X-%d: hop", i))
+	}
+	x := w.admitted(t, "2,000 names", request("GET", appHost, "/", lines(w.service, append(headers, "Connection: "+strings.Join(names, ",")+",Cf-Access-Jwt-Assertion")...)...))
+	if len(x.Header["Cf-Access-Jwt-Assertion"]) != 1 || strings.Contains(fmt.Sprint(x.Header), "hop") {
+		t.Errorf("%d headers arrived", len(x.Header))
+	}
+}
+
+// Clients that send nothing of their bodies do not keep others from the origin.
+func TestUploadsThatStandStill(t *testing.T) {
+	w := under
+	for range 64 {
+		if _, err := io.WriteString(w.dial(t, ""), "POST / HTTP/1.1\r\nHost: "+siteHost+"\r\nContent-Length: 10\r\n\r\nx"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, _ := w.send(t, "", request("GET", appHost, "/", lines(w.service)...)); a.Status != http.StatusOK {
+		t.Errorf("beside uploads that stand still: %d", a.Status)
+	}
+	w.origin.settle() // they arrive beside the others
+}
+
 // What two servers could take for another number of requests is one or none to the gateway, and what comes
 // behind it is decided about on its own.
 func TestSmuggledRequests(t *testing.T) {

@@ -119,7 +119,7 @@ var reasons = [reasonCount]struct{ code, sentence string }{
 	LoginRequired:       {"login_required", "The application asks for a login. Log in and try again."},
 	CredentialsRequired: {"credentials_required", "The application asks for a service token. Send the Client ID and the Client Secret of one that a policy includes."},
 	CertificateRequired: {"certificate_required", "The application asks for a client certificate. Install one that it accepts and try again."},
-	PostureFailed:       {"posture_failed", "The device fails a posture check that the application asks for. Put the device right; the next request after its next check is admitted."},
+	PostureFailed:       {"posture_failed", "The device fails a posture check that the application asks for. Fix the problem, then try again: access returns as soon as the device passes its next check."},
 	PostureUnknown:      {"posture_unknown", "The device has no result of a posture check that the application asks for, or an old one only. Wait for its next check, and see to it that the device is known to the service that scores it."},
 	DeviceUnknown:       {"device_unknown", "The application asks for a posture check, and it is not known which device this request comes from. Use an enrolled device: with its client certificate, or over the overlay network."},
 
