@@ -56,7 +56,9 @@ func (c *Conn) Monitor(name string) *Monitor {
 		c.monitors.counts[name] = count
 	}
 	m := &Monitor{conn: c, name: name, base: time.Now(), count: count}
+	m.mu.Lock() // check reads the timer
 	m.timer = time.AfterFunc(StallAfter, m.check)
+	m.mu.Unlock()
 	c.monitors.active[m] = true
 	return m
 }
