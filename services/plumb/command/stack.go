@@ -21,8 +21,8 @@ type stackInit struct {
 	Dir       string        `required:"" type:"path" help:"Directory of the files. What is there already stays." placeholder:"DIR"`
 	AccountID proto.Account `help:"Account id; without it, one is made and kept." placeholder:"ID"`
 	UID       int           `name:"uid" default:"-1" help:"User that is given the files; -1: who runs this."`
-	Cluster   bool          `help:"There are several NATS servers. The store of a single one is rejected."`
 	GID       int           `name:"gid" default:"-1" help:"Group that is given the files; -1: who runs this."`
+	Cluster   bool          `help:"There are several NATS servers. The store of a single one is rejected."`
 }
 
 func (c *stackInit) Run(t *cli.Terminal) error {
