@@ -277,6 +277,7 @@ func (t *Tail) apply(m *Msg) error {
 		return nil
 	}
 	if slices.ContainsFunc(t.Filters, func(f string) bool { return matches(f, m.Subject) }) {
+		t.Conn.unreadable.replaced(t.Stream, keyIn(m.Subject), m.Seq)
 		t.monitor.Idle(true)
 		err := t.Apply(m)
 		t.monitor.Idle(false)
@@ -286,6 +287,16 @@ func (t *Tail) apply(m *Msg) error {
 	}
 	t.at.Store(m.Seq)
 	return nil
+}
+
+// keyIn is the key of a bucket in a subject, or else the subject.
+func keyIn(subject string) string {
+	if inBucket, ok := strings.CutPrefix(subject, "$KV."); ok {
+		if _, key, ok := strings.Cut(inBucket, "."); ok {
+			return key
+		}
+	}
+	return subject
 }
 
 // position is the sequence up to which everything was read.

@@ -122,7 +122,8 @@ func (s *Service) accessRequests(ctx context.Context, c *call) (answer, error) {
 		}
 		var e proto.Authentication
 		if err := m.Decode(&e); err != nil {
-			return err
+			s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			return nil
 		}
 		v := s.viewAccess(c.account, &e)
 		if !q.matches(&v, s.appType(c.account, e.Application)) {

@@ -193,7 +193,7 @@ func (r *auditReader) read(ctx context.Context, first, last uint64, give func(ui
 			}
 			var e proto.AuditEvent
 			if err := m.Decode(&e); err != nil {
-				r.s.log.Error("AUDIT holds an event that cannot be read", "seq", m.Seq, "err", err)
+				r.s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
 				return nil
 			}
 			if r.seen[e.ID] {

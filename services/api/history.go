@@ -160,12 +160,13 @@ func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, er
 // addPast adds what an entry says of a device.
 func (s *Service) addPast(results []pastResult, m *bus.Msg, a proto.Account, id proto.ID, only []proto.ID) ([]pastResult, error) {
 	ref, err := topology.ParsePage(m.Subject)
-	if err != nil {
-		return results, err
-	}
 	var e proto.Entry
-	if err := m.Decode(&e); err != nil {
-		return results, err
+	if err == nil {
+		err = m.Decode(&e)
+	}
+	if err != nil {
+		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		return results, nil
 	}
 	n := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == id })
 	if n < 0 {

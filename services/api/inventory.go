@@ -52,7 +52,7 @@ func (v *inventory) apply(u bus.Update) error {
 	if notPage == nil && !u.Deleted {
 		var p proto.Page
 		if err := u.Decode(&p); err != nil {
-			v.log.Error("DEVICES holds a page that cannot be read", "key", u.Key, "revision", u.Revision, "err", err)
+			v.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
 			p = proto.Page{}
 		}
 		indexed = indexPage(&p, u.Revision)

@@ -81,8 +81,12 @@ func (s *Service) lives(ctx context.Context, a proto.Account, id proto.ID) ([]li
 			return nil
 		}
 		var e proto.AuditEvent
-		if err := m.Decode(&e); err != nil || e.Kind != kindDevice || e.Action != actionDelete || e.Resource != id.String() {
-			return err
+		if err := m.Decode(&e); err != nil {
+			s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			return nil
+		}
+		if e.Kind != kindDevice || e.Action != actionDelete || e.Resource != id.String() {
+			return nil
 		}
 		var was struct {
 			Page     *topology.PageNumber `json:"page"`

@@ -60,7 +60,8 @@ func (s *Service) listPeople(ctx context.Context, c *call) (answer, error) {
 	err = s.records(ctx, topology.UserKeysOf(c.account), func(m *bus.Msg) error {
 		var u proto.User
 		if err := m.Decode(&u); err != nil {
-			return err
+			s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			return nil
 		}
 		e, n := strings.ToLower(u.Email), strings.ToLower(u.Name)
 		if (email == "" || e == email) && (name == "" || n == name) && (search == "" || strings.Contains(e+" "+n+" "+u.ID.String(), search)) {

@@ -169,7 +169,10 @@ func (s *Service) tickNow(ctx context.Context, a proto.Account, i *proto.Integra
 		m, err := s.conn.Last(ctx, topology.PostureTicks, subject)
 		if err == nil {
 			expect = m.Seq
-			err = m.Decode(&last)
+			if err = m.Decode(&last); bus.IsPermanent(err) {
+				s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err) // and replace it
+				last, err = proto.Tick{Schedule: i.Schedule, Interval: i.Interval}, nil
+			}
 		}
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
 			return 0, 0, err

@@ -56,7 +56,8 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 	}
 	var e proto.Entry
 	if err := m.Decode(&e); err != nil {
-		return err
+		l.s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		return nil
 	}
 	checks := make([]usedCheck, len(e.Checks))
 	for n, used := range e.Checks {

@@ -170,7 +170,11 @@ func (s *Service) entry(ctx context.Context, p topology.PageRef) (*proto.Entry, 
 	if err != nil {
 		return nil, err
 	}
-	return e, m.Decode(e)
+	if err := m.Decode(e); err != nil {
+		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		return new(proto.Entry), nil // of its page nothing is known
+	}
+	return e, nil
 }
 
 func viewEntry(i *proto.Integration, e *proto.Entry) entryView {

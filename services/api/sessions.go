@@ -51,7 +51,8 @@ func (s *Service) sessionsOf(ctx context.Context, c *call) (answer, error) {
 	err = s.records(ctx, topology.SessionKeysOf(c.account), func(m *bus.Msg) error {
 		var login proto.Session
 		if err := m.Decode(&login); err != nil {
-			return err
+			s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			return nil
 		}
 		if login.User != u.ID || !login.ExpiresAt.Time().After(now) {
 			return nil
@@ -100,7 +101,8 @@ func (s *Service) failedLogins(ctx context.Context, c *call) (answer, error) {
 		}
 		var e proto.Authentication
 		if err := m.Decode(&e); err != nil {
-			return err
+			s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			return nil
 		}
 		if e.User == u.ID && e.Action == proto.ActionLogin && !e.Allowed {
 			views = append(views, failedLogin{e.At.Add(logKeeps).Time().Unix(), s.viewAccess(c.account, &e)})

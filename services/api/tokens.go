@@ -113,7 +113,7 @@ func (v *tokenView) apply(u bus.Update) error {
 		err = fmt.Errorf("not the key of a token")
 	}
 	if err != nil {
-		v.log.Error("TOKENS holds a record that cannot be read", "revision", u.Revision, "err", err)
+		v.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, err)
 	}
 	return nil
 }

@@ -36,7 +36,9 @@ func (s *busStore) newest(ctx context.Context, p topology.PageRef) (state, error
 	}
 	st := state{entry: new(proto.Entry)}
 	if err := m.Decode(st.entry); bus.IsPermanent(err) {
-		return state{}, fmt.Errorf("the newest entry, %d of %s, cannot be read: %v", m.Seq, m.Stream, err) // not the input's fault
+		// The next entry replaces it: a page whose newest entry is garbage must not stay as it is for ever.
+		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		st.entry = new(proto.Entry)
 	} else if err != nil {
 		return state{}, err
 	}

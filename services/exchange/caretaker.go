@@ -127,7 +127,10 @@ func (c *caretaker) tell(ctx context.Context, t servicetoken.Record, now time.Ti
 	switch {
 	case err == nil:
 		newest, sequence = new(proto.TokenNotice), m.Seq
-		if err := m.Decode(newest); err != nil {
+		if err := m.Decode(newest); bus.IsPermanent(err) {
+			c.conn.Unreadable(m.Stream, m.Subject, m.Seq, err) // and tell it again
+			newest = nil
+		} else if err != nil {
 			return err
 		}
 	case !errors.Is(err, bus.ErrNotFound):

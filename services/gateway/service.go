@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"plumbline.dev/bus"
@@ -242,6 +243,10 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) Ready(ctx context.Context) error {
 	if s.server.Bound() == "" {
 		return errors.New("the gateway does not listen yet")
+	}
+	if keys := s.catalog.Uncertain(); len(keys) > 0 {
+		return fmt.Errorf("every request is denied, because nobody knows which destinations are those of applications that "+
+			"cannot be read: repair or delete %s in CONFIG", strings.Join(keys, ", "))
 	}
 	return s.hold.Ready(ctx)
 }

@@ -165,6 +165,9 @@ type decision struct {
 func (s *Service) decide(c *command) (decision, error) {
 	s.index.mu.RLock()
 	defer s.index.mu.RUnlock()
+	if s.index.lost != nil {
+		return decision{}, s.index.lost
+	}
 	cursor, from := &s.index.cursor, 0
 	d := decision{fence: s.index.fence, answer: proto.CommandAnswer{Seq: c.seq}}
 	switch standingOf(cursor, c.seq, c.storedAt) {

@@ -19,12 +19,14 @@ import (
 // A commit's cursor is its last message: an index that has seen a cursor has seen the pages that were
 // committed with it and before it.
 type index struct {
-	log *slog.Logger
+	log  *slog.Logger
+	conn *bus.Conn // told of what cannot be read
 
 	mu       sync.RWMutex
 	accounts map[proto.Account]*inventory
 	cursor   proto.Cursor
 	fence    uint64 // the cursor's revision; 0: there is none yet
+	lost     error  // why the cursor cannot be read: no command can be applied
 	revision uint64 // the newest of the bucket that was seen
 	caughtUp bool
 	moved    chan struct{} // closed at the next update
@@ -58,25 +60,26 @@ func newInventory() *inventory {
 }
 
 // apply takes in one update of the bucket. A page that cannot be read stops its account only; a cursor
-// that cannot be read stops the registry.
+// that cannot be read stops commands until it is mended.
 func (x *index) apply(u bus.Update) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	defer x.announce()
 	x.revision = max(x.revision, u.Revision)
 	if u.Key == topology.CursorKey {
-		x.cursor, x.fence = proto.Cursor{}, u.Revision
+		x.cursor, x.fence, x.lost = proto.Cursor{}, u.Revision, nil
 		if u.Deleted {
 			return nil
 		}
 		if err := u.Decode(&x.cursor); err != nil {
-			return fmt.Errorf("the registry cannot read how far it has come: %w", err)
+			x.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
+			x.lost = fmt.Errorf("the registry cannot read how far it has come, in key %s of DEVICES: %w", u.Key, err)
 		}
 		return nil
 	}
 	account, n, err := topology.ParsePageKey(u.Key)
 	if err != nil {
-		x.log.Error("DEVICES holds a key that is not ours", "key", u.Key, "err", err)
+		x.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
 		return nil
 	}
 	inv := x.accounts[account]
@@ -96,6 +99,7 @@ func (x *index) apply(u bus.Update) error {
 	}
 	if err != nil {
 		inv.damaged[n] = err
+		x.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
 		x.log.Error("a page cannot be read; commands of its account go to the dead letters until it is mended",
 			"account", account, "page", n, "revision", u.Revision, "err", err)
 		return nil

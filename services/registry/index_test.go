@@ -90,8 +90,12 @@ func TestIndexOfDamagedPages(t *testing.T) {
 	if err := x.apply(bus.Update{Key: "stray", Value: []byte("x"), Revision: 1}); err != nil || len(x.counts()) != 0 {
 		t.Errorf("a stray key: %v, %v", err, x.counts())
 	}
-	if err := x.apply(bus.Update{Key: topology.CursorKey, Value: []byte("x"), Revision: 2}); err == nil {
-		t.Error("a cursor that cannot be read: no error")
+	if err := x.apply(bus.Update{Key: topology.CursorKey, Value: []byte("x"), Revision: 2}); err != nil || x.lost == nil {
+		t.Errorf("a cursor that cannot be read: %v, no command may be applied: %v", err, x.lost)
+	}
+	cursor := bus.Update{Key: topology.CursorKey, Value: encoded(t, &proto.Cursor{Seq: 7}), Revision: 3}
+	if err := x.apply(cursor); err != nil || x.lost != nil || x.cursor.Seq != 7 {
+		t.Errorf("a repaired cursor: %v, %v", err, x.lost)
 	}
 }
 

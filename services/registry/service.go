@@ -46,6 +46,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{bus: deps.Bus, log: deps.Log, clock: deps.Clock, limits: limits, index: newIndex(deps.Log)}
+	s.index.conn = deps.Bus
 	if s.metrics, err = newMetrics(deps.Metrics, s.index); err != nil {
 		return nil, err
 	}

@@ -164,7 +164,7 @@ func (s *Service) look(ctx context.Context, now time.Time, k key, e *entry) erro
 		err := m.Decode(&newest.Tick)
 		if bus.IsPermanent(err) {
 			// It must not silence the integration: as a tick of no schedule it is replaced.
-			s.log.Error("the newest tick cannot be read", "account", k.account, "integration", k.integration, "tick", m.Seq, "err", err)
+			s.bus.Unreadable(m.Stream, m.Subject, m.Seq, err)
 			newest.Tick = proto.Tick{}
 		} else if err != nil {
 			return fmt.Errorf("the newest tick, %d: %w", m.Seq, err)

@@ -60,6 +60,9 @@ func (r *Ring) Command(ctx context.Context, q *proto.KeysCommand) *proto.KeysAns
 
 // carryOut is the rotation that a command asks for, nil where there is nothing to change, or why it is refused.
 func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*proto.KeyRotation, *proto.Error) {
+	if up := s.upcoming(); q.Rotate && up != nil && up.unreadable || s.obscure != nil && !bus.IsPermanent(s.obscure) {
+		return nil, &proto.Error{Code: CodeLater, Message: "The records of the signing keys cannot be read by this version. Repair them, or run the version that wrote them."}
+	}
 	write, changed := *s.rotation, false
 	if q.IntervalDays != 0 && (q.IntervalDays < MinInterval || q.IntervalDays > MaxInterval) {
 		return nil, &proto.Error{Code: CodeInterval, Message: fmt.Sprintf("Signing keys can rotate every %d to %d days, not every %d. Ask for another interval.",

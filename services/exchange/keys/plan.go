@@ -45,6 +45,9 @@ func (s step) none() bool { return s.create == 0 && s.write == nil && s.remove =
 // plan tells what is to be done about the keys, or when to look again if nothing happens before.
 func plan(s *state, now time.Time) (todo step, wake time.Time) {
 	r := s.rotation
+	if s.obscure != nil {
+		return step{}, now.Add(confirmEvery) // whoever wrote it may know more than this build
+	}
 	if r == nil {
 		// An installation begins, or comes from a build that had one key and did not rotate.
 		if n, ok := s.lowest(); ok {
@@ -56,6 +59,9 @@ func plan(s *state, now time.Time) (todo step, wake time.Time) {
 		return step{create: r.Current + 1}, now
 	}
 	wake = rotation(s, now)
+	if s.upcoming().unreadable {
+		wake = now.Add(confirmEvery)
+	}
 	if !now.Before(wake) {
 		return step{write: promoted(s, now)}, now
 	}

@@ -159,29 +159,41 @@ func (r *Ring) apply(u bus.Update) error {
 	case u.Key == topology.RotationKey:
 		record := new(proto.KeyRotation)
 		if err := u.Decode(record); err != nil {
-			// Whoever wrote it knows more than this build.
-			return fmt.Errorf("record of the rotation: %w", err)
+			r.conn.Unreadable(topology.BucketStream(topology.Keys), u.Key, u.Revision, err)
+			r.replace(s.obscured(err, u.Revision))
+			return nil
 		}
 		r.replace(s.rotated(record, u.Revision))
 	default:
-		r.log.Error("KEYS holds a key that is not ours", "key", u.Key)
+		r.conn.Unreadable(topology.BucketStream(topology.Keys), u.Key, u.Revision, err)
 		r.replace(s.next(u.Revision))
 	}
 	return nil
 }
 
+// member is a key as its record says. Where that cannot be read, the key stays as it was.
 func (r *Ring) member(s *state, number uint64, u bus.Update) *member {
-	m := &member{number: number, revision: u.Revision, arrived: r.clock.Now()}
+	m, old := &member{number: number, revision: u.Revision, arrived: r.clock.Now()}, s.members[number]
 	var record proto.SigningKey
-	if m.err = u.Decode(&record); m.err != nil {
-		m.err = fmt.Errorf("record of signing key %d: %w", number, m.err)
-		return m
+	m.err = u.Decode(&record)
+	if m.err == nil {
+		m.created = record.CreatedAt.Time()
+		m.public, m.err = published(&record)
 	}
-	m.created = record.CreatedAt.Time()
-	if m.public, m.err = published(&record); m.err == nil {
+	m.unreadable = m.err != nil
+	if m.err == nil {
 		m.key, m.err = open(&record, r.identities)
 	}
-	if old := s.members[number]; old != nil && old.public != nil && old.public.id == record.KID {
+	if m.err != nil {
+		m.err = fmt.Errorf("record of signing key %d: %w", number, m.err)
+		r.conn.Unreadable(topology.BucketStream(topology.Keys), u.Key, u.Revision, m.err)
+		if old != nil && old.key != nil {
+			kept := *old
+			kept.revision = u.Revision
+			return &kept
+		}
+	}
+	if old != nil && old.public != nil && old.public.id == record.KID {
 		m.arrived = old.arrived
 	}
 	return m

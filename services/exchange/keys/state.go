@@ -13,6 +13,9 @@ import (
 type state struct {
 	members  map[uint64]*member
 	rotation *proto.KeyRotation // nil: there is none
+	// obscure is why the newest record of the rotation cannot be read: nothing is rotated until it can. rotation is
+	// then the last one that could be, or what the keys suggest.
+	obscure error
 	// rotationRevision is what a write of rotation must expect, 0 where it was never there.
 	rotationRevision uint64
 	revision         uint64 // the newest seen
@@ -32,6 +35,8 @@ type member struct {
 	public   *Key      // its public half; nil where the record holds none
 	key      *Key      // nil where it cannot be opened
 	err      error     // why not
+	// unreadable is set if the record is not that of a key, in contrast to one that is sealed to another identity.
+	unreadable bool
 }
 
 func newState() *state {
@@ -62,8 +67,64 @@ func (s *state) without(number, revision uint64) *state {
 // rotated is the state with another record of the rotation.
 func (s *state) rotated(r *proto.KeyRotation, revision uint64) *state {
 	n := s.next(revision)
-	n.rotation, n.rotationRevision = r, revision
+	n.rotation, n.rotationRevision, n.obscure = r, revision, nil
 	return n
+}
+
+// obscured is the state with a record of the rotation that cannot be read.
+func (s *state) obscured(why error, revision uint64) *state {
+	n := s.next(revision)
+	n.rotationRevision, n.obscure = revision, why
+	return n
+}
+
+// suggested is a rotation for keys whose record of it cannot be read. The newest key may be too young for verifiers
+// to know it, so the one before it signs, if there is one; every key is accepted.
+func (s *state) suggested() *proto.KeyRotation {
+	var usable []uint64
+	for n, m := range s.members {
+		if m.key != nil {
+			usable = append(usable, n)
+		}
+	}
+	if len(usable) == 0 {
+		return nil
+	}
+	slices.Sort(usable)
+	r := &proto.KeyRotation{Current: usable[max(len(usable)-2, 0)], IntervalDays: DefaultInterval}
+	r.Since = proto.At(s.members[r.Current].created)
+	for n := range s.members {
+		if n < r.Current {
+			r.Previous = append(r.Previous, proto.RetiringKey{Number: n, Until: proto.At(s.members[r.Current].created.Add(Accepted))})
+		}
+	}
+	return r
+}
+
+// signer is the key that signs: the current one, or the newest one that verifiers know, if its record is not that of
+// a key.
+func (s *state) signer() *member {
+	m := s.members[s.rotation.Current]
+	if m == nil || !m.unreadable {
+		return m
+	}
+	var best *member
+	for n, other := range s.members {
+		accepted := retiring(s.rotation, n) || n == s.rotation.Current+1
+		if accepted && other.key != nil && (best == nil || better(n, best.number, s.rotation.Current)) {
+			best = other
+		}
+	}
+	return best
+}
+
+// better reports whether key a rather than key b signs in place of the current one: one that has signed before is
+// known to every verifier.
+func better(a, b, current uint64) bool {
+	if (a < current) != (b < current) {
+		return a < current
+	}
+	return a > b
 }
 
 // upcoming is the key that signs after the current one, nil where it is not made yet.
@@ -102,6 +163,9 @@ func (s *state) settle() *state {
 		return s
 	}
 	s.set, s.broken = nil, nil
+	if s.rotation == nil && s.obscure != nil {
+		s.rotation = s.suggested()
+	}
 	needed := []uint64{}
 	if s.rotation != nil {
 		needed = append(needed, s.rotation.Current, s.rotation.Current+1)
@@ -109,12 +173,16 @@ func (s *state) settle() *state {
 		needed = append(needed, n)
 	}
 	for _, n := range needed {
-		if m := s.members[n]; m != nil && m.err != nil {
+		if m := s.members[n]; m != nil && m.err != nil && !m.unreadable {
 			s.broken = m.err
 			return s
 		}
 	}
-	if s.rotation == nil || s.members[s.rotation.Current] == nil {
+	if s.rotation == nil {
+		return s
+	}
+	signer := s.signer()
+	if signer == nil {
 		return s
 	}
 	var all []*Key
@@ -123,7 +191,7 @@ func (s *state) settle() *state {
 			all = append(all, m.public)
 		}
 	}
-	set := &Set{signing: s.members[s.rotation.Current].key, Published: len(all), Since: s.rotation.Since.Time()}
+	set := &Set{signing: signer.key, Published: len(all), Since: s.rotation.Since.Time()}
 	if set.certs, s.broken = document(all); s.broken == nil {
 		s.set = set
 	}

@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/headername"
 	"plumbline.dev/services/internal/policy"
 )
@@ -53,7 +54,12 @@ func (g *Gate) refresh() {
 		next.matcher = now.matcher
 	} else {
 		var apps []Application
+		// While nobody knows the destinations of some application, they may lie within those of any other.
+		uncertain := len(g.catalog.Uncertain()) > 0
 		for _, app := range g.catalog.AllApplications() {
+			if uncertain && !app.Unreadable {
+				app.Value = catalog.Closed(app.Value)
+			}
 			if app.Value.Type == typeServed {
 				apps = append(apps, app)
 			}

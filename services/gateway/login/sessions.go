@@ -112,12 +112,15 @@ func (s *Sessions) apply(u bus.Update) error {
 	}
 	if err != nil {
 		// One record that cannot be read must not take the others away; its session does not count.
-		s.log.Error("SESSIONS holds a record that cannot be read", "revision", u.Revision, "err", err)
+		s.conn.Unreadable(topology.BucketStream(topology.Sessions), redacted(u.Key), u.Revision, err)
 		return nil
 	}
 	s.held[nonce] = held{Session: v, account: topology.AccountOf(u.Key), revision: u.Revision}
 	return nil
 }
+
+// redacted is a key without its nonce, which is half of a login.
+func redacted(key string) string { return key[:strings.LastIndexByte(key, '.')+1] + "…" }
 
 // announce wakes who waits for a change; the lock is held.
 func (s *Sessions) announce() {

@@ -32,6 +32,7 @@ type Load struct {
 	messages, bytes, bound, written       *prometheus.Desc
 	pending, unacknowledged, redeliveries *prometheus.Desc
 	lost, stalls, stalled                 *prometheus.Desc
+	unreadable, unreadableEver            *prometheus.Desc
 }
 
 type answers struct {
@@ -58,6 +59,8 @@ func New(role topology.Role, conn *bus.Conn, r prometheus.Registerer, log *slog.
 		lost:           desc("lost_requests_total", "Requests for messages that NATS did not answer in time; each is sent again.", "stage"),
 		stalls:         desc("stalls_total", "How often a stage or a watch began to wait in vain for NATS.", "stage"),
 		stalled:        desc("stalled", "Stages and watches that wait in vain for NATS: the service is not ready.", "stage"),
+		unreadable:     desc("unreadable_records", "Records that cannot be decoded, as far as is known; the log names their keys.", "stream"),
+		unreadableEver: desc("unreadable_records_total", "How often a record could not be decoded.", "stream"),
 	}
 	return l, r.Register(l)
 }
@@ -104,7 +107,7 @@ func (l *Load) Ask(ctx context.Context) {
 // Describe implements prometheus.Collector.
 func (l *Load) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{l.connected, l.reconnects, l.messages, l.bytes, l.bound, l.written, l.pending, l.unacknowledged, l.redeliveries,
-		l.lost, l.stalls, l.stalled} {
+		l.lost, l.stalls, l.stalled, l.unreadable, l.unreadableEver} {
 		out <- d
 	}
 }
@@ -127,6 +130,10 @@ func (l *Load) Collect(out chan<- prometheus.Metric) {
 		count(l.lost, m.Lost, m.Name)
 		count(l.stalls, m.Stalls, m.Name)
 		gauge(l.stalled, float64(m.Stalled), m.Name)
+	}
+	for _, u := range l.conn.UnreadableRecords() {
+		gauge(l.unreadable, float64(u.Now), u.Stream)
+		count(l.unreadableEver, u.Ever, u.Stream)
 	}
 	a := l.last.Load()
 	if a == nil || time.Since(a.at) > stale {

@@ -19,6 +19,10 @@ type Record[T any] struct {
 	Account  proto.Account
 	Revision uint64 // of its key in CONFIG
 	Value    *T
+	// Unreadable is set if the newest revision of an application cannot be read. Value is then the last one that
+	// could be, without its policies and its gate's settings: its destinations stay closed. It is without
+	// destinations if none could be read: see [Catalog.Uncertain].
+	Unreadable bool
 }
 
 type key struct {
@@ -44,12 +48,14 @@ type Catalog struct {
 	zones        map[key]Record[proto.Zone]
 	// over is the checks of each integration that was asked for since the last change: an evaluator asks
 	// for every page.
-	over     map[key][]Record[proto.Check]
-	revision uint64
-	newest   map[topology.Kind]uint64 // revision of each kind
-	caughtUp bool
-	changed  chan struct{}
-	tell     []func(Change)
+	over map[key][]Record[proto.Check]
+	// uncertain are the applications of which no revision could be read.
+	uncertain map[key]bool
+	revision  uint64
+	newest    map[topology.Kind]uint64 // revision of each kind
+	caughtUp  bool
+	changed   chan struct{}
+	tell      []func(Change)
 }
 
 // Change is one change of a resource. Was and Is point to it, as the Value of a [Record] does: a
@@ -63,8 +69,8 @@ type Change struct {
 }
 
 // New makes a view of the kinds, of all of them where none is named; it is empty until [Catalog.Run] has
-// caught up. Records that cannot be decoded are logged and left out: one bad record must not take the
-// others away.
+// caught up. A record that cannot be decoded, or is not what its key names, is reported and left out: one bad record
+// must not take the others away. An application stays, closed: see [Record].
 func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 	return &Catalog{
 		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
@@ -73,7 +79,7 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 		groups: map[key]Record[proto.Group]{}, idps: map[key]Record[proto.IdentityProvider]{}, orgs: map[key]Record[proto.Organization]{},
 		tags:   map[key]Record[proto.Tag]{},
 		zones:  map[key]Record[proto.Zone]{},
-		newest: map[topology.Kind]uint64{},
+		newest: map[topology.Kind]uint64{}, uncertain: map[key]bool{},
 	}
 }
 
@@ -108,7 +114,7 @@ func (c *Catalog) apply(u bus.Update) error {
 	defer c.announce()
 	account, kind, id, err := topology.ParseConfigKey(u.Key)
 	if err != nil {
-		c.log.Error("CONFIG holds a key that is not ours", "key", u.Key, "err", err)
+		c.conn.Unreadable(topology.BucketStream(topology.Config), u.Key, u.Revision, err)
 		return nil
 	}
 	c.newest[kind] = u.Revision
@@ -116,27 +122,35 @@ func (c *Catalog) apply(u bus.Update) error {
 	change := Change{Account: account, Kind: kind, ID: id, Revision: u.Revision}
 	switch kind {
 	case topology.KindIntegration:
-		change.Was, change.Is, err = put(c.integrations, k, u)
+		change.Was, change.Is, err = put(c.integrations, k, u, func(v *proto.Integration) proto.ID { return v.ID })
 	case topology.KindCheck:
 		clear(c.over)
-		change.Was, change.Is, err = put(c.checks, k, u)
+		change.Was, change.Is, err = put(c.checks, k, u, func(v *proto.Check) proto.ID { return v.ID })
 	case topology.KindApplication:
-		change.Was, change.Is, err = put(c.apps, k, u)
+		change.Was, change.Is, err = put(c.apps, k, u, func(v *proto.Application) proto.ID { return v.ID })
 	case topology.KindPolicy:
-		change.Was, change.Is, err = put(c.policies, k, u)
+		change.Was, change.Is, err = put(c.policies, k, u, func(v *proto.Policy) proto.ID { return v.ID })
 	case topology.KindGroup:
-		change.Was, change.Is, err = put(c.groups, k, u)
+		change.Was, change.Is, err = put(c.groups, k, u, func(v *proto.Group) proto.ID { return v.ID })
 	case topology.KindIDP:
-		change.Was, change.Is, err = put(c.idps, k, u)
+		change.Was, change.Is, err = put(c.idps, k, u, func(v *proto.IdentityProvider) proto.ID { return v.ID })
 	case topology.KindOrganization:
-		change.Was, change.Is, err = put(c.orgs, k, u)
+		change.Was, change.Is, err = put(c.orgs, k, u, func(*proto.Organization) proto.ID { return topology.OrganizationID(account) })
 	case topology.KindTag:
-		change.Was, change.Is, err = put(c.tags, k, u)
+		change.Was, change.Is, err = put(c.tags, k, u, func(v *proto.Tag) proto.ID { return topology.TagID(account, v.Name) })
 	case topology.KindZone:
-		change.Was, change.Is, err = put(c.zones, k, u)
+		change.Was, change.Is, err = put(c.zones, k, u, func(v *proto.Zone) proto.ID { return id })
 	}
 	if err != nil {
-		c.log.Error("CONFIG holds a record that cannot be read", "key", u.Key, "revision", u.Revision, "err", err)
+		c.conn.Unreadable(topology.BucketStream(topology.Config), u.Key, u.Revision, err)
+	}
+	if kind == topology.KindApplication {
+		// One that comes later and was never readable has not protected anything here.
+		uncertain := err != nil && (change.Was == nil && !c.caughtUp || c.uncertain[k])
+		delete(c.uncertain, k)
+		if err != nil {
+			change.Is = c.closeApplication(k, u.Revision, change.Was, uncertain)
+		}
 	}
 	for _, tell := range c.tell {
 		tell(change)
@@ -147,7 +161,7 @@ func (c *Catalog) apply(u bus.Update) error {
 func put[T any, M interface {
 	*T
 	proto.Message
-}](into map[key]Record[T], k key, u bus.Update) (was, is any, err error) {
+}](into map[key]Record[T], k key, u bus.Update, id func(M) proto.ID) (was, is any, err error) {
 	if old, ok := into[k]; ok {
 		was = old.Value
 	}
@@ -159,8 +173,46 @@ func put[T any, M interface {
 	if err := u.Decode(M(v)); err != nil {
 		return was, nil, err
 	}
+	if got := id(M(v)); got != k.id {
+		return was, nil, fmt.Errorf("it is the record of %s", got)
+	}
 	into[k] = Record[T]{Account: k.account, Revision: u.Revision, Value: v}
 	return was, v, nil
+}
+
+// closeApplication keeps what is known of an application whose newest revision cannot be read; the lock is held.
+func (c *Catalog) closeApplication(k key, revision uint64, was any, uncertain bool) *proto.Application {
+	last, ok := was.(*proto.Application)
+	if !ok {
+		last = &proto.Application{ID: k.id}
+	}
+	if uncertain {
+		c.uncertain[k] = true
+	}
+	closed := Closed(last)
+	c.apps[k] = Record[proto.Application]{Account: k.account, Revision: revision, Value: closed, Unreadable: true}
+	return closed
+}
+
+// Closed is an application that has the destinations of another one and lets nobody in.
+func Closed(app *proto.Application) *proto.Application {
+	closed := *app
+	closed.Policies, closed.Gate = nil, proto.Gate{}
+	return &closed
+}
+
+// Uncertain are the keys of the applications whose destinations nobody knows, because they could not be read when
+// the process began, nor since. Any destination may be theirs: whoever allows requests by applications must not allow
+// any while there is one, or a less specific application would open what they protect.
+func (c *Catalog) Uncertain() []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var all []string
+	for k := range c.uncertain {
+		all = append(all, topology.ConfigKey(k.account, topology.KindApplication, k.id))
+	}
+	slices.Sort(all)
+	return all
 }
 
 // announce wakes who waits for a change; the lock is held.

@@ -24,7 +24,8 @@ func TestFollowsTheBucket(t *testing.T) {
 		return revision
 	}
 	before := put(topology.KindIntegration, integration, &proto.Integration{ID: integration, Name: "first"}, 0)
-	put(topology.KindApplication, proto.NewID(), &proto.Application{}, 0) // not of a kind that is followed
+	application := proto.NewID()
+	put(topology.KindApplication, application, &proto.Application{ID: application}, 0) // not of a kind that is followed
 
 	c := New(reader, bustest.Log(t), topology.KindIntegration, topology.KindCheck)
 	ctx, cancel := context.WithCancel(t.Context())

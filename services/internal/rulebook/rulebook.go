@@ -66,6 +66,9 @@ func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*
 // is shared and must not be modified. Until the catalog changes it is the same one, at the cost of a look
 // into a map.
 func (b *Rulebook) Of(app catalog.Record[proto.Application]) []*policy.Policy {
+	if len(app.Value.Policies) == 0 {
+		return nil // also of an application that is closed while its record is as it was
+	}
 	e, key := b.edition(), appKey{app.Account, app.Value.ID, app.Revision}
 	e.mu.RLock()
 	list, ok := e.lists[key]

@@ -52,7 +52,7 @@ func (l *LastSeen) apply(u bus.Update) error {
 	}
 	var seen proto.TokenSeen
 	if err := u.Decode(&seen); err != nil {
-		l.log.Error("TOKENS holds a note that cannot be read", "revision", u.Revision, "err", err)
+		l.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, err)
 		return nil
 	}
 	l.notes[u.Key] = SeenNote{At: seen.At, Revision: u.Revision}

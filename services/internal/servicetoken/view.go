@@ -2,6 +2,7 @@ package servicetoken
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -80,12 +81,12 @@ func (v *View) apply(u bus.Update) error {
 	t := new(proto.ServiceToken)
 	if err := u.Decode(t); err != nil {
 		// One record that cannot be read must not take the others away; its token stops working.
-		v.log.Error("TOKENS holds a record that cannot be read", "revision", u.Revision, "err", err)
+		v.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, err)
 		return nil
 	}
 	of := user{topology.AccountOf(u.Key), strings.ToLower(t.ClientID)}
 	if key, err := topology.ServiceTokenKey(of.account, of.clientID); err != nil || key != u.Key {
-		v.log.Error("TOKENS holds a record that is not the token that its key names", "revision", u.Revision)
+		v.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, errors.New("it is not the token that its key names"))
 		return nil
 	}
 	v.keys[u.Key] = of
