@@ -67,17 +67,6 @@ func checkSchema(h nats.Header, want proto.Schema) error {
 	return nil
 }
 
-func fromJetStream(m jetstream.Msg) (*Msg, error) {
-	meta, err := m.Metadata()
-	if err != nil {
-		return nil, err
-	}
-	return &Msg{
-		Subject: m.Subject(), Header: m.Headers(), Data: m.Data(), Stream: meta.Stream,
-		Seq: meta.Sequence.Stream, Time: meta.Timestamp, Delivered: int(meta.NumDelivered),
-	}, nil
-}
-
 // Deleted reports whether the message, of a bucket's stream, marks its key deleted: a writer did (ADR-8), or the
 // server, when the key's last value expired or was removed (ADR-43).
 func (m *Msg) Deleted() bool {

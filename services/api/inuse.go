@@ -79,7 +79,8 @@ func (s *Service) absent(a proto.Account, lists ...[]proto.Rule) (names []string
 }
 
 func (s *Service) refersToSomething(a proto.Account, r proto.Rule) bool {
-	member, there := "", func(proto.ID) bool { return true }
+	var member string
+	var there func(proto.ID) bool
 	switch r.Selector {
 	case "service_token":
 		member, there = "token_id", func(id proto.ID) bool { return s.tokens.has(a, id) }

@@ -188,7 +188,7 @@ func TestImportsEndWithTheirToken(t *testing.T) {
 				t.Errorf("%d %s", got.Status, got.Body)
 			}
 			bustest.Eventually(t, "the audit log has the import", func() bool {
-				return strings.Contains(fmt.Sprintf("%s", jsonText(t, y.trailOf(y.account))), `"enrolled":1000`)
+				return strings.Contains(jsonText(t, y.trailOf(y.account)), `"enrolled":1000`)
 			})
 		})
 	}

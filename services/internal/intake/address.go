@@ -28,7 +28,7 @@ func hostAddress(text string) (string, error) {
 		return "", errNetwork
 	}
 	a = a.Unmap()
-	if a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+	if a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return "", errNoHost
 	}
 	return a.String(), nil
