@@ -38,7 +38,7 @@ func connect(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
 // on is the writer as it is now, with another connection and another future.
 func (w *writer) on(c *bus.Conn, seed uint64) *writer {
 	n := *w
-	n.c, n.last, n.state, n.rng = c, maps.Clone(w.last), map[topology.PageRef]map[proto.ID]proto.Outcome{}, rand.New(rand.NewPCG(seed, 0))
+	n.c, n.copies, n.last, n.state, n.rng = c, c, maps.Clone(w.last), map[topology.PageRef]map[proto.ID]proto.Outcome{}, rand.New(rand.NewPCG(seed, 0))
 	for p, devices := range w.state {
 		n.state[p] = maps.Clone(devices)
 	}

@@ -1,7 +1,6 @@
 package bustest
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline.dev/bus/creds"
 	"plumbline.dev/bus/embed"
 )
 
@@ -117,26 +117,13 @@ func (s Stopped) blocks(stream string) []string {
 	return all
 }
 
-// stream is the directory of a stream.
+// stream is the directory of a stream of the pipeline's account. The followers' copies have the same names in an
+// account of their own.
 func (s Stopped) stream(name string) string {
 	s.t.Helper()
-	var found string
-	root := filepath.Join(s.Dir, "nats", "store")
-	s.must(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && d.Name() == name && filepath.Base(filepath.Dir(path)) == "streams" {
-			found = path
-		}
-		return err
-	}))
-	if found != "" {
-		return found
-	}
-	accounts, err := filepath.Glob(filepath.Join(root, "jetstream", "*", "streams"))
+	authority, err := creds.Open(filepath.Join(s.Dir, "nats"))
 	s.must(err)
-	if len(accounts) == 0 {
-		s.t.Fatalf("the store has no stream %s", name)
-	}
-	return filepath.Join(accounts[0], name)
+	return filepath.Join(s.Dir, "nats", "store", "jetstream", authority.AccountID, "streams", name)
 }
 
 func (s Stopped) must(err error) {

@@ -15,7 +15,7 @@ import (
 // own server is in place of, and bounds of single services that one machine needs no other value for.
 var elsewhere = []string{
 	"--identity", "--seal-to", "--seal-gateway", "--session-key",
-	"--nats-url", "--nats-creds",
+	"--nats-url", "--nats-creds", "--nats-ping",
 	"--max-pages", "--max-bytes", "--workers", "--remember", "--sweep",
 }
 
