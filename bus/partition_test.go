@@ -116,7 +116,7 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 	for _, name := range []string{"follower", "named follower"} {
 		f := bus.Following{Account: account}
 		if name == "named follower" {
-			f.Name = "named"
+			f.Name = string(topology.Follower)
 		}
 		run(name, topology.Follower, func(c *bus.Conn) error {
 			return c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
