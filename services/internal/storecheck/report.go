@@ -18,10 +18,6 @@ func (r *Report) repaired(format string, args ...any) {
 	r.Repaired = append(r.Repaired, fmt.Sprintf(format, args...))
 }
 
-func (r *Report) lost(format string, args ...any) {
-	r.Lost = append(r.Lost, fmt.Sprintf(format, args...))
-}
-
 func (r *Report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
