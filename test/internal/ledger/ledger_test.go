@@ -60,7 +60,13 @@ func TestTheLedgerNoticesWhatIsWrong(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err := (&ledger.Ledger{Storing: time.Second}).CatchUp(t.Context(), b.Conn(topology.Follower))
+			follower := b.Conn(topology.Follower)
+			bustest.Eventually(t, "the followers' copy is complete", func() bool {
+				end, _, err1 := operator.End(t.Context())
+				copied, _, err2 := follower.End(t.Context())
+				return err1 == nil && err2 == nil && end == copied
+			})
+			err := (&ledger.Ledger{Storing: time.Second}).CatchUp(t.Context(), follower)
 			if (c.wrong == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), c.wrong)) {
 				t.Errorf("the ledger says %v; expected was %q", err, c.wrong)
 			}
