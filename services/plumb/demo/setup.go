@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"time"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/client"
@@ -122,7 +123,13 @@ func (s *Setup) again(ctx context.Context, i client.Item[client.Integration]) (c
 	if i.Value.Config.APIURL == s.ScoringURL {
 		return i, nil
 	}
-	moved, err := s.Client.Integrations.Update(ctx, i.Value.ID, client.Integration{Config: client.IntegrationConfig{APIURL: s.ScoringURL}})
+	// Another host needs the secret again, which is kept nowhere: it is made anew.
+	renewed, err := s.Client.RotateToken(ctx, token.Value.ID, time.Time{})
+	if err != nil {
+		return i, err
+	}
+	moved, err := s.Client.Integrations.Update(ctx, i.Value.ID, client.Integration{Config: client.IntegrationConfig{
+		APIURL: s.ScoringURL, ClientID: renewed.Value.ClientID, ClientSecret: renewed.Value.ClientSecret}})
 	if err != nil {
 		err = fmt.Errorf("point the integration at %s: %w", s.ScoringURL, err)
 	}
