@@ -85,6 +85,11 @@ func (s *Separate) start(ctx context.Context, fetchers int) error {
 	if err := s.plumb(ctx, nil, "stack", "init", "--dir", s.Dir); err != nil {
 		return err
 	}
+	// The stack's own files have none for followers: each system gets its own.
+	follower := string(topology.Follower)
+	if err := s.plumb(ctx, nil, "follower", "create", follower, "--data", s.Dir, "--out", s.creds(topology.Follower)); err != nil {
+		return err
+	}
 	if err := s.nats(); err != nil {
 		return err
 	}
