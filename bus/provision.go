@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,7 +22,7 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 	if err := c.awaitJetStream(ctx); err != nil {
 		return err
 	}
-	for _, cfg := range topology.Streams(o) {
+	for _, cfg := range provisionOrder(topology.Streams(o)) {
 		if err := c.provisionStream(ctx, cfg, c.createStream); err != nil {
 			return fmt.Errorf("stream %s: %w", cfg.Name, err)
 		}
@@ -39,6 +40,19 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 		}
 	}
 	return nil
+}
+
+// provisionOrder puts small bounded streams first: on a small disk the log's bound is halved until it fits, and must not
+// take the space that those need.
+func provisionOrder(all []jetstream.StreamConfig) []jetstream.StreamConfig {
+	rank := func(cfg jetstream.StreamConfig) int {
+		if cfg.MaxBytes > 0 && cfg.Name != topology.PostureLog {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(a, b jetstream.StreamConfig) int { return rank(a) - rank(b) })
+	return all
 }
 
 // createStream makes a stream of the pipeline, or brings it up to date.
