@@ -41,21 +41,23 @@ func startServices(t *testing.T, prepare func(), connect func(topology.Role) *bu
 		t.Fatal(err)
 	}
 	prepare()
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-	})
 	for _, m := range s.makers(all.secrets) {
 		p, err := m.make(connect(m.role))
 		if err != nil {
 			t.Fatal(err)
 		}
 		all.parts[string(m.role)] = p
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(func() { // before the connections are closed, which were made earlier
+		cancel()
+		running.Wait()
+	})
+	for role, p := range all.parts {
 		running.Go(func() {
 			if err := p.Run(ctx); err != nil || ctx.Err() == nil {
-				t.Errorf("%s ended with %v", m.role, err)
+				t.Errorf("%s ended with %v", role, err)
 			}
 		})
 	}

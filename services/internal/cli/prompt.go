@@ -34,14 +34,15 @@ func (t *Terminal) AskSecret(ctx context.Context, question string) (string, erro
 	if !isFile || !t.Interactive() {
 		return "", ErrNoTerminal
 	}
-	before, err := term.GetState(int(in.Fd()))
+	fd := int(in.Fd()) // once: the reader that is left behind at an interrupt uses the file still
+	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = term.Restore(int(in.Fd()), before) }()
+	defer func() { _ = term.Restore(fd, before) }()
 	fmt.Fprint(t.Err, question)
 	text, err := t.await(ctx, func() (string, error) {
-		typed, err := term.ReadPassword(int(in.Fd()))
+		typed, err := term.ReadPassword(fd)
 		return string(typed), err
 	})
 	if ctx.Err() == nil {

@@ -25,6 +25,7 @@ func TestPromptsEndWithTheirContext(t *testing.T) {
 			}
 			defer master.Close()
 			defer terminal.Close()
+			fd := int(terminal.Fd())
 			interrupted := errors.New("interrupted")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			asked := &firstWrite{then: func() { cancel(interrupted) }}
@@ -32,7 +33,7 @@ func TestPromptsEndWithTheirContext(t *testing.T) {
 			if err := ask(term, ctx); !errors.Is(err, interrupted) {
 				t.Errorf("got %v", err)
 			}
-			state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+			state, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 			if err != nil || state.Lflag&unix.ECHO == 0 {
 				t.Errorf("the terminal is left without echo: %v", err)
 			}

@@ -221,11 +221,12 @@ func TestTheLogAndTheStateAreMadeToAgree(t *testing.T) {
 		"the log's middle":      {func(s bustest.Stopped) { s.CorruptBlock(log, 0) }, "maybe"},
 		"the log":               {func(s bustest.Stopped) { s.RemoveStream(log) }, ""},
 		"an old log":            {func(s bustest.Stopped) { s.PutBackStream(old, log) }, "POSTURE_STATE did not agree"},
-		"the state's end":       {func(s bustest.Stopped) { s.TruncateLastBlock(state, 3000) }, "POSTURE_STATE did not agree"},
-		"the state's middle":    {func(s bustest.Stopped) { s.CorruptBlock(state, s.Blocks(state)-1) }, "POSTURE_STATE did not agree"},
-		"the state":             {func(s bustest.Stopped) { s.RemoveStream(state) }, ""},
-		"an old state":          {func(s bustest.Stopped) { s.PutBackStream(old, state) }, ""},
-		"the ticks":             {func(s bustest.Stopped) { s.RemoveStream(ticks) }, "POSTURE_TICKS"},
+		// The server may copy the end from the log again before the check looks.
+		"the state's end":    {func(s bustest.Stopped) { s.TruncateLastBlock(state, 3000) }, "maybe"},
+		"the state's middle": {func(s bustest.Stopped) { s.CorruptBlock(state, s.Blocks(state)-1) }, "POSTURE_STATE did not agree"},
+		"the state":          {func(s bustest.Stopped) { s.RemoveStream(state) }, ""},
+		"an old state":       {func(s bustest.Stopped) { s.PutBackStream(old, state) }, ""},
+		"the ticks":          {func(s bustest.Stopped) { s.RemoveStream(ticks) }, "POSTURE_TICKS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := store.Copy()

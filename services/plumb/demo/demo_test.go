@@ -3,6 +3,7 @@ package demo_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"encoding/json"
 	"io"
 	"regexp"
@@ -47,10 +48,18 @@ func start(t *testing.T, cfg plumb.Config, sampleAddr string) *run {
 	demo.Add(s, demo.Config{SampleAddr: sampleAddr, Interval: "4s", Ready: func(i plumb.Installation) { r.ready <- i }}, deps, out, false)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx); out.Close() }()
 	go func() {
-		for lines := bufio.NewScanner(in); lines.Scan(); {
+		err := s.Run(ctx)
+		done <- err
+		_ = out.CloseWithError(errors.Join(err, io.EOF))
+	}()
+	go func() {
+		lines := bufio.NewScanner(in)
+		for lines.Scan() {
 			r.lines <- lines.Text()
+		}
+		if err := lines.Err(); err != nil {
+			r.lines <- "ended with: " + err.Error()
 		}
 		close(r.lines)
 	}()

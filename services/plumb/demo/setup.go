@@ -128,13 +128,26 @@ func (s *Setup) again(ctx context.Context, i client.Item[client.Integration]) (c
 	if err != nil {
 		return i, err
 	}
-	moved, err := s.Client.Integrations.Update(ctx, i.Value.ID, client.Integration{Config: client.IntegrationConfig{
-		APIURL: s.ScoringURL, ClientID: renewed.Value.ClientID, ClientSecret: renewed.Value.ClientSecret}})
-	if err != nil {
-		err = fmt.Errorf("point the integration at %s: %w", s.ScoringURL, err)
+	body := client.Integration{Config: client.IntegrationConfig{
+		APIURL: s.ScoringURL, ClientID: renewed.Value.ClientID, ClientSecret: renewed.Value.ClientSecret}}
+	for tries := 1; ; tries++ {
+		moved, err := s.Client.Integrations.Update(ctx, i.Value.ID, body)
+		if err == nil {
+			return moved, nil
+		}
+		if tries == moveTries || ctx.Err() != nil {
+			return moved, fmt.Errorf("point the integration at %s: %w", s.ScoringURL, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
-	return moved, err
 }
+
+// moveTries is how often the integration is pointed at the sample API, which is tested each time: the services that
+// check the renewed secret may have just started.
+const moveTries = 5
 
 // application makes sure of an application that protects the sample API and lets the service token in, and
 // tells its audience.
