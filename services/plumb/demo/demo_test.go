@@ -3,8 +3,8 @@ package demo_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"encoding/json"
+	"errors"
 	"io"
 	"regexp"
 	"strconv"
