@@ -84,6 +84,11 @@ func (s *Service) Ready(ctx context.Context) error {
 	if err := s.bus.Ready(ctx); err != nil {
 		return err
 	}
+	now, cancel := context.WithCancel(ctx)
+	cancel() // the answer is wanted at once
+	if err := s.catalog.Await(now); err != nil {
+		return err
+	}
 	if why := s.trouble.Load(); why != nil {
 		return fmt.Errorf("ticks are not published: %w", *why)
 	}
