@@ -60,6 +60,9 @@ const (
 	retryEvery = 250 * time.Millisecond
 	// soon is when a reader that lacks something looks again.
 	soon = 10 * time.Millisecond
+	// majorityWithin is how recently a leader must have heard from a majority of its replicas for a reader to be
+	// current: one that is cut off goes on answering.
+	majorityWithin = 3 * time.Second
 	// lagPatience is how long a replica may take to hold what the bell announced, before the leader is asked.
 	lagPatience = 200 * time.Millisecond
 )
@@ -219,6 +222,9 @@ func (t *Tail) confirm(ctx context.Context) error {
 	p, err := t.Conn.Position(bounded, t.Stream)
 	if err != nil {
 		return err
+	}
+	if !t.current && p.Heard > majorityWithin {
+		return fmt.Errorf("the leader of %s has not heard from a majority of its replicas for %v", t.Stream, p.Heard.Round(time.Second))
 	}
 	if t.same.replaced(p, t.position(), time.Now()) {
 		return t.reset(p)

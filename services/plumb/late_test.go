@@ -92,6 +92,15 @@ func TestServicesWaitForJetStream(t *testing.T) {
 			_, err := alone.JetStream().AccountInfo(ctx)
 			return err != nil
 		})
+		// A leader that was cut off goes on answering; nobody takes it for current once it has heard from nobody else.
+		for _, stream := range topology.Streams(topology.Options{}) {
+			bustest.Eventually(t, stream.Name+" is led by nobody who hears from others", func() bool {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				p, err := alone.Position(ctx, stream.Name)
+				return err != nil || p.Heard > 4*time.Second
+			})
+		}
 	}, func(role topology.Role) *bus.Conn { return n.ConnTo(0, role) })
 	// For longer than the client waits for an answer.
 	second := time.NewTicker(time.Second)
