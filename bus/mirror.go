@@ -10,8 +10,9 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// provisionMirrors makes the streams that followers read. A copy that is ahead of its stream is of another stream, or
-// the stream was restored from an older state: it is made anew, and followers take a new state.
+// provisionMirrors makes the streams that followers read. A copy that was made before its stream is of another
+// stream, and one that is ahead of its stream is too, or the stream was restored from an older state: it is made
+// anew, and followers take a new state.
 func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 	js, err := jetstream.NewWithAPIPrefix(c.nc, topology.Mirror.APIPrefix())
 	if err != nil {
@@ -23,10 +24,10 @@ func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 			return err
 		}
 		stream, err := c.js.Stream(ctx, cfg.Name) // asked second: a copy never overtakes it
-		if err != nil || copied.CachedInfo().State.LastSeq <= stream.CachedInfo().State.LastSeq {
+		if err != nil || isCopy(copied.CachedInfo(), stream.CachedInfo()) {
 			return err
 		}
-		c.log.Warn("the followers' copy of a stream is ahead of it, making the copy anew", "stream", cfg.Name)
+		c.log.Warn("the followers' copy of a stream is older than it, or ahead of it, making the copy anew", "stream", cfg.Name)
 		if err := js.DeleteStream(ctx, cfg.Name); err != nil {
 			return err
 		}
@@ -42,6 +43,11 @@ func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 		}
 	}
 	return nil
+}
+
+// isCopy reports whether a copy may be of a stream as it is now. Provisioning makes the stream first.
+func isCopy(copied, stream *jetstream.StreamInfo) bool {
+	return !copied.Created.Before(stream.Created) && copied.State.LastSeq <= stream.State.LastSeq
 }
 
 // removeFollowers removes the consumers that followers made when they shared the pipeline's account: their

@@ -7,8 +7,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
@@ -190,6 +192,51 @@ func TestARunningFollowerFindsAnotherLog(t *testing.T) {
 				t.Errorf("Follow ended with %v after %d resets", err, resets)
 			}
 		})
+	}
+}
+
+// A new log that has passed the followers' copy of the lost one by the time of provisioning is not its continuation.
+func TestACopyOfALostLogIsMadeAnew(t *testing.T) {
+	store := bustest.NewStore(t)
+	server := store.Start()
+	provision(t, server)
+	w := newWriterOn(t, connect(t, server, topology.Evaluator))
+	w.copies = connect(t, server, topology.Follower)
+	w.commits(5)
+	server.Close()
+	store.RemoveStream(topology.PostureLog)
+	store.RemoveStream(topology.PostureState)
+
+	server = store.Start()
+	operator, follower := connect(t, server, topology.Operator), connect(t, server, topology.Follower)
+	for _, stream := range []string{topology.PostureLog, topology.PostureState} {
+		if err := bus.Recreate(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}, stream, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w = newWriterOn(t, connect(t, server, topology.Evaluator))
+	w.commits(40)
+	created := func() (all []time.Time) {
+		for _, stream := range []string{topology.PostureLog, topology.PostureState} {
+			p, err := follower.Position(t.Context(), stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, p.Created)
+		}
+		return all
+	}
+	old := created()
+	provision(t, server)
+	anew := created()
+	if anew[0].Equal(old[0]) || anew[1].Equal(old[1]) {
+		t.Errorf("the copies were made at %v, after provisioning at %v", old, anew)
+	}
+	w.copies = follower
+	bustest.Eventually(t, "the copies hold the new log", w.settled)
+	provision(t, server)
+	if again := created(); !slices.Equal(again, anew) {
+		t.Errorf("provisioning made copies of %v anew, at %v", anew, again)
 	}
 }
 
