@@ -25,6 +25,7 @@ type simulation struct {
 	server   time.Duration // the server's clock, ahead of true time
 	stepped  time.Duration // when the server's clock was last set; settled says when that must be over
 	settled  time.Duration
+	setBacks int // how often it was set back
 	newest   *Stored
 	versions []version
 	runners  []*runner
@@ -45,6 +46,7 @@ type taken struct {
 	server time.Duration // the server's clock then
 	// doubtful is one whose slot says little: a rogue's, or one made while the server's clock was being set.
 	doubtful bool
+	setBacks int // how often the server's clock had been set back
 }
 
 type slotName struct {
@@ -183,12 +185,13 @@ func (s *simulation) publish(tick proto.Tick, expects uint64, rogue bool) bool {
 	name := slotName{tick.Schedule, tick.Slot}
 	// For a moment after the server's clock was set, a scheduler may still go by what it was.
 	doubtful := rogue || s.now <= s.stepped+askAgain+maxLatency
-	// Slots are the server's time. When its clock is set back, hours come again, and only they.
+	// Slots are the server's time. When its clock is set back, hours come again, and only they; so they do when it is
+	// then set forward again: the newest tick, which is all that is kept, is of an earlier slot by then.
 	first, twice := s.taken[name]
-	if again := first.server > s.server; twice && !again && !first.doubtful && !doubtful {
+	if again := first.server > s.server || first.setBacks != s.setBacks; twice && !again && !first.doubtful && !doubtful {
 		s.t.Fatalf("%v: slot %+v makes a second tick, the first was at %v", s.now, name, first.at)
 	}
-	s.taken[name] = taken{s.now, s.server, doubtful}
+	s.taken[name] = taken{s.now, s.server, doubtful, s.setBacks}
 	if rogue {
 		return true
 	}
@@ -252,6 +255,9 @@ func (s *simulation) change(edit func(*Schedule)) {
 func (s *simulation) setServer(offset time.Duration) {
 	back := s.server - offset
 	s.server, s.stepped, s.settled = offset, s.now, max(s.settled, s.now)
+	if back > 0 {
+		s.setBacks++
+	}
 	switch {
 	case back > Tolerance:
 		// The slot of now may have had its tick: it is left out.
