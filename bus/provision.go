@@ -114,10 +114,16 @@ func unsettled(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders)
 }
 
+// oneQuestion is how long an answer is waited for until the question is asked again: one that was asked before the
+// cluster had a leader is never answered, however long ctx lasts.
+const oneQuestion = 5 * time.Second
+
 // awaitJetStream waits for a leader: a server that just started, or a cluster, has none at first.
 func (c *Conn) awaitJetStream(ctx context.Context) error {
 	for {
-		_, err := c.js.AccountInfo(ctx)
+		attempt, cancel := context.WithTimeout(ctx, oneQuestion)
+		_, err := c.js.AccountInfo(attempt)
+		cancel()
 		if err == nil {
 			return nil
 		}
@@ -134,7 +140,9 @@ func (c *Conn) awaitJetStream(ctx context.Context) error {
 func (c *Conn) AwaitTopology(ctx context.Context, streams ...string) error {
 	for _, name := range streams {
 		for told := false; ; {
-			_, err := c.js.Stream(ctx, name)
+			attempt, cancel := context.WithTimeout(ctx, oneQuestion)
+			_, err := c.js.Stream(attempt, name)
+			cancel()
 			if err == nil {
 				break
 			}

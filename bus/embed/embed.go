@@ -79,7 +79,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	ns.Start()
 	for !ns.ReadyForConnections(50 * time.Millisecond) {
 		if ctx.Err() != nil || !ns.Running() {
-			ns.Shutdown()
+			stop(ns, log)
 			return nil, fmt.Errorf("the NATS server did not start: %w", errors.Join(ctx.Err(), lastError(cfg)))
 		}
 	}
@@ -273,14 +273,28 @@ func diskSize(dir string) (int64, error) {
 	}
 }
 
+// stopTimeout bounds how long a server may take to stop.
+const stopTimeout = 10 * time.Second
+
 // Close stops the server and waits until its files are closed, for up to ten seconds.
-func (s *Server) Close() {
-	s.ns.Shutdown()
+func (s *Server) Close() { stop(s.ns, s.log) }
+
+// stop waits for up to [stopTimeout]. Shutdown itself may never return: a server of a cluster that is told to make a
+// replicated consumer while it stops does not start the consumer's Raft group, and if it is then told to delete the
+// consumer, it waits for that group to end.
+func stop(ns interface {
+	Shutdown()
+	WaitForShutdown()
+}, log *slog.Logger) {
 	done := make(chan struct{})
-	go func() { s.ns.WaitForShutdown(); close(done) }()
+	go func() {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+		close(done)
+	}()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
-		s.log.Error("the NATS server did not stop in time")
+	case <-time.After(stopTimeout):
+		log.Error("the NATS server did not stop in time", "timeout", stopTimeout)
 	}
 }
