@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -66,7 +67,21 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 			t.Fatal(err)
 		}
 	}
-	// What was sent before this answer was handled before it.
+	// What was sent before these answers was handled before them. A consumer may be there, as an attack made it.
+	for _, stream := range []string{topology.PostureLog, topology.PostureState} {
+		own := jetstream.ConsumerConfig{Durable: topology.FollowerConsumer("evil"), AckPolicy: jetstream.AckExplicitPolicy}
+		var err error
+		bustest.Eventually(t, "the attack on "+stream+" was handled", func() bool {
+			if err = evil.JetStream().DeleteConsumer(t.Context(), stream, own.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+				return false
+			}
+			if _, err = evil.JetStream().CreateConsumer(t.Context(), stream, own); err != nil {
+				return false
+			}
+			err = evil.JetStream().DeleteConsumer(t.Context(), stream, own.Durable)
+			return err == nil
+		})
+	}
 	if _, err := evil.Last(t.Context(), topology.PostureState, topology.Log(page)); err != nil {
 		t.Logf("after the attack: %v", err)
 	}

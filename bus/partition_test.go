@@ -2,9 +2,11 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,13 +64,13 @@ type source struct {
 	stored  []uint64
 }
 
-// write stores a message, however long it takes.
-func (s *source) write(t *testing.T, conn *bus.Conn) {
+// write stores a message, however long it takes while ctx lasts.
+func (s *source) write(ctx context.Context, t *testing.T, conn *bus.Conn) {
 	t.Helper()
 	o := s.message()
 	o.MsgID = proto.NewID().String()
-	bustest.Eventually(t, "a message of "+s.stream+" is stored", func() bool {
-		ack, err := conn.Publish(t.Context(), o)
+	bustest.EventuallyWhile(ctx, t, "a message of "+s.stream+" is stored", func() bool {
+		ack, err := conn.Publish(ctx, o)
 		if err == nil {
 			s.stored = append(s.stored, ack.Seq)
 		}
@@ -95,24 +97,41 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 				return bus.Outgoing{Subject: topology.Outbox(topology.Config, account, proto.NewID()), Body: &proto.AuditOutbox{}}
 			}},
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer cancel()
+	// It ends as soon as one of those that run ends, and nothing waits any longer.
+	ctx, stop := context.WithCancelCause(t.Context())
+	running := map[string]chan error{}
+	defer func() {
+		stop(errors.New("the test is over"))
+		patience := time.After(time.Minute)
+		for name, end := range running {
+			select {
+			case err := <-end:
+				if err != nil {
+					t.Errorf("%s ended with %v", name, err)
+				}
+			case <-patience:
+				t.Fatalf("%s, or another one of them, does not end", name)
+			}
+		}
+	}()
 	conns := map[string]*bus.Conn{}
 	run := func(name string, role topology.Role, do func(*bus.Conn) error) {
-		conns[name] = n.Dial(role)
-		running.Go(func() {
-			if err := do(conns[name]); err != nil {
-				t.Errorf("%s ended with %v", name, err)
+		c, end := n.Dial(role), make(chan error, 1)
+		conns[name], running[name] = c, end
+		go func() {
+			err := do(c)
+			if err == nil && ctx.Err() == nil {
+				err = errors.New("no error")
 			}
-		})
+			stop(fmt.Errorf("%s ended with %w", name, err))
+			end <- err
+		}()
 	}
 	run("stage", topology.Evaluator, func(c *bus.Conn) error {
 		return c.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8},
 			func(_ context.Context, m *bus.Msg) error { sources[0].readers["stage"].add(m.Seq); return nil })
 	})
-	ready := make(chan string, 1000)
+	var states atomic.Int64
 	for _, name := range []string{"follower", "named follower"} {
 		f := bus.Following{Account: account}
 		if name == "named follower" {
@@ -124,7 +143,7 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 				case bus.EventReady:
 					// A new state holds the changes up to it.
 					sources[1].readers[name].addAll(e.Seq)
-					ready <- name
+					states.Add(1)
 				case bus.EventChange:
 					sources[1].readers[name].add(e.Seq)
 				}
@@ -141,9 +160,8 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 		return c.Consume(ctx, bus.Stage{Name: "audit", Stream: topology.BucketStream(topology.Config), Consumer: topology.ConsumerAudit},
 			func(_ context.Context, m *bus.Msg) error { sources[2].readers["audit relay"].add(m.Seq); return nil })
 	})
-	<-ready
-	<-ready
-	defer func() { t.Logf("%d further states were taken", len(ready)) }()
+	bustest.EventuallyWhile(ctx, t, "the followers are ready", func() bool { return states.Load() >= 2 })
+	defer func() { t.Logf("%d further states were taken", states.Load()-2) }()
 	var writers [3]*bus.Conn
 	for i := range writers {
 		writers[i] = n.ConnTo(i, topology.Operator)
@@ -171,22 +189,22 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 		for range 10 {
 			<-pace.C
 			for _, s := range sources {
-				s.write(t, writer)
+				s.write(ctx, t, writer)
 			}
 		}
 		pace.Stop()
 		n.Heal()
 		healed := time.Now()
 		for _, s := range sources {
-			s.write(t, writer)
+			s.write(ctx, t, writer)
 		}
-		bustest.Eventually(t, "everything is complete", func() bool { return complete() == "" })
+		bustest.EventuallyWhile(ctx, t, "everything is complete", func() bool { return complete() == "" })
 		took := time.Since(healed)
 		t.Logf("round %d: %s of n%d, complete again after %v", round, what, victim, took.Round(10*time.Millisecond))
 		if took > *partitionWithin {
 			t.Errorf("round %d: complete again after %v, want at most %v", round, took, *partitionWithin)
 		}
-		bustest.Eventually(t, "everyone is ready", func() bool {
+		bustest.EventuallyWhile(ctx, t, "everyone is ready", func() bool {
 			for _, c := range conns {
 				if c.Ready(t.Context()) != nil {
 					return false

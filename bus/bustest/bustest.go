@@ -27,7 +27,7 @@ func Start(t testing.TB) *Bus { return StartWith(t, topology.Options{}) }
 // StartWith is Start with other stream options: a small log, say.
 func StartWith(t testing.TB, o topology.Options) *Bus {
 	t.Helper()
-	s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t)})
+	s, err := startServer(t, embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func Cluster(t testing.TB) *Bus {
 	}
 	b := &Bus{t: t}
 	for i, addr := range addrs {
-		s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
+		s, err := startServer(t, embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
 			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addr, Peers: addrs, Authority: authority}})
 		if err != nil {
 			t.Fatal(err)
@@ -69,9 +69,18 @@ func Cluster(t testing.TB) *Bus {
 	return b
 }
 
+// startServer is [embed.Start], for a limited time.
+func startServer(t testing.TB, cfg embed.Config) (*embed.Server, error) {
+	ctx, cancel := starting(t)
+	defer cancel()
+	return embed.Start(ctx, cfg)
+}
+
 func (b *Bus) provision(o topology.Options) {
 	b.t.Helper()
-	if err := bus.Provision(b.t.Context(), b.Conn(topology.Operator), o); err != nil {
+	ctx, cancel := starting(b.t)
+	defer cancel()
+	if err := bus.Provision(ctx, b.Conn(topology.Operator), o); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -82,7 +91,9 @@ func (b *Bus) Conn(role topology.Role) *bus.Conn { return b.ConnTo(0, role) }
 // ConnTo is a connection of a role to one of the servers.
 func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn {
 	b.t.Helper()
-	c, err := b.servers[i].Connect(b.t.Context(), role, Log(b.t))
+	ctx, cancel := starting(b.t)
+	defer cancel()
+	c, err := b.servers[i].Connect(ctx, role, Log(b.t))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -103,7 +114,9 @@ func (b *Bus) Follower(name string) *bus.Conn {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	c, err := b.servers[0].ConnectFollower(b.t.Context(), name, file, Log(b.t))
+	ctx, cancel := starting(b.t)
+	defer cancel()
+	c, err := b.servers[0].ConnectFollower(ctx, name, file, Log(b.t))
 	if err != nil {
 		b.t.Fatal(err)
 	}

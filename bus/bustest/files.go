@@ -32,7 +32,7 @@ func (s Stopped) Start() *embed.Server {
 // StartAt is Start with an address for connections over the network.
 func (s Stopped) StartAt(addr string) *embed.Server {
 	s.t.Helper()
-	server, err := embed.Start(s.t.Context(), embed.Config{Dir: s.Dir, Addr: addr, NoSync: true, Log: Log(s.t)})
+	server, err := startServer(s.t, embed.Config{Dir: s.Dir, Addr: addr, NoSync: true, Log: Log(s.t)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

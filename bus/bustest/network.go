@@ -43,7 +43,7 @@ func StartNetwork(t testing.TB) *Network {
 				peers = append(peers, n.routes[i][j].addr())
 			}
 		}
-		s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
+		s, err := startServer(t, embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
 			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: peers, Authority: authority,
 				Advertise: "127.0.0.1:1"}}) // nobody answers there: a route around the links
 		if err != nil {
@@ -68,7 +68,9 @@ func (n *Network) Dial(role topology.Role) *bus.Conn {
 	for _, l := range n.clients {
 		urls = append(urls, "nats://"+l.addr())
 	}
-	c, err := bus.Connect(n.t.Context(), bus.Config{URL: strings.Join(urls, ","), Role: role, Log: Log(n.t),
+	ctx, cancel := starting(n.t)
+	defer cancel()
+	c, err := bus.Connect(ctx, bus.Config{URL: strings.Join(urls, ","), Role: role, Log: Log(n.t),
 		Options: []nats.Option{nats.UserJWTAndSeed(token, seed)}})
 	if err != nil {
 		n.t.Fatal(err)
