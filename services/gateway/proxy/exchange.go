@@ -33,7 +33,7 @@ func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	var used use
 	trace.GotConn = used.got
-	a, err := e.next.RoundTrip(r)
+	a, err := e.next.RoundTrip(awaiting(r, trace))
 	for err != nil && used.unwritten() && r.Context().Err() == nil {
 		// Each attempt takes a connection out of use. [http.Transport] makes the same attempts, but not all.
 		again := *r
@@ -45,7 +45,7 @@ func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 			again.Body = body
 		}
 		used = use{}
-		a, err = e.next.RoundTrip(&again)
+		a, err = e.next.RoundTrip(awaiting(&again, trace))
 	}
 	if err == nil && a.StatusCode < 100 {
 		a.Body.Close()
