@@ -366,6 +366,10 @@ func TestARotationThatIsWantedTooEarlyHappensWithinAMinute(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// And at once where the next key has been there for long.
+	bustest.Eventually(t, "the key after it is made", func() bool {
+		return w.bus.Newest(topology.Keys, topology.SigningKeyKey(3), new(proto.SigningKey)) != 0
+	})
+	w.settled(r)
 	w.clock.Advance(time.Hour)
 	w.settled(r)
 	if a := w.command(r, &proto.KeysCommand{Rotate: true}); a.LastRotation != proto.At(w.clock.Now()) {
