@@ -19,6 +19,13 @@ const MaxTokenLife = time.Hour
 // DefaultSession is the session duration where neither policy nor application has one (contract.md 8.4).
 const DefaultSession = 24 * time.Hour
 
+// cachedTokens is the number of application tokens kept for reuse.
+const cachedTokens = 10_000
+
+// logBacklog is the number of distinct authentications per second that are written to ACCESS_LOG. Any further ones
+// are dropped and counted.
+const logBacklog = 4096
+
 // Config is what the operator decides.
 type Config struct {
 	// TeamDomain is the issuer of application tokens and the base of /cdn-cgi/access/certs, as verifiers
@@ -30,11 +37,6 @@ type Config struct {
 	Workers int
 	// Queue is how many may wait; what comes beyond is told to come again. 0 means 1,024.
 	Queue int
-	// CachedTokens bounds the application tokens that are kept for use again; 0 means 10,000.
-	CachedTokens int
-	// LogBacklog bounds the different authentications of a second that are written to ACCESS_LOG; what comes
-	// beyond is lost, and counted. 0 means 4,096.
-	LogBacklog int
 }
 
 // Deps is what the service works with.
@@ -58,7 +60,7 @@ func (c Config) withDefaults() (Config, error) {
 		value     *int
 		otherwise int
 		name      string
-	}{{&c.Workers, 8, "workers"}, {&c.Queue, 1024, "queue"}, {&c.CachedTokens, 10_000, "cached tokens"}, {&c.LogBacklog, 4096, "log backlog"}} {
+	}{{&c.Workers, 8, "workers"}, {&c.Queue, 1024, "queue"}} {
 		if *n.value < 0 {
 			return c, fmt.Errorf("%s must not be negative", n.name)
 		}

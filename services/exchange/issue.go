@@ -47,8 +47,8 @@ type issued struct {
 	expires time.Time
 }
 
-func newIssuer(name string, size int, c clock.Clock, m *metrics) (*issuer, error) {
-	tokens, err := lru.New[grant, *issued](size)
+func newIssuer(name string, c clock.Clock, m *metrics) (*issuer, error) {
+	tokens, err := lru.New[grant, *issued](cachedTokens)
 	if err != nil {
 		return nil, fmt.Errorf("cache of application tokens: %w", err)
 	}

@@ -65,7 +65,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		catalog: catalog.New(deps.Bus, deps.Log, topology.KindApplication, topology.KindPolicy, topology.KindGroup,
 			topology.KindOrganization),
 		tokens:   servicetoken.NewView(deps.Bus, deps.Log),
-		recorder: accesslog.New(deps.Bus, deps.Log, cfg.LogBacklog, m.unrecorded),
+		recorder: accesslog.New(deps.Bus, deps.Log, logBacklog, m.unrecorded),
 		seen:     servicetoken.NewSeen(deps.Bus, deps.Log),
 		awake:    make(chan struct{}),
 	}
@@ -80,7 +80,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
-	if s.issuer, err = newIssuer(cfg.TeamDomain, cfg.CachedTokens, deps.Clock, m); err != nil {
+	if s.issuer, err = newIssuer(cfg.TeamDomain, deps.Clock, m); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
 	return s, nil

@@ -53,7 +53,7 @@ func (c *call) make(ctx context.Context, within time.Duration, retries int) (pro
 	bounded, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	wait := &patience{clock: c.clock, until: start.Add(within), retries: retries,
-		BackOff: backoff.NewExponentialBackOff(backoff.WithInitialInterval(c.cfg.RetryWait), backoff.WithMultiplier(2),
+		BackOff: backoff.NewExponentialBackOff(backoff.WithInitialInterval(c.cfg.retryWait), backoff.WithMultiplier(2),
 			backoff.WithMaxInterval(maxWait), backoff.WithMaxElapsedTime(0), backoff.WithClockProvider(c.clock))}
 	var last *problem
 	_ = backoff.RetryNotifyWithTimer(func() error {

@@ -16,21 +16,13 @@ type Config struct {
 	// Workers bounds the pages of one integration that this process works on at once, below the
 	// integration's own limit, which holds over all fetchers; default MaxInFlight.
 	Workers int
-	// Planners is how many ticks are planned at once; default 4.
-	Planners int
 
 	CallTimeout    time.Duration // for one page in all: attempts, waits between them, tokens; default 60 s
 	AttemptTimeout time.Duration // for one request and its answer; default 20 s
 	ProbeTimeout   time.Duration // for "Test and save" in all; default 10 s
-	// RetryWait is the first wait between two attempts; each further one is about twice as long, up to 10 s.
-	// Default 250 ms.
-	RetryWait time.Duration
 	// MaxAnswer bounds an answer, in bytes; default 8 MiB.
 	MaxAnswer int64
 
-	// CatalogWait is how long work waits for configuration that its sender had seen already, before it is
-	// put back; default 5 s.
-	CatalogWait time.Duration
 	// Sweep is how often batches and consumers of integrations that are gone are looked for; default 1 min.
 	Sweep time.Duration
 	// Grace is how long calls under way may go on once the service is told to stop; default 2 s. What is
@@ -38,27 +30,34 @@ type Config struct {
 	Grace time.Duration
 
 	Egress egress.Config
+
+	// retryWait is the first wait between two attempts; each further one is about twice as long, up to maxWait.
+	retryWait time.Duration
+	// catalogWait is how long work waits for configuration that its sender had already seen, before it is put back.
+	catalogWait time.Duration
 }
+
+// planners is how many ticks are planned at once.
+const planners = 4
 
 // maxWait is the longest wait between two attempts that nobody asked for.
 const maxWait = 10 * time.Second
 
 func (c Config) withDefaults() (Config, error) {
-	for _, n := range []int64{int64(c.MaxInFlight), int64(c.Workers), int64(c.Planners), c.MaxAnswer, int64(c.CallTimeout),
-		int64(c.AttemptTimeout), int64(c.ProbeTimeout), int64(c.RetryWait), int64(c.CatalogWait), int64(c.Sweep), int64(c.Grace)} {
+	for _, n := range []int64{int64(c.MaxInFlight), int64(c.Workers), c.MaxAnswer, int64(c.CallTimeout),
+		int64(c.AttemptTimeout), int64(c.ProbeTimeout), int64(c.Sweep), int64(c.Grace)} {
 		if n < 0 {
 			return c, errors.New("a number or a duration of the fetcher's configuration is negative")
 		}
 	}
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 64)
 	c.Workers = cmp.Or(c.Workers, c.MaxInFlight)
-	c.Planners = cmp.Or(c.Planners, 4)
 	c.CallTimeout = cmp.Or(c.CallTimeout, time.Minute)
 	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, 20*time.Second)
 	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, 10*time.Second)
-	c.RetryWait = cmp.Or(c.RetryWait, 250*time.Millisecond)
+	c.retryWait = cmp.Or(c.retryWait, 250*time.Millisecond)
 	c.MaxAnswer = cmp.Or(c.MaxAnswer, 8<<20)
-	c.CatalogWait = cmp.Or(c.CatalogWait, 5*time.Second)
+	c.catalogWait = cmp.Or(c.catalogWait, 5*time.Second)
 	c.Sweep = cmp.Or(c.Sweep, time.Minute)
 	c.Grace = cmp.Or(c.Grace, 2*time.Second)
 	c.Egress.HeaderTimeout = cmp.Or(c.Egress.HeaderTimeout, c.AttemptTimeout)

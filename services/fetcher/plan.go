@@ -29,7 +29,7 @@ const (
 // planTicks turns ticks into batches until ctx ends.
 func (s *Service) planTicks(ctx context.Context) error {
 	return s.bus.Consume(ctx, bus.Stage{Name: stagePlan, Stream: topology.PostureTicks, Consumer: topology.ConsumerPlan,
-		Workers: s.cfg.Planners, Attempts: planAttempts, Grace: s.cfg.Grace, Observe: s.metrics.planned}, s.plan)
+		Workers: planners, Attempts: planAttempts, Grace: s.cfg.Grace, Observe: s.metrics.planned}, s.plan)
 }
 
 // plan publishes a batch for each page. It may be done again, by another planner, at any point: a batch
@@ -85,7 +85,7 @@ func (s *Service) plan(ctx context.Context, m *bus.Msg) error {
 // scheduled waits until the catalog has the schedule that a tick was made from, and tells whether the
 // integration is polled, and how much of CONFIG was seen.
 func (s *Service) scheduled(ctx context.Context, of ref, schedule uint64, delivered int) (polled bool, revision uint64, err error) {
-	wait, cancel := context.WithTimeout(ctx, s.cfg.CatalogWait)
+	wait, cancel := context.WithTimeout(ctx, s.cfg.catalogWait)
 	defer cancel()
 	for {
 		changed := s.catalog.Changed()

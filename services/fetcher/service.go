@@ -122,7 +122,7 @@ func (s *Service) Ready(ctx context.Context) error {
 // integration is an integration as the catalog has it once that has seen revision; an error where it does
 // not come to see it in time.
 func (s *Service) integration(ctx context.Context, of ref, revision uint64) (catalog.Record[proto.Integration], bool, error) {
-	wait, cancel := context.WithTimeout(ctx, s.cfg.CatalogWait)
+	wait, cancel := context.WithTimeout(ctx, s.cfg.catalogWait)
 	defer cancel()
 	if err := s.catalog.AwaitRevision(wait, revision); err != nil {
 		return catalog.Record[proto.Integration]{}, false, err

@@ -60,8 +60,8 @@ func newWorld(t testing.TB) *world {
 
 // quick is a configuration with which nothing takes long but an API that does not answer.
 func quick() Config {
-	return Config{CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second, RetryWait: 5 * time.Millisecond,
-		CatalogWait: time.Second, Sweep: 50 * time.Millisecond, Grace: 200 * time.Millisecond}
+	return Config{CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second, retryWait: 5 * time.Millisecond,
+		catalogWait: time.Second, Sweep: 50 * time.Millisecond, Grace: 200 * time.Millisecond}
 }
 
 // start runs a fetcher until stop is called, or the test ends.

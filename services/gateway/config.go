@@ -20,6 +20,10 @@ import (
 	"plumbline.dev/services/internal/teamdomain"
 )
 
+// logBacklog is the number of distinct decisions per second that are written to ACCESS_LOG. Any further ones are
+// dropped and counted.
+const logBacklog = 16384
+
 // Config is what the operator decides.
 type Config struct {
 	// AccessAddr is where the gateway listens, host:port.
@@ -57,9 +61,6 @@ type Config struct {
 	// EgressDeny are addresses at which no identity provider, key URL or external evaluation is called, OriginDeny
 	// those that no request is sent to, both beside link-local and metadata ones.
 	EgressDeny, OriginDeny []netip.Prefix
-	// LogBacklog bounds the different decisions of a second that are written to ACCESS_LOG; what comes beyond
-	// is lost, and counted. 0 means 16,384.
-	LogBacklog int
 }
 
 // Deps is what the service works with.
@@ -94,14 +95,11 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("the session key has %d bytes and must have %d", len(c.SessionKey), login.KeySize)
 	case c.OriginIdle < 0:
 		return c, errors.New("--origin-idle-timeout must not be negative")
-	case c.Hold < 0 || c.LogBacklog < 0:
-		return c, errors.New("hold and log backlog must not be negative")
+	case c.Hold < 0:
+		return c, errors.New("hold must not be negative")
 	}
 	if c.Hold == 0 {
 		c.Hold = hold.Default
-	}
-	if c.LogBacklog == 0 {
-		c.LogBacklog = 16384
 	}
 	return c, nil
 }

@@ -89,7 +89,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s.hold = hold.New(cfg.Hold, deps.Clock, deps.Log, s.parts()...)
-	s.recorder = accesslog.New(deps.Bus, deps.Log, cfg.LogBacklog, m.unrecorded)
+	s.recorder = accesslog.New(deps.Bus, deps.Log, logBacklog, m.unrecorded)
 	outside, err := egress.New(egress.Config{DenyAddrs: cfg.own(), Deny: cfg.EgressDeny, RootCAs: cfg.RootCAs})
 	if err != nil {
 		return nil, err

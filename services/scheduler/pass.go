@@ -106,7 +106,7 @@ func (s *Service) refreshEntries() {
 
 // conclude counts the entries by where they stand, and returns how long nothing will be due.
 func (s *Service) conclude() time.Duration {
-	now, local, sleep := s.server.now(), s.clock.Now(), s.cfg.Idle
+	now, local, sleep := s.server.now(), s.clock.Now(), maxSleep
 	standing := map[Reason]int{ReasonWaiting: 0, ReasonNotPolled: 0, ReasonBehind: 0, ReasonInvalid: 0, ReasonFirst: 0, ReasonChanged: 0, ReasonDue: 0}
 	for _, e := range s.entries {
 		standing[e.decision.Reason]++

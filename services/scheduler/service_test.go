@@ -402,7 +402,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, bad := range []Config{{Idle: -1}, {Concurrency: -1}} {
+	for _, bad := range []Config{{MinInterval: -1}, {Concurrency: -1}} {
 		if _, err := New(bad, Deps{}); err == nil {
 			t.Errorf("%+v is accepted", bad)
 		}

@@ -17,21 +17,15 @@ import (
 type Config struct {
 	// Timeout bounds one evaluation: waiting for a place, the signature, the call, and the keys. Default 5 s.
 	Timeout time.Duration
-	// KeepFor is how long an answer is used again, and never longer than it says itself. Default 1 min.
-	KeepFor time.Duration
 	// InFlight is how many evaluations run at once, AtEndpoint how many of them at one endpoint.
 	// Defaults 64 and 16.
 	InFlight, AtEndpoint int
-	// Kept bounds the answers that are kept. Default 65,536.
-	Kept int
 }
 
 func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
-	c.KeepFor = cmp.Or(c.KeepFor, time.Minute)
 	c.InFlight = cmp.Or(c.InFlight, 64)
 	c.AtEndpoint = cmp.Or(c.AtEndpoint, 16)
-	c.Kept = cmp.Or(c.Kept, 1<<16)
 	return c
 }
 

@@ -42,6 +42,8 @@ type kept struct {
 
 const (
 	maxEndpoints   = 1024
+	maxAnswers     = 1 << 16     // in the cache
+	keepAnswerFor  = time.Minute // at most; an answer that expires sooner is kept until then
 	keepFailureFor = 2 * time.Second
 )
 
@@ -59,7 +61,7 @@ func New(cfg Config, deps Deps) (*Evaluator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("external evaluations: %w", err)
 	}
-	answers, err := lru.New[cacheKey, kept](cfg.Kept)
+	answers, err := lru.New[cacheKey, kept](maxAnswers)
 	if err != nil {
 		return nil, fmt.Errorf("external evaluations: %w", err)
 	}
@@ -149,7 +151,7 @@ func (e *Evaluator) settle(ctx context.Context, q *question) kept {
 	}
 	e.metrics.seconds.Observe(now.Sub(start).Seconds())
 	e.metrics.asked(map[bool]string{true: "yes", false: "no"}[verdict])
-	if most := now.Add(e.cfg.KeepFor); until.After(most) {
+	if most := now.Add(keepAnswerFor); until.After(most) {
 		until = most
 	}
 	return kept{verdict: verdict, until: until}

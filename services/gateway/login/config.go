@@ -25,9 +25,6 @@ type Config struct {
 	// SessionKey seals what browsers carry between the steps of a login: [KeySize] bytes, the same at every
 	// gateway.
 	SessionKey []byte
-	// Calls bounds the calls to each identity provider that are under way at once; 0 means 64. One client address
-	// gets a quarter of them. Further logins are asked to try again.
-	Calls int
 }
 
 // Deps is what logins work with.

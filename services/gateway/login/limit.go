@@ -13,8 +13,9 @@ import (
 
 // Bounds of the calls to identity providers.
 const (
-	// defaultCalls is how many calls of one provider are under way at once.
-	defaultCalls = 64
+	// maxCalls is the number of concurrent calls to one identity provider. One client address gets a quarter of
+	// them. Further logins are asked to try again.
+	maxCalls = 64
 	// clientShare is the part of a provider's slots that one client address may have at once.
 	clientShare = 4
 	// clientBurst is how many calls one client address may cause at once, clientEvery how often it may cause another.
@@ -44,9 +45,6 @@ type slot struct {
 }
 
 func newLimiter(slots int, c clock.Clock) (*limiter, error) {
-	if slots <= 0 {
-		slots = defaultCalls
-	}
 	clients, err := lru.New[netip.Prefix, time.Time](limitedClients)
 	if err != nil {
 		return nil, fmt.Errorf("limits of client addresses: %w", err)

@@ -66,7 +66,7 @@ func TestAFloodAtOneProvider(t *testing.T) {
 			taken++
 		}
 	}
-	if taken != defaultCalls {
+	if taken != maxCalls {
 		t.Errorf("%d calls of one provider at once", taken)
 	}
 	login := func(provider proto.ID) answered {

@@ -55,7 +55,7 @@ func New(cfg Config, deps Deps) (*Login, error) {
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}
-	limits, err := newLimiter(cfg.Calls, deps.Clock)
+	limits, err := newLimiter(maxCalls, deps.Clock)
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}

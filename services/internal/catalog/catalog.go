@@ -335,11 +335,6 @@ func (c *Catalog) Tag(a proto.Account, name string) (Record[proto.Tag], bool) {
 	return find(c, c.tags, a, topology.TagID(a, name))
 }
 
-// Tags are those of one account, by id.
-func (c *Catalog) Tags(a proto.Account) []Record[proto.Tag] {
-	return list(c, c.tags, func(r Record[proto.Tag]) bool { return r.Account == a }, func(v *proto.Tag) proto.ID { return topology.TagID(a, v.Name) })
-}
-
 // Integrations are those of every account, by account and id.
 func (c *Catalog) Integrations() []Record[proto.Integration] {
 	return list(c, c.integrations, func(Record[proto.Integration]) bool { return true }, func(i *proto.Integration) proto.ID { return i.ID })

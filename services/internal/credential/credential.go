@@ -19,8 +19,7 @@ const (
 	ServicePrefix = "cfast_"
 	APIPrefix     = "plumb_"
 
-	randomLen   = 40 // alphanumerics: 238 bits
-	checksumLen = 8
+	randomLen = 40 // alphanumerics: 238 bits
 )
 
 // NewServiceSecret makes a Client Secret in the form of contract.md 2.4: "cfast_", 40 random alphanumerics
@@ -46,26 +45,6 @@ func IsClientID(s string) bool {
 	random, rest, _ := strings.Cut(s, ".")
 	_, err := hex.DecodeString(random)
 	return err == nil && len(random) == 32 && (rest == "access" || strings.HasPrefix(rest, "access."))
-}
-
-// WellFormed tells whether s is a secret or a token that this package made and that nobody mistyped. It
-// serves scanners and hints to people. A secret that is not well formed may still be right: those that
-// Cloudflare made have another checksum or none.
-func WellFormed(s string) bool {
-	rest, ok := strings.CutPrefix(s, ServicePrefix)
-	if !ok {
-		rest, ok = strings.CutPrefix(s, APIPrefix)
-	}
-	if !ok || len(rest) != randomLen+checksumLen {
-		return false
-	}
-	for _, c := range []byte(rest) {
-		if strings.IndexByte(alphabet, c) < 0 {
-			return false
-		}
-	}
-	at := len(s) - checksumLen
-	return s[at:] == checksum(s[:at])
 }
 
 // Hash is what is stored of a secret: its SHA-256.

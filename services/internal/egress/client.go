@@ -45,7 +45,7 @@ func NewTransport(cfg Config, tune func(*http.Transport)) (http.RoundTripper, er
 }
 
 func dialer(cfg Config, p *policy, scheme string) *net.Dialer {
-	return &net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: 30 * time.Second, ControlContext: p.control(scheme)}
+	return &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: p.control(scheme)}
 }
 
 // transport is one transport for each scheme, since their dialers decide differently.

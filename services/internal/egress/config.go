@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// dialTimeout bounds resolving the name and connecting.
+const dialTimeout = 5 * time.Second
+
 // Config says what may be called and how long anything may take. The zero value is usable.
 type Config struct {
 	// Allow, where it is not empty, are the only addresses that are called. What is denied stays denied.
@@ -24,7 +27,6 @@ type Config struct {
 	RootCAs *x509.CertPool
 
 	MaxConnsPerHost int           // default 256
-	DialTimeout     time.Duration // to resolve the name and to connect; default 5 s
 	TLSTimeout      time.Duration // default 5 s
 	HeaderTimeout   time.Duration // from the request's end to the answer's headers; default 60 s
 	IdleTimeout     time.Duration // of a kept connection; default 90 s
@@ -33,7 +35,6 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.MaxConnsPerHost = orElse(c.MaxConnsPerHost, 256)
-	c.DialTimeout = orElse(c.DialTimeout, 5*time.Second)
 	c.TLSTimeout = orElse(c.TLSTimeout, 5*time.Second)
 	c.HeaderTimeout = orElse(c.HeaderTimeout, 60*time.Second)
 	c.IdleTimeout = orElse(c.IdleTimeout, 90*time.Second)

@@ -236,19 +236,15 @@ func TestWhatPoliciesAskFor(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		policies []*Policy
-		allow    bool
 		checks   []proto.ID
 		external []Evaluation
 	}{
-		{"none", nil, false, nil, nil},
-		{"a missing one", []*Policy{Missing(proto.NewID())}, false, nil, nil},
-		{"service", []*Policy{service}, false, []proto.ID{checkA}, nil},
-		{"deny", []*Policy{deny}, false, nil, []Evaluation{a, b}},
-		{"all", []*Policy{service, deny, allow}, true, []proto.ID{checkA, checkB}, []Evaluation{a, b}},
+		{"none", nil, nil, nil},
+		{"a missing one", []*Policy{Missing(proto.NewID())}, nil, nil},
+		{"service", []*Policy{service}, []proto.ID{checkA}, nil},
+		{"deny", []*Policy{deny}, nil, []Evaluation{a, b}},
+		{"all", []*Policy{service, deny, allow}, []proto.ID{checkA, checkB}, []Evaluation{a, b}},
 	} {
-		if got := HasAllow(c.policies); got != c.allow {
-			t.Errorf("%s: has an Allow policy: %t", c.name, got)
-		}
 		if got := Checks(c.policies); !slices.Equal(got, c.checks) || UsesPosture(c.policies) != (len(got) > 0) {
 			t.Errorf("%s: checks %v", c.name, got)
 		}

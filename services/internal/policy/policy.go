@@ -92,17 +92,6 @@ func (p *Policy) Problems() []*Problem { return p.problems }
 // a change of any it is to be compiled again. The slice is shared and must not be modified.
 func (p *Policy) Groups() []proto.ID { return p.groups }
 
-// HasAllow tells whether one of an application's policies is an Allow policy: such an application sends
-// people to log in, and takes application tokens from clients (contract.md 8.4).
-func HasAllow(policies []*Policy) bool {
-	for _, p := range policies {
-		if p.decision == proto.DecisionAllow {
-			return true
-		}
-	}
-	return false
-}
-
 // UsesPosture tells whether one of the policies asks for a posture check.
 func UsesPosture(policies []*Policy) bool {
 	for _, p := range policies {
