@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/fetcher/scoring"
 	"plumbline.dev/services/internal/catalog"
-	"plumbline.dev/services/internal/scoring"
 )
 
 // batchID is the Nats-Msg-Id of a batch and of what becomes of it.

@@ -12,7 +12,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/scoring"
+	"plumbline.dev/services/fetcher/scoring"
 )
 
 const benchPages = 32

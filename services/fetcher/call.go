@@ -11,8 +11,8 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/fetcher/scoring"
 	"plumbline.dev/services/internal/clock"
-	"plumbline.dev/services/internal/scoring"
 )
 
 // caller makes calls to scoring APIs (contract.md 5.5).

@@ -6,7 +6,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/scoring"
+	"plumbline.dev/services/fetcher/scoring"
 )
 
 const (

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/fetcher/scoring"
 	"plumbline.dev/services/internal/egress"
-	"plumbline.dev/services/internal/scoring"
 )
 
 // problem is why an attempt gave nothing, and what may help.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/scoring"
+	"plumbline.dev/services/fetcher/scoring"
 )
 
 func TestStatuses(t *testing.T) {
