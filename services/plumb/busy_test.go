@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"plumbline.dev/bus/bustest"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // An end that is asked for while a scoring API does not answer, somebody follows and somebody else is in

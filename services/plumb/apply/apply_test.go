@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // arranger puts changes into an order.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
 

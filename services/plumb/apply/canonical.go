@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/internal/secretname"
+	"plumbline.dev/services/plumb/client"
 )
 
 // canonical brings a resource of the account into the form in which documents are compared with it: names in

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
 

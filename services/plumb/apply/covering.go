@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/appmatch"
 	"plumbline.dev/services/internal/catalog"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // covering are the applications that scoring APIs are behind, by the integration whose change has the scoring API

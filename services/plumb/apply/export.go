@@ -8,7 +8,7 @@ import (
 	"unicode"
 
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
 

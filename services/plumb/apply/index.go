@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // State is what an account has, by kind.

@@ -3,7 +3,7 @@ package apply
 import (
 	"slices"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // order are the kinds of documents; each comes after those that it refers to.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // known are the members of a spec, by where they stand: a kind, or a kind and the path to an object or to a list of

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
 

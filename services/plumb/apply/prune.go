@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // lately is how long after it was last found right a service token counts as used.

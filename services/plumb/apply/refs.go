@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // A visit is told of each reference of a resource to another, and gives what stands there instead.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // rename makes of an application that is to be made for what one protects that no document has a change of

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // Account is where a plan is carried out.

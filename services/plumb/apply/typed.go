@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // numbers and switches are the members that are no text; every other member that is known holds text, a list or an

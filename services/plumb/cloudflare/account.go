@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 )
 
 // Kinds are those that are brought over: all but the organization, which is another here.

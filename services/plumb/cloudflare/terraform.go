@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 )
 
 // types are the kinds of Terraform's resource types, without cloudflare_ and, in front of it, zero_trust_.

@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 )
 
 // blocks are the members that hold one object, which version 4 of the provider writes as a list of one.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // attach gives applications their policies: those that they link, and those of their own, by precedence. A policy

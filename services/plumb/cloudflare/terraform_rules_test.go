@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/cloudflare"
 	"plumbline.dev/services/plumb/document"
 )

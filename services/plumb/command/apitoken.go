@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 type apiTokenCmd struct {

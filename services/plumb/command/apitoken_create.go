@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // newValue is where the value of an API token goes that is told once.

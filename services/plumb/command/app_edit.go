@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // gateSettings are what the gateway does for an application, beside deciding.

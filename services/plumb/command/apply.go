@@ -12,8 +12,8 @@ import (
 
 	"plumbline.dev/bus/creds"
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // maxReferred bounds a file that a document refers to.

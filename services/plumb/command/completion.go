@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/contexts"
 )
 

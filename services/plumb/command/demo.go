@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/demo"
 	"plumbline.dev/services/sample"
 )

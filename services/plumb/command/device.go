@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 type devicesCmd struct {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // eventLines writes events of the live stream for people: a line for each device that changed.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 type explainCmd struct {

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 type groupCmd struct {

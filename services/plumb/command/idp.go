@@ -7,7 +7,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 type idpCmd struct {

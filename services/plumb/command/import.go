@@ -10,8 +10,8 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/cloudflare"
 	"plumbline.dev/services/plumb/document"
 )

@@ -10,7 +10,7 @@ import (
 	"net/url"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // devicesFile is what plumb devices import reads.

@@ -9,7 +9,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/contexts"
 	"plumbline.dev/services/plumb/datadir"
 )

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // The verbs that every kind of resource has; one is named by its id or its name.

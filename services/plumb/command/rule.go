@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // rules are the flags that say whom a policy or a group is about.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // reading are the flags of a command that changes nothing.

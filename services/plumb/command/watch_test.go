@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // watching runs a watch over answers, one every two seconds; after the last it is interrupted.

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/sample"
 )
 

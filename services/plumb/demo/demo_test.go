@@ -15,9 +15,9 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/services/internal/cli"
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/plumb"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/demo"
 	"plumbline.dev/services/sample"
 )

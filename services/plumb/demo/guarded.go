@@ -15,8 +15,8 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway"
-	"plumbline.dev/services/internal/client"
 	"plumbline.dev/services/plumb"
+	"plumbline.dev/services/plumb/client"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // The names by which a later run finds what an earlier one made.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // Watch follows the polls of one integration, over the control plane's status.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 func poll(tick uint64, done, pages int) *client.Poll {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 func TestAPITokensAreRolledAndVerified(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 var account = proto.Account{1, 2, 3}

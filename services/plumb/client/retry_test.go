@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"plumbline.dev/services/internal/client"
+	"plumbline.dev/services/plumb/client"
 )
 
 // busy runs a server of the handler's making, and a client that notes its waits and does not wait.
