@@ -7,20 +7,8 @@ import (
 	"strings"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/policy"
 )
-
-// selectors are the rule objects of contract.md 4.3 with the strings that each needs. A selector that is
-// not here is kept as it is: no policy engine of this build takes it for a match.
-var selectors = map[string][]string{
-	"service_token": {"token_id"}, "any_valid_service_token": nil, "device_posture": {"integration_uid"},
-	"email": {"email"}, "email_domain": {"domain"}, "email_list": {"id"}, "everyone": nil, "ip": {"ip"}, "ip_list": {"id"},
-	"geo": {"country_code"}, "group": {"id"}, "certificate": nil, "common_name": {"common_name"}, "auth_method": {"auth_method"},
-	"auth_context": {"id", "ac_id", "identity_provider_id"}, "login_method": {"id"}, "azureAD": {"id", "identity_provider_id"},
-	"github-organization": {"identity_provider_id", "name"}, "gsuite": {"email", "identity_provider_id"},
-	"okta": {"identity_provider_id", "name"}, "saml": {"attribute_name", "attribute_value", "identity_provider_id"},
-	"oidc":                {"claim_name", "claim_value", "identity_provider_id"},
-	"external_evaluation": {"evaluate_url", "keys_url"}, "linked_app_token": {"app_uid"},
-}
 
 // readRules reads the rule objects of a member; absent and null are none. Null members are a client's way
 // of taking a selector away.
@@ -63,21 +51,21 @@ type ruleError string
 func (e ruleError) Error() string { return string(e) }
 
 func checkRule(r proto.Rule) error {
-	needed, known := selectors[r.Selector]
-	if !known {
-		return nil
+	selector, known := policy.FindSelector(r.Selector)
+	if !known || selector.Unchecked {
+		return nil // it is stored as sent, and never matches
 	}
 	var body object
 	if json.Unmarshal(r.Body, &body) != nil || body == nil {
 		return ruleError("must be an object")
 	}
-	for _, name := range needed {
+	for _, name := range selector.Members {
 		if v, err := body.text(name); err != nil || v == "" {
 			return ruleError("needs " + name)
 		}
 	}
 	if check := ruleValues[r.Selector]; check != nil {
-		value, _ := body.text(needed[0])
+		value, _ := body.text(selector.Members[0])
 		return check(value)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/policy"
 )
 
 // What has the same shape in several places. Resources that are echoed may have members beside those that are
@@ -27,13 +28,16 @@ func components() members {
 var unsupportedMember = listOf(aText()).says("what of it this build keeps and does not do")
 
 func ruleSchemas() members {
-	ways := make([]schema, 0, len(selectors))
-	for _, name := range sortedNames(selectors) {
+	var ways []schema
+	for _, selector := range policy.Selectors() {
+		if selector.Unchecked {
+			continue
+		}
 		needed := members{}
-		for _, member := range selectors[name] {
+		for _, member := range selector.Members {
 			needed[member] = aText()
 		}
-		ways = append(ways, exactly(members{name: anObject(needed)}))
+		ways = append(ways, exactly(members{selector.Name: anObject(needed)}))
 	}
 	rules := members{"include": listOf(an("Rule")), "exclude": listOf(an("Rule")), "require": listOf(an("Rule"))}
 	sent := rules.with(members{"name": aText()})

@@ -10,6 +10,8 @@ var (
 	authMethodUnknown = &Problem{Reason: AuthMethodUnknown, Selector: "auth_method"}
 )
 
+var _ = register(Selector{Name: "auth_method", Members: []string{"auth_method"}, Value: "auth_method", Usage: "AMR", Identity: true, parse: parseAuthMethod})
+
 // authMethod holds for people who proved who they are in one way (RFC 8176), to the letter.
 type authMethod struct{ method string }
 

@@ -2,6 +2,8 @@ package policy
 
 var certificateRequired = &Problem{Reason: CertificateRequired, Selector: "certificate"}
 
+var _ = register(Selector{Name: "certificate", parse: parseCertificate})
+
 // certificate holds for requests with any valid client certificate.
 type certificate struct{}
 

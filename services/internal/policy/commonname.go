@@ -4,6 +4,11 @@ import "errors"
 
 var errCommonName = errors.New("common_name is empty")
 
+var _ = register(Selector{
+	Name: "common_name", Aliases: []string{"common_names"}, Members: []string{"common_name"}, Value: "common_name", Usage: "NAME",
+	parse: parseCommonName,
+})
+
 // commonName holds for requests with a valid client certificate of one common name, to the letter.
 type commonName struct{ name string }
 

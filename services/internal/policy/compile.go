@@ -90,7 +90,7 @@ func (c *compiler) criteria(within proto.ID, include, require, exclude []proto.R
 
 func (c *compiler) rule(within proto.ID, r proto.Rule) Matcher {
 	m, problem := ParseRule(r)
-	if problem == nil && c.bypass && selectors[r.Selector].identity {
+	if problem == nil && c.bypass && selectors[r.Selector].Identity {
 		problem = &Problem{Reason: IdentityInBypass, Selector: r.Selector}
 	}
 	if ref, ok := m.(inGroup); ok {

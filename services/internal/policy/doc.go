@@ -24,5 +24,5 @@
 // that is not known, a certificate, a service token, an answer that did not come, then what is wrong with
 // the configuration. See [Decision] for what is named of it.
 //
-// A selector is one file with one type, and one line in the table of selectors.
+// Each selector has one file, which registers it.
 package policy

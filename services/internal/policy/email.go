@@ -9,6 +9,8 @@ import (
 
 var errEmail = errors.New("email is empty")
 
+var _ = register(Selector{Name: "email", Members: []string{"email"}, Value: "email", Usage: "ADDRESS", Identity: true, parse: parseEmail})
+
 // email holds for the person with an address.
 type email struct{ address string }
 

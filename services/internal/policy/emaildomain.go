@@ -15,6 +15,8 @@ var (
 	emailUnknown = &Problem{Reason: ClaimsUnknown, Selector: "email_domain"}
 )
 
+var _ = register(Selector{Name: "email_domain", Members: []string{"domain"}, Value: "domain", Usage: "DOMAIN", Identity: true, parse: parseEmailDomain})
+
 // emailDomain holds for the people whose address ends in one domain: what follows the last @ is the domain,
 // not only its end. It is compared as A-labels.
 type emailDomain struct{ domain string }

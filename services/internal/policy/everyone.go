@@ -1,5 +1,7 @@
 package policy
 
+var _ = register(Selector{Name: "everyone", parse: parseEveryone})
+
 // everyone holds for every request.
 type everyone struct{}
 

@@ -8,6 +8,10 @@ import (
 
 var errGroup = errors.New("id is not the id of a group, which is a UUID")
 
+var _ = register(Selector{
+	Name: "group", Members: []string{"id"}, Value: "id", Usage: "NAME", Refs: map[string]Resource{"id": GroupResource}, parse: parseGroup,
+})
+
 // Groups finds the groups that rules name. What it gives must not change while a policy is compiled.
 type Groups func(id proto.ID) (*proto.Group, bool)
 

@@ -11,6 +11,8 @@ var (
 	addressUnknown = &Problem{Reason: AddressUnknown, Selector: "ip"}
 )
 
+var _ = register(Selector{Name: "ip", Members: []string{"ip"}, Value: "ip", Usage: "CIDR", parse: parseIP})
+
 // addressRange holds for requests from a range of addresses.
 type addressRange struct{ netip.Prefix }
 

@@ -8,6 +8,11 @@ import (
 
 var errIDP = errors.New("it does not name an identity provider, by its id, which is a UUID")
 
+var _ = register(Selector{
+	Name: "login_method", Members: []string{"id"}, Value: "id", Usage: "PROVIDER",
+	Refs: map[string]Resource{"id": ProviderResource}, Identity: true, parse: parseLoginMethod,
+})
+
 // loginMethod holds for logins through one identity provider.
 type loginMethod struct{ idp proto.ID }
 

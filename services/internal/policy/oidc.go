@@ -12,6 +12,11 @@ var (
 	claimsUnknown = &Problem{Reason: ClaimsUnknown, Selector: "oidc"}
 )
 
+var _ = register(Selector{
+	Name: "oidc", Members: []string{"claim_name", "claim_value", "identity_provider_id"}, Usage: "PROVIDER,CLAIM=VALUE",
+	Refs: ofProvider, Identity: true, parse: parseOIDC,
+})
+
 // claim holds for logins through one identity provider that says something of the person: the claim has the
 // value, or is a list with it. Numbers and bools are compared as they are written.
 type claim struct {

@@ -8,6 +8,11 @@ import (
 
 var errCheck = errors.New("integration_uid is not the id of a posture check, which is a UUID")
 
+var _ = register(Selector{
+	Name: "device_posture", Members: []string{"integration_uid"}, Value: "integration_uid", Usage: "CHECK",
+	Refs: map[string]Resource{"integration_uid": CheckResource}, parse: parseDevicePosture,
+})
+
 // posture holds for requests from a device that passes a check. A device without a result, or one that is
 // not known, neither passes nor fails: it is admitted nowhere, whether a rule asks for those that pass or
 // excludes them.

@@ -2,8 +2,10 @@ package policy
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"plumbline.dev/proto"
@@ -14,37 +16,74 @@ type Matcher interface {
 	Matches(f *Facts) Truth
 }
 
-// selector is a kind of rule (contract.md 4.3).
-type selector struct {
-	// parse reads the body that stands under the selector's name. The error is a sentence for whoever wrote
-	// the policy.
+// Selector describes one kind of rule (contract.md 4.3). The file of its matcher registers it, once; the API's checks,
+// the command line, plumb apply and the import from Cloudflare derive from the table.
+type Selector struct {
+	Name string
+	// Aliases are other names of the selector in configurations of Cloudflare's Terraform provider.
+	Aliases []string
+	// Members are required in the body of a rule, each a string that is not empty. Optional ones may be added.
+	Members, Optional []string
+	// Value is the member that a bare value sets, as in email=ann@example.com. It is empty if a rule needs no member
+	// or several.
+	Value string
+	// Lists maps a member that version 4 of the Terraform provider writes as a list to the member that holds one
+	// value of it.
+	Lists map[string]string
+	// Refs maps each member that holds the id of another resource to that resource's kind.
+	Refs map[string]Resource
+	// Usage is the value on the command line, such as ADDRESS.
+	Usage string
+	// Identity reports whether the rule is about a person, which is never known in a Bypass policy (contract.md 4.4).
+	Identity bool
+	// Unchecked reports whether the API stores the body as it was sent.
+	Unchecked bool
+
+	// parse compiles a rule's body. Its error is a sentence for the author of the policy. It is nil for a selector that
+	// this build stores and does not evaluate.
 	parse func(body []byte) (Matcher, error)
-	// identity tells that it is about a person, which a Bypass policy cannot ask for (contract.md 4.4).
-	identity bool
 }
 
-// selectors are those that this build evaluates.
-var selectors = map[string]selector{
-	"any_valid_service_token": {parse: parseAnyServiceToken},
-	"auth_method":             {parse: parseAuthMethod, identity: true},
-	"certificate":             {parse: parseCertificate},
-	"common_name":             {parse: parseCommonName},
-	"device_posture":          {parse: parseDevicePosture},
-	"email":                   {parse: parseEmail, identity: true},
-	"email_domain":            {parse: parseEmailDomain, identity: true},
-	"everyone":                {parse: parseEveryone},
-	"external_evaluation":     {parse: parseExternal, identity: true},
-	"group":                   {parse: parseGroup},
-	"ip":                      {parse: parseIP},
-	"login_method":            {parse: parseLoginMethod, identity: true},
-	"oidc":                    {parse: parseOIDC, identity: true},
-	"service_token":           {parse: parseServiceToken},
+// Resource is a kind of resource that a rule may refer to, as the audit log calls it.
+type Resource string
+
+// The kinds of resource that rules refer to.
+const (
+	ApplicationResource  Resource = "application"
+	CheckResource        Resource = "check"
+	GroupResource        Resource = "group"
+	ProviderResource     Resource = "identity_provider"
+	ServiceTokenResource Resource = "service_token"
+)
+
+// ofProvider are the references of a rule about an identity provider.
+var ofProvider = map[string]Resource{"identity_provider_id": ProviderResource}
+
+// Evaluated reports whether this build evaluates rules with the selector. Other selectors never match.
+func (s *Selector) Evaluated() bool { return s.parse != nil }
+
+// selectors holds each registered selector by name. It is not modified after initialization.
+var selectors = map[string]*Selector{}
+
+// register adds a selector to the table while the package is initialized. It returns the selector so that the
+// declaration of a variable can call it.
+func register(s Selector) *Selector {
+	if selectors[s.Name] != nil {
+		panic("policy: selector " + s.Name + " is registered twice")
+	}
+	selectors[s.Name] = &s
+	return &s
 }
 
-// unsupported are the other selectors of the contract: kept in a policy, never evaluated.
-var unsupported = []string{
-	"auth_context", "azureAD", "email_list", "geo", "github-organization", "gsuite", "ip_list", "linked_app_token", "okta",
-	"saml", "user_risk_score",
+// FindSelector returns the selector with the name. The selector is shared and must not be modified.
+func FindSelector(name string) (*Selector, bool) {
+	s, ok := selectors[name]
+	return s, ok
+}
+
+// Selectors returns all selectors, sorted by name.
+func Selectors() []*Selector {
+	return slices.SortedFunc(maps.Values(selectors), func(a, b *Selector) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // ParseRule makes a rule ready, or tells why this build cannot evaluate it. It does one of the two. A rule
@@ -52,10 +91,10 @@ var unsupported = []string{
 func ParseRule(r proto.Rule) (Matcher, *Problem) {
 	s, ok := selectors[r.Selector]
 	switch {
-	case !ok && slices.Contains(unsupported, r.Selector):
-		return nil, &Problem{Reason: UnsupportedSelector, Selector: r.Selector}
 	case !ok:
 		return nil, &Problem{Reason: UnknownSelector, Selector: r.Selector}
+	case !s.Evaluated():
+		return nil, &Problem{Reason: UnsupportedSelector, Selector: r.Selector}
 	}
 	m, err := s.parse(r.Body)
 	if err != nil {

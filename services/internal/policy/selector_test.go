@@ -231,18 +231,53 @@ func TestEqualFold(t *testing.T) {
 func TestSelectorsOfTheContract(t *testing.T) {
 	all := []string{"service_token", "any_valid_service_token", "device_posture", "email", "email_domain", "email_list", "everyone", "ip",
 		"ip_list", "geo", "group", "certificate", "common_name", "auth_method", "auth_context", "login_method", "azureAD",
-		"github-organization", "gsuite", "okta", "saml", "oidc", "external_evaluation", "linked_app_token", "user_risk_score"}
+		"github-organization", "gsuite", "okta", "saml", "oidc", "external_evaluation", "linked_app_token", "user_risk_score",
+		"cloudflare_account_member"}
 	for _, name := range all {
-		_, evaluated := selectors[name]
-		if evaluated == slices.Contains(unsupported, name) {
-			t.Errorf("%s: evaluated %t", name, evaluated)
+		s, ok := FindSelector(name)
+		if !ok || s.Name != name {
+			t.Errorf("%s is not registered", name)
+			continue
 		}
-		if _, problem := ParseRule(ruleOf(name, `7`)); problem == nil || problem.Reason == UnknownSelector {
+		want := UnsupportedSelector
+		if s.Evaluated() {
+			want = MalformedRule
+		}
+		if _, problem := ParseRule(ruleOf(name, `7`)); problem == nil || problem.Reason != want {
 			t.Errorf("%s: %v", name, problem)
 		}
 	}
-	if len(selectors)+len(unsupported) != len(all) {
-		t.Errorf("%d are evaluated, %d not, of %d", len(selectors), len(unsupported), len(all))
+	if listed := Selectors(); len(listed) != len(all) {
+		t.Errorf("%d selectors are registered, the contract has %d", len(listed), len(all))
+	}
+}
+
+// TestSelectorTable checks what the API, the command line and the importers derive from the table.
+func TestSelectorTable(t *testing.T) {
+	names := map[string]string{}
+	for _, s := range Selectors() {
+		for _, name := range append([]string{s.Name}, s.Aliases...) {
+			if other := names[name]; other != "" {
+				t.Errorf("%s and %s are both called %s", other, s.Name, name)
+			}
+			names[name] = s.Name
+		}
+		if s.Value != "" && !slices.Equal(s.Members, []string{s.Value}) {
+			t.Errorf("%s: a bare value sets %s, the required members are %v", s.Name, s.Value, s.Members)
+		}
+		for member := range s.Refs {
+			if !slices.Contains(s.Members, member) {
+				t.Errorf("%s: %s refers to a resource and is not a member", s.Name, member)
+			}
+		}
+		for _, member := range s.Lists {
+			if !slices.Contains(s.Members, member) && !slices.Contains(s.Optional, member) {
+				t.Errorf("%s: the values of a list become %s, which is not a member", s.Name, member)
+			}
+		}
+		if s.Evaluated() && len(s.Members) > 0 && s.Usage == "" {
+			t.Errorf("%s: the command line does not show its value", s.Name)
+		}
 	}
 }
 

@@ -11,6 +11,11 @@ var (
 	credentialsRequired = &Problem{Reason: CredentialsRequired, Selector: "service_token"}
 )
 
+var _ = register(Selector{
+	Name: "service_token", Members: []string{"token_id"}, Value: "token_id", Usage: "NAME",
+	Refs: map[string]Resource{"token_id": ServiceTokenResource}, parse: parseServiceToken,
+})
+
 // serviceToken holds for the credentials of one service token.
 type serviceToken struct{ id proto.ID }
 

@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"slices"
-
-	"plumbline.dev/proto"
-)
+import "plumbline.dev/proto"
 
 // Problem is what stands in the way of a rule: that it cannot be evaluated, or what the request lacks.
 type Problem struct {
@@ -30,7 +26,7 @@ func (p *Problem) Error() string {
 
 // Label is the problem's selector as a metric names it: of a list that is closed, whatever a policy holds.
 func (p *Problem) Label() string {
-	if _, ok := selectors[p.Selector]; ok || p.Selector == "" || slices.Contains(unsupported, p.Selector) {
+	if _, ok := selectors[p.Selector]; ok || p.Selector == "" {
 		return p.Selector
 	}
 	return "other"

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/plumb/client"
 )
 
@@ -58,17 +59,14 @@ var known = map[string][]string{
 	"organization.service_token_inactivity": {"enabled", "inactivity_threshold_days", "action"},
 }
 
-// selectors are the members of the rules that a policy or a group is made of (contract.md 4.3).
-var selectors = map[string][]string{
-	"service_token": {"token_id"}, "any_valid_service_token": {}, "device_posture": {"integration_uid"}, "email": {"email"},
-	"email_domain": {"domain"}, "email_list": {"id"}, "everyone": {}, "ip": {"ip"}, "ip_list": {"id"}, "geo": {"country_code"},
-	"group": {"id"}, "certificate": {}, "common_name": {"common_name"}, "auth_method": {"auth_method"},
-	"auth_context": {"id", "ac_id", "identity_provider_id"}, "login_method": {"id"}, "azureAD": {"id", "identity_provider_id"},
-	"github-organization": {"name", "team", "identity_provider_id"}, "gsuite": {"email", "identity_provider_id"},
-	"okta": {"name", "identity_provider_id"}, "saml": {"attribute_name", "attribute_value", "identity_provider_id"},
-	"oidc": {"claim_name", "claim_value", "identity_provider_id"}, "external_evaluation": {"evaluate_url", "keys_url"},
-	"linked_app_token": {"app_uid"}, "user_risk_score": {"user_risk_score"}, "cloudflare_account_member": {"account_id"},
-}
+// selectors holds the members of a rule's body, by the name of its selector.
+var selectors = func() map[string][]string {
+	all := map[string][]string{}
+	for _, s := range policy.Selectors() {
+		all[s.Name] = slices.Concat(s.Members, s.Optional)
+	}
+	return all
+}()
 
 // Member is a member of a spec that the control plane does not have there.
 type Member struct {

@@ -4,20 +4,12 @@ import (
 	"maps"
 	"slices"
 
+	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/plumb/client"
 )
 
 // A visit is told of each reference of a resource to another, and gives what stands there instead.
 type visit func(to client.Kind, value string) (string, error)
-
-// ruleRefs are the references in rule objects (contract.md 4.3), by selector and member.
-var ruleRefs = map[string]map[string]client.Kind{
-	"service_token":    {"token_id": client.KindServiceToken},
-	"device_posture":   {"integration_uid": client.KindCheck},
-	"group":            {"id": client.KindGroup},
-	"login_method":     {"id": client.KindIdentityProvider},
-	"linked_app_token": {"app_uid": client.KindApplication},
-}
 
 // Refs lets f rewrite each reference of a resource, in place. An integration refers to a service token, too,
 // by its Client ID.
@@ -71,13 +63,14 @@ func rules(o map[string]any, f visit) error {
 			selectors, _ := rule.(map[string]any)
 			for _, name := range slices.Sorted(maps.Keys(selectors)) {
 				body, _ := selectors[name].(map[string]any)
-				for member, to := range ruleRefs[name] {
-					if err := at(body, member, to, f); err != nil {
+				selector, known := policy.FindSelector(name)
+				if !known {
+					continue
+				}
+				for _, member := range slices.Sorted(maps.Keys(selector.Refs)) {
+					if err := at(body, member, client.Kind(selector.Refs[member]), f); err != nil {
 						return err
 					}
-				}
-				if err := at(body, "identity_provider_id", client.KindIdentityProvider, f); err != nil {
-					return err
 				}
 			}
 		}

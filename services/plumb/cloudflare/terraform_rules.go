@@ -6,54 +6,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"plumbline.dev/services/internal/policy"
 )
 
-// selector is how a selector of Terraform's is written in a rule of the API (contract.md 4.3).
-type selector struct {
-	name  string            // in the API
-	value string            // the member that a bare value is, or each of a list; empty: none may be
-	needs []string          // members that every rule has
-	lists map[string]string // members that hold a list in version 4 of the provider, and one value each in the API
-}
-
-var selectors = map[string]selector{
-	"email":                     {name: "email", value: "email", needs: []string{"email"}},
-	"email_domain":              {name: "email_domain", value: "domain", needs: []string{"domain"}},
-	"email_list":                {name: "email_list", value: "id", needs: []string{"id"}},
-	"ip":                        {name: "ip", value: "ip", needs: []string{"ip"}},
-	"ip_list":                   {name: "ip_list", value: "id", needs: []string{"id"}},
-	"geo":                       {name: "geo", value: "country_code", needs: []string{"country_code"}},
-	"group":                     {name: "group", value: "id", needs: []string{"id"}},
-	"service_token":             {name: "service_token", value: "token_id", needs: []string{"token_id"}},
-	"device_posture":            {name: "device_posture", value: "integration_uid", needs: []string{"integration_uid"}},
-	"login_method":              {name: "login_method", value: "id", needs: []string{"id"}},
-	"common_name":               {name: "common_name", value: "common_name", needs: []string{"common_name"}},
-	"common_names":              {name: "common_name", value: "common_name", needs: []string{"common_name"}},
-	"auth_method":               {name: "auth_method", value: "auth_method", needs: []string{"auth_method"}},
-	"everyone":                  {name: "everyone"},
-	"certificate":               {name: "certificate"},
-	"any_valid_service_token":   {name: "any_valid_service_token"},
-	"auth_context":              {name: "auth_context", needs: []string{"id", "ac_id", "identity_provider_id"}},
-	"azure_ad":                  azure,
-	"azure":                     azure,
-	"azureAD":                   azure,
-	"github_organization":       github,
-	"github-organization":       github,
-	"github":                    github,
-	"gsuite":                    {name: "gsuite", needs: []string{"email", "identity_provider_id"}, lists: map[string]string{"email": "email"}},
-	"okta":                      {name: "okta", needs: []string{"name", "identity_provider_id"}, lists: map[string]string{"name": "name"}},
-	"saml":                      {name: "saml", needs: []string{"attribute_name", "attribute_value", "identity_provider_id"}},
-	"oidc":                      {name: "oidc", needs: []string{"claim_name", "claim_value", "identity_provider_id"}},
-	"external_evaluation":       {name: "external_evaluation", needs: []string{"evaluate_url", "keys_url"}},
-	"linked_app_token":          {name: "linked_app_token", needs: []string{"app_uid"}},
-	"user_risk_score":           {name: "user_risk_score", value: "", needs: []string{"user_risk_score"}},
-	"cloudflare_account_member": {name: "cloudflare_account_member"},
-}
-
-var (
-	azure  = selector{name: "azureAD", needs: []string{"id", "identity_provider_id"}, lists: map[string]string{"id": "id"}}
-	github = selector{name: "github-organization", needs: []string{"name", "identity_provider_id"}, lists: map[string]string{"teams": "team"}}
-)
+// selectors holds each selector by its name and by its aliases.
+var selectors = func() map[string]*policy.Selector {
+	all := map[string]*policy.Selector{}
+	for _, s := range policy.Selectors() {
+		all[s.Name] = s
+		for _, alias := range s.Aliases {
+			all[alias] = s
+		}
+	}
+	return all
+}()
 
 // normaliseRules brings the rules of a policy or a group into the form of the API, and returns what cannot be.
 func normaliseRules(o map[string]any) (problems []string) {
@@ -102,34 +69,34 @@ func rulesOf(theirs string, v any) ([]any, error) {
 	}
 	var rules []any
 	for _, one := range list {
-		bodies, err := s.bodies(one)
+		bodies, err := bodies(s, one)
 		if err != nil {
 			return nil, err
 		}
 		for _, body := range bodies {
-			rules = append(rules, map[string]any{s.name: body})
+			rules = append(rules, map[string]any{s.Name: body})
 		}
 	}
 	return rules, nil
 }
 
 // bodies are the bodies of the rules that a value of the selector means.
-func (s selector) bodies(v any) ([]map[string]any, error) {
+func bodies(s *policy.Selector, v any) ([]map[string]any, error) {
 	switch v := v.(type) {
 	case bool:
-		if len(s.needs) > 0 || !v {
+		if len(s.Members) > 0 || !v {
 			return nil, fmt.Errorf("the value %v does not fit the selector", v)
 		}
 		return []map[string]any{{}}, nil
 	case string:
-		if s.value == "" || v == "" {
+		if s.Value == "" || v == "" {
 			return nil, fmt.Errorf("the value %q does not fit the selector", v)
 		}
-		return []map[string]any{{s.value: v}}, nil
+		return []map[string]any{{s.Value: v}}, nil
 	case map[string]any:
-		all, err := s.split(v)
+		all, err := split(s, v)
 		for _, body := range all {
-			for _, name := range s.needs {
+			for _, name := range s.Members {
 				if isZero(body[name]) && err == nil {
 					err = fmt.Errorf("%s is missing", name)
 				}
@@ -141,19 +108,19 @@ func (s selector) bodies(v any) ([]map[string]any, error) {
 }
 
 // split makes of a body that has a list in such a member one for each value.
-func (s selector) split(body map[string]any) ([]map[string]any, error) {
+func split(s *policy.Selector, body map[string]any) ([]map[string]any, error) {
 	body = maps.Clone(body)
 	for name, v := range body {
 		if v == nil || v == "" {
 			delete(body, name)
 		}
 	}
-	for _, from := range slices.Sorted(maps.Keys(s.lists)) {
+	for _, from := range slices.Sorted(maps.Keys(s.Lists)) {
 		list, ok := body[from].([]any)
 		if !ok {
 			continue
 		}
-		to := s.lists[from]
+		to := s.Lists[from]
 		delete(body, from)
 		if len(list) == 0 {
 			return []map[string]any{body}, nil

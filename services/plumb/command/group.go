@@ -51,7 +51,7 @@ type groupCreate struct {
 }
 
 // Help is shown by --help.
-func (groupCreate) Help() string { return ruleHelp }
+func (groupCreate) Help() string { return ruleHelp() }
 
 func (c *groupCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if len(c.Include) == 0 {
@@ -95,7 +95,7 @@ type groupEdit struct {
 }
 
 // Help is shown by --help.
-func (groupEdit) Help() string { return ruleHelp + " Rules of one kind replace all of that kind." }
+func (groupEdit) Help() string { return ruleHelp() + " Rules of one kind replace all of that kind." }
 
 func (c *groupEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()

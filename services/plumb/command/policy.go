@@ -57,7 +57,7 @@ type policyCreate struct {
 }
 
 // Help is shown by --help.
-func (policyCreate) Help() string { return ruleHelp }
+func (policyCreate) Help() string { return ruleHelp() }
 
 func (c *policyCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if len(c.Include) == 0 {
@@ -103,7 +103,7 @@ type policyEdit struct {
 }
 
 // Help is shown by --help.
-func (policyEdit) Help() string { return ruleHelp + " Rules of one kind replace all of that kind." }
+func (policyEdit) Help() string { return ruleHelp() + " Rules of one kind replace all of that kind." }
 
 func (c *policyEdit) Run(ctx context.Context, t *cli.Terminal) error {
 	cl, err := c.client()

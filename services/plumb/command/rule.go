@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/plumb/client"
 )
 
@@ -17,10 +18,19 @@ type rules struct {
 	Exclude []string `env:"-" sep:"none" help:"Rule that must not be met." placeholder:"RULE"`
 }
 
-// ruleHelp explains RULE in the help of the commands that take one.
-const ruleHelp = "Rules, where NAME is an id or a name: service_token=NAME, any_valid_service_token, device_posture=CHECK, " +
-	"email=ADDRESS, email_domain=DOMAIN, everyone, ip=CIDR, group=NAME, certificate, common_name=NAME, login_method=PROVIDER, " +
-	"oidc=PROVIDER,CLAIM=VALUE, auth_method=AMR, external_evaluation=URL,KEYS-URL."
+// ruleHelp returns the explanation of RULE for the help of the commands that take one.
+func ruleHelp() string {
+	var forms []string
+	for _, s := range policy.Selectors() {
+		switch {
+		case s.Evaluated() && s.Usage != "":
+			forms = append(forms, s.Name+"="+s.Usage)
+		case s.Evaluated():
+			forms = append(forms, s.Name)
+		}
+	}
+	return "Rules, where NAME, CHECK and PROVIDER are an id or a name: " + strings.Join(forms, ", ") + "."
+}
 
 // resolved are the rule objects of the flags.
 func (r *rules) resolved(ctx context.Context, cl *client.Client) (include, require, exclude []client.Rule, err error) {
@@ -39,74 +49,68 @@ func (r *rules) resolved(ctx context.Context, cl *client.Client) (include, requi
 	return include, require, exclude, nil
 }
 
-// A selector makes the body of its rule object (contract.md 4.3) from what stands behind the = of a flag.
-type selector func(ctx context.Context, cl *client.Client, value string) (map[string]any, error)
-
-var selectors = map[string]selector{
-	"service_token":           named("token_id", func(cl *client.Client) client.Collection[client.ServiceToken] { return cl.ServiceTokens }),
-	"any_valid_service_token": bare,
-	"device_posture":          named("integration_uid", func(cl *client.Client) client.Collection[client.Check] { return cl.Checks }),
-	"email":                   plain("email"),
-	"email_domain":            plain("domain"),
-	"everyone":                bare,
-	"ip":                      plain("ip"),
-	"group":                   named("id", func(cl *client.Client) client.Collection[client.Group] { return cl.Groups }),
-	"certificate":             bare,
-	"common_name":             plain("common_name"),
-	"login_method":            named("id", func(cl *client.Client) client.Collection[client.IdentityProvider] { return cl.IdentityProviders }),
-	"oidc":                    claim,
-	"auth_method":             plain("auth_method"),
-	"external_evaluation":     evaluation,
+// finders look up the id of a resource that a rule refers to, by its id or name.
+var finders = map[policy.Resource]func(context.Context, *client.Client, string) (string, error){
+	policy.CheckResource:        finder(func(cl *client.Client) client.Collection[client.Check] { return cl.Checks }),
+	policy.GroupResource:        finder(func(cl *client.Client) client.Collection[client.Group] { return cl.Groups }),
+	policy.ProviderResource:     finder(func(cl *client.Client) client.Collection[client.IdentityProvider] { return cl.IdentityProviders }),
+	policy.ServiceTokenResource: finder(func(cl *client.Client) client.Collection[client.ServiceToken] { return cl.ServiceTokens }),
 }
 
+func finder[T client.Named](of func(*client.Client) client.Collection[T]) func(context.Context, *client.Client, string) (string, error) {
+	return func(ctx context.Context, cl *client.Client, name string) (string, error) {
+		item, err := of(cl).Find(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		return item.Value.ResourceID(), nil
+	}
+}
+
+// parseRule returns the rule object of a flag, SELECTOR or SELECTOR=VALUE.
 func parseRule(ctx context.Context, cl *client.Client, text string) (client.Rule, error) {
 	name, value, valued := strings.Cut(text, "=")
-	s, ok := selectors[name]
-	if !ok {
-		names := make([]string, 0, len(selectors))
-		for n := range selectors {
-			names = append(names, n)
+	s, ok := policy.FindSelector(name)
+	if !ok || !s.Evaluated() {
+		var names []string
+		for _, s := range policy.Selectors() {
+			if s.Evaluated() {
+				names = append(names, s.Name)
+			}
 		}
-		slices.Sort(names)
-		return nil, cli.Usage("%q is no rule: a selector is one of %s", text, strings.Join(names, ", "))
+		return nil, cli.Usage("%q is not a rule: a selector is one of %s", text, strings.Join(names, ", "))
 	}
 	if valued && value == "" {
-		return nil, cli.Usage("rule %q: there is nothing behind the =", text)
+		return nil, cli.Usage("rule %q: the value after = is empty", text)
 	}
-	body, err := s(ctx, cl, value)
+	body, err := ruleBody(ctx, cl, s, value)
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: %w", text, err)
 	}
 	return client.Rule{name: body}, nil
 }
 
-func bare(_ context.Context, _ *client.Client, value string) (map[string]any, error) {
-	if value != "" {
-		return nil, cli.Usage("nothing is expected behind it")
+func ruleBody(ctx context.Context, cl *client.Client, s *policy.Selector, value string) (map[string]any, error) {
+	switch {
+	case s.Name == "oidc":
+		return claim(ctx, cl, value)
+	case s.Name == "external_evaluation":
+		return evaluation(value)
+	case len(s.Members) == 0 && value != "":
+		return nil, cli.Usage("this selector takes no value")
+	case len(s.Members) == 0:
+		return map[string]any{}, nil
+	case value == "":
+		return nil, cli.Usage("a value is required: %s=%s", s.Name, s.Usage)
 	}
-	return map[string]any{}, nil
-}
-
-func plain(member string) selector {
-	return func(_ context.Context, _ *client.Client, value string) (map[string]any, error) {
-		if value == "" {
-			return nil, cli.Usage("a value is missing, as in selector=value")
-		}
-		return map[string]any{member: value}, nil
-	}
-}
-
-func named[T client.Named](member string, of func(*client.Client) client.Collection[T]) selector {
-	return func(ctx context.Context, cl *client.Client, value string) (map[string]any, error) {
-		if value == "" {
-			return nil, cli.Usage("an id or a name is missing, as in selector=name")
-		}
-		item, err := of(cl).Find(ctx, value)
+	if find := finders[s.Refs[s.Value]]; find != nil {
+		id, err := find(ctx, cl, value)
 		if err != nil {
 			return nil, err
 		}
-		return map[string]any{member: item.Value.ResourceID()}, nil
+		value = id
 	}
+	return map[string]any{s.Value: value}, nil
 }
 
 func claim(ctx context.Context, cl *client.Client, value string) (map[string]any, error) {
@@ -122,7 +126,7 @@ func claim(ctx context.Context, cl *client.Client, value string) (map[string]any
 	return map[string]any{"identity_provider_id": item.Value.ID, "claim_name": name, "claim_value": wanted}, nil
 }
 
-func evaluation(_ context.Context, _ *client.Client, value string) (map[string]any, error) {
+func evaluation(value string) (map[string]any, error) {
 	url, keys, ok := strings.Cut(value, ",")
 	if !ok || url == "" || keys == "" {
 		return nil, cli.Usage("external_evaluation=URL,KEYS-URL is expected")
