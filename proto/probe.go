@@ -23,3 +23,28 @@ type ProbeAnswer struct {
 
 // Schema implements Message.
 func (*ProbeAnswer) Schema() Schema { return Schema{"probe_answer", 1} }
+
+// ProviderProbe asks a gateway to call an identity provider as a login would, on access.probe.<account>.
+type ProviderProbe struct {
+	Provider ID     `msgpack:"provider"`
+	Issuer   string `msgpack:"issuer"`
+	TokenURL string `msgpack:"token_url"`
+	CertsURL string `msgpack:"certs_url"`
+	// Complete reports whether the provider has every endpoint set, so that logins work without its discovery document.
+	Complete bool `msgpack:"complete"`
+	// SealedSecret is as in [IdentityProvider].
+	SealedSecret []byte `msgpack:"sealed_secret"`
+}
+
+// Schema implements Message.
+func (*ProviderProbe) Schema() Schema { return Schema{"provider_probe", 1} }
+
+// ProviderProbeAnswer is how the calls went. Failure is empty if logins can use the provider, else a short name of
+// what failed; Detail then says what failed and what to do about it, in sentences of at most [MaxPollDetail] bytes.
+type ProviderProbeAnswer struct {
+	Failure string `msgpack:"failure"`
+	Detail  string `msgpack:"detail"`
+}
+
+// Schema implements Message.
+func (*ProviderProbeAnswer) Schema() Schema { return Schema{"provider_probe_answer", 1} }

@@ -109,6 +109,8 @@ func samples() []Message {
 		&AuditOutbox{Events: []*AuditEvent{{ID: id(14), Action: "poll", Unsure: true}}, Begun: true},
 		&Probe{Integration: id(5), APIURL: "https://api.example.com/", ClientID: "c.access", SealedSecret: []byte{1}, ConfigRevision: 41},
 		&ProbeAnswer{Poll: poll},
+		&ProviderProbe{Provider: id(11), Issuer: "https://i", TokenURL: "https://i/t", CertsURL: "https://i/c", Complete: true, SealedSecret: []byte{1}},
+		&ProviderProbeAnswer{Failure: "status", Detail: "The provider answered 404."},
 		&DeadLetter{Stage: "evaluate", Stream: "POSTURE_SCORES", Seq: 1, Subject: "posture.scores.x", Delivered: 5,
 			Reason: "why", At: 1, Header: map[string][]string{"A": {"b"}}, Data: []byte{1}},
 	}

@@ -42,6 +42,8 @@ func Flows() []Flow {
 			[]Role{Fetcher, Gateway}, []Role{Exchange}, "service credentials for an application token", ExchangeService},
 		{ExchangeUser, "", "request and reply",
 			[]Role{Gateway}, []Role{Exchange}, "a finished login for an application token", ExchangeUser},
+		{"access.probe.<account>", "", "request and reply",
+			[]Role{API}, []Role{Gateway}, "the test of an identity provider that was saved", AllProviderProbes},
 		{Statements, "", "request and reply",
 			[]Role{Gateway}, []Role{Exchange}, "a signed statement about an application", Statements},
 		{Certs, "", "request and reply",

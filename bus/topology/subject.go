@@ -48,6 +48,7 @@ const (
 	probeRoot   = "posture.probe."
 	commandRoot = "devices.command."
 	accessRoot  = "access.log."
+	loginRoot   = "access.probe."
 	tokenRoot   = "access.token."
 	auditRoot   = "audit."
 	outboxRoot  = "outbox."
@@ -107,6 +108,12 @@ func Probe(a proto.Account) string { return probeRoot + a.String() }
 
 // AllProbes is what fetchers listen on.
 const AllProbes = probeRoot + "*"
+
+// ProviderProbe is the request subject of the test of an identity provider.
+func ProviderProbe(a proto.Account) string { return loginRoot + a.String() }
+
+// AllProviderProbes is what gateways listen on.
+const AllProviderProbes = loginRoot + "*"
 
 // Command is the subject of an account's inventory commands.
 func Command(a proto.Account) string { return commandRoot + a.String() }

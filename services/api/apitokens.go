@@ -87,7 +87,7 @@ func (s *Service) createAPIToken(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.putToken(ctx, c.account, topology.APITokenKey(c.account, t.SecretHash), &t, 0)
-	return answer{result: s.viewAPIToken(c.account, &t, value), revision: revision}, err
+	return answer{result: s.viewAPIToken(c.account, &t, value), revision: revision, messages: s.sameAPITokenName(c, &t)}, err
 }
 
 // updateAPIToken changes what the body names and keeps the rest; the value stays. Who may not give all that
@@ -114,7 +114,11 @@ func (s *Service) updateAPIToken(ctx context.Context, c *call) (answer, error) {
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
-		return answer{result: s.viewAPIToken(c.account, &t, ""), revision: revision}, err
+		a := answer{result: s.viewAPIToken(c.account, &t, ""), revision: revision}
+		if t.Name != old.Value.Name {
+			a.messages = s.sameAPITokenName(c, &t)
+		}
+		return a, err
 	}
 	return answer{}, errConflict
 }

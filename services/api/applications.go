@@ -126,12 +126,7 @@ func (s *Service) createApplication(ctx context.Context, c *call) (answer, error
 	app := proto.Application{ID: proto.NewID(), AUD: newAUD(), CreatedAt: now, UpdatedAt: now, Zone: c.zone}
 	a, err := s.saveApplication(ctx, c, body, &app, catalog.Record[proto.Application]{})
 	a.status = http.StatusCreated
-	a.messages = sameName("application", app.Name, app.ID, shelved(s.index.account(c.account).apps.all(), func(o catalog.Record[proto.Application]) string {
-		if !c.sees(o.Value.Zone) {
-			return ""
-		}
-		return o.Value.Name
-	}))
+	a.messages = s.sameApplicationName(c, &app)
 	return a, err
 }
 
@@ -155,7 +150,11 @@ func (s *Service) updateApplication(ctx context.Context, c *call) (answer, error
 	}
 	app := proto.Application{ID: old.Value.ID, AUD: old.Value.AUD, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.clock.Now()),
 		Policies: old.Value.Policies, Zone: old.Value.Zone}
-	return s.saveApplication(ctx, c, body, &app, old)
+	a, err := s.saveApplication(ctx, c, body, &app, old)
+	if app.Name != old.Value.Name {
+		a.messages = s.sameApplicationName(c, &app)
+	}
+	return a, err
 }
 
 func (s *Service) saveApplication(ctx context.Context, c *call, body object, app *proto.Application, old catalog.Record[proto.Application]) (answer, error) {

@@ -158,7 +158,7 @@ func (s *Service) createGroup(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindGroup, g.ID, &g, 0)
-	return answer{status: http.StatusCreated, result: s.viewGroup(c.account, &g), revision: revision}, err
+	return answer{status: http.StatusCreated, result: s.viewGroup(c.account, &g), revision: revision, messages: s.sameGroupName(c, &g)}, err
 }
 
 func (s *Service) updateGroup(ctx context.Context, c *call) (answer, error) {
@@ -175,7 +175,11 @@ func (s *Service) updateGroup(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindGroup, g.ID, &g, old.Revision)
-	return answer{result: s.viewGroup(c.account, &g), revision: revision}, err
+	a := answer{result: s.viewGroup(c.account, &g), revision: revision}
+	if g.Name != old.Value.Name {
+		a.messages = s.sameGroupName(c, &g)
+	}
+	return a, err
 }
 
 // deleteGroup refuses while a policy or another group names the group: who they let in would change unseen.

@@ -103,8 +103,7 @@ func (s *Service) createIntegration(ctx context.Context, c *call) (answer, error
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindIntegration, i.ID, &i, 0)
-	same := sameName("integration", i.Name, i.ID, records(s.catalog.IntegrationsOf(c.account), func(o *proto.Integration) (proto.ID, string) { return o.ID, o.Name }))
-	return answer{result: viewIntegration(&i), revision: revision, messages: same}, err
+	return answer{result: viewIntegration(&i), revision: revision, messages: s.sameIntegrationName(c, &i)}, err
 }
 
 // updateIntegration merges (contract.md 5.3): what the body does not name stays. The scoring API is called
@@ -148,7 +147,11 @@ func (s *Service) updateIntegration(ctx context.Context, c *call) (answer, error
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
-		return answer{result: viewIntegration(&i), revision: revision}, err
+		a := answer{result: viewIntegration(&i), revision: revision}
+		if i.Name != old.Value.Name {
+			a.messages = s.sameIntegrationName(c, &i)
+		}
+		return a, err
 	}
 	return answer{}, errConflict
 }

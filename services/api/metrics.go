@@ -9,12 +9,13 @@ import (
 
 // metrics are what an operator sees of the service. Routes are patterns: no id is in a label.
 type metrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	rows     *prometheus.CounterVec
-	probes   *prometheus.CounterVec
-	streams  prometheus.Gauge
-	owed     prometheus.Gauge
+	requests  *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	rows      *prometheus.CounterVec
+	probes    *prometheus.CounterVec
+	providers *prometheus.CounterVec
+	streams   prometheus.Gauge
+	owed      prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -27,12 +28,14 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "Rows of device imports, by what became of them."}, []string{"outcome"}),
 		probes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_probes_total",
 			Help: "Test calls of integrations that were to be saved: ok, or why they failed."}, []string{"result"}),
+		providers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_provider_tests_total",
+			Help: "Tests of identity providers that were saved: ok, or why they failed."}, []string{"result"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_streams",
 			Help: "Clients that follow results now."}),
 		owed: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_audit_owed",
 			Help: "Changes that are not in the audit log yet, since it cannot be written."}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.rows, m.probes, m.streams, m.owed} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.rows, m.probes, m.providers, m.streams, m.owed} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

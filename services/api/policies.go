@@ -75,7 +75,7 @@ func (s *Service) createPolicy(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, 0)
-	return answer{status: http.StatusCreated, result: s.viewReusable(c.account, &p, 0), revision: revision}, err
+	return answer{status: http.StatusCreated, result: s.viewReusable(c.account, &p, 0), revision: revision, messages: s.samePolicyName(c, &p)}, err
 }
 
 func (s *Service) updatePolicy(ctx context.Context, c *call) (answer, error) {
@@ -92,7 +92,11 @@ func (s *Service) updatePolicy(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindPolicy, p.ID, &p, old.Revision)
-	return answer{result: s.viewReusable(c.account, &p, s.index.linksTo(c.account, p.ID)), revision: revision}, err
+	a := answer{result: s.viewReusable(c.account, &p, s.index.linksTo(c.account, p.ID)), revision: revision}
+	if p.Name != old.Value.Name {
+		a.messages = s.samePolicyName(c, &p)
+	}
+	return a, err
 }
 
 // checkedPolicy is readPolicy, and looks whether the groups are there that the policy names.

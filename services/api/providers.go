@@ -73,13 +73,11 @@ func (s *Service) createProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.addProvider(ctx, c.account, &p)
-	same := sameName("identity provider", p.Name, p.ID, shelved(s.index.account(c.account).idps.all(), func(o catalog.Record[proto.IdentityProvider]) string {
-		if !c.sees(o.Value.Zone) {
-			return ""
-		}
-		return o.Value.Name
-	}))
-	return answer{status: http.StatusCreated, result: s.viewProvider(&p, newSCIMSecret(&p, nil)), revision: revision, messages: same}, err
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusCreated, result: s.viewProvider(&p, newSCIMSecret(&p, nil)), revision: revision,
+		messages: append(s.sameProviderName(c, &p), s.testProvider(ctx, c.account, &p)...)}, nil
 }
 
 // updateProvider replaces the provider by what is sent. The secret stays where none is sent, and so does
@@ -98,7 +96,17 @@ func (s *Service) updateProvider(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	revision, err := s.put(ctx, c.account, topology.KindIDP, p.ID, &p, old.Revision)
-	return answer{result: s.viewProvider(&p, newSCIMSecret(&p, old.Value)), revision: revision}, err
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{result: s.viewProvider(&p, newSCIMSecret(&p, old.Value)), revision: revision}
+	if p.Name != old.Value.Name {
+		a.messages = s.sameProviderName(c, &p)
+	}
+	if !sameProvider(old.Value, &p) {
+		a.messages = append(a.messages, s.testProvider(ctx, c.account, &p)...)
+	}
+	return a, nil
 }
 
 // addProvider stores a new provider. Of those with one-time PINs there is one, in each zone and outside of them.

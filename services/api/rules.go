@@ -73,13 +73,7 @@ func (s *Service) createRule(ctx context.Context, c *call) (answer, error) {
 	}
 	now := proto.At(s.clock.Now())
 	check := proto.Check{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now}
-	a, err := s.saveRule(ctx, c, body, check, catalog.Record[proto.Check]{})
-	if err == nil {
-		name, _ := body.text("name")
-		a.messages = append(a.messages, sameName("posture rule", name, check.ID,
-			records(s.catalog.ChecksOf(c.account), func(o *proto.Check) (proto.ID, string) { return o.ID, o.Name }))...)
-	}
-	return a, err
+	return s.saveRule(ctx, c, body, check, catalog.Record[proto.Check]{})
 }
 
 // updateRule replaces the rule by what is sent (contract.md 6.1).
@@ -125,6 +119,9 @@ func (s *Service) saveRule(ctx context.Context, c *call, body object, check prot
 	if check.Type == proto.TypeCustomS2S && check.Expiration == 0 {
 		a.messages = []notice{{codeNoExpiration, "this rule has no expiration: a result counts until newer data comes, " +
 			"even if the integration cannot be polled for long"}}
+	}
+	if old.Value == nil || old.Value.Name != check.Name {
+		a.messages = append(a.messages, s.sameRuleName(c, &check)...)
 	}
 	return a, nil
 }

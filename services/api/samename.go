@@ -42,3 +42,56 @@ func shelved[T any](all []*item[T], name func(T) string) iter.Seq2[proto.ID, str
 		}
 	}
 }
+
+// inSight is the name of a resource, or nothing if the request is for a zone that the resource is not in.
+func (c *call) inSight(zone proto.Account, name string) string {
+	if !c.sees(zone) {
+		return ""
+	}
+	return name
+}
+
+func (s *Service) sameProviderName(c *call, p *proto.IdentityProvider) []notice {
+	return sameName("identity provider", p.Name, p.ID, shelved(s.index.account(c.account).idps.all(),
+		func(o catalog.Record[proto.IdentityProvider]) string { return c.inSight(o.Value.Zone, o.Value.Name) }))
+}
+
+func (s *Service) sameApplicationName(c *call, app *proto.Application) []notice {
+	return sameName("application", app.Name, app.ID, shelved(s.index.account(c.account).apps.all(),
+		func(o catalog.Record[proto.Application]) string { return c.inSight(o.Value.Zone, o.Value.Name) }))
+}
+
+func (s *Service) sameGroupName(c *call, g *proto.Group) []notice {
+	return sameName("group", g.Name, g.ID, shelved(s.index.account(c.account).groups.all(),
+		func(o catalog.Record[proto.Group]) string { return c.inSight(o.Value.Zone, o.Value.Name) }))
+}
+
+func (s *Service) samePolicyName(c *call, p *proto.Policy) []notice {
+	return sameName("reusable policy", p.Name, p.ID, shelved(s.index.account(c.account).reusable.all(),
+		func(o catalog.Record[proto.Policy]) string { return o.Value.Name }))
+}
+
+func (s *Service) sameServiceTokenName(c *call, t *proto.ServiceToken) []notice {
+	return sameName("service token", t.Name, t.ID, shelved(s.tokens.list(c.account),
+		func(o serviceToken) string { return c.inSight(o.Value.Zone, o.Value.Name) }))
+}
+
+func (s *Service) sameAPITokenName(c *call, t *proto.APIToken) []notice {
+	return sameName("API token", t.Name, t.ID, func(yield func(proto.ID, string) bool) {
+		for _, o := range s.tokens.listAPI(c.account) {
+			if !yield(o.Value.ID, o.Value.Name) {
+				return
+			}
+		}
+	})
+}
+
+func (s *Service) sameIntegrationName(c *call, i *proto.Integration) []notice {
+	return sameName("integration", i.Name, i.ID, records(s.catalog.IntegrationsOf(c.account),
+		func(o *proto.Integration) (proto.ID, string) { return o.ID, o.Name }))
+}
+
+func (s *Service) sameRuleName(c *call, check *proto.Check) []notice {
+	return sameName("posture rule", check.Name, check.ID, records(s.catalog.ChecksOf(c.account),
+		func(o *proto.Check) (proto.ID, string) { return o.ID, o.Name }))
+}

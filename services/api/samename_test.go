@@ -1,14 +1,18 @@
 package api
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 )
 
-// The first resource with a name comes without a message, the second with one that names the first.
+// The first resource with a name comes without a message. A second one comes with a message that names the first,
+// whether it is created or renamed; a change of anything else does not repeat it.
 func TestASecondResourceOfAName(t *testing.T) {
 	y := start(t)
 	integration := text(y.want(200, "POST", "/devices/posture/integration", integrationBody()), "id")
+	everybody := []any{map[string]any{"everyone": map[string]any{}}}
 	for _, c := range []struct {
 		path string
 		body func(n string) map[string]any
@@ -17,24 +21,42 @@ func TestASecondResourceOfAName(t *testing.T) {
 		{"/devices/posture", func(string) map[string]any { return with2(ruleBody(integration), "name", "twice") }},
 		{"/access/service_tokens", func(string) map[string]any { return map[string]any{"name": "twice"} }},
 		{"/access/identity_providers", func(string) map[string]any { return with2(oidcBody(), "name", "twice") }},
+		{"/access/groups", func(string) map[string]any { return map[string]any{"name": "twice", "include": everybody} }},
+		{"/access/policies", func(string) map[string]any {
+			return map[string]any{"name": "twice", "decision": "allow", "include": everybody}
+		}},
+		{"/tokens", func(string) map[string]any { return y.tokenBody("twice", readApps) }},
 		{"/access/apps", func(n string) map[string]any { return map[string]any{"name": "twice", "domain": n + ".example.com"} }},
 	} {
+		method, other := http.MethodPut, with2(c.body("c"), "name", "once")
+		if strings.HasSuffix(c.path, "/integration") {
+			method = http.MethodPatch
+		}
+		made := y.do("POST", c.path, other)
+		one := c.path + "/" + text(resultOf(t, made), "id")
 		var says []string
 		for _, n := range []string{"a", "b"} {
 			r := y.do("POST", c.path, c.body(n))
 			if r.Status/100 != 2 {
 				t.Fatalf("%s: %d %s", c.path, r.Status, r.Body)
 			}
-			text := ""
-			for _, m := range r.Messages {
-				if m.Code == codeSameName {
-					text += m.Message
-				}
-			}
-			says = append(says, text)
+			says = append(says, r.says(codeSameName))
 		}
-		if says[0] != "" || !strings.Contains(says[1], `with the name "twice": `) {
-			t.Errorf("%s: %q", c.path, says)
+		renamed := y.do(method, one, with2(c.body("c"), "name", "twice"))
+		again := y.do(method, one, with2(c.body("c"), "name", "twice"))
+		if says = append(says, renamed.says(codeSameName), again.says(codeSameName)); renamed.Status != 200 || again.Status != 200 ||
+			made.says(codeSameName) != "" || says[0] != "" || !strings.Contains(says[1], `with the name "twice": `) ||
+			!strings.Contains(says[2], `with the name "twice": `) || says[3] != "" {
+			t.Errorf("%s: %d %d %q %s", c.path, renamed.Status, again.Status, says, renamed.Body)
 		}
 	}
+}
+
+func resultOf(t *testing.T, r response) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(r.Result, &m); err != nil {
+		t.Fatalf("%d %s: %v", r.Status, r.Body, err)
+	}
+	return m
 }

@@ -144,13 +144,8 @@ func (s *Service) createServiceToken(ctx context.Context, c *call) (answer, erro
 	if err == nil {
 		s.sawToken(ctx, revision)
 	}
-	same := sameName("service token", t.Name, t.ID, shelved(s.tokens.list(c.account), func(o serviceToken) string {
-		if !c.sees(o.Value.Zone) {
-			return ""
-		}
-		return o.Value.Name
-	}))
-	return answer{status: http.StatusCreated, result: s.viewServiceToken(key, &t, secret), revision: revision, messages: same}, err
+	return answer{status: http.StatusCreated, result: s.viewServiceToken(key, &t, secret), revision: revision,
+		messages: s.sameServiceTokenName(c, &t)}, err
 }
 
 // sawToken waits until a new token is seen here, so that rules about it that come next are not taken for rules about
@@ -205,7 +200,11 @@ func (s *Service) changeServiceToken(ctx context.Context, c *call, change func(*
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
-		return answer{result: s.viewServiceToken(old.key, &t, secret), revision: revision}, err
+		a := answer{result: s.viewServiceToken(old.key, &t, secret), revision: revision}
+		if t.Name != old.Value.Name {
+			a.messages = s.sameServiceTokenName(c, &t)
+		}
+		return a, err
 	}
 	return answer{}, errConflict
 }

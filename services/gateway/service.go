@@ -49,6 +49,7 @@ type Service struct {
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
 	gate     *gate.Gate
+	login    *login.Login
 	origins  *proxy.Proxy
 	authz    *forward.Authz // nil: nobody asks over gRPC
 	files    []*certificates
@@ -143,6 +144,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 	if err != nil {
 		return err
 	}
+	s.login = people
 	s.gate.SendTo(people)
 	if s.origins, err = proxy.New(proxy.Config{RootCAs: s.cfg.RootCAs, Own: s.cfg.own(), Deny: s.cfg.OriginDeny, IdleTimeout: s.cfg.OriginIdle, Still: s.gate.Still}, deps.Log, m.decided); err != nil {
 		return err
@@ -226,6 +228,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("keyring", s.keyring.Run)
 	g.Add("gate", s.gate.Run)
 	g.Add("hold", s.hold.Run)
+	g.Add("identity provider tests", s.login.AnswerProbes)
 	for _, f := range s.files {
 		if f.files.cert+f.files.ca != "" {
 			g.Add("TLS files of "+f.files.listener, f.Run)

@@ -1,0 +1,115 @@
+package api
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// fakeGateway answers tests of identity providers.
+type fakeGateway struct {
+	mu     sync.Mutex
+	asked  []proto.ProviderProbe
+	answer proto.ProviderProbeAnswer
+	silent bool
+}
+
+func newFakeGateway(y *system) *fakeGateway {
+	y.t.Helper()
+	g := &fakeGateway{}
+	conn := y.bus.Conn(topology.Gateway)
+	_, err := conn.NATS().Subscribe(topology.AllProviderProbes, func(m *nats.Msg) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		var q proto.ProviderProbe
+		if err := proto.Unmarshal(m.Data, &q); err != nil {
+			y.t.Error(err)
+		}
+		g.asked = append(g.asked, q)
+		if g.silent {
+			return
+		}
+		data, err := proto.Marshal(&g.answer)
+		if err == nil {
+			err = m.Respond(data)
+		}
+		if err != nil {
+			y.t.Error(err)
+		}
+	})
+	if err == nil {
+		err = conn.NATS().Flush()
+	}
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return g
+}
+
+func (g *fakeGateway) answers(a proto.ProviderProbeAnswer, silent bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.answer, g.silent, g.asked = a, silent, nil
+}
+
+func (g *fakeGateway) calls() []proto.ProviderProbe {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]proto.ProviderProbe(nil), g.asked...)
+}
+
+func (r response) says(code int) string {
+	for _, m := range r.Messages {
+		if m.Code == code {
+			return m.Message
+		}
+	}
+	return ""
+}
+
+// A provider is saved whatever its test finds: the answer says what logins would fail at.
+func TestASavedProviderIsTested(t *testing.T) {
+	y := start(t, func(c *Config) { c.ProbeTimeout = time.Second })
+	const path = "/access/identity_providers"
+	wants := func(r response, status int, sentence string) {
+		t.Helper()
+		got := r.says(codeProviderTest)
+		if r.Status != status || !strings.Contains(got, sentence) || (sentence == "") != (got == "") {
+			t.Errorf("%d %q, want %d with %q", r.Status, got, status, sentence)
+		}
+	}
+	wants(y.do("POST", path, oidcBody()), 201, "was not tested. No gateway is running: start one")
+
+	g := newFakeGateway(y)
+	created := y.do("POST", path, oidcBody())
+	wants(created, 201, "")
+	made := resultOf(t, created)
+	one := path + "/" + text(made, "id")
+	calls := g.calls()
+	if len(calls) != 1 || calls[0].TokenURL != "https://id.example.com/token" || calls[0].CertsURL != "https://id.example.com/certs" ||
+		!calls[0].Complete || len(calls[0].SealedSecret) == 0 || calls[0].Provider.String() != text(made, "id") {
+		t.Errorf("asked %+v", calls)
+	}
+
+	g.answers(proto.ProviderProbeAnswer{Failure: "status", Detail: "The provider answered 404."}, false)
+	wants(y.do("PUT", one, oidcBody(func(body, c map[string]any) { delete(c, "client_secret"); body["name"] = "Renamed" })), 200, "")
+	if calls := g.calls(); len(calls) != 0 {
+		t.Errorf("a rename calls the provider: %+v", calls)
+	}
+	wants(y.do("PUT", one, oidcBody(func(_, c map[string]any) { c["x_issuer"] = "https://id.example.com" })), 200,
+		"did not pass the test. The provider answered 404.")
+	if calls := g.calls(); len(calls) != 1 || calls[0].Issuer != "https://id.example.com" {
+		t.Errorf("asked %+v", calls)
+	}
+	if p := y.storedProvider(made["id"]); p.Issuer != "https://id.example.com" {
+		t.Errorf("stored %+v", p)
+	}
+	wants(y.do("POST", path, map[string]any{"name": "GitHub", "type": "github", "config": map[string]any{"client_id": "c", "client_secret": secretText}}), 201, "")
+	g.answers(proto.ProviderProbeAnswer{}, true)
+	wants(y.do("POST", path, oidcBody()), 201, "was not tested. No gateway reported in time")
+}
