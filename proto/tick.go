@@ -29,20 +29,30 @@ type Tick struct {
 	Interval time.Duration // to the millisecond
 	Schedule uint64        // [Integration.Schedule] that it was made from
 	Cause    TickCause
+	// Latest is the latest slot of the schedule that had its tick, if it is later than Slot: the server's clock was set
+	// back since. It is zero otherwise, and in a tick of a writer that does not know the field.
+	Latest int64
 }
 
 // Schema implements Message.
 func (*Tick) Schema() Schema { return Schema{"tick", 1} }
 
-// EncodeMsgpack writes [slot, due, interval_ms, schedule, cause].
+// EncodeMsgpack writes [slot, due, interval_ms, schedule, cause, latest]. Without Latest it writes five fields.
 func (t *Tick) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
-	w.array(5)
+	if t.Latest == 0 {
+		w.array(5)
+	} else {
+		w.array(6)
+	}
 	w.int(t.Slot)
 	w.at(t.Due)
 	w.int(t.Interval.Milliseconds())
 	w.uint(t.Schedule)
 	w.uint(uint64(t.Cause))
+	if t.Latest != 0 {
+		w.int(t.Latest)
+	}
 	return w.err
 }
 
@@ -51,7 +61,7 @@ func (t *Tick) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 4)
 	*t = Tick{
 		Slot: r.int(), Due: r.at(), Interval: time.Duration(r.int()) * time.Millisecond,
-		Schedule: r.uint(), Cause: TickCause(r.uintMax(255)),
+		Schedule: r.uint(), Cause: TickCause(r.uintMax(255)), Latest: r.int(),
 	}
 	return r.close()
 }

@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"os"
@@ -33,7 +34,7 @@ func samples() []Message {
 	session := Session{Nonce: "0123456789abcdef", User: id(13), Email: "a@example.com", Name: "A", IDP: id(11), Subject: "s",
 		AMR: []string{"hwk"}, Claims: json.RawMessage(`{}`), Device: id(1), IP: "127.0.0.1", Country: "DE", StartedAt: 1, ExpiresAt: 2}
 	return []Message{
-		&Tick{Slot: 7, Due: 1_700_000_000_000, Interval: time.Minute, Schedule: 3, Cause: TickManual},
+		&Tick{Slot: 7, Due: 1_700_000_000_000, Interval: time.Minute, Schedule: 3, Cause: TickManual, Latest: 8},
 		&Batch{Tick: 9, PlannedAt: 1_700_000_000_000, Pages: 3, ConfigRevision: 41},
 		&Page{Devices: []Device{device}, Revoked: []Device{revoked}},
 		&Input{Cause: CausePoll, Tick: 9, PageRevision: 4, ConfigRevision: 5, Poll: poll, Observations: []Observation{
@@ -184,6 +185,29 @@ func TestInventoryBeforeRevocation(t *testing.T) {
 		if err := Unmarshal(data, back); err != nil || !cmp.Equal(m, back) {
 			t.Errorf("%s: %v, %+v", m.Schema(), err, back)
 		}
+	}
+}
+
+// A tick without Latest has the bytes that it had before the field existed, and a reader of that time reads both.
+func TestTickBeforeLatest(t *testing.T) {
+	before, err := hex.DecodeString("9507cf0000018bcfe56800cdea600302")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := &Tick{Slot: 7, Due: 1_700_000_000_000, Interval: time.Minute, Schedule: 3, Cause: TickManual}
+	data, err := Marshal(sent)
+	if err != nil || !bytes.Equal(data, before) {
+		t.Errorf("a tick without Latest is %x, %v, want %x", data, err, before)
+	}
+	var back Tick
+	if err := Unmarshal(before, &back); err != nil || back != *sent {
+		t.Errorf("read %+v, %v", back, err)
+	}
+	sent.Latest = 8
+	data, err = Marshal(sent)
+	// The reader of that time skips the fields after the fifth.
+	if want := append([]byte{0x96}, append(before[1:len(before):len(before)], 8)...); err != nil || !bytes.Equal(data, want) {
+		t.Errorf("a tick with Latest is %x, %v, want %x", data, err, want)
 	}
 }
 
