@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/overview"
+	"plumbline.dev/services/internal/slot"
 )
 
 func (s *Service) pollRoutes() []route {
@@ -163,24 +164,26 @@ func (s *Service) pollNow(ctx context.Context, c *call) (answer, error) {
 func (s *Service) tickNow(ctx context.Context, a proto.Account, i *proto.Integration) (uint64, proto.Millis, error) {
 	subject := topology.Tick(a, i.ID)
 	for range attempts {
-		// Before the first one the scheduler finds this schedule answered, and its slot still to come.
-		last := proto.Tick{Schedule: i.Schedule, Interval: i.Interval}
 		var expect uint64
+		// Without a tick before it, the manual tick answers this schedule and leaves the current slot to the scheduler.
+		tick := proto.Tick{Schedule: i.Schedule, Interval: i.Interval, Cause: proto.TickManual, Due: proto.At(s.clock.Now())}
 		m, err := s.conn.Last(ctx, topology.PostureTicks, subject)
 		if err == nil {
 			expect = m.Seq
-			if err = m.Decode(&last); bus.IsPermanent(err) {
+			var newest proto.Tick
+			if err = m.Decode(&newest); bus.IsPermanent(err) {
 				s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err) // and replace it
-				last, err = proto.Tick{Schedule: i.Schedule, Interval: i.Interval}, nil
+				err = nil
+			} else if err == nil {
+				tick = slot.Manual(i.ID, newest, m.Time, tick.Due)
 			}
 		}
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
 			return 0, 0, err
 		}
-		last.Cause, last.Due = proto.TickManual, proto.At(s.clock.Now())
-		ack, err := s.conn.Publish(ctx, bus.Outgoing{Subject: subject, Body: &last, ExpectLast: bus.Expect(expect)})
+		ack, err := s.conn.Publish(ctx, bus.Outgoing{Subject: subject, Body: &tick, ExpectLast: bus.Expect(expect)})
 		if !errors.Is(err, bus.ErrConflict) {
-			return ack.Seq, last.Due, err
+			return ack.Seq, tick.Due, err
 		}
 	}
 	return 0, 0, errConflict

@@ -16,6 +16,7 @@ import (
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/slot"
 )
 
 // polledFleet is an integration with a check over devices of one page, and the means to say how a poll of
@@ -163,6 +164,19 @@ func TestStatusAndPollNow(t *testing.T) {
 	want.Cause, want.Due = proto.TickManual, proto.At(f.clock.Now())
 	if got != want {
 		t.Errorf("tick %+v, wanted %+v", got, want)
+	}
+	// The slot of a tick that is ahead of its time is not taken over.
+	ahead := sent
+	ahead.Slot = slot.Of(f.integration, ahead.Interval).At(time.Now()) + 1000
+	if _, err := f.conn.Publish(t.Context(), bus.Outgoing{Subject: subject, Body: &ahead}); err != nil {
+		t.Fatal(err)
+	}
+	f.want(200, "POST", poll, nil)
+	if m, err = f.conn.Last(t.Context(), topology.PostureTicks, subject); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Decode(&got); err != nil || got.Slot > ahead.Slot-999 || got.Slot < ahead.Slot-1000 {
+		t.Errorf("tick %+v, %v, after one ahead of its time %+v", got, err, ahead)
 	}
 	if p := status()["poll"].(map[string]any); p["tick"] != float64(m.Seq) || p["done_pages"] != 0.0 || p["pending_pages"] != 0.0 {
 		t.Errorf("a poll that begins: %v", p)

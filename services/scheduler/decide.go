@@ -4,11 +4,12 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/slot"
 )
 
-// Tolerance is how far clocks may be apart before it is a fault: a tick's due time ahead of when the server
-// stored it, the scheduler's clock and the server's, the server's clock and its own past.
-const Tolerance = 30 * time.Second
+// Tolerance is the greatest difference between two clocks that is not a fault: of a tick's due time and the time at
+// which the server stored it, of the scheduler's clock and the server's, of the server's clock and its own past.
+const Tolerance = slot.Tolerance
 
 // Schedule is what an integration's record says about when it is polled.
 type Schedule struct {
@@ -67,7 +68,7 @@ type Decision struct {
 	Fault  Fault
 }
 
-// decide tells whether an integration's next tick is due. now is the server's time; newest is nil where
+// decide determines whether an integration's next tick is due. now is the server's time; newest is nil if
 // there is no tick. A schedule that is newer than the newest tick's is due at once, or once the gap has passed:
 // changes do not have an API polled more often than the shortest interval does. Otherwise a slot that
 // has begun is due if the newest tick is of an earlier one. Slots that went by without a tick are left out.
@@ -80,14 +81,14 @@ func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	case newest != nil && newest.Tick.Schedule > s.Revision:
 		return Decision{Reason: ReasonBehind}
 	}
-	cut := slotsOf(s.ID, s.Interval)
-	current := cut.at(now)
+	cut := slot.Of(s.ID, s.Interval)
+	current := cut.At(now)
 	publish := func(why Reason, cause proto.TickCause, f Fault) Decision {
-		return Decision{Publish: true, Reason: why, Fault: f, Wake: cut.begin(current + 1), Tick: proto.Tick{
-			Slot: current, Due: proto.At(cut.begin(current)), Interval: s.Interval, Schedule: s.Revision, Cause: cause}}
+		return Decision{Publish: true, Reason: why, Fault: f, Wake: cut.Begin(current + 1), Tick: proto.Tick{
+			Slot: current, Due: proto.At(cut.Begin(current)), Interval: s.Interval, Schedule: s.Revision, Cause: cause}}
 	}
 	wait := func(until int64, f Fault) Decision {
-		return Decision{Reason: ReasonWaiting, Wake: cut.begin(until), Fault: f}
+		return Decision{Reason: ReasonWaiting, Wake: cut.Begin(until), Fault: f}
 	}
 	switch {
 	case newest == nil:
@@ -97,10 +98,20 @@ func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	case newest.Tick.Schedule < s.Revision:
 		return publish(ReasonChanged, proto.TickChanged, FaultNone)
 	}
-	last, fault := lastSlot(cut, s, newest)
+	covered, fault := coveredSlots(cut, s, newest)
+	due := func(f Fault) Decision {
+		d := publish(ReasonDue, proto.TickDue, f)
+		d.Tick.Latest = slot.After(covered.Latest, current)
+		return d
+	}
+	last := covered.Last
 	switch {
+	case last < current-1 && current == covered.Latest:
+		// The server's clock was set back and then forward again, to a slot that had its tick before. A clock that
+		// reaches the slot from the one before it was not set forward: an hour that comes again is polled again.
+		return wait(current+1, fault)
 	case last < current:
-		return publish(ReasonDue, proto.TickDue, fault)
+		return due(fault)
 	case last == current:
 		return wait(current+1, fault)
 	case newest.StoredAt.Sub(now) <= Tolerance:
@@ -108,27 +119,22 @@ func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	}
 	// The server's clock was set back: waiting for the last slot could take hours, and the current one may
 	// have had its tick before the clock went wrong. The next one to begin is free of that doubt.
-	if current > cut.at(newest.Seen) {
-		return publish(ReasonDue, proto.TickDue, FaultSetBack)
+	if current > cut.At(newest.Seen) {
+		return due(FaultSetBack)
 	}
 	return wait(current+1, FaultSetBack)
 }
 
-// lastSlot is the slot that the newest tick stands for. One that cannot be believed stands for the slot in
-// which the server stored it: so the clock of whoever published it can neither silence the integration nor
-// have it polled more often. The slot of a manual tick is that of the tick before it, its due time is not.
-func lastSlot(cut slots, s Schedule, newest *Stored) (int64, Fault) {
+// coveredSlots returns which slots of the schedule the newest tick proves to have had their tick.
+func coveredSlots(cut slot.Slots, s Schedule, newest *Stored) (slot.Covered, Fault) {
 	t := &newest.Tick
-	stored := cut.at(newest.StoredAt)
 	if t.Interval.Milliseconds() != s.Interval.Milliseconds() {
-		return stored, FaultNone // slots of another interval cannot be compared
+		stored := cut.At(newest.StoredAt) // slots of another interval cannot be compared
+		return slot.Covered{Last: stored, Latest: stored}, FaultNone
 	}
-	due := cut.begin(t.Slot)
-	if t.Cause != proto.TickManual && t.Due.Time().After(due) {
-		due = t.Due.Time()
+	covered := cut.Covered(t, newest.StoredAt)
+	if covered.Ahead {
+		return covered, FaultTickAhead
 	}
-	if due.Sub(newest.StoredAt) > Tolerance {
-		return min(t.Slot, stored), FaultTickAhead
-	}
-	return t.Slot, FaultNone
+	return covered, FaultNone
 }

@@ -5,24 +5,25 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/slot"
 )
 
 var (
 	integration = proto.ID{1, 2, 3}
 	minute      = Schedule{ID: integration, Interval: time.Minute, Revision: 7, Polled: true}
-	cut         = slotsOf(integration, time.Minute)
-	base        = cut.at(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	cut         = slot.Of(integration, time.Minute)
+	base        = cut.At(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 )
 
 // moment is a time after the begin of a slot, counted from base.
-func moment(slot int64, after time.Duration) time.Time { return cut.begin(base + slot).Add(after) }
+func moment(number int64, after time.Duration) time.Time { return cut.Begin(base + number).Add(after) }
 
 // tick is what a right scheduler stores for a slot, a second after its begin.
-func tick(slot int64) *Stored {
-	return &Stored{Seq: 100, StoredAt: moment(slot, time.Second), Seen: moment(slot, time.Second), Tick: proto.Tick{Slot: base + slot,
-		Due: proto.At(moment(slot, 0)), Interval: time.Minute, Schedule: 7}}
+func tick(number int64) *Stored {
+	at := moment(number, time.Second)
+	return &Stored{Seq: 100, StoredAt: at, Seen: at, Tick: proto.Tick{Slot: base + number, Due: proto.At(moment(number, 0)),
+		Interval: time.Minute, Schedule: 7}}
 }
 
 func with(s *Stored, change func(*Stored)) *Stored { change(s); return s }
@@ -36,6 +37,7 @@ func TestDecide(t *testing.T) {
 		newest   *Stored
 		want     Decision // Tick: only what differs from the slot of now
 		slot     int64    // of the tick that is published
+		latest   int64    // slot of the tick that is published; 0: none
 	}{
 		{name: "a new integration is due at once", now: moment(5, 40*time.Second), schedule: minute,
 			want: Decision{Publish: true, Reason: ReasonFirst, Wake: moment(6, 0)}, slot: 5},
@@ -97,7 +99,7 @@ func TestDecide(t *testing.T) {
 			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0), Fault: FaultTickAhead}, slot: 6},
 		{name: "a manual tick behind a fault", now: moment(7, 0), schedule: minute,
 			newest: with(tick(65), func(s *Stored) { s.StoredAt, s.Tick.Cause = moment(6, time.Second), proto.TickManual }),
-			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(8, 0), Fault: FaultTickAhead}, slot: 7},
+			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(8, 0), Fault: FaultTickAhead}, slot: 7, latest: 65},
 		{name: "30 s ahead are no fault", now: moment(5, 40*time.Second), schedule: minute,
 			newest: with(tick(6), func(s *Stored) { s.StoredAt = moment(6, -Tolerance) }),
 			want:   Decision{Reason: ReasonWaiting, Wake: moment(7, 0)}},
@@ -108,7 +110,26 @@ func TestDecide(t *testing.T) {
 			want:   Decision{Reason: ReasonWaiting, Wake: moment(6, 0), Fault: FaultSetBack}},
 		{name: "and the next one to begin is polled", now: moment(6, 0), schedule: minute,
 			newest: with(tick(65), func(s *Stored) { s.Seen = moment(5, 10*time.Second) }),
-			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0), Fault: FaultSetBack}, slot: 6},
+			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0), Fault: FaultSetBack}, slot: 6, latest: 65},
+		{name: "the latest slot is carried on while the clock is behind it", now: moment(7, 0), schedule: minute,
+			newest: with(tick(6), func(s *Stored) { s.Tick.Latest = base + 65 }),
+			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(8, 0)}, slot: 7, latest: 65},
+		{name: "the clock returns to the latest slot: it had its tick", now: moment(65, 30*time.Second), schedule: minute,
+			newest: with(tick(6), func(s *Stored) { s.Tick.Latest = base + 65 }),
+			want:   Decision{Reason: ReasonWaiting, Wake: moment(66, 0)}},
+		{name: "and the slot after it is polled", now: moment(66, 0), schedule: minute,
+			newest: with(tick(6), func(s *Stored) { s.Tick.Latest = base + 65 }),
+			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(67, 0)}, slot: 66},
+		{name: "a clock that reaches the latest slot from the one before was not set: the hour comes again", now: moment(65, 0),
+			schedule: minute, newest: with(tick(64), func(s *Stored) { s.Tick.Latest = base + 65 }),
+			want: Decision{Publish: true, Reason: ReasonDue, Wake: moment(66, 0)}, slot: 65},
+		{name: "the latest slot of another interval says nothing", now: moment(65, 30*time.Second), schedule: minute,
+			newest: with(tick(6), func(s *Stored) { s.Tick.Interval, s.Tick.Latest = time.Hour, base+65 }),
+			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(66, 0)}, slot: 65},
+		{name: "the latest slot of another schedule says nothing", now: moment(65, 30*time.Second),
+			schedule: schedule(func(s *Schedule) { s.Revision++ }),
+			newest:   with(tick(6), func(s *Stored) { s.Tick.Latest = base + 65 }),
+			want:     Decision{Publish: true, Reason: ReasonChanged, Wake: moment(66, 0)}, slot: 65},
 		{name: "a changed integration is due at once, whatever the clocks", now: moment(5, 0), newest: tick(65),
 			schedule: schedule(func(s *Schedule) { s.Revision++ }), want: Decision{Publish: true, Reason: ReasonChanged, Wake: moment(6, 0)}, slot: 5},
 		{name: "another interval under the same schedule: when it was stored counts", now: moment(5, 30*time.Second), schedule: minute,
@@ -121,7 +142,10 @@ func TestDecide(t *testing.T) {
 				if c.want.Reason == ReasonDue {
 					cause = proto.TickDue
 				}
-				c.want.Tick = proto.Tick{Slot: base + c.slot, Due: proto.At(moment(c.slot, 0)), Interval: time.Minute,
+				if c.latest != 0 {
+					c.latest += base
+				}
+				c.want.Tick = proto.Tick{Slot: base + c.slot, Latest: c.latest, Due: proto.At(moment(c.slot, 0)), Interval: time.Minute,
 					Schedule: c.schedule.Revision, Cause: cause}
 			}
 			if diff := cmp.Diff(c.want, decide(c.now, c.schedule, c.newest)); diff != "" {
@@ -172,36 +196,10 @@ func TestIntervalThereAndBack(t *testing.T) {
 			now = now.Add(5 * time.Second)
 			step(ReasonChanged)
 			step(ReasonWaiting)
-			now = slotsOf(s.ID, interval).begin(newest.Tick.Slot + 1).Add(-time.Millisecond)
+			now = slot.Of(s.ID, interval).Begin(newest.Tick.Slot + 1).Add(-time.Millisecond)
 			step(ReasonWaiting)
 			now = now.Add(time.Millisecond)
 			step(ReasonDue)
-		}
-	}
-}
-
-func TestSlots(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var id proto.ID
-		copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
-		s := slotsOf(id, time.Duration(rapid.Int64Range(1, int64(48*time.Hour/time.Millisecond)).Draw(t, "ms"))*time.Millisecond)
-		at := time.UnixMilli(rapid.Int64Range(-1e13, 1e13).Draw(t, "at"))
-		slot := s.at(at)
-		if s.begin(slot).After(at) || !s.begin(slot+1).After(at) || s.phase < 0 || s.phase >= s.interval {
-			t.Fatalf("slot %d of %+v begins at %v, the next at %v; the time is %v", slot, s, s.begin(slot), s.begin(slot+1), at)
-		}
-	})
-}
-
-// Ten thousand integrations of one interval are spread over it.
-func TestPhaseSpreads(t *testing.T) {
-	var each [60]int
-	for range 10_000 {
-		each[slotsOf(proto.NewID(), time.Minute).phase/1000]++
-	}
-	for second, n := range each {
-		if n < 80 || n > 300 {
-			t.Errorf("%d of 10,000 are due in second %d of the minute", n, second)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/slot"
 )
 
 // world is a server, and the api that configures integrations on it.
@@ -117,8 +118,8 @@ func (s *subject) next(seq uint64) (t proto.Tick, newest uint64) {
 
 // stand sets the fake clock to a second after the begin of a slot, counted from the one that it is in.
 func (s *subject) stand(slots int64) {
-	cut := slotsOf(s.ID, s.Interval)
-	s.fake.Set(cut.begin(cut.at(s.fake.Now()) + slots).Add(time.Second))
+	cut := slot.Of(s.ID, s.Interval)
+	s.fake.Set(cut.Begin(cut.At(s.fake.Now()) + slots).Add(time.Second))
 }
 
 func TestNewAndChangedIntegrationsArePolledAtOnce(t *testing.T) {
@@ -285,16 +286,16 @@ func TestOwnClockAnHourFast(t *testing.T) {
 func TestATickFromAnHourAhead(t *testing.T) {
 	w := newWorld(t)
 	i := w.integration(time.Second)
-	cut := slotsOf(i.ID, i.Interval)
-	slot := cut.at(time.Now().Add(time.Hour))
+	cut := slot.Of(i.ID, i.Interval)
+	ahead := cut.At(time.Now().Add(time.Hour))
 	if _, err := w.bus.Conn(topology.Operator).Publish(t.Context(), bus.Outgoing{Subject: topology.Tick(w.account, i.ID),
-		Body: &proto.Tick{Slot: slot, Due: proto.At(cut.begin(slot)), Interval: i.Interval, Schedule: i.Schedule}}); err != nil {
+		Body: &proto.Tick{Slot: ahead, Due: proto.At(cut.Begin(ahead)), Interval: i.Interval, Schedule: i.Schedule}}); err != nil {
 		t.Fatal(err)
 	}
-	_, ahead := i.newest()
+	_, seq := i.newest()
 	s, _ := w.run(clock.System)
-	tick, seq := i.next(ahead)
-	if tick.Slot >= slot-3000 || tick.Cause != proto.TickDue {
+	tick, seq := i.next(seq)
+	if tick.Slot >= ahead-3000 || tick.Cause != proto.TickDue {
 		t.Errorf("the next tick is %+v", tick)
 	}
 	i.next(seq)

@@ -1,4 +1,8 @@
-package scheduler
+// Package slot divides time into the slots of an integration and determines which slots its newest tick stands for.
+//
+// A slot is one interval long. The first millisecond of a slot is a multiple of the interval after the integration's
+// phase. The numbers of slots of different intervals cannot be compared.
+package slot
 
 import (
 	"hash/fnv"
@@ -7,20 +11,23 @@ import (
 	"plumbline.dev/proto"
 )
 
-// slots cut time for one integration, to the millisecond. The phase keeps integrations of the same
-// interval from being due all at once.
-type slots struct{ interval, phase int64 }
+// Tolerance is the greatest difference between two clocks that is not a fault.
+const Tolerance = 30 * time.Second
 
-// slotsOf needs an interval of a millisecond or more.
-func slotsOf(id proto.ID, interval time.Duration) slots {
+// Slots are the slots of one integration. The zero value is not usable.
+type Slots struct{ interval, phase int64 } // in milliseconds
+
+// Of returns the slots of an integration. The interval must be at least a millisecond. The phase is a hash of id, so
+// that integrations of the same interval are not due all at once.
+func Of(id proto.ID, interval time.Duration) Slots {
 	h := fnv.New64a()
 	h.Write(id[:])
 	ms := interval.Milliseconds()
-	return slots{interval: ms, phase: int64(h.Sum64() % uint64(ms))}
+	return Slots{interval: ms, phase: int64(h.Sum64() % uint64(ms))}
 }
 
-// at is the slot that t lies in.
-func (s slots) at(t time.Time) int64 {
+// At returns the slot that contains t.
+func (s Slots) At(t time.Time) int64 {
 	since := t.UnixMilli() - s.phase
 	slot := since / s.interval
 	if since%s.interval < 0 {
@@ -29,5 +36,5 @@ func (s slots) at(t time.Time) int64 {
 	return slot
 }
 
-// begin is when a slot begins.
-func (s slots) begin(slot int64) time.Time { return time.UnixMilli(slot*s.interval + s.phase) }
+// Begin returns the first moment of a slot.
+func (s Slots) Begin(slot int64) time.Time { return time.UnixMilli(slot*s.interval + s.phase) }
