@@ -38,7 +38,7 @@ type Endpoint struct {
 // Answer answers requests until ctx ends; those that wait by then are still answered, within the grace.
 func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 	queue := make(chan *nats.Msg, cmp.Or(e.Queue, 256))
-	sub, err := c.nc.QueueSubscribe(e.Subject, string(e.Role), func(m *nats.Msg) {
+	sub, err := c.nc.QueueSubscribe(topology.AskedByAll(e.Subject), string(e.Role), func(m *nats.Msg) {
 		select {
 		case queue <- m:
 		default:
@@ -111,7 +111,8 @@ func (c *Conn) answerAll(ctx context.Context, e *Endpoint, queue <-chan *nats.Ms
 }
 
 func (c *Conn) answerOne(ctx context.Context, e *Endpoint, raw *nats.Msg) {
-	m := &Msg{Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Time: time.Now(), Delivered: 1, reply: raw.Reply}
+	by, subject, _ := topology.ParseAsked(raw.Subject)
+	m := &Msg{Subject: subject, Header: raw.Header, Data: raw.Data, Time: time.Now(), Delivered: 1, askedBy: by}
 	ctx, span := c.handling(ctx, e.Subject, m)
 	defer span.End()
 	defer func() {

@@ -141,7 +141,7 @@ func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply fu
 // Subjects lists the subjects of a stream that match, with how many messages each has. The answer comes
 // in pieces; a subject that comes or goes meanwhile may be missed.
 func (c *Conn) Subjects(ctx context.Context, stream, filter string) (map[string]uint64, error) {
-	s, err := c.js.Stream(ctx, stream)
+	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
 		return nil, fmt.Errorf("subjects of %s: %w", stream, translate(err))
 	}

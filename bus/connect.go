@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"plumbline.dev/bus/topology"
@@ -38,11 +39,13 @@ type Config struct {
 
 // Conn is a connection of one role. It is safe for concurrent use. It reconnects for ever by itself.
 type Conn struct {
-	nc   *nats.Conn
-	js   jetstream.JetStream
-	role topology.Role
-	name string // of the user
-	log  *slog.Logger
+	nc *nats.Conn
+	js jetstream.JetStream
+	// queue is that of [topology.Queue], as the operator reaches it.
+	queue jetstream.JetStream
+	role  topology.Role
+	name  string // of the user
+	log   *slog.Logger
 	// tracer makes the spans of stages.
 	tracer trace.Tracer
 	// open bounds the atomic batches under way, below what the server allows a stream.
@@ -58,6 +61,9 @@ const maxOpenBatches = 20
 
 // DefaultPing is how often a connection asks whether its server is there.
 const DefaultPing = 2 * time.Second
+
+// requestTimeout bounds a request to JetStream where its context has no deadline.
+const requestTimeout = 5 * time.Second
 
 // maxPings is how many pings may be unanswered.
 const maxPings = 2
@@ -112,13 +118,14 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 		nc, err := nats.Connect(cfg.URL, options...)
 		if err == nil {
 			// Without a timeout, a message whose answer is lost would take one of the places for ever.
-			js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithPublishAsyncTimeout(publishTimeout),
-				jetstream.WithDefaultTimeout(5*time.Second))
-			if err != nil {
+			js, err1 := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithPublishAsyncTimeout(publishTimeout),
+				jetstream.WithDefaultTimeout(requestTimeout))
+			queue, err2 := jetstream.NewWithAPIPrefix(nc, topology.Queue.APIPrefix(), jetstream.WithDefaultTimeout(requestTimeout))
+			if err := errors.Join(err1, err2); err != nil {
 				nc.Close()
 				return nil, err
 			}
-			return &Conn{nc: nc, js: js, role: cfg.Role, name: name, log: log, tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
+			return &Conn{nc: nc, js: js, queue: queue, role: cfg.Role, name: name, log: log, tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
 		}
 		if advice := refused(err); advice != "" {
 			return nil, fmt.Errorf("connect to NATS as %s: %w: %s", cfg.Role, err, advice)
@@ -188,8 +195,19 @@ func identity(cfg Config) (name, inbox string, err error) {
 // NATS is the connection itself, for requests and answers.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
 
-// JetStream is the connection's JetStream.
+// JetStream is the connection's JetStream: for the operator, the one of the pipeline's zone.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }
+
+// JetStreamOf is the JetStream that has a stream. To the operator, that of a stream of another zone has another prefix.
+func (c *Conn) JetStreamOf(stream string) jetstream.JetStream {
+	if c.role == topology.Operator && topology.ZoneOfStream(stream) != topology.Pipeline {
+		return c.queue
+	}
+	return c.js
+}
+
+// CommandInbox is a new subject for the answers to commands to the registry.
+func (c *Conn) CommandInbox() string { return topology.CommandAnswers(c.role) + "." + nuid.Next() }
 
 // Ready tells why the bus cannot be used now; nil when it can.
 func (c *Conn) Ready(ctx context.Context) error {

@@ -119,7 +119,7 @@ func ends(t *testing.T, operator *bus.Conn) map[string]end {
 	t.Helper()
 	all := map[string]end{}
 	for _, s := range topology.Streams(topology.Options{}) {
-		stream, err := operator.JetStream().Stream(t.Context(), s.Name)
+		stream, err := operator.JetStreamOf(s.Name).Stream(t.Context(), s.Name)
 		if err != nil {
 			t.Errorf("stream %s: %v", s.Name, err)
 			continue

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"regexp"
 	"strings"
 
 	"plumbline.dev/bus/topology"
@@ -11,10 +12,13 @@ func literal(filter string) string {
 	return strings.NewReplacer("*", "x", ">", "x.y").Replace(filter)
 }
 
+// reference is how the local subject of an import refers to a token.
+var reference = regexp.MustCompile(`\$[0-9]`)
+
 // local is the subject of an import in the zone that imports.
 func local(i topology.Import) string {
 	if i.Local == "" {
 		return i.Subject
 	}
-	return strings.ReplaceAll(i.Local, "$1", "*")
+	return reference.ReplaceAllString(i.Local, "*")
 }

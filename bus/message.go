@@ -23,12 +23,12 @@ type Msg struct {
 	Time      time.Time // when the server stored it
 	Delivered int       // how often it was handed out, this time included
 
-	reply string // of a request
+	askedBy topology.Role // of a request
 }
 
-// AnswersTo tells whether the answer to a request goes to a connection of a role, and to no other: each
-// listens on its own inboxes only. It is how an [Endpoint] tells who asks where several roles may.
-func (m *Msg) AnswersTo(r topology.Role) bool { return strings.HasPrefix(m.reply, r.InboxPrefix()+".") }
+// AskedBy reports whether a request is of a role. The NATS account that the request comes from decides, so that no
+// other role can send it. It is how an [Endpoint] tells who asks where several roles may.
+func (m *Msg) AskedBy(r topology.Role) bool { return m.askedBy == r }
 
 // errNewer is a message whose schema has a newer major version than this build reads.
 var errNewer = errors.New("the message is of a newer version than this build reads")

@@ -21,7 +21,7 @@ const (
 
 // Note returns a note of a stream, empty if there is none.
 func (c *Conn) Note(ctx context.Context, stream, name string) (string, error) {
-	s, err := c.js.Stream(ctx, stream)
+	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
 		return "", fmt.Errorf("notes of %s: %w", stream, translate(err))
 	}
@@ -30,7 +30,7 @@ func (c *Conn) Note(ctx context.Context, stream, name string) (string, error) {
 
 // SetNote writes a note of a stream. Only the operator may.
 func (c *Conn) SetNote(ctx context.Context, stream, name, text string) error {
-	s, err := c.js.Stream(ctx, stream)
+	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("notes of %s: %w", stream, translate(err))
 	}
@@ -40,7 +40,7 @@ func (c *Conn) SetNote(ctx context.Context, stream, name, text string) error {
 		cfg.Metadata = map[string]string{}
 	}
 	cfg.Metadata[name] = text
-	if _, err := c.js.UpdateStream(ctx, cfg); err != nil {
+	if _, err := c.JetStreamOf(stream).UpdateStream(ctx, cfg); err != nil {
 		return fmt.Errorf("notes of %s: %w", stream, translate(err))
 	}
 	return nil

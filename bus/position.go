@@ -24,7 +24,7 @@ type Position struct {
 // Position asks a stream's leader how far the stream is. A replica that fell behind does not answer. It fails
 // where the leader has never heard from a majority.
 func (c *Conn) Position(ctx context.Context, stream string) (Position, error) {
-	s, err := c.js.Stream(ctx, stream)
+	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
 		return Position{}, fmt.Errorf("position of %s: %w", stream, translate(err))
 	}

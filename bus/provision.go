@@ -27,12 +27,15 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 			return fmt.Errorf("stream %s: %w", cfg.Name, err)
 		}
 	}
+	if err := c.moveQueue(ctx); err != nil {
+		return fmt.Errorf("move %s: %w", topology.PostureBatches, err)
+	}
 	if err := c.provisionMirrors(ctx, o); err != nil {
 		return fmt.Errorf("copies for followers: %w", err)
 	}
 	for _, d := range topology.Durables() {
 		err := patiently(ctx, func(ctx context.Context) error {
-			_, err := c.js.CreateOrUpdateConsumer(ctx, d.Stream, d.Config)
+			_, err := c.JetStreamOf(d.Stream).CreateOrUpdateConsumer(ctx, d.Stream, d.Config)
 			return err
 		})
 		if err != nil {
@@ -57,7 +60,8 @@ func provisionOrder(all []jetstream.StreamConfig) []jetstream.StreamConfig {
 
 // createStream makes a stream of the pipeline, or brings it up to date.
 func (c *Conn) createStream(ctx context.Context, cfg jetstream.StreamConfig) error {
-	switch stream, err := c.js.Stream(ctx, cfg.Name); {
+	js := c.JetStreamOf(cfg.Name)
+	switch stream, err := js.Stream(ctx, cfg.Name); {
 	case err == nil:
 		cfg = withNotes(cfg, stream.CachedInfo().Config.Metadata)
 	case !errors.Is(err, jetstream.ErrStreamNotFound):
@@ -67,7 +71,7 @@ func (c *Conn) createStream(ctx context.Context, cfg jetstream.StreamConfig) err
 			return err
 		}
 	}
-	_, err := c.js.CreateOrUpdateStream(ctx, cfg)
+	_, err := js.CreateOrUpdateStream(ctx, cfg)
 	return err
 }
 
@@ -141,7 +145,7 @@ func (c *Conn) AwaitTopology(ctx context.Context, streams ...string) error {
 	for _, name := range streams {
 		for told := false; ; {
 			attempt, cancel := context.WithTimeout(ctx, oneQuestion)
-			_, err := c.js.Stream(attempt, name)
+			_, err := c.JetStreamOf(name).Stream(attempt, name)
 			cancel()
 			if err == nil {
 				break

@@ -25,7 +25,7 @@ func Recreate(ctx context.Context, c *Conn, o topology.Options, stream string, f
 		if d.Stream != stream {
 			continue
 		}
-		if _, err := c.js.CreateOrUpdateConsumer(ctx, d.Stream, d.Config); err != nil {
+		if _, err := c.JetStreamOf(d.Stream).CreateOrUpdateConsumer(ctx, d.Stream, d.Config); err != nil {
 			return fmt.Errorf("consumer %s on %s: %w", d.Config.Durable, d.Stream, err)
 		}
 	}

@@ -156,7 +156,7 @@ func (w *workers) explain(err error) error {
 	if !errors.Is(err, nats.ErrNoResponders) {
 		return err
 	}
-	if _, missing := w.conn.js.Consumer(w.ctx, w.Stream, w.Consumer); missing != nil {
+	if _, missing := w.conn.JetStreamOf(w.Stream).Consumer(w.ctx, w.Stream, w.Consumer); missing != nil {
 		return missing
 	}
 	return fmt.Errorf("the consumer has no leader: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/creds"
@@ -99,6 +100,25 @@ func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn {
 	}
 	b.t.Cleanup(c.Close)
 	return c
+}
+
+// Anybody is a connection to the first server of a user of a zone who may do everything that the zone can; it is
+// closed with the test.
+func (b *Bus) Anybody(zone topology.Zone) *nats.Conn {
+	b.t.Helper()
+	all := topology.Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
+	token, seed, err := b.servers[0].Authority().UserIn(zone, all)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	nc, err := nats.Connect("", b.servers[0].InProcess(), nats.UserJWTAndSeed(token, seed),
+		// What the server refuses shows here as well; the tests look at what it did.
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(nc.Close)
+	return nc
 }
 
 // Server is one of the servers, the first is 0.

@@ -10,6 +10,7 @@ import (
 
 	"plumbline.dev/bus/creds"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/topology"
 )
 
 // Stopped is the store of a server that does not run. Its methods do to its files what a crash, a bad disk or a
@@ -123,7 +124,8 @@ func (s Stopped) stream(name string) string {
 	s.t.Helper()
 	authority, err := creds.Open(filepath.Join(s.Dir, "nats"))
 	s.must(err)
-	return filepath.Join(s.Dir, "nats", "store", "jetstream", authority.AccountID, "streams", name)
+	account := authority.Account(topology.ZoneOfStream(name))
+	return filepath.Join(s.Dir, "nats", "store", "jetstream", account, "streams", name)
 }
 
 func (s Stopped) must(err error) {

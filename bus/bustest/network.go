@@ -110,7 +110,7 @@ func (n *Network) Leader(stream string) (leader int) {
 		n.operator = n.Dial(topology.Operator)
 	}
 	Eventually(n.t, stream+" has a leader", func() bool {
-		s, err := n.operator.JetStream().Stream(n.t.Context(), stream)
+		s, err := n.operator.JetStreamOf(stream).Stream(n.t.Context(), stream)
 		if err != nil || s.CachedInfo().Cluster == nil {
 			return false
 		}

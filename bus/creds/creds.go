@@ -31,6 +31,9 @@ type Authority struct {
 	followers           *registry
 }
 
+// Account is the public key of a zone's account.
+func (a *Authority) Account(z topology.Zone) string { return a.accounts[string(z)].id }
+
 type account struct {
 	pair nkeys.KeyPair
 	id   string // the public key
@@ -179,6 +182,12 @@ func parse(s seeds) (*Authority, error) {
 // User makes a user of a role: its JWT and the seed that proves it. A follower is made by [Authority.Follower].
 func (a *Authority) User(role topology.Role) (token, seed string, err error) {
 	token, seed, _, err = a.user(topology.ZoneOf(role), string(role), permissions(topology.PermissionsOf(role)))
+	return token, seed, err
+}
+
+// UserIn makes a user of a zone with permissions of its own, for tests of what the zones alone keep apart.
+func (a *Authority) UserIn(zone topology.Zone, p topology.Permissions) (token, seed string, err error) {
+	token, seed, _, err = a.user(zone, "user of "+string(zone), permissions(p))
 	return token, seed, err
 }
 

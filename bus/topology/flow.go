@@ -17,6 +17,13 @@ type Flow struct {
 	wildcard string
 }
 
+// told reports whether the message is sent once, without a question and without being stored. Its subject names the
+// role that it is for.
+func (f Flow) told() bool { return strings.HasPrefix(f.wildcard, answerRoot) }
+
+// wildcardOf is the part of a flow that is told which is for a role.
+func (f Flow) wildcardOf(to Role) string { return strings.Replace(f.wildcard, "*", string(to), 1) }
+
 // Flows is the table.
 func Flows() []Flow {
 	return []Flow{
@@ -38,6 +45,8 @@ func Flows() []Flow {
 			[]Role{API}, []Role{Fetcher}, "\"Test and save\": one call with no devices", AllProbes},
 		{"devices.command.<account>", DeviceCommands, "work queue",
 			[]Role{API}, []Role{Registry}, "enrol, update, remove; each is answered", commandRoot + "*"},
+		{"devices.answer.<role>.<inbox>", "", "not kept",
+			[]Role{Registry}, []Role{API, Operator}, "what became of a command, to the inbox that its header names", answerRoot + "*.>"},
 		{ExchangeService, "", "request and reply",
 			[]Role{Fetcher, Gateway}, []Role{Exchange}, "service credentials for an application token", ExchangeService},
 		{ExchangeUser, "", "request and reply",

@@ -47,9 +47,7 @@ func followerCalls(consumer string) []string {
 		} {
 			all = append(all, "$JS.API."+call)
 		}
-		// Not "$JS.ACK.*.*."+on, the form of a server with the feature js_ack_fc_v2: it matches acknowledgements of
-		// other consumers in the form that ours uses.
-		all = append(all, "$JS.ACK."+on+".>")
+		all = append(all, ackOf(s, consumer))
 	}
 	return all
 }

@@ -15,7 +15,6 @@ type Permissions struct {
 type grant struct {
 	durables []string // "STREAM consumer": takes messages of a provisioned consumer
 	get      []string // buckets whose keys it reads one at a time
-	watch    []watch  // streams that it follows with a consumer of its own
 	read     []watch  // buckets or streams that it reads as a whole, and whose bells it hears
 	list     []string // streams whose subjects it lists
 	last     []string // subjects whose newest message it reads, as "STREAM subject"
@@ -54,8 +53,6 @@ func grants(r Role) grant {
 			read:     []watch{bucketWatch(Devices, ">")},
 			get:      []string{Devices},
 			write:    []string{BucketSubject(Devices, AllPageKeys), BucketSubject(Devices, CursorKey)},
-			// The answer to a command goes to whom its header names.
-			extra: []string{API.InboxPrefix() + ".>", Operator.InboxPrefix() + ".>"},
 		}
 	case Fetcher:
 		return grant{
@@ -136,8 +133,12 @@ func PermissionsOf(r Role) Permissions {
 		if slices.Contains(f.From, r) {
 			pub = append(pub, f.wildcard)
 		}
-		if slices.Contains(f.To, r) && f.Stream == "" {
-			sub = append(sub, f.wildcard)
+		switch {
+		case f.Stream != "" || !slices.Contains(f.To, r):
+		case f.told():
+			sub = append(sub, f.wildcardOf(r))
+		default:
+			sub = append(sub, AskedByAll(f.wildcard))
 			p.Respond = true
 		}
 	}
@@ -145,23 +146,10 @@ func PermissionsOf(r Role) Permissions {
 	for _, d := range g.durables {
 		stream, consumer := cut(d)
 		pub = append(pub, "$JS.API.CONSUMER.INFO."+stream+"."+consumer, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer,
-			"$JS.ACK."+stream+"."+consumer+".>", "$JS.ACK.*.*."+stream+"."+consumer+".>")
+			ackOf(stream, consumer))
 	}
 	for _, b := range g.get {
 		pub = append(pub, "$JS.API.STREAM.INFO."+BucketStream(b), "$JS.API.DIRECT.GET."+BucketStream(b)+"."+BucketSubject(b, ">"))
-	}
-	for _, w := range g.watch {
-		// $JS.FC answers the flow control of push consumers.
-		pub = append(pub, "$JS.FC.>", "$JS.API.STREAM.INFO."+w.stream, "$JS.API.CONSUMER.INFO."+w.stream+".*",
-			"$JS.API.CONSUMER.MSG.NEXT."+w.stream+".*", "$JS.API.CONSUMER.DELETE."+w.stream+".*",
-			"$JS.ACK."+w.stream+".*.>", "$JS.ACK.*.*."+w.stream+".*.>")
-		for _, f := range w.filters {
-			pub = append(pub, "$JS.API.CONSUMER.CREATE."+w.stream+".*."+f)
-		}
-		if len(w.filters) > 1 {
-			// A consumer of several filters names none in its subject.
-			pub = append(pub, "$JS.API.CONSUMER.CREATE."+w.stream+".*")
-		}
 	}
 	for _, r := range g.read {
 		pub = append(pub, "$JS.API.STREAM.INFO."+r.stream, "$JS.API.STREAM.MSG.GET."+r.stream, "$JS.API.DIRECT.GET."+r.stream)
@@ -188,6 +176,11 @@ func PermissionsOf(r Role) Permissions {
 	p.Publish, p.Subscribe = slices.Compact(pub), slices.Compact(sub)
 	return p
 }
+
+// ackOf is what acknowledgements to a consumer are sent to, but not the form of a server with the feature
+// js_ack_fc_v2, "$JS.ACK.*.*."+stream+"."+consumer+".>": it matches acknowledgements to other consumers in the form that
+// ours uses.
+func ackOf(stream, consumer string) string { return "$JS.ACK." + stream + "." + consumer + ".>" }
 
 func cut(s string) (string, string) {
 	for i := range s {

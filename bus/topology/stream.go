@@ -104,7 +104,7 @@ func Streams(o Options) []jetstream.StreamConfig {
 		all = append(all, jetstream.StreamConfig{
 			MaxAge: age,
 			Name:   BucketStream(bucket), Subjects: subjects,
-			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true,
+			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true,
 			AllowDirect: true, RePublish: bell(BucketStream(bucket)),
 			// The registry commits pages and its cursor together; the api a change and what the audit log is to be
 			// told of it, and an application with its policies.

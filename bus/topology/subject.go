@@ -47,6 +47,7 @@ const (
 	deadRoot    = "posture.dead."
 	probeRoot   = "posture.probe."
 	commandRoot = "devices.command."
+	answerRoot  = "devices.answer."
 	accessRoot  = "access.log."
 	loginRoot   = "access.probe."
 	tokenRoot   = "access.token."
@@ -117,6 +118,10 @@ const AllProviderProbes = loginRoot + "*"
 
 // Command is the subject of an account's inventory commands.
 func Command(a proto.Account) string { return commandRoot + a.String() }
+
+// CommandAnswers begins the subjects on which a role is told what became of its commands. The registry may publish to
+// these, and not to the inboxes of the role.
+func CommandAnswers(r Role) string { return answerRoot + string(r) }
 
 // AccessLog is the subject of an application's authentications.
 func AccessLog(a proto.Account, app proto.ID) string {

@@ -11,28 +11,53 @@ import (
 // import. The server checks the subject of a request and not its reply subject, to which it answers with its own
 // rights. Between zones it replaces the reply subject, so a request cannot have its answer stored in a stream of
 // another zone.
+//
+// Each role is therefore in a zone of its own, without streams, that imports what the role's permissions name and
+// nothing else. The permissions of its users say the same once more. The operator is in [Pipeline], with the streams.
 type Zone string
 
-// The zones.
+// The zones that are not of one role.
 const (
-	Pipeline Zone = "PLUMBLINE" // the streams and buckets
-	Mirror   Zone = "MIRROR"    // copies of the streams that followers read; nobody but the operator has a user in it
-	Follow   Zone = "FOLLOW"    // the followers
+	Pipeline Zone = "PLUMBLINE" // the streams and buckets, but those of the next two
+	// Queue has the stream [PostureBatches] alone. Fetchers create the consumers of that stream, and a consumer may have
+	// the server send messages to any subject of its zone; of Queue, none leads anywhere.
+	Queue  Zone = "BATCHES"
+	Mirror Zone = "MIRROR" // copies of the streams that followers read
+	Follow Zone = "FOLLOW" // the followers
 )
 
 // Zones are all zones.
-func Zones() []Zone { return []Zone{Pipeline, Mirror, Follow} }
+func Zones() []Zone {
+	all := []Zone{Pipeline, Queue, Mirror, Follow}
+	for _, r := range Roles() {
+		if z := ZoneOf(r); !slices.Contains(all, z) {
+			all = append(all, z)
+		}
+	}
+	return all
+}
 
 // ZoneOf is the zone that a role's users are in.
 func ZoneOf(r Role) Zone {
-	if r == Follower {
+	switch r {
+	case Operator:
+		return Pipeline
+	case Follower:
 		return Follow
+	}
+	return Zone(strings.ToUpper(string(r)))
+}
+
+// ZoneOfStream is the zone that a stream is in. [Mirrors] are in [Mirror], with the same names.
+func ZoneOfStream(stream string) Zone {
+	if stream == PostureBatches {
+		return Queue
 	}
 	return Pipeline
 }
 
 // JetStream reports whether a zone has streams.
-func (z Zone) JetStream() bool { return z == Pipeline || z == Mirror }
+func (z Zone) JetStream() bool { return z == Pipeline || z == Queue || z == Mirror }
 
 // APIPrefix is the prefix under which the operator reaches the JetStream API of another zone.
 func (z Zone) APIPrefix() string { return "zone." + strings.ToLower(string(z)) + ".api" }
@@ -64,34 +89,55 @@ const (
 
 // Imports are what a zone uses of others.
 func (z Zone) Imports() []Import {
-	var all []Import
 	switch z {
 	case Pipeline:
-		// Not STREAM.INFO nor CONSUMER.CREATE, which the mirrors use of the pipeline: the server takes both together for
-		// a cycle, and ignores the import.
-		for _, call := range []string{"INFO", "STREAM.CREATE.*", "STREAM.UPDATE.*", "STREAM.DELETE.*", "STREAM.PURGE.*", "STREAM.LIST",
-			"CONSUMER.NAMES.*", "CONSUMER.LIST.*"} {
-			// A local name has $1 for the first * of the subject.
-			local := Mirror.APIPrefix() + "." + strings.ReplaceAll(call, "*", "$1")
-			all = append(all, Import{From: Mirror, Subject: "$JS.API." + call, Local: local})
-		}
+		return pipelineImports()
+	case Queue:
+		return nil
 	case Mirror:
-		for _, s := range mirrored() {
-			// The server asks for the consumer without its name in the subject; a request with it is of the same right.
-			for _, call := range []string{"CONSUMER.CREATE." + s, "CONSUMER.CREATE." + s + ".>", "STREAM.INFO." + s} {
-				all = append(all, Import{From: Pipeline, Subject: "$JS.API." + call, Local: mirrorAPI + "." + call})
-			}
-		}
-		all = append(all, Import{From: Pipeline, Subject: "$JS.FC.>"}, Import{From: Pipeline, Subject: feedRoot + ".>", Stream: true})
+		return mirrorImports()
 	case Follow:
+		var all []Import
 		for _, s := range followerCalls("*") {
 			all = append(all, Import{From: Mirror, Subject: s})
 		}
 		for _, s := range mirrored() {
 			all = append(all, Import{From: Pipeline, Subject: Bell(s, ">"), Stream: true})
 		}
+		return all
 	}
-	return all
+	for _, r := range Roles() {
+		if ZoneOf(r) == z {
+			return roleImports(r)
+		}
+	}
+	return nil
+}
+
+// pipelineImports are for the operator.
+func pipelineImports() []Import {
+	var all []Import
+	// Not STREAM.INFO nor CONSUMER.CREATE, which the mirrors use of the pipeline: the server takes both together for a
+	// cycle, and ignores the import.
+	for _, call := range []string{"INFO", "STREAM.CREATE.*", "STREAM.UPDATE.*", "STREAM.DELETE.*", "STREAM.PURGE.*", "STREAM.LIST",
+		"CONSUMER.NAMES.*", "CONSUMER.LIST.*"} {
+		all = append(all, Import{From: Mirror, Subject: "$JS.API." + call, Local: Mirror.APIPrefix() + "." + references(call)})
+	}
+	// The server removes the prefix of [Zone.APIPrefix] from no acknowledgement.
+	all = append(all, Import{From: Queue, Subject: "$JS.API.>", Local: Queue.APIPrefix() + ".>"},
+		Import{From: Queue, Subject: "$JS.ACK." + PostureBatches + ".>"}, Import{From: Queue, Subject: batchRoot + "*.*.*"})
+	return append(all, exchanges(Operator)...)
+}
+
+func mirrorImports() []Import {
+	var all []Import
+	for _, s := range mirrored() {
+		// The server asks for the consumer without its name in the subject; a request with it is of the same right.
+		for _, call := range []string{"CONSUMER.CREATE." + s, "CONSUMER.CREATE." + s + ".>", "STREAM.INFO." + s} {
+			all = append(all, Import{From: Pipeline, Subject: "$JS.API." + call, Local: mirrorAPI + "." + call})
+		}
+	}
+	return append(all, Import{From: Pipeline, Subject: "$JS.FC.>"}, Import{From: Pipeline, Subject: feedRoot + ".>", Stream: true})
 }
 
 // Shares are what a zone offers: what others import of it.
@@ -100,7 +146,7 @@ func (z Zone) Shares() []Share {
 	for _, other := range Zones() {
 		for _, i := range other.Imports() {
 			if i.From == z {
-				all = append(all, Share{Subject: i.Subject, Stream: i.Stream, Several: several(i.Subject)})
+				all = append(all, Share{Subject: i.Subject, Stream: i.Stream, Several: z.several(i.Subject)})
 			}
 		}
 	}
@@ -122,12 +168,15 @@ func widest(all []Share) []Share {
 	return kept
 }
 
-// several reports whether a request of JetStream's API has more than one answer: batched direct gets, and requests
-// to a consumer for several messages.
-func several(subject string) bool {
-	get, direct := strings.CutPrefix(subject, "$JS.API.DIRECT.GET.")
-	return direct && !strings.Contains(get, ".") || strings.HasPrefix(subject, "$JS.API.CONSUMER.MSG.NEXT.")
+// several reports whether a request of JetStream's API has more than one answer: batched direct gets, and followers'
+// requests to a consumer. Our own services ask a consumer for one message at a time (see package bus); the server
+// forgets where the answer goes once it has passed it on.
+func (z Zone) several(subject string) bool {
+	get, direct := strings.CutPrefix(subject, directGet)
+	return direct && !strings.Contains(get, ".") || z == Mirror && strings.HasPrefix(subject, "$JS.API.CONSUMER.MSG.NEXT.")
 }
+
+const directGet = "$JS.API.DIRECT.GET."
 
 // Includes reports whether every subject that matches narrow matches wide.
 func Includes(wide, narrow string) bool {

@@ -1,6 +1,8 @@
 package topology_test
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,9 +40,96 @@ func TestImportsOfAZoneDoNotOverlap(t *testing.T) {
 
 func local(i topology.Import) string {
 	if i.Local != "" {
-		return i.Local
+		return reference.ReplaceAllString(i.Local, "*")
 	}
 	return i.Subject
+}
+
+// reference is how the local subject of an import refers to a token.
+var reference = regexp.MustCompile(`\$[0-9]`)
+
+// A role's account lets through what its permissions name, and nothing else.
+func TestImportsOfARoleAreItsPermissions(t *testing.T) {
+	for _, r := range topology.Roles() {
+		if r == topology.Operator || r == topology.Follower {
+			continue
+		}
+		zone, p := topology.ZoneOf(r), topology.PermissionsOf(r)
+		if zone == topology.Pipeline || zone.JetStream() {
+			t.Errorf("%s is in %s", r, zone)
+		}
+		var services, streams []string
+		for _, i := range zone.Imports() {
+			if i.From == zone {
+				t.Errorf("%s imports %s of itself", zone, i.Subject)
+			}
+			if i.Stream {
+				streams = append(streams, local(i))
+			} else {
+				services = append(services, local(i))
+			}
+		}
+		includes := func(all []string, subject string) bool {
+			return slices.ContainsFunc(all, func(wide string) bool { return topology.Includes(wide, subject) })
+		}
+		for _, s := range services {
+			if !includes(p.Publish, s) {
+				t.Errorf("%s imports %s, which %s may not publish to", zone, s, r)
+			}
+		}
+		for _, s := range p.Publish {
+			if !includes(services, s) && !strings.HasPrefix(s, "devices.answer.") {
+				t.Errorf("%s may publish to %s, which leads nowhere", r, s)
+			}
+		}
+		for _, s := range streams {
+			if !includes(p.Subscribe, s) {
+				t.Errorf("%s imports %s, which %s may not subscribe to", zone, s, r)
+			}
+		}
+		for _, s := range p.Subscribe {
+			if !includes(streams, s) && !strings.HasPrefix(s, r.InboxPrefix()) && !strings.HasPrefix(s, "asked.") {
+				t.Errorf("%s may subscribe to %s, of which nothing comes", r, s)
+			}
+		}
+	}
+}
+
+// Requests name who asks by the import that they come through: no zone imports them in the name of another role.
+func TestARoleAsksInItsOwnName(t *testing.T) {
+	for _, z := range topology.Zones() {
+		for _, i := range z.Imports() {
+			by, asked, ok := topology.ParseAsked(i.Subject)
+			if ok && (topology.ZoneOf(by) != z || topology.Asked(by, asked) != i.Subject || local(i) != asked) {
+				t.Errorf("%s imports %s as %s", z, i.Subject, local(i))
+			}
+			if !ok && strings.HasPrefix(i.Subject, "asked.") {
+				t.Errorf("%s imports %s", z, i.Subject)
+			}
+		}
+	}
+	for _, bad := range []string{"", "asked", "asked.", "asked.api", "asked.nobody.x", "access.certs"} {
+		if by, subject, ok := topology.ParseAsked(bad); ok || by != "" || subject != bad {
+			t.Errorf("%q was asked by %q on %q", bad, by, subject)
+		}
+	}
+}
+
+// The zone in which consumers may be created by a role has nothing but its stream.
+func TestTheQueueLeadsNowhere(t *testing.T) {
+	if all := topology.Queue.Imports(); len(all) != 0 {
+		t.Errorf("%s imports %v", topology.Queue, all)
+	}
+	for _, r := range topology.Roles() {
+		if topology.ZoneOf(r) == topology.Queue || topology.ZoneOf(r) == topology.Mirror {
+			t.Errorf("%s is in %s", r, topology.ZoneOf(r))
+		}
+		for _, i := range topology.ZoneOf(r).Imports() {
+			if r != topology.Follower && i.From != topology.Queue && strings.HasPrefix(i.Subject, "$JS.API.CONSUMER.CREATE") {
+				t.Errorf("%s may create consumers in %s", r, i.From)
+			}
+		}
+	}
 }
 
 // Followers share nothing that one of them could use against another.

@@ -197,7 +197,7 @@ func newFakeFetcher(t testing.TB, b *bustest.Bus) *fakeFetcher {
 	f := &fakeFetcher{}
 	conn := b.Conn(topology.Fetcher)
 	var err error
-	f.sub, err = conn.NATS().Subscribe(topology.AllProbes, func(m *nats.Msg) {
+	f.sub, err = conn.NATS().Subscribe(topology.AskedByAll(topology.AllProbes), func(m *nats.Msg) {
 		var p proto.Probe
 		if err := proto.Unmarshal(m.Data, &p); err != nil {
 			t.Error(err)

@@ -37,9 +37,8 @@ type sentCommand struct {
 const commandsInFlight = 8
 
 func (s *Service) newCommands(a proto.Account) (*commands, error) {
-	nc := s.conn.NATS()
-	inbox := nc.NewInbox()
-	answers, err := nc.SubscribeSync(inbox + ".*")
+	inbox := s.conn.CommandInbox()
+	answers, err := s.conn.NATS().SubscribeSync(inbox + ".*")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the registry's answers: %w", err)
 	}

@@ -20,7 +20,7 @@ func (s *Service) answerService(ctx context.Context, m *bus.Msg) proto.Message {
 	if err := m.Decode(&q); err != nil {
 		return s.refuse(policy.BadRequest)
 	}
-	answer, decided := s.exchange(ctx, &q, m.AnswersTo(topology.Gateway))
+	answer, decided := s.exchange(ctx, &q, m.AskedBy(topology.Gateway))
 	s.metrics.exchanges.WithLabelValues(decided.reason.String()).Inc()
 	s.metrics.seconds.Observe(s.clock.Now().Sub(start).Seconds())
 	return answer

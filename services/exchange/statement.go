@@ -24,7 +24,7 @@ const (
 // answerStatement answers on access.exchange.statement.
 func (s *Service) answerStatement(ctx context.Context, m *bus.Msg) proto.Message {
 	var q proto.Statement
-	if err := m.Decode(&q); err != nil || !m.AnswersTo(topology.Gateway) {
+	if err := m.Decode(&q); err != nil || !m.AskedBy(topology.Gateway) {
 		return s.refuseStatement(policy.BadRequest)
 	}
 	app, ok := s.catalog.Application(q.Account, q.Application)

@@ -27,7 +27,7 @@ const (
 // answerUser answers on access.exchange.user.
 func (s *Service) answerUser(ctx context.Context, m *bus.Msg) proto.Message {
 	var q proto.UserExchange
-	if err := m.Decode(&q); err != nil || !m.AnswersTo(topology.Gateway) {
+	if err := m.Decode(&q); err != nil || !m.AskedBy(topology.Gateway) {
 		return s.refuseUser(policy.BadRequest)
 	}
 	answer, why := s.exchangeUser(ctx, &q)

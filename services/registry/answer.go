@@ -18,7 +18,7 @@ func (s *Service) answer(replyTo string, a proto.CommandAnswer) {
 		return
 	}
 	if !answerable(replyTo) {
-		s.log.Warn("a command asks for its answer on a subject that is no inbox", "seq", a.Seq)
+		s.log.Warn("a command asks for its answer on a subject that is not for answers", "seq", a.Seq)
 		return
 	}
 	data, err := proto.Marshal(&a)
@@ -34,11 +34,11 @@ func (s *Service) answer(replyTo string, a proto.CommandAnswer) {
 	}
 }
 
-// answerable tells an inbox of those who may send commands. The registry's permissions say the same; a
-// subject outside of them would show as an error of the connection, and nowhere else.
+// answerable reports whether answers may be sent to a subject. The registry's permissions say the same; a subject
+// outside of them would show as an error of the connection, and nowhere else.
 func answerable(subject string) bool {
 	for _, r := range []topology.Role{topology.API, topology.Operator} {
-		if rest, ok := strings.CutPrefix(subject, r.InboxPrefix()+"."); ok {
+		if rest, ok := strings.CutPrefix(subject, topology.CommandAnswers(r)+"."); ok {
 			return rest != "" && !strings.ContainsAny(rest, " \t\r\n*>")
 		}
 	}

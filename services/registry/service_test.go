@@ -80,7 +80,7 @@ func TestRestart(t *testing.T) {
 		m      *bus.Msg
 		answer string
 	}{{last, "+50 ~0 =50 -0 ?0 !0"}, {earlier, "command_settled"}} {
-		inbox := w.api.NATS().NewInbox()
+		inbox := w.api.CommandInbox()
 		sub, err := w.api.NATS().SubscribeSync(inbox)
 		if err := errors.Join(err, w.api.NATS().Flush()); err != nil {
 			t.Fatal(err)
@@ -257,7 +257,7 @@ func TestCommandOverManyPages(t *testing.T) {
 
 func TestGarbageBlocksNobody(t *testing.T) {
 	w := newWorld(t)
-	inbox := w.api.NATS().NewInbox()
+	inbox := w.api.CommandInbox()
 	answers, err := w.api.NATS().SubscribeSync(inbox)
 	if err != nil {
 		t.Fatal(err)
@@ -419,11 +419,12 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-func TestAnswersGoToInboxesOnly(t *testing.T) {
+func TestAnswersGoToSubjectsForAnswersOnly(t *testing.T) {
 	for subject, ok := range map[string]bool{
-		topology.API.InboxPrefix() + ".abc.def": true, topology.Operator.InboxPrefix() + ".x": true,
-		topology.API.InboxPrefix(): false, topology.API.InboxPrefix() + ".": false, topology.API.InboxPrefix() + ".a b": false,
-		topology.API.InboxPrefix() + ".>": false, topology.Fetcher.InboxPrefix() + ".x": false, "devices.command.x": false, "": false,
+		topology.CommandAnswers(topology.API) + ".abc.def": true, topology.CommandAnswers(topology.Operator) + ".x": true,
+		topology.CommandAnswers(topology.API): false, topology.CommandAnswers(topology.API) + ".": false,
+		topology.CommandAnswers(topology.API) + ".a b": false, topology.CommandAnswers(topology.API) + ".>": false,
+		topology.CommandAnswers(topology.Fetcher) + ".x": false, topology.API.InboxPrefix() + ".x": false, "devices.command.x": false, "": false,
 	} {
 		if answerable(subject) != ok {
 			t.Errorf("%q: %t", subject, !ok)

@@ -64,7 +64,7 @@ func (w *world) start(run func(context.Context) error) (stop func()) {
 // send stores a command and returns the message as its consumer would get it, and where its answers come.
 func (w *world) send(c *proto.Command) (*bus.Msg, *nats.Subscription) {
 	w.t.Helper()
-	inbox := w.api.NATS().NewInbox()
+	inbox := w.api.CommandInbox()
 	answers, err := w.api.NATS().SubscribeSync(inbox)
 	if err != nil {
 		w.t.Fatal(err)

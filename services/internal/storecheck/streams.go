@@ -24,7 +24,7 @@ type standing struct {
 }
 
 func (c *checker) standing(ctx context.Context, stream string) (standing, error) {
-	s, err := c.conn.JetStream().Stream(ctx, stream)
+	s, err := c.conn.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
 		return standing{}, fmt.Errorf("check %s: %w", stream, err)
 	}

@@ -101,7 +101,7 @@ func ReadBacklog(ctx context.Context, conn *bus.Conn) (Backlog, error) {
 	for stream, into := range map[string]*uint64{
 		topology.PostureBatches: &b.Batches, topology.PostureScores: &b.Scores, topology.DeviceCommands: &b.Commands,
 	} {
-		s, err := conn.JetStream().Stream(ctx, stream)
+		s, err := conn.JetStreamOf(stream).Stream(ctx, stream)
 		if err != nil {
 			return b, err
 		}
@@ -119,7 +119,7 @@ func ReadBacklog(ctx context.Context, conn *bus.Conn) (Backlog, error) {
 func queues(ctx context.Context, conn *bus.Conn) string {
 	var text strings.Builder
 	for _, name := range []string{topology.PostureTicks, topology.PostureBatches, topology.PostureScores} {
-		stream, err := conn.JetStream().Stream(ctx, name)
+		stream, err := conn.JetStreamOf(name).Stream(ctx, name)
 		if err != nil {
 			fmt.Fprintf(&text, "\n  %s: %v", name, err)
 			continue

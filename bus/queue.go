@@ -1,0 +1,71 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/topology"
+)
+
+// movedRoot begins the subjects of a stream in the pipeline's zone whose messages are on their way to another zone.
+const movedRoot = "moved."
+
+// moveQueue moves the batches of an installation that had all streams in the pipeline's zone to [topology.Queue], which
+// has the stream already. It may be interrupted at any point and run again. Consumers are not moved: fetchers make
+// them when they start.
+func (c *Conn) moveQueue(ctx context.Context) error {
+	old, err := c.js.Stream(ctx, topology.PostureBatches)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info := old.CachedInfo()
+	c.log.Info("moving the batches to a zone of their own", "stream", topology.PostureBatches, "messages", info.State.Msgs)
+	var names []string
+	lister := old.ConsumerNames(ctx)
+	for name := range lister.Name() {
+		names = append(names, name)
+	}
+	if err := lister.Err(); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := c.js.DeleteConsumer(ctx, topology.PostureBatches, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("consumer %s: %w", name, err)
+		}
+	}
+	// What is sent to the new stream from here must not be stored in the old one.
+	cfg := info.Config
+	cfg.Subjects = []string{movedRoot + ">"}
+	if _, err := c.js.UpdateStream(ctx, cfg); err != nil {
+		return err
+	}
+	for seq := info.State.FirstSeq; seq <= info.State.LastSeq && info.State.Msgs > 0; seq++ {
+		if err := c.moveBatch(ctx, old, seq); err != nil {
+			return fmt.Errorf("message %d: %w", seq, err)
+		}
+	}
+	return c.js.DeleteStream(ctx, topology.PostureBatches)
+}
+
+// moveBatch copies a message. A newer batch of the same page replaces it.
+func (c *Conn) moveBatch(ctx context.Context, old jetstream.Stream, seq uint64) error {
+	m, err := old.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m.Header.Del(jetstream.ExpectedLastSubjSeqHeader) // of the old stream
+	_, err = c.js.PublishMsg(ctx, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
+	if err = translate(err); errors.Is(err, ErrOccupied) {
+		return nil
+	}
+	return err
+}
