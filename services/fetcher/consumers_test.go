@@ -19,7 +19,7 @@ import (
 func (w *world) consumer(i *proto.Integration) (*jetstream.ConsumerInfo, bool) {
 	w.t.Helper()
 	d := topology.FetchConsumer(w.account, i.ID, 1)
-	c, err := w.operator.JetStream().Consumer(w.t.Context(), d.Stream, d.Config.Durable)
+	c, err := w.operator.JetStreamOf(d.Stream).Consumer(w.t.Context(), d.Stream, d.Config.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return nil, false
 	}
@@ -137,7 +137,7 @@ func TestStraysAreFound(t *testing.T) {
 		w.batch(withBatch, page, 7)
 	}
 	d := topology.FetchConsumer(w.account, withConsumer.ID, 4)
-	if _, err := w.operator.JetStream().CreateConsumer(t.Context(), d.Stream, d.Config); err != nil {
+	if _, err := w.operator.JetStreamOf(d.Stream).CreateConsumer(t.Context(), d.Stream, d.Config); err != nil {
 		t.Fatal(err)
 	}
 	w.remove(withBatch)

@@ -178,7 +178,7 @@ func TestABatchWaitsForItsConfiguration(t *testing.T) {
 	i := w.integrate(old.URL)
 	d := topology.FetchConsumer(w.account, i.ID, 1)
 	bustest.Eventually(t, "the consumer is there", func() bool {
-		_, err := w.operator.JetStream().Consumer(t.Context(), d.Stream, d.Config.Durable)
+		_, err := w.operator.JetStreamOf(d.Stream).Consumer(t.Context(), d.Stream, d.Config.Durable)
 		return err == nil
 	})
 	next := w.save(i) + 1
