@@ -61,30 +61,55 @@ func TestFollowersAreKept(t *testing.T) {
 	}
 }
 
-// An authority that had one account for everybody gets the others, and its users are void.
+// An authority that had one account for everybody, or one for all of our own roles, gets the others. The users that it
+// made in the pipeline's account are void; followers that have an account keep it.
 func TestAnAuthorityOfBeforeIsCompleted(t *testing.T) {
-	dir := t.TempDir()
-	first, err := creds.Open(dir)
-	if err != nil {
-		t.Fatal(err)
+	for name, had := range map[string][]topology.Zone{
+		"one account": nil, "accounts for followers": {topology.Mirror, topology.Follow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			first, err := creds.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			soc, err := first.Follower("soc")
+			if err != nil {
+				t.Fatal(err)
+			}
+			operator, gateway := older(t, dir, topology.Operator, had...), older(t, dir, topology.Gateway, had...)
+			// What was made within the second of the upgrade counts as new.
+			made := time.Now().Unix()
+			bustest.Eventually(t, "the clock has moved on", func() bool { return time.Now().Unix() > made+1 })
+			a, err := creds.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			completed(t, dir, first, a)
+			if a.UpToDate(operator, topology.Operator) || a.UpToDate(gateway, topology.Gateway) {
+				t.Error("credentials of before are up to date")
+			}
+			if current, err := a.FollowerUpToDate(soc, "soc"); err != nil || current != (had != nil) {
+				t.Errorf("the follower is up to date: %v, %v", current, err)
+			}
+		})
 	}
-	seed := older(t, dir)
-	// What was made within the second of the upgrade counts as new.
-	made := time.Now().Unix()
-	bustest.Eventually(t, "the clock has moved on", func() bool { return time.Now().Unix() > made+1 })
-	a, err := creds.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+}
+
+func completed(t *testing.T, dir string, first, a *creds.Authority) {
+	t.Helper()
 	if a.AccountID != first.AccountID || a.SystemID != first.SystemID {
 		t.Error("the account of the streams was replaced")
-	}
-	if a.UpToDate(seed, topology.Operator) {
-		t.Error("credentials of before are up to date")
 	}
 	tokens, err := a.AccountJWTs()
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, z := range topology.Zones() {
+		if tokens[a.Account(z)] == "" {
+			t.Errorf("there is no account %s", z)
+		}
 	}
 	claims, err := jwt.DecodeAccountClaims(tokens[a.AccountID])
 	if err != nil {
@@ -97,8 +122,9 @@ func TestAnAuthorityOfBeforeIsCompleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := a.File(topology.Operator)
-	if err != nil || !again.UpToDate(file, topology.Operator) {
-		t.Errorf("credentials that were made since are void: %v", err)
+	for _, r := range topology.Roles() {
+		if file, err := a.File(r); err != nil || !again.UpToDate(file, r) {
+			t.Errorf("credentials of %s that were made since are void: %v", r, err)
+		}
 	}
 }

@@ -4,15 +4,18 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 	"plumbline.dev/bus/topology"
 )
 
-// older makes an authority's file what it was before zones, and returns an operator's credentials of that time.
-func older(t *testing.T, dir string) (file []byte) {
+// older makes an authority's file what it was when it had the given zones beside the pipeline's, and returns a role's
+// credentials of that time, when all roles were in the account of the pipeline.
+func older(t *testing.T, dir string, role topology.Role, had ...topology.Zone) (file []byte) {
 	t.Helper()
 	path := filepath.Join(dir, "authority.json")
 	data, err := os.ReadFile(path)
@@ -23,7 +26,12 @@ func older(t *testing.T, dir string) (file []byte) {
 	if err := json.Unmarshal(data, &seeds); err != nil {
 		t.Fatal(err)
 	}
-	delete(seeds, "zones")
+	zones, _ := seeds["zones"].(map[string]any)
+	for name := range zones {
+		if !slices.Contains(had, topology.Zone(name)) {
+			delete(zones, name)
+		}
+	}
 	delete(seeds, "since")
 	if data, err = json.Marshal(seeds); err == nil {
 		err = os.WriteFile(path, data, 0o600)
@@ -41,8 +49,11 @@ func older(t *testing.T, dir string) (file []byte) {
 	}
 	id, _ := user.PublicKey()
 	claims := jwt.NewUserClaims(id)
-	claims.Name = string(topology.Operator)
-	p := topology.PermissionsOf(topology.Operator)
+	claims.Name = string(role)
+	p := topology.PermissionsOf(role)
+	if p.Respond {
+		claims.Resp = &jwt.ResponsePermission{MaxMsgs: 1, Expires: time.Minute}
+	}
 	claims.Pub.Allow, claims.Sub.Allow = p.Publish, p.Subscribe
 	token, err := claims.Encode(account)
 	if err != nil {
