@@ -38,6 +38,16 @@ func TestTheTableIsAsItsGoldenFilesSay(t *testing.T) {
 	golden(t, filepath.Join("testdata", "durables.json"), indented(t, durables))
 	golden(t, filepath.Join("testdata", "subjects.md"), []byte(topology.Markdown()))
 	golden(t, filepath.Join(root, "deploy", "nats", "permissions.json"), indented(t, permissions))
+	type account struct {
+		JetStream bool              `json:"jetstream,omitempty"`
+		Exports   []topology.Share  `json:"exports"`
+		Imports   []topology.Import `json:"imports"`
+	}
+	accounts := make(map[topology.Zone]account)
+	for _, z := range topology.Zones() {
+		accounts[z] = account{z.JetStream(), z.Shares(), z.Imports()}
+	}
+	golden(t, filepath.Join(root, "deploy", "nats", "accounts.json"), indented(t, accounts))
 }
 
 func golden(t *testing.T, path string, got []byte) {

@@ -64,17 +64,17 @@ func (z Zone) APIPrefix() string { return "zone." + strings.ToLower(string(z)) +
 
 // Share is something that one zone offers to others: an export of its account.
 type Share struct {
-	Subject string
-	Stream  bool // messages that the zone sends, in place of requests that it answers
-	Several bool // a request may get more than one answer
+	Subject string `json:"subject"`
+	Stream  bool   `json:"stream,omitempty"`  // messages that the zone sends, in place of requests that it answers
+	Several bool   `json:"several,omitempty"` // a request may get more than one answer
 }
 
 // Import is a share of another zone that a zone uses.
 type Import struct {
-	From    Zone
-	Subject string
-	Local   string // the subject in the importing zone; empty: the same
-	Stream  bool
+	From    Zone   `json:"from"`
+	Subject string `json:"subject"`
+	Local   string `json:"local,omitempty"` // the subject in the importing zone; empty: the same
+	Stream  bool   `json:"stream,omitempty"`
 }
 
 // mirrored are the streams that followers read.
