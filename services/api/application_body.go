@@ -6,6 +6,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/egress"
+	"plumbline.dev/services/internal/ownedmember"
 )
 
 const (
@@ -72,7 +73,7 @@ func readApplication(body object, app *proto.Application, old *proto.Application
 	case slices.Contains(hostedTypes, app.Type):
 		keepDestinations(body, app, old)
 	}
-	app.Sent = body.kept(slices.Concat(ownMembers, []string{"policies", "x_origin_url"})...)
+	app.Sent = body.kept(slices.Concat(ownedmember.Common(), []string{"policies", "x_origin_url"})...)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -46,7 +47,7 @@ func (s *Service) readGroup(a proto.Account, body object, g *proto.Group) error 
 	if err := checkMembers(body, map[string]memberKind{"is_default": boolMember}); err != nil {
 		return err
 	}
-	g.Sent = body.kept(slices.Concat(ownMembers, []string{"include", "exclude", "require"})...)
+	g.Sent = body.kept(slices.Concat(ownedmember.Common(), []string{"include", "exclude", "require"})...)
 	if err := s.groupsThere(a, g.Include, g.Exclude, g.Require); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/ownedmember"
 )
 
 // An account has one organisation. One that nobody wrote is there all the same, with what holds by default.
@@ -65,7 +66,7 @@ func readOrganization(body object, o *proto.Organization) error {
 	if o.Inactivity, err = readInactivity(body); err != nil {
 		return err
 	}
-	o.Sent = body.kept(slices.Concat(ownMembers, []string{strictMember})...)
+	o.Sent = body.kept(slices.Concat(ownedmember.Common(), []string{strictMember})...)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/ownedmember"
 )
 
 var decisions = []proto.Decision{proto.DecisionAllow, proto.DecisionDeny, proto.DecisionNonIdentity, proto.DecisionBypass}
@@ -15,9 +16,6 @@ var policyMembers = map[string]memberKind{
 	"purpose_justification_prompt": textMember, "approval_groups": listMember, "connection_rules": objectMember,
 	"mfa_config": objectMember, "session_duration": textMember,
 }
-
-// ownMembers are those that we say and a client does not: they are not kept of what it sends back.
-var ownMembers = []string{"id", "uid", "aud", "created_at", "updated_at", "reusable", "app_count", "x_unsupported"}
 
 // readPolicy reads a whole policy and keeps what was sent. Id, owner and times are the caller's.
 func readPolicy(body object, p *proto.Policy) error {
@@ -48,7 +46,7 @@ func readPolicy(body object, p *proto.Policy) error {
 		return err
 	}
 	p.Unmet = demands(body, p.Decision)
-	p.Sent = body.kept(slices.Concat(ownMembers, []string{"include", "exclude", "require", "precedence"})...)
+	p.Sent = body.kept(slices.Concat(ownedmember.Common(), []string{"include", "exclude", "require", "precedence"})...)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/internal/seal"
 )
 
@@ -63,7 +64,7 @@ func (s *Service) readProvider(body object, p, old *proto.IdentityProvider) erro
 		delete(config, redirectMember) // ours to say
 		body.set("config", config)
 	}
-	p.Sent = body.kept(ownMembers...)
+	p.Sent = body.kept(ownedmember.Common()...)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/internal/secretname"
 	"plumbline.dev/services/plumb/client"
 )
@@ -22,7 +23,7 @@ func canonical(k client.Kind, o client.Object, x *index) map[string]any {
 		c["policies"] = linked(c["policies"])
 	}
 	_ = Refs(k, c, x.toName) // which refuses nothing
-	StripOurs(c)
+	ownedmember.Strip(c)
 	dropSecrets(c)
 	return c
 }
@@ -42,7 +43,7 @@ func linked(v any) any {
 			list[n] = id
 			continue
 		}
-		StripOurs(o)
+		ownedmember.Strip(o)
 		delete(o, "precedence")
 	}
 	return list

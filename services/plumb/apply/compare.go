@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
@@ -31,7 +32,7 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 		return nil, errors.Join(all...)
 	}
 	c.secrets = found
-	StripOurs(c.spec)
+	ownedmember.Strip(c.spec)
 	if k == client.KindApplication && c.spec["policies"] != nil {
 		c.spec["policies"] = linked(c.spec["policies"])
 	}

@@ -54,16 +54,3 @@ var label = map[client.Kind]string{
 	client.KindIntegration: "integration", client.KindCheck: "check", client.KindGroup: "group", client.KindPolicy: "policy",
 	client.KindApplication: "application", client.KindOrganization: "organization",
 }
-
-// ours are the members that only the control plane writes.
-var ours = []string{
-	"id", "uid", "aud", "created_at", "updated_at", "app_count", "reusable", "x_unsupported", "last_seen_at", "expires_at",
-	"client_id", "client_secret_version", "previous_client_secret_expires_at", "scim_config_id", "account_id", "zone_id",
-}
-
-// StripOurs takes off a resource what only the control plane writes.
-func StripOurs(o map[string]any) {
-	for _, name := range ours {
-		delete(o, name)
-	}
-}

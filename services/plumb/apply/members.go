@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/plumb/client"
 )
@@ -95,7 +96,7 @@ func unknownIn(place, path string, o map[string]any) []Member {
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		here := join(path, name)
 		switch {
-		case path == "" && slices.Contains(ours, name), path == "" && name == "name":
+		case path == "" && slices.Contains(ownedmember.All(), name), path == "" && name == "name":
 		case !slices.Contains(names, name):
 			all = append(all, Member{Path: here, Value: o[name], Among: names, in: o, name: name})
 		case slices.Contains(ruleLists, name):
@@ -157,7 +158,7 @@ func unknownPolicies(path string, v any) (all []Member) {
 		}
 		for _, m := range unknownIn(string(client.KindPolicy), item(path, n), o) {
 			here := m.Path == join(item(path, n), m.name)
-			if !here || !slices.Contains(ours, m.name) && m.name != "name" && m.name != "precedence" {
+			if !here || !slices.Contains(ownedmember.All(), m.name) && m.name != "name" && m.name != "precedence" {
 				all = append(all, m)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
@@ -130,9 +131,6 @@ func readEdited(path string) (map[string]any, error) {
 	return document.Object(bytes.NewReader(text))
 }
 
-// owned are the members that only the control plane writes.
-var owned = []string{"id", "uid", "aud", "created_at", "updated_at", "app_count", "reusable", "x_unsupported", "last_seen_at", "expires_at"}
-
 // writable is a resource as it can be sent back: without what only the control plane writes. Policies that an
 // application shares with others are changed as policies.
 func writable(raw json.RawMessage) (map[string]any, error) {
@@ -146,9 +144,7 @@ func writable(raw json.RawMessage) (map[string]any, error) {
 			policies[n] = map[string]any{"id": p["id"], "name": p["name"], "precedence": p["precedence"]}
 		}
 	}
-	for _, name := range owned {
-		delete(body, name)
-	}
+	ownedmember.StripFixed(body)
 	if config, ok := body["config"].(map[string]any); ok {
 		delete(config, "client_secret") // what an answer has in its place is none
 	}
