@@ -11,14 +11,15 @@ import (
 )
 
 func main() {
-	var flags struct {
+	var args struct {
 		cli.Common
-		Workers  int           `default:"8" help:"Pages that are evaluated at once."`
-		Remember int           `default:"1024" help:"Pages whose newest entries are kept in memory, about 100 KB each."`
-		Sweep    time.Duration `default:"1s" help:"How often results that expired are looked for."`
+		Workers  int           `default:"8" help:"Pages evaluated concurrently."`
+		Remember int           `default:"1024" help:"Pages cached in memory, about 100 KB each."`
+		Sweep    time.Duration `default:"1s" help:"Time between two searches for expired results."`
 	}
-	os.Exit(cli.Service(topology.Evaluator, "Decides pass or fail from the scores of each page, and publishes the results.", &flags, func(h cli.Host) (cli.Part, error) {
-		return evaluator.New(evaluator.Config{Workers: flags.Workers, Remember: flags.Remember, Sweep: flags.Sweep},
+	const about = "Decides pass or fail from the scores of each page, and publishes the results."
+	os.Exit(cli.Service(topology.Evaluator, about, &args, func(h cli.Host) (cli.Part, error) {
+		return evaluator.New(evaluator.Config{Workers: args.Workers, Remember: args.Remember, Sweep: args.Sweep},
 			evaluator.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
 	}))
 }

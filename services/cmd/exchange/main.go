@@ -1,4 +1,4 @@
-// Command exchange owns the signing keys and exchanges credentials for application tokens.
+// Command exchange owns the signing keys and exchanges service credentials for application tokens.
 package main
 
 import (
@@ -7,22 +7,24 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/exchange"
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/flags"
 	"plumbline.dev/services/internal/seal"
 )
 
 func main() {
-	var flags struct {
+	var args struct {
 		cli.Common
-		AccessAddr string `help:"Where the exchange itself serves the public keys; nowhere unless it is given. The gateway serves them." placeholder:"HOST:PORT"`
-		TeamDomain string `default:"http://127.0.0.1:8401" help:"Issuer of application tokens, and base of the URL of the public keys."`
-		Identity   string `required:"" help:"age identities that signing keys are sealed to; give them by PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
+		flags.TeamDomain
+		AccessAddr string `help:"Listen address for the public keys. Default: none; the gateway serves them too." placeholder:"HOST:PORT"`
+		Identity   string `required:"" help:"age identities for the signing keys; prefer PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
 	}
-	os.Exit(cli.Service(topology.Exchange, "Owns the signing keys; exchanges service credentials for application tokens.", &flags, func(h cli.Host) (cli.Part, error) {
-		identities, err := seal.ParseIdentities(flags.Identity)
+	const about = "Owns the signing keys; exchanges service credentials for application tokens."
+	os.Exit(cli.Service(topology.Exchange, about, &args, func(h cli.Host) (cli.Part, error) {
+		identities, err := seal.ParseIdentities(args.Identity)
 		if err != nil {
 			return nil, err
 		}
-		return exchange.New(exchange.Config{TeamDomain: flags.TeamDomain, AccessAddr: flags.AccessAddr},
+		return exchange.New(exchange.Config{TeamDomain: args.TeamDomain.TeamDomain, AccessAddr: args.AccessAddr},
 			exchange.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock, Identities: identities})
 	}))
 }

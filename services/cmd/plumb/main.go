@@ -1,4 +1,4 @@
-// Command plumb is all of Plumbline in one process, and the commands to use it.
+// Command plumb runs Plumbline in one process, and has the commands to use it.
 package main
 
 import (

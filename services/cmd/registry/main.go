@@ -1,4 +1,4 @@
-// Command registry places devices into pages.
+// Command registry assigns devices to pages.
 package main
 
 import (
@@ -10,13 +10,14 @@ import (
 )
 
 func main() {
-	var flags struct {
+	var args struct {
 		cli.Common
-		MaxPages int `help:"Pages that one commit may touch, 1 to 999; without it, 999." placeholder:"N"`
-		MaxBytes int `help:"About how large one commit may become; without it, 16 MiB." placeholder:"BYTES"`
+		MaxPages int `help:"Pages changed by one commit at most, 1 to 999. Default: 999." placeholder:"N"`
+		MaxBytes int `help:"Approximate size of one commit at most, in bytes. Default: 16 MiB." placeholder:"BYTES"`
 	}
-	os.Exit(cli.Service(topology.Registry, "Places devices into pages of up to 1,000.", &flags, func(h cli.Host) (cli.Part, error) {
-		return registry.New(registry.Config{MaxPages: flags.MaxPages, MaxBytes: flags.MaxBytes},
+	const about = "Assigns devices to pages of up to 1,000."
+	os.Exit(cli.Service(topology.Registry, about, &args, func(h cli.Host) (cli.Part, error) {
+		return registry.New(registry.Config{MaxPages: args.MaxPages, MaxBytes: args.MaxBytes},
 			registry.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock})
 	}))
 }

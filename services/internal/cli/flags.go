@@ -16,8 +16,8 @@ import (
 // Log are the flags of the log, which goes to standard error. The default level is the variable log_level
 // of the parser.
 type Log struct {
-	LogLevel  string `enum:"debug,info,warn,error" default:"${log_level}" help:"Least level that is logged: ${enum}." group:"Process"`
-	LogFormat string `enum:"text,json" default:"text" help:"Form of a log line: ${enum}." group:"Process"`
+	LogLevel  string `enum:"debug,info,warn,error" default:"${log_level}" help:"Lowest level to log: ${enum}." group:"Process"`
+	LogFormat string `enum:"text,json" default:"text" help:"Format of log lines: ${enum}." group:"Process"`
 }
 
 // LogAt sets the default of --log-level; a command may set another with the tag set:"log_level=...".
@@ -40,22 +40,22 @@ func (l *Log) Logger() *slog.Logger {
 
 // Tracing are the flags of spans.
 type Tracing struct {
-	OTLPEndpoint string  `name:"otlp-endpoint" help:"OpenTelemetry collector that spans are sent to, such as http://127.0.0.1:4318; none without it." placeholder:"URL" group:"Process"`
-	TraceShare   float64 `default:"0.1" help:"How many of the traces that begin here are kept, 0 to 1." group:"Process"`
+	OTLPEndpoint string  `name:"otlp-endpoint" help:"OpenTelemetry collector for spans, such as http://127.0.0.1:4318. Default: none." placeholder:"URL" group:"Process"`
+	TraceShare   float64 `default:"0.1" help:"Share of traces started here that are sampled, 0 to 1." group:"Process"`
 }
 
 // Admin is where health and metrics are served.
 type Admin struct {
-	Probe     bool   `env:"-" help:"Ask the instance that runs at --admin-addr whether it is ready, and exit with 0 or 1: a container's health check." group:"Process"`
-	AdminAddr string `default:"127.0.0.1:8409" help:"Where /healthz, /readyz and /metrics are served." group:"Process"`
+	Probe     bool   `env:"-" help:"Check whether the instance at --admin-addr is ready, for a health check. Exit code 0 or 1." group:"Process"`
+	AdminAddr string `default:"127.0.0.1:8409" help:"Listen address for /healthz, /readyz and /metrics." group:"Process"`
 }
 
 // NATS is how a service reaches the bus.
 type NATS struct {
 	NATSURL   string `name:"nats-url" default:"nats://127.0.0.1:4222" help:"NATS servers, separated by commas." group:"NATS"`
-	NATSCreds string `name:"nats-creds" type:"path" help:"Path of the NATS credentials file of the service's role." placeholder:"PATH" group:"NATS"`
+	NATSCreds string `name:"nats-creds" type:"path" help:"NATS credentials file of the service's role." placeholder:"PATH" group:"NATS"`
 	// Two pings may be unanswered.
-	NATSPing time.Duration `name:"nats-ping" default:"2s" help:"How often the NATS server is asked whether it is still there. After two pings without an answer, another server is tried." group:"NATS"`
+	NATSPing time.Duration `name:"nats-ping" default:"2s" help:"Time between pings to the NATS server. After two unanswered pings, another server is tried." group:"NATS"`
 }
 
 // Validate checks the flags.

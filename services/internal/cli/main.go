@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -15,7 +16,7 @@ import (
 // SIGINT and SIGTERM end ctx, a second one ends the process at once.
 func Main(app App, grammar any, run func(ctx context.Context, k *kong.Context) error) int {
 	if len(os.Args) == 2 && os.Args[1] == "--version" {
-		fmt.Println(app.Name, Version())
+		fmt.Printf("%s %s\nschemas: %s\n", app.Name, Version(), strings.Join(Schemas(), ", "))
 		return ExitOK
 	}
 	k, err := newParser(app, grammar).Parse(words(os.Args[1:]))

@@ -20,8 +20,8 @@ type App struct {
 }
 
 // variables is the help's last paragraph.
-const variables = "Every flag that shows a variable can be set by it. With _FILE appended, the variable names a file " +
-	"whose content is the value: the way to give a secret."
+const variables = "A flag can be set by the environment variable shown with it. With _FILE appended to its name, the " +
+	"variable names a file with the value: use this for secrets."
 
 // newParser makes the parser of a binary. A grammar that kong does not take is a mistake of the program.
 func newParser(app App, grammar any) *kong.Kong {

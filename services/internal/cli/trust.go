@@ -8,7 +8,7 @@ import (
 
 // Trust is the flag for private certificate authorities of servers that a service calls.
 type Trust struct {
-	TrustedCA string `name:"trusted-ca" type:"path" help:"PEM file of certificate authorities that are trusted beside the system's: of scoring APIs, identity providers, key URLs and origins." placeholder:"PATH"`
+	TrustedCA string `name:"trusted-ca" type:"path" help:"PEM file with certificate authorities to trust, besides the system's, for outgoing TLS." placeholder:"PATH"`
 
 	pool *x509.CertPool
 }

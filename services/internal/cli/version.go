@@ -4,7 +4,19 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"plumbline.dev/proto"
 )
+
+// Schemas returns the name and version of each schema of the messages that other systems read.
+func Schemas() []string {
+	public := []proto.Message{&proto.Entry{}, &proto.Change{}, &proto.Authentication{}, &proto.AuditEvent{}}
+	schemas := make([]string, len(public))
+	for n, m := range public {
+		schemas[n] = m.Schema().String()
+	}
+	return schemas
+}
 
 // Version returns in one line the version, the commit and the toolchain that this binary was built from, as far as
 // the build recorded them.

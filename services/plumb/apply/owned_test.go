@@ -3,9 +3,9 @@ package apply_test
 import (
 	"testing"
 
-	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/plumb/apply"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/document"
 )
 

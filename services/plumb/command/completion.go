@@ -11,6 +11,8 @@ import (
 	"github.com/alecthomas/kong"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
+	"plumbline.dev/services/plumb/command/remote"
+	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/contexts"
 )
 
@@ -64,14 +66,14 @@ func (c *completionCmd) Run(t *cli.Terminal) error {
 }
 
 type completeCmd struct {
-	remote
+	remote.Flags
 	Words []string `arg:"" optional:""`
 }
 
 func (c *completeCmd) Run(ctx context.Context, t *cli.Terminal, k *kong.Kong) error {
 	found, wanted := candidates(k.Model.Node, c.Words)
 	if wanted.kind != "" {
-		c.remote.of(c.Words)
+		takeRemoteFlags(&c.Flags, c.Words)
 		for _, name := range c.names(ctx, wanted.kind, wanted.prefix) {
 			if strings.HasPrefix(name, wanted.prefix) {
 				found = append(found, wanted.before+name)
@@ -79,7 +81,7 @@ func (c *completeCmd) Run(ctx context.Context, t *cli.Terminal, k *kong.Kong) er
 		}
 	}
 	for _, one := range found {
-		if clean(one) == one {
+		if render.Clean(one) == one {
 			fmt.Fprintln(t.Out, one)
 		}
 	}
@@ -96,7 +98,7 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind, prefix string
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionWait)
 	defer cancel()
-	cl, err := c.client()
+	cl, err := c.Client()
 	if err != nil {
 		return nil
 	}
@@ -153,7 +155,7 @@ func permissionNames(ctx context.Context, cl *client.Client) []string {
 }
 
 func contextNames() []string {
-	path, err := contextsFile()
+	path, err := remote.ContextsFile()
 	if err != nil {
 		return nil
 	}
@@ -178,8 +180,8 @@ var completed = map[string]client.Kind{
 	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission, "device": kindDevice,
 }
 
-// of takes the flags that say which control plane the words are about.
-func (r *remote) of(words []string) {
+// takeRemoteFlags sets the flags of r that are among the words.
+func takeRemoteFlags(r *remote.Flags, words []string) {
 	for name, to := range map[string]*string{"context": &r.Context, "url": &r.URL, "token": &r.Token, "account": &r.Account, "data": &r.Data} {
 		if value, given := valueOf(words, "--"+name); given {
 			*to = value

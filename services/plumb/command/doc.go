@@ -1,3 +1,3 @@
-// Package command is the command line of plumb: the all-in-one, the demo, the commands that speak to a
-// control plane, and those that prepare a stack.
+// Package command is the command line of plumb: its grammar, its completion and its exit codes. The commands are in the
+// packages below it.
 package command

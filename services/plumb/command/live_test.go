@@ -212,7 +212,7 @@ func TestStackDemo(t *testing.T) {
 		}
 	})
 	bustest.Eventually(t, "the sample API listens", func() bool { return api.Addr() != "" })
-	for _, want := range []string{"2500 devices are enrolled and polled every 1h", "everything was there already"} {
+	for _, want := range []string{"2500 devices are enrolled and polled every 1h", "everything exists already"} {
 		out, err := child(t, environment(i, ""), "stack", "demo", "--sample-url", "http://"+api.Addr()+"/", "--audience-out", path, "--interval", "1h").CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("%v:\n%s\nwant %s", err, out, want)

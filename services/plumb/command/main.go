@@ -6,61 +6,71 @@ import (
 
 	"github.com/alecthomas/kong"
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/plumb/command/access"
+	"plumbline.dev/services/plumb/command/account"
+	"plumbline.dev/services/plumb/command/device"
+	"plumbline.dev/services/plumb/command/documents"
+	"plumbline.dev/services/plumb/command/logs"
+	"plumbline.dev/services/plumb/command/posture"
+	"plumbline.dev/services/plumb/command/process"
+	"plumbline.dev/services/plumb/command/remote"
 )
 
 // grammar is the command line.
 type grammar struct {
 	//lint:ignore SA5008 kong reads every set of a command
-	Up upCmd `cmd:"" set:"log_level=info" set:"min_interval=1m" help:"Run every service in this process, on an embedded NATS server."`
+	Up process.Up `cmd:"" set:"log_level=info" set:"min_interval=1m" help:"Run every service in this process, with an embedded NATS server."`
 	//lint:ignore SA5008 kong reads every set of a command
-	Demo demoCmd `cmd:"" set:"log_level=warn" set:"min_interval=1s" help:"The same with a sample scoring API, 2,500 devices and two checks over them; shows each poll."`
+	Demo process.Demo `cmd:"" set:"log_level=warn" set:"min_interval=1s" help:"Run plumb up with a sample scoring API, 2,500 devices and two checks, and show each poll."`
 
-	Devices     devicesCmd     `cmd:"" help:"Enrol, show and remove devices."`
-	Integration integrationCmd `cmd:"" help:"Scoring APIs that are polled: list, create, show, edit, pause, resume, delete."`
-	Check       checkCmd       `cmd:"" help:"Checks over the scores: list, create, show, edit, delete."`
-	Token       tokenCmd       `cmd:"" help:"Service tokens: list, create, show, edit, refresh, rotate, enable, disable, delete."`
-	App         appCmd         `cmd:"" help:"Applications that are protected: list, create, show, edit, revoke-tokens, delete."`
-	Policy      policyCmd      `cmd:"" help:"Policies that applications share: list, create, show, edit, delete."`
-	Group       groupCmd       `cmd:"" help:"Groups that policies refer to: list, create, show, edit, delete."`
-	Idp         idpCmd         `cmd:"" help:"Identity providers that people log in at: list, create, show, edit, delete."`
-	Tag         tagCmd         `cmd:"" help:"Tags of applications: list, create, show, edit, delete."`
-	Org         orgCmd         `cmd:"" help:"The account's settings of access: show, set."`
-	Keys        keysCmd        `cmd:"" help:"Keys that sign application tokens: show, rotate, interval."`
-	Explain     explainCmd     `cmd:"" help:"Why a check says what it says of a device: tick, batch, HTTP status, score, revision, age."`
-	Results     resultsCmd     `cmd:"" help:"Results of a device, or all results as they come (--follow)."`
-	History     historyCmd     `cmd:"" help:"What checks said of a device, the newest first."`
-	Log         logCmd         `cmd:"" help:"Logs by time, and as they grow (--follow): posture, access."`
-	Poll        pollCmd        `cmd:"" help:"Poll an integration now, and show what came of it."`
-	Polls       pollsCmd       `cmd:"" help:"An integration's newest polls: duration, pages, failures."`
-	Status      statusCmd      `cmd:"" help:"Each integration: its newest poll, whether it is paused or overdue."`
+	Devices     device.Devices       `cmd:"" help:"List, import, show, revoke and delete devices."`
+	Integration posture.Integrations `cmd:"" help:"Manage integrations, the scoring APIs that are polled."`
+	Check       posture.Checks       `cmd:"" help:"Manage checks, which compare scores with thresholds."`
+	Token       access.ServiceTokens `cmd:"" help:"Manage service tokens."`
+	App         access.Apps          `cmd:"" help:"Manage the applications that the gateway protects."`
+	Policy      access.Policies      `cmd:"" help:"Manage reusable policies."`
+	Group       access.Groups        `cmd:"" help:"Manage groups of rules that policies refer to."`
+	Idp         access.Providers     `cmd:"" help:"Manage identity providers for logins."`
+	Tag         access.Tags          `cmd:"" help:"Manage tags of applications."`
+	Org         access.Organization  `cmd:"" help:"Show or change the account's access settings."`
+	Keys        access.Keys          `cmd:"" help:"Show or rotate the keys that sign application tokens."`
+	Explain     posture.Explain      `cmd:"" help:"Explain a device's results: poll, HTTP status, score, revision, age."`
+	Results     posture.Results      `cmd:"" help:"Show a device's results, or all results as they change (--follow)."`
+	History     posture.History      `cmd:"" help:"Show a device's past results, newest first."`
+	Log         logs.Logs            `cmd:"" help:"Show or follow the posture log or the access log."`
+	Poll        posture.Poll         `cmd:"" help:"Poll an integration now and show the outcome."`
+	Polls       posture.Polls        `cmd:"" help:"List an integration's newest polls: duration, pages, failures."`
+	Status      posture.Status       `cmd:"" help:"Show each integration's newest poll and whether it is paused or overdue."`
 
-	APITokens apiTokenCmd `cmd:"" name:"api-tokens" help:"Tokens of the control plane: list, create, show, edit, roll, revoke, permissions."`
-	Audit     auditCmd    `cmd:"" help:"Who changed what."`
+	APITokens account.APITokens `cmd:"" name:"api-tokens" help:"Manage API tokens of the control plane."`
+	Audit     logs.Audit        `cmd:"" help:"Show who changed what."`
 
-	Apply      applyCmd      `cmd:"" help:"Make the account match files; the difference is shown first."`
-	Import     importCmd     `cmd:"" help:"Write files for plumb apply from what is elsewhere: cloudflare."`
-	Completion completionCmd `cmd:"" help:"Write what makes a shell complete commands, flags and names: bash, zsh, fish."`
-	Complete   completeCmd   `cmd:"" name:"__complete" hidden:""`
-	Context    contextCmd    `cmd:"" help:"Control planes by name: list, add, use, remove."`
+	Apply      documents.Apply  `cmd:"" help:"Make the account match files, after showing the changes."`
+	Import     documents.Import `cmd:"" help:"Export a Cloudflare account to files for plumb apply."`
+	Completion completionCmd    `cmd:"" help:"Print the completion script of a shell: bash, zsh or fish."`
+	Complete   completeCmd      `cmd:"" name:"__complete" hidden:""`
+	Context    account.Contexts `cmd:"" help:"Manage contexts, which store control planes and API tokens by name."`
 
 	Version versionCmd `cmd:"" help:"Show the version, the commit and the versions of the message schemas."`
 
-	Follower followerCmd `cmd:"" help:"Other systems that follow results on NATS: create, list, revoke."`
+	Follower process.Followers `cmd:"" help:"Manage followers, the NATS clients that receive results."`
 
-	Stack stackCmd `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, the demo's set-up."`
+	Stack process.Stack `cmd:"" set:"log_level=info" help:"Prepare services that run on their own: files, streams, demo data."`
 }
 
-const about = "Plumbline polls a scoring API about every enrolled device, decides pass or fail from the score, and publishes each result on NATS."
+const about = "Plumbline polls a scoring API for every enrolled device, decides pass or fail from the score, " +
+	"and publishes each result on NATS."
 
-const exits = "Exit codes: 0 done; 1 failed; 2 the command line cannot be meant; 3 what was named is not there; 4 the API token is not known or may not; " +
-	"5 somebody else changed it meanwhile, or it is there already; 6 there are changes (apply --dry-run); " +
+const exitCodes = "Exit codes: 0 success; 1 failure; 2 usage error; 3 not found; 4 API token unknown or not permitted; " +
+	"5 conflict: changed by somebody else, or it already exists; 6 changes are pending (apply --dry-run); " +
 	"7 something was left out (import)."
 
-// Main is the main of plumb; it returns the exit code.
+// Main is the main function of plumb. It returns the exit code.
 func Main() int {
-	app := cli.App{Name: "plumb", About: about + "\n\n" + exits, Options: []kong.Option{cli.LogAt(slog.LevelWarn), kong.Vars{"min_interval": "1m"}}}
+	options := []kong.Option{cli.LogAt(slog.LevelWarn), kong.Vars{"min_interval": "1m"}}
+	app := cli.App{Name: "plumb", About: about + "\n\n" + exitCodes, Options: options}
 	return cli.Main(app, new(grammar), func(ctx context.Context, k *kong.Context) error {
 		k.BindTo(ctx, (*context.Context)(nil))
-		return coded(k.Run(cli.Standard()))
+		return remote.Coded(k.Run(cli.Standard()))
 	})
 }

@@ -4,24 +4,19 @@ import (
 	"fmt"
 	"strings"
 
-	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/plumb/command/render"
 )
 
-type versionCmd struct{ output }
+type versionCmd struct{ render.Output }
 
 func (c *versionCmd) Run(t *cli.Terminal) error {
-	public := []proto.Message{&proto.Entry{}, &proto.Change{}, &proto.Authentication{}, &proto.AuditEvent{}}
-	schemas := make([]string, len(public))
-	for n, m := range public {
-		schemas[n] = m.Schema().String()
-	}
 	v := struct {
 		Version string   `json:"version"`
 		Schemas []string `json:"schemas"`
-	}{cli.Version(), schemas}
-	return c.show(t, v, func(tab *table) {
-		tab.row(fmt.Sprintf("plumb %s", v.Version))
-		tab.row("schemas: " + strings.Join(v.Schemas, ", "))
+	}{cli.Version(), cli.Schemas()}
+	return c.Show(t, v, func(tab *render.Table) {
+		tab.Row(fmt.Sprintf("plumb %s", v.Version))
+		tab.Row("schemas: " + strings.Join(v.Schemas, ", "))
 	})
 }

@@ -1,0 +1,33 @@
+// Package flags holds the flags that more than one binary has, so that their names, defaults and help agree. A struct of
+// flags is embedded in the flags of a binary. The tag set gives the variables that its defaults and help refer to.
+package flags
+
+import (
+	"net/netip"
+	"time"
+)
+
+// TeamDomain is the flag for the URL of the gateway, for a service that runs on its own.
+type TeamDomain struct {
+	TeamDomain string `default:"http://127.0.0.1:8401" help:"URL of the gateway for logins, and issuer of application tokens."`
+}
+
+// LocalTeamDomain is the flag for the URL of the gateway, for a process that runs the gateway itself.
+type LocalTeamDomain struct {
+	TeamDomain string `help:"URL of the gateway for logins, and issuer of application tokens. Default: that of --access-addr." placeholder:"URL"`
+}
+
+// MinInterval is the flag for the shortest polling interval. Its default is the variable min_interval.
+type MinInterval struct {
+	MinInterval time.Duration `default:"${min_interval}" help:"Shortest interval of an integration; the same for api and scheduler."`
+}
+
+// EgressDeny is the flag for networks that no service calls.
+type EgressDeny struct {
+	EgressDeny []netip.Prefix `help:"Networks never called, besides link-local and metadata addresses." placeholder:"CIDR"`
+}
+
+// SampleAddr is the flag for the address of the sample scoring API.
+type SampleAddr struct {
+	SampleAddr string `default:"127.0.0.1:8402" help:"Listen address of the sample scoring API."`
+}

@@ -1,0 +1,101 @@
+package access
+
+import (
+	"context"
+	"fmt"
+
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/plumb/client"
+	"plumbline.dev/services/plumb/command/remote"
+	"plumbline.dev/services/plumb/command/render"
+	"plumbline.dev/services/plumb/command/resource"
+)
+
+// Organization is the command plumb org.
+type Organization struct {
+	Show orgShow `cmd:"" help:"Show the account's access settings."`
+	Set  orgSet  `cmd:"" help:"Change access settings. Settings without a flag stay as they are."`
+	Edit orgEdit `cmd:"" help:"Change the access settings in an editor."`
+}
+
+var organizations = resource.Kind[client.Organization]{
+	Collection: (*client.Client).Organizations,
+	Fields:     orgFields,
+}
+
+type orgShow struct {
+	remote.Flags
+	render.Reading
+}
+
+func (c *orgShow) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.Client()
+	if err != nil {
+		return err
+	}
+	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
+		item, err := cl.Organization(ctx)
+		return item, func(tab *render.Table) { orgFields(tab, item.Value) }, err
+	})
+}
+
+func orgFields(tab *render.Table, o client.Organization) {
+	tab.Row("name", render.OrDash(o.Name))
+	tab.Row("sessions", render.OrDash(o.SessionDuration))
+	mode := "strict"
+	if o.Strict != nil && !*o.Strict {
+		mode = "lenient"
+	}
+	tab.Row("service tokens", mode)
+	idle := "stay"
+	if i := o.Inactivity; i != nil && i.Enabled {
+		idle = fmt.Sprintf("%s after %d days", i.Action, i.Days)
+	}
+	tab.Row("idle service tokens", idle)
+}
+
+type orgSet struct {
+	remote.Flags
+	render.Output
+	Name            string `env:"-" help:"New name."`
+	SessionDuration string `env:"-" help:"Longest login session, such as 24h." placeholder:"DURATION"`
+	Mode            string `env:"-" enum:",strict,lenient" default:"" help:"How invalid service credentials are handled: strict (reject) or lenient (fall back to login)." placeholder:"MODE"`
+	IdleDays        int    `env:"-" help:"Days without use after which a service token is idle, 30 to 365." placeholder:"DAYS"`
+	IdleAction      string `env:"-" enum:",disable,delete,keep" default:"" help:"Action for idle service tokens: disable, delete or keep." placeholder:"ACTION"`
+}
+
+func (c *orgSet) Run(ctx context.Context, t *cli.Terminal) error {
+	body := client.Organization{Name: c.Name, SessionDuration: c.SessionDuration}
+	if c.Mode != "" {
+		body.Strict = new(c.Mode == "strict")
+	}
+	switch {
+	case c.IdleAction == "keep" && c.IdleDays == 0:
+		body.Inactivity = &client.Inactivity{}
+	case c.IdleAction == "keep" || (c.IdleAction == "") != (c.IdleDays == 0):
+		return cli.Usage("give --idle-days and --idle-action (disable or delete) together")
+	case c.IdleAction != "":
+		body.Inactivity = &client.Inactivity{Enabled: true, Days: c.IdleDays, Action: c.IdleAction}
+	}
+	if body == (client.Organization{}) {
+		return resource.ErrNothing
+	}
+	cl, err := c.Client()
+	if err != nil {
+		return err
+	}
+	item, err := cl.ChangeOrganization(ctx, body)
+	if err != nil {
+		return err
+	}
+	return organizations.Print(t, &c.Output, item)
+}
+
+type orgEdit struct {
+	remote.Flags
+	render.Output
+}
+
+func (c *orgEdit) Run(ctx context.Context, t *cli.Terminal) error {
+	return organizations.EditByName(ctx, t, &c.Flags, &c.Output, "")
+}

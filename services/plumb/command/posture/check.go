@@ -1,0 +1,118 @@
+package posture
+
+import (
+	"context"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/plumb/client"
+	"plumbline.dev/services/plumb/command/remote"
+	"plumbline.dev/services/plumb/command/render"
+	"plumbline.dev/services/plumb/command/resource"
+)
+
+// Checks is the command plumb check.
+type Checks struct {
+	List   resource.List[checkName, client.Check]   `cmd:"" help:"List checks."`
+	Create checkCreate                              `cmd:"" help:"Create a check that compares a device's score with a threshold."`
+	Show   resource.Show[checkName, client.Check]   `cmd:"" aliases:"get" help:"Show a check."`
+	Edit   checkEdit                                `cmd:"" help:"Change a check. Every device is evaluated again, without a poll."`
+	Delete resource.Delete[checkName, client.Check] `cmd:"" help:"Delete a check and close its results."`
+}
+
+type checkName struct {
+	Check string `arg:"" help:"Id or name of the check."`
+}
+
+func (n checkName) Typed() string { return n.Check }
+
+func (checkName) Kind() resource.Kind[client.Check] { return checks }
+
+var checks = resource.Kind[client.Check]{
+	Collection: func(cl *client.Client) client.Collection[client.Check] { return cl.Checks },
+	Header:     []any{"ID", "NAME", "PASSES WHEN", "EXPIRES", "INTEGRATION", "STATE"},
+	Row: func(k client.Check) []any {
+		expires, integration := render.OrDash(k.Expiration), render.OrDash(k.Input.Integration)
+		return []any{k.ID, k.Name, comparison(k), expires, integration, checkState(k)}
+	},
+	Fields: func(tab *render.Table, k client.Check) {
+		tab.Row("id", k.ID)
+		tab.Row("name", k.Name)
+		if k.Type != proto.TypeCustomS2S {
+			tab.Row("type", k.Type)
+		}
+		tab.Row("passes when", comparison(k))
+		tab.Row("expires", render.OrDash(k.Expiration))
+		tab.Row("integration", render.OrDash(k.Input.Integration))
+		tab.Row("state", checkState(k))
+	},
+}
+
+// comparison returns the condition of a check, such as "score >= 60", or a dash for a check that has no score.
+func comparison(k client.Check) string {
+	if k.Type != proto.TypeCustomS2S {
+		return "-"
+	}
+	return "score " + k.Input.Operator + " " + k.Input.Score.String()
+}
+
+// checkState returns whether a check is evaluated: ok, or unsupported for every type but one.
+func checkState(k client.Check) string {
+	if k.Type != proto.TypeCustomS2S {
+		return render.Unsupported
+	}
+	return "ok"
+}
+
+type checkCreate struct {
+	remote.Flags
+	render.Output
+	Name        string  `required:"" env:"-" help:"Name of the check."`
+	Integration string  `required:"" env:"-" help:"Integration that supplies the scores, by id or name."`
+	Operator    string  `required:"" env:"-" enum:"<,<=,>,>=,==" help:"Comparison of the score with --score: ${enum}."`
+	Score       float64 `required:"" env:"-" help:"Threshold, 0 to 100."`
+	Expiration  string  `env:"-" help:"Validity of a score, such as 1h. Default: until the next score." placeholder:"DURATION"`
+	Description string  `env:"-" help:"Description."`
+}
+
+func (c *checkCreate) Run(ctx context.Context, t *cli.Terminal) error {
+	cl, err := c.Client()
+	if err != nil {
+		return err
+	}
+	integration, err := cl.Integrations.Find(ctx, c.Integration)
+	if err != nil {
+		return err
+	}
+	return checks.Create(ctx, t, cl, &c.Output, client.Check{
+		Name: c.Name, Type: proto.TypeCustomS2S, Expiration: c.Expiration, Description: c.Description,
+		Input: client.CheckInput{Integration: integration.Value.ID, Operator: c.Operator, Score: client.Number(c.Score)},
+	})
+}
+
+type checkEdit struct {
+	remote.Flags
+	render.Output
+	checkName
+	Name        *string  `env:"-" help:"New name."`
+	Operator    *string  `env:"-" help:"New comparison: one of < <= > >= ==."`
+	Score       *float64 `env:"-" help:"New threshold."`
+	Expiration  *string  `env:"-" help:"New validity of a score. Empty: until the next score."`
+	Description *string  `env:"-" help:"New description."`
+}
+
+func (c *checkEdit) Run(ctx context.Context, t *cli.Terminal) error {
+	return checks.Change(ctx, t, &c.Flags, &c.Output, c.Check,
+		func(_ *client.Client, _ client.Check, body map[string]any) (int, error) {
+			input, _ := body["input"].(map[string]any)
+			if input == nil {
+				input = map[string]any{}
+			}
+			changed := resource.Set(input, "operator", c.Operator) + resource.Set(input, "score", c.Score)
+			if changed > 0 {
+				body["input"] = input
+			}
+			return changed + resource.Set(body, "name", c.Name) + resource.Set(body, "expiration", c.Expiration) +
+				resource.Set(body, "description", c.Description), nil
+		})
+}
