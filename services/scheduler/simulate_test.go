@@ -28,6 +28,7 @@ type simulation struct {
 	server   time.Duration // the server's clock, ahead of true time
 	stepped  time.Duration // when the server's clock was last set; settled says when that must be over
 	settled  time.Duration
+	rogues   int // how many ticks rogues have published
 	newest   *Stored
 	versions []version
 	runners  []*runner
@@ -48,6 +49,7 @@ type taken struct {
 	server time.Duration // the server's clock then
 	// doubtful is one whose slot says little: a rogue's, or one made while the server's clock was being set.
 	doubtful bool
+	rogues   int // how many ticks rogues had published
 }
 
 type slotName struct {
@@ -199,11 +201,15 @@ func (s *simulation) publish(tick proto.Tick, expects uint64, rogue bool) bool {
 	doubtful := rogue || s.now <= s.stepped+askAgain+maxLatency
 	// Slots are the server's time. When its clock is set back, hours come again, and only they.
 	first, twice := s.taken[name]
-	if again := first.server > s.server; twice && !again && !first.doubtful && !doubtful {
+	again := first.server > s.server
+	// A rogue's tick takes the place of the newest one and does not carry on what that one knew.
+	hidden := first.rogues != s.rogues && first.at < s.stepped
+	if twice && !again && !hidden && !first.doubtful && !doubtful {
 		s.t.Fatalf("%v: slot %+v makes a second tick, the first was at %v", s.now, name, first.at)
 	}
-	s.taken[name] = taken{s.now, s.server, doubtful}
+	s.taken[name] = taken{s.now, s.server, doubtful, s.rogues}
 	if rogue {
+		s.rogues++
 		return true
 	}
 	if before != nil && before.Tick.Schedule > tick.Schedule {
