@@ -24,7 +24,7 @@ lint:
 fmt:
 	gofmt -w $(MODULES)
 
-golden: ## write golden files, and the README's table, anew
+golden: ## write golden files, and the table in bus/README.md, again
 	cd bus && go test ./topology -update
 
 fuzz: ## every fuzz test for $(FUZZTIME)

@@ -74,7 +74,7 @@ func Flows() []Flow {
 	}
 }
 
-// Markdown is the table as the README shows it.
+// Markdown returns the table for bus/README.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("| Subject | Stream | Keeps | From → to | One message is |\n|---|---|---|---|---|\n")

@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-var update = flag.Bool("update", false, "write the golden files and the README's table anew")
+var update = flag.Bool("update", false, "write the golden files and the table in bus/README.md")
 
 var root = filepath.Join("..", "..")
 
@@ -89,10 +89,10 @@ func indented(t *testing.T, v any) []byte {
 	return b.Bytes()
 }
 
-// The README shows the table between two markers.
+// bus/README.md contains the table between two markers.
 func TestTheReadmeShowsTheTable(t *testing.T) {
 	const begin, end = "<!-- subjects: made from bus/topology -->\n", "<!-- /subjects -->"
-	path := filepath.Join(root, "README.md")
+	path := filepath.Join(root, "bus", "README.md")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestTheReadmeShowsTheTable(t *testing.T) {
 	before, rest, ok1 := strings.Cut(string(text), begin)
 	shown, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
-		t.Fatalf("README.md has no table of subjects between %q and %q", strings.TrimSpace(begin), end)
+		t.Fatalf("bus/README.md has no table of subjects between %q and %q", strings.TrimSpace(begin), end)
 	}
 	want := "\n" + topology.Markdown() + "\n"
 	if *update {
@@ -110,7 +110,7 @@ func TestTheReadmeShowsTheTable(t *testing.T) {
 		return
 	}
 	if shown != want {
-		t.Error("README.md shows another table of subjects; go test ./topology -update writes it anew")
+		t.Error("the table in bus/README.md is out of date; go test ./topology -update writes it")
 	}
 }
 
