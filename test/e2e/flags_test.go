@@ -34,7 +34,7 @@ func flagsOf(t *testing.T, name string, args ...string) []string {
 	return all
 }
 
-// What a service's own binary takes, plumb up takes by the same name; and the README tells of every flag.
+// What a service's own binary takes, plumb up takes by the same name; and services/plumb/README.md documents every flag.
 func TestPlumbUpTakesWhatTheServicesTake(t *testing.T) {
 	up := flagsOf(t, "plumb", "up")
 	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api"} {
@@ -44,13 +44,13 @@ func TestPlumbUpTakesWhatTheServicesTake(t *testing.T) {
 			}
 		}
 	}
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../services/plumb/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, flag := range up {
 		if flag != "--help" && !strings.Contains(string(readme), "`"+flag+"`") {
-			t.Errorf("the README does not tell of plumb up %s", flag)
+			t.Errorf("services/plumb/README.md does not document plumb up %s", flag)
 		}
 	}
 }
