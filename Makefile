@@ -17,9 +17,9 @@ race:
 
 lint:
 	test -z "$$(gofmt -l $(MODULES))"
-	go vet work
-	cd test && go vet -tags browser,clients,compose,jose,terraform ./browser ./clients ./compose ./jose ./terraform
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 work
+	@set -e; for module in $(MODULES); do \
+	  (cd $$module && go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run --timeout 30m ./...); \
+	done
 
 fmt:
 	gofmt -w $(MODULES)
@@ -27,12 +27,8 @@ fmt:
 golden: ## write golden files, and the table in bus/README.md, again
 	cd bus && go test ./topology -update
 
-fuzz: ## every fuzz test for $(FUZZTIME)
-	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' $(MODULES)); do \
-	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
-	    (cd $$(dirname $$file) && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) .); \
-	  done; \
-	done
+fuzz: ## every fuzz target for $(FUZZTIME)
+	bash .ci/fuzz $(FUZZTIME)
 
 bench:
 	go run ./test/bench --devices 100000 --json

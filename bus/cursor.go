@@ -88,7 +88,7 @@ var (
 // the others, or elected a moment ago, before it had applied everything.
 func (f *follower) checkHeld(log *jetstream.StreamInfo, c cursor) error {
 	err := checkHeld(log, c)
-	if err != error(errBeyond) {
+	if !errors.Is(err, errBeyond) {
 		f.beyond = time.Time{}
 		return err
 	}

@@ -274,7 +274,7 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 	if of := info.Config.Metadata[logCreated]; of != "" && of != strconv.FormatInt(log.Created.UnixNano(), 36) {
 		return nil, errOther
 	}
-	if err := f.checkKept(ctx, f.pos); err != nil && (err != errDeleted || info.NumPending+uint64(info.NumAckPending) > 0) {
+	if err := f.checkKept(ctx, f.pos); err != nil && (!errors.Is(err, errDeleted) || info.NumPending+uint64(info.NumAckPending) > 0) {
 		return nil, err
 	}
 	if info.NumAckPending > 0 || info.NumWaiting > 0 {
@@ -300,7 +300,7 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, fmt.Errorf("follow: %w", err)
 	}
 	log := stream.CachedInfo()
-	if err := f.checkHeld(log, f.pos); err != nil && err != errDeleted {
+	if err := f.checkHeld(log, f.pos); err != nil && !errors.Is(err, errDeleted) {
 		return nil, err
 	}
 	f.pos.created = log.Created.UnixNano()

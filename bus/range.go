@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrStop, returned by the function that [Conn.Range] calls, ends the reading without an error.
+// ErrStop ends the reading without an error if the function passed to [Conn.Range] returns it.
 var ErrStop = errors.New("enough was read")
 
 // Range calls apply with each message of a subject, or of those that a wildcard matches, whose sequence is

@@ -186,12 +186,11 @@ func TestWhatIsNoAPITokenIsRefused(t *testing.T) {
 // A token that may edit tokens is not by that one that may do everything.
 func TestNoTokenGrowsByEditingTokens(t *testing.T) {
 	y := start(t)
-	bootstrapID := ""
 	var list []map[string]any
 	if err := json.Unmarshal(y.do("GET", "/tokens", nil).Result, &list); err != nil {
 		t.Fatal(err)
 	}
-	bootstrapID = text(list[0], "id")
+	bootstrapID := text(list[0], "id")
 	admin := y.want(200, "POST", "/tokens", plus(y.tokenBody("admin", writeTokens, readApps), map[string]any{
 		"expires_on": "2026-04-01T00:00:00Z", "condition": map[string]any{"request_ip": map[string]any{"in": []string{"192.0.2.0/24"}}}}))
 	value, self := text(admin, "value"), "/tokens/"+text(admin, "id")

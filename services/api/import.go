@@ -158,7 +158,7 @@ func (i *importing) ended(ctx context.Context, why error) error {
 func (i *importing) run(ctx context.Context, a proto.Account, rows *intake.Reader) error {
 	for {
 		row, err := rows.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

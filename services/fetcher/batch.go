@@ -74,7 +74,7 @@ func (s *Service) pollAsConfigured(ctx context.Context, w *work, page topology.P
 		}
 		current, stop := s.whileScheduled(ctx, rec)
 		in, err := s.poll(current, w, page, b.Tick, rec)
-		changed := context.Cause(current) == errChanged
+		changed := errors.Is(context.Cause(current), errChanged)
 		stop()
 		if err == nil || !changed {
 			return rec, in, err

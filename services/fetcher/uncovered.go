@@ -36,7 +36,7 @@ func closeness(destination string, u *url.URL) int {
 		host, port = hostport, ""
 	}
 	host, wanted := strings.ToLower(strings.Trim(host, "[]")), strings.ToLower(u.Hostname())
-	score := 0
+	var score int
 	switch {
 	case host == wanted:
 		score = 100

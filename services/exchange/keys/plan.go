@@ -22,11 +22,11 @@ const (
 	// contract.md 8.2 reads 1 MiB of it.
 	maxPrevious = 32
 
-	// DefaultInterval is how many days a key signs unless somebody says otherwise; MinInterval and
-	// MaxInterval are what may be said (contract.md 8.1).
+	// DefaultInterval is the number of days between rotations, unless the account sets another one.
 	DefaultInterval = 42
-	MinInterval     = 21
-	MaxInterval     = 365
+	// MinInterval and MaxInterval limit the days between rotations (contract.md 8.1).
+	MinInterval = 21
+	MaxInterval = 365
 
 	day = 24 * time.Hour
 	// first is the number of the key that an installation begins with.

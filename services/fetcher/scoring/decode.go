@@ -90,7 +90,9 @@ func (d *decoder) reset(r io.Reader, limit int64, asked []proto.Device, into []p
 func (d *decoder) answer() error {
 	switch kind := d.json.PeekKind(); kind {
 	case '{':
-		d.json.ReadToken()
+		if _, err := d.json.ReadToken(); err != nil {
+			return err
+		}
 	case jsontext.KindInvalid:
 		_, err := d.json.ReadToken()
 		return err
@@ -123,7 +125,7 @@ func (d *decoder) answer() error {
 	if !found {
 		return failure(NoResult, `The answer has no "result".`)
 	}
-	if _, err := d.json.ReadToken(); err != io.EOF {
+	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
 		if d.in.err != nil {
 			return d.in.err
 		}
@@ -268,7 +270,7 @@ func (c *capped) Read(p []byte) (int, error) {
 		n, err, c.over = int(c.left), errOver, true
 	}
 	c.left -= int64(n)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		c.err = err
 	}
 	return n, err

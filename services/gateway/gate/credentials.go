@@ -129,7 +129,7 @@ func parseCredentials(s string) (id, secret string, err error) {
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '}' {
 		return "", "", errCredentials
 	}
-	if _, err := d.ReadToken(); err != io.EOF || id == "" || secret == "" {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) || id == "" || secret == "" {
 		return "", "", errCredentials
 	}
 	return id, secret, nil

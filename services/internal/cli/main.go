@@ -16,7 +16,7 @@ import (
 // SIGINT and SIGTERM end ctx, a second one ends the process at once.
 func Main(app App, grammar any, run func(ctx context.Context, k *kong.Context) error) int {
 	if len(os.Args) == 2 && os.Args[1] == "--version" {
-		fmt.Printf("%s %s\nschemas: %s\n", app.Name, Version(), strings.Join(Schemas(), ", "))
+		fmt.Fprintf(os.Stdout, "%s %s\nschemas: %s\n", app.Name, Version(), strings.Join(Schemas(), ", "))
 		return ExitOK
 	}
 	k, err := newParser(app, grammar).Parse(words(os.Args[1:]))

@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	// ServicePrefix begins a Client Secret (contract.md 2.4), APIPrefix a bearer token.
+	// ServicePrefix begins a Client Secret (contract.md 2.4).
 	ServicePrefix = "cfast_"
-	APIPrefix     = "plumb_"
+	// APIPrefix begins a bearer token.
+	APIPrefix = "plumb_"
 
 	randomLen = 40 // alphanumerics: 238 bits
 )

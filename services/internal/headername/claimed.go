@@ -99,8 +99,8 @@ func hasFamily(folded []byte, families []string) bool {
 	return false
 }
 
-// isHTTPsOwn reports whether a name is one of HTTP's own, in any spelling.
-func isHTTPsOwn(name string) bool {
+// isHTTPOwn reports whether a name is one of HTTP's own, in any spelling.
+func isHTTPOwn(name string) bool {
 	var room [longestName]byte
 	folded := foldInto(room[:], name)
 	return len(name) <= longestName && httpsOwn[string(folded)] || hasFamily(folded, httpsOwnFamilies)

@@ -11,7 +11,7 @@ import (
 // Credentials gives the canonical form of a header that service credentials may be read from
 // (read_service_tokens_from_header); false for a name that HTTP cannot carry, or that is taken.
 func Credentials(name string) (canonical string, ok bool) {
-	if !IsToken(name) || Claimed(name) || isHTTPsOwn(name) {
+	if !IsToken(name) || Claimed(name) || isHTTPOwn(name) {
 		return "", false
 	}
 	return textproto.CanonicalMIMEHeaderKey(name), true

@@ -74,7 +74,7 @@ func (e *elements) open() error {
 		_, _ = e.r.Discard(3)
 	}
 	head, err := e.r.Peek(64)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if kind := otherFormat(head); kind != "" {
@@ -82,7 +82,7 @@ func (e *elements) open() error {
 	}
 	c, err := e.nextByte()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return &FormatError{"the list is empty: a JSON array of devices is needed"}
 	case err != nil:
 		return err

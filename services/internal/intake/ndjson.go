@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func parseJSON(line []byte, d *proto.Device) *proto.Error {
 	if _, err := dec.ReadToken(); err != nil {
 		return refusal(CodeMalformed, "the line is not valid JSON")
 	}
-	if _, err := dec.ReadToken(); err != io.EOF {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return refusal(CodeMalformed, "something follows the JSON object on the line")
 	}
 	return nil

@@ -81,7 +81,7 @@ func NewReader(r io.Reader, f Format) *Reader {
 func (r *Reader) Next() (Row, error) {
 	for {
 		line, tooLong, err := r.lines.next()
-		if err == io.EOF && !r.begun && r.format == CSV {
+		if errors.Is(err, io.EOF) && !r.begun && r.format == CSV {
 			return Row{}, &FormatError{"the list is empty: a header line such as " + strings.Join(Columns, ",") + " is needed"}
 		}
 		if err != nil {

@@ -23,7 +23,7 @@ type leaf struct {
 
 func always(b byte) func(*Facts) byte { return func(*Facts) byte { return b } }
 
-func if_(b bool) byte {
+func letter(b bool) byte {
 	if b {
 		return 'y'
 	}
@@ -63,30 +63,30 @@ func onDevice(check proto.ID) leaf {
 // leaves that a Bypass policy may have come first.
 var leaves = []leaf{
 	{everybody, always('y'), nothing},
-	{anyToken, func(f *Facts) byte { return if_(!f.ServiceToken.IsZero()) }, noToken},
-	{tokenRule(tokenA), func(f *Facts) byte { return if_(f.ServiceToken == tokenA) }, noToken},
-	{tokenRule(tokenB), func(f *Facts) byte { return if_(f.ServiceToken == tokenB) }, noToken},
+	{anyToken, func(f *Facts) byte { return letter(!f.ServiceToken.IsZero()) }, noToken},
+	{tokenRule(tokenA), func(f *Facts) byte { return letter(f.ServiceToken == tokenA) }, noToken},
+	{tokenRule(tokenB), func(f *Facts) byte { return letter(f.ServiceToken == tokenB) }, noToken},
 	{local, func(f *Facts) byte {
 		if !f.IP.IsValid() {
 			return '?'
 		}
-		return if_(f.IP.IsLoopback())
+		return letter(f.IP.IsLoopback())
 	}, because(AddressUnknown)},
 	{geo, always('?'), because(UnsupportedSelector)},
 	{nonsense, always('?'), because(UnknownSelector)},
 	{malformed, always('?'), because(MalformedRule)},
-	{ruleOf("certificate", `{}`), func(f *Facts) byte { return if_(f.Certificate) }, because(CertificateRequired)},
+	{ruleOf("certificate", `{}`), func(f *Facts) byte { return letter(f.Certificate) }, because(CertificateRequired)},
 	onDevice(checkA), onDevice(checkB),
-	{ruleOf("email", `{"email":"ann@example.com"}`), func(f *Facts) byte { return if_(f.LoggedIn && f.Email == "ann@example.com") }, nothing},
+	{ruleOf("email", `{"email":"ann@example.com"}`), func(f *Facts) byte { return letter(f.LoggedIn && f.Email == "ann@example.com") }, nothing},
 	{ruleOf("auth_method", `{"auth_method":"hwk"}`), func(f *Facts) byte {
 		if f.LoggedIn && f.AMR == nil {
 			return '?'
 		}
-		return if_(f.LoggedIn && f.AMR[0] == "hwk")
+		return letter(f.LoggedIn && f.AMR[0] == "hwk")
 	}, because(AuthMethodUnknown)},
 	{ruleOf("external_evaluation", `{"evaluate_url":"https://e.example/ask","keys_url":"https://e.example/keys"}`), func(f *Facts) byte {
 		if answer, ok := f.External[asked]; ok || !f.LoggedIn {
-			return if_(f.LoggedIn && answer)
+			return letter(f.LoggedIn && answer)
 		}
 		return '?'
 	}, because(ExternalUnavailable)},

@@ -33,10 +33,16 @@ const (
 	sessionFile  = "session-key"
 )
 
-// AccountPath, TokenPath, FollowerPath and SessionKeyPath tell where things lie.
-func (d Dir) AccountPath() string    { return d.path(accountFile) }
-func (d Dir) TokenPath() string      { return d.path(tokenFile) }
-func (d Dir) FollowerPath() string   { return d.path(followerFile) }
+// AccountPath returns the path of the file with the account's id.
+func (d Dir) AccountPath() string { return d.path(accountFile) }
+
+// TokenPath returns the path of the file with the first API token.
+func (d Dir) TokenPath() string { return d.path(tokenFile) }
+
+// FollowerPath returns the path of the first follower's credentials.
+func (d Dir) FollowerPath() string { return d.path(followerFile) }
+
+// SessionKeyPath returns the path of the key of sessions.
 func (d Dir) SessionKeyPath() string { return d.path(sessionFile) }
 
 // IdentityPath is where a service's age identity lies, RecipientPath what is sealed to it with.

@@ -118,7 +118,7 @@ func document(v any) (Document, error) {
 		return d, fmt.Errorf("a document has kind, name and spec")
 	}
 	for name, v := range members {
-		ok := true
+		var ok bool
 		switch name {
 		case "kind":
 			d.Kind, ok = v.(string)

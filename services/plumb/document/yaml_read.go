@@ -116,7 +116,7 @@ func values(in io.Reader) ([]any, []int, error) {
 	for {
 		var n yaml.Node
 		err := d.Decode(&n)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all, lines, nil
 		}
 		if err != nil {
