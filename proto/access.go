@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Group is a set of rules that policies refer to by one rule.
+// Group is a set of rules. Policies refer to it by one rule.
 type Group struct {
 	ID        ID     `msgpack:"id"`
 	Name      string `msgpack:"name"`
@@ -16,14 +16,14 @@ type Group struct {
 	UpdatedAt Millis `msgpack:"updated_at"`
 	// Sent is the group as the client sent it.
 	Sent json.RawMessage `msgpack:"sent"`
-	// Zone is the namespace of the account that it was made in; zero: none.
+	// Zone is the namespace it was created in; zero means none.
 	Zone Account `msgpack:"zone"`
 }
 
 // Schema implements Message.
 func (*Group) Schema() Schema { return Schema{"group", 1} }
 
-// Tag is a label that applications can carry. Its id is made of its name.
+// Tag is a label for applications. Its id is derived from its name.
 type Tag struct {
 	Name      string `msgpack:"name"`
 	CreatedAt Millis `msgpack:"created_at"`
@@ -33,10 +33,10 @@ type Tag struct {
 // Schema implements Message.
 func (*Tag) Schema() Schema { return Schema{"tag", 1} }
 
-// TypeOIDC is the one type of identity provider that this build sends people to.
+// TypeOIDC is the only type of identity provider this build supports for logins.
 const TypeOIDC = "oidc"
 
-// IdentityProvider is where people log in.
+// IdentityProvider is a provider for logins.
 type IdentityProvider struct {
 	ID   ID     `msgpack:"id"`
 	Name string `msgpack:"name"`
@@ -45,24 +45,23 @@ type IdentityProvider struct {
 	// id inside, empty for a public client.
 	ClientID     string `msgpack:"client_id"`
 	SealedSecret []byte `msgpack:"sealed_secret"`
-	// Issuer, where it is given, is checked in every ID token, and the endpoints that are not given are
-	// discovered from it.
+	// Issuer, if set, is checked in every ID token, and missing endpoints are discovered from it.
 	Issuer   string   `msgpack:"issuer"`
 	AuthURL  string   `msgpack:"auth_url"`
 	TokenURL string   `msgpack:"token_url"`
 	CertsURL string   `msgpack:"certs_url"`
 	Scopes   []string `msgpack:"scopes"` // none: openid, email, profile
-	// Claims are those that application tokens carry on, under "custom".
+	// Claims are the claims copied into application tokens, under "custom".
 	Claims     []string `msgpack:"claims"`
 	EmailClaim string   `msgpack:"email_claim"` // empty: email
 	Prompt     string   `msgpack:"prompt"`
-	// Plain leaves out PKCE, for a provider that refuses it.
+	// Plain disables PKCE, for a provider that rejects it.
 	Plain     bool   `msgpack:"plain"`
 	CreatedAt Millis `msgpack:"created_at"`
 	UpdatedAt Millis `msgpack:"updated_at"`
 	// Sent is the provider as the client sent it, without its secrets.
 	Sent json.RawMessage `msgpack:"sent"`
-	// Zone is the namespace of the account that it was made in; zero: none.
+	// Zone is the namespace it was created in; zero means none.
 	Zone Account `msgpack:"zone"`
 }
 
@@ -73,9 +72,9 @@ func (*IdentityProvider) Schema() Schema { return Schema{"identity_provider", 1}
 // inactivity, sessions of a day. Its id is the account's bytes.
 type Organization struct {
 	Name string `msgpack:"name"`
-	// Lenient turns off strict service-token mode (contract.md 8.6), which is on by default.
+	// Lenient turns off strict service-token mode (contract.md 8.6), on by default.
 	Lenient bool `msgpack:"lenient"`
-	// SessionDuration bounds global sessions; 0 means a day. One that is to expire at once is [Immediately].
+	// SessionDuration limits global sessions; 0 means a day. [Immediately] stands for sessions that expire at once.
 	SessionDuration time.Duration `msgpack:"session_duration"`
 	Inactivity      Inactivity    `msgpack:"inactivity"`
 	CreatedAt       Millis        `msgpack:"created_at"`
@@ -87,7 +86,7 @@ type Organization struct {
 // Schema implements Message.
 func (*Organization) Schema() Schema { return Schema{"organization", 1} }
 
-// Inactivity is what becomes of service tokens that nobody uses (contract.md 2.5).
+// Inactivity is the action for unused service tokens (contract.md 2.5).
 type Inactivity struct {
 	Enabled bool `msgpack:"enabled"`
 	Days    int  `msgpack:"days"`   // 30 to 365

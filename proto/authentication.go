@@ -1,6 +1,6 @@
 package proto
 
-// Action is what somebody did that an [Authentication] records.
+// Action is the action recorded by an [Authentication].
 type Action string
 
 // The actions.
@@ -8,11 +8,11 @@ const (
 	ActionService Action = "service" // service credentials were used
 	ActionLogin   Action = "login"   // a person logged in to an application
 	ActionLogout  Action = "logout"
-	ActionRequest Action = "request" // a request was decided by the session, or without anybody's identity
+	ActionRequest Action = "request" // a request decided by the session, or without an identity
 )
 
-// Authentication is one message of ACCESS_LOG: who asked for which application, and what was decided.
-// Equal ones of the same second are one message with a Count. Client IDs that nobody has are not recorded.
+// Authentication is one message of ACCESS_LOG: a request for an application, and the decision. Equal ones of the same
+// second are one message with a Count. Unknown Client IDs are not recorded.
 type Authentication struct {
 	At          Millis `msgpack:"at"`
 	Application ID     `msgpack:"application"`
@@ -25,13 +25,13 @@ type Authentication struct {
 
 	Action Action `msgpack:"action"`
 	Host   string `msgpack:"host"`
-	User   ID     `msgpack:"user"` // zero: nobody logged in
+	User   ID     `msgpack:"user"` // zero: no login
 	Email  string `msgpack:"email"`
-	IDP    ID     `msgpack:"idp"`    // where the person logged in
+	IDP    ID     `msgpack:"idp"`    // the provider of the login
 	Device ID     `msgpack:"device"` // zero: not known
-	// Check is the posture check that stood in the way, where one did.
+	// Check is the posture check that denied the request, if one did.
 	Check   ID     `msgpack:"check"`
-	Ray     string `msgpack:"ray"` // of the first request: what the refusal page shows
+	Ray     string `msgpack:"ray"` // of the first request, shown on the deny page
 	Country string `msgpack:"country"`
 	Count   int    `msgpack:"count"` // how many this message stands for; 0 means 1
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Change names the devices of one page whose outcome for one check became the outcome in the subject.
-// It is stored in one atomic batch with its entry, right after it.
+// Change names the devices of one page with a new outcome for one check; the outcome is in the subject. It is stored in
+// one atomic batch with its entry, right after it.
 type Change struct {
 	// Index is the change's place after its entry, from 1: the entry's sequence in POSTURE_LOG is the
 	// change's own less Index.
@@ -18,16 +18,16 @@ type Change struct {
 	Devices     []ChangedDevice
 }
 
-// ChangedDevice is one device of a change. A device with [ReasonRemoved] or [ReasonCheckRemoved] has no
-// result any more: who folds changes onto a state forgets it.
+// ChangedDevice is one device of a change. A device with [ReasonRemoved] or [ReasonCheckRemoved] has no result any
+// more: remove it from a folded state.
 type ChangedDevice struct {
 	Device ID
-	From   Outcome // OutcomeNone where it had no result before
+	From   Outcome // OutcomeNone if it had no result before
 	Reason Reason
-	Score  int // NoScore where it has none
+	Score  int // NoScore if it has none
 }
 
-// Gone tells that the device, or the check, is no longer there.
+// Gone reports whether the device, or the check, was removed.
 func (d ChangedDevice) Gone() bool {
 	return d.Reason == ReasonRemoved || d.Reason == ReasonCheckRemoved
 }
@@ -55,13 +55,13 @@ func (c *Change) EncodeMsgpack(enc *msgpack.Encoder) error {
 	return w.err
 }
 
-// DecodeMsgpack reads what EncodeMsgpack writes.
+// DecodeMsgpack reads the form written by EncodeMsgpack.
 func (c *Change) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 5)
 	*c = Change{Index: r.count()}
 	r.id(&c.Integration)
 	c.Tick, c.At = r.uint(), r.at()
-	// Devices that left and devices that came can be named at once: more than a page holds.
+	// Devices that left and devices that came can be named at once, so there may be more than a page holds.
 	if n := r.list(2 * PageSize); n > 0 {
 		c.Devices = make([]ChangedDevice, n)
 	}

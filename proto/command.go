@@ -2,9 +2,9 @@ package proto
 
 import "github.com/vmihailenco/msgpack/v5"
 
-// Command asks the registry to change the inventory: first the removals, then the upserts, the revocations and
-// their ends, each in order. An upsert of a device that is enrolled updates it where it is; one that is revoked
-// stays so. At most [MaxCommand] devices in all.
+// Command asks the registry to change the inventory: first the removals, then the upserts, the revocations and their
+// ends, each in order. An upsert of an enrolled device updates it in place; a revoked device stays revoked. A command
+// has at most [MaxCommand] devices.
 type Command struct {
 	Remove   []ID
 	Upsert   []Device
@@ -15,8 +15,7 @@ type Command struct {
 // Schema implements Message.
 func (*Command) Schema() Schema { return Schema{"command", 1} }
 
-// EncodeMsgpack writes [[remove...], [upsert...], [revoke...], [unrevoke...]], without the last two where both
-// are empty.
+// EncodeMsgpack writes [[remove...], [upsert...], [revoke...], [unrevoke...]], without the last two if both are empty.
 func (c *Command) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
 	short := len(c.Revoke)+len(c.Unrevoke) == 0
@@ -41,7 +40,7 @@ func encodeIDs(w *writer, ids []ID) {
 	}
 }
 
-// DecodeMsgpack reads what EncodeMsgpack writes.
+// DecodeMsgpack reads the form written by EncodeMsgpack.
 func (c *Command) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 2)
 	*c = Command{}
@@ -62,24 +61,24 @@ func decodeIDs(r *reader) (all []ID) {
 	return all
 }
 
-// CommandAnswer is what the registry did with a command. The counts, with the refusals, add up to the
-// devices it named; a device that was named twice counts twice. A device that was revoked, or no longer is,
-// counts as updated; where it was so already, as unchanged.
+// CommandAnswer is the registry's result of a command. The counts, with the refusals, add up to the named devices; a
+// device named twice counts twice. A device revoked, or no longer revoked, counts as updated; if it was so already, as
+// unchanged.
 type CommandAnswer struct {
 	Seq       uint64    `msgpack:"seq"` // of the command in DEVICE_COMMANDS
 	Enrolled  int       `msgpack:"enrolled"`
 	Updated   int       `msgpack:"updated"`
 	Unchanged int       `msgpack:"unchanged"`
 	Removed   int       `msgpack:"removed"`
-	Absent    int       `msgpack:"absent"`  // removals and revocations of devices that were not enrolled
+	Absent    int       `msgpack:"absent"`  // removals and revocations of devices not enrolled
 	Refused   []Refusal `msgpack:"refused"` // at most [MaxRefusals]
-	// RefusedMore counts the refusals that Refused has no room for.
+	// RefusedMore counts the refusals beyond the limit of Refused.
 	RefusedMore int `msgpack:"refused_more"`
-	// Error, where it is set, is why the command as a whole was not taken; the counts mean nothing then.
+	// Error, if set, is the reason the whole command was rejected; the counts have no meaning then.
 	Error *Error `msgpack:"error"`
 }
 
-// Refusal is a device that a command named and that was not taken, and why.
+// Refusal is a rejected device of a command, and the reason.
 type Refusal struct {
 	Device ID     `msgpack:"device"`
 	Error  *Error `msgpack:"error"`
@@ -92,11 +91,11 @@ func (*CommandAnswer) Schema() Schema { return Schema{"command_answer", 1} }
 // part of a large one, and fences off a second registry.
 type Cursor struct {
 	Seq     uint64        `msgpack:"seq"`     // the command's sequence in DEVICE_COMMANDS
-	Applied int           `msgpack:"applied"` // devices of it that are done
+	Applied int           `msgpack:"applied"` // its devices done so far
 	Done    bool          `msgpack:"done"`    // all of them are
 	Answer  CommandAnswer `msgpack:"answer"`  // so far; given again if the command comes again
-	// StoredAt is when the server stored the command. It tells a repetition from a command of a stream
-	// that was made anew, whose sequences begin again.
+	// StoredAt is the time the server stored the command. It distinguishes a redelivery from a command of a stream
+	// created anew, with sequences from the start.
 	StoredAt Millis `msgpack:"stored_at"`
 }
 

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// The records of the CONFIG bucket. Each keeps, beside the fields that services act on, what the client
-// sent, so that the API can echo it (contract.md 1.7); the key's revision is the record's.
+// The records of the CONFIG bucket. Besides the fields for services, each record keeps the client's JSON for the API to
+// echo (contract.md 1.7). The key's revision is the record's.
 
-// TypeCustomS2S is the one type of integration and check that this build polls and evaluates.
+// TypeCustomS2S is the only type of integration and check this build polls and evaluates.
 const TypeCustomS2S = "custom_s2s"
 
 // Integration is one scoring API with its credentials and its interval.
@@ -23,8 +23,8 @@ type Integration struct {
 	ClientID     string `msgpack:"client_id"`
 	// SealedSecret is the Client Secret, sealed to the fetchers with the integration's id inside.
 	SealedSecret []byte `msgpack:"sealed_secret"`
-	// Schedule counts the changes that make a poll due at once: of URL, credentials or interval, and each
-	// resumption. ScheduledAt is when the last of them was.
+	// Schedule counts the changes with an immediate poll: of URL, credentials or interval, and each resumption.
+	// ScheduledAt is the time of the last one.
 	Schedule    uint64 `msgpack:"schedule"`
 	ScheduledAt Millis `msgpack:"scheduled_at"`
 	Paused      bool   `msgpack:"paused"`
@@ -32,7 +32,7 @@ type Integration struct {
 	Concurrency int    `msgpack:"concurrency"`
 	CreatedAt   Millis `msgpack:"created_at"`
 	UpdatedAt   Millis `msgpack:"updated_at"`
-	// Config is the config object as sent for a type that is only kept, without its secrets.
+	// Config is the config object as sent, without its secrets, for a type this build only keeps.
 	Config json.RawMessage `msgpack:"config"`
 }
 
@@ -51,7 +51,7 @@ func (i *Integration) Limit() int {
 	return min(i.Concurrency, MaxConcurrency)
 }
 
-// Polled tells whether fetchers call this integration at all.
+// Polled reports whether fetchers call this integration at all.
 func (i *Integration) Polled() bool { return i.Type == TypeCustomS2S && !i.Paused }
 
 // Schema implements Message.
@@ -63,7 +63,7 @@ type Check struct {
 	ID          ID       `msgpack:"id"`
 	Name        string   `msgpack:"name"`
 	Type        string   `msgpack:"type"`
-	Integration ID       `msgpack:"integration"` // zero where the type has none
+	Integration ID       `msgpack:"integration"` // zero for a type without one
 	Operator    Operator `msgpack:"operator"`
 	Score       float64  `msgpack:"score"`
 	// Expiration is how long a score counts; 0 until newer data comes.
@@ -89,8 +89,7 @@ const (
 	OpEqual        Operator = "=="
 )
 
-// Holds tells whether a score stands in the relation to the threshold; ok is false for an operator that
-// is none of the five.
+// Holds reports whether the score stands in the relation to the threshold; ok is false for an unknown operator.
 func (op Operator) Holds(score int, threshold float64) (holds, ok bool) {
 	s := float64(score)
 	switch op {
@@ -108,11 +107,11 @@ func (op Operator) Holds(score int, threshold float64) (holds, ok bool) {
 	return false, false
 }
 
-// Immediately is how long a session lasts that is to expire immediately (a session_duration of "0s"): as long as
-// it takes a browser to come back with its cookie. With less it would be sent to log in for ever.
+// Immediately is the duration of a session with a session_duration of "0s": long enough for a browser to return with
+// its cookie. A shorter one would redirect the browser to the login for ever.
 const Immediately = 5 * time.Second
 
-// Application is what application tokens are issued for.
+// Application is a protected application. Application tokens are issued for it.
 type Application struct {
 	ID   ID     `msgpack:"id"`
 	AUD  string `msgpack:"aud"` // 64 hex characters, stable for the application's life
@@ -120,29 +119,29 @@ type Application struct {
 	Type string `msgpack:"type"`
 	// Domains are its public destinations: host, host:port or host/path, wildcards as Cloudflare has them.
 	Domains []string `msgpack:"domains"`
-	// SessionDuration bounds its tokens' life; 0: not said. One that is to expire at once is [Immediately].
+	// SessionDuration limits the life of its tokens; 0 means unset. [Immediately] stands for tokens that expire at
+	// once.
 	SessionDuration time.Duration `msgpack:"session_duration"`
-	// OriginURL is where the gateway sends its requests; empty: it is served elsewhere.
+	// OriginURL is the origin for admitted requests; empty if the application is served elsewhere.
 	OriginURL string       `msgpack:"origin_url"`
 	Policies  []PolicyLink `msgpack:"policies"` // by precedence
 	CreatedAt Millis       `msgpack:"created_at"`
 	UpdatedAt Millis       `msgpack:"updated_at"`
 	// Sent is the application as the client sent it, policies left out.
 	Sent json.RawMessage `msgpack:"sent"`
-	// Gate is what the gateway does beside deciding.
+	// Gate holds the settings of the gateway besides the decision.
 	Gate Gate `msgpack:"gate"`
-	// Zone is the namespace of the account that it was made in; zero: none.
+	// Zone is the namespace it was created in; zero means none.
 	Zone Account `msgpack:"zone"`
 }
 
-// Gate are the members of an application that the gateway acts on (contract.md 3.3). The zero value is what
-// holds where a client says nothing.
+// Gate holds the members of an application served by the gateway (contract.md 3.3). The zero value has the defaults.
 type Gate struct {
 	// TokenHeader is read_service_tokens_from_header; empty: service credentials come in two headers.
 	TokenHeader string `msgpack:"token_header"`
 	// Refuse401 is service_auth_401_redirect.
 	Refuse401 bool `msgpack:"refuse_401"`
-	// IDPs are where people may log in; none: at every provider.
+	// IDPs are the providers allowed for logins; none means every provider.
 	IDPs []ID `msgpack:"idps"`
 	// AutoRedirect is auto_redirect_to_identity: a single provider is not asked about.
 	AutoRedirect bool `msgpack:"auto_redirect"`
@@ -154,11 +153,11 @@ type Gate struct {
 	CookiePath    bool   `msgpack:"cookie_path"`    // bound to the application's path
 	CookieBinding bool   `msgpack:"cookie_binding"` // enable_binding_cookie
 	SameSite      string `msgpack:"same_site"`
-	// DenyMessage stands on the page that refuses; the URLs, where they are given, are gone to in its place.
+	// DenyMessage is the text of the deny page. If a URL is set, denied users are redirected to it instead.
 	DenyMessage        string `msgpack:"deny_message"`
 	DenyURL            string `msgpack:"deny_url"`
 	NonIdentityDenyURL string `msgpack:"non_identity_deny_url"`
-	// RevokedAt voids every token of the application that was issued before (revoke_tokens).
+	// RevokedAt voids every token of the application issued before it (revoke_tokens).
 	RevokedAt Millis `msgpack:"revoked_at"`
 }
 
@@ -183,7 +182,7 @@ type PolicyLink struct {
 // Schema implements Message.
 func (*Application) Schema() Schema { return Schema{"application", 1} }
 
-// Decision is what a policy does with whom it matches.
+// Decision is the action of a policy for matching requests.
 type Decision string
 
 // The decisions (contract.md 4.2).
@@ -194,31 +193,31 @@ const (
 	DecisionBypass      Decision = "bypass"
 )
 
-// Policy is a decision and the rules for whom it holds.
+// Policy is a decision and its rules.
 type Policy struct {
 	ID       ID       `msgpack:"id"`
 	Name     string   `msgpack:"name"`
 	Decision Decision `msgpack:"decision"`
-	// Owner is the application that it lives and ends with; zero for a reusable policy.
+	// Owner is the application it belongs to and is deleted with; zero for a reusable policy.
 	Owner   ID     `msgpack:"owner"`
 	Include []Rule `msgpack:"include"`
 	Exclude []Rule `msgpack:"exclude"`
 	Require []Rule `msgpack:"require"`
-	// SessionDuration, where it is not 0, is used in place of the application's.
+	// SessionDuration, unless 0, replaces the application's.
 	SessionDuration time.Duration `msgpack:"session_duration"`
 	CreatedAt       Millis        `msgpack:"created_at"`
 	UpdatedAt       Millis        `msgpack:"updated_at"`
 	// Sent is the policy as the client sent it.
 	Sent json.RawMessage `msgpack:"sent"`
-	// Unmet are the members of an Allow policy that ask for more than its rules do, and that this build
-	// cannot do: approval_required and the like. Such a policy admits nobody.
+	// Unmet are the members of an Allow policy with demands beyond its rules that this build cannot meet, such as
+	// approval_required. Such a policy admits no one.
 	Unmet []string `msgpack:"unmet"`
 }
 
 // Schema implements Message.
 func (*Policy) Schema() Schema { return Schema{"policy", 1} }
 
-// Rule is one rule object of contract.md 4.3: the selector is its one key, the body what stands under it.
+// Rule is one rule object (contract.md 4.3): the selector is its only key, the body its value.
 type Rule struct {
 	Selector string          `msgpack:"selector"`
 	Body     json.RawMessage `msgpack:"body"`

@@ -1,7 +1,7 @@
 package proto
 
-// DeadLetter is a message that could not be handled, on posture.dead.<stage>.<account>: the whole message,
-// and why.
+// DeadLetter is a message that could not be handled, on posture.dead.<stage>.<account>: the whole message, and the
+// reason.
 type DeadLetter struct {
 	Stage     string              `msgpack:"stage"`
 	Stream    string              `msgpack:"stream"`

@@ -10,43 +10,42 @@ import (
 // The newest entry of a page is the state of its devices; there is no second truth.
 type Entry struct {
 	Cause Cause
-	// Tick is the newest tick whose poll the entry stands on, 0 before the first; it never decreases
-	// from one entry of a page to the next.
+	// Tick is the tick of the entry's newest poll, 0 before the first; it never decreases from one entry of a page to
+	// the next.
 	Tick uint64
-	// Poll is the call of that tick, kept by entries that another cause made.
+	// Poll is the call of the tick. Entries of another cause keep it.
 	Poll Poll
-	// PageRevision and ConfigRevision are what the evaluator had seen of the inventory and of the
-	// configuration. A later entry never stands on an older one.
+	// PageRevision and ConfigRevision are the revisions of the inventory and the configuration seen by the evaluator. A
+	// later entry never uses older ones.
 	PageRevision   uint64
 	ConfigRevision uint64
 	EvaluatedAt    Millis
-	// NextExpiry is when the next result passes its check's expiration; 0 where none will.
+	// NextExpiry is the time of the next result's expiration; 0 if none will expire.
 	NextExpiry Millis
-	// Closed tells that the integration was removed: there are no checks and no results any more.
+	// Closed is set if the integration was removed: there are no checks and no results any more.
 	Closed  bool
 	Checks  []CheckRef
 	Results []Result
 }
 
-// CheckRef names a check and the revision of it that was used.
+// CheckRef names a check and its revision.
 type CheckRef struct {
 	ID       ID
 	Revision uint64
 }
 
-// Result is what is known of one device: its score and, for each check of the entry in the same order,
-// a verdict.
+// Result is the state of one device: its score and, for each check of the entry in the same order, a verdict.
 type Result struct {
 	Device     ID
 	Score      int    // the newest valid score, NoScore before the first
-	Problem    Reason // why the newest poll gave no score for this device; ReasonNone where it did
+	Problem    Reason // the reason the newest poll has no score for this device, otherwise ReasonNone
 	S2SID      string // the scoring system's own id for the device
 	ObservedAt Millis // when the score came, by the server's clock; 0 before the first
 	Verdicts   []Verdict
 }
 
-// Verdict is one check's word on one device. Enforcers use Outcome; Observed is what the newest evidence
-// says and differs only under a hold, an exemption, hysteresis or report only.
+// Verdict is the result of one check for one device. Enforcers use Outcome; Observed is the outcome by the newest
+// evidence, and differs only under a hold, an exemption, hysteresis or report only.
 type Verdict struct {
 	Outcome  Outcome
 	Reason   Reason
@@ -62,8 +61,8 @@ func (*Entry) Schema() Schema { return Schema{"entry", 1} }
 //	 [[check, revision]...],
 //	 [[device, score, problem, s2s_id, age_ms, [outcome, reason, ...], [check index, observed, ...]]...]]
 //
-// age_ms is how long before poll.at the score was observed, nil before the first; the observed pairs are
-// left out where every one equals its outcome.
+// age_ms is the age of the score at poll.at, nil before the first; the observed pairs are omitted if each one equals
+// its outcome.
 func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
 	w.array(10)
@@ -125,7 +124,7 @@ func (res *Result) encode(w *writer, polled Millis) {
 	}
 }
 
-// DecodeMsgpack reads what EncodeMsgpack writes.
+// DecodeMsgpack reads the form written by EncodeMsgpack.
 func (e *Entry) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 10)
 	*e = Entry{Cause: Cause(r.uintMax(255)), Tick: r.uint()}

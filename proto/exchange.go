@@ -2,7 +2,7 @@ package proto
 
 import "encoding/json"
 
-// Error is a refusal that crosses the bus: a code for machines and a sentence for people.
+// Error is a rejection sent over the bus: a code for machines and a sentence for people.
 type Error struct {
 	Code    string `msgpack:"code" json:"code"`
 	Message string `msgpack:"message" json:"message"`
@@ -17,14 +17,14 @@ type ServiceExchange struct {
 	ClientID     string  `msgpack:"client_id"`
 	ClientSecret string  `msgpack:"client_secret"`
 	Application  ID      `msgpack:"application"`
-	// IP is the address that the request came from, where there is one.
+	// IP is the address of the request's client, if there is one.
 	IP string `msgpack:"ip"`
-	// Vouched is what a gateway found out about the request beside its credentials. The exchange takes it
-	// from gateways only.
+	// Vouched holds a gateway's facts about the request besides its credentials. The exchange accepts it from gateways
+	// only.
 	Vouched *Vouched `msgpack:"vouched"`
 }
 
-// Vouched are facts about a request that only who received it can know.
+// Vouched are facts about a request known only to its receiver.
 type Vouched struct {
 	Device      ID        `msgpack:"device"` // zero: not known
 	Postures    []Posture `msgpack:"postures"`
@@ -45,27 +45,27 @@ func (*ServiceExchange) Schema() Schema { return Schema{"service_exchange", 1} }
 type TokenAnswer struct {
 	Token     string `msgpack:"token"`
 	ExpiresAt Millis `msgpack:"expires_at"`
-	Policy    ID     `msgpack:"policy"` // that admitted it
+	Policy    ID     `msgpack:"policy"` // the admitting policy
 	Error     *Error `msgpack:"error"`
 }
 
 // Schema implements Message.
 func (*TokenAnswer) Schema() Schema { return Schema{"token_answer", 1} }
 
-// UserExchange asks for the token of a person who has logged in, on access.exchange.user: an application
-// token, or with no application the token of the global session, which is good at the team domain only.
+// UserExchange asks for the token of a logged-in person, on access.exchange.user: an application token, or without an
+// application the token of the global session, valid at the team domain only.
 type UserExchange struct {
 	Account     Account `msgpack:"account"`
 	Application ID      `msgpack:"application"`
-	// Policy is the Allow policy that admits the person. The exchange makes sure that it is one, and one
-	// of the application's.
+	// Policy is the Allow policy that admits the person. The exchange checks that it is one of the application's Allow
+	// policies.
 	Policy ID `msgpack:"policy"`
-	// Session is the nonce of the session that the token belongs to and ends with.
+	// Session is the nonce of the token's session; the token ends with it.
 	Session string `msgpack:"session"`
 	User    ID     `msgpack:"user"`
 	Email   string `msgpack:"email"`
 	Country string `msgpack:"country"`
-	// Custom are the claims that the identity provider's configuration asks for, a JSON object; empty: none.
+	// Custom are the claims configured for the identity provider, a JSON object; empty means none.
 	Custom json.RawMessage `msgpack:"custom"`
 	// Until is when the session ends.
 	Until Millis `msgpack:"until"`
@@ -74,43 +74,42 @@ type UserExchange struct {
 // Schema implements Message.
 func (*UserExchange) Schema() Schema { return Schema{"user_exchange", 1} }
 
-// StatementKind is what a [Statement] is for.
+// StatementKind is the purpose of a [Statement].
 type StatementKind string
 
 // The kinds of statements.
 const (
 	// StatementMeta goes with the redirect to the login (contract.md 8.5).
 	StatementMeta StatementKind = "meta"
-	// StatementMatch tells a command line client which application guards a host (contract.md 8.8).
+	// StatementMatch names the application of a host to a command line client (contract.md 8.8).
 	StatementMatch StatementKind = "match"
-	// StatementExternal is the question that an external evaluation is asked (contract.md 4.3).
+	// StatementExternal is the question for an external evaluation (contract.md 4.3).
 	StatementExternal StatementKind = "external"
-	// StatementAnybody is an application token, for a request that a Service Auth policy admits whoever makes it:
-	// from an address, with a certificate, with a device that passes. Its sub is empty, as a service's, and its
-	// common_name that of the certificate.
+	// StatementAnybody is an application token for a request admitted by a Service Auth policy without an identity: by
+	// address, certificate or device. Its sub is empty, as a service's, and its common_name that of the certificate.
 	StatementAnybody StatementKind = "anybody"
 )
 
-// Statement asks for a signed statement about an application, on access.exchange.statement. But for
-// [StatementAnybody] it admits nobody to anything.
+// Statement asks for a signed statement about an application, on access.exchange.statement. Only a [StatementAnybody]
+// admits a request.
 type Statement struct {
 	Kind        StatementKind `msgpack:"kind"`
 	Account     Account       `msgpack:"account"`
 	Application ID            `msgpack:"application"`
 	Hostname    string        `msgpack:"hostname"`
 	RedirectURL string        `msgpack:"redirect_url"`
-	// ServiceTokenStatus is false where service credentials were shown and not right.
+	// ServiceTokenStatus is false if the request has wrong service credentials.
 	ServiceTokenStatus bool `msgpack:"service_token_status"`
 
-	// Of a StatementExternal, which has the claims aud, identity and nonce beside type, iss, iat, nbf and an
-	// exp a minute later: Audience is the URL that is asked, Identity a JSON object about whoever asks for
-	// the application, and Nonce what the answer has to repeat.
+	// Members of a StatementExternal, with the claims aud, identity and nonce besides type, iss, iat, nbf and an exp a
+	// minute later: Audience is the URL of the evaluation, Identity a JSON object about the user, and Nonce the value
+	// for the answer to repeat.
 	Audience string          `msgpack:"audience"`
 	Identity json.RawMessage `msgpack:"identity"`
 	Nonce    string          `msgpack:"nonce"`
 
-	// Of a StatementAnybody: the policy that admits, of which the exchange makes sure that it is a Service Auth
-	// policy of the application's, and the common name of the client certificate, empty where there is none.
+	// Members of a StatementAnybody: the admitting policy, which the exchange checks to be a Service Auth policy of the
+	// application, and the common name of the client certificate, empty if there is none.
 	Policy     ID     `msgpack:"policy"`
 	CommonName string `msgpack:"common_name"`
 }
@@ -124,7 +123,7 @@ type CertsQuery struct{}
 // Schema implements Message.
 func (*CertsQuery) Schema() Schema { return Schema{"certs_query", 1} }
 
-// CertsAnswer holds the document that /cdn-cgi/access/certs serves (contract.md 8.2), as JSON.
+// CertsAnswer holds the document served at /cdn-cgi/access/certs (contract.md 8.2), as JSON.
 type CertsAnswer struct {
 	Certs []byte `msgpack:"certs"`
 	Error *Error `msgpack:"error"`
@@ -133,7 +132,7 @@ type CertsAnswer struct {
 // Schema implements Message.
 func (*CertsAnswer) Schema() Schema { return Schema{"certs_answer", 1} }
 
-// SigningKey is a record of the KEYS bucket: a key pair that only the exchange can open.
+// SigningKey is a record of the KEYS bucket: a key pair only the exchange can open.
 type SigningKey struct {
 	KID         string `msgpack:"kid"`         // 64 hex characters
 	Certificate []byte `msgpack:"certificate"` // DER, public
@@ -144,18 +143,18 @@ type SigningKey struct {
 // Schema implements Message.
 func (*SigningKey) Schema() Schema { return Schema{"signing_key", 1} }
 
-// KeyRotation is the record of the KEYS bucket that says which of the signing keys does what. Keys are
-// numbered in the order in which they were made; every key that is there is published.
+// KeyRotation is the record of the KEYS bucket with the role of each signing key. Keys are numbered in the order of
+// their creation; every existing key is published.
 type KeyRotation struct {
-	Current      uint64        `msgpack:"current"` // the number of the key that signs
+	Current      uint64        `msgpack:"current"` // the number of the signing key
 	Since        Millis        `msgpack:"since"`   // when it began to
 	IntervalDays int           `msgpack:"interval_days"`
 	Previous     []RetiringKey `msgpack:"previous"` // still accepted
-	// Wanted is set where a rotation was asked for and the next key has not been published long enough.
+	// Wanted is set if a rotation was requested and the next key has not been published long enough.
 	Wanted bool `msgpack:"wanted"`
 }
 
-// RetiringKey is a key that signs no more, and until when its tokens are accepted.
+// RetiringKey is a key that no longer signs, and the time until its tokens are accepted.
 type RetiringKey struct {
 	Number uint64 `msgpack:"number"`
 	Until  Millis `msgpack:"until"`

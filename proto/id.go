@@ -100,7 +100,7 @@ func (id ID) String() string {
 	return string(b)
 }
 
-// IsZero tells an id that was never set.
+// IsZero reports whether the id was never set.
 func (id ID) IsZero() bool { return id == ID{} }
 
 // MarshalText writes the 36-character form, as JSON and logs want it.
@@ -157,7 +157,7 @@ func ParseAccount(s string) (Account, error) {
 // String is the 32-character form.
 func (a Account) String() string { return hex.EncodeToString(a[:]) }
 
-// IsZero tells an account that was never set.
+// IsZero reports whether the account was never set.
 func (a Account) IsZero() bool { return a == Account{} }
 
 // MarshalText writes the 32-character form.
@@ -200,7 +200,7 @@ func (m Millis) Time() time.Time {
 // Add moves m by d, to the millisecond.
 func (m Millis) Add(d time.Duration) Millis { return m + Millis(d.Milliseconds()) }
 
-// clip keeps what a caller sent short enough for an error sentence.
+// clip shortens a caller's value for an error message.
 func clip(s string) string {
 	if len(s) > 64 {
 		return s[:64] + "…"

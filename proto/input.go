@@ -7,7 +7,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Cause is what an evaluator was asked to evaluate a page for. The numbers are wire facts.
+// Cause is the reason for an evaluation. The numbers are wire facts.
 type Cause uint8
 
 // The causes of an input, and of the entry it leads to.
@@ -29,12 +29,12 @@ func (c Cause) String() string {
 // Poll is how one API call about one page went.
 type Poll struct {
 	At       Millis        // when its scores were stored, by the server's clock; 0 on an input
-	Attempts int           // HTTP requests made; 0 where none was needed or possible
+	Attempts int           // HTTP requests made; 0 if none was needed or possible
 	Status   int           // HTTP status of the last answer, 0 without one
 	Took     time.Duration // of all attempts together, to the millisecond
 	Error    Reason        // ReasonNone, or why the whole call gave nothing
 	Detail   string        // a sentence for people; holds nothing of the answer's body
-	Unknown  int           // answered devices that were not asked about
+	Unknown  int           // devices in the response but not in the request
 }
 
 // MaxPollDetail bounds [Poll.Detail] in bytes.
@@ -60,22 +60,22 @@ func (p *Poll) decode(dec *msgpack.Decoder) error {
 	return r.close()
 }
 
-// NoScore is the score of a device that has none. A score is 0 to 100.
+// NoScore is the score of a device without one. A score is 0 to 100.
 const NoScore = -1
 
-// Observation is what one answer said of one device that was asked about.
+// Observation is the response for one device of the request.
 type Observation struct {
 	Device  ID
-	Score   int    // NoScore where Problem says why
+	Score   int    // NoScore if Problem is set
 	Problem Reason // ReasonNone, ReasonMissing or ReasonInvalidScore
 	S2SID   string
 }
 
-// Input is what a page is to be evaluated for: one message of POSTURE_SCORES.
+// Input is the trigger of a page's evaluation: one message of POSTURE_SCORES.
 //
-// Observations are there only for [CausePoll] without a poll error, one for each device of the page that
-// was asked about. The revisions say what the sender had seen, of the page and of the integrations and
-// checks in CONFIG (not of its other kinds): the evaluator uses nothing older.
+// Observations are present only for [CausePoll] without a poll error, one for each device in the request. The revisions
+// are those the sender had seen, of the page and of the integrations and checks in CONFIG (not of its other kinds): the
+// evaluator uses nothing older.
 type Input struct {
 	Cause          Cause
 	Tick           uint64 // of a poll; 0 otherwise
@@ -110,7 +110,7 @@ func (in *Input) EncodeMsgpack(enc *msgpack.Encoder) error {
 	return w.err
 }
 
-// DecodeMsgpack reads what EncodeMsgpack writes.
+// DecodeMsgpack reads the form written by EncodeMsgpack.
 func (in *Input) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 5)
 	*in = Input{Cause: Cause(r.uintMax(255)), Tick: r.uint(), PageRevision: r.uint(), ConfigRevision: r.uint()}

@@ -2,7 +2,7 @@ package proto
 
 import "fmt"
 
-// Outcome is what a check says of a device. The zero value is the one that no enforcer lets pass.
+// Outcome is the result of a check for a device. The zero value never passes.
 type Outcome uint8
 
 // The outcomes. OutcomeNone stands only in [ChangedDevice.From]: the device had no result before.
@@ -45,13 +45,13 @@ func (o *Outcome) UnmarshalText(b []byte) error {
 	return err
 }
 
-// Reason is why an outcome is what it is, or why a poll gave no score. The numbers are wire facts: a new
-// reason is appended.
+// Reason is the explanation of an outcome, or of a poll without a score. The numbers are wire facts: a new reason is
+// appended.
 type Reason uint8
 
 // The reasons.
 const (
-	ReasonNone         Reason = iota // nothing is wrong: a poll that succeeded
+	ReasonNone         Reason = iota // a successful poll
 	ReasonScore                      // the score decided
 	ReasonNeverPolled                // no poll has asked about the device yet
 	ReasonMissing                    // the answer did not name the device
@@ -59,7 +59,7 @@ const (
 	ReasonAPIError                   // the call failed: refused, reset, 4xx, 5xx
 	ReasonAuthFailed                 // 401, 403, a redirect, or no application token
 	ReasonTimeout                    // no answer in time
-	ReasonBadResponse                // an answer that is not of the contract's shape
+	ReasonBadResponse                // a response unlike the contract
 	ReasonExpired                    // the newest score is older than the check's expiration
 	ReasonRemoved                    // the device was removed
 	ReasonCheckRemoved               // the check or its integration was removed

@@ -19,12 +19,12 @@ type Device struct {
 	RevokedAt  Millis `json:"-"` // 0: it is not revoked
 }
 
-// FieldBytes is what counts against [MaxDeviceField].
+// FieldBytes returns the size to compare with [MaxDeviceField].
 func (d *Device) FieldBytes() int {
 	return len(d.Email) + len(d.Serial) + len(d.MAC) + len(d.IPv4) + len(d.Hostname)
 }
 
-// SameFields tells whether two devices differ in nothing but when they were written.
+// SameFields reports whether two devices are equal except for their times of writing.
 func (d *Device) SameFields(o *Device) bool {
 	return d.ID == o.ID && d.Email == o.Email && d.Serial == o.Serial && d.MAC == o.MAC &&
 		d.IPv4 == o.IPv4 && d.Hostname == o.Hostname
@@ -62,16 +62,16 @@ func (d *Device) decode(dec *msgpack.Decoder) error {
 // key's.
 type Page struct {
 	Devices []Device
-	// Revoked are devices that keep their slot and are no devices to anybody but the registry and the api: they
-	// are not polled, have no results, and no gateway knows them. They stand apart so that who does not know of
-	// revocation takes them for removed.
+	// Revoked are devices with a slot, known to the registry and the api only: they are not polled, have no results,
+	// and no gateway knows them. They are in a list of their own, so readers unaware of revocation treat them as
+	// removed.
 	Revoked []Device
 }
 
 // Schema implements Message.
 func (*Page) Schema() Schema { return Schema{"page", 1} }
 
-// EncodeMsgpack writes [[device...], [revoked device...]], without the second list where it is empty.
+// EncodeMsgpack writes [[device...], [revoked device...]], without an empty second list.
 func (p *Page) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
 	w.array(1 + min(len(p.Revoked), 1))
@@ -82,7 +82,7 @@ func (p *Page) EncodeMsgpack(enc *msgpack.Encoder) error {
 	return w.err
 }
 
-// DecodeMsgpack reads what EncodeMsgpack writes; a page of more than [PageSize] devices is an error.
+// DecodeMsgpack reads the form written by EncodeMsgpack; a page of more than [PageSize] devices is an error.
 func (p *Page) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
 	p.Devices = decodeDevices(&r, PageSize)
@@ -102,7 +102,7 @@ func decodeDevices(r *reader, max int) []Device {
 	if n == 0 {
 		return nil
 	}
-	// A command may claim more than it holds: memory follows what was read.
+	// A command may claim more devices than it holds: memory grows with the devices read.
 	devices := make([]Device, 0, min(n, PageSize))
 	for i := range n {
 		devices = append(devices, Device{})

@@ -7,9 +7,8 @@ type Probe struct {
 	ClientID    string `msgpack:"client_id"`
 	// SealedSecret is as in [Integration].
 	SealedSecret []byte `msgpack:"sealed_secret"`
-	// ConfigRevision is the newest revision of an integration or an application that the sender has seen,
-	// 0 where it does not know: the fetcher answers from nothing older, so that an API of an application made
-	// a moment ago is not shown the secret.
+	// ConfigRevision is the newest revision of an integration or an application seen by the sender, 0 if unknown. The
+	// fetcher uses nothing older, so an API of a new application never receives the secret.
 	ConfigRevision uint64 `msgpack:"config_revision"`
 }
 

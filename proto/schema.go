@@ -6,15 +6,14 @@ import (
 	"strings"
 )
 
-// Header names that Plumbline puts on its messages, beside NATS's own.
+// Names of Plumbline's headers, besides those of NATS.
 const (
 	HeaderSchema      = "Plumb-Schema"
 	HeaderContentType = "Content-Type"
-	// HeaderReplyTo names the inbox that awaits the answer to a stored command: the message's own reply
-	// subject is taken by the stream's acknowledgement.
+	// HeaderReplyTo names the inbox for the answer to a stored command: the message's own reply subject is used by the
+	// stream's acknowledgement.
 	HeaderReplyTo = "Plumb-Reply-To"
-	// HeaderSummary carries an entry's [Summary], so that a reader who needs only times and counts can
-	// ask the server for headers alone.
+	// HeaderSummary carries an entry's [Summary]. Readers of times and counts can ask the server for headers alone.
 	HeaderSummary = "Plumb-Summary"
 
 	ContentType = "application/msgpack"
@@ -29,7 +28,7 @@ type Schema struct {
 // String is the form in [HeaderSchema]: "entry.1".
 func (s Schema) String() string { return s.Name + "." + strconv.Itoa(s.Major) }
 
-// ParseSchema reads the form that String writes.
+// ParseSchema reads the form written by String.
 func ParseSchema(text string) (Schema, error) {
 	name, major, ok := strings.Cut(text, ".")
 	n, err := strconv.Atoi(major)
@@ -39,5 +38,5 @@ func ParseSchema(text string) (Schema, error) {
 	return Schema{Name: name, Major: n}, nil
 }
 
-// A Message is what may be put on the bus: it knows its schema.
+// Message is a message for the bus: it knows its schema.
 type Message interface{ Schema() Schema }

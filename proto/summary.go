@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Summary is what the header [HeaderSummary] of an entry tells without its body.
+// Summary is the part of an entry in the header [HeaderSummary].
 type Summary struct {
 	Tick        uint64
 	Cause       Cause
@@ -18,7 +18,7 @@ type Summary struct {
 	Devices     int
 	// Results by outcome, over all checks.
 	Unknown, Pass, Fail int
-	Changed             int // results whose outcome the entry changed
+	Changed             int // results with a changed outcome
 }
 
 // Summarize is the entry's summary; changed is how many results its changes name.
@@ -51,7 +51,7 @@ func (s Summary) String() string {
 		s.Error, s.Closed, s.Devices, s.Unknown, s.Pass, s.Fail, s.Changed)
 }
 
-// ParseSummary reads what String writes; fields past the known ones are skipped.
+// ParseSummary reads the form written by String; fields past the known ones are skipped.
 func ParseSummary(text string) (Summary, error) {
 	var s Summary
 	var cause, reason uint8

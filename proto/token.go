@@ -19,18 +19,18 @@ type ServiceToken struct {
 	ExpiresAt    Millis `msgpack:"expires_at"`
 	CreatedAt    Millis `msgpack:"created_at"`
 	UpdatedAt    Millis `msgpack:"updated_at"`
-	// PreviousHash is that of the secret before the last rotation, accepted until PreviousUntil.
+	// PreviousHash is the hash of the secret before the last rotation, accepted until PreviousUntil.
 	PreviousHash  []byte `msgpack:"previous_hash"`
 	PreviousUntil Millis `msgpack:"previous_until"`
-	// Zone is the namespace of the account that it was made in; zero: none.
+	// Zone is the namespace it was created in; zero means none.
 	Zone Account `msgpack:"zone"`
 }
 
 // Schema implements Message.
 func (*ServiceToken) Schema() Schema { return Schema{"service_token", 1} }
 
-// TokenSeen is when a service token was last found right. It stands apart from the token's record, so that
-// use does not change the revision of what editors write.
+// TokenSeen is the time a service token was last verified. It is not in the token's record, so use does not change the
+// revision editors rely on.
 type TokenSeen struct {
 	At Millis `msgpack:"at"`
 }
@@ -38,10 +38,10 @@ type TokenSeen struct {
 // Schema implements Message.
 func (*TokenSeen) Schema() Schema { return Schema{"token_seen", 1} }
 
-// TokenState is what a [TokenNotice] tells of a service token.
+// TokenState is the state of a service token in a [TokenNotice].
 type TokenState string
 
-// The states that are told.
+// The states of a notice.
 const (
 	TokenExpiring TokenState = "expiring" // within a week
 	TokenExpired  TokenState = "expired"
@@ -49,8 +49,8 @@ const (
 	TokenRemoved  TokenState = "deleted_inactive"    // by the organisation's setting
 )
 
-// TokenNotice is the message, on access.token.<account>.<token>, that a service token is about to stop
-// working or has stopped. There is one for each state and expiry of a token.
+// TokenNotice is the message, on access.token.<account>.<token>, that a service token is about to stop working or has
+// stopped. There is one for each state and expiry of a token.
 type TokenNotice struct {
 	At        Millis     `msgpack:"at"`
 	Token     ID         `msgpack:"token"`
@@ -70,30 +70,30 @@ type APIToken struct {
 	SecretHash []byte `msgpack:"secret_hash"`
 	CreatedAt  Millis `msgpack:"created_at"`
 	ExpiresAt  Millis `msgpack:"expires_at"` // 0: never
-	// All is a token that may do everything, also what a later version can do; Policies then say nothing.
+	// All marks a token with every permission, including those of later versions; Policies are ignored then.
 	All       bool          `msgpack:"all"`
 	Policies  []TokenPolicy `msgpack:"policies"`
 	NotBefore Millis        `msgpack:"not_before"` // 0: from the beginning
 	Disabled  bool          `msgpack:"disabled"`
 	UpdatedAt Millis        `msgpack:"updated_at"` // 0: never changed
-	// Email is the address that the token is given beside, where it is given as an API key (X-Auth-Key).
+	// Email is the token's address for use as an API key (X-Auth-Key).
 	Email string `msgpack:"email"`
-	// AllowFrom and DenyFrom are the addresses, CIDR, that it may be used from: no AllowFrom is anywhere.
+	// AllowFrom and DenyFrom are the addresses, CIDR, it may be used from: without AllowFrom, from any.
 	AllowFrom []string `msgpack:"allow_from"`
 	DenyFrom  []string `msgpack:"deny_from"`
-	// Creator is the token that made it; zero: it was made at first start.
+	// Creator is the token that created it; zero for a token made at first start.
 	Creator ID `msgpack:"creator"`
 }
 
 // Schema implements Message.
 func (*APIToken) Schema() Schema { return Schema{"api_token", 1} }
 
-// TokenPolicy allows, or denies, what the permission groups of the control plane name.
+// TokenPolicy allows, or denies, permission groups of the control plane.
 type TokenPolicy struct {
 	ID     ID       `msgpack:"id"`
 	Deny   bool     `msgpack:"deny"`
 	Groups []string `msgpack:"groups"` // ids
-	// Zones are those that it is about, the zero account for all that there are; none: the whole account.
+	// Zones are the policy's zones, the zero account for all of them; none means the whole account.
 	Zones []Account `msgpack:"zones"`
 	// Resources are those, as they were sent: JSON.
 	Resources []byte `msgpack:"resources"`

@@ -25,11 +25,11 @@ func Marshal(m Message) ([]byte, error) {
 	return bytes.Clone(buf.Bytes()), nil
 }
 
-// buffers are what Marshal encodes into: growing a new one to an entry's size costs four times its bytes.
+// buffers are reused by Marshal: growing a new one to an entry's size costs four times its bytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// Unmarshal decodes data into m, which it overwrites. Bytes after the message are an error: a message is
-// the whole of its payload.
+// Unmarshal decodes data into m and overwrites it. Bytes after the message are an error: a message is the whole of its
+// payload.
 func Unmarshal(data []byte, m Message) error {
 	r := bytes.NewReader(data)
 	dec := msgpack.GetDecoder()
@@ -44,8 +44,8 @@ func Unmarshal(data []byte, m Message) error {
 	return nil
 }
 
-// writer puts fields one after the other and keeps the first error, so that a message's encoding reads
-// as the list of its fields.
+// writer writes fields one after the other and keeps the first error, so a message's encoding reads as the list of its
+// fields.
 type writer struct {
 	enc *msgpack.Encoder
 	err error
@@ -69,8 +69,8 @@ func (w *writer) at(v Millis)     { w.int(int64(v)) }
 func (w *writer) reason(v Reason) { w.uint(uint64(v)) }
 func (w *writer) out(v Outcome)   { w.uint(uint64(v)) }
 
-// reader is writer's other half. Fields past the array's end read as zero: an older writer did not know
-// them. The first error stays and every later read gives zero.
+// reader is the counterpart of writer. Fields past the array's end read as zero: an older writer did not know them. The
+// first error stays, and every later read returns zero.
 type reader struct {
 	dec  *msgpack.Decoder
 	left int
@@ -109,7 +109,7 @@ func (r *reader) uint() (v uint64) {
 	return v
 }
 
-// uintMax reads a number that must not exceed max, so that it fits the field it is read into.
+// uintMax reads a number of at most max, to fit its field.
 func (r *reader) uintMax(max uint64) uint64 {
 	v := r.uint()
 	if v > max {
@@ -173,7 +173,7 @@ func (r *reader) reason() Reason { return Reason(r.uintMax(255)) }
 func (r *reader) out() Outcome   { return Outcome(r.uintMax(255)) }
 func (r *reader) count() int     { return int(r.uintMax(1 << 31)) }
 
-// list opens the nested array that is the next field, of at most max elements; 0 where the field is absent.
+// list opens the nested array in the next field, of at most max elements; 0 if the field is absent.
 func (r *reader) list(max int) int {
 	if !r.next() {
 		return 0
@@ -189,7 +189,7 @@ func (r *reader) list(max int) int {
 	return n
 }
 
-// close skips the fields that this reader does not know.
+// close skips fields unknown to this reader.
 func (r *reader) close() error {
 	for r.err == nil && r.left > 0 {
 		r.left--

@@ -1,7 +1,7 @@
 package proto
 
-// Zone is a namespace of an account with the hosts that are its own: applications that are made in the zone lie
-// within them. Its id is in its key.
+// Zone is a namespace of an account with hosts of its own: applications created in the zone lie within them. Its id is
+// in its key.
 type Zone struct {
 	Name string `msgpack:"name"`
 	// Hosts are host suffixes in lower case: "example.com" stands for itself and every name under it. None: the

@@ -11,9 +11,8 @@ import (
 // agreeEvery is how often the end of the log is compared with the entries of the state.
 const agreeEvery = 10 * time.Second
 
-// agreement watches that POSTURE_LOG is not behind POSTURE_STATE, which is filled from it. A log that was rolled
-// back or created anew while the services run stays so until the streams are provisioned: until then the state
-// takes no entry.
+// agreement checks that POSTURE_LOG is not behind POSTURE_STATE, its copy. A log rolled back or created anew under
+// running services stays behind until the streams are provisioned. Until then the state accepts no entry.
 func (s *Service) agreement(ctx context.Context) error {
 	for {
 		select {
@@ -24,7 +23,7 @@ func (s *Service) agreement(ctx context.Context) error {
 		newest := s.overview.Newest()
 		log, err := s.bus.Position(ctx, topology.PostureLog)
 		if err != nil {
-			continue // Ready reports a bus that does not answer
+			continue // Ready reports an unreachable bus
 		}
 		var disagree *error
 		if newest > log.Last {

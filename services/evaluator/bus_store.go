@@ -36,7 +36,7 @@ func (s *busStore) newest(ctx context.Context, p topology.PageRef) (state, error
 	}
 	st := state{entry: new(proto.Entry)}
 	if err := m.Decode(st.entry); bus.IsPermanent(err) {
-		// The next entry replaces it: a page whose newest entry is garbage must not stay as it is for ever.
+		// The next entry replaces it: a page with an unreadable newest entry must not stay unreadable for ever.
 		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
 		st.entry = new(proto.Entry)
 	} else if err != nil {
@@ -64,7 +64,7 @@ func (s *busStore) page(ctx context.Context, p topology.PageRef) (fold.Page, err
 	return page, nil
 }
 
-// configPatience is how long the view of CONFIG may take to show what somebody else has seen.
+// configPatience limits the wait for the view of CONFIG to reach a revision seen elsewhere.
 const configPatience = 5 * time.Second
 
 func (s *busStore) config(ctx context.Context, p topology.PageRef, least uint64) (fold.Config, error) {
@@ -83,8 +83,7 @@ func (s *busStore) config(ctx context.Context, p topology.PageRef, least uint64)
 		if config.Exists {
 			return config, nil
 		}
-		// To close a page's results is not done on a view's word alone: it may be behind, or leave out a record
-		// that it cannot read.
+		// A view's word is not enough to close a page's results: the view may lag or lack a record it cannot read.
 		newest, exists, err := s.resource(ctx, p.Account, topology.KindIntegration, p.Integration)
 		switch {
 		case err != nil:
@@ -116,7 +115,7 @@ func (s *busStore) revision(ctx context.Context, a proto.Account, kind topology.
 	return revision, err
 }
 
-// resource reads the newest revision of a resource, 0 where there never was one, and whether it exists.
+// resource reads the newest revision of a resource, 0 if there never was one, and reports whether the resource exists.
 func (s *busStore) resource(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (revision uint64, exists bool, err error) {
 	m, err := s.conn.Last(ctx, topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, topology.ConfigKey(a, kind, id)))
 	if errors.Is(err, bus.ErrNotFound) {

@@ -10,10 +10,10 @@ type Config struct {
 	// Workers is how many pages are evaluated at once, 8 by default, 64 at most. A worker mostly waits for
 	// the server to store its entry.
 	Workers int
-	// Remember is how many pages' newest entries are kept in memory, 1,024 by default; each takes about
-	// 100 KB at 1,000 devices. Pages beyond that are read for every poll.
+	// Remember is the number of pages with their newest entry in memory, 1,024 by default; each takes about 100 KB at
+	// 1,000 devices. Entries of further pages are read for every poll.
 	Remember int
-	// Sweep is how often results that expired are looked for, a second by default.
+	// Sweep is the time between two searches for expired results, a second by default.
 	Sweep time.Duration
 }
 

@@ -10,8 +10,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// configChanges is the stage that asks for the pages to be evaluated that a changed integration or check
-// concerns.
+// configChanges is the stage that requests an evaluation of the pages affected by a changed integration or check.
 func (s *Service) configChanges(ctx context.Context) error {
 	return s.bus.Consume(ctx, s.stage("config_changes", topology.BucketStream(topology.Config), topology.ConsumerConfigChanges, 2), s.configChanged)
 }
@@ -58,8 +57,8 @@ func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
 	return s.ask(ctx, all)
 }
 
-// pagesOfIntegrationChange: an evaluation asks of an integration only whether it exists. So a new one
-// concerns the pages that have no entry of it, a removed one those that have, and an edit none.
+// pagesOfIntegrationChange returns the affected pages. An evaluation depends only on the existence of an integration. A
+// new integration affects pages without an entry of it, a removed one those with an entry, an edit none.
 func (s *Service) pagesOfIntegrationChange(ctx context.Context, a proto.Account, id proto.ID, removed bool) (out []topology.PageRef, err error) {
 	evaluated, err := s.evaluatedPages(ctx, a, id)
 	if err != nil {
@@ -83,8 +82,8 @@ func (s *Service) pagesOfIntegrationChange(ctx context.Context, a proto.Account,
 	return out, nil
 }
 
-// pagesOfCheckChange: a check that was never edited concerns its own integration; one that was, or was
-// removed, may have been over any other before.
+// pagesOfCheckChange returns the affected pages. A check without edits affects its own integration; an edited or
+// removed check may have belonged to any other one before.
 func (s *Service) pagesOfCheckChange(ctx context.Context, a proto.Account, id proto.ID) (out []topology.PageRef, err error) {
 	pages, err := s.pagesOf(ctx, a)
 	if err != nil {

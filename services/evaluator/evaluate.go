@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// evaluate is the stage that takes inputs and commits entries.
+// evaluate is the stage that handles inputs and commits entries.
 func (s *Service) evaluate(ctx context.Context) error {
 	return s.bus.Consume(ctx, s.stage("evaluate", topology.PostureScores, topology.ConsumerEvaluate, s.cfg.Workers), s.input)
 }

@@ -20,9 +20,9 @@ type evaluation struct {
 	ref      topology.PageRef
 	in       *proto.Input
 	storedAt proto.Millis
-	// needPage and needConfig are the newest revisions that somebody has seen: nothing older is used.
+	// needPage and needConfig are the newest revisions seen by any evaluator: nothing older is used.
 	needPage, needConfig uint64
-	// hasPage and hasConfig are the revisions that the round uses.
+	// hasPage and hasConfig are the revisions used in this round.
 	hasPage, hasConfig uint64
 	again              bool
 	// readEntry and readPage tell not to use memory.
@@ -30,14 +30,13 @@ type evaluation struct {
 	written             bool
 }
 
-// maxRounds bounds how often an evaluation starts again. A round is lost to an entry of somebody else, or
-// to news.
+// maxRounds limits the restarts of an evaluation. A round is lost to another evaluator's entry, or to news.
 const maxRounds = 20
 
 var errBusy = fmt.Errorf("%d times another evaluator was first, or something had changed meanwhile", maxRounds)
 
-// evaluate brings a page up to date with an input that the server stored at storedAt; again tells that the
-// input was handed out before. It returns once an entry is stored, or none is needed.
+// evaluate updates a page with an input the server stored at storedAt; again is set if the input is a redelivery. It
+// returns once an entry is stored, or none is needed.
 func (e *evaluator) evaluate(ctx context.Context, p topology.PageRef, in *proto.Input, storedAt proto.Millis, again bool) (fold.Reason, error) {
 	v := evaluation{evaluator: e, ref: p, in: in, storedAt: storedAt, needPage: in.PageRevision, needConfig: in.ConfigRevision, again: again}
 	for range maxRounds {
@@ -51,11 +50,11 @@ func (e *evaluator) evaluate(ctx context.Context, p topology.PageRef, in *proto.
 			return reason, nil
 		}
 	}
-	e.entries.Remove(p) // whatever is wrong with the memory, the next attempt is without
+	e.entries.Remove(p) // the next attempt does not use the cache
 	return fold.Unchanged, errBusy
 }
 
-// round makes one attempt. It is not done where there is something newer to start from.
+// round makes one attempt. It is not done if there is something newer to start from.
 func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err error) {
 	last, remembered, err := v.last(ctx)
 	if err != nil {
@@ -72,7 +71,7 @@ func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err
 	if err != nil {
 		return why, false, err
 	}
-	// The server's stamp on the input keeps a clock that is slow from going behind it.
+	// The server's time of the input limits a slow clock.
 	now := max(proto.At(v.clock.Now()), v.storedAt)
 	v.hasPage, v.hasConfig = page.Revision, config.Revision
 	step := fold.Next(last.entry, v.in, fold.Basis{Page: page, Config: config, StoredAt: v.storedAt, Now: now})
@@ -105,8 +104,8 @@ func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err
 	return step.Reason, !news, err
 }
 
-// last is the newest entry, from memory where that is allowed. To expect none is no fence for long: the
-// log may get an entry and lose it again. So what the log does not have is read each time.
+// last returns the newest entry, from the cache if allowed. Expecting none protects for a short time only: the log may
+// get an entry and lose it again. A missing entry is therefore read each time.
 func (v *evaluation) last(ctx context.Context) (st state, remembered bool, err error) {
 	known, ok := v.entries.Get(v.ref)
 	if ok && !v.readEntry && known.expect != 0 {
@@ -116,7 +115,7 @@ func (v *evaluation) last(ctx context.Context) (st state, remembered bool, err e
 		return state{}, false, err
 	}
 	if ok && known.seq > st.seq {
-		// What was read is behind: the state's copy, or a replica's.
+		// The read lags: the state's copy, or a replica's.
 		if st.expect != 0 {
 			st.expect = known.seq
 		}
@@ -126,10 +125,10 @@ func (v *evaluation) last(ctx context.Context) (st state, remembered bool, err e
 	return st, false, nil
 }
 
-// pagePatience is how long a replica may take to show a page that somebody else has seen.
+// pagePatience limits the wait for a replica to show a page seen elsewhere.
 const pagePatience = time.Second
 
-// inventory is the page, at the revision that is needed or a newer one.
+// inventory returns the page, at the required revision or a newer one.
 func (v *evaluation) inventory(ctx context.Context) (page fold.Page, remembered bool, err error) {
 	k := inventoryKey{v.ref.Account, v.ref.Page}
 	known, ok := v.pages.Get(k)
@@ -156,12 +155,12 @@ func (v *evaluation) inventory(ctx context.Context) (page fold.Page, remembered 
 	}
 }
 
-// news tells whether something has changed again since next was made from it, and needs it from now on. It
-// looks for what next has that prev has not: the devices, where the set of them differs, and checks. Whoever
-// handled the message before may not have got to look, so then all of it is looked for.
+// news reports whether the configuration or the page changed after next was made, and requires that revision from now
+// on. It checks the differences between next and prev: devices, if the set differs, and checks. The previous handler of
+// a redelivered message may not have checked, so then everything is checked.
 func (v *evaluation) news(ctx context.Context, prev, next *proto.Entry, members bool) (bool, error) {
 	if next == nil || next.Closed {
-		return false, nil // what was removed does not come back
+		return false, nil // removed devices do not come back
 	}
 	first := prev == nil || prev.Closed || v.again
 	if first || members {

@@ -21,7 +21,7 @@ type asked struct {
 // inputsAtOnce bounds the memory of a fan-out.
 const inputsAtOnce = 1000
 
-// ask stores inputs; nil means that all of them are.
+// ask stores inputs; nil means all of them are stored.
 func (s *Service) ask(ctx context.Context, all []asked) error {
 	for some := range slices.Chunk(all, inputsAtOnce) {
 		out := make([]bus.Outgoing, len(some))
@@ -38,7 +38,7 @@ func (s *Service) ask(ctx context.Context, all []asked) error {
 	return nil
 }
 
-// pagesOf lists the pages of an account. A page that was stored before the call is there.
+// pagesOf lists the pages of an account. It includes every page stored before the call.
 func (s *Service) pagesOf(ctx context.Context, a proto.Account) ([]topology.PageNumber, error) {
 	subjects, err := s.bus.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.PageKeys(a)))
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Service) pagesOf(ctx context.Context, a proto.Account) ([]topology.Page
 	return pages, nil
 }
 
-// evaluatedPages are the pages of an integration that have an entry, in the log or the state.
+// evaluatedPages returns the pages of an integration with an entry, in the log or the state.
 func (s *Service) evaluatedPages(ctx context.Context, a proto.Account, integration proto.ID) (map[topology.PageNumber]bool, error) {
 	pages := map[topology.PageNumber]bool{}
 	for _, stream := range []string{topology.PostureLog, topology.PostureState} {

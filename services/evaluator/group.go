@@ -9,12 +9,12 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// group commits entries of several pages in one atomic batch: what comes while a batch is under way goes
-// together into the next. A server that is not replicated keeps each batch in files of its own until it is
-// committed, which costs more than a page's messages do: a third of the whole with a batch for each page.
+// group commits entries of several pages in one atomic batch: requests that arrive during a batch form the next one. A
+// server without replicas keeps each batch in files of its own until it is committed. The files cost more than a page's
+// messages: a third of the total with a batch for each page.
 //
-// Each entry keeps its own expectation. Where one of them fails nothing of the batch is stored, and each
-// page is committed by itself.
+// Each entry keeps its own expectation. If one of them fails, nothing of the batch is stored, and each page is
+// committed by itself.
 type group struct {
 	conn     *bus.Conn
 	requests chan *request
@@ -58,7 +58,7 @@ func (g *group) commit(ctx context.Context, msgs []bus.Outgoing) (uint64, error)
 	}
 }
 
-// run commits what is requested, a batch at a time, until ctx ends.
+// run commits requests, a batch at a time, until ctx ends.
 func (g *group) run(ctx context.Context) error {
 	var next *request
 	for {
@@ -71,12 +71,12 @@ func (g *group) run(ctx context.Context) error {
 		}
 		var batch []*request
 		batch, next = g.gather(next)
-		// A batch that is sent is seen through: its pages wait for the answer.
+		// A sent batch is completed: its pages wait for the answer.
 		g.store(context.WithoutCancel(ctx), batch)
 	}
 }
 
-// gather is a batch that begins with one request, of all that wait and fit; held is the first that did not.
+// gather returns a batch of one request and all waiting requests that fit; held is the first one that did not.
 func (g *group) gather(first *request) (batch []*request, held *request) {
 	batch = []*request{first}
 	size := len(first.msgs)
@@ -94,7 +94,7 @@ func (g *group) gather(first *request) (batch []*request, held *request) {
 	return batch, nil
 }
 
-// samePage tells two entries of one page: they cannot both be next.
+// samePage reports whether two entries belong to one page: they cannot both be next.
 func (r *request) samePage(o *request) bool { return r.msgs[0].Subject == o.msgs[0].Subject }
 
 func (g *group) store(ctx context.Context, batch []*request) {

@@ -10,11 +10,11 @@ import (
 	"plumbline.dev/proto"
 )
 
-// pageChanges is the stage that asks for a changed page to be evaluated, for each integration.
+// pageChanges is the stage that requests the evaluation of a changed page, for each integration.
 //
-// The integrations are listed in the bucket, not in the view of it: the page is stored before they are
-// listed, and an integration is stored before its pages are. So of a page and an integration that are new
-// at the same time, the stage of one sees the other.
+// The integrations are listed in the bucket, not in its view: the page is stored before they are listed, and an
+// integration is stored before its pages are listed. If a page and an integration are new at the same time, the stage
+// of one therefore sees the other.
 func (s *Service) pageChanges(ctx context.Context) error {
 	return s.bus.Consume(ctx, s.stage("page_changes", topology.BucketStream(topology.Devices), topology.ConsumerPageChanges, 4), s.pageChanged)
 }
@@ -43,8 +43,8 @@ func (s *Service) pageChanged(ctx context.Context, m *bus.Msg) error {
 	return s.ask(ctx, all)
 }
 
-// integrationsOf lists an account's integrations as the bucket has them now, each with a revision at which
-// it exists.
+// integrationsOf lists an account's integrations as currently stored in the bucket, each with a revision of its
+// existence.
 func (s *Service) integrationsOf(ctx context.Context, a proto.Account) (map[proto.ID]uint64, error) {
 	bucket := topology.BucketStream(topology.Config)
 	subjects, err := s.bus.Subjects(ctx, bucket, topology.BucketSubject(topology.Config, topology.ConfigKeysOf(a, topology.KindIntegration)))

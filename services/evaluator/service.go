@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/services/internal/overview"
 )
 
-// Deps is what an evaluator works with. Log and Clock may be left out.
+// Deps holds an evaluator's dependencies. Log and Clock are optional.
 type Deps struct {
 	Bus     *bus.Conn // of the evaluator's role
 	Log     *slog.Logger
@@ -98,7 +98,7 @@ func (s *Service) whenReady(run func(context.Context) error) func(context.Contex
 	}
 }
 
-// stopped is nil where the end of ctx is why something failed.
+// stopped returns nil if the end of ctx caused err.
 func stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -106,10 +106,10 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
-// readyPatience is how long Ready waits for views that fill within milliseconds.
+// readyPatience limits Ready's wait for views, which fill within milliseconds.
 const readyPatience = 100 * time.Millisecond
 
-// Ready tells why the evaluator cannot work yet; nil when it can.
+// Ready returns an error if the evaluator cannot work yet.
 func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()

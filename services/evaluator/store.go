@@ -11,11 +11,11 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// state is the newest entry of a page that somebody knows of.
+// state is the newest known entry of a page.
 type state struct {
 	entry *proto.Entry // nil: none
-	seq   uint64       // of the entry in the log, where it is or was
-	// expect is the sequence of the page's newest entry that the log still has, 0: none.
+	seq   uint64       // of the entry in the log, now or before eviction
+	// expect is the sequence of the page's newest entry in the log, 0 if the log holds none.
 	expect uint64
 }
 
@@ -23,19 +23,19 @@ type state struct {
 type store interface {
 	// newest reads a page's newest entry. It may be old: a commit finds out.
 	newest(ctx context.Context, p topology.PageRef) (state, error)
-	// page reads an inventory record. Its devices may be old where the bucket is replicated.
+	// page reads an inventory record. Its devices may be old in a replicated bucket.
 	page(ctx context.Context, p topology.PageRef) (fold.Page, error)
-	// config views the configuration at a revision or a newer one. That an integration does not exist is
-	// the bucket's own word, not a view's.
+	// config returns a view of the configuration at a revision or a newer one. The absence of an integration is read
+	// from the bucket, not from a view.
 	config(ctx context.Context, p topology.PageRef, least uint64) (fold.Config, error)
-	// revision reads the newest revision of a resource in CONFIG, that of its deletion included; 0: none.
+	// revision reads the newest revision of a resource in CONFIG, including that of its deletion; 0 means none.
 	revision(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (uint64, error)
 	// commit stores a step's entry and changes if expect is still the newest of the page in the log, and
 	// returns the entry's sequence; else [bus.ErrConflict].
 	commit(ctx context.Context, p topology.PageRef, step *fold.Step, expect uint64) (seq uint64, err error)
 }
 
-// evaluator evaluates pages, and remembers what it read and wrote. It is safe for concurrent use.
+// evaluator evaluates pages, and caches its reads and writes. It is safe for concurrent use.
 type evaluator struct {
 	store
 	clock   clock.Clock

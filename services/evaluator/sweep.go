@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/services/internal/overview"
 )
 
-// sweep asks for pages to be evaluated that hold an expired result. Every evaluator sweeps: the message id
-// names the page, the entry and the attempt, so that the server keeps one of them.
+// sweep requests the evaluation of pages with an expired result. Every evaluator sweeps: the message id names the page,
+// the entry and the attempt, so the server keeps one of them.
 func (s *Service) sweep(ctx context.Context) error {
 	sw := sweeper{swept: map[topology.PageRef]attempt{}}
 	for {
@@ -37,7 +37,7 @@ func (s *Service) sweepOnce(ctx context.Context, sw *sweeper) error {
 	return nil
 }
 
-// sweeper remembers what was asked for.
+// sweeper remembers its requests.
 type sweeper struct {
 	swept map[topology.PageRef]attempt
 }
@@ -47,11 +47,11 @@ type attempt struct {
 	n   int
 }
 
-// sweepAgain is when a page is asked for again that is still due: its evaluator's clock may be behind the
-// sweeper's, so that nothing had expired yet. The time doubles with each attempt.
+// sweepAgain is the time before a page still due is requested again: its evaluator's clock may be behind the sweeper's,
+// so nothing had expired yet. The time doubles with each attempt.
 const sweepAgain = 5 * time.Second
 
-// plan is what to ask of the pages that are due, and what to remember of it.
+// plan returns the requests for due pages, and the ones to remember.
 func (sw *sweeper) plan(now proto.Millis, due []overview.Page) (all []asked, next map[topology.PageRef]attempt) {
 	next = make(map[topology.PageRef]attempt, len(due))
 	for _, p := range due {

@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// shelf holds the pages that a part touches, as they are being changed.
+// shelf holds the pages of a part while they are changed.
 type shelf map[topology.PageNumber]*openPage
 
 type openPage struct {
@@ -17,7 +17,7 @@ type openPage struct {
 	changed bool
 }
 
-// slot is where a device of a page is: in which of its lists, and at which place.
+// slot is a device's place in a page: the list and the index.
 type slot struct {
 	revoked bool
 	n       int
@@ -38,7 +38,7 @@ func open(pages map[topology.PageNumber]*proto.Page) shelf {
 	return s
 }
 
-// list is the one that a slot is in.
+// list returns the list of a slot.
 func (o *openPage) list(revoked bool) *[]proto.Device {
 	if revoked {
 		return &o.page.Revoked
@@ -66,9 +66,9 @@ func (o *openPage) take(at slot) proto.Device {
 	return d
 }
 
-// apply carries out a part's steps on the pages that it touches, which it changes, and adds what it did to
-// answer. It returns the numbers of the pages that are to be written, ascending: a device that is already
-// as the command says changes nothing. Pages that do not bear out the plan are an error.
+// apply executes a part's steps on its pages and adds the results to answer. It returns the numbers of the pages to
+// write, ascending: a device that already matches the command changes nothing. Pages that contradict the plan are an
+// error.
 func (p *part) apply(c *proto.Command, pages map[topology.PageNumber]*proto.Page, now proto.Millis, answer *proto.CommandAnswer) ([]topology.PageNumber, error) {
 	s := open(pages)
 	for i, st := range p.steps {

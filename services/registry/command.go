@@ -38,9 +38,9 @@ func read(m *bus.Msg) (*command, error) {
 	return c, err
 }
 
-// handle applies a command, part by part, and answers it. What may pass, the bus or the server's store
-// being away or another registry's commit, is tried again here and not by redelivery, without an end: a
-// command must not go to the dead letters because of an outage.
+// handle applies a command, part by part, and answers it. Temporary failures (the bus or the server's store is away,
+// another registry committed) are retried here without a limit, and not by redelivery: an outage must not send a
+// command to the dead letters.
 func (s *Service) handle(ctx context.Context, m *bus.Msg) error {
 	c, err := read(m)
 	if err != nil {
@@ -72,8 +72,7 @@ func (s *Service) handle(ctx context.Context, m *bus.Msg) error {
 	}
 }
 
-// retrying tells of a failure. A single conflict is nothing to worry about: it is how a registry learns
-// that another has taken over.
+// retrying logs a failure. A single conflict is expected: it is how a registry learns that another one took over.
 func (s *Service) retrying(c *command, failures int, err error) {
 	level := slog.LevelWarn
 	if errors.Is(err, bus.ErrConflict) {
@@ -93,14 +92,14 @@ func pause(failures int) time.Duration {
 	return min(5*time.Second, 5*time.Millisecond<<min(failures, 12))
 }
 
-// hopeless tells a commit that the server understood and refused, not for what others wrote: it is left
-// to redelivery, which ends in the dead letters.
+// hopeless reports whether the server understood and rejected a commit for a reason other than conflicting writes. Such
+// a command is left to redelivery and ends in the dead letters.
 func hopeless(err error) bool {
 	var refused *jetstream.APIError
 	return errors.As(err, &refused) && refused.Code == 400 && !errors.Is(err, bus.ErrConflict) && !errors.Is(err, bus.ErrBusy)
 }
 
-// catchUp makes the next decision wait until the index has seen what the bucket holds now.
+// catchUp delays the next decision until the index has seen the current content of the bucket.
 func (s *Service) catchUp(ctx context.Context) error {
 	stream, err := s.bus.JetStream().Stream(ctx, topology.BucketStream(topology.Devices))
 	if err != nil {
@@ -110,11 +109,11 @@ func (s *Service) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// patience bounds one wait for the index, so that a watch that hangs shows in the log and in Ready.
+// patience limits one wait for the index, so a hanging watch shows in the log and in Ready.
 const patience = 10 * time.Second
 
-// advance commits the next part of a command, or finds that there is none left. The answer is what has
-// been done of the command so far, and complete when done.
+// advance commits the next part of a command, or finds that none is left. The answer covers the parts so far, and is
+// complete when done.
 func (s *Service) advance(ctx context.Context, c *command) (answer proto.CommandAnswer, done bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -140,7 +139,7 @@ func (s *Service) advance(ctx context.Context, c *command) (answer proto.Command
 	for _, n := range changed {
 		batch = append(batch, bus.PutMsg(topology.Devices, topology.PageKey(c.account, n), pages[n], d.part.pages[n]))
 	}
-	// The cursor is last: who has seen it has seen the pages.
+	// The cursor is last: a reader of the cursor has seen the pages.
 	batch = append(batch, bus.PutMsg(topology.Devices, topology.CursorKey, &cursor, d.fence))
 	first, err := s.bus.Commit(ctx, batch)
 	if errors.Is(err, nats.ErrMaxPayload) {
@@ -154,11 +153,11 @@ func (s *Service) advance(ctx context.Context, c *command) (answer proto.Command
 	return d.answer, cursor.Done, nil
 }
 
-// decision is what to do next about a command: nothing, or a part.
+// decision is the next action for a command: nothing, or a part.
 type decision struct {
 	done   bool
 	part   part
-	fence  uint64 // the cursor's revision that the decision rests on
+	fence  uint64 // the cursor's revision behind the decision
 	answer proto.CommandAnswer
 }
 
@@ -192,8 +191,8 @@ func (s *Service) decide(c *command) (decision, error) {
 	return d, nil
 }
 
-// load reads the pages that a part touches, as they were when it was decided. One that is not so any more,
-// or that a replica has not seen yet, is a conflict.
+// load reads the pages of a part, as they were at the decision. A page that changed since, or that a replica has not
+// seen yet, is a conflict.
 func (s *Service) load(ctx context.Context, a proto.Account, revisions map[topology.PageNumber]uint64) (map[topology.PageNumber]*proto.Page, error) {
 	pages := make(map[topology.PageNumber]*proto.Page, len(revisions))
 	g, ctx := errgroup.WithContext(ctx)

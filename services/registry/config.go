@@ -7,13 +7,13 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Config is what an operator decides about the registry. The zero value is usable.
+// Config holds the operator's settings. The zero value is usable.
 type Config struct {
-	// MaxPages is how many pages one atomic commit may touch; a command that touches more is committed in
-	// parts. 1 to 999, 0 means 999.
+	// MaxPages is the number of pages in one atomic commit, 1 to 999; 0 means 999. A command with more pages is
+	// committed in parts.
 	MaxPages int
-	// MaxBytes is about how large one commit may become, so that a part's pages fit into memory; 0 means
-	// 16 MiB. A page is always taken, however small the bound.
+	// MaxBytes is the approximate size limit of one commit, so a part's pages fit into memory; 0 means 16 MiB. A commit
+	// has at least one page, even above the limit.
 	MaxBytes int
 }
 

@@ -12,22 +12,20 @@ import (
 	"plumbline.dev/proto"
 )
 
-// index is what the registry remembers of the DEVICES bucket: which device is in which page, and the
-// cursor. Only the watch of the bucket changes it, the registry's own commits included, so there is one
-// way in which it comes to be. It costs about 60 bytes a device.
+// index is the registry's memory of the DEVICES bucket: the page of each device, and the cursor. Only the watch of the
+// bucket changes it, even for the registry's own commits. It costs about 60 bytes a device.
 //
-// A commit's cursor is its last message: an index that has seen a cursor has seen the pages that were
-// committed with it and before it.
+// A commit's cursor is its last message: an index with a cursor has the pages committed with it and before it.
 type index struct {
 	log  *slog.Logger
-	conn *bus.Conn // told of what cannot be read
+	conn *bus.Conn // notified of unreadable records
 
 	mu       sync.RWMutex
 	accounts map[proto.Account]*inventory
 	cursor   proto.Cursor
 	fence    uint64 // the cursor's revision; 0: there is none yet
 	lost     error  // why the cursor cannot be read: no command can be applied
-	revision uint64 // the newest of the bucket that was seen
+	revision uint64 // the newest seen of the bucket
 	caughtUp bool
 	moved    chan struct{} // closed at the next update
 }
@@ -35,10 +33,9 @@ type index struct {
 // inventory is one account's part of the index.
 type inventory struct {
 	where map[proto.ID]topology.PageNumber
-	// pages are by number. One that was never written is a gap: an empty page of revision 0.
+	// pages are by number. A page never written is a gap: an empty page of revision 0.
 	pages []pageRecord
-	// damaged are the pages that cannot be read. While there is one, nobody can tell which devices the
-	// account has.
+	// damaged holds the unreadable pages. With one of them the account's devices are not known.
 	damaged map[topology.PageNumber]error
 }
 
@@ -59,8 +56,8 @@ func newInventory() *inventory {
 	return &inventory{where: map[proto.ID]topology.PageNumber{}, damaged: map[topology.PageNumber]error{}}
 }
 
-// apply takes in one update of the bucket. A page that cannot be read stops its account only; a cursor
-// that cannot be read stops commands until it is mended.
+// apply handles one update of the bucket. An unreadable page stops its account only; an unreadable cursor stops
+// commands until it is repaired.
 func (x *index) apply(u bus.Update) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -108,7 +105,7 @@ func (x *index) apply(u bus.Update) error {
 	return nil
 }
 
-// set makes a page what was written of it.
+// set replaces the devices of a page in the index.
 func (inv *inventory) set(n topology.PageNumber, revision uint64, bytes int, devices []proto.Device) error {
 	ids := make([]proto.ID, len(devices))
 	now := make(map[proto.ID]struct{}, len(devices))
@@ -123,7 +120,7 @@ func (inv *inventory) set(n topology.PageNumber, revision uint64, bytes int, dev
 		inv.pages = append(inv.pages, pageRecord{})
 	}
 	for _, id := range inv.pages[n].ids {
-		// A device that moved is already in its new page if that was written first.
+		// A moved device is already in its new page if the new page was written first.
 		if _, stays := now[id]; !stays && inv.where[id] == n {
 			delete(inv.where, id)
 		}
@@ -143,7 +140,7 @@ func (inv *inventory) damage() error {
 	return nil
 }
 
-// live is called once the watch has delivered what the bucket held.
+// live is called once the watch has delivered the bucket's content.
 func (x *index) live() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -173,7 +170,7 @@ func (x *index) await(ctx context.Context, revision uint64) error {
 	}
 }
 
-// of is an account's inventory, empty where it has none. The lock is held.
+// of returns an account's inventory, possibly empty. The lock is held.
 func (x *index) of(a proto.Account) *inventory {
 	if inv := x.accounts[a]; inv != nil {
 		return inv

@@ -53,7 +53,7 @@ func (m *metrics) observe(took time.Duration, err error) {
 	}
 }
 
-// committed counts what a part added to a command's answer.
+// committed counts a part's additions to a command's answer.
 func (m *metrics) committed(before, after *proto.CommandAnswer, pages int) {
 	m.pages.Add(float64(pages))
 	for result, n := range map[string]int{
@@ -68,7 +68,7 @@ func (m *metrics) committed(before, after *proto.CommandAnswer, pages int) {
 	}
 }
 
-// inventoryGauges tells how many devices and pages each account has, from the index.
+// inventoryGauges reports the number of devices and pages of each account, from the index.
 type inventoryGauges struct{ index *index }
 
 var (

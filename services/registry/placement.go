@@ -10,7 +10,7 @@ import (
 // limits bound a page and a part of a command.
 type limits struct{ pageSize, pages, bytes int }
 
-// verb is what becomes of one item of a command.
+// verb is the action for one item of a command.
 type verb uint8
 
 const (
@@ -33,7 +33,7 @@ type step struct {
 type part struct {
 	begin int
 	steps []step
-	// pages are those that the steps touch, with the revisions that the decisions rest on.
+	// pages are the pages of the steps, with the revisions behind the decisions.
 	pages map[topology.PageNumber]uint64
 }
 
@@ -44,7 +44,7 @@ func items(c *proto.Command) int {
 	return len(c.Remove) + len(c.Upsert) + len(c.Revoke) + len(c.Unrevoke)
 }
 
-// item is one of them: a device to upsert, or an id and what is to become of it.
+// item is a device to upsert, or an id and its action.
 type item struct {
 	do     verb // remove, keep, revoke or unrevoke
 	id     proto.ID
@@ -64,11 +64,11 @@ func itemOf(c *proto.Command, i int) item {
 	return item{do: unrevoke, id: c.Unrevoke[i-len(c.Revoke)]}
 }
 
-// plan decides what becomes of a command's items, from begin on, until the limits of a commit are reached
-// or the items are. At least one item is taken.
+// plan decides the steps for a command's items, from begin on, until the limits of a commit or the end of the items. It
+// takes at least one item.
 //
-// Items are taken one after the other, so a device that a command names twice ends as the last item says.
-// A newcomer goes to the lowest page with a free slot; pages never written are empty pages.
+// Items are taken one after the other, so the last item for a device decides. A new device goes to the lowest page with
+// a free slot; pages never written are empty pages.
 func plan(inv *inventory, c *proto.Command, begin int, l limits) part {
 	p := planner{inv: inv, max: l, moved: map[proto.ID]int64{}, fill: map[topology.PageNumber]int{},
 		part: part{begin: begin, pages: map[topology.PageNumber]uint64{}}}
@@ -95,10 +95,10 @@ type planner struct {
 	inv   *inventory
 	max   limits
 	part  part
-	moved map[proto.ID]int64 // the page that a device is in after the steps so far, or gone
+	moved map[proto.ID]int64 // the page of a device after the steps so far, or gone
 	fill  map[topology.PageNumber]int
 	bytes int
-	// free is the lowest page that may have a free slot. It only grows: removals come before upserts.
+	// free is the lowest page with a possible free slot. It only grows: removals come before upserts.
 	free topology.PageNumber
 }
 
@@ -164,7 +164,7 @@ func (p *planner) take(s step, bytes int) bool {
 	return true
 }
 
-// encodedSize is about what a device takes in a stored page.
+// encodedSize is the approximate size of a device in a stored page.
 func encodedSize(d *proto.Device) int { return d.FieldBytes() + 48 }
 
 // fault is why a device cannot be enrolled, nil if it can.

@@ -17,7 +17,7 @@ import (
 // stageName names the service's stage in dead letters.
 const stageName = "registry"
 
-// Deps is what the registry works with.
+// Deps holds the registry's dependencies.
 type Deps struct {
 	Bus     *bus.Conn
 	Log     *slog.Logger
@@ -33,7 +33,7 @@ type Service struct {
 	metrics *metrics
 	limits  limits
 	index   *index
-	// seen is the revision that the index must have seen before the next decision.
+	// seen is the revision the index must reach before the next decision.
 	seen atomic.Uint64
 	// trouble is why the command at hand has to be tried again, nil while all is well.
 	trouble atomic.Pointer[error]
@@ -82,7 +82,7 @@ func (s *Service) consume(ctx context.Context) error {
 		Bury: s.bury, Observe: s.metrics.observe}, s.handle)
 }
 
-// Ready tells why devices cannot be enrolled now, nil if they can.
+// Ready returns an error if devices cannot be enrolled now.
 func (s *Service) Ready(ctx context.Context) error {
 	if err := s.bus.Ready(ctx); err != nil {
 		return err

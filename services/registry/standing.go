@@ -20,11 +20,11 @@ const (
 // before a late repetition would be taken for a command of a new stream.
 const clockStep = 30 * time.Second
 
-// standingOf tells what to do with a command, by its sequence and the time at which the server stored it.
+// standingOf compares a command with the cursor, by its sequence and the time the server stored it.
 //
-// No command passes an earlier one (doc.go), so one below the cursor was applied or went to the dead
-// letters; that it comes again is a lost acknowledgement. But if the stream was made anew, its sequences
-// begin again while the cursor stays: such a command was stored after the cursor's.
+// No command passes an earlier one (doc.go), so a command below the cursor was applied or went to the dead letters; a
+// redelivery means a lost acknowledgement. But if the stream was created anew, its sequences start again while the
+// cursor stays: such a command was stored after the cursor's.
 func standingOf(c *proto.Cursor, seq uint64, storedAt proto.Millis) standing {
 	anew := c.StoredAt != 0 && storedAt > c.StoredAt.Add(clockStep)
 	switch {

@@ -6,8 +6,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Between are the changes that lead from one entry of a page to another, however many came between: a log that
-// lost messages gets them with the entry again. before is nil where there is none.
+// Between returns the changes that lead from one entry of a page to another, regardless of the entries between them: a
+// log with lost messages gets them with the entry again. before is nil if there is none.
 func Between(before, after *proto.Entry) []Change {
 	if before == nil {
 		before = new(proto.Entry)

@@ -4,7 +4,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// changes gathers what changed, by check and outcome.
+// changes collects the changed devices, by check and outcome.
 type changes struct {
 	columns []column
 	groups  [][proto.OutcomeNone][]proto.ChangedDevice // by column, then outcome
@@ -19,8 +19,8 @@ func (c *changes) add(column int, to proto.Outcome, d proto.ChangedDevice) {
 	*g = append(*g, d)
 }
 
-// gone adds a result that is no more: the device left, or the check went. A check that the device's entry
-// did not have yet has nothing to lose.
+// gone adds a removed result: the device left, or the check was removed. A check missing from the device's previous
+// entry has nothing to lose.
 func (c *changes) gone(column int, old *proto.Result, why proto.Reason) {
 	was := c.columns[column].was
 	if was < 0 {
@@ -41,8 +41,8 @@ func (c *changes) list() (out []Change) {
 	return out
 }
 
-// rows finds the rows of devices. A page, its entry and its answer mostly name the same devices in the
-// same order: then a row is found where the last one left off, and no index is made.
+// rows finds the rows of devices. A page, its entry and its response mostly name the same devices in the same order:
+// the next row is then found beside the last one, without an index.
 type rows[T any] struct {
 	all   []T
 	id    func(*T) *proto.ID
@@ -50,7 +50,7 @@ type rows[T any] struct {
 	index map[proto.ID]int
 }
 
-// find gives the row's place, -1 where there is none.
+// find returns the row's index, or -1.
 func (r *rows[T]) find(id proto.ID) int {
 	if r.at < len(r.all) && *r.id(&r.all[r.at]) == id {
 		r.at++

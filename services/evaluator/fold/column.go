@@ -10,19 +10,19 @@ import (
 // column is one check of an evaluation: of the new entry, of the one before, or of both.
 type column struct {
 	proto.CheckRef
-	// was is the check's place in the entry before, -1 where it was not there; gone tells that it is not in
-	// the new entry. A column is one or the other, or both entries have it.
+	// was is the check's index in the previous entry, or -1; gone is set if the check is not in the new entry. A column
+	// has one or the other, or both entries have the check.
 	was  int
 	gone bool
-	// edited tells that the entry before used another revision.
+	// edited is set if the previous entry used another revision.
 	edited     bool
 	supported  bool
 	expiration proto.Millis // 0: a score counts until a newer one comes
-	// passes has the outcome of every possible score, so that an operator is looked up once a page.
+	// passes has the outcome of every possible score: an operator is looked up once a page.
 	passes [101]bool
 }
 
-// columns are those of the new entry, by id, then the checks that went.
+// columns returns those of the new entry, by id, then the removed checks.
 func columns(before []proto.CheckRef, now []Check) []column {
 	now = first(now)
 	out := make([]column, 0, len(now)+len(before))
@@ -37,7 +37,7 @@ func columns(before []proto.CheckRef, now []Check) []column {
 	return out
 }
 
-// first are the checks that count, by id.
+// first returns the checks within the limit, by id.
 func first(checks []Check) []Check {
 	byID := func(a, b Check) int { return bytes.Compare(a.ID[:], b.ID[:]) }
 	if !slices.IsSortedFunc(checks, byID) {
@@ -62,8 +62,8 @@ func compile(c Check, before []proto.CheckRef) column {
 	return col
 }
 
-// judge is the check's word on a device; fresh tells that the score came with this input. expires is when
-// the score stops to count, 0 where it never does or no longer counts.
+// judge returns the check's verdict on a device; fresh is set if the score came with this input. expires is the time
+// the score expires, 0 if it never does or has expired.
 func (c *column) judge(res, old *proto.Result, fresh bool, now proto.Millis) (v proto.Verdict, expires proto.Millis) {
 	switch {
 	case !c.supported:
@@ -83,8 +83,8 @@ func (c *column) judge(res, old *proto.Result, fresh bool, now proto.Millis) (v 
 	return proto.Verdict{Outcome: outcome, Reason: proto.ReasonScore, Observed: outcome}, expires
 }
 
-// hadExpired tells that the entry before let the device's score expire under this revision of the check: a
-// device that has a score is unknown for no other reason, unless the check could not be evaluated.
+// hadExpired reports whether the device's score had expired in the previous entry under this revision of the check: a
+// device with a score is unknown for no other reason, unless the check could not be evaluated.
 func (c *column) hadExpired(old *proto.Result) bool {
 	if old == nil || c.edited || old.Score == proto.NoScore {
 		return false

@@ -4,15 +4,15 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Page is what the fold needs of an inventory record.
+// Page is the part of an inventory record used by the fold.
 type Page struct {
 	Revision uint64 // of the page's key in DEVICES; 0: there is no such page
 	Devices  []proto.ID
 }
 
-// Config is what the fold needs of an integration.
+// Config is the part of an integration's configuration used by the fold.
 type Config struct {
-	Revision uint64 // of CONFIG: nothing that is newer was used, everything up to it was seen
+	Revision uint64 // of CONFIG: nothing newer was used, everything up to it was seen
 	// Exists is false once the integration was removed.
 	Exists bool
 	// Checks are those over the integration, in any order. The first [proto.MaxChecks] by id count.
@@ -25,7 +25,7 @@ type Check struct {
 	*proto.Check
 }
 
-// Basis is what an input is folded on.
+// Basis holds everything an input is folded onto.
 type Basis struct {
 	Page   Page
 	Config Config
@@ -39,9 +39,9 @@ type Reason uint8
 
 // The reasons.
 const (
-	Unchanged   Reason = iota // an input that is not a poll and changes nothing
-	Late                      // a poll of a tick that is not newer than the entry's, which changes nothing else
-	StalePage                 // the page is older than what the input or the entry has seen: read it again
+	Unchanged   Reason = iota // an input other than a poll, without a change
+	Late                      // a poll of a tick not newer than the entry's; it changes nothing else
+	StalePage                 // the page is older than the one seen by the input or the entry: read it again
 	StaleConfig               // the same of the configuration
 	Written                   // there is an entry to write
 )
@@ -51,16 +51,16 @@ func (r Reason) String() string {
 	return [...]string{"unchanged", "late", "stale_page", "stale_config", "written"}[min(r, Written)]
 }
 
-// Step is what an input makes of a page. Entry and Changes are there only where Reason is [Written].
+// Step is the result of an input. Entry and Changes are set only if Reason is [Written].
 type Step struct {
 	Reason  Reason
 	Entry   *proto.Entry
 	Changes []Change
-	// Members tells that devices came or left.
+	// Members is set if devices came or left.
 	Members bool
 }
 
-// Change is the devices whose outcome for a check became Outcome.
+// Change holds the devices with a new Outcome for a check.
 type Change struct {
 	Check   proto.ID
 	Outcome proto.Outcome
@@ -75,12 +75,12 @@ func (s *Step) Changed() (n int) {
 	return n
 }
 
-// Next is the page's next entry after prev, nil before the first, for an input. It modifies nothing that
-// it is given; the new entry shares strings with them.
+// Next returns the page's next entry after prev for an input; prev is nil before the first entry. It modifies none of
+// its arguments; the new entry shares strings with them.
 //
-// Scores count for devices that are in the page and, as the tick's order goes, only if the tick is newer
-// than prev's. A late poll is folded as if somebody had said that the page changed: what it had seen of
-// page and configuration may be news. An input other than a poll keeps prev's tick and poll.
+// Scores count for devices in the page, and only if their tick is newer than prev's. A late poll is folded like a
+// change of the page, because its revisions of page and configuration may be news. An input other than a poll keeps
+// prev's tick and poll.
 func Next(prev *proto.Entry, in *proto.Input, on Basis) Step {
 	before := prev
 	if before == nil {
@@ -94,14 +94,14 @@ func Next(prev *proto.Entry, in *proto.Input, on Basis) Step {
 	case !on.Config.Exists:
 		return remove(prev, on)
 	case prev == nil && on.Page.Revision == 0:
-		return Step{Reason: Unchanged} // nobody was enrolled into such a page
+		return Step{Reason: Unchanged} // no device was enrolled into such a page
 	}
 	poll := in.Cause == proto.CausePoll && in.Tick > before.Tick
 	p := pass{before: before, in: in, on: on, poll: poll}
 	return p.run()
 }
 
-// remove closes the page's results of an integration that was removed.
+// remove closes the page's results of a removed integration.
 func remove(prev *proto.Entry, on Basis) Step {
 	if prev == nil || prev.Closed {
 		return Step{Reason: Unchanged}

@@ -45,7 +45,7 @@ func (p *pass) run() Step {
 	return p.end(left || p.came > 0)
 }
 
-// lost adds the results that are no more, and tells whether devices left.
+// lost adds the removed results, and reports whether devices left.
 func (p *pass) lost(stayed []bool) (left bool) {
 	went := slices.ContainsFunc(p.changes.columns, func(c column) bool { return c.gone })
 	for i := range p.before.Results {
@@ -92,8 +92,7 @@ func (p *pass) begin() {
 	}
 }
 
-// device makes the result of one device; old and o are nil where it had none and where the input says
-// nothing of it.
+// device sets the result of one device; old and o are nil if it had none or the input does not mention it.
 func (p *pass) device(res *proto.Result, id proto.ID, old *proto.Result, o *proto.Observation) {
 	verdicts := res.Verdicts
 	if old != nil {
@@ -131,8 +130,8 @@ func (p *pass) device(res *proto.Result, id proto.ID, old *proto.Result, o *prot
 	}
 }
 
-// observe takes over what the answer said of a device. An answer without a usable score takes nothing
-// away: the last score goes on until it expires.
+// observe records the response for a device. A response without a usable score changes nothing: the last score stays
+// until it expires.
 func (p *pass) observe(res *proto.Result, o *proto.Observation) (fresh bool) {
 	switch {
 	case o.Problem != proto.ReasonNone:
@@ -149,7 +148,7 @@ func (p *pass) observe(res *proto.Result, o *proto.Observation) (fresh bool) {
 }
 
 func (p *pass) end(members bool) Step {
-	// A next expiry that differs is written even alone: else its sweep would never end.
+	// A different next expiry is written even alone: otherwise its sweep would never end.
 	if !p.poll && !p.differs && !members && !p.before.Closed && p.next.NextExpiry == p.before.NextExpiry {
 		if p.in.Cause == proto.CausePoll {
 			return Step{Reason: Late}

@@ -1,5 +1,5 @@
-// Package foldtest is a plain model of what is known of a page: maps, one device after the other, each rule
-// of the design one line. Tests hold the evaluator against it.
+// Package foldtest is a plain model of a page's results: maps, one device after the other, one line for each rule of
+// the design (bus/README.md). Tests compare the evaluator with it.
 package foldtest
 
 import (
@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/evaluator/fold"
 )
 
-// Model is what is known of one page for one integration. The zero value is before the first entry.
+// Model holds the results of one page for one integration. The zero value is the state before the first entry.
 type Model struct {
 	Written bool // there is an entry
 	Closed  bool
@@ -21,7 +21,7 @@ type Model struct {
 	Devices map[proto.ID]Device
 }
 
-// Device is what is known of one device.
+// Device holds the results of one device.
 type Device struct {
 	Score      int
 	Problem    proto.Reason
@@ -36,8 +36,8 @@ type Result struct {
 	Reason  proto.Reason
 }
 
-// Apply gives the model after an input, and whether that takes an entry. The basis must not be older than
-// what the input names.
+// Apply returns the model after an input, and reports whether an entry is needed. The basis must not be older than the
+// revisions in the input.
 func (m Model) Apply(in *proto.Input, on fold.Basis) (after Model, writes bool) {
 	if !on.Config.Exists {
 		return Model{Written: m.Written, Closed: true, Tick: m.Tick, Poll: m.Poll}, m.Written && !m.Closed
@@ -78,7 +78,7 @@ func (m Model) Apply(in *proto.Input, on fold.Basis) (after Model, writes bool) 
 	return after, polled || m.Closed || !m.same(after)
 }
 
-// hear takes what a poll says of a device.
+// hear records a poll's response for a device.
 func (d *Device) hear(id proto.ID, in *proto.Input, at proto.Millis) (scored bool) {
 	if in.Poll.Error != proto.ReasonNone {
 		d.Problem = in.Poll.Error
@@ -117,13 +117,13 @@ func (d *Device) judge(c fold.Check, now proto.Millis, wasExpired bool) Result {
 	return Result{Outcome: proto.OutcomeFail, Reason: proto.ReasonScore}
 }
 
-// Counted are the checks that count: the first by id.
+// Counted returns the checks within the limit: the first by id.
 func Counted(checks []fold.Check) []fold.Check {
 	checks = slices.SortedFunc(slices.Values(checks), func(a, b fold.Check) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return checks[:min(len(checks), proto.MaxChecks)]
 }
 
-// same tells whether two models have the same checks, devices and results.
+// same reports whether two models have the same checks, devices and results.
 func (m Model) same(o Model) bool { return m.difference(o) == "" }
 
 func (m Model) difference(o Model) string {
@@ -168,7 +168,7 @@ func Read(e *proto.Entry) Model {
 	return m
 }
 
-// Differs tells how an entry differs from the model, "" where it does not.
+// Differs describes the first difference between an entry and the model, or returns "".
 func (m Model) Differs(e *proto.Entry) string {
 	got := Read(e)
 	if m.Written != got.Written || m.Closed != got.Closed || m.Tick != got.Tick || m.Poll != got.Poll {
@@ -184,7 +184,7 @@ type Follower map[ResultKey]proto.Outcome
 // ResultKey names a result.
 type ResultKey struct{ Device, Check proto.ID }
 
-// StateOf is the state that an entry gives.
+// StateOf returns the state in an entry.
 func StateOf(e *proto.Entry) Follower {
 	f := Follower{}
 	if e == nil {
@@ -198,7 +198,7 @@ func StateOf(e *proto.Entry) Follower {
 	return f
 }
 
-// Follow folds changes; an error is a change that contradicts the state.
+// Follow folds changes; it returns an error if a change contradicts the state.
 func (f Follower) Follow(all []fold.Change) error {
 	for _, c := range all {
 		for _, d := range c.Devices {
