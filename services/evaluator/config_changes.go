@@ -45,7 +45,7 @@ func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
 		pages, err = s.pagesOfCheckChange(ctx, account, id)
 	}
 	if err != nil {
-		return fmt.Errorf("pages that the change of %s %s concerns: %w", kind, id, err)
+		return fmt.Errorf("pages affected by the change of %s %s: %w", kind, id, err)
 	}
 	all := make([]asked, len(pages))
 	for i, p := range pages {

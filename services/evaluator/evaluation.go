@@ -77,7 +77,7 @@ func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err
 	step := fold.Next(last.entry, v.in, fold.Basis{Page: page, Config: config, StoredAt: v.storedAt, Now: now})
 	switch {
 	case step.Reason == fold.StalePage || step.Reason == fold.StaleConfig:
-		return step.Reason, false, fmt.Errorf("the view is older than what the page was evaluated with: %s", step.Reason)
+		return step.Reason, false, fmt.Errorf("the view is older than the page's last evaluation: %s", step.Reason)
 	case step.Entry == nil && remembered:
 		v.readEntry = true
 		return step.Reason, false, nil

@@ -30,7 +30,7 @@ func (s *Service) pageChanged(ctx context.Context, m *bus.Msg) error {
 	}
 	integrations, err := s.integrationsOf(ctx, account)
 	if err != nil {
-		return fmt.Errorf("integrations that page %d concerns: %w", page, err)
+		return fmt.Errorf("integrations affected by page %d: %w", page, err)
 	}
 	var all []asked
 	for id, revision := range integrations {
@@ -59,7 +59,7 @@ func (s *Service) integrationsOf(ctx context.Context, a proto.Account) (map[prot
 		}
 		_, kind, id, err := topology.ParseConfigKey(key)
 		if err != nil {
-			s.log.Error("CONFIG holds a key that is not ours", "key", key, "err", err)
+			s.log.Error("CONFIG holds an unknown key", "key", key, "err", err)
 			continue
 		}
 		if r, ok := s.catalog.Integration(a, id); ok {

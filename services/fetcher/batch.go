@@ -15,11 +15,11 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// batchID is the Nats-Msg-Id of a batch and of what becomes of it.
+// batchID is the Nats-Msg-Id of a batch and of its result.
 func batchID(tick uint64, page topology.PageNumber) string { return fmt.Sprintf("%d:%d", tick, page) }
 
-// fetch makes the call of one batch and publishes what came of it. A batch of an integration that is gone
-// or paused is dropped: the one has no results any more, the other is polled once it is resumed.
+// fetch makes the call of one batch and publishes its result. A batch of a removed or paused integration is dropped: a
+// removed one has no results any more, a paused one is polled after its resumption.
 func (s *Service) fetch(ctx context.Context, m *bus.Msg) error {
 	page, err := topology.ParsePage(m.Subject)
 	if err != nil {
@@ -59,13 +59,13 @@ func (s *Service) fetch(ctx context.Context, m *bus.Msg) error {
 	return nil
 }
 
-// errChanged is a call that was given up because the integration's URL, credentials or interval changed, or
-// it was removed.
+// errChanged ends a call because the integration's URL, credentials or interval changed, or the integration was
+// removed.
 var errChanged = errors.New("the integration was changed or removed")
 
-// pollAsConfigured polls a page; nil where the integration is not to be polled. A changed integration is due
-// at once: a call that is under way for what it was before must not hold the page for as long as it may be
-// tried again, so it is given up and made anew.
+// pollAsConfigured polls a page; it returns nil if the integration is not to be polled. A changed integration is due at
+// once: a call with the old configuration must not block the page until its retries end, so it is cancelled and made
+// again.
 func (s *Service) pollAsConfigured(ctx context.Context, w *work, page topology.PageRef, b *proto.Batch) (catalog.Record[proto.Integration], *proto.Input, error) {
 	for seen := b.ConfigRevision; ; {
 		rec, found, err := s.integration(ctx, ref{page.Account, page.Integration}, seen)
@@ -102,7 +102,7 @@ func (s *Service) whileScheduled(ctx context.Context, rec catalog.Record[proto.I
 	return ctx, func() { cancel(nil) }
 }
 
-// work is what the call of one page needs, used again by the next.
+// work holds the buffers for the call of one page. The next page uses them again.
 type work struct {
 	page         proto.Page
 	observations []proto.Observation
@@ -144,8 +144,8 @@ func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, tick
 	return in, nil
 }
 
-// publish hands what came of a call to the evaluators. The bus may be away for a while: asking the API
-// again would be worse than waiting.
+// publish sends the result of a call to the evaluators. If the bus is away for a while, it waits: polling the API again
+// would be worse.
 func (s *Service) publish(ctx context.Context, page topology.PageRef, in *proto.Input) error {
 	out := bus.Outgoing{Subject: topology.Scores(page), Body: in, MsgID: batchID(in.Tick, page.Page)}
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(2*time.Second),
@@ -156,12 +156,12 @@ func (s *Service) publish(ctx context.Context, page topology.PageRef, in *proto.
 	}, backoff.WithContext(wait, ctx))
 }
 
-// bury leaves a failed poll behind for a batch that goes to the dead letters, so that its page gets an entry.
+// bury records a failed poll for a batch on its way to the dead letters, so its page gets an entry.
 func (s *Service) bury(ctx context.Context, m *bus.Msg, _ error) error {
 	var b proto.Batch
 	page, err := topology.ParsePage(m.Subject)
 	if err != nil || m.Decode(&b) != nil {
-		return nil // nobody knows which page of which tick it was
+		return nil // the page and the tick are unknown
 	}
 	rec, found := s.catalog.Integration(page.Account, page.Integration)
 	if !found {

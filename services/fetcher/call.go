@@ -29,21 +29,21 @@ type caller struct {
 type call struct {
 	*caller
 	at *target
-	// of is the integration that is polled; the zero value is a probe, which nothing holds back.
+	// of is the polled integration; the zero value is a probe, and no pause delays a probe.
 	of    ref
 	body  *payload
 	asked []proto.Device
-	// into is what the answer's observations are written over.
+	// into is overwritten with the response's observations.
 	into     []proto.Observation
 	attempts int
 	status   int
 	answer   scoring.Answer
 }
 
-// maxDrained is how much of an answer that is of no use is read, in bytes.
+// maxDrained is the limit for reading a useless response, in bytes.
 const maxDrained = 16 << 10
 
-// errAbandoned is a call that was given up because the caller was told to stop: nothing is known of it.
+// errAbandoned is a call ended because the caller was stopped: its result is unknown.
 var errAbandoned = errors.New("the call was given up: the fetcher stops, or the integration was changed or removed")
 
 // make makes the call, with at most retries further attempts (negative: any number) and within a time in
@@ -62,7 +62,7 @@ func (c *call) make(ctx context.Context, within time.Duration, retries int) (pro
 			return nil
 		}
 		if before != nil && bounded.Err() != nil {
-			// This attempt was cut short by the end of all patience; the one before tells more.
+			// The end of the call's time cut this attempt short; the previous one says more.
 			last = before
 		}
 		if !last.retry {
@@ -86,8 +86,8 @@ func (c *call) make(ctx context.Context, within time.Duration, retries int) (pro
 	return poll, nil
 }
 
-// attemptWithFreshToken makes an attempt. Where the API did not take an application token, one more is made
-// with a new one.
+// attemptWithFreshToken makes an attempt. If the API rejects an application token, it makes another one with a new
+// token.
 func (c *call) attemptWithFreshToken(ctx context.Context) *problem {
 	token, p := c.attempt(ctx)
 	if p != nil && p.refused && c.at.uncovered != "" {
@@ -104,7 +104,7 @@ func (c *call) attemptWithFreshToken(ctx context.Context) *problem {
 	return p
 }
 
-// attempt makes one request and reads its answer. token is the application token that was shown.
+// attempt makes one request and reads its response. token is the application token in the request.
 func (c *call) attempt(ctx context.Context) (token string, p *problem) {
 	if c.of != (ref{}) {
 		if p, status := c.pauses.problem(c.of, c.at, c.clock.Now()); p != nil {
@@ -134,7 +134,7 @@ func (c *call) attempt(ctx context.Context) (token string, p *problem) {
 			c.pauses.begin(c.of, c.at, resp.StatusCode, c.clock.Now(), p.after)
 		}
 		if 0 <= resp.ContentLength && resp.ContentLength <= maxDrained {
-			// A short rest is read, so that the connection can be used again.
+			// A short rest is read, to use the connection again.
 			_, _ = io.CopyN(io.Discard, resp.Body, resp.ContentLength+1)
 		}
 		return token, p
@@ -175,7 +175,7 @@ type patience struct {
 	backoff.BackOff
 	clock   clock.Clock
 	until   time.Time
-	retries int           // that may still be made; negative: any number
+	retries int           // retries left; negative means no limit
 	asked   time.Duration // by the API
 }
 

@@ -8,13 +8,13 @@ import (
 	"plumbline.dev/services/internal/egress"
 )
 
-// Config is what an operator decides about a fetcher. The zero value is usable.
+// Config holds the operator's settings. The zero value is usable.
 type Config struct {
 	// MaxInFlight is how many pages this process works on at once, beside one for each integration;
 	// default 64. About 1 MB each.
 	MaxInFlight int
-	// Workers bounds the pages of one integration that this process works on at once, below the
-	// integration's own limit, which holds over all fetchers; default MaxInFlight.
+	// Workers limits the pages of one integration in this process, below the integration's own limit across all
+	// fetchers; default MaxInFlight.
 	Workers int
 
 	CallTimeout    time.Duration // for one page in all: attempts, waits between them, tokens; default 60 s
@@ -23,24 +23,24 @@ type Config struct {
 	// MaxAnswer bounds an answer, in bytes; default 8 MiB.
 	MaxAnswer int64
 
-	// Sweep is how often batches and consumers of integrations that are gone are looked for; default 1 min.
+	// Sweep is the time between searches for batches and consumers of removed integrations; default 1 min.
 	Sweep time.Duration
-	// Grace is how long calls under way may go on once the service is told to stop; default 2 s. What is
-	// not finished by then is done by another fetcher.
+	// Grace is the time calls under way may take after the service is stopped; default 2 s. Another fetcher handles
+	// unfinished batches.
 	Grace time.Duration
 
 	Egress egress.Config
 
 	// retryWait is the first wait between two attempts; each further one is about twice as long, up to maxWait.
 	retryWait time.Duration
-	// catalogWait is how long work waits for configuration that its sender had already seen, before it is put back.
+	// catalogWait limits the wait for configuration already seen by a message's sender, before the message is put back.
 	catalogWait time.Duration
 }
 
 // planners is how many ticks are planned at once.
 const planners = 4
 
-// maxWait is the longest wait between two attempts that nobody asked for.
+// maxWait is the longest wait between two attempts without a Retry-After.
 const maxWait = 10 * time.Second
 
 func (c Config) withDefaults() (Config, error) {

@@ -11,30 +11,30 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// retryReconcile is how soon a consumer that could not be made or removed is tried again.
+// retryReconcile is the wait before a failed creation or removal of a consumer is retried.
 const retryReconcile = time.Second
 
-// consumers keeps one durable consumer, and the workers on it, for each integration that is polled. All
-// fetchers do so; what they do is the same and may be done twice.
+// consumers keeps one durable consumer, and the workers on it, for each polled integration. Every fetcher does the same
+// work, and doing it twice is harmless.
 type consumers struct {
 	*Service
 	running map[ref]*running
-	// gone are integrations whose leftovers have yet to be cleared away.
+	// gone are removed integrations with leftovers to clear.
 	gone map[ref]bool
-	// suspects are owners of batches or consumers that the catalog did not know at the last sweep.
+	// suspects are owners of batches or consumers missing from the catalog at the last sweep.
 	suspects map[ref]bool
 	stages   sync.WaitGroup
 }
 
-// waitingWorkers wait for a batch while the others work, so that the server can hand out the next one in the
-// moment that one is acknowledged. They make no further calls: the consumer's limit is what bounds those.
+// waitingWorkers wait for a batch while the others work, so the server can deliver the next batch at the moment of an
+// acknowledgement. They add no calls: the consumer's limit bounds those.
 const waitingWorkers = 4
 
 // running is the workers of one integration.
 type running struct {
 	limit int
 	stop  context.CancelFunc // takes no more batches
-	abort context.CancelFunc // gives up the calls under way
+	abort context.CancelFunc // cancels the calls under way
 }
 
 // run reconciles until ctx ends, then waits for the calls under way.
@@ -60,14 +60,14 @@ func (c *consumers) run(ctx context.Context) error {
 	}
 }
 
-// reconcile starts, restarts and stops workers as the catalog says; false where something has to be tried
-// again.
+// reconcile starts, restarts and stops workers according to the catalog; it returns false if something has to be
+// retried.
 func (c *consumers) reconcile(ctx context.Context) bool {
 	done := true
 	wanted := map[ref]bool{}
 	var polled []proto.ID
 	for _, rec := range c.catalog.Integrations() {
-		// A paused integration keeps its consumer: what is left of its last tick is dropped through it.
+		// A paused integration keeps its consumer: the rest of its last tick is dropped through it.
 		if rec.Value.Type != proto.TypeCustomS2S {
 			continue
 		}
@@ -103,8 +103,8 @@ func (c *consumers) reconcile(ctx context.Context) bool {
 	return done
 }
 
-// start makes the consumer, or changes its limit, and puts new workers on it; those before finish what they
-// have.
+// start creates the consumer, or changes its limit, and starts new workers on it; previous workers finish their
+// batches.
 func (c *consumers) start(ctx context.Context, of ref, rec catalog.Record[proto.Integration]) error {
 	d := topology.FetchConsumer(of.account, of.id, rec.Value.Limit())
 	if _, err := c.bus.JetStream().CreateOrUpdateConsumer(ctx, d.Stream, d.Config); err != nil {
@@ -119,7 +119,7 @@ func (c *consumers) start(ctx context.Context, of ref, rec catalog.Record[proto.
 	stage := bus.Stage{Name: stageFetch, Stream: d.Stream, Consumer: d.Config.Durable,
 		Workers: min(rec.Value.Limit()+waitingWorkers, c.cfg.Workers),
 		Bury:    c.bury,
-		// Longer than a call takes: what ends calls early is abort.
+		// Longer than a call takes: abort ends calls early.
 		Grace: c.cfg.CallTimeout + time.Minute}
 	c.stages.Go(func() {
 		defer abort()

@@ -12,7 +12,7 @@ type gate struct {
 	mu      sync.Mutex
 	shared  int      // places
 	free    int      // of them
-	alone   proto.ID // the integration that is polled alone; zero: none or several are
+	alone   proto.ID // the only polled integration; zero if there are none or several
 	held    map[proto.ID]int
 	waiting []*waiter // in the order of arrival
 	inside  int
@@ -25,7 +25,7 @@ type waiter struct {
 
 func newGate(shared int) *gate { return &gate{shared: shared, free: shared, held: map[proto.ID]int{}} }
 
-// enter waits for a place. leave gives it back.
+// enter waits for a place. leave returns it.
 func (g *gate) enter(ctx context.Context, id proto.ID) (leave func(), err error) {
 	g.mu.Lock()
 	w := &waiter{id: id, admitted: make(chan struct{})}
@@ -62,7 +62,7 @@ func (g *gate) leave(id proto.ID) {
 	g.admit()
 }
 
-// admit lets in all that may enter, those of the integrations that hold least first. The lock is held.
+// admit admits all integrations that may enter, those with the fewest places first. The lock is held.
 func (g *gate) admit() {
 	for {
 		best := -1
@@ -85,15 +85,15 @@ func (g *gate) admit() {
 	}
 }
 
-// may reports whether an integration may enter: the first place is its own; of the shared ones it may hold as
-// many as it leaves free. An integration that is polled alone leaves nothing free: as many pages may be in flight
-// as there are shared places.
+// may reports whether an integration may enter: its first place is reserved; of the shared ones it may hold as many as
+// it leaves free. A single polled integration leaves nothing free: as many pages may be in flight as there are shared
+// places.
 func (g *gate) may(id proto.ID) bool {
 	held := g.held[id]
 	return held == 0 || held-1 < g.free || (id == g.alone && held < g.shared)
 }
 
-// polled tells the gate which integrations are polled.
+// polled sets the polled integrations.
 func (g *gate) polled(ids []proto.ID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -11,11 +11,11 @@ import (
 	"plumbline.dev/proto"
 )
 
-// clearTimeout bounds the clearing away of one integration's leftovers; what is left is done later.
+// clearTimeout limits the clearing of one integration's leftovers; the rest is cleared later.
 const clearTimeout = 5 * time.Second
 
-// clear drops the batches of integrations that are gone, without a call, and removes their consumers; false
-// where some are left.
+// clear drops the batches of removed integrations, without a call, and removes their consumers; it returns false if
+// some are left.
 func (c *consumers) clear(ctx context.Context) bool {
 	for of := range c.gone {
 		done, err := c.clearOne(ctx, of)
@@ -29,7 +29,7 @@ func (c *consumers) clear(ctx context.Context) bool {
 	return len(c.gone) == 0
 }
 
-// clearOne acknowledges the batches that wait. While other fetchers still hold some, the consumer stays.
+// clearOne acknowledges the waiting batches. While other fetchers still hold some, the consumer stays.
 func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, clearTimeout)
 	defer cancel()
@@ -57,9 +57,8 @@ func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error)
 	return true, nil
 }
 
-// sweep finds batches and consumers whose integration nobody knows: it was removed while no fetcher ran, or
-// a planner was late. Only what was unknown at the last sweep too, and is not in the bucket, is cleared away:
-// the catalog may be a moment behind.
+// sweep finds batches and consumers of unknown integrations: removed while no fetcher ran, or planned late. Because the
+// catalog may lag, only owners unknown at the last sweep too, and absent from the bucket, are cleared.
 func (c *consumers) sweep(ctx context.Context) {
 	owners, err := c.owners(ctx)
 	if err != nil {
@@ -85,7 +84,7 @@ func (c *consumers) sweep(ctx context.Context) {
 	}
 }
 
-// owners are the integrations that have a consumer or a batch.
+// owners returns the integrations with a consumer or a batch.
 func (c *consumers) owners(ctx context.Context) (map[ref]bool, error) {
 	owners := map[ref]bool{}
 	subjects, err := c.bus.Subjects(ctx, topology.PostureBatches, ">")

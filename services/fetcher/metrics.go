@@ -37,26 +37,26 @@ func newMetrics(r prometheus.Registerer, g *gate) (*metrics, error) {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_fetcher_" + name, Help: help}, labels)
 	}
 	m := &metrics{
-		ticks:    counters("ticks_total", "Ticks handled, by what became of them: planned (or skipped), dead or retried.", "result"),
-		skipped:  counter("ticks_skipped_total", "Ticks of integrations that were removed, paused or are not polled."),
-		future:   counter("ticks_ahead_total", "Ticks that claimed to be due over 30 s after the server's time."),
+		ticks:    counters("ticks_total", "Ticks handled, by result: planned (or skipped), dead or retried.", "result"),
+		skipped:  counter("ticks_skipped_total", "Ticks of removed, paused or unsupported integrations."),
+		future:   counter("ticks_ahead_total", "Ticks due over 30 s after the server's time."),
 		batches:  counters("batches_total", "Batches planned.", byIntegration),
-		overruns: counters("overruns_total", "Pages not asked about because an earlier batch of theirs was not done.", byIntegration),
+		overruns: counters("overruns_total", "Pages not polled because an earlier batch was not done.", byIntegration),
 		dropped:  counter("batches_dropped_total", "Batches dropped because their integration was removed or paused."),
-		polls:    counters("polls_total", "Calls about pages, all attempts of one together: ok, or why they failed.", byIntegration, "result"),
+		polls:    counters("polls_total", "Calls for pages, all attempts of one together: ok, or the reason for the failure.", byIntegration, "result"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plumbline_fetcher_poll_seconds",
-			Help: "Time of a call about a page, all attempts together.", Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 11)}, []string{byIntegration}),
-		requests: counters("requests_total", "HTTP requests to scoring APIs, by the class of their status; none where there was no answer.", "status"),
-		devices:  counters("devices_total", "Devices asked about in calls that succeeded, by what the answer said.", byIntegration, "result"),
-		withheld: counter("attempts_withheld_total", "Attempts not made because the API had asked to be left alone (Retry-After)."),
-		repeated: counter("batches_repeated_total", "Batches that were handed out before: the API may be asked twice about their pages, perhaps at once."),
-		unknown:  counters("unknown_devices_total", "Devices in answers that were not asked about.", byIntegration),
-		tokens:   counters("tokens_total", "Application tokens asked for, first or to confirm one: obtained, refused, or the exchange unreachable.", "result"),
-		probes:   counters("probes_total", "Scoring APIs probed before an integration is saved: ok, or why they failed.", "result"),
+			Help: "Time of a call for a page, all attempts together.", Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 11)}, []string{byIntegration}),
+		requests: counters("requests_total", "HTTP requests to scoring APIs, by the class of their status; none without a response.", "status"),
+		devices:  counters("devices_total", "Devices in successful calls, by result.", byIntegration, "result"),
+		withheld: counter("attempts_withheld_total", "Attempts not made because of the API's Retry-After."),
+		repeated: counter("batches_repeated_total", "Redelivered batches: the API may be called twice for their pages, perhaps at once."),
+		unknown:  counters("unknown_devices_total", "Devices in responses but not in the request.", byIntegration),
+		tokens:   counters("tokens_total", "Application tokens requested, first or to confirm one: obtained, refused, or the exchange unreachable.", "result"),
+		probes:   counters("probes_total", "Scoring APIs probed before an integration is saved: ok, or the reason for the failure.", "result"),
 	}
-	inside := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_in_flight", Help: "Pages being worked on."},
+	inside := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_in_flight", Help: "Pages in flight."},
 		func() float64 { n, _ := g.load(); return float64(n) })
-	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_waiting", Help: "Pages that wait for a place in this process."},
+	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_waiting", Help: "Pages waiting for a place in this process."},
 		func() float64 { _, n := g.load(); return float64(n) })
 	for _, c := range []prometheus.Collector{m.ticks, m.skipped, m.future, m.batches, m.overruns, m.dropped, m.polls, m.seconds, m.requests,
 		m.devices, m.unknown, m.tokens, m.probes, m.withheld, m.repeated, inside, waiting} {
@@ -86,7 +86,7 @@ func ended(failure proto.Reason) string {
 	return failure.String()
 }
 
-// polled counts what came of a call.
+// polled counts the result of a call.
 func (m *metrics) polled(integration proto.ID, in *proto.Input) {
 	id := integration.String()
 	m.polls.WithLabelValues(id, ended(in.Poll.Error)).Inc()
@@ -112,7 +112,7 @@ func (m *metrics) polled(integration proto.ID, in *proto.Input) {
 	}
 }
 
-// forget ends the series of an integration that is gone.
+// forget removes the series of a removed integration.
 func (m *metrics) forget(integration proto.ID) {
 	of := prometheus.Labels{byIntegration: integration.String()}
 	for _, v := range []interface {

@@ -12,8 +12,8 @@ import (
 // maxPause bounds for how long an API is left alone because it asked for it.
 const maxPause = 24 * time.Hour
 
-// pauses remembers which APIs asked to be left alone (Retry-After), and until when. They are asked nothing before,
-// about any page, and not for a tick that somebody ordered either. Another URL or other credentials end a pause.
+// pauses remembers the APIs with a Retry-After, and its end. Until then they receive no request, about any page, not
+// even for a manual tick. Another URL or other credentials end a pause.
 type pauses struct {
 	mu   sync.Mutex
 	held map[ref]pause
@@ -21,11 +21,11 @@ type pauses struct {
 
 type pause struct {
 	until                 time.Time
-	status                int // that the API answered with
+	status                int // the API's response status
 	url, clientID, secret string
 }
 
-// begin notes what an API asked for.
+// begin records an API's Retry-After.
 func (p *pauses) begin(of ref, at *target, status int, now time.Time, after time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -39,7 +39,7 @@ func (p *pauses) begin(of ref, at *target, status int, now time.Time, after time
 	p.held[of] = pause{until, status, at.url.String(), at.clientID, at.secret}
 }
 
-// problem is why an API is not asked now, and the status that it answered with last; nil if it may be asked.
+// problem returns the reason an API is not called now, with its last status; nil if it may be called.
 func (p *pauses) problem(of ref, at *target, now time.Time) (*problem, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

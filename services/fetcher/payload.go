@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// payload is a request's body in a buffer that is used again. An HTTP transport may go on reading a body
-// after it has returned an answer, so the buffer goes back only once its owner and every reader are done.
+// payload is a request's body in a reusable buffer. An HTTP transport may go on reading a body after it has returned a
+// response, so the buffer is released only after its owner and every reader are done.
 type payload struct {
 	data []byte
 	uses atomic.Int32

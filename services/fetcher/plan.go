@@ -19,8 +19,8 @@ const (
 	planAttempts = 20
 	// planChunk is how many batches are made and published together.
 	planChunk = 1000
-	// skippedAfter is the delivery of a tick at which an integration that nobody knows of is taken to be
-	// removed. Before, it may be one that was made a moment ago.
+	// skippedAfter is the delivery count of a tick for treating an unknown integration as removed. Before that, the
+	// integration may be new.
 	skippedAfter = 3
 	// maxAhead is how far a tick's time may be ahead of the server's before a clock is wrong.
 	maxAhead = 30 * time.Second
@@ -32,9 +32,8 @@ func (s *Service) planTicks(ctx context.Context) error {
 		Workers: planners, Attempts: planAttempts, Grace: s.cfg.Grace, Observe: s.metrics.planned}, s.plan)
 }
 
-// plan publishes a batch for each page. It may be done again, by another planner, at any point: a batch
-// that is there already is not stored twice. Ticks of integrations that are removed, paused or of a type
-// that is not polled are skipped, also when somebody asked for them.
+// plan publishes a batch for each page. Another planner may repeat it at any point: an existing batch is not stored
+// twice. Ticks of removed, paused or unsupported integrations are skipped, even manual ones.
 func (s *Service) plan(ctx context.Context, m *bus.Msg) error {
 	account, id, err := topology.ParseTick(m.Subject)
 	if err != nil {
@@ -82,8 +81,8 @@ func (s *Service) plan(ctx context.Context, m *bus.Msg) error {
 	return nil
 }
 
-// scheduled waits until the catalog has the schedule that a tick was made from, and tells whether the
-// integration is polled, and how much of CONFIG was seen.
+// scheduled waits until the catalog has the tick's schedule, and reports whether the integration is polled, and the
+// revision of CONFIG seen.
 func (s *Service) scheduled(ctx context.Context, of ref, schedule uint64, delivered int) (polled bool, revision uint64, err error) {
 	wait, cancel := context.WithTimeout(ctx, s.cfg.catalogWait)
 	defer cancel()
@@ -95,7 +94,7 @@ func (s *Service) scheduled(ctx context.Context, of ref, schedule uint64, delive
 			return rec.Value.Polled(), revision, nil
 		}
 		if !ok {
-			// Removed, or so new that the catalog is behind: the bucket knows.
+			// Removed, or too new for the catalog: the bucket knows.
 			_, err := s.bus.Get(ctx, topology.Config, topology.ConfigKey(of.account, topology.KindIntegration, of.id), new(proto.Integration))
 			if errors.Is(err, bus.ErrNotFound) {
 				if delivered >= skippedAfter {
@@ -137,7 +136,7 @@ func (s *Service) pages(ctx context.Context, account proto.Account) ([]topology.
 	return pages, nil
 }
 
-// publishBatches publishes the batches of some pages and counts those whose page has one already.
+// publishBatches publishes the batches of some pages and counts the pages with an earlier one.
 func (s *Service) publishBatches(ctx context.Context, of ref, batch *proto.Batch, pages []topology.PageNumber) (occupied int, err error) {
 	out := make([]bus.Outgoing, len(pages))
 	for i, n := range pages {

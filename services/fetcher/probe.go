@@ -35,7 +35,7 @@ func notProbed(sentence string) proto.Poll {
 	return proto.Poll{Error: proto.ReasonAPIError, Detail: sentence}
 }
 
-// probe makes one call about no devices, with credentials that are not stored yet.
+// probe makes one call without devices, with credentials not stored yet.
 func (s *Service) probe(ctx context.Context, m *bus.Msg) proto.Poll {
 	ctx, cancel := s.untilAborted(ctx)
 	defer cancel()

@@ -8,10 +8,10 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// reports keeps the log readable: of a tick whose pages all fail, the first is logged.
+// reports keeps the log readable: if all pages of a tick fail, the first failure is logged.
 type reports struct {
 	mu     sync.Mutex
-	logged map[proto.ID]uint64 // by integration, the newest tick of which a failure was logged
+	logged map[proto.ID]uint64 // by integration, the newest tick with a logged failure
 }
 
 func (r *reports) first(of proto.ID, tick uint64) bool {
@@ -33,7 +33,7 @@ func (r *reports) forget(of proto.ID) {
 	delete(r.logged, of)
 }
 
-// report counts what came of a call, and logs a failure once for each tick.
+// report counts the result of a call, and logs a failure once for each tick.
 func (s *Service) report(page topology.PageRef, rec catalog.Record[proto.Integration], in *proto.Input) {
 	s.metrics.polled(page.Integration, in)
 	if in.Poll.Error != proto.ReasonNone && s.reports.first(page.Integration, in.Tick) {

@@ -23,7 +23,7 @@ const (
 	stageFetch = "fetch"
 )
 
-// Deps is what a fetcher works with.
+// Deps holds a fetcher's dependencies.
 type Deps struct {
 	Bus     *bus.Conn
 	Log     *slog.Logger
@@ -45,7 +45,7 @@ type Service struct {
 	targets *targets
 	caller  *caller
 	reports reports
-	// stopping ends when work that still runs has to be given up.
+	// stopping ends when running work has to be cancelled.
 	stopping context.Context
 	abort    context.CancelFunc
 }
@@ -72,8 +72,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// Run works until ctx ends. Calls under way may then go on for the grace that is configured; what is not
-// finished by then is redelivered.
+// Run works until ctx ends. Calls under way may then continue for the configured grace; unfinished ones are
+// redelivered.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.caller.client.CloseIdleConnections()
 	defer s.abort()
@@ -102,14 +102,14 @@ func (s *Service) afterCatalog(run func(context.Context) error) func(context.Con
 	}
 }
 
-// untilAborted is ctx, ended also when the service has to give up what it does.
+// untilAborted returns ctx, also ended when the service has to cancel its work.
 func (s *Service) untilAborted(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(s.stopping, cancel)
 	return ctx, func() { unhook(); cancel() }
 }
 
-// Ready tells why the fetcher cannot do its work now, nil if it can.
+// Ready returns an error if the fetcher cannot work now.
 func (s *Service) Ready(ctx context.Context) error {
 	if err := s.bus.Ready(ctx); err != nil {
 		return err
@@ -119,8 +119,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	return s.catalog.Await(now)
 }
 
-// integration is an integration as the catalog has it once that has seen revision; an error where it does
-// not come to see it in time.
+// integration returns an integration once the catalog has seen revision; an error if it does not in time.
 func (s *Service) integration(ctx context.Context, of ref, revision uint64) (catalog.Record[proto.Integration], bool, error) {
 	wait, cancel := context.WithTimeout(ctx, s.cfg.catalogWait)
 	defer cancel()

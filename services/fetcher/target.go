@@ -13,21 +13,21 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// target is where the calls of an integration go and what they show there.
+// target is the destination of an integration's calls, with their credentials.
 type target struct {
 	account  proto.Account
 	url      *url.URL
 	clientID string
 	secret   string
-	// app is set where an application token is shown in place of the Client ID and Secret.
+	// app is set if the calls carry an application token in place of the Client ID and Secret.
 	app *catalog.Record[proto.Application]
-	// uncovered is set where the URL belongs to no application: a sentence about what it is shown.
+	// uncovered is set if the URL belongs to no application: a sentence about the credentials sent.
 	uncovered string
-	// token is where the application token is cached; the zero key is nowhere.
+	// token is the cache key of the application token; zero means no caching.
 	token tokenKey
 }
 
-// targets makes targets from the catalog and keeps each until what it was made from changes.
+// targets builds targets from the catalog and keeps each until its sources change.
 type targets struct {
 	catalog    *catalog.Catalog
 	identities []age.Identity
@@ -46,7 +46,7 @@ func newTargets(c *catalog.Catalog, identities []age.Identity) *targets {
 	return &targets{catalog: c, identities: identities, kept: map[ref]keptTarget{}}
 }
 
-// of is the target of an integration, or what is wrong with its configuration.
+// of returns the target of an integration, or the fault of its configuration.
 func (t *targets) of(rec catalog.Record[proto.Integration]) (*target, *problem) {
 	of := ref{rec.Account, rec.Value.ID}
 	config := t.catalog.Revision() // before the applications are read: at worst it is made once more
@@ -70,9 +70,8 @@ func (t *targets) forget(of ref) {
 	delete(t.kept, of)
 }
 
-// make decides what a URL is shown (design.md, "Tokens"). An application that the gateway serves, and a URL
-// that belongs to no application, get the Client ID and Secret; any other application gets its token, and
-// never the secret.
+// make decides the credentials for a URL (bus/README.md, "Polls"). An application with an origin here, and a URL
+// without an application, get the Client ID and Secret; any other application gets its token, and never the secret.
 func (t *targets) make(of ref, apiURL, clientID string, sealed []byte) (*target, *problem) {
 	u, err := egress.ParseURL(apiURL)
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// confirmAfter is how long a token is used before the exchange is asked whether it still holds, which it
-	// answers from what it has signed already. That is also how often it is asked at most.
+	// confirmAfter is the time a token is used before the exchange is asked whether it is still valid; the exchange
+	// answers from its cache. It is also the shortest time between two questions.
 	confirmAfter = 500 * time.Millisecond
-	// confirmedFor is how long a token is used without that answer, while the exchange can be reached: a
-	// service token that is turned off, or a policy that changes, stops the calls within a second.
+	// confirmedFor is the time a token is used without that answer, while the exchange can be reached: a disabled
+	// service token, or a changed policy, stops the calls within a second.
 	confirmedFor = 900 * time.Millisecond
 	// aloneFor is how long a token is used while the exchange cannot be reached.
 	aloneFor = 5 * time.Minute
@@ -26,8 +26,7 @@ const (
 	exchangeTimeout = 5 * time.Second
 )
 
-// tokenKey is what a token was obtained for: another revision of the credentials, or of the application,
-// wants another one.
+// tokenKey identifies a token: another revision of the credentials, or of the application, needs another one.
 type tokenKey struct {
 	ref
 	integration uint64
@@ -46,22 +45,22 @@ type tokens struct {
 	kept    map[tokenKey]keptToken
 }
 
-// keptToken is what the exchange last said: a token, or that there is none.
+// keptToken is the last answer of the exchange: a token, or its absence.
 type keptToken struct {
 	token     string
 	refusal   *problem  // set in place of a token
 	until     time.Time // shortly before it expires
-	confirmed time.Time // when the question was sent that the exchange answered with it
+	confirmed time.Time // the time of the question the exchange last answered with it
 	tried     time.Time // when it was last begun to ask again
-	failed    time.Time // when it was last found out that the exchange does not answer
+	failed    time.Time // the time the exchange was last found unreachable
 }
 
-// usable tells a token that may be used as long as the exchange does not say otherwise.
+// usable reports whether the token may be used unless the exchange objects.
 func (k *keptToken) usable(now time.Time) bool {
 	return k.token != "" && now.Before(k.until) && now.Sub(k.confirmed) < aloneFor
 }
 
-// result is what comes of asking.
+// result is the outcome of a question.
 type result struct {
 	token   string
 	problem *problem
@@ -87,7 +86,7 @@ func (t *tokens) get(ctx context.Context, at *target) (string, *problem) {
 		return known.token, known.problem
 	}
 	flight := t.flights.DoChan(fmt.Sprint(at.token), func() (any, error) {
-		// Not under ctx: whoever asked first may give up, the others still want it.
+		// Not under ctx: the first caller may give up while the others still wait.
 		return t.renew(context.WithoutCancel(ctx), at), nil
 	})
 	if known.token != "" {
@@ -102,8 +101,7 @@ func (t *tokens) get(ctx context.Context, at *target) (string, *problem) {
 	}
 }
 
-// known is what is known without asking, and whether to ask now. Where nothing is known, the answer has to
-// be waited for.
+// known returns the cached answer, and whether to ask now. Without a cached answer the caller has to wait.
 func (t *tokens) known(key tokenKey) (r result, ask bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -125,7 +123,7 @@ func (t *tokens) known(key tokenKey) (r result, ask bool) {
 	return result{token: k.token}, ask
 }
 
-// renew asks the exchange and remembers what it says. Where it cannot be reached, a token goes on for a while.
+// renew asks the exchange and caches the answer. If the exchange is unreachable, a token stays valid for a while.
 func (t *tokens) renew(ctx context.Context, at *target) result {
 	sent := t.clock.Now()
 	token, until, p := t.obtain(ctx, at)
@@ -172,11 +170,11 @@ func (t *tokens) obtain(ctx context.Context, at *target) (token string, until ti
 	t.metrics.tokens.WithLabelValues("obtained").Inc()
 	now := t.clock.Now()
 	life := answer.ExpiresAt.Time().Sub(now)
-	// It must still be good when the API looks at it, also by a clock that is a little fast.
+	// It must still be valid when the API verifies it, even by a slightly fast clock.
 	return answer.Token, now.Add(life - min(time.Minute, life/4)), nil
 }
 
-// refused forgets a token that an API did not take; a newer one, obtained meanwhile, stays.
+// refused drops a token rejected by an API; a newer one stays.
 func (t *tokens) refused(at *target, token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

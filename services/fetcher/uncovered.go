@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// uncovered says what a scoring API was shown whose URL belongs to no application, and names the destination that
-// comes closest: 127.0.0.1 where localhost is protected, say. It is added to the sentence about a rejected call.
+// uncovered describes the credentials sent to a scoring API whose URL belongs to no application, and names the closest
+// destination, such as a protected localhost for 127.0.0.1. The text is added to the sentence about a rejected call.
 func uncovered(apps []catalog.Record[proto.Application], u *url.URL) string {
 	text := "No application covers this URL, so the Client ID and Secret were sent and no application token."
 	best, most := "", 0
@@ -28,7 +28,7 @@ func uncovered(apps []catalog.Record[proto.Application], u *url.URL) string {
 	return text
 }
 
-// closeness compares a destination with a URL; 0 means that they have nothing in common.
+// closeness compares a destination with a URL; 0 means they have nothing in common.
 func closeness(destination string, u *url.URL) int {
 	hostport, path, _ := strings.Cut(destination, "/")
 	host, port, err := net.SplitHostPort(hostport)
@@ -62,8 +62,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// sharedLabels counts the labels at the end of two names that are the same, if they are more than a top-level domain;
-// addresses have none.
+// sharedLabels counts the equal labels at the end of two names, if there are more than a top-level domain; addresses
+// have none.
 func sharedLabels(a, b string) int {
 	if net.ParseIP(a) != nil || net.ParseIP(b) != nil {
 		return 0

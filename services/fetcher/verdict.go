@@ -14,20 +14,20 @@ import (
 	"plumbline.dev/services/internal/egress"
 )
 
-// problem is why an attempt gave nothing, and what may help.
+// problem is the reason an attempt failed, with the possible remedy.
 type problem struct {
 	reason   proto.Reason
 	sentence string
 	// retry: the same again, later, may succeed. after is how long the API asked to be left alone.
 	retry bool
 	after time.Duration
-	// refused: the API did not take what it was shown; another application token may do.
+	// refused is set if the API rejected the credentials; another application token may help.
 	refused bool
 }
 
 func (p *problem) Error() string { return p.sentence }
 
-// judgeStatus decides about an answer by its status: nil where its content is to be read.
+// judgeStatus evaluates a response by its status: nil if its content is to be read.
 func judgeStatus(status int, header http.Header, now time.Time) *problem {
 	name := fmt.Sprintf("%d", status)
 	if text := http.StatusText(status); text != "" {
@@ -53,8 +53,8 @@ func judgeStatus(status int, header http.Header, now time.Time) *problem {
 	return &problem{reason: proto.ReasonBadResponse, sentence: "The API answered " + name + " where 200 OK was expected."}
 }
 
-// retryAfter is what a Retry-After header asks for, in seconds or as a date (RFC 9110, 10.2.3); 0 where it
-// asks for nothing that makes sense.
+// retryAfter returns the value of a Retry-After header, in seconds or as a date (RFC 9110, 10.2.3); 0 without a usable
+// one.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -66,7 +66,7 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// judgeCall decides about a request that got no answer, or whose answer broke off.
+// judgeCall evaluates a request without a response, or with a broken one.
 func judgeCall(err error) *problem {
 	e := egress.Explain(err)
 	p := &problem{reason: proto.ReasonAPIError, retry: !e.Lasting(), sentence: e.Sentence}
@@ -76,7 +76,7 @@ func judgeCall(err error) *problem {
 	return p
 }
 
-// judgeAnswer decides about a content that was not understood.
+// judgeAnswer evaluates content that was not understood.
 func judgeAnswer(err error, header http.Header) *problem {
 	var read *scoring.ReadError
 	if errors.As(err, &read) {

@@ -24,12 +24,12 @@ func newMetrics(r prometheus.Registerer, x *index) (*metrics, error) {
 	}
 	m := &metrics{
 		commands: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_registry_commands_total",
-			Help: "Device commands handled, by what became of them: applied, dead or retried."}, []string{"result"}),
+			Help: "Device commands handled, by result: applied, dead or retried."}, []string{"result"}),
 		devices: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_registry_devices_total",
-			Help: "Devices of applied commands, by what was done with them."}, []string{"result"}),
+			Help: "Devices of applied commands, by result."}, []string{"result"}),
 		pages:     counter("pages_written_total", "Pages committed."),
 		conflicts: counter("conflicts_total", "Commits refused because another registry was first, or a page had changed."),
-		repeated:  counter("commands_repeated_total", "Commands that came again after they had been applied."),
+		repeated:  counter("commands_repeated_total", "Commands redelivered after they had been applied."),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "plumbline_registry_command_seconds",
 			Help: "Time to handle a device command.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)}),
 	}

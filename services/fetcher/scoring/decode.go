@@ -9,19 +9,19 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Answer is what an answer says of the devices that were asked about.
+// Answer is the decoded response for the devices of the request.
 type Answer struct {
 	// Observations has one for each device asked about, in their order.
 	Observations []proto.Observation
-	// Unknown is how many members of the result name no device that was asked about.
+	// Unknown is the number of result members for devices not in the request.
 	Unknown int
 }
 
-// Decode reads the answer to a request about the asked devices, whose ids differ. It reads r to its end,
-// or one byte past limit. The observations are written over into, which grows where it is too short.
+// Decode reads the response to a request for the asked devices; their ids must differ. It reads r to its end, or one
+// byte past limit. The observations are written to into, which grows as needed.
 //
-// The error is a *[Failure] or a *[ReadError], and then there is no answer at all. Decode keeps the answer
-// in memory one member at a time. It is fastest where the answer has the order of the request.
+// The error is a *[Failure] or a *[ReadError], and then there is no Answer. Decode keeps one member of the response in
+// memory at a time. It is fastest if the response has the order of the request.
 func Decode(r io.Reader, limit int64, asked []proto.Device, into []proto.Observation) (Answer, error) {
 	d := decoders.Get().(*decoder)
 	defer d.release()
@@ -41,11 +41,10 @@ type decoder struct {
 	limit   int64
 	asked   []proto.Device
 	seen    []proto.Observation
-	next    int // the device that comes next if the answer keeps the request's order
+	next    int // the next device if the response keeps the request's order
 	index   map[proto.ID]int
 	unknown int
-	// text holds every s2s_id, one after the other, so that a page of them is one string; spans has where
-	// each begins and ends.
+	// text holds every s2s_id, one after the other, so a page of them is one string; spans has the bounds of each.
 	text    []byte
 	spans   []span
 	scratch []byte
@@ -53,7 +52,7 @@ type decoder struct {
 
 type span struct{ from, to int }
 
-// pooled bounds what an idle decoder keeps, in bytes: one answer with a huge value must not stay.
+// pooled limits the buffers of an idle decoder, in bytes: one response with a huge value must not stay in memory.
 const pooled = 256 << 10
 
 func (d *decoder) release() {
@@ -166,7 +165,7 @@ func (d *decoder) result() error {
 	return err
 }
 
-// find gives the place of the device that a raw JSON string names, or -1.
+// find returns the index of the device named by a raw JSON string, or -1.
 func (d *decoder) find(raw []byte) int {
 	id, ok := proto.ParseIDBytes(raw[1 : len(raw)-1])
 	if !ok {
@@ -218,7 +217,7 @@ func (d *decoder) observe(i int, raw []byte) error {
 	return nil
 }
 
-// finish gives each observation its part of the one string that holds every s2s_id.
+// finish sets each observation's part of the single string with every s2s_id.
 func (d *decoder) finish() {
 	if len(d.text) == 0 {
 		return
@@ -229,7 +228,7 @@ func (d *decoder) finish() {
 	}
 }
 
-// explain tells what an error of the JSON decoder means. Its own words quote the answer.
+// explain translates an error of the JSON decoder, because the decoder's own text quotes the response.
 func (d *decoder) explain(err error) error {
 	var f *Failure
 	switch {
@@ -248,7 +247,7 @@ func (d *decoder) explain(err error) error {
 	return failure(NotJSON, "The answer is not JSON.")
 }
 
-// capped reads up to a number of bytes and notes whether there were more, and what went wrong.
+// capped reads up to a number of bytes and records whether there were more, and any error.
 type capped struct {
 	r    io.Reader
 	left int64

@@ -5,8 +5,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// AppendRequest appends the body that asks about the devices. Every field is there, blank where it is
-// unknown, and the body is valid UTF-8: bytes that are none become U+FFFD.
+// AppendRequest appends the body of the request for devices. Every field is present, blank if unknown, and the body is
+// valid UTF-8: invalid bytes become U+FFFD.
 func AppendRequest(b []byte, devices []proto.Device) []byte {
 	b = append(b, `{"devices":[`...)
 	for i := range devices {
@@ -34,7 +34,7 @@ func AppendRequest(b []byte, devices []proto.Device) []byte {
 // appendString appends a JSON string. Most are plain ASCII and are copied in one go.
 func appendString(b []byte, s string) []byte {
 	if !plain(s) {
-		// The error tells of bytes that were replaced, which is what is wanted.
+		// The error only reports replaced bytes, as intended.
 		b, _ = jsontext.AppendQuote(b, s)
 		return b
 	}
@@ -43,7 +43,7 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// plain tells whether s is ASCII of which nothing is escaped in JSON.
+// plain reports whether s is ASCII without a need for escapes in JSON.
 func plain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= 0x80 || c == '"' || c == '\\' {

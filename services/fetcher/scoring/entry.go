@@ -7,14 +7,14 @@ import (
 	"plumbline.dev/proto"
 )
 
-// entry is what an answer says of one device.
+// entry is the response for one device.
 type entry struct {
-	score int // proto.NoScore where it is invalid
+	score int // proto.NoScore if it is invalid
 	s2s   []byte
 }
 
-// readEntry reads one device's value, which is valid JSON. scratch is for strings that have escapes; the
-// entry may point into it or into raw.
+// readEntry reads one device's value, valid JSON. scratch is for strings with escapes; the entry may point into it or
+// into raw.
 func readEntry(raw, scratch []byte) (e entry, grown []byte) {
 	e.score = proto.NoScore
 	if raw[0] != '{' {
@@ -43,7 +43,7 @@ func readEntry(raw, scratch []byte) (e entry, grown []byte) {
 			other = true
 		}
 	}
-	// Members that mean nothing here are rare, and their names are compared the slow way.
+	// Unknown members are rare, and their names are compared the slow way.
 	if !repeated && other && !jsontext.Value(raw).IsValid() {
 		repeated = true
 	}
@@ -61,7 +61,7 @@ func readEntry(raw, scratch []byte) (e entry, grown []byte) {
 	return e, scratch
 }
 
-// named tells whether a raw JSON string reads as name.
+// named reports whether a raw JSON string reads as name.
 func named(raw []byte, name string) bool {
 	if len(raw) == len(name)+2 {
 		return string(raw[1:len(raw)-1]) == name
@@ -80,8 +80,7 @@ func skipSpace(raw []byte, at int) int {
 	return at
 }
 
-// skipValue gives the end of the value that begins at at. The whole is valid JSON, so that only strings and
-// brackets need attention.
+// skipValue returns the end of the value at at. The whole is valid JSON, so only strings and brackets matter.
 func skipValue(raw []byte, at int) int {
 	depth := 0
 	for {

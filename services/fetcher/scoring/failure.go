@@ -17,8 +17,8 @@ const (
 	TooLarge              // the answer is over the limit; the rest of it was not read
 )
 
-// Failure is a whole answer that is not of the contract's shape; a poll that got it is
-// [proto.ReasonBadResponse]. Its sentence is for people and holds nothing of the answer.
+// Failure is a response unlike the format as a whole; its poll is [proto.ReasonBadResponse]. Its sentence is for people
+// and holds nothing of the response.
 type Failure struct {
 	Fault    Fault
 	Sentence string

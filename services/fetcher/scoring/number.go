@@ -2,8 +2,8 @@ package scoring
 
 import "bytes"
 
-// parseScore gives the value of a JSON number that is an integer from 0 to 100, exactly: nothing is rounded,
-// and no exponent makes it slow. ok is false for every other JSON value.
+// parseScore returns the value of a JSON number with an integer value from 0 to 100, exactly: nothing is rounded, and
+// no exponent makes it slow. ok is false for every other JSON value.
 func parseScore(raw []byte) (score int, ok bool) {
 	if len(raw) == 0 {
 		return 0, false
@@ -29,7 +29,7 @@ func parseScore(raw []byte) (score int, ok bool) {
 	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
 	exponent -= len(fraction)
 	var digits [3]byte
-	significant, zeros := 0, 0 // zeros that stand after the last significant digit so far
+	significant, zeros := 0, 0 // zeros after the last significant digit so far
 	for _, part := range [...][]byte{whole, fraction} {
 		for _, c := range part {
 			if c == '0' {
@@ -65,8 +65,8 @@ func parseScore(raw []byte) (score int, ok bool) {
 	return score, score <= 100
 }
 
-// parseExponent reads what follows the e, up to a size at which the exact value no longer matters: no
-// answer is so long that its digits could make up for it.
+// parseExponent reads the digits after the e, up to a size at which the exact value no longer matters: no response is
+// long enough for its digits to compensate.
 func parseExponent(raw []byte) int {
 	const enough = 1 << 40
 	sign := 1
