@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// answer tells the sender of a command what became of it, if it asked to be told. It is told at most once
-// for each time that the command was handled, and may miss it: the stored command is what counts.
+// answer sends the result of a command to its sender, if the command has a reply subject. The sender receives at most
+// one answer for each handling, and may miss it: the stored command counts.
 func (s *Service) answer(replyTo string, a proto.CommandAnswer) {
 	if replyTo == "" {
 		return
@@ -34,8 +34,8 @@ func (s *Service) answer(replyTo string, a proto.CommandAnswer) {
 	}
 }
 
-// answerable reports whether answers may be sent to a subject. The registry's permissions say the same; a subject
-// outside of them would show as an error of the connection, and nowhere else.
+// answerable reports whether answers may be sent to a subject. The registry's permissions are the same; publishing to
+// another subject would only show as an error of the connection.
 func answerable(subject string) bool {
 	for _, r := range []topology.Role{topology.API, topology.Operator} {
 		if rest, ok := strings.CutPrefix(subject, topology.CommandAnswers(r)+"."); ok {
@@ -45,7 +45,7 @@ func answerable(subject string) bool {
 	return false
 }
 
-// bury answers a command that goes to the dead letters.
+// bury answers a command on its way to the dead letters.
 func (s *Service) bury(_ context.Context, m *bus.Msg, why error) error {
 	a := proto.CommandAnswer{Seq: m.Seq, Error: &proto.Error{Code: "command_given_up",
 		Message: "The command could not be applied and was set aside; see the dead letters of stage registry for the reason."}}
