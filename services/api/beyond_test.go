@@ -214,7 +214,7 @@ func TestPolls(t *testing.T) {
 			e := proto.Entry{Tick: tick + 1, EvaluatedAt: now.Add(5 * time.Millisecond), Poll: proto.Poll{At: now, Took: 100 * time.Millisecond}, Checks: []proto.CheckRef{{ID: f.check}},
 				Results: []proto.Result{{Device: proto.NewID(), Score: 1, ObservedAt: now, Verdicts: []proto.Verdict{{Outcome: proto.OutcomeFail, Reason: proto.ReasonScore, Observed: proto.OutcomeFail}}}}}
 			if page == 2 && tick == 3 {
-				e.Poll.Error = proto.ReasonTimeout
+				e.Poll.Error, e.Poll.Status, e.Poll.Detail = proto.ReasonAPIError, 503, "The scoring API answered 503."
 			}
 			ref := f.page()
 			ref.Page = page
@@ -231,7 +231,8 @@ func TestPolls(t *testing.T) {
 	same(t, "ticks", column(all, "tick"), []any{4.0, 3.0, 2.0, 1.0})
 	same(t, "a poll", all[0], map[string]any{"tick": 4.0, "began_at": "2026-03-01T12:29:59.9Z", "ended_at": "2026-03-01T12:30:02.005Z",
 		"took_ms": 2105.0, "longest_call_ms": 100.0, "pages": 3.0, "devices": 3.0, "pass": 0.0, "fail": 3.0, "unknown": 0.0, "changed": 3.0,
-		"failed_pages": 1.0, "failures": []any{map[string]any{"error": "timeout", "pages": 1.0}}})
+		"failed_pages": 1.0, "failures": []any{map[string]any{"error": "api_error", "pages": 1.0, "http_status": 503.0,
+			"detail": "The scoring API answered 503."}}})
 	newest, _ := f.list(path + "?limit=2")
 	same(t, "the newest", column(newest, "tick"), []any{4.0, 3.0})
 	if later, _ := f.list(path + "?since=2200-01-01T00:00:00Z"); len(later) != 0 {

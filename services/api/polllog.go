@@ -40,13 +40,17 @@ type pastPoll struct {
 	Failures []pollFailure `json:"failures"`
 }
 
-// pollFailure is why calls of a poll failed, and of how many pages.
+// pollFailure is why calls of a poll failed, and of how many pages. HTTPStatus and Detail are of one of these calls; 0
+// and empty without an answer.
 type pollFailure struct {
-	Error proto.Reason `json:"error"`
-	Pages int          `json:"pages"`
+	Error      proto.Reason `json:"error"`
+	Pages      int          `json:"pages"`
+	HTTPStatus int          `json:"http_status"`
+	Detail     string       `json:"detail"`
 }
 
-func (p *pastPoll) add(s *proto.Summary) {
+// add counts an entry. call returns how its call went, for which the whole entry has to be decoded.
+func (p *pastPoll) add(s *proto.Summary, call func() proto.Poll) {
 	began := s.PolledAt - proto.Millis(s.TookMillis)
 	if p.BeganAt == 0 || began < proto.Millis(p.BeganAt) {
 		p.BeganAt = stamp(began)
@@ -66,7 +70,8 @@ func (p *pastPoll) add(s *proto.Summary) {
 	p.Failed++
 	n := slices.IndexFunc(p.Failures, func(f pollFailure) bool { return f.Error == s.Error })
 	if n < 0 {
-		p.Failures = append(p.Failures, pollFailure{s.Error, 1})
+		failed := call()
+		p.Failures = append(p.Failures, pollFailure{s.Error, 1, failed.Status, failed.Detail})
 		return
 	}
 	p.Failures[n].Pages++
@@ -132,7 +137,7 @@ type timeline struct {
 
 // add takes an entry; the newer ones come first. It returns false once everything is there: an entry belongs to a
 // poll that is older than one that is too old, because the pages of two polls may mingle.
-func (t *timeline) add(s *proto.Summary) (more bool) {
+func (t *timeline) add(s *proto.Summary, call func() proto.Poll) (more bool) {
 	if s.Cause != proto.CausePoll || s.Tick == 0 {
 		return true
 	}
@@ -152,7 +157,7 @@ func (t *timeline) add(s *proto.Summary) (more bool) {
 			return true
 		}
 	}
-	p.add(s)
+	p.add(s, call)
 	return true
 }
 
@@ -169,7 +174,7 @@ func (t *timeline) newestFirst() []*pastPoll {
 // summaries reads what the entries that were stored in a period say of themselves, the newest first, until visit
 // returns false. It returns from when on it did: later than it should if the entries of the period have more than
 // [maxEntryBytes].
-func (s *Service) summaries(ctx context.Context, subject string, since, until time.Time, visit func(*proto.Summary) bool) (time.Time, error) {
+func (s *Service) summaries(ctx context.Context, subject string, since, until time.Time, visit func(s *proto.Summary, call func() proto.Poll) bool) (time.Time, error) {
 	r, err := s.period(ctx, stretch{stream: topology.PostureLog, subject: subject}, since, until)
 	if err != nil {
 		return since, err
@@ -184,7 +189,14 @@ func (s *Service) summaries(ctx context.Context, subject string, since, until ti
 			s.conn.Unreadable(topology.PostureLog, m.Subject, m.Seq, err)
 			return nil
 		}
-		if !visit(&summary) {
+		call := func() proto.Poll {
+			var e proto.Entry
+			if err := m.Decode(&e); err != nil {
+				s.conn.Unreadable(topology.PostureLog, m.Subject, m.Seq, err)
+			}
+			return e.Poll
+		}
+		if !visit(&summary, call) {
 			size = 0 // nothing is left out that was asked for
 			return bus.ErrStop
 		}

@@ -75,8 +75,10 @@ type PastPoll struct {
 	Changed  int       `json:"changed"`
 	Failed   int       `json:"failed_pages"`
 	Failures []struct {
-		Error string `json:"error"`
-		Pages int    `json:"pages"`
+		Error  string `json:"error"`
+		Pages  int    `json:"pages"`
+		Status int    `json:"http_status"`
+		Detail string `json:"detail"`
 	} `json:"failures"`
 }
 

@@ -41,7 +41,7 @@ func (c *Polls) Run(ctx context.Context, t *cli.Terminal) error {
 				p := i.Value
 				failed := fmt.Sprint(p.Failed)
 				for _, f := range p.Failures {
-					failed += fmt.Sprintf(", %s: %d", f.Error, f.Pages)
+					failed += ", " + pollFailure(f.Error, f.Pages, f.Status, f.Detail)
 				}
 				tab.Row(p.Tick, render.Moment(&p.BeganAt), time.Duration(p.TookMS)*time.Millisecond,
 					time.Duration(p.Longest)*time.Millisecond, p.Pages, p.Devices, p.Pass, p.Fail, p.Unknown, p.Changed, failed)
