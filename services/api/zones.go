@@ -63,6 +63,8 @@ type zoneView struct {
 	Hosts     []string      `json:"x_host_suffixes"`
 	CreatedOn stamp         `json:"created_on"`
 	ChangedOn stamp         `json:"modified_on"`
+	// Configured reports whether the zone is one of the configuration, which no request changes.
+	Configured bool `json:"x_configured,omitempty"`
 }
 
 type zoneAccount struct {
@@ -72,7 +74,8 @@ type zoneAccount struct {
 
 func (s *Service) viewZone(a, id proto.Account, z *proto.Zone) zoneView {
 	return zoneView{ID: id, Name: z.Name, Status: "active", Type: "full", Account: zoneAccount{a, s.viewAccount(a).Name},
-		Hosts: slices.Concat([]string{}, z.Hosts), CreatedOn: stamp(z.CreatedAt), ChangedOn: stamp(z.UpdatedAt)}
+		Hosts: slices.Concat([]string{}, z.Hosts), CreatedOn: stamp(z.CreatedAt), ChangedOn: stamp(z.UpdatedAt),
+		Configured: s.configured(id)}
 }
 
 // zoneSeen is a zone in the audit log, which has its id beside it.

@@ -161,6 +161,7 @@ func documents(t *rapid.T) []document.Document {
 	}
 	for n := range each {
 		name := fmt.Sprint(n)
+		add(client.KindZone, "zone"+name, map[string]any{"x_host_suffixes": []any{name}})
 		add(client.KindTag, "tag"+name, map[string]any{})
 		add(client.KindServiceToken, "token"+name, map[string]any{"duration": durations.Draw(t, "d")})
 		add(client.KindIdentityProvider, "idp"+name, map[string]any{"type": "oidc", "config": map[string]any{"client_id": "us", "client_secret": "${env:A}"}})
@@ -378,7 +379,7 @@ func TestWhatCannotBeMeantIsTold(t *testing.T) {
 	state := apply.State{client.KindCheck: {{"id": "1", "name": "twin"}, {"id": "2", "name": "twin"}},
 		client.KindServiceToken: {{"id": "3", "name": "old", "client_id": strings.Repeat("0", 32) + ".access"}}}
 	for text, want := range map[string]string{
-		"kind: nonsense\nname: x": `f:1: the kind "nonsense" is not known: there are tag, `,
+		"kind: nonsense\nname: x": `f:1: the kind "nonsense" is not known: there are zone, tag, `,
 		"kind: tag":               "f:1: the name is missing",
 		"kind: tag\nname: a\n---\nkind: tag\nname: a":                                       `f:4: there is another document of the tag "a"`,
 		"kind: check\nname: twin":                                                           `2 checks are called "twin": rename all but one`,

@@ -25,7 +25,15 @@ func canonical(k client.Kind, o client.Object, x *index) map[string]any {
 	_ = Refs(k, c, x.toName) // which refuses nothing
 	ownedmember.Strip(c)
 	dropSecrets(c)
+	for _, name := range saidOf[k] {
+		delete(c, name)
+	}
 	return c
+}
+
+// saidOf are further members that only the control plane writes, and that other kinds have as members of their own.
+var saidOf = map[client.Kind][]string{
+	client.KindZone: {"status", "type", "paused", "account", "created_on", "modified_on", "x_configured"},
 }
 
 // linked brings an application's policies into their order: the reusable ones by their ids, its own without

@@ -8,7 +8,7 @@ import (
 
 // order are the kinds of documents; each comes after those that it refers to.
 var order = []client.Kind{
-	client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck,
+	client.KindZone, client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck,
 	client.KindGroup, client.KindPolicy, client.KindApplication, client.KindOrganization,
 }
 
@@ -49,8 +49,8 @@ const credential client.Kind = "service_token.client_id"
 
 // label is what a kind is called in sentences.
 var label = map[client.Kind]string{
-	credential:     "service token",
-	client.KindTag: "tag", client.KindServiceToken: "service token", client.KindIdentityProvider: "identity provider",
+	credential:      "service token",
+	client.KindZone: "zone", client.KindTag: "tag", client.KindServiceToken: "service token", client.KindIdentityProvider: "identity provider",
 	client.KindIntegration: "integration", client.KindCheck: "check", client.KindGroup: "group", client.KindPolicy: "policy",
 	client.KindApplication: "application", client.KindOrganization: "organization",
 }

@@ -13,6 +13,7 @@ import (
 // known are the members of a spec, by where they stand: a kind, or a kind and the path to an object or to a list of
 // objects. What stands elsewhere is not looked at.
 var known = map[string][]string{
+	string(client.KindZone):         {"x_host_suffixes"},
 	string(client.KindTag):          {},
 	string(client.KindServiceToken): {"duration", "enabled", "x_client_id", "x_client_secret"},
 	string(client.KindIdentityProvider): {"type", "config", "scim_config", "saml_certificate_set_id",

@@ -12,7 +12,7 @@ import (
 const lately = 30 * 24 * time.Hour
 
 // superfluous are the resources that no document has, those that refer to others before these. Service tokens
-// that somebody uses are kept.
+// that somebody uses are kept, and so are zones of the configuration.
 func superfluous(changes []*Change, state State, kinds map[client.Kind]bool, x *index, now time.Time) []*Change {
 	wanted := map[string]bool{}
 	for _, c := range changes {
@@ -34,6 +34,9 @@ func superfluous(changes []*Change, state State, kinds map[client.Kind]bool, x *
 	for _, c := range all {
 		if c.Kind == client.KindServiceToken {
 			c.Note = usedBy(x.ids[c.Kind][c.ID], users, now)
+		}
+		if c.Kind == client.KindZone && x.ids[c.Kind][c.ID]["x_configured"] == true {
+			c.Note = "it is set by the configuration of the control plane (--zone)"
 		}
 		if c.Note != "" {
 			c.Action = Keep

@@ -122,7 +122,7 @@ func (p *Plan) update(ctx context.Context, a Account, s Steps, c *Change) error 
 }
 
 // merging are the kinds of which a change says what changes, and not all.
-var merging = map[client.Kind]bool{client.KindIntegration: true, client.KindServiceToken: true, client.KindOrganization: true}
+var merging = map[client.Kind]bool{client.KindIntegration: true, client.KindServiceToken: true, client.KindOrganization: true, client.KindZone: true}
 
 // body is what is sent: ids in place of names, and the secrets.
 func (p *Plan) body(c *Change, spec map[string]any, lookup Lookup) (map[string]any, error) {

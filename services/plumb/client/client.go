@@ -32,6 +32,7 @@ type Config struct {
 
 // Client calls one account of one control plane. It is safe for concurrent use.
 type Client struct {
+	root  string // ends in /client/v4
 	base  string // ends in /accounts/<account>
 	token string
 	http  *http.Client
@@ -72,9 +73,9 @@ func New(cfg Config) (*Client, error) {
 			IdleConnTimeout: 30 * time.Second,
 		}
 	}
-	root := strings.TrimSuffix(strings.TrimSuffix(u.Scheme+"://"+u.Host+u.Path, "/"), "/client/v4")
+	root := strings.TrimSuffix(strings.TrimSuffix(u.Scheme+"://"+u.Host+u.Path, "/"), "/client/v4") + "/client/v4"
 	c := &Client{
-		base:  root + "/client/v4/accounts/" + cfg.Account.String(),
+		root: root, base: root + "/accounts/" + cfg.Account.String(),
 		token: cfg.Token,
 		wait:  cfg.Wait, outages: cfg.Wait != nil,
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -138,8 +139,10 @@ type envelope struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	} `json:"errors"`
-	Result json.RawMessage `json:"result"`
-	Info   struct {
+	// Messages are as Cloudflare's API sends them: objects, of which nothing but the text is looked at.
+	Messages messages        `json:"messages"`
+	Result   json.RawMessage `json:"result"`
+	Info     struct {
 		Cursor string `json:"cursor"`
 	} `json:"result_info"`
 }
@@ -161,7 +164,7 @@ func (c *Client) callIf(ctx context.Context, method, path, match string, body an
 		}
 		payload = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, payload)
+	req, err := http.NewRequestWithContext(ctx, method, c.url(path), payload)
 	if err != nil {
 		return nil, "", err
 	}
@@ -177,9 +180,22 @@ func (c *Client) callIf(ctx context.Context, method, path, match string, body an
 		return nil, "", err
 	}
 	defer resp.Body.Close()
-	raw, err := result(resp)
-	return raw, resp.Header.Get("ETag"), err
+	e, err := readEnvelope(resp)
+	if err == nil {
+		e.warn(ctx)
+	}
+	return e.Result, resp.Header.Get("ETag"), err
 }
+
+// url is the URL of a path under the account. Zones are beside accounts.
+func (c *Client) url(path string) string {
+	if strings.HasPrefix(path, zonesPath) {
+		return c.root + path
+	}
+	return c.base + path
+}
+
+const zonesPath = "/zones"
 
 // request sends a request; an answer of any status comes back.
 func (c *Client) request(ctx context.Context, method, path, kind string, body io.Reader) (*http.Response, error) {

@@ -44,6 +44,7 @@ const (
 	KindGroup            Kind = "group"
 	KindPolicy           Kind = "policy"
 	KindTag              Kind = "tag"
+	KindZone             Kind = "zone"
 	KindApplication      Kind = "application"
 	KindOrganization     Kind = "organization"
 	KindAPIToken         Kind = "api_token"
@@ -65,6 +66,7 @@ var endpoints = map[Kind]endpoint{
 	KindGroup:            {path: "/access/groups", update: http.MethodPut, paged: true, kind: "group"},
 	KindPolicy:           {path: "/access/policies", update: http.MethodPut, paged: true, kind: "policy"},
 	KindTag:              {path: "/access/tags", update: http.MethodPut, paged: true, kind: "tag"},
+	KindZone:             {path: zonesPath, update: http.MethodPatch, paged: true, merges: true, kind: "zone"},
 	KindApplication:      {path: "/access/apps", update: http.MethodPut, paged: true, kind: "application"},
 	KindOrganization:     {path: "/access/organizations", update: http.MethodPatch, single: true, merges: true, kind: "organization"},
 	KindAPIToken:         {path: "/tokens", update: http.MethodPut, paged: true, merges: true, kind: "API token"},

@@ -176,7 +176,7 @@ const (
 // completed are the kinds whose names stand behind commands and flags, by what the arguments and flags are called.
 var completed = map[string]client.Kind{
 	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy, "group": client.KindGroup,
-	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "app": client.KindApplication,
+	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "zone": client.KindZone, "app": client.KindApplication,
 	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission, "device": kindDevice,
 }
 

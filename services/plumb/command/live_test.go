@@ -50,7 +50,8 @@ func installation(t *testing.T) plumb.Installation {
 	return i
 }
 
-// scorer is a scoring API that takes each score from the end of the hostname, "host-55".
+// scorer is a scoring API that takes each score from the end of the hostname, "host-55". It refuses calls about a host
+// called "refused".
 func scorer(t *testing.T) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -67,6 +68,10 @@ func scorer(t *testing.T) *httptest.Server {
 		}
 		result := map[string]any{}
 		for _, d := range body.Devices {
+			if d.Hostname == "refused" {
+				http.Error(w, "no", http.StatusBadRequest)
+				return
+			}
 			if _, text, found := strings.Cut(d.Hostname, "-"); found {
 				score, _ := strconv.Atoi(text)
 				result[d.ID] = map[string]any{"s2s_id": "", "score": score}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/command/access"
 	"plumbline.dev/services/plumb/command/account"
 	"plumbline.dev/services/plumb/command/device"
@@ -32,6 +33,7 @@ type grammar struct {
 	Group       access.Groups        `cmd:"" help:"Manage groups of rules that policies refer to."`
 	Idp         access.Providers     `cmd:"" help:"Manage identity providers for logins."`
 	Tag         access.Tags          `cmd:"" help:"Manage tags of applications."`
+	Zone        access.Zones         `cmd:"" help:"Manage zones, namespaces of applications with hosts of their own."`
 	Org         access.Organization  `cmd:"" help:"Show or change the account's access settings."`
 	Keys        access.Keys          `cmd:"" help:"Show or rotate the keys that sign application tokens."`
 	Explain     posture.Explain      `cmd:"" help:"Explain a device's results: poll, HTTP status, score, revision, age."`
@@ -70,7 +72,8 @@ func Main() int {
 	options := []kong.Option{cli.LogAt(slog.LevelWarn), kong.Vars{"min_interval": "1m"}}
 	app := cli.App{Name: "plumb", About: about + "\n\n" + exitCodes, Options: options}
 	return cli.Main(app, new(grammar), func(ctx context.Context, k *kong.Context) error {
-		k.BindTo(ctx, (*context.Context)(nil))
-		return remote.Coded(k.Run(cli.Standard()))
+		t := cli.Standard()
+		k.BindTo(client.WithWarnings(ctx, remote.Warnings(t.Err)), (*context.Context)(nil))
+		return remote.Coded(k.Run(t))
 	})
 }

@@ -35,7 +35,7 @@ type Apply struct {
 // Help returns the text that --help shows below the summary.
 func (Apply) Help() string {
 	return "A document has kind, name and spec. spec is the body of the API's request, with names in place of ids. " +
-		"Kinds: tag, service_token, identity_provider, integration, check, group, policy, application, organization. " +
+		"Kinds: zone, tag, service_token, identity_provider, integration, check, group, policy, application, organization. " +
 		"A member that a spec leaves out stays as it is; null removes it. " +
 		"A secret is written ${env:NAME} or ${file:PATH}, with PATH relative to the document's file. " +
 		"--prune deletes resources that no document names, for each kind that has documents; it keeps service tokens that " +
