@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -52,6 +53,8 @@ type Conn struct {
 	open chan struct{}
 	// monitors are those of its stages and watches.
 	monitors monitors
+	// draining are the stages that have ended and still hand messages back.
+	draining sync.WaitGroup
 	// unreadable counts the records that could not be decoded.
 	unreadable unreadable
 }
@@ -222,8 +225,10 @@ func (c *Conn) Ready(ctx context.Context) error {
 	return c.Stalled()
 }
 
-// Close lets what is under way go out, for a second at most, and closes.
+// Close lets what is under way go out, for a second at most, and closes. In a cluster it first waits until the server has
+// answered the requests of stages that have ended, for five seconds at most.
 func (c *Conn) Close() {
+	c.draining.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = c.nc.FlushWithContext(ctx)

@@ -16,7 +16,7 @@ func (c *Conn) Discard(ctx context.Context, stream, consumer string) (n int, err
 	if err != nil {
 		return 0, err
 	}
-	defer p.close()
+	defer p.drain(c)
 	for {
 		got, err := c.discardSome(ctx, p)
 		n += got

@@ -36,9 +36,13 @@ type pulls struct {
 	inbox string
 	sub   *nats.Subscription
 
-	mu   sync.Mutex
-	sent uint64
-	open []*pull // oldest first
+	mu          sync.Mutex
+	sent        uint64
+	open        []*pull // oldest first
+	unanswered  int     // requests for one message that the server still has
+	lastSent    time.Time
+	closed      bool
+	answeredAll chan struct{} // closed once the server has none, after drain
 }
 
 // pull is a request for messages.
@@ -52,7 +56,8 @@ type pull struct {
 
 // pulls begins to listen for the answers to requests to a consumer; close ends it.
 func (c *Conn) pulls(stream, consumer string) (*pulls, error) {
-	p := &pulls{nc: c.nc, next: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer, inbox: c.nc.NewInbox()}
+	p := &pulls{nc: c.nc, next: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer, inbox: c.nc.NewInbox(),
+		answeredAll: make(chan struct{})}
 	var err error
 	if p.sub, err = c.nc.Subscribe(p.inbox+".*", p.answered); err != nil {
 		return nil, fmt.Errorf("take messages of %s: %w", stream, err)
@@ -66,6 +71,33 @@ func (p *pulls) close() {
 	p.open = nil
 	p.mu.Unlock()
 	_ = p.sub.Drain()
+}
+
+// drain is close, but in a cluster it listens on in the background, until the server has answered every request or they
+// have expired; [Conn.Close] waits for it. A request that crosses accounts on one server may be open on another, which
+// does not learn that nobody listens any more: a message that it sends is lost until the consumer's AckWait is over.
+func (p *pulls) drain(c *Conn) {
+	p.mu.Lock()
+	p.open, p.closed = nil, true
+	expired := p.lastSent.Add(pullExpires + pullMargin)
+	wait := p.unanswered > 0 && time.Now().Before(expired) && p.nc.IsConnected() && p.nc.ConnectedClusterName() != ""
+	p.mu.Unlock()
+	if !wait {
+		p.close()
+		return
+	}
+	c.draining.Go(func() {
+		defer p.close()
+		end := time.NewTimer(time.Until(expired))
+		defer end.Stop()
+		gone := p.nc.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
+		defer p.nc.RemoveStatusListener(gone)
+		select {
+		case <-p.answeredAll:
+		case <-gone:
+		case <-end.C:
+		}
+	})
 }
 
 // pullRequest is the body of a request for messages.
@@ -87,6 +119,8 @@ func (p *pulls) send(request pullRequest) (*pull, error) {
 	batch := request.Batch
 	p.mu.Lock()
 	p.sent++
+	p.unanswered++
+	p.lastSent = time.Now()
 	r := &pull{of: p, inbox: p.inbox + "." + strconv.FormatUint(p.sent, 36), left: batch, answers: make(chan *nats.Msg, batch+1)}
 	// In the order of the list, or an answer might go to another request.
 	p.open = append(p.open, r)
@@ -94,6 +128,9 @@ func (p *pulls) send(request pullRequest) (*pull, error) {
 	p.mu.Unlock()
 	if err != nil {
 		p.remove(r)
+		p.mu.Lock()
+		p.unanswered--
+		p.mu.Unlock()
 		return nil, err
 	}
 	r.timer = time.NewTimer(pullExpires + pullMargin)
@@ -119,6 +156,7 @@ func (p *pulls) removeLocked(r *pull) {
 func (p *pulls) answered(m *nats.Msg) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.countAnswer()
 	if m.Reply == "" { // a status: nobody is to settle it
 		for _, r := range p.open {
 			if r.inbox == m.Subject {
@@ -138,6 +176,20 @@ func (p *pulls) answered(m *nats.Msg) {
 		p.removeLocked(r)
 	}
 	r.answers <- m
+}
+
+// countAnswer notes that the server has one request less, which was answered or is taken for lost.
+func (p *pulls) countAnswer() {
+	if p.unanswered > 0 {
+		p.unanswered--
+	}
+	if p.closed && p.unanswered == 0 {
+		select {
+		case <-p.answeredAll:
+		default:
+			close(p.answeredAll)
+		}
+	}
 }
 
 // read returns the next message of the request. The error is errPullEnded after the last, errPullLost, a
@@ -175,8 +227,13 @@ func (r *pull) rest(why error) (*nats.Msg, error) {
 	case m := <-r.answers:
 		return r.outcome(m)
 	default:
-		return nil, why
 	}
+	if errors.Is(why, errPullLost) {
+		r.of.mu.Lock()
+		r.of.countAnswer()
+		r.of.mu.Unlock()
+	}
+	return nil, why
 }
 
 func (r *pull) outcome(m *nats.Msg) (*nats.Msg, error) {

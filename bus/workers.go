@@ -45,7 +45,7 @@ func (s *stage) run(ctx, work context.Context) {
 			return
 		}
 	}
-	defer p.close()
+	defer p.drain(s.conn)
 	w := &workers{stage: s, pulls: p, monitor: s.conn.Monitor(s.Name), ctx: ctx, work: work}
 	defer w.monitor.Close()
 	w.mu.Lock()

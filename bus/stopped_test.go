@@ -1,0 +1,67 @@
+package bus_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+)
+
+// In a cluster, the leader of a consumer may have requests of a stage that has ended, on another server and in another
+// account. They take no message from the stages that go on, whether the process of the one that ended is still there.
+func TestAStageThatEndedTakesNoMessage(t *testing.T) {
+	t.Parallel()
+	b := bustest.Cluster(t)
+	for i := range b.Servers() {
+		for name, exits := range map[string]bool{"the process goes on": false, "the process exits": true} {
+			t.Run(fmt.Sprintf("server %d, %s", i, name), func(t *testing.T) {
+				ended, next := b.ConnTo(i, topology.Evaluator), b.ConnTo((i+1)%b.Servers(), topology.Evaluator)
+				_, stop := handling(t, ended)
+				consumer, err := b.Conn(topology.Operator).JetStream().Consumer(t.Context(), topology.PostureScores, topology.ConsumerEvaluate)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bustest.Eventually(t, "the stage asks", func() bool {
+					info, err := consumer.Info(t.Context())
+					return err == nil && info.NumWaiting > 0
+				})
+				stop()
+				if exits {
+					ended.Close()
+				}
+				handled, stop := handling(t, next)
+				defer stop()
+				begin := time.Now()
+				scores(t, b.Conn(topology.Fetcher), 1)
+				<-handled
+				if took := time.Since(begin); took > topology.AckWait/2 {
+					t.Errorf("a message was handled after %v, as if it had been handed to nobody", took)
+				}
+			})
+		}
+	}
+}
+
+// handling runs a stage that handles whatever there is.
+func handling(t *testing.T, c *bus.Conn) (handled <-chan *bus.Msg, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	all, done := make(chan *bus.Msg, 100), make(chan error, 1)
+	stage := bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8}
+	go func() {
+		done <- c.Consume(ctx, stage, func(_ context.Context, m *bus.Msg) error {
+			all <- m
+			return nil
+		})
+	}()
+	return all, func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
