@@ -3,6 +3,7 @@ package topology
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -88,7 +89,18 @@ const (
 )
 
 // Imports are what a zone uses of others.
-func (z Zone) Imports() []Import {
+func (z Zone) Imports() []Import { return slices.Clone(importsByZone()[z]) }
+
+// importsByZone are worked out once: every start of a server needs those of all zones.
+var importsByZone = sync.OnceValue(func() map[Zone][]Import {
+	all := map[Zone][]Import{}
+	for _, z := range Zones() {
+		all[z] = z.imports()
+	}
+	return all
+})
+
+func (z Zone) imports() []Import {
 	switch z {
 	case Pipeline:
 		return pipelineImports()
