@@ -212,6 +212,9 @@ func (c *Conn) JetStreamOf(stream string) jetstream.JetStream {
 // CommandInbox is a new subject for the answers to commands to the registry.
 func (c *Conn) CommandInbox() string { return topology.CommandAnswers(c.role) + "." + nuid.Next() }
 
+// Connected reports whether there is a connection to a server now.
+func (c *Conn) Connected() bool { return c.nc.IsConnected() }
+
 // Ready tells why the bus cannot be used now; nil when it can.
 func (c *Conn) Ready(ctx context.Context) error {
 	if !c.nc.IsConnected() {

@@ -36,6 +36,7 @@ import (
 type Service struct {
 	cfg   Config
 	conn  *bus.Conn
+	link  link // conn, as far as readiness is concerned
 	log   *slog.Logger
 	clock clock.Clock
 
@@ -54,6 +55,12 @@ type Service struct {
 	authz    *forward.Authz // nil: nobody asks over gRPC
 	files    []*certificates
 	server   *httpserve.Server
+}
+
+// link is the connection to NATS.
+type link interface {
+	Connected() bool
+	Stalled() error
 }
 
 // watch is a view that is started again where it got stuck.
@@ -76,7 +83,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock,
+	s := &Service{cfg: cfg, conn: deps.Bus, link: deps.Bus, log: deps.Log, clock: deps.Clock,
 		// All kinds: what the view does not follow it would seem to have missed.
 		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log), sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
 		seen: servicetoken.NewSeen(deps.Bus, deps.Log),
@@ -242,7 +249,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Run(ctx)
 }
 
-// Ready tells why the gateway refuses every request; nil when it decides.
+// Ready returns why no requests should be sent to this gateway: it denies every request, or a reader of what it decides
+// by is stalled. Without a connection to NATS the age of what it knows alone counts: every gateway may be without one,
+// and each goes on with what it knows for as long as --hold allows.
 func (s *Service) Ready(ctx context.Context) error {
 	if s.server.Bound() == "" {
 		return errors.New("the gateway does not listen yet")
@@ -251,7 +260,10 @@ func (s *Service) Ready(ctx context.Context) error {
 		return fmt.Errorf("every request is denied, because nobody knows which destinations are those of applications that "+
 			"cannot be read: repair or delete %s in CONFIG", strings.Join(keys, ", "))
 	}
-	return s.hold.Ready(ctx)
+	if err := s.hold.Ready(ctx); err != nil || !s.link.Connected() {
+		return err
+	}
+	return s.link.Stalled()
 }
 
 // AccessAddr is where the gateway listens; empty while it does not.
