@@ -193,50 +193,6 @@ func (f *follower) changeFilter() string {
 	return topology.ChangesOf(f.Account)
 }
 
-// state hands out the newest entry of every page. The stream of the state is in the order of the log, so
-// once it is read to its end, it is the state as of its last entry, whatever was replaced meanwhile.
-func (f *follower) state(ctx context.Context) error {
-	if err := f.emit(ctx, Event{Kind: EventReset}); err != nil {
-		return err
-	}
-	// What the log has deleted by now is in the state. Its end may be beyond the last entry, whose changes come
-	// after it, where everything has grown too old.
-	stream, err := f.js.Stream(ctx, topology.PostureLog)
-	if err != nil {
-		return fmt.Errorf("read the state: %w", err)
-	}
-	deleted, created := max(stream.CachedInfo().State.FirstSeq, 1)-1, stream.CachedInfo().Created
-	last, err := f.readState(ctx)
-	if err != nil {
-		return err
-	}
-	if last > deleted {
-		end, err := f.awaitLog(ctx, last)
-		if err != nil {
-			return fmt.Errorf("read the state: %w", err)
-		}
-		if last > end {
-			return fmt.Errorf("read the state: it holds entry %d, and the log ends at %d: POSTURE_STATE has to be rebuilt", last, end)
-		}
-	}
-	f.pos = cursorOf(max(last, deleted), created, time.Time{})
-	return f.emit(ctx, Event{Kind: EventReady, Seq: f.pos.seq, Cursor: f.pos.String()})
-}
-
-// awaitLog waits a moment for the log to hold a sequence, and returns where it ends: the followers' copy of the log may
-// be behind that of the state.
-func (f *follower) awaitLog(ctx context.Context, seq uint64) (end uint64, err error) {
-	for began := time.Now(); ; sleep(ctx, soon) {
-		stream, err := f.js.Stream(ctx, topology.PostureLog)
-		if err != nil {
-			return 0, err
-		}
-		if end = stream.CachedInfo().State.LastSeq; end >= seq || time.Since(began) > answerTimeout {
-			return end, nil
-		}
-	}
-}
-
 // entry hands out a page's entry, and returns its place in the log. The page of one that cannot be read has no
 // results.
 func (f *follower) entry(ctx context.Context, m *Msg) (uint64, error) {

@@ -55,16 +55,19 @@ func (f *follower) onceDirect(ctx context.Context) error {
 	return err
 }
 
-// readState hands out the newest entry of every page that POSTURE_STATE's leader held when it began.
-func (f *follower) readState(ctx context.Context) (last uint64, err error) {
+// readState hands out the newest entry of every page that POSTURE_STATE's leader held when it began. It returns the last
+// of them in the order of the log, and its sequence there; 0 and nil if there is none.
+func (f *follower) readState(ctx context.Context) (last uint64, newest *Msg, err error) {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
 	t := &Tail{Conn: f.Conn, Stream: topology.PostureState, Filters: []string{f.logFilter()}, Current: enough}
 	t.Apply = func(m *Msg) error {
 		seq, err := f.entry(ctx, m)
-		last = max(last, seq)
+		if seq > last {
+			last, newest = seq, m
+		}
 		return err
 	}
 	err = t.Run(ctx)
-	return last, err
+	return last, newest, err
 }

@@ -1,0 +1,127 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/topology"
+)
+
+// state hands out the newest entry of every page. The stream of the state is in the order of the log, so
+// once it is read to its end, it is the state as of its last entry, whatever was replaced meanwhile.
+func (f *follower) state(ctx context.Context) error {
+	// What the log has deleted by now is in the state. Its end may be beyond the last entry, whose changes come
+	// after it, where everything has grown too old.
+	log, err := f.js.Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	state, err := f.js.Stream(ctx, topology.PostureState)
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	if err := f.emit(ctx, Event{Kind: EventReset}); err != nil {
+		return err
+	}
+	deleted, created := max(log.CachedInfo().State.FirstSeq, 1)-1, log.CachedInfo().Created
+	last, newest, err := f.readState(ctx)
+	if err != nil {
+		return err
+	}
+	if last > deleted {
+		w := logWait{follower: f, seq: last, entry: newest, log: created, state: state.CachedInfo().Created}
+		if err := w.run(ctx); err != nil {
+			return err
+		}
+	}
+	f.pos = cursorOf(max(last, deleted), created, time.Time{})
+	return f.emit(ctx, Event{Kind: EventReady, Seq: f.pos.seq, Cursor: f.pos.String()})
+}
+
+// logWait waits until the log holds the newest entry of the state that a follower has read.
+type logWait struct {
+	*follower
+	seq        uint64    // of the entry in the log
+	entry      *Msg      // in the state
+	log, state time.Time // when the streams were created that the follower reads
+}
+
+// maxLogWait is the longest pause between two looks at the end of the log.
+const maxLogWait = time.Second
+
+// run waits for as long as it takes: the followers' copy of the log may lag behind that of the state, and taking the
+// state again would not change that. It returns [moved] if the follower needs a new state all the same: the log or the
+// state was replaced, or the log holds something else in the entry's place. Requests that fail are repeated.
+func (w *logWait) run(ctx context.Context) error {
+	began, warned, pause := time.Now(), false, soon
+	for waited := false; ; waited = true {
+		end, err := w.look(ctx)
+		switch {
+		case err == nil && end >= w.seq && !waited:
+			return nil
+		case err == nil && end >= w.seq:
+			err = w.compare(ctx)
+			if err == nil {
+				return nil
+			}
+		}
+		var why moved
+		switch {
+		case errors.As(err, &why), err != nil && w.nc.IsClosed():
+			return err
+		case !warned && time.Since(began) > answerTimeout:
+			warned = true
+			w.Conn.log.Warn("the state is ahead of the log, waiting for the log; if it stays so, POSTURE_STATE has to be rebuilt",
+				"state_at", w.seq, "log_at", end, "err", err)
+		}
+		sleep(ctx, pause)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		pause = min(2*pause, maxLogWait)
+	}
+}
+
+// look returns where the log ends.
+func (w *logWait) look(ctx context.Context) (end uint64, err error) {
+	log, err := w.replaced(ctx, topology.PostureLog, w.log)
+	if err != nil {
+		return 0, err
+	}
+	if w.monitor != nil {
+		w.monitor.Heard()
+	}
+	if end = log.State.LastSeq; end >= w.seq {
+		return end, nil
+	}
+	_, err = w.replaced(ctx, topology.PostureState, w.state)
+	return end, err
+}
+
+// replaced describes a stream, and returns [moved] if it is not the one that was created then.
+func (w *logWait) replaced(ctx context.Context, stream string, created time.Time) (*jetstream.StreamInfo, error) {
+	s, err := w.js.Stream(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	if info := s.CachedInfo(); info.Created.Equal(created) {
+		return info, nil
+	}
+	return nil, moved{stream + " was created anew"}
+}
+
+// compare returns [moved] if the log does not hold the entry in its place.
+func (w *logWait) compare(ctx context.Context) error {
+	m, err := w.leaderNext(ctx, topology.PostureLog, w.entry.Subject, w.seq-1)
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return err
+	case err != nil, m.Seq != w.seq, !bytes.Equal(m.Data, w.entry.Data):
+		return errDiverged
+	}
+	return nil
+}
