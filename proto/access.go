@@ -72,7 +72,7 @@ func (*IdentityProvider) Schema() Schema { return Schema{"identity_provider", 1}
 // inactivity, sessions of a day. Its id is the account's bytes.
 type Organization struct {
 	Name string `msgpack:"name"`
-	// Lenient turns off strict service-token mode (contract.md 8.6), on by default.
+	// Lenient turns off strict service-token mode (api/README.md 8.6), on by default.
 	Lenient bool `msgpack:"lenient"`
 	// SessionDuration limits global sessions; 0 means a day. [Immediately] stands for sessions that expire at once.
 	SessionDuration time.Duration `msgpack:"session_duration"`
@@ -86,7 +86,7 @@ type Organization struct {
 // Schema implements Message.
 func (*Organization) Schema() Schema { return Schema{"organization", 1} }
 
-// Inactivity is the action for unused service tokens (contract.md 2.5).
+// Inactivity is the action for unused service tokens (api/README.md 2.5).
 type Inactivity struct {
 	Enabled bool `msgpack:"enabled"`
 	Days    int  `msgpack:"days"`   // 30 to 365

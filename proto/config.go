@@ -6,7 +6,7 @@ import (
 )
 
 // The records of the CONFIG bucket. Besides the fields for services, each record keeps the client's JSON for the API to
-// echo (contract.md 1.7). The key's revision is the record's.
+// echo (api/README.md 1.7). The key's revision is the record's.
 
 // TypeCustomS2S is the only type of integration and check this build polls and evaluates.
 const TypeCustomS2S = "custom_s2s"
@@ -77,7 +77,7 @@ type Check struct {
 // Schema implements Message.
 func (*Check) Schema() Schema { return Schema{"check", 1} }
 
-// Operator relates a device's score to a check's: one of < <= > >= == (contract.md 6.3).
+// Operator relates a device's score to a check's: one of < <= > >= == (api/README.md 6.3).
 type Operator string
 
 // The operators.
@@ -135,7 +135,7 @@ type Application struct {
 	Zone Account `msgpack:"zone"`
 }
 
-// Gate holds the members of an application served by the gateway (contract.md 3.3). The zero value has the defaults.
+// Gate holds the members of an application served by the gateway (api/README.md 3.3). The zero value has the defaults.
 type Gate struct {
 	// TokenHeader is read_service_tokens_from_header; empty: service credentials come in two headers.
 	TokenHeader string `msgpack:"token_header"`
@@ -185,7 +185,7 @@ func (*Application) Schema() Schema { return Schema{"application", 1} }
 // Decision is the action of a policy for matching requests.
 type Decision string
 
-// The decisions (contract.md 4.2).
+// The decisions (api/README.md 4.2).
 const (
 	DecisionAllow       Decision = "allow"
 	DecisionDeny        Decision = "deny"
@@ -217,7 +217,7 @@ type Policy struct {
 // Schema implements Message.
 func (*Policy) Schema() Schema { return Schema{"policy", 1} }
 
-// Rule is one rule object (contract.md 4.3): the selector is its only key, the body its value.
+// Rule is one rule object (api/README.md 4.3): the selector is its only key, the body its value.
 type Rule struct {
 	Selector string          `msgpack:"selector"`
 	Body     json.RawMessage `msgpack:"body"`

@@ -79,11 +79,11 @@ type StatementKind string
 
 // The kinds of statements.
 const (
-	// StatementMeta goes with the redirect to the login (contract.md 8.5).
+	// StatementMeta goes with the redirect to the login (api/README.md 8.5).
 	StatementMeta StatementKind = "meta"
-	// StatementMatch names the application of a host to a command line client (contract.md 8.8).
+	// StatementMatch names the application of a host to a command line client (api/README.md 8.8).
 	StatementMatch StatementKind = "match"
-	// StatementExternal is the question for an external evaluation (contract.md 4.3).
+	// StatementExternal is the question for an external evaluation (api/README.md 4.3).
 	StatementExternal StatementKind = "external"
 	// StatementAnybody is an application token for a request admitted by a Service Auth policy without an identity: by
 	// address, certificate or device. Its sub is empty, as a service's, and its common_name that of the certificate.
@@ -123,7 +123,7 @@ type CertsQuery struct{}
 // Schema implements Message.
 func (*CertsQuery) Schema() Schema { return Schema{"certs_query", 1} }
 
-// CertsAnswer holds the document served at /cdn-cgi/access/certs (contract.md 8.2), as JSON.
+// CertsAnswer holds the document served at /cdn-cgi/access/certs (api/README.md 8.2), as JSON.
 type CertsAnswer struct {
 	Certs []byte `msgpack:"certs"`
 	Error *Error `msgpack:"error"`

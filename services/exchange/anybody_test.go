@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/credential"
 )
 
-// TestAnybodysToken: a request that is nobody's has an application token too (contract.md 8.4), with the common
+// TestAnybodysToken: a request that is nobody's has an application token too (api/README.md 8.4), with the common
 // name of its certificate (8.3), and never one that makes it a service.
 func TestAnybodysToken(t *testing.T) {
 	w := newWorld(t)

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// CertsPath is where verifiers fetch the public keys (contract.md 8.2).
+// CertsPath is where verifiers fetch the public keys (api/README.md 8.2).
 const CertsPath = "/cdn-cgi/access/certs"
 
 // Handler serves the public keys to anybody. It can be mounted on any listener.

@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/services/internal/claims"
 )
 
-// serviceClaims are those of a service's application token (contract.md 8.3). aud is a plain string, as was
+// serviceClaims are those of a service's application token (api/README.md 8.3). aud is a plain string, as was
 // measured of Cloudflare's for service tokens; verifiers take a string and an array alike.
 type serviceClaims struct {
 	Type       string `json:"type"`
@@ -19,7 +19,7 @@ type serviceClaims struct {
 	Subject    string `json:"sub"`         // empty: nobody's
 }
 
-// userClaims are those of a person's token (contract.md 8.3): of an application, or of the global session.
+// userClaims are those of a person's token (api/README.md 8.3): of an application, or of the global session.
 type userClaims struct {
 	Type      string          `json:"type"`
 	Audience  []string        `json:"aud"`
@@ -34,7 +34,7 @@ type userClaims struct {
 	Custom    json.RawMessage `json:"custom,omitempty"`
 }
 
-// metaClaims go with the redirect to the login (contract.md 8.5). Like those of a match they have no issuer:
+// metaClaims go with the redirect to the login (api/README.md 8.5). Like those of a match they have no issuer:
 // nothing that verifies application tokens takes them for one.
 type metaClaims struct {
 	Type               string    `json:"type"`
@@ -60,7 +60,7 @@ type mtlsClaim struct {
 	AuthStatus string `json:"auth_status"`
 }
 
-// matchClaims tell a command line client which application guards a host (contract.md 8.8).
+// matchClaims tell a command line client which application guards a host (api/README.md 8.8).
 type matchClaims struct {
 	Type        string `json:"type"`
 	Audience    string `json:"aud"` // a string: an array is refused
@@ -70,7 +70,7 @@ type matchClaims struct {
 	IssuedAt    int64  `json:"iat"`
 }
 
-// externalClaims are the question of an external evaluation (contract.md 4.3).
+// externalClaims are the question of an external evaluation (api/README.md 4.3).
 type externalClaims struct {
 	Type      string          `json:"type"`
 	Issuer    string          `json:"iss"`

@@ -16,7 +16,7 @@ import (
 // application has: an origin holds it without asking again. That of a person's ends with her session.
 const MaxTokenLife = time.Hour
 
-// DefaultSession is the session duration where neither policy nor application has one (contract.md 8.4).
+// DefaultSession is the session duration where neither policy nor application has one (api/README.md 8.4).
 const DefaultSession = 24 * time.Hour
 
 // cachedTokens is the number of application tokens kept for reuse.

@@ -14,7 +14,7 @@ const (
 	// tellUntil is for how long after a token's expiry it is still told of: what was told before is found in
 	// ACCESS_LOG, which keeps it for thirty days.
 	tellUntil = 25 * 24 * time.Hour
-	// leastIdle is the shortest inactivity that counts (contract.md 2.5): a record that asks for less is not
+	// leastIdle is the shortest inactivity that counts (api/README.md 2.5): a record that asks for less is not
 	// one of the api's, and would turn off tokens that are in use.
 	leastIdle = 30
 )
@@ -72,7 +72,7 @@ func told(newest *proto.TokenNotice, state proto.TokenState, expiry proto.Millis
 	return !newest.At.Time().Before(due)
 }
 
-// idle tells whether a token is to be turned off, or deleted, because nobody uses it (contract.md 2.5): it is
+// idle tells whether a token is to be turned off, or deleted, because nobody uses it (api/README.md 2.5): it is
 // older than the threshold and was neither used nor edited within it. Turning one on again is an edit.
 func idle(t *proto.ServiceToken, seen proto.Millis, i proto.Inactivity, now time.Time) bool {
 	since := proto.At(now.Add(-time.Duration(i.Days) * 24 * time.Hour))

@@ -96,7 +96,7 @@ func (i *issuer) sign(key *keys.Key, claims any) (string, error) {
 }
 
 // sessionOf is the session duration that counts: the policy's, or else the application's, or else the
-// default (contract.md 8.4).
+// default (api/README.md 8.4).
 func sessionOf(policy, application time.Duration) time.Duration {
 	switch {
 	case policy > 0:

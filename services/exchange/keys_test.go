@@ -224,7 +224,7 @@ func TestCertsEndpoint(t *testing.T) {
 	}
 }
 
-// The shape of contract.md 8.2.
+// The shape of api/README.md 8.2.
 func checkCerts(t *testing.T, body []byte, kid string) {
 	t.Helper()
 	type cert struct{ KID, Cert string }

@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// caller makes calls to scoring APIs (contract.md 5.5).
+// caller makes calls to scoring APIs (api/README.md 5.5).
 type caller struct {
 	client  *http.Client
 	clock   clock.Clock

@@ -84,7 +84,7 @@ func (f *front) serveOwn(w http.ResponseWriter, r *http.Request, q proxy.Request
 	}
 }
 
-// serveCerts serves the public keys (contract.md 8.2), on every host.
+// serveCerts serves the public keys (api/README.md 8.2), on every host.
 func (f *front) serveCerts(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

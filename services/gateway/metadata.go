@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/gateway/proxy"
 )
 
-// serveMetadata tells how an application is protected (contract.md 8.5), to anybody who asks.
+// serveMetadata tells how an application is protected (api/README.md 8.5), to anybody who asks.
 func (f *front) serveMetadata(w http.ResponseWriter, r *http.Request, q proxy.Request) {
 	about := *q.URL
 	about.RawQuery, about.ForceQuery = "", false

@@ -42,7 +42,7 @@ type Deps struct {
 
 // Limits of a request.
 const (
-	MaxDevices = 1000    // contract.md 5.5
+	MaxDevices = 1000    // api/README.md 5.5
 	MaxBody    = 4 << 20 // bytes; 1,000 devices with every field at its limit take under 1 MiB
 )
 

@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// AssertionHeader is where the application token comes (contract.md 8.4).
+// AssertionHeader is where the application token comes (api/README.md 8.4).
 const AssertionHeader = "Cf-Access-Jwt-Assertion"
 
 // verifier checks application tokens: RS256 by a key of the issuer, iss, aud and exp.

@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// Service credentials that are not one whole pair, once, in one form, are refused with 401 (contract.md 8.6).
+// Service credentials that are not one whole pair, once, in one form, are refused with 401 (api/README.md 8.6).
 func TestCredentialsThatAreNotOnePair(t *testing.T) {
 	w := under
 	id, secret := "CF-Access-Client-Id: "+w.service.ClientID, "CF-Access-Client-Secret: "+w.service.ClientSecret

@@ -11,7 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// certs is the certs endpoint's document (contract.md 8.2).
+// certs is the certs endpoint's document (api/README.md 8.2).
 type certs struct {
 	jose.JSONWebKeySet
 	Public []struct {

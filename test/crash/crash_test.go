@@ -50,7 +50,7 @@ func seed(t *testing.T) uint64 {
 }
 
 // plumb up is killed with kill -9 in the middle of a poll, while devices are enrolled and removed, again and
-// again. Each time it comes back, the invariants 1, 2, 4 and 5 of design.md hold at once; 3 asks for time (a
+// again. Each time it comes back, the invariants 1, 2, 4 and 5 of bus/README.md hold at once; 3 asks for time (a
 // call whose process died is made again after the AckWait of 15 s), so it is looked at in the end, when it
 // speaks of every tick of the run: by invariant 5 an entry of the last tick is one of a newer tick than each.
 func TestKilledInTheMiddleOfPolls(t *testing.T) {

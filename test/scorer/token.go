@@ -15,7 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// Tokens checks application tokens (contract.md 8.3) with the keys of the certs endpoint (8.2).
+// Tokens checks application tokens (api/README.md 8.3) with the keys of the certs endpoint (8.2).
 type Tokens struct {
 	Certs  string // URL of the endpoint
 	Issuer string

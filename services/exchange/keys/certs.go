@@ -25,7 +25,7 @@ func (s *Set) Signing() *Key { return s.signing }
 // Certs is what /cdn-cgi/access/certs serves. It must not be modified.
 func (s *Set) Certs() []byte { return s.certs }
 
-// document is the document of public keys in the shape of contract.md 8.2. The first key is the one that
+// document is the document of public keys in the shape of api/README.md 8.2. The first key is the one that
 // signs.
 func document(all []*Key) ([]byte, error) {
 	type certificate struct {

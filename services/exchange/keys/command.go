@@ -88,7 +88,7 @@ func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*pro
 	return &write, nil
 }
 
-// standing is how the keys stand, for the api (contract.md 8.1).
+// standing is how the keys stand, for the api (api/README.md 8.1).
 func standing(s *state, now time.Time) *proto.KeysAnswer {
 	return &proto.KeysAnswer{IntervalDays: s.rotation.IntervalDays, LastRotation: s.rotation.Since, NextRotation: proto.At(rotation(s, now))}
 }

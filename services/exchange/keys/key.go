@@ -37,7 +37,7 @@ type Key struct {
 func (k *Key) ID() string { return k.id }
 
 // Sign makes a compact JWS of a JSON payload, with the header {"alg":"RS256","kid":...,"typ":"JWT"}
-// (contract.md 8.3). It takes one RSA operation.
+// (api/README.md 8.3). It takes one RSA operation.
 func (k *Key) Sign(payload []byte) (string, error) {
 	s, err := k.signer.Sign(payload)
 	if err != nil {

@@ -13,18 +13,18 @@ const (
 	// leadUnasked is how long it is published before it signs because its time has come: verifiers that
 	// fetch the keys once a day know it by then.
 	leadUnasked = 24 * time.Hour
-	// Accepted is how long a key is published after it has signed for the last time (contract.md 8.1).
+	// Accepted is how long a key is published after it has signed for the last time (api/README.md 8.1).
 	Accepted = 7 * 24 * time.Hour
 	// skew bounds by how much the clocks of replicas may differ: a key that was made longer ago than Lead and
 	// skew has been published for Lead even where this replica has only just seen it.
 	skew = 10 * time.Minute
 	// maxPrevious bounds the keys that are accepted still, and with them the document: a verifier of
-	// contract.md 8.2 reads 1 MiB of it.
+	// api/README.md 8.2 reads 1 MiB of it.
 	maxPrevious = 32
 
 	// DefaultInterval is the number of days between rotations, unless the account sets another one.
 	DefaultInterval = 42
-	// MinInterval and MaxInterval limit the days between rotations (contract.md 8.1).
+	// MinInterval and MaxInterval limit the days between rotations (api/README.md 8.1).
 	MinInterval = 21
 	MaxInterval = 365
 

@@ -1,4 +1,4 @@
-// Package scoring is the wire format of a scoring API (contract.md 5.5): the request for a page of devices, and the
+// Package scoring is the wire format of a scoring API (api/README.md 5.5): the request for a page of devices, and the
 // meaning of the response. It is pure: no clock, no network.
 //
 // The rules for a response:

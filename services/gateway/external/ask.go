@@ -21,7 +21,7 @@ type Ask struct {
 	IP          netip.Addr     // of the request; the zero Addr: not known
 }
 
-// identity is the identity claim. Its names are those of /cdn-cgi/access/get-identity (contract.md 8.7),
+// identity is the identity claim. Its names are those of /cdn-cgi/access/get-identity (api/README.md 8.7),
 // where Cloudflare's documentation sends those who write an endpoint.
 type identity struct {
 	AccountID  string          `json:"account_id"`

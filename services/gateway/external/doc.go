@@ -1,4 +1,4 @@
-// Package external asks external evaluations about people (contract.md 4.3): endpoints of an account's own
+// Package external asks external evaluations about people (api/README.md 4.3): endpoints of an account's own
 // that say yes or no to somebody's access, by rules of their own.
 //
 // An evaluation is one HTTP call. Its body is {"token": JWT}; the token is signed with the account's Access

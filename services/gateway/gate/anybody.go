@@ -13,11 +13,11 @@ import (
 )
 
 // checkAnybody is for people, for application tokens, for those who show nothing, and, where strict mode is
-// off, for service credentials (contract.md 8.5).
+// off, for service credentials (api/README.md 8.5).
 func (q *asking) checkAnybody() {
 	q.authenticate()
 	if q.app.allow {
-		// With no Allow policy application tokens do not count (contract.md 8.4, measured).
+		// With no Allow policy application tokens do not count (api/README.md 8.4, measured).
 		q.findToken()
 	}
 	d := policy.Decide(q.app.policies, q.facts())
@@ -25,7 +25,7 @@ func (q *asking) checkAnybody() {
 	case d.Reason == policy.ServiceAuth && q.token.ServiceToken != nil:
 		q.a.Identity.Session = nil // it is the service that asks
 		if q.admitService(d); q.a.Assertion != "" {
-			// A service gets its token as a cookie where strict mode is off (contract.md 8.4).
+			// A service gets its token as a cookie where strict mode is off (api/README.md 8.4).
 			q.a.SetCookies = q.login.ServiceCookies(q.a.App, q.a.Assertion, q.r.URL)
 		}
 	case d.Reason == policy.ServiceAuth && q.held == "":
@@ -58,7 +58,7 @@ func (q *asking) checkAnybody() {
 const maxTokens = 8
 
 // findToken finds the application token that the client has: in cf-access-token, in Cf-Access-Jwt-Assertion,
-// in the cookie (contract.md 8.4). A browser may hold several cookies, of which another host of the same site
+// in the cookie (api/README.md 8.4). A browser may hold several cookies, of which another host of the same site
 // may have set some: where those that are right name different people, nobody knows who this is.
 func (q *asking) findToken() {
 	var who Identity

@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/services/internal/headername"
 )
 
-// The headers that the origin gets (contract.md 8.4).
+// The headers that the origin gets (api/README.md 8.4).
 const (
 	assertionHeader = "Cf-Access-Jwt-Assertion"
 	emailHeader     = "Cf-Access-Authenticated-User-Email"

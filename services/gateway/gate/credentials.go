@@ -22,7 +22,7 @@ const (
 type credentials struct {
 	given bool // the request has some, right or wrong
 	// bad tells that they are duplicated, incomplete, not in their form, or in both of the forms that the
-	// application reads: nobody can say which of them are meant (contract.md 8.6).
+	// application reads: nobody can say which of them are meant (api/README.md 8.6).
 	bad        bool
 	both       bool // bad for being in both forms
 	id, secret string
@@ -31,7 +31,7 @@ type credentials struct {
 }
 
 // readCredentials finds the service credentials of a request: in the two standard headers, or as a JSON
-// object in the header that the application names (contract.md 2.7). A header in another spelling that some
+// object in the header that the application names (api/README.md 2.7). A header in another spelling that some
 // servers would read as the same, Cf_Access_Client_Id, counts as one that is there twice.
 func readCredentials(h http.Header, single string) credentials {
 	var c credentials

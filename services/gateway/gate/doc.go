@@ -3,6 +3,6 @@
 // and the answers to other proxies ask it in the same way.
 //
 // A request is decided each time it is made, by everything that is known at that moment. The order is that
-// of contract.md 4.4, the answers are those of 8.5, and those of 8.6 for requests with service credentials
+// of api/README.md 4.4, the answers are those of 8.5, and those of 8.6 for requests with service credentials
 // unless the organisation turned strict mode off.
 package gate

@@ -25,7 +25,7 @@ func with(h http.Header, more ...string) http.Header {
 	return h
 }
 
-// TestAnswersWithoutSufficientCredentials is the table of contract.md 8.5, in lenient mode where it says so.
+// TestAnswersWithoutSufficientCredentials is the table of api/README.md 8.5, in lenient mode where it says so.
 func TestAnswersWithoutSufficientCredentials(t *testing.T) {
 	w := newWorld(t)
 	service := w.policy(proto.DecisionNonIdentity, w.robot())
@@ -111,7 +111,7 @@ func reasonShown(r policy.Reason) string {
 	return r.String()
 }
 
-// TestServiceTokenStatus: the login is told whether credentials were right (contract.md 8.5, meta).
+// TestServiceTokenStatus: the login is told whether credentials were right (api/README.md 8.5, meta).
 func TestLenientMode(t *testing.T) {
 	w := newWorld(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})
@@ -149,7 +149,7 @@ func TestLenientMode(t *testing.T) {
 	_ = people
 }
 
-// TestStrictMode is contract.md 8.6.
+// TestStrictMode is api/README.md 8.6.
 func TestStrictMode(t *testing.T) {
 	w := newWorld(t)
 	other := proto.NewID()
@@ -335,7 +335,7 @@ func TestPosture(t *testing.T) {
 	}
 }
 
-// TestWhatIsRecorded: contract.md 4.4 and 8.6.
+// TestWhatIsRecorded: api/README.md 4.4 and 8.6.
 func TestWhatIsRecorded(t *testing.T) {
 	w := newWorld(t)
 	app := w.app("app.example.com", proto.Gate{OptionsBypass: true}, w.policy(proto.DecisionNonIdentity, w.robot()))

@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// record writes the decision to the log and to ACCESS_LOG: not what a Bypass policy lets through (contract.md
+// record writes the decision to the log and to ACCESS_LOG: not what a Bypass policy lets through (api/README.md
 // 4.4), nor what belongs to no application, nor credentials that are nobody's, which may be a secret that was
 // put in the wrong place (8.6).
 func (q *asking) record() {

@@ -21,7 +21,7 @@ func statusOf(why policy.Reason) int {
 }
 
 // forbidden is the status where no policy admits: 403, or 401 where the application wants that of those whom
-// Service Auth blocks (contract.md 8.5), in strict mode too: what the application says is more particular than
+// Service Auth blocks (api/README.md 8.5), in strict mode too: what the application says is more particular than
 // the 403 of 8.6.
 func (q *asking) forbidden() int {
 	if q.app.app.Value.Gate.Refuse401 && q.app.service && q.a.Identity.Session == nil {
@@ -127,7 +127,7 @@ func required(op proto.Operator, score float64) string {
 	return words + strconv.FormatFloat(score, 'f', -1, 64)
 }
 
-// mark puts on an answer which application it is about (contract.md 8.5).
+// mark puts on an answer which application it is about (api/README.md 8.5).
 func (q *asking) mark(h http.Header) {
 	if app := q.a.App.Value; app != nil {
 		h["Cf-Access-Aud"] = []string{app.AUD}
@@ -135,7 +135,7 @@ func (q *asking) mark(h http.Header) {
 	}
 }
 
-// challenge is for whom a login could help (contract.md 8.5).
+// challenge is for whom a login could help (api/README.md 8.5).
 func (q *asking) challenge(d policy.Decision) {
 	switch {
 	case q.again, q.app.service && q.app.app.Value.Gate.Refuse401:

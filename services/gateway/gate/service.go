@@ -39,7 +39,7 @@ func (q *asking) authenticate() {
 	q.Seen.Note(q.a.App.Account, token.ClientID, q.now)
 }
 
-// checkService is strict mode (contract.md 8.6): credentials that are not right are 401, a token that no
+// checkService is strict mode (api/README.md 8.6): credentials that are not right are 401, a token that no
 // policy admits is 403, nobody is sent to log in, and what else the request holds does not count.
 func (q *asking) checkService() {
 	if q.authenticate(); q.wrong != policy.Undecided {
@@ -75,7 +75,7 @@ func (q *asking) admitService(d policy.Decision) {
 }
 
 // admitNobody puts an application token on a request that a Service Auth policy admits whoever makes it: origins
-// get one always (contract.md 8.4).
+// get one always (api/README.md 8.4).
 func (q *asking) admitNobody(d policy.Decision) {
 	if q.again {
 		q.a.Decision = d

@@ -21,7 +21,7 @@ type keySet struct {
 // maxKeys bounds what a document may name: the exchange has three or so.
 const maxKeys = 64
 
-// parseCerts reads the document of contract.md 8.2. Only keys that RS256 is good with count; a key that was
+// parseCerts reads the document of api/README.md 8.2. Only keys that RS256 is good with count; a key that was
 // there before keeps its identity.
 func parseCerts(document []byte, before *keySet) (*keySet, error) {
 	var set jose.JSONWebKeySet

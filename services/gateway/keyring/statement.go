@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// statementLife is for how long a statement is used again; it is good for five minutes (contract.md 8.5).
+	// statementLife is for how long a statement is used again; it is good for five minutes (api/README.md 8.5).
 	statementLife = 4 * time.Minute
 	// cachedStatements are some 2 MB.
 	cachedStatements = 1024

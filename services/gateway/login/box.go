@@ -109,7 +109,7 @@ func hashOf(secret string) []byte {
 	return sum[:]
 }
 
-// newNonce gives 16 characters that name a session (contract.md 8.3): 95 bits.
+// newNonce gives 16 characters that name a session (api/README.md 8.3): 95 bits.
 func newNonce() string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	out := make([]byte, 0, 16)

@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/gateway/gate"
 )
 
-// The cookies (contract.md 8.4).
+// The cookies (api/README.md 8.4).
 const (
 	cookieToken   = "CF_Authorization"
 	cookieBinding = "CF_Binding"

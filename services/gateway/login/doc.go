@@ -1,6 +1,6 @@
 // Package login logs people in: it sends them to an OpenID Connect provider and back with a session.
 //
-// A person without a session is redirected to the team domain (contract.md 8.5), there to the provider, and
+// A person without a session is redirected to the team domain (api/README.md 8.5), there to the provider, and
 // comes back to /cdn-cgi/access/callback. Who she is becomes a session, a record of the SESSIONS bucket, and a
 // cookie at the team domain. The application's policies are asked; if they admit her she goes on to
 // /cdn-cgi/access/authorized of the application with a code that works once, which becomes the application's

@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/gateway/keyring"
 )
 
-// defaultSession is how long a session lasts where nobody says otherwise (contract.md 8.4).
+// defaultSession is how long a session lasts where nobody says otherwise (api/README.md 8.4).
 const defaultSession = 24 * time.Hour
 
 // globalLife is how long a global session of an account lasts.

@@ -15,7 +15,7 @@ import (
 )
 
 // identity answers /cdn-cgi/access/get-identity: who the browser's session is, and how her device does
-// (contract.md 8.7). Without a session it is 401 and an error.
+// (api/README.md 8.7). Without a session it is 401 and an error.
 func (v *visit) identity(context.Context) *gate.Response {
 	s, c, ok := v.who()
 	if !ok {
@@ -53,7 +53,7 @@ func (v *visit) who() (found held, claims *keyring.Claims, ok bool) {
 	return found, claims, ok
 }
 
-// whoami is the answer's shape (contract.md 7.4, 8.7).
+// whoami is the answer's shape (api/README.md 7.4, 8.7).
 type whoami struct {
 	ID                 string                 `json:"id"`
 	Name               string                 `json:"name"`

@@ -17,7 +17,7 @@ import (
 )
 
 // logout answers /cdn-cgi/access/logout, at an application and at the team domain: every session that the
-// browser has a good token of ends, with all of its tokens, everywhere (contract.md 8.7). That a link does it
+// browser has a good token of ends, with all of its tokens, everywhere (api/README.md 8.7). That a link does it
 // is how Cloudflare has it. From the team domain it goes on to the provider, where that can log people out too,
 // unless the link says where else.
 func (v *visit) logout(ctx context.Context) *gate.Response {

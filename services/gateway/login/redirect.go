@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Redirect sends a person to the team domain to log in to an application (contract.md 8.5); nil where nobody
+// Redirect sends a person to the team domain to log in to an application (api/README.md 8.5); nil where nobody
 // can, as no provider is there for it. A request to an origin that nobody may be sent back to is refused with a
 // page. The headers beside Location and Set-Cookie are the gate's. serviceToken is false where service
 // credentials were shown and not right.

@@ -202,7 +202,7 @@ func TestWholeLogin(t *testing.T) {
 	}
 }
 
-// The redirect is that of contract.md 8.5.
+// The redirect is that of api/README.md 8.5.
 func TestWholeRedirect(t *testing.T) {
 	w := start(t)
 	c := w.browser()

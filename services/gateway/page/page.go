@@ -63,7 +63,7 @@ var (
 	}()
 )
 
-// NoStore is the Cache-Control of everything that depends on who asks (contract.md 8.5).
+// NoStore is the Cache-Control of everything that depends on who asks (api/README.md 8.5).
 const NoStore = "private, max-age=0, no-store, no-cache, must-revalidate"
 
 // Refuse writes a refusal, as JSON where the request's Accept header prefers that, else as a page. The

@@ -1,5 +1,5 @@
 // Package claims is what who signs tokens and who verifies them must agree on, beside the wire facts of
-// contract.md 8.3.
+// api/README.md 8.3.
 package claims
 
 import (

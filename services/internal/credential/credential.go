@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// ServicePrefix begins a Client Secret (contract.md 2.4).
+	// ServicePrefix begins a Client Secret (api/README.md 2.4).
 	ServicePrefix = "cfast_"
 	// APIPrefix begins a bearer token.
 	APIPrefix = "plumb_"
@@ -23,7 +23,7 @@ const (
 	randomLen = 40 // alphanumerics: 238 bits
 )
 
-// NewServiceSecret makes a Client Secret in the form of contract.md 2.4: "cfast_", 40 random alphanumerics
+// NewServiceSecret makes a Client Secret in the form of api/README.md 2.4: "cfast_", 40 random alphanumerics
 // and a checksum of 8.
 //
 // Cloudflare does not say how its checksum is made. Ours is the CRC-32 (IEEE) of all that stands before it,
@@ -31,10 +31,10 @@ const (
 func NewServiceSecret() string { return withChecksum(ServicePrefix) }
 
 // NewAPIToken makes a bearer token of the control plane, in the form that Terraform's provider accepts:
-// ^[0-9A-Za-z\-_]{40,80}$ (contract.md 1.2). It ends in the same checksum.
+// ^[0-9A-Za-z\-_]{40,80}$ (api/README.md 1.2). It ends in the same checksum.
 func NewAPIToken() string { return withChecksum(APIPrefix) }
 
-// NewClientID makes a Client ID: 32 lower-case hex characters and ".access" (contract.md 2.3).
+// NewClientID makes a Client ID: 32 lower-case hex characters and ".access" (api/README.md 2.3).
 func NewClientID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails since Go 1.24

@@ -28,7 +28,7 @@ func (d Decision) Admitted() bool { return d.Reason.Admits() }
 func Decide(policies []*Policy, f *Facts) Decision { return decide(policies, f, false) }
 
 // DecideService evaluates the Service Auth and Bypass policies only, without regard to a login: strict
-// service-token mode (contract.md 8.6), in which a request with service credentials is never asked to log
+// service-token mode (api/README.md 8.6), in which a request with service credentials is never asked to log
 // in. It allocates nothing unless the facts have a login.
 func DecideService(policies []*Policy, f *Facts) Decision {
 	if f.LoggedIn {

@@ -1,7 +1,7 @@
 // Package policy decides who is admitted to an application. It is pure: it is told what is known about a
 // request ([Facts]) and answers with a [Decision] that carries a reason from a closed list.
 //
-// Policies are looked at in the order of contract.md 4.4: those with the decision bypass or non_identity
+// Policies are looked at in the order of api/README.md 4.4: those with the decision bypass or non_identity
 // (Service Auth) by precedence, then allow and deny by precedence. The first that holds decides. Where none
 // holds nobody is admitted.
 //

@@ -14,7 +14,7 @@ var _ = register(Selector{
 	Name: "external_evaluation", Members: []string{"evaluate_url", "keys_url"}, Usage: "URL,KEYS-URL", Identity: true, parse: parseExternal,
 })
 
-// Evaluation is a question to a service of the operator's: whether a person is to be let in (contract.md
+// Evaluation is a question to a service of the operator's: whether a person is to be let in (api/README.md
 // 4.3, external_evaluation). Asking it is not for this package.
 type Evaluation struct {
 	EvaluateURL string // where the question goes

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The model below is contract.md 4.4 in the plainest words, and "what is unknown never admits" as: whatever
+// The model below is api/README.md 4.4 in the plainest words, and "what is unknown never admits" as: whatever
 // the answer of each rule that cannot be evaluated would be, all of them tried. It shares no code with the
 // package: its leaves are rules with an answer written beside each.
 

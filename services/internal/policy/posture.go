@@ -23,7 +23,7 @@ type posture struct {
 
 func parseDevicePosture(body []byte) (Matcher, error) {
 	var b struct {
-		Check string `json:"integration_uid"` // the check's, in spite of its name (contract.md 4.3)
+		Check string `json:"integration_uid"` // the check's, in spite of its name (api/README.md 4.3)
 	}
 	if err := decode(body, &b); err != nil {
 		return nil, err

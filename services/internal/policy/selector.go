@@ -16,8 +16,8 @@ type Matcher interface {
 	Matches(f *Facts) Truth
 }
 
-// Selector describes one kind of rule (contract.md 4.3). The file of its matcher registers it, once; the API's checks,
-// the command line, plumb apply and the import from Cloudflare derive from the table.
+// Selector describes one kind of rule (api/README.md 4.3). The file of its matcher registers it, once; the API's
+// checks, the command line, plumb apply and the import from Cloudflare derive from the table.
 type Selector struct {
 	Name string
 	// Aliases are other names of the selector in configurations of Cloudflare's Terraform provider.
@@ -34,7 +34,7 @@ type Selector struct {
 	Refs map[string]Resource
 	// Usage is the value on the command line, such as ADDRESS.
 	Usage string
-	// Identity reports whether the rule is about a person, which is never known in a Bypass policy (contract.md 4.4).
+	// Identity reports whether the rule is about a person, which is never known in a Bypass policy (api/README.md 4.4).
 	Identity bool
 	// Unchecked reports whether the API stores the body as it was sent.
 	Unchecked bool

@@ -22,7 +22,7 @@ var endings = []string{
 	"_signing_key", "_encryption_key",
 }
 
-// public are names that look like a secret's and are none: selectors of rules (contract.md 4.3).
+// public are names that look like a secret's and are none: selectors of rules (api/README.md 4.3).
 var public = []string{"service_token", "any_valid_service_token", "linked_app_token"}
 
 // Is reports whether a member of the name holds a secret. Letter case, hyphens and camel case make no difference.

@@ -11,7 +11,7 @@ import (
 // Authenticate tells whether a secret is that of a service token that may be used now; where it is not, why
 // not. A token that does not exist, nil, costs the same work as one whose secret is wrong. Only who has the
 // secret is told that a token is turned off or has expired. The secret before the last rotation counts
-// until its grace period ends (contract.md 2.5).
+// until its grace period ends (api/README.md 2.5).
 func Authenticate(secret string, t *proto.ServiceToken, now time.Time) (why policy.Reason, ok bool) {
 	var current, previous []byte
 	if t != nil {

@@ -83,7 +83,7 @@ func dropSecrets(v any) {
 	}
 }
 
-// places are the members that say what an application protects: three views of one thing (contract.md 3.4).
+// places are the members that say what an application protects: three views of one thing (api/README.md 3.4).
 var places = []string{"domain", "self_hosted_domains", "destinations"}
 
 // merge is what the account's resource becomes by what a document says.

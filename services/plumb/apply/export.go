@@ -90,8 +90,8 @@ type placeholder struct {
 	why  string
 }
 
-// credentials are those that an integration of a type has to be given (contract.md 5.2). Cloudflare does not tell
-// the Client ID either, contract.md 5.3.
+// credentials are those that an integration of a type has to be given (api/README.md 5.2). Cloudflare does not tell
+// the Client ID either, api/README.md 5.3.
 func credentials(kind string, config map[string]any) []placeholder {
 	var (
 		id     = placeholder{[]string{"config", "access_client_id"}, "the Client ID that the scoring API is called with, or the name of its service token."}

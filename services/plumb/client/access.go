@@ -53,8 +53,8 @@ func (p IdentityProvider) ResourceName() string { return p.Name }
 type Organization struct {
 	Name            string      `json:"name,omitempty"`
 	SessionDuration string      `json:"session_duration,omitempty"`
-	Strict          *bool       `json:"strict_service_token_auth,omitempty"` // contract.md 8.6
-	Inactivity      *Inactivity `json:"service_token_inactivity,omitempty"`  // contract.md 2.5
+	Strict          *bool       `json:"strict_service_token_auth,omitempty"` // api/README.md 8.6
+	Inactivity      *Inactivity `json:"service_token_inactivity,omitempty"`  // api/README.md 2.5
 }
 
 // Inactivity is what becomes of service tokens that nobody uses.
@@ -64,7 +64,7 @@ type Inactivity struct {
 	Action  string `json:"action,omitempty"` // disable or delete
 }
 
-// Keys are how signing keys rotate (contract.md 8.1).
+// Keys are how signing keys rotate (api/README.md 8.1).
 type Keys struct {
 	DaysLeft     float64   `json:"days_until_next_rotation"`
 	IntervalDays int       `json:"key_rotation_interval_days"`

@@ -132,7 +132,7 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
-// envelope is what every answer comes in (contract.md 1.1).
+// envelope is what every answer comes in (api/README.md 1.1).
 type envelope struct {
 	Success bool `json:"success"`
 	Errors  []struct {

@@ -63,7 +63,7 @@ func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		if !list.add(some, keyOf[T]) { // contract.md 1.4: the end is an empty page
+		if !list.add(some, keyOf[T]) { // api/README.md 1.4: the end is an empty page
 			return list.all, nil
 		}
 	}

@@ -88,7 +88,7 @@ func (c *Client) Polls(ctx context.Context, integration string, limit int) ([]It
 		"/plumbline/integrations/"+url.PathEscape(integration)+"/polls?limit="+strconv.Itoa(limit), nil))
 }
 
-// PhysicalDevice is an enrolled device, as lists show it (contract.md 7.1).
+// PhysicalDevice is an enrolled device, as lists show it (api/README.md 7.1).
 type PhysicalDevice struct {
 	ID        string  `json:"id"`
 	Name      string  `json:"name"`

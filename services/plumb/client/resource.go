@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Integration is a posture integration (contract.md 5.2) with our own additions, x_....
+// Integration is a posture integration (api/README.md 5.2) with our own additions, x_....
 type Integration struct {
 	ID          string            `json:"id,omitempty"`
 	Name        string            `json:"name,omitempty"`
@@ -30,7 +30,7 @@ func (i Integration) IsPaused() bool { return i.Paused != nil && *i.Paused }
 func (i Integration) ResourceID() string   { return i.ID }
 func (i Integration) ResourceName() string { return i.Name }
 
-// Check is a posture rule (contract.md 6.2).
+// Check is a posture rule (api/README.md 6.2).
 type Check struct {
 	ID          string     `json:"id,omitempty"`
 	Name        string     `json:"name,omitempty"`
@@ -50,7 +50,7 @@ type CheckInput struct {
 func (c Check) ResourceID() string   { return c.ID }
 func (c Check) ResourceName() string { return c.Name }
 
-// ServiceToken is a service token (contract.md 2.3). The secret is in the answer that makes it, and in no
+// ServiceToken is a service token (api/README.md 2.3). The secret is in the answer that makes it, and in no
 // other.
 type ServiceToken struct {
 	ID           string    `json:"id,omitempty"`
@@ -72,7 +72,7 @@ func (t ServiceToken) IsDisabled() bool { return t.Enabled != nil && !*t.Enabled
 func (t ServiceToken) ResourceID() string   { return t.ID }
 func (t ServiceToken) ResourceName() string { return t.Name }
 
-// Application is an Access application (contract.md 3.3) with our own addition, x_origin_url.
+// Application is an Access application (api/README.md 3.3) with our own addition, x_origin_url.
 type Application struct {
 	ID              string        `json:"id,omitempty"`
 	Name            string        `json:"name,omitempty"`
@@ -97,13 +97,13 @@ type Application struct {
 	Unsupported []string `json:"x_unsupported,omitempty"`
 }
 
-// Destination is one of the places that an application protects (contract.md 3.4).
+// Destination is one of the places that an application protects (api/README.md 3.4).
 type Destination struct {
 	Type string `json:"type"`
 	URI  string `json:"uri"`
 }
 
-// Policy is an Access policy (contract.md 4.2). Within an application, one with an id alone is a link to a
+// Policy is an Access policy (api/README.md 4.2). Within an application, one with an id alone is a link to a
 // reusable one.
 type Policy struct {
 	ID              string `json:"id,omitempty"`
@@ -123,10 +123,10 @@ func (a Application) ResourceName() string { return a.Name }
 func (p Policy) ResourceID() string        { return p.ID }
 func (p Policy) ResourceName() string      { return p.Name }
 
-// Rule is one rule object of a policy or group (contract.md 4.3): its one key is the selector.
+// Rule is one rule object of a policy or group (api/README.md 4.3): its one key is the selector.
 type Rule = map[string]any
 
-// ServiceTokenRule is the policy rule that one service token meets (contract.md 4.3).
+// ServiceTokenRule is the policy rule that one service token meets (api/README.md 4.3).
 func ServiceTokenRule(id string) Rule {
 	return Rule{"service_token": map[string]any{"token_id": id}}
 }

@@ -22,7 +22,7 @@ const (
 )
 
 // patient sends a request until the server is not too busy for it (429; if outages are waited out, of reads 502, 503
-// and 504, too), or has been too often. It waits as long as the server asks for (contract.md 1.3).
+// and 504, too), or has been too often. It waits as long as the server asks for (api/README.md 1.3).
 func (c *Client) patient(req *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		resp, err := c.http.Do(req)

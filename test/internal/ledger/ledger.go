@@ -1,5 +1,5 @@
 // Package ledger reads the posture log from its beginning, as any follower may, and keeps the books: what
-// it finds there must hold the invariants of design.md 6 that the log can show. It is a plain model,
+// it finds there must hold the invariants of bus/README.md that the log can show. It is a plain model,
 // written without the folding code of the product.
 package ledger
 

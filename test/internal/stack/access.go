@@ -25,7 +25,7 @@ func (c *Control) CreateGuarded(ctx context.Context, g Guarded) (Application, er
 	return a, err
 }
 
-// A policy's rules (contract.md 4.3).
+// A policy's rules (api/README.md 4.3).
 
 // TokenRule is met by one service token.
 func TokenRule(id string) map[string]any {

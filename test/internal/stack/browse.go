@@ -76,7 +76,7 @@ func (v *Visitor) Get(ctx context.Context, url string, headers ...string) (Visit
 	return visit, err
 }
 
-// Credentials are the headers of a service token (contract.md 2.7).
+// Credentials are the headers of a service token (api/README.md 2.7).
 func (t ServiceToken) Credentials() []string {
 	return []string{"CF-Access-Client-Id", t.ClientID, "CF-Access-Client-Secret", t.ClientSecret}
 }
