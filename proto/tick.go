@@ -13,7 +13,7 @@ type TickCause uint8
 const (
 	TickDue     TickCause = iota // its slot has come
 	TickChanged                  // it is new, or its URL, secret or interval changed, or it was resumed
-	TickManual                   // somebody asked: poll now
+	TickManual                   // requested: poll now
 )
 
 // String is the word in logs and in the API.
@@ -27,7 +27,7 @@ type Tick struct {
 	Slot     int64         // floor((due - phase) / interval), comparable within one Schedule only
 	Due      Millis        // when the slot began, by the server's clock
 	Interval time.Duration // to the millisecond
-	Schedule uint64        // [Integration.Schedule] that it was made from
+	Schedule uint64        // its [Integration.Schedule]
 	Cause    TickCause
 	// Latest is the latest slot of the schedule that had its tick, if it is later than Slot: the server's clock was set
 	// back since. It is zero otherwise, and in a tick of a writer that does not know the field.
@@ -56,7 +56,7 @@ func (t *Tick) EncodeMsgpack(enc *msgpack.Encoder) error {
 	return w.err
 }
 
-// DecodeMsgpack reads what EncodeMsgpack writes.
+// DecodeMsgpack reads the form written by EncodeMsgpack.
 func (t *Tick) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 4)
 	*t = Tick{
@@ -71,8 +71,8 @@ type Batch struct {
 	Tick      uint64 // sequence in POSTURE_TICKS
 	PlannedAt Millis
 	Pages     int // how many pages the tick was planned into
-	// ConfigRevision is how much of CONFIG the planner had seen: who makes the call uses nothing older, so
-	// that a changed URL or secret is not asked for with the old one.
+	// ConfigRevision is the revision of CONFIG seen by the planner: the caller uses nothing older, so a changed URL
+	// never receives the old secret.
 	ConfigRevision uint64
 }
 
@@ -90,7 +90,7 @@ func (b *Batch) EncodeMsgpack(enc *msgpack.Encoder) error {
 	return w.err
 }
 
-// DecodeMsgpack reads what EncodeMsgpack writes.
+// DecodeMsgpack reads the form written by EncodeMsgpack.
 func (b *Batch) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
 	*b = Batch{Tick: r.uint(), PlannedAt: r.at(), Pages: r.count(), ConfigRevision: r.uint()}

@@ -8,7 +8,7 @@ import (
 // maxSleep bounds how long the scheduler sleeps before it reads the clock again.
 const maxSleep = 5 * time.Second
 
-// Config is what an operator decides about the scheduler. The zero value is usable.
+// Config holds the operator's settings. The zero value is usable.
 type Config struct {
 	// Concurrency is how many integrations' ticks are read and published at once; 0 means 32.
 	Concurrency int

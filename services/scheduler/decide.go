@@ -7,16 +7,16 @@ import (
 	"plumbline.dev/services/internal/slot"
 )
 
-// Tolerance is the greatest difference between two clocks that is not a fault: of a tick's due time and the time at
-// which the server stored it, of the scheduler's clock and the server's, of the server's clock and its own past.
+// Tolerance is the largest accepted difference between two clocks: a tick's due time and the server's time of storing
+// it, the scheduler's clock and the server's, the server's clock and its own past.
 const Tolerance = slot.Tolerance
 
-// Schedule is what an integration's record says about when it is polled.
+// Schedule is the part of an integration's record about its polls.
 type Schedule struct {
 	ID       proto.ID
 	Interval time.Duration
 	Revision uint64 // [proto.Integration.Schedule]
-	Polled   bool   // it is of a type that is polled, and not paused
+	Polled   bool   // of a supported type, and not paused
 	// Gap is how long after the newest tick a changed schedule has its first, at least.
 	Gap time.Duration
 }
@@ -39,12 +39,12 @@ const (
 	ReasonChanged   Reason = "changed"    // the schedule is newer than the newest tick's
 	ReasonDue       Reason = "due"        // a slot has begun
 	ReasonWaiting   Reason = "waiting"    // the slot has its tick
-	ReasonNotPolled Reason = "not_polled" // paused, or of a type that is not polled
-	ReasonBehind    Reason = "behind"     // the newest tick's schedule is newer than what this scheduler knows
+	ReasonNotPolled Reason = "not_polled" // paused, or of an unsupported type
+	ReasonBehind    Reason = "behind"     // the newest tick's schedule is newer than the one known here
 	ReasonInvalid   Reason = "invalid"    // the interval is none
 )
 
-// Fault is a clock that was found to be wrong.
+// Fault is a wrong clock.
 type Fault string
 
 // The faults.
@@ -54,11 +54,11 @@ const (
 	FaultTickAhead Fault = "tick_ahead"
 	// FaultSetBack is a tick stored over [Tolerance] after the server's present time.
 	FaultSetBack Fault = "server_clock_set_back"
-	// FaultOwnClock is a scheduler whose clock is over [Tolerance] off the server's.
+	// FaultOwnClock is a scheduler with a clock over [Tolerance] off the server's.
 	FaultOwnClock Fault = "scheduler_clock"
 )
 
-// Decision is what to do about an integration now.
+// Decision is the next action for an integration.
 type Decision struct {
 	Publish bool
 	Tick    proto.Tick // to publish
@@ -68,10 +68,10 @@ type Decision struct {
 	Fault  Fault
 }
 
-// decide determines whether an integration's next tick is due. now is the server's time; newest is nil if
-// there is no tick. A schedule that is newer than the newest tick's is due at once, or once the gap has passed:
-// changes do not have an API polled more often than the shortest interval does. Otherwise a slot that
-// has begun is due if the newest tick is of an earlier one. Slots that went by without a tick are left out.
+// decide determines whether an integration's next tick is due. now is the server's time; newest is nil if there is no
+// tick. A schedule newer than the newest tick's is due at once, or after the gap: changes do not make polls more
+// frequent than the shortest interval. Otherwise a slot is due once it has begun, if the newest tick is of an earlier
+// one. Missed slots are left out.
 func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	switch {
 	case !s.Polled:
@@ -107,8 +107,8 @@ func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	last := covered.Last
 	switch {
 	case last < current-1 && current == covered.Latest:
-		// The server's clock was set back and then forward again, to a slot that had its tick before. A clock that
-		// reaches the slot from the one before it was not set forward: an hour that comes again is polled again.
+		// The server's clock was set back and then forward again, to a slot with an earlier tick. A clock that reaches
+		// the slot from the one before it was not set forward: a repeated hour is polled again.
 		return wait(current+1, fault)
 	case last < current:
 		return due(fault)
@@ -117,15 +117,15 @@ func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	case newest.StoredAt.Sub(now) <= Tolerance:
 		return wait(last+1, fault) // the server's clock was ahead by a moment
 	}
-	// The server's clock was set back: waiting for the last slot could take hours, and the current one may
-	// have had its tick before the clock went wrong. The next one to begin is free of that doubt.
+	// The server's clock was set back: waiting for the last slot could take hours, and the current one may have had its
+	// tick before the clock went wrong. The next slot to begin is free of that doubt.
 	if current > cut.At(newest.Seen) {
 		return due(FaultSetBack)
 	}
 	return wait(current+1, FaultSetBack)
 }
 
-// coveredSlots returns which slots of the schedule the newest tick proves to have had their tick.
+// coveredSlots returns the slots of the schedule proven by the newest tick to have had their tick.
 func coveredSlots(cut slot.Slots, s Schedule, newest *Stored) (slot.Covered, Fault) {
 	t := &newest.Tick
 	if t.Interval.Milliseconds() != s.Interval.Milliseconds() {

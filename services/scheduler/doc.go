@@ -1,9 +1,8 @@
-// Package scheduler is the service that works out when each integration is due, and publishes the tick. It
-// needs no leader: any number of schedulers look at an integration's newest tick and publish the next with
-// its sequence as the expected last one, so that the server takes one of them and refuses the others.
+// Package scheduler is the service that determines when each integration is due, and publishes the tick. It needs no
+// leader: any number of schedulers read an integration's newest tick and publish the next with its sequence as the
+// expected last one, so the server accepts one of them and rejects the others.
 //
-// Time is cut into slots, of an interval each, that begin at the integration's phase: a due poll is a slot
-// that has begun and whose tick is not there. Whoever starts late, or again, makes up one tick and no
-// backlog. "Now" is always the server's now: a scheduler whose own clock is wrong says so, and is right
-// nevertheless.
+// Time is divided into slots of one interval each, from the integration's phase on: a poll is due if a slot has begun
+// and has no tick. A scheduler that starts late, or again, makes up one tick and no backlog. "Now" is always the
+// server's now: a scheduler with a wrong clock reports it, and still works correctly.
 package scheduler

@@ -17,22 +17,22 @@ type key struct {
 	integration proto.ID
 }
 
-// entry is what the scheduler remembers of an integration between passes. What it remembers of the newest
-// tick may be out of date, and of its own ticks it can only guess when they were stored: this decides when
-// to look, what was just read decides what to publish, and the server decides whether that is taken.
+// entry is the scheduler's memory of an integration between passes. Its newest tick may be out of date, and the storing
+// time of its own ticks is a guess: the memory decides when to look, a fresh read decides whether to publish, and the
+// server decides whether the publish is accepted.
 type entry struct {
 	schedule Schedule
 	newest   *Stored
-	looked   bool      // newest is known; nil then means that there is none
+	looked   bool      // newest is known; nil then means there is none
 	retry    time.Time // not before, by the local clock
 	failures int
-	// reported is the fault that was reported last, and for which tick.
+	// reported is the last reported fault, and its tick.
 	reported    Fault
 	reportedSeq uint64
 	decision    Decision
 }
 
-// pass looks at every integration once, publishes what is due, and returns how long to sleep.
+// pass checks every integration once, publishes due ticks, and returns the time to sleep.
 func (s *Service) pass(ctx context.Context) (sleep time.Duration, err error) {
 	if err := s.checkClock(ctx); err != nil {
 		return 0, fmt.Errorf("the server's time: %w", err)
@@ -74,7 +74,7 @@ func (s *Service) checkClock(ctx context.Context) error {
 	return nil
 }
 
-// refreshEntries brings the entries up to date with the catalog, if that changed.
+// refreshEntries updates the entries from the catalog, if it changed.
 func (s *Service) refreshEntries() {
 	revision := s.catalog.Revision()
 	if revision == s.revision {
@@ -104,7 +104,7 @@ func (s *Service) refreshEntries() {
 	}
 }
 
-// conclude counts the entries by where they stand, and returns how long nothing will be due.
+// conclude counts the entries by their state, and returns the time until the next one may be due.
 func (s *Service) conclude() time.Duration {
 	now, local, sleep := s.server.now(), s.clock.Now(), maxSleep
 	standing := map[Reason]int{ReasonWaiting: 0, ReasonNotPolled: 0, ReasonBehind: 0, ReasonInvalid: 0, ReasonFirst: 0, ReasonChanged: 0, ReasonDue: 0}
@@ -120,12 +120,12 @@ func (s *Service) conclude() time.Duration {
 	for reason, n := range standing {
 		s.metrics.integrations.WithLabelValues(string(reason)).Set(float64(n))
 	}
-	// Slots are cut to the millisecond: a wait that ends a hair too early would spin.
+	// Slots are cut to the millisecond: a wait that ends slightly early would spin.
 	return max(sleep, 0) + time.Millisecond
 }
 
-// tend reads an integration's newest tick and publishes the next if it is due. Another scheduler's being
-// first is no error. now is that of the pass, also if the pass takes long: it was the server's word.
+// tend reads an integration's newest tick and publishes the next if it is due. Losing to another scheduler is no error.
+// now is the pass's time, even if the pass takes long: it was the server's answer.
 func (s *Service) tend(ctx context.Context, now time.Time, k key, e *entry) error {
 	err := s.look(ctx, now, k, e)
 	if err == nil && e.decision.Publish {
@@ -177,7 +177,7 @@ func (s *Service) look(ctx context.Context, now time.Time, k key, e *entry) erro
 	return nil
 }
 
-// publish puts out the tick that was decided on, behind the one that the decision rests on.
+// publish publishes the decided tick, directly after the tick the decision is based on.
 func (s *Service) publish(ctx context.Context, now time.Time, k key, e *entry) error {
 	d, last := e.decision, uint64(0)
 	if e.newest != nil {
@@ -197,7 +197,7 @@ func (s *Service) publish(ctx context.Context, now time.Time, k key, e *entry) e
 	return nil
 }
 
-// report tells of a clock fault, once for each tick that shows it.
+// report logs a clock fault, once for each tick with the fault.
 func (s *Service) report(k key, e *entry) {
 	fault := e.decision.Fault
 	if fault == FaultNone || (fault == e.reported && e.newest.Seq == e.reportedSeq) {

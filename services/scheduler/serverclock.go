@@ -10,10 +10,10 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// ServerTime asks the server for its time, which is that of the messages it stores.
+// ServerTime asks the server for its time, as used for stored messages.
 type ServerTime func(ctx context.Context) (time.Time, error)
 
-// streamTime is the time at which the leader of POSTURE_TICKS answers.
+// streamTime returns the time in an answer of the leader of POSTURE_TICKS.
 func streamTime(c *bus.Conn) ServerTime {
 	return func(ctx context.Context) (time.Time, error) {
 		s, err := c.JetStream().Stream(ctx, topology.PostureTicks)
@@ -24,9 +24,8 @@ func streamTime(c *bus.Conn) ServerTime {
 	}
 }
 
-// serverClock tells the server's time without asking each time: from the last answer, and how much time
-// went by since. It runs behind the server by the way of the answer, never ahead. It is safe for
-// concurrent use.
+// serverClock returns the server's time without asking each time: from the last answer, and the time since. It runs
+// behind the server by the delay of the answer, never ahead. It is safe for concurrent use.
 type serverClock struct {
 	ask   ServerTime
 	local clock.Clock

@@ -16,13 +16,13 @@ import (
 	"plumbline.dev/services/internal/lifecycle"
 )
 
-// Deps is what the scheduler works with.
+// Deps holds the scheduler's dependencies.
 type Deps struct {
 	Bus     *bus.Conn
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Clock   clock.Clock
-	// ServerTime is the server's clock; nil means that of POSTURE_TICKS, which is what all but tests want.
+	// ServerTime is the server's clock; nil means that of POSTURE_TICKS. Tests set another one.
 	ServerTime ServerTime
 }
 
@@ -38,10 +38,10 @@ type Service struct {
 
 	// The loop's own: nothing else touches them while it runs.
 	entries  map[key]*entry
-	revision uint64 // of the catalog that entries are made from
+	revision uint64 // the catalog's revision behind the entries
 	ownClock bool   // the scheduler's clock is known to be wrong
 
-	// trouble is why the last pass failed; nil after one that did not.
+	// trouble is the reason the last pass failed, or nil.
 	trouble atomic.Pointer[error]
 }
 
@@ -79,7 +79,7 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Run(ctx)
 }
 
-// Ready tells why ticks are not published now, nil if they are.
+// Ready returns an error if ticks are not published now.
 func (s *Service) Ready(ctx context.Context) error {
 	if err := s.bus.Ready(ctx); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s *Service) loop(ctx context.Context) error {
 		return nil // only the end of ctx ends this wait
 	}
 	for ctx.Err() == nil {
-		changed := s.catalog.Changed() // before the pass, which then sees every change that this misses
+		changed := s.catalog.Changed() // before the pass, so it sees every change the pass misses
 		sleep, err := s.pass(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.trouble.Store(&err)
