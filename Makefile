@@ -24,8 +24,9 @@ lint:
 fmt:
 	gofmt -w $(MODULES)
 
-golden: ## write golden files, and the table in bus/README.md, again
+golden: ## write golden files, and the tables in documents, again
 	cd bus && go test ./topology -update
+	cd test && go test ./docs -run TestCompatibilityTable -update
 
 fuzz: ## every fuzz target for $(FUZZTIME)
 	bash .ci/fuzz $(FUZZTIME)

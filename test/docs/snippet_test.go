@@ -13,7 +13,7 @@ import (
 // documents are those with snippets, by their paths in the repository.
 var documents = []string{
 	"README.md", "docs/scoring-api.md", "docs/from-cloudflare.md", "bus/README.md", "deploy/README.md", "deploy/UPGRADING.md",
-	"services/README.md", "services/api/README.md", "services/gateway/README.md", "services/plumb/README.md", "test/README.md",
+	"services/README.md", "services/api/README.md", "services/api/COMPATIBILITY.md", "services/gateway/README.md", "services/plumb/README.md", "test/README.md",
 	".github/CONTRIBUTING.md", ".github/SECURITY.md",
 }
 

@@ -1,0 +1,64 @@
+package docs
+
+import "strings"
+
+// clients are the clients of the table, each with the index of its word in [resource.words].
+var clients = []struct {
+	name string
+	word int
+}{{"Go v0", 0}, {"Go v6", 1}, {"Go v7", 1}, {"TypeScript", 2}, {"Python", 3}, {"Terraform", 4}, {"plumb", 5}}
+
+// resource is a part of the API in the table.
+type resource struct {
+	path string
+	// kept are members that are stored and returned, and not served; NAME=VALUE is a value of a member.
+	kept []string
+	// words are regular expressions for the resource in the sources of clients: Go v0, Go v6 and v7, TypeScript, Python,
+	// Terraform, plumb. Empty: the client does not know it.
+	words [6]string
+}
+
+var resources = []resource{
+	{"/access/apps/{id}/policies", nil,
+		[6]string{`CreateAccessPolicy`, `AccessApplicationPolicyNewParams`, `applications\.policies`, `apps\.policies`, ``, `/policies"`}},
+	{"/access/apps", []string{"allow_authenticate_via_warp", "allow_iframe", "app_launcher_visible", "custom_pages", "logo_url", "mfa_config", "oauth_configuration",
+		"scim_config", "skip_interstitial", "use_clientless_isolation_app_launcher_url"},
+		[6]string{`CreateAccessApplication`, `AccessApplicationNewParams`, `access\.applications`, `access\.apps`, `access_application"`, `/access/apps`}},
+	{"/access/policies", []string{"approval_groups", "approval_required", "connection_rules", "isolation_required", "mfa_config",
+		"purpose_justification_prompt", "purpose_justification_required"},
+		[6]string{`CreateAccessPolicy`, `AccessPolicyNewParams`, `access\.policies`, `access\.policies`, `access_policy"`, `/access/policies`}},
+	{"/access/groups", nil,
+		[6]string{`CreateAccessGroup`, `AccessGroupNewParams`, `access\.groups`, `access\.groups`, `access_group`, `/access/groups`}},
+	{"/access/identity_providers", []string{"scim_config"},
+		[6]string{`CreateAccessIdentityProvider`, `IdentityProviderNewParams`, `identityProviders`, `identity_providers`, `identity_provider`, `/access/identity_providers`}},
+	{"/access/service_tokens", nil,
+		[6]string{`CreateAccessServiceToken`, `AccessServiceTokenNewParams`, `serviceTokens`, `service_tokens`, `access_service_token`, `/access/service_tokens`}},
+	{"/access/tags", nil,
+		[6]string{`CreateAccessTag`, `AccessTagNewParams`, `access\.tags`, `access\.tags`, `access_tag`, `/access/tags`}},
+	{"/access/organizations", []string{"allow_authenticate_via_warp", "auto_redirect_to_identity", "custom_pages", "deny_unmatched_requests",
+		"is_ui_read_only", "login_design", "mfa_config", "user_seat_expiration_inactive_time", "warp_auth_session_duration"},
+		[6]string{`CreateAccessOrganization`, `OrganizationUpdateParams`, `organizations`, `organizations`, `zero_trust_organization`, `/access/organizations`}},
+	{"/access/keys", nil, [6]string{`AccessKeysConfig`, `AccessKey`, `access\.keys`, `access\.keys`, `access_key_configuration`, `/access/keys`}},
+	{"/access/users", nil, [6]string{`ListAccessUsers`, `AccessUser`, `access\.users`, `access\.users`, ``, `/access/users`}},
+	{"/access/logs", nil, [6]string{`AccessAuditLogs`, `AccessRequest`, `accessRequests`, `access_requests`, ``, `/access/logs`}},
+	{"/devices/posture/integration", nil,
+		[6]string{``, `DevicePostureIntegration`, `posture\.integrations`, `posture\.integration`, `posture_integration`, `/devices/posture/integration`}},
+	{"/devices/posture", []string{"match", "schedule"},
+		[6]string{``, `DevicePostureNewParams`, `devices\.posture\.`, `devices\.posture`, `posture_(integration\|)?rule`, `/devices/posture"`}},
+	{"/devices/physical-devices", nil, [6]string{``, `DeviceDevice`, `devices\.devices`, ``, ``, `/devices/physical-devices`}},
+	{"/devices/registrations", nil, [6]string{``, `DeviceRegistration`, `registrations`, ``, ``, `/devices/registrations`}},
+	{"/devices", nil, [6]string{`ListTeamsDevices`, `DeviceListParams`, `devices\.(list|get)`, `devices\.get`, ``, ``}},
+	{"/tokens", nil, [6]string{``, `AccountTokenNewParams|accounts\.TokenNewParams`, `accounts\.tokens`, `accounts\.tokens`, `account_token`, `"/tokens`}},
+	{"/audit_logs", nil, [6]string{``, `audit_logs\.`, `auditLogs`, `audit_logs`, ``, `/audit_logs`}},
+	{"/logs/audit", nil, [6]string{``, `LogAudit`, `logs\.audit`, ``, ``, ``}},
+}
+
+// resourceOf returns the resource of an endpoint: the first whose path begins it.
+func resourceOf(endpoint string) *resource {
+	for i := range resources {
+		if rest, ok := strings.CutPrefix(endpoint, resources[i].path); ok && (rest == "" || rest[0] == '/') {
+			return &resources[i]
+		}
+	}
+	return nil
+}
