@@ -26,7 +26,7 @@ const (
 	writtenWithin = time.Minute
 )
 
-// accessView is an authentication in an answer (contract.md 9.2). Those of services are here too. The x_ members
+// accessView is an authentication in an answer (api/README.md 9.2). Those of services are here too. The x_ members
 // are ours.
 type accessView struct {
 	Action     string   `json:"action"` // login, logout, or request: one that a session, or nobody's identity, decided
@@ -52,7 +52,7 @@ type accessView struct {
 	Count    int    `json:"x_count"` // equal ones within a second are one
 }
 
-// nonIdentity is the connection of who did not log in at a provider (contract.md 9.2).
+// nonIdentity is the connection of who did not log in at a provider (api/README.md 9.2).
 const nonIdentity = "nonidentity"
 
 func (s *Service) viewAccess(a proto.Account, m *proto.Authentication) accessView {

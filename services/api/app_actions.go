@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// revokeTokens voids every token of an application that was issued so far (contract.md 3.2).
+// revokeTokens voids every token of an application that was issued so far (api/README.md 3.2).
 func (s *Service) revokeTokens(ctx context.Context, c *call) (answer, error) {
 	_, _, err := s.changeApplication(ctx, c, func(app *proto.Application) error {
 		app.Gate.RevokedAt = max(app.Gate.RevokedAt, proto.At(s.clock.Now()))
@@ -77,7 +77,7 @@ func (s *Service) changeSettings(ctx context.Context, c *call) (answer, error) {
 	return answer{result: now, revision: revision}, err
 }
 
-// namesWhatIs refuses tags and identity providers that are not there (contract.md 1.6). Those that the
+// namesWhatIs refuses tags and identity providers that are not there (api/README.md 1.6). Those that the
 // application had before may have been removed since: they are no reason to refuse another change.
 func (s *Service) namesWhatIs(a proto.Account, body object, app, old *proto.Application) error {
 	var tags []string

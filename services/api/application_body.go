@@ -14,7 +14,7 @@ const (
 	defaultSessionDuration = "24h"
 )
 
-// applicationTypes are those of contract.md 3.1. Only self_hosted ones are served: of the others nothing
+// applicationTypes are those of api/README.md 3.1. Only self_hosted ones are served: of the others nothing
 // has a destination here.
 var applicationTypes = []string{
 	typeSelfHosted, "saas", "ssh", "vnc", "app_launcher", "warp", "biso", "bookmark", "dash_sso", "infrastructure", "rdp",
@@ -24,7 +24,7 @@ var applicationTypes = []string{
 // hostedTypes are the other types whose applications have destinations in the three views of [destinations].
 var hostedTypes = []string{"ssh", "vnc", "rdp", "mcp_portal"}
 
-// applicationMembers are those of contract.md 3.3 that are echoed.
+// applicationMembers are those of api/README.md 3.3 that are echoed.
 var applicationMembers = map[string]memberKind{
 	"app_launcher_visible": boolMember, "auto_redirect_to_identity": boolMember, "allowed_idps": textsMember,
 	"allow_authenticate_via_warp": boolMember, "allow_iframe": boolMember, "enable_binding_cookie": boolMember,

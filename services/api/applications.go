@@ -34,7 +34,7 @@ func (s *Service) applicationRoutes() []route {
 	}, s.appPolicyRoutes()...)
 }
 
-// viewApplication is what was sent, with what is ours (contract.md 3.3).
+// viewApplication is what was sent, with what is ours (api/README.md 3.3).
 func (s *Service) viewApplication(a proto.Account, app *proto.Application) json.RawMessage {
 	policies, unsupported := s.viewLinks(a, app.Policies)
 	return splice(app.Sent, struct {
@@ -80,7 +80,7 @@ func (s *Service) shownPolicies(app catalog.Record[proto.Application]) basis {
 	return basis{newest, n, s.referred()}
 }
 
-// wanted tells of applications whether a list's filters let them through (contract.md 3.2): names and domains
+// wanted tells of applications whether a list's filters let them through (api/README.md 3.2): names and domains
 // by a part of them, unless exact is asked for.
 func wanted(q url.Values) func(*proto.Application) bool {
 	aud, name, domain, search := q.Get("aud"), q.Get("name"), q.Get("domain"), strings.ToLower(q.Get("search"))

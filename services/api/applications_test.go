@@ -100,7 +100,7 @@ func TestViewsOfDestinations(t *testing.T) {
 
 func TestApplicationLife(t *testing.T) {
 	y := start(t)
-	// What Terraform's provider sends for a minimal application (contract.md 3.7).
+	// What Terraform's provider sends for a minimal application (api/README.md 3.7).
 	policy := y.want(201, "POST", "/access/policies", policyBody("shared", proto.NewID().String()))
 	made := y.want(201, "POST", "/access/apps", map[string]any{
 		"app_launcher_visible": true, "destinations": []any{map[string]any{"type": "public", "uri": "scores.example.com"}},

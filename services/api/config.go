@@ -65,7 +65,7 @@ const (
 	DefaultClientTimeout = 2 * time.Minute
 )
 
-// tokenForm is what Terraform's provider accepts as an API token (contract.md 1.2).
+// tokenForm is what Terraform's provider accepts as an API token (api/README.md 1.2).
 var tokenForm = regexp.MustCompile(`^[0-9A-Za-z_-]{40,80}$`)
 
 func (c Config) withDefaults() (Config, error) {

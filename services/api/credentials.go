@@ -15,7 +15,7 @@ type presented struct {
 	email  string // lower-case
 }
 
-// The headers that hold credentials (contract.md 1.2).
+// The headers that hold credentials (api/README.md 1.2).
 const (
 	headerBearer     = "Authorization"
 	headerKey        = "X-Auth-Key"
@@ -25,7 +25,7 @@ const (
 
 // readCredentials reads what a request says of who calls. Any of the three headers may hold a token's value;
 // an empty one counts as not given, since clients send "Authorization: Bearer " beside other credentials
-// (contract.md 1.2). Several have to hold the same: which of two callers is meant is not guessed.
+// (api/README.md 1.2). Several have to hold the same: which of two callers is meant is not guessed.
 func readCredentials(h http.Header) (presented, error) {
 	bearer, err1 := single(h, headerBearer)
 	key, err2 := single(h, headerKey)

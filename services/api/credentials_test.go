@@ -10,7 +10,7 @@ import (
 
 func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
 
-// One caller, in any of the headers that clients know (contract.md 1.2); two of them are nobody.
+// One caller, in any of the headers that clients know (api/README.md 1.2); two of them are nobody.
 func TestCredentialsComeInAnyHeader(t *testing.T) {
 	y := start(t, func(c *Config) { c.BootstrapEmail = "Admin@Example.com" })
 	other := y.token(nil, groupsOf(func(g permissionGroup) bool { return !g.zone })...)

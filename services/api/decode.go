@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// object is a JSON object whose members are kept as the client wrote them, to be echoed (contract.md 1.7).
+// object is a JSON object whose members are kept as the client wrote them, to be echoed (api/README.md 1.7).
 type object map[string]json.RawMessage
 
 // parseObject reads a body. Names given twice and bytes that are not UTF-8 are refused: two readers could

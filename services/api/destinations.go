@@ -9,7 +9,7 @@ import (
 )
 
 // destinations are what an application protects, in the three views that clients know: domain,
-// self_hosted_domains and destinations. Answers hold all three, consistent (contract.md 3.4).
+// self_hosted_domains and destinations. Answers hold all three, consistent (api/README.md 3.4).
 type destinations struct {
 	domain string
 	hosts  []string // the public ones

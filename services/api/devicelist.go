@@ -58,7 +58,7 @@ func parseDeviceCursor(text string, q *deviceQuery) (*deviceCursor, error) {
 	return d, nil
 }
 
-// cursorInfo goes with a list that is walked by cursor (contract.md 1.4).
+// cursorInfo goes with a list that is walked by cursor (api/README.md 1.4).
 type cursorInfo struct {
 	Count   int    `json:"count"`
 	Cursor  string `json:"cursor"`

@@ -16,7 +16,7 @@ const (
 	maxDevices     = 1000 // of one page, and ids in one request
 )
 
-// readDeviceQuery reads what the lists of devices and of registrations have in common (contract.md 7.1, 7.3).
+// readDeviceQuery reads what the lists of devices and of registrations have in common (api/README.md 7.1, 7.3).
 // When a device was last seen nobody tells us: none was seen after a time, or before one.
 func readDeviceQuery(v url.Values, sorts map[string]func(*proto.Device) string) (*deviceQuery, error) {
 	q := &deviceQuery{active: true}

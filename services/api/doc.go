@@ -2,7 +2,7 @@
 // and beside it, under /client/v4/accounts/<account>/plumbline, what Cloudflare has no endpoint for:
 // devices, results, status, poll now.
 //
-// What clients rely on stands in contract.md, whose sections the comments name. Nothing of a poll needs
+// What clients rely on stands in api/README.md, whose sections the comments name. Nothing of a poll needs
 // this service: it writes configuration that the others follow, and reads what they publish.
 //
 // Reads show every write that was acknowledged before, by whichever replica: a request first asks the

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// answer is what a handler gives: the result and what goes with it in the envelope of contract.md 1.1.
+// answer is what a handler gives: the result and what goes with it in the envelope of api/README.md 1.1.
 type answer struct {
 	status   int // 0 means 200
 	result   any

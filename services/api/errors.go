@@ -10,13 +10,13 @@ import (
 )
 
 // problem is a refusal as a client sees it: an HTTP status, the code for machines and the sentence for
-// people of contract.md 1.6. The cause is for the log only.
+// people of api/README.md 1.6. The cause is for the log only.
 type problem struct {
 	status  int
 	code    int
 	message string
 	// transient marks a 5xx that may be gone at the next attempt; all other 5xx and every 409 tell clients
-	// not to try again by themselves (contract.md 1.3).
+	// not to try again by themselves (api/README.md 1.3).
 	transient bool
 	allow     string // the methods that a 405 names
 	cause     error
@@ -31,7 +31,7 @@ func (p *problem) Error() string {
 
 func (p *problem) Unwrap() error { return p.cause }
 
-// The codes of contract.md 1.6, and ours: 104xx and 105xx end in the HTTP status.
+// The codes of api/README.md 1.6, and ours: 104xx and 105xx end in the HTTP status.
 const (
 	codeAuthentication     = 10000
 	codeUnauthorized       = 9109

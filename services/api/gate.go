@@ -16,7 +16,7 @@ const (
 	maxListed      = 100
 )
 
-// readGate reads the members of a self-hosted application that the gateway acts on (contract.md 3.3). What
+// readGate reads the members of a self-hosted application that the gateway acts on (api/README.md 3.3). What
 // revoke_tokens did is the caller's to keep.
 func readGate(body object) (proto.Gate, error) {
 	var g proto.Gate
@@ -67,7 +67,7 @@ func readGate(body object) (proto.Gate, error) {
 	return g, checkTogether(&g)
 }
 
-// checkTogether refuses members that contradict each other (contract.md 3.3).
+// checkTogether refuses members that contradict each other (api/README.md 3.3).
 func checkTogether(g *proto.Gate) error {
 	switch {
 	case g.OptionsBypass && g.CORS != nil:

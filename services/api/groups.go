@@ -54,7 +54,7 @@ func (s *Service) readGroup(a proto.Account, body object, g *proto.Group) error 
 	return s.endsSomewhere(a, g)
 }
 
-// groupsThere refuses rules about a group that is not there (contract.md 1.6).
+// groupsThere refuses rules about a group that is not there (api/README.md 1.6).
 func (s *Service) groupsThere(a proto.Account, lists ...[]proto.Rule) error {
 	for _, id := range groupsIn(lists...) {
 		if _, found := s.catalog.Group(a, id); !found {

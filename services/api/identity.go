@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// identityView is who somebody was at a login, and how her devices do now (contract.md 7.4).
+// identityView is who somebody was at a login, and how her devices do now (api/README.md 7.4).
 type identityView struct {
 	ID             proto.ID                 `json:"id"`
 	Name           string                   `json:"name"`

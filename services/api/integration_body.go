@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// integrationTypes are those of contract.md 5.2; only custom_s2s is polled.
+// integrationTypes are those of api/README.md 5.2; only custom_s2s is polled.
 var integrationTypes = []string{
 	proto.TypeCustomS2S, "workspace_one", "crowdstrike_s2s", "uptycs", "intune", "kolide", "tanium_s2s", "sentinelone_s2s",
 }

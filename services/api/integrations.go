@@ -26,7 +26,7 @@ func (s *Service) integrationRoutes() []route {
 	}
 }
 
-// integrationView is an integration in an answer (contract.md 5.3). The x_ members are ours.
+// integrationView is an integration in an answer (api/README.md 5.3). The x_ members are ours.
 type integrationView struct {
 	ID          proto.ID        `json:"id"`
 	Name        string          `json:"name"`
@@ -106,7 +106,7 @@ func (s *Service) createIntegration(ctx context.Context, c *call) (answer, error
 	return answer{result: viewIntegration(&i), revision: revision, messages: s.sameIntegrationName(c, &i)}, err
 }
 
-// updateIntegration merges (contract.md 5.3): what the body does not name stays. The scoring API is called
+// updateIntegration merges (api/README.md 5.3): what the body does not name stays. The scoring API is called
 // again only where URL or credentials change. A race with another change is settled by merging again.
 func (s *Service) updateIntegration(ctx context.Context, c *call) (answer, error) {
 	body, err := c.object()

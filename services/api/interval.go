@@ -9,7 +9,7 @@ import (
 // maxInterval is the longest interval; slots are counted in it.
 const maxInterval = 8760 * time.Hour
 
-// parseInterval reads a number with m or h (contract.md 5.2), or s where intervals below a minute are
+// parseInterval reads a number with m or h (api/README.md 5.2), or s where intervals below a minute are
 // allowed.
 func parseInterval(text string, least time.Duration) (time.Duration, error) {
 	units := map[string]time.Duration{"m": time.Minute, "h": time.Hour}

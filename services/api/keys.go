@@ -24,14 +24,14 @@ func (s *Service) keyRoutes() []route {
 	}
 }
 
-// keysView is how the signing keys stand (contract.md 8.1).
+// keysView is how the signing keys stand (api/README.md 8.1).
 type keysView struct {
 	Days     int   `json:"days_until_next_rotation"`
 	Interval int   `json:"key_rotation_interval_days"`
 	Last     stamp `json:"last_key_rotation_at"`
 }
 
-// Bounds of the days between rotations (contract.md 8.1).
+// Bounds of the days between rotations (api/README.md 8.1).
 const (
 	minRotation = 21
 	maxRotation = 365

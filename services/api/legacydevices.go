@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The deprecated endpoints of devices (contract.md 7.2): the list comes in one piece, whatever its length.
+// The deprecated endpoints of devices (api/README.md 7.2): the list comes in one piece, whatever its length.
 
 func (s *Service) legacyDeviceRoutes() []route {
 	const all = accountPath + "/devices"
@@ -20,7 +20,7 @@ func (s *Service) legacyDeviceRoutes() []route {
 	}
 }
 
-// legacyDeviceView is a device as the deprecated endpoints show it (contract.md 7.2). What is not known is not
+// legacyDeviceView is a device as the deprecated endpoints show it (api/README.md 7.2). What is not known is not
 // there: the SDKs declare nothing of it as null.
 type legacyDeviceView struct {
 	ID             proto.ID    `json:"id"`

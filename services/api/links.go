@@ -13,7 +13,7 @@ import (
 )
 
 // An application's policies are links to policies with a precedence each. A link leads to a reusable
-// policy, or to one that the application owns, which lives and ends with it (contract.md 3.5).
+// policy, or to one that the application owns, which lives and ends with it (api/README.md 3.5).
 
 // policyItem is one item of the policies member: an id, a policy, or both.
 type policyItem struct {

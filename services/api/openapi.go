@@ -165,7 +165,7 @@ func (op operation) responses(r route) map[string]any {
 
 func (op operation) success() int { return cmp.Or(op.status, http.StatusOK) }
 
-// envelope is a successful answer (contract.md 1.1).
+// envelope is a successful answer (api/README.md 1.1).
 func (op operation) envelope() schema {
 	m := members{"success": {"const": true}, "errors": {"type": "array", "maxItems": 0}, "messages": listOf(an("Notice")), "result": op.result}
 	if op.result == nil {

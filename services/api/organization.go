@@ -70,7 +70,7 @@ func readOrganization(body object, o *proto.Organization) error {
 	return nil
 }
 
-// readInactivity reads what becomes of service tokens that nobody uses (contract.md 2.5).
+// readInactivity reads what becomes of service tokens that nobody uses (api/README.md 2.5).
 func readInactivity(body object) (proto.Inactivity, error) {
 	var i proto.Inactivity
 	in, err := body.inner(inactivityMember)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// resultInfo goes with a list; clients need all five (contract.md 1.4).
+// resultInfo goes with a list; clients need all five (api/README.md 1.4).
 type resultInfo struct {
 	Page       int `json:"page"`
 	PerPage    int `json:"per_page"`

@@ -21,7 +21,7 @@ func (s *Service) physicalRoutes() []route {
 	}
 }
 
-// physicalView is a device in an answer (contract.md 7.1). The x_ members are ours.
+// physicalView is a device in an answer (api/README.md 7.1). The x_ members are ours.
 type physicalView struct {
 	ID             proto.ID    `json:"id"`
 	Registrations  int         `json:"active_registrations"`

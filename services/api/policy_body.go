@@ -69,7 +69,7 @@ func sessionDuration(body object) (time.Duration, error) {
 	return d, nil
 }
 
-// viewPolicy is a policy in an answer (contract.md 4.2): what was sent, and what is ours. In an application
+// viewPolicy is a policy in an answer (api/README.md 4.2): what was sent, and what is ours. In an application
 // it has a precedence.
 func (s *Service) viewPolicy(a proto.Account, p *proto.Policy, precedence int) json.RawMessage {
 	return policyView(p, precedence, nil, s.unsupportedPolicy(a, p))

@@ -15,7 +15,7 @@ import (
 )
 
 // The posture log, one JSON object a line for every result of every device that was evaluated in a period, the
-// oldest first, in the field names of the dataset device_posture_results (contract.md 9.1). It ends at until,
+// oldest first, in the field names of the dataset device_posture_results (api/README.md 9.1). It ends at until,
 // or where the log ended when it was asked for. Each line has a cursor, and so has the trailer X-Cursor, that
 // the next request goes on after. What nobody knows of a device is "".
 type postureLine struct {

@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// probe is "Test and save" (contract.md 5.4): a fetcher calls the scoring API with no devices, with the
+// probe is "Test and save" (api/README.md 5.4): a fetcher calls the scoring API with no devices, with the
 // credentials that are about to be stored. A bad answer refuses the change and says why.
 func (s *Service) probe(ctx context.Context, a proto.Account, i *proto.Integration) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ProbeTimeout)

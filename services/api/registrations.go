@@ -20,7 +20,7 @@ func (s *Service) registrationRoutes() []route {
 	}
 }
 
-// registrationView is a device's one registration (contract.md 7.3). What the SDKs declare without null is text
+// registrationView is a device's one registration (api/README.md 7.3). What the SDKs declare without null is text
 // of no length, or not there, where it is not known.
 type registrationView struct {
 	ID         proto.ID           `json:"id"`

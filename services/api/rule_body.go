@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// ruleTypes are those of contract.md 6.2; only custom_s2s is evaluated.
+// ruleTypes are those of api/README.md 6.2; only custom_s2s is evaluated.
 var ruleTypes = []string{
 	"file", "application", "tanium", "gateway", "warp", "disk_encryption", "serial_number", "sentinelone", "carbonblack",
 	"firewall", "os_version", "domain_joined", "client_certificate", "client_certificate_v2", "antivirus", "unique_client_id",
@@ -62,7 +62,7 @@ func readRule(body object, check *proto.Check) error {
 	return nil
 }
 
-// readInput reads the input of a custom_s2s rule (contract.md 6.3). Empty members that one client adds to
+// readInput reads the input of a custom_s2s rule (api/README.md 6.3). Empty members that one client adds to
 // every rule are dropped: another would take the rule for one of a different type.
 func readInput(input object, check *proto.Check) error {
 	for name, v := range input {

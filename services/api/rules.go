@@ -76,7 +76,7 @@ func (s *Service) createRule(ctx context.Context, c *call) (answer, error) {
 	return s.saveRule(ctx, c, body, check, catalog.Record[proto.Check]{})
 }
 
-// updateRule replaces the rule by what is sent (contract.md 6.1).
+// updateRule replaces the rule by what is sent (api/README.md 6.1).
 func (s *Service) updateRule(ctx context.Context, c *call) (answer, error) {
 	body, err := c.object()
 	if err != nil {

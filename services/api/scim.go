@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Provisioning by SCIM is only kept (contract.md 3.3). What Cloudflare rejects is rejected all the same: a client
+// Provisioning by SCIM is only kept (api/README.md 3.3). What Cloudflare rejects is rejected all the same: a client
 // that relies on the answer would otherwise store a configuration that cannot work there.
 
 // scimSchemas is what the schema of a mapping begins with (RFC 7643, 10.3).

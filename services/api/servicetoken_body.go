@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/internal/credential"
 )
 
-// Bounds of a service token's life (contract.md 2.2, 2.3). One that is for ever has an expiry all the same:
+// Bounds of a service token's life (api/README.md 2.2, 2.3). One that is for ever has an expiry all the same:
 // clients do not take null.
 const (
 	defaultTokenDuration = "8760h"
@@ -131,7 +131,7 @@ func newSecret(t *proto.ServiceToken, body object, now proto.Millis) (string, er
 	return secret, nil
 }
 
-// The forms of secrets that Cloudflare has made (contract.md 2.4).
+// The forms of secrets that Cloudflare has made (api/README.md 2.4).
 var (
 	oldSecret = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	anySecret = regexp.MustCompile(`^cfast_[0-9A-Za-z]{48}$`)

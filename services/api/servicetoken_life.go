@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// tokenYear is what a refresh adds (contract.md 2.5).
+// tokenYear is what a refresh adds (api/README.md 2.5).
 const tokenYear = 8760 * time.Hour
 
 // refreshServiceToken makes a token expire a year later: one that has expired already, a year from now.
@@ -41,7 +41,7 @@ func (s *Service) rotateServiceToken(ctx context.Context, c *call) (answer, erro
 	})
 }
 
-// deleteServiceToken refuses while something names the token (contract.md 1.6).
+// deleteServiceToken refuses while something names the token (api/README.md 1.6).
 func (s *Service) deleteServiceToken(ctx context.Context, c *call) (answer, error) {
 	for range attempts {
 		t, err := s.serviceToken(ctx, c)
@@ -97,7 +97,7 @@ func (s *Service) tokenUnused(a proto.Account, t *proto.ServiceToken) error {
 	return refuse(http.StatusBadRequest, codeTokenInUse, "access.api.error.service_token_in_use: the %s names this service token", strings.Join(users, ", the "))
 }
 
-// scimNames tells whether an application's SCIM configuration logs in with a service token (contract.md 3.3).
+// scimNames tells whether an application's SCIM configuration logs in with a service token (api/README.md 3.3).
 func scimNames(sent object, clientID string) bool {
 	scim, _ := sent.inner("scim_config")
 	ways := []object{}

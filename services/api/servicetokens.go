@@ -26,7 +26,7 @@ func (s *Service) serviceTokenRoutes() []route {
 	}
 }
 
-// serviceTokenView is a service token in an answer (contract.md 2.3).
+// serviceTokenView is a service token in an answer (api/README.md 2.3).
 type serviceTokenView struct {
 	ID            proto.ID `json:"id"`
 	ClientID      string   `json:"client_id"`

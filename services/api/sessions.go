@@ -21,7 +21,7 @@ func absentAs(err error, missing *problem) error {
 	return err
 }
 
-// sessionView is a login that lasts (contract.md 7.4). Times are seconds since 1970.
+// sessionView is a login that lasts (api/README.md 7.4). Times are seconds since 1970.
 type sessionView struct {
 	Name       string          `json:"name"`
 	Expiration int64           `json:"expiration"`

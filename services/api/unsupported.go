@@ -25,7 +25,7 @@ func unsupportedPolicy(p *proto.Policy) []string {
 	return names
 }
 
-// demands are the members of a policy that ask for more than its rules do (contract.md 4.2). An Allow policy
+// demands are the members of a policy that ask for more than its rules do (api/README.md 4.2). An Allow policy
 // that has one admits nobody here; the other decisions have no use for them.
 func demands(body object, decision proto.Decision) []string {
 	if decision != proto.DecisionAllow {

@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// userChecks is what the policies of an application say of a person (contract.md 3.2).
+// userChecks is what the policies of an application say of a person (api/README.md 3.2).
 type userChecks struct {
 	App  checkedApp  `json:"app_state"`
 	User checkedUser `json:"user_identity"`
