@@ -122,6 +122,19 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+// path is a path of the repository in the text of a document.
+var path = regexp.MustCompile("`((?:\\.github|bus|deploy|docs|proto|services|test)/[a-zA-Z0-9_./-]+)`")
+
+func TestPathsInDocumentsExist(t *testing.T) {
+	for _, document := range documents {
+		for _, m := range path.FindAllStringSubmatch(read(t, document), -1) {
+			if _, err := os.Stat(filepath.Join(root(t), m[1])); err != nil {
+				t.Errorf("%s: %v", document, err)
+			}
+		}
+	}
+}
+
 var (
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	dropped = regexp.MustCompile("[^a-z0-9 _-]")
