@@ -47,6 +47,11 @@ func (s *Service) checkZone(c *call, app, old *proto.Application) error {
 		return nil
 	}
 	added := newDestinations(app, old)
+	if len(added) > 0 {
+		if err := s.hostsKnown(c.account, app.Zone); err != nil {
+			return err
+		}
+	}
 	zones := s.zones(c.account)
 	for _, d := range app.Domains {
 		p, err := appmatch.Parse(d)

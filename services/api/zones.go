@@ -65,6 +65,8 @@ type zoneView struct {
 	ChangedOn stamp         `json:"modified_on"`
 	// Configured reports whether the zone is one of the configuration, which no request changes.
 	Configured bool `json:"x_configured,omitempty"`
+	// Unreadable reports that the zone's record cannot be read. What is shown is what was last known of it.
+	Unreadable bool `json:"x_unreadable,omitempty"`
 }
 
 type zoneAccount struct {
@@ -74,8 +76,8 @@ type zoneAccount struct {
 
 func (s *Service) viewZone(a, id proto.Account, z *proto.Zone) zoneView {
 	return zoneView{ID: id, Name: z.Name, Status: "active", Type: "full", Account: zoneAccount{a, s.viewAccount(a).Name},
-		Hosts: slices.Concat([]string{}, z.Hosts), CreatedOn: stamp(z.CreatedAt), ChangedOn: stamp(z.UpdatedAt),
-		Configured: s.configured(id)}
+		Hosts: append([]string{}, z.Hosts...), CreatedOn: stamp(z.CreatedAt), ChangedOn: stamp(z.UpdatedAt),
+		Configured: s.configured(id), Unreadable: s.unreadableZone(a, id)}
 }
 
 // zoneSeen is a zone in the audit log, which has its id beside it.
@@ -98,6 +100,24 @@ func (s *Service) zones(a proto.Account) map[proto.Account]*proto.Zone {
 		all[z.ID] = &proto.Zone{Name: name, Hosts: z.Hosts}
 	}
 	return all
+}
+
+// unreadableZone reports whether the stored record of a zone cannot be read.
+func (s *Service) unreadableZone(a, id proto.Account) bool {
+	r, found := s.catalog.Zone(a, id)
+	return found && r.Unreadable && !s.configured(id)
+}
+
+// hostsKnown refuses a change that depends on the hosts of all zones if nobody knows those of one beside id: its
+// record cannot be read, and could not be since the api started.
+func (s *Service) hostsKnown(a, id proto.Account) error {
+	for other, r := range s.catalog.Zones(a) {
+		if other != id && r.Unreadable && len(r.Value.Hosts) == 0 && !s.configured(other) {
+			return refuse(http.StatusConflict, codeConflict, "access.api.error.conflict: the record of the zone %s cannot be read, so that "+
+				"nobody knows which hosts are its: write it again (PUT /client/v4/zones/%s), or delete it", other, other)
+		}
+	}
+	return nil
 }
 
 // configured reports whether a zone is one of the configuration.
@@ -303,6 +323,9 @@ func (s *Service) deleteZone(ctx context.Context, c *call) (answer, error) {
 
 // hostsFree refuses a host suffix that another zone has.
 func (s *Service) hostsFree(a, id proto.Account, z *proto.Zone) error {
+	if err := s.hostsKnown(a, id); err != nil {
+		return err
+	}
 	for other, of := range s.zones(a) {
 		for _, host := range of.Hosts {
 			if other != id && slices.Contains(z.Hosts, host) {

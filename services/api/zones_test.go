@@ -215,3 +215,59 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("a stranger: %d", r.Status)
 	}
 }
+
+// A zone whose record cannot be read keeps its hosts. If nobody knows them, no zone gets any, and no application is
+// placed in one, until the record is written again or deleted.
+func TestAZoneThatCannotBeRead(t *testing.T) {
+	y := start(t)
+	outer, inner := proto.NewAccount(), proto.NewAccount()
+	y.giveHost(t, outer, "lab")
+	y.giveHost(t, inner, "inner.lab")
+	token := y.zoneToken(outer)
+	spoil := func() {
+		t.Helper()
+		key := topology.ConfigKey(y.account, topology.KindZone, topology.ZoneID(inner))
+		ack, err := y.conn.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Config, key), []byte("garbage"))
+		if err == nil {
+			err = y.api.catalog.AwaitRevision(t.Context(), ack.Sequence)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := func(domain string) response {
+		return y.at(token, "POST", "/zones/"+outer.String()+"/access/apps", map[string]any{"name": "app", "domain": domain, "x_origin_url": "http://127.0.0.1:1"})
+	}
+	want := func(r response, status int, says string) {
+		t.Helper()
+		if r.Status != status || !strings.Contains(string(r.Body), says) {
+			t.Errorf("%d %s, want %d with %q", r.Status, r.Body, status, says)
+		}
+	}
+	spoil()
+	want(y.at(bootstrap, "GET", "/zones/"+inner.String(), nil), 200, `"x_unreadable":true`)
+	want(app("a.inner.lab"), 400, "belongs to another zone")
+	want(app("a.lab"), 201, "a.lab")
+	want(y.at(bootstrap, "POST", "/zones", map[string]any{"name": "inner.lab"}), 409, "belongs to the zone")
+
+	y.stop()
+	y.api = y.replica()
+	y.handler = y.api.handler
+	want(app("b.inner.lab"), 409, "the record of the zone "+inner.String()+" cannot be read")
+	want(app("b.lab"), 409, "cannot be read")
+	want(y.at(bootstrap, "POST", "/zones", map[string]any{"name": "inner.lab"}), 409, "cannot be read")
+	want(y.at(bootstrap, "GET", "/zones", nil), 200, `"x_unreadable":true`)
+	y.giveHost(t, inner, "inner.lab")
+	want(app("b.inner.lab"), 400, "belongs to another zone")
+	want(app("b.lab"), 201, "b.lab")
+	spoil()
+	want(y.at(bootstrap, "DELETE", "/zones/"+inner.String(), nil), 200, inner.String())
+	want(app("c.inner.lab"), 201, "c.inner.lab")
+}
+
+func (y *system) giveHost(t *testing.T, zone proto.Account, host string) {
+	t.Helper()
+	if r := y.at(bootstrap, "PUT", "/zones/"+zone.String(), map[string]any{"name": host}); r.Status != 200 {
+		t.Fatalf("%d %s", r.Status, r.Body)
+	}
+}

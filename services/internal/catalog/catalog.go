@@ -19,9 +19,10 @@ type Record[T any] struct {
 	Account  proto.Account
 	Revision uint64 // of its key in CONFIG
 	Value    *T
-	// Unreadable is set if the newest revision of an application cannot be read. Value is then the last one that
-	// could be, without its policies and its gate's settings: its destinations stay closed. It is without
-	// destinations if none could be read: see [Catalog.Uncertain].
+	// Unreadable is set if the newest revision of an application or a zone cannot be read. Value is then the last one
+	// that could be; an application is without its policies and its gate's settings, so that its destinations stay
+	// closed. If none could be read, an application has no destinations (see [Catalog.Uncertain]), and a zone no hosts:
+	// nobody knows what is theirs.
 	Unreadable bool
 }
 
@@ -144,6 +145,9 @@ func (c *Catalog) apply(u bus.Update) error {
 	if err != nil {
 		c.conn.Unreadable(topology.BucketStream(topology.Config), u.Key, u.Revision, err)
 	}
+	if kind == topology.KindZone && err != nil {
+		change.Is = c.keepZone(k, u.Revision, change.Was)
+	}
 	if kind == topology.KindApplication {
 		// One that comes later and was never readable has not protected anything here.
 		uncertain := err != nil && (change.Was == nil && !c.caughtUp || c.uncertain[k])
@@ -178,6 +182,17 @@ func put[T any, M interface {
 	}
 	into[k] = Record[T]{Account: k.account, Revision: u.Revision, Value: v}
 	return was, v, nil
+}
+
+// keepZone keeps the hosts of a zone whose newest revision cannot be read; the lock is held. Another zone could take
+// them otherwise.
+func (c *Catalog) keepZone(k key, revision uint64, was any) *proto.Zone {
+	last, ok := was.(*proto.Zone)
+	if !ok {
+		last = &proto.Zone{}
+	}
+	c.zones[k] = Record[proto.Zone]{Account: k.account, Revision: revision, Value: last, Unreadable: true}
+	return last
 }
 
 // closeApplication keeps what is known of an application whose newest revision cannot be read; the lock is held.
