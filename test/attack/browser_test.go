@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,10 +12,16 @@ import (
 // browser keeps cookies by host and follows redirects when it is told to.
 type browser struct {
 	*world
-	jar map[string]map[string]string
+	jar  map[string]map[string]string
+	from string // the address that it comes from; empty for any
 }
 
-func (w *world) browser() *browser { return &browser{w, map[string]map[string]string{}} }
+func (w *world) browser() *browser { return w.browserAt("") }
+
+// browserAt is a browser at an address of this machine.
+func (w *world) browserAt(from string) *browser {
+	return &browser{w, map[string]map[string]string{}, from}
+}
 
 // cookies is the Cookie header for a host, empty where there is none.
 func (b *browser) cookies(host string) string {
@@ -32,7 +39,7 @@ func (b *browser) visitPage(t testing.TB, to string) (answer, []arrival) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if "http://"+u.Host == b.provider.URL {
+	if "http://"+u.Host == b.provider.URL || slices.Contains(b.others, "http://"+u.Host) {
 		resp, err := http.DefaultTransport.RoundTrip(&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}})
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +55,7 @@ func (b *browser) visitPage(t testing.TB, to string) (answer, []arrival) {
 	if c := b.cookies(u.Host); c != "" {
 		lines = append(lines, "Cookie: "+c)
 	}
-	a, arrived := b.get(t, u.Host, u.RequestURI(), lines...)
+	a, arrived := b.send(t, b.from, request("GET", u.Host, u.RequestURI(), lines...))
 	for _, line := range a.Header["Set-Cookie"] {
 		c, err := http.ParseSetCookie(line)
 		if err != nil {

@@ -186,7 +186,7 @@ func TestReplayedLogins(t *testing.T) {
 	}
 
 	// The victim's own goes on, to a code for the application.
-	again := &browser{w, copied(victim.jar)}
+	again := &browser{w, copied(victim.jar), ""}
 	authorized, _, _ := victim.walk(t, callback, "/cdn-cgi/access/authorized?")
 	if authorized == "" {
 		t.Fatal("the victim's own login does not go on")
@@ -198,17 +198,17 @@ func TestReplayedLogins(t *testing.T) {
 		no("the application's code in "+what, a, arrived)
 	}
 	for what, host := range map[string]string{"another application": mixedHost, "the team domain": team, "a host of nobody": "evil.example", "another port": peopleHost + ":81"} {
-		b := &browser{w, copied(victim.jar)}
+		b := &browser{w, copied(victim.jar), ""}
 		b.jar[host] = victim.jar[peopleHost]
 		a, arrived := b.visitPage(t, strings.Replace(authorized, peopleHost, host, 1))
 		no("the application's code at "+what, a, arrived)
 	}
 	for name, link := range map[string]string{"a changed code": authorized + "A", "a cut code": authorized[:len(authorized)-3], "no code": strings.Split(authorized, "?")[0], "the code twice": authorized + "&code=x",
 		"the state as the code": "http://" + peopleHost + "/cdn-cgi/access/authorized?code=" + url.QueryEscape(stateOf(callback))} {
-		a, arrived := (&browser{w, copied(victim.jar)}).visitPage(t, link)
+		a, arrived := (&browser{w, copied(victim.jar), ""}).visitPage(t, link)
 		no(name, a, arrived)
 	}
-	again = &browser{w, copied(victim.jar)}
+	again = &browser{w, copied(victim.jar), ""}
 	if _, a, arrived := victim.walk(t, authorized, ""); a.Status != http.StatusOK || len(arrived) != 1 || arrived[0].Target != "/page" {
 		t.Fatalf("the victim's own login ends with %d %s", a.Status, a.Body)
 	}

@@ -51,6 +51,7 @@ type world struct {
 	control  *stack.Control
 	origin   *origin
 	provider *oidc.Provider
+	others   []string // URLs of further providers
 	// service may enter; stranger may enter otherHost only; off is turned off.
 	service, stranger, off stack.ServiceToken
 	apps                   map[string]stack.Application // by domain

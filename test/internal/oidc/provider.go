@@ -28,6 +28,8 @@ type Provider struct {
 	email  string
 	nonces map[string][2]string // by code: nonce and e-mail
 	hits   int                  // of the token endpoint
+	held   chan struct{}        // closed when the token endpoint answers again; nil while it does
+	wait   int                  // calls that wait for that
 }
 
 // New makes one, which is there until the process ends. It has one client, whose answers go to callback; at first
@@ -82,6 +84,47 @@ func (p *Provider) Redeemed() int {
 	return p.hits
 }
 
+// Hold has the token endpoint answer nobody until release is called.
+func (p *Provider) Hold() (release func()) {
+	held := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = held
+	return sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.held = nil
+		close(held)
+	})
+}
+
+// Waiting is how many calls of the token endpoint wait for release now.
+func (p *Provider) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wait
+}
+
+// stand waits while the token endpoint is held, or until the caller is gone.
+func (p *Provider) stand(r *http.Request) {
+	p.mu.Lock()
+	held := p.held
+	if held != nil {
+		p.wait++
+	}
+	p.mu.Unlock()
+	if held == nil {
+		return
+	}
+	select {
+	case <-held:
+	case <-r.Context().Done():
+	}
+	p.mu.Lock()
+	p.wait--
+	p.mu.Unlock()
+}
+
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("redirect_uri") != p.callback || q.Get("client_id") != p.id || q.Get("code_challenge_method") != "S256" {
@@ -102,6 +145,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	delete(p.nonces, r.PostFormValue("code"))
 	p.hits++
 	p.mu.Unlock()
+	p.stand(r)
 	id, secret, _ := r.BasicAuth()
 	if !ok || id != p.id || secret != p.secret {
 		w.WriteHeader(http.StatusBadRequest)
