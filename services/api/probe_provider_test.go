@@ -23,7 +23,7 @@ func newFakeGateway(y *system) *fakeGateway {
 	y.t.Helper()
 	g := &fakeGateway{}
 	conn := y.bus.Conn(topology.Gateway)
-	_, err := conn.NATS().Subscribe(topology.AllProviderProbes, func(m *nats.Msg) {
+	_, err := conn.NATS().Subscribe(topology.AskedByAll(topology.AllProviderProbes), func(m *nats.Msg) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		var q proto.ProviderProbe
