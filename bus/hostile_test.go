@@ -33,13 +33,13 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 	var targets []string
 	for _, s := range topology.Streams(topology.Options{}) {
 		for _, subject := range s.Subjects {
-			targets = append(targets, literal(subject))
+			targets = append(targets, bustest.Literal(subject))
 		}
 		targets = append(targets, "$JS.API.STREAM.DELETE."+s.Name, "$JS.API.STREAM.PURGE."+s.Name)
 	}
 	for _, z := range topology.Zones() {
 		for _, i := range z.Imports() {
-			targets = append(targets, literal(local(i)))
+			targets = append(targets, bustest.Literal(i.LocalSubject()))
 		}
 	}
 	targets = append(targets, "$JS.API.CONSUMER.DELETE.POSTURE_LOG.follow_victim", "mirror.api.CONSUMER.CREATE.POSTURE_LOG.follow_evil")

@@ -4,6 +4,7 @@ package bustest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -119,6 +120,11 @@ func (b *Bus) Anybody(zone topology.Zone) *nats.Conn {
 	}
 	b.t.Cleanup(nc.Close)
 	return nc
+}
+
+// Literal is a subject that a filter matches.
+func Literal(filter string) string {
+	return strings.NewReplacer("*", "x", ">", "x.y").Replace(filter)
 }
 
 // Server is one of the servers, the first is 0.

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -77,6 +78,17 @@ type Import struct {
 	Local   string `json:"local,omitempty"` // the subject in the importing zone; empty: the same
 	Stream  bool   `json:"stream,omitempty"`
 }
+
+// LocalSubject is the subject of the import in the importing zone, as a filter.
+func (i Import) LocalSubject() string {
+	if i.Local == "" {
+		return i.Subject
+	}
+	return reference.ReplaceAllString(i.Local, "*")
+}
+
+// reference is how a local subject names a token of the subject that it stands for.
+var reference = regexp.MustCompile(`\$[0-9]+`)
 
 // mirrored are the streams that followers read.
 func mirrored() []string { return []string{PostureLog, PostureState} }

@@ -1,4 +1,4 @@
-package bus_test
+package isolation_test
 
 import (
 	"testing"
@@ -21,7 +21,7 @@ func TestEveryImportCarriesAMessage(t *testing.T) {
 			}
 			for _, z := range topology.Zones() {
 				for _, i := range z.Imports() {
-					from, to, sent, got := users[z], users[i.From], literal(local(i)), literal(i.Subject)
+					from, to, sent, got := users[z], users[i.From], bustest.Literal(i.LocalSubject()), bustest.Literal(i.Subject)
 					if i.Stream {
 						from, to, sent, got = to, from, got, sent
 					}

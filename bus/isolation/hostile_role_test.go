@@ -1,4 +1,4 @@
-package bus_test
+package isolation_test
 
 import (
 	"bytes"
@@ -48,7 +48,7 @@ func hostileRole(t *testing.T, b *bustest.Bus, r topology.Role) {
 	a := &attacker{t: t, nc: b.Anybody(topology.ZoneOf(r))}
 	for _, i := range topology.ZoneOf(r).Imports() {
 		if !i.Stream {
-			a.attack(local(i), targets, seeds)
+			a.attack(i.LocalSubject(), targets, seeds)
 		}
 	}
 	for _, target := range targets {
@@ -57,7 +57,7 @@ func hostileRole(t *testing.T, b *bustest.Bus, r topology.Role) {
 	a.settle(topology.PermissionsOf(r).Publish)
 
 	for stream, end := range before {
-		unharmed(t, operator, r, stream, end.Last, seeds)
+		unharmed(t, operator, r, stream, end, seeds)
 	}
 	for _, d := range topology.Durables() {
 		c, err := operator.JetStream().Consumer(t.Context(), d.Stream, d.Config.Durable)
@@ -245,7 +245,7 @@ func (a *attacker) attack(imported string, targets []string, seeds []seed) {
 
 // requests are what is worth asking on an imported subject.
 func requests(imported, target string, seeds []seed) []*nats.Msg {
-	subject := literal(imported)
+	subject := bustest.Literal(imported)
 	call, isCall := strings.CutPrefix(imported, "$JS.API.")
 	ask := func(bodies ...string) (all []*nats.Msg) {
 		for _, body := range bodies {
@@ -360,4 +360,18 @@ func unharmed(t *testing.T, operator *bus.Conn, r topology.Role, stream string, 
 			t.Errorf("what was on %s of %s: %+v, %v", seed.subject, stream, m, err)
 		}
 	}
+}
+
+// ends are the last sequences of the streams.
+func ends(t *testing.T, operator *bus.Conn) map[string]uint64 {
+	t.Helper()
+	all := map[string]uint64{}
+	for _, s := range topology.Streams(topology.Options{}) {
+		p, err := operator.Position(t.Context(), s.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[s.Name] = p.Last
+	}
+	return all
 }
