@@ -271,6 +271,11 @@ func TestALogBehindTheStateIsNotReady(t *testing.T) {
 		f.poll(0, tick+1, revision, map[proto.ID]int{d[0]: int(tick % 2 * 90)})
 		f.until(0, "the poll is evaluated", func(e *proto.Entry) bool { return e.Tick == tick+1 })
 	}
+	// The state is filled from the log in the background: what it has not got by now, it never gets.
+	bustest.Eventually(t, "the state holds the last poll", func() bool {
+		e := f.newest(topology.PostureState, 0)
+		return e != nil && e.Tick == 20
+	})
 	s := f.running[0]
 	js := f.operator.JetStream()
 	if err := js.DeleteStream(t.Context(), topology.PostureLog); err != nil {
