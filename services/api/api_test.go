@@ -87,7 +87,7 @@ func (y *system) replica() *Service {
 	y.t.Cleanup(y.stop)
 	bustest.Eventually(y.t, "the api is ready", func() bool { return s.Ready(y.t.Context()) == nil })
 	if y.cfg.BootstrapToken != "" {
-		if err := s.tokens.AwaitRevision(y.t.Context(), 1); err != nil {
+		if err := s.store.Tokens.AwaitRevision(y.t.Context(), 1); err != nil {
 			y.t.Fatal(err)
 		}
 	}

@@ -9,6 +9,9 @@ import (
 
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/apitoken"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
 )
 
 const (
@@ -48,7 +51,7 @@ func TestTheLifeOfAnAPIToken(t *testing.T) {
 		"expires_on": "2026-04-01T00:00:00Z", "not_before": "2026-01-01T00:00:00Z", "condition": map[string]any{"request_ip": map[string]any{"in": []string{"192.0.2.1", "10.9.0.0/8"}}},
 	}))
 	value, path := text(made, "value"), "/tokens/"+text(made, "id")
-	if !tokenForm.MatchString(value) || len(value) > 60 {
+	if !apitoken.Form.MatchString(value) || len(value) > 60 {
 		t.Errorf("the value %q is not one that every client takes", value)
 	}
 	if at(second, value) != 200 || at(y.api, value) != 200 {
@@ -87,7 +90,7 @@ func TestTheLifeOfAnAPIToken(t *testing.T) {
 	if r := y.as(value, "POST", "/access/tags", map[string]any{"name": "x"}); r.Status != 201 {
 		t.Errorf("write: %d %s", r.Status, r.Body)
 	}
-	if r := y.as(value, "GET", "/access/groups", nil); r.Status != 403 || r.Errors[0].Code != codeUnauthorized || !strings.Contains(r.Errors[0].Message, "Groups Read") {
+	if r := y.as(value, "GET", "/access/groups", nil); r.Status != 403 || r.Errors[0].Code != v4.CodeUnauthorized || !strings.Contains(r.Errors[0].Message, "Groups Read") {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
 
@@ -99,7 +102,7 @@ func TestTheLifeOfAnAPIToken(t *testing.T) {
 
 	r := y.do("PUT", path+"/value", map[string]any{})
 	var rolled string
-	if err := json.Unmarshal(r.Result, &rolled); err != nil || !tokenForm.MatchString(rolled) {
+	if err := json.Unmarshal(r.Result, &rolled); err != nil || !apitoken.Form.MatchString(rolled) {
 		t.Fatalf("rolled: %s", r.Body)
 	}
 	if at(second, rolled) != 200 || at(second, value) != 403 || at(y.api, rolled) != 200 || at(y.api, value) != 403 {
@@ -118,8 +121,8 @@ func TestTheLifeOfAnAPIToken(t *testing.T) {
 	}
 	y.want(200, "DELETE", path, nil)
 	y.handler = second.handler
-	y.refused(404, codeNoAPIToken, "GET", path, nil)
-	y.refused(404, codeNoAPIToken, "DELETE", path, nil)
+	y.refused(404, v4.CodeNoAPIToken, "GET", path, nil)
+	y.refused(404, v4.CodeNoAPIToken, "DELETE", path, nil)
 	if at(second, rolled) != 403 {
 		t.Error("a deleted token is good")
 	}
@@ -135,7 +138,7 @@ func TestWhatIsNoAPITokenIsRefused(t *testing.T) {
 	zone := "com.cloudflare.api.account.zone." + strings.Repeat("7", 32)
 	for name, body := range map[string]any{
 		"no name":               map[string]any{"policies": y.tokenBody("x", readApps)["policies"]},
-		"a long name":           y.tokenBody(strings.Repeat("x", maxTokenName+1), readApps),
+		"a long name":           y.tokenBody(strings.Repeat("x", apitoken.MaxTokenName+1), readApps),
 		"no policies":           map[string]any{"name": "x"},
 		"empty policies":        map[string]any{"name": "x", "policies": []any{}},
 		"null policies":         map[string]any{"name": "x", "policies": nil},
@@ -160,7 +163,7 @@ func TestWhatIsNoAPITokenIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			y.t = t
-			y.refused(400, codeInvalid, "POST", "/tokens", body)
+			y.refused(400, v4.CodeInvalid, "POST", "/tokens", body)
 		})
 	}
 	y.t = t
@@ -180,7 +183,7 @@ func TestWhatIsNoAPITokenIsRefused(t *testing.T) {
 			t.Errorf("%s: reads the account's applications: %t", name, may)
 		}
 	}
-	y.refused(400, codeInvalid, "GET", "/tokens?direction=up", nil)
+	y.refused(400, v4.CodeInvalid, "GET", "/tokens?direction=up", nil)
 }
 
 // A token that may edit tokens is not by that one that may do everything.
@@ -223,7 +226,7 @@ func TestNoTokenGrowsByEditingTokens(t *testing.T) {
 		{"the value of another's", "PUT", "/tokens/" + bootstrapID + "/value", map[string]any{}},
 		{"a key of another's", "PUT", "/tokens/" + bootstrapID, map[string]any{"x_email": "me@example.com"}},
 	} {
-		if r := y.as(value, c.method, c.path, c.body); r.Status != 403 || r.Errors[0].Code != codeUnauthorized || !strings.Contains(r.Errors[0].Message, "does not have") {
+		if r := y.as(value, c.method, c.path, c.body); r.Status != 403 || r.Errors[0].Code != v4.CodeUnauthorized || !strings.Contains(r.Errors[0].Message, "does not have") {
 			t.Errorf("%s: %d %s", c.name, r.Status, r.Body)
 		}
 	}
@@ -247,16 +250,16 @@ func TestTheBootstrapTokenStaysWhole(t *testing.T) {
 	if got := y.want(200, "PUT", path, y.tokenBody("first", readTokens, writeTokens)); got["x_all"] != nil {
 		t.Errorf("narrowed %v", got)
 	}
-	y.refused(403, codeUnauthorized, "GET", "/access/apps", nil)
+	y.refused(403, v4.CodeUnauthorized, "GET", "/access/apps", nil)
 	s := y.replica() // a start does not give back what was taken away
 	y.handler = s.handler
-	y.refused(403, codeUnauthorized, "GET", "/access/apps", nil)
+	y.refused(403, v4.CodeUnauthorized, "GET", "/access/apps", nil)
 }
 
 func TestPermissionGroupsAreListed(t *testing.T) {
 	y := start(t)
 	for query, want := range map[string]int{
-		"": len(permissionGroups), "?name=Zero+Trust+Write": 1, "?name=Access%3A+Apps+and+Policies+Read": 2,
+		"": len(permission.Groups), "?name=Zero+Trust+Write": 1, "?name=Access%3A+Apps+and+Policies+Read": 2,
 		"?scope=com.cloudflare.api.account.zone": 2, "?name=none": 0,
 	} {
 		var list []map[string]any

@@ -8,6 +8,8 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/v4"
 )
 
 func TestRevokeTokens(t *testing.T) {
@@ -24,7 +26,7 @@ func TestRevokeTokens(t *testing.T) {
 	if g := y.storedApplication(app["id"]).Gate; g.RevokedAt != at || g.Refuse401 {
 		t.Errorf("after another change: %+v", g)
 	}
-	y.refused(404, codeUnknownApplication, "POST", "/access/apps/"+proto.NewID().String()+"/revoke_tokens", nil)
+	y.refused(404, v4.CodeUnknownApplication, "POST", "/access/apps/"+proto.NewID().String()+"/revoke_tokens", nil)
 }
 
 func TestSettings(t *testing.T) {
@@ -43,8 +45,8 @@ func TestSettings(t *testing.T) {
 	if got := y.want(200, "GET", path, nil); got["skip_interstitial"] != false || got["allow_iframe"] != nil || got["other"] != nil || got["domain"] != "a.example.com" {
 		t.Errorf("read %v", got)
 	}
-	y.refused(400, codeInvalid, "PATCH", path+"/settings", `{"allow_iframe":"yes"}`)
-	y.refused(404, codeUnknownApplication, "PATCH", "/access/apps/"+proto.NewID().String()+"/settings", `{}`)
+	y.refused(400, v4.CodeInvalid, "PATCH", path+"/settings", `{"allow_iframe":"yes"}`)
+	y.refused(404, v4.CodeUnknownApplication, "PATCH", "/access/apps/"+proto.NewID().String()+"/settings", `{}`)
 }
 
 // Applications that were stored before there was a gateway say what it does once the api has started.
@@ -52,7 +54,7 @@ func TestApplicationsFromBeforeTheGateway(t *testing.T) {
 	y := start(t)
 	store := func(sent string) proto.ID {
 		t.Helper()
-		app := proto.Application{ID: proto.NewID(), Type: typeSelfHosted, Domains: []string{"a.example.com"}, Sent: json.RawMessage(sent)}
+		app := proto.Application{ID: proto.NewID(), Type: access.TypeSelfHosted, Domains: []string{"a.example.com"}, Sent: json.RawMessage(sent)}
 		if _, err := y.conn.Put(t.Context(), topology.Config, topology.ConfigKey(y.account, topology.KindApplication, app.ID), &app, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -126,10 +128,10 @@ func TestWhatThisBuildCannotDoIsNamed(t *testing.T) {
 func TestApplicationsNameWhatIs(t *testing.T) {
 	y := start(t)
 	body := func() map[string]any { return map[string]any{"name": "a", "domain": "a.example.com"} }
-	if m := y.refused(400, codeInvalid, "POST", "/access/apps", with2(body(), "tags", []any{"none"})); !strings.Contains(m, "tags contain a tag that does not exist") {
+	if m := y.refused(400, v4.CodeInvalid, "POST", "/access/apps", with2(body(), "tags", []any{"none"})); !strings.Contains(m, "tags contain a tag that does not exist") {
 		t.Error(m)
 	}
-	y.refused(400, codeInvalid, "POST", "/access/apps", with2(body(), "allowed_idps", []any{proto.NewID()}))
+	y.refused(400, v4.CodeInvalid, "POST", "/access/apps", with2(body(), "allowed_idps", []any{proto.NewID()}))
 	y.want(201, "POST", "/access/tags", map[string]any{"name": "there"})
 	idp := y.want(201, "POST", "/access/identity_providers", oidcBody())
 	app := y.want(201, "POST", "/access/apps", with2(with2(body(), "tags", []any{"there"}), "allowed_idps", []any{idp["id"]}))

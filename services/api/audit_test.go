@@ -16,6 +16,10 @@ import (
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
 )
 
 // emptyAudit takes out of the audit log what is in it.
@@ -97,9 +101,9 @@ func TestEveryChangeIsRecordedAsItIsRead(t *testing.T) {
 				if r.Status != 200 || c.key == "" {
 					return r.Result
 				}
-				view := stored(r.Result)
+				view := v4.Decode(r.Result)
 				delete(view, c.key) // of the list, not of the resource
-				return view.sent()
+				return view.Encode()
 			}
 			r := y.do("POST", c.path, c.made)
 			var made map[string]any
@@ -155,7 +159,7 @@ func TestActionsAreNamed(t *testing.T) {
 	if got := summary(events); got != want {
 		t.Errorf("recorded\n%s, wanted\n%s", got, want)
 	}
-	if linked := stored(events[2].After)["policies"]; !bytes.Contains(linked, []byte(events[1].Resource)) {
+	if linked := v4.Decode(events[2].After)["policies"]; !bytes.Contains(linked, []byte(events[1].Resource)) {
 		t.Errorf("the application's policies are %s", linked)
 	}
 	for _, e := range events {
@@ -164,7 +168,7 @@ func TestActionsAreNamed(t *testing.T) {
 		}
 	}
 	// What is refused, and what only is read, is no change.
-	y.refused(400, codeInvalid, "POST", "/access/groups", map[string]any{})
+	y.refused(400, v4.CodeInvalid, "POST", "/access/groups", map[string]any{})
 	y.want(200, "GET", "/access/groups", nil)
 	req := y.request("PUT", y.path(token), map[string]any{"name": "x"})
 	req.Header.Set("If-Match", `"1"`)
@@ -271,13 +275,13 @@ func TestTheAuditLogMayBeAway(t *testing.T) {
 			y.want(201, "POST", "/access/tags", map[string]any{"name": name})
 		}
 	})
-	if took > 4*trailWait {
+	if took > 4*store.RelayWait {
 		t.Errorf("three changes took %v without the audit log", took)
 	}
-	y.refused(503, codeUnavailable, "GET", "/audit_logs", nil)
+	y.refused(503, v4.CodeUnavailable, "GET", "/audit_logs", nil)
 	back()
 	bustest.Eventually(t, "all are recorded", func() bool {
-		y.clock.Advance(2 * trailRetry)
+		y.clock.Advance(2 * store.RelayRetry)
 		return len(y.trailOf(y.account)) == 3
 	})
 	for n, e := range y.trailOf(y.account) {
@@ -300,7 +304,7 @@ func TestAChangeIsRecordedThoughNobodyToldTheLog(t *testing.T) {
 	}
 	y.replica()
 	bustest.Eventually(t, "both are recorded", func() bool {
-		y.clock.Advance(2 * trailRetry)
+		y.clock.Advance(2 * store.RelayRetry)
 		return len(y.trailOf(y.account)) == 2
 	})
 }
@@ -314,7 +318,7 @@ func TestNoChangeIsStoredWithoutWhatTheLogIsToBeTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, away := range y.api.trail.away {
+	for _, away := range y.api.store.Relay.Lagging {
 		away.Store(true) // it ended before it told the log
 	}
 	app := y.want(201, "POST", "/access/apps", map[string]any{"name": "a", "domain": "a.example.com", "policies": []any{
@@ -355,13 +359,13 @@ func TestChangesThatCannotBeRecordedAreRefused(t *testing.T) {
 	y := start(t)
 	back := y.withoutAudit()
 	y.want(201, "POST", "/access/tags", map[string]any{"name": "first"})
-	y.api.trail.waiting.Store(maxWaiting)
-	y.refused(503, codeUnavailable, "POST", "/access/tags", map[string]any{"name": "a"})
-	y.refused(503, codeUnavailable, "POST", "/access/service_tokens", map[string]any{"name": "a"})
+	y.api.store.Relay.Waiting.Store(store.MaxWaiting)
+	y.refused(503, v4.CodeUnavailable, "POST", "/access/tags", map[string]any{"name": "a"})
+	y.refused(503, v4.CodeUnavailable, "POST", "/access/service_tokens", map[string]any{"name": "a"})
 	y.want(200, "GET", "/access/tags", nil)
 	back()
 	bustest.Eventually(t, "changes are made again", func() bool {
-		y.clock.Advance(2 * trailRetry)
+		y.clock.Advance(2 * store.RelayRetry)
 		return y.do("POST", "/access/tags", map[string]any{"name": "a"}).Status == http.StatusCreated
 	})
 }
@@ -373,37 +377,37 @@ func TestWhatWaitsForTheAuditLogIsCounted(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		y.want(201, "POST", "/access/tags", map[string]any{"name": name})
 	}
-	bustest.Eventually(t, "three wait", func() bool { y.clock.Advance(trailLook); return y.api.trail.waiting.Load() == 3 })
+	bustest.Eventually(t, "three wait", func() bool { y.clock.Advance(store.RelayLook); return y.api.store.Relay.Waiting.Load() == 3 })
 	back()
-	bustest.Eventually(t, "none waits", func() bool { y.clock.Advance(trailLook); return y.api.trail.waiting.Load() == 0 })
+	bustest.Eventually(t, "none waits", func() bool { y.clock.Advance(store.RelayLook); return y.api.store.Relay.Waiting.Load() == 0 })
 }
 
 // An action is told of once it is over; one that nobody tells of is told of as such.
 func TestAnActionIsRecordedWhateverBecomesOfIt(t *testing.T) {
 	y := start(t)
 	ctx := t.Context()
-	lost, err := y.api.begin(ctx, y.account, change{action: "rotate", kind: kindKeys})
+	lost, err := y.api.store.BeginAction(ctx, y.account, store.Change{Action: "rotate", Kind: access.KindKeys})
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := y.api.begin(ctx, y.account, change{action: "revoke", kind: kindDevice})
+	done, err := y.api.store.BeginAction(ctx, y.account, store.Change{Action: "revoke", Kind: device.AuditKind})
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused, err := y.api.begin(ctx, y.account, change{action: "delete", kind: kindDevice})
+	refused, err := y.api.store.BeginAction(ctx, y.account, store.Change{Action: "delete", Kind: device.AuditKind})
 	if err != nil {
 		t.Fatal(err)
 	}
-	done.end(ctx, change{action: "revoke", kind: kindDevice, id: "1"}, change{action: "revoke", kind: kindDevice, id: "2"})
-	refused.settle(ctx, errNoDevice)
+	done.End(ctx, store.Change{Action: "revoke", Kind: device.AuditKind, ID: "1"}, store.Change{Action: "revoke", Kind: device.AuditKind, ID: "2"})
+	refused.Settle(ctx, v4.Rejected(device.ErrNotFound))
 	if got := summary(y.trailOf(y.account)); got != "revoke device, revoke device" {
 		t.Errorf("recorded %s", got)
 	}
 	bustest.Eventually(t, "the one that was lost is recorded", func() bool {
-		y.clock.Advance(lease)
+		y.clock.Advance(store.Lease)
 		return len(y.trailOf(y.account)) == 3
 	})
-	if e := y.trailOf(y.account)[2]; e.ID != lost.begun.ID || !e.Unsure || e.Action != "rotate" {
+	if e := y.trailOf(y.account)[2]; e.ID != lost.Announced.ID || !e.Unsure || e.Action != "rotate" {
 		t.Errorf("recorded %+v", e)
 	}
 	bustest.Eventually(t, "nothing waits", func() bool {
@@ -429,38 +433,38 @@ func TestPollNowIsRecorded(t *testing.T) {
 // A command of which the bus does not say whether it was stored may be carried out.
 func TestAnImportThatBreaksOffIsRecorded(t *testing.T) {
 	y := start(t)
-	c, err := y.api.newCommands(y.account)
+	c, err := y.api.device.NewCommands(y.account)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.close()
-	i := &importing{permitted: t.Context(), commands: c, result: &imported{}, lines: map[proto.ID]int{}, chunk: []proto.Device{{ID: proto.NewID()}}}
-	if i.action, err = y.api.begin(t.Context(), y.account, i.told()); err != nil {
+	defer c.Close()
+	i := &device.Importing{Permitted: t.Context(), Commands: c, Result: &device.Imported{}, Lines: map[proto.ID]int{}, Chunk: []proto.Device{{ID: proto.NewID()}}}
+	if i.Action, err = y.api.store.BeginAction(t.Context(), y.account, i.Told()); err != nil {
 		t.Fatal(err)
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if err = i.flush(gone); err == nil {
+	if err = i.Flush(gone); err == nil {
 		t.Fatal("stored for a client that is gone")
 	}
-	i.end(gone, err)
+	i.End(gone, err)
 	bustest.Eventually(t, "it is recorded", func() bool {
 		all := y.trailOf(y.account)
-		return len(all) == 1 && all[0].Action == actionImport && all[0].Unsure
+		return len(all) == 1 && all[0].Action == store.ActionImport && all[0].Unsure
 	})
 }
 
 // An action that ends after its lease may have been told of: its end is another event.
 func TestAnActionThatOutlivesItsLease(t *testing.T) {
 	y := start(t)
-	x, err := y.api.begin(t.Context(), y.account, change{action: "revoke", kind: kindDevice})
+	x, err := y.api.store.BeginAction(t.Context(), y.account, store.Change{Action: "revoke", Kind: device.AuditKind})
 	if err != nil {
 		t.Fatal(err)
 	}
-	y.clock.Advance(lease)
-	x.end(t.Context(), change{action: "revoke", kind: kindDevice, id: "1"})
+	y.clock.Advance(store.Lease)
+	x.End(t.Context(), store.Change{Action: "revoke", Kind: device.AuditKind, ID: "1"})
 	bustest.Eventually(t, "its end is recorded", func() bool {
 		all := y.trailOf(y.account)
-		return len(all) > 0 && all[len(all)-1].Resource == "1" && all[len(all)-1].ID != x.begun.ID
+		return len(all) > 0 && all[len(all)-1].Resource == "1" && all[len(all)-1].ID != x.Announced.ID
 	})
 }

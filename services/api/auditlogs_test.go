@@ -12,6 +12,8 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/auditlog"
+	"plumbline.dev/services/api/v4"
 )
 
 // recorded stores events, those of another account between them, and gives the ids of ours in their order.
@@ -44,7 +46,7 @@ func (y *system) recorded(n int, change func(n int, e *proto.AuditEvent)) []stri
 func (y *system) audit(query string) ([]string, map[string]any) {
 	y.t.Helper()
 	r := y.do("GET", "/audit_logs?"+query, nil)
-	var list []auditView
+	var list []struct{ ID proto.ID }
 	if err := json.Unmarshal(r.Result, &list); err != nil || r.Status != 200 {
 		y.t.Fatalf("%s: %d %s, %v", query, r.Status, r.Body, err)
 	}
@@ -53,13 +55,6 @@ func (y *system) audit(query string) ([]string, map[string]any) {
 		ids = append(ids, v.ID.String())
 	}
 	return ids, r.ResultInfo
-}
-
-func (v *auditView) UnmarshalJSON(b []byte) error {
-	var in struct{ ID proto.ID }
-	err := json.Unmarshal(b, &in)
-	v.ID = in.ID
-	return err
 }
 
 // The pages of the log, put together, are the log: each change once, in order, in either direction, although the
@@ -84,7 +79,7 @@ func TestTheAuditLogIsPaged(t *testing.T) {
 			t.Errorf("%s: %d changes, or in another order", query, len(got))
 		}
 	}
-	if got, info := y.audit(""); len(got) != auditPerPage || !slices.Equal(got, newest[:auditPerPage]) || info["total_pages"] != 15. {
+	if got, info := y.audit(""); len(got) != auditlog.PerPage || !slices.Equal(got, newest[:auditlog.PerPage]) || info["total_pages"] != 15. {
 		t.Errorf("a page: %d, %v", len(got), info)
 	}
 }
@@ -139,7 +134,7 @@ func TestTheAuditLogIsFiltered(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"page=0", "per_page=x", "since=soon", "before=1", "direction=up", "actor.ip=here", "zone.name=example.com", "export=true", "page=99999999"} {
-		y.refused(400, codeInvalid, "GET", "/audit_logs?"+query, nil)
+		y.refused(400, v4.CodeInvalid, "GET", "/audit_logs?"+query, nil)
 	}
 }
 
@@ -197,21 +192,21 @@ func TestTheNewerAuditLog(t *testing.T) {
 		"resource": map[string]any{"id": "r", "product": "zero_trust", "response": map[string]any{"name": "x"}, "scope": "accounts", "type": "app", "x_name": "0"}})
 	same(t, "by a service", all[7]["actor"], map[string]any{"id": "exchange", "type": "system"})
 	for _, bad := range []string{"limit=0", "cursor=x", "cursor=0", "cursor=-1", "since=soon", "direction=up", "raw_method=GET", "zone_id.not=x", "product_category=access"} {
-		y.refused(400, codeInvalid, "GET", "/logs/audit?"+bad, nil)
+		y.refused(400, v4.CodeInvalid, "GET", "/logs/audit?"+bad, nil)
 	}
 }
 
 // A list stays of a size that can be held; the whole change is there for who asks for it.
 func TestLargeChangesAreShownAlone(t *testing.T) {
 	y := start(t)
-	large := json.RawMessage(`{"x":"` + strings.Repeat("x", maxShown) + `"}`)
+	large := json.RawMessage(`{"x":"` + strings.Repeat("x", auditlog.MaxShown) + `"}`)
 	ids := y.recorded(3, func(n int, e *proto.AuditEvent) {
 		if n == 1 {
 			e.After = large
 		}
 	})
 	list := y.do("GET", "/audit_logs", nil)
-	if len(list.Body) > maxShown || !strings.Contains(string(list.Body), `"x_large":true`) {
+	if len(list.Body) > auditlog.MaxShown || !strings.Contains(string(list.Body), `"x_large":true`) {
 		t.Errorf("%d bytes", len(list.Body))
 	}
 	if alone := y.do("GET", "/audit_logs?id="+ids[1], nil); !strings.Contains(string(alone.Result), `"newValueJson":`+string(large)) {

@@ -12,6 +12,7 @@ import (
 
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/bustest/machine"
+	"plumbline.dev/services/api/store"
 )
 
 // While the bus is away every route says so, soon, and when to ask again.
@@ -19,7 +20,7 @@ func TestTheBusMayBeAway(t *testing.T) {
 	y := start(t, func(c *Config) { c.AnswerTimeout, c.ProbeTimeout = time.Second, time.Second })
 	y.want(201, "POST", "/access/tags", map[string]any{"name": "a"})
 	y.bus.Server(0).Close()
-	bustest.Eventually(t, "the connection is lost", func() bool { return !y.api.conn.NATS().IsConnected() })
+	bustest.Eventually(t, "the connection is lost", func() bool { return !y.api.store.Conn.NATS().IsConnected() })
 	for _, r := range []struct {
 		method, path string
 		body         any
@@ -32,7 +33,7 @@ func TestTheBusMayBeAway(t *testing.T) {
 		if got.Status != 503 || got.Header.Get("Retry-After") == "" || got.Header.Get("X-Should-Retry") != "" {
 			t.Errorf("%s %s: %d %v %s", r.method, r.path, got.Status, got.Header, got.Body)
 		}
-		if took > 2*awayFor+viewTimeout/2 {
+		if took > 2*store.AwayFor+store.ViewTimeout/2 {
 			t.Errorf("%s %s took %v", r.method, r.path, took)
 		}
 	}

@@ -10,6 +10,9 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/credential"
 )
 
@@ -23,13 +26,13 @@ func BenchmarkLargeAccount(b *testing.B) {
 	for i := range n {
 		app, policy, token := proto.NewID(), proto.NewID(), proto.NewID()
 		ids = [3]proto.ID{app, policy, token}
-		body := must(parseObject(fmt.Appendf(nil, `{"name":"app %d","domain":"h%d.example.com","session_duration":"1h"}`, i, i)))
-		a := proto.Application{ID: app, AUD: newAUD(), Policies: []proto.PolicyLink{{Policy: policy, Precedence: 1}}, CreatedAt: proto.Millis(i)}
+		body := must(v4.ParseObject(fmt.Appendf(nil, `{"name":"app %d","domain":"h%d.example.com","session_duration":"1h"}`, i, i)))
+		a := proto.Application{ID: app, AUD: access.NewAUD(), Policies: []proto.PolicyLink{{Policy: policy, Precedence: 1}}, CreatedAt: proto.Millis(i)}
 		p := proto.Policy{ID: policy, CreatedAt: proto.Millis(i)}
-		if err := readApplication(body, &a, nil); err != nil {
+		if err := access.ReadApplication(body, &a, nil); err != nil {
 			b.Fatal(err)
 		}
-		if err := readPolicy(must(parseObject([]byte(jsonText(b, policyBody(fmt.Sprint(i), token.String()))))), &p); err != nil {
+		if err := access.ReadPolicy(must(v4.ParseObject([]byte(jsonText(b, policyBody(fmt.Sprint(i), token.String()))))), &p); err != nil {
 			b.Fatal(err)
 		}
 		t := proto.ServiceToken{ID: token, ClientID: credential.NewClientID(), Name: fmt.Sprint(i), DurationText: "1h", CreatedAt: proto.Millis(i)}
@@ -42,17 +45,17 @@ func BenchmarkLargeAccount(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	pages := map[topology.PageNumber]*indexedPage{}
+	pages := map[topology.PageNumber]*device.IndexedPage{}
 	for p := range topology.PageNumber(1000) {
 		var page proto.Page
 		for range proto.PageSize {
 			page.Devices = append(page.Devices, proto.Device{ID: proto.NewID()})
 		}
-		pages[p] = indexPage(&page, 1)
+		pages[p] = device.IndexPage(&page, 1)
 	}
-	y.api.inventory.mu.Lock()
-	y.api.inventory.pages[y.account] = pages
-	y.api.inventory.mu.Unlock()
+	y.api.device.Inventory.Mu.Lock()
+	y.api.device.Inventory.Pages[y.account] = pages
+	y.api.device.Inventory.Mu.Unlock()
 	for _, path := range []string{
 		"/access/apps?per_page=100", "/access/apps", "/access/policies?per_page=100", "/access/service_tokens?per_page=100", "/access/service_tokens",
 		"/access/apps?search=app+77", "/access/service_tokens?search=77",
@@ -75,7 +78,7 @@ func BenchmarkLargeAccount(b *testing.B) {
 	}
 	b.Run("find a device", func(b *testing.B) {
 		for b.Loop() {
-			if _, found := y.api.inventory.find(y.account, pages[999].ids[500]); !found {
+			if _, found := y.api.device.Inventory.PageOf(y.account, pages[999].IDs[500]); !found {
 				b.Fatal("not found")
 			}
 		}

@@ -13,6 +13,9 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/posture"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
 )
 
 // list decodes a result that is a list.
@@ -69,9 +72,9 @@ func TestHistory(t *testing.T) {
 		t.Errorf("of the whole time: %v", period)
 	}
 	for _, bad := range []string{"&limit=0", "&since=x", "&cursor=x", "&check=x", "&until=9999-01-01T00:00:00Z"} {
-		f.refused(400, codeInvalid, "GET", path+bad, nil)
+		f.refused(400, v4.CodeInvalid, "GET", path+bad, nil)
 	}
-	f.refused(400, codeInvalid, "GET", strings.Replace(path, "history=1", "history=x", 1), nil)
+	f.refused(400, v4.CodeInvalid, "GET", strings.Replace(path, "history=1", "history=x", 1), nil)
 }
 
 // A log of every size and mix is read backwards as it is forwards.
@@ -92,15 +95,15 @@ func TestBackwardsIsForwardsReversed(t *testing.T) {
 		}
 	}
 	for _, subject := range []string{topology.AccessLog(y.account, app), topology.AccessLog(y.account, other), topology.AccessLogsOf(y.account), topology.AccessLogsOf(proto.NewAccount())} {
-		r, err := y.api.period(t.Context(), stretch{stream: topology.AccessLogs, subject: subject}, time.Time{}, time.Time{})
+		r, err := y.api.store.LogPeriod(t.Context(), store.LogRange{Stream: topology.AccessLogs, Subject: subject}, time.Time{}, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var there, back []uint64
-		if err := y.api.forwards(t.Context(), r, func(m *bus.Msg) error { there = append(there, m.Seq); return nil }); err != nil {
+		if err := y.api.store.ReadForwards(t.Context(), r, func(m *bus.Msg) error { there = append(there, m.Seq); return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if err := y.api.backwards(t.Context(), r, func(m *bus.Msg) error { back = append([]uint64{m.Seq}, back...); return nil }); err != nil {
+		if err := y.api.store.ReadBackwards(t.Context(), r, func(m *bus.Msg) error { back = append([]uint64{m.Seq}, back...); return nil }); err != nil {
 			t.Fatal(err)
 		}
 		same(t, subject, back, there)
@@ -123,7 +126,7 @@ func (y *system) lines(query string) (all []map[string]any, cursor string) {
 		}
 		all = append(all, line)
 	}
-	return all, r.Trailer.Get(trailerCursor)
+	return all, r.Trailer.Get(posture.TrailerCursor)
 }
 
 func TestPostureLog(t *testing.T) {
@@ -163,7 +166,7 @@ func TestPostureLog(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"?outcome=x", "?device=x", "?cursor=x", "?cursor=1.x", "?since=x"} {
-		f.refused(400, codeInvalid, "GET", "/plumbline/posture-log"+bad, nil)
+		f.refused(400, v4.CodeInvalid, "GET", "/plumbline/posture-log"+bad, nil)
 	}
 	// A cursor whose lines are gone is refused: nothing is left out without a word.
 	stream, err := f.conn.JetStream().Stream(t.Context(), topology.PostureLog)
@@ -173,7 +176,7 @@ func TestPostureLog(t *testing.T) {
 	if err := stream.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.refused(410, codeGone, "GET", "/plumbline/posture-log?cursor="+cursor, nil)
+	f.refused(410, v4.CodeGone, "GET", "/plumbline/posture-log?cursor="+cursor, nil)
 	if got, _ := f.lines("?cursor=" + next); len(got) != 0 {
 		t.Errorf("at the end of what is gone: %v", got)
 	}
@@ -188,7 +191,7 @@ func TestThePostureLogIsSentAsItIsTaken(t *testing.T) {
 	if err != http.ErrAbortHandler {
 		t.Errorf("ended with %v", err)
 	}
-	if len(f.api.streams) != 0 {
+	if f.api.streams.Open() != 0 {
 		t.Error("its place is still taken")
 	}
 }
@@ -241,8 +244,8 @@ func TestPolls(t *testing.T) {
 	if before, _ := f.list(path + "?since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z"); len(before) != 0 {
 		t.Errorf("of before: %v", before)
 	}
-	f.refused(404, codeUnknownIntegration, "GET", "/plumbline/integrations/"+proto.NewID().String()+"/polls", nil)
-	f.refused(400, codeInvalid, "GET", path+"?limit=x", nil)
+	f.refused(404, v4.CodeUnknownIntegration, "GET", "/plumbline/integrations/"+proto.NewID().String()+"/polls", nil)
+	f.refused(400, v4.CodeInvalid, "GET", path+"?limit=x", nil)
 }
 
 func TestExplain(t *testing.T) {
@@ -276,9 +279,9 @@ func TestExplain(t *testing.T) {
 	if x := explained(path); x["reason"] != "removed" || x["outcome"] != "unknown" || x["score"] != nil {
 		t.Errorf("a revoked device: %v", x)
 	}
-	f.refused(404, codeNotFound, "GET", "/plumbline/explain/"+proto.NewID().String(), nil)
-	f.refused(404, codeUnknownRule, "GET", path+"?check="+proto.NewID().String(), nil)
-	f.refused(400, codeInvalid, "GET", path+"?check=x", nil)
+	f.refused(404, v4.CodeNotFound, "GET", "/plumbline/explain/"+proto.NewID().String(), nil)
+	f.refused(404, v4.CodeUnknownRule, "GET", path+"?check="+proto.NewID().String(), nil)
+	f.refused(400, v4.CodeInvalid, "GET", path+"?check=x", nil)
 }
 
 // What is kept and not evaluated says so wherever results are shown, and is never a pass.

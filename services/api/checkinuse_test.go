@@ -3,6 +3,8 @@ package api
 import (
 	"strings"
 	"testing"
+
+	"plumbline.dev/services/api/v4"
 )
 
 // A check that a policy or a group requires is not deleted, nor is its integration: the error names who requires it.
@@ -23,7 +25,7 @@ func TestAChecksUsersKeepIt(t *testing.T) {
 	} {
 		user := c.path + "/" + text(y.want(201, "POST", c.path, c.body), "id")
 		for _, path := range paths {
-			if says := y.refused(409, codeConflict, "DELETE", path, nil); !strings.Contains(says, c.name) {
+			if says := y.refused(409, v4.CodeConflict, "DELETE", path, nil); !strings.Contains(says, c.name) {
 				t.Errorf("%s: %s", c.name, says)
 			}
 		}

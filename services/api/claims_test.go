@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/catalog"
 )
 
@@ -62,7 +64,7 @@ func TestADestinationHasOneApplication(t *testing.T) {
 	}
 	holders := map[string]int{}
 	for _, app := range y.applications() {
-		for _, d := range claimedBy(app.Value) {
+		for _, d := range access.ClaimedBy(app.Value) {
 			if holders[d]++; holders[d] > 1 {
 				t.Errorf("%s has %d applications", d, holders[d])
 			}
@@ -72,10 +74,10 @@ func TestADestinationHasOneApplication(t *testing.T) {
 
 func (y *system) applications() []catalog.Record[proto.Application] {
 	y.t.Helper()
-	if err := y.api.fresh(y.t.Context()); err != nil {
+	if err := y.api.store.Fresh(y.t.Context()); err != nil {
 		y.t.Fatal(err)
 	}
-	return y.api.catalog.Applications(y.account)
+	return y.api.store.Catalog.Applications(y.account)
 }
 
 // A destination that is free again can be had again: a claim that is left over is in nobody's way.
@@ -84,7 +86,7 @@ func TestADestinationCanBeHadAgain(t *testing.T) {
 	body := map[string]any{"domain": "a.example.com"}
 	for range 3 {
 		app := y.want(201, "POST", "/access/apps", body)
-		y.refused(409, codeApplicationExists, "POST", "/access/apps", body)
+		y.refused(409, v4.CodeApplicationExists, "POST", "/access/apps", body)
 		y.want(200, "PUT", "/access/apps/"+text(app, "id"), map[string]any{"domain": "b.example.com"})
 		other := y.want(201, "POST", "/access/apps", body)
 		y.want(202, "DELETE", "/access/apps/"+text(other, "id"), nil)
@@ -99,13 +101,13 @@ func TestAnApplicationIsWholeOrNotThere(t *testing.T) {
 		return map[string]any{"name": fmt.Sprint("p", n), "decision": "bypass", "include": []any{map[string]any{"everyone": map[string]any{}}}}
 	}
 	y.want(201, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{inline(1)}})
-	y.refused(409, codeApplicationExists, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{inline(2)}})
+	y.refused(409, v4.CodeApplicationExists, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{inline(2)}})
 	var many []string
 	for n := range 1200 {
 		many = append(many, fmt.Sprintf("h%d.example.com", n))
 	}
-	y.refused(400, codeInvalid, "POST", "/access/apps", map[string]any{"self_hosted_domains": many, "policies": []any{inline(3)}})
-	if n := len(y.api.catalog.AllPolicies()); n != 1 {
+	y.refused(400, v4.CodeInvalid, "POST", "/access/apps", map[string]any{"self_hosted_domains": many, "policies": []any{inline(3)}})
+	if n := len(y.api.store.Catalog.AllPolicies()); n != 1 {
 		t.Errorf("%d policies, of one application", n)
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"filippo.io/age"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/apitoken"
+	"plumbline.dev/services/api/v4"
 )
 
 // Config says what the service serves, and how.
@@ -31,7 +33,7 @@ type Config struct {
 	// TeamDomain is the team domain's URL: an organisation has its host as auth_domain until it says another.
 	TeamDomain string
 	// Zones are those that there are, beside the ones that the API makes; none: any.
-	Zones []Zone
+	Zones []access.Zone
 	// MinInterval is the shortest interval that an integration may have; default 1m. Below a minute,
 	// intervals may be written in seconds.
 	MinInterval time.Duration
@@ -65,9 +67,6 @@ const (
 	DefaultClientTimeout = 2 * time.Minute
 )
 
-// tokenForm is what Terraform's provider accepts as an API token (api/README.md 1.2).
-var tokenForm = regexp.MustCompile(`^[0-9A-Za-z_-]{40,80}$`)
-
 func (c Config) withDefaults() (Config, error) {
 	c.Addr = cmp.Or(c.Addr, DefaultAddr)
 	c.MinInterval = cmp.Or(c.MinInterval, DefaultMinInterval)
@@ -78,7 +77,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Imports = cmp.Or(c.Imports, 8)
 	c.Streams = cmp.Or(c.Streams, 256)
 	for n, z := range c.Zones {
-		hosts, err := suffixes(z.Hosts)
+		hosts, err := access.Suffixes(z.Hosts)
 		switch {
 		case err != nil:
 			return c, fmt.Errorf("zone %s (--zone): %w", z.ID, err)
@@ -94,11 +93,11 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("a bound of the api is too small to serve anything")
 	case len(c.SealTo) == 0:
 		return c, errors.New("there is no recipient to seal secrets to: name the fetchers' with --seal-to")
-	case c.BootstrapToken != "" && !tokenForm.MatchString(c.BootstrapToken):
+	case c.BootstrapToken != "" && !apitoken.Form.MatchString(c.BootstrapToken):
 		return c, errors.New("the bootstrap token (--bootstrap-token) must be 40 to 80 characters of 0-9, A-Z, a-z, - and _")
 	case c.BootstrapToken != "" && c.Account.IsZero():
 		return c, errors.New("a bootstrap token needs the account that it is for: --account-id")
-	case c.BootstrapEmail != "" && !isEmail(c.BootstrapEmail):
+	case c.BootstrapEmail != "" && !v4.IsEmail(c.BootstrapEmail):
 		return c, errors.New("the address of the bootstrap token (--bootstrap-email) is not an e-mail address")
 	}
 	return c, nil

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
 )
 
 func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
@@ -13,40 +15,40 @@ func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
 // One caller, in any of the headers that clients know (api/README.md 1.2); two of them are nobody.
 func TestCredentialsComeInAnyHeader(t *testing.T) {
 	y := start(t, func(c *Config) { c.BootstrapEmail = "Admin@Example.com" })
-	other := y.token(nil, groupsOf(func(g permissionGroup) bool { return !g.zone })...)
+	other := y.token(nil, groupsOf(func(g permission.Group) bool { return !g.ForZone })...)
 	const email = "admin@example.com"
 	for _, c := range []struct {
 		name   string
 		header http.Header
 		status int
 	}{
-		{"a bearer token", http.Header{headerBearer: {"Bearer " + bootstrap}}, 200},
-		{"twice the same", http.Header{headerBearer: {"Bearer " + bootstrap, "Bearer " + bootstrap}}, 200},
-		{"a key and its address", http.Header{headerKey: {bootstrap}, headerEmail: {email}}, 200},
-		{"the address in another case", http.Header{headerKey: {bootstrap}, headerEmail: {"ADMIN@example.COM"}}, 200},
-		{"an empty bearer token beside a key", http.Header{headerBearer: {"Bearer "}, headerKey: {bootstrap}, headerEmail: {email}}, 200},
-		{"the same as token and key", http.Header{headerBearer: {"Bearer " + bootstrap}, headerKey: {bootstrap}, headerEmail: {email}}, 200},
-		{"a service key", http.Header{headerServiceKey: {bootstrap}}, 200},
-		{"a token and an address alone", http.Header{headerBearer: {"Bearer " + other}, headerEmail: {"x@example.com"}}, 200},
-		{"an empty key", http.Header{headerBearer: {"Bearer " + other}, headerKey: {""}, headerEmail: {""}}, 200},
+		{"a bearer token", http.Header{v4.HeaderBearer: {"Bearer " + bootstrap}}, 200},
+		{"twice the same", http.Header{v4.HeaderBearer: {"Bearer " + bootstrap, "Bearer " + bootstrap}}, 200},
+		{"a key and its address", http.Header{v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {email}}, 200},
+		{"the address in another case", http.Header{v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {"ADMIN@example.COM"}}, 200},
+		{"an empty bearer token beside a key", http.Header{v4.HeaderBearer: {"Bearer "}, v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {email}}, 200},
+		{"the same as token and key", http.Header{v4.HeaderBearer: {"Bearer " + bootstrap}, v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {email}}, 200},
+		{"a service key", http.Header{v4.HeaderServiceKey: {bootstrap}}, 200},
+		{"a token and an address alone", http.Header{v4.HeaderBearer: {"Bearer " + other}, v4.HeaderEmail: {"x@example.com"}}, 200},
+		{"an empty key", http.Header{v4.HeaderBearer: {"Bearer " + other}, v4.HeaderKey: {""}, v4.HeaderEmail: {""}}, 200},
 
 		{"nothing", http.Header{}, 403},
-		{"a key alone", http.Header{headerKey: {bootstrap}}, 403},
-		{"an address alone", http.Header{headerEmail: {email}}, 403},
-		{"a key and another address", http.Header{headerKey: {bootstrap}, headerEmail: {"else@example.com"}}, 403},
-		{"a key that was made for no address", http.Header{headerKey: {other}, headerEmail: {email}}, 403},
-		{"two tokens", http.Header{headerBearer: {"Bearer " + bootstrap, "Bearer " + other}}, 403},
-		{"a token and another key", http.Header{headerBearer: {"Bearer " + other}, headerKey: {bootstrap}, headerEmail: {email}}, 403},
-		{"a token and another service key", http.Header{headerBearer: {"Bearer " + other}, headerServiceKey: {bootstrap}}, 403},
-		{"two addresses", http.Header{headerKey: {bootstrap}, headerEmail: {email, "else@example.com"}}, 403},
-		{"a right token and a wrong address beside its key", http.Header{headerBearer: {"Bearer " + bootstrap}, headerKey: {bootstrap}, headerEmail: {"else@example.com"}}, 403},
-		{"another scheme beside a key", http.Header{headerBearer: {"Basic eDp5"}, headerKey: {bootstrap}, headerEmail: {email}}, 403},
+		{"a key alone", http.Header{v4.HeaderKey: {bootstrap}}, 403},
+		{"an address alone", http.Header{v4.HeaderEmail: {email}}, 403},
+		{"a key and another address", http.Header{v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {"else@example.com"}}, 403},
+		{"a key that was made for no address", http.Header{v4.HeaderKey: {other}, v4.HeaderEmail: {email}}, 403},
+		{"two tokens", http.Header{v4.HeaderBearer: {"Bearer " + bootstrap, "Bearer " + other}}, 403},
+		{"a token and another key", http.Header{v4.HeaderBearer: {"Bearer " + other}, v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {email}}, 403},
+		{"a token and another service key", http.Header{v4.HeaderBearer: {"Bearer " + other}, v4.HeaderServiceKey: {bootstrap}}, 403},
+		{"two addresses", http.Header{v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {email, "else@example.com"}}, 403},
+		{"a right token and a wrong address beside its key", http.Header{v4.HeaderBearer: {"Bearer " + bootstrap}, v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {"else@example.com"}}, 403},
+		{"another scheme beside a key", http.Header{v4.HeaderBearer: {"Basic eDp5"}, v4.HeaderKey: {bootstrap}, v4.HeaderEmail: {email}}, 403},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, path := range []string{y.path("/tokens/verify"), "/client/v4/user/tokens/verify"} {
 				req := y.request("GET", path, nil)
 				req.Header = c.header
-				if r := y.raw(req); r.Status != c.status || r.Status == 403 && r.Errors[0].Code != codeAuthentication {
+				if r := y.raw(req); r.Status != c.status || r.Status == 403 && r.Errors[0].Code != v4.CodeAuthentication {
 					t.Errorf("%s: %d %s", path, r.Status, r.Body)
 				}
 			}
@@ -57,7 +59,7 @@ func TestCredentialsComeInAnyHeader(t *testing.T) {
 func TestTokensHaveTheirTimeAndPlace(t *testing.T) {
 	y := start(t)
 	now := proto.At(y.clock.Now())
-	all := groupsOf(func(permissionGroup) bool { return true })
+	all := groupsOf(func(permission.Group) bool { return true })
 	for _, c := range []struct {
 		name   string
 		change func(*proto.APIToken)

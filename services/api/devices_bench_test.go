@@ -18,7 +18,7 @@ import (
 func BenchmarkMillionDevices(b *testing.B) {
 	y := start(b)
 	some := y.fill(1000)
-	if err := y.api.freshInventory(b.Context()); err != nil {
+	if err := y.api.device.Fresh(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	size := func() {
@@ -69,7 +69,7 @@ func BenchmarkLogs(b *testing.B) {
 	y := start(b)
 	y.withRegistry()
 	some := y.fill(2)
-	if err := y.api.freshInventory(b.Context()); err != nil {
+	if err := y.api.device.Fresh(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	i := y.want(200, "POST", "/devices/posture/integration", integrationBody())

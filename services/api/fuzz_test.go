@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/v4"
 )
 
 // things are resources that exist, by what their ids stand behind in a path.
@@ -98,9 +100,9 @@ func FuzzHandlers(f *testing.F) {
 	y.fakeExchange(func(*proto.KeysCommand) *proto.KeysAnswer { return &proto.KeysAnswer{} })
 	m := &things{y: y}
 	m.make()
-	routes, bodies := withZones(y.api.routes()), fuzzBodies(y)
+	routes, bodies := v4.WithZones(y.api.routes()), fuzzBodies(y)
 	for n, r := range routes {
-		reads := r.method == http.MethodGet || r.method == http.MethodDelete
+		reads := r.Method == http.MethodGet || r.Method == http.MethodDelete
 		for _, query := range []string{"", "page=1&per_page=2&name=a&exact=true&search=a&domain=a&aud=a&type=oidc",
 			"page=2&direction=desc&cursor=AAAA&sort_by=name&since=2026-01-01T00:00:00Z&limit=3&history=1"} {
 			if reads {
@@ -108,7 +110,7 @@ func FuzzHandlers(f *testing.F) {
 			}
 		}
 		for _, body := range bodies {
-			if !reads && !strings.HasPrefix(r.path, zonePath) {
+			if !reads && !strings.HasPrefix(r.Path, v4.ZonePath) {
 				f.Add(n, "", "", "application/json", body)
 			}
 		}
@@ -126,23 +128,23 @@ func FuzzHandlers(f *testing.F) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), fuzzWithin)
 		defer cancel()
-		if r.stream != nil { // some answer for as long as the client listens
+		if r.Stream != nil { // some answer for as long as the client listens
 			ctx, cancel = context.WithTimeout(ctx, 20*time.Millisecond)
 			defer cancel()
 		}
-		req := httptest.NewRequestWithContext(ctx, r.method, "/", bytes.NewReader(body))
-		req.URL = &url.URL{Path: m.path(r.path, other), RawQuery: query}
+		req := httptest.NewRequestWithContext(ctx, r.Method, "/", bytes.NewReader(body))
+		req.URL = &url.URL{Path: m.path(r.Path, other), RawQuery: query}
 		req.Header.Set("Authorization", "Bearer "+bootstrap)
 		req.Header.Set("Content-Type", kind)
 		w, at := httptest.NewRecorder(), time.Now()
 		cut := serveUncut(y.handler, w, req)
 		if took := time.Since(at); took >= fuzzWithin {
-			t.Fatalf("%s %q?%q %q: answered after %v", r.method, req.URL.Path, query, body, took)
+			t.Fatalf("%s %q?%q %q: answered after %v", r.Method, req.URL.Path, query, body, took)
 		}
 		if !cut {
 			checkAnswer(t, y, req, w, body)
 		}
-		if r.method == http.MethodDelete && w.Code/100 == 2 || m.made > 1 && w.Code == http.StatusForbidden {
+		if r.Method == http.MethodDelete && w.Code/100 == 2 || m.made > 1 && w.Code == http.StatusForbidden {
 			m.make()
 		}
 	})
@@ -213,7 +215,7 @@ func FuzzPaths(f *testing.F) {
 		req.Header.Set("Authorization", "Bearer "+bootstrap)
 		w := httptest.NewRecorder()
 		if !serveUncut(y.handler, w, req) && w.Code != http.StatusTemporaryRedirect {
-			if p == openAPIPath && w.Code == http.StatusOK {
+			if p == openapi.Path && w.Code == http.StatusOK {
 				return
 			}
 			checkAnswer(t, y, req, w, nil)
@@ -239,16 +241,16 @@ func TestEveryBodyIsBounded(t *testing.T) {
 	y := start(t)
 	m := &things{y: y}
 	m.make()
-	for _, r := range withZones(y.api.routes()) {
-		if r.stream != nil || r.method == http.MethodGet {
+	for _, r := range v4.WithZones(y.api.routes()) {
+		if r.Stream != nil || r.Method == http.MethodGet {
 			continue
 		}
 		body := new(endless)
-		req := httptest.NewRequest(r.method, m.path(r.path, ""), body)
+		req := httptest.NewRequest(r.Method, m.path(r.Path, ""), body)
 		req.Header.Set("Authorization", "Bearer "+bootstrap)
 		answer := y.raw(req)
 		if answer.Status != http.StatusRequestEntityTooLarge || body.read > 2*y.cfg.MaxBody {
-			t.Errorf("%s %s: %d after %d bytes: %s", r.method, r.path, answer.Status, body.read, answer.Body)
+			t.Errorf("%s %s: %d after %d bytes: %s", r.Method, r.Path, answer.Status, body.read, answer.Body)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/v4"
 )
 
 func groupBody(name string, rules ...map[string]any) map[string]any {
@@ -35,10 +37,10 @@ func TestGroupLife(t *testing.T) {
 	}
 	other := y.want(201, "POST", "/access/groups", groupBody("outer", groupRule(made["id"])))
 	policy := y.want(201, "POST", "/access/policies", with2(policyBody("p", "x"), "exclude", []any{groupRule(other["id"])}))
-	if m := y.refused(409, codeConflict, "DELETE", path, nil); !strings.Contains(m, `group "outer"`) {
+	if m := y.refused(409, v4.CodeConflict, "DELETE", path, nil); !strings.Contains(m, `group "outer"`) {
 		t.Error(m)
 	}
-	if m := y.refused(409, codeConflict, "DELETE", "/access/groups/"+text(other, "id"), nil); !strings.Contains(m, `policy "p"`) {
+	if m := y.refused(409, v4.CodeConflict, "DELETE", "/access/groups/"+text(other, "id"), nil); !strings.Contains(m, `policy "p"`) {
 		t.Error(m)
 	}
 	var names []string
@@ -61,7 +63,7 @@ func TestGroupLife(t *testing.T) {
 		t.Errorf("deleted %v", gone)
 	}
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		y.refused(404, codeUnknownGroup, method, path, groupBody("x"))
+		y.refused(404, v4.CodeUnknownGroup, method, path, groupBody("x"))
 	}
 }
 
@@ -79,14 +81,14 @@ func TestGroupsThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			y.t = t
-			y.refused(400, codeInvalid, "PUT", "/access/groups/"+text(inner, "id"), body)
+			y.refused(400, v4.CodeInvalid, "PUT", "/access/groups/"+text(inner, "id"), body)
 		})
 	}
 	y.t = t
 	nobody := groupRule(proto.NewID())
-	y.refused(400, codeNoSuchGroup, "POST", "/access/groups", groupBody("x", nobody))
-	y.refused(400, codeNoSuchGroup, "POST", "/access/policies", with2(policyBody("p", "x"), "require", []any{nobody}))
-	y.refused(400, codeNoSuchGroup, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{with2(policyBody("p", "x"), "require", []any{nobody})}})
+	y.refused(400, v4.CodeNoSuchGroup, "POST", "/access/groups", groupBody("x", nobody))
+	y.refused(400, v4.CodeNoSuchGroup, "POST", "/access/policies", with2(policyBody("p", "x"), "require", []any{nobody}))
+	y.refused(400, v4.CodeNoSuchGroup, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{with2(policyBody("p", "x"), "require", []any{nobody})}})
 }
 
 func TestTags(t *testing.T) {
@@ -94,24 +96,24 @@ func TestTags(t *testing.T) {
 	if made := y.want(201, "POST", "/access/tags", map[string]any{"name": "tier 1"}); made["name"] != "tier 1" || made["app_count"] != 0.0 {
 		t.Errorf("made %v", made)
 	}
-	y.refused(409, codeConflict, "POST", "/access/tags", map[string]any{"name": "tier 1"})
-	for _, name := range []any{"", " a", "a/b", "..", "a?b", "50%", "a\nb", 5, nil, strings.Repeat("x", maxTag+1)} {
-		y.refused(400, codeInvalid, "POST", "/access/tags", map[string]any{"name": name})
+	y.refused(409, v4.CodeConflict, "POST", "/access/tags", map[string]any{"name": "tier 1"})
+	for _, name := range []any{"", " a", "a/b", "..", "a?b", "50%", "a\nb", 5, nil, strings.Repeat("x", access.MaxTag+1)} {
+		y.refused(400, v4.CodeInvalid, "POST", "/access/tags", map[string]any{"name": name})
 	}
 	app := y.want(201, "POST", "/access/apps", map[string]any{"name": "a", "domain": "a.example.com", "tags": []any{"tier 1"}})
 	if got := y.want(200, "GET", "/access/tags/tier%201", nil); got["app_count"] != 1.0 {
 		t.Errorf("read %v", got)
 	}
-	y.refused(409, codeConflict, "DELETE", "/access/tags/tier%201", nil)
-	y.refused(409, codeConflict, "PUT", "/access/tags/tier%201", map[string]any{"name": "tier 2"})
+	y.refused(409, v4.CodeConflict, "DELETE", "/access/tags/tier%201", nil)
+	y.refused(409, v4.CodeConflict, "PUT", "/access/tags/tier%201", map[string]any{"name": "tier 2"})
 	y.want(200, "PUT", "/access/tags/tier%201", map[string]any{"name": "tier 1"})
 	y.want(202, "DELETE", "/access/apps/"+text(app, "id"), nil)
 	y.want(201, "POST", "/access/tags", map[string]any{"name": "other"})
-	y.refused(409, codeConflict, "PUT", "/access/tags/tier%201", map[string]any{"name": "other"})
+	y.refused(409, v4.CodeConflict, "PUT", "/access/tags/tier%201", map[string]any{"name": "other"})
 	if renamed := y.want(200, "PUT", "/access/tags/tier%201", map[string]any{"name": "tier 2"}); renamed["name"] != "tier 2" {
 		t.Errorf("renamed %v", renamed)
 	}
-	y.refused(404, codeNotFound, "GET", "/access/tags/tier%201", nil)
+	y.refused(404, v4.CodeNotFound, "GET", "/access/tags/tier%201", nil)
 	if r := y.do("GET", "/access/tags", nil); r.ResultInfo["total_count"] != 2.0 {
 		t.Errorf("list %s", r.Body)
 	}

@@ -17,6 +17,8 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/registry"
 )
@@ -51,13 +53,13 @@ func (y *system) importFrom(kind string, list io.Reader) response {
 	return y.raw(req)
 }
 
-func (y *system) imported(kind, list string) imported {
+func (y *system) imported(kind, list string) device.Imported {
 	y.t.Helper()
 	r := y.importAs(kind, list)
 	if r.Status != 200 {
 		y.t.Fatalf("import: %d %s", r.Status, r.Body)
 	}
-	var i imported
+	var i device.Imported
 	if err := json.Unmarshal(r.Result, &i); err != nil {
 		y.t.Fatal(err)
 	}
@@ -85,7 +87,7 @@ func TestImport(t *testing.T) {
 		"\n" +
 		"LAST-1,,,"
 	got := y.imported("text/csv; charset=utf-8", list)
-	want := imported{Rows: 11, Enrolled: 4, Refused: 7}
+	want := device.Imported{Rows: 11, Enrolled: 4, Refused: 7}
 	codes := map[int]string{5: "serial_twice", 6: "serial_unusual", 7: "serial_twice", 8: "no_id", 9: "serial_twice", 10: "invalid_id", 11: "malformed"}
 	for _, e := range got.Errors {
 		if codes[e.Line] != e.Code {
@@ -126,9 +128,9 @@ func TestImport(t *testing.T) {
 	if got := y.want(200, "DELETE", "/plumbline/devices/"+first.String(), nil); got["id"] != first.String() {
 		t.Errorf("deleted %v", got)
 	}
-	y.refused(404, codeNotFound, "DELETE", "/plumbline/devices/"+first.String(), nil)
-	y.refused(404, codeNotFound, "GET", "/plumbline/devices/"+first.String(), nil)
-	y.refused(404, codeNotFound, "GET", "/plumbline/devices/nothing", nil)
+	y.refused(404, v4.CodeNotFound, "DELETE", "/plumbline/devices/"+first.String(), nil)
+	y.refused(404, v4.CodeNotFound, "GET", "/plumbline/devices/"+first.String(), nil)
+	y.refused(404, v4.CodeNotFound, "GET", "/plumbline/devices/nothing", nil)
 }
 
 func TestALargeImportIsStreamed(t *testing.T) {
@@ -147,7 +149,7 @@ func TestALargeImportIsStreamed(t *testing.T) {
 		w.Close()
 	}()
 	resp := y.importFrom("application/x-ndjson", r)
-	var got imported
+	var got device.Imported
 	if err := json.Unmarshal(resp.Result, &got); err != nil || got.Enrolled != n || got.Rows != n {
 		t.Fatalf("%d %s", resp.Status, resp.Body)
 	}
@@ -167,14 +169,14 @@ func TestImportsThatCannotBeRead(t *testing.T) {
 		status, code     int
 		says             string
 	}{
-		{"no type", "", "x", 415, codeMediaType, "text/csv"},
-		{"text", "text/plain", "[]", 415, codeMediaType, "application/x-ndjson"},
-		{"another charset", "text/csv; charset=latin1", "device_id", 415, codeMediaType, "UTF-8"},
-		{"empty", "text/csv", "", 400, codeInvalid, "header line"},
-		{"semicolons", "text/csv", "device_id;email\n", 400, codeInvalid, "commas"},
-		{"unknown column", "text/csv", "device_id,e-mail\n", 400, codeInvalid, "device_id, email, serial_number, mac_address, virtual_ipv4, hostname"},
-		{"no key", "text/csv", "email\na@example.com", 400, codeInvalid, "neither device_id nor serial_number"},
-		{"nobody answers", "text/csv", "serial_number\nS1", 503, codeUnavailable, "registry"},
+		{"no type", "", "x", 415, v4.CodeMediaType, "text/csv"},
+		{"text", "text/plain", "[]", 415, v4.CodeMediaType, "application/x-ndjson"},
+		{"another charset", "text/csv; charset=latin1", "device_id", 415, v4.CodeMediaType, "UTF-8"},
+		{"empty", "text/csv", "", 400, v4.CodeInvalid, "header line"},
+		{"semicolons", "text/csv", "device_id;email\n", 400, v4.CodeInvalid, "commas"},
+		{"unknown column", "text/csv", "device_id,e-mail\n", 400, v4.CodeInvalid, "device_id, email, serial_number, mac_address, virtual_ipv4, hostname"},
+		{"no key", "text/csv", "email\na@example.com", 400, v4.CodeInvalid, "neither device_id nor serial_number"},
+		{"nobody answers", "text/csv", "serial_number\nS1", 503, v4.CodeUnavailable, "registry"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := y.importAs(c.kind, c.list)
@@ -206,7 +208,7 @@ func TestAnImportIntoADamagedInventory(t *testing.T) {
 	if i.Refused != 3 || len(i.Errors) != 3 || i.Errors[2].Code != "id_twice" || i.Errors[0].Code != "inventory_damaged" || i.Errors[0].Line != 2 {
 		t.Errorf("%+v", i)
 	}
-	y.refused(409, codeConflict, "DELETE", "/plumbline/devices/"+proto.NewID().String(), nil)
+	y.refused(409, v4.CodeConflict, "DELETE", "/plumbline/devices/"+proto.NewID().String(), nil)
 }
 
 // A client that asks is told how many rows are handled while it still sends.
@@ -219,7 +221,7 @@ func TestImportTellsItsProgress(t *testing.T) {
 	defer w.Close()
 	told := make(chan string, 100)
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(status int, h textproto.MIMEHeader) error {
-		told <- h.Get(headerProgress)
+		told <- h.Get(device.HeaderProgress)
 		return nil
 	}})
 	req, err := http.NewRequestWithContext(ctx, "POST", server.URL+"/client/v4/accounts/"+y.account.String()+"/plumbline/devices", r)
@@ -228,13 +230,13 @@ func TestImportTellsItsProgress(t *testing.T) {
 	}
 	req.Header.Set("Authorization", "Bearer "+bootstrap)
 	req.Header.Set("Content-Type", "text/csv")
-	req.Header.Set(headerProgress, "1")
+	req.Header.Set(device.HeaderProgress, "1")
 	answered := make(chan error, 1)
 	go func() {
 		resp, err := http.DefaultClient.Do(req)
 		if err == nil {
 			resp.Body.Close()
-			if resp.StatusCode != 200 || resp.Header.Get(headerProgress) != "" {
+			if resp.StatusCode != 200 || resp.Header.Get(device.HeaderProgress) != "" {
 				err = fmt.Errorf("%s %v", resp.Status, resp.Header)
 			}
 		}
@@ -244,7 +246,7 @@ func TestImportTellsItsProgress(t *testing.T) {
 	sent := 0
 	for rows := ""; rows == ""; {
 		_, _ = fmt.Fprintf(w, "%s\n", proto.NewID())
-		if sent++; sent%rowsPerCommand != 0 {
+		if sent++; sent%device.RowsPerCommand != 0 {
 			continue
 		}
 		select {

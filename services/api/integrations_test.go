@@ -10,6 +10,8 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/resource"
+	"plumbline.dev/services/api/v4"
 )
 
 func with(body map[string]any, change func(body, config map[string]any)) map[string]any {
@@ -78,8 +80,8 @@ func TestIntegrationLife(t *testing.T) {
 	if r := y.do("DELETE", path, nil); r.Status != 200 || string(r.Result) != "null" || !r.Success {
 		t.Errorf("deleted: %d %s", r.Status, r.Body)
 	}
-	y.refused(404, codeUnknownIntegration, "GET", path, nil)
-	y.refused(404, codeUnknownIntegration, "PATCH", path, map[string]any{})
+	y.refused(404, v4.CodeUnknownIntegration, "GET", path, nil)
+	y.refused(404, v4.CodeUnknownIntegration, "PATCH", path, map[string]any{})
 }
 
 func TestIntegrationsThatAreRefused(t *testing.T) {
@@ -112,14 +114,16 @@ func TestIntegrationsThatAreRefused(t *testing.T) {
 		"no host":              func(_, c map[string]any) { c["api_url"] = "https:///x" },
 		"a password":           func(_, c map[string]any) { c["api_url"] = "https://user:pass@example.com" },
 		"a fragment":           func(_, c map[string]any) { c["api_url"] = "https://example.com/#x" },
-		"a long URL":           func(_, c map[string]any) { c["api_url"] = "https://example.com/" + strings.Repeat("x", maxURL) },
-		"too many calls":       func(b, _ map[string]any) { b["x_concurrency"] = proto.MaxConcurrency + 1 },
-		"no calls":             func(b, _ map[string]any) { b["x_concurrency"] = 0 },
-		"a pause of the type":  func(b, _ map[string]any) { b["x_paused"] = 1 },
+		"a long URL": func(_, c map[string]any) {
+			c["api_url"] = "https://example.com/" + strings.Repeat("x", resource.MaxURL)
+		},
+		"too many calls":      func(b, _ map[string]any) { b["x_concurrency"] = proto.MaxConcurrency + 1 },
+		"no calls":            func(b, _ map[string]any) { b["x_concurrency"] = 0 },
+		"a pause of the type": func(b, _ map[string]any) { b["x_paused"] = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			y.t = t
-			message := y.refused(400, codeIntegration, "POST", "/devices/posture/integration", with(integrationBody(), change))
+			message := y.refused(400, v4.CodeIntegration, "POST", "/devices/posture/integration", with(integrationBody(), change))
 			if !strings.HasPrefix(message, "invalid posture integration request: ") {
 				t.Errorf("message %q", message)
 			}
@@ -131,7 +135,7 @@ func TestIntegrationsThatAreRefused(t *testing.T) {
 	}
 	made := y.want(200, "POST", "/devices/posture/integration", integrationBody())
 	for _, body := range []string{`{"name":null}`, `{"config":null}`, `{"type":"intune"}`, `{"interval":"30s"}`, `{"config":{"access_client_secret":""}}`} {
-		y.refused(400, codeIntegration, "PATCH", "/devices/posture/integration/"+text(made, "id"), body)
+		y.refused(400, v4.CodeIntegration, "PATCH", "/devices/posture/integration/"+text(made, "id"), body)
 	}
 }
 
@@ -141,7 +145,7 @@ func TestSecondsWhereTheyAreAllowed(t *testing.T) {
 	if made["interval"] != "5s" || y.storedIntegration(text(made, "id")).Interval != 5*time.Second {
 		t.Errorf("made %v", made)
 	}
-	if says := y.refused(400, codeIntegration, "POST", "/devices/posture/integration",
+	if says := y.refused(400, v4.CodeIntegration, "POST", "/devices/posture/integration",
 		with(integrationBody(), func(b, _ map[string]any) { b["interval"] = "1s" })); !strings.Contains(says, "at least 2s") {
 		t.Errorf("says %q", says)
 	}
@@ -158,7 +162,7 @@ func TestTestAndSave(t *testing.T) {
 		{proto.Poll{Error: proto.ReasonTimeout}, "(timeout)"},
 	} {
 		y.fetcher.answers(c.poll)
-		if says := y.refused(400, codeIntegration, "POST", "/devices/posture/integration", integrationBody()); !strings.Contains(says, c.says) {
+		if says := y.refused(400, v4.CodeIntegration, "POST", "/devices/posture/integration", integrationBody()); !strings.Contains(says, c.says) {
 			t.Errorf("says %q", says)
 		}
 	}
@@ -169,7 +173,7 @@ func TestTestAndSave(t *testing.T) {
 	made := y.want(200, "POST", "/devices/posture/integration", integrationBody())
 	y.fetcher.answers(proto.Poll{Error: proto.ReasonAPIError, Detail: "refused"})
 	path := "/devices/posture/integration/" + text(made, "id")
-	y.refused(400, codeIntegration, "PATCH", path, `{"config":{"api_url":"https://other.example.com"}}`)
+	y.refused(400, v4.CodeIntegration, "PATCH", path, `{"config":{"api_url":"https://other.example.com"}}`)
 	if y.storedIntegration(text(made, "id")).APIURL != apiURL {
 		t.Error("a change that was refused is stored")
 	}
@@ -202,7 +206,7 @@ func TestTheSecretIsPinnedToItsHost(t *testing.T) {
 	path := "/devices/posture/integration/" + text(y.want(200, "POST", "/devices/posture/integration", integrationBody()), "id")
 	y.want(200, "PATCH", path, `{"config":{"api_url":"https://SCORES.example.com/other"}}`)
 	for _, other := range []string{"https://evil.example.com/other", "http://scores.example.com/other", "https://scores.example.com:8443/other"} {
-		y.refused(400, codeIntegration, "PATCH", path, `{"config":{"api_url":"`+other+`"}}`)
+		y.refused(400, v4.CodeIntegration, "PATCH", path, `{"config":{"api_url":"`+other+`"}}`)
 	}
 	if seen := len(y.fetcher.seen()); seen != 2 {
 		t.Errorf("%d test calls: a URL that was refused was called with the secret", seen)
@@ -230,7 +234,7 @@ func TestOtherTypesAreKept(t *testing.T) {
 	if record := must(proto.Marshal(ptr(y.storedIntegration(text(made, "id"))))); strings.Contains(string(record), "hidden") {
 		t.Error("a secret is stored in clear")
 	}
-	y.refused(400, codeIntegration, "POST", "/plumbline/integrations/"+text(made, "id")+"/poll", nil)
+	y.refused(400, v4.CodeIntegration, "POST", "/plumbline/integrations/"+text(made, "id")+"/poll", nil)
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -306,7 +310,7 @@ func TestAClientSeesItsOwnWritesAtEveryReplica(t *testing.T) {
 		}
 		y.want(200, "DELETE", "/devices/posture/"+text(rule, "id"), nil)
 		next()
-		y.refused(404, codeUnknownRule, "GET", "/devices/posture/"+text(rule, "id"), nil)
+		y.refused(404, v4.CodeUnknownRule, "GET", "/devices/posture/"+text(rule, "id"), nil)
 		app := y.want(201, "POST", "/access/apps", map[string]any{"domain": text(i, "id") + ".example.com", "policies": []any{policyBody("p", text(token, "id"))}})
 		next()
 		if got := y.want(200, "GET", "/access/apps/"+text(app, "id"), nil); len(got["policies"].([]any)) != 1 {
@@ -333,7 +337,7 @@ func TestIfMatch(t *testing.T) {
 	if second.Status != 200 || first == "" || second.Header.Get("ETag") == first {
 		t.Fatalf("%d %s, tags %q %q", second.Status, second.Body, first, second.Header.Get("ETag"))
 	}
-	if again := put(first); again.Status != 412 || again.Errors[0].Code != codePrecondition {
+	if again := put(first); again.Status != 412 || again.Errors[0].Code != v4.CodePrecondition {
 		t.Errorf("an old tag: %d %s", again.Status, again.Body)
 	}
 	if again := put(first + ", " + second.Header.Get("ETag")); again.Status != 200 {
@@ -347,12 +351,12 @@ func TestALostRaceIsToldOnce(t *testing.T) {
 	made := y.want(200, "POST", "/devices/posture/integration", integrationBody())
 	rule := y.want(200, "POST", "/devices/posture", ruleBody(made["id"]))
 	id := must(proto.ParseID(text(rule, "id")))
-	record, _ := y.api.catalog.Check(y.account, id)
-	y.handler = y.api.newHandler([]route{{method: "GET", path: accountPath + "/lost", handle: func(ctx context.Context, c *call) (answer, error) {
-		_, err := y.api.put(ctx, c.account, topology.KindCheck, id, record.Value, record.Revision+100)
-		return ok(nil), err
+	record, _ := y.api.store.Catalog.Check(y.account, id)
+	y.handler = y.api.newHandler([]v4.Route{{Method: "GET", Path: v4.AccountPath + "/lost", Handle: func(ctx context.Context, c *v4.Call) (v4.Response, error) {
+		_, err := y.api.store.Put(ctx, c.Account, topology.KindCheck, id, record.Value, record.Revision+100)
+		return v4.OK(nil), err
 	}}})
-	if r := y.do("GET", "/lost", nil); r.Status != 409 || r.Errors[0].Code != codeConflict || r.Header.Get("X-Should-Retry") != "false" {
+	if r := y.do("GET", "/lost", nil); r.Status != 409 || r.Errors[0].Code != v4.CodeConflict || r.Header.Get("X-Should-Retry") != "false" {
 		t.Errorf("%d %s %v", r.Status, r.Body, r.Header)
 	}
 }

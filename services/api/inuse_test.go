@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
 )
 
 // What something refers to cannot be deleted: the answer is a conflict, is not worth a retry, and names who refers.
@@ -32,7 +33,7 @@ func TestResourcesInUseAreNotDeleted(t *testing.T) {
 		"/access/tags/tier":                 {`application "app0"`, `application "app4"`, "2 more"},
 	} {
 		r := y.do("DELETE", path, nil)
-		if r.Status != 409 || r.Errors[0].Code != codeConflict || r.Header.Get("X-Should-Retry") != "false" ||
+		if r.Status != 409 || r.Errors[0].Code != v4.CodeConflict || r.Header.Get("X-Should-Retry") != "false" ||
 			slices.ContainsFunc(names, func(name string) bool { return !strings.Contains(r.Errors[0].Message, name) }) {
 			t.Errorf("%s: %d %s, want %q", path, r.Status, r.Body, names)
 		}
@@ -62,7 +63,7 @@ func TestAProviderInAllowedIDPsIsDeleted(t *testing.T) {
 	closed(y.want(200, "GET", path, nil))
 	closed(y.want(200, "PUT", path, body)) // somebody changes something else
 	// An application cannot begin to take logins there.
-	y.refused(400, codeInvalid, "POST", "/access/apps", map[string]any{"name": "b", "domain": "b.example.com", "allowed_idps": []any{idp}})
+	y.refused(400, v4.CodeInvalid, "POST", "/access/apps", map[string]any{"name": "b", "domain": "b.example.com", "allowed_idps": []any{idp}})
 }
 
 // Rules may refer to what is not there (yet): clients store such rules. The answers name them.

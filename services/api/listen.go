@@ -14,7 +14,7 @@ const shutdownTimeout = 2 * time.Second
 // listen serves until ctx ends, once the views are there. Streams are told to end; other requests have
 // [shutdownTimeout].
 func (s *Service) listen(ctx context.Context) error {
-	for _, await := range []func(context.Context) error{s.catalog.Await, s.tokens.Await, s.inventory.Await, s.overview.Await} {
+	for _, await := range []func(context.Context) error{s.store.Await, s.device.Inventory.Await, s.posture.Overview.Await} {
 		if err := await(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -22,13 +22,13 @@ func (s *Service) listen(ctx context.Context) error {
 			return err
 		}
 	}
-	s.restore(ctx)
+	s.access.Restore(ctx)
 	return s.server.Run(ctx)
 }
 
 func (s *Service) newServer() *httpserve.Server {
 	return &httpserve.Server{
-		Name: "control plane (--api-addr)", Addr: s.cfg.Addr, Log: s.log, Grace: shutdownTimeout,
+		Name: "control plane (--api-addr)", Addr: s.cfg.Addr, Log: s.store.Log, Grace: shutdownTimeout,
 		// What takes long before it answers sets the time for the answer anew (observe.go).
 		HTTP: &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: s.cfg.ClientTimeout, IdleTimeout: 2 * time.Minute,
 			MaxHeaderBytes: 64 << 10},

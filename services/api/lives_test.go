@@ -10,6 +10,9 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
 )
 
 // livedIn stores an entry of another page that has the fleet's first device.
@@ -29,11 +32,11 @@ func (f *polledFleet) livedIn(page topology.PageNumber, tick uint64) {
 func (f *polledFleet) removedFrom(page topology.PageNumber) {
 	f.t.Helper()
 	d := proto.Device{ID: f.devices[0], EnrolledAt: proto.At(f.clock.Now().Add(-time.Hour))}
-	view, err := json.Marshal(viewDevice(page, &d))
+	view, err := json.Marshal(device.View(page, &d))
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	e := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(f.clock.Now()), Action: actionDelete, Kind: kindDevice, Resource: d.ID.String(), Before: view}
+	e := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(f.clock.Now()), Action: store.ActionDelete, Kind: device.AuditKind, Resource: d.ID.String(), Before: view}
 	if _, err := f.conn.Publish(f.t.Context(), bus.Outgoing{Subject: topology.Audit(f.account), Body: e}); err != nil {
 		f.t.Fatal(err)
 	}
@@ -78,5 +81,5 @@ func TestHistoryOfADeviceThatWasElsewhereBefore(t *testing.T) {
 		all, _ := f.list(path)
 		return len(all) >= 4
 	})
-	f.refused(404, codeNotFound, "GET", "/plumbline/results/devices/"+proto.NewID().String()+"?history=1", nil)
+	f.refused(404, v4.CodeNotFound, "GET", "/plumbline/results/devices/"+proto.NewID().String()+"?history=1", nil)
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/v4"
 )
 
 // description is the served document, read, with its schemas ready to check what goes over the wire.
@@ -28,7 +30,7 @@ type description struct {
 
 // theDescription is nil while a route is not described: TestEveryRouteIsDescribed says which.
 var theDescription = sync.OnceValue(func() *description {
-	text, err := openAPI((*Service)(nil).routes())
+	text, err := newDescription().Document(new(Service).routes())
 	if err != nil {
 		return nil
 	}
@@ -162,18 +164,18 @@ func teed(req *http.Request) *bytes.Buffer {
 
 // Every route is described, and nothing that is no route.
 func TestEveryRouteIsDescribed(t *testing.T) {
-	table := described()
-	for _, r := range withZones((*Service)(nil).routes()) {
-		op, known := table[r.key()]
-		if !known || op.summary == "" {
-			t.Errorf("%s is not described: give it an entry in describe_*.go", r.key())
+	table := newDescription().Operations
+	for _, r := range v4.WithZones(new(Service).routes()) {
+		op, known := table[r.Key()]
+		if !known || op.Summary == "" {
+			t.Errorf("%s is not described: give it an entry in describe_*.go", r.Key())
 		}
-		if writes := r.method == http.MethodPost || r.method == http.MethodPut || r.method == http.MethodPatch; !writes && op.body != nil {
-			t.Errorf("%s is described with a body", r.key())
+		if writes := r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch; !writes && op.Body != nil {
+			t.Errorf("%s is described with a body", r.Key())
 		}
 	}
 	for key := range table {
-		if !slices.ContainsFunc((*Service)(nil).routes(), func(r route) bool { return r.key() == key }) {
+		if !slices.ContainsFunc(new(Service).routes(), func(r v4.Route) bool { return r.Key() == key }) {
 			t.Errorf("%s is described, and is no route", key)
 		}
 	}
@@ -182,7 +184,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 // The document is the golden one, which people read, and is served to everybody.
 func TestTheDescriptionIsServed(t *testing.T) {
 	y := start(t)
-	w := y.plain(http.MethodGet, openAPIPath)
+	w := y.plain(http.MethodGet, openapi.Path)
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, w.Body, "", "  "); err != nil || w.Status != http.StatusOK || w.Header.Get("Content-Type") != "application/json" {
 		t.Fatal(w.Status, w.Header, err)
@@ -200,7 +202,7 @@ func TestTheDescriptionIsServed(t *testing.T) {
 	if !bytes.Equal(want, pretty.Bytes()) {
 		t.Errorf("the description is not %s; go test ./api -update writes it anew, for you to look at the difference", golden)
 	}
-	if w := y.plain(http.MethodPost, openAPIPath); w.Status != http.StatusMethodNotAllowed || w.Header.Get("Allow") != "GET" {
+	if w := y.plain(http.MethodPost, openapi.Path); w.Status != http.StatusMethodNotAllowed || w.Header.Get("Allow") != "GET" {
 		t.Errorf("POST: %d %s", w.Status, w.Body)
 	}
 }

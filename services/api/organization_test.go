@@ -10,6 +10,9 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/apitoken"
+	"plumbline.dev/services/api/v4"
 )
 
 func (y *system) storedOrganization() proto.Organization {
@@ -39,7 +42,7 @@ func TestOrganization(t *testing.T) {
 	if own := y.want(200, "PATCH", path, map[string]any{"auth_domain": "team.example.com"}); own["x_unsupported"] != nil {
 		t.Errorf("the team domain: %v", own)
 	}
-	y.refused(409, codeConflict, "POST", path, map[string]any{"name": "Again"})
+	y.refused(409, v4.CodeConflict, "POST", path, map[string]any{"name": "Again"})
 	inactivity := map[string]any{"enabled": true, "inactivity_threshold_days": 90, "action": "delete"}
 	patched := y.want(200, "PATCH", path, map[string]any{"strict_service_token_auth": false, "service_token_inactivity": inactivity, "login_design": map[string]any{"header_text": nil, "footer_text": "Bye"}})
 	if patched["name"] != "Example" || patched["session_duration"] != "12h" || patched["strict_service_token_auth"] != false ||
@@ -72,7 +75,7 @@ func TestOrganization(t *testing.T) {
 		`{"login_design":"x"}`, `{"deny_unmatched_requests_exempted_zone_names":"x"}`, `[]`,
 	} {
 		for _, method := range []string{"PUT", "PATCH"} {
-			y.refused(400, codeInvalid, method, path, body)
+			y.refused(400, v4.CodeInvalid, method, path, body)
 		}
 	}
 }
@@ -134,7 +137,7 @@ func TestKeys(t *testing.T) {
 		t.Errorf("changed %v", got)
 	}
 	for _, body := range []any{nil, `{}`, `{"key_rotation_interval_days":20}`, `{"key_rotation_interval_days":366}`, `{"key_rotation_interval_days":"30"}`} {
-		y.refused(400, codeInvalid, "PUT", path, body)
+		y.refused(400, v4.CodeInvalid, "PUT", path, body)
 	}
 	for _, body := range []any{nil, `{}`} {
 		y.want(200, "POST", path+"/rotate", body)
@@ -147,7 +150,7 @@ func TestKeys(t *testing.T) {
 	}
 	// They are everybody's: another account sees how they stand, and changes nothing.
 	other, token := proto.NewAccount(), strings.Repeat("another_", 6)
-	if _, err := Bootstrap(t.Context(), y.conn, y.clock, other, token, ""); err != nil {
+	if _, err := apitoken.Bootstrap(t.Context(), y.conn, y.clock, other, token, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -162,14 +165,14 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	broken = &proto.Error{Code: "unavailable", Message: "not now"}
-	y.refused(503, codeUnavailable, "GET", path, nil)
-	y.refused(503, codeUnavailable, "POST", path+"/rotate", nil)
+	y.refused(503, v4.CodeUnavailable, "GET", path, nil)
+	y.refused(503, v4.CodeUnavailable, "POST", path+"/rotate", nil)
 }
 
 func TestZones(t *testing.T) {
 	zone, other := "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 	y := start(t, func(c *Config) {
-		c.Zones = []Zone{{must(proto.ParseAccount(zone)), []string{"example.com"}}, {must(proto.ParseAccount(other)), []string{"example.org"}}}
+		c.Zones = []access.Zone{{ID: must(proto.ParseAccount(zone)), Hosts: []string{"example.com"}}, {ID: must(proto.ParseAccount(other)), Hosts: []string{"example.org"}}}
 	})
 	do := func(method, zone, path string, body any) response {
 		t.Helper()

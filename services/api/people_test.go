@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
 )
 
 // loggedIn stores a login as a gateway does.
@@ -67,10 +68,10 @@ func TestPeople(t *testing.T) {
 		"created_at": "2026-03-01T12:00:00Z", "email": "a@example.com", "gateway_seat": false, "last_successful_login": "2026-03-01T12:00:00Z",
 		"name": "Ana", "updated_at": "2026-03-01T12:00:00Z"})
 	for _, path := range []string{"", "/last_seen_identity", "/active_sessions", "/active_sessions/nonce1", "/failed_logins"} {
-		f.refused(404, codeNotFound, "GET", "/access/users/"+proto.NewID().String()+path, nil)
+		f.refused(404, v4.CodeNotFound, "GET", "/access/users/"+proto.NewID().String()+path, nil)
 	}
-	f.refused(404, codeNotFound, "GET", "/access/users/"+id+"/active_sessions/nonce1", nil) // another's
-	f.refused(404, codeNotFound, "GET", "/access/users/"+id+"/active_sessions/a.b", nil)
+	f.refused(404, v4.CodeNotFound, "GET", "/access/users/"+id+"/active_sessions/nonce1", nil) // another's
+	f.refused(404, v4.CodeNotFound, "GET", "/access/users/"+id+"/active_sessions/a.b", nil)
 	sessions, _ := f.list("/access/users/" + id + "/active_sessions")
 	if len(sessions) != 1 || sessions[0]["name"] != "nonce0" || sessions[0]["metadata"].(map[string]any)["nonce"] != "nonce0" {
 		t.Errorf("sessions %v", sessions)
@@ -196,7 +197,7 @@ func TestAccessRequests(t *testing.T) {
 	some, _ := y.list(path + "?limit=1&fields=ray_id,allowed,nothing")
 	same(t, "some members", some, []map[string]any{{"ray_id": "ray29", "allowed": false}})
 	for _, bad := range []string{"limit=0", "direction=up", "since=x", "email_exact=x", "allowedOp=like", "allowedOp=contains", "emailOp=x", "page=999999999"} {
-		y.refused(400, codeInvalid, "GET", path+"?"+bad, nil)
+		y.refused(400, v4.CodeInvalid, "GET", path+"?"+bad, nil)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/v4"
 )
 
 // enrolled imports devices with the serials SN000 and on, of two people.
@@ -145,19 +147,19 @@ func TestPhysicalDevices(t *testing.T) {
 		same(t, query, y.walk(all+"?"+query, "id"), sorted(want))
 	}
 	for _, bad := range []string{"per_page=0", "per_page=x", "id=x", "cursor=x", "cursor=e30x", "sort_by=colour", "sort_order=up", "active_registrations=some", "seen_after=yesterday"} {
-		y.refused(400, codeInvalid, "GET", all+"?"+bad, nil)
+		y.refused(400, v4.CodeInvalid, "GET", all+"?"+bad, nil)
 	}
 	byID := y.do("GET", all+"?per_page=2", nil)
-	y.refused(400, codeInvalid, "GET", all+"?sort_by=name&cursor="+text(byID.ResultInfo, "cursor"), nil)
+	y.refused(400, v4.CodeInvalid, "GET", all+"?sort_by=name&cursor="+text(byID.ResultInfo, "cursor"), nil)
 	for _, id := range []string{proto.NewID().String(), "x"} {
-		y.refused(404, codeNotFound, "GET", all+"/"+id, nil)
-		y.refused(404, codeNotFound, "DELETE", all+"/"+id, nil)
-		y.refused(404, codeNotFound, "POST", all+"/"+id+"/revoke", nil)
+		y.refused(404, v4.CodeNotFound, "GET", all+"/"+id, nil)
+		y.refused(404, v4.CodeNotFound, "DELETE", all+"/"+id, nil)
+		y.refused(404, v4.CodeNotFound, "POST", all+"/"+id+"/revoke", nil)
 	}
 	if r := y.do("DELETE", all+"/"+ids[0].String(), nil); r.Status != 200 || string(r.Result) != "null" {
 		t.Errorf("delete: %d %s", r.Status, r.Body)
 	}
-	y.refused(404, codeNotFound, "GET", all+"/"+ids[0].String(), nil)
+	y.refused(404, v4.CodeNotFound, "GET", all+"/"+ids[0].String(), nil)
 	same(t, "after one was deleted", y.walk(all+"?per_page=5", "id"), sorted(ids[1:]))
 }
 
@@ -242,13 +244,13 @@ func TestRevocation(t *testing.T) {
 		t.Errorf("revoked: %+v", page.Revoked)
 	}
 	// Of several, one that is not there keeps all of them as they are.
-	y.refused(404, codeNotFound, "DELETE", all+query+"&id="+proto.NewID().String(), nil)
-	y.refused(400, codeInvalid, "DELETE", all, nil)
-	y.refused(400, codeInvalid, "POST", "/devices/revoke", map[string]any{"a": 1})
+	y.refused(404, v4.CodeNotFound, "DELETE", all+query+"&id="+proto.NewID().String(), nil)
+	y.refused(400, v4.CodeInvalid, "DELETE", all, nil)
+	y.refused(400, v4.CodeInvalid, "POST", "/devices/revoke", map[string]any{"a": 1})
 	y.want(200, "DELETE", all+query, nil)
 	same(t, "what is left", y.walk(all+"?status=all", "id"), sorted([]proto.ID{ids[0], ids[3]}))
 	y.want(200, "DELETE", all+"/"+ids[0].String(), nil)
-	y.refused(404, codeNotFound, "GET", all+"/"+ids[0].String(), nil)
+	y.refused(404, v4.CodeNotFound, "GET", all+"/"+ids[0].String(), nil)
 }
 
 func TestAllDevicesInOnePiece(t *testing.T) {
@@ -277,11 +279,11 @@ func TestAllDevicesInOnePiece(t *testing.T) {
 	if one["account"].(map[string]any)["id"] != y.account.String() || one["serial_number"] != "SN001" || one["deleted"] != false || one["ip"] != nil {
 		t.Errorf("one: %v", one)
 	}
-	y.refused(404, codeNotFound, "GET", "/devices/none", nil)
+	y.refused(404, v4.CodeNotFound, "GET", "/devices/none", nil)
 	// A list that cannot be finished is cut, not closed.
-	y.api.inventory.mu.Lock()
-	y.api.inventory.pages[y.account][7] = &indexedPage{revision: 1 << 40, ids: ids, active: 5, emails: make([]uint32, 5)}
-	y.api.inventory.mu.Unlock()
+	y.api.device.Inventory.Mu.Lock()
+	y.api.device.Inventory.Pages[y.account][7] = &device.IndexedPage{Revision: 1 << 40, IDs: ids, Active: 5, Emails: make([]uint32, 5)}
+	y.api.device.Inventory.Mu.Unlock()
 	req := y.request("GET", y.path("/devices"), nil)
 	if err := panicked(func() { y.raw(req) }); err != http.ErrAbortHandler {
 		t.Errorf("a list that broke off ended with %v", err)

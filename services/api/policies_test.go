@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
 )
 
 // policiesOf are the names of an application's policies, in order, with their precedences.
@@ -40,8 +41,8 @@ func TestPoliciesOfAnApplication(t *testing.T) {
 	if n := y.want(200, "GET", "/access/policies/"+text(shared, "id"), nil)["app_count"]; n != 1.0 {
 		t.Errorf("used by %v", n)
 	}
-	y.refused(409, codeConflict, "DELETE", "/access/policies/"+text(shared, "id"), nil)
-	y.refused(404, codeNotFound, "GET", "/access/policies/"+ids["first"], nil) // not reusable
+	y.refused(409, v4.CodeConflict, "DELETE", "/access/policies/"+text(shared, "id"), nil)
+	y.refused(404, v4.CodeNotFound, "GET", "/access/policies/"+ids["first"], nil) // not reusable
 
 	// What was read is written back: nothing changes, not even the ids.
 	full := y.want(200, "GET", path, nil)
@@ -52,8 +53,8 @@ func TestPoliciesOfAnApplication(t *testing.T) {
 	// Inline policies without ids keep theirs by name; the order counts where no precedence is said.
 	y.want(200, "PUT", path, map[string]any{"domain": "a.example.com", "policies": []any{policyBody("third", "u"), shared["id"], policyBody("new", "t")}})
 	again := y.wantPolicies(app, "1 third", "2 shared", "3 new")
-	if again["third"] != ids["third"] || len(y.api.catalog.Policies(y.account)) != 3 {
-		t.Errorf("ids %v, then %v, %d policies", ids, again, len(y.api.catalog.Policies(y.account)))
+	if again["third"] != ids["third"] || len(y.api.store.Catalog.Policies(y.account)) != 3 {
+		t.Errorf("ids %v, then %v, %d policies", ids, again, len(y.api.store.Catalog.Policies(y.account)))
 	}
 	if got := y.want(200, "GET", path+"/policies/"+again["third"], nil); !strings.Contains(jsonText(t, got), `"token_id":"u"`) || got["reusable"] != false {
 		t.Errorf("changed inline: %v", got)
@@ -63,37 +64,37 @@ func TestPoliciesOfAnApplication(t *testing.T) {
 	if made["precedence"] != 4.0 || made["reusable"] != false {
 		t.Errorf("posted %v", made)
 	}
-	y.refused(400, codeInvalid, "POST", path+"/policies", with2(policyBody("clash", "t"), "precedence", 4))
+	y.refused(400, v4.CodeInvalid, "POST", path+"/policies", with2(policyBody("clash", "t"), "precedence", 4))
 	y.wantPolicies(app, "1 third", "2 shared", "3 new", "4 posted")
 	moved := y.want(200, "PUT", path+"/policies/"+text(made, "id"), with2(policyBody("put", "t"), "precedence", 9))
 	if moved["id"] != made["id"] || moved["precedence"] != 9.0 || moved["created_at"] != made["created_at"] {
 		t.Errorf("put %v", moved)
 	}
 	y.want(200, "PUT", path+"/policies/"+text(shared, "id"), with2(policyBody("shared", "t"), "precedence", 10))
-	y.refused(400, codeInvalid, "PUT", path+"/policies/"+text(shared, "id"), policyBody("other", "t"))
+	y.refused(400, v4.CodeInvalid, "PUT", path+"/policies/"+text(shared, "id"), policyBody("other", "t"))
 	y.wantPolicies(app, "1 third", "3 new", "9 put", "10 shared")
 	y.want(202, "DELETE", path+"/policies/"+text(made, "id"), nil)
 	y.want(202, "DELETE", path+"/policies/"+text(shared, "id"), nil)
-	y.refused(404, codeNotFound, "GET", path+"/policies/"+text(shared, "id"), nil)
-	y.refused(404, codeNotFound, "DELETE", path+"/policies/"+text(made, "id"), nil)
+	y.refused(404, v4.CodeNotFound, "GET", path+"/policies/"+text(shared, "id"), nil)
+	y.refused(404, v4.CodeNotFound, "DELETE", path+"/policies/"+text(made, "id"), nil)
 	y.wantPolicies(app, "1 third", "3 new")
 	y.want(201, "POST", path+"/policies", map[string]any{"id": shared["id"]})
 	y.wantPolicies(app, "1 third", "3 new", "4 shared")
 
 	other := y.want(201, "POST", "/access/apps", map[string]any{"domain": "b.example.com"})
-	y.refused(400, codeInvalid, "PUT", "/access/apps/"+text(other, "id"), map[string]any{"domain": "b.example.com", "policies": []any{ids["third"]}})
+	y.refused(400, v4.CodeInvalid, "PUT", "/access/apps/"+text(other, "id"), map[string]any{"domain": "b.example.com", "policies": []any{ids["third"]}})
 
 	y.want(202, "DELETE", path, nil)
-	if left := y.api.catalog.Policies(y.account); len(left) != 1 {
-		if err := y.api.fresh(t.Context()); err != nil {
+	if left := y.api.store.Catalog.Policies(y.account); len(left) != 1 {
+		if err := y.api.store.Fresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if left = y.api.catalog.Policies(y.account); len(left) != 1 {
+		if left = y.api.store.Catalog.Policies(y.account); len(left) != 1 {
 			t.Errorf("%d policies are left, wanted the reusable one", len(left))
 		}
 	}
 	y.want(202, "DELETE", "/access/policies/"+text(shared, "id"), nil)
-	y.refused(404, codeUnknownApplication, "GET", path+"/policies", nil)
+	y.refused(404, v4.CodeUnknownApplication, "GET", path+"/policies", nil)
 }
 
 func TestReusablePolicies(t *testing.T) {
@@ -140,7 +141,7 @@ func TestReusablePolicies(t *testing.T) {
 			y.t = t
 			body := policyBody("p", "t")
 			change(body)
-			y.refused(400, codeInvalid, "POST", "/access/policies", body)
+			y.refused(400, v4.CodeInvalid, "POST", "/access/policies", body)
 		})
 	}
 }
@@ -151,8 +152,8 @@ func TestALinkThatLeadsNowhere(t *testing.T) {
 	shared := y.want(201, "POST", "/access/policies", policyBody("shared", "t"))
 	app := y.want(201, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{shared["id"]}})
 	id := must(proto.ParseID(text(shared, "id")))
-	record, _ := y.api.catalog.Policy(y.account, id)
-	if err := y.api.remove(t.Context(), y.account, "policy", id, record.Revision); err != nil {
+	record, _ := y.api.store.Catalog.Policy(y.account, id)
+	if err := y.api.store.Remove(t.Context(), y.account, "policy", id, record.Revision); err != nil {
 		t.Fatal(err)
 	}
 	y.wantPolicies(app)

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
 )
 
 // fakeGateway answers tests of identity providers.
@@ -78,7 +79,7 @@ func TestASavedProviderIsTested(t *testing.T) {
 	const path = "/access/identity_providers"
 	wants := func(r response, status int, sentence string) {
 		t.Helper()
-		got := r.says(codeProviderTest)
+		got := r.says(access.CodeProviderTest)
 		if r.Status != status || !strings.Contains(got, sentence) || (sentence == "") != (got == "") {
 			t.Errorf("%d %q, want %d with %q", r.Status, got, status, sentence)
 		}

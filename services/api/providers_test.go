@@ -8,6 +8,7 @@ import (
 	"filippo.io/age"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/seal"
 )
 
@@ -88,14 +89,14 @@ func TestProviderLife(t *testing.T) {
 		{"oidc": map[string]any{"identity_provider_id": made["id"], "claim_name": "a", "claim_value": "b"}},
 	} {
 		g := y.want(201, "POST", "/access/groups", groupBody("g", rule))
-		y.refused(409, codeConflict, "DELETE", path, nil)
+		y.refused(409, v4.CodeConflict, "DELETE", path, nil)
 		y.want(202, "DELETE", "/access/groups/"+text(g, "id"), nil)
 	}
 	if gone := y.want(202, "DELETE", path, nil); gone["id"] != made["id"] {
 		t.Errorf("deleted %v", gone)
 	}
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		y.refused(404, codeNotFound, method, path, oidcBody())
+		y.refused(404, v4.CodeNotFound, method, path, oidcBody())
 	}
 }
 
@@ -118,7 +119,7 @@ func TestOtherProvidersAreKept(t *testing.T) {
 	if strings.Contains(string(must(proto.Marshal(&p))), secretText) {
 		t.Error("the secret of a provider that is only kept is stored")
 	}
-	y.refused(400, codeInvalid, "PUT", "/access/identity_providers/"+text(azure, "id"), oidcBody())
+	y.refused(400, v4.CodeInvalid, "PUT", "/access/identity_providers/"+text(azure, "id"), oidcBody())
 	for query, want := range map[string]float64{"": 2, "?type=azureAD": 1, "?name=AD": 1, "?search=ad": 1, "?scim_enabled=true": 1, "?scim_enabled=false&type=onetimepin": 1, "?scim_enabled=true&type=onetimepin": 0} {
 		if r := y.do("GET", "/access/identity_providers"+query, nil); r.ResultInfo["total_count"] != want {
 			t.Errorf("%s: %s", query, r.Body)
@@ -149,7 +150,7 @@ func TestProvidersThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			y.t = t
-			if m := y.refused(400, codeInvalid, "POST", "/access/identity_providers", oidcBody(change)); strings.Contains(m, secretText) {
+			if m := y.refused(400, v4.CodeInvalid, "POST", "/access/identity_providers", oidcBody(change)); strings.Contains(m, secretText) {
 				t.Error(m)
 			}
 		})
@@ -158,7 +159,7 @@ func TestProvidersThatAreRefused(t *testing.T) {
 
 func TestProvidersWithoutAGateway(t *testing.T) {
 	y := start(t, func(c *Config) { c.SealGateway = nil })
-	y.refused(400, codeInvalid, "POST", "/access/identity_providers", oidcBody())
+	y.refused(400, v4.CodeInvalid, "POST", "/access/identity_providers", oidcBody())
 	y.want(201, "POST", "/access/identity_providers", oidcBody(func(_, c map[string]any) { delete(c, "client_secret") }))
 }
 
@@ -169,7 +170,7 @@ func TestTheSecretStaysWithItsHost(t *testing.T) {
 	silent := func(_, c map[string]any) { delete(c, "client_secret") }
 	for _, name := range []string{"token_url", "auth_url", "certs_url", "x_issuer"} {
 		moved := func(_, c map[string]any) { c[name] = "https://evil.example.com/x" }
-		if says := y.refused(400, codeInvalid, "PUT", path, oidcBody(moved, silent)); !strings.Contains(says, "config."+name+" ") {
+		if says := y.refused(400, v4.CodeInvalid, "PUT", path, oidcBody(moved, silent)); !strings.Contains(says, "config."+name+" ") {
 			t.Errorf("%s: %s", name, says)
 		}
 	}

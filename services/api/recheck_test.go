@@ -12,6 +12,9 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/credential"
 )
 
@@ -70,9 +73,9 @@ var endings = []struct {
 }
 
 func groupID(name string) string {
-	for _, g := range permissionGroups {
-		if g.name == name {
-			return g.id
+	for _, g := range permission.Groups {
+		if g.Name == name {
+			return g.ID
 		}
 	}
 	panic("no permission group is named " + name)
@@ -107,7 +110,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 			}()
 			// A token that stays as it is keeps its stream.
 			for range 3 {
-				f.clock.Advance(recheckEvery)
+				f.clock.Advance(v4.RecheckEvery)
 			}
 			select {
 			case got := <-rest:
@@ -117,7 +120,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 			c.end(f.system, token)
 			var got string
 			bustest.Eventually(t, "the stream ends", func() bool {
-				f.clock.Advance(recheckEvery)
+				f.clock.Advance(v4.RecheckEvery)
 				select {
 				case got = <-rest:
 					return true
@@ -165,17 +168,17 @@ func TestImportsEndWithTheirToken(t *testing.T) {
 				_ = json.Unmarshal(body, &got)
 				answers <- got
 			}()
-			for i := range rowsPerCommand {
+			for i := range device.RowsPerCommand {
 				fmt.Fprintf(w, `{"device_id":%q}`+"\n", proto.DeriveID(y.account, fmt.Sprint(c.name, i)))
 			}
 			bustest.Eventually(t, "the first rows are enrolled", func() bool {
-				_, found := y.api.inventory.find(y.account, proto.DeriveID(y.account, fmt.Sprint(c.name, 0)))
+				_, found := y.api.device.Inventory.PageOf(y.account, proto.DeriveID(y.account, fmt.Sprint(c.name, 0)))
 				return found
 			})
 			c.end(y, token) // the client says no more, and waits
 			var got response
 			bustest.Eventually(t, "the import ends", func() bool {
-				y.clock.Advance(recheckEvery)
+				y.clock.Advance(v4.RecheckEvery)
 				select {
 				case got = <-answers:
 					return true

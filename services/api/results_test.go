@@ -16,6 +16,7 @@ import (
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/slot"
 )
 
@@ -106,9 +107,9 @@ func TestResults(t *testing.T) {
 	if page := jsonText(t, f.want(200, "GET", "/plumbline/results/pages/0?integration_id="+proto.NewID().String(), nil)); strings.Contains(page, `"device_id"`) {
 		t.Errorf("another integration's: %s", page)
 	}
-	f.refused(404, codeNotFound, "GET", "/plumbline/results/devices/"+proto.NewID().String(), nil)
+	f.refused(404, v4.CodeNotFound, "GET", "/plumbline/results/devices/"+proto.NewID().String(), nil)
 	for _, page := range []string{"1", "-1", "x", "4294967296"} {
-		f.refused(404, codeNotFound, "GET", "/plumbline/results/pages/"+page, nil)
+		f.refused(404, v4.CodeNotFound, "GET", "/plumbline/results/pages/"+page, nil)
 	}
 	// What the log has forgotten, the state has.
 	stream, err := f.conn.JetStream().Stream(t.Context(), topology.PostureLog)
@@ -211,7 +212,7 @@ func TestStatusAndPollNow(t *testing.T) {
 	if r := f.do("POST", poll, nil); r.Status != 409 || r.Header.Get("X-Should-Retry") != "false" || !strings.Contains(r.Errors[0].Message, "paused") {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
-	f.refused(404, codeUnknownIntegration, "POST", "/plumbline/integrations/"+proto.NewID().String()+"/poll", nil)
+	f.refused(404, v4.CodeUnknownIntegration, "POST", "/plumbline/integrations/"+proto.NewID().String()+"/poll", nil)
 }
 
 // sse is one event of a stream.
@@ -325,7 +326,7 @@ func TestTheLiveStream(t *testing.T) {
 		}
 	}
 	for _, q := range []string{"?check=x", "?outcome=maybe", "?state=perhaps", "?after=x"} {
-		f.refused(400, codeInvalid, "GET", "/plumbline/results/stream"+q, nil)
+		f.refused(400, v4.CodeInvalid, "GET", "/plumbline/results/stream"+q, nil)
 	}
 	// The end of the service is the end of every stream.
 	var end sse
@@ -364,9 +365,9 @@ func TestStreamsAreBounded(t *testing.T) {
 	y := start(t, func(c *Config) { c.Streams = 1 })
 	next, stop := y.follow("", "")
 	next()
-	if r := y.do("GET", "/plumbline/results/stream", nil); r.Status != 503 || r.Errors[0].Code != codeUnavailable {
+	if r := y.do("GET", "/plumbline/results/stream", nil); r.Status != 503 || r.Errors[0].Code != v4.CodeUnavailable {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
 	stop()
-	bustest.Eventually(t, "there is room again", func() bool { return len(y.api.streams) == 0 })
+	bustest.Eventually(t, "there is room again", func() bool { return y.api.streams.Open() == 0 })
 }

@@ -11,6 +11,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
 )
 
 func TestRulesAreEchoed(t *testing.T) {
@@ -38,7 +39,7 @@ func TestRulesAreEchoed(t *testing.T) {
 			if made.Status != 200 {
 				t.Fatalf("%d %s", made.Status, made.Body)
 			}
-			var o object
+			var o v4.Object
 			if err := json.Unmarshal(made.Result, &o); err != nil {
 				t.Fatal(err)
 			}
@@ -48,12 +49,12 @@ func TestRulesAreEchoed(t *testing.T) {
 				t.Errorf("made %s, read %s", made.Result, got.Result)
 			}
 			delete(o, "id")
-			if o.has("x_unsupported") == strings.Contains(c.sent, "custom_s2s") {
+			if o.Has("x_unsupported") == strings.Contains(c.sent, "custom_s2s") {
 				t.Errorf("x_unsupported is %s", o["x_unsupported"])
 			}
 			delete(o, "x_unsupported") // ours
-			if want := stored(json.RawMessage(fmt.Sprintf(c.echoed, i))); !bytes.Equal(want.sent(), o.sent()) {
-				t.Errorf("sent %s, echoed %s", c.sent, o.sent())
+			if want := v4.Decode(json.RawMessage(fmt.Sprintf(c.echoed, i))); !bytes.Equal(want.Encode(), o.Encode()) {
+				t.Errorf("sent %s, echoed %s", c.sent, o.Encode())
 			}
 		})
 	}
@@ -93,9 +94,9 @@ func TestRuleLife(t *testing.T) {
 		t.Errorf("deleted %v", gone)
 	}
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		y.refused(404, codeUnknownRule, method, path, ruleBody(i))
+		y.refused(404, v4.CodeUnknownRule, method, path, ruleBody(i))
 	}
-	y.refused(404, codeUnknownRule, "GET", "/devices/posture/nonsense", nil)
+	y.refused(404, v4.CodeUnknownRule, "GET", "/devices/posture/nonsense", nil)
 }
 
 func TestRulesThatAreRefused(t *testing.T) {
@@ -130,7 +131,7 @@ func TestRulesThatAreRefused(t *testing.T) {
 			y.t = t
 			body := ruleBody(i)
 			change(body, body["input"].(map[string]any))
-			y.refused(400, codeRule, "POST", "/devices/posture", body)
+			y.refused(400, v4.CodeRule, "POST", "/devices/posture", body)
 		})
 	}
 }
@@ -160,7 +161,7 @@ func TestAnIntegrationHasAHundredRules(t *testing.T) {
 				method, path = "PUT", path+"/"+text(moving, "id")
 			}
 			r := one.do(method, path, ruleBody(i))
-			if r.Status != 200 && (r.Status != 400 || r.Errors[0].Code != codeRule) {
+			if r.Status != 200 && (r.Status != 400 || r.Errors[0].Code != v4.CodeRule) {
 				t.Errorf("%d %s", r.Status, r.Body)
 			}
 			taken <- r.Status == 200
@@ -177,11 +178,11 @@ func TestAnIntegrationHasAHundredRules(t *testing.T) {
 	if won > 1 {
 		t.Errorf("%d took the last place", won)
 	}
-	if err := y.api.fresh(t.Context()); err != nil {
+	if err := y.api.store.Fresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	integration := must(proto.ParseID(i))
-	if n := len(y.api.catalog.Checks(y.account, integration)); n != proto.MaxChecks-1+won {
+	if n := len(y.api.store.Catalog.Checks(y.account, integration)); n != proto.MaxChecks-1+won {
 		t.Errorf("%d rules", n)
 	}
 	if got := y.do("GET", "/devices/posture/"+text(moving, "id"), nil); got.Status != 200 {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"plumbline.dev/services/api/resource"
 )
 
 // The first resource with a name comes without a message. A second one comes with a message that names the first,
@@ -40,12 +42,12 @@ func TestASecondResourceOfAName(t *testing.T) {
 			if r.Status/100 != 2 {
 				t.Fatalf("%s: %d %s", c.path, r.Status, r.Body)
 			}
-			says = append(says, r.says(codeSameName))
+			says = append(says, r.says(resource.CodeSameName))
 		}
 		renamed := y.do(method, one, with2(c.body("c"), "name", "twice"))
 		again := y.do(method, one, with2(c.body("c"), "name", "twice"))
-		if says = append(says, renamed.says(codeSameName), again.says(codeSameName)); renamed.Status != 200 || again.Status != 200 ||
-			made.says(codeSameName) != "" || says[0] != "" || !strings.Contains(says[1], `with the name "twice": `) ||
+		if says = append(says, renamed.says(resource.CodeSameName), again.says(resource.CodeSameName)); renamed.Status != 200 || again.Status != 200 ||
+			made.says(resource.CodeSameName) != "" || says[0] != "" || !strings.Contains(says[1], `with the name "twice": `) ||
 			!strings.Contains(says[2], `with the name "twice": `) || says[3] != "" {
 			t.Errorf("%s: %d %d %q %s", c.path, renamed.Status, again.Status, says, renamed.Body)
 		}

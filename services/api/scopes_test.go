@@ -11,6 +11,9 @@ import (
 	"pgregory.net/rapid"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/apitoken"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/credential"
 )
 
@@ -37,11 +40,11 @@ func (y *system) as(token, method, path string, body any) response {
 	return y.raw(req)
 }
 
-func groupsOf(of func(permissionGroup) bool) []string {
+func groupsOf(of func(permission.Group) bool) []string {
 	var ids []string
-	for _, g := range permissionGroups {
+	for _, g := range permission.Groups {
 		if of(g) {
-			ids = append(ids, g.id)
+			ids = append(ids, g.ID)
 		}
 	}
 	return ids
@@ -72,9 +75,9 @@ func (y *system) status(token, method, path string) (int, string) {
 // is not; and who may only read changes nothing anywhere.
 func TestEveryRouteDemandsItsPermission(t *testing.T) {
 	y := start(t)
-	readers := y.token(nil, groupsOf(func(g permissionGroup) bool { return !g.edit })...)
+	readers := y.token(nil, groupsOf(func(g permission.Group) bool { return !g.Edit })...)
 	nothing := y.token(func(t *proto.APIToken) { t.Policies = nil })
-	with := func(of func(permissionGroup) bool) string { return y.token(nil, groupsOf(of)...) }
+	with := func(of func(permission.Group) bool) string { return y.token(nil, groupsOf(of)...) }
 	sent := func() (all [2]uint64) {
 		for n, bucket := range []string{topology.Config, topology.Tokens} {
 			at, err := y.conn.Position(t.Context(), topology.BucketStream(bucket))
@@ -88,33 +91,33 @@ func TestEveryRouteDemandsItsPermission(t *testing.T) {
 	all := y.api.routes()
 	var paths []string
 	for _, r := range all {
-		if r.of == "" || r.of != areaOwn && groupsFor(needOf(r, r.method)) == "" {
-			t.Errorf("%s %s names nothing that a token could be allowed: of %q", r.method, r.path, r.of)
+		if r.Scope == "" || r.Scope != permission.Own && permission.GroupsFor(r.PermissionFor(r.Method)) == "" {
+			t.Errorf("%s %s names nothing that a token could be allowed: of %q", r.Method, r.Path, r.Scope)
 			continue
 		}
-		paths = append(paths, r.method+" "+r.path)
-		of := []string{y.concrete(r.path)}
-		if r.zones {
-			of = append(of, y.concrete(zonePath+strings.TrimPrefix(r.path, accountPath)))
+		paths = append(paths, r.Method+" "+r.Path)
+		of := []string{y.concrete(r.Path)}
+		if r.Zones {
+			of = append(of, y.concrete(v4.ZonePath+strings.TrimPrefix(r.Path, v4.AccountPath)))
 		}
-		n := needOf(r, r.method)
-		lacking, having := with(func(g permissionGroup) bool { return !g.satisfies(n) }), with(func(g permissionGroup) bool { return g.need == n })
+		n := r.PermissionFor(r.Method)
+		lacking, having := with(func(g permission.Group) bool { return !g.Satisfies(n) }), with(func(g permission.Group) bool { return g.Permission == n })
 		for _, path := range of {
-			if r.stream != nil && r.method == http.MethodGet {
+			if r.Stream != nil && r.Method == http.MethodGet {
 				path += "?outcome=none" // refused once it is let in: it would go on for ever
 			}
 			refused := func(token string) bool {
-				status, body := y.status(token, r.method, path)
-				return status == 403 && strings.Contains(body, fmt.Sprint(codeUnauthorized))
+				status, body := y.status(token, r.Method, path)
+				return status == 403 && strings.Contains(body, fmt.Sprint(v4.CodeUnauthorized))
 			}
-			if own := r.of == areaOwn; refused(lacking) == own || refused(nothing) == own {
-				t.Errorf("%s %s: without the permission, refused: %t", r.method, path, !own)
+			if own := r.Scope == permission.Own; refused(lacking) == own || refused(nothing) == own {
+				t.Errorf("%s %s: without the permission, refused: %t", r.Method, path, !own)
 			}
 			if refused(having) {
-				t.Errorf("%s %s is refused to who has the permission", r.method, path)
+				t.Errorf("%s %s is refused to who has the permission", r.Method, path)
 			}
-			if n.edit && !refused(readers) {
-				t.Errorf("%s %s is open to who may only read", r.method, path)
+			if n.Edit && !refused(readers) {
+				t.Errorf("%s %s is open to who may only read", r.Method, path)
 			}
 		}
 	}
@@ -128,8 +131,8 @@ func TestEveryRouteDemandsItsPermission(t *testing.T) {
 	// What the walk itself stored are tokens and their uses; once those are stored, readers change nothing.
 	before := sent()
 	for _, r := range all {
-		if r.method != http.MethodGet {
-			y.status(readers, r.method, y.concrete(r.path))
+		if r.Method != http.MethodGet {
+			y.status(readers, r.Method, y.concrete(r.Path))
 		}
 	}
 	if after := sent(); after[0] != before[0] {
@@ -139,13 +142,13 @@ func TestEveryRouteDemandsItsPermission(t *testing.T) {
 
 func TestTheListOfPermissionsIsSound(t *testing.T) {
 	seen := map[string]bool{}
-	for _, g := range permissionGroups {
-		if _, err := proto.ParseAccount(g.id); err != nil || seen[g.id] || seen[g.name+fmt.Sprint(g.zone)] {
+	for _, g := range permission.Groups {
+		if _, err := proto.ParseAccount(g.ID); err != nil || seen[g.ID] || seen[g.Name+fmt.Sprint(g.ForZone)] {
 			t.Errorf("%+v", g)
 		}
-		seen[g.id], seen[g.name+fmt.Sprint(g.zone)] = true, true
-		if g.edit != strings.HasSuffix(g.name, " Write") || !g.edit && !strings.HasSuffix(g.name, " Read") {
-			t.Errorf("%s: edit is %t", g.name, g.edit)
+		seen[g.ID], seen[g.Name+fmt.Sprint(g.ForZone)] = true, true
+		if g.Edit != strings.HasSuffix(g.Name, " Write") || !g.Edit && !strings.HasSuffix(g.Name, " Read") {
+			t.Errorf("%s: edit is %t", g.Name, g.Edit)
 		}
 	}
 }
@@ -158,8 +161,8 @@ var (
 func drawToken(t *rapid.T, name string) *proto.APIToken {
 	policy := rapid.Custom(func(t *rapid.T) proto.TokenPolicy {
 		p := proto.TokenPolicy{Deny: rapid.IntRange(0, 3).Draw(t, "deny") == 0}
-		for _, n := range rapid.SliceOfN(rapid.IntRange(0, len(permissionGroups)-1), 1, 4).Draw(t, "groups") {
-			p.Groups = append(p.Groups, permissionGroups[n].id)
+		for _, n := range rapid.SliceOfN(rapid.IntRange(0, len(permission.Groups)-1), 1, 4).Draw(t, "groups") {
+			p.Groups = append(p.Groups, permission.Groups[n].ID)
 		}
 		if !p.Deny {
 			p.Zones = rapid.SliceOfN(rapid.SampledFrom(someZones), 0, 2).Draw(t, "zones")
@@ -175,10 +178,10 @@ func drawToken(t *rapid.T, name string) *proto.APIToken {
 	}
 }
 
-func everyNeed(do func(need, proto.Account)) {
-	for _, g := range permissionGroups {
+func everyNeed(do func(v4.Permission, proto.Account)) {
+	for _, g := range permission.Groups {
 		for _, zone := range someZones {
-			do(g.need, zone)
+			do(g.Permission, zone)
 		}
 	}
 }
@@ -193,18 +196,18 @@ func TestPermissionsAreASet(t *testing.T) {
 		added := more.Policies[len(token.Policies):]
 		turned := *token
 		turned.Policies = rapid.Permutation(token.Policies).Draw(t, "turned")
-		everyNeed(func(n need, zone proto.Account) {
-			may := permits(token, n, zone)
-			if permits(&turned, n, zone) != may {
+		everyNeed(func(n v4.Permission, zone proto.Account) {
+			may := permission.Permits(token, n, zone)
+			if permission.Permits(&turned, n, zone) != may {
 				t.Fatalf("the order decides %v", n)
 			}
-			if n.edit && may && !permits(token, need{n.area, false}, zone) {
+			if n.Edit && may && !permission.Permits(token, v4.Permission{Scope: n.Scope, Edit: false}, zone) {
 				t.Fatalf("may edit and not read %v", n)
 			}
-			if may && zone.IsZero() && !permits(token, n, proto.Account{2}) {
+			if may && zone.IsZero() && !permission.Permits(token, n, proto.Account{2}) {
 				t.Fatalf("may in the account, not in a zone: %v", n)
 			}
-			now := permits(&more, n, zone)
+			now := permission.Permits(&more, n, zone)
 			if !slices.ContainsFunc(added, func(p proto.TokenPolicy) bool { return !p.Deny }) && now && !may {
 				t.Fatalf("a denial allows %v", n)
 			}
@@ -223,12 +226,12 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 		if rapid.Bool().Draw(t, "derived") {
 			token.Policies, token.AllowFrom = by.Policies, by.AllowFrom
 		}
-		if mayGive(by, token) != nil {
+		if apitoken.MayGive(by, token) != nil {
 			return
 		}
 		given++
-		everyNeed(func(n need, zone proto.Account) {
-			if permits(token, n, zone) && !permits(by, n, zone) {
+		everyNeed(func(n v4.Permission, zone proto.Account) {
+			if permission.Permits(token, n, zone) && !permission.Permits(by, n, zone) {
 				t.Fatalf("%v in %v was given by one that has it not", n, zone)
 			}
 		})
@@ -236,7 +239,7 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 			t.Fatal("it lives longer")
 		}
 		for _, from := range []string{"10.1.2.3", "10.1.9.9", "10.9.9.9", "192.0.2.1", "2001:db8::1", "2001:db9::1"} {
-			if a := addr(from); usableFrom(token, a) && !usableFrom(by, a) {
+			if a := addr(from); apitoken.UsableFrom(token, a) && !apitoken.UsableFrom(by, a) {
 				t.Fatalf("it can be used from %s", from)
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/apitoken"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/credential"
 )
 
@@ -31,7 +33,7 @@ func TestWhoMayCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := y.api.tokens.AwaitRevision(t.Context(), revision); err != nil {
+		if err := y.api.store.Tokens.AwaitRevision(t.Context(), revision); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -39,14 +41,14 @@ func TestWhoMayCall(t *testing.T) {
 		name, header string
 		status, code int
 	}{
-		{"nothing", "", 403, codeAuthentication},
-		{"an empty token", "Bearer ", 403, codeAuthentication},
-		{"blanks", "Bearer    ", 403, codeAuthentication},
-		{"another scheme", "Basic " + bootstrap, 403, codeAuthentication},
-		{"no scheme", bootstrap, 403, codeAuthentication},
-		{"a wrong token", "Bearer " + bootstrap + "x", 403, codeAuthentication},
-		{"an expired token", "Bearer " + expired, 403, codeAuthentication},
-		{"a token of another account", "Bearer " + elsewhere, 403, codeUnauthorized},
+		{"nothing", "", 403, v4.CodeAuthentication},
+		{"an empty token", "Bearer ", 403, v4.CodeAuthentication},
+		{"blanks", "Bearer    ", 403, v4.CodeAuthentication},
+		{"another scheme", "Basic " + bootstrap, 403, v4.CodeAuthentication},
+		{"no scheme", bootstrap, 403, v4.CodeAuthentication},
+		{"a wrong token", "Bearer " + bootstrap + "x", 403, v4.CodeAuthentication},
+		{"an expired token", "Bearer " + expired, 403, v4.CodeAuthentication},
+		{"a token of another account", "Bearer " + elsewhere, 403, v4.CodeUnauthorized},
 		{"the token", "Bearer " + bootstrap, 200, 0},
 		{"the scheme in lower case", "bearer " + bootstrap, 200, 0},
 	} {
@@ -68,7 +70,7 @@ func TestBootstrap(t *testing.T) {
 	y := start(t, func(c *Config) { c.BootstrapToken = "" })
 	token := credential.NewAPIToken()
 	for _, want := range []bool{true, false} {
-		if made, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, token, ""); err != nil || made != want {
+		if made, err := apitoken.Bootstrap(t.Context(), y.conn, y.clock, y.account, token, ""); err != nil || made != want {
 			t.Errorf("made %t, %v", made, err)
 		}
 	}
@@ -80,15 +82,15 @@ func TestBootstrap(t *testing.T) {
 	if err := y.conn.Delete(t.Context(), topology.Tokens, key, revision); err != nil {
 		t.Fatal(err)
 	}
-	if made, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, token, ""); err != ErrRevoked || made {
+	if made, err := apitoken.Bootstrap(t.Context(), y.conn, y.clock, y.account, token, ""); err != apitoken.ErrRevoked || made {
 		t.Errorf("a revoked token: %t, %v", made, err)
 	}
 	y.cfg.BootstrapToken = token
 	s := y.replica() // starts all the same
-	if got, _ := s.tokens.apiToken(y.account, credential.Hash(token)); got != nil {
+	if got, _ := s.store.Tokens.FindAPI(y.account, credential.Hash(token)); got != nil {
 		t.Error("a revoked token is valid again")
 	}
-	if _, err := Bootstrap(t.Context(), y.conn, y.clock, y.account, "short", ""); err == nil {
+	if _, err := apitoken.Bootstrap(t.Context(), y.conn, y.clock, y.account, "short", ""); err == nil {
 		t.Error("a token of the wrong form is taken")
 	}
 }
@@ -99,19 +101,19 @@ func TestRoutes(t *testing.T) {
 		method, path string
 		status, code int
 	}{
-		{"GET", "/", 404, codeNoRoute},
-		{"GET", "/client/v4", 404, codeNoRoute},
-		{"GET", "/client/v4/accounts/" + strings.Repeat("A", 32) + "/access/apps", 404, codeNoRoute},
-		{"GET", "/client/v4/accounts/short/access/apps", 404, codeNoRoute},
-		{"GET", y.path("/access/unheard-of"), 404, codeNoRoute},
-		{"GET", y.path("/access/apps//"), 404, codeNoRoute},
-		{"GET", "//client/v4/accounts/" + y.account.String() + "/access/apps/", 404, codeNoRoute},
-		{"GET", y.path("/access/apps/none/"), 404, codeUnknownApplication},
-		{"GET", y.path("//access/apps"), 404, codeNoRoute},
-		{"GET", y.path("/access/../access/apps"), 404, codeNoRoute},
-		{"PATCH", y.path("/access/apps"), 405, codeMethod},
-		{"BREW", y.path("/access/apps"), 405, codeMethod},
-		{"DELETE", y.path("/plumbline/status"), 405, codeMethod},
+		{"GET", "/", 404, v4.CodeNoRoute},
+		{"GET", "/client/v4", 404, v4.CodeNoRoute},
+		{"GET", "/client/v4/accounts/" + strings.Repeat("A", 32) + "/access/apps", 404, v4.CodeNoRoute},
+		{"GET", "/client/v4/accounts/short/access/apps", 404, v4.CodeNoRoute},
+		{"GET", y.path("/access/unheard-of"), 404, v4.CodeNoRoute},
+		{"GET", y.path("/access/apps//"), 404, v4.CodeNoRoute},
+		{"GET", "//client/v4/accounts/" + y.account.String() + "/access/apps/", 404, v4.CodeNoRoute},
+		{"GET", y.path("/access/apps/none/"), 404, v4.CodeUnknownApplication},
+		{"GET", y.path("//access/apps"), 404, v4.CodeNoRoute},
+		{"GET", y.path("/access/../access/apps"), 404, v4.CodeNoRoute},
+		{"PATCH", y.path("/access/apps"), 405, v4.CodeMethod},
+		{"BREW", y.path("/access/apps"), 405, v4.CodeMethod},
+		{"DELETE", y.path("/plumbline/status"), 405, v4.CodeMethod},
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
 			req := y.request(c.method, "/", nil)
@@ -133,7 +135,7 @@ func TestRoutes(t *testing.T) {
 
 func TestBodiesAreBounded(t *testing.T) {
 	y := start(t, func(c *Config) { c.MaxBody = 2048 })
-	y.refused(413, codeTooLarge, "POST", "/access/apps", `{"name":"`+strings.Repeat("x", 4096)+`"}`)
+	y.refused(413, v4.CodeTooLarge, "POST", "/access/apps", `{"name":"`+strings.Repeat("x", 4096)+`"}`)
 	for name, body := range map[string]string{
 		"empty": "", "blank": " ", "not JSON": "{", "a list": "[]", "null": "null", "text": `"x"`, "a name twice": `{"name":"a","name":"b"}`,
 		"twice further in": `{"name":"a","x":{"y":1,"y":2}}`, "not UTF-8": "{\"name\":\"\xff\"}", "more after it": `{"name":"a"}{}`, "deep": strings.Repeat("[", 2000),
@@ -141,7 +143,7 @@ func TestBodiesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			y.t = t
 			for _, path := range []string{"/access/apps", "/access/service_tokens", "/access/policies", "/devices/posture", "/devices/posture/integration"} {
-				y.refused(400, codeInvalid, "POST", path, body)
+				y.refused(400, v4.CodeInvalid, "POST", path, body)
 			}
 		})
 	}
@@ -154,22 +156,22 @@ func TestNestingIsBounded(t *testing.T) {
 		x := strings.Repeat("[", levels-1) + `"]\"["` + strings.Repeat("]", levels-1)
 		return `{"name":"n","type":"file","flat":[{},{},[]],"x":` + x + `}`
 	}
-	for _, levels := range []int{maxNesting + 1, 9_999} {
-		y.refused(400, codeInvalid, "POST", "/devices/posture", nested(levels))
+	for _, levels := range []int{v4.MaxNesting + 1, 9_999} {
+		y.refused(400, v4.CodeInvalid, "POST", "/devices/posture", nested(levels))
 	}
-	y.want(200, "POST", "/devices/posture", nested(maxNesting))
-	y.want(200, "POST", "/devices/posture", `{"name":"n","type":"file","description":"`+strings.Repeat("[", 2*maxNesting)+`"}`)
+	y.want(200, "POST", "/devices/posture", nested(v4.MaxNesting))
+	y.want(200, "POST", "/devices/posture", `{"name":"n","type":"file","description":"`+strings.Repeat("[", 2*v4.MaxNesting)+`"}`)
 	y.want(200, "GET", "/devices/posture", nil)
 }
 
 func TestPanicsTellNothing(t *testing.T) {
 	y := start(t)
-	h := y.api.newHandler([]route{{method: "GET", path: accountPath + "/boom", handle: func(context.Context, *call) (answer, error) { panic("the inside") }},
-		{method: "GET", path: accountPath + "/odd", handle: func(context.Context, *call) (answer, error) { return ok(func() {}), nil }}})
+	h := y.api.newHandler([]v4.Route{{Method: "GET", Path: v4.AccountPath + "/boom", Handle: func(context.Context, *v4.Call) (v4.Response, error) { panic("the inside") }},
+		{Method: "GET", Path: v4.AccountPath + "/odd", Handle: func(context.Context, *v4.Call) (v4.Response, error) { return v4.OK(func() {}), nil }}})
 	y.handler = h
 	for _, path := range []string{"/boom", "/odd"} {
 		r := y.do("GET", path, nil)
-		if r.Status != 500 || r.Errors[0].Code != codeInternal || strings.Contains(string(r.Body), "inside") || r.Header.Get("X-Should-Retry") != "false" {
+		if r.Status != 500 || r.Errors[0].Code != v4.CodeInternal || strings.Contains(string(r.Body), "inside") || r.Header.Get("X-Should-Retry") != "false" {
 			t.Errorf("%d %s %v", r.Status, r.Body, r.Header)
 		}
 		if log := y.log.String(); !strings.Contains(log, r.Header.Get("X-Request-Id")) {

@@ -6,16 +6,22 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
-	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/apitoken"
+	"plumbline.dev/services/api/auditlog"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/identity"
+	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/posture"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
-	"plumbline.dev/services/internal/overview"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/rulebook"
 )
@@ -30,34 +36,21 @@ type Deps struct {
 
 // Service is the control plane. It may run any number of times side by side.
 type Service struct {
-	cfg       Config
-	conn      *bus.Conn
-	log       *slog.Logger
-	clock     clock.Clock
-	metrics   *metrics
-	catalog   *catalog.Catalog
-	tokens    *tokenView
-	inventory *inventory
-	overview  *overview.Overview
-	index     *index
-	config    *confirmations // how far CONFIG is
-	secrets   *confirmations // how far TOKENS is
-	devices   *confirmations // how far DEVICES is
-	handler   http.Handler
-	trail     *trail
-	uses      *uses
-	rules     *rulebook.Rulebook
-	imports   chan struct{} // a place for each import under way
-	audits    chan struct{} // for each reader of the audit log
-	lookUps   chan struct{} // and for each caller who is not known yet
-	streams   chan struct{} // and for each client that follows
-	scans     chan struct{} // and for each request that reads the whole inventory, or much of a log
-	server    *httpserve.Server
-	ending    chan struct{} // closed when the service ends
+	identity *identity.API
+	posture  *posture.API
+	access   *access.API
+	apitoken *apitoken.API
+	auditlog *auditlog.API
+	device   *device.API
+	cfg      Config
+	store    *store.Store
+	metrics  *metrics
+	edge     *v4.Edge
+	handler  http.Handler
+	streams  *v4.Streams
+	server   *httpserve.Server
+	ending   chan struct{} // closed when the service ends
 }
-
-// viewTimeout bounds how long a request waits for a view to catch up.
-const viewTimeout = 5 * time.Second
 
 // New makes the service; nothing runs yet.
 func New(cfg Config, deps Deps) (*Service, error) {
@@ -69,54 +62,50 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{
-		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, metrics: m,
-		catalog:   catalog.New(deps.Bus, deps.Log),
-		tokens:    newTokenView(deps.Bus, deps.Log),
-		inventory: newInventory(deps.Bus, deps.Log),
-		overview:  overview.New(deps.Bus),
-		imports:   make(chan struct{}, cfg.Imports),
-		audits:    make(chan struct{}, maxAudits),
-		lookUps:   make(chan struct{}, lookUps),
-		streams:   make(chan struct{}, cfg.Streams),
-		scans:     make(chan struct{}, maxScans),
-		ending:    make(chan struct{}),
-		index:     newIndex(),
-		config:    newConfirmations(deps.Bus, topology.Config),
-		secrets:   newConfirmations(deps.Bus, topology.Tokens),
-		devices:   newConfirmations(deps.Bus, topology.Devices),
-	}
-	s.catalog.Tell(s.index.apply)
-	s.trail = newTrail(deps.Bus, deps.Log, deps.Clock, m)
-	s.uses = newUses(deps.Bus, deps.Log)
-	if s.rules, err = rulebook.New(s.catalog, deps.Log, func(*policy.Problem) {}); err != nil {
+	s := &Service{cfg: cfg, metrics: m, store: store.New(deps.Bus, deps.Log, deps.Clock, m.owed), ending: make(chan struct{})}
+	s.streams = v4.NewStreams(cfg.Streams, s.ending)
+	s.device = device.New(device.Config{AnswerTimeout: cfg.AnswerTimeout, Imports: cfg.Imports, TempDir: cfg.TempDir}, s.store, s.streams, s.ending, m.rows)
+	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
+	s.posture = posture.New(
+		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout},
+		posture.Deps{Store: s.store, Device: s.device, Streams: s.streams, CheckUsers: s.access.CheckUsers, Probes: m.probes, Following: m.streams},
+	)
+	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
+	s.auditlog = auditlog.New(s.store)
+	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody, ClientTimeout: cfg.ClientTimeout, Observe: m.request}
+	rules, err := rulebook.New(s.store.Catalog, deps.Log, func(*policy.Problem) {})
+	if err != nil {
 		return nil, err
 	}
+	s.identity = identity.New(identity.Deps{Store: s.store, Device: s.device, Access: s.access, Posture: s.posture, Rules: rules})
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()
 	return s, nil
 }
 
 // routes are all operations that there are.
-func (s *Service) routes() []route {
+func (s *Service) routes() []v4.Route {
 	return slices.Concat(
-		s.serviceTokenRoutes(), s.integrationRoutes(), s.ruleRoutes(), s.applicationRoutes(), s.policyRoutes(), s.groupRoutes(),
-		s.providerRoutes(), s.organizationRoutes(), s.keyRoutes(), s.tagRoutes(), s.deviceRoutes(), s.resultRoutes(), s.pollRoutes(),
-		s.apiTokenRoutes(), s.auditRoutes(), s.accountRoutes(), s.zoneRoutes(),
+		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(), s.auditlog.Routes(),
 	)
+}
+
+// newHandler returns the handler of routes, and of the description of the API.
+func (s *Service) newHandler(routes []v4.Route) http.Handler {
+	return s.edge.Handler(routes, map[string]v4.PublicHandler{openapi.Path: newDescription().Handler(routes)})
 }
 
 // Run serves until ctx ends. It waits for the topology.
 func (s *Service) Run(ctx context.Context) error {
-	err := s.conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
+	err := s.store.Conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
 		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog, topology.AuditOutbox)
 	if err == nil && s.cfg.BootstrapToken != "" {
-		err = s.conn.Await(ctx, "the bootstrap token", func(ctx context.Context) error {
-			_, err := Bootstrap(ctx, s.conn, s.clock, s.cfg.Account, s.cfg.BootstrapToken, s.cfg.BootstrapEmail)
+		err = s.store.Conn.Await(ctx, "the bootstrap token", func(ctx context.Context) error {
+			_, err := apitoken.Bootstrap(ctx, s.store.Conn, s.store.Clock, s.cfg.Account, s.cfg.BootstrapToken, s.cfg.BootstrapEmail)
 			return err
 		})
-		if errors.Is(err, ErrRevoked) {
-			s.log.Warn("starting without the bootstrap token", "err", err)
+		if errors.Is(err, apitoken.ErrRevoked) {
+			s.store.Log.Warn("starting without the bootstrap token", "err", err)
 			err = nil
 		}
 	}
@@ -126,13 +115,11 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	g := lifecycle.Group{Log: s.log}
-	g.Add("view of the configuration", s.catalog.Run)
-	g.Add("view of the tokens", s.tokens.Run)
-	g.Add("view of the inventory", s.inventory.Run)
-	g.Add("overview of the pages", s.overview.Run)
-	g.Add("audit log", s.trail.Run)
-	g.Add("uses of API tokens", s.uses.Run)
+	g := lifecycle.Group{Log: s.store.Log}
+	s.store.AddTo(&g)
+	g.Add("view of the inventory", s.device.Inventory.Run)
+	g.Add("overview of the pages", s.posture.Overview.Run)
+	g.Add("uses of API tokens", s.apitoken.Run)
 	g.Add("control plane", s.listen)
 	return g.Run(ctx)
 }
@@ -145,5 +132,5 @@ func (s *Service) Ready(ctx context.Context) error {
 	if s.Addr() == "" {
 		return errors.New("the control plane does not listen yet: its views are not complete")
 	}
-	return s.conn.Ready(ctx)
+	return s.store.Conn.Ready(ctx)
 }

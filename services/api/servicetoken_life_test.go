@@ -8,6 +8,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/credential"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/servicetoken"
@@ -39,7 +40,7 @@ func TestRefresh(t *testing.T) {
 	if r := y.want(200, "POST", "/access/service_tokens/"+text(forever, "id")+"/refresh", nil); r["expires_at"] != forever["expires_at"] {
 		t.Errorf("for ever and a year: %v, %v", forever["expires_at"], r["expires_at"])
 	}
-	y.refused(404, codeNotFound, "POST", "/access/service_tokens/"+proto.NewID().String()+"/refresh", nil)
+	y.refused(404, v4.CodeNotFound, "POST", "/access/service_tokens/"+proto.NewID().String()+"/refresh", nil)
 }
 
 func TestRotationWithAGracePeriod(t *testing.T) {
@@ -111,7 +112,7 @@ func TestRotationWithAGracePeriod(t *testing.T) {
 	valid(false, false, false, false, false, false, true)
 
 	for _, body := range []any{"[]", `{"previous_client_secret_expires_at":5}`, `{"previous_client_secret_expires_at":"soon"}`, "{"} {
-		y.refused(400, codeInvalid, "POST", path+"/rotate", body)
+		y.refused(400, v4.CodeInvalid, "POST", path+"/rotate", body)
 	}
 }
 
@@ -151,7 +152,7 @@ func TestTokensBroughtAlong(t *testing.T) {
 			t.Errorf("made %v of %v", made, body)
 		}
 	}
-	y.refused(409, codeConflict, "POST", "/access/service_tokens",
+	y.refused(409, v4.CodeConflict, "POST", "/access/service_tokens",
 		map[string]any{"name": "again", "client_id": "00112233445566778899aabbccddeeff.access", "client_secret": old})
 	id := "30112233445566778899aabbccddeeff.access"
 	for name, body := range map[string]map[string]any{
@@ -167,7 +168,7 @@ func TestTokensBroughtAlong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			y.t = t
-			if message := y.refused(400, codeInvalid, "POST", "/access/service_tokens", body); strings.Contains(message, old) {
+			if message := y.refused(400, v4.CodeInvalid, "POST", "/access/service_tokens", body); strings.Contains(message, old) {
 				t.Error(message)
 			}
 		})
@@ -209,7 +210,7 @@ func TestATokenThatIsUsedStays(t *testing.T) {
 	path, rule := "/access/service_tokens/"+text(made, "id"), map[string]any{"service_token": map[string]any{"token_id": made["id"]}}
 	blocked := func(what string) {
 		t.Helper()
-		if m := y.refused(400, codeTokenInUse, "DELETE", path, nil); !strings.Contains(m, what) {
+		if m := y.refused(400, v4.CodeTokenInUse, "DELETE", path, nil); !strings.Contains(m, what) {
 			t.Error(m)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/credential"
 )
 
@@ -72,9 +73,9 @@ func TestServiceTokenLife(t *testing.T) {
 	if gone := y.want(200, "DELETE", path, nil); gone["id"] != made["id"] || gone["client_secret"] != nil {
 		t.Errorf("deleted %v", gone)
 	}
-	y.refused(404, codeNotFound, "GET", path, nil)
-	y.refused(404, codeNotFound, "DELETE", path, nil)
-	y.refused(404, codeNotFound, "PUT", path, map[string]any{})
+	y.refused(404, v4.CodeNotFound, "GET", path, nil)
+	y.refused(404, v4.CodeNotFound, "DELETE", path, nil)
+	y.refused(404, v4.CodeNotFound, "PUT", path, map[string]any{})
 }
 
 func must[T any](v T, err error) T {
@@ -91,7 +92,7 @@ func TestServiceTokensThatAreRefused(t *testing.T) {
 		"an empty name":          {"name": ""},
 		"a name of the type":     {"name": 5},
 		"a control character":    {"name": "a\nb"},
-		"a long name":            {"name": strings.Repeat("x", maxName+1)},
+		"a long name":            {"name": strings.Repeat("x", v4.MaxName+1)},
 		"a unit of days":         {"name": "a", "duration": "1d"},
 		"a negative duration":    {"name": "a", "duration": "-1h"},
 		"no time at all":         {"name": "a", "duration": "0"},
@@ -104,7 +105,7 @@ func TestServiceTokensThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			y.t = t
-			y.refused(400, codeInvalid, "POST", "/access/service_tokens", body)
+			y.refused(400, v4.CodeInvalid, "POST", "/access/service_tokens", body)
 		})
 	}
 	if made := y.want(201, "POST", "/access/service_tokens", map[string]any{"name": "a", "client_secret_version": 0}); made["client_secret_version"] != 1.0 {
@@ -158,7 +159,7 @@ func TestListsEndWithAnEmptyPage(t *testing.T) {
 		t.Errorf("a page of any size: %v", info)
 	}
 	for _, q := range []string{"?page=0", "?page=-1", "?page=x", "?per_page=0", "?page=99999999999"} {
-		y.refused(400, codeInvalid, "GET", "/access/service_tokens"+q, nil)
+		y.refused(400, v4.CodeInvalid, "GET", "/access/service_tokens"+q, nil)
 	}
 	// 1<<31-1 pages of 1000 do not overflow.
 	if got, _ := names("?page=2147483647&per_page=1000"); len(got) != 0 {

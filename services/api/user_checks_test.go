@@ -6,6 +6,8 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/v4"
 )
 
 // What the policies of an application say of a person is what they would say at the gateway.
@@ -47,7 +49,7 @@ func TestUserPolicyChecks(t *testing.T) {
 	expect("ada@elsewhere.org", "denied", "services no_match, not her no_match, staff no_match")
 	expect("ada@example.com", "denied", "services no_match, not her no_match, staff no_match") // her device is not known
 
-	id := personID(y.account, "ada@example.com")
+	id := device.PersonID(y.account, "ada@example.com")
 	login := proto.Session{Nonce: "n", User: id, Email: "ada@example.com", Name: "Ada", Device: f.devices[0], IP: "192.0.2.7", Country: "NL", StartedAt: proto.At(y.clock.Now())}
 	if _, err := y.conn.Put(t.Context(), topology.Sessions, topology.UserKey(y.account, id), &proto.User{ID: id, Email: login.Email, Name: "Ada", Last: login}, 0); err != nil {
 		t.Fatal(err)
@@ -62,8 +64,8 @@ func TestUserPolicyChecks(t *testing.T) {
 	f.evaluated(2, 10, proto.OutcomeFail)
 	expect("ada@example.com", "denied", "services no_match, not her no_match, staff no_match")
 
-	y.refused(400, codeInvalid, "GET", path, nil)
-	y.refused(400, codeInvalid, "GET", path+"?email=nobody", nil)
+	y.refused(400, v4.CodeInvalid, "GET", path, nil)
+	y.refused(400, v4.CodeInvalid, "GET", path+"?email=nobody", nil)
 	// Who may not read people asks about herself only.
 	key := y.want(200, "POST", "/tokens", y.tokenBody("apps", readApps))
 	req := y.request("GET", y.path(path+"?email=ada@example.com"), nil)
@@ -81,8 +83,8 @@ func TestMakeReusable(t *testing.T) {
 	own := app["policies"].([]any)[0].(map[string]any)
 	path := "/access/apps/" + text(app, "id") + "/policies/" + text(own, "id")
 	link := map[string]any{"domain": "b.example.com", "policies": []any{text(own, "id")}}
-	y.refused(400, codeInvalid, "POST", "/access/apps", link)
-	y.refused(404, codeNotFound, "GET", "/access/policies/"+text(own, "id"), nil)
+	y.refused(400, v4.CodeInvalid, "POST", "/access/apps", link)
+	y.refused(404, v4.CodeNotFound, "GET", "/access/policies/"+text(own, "id"), nil)
 	for range 2 { // again: nothing more happens
 		got := y.want(200, "PUT", path+"/make_reusable", nil)
 		if got["reusable"] != true || got["id"] != own["id"] || got["session_duration"] != "2h" || got["precedence"] != 1.0 {
@@ -96,7 +98,7 @@ func TestMakeReusable(t *testing.T) {
 	if got := y.want(200, "GET", "/access/policies/"+text(own, "id"), nil); got["app_count"] != 2.0 {
 		t.Errorf("%v", got)
 	}
-	y.refused(404, codeNotFound, "PUT", strings.Replace(path, text(own, "id"), proto.NewID().String(), 1)+"/make_reusable", nil)
+	y.refused(404, v4.CodeNotFound, "PUT", strings.Replace(path, text(own, "id"), proto.NewID().String(), 1)+"/make_reusable", nil)
 	y.want(202, "DELETE", "/access/apps/"+text(app, "id"), nil)
 	y.want(200, "GET", "/access/policies/"+text(own, "id"), nil)
 }

@@ -8,6 +8,8 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/v4"
 )
 
 // at makes a request with a token for any path.
@@ -85,7 +87,7 @@ func TestAZoneKeepsToItsHosts(t *testing.T) {
 	refused(y.at(token, "PUT", apps+"/"+one, app("closed.example")), "not within")
 	made(y.at(token, "PUT", apps+"/"+one, app("mine.lab/more")))
 	// Whoever changes an application of the zone keeps it there; the account's own are out of the zone's reach.
-	if says := y.refused(400, codeInvalid, "PUT", "/access/apps/"+one, app("closed.example")); !strings.Contains(says, "not within") {
+	if says := y.refused(400, v4.CodeInvalid, "PUT", "/access/apps/"+one, app("closed.example")); !strings.Contains(says, "not within") {
 		t.Error(says)
 	}
 	y.want(200, "PUT", "/access/apps/"+one, app("closed.lab/secret")) // the account may
@@ -132,7 +134,7 @@ func TestAnApplicationOutsideOfItsZone(t *testing.T) {
 	y := start(t)
 	zone := proto.NewAccount()
 	token := y.zoneToken(zone)
-	old := proto.Application{ID: proto.NewID(), AUD: newAUD(), Name: "old", Type: typeSelfHosted, Domains: []string{"old.lab"}, Zone: zone,
+	old := proto.Application{ID: proto.NewID(), AUD: access.NewAUD(), Name: "old", Type: access.TypeSelfHosted, Domains: []string{"old.lab"}, Zone: zone,
 		Sent: json.RawMessage(`{"name":"old","type":"self_hosted","domain":"old.lab","self_hosted_domains":["old.lab"],"destinations":[{"type":"public","uri":"old.lab"}]}`)}
 	if _, err := y.conn.Put(t.Context(), topology.Config, topology.ConfigKey(y.account, topology.KindApplication, old.ID), &old, 0); err != nil {
 		t.Fatal(err)
@@ -160,7 +162,7 @@ func TestAnApplicationOutsideOfItsZone(t *testing.T) {
 
 func TestZonesOfTheConfiguration(t *testing.T) {
 	zone := proto.NewAccount()
-	y := start(t, func(c *Config) { c.Zones = []Zone{{zone, []string{"Lab"}}} })
+	y := start(t, func(c *Config) { c.Zones = []access.Zone{{ID: zone, Hosts: []string{"Lab"}}} })
 	path := "/zones/" + zone.String()
 	for method, body := range map[string]any{"PUT": map[string]any{"name": "example"}, "DELETE": nil} {
 		if r := y.at(bootstrap, method, path, body); r.Status != 400 || !strings.Contains(string(r.Body), "--zone") {
@@ -171,7 +173,7 @@ func TestZonesOfTheConfiguration(t *testing.T) {
 	if r := y.at(token, "POST", path+"/access/apps", map[string]any{"name": "a", "domain": "a.lab"}); r.Status != http.StatusCreated {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
-	var z Zone
+	var z access.Zone
 	if err := z.UnmarshalText([]byte(zone.String() + "=lab,example.com")); err != nil || z.ID != zone || len(z.Hosts) != 2 {
 		t.Error(z, err)
 	}
@@ -180,7 +182,7 @@ func TestZonesOfTheConfiguration(t *testing.T) {
 			t.Errorf("%q is a zone", text)
 		}
 	}
-	if _, err := (Config{SealTo: y.cfg.SealTo, Zones: []Zone{{zone, []string{"*.lab"}}}}).withDefaults(); err == nil {
+	if _, err := (Config{SealTo: y.cfg.SealTo, Zones: []access.Zone{{ID: zone, Hosts: []string{"*.lab"}}}}).withDefaults(); err == nil {
 		t.Error("a wildcard is a host suffix")
 	}
 }
@@ -188,7 +190,7 @@ func TestZonesOfTheConfiguration(t *testing.T) {
 // The account is found by clients that know its token only.
 func TestAccounts(t *testing.T) {
 	y := start(t)
-	var all []accountView
+	var all []access.AccountView
 	r := y.at(bootstrap, "GET", "/accounts", nil)
 	if json.Unmarshal(r.Result, &all) != nil || len(all) != 1 || all[0].ID != y.account || all[0].Name == "" || all[0].Type != "standard" || r.ResultInfo["total_count"] != 1.0 {
 		t.Errorf("%d %s", r.Status, r.Body)
@@ -201,7 +203,7 @@ func TestAccounts(t *testing.T) {
 	}
 	narrow := y.token(nil, groupID("Posture Results Read"))
 	for _, token := range []string{bootstrap, narrow} {
-		var one accountView
+		var one access.AccountView
 		if r := y.at(token, "GET", "/accounts/"+y.account.String(), nil); r.Status != 200 || json.Unmarshal(r.Result, &one) != nil || one.ID != y.account {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
@@ -229,7 +231,7 @@ func TestAZoneThatCannotBeRead(t *testing.T) {
 		key := topology.ConfigKey(y.account, topology.KindZone, topology.ZoneID(inner))
 		ack, err := y.conn.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Config, key), []byte("garbage"))
 		if err == nil {
-			err = y.api.catalog.AwaitRevision(t.Context(), ack.Sequence)
+			err = y.api.store.Catalog.AwaitRevision(t.Context(), ack.Sequence)
 		}
 		if err != nil {
 			t.Fatal(err)

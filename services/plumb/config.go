@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api"
+	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/fetcher"
 	"plumbline.dev/services/gateway"
 	"plumbline.dev/services/internal/clock"
@@ -34,7 +34,7 @@ type Config struct {
 	// FreeSecretHost keeps the secret of an integration or an identity provider when the host of a URL changes.
 	FreeSecretHost bool
 	// Zones are those of the configuration.
-	Zones []api.Zone
+	Zones []access.Zone
 	// LogMaxBytes bounds the posture log; 0: a quarter of the disk, 20 GiB at most.
 	LogMaxBytes int64
 	// Fetcher is how scoring APIs are called; our own listeners are never.

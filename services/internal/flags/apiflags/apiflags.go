@@ -4,6 +4,7 @@ package apiflags
 import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api"
+	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/internal/flags"
 )
 
@@ -15,7 +16,7 @@ type Flags struct {
 	BootstrapToken string        `help:"First API token; prefer PLUMB_BOOTSTRAP_TOKEN_FILE. Default: ${token_default}." placeholder:"TOKEN"`
 	BootstrapEmail string        `help:"E-mail address that makes the first API token an API key too (X-Auth-Key, X-Auth-Email)." placeholder:"EMAIL"`
 	PinSecretHost  bool          `default:"true" negatable:"" help:"Require the secret again when the host of an integration's or identity provider's URL changes."`
-	Zone           []api.Zone    `sep:";" help:"Zone and the host suffixes of its applications. More zones can be created with the API." placeholder:"ID=HOST,HOST"`
+	Zone           []access.Zone `sep:";" help:"Zone and the host suffixes of its applications. More zones can be created with the API." placeholder:"ID=HOST,HOST"`
 	flags.MinInterval
 }
 

@@ -1,0 +1,118 @@
+package access
+
+import (
+	"net/http"
+
+	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/v4"
+)
+
+// Access: applications and their policies, reusable policies, groups, identity providers, service tokens, tags,
+// the organisation, keys, people and their logins.
+func operations() openapi.Operations {
+	policies := openapi.Resource{
+		Path: "/access/apps/{id}/policies", ID: "{policy}", One: "a policy of an application", Many: "the policies of an application, by precedence",
+		View: openapi.Ref("Policy"), Body: openapi.Ref("PolicyBody"), CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
+		BodyDetails: "A body that has nothing but an id and a precedence links the reusable policy of that id.",
+	}
+	return openapi.Union(
+		openapi.Resource{
+			Path: "/access/apps", ID: "{id}", One: "an application", Many: "applications, the oldest first", View: openapi.Ref("Application"), Body: openapi.Ref("ApplicationBody"),
+			CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
+			Query: []openapi.Parameter{
+				{Name: "aud", Description: "with this AUD tag", Schema: openapi.Text()},
+				{Name: "name", Description: "that have this text in their names", Schema: openapi.Text()},
+				{Name: "domain", Description: "that have this text in a destination", Schema: openapi.Text()},
+				openapi.SearchParam,
+				{Name: "exact", Description: "whether name and domain are meant as a whole", Schema: openapi.Bool()},
+			},
+			BodyDetails: "What is not served is kept and echoed, and named in x_unsupported. A destination that another application has is refused.",
+		}.Operations(),
+		policies.Operations(),
+		openapi.Operations{
+			"PUT /access/apps/{id}/policies/{policy}/make_reusable": {Summary: "Let other applications link a policy of an application", Body: openapi.Object(nil), Result: openapi.Ref("Policy")},
+			"POST /access/apps/{id}/revoke_tokens":                  {Summary: "Void every token of an application that was issued so far", Status: http.StatusAccepted, Result: openapi.Object(nil)},
+			"POST /access/apps/{id}/revoke-tokens":                  {Summary: "The same, as an old SDK writes it", Status: http.StatusAccepted, Result: openapi.Object(nil)},
+			"PUT /access/apps/{id}/settings":                        {Summary: "Change an application's settings", Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
+			"PATCH /access/apps/{id}/settings":                      {Summary: "Change some of an application's settings", Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
+		},
+		openapi.Resource{
+			Path: "/access/policies", ID: "{id}", One: "a reusable policy", Many: "reusable policies, the oldest first", View: openapi.Ref("Policy"), Body: openapi.Ref("PolicyBody"),
+			CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
+		}.Operations(),
+		openapi.Resource{
+			Path: "/access/groups", ID: "{id}", One: "a group", Many: "groups, the oldest first", View: openapi.Ref("Group"), Body: openapi.Ref("GroupBody"),
+			CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](), Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
+		}.Operations(),
+		openapi.Resource{
+			Path: "/access/identity_providers", ID: "{id}", One: "an identity provider", Many: "identity providers, the oldest first",
+			View: openapi.Ref("IdentityProvider"), Body: openapi.Ref("IdentityProviderBody"), CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
+			Query: []openapi.Parameter{openapi.NameParam, {Name: "type", Description: "of this type", Schema: openapi.Text()}, openapi.SearchParam,
+				{Name: "scim_enabled", Description: "whether SCIM is turned on", Schema: openapi.Enum("true", "false")}},
+			BodyDetails: "Secrets are sealed and never shown again. A PUT without them keeps them.",
+		}.Operations(),
+		openapi.Resource{
+			Path: "/access/tags", ID: "{name}", One: "a tag", Many: "tags, the oldest first", View: openapi.Ref("Tag"), Body: openapi.Object(openapi.Members{"name": openapi.Text()}, "name"),
+			CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Closed(openapi.Members{"name": openapi.Text()}),
+		}.Operations(),
+		serviceTokenOperations(), organizationOperations(),
+	)
+}
+
+func serviceTokenOperations() openapi.Operations {
+	token := openapi.Resource{
+		Path: "/access/service_tokens", ID: "{id}", One: "a service token", Many: "service tokens, the oldest first", View: openapi.Ref("ServiceToken"),
+		Body: openapi.Ref("ServiceTokenBody"), CreateStatus: http.StatusCreated, Deleted: openapi.Ref("ServiceToken"), Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
+		BodyDetails: "The answer has the secret, once. A body with client_id and client_secret brings along a token that is in use elsewhere.",
+	}
+	ops := token.Operations()
+	ops["PUT /access/service_tokens/{id}"] = openapi.Operation{
+		Summary: "Change a service token", Details: "What the body does not name stays. A raised client_secret_version makes a new secret.",
+		Body: openapi.Ref("ServiceTokenBody"), Result: openapi.Ref("ServiceToken"),
+	}
+	ops["POST /access/service_tokens/{id}/refresh"] = openapi.Operation{Summary: "Let a service token live for its duration from now on", Result: openapi.Ref("ServiceToken")}
+	ops["POST /access/service_tokens/{id}/rotate"] = openapi.Operation{
+		Summary: "Give a service token a new secret", Details: "The answer has it, once. The one before counts until the moment that the body says, if it says one.",
+		Body: openapi.Object(openapi.Members{graceMember: openapi.Time().OrNull()}), Result: openapi.Ref("ServiceToken"),
+	}
+	return ops
+}
+
+func organizationOperations() openapi.Operations {
+	org := openapi.Operation{Body: openapi.Ref("OrganizationBody"), Result: openapi.Ref("Organization")}
+	with := func(summary string, status int) openapi.Operation {
+		o := org
+		o.Summary, o.Status = summary, status
+		return o
+	}
+	keys := openapi.Operation{Result: openapi.Of[keysView](), Beside: openapi.Of[keysView]()}
+	get, put, rotate := keys, keys, keys
+	get.Summary = "Get how the signing keys stand"
+	put.Summary, put.Body = "Change how often the signing keys are rotated", openapi.Object(openapi.Members{"key_rotation_interval_days": openapi.Between(minRotation, maxRotation)}, "key_rotation_interval_days")
+	rotate.Summary, rotate.Body = "Rotate the signing keys now", openapi.Object(nil)
+	return openapi.Operations{
+		"GET /access/organizations":   {Summary: "Get the organisation", Result: openapi.Ref("Organization")},
+		"POST /access/organizations":  with("Make the organisation", http.StatusCreated),
+		"PUT /access/organizations":   with("Replace the organisation; strict_service_token_auth and service_token_inactivity stay where they are left out", 0),
+		"PATCH /access/organizations": with("Change the organisation: a JSON merge patch", 0),
+		"GET /access/keys":            get,
+		"PUT /access/keys":            put,
+		"POST /access/keys/rotate":    rotate,
+	}
+}
+
+// accountOperations: the account, and its zones.
+func accountOperations() openapi.Operations {
+	body := openapi.Object(openapi.Members{"name": openapi.Text(), "account": openapi.Object(nil), "x_host_suffixes": openapi.List(openapi.Text()).Describe("hosts that applications of the zone lie within; without it, the name is the only one")})
+	named := []openapi.Parameter{openapi.NameParam}
+	return openapi.Operations{
+		"GET /client/v4/accounts":           {Summary: "List the account that the token is of", Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[AccountView]()), Info: openapi.Of[v4.PageInfo]()},
+		"GET ":                              {Summary: "Get the account", Result: openapi.Of[AccountView]()},
+		"GET /client/v4/zones":              {Summary: "List the zones that the token may use", Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[zoneView]()), Info: openapi.Of[v4.PageInfo]()},
+		"POST /client/v4/zones":             {Summary: "Make a zone", Body: body, Result: openapi.Of[zoneView]()},
+		"GET /client/v4/zones/{zone_id}":    {Summary: "Get a zone", Result: openapi.Of[zoneView]()},
+		"PUT /client/v4/zones/{zone_id}":    {Summary: "Make or replace a zone", Body: body, Result: openapi.Of[zoneView]()},
+		"PATCH /client/v4/zones/{zone_id}":  {Summary: "Change a zone", Body: body, Result: openapi.Of[zoneView]()},
+		"DELETE /client/v4/zones/{zone_id}": {Summary: "Delete a zone that has no applications", Result: openapi.Closed(openapi.Members{"id": openapi.Text()})},
+	}
+}

@@ -1,0 +1,206 @@
+package access
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// index keeps what the API asks about an account's configuration ready, change by change: lists in their
+// order, and who names whom. Neither a list of 10,000 resources nor a write among them goes through all of
+// them. It is as far as the catalog is that tells it of the changes. It is safe for concurrent use.
+type index struct {
+	mu sync.RWMutex
+	of map[proto.Account]*contents
+}
+
+// contents are an account's resources. The lock of the index guards the maps; shelves have their own.
+type contents struct {
+	apps     store.Ordered[catalog.Record[proto.Application]]
+	policies store.Ordered[catalog.Record[proto.Policy]] // all of them
+	reusable store.Ordered[catalog.Record[proto.Policy]]
+	groups   store.Ordered[catalog.Record[proto.Group]]
+	idps     store.Ordered[catalog.Record[proto.IdentityProvider]]
+	tags     store.Ordered[catalog.Record[proto.Tag]]
+
+	owned  map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]] // by application
+	links  map[proto.ID]int                                          // applications that link each policy
+	tagged map[string]int                                            // applications that carry each tag
+	named  map[proto.ID]int                                          // rules that name each id
+	claims map[string][]proto.ID                                     // applications that have each destination
+}
+
+func newIndex() *index { return &index{of: map[proto.Account]*contents{}} }
+
+// account gives the shelves of an account; those of one that has nothing are empty.
+func (x *index) account(a proto.Account) *contents {
+	return read(x, a, func(c *contents) *contents { return c })
+}
+
+// apply follows a change.
+func (x *index) apply(ch catalog.Change) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	c := x.of[ch.Account]
+	if c == nil {
+		c = &contents{
+			owned: map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]]{}, links: map[proto.ID]int{}, tagged: map[string]int{},
+			named: map[proto.ID]int{}, claims: map[string][]proto.ID{},
+		}
+		x.of[ch.Account] = c
+	}
+	switch ch.Kind {
+	case topology.KindApplication:
+		was, is := shelve(&c.apps, ch, func(app *proto.Application) proto.Millis { return app.CreatedAt })
+		c.countApplication(was, -1)
+		c.countApplication(is, 1)
+	case topology.KindPolicy:
+		made := func(p *proto.Policy) proto.Millis { return p.CreatedAt }
+		was, is := shelve(&c.policies, ch, made)
+		if was != nil {
+			c.countRules(-1, was.Include, was.Exclude, was.Require)
+			c.narrower(was.Owner).Remove(ch.ID)
+		}
+		if is != nil {
+			c.countRules(1, is.Include, is.Exclude, is.Require)
+			shelve(c.narrower(is.Owner), ch, made)
+		}
+		if was != nil && !was.Owner.IsZero() && len(c.owned[was.Owner].All()) == 0 {
+			delete(c.owned, was.Owner)
+		}
+	case topology.KindGroup:
+		was, is := shelve(&c.groups, ch, func(g *proto.Group) proto.Millis { return g.CreatedAt })
+		if was != nil {
+			c.countRules(-1, was.Include, was.Exclude, was.Require)
+		}
+		if is != nil {
+			c.countRules(1, is.Include, is.Exclude, is.Require)
+		}
+	case topology.KindIDP:
+		shelve(&c.idps, ch, func(p *proto.IdentityProvider) proto.Millis { return p.CreatedAt })
+	case topology.KindTag:
+		shelve(&c.tags, ch, func(t *proto.Tag) proto.Millis { return t.CreatedAt })
+	}
+}
+
+// shelve makes a change on a shelf, and gives what there was and what there is; nil: nothing.
+func shelve[T any](on *store.Ordered[catalog.Record[T]], ch catalog.Change, made func(*T) proto.Millis) (was, is *T) {
+	was, _ = ch.Was.(*T)
+	if is, _ = ch.Is.(*T); is == nil {
+		on.Remove(ch.ID)
+		return was, nil
+	}
+	on.Put(ch.ID, made(is), catalog.Record[T]{Account: ch.Account, Revision: ch.Revision, Value: is})
+	return was, is
+}
+
+// narrower is the shelf for the policies of an owner: of none, the reusable ones.
+func (c *contents) narrower(owner proto.ID) *store.Ordered[catalog.Record[proto.Policy]] {
+	if owner.IsZero() {
+		return &c.reusable
+	}
+	if c.owned[owner] == nil {
+		c.owned[owner] = new(store.Ordered[catalog.Record[proto.Policy]])
+	}
+	return c.owned[owner]
+}
+
+// countApplication counts what an application names, or takes it off again.
+func (c *contents) countApplication(app *proto.Application, by int) {
+	if app == nil {
+		return
+	}
+	for _, link := range app.Policies {
+		add(c.links, link.Policy, by)
+	}
+	if bytes.Contains(app.Sent, []byte(`"tags"`)) {
+		for _, tag := range v4.Strings(v4.Decode(app.Sent)["tags"]) {
+			add(c.tagged, tag, by)
+		}
+	}
+	for _, d := range app.Domains {
+		p, err := appmatch.Parse(d)
+		if err != nil {
+			continue
+		}
+		others := slices.DeleteFunc(c.claims[p.String()], func(id proto.ID) bool { return id == app.ID })
+		if by > 0 {
+			others = append(others, app.ID)
+		}
+		if c.claims[p.String()] = others; len(others) == 0 {
+			delete(c.claims, p.String())
+		}
+	}
+}
+
+// namers are the members by which rules name something with an id: a group or a login method, a service
+// token, the identity provider that a group of its own comes from, a check.
+var namers = []string{"id", "token_id", "identity_provider_id", "integration_uid"}
+
+// countRules counts the ids that rules name, or takes them off again.
+func (c *contents) countRules(by int, lists ...[]proto.Rule) {
+	anyRule(func(r proto.Rule) bool {
+		body := v4.Decode(r.Body)
+		for _, member := range namers {
+			named, _ := body.Text(member)
+			if id, err := proto.ParseID(named); err == nil {
+				add(c.named, id, by)
+			}
+		}
+		return false
+	}, lists...)
+}
+
+func add[K comparable](to map[K]int, k K, by int) {
+	if to[k] += by; to[k] == 0 {
+		delete(to, k)
+	}
+}
+
+// linksTo counts the applications that link a policy.
+func (x *index) linksTo(a proto.Account, policy proto.ID) int {
+	return read(x, a, func(c *contents) int { return c.links[policy] })
+}
+
+// taggedBy counts the applications that carry a tag.
+func (x *index) taggedBy(a proto.Account, tag string) int {
+	return read(x, a, func(c *contents) int { return c.tagged[tag] })
+}
+
+// rulesNaming counts the rules that name an id.
+func (x *index) rulesNaming(a proto.Account, id proto.ID) int {
+	return read(x, a, func(c *contents) int { return c.named[id] })
+}
+
+// ownedBy are the policies that an application owns.
+func (x *index) ownedBy(a proto.Account, app proto.ID) []*store.Item[catalog.Record[proto.Policy]] {
+	return read(x, a, func(c *contents) []*store.Item[catalog.Record[proto.Policy]] { return c.owned[app].All() })
+}
+
+// claimant finds an application that has a destination, beside one.
+func (x *index) claimant(a proto.Account, destination string, beside proto.ID) (proto.ID, bool) {
+	others := read(x, a, func(c *contents) []proto.ID {
+		return slices.DeleteFunc(slices.Clone(c.claims[destination]), func(id proto.ID) bool { return id == beside })
+	})
+	if len(others) == 0 {
+		return proto.ID{}, false
+	}
+	return others[0], true
+}
+
+func read[T any](x *index, a proto.Account, of func(*contents) T) T {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	c := x.of[a]
+	if c == nil {
+		c = new(contents)
+	}
+	return of(c)
+}

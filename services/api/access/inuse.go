@@ -1,0 +1,103 @@
+package access
+
+import (
+	"slices"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
+)
+
+// Resources that are referred to. Terraform deletes a resource before it updates those that referred to it, and
+// takes any status from 400 on for an error. As at Cloudflare,
+//   - a policy, a group, a tag and an identity provider that rules name cannot be deleted while something refers to
+//     them, which is a conflict: who is admitted would change unseen;
+//   - an identity provider in allowed_idps can be deleted. The application keeps its id, so that the list does not
+//     become empty, which would mean every provider: nobody can log in with a provider that is not there.
+//
+// What refers to something that is not there is named in x_unsupported.
+
+// applicationsWith are the applications of an account for which is reports true, as people call them.
+func (s *API) applicationsWith(a proto.Account, is func(*proto.Application) bool) (names []string) {
+	for _, app := range s.index.account(a).apps.All() {
+		if is(app.Value.Value) {
+			names = append(names, "application "+v4.Quote(app.Value.Value.Name))
+		}
+	}
+	return names
+}
+
+// rulesWith are the policies and the groups with a rule about an id for which is reports true, as people call them.
+func (s *API) rulesWith(a proto.Account, id proto.ID, is func(proto.Rule) bool) (names []string) {
+	if s.index.rulesNaming(a, id) == 0 {
+		return nil
+	}
+	all := s.index.account(a)
+	for _, p := range all.policies.All() {
+		if p := p.Value.Value; anyRule(is, p.Include, p.Require, p.Exclude) {
+			names = append(names, "policy "+v4.Quote(p.Name))
+		}
+	}
+	for _, g := range all.groups.All() {
+		if g := g.Value.Value; anyRule(is, g.Include, g.Require, g.Exclude) {
+			names = append(names, "group "+v4.Quote(g.Name))
+		}
+	}
+	return names
+}
+
+// absent are the selectors of rules about a service token, a check or an identity provider that is not there, each
+// once.
+func (s *API) absent(a proto.Account, lists ...[]proto.Rule) (names []string) {
+	for _, rules := range lists {
+		for _, r := range rules {
+			if !s.refersToSomething(a, r) {
+				names = v4.Union(names, []string{r.Selector})
+			}
+		}
+	}
+	return names
+}
+
+func (s *API) refersToSomething(a proto.Account, r proto.Rule) bool {
+	var member string
+	var there func(proto.ID) bool
+	switch r.Selector {
+	case "service_token":
+		member, there = "token_id", func(id proto.ID) bool { return s.store.Tokens.Has(a, id) }
+	case "device_posture":
+		member, there = "integration_uid", func(id proto.ID) bool { _, found := s.store.Catalog.Check(a, id); return found }
+	case "login_method", "oidc":
+		member, there = "id", func(id proto.ID) bool { _, found := s.store.Catalog.IdentityProvider(a, id); return found }
+		if r.Selector == "oidc" {
+			member = "identity_provider_id"
+		}
+	case "group":
+		member, there = "id", func(id proto.ID) bool { _, found := s.store.Catalog.Group(a, id); return found }
+	default:
+		return true
+	}
+	text, _ := v4.Decode(r.Body).Text(member)
+	id, err := proto.ParseID(text)
+	return err == nil && there(id)
+}
+
+// referred is a number that grows whenever something that rules refer to is created or deleted.
+func (s *API) referred() uint64 {
+	return s.store.Catalog.RevisionOf(topology.KindCheck, topology.KindIDP, topology.KindGroup) + s.store.Tokens.ServiceTokenChanges()
+}
+
+// absentIDP reports whether an application takes logins at a provider that is not there.
+func (s *API) absentIDP(a proto.Account, app *proto.Application) bool {
+	return slices.ContainsFunc(app.Gate.IDPs, func(id proto.ID) bool {
+		_, found := s.store.Catalog.IdentityProvider(a, id)
+		return !found
+	})
+}
+
+// CheckUsers are the policies and groups with a rule about a check, as people call them.
+func (s *API) CheckUsers(a proto.Account, check proto.ID) []string {
+	return s.rulesWith(a, check, func(r proto.Rule) bool {
+		return r.Selector == "device_posture" && ruleNames(r, "integration_uid", check)
+	})
+}

@@ -1,0 +1,128 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+)
+
+// The signing keys are the exchange's, one set for every account: it is asked, and told. Every account may see how
+// they stand; what changes them is for the account that the installation was started with.
+func (s *API) keyRoutes() []v4.Route {
+	const keys = v4.AccountPath + "/access/keys"
+	return []v4.Route{
+		{Method: http.MethodGet, Path: keys, Scope: permission.Organization, Handle: s.getKeys},
+		{Method: http.MethodPut, Path: keys, Scope: permission.Organization, Handle: s.updateKeys},
+		{Method: http.MethodPost, Path: keys + "/rotate", Scope: permission.Organization, Handle: s.rotateKeys},
+	}
+}
+
+// keysView is how the signing keys stand (api/README.md 8.1).
+type keysView struct {
+	Days     int          `json:"days_until_next_rotation"`
+	Interval int          `json:"key_rotation_interval_days"`
+	Last     v4.Timestamp `json:"last_key_rotation_at"`
+}
+
+// Bounds of the days between rotations (api/README.md 8.1).
+const (
+	minRotation = 21
+	maxRotation = 365
+)
+
+// KindKeys is what the audit log calls the signing keys.
+const KindKeys = "keys"
+
+// keysTimeout is how long the exchange may take to answer; a new key takes it a second.
+const keysTimeout = 10 * time.Second
+
+func (s *API) getKeys(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	return s.commandKeys(ctx, c, &proto.KeysCommand{})
+}
+
+func (s *API) updateKeys(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	body, err := c.Object()
+	if err != nil {
+		return v4.Response{}, err
+	}
+	days, given, err := body.Int("key_rotation_interval_days", minRotation, maxRotation)
+	if err != nil || !given {
+		return v4.Response{}, v4.Invalid("key_rotation_interval_days must be a whole number from %d to %d", minRotation, maxRotation)
+	}
+	return s.commandKeys(ctx, c, &proto.KeysCommand{IntervalDays: days})
+}
+
+func (s *API) rotateKeys(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	if len(bytes.TrimSpace(c.Payload)) > 0 {
+		if _, err := c.Object(); err != nil {
+			return v4.Response{}, err
+		}
+	}
+	return s.commandKeys(ctx, c, &proto.KeysCommand{Rotate: true})
+}
+
+// commandKeys has the exchange do it. The answer stands in the result and beside it: clients differ.
+func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCommand) (v4.Response, error) {
+	var told store.Change
+	switch {
+	case command.Rotate:
+		told = store.Change{Action: "rotate", Kind: KindKeys}
+	case command.IntervalDays != 0:
+		told = store.Change{Action: store.ActionUpdate, Kind: KindKeys}
+	default:
+		view, err := s.askExchange(ctx, command)
+		return v4.Response{Result: view, Beside: view}, err
+	}
+	if !s.cfg.Account.IsZero() && c.Account != s.cfg.Account {
+		return v4.Response{}, v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
+			"Unauthorized to access requested resource: the signing keys are those of every account here, and only a token of the account %s may change them", s.cfg.Account)
+	}
+	action, err := s.store.BeginAction(ctx, c.Account, told)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	view, err := s.askExchange(ctx, command)
+	if err != nil {
+		if errors.Is(err, nats.ErrNoResponders) {
+			action.End(ctx) // nobody was told
+		} else {
+			action.Settle(ctx, v4.Rejected(err))
+		}
+		return v4.Response{}, err
+	}
+	told.After = view
+	action.End(ctx, told)
+	return v4.Response{Result: view, Beside: view}, nil
+}
+
+// askExchange commands, and tells how the keys stand then.
+func (s *API) askExchange(ctx context.Context, command *proto.KeysCommand) (keysView, error) {
+	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
+	defer cancel()
+	var reply proto.KeysAnswer
+	err := s.store.Conn.Request(ctx, topology.KeysCommands, command, &reply)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		p := v4.Errorf(http.StatusServiceUnavailable, v4.CodeUnavailable, "the signing keys cannot be asked about, since no exchange is running: start one, then try again")
+		p.Cause = err
+		return keysView{}, p
+	case err != nil:
+		return keysView{}, v4.Unavailable(err, "the exchange does not answer at the moment: try again")
+	case reply.Error != nil:
+		return keysView{}, v4.Unavailable(reply.Error, "%s", reply.Error.Message)
+	}
+	left := time.Duration(reply.NextRotation-proto.At(s.store.Clock.Now())) * time.Millisecond
+	return keysView{
+		Days: max(0, int(math.Ceil(left.Hours()/24))), Interval: reply.IntervalDays, Last: v4.Timestamp(reply.LastRotation),
+	}, nil
+}

@@ -1,0 +1,97 @@
+package access
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/ownedmember"
+)
+
+var decisions = []proto.Decision{proto.DecisionAllow, proto.DecisionDeny, proto.DecisionNonIdentity, proto.DecisionBypass}
+
+var policyMembers = map[string]v4.MemberKind{
+	"approval_required": v4.BoolMember, "purpose_justification_required": v4.BoolMember, "isolation_required": v4.BoolMember,
+	"purpose_justification_prompt": v4.StringMember, "approval_groups": v4.ListMember, "connection_rules": v4.ObjectMember,
+	"mfa_config": v4.ObjectMember, "session_duration": v4.StringMember,
+}
+
+// ReadPolicy reads a whole policy and keeps what was sent. Id, owner and times are the caller's.
+func ReadPolicy(body v4.Object, p *proto.Policy) error {
+	var err error
+	if p.Name, err = body.Line("name"); err != nil {
+		return err
+	}
+	if p.Name == "" {
+		return v4.Invalid("a policy needs a name")
+	}
+	decision, err := body.Text("decision")
+	p.Decision = proto.Decision(decision)
+	if err != nil || !slices.Contains(decisions, p.Decision) {
+		return v4.Invalid("decision must be one of allow, deny, non_identity, bypass")
+	}
+	for member, rules := range map[string]*[]proto.Rule{"include": &p.Include, "exclude": &p.Exclude, "require": &p.Require} {
+		if *rules, err = readRules(body, member); err != nil {
+			return err
+		}
+	}
+	if len(p.Include) == 0 {
+		return v4.Invalid("a policy needs at least one rule in include")
+	}
+	if err := v4.CheckMembers(body, policyMembers); err != nil {
+		return err
+	}
+	if p.SessionDuration, err = sessionDuration(body); err != nil {
+		return err
+	}
+	p.Unmet = demands(body, p.Decision)
+	p.Sent = body.EncodeSanitized(slices.Concat(ownedmember.Common(), []string{"include", "exclude", "require", "precedence"})...)
+	return nil
+}
+
+// maxSession bounds session durations.
+const maxSession = 10 * 8760 * time.Hour
+
+// sessionDuration reads a Go duration, or a bare 0, which is [proto.Immediately]; absent is 0.
+func sessionDuration(body v4.Object) (time.Duration, error) {
+	text, err := body.Text("session_duration")
+	if err == nil && text == "" {
+		return 0, nil
+	}
+	d, parseErr := time.ParseDuration(text)
+	if err != nil || parseErr != nil || d < 0 || d > maxSession {
+		return 0, v4.Invalid(`session_duration must be a duration such as "24h" or "30m"`)
+	}
+	if d == 0 {
+		return proto.Immediately, nil
+	}
+	return d, nil
+}
+
+// ViewPolicy is a policy in an answer (api/README.md 4.2): what was sent, and what is ours. In an application
+// it has a precedence.
+func (s *API) ViewPolicy(a proto.Account, p *proto.Policy, precedence int) json.RawMessage {
+	return policyView(p, precedence, nil, s.unsupportedPolicy(a, p))
+}
+
+func (s *API) viewReusable(a proto.Account, p *proto.Policy, applications int) json.RawMessage {
+	return policyView(p, 0, &applications, s.unsupportedPolicy(a, p))
+}
+
+func policyView(p *proto.Policy, precedence int, applications *int, unsupported []string) json.RawMessage {
+	return v4.Splice(p.Sent, struct {
+		ID           proto.ID                     `json:"id"`
+		Precedence   int                          `json:"precedence,omitempty"`
+		Include      []map[string]json.RawMessage `json:"include"`
+		Exclude      []map[string]json.RawMessage `json:"exclude"`
+		Require      []map[string]json.RawMessage `json:"require"`
+		Reusable     bool                         `json:"reusable"`
+		Applications *int                         `json:"app_count,omitempty"`
+		Unsupported  []string                     `json:"x_unsupported,omitempty"`
+		CreatedAt    v4.Timestamp                 `json:"created_at"`
+		UpdatedAt    v4.Timestamp                 `json:"updated_at"`
+	}{p.ID, precedence, viewRules(p.Include), viewRules(p.Exclude), viewRules(p.Require), p.Owner.IsZero(), applications,
+		unsupported, v4.Timestamp(p.CreatedAt), v4.Timestamp(p.UpdatedAt)})
+}

@@ -1,0 +1,101 @@
+package access
+
+import (
+	"bytes"
+	"slices"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/policy"
+)
+
+// What this build keeps and cannot do is named in a resource's x_unsupported: selectors, members, types. It
+// is made at each read, not stored: another build can do other things.
+
+// unsupportedPolicy names the selectors of a policy's rules that cannot be evaluated, and what it demands
+// beside them, each once.
+func (s *API) unsupportedPolicy(a proto.Account, p *proto.Policy) []string {
+	return v4.Union(unsupportedPolicy(p), s.absent(a, p.Include, p.Exclude, p.Require))
+}
+
+func unsupportedPolicy(p *proto.Policy) []string {
+	var names []string
+	for _, problem := range policy.Problems(p) {
+		names = v4.Union(names, []string{problem.Selector})
+	}
+	return names
+}
+
+// demands are the members of a policy that ask for more than its rules do (api/README.md 4.2). An Allow policy
+// that has one admits nobody here; the other decisions have no use for them.
+func demands(body v4.Object, decision proto.Decision) []string {
+	if decision != proto.DecisionAllow {
+		return nil
+	}
+	var names []string
+	for _, name := range []string{"approval_required", "isolation_required", "purpose_justification_required"} {
+		if asked, _, _ := body.Bool(name); asked {
+			names = append(names, name)
+		}
+	}
+	if secondFactor(body) {
+		names = append(names, "mfa_config")
+	}
+	return names
+}
+
+// secondFactor tells whether mfa_config asks for one.
+func secondFactor(body v4.Object) bool {
+	mfa, _ := body.Member("mfa_config")
+	disabled, _, _ := mfa.Bool("mfa_disabled")
+	return len(mfa) > 0 && !disabled
+}
+
+// suspects are what an application without any of them is served in full by: a list of thousands is not read
+// anew for each answer.
+var suspects = [][]byte{
+	[]byte(`"mfa_config"`), []byte(`"oauth_configuration"`), []byte(`"scim_config"`), []byte(`"custom_pages"`), []byte(`"allow_authenticate_via_warp"`),
+	[]byte(`"type":"private"`), []byte(`"type":"via_mcp_server_portal"`), []byte(`"type":"worker"`), []byte(`"type":"preview_worker"`),
+}
+
+// unsupportedApplication is what an application has that is not served, beside what its policies have.
+func (s *API) unsupportedApplication(a proto.Account, app *proto.Application) []string {
+	names := unsupportedApplication(app)
+	if app.Type == TypeSelfHosted && s.absentIDP(a, app) {
+		names = v4.Union(names, []string{"allowed_idps"})
+	}
+	return names
+}
+
+func unsupportedApplication(app *proto.Application) []string {
+	if app.Type != TypeSelfHosted {
+		return []string{app.Type}
+	}
+	if !slices.ContainsFunc(suspects, func(member []byte) bool { return bytes.Contains(app.Sent, member) }) {
+		return nil
+	}
+	sent := v4.Decode(app.Sent)
+	var names []string
+	if secondFactor(sent) {
+		names = append(names, "mfa_config")
+	}
+	for _, name := range []string{"oauth_configuration", "scim_config"} {
+		in, _ := sent.Member(name)
+		if on, given, _ := in.Bool("enabled"); len(in) > 0 && (on || !given) {
+			names = append(names, name)
+		}
+	}
+	if pages := v4.Strings(sent["custom_pages"]); len(pages) > 0 {
+		names = append(names, "custom_pages")
+	}
+	if warp, _, _ := sent.Bool("allow_authenticate_via_warp"); warp {
+		names = append(names, "allow_authenticate_via_warp")
+	}
+	d, _ := parseDestinations(sent)
+	for _, one := range d.list {
+		if kind, _ := one.Text("type"); kind != "public" && !slices.Contains(names, kind) {
+			names = append(names, kind)
+		}
+	}
+	return names
+}

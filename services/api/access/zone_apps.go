@@ -1,0 +1,138 @@
+package access
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/appmatch"
+)
+
+// The applications of a zone. Whoever may write in a zone only must not get at requests that are somebody else's: the
+// gateway gives a request to the most specific destination, whoever made it. So
+//
+//   - an application that is made in a zone lies within the zone's host suffixes, whoever changes it;
+//   - a request for a zone takes nothing from an application of another owner with a more specific destination;
+//   - an application of a zone that lies outside is not changed, and its policies are not, in the zone's name.
+
+// errZone refuses an application for its zone.
+func errZone(format string, args ...any) error {
+	return v4.Invalid("domain does not belong to zone: "+format, args...)
+}
+
+// within reports whether all destinations lie within one of the host suffixes each.
+func within(destinations, hosts []string) bool {
+	return !slices.ContainsFunc(destinations, func(d string) bool {
+		p, err := appmatch.Parse(d)
+		return err != nil || longest(p, hosts) < 0
+	})
+}
+
+// longest returns the length of the longest host suffix that a destination lies within; -1: it lies within none.
+func longest(p appmatch.Pattern, hosts []string) int {
+	found := -1
+	for _, h := range hosts {
+		if p.Within(h) {
+			found = max(found, len(h))
+		}
+	}
+	return found
+}
+
+// checkZone refuses an application that does not lie within its zone, and, in the zone's name, one that takes requests
+// from another owner's. What it had before stays where the account changes something else.
+func (s *API) checkZone(c *v4.Call, app, old *proto.Application) error {
+	if app.Zone.IsZero() {
+		return nil
+	}
+	added := newDestinations(app, old)
+	if len(added) > 0 {
+		if err := s.hostsKnown(c.Account, app.Zone); err != nil {
+			return err
+		}
+	}
+	zones := s.zones(c.Account)
+	for _, d := range app.Domains {
+		p, err := appmatch.Parse(d)
+		if err != nil {
+			continue // refused before
+		}
+		isNew := slices.Contains(added, p.String())
+		if !isNew && !c.Zoned() {
+			continue
+		}
+		if err := placed(zones, app.Zone, d, p); err != nil {
+			return err
+		}
+		if !isNew || !c.Zoned() {
+			continue
+		}
+		if err := s.takesNothing(c, app, d, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placed refuses a destination that is not its zone's.
+func placed(zones map[proto.Account]*proto.Zone, zone proto.Account, d string, p appmatch.Pattern) error {
+	z := zones[zone]
+	if z == nil || len(z.Hosts) == 0 {
+		return errZone("the zone %s has no host suffixes: have the account give it some, with PUT /client/v4/zones/%s or --zone", zone, zone)
+	}
+	mine := longest(p, z.Hosts)
+	if mine < 0 {
+		return errZone("%q is not within %s", v4.Clip(d), strings.Join(z.Hosts, ", "))
+	}
+	for id, other := range zones {
+		if id == zone {
+			continue
+		}
+		for _, host := range other.Hosts {
+			if len(host) > mine && p.Reaches(host) {
+				return errZone("%q reaches into %q, which belongs to another zone", v4.Clip(d), host)
+			}
+		}
+	}
+	return nil
+}
+
+// takesNothing refuses a destination that takes requests from the team domain or from an application of another owner.
+func (s *API) takesNothing(c *v4.Call, app *proto.Application, d string, p appmatch.Pattern) error {
+	if team, err := url.Parse(s.cfg.TeamDomain); err == nil {
+		if host, err := appmatch.Suffix(team.Hostname()); err == nil && p.Names(host) {
+			return errZone("%q is the team domain", v4.Clip(d))
+		}
+	}
+	for _, other := range s.store.Catalog.AllApplications() {
+		if other.Account == c.Account && (other.Value.Zone == app.Zone || other.Value.ID == app.ID) {
+			continue
+		}
+		for _, theirs := range other.Value.Domains {
+			if q, err := appmatch.Parse(theirs); err == nil && p.Overrides(q) {
+				return errZone("%q takes requests from the destination %q, whose application does not belong to the zone", v4.Clip(d), v4.Clip(theirs))
+			}
+		}
+	}
+	return nil
+}
+
+// mayChange refuses, in a zone's name, a change of an application that lies outside of the zone.
+func (s *API) mayChange(c *v4.Call, app *proto.Application) error {
+	if !c.Zoned() {
+		return nil
+	}
+	zones := s.zones(c.Account)
+	for _, d := range app.Domains {
+		p, err := appmatch.Parse(d)
+		if err != nil {
+			continue
+		}
+		if err := placed(zones, app.Zone, d, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,361 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/appmatch"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// A zone is a namespace of an account. It has host suffixes, and the applications that are made in it lie within
+// them: see zone_apps.go. Zones of the configuration are the same at every start, and are not changed here.
+func (s *API) zoneRoutes() []v4.Route {
+	const all, one = "/client/v4/zones", "/client/v4/zones/{zone_id}"
+	return []v4.Route{
+		{Method: http.MethodGet, Path: all, Scope: permission.Own, Handle: s.listZones},
+		{Method: http.MethodPost, Path: all, Scope: permission.Organization, Handle: s.createZone},
+		{Method: http.MethodGet, Path: one, Scope: permission.Own, Handle: s.getZone},
+		{Method: http.MethodPut, Path: one, Scope: permission.Organization, Handle: s.putZone},
+		{Method: http.MethodPatch, Path: one, Scope: permission.Organization, Handle: s.patchZone},
+		{Method: http.MethodDelete, Path: one, Scope: permission.Organization, Handle: s.deleteZone},
+	}
+}
+
+// Zone is a zone of the configuration.
+type Zone struct {
+	ID    proto.Account
+	Hosts []string // host suffixes
+}
+
+// UnmarshalText reads ID=HOST,HOST.
+func (z *Zone) UnmarshalText(b []byte) error {
+	id, hosts, _ := strings.Cut(string(b), "=")
+	account, err := proto.ParseAccount(id)
+	if err != nil || hosts == "" {
+		return fmt.Errorf("%q is not a zone and its host suffixes: write ID=HOST,HOST with an id of 32 hex characters", v4.Clip(string(b)))
+	}
+	z.ID, z.Hosts = account, strings.Split(hosts, ",")
+	return nil
+}
+
+// maxZoneHosts bounds the host suffixes of a zone.
+const maxZoneHosts = 100
+
+var errNoZone = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "there is no such zone")
+
+type zoneView struct {
+	ID        proto.Account `json:"id"`
+	Name      string        `json:"name"`
+	Status    string        `json:"status"`
+	Type      string        `json:"type"`
+	Paused    bool          `json:"paused"`
+	Account   zoneAccount   `json:"account"`
+	Hosts     []string      `json:"x_host_suffixes"`
+	CreatedOn v4.Timestamp  `json:"created_on"`
+	ChangedOn v4.Timestamp  `json:"modified_on"`
+	// Configured reports whether the zone is one of the configuration, which no request changes.
+	Configured bool `json:"x_configured,omitempty"`
+	// Unreadable reports that the zone's record cannot be read. What is shown is what was last known of it.
+	Unreadable bool `json:"x_unreadable,omitempty"`
+}
+
+type zoneAccount struct {
+	ID   proto.Account `json:"id"`
+	Name string        `json:"name"`
+}
+
+func (s *API) viewZone(a, id proto.Account, z *proto.Zone) zoneView {
+	return zoneView{ID: id, Name: z.Name, Status: "active", Type: "full", Account: zoneAccount{a, s.viewAccount(a).Name},
+		Hosts: append([]string{}, z.Hosts...), CreatedOn: v4.Timestamp(z.CreatedAt), ChangedOn: v4.Timestamp(z.UpdatedAt),
+		Configured: s.configured(id), Unreadable: s.unreadableZone(a, id)}
+}
+
+// zoneSeen is a zone in the audit log, which has its id beside it.
+type zoneSeen struct {
+	Name  string   `json:"name"`
+	Hosts []string `json:"x_host_suffixes"`
+}
+
+// zones are those of the configuration and those that are stored, by id.
+func (s *API) zones(a proto.Account) map[proto.Account]*proto.Zone {
+	all := map[proto.Account]*proto.Zone{}
+	for id, r := range s.store.Catalog.Zones(a) {
+		all[id] = r.Value
+	}
+	for _, z := range s.cfg.Zones {
+		name := z.ID.String()
+		if len(z.Hosts) > 0 {
+			name = z.Hosts[0]
+		}
+		all[z.ID] = &proto.Zone{Name: name, Hosts: z.Hosts}
+	}
+	return all
+}
+
+// unreadableZone reports whether the stored record of a zone cannot be read.
+func (s *API) unreadableZone(a, id proto.Account) bool {
+	r, found := s.store.Catalog.Zone(a, id)
+	return found && r.Unreadable && !s.configured(id)
+}
+
+// hostsKnown refuses a change that depends on the hosts of all zones if nobody knows those of one beside id: its
+// record cannot be read, and could not be since the api started.
+func (s *API) hostsKnown(a, id proto.Account) error {
+	for other, r := range s.store.Catalog.Zones(a) {
+		if other != id && r.Unreadable && len(r.Value.Hosts) == 0 && !s.configured(other) {
+			return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the record of the zone %s cannot be read, so that "+
+				"nobody knows which hosts are its: write it again (PUT /client/v4/zones/%s), or delete it", other, other)
+		}
+	}
+	return nil
+}
+
+// configured reports whether a zone is one of the configuration.
+func (s *API) configured(id proto.Account) bool {
+	return slices.ContainsFunc(s.cfg.Zones, func(z Zone) bool { return z.ID == id })
+}
+
+// ZoneKnown reports whether requests for a zone are served: if the configuration names zones, only those and the stored
+// ones are.
+func (s *API) ZoneKnown(a, zone proto.Account) bool {
+	if len(s.cfg.Zones) == 0 || s.configured(zone) {
+		return true
+	}
+	_, stored := s.store.Catalog.Zone(a, zone)
+	return stored
+}
+
+// seesZone reports whether a token may know of a zone: it may do something in the account, or there.
+func seesZone(t *proto.APIToken, zone proto.Account) bool {
+	return t.All || slices.ContainsFunc(t.Policies, func(p proto.TokenPolicy) bool { return !p.Deny && permission.Covers(p.Zones, zone) })
+}
+
+func (s *API) listZones(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	if err := s.store.Fresh(ctx); err != nil {
+		return v4.Response{}, err
+	}
+	views := []zoneView{}
+	for id, z := range s.zones(c.Account) {
+		if seesZone(c.Token, id) && hasName(c.URL.Query(), z.Name) {
+			views = append(views, s.viewZone(c.Account, id, z))
+		}
+	}
+	slices.SortFunc(views, func(a, b zoneView) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	part, info, err := v4.Page(c.URL.Query(), views)
+	if part == nil {
+		part = []zoneView{}
+	}
+	return v4.Response{Result: part, Info: info}, err
+}
+
+// zoneID reads the zone that the path names.
+func zoneID(c *v4.Call) (proto.Account, error) {
+	id, err := proto.ParseAccount(c.PathValue("zone_id"))
+	if err != nil || id.IsZero() {
+		return id, errNoZone
+	}
+	return id, nil
+}
+
+func (s *API) getZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	id, err := zoneID(c)
+	if err == nil {
+		err = s.store.Fresh(ctx)
+	}
+	if err != nil {
+		return v4.Response{}, err
+	}
+	z, found := s.zones(c.Account)[id]
+	if !found || !seesZone(c.Token, id) {
+		return v4.Response{}, errNoZone
+	}
+	return v4.OK(s.viewZone(c.Account, id, z)), nil
+}
+
+// readZone reads a zone; its name is its one host suffix where it names no others.
+func readZone(body v4.Object, z *proto.Zone) error {
+	var err error
+	if z.Name, err = body.Line("name"); err != nil {
+		return err
+	}
+	if err := v4.CheckMembers(body, map[string]v4.MemberKind{"x_host_suffixes": v4.StringsMember, "account": v4.ObjectMember}); err != nil {
+		return err
+	}
+	hosts := []string{z.Name}
+	if body.Has("x_host_suffixes") {
+		hosts = v4.Strings(body["x_host_suffixes"])
+	}
+	if z.Name == "" || len(hosts) == 0 || len(hosts) > maxZoneHosts {
+		return v4.Invalid("a zone needs a name, and x_host_suffixes of 1 to %d hosts where its name is none", maxZoneHosts)
+	}
+	if z.Hosts, err = Suffixes(hosts); err != nil {
+		return v4.Invalid("x_host_suffixes: %v", err)
+	}
+	return nil
+}
+
+// Suffixes brings host suffixes into the form that destinations are compared with.
+func Suffixes(hosts []string) ([]string, error) {
+	var all []string
+	for _, text := range hosts {
+		suffix, err := appmatch.Suffix(text)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(all, suffix) {
+			all = append(all, suffix)
+		}
+	}
+	return all, nil
+}
+
+func (s *API) createZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	body, err := c.Object()
+	if err != nil {
+		return v4.Response{}, err
+	}
+	return s.saveZone(ctx, c, proto.NewAccount(), body, true)
+}
+
+// putZone makes or replaces the zone of an id: zones were used before they had hosts.
+func (s *API) putZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	id, err := zoneID(c)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	body, err := c.Object()
+	if err != nil {
+		return v4.Response{}, err
+	}
+	return s.saveZone(ctx, c, id, body, true)
+}
+
+func (s *API) patchZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	id, err := zoneID(c)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	body, err := c.Object()
+	if err != nil {
+		return v4.Response{}, err
+	}
+	return s.saveZone(ctx, c, id, body, false)
+}
+
+func (s *API) saveZone(ctx context.Context, c *v4.Call, id proto.Account, body v4.Object, whole bool) (v4.Response, error) {
+	for range store.MaxAttempts {
+		if err := s.store.Fresh(ctx); err != nil {
+			return v4.Response{}, err
+		}
+		old, found := s.store.Catalog.Zone(c.Account, id)
+		switch {
+		case s.configured(id):
+			return v4.Response{}, v4.Invalid("the zone %s is set by the configuration (--zone): change it there", id)
+		case !found && !whole:
+			return v4.Response{}, errNoZone
+		}
+		if err := c.Precondition(old.Revision); err != nil {
+			return v4.Response{}, err
+		}
+		sent := v4.Object{}
+		if found && !whole {
+			sent.Set("name", old.Value.Name)
+			sent.Set("x_host_suffixes", old.Value.Hosts)
+		}
+		maps.Copy(sent, body)
+		now := proto.At(s.store.Clock.Now())
+		z := proto.Zone{CreatedAt: now, UpdatedAt: now}
+		if found {
+			z.CreatedAt = old.Value.CreatedAt
+		}
+		if err := readZone(sent, &z); err != nil {
+			return v4.Response{}, err
+		}
+		if err := s.hostsFree(c.Account, id, &z); err != nil {
+			return v4.Response{}, err
+		}
+		if found {
+			if err := s.hostsUsed(c.Account, id, old, z.Hosts); err != nil {
+				return v4.Response{}, err
+			}
+		}
+		revision, err := s.store.Put(ctx, c.Account, topology.KindZone, topology.ZoneID(id), &z, old.Revision)
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		return v4.Response{Result: s.viewZone(c.Account, id, &z), Revision: revision}, err
+	}
+	return v4.Response{}, v4.ErrConflict
+}
+
+func (s *API) deleteZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	id, err := zoneID(c)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	for range store.MaxAttempts {
+		if err := s.store.Fresh(ctx); err != nil {
+			return v4.Response{}, err
+		}
+		old, found := s.store.Catalog.Zone(c.Account, id)
+		switch {
+		case s.configured(id):
+			return v4.Response{}, v4.Invalid("the zone %s is set by the configuration (--zone): remove it there", id)
+		case !found:
+			return v4.Response{}, errNoZone
+		}
+		if err := c.Precondition(old.Revision); err != nil {
+			return v4.Response{}, err
+		}
+		if err := s.hostsUsed(c.Account, id, old, nil); err != nil {
+			return v4.Response{}, err
+		}
+		err := s.store.Remove(ctx, c.Account, topology.KindZone, topology.ZoneID(id), old.Revision)
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		return v4.OK(struct {
+			ID proto.Account `json:"id"`
+		}{id}), err
+	}
+	return v4.Response{}, v4.ErrConflict
+}
+
+// hostsFree refuses a host suffix that another zone has.
+func (s *API) hostsFree(a, id proto.Account, z *proto.Zone) error {
+	if err := s.hostsKnown(a, id); err != nil {
+		return err
+	}
+	for other, of := range s.zones(a) {
+		for _, host := range of.Hosts {
+			if other != id && slices.Contains(z.Hosts, host) {
+				return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the host suffix %q belongs to the zone %s", host, other)
+			}
+		}
+	}
+	return nil
+}
+
+// hostsUsed refuses to take away the hosts of an application that is in the zone.
+func (s *API) hostsUsed(a, id proto.Account, old catalog.Record[proto.Zone], hosts []string) error {
+	for _, app := range s.index.account(a).apps.All() {
+		v := app.Value.Value
+		if v.Zone == id && within(v.Domains, old.Value.Hosts) && !within(v.Domains, hosts) {
+			return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the application %q lies within the zone: move or delete it first", v4.Clip(v.Name))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package apitoken
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
+)
+
+// readResources reads what a policy is about: the account as a whole, or zones of it, where the zero account
+// stands for all of them. There are two forms: {"...account.<id>": "*"}, and with the zones further in,
+// {"...account.<id>": {"...account.zone.*": "*"}}.
+func readResources(a proto.Account, resources v4.Object) (whole bool, zones []proto.Account, err error) {
+	for name, value := range resources {
+		var inner map[string]string
+		var all string
+		isZone := strings.HasPrefix(name, zoneResource)
+		switch {
+		case json.Unmarshal(value, &all) == nil && all == "*":
+		case !isZone && json.Unmarshal(value, &inner) == nil && len(inner) > 0:
+		default:
+			return false, nil, fmt.Errorf("%s must be \"*\"", v4.Quote(name))
+		}
+		if isZone {
+			inner = map[string]string{name: "*"}
+		} else if id, ok := strings.CutPrefix(name, accountResource); !ok || id != "*" && id != a.String() {
+			return false, nil, fmt.Errorf("%s is not this account, nor zones of it", v4.Quote(name))
+		}
+		whole = whole || inner == nil
+		for zone, value := range inner {
+			id, ok := strings.CutPrefix(zone, zoneResource)
+			if !ok || value != "*" {
+				return false, nil, fmt.Errorf("%s must name a zone, with \"*\"", v4.Quote(zone))
+			}
+			var parsed proto.Account
+			if id != "*" {
+				if parsed, err = proto.ParseAccount(id); err != nil || parsed.IsZero() {
+					return false, nil, fmt.Errorf("%s is not a zone", v4.Quote(zone))
+				}
+			}
+			if zones = append(zones, parsed); len(zones) > maxTokenListed {
+				return false, nil, errors.New("too many zones")
+			}
+		}
+	}
+	if whole {
+		zones = nil
+	}
+	return whole, zones, nil
+}
+
+// everyZone is a zone that no policy names: what a token may do there, it may do in every zone.
+var everyZone = proto.NewAccount()
+
+// MayGive refuses where a token, as it would be, could do what the one that asks for it cannot: at other
+// things, for longer, or from elsewhere.
+func MayGive(by, t *proto.APIToken) error {
+	if t.All && !by.All {
+		return cannotGive("everything")
+	}
+	for _, p := range t.Policies {
+		if p.Deny {
+			continue
+		}
+		zones := []proto.Account{{}}
+		if len(p.Zones) > 0 {
+			zones = slices.Clone(p.Zones)
+		}
+		for n, zone := range p.Zones {
+			if zone.IsZero() {
+				zones[n] = everyZone
+			}
+		}
+		for _, id := range p.Groups {
+			g, _ := permission.Find(id)
+			for _, n := range []v4.Permission{g.Permission, {Scope: g.Scope, Edit: false}} { // who may edit may read
+				for _, zone := range zones {
+					if permission.Permits(t, n, zone) && !permission.Permits(by, n, zone) {
+						return cannotGive(v4.Quote(g.Name))
+					}
+				}
+			}
+		}
+	}
+	switch {
+	case by.ExpiresAt != 0 && (t.ExpiresAt == 0 || t.ExpiresAt > by.ExpiresAt):
+		return cannotGive("a life that is longer than its own (expires_on)")
+	case !noWider(t.AllowFrom, by.AllowFrom), !narrower(by.DenyFrom, t.DenyFrom):
+		return cannotGive("use from addresses that it cannot be used from (condition)")
+	}
+	return nil
+}
+
+func cannotGive(what string) error {
+	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: an API token cannot give what it does not have: %s", what)
+}
+
+// noWider tells whether a list of allowed ranges allows no more than another; an empty one allows all.
+func noWider(list, than []string) bool {
+	return len(than) == 0 || len(list) > 0 && narrower(list, than)
+}
+
+// narrower tells whether each range of a list lies within one of another.
+func narrower(list, within []string) bool {
+	return !slices.ContainsFunc(list, func(text string) bool {
+		p, err := netip.ParsePrefix(text)
+		return err != nil || !slices.ContainsFunc(within, func(text string) bool {
+			w, err := netip.ParsePrefix(text)
+			return err == nil && w.Bits() <= p.Bits() && w.Contains(p.Addr())
+		})
+	})
+}

@@ -1,0 +1,142 @@
+package apitoken
+
+import (
+	"context"
+	"net/http"
+	"path"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/credential"
+)
+
+// Authenticate returns the call of a request. If the path names a zone or nothing instead of an account, the account
+// is the token's.
+func (s *API) Authenticate(r *http.Request) (*v4.Call, error) {
+	account, zone, token, given, err := s.identifyToken(r)
+	if err != nil {
+		return nil, err
+	}
+	c := &v4.Call{Request: r, Account: account, Zone: zone, Token: token}
+	c.Recheck = func() error { return s.recheck(c, given) }
+	return c, nil
+}
+
+// Authorize returns an error if the call's token lacks the call's permission. It notes that the token was used, and
+// gives the request's context the actor for the audit log.
+func (s *API) Authorize(c *v4.Call) error {
+	if !permission.Permits(c.Token, c.Permission, c.Zone) {
+		return permission.Denied(c.Permission)
+	}
+	s.uses.note(c.Account, c.Token.ID, s.store.Tokens.LastUsed(c.Account, c.Token.ID), s.store.Clock.Now())
+	actor, action := actorOf(c.Request, c.Token)
+	c.Request = c.WithContext(store.WithActor(c.Context(), actor, action))
+	return nil
+}
+
+// identifyToken returns the account and zone that the path names, and the token that the request presents.
+func (s *API) identifyToken(r *http.Request) (account, zone proto.Account, token *proto.APIToken, given presented, err error) {
+	named := r.PathValue("account")
+	if named != "" {
+		if account, err = proto.ParseAccount(named); err != nil {
+			return account, zone, nil, given, v4.ErrNoRoute
+		}
+	}
+	if id := r.PathValue("zone"); id != "" {
+		if zone, err = proto.ParseAccount(id); err != nil || zone.IsZero() {
+			return account, zone, nil, given, v4.ErrNoRoute
+		}
+	}
+	given, err = readCredentials(r.Header)
+	if err != nil {
+		return account, zone, nil, given, err
+	}
+	hash := credential.Hash(given.secret)
+	// A token that was made a moment ago, at another replica, is good here, and one that was ended is not.
+	fresh := s.store.FreshTokens
+	if !s.store.Tokens.Known(hash) {
+		fresh = s.freshStranger
+	}
+	if err := fresh(r.Context()); err != nil {
+		return account, zone, nil, given, err
+	}
+	token = s.store.Tokens.LookUp(named != "", &account, hash)
+	if token == nil && named != "" && s.store.Tokens.Known(hash) {
+		return account, zone, nil, given, errOtherAccount
+	}
+	if err := s.authentic(r, token, given); err != nil {
+		return account, zone, nil, given, err
+	}
+	if !zone.IsZero() && !s.zoneKnown(account, zone) {
+		return account, zone, nil, given, errOtherAccount
+	}
+	return account, zone, token, given, nil
+}
+
+// authentic tells whether the caller may use the token now, from there.
+func (s *API) authentic(r *http.Request, t *proto.APIToken, given presented) error {
+	switch {
+	case t == nil, !credential.Matches(given.secret, t.SecretHash):
+		return errAuthentication
+	case given.key && (t.Email == "" || given.email != t.Email):
+		return errAuthentication
+	case tokenStatus(t, proto.At(s.store.Clock.Now())) != statusActive:
+		return errAuthentication
+	case t.NotBefore > proto.At(s.store.Clock.Now()):
+		return errAuthentication
+	case !UsableFrom(t, v4.Peer(r)):
+		return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: the API token cannot be used from this address")
+	}
+	return nil
+}
+
+// maxLookUps bounds how many requests with unknown credentials ask the bus at once.
+const maxLookUps = 8
+
+// freshStranger is freshTokens for callers that are not known yet: they take turns.
+func (s *API) freshStranger(ctx context.Context) error {
+	select {
+	case s.lookUps <- struct{}{}:
+		defer func() { <-s.lookUps }()
+		return s.store.FreshTokens(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var errOtherAccount = v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource")
+
+// recheck checks the credentials of a request that was admitted, by what the view of the tokens holds now.
+func (s *API) recheck(c *v4.Call, given presented) error {
+	account := c.Account
+	t := s.store.Tokens.LookUp(c.PathValue("account") != "", &account, credential.Hash(given.secret))
+	if err := s.authentic(c.Request, t, given); err != nil {
+		return err
+	}
+	if account != c.Account || t.ID != c.Token.ID {
+		return errAuthentication
+	}
+	if !permission.Permits(t, c.Permission, c.Zone) {
+		return permission.Denied(c.Permission)
+	}
+	return nil
+}
+
+// pathActions are the actions that the last part of a path names.
+var pathActions = map[string]string{
+	"refresh": "refresh", "rotate": "rotate", "value": "roll", "revoke_tokens": "revoke", "revoke-tokens": "revoke", "revoke": "revoke",
+}
+
+// actorOf returns who makes a request, for the audit log, and what the path calls the request; empty if it does not.
+func actorOf(r *http.Request, t *proto.APIToken) (actor proto.Actor, action string) {
+	actor = proto.Actor{Type: "token", ID: t.ID.String(), Name: t.Name}
+	if t.Email != "" {
+		actor.Type, actor.Email = "key", t.Email
+	}
+	if from := v4.Peer(r); from.IsValid() {
+		actor.IP = from.String()
+	}
+	return actor, pathActions[path.Base(r.URL.Path)]
+}

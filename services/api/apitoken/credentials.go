@@ -1,0 +1,96 @@
+package apitoken
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
+)
+
+// presented is the secret that a request gives, and the address that it gives beside it.
+type presented struct {
+	secret string
+	key    bool   // it came as X-Auth-Key, for which the address must be right
+	email  string // lower-case
+}
+
+// readCredentials reads what a request says of who calls. Any of the three headers may hold a token's value;
+// an empty one counts as not given, since clients send "Authorization: Bearer " beside other credentials
+// (api/README.md 1.2). Several have to hold the same: which of two callers is meant is not guessed.
+func readCredentials(h http.Header) (presented, error) {
+	bearer, err1 := single(h, v4.HeaderBearer)
+	key, err2 := single(h, v4.HeaderKey)
+	email, err3 := single(h, v4.HeaderEmail)
+	service, err4 := single(h, v4.HeaderServiceKey)
+	for _, err := range []error{err1, err2, err3, err4} {
+		if err != nil {
+			return presented{}, err
+		}
+	}
+	if bearer != "" {
+		scheme, secret, _ := strings.Cut(bearer, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return presented{}, unauthenticated("%s must be Bearer and an API token", v4.HeaderBearer)
+		}
+		bearer = strings.TrimSpace(secret)
+	}
+	if key != "" && email == "" {
+		return presented{}, unauthenticated("%s needs %s beside it", v4.HeaderKey, v4.HeaderEmail)
+	}
+	p := presented{key: key != "", email: strings.ToLower(email)}
+	for _, secret := range []string{bearer, key, service} {
+		if secret != "" && p.secret != "" && secret != p.secret {
+			return presented{}, unauthenticated("the request has different credentials in its headers: send one of them")
+		}
+		if secret != "" {
+			p.secret = secret
+		}
+	}
+	if p.secret == "" {
+		return presented{}, errAuthentication
+	}
+	return p, nil
+}
+
+// single reads a header that may be there once; more often only where it says the same.
+func single(h http.Header, name string) (string, error) {
+	value := ""
+	for _, v := range h.Values(name) {
+		v = strings.TrimSpace(v)
+		if v != "" && value != "" && v != value {
+			return "", unauthenticated("the header %s is there more than once", name)
+		}
+		if v != "" {
+			value = v
+		}
+	}
+	return value, nil
+}
+
+// unauthenticated is [errAuthentication] with what to do about it, where telling helps nobody to guess.
+func unauthenticated(format string, args ...any) *v4.Error {
+	return v4.Errorf(http.StatusForbidden, v4.CodeAuthentication, "Authentication error: "+format, args...)
+}
+
+// UsableFrom tells whether a token may be used from an address.
+func UsableFrom(t *proto.APIToken, from netip.Addr) bool {
+	within := func(list []string) bool {
+		for _, text := range list {
+			if p, err := netip.ParsePrefix(text); err == nil && p.Contains(from) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case len(t.AllowFrom) == 0 && len(t.DenyFrom) == 0:
+		return true
+	case !from.IsValid(), within(t.DenyFrom):
+		return false
+	}
+	return len(t.AllowFrom) == 0 || within(t.AllowFrom)
+}
+
+var errAuthentication = v4.Errorf(http.StatusForbidden, v4.CodeAuthentication, "Authentication error")

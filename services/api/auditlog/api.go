@@ -1,0 +1,15 @@
+// Package auditlog serves the audit log: the log of the v4 API and the newer one, two views of the same changes.
+package auditlog
+
+import (
+	"plumbline.dev/services/api/store"
+)
+
+// API serves the audit log. It is safe for concurrent use.
+type API struct {
+	store   *store.Store
+	readers chan struct{} // a place for each request that reads the log
+}
+
+// New returns the API of the audit log.
+func New(s *store.Store) *API { return &API{store: s, readers: make(chan struct{}, maxReaders)} }

@@ -1,0 +1,23 @@
+package api
+
+import (
+	"plumbline.dev/services/api/access"
+	"plumbline.dev/services/api/apitoken"
+	"plumbline.dev/services/api/auditlog"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/identity"
+	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/posture"
+)
+
+// newDescription returns the description of the API.
+func newDescription() *openapi.Description {
+	d := &openapi.Description{Operations: openapi.Operations{}, Schemas: openapi.Members{}}
+	access.Describe(d)
+	posture.Describe(d)
+	device.Describe(d)
+	identity.Describe(d)
+	apitoken.Describe(d)
+	auditlog.Describe(d)
+	return d
+}

@@ -1,0 +1,329 @@
+package device
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/intake"
+)
+
+// RowsPerCommand keeps commands and their answers small, and the registry fair to several imports.
+const RowsPerCommand = 1000
+
+// Imported is what became of a list. The counts of devices and the refused add up to the rows.
+type Imported struct {
+	Rows      int        `json:"rows"`
+	Enrolled  int        `json:"enrolled"`
+	Updated   int        `json:"updated"`
+	Unchanged int        `json:"unchanged"`
+	Refused   int        `json:"refused"`
+	Errors    []rowError `json:"errors"` // the first [maxRowErrors], by line
+}
+
+type rowError struct {
+	Line    int    `json:"line"`
+	Device  string `json:"device_id,omitempty"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+const maxRowErrors = 100
+
+func (r *Imported) refuse(e rowError) {
+	r.Refused++
+	if len(r.Errors) < maxRowErrors {
+		r.Errors = append(r.Errors, e)
+	}
+}
+
+// importDevices enrols or updates every device of a list of any length, while it is being received. A row
+// replaces all that is known of its device.
+func (s *API) importDevices(w http.ResponseWriter, c *v4.Call) error {
+	format, err := formatOf(c.Header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	permitted := c.Context()
+	// What is under way on the bus when the token ends is finished and counted. Reads that are stopped end the
+	// client's context too, which then says nothing about the client.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(permitted))
+	defer cancel(nil)
+	defer context.AfterFunc(c.Client, func() {
+		if v4.TokenEnded(permitted) == nil {
+			cancel(context.Cause(c.Client))
+		}
+	})()
+	select {
+	case s.imports <- struct{}{}:
+		defer func() { <-s.imports }()
+	case <-permitted.Done():
+		return context.Cause(permitted)
+	case <-s.ending:
+		return v4.ErrShutdown
+	}
+	body := &patientReader{r: c.Body, connection: http.NewResponseController(w), permitted: permitted}
+	defer context.AfterFunc(permitted, body.stop)()
+	result, err := s.runImport(ctx, permitted, c.Account, intake.NewReader(body, format), newInformed(w, c.Request))
+	body.done()
+	if err != nil {
+		return err
+	}
+	return v4.OK(result).Write(w)
+}
+
+func formatOf(contentType string) (intake.Format, error) {
+	kind, params, err := mime.ParseMediaType(contentType)
+	if charset := params["charset"]; err == nil && (charset == "" || charset == "utf-8" || charset == "UTF-8") {
+		switch kind {
+		case "text/csv", "application/csv":
+			return intake.CSV, nil
+		case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
+			return intake.NDJSON, nil
+		case "application/json":
+			return intake.JSON, nil
+		}
+	}
+	return 0, v4.Errorf(http.StatusUnsupportedMediaType, v4.CodeMediaType,
+		"send devices as text/csv, application/x-ndjson or application/json (Content-Type), in UTF-8")
+}
+
+// runImport enrols the rows until the list ends, or permitted does.
+func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *intake.Reader, client *progressWriter) (*Imported, error) {
+	commands, err := s.NewCommands(a)
+	if err != nil {
+		return nil, err
+	}
+	defer commands.Close()
+	spool := intake.NewSpool(s.cfg.TempDir, 0)
+	defer spool.Close()
+	i := &Importing{Permitted: permitted, client: client, Commands: commands, spool: spool, seen: intake.NewSeen(), Result: &Imported{Errors: []rowError{}}, Lines: map[proto.ID]int{}}
+	commands.refused = func(line int, r proto.Refusal) {
+		i.Result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
+	}
+	commands.more = func(n int) { i.Result.Refused += n }
+	err = i.run(ctx, a, rows)
+	if why := v4.TokenEnded(permitted); err != nil && why != nil {
+		err = i.ended(ctx, why)
+	}
+	t := commands.total
+	i.Result.Enrolled, i.Result.Updated, i.Result.Unchanged = t.Enrolled, t.Updated, t.Unchanged
+	i.End(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(i.Result.Errors, func(a, b rowError) int { return cmp.Compare(a.Line, b.Line) })
+	for outcome, n := range map[string]int{"enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.Result.Refused} {
+		s.rows.WithLabelValues(outcome).Add(float64(n))
+	}
+	return i.Result, nil
+}
+
+// Importing is one import under way.
+type Importing struct {
+	Permitted context.Context // ends with the client, and when its token may no longer do this
+	client    *progressWriter
+	Commands  *commands
+	Action    *store.Action // once there is a command
+	spool     *intake.Spool
+	seen      *intake.Seen // ids of the rows so far
+	Result    *Imported
+	Chunk     []proto.Device
+	Lines     map[proto.ID]int // of the devices in chunk
+}
+
+// ended waits for what is under way when the token ends, and returns the refusal, with the work done so far.
+func (i *Importing) ended(ctx context.Context, why error) error {
+	if err := i.Commands.finish(ctx); err != nil {
+		i.Commands.s.store.Log.Warn("an import was ended, and what it did is not fully known", "err", err)
+	}
+	p := *v4.AsError(why)
+	t := i.Commands.total
+	p.Message = fmt.Sprintf("%s: the import stopped after row %d: %d devices were enrolled, %d updated and %d unchanged, and stay as they are",
+		p.Message, i.Result.Rows, t.Enrolled, t.Updated, t.Unchanged)
+	p.Cause = why
+	return &p
+}
+
+func (i *Importing) run(ctx context.Context, a proto.Account, rows *intake.Reader) error {
+	for {
+		row, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return unreadable(ctx, err)
+		}
+		i.Result.Rows++
+		if row.Error == nil && row.Device.ID.IsZero() {
+			if row.Error, err = i.spool.Hold(row); err != nil {
+				return err
+			}
+			if row.Error == nil {
+				continue // it comes again when the spool is drained
+			}
+		} else if row.Error == nil {
+			if err := i.spool.Saw(row.Device.Serial); err != nil {
+				return err
+			}
+		}
+		if err := i.take(ctx, row); err != nil {
+			return err
+		}
+	}
+	known := func(id proto.ID) bool { _, known := i.Commands.s.Inventory.PageOf(a, id); return known }
+	if err := i.spool.Drain(a, known, func(row intake.Row) error { return i.take(ctx, row) }); err != nil {
+		return err
+	}
+	if err := i.Flush(ctx); err != nil {
+		return err
+	}
+	return i.Commands.finish(ctx)
+}
+
+// unreadable is what is wrong with a list as a whole, or with how it came.
+func unreadable(ctx context.Context, err error) error {
+	if intake.IsFormat(err) {
+		return v4.Invalid("%v", err)
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	p := v4.Invalid("the list broke off: what came before is enrolled, send all of it again")
+	p.Cause = err
+	return p
+}
+
+// take counts a row that is decided.
+func (i *Importing) take(ctx context.Context, row intake.Row) error {
+	if i.Action != nil {
+		i.Action.Renew(ctx, i.counts()) // a list may come slower than a lease lasts
+	}
+	if row.Error != nil {
+		i.Result.refuse(rowError{Line: row.Line, Code: row.Error.Code, Message: row.Error.Message})
+		return nil
+	}
+	if i.seen.Add(row.Device.ID) {
+		i.Result.refuse(rowError{Line: row.Line, Device: row.Device.ID.String(), Code: intake.CodeTwice,
+			Message: "an earlier row of the list is the same device: give each machine one row and an id of its own"})
+		return nil
+	}
+	i.Chunk = append(i.Chunk, row.Device)
+	i.Lines[row.Device.ID] = row.Line
+	if len(i.Chunk) < RowsPerCommand {
+		return nil
+	}
+	return i.Flush(ctx)
+}
+
+func (i *Importing) Flush(ctx context.Context) error {
+	if len(i.Chunk) == 0 {
+		return nil
+	}
+	if err := v4.TokenEnded(i.Permitted); err != nil {
+		return err
+	}
+	if i.Action == nil {
+		var err error
+		if i.Action, err = i.Commands.s.store.BeginAction(ctx, i.Commands.account, i.Told()); err != nil {
+			return err
+		}
+	}
+	if err := i.Commands.send(ctx, &proto.Command{Upsert: i.Chunk}, i.Lines); err != nil {
+		return err
+	}
+	t := i.Commands.total
+	i.client.handled(t.Enrolled+t.Updated+t.Unchanged+i.Result.Refused, i.Commands.s.store.Clock.Now())
+	i.Chunk, i.Lines = i.Chunk[:0], map[proto.ID]int{}
+	return nil
+}
+
+// Told is the import as the audit log is told of it.
+func (i *Importing) Told() store.Change {
+	return store.Change{Action: store.ActionImport, Kind: AuditKind, After: i.counts()}
+}
+
+func (i *Importing) counts() map[string]int {
+	t := i.Commands.total
+	return map[string]int{"rows": i.Result.Rows, "enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.Result.Refused}
+}
+
+// End tells the audit log what became of the import. One that broke off leaves commands that are stored and not
+// answered: the counts are then of what is known.
+func (i *Importing) End(ctx context.Context, err error) {
+	t := i.Commands.total
+	switch {
+	case i.Action == nil:
+	case err == nil && t.Enrolled+t.Updated == 0:
+		i.Action.End(ctx)
+	case err != nil && len(i.Commands.waiting) > 0:
+		told := i.Told()
+		told.Unsure = true
+		i.Action.End(ctx, told)
+	case t.Enrolled+t.Updated > 0:
+		i.Action.End(ctx, i.Told())
+	default:
+		i.Action.End(ctx)
+	}
+}
+
+// patientReader reads a body that may take as long as it needs, as long as something comes.
+type patientReader struct {
+	r          io.Reader
+	connection *http.ResponseController
+	permitted  context.Context
+
+	mu      sync.Mutex
+	stopped bool
+}
+
+// silence is how long a client may send nothing during an import.
+const silence = time.Minute
+
+func (p *patientReader) Read(b []byte) (int, error) {
+	if err := p.wait(); err != nil {
+		return 0, err
+	}
+	return p.r.Read(b)
+}
+
+// wait sets how long the next read may take.
+func (p *patientReader) wait() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return context.Cause(p.permitted)
+	}
+	if err := p.connection.SetReadDeadline(time.Now().Add(silence)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// stop ends a read that waits for the client, and every later one.
+func (p *patientReader) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	_ = p.connection.SetReadDeadline(time.Unix(1, 0))
+}
+
+// done lifts the deadline: passing later, it would end the request. One that was stopped keeps it: the server
+// would otherwise wait for the rest of the body before it answers.
+func (p *patientReader) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.stopped {
+		_ = p.connection.SetReadDeadline(time.Time{})
+	}
+}

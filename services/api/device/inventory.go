@@ -1,0 +1,188 @@
+package device
+
+import (
+	"bytes"
+	"context"
+	"hash/fnv"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/store"
+)
+
+// Inventory knows which page each device is in: a view of the DEVICES bucket that keeps, for each device, its
+// id and a hash of its address, 20 bytes, ordered within their page. 1,000,000 devices are 20 MB, and a lookup
+// in their 1,000 pages takes some 50 µs. Everything else is read from the bucket when it is asked for. It is
+// safe for concurrent use.
+type Inventory struct {
+	conn *bus.Conn
+	log  *slog.Logger
+
+	store.Progress
+	Pages map[proto.Account]map[topology.PageNumber]*IndexedPage
+}
+
+// IndexedPage is what the view keeps of a page. It is never modified.
+type IndexedPage struct {
+	Revision uint64
+	IDs      []proto.ID // of its devices, sorted, then of those that are revoked, sorted
+	Active   int        // how many of them are not revoked
+	Emails   []uint32   // the hash of each one's address
+}
+
+func newInventory(conn *bus.Conn, log *slog.Logger) *Inventory {
+	return &Inventory{conn: conn, log: log, Pages: map[proto.Account]map[topology.PageNumber]*IndexedPage{}, Progress: store.NewProgress(topology.Devices)}
+}
+
+// Run keeps the view up to date until ctx ends.
+func (v *Inventory) Run(ctx context.Context) error {
+	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Devices)); err != nil {
+		return err
+	}
+	return v.conn.Watch(ctx, topology.Devices, []string{">"}, v.apply, v.InSync)
+}
+
+func (v *Inventory) apply(u bus.Update) error {
+	var indexed *IndexedPage
+	account, page, notPage := topology.ParsePageKey(u.Key) // the registry's cursor is no page
+	if notPage == nil && !u.Deleted {
+		var p proto.Page
+		if err := u.Decode(&p); err != nil {
+			v.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
+			p = proto.Page{}
+		}
+		indexed = IndexPage(&p, u.Revision)
+	}
+	v.Mu.Lock()
+	defer v.Mu.Unlock()
+	v.Saw(u.Revision)
+	switch {
+	case notPage != nil:
+	case u.Deleted:
+		delete(v.Pages[account], page)
+	default:
+		if v.Pages[account] == nil {
+			v.Pages[account] = map[topology.PageNumber]*IndexedPage{}
+		}
+		v.Pages[account][page] = indexed
+	}
+	return nil
+}
+
+func IndexPage(p *proto.Page, revision uint64) *IndexedPage {
+	n := len(p.Devices) + len(p.Revoked)
+	x := &IndexedPage{Revision: revision, IDs: make([]proto.ID, 0, n), Active: len(p.Devices), Emails: make([]uint32, 0, n)}
+	for _, list := range [][]proto.Device{p.Devices, p.Revoked} {
+		slices.SortFunc(list, compareDevices)
+		for i := range list {
+			x.IDs, x.Emails = append(x.IDs, list[i].ID), append(x.Emails, EmailHash(list[i].Email))
+		}
+	}
+	return x
+}
+
+func CompareIDs(a, b proto.ID) int { return bytes.Compare(a[:], b[:]) }
+
+func compareDevices(a, b proto.Device) int { return CompareIDs(a.ID, b.ID) }
+
+// EmailHash is one of an address in any case; 0 where there is none.
+func EmailHash(email string) uint32 {
+	if email == "" {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, strings.ToLower(email))
+	return h.Sum32() | 1
+}
+
+// has tells whether the page has a device; revoked ones are asked for apart.
+func (x *IndexedPage) has(id proto.ID, revoked bool) bool {
+	ids := x.IDs[:x.Active]
+	if revoked {
+		ids = x.IDs[x.Active:]
+	}
+	_, found := slices.BinarySearchFunc(ids, id, CompareIDs)
+	return found
+}
+
+// PageOf gives the page that a device is in, a revoked one too.
+func (v *Inventory) PageOf(a proto.Account, id proto.ID) (topology.PageNumber, bool) {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	for page, x := range v.Pages[a] {
+		if x.has(id, false) || x.has(id, true) {
+			return page, true
+		}
+	}
+	return 0, false
+}
+
+// selected gives the pages from one on of which want says that they may hold what is looked for, in order.
+func (v *Inventory) selected(a proto.Account, from topology.PageNumber, want func(*IndexedPage) bool) []topology.PageNumber {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	var pages []topology.PageNumber
+	for n, x := range v.Pages[a] {
+		if n >= from && len(x.IDs) > 0 && want(x) {
+			pages = append(pages, n)
+		}
+	}
+	slices.Sort(pages)
+	return pages
+}
+
+// RevisionOf is the newest of a page that the view has seen; 0 where it has none.
+func (v *Inventory) RevisionOf(a proto.Account, page topology.PageNumber) uint64 {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	if x := v.Pages[a][page]; x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+// Has tells whether a page exists.
+func (v *Inventory) Has(a proto.Account, page topology.PageNumber) bool {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	_, found := v.Pages[a][page]
+	return found
+}
+
+// EnrolledFor counts the devices, revoked ones left out, of people by the hashes of their addresses.
+func (v *Inventory) EnrolledFor(a proto.Account, counts map[uint32]int) {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	for _, x := range v.Pages[a] {
+		for _, hash := range x.Emails[:x.Active] {
+			if n, asked := counts[hash]; asked {
+				counts[hash] = n + 1
+			}
+		}
+	}
+}
+
+// Size counts an account's pages, and its devices that are not revoked.
+func (v *Inventory) Size(a proto.Account) (pages, devices int) {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	for _, x := range v.Pages[a] {
+		devices += x.Active
+	}
+	return len(v.Pages[a]), devices
+}
+
+// revoked counts an account's revoked devices.
+func (v *Inventory) revoked(a proto.Account) (n int) {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	for _, x := range v.Pages[a] {
+		n += len(x.IDs) - x.Active
+	}
+	return n
+}

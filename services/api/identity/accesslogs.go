@@ -1,0 +1,179 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+)
+
+func (s *API) accessLogRoutes() []v4.Route {
+	return []v4.Route{
+		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access_requests", Scope: permission.AccessLogs, Handle: s.accessRequests},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access-requests", Scope: permission.AccessLogs, Handle: s.accessRequests}, // as the legacy SDK spells it
+	}
+}
+
+// Bounds of reading ACCESS_LOG, which nothing is kept of.
+const (
+	accessPerPage = 25
+	maxAccessRead = 200_000 // events that are looked at for one answer
+	writtenWithin = time.Minute
+)
+
+// accessView is an authentication in an answer (api/README.md 9.2). Those of services are here too. The x_ members
+// are ours.
+type accessView struct {
+	Action     string       `json:"action"` // login, logout, or request: one that a session, or nobody's identity, decided
+	Allowed    bool         `json:"allowed"`
+	AppDomain  string       `json:"app_domain"`
+	AppUID     proto.ID     `json:"app_uid"`
+	Connection string       `json:"connection"` // the type of the identity provider, or nonidentity
+	CreatedAt  v4.Timestamp `json:"created_at"`
+	IP         string       `json:"ip_address"`
+	Ray        string       `json:"ray_id"`
+	Email      string       `json:"user_email"`
+
+	Reason   string `json:"x_reason"`
+	Sort     string `json:"x_action"` // service, login, logout or request
+	Policy   string `json:"x_policy_id"`
+	Token    string `json:"x_service_token_id"`
+	ClientID string `json:"x_client_id"`
+	User     string `json:"x_user_id"`
+	IDP      string `json:"x_idp_id"`
+	Device   string `json:"x_device_id"`
+	Check    string `json:"x_check_id"`
+	Country  string `json:"x_country"`
+	Count    int    `json:"x_count"` // equal ones within a second are one
+}
+
+// nonIdentity is the connection of who did not log in at a provider (api/README.md 9.2).
+const nonIdentity = "nonidentity"
+
+func (s *API) viewAccess(a proto.Account, m *proto.Authentication) accessView {
+	v := accessView{
+		Action: string(m.Action), Allowed: m.Allowed, AppDomain: m.Host, AppUID: m.Application, Connection: nonIdentity, CreatedAt: v4.Timestamp(m.At),
+		IP: m.IP, Ray: m.Ray, Email: m.Email, Reason: m.Reason, Sort: string(m.Action), Policy: idText(m.Policy), Token: idText(m.TokenID),
+		ClientID: m.ClientID, User: idText(m.User), IDP: idText(m.IDP), Device: idText(m.Device), Check: idText(m.Check), Country: m.Country,
+		Count: max(m.Count, 1),
+	}
+	if m.Action == proto.ActionService || m.Action == "" {
+		v.Action, v.Sort = string(proto.ActionLogin), string(proto.ActionService)
+	}
+	if app, found := s.store.Catalog.Application(a, m.Application); found && v.AppDomain == "" && len(app.Value.Domains) > 0 {
+		v.AppDomain = app.Value.Domains[0]
+	}
+	if !m.IDP.IsZero() {
+		v.Connection = proto.TypeOIDC
+		if idp, found := s.store.Catalog.IdentityProvider(a, m.IDP); found {
+			v.Connection = idp.Value.Type
+		}
+	}
+	return v
+}
+
+// idText is an id as text; empty for none.
+func idText(id proto.ID) string {
+	if id.IsZero() {
+		return ""
+	}
+	return id.String()
+}
+
+// accessRequests gives the authentications of an account, the newest first unless direction is asc.
+func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	q, err := readAccessQuery(c.URL.Query())
+	if err == nil {
+		err = s.store.Fresh(ctx)
+	}
+	if err != nil {
+		return v4.Response{}, err
+	}
+	done, err := s.store.AcquireScan(ctx)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	defer done()
+	until := q.until
+	if !until.IsZero() {
+		until = until.Add(writtenWithin) // events are stored after they happened
+	}
+	since := q.since
+	if !since.IsZero() {
+		since = since.Add(-store.ClockSkew) // by another clock
+	}
+	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.AccessLogs, Subject: topology.AccessLogsOf(c.Account)}, since, until)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	read := s.store.ReadBackwards
+	if q.ascending {
+		read = s.store.ReadForwards
+	}
+	views, looked, skip := []any{}, 0, (q.page-1)*q.size
+	err = read(ctx, r, func(m *bus.Msg) error {
+		if looked++; looked > maxAccessRead {
+			return bus.ErrStop
+		}
+		var e proto.Authentication
+		if err := m.Decode(&e); err != nil {
+			s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			return nil
+		}
+		v := s.viewAccess(c.Account, &e)
+		if !q.matches(&v, s.appType(c.Account, e.Application)) {
+			return nil
+		}
+		if skip--; skip >= 0 {
+			return nil
+		}
+		views = append(views, v.only(q.fields))
+		if len(views) == q.size {
+			return bus.ErrStop
+		}
+		return nil
+	})
+	a := v4.Response{Result: views, Info: struct {
+		Count   int `json:"count"`
+		Page    int `json:"page"`
+		PerPage int `json:"per_page"`
+	}{len(views), q.page, q.size}}
+	if looked > maxAccessRead {
+		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod, Message: "the log was read for long enough: there may be more; ask for a shorter period (since, until)"}}
+	}
+	return a, err
+}
+
+// appType is the type of an application; "" of one that is gone.
+func (s *API) appType(a proto.Account, id proto.ID) string {
+	if app, found := s.store.Catalog.Application(a, id); found {
+		return app.Value.Type
+	}
+	return ""
+}
+
+// only leaves out the members that are not asked for.
+func (v *accessView) only(fields []string) any {
+	if len(fields) == 0 {
+		return v
+	}
+	b, err := v4.Encode(v)
+	if err != nil {
+		return v
+	}
+	all, some := v4.Decode(bytes.TrimSpace(b)), v4.Object{}
+	for _, name := range fields {
+		if member, there := all[strings.TrimSpace(name)]; there {
+			some[strings.TrimSpace(name)] = member
+		}
+	}
+	return some
+}

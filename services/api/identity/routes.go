@@ -1,0 +1,16 @@
+package identity
+
+import (
+	"slices"
+
+	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/v4"
+)
+
+// Routes returns the routes of people, sessions and authentications.
+func (s *API) Routes() []v4.Route {
+	return slices.Concat(s.peopleRoutes(), s.accessLogRoutes())
+}
+
+// Describe describes the routes of people, sessions and authentications.
+func Describe(d *openapi.Description) { d.Add(operations(), nil) }

@@ -1,0 +1,260 @@
+package openapi
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
+)
+
+// Path is where the API describes itself, to everybody: the description has no secrets.
+const Path = "/client/v4/openapi.json"
+
+// Description is what an OpenAPI document says beside what the routes say themselves.
+type Description struct {
+	Operations Operations
+	Schemas    Members // that several operations have
+}
+
+// Add adds what a package says of its routes.
+func (d *Description) Add(operations Operations, schemas Members) {
+	maps.Copy(d.Operations, operations)
+	maps.Copy(d.Schemas, schemas)
+}
+
+// Document returns the OpenAPI 3.1 document of some routes. A route without an operation is an error.
+func (d *Description) Document(routes []v4.Route) ([]byte, error) {
+	table, paths := d.Operations, map[string]map[string]any{}
+	for _, r := range v4.WithZones(routes) {
+		op, known := table[r.Key()]
+		if !known {
+			return nil, fmt.Errorf("the route %s is not described", r.Key())
+		}
+		if paths[r.Path] == nil {
+			paths[r.Path] = map[string]any{"parameters": pathParameters(r.Path)}
+		}
+		paths[r.Path][strings.ToLower(r.Method)] = op.document(r)
+	}
+	paths[Path] = map[string]any{"get": map[string]any{
+		"operationId": "get_openapi", "summary": "Get this description", "security": []any{},
+		"responses": map[string]any{"200": map[string]any{"description": "this document", "content": map[string]any{"application/json": map[string]any{}}}},
+	}}
+	return v4.Encode(map[string]any{
+		"openapi": "3.1.0",
+		"info": map[string]any{
+			"title": "Plumbline", "version": "4.0.0",
+			"description": "The Cloudflare v4 API of what Plumbline has, and under /plumbline what Cloudflare has no endpoint for. " +
+				"Members and parameters of ours begin with x_. Clients should expect further members. HEAD is answered as GET is. " +
+				"Answers about one resource have its revision as the ETag; a request with If-Match is refused where that is another one by now.",
+		},
+		"servers": []any{map[string]any{"url": "/"}},
+		"security": []any{
+			map[string]any{"token": []any{}}, map[string]any{"key": []any{}, "email": []any{}}, map[string]any{"service_key": []any{}},
+		},
+		"paths": paths,
+		"components": map[string]any{
+			"schemas":   d.Schemas.With(envelopeSchemas()),
+			"responses": refusals(),
+			"securitySchemes": map[string]any{
+				"token":       map[string]any{"type": "http", "scheme": "bearer", "description": "an API token"},
+				"key":         map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderKey, "description": "an API token that has an address (x_email)"},
+				"email":       map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderEmail, "description": "the token's address"},
+				"service_key": map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderServiceKey, "description": "an API token"},
+			},
+		},
+	})
+}
+
+// document is the operation object of a route.
+func (op Operation) document(r v4.Route) map[string]any {
+	d := map[string]any{
+		"operationId": operationID(r), "summary": op.Summary, "tags": []string{string(r.Scope)}, "responses": op.responses(r),
+		"x-scope": map[string]any{"area": r.Scope, "edit": r.PermissionFor(r.Method).Edit, "permissions": permissionsFor(r.PermissionFor(r.Method))},
+	}
+	if op.Details != "" {
+		d["description"] = op.Details
+	}
+	if p := op.parameters(r); len(p) > 0 {
+		d["parameters"] = p
+	}
+	content := map[string]any{}
+	if op.Body != nil {
+		content["application/json"] = map[string]any{"schema": op.Body}
+	}
+	for kind, body := range op.OtherBodies {
+		content[kind] = map[string]any{"schema": body}
+	}
+	if len(content) > 0 {
+		_, demanding := op.Body["required"]
+		d["requestBody"] = map[string]any{"content": content, "required": demanding || len(op.OtherBodies) > 0}
+	}
+	return d
+}
+
+var inBraces = regexp.MustCompile(`\{(\w+)\}`)
+
+func pathParameters(path string) []any {
+	all := []any{}
+	for _, found := range inBraces.FindAllStringSubmatch(path, -1) {
+		of := Text()
+		switch found[1] {
+		case "account", "zone", "zone_id":
+			of = Schema{"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}
+		case "id", "policy":
+			of = UUID()
+		case "page":
+			of = Schema{"type": "integer", "minimum": 0}
+		}
+		all = append(all, map[string]any{"name": found[1], "in": "path", "required": true, "schema": of})
+	}
+	return all
+}
+
+func (op Operation) parameters(r v4.Route) []any {
+	all := []any{}
+	for _, p := range op.Query {
+		one := map[string]any{"name": p.Name, "in": "query", "description": p.Description, "schema": p.Schema}
+		if p.Repeated {
+			one["schema"], one["explode"] = List(p.Schema), true
+		}
+		if p.Header {
+			one["in"] = "header"
+		}
+		all = append(all, one)
+	}
+	if conditional(r) {
+		all = append(all, map[string]any{"name": "If-Match", "in": "header", "description": "the ETag that the resource must still have", "schema": Text()})
+	}
+	return all
+}
+
+// conditional reports whether a route is about one resource, or about the only one of its kind.
+func conditional(r v4.Route) bool {
+	return strings.HasSuffix(r.Path, "}") || inBraces.MatchString(r.Key()) || strings.HasSuffix(r.Path, "/organizations")
+}
+
+// operationID names an operation by its method and path.
+func operationID(r v4.Route) string {
+	path := strings.ReplaceAll(strings.TrimPrefix(r.Key(), r.Method+" "), "/client/v4", "")
+	id := strings.ToLower(r.Method) + strings.NewReplacer("/", "_", "{", "", "}", "").Replace(path)
+	if strings.HasPrefix(r.Path, v4.ZonePath) {
+		id = "zone_" + id
+	}
+	return id
+}
+
+func permissionsFor(n v4.Permission) []string {
+	names := []string{}
+	for _, g := range permission.Groups {
+		if g.Permission == n {
+			names = v4.Union(names, []string{g.Name})
+		}
+	}
+	return names
+}
+
+// responses are what a route can answer, a fault of the control plane itself excepted.
+func (op Operation) responses(r v4.Route) map[string]any {
+	all := map[string]any{}
+	for _, status := range op.statuses(r) {
+		all[strconv.Itoa(status)] = map[string]any{"$ref": "#/components/responses/" + strconv.Itoa(status)}
+	}
+	content := map[string]any{}
+	for kind, what := range op.OtherContent {
+		content[kind] = map[string]any{"schema": Text().Describe(what)}
+	}
+	if len(content) == 0 {
+		content["application/json"] = map[string]any{"schema": op.envelope()}
+	}
+	all[strconv.Itoa(op.success())] = map[string]any{"description": "done", "content": content}
+	return all
+}
+
+func (op Operation) success() int { return cmp.Or(op.Status, http.StatusOK) }
+
+// envelope is a successful answer (api/README.md 1.1).
+func (op Operation) envelope() Schema {
+	m := Members{"success": {"const": true}, "errors": {"type": "array", "maxItems": 0}, "messages": List(Ref("Notice")), "result": op.Result}
+	if op.Result == nil {
+		m["result"] = Schema{"type": "null"}
+	}
+	optional := []string{}
+	if op.Info != nil {
+		if m["result_info"] = op.Info; op.Result["anyOf"] != nil {
+			optional = append(optional, "result_info")
+		}
+	}
+	s := Closed(m, optional...)
+	if op.Beside != nil {
+		s = s.Merge(op.Beside)
+	}
+	return s
+}
+
+// envelopeSchemas are the schemas of what every response has.
+func envelopeSchemas() Members {
+	return Members{
+		"Notice":     Of[v4.Notice](),
+		"ResultInfo": Of[v4.PageInfo](),
+		"Refusal": Closed(Members{"success": {"const": false}, "errors": {"type": "array", "items": Ref("Notice"), "minItems": 1},
+			"messages": List(Ref("Notice")), "result": {"type": "null"}}),
+	}
+}
+
+var refusalSays = map[int]string{
+	http.StatusBadRequest:            "what was sent cannot be taken",
+	http.StatusForbidden:             "the credentials are none, or may not",
+	http.StatusNotFound:              "what the path names is not there",
+	http.StatusConflict:              "something else is in the way, or somebody else was first",
+	http.StatusPreconditionFailed:    "the resource has another revision than If-Match says",
+	http.StatusGone:                  "what comes after the cursor is not kept any more",
+	http.StatusRequestEntityTooLarge: "the body is too large",
+	http.StatusUnsupportedMediaType:  "the content type is none of those that are taken",
+	http.StatusServiceUnavailable:    "something that is needed does not answer at the moment: try again",
+}
+
+func refusals() map[string]any {
+	all := map[string]any{}
+	for status, says := range refusalSays {
+		all[strconv.Itoa(status)] = map[string]any{
+			"description": says, "content": map[string]any{"application/json": map[string]any{"schema": Ref("Refusal")}},
+		}
+	}
+	return all
+}
+
+// statuses are those of the refusals of a route.
+func (op Operation) statuses(r v4.Route) []int {
+	all := map[int]bool{http.StatusBadRequest: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusServiceUnavailable: true}
+	all[http.StatusConflict] = r.Method != http.MethodGet
+	all[http.StatusRequestEntityTooLarge] = r.Stream == nil
+	all[http.StatusPreconditionFailed] = conditional(r)
+	for _, status := range op.Statuses {
+		all[status] = true
+	}
+	maps.DeleteFunc(all, func(_ int, can bool) bool { return !can })
+	return slices.Sorted(maps.Keys(all))
+}
+
+// Handler returns the handler that sends the document of some routes, which is made at the first request.
+func (d *Description) Handler(routes []v4.Route) v4.PublicHandler {
+	made := sync.OnceValues(func() ([]byte, error) { return d.Document(routes) })
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			return v4.MethodNotAllowed(http.MethodGet)
+		}
+		document, err := made()
+		if err == nil {
+			v4.SendJSON(w, http.StatusOK, document)
+		}
+		return err
+	}
+}

@@ -1,0 +1,207 @@
+package openapi
+
+import (
+	"encoding"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
+)
+
+// Schema is a JSON Schema (draft 2020-12), as OpenAPI 3.1 has them.
+type Schema map[string]any
+
+// Members are those of an object, by name.
+type Members map[string]Schema
+
+// Describe gives a schema a description.
+func (s Schema) Describe(description string) Schema {
+	s = maps.Clone(s)
+	s["description"] = description
+	return s
+}
+
+// OrNull lets null through too.
+func (s Schema) OrNull() Schema {
+	s = maps.Clone(s)
+	if kind, one := s["type"].(string); one {
+		s["type"] = []string{kind, "null"}
+		if values, closed := s["enum"].([]any); closed {
+			s["enum"] = append(slices.Clone(values), nil)
+		}
+		return s
+	}
+	return AnyOf(s, Schema{"type": "null"})
+}
+
+func Text() Schema    { return Schema{"type": "string"} }
+func Bool() Schema    { return Schema{"type": "boolean"} }
+func Number() Schema  { return Schema{"type": "number"} }
+func Integer() Schema { return Schema{"type": "integer"} }
+func Any() Schema     { return Schema{} }
+func UUID() Schema    { return Schema{"type": "string", "format": "uuid"} }
+func Time() Schema    { return Schema{"type": "string", "format": "date-time"} }
+
+func Duration() Schema {
+	return Text().Describe(`a duration as Go writes them: "30m", "24h", "1h30m"`)
+}
+
+// Between bounds a number.
+func Between(least, most int) Schema {
+	return Schema{"type": "integer", "minimum": least, "maximum": most}
+}
+
+func Enum[T ~string](values ...T) Schema {
+	all := make([]any, len(values))
+	for n, v := range values {
+		all[n] = v
+	}
+	return Schema{"type": "string", "enum": all}
+}
+
+func List(items Schema) Schema { return Schema{"type": "array", "items": items} }
+
+func AnyOf(of ...Schema) Schema { return Schema{"anyOf": of} }
+
+// Ref names a schema of the components.
+func Ref(name string) Schema { return Schema{"$ref": "#/components/schemas/" + name} }
+
+// an object with members, some of which have to be there; others may be there beside.
+func Object(m Members, required ...string) Schema {
+	s := Schema{"type": "object", "properties": m}
+	if len(m) == 0 {
+		delete(s, "properties")
+	}
+	if len(required) > 0 {
+		slices.Sort(required)
+		s["required"] = required
+	}
+	return s
+}
+
+// Closed is an object that has no members but those, all of which are there, with some exceptions.
+func Closed(m Members, optional ...string) Schema {
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(m)), func(name string) bool { return slices.Contains(optional, name) })
+	s := Object(m, names...)
+	s["additionalProperties"] = false
+	return s
+}
+
+// Merge has the members of several objects.
+func (s Schema) Merge(others ...Schema) Schema {
+	all, required := Members{}, []string{}
+	for _, o := range append([]Schema{s}, others...) {
+		m, _ := o["properties"].(Members)
+		maps.Copy(all, m)
+		names, _ := o["required"].([]string)
+		required = append(required, names...)
+	}
+	joint := Object(all, required...)
+	if closed, said := s["additionalProperties"]; said {
+		joint["additionalProperties"] = closed
+	}
+	return joint
+}
+
+// Echoed are members of the kinds of a table: answers have them as they were sent, null too.
+func Echoed(kinds map[string]v4.MemberKind) Members {
+	m := Members{}
+	for name, kind := range kinds {
+		m[name] = [...]Schema{v4.StringMember: Text(), v4.BoolMember: Bool(), v4.NumberMember: Number(), v4.StringsMember: List(Text()),
+			v4.ListMember: List(Object(nil)), v4.ObjectMember: Object(nil)}[kind].OrNull()
+	}
+	return m
+}
+
+func (m Members) With(more Members) Members {
+	all := maps.Clone(m)
+	maps.Copy(all, more)
+	return all
+}
+
+// Of is the schema of what encoding/json makes of a type.
+func Of[T any]() Schema { return schemaOf(reflect.TypeFor[T]()) }
+
+// special are types that say themselves how they are written.
+var special = map[reflect.Type]Schema{
+	reflect.TypeFor[proto.ID]():        UUID(),
+	reflect.TypeFor[proto.Account]():   {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+	reflect.TypeFor[proto.Outcome]():   Enum("pass", "fail", "unknown"),
+	reflect.TypeFor[proto.Reason]():    Text().Describe("why, from a closed list"),
+	reflect.TypeFor[v4.Timestamp]():    Time().OrNull(),
+	reflect.TypeFor[json.RawMessage](): Any(),
+}
+
+func schemaOf(t reflect.Type) Schema {
+	if s, ok := special[t]; ok {
+		return s
+	}
+	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		return Text()
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return Bool()
+	case reflect.String:
+		return Text()
+	case reflect.Float32, reflect.Float64:
+		return Number()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return Integer()
+	case reflect.Pointer:
+		return schemaOf(t.Elem()).OrNull()
+	case reflect.Slice:
+		return List(schemaOf(t.Elem()))
+	case reflect.Map:
+		return Schema{"type": "object", "additionalProperties": schemaOf(t.Elem())}
+	case reflect.Struct:
+		return structSchema(t)
+	}
+	return Any()
+}
+
+func structSchema(t reflect.Type) Schema {
+	m, optional := Members{}, []string{}
+	for f := range t.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		of := f.Type
+		absent := strings.Contains(options, "omit")
+		if absent && of.Kind() == reflect.Pointer {
+			of = of.Elem() // it is never null: it is not there
+		}
+		switch {
+		case name == "-":
+		case f.Anonymous && name == "":
+			for of.Kind() == reflect.Pointer {
+				of = of.Elem()
+			}
+			inner := structSchema(of)
+			required, _ := inner["required"].([]string)
+			for name, s := range inner["properties"].(Members) {
+				if m[name] = s; !slices.Contains(required, name) {
+					optional = append(optional, name)
+				}
+			}
+		case !f.IsExported():
+		default:
+			if m[name] = schemaOf(of); absent {
+				optional = append(optional, name)
+			}
+			if says := f.Tag.Get("says"); says != "" {
+				m[name] = m[name].Describe(says)
+			}
+		}
+	}
+	return Closed(m, optional...)
+}
+
+// With has a keyword, too.
+func (s Schema) With(keyword string, value any) Schema {
+	s = maps.Clone(s)
+	s[keyword] = value
+	return s
+}

@@ -1,0 +1,44 @@
+package posture
+
+import (
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/v4"
+)
+
+// Posture: integrations, and checks, which the v4 API calls posture rules.
+func operations() openapi.Operations {
+	integrations := openapi.Resource{
+		Path: "/devices/posture/integration", ID: "{id}", One: "an integration", Many: "integrations, the oldest first", View: openapi.Ref("Integration"),
+		Body: openapi.Ref("IntegrationBody"), Unpaged: true, Patch: true,
+		BodyDetails: "A custom_s2s integration's scoring API is called once; it is refused where that does not answer as it should. " +
+			"An integration of another type is kept and echoed, and never polled.",
+	}.Operations()
+	change := integrations["PATCH /devices/posture/integration/{id}"]
+	change.Body, change.Details = openapi.Ref("IntegrationChange"), "A JSON merge patch. The scoring API is called again where URL or credentials change."
+	integrations["PATCH /devices/posture/integration/{id}"] = change
+	return openapi.Union(integrations, openapi.Resource{
+		Path: "/devices/posture", ID: "{id}", One: "a check", Many: "checks, the oldest first", View: openapi.Ref("Check"), Body: openapi.Ref("CheckBody"),
+		Unpaged: true, Deleted: openapi.Of[v4.IDOnly](), BodyDetails: "A check of another type than custom_s2s is kept and echoed, and its outcome is unknown.",
+	}.Operations())
+}
+
+func schemas() openapi.Members {
+	config := openapi.Members{"api_url": openapi.Text(), "access_client_id": openapi.Text(), "access_client_secret": openapi.Text()}
+	integration := openapi.Members{
+		"name": openapi.Text().OrNull(), "type": openapi.Enum(integrationTypes...).OrNull(), "interval": openapi.Duration().OrNull(), "config": openapi.Object(config).OrNull(),
+		"x_paused": openapi.Bool().OrNull(), "x_concurrency": openapi.Between(1, proto.MaxConcurrency).OrNull(),
+	}
+	check := openapi.Members{
+		"name": openapi.Text().OrNull(), "type": openapi.Enum(ruleTypes...), "description": openapi.Text().OrNull(), "schedule": openapi.Text().OrNull(), "expiration": openapi.Text().OrNull(),
+		"match": openapi.List(openapi.Object(openapi.Members{"platform": openapi.Text().OrNull()})).OrNull(),
+		"input": openapi.Object(openapi.Members{"connection_id": openapi.Text().OrNull(), "operator": openapi.Text().OrNull(), "score": openapi.Number().OrNull()}).OrNull(),
+	}
+	return openapi.Members{
+		"Integration":       openapi.Of[integrationView]().Describe("config is without its secret"),
+		"IntegrationBody":   openapi.Object(integration, "name", "type", "interval", "config"),
+		"IntegrationChange": openapi.Object(integration),
+		"CheckBody":         openapi.Object(check, "type"),
+		"Check":             openapi.Object(check.With(openapi.Members{"id": openapi.UUID(), "x_unsupported": openapi.Unsupported}), "id", "type"),
+	}
+}

@@ -1,0 +1,167 @@
+package posture
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/catalog"
+)
+
+func (s *API) explainRoutes() []v4.Route {
+	return []v4.Route{
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/explain/{id}", Scope: permission.Results, Handle: s.explain},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/posture-log", Scope: permission.Results, Stream: s.postureLog},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/integrations/{id}/polls", Scope: permission.Results, Handle: s.polls},
+	}
+}
+
+// Explanation says why a check says what it says of a device. Where the newest entry does not speak of the
+// device, or of the check, what it would say is left out.
+type Explanation struct {
+	Check       proto.ID       `json:"check_id"`
+	Name        string         `json:"name"`
+	Type        string         `json:"type"`
+	Operator    proto.Operator `json:"operator,omitempty"`
+	Wanted      *float64       `json:"wanted_score"`
+	Outcome     proto.Outcome  `json:"outcome"`
+	Reason      proto.Reason   `json:"reason"`
+	Observed    proto.Outcome  `json:"observed"` // what the newest evidence says
+	Score       *int           `json:"score"`
+	Problem     string         `json:"problem"` // why the newest poll gave no score; "" where it did
+	S2SID       string         `json:"s2s_id"`
+	ObservedAt  v4.Timestamp   `json:"observed_at"`
+	AgeMS       *int64         `json:"age_ms"` // of the score
+	ExpiresAt   v4.Timestamp   `json:"expires_at"`
+	Revision    uint64         `json:"check_revision"`      // of the check, now
+	Used        uint64         `json:"used_check_revision"` // that the outcome was made with; 0: none was
+	Batch       string         `json:"batch"`               // <tick>:<page>, the call that the score is looked for in
+	Sentence    string         `json:"sentence"`            // for people
+	Integration *entryView     `json:"integration"`         // null where the check has none that is polled
+	Paused      bool           `json:"paused"`
+}
+
+// explain says why each check says what it says of a device; ?check= asks for one.
+func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	only, err := device.IDList(c.URL.Query(), "check")
+	if err != nil {
+		return v4.Response{}, err
+	}
+	id, err := c.ID("id", device.ErrNotFound)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	page, d, err := s.device.Find(ctx, c.Account, id)
+	if err == nil {
+		err = s.store.Fresh(ctx)
+	}
+	if err != nil {
+		return v4.Response{}, err
+	}
+	all := slices.DeleteFunc(s.store.Catalog.ChecksOf(c.Account), func(r catalog.Record[proto.Check]) bool { return !wants(only, r.Value.ID) })
+	if len(only) > 0 && len(all) == 0 {
+		return v4.Response{}, errNoRule
+	}
+	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Check]) int { return int(a.Value.CreatedAt - b.Value.CreatedAt) })
+	entries, why := map[proto.ID]*proto.Entry{}, make([]Explanation, len(all))
+	for n, r := range all {
+		ref := topology.PageRef{Account: c.Account, Integration: r.Value.Integration, Page: page}
+		e := entries[ref.Integration]
+		if e == nil && s.IsPolled(c.Account, r.Value) {
+			if e, err = s.Entry(ctx, ref); err != nil {
+				return v4.Response{}, err
+			}
+			entries[ref.Integration] = e
+		}
+		why[n] = s.Explain(ref, r, d, e)
+	}
+	return v4.OK(struct {
+		Device    proto.ID            `json:"device_id"`
+		Page      topology.PageNumber `json:"page"`
+		RevokedAt v4.Timestamp        `json:"revoked_at"`
+		Checks    []Explanation       `json:"checks"`
+	}{id, page, v4.Timestamp(d.RevokedAt), why}), nil
+}
+
+// IsPolled tells whether a check is over an integration that is there and of a type that is polled.
+func (s *API) IsPolled(a proto.Account, check *proto.Check) bool {
+	i, found := s.store.Catalog.Integration(a, check.Integration)
+	return found && check.Type == proto.TypeCustomS2S && i.Value.Type == proto.TypeCustomS2S
+}
+
+// Explain puts together what is known. e is nil where the check's integration is not polled.
+func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *proto.Device, e *proto.Entry) Explanation {
+	check := r.Value
+	x := Explanation{Check: check.ID, Name: check.Name, Type: check.Type, Revision: r.Revision, Reason: unevaluated(check, d)}
+	if check.Type == proto.TypeCustomS2S {
+		x.Operator, x.Wanted = check.Operator, &check.Score
+	}
+	if e == nil {
+		x.Sentence = sentence(&x, e)
+		return x
+	}
+	i, _ := s.store.Catalog.Integration(ref.Account, ref.Integration)
+	view := viewEntry(i.Value, e)
+	x.Integration, x.Paused = &view, i.Value.Paused
+	if e.Tick != 0 {
+		x.Batch = fmt.Sprintf("%d:%d", e.Tick, ref.Page)
+	}
+	row := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == d.ID })
+	column := slices.IndexFunc(e.Checks, func(used proto.CheckRef) bool { return used.ID == check.ID })
+	if d.RevokedAt == 0 && row >= 0 {
+		result := &e.Results[row]
+		x.Score, x.Problem, x.S2SID, x.ObservedAt = score(result.Score), wrong(result.Problem), result.S2SID, v4.Timestamp(result.ObservedAt)
+		if column >= 0 {
+			v := result.Verdicts[column]
+			x.Outcome, x.Reason, x.Observed, x.Used = v.Outcome, v.Reason, v.Observed, e.Checks[column].Revision
+		}
+		if result.ObservedAt != 0 {
+			x.AgeMS = new(max(0, s.store.Clock.Now().Sub(result.ObservedAt.Time()).Milliseconds()))
+			if check.Expiration > 0 {
+				x.ExpiresAt = v4.Timestamp(result.ObservedAt.Add(check.Expiration))
+			}
+		}
+	}
+	x.Sentence = sentence(&x, e)
+	return x
+}
+
+// unevaluated is why a check says nothing of a device that no entry speaks of.
+func unevaluated(check *proto.Check, d *proto.Device) proto.Reason {
+	switch {
+	case check.Type != proto.TypeCustomS2S:
+		return proto.ReasonUnsupported
+	case d.RevokedAt != 0:
+		return proto.ReasonRemoved
+	}
+	return proto.ReasonNeverPolled
+}
+
+// sentence says it for people.
+func sentence(x *Explanation, e *proto.Entry) string {
+	switch {
+	case x.Reason == proto.ReasonUnsupported:
+		return fmt.Sprintf("Checks of type %s are kept and not evaluated.", x.Type)
+	case x.Reason == proto.ReasonRemoved:
+		return "The device is revoked: it is not asked about."
+	case e == nil:
+		return "The integration of the check is not there: nobody is asked."
+	case x.Reason == proto.ReasonScore && x.Score != nil:
+		verb := "holds"
+		if x.Outcome != proto.OutcomePass {
+			verb = "does not hold"
+		}
+		return fmt.Sprintf("The newest score is %d, and %d %s %v %s.", *x.Score, *x.Score, x.Operator, *x.Wanted, verb)
+	case x.Reason == proto.ReasonExpired:
+		return "The newest score is older than the check's expiration."
+	case x.Reason == proto.ReasonNeverPolled:
+		return "No poll has asked about the device yet."
+	}
+	return fmt.Sprintf("The newest poll gave no score (%s).", x.Reason)
+}

@@ -1,0 +1,201 @@
+package posture
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+)
+
+// Bounds of a device's history, in results.
+const (
+	historyPerPage = 100
+	maxHistory     = 1000
+	// maxHistoryEntries bounds the entries that are read for one answer, each of a page of devices.
+	maxHistoryEntries = 2000
+)
+
+// pastResult is one check's result of a device, as an entry of the log has it.
+type pastResult struct {
+	At            v4.Timestamp  `json:"at"` // when it was evaluated
+	Integration   proto.ID      `json:"integration_id"`
+	Check         proto.ID      `json:"check_id"`
+	Name          string        `json:"name"` // as it is called now
+	CheckRevision uint64        `json:"check_revision"`
+	Tick          uint64        `json:"tick"`
+	Cause         string        `json:"cause"` // poll, page, config or expired
+	Status        int           `json:"status"`
+	Error         string        `json:"error"` // of the poll; "" where it succeeded
+	Score         *int          `json:"score"`
+	ObservedAt    v4.Timestamp  `json:"observed_at"`
+	Problem       string        `json:"problem"`
+	Outcome       proto.Outcome `json:"outcome"`
+	Reason        proto.Reason  `json:"reason"`
+	Observed      proto.Outcome `json:"observed"`
+	Seq           uint64        `json:"seq"` // of the entry in the log
+}
+
+// historyCursor is where a page of a history ended: the reading goes on before an entry, in the first of the
+// lives, and then in the others. Oldest is the entry of the oldest result that was given: what another life has is
+// older than that.
+type historyCursor struct {
+	Before uint64 `json:"b,omitempty"`
+	Oldest uint64 `json:"o,omitempty"`
+	Lives  []life `json:"l"`
+}
+
+func (h historyCursor) String() string {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func parseHistoryCursor(text string) (h historyCursor, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(b, &h)
+	}
+	if err != nil || len(h.Lives) == 0 || len(h.Lives) > maxLives || slices.ContainsFunc(h.Lives, life.odd) {
+		return h, v4.Invalid("cursor must be result_info.cursor of the page before")
+	}
+	return h, nil
+}
+
+// deviceHistory gives the results that a device had, the newest first, as far back as the log goes: in the page
+// that it is in, and in those that it was in before it was removed and enrolled anew. ?cursor= goes on where a
+// page of the history ended, which may be one without results: the end is where there is no cursor.
+func (s *API) deviceHistory(ctx context.Context, c *v4.Call, id proto.ID) (v4.Response, error) {
+	v := c.URL.Query()
+	limit, err := v4.PositiveParam(v, "limit", historyPerPage)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	only, err := device.IDList(v, "check")
+	if err != nil {
+		return v4.Response{}, err
+	}
+	since, until, err := v4.Period(v)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	done, err := s.store.AcquireScan(ctx)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	defer done()
+	var at historyCursor
+	if text := v.Get("cursor"); text != "" {
+		at, err = parseHistoryCursor(text)
+	} else {
+		at.Lives, err = s.lives(ctx, c.Account, id)
+	}
+	if err != nil {
+		return v4.Response{}, err
+	}
+	h := &history{s: s, account: c.Account, device: id, only: only, limit: min(limit, maxHistory), since: since, until: until, results: []pastResult{}}
+	info := v4.CursorInfo{PerPage: h.limit}
+	if at, err = h.read(ctx, at); err != nil {
+		return v4.Response{}, err
+	}
+	if len(at.Lives) > 0 {
+		info.Cursor = at.String()
+	}
+	info.Count = len(h.results)
+	return v4.Response{Result: h.results, Info: info}, nil
+}
+
+// history is one page of a device's history while it is read.
+type history struct {
+	s            *API
+	account      proto.Account
+	device       proto.ID
+	only         []proto.ID
+	limit        int
+	since, until time.Time
+	results      []pastResult
+	entries      int
+}
+
+// read goes on at a position, and gives the one to go on from; without lives at the end.
+func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, error) {
+	for ; len(at.Lives) > 0; at = (historyCursor{Before: at.Oldest, Oldest: at.Oldest, Lives: at.Lives[1:]}) {
+		in := at.Lives[0]
+		r, err := h.s.store.LogPeriod(ctx, store.LogRange{Stream: topology.PostureLog, Subject: topology.LogOfPage(h.account, in.Page)},
+			later(h.since, in.From.around(-livesSlack)), sooner(h.until, in.Until.around(livesSlack)))
+		if err != nil {
+			return at, err
+		}
+		if at.Before != 0 {
+			r.Last = min(r.Last, at.Before-1)
+		}
+		full := false
+		err = h.s.store.ReadBackwards(ctx, r, func(m *bus.Msg) error {
+			// The results of one entry stay together.
+			if full = len(h.results) >= h.limit || h.entries >= maxHistoryEntries; full {
+				at.Before = m.Seq + 1
+				return bus.ErrStop
+			}
+			h.entries++
+			found, err := h.s.addPast(h.results, m, h.account, h.device, h.only)
+			if len(found) > len(h.results) {
+				at.Oldest = m.Seq
+			}
+			h.results = found
+			return err
+		})
+		if err != nil || full {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
+// addPast adds what an entry says of a device.
+func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id proto.ID, only []proto.ID) ([]pastResult, error) {
+	ref, err := topology.ParsePage(m.Subject)
+	var e proto.Entry
+	if err == nil {
+		err = m.Decode(&e)
+	}
+	if err != nil {
+		s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		return results, nil
+	}
+	n := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == id })
+	if n < 0 {
+		return results, nil
+	}
+	r := &e.Results[n]
+	for i, verdict := range r.Verdicts {
+		check := e.Checks[i]
+		if len(only) > 0 && !slices.Contains(only, check.ID) {
+			continue
+		}
+		past := pastResult{At: v4.Timestamp(e.EvaluatedAt), Integration: ref.Integration, Check: check.ID, CheckRevision: check.Revision, Tick: e.Tick,
+			Cause: e.Cause.String(), Status: e.Poll.Status, Error: wrong(e.Poll.Error), Score: score(r.Score), ObservedAt: v4.Timestamp(r.ObservedAt),
+			Problem: wrong(r.Problem), Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed, Seq: m.Seq}
+		if known, found := s.store.Catalog.Check(a, check.ID); found {
+			past.Name = known.Value.Name
+		}
+		results = append(results, past)
+	}
+	return results, nil
+}
+
+// score is null where there is none.
+func score(n int) *int {
+	if n == proto.NoScore {
+		return nil
+	}
+	return &n
+}

@@ -1,0 +1,126 @@
+package posture
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/v4"
+)
+
+// postureLines turns entries of the log into lines of an answer.
+type postureLines struct {
+	s       *API
+	account proto.Account
+	query   logQuery
+	out     *v4.LineWriter
+
+	page     topology.PageNumber // whose devices are known
+	revision uint64
+	devices  map[proto.ID]*proto.Device
+}
+
+// usedCheck is a check of an entry, and what it wants as all of its lines say it.
+type usedCheck struct {
+	*proto.Check
+	expected json.RawMessage
+}
+
+// holds returns an error if the log has deleted what comes after a position, or ends before it: the lines
+// between would be missing without a word.
+func (s *API) holds(ctx context.Context, seq uint64) error {
+	log, err := s.store.Conn.JetStream().Stream(ctx, topology.PostureLog)
+	if err != nil {
+		return err
+	}
+	switch state := log.CachedInfo().State; {
+	case state.FirstSeq > seq+1:
+		return v4.Errorf(http.StatusGone, v4.CodeGone, "the log no longer holds what comes after the cursor: ask by since")
+	case seq > state.LastSeq:
+		return v4.Errorf(http.StatusGone, v4.CodeGone, "the cursor is beyond the end of the log, which was restored or rolled back: ask by since")
+	}
+	return nil
+}
+
+// entry writes the lines of an entry that are asked for.
+func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
+	q := &l.query
+	if m.Seq == q.after.seq && q.after.result < 0 {
+		return nil
+	}
+	ref, err := topology.ParsePage(m.Subject)
+	if err != nil || !wants(q.integrations, ref.Integration) {
+		return err
+	}
+	var e proto.Entry
+	if err := m.Decode(&e); err != nil {
+		l.s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		return nil
+	}
+	checks := make([]usedCheck, len(e.Checks))
+	for n, used := range e.Checks {
+		check := &proto.Check{ID: used.ID, Type: proto.TypeCustomS2S} // of one that was removed, no more is known
+		if r, found := l.s.store.Catalog.Check(l.account, used.ID); found {
+			check = r.Value
+		}
+		checks[n] = usedCheck{check, expected(check)}
+	}
+	for n := range e.Results {
+		result := &e.Results[n]
+		if !wants(q.devices, result.Device) {
+			continue
+		}
+		for i, verdict := range result.Verdicts {
+			number := n*len(checks) + i
+			if m.Seq == q.after.seq && number <= q.after.result || !wants(q.checks, checks[i].ID) || !wants(q.outcomes, verdict.Outcome) {
+				continue
+			}
+			if err := l.know(ctx, ref.Page); err != nil {
+				return err
+			}
+			l.out.Line(l.view(ref, &e, result, i, &checks[i], logCursor{m.Seq, number}))
+		}
+	}
+	// What was read is sent before more is read: a client that is slow holds nothing up here but itself.
+	return l.out.Flush()
+}
+
+// know reads the devices of a page, unless it is the one that is known.
+func (l *postureLines) know(ctx context.Context, page topology.PageNumber) error {
+	revision := l.s.device.Inventory.RevisionOf(l.account, page)
+	if l.devices != nil && l.page == page && l.revision == revision {
+		return nil
+	}
+	p, err := l.s.device.Page(ctx, l.account, page)
+	if err != nil {
+		return err
+	}
+	l.page, l.revision, l.devices = page, revision, make(map[proto.ID]*proto.Device, len(p.Devices))
+	for _, list := range [][]proto.Device{p.Devices, p.Revoked} {
+		for n := range list {
+			l.devices[list[n].ID] = &list[n]
+		}
+	}
+	return nil
+}
+
+func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, r *proto.Result, i int, check *usedCheck, at logCursor) *postureLine {
+	line := &postureLine{
+		DeviceID: r.Device, Registration: r.Device, PolicyID: check.ID, CheckName: check.Name, CheckType: check.Type,
+		Passed: r.Verdicts[i].Outcome == proto.OutcomePass, Expected: check.expected,
+		Received:  received{Score: score(r.Score), S2SID: r.S2SID, ObservedAt: v4.Timestamp(r.ObservedAt), Problem: wrong(r.Problem)},
+		Timestamp: v4.Timestamp(e.EvaluatedAt), Outcome: r.Verdicts[i].Outcome, Reason: r.Verdicts[i].Reason, Integration: ref.Integration,
+		Tick: e.Tick, CheckRevision: e.Checks[i].Revision, Cursor: at.String(),
+	}
+	if d := l.devices[r.Device]; d != nil {
+		line.DeviceName, line.DeviceSerial, line.Email = d.Hostname, d.Serial, d.Email
+		if d.Email != "" {
+			line.UserUID = device.PersonID(l.account, d.Email).String()
+		}
+	}
+	return line
+}

@@ -1,0 +1,76 @@
+package posture
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
+)
+
+// probe is "Test and save" (api/README.md 5.4): a fetcher calls the scoring API with no devices, with the
+// credentials that are about to be stored. A bad answer refuses the change and says why.
+func (s *API) probe(ctx context.Context, a proto.Account, i *proto.Integration) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ProbeTimeout)
+	defer cancel()
+	var reply proto.ProbeAnswer
+	err := s.askFetcher(ctx, topology.Probe(a), &proto.Probe{
+		Integration: i.ID, APIURL: i.APIURL, ClientID: i.ClientID, SealedSecret: i.SealedSecret,
+		ConfigRevision: s.store.Catalog.RevisionOf(topology.KindIntegration, topology.KindApplication),
+	}, &reply)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		s.probes.WithLabelValues("no_fetcher").Inc()
+		return noFetcher(err, "the scoring API could not be tested, since no fetcher is running: start one, then save again")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		s.probes.WithLabelValues("no_answer").Inc()
+		return noFetcher(err, "the scoring API could not be tested: no fetcher reported within %v; save again", s.cfg.ProbeTimeout)
+	case err != nil:
+		return err
+	}
+	if reply.Poll.Error == proto.ReasonNone {
+		s.probes.WithLabelValues("ok").Inc()
+		return nil
+	}
+	s.probes.WithLabelValues(reply.Poll.Error.String()).Inc()
+	why := reply.Poll.Detail
+	if why == "" {
+		why = reply.Poll.Error.String()
+	}
+	if reply.Poll.Error == proto.ReasonAuthFailed {
+		return invalidIntegration("invalid credentials: %s", why)
+	}
+	return invalidIntegration("the scoring API did not pass the test (%s): %s", reply.Poll.Error, why)
+}
+
+// noFetcher is not for clients to try again by themselves: somebody has to start a fetcher, and should
+// learn so now and not after minutes of attempts.
+func noFetcher(cause error, format string, args ...any) error {
+	p := v4.Errorf(http.StatusServiceUnavailable, v4.CodeUnavailable, format, args...)
+	p.Cause = cause
+	return p
+}
+
+// A fetcher that is just being restarted is waited for this long.
+const (
+	fetcherGrace = 3 * time.Second
+	fetcherPause = 200 * time.Millisecond
+)
+
+func (s *API) askFetcher(ctx context.Context, subject string, ask, reply proto.Message) error {
+	for waited := time.Duration(0); ; waited += fetcherPause {
+		err := s.store.Conn.Request(ctx, subject, ask, reply)
+		if !errors.Is(err, nats.ErrNoResponders) || waited >= fetcherGrace {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(fetcherPause):
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package posture
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/catalog"
+)
+
+func (s *API) resultRoutes() []v4.Route {
+	return append(s.explainRoutes(), []v4.Route{
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/devices/{id}", Scope: permission.Results, Handle: s.deviceResults},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/pages/{page}", Scope: permission.Results, Handle: s.pageResults},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/stream", Scope: permission.Results, Stream: s.streamResults},
+	}...)
+}
+
+// entryView is what an integration's newest entry of a page says of the page.
+type entryView struct {
+	Integration proto.ID     `json:"integration_id"`
+	Name        string       `json:"name"`
+	Tick        uint64       `json:"tick"` // 0 before the first poll
+	PolledAt    v4.Timestamp `json:"polled_at"`
+	EvaluatedAt v4.Timestamp `json:"evaluated_at"`
+	Poll        *pollDetail  `json:"poll"` // null before the first poll
+}
+
+type pollDetail struct {
+	Attempts int    `json:"attempts"`
+	Status   int    `json:"status"` // of HTTP; 0 without an answer
+	TookMS   int64  `json:"took_ms"`
+	Error    string `json:"error"` // "" where the poll succeeded
+	Detail   string `json:"detail"`
+}
+
+// resultView is what is known of one device.
+type resultView struct {
+	Score      *int          `json:"score"` // null before the first
+	ObservedAt v4.Timestamp  `json:"observed_at"`
+	Problem    string        `json:"problem"` // why the newest poll gave no score; "" where it did
+	S2SID      string        `json:"s2s_id"`
+	Checks     []verdictView `json:"checks"`
+}
+
+type verdictView struct {
+	Check    proto.ID      `json:"check_id"`
+	Name     string        `json:"name"`
+	Outcome  proto.Outcome `json:"outcome"`
+	Reason   proto.Reason  `json:"reason"`
+	Observed proto.Outcome `json:"observed"`
+}
+
+// deviceResults tells what every integration's newest entry says of a device, or, with ?history=1, what every
+// entry of a period does.
+func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	id, err := c.ID("id", device.ErrNotFound)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	if err := s.store.Fresh(ctx); err != nil {
+		return v4.Response{}, err
+	}
+	switch c.URL.Query().Get("history") {
+	case "", "0", "false":
+	case "1", "true":
+		return s.deviceHistory(ctx, c, id)
+	default:
+		return v4.Response{}, v4.Invalid("history must be 1 or 0")
+	}
+	page, d, err := s.device.Find(ctx, c.Account, id)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	type view struct {
+		entryView
+		resultView
+	}
+	views := []view{}
+	for _, i := range s.polled(c.Account) {
+		e, err := s.Entry(ctx, topology.PageRef{Account: c.Account, Integration: i.Value.ID, Page: page})
+		if err != nil {
+			return v4.Response{}, err
+		}
+		v := view{viewEntry(i.Value, e), resultView{Checks: s.unpolled(c.Account, i.Value.ID, d)}}
+		if n := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == id }); n >= 0 {
+			v.resultView = s.viewResult(c.Account, e, &e.Results[n])
+		}
+		views = append(views, v)
+	}
+	return v4.OK(struct {
+		Device       proto.ID            `json:"device_id"`
+		Page         topology.PageNumber `json:"page"`
+		Integrations []view              `json:"integrations"`
+		Unsupported  []verdictView       `json:"unsupported,omitempty"`
+	}{id, page, views, s.unsupportedChecks(c.Account)}), nil
+}
+
+// pageResults tells what every integration's newest entry says of the devices of a page; ?integration_id=
+// asks for one.
+func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	n, err := strconv.ParseUint(c.PathValue("page"), 10, 32)
+	if err != nil {
+		return v4.Response{}, errNoPage
+	}
+	page := topology.PageNumber(n)
+	if err = s.device.Fresh(ctx); err == nil {
+		err = s.store.Fresh(ctx)
+	}
+	if err != nil {
+		return v4.Response{}, err
+	}
+	if !s.device.Inventory.Has(c.Account, page) {
+		return v4.Response{}, errNoPage
+	}
+	type device struct {
+		Device proto.ID `json:"device_id"`
+		resultView
+	}
+	type view struct {
+		entryView
+		Devices []device `json:"devices"`
+	}
+	only := c.URL.Query().Get("integration_id")
+	views := []view{}
+	for _, i := range s.polled(c.Account) {
+		if only != "" && only != i.Value.ID.String() {
+			continue
+		}
+		e, err := s.Entry(ctx, topology.PageRef{Account: c.Account, Integration: i.Value.ID, Page: page})
+		if err != nil {
+			return v4.Response{}, err
+		}
+		v := view{viewEntry(i.Value, e), make([]device, len(e.Results))}
+		for n := range e.Results {
+			v.Devices[n] = device{e.Results[n].Device, s.viewResult(c.Account, e, &e.Results[n])}
+		}
+		views = append(views, v)
+	}
+	return v4.OK(struct {
+		Page         topology.PageNumber `json:"page"`
+		Integrations []view              `json:"integrations"`
+		Unsupported  []verdictView       `json:"unsupported,omitempty"`
+	}{page, views, s.unsupportedChecks(c.Account)}), nil
+}
+
+// polled are the integrations of a type that is polled, paused ones too.
+func (s *API) polled(a proto.Account) []catalog.Record[proto.Integration] {
+	return slices.DeleteFunc(s.store.Catalog.IntegrationsOf(a), func(i catalog.Record[proto.Integration]) bool {
+		return i.Value.Type != proto.TypeCustomS2S
+	})
+}
+
+// Entry reads the newest entry of a page; an empty one where there is none yet.
+func (s *API) Entry(ctx context.Context, p topology.PageRef) (*proto.Entry, error) {
+	m, err := s.store.Conn.Last(ctx, topology.PostureLog, topology.Log(p))
+	if errors.Is(err, bus.ErrNotFound) {
+		// The log's retention may have taken it; the state never does.
+		m, err = s.store.Conn.Last(ctx, topology.PostureState, topology.Log(p))
+	}
+	e := new(proto.Entry)
+	if errors.Is(err, bus.ErrNotFound) {
+		return e, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Decode(e); err != nil {
+		s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		return new(proto.Entry), nil // of its page nothing is known
+	}
+	return e, nil
+}
+
+func viewEntry(i *proto.Integration, e *proto.Entry) entryView {
+	v := entryView{Integration: i.ID, Name: i.Name, Tick: e.Tick, PolledAt: v4.Timestamp(e.Poll.At), EvaluatedAt: v4.Timestamp(e.EvaluatedAt)}
+	if e.Tick != 0 {
+		v.Poll = &pollDetail{Attempts: e.Poll.Attempts, Status: e.Poll.Status, TookMS: e.Poll.Took.Milliseconds(),
+			Error: wrong(e.Poll.Error), Detail: e.Poll.Detail}
+	}
+	return v
+}
+
+// wrong is a reason for something that went wrong, "" where nothing did.
+func wrong(r proto.Reason) string {
+	if r == proto.ReasonNone {
+		return ""
+	}
+	return r.String()
+}
+
+func (s *API) viewResult(a proto.Account, e *proto.Entry, r *proto.Result) resultView {
+	v := resultView{ObservedAt: v4.Timestamp(r.ObservedAt), Problem: wrong(r.Problem), S2SID: r.S2SID, Checks: make([]verdictView, len(r.Verdicts))}
+	if r.Score != proto.NoScore {
+		v.Score = &r.Score
+	}
+	for n, verdict := range r.Verdicts {
+		id := e.Checks[n].ID
+		v.Checks[n] = verdictView{Check: id, Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed}
+		if check, found := s.store.Catalog.Check(a, id); found {
+			v.Checks[n].Name = check.Value.Name
+		}
+	}
+	return v
+}
+
+// unpolled is what the checks of an integration say of a device that is in no entry.
+func (s *API) unpolled(a proto.Account, integration proto.ID, d *proto.Device) []verdictView {
+	views := []verdictView{}
+	for _, check := range s.store.Catalog.Checks(a, integration) {
+		views = append(views, verdictView{Check: check.Value.ID, Name: check.Value.Name, Reason: unevaluated(check.Value, d)})
+	}
+	return views
+}
+
+// unsupportedChecks is what the checks that are kept and not evaluated say of every device.
+func (s *API) unsupportedChecks(a proto.Account) []verdictView {
+	var views []verdictView
+	for _, check := range s.store.Catalog.ChecksOf(a) {
+		if check.Value.Type != proto.TypeCustomS2S {
+			views = append(views, verdictView{Check: check.Value.ID, Name: check.Value.Name, Reason: proto.ReasonUnsupported})
+		}
+	}
+	return views
+}
+
+var errNoPage = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "there is no such page")

@@ -1,0 +1,46 @@
+package resource
+
+import (
+	"iter"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// CodeSameName is of a message, not of an error.
+const CodeSameName = 12140
+
+// SameName returns a message where another resource of the kind has the name: nobody can tell the two apart in a list,
+// on the page that offers identity providers, or on the command line, where a name stands for the id.
+func SameName(kind, name string, id proto.ID, others iter.Seq2[proto.ID, string]) []v4.Notice {
+	for other, theirs := range others {
+		if other != id && name != "" && theirs == name {
+			return []v4.Notice{{Code: CodeSameName, Message: "there is another " + kind + " with the name " + v4.Quote(name) + ": " + other.String()}}
+		}
+	}
+	return nil
+}
+
+// Records are the ids and names of records.
+func Records[T any](all []catalog.Record[T], of func(*T) (proto.ID, string)) iter.Seq2[proto.ID, string] {
+	return func(yield func(proto.ID, string) bool) {
+		for _, r := range all {
+			if !yield(of(r.Value)) {
+				return
+			}
+		}
+	}
+}
+
+// Items are the ids and names of what is on a shelf.
+func Items[T any](all []*store.Item[T], name func(T) string) iter.Seq2[proto.ID, string] {
+	return func(yield func(proto.ID, string) bool) {
+		for _, i := range all {
+			if !yield(i.ID, name(i.Value)) {
+				return
+			}
+		}
+	}
+}

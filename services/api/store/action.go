@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// An action is a change that somebody else makes for the control plane: the registry, the exchange, a fetcher. The
+// audit log is told of it once it is over. What is told if this process does not live to see that is stored
+// before the action begins: that it was about to be done, and that nobody knows whether it was.
+type Action struct {
+	s         *Store
+	account   proto.Account
+	Announced *proto.AuditEvent
+	renewed   time.Time
+}
+
+// Bounds of actions.
+const (
+	// Lease is how long nothing may be heard of an action until it is taken for one that nobody will tell of.
+	Lease = 2 * time.Minute
+	// renewal is how often one that takes long says that it goes on.
+	renewal = 30 * time.Second
+	// actionLook is how often a replica looks whether an action is over.
+	actionLook = time.Second
+	// goneAfter is how many looks in a row must not find it.
+	goneAfter  = 3
+	maxActions = 16 // that a replica looks after at once
+)
+
+// BeginAction announces an action. It must not be done where that fails.
+func (s *Store) BeginAction(ctx context.Context, a proto.Account, c Change) (*Action, error) {
+	if err := s.Relay.room(); err != nil {
+		return nil, err
+	}
+	e := s.newEvent(ctx, c)
+	e.Unsure = true
+	x := &Action{s: s, account: a, Announced: e, renewed: s.Clock.Now()}
+	return x, x.announce(context.WithoutCancel(ctx))
+}
+
+// keep stores what the log is to be told; of no events, nothing.
+func (x *Action) keep(ctx context.Context, told *proto.AuditOutbox) error {
+	_, err := x.s.Conn.Publish(ctx, bus.Outgoing{Subject: topology.ActionOutbox(x.account, x.Announced.ID), Body: told})
+	return err
+}
+
+// announce stores what the log is to be told if nothing more is heard of the action.
+func (x *Action) announce(ctx context.Context) error {
+	return x.keep(ctx, &proto.AuditOutbox{Events: []*proto.AuditEvent{x.Announced}, Begun: true})
+}
+
+// Renew says that the action is not over yet, and what is known of it. It is cheap to call often.
+func (x *Action) Renew(ctx context.Context, after any) {
+	now := x.s.Clock.Now()
+	if now.Sub(x.renewed) < renewal {
+		return
+	}
+	x.renewed = now
+	x.Announced.After = EncodeView(after)
+	if err := x.announce(ctx); err != nil {
+		x.s.Log.Warn("that an action goes on is not written down", "event", x.Announced.ID, "action", x.Announced.Action, "err", err)
+	}
+}
+
+// End tells the log what the action changed: nothing, one thing, or several.
+func (x *Action) End(ctx context.Context, changes ...Change) {
+	ctx = context.WithoutCancel(ctx)
+	events := make([]*proto.AuditEvent, len(changes))
+	for n, c := range changes {
+		events[n] = x.s.newEvent(ctx, c)
+		if n == 0 && x.s.Clock.Now().Sub(x.renewed) < Lease/2 {
+			events[n].ID = x.Announced.ID // it takes the place of what was announced, which nobody has told yet
+		}
+	}
+	// First where it cannot be lost.
+	kept := x.keep(ctx, &proto.AuditOutbox{Events: events})
+	x.s.Relay.record(ctx, topology.AuditOutbox, x.account, events)
+	if kept != nil {
+		x.s.Log.Warn("an action is over and the audit log may say that nobody knows", "event", x.Announced.ID, "action", x.Announced.Action, "err", kept)
+	}
+}
+
+// Settle ends an action that failed. A rejected action changed nothing, and the audit log is told nothing. Whether an
+// action without an answer was done is not known: the announcement stays, and says so.
+func (x *Action) Settle(ctx context.Context, rejected bool) {
+	if rejected {
+		x.End(ctx)
+	}
+}
+
+// emptyAction waits until an action is over, or has not been heard of for too long, and tells the log.
+func (t *Relay) emptyAction(ctx context.Context, m *bus.Msg) error {
+	var body proto.AuditOutbox
+	if err := m.Decode(&body); err != nil || !body.Begun {
+		return t.empty(ctx, m)
+	}
+	missed := 0
+	for late := t.clock.After(Lease); ; {
+		over := false
+		select {
+		case <-late:
+			over = true
+		case <-time.After(actionLook):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		newest, err := t.conn.Last(ctx, topology.AuditOutbox, m.Subject)
+		switch {
+		case err == nil && newest.Seq > m.Seq:
+			return nil // what took its place comes next
+		case errors.Is(err, bus.ErrNotFound):
+			// What took its place was told already; or a replica that is behind was asked.
+			if missed++; missed == goneAfter {
+				return nil
+			}
+		case over && err != nil:
+			return err // it comes again
+		case over:
+			return t.tell(ctx, m, body.Events)
+		}
+	}
+}

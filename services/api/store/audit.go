@@ -1,0 +1,130 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/v4"
+)
+
+// The actions of the audit log. Those of a path's last part say more than that something was updated.
+const (
+	ActionCreate = "create"
+	ActionUpdate = "update"
+	ActionDelete = "delete"
+	ActionImport = "import"
+	ActionPoll   = "poll"
+)
+
+// origin is who makes a change, and by which call.
+type origin struct {
+	proto.Actor
+	action string // "" where the path says none
+}
+
+type originKey struct{}
+
+// WithActor returns a context whose changes are the actor's. action names them if it is not empty: updates are then
+// called so in the audit log.
+func WithActor(ctx context.Context, actor proto.Actor, action string) context.Context {
+	return context.WithValue(ctx, originKey{}, origin{actor, action})
+}
+
+// originOf is who makes the changes of a context: the control plane itself where nobody asked.
+func originOf(ctx context.Context) origin {
+	if o, ok := ctx.Value(originKey{}).(origin); ok {
+		return o
+	}
+	return origin{Actor: proto.Actor{Type: "system", ID: "api", Name: "control plane"}}
+}
+
+// Change is a change of what is in no bucket of ours, as the audit log tells it.
+type Change struct {
+	Action, Kind, ID, Name string
+	Before, After          any  // as the API shows it; nil: none
+	Unsure                 bool // whether it was made, or how much of it
+}
+
+func (s *Store) newEvent(ctx context.Context, c Change) *proto.AuditEvent {
+	return &proto.AuditEvent{
+		ID: proto.NewID(), At: proto.At(s.Clock.Now()), Actor: originOf(ctx).Actor, Action: c.Action,
+		Kind: c.Kind, Resource: c.ID, Name: c.Name, Before: EncodeView(c.Before), After: EncodeView(c.After), Unsure: c.Unsure,
+	}
+}
+
+// event is what the audit log tells of a write. It is nil where the control plane itself worked out again
+// what nobody sees, and where the key is no resource.
+func (s *Store) event(ctx context.Context, a proto.Account, w Write, before proto.Message) *proto.AuditEvent {
+	c := Change{Kind: kindOf(w.Key)}
+	c.Before, c.After = s.show(a, c.Kind, before), s.show(a, c.Kind, w.After)
+	if c.Kind == "" {
+		return nil
+	}
+	o := originOf(ctx)
+	switch {
+	case w.After == nil:
+		c.Action = ActionDelete
+	case w.Expect == 0:
+		c.Action = ActionCreate
+	case o.action != "":
+		c.Action = o.action
+	default:
+		c.Action = ActionUpdate
+	}
+	e := s.newEvent(ctx, c)
+	if o.Type == "system" && bytes.Equal(e.Before, e.After) {
+		return nil
+	}
+	e.Resource, e.Name = identity(w, e)
+	return e
+}
+
+// identity finds the id and the name in what an event shows.
+func identity(w Write, e *proto.AuditEvent) (id, name string) {
+	view := e.After
+	if len(view) == 0 {
+		view = e.Before
+	}
+	var v struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	}
+	_ = json.Unmarshal(view, &v) // a view whose name is no text has none here
+	if v.ID == "" {
+		v.ID = w.Key[strings.LastIndexByte(w.Key, '.')+1:]
+	}
+	return v.ID, v.Name
+}
+
+// kindOf names what a key holds; empty for what is no resource: when a token was used.
+func kindOf(key string) string {
+	parts := strings.Split(key, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	switch parts[1] {
+	case "service":
+		return "service_token"
+	case "api":
+		return "api_token"
+	case "seen", "used", string(topology.KindClaim):
+		return ""
+	}
+	return parts[1]
+}
+
+// EncodeView encodes a view; nil of nothing.
+func EncodeView(view any) json.RawMessage {
+	if view == nil {
+		return nil
+	}
+	b, err := v4.Encode(view)
+	if err != nil {
+		return nil
+	}
+	return bytes.TrimSpace(b)
+}

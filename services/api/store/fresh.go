@@ -1,0 +1,40 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// ViewTimeout bounds how long a request waits for a view to catch up.
+const ViewTimeout = 5 * time.Second
+
+// MaxAttempts bounds how often a change is made again because somebody else was first.
+const MaxAttempts = 8
+
+// Fresh waits until the view of the configuration holds every write that was acknowledged before the call.
+func (s *Store) Fresh(ctx context.Context) error {
+	return UpToDate(ctx, s.config, s.Catalog)
+}
+
+func (s *Store) FreshTokens(ctx context.Context) error {
+	return UpToDate(ctx, s.secrets, s.Tokens)
+}
+
+type follower interface {
+	AwaitRevision(ctx context.Context, revision uint64) error
+}
+
+// UpToDate asks the bucket's leader how far the bucket is and waits until the view is as far. The newest
+// message of a bucket is never superseded, so a view of all keys always gets there.
+func UpToDate(ctx context.Context, bucket *LeaderPosition, v follower) error {
+	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
+	defer cancel()
+	revision, err := bucket.newest(ctx)
+	if err == nil {
+		err = v.AwaitRevision(ctx, revision)
+	}
+	if err != nil {
+		return &unavailableError{"the configuration cannot be read at the moment: try again", err}
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"plumbline.dev/bus"
+)
+
+// LogRange is a part of a stream: the messages of a subject, or of those that a wildcard matches, from one
+// sequence to another.
+type LogRange struct {
+	Stream, Subject string
+	First, Last     uint64
+}
+
+// Bounds of what is held of a log at a time: messages and bytes of a piece that is read, and the sequences of
+// the first step back and of the largest.
+const (
+	pieceMessages = 256
+	pieceBytes    = 2 << 20
+	firstStep     = 256
+	largestStep   = 1 << 20
+)
+
+const (
+	// LogRetention is how long the logs keep a message.
+	LogRetention = 30 * 24 * time.Hour
+	// ClockSkew is how long before its own time an event may have been stored: the clocks of the services differ.
+	ClockSkew = 5 * time.Minute
+)
+
+// LogPeriod narrows a stretch of the whole stream to what was stored from one time on and before another; a zero
+// time bounds nothing. A stretch that is empty has its first sequence after its last.
+func (s *Store) LogPeriod(ctx context.Context, r LogRange, since, until time.Time) (LogRange, error) {
+	at, err := s.Conn.Position(ctx, r.Stream)
+	if err != nil {
+		return r, err
+	}
+	r.First, r.Last = 1, at.Last
+	if !since.IsZero() {
+		if r.First, err = s.Conn.FirstSince(ctx, r.Stream, r.Subject, since); err != nil {
+			return r, err
+		}
+		if r.First == 0 {
+			r.First = r.Last + 1
+		}
+	}
+	if !until.IsZero() {
+		after, err := s.Conn.FirstSince(ctx, r.Stream, r.Subject, until)
+		if err != nil {
+			return r, err
+		}
+		if after != 0 {
+			r.Last = min(r.Last, after-1)
+		}
+	}
+	return r, nil
+}
+
+// errPiece ends the reading of a piece that is large enough.
+var errPiece = errors.New("enough for one piece")
+
+// piece reads the first messages of a stretch, and says where to go on: past the end where there are no more.
+// whole is false where it held more than a piece may.
+func (s *Store) piece(ctx context.Context, r LogRange) (messages []*bus.Msg, next uint64, whole bool, err error) {
+	size := 0
+	err = s.Conn.Range(ctx, r.Stream, r.Subject, r.First, r.Last, func(m *bus.Msg) error {
+		if len(messages) >= pieceMessages || size >= pieceBytes {
+			return errPiece
+		}
+		messages, size = append(messages, m), size+len(m.Data)
+		return nil
+	})
+	if errors.Is(err, errPiece) {
+		return messages, messages[len(messages)-1].Seq + 1, false, nil
+	}
+	return messages, r.Last + 1, true, err
+}
+
+// ReadForwards calls visit with each message, the oldest first. visit may take as long as it needs, and ends the
+// reading with [bus.ErrStop].
+func (s *Store) ReadForwards(ctx context.Context, r LogRange, visit func(*bus.Msg) error) error {
+	for r.First <= r.Last {
+		messages, next, _, err := s.piece(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := visit(m); err != nil {
+				return ended(err)
+			}
+		}
+		r.First = next
+	}
+	return nil
+}
+
+// ReadBackwards is forwards with the newest first. The stream can be read forwards only: it goes back in steps that
+// grow while they hold little, and shrink where they hold too much.
+func (s *Store) ReadBackwards(ctx context.Context, r LogRange, visit func(*bus.Msg) error) error {
+	for step := uint64(firstStep); r.First <= r.Last; {
+		part := r
+		if r.Last-r.First >= step {
+			part.First = r.Last - step + 1
+		}
+		messages, _, whole, err := s.piece(ctx, part)
+		if err != nil {
+			return err
+		}
+		if !whole && part.First < part.Last {
+			step = max(1, (part.Last-part.First)/4)
+			continue
+		}
+		for n := len(messages) - 1; n >= 0; n-- {
+			if err := visit(messages[n]); err != nil {
+				return ended(err)
+			}
+		}
+		if part.First == r.First {
+			return nil
+		}
+		r.Last = part.First - 1
+		if len(messages) < pieceMessages/8 {
+			step = min(step*4, largestStep)
+		}
+	}
+	return nil
+}
+
+func ended(err error) error {
+	if errors.Is(err, bus.ErrStop) {
+		return nil
+	}
+	return err
+}
+
+// AcquireScan takes a place among those who read much; done gives it back.
+func (s *Store) AcquireScan(ctx context.Context) (done func(), err error) {
+	select {
+	case s.scans <- struct{}{}:
+		return func() { <-s.scans }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// maxScans bounds how many requests read the whole inventory, or much of a log, at once; the next ones wait.
+const maxScans = 4

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Progress is how far a view of a bucket has come, for those who wait for it. Its lock guards the view
+// too.
+type Progress struct {
+	Mu       sync.RWMutex
+	bucket   string
+	revision uint64
+	complete bool // it holds what the bucket held when the watch began
+	changed  chan struct{}
+}
+
+func NewProgress(bucket string) Progress {
+	return Progress{bucket: bucket, changed: make(chan struct{})}
+}
+
+// Saw notes a revision; the lock is held.
+func (p *Progress) Saw(revision uint64) {
+	p.revision = max(p.revision, revision)
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *Progress) InSync() {
+	p.Mu.Lock()
+	defer p.Mu.Unlock()
+	p.complete = true
+	p.Saw(p.revision)
+}
+
+// Await waits until the view holds what the bucket held when its watch began.
+func (p *Progress) Await(ctx context.Context) error {
+	return p.await(ctx, "complete", func() bool { return p.complete })
+}
+
+// AwaitRevision waits until the view has seen a revision.
+func (p *Progress) AwaitRevision(ctx context.Context, revision uint64) error {
+	return p.await(ctx, fmt.Sprintf("at revision %d", revision), func() bool { return p.revision >= revision })
+}
+
+func (p *Progress) await(ctx context.Context, what string, ok func() bool) error {
+	for {
+		p.Mu.RLock()
+		done, changed, at := ok(), p.changed, p.revision
+		p.Mu.RUnlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("the view of %s, at revision %d, is not yet %s: %w", p.bucket, at, what, context.Cause(ctx))
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/clock"
+)
+
+// Relay writes the audit log. What the log is to be told of a change is in the outbox, stored in one batch with
+// the change. Whoever made the change tells the log at once, before the client hears of it; and one of the
+// replicas takes everything out of the outbox, in order, and tells the log again, under the same id, which the
+// log drops. So a change is in the log sooner or later, whoever ends when; at worst it is there twice, under one
+// id, where all replicas were away for longer than the log remembers ids.
+type Relay struct {
+	conn  *bus.Conn
+	log   *slog.Logger
+	clock clock.Clock
+	owed  prometheus.Gauge // messages in the outbox
+	// away says, of each stream with an outbox, that the log did not take something: what comes after it waits for
+	// its turn in the outbox.
+	Lagging map[string]*atomic.Bool
+	Waiting atomic.Int64 // in the outbox, when it was last looked at
+}
+
+// Bounds of the trail.
+const (
+	RelayWait  = 3 * time.Second  // how long a request waits for the log
+	RelayRetry = time.Second      // between attempts
+	RelayLook  = 15 * time.Second // between looks at what waits, while all is well
+	relayGrace = 500 * time.Millisecond
+	MaxWaiting = 512 // outbox messages, then nothing more is changed
+	// maxOutbox bounds what is told in one message: an event is at most twice a body, and some more.
+	maxOutbox = topology.MaxPayload / 4
+)
+
+func newRelay(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge) *Relay {
+	t := &Relay{conn: conn, log: log, clock: c, owed: owed, Lagging: map[string]*atomic.Bool{}}
+	for _, stream := range outboxStreams {
+		t.Lagging[stream] = new(atomic.Bool)
+	}
+	return t
+}
+
+// waits tells whether anything waits because the log did not take it.
+func (t *Relay) waits() bool {
+	for _, away := range t.Lagging {
+		if away.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// OutboxMessages are the messages that tell of changes of a bucket, for the batch that makes the changes.
+func OutboxMessages(a proto.Account, bucket string, events []*proto.AuditEvent) []bus.Outgoing {
+	var all []bus.Outgoing
+	var body *proto.AuditOutbox
+	size := 0
+	for _, e := range events {
+		if n := len(e.Before) + len(e.After); body == nil || size+n > maxOutbox {
+			body, size = &proto.AuditOutbox{}, 0
+			all = append(all, bus.Outgoing{Subject: topology.Outbox(bucket, a, e.ID), Body: body,
+				Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}})
+		}
+		body.Events, size = append(body.Events, e), size+len(e.Before)+len(e.After)
+	}
+	return all
+}
+
+// room refuses a change where too many wait.
+func (t *Relay) room() error {
+	if t.waits() && t.Waiting.Load() >= MaxWaiting {
+		return &unavailableError{message: "changes cannot be recorded in the audit log at the moment, and so none is made: try again"}
+	}
+	return nil
+}
+
+// record tells the log of what is in the outbox of a stream, unless that has to wait for what came before.
+func (t *Relay) record(ctx context.Context, stream string, a proto.Account, events []*proto.AuditEvent) {
+	away := t.Lagging[stream]
+	ctx, cancel := context.WithTimeout(ctx, RelayWait)
+	defer cancel()
+	for _, e := range events {
+		if away.Load() {
+			return
+		}
+		if err := t.publish(ctx, a, e); err != nil {
+			away.Store(true)
+			t.log.Warn("a change is not in the audit log yet", "event", e.ID, "action", e.Action, "kind", e.Kind, "resource", e.Resource, "err", err)
+		}
+	}
+}
+
+func (t *Relay) publish(ctx context.Context, a proto.Account, e *proto.AuditEvent) error {
+	_, err := t.conn.Publish(ctx, bus.Outgoing{Subject: topology.Audit(a), Body: e, MsgID: e.ID.String()})
+	return err
+}
+
+// Run empties the outbox until ctx ends.
+func (t *Relay) Run(ctx context.Context) error {
+	var g errgroup.Group
+	for _, stream := range outboxStreams {
+		stage := bus.Stage{Name: "audit", Stream: stream, Consumer: topology.ConsumerAudit, Grace: relayGrace}
+		handle := t.empty
+		if stream == topology.AuditOutbox {
+			stage.Workers, handle = maxActions, t.emptyAction
+		}
+		g.Go(func() error { return t.conn.Consume(ctx, stage, handle) })
+	}
+	g.Go(func() error { t.look(ctx); return nil })
+	return g.Wait()
+}
+
+var outboxStreams = []string{topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens), topology.AuditOutbox}
+
+// empty tells the log of what was in the outbox, and does not give up.
+func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
+	var body proto.AuditOutbox
+	if err := m.Decode(&body); err != nil && !bus.IsPermanent(err) {
+		return err // of a newer version: it waits for its reader
+	} else if err != nil {
+		t.log.Error("the outbox holds what cannot be read: the audit log misses it", "subject", m.Subject, "seq", m.Seq, "err", err)
+		return nil
+	}
+	return t.tell(ctx, m, body.Events)
+}
+
+func (t *Relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent) error {
+	a, away := topology.AccountOf(m.Subject), t.Lagging[m.Stream]
+	for _, e := range events {
+		for {
+			err := t.publish(ctx, a, e)
+			if err == nil {
+				break
+			}
+			away.Store(true)
+			select {
+			case <-t.clock.After(RelayRetry):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	if len(events) > 0 {
+		away.Store(false)
+	}
+	return nil
+}
+
+// look counts what waits, until ctx ends: often while the log is away.
+func (t *Relay) look(ctx context.Context) {
+	for {
+		if n, err := t.count(ctx); err == nil {
+			t.Waiting.Store(n)
+			t.owed.Set(float64(n))
+		} else if ctx.Err() == nil {
+			t.log.Debug("what waits for the audit log cannot be counted", "err", err)
+		}
+		pause := RelayLook
+		if t.waits() {
+			pause = RelayRetry
+		}
+		select {
+		case <-t.clock.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (t *Relay) count(ctx context.Context) (n int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
+	defer cancel()
+	for _, stream := range outboxStreams {
+		consumer, err := t.conn.JetStream().Consumer(ctx, stream, topology.ConsumerAudit)
+		if err != nil {
+			return 0, err
+		}
+		info := consumer.CachedInfo()
+		n += int64(info.NumPending) + int64(info.NumAckPending)
+	}
+	return n, nil
+}

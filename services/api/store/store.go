@@ -1,0 +1,58 @@
+// Package store reads and changes the buckets of the control plane: CONFIG and TOKENS. Every change is stored in one
+// batch with the event that the audit log is told of it (the outbox), and a relay publishes the events. Reads hold every
+// write that was acknowledged before them, by whichever replica.
+//
+// The store returns typed errors: [bus.ErrConflict] for a lost race, and errors with a method Unavailable or Invalid,
+// which the edge turns into HTTP.
+package store
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/lifecycle"
+)
+
+// Store gives access to the buckets. It is safe for concurrent use.
+type Store struct {
+	Conn    *bus.Conn
+	Log     *slog.Logger
+	Clock   clock.Clock
+	Catalog *catalog.Catalog // view of CONFIG
+	Tokens  *Tokens          // view of TOKENS
+	Relay   *Relay
+
+	config  *LeaderPosition // of CONFIG
+	secrets *LeaderPosition // of TOKENS
+	kinds   map[string]kind // by name
+	scans   chan struct{}   // a place for each request that reads a whole inventory, or much of a log
+}
+
+// New returns a store. owed shows how many outbox messages wait for the audit log.
+func New(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge) *Store {
+	return &Store{
+		Conn: conn, Log: log, Clock: c, Catalog: catalog.New(conn, log), Tokens: newTokens(conn, log),
+		Relay: newRelay(conn, log, c, owed), config: NewLeaderPosition(conn, topology.Config),
+		secrets: NewLeaderPosition(conn, topology.Tokens), kinds: map[string]kind{}, scans: make(chan struct{}, maxScans),
+	}
+}
+
+// AddTo adds the views and the relay to the processes of a service.
+func (s *Store) AddTo(g *lifecycle.Group) {
+	g.Add("view of the configuration", s.Catalog.Run)
+	g.Add("view of the tokens", s.Tokens.Run)
+	g.Add("audit log", s.Relay.Run)
+}
+
+// Await waits until the views are complete.
+func (s *Store) Await(ctx context.Context) error {
+	if err := s.Catalog.Await(ctx); err != nil {
+		return err
+	}
+	return s.Tokens.Await(ctx)
+}

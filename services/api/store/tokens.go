@@ -1,0 +1,255 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// Tokens is a view of the TOKENS bucket: service tokens by id, with when they were last used, and API
+// tokens by hash. It is safe for concurrent use.
+type Tokens struct {
+	conn *bus.Conn
+	log  *slog.Logger
+
+	Progress
+	service map[TokenKey]ServiceToken
+	turns   uint64              // how often a service token came or went
+	keys    map[string]TokenKey // of service tokens, by key in the bucket
+	api     map[string]APIToken
+	apiKeys map[TokenKey]string       // of API tokens, by id
+	used    map[TokenKey]proto.Millis // when each was last used, roughly
+	seen    map[string]proto.Millis   // when each was last used, by key of the service token
+	sorted  map[proto.Account]*Ordered[ServiceToken]
+	hashes  map[string][]proto.Account // of API tokens: the accounts that each is of
+}
+
+type TokenKey struct {
+	Account proto.Account
+	ID      proto.ID
+}
+
+type ServiceToken struct {
+	Key string
+	catalog.Record[proto.ServiceToken]
+}
+
+type APIToken struct {
+	Key string
+	catalog.Record[proto.APIToken]
+}
+
+func newTokens(conn *bus.Conn, log *slog.Logger) *Tokens {
+	return &Tokens{
+		conn: conn, log: log, Progress: NewProgress(topology.Tokens), service: map[TokenKey]ServiceToken{},
+		keys: map[string]TokenKey{}, api: map[string]APIToken{}, apiKeys: map[TokenKey]string{},
+		used: map[TokenKey]proto.Millis{}, seen: map[string]proto.Millis{},
+		hashes: map[string][]proto.Account{}, sorted: map[proto.Account]*Ordered[ServiceToken]{},
+	}
+}
+
+// Run keeps the view up to date until ctx ends.
+func (v *Tokens) Run(ctx context.Context) error {
+	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Tokens)); err != nil {
+		return err
+	}
+	return v.conn.Watch(ctx, topology.Tokens, []string{">"}, v.apply, v.InSync)
+}
+
+func (v *Tokens) apply(u bus.Update) error {
+	v.Mu.Lock()
+	defer v.Mu.Unlock()
+	v.Saw(u.Revision)
+	v.forget(u)
+	if u.Deleted {
+		return nil
+	}
+	account := topology.AccountOf(u.Key)
+	parts := strings.Split(u.Key, ".")
+	var err error
+	switch {
+	case len(parts) == 3 && parts[1] == "seen":
+		var s proto.TokenSeen
+		if err = u.Decode(&s); err == nil {
+			v.seen[serviceKey(u.Key)] = s.At
+		}
+	case len(parts) == 3 && parts[1] == "service":
+		t := new(proto.ServiceToken)
+		if err = u.Decode(t); err == nil {
+			k := TokenKey{account, t.ID}
+			v.turns++
+			v.keys[u.Key] = k
+			v.service[k] = ServiceToken{u.Key, catalog.Record[proto.ServiceToken]{Account: account, Revision: u.Revision, Value: t}}
+			if v.sorted[account] == nil {
+				v.sorted[account] = new(Ordered[ServiceToken])
+			}
+			v.sorted[account].Put(t.ID, t.CreatedAt, v.service[k])
+		}
+	case len(parts) == 3 && parts[1] == "api":
+		t := new(proto.APIToken)
+		if err = u.Decode(t); err == nil {
+			v.api[u.Key] = APIToken{u.Key, catalog.Record[proto.APIToken]{Account: account, Revision: u.Revision, Value: t}}
+			v.apiKeys[TokenKey{account, t.ID}] = u.Key
+			v.hashes[parts[2]] = append(v.hashes[parts[2]], account)
+		}
+	case len(parts) == 3 && parts[1] == "used":
+		var id proto.ID
+		var s proto.TokenSeen
+		if id, err = proto.ParseID(parts[2]); err == nil {
+			err = u.Decode(&s)
+			v.used[TokenKey{account, id}] = s.At
+		}
+	default:
+		err = fmt.Errorf("not the key of a token")
+	}
+	if err != nil {
+		v.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, err)
+	}
+	return nil
+}
+
+// serviceKey is the key of the service token that a "seen" key is about.
+func serviceKey(seen string) string { return strings.Replace(seen, ".seen.", ".service.", 1) }
+
+// forget takes out what a key held; the lock is held.
+func (v *Tokens) forget(u bus.Update) {
+	if k, ok := v.keys[u.Key]; ok {
+		delete(v.service, k)
+		v.sorted[k.Account].Remove(k.ID)
+		delete(v.keys, u.Key)
+	}
+	if strings.Contains(u.Key, ".seen.") {
+		delete(v.seen, serviceKey(u.Key))
+	}
+	if parts := strings.Split(u.Key, "."); len(parts) == 3 && parts[1] == "used" {
+		if id, err := proto.ParseID(parts[2]); err == nil {
+			delete(v.used, TokenKey{topology.AccountOf(u.Key), id})
+		}
+	}
+	if t, ok := v.api[u.Key]; ok {
+		delete(v.api, u.Key)
+		hash, account := u.Key[strings.LastIndexByte(u.Key, '.')+1:], topology.AccountOf(u.Key)
+		if id := (TokenKey{account, t.Value.ID}); v.apiKeys[id] == u.Key {
+			delete(v.apiKeys, id)
+		}
+		v.hashes[hash] = slices.DeleteFunc(v.hashes[hash], func(a proto.Account) bool { return a == account })
+		if len(v.hashes[hash]) == 0 {
+			delete(v.hashes, hash)
+		}
+	}
+}
+
+// FindAPI finds the API token with a hash: of the account, or else whether another account has it.
+func (v *Tokens) FindAPI(a proto.Account, hash []byte) (t *proto.APIToken, elsewhere bool) {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	return v.api[topology.APITokenKey(a, hash)].Value, len(v.hashes[hex.EncodeToString(hash)]) > 0
+}
+
+// LookUp finds the API token with a hash: of the account that a request names, or of the one that has it.
+func (v *Tokens) LookUp(named bool, account *proto.Account, hash []byte) *proto.APIToken {
+	if !named {
+		of, known := v.accountOf(hash)
+		if !known {
+			return nil
+		}
+		*account = of
+	}
+	t, _ := v.FindAPI(*account, hash)
+	return t
+}
+
+// Known tells whether any account has the API token with a hash.
+func (v *Tokens) Known(hash []byte) bool {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	return len(v.hashes[hex.EncodeToString(hash)]) > 0
+}
+
+// GetAPI finds an API token by its id.
+func (v *Tokens) GetAPI(a proto.Account, id proto.ID) (APIToken, bool) {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	t, found := v.api[v.apiKeys[TokenKey{a, id}]]
+	return t, found
+}
+
+// ListAPI gives the API tokens of an account, the oldest first.
+func (v *Tokens) ListAPI(a proto.Account) []APIToken {
+	v.Mu.RLock()
+	var all []APIToken
+	for id, key := range v.apiKeys {
+		if id.Account == a {
+			all = append(all, v.api[key])
+		}
+	}
+	v.Mu.RUnlock()
+	slices.SortFunc(all, func(a, b APIToken) int {
+		return cmp.Or(cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt), bytes.Compare(a.Value.ID[:], b.Value.ID[:]))
+	})
+	return all
+}
+
+// LastUsed is when an API token was last used; 0: never, or not for long.
+func (v *Tokens) LastUsed(a proto.Account, id proto.ID) proto.Millis {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	return v.used[TokenKey{a, id}]
+}
+
+// accountOf finds the one account that has the API token with a hash.
+func (v *Tokens) accountOf(hash []byte) (proto.Account, bool) {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	if of := v.hashes[hex.EncodeToString(hash)]; len(of) == 1 {
+		return of[0], true
+	}
+	return proto.Account{}, false
+}
+
+// LastSeen is when the service token of a key was last used; 0: never.
+func (v *Tokens) LastSeen(key string) proto.Millis {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	return v.seen[key]
+}
+
+func (v *Tokens) Has(a proto.Account, id proto.ID) bool {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	_, found := v.service[TokenKey{a, id}]
+	return found
+}
+
+// ServiceTokenChanges is a number that grows whenever a service token is created or deleted.
+func (v *Tokens) ServiceTokenChanges() uint64 {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	return v.turns
+}
+
+// Get finds a service token.
+func (v *Tokens) Get(a proto.Account, id proto.ID) (ServiceToken, bool) {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	t, ok := v.service[TokenKey{a, id}]
+	return t, ok
+}
+
+// List gives the service tokens of an account, the oldest first. It is shared and must not be modified.
+func (v *Tokens) List(a proto.Account) []*Item[ServiceToken] {
+	v.Mu.RLock()
+	sorted := v.sorted[a]
+	v.Mu.RUnlock()
+	return sorted.All()
+}

@@ -1,0 +1,9 @@
+package v4
+
+// Headers that hold credentials (api/README.md 1.2).
+const (
+	HeaderBearer     = "Authorization"
+	HeaderKey        = "X-Auth-Key"
+	HeaderEmail      = "X-Auth-Email"
+	HeaderServiceKey = "X-Auth-User-Service-Key"
+)

@@ -1,0 +1,188 @@
+package v4
+
+import (
+	"bytes"
+	"encoding/json"
+	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Object is a JSON object whose members are kept as the client wrote them, to be echoed (api/README.md 1.7).
+type Object map[string]json.RawMessage
+
+// ParseObject reads a body. Names given twice and bytes that are not UTF-8 are refused: two readers could
+// take them for two things.
+func ParseObject(body []byte) (Object, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, Invalid("the body is empty, a JSON object is expected")
+	}
+	if !jsontext.Value(body).IsValid() {
+		return nil, Invalid("the body is not valid JSON (in UTF-8, each name once)")
+	}
+	if nesting(body) > MaxNesting {
+		return nil, Invalid("the body has objects and lists more than %d levels deep in one another", MaxNesting)
+	}
+	var o Object
+	if json.Unmarshal(body, &o) != nil || o == nil {
+		return nil, Invalid("the body must be a JSON object")
+	}
+	return o, nil
+}
+
+// MaxNesting bounds the levels of a body. What is stored is echoed some levels further in: without a bound
+// of ours, one resource at the bound of a client's decoder would make a whole list unreadable to it.
+const MaxNesting = 100
+
+// nesting counts the levels of valid JSON.
+func nesting(body []byte) int {
+	depth, deepest, quoted := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch b := body[i]; {
+		case quoted && b == '\\':
+			i++
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '{' || b == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case b == '}' || b == ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+func IsNull(v json.RawMessage) bool { return len(v) == 0 || string(v) == "null" }
+
+// Has tells whether a member is there and not null.
+func (o Object) Has(name string) bool { return !IsNull(o[name]) }
+
+// Text reads a string; a member that is absent or null is "".
+func (o Object) Text(name string) (string, error) {
+	var s string
+	if o.Has(name) && json.Unmarshal(o[name], &s) != nil {
+		return "", Invalid("%s must be a string", name)
+	}
+	return s, nil
+}
+
+// MaxName bounds names, in bytes.
+const MaxName = 1024
+
+// Line is text that a person named something with: bounded, no control characters.
+func (o Object) Line(name string) (string, error) {
+	s, err := o.Text(name)
+	if err == nil && (len(s) > MaxName || HasControl(s)) {
+		return "", Invalid("%s must be at most %d bytes without control characters", name, MaxName)
+	}
+	return s, err
+}
+
+func HasControl(s string) bool {
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// Bool reads true or false; given is false where it is absent or null.
+func (o Object) Bool(name string) (value, given bool, err error) {
+	if !o.Has(name) {
+		return false, false, nil
+	}
+	if json.Unmarshal(o[name], &value) != nil {
+		return false, false, Invalid("%s must be true or false", name)
+	}
+	return value, true, nil
+}
+
+// Number reads a number; given is false where it is absent or null.
+func (o Object) Number(name string) (value float64, given bool, err error) {
+	if !o.Has(name) {
+		return 0, false, nil
+	}
+	if json.Unmarshal(o[name], &value) != nil {
+		return 0, false, Invalid("%s must be a number", name)
+	}
+	return value, true, nil
+}
+
+// Int reads a whole number, written as 1 or 1.0.
+func (o Object) Int(name string, least, most int) (value int, given bool, err error) {
+	f, given, err := o.Number(name)
+	if err != nil || !given {
+		return 0, false, err
+	}
+	if f != float64(int64(f)) || f < float64(least) || f > float64(most) {
+		return 0, false, Invalid("%s must be a whole number from %d to %d", name, least, most)
+	}
+	return int(f), true, nil
+}
+
+// Member reads a member that is an object; nil where it is absent or null.
+func (o Object) Member(name string) (Object, error) {
+	var in Object
+	if o.Has(name) && json.Unmarshal(o[name], &in) != nil {
+		return nil, Invalid("%s must be an object", name)
+	}
+	return in, nil
+}
+
+// Set puts a member of ours. Whatever is set can be encoded.
+func (o Object) Set(name string, v any) {
+	b, err := Encode(v)
+	if err != nil {
+		panic(err)
+	}
+	o[name] = bytes.TrimSpace(b)
+}
+
+// Encode is the object as it is stored, without the members that are ours to say.
+func (o Object) Encode(without ...string) json.RawMessage {
+	kept := Object{}
+	for name, v := range o {
+		kept[name] = v
+	}
+	for _, name := range without {
+		delete(kept, name)
+	}
+	b, err := Encode(kept)
+	if err != nil {
+		panic(err)
+	}
+	return bytes.TrimSpace(b)
+}
+
+// Splice puts members of ours, none of which sent kept, before what sent wrote.
+func Splice(kept json.RawMessage, ours any) json.RawMessage {
+	b, err := Encode(ours)
+	if err != nil {
+		panic(err)
+	}
+	b = bytes.TrimSpace(b)
+	if len(kept) <= len("{}") {
+		return b
+	}
+	b[len(b)-1] = ','
+	return append(b, kept[1:]...)
+}
+
+// Decode reads what sent wrote.
+func Decode(b json.RawMessage) Object {
+	o := Object{}
+	if len(b) > 0 && json.Unmarshal(b, &o) != nil {
+		return Object{}
+	}
+	return o
+}
+
+// Strings reads a list of strings that was checked before.
+func Strings(raw json.RawMessage) []string {
+	var all []string
+	_ = json.Unmarshal(raw, &all)
+	return all
+}

@@ -1,0 +1,148 @@
+package v4
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"plumbline.dev/proto"
+)
+
+// Response is what a handler gives: the result and what goes with it in the envelope of api/README.md 1.1.
+type Response struct {
+	Status   int // 0 means 200
+	Result   any
+	Info     any // of a list
+	Messages []Notice
+	// beside, where it is set, has members that stand in the envelope too: an object.
+	Beside any
+	// revision, where it is not 0, is the resource's: it goes out as the ETag.
+	Revision uint64
+}
+
+// Notice is an error, or a message, in the envelope.
+type Notice struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+type envelope struct {
+	Success  bool     `json:"success"`
+	Errors   []Notice `json:"errors"`
+	Messages []Notice `json:"messages"`
+	Result   any      `json:"result"`
+}
+
+func OK(result any) Response { return Response{Result: result} }
+
+// body is the envelope with what is in it. A list whose parts are encoded already is put together of them:
+// nothing is read through again.
+func (a Response) body() ([]byte, error) {
+	var messages, result, info []byte
+	var err error
+	if list, ok := a.Result.(RawList); !ok {
+		result, err = Encode(a.Result)
+	} else {
+		result = list.join()
+	}
+	if err == nil && len(a.Messages) > 0 {
+		messages, err = Encode(a.Messages)
+	} else {
+		messages = []byte("[]")
+	}
+	if err == nil && a.Info != nil {
+		info, err = Encode(a.Info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, len(result)+len(messages)+len(info)+128)
+	b = append(b, `{"success":true,"errors":[],"messages":`...)
+	b = append(b, bytes.TrimSpace(messages)...)
+	b = append(b, `,"result":`...)
+	b = append(b, bytes.TrimSpace(result)...)
+	if info != nil {
+		b = append(b, `,"result_info":`...)
+		b = append(b, bytes.TrimSpace(info)...)
+	}
+	return append(b, "}\n"...), nil
+}
+
+// Write sends an answer. What cannot be encoded is an internal error, and nothing of it goes out.
+func (a Response) Write(w http.ResponseWriter) error {
+	body, err := a.body()
+	if err != nil {
+		return err
+	}
+	if a.Beside != nil {
+		body = Splice(body, a.Beside)
+	}
+	if a.Revision != 0 {
+		w.Header().Set("ETag", etag(a.Revision))
+	}
+	if a.Status == 0 {
+		a.Status = http.StatusOK
+	}
+	SendJSON(w, a.Status, body)
+	return nil
+}
+
+func (p *Error) write(w http.ResponseWriter) {
+	body, _ := Encode(envelope{Errors: []Notice{{p.code, p.Message}}, Messages: []Notice{}})
+	if p.Status == http.StatusConflict || p.Status >= 500 && !p.transient {
+		w.Header().Set("X-Should-Retry", "false")
+	}
+	if p.transient {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	if p.allow != "" {
+		w.Header().Set("Allow", p.allow)
+	}
+	SendJSON(w, p.Status, body)
+}
+
+// retryAfter is when a client may ask again after what may be gone by then, in seconds.
+const retryAfter = "1"
+
+func SendJSON(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone needs no answer
+}
+
+// Encode leaves < and > as they are: operators are echoed as they were sent.
+func Encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
+
+// RawList is a list whose parts are encoded already.
+type RawList []json.RawMessage
+
+func (l RawList) join() []byte {
+	size := len("[]")
+	for _, one := range l {
+		size += len(one) + len(",")
+	}
+	b := append(make([]byte, 0, size), '[')
+	for n, one := range l {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, one...)
+	}
+	return append(b, ']')
+}
+
+// IDOnly is what is left of something deleted.
+type IDOnly struct {
+	ID proto.ID `json:"id"`
+}

@@ -1,0 +1,121 @@
+package v4
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"plumbline.dev/bus"
+)
+
+// Error is a refusal as a client sees it: an HTTP status, the code for machines and the sentence for
+// people of api/README.md 1.6. The cause is for the log only.
+type Error struct {
+	Status  int
+	code    int
+	Message string
+	// transient marks a 5xx that may be gone at the next attempt; all other 5xx and every 409 tell clients
+	// not to try again by themselves (api/README.md 1.3).
+	transient bool
+	allow     string // the methods that a 405 names
+	Cause     error
+}
+
+func (p *Error) Error() string {
+	if p.Cause != nil {
+		return fmt.Sprintf("%s (%d): %v", p.Message, p.code, p.Cause)
+	}
+	return fmt.Sprintf("%s (%d)", p.Message, p.code)
+}
+
+func (p *Error) Unwrap() error { return p.Cause }
+
+// The codes of api/README.md 1.6, and ours: 104xx and 105xx end in the HTTP status.
+const (
+	CodeAuthentication     = 10000
+	CodeUnauthorized       = 9109
+	CodeNoRoute            = 7003
+	CodeNotFound           = 12135
+	CodeUnknownApplication = 11021
+	CodeUnknownGroup       = 12152
+	CodeNoSuchGroup        = 11020
+	CodeUnknownRule        = 6024
+	CodeUnknownIntegration = 2047
+	CodeInvalid            = 12130
+	CodeTokenInUse         = 12139
+	CodeNoAPIToken         = 1001
+	CodeApplicationExists  = 12136
+	CodeIntegration        = 2046
+	CodeRule               = 6025
+	CodeMethod             = 10405
+	CodeConflict           = 10409
+	CodeGone               = 10410
+	CodePrecondition       = 10412
+	CodeTooLarge           = 10413
+	CodeMediaType          = 10415
+	CodePartOfPeriod       = 10206 // of a message
+	CodeInternal           = 10500
+	CodeUnavailable        = 10503
+)
+
+func Errorf(status, code int, format string, args ...any) *Error {
+	return &Error{Status: status, code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Invalid is the generic refusal of what a client sent.
+func Invalid(format string, args ...any) *Error {
+	return Errorf(http.StatusBadRequest, CodeInvalid, "access.api.error.invalid_request: "+format, args...)
+}
+
+var (
+	ErrNoRoute = Errorf(http.StatusNotFound, CodeNoRoute, "No route for the URI")
+
+	ErrConflict = Errorf(http.StatusConflict, CodeConflict,
+		"somebody else changed this at the same moment: read it again, then repeat the change")
+	ErrPrecondition = Errorf(http.StatusPreconditionFailed, CodePrecondition,
+		"this was changed since you read it (If-Match): read it again, then repeat the change")
+)
+
+func Unavailable(cause error, format string, args ...any) *Error {
+	p := Errorf(http.StatusServiceUnavailable, CodeUnavailable, format, args...)
+	p.transient, p.Cause = true, cause
+	return p
+}
+
+// AsError returns an error as a client sees it. Packages below this one return errors of their own: an error with a
+// method Unavailable() string is answered 503, one with a method Invalid() string 400, both with the returned message.
+func AsError(err error) *Error {
+	var p *Error
+	var large *http.MaxBytesError
+	var unavailable interface{ Unavailable() string }
+	var invalid interface{ Invalid() string }
+	switch {
+	case errors.As(err, &unavailable):
+		return Unavailable(err, "%s", unavailable.Unavailable())
+	case errors.As(err, &invalid):
+		return Invalid("%s", invalid.Invalid())
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &large):
+		return Errorf(http.StatusRequestEntityTooLarge, CodeTooLarge, "the body is larger than %d bytes", large.Limit)
+	case errors.Is(err, bus.ErrConflict):
+		return ErrConflict
+	case bus.Transient(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return Unavailable(err, "the message bus does not answer at the moment: try again")
+	}
+	return &Error{Status: http.StatusInternalServerError, code: CodeInternal, Message: "internal error", Cause: err}
+}
+
+var ErrShutdown = Unavailable(nil, "the control plane is being stopped: try again")
+
+// MethodNotAllowed is the error about a method that a path does not have.
+func MethodNotAllowed(allowed ...string) error {
+	p := Errorf(http.StatusMethodNotAllowed, CodeMethod, "Method not allowed")
+	p.allow = strings.Join(allowed, ", ")
+	return p
+}
+
+// Rejected reports whether an error says that a request was rejected before anything was done.
+func Rejected(err error) bool { return AsError(err).Status < http.StatusInternalServerError }

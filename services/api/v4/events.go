@@ -1,0 +1,76 @@
+package v4
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// EventWriter writes server-sent events, heartbeats between them. A client that takes nothing for
+// [slowClient] is given up: nothing is queued for it here.
+type EventWriter struct {
+	mu         sync.Mutex
+	w          http.ResponseWriter
+	connection *http.ResponseController
+}
+
+// ErrClientGone is the error about a client that left, or that takes nothing.
+var ErrClientGone = errors.New("the client is gone")
+
+const (
+	heartbeat  = 15 * time.Second
+	slowClient = 30 * time.Second
+)
+
+func NewEventWriter(w http.ResponseWriter) *EventWriter {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy in between is not to hold events back
+	return &EventWriter{w: w, connection: http.NewResponseController(w)}
+}
+
+func (e *EventWriter) Send(kind, id string, data any) error {
+	body, err := Encode(data) // one line, its end included
+	if err != nil {
+		return err
+	}
+	head := "event: " + kind + "\n"
+	if id != "" {
+		head += "id: " + id + "\n"
+	}
+	return e.write(fmt.Appendf(nil, "%sdata: %s\n", head, body))
+}
+
+func (e *EventWriter) write(b []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.connection.SetWriteDeadline(time.Now().Add(slowClient)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return ErrClientGone
+	}
+	if _, err := e.w.Write(b); err != nil {
+		return ErrClientGone
+	}
+	if e.connection.Flush() != nil {
+		return ErrClientGone
+	}
+	return nil
+}
+
+// Beat begins the answer and keeps the connection alive; a client that is gone ends the stream.
+func (e *EventWriter) Beat(ctx context.Context, gone func()) {
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for {
+		if e.write([]byte(":\n\n")) != nil {
+			gone()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

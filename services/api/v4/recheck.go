@@ -1,0 +1,61 @@
+package v4
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// RecheckEvery is how often the token of a request that lasts is checked again.
+const RecheckEvery = time.Second
+
+// endedError is why a request was ended whose token may no longer do it.
+type endedError struct{ why error }
+
+func (e *endedError) Error() string {
+	return fmt.Sprintf("the API token may no longer do this: %v", e.why)
+}
+
+func (e *endedError) Unwrap() error { return e.why }
+
+// TokenEnded returns why a context was ended by [edge.whilePermitted], and nil if it was not.
+func TokenEnded(ctx context.Context) error {
+	if e, ok := errors.AsType[*endedError](context.Cause(ctx)); ok {
+		return e
+	}
+	return nil
+}
+
+// whilePermitted runs the handler of a request that lasts. The token is checked again each second: once it is
+// deleted, disabled, expired, narrowed, or not usable from the client's address any more, the request's context
+// ends. The client's own context stays in c.client.
+func (e *Edge) whilePermitted(c *Call, handle func(*Call) error) error {
+	ctx, end := context.WithCancelCause(c.Context())
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer end(nil)
+	watching.Go(func() {
+		for {
+			select {
+			case <-e.Clock.After(RecheckEvery):
+			case <-ctx.Done():
+				return
+			}
+			if why := c.Recheck(); why != nil {
+				e.Log.Warn("a request was ended: its API token may no longer do it", "token", c.Token.ID, "path", c.URL.Path, "err", why)
+				end(&endedError{why: why})
+				return
+			}
+		}
+	})
+	c.Client, c.Request = c.Context(), c.WithContext(ctx)
+	err := handle(c)
+	why := TokenEnded(ctx)
+	if err == nil || why == nil || errors.Is(err, http.ErrAbortHandler) || errors.As(err, new(*endedError)) {
+		return err
+	}
+	return why
+}

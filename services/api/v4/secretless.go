@@ -1,0 +1,57 @@
+package v4
+
+import (
+	"encoding/json"
+	"strings"
+
+	"plumbline.dev/services/internal/secretname"
+)
+
+// EncodeSanitized is the object as it is stored (see [Object.Encode]), without secrets at any depth: what is only kept of a
+// client's configuration may hold secrets of systems that this build never calls.
+func (o Object) EncodeSanitized(without ...string) json.RawMessage {
+	withoutSecrets(o)
+	return o.Encode(without...)
+}
+
+// withoutSecrets takes the secrets out of a body, at any depth.
+func withoutSecrets(body Object) {
+	for name, raw := range body {
+		v, err := DecodeAny(raw)
+		switch {
+		case err != nil:
+		case secretname.Holds(name, v):
+			delete(body, name)
+		case StripSecrets(v):
+			body.Set(name, v)
+		}
+	}
+}
+
+// DecodeAny is a value of any kind, numbers as they are written.
+func DecodeAny(raw json.RawMessage) (v any, err error) {
+	d := json.NewDecoder(strings.NewReader(string(raw)))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
+}
+
+// StripSecrets removes the secrets of a value and reports whether there were any.
+func StripSecrets(v any) (found bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, in := range v {
+			if secretname.Holds(name, in) {
+				delete(v, name)
+				found = true
+			} else if StripSecrets(in) {
+				found = true
+			}
+		}
+	case []any:
+		for _, in := range v {
+			found = StripSecrets(in) || found
+		}
+	}
+	return found
+}

@@ -1,0 +1,18 @@
+package v4
+
+import (
+	"time"
+
+	"plumbline.dev/proto"
+)
+
+// Timestamp is a moment in an answer: RFC 3339, null for never.
+type Timestamp proto.Millis
+
+func (t Timestamp) MarshalJSON() ([]byte, error) {
+	if t == 0 {
+		return []byte("null"), nil
+	}
+	b := append(make([]byte, 0, len(`"2006-01-02T15:04:05.999999999Z"`)), '"')
+	return append(proto.Millis(t).Time().AppendFormat(b, time.RFC3339Nano), '"'), nil
+}
