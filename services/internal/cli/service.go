@@ -59,7 +59,7 @@ func Service(role topology.Role, about string, flags Flags, make func(Host) (Par
 		if err != nil {
 			return Usage("--otlp-endpoint, --trace-share: %w", err)
 		}
-		defer flush()
+		defer func() { _ = flush() }() // the process ends
 		return serve(ctx, c.Log.Logger(), c.AdminAddr, func(ctx context.Context, h Host) (Part, func(), error) {
 			conn, err := bus.Connect(ctx, bus.Config{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing, Role: role, Log: h.Log, Tracer: tracer})
 			if err != nil {

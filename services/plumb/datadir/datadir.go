@@ -45,8 +45,10 @@ func (d Dir) FollowerPath() string { return d.path(followerFile) }
 // SessionKeyPath returns the path of the key of sessions.
 func (d Dir) SessionKeyPath() string { return d.path(sessionFile) }
 
-// IdentityPath is where a service's age identity lies, RecipientPath what is sealed to it with.
-func (d Dir) IdentityPath(service string) string  { return d.path("keys", service+".identity") }
+// IdentityPath returns the path of a service's age identity.
+func (d Dir) IdentityPath(service string) string { return d.path("keys", service+".identity") }
+
+// RecipientPath returns the path of the recipient for secrets of the service.
 func (d Dir) RecipientPath(service string) string { return d.path("keys", service+".recipient") }
 
 func (d Dir) path(names ...string) string {

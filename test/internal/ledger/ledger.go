@@ -57,8 +57,10 @@ func (l *Ledger) Page(ref topology.PageRef) *Page { return l.pages[ref] }
 // Pages are all of them.
 func (l *Ledger) Pages() map[topology.PageRef]*Page { return l.pages }
 
-// Entries and Changes count the messages that were read.
+// Entries returns the number of entries read.
 func (l *Ledger) Entries() int { return l.entries }
+
+// Changes returns the number of changes read.
 func (l *Ledger) Changes() int { return l.changes }
 
 // storing is how long the server may take to make the rest of a batch visible: each of its messages is synced, on

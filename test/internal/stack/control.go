@@ -214,11 +214,12 @@ func (c *Control) RemoveIntegration(ctx context.Context, id proto.ID) error {
 	return c.Call(ctx, http.MethodDelete, "/devices/posture/integration/"+id.String(), nil, nil)
 }
 
-// Pause and Resume stop and go on with the polls of an integration.
+// Pause stops the polls of an integration.
 func (c *Control) Pause(ctx context.Context, id proto.ID) error {
 	return c.ChangeIntegration(ctx, id, map[string]any{"x_paused": true})
 }
 
+// Resume continues the polls of an integration.
 func (c *Control) Resume(ctx context.Context, id proto.ID) error {
 	return c.ChangeIntegration(ctx, id, map[string]any{"x_paused": false})
 }

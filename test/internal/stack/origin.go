@@ -46,13 +46,14 @@ func (o *Origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "origin")
 }
 
-// Arrived counts the requests so far; Last is the newest, nil where there is none.
+// Arrived returns the number of requests so far.
 func (o *Origin) Arrived() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.arrived
 }
 
+// Last returns the newest request, or nil.
 func (o *Origin) Last() *http.Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()

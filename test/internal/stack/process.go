@@ -126,9 +126,11 @@ func (p *Process) Running() bool {
 // ExitCode is that of a process that is gone; -1 where a signal ended it.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
-// Output is what it wrote to standard output so far, Log what it wrote to standard error: the last of it.
+// Output returns the end of the standard output so far.
 func (p *Process) Output() string { return p.out.String() }
-func (p *Process) Log() string    { return p.log.String() }
+
+// Log returns the end of the standard error so far.
+func (p *Process) Log() string { return p.log.String() }
 
 // PeakRSS is the most memory that it held so far, in bytes.
 func (p *Process) PeakRSS() (int64, error) { return p.status("VmHWM") }
