@@ -29,7 +29,7 @@ golden: ## write golden files, and the tables in documents, again
 	cd test && go test ./docs -run TestCompatibilityTable -update
 
 fuzz: ## every fuzz target for $(FUZZTIME)
-	bash .ci/fuzz $(FUZZTIME)
+	bash .ci/fuzz $(FUZZTIME) guided
 
 bench:
 	go run ./test/bench --devices 100000 --json
