@@ -69,9 +69,11 @@ func TestTheServerForgetsWhereAnswersWent(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := func() int { return a.NumPendingAllResponses() + a.NumPendingReverseResponses() }
-		for end := time.Now().Add(20 * time.Second); left() > few && time.Now().Before(end); {
-			time.Sleep(50 * time.Millisecond)
+		look, stop := time.NewTicker(50*time.Millisecond), time.Now().Add(20*time.Second)
+		for left() > few && time.Now().Before(stop) {
+			<-look.C
 		}
+		look.Stop()
 		if n := left(); n > few {
 			t.Errorf("%s remembers the answers of %d requests", z, n)
 		}

@@ -144,10 +144,10 @@ func TestTheNewerAuditLog(t *testing.T) {
 	y.clock.Set(time.Now().Truncate(time.Second)) // the stream's clock is the server's
 	begin := y.clock.Now()
 	ids := y.recorded(50, func(n int, e *proto.AuditEvent) {
-		switch n % 10 {
-		case 0:
+		switch {
+		case n%10 == 0:
 			e.Action, e.Actor = "delete", proto.Actor{Type: "key", ID: "k", Name: "a key", Email: "a@example.com", IP: "10.1.2.3"}
-		case 7:
+		case n%10 == 7:
 			e.Kind, e.Resource, e.Actor = "group", "g", proto.Actor{Type: "system", ID: "exchange"}
 		}
 	})
