@@ -6,13 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -230,47 +228,6 @@ func (s *Server) Addr() string {
 		return a.String()
 	}
 	return ""
-}
-
-// LogMaxBytes is the bound of POSTURE_LOG on this machine: the smaller of the default and a quarter of
-// what the data's disk holds.
-func LogMaxBytes(dir string) int64 {
-	size, err := diskSize(dir)
-	if err != nil {
-		return topology.DefaultLogMaxBytes
-	}
-	return min(topology.DefaultLogMaxBytes, size/4)
-}
-
-// otherStreams is more than the bounds of all streams but POSTURE_LOG come to, in bytes.
-const otherStreams = 1 << 30
-
-// maxStore is what the bounds of all streams may come to, in bytes: what the disk holds. The server's own
-// answer is three quarters of what is free at its start, and it refuses to change streams once their bounds come
-// to more: on a disk that filled up since, another version would not start any more. A disk that is full is
-// found out by [Server.Watch].
-func maxStore(dir string) int64 {
-	size, err := diskSize(dir)
-	if err != nil {
-		size = topology.DefaultLogMaxBytes
-	}
-	return size + otherStreams
-}
-
-// diskSize is the size of the disk that a directory is on, which need not be there yet.
-func diskSize(dir string) (int64, error) {
-	for {
-		var disk syscall.Statfs_t
-		err := syscall.Statfs(dir, &disk)
-		if err == nil {
-			return int64(disk.Blocks) * int64(disk.Bsize), nil
-		}
-		up := filepath.Dir(dir)
-		if up == dir || !errors.Is(err, fs.ErrNotExist) {
-			return 0, err
-		}
-		dir = up
-	}
 }
 
 // stopTimeout bounds how long a server may take to stop.

@@ -2,63 +2,12 @@ package embed_test
 
 import (
 	"context"
-	"os/signal"
-	"syscall"
 	"testing"
 	"time"
 
-	"plumbline.dev/bus"
-	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
 )
-
-// A file that may not grow stands for a full disk.
-func TestWatchTellsOfAStoreThatCannotBeWritten(t *testing.T) {
-	s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	watched := make(chan error, 1)
-	go func() { watched <- s.Watch(t.Context()) }()
-
-	c, err := s.Connect(t.Context(), topology.Operator, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	stream := topology.Streams(topology.Options{})[0]
-	stream.MaxMsgsPerSubject = -1
-	if _, err := c.JetStream().CreateStream(t.Context(), stream); err != nil {
-		t.Fatal(err)
-	}
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	var was syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 256 << 10, Max: was.Max}); err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was)
-	subject, body := "posture.tick.a.b", make([]byte, 64<<10)
-	bustest.Eventually(t, "Watch tells of a store that cannot be written", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		defer cancel()
-		_, _ = c.JetStream().Publish(ctx, subject, body) // the server does not answer when it fails
-		select {
-		case err := <-watched:
-			if err == nil {
-				t.Error("Watch ended without an error")
-			}
-			return true
-		default:
-			return false
-		}
-	})
-}
 
 func TestAServerKeepsItsUsersAndItsData(t *testing.T) {
 	dir := t.TempDir()
@@ -75,37 +24,6 @@ func TestAServerKeepsItsUsersAndItsData(t *testing.T) {
 		}
 		login(t, s.Addr(), file)
 		s.Close()
-	}
-}
-
-// What is free of the disk now, which others fill too, is no bound: a server that began on an emptier disk could
-// not change its streams any more, as when another version is started.
-func TestStreamsMayBeBoundedByTheWholeDisk(t *testing.T) {
-	dir := t.TempDir()
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(dir, &disk); err != nil {
-		t.Fatal(err)
-	}
-	s, err := embed.Start(t.Context(), embed.Config{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	conn, err := s.Connect(t.Context(), topology.Operator, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	o := topology.Options{LogMaxBytes: int64(disk.Blocks) * int64(disk.Bsize) / 10 * 9}
-	if err := bus.Provision(t.Context(), conn, o); err != nil {
-		t.Fatal(err)
-	}
-	log, err := conn.JetStream().Stream(t.Context(), topology.PostureLog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := log.CachedInfo().Config.MaxBytes; got != o.LogMaxBytes {
-		t.Errorf("the log is bounded by %d bytes, not by %d", got, o.LogMaxBytes)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -85,18 +84,6 @@ func binDir(root string) (string, error) {
 	sum := sha256.Sum256([]byte(root))
 	dir := filepath.Join(base, "plumbline-test", fmt.Sprintf("%x-%s", sum[:6], kind))
 	return dir, os.MkdirAll(dir, 0o700)
-}
-
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return func() { f.Close() }, nil
 }
 
 // Root is the repository's directory.

@@ -1,0 +1,14 @@
+//go:build linux || darwin
+
+package embed
+
+import "syscall"
+
+// volumeSize returns the bytes of the file system that a directory is on.
+func volumeSize(dir string) (int64, error) {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		return 0, err
+	}
+	return int64(disk.Blocks) * int64(disk.Bsize), nil
+}
