@@ -164,6 +164,28 @@ func (c *Conn) leaderNext(ctx context.Context, stream, filter string, after uint
 	if err != nil {
 		return nil, err
 	}
+	m, err := c.leaderMessage(ctx, stream, question)
+	if err == nil && m.Seq <= after {
+		return nil, fmt.Errorf("the answer names message %d", m.Seq)
+	}
+	return m, err
+}
+
+// LeaderLast reads the newest message of a subject from the stream's leader, or [ErrNotFound]. Unlike [Conn.Last] it
+// is not answered by a replica that is behind. A message in a block that cannot be read is an error of the server.
+func (c *Conn) LeaderLast(ctx context.Context, stream, subject string) (*Msg, error) {
+	question, err := json.Marshal(map[string]string{"last_by_subj": subject})
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.leaderMessage(ctx, stream, question)
+	if err != nil {
+		return nil, fmt.Errorf("newest of %s in %s: %w", subject, stream, err)
+	}
+	return m, nil
+}
+
+func (c *Conn) leaderMessage(ctx context.Context, stream string, question []byte) (*Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	r, err := c.nc.RequestWithContext(ctx, messageGet+stream, question)
@@ -187,9 +209,6 @@ func (c *Conn) leaderNext(ctx context.Context, stream, filter string, after uint
 		return nil, translate(answer.Error)
 	}
 	found := answer.Message
-	if found.Seq <= after {
-		return nil, fmt.Errorf("the answer names message %d", found.Seq)
-	}
 	m := &Msg{Subject: found.Subject, Data: found.Data, Stream: stream, Seq: found.Seq, Time: found.Time}
 	if len(found.Header) > 0 {
 		if m.Header, err = nats.DecodeHeadersMsg(found.Header); err != nil {

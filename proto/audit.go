@@ -17,6 +17,15 @@ type AuditEvent struct {
 	After  json.RawMessage `msgpack:"after"`
 	// Unsure is set if the outcome of an action is unknown: the replica in charge ended before reporting it.
 	Unsure bool `msgpack:"unsure,omitempty"`
+	// Records are the keys that the change wrote. With them a bucket that lost the change can be told.
+	Records []AuditRecord `msgpack:"records,omitempty"`
+}
+
+// AuditRecord is a key that a change wrote, and the revision that it replaced: the key's revision is higher since.
+type AuditRecord struct {
+	Subject  string `msgpack:"subject"` // of the bucket's stream
+	Replaced uint64 `msgpack:"replaced"`
+	Deleted  bool   `msgpack:"deleted,omitempty"`
 }
 
 // Schema implements Message.

@@ -97,6 +97,16 @@ type Cursor struct {
 	// StoredAt is the time the server stored the command. It distinguishes a redelivery from a command of a stream
 	// created anew, with sequences from the start.
 	StoredAt Millis `msgpack:"stored_at"`
+	// Counted reports whether Accounts names every page that there was after this commit. A cursor of a registry
+	// that did not note pages is not counted.
+	Counted  bool           `msgpack:"counted"`
+	Accounts []AccountPages `msgpack:"accounts"`
+}
+
+// AccountPages are the marks of an account's pages, by page number.
+type AccountPages struct {
+	Account Account    `msgpack:"account"`
+	Pages   []PageMark `msgpack:"pages"`
 }
 
 // Schema implements Message.

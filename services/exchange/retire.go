@@ -45,7 +45,8 @@ func (c *caretaker) retire(ctx context.Context, t servicetoken.Record, i proto.I
 		return
 	}
 	event := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(now), Actor: proto.Actor{Type: "system", ID: "exchange", Name: caretakerName},
-		Action: "update", Kind: "service_token", Resource: t.ID.String(), Name: t.Name, Before: shown(t.ServiceToken, seen.At)}
+		Action: "update", Kind: "service_token", Resource: t.ID.String(), Name: t.Name, Before: shown(t.ServiceToken, seen.At),
+		Records: []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key), Replaced: t.Revision, Deleted: i.Delete}}}
 	state, change := proto.TokenRemoved, bus.DeleteMsg(topology.Tokens, key, t.Revision)
 	if i.Delete {
 		event.Action = "delete"

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -45,13 +46,17 @@ func answerable(subject string) bool {
 	return false
 }
 
-// bury answers a command on its way to the dead letters.
-func (s *Service) bury(_ context.Context, m *bus.Msg, why error) error {
+// bury answers a command on its way to the dead letters, and moves the cursor past it: a settled command that is
+// not before the cursor shows that the bucket lost something.
+func (s *Service) bury(ctx context.Context, m *bus.Msg, why error) error {
 	a := proto.CommandAnswer{Seq: m.Seq, Error: &proto.Error{Code: "command_given_up",
 		Message: "The command could not be applied and was set aside; see the dead letters of stage registry for the reason."}}
 	var known *proto.Error
 	if errors.As(why, &known) {
 		a.Error = known
+	}
+	if err := s.pass(ctx, m, a); err != nil {
+		return fmt.Errorf("set a command aside: %w", err)
 	}
 	s.answer(m.Header.Get(proto.HeaderReplyTo), a)
 	return nil

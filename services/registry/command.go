@@ -134,10 +134,18 @@ func (s *Service) advance(ctx context.Context, c *command) (answer proto.Command
 	if err != nil {
 		return answer, false, fmt.Errorf("%w: %w", bus.ErrConflict, err)
 	}
-	cursor := proto.Cursor{Seq: c.seq, Applied: d.part.end(), Done: d.part.end() == items(&c.Command), Answer: d.answer, StoredAt: c.storedAt}
-	batch := make([]bus.Outgoing, 0, len(changed)+1)
+	batch, marks := make([]bus.Outgoing, 0, len(changed)+1), make(map[topology.PageNumber]proto.PageMark, len(changed))
 	for _, n := range changed {
+		stored, err := proto.Marshal(pages[n])
+		if err != nil {
+			return answer, false, bus.Permanent(err)
+		}
+		marks[n] = proto.MarkPage(stored, len(pages[n].Devices)+len(pages[n].Revoked))
 		batch = append(batch, bus.PutMsg(topology.Devices, topology.PageKey(c.account, n), pages[n], d.part.pages[n]))
+	}
+	cursor := proto.Cursor{Seq: c.seq, Applied: d.part.end(), Done: d.part.end() == items(&c.Command), Answer: d.answer, StoredAt: c.storedAt}
+	if err := s.count(&cursor, d.fence, c.account, marks); err != nil {
+		return answer, false, err
 	}
 	// The cursor is last: a reader of the cursor has seen the pages.
 	batch = append(batch, bus.PutMsg(topology.Devices, topology.CursorKey, &cursor, d.fence))
@@ -186,6 +194,9 @@ func (s *Service) decide(c *command) (decision, error) {
 	if err := inv.damage(); err != nil {
 		return d, bus.Permanent(fmt.Errorf("%w: %w", &proto.Error{Code: "inventory_damaged",
 			Message: "A page of the account's inventory cannot be read; mend or delete it, then send the command again."}, err))
+	}
+	if err := s.index.missing(func(a proto.Account) bool { return a == c.account }); err != nil {
+		return d, err
 	}
 	d.part = plan(inv, &c.Command, from, s.limits)
 	return d, nil

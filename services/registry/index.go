@@ -42,6 +42,7 @@ type inventory struct {
 type pageRecord struct {
 	revision uint64
 	bytes    int // of the stored page
+	sum      uint32
 	ids      []proto.ID
 }
 
@@ -92,7 +93,7 @@ func (x *index) apply(u bus.Update) error {
 		err = fmt.Errorf("page numbers end at %d", maxPageNumber-1)
 	}
 	if err == nil {
-		err = inv.set(n, u.Revision, len(u.Value), slices.Concat(page.Devices, page.Revoked))
+		err = inv.set(n, u.Revision, u.Value, slices.Concat(page.Devices, page.Revoked))
 	}
 	if err != nil {
 		inv.damaged[n] = err
@@ -106,7 +107,7 @@ func (x *index) apply(u bus.Update) error {
 }
 
 // set replaces the devices of a page in the index.
-func (inv *inventory) set(n topology.PageNumber, revision uint64, bytes int, devices []proto.Device) error {
+func (inv *inventory) set(n topology.PageNumber, revision uint64, stored []byte, devices []proto.Device) error {
 	ids := make([]proto.ID, len(devices))
 	now := make(map[proto.ID]struct{}, len(devices))
 	for i := range devices {
@@ -128,7 +129,10 @@ func (inv *inventory) set(n topology.PageNumber, revision uint64, bytes int, dev
 	for _, id := range ids {
 		inv.where[id] = n
 	}
-	inv.pages[n] = pageRecord{revision: revision, bytes: bytes, ids: ids}
+	inv.pages[n] = pageRecord{revision: revision, bytes: len(stored), ids: ids}
+	if stored != nil {
+		inv.pages[n].sum = proto.MarkPage(stored, len(ids)).Sum
+	}
 	return nil
 }
 

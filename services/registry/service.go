@@ -90,6 +90,9 @@ func (s *Service) Ready(ctx context.Context) error {
 	if !s.index.isLive() {
 		return errors.New("the inventory is being loaded")
 	}
+	if err := s.index.complete(); err != nil {
+		return err
+	}
 	if why := s.trouble.Load(); why != nil {
 		return fmt.Errorf("a device command cannot be applied yet: %w", *why)
 	}

@@ -43,7 +43,9 @@ func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto
 	t := &proto.APIToken{
 		ID: proto.NewID(), Name: "bootstrap", SecretHash: hash, CreatedAt: proto.At(c.Now()), All: true, Email: strings.ToLower(email),
 	}
-	_, err = conn.Commit(ctx, append(store.OutboxMessages(account, topology.Tokens, []*proto.AuditEvent{bootstrapped(c, store.ActionCreate, nil, t)}),
+	event := bootstrapped(c, store.ActionCreate, nil, t)
+	event.Records = []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key)}}
+	_, err = conn.Commit(ctx, append(store.OutboxMessages(account, topology.Tokens, []*proto.AuditEvent{event}),
 		bus.PutMsg(topology.Tokens, key, t, 0)))
 	if errors.Is(err, bus.ErrConflict) {
 		return false, nil // another replica has the same token and was first
@@ -62,6 +64,7 @@ func raise(ctx context.Context, conn *bus.Conn, c clock.Clock, key string, t *pr
 		return nil
 	}
 	event := bootstrapped(c, store.ActionUpdate, &was, t)
+	event.Records = []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key), Replaced: revision}}
 	_, err := conn.Commit(ctx, append(store.OutboxMessages(topology.AccountOf(key), topology.Tokens, []*proto.AuditEvent{event}), bus.PutMsg(topology.Tokens, key, t, revision)))
 	if errors.Is(err, bus.ErrConflict) {
 		return nil // another replica was first, or somebody changed the token

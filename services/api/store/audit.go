@@ -58,7 +58,7 @@ func (s *Store) newEvent(ctx context.Context, c Change) *proto.AuditEvent {
 
 // event is what the audit log tells of a write. It is nil where the control plane itself worked out again
 // what nobody sees, and where the key is no resource.
-func (s *Store) event(ctx context.Context, a proto.Account, w Write, before proto.Message) *proto.AuditEvent {
+func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Write, before proto.Message) *proto.AuditEvent {
 	c := Change{Kind: kindOf(w.Key)}
 	c.Before, c.After = s.show(a, c.Kind, before), s.show(a, c.Kind, w.After)
 	if c.Kind == "" {
@@ -80,6 +80,7 @@ func (s *Store) event(ctx context.Context, a proto.Account, w Write, before prot
 		return nil
 	}
 	e.Resource, e.Name = identity(w, e)
+	e.Records = writtenKeys(bucket, w)
 	return e
 }
 

@@ -69,7 +69,7 @@ func (s *Store) Commit(ctx context.Context, a proto.Account, bucket string, keys
 		if err != nil {
 			return 0, err
 		}
-		if e := s.event(ctx, a, k, before); e != nil {
+		if e := s.event(ctx, a, bucket, k, before); e != nil {
 			events = append(events, e)
 		}
 	}
@@ -82,7 +82,7 @@ func (s *Store) Commit(ctx context.Context, a proto.Account, bucket string, keys
 		return 0, &limitError{len(all)}
 	}
 	first, err := s.Conn.Commit(ctx, all)
-	if errors.Is(err, bus.ErrConflict) && s.reborn(ctx, all[told:]) {
+	if errors.Is(err, bus.ErrConflict) && s.reborn(ctx, all[told:], events) {
 		first, err = s.Conn.Commit(ctx, all)
 	}
 	if err != nil {
@@ -104,8 +104,8 @@ func (k *Write) messages(bucket string) []bus.Outgoing {
 }
 
 // reborn looks, of keys that must be free and are not, whether they are there as deletions: then these are what
-// to expect.
-func (s *Store) reborn(ctx context.Context, all []bus.Outgoing) (found bool) {
+// to expect, and what the events say that was replaced.
+func (s *Store) reborn(ctx context.Context, all []bus.Outgoing, events []*proto.AuditEvent) (found bool) {
 	for n := range all {
 		if *all[n].ExpectLast != 0 {
 			continue
@@ -113,6 +113,7 @@ func (s *Store) reborn(ctx context.Context, all []bus.Outgoing) (found bool) {
 		m, err := s.Conn.Last(ctx, bucketStreamOf(all[n].Subject), all[n].Subject)
 		if err == nil && m.Deleted() {
 			all[n].ExpectLast, found = bus.Expect(m.Seq), true
+			replaces(events, all[n].Subject, m.Seq)
 		}
 	}
 	return found

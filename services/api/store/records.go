@@ -1,0 +1,26 @@
+package store
+
+import (
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// writtenKeys are the keys that a write changes.
+func writtenKeys(bucket string, w Write) []proto.AuditRecord {
+	subject := topology.BucketSubject(bucket, w.Key)
+	if w.MoveTo == "" {
+		return []proto.AuditRecord{{Subject: subject, Replaced: w.Expect, Deleted: w.After == nil}}
+	}
+	return []proto.AuditRecord{{Subject: subject, Replaced: w.Expect, Deleted: true}, {Subject: topology.BucketSubject(bucket, w.MoveTo)}}
+}
+
+// replaces corrects, in events that are not stored yet, the revision that a write to a subject replaces.
+func replaces(events []*proto.AuditEvent, subject string, revision uint64) {
+	for _, e := range events {
+		for i := range e.Records {
+			if e.Records[i].Subject == subject {
+				e.Records[i].Replaced = revision
+			}
+		}
+	}
+}
