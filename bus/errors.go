@@ -86,6 +86,13 @@ func fromCode(code int, err error) error {
 	return err
 }
 
+// Answered reports whether err is the server's answer to what was asked, that there is nothing or that it cannot be
+// read, and not about the connection or a server without a leader.
+func Answered(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, ErrNotFound) || errors.As(err, &api) && api.ErrorCode != codeNotAvailable
+}
+
 // Transient tells an error that is about the connection or the server, not about what was asked.
 func Transient(err error) bool {
 	for _, t := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrDisconnected,

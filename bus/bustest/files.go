@@ -24,6 +24,9 @@ type Stopped struct {
 // NewStore is an empty store.
 func NewStore(t testing.TB) Stopped { return Stopped{t: t, Dir: t.TempDir()} }
 
+// StoreAt is the store of a server that is run elsewhere, on a directory as in [embed.Config].
+func StoreAt(t testing.TB, dir string) Stopped { return Stopped{t: t, Dir: dir} }
+
 // Start runs a server on the store. Close it before the files are touched again.
 func (s Stopped) Start() *embed.Server {
 	s.t.Helper()

@@ -161,6 +161,12 @@ func APITokenUsedKey(a proto.Account, id proto.ID) string { return a.String() + 
 // AllAPITokenKeys matches the API tokens of every account.
 const AllAPITokenKeys = "*.api.*"
 
+// IsTokenKey reports whether a key of TOKENS is that of a token, and not of a note about one.
+func IsTokenKey(key string) bool {
+	t := strings.Split(key, ".")
+	return len(t) == 3 && (t[1] == "service" || t[1] == "api")
+}
+
 // SigningKeyKey is the key of the n-th signing key, in KEYS. Whoever creates it wins; the others read it.
 func SigningKeyKey(n uint64) string { return "signing." + strconv.FormatUint(n, 10) }
 

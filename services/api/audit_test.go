@@ -20,6 +20,7 @@ import (
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/storecheck"
 )
 
 // emptyAudit takes out of the audit log what is in it.
@@ -54,6 +55,21 @@ func (y *system) trailOf(account proto.Account) []*proto.AuditEvent {
 
 // since gives the events after the first n.
 func (y *system) since(n int) []*proto.AuditEvent { y.t.Helper(); return y.trailOf(y.account)[n:] }
+
+// complete checks that the buckets hold every change that the audit log names, and that each event of a record names
+// its key.
+func (y *system) complete() {
+	y.t.Helper()
+	for _, e := range y.trailOf(y.account) {
+		if len(e.Records) == 0 && e.Kind != "devices" && e.Action != store.ActionPoll && e.Kind != "keys" {
+			y.t.Errorf("%s of %s names no key", e.Action, e.Kind)
+		}
+	}
+	report, err := storecheck.Check(y.t.Context(), y.conn, topology.Options{LogMaxBytes: 1 << 30}, false, bustest.Log(y.t))
+	if err != nil || len(report.Lost)+len(report.Repaired)+len(report.Notes) > 0 {
+		y.t.Errorf("check of the store: %v, %+v", err, report)
+	}
+}
 
 func summary(all []*proto.AuditEvent) string {
 	var lines []string
@@ -137,6 +153,8 @@ func TestEveryChangeIsRecordedAsItIsRead(t *testing.T) {
 			}
 		})
 	}
+	y.t = t
+	y.complete()
 }
 
 // What says more than that something was updated, and what is in no bucket of the api's.
@@ -178,6 +196,7 @@ func TestActionsAreNamed(t *testing.T) {
 	if n := len(y.trailOf(y.account)); n != len(events) {
 		t.Errorf("%d events, then %d", len(events), n)
 	}
+	y.complete()
 }
 
 // Invariant 7: no secret that any resource has is in the audit log, nor in what the API shows of it.

@@ -37,6 +37,8 @@ type Config struct {
 	Zones []access.Zone
 	// LogMaxBytes bounds the posture log; 0: a quarter of the disk, 20 GiB at most.
 	LogMaxBytes int64
+	// AcceptLoss makes the installation run without what its store lost; what that is is logged.
+	AcceptLoss bool
 	// Fetcher is how scoring APIs are called; our own listeners are never.
 	Fetcher fetcher.Config
 	// Gateway is what the gateway does; its address, team domain and session key are those above and in Data.

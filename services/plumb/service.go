@@ -1,10 +1,12 @@
 package plumb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"plumbline.dev/bus"
@@ -26,7 +28,7 @@ type Service struct {
 	ready        chan struct{} // closed when every service is, for the first time
 	running      []named
 	addrs        []flagged
-	damage       error // what the store lost
+	damage       atomic.Pointer[error] // what the store lost
 	beside       []beside
 }
 
@@ -170,12 +172,14 @@ func (s *Service) prepare(ctx context.Context, server *embed.Server) error {
 	if err := bus.Provision(ctx, conn, options); err != nil {
 		return fmt.Errorf("provision: %w", err)
 	}
-	found, err := storecheck.Check(ctx, conn, options, s.deps.Log)
+	found, err := storecheck.Check(ctx, conn, options, s.cfg.AcceptLoss, s.deps.Log)
 	if err != nil {
 		return fmt.Errorf("check the store: %w", err)
 	}
 	found.Log(s.deps.Log)
-	s.damage = found.Err()
+	if err := found.Err(); err != nil {
+		s.damage.Store(&err)
+	}
 	return s.installation.Data.Follower(server.Authority())
 }
 
@@ -185,12 +189,20 @@ func (s *Service) Ready(ctx context.Context) error {
 	case <-s.ready:
 		return s.check(ctx)
 	default:
-		return errors.New("starting")
+		return cmp.Or(s.lost(), errors.New("starting"))
 	}
 }
 
+// lost is what the store lost and nobody accepted; nil if there is nothing.
+func (s *Service) lost() error {
+	if err := s.damage.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 func (s *Service) check(ctx context.Context) error {
-	all := []error{s.damage}
+	all := []error{s.lost()}
 	for _, r := range s.running {
 		if err := r.Ready(ctx); err != nil {
 			all = append(all, fmt.Errorf("%s: %w", r.name, err))

@@ -15,31 +15,83 @@ type checker struct {
 	log     *slog.Logger
 	options topology.Options
 	report  Report
+	losses  []loss
+	broken  map[string]uint64 // buckets with records that cannot be read, and the newest revision that others name
 	newest  newest
 }
 
+// loss is something that cannot be derived.
+type loss struct {
+	what string
+	// accept makes the streams agree without it.
+	accept func(context.Context) error
+}
+
+func (c *checker) lost(what string, accept func(context.Context) error) {
+	c.losses = append(c.losses, loss{what, accept})
+}
+
 // newest is the newest of what the entries of the state were made from.
-type newest struct{ tick, page, config uint64 }
+type newest struct {
+	tick, page, config uint64
+	pages              map[pageKey]evaluated
+}
+
+type pageKey struct {
+	Account proto.Account
+	Page    topology.PageNumber
+}
+
+// evaluated is the newest revision of a page that an entry was made from.
+type evaluated struct {
+	revision uint64
+	devices  int
+}
 
 func (n *newest) see(m *bus.Msg) {
 	var e proto.Entry
-	if m.Decode(&e) == nil {
-		n.tick, n.page, n.config = max(n.tick, e.Tick), max(n.page, e.PageRevision), max(n.config, e.ConfigRevision)
+	p, err := topology.ParsePage(m.Subject)
+	if err != nil || m.Decode(&e) != nil {
+		return
+	}
+	n.tick, n.page, n.config = max(n.tick, e.Tick), max(n.page, e.PageRevision), max(n.config, e.ConfigRevision)
+	if n.pages == nil {
+		n.pages = map[pageKey]evaluated{}
+	}
+	if key := (pageKey{p.Account, p.Page}); e.PageRevision > n.pages[key].revision {
+		n.pages[key] = evaluated{e.PageRevision, len(e.Results)}
 	}
 }
 
 // Check compares the streams after they were provisioned, with the operator's connection, repairs what can be
-// derived and reports the rest. Services should not run yet, where that is possible: what is rebuilt changes
-// under them.
-func Check(ctx context.Context, conn *bus.Conn, o topology.Options, log *slog.Logger) (Report, error) {
+// derived and reports the rest. With accept, the operator accepts what was lost: the streams are made to agree
+// without it. Services should not run yet, where that is possible: what is rebuilt changes under them.
+func Check(ctx context.Context, conn *bus.Conn, o topology.Options, accept bool, log *slog.Logger) (Report, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	c := &checker{conn: conn, log: log, options: o}
-	for _, step := range []func(context.Context) error{c.posture, c.ticks} {
+	c := &checker{conn: conn, log: log, options: o, broken: map[string]uint64{}}
+	for _, step := range []func(context.Context) error{c.recovery, c.posture, c.ticks, c.devices, c.audited} {
 		if err := step(ctx); err != nil {
 			return c.report, err
 		}
+	}
+	if accept && len(c.losses) > 0 {
+		for bucket, seen := range c.broken {
+			if err := c.remake(ctx, bucket, seen); err != nil {
+				return c.report, err
+			}
+		}
+	}
+	for _, l := range c.losses {
+		if !accept {
+			c.report.Lost = append(c.report.Lost, l.what)
+			continue
+		}
+		if err := l.accept(ctx); err != nil {
+			return c.report, err
+		}
+		c.report.Accepted = append(c.report.Accepted, l.what)
 	}
 	return c.report, nil
 }

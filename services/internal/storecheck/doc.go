@@ -8,6 +8,14 @@
 //     with the changes that lead to them.
 //   - The changes of the log's newest entry, if they were cut off.
 //   - POSTURE_TICKS, whose sequences must not begin again: a poll of an older tick counts for nothing.
+//   - Deletions in CONFIG and TOKENS that AUDIT names.
 //
-// What cannot be derived is reported as lost: pages of devices, and what the control plane was told to keep.
+// What cannot be derived is reported as lost:
+//
+//   - Pages of devices: the registry's cursor names the sum of each page, and DEVICE_COMMANDS how far the cursor must
+//     have come.
+//   - Records of CONFIG and TOKENS: AUDIT names the keys that each change wrote, and the revisions that it replaced.
+//   - The end of DEVICES, CONFIG or TOKENS: entries and consumers name revisions beyond it.
+//
+// A store that was written before these were noted has nothing to compare, and is taken as it is.
 package storecheck

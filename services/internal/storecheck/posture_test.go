@@ -41,7 +41,7 @@ func check(t *testing.T, s *embed.Server) storecheck.Report {
 	if err := bus.Provision(t.Context(), c, options); err != nil {
 		t.Fatal(err)
 	}
-	report, err := storecheck.Check(t.Context(), c, options, bustest.Log(t))
+	report, err := storecheck.Check(t.Context(), c, options, false, bustest.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}

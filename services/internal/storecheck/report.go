@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"plumbline.dev/services/internal/pagemarks"
 )
 
 // Report is what a check found.
 type Report struct {
 	Repaired []string // what was derived again
 	Lost     []string // what cannot be derived
+	Accepted []string // what was lost and is accepted
 	// Notes are losses that nothing depends on, such as a part of a log.
 	Notes []string
 }
@@ -25,10 +28,6 @@ func (r *Report) note(format string, args ...any) {
 // shown is how many losses an error names.
 const shown = 10
 
-// Remedy is what to do about a loss.
-const Remedy = "restore a backup, or import the devices and configure again what is missing, " +
-	"and accept the rest of the loss with --accept-loss"
-
 // Err returns an error that names what is lost and what to do about it; nil if nothing is.
 func (r *Report) Err() error {
 	if len(r.Lost) == 0 {
@@ -38,7 +37,7 @@ func (r *Report) Err() error {
 	if len(some) > shown {
 		some, more = some[:shown], fmt.Sprintf("; and %d more", len(r.Lost)-shown)
 	}
-	return fmt.Errorf("the store lost data: %s%s. To go on: %s", strings.Join(some, "; "), more, Remedy)
+	return fmt.Errorf("the store lost data: %s%s. To go on: %s", strings.Join(some, "; "), more, pagemarks.Remedy)
 }
 
 // Log writes what was found.
@@ -49,10 +48,13 @@ func (r *Report) Log(log *slog.Logger) {
 	for _, what := range r.Notes {
 		log.Warn("the store lost messages that nothing depends on", "what", what)
 	}
+	for _, what := range r.Accepted {
+		log.Warn("the store lost data, and the loss was accepted", "what", what)
+	}
 	for _, what := range r.Lost {
 		log.Error("the store lost data", "what", what)
 	}
 	if len(r.Lost) > 0 {
-		log.Error("nothing is ready until the loss is made good or accepted", "do", Remedy)
+		log.Error("nothing is ready until the loss is made good or accepted", "do", pagemarks.Remedy)
 	}
 }

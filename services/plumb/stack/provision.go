@@ -16,6 +16,7 @@ type Servers struct {
 	URL, Creds string // the credentials are the operator's
 	Ping       time.Duration
 	Options    topology.Options
+	AcceptLoss bool // run without what the store lost; what that is is logged
 }
 
 // Provision makes every stream, bucket and consumer, or brings them up to date, as soon as the servers
@@ -29,7 +30,7 @@ func (s Servers) Provision(ctx context.Context, log *slog.Logger) error {
 	if err := bus.Provision(ctx, conn, s.Options); err != nil {
 		return fmt.Errorf("provision: %w", err)
 	}
-	found, err := storecheck.Check(ctx, conn, s.Options, log)
+	found, err := storecheck.Check(ctx, conn, s.Options, s.AcceptLoss, log)
 	if err != nil {
 		return fmt.Errorf("check the store: %w", err)
 	}

@@ -41,6 +41,7 @@ type stackProvision struct {
 	cli.Log
 	Replicas    int   `default:"1" help:"Replicas of every stream, 1 to 5, each on its own NATS server."`
 	LogMaxBytes int64 `default:"20000000000" help:"Size of the posture log at most, in bytes."`
+	AcceptLoss  bool  `help:"Go on without the data that the store lost. Give it once, after a loss was reported."`
 }
 
 func (c *stackProvision) Run(ctx context.Context) error {
@@ -48,7 +49,7 @@ func (c *stackProvision) Run(ctx context.Context) error {
 		return cli.Usage("--replicas must be 1 to 5, and --log-max-bytes at least 1")
 	}
 	return stack.Servers{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing,
-		Options: topology.Options{Replicas: c.Replicas, LogMaxBytes: c.LogMaxBytes}}.Provision(ctx, c.Logger())
+		Options: topology.Options{Replicas: c.Replicas, LogMaxBytes: c.LogMaxBytes}, AcceptLoss: c.AcceptLoss}.Provision(ctx, c.Logger())
 }
 
 type stackDemo struct {
