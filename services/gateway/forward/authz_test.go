@@ -28,6 +28,7 @@ import (
 	"google.golang.org/grpc/status"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/bustest/machine"
+	"plumbline.dev/services/gateway/gate"
 )
 
 // envoy is an Envoy's ext_authz filter: it asks over gRPC, and does with a request what it is told.
@@ -468,6 +469,7 @@ func TestCertificatesEnd(t *testing.T) {
 func FuzzAttributes(f *testing.F) {
 	f.Add("GET", "https", "app.example.com", "/public", "cookie", "a=b", "198.51.100.7", "")
 	f.Add("CONNECT", "", "a:1", "a:1", ":path", "", "x", "%2B")
+	f.Add("0", "http", "0A", "/\"", "0", "0", "0.0.0.0", "0") // a host and a path that are normalized
 	d := new(decider)
 	s, err := NewAuthz(AuthzConfig{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, DeviceCA: x509.NewCertPool},
 		Deps{Gate: d, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
@@ -482,10 +484,17 @@ func FuzzAttributes(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if q.URL.Host != host || q.Method != method {
+		want, err := url.ParseRequestURI(path)
+		if err != nil {
+			t.Fatalf("%q became %q", path, q.URL.RequestURI())
+		}
+		sent := *want
+		want.Host = host
+		gate.Normalize(want)
+		if q.URL.Host != want.Host || q.Method != method {
 			t.Errorf("%q %q became %q %q", method, host, q.Method, q.URL.Host)
 		}
-		if got, err := url.ParseRequestURI(path); err != nil || got.RequestURI() != q.URL.RequestURI() {
+		if want.RequestURI() != q.URL.RequestURI() || sent.Path != q.URL.Path || sent.RawQuery != q.URL.RawQuery {
 			t.Errorf("%q became %q", path, q.URL.RequestURI())
 		}
 		q.admitted(d.Check(t.Context(), &q.Request))

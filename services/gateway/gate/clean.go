@@ -122,7 +122,7 @@ func mayHoldOurs(line string) bool {
 
 func isOurs(pair string) bool {
 	name, _, _ := strings.Cut(pair, "=")
-	name = strings.Trim(name, " \t\"")
+	name = strings.Trim(name, " \t\r\n\"") // net/http reads names without these blanks
 	for _, ours := range ourCookies {
 		if strings.EqualFold(name, ours) {
 			return true

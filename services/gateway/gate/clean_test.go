@@ -52,7 +52,7 @@ func TestOriginsOfPeople(t *testing.T) {
 
 // FuzzCookies: nothing of ours is left, by the reading of net/http, and nothing of others' is lost.
 func FuzzCookies(f *testing.F) {
-	for _, s := range []string{"a=b", "CF_Authorization=x; a=b", `a="x; CF_Authorization=y"`, ";;;", " CF_Session = x ;b", "cf_AppSession=;=", "CF_Authorization\x00=x"} {
+	for _, s := range []string{"a=b", "CF_Authorization=x; a=b", `a="x; CF_Authorization=y"`, ";;;", " CF_Session = x ;b", "cf_AppSession=;=", "CF_Authorization\x00=x", "\rCF_Session"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
