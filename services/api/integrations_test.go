@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/resource"
+	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 )
 
@@ -353,7 +354,7 @@ func TestALostRaceIsToldOnce(t *testing.T) {
 	id := must(proto.ParseID(text(rule, "id")))
 	record, _ := y.api.store.Catalog.Check(y.account, id)
 	y.handler = y.api.newHandler([]v4.Route{{Method: "GET", Path: v4.AccountPath + "/lost", Handle: func(ctx context.Context, c *v4.Call) (v4.Response, error) {
-		_, err := y.api.store.Put(ctx, c.Account, topology.KindCheck, id, record.Value, record.Revision+100)
+		_, err := y.api.store.Put(ctx, c.Account, topology.KindCheck, id, record.Value, store.Prior{Record: record.Value, Revision: record.Revision + 100})
 		return v4.OK(nil), err
 	}}})
 	if r := y.do("GET", "/lost", nil); r.Status != 409 || r.Errors[0].Code != v4.CodeConflict || r.Header.Get("X-Should-Retry") != "false" {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 )
 
@@ -153,7 +154,7 @@ func TestALinkThatLeadsNowhere(t *testing.T) {
 	app := y.want(201, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{shared["id"]}})
 	id := must(proto.ParseID(text(shared, "id")))
 	record, _ := y.api.store.Catalog.Policy(y.account, id)
-	if err := y.api.store.Remove(t.Context(), y.account, "policy", id, record.Revision); err != nil {
+	if err := y.api.store.Remove(t.Context(), y.account, "policy", id, store.PriorOf(record)); err != nil {
 		t.Fatal(err)
 	}
 	y.wantPolicies(app)

@@ -37,7 +37,7 @@ func (s *API) changeApplication(ctx context.Context, c *v4.Call, change func(*pr
 			return nil, 0, err
 		}
 		app.UpdatedAt = proto.At(s.store.Clock.Now())
-		revision, err := s.store.Put(ctx, c.Account, topology.KindApplication, app.ID, &app, old.Revision)
+		revision, err := s.store.Put(ctx, c.Account, topology.KindApplication, app.ID, &app, store.PriorOf(old))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

@@ -178,7 +178,7 @@ func (s *API) makeReusable(ctx context.Context, c *v4.Call) (v4.Response, error)
 		}
 		if !p.Owner.IsZero() {
 			p.Owner, p.UpdatedAt = proto.ID{}, proto.At(s.store.Clock.Now())
-			_, err = s.store.Put(ctx, c.Account, topology.KindPolicy, p.ID, &p, old.Revision)
+			_, err = s.store.Put(ctx, c.Account, topology.KindPolicy, p.ID, &p, store.PriorOf(old))
 		}
 		if errors.Is(err, bus.ErrConflict) {
 			continue
@@ -219,7 +219,7 @@ func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.A
 		return nil, err
 	}
 	app.Policies, app.UpdatedAt = p.links, now
-	if _, err := s.save(ctx, c.Account, &app, p, old.Revision); err != nil {
+	if _, err := s.save(ctx, c.Account, &app, p, store.PriorOf(old)); err != nil {
 		return nil, err
 	}
 	return p.links, s.store.Fresh(ctx)

@@ -182,7 +182,7 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 		if err != nil {
 			return v4.Response{}, err
 		}
-		revision, err := s.save(ctx, c.Account, app, p, old.Revision, claims...)
+		revision, err := s.save(ctx, c.Account, app, p, store.PriorOf(old), claims...)
 		// The answer shows the policies as they are now, and another attempt, what made this one fail.
 		if fresh := s.store.Fresh(ctx); err == nil && fresh != nil {
 			return v4.Response{}, fresh
@@ -245,7 +245,7 @@ func (s *API) deleteApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 			return v4.Response{}, err
 		}
 		owned := dropped(c.Account, s.index.ownedBy(c.Account, app.Value.ID))
-		_, err = s.store.Commit(ctx, c.Account, topology.Config, append(owned, store.ConfigWrite(c.Account, topology.KindApplication, app.Value.ID, nil, app.Revision))...)
+		_, err = s.store.Commit(ctx, c.Account, topology.Config, append(owned, store.ConfigWrite(c.Account, topology.KindApplication, app.Value.ID, nil, store.PriorOf(app)))...)
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

@@ -162,7 +162,7 @@ func (s *API) createGroup(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	if err := s.readGroup(c.Account, body, &g); err != nil {
 		return v4.Response{}, err
 	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindGroup, g.ID, &g, 0)
+	revision, err := s.store.Put(ctx, c.Account, topology.KindGroup, g.ID, &g, store.Prior{})
 	return v4.Response{Status: http.StatusCreated, Result: s.viewGroup(c.Account, &g), Revision: revision, Messages: s.sameGroupName(c, &g)}, err
 }
 
@@ -179,7 +179,7 @@ func (s *API) updateGroup(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	if err := s.readGroup(c.Account, body, &g); err != nil {
 		return v4.Response{}, err
 	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindGroup, g.ID, &g, old.Revision)
+	revision, err := s.store.Put(ctx, c.Account, topology.KindGroup, g.ID, &g, store.PriorOf(old))
 	a := v4.Response{Result: s.viewGroup(c.Account, &g), Revision: revision}
 	if g.Name != old.Value.Name {
 		a.Messages = s.sameGroupName(c, &g)
@@ -198,7 +198,7 @@ func (s *API) deleteGroup(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		if err := resource.InUse("group", s.rulesWith(c.Account, g.Value.ID, names)); err != nil {
 			return v4.Response{}, err
 		}
-		err = s.store.Remove(ctx, c.Account, topology.KindGroup, g.Value.ID, g.Revision)
+		err = s.store.Remove(ctx, c.Account, topology.KindGroup, g.Value.ID, store.PriorOf(g))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

@@ -97,7 +97,7 @@ type linkPlan struct {
 
 type policyWrite struct {
 	policy proto.Policy
-	expect uint64
+	prior  store.Prior
 }
 
 // plan turns items into links. An inline policy that has the name of one that the application owns is that
@@ -143,7 +143,7 @@ func (s *API) plan(a proto.Account, app proto.ID, items []policyItem, now proto.
 		if policy.UpdatedAt = now; old.Value != nil && samePolicy(old.Value, &policy) {
 			continue
 		}
-		p.write = append(p.write, policyWrite{policy, old.Revision})
+		p.write = append(p.write, policyWrite{policy, store.PriorOf(old)})
 	}
 	for _, o := range owned {
 		if !linked[o.ID] {
@@ -158,21 +158,21 @@ func samePolicy(a, b *proto.Policy) bool {
 }
 
 // save stores an application with its policies, and with claims, or nothing of it all.
-func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, expect uint64, claims ...store.Write) (uint64, error) {
+func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, prior store.Prior, claims ...store.Write) (uint64, error) {
 	all := claims
 	for n := range p.write {
 		w := &p.write[n]
-		all = append(all, store.ConfigWrite(a, topology.KindPolicy, w.policy.ID, &w.policy, w.expect))
+		all = append(all, store.ConfigWrite(a, topology.KindPolicy, w.policy.ID, &w.policy, w.prior))
 	}
 	all = append(all, dropped(a, p.drop)...)
-	return s.store.Commit(ctx, a, topology.Config, append(all, store.ConfigWrite(a, topology.KindApplication, app.ID, app, expect))...)
+	return s.store.Commit(ctx, a, topology.Config, append(all, store.ConfigWrite(a, topology.KindApplication, app.ID, app, prior))...)
 }
 
 // dropped takes policies away.
 func dropped(a proto.Account, policies []*store.Item[catalog.Record[proto.Policy]]) []store.Write {
 	all := make([]store.Write, len(policies))
 	for n, o := range policies {
-		all[n] = store.ConfigWrite(a, topology.KindPolicy, o.ID, nil, o.Value.Revision)
+		all[n] = store.ConfigWrite(a, topology.KindPolicy, o.ID, nil, store.PriorOf(o.Value))
 	}
 	return all
 }

@@ -210,7 +210,7 @@ func (s *API) changeOrganization(ctx context.Context, c *v4.Call, change func(be
 		if err := readOrganization(after, &o); err != nil {
 			return v4.Response{}, err
 		}
-		revision, err := s.store.Put(ctx, c.Account, topology.KindOrganization, topology.OrganizationID(c.Account), &o, old.Revision)
+		revision, err := s.store.Put(ctx, c.Account, topology.KindOrganization, topology.OrganizationID(c.Account), &o, store.PriorOf(old))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

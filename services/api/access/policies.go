@@ -78,7 +78,7 @@ func (s *API) createPolicy(ctx context.Context, c *v4.Call) (v4.Response, error)
 	if err := s.checkedPolicy(c.Account, body, &p); err != nil {
 		return v4.Response{}, err
 	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindPolicy, p.ID, &p, 0)
+	revision, err := s.store.Put(ctx, c.Account, topology.KindPolicy, p.ID, &p, store.Prior{})
 	return v4.Response{Status: http.StatusCreated, Result: s.viewReusable(c.Account, &p, 0), Revision: revision,
 		Messages: s.samePolicyName(c, &p)}, err
 }
@@ -96,7 +96,7 @@ func (s *API) updatePolicy(ctx context.Context, c *v4.Call) (v4.Response, error)
 	if err := s.checkedPolicy(c.Account, body, &p); err != nil {
 		return v4.Response{}, err
 	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindPolicy, p.ID, &p, old.Revision)
+	revision, err := s.store.Put(ctx, c.Account, topology.KindPolicy, p.ID, &p, store.PriorOf(old))
 	a := v4.Response{Result: s.viewReusable(c.Account, &p, s.index.linksTo(c.Account, p.ID)), Revision: revision}
 	if p.Name != old.Value.Name {
 		a.Messages = s.samePolicyName(c, &p)
@@ -126,7 +126,7 @@ func (s *API) deletePolicy(ctx context.Context, c *v4.Call) (v4.Response, error)
 				return v4.Response{}, err
 			}
 		}
-		err = s.store.Remove(ctx, c.Account, topology.KindPolicy, p.Value.ID, p.Revision)
+		err = s.store.Remove(ctx, c.Account, topology.KindPolicy, p.Value.ID, store.PriorOf(p))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

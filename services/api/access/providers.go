@@ -99,7 +99,7 @@ func (s *API) updateProvider(ctx context.Context, c *v4.Call) (v4.Response, erro
 	if err := s.readProvider(body, &p, old.Value); err != nil {
 		return v4.Response{}, err
 	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindIDP, p.ID, &p, old.Revision)
+	revision, err := s.store.Put(ctx, c.Account, topology.KindIDP, p.ID, &p, store.PriorOf(old))
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -115,7 +115,7 @@ func (s *API) updateProvider(ctx context.Context, c *v4.Call) (v4.Response, erro
 
 // addProvider stores a new provider. Of those with one-time PINs there is one, in each zone and outside of them.
 func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.IdentityProvider) (uint64, error) {
-	mine := store.ConfigWrite(a, topology.KindIDP, p.ID, p, 0)
+	mine := store.ConfigWrite(a, topology.KindIDP, p.ID, p, store.Prior{})
 	if p.Type != typeOnetimepin {
 		return s.store.Commit(ctx, a, topology.Config, mine)
 	}
@@ -154,7 +154,7 @@ func (s *API) deleteProvider(ctx context.Context, c *v4.Call) (v4.Response, erro
 		if err := resource.InUse("identity provider", s.rulesWith(c.Account, p.Value.ID, names)); err != nil {
 			return v4.Response{}, err
 		}
-		err = s.store.Remove(ctx, c.Account, topology.KindIDP, p.Value.ID, p.Revision)
+		err = s.store.Remove(ctx, c.Account, topology.KindIDP, p.Value.ID, store.PriorOf(p))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

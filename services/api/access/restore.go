@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/catalog"
 )
@@ -38,7 +39,7 @@ func (s *API) restoreGate(ctx context.Context, old catalog.Record[proto.Applicat
 	}
 	app := *old.Value
 	app.Gate = gate
-	_, err = s.store.Put(ctx, old.Account, topology.KindApplication, app.ID, &app, old.Revision)
+	_, err = s.store.Put(ctx, old.Account, topology.KindApplication, app.ID, &app, store.PriorOf(old))
 	return err
 }
 
@@ -49,6 +50,6 @@ func (s *API) restoreDemands(ctx context.Context, old catalog.Record[proto.Polic
 	}
 	p := *old.Value
 	p.Unmet = unmet
-	_, err := s.store.Put(ctx, old.Account, topology.KindPolicy, p.ID, &p, old.Revision)
+	_, err := s.store.Put(ctx, old.Account, topology.KindPolicy, p.ID, &p, store.PriorOf(old))
 	return err
 }

@@ -57,7 +57,7 @@ func (s *API) deleteServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 			return v4.Response{}, err
 		}
 		view := s.viewServiceToken(t.Key, t.Value, "")
-		err = s.store.RemoveToken(ctx, c.Account, t.Key, t.Revision)
+		err = s.store.RemoveToken(ctx, c.Account, t.Key, store.PriorOf(t.Record))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

@@ -128,7 +128,7 @@ func (s *API) createServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 	if err != nil {
 		return v4.Response{}, err
 	}
-	revision, err := s.store.PutToken(ctx, c.Account, key, &t, 0)
+	revision, err := s.store.PutToken(ctx, c.Account, key, &t, store.Prior{})
 	if errors.Is(err, bus.ErrConflict) {
 		return v4.Response{}, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: a service token with this client_id exists already")
 	}
@@ -187,7 +187,7 @@ func (s *API) changeServiceToken(ctx context.Context, c *v4.Call, change func(*p
 			return v4.Response{}, err
 		}
 		t.UpdatedAt = now
-		revision, err := s.store.PutToken(ctx, c.Account, old.Key, &t, old.Revision)
+		revision, err := s.store.PutToken(ctx, c.Account, old.Key, &t, store.PriorOf(old.Record))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

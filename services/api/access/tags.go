@@ -98,7 +98,7 @@ func (s *API) createTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	}
 	now := proto.At(s.store.Clock.Now())
 	t := proto.Tag{Name: name, CreatedAt: now, UpdatedAt: now}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, name), &t, 0)
+	revision, err := s.store.Put(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, name), &t, store.Prior{})
 	if errors.Is(err, bus.ErrConflict) {
 		return v4.Response{}, errTagThere(name)
 	}
@@ -125,15 +125,15 @@ func (s *API) updateTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	}
 	t.UpdatedAt = proto.At(s.store.Clock.Now())
 	if t.Name == old.Value.Name {
-		revision, err := s.store.Put(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, t.Name), &t, old.Revision)
+		revision, err := s.store.Put(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, t.Name), &t, store.PriorOf(old))
 		return v4.Response{Result: s.viewTag(c.Account, &t), Revision: revision}, err
 	}
 	if err := s.untagged(c.Account, old.Value.Name); err != nil {
 		return v4.Response{}, err
 	}
 	revision, err := s.store.Commit(ctx, c.Account, topology.Config,
-		store.ConfigWrite(c.Account, topology.KindTag, topology.TagID(c.Account, old.Value.Name), nil, old.Revision),
-		store.ConfigWrite(c.Account, topology.KindTag, topology.TagID(c.Account, t.Name), &t, 0))
+		store.ConfigWrite(c.Account, topology.KindTag, topology.TagID(c.Account, old.Value.Name), nil, store.PriorOf(old)),
+		store.ConfigWrite(c.Account, topology.KindTag, topology.TagID(c.Account, t.Name), &t, store.Prior{}))
 	if errors.Is(err, bus.ErrConflict) {
 		if err := s.store.Fresh(ctx); err != nil {
 			return v4.Response{}, err
@@ -164,7 +164,7 @@ func (s *API) deleteTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		if err != nil {
 			return v4.Response{}, err
 		}
-		err = s.store.Remove(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, t.Value.Name), t.Revision)
+		err = s.store.Remove(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, t.Value.Name), store.PriorOf(t))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

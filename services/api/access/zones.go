@@ -292,7 +292,7 @@ func (s *API) saveZone(ctx context.Context, c *v4.Call, id proto.Account, body v
 				return v4.Response{}, err
 			}
 		}
-		revision, err := s.store.Put(ctx, c.Account, topology.KindZone, topology.ZoneID(id), &z, old.Revision)
+		revision, err := s.store.Put(ctx, c.Account, topology.KindZone, topology.ZoneID(id), &z, store.PriorOf(old))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
@@ -323,7 +323,7 @@ func (s *API) deleteZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		if err := s.hostsUsed(c.Account, id, old, nil); err != nil {
 			return v4.Response{}, err
 		}
-		err := s.store.Remove(ctx, c.Account, topology.KindZone, topology.ZoneID(id), old.Revision)
+		err := s.store.Remove(ctx, c.Account, topology.KindZone, topology.ZoneID(id), store.PriorOf(old))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

@@ -89,7 +89,7 @@ func (s *API) createAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 	if err := MayGive(c.Token, &t); err != nil {
 		return v4.Response{}, err
 	}
-	revision, err := s.store.PutToken(ctx, c.Account, topology.APITokenKey(c.Account, t.SecretHash), &t, 0)
+	revision, err := s.store.PutToken(ctx, c.Account, topology.APITokenKey(c.Account, t.SecretHash), &t, store.Prior{})
 	return v4.Response{Result: s.view(c.Account, &t, value), Revision: revision, Messages: s.sameName(c, &t)}, err
 }
 
@@ -113,7 +113,7 @@ func (s *API) updateAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 			return v4.Response{}, err
 		}
 		t.UpdatedAt = now
-		revision, err := s.store.PutToken(ctx, c.Account, old.Key, &t, old.Revision)
+		revision, err := s.store.PutToken(ctx, c.Account, old.Key, &t, store.PriorOf(old.Record))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
@@ -139,7 +139,7 @@ func (s *API) rollAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error)
 		}
 		t, value := *old.Value, credential.NewAPIToken()
 		t.SecretHash, t.UpdatedAt = credential.Hash(value), proto.At(s.store.Clock.Now())
-		err = s.store.MoveToken(ctx, c.Account, old.Key, topology.APITokenKey(c.Account, t.SecretHash), &t, old.Revision)
+		err = s.store.MoveToken(ctx, c.Account, old.Key, topology.APITokenKey(c.Account, t.SecretHash), &t, store.PriorOf(old.Record))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
@@ -155,7 +155,7 @@ func (s *API) deleteAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 		if err != nil {
 			return v4.Response{}, err
 		}
-		err = s.store.RemoveToken(ctx, c.Account, t.Key, t.Revision)
+		err = s.store.RemoveToken(ctx, c.Account, t.Key, store.PriorOf(t.Record))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

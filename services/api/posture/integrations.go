@@ -106,7 +106,7 @@ func (s *API) createIntegration(ctx context.Context, c *v4.Call) (v4.Response, e
 	if err != nil {
 		return v4.Response{}, err
 	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindIntegration, i.ID, &i, 0)
+	revision, err := s.store.Put(ctx, c.Account, topology.KindIntegration, i.ID, &i, store.Prior{})
 	return v4.Response{Result: viewIntegration(&i), Revision: revision, Messages: s.sameIntegrationName(c, &i)}, err
 }
 
@@ -147,7 +147,7 @@ func (s *API) updateIntegration(ctx context.Context, c *v4.Call) (v4.Response, e
 		if rescheduled(old.Value, &i) {
 			i.Schedule, i.ScheduledAt = old.Value.Schedule+1, i.UpdatedAt
 		}
-		revision, err := s.store.Put(ctx, c.Account, topology.KindIntegration, i.ID, &i, old.Revision)
+		revision, err := s.store.Put(ctx, c.Account, topology.KindIntegration, i.ID, &i, store.PriorOf(old))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
@@ -185,7 +185,7 @@ func (s *API) deleteIntegration(ctx context.Context, c *v4.Call) (v4.Response, e
 		if err := resource.InUse("posture integration, through its rules,", users); err != nil {
 			return v4.Response{}, err
 		}
-		err = s.store.Remove(ctx, c.Account, topology.KindIntegration, i.Value.ID, i.Revision)
+		err = s.store.Remove(ctx, c.Account, topology.KindIntegration, i.Value.ID, store.PriorOf(i))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

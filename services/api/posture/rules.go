@@ -110,7 +110,7 @@ func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check pr
 			return v4.Response{}, errManyRules
 		}
 	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindCheck, check.ID, &check, old.Revision)
+	revision, err := s.store.Put(ctx, c.Account, topology.KindCheck, check.ID, &check, store.PriorOf(old))
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -161,9 +161,9 @@ func (s *API) settle(ctx context.Context, a proto.Account, check *proto.Check, r
 	}
 	var undone error
 	if old == nil {
-		undone = s.store.Remove(ctx, a, topology.KindCheck, check.ID, revision)
+		undone = s.store.Remove(ctx, a, topology.KindCheck, check.ID, store.Prior{Record: check, Revision: revision})
 	} else {
-		_, undone = s.store.Put(ctx, a, topology.KindCheck, check.ID, old, revision)
+		_, undone = s.store.Put(ctx, a, topology.KindCheck, check.ID, old, store.Prior{Record: check, Revision: revision})
 	}
 	if undone != nil && !errors.Is(undone, bus.ErrConflict) {
 		return undone
@@ -181,7 +181,7 @@ func (s *API) deleteRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		if err := resource.InUse("posture rule", s.checkUsers(c.Account, r.Value.ID)); err != nil {
 			return v4.Response{}, err
 		}
-		err = s.store.Remove(ctx, c.Account, topology.KindCheck, r.Value.ID, r.Revision)
+		err = s.store.Remove(ctx, c.Account, topology.KindCheck, r.Value.ID, store.PriorOf(r))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

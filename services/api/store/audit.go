@@ -68,7 +68,7 @@ func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Wri
 	switch {
 	case w.After == nil:
 		c.Action = ActionDelete
-	case w.Expect == 0:
+	case w.Prior.Revision == 0:
 		c.Action = ActionCreate
 	case o.action != "":
 		c.Action = o.action

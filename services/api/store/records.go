@@ -9,9 +9,9 @@ import (
 func writtenKeys(bucket string, w Write) []proto.AuditRecord {
 	subject := topology.BucketSubject(bucket, w.Key)
 	if w.MoveTo == "" {
-		return []proto.AuditRecord{{Subject: subject, Replaced: w.Expect, Deleted: w.After == nil}}
+		return []proto.AuditRecord{{Subject: subject, Replaced: w.Prior.Revision, Deleted: w.After == nil}}
 	}
-	return []proto.AuditRecord{{Subject: subject, Replaced: w.Expect, Deleted: true}, {Subject: topology.BucketSubject(bucket, w.MoveTo)}}
+	return []proto.AuditRecord{{Subject: subject, Replaced: w.Prior.Revision, Deleted: true}, {Subject: topology.BucketSubject(bucket, w.MoveTo)}}
 }
 
 // replaces corrects, in events that are not stored yet, the revision that a write to a subject replaces.

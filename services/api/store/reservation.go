@@ -27,7 +27,7 @@ func (s *Store) Reserve(ctx context.Context, a proto.Account, things []string) (
 			return nil, err
 		}
 		if claims[n] = (Write{Key: key, Reservation: true}); err == nil {
-			claims[n].Expect = m.Seq
+			claims[n].Prior.Revision = m.Seq
 		}
 	}
 	return claims, nil

@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
 )
 
 // Every change of a bucket goes through here, and so every change is in the audit log: what it is to be told is
@@ -15,44 +16,63 @@ import (
 
 // Write is one key's part in a write.
 type Write struct {
-	Key    string
-	Expect uint64        // its revision; 0 where there must be nothing
-	After  proto.Message // nil: the key is deleted
-	// to, where it is set, is the key that after is stored under, which must be free; key itself is deleted.
+	Key   string
+	Prior Prior
+	After proto.Message // nil: the key is deleted
+	// MoveTo, if it is set, is the key that After is stored under, which must be free; Key itself is deleted.
 	MoveTo string
-	// claim is a key that holds nothing and is nobody's business: see [topology.KindClaim].
+	// Reservation marks a key without a value; it is not audited. See [topology.KindClaim].
 	Reservation bool
 }
 
-// Put stores a resource whose revision must still be expect. The error of a lost race is [v4.ErrConflict].
-func (s *Store) Put(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, m proto.Message, expect uint64) (uint64, error) {
-	return s.Commit(ctx, a, topology.Config, ConfigWrite(a, kind, id, m, expect))
+// Prior is what a write replaces: a key must still be at the revision, 0 if there must be nothing. The audit log shows
+// the record. A prior with a revision and no record makes the store read the record.
+type Prior struct {
+	Record   proto.Message
+	Revision uint64
 }
 
-func ConfigWrite(a proto.Account, kind topology.Kind, id proto.ID, m proto.Message, expect uint64) Write {
-	return Write{Key: topology.ConfigKey(a, kind, id), Expect: expect, After: m}
+// PriorOf returns a record of a view as what a write replaces.
+func PriorOf[T any, M interface {
+	*T
+	proto.Message
+}](r catalog.Record[T]) Prior {
+	if r.Value == nil || r.Unreadable {
+		return Prior{Revision: r.Revision}
+	}
+	return Prior{M(r.Value), r.Revision}
 }
 
-// Remove deletes a resource whose revision must still be expect.
-func (s *Store) Remove(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, expect uint64) error {
-	_, err := s.Commit(ctx, a, topology.Config, ConfigWrite(a, kind, id, nil, expect))
+// Put stores a resource in CONFIG. The error of a lost race is [bus.ErrConflict].
+func (s *Store) Put(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, m proto.Message, prior Prior) (uint64, error) {
+	return s.Commit(ctx, a, topology.Config, ConfigWrite(a, kind, id, m, prior))
+}
+
+// ConfigWrite returns the write of a resource in CONFIG; m is nil if it is deleted.
+func ConfigWrite(a proto.Account, kind topology.Kind, id proto.ID, m proto.Message, prior Prior) Write {
+	return Write{Key: topology.ConfigKey(a, kind, id), Prior: prior, After: m}
+}
+
+// Remove deletes a resource.
+func (s *Store) Remove(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, prior Prior) error {
+	_, err := s.Commit(ctx, a, topology.Config, ConfigWrite(a, kind, id, nil, prior))
 	return err
 }
 
-// PutToken stores a token, a service's or one of this API, whose revision must still be expect.
-func (s *Store) PutToken(ctx context.Context, a proto.Account, key string, m proto.Message, expect uint64) (uint64, error) {
-	return s.Commit(ctx, a, topology.Tokens, Write{Key: key, Expect: expect, After: m})
+// PutToken stores a service token or an API token.
+func (s *Store) PutToken(ctx context.Context, a proto.Account, key string, m proto.Message, prior Prior) (uint64, error) {
+	return s.Commit(ctx, a, topology.Tokens, Write{Key: key, Prior: prior, After: m})
 }
 
-// MoveToken stores a token under another key, in place of the one whose revision must still be expect.
-func (s *Store) MoveToken(ctx context.Context, a proto.Account, from, to string, m proto.Message, expect uint64) error {
-	_, err := s.Commit(ctx, a, topology.Tokens, Write{Key: from, MoveTo: to, Expect: expect, After: m})
+// MoveToken stores a token under another key, in place of the one that is there.
+func (s *Store) MoveToken(ctx context.Context, a proto.Account, from, to string, m proto.Message, prior Prior) error {
+	_, err := s.Commit(ctx, a, topology.Tokens, Write{Key: from, MoveTo: to, Prior: prior, After: m})
 	return err
 }
 
-// RemoveToken deletes a token whose revision must still be expect.
-func (s *Store) RemoveToken(ctx context.Context, a proto.Account, key string, expect uint64) error {
-	_, err := s.Commit(ctx, a, topology.Tokens, Write{Key: key, Expect: expect})
+// RemoveToken deletes a token.
+func (s *Store) RemoveToken(ctx context.Context, a proto.Account, key string, prior Prior) error {
+	_, err := s.Commit(ctx, a, topology.Tokens, Write{Key: key, Prior: prior})
 	return err
 }
 
@@ -96,11 +116,11 @@ func (s *Store) Commit(ctx context.Context, a proto.Account, bucket string, keys
 func (k *Write) messages(bucket string) []bus.Outgoing {
 	switch {
 	case k.MoveTo != "":
-		return []bus.Outgoing{bus.DeleteMsg(bucket, k.Key, k.Expect), bus.PutMsg(bucket, k.MoveTo, k.After, 0)}
+		return []bus.Outgoing{bus.DeleteMsg(bucket, k.Key, k.Prior.Revision), bus.PutMsg(bucket, k.MoveTo, k.After, 0)}
 	case k.After == nil && !k.Reservation:
-		return []bus.Outgoing{bus.DeleteMsg(bucket, k.Key, k.Expect)}
+		return []bus.Outgoing{bus.DeleteMsg(bucket, k.Key, k.Prior.Revision)}
 	}
-	return []bus.Outgoing{bus.PutMsg(bucket, k.Key, k.After, k.Expect)}
+	return []bus.Outgoing{bus.PutMsg(bucket, k.Key, k.After, k.Prior.Revision)}
 }
 
 // reborn looks, of keys that must be free and are not, whether they are there as deletions: then these are what
@@ -134,20 +154,23 @@ const (
 	ReplicaWait  = 20 * time.Millisecond
 )
 
-// replaced reads what a write replaces; nil where there is nothing. A write that will lose its race anyway
-// has nothing to tell.
+// replaced returns what a write replaces; nil if there is nothing. It reads from the leader what the caller does not hold.
+// A write that will lose its race anyway has nothing to tell.
 func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Message, error) {
-	if k.Expect == 0 || k.Reservation {
+	if k.Prior.Revision == 0 || k.Reservation {
 		return nil, nil
+	}
+	if k.Prior.Record != nil {
+		return k.Prior.Record, nil // the leader still decides whether it is the newest
 	}
 	for range ReplicaTries {
 		m, err := s.Conn.Last(ctx, topology.BucketStream(bucket), topology.BucketSubject(bucket, k.Key))
 		switch {
 		case err != nil && !errors.Is(err, bus.ErrNotFound):
 			return nil, err
-		case err == nil && m.Seq > k.Expect, err == nil && m.Seq == k.Expect && m.Deleted():
+		case err == nil && m.Seq > k.Prior.Revision, err == nil && m.Seq == k.Prior.Revision && m.Deleted():
 			return nil, bus.ErrConflict
-		case err == nil && m.Seq == k.Expect:
+		case err == nil && m.Seq == k.Prior.Revision:
 			into := s.recordOf(k.Key)
 			if into == nil {
 				return nil, nil
@@ -165,6 +188,6 @@ func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Mes
 		}
 	}
 	// The leader decides: it refuses a revision that there never was.
-	s.Log.Warn("what is replaced is not there: the audit log will not show it", "key", k.Key, "revision", k.Expect)
+	s.Log.Warn("what is replaced is not there: the audit log will not show it", "key", k.Key, "revision", k.Prior.Revision)
 	return nil, nil
 }
