@@ -1,7 +1,6 @@
 package api
 
 import (
-	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/auditlog"
 	"plumbline.dev/services/api/device"
@@ -10,10 +9,10 @@ import (
 	"plumbline.dev/services/api/posture"
 )
 
-// newDescription returns the description of the API.
-func newDescription() *openapi.Description {
+// description returns the description of the API.
+func (s *Service) description() *openapi.Description {
 	d := &openapi.Description{Operations: openapi.Operations{}, Schemas: openapi.Members{}}
-	access.Describe(d)
+	s.access.Describe(d)
 	posture.Describe(d)
 	device.Describe(d)
 	identity.Describe(d)

@@ -92,7 +92,7 @@ func (s *Service) routes() []v4.Route {
 
 // newHandler returns the handler of routes, and of the description of the API.
 func (s *Service) newHandler(routes []v4.Route) http.Handler {
-	return s.edge.Handler(routes, map[string]v4.PublicHandler{openapi.Path: newDescription().Handler(routes)})
+	return s.edge.Handler(routes, map[string]v4.PublicHandler{openapi.Path: s.description().Handler(routes)})
 }
 
 // Run serves until ctx ends. It waits for the topology.

@@ -8,6 +8,7 @@ import (
 	"filippo.io/age"
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 )
 
@@ -32,7 +33,11 @@ type Config struct {
 type API struct {
 	cfg           Config
 	store         *store.Store
-	index         *index                 // as far as the store's catalog
+	index         *index // as far as the store's catalog
+	tags          *resource.Kind[proto.Tag, *proto.Tag]
+	groups        *resource.Kind[proto.Group, *proto.Group]
+	providers     *resource.Kind[proto.IdentityProvider, *proto.IdentityProvider]
+	policies      *resource.Kind[proto.Policy, *proto.Policy]
 	providerTests *prometheus.CounterVec // by result
 }
 
@@ -40,6 +45,7 @@ type API struct {
 // by result.
 func New(cfg Config, s *store.Store, providerTests *prometheus.CounterVec) *API {
 	a := &API{cfg: cfg, store: s, index: newIndex(), providerTests: providerTests}
+	a.tags, a.groups, a.providers, a.policies = a.newTags(), a.newGroups(), a.newProviders(), a.newPolicies()
 	s.Catalog.Tell(a.index.apply)
 	a.register()
 	return a

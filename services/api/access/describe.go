@@ -9,7 +9,7 @@ import (
 
 // Access: applications and their policies, reusable policies, groups, identity providers, service tokens, tags,
 // the organisation, keys, people and their logins.
-func operations() openapi.Operations {
+func (s *API) operations() openapi.Operations {
 	policies := openapi.Resource{
 		Path: "/access/apps/{id}/policies", ID: "{policy}", One: "a policy of an application", Many: "the policies of an application, by precedence",
 		View: openapi.Ref("Policy"), Body: openapi.Ref("PolicyBody"), CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
@@ -36,25 +36,7 @@ func operations() openapi.Operations {
 			"PUT /access/apps/{id}/settings":                        {Summary: "Change an application's settings", Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
 			"PATCH /access/apps/{id}/settings":                      {Summary: "Change some of an application's settings", Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
 		},
-		openapi.Resource{
-			Path: "/access/policies", ID: "{id}", One: "a reusable policy", Many: "reusable policies, the oldest first", View: openapi.Ref("Policy"), Body: openapi.Ref("PolicyBody"),
-			CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
-		}.Operations(),
-		openapi.Resource{
-			Path: "/access/groups", ID: "{id}", One: "a group", Many: "groups, the oldest first", View: openapi.Ref("Group"), Body: openapi.Ref("GroupBody"),
-			CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](), Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
-		}.Operations(),
-		openapi.Resource{
-			Path: "/access/identity_providers", ID: "{id}", One: "an identity provider", Many: "identity providers, the oldest first",
-			View: openapi.Ref("IdentityProvider"), Body: openapi.Ref("IdentityProviderBody"), CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
-			Query: []openapi.Parameter{openapi.NameParam, {Name: "type", Description: "of this type", Schema: openapi.Text()}, openapi.SearchParam,
-				{Name: "scim_enabled", Description: "whether SCIM is turned on", Schema: openapi.Enum("true", "false")}},
-			BodyDetails: "Secrets are sealed and never shown again. A PUT without them keeps them.",
-		}.Operations(),
-		openapi.Resource{
-			Path: "/access/tags", ID: "{name}", One: "a tag", Many: "tags, the oldest first", View: openapi.Ref("Tag"), Body: openapi.Object(openapi.Members{"name": openapi.Text()}, "name"),
-			CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Closed(openapi.Members{"name": openapi.Text()}),
-		}.Operations(),
+		s.tags.Operations(), s.groups.Operations(), s.providers.Operations(), s.policies.Operations(),
 		serviceTokenOperations(), organizationOperations(),
 	)
 }

@@ -1,16 +1,15 @@
 package access
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
-	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
@@ -20,15 +19,49 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-func (s *API) groupRoutes() []v4.Route {
-	const all, one = v4.AccountPath + "/access/groups", v4.AccountPath + "/access/groups/{id}"
-	return []v4.Route{
-		{Method: http.MethodGet, Path: all, Scope: permission.Organization, Handle: s.listGroups, Zones: true},
-		{Method: http.MethodPost, Path: all, Scope: permission.Organization, Handle: s.createGroup, Zones: true},
-		{Method: http.MethodGet, Path: one, Scope: permission.Organization, Handle: s.getGroup, Zones: true},
-		{Method: http.MethodPut, Path: one, Scope: permission.Organization, Handle: s.updateGroup, Zones: true},
-		{Method: http.MethodDelete, Path: one, Scope: permission.Organization, Handle: s.deleteGroup, Zones: true},
+// newGroups returns the kind of groups.
+func (s *API) newGroups() *resource.Kind[proto.Group, *proto.Group] {
+	return &resource.Kind[proto.Group, *proto.Group]{
+		Store: s.store, Name: "group", Kind: topology.KindGroup, Path: "/access/groups", Scope: permission.Organization, Zones: true, NotFound: errNoGroup,
+		Find: resource.ByID(s.store.Catalog.Group),
+		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Group]] {
+			return s.index.account(a).groups.All()
+		},
+		Filter: filterGroups,
+		Meta: func(_ proto.Account, g *proto.Group) resource.Meta {
+			return resource.Meta{ID: g.ID, Name: g.Name, Zone: g.Zone}
+		},
+		New: func(c *v4.Call, now proto.Millis) proto.Group {
+			return proto.Group{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now, Zone: c.Zone}
+		},
+		Next: func(old *proto.Group, now proto.Millis) proto.Group {
+			return proto.Group{ID: old.ID, CreatedAt: old.CreatedAt, UpdatedAt: now, Zone: old.Zone}
+		},
+		Decode: func(a proto.Account, body v4.Object, g, _ *proto.Group) error { return s.readGroup(a, body, g) },
+		Unused: s.groupUnused,
+		View:   func(a proto.Account, g *proto.Group) any { return s.viewGroup(a, g) },
+		Basis:  func(catalog.Record[proto.Group]) store.Basis { return store.Basis{s.referred()} },
+		Doc: openapi.Resource{
+			One: "a group", Many: "groups, the oldest first", View: openapi.Ref("Group"), Body: openapi.Ref("GroupBody"),
+			Deleted: openapi.Of[v4.IDOnly](), Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
+		},
 	}
+}
+
+func filterGroups(q url.Values) func(*proto.Group) bool {
+	name, search := q.Get("name"), strings.ToLower(q.Get("search"))
+	if name == "" && search == "" {
+		return nil
+	}
+	return func(g *proto.Group) bool {
+		return (name == "" || g.Name == name) && strings.Contains(strings.ToLower(g.Name), search)
+	}
+}
+
+// groupUnused returns an error while a policy or another group names the group: the users that they admit would change
+// unseen.
+func (s *API) groupUnused(a proto.Account, g *proto.Group) error {
+	return resource.InUse("group", s.rulesWith(a, g.ID, func(r proto.Rule) bool { return r.Selector == "group" && ruleNames(r, "id", g.ID) }))
 }
 
 // readGroup reads a whole group and keeps what was sent. Id, zone and times are the caller's.
@@ -113,98 +146,6 @@ func (s *API) viewGroup(a proto.Account, g *proto.Group) json.RawMessage {
 		UpdatedAt   v4.Timestamp                 `json:"updated_at"`
 	}{g.ID, g.ID, viewRules(g.Include), viewRules(g.Exclude), viewRules(g.Require),
 		unsupported, v4.Timestamp(g.CreatedAt), v4.Timestamp(g.UpdatedAt)})
-}
-
-func (s *API) listGroups(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	if err := s.store.Fresh(ctx); err != nil {
-		return v4.Response{}, err
-	}
-	q := c.URL.Query()
-	all := s.index.account(c.Account).groups.All()
-	if c.Zoned() || v4.HasParam(q, "name", "search") {
-		name, search := q.Get("name"), strings.ToLower(q.Get("search"))
-		all = store.Filter(all, func(g catalog.Record[proto.Group]) bool {
-			return c.Sees(g.Value.Zone) && (name == "" || g.Value.Name == name) && strings.Contains(strings.ToLower(g.Value.Name), search)
-		})
-	}
-	part, info, err := v4.Page(q, all)
-	if err != nil {
-		return v4.Response{}, err
-	}
-	views, err := store.EncodeAll(part, func(catalog.Record[proto.Group]) store.Basis { return store.Basis{s.referred()} },
-		func(g catalog.Record[proto.Group]) any { return s.viewGroup(c.Account, g.Value) })
-	return v4.Response{Result: views, Info: info}, err
-}
-
-// group finds the one that the path names.
-func (s *API) group(ctx context.Context, c *v4.Call) (catalog.Record[proto.Group], error) {
-	return resource.InScope(c, errNoGroup, func(g *proto.Group) proto.Account { return g.Zone })(resource.Find(ctx, s.store.Fresh, c, s.store.Catalog.Group, errNoGroup))
-}
-
-func (s *API) getGroup(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	g, err := s.group(ctx, c)
-	if err != nil {
-		return v4.Response{}, err
-	}
-	return v4.Response{Result: s.viewGroup(c.Account, g.Value), Revision: g.Revision}, nil
-}
-
-func (s *API) createGroup(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	body, err := c.Object()
-	if err == nil {
-		err = s.store.Fresh(ctx)
-	}
-	if err != nil {
-		return v4.Response{}, err
-	}
-	now := proto.At(s.store.Clock.Now())
-	g := proto.Group{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now, Zone: c.Zone}
-	if err := s.readGroup(c.Account, body, &g); err != nil {
-		return v4.Response{}, err
-	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindGroup, g.ID, &g, store.Prior{})
-	return v4.Response{Status: http.StatusCreated, Result: s.viewGroup(c.Account, &g), Revision: revision, Messages: s.sameGroupName(c, &g)}, err
-}
-
-func (s *API) updateGroup(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	body, err := c.Object()
-	if err != nil {
-		return v4.Response{}, err
-	}
-	old, err := s.group(ctx, c)
-	if err != nil {
-		return v4.Response{}, err
-	}
-	g := proto.Group{ID: old.Value.ID, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.store.Clock.Now()), Zone: old.Value.Zone}
-	if err := s.readGroup(c.Account, body, &g); err != nil {
-		return v4.Response{}, err
-	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindGroup, g.ID, &g, store.PriorOf(old))
-	a := v4.Response{Result: s.viewGroup(c.Account, &g), Revision: revision}
-	if g.Name != old.Value.Name {
-		a.Messages = s.sameGroupName(c, &g)
-	}
-	return a, err
-}
-
-// deleteGroup refuses while a policy or another group names the group: who they let in would change unseen.
-func (s *API) deleteGroup(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	for range store.MaxAttempts {
-		g, err := s.group(ctx, c)
-		if err != nil {
-			return v4.Response{}, err
-		}
-		names := func(r proto.Rule) bool { return r.Selector == "group" && ruleNames(r, "id", g.Value.ID) }
-		if err := resource.InUse("group", s.rulesWith(c.Account, g.Value.ID, names)); err != nil {
-			return v4.Response{}, err
-		}
-		err = s.store.Remove(ctx, c.Account, topology.KindGroup, g.Value.ID, store.PriorOf(g))
-		if errors.Is(err, bus.ErrConflict) {
-			continue
-		}
-		return v4.Response{Status: http.StatusAccepted, Result: v4.IDOnly{ID: g.Value.ID}}, err
-	}
-	return v4.Response{}, v4.ErrConflict
 }
 
 var errNoGroup = v4.Errorf(http.StatusNotFound, v4.CodeUnknownGroup, "access.api.error.not_found")

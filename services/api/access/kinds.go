@@ -12,11 +12,11 @@ import (
 
 // register names the kinds of Access for the audit log.
 func (s *API) register() {
-	store.Register(s.store, string(topology.KindApplication), func(a proto.Account, app *proto.Application) any { return s.showApplication(a, app) })
+	s.tags.Register()
+	s.groups.Register()
+	s.providers.Register()
 	store.Register(s.store, string(topology.KindPolicy), func(a proto.Account, p *proto.Policy) any { return s.ViewPolicy(a, p, 0) })
-	store.Register(s.store, string(topology.KindGroup), func(a proto.Account, g *proto.Group) any { return s.viewGroup(a, g) })
-	store.Register(s.store, string(topology.KindIDP), func(_ proto.Account, p *proto.IdentityProvider) any { return s.viewProvider(p, "") })
-	store.Register(s.store, string(topology.KindTag), func(a proto.Account, t *proto.Tag) any { return s.viewTag(a, t) })
+	store.Register(s.store, string(topology.KindApplication), func(a proto.Account, app *proto.Application) any { return s.showApplication(a, app) })
 	store.Register(s.store, string(topology.KindOrganization), func(_ proto.Account, o *proto.Organization) any { return s.viewOrganization(o) })
 	store.Register(s.store, string(topology.KindZone), func(_ proto.Account, z *proto.Zone) any { return zoneSeen{z.Name, z.Hosts} })
 	store.Register(s.store, "service_token", func(a proto.Account, t *proto.ServiceToken) any {
@@ -28,13 +28,13 @@ func (s *API) register() {
 // Routes returns the routes of Access.
 func (s *API) Routes() []v4.Route {
 	return slices.Concat(
-		s.applicationRoutes(), s.policyRoutes(), s.groupRoutes(), s.providerRoutes(), s.tagRoutes(), s.organizationRoutes(), s.keyRoutes(),
+		s.applicationRoutes(), s.policies.Routes(), s.groups.Routes(), s.providers.Routes(), s.tags.Routes(), s.organizationRoutes(), s.keyRoutes(),
 		s.serviceTokenRoutes(), s.accountRoutes(), s.zoneRoutes(),
 	)
 }
 
 // Describe describes the routes of Access.
-func Describe(d *openapi.Description) {
-	d.Add(operations(), schemas())
+func (s *API) Describe(d *openapi.Description) {
+	d.Add(s.operations(), schemas())
 	d.Add(accountOperations(), nil)
 }

@@ -10,24 +10,9 @@ import (
 
 // Messages about another resource with the same name.
 
-func (s *API) sameProviderName(c *v4.Call, p *proto.IdentityProvider) []v4.Notice {
-	return resource.SameName("identity provider", p.Name, p.ID, resource.Items(s.index.account(c.Account).idps.All(),
-		func(o catalog.Record[proto.IdentityProvider]) string { return c.Visible(o.Value.Zone, o.Value.Name) }))
-}
-
 func (s *API) sameApplicationName(c *v4.Call, app *proto.Application) []v4.Notice {
 	return resource.SameName("application", app.Name, app.ID, resource.Items(s.index.account(c.Account).apps.All(),
 		func(o catalog.Record[proto.Application]) string { return c.Visible(o.Value.Zone, o.Value.Name) }))
-}
-
-func (s *API) sameGroupName(c *v4.Call, g *proto.Group) []v4.Notice {
-	return resource.SameName("group", g.Name, g.ID, resource.Items(s.index.account(c.Account).groups.All(),
-		func(o catalog.Record[proto.Group]) string { return c.Visible(o.Value.Zone, o.Value.Name) }))
-}
-
-func (s *API) samePolicyName(c *v4.Call, p *proto.Policy) []v4.Notice {
-	return resource.SameName("reusable policy", p.Name, p.ID, resource.Items(s.index.account(c.Account).reusable.All(),
-		func(o catalog.Record[proto.Policy]) string { return o.Value.Name }))
 }
 
 func (s *API) sameServiceTokenName(c *v4.Call, t *proto.ServiceToken) []v4.Notice {

@@ -10,6 +10,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
@@ -17,15 +18,30 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Tags are known by their names, which are in the path of what is asked about one.
-func (s *API) tagRoutes() []v4.Route {
-	const all, one = v4.AccountPath + "/access/tags", v4.AccountPath + "/access/tags/{name}"
-	return []v4.Route{
-		{Method: http.MethodGet, Path: all, Scope: permission.Apps, Handle: s.listTags},
-		{Method: http.MethodPost, Path: all, Scope: permission.Apps, Handle: s.createTag},
-		{Method: http.MethodGet, Path: one, Scope: permission.Apps, Handle: s.getTag},
-		{Method: http.MethodPut, Path: one, Scope: permission.Apps, Handle: s.updateTag},
-		{Method: http.MethodDelete, Path: one, Scope: permission.Apps, Handle: s.deleteTag},
+// newTags returns the kind of tags. The path names a tag by its name.
+func (s *API) newTags() *resource.Kind[proto.Tag, *proto.Tag] {
+	return &resource.Kind[proto.Tag, *proto.Tag]{
+		Store: s.store, Name: "tag", Kind: topology.KindTag, Path: "/access/tags", Param: "name", Scope: permission.Apps, NotFound: errNoTag,
+		Find:  s.store.Catalog.Tag,
+		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Tag]] { return s.index.account(a).tags.All() },
+		Meta:  func(a proto.Account, t *proto.Tag) resource.Meta { return resource.Meta{ID: topology.TagID(a, t.Name)} },
+		New:   func(_ *v4.Call, now proto.Millis) proto.Tag { return proto.Tag{CreatedAt: now, UpdatedAt: now} },
+		Decode: func(_ proto.Account, body v4.Object, t, _ *proto.Tag) (err error) {
+			t.Name, err = readTag(body)
+			return err
+		},
+		Create: s.createTag,
+		Update: s.updateTag,
+		Unused: func(a proto.Account, t *proto.Tag) error { return s.untagged(a, t.Name) },
+		View:   func(a proto.Account, t *proto.Tag) any { return s.viewTag(a, t) },
+		Basis: func(r catalog.Record[proto.Tag]) store.Basis {
+			return store.Basis{uint64(s.index.taggedBy(r.Account, r.Value.Name))}
+		},
+		Deleted: func(t *proto.Tag) any { return map[string]string{"name": t.Name} },
+		Doc: openapi.Resource{
+			One: "a tag", Many: "tags, the oldest first", View: openapi.Ref("Tag"), Body: openapi.Object(openapi.Members{"name": openapi.Text()}, "name"),
+			Deleted: openapi.Closed(openapi.Members{"name": openapi.Text()}),
+		},
 	}
 }
 
@@ -55,54 +71,13 @@ func readTag(body v4.Object) (string, error) {
 	return name, nil
 }
 
-func (s *API) listTags(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	if err := s.store.Fresh(ctx); err != nil {
-		return v4.Response{}, err
-	}
-	part, info, err := v4.Page(c.URL.Query(), s.index.account(c.Account).tags.All())
-	views := make([]tagView, len(part))
-	for n, t := range part {
-		views[n] = s.viewTag(c.Account, t.Value.Value)
-	}
-	return v4.Response{Result: views, Info: info}, err
-}
-
-// tag finds the one that the path names.
-func (s *API) tag(ctx context.Context, c *v4.Call) (catalog.Record[proto.Tag], error) {
-	if err := s.store.Fresh(ctx); err != nil {
-		return catalog.Record[proto.Tag]{}, err
-	}
-	t, found := s.store.Catalog.Tag(c.Account, c.PathValue("name"))
-	if !found {
-		return t, errNoTag
-	}
-	return t, c.Precondition(t.Revision)
-}
-
-func (s *API) getTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	t, err := s.tag(ctx, c)
-	if err != nil {
-		return v4.Response{}, err
-	}
-	return v4.Response{Result: s.viewTag(c.Account, t.Value), Revision: t.Revision}, nil
-}
-
-func (s *API) createTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	body, err := c.Object()
-	if err != nil {
-		return v4.Response{}, err
-	}
-	name, err := readTag(body)
-	if err != nil {
-		return v4.Response{}, err
-	}
-	now := proto.At(s.store.Clock.Now())
-	t := proto.Tag{Name: name, CreatedAt: now, UpdatedAt: now}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, name), &t, store.Prior{})
+// createTag stores a new tag.
+func (s *API) createTag(ctx context.Context, a proto.Account, t *proto.Tag) (uint64, error) {
+	revision, err := s.store.Put(ctx, a, topology.KindTag, topology.TagID(a, t.Name), t, store.Prior{})
 	if errors.Is(err, bus.ErrConflict) {
-		return v4.Response{}, errTagThere(name)
+		return 0, errTagThere(t.Name)
 	}
-	return v4.Response{Status: http.StatusCreated, Result: s.viewTag(c.Account, &t), Revision: revision}, err
+	return revision, err
 }
 
 func errTagThere(name string) error {
@@ -115,7 +90,7 @@ func (s *API) updateTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err != nil {
 		return v4.Response{}, err
 	}
-	old, err := s.tag(ctx, c)
+	old, err := s.tags.Named(ctx, c)
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -153,24 +128,6 @@ func (s *API) untagged(a proto.Account, name string) error {
 	return resource.InUse("tag", s.applicationsWith(a, func(app *proto.Application) bool {
 		return slices.Contains(v4.Strings(v4.Decode(app.Sent)["tags"]), name)
 	}))
-}
-
-func (s *API) deleteTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	for range store.MaxAttempts {
-		t, err := s.tag(ctx, c)
-		if err == nil {
-			err = s.untagged(c.Account, t.Value.Name)
-		}
-		if err != nil {
-			return v4.Response{}, err
-		}
-		err = s.store.Remove(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, t.Value.Name), store.PriorOf(t))
-		if errors.Is(err, bus.ErrConflict) {
-			continue
-		}
-		return v4.Response{Status: http.StatusAccepted, Result: map[string]string{"name": t.Value.Name}}, err
-	}
-	return v4.Response{}, v4.ErrConflict
 }
 
 var errNoTag = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "access.api.error.not_found")

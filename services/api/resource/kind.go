@@ -1,0 +1,268 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// Kind serves one kind of resource of CONFIG. The verbs list, get, create, update and delete are written here once; a
+// kind says what is its own. Fields without a comment "optional" have to be set.
+type Kind[T any, M interface {
+	*T
+	proto.Message
+}] struct {
+	Store *store.Store
+	// Name is the kind in messages, such as "group".
+	Name string
+	// Kind is the kind in the keys of CONFIG, and in the audit log.
+	Kind topology.Kind
+	// Path is the path under the account, such as "/access/groups".
+	Path string
+	// Param is the path parameter that names one resource; "" is "id". Optional.
+	Param string
+	Scope v4.Scope
+	// Zones is set if the routes exist under zones, too.
+	Zones bool
+	// NotFound is the error about a resource that does not exist.
+	NotFound *v4.Error
+
+	// Find finds a resource in the view of CONFIG by the path parameter.
+	Find func(a proto.Account, name string) (catalog.Record[T], bool)
+	// Items returns the resources of an account, the oldest first.
+	Items func(proto.Account) []*store.Item[catalog.Record[T]]
+	// Filter returns which resources the query of a list asks for; nil if all. Optional.
+	Filter func(url.Values) func(*T) bool
+
+	// Meta returns what every resource has.
+	Meta func(proto.Account, *T) Meta
+	// New returns a new resource without what its body says.
+	New func(c *v4.Call, now proto.Millis) T
+	// Next returns what an update keeps of a resource.
+	Next func(old *T, now proto.Millis) T
+	// Decode reads a whole body into a resource. old is what it replaces; nil if it is new. It checks the references of
+	// the resource, for which the view of CONFIG is in sync.
+	Decode func(a proto.Account, body v4.Object, into, old *T) error
+	// Create stores a new resource. Optional: without it, the store puts it.
+	Create func(ctx context.Context, a proto.Account, t *T) (uint64, error)
+	// Update replaces the handler of updates. Optional.
+	Update func(ctx context.Context, c *v4.Call) (v4.Response, error)
+	// Unused returns an error if something refers to a resource that is to be deleted.
+	Unused func(proto.Account, *T) error
+
+	// View returns a resource as the API shows it.
+	View func(proto.Account, *T) any
+	// Basis says what the view depends on beside the resource itself.
+	Basis func(catalog.Record[T]) store.Basis
+	// Changed returns the view in the response to a create or an update. Optional: without it, it is View.
+	Changed func(a proto.Account, t, old *T) any
+	// Notices returns messages about a change that was stored, beside the one about an equal name. Optional.
+	Notices func(ctx context.Context, a proto.Account, t, old *T) []v4.Notice
+	// Deleted returns the result of a delete. Optional: without it, it is the id.
+	Deleted func(*T) any
+
+	// Doc describes the resource. The kind adds the path and the statuses.
+	Doc openapi.Resource
+}
+
+// Meta is what every resource has.
+type Meta struct {
+	ID   proto.ID
+	Name string        // a message is sent if another resource has it, too; empty: none is
+	Zone proto.Account // zero: of the account
+}
+
+func (k *Kind[T, M]) param() string {
+	if k.Param == "" {
+		return "id"
+	}
+	return k.Param
+}
+
+// Routes returns the routes of the five verbs.
+func (k *Kind[T, M]) Routes() []v4.Route {
+	all := v4.AccountPath + k.Path
+	one := all + "/{" + k.param() + "}"
+	update := k.update
+	if k.Update != nil {
+		update = k.Update
+	}
+	return []v4.Route{
+		{Method: http.MethodGet, Path: all, Scope: k.Scope, Handle: k.list, Zones: k.Zones},
+		{Method: http.MethodPost, Path: all, Scope: k.Scope, Handle: k.create, Zones: k.Zones},
+		{Method: http.MethodGet, Path: one, Scope: k.Scope, Handle: k.get, Zones: k.Zones},
+		{Method: http.MethodPut, Path: one, Scope: k.Scope, Handle: update, Zones: k.Zones},
+		{Method: http.MethodDelete, Path: one, Scope: k.Scope, Handle: k.delete, Zones: k.Zones},
+	}
+}
+
+// Operations describes the five verbs.
+func (k *Kind[T, M]) Operations() openapi.Operations {
+	d := k.Doc
+	d.Path, d.ID, d.CreateStatus, d.DeleteStatus = k.Path, "{"+k.param()+"}", http.StatusCreated, http.StatusAccepted
+	return d.Operations()
+}
+
+// Register tells the store how to show the kind in the audit log.
+func (k *Kind[T, M]) Register() {
+	store.Register(k.Store, string(k.Kind), func(a proto.Account, m M) any { return k.View(a, (*T)(m)) })
+}
+
+// Named finds the resource that the path names, as the newest write left it. A request that is conditional on a
+// revision fails if the resource has another.
+func (k *Kind[T, M]) Named(ctx context.Context, c *v4.Call) (catalog.Record[T], error) {
+	if err := k.Store.Fresh(ctx); err != nil {
+		return catalog.Record[T]{}, err
+	}
+	r, found := k.Find(c.Account, c.PathValue(k.param()))
+	if !found {
+		return catalog.Record[T]{}, k.NotFound
+	}
+	if err := c.Precondition(r.Revision); err != nil {
+		return r, err
+	}
+	if !c.Sees(k.Meta(c.Account, r.Value).Zone) {
+		return catalog.Record[T]{}, k.NotFound
+	}
+	return r, nil
+}
+
+func (k *Kind[T, M]) list(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	if err := k.Store.Fresh(ctx); err != nil {
+		return v4.Response{}, err
+	}
+	q := c.URL.Query()
+	items := k.Items(c.Account)
+	var wanted func(*T) bool
+	if k.Filter != nil {
+		wanted = k.Filter(q)
+	}
+	if c.Zoned() || wanted != nil {
+		items = store.Filter(items, func(r catalog.Record[T]) bool {
+			return c.Sees(k.Meta(c.Account, r.Value).Zone) && (wanted == nil || wanted(r.Value))
+		})
+	}
+	part, info, err := v4.Page(q, items)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	views, err := store.EncodeAll(part, k.Basis, func(r catalog.Record[T]) any { return k.View(c.Account, r.Value) })
+	return v4.Response{Result: views, Info: info}, err
+}
+
+func (k *Kind[T, M]) get(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	r, err := k.Named(ctx, c)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	return v4.Response{Result: k.View(c.Account, r.Value), Revision: r.Revision}, nil
+}
+
+func (k *Kind[T, M]) create(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	body, err := c.Object()
+	if err == nil {
+		err = k.Store.Fresh(ctx)
+	}
+	if err != nil {
+		return v4.Response{}, err
+	}
+	t := k.New(c, proto.At(k.Store.Clock.Now()))
+	if err := k.Decode(c.Account, body, &t, nil); err != nil {
+		return v4.Response{}, err
+	}
+	var revision uint64
+	if k.Create != nil {
+		revision, err = k.Create(ctx, c.Account, &t)
+	} else {
+		revision, err = k.Store.Put(ctx, c.Account, k.Kind, k.Meta(c.Account, &t).ID, M(&t), store.Prior{})
+	}
+	if err != nil {
+		return v4.Response{}, err
+	}
+	return k.changed(ctx, c, http.StatusCreated, &t, nil, revision), nil
+}
+
+func (k *Kind[T, M]) update(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	body, err := c.Object()
+	if err != nil {
+		return v4.Response{}, err
+	}
+	old, err := k.Named(ctx, c)
+	if err != nil {
+		return v4.Response{}, err
+	}
+	t := k.Next(old.Value, proto.At(k.Store.Clock.Now()))
+	if err := k.Decode(c.Account, body, &t, old.Value); err != nil {
+		return v4.Response{}, err
+	}
+	revision, err := k.Store.Put(ctx, c.Account, k.Kind, k.Meta(c.Account, &t).ID, M(&t), store.PriorOf[T, M](old))
+	if err != nil {
+		return v4.Response{}, err
+	}
+	return k.changed(ctx, c, http.StatusOK, &t, old.Value, revision), nil
+}
+
+// changed returns the response about a resource that was stored.
+func (k *Kind[T, M]) changed(ctx context.Context, c *v4.Call, status int, t, old *T, revision uint64) v4.Response {
+	r := v4.Response{Status: status, Revision: revision}
+	if k.Changed != nil {
+		r.Result = k.Changed(c.Account, t, old)
+	} else {
+		r.Result = k.View(c.Account, t)
+	}
+	meta := k.Meta(c.Account, t)
+	if meta.Name != "" && (old == nil || k.Meta(c.Account, old).Name != meta.Name) {
+		r.Messages = SameName(k.Name, meta.Name, meta.ID, Items(k.Items(c.Account), func(o catalog.Record[T]) string {
+			other := k.Meta(c.Account, o.Value)
+			return c.Visible(other.Zone, other.Name)
+		}))
+	}
+	if k.Notices != nil {
+		r.Messages = append(r.Messages, k.Notices(ctx, c.Account, t, old)...)
+	}
+	return r
+}
+
+// delete deletes a resource that nothing refers to; again if somebody else changed it at the same moment.
+func (k *Kind[T, M]) delete(ctx context.Context, c *v4.Call) (v4.Response, error) {
+	for range store.MaxAttempts {
+		r, err := k.Named(ctx, c)
+		if err == nil {
+			err = k.Unused(c.Account, r.Value)
+		}
+		if err != nil {
+			return v4.Response{}, err
+		}
+		id := k.Meta(c.Account, r.Value).ID
+		err = k.Store.Remove(ctx, c.Account, k.Kind, id, store.PriorOf[T, M](r))
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		var result any = v4.IDOnly{ID: id}
+		if k.Deleted != nil {
+			result = k.Deleted(r.Value)
+		}
+		return v4.Response{Status: http.StatusAccepted, Result: result}, err
+	}
+	return v4.Response{}, v4.ErrConflict
+}
+
+// ByID returns a Find that looks up an id.
+func ByID[T any](find func(proto.Account, proto.ID) (catalog.Record[T], bool)) func(proto.Account, string) (catalog.Record[T], bool) {
+	return func(a proto.Account, name string) (catalog.Record[T], bool) {
+		id, err := proto.ParseID(name)
+		if err != nil || id.IsZero() {
+			return catalog.Record[T]{}, false
+		}
+		return find(a, id)
+	}
+}
