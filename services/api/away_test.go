@@ -17,7 +17,7 @@ import (
 
 // While the bus is away every route says so, soon, and when to ask again.
 func TestTheBusMayBeAway(t *testing.T) {
-	y := start(t, func(c *Config) { c.AnswerTimeout, c.ProbeTimeout = time.Second, time.Second })
+	y := start(t, func(c *Config) { c.answerTimeout, c.ProbeTimeout = time.Second, time.Second })
 	y.want(201, "POST", "/access/tags", map[string]any{"name": "a"})
 	y.bus.Server(0).Close()
 	bustest.Eventually(t, "the connection is lost", func() bool { return !y.api.store.Conn.NATS().IsConnected() })
@@ -44,7 +44,7 @@ func TestTheBusMayBeAway(t *testing.T) {
 
 // A client that does not take its answer is given up, and one that takes it later than its request came in is not.
 func TestAClientThatTakesNothingIsGivenUp(t *testing.T) {
-	y := start(t, func(c *Config) { c.ClientTimeout, c.MaxBody = time.Second, 1<<20 })
+	y := start(t, func(c *Config) { c.clientTimeout, c.MaxBody = time.Second, 1<<20 })
 	for n := range 16 {
 		y.want(201, "POST", "/access/apps", map[string]any{"domain": fmt.Sprintf("h%d.example.com", n), "landing_page_design": map[string]any{"message": strings.Repeat("x", 900<<10)}})
 	}

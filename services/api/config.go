@@ -44,27 +44,24 @@ type Config struct {
 	MaxBody int64
 	// ProbeTimeout bounds the test call of "Test and save"; default 30 s.
 	ProbeTimeout time.Duration
-	// AnswerTimeout is how long the registry may be silent during an import; default 30 s.
-	AnswerTimeout time.Duration
-	// Imports bounds how many imports run at once, the next ones wait; default 8.
-	Imports int
 	// Streams bounds how many clients follow results at once; default 256.
 	Streams int
-	// ClientTimeout is how long a client may take to take an answer, but for streams; default 2m.
-	ClientTimeout time.Duration
-	// TempDir is where imports keep, for their duration, the rows that have no device_id; default the
-	// system's.
-	TempDir string
+
+	answerTimeout time.Duration // how long the registry may be silent during an import; changed by tests alone
+	clientTimeout time.Duration // for a client to take an ordinary response; changed by tests alone
 }
 
 // Defaults of [Config].
 const (
-	DefaultAddr          = "127.0.0.1:8400"
-	DefaultMinInterval   = time.Minute
-	DefaultMaxBody       = 1 << 20
-	DefaultProbeTimeout  = 30 * time.Second
-	DefaultAnswerTimeout = 30 * time.Second
-	DefaultClientTimeout = 2 * time.Minute
+	DefaultAddr         = "127.0.0.1:8400"
+	DefaultMinInterval  = time.Minute
+	DefaultMaxBody      = 1 << 20
+	DefaultProbeTimeout = 30 * time.Second
+)
+
+const (
+	defaultAnswerTimeout = 30 * time.Second
+	defaultClientTimeout = 2 * time.Minute
 )
 
 func (c Config) withDefaults() (Config, error) {
@@ -72,9 +69,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.MinInterval = cmp.Or(c.MinInterval, DefaultMinInterval)
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, DefaultProbeTimeout)
-	c.AnswerTimeout = cmp.Or(c.AnswerTimeout, DefaultAnswerTimeout)
-	c.ClientTimeout = cmp.Or(c.ClientTimeout, DefaultClientTimeout)
-	c.Imports = cmp.Or(c.Imports, 8)
+	c.answerTimeout = cmp.Or(c.answerTimeout, defaultAnswerTimeout)
+	c.clientTimeout = cmp.Or(c.clientTimeout, defaultClientTimeout)
 	c.Streams = cmp.Or(c.Streams, 256)
 	for n, z := range c.Zones {
 		hosts, err := access.Suffixes(z.Hosts)
@@ -89,7 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.MinInterval < time.Second:
 		return c, fmt.Errorf("the shortest interval (--min-interval) is %v, at least 1s is possible", c.MinInterval)
-	case c.MaxBody < 1024 || c.Imports < 1 || c.Streams < 1:
+	case c.MaxBody < 1024 || c.Streams < 1:
 		return c, errors.New("a bound of the api is too small to serve anything")
 	case len(c.SealTo) == 0:
 		return c, errors.New("there is no recipient to seal secrets to: name the fetchers' with --seal-to")

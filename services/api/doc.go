@@ -1,13 +1,12 @@
-// Package api is Plumbline's control plane: the Cloudflare v4 API of what Plumbline has, under /client/v4,
-// and beside it, under /client/v4/accounts/<account>/plumbline, what Cloudflare has no endpoint for:
-// devices, results, status, poll now.
+// Package api is the control plane: the Cloudflare v4 API under /client/v4, and under
+// /client/v4/accounts/<account>/plumbline what Cloudflare has no endpoint for: devices, results, status, polls.
 //
-// What clients rely on stands in api/README.md, whose sections the comments name. Nothing of a poll needs
-// this service: it writes configuration that the others follow, and reads what they publish.
+// The package is wiring. What a client relies on is in services/api/README.md, whose sections the comments name. A
+// request comes in at the edge (v4), is admitted by the gate (apitoken), and is handled by the package of its resource:
+// access, device, posture, identity, apitoken or auditlog. These read and change the buckets through store, which
+// records every change for the audit log, and share the verbs of resource. None of them imports this package.
 //
-// Reads show every write that was acknowledged before, by whichever replica: a request first asks the
-// bucket how far it is, then waits until this replica's view has come as far.
-//
-// Each route names what a token must be allowed (scopes.go). Each change goes through write.go, or tells of
-// itself as an action (action.go), and so is in the audit log, whatever crashes when (trail.go).
+// No poll needs this service: it writes the configuration that the other services follow, and reads what they publish.
+// Any number of replicas may run. A read holds every write that was acknowledged before it: a request first asks the
+// leader of the bucket for its position, and waits until the view of this replica is in sync.
 package api

@@ -93,9 +93,8 @@ func fuzzBodies(y *system) (bodies [][]byte) {
 // events, and never with a 500. Routes that are new are fuzzed without being named here.
 func FuzzHandlers(f *testing.F) {
 	y := start(f, func(c *Config) {
-		c.AnswerTimeout = time.Millisecond
+		c.answerTimeout = time.Millisecond
 		c.ProbeTimeout = time.Second
-		c.TempDir = f.TempDir()
 	})
 	y.fakeExchange(func(*proto.KeysCommand) *proto.KeysAnswer { return &proto.KeysAnswer{} })
 	m := &things{y: y}

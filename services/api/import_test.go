@@ -163,7 +163,7 @@ func TestALargeImportIsStreamed(t *testing.T) {
 }
 
 func TestImportsThatCannotBeRead(t *testing.T) {
-	y := start(t, func(c *Config) { c.AnswerTimeout = 1 })
+	y := start(t, func(c *Config) { c.answerTimeout = 1 })
 	for _, c := range []struct {
 		name, kind, list string
 		status, code     int

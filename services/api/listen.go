@@ -30,7 +30,7 @@ func (s *Service) newServer() *httpserve.Server {
 	return &httpserve.Server{
 		Name: "control plane (--api-addr)", Addr: s.cfg.Addr, Log: s.store.Log, Grace: shutdownTimeout,
 		// What takes long before it answers sets the time for the answer anew (observe.go).
-		HTTP: &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: s.cfg.ClientTimeout, IdleTimeout: 2 * time.Minute,
+		HTTP: &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: s.cfg.clientTimeout, IdleTimeout: 2 * time.Minute,
 			MaxHeaderBytes: 64 << 10},
 		Ending: func() { close(s.ending) },
 	}

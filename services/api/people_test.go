@@ -203,7 +203,7 @@ func TestAccessRequests(t *testing.T) {
 
 // Whatever is asked of these endpoints is answered, and never with a 500.
 func FuzzQueries(f *testing.F) {
-	y := start(f, func(c *Config) { c.AnswerTimeout = time.Millisecond })
+	y := start(f, func(c *Config) { c.answerTimeout = time.Millisecond })
 	id := proto.NewID().String()
 	y.loggedIn(&proto.Session{Nonce: "n", Email: "a@example.com", Device: proto.NewID(), StartedAt: 1, ExpiresAt: 1 << 50})
 	y.fill(1)

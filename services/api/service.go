@@ -64,7 +64,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, metrics: m, store: store.New(deps.Bus, deps.Log, deps.Clock, m.owed), ending: make(chan struct{})}
 	s.streams = v4.NewStreams(cfg.Streams, s.ending)
-	s.device = device.New(device.Config{AnswerTimeout: cfg.AnswerTimeout, Imports: cfg.Imports, TempDir: cfg.TempDir}, s.store, s.streams, s.ending, m.rows)
+	s.device = device.New(cfg.answerTimeout, s.store, s.streams, s.ending, m.rows)
 	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
 	s.posture = posture.New(
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout},
@@ -72,7 +72,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	)
 	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
 	s.auditlog = auditlog.New(s.store)
-	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody, ClientTimeout: cfg.ClientTimeout, Observe: m.request}
+	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody, ClientTimeout: cfg.clientTimeout, Observe: m.request}
 	rules, err := rulebook.New(s.store.Catalog, deps.Log, func(*policy.Problem) {})
 	if err != nil {
 		return nil, err

@@ -11,32 +11,25 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Config says how devices are imported.
-type Config struct {
-	// AnswerTimeout is how long the registry may be silent.
-	AnswerTimeout time.Duration
-	// Imports bounds how many imports run at once; the next ones wait.
-	Imports int
-	// TempDir is where imports keep, for their duration, the rows that have no device_id.
-	TempDir string
-}
+// maxImports bounds how many imports run at once; the next ones wait.
+const maxImports = 8
 
 // API serves the inventory. It is safe for concurrent use.
 type API struct {
-	cfg       Config
-	store     *store.Store
-	streams   *v4.Streams
-	rows      *prometheus.CounterVec // of imports, by outcome
-	ending    <-chan struct{}        // closed when the service ends
-	Inventory *Inventory             // view of DEVICES
-	position  *store.LeaderPosition  // of DEVICES
-	imports   chan struct{}          // a place for each import
+	answerTimeout time.Duration // how long the registry may be silent
+	store         *store.Store
+	streams       *v4.Streams
+	rows          *prometheus.CounterVec // of imports, by outcome
+	ending        <-chan struct{}        // closed when the service ends
+	Inventory     *Inventory             // view of DEVICES
+	position      *store.LeaderPosition  // of DEVICES
+	imports       chan struct{}          // a place for each import
 }
 
-// New returns the API of the inventory. ending is closed when the service ends.
-func New(cfg Config, s *store.Store, streams *v4.Streams, ending <-chan struct{}, rows *prometheus.CounterVec) *API {
+// New returns the API of the inventory. The registry may be silent for answerTimeout during an import. ending is closed when the service ends.
+func New(answerTimeout time.Duration, s *store.Store, streams *v4.Streams, ending <-chan struct{}, rows *prometheus.CounterVec) *API {
 	return &API{
-		cfg: cfg, store: s, streams: streams, rows: rows, ending: ending, Inventory: newInventory(s.Conn, s.Log),
-		position: store.NewLeaderPosition(s.Conn, topology.Devices), imports: make(chan struct{}, cfg.Imports),
+		answerTimeout: answerTimeout, store: s, streams: streams, rows: rows, ending: ending, Inventory: newInventory(s.Conn, s.Log),
+		position: store.NewLeaderPosition(s.Conn, topology.Devices), imports: make(chan struct{}, maxImports),
 	}
 }

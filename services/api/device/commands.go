@@ -67,7 +67,7 @@ func (c *commands) send(ctx context.Context, command *proto.Command, lines map[p
 
 // receive waits for the next answer.
 func (c *commands) receive(ctx context.Context) error {
-	bounded, cancel := context.WithTimeoutCause(ctx, c.s.cfg.AnswerTimeout, errNoAnswer)
+	bounded, cancel := context.WithTimeoutCause(ctx, c.s.answerTimeout, errNoAnswer)
 	defer cancel()
 	for {
 		m, err := c.answers.NextMsgWithContext(bounded)

@@ -105,7 +105,7 @@ func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *i
 		return nil, err
 	}
 	defer commands.Close()
-	spool := intake.NewSpool(s.cfg.TempDir, 0)
+	spool := intake.NewSpool("", 0)
 	defer spool.Close()
 	i := &Importing{Permitted: permitted, client: client, Commands: commands, spool: spool, seen: intake.NewSeen(), Result: &Imported{Errors: []rowError{}}, Lines: map[proto.ID]int{}}
 	commands.refused = func(line int, r proto.Refusal) {
