@@ -286,7 +286,7 @@ func newServer(addr string, log *slog.Logger, h http.Handler) *httpserve.Server 
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, Coarse: true, HTTP: &http.Server{
+	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, HTTP: &http.Server{
 		Handler: h, Protocols: &protocols,
 		// Bodies have no bound of time: uploads and streams last as long as they do.
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

@@ -25,9 +25,6 @@ type Server struct {
 	Log  *slog.Logger
 	// TLS, where it is set, is spoken to clients.
 	TLS *tls.Config
-	// Coarse keeps the deadlines of the server's reads (ReadHeaderTimeout, IdleTimeout) to about a second, which
-	// costs a busy server less.
-	Coarse bool
 	// Grace bounds the end of requests under way, whose context then ends; 0 means [DefaultGrace].
 	Grace time.Duration
 	// Ending, where it is set, is called first when the server ends: streams have to be told.
@@ -53,13 +50,6 @@ func (s *Server) Run(ctx context.Context) error {
 	addr := l.Addr().String()
 	s.bound.Store(&addr)
 	s.Log.Info("listens", "server", s.Name, "addr", addr)
-	if s.Coarse {
-		c := newCoarse(l)
-		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
-		defer stop()
-		go c.keep(keeping)
-		l = c
-	}
 	if s.TLS != nil {
 		l = tls.NewListener(l, s.TLS)
 	}
