@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -17,14 +19,18 @@ import (
 
 // load is a client that costs little: the processors are shared with what is measured.
 type load struct {
-	request     []byte
+	column
+	request     []byte // over HTTP/1.1
+	headers     map[string]string
 	connections int
-	body        int // bytes that every answer has
+	answered    int // bytes of every answer
+	roots       *x509.CertPool
 }
 
 // sample is what one measurement gives.
 type sample struct {
 	requests int
+	before   int // requests before those that were measured
 	took     time.Duration
 	p50, p99 time.Duration
 }
@@ -33,9 +39,12 @@ func (s sample) perSecond() float64 { return float64(s.requests) / s.took.Second
 
 // run keeps every connection busy for a while.
 func (l *load) run(ctx context.Context, addr string, during time.Duration) (sample, error) {
+	if l.h2 {
+		return l.runHTTP2(ctx, addr, during)
+	}
 	conns := make([]net.Conn, l.connections)
 	for i := range conns {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		conn, err := l.dial(ctx, addr)
 		if err != nil {
 			return sample{}, err
 		}
@@ -55,7 +64,19 @@ func (l *load) run(ctx context.Context, addr string, during time.Duration) (samp
 	if err := g.Wait(); err != nil {
 		return sample{}, err
 	}
-	s := sample{took: time.Since(begin)}
+	return summarise(time.Since(begin), waits)
+}
+
+// dial opens a connection for HTTP/1.1, and makes the TLS handshake before the time is taken.
+func (l *load) dial(ctx context.Context, addr string) (net.Conn, error) {
+	if !l.secure {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}
+	return (&tls.Dialer{Config: l.tls("http/1.1")}).DialContext(ctx, "tcp", addr)
+}
+
+func summarise(took time.Duration, waits [][]time.Duration) (sample, error) {
+	s := sample{took: took}
 	all := slices.Concat(waits...)
 	if s.requests = len(all); s.requests == 0 {
 		return s, errors.New("not one request was answered in time")
@@ -113,9 +134,9 @@ func (l *load) answer(in *bufio.Reader) error {
 			}
 		}
 	}
-	if !fine || length != l.body {
+	if !fine || length != l.answered {
 		text, _ := io.ReadAll(io.LimitReader(in, int64(min(max(length, 0), 300))))
-		return fmt.Errorf("answered with %q and %d bytes, 200 and %d expected: %q", status, length, l.body, text)
+		return fmt.Errorf("answered with %q and %d bytes, 200 and %d expected: %q", status, length, l.answered, text)
 	}
 	_, err = in.Discard(length)
 	return err

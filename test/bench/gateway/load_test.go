@@ -23,7 +23,7 @@ func TestLoadThroughTheBareProxy(t *testing.T) {
 	o := new(origin)
 	at := serving(t, o.handler(100))
 	proxy := serving(t, bareProxy(at))
-	l := &load{connections: 3, body: 100, request: []byte("GET /x HTTP/1.1\r\nHost: bench.example.com\r\nCF-Access-Client-Secret: s\r\n\r\n")}
+	l := &load{connections: 3, answered: 100, request: []byte("GET /x HTTP/1.1\r\nHost: bench.example.com\r\nCF-Access-Client-Secret: s\r\n\r\n")}
 	s, err := l.run(t.Context(), proxy, 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestLoadEndsWithAnAnswerThatIsNotTheOrigins(t *testing.T) {
 			_, _ = io.WriteString(w, strings.Repeat("x", 100))
 		},
 	} {
-		l := &load{connections: 1, body: 100, request: []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n")}
+		l := &load{connections: 1, answered: 100, request: []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n")}
 		if s, err := l.run(t.Context(), serving(t, h), 20*time.Millisecond); err == nil {
 			t.Errorf("%s: %+v", name, s)
 		}

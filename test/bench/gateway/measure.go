@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
@@ -30,11 +31,27 @@ type Config struct {
 // host is the application's; it is in no DNS, the load names it in its requests.
 const host = "bench.example.com"
 
+// target is the path and query of every request.
+const target = "/items/42?detail=full"
+
 // contestant is a side that is measured.
 type contestant struct {
 	side    Side
 	addr    string
 	parties []*stack.Process // whose processor time is counted: its own first
+	more    map[string]*Side // the columns after the first, by name
+
+	// secure is the address of the side's TLS listener; empty: it has none and is measured with the first column only.
+	secure        string
+	secureParties []*stack.Process
+}
+
+// in returns where a column is measured at the side, and whose processor time counts.
+func (c *contestant) in(col column) (addr string, parties []*stack.Process) {
+	if col.secure {
+		return c.secure, c.secureParties
+	}
+	return c.addr, c.parties
 }
 
 var dialer = &net.Dialer{Timeout: 5 * time.Second}
@@ -71,6 +88,8 @@ type workbench struct {
 	origin      string
 	contestants []*contestant
 	processes   []*stack.Process
+	cert, key   string // PEM files of the TLS listeners
+	roots       *x509.CertPool
 }
 
 func (w *workbench) close() {
@@ -107,6 +126,9 @@ func (w *workbench) start(ctx context.Context) error {
 	}
 	gateway := w.installed.Part("gateway").Process()
 	w.contestants = append(w.contestants, &contestant{side: Side{Name: "gateway"}, addr: w.installed.Access, parties: []*stack.Process{gateway}})
+	if err := w.startSecure(ctx); err != nil {
+		return err
+	}
 	if err := w.guard(ctx); err != nil {
 		return err
 	}
@@ -130,8 +152,13 @@ func (w *workbench) guard(ctx context.Context) error {
 		return err
 	}
 	err = stack.AskUntil(10*time.Second, func() error {
-		_, err := w.load(w.token.ClientSecret).run(ctx, w.installed.Access, time.Millisecond)
-		return err
+		for _, col := range []column{columns[0], columns[len(columns)-1]} {
+			addr, _ := w.contestants[1].in(col)
+			if _, err := w.load(col, w.token.ClientSecret).run(ctx, addr, time.Millisecond); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("the gateway does not let the service token in: %w\n%s", err, w.installed.Part("gateway").Process().Log())
@@ -159,36 +186,55 @@ func (w *workbench) refusing(ctx context.Context) error {
 	return nil
 }
 
-// load is the same for everyone.
-func (w *workbench) load(secret string) *load {
-	return &load{connections: w.Connections, body: w.Body, request: fmt.Appendf(nil,
-		"GET /items/42?detail=full HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\n"+
-			"CF-Access-Client-Id: %s\r\nCF-Access-Client-Secret: %s\r\n\r\n", host, w.token.ClientID, secret)}
-}
-
 // round measures every side once, each round in another order; round -1 counts for nothing.
 func (w *workbench) round(ctx context.Context, n int) error {
-	load := w.load(w.token.ClientSecret)
-	for i := range w.contestants {
-		c := w.contestants[(i+max(n, 0))%len(w.contestants)]
-		before, err := w.before(ctx, c)
-		if err != nil {
-			return err
-		}
-		s, err := load.run(ctx, c.addr, w.During)
-		if err != nil {
-			return fmt.Errorf("%s: %w%s", c.side.Name, err, w.ended())
-		}
-		cpu, err := w.after(ctx, c, before, s)
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.side.Name, err)
-		}
-		if n >= 0 {
-			c.side.add(s, cpu)
-			w.Progress("round %d: %-22s %7.0f requests/s", n+1, c.side.Name, s.perSecond())
+	for k, col := range columns {
+		load := w.load(col, w.token.ClientSecret)
+		for i := range w.contestants {
+			c := w.contestants[(i+max(n, 0))%len(w.contestants)]
+			if k > 0 && c.secure == "" {
+				continue
+			}
+			s, cpu, err := w.measure(ctx, c, load)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w%s", c.side.Name, col.name, err, w.ended())
+			}
+			if n >= 0 {
+				c.sideOf(k).add(s, cpu)
+				w.Progress("round %d: %-10s  %-22s %7.0f requests/s", n+1, col.name, c.side.Name, s.perSecond())
+			}
 		}
 	}
 	return nil
+}
+
+// sideOf returns the result of a side in a column.
+func (c *contestant) sideOf(k int) *Side {
+	if k == 0 {
+		return &c.side
+	}
+	name := columns[k].name
+	if c.more == nil {
+		c.more = map[string]*Side{}
+	}
+	if c.more[name] == nil {
+		c.more[name] = &Side{Name: c.side.Name}
+	}
+	return c.more[name]
+}
+
+// measure measures one side with one load. cpu is in microseconds.
+func (w *workbench) measure(ctx context.Context, c *contestant, l *load) (s sample, cpu float64, err error) {
+	addr, parties := c.in(l.column)
+	before, err := w.before(ctx, parties)
+	if err != nil {
+		return s, 0, err
+	}
+	if s, err = l.run(ctx, addr, w.During); err != nil {
+		return s, 0, err
+	}
+	cpu, err = w.after(ctx, c.side.Name == "gateway", parties, before, s)
+	return s, cpu, err
 }
 
 // ended tells of processes that are not there any more: where a measurement breaks off, that is mostly why.
@@ -217,8 +263,8 @@ type measured struct {
 	seen arrivals
 }
 
-func (w *workbench) before(ctx context.Context, c *contestant) (m measured, err error) {
-	if m.cpu, err = c.cpu(); err != nil {
+func (w *workbench) before(ctx context.Context, parties []*stack.Process) (m measured, err error) {
+	if m.cpu, err = cpuOf(parties); err != nil {
 		return m, err
 	}
 	m.seen, err = readArrivals(ctx, w.origin)
@@ -226,23 +272,23 @@ func (w *workbench) before(ctx context.Context, c *contestant) (m measured, err 
 }
 
 // after gives the processor time in µs, and checks what arrived at the origin.
-func (w *workbench) after(ctx context.Context, c *contestant, before measured, s sample) (float64, error) {
-	now, err := w.before(ctx, c)
+func (w *workbench) after(ctx context.Context, guarded bool, parties []*stack.Process, before measured, s sample) (float64, error) {
+	now, err := w.before(ctx, parties)
 	if err != nil {
 		return 0, err
 	}
 	arrived, admitted, leaked := int(now.seen.Arrived-before.seen.Arrived), int(now.seen.Admitted-before.seen.Admitted), now.seen.Leaked-before.seen.Leaked
 	switch {
-	case arrived != s.requests:
-		return 0, fmt.Errorf("%d requests were answered, %d arrived at the origin", s.requests, arrived)
-	case c.side.Name == "gateway" && (admitted != arrived || leaked != 0):
+	case arrived != s.requests+s.before:
+		return 0, fmt.Errorf("%d requests were answered, %d arrived at the origin", s.requests+s.before, arrived)
+	case guarded && (admitted != arrived || leaked != 0):
 		return 0, fmt.Errorf("of %d requests %d arrived with an application token, %d with a credential", arrived, admitted, leaked)
 	}
 	return float64((now.cpu - before.cpu).Microseconds()), nil
 }
 
-func (c *contestant) cpu() (sum time.Duration, err error) {
-	for _, p := range c.parties {
+func cpuOf(parties []*stack.Process) (sum time.Duration, err error) {
+	for _, p := range parties {
 		one, err1 := p.CPU()
 		sum, err = sum+one, errors.Join(err, err1)
 	}
@@ -261,5 +307,13 @@ func (w *workbench) report() (*Report, error) {
 		r.Sides = append(r.Sides, c.side)
 	}
 	r.GatewayRatio = r.Sides[1].Ratio
+	for k, col := range columns {
+		bare, gateway := w.contestants[0].sideOf(k), w.contestants[1].sideOf(k)
+		if k > 0 {
+			bare.finish(bare)
+			gateway.finish(w.contestants[0].sideOf(k))
+		}
+		r.Columns = append(r.Columns, Column{Name: col.name, Bare: *bare, Gateway: *gateway, Ratio: gateway.Ratio})
+	}
 	return r, nil
 }

@@ -53,6 +53,14 @@ func TestItMeasuresAndReports(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
+	for i, c := range r.Columns {
+		if c.Name != columns[i].name || c.Ratio <= 0 || c.Bare.RequestsPerS <= 0 || c.Gateway.CPUUSPerRequest < 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(r.Columns) != len(columns) || r.Columns[0].Ratio != r.GatewayRatio {
+		t.Errorf("columns %+v", r.Columns)
+	}
 	line, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,8 @@ func Serve() (asked bool, err error) {
 		return true, serve(part[1], new(origin).handler(size))
 	case part[0] == "proxy" && len(part) == 3:
 		return true, serve(part[1], bareProxy(part[2]))
+	case part[0] == "proxy" && len(part) == 5:
+		return true, (&http.Server{Addr: part[1], Handler: bareProxy(part[2]), ReadHeaderTimeout: 5 * time.Second}).ListenAndServeTLS(part[3], part[4])
 	}
 	return true, fmt.Errorf("there is no part %q", part)
 }
@@ -69,6 +71,7 @@ func (o *origin) handler(size int) http.Handler {
 		if r.Header.Get("Cf-Access-Client-Secret") != "" {
 			o.leaked.Add(1)
 		}
+		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/plain")
 		w.Header().Set("Content-Length", length)
 		_, _ = w.Write(body)

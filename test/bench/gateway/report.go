@@ -11,6 +11,9 @@ import (
 // Report is the result: medians over the rounds.
 type Report struct {
 	Sides []Side `json:"sides"`
+	// Columns are the kinds of request that both the bare proxy and the gateway are measured with. Sides has the first
+	// of them, for every side.
+	Columns []Column `json:"columns"`
 	// GatewayRatio is the gateway's requests a second to those of the bare proxy.
 	GatewayRatio float64 `json:"gateway_ratio"`
 
@@ -18,6 +21,14 @@ type Report struct {
 	Rounds      int     `json:"rounds"`
 	Seconds     float64 `json:"seconds"`
 	Body        int     `json:"body_bytes"`
+}
+
+// Column is the comparison for one kind of request.
+type Column struct {
+	Name    string  `json:"name"`
+	Bare    Side    `json:"bare"`
+	Gateway Side    `json:"gateway"`
+	Ratio   float64 `json:"ratio"` // of requests per second, the median over the rounds
 }
 
 // Side is one of those that are compared.
@@ -74,6 +85,12 @@ func (r *Report) Print(w io.Writer) {
 	for _, s := range r.Sides {
 		fmt.Fprintf(w, "  %-*s  %8.0f  %7.0f - %-7.0f  %5.2f  %.2f - %-6.2f  %4.0f µs  %4.0f µs  %5.1f µs  %3.0f MB\n", width, s.Name,
 			s.RequestsPerS, s.Lowest, s.Highest, s.Ratio, s.RatioLowest, s.RatioHighest, s.P50US, s.P99US, s.CPUUSPerRequest, s.PeakRSSMB)
+	}
+	fmt.Fprintf(w, "\n  %-10s  %8s  %8s  %5s  %-13s  %12s  %12s\n", "column", "bare", "gateway", "ratio", "low - high", "bare CPU/req", "gateway CPU")
+	for _, c := range r.Columns {
+		g := c.Gateway
+		fmt.Fprintf(w, "  %-10s  %8.0f  %8.0f  %5.2f  %.2f - %-6.2f  %9.1f µs  %9.1f µs\n", c.Name, c.Bare.RequestsPerS, g.RequestsPerS, c.Ratio,
+			g.RatioLowest, g.RatioHighest, c.Bare.CPUUSPerRequest, g.CPUUSPerRequest)
 	}
 	fmt.Fprintf(w, "\nEvery request to the gateway carries a service token and is decided. A ratio is that of two measurements of one round.\n")
 }

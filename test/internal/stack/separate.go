@@ -106,7 +106,7 @@ func (s *Separate) start(ctx context.Context, fetchers int) error {
 			if count > 1 {
 				name = fmt.Sprintf("%s-%d", role, n+1)
 			}
-			if err := s.add(name, role); err != nil {
+			if _, err := s.add(name, role); err != nil {
 				return err
 			}
 		}
@@ -164,14 +164,23 @@ func (s *Separate) environment(role topology.Role) []string {
 	return []string{"PLUMB_NATS_URL=nats://" + s.NATS, "PLUMB_NATS_CREDS=" + s.creds(role), "PLUMB_REPLICAS=1"}
 }
 
-func (s *Separate) add(name string, role topology.Role) error {
+// AddGateway starts one more gateway with variables that replace those of the first, and waits until it is ready.
+func (s *Separate) AddGateway(name string, variables ...string) (*Part, error) {
+	p, err := s.add(name, topology.Gateway, variables...)
+	if err != nil {
+		return nil, err
+	}
+	return p, Ready(p.process, p.admin, ReadyWithin)
+}
+
+func (s *Separate) add(name string, role topology.Role, variables ...string) (*Part, error) {
 	path, err := Build(string(role))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	admin, err := FreeAddr()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	env := append(s.environment(role), "PLUMB_ADMIN_ADDR="+admin)
 	keys := filepath.Join(s.Dir, "keys")
@@ -193,10 +202,10 @@ func (s *Separate) add(name string, role topology.Role) error {
 			"PLUMB_ACCOUNT_ID_FILE="+filepath.Join(s.Dir, "account-id"),
 			"PLUMB_BOOTSTRAP_TOKEN_FILE="+filepath.Join(s.Dir, "api-token"))
 	}
-	env = append(env, s.Variables[role]...)
+	env = append(append(env, s.Variables[role]...), variables...)
 	part := &Part{Name: name, role: role, admin: admin, command: Command{Name: name, Path: path, Env: env, Dir: s.Dir}}
 	s.Parts = append(s.Parts, part)
-	return s.Run(part)
+	return part, s.Run(part)
 }
 
 // Run starts a part, for the first time or again.
