@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// front takes every request of a listener to the part that answers it.
+// front routes every request of a listener to its handler.
 type front struct {
 	trusted []netip.Prefix
 	team    *url.URL
@@ -25,17 +25,17 @@ type front struct {
 	certs   func() ([]byte, bool)
 	forward http.Handler
 	clock   clock.Clock
-	clients *certificates // whose certificates count; nil: nobody's
+	clients *certificates // verifies client certificates; nil: none is accepted
 }
 
-// people is where logins are answered; [login.Login] is one.
+// people handles logins. [login.Login] implements it.
 type people interface {
 	ServeHTTP(w http.ResponseWriter, r *http.Request, q *gate.Request)
 	IsTeam(u *url.URL) bool
 }
 
 const (
-	// reserved are the paths that are ours on every host, and never an origin's.
+	// reserved is the prefix of our own paths on every host, never sent to an origin.
 	reserved   = "/cdn-cgi/"
 	loginPaths = reserved + "access/"
 	certsPath  = loginPaths + "certs"
@@ -61,7 +61,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// guard decides about a request, and sends it on if it is admitted.
+// guard decides about a request and sends it to the origin if it is admitted.
 func (f *front) guard(w http.ResponseWriter, r *http.Request, q proxy.Request) {
 	q.Answer = f.gate.Check(r.Context(), q.Request)
 	if q.Answer.Admitted() {
@@ -102,29 +102,28 @@ func (f *front) serveCerts(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Length", strconv.Itoa(len(document)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Access-Control-Allow-Origin", "*")
-	// As long as the exchange's own: a key is published for longer than caches and views may keep the
-	// document before it signs.
+	// The same as at the exchange: a key is published longer than caches keep the document before it is used.
 	h.Set("Cache-Control", "public, max-age=10")
 	_, _ = w.Write(document) // the client may have gone
 }
 
-// serveRoot answers at the team domain itself: somebody typed its name. It is no application, and says so.
+// serveRoot serves a notice at the team domain itself, which is not an application.
 func (f *front) serveRoot(w http.ResponseWriter, r *http.Request) {
 	header, body := page.Tell(r.Header, &page.Notice{
 		Title: "You log in here to applications",
-		Texts: []string{"This is the team domain: applications send you here to log in, and you go back to them afterwards. " +
-			"Open the application that you want to use."},
+		Texts: []string{"This is the team domain: applications send you here to log in, and you return to them afterwards. " +
+			"Open the application you want to use."},
 		Links: []page.Link{{Text: "Log out of all applications", URL: loginPaths + "logout"}},
 	})
 	respond(w, r, &gate.Response{Status: http.StatusNotFound, Header: header, Body: body})
 }
 
-// nothing answers without telling anything.
+// nothing answers with a bare status.
 func (f *front) nothing(w http.ResponseWriter, status int) {
 	http.Error(w, http.StatusText(status), status)
 }
 
-// ours tells whether a path could be read as one of the reserved ones.
+// ours reports whether a path could be read as a reserved one.
 func ours(u *url.URL) bool {
 	for _, p := range [...]string{u.Path, gate.Unescape(u.Path)} {
 		p = path.Clean("/" + strings.ReplaceAll(p, `\`, "/"))

@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/gateway/proxy"
 )
 
-// serveMetadata tells how an application is protected (api/README.md 8.5), to anybody who asks.
+// serveMetadata describes how an application is protected (contract.md 8.5). It is public.
 func (f *front) serveMetadata(w http.ResponseWriter, r *http.Request, q proxy.Request) {
 	about := *q.URL
 	about.RawQuery, about.ForceQuery = "", false
@@ -46,7 +46,7 @@ func (f *front) serveMetadata(w http.ResponseWriter, r *http.Request, q proxy.Re
 		{"cloudflared", "cloudflared access login " + resource.String()},
 		{"service_token", "Send the headers CF-Access-Client-Id and CF-Access-Client-Secret."},
 	}})
-	if err != nil { // a path that is not UTF-8
+	if err != nil { // the path is not valid UTF-8
 		f.nothing(w, http.StatusNotFound)
 		return
 	}

@@ -17,7 +17,7 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer, limit time.Duration, age func() float64) (*metrics, error) {
 	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "plumbline_gateway_decisions_total",
-		Help: "Requests by the reason of the decision; those that were admitted and that their origin did not answer, or that were ended later, count twice.",
+		Help: "Requests by the reason of the decision. Admitted requests that fail at the origin or are ended later count twice.",
 	}, []string{"reason"})
 	m := &metrics{
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
@@ -25,7 +25,7 @@ func newMetrics(r prometheus.Registerer, limit time.Duration, age func() float64
 		}),
 		unevaluable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_gateway_unevaluable_rules_total",
-			Help: "Rules met that cannot be evaluated, once for each revision of their policy, by reason and selector.",
+			Help: "Rules that cannot be evaluated, once for each revision of their policy, by reason and selector.",
 		}, []string{"reason", "selector"}),
 	}
 	for _, reason := range policy.Reasons() {
@@ -33,10 +33,10 @@ func newMetrics(r prometheus.Registerer, limit time.Duration, age func() float64
 	}
 	known := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "plumbline_gateway_unconfirmed_seconds",
-		Help: "For how long it was not confirmed that what is decided by is up to date; -1 before it first was.",
+		Help: "Seconds since the gateway's data was last confirmed to be current; -1 before the first confirmation.",
 	}, age)
 	hold := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "plumbline_gateway_hold_seconds", Help: "For how long at most the gateway decides by what was not confirmed.",
+		Name: "plumbline_gateway_hold_seconds", Help: "Longest time for which the gateway decides on unconfirmed data.",
 	})
 	hold.Set(limit.Seconds())
 	var errs []error

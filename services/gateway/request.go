@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/services/gateway/proxy"
 )
 
-// read makes of an HTTP request what the client asked for. What a proxy says of its client counts if the
-// proxy is trusted, and only then; the connection's certificate is then the proxy's.
+// read returns the request as the client made it. A proxy's headers about its client are used only if the proxy is
+// trusted. The connection's certificate then belongs to the proxy and is ignored.
 func (f *front) read(r *http.Request) proxy.Request {
 	u := &url.URL{Scheme: "http", Host: r.Host, User: r.URL.User, Opaque: r.URL.Opaque, Path: r.URL.Path, RawPath: r.URL.RawPath,
 		RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
@@ -37,7 +37,7 @@ func (f *front) read(r *http.Request) proxy.Request {
 	q.Certificate = nil
 	before := r.Header["X-Forwarded-For"]
 	if len(before) == 0 {
-		// A proxy that does not say whom it asks for does not lend its own address to rules about addresses.
+		// A proxy that names no client must not pass its own address to rules about addresses.
 		q.Peer, q.From = netip.Addr{}, ""
 	} else {
 		q.Peer = forward.ClientAddr(q.Peer, before, f.trusted)
@@ -48,7 +48,7 @@ func (f *front) read(r *http.Request) proxy.Request {
 		q.ForwardedFor = strings.Join(before, ", ") + ", " + q.ForwardedFor
 	}
 	if hosts := r.Header["X-Forwarded-Host"]; len(hosts) > 0 {
-		u.Host = forward.Host(hosts, before, f.trusted) // empty if it is not known which of them, and then denied
+		u.Host = forward.Host(hosts, before, f.trusted) // empty if ambiguous, and then denied
 	}
 	if scheme := forward.Scheme(r.Header["X-Forwarded-Proto"], before, f.trusted); scheme != "" {
 		u.Scheme = scheme

@@ -52,24 +52,18 @@ type Service struct {
 	gate     *gate.Gate
 	login    *login.Login
 	origins  *proxy.Proxy
-	authz    *forward.Authz // nil: nobody asks over gRPC
+	authz    *forward.Authz // nil: no gRPC listener
 	files    []*certificates
 	server   *httpserve.Server
 }
 
-// link is the connection to NATS.
-type link interface {
-	Connected() bool
-	Stalled() error
-}
-
-// watch is a view that is started again where it got stuck.
+// watch is a view that is restarted if it gets stuck.
 type watch struct {
 	name string
 	run  func(context.Context) error
 }
 
-// New makes the service; nothing runs until [Service.Run]. It reads the TLS files.
+// New returns the service and reads the TLS files. Nothing runs until [Service.Run].
 func New(cfg Config, deps Deps) (*Service, error) {
 	s, err := build(cfg, deps)
 	if err != nil {
@@ -83,8 +77,8 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, conn: deps.Bus, link: deps.Bus, log: deps.Log, clock: deps.Clock,
-		// All kinds: what the view does not follow it would seem to have missed.
+	s := &Service{cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock,
+		// All kinds: a kind that the view did not follow would count as missed.
 		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log), sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
 		seen: servicetoken.NewSeen(deps.Bus, deps.Log),
 	}
@@ -108,7 +102,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	return s, s.buildFront(deps, m, outside)
 }
 
-// parts are everything that requests are decided by.
+// parts returns everything that decisions depend on.
 func (s *Service) parts() []hold.Part {
 	view := func(name, bucket, keys string, seen func() uint64, run func(context.Context) error) hold.View {
 		again, restart := hold.Restartable(run)
@@ -181,8 +175,8 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 	return nil
 }
 
-// buildFiles reads the files of both listeners: those of the first are the first, and the device authorities, on
-// which both rely, are with them.
+// buildFiles reads the files of both listeners. The access listener comes first and holds the device authorities,
+// which both use.
 func (s *Service) buildFiles(deps Deps) error {
 	for _, files := range [...]pemFiles{
 		{listener: "access", cert: s.cfg.TLSCert, key: s.cfg.TLSKey, ca: s.cfg.DeviceCA, certName: "tls_cert", caName: "device_ca"},
@@ -211,7 +205,7 @@ func (s *Service) buildAuthz(asked forward.Deps) error {
 	return err
 }
 
-// devices lets the gate see what package device knows.
+// devices adapts package device for the gate.
 type devices struct{ *device.Devices }
 
 func (d devices) Posture(account proto.Account, dev, check proto.ID) gate.Posture {
@@ -223,7 +217,7 @@ func (d devices) Posture(account proto.Account, dev, check proto.ID) gate.Postur
 	return out
 }
 
-// Run works until ctx ends. Until everything that is decided by is there, every request is refused.
+// Run works until ctx ends. It denies every request until all data for decisions is loaded.
 func (s *Service) Run(ctx context.Context) error {
 	g := lifecycle.Group{Log: s.log}
 	g.Add("access log", s.recorder.Run)
@@ -249,15 +243,13 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Run(ctx)
 }
 
-// Ready returns why no requests should be sent to this gateway: it denies every request, or a reader of what it decides
-// by is stalled. Without a connection to NATS the age of what it knows alone counts: every gateway may be without one,
-// and each goes on with what it knows for as long as --hold allows.
+// Ready returns the reason why the gateway denies every request; nil when it is ready.
 func (s *Service) Ready(ctx context.Context) error {
 	if s.server.Bound() == "" {
 		return errors.New("the gateway does not listen yet")
 	}
 	if keys := s.catalog.Uncertain(); len(keys) > 0 {
-		return fmt.Errorf("every request is denied, because nobody knows which destinations are those of applications that "+
+		return fmt.Errorf("every request is denied, because the destinations of some applications "+
 			"cannot be read: repair or delete %s in CONFIG", strings.Join(keys, ", "))
 	}
 	if err := s.hold.Ready(ctx); err != nil || !s.link.Connected() {
@@ -266,7 +258,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	return s.link.Stalled()
 }
 
-// AccessAddr is where the gateway listens; empty while it does not.
+// AccessAddr returns the address of the listener; empty before it listens.
 func (s *Service) AccessAddr() string { return s.server.Bound() }
 
 func (s *Service) unconfirmed() float64 {
@@ -277,8 +269,7 @@ func (s *Service) unconfirmed() float64 {
 	return age.Seconds()
 }
 
-// grace is how long requests under way may take to finish when the service ends; connections that were
-// upgraded end then.
+// grace is how long current requests may take to finish when the service ends. Upgraded connections are closed then.
 const grace = 2 * time.Second
 
 func newServer(addr string, log *slog.Logger, h http.Handler) *httpserve.Server {
@@ -288,7 +279,7 @@ func newServer(addr string, log *slog.Logger, h http.Handler) *httpserve.Server 
 	protocols.SetUnencryptedHTTP2(true)
 	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, HTTP: &http.Server{
 		Handler: h, Protocols: &protocols,
-		// Bodies have no bound of time: uploads and streams last as long as they do.
+		// Bodies have no time limit, for uploads and streams.
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 	}}

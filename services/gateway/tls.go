@@ -16,25 +16,26 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// pemFiles are the files of one listener; empty: none.
+// pemFiles names the files of one listener; empty: none.
 type pemFiles struct {
 	listener      string // its name in the log
 	cert, key, ca string
-	// certName and caName are what the metric calls the two.
+	// certName and caName are the labels of the two in the metric.
 	certName, caName string
-	// demanded are clients' certificates that have to be shown; else those count that are.
+	// demanded reports whether clients must present a certificate; otherwise it is optional.
 	demanded bool
 }
 
-// certificates is what some files make, read again when they change. Who asks gets what was last good.
+// certificates holds the contents of the files and reloads them when they change. The last valid contents stay in
+// use.
 type certificates struct {
 	files   pemFiles
 	clock   clock.Clock
 	log     *slog.Logger
-	current atomic.Pointer[tls.Config] // nil where there is no certificate
+	current atomic.Pointer[tls.Config] // nil without a certificate
 	trusted atomic.Pointer[authorities]
-	read    [sha256.Size]byte // of the files that these were made of
-	// When the certificate, and the first of the authorities, end: Unix seconds, 0 for none.
+	read    [sha256.Size]byte // hash of the files in use
+	// Expiry of the certificate and of the first authority to expire: Unix seconds, 0 for none.
 	certEnds, caEnds atomic.Int64
 }
 
@@ -44,7 +45,7 @@ type authorities struct {
 	roots map[string]struct{} // DER
 }
 
-// lookAgain is how often the files are looked at.
+// lookAgain is the interval between checks of the files.
 const lookAgain = time.Second
 
 func newCertificates(files pemFiles, c clock.Clock, log *slog.Logger) (*certificates, error) {
@@ -55,7 +56,7 @@ func newCertificates(files pemFiles, c clock.Clock, log *slog.Logger) (*certific
 	return f, nil
 }
 
-// listener is the configuration of the listener, which takes the newest for each handshake.
+// listener returns the configuration of the listener, which uses the newest contents for each handshake.
 func (f *certificates) listener(protocols ...string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: protocols,
@@ -63,7 +64,7 @@ func (f *certificates) listener(protocols ...string) *tls.Config {
 	}
 }
 
-// authorities verify client certificates now; nil: none counts.
+// authorities returns the pool that verifies client certificates; nil: none is accepted.
 func (f *certificates) authorities() *x509.CertPool {
 	if a := f.trusted.Load(); a != nil {
 		return a.pool
@@ -71,8 +72,8 @@ func (f *certificates) authorities() *x509.CertPool {
 	return nil
 }
 
-// trusts tells whether a client's certificate, found right when its connection began, would be now: a connection
-// may outlast the certificate, and the authority that signed it.
+// trusts reports whether a client's certificate, verified when its connection began, would still be accepted. A
+// connection may outlive the certificate and its authority.
 func (f *certificates) trusts(s *tls.ConnectionState, now time.Time) bool {
 	a := f.trusted.Load()
 	if a == nil {
@@ -95,7 +96,7 @@ func valid(chain []*x509.Certificate, now time.Time) bool {
 	return true
 }
 
-// load makes everything anew, if the files are others than those that it was made of.
+// load reloads the files if they have changed.
 func (f *certificates) load() (changed bool, err error) {
 	var files [3][]byte
 	sum := sha256.New()
@@ -135,7 +136,7 @@ func (f *certificates) load() (changed bool, err error) {
 	return true, nil
 }
 
-// protocols are those of every listener of ours: gRPC is HTTP/2.
+// protocols are those of all our listeners: gRPC is HTTP/2.
 var protocols = []string{"h2", "http/1.1"}
 
 func (f *certificates) config(pair tls.Certificate, a *authorities) *tls.Config {
@@ -159,12 +160,12 @@ func parseAuthorities(name string, file []byte) (*authorities, error) {
 		}
 	}
 	if len(a.roots) == 0 {
-		return nil, fmt.Errorf("there is no certificate in %s, which is to name the authorities of client certificates", name)
+		return nil, fmt.Errorf("%s has no certificate of an authority for client certificates", name)
 	}
 	return a, nil
 }
 
-// firstEnd is when the first certificate of a PEM file ends, in Unix seconds.
+// firstEnd returns the earliest expiry of the certificates in a PEM file, in Unix seconds.
 func firstEnd(file []byte) int64 {
 	var first int64
 	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
@@ -175,11 +176,11 @@ func firstEnd(file []byte) int64 {
 	return first
 }
 
-// ends collects when certificates end.
+// ends collects the expiry of certificates.
 type ends []*certificates
 
 var certificateDesc = prometheus.NewDesc("plumbline_gateway_certificate_expires_timestamp_seconds",
-	"When the certificate, or the first of the authorities of client certificates, ends: Unix time. file is tls_cert, device_ca, ext_authz_cert or ext_authz_ca.", []string{"file"}, nil)
+	"Expiry of the certificate, or of the first authority of client certificates to expire: Unix time. file is tls_cert, device_ca, ext_authz_cert or ext_authz_ca.", []string{"file"}, nil)
 
 // Describe implements prometheus.Collector.
 func (ends) Describe(out chan<- *prometheus.Desc) { out <- certificateDesc }
@@ -195,8 +196,7 @@ func (all ends) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// Run looks at the files until ctx ends. A pair that does not fit together may be half written: it is looked
-// at again.
+// Run checks the files until ctx ends. A mismatched pair may be half written, so it is checked again.
 func (f *certificates) Run(ctx context.Context) error {
 	broken := false
 	for {
@@ -208,9 +208,9 @@ func (f *certificates) Run(ctx context.Context) error {
 		changed, err := f.load()
 		switch {
 		case err != nil && !broken:
-			f.log.Error("the TLS files cannot be used, going on with the last ones that could", "err", err)
+			f.log.Error("failed to load the TLS files, using the previous ones", "err", err)
 		case err == nil && (changed || broken):
-			f.log.Info("the TLS files were read again")
+			f.log.Info("TLS files reloaded")
 		}
 		broken = err != nil
 	}

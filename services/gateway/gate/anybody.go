@@ -12,20 +12,20 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// checkAnybody is for people, for application tokens, for those who show nothing, and, where strict mode is
-// off, for service credentials (api/README.md 8.5).
+// checkAnybody evaluates requests of people, requests with application tokens or without any credentials, and, with
+// strict mode off, requests with service credentials (contract.md 8.5).
 func (q *asking) checkAnybody() {
 	q.authenticate()
 	if q.app.allow {
-		// With no Allow policy application tokens do not count (api/README.md 8.4, measured).
+		// Without an Allow policy application tokens are ignored (contract.md 8.4, measured).
 		q.findToken()
 	}
 	d := policy.Decide(q.app.policies, q.facts())
 	switch {
 	case d.Reason == policy.ServiceAuth && q.token.ServiceToken != nil:
-		q.a.Identity.Session = nil // it is the service that asks
+		q.a.Identity.Session = nil // the request is the service's
 		if q.admitService(d); q.a.Assertion != "" {
-			// A service gets its token as a cookie where strict mode is off (api/README.md 8.4).
+			// With strict mode off a service gets its token as a cookie (contract.md 8.4).
 			q.a.SetCookies = q.login.ServiceCookies(q.a.App, q.a.Assertion, q.r.URL)
 		}
 	case d.Reason == policy.ServiceAuth && q.held == "":
@@ -39,7 +39,7 @@ func (q *asking) checkAnybody() {
 			}
 		}
 	case d.Reason == policy.LoginRequired:
-		// Who showed something that does not count is sent to log in like everybody, and told why.
+		// A client with invalid credentials is redirected to a login like any other, with the reason.
 		switch {
 		case q.wrong != policy.Undecided:
 			d.Reason = q.wrong
@@ -54,12 +54,12 @@ func (q *asking) checkAnybody() {
 	}
 }
 
-// maxTokens is how many application tokens of one header are looked at.
+// maxTokens is the number of application tokens that are examined in one header.
 const maxTokens = 8
 
-// findToken finds the application token that the client has: in cf-access-token, in Cf-Access-Jwt-Assertion,
-// in the cookie (api/README.md 8.4). A browser may hold several cookies, of which another host of the same site
-// may have set some: where those that are right name different people, nobody knows who this is.
+// findToken finds the client's application token in cf-access-token, Cf-Access-Jwt-Assertion or the cookie
+// (contract.md 8.4). A browser may hold several cookies, and another host of the same site may have set some of them.
+// If valid tokens name different people, the identity is ambiguous and none counts.
 func (q *asking) findToken() {
 	var who Identity
 	var held string
@@ -82,20 +82,20 @@ func (q *asking) findToken() {
 		q.void = void
 	case who.Session != nil:
 		q.held, q.a.Identity.Session = held, who.Session
-	case q.token.ServiceToken == nil: // service credentials that are right say it already
+	case q.token.ServiceToken == nil: // valid service credentials take precedence
 		q.held, q.a.Identity = held, who
 	}
 }
 
-// shown is what may be an application token.
+// shown is a candidate application token.
 type shown struct {
 	text   string
 	cookie bool
-	// unbound is a cookie without the CF_Binding cookie that belongs to it, which the application asks for.
+	// unbound reports that the application requires a CF_Binding cookie and the matching one is missing.
 	unbound bool
 }
 
-// tokens are what may be application tokens of the request's client.
+// tokens returns the candidate application tokens of the request.
 func (q *asking) tokens() []shown {
 	var all []shown
 	for _, name := range [...]string{"Cf-Access-Token", assertionHeader} {
@@ -105,7 +105,7 @@ func (q *asking) tokens() []shown {
 		}
 	}
 	bound := q.app.app.Value.Gate.CookieBinding
-	bindings := cookies(q.r.Header, "CF_Binding") // several, where applications on one host have cookies of their paths
+	bindings := cookies(q.r.Header, "CF_Binding") // several, if applications on one host have cookies for their paths
 	for _, token := range cookies(q.r.Header, sessionCookie) {
 		fits := func(b string) bool { return q.login.Bound(token, b) }
 		all = append(all, shown{text: token, cookie: true, unbound: bound && !slices.ContainsFunc(bindings, fits)})
@@ -120,15 +120,15 @@ func same(a, b Identity) bool {
 	return a.Session == nil && b.Session == nil && a.Token == b.Token
 }
 
-// open tells whose an application token is, and since when, or why it does not count. It counts while what it
-// was made for does: the application's tokens were not revoked since, the session has not ended, the service
-// token may be used. Nobody's tokens, which origins get where a policy admits whoever it is, never count.
+// open verifies an application token. It returns the token's identity and time of issue, or the reason for rejecting
+// it. A token is valid until the application's tokens are revoked, its session ends, or its service token is disabled
+// or expires. Tokens without an identity, made for origins of public policies, are always rejected.
 func (q *asking) open(t shown) (who Identity, issued time.Time, void policy.Reason, ok bool) {
 	app := q.a.App.Value
 	c, err := q.Keyring.Verify(t.text, app.AUD)
 	switch {
 	case t.cookie && (errors.Is(err, keyring.ErrAudience) || errors.Is(err, keyring.ErrType)):
-		// A browser brings the cookies of all applications of the host, and perhaps the team domain's.
+		// A browser sends the cookies of all applications on the host, and perhaps those of the team domain.
 		return who, issued, policy.Undecided, false
 	case errors.Is(err, keyring.ErrExpired):
 		return who, issued, policy.AppTokenExpired, false
@@ -144,7 +144,7 @@ func (q *asking) open(t shown) (who Identity, issued time.Time, void policy.Reas
 	return who, c.IssuedAt, void, void == policy.Undecided
 }
 
-// service tells whether the service token of an application token may still be used.
+// service checks that the service token behind an application token is still usable.
 func (q *asking) service(clientID string) (Identity, policy.Reason) {
 	t := q.Tokens.Find(q.a.App.Account, clientID)
 	switch {
@@ -158,8 +158,8 @@ func (q *asking) service(clientID string) (Identity, policy.Reason) {
 	return Identity{Token: t.ID, ClientID: t.ClientID}, policy.Undecided
 }
 
-// person tells whether the session of an application token has not ended: by its time, by a logout, or because people
-// no longer log in to the application by the identity provider that it was begun at.
+// person checks that the session behind an application token is still valid. A session ends by expiry, by a logout,
+// or once the application no longer accepts its identity provider.
 func (q *asking) person(nonce string) (Identity, policy.Reason) {
 	if nonce == "" {
 		return Identity{}, policy.BadToken
@@ -174,7 +174,7 @@ func (q *asking) person(nonce string) (Identity, policy.Reason) {
 	return Identity{Session: s}, policy.Undecided
 }
 
-// facts are what is known about the request by now.
+// facts returns the facts known about the request so far.
 func (q *asking) facts() *policy.Facts {
 	f := &q.known
 	f.ServiceToken, f.IP = q.a.Identity.Token, q.r.Peer

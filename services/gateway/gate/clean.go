@@ -8,29 +8,29 @@ import (
 	"plumbline.dev/services/internal/headername"
 )
 
-// The headers that the origin gets (api/README.md 8.4).
+// Headers for the origin (contract.md 8.4).
 const (
 	assertionHeader = "Cf-Access-Jwt-Assertion"
 	emailHeader     = "Cf-Access-Authenticated-User-Email"
 	rayHeader       = "Cf-Ray"
 )
 
-// sessionCookie is the cookie that holds a person's application token; it goes on to the origin with the
-// token that was found right, for people only: a service's origin finds the token in the header.
+// sessionCookie holds a person's application token. The origin gets it with the verified token, for people only: a
+// service's origin reads the token from the header.
 const sessionCookie = "CF_Authorization"
 
-// appSessionCookie binds a person's login to the browser. The gateway sets one; a second value is a neighbour's of
-// the domain.
+// appSessionCookie binds a person's login to the browser. The gateway sets exactly one; a second value comes from
+// another host of the domain.
 const appSessionCookie = "CF_AppSession"
 
-// ourCookies are between the client and the gateway. Their names are compared in any case: nobody else's
-// begin with CF_.
+// ourCookies are shared by the client and the gateway only. Their names are compared without regard to case; all
+// names beginning with CF_ are ours.
 var ourCookies = []string{sessionCookie, "CF_Binding", appSessionCookie, "CF_Session", "CF_Device", "CF_Denied"}
 
-// Clean takes from a request's headers what its origin must not see or believe: credentials, our cookies
-// (the others stay byte for byte), Cf-Access-* and what a proxy would say, in every spelling that a server
-// may read as the same. Then it puts on what the answer has for the origin. It is to be called after the
-// hop-by-hop headers were taken off, so that no Connection header removes what it puts on.
+// Clean removes everything from a request's headers that its origin must not see or trust: credentials, our cookies,
+// Cf-Access-* and the headers of proxies, in every spelling that a server may treat as equal. Other cookies stay byte
+// for byte. Clean then adds the answer's headers for the origin. Call it after removing the hop-by-hop headers, so
+// that no Connection header can remove an added header.
 func Clean(h http.Header, a *Answer) {
 	for name := range h {
 		if !forOrigin(name, a) {
@@ -41,12 +41,12 @@ func Clean(h http.Header, a *Answer) {
 	put(h, a)
 }
 
-// forOrigin tells whether the origin may see a header of the client's.
+// forOrigin reports whether the origin may see a header of the client.
 func forOrigin(name string, a *Answer) bool {
 	return !headername.Claimed(name) && !slices.Contains(a.Drop, name)
 }
 
-// put puts on what the answer has for the origin.
+// put adds the answer's headers for the origin.
 func put(h http.Header, a *Answer) {
 	person := a.Identity.Session != nil && a.Assertion != ""
 	if person {
@@ -62,7 +62,7 @@ func put(h http.Header, a *Answer) {
 	}
 }
 
-// cleanCookies takes our cookies out of the Cookie headers.
+// cleanCookies removes our cookies from the Cookie headers.
 func cleanCookies(h http.Header) {
 	lines, ok := h["Cookie"]
 	if !ok {
@@ -83,7 +83,7 @@ func cleanCookies(h http.Header) {
 	}
 	switch {
 	case kept == nil:
-		h["Cookie"] = lines[:len(lines):len(lines)] // what is added must not be written into the client's own
+		h["Cookie"] = lines[:len(lines):len(lines)] // appending must not write into the client's slice
 	case len(kept) == 0:
 		delete(h, "Cookie")
 	default:
@@ -91,7 +91,7 @@ func cleanCookies(h http.Header) {
 	}
 }
 
-// withoutCookies takes our pairs out of a Cookie header; the others stay as they are, in their order.
+// withoutCookies removes our pairs from a Cookie header and keeps the others unchanged, in order.
 func withoutCookies(line string) (rest string, changed bool) {
 	if !mayHoldOurs(line) {
 		return line, false
@@ -110,7 +110,7 @@ func withoutCookies(line string) (rest string, changed bool) {
 	return strings.TrimLeft(strings.Join(kept, ";"), " \t"), true
 }
 
-// mayHoldOurs is the quick look: is there anything like CF_ in it at all?
+// mayHoldOurs is a quick check for anything like CF_ in the line.
 func mayHoldOurs(line string) bool {
 	for i := 0; i+2 < len(line); i++ {
 		if line[i]|0x20 == 'c' && line[i+1]|0x20 == 'f' && line[i+2] == '_' {
@@ -131,7 +131,8 @@ func isOurs(pair string) bool {
 	return false
 }
 
-// cookies gives the values of a cookie, at most the first few.
+// cookies returns the values of a cookie, at most maxTokens of them. It does not use [http.ParseCookie], which
+// rejects the whole line for one malformed pair: a neighbour's bad cookie would log people out.
 func cookies(h http.Header, name string) []string {
 	var all []string
 	for _, line := range h["Cookie"] {

@@ -10,20 +10,20 @@ import (
 	"plumbline.dev/services/gateway/page"
 )
 
-// isPreflight tells a browser's question whether a page of another origin may make a request. It carries no
-// credentials, whoever asks.
+// isPreflight reports whether a request is a CORS preflight. Browsers send preflights without credentials.
 func isPreflight(r *Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
-// isBare reports whether a request is only its head: it changes to no other protocol and has no body. Only such
-// an OPTIONS request bypasses the policies (options_preflight_bypass), with or without an Origin, as at Cloudflare.
+// isBare reports whether a request is only its head: it changes to no other protocol and has no body. Only such an
+// OPTIONS request bypasses the policies (options_preflight_bypass), with or without an Origin, as at Cloudflare.
 func isBare(r *Request) bool {
 	length := r.Header.Get("Content-Length")
 	return !r.Body && len(r.Header["Upgrade"]) == 0 && len(r.Header["Transfer-Encoding"]) == 0 && (length == "" || length == "0")
 }
 
-// preflight answers for the application as its cors_headers say; nil where they do not allow the request.
+// preflight returns the response to a preflight according to the application's cors_headers, or nil if they do not
+// allow the request.
 func preflight(c *proto.CORS, r *Request) *Response {
 	origin, method := r.Header.Get("Origin"), r.Header.Get("Access-Control-Request-Method")
 	h := http.Header{"Vary": {"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}}
@@ -41,7 +41,7 @@ func preflight(c *proto.CORS, r *Request) *Response {
 			return nil
 		}
 	}
-	// With credentials a * is no wildcard to a browser, so what was asked for is named.
+	// In a response with credentials, browsers do not treat * as a wildcard, so the requested names are listed.
 	if c.AllMethods {
 		h.Set("Access-Control-Allow-Methods", method)
 	} else if len(c.Methods) > 0 {
@@ -60,14 +60,14 @@ func preflight(c *proto.CORS, r *Request) *Response {
 	return &Response{Status: http.StatusNoContent, Header: h}
 }
 
-// allowOrigin names the origin as one that may read the answer, if it is one.
+// allowOrigin adds the headers that let the origin read the response, if it may.
 func allowOrigin(c *proto.CORS, origin string, h http.Header) bool {
 	named := slices.ContainsFunc(c.Origins, func(s string) bool { return strings.EqualFold(strings.TrimSuffix(s, "/"), origin) })
 	switch {
 	case named:
 		h.Set("Access-Control-Allow-Origin", origin)
 	case c.AllOrigins || slices.Contains(c.Origins, "*"):
-		// Never with credentials: every page in the world could then read what a person sees.
+		// Credentials are never allowed here: any page could then read the person's data.
 		h.Set("Access-Control-Allow-Origin", "*")
 		return true
 	default:

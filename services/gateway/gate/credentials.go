@@ -14,25 +14,25 @@ import (
 const (
 	idHeader     = "Cf-Access-Client-Id"
 	secretHeader = "Cf-Access-Client-Secret" //nolint:gosec // the name of a header
-	// maxCredentials bounds what is read of a header: a Client ID has 39 characters, a secret 64.
+	// maxCredentials bounds the header in bytes: a Client ID has 39 characters, a secret 64.
 	maxCredentials = 1024
 )
 
 // credentials are the service credentials of a request.
 type credentials struct {
-	given bool // the request has some, right or wrong
-	// bad tells that they are duplicated, incomplete, not in their form, or in both of the forms that the
-	// application reads: nobody can say which of them are meant (api/README.md 8.6).
+	given bool // the request has some, valid or not
+	// bad reports that the credentials are duplicated, incomplete, malformed, or present in both forms that the
+	// application accepts: the intended ones are ambiguous (contract.md 8.6).
 	bad        bool
-	both       bool // bad for being in both forms
+	both       bool // bad because both forms are present
 	id, secret string
-	// drop are the headers, beside Cf-Access-*, that held them.
+	// drop lists the headers with credentials, in addition to Cf-Access-*.
 	drop []string
 }
 
-// readCredentials finds the service credentials of a request: in the two standard headers, or as a JSON
-// object in the header that the application names (api/README.md 2.7). A header in another spelling that some
-// servers would read as the same, Cf_Access_Client_Id, counts as one that is there twice.
+// readCredentials finds the service credentials of a request: in the two standard headers, or as a JSON object in the
+// application's own header (contract.md 2.7). A header in another spelling, such as Cf_Access_Client_Id, counts as a
+// duplicate, because some servers treat the two as equal.
 func readCredentials(h http.Header, single string) credentials {
 	var c credentials
 	var ids, secrets []string
@@ -77,11 +77,11 @@ func readCredentials(h http.Header, single string) credentials {
 	return c
 }
 
-// singleCredentials reads the application's own header. held is false where the header is about something
-// else: Authorization serves origins too, so there only what is unmistakably ours counts.
+// singleCredentials parses the application's own header. held is false if the header serves another purpose: origins
+// use Authorization too, so only unmistakable credentials count there.
 func singleCredentials(name string, values []string) (held bool, id, secret string, ok bool) {
 	for _, v := range values {
-		_, _, err := parseCredentials(v) // which reads escapes
+		_, _, err := parseCredentials(v) // it decodes escapes
 		held = held || name != "Authorization" || err == nil || strings.Contains(strings.ToLower(v), "cf-access-client-")
 	}
 	if !held || len(values) != 1 {
@@ -93,13 +93,13 @@ func singleCredentials(name string, values []string) (held bool, id, secret stri
 
 var errCredentials = errors.New("not an object with cf-access-client-id and cf-access-client-secret")
 
-// parseCredentials reads {"cf-access-client-id": ..., "cf-access-client-secret": ...}: exactly these two
-// members, in any case like the headers that they stand for, each once, strings and not empty.
+// parseCredentials parses {"cf-access-client-id": ..., "cf-access-client-secret": ...}: exactly these two members, in
+// any letter case like the headers, each once, with non-empty strings.
 func parseCredentials(s string) (id, secret string, err error) {
 	if len(s) > maxCredentials {
 		return "", "", errCredentials
 	}
-	d := jsontext.NewDecoder(bytes.NewBufferString(s)) // refuses a name that is there twice
+	d := jsontext.NewDecoder(bytes.NewBufferString(s)) // it rejects duplicate names
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
 		return "", "", errCredentials
 	}
@@ -122,7 +122,7 @@ func parseCredentials(s string) (id, secret string, err error) {
 			return "", "", errCredentials
 		}
 		if *into != "" {
-			return "", "", errCredentials // twice, in two cases
+			return "", "", errCredentials // a duplicate in another letter case
 		}
 		*into = value.String()
 	}
@@ -135,7 +135,7 @@ func parseCredentials(s string) (id, secret string, err error) {
 	return id, secret, nil
 }
 
-// isAccess tells the headers that only Plumbline may set: Cf-Access-*, in any spelling.
+// isAccess reports whether a header is one of Cf-Access-*, in any spelling. Only Plumbline may set them.
 func isAccess(name string) bool {
 	const prefix = "cf-access-"
 	return len(name) >= len(prefix) && name[0]|0x20 == 'c' && headername.Same(name[:len(prefix)], prefix)

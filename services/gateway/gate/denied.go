@@ -14,8 +14,8 @@ type Denial struct {
 	At       time.Time
 }
 
-// denialHolds is how long a denial at a login stands, whatever is decided at the application: the two may see another
-// address or certificate, and a browser would be sent back and forth between them.
+// denialHolds is how long a denial at a login overrides the decision at the application. The two may see different
+// addresses or certificates, and would otherwise redirect a browser back and forth.
 const denialHolds = 5 * time.Second
 
 // deniedAgain answers a person whom the policies denied at the login, and still deny: they are not sent to log in
@@ -27,14 +27,14 @@ func (q *asking) deniedAgain() bool {
 	}
 	who, void := q.person(denial.Session)
 	if void != policy.Undecided {
-		return false // a new login tells more
+		return false // a new login gives a better answer
 	}
 	q.a.Identity = who
 	d := policy.Decide(q.app.policies, q.facts())
 	if d.Admitted() {
 		if q.now.Sub(denial.At) >= denialHolds {
 			q.a.Identity = Identity{}
-			return false // the global session gets them a token
+			return false // the global session provides a token
 		}
 		d = denial.Decision
 	}

@@ -1,8 +1,7 @@
-// Package gate decides about one request: which application it belongs to, who asks, whether a policy
-// admits it, and what is answered where none does. It serves nothing itself: the gateway's own reverse proxy
-// and the answers to other proxies ask it in the same way.
+// Package gate decides about a single request: its application, the identity of its client, whether a policy admits
+// it, and the response if none does. The package serves nothing itself. The gateway's reverse proxy and the handlers
+// for other proxies share it.
 //
-// A request is decided each time it is made, by everything that is known at that moment. The order is that
-// of api/README.md 4.4, the answers are those of 8.5, and those of 8.6 for requests with service credentials
-// unless the organisation turned strict mode off.
+// Every request is evaluated anew against the current configuration. The order follows contract.md 4.4. The responses
+// follow 8.5, or 8.6 for requests with service credentials unless the organization has turned strict mode off.
 package gate

@@ -20,9 +20,9 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// Deps is what the gate works with. External may be nil: then no external evaluation is answered.
+// Deps are the dependencies of a gate. External may be nil, and no external evaluation is answered then.
 type Deps struct {
-	Catalog  *catalog.Catalog // applications, policies, groups, checks and organisations
+	Catalog  *catalog.Catalog // applications, policies, groups, checks and organizations
 	Rules    *rulebook.Rulebook
 	Tokens   *servicetoken.View
 	Keyring  Keyring
@@ -34,7 +34,7 @@ type Deps struct {
 	Seen     Seen
 	Log      *slog.Logger
 	Clock    clock.Clock
-	// Decided is told of each decision; nil: nobody is.
+	// Decided is called with the reason of each decision. It may be nil.
 	Decided func(policy.Reason)
 }
 
@@ -45,14 +45,14 @@ type Gate struct {
 	rules   *rulebook.Rulebook
 	login   Login
 	current atomic.Pointer[snapshot]
-	// claims are those of sessions, which are decoded when a rule first asks for them.
+	// claims caches the claims of sessions, which are parsed on first use by a rule.
 	claims *lru.Cache[*proto.Session, *policy.Claims]
 }
 
-// cachedClaims is of how many sessions the decoded claims are kept.
+// cachedClaims is the number of sessions with cached claims.
 const cachedClaims = 4096
 
-// New makes a gate that knows no application until [Gate.Run] runs.
+// New returns a gate. It knows no application until [Gate.Run] runs.
 func New(d Deps) (*Gate, error) {
 	claims, err := lru.New[*proto.Session, *policy.Claims](cachedClaims)
 	if err != nil {
@@ -66,14 +66,14 @@ func New(d Deps) (*Gate, error) {
 	return g, nil
 }
 
-// SendTo names the login, which itself asks the gate. It is to be called before the first request.
+// SendTo sets the login, which itself depends on the gate. Call it before the first request.
 func (g *Gate) SendTo(l Login) { g.login = l }
 
-// Check decides about a request. It never fails: what cannot be decided is refused.
+// Check decides about a request. It never fails: a request that cannot be evaluated is denied.
 func (g *Gate) Check(ctx context.Context, r *Request) *Answer {
 	q := spare.Get().(*asking)
 	defer func() {
-		*q = asking{} // nothing of a request is kept
+		*q = asking{} // drop all references to the request
 		spare.Put(q)
 	}()
 	*q = asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: newRay()}}
@@ -92,10 +92,10 @@ func (g *Gate) Decide(ctx context.Context, r *Request, app Application, s *proto
 	return policy.Decide(q.app.policies, q.facts())
 }
 
-// spare are askings for use again.
+// spare holds evaluations for reuse.
 var spare = sync.Pool{New: func() any { return new(asking) }}
 
-// asking is one request while it is decided. Nothing refers to it afterwards.
+// asking is the state of one request during its evaluation. Nothing refers to it afterwards.
 type asking struct {
 	*Gate
 	ctx context.Context
@@ -103,24 +103,24 @@ type asking struct {
 	now time.Time
 	a   *Answer
 
-	text  string // of the peer's address, once somebody wanted it
+	text  string // the peer's address, formatted on first use
 	app   *served
 	creds credentials
-	// wrong is why the service credentials do not count; Undecided where they do, or there are none.
+	// wrong is the reason for rejecting the service credentials; Undecided if they are valid or absent.
 	wrong policy.Reason
-	// void is why no application token that the client has counts; Undecided where one does, or there is none
-	// that could have been meant for the application.
+	// void is the reason for rejecting all of the client's application tokens; Undecided if one is valid, or none was
+	// meant for the application.
 	void policy.Reason
-	// again tells that the request was admitted before: whatever comes of it, nothing is obtained for it.
+	// again reports that an already admitted request is evaluated anew. No token is obtained for it.
 	again bool
-	token servicetoken.Record // whose credentials were found right, or whose application token
-	// held is the application token that the client has; empty: none that counts.
+	token servicetoken.Record // with verified credentials, or behind the application token
+	// held is the client's valid application token, or empty.
 	held  string
-	asked []proto.Posture // what the policies wanted to know of the device
+	asked []proto.Posture // the check results that the policies used
 	known policy.Facts
 }
 
-// check takes a request through the stages. Every way out but three refuses.
+// check takes a request through the stages of the evaluation.
 func (q *asking) check() {
 	if !q.Hold.Fresh(q.now) {
 		q.refuse(policy.Decision{Reason: policy.Stale}, http.StatusServiceUnavailable)
@@ -150,7 +150,7 @@ func (q *asking) check() {
 	}
 }
 
-// preflight answers a preflight request where the application has cors_headers.
+// preflight answers a preflight request if the application has cors_headers.
 func (q *asking) preflight() bool {
 	gate := &q.app.app.Value.Gate
 	if gate.CORS == nil {
@@ -165,12 +165,12 @@ func (q *asking) preflight() bool {
 	return true
 }
 
-// describe tells a command line client which application guards the host (api/README.md 8.8).
+// describe tells a command line client which application protects the host (contract.md 8.8).
 func (q *asking) describe() bool {
 	signed, err := q.Keyring.Statement(q.ctx, &proto.Statement{Kind: proto.StatementMatch, Account: q.a.App.Account,
 		Application: q.a.App.Value.ID, Hostname: q.r.URL.Host})
 	if err != nil {
-		q.Log.Debug("no statement about an application", "application", q.a.App.Value.ID, "err", err)
+		q.Log.Debug("failed to obtain a statement about an application", "application", q.a.App.Value.ID, "err", err)
 		return false
 	}
 	q.a.Response = &Response{Status: http.StatusOK, Header: http.Header{"Cf-Access-Metadata": {signed}, rayHeader: {q.a.Ray}}}
@@ -178,7 +178,7 @@ func (q *asking) describe() bool {
 	return true
 }
 
-// newRay names a request. It need not be unguessable.
+// newRay returns a request id. It need not be unguessable.
 func newRay() string {
 	const digits = "0123456789abcdef"
 	var b [16]byte

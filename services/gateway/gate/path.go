@@ -11,27 +11,26 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// locate finds the application that a request belongs to; where there is none, it says why. It normalizes the URL:
-// what it decides about is what is sent.
+// locate finds the application of a request, or returns the reason for finding none. It normalizes the URL, so that the
+// decision and the request to the origin see the same path.
 //
-// What is decided about a path is worth something only if the origin reads the path in the same way. So wherever it
-// depends on the path which application a request belongs to, a path is denied that origins read in ways which lead
-// to different applications:
+// A decision about a path is only valid if the origin reads the path in the same way. If the application depends on the
+// path, locate denies a path for which origins may differ, so that the readings lead to different applications:
 //
 //   - decoded, with empty segments dropped, or kept;
 //   - with an encoded slash as a slash, or as a character of its segment;
 //   - with a backslash as a slash;
-//   - with or without what follows a ; in a segment, as servlet containers read it;
-//   - with an encoded ? or # as the end of the path, as proxies read it that decode before they part it;
-//   - with ASCII characters in overlong UTF-8, which old decoders take;
-//   - decoded twice, or as often as it can be;
+//   - with or without the parameters after a ; in a segment, as servlet containers read it;
+//   - with an encoded ? or # as the end of the path, as read by proxies that decode before they split;
+//   - with ASCII characters in overlong UTF-8, accepted by old decoders;
+//   - decoded twice, or any number of times;
 //
-// and in several of these ways at once.
+// and combinations of these.
 //
-// A path is denied everywhere if any of these readings has a "." or ".." segment or a NUL, which could leave the path
-// of the origin's URL, or a segment that ends in a dot or a blank or has "::$" in it: Windows takes "admin.",
-// "admin " and "admin::$DATA" for "admin", and no client that is right sends them. Letters differ by case, as
-// Cloudflare documents it: an origin whose paths do not must not be split by path.
+// A path is always denied if one of these readings has a "." or ".." segment or a NUL, which could escape the path of
+// the origin's URL, or a segment ending in a dot or a blank or containing "::$": Windows treats "admin.", "admin " and
+// "admin::$DATA" as "admin", and no well-behaved client sends them. Paths are case-sensitive, as Cloudflare documents.
+// An origin with case-insensitive paths must not be split by path.
 func locate(m *appmatch.Matcher, u *url.URL) (Application, appmatch.Target, policy.Reason) {
 	var none Application
 	Normalize(u)
@@ -67,7 +66,7 @@ func unknownUnless(found bool) policy.Reason {
 	return policy.UnknownHost
 }
 
-// simple tells a path that can be read in one way only.
+// simple reports whether a path can be read in one way only.
 func simple(u *url.URL) bool {
 	p := u.Path
 	if u.RawPath != "" || p == "" || p[0] != '/' {
@@ -94,14 +93,14 @@ func simple(u *url.URL) bool {
 	return true
 }
 
-// maxReadings bounds the ways in which a path is read. Those that somebody may mean have a few.
+// maxReadings bounds the readings of a path. Legitimate paths have a few.
 const maxReadings = 64
 
-// readings are the ways in which an origin may read a path: every step that [locate] tells of taken or not, in
-// any order. They may be more than maxReadings, and are then not all.
+// readings returns the ways in which an origin may read a path: each step listed at [locate] applied or not, in any
+// order. The list may exceed maxReadings, and is then incomplete.
 func readings(u *url.URL) []string {
-	// No path has the byte that stands for an encoded slash decoded and unrefused where it would matter: it only
-	// has to differ from a slash.
+	// The byte for an encoded slash only has to differ from a slash: no accepted path contains it decoded where it
+	// would matter.
 	all := []string{u.Path, Unescape(encodedSlash.Replace(u.EscapedPath()))}
 	for n := 0; ; {
 		if all = closure(all); len(all) == n || len(all) > maxReadings {
@@ -114,7 +113,7 @@ func readings(u *url.URL) []string {
 	}
 }
 
-// closure adds what the steps but decoding make of paths, and drops those that are there twice.
+// closure adds the results of all steps except decoding, and drops duplicates.
 func closure(paths []string) []string {
 	all := make([]string, 0, 8)
 	for len(paths) > 0 && len(all) <= maxReadings {
@@ -132,8 +131,7 @@ func closure(paths []string) []string {
 	return all
 }
 
-// withoutOverlong puts ASCII characters in the place of their overlong forms in UTF-8, such as C0 AF for a
-// slash.
+// withoutOverlong replaces overlong UTF-8 forms of ASCII characters, such as C0 AF for a slash.
 func withoutOverlong(p string) string {
 	var b strings.Builder
 	done := 0
@@ -151,8 +149,8 @@ func withoutOverlong(p string) string {
 	return b.String() + p[done:]
 }
 
-// overlong gives the ASCII character that a text begins with in two to four bytes, and their number; 0 where
-// it begins with none.
+// overlong returns the ASCII character encoded in two to four bytes at the start of s, and their number; 0 if there
+// is none.
 func overlong(s string) (c byte, n int) {
 	switch {
 	case len(s) >= 2 && s[0]&0xfe == 0xc0:
@@ -173,8 +171,8 @@ func overlong(s string) (c byte, n int) {
 
 var encodedSlash = strings.NewReplacer("%2F", "\x01", "%2f", "\x01")
 
-// Unescape decodes a path as lenient decoders do, which leave what is no escape as it stands: one stray % must
-// not hide what the others decode to.
+// Unescape decodes a path as lenient decoders do: it keeps malformed escapes unchanged, because one stray % must not
+// hide the others.
 func Unescape(p string) string {
 	if strings.IndexByte(p, '%') < 0 {
 		return p
@@ -191,7 +189,7 @@ func Unescape(p string) string {
 	return string(b)
 }
 
-// escaped gives the byte of the escape that a text begins with.
+// escaped returns the byte of the escape at the start of s.
 func escaped(s string) (c byte, ok bool) {
 	if len(s) < 3 || s[0] != '%' {
 		return 0, false
@@ -200,7 +198,7 @@ func escaped(s string) (c byte, ok bool) {
 	return byte(n), err == nil
 }
 
-// withoutParameters takes off what follows a ; in each segment.
+// withoutParameters removes the text after a ; in each segment.
 func withoutParameters(p string) string {
 	if !strings.Contains(p, ";") {
 		return p
@@ -212,7 +210,7 @@ func withoutParameters(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// misleads reports whether a reading has a dot segment or a NUL, or a segment that Windows takes for another.
+// misleads reports whether a reading has a dot segment or a NUL, or a segment with another meaning on Windows.
 func misleads(p string) bool {
 	for s := range strings.SplitSeq(p, "/") {
 		if strings.HasSuffix(s, ".") || strings.HasSuffix(s, " ") || strings.Contains(s, "::$") {

@@ -7,15 +7,16 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// TakesLogins reports whether people log in to an application by an identity provider: the provider exists, is of a
-// type that is served, and is in the application's allowed_idps, if there are any. A session counts only as long.
+// TakesLogins reports whether an application accepts logins by an identity provider: the provider exists, has a
+// supported type, and is in the application's allowed_idps, if there are any. Sessions of other providers do not
+// count.
 func TakesLogins(c *catalog.Catalog, app Application, provider proto.ID) bool {
 	r, ok := c.IdentityProvider(app.Account, provider)
 	return ok && Allows(app.Value, r.Value)
 }
 
-// Allows is [TakesLogins] for a provider that exists. Without allowed_idps, an application takes logins by each provider
-// of the account, and by those of its own zone: whoever may write in another zone says nothing about who people are.
+// Allows is [TakesLogins] for an existing provider. Without allowed_idps, an application accepts each provider of the
+// account and of its own zone: an administrator of another zone must not vouch for people.
 func Allows(app *proto.Application, p *proto.IdentityProvider) bool {
 	switch {
 	case p.Type != proto.TypeOIDC:

@@ -8,9 +8,8 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// record writes the decision to the log and to ACCESS_LOG: not what a Bypass policy lets through (api/README.md
-// 4.4), nor what belongs to no application, nor credentials that are nobody's, which may be a secret that was
-// put in the wrong place (8.6).
+// record writes the decision to the log and to ACCESS_LOG. ACCESS_LOG omits requests admitted by a Bypass policy
+// (contract.md 4.4), requests for no application, and unknown credentials, which may be a misplaced secret (8.6).
 func (q *asking) record() {
 	d, who := q.a.Decision, &q.a.Identity
 	level := slog.LevelInfo
@@ -64,17 +63,17 @@ func (q *asking) log(level slog.Level) {
 	if d.Selector != "" {
 		fields = append(fields, slog.String("selector", d.Selector))
 	}
-	message := "request refused"
+	message := "request denied"
 	switch {
 	case q.again:
-		message = "request ended that was admitted before"
+		message = "admitted request ended"
 	case level == slog.LevelDebug:
 		message = "request admitted"
 	}
 	q.Log.LogAttrs(context.Background(), level, message, fields...)
 }
 
-// ip is where the request came from, as text; empty: not known.
+// ip returns the client's address as text; empty if it is not known.
 func (q *asking) ip() string {
 	if !q.r.Peer.IsValid() {
 		return ""
@@ -85,7 +84,7 @@ func (q *asking) ip() string {
 	return q.text
 }
 
-// clip bounds what a stranger writes into the log.
+// clip bounds client-supplied text in the log.
 func clip(s string) string {
 	if len(s) > 255 {
 		return s[:255]

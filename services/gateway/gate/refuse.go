@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// statusOf is the status of a refusal before an application is known.
+// statusOf returns the status of a refusal for a request without an application.
 func statusOf(why policy.Reason) int {
 	if why == policy.UnknownHost {
 		return http.StatusNotFound
@@ -20,9 +20,9 @@ func statusOf(why policy.Reason) int {
 	return http.StatusBadRequest
 }
 
-// forbidden is the status where no policy admits: 403, or 401 where the application wants that of those whom
-// Service Auth blocks (api/README.md 8.5), in strict mode too: what the application says is more particular than
-// the 403 of 8.6.
+// forbidden returns the status of a denial by the policies: 403, or 401 if the application asks for it for clients
+// blocked by Service Auth (contract.md 8.5). The application's setting also applies in strict mode, because it is
+// more specific than the 403 of 8.6.
 func (q *asking) forbidden() int {
 	if q.app.app.Value.Gate.Refuse401 && q.app.service && q.a.Identity.Session == nil {
 		return http.StatusUnauthorized
@@ -30,7 +30,7 @@ func (q *asking) forbidden() int {
 	return http.StatusForbidden
 }
 
-// refuse answers with the page, or the JSON, that says why.
+// refuse answers with a page or a JSON object giving the reason.
 func (q *asking) refuse(d policy.Decision, status int) {
 	q.a.Decision = d
 	if to := q.elsewhere(d, status); to != "" {
@@ -43,8 +43,8 @@ func (q *asking) refuse(d policy.Decision, status int) {
 	q.mark(q.a.Response.Header)
 }
 
-// elsewhere is the page of the owner's that a person is sent to in place of ours; empty: none. Machines get
-// an answer that says what it is.
+// elsewhere returns the URL of the application's own deny page; empty if it has none. Machines always get our
+// response with the reason.
 func (q *asking) elsewhere(d policy.Decision, status int) string {
 	if q.app == nil || status != http.StatusForbidden || q.creds.given || !navigates(q.r) {
 		return ""
@@ -60,17 +60,17 @@ func (q *asking) elsewhere(d policy.Decision, status int) string {
 	return to
 }
 
-// navigates tells a browser that goes to a page.
+// navigates reports whether a browser is loading a page.
 func navigates(r *Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !page.PrefersJSON(r.Header) && !scripted(r)
 }
 
-// scripted tells a request of a page's script, which cannot follow to the login of another site.
+// scripted reports whether a script made the request. Scripts cannot follow a redirect to the login on another site.
 func scripted(r *Request) bool {
 	return strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest")
 }
 
-// say makes the page or the JSON of a refusal.
+// say returns the page or the JSON object of a refusal.
 func (q *asking) say(d policy.Decision, status int) *Response {
 	r := &page.Refusal{Status: status, Reason: servicetoken.Answered(d.Reason), Ray: q.a.Ray, At: q.now}
 	if app := q.a.App.Value; app != nil {
@@ -92,7 +92,7 @@ func (q *asking) say(d policy.Decision, status int) *Response {
 	return &Response{Status: status, Header: h, Body: body}
 }
 
-// explain says of a check what it is, and what it last found on the device behind the request.
+// explain describes a check and its newest result for the device behind the request.
 func (q *asking) explain(check proto.ID) *page.Check {
 	c := &page.Check{ID: check.String(), Name: check.String(), Outcome: proto.OutcomeUnknown.String()}
 	if known, ok := q.catalog.Check(q.a.App.Account, check); ok && known.Value.Name != "" {
@@ -110,14 +110,14 @@ func (q *asking) explain(check proto.ID) *page.Check {
 	if known, ok := q.catalog.Check(q.a.App.Account, check); ok {
 		c.Required = required(known.Value.Operator, known.Value.Score)
 	}
-	// Where both are shown, they say what the reason does.
+	// The score and the requirement together already say what the reason says.
 	if p.Reason != proto.ReasonNone && !(p.Reason == proto.ReasonScore && c.Score != "" && c.Required != "") {
 		c.Detail = p.Reason.String()
 	}
 	return c
 }
 
-// required says which scores pass a check; empty for an operator that is unknown.
+// required describes the passing scores of a check; empty for an unknown operator.
 func required(op proto.Operator, score float64) string {
 	words, ok := map[proto.Operator]string{proto.OpLess: "less than ", proto.OpLessEqual: "at most ", proto.OpGreater: "more than ",
 		proto.OpGreaterEqual: "at least ", proto.OpEqual: "exactly "}[op]
@@ -127,7 +127,7 @@ func required(op proto.Operator, score float64) string {
 	return words + strconv.FormatFloat(score, 'f', -1, 64)
 }
 
-// mark puts on an answer which application it is about (api/README.md 8.5).
+// mark adds the headers that identify the application (contract.md 8.5).
 func (q *asking) mark(h http.Header) {
 	if app := q.a.App.Value; app != nil {
 		h["Cf-Access-Aud"] = []string{app.AUD}
@@ -135,7 +135,7 @@ func (q *asking) mark(h http.Header) {
 	}
 }
 
-// challenge is for whom a login could help (api/README.md 8.5).
+// challenge answers a request that a login could help (contract.md 8.5).
 func (q *asking) challenge(d policy.Decision) {
 	switch {
 	case q.again, q.app.service && q.app.app.Value.Gate.Refuse401:
@@ -158,7 +158,7 @@ func (q *asking) challenge(d policy.Decision) {
 	q.a.Response.Header.Set("Www-Authenticate", `Cloudflare-Access resource_metadata="`+q.metadata()+`"`)
 }
 
-// metadata is where a client reads how to get in.
+// metadata returns the URL of the description of how to get access.
 func (q *asking) metadata() string {
 	path := q.r.URL.EscapedPath()
 	if path == "/" {
@@ -167,11 +167,11 @@ func (q *asking) metadata() string {
 	return q.r.URL.Scheme + "://" + q.r.URL.Host + MetadataPath + path
 }
 
-// MetadataPath is where a host tells how its applications are protected; the path of what is asked about
+// MetadataPath is the prefix of the URLs that describe how a host's applications are protected. The path in question
 // follows.
 const MetadataPath = "/.well-known/cloudflare-access-protected-resource"
 
-// readable lets a script of the page that asks read the 401: it says nothing about anybody.
+// readable lets a script on the requesting page read the 401, which contains nothing personal.
 func (q *asking) readable(h http.Header) {
 	origin := q.r.Header.Get("Origin")
 	if origin == "" {

@@ -11,61 +11,62 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Request is a request as its client made it.
+// Request is a request as sent by its client.
 type Request struct {
 	Method string
 	// URL is absolute: scheme (http or https), host, path with its escapes, query. The gate normalizes it.
 	URL *url.URL
-	// Header is in canonical form, as net/http makes it; it is read only.
+	// Header is in the canonical form of net/http and is only read.
 	Header http.Header
-	// Body tells that the client sends a body, or may: over HTTP/2, one that no header announces.
+	// Body reports whether the client sends a body or may send one. Over HTTP/2 no header need announce it.
 	Body bool
-	// Peer is where the request came from: the TCP peer, or what a trusted proxy says of it. The zero Addr
-	// where that is not known.
+	// Peer is the client's address: the TCP peer, or the address reported by a trusted proxy. The zero Addr means
+	// unknown.
 	Peer netip.Addr
-	// Certificate is the verified certificate of the client; nil: none.
+	// Certificate is the client's verified certificate, or nil.
 	Certificate *x509.Certificate
 }
 
-// Application is an application as it is configured now.
+// Application is an application in its current configuration.
 type Application = catalog.Record[proto.Application]
 
-// Answer is what was decided about a request.
+// Answer is the decision about a request.
 type Answer struct {
-	App      Application // its Value is nil where the request belongs to none
+	App      Application // its Value is nil if the request belongs to no application
 	Decision policy.Decision
-	// Host is the host that the application was found by, with the port if the request has one: the Host header of
-	// the request to the origin.
+	// Host is the host that identified the application, with the request's port if it has one. It is the Host header
+	// for the origin.
 	Host     string
 	Identity Identity
 	Device   proto.ID // behind the request; zero: not known
-	// Ray names the request, 16 hex characters: on the page, in the log, in ACCESS_LOG, in the Cf-Ray header.
+	// Ray is the request id, 16 hex characters. It is shown on the page, in the log, in ACCESS_LOG and in the Cf-Ray
+	// header.
 	Ray string
-	// Assertion and Email are for the origin of an admitted request: Cf-Access-Jwt-Assertion, and, of people
-	// only, Cf-Access-Authenticated-User-Email. Both are empty where a Bypass policy admits.
+	// Assertion and Email go to the origin of an admitted request, as Cf-Access-Jwt-Assertion and, for people only,
+	// as Cf-Access-Authenticated-User-Email. Both are empty for a Bypass policy.
 	Assertion, Email string
-	// Drop are the names of headers that held credentials and that [Clean] would not know.
+	// Drop lists the headers with credentials that [Clean] would not recognize.
 	Drop []string
 	// SetCookies are for the client.
 	SetCookies []*http.Cookie
-	// Response is what to answer in the origin's place; nil where the request is admitted, and only then.
+	// Response replaces the origin's response. It is nil if and only if the request is admitted.
 	Response *Response
 }
 
-// Admitted tells whether the request goes to its origin.
+// Admitted reports whether the request goes to its origin.
 func (a *Answer) Admitted() bool { return a.Response == nil && a.Decision.Admitted() }
 
-// Identity is who makes a request: a service, a person, or, as the zero value, nobody known.
+// Identity is the author of a request: a service, a person, or, as the zero value, unknown.
 type Identity struct {
-	// Token and ClientID are those of a service token whose credentials, or whose application token, were
-	// found right. A Client ID that is known stands here also where its secret was wrong; Token is then zero.
+	// Token and ClientID are those of a service token with verified credentials or a verified application token. If
+	// only the secret was wrong, ClientID is set and Token is zero.
 	Token    proto.ID
 	ClientID string
 	// Session is a person's login.
 	Session *proto.Session
 }
 
-// Response is a complete answer to a client.
+// Response is a complete response to a client.
 type Response struct {
 	Status int
 	Header http.Header

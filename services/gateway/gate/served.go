@@ -13,29 +13,29 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// snapshot is the configuration as of one moment, made ready for requests.
+// snapshot is the compiled configuration at one moment.
 type snapshot struct {
 	matcher      *appmatch.Matcher
-	applications uint64   // the revision of the newest application in it
-	ready        sync.Map // *proto.Application → *served; filled as applications are asked for
+	applications uint64   // the revision of its newest application
+	ready        sync.Map // *proto.Application → *served; filled on demand
 }
 
-// served is an application made ready.
+// served is a compiled application.
 type served struct {
 	app      Application
 	policies []*policy.Policy
-	header   string // that holds its credentials, usable and canonical; empty: none
+	header   string // the canonical name of the header with its credentials; empty: none
 	lenient  bool
 	allow    bool // it has an Allow policy: people may log in, and application tokens count
 	service  bool // it has a Service Auth policy
-	posture  bool // a policy asks about the device
+	posture  bool // a policy has a posture check
 	external []policy.Evaluation
 }
 
-// typeServed is the type of applications that this build serves.
+// typeServed is the type of application that this build serves.
 const typeServed = "self_hosted"
 
-// Run keeps up with the configuration until ctx ends.
+// Run follows the configuration until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
 	for {
 		changed := g.catalog.Changed()
@@ -54,7 +54,7 @@ func (g *Gate) refresh() {
 		next.matcher = now.matcher
 	} else {
 		var apps []Application
-		// While nobody knows the destinations of some application, they may lie within those of any other.
+		// While an application's destinations are unknown, they may lie within those of any other.
 		uncertain := len(g.catalog.Uncertain()) > 0
 		for _, app := range g.catalog.AllApplications() {
 			if uncertain && !app.Unreadable {
@@ -69,14 +69,13 @@ func (g *Gate) refresh() {
 	g.current.Store(next)
 }
 
-// Find gives the application that a URL belongs to, as [Gate.Check] finds it; false where it belongs to
-// none, or where it is not clear to which.
+// Find returns the application of a URL, as [Gate.Check] finds it; false if it has none or is ambiguous.
 func (g *Gate) Find(u *url.URL) (Application, bool) {
 	app, _, why := locate(g.current.Load().matcher, u)
 	return app, why == policy.Undecided
 }
 
-// serve makes an application ready, once for each state of the configuration.
+// serve compiles an application, once per state of the configuration.
 func (g *Gate) serve(now *snapshot, app Application) *served {
 	if s, ok := now.ready.Load(app.Value); ok {
 		return s.(*served)

@@ -10,8 +10,7 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// authenticate looks at the service credentials, and tells in q.wrong why they do not count. Of the request
-// nothing is known afterwards but whose they are.
+// authenticate verifies the service credentials and sets q.wrong if they are invalid. It decides nothing else.
 func (q *asking) authenticate() {
 	switch {
 	case !q.creds.given:
@@ -34,13 +33,13 @@ func (q *asking) authenticate() {
 	}
 	q.token, q.a.Identity.Token = token, token.ID
 	if q.again {
-		return // one use that lasts
+		return // a lasting request is one use
 	}
 	q.Seen.Note(q.a.App.Account, token.ClientID, q.now)
 }
 
-// checkService is strict mode (api/README.md 8.6): credentials that are not right are 401, a token that no
-// policy admits is 403, nobody is sent to log in, and what else the request holds does not count.
+// checkService implements strict mode (contract.md 8.6): invalid credentials are answered with 401, and a token that
+// no policy admits with 403. There is no redirect to a login, and other credentials in the request are ignored.
 func (q *asking) checkService() {
 	if q.authenticate(); q.wrong != policy.Undecided {
 		q.refuse(policy.Decision{Reason: q.wrong}, http.StatusUnauthorized)
@@ -54,7 +53,7 @@ func (q *asking) checkService() {
 	q.admitService(d)
 }
 
-// admitService puts the service's application token on a request that a policy admits.
+// admitService adds the service's application token to an admitted request.
 func (q *asking) admitService(d policy.Decision) {
 	if d.Reason == policy.Bypass || q.again {
 		q.a.Decision = d
@@ -74,8 +73,8 @@ func (q *asking) admitService(d policy.Decision) {
 	q.admit(d, token, err)
 }
 
-// admitNobody puts an application token on a request that a Service Auth policy admits whoever makes it: origins
-// get one always (api/README.md 8.4).
+// admitNobody adds an application token to a request that a Service Auth policy admits without any identity: origins
+// always get one (contract.md 8.4).
 func (q *asking) admitNobody(d policy.Decision) {
 	if q.again {
 		q.a.Decision = d
@@ -89,20 +88,20 @@ func (q *asking) admitNobody(d policy.Decision) {
 	q.admit(d, token, err)
 }
 
-// admit admits a request with the token that was obtained for it, and refuses it where there is none.
+// admit admits a request with the token obtained for it, or denies it without a token.
 func (q *asking) admit(d policy.Decision, token string, err error) {
 	if err == nil {
 		q.a.Decision, q.a.Assertion = d, token
 		return
 	}
-	// The exchange decides on its own. Where it refuses what was admitted here, one of the two has not seen the
-	// newest configuration yet.
+	// The exchange decides independently. If it rejects an admitted request, one of the two has not seen the newest
+	// configuration.
 	var refused *proto.Error
 	level := q.Log.Warn
 	if errors.As(err, &refused) || q.ctx.Err() != nil {
 		level = q.Log.Info
 	}
-	level("no application token for a request that is admitted", "ray", q.a.Ray, "application", q.a.App.Value.ID, "token", q.a.Identity.Token, "err", err)
+	level("no application token for an admitted request", "ray", q.a.Ray, "application", q.a.App.Value.ID, "token", q.a.Identity.Token, "err", err)
 	q.refuse(policy.Decision{Reason: policy.Unavailable, Policy: d.Policy}, http.StatusServiceUnavailable)
 	q.a.Response.Header.Set("Retry-After", "1")
 }

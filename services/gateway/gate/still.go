@@ -7,10 +7,9 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Still decides again about a request that was admitted and is not over yet: an open connection, a stream. It
-// gives nil while the request is admitted to the same application as whom it was admitted; else the refusal,
-// which is recorded under the request's own ray. What is admitted is recorded nowhere, and nothing is obtained
-// for it.
+// Still evaluates an admitted request again during a long transfer: an open connection or a stream. It returns nil as
+// long as the request is admitted to the same application under the same identity, and otherwise the refusal, which
+// is recorded under the request's original id. Still records no admission and obtains no token.
 func (g *Gate) Still(ctx context.Context, r *Request, was *Answer) *Answer {
 	q := asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: was.Ray}, again: true}
 	if q.check(); ctx.Err() != nil {
@@ -26,7 +25,7 @@ func (g *Gate) Still(ctx context.Context, r *Request, was *Answer) *Answer {
 	if q.a.Response == nil {
 		q.a.Response = q.say(q.a.Decision, http.StatusForbidden)
 	}
-	// Whose it was is known, also where that no longer counts.
+	// The record names the original identity, even if it is no longer valid.
 	if q.a.App.Value == nil || q.a.App.Value.ID != was.App.Value.ID {
 		q.a.App, q.app = was.App, g.serve(g.current.Load(), was.App)
 	}
@@ -39,7 +38,8 @@ func (g *Gate) Still(ctx context.Context, r *Request, was *Answer) *Answer {
 	return q.a
 }
 
-// other is why a request that is admitted is not the one that was: the origin was told of another.
+// other returns the reason if the request is now admitted under another identity or for another application than the
+// origin was told.
 func (q *asking) other(was *Answer) policy.Reason {
 	switch {
 	case q.a.App.Account != was.App.Account || q.a.App.Value.ID != was.App.Value.ID:

@@ -7,21 +7,20 @@ import (
 	"plumbline.dev/services/internal/hostname"
 )
 
-// Normalize brings a request's URL into the form in which it is decided about and sent, so that both are the same:
+// Normalize rewrites a request's URL into the form in which it is evaluated and sent, so that both are the same:
 //
 //   - the host becomes A-labels in lower case; a host that cannot be converted stays, and belongs to no application;
-//   - of the path, those bytes are escaped that no URL may have. All others stay as the client wrote them. The path as
-//     it is sent is EscapedPath: unlike that of a URL as [url.Parse] makes it, it decodes no escape that the client
-//     wrote and escapes no byte that it left.
+//   - bytes that no URL path may contain are escaped. All others stay as the client wrote them. The path is sent as
+//     EscapedPath: unlike [url.Parse], it decodes no escape that the client wrote and escapes no byte that it left.
 //
-// A URL in this form stays as it is. The query is not decided about, and stays.
+// A URL in this form stays unchanged. The query is not evaluated and stays unchanged.
 func Normalize(u *url.URL) {
-	// What has this form already is not written: others may read it at the same time.
+	// A URL already in this form is not written, because other goroutines may read it.
 	if h, err := hostname.Parse(u.Host); err == nil && h.String() != u.Host {
 		u.Host = h.String()
 	}
 	if u.RawPath == "" {
-		return // every byte that needs an escape has one, and no other
+		return // all required escapes are present, and no others
 	}
 	raw := escapeOthers(u.RawPath, inPath)
 	plain := url.URL{Path: u.Path}
@@ -33,9 +32,9 @@ func Normalize(u *url.URL) {
 	}
 }
 
-// Query is the query of a URL as it is sent: byte for byte, what cannot be parsed included, but for a blank and a #.
-// A blank that came over HTTP/2 would end the target in the first line of a request over HTTP/1.1, and the rest be
-// read as the version; a # would begin a fragment.
+// Query returns the query of a URL as it is sent: byte for byte, even if it cannot be parsed, except for a blank and
+// a #. A blank from HTTP/2 would end the target in the request line of HTTP/1.1, and the server would read the rest
+// as the version; a # would begin a fragment.
 func Query(u *url.URL) string { return escapeOthers(u.RawQuery, inQuery) }
 
 func inQuery(c byte) bool { return c > ' ' && c != '#' && c != 0x7f }
@@ -46,7 +45,7 @@ func inPath(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("/%-._~!$&'()*+,;=:@[]", c) >= 0
 }
 
-// escapeOthers escapes the bytes that may not stand, and leaves the others.
+// escapeOthers escapes the bytes that are not allowed, and leaves the others.
 func escapeOthers(s string, may func(byte) bool) string {
 	const hex = "0123456789ABCDEF"
 	at := 0

@@ -9,18 +9,18 @@ import (
 	"plumbline.dev/proto"
 )
 
-// askTimeout bounds one question to the exchange.
+// askTimeout bounds one request to the exchange.
 const askTimeout = 3 * time.Second
 
-// User gives the token of a person who has logged in; see [Keyring.Service] for the errors. Nothing is kept:
-// the person's browser does that.
+// User returns the token of a person who has logged in; see [Keyring.Service] for the errors. It caches nothing,
+// because the person's browser keeps the token.
 func (k *Keyring) User(ctx context.Context, q *proto.UserExchange) (*proto.TokenAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	return k.ask(ctx, topology.ExchangeUser, q)
 }
 
-// ask puts a question that a token answers.
+// ask sends a request to the exchange and returns the token in its reply.
 func (k *Keyring) ask(ctx context.Context, subject string, q proto.Message) (*proto.TokenAnswer, error) {
 	answer := new(proto.TokenAnswer)
 	if err := k.bus.Request(ctx, subject, q, answer); err != nil {
@@ -30,7 +30,7 @@ func (k *Keyring) ask(ctx context.Context, subject string, q proto.Message) (*pr
 	case answer.Error != nil:
 		return nil, answer.Error
 	case answer.Token == "":
-		return nil, fmt.Errorf("%w: the answer holds no token", ErrUnavailable)
+		return nil, fmt.Errorf("%w: the reply has no token", ErrUnavailable)
 	}
 	return answer, nil
 }

@@ -18,18 +18,18 @@ type keySet struct {
 	byID     map[string]*rsa.PublicKey
 }
 
-// maxKeys bounds what a document may name: the exchange has three or so.
+// maxKeys bounds the keys in a document: the exchange has about three.
 const maxKeys = 64
 
-// parseCerts reads the document of api/README.md 8.2. Only keys that RS256 is good with count; a key that was
-// there before keeps its identity.
+// parseCerts parses the document of contract.md 8.2. It ignores keys that are unsuitable for RS256. An unchanged key
+// keeps its pointer, so cached verifications stay valid.
 func parseCerts(document []byte, before *keySet) (*keySet, error) {
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal(document, &set); err != nil {
 		return nil, fmt.Errorf("document of public keys: %w", err)
 	}
 	if len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("document of public keys: it names %d, %d are expected at most", len(set.Keys), maxKeys)
+		return nil, fmt.Errorf("document of public keys: it has %d keys, at most %d are allowed", len(set.Keys), maxKeys)
 	}
 	s := &keySet{document: document, byID: make(map[string]*rsa.PublicKey, len(set.Keys))}
 	for _, k := range set.Keys {
@@ -49,16 +49,15 @@ func parseCerts(document []byte, before *keySet) (*keySet, error) {
 		s.byID[k.KeyID] = public
 	}
 	if len(s.byID) == 0 {
-		return nil, errors.New("document of public keys: it holds no RSA key to verify with")
+		return nil, errors.New("document of public keys: it has no usable RSA key")
 	}
 	return s, nil
 }
 
-// minBits is the least size of a key that counts.
+// minBits is the smallest accepted key size.
 const minBits = 2048
 
-// Certs is the document that /cdn-cgi/access/certs serves, the last known; false before the first. It must
-// not be modified.
+// Certs returns the latest document for /cdn-cgi/access/certs; false before the first. It must not be modified.
 func (k *Keyring) Certs() ([]byte, bool) {
 	s := k.keys.Load()
 	if s == nil {
@@ -67,7 +66,7 @@ func (k *Keyring) Certs() ([]byte, bool) {
 	return s.document, true
 }
 
-// Confirmed is when the exchange last said which keys there are; the zero time before the first.
+// Confirmed returns the time of the exchange's last reply about its keys; zero before the first.
 func (k *Keyring) Confirmed() time.Time {
 	if t := k.confirmed.Load(); t != nil {
 		return *t
@@ -75,8 +74,9 @@ func (k *Keyring) Confirmed() time.Time {
 	return time.Time{}
 }
 
-// Part is what a [hold.Hold] confirms. The keys count as up to date while the exchange answers whenever it is
-// asked: it publishes a key a minute before it signs with it, and asking is not much rarer than confirming.
+// Part returns the part of a [hold.Hold] for the public keys. The keys count as current while the exchange replies to
+// each request for them: it publishes a key a minute before signing with it, and the keys are requested nearly as
+// often as they are confirmed.
 func (k *Keyring) Part() hold.Part { return publicKeys{k} }
 
 type publicKeys struct{ *Keyring }

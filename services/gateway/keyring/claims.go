@@ -9,13 +9,13 @@ import (
 	"plumbline.dev/services/internal/claims"
 )
 
-// Claims are what a token says (api/README.md 8.3). They are shared and must not be modified.
+// Claims are the claims of a token (contract.md 8.3). They are shared and must not be modified.
 type Claims struct {
 	Type       string // app or org
 	Email      string // of a person
 	Subject    string // a person's id; empty for a service
 	CommonName string // a service's Client ID
-	Nonce      string // of the session that a person's token ends with
+	Nonce      string // of the session behind a person's token
 	Country    string
 	IssuedAt   time.Time
 	Expires    time.Time
@@ -24,11 +24,11 @@ type Claims struct {
 	audience  []string
 }
 
-// skew is by how much the exchange's clock may be ahead of ours. A token's end is taken as it stands: one
-// that is refused a moment early is renewed.
+// skew is how far the exchange's clock may be ahead of ours. It does not extend a token's life: a token rejected a
+// moment early is renewed.
 const skew = time.Minute
 
-// admit tells whether the claims are of a type and for an audience, now.
+// admit checks the type, the audience and the time.
 func (c *Claims) admit(kind, audience string, now time.Time) error {
 	switch {
 	case c.Type != kind:
@@ -43,8 +43,8 @@ func (c *Claims) admit(kind, audience string, now time.Time) error {
 	return nil
 }
 
-// parseClaims reads a payload that is signed. A member that stands there twice makes it unreadable: another
-// reader might take the other one.
+// parseClaims parses a verified payload. It rejects duplicate members, because another reader might use the other
+// value.
 func parseClaims(payload []byte, issuer string) (*Claims, error) {
 	var w struct {
 		Type       string   `json:"type"`
@@ -77,13 +77,13 @@ func parseClaims(payload []byte, issuer string) (*Claims, error) {
 	}, nil
 }
 
-// moment tells whether a number of seconds is a time that there will be: what is beyond cannot be compared.
+// moment reports whether a number of seconds is a plausible time. Larger values cannot be compared.
 func moment(seconds int64) bool { return 0 < seconds && seconds < 1<<38 }
 
-// audience is one string, or several (api/README.md 8.3).
+// audience is one string or several (contract.md 8.3).
 type audience []string
 
-// UnmarshalJSON takes both forms.
+// UnmarshalJSON accepts both forms.
 func (a *audience) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '[' {
 		return json.Unmarshal(b, (*[]string)(a))

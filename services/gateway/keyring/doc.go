@@ -1,10 +1,9 @@
-// Package keyring is what a gateway knows of the exchange's keys: it verifies the tokens that requests bring,
-// and obtains those that go to origins.
+// Package keyring holds the exchange's public keys at a gateway. It verifies the tokens in requests, and obtains the
+// tokens for origins.
 //
-// It holds public keys only. They are asked for over the bus, again and again, and the last known ones stay
-// good while the exchange is away; how long a gateway goes on like that is decided by who reads
-// [Keyring.Confirmed].
+// The keys are requested over the bus at regular intervals. If the exchange is away, the last known keys stay valid;
+// the caller of [Keyring.Confirmed] decides for how long.
 //
-// No request waits for a signature while a token is there: the next one is obtained ahead of time, in the
+// No request waits for a signature while a valid token is cached: the next token is obtained ahead of time, in the
 // background.
 package keyring

@@ -2,25 +2,25 @@ package keyring
 
 import "errors"
 
-// Why a token is not taken. Each is about the token alone; none of their texts holds a part of it.
+// Reasons for rejecting a token. Their texts contain no part of it.
 var (
-	ErrMalformed    = errors.New("not a token of the form that the exchange writes")
+	ErrMalformed    = errors.New("not a token in the form of the exchange")
 	ErrAlgorithm    = errors.New("the token is not signed with RS256")
-	ErrUnknownKey   = errors.New("the token's key is none of the exchange's")
-	ErrBadSignature = errors.New("the token's signature is not right")
-	ErrIssuer       = errors.New("the token was issued by somebody else")
+	ErrUnknownKey   = errors.New("the token's key is unknown to the exchange")
+	ErrBadSignature = errors.New("the token's signature is invalid")
+	ErrIssuer       = errors.New("the token has another issuer")
 	ErrAudience     = errors.New("the token is for another application")
 	ErrType         = errors.New("the token is of another type")
 	ErrExpired      = errors.New("the token has expired")
 	ErrNotYet       = errors.New("the token is not valid yet")
 )
 
-// Why nothing can be said, or obtained, now.
+// Reasons for not having an answer now.
 var (
-	// ErrNoKeys is before the first answer of the exchange.
+	// ErrNoKeys is returned before the exchange's first reply.
 	ErrNoKeys = errors.New("the exchange's public keys are not known yet")
-	// ErrUnavailable wraps what kept the exchange's answer away.
-	ErrUnavailable = errors.New("the exchange does not answer")
-	// ErrBudget is when more statements are asked for than may be.
-	ErrBudget = errors.New("too many statements are asked for")
+	// ErrUnavailable wraps the failure of a request to the exchange.
+	ErrUnavailable = errors.New("the exchange does not reply")
+	// ErrBudget is returned if statements are requested too often.
+	ErrBudget = errors.New("too many requests for statements")
 )

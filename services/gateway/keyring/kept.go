@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// serviceKey is what a token is kept for: any change of the service token or the application wants another.
-// Without a service token it is anybody's, made for a policy and a certificate's common name.
+// serviceKey is the key of a cached token: after any change of the service token or the application a new one is
+// needed. Without a service token it is an anonymous token, for a policy and a certificate's common name.
 type serviceKey struct {
 	token         proto.ID
 	tokenRevision uint64
@@ -20,15 +20,15 @@ type serviceKey struct {
 	commonName    string
 }
 
-// obtained is a token of a service.
+// obtained is a cached token.
 type obtained struct {
 	token string
-	// renew is when the next one is asked for, until when this one is handed out.
+	// renew is when the next token is requested; until is when this one is no longer used.
 	renew, until time.Time
-	tried        atomic.Int64 // when the next one was last asked for, in Unix nanoseconds
+	tried        atomic.Int64 // time of the last request for the next one, in Unix nanoseconds
 }
 
-// services are the tokens of services.
+// services caches the tokens of services.
 type services struct {
 	max     int
 	mu      sync.RWMutex
@@ -49,8 +49,8 @@ func (s *services) find(key serviceKey) *obtained {
 	return s.kept[key]
 }
 
-// keep keeps a token that has some life left. The exchange hands one token out until a tenth of its life, or
-// five minutes, is left: before that there is no other to be had.
+// keep caches a token unless it has expired. The exchange returns the same token until a tenth of its life, or five
+// minutes, is left; requesting another one earlier is useless.
 func (s *services) keep(key serviceKey, answer *proto.TokenAnswer, now time.Time) {
 	expires := answer.ExpiresAt.Time()
 	left := expires.Sub(now)
@@ -67,7 +67,7 @@ func (s *services) keep(key serviceKey, answer *proto.TokenAnswer, now time.Time
 	}
 }
 
-// makeRoom drops the tokens that are over, and where that is not enough, some others.
+// makeRoom drops expired tokens and, if that is not enough, some others.
 func (s *services) makeRoom(now time.Time) {
 	for key, o := range s.kept {
 		if !now.Before(o.until) {

@@ -14,24 +14,24 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Config says whose tokens a keyring is about. The zero values of all but Issuer stand for the defaults.
+// Config configures a keyring. Every zero value except Issuer stands for a default.
 type Config struct {
 	// Issuer is the team domain as tokens name it: https://host, without a trailing slash.
 	Issuer string
-	// Verified is how many verified tokens are remembered; 0 means 16,384, some 10 MB at most.
+	// Verified is the number of cached verified tokens; 0 means 16,384, some 10 MB at most.
 	Verified int
-	// Obtained is how many tokens of services are kept; 0 means 16,384, some 20 MB at most.
+	// Obtained is the number of cached tokens for services; 0 means 16,384, some 20 MB at most.
 	Obtained int
-	// Statements is how many statements a second may be asked for; 0 means 20.
+	// Statements bounds the statements requested per second; 0 means 20.
 	Statements int
 }
 
-// Asker puts a question to the exchange; [bus.Conn] is one.
+// Asker sends a request to the exchange. [bus.Conn] implements it.
 type Asker interface {
 	Request(ctx context.Context, subject string, body, reply proto.Message) error
 }
 
-// Deps are what a keyring works with.
+// Deps are the dependencies of a keyring.
 type Deps struct {
 	Bus   Asker
 	Log   *slog.Logger
@@ -46,15 +46,15 @@ type Keyring struct {
 	clock  clock.Clock
 
 	keys      atomic.Pointer[keySet]    // nil: not known yet
-	confirmed atomic.Pointer[time.Time] // when keys were last asked for
-	unknown   chan struct{}             // a token named a key that is not known
+	confirmed atomic.Pointer[time.Time] // when keys were last requested
+	unknown   chan struct{}             // signals a token with an unknown key
 	verified  *lru.Cache[[sha256.Size]byte, *verified]
 
 	services   services
 	statements statements
 }
 
-// New makes a keyring; it knows no keys until [Keyring.Run] has asked for them.
+// New returns a keyring. It knows no keys until [Keyring.Run] has requested them.
 func New(cfg Config, deps Deps) (*Keyring, error) {
 	if cfg.Issuer == "" {
 		return nil, errors.New("keyring: the team domain is missing")

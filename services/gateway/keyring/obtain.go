@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// ServiceRequest is who wants an application token, and the request that it is wanted for. The credentials
-// must have been found right, and the request admitted: a token that is kept is handed out for them.
+// ServiceRequest identifies the service and the request that need an application token. The caller must have verified
+// the credentials and admitted the request, because a cached token may be returned.
 type ServiceRequest struct {
 	Account       proto.Account
 	Token         proto.ID // the service token
@@ -20,14 +20,14 @@ type ServiceRequest struct {
 	AppRevision   uint64
 	ClientID      string
 	ClientSecret  string
-	IP            string // where the request came from, empty: not known
+	IP            string // the client's address; empty: unknown
 	Vouched       *proto.Vouched
 }
 
-// Service gives a service's application token. It is obtained once for each state of the service token and
-// of the application, however many ask, and used until shortly before it expires; the next one is obtained
-// ahead of that, by a request that does not wait for it. The error is a [*proto.Error] where the exchange
-// refuses, whose code is a policy reason, and wraps [ErrUnavailable] where it does not answer.
+// Service returns a service's application token. It is obtained once for each revision of the service token and of
+// the application, and used until shortly before it expires. One request triggers the renewal ahead of that and does
+// not wait for it. The error is a [*proto.Error] with a policy reason as its code if the exchange rejects the
+// request, and wraps [ErrUnavailable] if the exchange does not reply.
 func (k *Keyring) Service(ctx context.Context, q ServiceRequest) (token string, err error) {
 	key := serviceKey{token: q.Token, tokenRevision: q.TokenRevision, app: q.App, appRevision: q.AppRevision}
 	now := k.clock.Now()
@@ -41,8 +41,8 @@ func (k *Keyring) Service(ctx context.Context, q ServiceRequest) (token string, 
 	return have.token, nil
 }
 
-// AnybodyRequest is the request of nobody known that wants an application token: a Service Auth policy must
-// have admitted it.
+// AnybodyRequest is an anonymous request that needs an application token. A Service Auth policy must have admitted
+// it.
 type AnybodyRequest struct {
 	Account     proto.Account
 	App         proto.ID
@@ -51,8 +51,8 @@ type AnybodyRequest struct {
 	CommonName  string // of the client certificate; empty: none
 }
 
-// Anybody gives the application token of requests that a policy admits whoever makes them, as
-// [Keyring.Service] does: one for each common name.
+// Anybody returns the application token of anonymous requests, one for each common name. It caches and renews tokens
+// as [Keyring.Service] does.
 func (k *Keyring) Anybody(ctx context.Context, q AnybodyRequest) (token string, err error) {
 	key := serviceKey{app: q.App, appRevision: q.AppRevision, policy: q.Policy, commonName: q.CommonName}
 	now := k.clock.Now()
@@ -66,7 +66,7 @@ func (k *Keyring) Anybody(ctx context.Context, q AnybodyRequest) (token string, 
 	return have.token, nil
 }
 
-// question is what the exchange is asked for a token of a service, or of anybody.
+// question is a request to the exchange for a token.
 type question interface {
 	message() (subject string, m proto.Message)
 }
@@ -83,8 +83,8 @@ func (q *AnybodyRequest) message() (string, proto.Message) {
 	}
 }
 
-// renew obtains the token that comes after one, in the background. One that fails is tried again a second
-// later, by another request.
+// renew obtains the next token in the background. After a failure, a later request tries again, a second later at the
+// earliest.
 func (k *Keyring) renew(key serviceKey, have *obtained, q question, now time.Time) {
 	tried := have.tried.Load()
 	if now.UnixNano()-tried < int64(retryEvery) || !have.tried.CompareAndSwap(tried, now.UnixNano()) {
@@ -92,21 +92,21 @@ func (k *Keyring) renew(key serviceKey, have *obtained, q question, now time.Tim
 	}
 	go func() {
 		if _, err := k.obtain(context.Background(), key, have, q); err != nil {
-			k.log.Warn("cannot renew an application token yet", "token", key.token, "application", key.app, "err", err)
+			k.log.Warn("failed to renew an application token, retrying", "token", key.token, "application", key.app, "err", err)
 		}
 	}()
 }
 
-// obtain asks the exchange, once for all who want the same: what comes after the token that they have, nil
-// where they have none.
+// obtain requests the token after have, which is nil for the first one. Concurrent calls for the same token share one
+// request.
 func (k *Keyring) obtain(ctx context.Context, key serviceKey, have *obtained, q question) (string, error) {
 	var mine bool
 	result := k.services.flights.DoChan(fmt.Sprint(key), func() (any, error) {
 		mine = true
 		if next := k.services.find(key); next != nil && next != have && k.clock.Now().Before(next.until) {
-			return next.token, nil // somebody was a moment sooner
+			return next.token, nil // another call was faster
 		}
-		// Not under the ctx of one of those who wait.
+		// The request must not end with the context of one of its waiters.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
 		return k.askFor(ctx, key, q)
@@ -117,7 +117,8 @@ func (k *Keyring) obtain(ctx context.Context, key serviceKey, have *obtained, q 
 	case r := <-result:
 		var refused *proto.Error
 		if errors.As(r.Err, &refused) && !mine {
-			// Another request was refused, which may have come from elsewhere. This one is heard itself.
+			// The exchange rejected another caller's request, perhaps because of its address. Send this one
+			// separately.
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
 			return k.askFor(ctx, key, q)

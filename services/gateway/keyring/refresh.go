@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// refreshEvery is how often the keys are asked for. The exchange publishes a key a minute before it
-	// signs with it.
+	// refreshEvery is the interval between requests for the keys. The exchange publishes a key a minute before
+	// signing with it.
 	refreshEvery = 15 * time.Second
-	// retryEvery is how often while it does not answer, and at most how often because of unknown keys.
+	// retryEvery is the interval between retries, and the shortest interval between requests caused by unknown keys.
 	retryEvery = time.Second
-	// firstRetry is how soon while no key is known yet: at first the exchange starts beside us.
+	// firstRetry is the first delay while no key is known: the exchange may be starting beside us.
 	firstRetry = 20 * time.Millisecond
-	// quiet is for how long the exchange may be away before the log says so.
+	// quiet is how long the exchange may be away before a warning is logged.
 	quiet = 2 * time.Second
 )
 
@@ -32,20 +32,20 @@ func (k *Keyring) Run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil && told:
-			k.log.Info("the exchange answers for its public keys again")
+			k.log.Info("public keys are available again")
 			failing, told = time.Time{}, false
 		case err == nil:
 			failing = time.Time{}
 		case failing.IsZero():
 			failing = k.clock.Now()
 		case !told && k.clock.Now().Sub(failing) >= quiet:
-			k.log.Warn("cannot ask for the exchange's public keys, trying again", "err", err)
+			k.log.Warn("failed to fetch the public keys, retrying", "err", err)
 			told = true
 		}
 		if k.keys.Load() != nil {
 			wait = retryEvery
 		}
-		// Not sooner than this, whatever tokens name.
+		// This is the shortest interval, no matter how many tokens name unknown keys.
 		select {
 		case <-ctx.Done():
 			return nil
@@ -82,13 +82,13 @@ func (k *Keyring) refresh(ctx context.Context) error {
 			return err
 		}
 		k.keys.Store(s)
-		k.log.Info("the exchange's public keys are known", "keys", len(s.byID))
+		k.log.Info("public keys updated", "keys", len(s.byID))
 	}
 	k.confirmed.Store(&at)
 	return nil
 }
 
-// missed has the keys asked for before their time, because a token names one that is not known.
+// missed requests the keys early, because a token names an unknown one.
 func (k *Keyring) missed() {
 	select {
 	case k.unknown <- struct{}{}:

@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// statementLife is for how long a statement is used again; it is good for five minutes (api/README.md 8.5).
+	// statementLife is how long a statement is reused. It is valid for five minutes (contract.md 8.5).
 	statementLife = 4 * time.Minute
-	// cachedStatements are some 2 MB.
+	// cachedStatements take about 2 MB.
 	cachedStatements = 1024
-	// maxStatement bounds what a stranger has signed.
+	// maxStatement bounds the client-supplied text in a statement, in bytes.
 	maxStatement = 2 << 10
 )
 
-// statementKey is what makes two statements the same.
+// statementKey identifies equal statements.
 type statementKey struct {
 	kind        proto.StatementKind
 	account     proto.Account
@@ -31,7 +31,7 @@ type statementKey struct {
 	status      bool
 }
 
-// String tells every two keys apart.
+// String returns a distinct text for each key.
 func (k statementKey) String() string {
 	return fmt.Sprintf("%q %s %s %q %q %t", string(k.kind), k.account, k.app, k.hostname, k.redirectURL, k.status)
 }
@@ -41,7 +41,7 @@ type statement struct {
 	until time.Time
 }
 
-// statements are the signed statements that anybody's request may ask for.
+// statements caches the signed statements that any request may cause.
 type statements struct {
 	kept    *lru.Cache[statementKey, statement]
 	flights singleflight.Group
@@ -57,10 +57,9 @@ func (s *statements) init(perSecond int, now time.Time) (err error) {
 	return err
 }
 
-// Statement gives a signed statement; an error means to go on without. One that says the same as another is
-// signed once in four minutes. What strangers can ask for has a budget of signatures, beyond which it is
-// [ErrBudget]; the questions of external evaluations, each of which is asked for somebody who is known, are
-// signed every time.
+// Statement returns a signed statement. On an error the caller goes on without one. Equal statements are signed once
+// in four minutes. Statements that any client can cause have a budget of signatures, and [ErrBudget] is returned
+// beyond it. The questions of external evaluations, each about a known person, are signed every time.
 func (k *Keyring) Statement(ctx context.Context, q *proto.Statement) (string, error) {
 	if q.Kind == proto.StatementExternal {
 		return k.askStatement(ctx, q)
@@ -102,7 +101,7 @@ func (k *Keyring) askStatement(ctx context.Context, q *proto.Statement) (string,
 	return answer.Token, nil
 }
 
-// budget is so many a second, and as many at once.
+// budget is a token bucket: rate per second, with a burst of the same size.
 type budget struct {
 	mu   sync.Mutex
 	rate float64

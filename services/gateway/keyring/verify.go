@@ -14,22 +14,22 @@ import (
 	"plumbline.dev/services/internal/claims"
 )
 
-// MaxToken is how many bytes a token may have: what a header or a cookie can hold.
+// MaxToken bounds a token, in bytes: the size of a header or a cookie.
 const MaxToken = 8 << 10
 
-// verified is a token whose signature was found right, with which key.
+// verified is a token with a valid signature by key.
 type verified struct {
 	kid    string
 	key    *rsa.PublicKey
 	claims *Claims
 }
 
-// Verify tells what an application token says, if it is one for an audience: signed by the exchange with
-// RS256 and a key that it publishes now, of type "app", and valid now. The signature of a token is looked at
-// once; everything else at each call. An unknown key has the keys asked for again, but is refused: the
-// exchange publishes a key before it signs with it. The errors are those of this package.
+// Verify returns the claims of an application token if it is valid for an audience: signed by the exchange with RS256
+// and a currently published key, of type "app", and valid now. The signature of a token is verified once, everything
+// else at each call. A token with an unknown key is rejected, because the exchange publishes a key before signing
+// with it, and the keys are requested again. The errors are those of this package.
 //
-// Whether the person or the service behind the token may still do anything is not for the token to say.
+// Verify does not check whether the person or the service behind the token still has access.
 func (k *Keyring) Verify(token, aud string) (*Claims, error) {
 	return k.verify(token, claims.TypeApp, aud)
 }
@@ -66,7 +66,7 @@ func (k *Keyring) verify(token, kind, aud string) (*Claims, error) {
 	return v.claims, nil
 }
 
-// open checks everything about a token that does not change while its key is there.
+// open performs the checks with a constant result for a given key.
 func (k *Keyring) open(token string, keys *keySet) (*verified, error) {
 	kid, err := keyOf(token)
 	if err != nil {
@@ -91,9 +91,9 @@ func (k *Keyring) open(token string, keys *keySet) (*verified, error) {
 	return &verified{kid: kid, key: key, claims: c}, nil
 }
 
-// keyOf reads which key a token names. Its header must be what the exchange writes and nothing else: a
-// parameter that we do not know may change what the signature means, and those that bring or fetch a key
-// (jwk, jku, x5c, x5u) have no place here. The algorithm is settled before a key is looked for.
+// keyOf returns the key id in a token's header. The header must be exactly as the exchange writes it: an unknown
+// parameter may change the meaning of the signature, and parameters that supply or fetch a key (jwk, jku, x5c, x5u)
+// are not allowed. The algorithm is checked before the key is looked up.
 func keyOf(token string) (kid string, err error) {
 	if strings.Count(token, ".") != 2 {
 		return "", ErrMalformed
@@ -125,10 +125,10 @@ func keyOf(token string) (kid string, err error) {
 	return h.KeyID, nil
 }
 
-// canonical decodes a segment of which there is no second way to write it: a token that can be changed
-// without harm to its signature would be another token to whoever compares tokens.
+// canonical decodes a segment and rejects any but its single canonical encoding. Otherwise a token could be altered
+// without breaking its signature, and would pass as a different one in a comparison.
 func canonical(segment string) ([]byte, bool) {
-	if segment == "" || strings.ContainsAny(segment, "\r\n") { // which the decoder skips
+	if segment == "" || strings.ContainsAny(segment, "\r\n") { // the decoder ignores these
 		return nil, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(segment)

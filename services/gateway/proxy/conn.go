@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// conn is a connection to an origin. Before the first byte of a request is written to one that was used before, it
-// looks whether the origin has closed it: a request of which nothing was written can be made again over another
-// connection, whatever its method. Of one that was written, only the origin knows whether it was carried out.
+// conn is a connection to an origin. Before writing the first byte of a request to a reused connection, it checks
+// whether the origin has closed it. A request of which nothing was written can be retried over another connection,
+// whatever its method. Once a byte was written, only the origin knows whether it carried the request out.
 type conn struct {
 	net.Conn
 	written atomic.Int64
-	idle    atomic.Bool // it was used before, and nothing has been written since
+	idle    atomic.Bool // reused, and nothing written since
 }
 
-var errClosedIdle = errors.New("the origin closed the connection while it was not in use")
+var errClosedIdle = errors.New("the origin closed the idle connection")
 
 // Write implements [net.Conn].
 func (c *conn) Write(b []byte) (int, error) {
@@ -38,7 +38,7 @@ func (c *conn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// hasEnded reports whether the origin has closed the connection, or has sent what no request asked for.
+// hasEnded reports whether the origin has closed the connection or sent unsolicited data.
 func (c *conn) hasEnded() bool {
 	socket, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -53,13 +53,13 @@ func (c *conn) hasEnded() bool {
 	return ended || err != nil
 }
 
-// use is a connection as one request got it.
+// use is one request's use of a connection.
 type use struct {
-	conn   *conn // nil: none that was used before, or one that several requests share
+	conn   *conn // nil: a new connection, or one shared by several requests
 	before int64 // bytes written to it before this request
 }
 
-// got takes note of the connection that a request got.
+// got records the connection of a request.
 func (u *use) got(info httptrace.GotConnInfo) {
 	*u = use{}
 	if !info.Reused {
@@ -78,5 +78,5 @@ func (u *use) got(info httptrace.GotConnInfo) {
 	}
 }
 
-// unwritten reports whether the request got a connection that was used before and nothing of it was written.
+// unwritten reports whether the request got a reused connection and wrote nothing to it.
 func (u *use) unwritten() bool { return u.conn != nil && u.conn.written.Load() == u.before }

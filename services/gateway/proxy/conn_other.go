@@ -2,5 +2,5 @@
 
 package proxy
 
-// readable is not known here: net/http notices a closed connection when it next reads from it.
+// readable is not available here: net/http notices a closed connection at its next read.
 func readable(uintptr) bool { return false }

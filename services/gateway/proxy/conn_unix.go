@@ -4,7 +4,7 @@ package proxy
 
 import "syscall"
 
-// readable looks at a socket, without waiting and without taking anything from it, for bytes or for its end.
+// readable reports whether a socket has data or has ended. It neither blocks nor consumes data.
 func readable(fd uintptr) bool {
 	var b [1]byte
 	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT) //nolint:gosec // as the kernel gave it

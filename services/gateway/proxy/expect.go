@@ -10,16 +10,16 @@ import (
 )
 
 // expected is the body of a request with Expect: 100-continue. The server tells the client to continue at the first
-// read, so that nothing is read until the origin has asked for the body, or has said nothing for [continueTimeout].
-// net/http's Transport would also read it after a final response, to keep the connection.
+// read, so expected delays reading until the origin asks for the body or stays silent for [continueTimeout].
+// net/http's Transport would also read the body after a final response, to reuse the connection.
 type expected struct {
 	io.ReadCloser
 	asked chan struct{}
-	ended <-chan struct{} // of the request
+	ended <-chan struct{} // when the request ends
 }
 
-// awaiting returns the request with a body that waits, if the client waits for the origin's word. The trace is told of
-// it.
+// awaiting returns the request with a body that waits for the origin, if the client does. It adds a hook to the
+// trace.
 func awaiting(r *http.Request, trace *httptrace.ClientTrace) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody || !strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		return r
@@ -38,6 +38,6 @@ func (b *expected) Read(p []byte) (int, error) {
 	case <-b.asked:
 		return b.ReadCloser.Read(p)
 	case <-b.ended:
-		return 0, io.ErrUnexpectedEOF // nobody asked for it
+		return 0, io.ErrUnexpectedEOF // the origin did not ask for it
 	}
 }

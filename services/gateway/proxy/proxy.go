@@ -23,23 +23,23 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Config says what origins may take. The zero value is usable.
+// Config bounds the requests to origins. The zero value is usable.
 type Config struct {
-	// Own are our own listeners, host:port, which are no origins.
+	// Own lists our own listeners, host:port, which must not be origins.
 	Own []string
 	// Conns bounds the connections to one origin; 0 means 4,096. Further requests wait.
 	Conns int
-	// RootCAs are the authorities of origins; nil: the system's.
+	// RootCAs are the certificate authorities of origins; nil: the system's.
 	RootCAs *x509.CertPool
-	// Deny are addresses that are no origins, beside link-local and metadata ones.
+	// Deny lists addresses that must not be origins, in addition to link-local and metadata ones.
 	Deny []netip.Prefix
-	// HeaderTimeout is how long an origin may think before it begins to answer; 0 means 2 min.
+	// HeaderTimeout bounds the wait for the response's headers; 0 means 2 min.
 	HeaderTimeout time.Duration
-	// IdleTimeout is how long a connection to an origin is kept without use; 0 means [DefaultIdleTimeout]. It should
-	// be shorter than the origin's own: a request that is sent while the origin closes the connection is lost.
+	// IdleTimeout is how long an unused connection to an origin is kept; 0 means [DefaultIdleTimeout]. It should be
+	// shorter than the origin's own: a request sent while the origin closes the connection is lost.
 	IdleTimeout time.Duration
-	// Still decides again, about once a second, about a request that lasts: an upgraded connection, a stream, a
-	// long upload. It gives nil while the request is admitted as it was, else what ends it. nil: nobody is asked.
+	// Still evaluates a long request again, about once a second: an upgraded connection, a stream, a long upload. It
+	// returns nil while the request stays admitted, and otherwise the refusal. A nil Still disables this.
 	Still func(context.Context, *gate.Request, *gate.Answer) *gate.Answer
 }
 
@@ -53,14 +53,14 @@ type Proxy struct {
 	watch     watch
 }
 
-// DefaultIdleTimeout is below that of common origins: Node closes connections after 5 s.
+// DefaultIdleTimeout is shorter than that of common origins: Node closes connections after 5 s.
 const DefaultIdleTimeout = 4 * time.Second
 
-// continueTimeout is how long an origin may take to say whether it wants the body of a request with Expect:
-// 100-continue. Some origins do not know the header; they get the body then.
+// continueTimeout is how long an origin may take to ask for the body of a request with Expect: 100-continue. Some
+// origins do not know the header; they get the body then.
 const continueTimeout = 5 * time.Second
 
-// New makes a proxy. failed is told of each request that its origin did not answer.
+// New returns a proxy. It calls failed for each request that its origin did not answer.
 func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, error) {
 	if cfg.Conns <= 0 {
 		cfg.Conns = 4096
@@ -73,9 +73,9 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	}
 	out := egress.Config{IdleTimeout: cfg.IdleTimeout, DenyAddrs: cfg.Own, Deny: cfg.Deny, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20, RootCAs: cfg.RootCAs}
 	t, err := egress.NewTransport(out, func(t *http.Transport) {
-		t.ResponseHeaderTimeout = 0 // watch does that
+		t.ResponseHeaderTimeout = 0 // watch does this
 		t.ExpectContinueTimeout = continueTimeout
-		t.DisableCompression = true // what the client did not ask for must not be asked of the origin
+		t.DisableCompression = true // do not ask the origin for an encoding that the client did not ask for
 		dial := t.DialContext
 		t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := dial(ctx, network, addr)
@@ -94,18 +94,18 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 		watch: watch{limit: cfg.HeaderTimeout, still: cfg.Still, conns: cfg.Conns}}, nil
 }
 
-// Run watches over requests to origins until ctx ends: it gives up those whose origin is late, and ends those that
-// are no longer allowed.
+// Run watches the requests until ctx ends. It cancels those with a late origin, and ends those that are no longer
+// admitted.
 func (p *Proxy) Run(ctx context.Context) error { return p.watch.Run(ctx) }
 
-// Request is what the proxy has to know of a request beside what net/http does.
+// Request is an admitted request, apart from its net/http part.
 type Request struct {
 	*gate.Request
 	Answer *gate.Answer
-	// ForwardedFor is the X-Forwarded-For header of the origin's request: the TCP peer, behind what it said
-	// itself if it is trusted.
+	// ForwardedFor is the X-Forwarded-For header for the origin: the TCP peer, after the header of the peer if it is
+	// trusted.
 	ForwardedFor string
-	// From is the peer as text.
+	// From is the peer's address as text.
 	From string
 }
 
@@ -125,7 +125,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 		Rewrite:   func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
 		Transport: exchange{p.transport, passage},
 		ModifyResponse: func(a *http.Response) error {
-			w.Header()["Content-Type"] = nil // net/http does not guess a type that the origin did not give
+			w.Header()["Content-Type"] = nil // net/http must not guess a type that the origin did not give
 			return complete(a, q.Answer)
 		},
 		BufferPool: buffers{},
@@ -141,8 +141,8 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 	proxy.ServeHTTP(w, r)
 }
 
-// flushAborted gives the client the head of a response, and what there is of its body, where the origin ended the
-// response early. The connection ends after that: only this tells the client that something is missing.
+// flushAborted sends the head and the available body of a response that the origin aborted. The connection closes
+// afterwards, which is the only sign to the client that the response is incomplete.
 func flushAborted(w http.ResponseWriter) {
 	if p := recover(); p != nil {
 		_ = http.NewResponseController(w).Flush() // the client may have gone
@@ -150,22 +150,22 @@ func flushAborted(w http.ResponseWriter) {
 	}
 }
 
-// rewrite makes the origin's request of the client's. ReverseProxy has removed the hop-by-hop headers by then, those
-// that the Connection header names included, so no client can remove a header that is set here.
+// rewrite turns the client's request into the request for the origin. ReverseProxy has already removed the hop-by-hop
+// headers, including those named in the Connection header, so no client can remove a header set here.
 func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
 	gate.Clean(pr.Out.Header, q.Answer)
 	introduce(pr.Out.Header, q)
 	pr.Out.URL, pr.Out.Host = target(origin, q.URL), q.Answer.Host
 	if pr.Out.Body != nil {
 		of := &replay{from: pr.Out.Body}
-		pr.Out.Body, _ = of.body() // the first never fails
+		pr.Out.Body, _ = of.body() // the first call never fails
 		pr.Out.GetBody = of.body
 	}
-	pr.Out.Trailer = nil // the origin could read a trailer as a header, about which nobody decided
+	pr.Out.Trailer = nil // an origin could treat an unchecked trailer as a header
 }
 
-// complete adds the gateway's own cookies to the origin's response. Of the head that opens a WebSocket, it removes the
-// hop-by-hop headers, as ReverseProxy does with the others.
+// complete adds the gateway's own cookies to the origin's response. It also removes the hop-by-hop headers from the
+// response that opens a WebSocket; ReverseProxy removes them from all others.
 func complete(a *http.Response, of *gate.Answer) error {
 	if a.StatusCode == http.StatusSwitchingProtocols {
 		protocol := a.Header.Get("Upgrade")
@@ -178,8 +178,8 @@ func complete(a *http.Response, of *gate.Answer) error {
 	return nil
 }
 
-// target is the URL that the origin is asked for: the request's path, as it was decided about, behind its own path,
-// and the query.
+// target returns the URL for the origin: the origin's own path, then the evaluated path of the request, and its
+// query.
 func target(origin, asked *url.URL) *url.URL {
 	path := asked.EscapedPath()
 	if path == "" {
@@ -191,7 +191,7 @@ func target(origin, asked *url.URL) *url.URL {
 	return u
 }
 
-// introduce tells the origin whose request it is.
+// introduce adds the headers that describe the client.
 func introduce(h http.Header, q Request) {
 	values := [...]string{q.Answer.Host, q.URL.Scheme, q.ForwardedFor, q.From}
 	h["X-Forwarded-Host"], h["X-Forwarded-Proto"] = values[0:1:1], values[1:2:2]
@@ -205,7 +205,7 @@ func introduce(h http.Header, q Request) {
 
 var errNoOrigin = errors.New("no origin")
 
-// origin parses the URL of an origin, each once.
+// origin parses the URL of an origin and caches the result.
 func (p *Proxy) origin(text string) (*url.URL, error) {
 	if text == "" {
 		return nil, errNoOrigin
@@ -222,7 +222,7 @@ func (p *Proxy) origin(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// unanswered tells the client that the origin did not answer, or that it has not been waited for.
+// unanswered answers a request without a response from its origin.
 func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *passage, err error) {
 	q := of.q
 	if a := of.refused.Load(); a != nil {
@@ -248,7 +248,7 @@ func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *passage, 
 	if errors.As(err, &large) || errors.Is(err, io.ErrUnexpectedEOF) && r.Context().Err() != nil {
 		return
 	}
-	p.log.Warn("an origin did not answer", "ray", q.Answer.Ray, "application", q.Answer.App.Value.ID, "reason", why.String(),
+	p.log.Warn("origin did not answer", "ray", q.Answer.Ray, "application", q.Answer.App.Value.ID, "reason", why.String(),
 		"err", egress.Explain(err).Sentence)
 	clear(w.Header())
 	p.refuse(w, q, why, status)
@@ -266,7 +266,7 @@ func write(w http.ResponseWriter, status int, h http.Header, body []byte) {
 	_, _ = w.Write(body) // the client may have gone
 }
 
-// buffers are those that bodies pass through.
+// buffers pools the buffers for copying bodies.
 type buffers struct{}
 
 const bufferSize = 32 << 10

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// maxReplay bounds what is kept of a request's body, in bytes. What the transport reads of a body before it first
-// writes to the origin fits.
+// maxReplay bounds the part of a request's body that is kept, in bytes. The transport reads less than this before it
+// first writes to the origin.
 const maxReplay = 64 << 10
 
 var (
@@ -15,25 +15,25 @@ var (
 	errOtherTurn = errors.New("the request's body is read by a later attempt")
 )
 
-// replay is a request's body that can be read again from its beginning, until more than maxReplay bytes of it have
-// been read. It waits for nothing: what a client has not sent yet is read when the origin's connection takes it.
+// replay is a request's body that can be read again from its beginning, until more than maxReplay bytes have been
+// read. It never reads ahead: it reads from the client only when the origin's connection accepts more.
 type replay struct {
 	from io.Reader
 
 	mu      sync.Mutex
-	kept    []byte // what was read so far
-	gone    bool   // more was read
+	kept    []byte // all bytes read so far
+	gone    bool   // more than maxReplay was read
 	reading bool
-	turn    *turn // the one that may read
+	turn    *turn // the current attempt
 }
 
-// turn is the body as one attempt reads it.
+// turn is the body as read by one attempt.
 type turn struct {
 	of *replay
-	at int // in kept
+	at int // offset in kept
 }
 
-// body is the body for the next attempt, [http.Request.GetBody].
+// body returns the body for the next attempt. It implements [http.Request.GetBody].
 func (r *replay) body() (io.ReadCloser, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -71,7 +71,7 @@ func (t *turn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the attempt. The body itself belongs to the server.
+// Close ends the attempt. The server closes the client's body itself.
 func (t *turn) Close() error {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()

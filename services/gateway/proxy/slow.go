@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// A request keeps one of its origin's connections until its client has sent the body and taken the response. A
-// client may be behind a rate of minRate bytes per second by patience. Of the requests to one origin that are behind
-// by pressed, those that exceed half of its connections are ended, the furthest behind first: slow clients leave the
-// other half to everybody else.
+// A request occupies a connection to its origin until its client has sent the body and received the response. A
+// client may lag behind a rate of minRate bytes per second by at most maxLag. If the requests to one origin that lag
+// by over pressureLag use more than half of its connections, the slowest are ended, so that slow clients leave half
+// of the connections to others.
 const (
-	minRate  = 1 << 10
-	patience = time.Minute
-	pressed  = 5 * time.Second
+	minRate     = 1 << 10
+	maxLag      = time.Minute
+	pressureLag = 5 * time.Second
 )
 
-// pace measures the time that one direction of a request has waited for its client.
+// pace measures how long one direction of a request has waited for its client.
 type pace struct {
-	since  atomic.Int64 // the wait that goes on, in Unix nanoseconds; 0: none
-	waited atomic.Int64 // nanoseconds, in the waits that are over
+	since  atomic.Int64 // the start of the current wait, in Unix nanoseconds; 0: none
+	waited atomic.Int64 // the duration of past waits, in nanoseconds
 	bytes  atomic.Int64
 }
 
@@ -33,7 +33,7 @@ func (p *pace) end(n int) {
 	p.bytes.Add(int64(n))
 }
 
-// behind is how much longer the client took than minRate allows.
+// behind returns how much longer the client took than minRate allows.
 func (p *pace) behind(now time.Time) time.Duration {
 	waited := p.waited.Load()
 	if since := p.since.Load(); since != 0 {
@@ -43,8 +43,8 @@ func (p *pace) behind(now time.Time) time.Duration {
 	return time.Duration(waited) - allowed
 }
 
-// behind is how far the client of a request is behind. Once the response has begun, the rest of the body does not
-// count: it may be a stream that is quiet for long.
+// behind returns the lag of the request's client. Once the response has begun, the request body is ignored: it may be
+// a stream with long pauses.
 func (r *passage) behind(now time.Time) time.Duration {
 	if r.begun.Load() {
 		return r.down.behind(now)
@@ -52,7 +52,7 @@ func (r *passage) behind(now time.Time) time.Duration {
 	return r.up.behind(now)
 }
 
-// host is the scheme and the host of the origin, whose connections are counted.
+// host returns the scheme and host of the origin. Connections are counted per host.
 func (r *passage) host() string {
 	u, err := url.Parse(r.q.Answer.App.Value.OriginURL)
 	if err != nil {
@@ -61,20 +61,20 @@ func (r *passage) host() string {
 	return u.Scheme + "://" + u.Host
 }
 
-// errSlow is why a request was ended whose client is too slow.
+// errSlow is the cause for ending a request with a slow client.
 type errSlow struct{}
 
 func (errSlow) Error() string { return "the client sends or takes too slowly" }
 
-// endSlow ends requests whose clients are too slow, and returns the others.
+// endSlow ends requests with slow clients, and returns the others.
 func (w *watch) endSlow(all []*passage, now time.Time) []*passage {
 	slow := map[string][]*passage{}
 	all = slices.DeleteFunc(all, func(r *passage) bool {
 		switch behind := r.behind(now); {
-		case behind > patience:
+		case behind > maxLag:
 			r.stop(errSlow{})
 			return true
-		case behind > pressed:
+		case behind > pressureLag:
 			slow[r.host()] = append(slow[r.host()], r)
 		}
 		return false
@@ -92,7 +92,7 @@ func (w *watch) endSlow(all []*passage, now time.Time) []*passage {
 	return all
 }
 
-// clientBody is the body of a client's request.
+// clientBody measures the body of a client's request.
 type clientBody struct {
 	io.ReadCloser
 	up *pace
@@ -105,7 +105,7 @@ func (b clientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// clientWriter is what the response is written to.
+// clientWriter measures the response to a client.
 type clientWriter struct {
 	http.ResponseWriter
 	down *pace
@@ -118,7 +118,7 @@ func (w clientWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// FlushError writes what is buffered; it is called by [http.ResponseController].
+// FlushError writes buffered data. [http.ResponseController] calls it.
 func (w clientWriter) FlushError() error {
 	w.down.begin()
 	defer w.down.end(0)

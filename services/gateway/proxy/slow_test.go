@@ -72,11 +72,11 @@ func TestASlowUploadEnds(t *testing.T) {
 	p, addr := unwatched(t, Config{}, reading(t, 2).url)
 	_, in := dial(t, addr, slowUpload)
 	bustest.Eventually(t, "the proxy waits for the body", func() bool { return p.waiting() == 1 })
-	p.watch.sweep(t.Context(), time.Now().Add(patience/2))
+	p.watch.sweep(t.Context(), time.Now().Add(maxLag/2))
 	if n := p.waiting(); n != 1 {
 		t.Fatalf("%d requests wait after half of the time", n)
 	}
-	p.watch.sweep(t.Context(), time.Now().Add(patience+10*time.Second))
+	p.watch.sweep(t.Context(), time.Now().Add(maxLag+10*time.Second))
 	a, err := http.ReadResponse(in, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestAnUnreadResponseEnds(t *testing.T) {
 		return false
 	})
 	// 64 MB at the rate that is allowed.
-	p.watch.sweep(t.Context(), time.Now().Add(patience+64<<20/minRate*time.Second))
+	p.watch.sweep(t.Context(), time.Now().Add(maxLag+64<<20/minRate*time.Second))
 	bustest.Eventually(t, "the request has ended", func() bool { return len(p.watch.old(time.Now().Add(lasting), nil)) == 0 })
 	if n, err := io.Copy(io.Discard, in); err == nil && n >= 64<<20 {
 		t.Errorf("the whole response came: %d bytes", n)
@@ -113,7 +113,7 @@ func TestSlowRequestsLeaveConnections(t *testing.T) {
 	}
 	bustest.Eventually(t, "all connections are taken", func() bool { return p.waiting() == 4 })
 	_, in := dial(t, addr, "GET / HTTP/1.1\r\nHost: app\r\n\r\n")
-	p.watch.sweep(t.Context(), time.Now().Add(pressed+10*time.Second))
+	p.watch.sweep(t.Context(), time.Now().Add(pressureLag+10*time.Second))
 	a, err := http.ReadResponse(in, nil)
 	if err != nil {
 		t.Fatal(err)

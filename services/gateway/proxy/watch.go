@@ -10,17 +10,17 @@ import (
 	"plumbline.dev/services/gateway/gate"
 )
 
-// watch looks once a second at the requests that are under way: it gives up those whose origin thinks for too
-// long, and ends those that last and are no longer admitted. A timer for each would be simpler, and with some
-// thousand requests a second a tenth of all the work, since the runtime wakes its poller for each. Here the
-// requests stand in a list, the oldest first, of which most have left before anybody looks.
+// watch checks all current requests once a second. It cancels those with a late origin, and ends long requests that
+// are no longer admitted. One timer per request would be simpler, but at thousands of requests a second it costs a
+// tenth of the processor time, because the runtime wakes its poller for each. The requests form a list, oldest first,
+// and most have left it before the next check.
 type watch struct {
-	// limit is how long an origin may think before it begins to answer.
+	// limit bounds the wait for an origin's response headers.
 	limit time.Duration
-	// still decides again about a request: nil where it is admitted as it was, else what to answer in the
-	// origin's place. nil: nobody is asked.
+	// still evaluates a request again: it returns nil while the request stays admitted, and otherwise the refusal. A
+	// nil still disables this.
 	still func(context.Context, *gate.Request, *gate.Answer) *gate.Answer
-	// conns is the number of connections that one origin may have.
+	// conns is the number of connections to one origin.
 	conns int
 
 	mu    sync.Mutex
@@ -28,10 +28,10 @@ type watch struct {
 	last  *passage
 }
 
-// lasting is from when on a request is one that lasts: it is decided about again at each look.
+// lasting is the age at which a request is evaluated again at each check.
 const lasting = time.Second
 
-// passage is one request on its way to its origin, and the answer on its way back.
+// passage is one request to an origin, with its response.
 type passage struct {
 	of     *watch
 	cancel context.CancelCauseFunc
@@ -39,40 +39,40 @@ type passage struct {
 	q      Request
 	since  time.Time
 
-	// informs tells that the client understands informational responses (1xx), which came with HTTP/1.1.
+	// informs reports whether the client understands informational responses (1xx), introduced by HTTP/1.1.
 	informs bool
-	// with is when the origin had the whole request, in Unix nanoseconds; 0: it has not.
+	// with is the time at which the whole request was sent, in Unix nanoseconds; 0 before.
 	with atomic.Int64
-	// begun is set once the answer has begun, or it is known that there is none.
+	// begun is set at the start of the response, or once there will be none.
 	begun atomic.Bool
-	// refused is what the request was ended with; nil: it was not.
+	// refused is the refusal that ended the request, or nil.
 	refused atomic.Pointer[gate.Answer]
-	// up and down measure the client: how it sends the body, and takes the response.
+	// up and down measure the client's sending of the body and receiving of the response.
 	up, down pace
 
-	// Under the lock of the list:
+	// Guarded by the lock of the list:
 	before, after *passage
 	over          bool
-	closing       chan struct{} // closed when the sweeper has let go of w; nil while it has not taken hold of it
+	closing       chan struct{} // closed when stop has finished using w; nil before stop starts
 
-	// cut is set once the client's connection, or its stream, takes nothing more. To be read behind closing.
+	// cut is set when the client's connection or stream accepts no more data. Read it after closing.
 	cut bool
 }
 
-// errLate is why a request was given up whose origin took too long. It is a net.Error that says so.
+// errLate is the cause for cancelling a request with a late origin. It is a net.Error with Timeout.
 type errLate struct{}
 
 func (errLate) Error() string   { return "the origin did not begin to answer in time" }
 func (errLate) Timeout() bool   { return true }
 func (errLate) Temporary() bool { return true }
 
-// errNoLonger is why a request was ended that is no longer admitted.
+// errNoLonger is the cause for ending a request that is no longer admitted.
 type errNoLonger struct{}
 
 func (errNoLonger) Error() string { return "the request is no longer admitted" }
 
-// begin takes a request into the list, which it leaves with [passage.end]. The context is that of the request
-// to the origin: it ends when the request is given up.
+// begin adds a request to the list; [passage.end] removes it. The returned context is for the request to the origin
+// and ends when the request is cancelled.
 func (w *watch) begin(ctx context.Context, to http.ResponseWriter, q Request) (context.Context, *passage) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r := &passage{of: w, cancel: cancel, w: to, q: q, since: time.Now()}
@@ -87,16 +87,16 @@ func (w *watch) begin(ctx context.Context, to http.ResponseWriter, q Request) (c
 	return ctx, r
 }
 
-// sent says that the request is with the origin: from now on it takes its time. It may be called from any
-// goroutine, after end as well.
+// sent records that the whole request was sent; the origin's time starts now. It may be called from any goroutine,
+// even after end.
 func (r *passage) sent() { r.with.CompareAndSwap(0, time.Now().UnixNano()) }
 
-// answered says that the answer has begun, or that there is none.
+// answered records that the response has begun, or that there will be none.
 func (r *passage) answered() { r.begun.Store(true) }
 
-// end takes the request out of the list. Nobody but the caller uses its writer afterwards. It ends the handler
-// with [http.ErrAbortHandler] where the request was cut off: its connection is good for no other, which may be
-// somebody else's where a proxy is between.
+// end removes the request from the list. Afterwards only the caller uses its writer. If the request was cut off, end
+// panics with [http.ErrAbortHandler]: its connection must not be reused, because a proxy in between may share it
+// among clients.
 func (r *passage) end() {
 	w := r.of
 	w.mu.Lock()
@@ -121,7 +121,7 @@ func (r *passage) end() {
 	}
 }
 
-// old gives the requests that last, and gives up those among them whose origin is late.
+// old returns the long requests, and cancels those with a late origin.
 func (w *watch) old(now time.Time, all []*passage) []*passage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,7 +134,7 @@ func (w *watch) old(now time.Time, all []*passage) []*passage {
 	return all
 }
 
-// ask decides again about a request that lasts, and ends it if it is no longer admitted.
+// ask evaluates a long request again, and ends it if it is no longer admitted.
 func (r *passage) ask(ctx context.Context) {
 	if r.refused.Load() == nil {
 		a := r.of.still(ctx, r.q.Request, r.q.Answer)
@@ -158,23 +158,22 @@ func (r *passage) stop(why error) {
 	w.mu.Unlock()
 	defer close(r.closing)
 	r.cancel(why)
-	// What the origin does is over with that. Its answer, or the client's body, may still wait for a client that
-	// takes or sends nothing. Where no answer has begun the refusal is one, and may be written.
+	// The origin is now disconnected. The response or the client's body may still be waiting for a stalled client. If
+	// no response has begun, the refusal is still written as the response.
 	c, past := http.NewResponseController(r.w), time.Unix(1, 0)
 	if r.begun.Load() {
 		r.cut = true
-		_ = c.SetWriteDeadline(past) // a writer without deadlines is one that nobody waits for
+		_ = c.SetWriteDeadline(past) // a writer without deadlines cannot be waiting
 	}
 	if r.begun.Load() || r.q.Body {
 		_ = c.SetReadDeadline(past)
 	}
 }
 
-// askers is how many requests are decided about at once: most decisions take a microsecond, one that asks an
-// external service may wait for it.
+// askers is the number of concurrent evaluations. Most take a microsecond, but one may wait for an external service.
 const askers = 16
 
-// sweep looks at the requests that last.
+// sweep checks the long requests.
 func (w *watch) sweep(ctx context.Context, now time.Time) {
 	all := w.endSlow(w.old(now, nil), now)
 	if w.still == nil || len(all) == 0 {
@@ -196,7 +195,7 @@ func (w *watch) sweep(ctx context.Context, now time.Time) {
 	asking.Wait()
 }
 
-// Run looks after the requests until ctx ends.
+// Run checks the requests until ctx ends.
 func (w *watch) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -2,7 +2,7 @@ package policy
 
 var _ = register(Selector{Name: "any_valid_service_token", parse: parseAnyServiceToken})
 
-// anyServiceToken holds for the credentials of any service token.
+// anyServiceToken matches requests with the credentials of any service token.
 type anyServiceToken struct{}
 
 func parseAnyServiceToken(body []byte) (Matcher, error) {

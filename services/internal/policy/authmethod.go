@@ -12,7 +12,7 @@ var (
 
 var _ = register(Selector{Name: "auth_method", Members: []string{"auth_method"}, Value: "auth_method", Usage: "AMR", Identity: true, parse: parseAuthMethod})
 
-// authMethod holds for people who proved who they are in one way (RFC 8176), to the letter.
+// authMethod matches logins with one authentication method (RFC 8176). The comparison is exact.
 type authMethod struct{ method string }
 
 func parseAuthMethod(body []byte) (Matcher, error) {

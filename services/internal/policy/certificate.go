@@ -4,7 +4,7 @@ var certificateRequired = &Problem{Reason: CertificateRequired, Selector: "certi
 
 var _ = register(Selector{Name: "certificate", parse: parseCertificate})
 
-// certificate holds for requests with any valid client certificate.
+// certificate matches requests with any valid client certificate.
 type certificate struct{}
 
 func parseCertificate(body []byte) (Matcher, error) {

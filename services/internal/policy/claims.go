@@ -7,21 +7,20 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Claims are what an identity provider says of a person. They are read when a rule first asks for them, and
-// once: make them with the session rather than with each request. Safe for concurrent use.
+// Claims are an identity provider's claims about a person. They are parsed once, when a rule first needs them, so
+// create them with the session rather than with each request. Claims are safe for concurrent use.
 type Claims struct {
 	raw    []byte
 	once   sync.Once
-	values map[string][]string // nil: cannot be read
+	values map[string][]string // nil: the claims cannot be parsed
 }
 
-// NewClaims takes the claims as a JSON object, which must not be changed afterwards. One that cannot be
-// read, or that names a claim twice, is found out when a rule asks.
+// NewClaims returns the claims in a JSON object, which the caller must not modify afterwards. An object that cannot
+// be parsed, or that names a claim twice, is reported by get.
 func NewClaims(object []byte) *Claims { return &Claims{raw: object} }
 
-// get gives what a claim says: a string, number or bool as one text, a list of them as several. Numbers
-// are compared by how they are written, as 42 and 42.0 may be two ids. ok tells that the claims can be
-// read at all.
+// get returns the values of a claim: a string, number or bool as one text, a list as several. Numbers are compared as
+// written, because 42 and 42.0 may be two ids. ok is false if the claims cannot be parsed.
 func (c *Claims) get(name string) (values []string, ok bool) {
 	if c == nil {
 		return nil, false
@@ -52,7 +51,7 @@ func readClaims(object []byte) map[string][]string {
 	return values
 }
 
-// appendScalar leaves out what has no text to compare: null, objects, lists in lists.
+// appendScalar appends a scalar as text. It skips null, objects and nested lists, which have no text to compare.
 func appendScalar(to []string, v jsontext.Value) []string {
 	switch v.Kind() {
 	case '"':

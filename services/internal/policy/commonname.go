@@ -9,7 +9,7 @@ var _ = register(Selector{
 	parse: parseCommonName,
 })
 
-// commonName holds for requests with a valid client certificate of one common name, to the letter.
+// commonName matches requests with a valid client certificate of one common name. The comparison is exact.
 type commonName struct{ name string }
 
 func parseCommonName(body []byte) (Matcher, error) {

@@ -6,20 +6,20 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Bounds of a policy, so that deciding has one. What is over them counts as a rule that cannot be evaluated.
+// These bounds limit the cost of a decision. A policy beyond them counts as a rule that cannot be evaluated.
 const (
-	// MaxRules is how many rules a policy may have, those of its groups included each time they are named.
+	// MaxRules is the number of rules in a policy, counting the rules of a group each time the group is named.
 	MaxRules = 10_000
-	// MaxGroups is how many different groups a policy may lead to.
+	// MaxGroups is the number of distinct groups that a policy may reach.
 	MaxGroups = 1_000
-	// MaxLevels is how deep groups may be inside one another.
+	// MaxLevels is the depth to which groups may be nested.
 	MaxLevels = 10
 )
 
-// compiler makes one policy ready.
+// compiler compiles one policy.
 type compiler struct {
 	bypass bool
-	named  map[proto.ID]*proto.Group // that the policy leads to; nil: there is none
+	named  map[proto.ID]*proto.Group // every group the policy reaches; nil: the group does not exist
 	cyclic map[proto.ID]bool
 	ready  map[proto.ID]made
 
@@ -28,13 +28,13 @@ type compiler struct {
 	external []Evaluation
 }
 
-// made is a group, or why there is none.
+// made is a compiled group, or the reason why it cannot be compiled.
 type made struct {
 	*group
 	why *Problem
 }
 
-// survey finds the groups that rules lead to, and tells whether there are no more than may be.
+// survey finds all groups that the rules reach. It reports whether there are at most MaxGroups.
 func (c *compiler) survey(groups Groups, lists ...[]proto.Rule) bool {
 	c.named, c.ready = map[proto.ID]*proto.Group{}, map[proto.ID]made{}
 	refs := map[proto.ID][]proto.ID{}
@@ -58,7 +58,7 @@ func (c *compiler) survey(groups Groups, lists ...[]proto.Rule) bool {
 	return len(c.named) <= MaxGroups
 }
 
-// references are the groups that rules name, each once.
+// references returns the ids of the groups that the rules name, without duplicates.
 func references(lists ...[]proto.Rule) []proto.ID {
 	var ids []proto.ID
 	seen := map[proto.ID]bool{}
@@ -76,7 +76,7 @@ func references(lists ...[]proto.Rule) []proto.ID {
 	return ids
 }
 
-// criteria makes the rules of a group ready, or those of the policy itself, which is the zero id.
+// criteria compiles the rules of a group, or those of the policy itself if within is zero.
 func (c *compiler) criteria(within proto.ID, include, require, exclude []proto.Rule) criteria {
 	each := func(list []proto.Rule) []Matcher {
 		out := make([]Matcher, len(list))
@@ -115,7 +115,7 @@ func (c *compiler) rule(within proto.ID, r proto.Rule) Matcher {
 	return m
 }
 
-// group makes a group ready, once however often it is named.
+// group compiles a group once, no matter how many rules name it.
 func (c *compiler) group(id proto.ID) made {
 	if m, ok := c.ready[id]; ok {
 		return m
@@ -144,7 +144,7 @@ func (c *compiler) makeGroup(id proto.ID) made {
 	return made{group: out}
 }
 
-// size is how many rules there are, and how deep the groups in them go.
+// size returns the number of rules and the depth of the groups among them.
 func (c *criteria) size() (rules, levels int) {
 	for _, list := range [][]Matcher{c.include, c.require, c.exclude} {
 		for _, m := range list {

@@ -1,6 +1,7 @@
 package policy
 
-// criteria are the rules of a policy or a group: one of include, all of require and none of exclude are to hold.
+// criteria are the rules of a policy or a group. They hold if any include rule, all require rules and no exclude rule
+// hold.
 type criteria struct{ include, require, exclude []Matcher }
 
 func (c *criteria) holds(f *Facts) Truth {

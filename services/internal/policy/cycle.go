@@ -2,8 +2,8 @@ package policy
 
 import "plumbline.dev/proto"
 
-// cyclic finds the groups that contain themselves, each of them whichever it is looked at from (Tarjan's
-// strongly connected components). refs are the groups that each group names.
+// cyclic returns every group that contains itself, directly or through others (Tarjan's strongly connected
+// components). refs holds the groups that each group names.
 func cyclic(refs map[proto.ID][]proto.ID) map[proto.ID]bool {
 	t := tarjan{refs: refs, index: map[proto.ID]int{}, low: map[proto.ID]int{}, open: map[proto.ID]bool{}, cyclic: map[proto.ID]bool{}}
 	for id := range refs {
@@ -16,7 +16,7 @@ func cyclic(refs map[proto.ID][]proto.ID) map[proto.ID]bool {
 
 type tarjan struct {
 	refs       map[proto.ID][]proto.ID
-	index, low map[proto.ID]int // index from 1; 0: not visited
+	index, low map[proto.ID]int // counted from 1; 0: not visited
 	stack      []proto.ID
 	open       map[proto.ID]bool // on the stack
 	cyclic     map[proto.ID]bool

@@ -6,30 +6,30 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Decision is what was decided about a request, and why. The zero value refuses.
+// Decision is the outcome for a request and its reason. The zero value denies.
 type Decision struct {
 	Reason Reason
-	// Policy is the policy that decided, or the one that the reason is about; zero where there is none.
+	// Policy is the policy that decided or that the reason refers to; zero if there is none.
 	Policy proto.ID
-	// Selector is the selector of the rule that stood in the way, as the policy names it; empty where the
-	// reason is not one rule's.
+	// Selector is the selector of the rule that blocked the request, as written in the policy. It is empty if the
+	// reason is not about a single rule.
 	Selector string
-	// Check is the posture check that stood in the way, with the reasons PostureFailed, PostureUnknown and
-	// DeviceUnknown; zero with any other.
+	// Check is the posture check that blocked the request. It is set for PostureFailed, PostureUnknown and
+	// DeviceUnknown only.
 	Check proto.ID
-	// SessionDuration is that of the policy which admits; 0 where it has none.
+	// SessionDuration is that of the admitting policy; 0 if the policy sets none.
 	SessionDuration time.Duration
 }
 
-// Admitted tells whether the request may go on.
+// Admitted reports whether the request is allowed.
 func (d Decision) Admitted() bool { return d.Reason.Admits() }
 
-// Decide evaluates an application's policies, given in the order of their precedence. It allocates nothing.
+// Decide evaluates an application's policies, which must be sorted by precedence. It does not allocate.
 func Decide(policies []*Policy, f *Facts) Decision { return decide(policies, f, false) }
 
-// DecideService evaluates the Service Auth and Bypass policies only, without regard to a login: strict
-// service-token mode (api/README.md 8.6), in which a request with service credentials is never asked to log
-// in. It allocates nothing unless the facts have a login.
+// DecideService evaluates only the Service Auth and Bypass policies and ignores any login. It implements strict
+// service-token mode (contract.md 8.6), where a request with service credentials is never redirected to a login. It
+// allocates only if the facts include a login.
 func DecideService(policies []*Policy, f *Facts) Decision {
 	if f.LoggedIn {
 		nobody := *f
@@ -56,7 +56,7 @@ func decide(policies []*Policy, f *Facts, service bool) Decision {
 			if decided {
 				return d
 			}
-			// Of several that did not hold the one whose reason is of most use is named, the first of equals.
+			// If several policies do not hold, the refusal names the most useful reason; the first one wins a tie.
 			if d.Reason.use() > refusal.Reason.use() {
 				refusal = d
 			}
@@ -65,7 +65,7 @@ func decide(policies []*Policy, f *Facts, service bool) Decision {
 	return refusal
 }
 
-// decide tells whether the policy decides, or else what it adds to a refusal.
+// decide reports whether the policy decides the request. Otherwise d is its contribution to a refusal.
 func (p *Policy) decide(f *Facts) (d Decision, decided bool) {
 	if p.decision == proto.DecisionAllow && !f.LoggedIn {
 		return Decision{Reason: LoginRequired, Policy: p.id}, false
@@ -88,7 +88,7 @@ func (p *Policy) refusal(why *Problem) Decision {
 	return Decision{Reason: why.Reason, Policy: p.id, Selector: why.Selector, Check: why.Check}
 }
 
-// admission is the reason of a policy that admits.
+// admission returns the reason for admitting by this policy.
 func (p *Policy) admission() Reason {
 	switch p.decision {
 	case proto.DecisionBypass:

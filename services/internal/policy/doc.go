@@ -1,28 +1,25 @@
-// Package policy decides who is admitted to an application. It is pure: it is told what is known about a
-// request ([Facts]) and answers with a [Decision] that carries a reason from a closed list.
+// Package policy decides whether a request may reach an application. The package is pure: it takes the known facts
+// about a request ([Facts]) and returns a [Decision] with a reason from a closed list.
 //
-// Policies are looked at in the order of api/README.md 4.4: those with the decision bypass or non_identity
-// (Service Auth) by precedence, then allow and deny by precedence. The first that holds decides. Where none
-// holds nobody is admitted.
+// Policies are evaluated in the order of contract.md 4.4: first the ones with the decision bypass or non_identity
+// (Service Auth) by precedence, then allow and deny by precedence. The first policy to hold decides. If no policy
+// holds, the request is denied.
 //
-// A policy holds when one of its include rules holds, all of its require rules do, and none of its exclude
-// rules does; a group, which is a rule itself, holds in the same way. Whether a rule holds may be unknown:
-// because this build cannot evaluate its selector, because its body cannot be read, because its group is
-// missing or contains itself, or because a fact is missing. What is unknown never admits: a policy that
-// admits does not hold unless it holds whatever the answer would be, and a deny policy denies unless it
-// would not hold whatever the answer would be. So an unknown rule counts as no in include and require and
-// as yes in exclude, and the other way round in a deny policy.
+// A policy holds if at least one include rule, all require rules and no exclude rule hold. A group is a rule and
+// holds in the same way. The truth of a rule may be unknown: this build cannot evaluate its selector, its body is
+// malformed, its group is missing or cyclic, or a fact is missing. An unknown rule never admits. An admitting policy
+// holds only if it would hold for either value of the rule, and a deny policy denies unless it would fail for either
+// value. An unknown rule therefore counts as false in include and require and as true in exclude, and the other way
+// round in a deny policy.
 //
-// An Allow policy holds for nobody who is not logged in: the decision is then that a login is required,
-// whatever its rules are, a service token's among them. A Bypass policy cannot ask who somebody is: a
-// selector of people in it, or in a group that it leads to, is a rule that cannot be evaluated.
+// An Allow policy requires a login: without one the decision is LoginRequired, even if its rules name a service
+// token. A Bypass policy is evaluated before any login, so a rule about a person in it, or in one of its groups,
+// cannot be evaluated.
 //
-// A refusal names what stands in the way, where one thing or the other alone does: were it out of the way
-// the policy would do the other thing. Of several that all are in the way the one is named that is hardest to
-// move, and of several of which each would do, or of several policies, the one that is of most use to
-// whoever is refused: a login that may help, a check that the device fails, one without a result, a device
-// that is not known, a certificate, a service token, an answer that did not come, then what is wrong with
-// the configuration. See [Decision] for what is named of it.
+// A refusal names the obstacle: the problem whose removal would change the outcome. If all of several problems must
+// be removed, the refusal names the hardest; if any of them is enough, or if several policies fail, it names the one
+// that helps the denied user most. The order is: a login, a failed check, a check without a result, an unknown
+// device, a certificate, a service token, a missing external answer, and last the errors in the configuration.
 //
 // Each selector has one file, which registers it.
 package policy

@@ -11,7 +11,7 @@ var errEmail = errors.New("email is empty")
 
 var _ = register(Selector{Name: "email", Members: []string{"email"}, Value: "email", Usage: "ADDRESS", Identity: true, parse: parseEmail})
 
-// email holds for the person with an address.
+// email matches the person with an address.
 type email struct{ address string }
 
 func parseEmail(body []byte) (Matcher, error) {
@@ -46,16 +46,15 @@ func (e email) Matches(f *Facts) Truth {
 	return truth(ok && mine == theirs)
 }
 
-// equalFold compares without regard to case. An ASCII letter equals no letter that is not ASCII, unlike with
-// [strings.EqualFold]: whoever gets an address with a Kelvin sign at a provider must not pass for the one
-// with a k.
+// equalFold compares two strings without regard to case. Unlike [strings.EqualFold], it never equates an ASCII letter
+// with a non-ASCII one. Otherwise a person with a Kelvin sign in their address could pass as the person with a k.
 func equalFold(a, b string) bool {
 	for i := range min(len(a), len(b)) {
 		x, y := a[i], b[i]
 		if x|y >= utf8.RuneSelf {
 			return equalFoldRunes(a[i:], b[i:])
 		}
-		// Two letters that differ in case differ in this bit alone.
+		// The cases of an ASCII letter differ in this bit alone.
 		if x != y && (x^y != 'a'-'A' || !('a' <= x|y && x|y <= 'z')) {
 			return false
 		}

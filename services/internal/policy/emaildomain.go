@@ -11,14 +11,14 @@ import (
 
 var (
 	errDomain = errors.New(`domain is not a domain such as "example.com"`)
-	// emailUnknown stands for an address whose domain cannot be compared with others.
+	// emailUnknown is the problem of an address with a domain that cannot be compared.
 	emailUnknown = &Problem{Reason: ClaimsUnknown, Selector: "email_domain"}
 )
 
 var _ = register(Selector{Name: "email_domain", Members: []string{"domain"}, Value: "domain", Usage: "DOMAIN", Identity: true, parse: parseEmailDomain})
 
-// emailDomain holds for the people whose address ends in one domain: what follows the last @ is the domain,
-// not only its end. It is compared as A-labels.
+// emailDomain matches the people with an address in one domain, which is everything after the last @. Domains are
+// compared as A-labels.
 type emailDomain struct{ domain string }
 
 func parseEmailDomain(body []byte) (Matcher, error) {
@@ -51,9 +51,9 @@ func (e emailDomain) Matches(f *Facts) Truth {
 	return truth(domain == e.domain)
 }
 
-// mailDomain is the domain of an address as A-labels. It is not ok if it cannot be converted, or if a label in other
-// letters becomes one of plain ones: whoever gets an address with a Kelvin sign at a provider must not pass for the
-// one with a k, nor get around a rule about the one with a k.
+// mailDomain returns the domain of an address as A-labels. ok is false if the domain cannot be converted, or if a
+// non-ASCII label maps to a plain ASCII one. Otherwise a person with a Kelvin sign in their address could pass as the
+// person with a k, or evade a rule about them.
 func mailDomain(s string) (domain string, ok bool) {
 	domain, err := hostname.ASCII(s)
 	if err != nil {

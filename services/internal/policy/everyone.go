@@ -2,7 +2,7 @@ package policy
 
 var _ = register(Selector{Name: "everyone", parse: parseEveryone})
 
-// everyone holds for every request.
+// everyone matches every request.
 type everyone struct{}
 
 func parseEveryone(body []byte) (Matcher, error) {

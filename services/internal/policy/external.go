@@ -14,14 +14,14 @@ var _ = register(Selector{
 	Name: "external_evaluation", Members: []string{"evaluate_url", "keys_url"}, Usage: "URL,KEYS-URL", Identity: true, parse: parseExternal,
 })
 
-// Evaluation is a question to a service of the operator's: whether a person is to be let in (api/README.md
-// 4.3, external_evaluation). Asking it is not for this package.
+// Evaluation identifies an external service that allows or denies a person (contract.md 4.3, external_evaluation).
+// This package does not call it.
 type Evaluation struct {
-	EvaluateURL string // where the question goes
-	KeysURL     string // where the keys are that sign the answer
+	EvaluateURL string // the endpoint that is called
+	KeysURL     string // the keys that verify the endpoint's answer
 }
 
-// evaluation holds for people of whom the service says yes.
+// evaluation matches the people that the external service allows.
 type evaluation struct{ Evaluation }
 
 func parseExternal(body []byte) (Matcher, error) {

@@ -12,10 +12,10 @@ var _ = register(Selector{
 	Name: "group", Members: []string{"id"}, Value: "id", Usage: "NAME", Refs: map[string]Resource{"id": GroupResource}, parse: parseGroup,
 })
 
-// Groups finds the groups that rules name. What it gives must not change while a policy is compiled.
+// Groups looks up the groups that rules name. The groups must not change while a policy is compiled.
 type Groups func(id proto.ID) (*proto.Group, bool)
 
-// inGroup is a rule that names a group. It is unknown until a compiler puts the group in its place.
+// inGroup is a rule that names a group. It is unknown until the compiler replaces it with the group.
 type inGroup struct{ id proto.ID }
 
 func parseGroup(body []byte) (Matcher, error) {
@@ -36,11 +36,11 @@ var missingGroup = &Problem{Reason: MissingGroup, Selector: "group"}
 
 func (inGroup) Matches(*Facts) Truth { return unknown(missingGroup) }
 
-// group holds for whom the rules of a group hold.
+// group matches the requests for which its rules hold.
 type group struct {
 	criteria
-	rules  int // in it, those of the groups in it included
-	levels int // of groups in it, itself included
+	rules  int // in the group, including those of nested groups
+	levels int // of nesting, including the group itself
 }
 
 func (g *group) Matches(f *Facts) Truth { return g.holds(f) }

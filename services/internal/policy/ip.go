@@ -13,7 +13,7 @@ var (
 
 var _ = register(Selector{Name: "ip", Members: []string{"ip"}, Value: "ip", Usage: "CIDR", parse: parseIP})
 
-// addressRange holds for requests from a range of addresses.
+// addressRange matches requests from a range of addresses.
 type addressRange struct{ netip.Prefix }
 
 func parseIP(body []byte) (Matcher, error) {

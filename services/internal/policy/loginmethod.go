@@ -13,7 +13,7 @@ var _ = register(Selector{
 	Refs: map[string]Resource{"id": ProviderResource}, Identity: true, parse: parseLoginMethod,
 })
 
-// loginMethod holds for logins through one identity provider.
+// loginMethod matches logins through one identity provider.
 type loginMethod struct{ idp proto.ID }
 
 func parseLoginMethod(body []byte) (Matcher, error) {

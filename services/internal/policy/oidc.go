@@ -17,8 +17,8 @@ var _ = register(Selector{
 	Refs: ofProvider, Identity: true, parse: parseOIDC,
 })
 
-// claim holds for logins through one identity provider that says something of the person: the claim has the
-// value, or is a list with it. Numbers and bools are compared as they are written.
+// claim matches logins through one identity provider with a claim that equals the value, or is a list containing it.
+// Numbers and bools are compared as written.
 type claim struct {
 	name, value string
 	idp         proto.ID

@@ -8,12 +8,12 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Policy is a policy made ready for many requests. It is safe for concurrent use.
+// Policy is a compiled policy. It is safe for concurrent use.
 type Policy struct {
 	id       proto.ID
 	decision proto.Decision
 	session  time.Duration
-	// broken, where it is set, is why nothing is known about the policy as a whole.
+	// broken is the reason why the whole policy is unknown; nil for a usable policy.
 	broken *Problem
 	criteria
 
@@ -23,8 +23,8 @@ type Policy struct {
 	groups   []proto.ID
 }
 
-// Compile makes a policy ready, with the groups that it names; nil finds none. One that this build cannot
-// evaluate in part is still a policy: see [Policy.Problems].
+// Compile compiles a policy and the groups it names; a nil groups finds none. A policy that this build can only
+// partly evaluate still compiles: see [Policy.Problems].
 func Compile(p *proto.Policy, groups Groups) *Policy {
 	out := &Policy{id: p.ID, decision: p.Decision, session: p.SessionDuration}
 	switch p.Decision {
@@ -56,7 +56,7 @@ func Compile(p *proto.Policy, groups Groups) *Policy {
 	return out
 }
 
-// demand adds what a policy asks for beside its rules and this build cannot do: it never admits then.
+// demand adds an unknown require rule for each demand that this build cannot meet, so the policy never admits.
 func (p *Policy) demand(unmet []string) {
 	for _, name := range unmet {
 		problem := &Problem{Reason: UnsupportedDemand, Selector: name}
@@ -65,34 +65,34 @@ func (p *Policy) demand(unmet []string) {
 	}
 }
 
-// Missing stands for a policy that an application names and that is not there. It might be a deny policy,
-// so nothing after it admits, apart from Service Auth and Bypass policies, which come first anyway.
+// Missing stands for a policy that an application names but that does not exist. It might be a deny policy, so no
+// later policy admits. Service Auth and Bypass policies still do, because they are evaluated first.
 func Missing(id proto.ID) *Policy {
 	why := &Problem{Reason: MissingPolicy}
 	return &Policy{id: id, broken: why, problems: []*Problem{why}}
 }
 
-// Problems are what of a policy this build cannot evaluate, its groups left aside: what is known without
-// them.
+// Problems returns the parts of a policy that this build cannot evaluate. Groups are assumed to exist and to be
+// empty.
 func Problems(p *proto.Policy) []*Problem {
 	return Compile(p, func(proto.ID) (*proto.Group, bool) { return &proto.Group{}, true }).Problems()
 }
 
-// ID is the policy's.
+// ID returns the policy's id.
 func (p *Policy) ID() proto.ID { return p.id }
 
-// Decides is what the policy does with whom it holds for; empty for one that is [Missing].
+// Decides returns the policy's decision; empty for a [Missing] policy.
 func (p *Policy) Decides() proto.Decision { return p.decision }
 
-// Problems are what of the policy this build cannot evaluate, rule by rule, those of the groups that it leads
-// to included. The slice is shared and must not be modified.
+// Problems returns the rules that this build cannot evaluate, including those in the policy's groups. The slice is
+// shared and must not be modified.
 func (p *Policy) Problems() []*Problem { return p.problems }
 
-// Groups are the ids of the groups that the policy leads to, whether they are there or not, in order: with
-// a change of any it is to be compiled again. The slice is shared and must not be modified.
+// Groups returns the ids of all groups that the policy reaches, existing or not, in order. The policy must be
+// compiled again when one of them changes. The slice is shared and must not be modified.
 func (p *Policy) Groups() []proto.ID { return p.groups }
 
-// UsesPosture tells whether one of the policies asks for a posture check.
+// UsesPosture reports whether any of the policies has a posture check.
 func UsesPosture(policies []*Policy) bool {
 	for _, p := range policies {
 		if len(p.checks) > 0 {
@@ -102,7 +102,7 @@ func UsesPosture(policies []*Policy) bool {
 	return false
 }
 
-// Checks are the posture checks that policies ask for, each once.
+// Checks returns the posture checks of the policies, without duplicates.
 func Checks(policies []*Policy) []proto.ID {
 	var all []proto.ID
 	for _, p := range policies {
@@ -113,8 +113,8 @@ func Checks(policies []*Policy) []proto.ID {
 	return all
 }
 
-// External are the evaluations whose answers policies need, each once: they are to be asked before a person
-// is decided about, and handed on in [Facts.External].
+// External returns the external evaluations of the policies, without duplicates. Their answers must be obtained
+// before a person is evaluated, and passed in [Facts.External].
 func External(policies []*Policy) []Evaluation {
 	var all []Evaluation
 	for _, p := range policies {
@@ -125,15 +125,15 @@ func External(policies []*Policy) []Evaluation {
 	return all
 }
 
-// early tells the policies that are looked at before the others.
+// early reports whether the policy is evaluated before Allow and Deny policies.
 func (p *Policy) early() bool {
 	return p.decision == proto.DecisionBypass || p.decision == proto.DecisionNonIdentity
 }
 
-// admits tells what a policy that holds does. One whose decision is not known does not admit.
+// admits reports whether the policy allows requests when it holds. A policy with an unknown decision does not.
 func (p *Policy) admits() bool { return p.broken == nil && p.decision != proto.DecisionDeny }
 
-// holds tells whether the policy is about this request.
+// holds returns whether the policy applies to the request.
 func (p *Policy) holds(f *Facts) Truth {
 	if p.broken != nil {
 		return unknown(p.broken)

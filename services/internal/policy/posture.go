@@ -13,9 +13,8 @@ var _ = register(Selector{
 	Refs: map[string]Resource{"integration_uid": CheckResource}, parse: parseDevicePosture,
 })
 
-// posture holds for requests from a device that passes a check. A device without a result, or one that is
-// not known, neither passes nor fails: it is admitted nowhere, whether a rule asks for those that pass or
-// excludes them.
+// posture matches requests from a device that passes a check. A device that is unknown or has no result neither
+// passes nor fails, so it is denied whether the rule requires or excludes passing devices.
 type posture struct {
 	check                          proto.ID
 	failed, unknown, deviceUnknown *Problem
@@ -23,7 +22,7 @@ type posture struct {
 
 func parseDevicePosture(body []byte) (Matcher, error) {
 	var b struct {
-		Check string `json:"integration_uid"` // the check's, in spite of its name (api/README.md 4.3)
+		Check string `json:"integration_uid"` // a check's id, despite the name (contract.md 4.3)
 	}
 	if err := decode(body, &b); err != nil {
 		return nil, err

@@ -2,21 +2,21 @@ package policy
 
 import "plumbline.dev/proto"
 
-// Reason is why somebody was admitted or refused. The list is closed; the text forms are part of what
-// other systems rely on. The zero value refuses.
+// Reason is why a request was allowed or denied. The list is closed, and other systems rely on the codes. The zero
+// value denies.
 type Reason uint8
 
 // The reasons.
 const (
 	Undecided Reason = iota
 
-	// Admitted.
+	// Allowed.
 	ServiceAuth
 	Bypass
 	Allow
 	Preflight
 
-	// Refused for the service credentials.
+	// Denied because of the service credentials.
 	UnknownCredentials
 	WrongSecret
 	TokenDisabled
@@ -24,13 +24,13 @@ const (
 	MalformedCredentials
 	BothHeaders
 
-	// Refused for the application token, or the session it belongs to.
+	// Denied because of the application token or its session.
 	BadToken
 	AppTokenExpired
 	TokenRevoked
 	SessionEnded
 
-	// Refused for the application.
+	// Denied by the application.
 	UnknownApplication
 	UnknownHost
 	BadPath
@@ -39,7 +39,7 @@ const (
 	PersonNotAdmitted
 	Denied
 
-	// Refused for what is missing or fails, and may be put right by who asks.
+	// Denied because something is missing or fails that the user may be able to fix.
 	LoginRequired
 	CredentialsRequired
 	CertificateRequired
@@ -47,13 +47,13 @@ const (
 	PostureUnknown
 	DeviceUnknown
 
-	// Refused because a rule could not be evaluated for want of a fact.
+	// Denied because a rule needs a fact that is missing.
 	AddressUnknown
 	AuthMethodUnknown
 	ClaimsUnknown
 	ExternalUnavailable
 
-	// Refused because a rule could not be evaluated as it is configured.
+	// Denied because a rule cannot be evaluated as configured.
 	UnsupportedSelector
 	UnknownSelector
 	MalformedRule
@@ -65,7 +65,7 @@ const (
 	UnknownDecision
 	MissingPolicy
 
-	// Refused at a login.
+	// Denied at a login.
 	LoginFailed
 	LoginStateInvalid
 	LoginReplayed
@@ -74,7 +74,7 @@ const (
 	ProviderUnavailable
 	ProviderNotAllowed
 
-	// Refused before anything was decided.
+	// Denied before any decision.
 	BadRequest
 	UntrustedProxy
 	CrossOrigin
@@ -89,76 +89,285 @@ const (
 )
 
 var reasons = [reasonCount]struct{ code, sentence string }{
-	Undecided: {"undecided", "Nothing was decided about this request, so it is refused."},
+	Undecided: {
+		code:     "undecided",
+		sentence: "No decision was made about this request, so it is denied.",
+	},
 
-	ServiceAuth: {"service_auth", "A Service Auth policy of the application admits this request."},
-	Bypass:      {"bypass", "A Bypass policy of the application admits this request."},
-	Allow:       {"allow", "An Allow policy of the application admits this person."},
-	Preflight:   {"preflight", "The application lets preflight requests go on to its origin (options_preflight_bypass)."},
+	ServiceAuth: {
+		code:     "service_auth",
+		sentence: "A Service Auth policy of the application admits this request.",
+	},
+	Bypass: {
+		code:     "bypass",
+		sentence: "A Bypass policy of the application admits this request.",
+	},
+	Allow: {
+		code:     "allow",
+		sentence: "An Allow policy of the application admits this person.",
+	},
+	Preflight: {
+		code:     "preflight",
+		sentence: "The application lets preflight requests go on to its origin (options_preflight_bypass).",
+	},
 
-	UnknownCredentials:   {"unknown_credentials", "There is no service token with this Client ID and Client Secret. Check both; a secret that was lost cannot be shown again, rotate the token to get a new one."},
-	WrongSecret:          {"wrong_secret", "The Client Secret is not that of the service token. Check it; a secret that was lost cannot be shown again, rotate the token to get a new one."},
-	TokenDisabled:        {"token_disabled", "The service token is turned off. Turn it on again, or use another."},
-	TokenExpired:         {"token_expired", "The service token has expired. Refresh it, or use another."},
-	MalformedCredentials: {"malformed_credentials", "The service credentials are incomplete, given twice, or not of the form that is expected. Send the Client ID and the Client Secret once each."},
-	BothHeaders:          {"both_headers", "There are service credentials in the application's own header and in Cf-Access-Client-Id or Cf-Access-Client-Secret. Send them in one form only."},
+	UnknownCredentials: {
+		code: "unknown_credentials",
+		sentence: "There is no service token with this Client ID and Client Secret. Check both; a lost secret " +
+			"cannot be shown again, rotate the token to get a new one.",
+	},
+	WrongSecret: {
+		code: "wrong_secret",
+		sentence: "The Client Secret does not belong to the service token. Check it; a lost secret cannot be shown " +
+			"again, rotate the token to get a new one.",
+	},
+	TokenDisabled: {
+		code:     "token_disabled",
+		sentence: "The service token is turned off. Turn it on again, or use another.",
+	},
+	TokenExpired: {
+		code:     "token_expired",
+		sentence: "The service token has expired. Refresh it, or use another.",
+	},
+	MalformedCredentials: {
+		code: "malformed_credentials",
+		sentence: "The service credentials are incomplete, given twice, or malformed. Send the Client ID and the " +
+			"Client Secret once each.",
+	},
+	BothHeaders: {
+		code: "both_headers",
+		sentence: "There are service credentials in the application's own header and in Cf-Access-Client-Id or " +
+			"Cf-Access-Client-Secret. Send them in one form only.",
+	},
 
-	BadToken:        {"bad_token", "The application token was not made for this application, or it cannot be verified. Ask for a new one."},
-	AppTokenExpired: {"app_token_expired", "The application token has expired. Ask for a new one, or log in again."},
-	TokenRevoked:    {"token_revoked", "The tokens of this application were revoked. Ask for a new one, or log in again."},
-	SessionEnded:    {"session_ended", "The session has ended, by a logout or because its time was over. Log in again."},
+	BadToken: {
+		code: "bad_token",
+		sentence: "The application token was not made for this application, or it cannot be verified. Ask for a " +
+			"new one.",
+	},
+	AppTokenExpired: {
+		code:     "app_token_expired",
+		sentence: "The application token has expired. Ask for a new one, or log in again.",
+	},
+	TokenRevoked: {
+		code:     "token_revoked",
+		sentence: "The tokens of this application were revoked. Ask for a new one, or log in again.",
+	},
+	SessionEnded: {
+		code:     "session_ended",
+		sentence: "The session has expired or was logged out. Log in again.",
+	},
 
-	UnknownApplication: {"unknown_application", "There is no such application here. Check its id and its account."},
-	UnknownHost:        {"unknown_host", "No application is served under this address. Check the host name and the path, or add them to the application's destinations."},
-	BadPath:            {"bad_path", "The path of this request can be read in more than one way, so it is not known which application it belongs to. Send it without empty or dot segments and encoded slashes."},
-	NoPolicies:         {"no_policies", "The application has no policies, so nobody is admitted. Add a policy to it."},
-	NoPolicyHolds:      {"no_policy_holds", "No policy of the application admits this request. Include the service token in a Service Auth policy of the application."},
-	PersonNotAdmitted:  {"person_not_admitted", "You are logged in, but no policy of the application admits you. Ask its owner to include you, or log out and log in as somebody else."},
-	Denied:             {"denied", "A policy of the application denies this request. Ask its owner if that is not meant."},
+	UnknownApplication: {
+		code:     "unknown_application",
+		sentence: "The application does not exist. Check its id and its account.",
+	},
+	UnknownHost: {
+		code: "unknown_host",
+		sentence: "No application is served under this address. Check the host name and the path, or add them to " +
+			"the application's destinations.",
+	},
+	BadPath: {
+		code: "bad_path",
+		sentence: "The path of this request is ambiguous, so its application cannot be determined. Send it without " +
+			"empty or dot segments and encoded slashes.",
+	},
+	NoPolicies: {
+		code:     "no_policies",
+		sentence: "The application has no policies, so every request is denied. Add a policy to it.",
+	},
+	NoPolicyHolds: {
+		code: "no_policy_holds",
+		sentence: "No policy of the application admits this request. Include the service token in a Service Auth " +
+			"policy of the application.",
+	},
+	PersonNotAdmitted: {
+		code: "person_not_admitted",
+		sentence: "You are logged in, but no policy of the application admits you. Ask its owner to include you, " +
+			"or log out and log in as another user.",
+	},
+	Denied: {
+		code:     "denied",
+		sentence: "A policy of the application denies this request. If this is a mistake, ask its owner.",
+	},
 
-	LoginRequired:       {"login_required", "The application asks for a login. Log in and try again."},
-	CredentialsRequired: {"credentials_required", "The application asks for a service token. Send the Client ID and the Client Secret of one that a policy includes."},
-	CertificateRequired: {"certificate_required", "The application asks for a client certificate. Install one that it accepts and try again."},
-	PostureFailed:       {"posture_failed", "The device fails a posture check that the application asks for. Fix the problem, then try again: access returns as soon as the device passes its next check."},
-	PostureUnknown:      {"posture_unknown", "The device has no result of a posture check that the application asks for, or an old one only. Wait for its next check, and see to it that the device is known to the service that scores it."},
-	DeviceUnknown:       {"device_unknown", "The application asks for a posture check, and it is not known which device this request comes from. Use an enrolled device: with its client certificate, or over the overlay network."},
+	LoginRequired: {
+		code:     "login_required",
+		sentence: "The application requires a login. Log in and try again.",
+	},
+	CredentialsRequired: {
+		code: "credentials_required",
+		sentence: "The application requires a service token. Send the Client ID and the Client Secret of a token " +
+			"included in a policy.",
+	},
+	CertificateRequired: {
+		code:     "certificate_required",
+		sentence: "The application requires a client certificate. Install an accepted one and try again.",
+	},
+	PostureFailed: {
+		code: "posture_failed",
+		sentence: "The device fails a posture check required by the application. Fix the problem, then try again: " +
+			"access returns as soon as the device passes its next check.",
+	},
+	PostureUnknown: {
+		code: "posture_unknown",
+		sentence: "The device has no recent result of a posture check required by the application. Wait for its " +
+			"next check, and make sure that the scoring service knows the device.",
+	},
+	DeviceUnknown: {
+		code: "device_unknown",
+		sentence: "The application requires a posture check, but the device behind this request is not known. Use " +
+			"an enrolled device: with its client certificate, or over the overlay network.",
+	},
 
-	AddressUnknown:      {"address_unknown", "A policy of the application asks for the address of the request, which is not known here. Use another selector."},
-	AuthMethodUnknown:   {"auth_method_unknown", "A policy of the application asks how you logged in, and the identity provider did not say. Have it send the amr claim, or use another selector."},
-	ClaimsUnknown:       {"claims_unknown", "A policy of the application asks for a claim of the identity provider, and its claims are not there or cannot be read. Log in again, or use another selector."},
-	ExternalUnavailable: {"external_unavailable", "A policy of the application asks an external service, which did not give a valid answer. Try again in a minute; if that does not help, look after the service."},
+	AddressUnknown: {
+		code: "address_unknown",
+		sentence: "A policy of the application needs the client address, but it is not known here. Use another " +
+			"selector.",
+	},
+	AuthMethodUnknown: {
+		code: "auth_method_unknown",
+		sentence: "A policy of the application requires a login method, but the identity provider did not report " +
+			"one. Have it send the amr claim, or use another selector.",
+	},
+	ClaimsUnknown: {
+		code: "claims_unknown",
+		sentence: "A policy of the application needs a claim of the identity provider, but its claims are missing " +
+			"or cannot be read. Log in again, or use another selector.",
+	},
+	ExternalUnavailable: {
+		code: "external_unavailable",
+		sentence: "A policy of the application depends on an external service, but the service gave no valid " +
+			"answer. Try again in a minute; if that does not help, check the service.",
+	},
 
-	UnsupportedSelector: {"unsupported_selector", "A policy of the application uses a selector that this build cannot evaluate, which counts as a refusal. Use another selector."},
-	UnknownSelector:     {"unknown_selector", "A policy of the application uses a selector that nobody knows, which counts as a refusal. Correct the policy."},
-	MalformedRule:       {"malformed_rule", "A rule of a policy of the application cannot be read, which counts as a refusal. Correct the policy."},
-	IdentityInBypass:    {"identity_in_bypass", "A Bypass policy of the application asks who somebody is, which is never known there and counts as a refusal. Use an Allow policy, or another selector."},
-	UnsupportedDemand:   {"unsupported_demand", "A policy of the application demands more than its rules, such as an approval, which this build cannot do and which counts as a refusal. Take the demand out of the policy."},
-	MissingGroup:        {"missing_group", "A policy of the application names a group that is not there, which counts as a refusal. Correct the policy, or add the group."},
-	GroupCycle:          {"group_cycle", "A policy of the application names a group that contains itself, which counts as a refusal. Correct the group."},
-	TooManyRules:        {"too_many_rules", "A policy of the application has too many rules, or groups too deep inside one another, which counts as a refusal. Split the policy or the group."},
-	UnknownDecision:     {"unknown_decision", "A policy of the application has a decision that nobody knows, which counts as a refusal. Correct the policy."},
-	MissingPolicy:       {"missing_policy", "The application names a policy that is not there, which counts as a refusal. Take it out of the application."},
+	UnsupportedSelector: {
+		code: "unsupported_selector",
+		sentence: "A policy of the application uses a selector that this build cannot evaluate, so the request is " +
+			"denied. Use another selector.",
+	},
+	UnknownSelector: {
+		code: "unknown_selector",
+		sentence: "A policy of the application uses an unknown selector, so the request is denied. Correct the " +
+			"policy.",
+	},
+	MalformedRule: {
+		code:     "malformed_rule",
+		sentence: "A policy of the application has a malformed rule, so the request is denied. Correct the policy.",
+	},
+	IdentityInBypass: {
+		code: "identity_in_bypass",
+		sentence: "A Bypass policy of the application has a rule about a person. Bypass policies are evaluated " +
+			"before any login, so the request is denied. Use an Allow policy, or another selector.",
+	},
+	UnsupportedDemand: {
+		code: "unsupported_demand",
+		sentence: "A policy of the application makes a demand that this build cannot meet, such as an approval, so " +
+			"the request is denied. Remove the demand from the policy.",
+	},
+	MissingGroup: {
+		code: "missing_group",
+		sentence: "A policy of the application names a group that does not exist, so the request is denied. " +
+			"Correct the policy, or add the group.",
+	},
+	GroupCycle: {
+		code: "group_cycle",
+		sentence: "A policy of the application names a group that contains itself, so the request is denied. " +
+			"Correct the group.",
+	},
+	TooManyRules: {
+		code: "too_many_rules",
+		sentence: "A policy of the application has too many rules or too deeply nested groups, so the request is " +
+			"denied. Split the policy or the group.",
+	},
+	UnknownDecision: {
+		code: "unknown_decision",
+		sentence: "A policy of the application has an unknown decision, so the request is denied. Correct the " +
+			"policy.",
+	},
+	MissingPolicy: {
+		code: "missing_policy",
+		sentence: "The application names a policy that does not exist, so the request is denied. Remove it from " +
+			"the application.",
+	},
 
-	LoginFailed:         {"login_failed", "The identity provider did not confirm the login. Try again from the application's own address."},
-	LoginStateInvalid:   {"login_state_invalid", "This login was not begun here, or it was begun too long ago. Start again from the application's own address."},
-	LoginReplayed:       {"login_replayed", "This login was used already. Start again from the application's own address."},
-	LoginWithoutEmail:   {"login_without_email", "The identity provider did not say which verified e-mail address is yours. Have it send the claim that the provider's settings name."},
-	NoProvider:          {"no_provider", "There is no identity provider to log in at. Add one to the account, or to the application's allowed_idps."},
-	ProviderUnavailable: {"provider_unavailable", "The identity provider cannot be reached or did not answer as it should. Try again in a minute."},
-	ProviderNotAllowed:  {"provider_not_allowed", "The application does not accept logins through this identity provider. Choose another."},
+	LoginFailed: {
+		code:     "login_failed",
+		sentence: "The identity provider did not confirm the login. Try again from the application's own address.",
+	},
+	LoginStateInvalid: {
+		code: "login_state_invalid",
+		sentence: "This login was not started here, or it was started too long ago. Start again from the " +
+			"application's own address.",
+	},
+	LoginReplayed: {
+		code:     "login_replayed",
+		sentence: "This login was already used. Start again from the application's own address.",
+	},
+	LoginWithoutEmail: {
+		code: "login_without_email",
+		sentence: "The identity provider did not send a verified e-mail address. Have it send the claim named in " +
+			"the provider's settings.",
+	},
+	NoProvider: {
+		code: "no_provider",
+		sentence: "There is no identity provider to log in with. Add one to the account, or to the application's " +
+			"allowed_idps.",
+	},
+	ProviderUnavailable: {
+		code:     "provider_unavailable",
+		sentence: "The identity provider cannot be reached or gave an invalid answer. Try again in a minute.",
+	},
+	ProviderNotAllowed: {
+		code:     "provider_not_allowed",
+		sentence: "The application does not accept logins through this identity provider. Choose another.",
+	},
 
-	BadRequest:        {"bad_request", "The request cannot be read. Correct what it leaves out or gets wrong."},
-	UntrustedProxy:    {"untrusted_proxy", "This proxy may not ask here for others. Name its address to the gateway first."},
-	CrossOrigin:       {"cross_origin", "The application does not allow this preflight request. Allow its origin, method and headers in cors_headers."},
-	Busy:              {"busy", "Too many requests are waiting. Try again in a second."},
-	Unavailable:       {"unavailable", "Tokens cannot be issued now. Try again in a second."},
-	Stale:             {"stale", "What is known here is too old to decide by. Try again in a minute; if that does not help, look after the connection to NATS."},
-	NotServed:         {"not_served", "The application is not served by this gateway, as it has no origin, or one that may not be called. Give it an x_origin_url: https, or http to a private address."},
-	OriginUnreachable: {"origin_unreachable", "The application's origin cannot be reached. Try again in a minute; if that does not help, look after the origin."},
-	OriginTimeout:     {"origin_timeout", "The application's origin did not answer in time. Try again in a minute; if that does not help, look after the origin."},
+	BadRequest: {
+		code:     "bad_request",
+		sentence: "The request is incomplete or malformed. Correct it.",
+	},
+	UntrustedProxy: {
+		code: "untrusted_proxy",
+		sentence: "This proxy may not ask about the requests of others. Add its address to the gateway's " +
+			"configuration first.",
+	},
+	CrossOrigin: {
+		code: "cross_origin",
+		sentence: "The application does not allow this preflight request. Allow its origin, method and headers in " +
+			"cors_headers.",
+	},
+	Busy: {
+		code:     "busy",
+		sentence: "Too many requests are waiting. Try again in a second.",
+	},
+	Unavailable: {
+		code:     "unavailable",
+		sentence: "Tokens cannot be issued now. Try again in a second.",
+	},
+	Stale: {
+		code: "stale",
+		sentence: "The gateway's data is too old for a decision. Try again in a minute; if that does not help, " +
+			"check the connection to NATS.",
+	},
+	NotServed: {
+		code: "not_served",
+		sentence: "The application is not served by this gateway: it has no origin, or its origin must not be " +
+			"called. Give it an x_origin_url: https, or http to a private address.",
+	},
+	OriginUnreachable: {
+		code: "origin_unreachable",
+		sentence: "The application's origin cannot be reached. Try again in a minute; if that does not help, check " +
+			"the origin.",
+	},
+	OriginTimeout: {
+		code: "origin_timeout",
+		sentence: "The application's origin did not answer in time. Try again in a minute; if that does not help, " +
+			"check the origin.",
+	},
 }
 
-// Reasons are all of them, in order.
+// Reasons returns all reasons in order.
 func Reasons() []Reason {
 	all := make([]Reason, reasonCount)
 	for i := range all {
@@ -167,7 +376,7 @@ func Reasons() []Reason {
 	return all
 }
 
-// String is the reason's code: in messages, logs, metrics and answers.
+// String returns the reason's code, for messages, logs, metrics and answers.
 func (r Reason) String() string {
 	if r >= reasonCount {
 		return reasons[Undecided].code
@@ -175,7 +384,7 @@ func (r Reason) String() string {
 	return reasons[r].code
 }
 
-// Sentence tells people what it means and what to do.
+// Sentence returns an explanation for people, with advice.
 func (r Reason) Sentence() string {
 	if r >= reasonCount {
 		return reasons[Undecided].sentence
@@ -183,7 +392,7 @@ func (r Reason) Sentence() string {
 	return reasons[r].sentence
 }
 
-// Admits tells the reasons of an admission from those of a refusal.
+// Admits reports whether the reason allows the request.
 func (r Reason) Admits() bool {
 	switch r {
 	case ServiceAuth, Bypass, Allow, Preflight:
@@ -192,7 +401,7 @@ func (r Reason) Admits() bool {
 	return false
 }
 
-// Refusal is the reason as an answer on the bus.
+// Refusal returns the reason as an error for a reply on the bus.
 func (r Reason) Refusal() *proto.Error {
 	return &proto.Error{Code: r.String(), Message: r.Sentence()}
 }

@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Matcher is a rule made ready. It must not change what it is given and be safe for concurrent use.
+// Matcher is a compiled rule. It must not modify the facts and must be safe for concurrent use.
 type Matcher interface {
 	Matches(f *Facts) Truth
 }
@@ -86,8 +86,8 @@ func Selectors() []*Selector {
 	return slices.SortedFunc(maps.Values(selectors), func(a, b *Selector) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// ParseRule makes a rule ready, or tells why this build cannot evaluate it. It does one of the two. A rule
-// that names a group is unknown for want of the group, which is not looked for here.
+// ParseRule compiles a rule. It returns either a matcher or the problem that keeps this build from evaluating the rule.
+// The matcher of a group rule is unknown: ParseRule does not look groups up.
 func ParseRule(r proto.Rule) (Matcher, *Problem) {
 	s, ok := selectors[r.Selector]
 	switch {
@@ -103,8 +103,8 @@ func ParseRule(r proto.Rule) (Matcher, *Problem) {
 	return m, nil
 }
 
-// Unsupported are the selectors of rules that this build cannot evaluate, each once, in their order. Groups
-// are not looked into: they are resources with selectors of their own.
+// Unsupported returns the selectors of the rules that this build cannot evaluate, in order and without duplicates. It
+// does not look into groups, which are resources with selectors of their own.
 func Unsupported(lists ...[]proto.Rule) []string {
 	var names []string
 	for _, list := range lists {
@@ -117,10 +117,10 @@ func Unsupported(lists ...[]proto.Rule) []string {
 	return names
 }
 
-var errBody = errors.New("the body is not the object that this selector takes")
+var errBody = errors.New("the body is not the object expected by this selector")
 
-// decode reads a rule's body strictly: a member that this build does not know may narrow what the rule is
-// meant to say, and one that stands there twice may mean something else to another reader.
+// decode parses a rule's body strictly. An unknown member may narrow the rule, and a duplicate member may mean something
+// else to another reader.
 func decode(body []byte, into any) error {
 	if len(body) == 0 || string(body) == "null" {
 		return errBody
@@ -131,7 +131,7 @@ func decode(body []byte, into any) error {
 	return nil
 }
 
-// parseID reads an id that a rule names; otherwise is what is wrong where it is none.
+// parseID parses the id of a resource that a rule names. It returns otherwise as the error.
 func parseID(s string, otherwise error) (proto.ID, error) {
 	id, err := proto.ParseID(s)
 	if err != nil || id.IsZero() {

@@ -16,7 +16,7 @@ var _ = register(Selector{
 	Refs: map[string]Resource{"token_id": ServiceTokenResource}, parse: parseServiceToken,
 })
 
-// serviceToken holds for the credentials of one service token.
+// serviceToken matches requests with the credentials of one service token.
 type serviceToken struct{ id proto.ID }
 
 func parseServiceToken(body []byte) (Matcher, error) {
@@ -40,7 +40,7 @@ func (s serviceToken) Matches(f *Facts) Truth {
 	return truth(f.ServiceToken == s.id)
 }
 
-// withoutToken is a no. Somebody who logged in is not asked for a service token.
+// withoutToken is false. A logged-in person is not asked for a service token.
 func withoutToken(f *Facts) Truth {
 	if f.LoggedIn {
 		return no()

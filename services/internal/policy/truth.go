@@ -2,17 +2,17 @@ package policy
 
 import "plumbline.dev/proto"
 
-// Problem is what stands in the way of a rule: that it cannot be evaluated, or what the request lacks.
+// Problem is the obstacle to a rule: the rule cannot be evaluated, or the request lacks something.
 type Problem struct {
 	Reason   Reason
-	Selector string // as the policy names it
-	// Group is the group that the rule stands in; zero: the policy itself.
+	Selector string // as written in the policy
+	// Group is the group that contains the rule; zero: the policy itself.
 	Group  proto.ID
 	Check  proto.ID // of a device_posture rule
-	Detail string   // a sentence for whoever wrote the policy; empty where the reason says it all
+	Detail string   // a sentence for the author of the policy; empty if the reason is enough
 }
 
-// Error is the problem as a sentence.
+// Error describes the problem in one sentence.
 func (p *Problem) Error() string {
 	s := "selector " + quote(p.Selector) + ": " + p.Reason.String()
 	if !p.Group.IsZero() {
@@ -24,7 +24,7 @@ func (p *Problem) Error() string {
 	return s
 }
 
-// Label is the problem's selector as a metric names it: of a list that is closed, whatever a policy holds.
+// Label returns the selector for a metric: a registered selector, or "other".
 func (p *Problem) Label() string {
 	if _, ok := selectors[p.Selector]; ok || p.Selector == "" {
 		return p.Selector
@@ -32,12 +32,12 @@ func (p *Problem) Label() string {
 	return "other"
 }
 
-// Truth is yes, no or unknown, with what stands in the way of the other answer where that can be named.
-// The zero value is a plain no.
+// Truth is yes, no or unknown, with the obstacle to the opposite value if one can be named. The zero value is a plain
+// no.
 type Truth struct {
 	is answer
-	// up is what stands in the way of a yes: were it out of the way, the answer would be yes. down is the
-	// same of a no. What is unknown has both, a plain yes or no neither.
+	// up is the obstacle to a yes: without it the value would be yes. down is the same for a no. An unknown value has
+	// both, a plain yes or no has neither.
 	up, down *Problem
 }
 
@@ -61,17 +61,17 @@ func truth(b bool) Truth {
 
 func unknown(p *Problem) Truth { return Truth{is: isUnknown, up: p, down: p} }
 
-// lacking is a no that would be a yes but for the problem.
+// lacking is a no that would be a yes without the problem.
 func lacking(p *Problem) Truth { return Truth{up: p} }
 
-// Yes tells whether it is known to be so.
+// Yes reports whether the value is known to be true.
 func (t Truth) Yes() bool { return t.is == isYes }
 
-// No tells whether it is known not to be so.
+// No reports whether the value is known to be false.
 func (t Truth) No() bool { return t.is == isNo }
 
-// or is yes as soon as either is, unknown if either could still make it yes. One of them out of the way is
-// enough for a yes, both must be for a no.
+// or is yes if either operand is, and unknown if either could still make it yes. Removing one obstacle is enough for
+// a yes; a no requires both.
 func (t Truth) or(o Truth) Truth {
 	switch {
 	case t == no() || o == yes():
@@ -89,12 +89,12 @@ func (t Truth) or(o Truth) Truth {
 	return r
 }
 
-// and is no as soon as either is, unknown if either could still make it no.
+// and is no if either operand is, and unknown if either could still make it no.
 func (t Truth) and(o Truth) Truth { return t.not().or(o.not()).not() }
 
 func (t Truth) not() Truth { return Truth{is: isYes - t.is, up: t.down, down: t.up} }
 
-// either of two problems out of the way is enough: the one that says more is named.
+// either returns the more useful of two problems of which removing one is enough.
 func either(a, b *Problem) *Problem {
 	if a == nil || b != nil && b.Reason.use() > a.Reason.use() {
 		return b
@@ -102,7 +102,7 @@ func either(a, b *Problem) *Problem {
 	return a
 }
 
-// both must be out of the way: the one that is harder is named.
+// both returns the harder of two problems of which both must be removed.
 func both(a, b *Problem) *Problem {
 	if a == nil || b != nil && b.Reason.use() < a.Reason.use() {
 		return b
@@ -110,13 +110,13 @@ func both(a, b *Problem) *Problem {
 	return a
 }
 
-// use is how much a reason for a refusal is of use to whoever is refused, higher for more:
-//   - a login may help, and everybody can try one;
-//   - the device can be put right, or another used;
-//   - a certificate or a service token can be had;
-//   - an answer that is missing may come;
-//   - somebody else has to correct the configuration;
-//   - all there is to say is that no policy holds.
+// use ranks reasons for a refusal by their use to the denied user, higher is better:
+//   - a login may help, and every user can try one;
+//   - the device can be fixed or replaced;
+//   - a certificate or a service token can be obtained;
+//   - a missing answer may arrive later;
+//   - an administrator has to correct the configuration;
+//   - nothing is known but that no policy holds.
 func (r Reason) use() int {
 	switch r {
 	case LoginRequired:
