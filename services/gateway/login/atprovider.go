@@ -7,10 +7,10 @@ import (
 	"plumbline.dev/services/internal/egress"
 )
 
-// maxHint bounds the ID token that is kept for the logout, in bytes: it goes back in an address.
+// maxHint bounds the ID token that is kept for the logout, in bytes: it becomes part of a URL.
 const maxHint = 3 << 10
 
-// hintOf seals a session's ID token for its logout; empty where it is too long, or cannot be sealed.
+// hintOf encrypts a session's ID token for its logout; empty if the token is too long or cannot be encrypted.
 func (v *visit) hintOf(session, token string) string {
 	if token == "" || len(token) > maxHint {
 		return ""
@@ -22,8 +22,8 @@ func (v *visit) hintOf(session, token string) string {
 	return sealed
 }
 
-// logoutURL is where a provider says that its own session ends (OpenID Connect RP-Initiated Logout 1.0, 2.1); nil
-// where it says nothing that a browser should be sent to.
+// logoutURL parses a provider's end_session_endpoint (OpenID Connect RP-Initiated Logout 1.0, 2.1); nil if a browser
+// should not be sent there.
 func logoutURL(text, issuer string) *url.URL {
 	u, err := egress.ParseURL(text)
 	if err != nil {
@@ -35,12 +35,12 @@ func logoutURL(text, issuer string) *url.URL {
 	return u
 }
 
-// atProvider is where a person who has logged out of the team domain also logs out of her provider; empty where
-// the provider does not say, cannot be asked, or the request is none that a person sees the answer of: a picture on
-// somebody's page must not reach the provider with her session's token in the address.
+// atProvider returns the URL at which a person who has logged out of the team domain also logs out of their provider.
+// It is empty if the provider has none or is unavailable, or if the request is not a navigation: an image on another
+// page must not send the provider a URL with the person's token.
 //
-// The provider is not asked to send her back: that takes an address that it was told of, and most answer any other
-// with an error in place of the logout.
+// The provider is not asked to redirect back. It would need a registered URL, and most providers answer an
+// unregistered one with an error instead of the logout.
 func (v *visit) atProvider(ctx context.Context, s held) string {
 	if mode, dest := v.Header.Get("Sec-Fetch-Mode"), v.Header.Get("Sec-Fetch-Dest"); mode != "" && mode != "navigate" || dest != "" && dest != "document" {
 		return ""

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// authorized answers /cdn-cgi/access/authorized at an application: a code becomes its cookie.
+// authorized serves /cdn-cgi/access/authorized at an application: it exchanges a code for the application's cookie.
 func (v *visit) authorized(ctx context.Context) *gate.Response {
 	sealed, ok := single(v.URL.Query(), "code")
 	c := &code{}
@@ -23,7 +23,7 @@ func (v *visit) authorized(ctx context.Context) *gate.Response {
 	f := &c.Flow
 	app, known := v.catalog.Application(f.Account, f.Application)
 	if !known || !v.current(f, app) {
-		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the application has another place now"))
+		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the application has moved"))
 	}
 	back := f.Origin + f.Path
 	origin, ok := originOf(v.URL, app.Value, v.team)
@@ -33,7 +33,7 @@ func (v *visit) authorized(ctx context.Context) *gate.Response {
 	case c.Until <= proto.At(v.now()):
 		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the code is too old"))
 	case !holds(v.Header, cookieApp, f.Browser):
-		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login was begun in another browser"))
+		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login was started in another browser"))
 	}
 	s, err := v.arrived(ctx, app.Account, c.Session)
 	if err != nil {
@@ -59,20 +59,19 @@ func (v *visit) authorized(ctx context.Context) *gate.Response {
 	return v.hand(f, app, answer)
 }
 
-// arrived gives the session of a code. It was written by whichever gateway the browser came from, a moment
-// ago: it may not be known here yet.
+// arrived returns the session of a code. Another gateway may have written it a moment ago, so arrived waits for it.
 func (v *visit) arrived(ctx context.Context, account proto.Account, nonce string) (*proto.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	_ = v.sessions.await(ctx, func() bool { _, ok := v.sessions.held[nonce]; return ok })
 	s, ok := v.sessions.Session(account, nonce)
 	if !ok {
-		return nil, fail(policy.SessionEnded, "the session of the code is not there")
+		return nil, fail(policy.SessionEnded, "the session of the code does not exist")
 	}
 	return s, nil
 }
 
-// exchange is what the application token is asked for with.
+// exchange returns the request for an application token.
 func (v *visit) exchange(s *proto.Session, app gate.Application, c *code) *proto.UserExchange {
 	q := &proto.UserExchange{Account: app.Account, Application: app.Value.ID, Policy: c.Policy, Session: s.Nonce, User: s.User,
 		Email: s.Email, Country: s.Country, Until: c.Ends}
@@ -82,7 +81,7 @@ func (v *visit) exchange(s *proto.Session, app gate.Application, c *code) *proto
 	return q
 }
 
-// hand gives the browser the application's cookie and sends it to where it wanted to go.
+// hand sets the application's cookie and redirects to the original URL.
 func (v *visit) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gate.Response {
 	back := f.Origin + f.Path
 	at, err := url.Parse(back)
@@ -96,13 +95,14 @@ func (v *visit) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gate.
 	}
 	for _, c := range all {
 		if len(c.String()) > maxCookie {
-			return v.refuse(policy.LoginFailed, app, "", errors.New("the token is too long for a cookie: have the identity provider's settings ask for fewer claims"))
+			return v.refuse(policy.LoginFailed, app, "", errors.New("the token is too long for a cookie: reduce the claims in the identity provider's settings"))
 		}
 	}
 	if all[0].SameSite != http.SameSiteStrictMode {
 		return v.redirect(back, all...)
 	}
-	// A redirect still counts as begun by the provider's site, and a Strict cookie would not come with it.
+	// A browser still counts a redirect as initiated by the provider's site, and would not send a Strict cookie with
+	// it.
 	answer := v.tell(http.StatusOK, &page.Notice{Title: "You are logged in", Onward: back, Links: []page.Link{{Text: "Go to " + app.Value.Name, URL: back}}})
 	return withCookies(answer, all...)
 }

@@ -17,7 +17,7 @@ import (
 
 type idpRecord = catalog.Record[proto.IdentityProvider]
 
-// begin answers /cdn-cgi/access/login/<host> at the team domain.
+// begin serves /cdn-cgi/access/login/<host> at the team domain.
 func (v *visit) begin(ctx context.Context) *gate.Response {
 	q := v.URL.Query()
 	f, app, back, ok := v.flowOf(q)
@@ -47,8 +47,8 @@ func (v *visit) begin(ctx context.Context) *gate.Response {
 	return v.choose(all, app)
 }
 
-// flowOf reads what a login is for. The link must be one that a gateway made, whole: everything that it says
-// twice must agree. Where it is not, back is an address to begin again at, if the link names one of ours.
+// flowOf parses the link of a login. A gateway must have made the complete link: its redundant parts must agree. If
+// they do not and the link names one of our applications, back is a URL from which the login can be restarted.
 func (v *visit) flowOf(q url.Values) (f *flow, app gate.Application, back string, ok bool) {
 	host, path := strings.TrimPrefix(v.URL.Path, pathLogin), q.Get("redirect_url")
 	f = &flow{}
@@ -64,8 +64,8 @@ func (v *visit) flowOf(q url.Values) (f *flow, app gate.Application, back string
 	return f, app, back, f.Until > proto.At(v.now())
 }
 
-// current tells whether what a flow was made for still holds: the application has its place, and may still be
-// gone back to there.
+// current reports whether a flow is still valid: the application has the same destination, and a redirect to it is
+// still allowed.
 func (v *visit) current(f *flow, app gate.Application) bool {
 	u, err := url.Parse(f.Origin + f.Path)
 	if err != nil || !isPath(f.Path) || !v.covers(app, u) {
@@ -75,8 +75,8 @@ func (v *visit) current(f *flow, app gate.Application) bool {
 	return ok && origin == f.Origin
 }
 
-// backTo is the address that a link without our seal names, where it is one of an application's: to be shown,
-// not to be followed by itself.
+// backTo returns the URL named in a link without our seal if it belongs to an application. It is shown as a link,
+// never followed automatically.
 func (v *visit) backTo(aud, host, path string) string {
 	u, err := url.Parse(v.team.Scheme + "://" + host)
 	if err != nil || !isPath(path) || u.Host != host || u.Path != "" {
@@ -96,7 +96,7 @@ func (v *visit) backTo(aud, host, path string) string {
 	return origin + path
 }
 
-// choose asks at which provider.
+// choose lets the person choose a provider.
 func (v *visit) choose(all []idpRecord, app gate.Application) *gate.Response {
 	n := &page.Notice{Title: "Log in to " + app.Value.Name, Organization: v.organization(app.Account)}
 	q := v.URL.Query()
@@ -108,7 +108,7 @@ func (v *visit) choose(all []idpRecord, app gate.Application) *gate.Response {
 	return v.tell(http.StatusOK, n)
 }
 
-// send sends the browser to a provider.
+// send redirects the browser to a provider.
 func (v *visit) send(ctx context.Context, f *flow, app gate.Application, r idpRecord, back string) *gate.Response {
 	done, ok := v.limits.take(r, v.Peer)
 	if !ok {

@@ -14,18 +14,18 @@ import (
 	"plumbline.dev/proto"
 )
 
-// KeySize is the length of the key that gateways share, in bytes.
+// KeySize is the length of the gateways' shared key, in bytes.
 const KeySize = 32
 
-// errSealed is returned for what was not sealed here, was changed, or was sealed for another purpose. It says
-// no more: what arrives may be anything.
-var errSealed = errors.New("it was not sealed by a gateway of this key for this purpose")
+// errSealed is returned for text that was not encrypted by this key and for this purpose. It gives no details,
+// because the input may be arbitrary.
+var errSealed = errors.New("not sealed with this session key for this purpose")
 
-// maxSealed bounds what is opened, in characters.
+// maxSealed bounds the encrypted text, in characters.
 const maxSealed = 6 << 10
 
-// box seals what the browser carries for us, with AES-256-GCM. What was sealed for one purpose opens for no
-// other. It is safe for concurrent use.
+// box encrypts state that the browser stores for us, with AES-256-GCM. Text encrypted for one purpose cannot be
+// decrypted for another. It is safe for concurrent use.
 type box struct {
 	aead    cipher.AEAD
 	binding []byte // the key of CF_Binding
@@ -33,7 +33,7 @@ type box struct {
 
 func newBox(key []byte) (*box, error) {
 	if len(key) != KeySize {
-		return nil, fmt.Errorf("the session key has %d bytes, %d are needed: give the one that all gateways share with --session-key", len(key), KeySize)
+		return nil, fmt.Errorf("the session key has %d bytes, must have %d: give the key shared by all gateways with --session-key", len(key), KeySize)
 	}
 	block, err := aes.NewCipher(derive(key, "sealing"))
 	if err != nil {
@@ -46,14 +46,14 @@ func newBox(key []byte) (*box, error) {
 	return &box{aead: aead, binding: derive(key, "binding")}, nil
 }
 
-// derive gives a key for one use, so that no two uses share one.
+// derive returns a separate key for each use.
 func derive(key []byte, use string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("plumbline gateway " + use))
 	return mac.Sum(nil)
 }
 
-// seal gives a text that goes into a URL or a cookie as it is.
+// seal returns encrypted text that is safe in a URL or a cookie.
 func (b *box) seal(purpose string, m proto.Message) (string, error) {
 	plain, err := proto.Marshal(m)
 	if err != nil {
@@ -63,8 +63,8 @@ func (b *box) seal(purpose string, m proto.Message) (string, error) {
 }
 
 func (b *box) open(purpose, text string, into proto.Message) error {
-	// One sealed text has one spelling only, so that its hash says whether it was used: the decoder would pass
-	// over line ends.
+	// An encrypted text must have a single spelling, because its hash marks it as used. The decoder would ignore line
+	// ends.
 	if len(text) > maxSealed || strings.ContainsAny(text, "\r\n") {
 		return errSealed
 	}
@@ -79,22 +79,22 @@ func (b *box) open(purpose, text string, into proto.Message) error {
 	return nil
 }
 
-// bind gives the CF_Binding cookie that belongs to a token. The origin sees the token and not this, so that a
-// token which leaks there is of no use in a browser.
+// bind returns the CF_Binding cookie of a token. The origin sees only the token, so a token leaked there is useless
+// in a browser.
 func (b *box) bind(token string) string {
 	mac := hmac.New(sha256.New, b.binding)
 	mac.Write([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// newSecret gives 43 characters that nobody guesses.
+// newSecret returns 43 random characters.
 func newSecret() string {
 	var b [32]byte
 	rand.Read(b[:]) // never fails since Go 1.24
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// isSecret tells what newSecret may have made from what somebody else put into a cookie.
+// isSecret reports whether s has the form of newSecret. Others can set our cookies.
 func isSecret(s string) bool {
 	if len(s) != 43 || strings.ContainsAny(s, "\r\n") {
 		return false
@@ -103,13 +103,13 @@ func isSecret(s string) bool {
 	return err == nil && len(b) == 32
 }
 
-// hashOf is how a sealed thing names a cookie without holding it.
+// hashOf returns a hash that identifies a cookie in sealed state without revealing it.
 func hashOf(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
 
-// newNonce gives 16 characters that name a session (api/README.md 8.3): 95 bits.
+// newNonce returns a session's name of 16 characters (contract.md 8.3): 95 bits.
 func newNonce() string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	out := make([]byte, 0, 16)
@@ -117,7 +117,7 @@ func newNonce() string {
 		var b [32]byte
 		rand.Read(b[:])
 		for _, c := range b {
-			// 248 is a multiple of 62: what is above would make some characters likelier.
+			// 248 is a multiple of 62: larger bytes would make some characters more likely.
 			if c < 248 && len(out) < cap(out) {
 				out = append(out, alphabet[int(c)%len(alphabet)])
 			}
@@ -126,7 +126,7 @@ func newNonce() string {
 	return string(out)
 }
 
-// isNonce tells what may stand in a key of SESSIONS.
+// isNonce reports whether s is valid in a key of SESSIONS.
 func isNonce(s string) bool {
 	if len(s) != 16 {
 		return false

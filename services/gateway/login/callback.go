@@ -17,7 +17,7 @@ import (
 // maxCode bounds a provider's code, in bytes.
 const maxCode = 4 << 10
 
-// callback answers /cdn-cgi/access/callback at the team domain, which a provider sends the browser back to.
+// callback serves /cdn-cgi/access/callback at the team domain, where a provider redirects the browser to.
 func (v *visit) callback(ctx context.Context) *gate.Response {
 	q := v.URL.Query()
 	sealed, ok := single(q, "state")
@@ -28,14 +28,14 @@ func (v *visit) callback(ctx context.Context) *gate.Response {
 	f := &st.Flow
 	app, known := v.catalog.Application(f.Account, f.Application)
 	if !known || !v.current(f, app) {
-		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the application has another place now"))
+		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the application has moved"))
 	}
 	back := f.Origin + f.Path
 	switch {
 	case st.Until <= proto.At(v.now()):
 		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login took too long"))
 	case !holds(v.Header, cookieTeam, st.Browser):
-		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login was begun in another browser"))
+		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login was started in another browser"))
 	}
 	r, known := v.catalog.IdentityProvider(f.Account, st.Provider)
 	if !known || !gate.Allows(app.Value, r.Value) {
@@ -48,8 +48,8 @@ func (v *visit) callback(ctx context.Context) *gate.Response {
 	return v.enter(ctx, f, app, r, p)
 }
 
-// confirm has the provider say who logged in. The state is used up before the provider is called, at every replica:
-// one login causes one call with our secret, however many codes come with its state.
+// confirm obtains the person's identity from the provider. The state is marked as used at every replica before the
+// provider is called: one login causes one call with our secret, however many codes arrive with its state.
 func (v *visit) confirm(ctx context.Context, q url.Values, sealed string, st *state, r idpRecord) (*person, error) {
 	if _, there := q["error"]; there {
 		return nil, fail(policy.LoginFailed, "the provider sent the browser back with the error %q", clip(q.Get("error")))
@@ -63,7 +63,7 @@ func (v *visit) confirm(ctx context.Context, q url.Values, sealed string, st *st
 	}
 	done, ok := v.limits.take(r, v.Peer)
 	if !ok {
-		return nil, fail(policy.Busy, "all calls to this identity provider that may be under way are: of all clients, or from this address")
+		return nil, fail(policy.Busy, "too many concurrent calls to this identity provider, in total or from this address")
 	}
 	defer done()
 	if err := v.once(ctx, r.Account, sealed); err != nil {
@@ -73,9 +73,9 @@ func (v *visit) confirm(ctx context.Context, q url.Values, sealed string, st *st
 	if err != nil {
 		return nil, err
 	}
-	// Who mixes providers up would have one's code redeemed at another (RFC 9207).
+	// This stops mix-up attacks, where one provider's code is redeemed at another (RFC 9207).
 	if iss, there := q["iss"]; there && at.Issuer != "" && (len(iss) != 1 || iss[0] != at.Issuer) {
-		return nil, fail(policy.LoginFailed, "the answer is another issuer's (iss)")
+		return nil, fail(policy.LoginFailed, "the response has another issuer (iss)")
 	}
 	start := v.now()
 	p, err := v.providers.redeem(ctx, at, st, code)
@@ -87,19 +87,19 @@ func (v *visit) confirm(ctx context.Context, q url.Values, sealed string, st *st
 	return p, err
 }
 
-// once redeems something that works once, named by its text.
+// once marks a sealed text as used. It fails if the text was used before.
 func (v *visit) once(ctx context.Context, account proto.Account, sealed string) error {
 	_, err := v.conn.Put(ctx, topology.Sessions, topology.UsedKey(account, sha256.Sum256([]byte(sealed))), &proto.Used{At: proto.At(v.now())}, 0)
 	switch {
 	case errors.Is(err, bus.ErrConflict):
-		return fail(policy.LoginReplayed, "it was used before")
+		return fail(policy.LoginReplayed, "already used")
 	case err != nil:
-		return fail(policy.Unavailable, "note that it is used: %w", err)
+		return fail(policy.Unavailable, "mark as used: %w", err)
 	}
 	return nil
 }
 
-// single gives a parameter that must be there exactly once.
+// single returns a parameter that must occur exactly once.
 func single(q url.Values, name string) (string, bool) {
 	all := q[name]
 	if len(all) != 1 || all[0] == "" || strings.ContainsAny(all[0], "\r\n\x00") {

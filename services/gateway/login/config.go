@@ -17,43 +17,42 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Config is what the operator decides.
+// Config is the operator's configuration.
 type Config struct {
-	// TeamDomain is the URL of the team domain: http or https, host and port, nothing behind. Identity
-	// providers know it as the base of the redirect URI, <team domain>/cdn-cgi/access/callback.
+	// TeamDomain is the URL of the team domain: http or https, host and port, without a path. Identity providers know
+	// it as the base of the redirect URI, <team domain>/cdn-cgi/access/callback.
 	TeamDomain string
-	// SessionKey seals what browsers carry between the steps of a login: [KeySize] bytes, the same at every
-	// gateway.
+	// SessionKey encrypts the login state in browsers: [KeySize] bytes, the same at every gateway.
 	SessionKey []byte
 }
 
-// Deps is what logins work with.
+// Deps are the dependencies of logins.
 type Deps struct {
 	Bus      *bus.Conn
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
 	Clock    clock.Clock
-	Catalog  *catalog.Catalog // of applications, identity providers, checks and the organisation
+	Catalog  *catalog.Catalog // applications, identity providers, checks and organizations
 	Sessions *Sessions
 	Gate     Gate
 	Keyring  Keyring
 	Devices  gate.Devices
 	Recorder Recorder
-	// Identities open the Client Secrets of identity providers.
+	// Identities decrypt the Client Secrets of identity providers.
 	Identities []age.Identity
-	// HTTP calls identity providers; a client of the egress package.
+	// HTTP calls identity providers. It must be a client of package egress.
 	HTTP *http.Client
 }
 
 // Gate decides about people.
 type Gate interface {
-	// Decide asks the application's policies about a person; r is the request for the application.
+	// Decide evaluates the application's policies for a person; r is the request for the application.
 	Decide(ctx context.Context, r *gate.Request, app gate.Application, s *proto.Session) policy.Decision
-	// Find gives the application that a URL belongs to.
+	// Find returns the application of a URL.
 	Find(u *url.URL) (gate.Application, bool)
 }
 
-// Keyring verifies tokens and gets new ones.
+// Keyring verifies tokens and obtains new ones.
 type Keyring interface {
 	Verify(token, aud string) (*keyring.Claims, error)
 	VerifyGlobal(token string, account proto.Account) (*keyring.Claims, error)
@@ -61,7 +60,7 @@ type Keyring interface {
 	Statement(ctx context.Context, q *proto.Statement) (string, error)
 }
 
-// Recorder takes note of logins and logouts.
+// Recorder records logins and logouts.
 type Recorder interface {
 	Record(account proto.Account, a proto.Authentication)
 }

@@ -15,22 +15,23 @@ import (
 const (
 	cookieToken   = "CF_Authorization"
 	cookieBinding = "CF_Binding"
-	cookieApp     = "CF_AppSession" // of an application: binds a login to the browser
-	cookieTeam    = "CF_Session"    // of the team domain: likewise
-	cookieDenied  = "CF_Denied"     // of an application: a login that its policies denied; not Cloudflare's
+	cookieApp     = "CF_AppSession" // at an application: binds a login to the browser
+	cookieTeam    = "CF_Session"    // at the team domain: likewise
+	cookieDenied  = "CF_Denied"     // at an application: a login denied by its policies; not Cloudflare's
 )
 
 const (
 	appSessionLife  = 24 * time.Hour
 	teamSessionLife = 4 * time.Hour
-	// maxCookies is how many cookies of one name are looked at: a neighbour of the domain can set more.
+	// maxCookies bounds the cookies of one name: another host of the domain may set more.
 	maxCookies = 8
-	// maxCookie bounds a cookie with its name, in bytes: browsers drop what is longer, and a person whose
-	// cookie is dropped is sent to log in for ever.
+	// maxCookie bounds a cookie with its name, in bytes. Browsers drop longer cookies, and the person would be
+	// redirected to log in forever.
 	maxCookie = 4096
 )
 
-// cookies are the values of a request's cookies of a name, no two of them alike.
+// cookies returns the distinct values of a request's cookies of a name. It does not use [http.ParseCookie], which
+// rejects a whole line for one malformed pair: a bad cookie of another host would log people out.
 func cookies(h http.Header, name string) []string {
 	var found []string
 	for _, line := range h["Cookie"] {
@@ -56,8 +57,8 @@ func contains(all []string, s string) bool {
 	return false
 }
 
-// secretOf gives the secret that binds logins to this browser, and whether it is a new one. One that the
-// browser has stays: a login in another tab is bound to it.
+// secretOf returns the secret that binds logins to this browser. It keeps an existing secret, because a login in
+// another tab may depend on it.
 func secretOf(h http.Header, name string) string {
 	for _, value := range cookies(h, name) {
 		if isSecret(value) {
@@ -67,8 +68,8 @@ func secretOf(h http.Header, name string) string {
 	return newSecret()
 }
 
-// holds reports whether the browser has the secret of a hash, and no other one. A neighbour of the domain can set a
-// second cookie of the name, with which the browser would finish the neighbour's login as its own.
+// holds reports whether the browser has the secret with this hash, and no other. Another host of the domain could set
+// a second cookie of the name, and the browser would finish a stranger's login as its own.
 func holds(h http.Header, name string, hash []byte) bool {
 	found := cookies(h, name)
 	return len(found) == 1 && len(hash) > 0 && subtle.ConstantTimeCompare(hashOf(found[0]), hash) == 1
@@ -76,26 +77,25 @@ func holds(h http.Header, name string, hash []byte) bool {
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// appCookie is the cookie that binds logins to the browser at an application.
+// appCookie returns the cookie that binds logins to the browser at an application.
 func appCookie(value string, app *proto.Application, secure bool) *http.Cookie {
 	c := &http.Cookie{Name: cookieApp, Value: value, Path: "/", MaxAge: int(appSessionLife.Seconds()), HttpOnly: true,
 		Secure: secure, SameSite: http.SameSiteLaxMode}
-	// An application in another site's frame logs in there.
+	// An application in a frame of another site logs in there.
 	if secure && (app.Gate.SameSite == "" || app.Gate.SameSite == "none") {
 		c.SameSite = http.SameSiteNoneMode
 	}
 	return c
 }
 
-// teamCookie is the cookie that binds logins to the browser at the team domain. The provider sends the
-// browser back by a navigation of its own, which Lax lets it come with.
+// teamCookie returns the cookie that binds logins to the browser at the team domain. The provider returns by a
+// top-level navigation, which includes Lax cookies.
 func (l *Login) teamCookie(value string) *http.Cookie {
 	return &http.Cookie{Name: cookieTeam, Value: value, Path: "/", MaxAge: int(teamSessionLife.Seconds()), HttpOnly: true,
 		Secure: l.secure(), SameSite: http.SameSiteLaxMode}
 }
 
-// globalCookie is the cookie of the global session. Only the team domain's own pages and what leads to them
-// bring it.
+// globalCookie returns the cookie of the global session.
 func (l *Login) globalCookie(token string, life time.Duration) *http.Cookie {
 	c := &http.Cookie{Name: cookieToken, Value: token, Path: "/", MaxAge: seconds(life), HttpOnly: true, Secure: l.secure(), SameSite: http.SameSiteLaxMode}
 	if c.Secure {
@@ -104,10 +104,10 @@ func (l *Login) globalCookie(token string, life time.Duration) *http.Cookie {
 	return c
 }
 
-// secure tells whether the team domain is served over https.
+// secure reports whether the team domain uses https.
 func (l *Login) secure() bool { return l.team.Scheme == "https" }
 
-// tokenCookies are the cookies that an application's session consists of.
+// tokenCookies returns the cookies of an application's session.
 func (l *Login) tokenCookies(app gate.Application, token, path string, life time.Duration, secure bool) []*http.Cookie {
 	g := &app.Value.Gate
 	c := &http.Cookie{Name: cookieToken, Value: token, Path: "/", MaxAge: seconds(life), HttpOnly: !g.CookieScripts, Secure: secure, SameSite: sameSite(g.SameSite, secure)}
@@ -122,7 +122,7 @@ func (l *Login) tokenCookies(app gate.Application, token, path string, life time
 	return all
 }
 
-// sameSite is same_site_cookie_attribute. Browsers refuse None without Secure.
+// sameSite converts same_site_cookie_attribute. Browsers reject None without Secure.
 func sameSite(s string, secure bool) http.SameSite {
 	switch {
 	case s == "strict":
@@ -133,10 +133,10 @@ func sameSite(s string, secure bool) http.SameSite {
 	return http.SameSiteNoneMode
 }
 
-// seconds is a cookie's Max-Age: at least one, as less means something else.
+// seconds returns a cookie's Max-Age. It is at least one, because zero deletes the cookie.
 func seconds(d time.Duration) int { return max(int(d/time.Second), 1) }
 
-// gone takes a cookie away.
+// gone returns a cookie that deletes another.
 func gone(name, path string, secure bool) *http.Cookie {
 	c := &http.Cookie{Name: name, Path: path, MaxAge: -1, HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
 	if secure {
@@ -145,8 +145,8 @@ func gone(name, path string, secure bool) *http.Cookie {
 	return c
 }
 
-// ServiceCookies are the cookies that a service gets its application token as where strict mode is off: those
-// of a person's session, for as long as the client keeps them.
+// ServiceCookies returns the cookies with a service's application token, used with strict mode off. They have the
+// attributes of a person's cookies and last for the client's session.
 func (l *Login) ServiceCookies(app gate.Application, token string, at *url.URL) []*http.Cookie {
 	path := "/"
 	if app.Value.Gate.CookiePath {

@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// denial is what a browser carries for an application that denied its person at the login: the application's own
-// page says why, and evaluates again at each reload. It admits nobody.
+// denial records in the browser that an application denied its person at the login. The application's own page shows
+// the reason, and evaluates the request again at each reload. A denial never admits a request.
 type denial struct {
 	Account     proto.Account `msgpack:"a"`
 	Application proto.ID      `msgpack:"i"`
@@ -25,16 +25,16 @@ type denial struct {
 // Schema implements proto.Message.
 func (*denial) Schema() proto.Schema { return proto.Schema{Name: "login_denial", Major: 1} }
 
-// denialLife bounds how long a browser is remembered as denied; then it is sent to log in again.
+// denialLife bounds how long a denial is remembered. Afterwards the browser is redirected to a new login.
 const denialLife = 12 * time.Hour
 
-// newDenial is the denial of a login.
+// newDenial returns the denial of a login.
 func (v *visit) newDenial(app gate.Application, s *proto.Session, d policy.Decision) *denial {
 	return &denial{Account: app.Account, Application: app.Value.ID, Session: s.Nonce, Reason: uint8(d.Reason), Policy: d.Policy,
 		Check: d.Check, At: proto.At(v.now()), Until: min(s.ExpiresAt, proto.At(v.now().Add(denialLife)))}
 }
 
-// deniedCookie carries a denial at its application.
+// deniedCookie returns the cookie with a denial for its application.
 func (v *visit) deniedCookie(d *denial, app *proto.Application, secure bool) (*http.Cookie, error) {
 	sealed, err := v.box.seal(purposeDenial, d)
 	if err != nil {
@@ -67,7 +67,7 @@ func (l *Login) denialOf(h http.Header, app gate.Application) (newest *denial, o
 	return newest, newest != nil
 }
 
-// ofDenial returns the session of a denial that the browser has at a host, for its logout.
+// ofDenial returns the session of a denial for a logout at its host.
 func (v *visit) ofDenial(sealed string) (held, proto.ID, bool) {
 	d := &denial{}
 	if v.atTeam || v.box.open(purposeDenial, sealed, d) != nil {

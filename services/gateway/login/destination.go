@@ -10,18 +10,18 @@ import (
 	"plumbline.dev/services/internal/hostname"
 )
 
-// maxPath bounds the path, with its query, that a person is sent back to, in bytes: it goes through the
-// provider, and some refuse a state of more than 4,000 characters.
+// maxPath bounds the path and query for the return from a login, in bytes. They pass through the provider, and some
+// providers reject a state of more than 4,000 characters.
 const maxPath = 2048
 
-// isPath tells a path, perhaps with a query, that is safe to send a browser to on an origin of ours: one that
-// no browser takes for another host, and that is none of our own endpoints.
+// isPath reports whether s is a path, perhaps with a query, that is a safe redirect target on one of our origins: no
+// browser interprets it as another host, and it is none of our own endpoints.
 func isPath(s string) bool {
 	if s == "" || len(s) > maxPath || s[0] != '/' || strings.HasPrefix(s, "//") {
 		return false
 	}
 	for i := range len(s) {
-		// Browsers take a backslash for a slash and drop tabs and line ends.
+		// Browsers treat a backslash as a slash and drop tabs and line ends.
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' {
 			return false
 		}
@@ -34,10 +34,11 @@ func isPath(s string) bool {
 	return clean != ourPaths && !strings.HasPrefix(clean, ourPaths+"/")
 }
 
-// ourPaths is what all our endpoints are under: who is sent to the logout after a login has none.
+// ourPaths is the prefix of all our endpoints. A login must not return to one of them: it could be the logout.
 const ourPaths = "/cdn-cgi/access"
 
-// pathOf is the path and query of a request in the form that isPath allows; where they cannot be had, less.
+// pathOf returns the path and query of a request in the form required by isPath. It drops the parts that cannot be
+// represented.
 func pathOf(u *url.URL) string {
 	p := u.EscapedPath()
 	if u.RawQuery != "" && isPath(p+"?"+u.RawQuery) {
@@ -49,10 +50,9 @@ func pathOf(u *url.URL) string {
 	return "/"
 }
 
-// originOf is the origin that a person who asked for u is sent back to, false where there is none that may
-// be: a code on its way goes to this origin, so it must not be one that a stranger has a part in. It is https
-// wherever the team domain is; and its port is the scheme's own, the team domain's, or one that the
-// application names. Another port of the same host may be somebody else's.
+// originOf returns the origin for the return from a login for u; false if no safe one exists. The code is sent to
+// this origin, so no stranger may control it. It uses https if the team domain does. Its port must be the scheme's
+// default, the team domain's, or one named by the application: another port of the host may belong to others.
 func originOf(u *url.URL, app *proto.Application, team *url.URL) (string, bool) {
 	host, err := hostname.Parse(u.Host)
 	scheme := strings.ToLower(u.Scheme)
@@ -82,7 +82,7 @@ func defaultPort(scheme string) string {
 	return "443"
 }
 
-// namesPort tells whether a destination that covers u names its port.
+// namesPort reports whether a destination that covers u names its port.
 func namesPort(app *proto.Application, u *url.URL, port string) bool {
 	for _, d := range app.Domains {
 		p, err := appmatch.Parse(d)

@@ -10,14 +10,14 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// described is what a provider says of itself beside what the library reads.
+// described holds members of a provider's discovery document that the library does not parse.
 type described struct {
 	JWKS    string   `json:"jwks_uri"`
 	Methods []string `json:"token_endpoint_auth_methods_supported"`
 	Logout  string   `json:"end_session_endpoint"`
 }
 
-// discover fetches a provider's own description.
+// discover fetches a provider's discovery document.
 func discover(ctx context.Context, issuer string) (found oidc.ProviderConfig, more described, err error) {
 	if _, err := egress.ParseURL(issuer); err != nil {
 		return found, more, fail(policy.ProviderUnavailable, "issuer: %w", err)
@@ -33,7 +33,7 @@ func discover(ctx context.Context, issuer string) (found oidc.ProviderConfig, mo
 	return oidc.ProviderConfig{AuthURL: e.AuthURL, TokenURL: e.TokenURL, JWKSURL: more.JWKS, UserInfoURL: provider.UserInfoEndpoint()}, more, nil
 }
 
-// fill puts in what the settings leave out.
+// fill sets the endpoints that are missing in the settings.
 func fill(cfg *oidc.ProviderConfig, found oidc.ProviderConfig) {
 	for _, f := range []struct {
 		to   *string
@@ -45,7 +45,7 @@ func fill(cfg *oidc.ProviderConfig, found oidc.ProviderConfig) {
 	}
 }
 
-// styleOf is how we show our secret. To try one way after the other may cost the code, which works once.
+// styleOf returns how the client secret is sent. Trying one way after the other could use up the code.
 func styleOf(methods []string) oauth2.AuthStyle {
 	if len(methods) == 0 || slices.Contains(methods, "client_secret_basic") {
 		return oauth2.AuthStyleInHeader // the default of OpenID Connect Discovery, 3

@@ -15,10 +15,10 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// catchUp bounds how long a step waits for its own write to come back by the watch.
+// catchUp bounds how long a step waits to see its own write in the watch.
 const catchUp = 2 * time.Second
 
-// enter makes the session of a person who has just logged in at a provider, and goes on to the application.
+// enter creates the session of a person who has just logged in at a provider, and continues to the application.
 func (v *visit) enter(ctx context.Context, f *flow, app gate.Application, r idpRecord, p *person) *gate.Response {
 	start := v.now()
 	global := v.globalLife(app.Account)
@@ -41,27 +41,27 @@ func (v *visit) enter(ctx context.Context, f *flow, app gate.Application, r idpR
 	return withCookies(answer, v.globalCookie(token.Token, token.ExpiresAt.Time().Sub(start)))
 }
 
-// keep writes a session and waits until it counts here. Its person is written too, for who looks her up; a
-// login does not fail for that.
+// keep writes a session and waits until it is valid at this gateway. It also writes the person's record. A failure of
+// the latter does not fail the login.
 func (v *visit) keep(ctx context.Context, account proto.Account, s *proto.Session) error {
 	revision, err := v.conn.Put(ctx, topology.Sessions, topology.SessionKey(account, s.Nonce), s, 0)
 	if err != nil {
 		return err
 	}
 	if err := v.remember(ctx, account, s); err != nil {
-		v.log.Warn("a person's newest session is not kept with her", "user", s.User, "err", err)
+		v.log.Warn("failed to update a person's newest session", "user", s.User, "err", err)
 	}
 	return v.settled(ctx, revision)
 }
 
-// settled waits until a session that was written counts here.
+// settled waits until a written session is valid at this gateway.
 func (v *visit) settled(ctx context.Context, revision uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	return v.sessions.AwaitRevision(ctx, revision)
 }
 
-// remember writes the person of a session.
+// remember writes the record of a session's person.
 func (v *visit) remember(ctx context.Context, account proto.Account, s *proto.Session) error {
 	key := topology.UserKey(account, s.User)
 	for try := 0; ; try++ {
@@ -82,7 +82,7 @@ func (v *visit) remember(ctx context.Context, account proto.Account, s *proto.Se
 	}
 }
 
-// admit goes on to an application with a session that is there already.
+// admit continues to an application with an existing session.
 func (v *visit) admit(ctx context.Context, f *flow, app gate.Application, h held) *gate.Response {
 	d := v.gate.Decide(ctx, v.forApp(f), app, h.Session)
 	s := *h.Session
@@ -94,14 +94,14 @@ func (v *visit) admit(ctx context.Context, f *flow, app gate.Application, h held
 			err = v.settled(ctx, revision)
 		}
 		if err != nil {
-			// Somebody else wrote: a logout, say. The browser asks again and finds out.
+			// The session has changed, perhaps by a logout. The browser retries and sees the new state.
 			return v.refuse(policy.Unavailable, app, f.Origin+f.Path, err)
 		}
 	}
 	return v.goOn(ctx, f, app, &s, d)
 }
 
-// needs is until when a session must last for an application's token.
+// needs returns the time until which a session must last for an application's token.
 func (v *visit) needs(s *proto.Session, app gate.Application, d policy.Decision) proto.Millis {
 	if d.Reason != policy.Allow {
 		return 0
@@ -116,7 +116,7 @@ func (v *visit) needs(s *proto.Session, app gate.Application, d policy.Decision)
 	return min(proto.At(v.now().Add(life)), s.StartedAt.Add(topology.MaxSession))
 }
 
-// forApp is the request that the policies are asked about: this browser's, for the application.
+// forApp returns the browser's request for the application, for the evaluation of the policies.
 func (v *visit) forApp(f *flow) *gate.Request {
 	r := *v.Request
 	r.Method = http.MethodGet
@@ -126,7 +126,7 @@ func (v *visit) forApp(f *flow) *gate.Request {
 	return &r
 }
 
-// goOn takes note of a login and sends the browser on to the application, or says why not.
+// goOn records a login and redirects the browser to the application, or shows the reason for a denial.
 func (v *visit) goOn(ctx context.Context, f *flow, app gate.Application, s *proto.Session, d policy.Decision) *gate.Response {
 	v.metrics.logins.WithLabelValues(d.Reason.String()).Inc()
 	v.recorder.Record(app.Account, proto.Authentication{
@@ -138,18 +138,18 @@ func (v *visit) goOn(ctx context.Context, f *flow, app gate.Application, s *prot
 	back := f.Origin + f.Path
 	switch {
 	case !d.Admitted():
-		// The application's own page says why, so that a reload evaluates its request again.
+		// The application's own page shows the reason, so that a reload evaluates its request again.
 		return v.toApp(f, app, &code{Flow: *f, Session: s.Nonce, Denied: v.newDenial(app, s, d)})
 	case d.Reason != policy.Allow:
-		// The application admits whoever this is without a token. It is a page and no redirect: seen from there
-		// it may be otherwise, and then the browser would go round and round.
+		// The application admits this request without a token. The response is a page rather than a redirect: the
+		// decision may differ at the application, and the browser would be redirected in a loop.
 		return v.tell(http.StatusOK, &page.Notice{Title: "You are logged in", Texts: []string{d.Reason.Sentence()},
 			Links: []page.Link{{Text: "Go to " + app.Value.Name, URL: back}}})
 	}
 	return v.toApp(f, app, &code{Flow: *f, Session: s.Nonce, Policy: d.Policy, Ends: s.ExpiresAt})
 }
 
-// toApp sends the browser back to the application with a code.
+// toApp redirects the browser to the application with a code.
 func (v *visit) toApp(f *flow, app gate.Application, c *code) *gate.Response {
 	c.Until = proto.At(v.now().Add(codeLife))
 	sealed, err := v.box.seal(purposeCode, c)

@@ -12,10 +12,10 @@ import (
 	"plumbline.dev/services/gateway/keyring"
 )
 
-// defaultSession is how long a session lasts where nobody says otherwise (api/README.md 8.4).
+// defaultSession is the default session duration (contract.md 8.4).
 const defaultSession = 24 * time.Hour
 
-// globalLife is how long a global session of an account lasts.
+// globalLife returns the duration of an account's global sessions.
 func (l *Login) globalLife(account proto.Account) time.Duration {
 	d := l.catalog.Organization(account).Value.SessionDuration
 	if d <= 0 {
@@ -24,8 +24,8 @@ func (l *Login) globalLife(account proto.Account) time.Duration {
 	return min(d, topology.MaxSession)
 }
 
-// global gives the global session that a person has at the team domain, where it is good for an application:
-// it lives, and was begun at a provider that the application takes logins at.
+// global returns the person's global session at the team domain if it is valid for an application: it has not ended,
+// and the application accepts its provider.
 func (v *visit) global(app gate.Application) (held, bool) {
 	for _, token := range cookies(v.Header, cookieToken) {
 		s, _, ok := v.globalOf(token)
@@ -36,7 +36,7 @@ func (v *visit) global(app gate.Application) (held, bool) {
 	return held{}, false
 }
 
-// globalOf gives the session of a global token, if both are good.
+// globalOf returns the session of a global token if both are valid.
 func (l *Login) globalOf(token string) (held, *keyring.Claims, bool) {
 	s, ok := l.sessions.find(peek(token).Nonce)
 	if !ok || !l.clock.Now().Before(s.StartedAt.Time().Add(l.globalLife(s.account))) {
@@ -49,8 +49,8 @@ func (l *Login) globalOf(token string) (held, *keyring.Claims, bool) {
 	return s, c, true
 }
 
-// sessionOf gives the session of an application's token and the application, if all are good. u is where the
-// token was shown: the application must have a place on that host.
+// sessionOf returns the session and the application of an application token if all are valid. The application must
+// have a destination on the host of v.URL.
 func (v *visit) sessionOf(token string) (held, gate.Application, *keyring.Claims, bool) {
 	p := peek(token)
 	s, ok := v.sessions.find(p.Nonce)
@@ -70,8 +70,8 @@ func (v *visit) sessionOf(token string) (held, gate.Application, *keyring.Claims
 	return held{}, gate.Application{}, nil, false
 }
 
-// hint is what a token says of itself, unverified: it tells where to look, and counts for nothing until the
-// keyring has verified the token.
+// hint is the unverified content of a token. It only selects the keys and the session; the token must still be
+// verified.
 type hint struct {
 	Nonce    string
 	Audience []string

@@ -14,8 +14,8 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// identity answers /cdn-cgi/access/get-identity: who the browser's session is, and how her device does
-// (api/README.md 8.7). Without a session it is 401 and an error.
+// identity serves /cdn-cgi/access/get-identity: the person and the device of the browser's session (contract.md 8.7).
+// Without a session the response is a 401 with an error.
 func (v *visit) identity(context.Context) *gate.Response {
 	s, c, ok := v.who()
 	if !ok {
@@ -26,8 +26,8 @@ func (v *visit) identity(context.Context) *gate.Response {
 	return v.json(http.StatusOK, v.describe(s, c))
 }
 
-// who gives the session of the browser. Where its cookies name several people, another host of the same site
-// may have set one of them, and nobody knows who this is.
+// who returns the session of the browser. If its cookies name several people, another host of the same site may have
+// set one, and the identity is ambiguous.
 func (v *visit) who() (found held, claims *keyring.Claims, ok bool) {
 	for _, token := range cookies(v.Header, cookieToken) {
 		var s held
@@ -53,7 +53,7 @@ func (v *visit) who() (found held, claims *keyring.Claims, ok bool) {
 	return found, claims, ok
 }
 
-// whoami is the answer's shape (api/README.md 7.4, 8.7).
+// whoami is the response (contract.md 7.4, 8.7).
 type whoami struct {
 	ID                 string                 `json:"id"`
 	Name               string                 `json:"name"`
@@ -118,7 +118,7 @@ type postureCheck struct {
 	Path   string `json:"path"`
 }
 
-// version is what the version member says: of this shape.
+// version is the version of this response format.
 const version = 2
 
 func (v *visit) describe(s held, c *keyring.Claims) *whoami {
@@ -164,8 +164,8 @@ func (v *visit) postureOf(account proto.Account, device proto.ID, check *proto.C
 func (v *visit) json(status int, body any) *gate.Response {
 	b, err := json.Marshal(body)
 	if err != nil {
-		v.log.Error("an identity cannot be written", "ray", v.ray, "err", err)
-		return v.plain(http.StatusInternalServerError, "The identity cannot be written.")
+		v.log.Error("failed to encode an identity", "ray", v.ray, "err", err)
+		return v.plain(http.StatusInternalServerError, "The identity cannot be encoded.")
 	}
 	b = append(b, '\n')
 	return &gate.Response{Status: status, Body: b, Header: http.Header{

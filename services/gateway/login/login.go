@@ -19,7 +19,7 @@ import (
 	"plumbline.dev/services/internal/teamdomain"
 )
 
-// Login is the logins of one gateway. It is safe for concurrent use.
+// Login handles the logins at one gateway. It is safe for concurrent use.
 type Login struct {
 	team      *url.URL
 	conn      *bus.Conn
@@ -37,7 +37,7 @@ type Login struct {
 	metrics   *metrics
 }
 
-// New makes it. Nothing runs but requests and [Sessions.Run].
+// New returns a Login. It starts nothing; [Sessions.Run] must run.
 func New(cfg Config, deps Deps) (*Login, error) {
 	team, err := teamdomain.Parse(cfg.TeamDomain)
 	if err != nil {
@@ -66,20 +66,20 @@ func New(cfg Config, deps Deps) (*Login, error) {
 	}, nil
 }
 
-// The paths that are answered here.
+// The paths that are served here.
 const (
-	pathLogin      = ourPaths + "/login/" // and the application's host; at the team domain
+	pathLogin      = ourPaths + "/login/" // followed by the application's host; at the team domain
 	pathCallback   = ourPaths + "/callback"
 	pathAuthorized = ourPaths + "/authorized" // at an application
 	pathLogout     = ourPaths + "/logout"
 	pathIdentity   = ourPaths + "/get-identity"
 )
 
-// Host is the team domain's host, with its port where that is not the scheme's own. On it nothing is served
-// but what is answered here and the certs.
+// Host returns the team domain's host, with its port unless it is the scheme's default. It serves only the paths of
+// this package and the certs.
 func (l *Login) Host() string { return l.team.Host }
 
-// IsTeam tells whether a request is for the team domain.
+// IsTeam reports whether a request is for the team domain.
 func (l *Login) IsTeam(u *url.URL) bool {
 	h, err := hostname.Parse(u.Host)
 	if err != nil {
@@ -96,11 +96,11 @@ func (l *Login) IsTeam(u *url.URL) bool {
 	return false
 }
 
-// Bound tells whether a CF_Binding cookie belongs to a token that came as a cookie (enable_binding_cookie).
+// Bound reports whether a CF_Binding cookie belongs to a token from a cookie (enable_binding_cookie).
 func (l *Login) Bound(token, binding string) bool { return same(l.box.bind(token), binding) }
 
-// ServeHTTP answers what is under /cdn-cgi/access/ and is about people. q is the request as its client made
-// it, in the place of r where a proxy stands between.
+// ServeHTTP serves the login paths under /cdn-cgi/access/. q is the request as its client made it, which differs from
+// r behind a proxy.
 func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request, q *gate.Request) {
 	answer := l.answer(r.Context(), q)
 	for name, values := range answer.Header {
@@ -108,11 +108,11 @@ func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request, q *gate.Reques
 	}
 	w.WriteHeader(answer.Status)
 	if q.Method != http.MethodHead {
-		_, _ = w.Write(answer.Body) // the client may be gone
+		_, _ = w.Write(answer.Body) // the client may have gone
 	}
 }
 
-// Handle is [Login.ServeHTTP] for who answers otherwise than to an http.ResponseWriter.
+// Handle is [Login.ServeHTTP] for callers without an http.ResponseWriter.
 func (l *Login) Handle(ctx context.Context, q *gate.Request) *gate.Response { return l.answer(ctx, q) }
 
 func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
@@ -121,7 +121,7 @@ func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
 	handle, methods := v.find(path)
 	switch {
 	case handle == nil:
-		return v.plain(http.StatusNotFound, "There is nothing here.")
+		return v.plain(http.StatusNotFound, "Not found.")
 	case !strings.Contains(methods, q.Method) || q.Method == "":
 		answer := v.plain(http.StatusMethodNotAllowed, "Use GET.")
 		answer.Header.Set("Allow", methods)
@@ -130,7 +130,7 @@ func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
 	return handle(ctx)
 }
 
-// visit is one request on its way through a login.
+// visit is the state of one request of a login.
 type visit struct {
 	*Login
 	*gate.Request
@@ -138,8 +138,8 @@ type visit struct {
 	atTeam bool // it is for the team domain
 }
 
-// find gives what answers a path, and to which methods. What uses something up is not for HEAD, which mail
-// scanners and previews send.
+// find returns the handler and the methods of a path. Single-use links do not accept HEAD, because mail scanners and
+// previews send it.
 func (v *visit) find(path string) (handle func(context.Context) *gate.Response, methods string) {
 	const get, look = "GET", "GET, HEAD"
 	switch {
@@ -157,7 +157,7 @@ func (v *visit) find(path string) (handle func(context.Context) *gate.Response, 
 	return nil, ""
 }
 
-// newRay names a request, in 16 hex characters.
+// newRay returns a request id of 16 hex characters.
 func newRay() string {
 	var b [8]byte
 	rand.Read(b[:])
@@ -166,7 +166,7 @@ func newRay() string {
 
 func (v *visit) now() time.Time { return v.clock.Now() }
 
-// ip is where the request came from; empty where that is not known.
+// ip returns the client's address; empty if it is not known.
 func (v *visit) ip() string {
 	if !v.Peer.IsValid() {
 		return ""

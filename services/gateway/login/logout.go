@@ -16,19 +16,19 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// logout answers /cdn-cgi/access/logout, at an application and at the team domain: every session that the
-// browser has a good token of ends, with all of its tokens, everywhere (api/README.md 8.7). That a link does it
-// is how Cloudflare has it. From the team domain it goes on to the provider, where that can log people out too,
-// unless the link says where else.
+// logout serves /cdn-cgi/access/logout, at an application and at the team domain. It ends every session for which the
+// browser has a valid token, and with it all tokens everywhere (contract.md 8.7). Like Cloudflare, it accepts a plain
+// link. From the team domain it continues to the provider's logout, if there is one and the link names no other
+// target.
 func (v *visit) logout(ctx context.Context) *gate.Response {
 	if strings.Contains(v.Header.Get("Sec-Purpose")+v.Header.Get("Purpose"), "prefetch") {
-		// A browser that only looks ahead must not end anything.
-		return v.plain(http.StatusForbidden, "A logout is not fetched ahead.")
+		// A prefetch must not end a session.
+		return v.plain(http.StatusForbidden, "A logout cannot be prefetched.")
 	}
 	failed, provider := false, ""
 	for s, app := range v.heldHere() {
 		if err := v.end(ctx, s); err != nil {
-			v.log.Error("a session could not be ended", "user", s.User, "ray", v.ray, "err", err)
+			v.log.Error("failed to end a session", "user", s.User, "ray", v.ray, "err", err)
 			failed = true
 			continue
 		}
@@ -42,8 +42,8 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 			Email: s.Email, IDP: s.IDP, Device: s.Device, Ray: v.ray, Country: s.Country})
 	}
 	if failed {
-		// The cookies stay: with them she can try again.
-		return v.refuse(policy.Unavailable, gate.Application{}, "", errors.New("a session could not be ended"))
+		// Keep the cookies for another attempt.
+		return v.refuse(policy.Unavailable, gate.Application{}, "", errors.New("failed to end a session"))
 	}
 	expired := v.expired()
 	if to, ok := v.returnTo(); ok {
@@ -60,7 +60,7 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 	return withCookies(v.tell(http.StatusOK, n), expired...)
 }
 
-// heldHere are the sessions that the browser has a good token of here, or was denied with, and their applications.
+// heldHere yields the sessions and applications for which the browser has a valid token or a denial here.
 func (v *visit) heldHere() iter.Seq2[held, proto.ID] {
 	return func(yield func(held, proto.ID) bool) {
 		for _, token := range cookies(v.Header, cookieToken) {
@@ -76,7 +76,7 @@ func (v *visit) heldHere() iter.Seq2[held, proto.ID] {
 	}
 }
 
-// whose gives the session of a token that the browser has here.
+// whose returns the session of a token from this browser.
 func (v *visit) whose(token string) (held, proto.ID, bool) {
 	if v.atTeam {
 		s, _, ok := v.globalOf(token)
@@ -89,7 +89,7 @@ func (v *visit) whose(token string) (held, proto.ID, bool) {
 	return s, app.Value.ID, true
 }
 
-// end deletes a session and waits until it has ended here.
+// end deletes a session and waits until it has ended at this gateway.
 func (v *visit) end(ctx context.Context, s held) error {
 	key := topology.SessionKey(s.account, s.Nonce)
 	for try := 0; ; try++ {
@@ -100,7 +100,7 @@ func (v *visit) end(ctx context.Context, s held) error {
 		if !errors.Is(err, bus.ErrConflict) || try == 3 {
 			return err
 		}
-		// It was made longer meanwhile, or has been ended already.
+		// It was extended or has already ended.
 		var now proto.Session
 		if s.revision, err = v.conn.Get(ctx, topology.Sessions, key, &now); errors.Is(err, bus.ErrNotFound) {
 			break
@@ -113,7 +113,7 @@ func (v *visit) end(ctx context.Context, s held) error {
 	return v.sessions.await(ctx, func() bool { _, there := v.sessions.held[s.Nonce]; return !there })
 }
 
-// expired takes the browser's cookies away, on every path that an application of this host binds them to.
+// expired returns cookies that delete the browser's cookies, on every path used by an application of this host.
 func (v *visit) expired() []*http.Cookie {
 	if v.atTeam {
 		return []*http.Cookie{gone(cookieToken, "/", v.secure()), gone(cookieTeam, "/", v.secure())}
@@ -137,7 +137,7 @@ func (v *visit) expired() []*http.Cookie {
 	return all
 }
 
-// returnTo is where a logout leads, if that is one of our own hosts.
+// returnTo returns the target of a logout if it is on one of our own hosts.
 func (v *visit) returnTo() (string, bool) {
 	raw, ok := single(v.URL.Query(), "returnTo")
 	if !ok || len(raw) > maxPath || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }) {

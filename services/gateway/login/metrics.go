@@ -16,11 +16,11 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		logins: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_gateway_logins_total",
-			Help: "Logins of people to applications, by what came of them."}, []string{"reason"}),
+			Help: "Logins of people to applications, by result."}, []string{"reason"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plumbline_gateway_identity_provider_seconds",
-			Help:    "How long an identity provider took to turn a code into a person.",
+			Help:    "Time in which an identity provider redeemed a code.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 11)}, []string{"result"}),
-		logouts: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumbline_gateway_logouts_total", Help: "Sessions that a logout ended."}),
+		logouts: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumbline_gateway_logouts_total", Help: "Sessions ended by a logout."}),
 	}
 	for _, reason := range []policy.Reason{policy.Allow, policy.PersonNotAdmitted, policy.ProviderUnavailable, policy.LoginFailed} {
 		m.logins.WithLabelValues(reason.String())

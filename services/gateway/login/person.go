@@ -12,17 +12,17 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Bounds of what a provider says of a person, in bytes where nothing else is said.
+// Bounds of a person's data from the provider, in bytes unless noted.
 const (
 	maxSubject = 255 // OpenID Connect Core, 2
 	maxEmail   = 254 // RFC 5321
 	maxName    = 256
-	maxClaims  = 16 << 10 // each gateway keeps those of every session
+	maxClaims  = 16 << 10 // every gateway caches the claims of all sessions
 	maxAMR     = 16       // values
 	maxMethod  = 64
 )
 
-// person is who a provider says has logged in.
+// person is the identity confirmed by a provider.
 type person struct {
 	Subject, Email, Name string
 	AMR                  []string
@@ -30,8 +30,8 @@ type person struct {
 	IDToken              string
 }
 
-// failure is a login that came to nothing. The detail is for the log; it holds no secret, and nothing that the
-// provider or the browser chose without bounds.
+// failure is a failed login. The detail is for the log. It contains no secret, and only bounded text from the
+// provider or the browser.
 type failure struct {
 	reason policy.Reason
 	detail error
@@ -44,7 +44,7 @@ func fail(why policy.Reason, format string, args ...any) *failure {
 	return &failure{reason: why, detail: fmt.Errorf(format, args...)}
 }
 
-// reasonOf is why a login came to nothing.
+// reasonOf returns the reason for a failed login.
 func reasonOf(err error) policy.Reason {
 	var f *failure
 	if errors.As(err, &f) {
@@ -53,12 +53,12 @@ func reasonOf(err error) policy.Reason {
 	return policy.Unavailable
 }
 
-// protocol are the claims of an ID token that are about the token rather than the person.
+// protocol lists the claims of an ID token about the token itself.
 var protocol = []string{"aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash", "sid",
 	"_claim_names", "_claim_sources"}
 
-// personOf reads who logged in from the claims of a verified ID token and, where it was asked, of the userinfo
-// endpoint. Of a claim that both have the ID token's counts: it is signed.
+// personOf builds a person from the claims of a verified ID token and, if present, of the userinfo endpoint. The ID
+// token takes precedence, because it is signed.
 func personOf(idp *proto.IdentityProvider, token, userinfo map[string]json.RawMessage) (*person, error) {
 	if notTrue(token["email_verified"]) || notTrue(userinfo["email_verified"]) {
 		return nil, fail(policy.LoginWithoutEmail, "email_verified is not true")
@@ -79,16 +79,16 @@ func personOf(idp *proto.IdentityProvider, token, userinfo map[string]json.RawMe
 	name := emailClaim(idp)
 	p.Email = text(all[name])
 	if p.Email == "" && (idp.EmailClaim != "" || given(all[name])) || p.Email != "" && !isEmail(p.Email) {
-		return nil, fail(policy.LoginWithoutEmail, "the claim %q holds no e-mail address of plain letters", clip(name))
+		return nil, fail(policy.LoginWithoutEmail, "the claim %q is not an ASCII e-mail address", clip(name))
 	}
 	p.Name = cleanName(text(all["name"]))
 	p.AMR = methods(all["amr"])
 	claims, err := json.Marshal(all)
 	if err != nil {
-		return nil, fail(policy.LoginFailed, "the claims cannot be kept: %w", err)
+		return nil, fail(policy.LoginFailed, "cannot encode the claims: %w", err)
 	}
 	if len(claims) > maxClaims {
-		return nil, fail(policy.LoginFailed, "the claims take %d bytes, at most %d are kept: have the provider send fewer", len(claims), maxClaims)
+		return nil, fail(policy.LoginFailed, "the claims have %d bytes, at most %d are allowed: have the provider send fewer", len(claims), maxClaims)
 	}
 	p.Claims = claims
 	return p, nil
@@ -101,7 +101,7 @@ func emailClaim(idp *proto.IdentityProvider) string {
 	return "email"
 }
 
-// wantsUserinfo tells whether the ID token leaves out something that the provider's settings ask for.
+// wantsUserinfo reports whether the ID token lacks a claim required by the provider's settings.
 func wantsUserinfo(idp *proto.IdentityProvider, token map[string]json.RawMessage) bool {
 	if !given(token[emailClaim(idp)]) {
 		return true
@@ -114,7 +114,7 @@ func wantsUserinfo(idp *proto.IdentityProvider, token map[string]json.RawMessage
 	return false
 }
 
-// custom are the claims that application tokens carry on, a JSON object; nil where there are none.
+// custom returns the claims to include in application tokens as a JSON object; nil without any.
 func custom(claims json.RawMessage, names []string) json.RawMessage {
 	var all map[string]json.RawMessage
 	if len(names) == 0 || json.Unmarshal(claims, &all) != nil {
@@ -138,12 +138,12 @@ func custom(claims json.RawMessage, names []string) json.RawMessage {
 
 func given(v json.RawMessage) bool { return len(v) > 0 && string(v) != "null" }
 
-// notTrue tells a claim that is there and does not say true, which some providers write as a string.
+// notTrue reports whether a claim is present and not true. Some providers send true as a string.
 func notTrue(v json.RawMessage) bool {
 	return given(v) && string(v) != "true" && string(v) != `"true"`
 }
 
-// text is a claim that is a string; empty where it is anything else.
+// text returns a claim's string; empty if the claim is not a string.
 func text(v json.RawMessage) string {
 	var s string
 	if json.Unmarshal(v, &s) != nil {
@@ -166,8 +166,8 @@ func methods(v json.RawMessage) []string {
 	return kept
 }
 
-// isEmail tells an address that means the same to everybody: it goes into a header, names the person, and is
-// compared without case, where letters beyond ASCII may fold into others.
+// isEmail accepts only addresses that are unambiguous: they are put into a header, identify the person, and are
+// compared without case, where non-ASCII letters may fold into others.
 func isEmail(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || local == "" || domain == "" || len(s) > maxEmail {
@@ -181,7 +181,7 @@ func isEmail(s string) bool {
 	return !strings.Contains(domain, "@")
 }
 
-// cleanName keeps a name that can be shown.
+// cleanName returns a printable, bounded name.
 func cleanName(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsGraphic(r) {
@@ -196,7 +196,7 @@ func cleanName(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// userID names a person in an account: the same at every provider that vouches for her address.
+// userID returns a person's id in an account: the same for every provider that confirms their address.
 func userID(a proto.Account, idp proto.ID, p *person) proto.ID {
 	if p.Email != "" {
 		return proto.DeriveID(a, strings.ToLower(p.Email))
@@ -204,7 +204,7 @@ func userID(a proto.Account, idp proto.ID, p *person) proto.ID {
 	return proto.DeriveID(a, idp.String()+" "+p.Subject)
 }
 
-// clip keeps what somebody else chose short enough for the log.
+// clip bounds untrusted text in the log.
 func clip(s string) string {
 	if len(s) > 64 {
 		return s[:64] + "…"

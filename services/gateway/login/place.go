@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// pathOfApp is the path that the application's cookie is bound to where it asks for that: of the destinations
-// that cover u, the longest.
+// pathOfApp returns the cookie path of an application with path-bound cookies: the longest path of the destinations
+// that cover u.
 func pathOfApp(app *proto.Application, u *url.URL) string {
 	longest := "/"
 	for _, d := range app.Domains {
@@ -23,7 +23,7 @@ func pathOfApp(app *proto.Application, u *url.URL) string {
 	return longest
 }
 
-// boundPaths are all paths that an application's cookie may be bound to.
+// boundPaths returns all possible cookie paths of an application.
 func boundPaths(app *proto.Application) []string {
 	var all []string
 	for _, d := range app.Domains {
@@ -34,7 +34,7 @@ func boundPaths(app *proto.Application) []string {
 	return all
 }
 
-// boundPath is a destination's path without what may differ, in whole segments as cookies have it.
+// boundPath returns a destination's path up to its first wildcard, in whole segments.
 func boundPath(p appmatch.Pattern) string {
 	_, rest, _ := strings.Cut(p.String(), "/")
 	if at := strings.IndexByte(rest, '*'); at >= 0 {
@@ -47,13 +47,13 @@ func boundPath(p appmatch.Pattern) string {
 	return path
 }
 
-// covers tells whether app is the one that a URL belongs to.
+// covers reports whether a URL belongs to app.
 func (l *Login) covers(app catalog.Record[proto.Application], u *url.URL) bool {
 	found, ok := l.gate.Find(u)
 	return ok && found.Account == app.Account && found.Value.ID == app.Value.ID
 }
 
-// onHost tells whether an application has a place on the host of a URL, whatever the path.
+// onHost reports whether an application has a destination on the host of a URL, on any path.
 func onHost(app *proto.Application, u *url.URL) bool {
 	root := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
 	for _, d := range app.Domains {

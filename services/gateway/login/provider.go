@@ -21,26 +21,26 @@ import (
 )
 
 const (
-	// callTime bounds one call of a provider, callSize its answer, in bytes.
+	// callTime bounds one call to a provider, callSize its response, in bytes.
 	callTime = 10 * time.Second
 	callSize = 256 << 10
-	// discoveryLife is how long a provider's own description is believed; retryAfter how long one that could
-	// not be had is not asked for again, so that no visitor makes us call all the time.
+	// discoveryLife is how long a discovery document is cached. retryAfter is how long a failed discovery is not
+	// repeated, so that visitors cannot cause a stream of calls.
 	discoveryLife = time.Hour
 	retryAfter    = 5 * time.Second
-	// readyProviders bounds those that are kept ready.
+	// readyProviders is the number of cached providers.
 	readyProviders = 256
-	// maxIDToken bounds an ID token, in bytes; maxAhead how far ahead of ours a provider's clock may be.
+	// maxIDToken bounds an ID token, in bytes. maxAhead bounds how far a provider's clock may be ahead of ours.
 	maxIDToken = 64 << 10
 	maxAhead   = 5 * time.Minute
 )
 
-// algorithms are those that ID tokens may be signed with: a provider's public key verifies them, so that
-// nobody who knows our Client Secret can make one.
+// algorithms lists the allowed signatures of ID tokens. All are asymmetric, so knowing our Client Secret is not
+// enough to forge a token.
 var algorithms = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
 	oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA}
 
-// providers are the identity providers made ready. It is safe for concurrent use.
+// providers caches prepared identity providers. It is safe for concurrent use.
 type providers struct {
 	client     *http.Client
 	identities []age.Identity
@@ -52,10 +52,10 @@ type providers struct {
 type providerKey struct {
 	account  proto.Account
 	id       proto.ID
-	revision uint64 // another revision is another provider
+	revision uint64 // a new revision is prepared anew
 }
 
-// place is where a provider is made ready, by one at a time.
+// place is the cache entry of a provider. One goroutine at a time prepares it.
 type place struct {
 	mu       sync.Mutex
 	provider *provider
@@ -63,14 +63,14 @@ type place struct {
 	until    time.Time
 }
 
-// provider is an identity provider made ready.
+// provider is a prepared identity provider.
 type provider struct {
 	*proto.IdentityProvider
 	oauth2   oauth2.Config
 	oidc     *oidc.Provider
 	verifier *oidc.IDTokenVerifier
 	clock    clock.Clock
-	logout   *url.URL // where its own session ends; nil: it does not say
+	logout   *url.URL // its end_session_endpoint; nil: none
 }
 
 func newProviders(client *http.Client, identities []age.Identity, c clock.Clock, callback string) (*providers, error) {
@@ -81,7 +81,7 @@ func newProviders(client *http.Client, identities []age.Identity, c clock.Clock,
 	return &providers{client: bounded(client), identities: identities, clock: c, callback: callback, ready: ready}, nil
 }
 
-// bounded is the client with answers of at most callSize bytes and calls of at most callTime.
+// bounded limits responses to callSize bytes and calls to callTime.
 func bounded(c *http.Client) *http.Client {
 	next := c.Transport
 	if next == nil {
@@ -101,7 +101,7 @@ func (s short) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// of gives a provider ready to log in at. It may call the provider, within bounds.
+// of returns a prepared provider. It may call the provider, within bounds.
 func (p *providers) of(ctx context.Context, r catalog.Record[proto.IdentityProvider]) (*provider, error) {
 	key := providerKey{r.Account, r.Value.ID, r.Revision}
 	at, ok := p.ready.Get(key)
@@ -117,13 +117,13 @@ func (p *providers) of(ctx context.Context, r catalog.Record[proto.IdentityProvi
 	if now.Before(at.until) {
 		return at.provider, at.err
 	}
-	// Who waits behind this one needs the answer as well: it does not end with the one who happened to ask.
+	// Other goroutines wait for the result too, so it does not end with this caller's context.
 	made, err := p.make(oidc.ClientContext(context.WithoutCancel(ctx), p.client), r.Value)
 	switch {
 	case err == nil:
 		at.provider, at.err, at.until = made, nil, now.Add(discoveryLife)
 	case at.provider != nil:
-		// What was known yesterday is better than nobody logging in.
+		// An old discovery document is better than no logins.
 		at.err, at.until = nil, now.Add(retryAfter)
 	default:
 		at.err, at.until = err, now.Add(retryAfter)
@@ -170,12 +170,12 @@ func (p *providers) make(ctx context.Context, idp *proto.IdentityProvider) (*pro
 		oauth2: oauth2.Config{ClientID: idp.ClientID, ClientSecret: string(secret), RedirectURL: p.callback, Scopes: scopes(idp.Scopes),
 			Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthURL, TokenURL: cfg.TokenURL, AuthStyle: style}},
 		verifier: made.VerifierContext(ctx, &oidc.Config{ClientID: idp.ClientID, SupportedSigningAlgs: algorithms, Now: p.clock.Now,
-			// Without an issuer in the settings the keys alone say who signed.
+			// Without an issuer in the settings, only the keys identify the signer.
 			SkipIssuerCheck: idp.Issuer == ""}),
 	}, nil
 }
 
-// authURL is where the browser goes to log in.
+// authURL returns the URL of the provider's login.
 func (p *provider) authURL(sealed string, st *state) string {
 	options := []oauth2.AuthCodeOption{oidc.Nonce(st.Nonce)}
 	if !p.Plain {

@@ -169,7 +169,7 @@ func TestProvidersThatFail(t *testing.T) {
 			if strings.Contains(got.body, "SECRET") || strings.Contains(w.logs.String(), "SECRET") {
 				t.Error("what the provider answered is shown")
 			}
-			if !strings.Contains(w.logs.String(), "a login came to nothing") {
+			if !strings.Contains(w.logs.String(), "login failed") {
 				t.Error("nothing stands in the log")
 			}
 		})

@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// redeem turns the code that the browser brought back into the person who logged in.
+// redeem exchanges the browser's code for the person's identity.
 func (p *providers) redeem(ctx context.Context, at *provider, st *state, code string) (*person, error) {
 	ctx = oidc.ClientContext(ctx, p.client)
 	var options []oauth2.AuthCodeOption
@@ -27,13 +27,13 @@ func (p *providers) redeem(ctx context.Context, at *provider, st *state, code st
 	if err != nil {
 		var refused *oauth2.RetrieveError
 		if errors.As(err, &refused) && refused.ErrorCode != "" {
-			return nil, fail(policy.LoginFailed, "the token endpoint refused the code: %q", clip(refused.ErrorCode))
+			return nil, fail(policy.LoginFailed, "the token endpoint rejected the code: %q", clip(refused.ErrorCode))
 		}
 		return nil, fail(policy.ProviderUnavailable, "token endpoint: %w", plain(err))
 	}
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" || len(raw) > maxIDToken {
-		return nil, fail(policy.LoginFailed, "the token endpoint gave no ID token, or one longer than %d bytes", maxIDToken)
+		return nil, fail(policy.LoginFailed, "the token endpoint returned no ID token, or one longer than %d bytes", maxIDToken)
 	}
 	claims, err := at.verify(ctx, raw, token.AccessToken, st.Nonce)
 	if err != nil {
@@ -53,7 +53,7 @@ func (p *providers) redeem(ctx context.Context, at *provider, st *state, code st
 	return who, nil
 }
 
-// verify checks an ID token as OpenID Connect Core, 3.1.3.7 asks.
+// verify checks an ID token according to OpenID Connect Core, 3.1.3.7.
 func (p *provider) verify(ctx context.Context, raw, access, nonce string) (map[string]json.RawMessage, error) {
 	id, err := p.verifier.Verify(ctx, raw)
 	if err != nil {
@@ -66,13 +66,13 @@ func (p *provider) verify(ctx context.Context, raw, access, nonce string) (map[s
 	azp := text(claims["azp"])
 	switch {
 	case subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1:
-		return nil, fail(policy.LoginFailed, "ID token: the nonce is not that of this login")
+		return nil, fail(policy.LoginFailed, "ID token: the nonce belongs to another login")
 	case given(claims["azp"]) && azp != p.ClientID, len(id.Audience) > 1 && azp != p.ClientID:
 		return nil, fail(policy.LoginFailed, "ID token: it was issued to another client (azp)")
 	case id.IssuedAt.After(p.clock.Now().Add(maxAhead)):
-		return nil, fail(policy.LoginFailed, "ID token: issued in the future; see to the clocks")
+		return nil, fail(policy.LoginFailed, "ID token: issued in the future; check the clocks")
 	case id.AccessTokenHash != "" && id.VerifyAccessToken(access) != nil:
-		return nil, fail(policy.LoginFailed, "ID token: at_hash is not that of the access token")
+		return nil, fail(policy.LoginFailed, "ID token: at_hash does not match the access token")
 	}
 	return claims, nil
 }
@@ -92,8 +92,8 @@ func (p *provider) userinfo(ctx context.Context, token *oauth2.Token, subject st
 	return claims, nil
 }
 
-// plain is an error of the libraries without the parts of an answer or of a URL that they may quote: a code
-// or a token is one of them.
+// plain removes the parts of a response or a URL that the libraries' errors may quote. They may contain a code or a
+// token.
 func plain(err error) error {
 	var (
 		mismatch *oidc.IssuerMismatchError
@@ -105,7 +105,7 @@ func plain(err error) error {
 	case errors.As(err, &mismatch):
 		return fmt.Errorf("the provider calls itself %q", clip(mismatch.Discovered))
 	case errors.As(err, &expired):
-		return errors.New("it has expired; see to the clocks")
+		return errors.New("it has expired; check the clocks")
 	case errors.As(err, &tooLarge):
 		return fmt.Errorf("the answer is longer than %d bytes", callSize)
 	case errors.As(err, &called):
@@ -114,19 +114,19 @@ func plain(err error) error {
 	return errors.New(kindOf(err.Error()))
 }
 
-// kindOf tells what a library means, in words of ours: its own quote what they were given.
+// kindOf translates a library's error into a text without quotes of its input.
 func kindOf(text string) string {
 	for _, k := range []struct{ has, means string }{
 		{"fetching keys", "the provider's keys cannot be fetched"},
-		{"failed to verify signature", "it is not signed with a key of the provider's"},
+		{"failed to verify signature", "it is not signed with a key of the provider"},
 		{"malformed jwt", "it is not a token signed with one of the algorithms RS, ES, PS and EdDSA"},
-		{"issued by a different provider", "it is another issuer's"},
+		{"issued by a different provider", "it has another issuer"},
 		{"expected audience", "it was not issued to this client"},
-		{"(not before) time", "it is not valid yet; see to the clocks"},
+		{"(not before) time", "it is not valid yet; check the clocks"},
 		{"failed to unmarshal claims", "its claims cannot be read"},
 		{"missing access_token", "there is no access token in the answer"},
 		{"cannot parse", "the answer is not JSON"},
-		{"failed to decode", "the answer is not the JSON that is expected"},
+		{"failed to decode", "the answer is not the expected JSON"},
 	} {
 		if strings.Contains(text, k.has) {
 			return k.means
@@ -135,5 +135,5 @@ func kindOf(text string) string {
 	if len(text) > 3 && text[0] >= '1' && text[0] <= '5' && text[3] == ' ' {
 		return "the provider answered with status " + text[:3]
 	}
-	return "the answer is not what is expected"
+	return "unexpected answer"
 }

@@ -10,19 +10,18 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Redirect sends a person to the team domain to log in to an application (api/README.md 8.5); nil where nobody
-// can, as no provider is there for it. A request to an origin that nobody may be sent back to is refused with a
-// page. The headers beside Location and Set-Cookie are the gate's. serviceToken is false where service
-// credentials were shown and not right.
+// Redirect redirects a person to the team domain to log in to an application (contract.md 8.5); nil if the
+// application has no provider. If the origin is not a safe redirect target, the response is a page. The gate adds all
+// headers except Location and Set-Cookie. serviceToken is false if invalid service credentials were sent.
 func (l *Login) Redirect(ctx context.Context, r *gate.Request, app gate.Application, serviceToken bool) *gate.Response {
 	if len(l.providersOf(app)) == 0 {
-		l.log.Debug("there is no identity provider to log in at", "application", app.Value.ID)
+		l.log.Debug("no identity provider to log in with", "application", app.Value.ID)
 		return nil
 	}
 	v := &visit{Login: l, Request: r, ray: newRay()}
 	origin, ok := originOf(r.URL, app.Value, l.team)
 	if !ok {
-		return v.refuse(policy.UnknownHost, app, "", errors.New("nobody is sent back to this port: name it in the application's domain"))
+		return v.refuse(policy.UnknownHost, app, "", errors.New("redirects to this port are not allowed: name it in the application's domain"))
 	}
 	if len(cookies(r.Header, cookieApp)) > 1 {
 		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the browser has several "+cookieApp+" cookies"))
@@ -32,11 +31,11 @@ func (l *Login) Redirect(ctx context.Context, r *gate.Request, app gate.Applicat
 		Until: proto.At(l.clock.Now().Add(flowLife))}
 	to, err := l.loginURL(ctx, &f, app, serviceToken)
 	if err != nil {
-		l.log.Error("cannot send a person to log in", "application", app.Value.ID, "err", err)
+		l.log.Error("failed to redirect a person to the login", "application", app.Value.ID, "err", err)
 		return nil
 	}
 	answer := v.redirect(to, appCookie(secret, app.Value, r.URL.Scheme == "https"))
-	// The gate names the request.
+	// The gate sets its own request id.
 	answer.Header.Del("Cf-Ray")
 	return answer
 }
@@ -51,15 +50,15 @@ func (l *Login) loginURL(ctx context.Context, f *flow, app gate.Application, ser
 	meta, err := l.keyring.Statement(ctx, &proto.Statement{Kind: proto.StatementMeta, Account: f.Account, Application: f.Application,
 		Hostname: host, RedirectURL: f.Path, ServiceTokenStatus: serviceToken})
 	if err != nil {
-		// It tells clients which application this is; a login goes without.
-		l.log.Debug("no statement goes with the redirect", "application", app.Value.ID, "err", err)
+		// It identifies the application to clients; the login works without it.
+		l.log.Debug("redirecting without a statement", "application", app.Value.ID, "err", err)
 	} else {
 		to += "&meta=" + url.QueryEscape(meta)
 	}
 	return to + "&redirect_url=" + url.QueryEscape(f.Path) + "&flow=" + sealed, nil
 }
 
-// hostOf is an origin without its scheme.
+// hostOf returns an origin without its scheme.
 func hostOf(origin string) string {
 	u, err := url.Parse(origin)
 	if err != nil {
@@ -68,7 +67,7 @@ func hostOf(origin string) string {
 	return u.Host
 }
 
-// providersOf are the providers that people may log in to an application at, by id.
+// providersOf returns the providers for logins to an application, sorted by id.
 func (l *Login) providersOf(app gate.Application) []idpRecord {
 	var all []idpRecord
 	for _, r := range l.catalog.IdentityProviders(app.Account) {

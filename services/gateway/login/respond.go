@@ -12,12 +12,12 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// redirect sends the browser on. Where it goes was checked by who calls.
+// redirect redirects the browser. The caller must have checked the target.
 func (v *visit) redirect(to string, cookies ...*http.Cookie) *gate.Response {
 	answer := &gate.Response{Status: http.StatusFound, Header: http.Header{
 		"Location":        {to},
 		"Cache-Control":   {page.NoStore},
-		"Referrer-Policy": {"no-referrer"}, // the address may hold a code
+		"Referrer-Policy": {"no-referrer"}, // the address may contain a code
 		"Cf-Ray":          {v.ray},
 		"Content-Length":  {"0"},
 	}}
@@ -38,11 +38,11 @@ func (v *visit) tell(status int, n *page.Notice) *gate.Response {
 	return &gate.Response{Status: status, Header: h, Body: body}
 }
 
-// organization is the name that pages of an account show.
+// organization returns the name shown on an account's pages.
 func (v *visit) organization(a proto.Account) string { return v.catalog.Organization(a).Value.Name }
 
-// refuse says why a login goes no further. back, where it is not empty, is an address of the application,
-// from which it can be begun again.
+// refuse shows why a login failed. back, if not empty, is a URL of the application from which the login can be
+// restarted.
 func (v *visit) refuse(why policy.Reason, app gate.Application, back string, detail error) *gate.Response {
 	v.metrics.logins.WithLabelValues(why.String()).Inc()
 	n := &page.Notice{Title: "The login failed", Texts: []string{why.Sentence()}, Refused: true, Reason: why}
@@ -54,14 +54,14 @@ func (v *visit) refuse(why policy.Reason, app gate.Application, back string, det
 	if back != "" {
 		n.Links = []page.Link{{Text: "Go to the application", URL: back}}
 	}
-	level := slog.LevelDebug // anybody can make a login go wrong
+	level := slog.LevelDebug // any client can make a login fail
 	switch why {
 	case policy.ProviderUnavailable, policy.Unavailable:
 		level = slog.LevelWarn
 	case policy.LoginFailed, policy.LoginWithoutEmail, policy.LoginReplayed, policy.ProviderNotAllowed, policy.NoProvider:
 		level = slog.LevelInfo
 	}
-	log.Log(context.Background(), level, "a login came to nothing", "err", detail)
+	log.Log(context.Background(), level, "login failed", "err", detail)
 	if app.Value != nil && level > slog.LevelDebug {
 		v.recorder.Record(app.Account, proto.Authentication{At: proto.At(v.now()), Application: app.Value.ID, Reason: why.String(),
 			IP: v.ip(), Action: proto.ActionLogin, Ray: v.ray})

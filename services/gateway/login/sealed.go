@@ -6,7 +6,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The purposes of what is sealed.
+// The purposes of sealed text.
 const (
 	purposeFlow  = "flow"
 	purposeState = "state"
@@ -17,16 +17,16 @@ const (
 )
 
 const (
-	// flowLife is how long the link to the team domain is good for: the browser follows it at once.
+	// flowLife is how long the link to the team domain is valid. The browser follows it at once.
 	flowLife = 10 * time.Minute
 	// stateLife is how long a person may take at the provider.
 	stateLife = 15 * time.Minute
-	// codeLife is how long the link back to the application is good for.
+	// codeLife is how long the link back to the application is valid.
 	codeLife = time.Minute
 )
 
-// flow is what a login is for: it goes with the redirect to the team domain. The gateway alone says which
-// origin the person is sent back to, since it saw the request.
+// flow describes a login and is part of the redirect to the team domain. The gateway that saw the request alone
+// determines the origin for the return.
 type flow struct {
 	Account     proto.Account `msgpack:"a"`
 	Application proto.ID      `msgpack:"i"`
@@ -40,13 +40,13 @@ type flow struct {
 // Schema implements proto.Message.
 func (*flow) Schema() proto.Schema { return proto.Schema{Name: "login_flow", Major: 1} }
 
-// state goes to the provider and comes back.
+// state is sent to the provider and returned by it.
 type state struct {
 	Flow     flow     `msgpack:"f"`
 	Provider proto.ID `msgpack:"p"`
 	// Browser is the hash of the CF_Session cookie at the team domain.
 	Browser  []byte       `msgpack:"b"`
-	Nonce    string       `msgpack:"n"` // that the ID token must hold
+	Nonce    string       `msgpack:"n"` // expected in the ID token
 	Verifier string       `msgpack:"v"` // of PKCE
 	Until    proto.Millis `msgpack:"u"`
 }
@@ -54,21 +54,21 @@ type state struct {
 // Schema implements proto.Message.
 func (*state) Schema() proto.Schema { return proto.Schema{Name: "login_state", Major: 1} }
 
-// code goes back to the application, whose cookie it becomes.
+// code is sent to the application, which exchanges it for its cookie.
 type code struct {
 	Flow    flow         `msgpack:"f"`
 	Session string       `msgpack:"s"` // the nonce
-	Policy  proto.ID     `msgpack:"p"` // that admits
+	Policy  proto.ID     `msgpack:"p"` // the admitting policy
 	Ends    proto.Millis `msgpack:"e"` // when the session does
 	Until   proto.Millis `msgpack:"u"`
-	// Denied is set if the policies denied the person: the code becomes no token then.
+	// Denied is set if the policies denied the person. The code is then not exchanged for a token.
 	Denied *denial `msgpack:"d,omitempty"`
 }
 
 // Schema implements proto.Message.
 func (*code) Schema() proto.Schema { return proto.Schema{Name: "login_code", Major: 1} }
 
-// idTokenHint is the ID token of a session, which goes back to its provider at the logout.
+// idTokenHint is the ID token of a session, for the logout at its provider.
 type idTokenHint struct {
 	Session string `msgpack:"s"` // the nonce
 	Token   string `msgpack:"t"`

@@ -15,28 +15,28 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Sessions is the logins of every account, kept up to date by a watch: one that was ended elsewhere counts as
-// such for the next question after the change has arrived. It is safe for concurrent use.
+// Sessions holds the logins of every account, kept up to date by a watch. A session ended elsewhere is invalid as
+// soon as the change arrives. It is safe for concurrent use.
 type Sessions struct {
 	conn  *bus.Conn
 	log   *slog.Logger
 	clock clock.Clock
 
 	mu       sync.RWMutex
-	held     map[string]held // by nonce, which is unique by its length
+	held     map[string]held // by nonce, which is long enough to be unique
 	revision uint64
 	caught   bool
 	changed  chan struct{}
 }
 
-// held is a session and where its record stands.
+// held is a session with the account and revision of its record.
 type held struct {
 	*proto.Session
 	account  proto.Account
 	revision uint64
 }
 
-// provider is the identity provider of the session; of none, no provider.
+// provider returns the session's identity provider; zero without a session.
 func (h held) provider() proto.ID {
 	if h.Session == nil {
 		return proto.ID{}
@@ -44,15 +44,15 @@ func (h held) provider() proto.ID {
 	return h.IDP
 }
 
-// sweep is how often sessions that have expired are forgotten: the server tells nobody when their records do.
+// sweep is the interval for removing expired sessions. The server sends no event when their records expire.
 const sweep = 10 * time.Minute
 
-// NewSessions makes a view; it is empty until [Sessions.Run] has caught up.
+// NewSessions returns an empty view. [Sessions.Run] fills it.
 func NewSessions(conn *bus.Conn, log *slog.Logger, c clock.Clock) *Sessions {
 	return &Sessions{conn: conn, log: log, clock: c, held: map[string]held{}, changed: make(chan struct{})}
 }
 
-// Run keeps the view until ctx ends. It may be run again after it ended.
+// Run maintains the view until ctx ends. It may be run again afterwards.
 func (s *Sessions) Run(ctx context.Context) error {
 	if err := s.conn.AwaitTopology(ctx, topology.BucketStream(topology.Sessions)); err != nil {
 		if ctx.Err() != nil {
@@ -108,10 +108,10 @@ func (s *Sessions) apply(u bus.Update) error {
 	v := new(proto.Session)
 	err := u.Decode(v)
 	if err == nil && (v.Nonce != nonce || !isNonce(nonce)) {
-		err = errors.New("it is not the session that its key names")
+		err = errors.New("the session does not match its key")
 	}
 	if err != nil {
-		// One record that cannot be read must not take the others away; its session does not count.
+		// One unreadable record must not affect the others; its session is invalid.
 		s.conn.Unreadable(topology.BucketStream(topology.Sessions), redacted(u.Key), u.Revision, err)
 		return nil
 	}
@@ -119,22 +119,22 @@ func (s *Sessions) apply(u bus.Update) error {
 	return nil
 }
 
-// redacted is a key without its nonce, which is half of a login.
+// redacted returns a key without its nonce, which is half of a credential.
 func redacted(key string) string { return key[:strings.LastIndexByte(key, '.')+1] + "…" }
 
-// announce wakes who waits for a change; the lock is held.
+// announce wakes all waiters. The lock must be held.
 func (s *Sessions) announce() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// Session gives a person's login, false where there is none, or none any more. It must not be modified.
+// Session returns a person's login; false if it does not exist or has ended. It must not be modified.
 func (s *Sessions) Session(account proto.Account, nonce string) (*proto.Session, bool) {
 	h, ok := s.find(nonce)
 	return h.Session, ok && h.account == account
 }
 
-// find gives a login of whatever account.
+// find returns a login of any account.
 func (s *Sessions) find(nonce string) (held, bool) {
 	s.mu.RLock()
 	h, ok := s.held[nonce]
@@ -145,15 +145,14 @@ func (s *Sessions) find(nonce string) (held, bool) {
 	return h, true
 }
 
-// Revision is the newest revision of SESSIONS that the view has seen. It never decreases; what is no session
-// does not count.
+// Revision returns the newest revision of a session seen by the view. It never decreases.
 func (s *Sessions) Revision() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.revision
 }
 
-// Await waits until the view holds what the bucket held when Run began.
+// Await waits until the view contains everything that the bucket contained when Run began.
 func (s *Sessions) Await(ctx context.Context) error {
 	return s.await(ctx, func() bool { return s.caught })
 }
@@ -163,7 +162,7 @@ func (s *Sessions) AwaitRevision(ctx context.Context, revision uint64) error {
 	return s.await(ctx, func() bool { return s.revision >= revision })
 }
 
-// await waits until ok, which is asked under the lock.
+// await waits until ok returns true. It calls ok under the lock.
 func (s *Sessions) await(ctx context.Context, ok func() bool) error {
 	for {
 		s.mu.RLock()
@@ -175,7 +174,7 @@ func (s *Sessions) await(ctx context.Context, ok func() bool) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("the view of SESSIONS is not as far yet: %w", context.Cause(ctx))
+			return fmt.Errorf("the view of SESSIONS lags behind: %w", context.Cause(ctx))
 		}
 	}
 }
