@@ -8,19 +8,17 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Behind tells which enrolled device is behind a request.
+// Behind returns the enrolled device behind a request.
 //
-// A certificate, which the caller must have verified, names a device by a URI urn:uuid:<id> or a DNS name
-// <id> among its subject alternative names. All that name one must name the same, and it must be enrolled: a
-// certificate that names a device which was removed, or several, or something that is no id, stands for none,
-// and the address is not asked then.
+// The caller must have verified the certificate. It names a device by a URI urn:uuid:<id> or a DNS name <id> among
+// its subject alternative names. All such names must agree, and the device must be enrolled. If the certificate names
+// a removed device, several devices or a malformed id, Behind returns no device and ignores the address.
 //
-// An address counts where it lies in one of the overlay networks that the operator trusts, and is the
-// virtual_ipv4 of exactly one device. It should be that of the TCP peer, or what a trusted proxy says of it.
+// The address identifies a device if it lies in one of the trusted overlay networks and is the virtual_ipv4 of
+// exactly one device. It should be the TCP peer's, or the one reported by a trusted proxy.
 //
-// Where certificate and address name two devices, the request is nobody's: either a key was copied, or
-// traffic does not take the way that it should, and the healthier of two devices must not lend its result to
-// the other.
+// If certificate and address name two devices, Behind returns none. Either a key was copied or traffic takes an
+// unexpected path, and the healthier of the two must not lend its result to the other.
 func (d *Devices) Behind(account proto.Account, peer netip.Addr, cert *x509.Certificate) (proto.ID, bool) {
 	byAddress, known := d.byAddress(account, peer)
 	named, id, agreed := certified(cert)
@@ -46,10 +44,10 @@ func (d *Devices) byAddress(account proto.Account, peer netip.Addr) (proto.ID, b
 	return proto.ID{}, false
 }
 
-// idLength is that of an id's text.
+// idLength is the length of an id as text.
 const idLength = 36
 
-// certified tells whether a certificate names a device, which, and whether it names one only.
+// certified reports whether a certificate names a device, its id, and whether all its names agree.
 func certified(cert *x509.Certificate) (named bool, id proto.ID, agreed bool) {
 	if cert == nil {
 		return false, id, false
@@ -67,13 +65,13 @@ func certified(cert *x509.Certificate) (named bool, id proto.ID, agreed bool) {
 		}
 		text := u.Opaque[len(urn):]
 		if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-			text = "" // an id and more is not an id
+			text = "" // an id with a suffix is malformed
 		}
 		one(text)
 	}
 	for _, name := range cert.DNSNames {
 		if len(name) != idLength {
-			continue // so that names of hosts cost nothing
+			continue // skips host names cheaply
 		}
 		if _, err := proto.ParseID(name); err == nil {
 			one(name)

@@ -14,20 +14,20 @@ import (
 	"plumbline.dev/services/internal/lifecycle"
 )
 
-// Config is what an operator says.
+// Config is the operator's configuration.
 type Config struct {
-	// Overlay are the networks whose source addresses are believed; none: a device is known by its
-	// certificate only. A network of IPv4 mapped into IPv6 counts as IPv4.
+	// Overlay lists the networks with trusted source addresses. If it is empty, devices are identified by certificate
+	// only. An IPv4 network mapped into IPv6 counts as IPv4.
 	Overlay []netip.Prefix
 }
 
-// Settings are the checks and integrations that are configured; [catalog.Catalog] has them.
+// Settings looks up configured checks and integrations. [catalog.Catalog] implements it.
 type Settings interface {
 	Check(a proto.Account, id proto.ID) (catalog.Record[proto.Check], bool)
 	Integration(a proto.Account, id proto.ID) (catalog.Record[proto.Integration], bool)
 }
 
-// Deps are what the view works with.
+// Deps are the dependencies of the view.
 type Deps struct {
 	Bus      *bus.Conn
 	Log      *slog.Logger
@@ -35,7 +35,7 @@ type Deps struct {
 	Settings Settings
 }
 
-// Devices are the enrolled devices of every account and their newest results.
+// Devices holds the enrolled devices of every account and their newest results.
 type Devices struct {
 	overlay   []netip.Prefix
 	log       *slog.Logger
@@ -44,12 +44,12 @@ type Devices struct {
 	inventory *inventory
 	state     *state
 
-	// follow keeps one of the two; a hold starts it again where it gets stuck.
+	// followInventory and followState maintain one view each. A hold restarts them if they get stuck.
 	followInventory, followState func(context.Context) error
 	views                        []hold.View
 }
 
-// New makes the view; it is empty until [Devices.Run] has caught up.
+// New returns an empty view. [Devices.Run] fills it.
 func New(cfg Config, deps Deps) *Devices {
 	d := &Devices{log: deps.Log, clock: deps.Clock, config: deps.Settings, inventory: newInventory(deps.Bus)}
 	d.state = newState(deps.Bus, d.inventory)
@@ -66,20 +66,19 @@ func New(cfg Config, deps Deps) *Devices {
 		Name: "inventory", Stream: topology.BucketStream(topology.Devices),
 		Filter: d.inventory.tail.Filters[0], Seen: d.inventory.tail.seen.Load, Restart: restartInventory,
 	}, {
-		// The state is confirmed against the log that it is sourced from: where the source stalls, the state is
-		// old.
+		// The state is confirmed against its source log, so that a stalled source is noticed.
 		Name: "results", Stream: topology.PostureLog,
 		Filter: topology.AllLogs, Seen: d.state.tail.seen.Load, Restart: restartState,
 	}}
 	return d
 }
 
-// Run keeps the view up to date until ctx ends, which is no error. It outlives lost connections.
+// Run maintains the view until ctx ends, and then returns nil. It survives lost connections.
 func (d *Devices) Run(ctx context.Context) error {
 	g := lifecycle.Group{Log: d.log}
 	g.Add("inventory", d.followInventory)
 	g.Add("results", func(ctx context.Context) error {
-		// After the inventory, whose ids it shares.
+		// It starts after the inventory, because it shares its ids.
 		if err := d.inventory.await(ctx); err != nil {
 			return nil
 		}
@@ -88,7 +87,7 @@ func (d *Devices) Run(ctx context.Context) error {
 	return g.Run(ctx)
 }
 
-// Await waits until the view holds what the streams held when Run began.
+// Await waits until the view contains everything that the streams contained when Run began.
 func (d *Devices) Await(ctx context.Context) error {
 	if err := d.inventory.await(ctx); err != nil {
 		return err
@@ -96,5 +95,5 @@ func (d *Devices) Await(ctx context.Context) error {
 	return d.state.tail.await(ctx)
 }
 
-// Views are what a [hold.Hold] confirms.
+// Views returns the views to be confirmed by a [hold.Hold].
 func (d *Devices) Views() []hold.View { return d.views }

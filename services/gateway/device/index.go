@@ -7,11 +7,10 @@ import (
 	"plumbline.dev/proto"
 )
 
-// address is an IPv4 address; the zero address is none.
+// address is an IPv4 address; the zero value means none.
 type address [4]byte
 
-// addressOf reads a device's virtual_ipv4. What is not the IPv4 address of one host is no address to know it
-// by.
+// addressOf parses a device's virtual_ipv4. It returns zero unless the text is the IPv4 address of a single host.
 func addressOf(text string) address {
 	a, err := netip.ParseAddr(text)
 	if err != nil {
@@ -20,7 +19,7 @@ func addressOf(text string) address {
 	return overlayAddress(a)
 }
 
-// overlayAddress is an address as the index knows it: IPv4, also where it is mapped into IPv6.
+// overlayAddress converts an address for the index: IPv4, possibly mapped into IPv6.
 func overlayAddress(a netip.Addr) address {
 	a = a.Unmap()
 	if !a.Is4() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
@@ -29,10 +28,10 @@ func overlayAddress(a netip.Addr) address {
 	return a.As4()
 }
 
-// page is the devices of a page as far as they are kept. It is not modified: its ids are shared.
+// page holds the ids and addresses of a page's devices. It is not modified, because its ids are shared.
 type page struct {
 	ids       []proto.ID
-	addresses []address // nil: none has one
+	addresses []address // nil: no device has one
 }
 
 func (p *page) address(slot int) address {
@@ -56,16 +55,15 @@ func pageOf(devices []proto.Device) *page {
 	return p
 }
 
-// index is an account's inventory. Pages may be put in any order: what counts for a device or an address is
-// every page that names it at the moment.
+// index is an account's inventory. Pages may arrive in any order: a lookup considers every page that currently names
+// the device or the address.
 type index struct {
 	pages   map[topology.PageNumber]*page
 	devices refs[proto.ID]
 	holders refs[address]
 }
 
-// put takes a page's new devices in place of those that it had; none: the page is gone. What stays in its
-// slot is left alone.
+// put replaces a page's devices; nil or empty removes the page. Unchanged slots are left alone.
 func (x *index) put(n topology.PageNumber, now *page) {
 	before := x.pages[n]
 	if before == nil {
@@ -104,11 +102,11 @@ func (x *index) put(n topology.PageNumber, now *page) {
 	x.pages[n] = now
 }
 
-// find is where a device is enrolled. One that two pages name is being moved, and nowhere until one of them
-// has let it go.
+// find returns the place of a device. A device in two pages is being moved, and is not found until one of them has
+// dropped it.
 func (x *index) find(id proto.ID) (ref, bool) { return x.devices.only(id) }
 
-// holder is the device that has an address, if exactly one has.
+// holder returns the device with an address if there is exactly one.
 func (x *index) holder(a address) (proto.ID, bool) {
 	at, ok := x.holders.only(a)
 	if !ok || a == (address{}) {

@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// inventory is the devices of every account.
+// inventory holds the devices of every account.
 type inventory struct {
 	tail *tail
 	conn *bus.Conn
@@ -25,7 +25,7 @@ func newInventory(conn *bus.Conn) *inventory {
 	return v
 }
 
-// apply takes a page. A page that cannot be read has no devices: who is in it is not known.
+// apply processes a page. An unreadable page has no devices, because its contents are unknown.
 func (v *inventory) apply(m *bus.Msg) uint64 {
 	key, err := topology.KeyOf(topology.Devices, m.Subject)
 	if err != nil {
@@ -34,7 +34,7 @@ func (v *inventory) apply(m *bus.Msg) uint64 {
 	}
 	account, number, err := topology.ParsePageKey(key)
 	if err == nil && number > maxPage {
-		err = fmt.Errorf("there are at most %d pages", maxPage+1)
+		err = fmt.Errorf("the page number must be below %d", maxPage+1)
 	}
 	if err != nil {
 		v.conn.Unreadable(topology.BucketStream(topology.Devices), key, m.Seq, err)
@@ -64,7 +64,7 @@ func (v *inventory) put(a proto.Account, n topology.PageNumber, now *page) {
 	x.put(n, now)
 }
 
-// find is where a device is enrolled.
+// find returns the place of a device.
 func (v *inventory) find(a proto.Account, id proto.ID) (ref, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -75,7 +75,7 @@ func (v *inventory) find(a proto.Account, id proto.ID) (ref, bool) {
 	return x.find(id)
 }
 
-// holder is the device that has an address.
+// holder returns the device with an address.
 func (v *inventory) holder(a proto.Account, ip address) (proto.ID, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -86,7 +86,7 @@ func (v *inventory) holder(a proto.Account, ip address) (proto.ID, bool) {
 	return x.holder(ip)
 }
 
-// ids are those of a page, in the order of its slots; they must not be modified.
+// ids returns the ids of a page in the order of its slots. They must not be modified.
 func (v *inventory) ids(a proto.Account, n topology.PageNumber) []proto.ID {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -96,5 +96,5 @@ func (v *inventory) ids(a proto.Account, n topology.PageNumber) []proto.ID {
 	return nil
 }
 
-// await waits until the view holds what the stream held when it began.
+// await waits until the view contains everything that the stream contained when it began.
 func (v *inventory) await(ctx context.Context) error { return v.tail.await(ctx) }

@@ -7,28 +7,24 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Posture is what the newest result of one check says of one device. The zero value says nothing, which
-// nobody lets pass.
+// Posture is the newest result of one check for one device. The zero value is unknown, which never passes.
 type Posture struct {
 	Outcome proto.Outcome
 	Reason  proto.Reason
-	// LookedAt is when the scoring API was last asked about the device and answered, 0: never. A poll that
-	// failed looked at nothing.
+	// LookedAt is the time of the newest successful poll of the scoring API for the device; 0: none.
 	LookedAt proto.Millis
-	// ObservedAt is when the score came that the outcome stands on, by the server's clock; 0: there is none.
+	// ObservedAt is the time of the score behind the outcome, by the server's clock; 0: none.
 	ObservedAt proto.Millis
-	Score      int // proto.NoScore where there is none
+	Score      int // proto.NoScore without one
 }
 
-// Posture tells what a check says of a device by the newest entry of the page that the device is in. The
-// outcome is unknown, with a reason, where the device is not enrolled ([proto.ReasonRemoved]), where the check
-// or its integration is not configured ([proto.ReasonCheckRemoved]), where this build does not evaluate such
-// checks ([proto.ReasonUnsupported]), and where the page's entry does not speak of the device or the check yet
-// ([proto.ReasonNeverPolled]).
+// Posture returns the result of a check for a device from the newest entry of the device's page. The outcome is
+// unknown, with a reason, in these cases: the device is not enrolled ([proto.ReasonRemoved]), the check or its
+// integration is not configured ([proto.ReasonCheckRemoved]), this build does not evaluate such checks
+// ([proto.ReasonUnsupported]), or the entry does not cover the device or the check yet ([proto.ReasonNeverPolled]).
 //
-// That a result expires is the evaluator's to say. But an evaluator may be dead, so the check's expiration is
-// applied to the score's age here as well, by this machine's clock: one that is fast refuses early, one that
-// is slow trusts the evaluator.
+// The evaluator expires results. Because it may be down, Posture also applies the check's expiration to the age of
+// the score, by this machine's clock. A fast clock denies early; a slow clock relies on the evaluator.
 func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture {
 	p := Posture{Score: proto.NoScore}
 	at, enrolled := d.inventory.find(account, device)

@@ -2,8 +2,8 @@ package device
 
 import "slices"
 
-// ref is a device's place in the inventory: page and slot in one number. 2^22 pages are four thousand million
-// devices of an account.
+// ref is a device's place in the inventory: page and slot in one number. 2^22 pages hold four billion devices of an
+// account.
 type ref uint32
 
 const (
@@ -16,11 +16,11 @@ func refOf(page uint32, slot int) ref { return ref(page<<slotBits | uint32(slot)
 func (r ref) page() uint32 { return uint32(r) >> slotBits }
 func (r ref) slot() int    { return int(r & (1<<slotBits - 1)) }
 
-// refs maps keys to places. Nearly every key is in one place, so the others are kept apart. The zero value is
+// refs maps keys to places. Nearly every key has one place, so further ones are stored separately. The zero value is
 // empty.
 type refs[K comparable] struct {
 	one  map[K]ref
-	more map[K][]ref // the further places of keys in one
+	more map[K][]ref // further places of the keys in one
 }
 
 func (r *refs[K]) add(k K, at ref) {
@@ -37,7 +37,7 @@ func (r *refs[K]) add(k K, at ref) {
 	r.more[k] = append(r.more[k], at)
 }
 
-// remove takes off what add put there.
+// remove undoes add.
 func (r *refs[K]) remove(k K, at ref) {
 	others := r.more[k]
 	if r.one[k] == at {
@@ -56,7 +56,7 @@ func (r *refs[K]) remove(k K, at ref) {
 	r.more[k] = others
 }
 
-// only is where a key is, if it is in exactly one place.
+// only returns the place of a key if it has exactly one.
 func (r *refs[K]) only(k K) (ref, bool) {
 	at, there := r.one[k]
 	if !there || len(r.more[k]) > 0 {

@@ -9,24 +9,23 @@ import (
 	"plumbline.dev/proto"
 )
 
-// entry is what is kept of a page's newest entry. It is not modified.
+// entry is the compact form of a page's newest entry. It is not modified.
 type entry struct {
 	seq      uint64 // in POSTURE_LOG
 	closed   bool
-	answered bool // the newest poll was
+	answered bool // the newest poll succeeded
 	polledAt proto.Millis
 	checks   []proto.ID
-	devices  []proto.ID     // those of the inventory's page, where they are the same
-	observed []proto.Millis // nil: every device's score is of the newest poll
+	devices  []proto.ID     // shared with the inventory's page if they are equal
+	observed []proto.Millis // nil: every device's score is from the newest poll
 	scores   []int8
-	verdicts []verdict // of each device, of each check
+	verdicts []verdict // for each device, each check
 }
 
 // verdict is a [proto.Verdict] in two bytes.
 type verdict struct{ outcome, reason uint8 }
 
-// compact keeps what is needed of an entry; ids are those of the inventory's page, which it shares where it
-// can.
+// compact converts an entry. ids are those of the inventory's page, which are shared if they are equal.
 func compact(seq uint64, e *proto.Entry, ids []proto.ID) *entry {
 	n := len(e.Results)
 	c := &entry{seq: seq, closed: e.Closed, polledAt: e.Poll.At, answered: e.Poll.At != 0 && e.Poll.Error == proto.ReasonNone}
@@ -60,7 +59,7 @@ func compact(seq uint64, e *proto.Entry, ids []proto.ID) *entry {
 	return c
 }
 
-// row finds a device. The entry mostly names the devices in the order of the page's slots.
+// row returns the index of a device. Entries usually list the devices in the order of the page's slots.
 func (e *entry) row(device proto.ID, slot int) int {
 	if slot < len(e.devices) && e.devices[slot] == device {
 		return slot
@@ -75,11 +74,11 @@ func (e *entry) observedAt(row int) proto.Millis {
 	return e.observed[row]
 }
 
-// state is the newest entry of each page.
+// state holds the newest entry of each page.
 type state struct {
 	tail *tail
 	conn *bus.Conn
-	// inventory gives the ids of pages, so that both keep one copy.
+	// inventory provides the ids of pages, to share one copy.
 	inventory *inventory
 
 	mu    sync.RWMutex
@@ -92,8 +91,8 @@ func newState(conn *bus.Conn, v *inventory) *state {
 	return s
 }
 
-// apply takes an entry, unless a newer one is there. The page of an entry that cannot be read has no results:
-// what it said before is no longer the newest.
+// apply stores an entry unless a newer one is present. An unreadable entry clears its page, because the older results
+// are no longer the newest.
 func (s *state) apply(m *bus.Msg) (seen uint64) {
 	page, err := topology.ParsePage(m.Subject)
 	if err != nil {

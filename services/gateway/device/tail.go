@@ -9,16 +9,15 @@ import (
 	"plumbline.dev/bus"
 )
 
-// tail reads a stream that keeps the newest message of each subject, from its beginning and then for ever.
-// It goes on where it was after whatever interrupts it: of a subject that was written several times
-// meanwhile it gets the newest.
+// tail reads a stream with one message per subject, from its beginning and then indefinitely. After an interruption
+// it continues, and gets only the newest message of each subject.
 type tail struct {
 	bus.Tail
-	seen     atomic.Uint64 // how far the view has come
-	caughtUp chan struct{} // closed once everything is there that was there at first
+	seen     atomic.Uint64 // the position of the view
+	caughtUp chan struct{} // closed when the initial messages have been read
 }
 
-// newTail makes a tail; apply takes a message and returns how far the view has come by it.
+// newTail returns a tail. apply processes a message and returns the view's new position.
 func newTail(conn *bus.Conn, stream, filter string, apply func(*bus.Msg) (seen uint64)) *tail {
 	t := &tail{caughtUp: make(chan struct{})}
 	t.Tail = bus.Tail{Conn: conn, Stream: stream, Filters: []string{filter}, Current: sync.OnceFunc(func() { close(t.caughtUp) }),

@@ -11,10 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// skew is how far an endpoint's clock may be off.
+// skew is the tolerance for an endpoint's clock.
 const skew = 30 * time.Second
 
-// claims are those of an answer. What else stands there is of no interest.
+// claims are the claims of an answer. Other claims are ignored.
 type claims struct {
 	Success *bool    `json:"success"`
 	Expires *float64 `json:"exp"`
@@ -22,8 +22,7 @@ type claims struct {
 	Nonce   string   `json:"nonce"`
 }
 
-// read checks an answer to the question with a nonce: signed by one of the published keys, still valid,
-// about this question.
+// read verifies an answer: signed by a published key, still valid, and with the nonce of the question.
 func (e *Evaluator) read(ctx context.Context, keysURL, nonce string, text []byte) (verdict bool, until time.Time, err error) {
 	var body envelope
 	if json.Unmarshal(text, &body) != nil || body.Token == "" {
@@ -39,7 +38,7 @@ func (e *Evaluator) read(ctx context.Context, keysURL, nonce string, text []byte
 	}
 	payload, err := signed.Verify(key)
 	if err != nil {
-		return false, time.Time{}, failf(badAnswer, "the answer's token is not signed by the key that its kid names")
+		return false, time.Time{}, failf(badAnswer, "the answer's token is not signed by the key named in its kid")
 	}
 	var c claims
 	if json.UnmarshalRead(bytes.NewReader(payload), &c) != nil || c.Success == nil || c.Expires == nil {
@@ -51,7 +50,7 @@ func (e *Evaluator) read(ctx context.Context, keysURL, nonce string, text []byte
 	case !ok || !now.Before(until.Add(skew)):
 		return false, time.Time{}, failf(badAnswer, "the answer's token has expired")
 	case subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(nonce)) != 1:
-		return false, time.Time{}, failf(badAnswer, "the answer's nonce is not the question's")
+		return false, time.Time{}, failf(badAnswer, "the answer's nonce does not match the question")
 	}
 	if c.Issued != nil {
 		if at, ok := instant(*c.Issued); !ok || at.After(now.Add(skew)) {
@@ -61,7 +60,7 @@ func (e *Evaluator) read(ctx context.Context, keysURL, nonce string, text []byte
 	return *c.Success, until, nil
 }
 
-// instant is a NumericDate (RFC 7519, 2), where it is one that a clock could show.
+// instant converts a NumericDate (RFC 7519, 2). ok is false for implausible values.
 func instant(seconds float64) (time.Time, bool) {
 	if math.IsNaN(seconds) || seconds < 0 || seconds > 1<<40 {
 		return time.Time{}, false

@@ -8,21 +8,21 @@ import (
 	"plumbline.dev/proto"
 )
 
-// maxIdentity bounds what an endpoint is told about somebody, in bytes.
+// maxIdentity bounds the identity sent to an endpoint, in bytes.
 const maxIdentity = 16 << 10
 
-// Ask is about whom, and about what, an endpoint is asked.
+// Ask describes the person and the request for an evaluation.
 type Ask struct {
 	Account     proto.Account
 	Application proto.ID
-	Host        string         // that was asked for
-	Session     *proto.Session // the person's login; nil: nobody's, and nothing is asked
-	Device      proto.ID       // behind the request; zero: not known
-	IP          netip.Addr     // of the request; the zero Addr: not known
+	Host        string         // of the request
+	Session     *proto.Session // the person's login; nil: none, and no endpoint is asked
+	Device      proto.ID       // behind the request; zero: unknown
+	IP          netip.Addr     // of the request; the zero Addr: unknown
 }
 
-// identity is the identity claim. Its names are those of /cdn-cgi/access/get-identity (api/README.md 8.7),
-// where Cloudflare's documentation sends those who write an endpoint.
+// identity is the identity claim. Its names are those of /cdn-cgi/access/get-identity (contract.md 8.7), to which
+// Cloudflare's documentation refers authors of endpoints.
 type identity struct {
 	AccountID  string          `json:"account_id"`
 	Email      string          `json:"email"`
@@ -31,13 +31,13 @@ type identity struct {
 	IDP        provider        `json:"idp"`
 	AMR        []string        `json:"amr,omitempty"`
 	OIDCFields json.RawMessage `json:"oidc_fields,omitempty"`
-	IssuedAt   int64           `json:"iat"` // when the session began
+	IssuedAt   int64           `json:"iat"` // start of the session
 	Geo        *geo            `json:"geo,omitempty"`
 	IP         string          `json:"ip,omitempty"`
 	DeviceID   string          `json:"device_id,omitempty"`
 	IsWARP     bool            `json:"is_warp"`
 	IsGateway  bool            `json:"is_gateway"`
-	App        app             `json:"app"` // what was asked for: ours
+	App        app             `json:"app"` // the requested application; our own member
 }
 
 type (
@@ -54,7 +54,7 @@ type (
 	}
 )
 
-// identity is what the endpoint is told, as JSON: the same bytes for the same circumstances.
+// identity returns the identity as JSON. Equal inputs give equal bytes.
 func (a *Ask) identity() (json.RawMessage, error) {
 	who := identity{AccountID: a.Account.String(), App: app{UID: a.Application.String(), Hostname: a.Host}}
 	if a.IP.IsValid() {
@@ -77,7 +77,7 @@ func (a *Ask) identity() (json.RawMessage, error) {
 	case err != nil:
 		return nil, fmt.Errorf("identity for an external evaluation: %w", err)
 	case len(text) > maxIdentity:
-		return nil, fmt.Errorf("identity for an external evaluation: %d bytes, which is more than %d", len(text), maxIdentity)
+		return nil, fmt.Errorf("identity for an external evaluation: %d bytes, over the limit of %d", len(text), maxIdentity)
 	}
 	return text, nil
 }

@@ -5,25 +5,24 @@ import (
 	"time"
 )
 
-// A circuit opens after so many failures in a row, for so long at first, twice as long each time the trial
-// after it fails too, up to a bound.
+// A circuit opens after failuresToOpen consecutive failures, first for openFor. Each failed trial doubles the time,
+// up to openAtMost.
 const (
 	failuresToOpen = 5
 	openFor        = 5 * time.Second
 	openAtMost     = time.Minute
 )
 
-// circuit keeps callers away from an endpoint that fails. The zero value is closed. It is safe for
-// concurrent use.
+// circuit stops calls to a failing endpoint. The zero value is closed. It is safe for concurrent use.
 type circuit struct {
 	mu       sync.Mutex
-	failures int           // in a row
+	failures int           // consecutive
 	pause    time.Duration // 0: closed
-	until    time.Time     // open until then; after that one call is a trial
-	trial    bool          // under way
+	until    time.Time     // open until then; afterwards one call is a trial
+	trial    bool          // in progress
 }
 
-// admits tells whether a call may be made now. One that is must be followed by ended or passed.
+// admits reports whether a call may be made now. If so, ended or passed must follow.
 func (c *circuit) admits(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,14 +36,14 @@ func (c *circuit) admits(now time.Time) bool {
 	return true
 }
 
-// passed is the end of a call that says nothing about the endpoint.
+// passed ends a call without a result about the endpoint.
 func (c *circuit) passed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.trial = false
 }
 
-// ended is the end of a call. opened and closed tell what it changed.
+// ended ends a call. opened and closed report a change of the circuit.
 func (c *circuit) ended(now time.Time, well bool) (opened, closed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

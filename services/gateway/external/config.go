@@ -13,12 +13,11 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Config bounds what evaluations may take. The zero value is usable.
+// Config bounds evaluations. The zero value is usable.
 type Config struct {
-	// Timeout bounds one evaluation: waiting for a place, the signature, the call, and the keys. Default 5 s.
+	// Timeout bounds one evaluation: waiting for a slot, the signature, the call, and fetching the keys. Default 5 s.
 	Timeout time.Duration
-	// InFlight is how many evaluations run at once, AtEndpoint how many of them at one endpoint.
-	// Defaults 64 and 16.
+	// InFlight bounds concurrent evaluations, AtEndpoint those at one endpoint. Defaults 64 and 16.
 	InFlight, AtEndpoint int
 }
 
@@ -29,15 +28,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Signer has statements signed with the account's key. A keyring is one.
+// Signer obtains statements signed with the account's key. A keyring implements it.
 type Signer interface {
 	Statement(ctx context.Context, s *proto.Statement) (string, error)
 }
 
-// Deps are what the evaluator works with.
+// Deps are the dependencies of the evaluator.
 type Deps struct {
 	Signer Signer
-	// Client calls the endpoints: one of package egress, since users choose where it calls.
+	// Client calls the endpoints. It must be a client of package egress, because users choose the URLs.
 	Client  *http.Client
 	Log     *slog.Logger
 	Metrics prometheus.Registerer

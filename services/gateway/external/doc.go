@@ -1,13 +1,13 @@
-// Package external asks external evaluations about people (api/README.md 4.3): endpoints of an account's own
-// that say yes or no to somebody's access, by rules of their own.
+// Package external runs external evaluations (contract.md 4.3): endpoints of an account's own that allow or deny a
+// person by their own rules.
 //
-// An evaluation is one HTTP call. Its body is {"token": JWT}; the token is signed with the account's Access
-// key, so that the endpoint can check it at /cdn-cgi/access/certs, and holds the identity and a nonce. The
-// answer is {"token": JWT}, signed by an RSA key that the rule's keys URL publishes as a JWK set, RS256
-// only. Its claims are success, iat, exp and the nonce of the question. These are the names that
-// Cloudflare's documentation ("External Evaluation rules") and its example worker use.
+// An evaluation is one HTTP call. Its body is {"token": JWT}; the token contains the identity and a nonce, and is
+// signed with the account's Access key, so that the endpoint can verify it at /cdn-cgi/access/certs. The answer is
+// {"token": JWT}, signed with RS256 by an RSA key from the JWK set at the rule's keys URL. Its claims are success,
+// iat, exp and the nonce of the question. Cloudflare's documentation ("External Evaluation rules") and its example
+// worker use these names.
 //
-// What an endpoint said is kept for a short time for the same identity, seen in the same circumstances.
-// Whatever else happens (no answer, a signature or a nonce that is not right, too many questions at once, an
-// endpoint that has failed again and again) says nothing about the rule, which then holds for nobody.
+// An answer is cached for a short time for the same identity and circumstances. Any failure (no answer, a bad
+// signature or nonce, too many questions, an endpoint that keeps failing) leaves the rule unknown, and an unknown
+// rule never admits.
 package external

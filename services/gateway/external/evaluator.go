@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Evaluator asks external evaluations. It is safe for concurrent use.
+// Evaluator runs external evaluations. It is safe for concurrent use.
 type Evaluator struct {
 	cfg     Config
 	signer  Signer
@@ -22,18 +22,18 @@ type Evaluator struct {
 	log     *slog.Logger
 	metrics *metrics
 
-	places    chan struct{} // one for each evaluation that runs
+	places    chan struct{} // one slot for each running evaluation
 	endpoints *lru.Cache[policy.Evaluation, *endpoint]
 	keys      *keysets
 	kept      *lru.Cache[cacheKey, kept]
 	flights   singleflight.Group
 }
 
-// cacheKey is a rule and everything that its endpoint is told, as a digest.
+// cacheKey is a digest of a rule and everything sent to its endpoint.
 type cacheKey [sha256.Size]byte
 
-// kept is what came of an evaluation. A failure is kept too, for a moment, so that each click of a person
-// does not wait for the same dead endpoint.
+// kept is a cached result. Failures are cached briefly too, so that each click does not wait for the same dead
+// endpoint.
 type kept struct {
 	verdict bool
 	failed  bool
@@ -47,7 +47,7 @@ const (
 	keepFailureFor = 2 * time.Second
 )
 
-// New makes an evaluator. It starts nothing.
+// New returns an evaluator. It starts nothing.
 func New(cfg Config, deps Deps) (*Evaluator, error) {
 	cfg = cfg.withDefaults()
 	if err := deps.check(); err != nil {
@@ -74,16 +74,16 @@ func New(cfg Config, deps Deps) (*Evaluator, error) {
 		places: make(chan struct{}, cfg.InFlight), endpoints: endpoints, keys: keys, kept: answers}, nil
 }
 
-// Evaluate makes the evaluations that a list of policies needs, all at the same time, about the person who
-// makes a request. One that is not in what it gives could not be made; nothing is known of it. It takes no
-// longer than [Config.Timeout], or than ctx lasts; where all answers are kept, no time at all.
+// Evaluate runs the evaluations of a list of policies concurrently, for the person behind a request. Failed
+// evaluations are missing from the result. It returns within [Config.Timeout] or when ctx ends, and at once if all
+// answers are cached.
 func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []policy.Evaluation) map[policy.Evaluation]bool {
 	if len(rules) == 0 || a.Session == nil {
 		return nil
 	}
 	identity, err := a.identity()
 	if err != nil {
-		e.log.Warn("an external evaluation was not asked", "error", err)
+		e.log.Warn("external evaluation skipped", "error", err)
 		return nil
 	}
 	verdicts := make(map[policy.Evaluation]bool, len(rules))
@@ -117,7 +117,7 @@ type waiting struct {
 	flight <-chan singleflight.Result
 }
 
-// keyOf tells apart all that could make an answer another one.
+// keyOf covers everything that could change an answer.
 func keyOf(a *Ask, r policy.Evaluation, identity []byte) cacheKey {
 	h := sha256.New()
 	for _, part := range []string{r.EvaluateURL, r.KeysURL, a.Session.Nonce} {
@@ -127,10 +127,10 @@ func keyOf(a *Ask, r policy.Evaluation, identity []byte) cacheKey {
 	return cacheKey(h.Sum(nil))
 }
 
-// begin asks once however many want to know the same.
+// begin starts an evaluation; concurrent equal ones share one call.
 func (e *Evaluator) begin(ctx context.Context, key cacheKey, q *question) waiting {
 	return waiting{q.Evaluation, e.flights.DoChan(string(key[:]), func() (any, error) {
-		// Whoever came first may leave; the others still wait for it.
+		// The first caller may leave while the others still wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Timeout)
 		defer cancel()
 		k := e.settle(ctx, q)
@@ -139,14 +139,14 @@ func (e *Evaluator) begin(ctx context.Context, key cacheKey, q *question) waitin
 	})}
 }
 
-// settle asks, and says what to keep of it.
+// settle runs the evaluation and returns the result to cache.
 func (e *Evaluator) settle(ctx context.Context, q *question) kept {
 	start := e.clock.Now()
 	verdict, until, err := e.ask(ctx, q)
 	now := e.clock.Now()
 	if err != nil {
 		e.metrics.asked(resultOf(err))
-		e.log.Debug("an external evaluation failed", "evaluate_url", q.EvaluateURL, "application", q.Application, "error", err)
+		e.log.Debug("external evaluation failed", "evaluate_url", q.EvaluateURL, "application", q.Application, "error", err)
 		return kept{failed: true, until: now.Add(keepFailureFor)}
 	}
 	e.metrics.seconds.Observe(now.Sub(start).Seconds())

@@ -16,28 +16,28 @@ const (
 	keysFreshFor = time.Hour
 	// keysKeptFor bounds the use of keys that can no longer be fetched.
 	keysKeptFor = 24 * time.Hour
-	// keysRetry is the least time between two fetches from one URL, so that answers with made-up key ids
-	// cannot buy any number of them.
+	// keysRetry is the shortest interval between two fetches from one URL. Answers with invented key ids must not
+	// cause a stream of fetches.
 	keysRetry = 10 * time.Second
 	maxKeys   = 64
-	// RSA keys of fewer bits are broken, larger ones only slow.
+	// Smaller RSA keys are broken, larger ones only slow.
 	minKeyBits, maxKeyBits = 2048, 8192
 )
 
-// keysets are the keys that keys URLs publish. Safe for concurrent use.
+// keysets caches the keys of all keys URLs. It is safe for concurrent use.
 type keysets struct {
 	web   *web
 	clock clock.Clock
 	sets  *lru.Cache[string, *keyset]
 }
 
-// keyset is what one URL publishes. Its lock makes all who want a key wait for one fetch.
+// keyset holds the keys of one URL. Its lock makes all callers wait for one fetch.
 type keyset struct {
-	place   chan struct{} // held by who reads or writes the rest
+	place   chan struct{} // a lock for the other fields
 	keys    map[string]*rsa.PublicKey
 	fetched time.Time
 	tried   time.Time
-	failed  error // of the last try
+	failed  error // of the last attempt
 }
 
 func newKeysets(w *web, c clock.Clock) (*keysets, error) {
@@ -48,7 +48,7 @@ func newKeysets(w *web, c clock.Clock) (*keysets, error) {
 	return &keysets{web: w, clock: c, sets: sets}, nil
 }
 
-// key gives the key with an id. An empty id names the only key of a set of one. The error is a *[failure].
+// key returns the key with an id. An empty id selects the only key of a set of one. The error is a *[failure].
 func (k *keysets) key(ctx context.Context, url, id string) (*rsa.PublicKey, error) {
 	set, ok := k.sets.Get(url)
 	if !ok {
@@ -82,7 +82,7 @@ func (k *keysets) key(ctx context.Context, url, id string) (*rsa.PublicKey, erro
 	case set.failed != nil:
 		return nil, set.failed
 	}
-	return nil, failf(badKeys, "the keys URL publishes no key with the id that the answer names")
+	return nil, failf(badKeys, "the keys URL publishes no key with the id in the answer")
 }
 
 func (s *keyset) find(id string) (*rsa.PublicKey, bool) {
@@ -113,7 +113,7 @@ func (k *keysets) fetch(ctx context.Context, url string) (map[string]*rsa.Public
 	for _, raw := range set.Keys {
 		var jwk jose.JSONWebKey
 		if jwk.UnmarshalJSON(raw) != nil {
-			continue // of a kind that is not for us
+			continue // an unsupported kind of key
 		}
 		if key, ok := usable(&jwk); ok {
 			keys[jwk.KeyID] = key

@@ -19,12 +19,12 @@ type question struct {
 	identity json.RawMessage
 }
 
-// envelope is the body both ways.
+// envelope is the body in both directions.
 type envelope struct {
 	Token string `json:"token"`
 }
 
-// ask makes an evaluation and gives the answer and until when it holds. The error is a *[failure].
+// ask runs an evaluation. It returns the answer and its expiry. The error is a *[failure].
 func (e *Evaluator) ask(ctx context.Context, q *question) (verdict bool, until time.Time, err error) {
 	for _, url := range []string{q.EvaluateURL, q.KeysURL} {
 		if _, err := egress.ParseURL(url); err != nil {
@@ -33,7 +33,7 @@ func (e *Evaluator) ask(ctx context.Context, q *question) (verdict bool, until t
 	}
 	at := e.endpoint(q.Evaluation)
 	if !at.circuit.admits(e.clock.Now()) {
-		return false, time.Time{}, failf(circuitOpen, "the endpoint has failed again and again and is left alone for a while")
+		return false, time.Time{}, failf(circuitOpen, "the endpoint keeps failing and is not called for a while")
 	}
 	leave, err := e.enter(ctx, at)
 	if err != nil {
@@ -45,7 +45,7 @@ func (e *Evaluator) ask(ctx context.Context, q *question) (verdict bool, until t
 	token, err := e.signer.Statement(ctx, &proto.Statement{Kind: proto.StatementExternal, Account: q.Account, Application: q.Application,
 		Hostname: q.Host, Audience: q.EvaluateURL, Identity: q.identity, Nonce: nonce})
 	if err != nil {
-		// The endpoint is not to blame.
+		// This is not the endpoint's fault.
 		at.circuit.passed()
 		return false, time.Time{}, failf(unsigned, "the question could not be signed: %w", err)
 	}
@@ -62,18 +62,18 @@ func (e *Evaluator) ask(ctx context.Context, q *question) (verdict bool, until t
 	return verdict, until, err
 }
 
-// judge lets the endpoint's circuit know.
+// judge reports the result to the endpoint's circuit.
 func (e *Evaluator) judge(at *endpoint, url string, err error) {
 	switch opened, closed := at.circuit.ended(e.clock.Now(), err == nil); {
 	case opened:
-		e.log.Warn("an external evaluation fails again and again; its endpoint is left alone for a while, and the rules that name it hold for nobody",
+		e.log.Warn("external evaluation keeps failing, pausing calls to its endpoint; its rules match no request meanwhile",
 			"evaluate_url", url, "error", err)
 	case closed:
-		e.log.Info("an external evaluation works again", "evaluate_url", url)
+		e.log.Info("external evaluation recovered", "evaluate_url", url)
 	}
 }
 
-// endpoint is what is known of an evaluation's two URLs.
+// endpoint is the state of an evaluation's two URLs.
 type endpoint struct {
 	circuit circuit
 	places  chan struct{}
@@ -90,8 +90,8 @@ func (e *Evaluator) endpoint(r policy.Evaluation) *endpoint {
 	return at
 }
 
-// enter waits for a place at the endpoint, then for one of all: who waits at a slow endpoint takes none of
-// the others' places.
+// enter waits for a slot at the endpoint, then for a global one, so that a slow endpoint does not occupy the slots of
+// others.
 func (e *Evaluator) enter(ctx context.Context, at *endpoint) (leave func(), err error) {
 	for i, places := range []chan struct{}{at.places, e.places} {
 		select {
@@ -100,13 +100,13 @@ func (e *Evaluator) enter(ctx context.Context, at *endpoint) (leave func(), err 
 			if i > 0 {
 				<-at.places
 			}
-			return nil, failf(busy, "too many evaluations are under way: %w", context.Cause(ctx))
+			return nil, failf(busy, "too many concurrent evaluations: %w", context.Cause(ctx))
 		}
 	}
 	return func() { <-e.places; <-at.places }, nil
 }
 
-// failure is why an evaluation came to nothing.
+// failure is the reason for a failed evaluation.
 type failure struct {
 	result string // for the metric
 	cause  error
@@ -115,7 +115,7 @@ type failure struct {
 func (f *failure) Error() string { return f.cause.Error() }
 func (f *failure) Unwrap() error { return f.cause }
 
-// The results of evaluations that came to nothing.
+// The results of failed evaluations.
 const (
 	circuitOpen = "circuit"
 	busy        = "busy"

@@ -10,10 +10,11 @@ import (
 	"plumbline.dev/services/internal/egress"
 )
 
-// maxBody bounds what is read of an answer, in bytes.
+// maxBody bounds a response, in bytes.
 const maxBody = 64 << 10
 
-// web makes the calls, to URLs that package egress has read. Errors are *[failure]s; they hold nothing of a URL's query or of an answer.
+// web makes the calls, to URLs checked by package egress. Its errors are *[failure]s and contain no part of a URL's
+// query or of a response.
 type web struct{ client *http.Client }
 
 func (w *web) post(ctx context.Context, url string, body []byte) ([]byte, error) {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// maxHops bounds the addresses of X-Forwarded-For that are looked at.
+// maxHops bounds the addresses of X-Forwarded-For that are examined.
 const maxHops = 64
 
-// ClientAddr is where a request came from: the peer, unless that is a trusted proxy; then the address that
-// it put at the end of X-Forwarded-For, unless that is one too, and so on. It is the zero Addr where a proxy
-// says something that is no address. Safe for concurrent use.
+// ClientAddr returns the client's address: the peer, unless it is a trusted proxy; then the last address of
+// X-Forwarded-For, unless that is a trusted proxy too, and so on. It returns the zero Addr if a trusted proxy reports
+// a malformed address. It is safe for concurrent use.
 func ClientAddr(peer netip.Addr, forwardedFor []string, trusted []netip.Prefix) netip.Addr {
 	if peer = plain(peer); !Contains(trusted, peer) {
 		return peer
@@ -19,14 +19,14 @@ func ClientAddr(peer netip.Addr, forwardedFor []string, trusted []netip.Prefix) 
 	return walk(peer, forwardedFor, trusted)
 }
 
-// clientOf is where a request came from that a proxy asks about, which is not its client itself: the last
-// address is its word. false where it says none.
+// clientOf returns the client's address for a request described by a proxy. The proxy is trusted for the last
+// address. ok is false without one.
 func clientOf(forwardedFor []string, trusted []netip.Prefix) (netip.Addr, bool) {
 	a := walk(netip.Addr{}, forwardedFor, trusted)
 	return a, a.IsValid()
 }
 
-// walk follows the addresses from the right, for as long as each was said by somebody who is trusted.
+// walk follows the addresses from the right as long as each was reported by a trusted proxy.
 func walk(from netip.Addr, forwardedFor []string, trusted []netip.Prefix) netip.Addr {
 	hops := 0
 	for _, line := range slices.Backward(forwardedFor) {
@@ -46,7 +46,7 @@ func walk(from netip.Addr, forwardedFor []string, trusted []netip.Prefix) netip.
 	return from
 }
 
-// parse reads an address as proxies write it: some with a port.
+// parse parses an address as proxies write it, possibly with a port.
 func parse(s string) (netip.Addr, bool) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return plain(a), true
@@ -64,7 +64,7 @@ func parse(s string) (netip.Addr, bool) {
 
 func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
-// Contains tells an address that one of the prefixes covers.
+// Contains reports whether one of the prefixes contains the address.
 func Contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	a = plain(a)
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })

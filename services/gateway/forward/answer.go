@@ -10,13 +10,13 @@ import (
 	"plumbline.dev/services/gateway/page"
 )
 
-var errNoClient = errors.New("X-Forwarded-For does not end in the address of the client")
+var errNoClient = errors.New("X-Forwarded-For does not end with the client's address")
 
-// passed are the headers of an admitted request that a proxy is told the value of, beside the one that the
-// application reads credentials from.
+// passed lists the headers of an admitted request that are returned to the proxy, in addition to the application's
+// own header for credentials.
 var passed = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Ray", "Cookie", "Authorization"}
 
-// admit tells the proxy to send the request on, and with which headers.
+// admit tells the proxy to forward the request, and with which headers.
 func admit(w http.ResponseWriter, q *gate.Request, a *gate.Answer, empties bool) {
 	cleaned := q.Header.Clone()
 	gate.Clean(cleaned, a)
@@ -46,7 +46,7 @@ func admit(w http.ResponseWriter, q *gate.Request, a *gate.Answer, empties bool)
 // answerWhole answers as the gateway itself would.
 func answerWhole(w http.ResponseWriter, a *gate.Response) { write(w, a, a.Status) }
 
-// answerRefusal is for proxies that take every 2xx for an admission.
+// answerRefusal answers proxies that treat every 2xx as an admission.
 func answerRefusal(w http.ResponseWriter, a *gate.Response) {
 	status := a.Status
 	if status < 300 {
@@ -55,8 +55,7 @@ func answerRefusal(w http.ResponseWriter, a *gate.Response) {
 	write(w, a, status)
 }
 
-// answerStatus is for nginx: what is neither 2xx nor one of these two it takes for a failure of ours. The
-// body would be read and thrown away.
+// answerStatus answers nginx, which treats any status but 2xx, 401 and 403 as an error, and discards the body.
 func answerStatus(w http.ResponseWriter, a *gate.Response) {
 	status := http.StatusForbidden
 	if a.Status == http.StatusUnauthorized || a.Status >= 300 && a.Status < 400 {
@@ -73,5 +72,5 @@ func answerStatus(w http.ResponseWriter, a *gate.Response) {
 func write(w http.ResponseWriter, a *gate.Response, status int) {
 	maps.Copy(w.Header(), a.Header)
 	w.WriteHeader(status)
-	_, _ = w.Write(a.Body) // who has gone has gone
+	_, _ = w.Write(a.Body) // the client may have gone
 }

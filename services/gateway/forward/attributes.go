@@ -11,18 +11,18 @@ import (
 	"plumbline.dev/services/gateway/gate"
 )
 
-// described is a request as Envoy describes it.
+// described is a request as described by Envoy.
 type described struct {
 	gate.Request
-	// behind tells that a trusted proxy is before Envoy: what it says in X-Forwarded-* stays on the request.
+	// behind reports that a trusted proxy is in front of Envoy. Its X-Forwarded-* headers stay on the request.
 	behind bool
 }
 
-// describe reads Envoy's attributes. The names and meanings are those of attribute_context.proto.
+// describe converts Envoy's attributes. Their names and meanings are those of attribute_context.proto.
 func (s *Authz) describe(at *authv3.AttributeContext) (*described, error) {
 	h := at.GetRequest().GetHttp()
 	if h == nil {
-		return nil, errors.New("it is not about an HTTP request")
+		return nil, errors.New("not an HTTP request")
 	}
 	header, err := headersOf(h)
 	if err != nil {
@@ -30,15 +30,15 @@ func (s *Authz) describe(at *authv3.AttributeContext) (*described, error) {
 	}
 	source, err := netip.ParseAddr(at.GetSource().GetAddress().GetSocketAddress().GetAddress())
 	if err != nil {
-		return nil, errors.New("the source is no IP address")
+		return nil, errors.New("the source is not an IP address")
 	}
 	client := ClientAddr(source, header["X-Forwarded-For"], s.cfg.Trusted)
 	if !client.IsValid() {
 		return nil, errNoClient
 	}
 	o := &original{method: h.GetMethod(), scheme: h.GetScheme(), host: h.GetHost(), uri: h.GetPath()}
-	// Envoy sets X-Forwarded-Proto from the connection, or takes it from a proxy that it trusts. Its scheme
-	// may be what an HTTP/2 client wrote.
+	// Envoy sets X-Forwarded-Proto from the connection, or accepts it from a trusted proxy. The scheme attribute may
+	// come from an HTTP/2 client.
 	if proto := header["X-Forwarded-Proto"]; len(proto) > 0 {
 		if o.scheme, err = one(header, "X-Forwarded-Proto"); err != nil {
 			return nil, err
@@ -53,8 +53,8 @@ func (s *Authz) describe(at *authv3.AttributeContext) (*described, error) {
 	return &described{Request: *r, behind: Contains(s.cfg.Trusted, source)}, nil
 }
 
-// headersOf are the request's headers: each line on its own where Envoy sends them so (encode_raw_headers),
-// else with the values of one name joined.
+// headersOf returns the request's headers: separate lines if Envoy sends them (encode_raw_headers), otherwise joined
+// values.
 func headersOf(h *authv3.AttributeContext_HttpRequest) (http.Header, error) {
 	header := http.Header{}
 	add := func(name, value string) error {

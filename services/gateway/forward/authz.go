@@ -31,22 +31,22 @@ const (
 	serviceName = "envoy.service.auth.v3.Authorization"
 )
 
-// AuthzConfig says where Envoy asks, and whose word counts.
+// AuthzConfig configures the server for Envoy.
 type AuthzConfig struct {
 	Addr string // host:port of the gRPC listener
-	// From are the Envoys that may ask; none: nobody may.
+	// From lists the addresses of Envoys that may ask; none by default.
 	From []netip.Prefix
-	// Trusted are proxies before Envoy: the addresses that they put into X-Forwarded-For count.
+	// Trusted lists proxies in front of Envoy with trusted X-Forwarded-For entries.
 	Trusted []netip.Prefix
-	// DeviceCA gives what verifies the client certificates that Envoy passes on, now; nil, or a nil pool: none
-	// counts.
+	// DeviceCA returns the current pool for verifying client certificates forwarded by Envoy. If it is nil or returns
+	// nil, they are ignored.
 	DeviceCA func() *x509.CertPool
-	// TLS, where it is set, is spoken to Envoys.
+	// TLS, if set, is used for connections from Envoy.
 	TLS *tls.Config
 }
 
-// Authz answers Envoy's ext_authz filter: envoy.service.auth.v3.Authorization over gRPC, and gRPC's health
-// protocol. It is run once.
+// Authz serves Envoy's ext_authz filter: envoy.service.auth.v3.Authorization over gRPC, and gRPC's health protocol.
+// It is run once.
 type Authz struct {
 	authv3.UnimplementedAuthorizationServer
 	cfg     AuthzConfig
@@ -57,7 +57,7 @@ type Authz struct {
 	bound   atomic.Pointer[string]
 }
 
-// NewAuthz makes the server; nothing listens until [Authz.Run].
+// NewAuthz returns the server. It does not listen until [Authz.Run].
 func NewAuthz(cfg AuthzConfig, deps Deps) (*Authz, error) {
 	m, err := newMetrics(deps.Metrics)
 	if err != nil {
@@ -70,7 +70,7 @@ func NewAuthz(cfg AuthzConfig, deps Deps) (*Authz, error) {
 	return &Authz{cfg: cfg, deps: deps, log: &quiet{log: deps.Log}, metrics: m, certs: certs}, nil
 }
 
-// Bound is where the server listens; empty before it does. Safe for concurrent use.
+// Bound returns the address of the listener; empty before it listens. It is safe for concurrent use.
 func (s *Authz) Bound() string {
 	if a := s.bound.Load(); a != nil {
 		return *a
@@ -78,8 +78,8 @@ func (s *Authz) Bound() string {
 	return ""
 }
 
-// Run serves until ctx ends, which is no error; then questions under way have a second. An address that is
-// taken is an error at once.
+// Run serves until ctx ends and then returns nil. Current requests have a second to finish. It fails at once if the
+// address is in use.
 func (s *Authz) Run(ctx context.Context) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Addr)
 	if err != nil {
@@ -117,24 +117,24 @@ func (s *Authz) Run(ctx context.Context) error {
 	return nil
 }
 
-// Check implements the Authorization service. It answers whatever it is asked, with no gRPC error: an Envoy
-// may be configured to let requests through on errors.
+// Check implements the Authorization service. It never returns a gRPC error, because an Envoy may be configured to
+// allow requests on errors.
 func (s *Authz) Check(ctx context.Context, r *authv3.CheckRequest) (answer *authv3.CheckResponse, _ error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.deps.Log.Error("the answer to an Envoy could not be made", "panic", p)
+			s.deps.Log.Error("panic in an answer to Envoy", "panic", p)
 			answer = denied(refusal(http.Header{}, http.StatusInternalServerError, policy.Undecided))
 		}
 	}()
 	from := asker(ctx)
 	if !Contains(s.cfg.From, from) {
-		s.log.warn("somebody asked about a request who may not (--forward-auth-from)", "from", from, "proxy", "envoy")
+		s.log.warn("request from an address outside --forward-auth-from", "from", from, "proxy", "envoy")
 		s.metrics.answered("envoy", "not_allowed")
 		return denied(refusal(http.Header{}, http.StatusForbidden, policy.UntrustedProxy)), nil
 	}
 	described, err := s.describe(r.GetAttributes())
 	if err != nil {
-		s.log.warn("a proxy asked about a request that it does not describe as it should", "proxy", "envoy", "from", from, "error", err)
+		s.log.warn("malformed request from a proxy", "proxy", "envoy", "from", from, "error", err)
 		s.metrics.answered("envoy", "bad")
 		return denied(refusal(http.Header{}, http.StatusBadRequest, policy.BadRequest)), nil
 	}
@@ -147,7 +147,7 @@ func (s *Authz) Check(ctx context.Context, r *authv3.CheckRequest) (answer *auth
 	return described.admitted(a), nil
 }
 
-// asker is who asks; the zero Addr where that is not known.
+// asker returns the address of the caller; the zero Addr if it is not known.
 func asker(ctx context.Context) netip.Addr {
 	if p, ok := peer.FromContext(ctx); ok {
 		if tcp, ok := p.Addr.(*net.TCPAddr); ok {

@@ -14,11 +14,12 @@ import (
 	"plumbline.dev/services/gateway/gate"
 )
 
-// always are removed unless they are set: an Envoy may be configured not to tell which headers there are.
+// always lists headers to remove unless they are set, because an Envoy may be configured not to list a request's
+// headers.
 var always = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Access-Client-Id", "Cf-Access-Client-Secret", "Cf-Access-Token"}
 
-// proxysOwn are the headers that a gateway takes off because it says them anew, and that Envoy sets itself.
-// The others of its kind stay where a trusted proxy before Envoy may have set them.
+// proxysOwn lists headers that Envoy sets itself and a gateway would replace. The others of their kind stay if a
+// trusted proxy in front of Envoy may have set them.
 var (
 	proxysOwn = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Client-Cert"}
 	before    = func(name string) bool {
@@ -26,7 +27,7 @@ var (
 	}
 )
 
-// admitted tells Envoy what to change on the request.
+// admitted tells Envoy which headers to change on the request.
 func (d *described) admitted(a *gate.Answer) *authv3.CheckResponse {
 	cleaned := d.Header.Clone()
 	gate.Clean(cleaned, a)
@@ -59,7 +60,7 @@ func (d *described) admitted(a *gate.Answer) *authv3.CheckResponse {
 	return &authv3.CheckResponse{Status: &status.Status{Code: int32(codes.OK)}, HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: ok}}
 }
 
-// denied has Envoy answer with a response of ours. Any status will do, 200 too.
+// denied tells Envoy to answer with our response. Any status is possible, including 200.
 func denied(r *gate.Response) *authv3.CheckResponse {
 	no := &authv3.DeniedHttpResponse{Status: &typev3.HttpStatus{Code: typev3.StatusCode(r.Status)}} //nolint:gosec // three digits
 	if utf8.Valid(r.Body) {
@@ -67,7 +68,7 @@ func denied(r *gate.Response) *authv3.CheckResponse {
 	}
 	for _, name := range sorted(r.Header) {
 		if name == "Content-Length" {
-			continue // Envoy's
+			continue // set by Envoy
 		}
 		for i, value := range r.Header[name] {
 			no.Headers = append(no.Headers, header(name, value, i > 0 || name == "Set-Cookie"))
@@ -80,8 +81,7 @@ func denied(r *gate.Response) *authv3.CheckResponse {
 	return &authv3.CheckResponse{Status: &status.Status{Code: int32(code)}, HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: no}}
 }
 
-// header is one to set, in place of those of its name, or to add. The older field for that choice stays
-// unset, which older Envoys read as in place of.
+// header sets or appends a header. The older field for this choice stays unset, and older Envoys then overwrite.
 func header(name, value string, add bool) *corev3.HeaderValueOption {
 	action := corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
 	if add {

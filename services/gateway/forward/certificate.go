@@ -12,21 +12,20 @@ import (
 )
 
 const (
-	maxCertificate     = 32 << 10 // bytes, as Envoy writes it
+	maxCertificate     = 32 << 10 // bytes, as written by Envoy
 	verifiedFor        = time.Minute
 	cachedCertificates = 4096
 )
 
-// certificates verifies the certificates that Envoy passes on. Envoy has made sure that the client holds the
-// key; who signed the certificate counts only here. Safe for concurrent use.
+// certificates verifies client certificates forwarded by Envoy. Envoy has verified that the client holds the key;
+// only the issuer is checked here. It is safe for concurrent use.
 type certificates struct {
 	roots func() *x509.CertPool
 	known *lru.Cache[[sha256.Size]byte, verdict]
 	now   func() time.Time
 }
 
-// verdict is what came of a certificate: nil where it does not count. It holds for the authorities that it was
-// found with.
+// verdict is the cached result for a certificate: nil if it was rejected. It is valid for one pool of authorities.
 type verdict struct {
 	cert  *x509.Certificate
 	roots *x509.CertPool
@@ -41,7 +40,7 @@ func newCertificates(roots func() *x509.CertPool) (*certificates, error) {
 	return &certificates{roots: roots, known: known, now: time.Now}, nil
 }
 
-// verified is the certificate in its URL-encoded PEM, or nil: there is none, or none that counts.
+// verified returns the certificate from its URL-encoded PEM; nil if it is missing or rejected.
 func (c *certificates) verified(text string) *x509.Certificate {
 	if text == "" || c.roots == nil || len(text) > maxCertificate {
 		return nil

@@ -12,26 +12,26 @@ import (
 	"plumbline.dev/services/internal/headername"
 )
 
-// dialect is how one kind of proxy asks.
+// dialect is the protocol of one kind of proxy.
 type dialect struct {
 	name string
-	// read finds how the original request is described.
+	// read extracts the description of the original request.
 	read func(http.Header) (*original, error)
-	// answer writes what a request that is not admitted is answered with.
+	// answer writes the response for a denied request.
 	answer func(http.ResponseWriter, *gate.Response)
-	// empties names the headers that an admitted request must not have, too, with an empty value.
+	// empties adds the headers that an admitted request must not have, with an empty value.
 	empties bool
-	// onlyAnswers asks again about a request that was not admitted, for the whole answer.
+	// onlyAnswers marks the second request for the full response after a denial.
 	onlyAnswers bool
 }
 
-// original is a request as a proxy describes it.
+// original is a request as described by a proxy.
 type original struct {
 	method, scheme, host string
-	uri                  string // as in the request's first line: path and query
+	uri                  string // as in the request line: path and query
 }
 
-// readForwarded is for Traefik and Caddy: both set all four, in place of what a client sent.
+// readForwarded reads the headers of Traefik and Caddy. Both set all four and replace the client's.
 func readForwarded(h http.Header) (o *original, err error) {
 	o = new(original)
 	for _, part := range []struct {
@@ -45,7 +45,7 @@ func readForwarded(h http.Header) (o *original, err error) {
 	return o, nil
 }
 
-// readOriginal is for nginx, whose configuration sets what it tells.
+// readOriginal reads the headers of nginx, as set by its configuration.
 func readOriginal(h http.Header) (o *original, err error) {
 	o = new(original)
 	if o.method, err = one(h, "X-Original-Method"); err != nil {
@@ -64,27 +64,27 @@ func readOriginal(h http.Header) (o *original, err error) {
 	return o, nil
 }
 
-// one is the value of a header that has to be there once.
+// one returns the value of a header that must occur exactly once.
 func one(h http.Header, name string) (string, error) {
 	switch values := h[name]; {
 	case len(values) == 0 || len(values) == 1 && values[0] == "":
 		return "", fmt.Errorf("the header %s is missing", name)
 	case len(values) > 1:
-		return "", fmt.Errorf("the header %s is there %d times", name, len(values))
+		return "", fmt.Errorf("the header %s occurs %d times", name, len(values))
 	default:
 		return values[0], nil
 	}
 }
 
-// request makes the original request, with the headers that the proxy passed on.
+// request builds the original request, with the headers forwarded by the proxy.
 func (o *original) request(h http.Header, client netip.Addr) (*gate.Request, error) {
 	if o.scheme = schemeOf(o.scheme); o.scheme == "" {
 		return nil, errors.New("the scheme is neither http nor https")
 	}
 	if o.method == "" || len(o.method) > 64 || strings.ContainsFunc(o.method, func(r rune) bool { return !tokenRune(r) }) {
-		return nil, errors.New("the method is none")
+		return nil, errors.New("the method is invalid")
 	}
-	// Of a host more is checked by the gate; what parts a URL must not be in it.
+	// The gate checks the host further. Here it must not contain delimiters of a URL.
 	if o.host == "" || strings.ContainsAny(o.host, "/?#@\\ ,") {
 		return nil, errors.New("the host is not a name or an address, with or without a port")
 	}
@@ -100,8 +100,8 @@ func (o *original) request(h http.Header, client netip.Addr) (*gate.Request, err
 	return &gate.Request{Method: o.method, URL: u, Header: h, Peer: client}, nil
 }
 
-// misspelt returns a header that some servers read as one that clients must not set, and that a proxy which
-// removes those by name would leave in place; empty: none.
+// misspelt returns a header that some servers treat as one that clients must not set, and that a proxy removing those
+// by name would miss; empty: none.
 func misspelt(h http.Header) string {
 	for name := range h {
 		if headername.Misspelt(name) {

@@ -17,23 +17,23 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Path is where proxies ask over HTTP; the name of the kind of proxy follows.
+// Path is the prefix for requests from proxies over HTTP. The kind of proxy follows.
 const Path = "/cdn-cgi/access/forward-auth/"
 
-// Decider decides about requests. A gate is one.
+// Decider decides about requests. A gate implements it.
 type Decider interface {
 	Check(ctx context.Context, r *gate.Request) *gate.Answer
 }
 
-// Config says who may ask, and whose word counts.
+// Config lists the proxies that may ask and the ones that are trusted.
 type Config struct {
-	// From are the proxies that may ask; none: nobody may.
+	// From lists the addresses of proxies that may ask; none by default.
 	From []netip.Prefix
-	// Trusted are proxies before those that ask: the addresses that they put into X-Forwarded-For count.
+	// Trusted lists proxies in front of them with trusted X-Forwarded-For entries.
 	Trusted []netip.Prefix
 }
 
-// Deps are what answers are made with.
+// Deps are the dependencies of a handler.
 type Deps struct {
 	Gate    Decider
 	Log     *slog.Logger
@@ -48,7 +48,7 @@ type Handler struct {
 	metrics *metrics
 }
 
-// New makes a handler for everything under [Path].
+// New returns a handler for everything under [Path].
 func New(cfg Config, deps Deps) (*Handler, error) {
 	m, err := newMetrics(deps.Metrics)
 	if err != nil {
@@ -66,8 +66,8 @@ var dialects = map[string]*dialect{
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 && r.ProtoMajor == 1 {
-		// The proxy may have passed on the length of a body that it keeps to itself. The server would wait for the
-		// body before it answers.
+		// The proxy may have forwarded the length of a body without the body. The server would wait for it before
+		// answering.
 		w.Header().Set("Connection", "close")
 	}
 	name, _ := strings.CutPrefix(r.URL.Path, Path)
@@ -78,7 +78,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	switch {
 	case err != nil || !Contains(h.cfg.From, from.Addr()):
-		h.log.warn("somebody asked about a request who may not (--forward-auth-from)", "from", r.RemoteAddr, "proxy", d.name)
+		h.log.warn("request from an address outside --forward-auth-from", "from", r.RemoteAddr, "proxy", d.name)
 		h.refuse(w, r, d, http.StatusForbidden, policy.UntrustedProxy, "not_allowed")
 	case !known:
 		h.refuse(w, r, d, http.StatusNotFound, policy.BadRequest, "bad")
@@ -93,13 +93,13 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *dialect, sta
 	d.answer(w, refusal(r.Header, status, why))
 }
 
-// refusal is an answer without a decision.
+// refusal returns a response without a decision.
 func refusal(asked http.Header, status int, why policy.Reason) *gate.Response {
 	header, body := page.Refuse(asked, &page.Refusal{Status: status, Reason: why, Ray: newRay(), At: time.Now()})
 	return &gate.Response{Status: status, Header: header, Body: body}
 }
 
-// newRay names a request about which the gate was not asked.
+// newRay returns a request id for a request that the gate has not seen.
 func newRay() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -109,7 +109,7 @@ func newRay() string {
 func (h *Handler) check(w http.ResponseWriter, r *http.Request, d *dialect) {
 	q, err := h.read(r, d)
 	if err != nil {
-		h.log.warn("a proxy asked about a request that it does not describe as it should", "proxy", d.name, "from", r.RemoteAddr, "error", err)
+		h.log.warn("malformed request from a proxy", "proxy", d.name, "from", r.RemoteAddr, "error", err)
 		h.refuse(w, r, d, http.StatusBadRequest, policy.BadRequest, "bad")
 		return
 	}
@@ -119,7 +119,7 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request, d *dialect) {
 		h.metrics.answered(d.name, "refused")
 		d.answer(w, orRefused(q, a))
 	case d.onlyAnswers:
-		// It was refused a moment ago, or the proxy would not want the answer.
+		// The request was denied a moment ago, or the proxy would not ask.
 		again := refusal(r.Header, http.StatusServiceUnavailable, policy.Busy)
 		again.Header.Set("Retry-After", "1")
 		d.answer(w, again)
@@ -129,7 +129,7 @@ func (h *Handler) check(w http.ResponseWriter, r *http.Request, d *dialect) {
 	}
 }
 
-// orRefused is the answer's response; an answer that neither admits nor has one refuses.
+// orRefused returns the answer's response, or a refusal if an unadmitted answer has none.
 func orRefused(q *gate.Request, a *gate.Answer) *gate.Response {
 	if a.Response != nil {
 		return a.Response
@@ -147,13 +147,13 @@ func (h *Handler) read(r *http.Request, d *dialect) (*gate.Request, error) {
 		return nil, errNoClient
 	}
 	if name := misspelt(r.Header); name != "" {
-		return nil, fmt.Errorf("the header %.64q is read by some servers as one that clients must not set", name)
+		return nil, fmt.Errorf("some servers treat the header %.64q as one that clients must not set", name)
 	}
 	q, err := o.request(r.Header, client)
 	if err != nil {
 		return nil, err
 	}
-	// Most proxies keep a body, and the headers that announce it, to themselves. What they pass on counts.
+	// Most proxies keep the body and the headers that announce it. Trust what they forward.
 	q.Body = r.ContentLength != 0
 	return q, nil
 }

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Scheme returns the scheme, http or https, in which the client spoke to the first trusted proxy, as
-// X-Forwarded-Proto says; empty if the header says nothing that is known. A list has an entry for each proxy,
-// the client's first. If X-Forwarded-For has as many entries, the entry that belongs to the client's address
-// counts, since a client may have sent those before it itself; otherwise the first.
+// Scheme returns the scheme, http or https, between the client and the first trusted proxy, from X-Forwarded-Proto;
+// empty if the header has no known value. A list has one entry per proxy, starting at the client. If X-Forwarded-For
+// is equally long, Scheme uses the entry of the client's address, because a client may have forged the entries before
+// it. Otherwise it uses the first entry.
 func Scheme(protos, forwardedFor []string, trusted []netip.Prefix) string {
 	list := entries(protos)
 	if len(list) == 0 {
@@ -21,9 +21,9 @@ func Scheme(protos, forwardedFor []string, trusted []netip.Prefix) string {
 	return schemeOf(list[at])
 }
 
-// Host returns the host that the client asked the first trusted proxy for, as X-Forwarded-Host says. As it
-// chooses the application, a list with different entries counts only if X-Forwarded-For has as many. Otherwise,
-// and if the header is sent twice, Host returns "", which is no host.
+// Host returns the host requested from the first trusted proxy, from X-Forwarded-Host. The host selects the
+// application, so a list with different entries is accepted only if X-Forwarded-For is equally long. Otherwise, and
+// if the header occurs twice, Host returns "", which is no host.
 func Host(hosts, forwardedFor []string, trusted []netip.Prefix) string {
 	if len(hosts) != 1 {
 		return ""
@@ -40,7 +40,7 @@ func Host(hosts, forwardedFor []string, trusted []netip.Prefix) string {
 	return list[0]
 }
 
-// schemeOf reads a scheme in any case. Those of WebSockets stand for the ones that they are opened with.
+// schemeOf normalizes a scheme. Those of WebSockets map to http and https.
 func schemeOf(s string) string {
 	switch strings.ToLower(s) {
 	case "http", "ws":
@@ -51,7 +51,7 @@ func schemeOf(s string) string {
 	return ""
 }
 
-// entries are the parts of a list that stands in one header or in several.
+// entries splits a list from one or several headers.
 func entries(lines []string) []string {
 	if len(lines) == 1 && !strings.Contains(lines[0], ",") {
 		return lines
@@ -68,8 +68,8 @@ func entries(lines []string) []string {
 	return all
 }
 
-// clientsEntry returns the index of the client's address in X-Forwarded-For, as [ClientAddr] finds it; false if
-// the header has not n entries, more than one.
+// clientsEntry returns the index of the client's address in X-Forwarded-For, as found by [ClientAddr]; false unless
+// the header has n entries, and more than one.
 func clientsEntry(n int, forwardedFor []string, trusted []netip.Prefix) (int, bool) {
 	if n < 2 {
 		return 0, n == 1

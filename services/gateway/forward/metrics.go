@@ -12,10 +12,10 @@ import (
 
 type metrics struct{ answers *prometheus.CounterVec }
 
-// newMetrics registers the counters; both ways of asking count in the same.
+// newMetrics registers the counters, which both listeners share.
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_gateway_forward_answers_total",
-		Help: "Answers to other proxies: admitted, refused, bad (not described as it should be), not_allowed (who may not ask)."}, []string{"proxy", "result"})}
+		Help: "Answers to other proxies: admitted, refused, bad (malformed), not_allowed (from an address that may not ask)."}, []string{"proxy", "result"})}
 	var there prometheus.AlreadyRegisteredError
 	switch err := r.Register(m.answers); {
 	case errors.As(err, &there):
@@ -32,11 +32,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 
 func (m *metrics) answered(proxy, result string) { m.answers.WithLabelValues(proxy, result).Inc() }
 
-// quiet is a log for what strangers can cause at will: a warning every ten seconds, the others are for those
-// who look closer.
+// quiet limits log messages that clients can cause at will: one warning every ten seconds, the others at debug level.
 type quiet struct {
 	log  *slog.Logger
-	last atomic.Int64 // unix seconds
+	last atomic.Int64 // Unix seconds
 }
 
 func (q *quiet) warn(message string, fields ...any) {

@@ -1,12 +1,11 @@
-// Package hold says how old is what a gateway decides by, and when that is too old.
+// Package hold measures how far a gateway's data lags behind the bus, and reports when it is too old for decisions.
 //
-// A gateway decides by views of the bus: configuration, service tokens, sessions, inventory, results. They
-// are kept by watches, and a watch that hears nothing cannot tell silence from being cut off. So about once a
-// second the leader of each stream is asked how far the stream is, and what of it concerns the view came
-// after the last thing that the view has seen. Where nothing did, the view was up to date when the question
-// was put. Any break on the way shows as the same thing, an age that grows: NATS that is gone, a stream
-// without a leader, a source that stalls, a watch that died.
+// A gateway decides on views of the bus: configuration, service tokens, sessions, inventory, results. Watches
+// maintain them, and a silent watch cannot distinguish an idle stream from a lost connection. Therefore the leader of
+// each stream is asked about once a second for its position, and for anything after the view's position that concerns
+// the view. If there is nothing, the view was current at the time of the question. Every failure shows as a growing
+// age: NATS is gone, a stream has no leader, a source has stalled, a watch has died.
 //
-// While the age is within the operator's bound the gateway goes on with what it last knew; after that it
-// refuses everything, until everything is confirmed again.
+// While the age is within the operator's limit, the gateway continues with the last known state. Beyond it, the
+// gateway denies everything until everything is confirmed again.
 package hold

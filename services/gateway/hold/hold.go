@@ -12,29 +12,29 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Default is for how long a gateway goes on with what it last knew, unless the operator says otherwise.
+// Default is the default limit for deciding on unconfirmed data.
 const Default = 5 * time.Minute
 
-// Hold knows the age of all parts. It is safe for concurrent use.
+// Hold tracks the age of all parts. It is safe for concurrent use.
 type Hold struct {
 	limit time.Duration
 	clock clock.Clock
 	log   *slog.Logger
 	parts []*held
 
-	// oldest is when the part that was confirmed longest ago was; nil while one never was.
+	// oldest is the oldest of the parts' confirmations; nil until every part has one.
 	oldest atomic.Pointer[time.Time]
 }
 
 type held struct {
 	Part
 	mu   sync.Mutex
-	at   time.Time // when it was last up to date, as far as is known
+	at   time.Time // the last time at which it was known to be current
 	err  error     // of the newest attempt
 	told bool
 }
 
-// New makes a hold over parts; limit 0 means [Default]. Nothing is fresh until [Hold.Run] has confirmed it.
+// New returns a hold over parts; limit 0 means [Default]. Nothing is fresh until [Hold.Run] has confirmed it.
 func New(limit time.Duration, c clock.Clock, log *slog.Logger, parts ...Part) *Hold {
 	if limit <= 0 {
 		limit = Default
@@ -46,15 +46,13 @@ func New(limit time.Duration, c clock.Clock, log *slog.Logger, parts ...Part) *H
 	return h
 }
 
-// Fresh tells whether everything that the gateway decides by was up to date within the limit before now. It
-// costs an atomic load.
+// Fresh reports whether all data for decisions was current within the limit before now. It costs an atomic load.
 func (h *Hold) Fresh(now time.Time) bool {
 	oldest := h.oldest.Load()
 	return oldest != nil && now.Sub(*oldest) <= h.limit
 }
 
-// Age is for how long nobody knows whether what the gateway decides by is up to date; false before
-// everything was for the first time.
+// Age returns the time since all data for decisions was last confirmed; false before the first confirmation.
 func (h *Hold) Age(now time.Time) (time.Duration, bool) {
 	oldest := h.oldest.Load()
 	if oldest == nil {
@@ -63,7 +61,7 @@ func (h *Hold) Age(now time.Time) (time.Duration, bool) {
 	return max(0, now.Sub(*oldest)), true
 }
 
-// Err tells what is not confirmed, since when, and why; nil while everything was at the last attempt.
+// Err describes each unconfirmed part, with its age and the reason; nil if the last attempts all succeeded.
 func (h *Hold) Err() error {
 	var all []error
 	for _, p := range h.parts {
@@ -83,7 +81,7 @@ func (h *Hold) Err() error {
 	return errors.Join(all...)
 }
 
-// Ready is Err where it has lasted beyond the limit, or nothing was ever confirmed: for a readiness check.
+// Ready returns Err if the limit is exceeded or nothing was ever confirmed. It is a readiness check.
 func (h *Hold) Ready(context.Context) error {
 	if h.Fresh(h.clock.Now()) {
 		return nil
@@ -91,5 +89,5 @@ func (h *Hold) Ready(context.Context) error {
 	if err := h.Err(); err != nil {
 		return err
 	}
-	return errors.New("what the gateway decides by is too old")
+	return errors.New("the gateway's data is too old")
 }

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// Part is something that a gateway decides by and that may grow old.
+// Part is data for decisions that may become stale.
 type Part interface {
-	// Name is for logs and errors: "inventory".
+	// Name is for logs and errors, such as "inventory".
 	Name() string
-	// Confirm gives a time at which the part was up to date, or tells why it cannot be said to be: then
-	// the last time counts on. An error that is [Broken] ends [Hold.Run].
+	// Confirm returns a time at which the part was current, or an error if it cannot be confirmed. A [Broken] error
+	// ends [Hold.Run].
 	Confirm(ctx context.Context) (time.Time, error)
 }
 
-// Broken marks an error that no waiting mends: the process has to begin anew.
+// Broken marks an error that requires a restart of the process.
 type Broken struct{ Err error }
 
-// Error is the error's.
+// Error implements error.
 func (b Broken) Error() string { return b.Err.Error() }
 
-// Unwrap is the error.
+// Unwrap returns the error.
 func (b Broken) Unwrap() error { return b.Err }

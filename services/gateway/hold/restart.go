@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Restartable makes of a part of a process one that can be started again while it runs: restart ends what
-// runs and begins it anew. run must be able to run more than once, one after the other.
+// Restartable wraps run so that it can be restarted while it runs: restart cancels the current run and starts a new
+// one. Runs never overlap.
 func Restartable(run func(context.Context) error) (again func(context.Context) error, restart func()) {
 	r := &restartable{run: run}
 	return r.Run, r.restart
@@ -16,11 +16,11 @@ func Restartable(run func(context.Context) error) (again func(context.Context) e
 type restartable struct {
 	run  func(context.Context) error
 	mu   sync.Mutex
-	stop context.CancelCauseFunc // of the run under way
+	stop context.CancelCauseFunc // of the current run
 }
 
-// errRestart is the end of a run that is begun anew.
-var errRestart = errors.New("started again")
+// errRestart is the cause for cancelling a run that is restarted.
+var errRestart = errors.New("restarted")
 
 func (r *restartable) Run(ctx context.Context) error {
 	for {

@@ -9,19 +9,18 @@ import (
 )
 
 const (
-	// every is how often each part is confirmed.
+	// every is the interval between confirmations of a part.
 	every = time.Second
-	// first is how soon at first, and then at longer intervals: most starts are over in a moment.
+	// first is the first interval, which then grows: most starts take only a moment.
 	first = 20 * time.Millisecond
-	// patience bounds one confirmation.
-	patience = 2 * time.Second
+	// confirmTimeout bounds one confirmation.
+	confirmTimeout = 2 * time.Second
 )
 
-// errPending is an attempt that takes long.
+// errPending is the error of a slow attempt.
 var errPending = errors.New("no answer yet")
 
-// Run confirms the parts until ctx ends, each by itself: one that does not answer holds up no other. An error
-// means that a part is beyond repair.
+// Run confirms the parts until ctx ends, each independently. It returns an error if a part is beyond repair.
 func (h *Hold) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -53,9 +52,9 @@ func (h *Hold) Run(ctx context.Context) error {
 	return nil
 }
 
-// confirm asks one part once. Its error is Broken.
+// confirm confirms one part once. Its error is Broken.
 func (h *Hold) confirm(ctx context.Context, p *held) (ok bool, _ error) {
-	bounded, cancel := context.WithTimeout(ctx, patience)
+	bounded, cancel := context.WithTimeout(ctx, confirmTimeout)
 	at, err := p.Confirm(bounded)
 	cancel()
 	if ctx.Err() != nil {
@@ -77,7 +76,7 @@ func (h *Hold) confirm(ctx context.Context, p *held) (ok bool, _ error) {
 	return err == nil, nil
 }
 
-// reckon works out the oldest confirmation.
+// reckon updates the oldest confirmation.
 func (h *Hold) reckon() {
 	var oldest time.Time
 	for i, p := range h.parts {
@@ -94,7 +93,7 @@ func (h *Hold) reckon() {
 	h.oldest.Store(&oldest)
 }
 
-// quiet is for how long a part may be unconfirmed before the log says so: a moment behind is no news.
+// quiet is how long a part may be unconfirmed before a warning is logged.
 const quiet = 5 * time.Second
 
 func (h *Hold) tell(p *held, since time.Time, err error) {
@@ -104,6 +103,6 @@ func (h *Hold) tell(p *held, since time.Time, err error) {
 		h.log.Info("confirmed again", "part", p.Name())
 	case err != nil && !p.told && !since.IsZero() && h.clock.Now().Sub(since) > quiet:
 		p.told = true
-		h.log.Warn("cannot confirm what is decided by, going on with what was last known", "part", p.Name(), "since", since, "for", h.limit, "err", err)
+		h.log.Warn("failed to confirm data, continuing with the last known state", "part", p.Name(), "since", since, "for", h.limit, "err", err)
 	}
 }

@@ -10,36 +10,35 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Stream tells how far a stream is; [bus.Conn] does.
+// Stream returns positions of a stream. [bus.Conn] implements it.
 type Stream interface {
 	Position(ctx context.Context, stream string) (bus.Position, error)
 	NextAfter(ctx context.Context, stream, filter string, after uint64) (uint64, error)
 }
 
-// View is what is known of a view of a stream.
+// View describes a view of a stream.
 type View struct {
 	Name   string
 	Stream string
 	Filter string // the subjects of the stream that concern the view
-	// Seen is the sequence up to which the view has seen everything that matches. It never decreases.
+	// Seen returns the sequence up to which the view has seen everything matching Filter. It never decreases.
 	Seen func() uint64
-	// Restart, where it is set, has the view read the stream anew. It is called where the view does not get
-	// what the stream has for it.
+	// Restart, if set, makes the view read the stream anew. It is called when the view misses messages of the stream.
 	Restart func()
 }
 
 const (
-	// stuckAfter is for how long a view may make no progress, while its stream has something for it, before
-	// it is started again. The client library takes ten seconds to find that the server forgot a consumer.
+	// stuckAfter is how long a view may make no progress, with messages waiting, before it is restarted. The client
+	// library needs ten seconds to notice that the server lost a consumer.
 	stuckAfter = 2 * time.Second
-	// lostAfter is for how long a view may lack something, or a stream be another one, while the stream's
-	// leader answers, before the process has to begin anew.
+	// lostAfter is how long a view may miss messages, or a stream be a different one, while the leader answers,
+	// before the process must restart.
 	lostAfter = time.Minute
-	// again is how soon a view that is behind is looked at again: what it lacks may be on its way.
+	// again is the delay before a lagging view is checked again: its messages may be on their way.
 	again = 25 * time.Millisecond
 )
 
-// OfStream makes a part of a view.
+// OfStream returns the part for a view.
 func OfStream(s Stream, c clock.Clock, v View) Part { return &viewPart{View: v, stream: s, clock: c} }
 
 // viewPart confirms a view. It is used by one goroutine.
@@ -48,31 +47,31 @@ type viewPart struct {
 	stream Stream
 	clock  clock.Clock
 
-	created time.Time // of the stream that the view began with
-	clear   uint64    // up to here nothing concerns the view that it has not seen
-	// behind is since when the view lacks something and makes no progress; seen is how far it was then, and
-	// restart when it is started again.
+	created time.Time // creation time of the original stream
+	clear   uint64    // nothing up to here concerns the view except what it has seen
+	// behind is since when the view has lagged without progress; seen is its position then, and restart the time of
+	// its next restart.
 	behind  time.Time
 	seen    uint64
 	restart time.Time
-	// replaced is since when the stream is not the one that was seen.
+	// replaced is since when the stream differs from the original one.
 	replaced time.Time
 }
 
 func (p *viewPart) Name() string { return p.View.Name }
 
-// errBehind is a view that lacks something.
-var errBehind = errors.New("it has not seen what its stream holds")
+// errBehind is the error of a lagging view.
+var errBehind = errors.New("it lags behind its stream")
 
-// errReplaced is a stream that is not the one that the view has seen, or was set back.
-var errReplaced = errors.New("its stream is another one, or was set back to an older state")
+// errReplaced is the error of a recreated or restored stream.
+var errReplaced = errors.New("its stream was recreated or restored to an older state")
 
 // Confirm implements Part.
 func (p *viewPart) Confirm(ctx context.Context) (time.Time, error) {
 	asked := p.clock.Now()
 	position, err := p.stream.Position(ctx, p.Stream)
 	if err != nil {
-		p.behind, p.replaced = time.Time{}, time.Time{} // while nobody answers, nothing is held against the view
+		p.behind, p.replaced = time.Time{}, time.Time{} // while the server does not answer, the view is not to blame
 		return time.Time{}, err
 	}
 	if err := p.same(position); err != nil {
@@ -105,8 +104,8 @@ func (p *viewPart) Confirm(ctx context.Context) (time.Time, error) {
 	}
 }
 
-// same makes sure that the stream is the one that the view has seen: positions in another mean nothing, and
-// its watch would wait for numbers that do not come.
+// same checks that the stream is the original one: positions in another stream are meaningless, and its watch would
+// wait for sequences that never come.
 func (p *viewPart) same(position bus.Position) error {
 	if p.created.IsZero() {
 		p.created = position.Created
@@ -119,13 +118,12 @@ func (p *viewPart) same(position bus.Position) error {
 		p.replaced = p.clock.Now()
 	}
 	if p.clock.Now().Sub(p.replaced) >= lostAfter {
-		return Broken{fmt.Errorf("stream %s: %w; the process has to begin anew", p.Stream, errReplaced)}
+		return Broken{fmt.Errorf("stream %s: %w; restart the process", p.Stream, errReplaced)}
 	}
 	return errReplaced
 }
 
-// stuck starts a view again that does not get what its stream has for it, at longer and longer intervals: a
-// large view needs time to be read.
+// stuck restarts a view that misses messages, at growing intervals: a large view takes time to read.
 func (p *viewPart) stuck(seen, next uint64) error {
 	now := p.clock.Now()
 	if p.behind.IsZero() || seen != p.seen {
@@ -135,7 +133,7 @@ func (p *viewPart) stuck(seen, next uint64) error {
 	behind := now.Sub(p.behind)
 	switch {
 	case behind >= lostAfter:
-		return Broken{fmt.Errorf("stream %s: %w: message %d, for %s; the process has to begin anew",
+		return Broken{fmt.Errorf("stream %s: %w: message %d, for %s; restart the process",
 			p.Stream, errBehind, next, behind.Round(time.Second))}
 	case p.Restart != nil && !now.Before(p.restart):
 		p.restart = now.Add(2 * behind)

@@ -16,28 +16,29 @@ const (
 	// maxCalls is the number of concurrent calls to one identity provider. One client address gets a quarter of
 	// them. Further logins are asked to try again.
 	maxCalls = 64
-	// clientShare is the part of a provider's slots that one client address may have at once.
+	// clientShare is the share of a provider's slots for one client address: one in clientShare.
 	clientShare = 4
-	// clientBurst is how many calls one client address may cause at once, clientEvery how often it may cause another.
+	// clientBurst is the number of calls that one client address may cause at once; it may cause one more every
+	// clientEvery.
 	clientBurst = 100
 	clientEvery = 200 * time.Millisecond
-	// limitedClients is how many client addresses are remembered; the one that was away longest is forgotten.
+	// limitedClients is the number of remembered client addresses. The least recently used one is dropped.
 	limitedClients = 1 << 14
 )
 
-// limiter bounds the calls to identity providers. Each provider has slots of its own, so that a flood of logins at
-// one leaves the others alone, and no client address gets more than a part of them. It is safe for concurrent use.
-// Its memory is bounded: by the calls under way, and by limitedClients.
+// limiter bounds the calls to identity providers. Each provider has its own slots, so that a flood of logins at one
+// does not affect the others, and no client address gets more than a share of them. The limiter is safe for
+// concurrent use. Its memory is bounded by the current calls and by limitedClients.
 type limiter struct {
 	clock clock.Clock
 	slots int
 
 	mu      sync.Mutex
-	busy    map[slot]int // calls under way of each provider, and of each client at each provider
+	busy    map[slot]int // current calls of each provider, and of each client at each provider
 	clients *lru.Cache[netip.Prefix, time.Time]
 }
 
-// slot names what calls are counted by: a provider, or with a valid client, a client at a provider.
+// slot identifies a counter: a provider, or, with a valid client, a client at a provider.
 type slot struct {
 	account  proto.Account
 	provider proto.ID
@@ -52,8 +53,8 @@ func newLimiter(slots int, c clock.Clock) (*limiter, error) {
 	return &limiter{clock: c, slots: slots, busy: map[slot]int{}, clients: clients}, nil
 }
 
-// take takes a slot of a provider for a client, until done is called. ok is false where the provider's slots or the
-// client's are all taken. A client whose address is not known shares the provider's slots only.
+// take takes a slot of a provider for a client, until done is called. ok is false if the provider's slots or the
+// client's share are exhausted. A client without a known address is limited by the provider's slots only.
 func (l *limiter) take(r idpRecord, client netip.Addr) (done func(), ok bool) {
 	whole := slot{account: r.Account, provider: r.Value.ID}
 	part := whole
@@ -71,7 +72,7 @@ func (l *limiter) take(r idpRecord, client netip.Addr) (done func(), ok bool) {
 	}), true
 }
 
-// count adds calls to the slots; the lock is held.
+// count adds calls to the slots. The lock must be held.
 func (l *limiter) count(whole, part slot, by int) {
 	for n, s := range [...]slot{whole, part} {
 		if n == 1 && part == whole {
@@ -83,8 +84,8 @@ func (l *limiter) count(whole, part slot, by int) {
 	}
 }
 
-// allow reports whether a client address may cause one more call now, and counts it. The time kept of an address is
-// when its allowance is whole again.
+// allow reports whether a client address may cause one more call now, and counts it. The stored time is when the
+// client's allowance is full again.
 func (l *limiter) allow(client netip.Addr) bool {
 	from := network(client)
 	if !from.IsValid() {
@@ -104,7 +105,7 @@ func (l *limiter) allow(client netip.Addr) bool {
 	return true
 }
 
-// network is what an address is counted as: an IPv6 client has a /64 at least.
+// network returns the network that an address is counted as: a /64 for IPv6.
 func network(a netip.Addr) netip.Prefix {
 	if !a.IsValid() {
 		return netip.Prefix{}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// PrefersJSON tells whether a client wants JSON rather than a page: JSON is named in its Accept header, and
-// no page with a higher weight.
+// PrefersJSON reports whether a client prefers JSON to a page: its Accept header names JSON, and no page with a
+// higher weight.
 func PrefersJSON(h http.Header) bool {
 	values := h["Accept"]
 	if len(values) == 0 {

@@ -1,3 +1,3 @@
-// Package page makes what the gateway says itself: pages for people, JSON for machines. A page uses nothing
-// from elsewhere and runs no script, and its headers say so.
+// Package page renders the gateway's own responses: pages for people, JSON for machines. A page loads no other
+// resources and runs no script, and its headers enforce both.
 package page

@@ -10,15 +10,15 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Notice is a page on the way of a login or a logout: a choice, a word at the end, or why it goes no further.
+// Notice is a page during a login or a logout: a choice, a confirmation or an error.
 type Notice struct {
 	Title string
 	Texts []string // paragraphs
 	Links []Link
-	// Onward is where the browser goes on to at once, by a navigation that this page's own site begins: that
-	// is what cookies with SameSite=Strict ask for.
+	// Onward is the URL that the browser loads at once, by a navigation from this page's own site, as cookies with
+	// SameSite=Strict require.
 	Onward string
-	// Refused tells that it goes no further, for the reason; the application and the ray are shown then.
+	// Refused reports that the login failed for the reason. The page then shows the application and the request id.
 	Refused     bool
 	Reason      policy.Reason
 	Application string
@@ -27,7 +27,7 @@ type Notice struct {
 	Organization string
 }
 
-// Link is somewhere to go. Its URL is http or https, or a path.
+// Link is a link on a page. Its URL is http or https, or a path.
 type Link struct{ Text, URL string }
 
 //go:embed notice.html
@@ -35,7 +35,7 @@ var noticeSource string
 
 var notices = template.Must(template.New("notice").Parse(noticeSource))
 
-// Tell writes a notice. A refusal is JSON where the request's Accept header prefers that.
+// Tell renders a notice. A refusal is JSON if the request's Accept header prefers it.
 func Tell(request http.Header, n *Notice) (http.Header, []byte) {
 	if n.Refused && PrefersJSON(request) {
 		return Refuse(request, &Refusal{Reason: n.Reason, Ray: n.Ray, Application: n.Application})

@@ -14,36 +14,35 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Refusal is what there is to say to somebody who is not let in.
+// Refusal is the content of a page or a JSON object for a denied request.
 type Refusal struct {
 	Status      int
 	Reason      policy.Reason
-	Ray         string // names the request here and in the log
-	Application string // its name; empty where the request belongs to none
-	Message     string // what the application's owner has to say (custom_deny_message); empty: nothing
-	Person      string // who is logged in; empty: nobody
-	Check       *Check // the posture check that stood in the way, if one did
-	// At is the moment of the refusal.
+	Ray         string // the request id, as in the log
+	Application string // its name; empty if the request belongs to no application
+	Message     string // the owner's own message (custom_deny_message); empty: none
+	Person      string // the logged-in person; empty: none
+	Check       *Check // the posture check that blocked the request, or nil
+	// At is the time of the refusal.
 	At           time.Time
 	Organization string // its name; empty: not shown
-	// Again is the URL of the request, to try it again; empty: none.
+	// Again is the URL of the request, for another attempt; empty: none.
 	Again string
-	// Logout is a link for a person who may want to be somebody else; empty: none.
+	// Logout is the link for logging in as another person; empty: none.
 	Logout string
 }
 
-// Check is a posture check as the page shows it.
+// Check is a posture check as shown on a page.
 type Check struct {
 	ID      string
 	Name    string
 	Outcome string // pass, fail or unknown
-	Detail  string // why the outcome is what it is; empty where that is not known
-	// Required is the score that passes, such as "at least 80", and Score that of the device; empty: not known.
+	Detail  string // the reason for the outcome; empty if it is not known
+	// Required is the passing score, such as "at least 80", and Score the device's score; empty: unknown.
 	Required, Score string
-	// DeviceUnknown is set if it is not known which device the request comes from.
+	// DeviceUnknown reports that the device behind the request is not known.
 	DeviceUnknown bool
-	// LookedAt is when the device was last looked at; the zero time where it never was, or it is not known
-	// which device it is.
+	// LookedAt is the time of the device's newest poll; zero if there is none or the device is not known.
 	LookedAt time.Time
 }
 
@@ -55,7 +54,7 @@ var style string
 
 var (
 	pages = template.Must(template.New("page").Parse(source))
-	// policyHeader lets the page use its own style and nothing else.
+	// policyHeader allows the page's own style and nothing else.
 	policyHeader = func() string {
 		sum := sha256.Sum256([]byte(style))
 		return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
@@ -63,11 +62,11 @@ var (
 	}()
 )
 
-// NoStore is the Cache-Control of everything that depends on who asks (api/README.md 8.5).
+// NoStore is the Cache-Control of every response that depends on the client (contract.md 8.5).
 const NoStore = "private, max-age=0, no-store, no-cache, must-revalidate"
 
-// Refuse writes a refusal, as JSON where the request's Accept header prefers that, else as a page. The
-// headers are complete but for those that say how to get in.
+// Refuse renders a refusal, as JSON if the request's Accept header prefers it, otherwise as a page. The headers are
+// complete except for those about authentication.
 func Refuse(request http.Header, r *Refusal) (http.Header, []byte) {
 	h := http.Header{
 		"Cache-Control":          {NoStore},
@@ -102,13 +101,13 @@ func (r *Refusal) html() []byte {
 		data.Ago = ago(r.At.Sub(r.Check.LookedAt))
 	}
 	if err := pages.Execute(&b, data); err != nil {
-		// The template is ours and its data are texts: only a mistake in it ends here, which the tests see.
+		// Only a mistake in our own template leads here, and the tests would find it.
 		return []byte(template.HTMLEscapeString(data.Title + ": " + r.Reason.Sentence()))
 	}
 	return b.Bytes()
 }
 
-// ago says how long a time is, in the largest unit that tells something.
+// ago formats an age in the largest suitable unit.
 func ago(d time.Duration) string {
 	for _, unit := range []struct {
 		size time.Duration
@@ -150,7 +149,7 @@ func (r *Refusal) json() []byte {
 		}
 	}
 	b, err := json.Marshal(&body)
-	if err != nil { // a name that is not UTF-8
+	if err != nil { // a name that is not valid UTF-8
 		return []byte(`{"error":{"code":"` + r.Reason.String() + `"},"reason":"` + r.Reason.String() + `","ray":"` + r.Ray + `"}` + "\n")
 	}
 	return append(b, '\n')
