@@ -11,12 +11,11 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// maxCommonName bounds the common name of a certificate that goes into a token, in bytes. X.509 allows 64
-// characters.
+// maxCommonName bounds the common name of a certificate in a token, in bytes. X.509 allows 64 characters.
 const maxCommonName = 256
 
-// answerAnybody makes the application token of a request that a Service Auth policy admits whoever makes it. That
-// it holds is the gateway's word; that the application has it is made sure of here.
+// answerAnybody issues an application token for a request that a Service Auth policy admits without any identity. The
+// gateway asserts that the policy holds; answerAnybody checks that the application has it.
 func (s *Service) answerAnybody(ctx context.Context, q *proto.Statement, app catalog.Record[proto.Application]) *proto.TokenAnswer {
 	p, there := s.catalog.Policy(q.Account, q.Policy)
 	switch {
@@ -29,7 +28,7 @@ func (s *Service) answerAnybody(ctx context.Context, q *proto.Statement, app cat
 	}
 	set, err := s.ring.Current(ctx)
 	if err != nil {
-		s.log.Error("cannot sign an application token", "application", app.Value.ID, "err", err)
+		s.log.Error("failed to sign an application token", "application", app.Value.ID, "err", err)
 		return s.refuseStatement(policy.Unavailable)
 	}
 	signed, expires, err := s.issuer.service(set.Signing(), grant{
@@ -37,20 +36,20 @@ func (s *Service) answerAnybody(ctx context.Context, q *proto.Statement, app cat
 		session: sessionOf(p.Value.SessionDuration, app.Value.SessionDuration), revoked: app.Value.Gate.RevokedAt,
 	})
 	if err != nil {
-		s.log.Error("cannot make an application token", "application", app.Value.ID, "err", err)
+		s.log.Error("failed to issue an application token", "application", app.Value.ID, "err", err)
 		return s.refuseStatement(policy.Unavailable)
 	}
 	s.metrics.statements.WithLabelValues(string(q.Kind)).Inc()
 	return &proto.TokenAnswer{Token: signed, ExpiresAt: proto.At(expires), Policy: q.Policy}
 }
 
-// commonName is the common name that a token names; empty where it should not be in one.
+// commonName returns the common name for a token; empty if it must not be included.
 func (s *Service) commonName(q *proto.Statement) string {
 	name := q.CommonName
 	if len(name) > maxCommonName || !utf8.ValidString(name) {
 		return ""
 	}
-	// A certificate must not make its holder the service of a Client ID.
+	// A certificate must not turn its holder into the service with a Client ID.
 	if credential.IsClientID(name) || s.tokens.Find(q.Account, name).ServiceToken != nil {
 		return ""
 	}

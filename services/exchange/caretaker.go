@@ -15,10 +15,9 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// caretaker looks after service tokens: it tells of those that expire, and turns off or deletes those that
-// nobody uses where the organisation's settings say so. Every replica has one. Each notice is published in the
-// place of the newest that was read, and each change of a token in that of the revision that was seen, so that
-// of several caretakers one does it.
+// caretaker maintains service tokens: it announces their expiry, and disables or deletes unused ones if the
+// organization's settings say so. Every replica has one. Each notice and each change expects the revision it was
+// based on, so only one of several caretakers succeeds.
 type caretaker struct {
 	conn    *bus.Conn
 	log     *slog.Logger
@@ -28,20 +27,20 @@ type caretaker struct {
 	seen    *servicetoken.LastSeen
 	states  *prometheus.GaugeVec
 
-	done map[proto.ID]proto.TokenNotice // what is known to have been told, by token
-	owed []bus.Outgoing                 // what was done and could not be told yet
+	done map[proto.ID]proto.TokenNotice // the newest known notice of each token
+	owed []bus.Outgoing                 // notices that could not be published yet
 }
 
 const (
 	sweepEvery = time.Minute
 	// crowd is how long a caretaker waits for more changes after one.
 	crowd = 100 * time.Millisecond
-	// maxOwed bounds what a caretaker remembers to tell.
+	// maxOwed bounds the unpublished notices.
 	maxOwed = 10_000
-	// orphaned is how old a note of a use must be before it is taken for that of a deleted token: the token
-	// may only not have arrived yet.
+	// orphaned is the age at which a record of use without a token counts as belonging to a deleted token. Earlier,
+	// the token may not have arrived yet.
 	orphaned = time.Hour
-	// caretakerName is who changed a token, in the audit log.
+	// caretakerName is the actor in the audit log.
 	caretakerName = "inactivity of service tokens"
 )
 
@@ -51,7 +50,7 @@ func newCaretaker(conn *bus.Conn, log *slog.Logger, clock clock.Clock, settings 
 		done: map[proto.ID]proto.TokenNotice{}}
 }
 
-// run looks after the tokens every minute and after each change, until ctx ends.
+// run maintains the tokens every minute and after each change, until ctx ends.
 func (c *caretaker) run(ctx context.Context) error {
 	for {
 		tokens, settings := c.tokens.Changed(), c.catalog.Changed()
@@ -59,7 +58,7 @@ func (c *caretaker) run(ctx context.Context) error {
 		c.sweep(ctx, now)
 		alarm := c.clock.After(sweepEvery)
 		if c.clock.Now().Sub(now) >= sweepEvery {
-			continue // the clock moved before it knew that we wait
+			continue // the clock moved before the timer was set
 		}
 		select {
 		case <-tokens:
@@ -69,7 +68,7 @@ func (c *caretaker) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		// Changes come in crowds.
+		// Changes arrive in bursts.
 		select {
 		case <-time.After(crowd):
 		case <-ctx.Done():
@@ -89,7 +88,7 @@ func (c *caretaker) sweep(ctx context.Context, now time.Time) {
 		known[t.ID] = true
 		count[stateOf(t.ServiceToken, now)]++
 		if err := c.tell(ctx, t, now); err != nil && ctx.Err() == nil {
-			c.log.Warn("the end of a service token was not told; trying again", "token", t.ID, "err", err)
+			c.log.Warn("failed to publish service token expiry, retrying", "token", t.ID, "err", err)
 			continue
 		}
 		org := c.catalog.Organization(t.Account).Value
@@ -114,7 +113,7 @@ func (c *caretaker) sweep(ctx context.Context, now time.Time) {
 	c.forget(ctx, now)
 }
 
-// tell publishes what is to be told of a token's end, unless somebody has.
+// tell publishes the notice due for a token, unless it was published before.
 func (c *caretaker) tell(ctx context.Context, t servicetoken.Record, now time.Time) error {
 	state := noticeOf(t.ServiceToken, now)
 	if before, ok := c.done[t.ID]; state == "" || (ok && told(&before, state, t.ExpiresAt)) {
@@ -128,7 +127,7 @@ func (c *caretaker) tell(ctx context.Context, t servicetoken.Record, now time.Ti
 	case err == nil:
 		newest, sequence = new(proto.TokenNotice), m.Seq
 		if err := m.Decode(newest); bus.IsPermanent(err) {
-			c.conn.Unreadable(m.Stream, m.Subject, m.Seq, err) // and tell it again
+			c.conn.Unreadable(m.Stream, m.Subject, m.Seq, err) // and publish it again
 			newest = nil
 		} else if err != nil {
 			return err
@@ -143,13 +142,13 @@ func (c *caretaker) tell(ctx context.Context, t servicetoken.Record, now time.Ti
 	}
 	_, err = c.conn.Publish(ctx, bus.Outgoing{Subject: subject, Body: notice, ExpectLast: bus.Expect(sequence)})
 	if errors.Is(err, bus.ErrConflict) {
-		return nil // somebody else tells it; the next look finds out what
+		return nil // another replica published a notice; the next sweep reads it
 	}
 	if err != nil {
 		return err
 	}
 	c.done[t.ID] = *notice
-	c.log.Info("the end of a service token was told", "token", t.ID, "client_id", t.ClientID, "state", string(state), "expires_at", t.ExpiresAt.Time())
+	c.log.Info("service token expiry published", "token", t.ID, "client_id", t.ClientID, "state", string(state), "expires_at", t.ExpiresAt.Time())
 	return nil
 }
 

@@ -9,10 +9,10 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// CertsPath is where verifiers fetch the public keys (api/README.md 8.2).
+// CertsPath is the path of the public keys (contract.md 8.2).
 const CertsPath = "/cdn-cgi/access/certs"
 
-// Handler serves the public keys to anybody. It can be mounted on any listener.
+// Handler serves the public keys without authentication. It can be mounted on any listener.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+CertsPath, s.serveCerts)
@@ -23,7 +23,7 @@ func (s *Service) serveCerts(w http.ResponseWriter, r *http.Request) {
 	set, err := s.ring.Current(r.Context())
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "The signing keys are not known for certain now. Try again in a second.", http.StatusServiceUnavailable)
+		http.Error(w, "The signing keys are temporarily unavailable. Try again in a second.", http.StatusServiceUnavailable)
 		return
 	}
 	h := w.Header()
@@ -33,11 +33,11 @@ func (s *Service) serveCerts(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(set.Certs())
 }
 
-// certsMaxAge bounds what caches on the way keep: with [keys.Trust] it must stay below [keys.Lead], so that a
-// verifier which asks for a kid that it does not know gets it.
+// certsMaxAge bounds caching by intermediaries. Together with [keys.Trust] it must stay below [keys.Lead], so that a
+// verifier that asks for an unknown kid gets it.
 const certsMaxAge = "public, max-age=10"
 
-// answerCerts answers on access.certs.
+// answerCerts answers requests on access.certs.
 func (s *Service) answerCerts(ctx context.Context, m *bus.Msg) proto.Message {
 	var q proto.CertsQuery
 	if err := m.Decode(&q); err != nil {
@@ -45,7 +45,7 @@ func (s *Service) answerCerts(ctx context.Context, m *bus.Msg) proto.Message {
 	}
 	set, err := s.ring.Current(ctx)
 	if err != nil {
-		s.log.Warn("public keys were asked for and are not known for certain", "err", err)
+		s.log.Warn("public keys requested but not confirmed", "err", err)
 		return &proto.CertsAnswer{Error: policy.Unavailable.Refusal()}
 	}
 	return &proto.CertsAnswer{Certs: set.Certs()}

@@ -7,19 +7,19 @@ import (
 	"plumbline.dev/services/internal/claims"
 )
 
-// serviceClaims are those of a service's application token (api/README.md 8.3). aud is a plain string, as was
-// measured of Cloudflare's for service tokens; verifiers take a string and an array alike.
+// serviceClaims are the claims of a service's application token (contract.md 8.3). aud is a plain string, as measured
+// at Cloudflare for service tokens; verifiers accept both a string and an array.
 type serviceClaims struct {
 	Type       string `json:"type"`
 	Audience   string `json:"aud"`
 	Expires    int64  `json:"exp"`
 	IssuedAt   int64  `json:"iat"`
 	Issuer     string `json:"iss"`
-	CommonName string `json:"common_name"` // the Client ID; of anybody's token that of the certificate, or empty
-	Subject    string `json:"sub"`         // empty: nobody's
+	CommonName string `json:"common_name"` // the Client ID; in an anonymous token the certificate's common name, or empty
+	Subject    string `json:"sub"`         // always empty
 }
 
-// userClaims are those of a person's token (api/README.md 8.3): of an application, or of the global session.
+// userClaims are the claims of a person's token (contract.md 8.3), for an application or for the global session.
 type userClaims struct {
 	Type      string          `json:"type"`
 	Audience  []string        `json:"aud"`
@@ -34,8 +34,8 @@ type userClaims struct {
 	Custom    json.RawMessage `json:"custom,omitempty"`
 }
 
-// metaClaims go with the redirect to the login (api/README.md 8.5). Like those of a match they have no issuer:
-// nothing that verifies application tokens takes them for one.
+// metaClaims accompany the redirect to the login (contract.md 8.5). Like those of a match they have no issuer, so
+// that no verifier accepts them as an application token.
 type metaClaims struct {
 	Type               string    `json:"type"`
 	Audience           string    `json:"aud"`
@@ -51,7 +51,7 @@ type metaClaims struct {
 	MTLS               mtlsClaim `json:"mtls_auth"`
 }
 
-// mtlsClaim says nothing about a client certificate: the login does not depend on one.
+// mtlsClaim is always empty: the login does not depend on a client certificate.
 type mtlsClaim struct {
 	IssuerSKI  string `json:"cert_issuer_ski"`
 	Presented  bool   `json:"cert_presented"`
@@ -60,10 +60,10 @@ type mtlsClaim struct {
 	AuthStatus string `json:"auth_status"`
 }
 
-// matchClaims tell a command line client which application guards a host (api/README.md 8.8).
+// matchClaims tell a command line client which application protects a host (contract.md 8.8).
 type matchClaims struct {
 	Type        string `json:"type"`
-	Audience    string `json:"aud"` // a string: an array is refused
+	Audience    string `json:"aud"` // a string: clients reject an array
 	Hostname    string `json:"hostname"`
 	AuthDomain  string `json:"auth_domain"`
 	AppHostname string `json:"app_hostname"`

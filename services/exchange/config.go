@@ -12,11 +12,11 @@ import (
 	"plumbline.dev/services/internal/teamdomain"
 )
 
-// MaxTokenLife bounds the life of a service's application token, whatever session duration its policy or
-// application has: an origin holds it without asking again. That of a person's ends with her session.
+// MaxTokenLife bounds the life of a service's application token, whatever the session duration of its policy or
+// application: an origin does not check it again. A person's token lasts for their session.
 const MaxTokenLife = time.Hour
 
-// DefaultSession is the session duration where neither policy nor application has one (api/README.md 8.4).
+// DefaultSession is the session duration if neither policy nor application has one (contract.md 8.4).
 const DefaultSession = 24 * time.Hour
 
 // cachedTokens is the number of application tokens kept for reuse.
@@ -26,30 +26,30 @@ const cachedTokens = 10_000
 // are dropped and counted.
 const logBacklog = 4096
 
-// Config is what the operator decides.
+// Config is the operator's configuration.
 type Config struct {
-	// TeamDomain is the issuer of application tokens and the base of /cdn-cgi/access/certs, as verifiers
-	// write it: http or https, host and port, nothing behind.
+	// TeamDomain is the issuer of application tokens and the base of /cdn-cgi/access/certs, as used by verifiers:
+	// http or https, host and port, without a path.
 	TeamDomain string
-	// AccessAddr is where the certs endpoint listens; empty: nowhere, [Service.Handler] is served elsewhere.
+	// AccessAddr is the address of the certs endpoint; empty: none, and [Service.Handler] is mounted elsewhere.
 	AccessAddr string
-	// Workers is how many exchanges of each kind are worked on at once; 0 means 8.
+	// Workers is the number of concurrent exchanges of each kind; 0 means 8.
 	Workers int
-	// Queue is how many may wait; what comes beyond is told to come again. 0 means 1,024.
+	// Queue is the number of waiting exchanges. Further ones are told to retry. 0 means 1,024.
 	Queue int
 }
 
-// Deps is what the service works with.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Bus     *bus.Conn
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Clock   clock.Clock
-	// Identities open the signing keys, which are sealed to all of them when they are made.
+	// Identities decrypt the signing keys. New keys are encrypted to all of them.
 	Identities []age.Identity
 }
 
-// withDefaults checks the configuration and fills in what it leaves out.
+// withDefaults checks the configuration and fills in defaults.
 func (c Config) withDefaults() (Config, error) {
 	issuer, err := teamdomain.Issuer(c.TeamDomain)
 	if err != nil {

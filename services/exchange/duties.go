@@ -11,15 +11,15 @@ import (
 
 const (
 	week = 7 * 24 * time.Hour
-	// tellUntil is for how long after a token's expiry it is still told of: what was told before is found in
-	// ACCESS_LOG, which keeps it for thirty days.
+	// tellUntil is how long after a token's expiry it is announced. Earlier notices are found in ACCESS_LOG, which
+	// keeps them for thirty days.
 	tellUntil = 25 * 24 * time.Hour
-	// leastIdle is the shortest inactivity that counts (api/README.md 2.5): a record that asks for less is not
-	// one of the api's, and would turn off tokens that are in use.
+	// leastIdle is the shortest valid inactivity in days (contract.md 2.5). A smaller value cannot come from the API,
+	// and would disable tokens in use.
 	leastIdle = 30
 )
 
-// The states of service tokens that the metric shows.
+// The states of service tokens in the metric.
 const (
 	stateValid    = "valid"
 	stateExpiring = "expiring"
@@ -27,7 +27,7 @@ const (
 	stateDisabled = "disabled"
 )
 
-// stateOf is the one state of a token.
+// stateOf returns the state of a token.
 func stateOf(t *proto.ServiceToken, now time.Time) string {
 	switch {
 	case t.Disabled:
@@ -40,8 +40,8 @@ func stateOf(t *proto.ServiceToken, now time.Time) string {
 	return stateValid
 }
 
-// noticeOf is what is to be told of a token's end, unless it was; "" where there is nothing. A token that is
-// turned off may be turned on again, so it is told of all the same.
+// noticeOf returns the notice due for a token's expiry; "" if there is none. Disabled tokens are announced too,
+// because they may be enabled again.
 func noticeOf(t *proto.ServiceToken, now time.Time) proto.TokenState {
 	end := t.ExpiresAt.Time()
 	switch {
@@ -53,8 +53,8 @@ func noticeOf(t *proto.ServiceToken, now time.Time) proto.TokenState {
 	return proto.TokenExpired
 }
 
-// told tells whether the newest notice of a token, nil for none, is or follows the one about a state and an
-// expiry. One that the token was found idle follows whatever was due by then: a caretaker tells first.
+// told reports whether the newest notice of a token, or nil, covers a state and an expiry. A notice of inactivity
+// covers everything due before it, because a caretaker publishes expiry notices first.
 func told(newest *proto.TokenNotice, state proto.TokenState, expiry proto.Millis) bool {
 	if newest == nil || newest.ExpiresAt != expiry {
 		return false
@@ -72,14 +72,14 @@ func told(newest *proto.TokenNotice, state proto.TokenState, expiry proto.Millis
 	return !newest.At.Time().Before(due)
 }
 
-// idle tells whether a token is to be turned off, or deleted, because nobody uses it (api/README.md 2.5): it is
-// older than the threshold and was neither used nor edited within it. Turning one on again is an edit.
+// idle reports whether a token is to be disabled or deleted as unused (contract.md 2.5): it is older than the
+// threshold and was neither used nor edited within it. Enabling a token is an edit.
 func idle(t *proto.ServiceToken, seen proto.Millis, i proto.Inactivity, now time.Time) bool {
 	since := proto.At(now.Add(-time.Duration(i.Days) * 24 * time.Hour))
 	return i.Enabled && i.Days >= leastIdle && t.CreatedAt != 0 && max(t.CreatedAt, t.UpdatedAt, seen) <= since && (i.Delete || !t.Disabled)
 }
 
-// referred are the service tokens that rules name directly.
+// referred adds the service tokens that rules name directly.
 func referred(into map[proto.ID]bool, lists ...[]proto.Rule) {
 	for _, rules := range lists {
 		for _, r := range rules {
@@ -96,8 +96,8 @@ func referred(into map[proto.ID]bool, lists ...[]proto.Rule) {
 	}
 }
 
-// turnedOff is a token as its inactivity leaves it: a secret from before a rotation does not come back when it
-// is turned on again.
+// turnedOff returns a token disabled for inactivity. The secret from before a rotation must not become valid again
+// when the token is enabled.
 func turnedOff(t *proto.ServiceToken, now time.Time) *proto.ServiceToken {
 	off := *t
 	off.Disabled, off.UpdatedAt = true, proto.At(now)
@@ -105,7 +105,7 @@ func turnedOff(t *proto.ServiceToken, now time.Time) *proto.ServiceToken {
 	return &off
 }
 
-// shown is a service token as the audit log has it, as the API shows it and without its secrets.
+// shown returns a service token for the audit log, in the form of the API and without secrets.
 func shown(t *proto.ServiceToken, seen proto.Millis) json.RawMessage {
 	at := func(m proto.Millis) *time.Time {
 		if m == 0 {
@@ -127,7 +127,7 @@ func shown(t *proto.ServiceToken, seen proto.Millis) json.RawMessage {
 		LastSeen  *time.Time `json:"last_seen_at"`
 	}{t.ID, t.ClientID, t.Name, t.DurationText, t.Version, !t.Disabled, at(t.ExpiresAt), at(t.CreatedAt), at(t.UpdatedAt), at(seen)})
 	if err != nil {
-		return nil // of these types, none
+		return nil // impossible for these types
 	}
 	return data
 }

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// answerService answers on access.exchange.service.
+// answerService answers requests on access.exchange.service.
 func (s *Service) answerService(ctx context.Context, m *bus.Msg) proto.Message {
 	start := s.clock.Now()
 	var q proto.ServiceExchange
@@ -26,7 +26,7 @@ func (s *Service) answerService(ctx context.Context, m *bus.Msg) proto.Message {
 	return answer
 }
 
-// refuse counts a request about which nothing was decided.
+// refuse counts a request without a decision.
 func (s *Service) refuse(why policy.Reason) *proto.TokenAnswer {
 	s.metrics.exchanges.WithLabelValues(why.String()).Inc()
 	return &proto.TokenAnswer{Error: why.Refusal()}
@@ -39,17 +39,16 @@ func (s *Service) refuseService(err error) proto.Message {
 	return s.refuse(policy.Unavailable)
 }
 
-// decided is what came of a request, for the log.
+// decided is the outcome of a request, for the log.
 type decided struct {
 	reason   policy.Reason
-	token    *proto.ServiceToken // nil: the Client ID is not known
+	token    *proto.ServiceToken // nil: unknown Client ID
 	policy   proto.ID
 	selector string
 }
 
-// exchange decides about a request, and takes note of the decision where its Client ID is known. A gateway's
-// request is one that the gateway itself records, with what the exchange says of it: it knows the host, the
-// device and the ray, and whoever reads ACCESS_LOG finds each request once.
+// exchange decides about a request, and records the decision if the Client ID is known. A gateway records its own
+// requests, because it knows the host, the device and the request id, so that ACCESS_LOG contains each request once.
 func (s *Service) exchange(ctx context.Context, q *proto.ServiceExchange, gateway bool) (*proto.TokenAnswer, decided) {
 	if !gateway {
 		q.Vouched = nil
@@ -69,28 +68,28 @@ func (s *Service) exchange(ctx context.Context, q *proto.ServiceExchange, gatewa
 	return answer, d
 }
 
-// tell writes a decision to the log: a refusal of a known token for everybody, all else for who looks closely.
+// tell logs a decision: denials of known tokens at info, all others at debug level.
 func (s *Service) tell(ctx context.Context, q *proto.ServiceExchange, d *decided, admitted, gateway bool) {
 	level, what := slog.LevelDebug, "service credentials exchanged"
 	switch {
 	case d.token != nil && !admitted:
-		level, what = slog.LevelInfo, "service credentials refused"
+		level, what = slog.LevelInfo, "service credentials denied"
 	case d.token == nil:
-		what = "service credentials refused"
+		what = "service credentials denied"
 	}
 	if !s.log.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{slog.Any("application", q.Application), slog.String("reason", d.reason.String()), slog.Bool("gateway", gateway)}
 	if d.token != nil {
-		// What was sent as a Client ID and is none may be a secret that was put in the wrong place.
+		// An unknown Client ID may be a misplaced secret, so it is not logged.
 		attrs = append(attrs, slog.Any("token", d.token.ID), slog.String("client_id", d.token.ClientID), slog.Any("policy", d.policy),
 			slog.String("selector", d.selector))
 	}
 	s.log.LogAttrs(ctx, level, what, attrs...)
 }
 
-// decide takes a request through the stages. Every way out but the last refuses.
+// decide takes a request through the stages.
 func (s *Service) decide(ctx context.Context, q *proto.ServiceExchange) (*proto.TokenAnswer, decided) {
 	d := decided{reason: policy.BadRequest}
 	refusal := func(why policy.Reason) (*proto.TokenAnswer, decided) {
@@ -119,7 +118,7 @@ func (s *Service) decide(ctx context.Context, q *proto.ServiceExchange) (*proto.
 	}
 	set, err := s.ring.Current(ctx)
 	if err != nil {
-		s.log.Error("cannot sign an application token", "application", app.Value.ID, "err", err)
+		s.log.Error("failed to sign an application token", "application", app.Value.ID, "err", err)
 		return refusal(policy.Unavailable)
 	}
 	signed, expires, err := s.issuer.service(set.Signing(), grant{
@@ -129,14 +128,14 @@ func (s *Service) decide(ctx context.Context, q *proto.ServiceExchange) (*proto.
 		revoked: app.Value.Gate.RevokedAt,
 	})
 	if err != nil {
-		s.log.Error("cannot make an application token", "application", app.Value.ID, "err", err)
+		s.log.Error("failed to issue an application token", "application", app.Value.ID, "err", err)
 		return refusal(policy.Unavailable)
 	}
 	d.reason = decision.Reason
 	return &proto.TokenAnswer{Token: signed, ExpiresAt: proto.At(expires), Policy: decision.Policy}, d
 }
 
-// facts are what is known about a request: its credentials, and what a gateway vouches for.
+// facts returns the known facts about a request: its credentials, and the facts vouched for by a gateway.
 func facts(token proto.ID, ip netip.Addr, v *proto.Vouched) *policy.Facts {
 	f := &policy.Facts{ServiceToken: token, IP: ip}
 	if v == nil {

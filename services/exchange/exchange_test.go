@@ -296,7 +296,7 @@ func TestSecretsStayOutOfLogsAndStreams(t *testing.T) {
 	w.ask(wrong)
 	stop()
 	text := log.String()
-	if !strings.Contains(text, "service credentials refused") {
+	if !strings.Contains(text, "service credentials denied") {
 		t.Fatalf("the log says nothing:\n%s", text)
 	}
 	for _, stream := range []string{topology.AccessLogs, topology.BucketStream(topology.Keys), topology.BucketStream(topology.Tokens)} {

@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// grant is what was admitted: everything that a service's token is made of. Two equal grants may share a
-// token; another signing key, or a change of the service token or the application, makes another grant.
+// grant describes an admitted request: all inputs of a service's token. Equal grants may share a token. Another
+// signing key, or any change of the service token or the application, makes a new grant.
 type grant struct {
 	kid           string
 	account       proto.Account
@@ -22,14 +22,14 @@ type grant struct {
 	appRevision   uint64
 	clientID      string
 	audience      string
-	// session is the duration that policy or application ask for; expires when the credentials do, 0: never.
+	// session is the duration set by policy or application; expires is the expiry of the credentials, 0: never.
 	session time.Duration
 	expires proto.Millis
-	revoked proto.Millis // tokens that were issued before are void
+	revoked proto.Millis // tokens issued earlier are void
 }
 
-// issuer signs tokens, and keeps those of services for use again: one RSA operation for each grant until
-// shortly before its token expires. Safe for concurrent use.
+// issuer signs tokens and caches those of services: one RSA operation per grant until shortly before its token
+// expires. It is safe for concurrent use.
 type issuer struct {
 	name    string // the iss claim
 	clock   clock.Clock
@@ -37,13 +37,12 @@ type issuer struct {
 	tokens  *lru.Cache[grant, *issued]
 }
 
-// issued is a place for a grant's token. Its lock makes those who ask at the same time wait for one
-// signature.
+// issued is the cache entry of a grant. Its lock makes concurrent requests wait for one signature.
 type issued struct {
 	mu      sync.Mutex
 	token   string
 	made    time.Time
-	renewed time.Time // when another is to be made
+	renewed time.Time // when the next token is due
 	expires time.Time
 }
 
@@ -55,8 +54,7 @@ func newIssuer(name string, c clock.Clock, m *metrics) (*issuer, error) {
 	return &issuer{name: name, clock: c, metrics: m, tokens: tokens}, nil
 }
 
-// service gives a service's token for the grant, signed with the key that the grant names, and when it
-// expires.
+// service returns a service's token for the grant, signed with the grant's key, and its expiry.
 func (i *issuer) service(key *keys.Key, g grant) (string, time.Time, error) {
 	place, there := i.tokens.Get(g)
 	if !there {
@@ -81,7 +79,7 @@ func (i *issuer) service(key *keys.Key, g grant) (string, time.Time, error) {
 	return signed, expires, nil
 }
 
-// sign makes a token of claims.
+// sign returns a token with the claims.
 func (i *issuer) sign(key *keys.Key, claims any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -95,8 +93,7 @@ func (i *issuer) sign(key *keys.Key, claims any) (string, error) {
 	return signed, nil
 }
 
-// sessionOf is the session duration that counts: the policy's, or else the application's, or else the
-// default (api/README.md 8.4).
+// sessionOf returns the session duration: the policy's, else the application's, else the default (contract.md 8.4).
 func sessionOf(policy, application time.Duration) time.Duration {
 	switch {
 	case policy > 0:
@@ -107,9 +104,9 @@ func sessionOf(policy, application time.Duration) time.Duration {
 	return DefaultSession
 }
 
-// issuedAt is from when a token made now is valid, in whole seconds as its claims have it: the second that has
-// begun, or, where the application's tokens were revoked in it, the next. A token must not seem to be
-// older than the revocation that it comes after.
+// issuedAt returns the time of issue for a token made now, in whole seconds: the current second, or the next one if
+// the application's tokens were revoked in the current one. A token must not appear older than the revocation before
+// it.
 func issuedAt(now time.Time, revoked proto.Millis) time.Time {
 	at := now.Truncate(time.Second)
 	r := revoked.Time()
@@ -121,11 +118,11 @@ func issuedAt(now time.Time, revoked proto.Millis) time.Time {
 	return at
 }
 
-// revocationSkew is how far the clock of whoever revoked tokens may be ahead of ours.
+// revocationSkew is how far the clock of the revoking process may be ahead of ours.
 const revocationSkew = 30 * time.Second
 
-// expiry is until when a token that is valid from at is: for its life, a second at least, and no longer than
-// what it was made for, by a second or more; 0: that has no end.
+// expiry returns the expiry of a token issued at at: after life, but not after end unless end is 0, and at least one
+// second after at.
 func expiry(at time.Time, life time.Duration, end proto.Millis) time.Time {
 	expires := at.Add(max(life.Truncate(time.Second), time.Second))
 	if end != 0 && end.Time().Before(expires) {
@@ -137,8 +134,8 @@ func expiry(at time.Time, life time.Duration, end proto.Millis) time.Time {
 	return expires
 }
 
-// renewal is when a token is no longer handed out: a tenth of its life, or five minutes, before its end, so
-// that whoever gets it has some use of it.
+// renewal returns the time at which a token is no longer reused: a tenth of its life, or five minutes, before its
+// end, so that every recipient can use it for a while.
 func renewal(at, expires time.Time) time.Time {
 	return expires.Add(-min(expires.Sub(at)/10, 5*time.Minute))
 }

@@ -26,18 +26,18 @@ func newMetrics(r prometheus.Registerer, ring *keys.Ring) (*metrics, error) {
 			Help: "Requests to exchange service credentials, by the reason of the decision.",
 		}, []string{"reason"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "plumbline_exchange_exchange_seconds", Help: "How long decisions took, signatures included.",
+			Name: "plumbline_exchange_exchange_seconds", Help: "Duration of decisions, including signatures.",
 			Buckets: []float64{0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1},
 		}),
 		signatures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "plumbline_exchange_signatures_total", Help: "RSA signatures made: tokens that were not cached.",
+			Name: "plumbline_exchange_signatures_total", Help: "RSA signatures, one for each token missing in the cache.",
 		}),
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "plumbline_exchange_unrecorded_total", Help: "Authentications that did not reach ACCESS_LOG.",
 		}),
 		unevaluable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_exchange_unevaluable_rules_total",
-			Help: "Rules met that cannot be evaluated, once for each revision of their policy, by reason and selector.",
+			Help: "Rules that cannot be evaluated, once for each revision of their policy, by reason and selector.",
 		}, []string{"reason", "selector"}),
 		users: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_exchange_user_exchanges_total",
@@ -48,11 +48,11 @@ func newMetrics(r prometheus.Registerer, ring *keys.Ring) (*metrics, error) {
 		}, []string{"kind"}),
 		tokens: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "plumbline_exchange_service_tokens",
-			Help: "Service tokens by state; every replica tells of all of them. Expiring is within a week.",
+			Help: "Service tokens by state; every replica reports all of them. Expiring is within a week.",
 		}, []string{"state"}),
 	}
 	published := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "plumbline_exchange_published_keys", Help: "Public keys that are served: the one that signs, the next, and those still accepted.",
+		Name: "plumbline_exchange_published_keys", Help: "Published public keys: the signing key, the next one, and the ones still accepted.",
 	}, func() float64 {
 		if set := ring.Standing(); set != nil {
 			return float64(set.Published)
@@ -60,7 +60,7 @@ func newMetrics(r prometheus.Registerer, ring *keys.Ring) (*metrics, error) {
 		return 0
 	})
 	since := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "plumbline_exchange_signing_since_seconds", Help: "When the key that signs began to, as Unix time; 0 before there is one.",
+		Name: "plumbline_exchange_signing_since_seconds", Help: "Start of use of the signing key, as Unix time; 0 without a key.",
 	}, func() float64 {
 		if set := ring.Standing(); set != nil {
 			return float64(set.Since.Unix())

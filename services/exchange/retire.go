@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// named are the service tokens of an account that a policy or a group names.
+// named returns the service tokens of an account that a policy or a group names.
 func (c *caretaker) named(a proto.Account) map[proto.ID]bool {
 	all := map[proto.ID]bool{}
 	for _, p := range c.catalog.Policies(a) {
@@ -24,21 +24,21 @@ func (c *caretaker) named(a proto.Account) map[proto.ID]bool {
 	return all
 }
 
-// retire turns off or deletes a token that nobody uses, if it is still as it was seen.
+// retire disables or deletes an unused token, unless it has changed.
 func (c *caretaker) retire(ctx context.Context, t servicetoken.Record, i proto.Inactivity, now time.Time) {
 	log := c.log.With("token", t.ID, "client_id", t.ClientID, "deleted", i.Delete)
 	key, err := topology.ServiceTokenKey(t.Account, t.ClientID)
 	if err != nil {
 		return
 	}
-	// The view of uses may be behind that of tokens.
+	// The view of uses may lag behind the view of tokens.
 	seenKey, err := topology.TokenSeenKey(t.Account, t.ClientID)
 	if err != nil {
 		return
 	}
 	var seen proto.TokenSeen
 	if _, err := c.conn.Get(ctx, topology.Tokens, seenKey, &seen); err != nil && !errors.Is(err, bus.ErrNotFound) {
-		log.Warn("it is not known whether a service token is in use; trying again", "err", err)
+		log.Warn("failed to read the last use of a service token, retrying", "err", err)
 		return
 	}
 	if !idle(t.ServiceToken, seen.At, i, now) {
@@ -55,22 +55,22 @@ func (c *caretaker) retire(ctx context.Context, t servicetoken.Record, i proto.I
 		state, event.After = proto.TokenIdle, shown(off, seen.At)
 		change = bus.PutMsg(topology.Tokens, key, off, t.Revision)
 	}
-	// What the audit log is to be told is stored with the change: if it is not told below, the api tells it.
+	// The audit event is stored with the change. If it cannot be published below, the API publishes it.
 	_, err = c.conn.Commit(ctx, []bus.Outgoing{{Subject: topology.Outbox(topology.Tokens, t.Account, event.ID),
 		Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{event}}, Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}}, change})
 	switch {
 	case errors.Is(err, bus.ErrConflict):
-		return // another caretaker did it, or the token was changed
+		return // another caretaker was faster, or the token has changed
 	case err != nil:
-		log.Warn("a service token that nobody uses was left as it is; trying again", "err", err)
+		log.Warn("failed to retire an unused service token, retrying", "err", err)
 		return
 	}
-	log.Info("a service token that nobody uses was turned off or deleted, as the organisation's settings say", "days", i.Days)
+	log.Info("unused service token retired by the organization's settings", "days", i.Days)
 	c.owe(ctx, bus.Outgoing{Subject: topology.TokenNotice(t.Account, t.ID), Body: noticeAt(t.ServiceToken, state, now), MsgID: event.ID.String() + ":notice"},
 		bus.Outgoing{Subject: topology.Audit(t.Account), Body: event, MsgID: event.ID.String()})
 }
 
-// owe publishes what is left to be told, and more; what the bus does not take now is kept for the next time.
+// owe publishes pending notices and new ones. Those that the bus rejects are kept for the next time.
 func (c *caretaker) owe(ctx context.Context, more ...bus.Outgoing) {
 	all := append(c.owed, more...)
 	c.owed = nil
@@ -80,12 +80,12 @@ func (c *caretaker) owe(ctx context.Context, more ...bus.Outgoing) {
 		case len(c.owed) < maxOwed:
 			c.owed = append(c.owed, all[i])
 		default:
-			c.log.Error("the end of a service token is not told: too much waits", "subject", all[i].Subject, "err", err)
+			c.log.Error("notice dropped: too many are waiting", "subject", all[i].Subject, "err", err)
 		}
 	}
 }
 
-// forget deletes the notes of use whose tokens are gone.
+// forget deletes the records of use of deleted tokens.
 func (c *caretaker) forget(ctx context.Context, now time.Time) {
 	have := map[string]bool{}
 	for _, t := range c.tokens.All() {
@@ -98,7 +98,7 @@ func (c *caretaker) forget(ctx context.Context, now time.Time) {
 			continue
 		}
 		if err := c.conn.Delete(ctx, topology.Tokens, key, note.Revision); err != nil && !errors.Is(err, bus.ErrConflict) {
-			c.log.Warn("the note of a deleted service token's use is still there; trying again", "err", err)
+			c.log.Warn("failed to delete the last use of a deleted service token, retrying", "err", err)
 			return
 		}
 	}

@@ -41,19 +41,19 @@ type Service struct {
 	ring     *keys.Ring
 	care     *caretaker
 
-	awake chan struct{} // closed once keys and views are there
-	deaf  atomic.Int32  // endpoints that requests do not reach yet
+	awake chan struct{} // closed once keys and views are loaded
+	deaf  atomic.Int32  // endpoints that are not subscribed yet
 	certs *httpserve.Server
 }
 
-// New makes the service; nothing runs until [Service.Run].
+// New returns the service. Nothing runs until [Service.Run].
 func New(cfg Config, deps Deps) (*Service, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
 	if len(deps.Identities) == 0 {
-		return nil, errors.New("exchange: there is no identity to open signing keys with: give one with --identity")
+		return nil, errors.New("exchange: no identity to decrypt signing keys with: give one with --identity")
 	}
 	ring := keys.NewRing(deps.Bus, deps.Log, deps.Clock, deps.Identities)
 	m, err := newMetrics(deps.Metrics, ring)
@@ -86,7 +86,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// Run works until ctx ends. Requests are taken once the key is there and the views have caught up.
+// Run works until ctx ends. It accepts requests once the key and the views are loaded.
 func (s *Service) Run(ctx context.Context) error {
 	g := lifecycle.Group{Log: s.log}
 	if s.cfg.AccessAddr != "" {
@@ -110,7 +110,7 @@ func (s *Service) Run(ctx context.Context) error {
 		Subject: topology.ExchangeUser, Role: topology.Exchange, Workers: s.cfg.Workers, Queue: s.cfg.Queue,
 		Handle: s.answerUser, Refuse: func(error) proto.Message { return s.refuseUser(policy.Busy) },
 	}))
-	// Statements are asked for before anybody is known: they get no more of the machine than this.
+	// Statements are requested before any authentication, so they get a single worker.
 	g.Add("statements", s.afterAwakening(bus.Endpoint{
 		Subject: topology.Statements, Role: topology.Exchange, Workers: 1, Queue: s.cfg.Queue,
 		Handle: s.answerStatement, Refuse: func(error) proto.Message { return s.refuseStatement(policy.Busy) },
@@ -139,7 +139,7 @@ func (s *Service) awaken(ctx context.Context) error {
 	return nil
 }
 
-// takeCare looks after service tokens once the views are there.
+// takeCare runs the caretaker once the views are loaded.
 func (s *Service) takeCare(ctx context.Context) error {
 	for _, there := range []<-chan struct{}{s.awake, s.lastSeen.CaughtUp()} {
 		select {
@@ -164,18 +164,18 @@ func (s *Service) afterAwakening(e bus.Endpoint) func(context.Context) error {
 	}
 }
 
-// Ready tells why the exchange cannot issue tokens now; nil when it can.
+// Ready returns the reason why the exchange cannot issue tokens now; nil when it can.
 func (s *Service) Ready(ctx context.Context) error {
 	select {
 	case <-s.awake:
 	default:
 		if s.ring.Standing() == nil {
-			return errors.New("the signing key is not there yet")
+			return errors.New("the signing key is not loaded yet")
 		}
 		return errors.New("applications, policies and service tokens are still being read")
 	}
 	if s.deaf.Load() > 0 {
-		return errors.New("requests do not arrive yet")
+		return errors.New("not all endpoints are subscribed yet")
 	}
 	if _, err := s.ring.Current(ctx); err != nil {
 		return err
@@ -183,10 +183,10 @@ func (s *Service) Ready(ctx context.Context) error {
 	return s.conn.Ready(ctx)
 }
 
-// AccessAddr is where the certs endpoint listens; empty while it does not.
+// AccessAddr returns the address of the certs endpoint; empty before it listens.
 func (s *Service) AccessAddr() string { return s.certs.Bound() }
 
-// unlessEnded hides the errors that are only the end of ctx.
+// unlessEnded drops errors caused by the end of ctx.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil

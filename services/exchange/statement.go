@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Bounds of what a gateway asks to be signed, in bytes.
+// Bounds of the contents of a statement, in bytes.
 const (
 	maxHostname = 255
 	maxURL      = 4 << 10
@@ -21,7 +21,7 @@ const (
 	maxQuestion = 256
 )
 
-// answerStatement answers on access.exchange.statement.
+// answerStatement answers requests on access.exchange.statement.
 func (s *Service) answerStatement(ctx context.Context, m *bus.Msg) proto.Message {
 	var q proto.Statement
 	if err := m.Decode(&q); err != nil || !m.AskedBy(topology.Gateway) {
@@ -41,12 +41,12 @@ func (s *Service) answerStatement(ctx context.Context, m *bus.Msg) proto.Message
 	}
 	set, err := s.ring.Current(ctx)
 	if err != nil {
-		s.log.Error("cannot sign a statement", "kind", q.Kind, "err", err)
+		s.log.Error("failed to sign a statement", "kind", q.Kind, "err", err)
 		return s.refuseStatement(policy.Unavailable)
 	}
 	signed, err := s.issuer.sign(set.Signing(), c)
 	if err != nil {
-		s.log.Error("cannot make a statement", "kind", q.Kind, "err", err)
+		s.log.Error("failed to issue a statement", "kind", q.Kind, "err", err)
 		return s.refuseStatement(policy.Unavailable)
 	}
 	s.metrics.statements.WithLabelValues(string(q.Kind)).Inc()
@@ -56,12 +56,12 @@ func (s *Service) answerStatement(ctx context.Context, m *bus.Msg) proto.Message
 func (s *Service) refuseStatement(why policy.Reason) *proto.TokenAnswer {
 	s.metrics.statements.WithLabelValues("refused").Inc()
 	if why == policy.BadRequest {
-		return &proto.TokenAnswer{Error: badRequest("The statement cannot be read, or does not come from a gateway.")}
+		return &proto.TokenAnswer{Error: badRequest("The statement is malformed, or does not come from a gateway.")}
 	}
 	return &proto.TokenAnswer{Error: why.Refusal()}
 }
 
-// statementClaims are the claims of a statement and until when it is of use; nil where it cannot be made.
+// statementClaims returns the claims and the expiry of a statement; nil if the request is invalid.
 func statementClaims(q *proto.Statement, app *proto.Application, team string, now time.Time) (c any, expires time.Time) {
 	at := now.Unix()
 	switch q.Kind {
@@ -77,7 +77,7 @@ func statementClaims(q *proto.Statement, app *proto.Application, team string, no
 		if !hostname(q.Hostname) {
 			return nil, now
 		}
-		// Clients take one that is up to a day old.
+		// Clients accept one up to a day old.
 		return &matchClaims{Type: claims.TypeMatch, Audience: app.AUD, Hostname: q.Hostname, AuthDomain: hostOf(team),
 			AppHostname: appHostname(app, q.Hostname), IssuedAt: at}, now.Add(24 * time.Hour)
 	case proto.StatementExternal:
@@ -91,12 +91,12 @@ func statementClaims(q *proto.Statement, app *proto.Application, team string, no
 	return nil, now
 }
 
-// hostname tells whether s may stand for a host: what a client sent as one, without what no host has.
+// hostname reports whether s is acceptable as a host: text from a client without characters that no host has.
 func hostname(s string) bool {
 	return s != "" && len(s) <= maxHostname && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`/\"'<>`, r) })
 }
 
-// webURL tells whether s is the address of a service: such an audience is never an application's.
+// webURL reports whether s is the URL of a service. Such an audience never belongs to an application.
 func webURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && len(s) <= maxURL && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
@@ -110,8 +110,7 @@ func hostOf(team string) string {
 	return u.Host
 }
 
-// appHostname is the application's own host where it has one, without a wildcard; else the one that was asked
-// for.
+// appHostname returns the application's first host without a wildcard; else the requested one.
 func appHostname(app *proto.Application, asked string) string {
 	for _, d := range app.Domains {
 		if host, _, _ := strings.Cut(d, "/"); host != "" && !strings.Contains(host, "*") {

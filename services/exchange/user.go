@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Bounds of what a gateway says about a person, in bytes.
+// Bounds of a gateway's assertions about a person, in bytes.
 const (
 	maxNonce   = 64
 	maxEmail   = 320
@@ -24,7 +24,7 @@ const (
 	maxCustom  = 4 << 10
 )
 
-// answerUser answers on access.exchange.user.
+// answerUser answers requests on access.exchange.user.
 func (s *Service) answerUser(ctx context.Context, m *bus.Msg) proto.Message {
 	var q proto.UserExchange
 	if err := m.Decode(&q); err != nil || !m.AskedBy(topology.Gateway) {
@@ -33,7 +33,7 @@ func (s *Service) answerUser(ctx context.Context, m *bus.Msg) proto.Message {
 	answer, why := s.exchangeUser(ctx, &q)
 	s.metrics.users.WithLabelValues(why.String()).Inc()
 	if answer.Error != nil {
-		s.log.Info("a person's token was refused", "application", q.Application, "policy", q.Policy, "user", q.User, "reason", why.String())
+		s.log.Info("person's token denied", "application", q.Application, "policy", q.Policy, "user", q.User, "reason", why.String())
 	}
 	return answer
 }
@@ -45,7 +45,7 @@ func (s *Service) refuseUser(why policy.Reason) *proto.TokenAnswer {
 
 func refusedUser(why policy.Reason) *proto.TokenAnswer {
 	if why == policy.BadRequest {
-		return &proto.TokenAnswer{Error: badRequest("The request for a person's token cannot be read, or does not come from a gateway.")}
+		return &proto.TokenAnswer{Error: badRequest("The request for a person's token is malformed, or does not come from a gateway.")}
 	}
 	return &proto.TokenAnswer{Error: why.Refusal()}
 }
@@ -54,9 +54,9 @@ func badRequest(sentence string) *proto.Error {
 	return &proto.Error{Code: policy.BadRequest.String(), Message: sentence}
 }
 
-// exchangeUser makes a person's token. Who the person is and that a policy admits her is the gateway's word;
-// that the policy can admit anybody is made sure of here. A token that is good for longer than [keys.Accepted] may
-// outlive its key; the session then gives another.
+// exchangeUser issues a person's token. The gateway asserts the identity and that the policy admits the person;
+// exchangeUser checks that the policy is an Allow policy of the application. A token valid for longer than
+// [keys.Accepted] may outlive its key; the session then yields a new one.
 func (s *Service) exchangeUser(ctx context.Context, q *proto.UserExchange) (*proto.TokenAnswer, policy.Reason) {
 	now := s.clock.Now()
 	if !plausible(q) {
@@ -71,7 +71,7 @@ func (s *Service) exchangeUser(ctx context.Context, q *proto.UserExchange) (*pro
 	}
 	set, err := s.ring.Current(ctx)
 	if err != nil {
-		s.log.Error("cannot sign a person's token", "application", q.Application, "err", err)
+		s.log.Error("failed to sign a person's token", "application", q.Application, "err", err)
 		return refusedUser(policy.Unavailable), policy.Unavailable
 	}
 	at := time.Unix(c.IssuedAt, 0)
@@ -79,14 +79,14 @@ func (s *Service) exchangeUser(ctx context.Context, q *proto.UserExchange) (*pro
 	c.Expires = expires.Unix()
 	signed, err := s.issuer.sign(set.Signing(), c)
 	if err != nil {
-		s.log.Error("cannot make a person's token", "application", q.Application, "err", err)
+		s.log.Error("failed to issue a person's token", "application", q.Application, "err", err)
 		return refusedUser(policy.Unavailable), policy.Unavailable
 	}
 	return &proto.TokenAnswer{Token: signed, ExpiresAt: proto.At(expires), Policy: q.Policy}, policy.Allow
 }
 
-// userClaims are the claims of a person's token but for its end, how long it lives, and whether there may be
-// one.
+// userClaims returns the claims of a person's token without its expiry, its life, and the reason if it must not be
+// issued.
 func (s *Service) userClaims(q *proto.UserExchange, now time.Time) (*userClaims, time.Duration, policy.Reason) {
 	c := &userClaims{
 		Issuer: s.cfg.TeamDomain, Subject: q.User.String(), Email: q.Email, Nonce: q.Session, Country: q.Country, Custom: q.Custom,
@@ -117,7 +117,7 @@ func (s *Service) userClaims(q *proto.UserExchange, now time.Time) (*userClaims,
 	return c, life, policy.Allow
 }
 
-// plausible tells whether a gateway's word about a person can be put into a token.
+// plausible checks the bounds of a gateway's assertions about a person.
 func plausible(q *proto.UserExchange) bool {
 	return !q.Account.IsZero() && !q.User.IsZero() && q.Application.IsZero() == q.Policy.IsZero() &&
 		q.Session != "" && len(q.Session) <= maxNonce && strings.Trim(q.Session, nonceAlphabet) == "" &&
@@ -127,7 +127,7 @@ func plausible(q *proto.UserExchange) bool {
 
 const nonceAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
-// object tells whether data is one JSON object of at most so many bytes.
+// object reports whether data is one JSON object of at most most bytes.
 func object(data []byte, most int) bool {
 	return len(data) <= most && bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) && json.Valid(data)
 }

@@ -9,24 +9,23 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Set is the keys as they stand at a moment: the one that signs, and the document that publishes it with those
-// that may sign before long and those whose tokens are still accepted. It does not change.
+// Set is an immutable snapshot of the keys: the signing key, and the document that publishes it together with
+// upcoming keys and those with tokens that are still accepted.
 type Set struct {
 	signing *Key
 	certs   []byte
 
-	Published int       // how many keys
-	Since     time.Time // when the one that signs began to
+	Published int       // number of keys
+	Since     time.Time // start of use of the signing key
 }
 
-// Signing is the key to sign with.
+// Signing returns the signing key.
 func (s *Set) Signing() *Key { return s.signing }
 
-// Certs is what /cdn-cgi/access/certs serves. It must not be modified.
+// Certs returns the document for /cdn-cgi/access/certs. It must not be modified.
 func (s *Set) Certs() []byte { return s.certs }
 
-// document is the document of public keys in the shape of api/README.md 8.2. The first key is the one that
-// signs.
+// document returns the document of public keys in the form of contract.md 8.2. The signing key is first.
 func document(all []*Key) ([]byte, error) {
 	type certificate struct {
 		KID  string `json:"kid"`

@@ -11,27 +11,27 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The codes of refused commands.
+// The codes of rejected commands.
 const (
 	CodeInterval  = "invalid_interval"
 	CodeRotations = "too_many_rotations"
 	CodeLater     = "unavailable"
 )
 
-// Command does what a command asks and tells how the keys stand then. A rotation takes effect at once where the
-// next key has been published for [Lead], and as soon as it has otherwise; of commands that ask for one
-// together, each is satisfied by the same.
+// Command carries out a command and returns the resulting state of the keys. A rotation takes effect at once if the
+// next key has been published for [Lead], and otherwise as soon as it has. One rotation satisfies all concurrent
+// commands.
 func (r *Ring) Command(ctx context.Context, q *proto.KeysCommand) *proto.KeysAnswer {
 	unavailable := &proto.KeysAnswer{Error: &proto.Error{Code: CodeLater,
-		Message: "The signing keys cannot be looked after now. Try again in a second."}}
+		Message: "The signing keys cannot be managed now. Try again in a second."}}
 	var began uint64
 	for ctx.Err() == nil {
 		s, err := r.confirm(ctx)
 		if err != nil {
-			r.log.Warn("a command about signing keys was not carried out", "err", err)
+			r.log.Warn("command for signing keys failed", "err", err)
 			return unavailable
 		}
-		if s.rotation == nil { // an installation begins
+		if s.rotation == nil { // a new installation
 			pause(ctx, again/10)
 			continue
 		}
@@ -49,16 +49,17 @@ func (r *Ring) Command(ctx context.Context, q *proto.KeysCommand) *proto.KeysAns
 		err = r.do(ctx, s, step{write: write})
 		switch {
 		case err == nil:
-			q = &proto.KeysCommand{} // once more, for how things stand now
+			q = &proto.KeysCommand{} // read the new state
 		case !errors.Is(err, bus.ErrConflict):
-			r.log.Warn("a command about signing keys was not carried out", "err", err)
+			r.log.Warn("command for signing keys failed", "err", err)
 			return unavailable
 		}
 	}
 	return unavailable
 }
 
-// carryOut is the rotation that a command asks for, nil where there is nothing to change, or why it is refused.
+// carryOut returns the rotation record requested by a command, nil if it changes nothing, or the reason for rejecting
+// the command.
 func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*proto.KeyRotation, *proto.Error) {
 	if up := s.upcoming(); q.Rotate && up != nil && up.unreadable || s.obscure != nil && !bus.IsPermanent(s.obscure) {
 		return nil, &proto.Error{Code: CodeLater, Message: "The records of the signing keys cannot be read by this version. Repair them, or run the version that wrote them."}
@@ -71,7 +72,7 @@ func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*pro
 	if q.Rotate && !rotated {
 		switch {
 		case len(accepted(s.rotation, now)) >= maxPrevious:
-			return nil, &proto.Error{Code: CodeRotations, Message: fmt.Sprintf("Signing keys were rotated %d times within %d days, and each of them is accepted for as long. Try again when the oldest is not.",
+			return nil, &proto.Error{Code: CodeRotations, Message: fmt.Sprintf("Signing keys were rotated %d times within %d days, and all of them are still accepted. Try again when the oldest has expired.",
 				maxPrevious, int(Accepted/day))}
 		case !now.Before(usable(s.upcoming(), now)):
 			write, changed = *promoted(s, now), true
@@ -88,12 +89,12 @@ func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*pro
 	return &write, nil
 }
 
-// standing is how the keys stand, for the api (api/README.md 8.1).
+// standing returns the state of the keys for the API (contract.md 8.1).
 func standing(s *state, now time.Time) *proto.KeysAnswer {
 	return &proto.KeysAnswer{IntervalDays: s.rotation.IntervalDays, LastRotation: s.rotation.Since, NextRotation: proto.At(rotation(s, now))}
 }
 
-// Answer answers on access.keys.
+// Answer answers requests on access.keys.
 func (r *Ring) Answer(ctx context.Context, m *bus.Msg) proto.Message {
 	var q proto.KeysCommand
 	if err := m.Decode(&q); err != nil {
@@ -104,12 +105,12 @@ func (r *Ring) Answer(ctx context.Context, m *bus.Msg) proto.Message {
 	return r.Command(ctx, &q)
 }
 
-// Refuse answers on access.keys where there was no time to.
+// Refuse answers requests on access.keys when the endpoint is overloaded.
 func (r *Ring) Refuse(error) proto.Message {
 	return &proto.KeysAnswer{Error: &proto.Error{Code: CodeLater, Message: "Too many commands are waiting. Try again in a second."}}
 }
 
-// Endpoint is where commands arrive.
+// Endpoint returns the endpoint for commands.
 func (r *Ring) Endpoint() bus.Endpoint {
 	return bus.Endpoint{Subject: topology.KeysCommands, Role: topology.Exchange, Handle: r.Answer, Refuse: r.Refuse}
 }

@@ -1,20 +1,18 @@
-// Package keys holds the signing keys of application tokens and rotates them. Only the exchange links it
-// (invariant 8 of the design): a process that cannot open a key cannot make a token.
+// Package keys stores the signing keys of application tokens and rotates them. Only the exchange links it (invariant 8 of
+// the design): a process that cannot decrypt a key cannot issue a token.
 //
-// The keys are in the KEYS bucket, numbered in the order in which they were made: of each the certificate in
-// clear and the private key sealed to the exchange's own identities, with the key's id inside. The record
-// named rotation says which of them signs and which are only accepted still. Every replica of the exchange
-// has a [Ring], which follows the bucket and does what is due ([plan]); of replicas that do the same at once
-// one wins, by compare-and-set, and the others read what it wrote.
+// The KEYS bucket holds the keys, numbered in order of creation: for each the certificate in clear, and the private key
+// with its id, encrypted to the exchange's own identities. The record named rotation says which key signs and which are
+// still accepted. Every replica of the exchange has a [Ring], which follows the bucket and performs due steps ([plan]).
+// Replicas compete by compare-and-set; the losers read the winner's result.
 //
-// No replica serves public keys without the one that another signs with. What makes it so:
-//   - The next key is made ahead and published with the others. It begins to sign once it has been published
-//     for [Lead], and, where nobody asked for the rotation, for a day.
-//   - A ring is used only while it is certain to hold everything that was written up to a moment less than
-//     [Trust] ago, which is shorter than [Lead]: it asks the stream how far it is, and compares. A ring that
-//     cannot find that out neither signs nor serves.
-//   - A key that signs no more is published for [Accepted], and then deleted.
+// No replica serves public keys without the key that another one signs with:
+//   - The next key is created ahead and published with the others. It signs once it has been published for [Lead] and,
+//     unless a rotation was requested, for a day.
+//   - A ring is used only if it was confirmed within [Trust], which is shorter than [Lead], to hold everything written
+//     so far: it asks the stream for its position and compares. An unconfirmed ring neither signs nor serves.
+//   - A retired key is published for [Accepted] and then deleted.
 //
-// So whatever a ring serves was complete less than Lead ago, and what others may sign with by now was
-// published before that.
+// Any keys served by a ring were therefore complete less than Lead ago, and every key in use elsewhere was published
+// before that.
 package keys

@@ -21,8 +21,7 @@ import (
 // Bits is the size of a signing key.
 const Bits = 2048
 
-// certificateLife is long: a certificate only carries the public key to verifiers that want one, and it is
-// the key's rotation that ends its use.
+// certificateLife is long: a certificate only carries the public key to verifiers, and rotation ends its use.
 const certificateLife = 10 * 365 * 24 * time.Hour
 
 // Key is an RS256 key pair. It is safe for concurrent use.
@@ -32,12 +31,12 @@ type Key struct {
 	signer      jose.Signer
 }
 
-// ID is the key's id as tokens and the certs endpoint name it: 64 hex characters, the SHA-256 of the
-// public key's SubjectPublicKeyInfo.
+// ID returns the key's id as used in tokens and by the certs endpoint: 64 hex characters, the SHA-256 of the public
+// key's SubjectPublicKeyInfo.
 func (k *Key) ID() string { return k.id }
 
-// Sign makes a compact JWS of a JSON payload, with the header {"alg":"RS256","kid":...,"typ":"JWT"}
-// (api/README.md 8.3). It takes one RSA operation.
+// Sign returns a compact JWS of a JSON payload, with the header {"alg":"RS256","kid":...,"typ":"JWT"} (contract.md
+// 8.3). It takes one RSA operation.
 func (k *Key) Sign(payload []byte) (string, error) {
 	s, err := k.signer.Sign(payload)
 	if err != nil {
@@ -46,11 +45,11 @@ func (k *Key) Sign(payload []byte) (string, error) {
 	return s.CompactSerialize()
 }
 
-// generate makes a key pair and the record that keeps it, sealed to the recipients.
+// generate creates a key pair and returns its record, encrypted to the recipients.
 func generate(now time.Time, to []age.Recipient) (*proto.SigningKey, error) {
 	private, err := rsa.GenerateKey(rand.Reader, Bits)
 	if err != nil {
-		return nil, fmt.Errorf("make a signing key: %w", err)
+		return nil, fmt.Errorf("create a signing key: %w", err)
 	}
 	id, err := idOf(&private.PublicKey)
 	if err != nil {
@@ -72,7 +71,7 @@ func generate(now time.Time, to []age.Recipient) (*proto.SigningKey, error) {
 	return &proto.SigningKey{KID: id, Certificate: certificate, Sealed: sealed, CreatedAt: proto.At(now)}, nil
 }
 
-// open makes a record usable. It trusts nothing in it that the sealed part does not prove.
+// open decrypts a record. It trusts only what the encrypted part proves.
 func open(r *proto.SigningKey, identities []age.Identity) (*Key, error) {
 	pkcs8, err := seal.Open(identities, r.KID, r.Sealed)
 	if err != nil {
@@ -81,7 +80,7 @@ func open(r *proto.SigningKey, identities []age.Identity) (*Key, error) {
 	defer clear(pkcs8)
 	parsed, err := x509.ParsePKCS8PrivateKey(pkcs8)
 	if err != nil {
-		return nil, fmt.Errorf("signing key %s cannot be read", r.KID) // the parser's words may quote the key
+		return nil, fmt.Errorf("signing key %s cannot be read", r.KID) // the parser's error may quote the key
 	}
 	private, ok := parsed.(*rsa.PrivateKey)
 	if !ok || private.N.BitLen() < Bits {
@@ -92,7 +91,7 @@ func open(r *proto.SigningKey, identities []age.Identity) (*Key, error) {
 		return nil, err
 	}
 	if !private.PublicKey.Equal(k.certificate.PublicKey) {
-		return nil, fmt.Errorf("the record of signing key %s is that of another key", r.KID)
+		return nil, fmt.Errorf("the record of signing key %s contains another key", r.KID)
 	}
 	signer, err := jose.NewSigner(
 		jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: private, KeyID: r.KID}},
@@ -104,7 +103,7 @@ func open(r *proto.SigningKey, identities []age.Identity) (*Key, error) {
 	return k, nil
 }
 
-// published is the public half of a record, which cannot sign.
+// published returns the public half of a record, which cannot sign.
 func published(r *proto.SigningKey) (*Key, error) {
 	certificate, err := x509.ParseCertificate(r.Certificate)
 	if err != nil {
@@ -119,7 +118,7 @@ func published(r *proto.SigningKey) (*Key, error) {
 		return nil, err
 	}
 	if id != r.KID {
-		return nil, fmt.Errorf("the record of signing key %s is that of another key", r.KID)
+		return nil, fmt.Errorf("the record of signing key %s contains another key", r.KID)
 	}
 	return &Key{id: id, certificate: certificate}, nil
 }
@@ -127,7 +126,7 @@ func published(r *proto.SigningKey) (*Key, error) {
 func idOf(public *rsa.PublicKey) (string, error) {
 	info, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
-		return "", errors.New("a signing key whose public half cannot be encoded")
+		return "", errors.New("cannot encode the public half of a signing key")
 	}
 	sum := sha256.Sum256(info)
 	return hex.EncodeToString(sum[:]), nil
@@ -137,7 +136,7 @@ func selfSigned(private *rsa.PrivateKey, id string, now time.Time) ([]byte, erro
 	serial, _ := new(big.Int).SetString(id[:32], 16)
 	t := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "Plumbline application tokens"},
-		// A verifier's clock may be behind ours.
+		// A verifier's clock may lag behind ours.
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
 		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
 	}

@@ -10,46 +10,47 @@ import (
 const (
 	// Lead is how long a key is published before it may sign.
 	Lead = time.Minute
-	// leadUnasked is how long it is published before it signs because its time has come: verifiers that
-	// fetch the keys once a day know it by then.
+	// leadUnasked is how long a key is published before a scheduled rotation to it. Verifiers that fetch the keys
+	// daily know it by then.
 	leadUnasked = 24 * time.Hour
-	// Accepted is how long a key is published after it has signed for the last time (api/README.md 8.1).
+	// Accepted is how long a key is published after its last signature (contract.md 8.1).
 	Accepted = 7 * 24 * time.Hour
-	// skew bounds by how much the clocks of replicas may differ: a key that was made longer ago than Lead and
-	// skew has been published for Lead even where this replica has only just seen it.
+	// skew bounds the difference between replicas' clocks: a key created more than Lead and skew ago has been
+	// published for Lead, even if this replica has only just seen it.
 	skew = 10 * time.Minute
-	// maxPrevious bounds the keys that are accepted still, and with them the document: a verifier of
-	// api/README.md 8.2 reads 1 MiB of it.
+	// maxPrevious bounds the accepted previous keys, and so the document: a verifier of contract.md 8.2 reads at most
+	// 1 MiB.
 	maxPrevious = 32
 
-	// DefaultInterval is the number of days between rotations, unless the account sets another one.
+	// DefaultInterval is the default number of days for which a key signs; MinInterval and MaxInterval are the
+	// allowed range (contract.md 8.1).
 	DefaultInterval = 42
 	// MinInterval and MaxInterval limit the days between rotations (api/README.md 8.1).
 	MinInterval = 21
 	MaxInterval = 365
 
 	day = 24 * time.Hour
-	// first is the number of the key that an installation begins with.
+	// first is the number of an installation's first key.
 	first = 1
 )
 
-// step is the one thing to be done next. The zero value is nothing.
+// step is the next action. The zero value does nothing.
 type step struct {
-	create uint64             // the number of a key to be made
-	write  *proto.KeyRotation // to take the place of the one that stands
-	remove uint64             // the number of a key to be deleted
+	create uint64             // number of the key to create
+	write  *proto.KeyRotation // new record of the rotation
+	remove uint64             // number of the key to delete
 }
 
 func (s step) none() bool { return s.create == 0 && s.write == nil && s.remove == 0 }
 
-// plan tells what is to be done about the keys, or when to look again if nothing happens before.
+// plan returns the next action, or the time for another look if nothing happens before.
 func plan(s *state, now time.Time) (todo step, wake time.Time) {
 	r := s.rotation
 	if s.obscure != nil {
-		return step{}, now.Add(confirmEvery) // whoever wrote it may know more than this build
+		return step{}, now.Add(confirmEvery) // a newer build may have written it
 	}
 	if r == nil {
-		// An installation begins, or comes from a build that had one key and did not rotate.
+		// A new installation, or one from a build with a single key.
 		if n, ok := s.lowest(); ok {
 			return step{write: &proto.KeyRotation{Current: n, Since: proto.At(s.members[n].created), IntervalDays: DefaultInterval}}, now
 		}
@@ -75,7 +76,7 @@ func plan(s *state, now time.Time) (todo step, wake time.Time) {
 			wake = p.Until.Time()
 		}
 	}
-	// A number below the current one that the rotation does not list is never listed again.
+	// A number below the current one and not in the record is never used again.
 	for n := range s.members {
 		if n < r.Current && !retiring(r, n) {
 			return step{remove: n}, now
@@ -84,7 +85,7 @@ func plan(s *state, now time.Time) (todo step, wake time.Time) {
 	return step{}, wake
 }
 
-// rotation is when the next key begins to sign, as things stand.
+// rotation returns the time at which the next key will sign.
 func rotation(s *state, now time.Time) time.Time {
 	r, next := s.rotation, s.upcoming()
 	from := usable(next, now)
@@ -98,8 +99,8 @@ func rotation(s *state, now time.Time) time.Time {
 	return latest(from, due, next.created.Add(leadUnasked))
 }
 
-// usable is from when on a key may sign: it has then been published for Lead, as we have seen ourselves, or
-// by the clock of who made it and however wrong that may be. One that is not made yet may be soon.
+// usable returns the time from which a key may sign: it has then been published for Lead, either observed here or by
+// its creator's clock with the largest skew. A key not created yet may be created soon.
 func usable(m *member, now time.Time) time.Time {
 	if m == nil {
 		return now.Add(Lead)
@@ -111,7 +112,7 @@ func usable(m *member, now time.Time) time.Time {
 	return seen
 }
 
-// promoted is the rotation after the next key has become the one that signs.
+// promoted returns the rotation record after the next key starts to sign.
 func promoted(s *state, now time.Time) *proto.KeyRotation {
 	r := s.rotation
 	previous := accepted(r, now)
@@ -121,7 +122,7 @@ func promoted(s *state, now time.Time) *proto.KeyRotation {
 	return &proto.KeyRotation{Current: r.Current + 1, Since: proto.At(now), IntervalDays: r.IntervalDays, Previous: previous}
 }
 
-// accepted are the previous keys whose time is not over.
+// accepted returns the previous keys that have not expired.
 func accepted(r *proto.KeyRotation, now time.Time) []proto.RetiringKey {
 	return slices.DeleteFunc(slices.Clone(r.Previous), func(p proto.RetiringKey) bool { return !now.Before(p.Until.Time()) })
 }

@@ -18,37 +18,37 @@ import (
 )
 
 const (
-	// Trust is how long a ring may be used after it was certain to be complete. With it, what a verifier's
-	// cache adds must stay below Lead.
+	// Trust is how long a ring may be used after its last confirmation. Together with the caching by verifiers it
+	// must stay below Lead.
 	Trust = 20 * time.Second
-	// confirmEvery is how often a ring makes certain of it.
+	// confirmEvery is the interval between confirmations.
 	confirmEvery = 5 * time.Second
-	// patience is how long a request waits for that.
-	patience = 2 * time.Second
+	// confirmTimeout is how long a request waits for a confirmation.
+	confirmTimeout = 2 * time.Second
 )
 
-// ErrNoKey is why a ring cannot be used: it is not complete yet, or it can no longer be certain that it is.
-var ErrNoKey = errors.New("the signing keys are not known for certain")
+// ErrNoKey means that a ring cannot be used: it is not complete yet, or can no longer be confirmed.
+var ErrNoKey = errors.New("the signing keys are not confirmed")
 
-// Ring is the installation's signing keys, followed and rotated. It is safe for concurrent use.
+// Ring follows and rotates the installation's signing keys. It is safe for concurrent use.
 type Ring struct {
-	conn       *bus.Conn
-	log        *slog.Logger
-	clock      clock.Clock
-	identities []age.Identity
-	patience   time.Duration
-	// watch follows the bucket; tests hold updates back.
+	conn           *bus.Conn
+	log            *slog.Logger
+	clock          clock.Clock
+	identities     []age.Identity
+	confirmTimeout time.Duration
+	// watch follows the bucket; tests delay updates.
 	watch func(ctx context.Context, apply func(bus.Update) error, complete func()) error
 
 	state     atomic.Pointer[state] // written by the watch only
-	confirmed atomic.Int64          // Unix nanoseconds: the state held everything that was written before
+	confirmed atomic.Int64          // Unix nanoseconds; the state contained everything written before
 	asking    singleflight.Group
 }
 
-// NewRing makes a ring; it holds nothing until [Ring.Run] has come to know the keys, and made them where there
-// are none. New keys are sealed to all identities; each key must be opened by one of them.
+// NewRing returns an empty ring. [Ring.Run] loads the keys, and creates them in a new installation. New keys are
+// encrypted to all identities; one of them must decrypt each key.
 func NewRing(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age.Identity) *Ring {
-	r := &Ring{conn: conn, log: log, clock: c, identities: identities, patience: patience}
+	r := &Ring{conn: conn, log: log, clock: c, identities: identities, confirmTimeout: confirmTimeout}
 	r.watch = func(ctx context.Context, apply func(bus.Update) error, complete func()) error {
 		return conn.Watch(ctx, topology.Keys, []string{">"}, apply, complete)
 	}
@@ -56,8 +56,8 @@ func NewRing(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age.I
 	return r
 }
 
-// Run follows the keys and does what is due until ctx ends. A key that is needed and that none of the
-// identities opens is an error. It runs once.
+// Run follows the keys and performs due steps until ctx ends. It returns an error if a required key cannot be
+// decrypted. It runs once.
 func (r *Ring) Run(ctx context.Context) error {
 	if err := r.conn.AwaitTopology(ctx, topology.BucketStream(topology.Keys)); err != nil {
 		return err
@@ -68,8 +68,8 @@ func (r *Ring) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Current is the keys as they stand. Where the last time that the ring was certain of them is too long ago, it
-// asks first; the error is then [ErrNoKey] and why.
+// Current returns the current keys. If the last confirmation is too old, it waits for a new one; the error then wraps
+// [ErrNoKey].
 func (r *Ring) Current(ctx context.Context) (*Set, error) {
 	if s := r.state.Load(); s.set != nil && r.trusted(r.clock.Now()) {
 		return s.set, nil
@@ -90,7 +90,7 @@ func (r *Ring) Current(ctx context.Context) (*Set, error) {
 	}
 }
 
-// Await waits until there is a key to sign with.
+// Await waits until there is a signing key.
 func (r *Ring) Await(ctx context.Context) (*Set, error) {
 	for {
 		s := r.state.Load()
@@ -105,22 +105,22 @@ func (r *Ring) Await(ctx context.Context) (*Set, error) {
 	}
 }
 
-// Standing is the keys as they were last seen; nil before there is a key.
+// Standing returns the last seen keys; nil before there is a key.
 func (r *Ring) Standing() *Set { return r.state.Load().set }
 
-// trusted tells whether the ring may be used without asking.
+// trusted reports whether the ring may be used without a confirmation.
 func (r *Ring) trusted(now time.Time) bool {
 	since := now.Sub(time.Unix(0, r.confirmed.Load()))
-	// Requests that overlap read the clock in any order; one that was set back is another matter.
+	// Overlapping requests may read the clock out of order. A clock that was set back is not tolerated.
 	return since > -time.Second && since < Trust
 }
 
-// confirm waits until the ring holds everything that was written before the call, and gives it.
+// confirm waits until the ring contains everything written before the call, and returns its state.
 func (r *Ring) confirm(ctx context.Context) (*state, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	ctx, cancel := context.WithTimeout(ctx, r.confirmTimeout)
 	defer cancel()
 	asked := r.clock.Now()
-	// Its leader answers, so this is not behind.
+	// The stream's leader answers, so the position is current.
 	stream, err := r.conn.JetStream().Stream(ctx, topology.BucketStream(topology.Keys))
 	if err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func (r *Ring) apply(u bus.Update) error {
 	return nil
 }
 
-// member is a key as its record says. Where that cannot be read, the key stays as it was.
+// member converts a record to a key. If the record is unreadable, the key stays unchanged.
 func (r *Ring) member(s *state, number uint64, u bus.Update) *member {
 	m, old := &member{number: number, revision: u.Revision, arrived: r.clock.Now()}, s.members[number]
 	var record proto.SigningKey

@@ -48,13 +48,13 @@ type ring struct {
 	stop func()
 }
 
-func (w *world) start() *ring { return w.startWith(patience) }
+func (w *world) start() *ring { return w.startWith(confirmTimeout) }
 
-func (w *world) startWith(patience time.Duration) *ring {
+func (w *world) startWith(confirmTimeout time.Duration) *ring {
 	w.Helper()
 	conn := w.bus.Conn(topology.Exchange)
 	r := &ring{Ring: NewRing(conn, bustest.Log(w), w.clock, w.ids)}
-	r.patience = patience
+	r.confirmTimeout = confirmTimeout
 	follow := r.watch
 	r.watch = func(ctx context.Context, apply func(bus.Update) error, complete func()) error {
 		return follow(ctx, func(u bus.Update) error {

@@ -8,21 +8,20 @@ import (
 	"plumbline.dev/proto"
 )
 
-// state is how the KEYS bucket stands, as far as a replica has seen. It does not change: each update makes
-// another.
+// state is an immutable snapshot of the KEYS bucket as seen by a replica. Each update makes a new one.
 type state struct {
 	members  map[uint64]*member
-	rotation *proto.KeyRotation // nil: there is none
-	// obscure is why the newest record of the rotation cannot be read: nothing is rotated until it can. rotation is
-	// then the last one that could be, or what the keys suggest.
+	rotation *proto.KeyRotation // nil: none
+	// obscure is the reason why the newest rotation record cannot be read. Nothing is rotated meanwhile, and rotation
+	// is the last readable record, or derived from the keys.
 	obscure error
-	// rotationRevision is what a write of rotation must expect, 0 where it was never there.
+	// rotationRevision is the revision that a write of rotation must expect, 0 if it never existed.
 	rotationRevision uint64
 	revision         uint64 // the newest seen
-	complete         bool   // it holds what the bucket held when the view began
+	complete         bool   // it contains everything that the bucket contained when the watch began
 
-	set    *Set  // what it makes; nil while there is no key to sign with
-	broken error // why this replica must not go on
+	set    *Set  // the result; nil without a signing key
+	broken error // the reason why this replica must stop
 	later  chan struct{}
 }
 
@@ -30,12 +29,12 @@ type state struct {
 type member struct {
 	number   uint64
 	revision uint64
-	created  time.Time // by the clock of who made it
-	arrived  time.Time // when it was first seen here, by our own
-	public   *Key      // its public half; nil where the record holds none
-	key      *Key      // nil where it cannot be opened
-	err      error     // why not
-	// unreadable is set if the record is not that of a key, in contrast to one that is sealed to another identity.
+	created  time.Time // by its creator's clock
+	arrived  time.Time // when it was first seen here, by our clock
+	public   *Key      // its public half; nil if the record has none
+	key      *Key      // nil if it cannot be decrypted
+	err      error     // the reason
+	// unreadable is set if the record is malformed, as opposed to encrypted to another identity.
 	unreadable bool
 }
 
@@ -43,43 +42,43 @@ func newState() *state {
 	return &state{members: map[uint64]*member{}, later: make(chan struct{})}
 }
 
-// next is a copy to be changed, which stands at a revision.
+// next returns a copy for modification, at a revision.
 func (s *state) next(revision uint64) *state {
 	n := *s
 	n.members, n.revision, n.later = maps.Clone(s.members), max(s.revision, revision), make(chan struct{})
 	return &n
 }
 
-// with is the state with a key.
+// with returns the state with a key added.
 func (s *state) with(m *member) *state {
 	n := s.next(m.revision)
 	n.members[m.number] = m
 	return n
 }
 
-// without is the state with a key deleted.
+// without returns the state with a key deleted.
 func (s *state) without(number, revision uint64) *state {
 	n := s.next(revision)
 	delete(n.members, number)
 	return n
 }
 
-// rotated is the state with another record of the rotation.
+// rotated returns the state with a new rotation record.
 func (s *state) rotated(r *proto.KeyRotation, revision uint64) *state {
 	n := s.next(revision)
 	n.rotation, n.rotationRevision, n.obscure = r, revision, nil
 	return n
 }
 
-// obscured is the state with a record of the rotation that cannot be read.
+// obscured returns the state with an unreadable rotation record.
 func (s *state) obscured(why error, revision uint64) *state {
 	n := s.next(revision)
 	n.rotationRevision, n.obscure = revision, why
 	return n
 }
 
-// suggested is a rotation for keys whose record of it cannot be read. The newest key may be too young for verifiers
-// to know it, so the one before it signs, if there is one; every key is accepted.
+// suggested derives a rotation if its record is unreadable. Verifiers may not know the newest key yet, so the one
+// before it signs, if there is one. Every key is accepted.
 func (s *state) suggested() *proto.KeyRotation {
 	var usable []uint64
 	for n, m := range s.members {
@@ -101,8 +100,7 @@ func (s *state) suggested() *proto.KeyRotation {
 	return r
 }
 
-// signer is the key that signs: the current one, or the newest one that verifiers know, if its record is not that of
-// a key.
+// signer returns the signing key: the current one or, if its record is malformed, the newest one known to verifiers.
 func (s *state) signer() *member {
 	m := s.members[s.rotation.Current]
 	if m == nil || !m.unreadable {
@@ -118,8 +116,8 @@ func (s *state) signer() *member {
 	return best
 }
 
-// better reports whether key a rather than key b signs in place of the current one: one that has signed before is
-// known to every verifier.
+// better reports whether key a should replace the current key rather than b. A key that has signed before is known to
+// every verifier.
 func better(a, b, current uint64) bool {
 	if (a < current) != (b < current) {
 		return a < current
@@ -127,11 +125,10 @@ func better(a, b, current uint64) bool {
 	return a > b
 }
 
-// upcoming is the key that signs after the current one, nil where it is not made yet.
+// upcoming returns the key after the current one; nil if it does not exist yet.
 func (s *state) upcoming() *member { return s.members[s.rotation.Current+1] }
 
-// published are the numbers of the keys that verifiers are to know: the one that signs first, then those to
-// come, then those that signed before.
+// published returns the numbers of the published keys: the signing key first, then upcoming keys, then previous ones.
 func (s *state) published() []uint64 {
 	var all []uint64
 	for n := range s.members {
@@ -151,13 +148,13 @@ func (s *state) published() []uint64 {
 	return all
 }
 
-// retiring tells whether a key signs no more and is still accepted.
+// retiring reports whether a key no longer signs and is still accepted.
 func retiring(r *proto.KeyRotation, number uint64) bool {
 	return slices.ContainsFunc(r.Previous, func(p proto.RetiringKey) bool { return p.Number == number })
 }
 
-// settle works out what the state is good for, once it is complete. A replica that cannot open the keys that
-// sign now and next must not run: it would be one that others do not agree with.
+// settle derives the result of a complete state. A replica that cannot decrypt the current and the next key must
+// stop, because it would disagree with the others.
 func (s *state) settle() *state {
 	if !s.complete {
 		return s
@@ -198,7 +195,7 @@ func (s *state) settle() *state {
 	return s
 }
 
-// lowest is the number of the oldest key.
+// lowest returns the number of the oldest key.
 func (s *state) lowest() (number uint64, ok bool) {
 	for n := range s.members {
 		if !ok || n < number {

@@ -11,11 +11,11 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// again is how long a ring waits before it tries again what did not work: NATS is away, say.
+// again is the delay before a failed step is retried, for example while NATS is away.
 const again = 500 * time.Millisecond
 
-// tend does what is due until ctx ends or the ring is broken. It acts on a state that is certain to be
-// complete, and every write says what it takes the place of: what another replica did first is not undone.
+// tend performs due steps until ctx ends or the ring is broken. It acts on a confirmed state, and every write expects
+// the revision it replaces, so it never undoes another replica's step.
 func (r *Ring) tend(ctx context.Context) error {
 	failing := false
 	for {
@@ -40,18 +40,18 @@ func (r *Ring) tend(ctx context.Context) error {
 		}
 		lost := errors.Is(err, bus.ErrConflict) // to another replica
 		if err != nil && !lost && !failing && ctx.Err() == nil {
-			r.log.Warn("signing keys cannot be looked after; trying on", "err", err)
+			r.log.Warn("signing key rotation failed, retrying", "err", err)
 		}
 		failing = err != nil && !lost
 		switch {
 		case err != nil:
 			pause(ctx, again)
 		case !todo.none():
-			// What was written comes back by the watch, and there may be more to do.
+			// The write returns through the watch, and further steps may be due.
 		default:
 			alarm := r.clock.After(wake.Sub(now))
 			if !r.clock.Now().Before(wake) {
-				continue // the clock moved before it knew that we wait
+				continue // the clock moved before the timer was set
 			}
 			select {
 			case <-s.later:
@@ -69,7 +69,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// do carries out a step; [bus.ErrConflict] where another replica did it.
+// do performs a step; it returns [bus.ErrConflict] if another replica was faster.
 func (r *Ring) do(ctx context.Context, s *state, todo step) error {
 	switch {
 	case todo.create != 0:
@@ -80,9 +80,9 @@ func (r *Ring) do(ctx context.Context, s *state, todo step) error {
 		}
 		switch {
 		case s.rotation == nil:
-			r.log.Info("the rotation of signing keys begins", "number", todo.write.Current)
+			r.log.Info("signing key rotation started", "number", todo.write.Current)
 		case s.rotation.Current != todo.write.Current:
-			r.log.Info("another key signs from now on", "number", todo.write.Current, "kid", s.members[todo.write.Current].public.id,
+			r.log.Info("signing key rotated", "number", todo.write.Current, "kid", s.members[todo.write.Current].public.id,
 				"still_accepted", len(todo.write.Previous))
 		}
 		return nil
@@ -90,12 +90,12 @@ func (r *Ring) do(ctx context.Context, s *state, todo step) error {
 		if err := r.conn.Delete(ctx, topology.Keys, topology.SigningKeyKey(todo.remove), s.members[todo.remove].revision); err != nil {
 			return err
 		}
-		r.log.Info("a signing key whose tokens are no longer accepted was deleted", "number", todo.remove)
+		r.log.Info("expired signing key deleted", "number", todo.remove)
 		return nil
 	}
 }
 
-// create makes a key and its record.
+// create creates a key and its record.
 func (r *Ring) create(ctx context.Context, number uint64) error {
 	to, err := seal.RecipientsOf(r.identities)
 	if err != nil {
@@ -108,6 +108,6 @@ func (r *Ring) create(ctx context.Context, number uint64) error {
 	if _, err := r.conn.Put(ctx, topology.Keys, topology.SigningKeyKey(number), record, 0); err != nil {
 		return err
 	}
-	r.log.Info("a signing key was made", "number", number, "kid", record.KID)
+	r.log.Info("signing key created", "number", number, "kid", record.KID)
 	return nil
 }

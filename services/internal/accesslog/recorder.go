@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Recorder takes note of authentications and writes them once a second. What does not fit into its bound,
-// or cannot be written, is lost and counted. It is safe for concurrent use.
+// Recorder collects authentications and writes them once a second. Those beyond its bound, and those that cannot be
+// written, are dropped and counted. It is safe for concurrent use.
 type Recorder struct {
 	conn  *bus.Conn
 	log   *slog.Logger
@@ -23,22 +23,21 @@ type Recorder struct {
 	mu     sync.Mutex
 	noted  map[note]*counted
 	order  []note
-	nobody int // of order, those of nobody known
-	// recent are some of noted, found without hashing all that an authentication says: a client that asks often
-	// asks for the same.
+	nobody int // the anonymous ones in order
+	// recent caches some of noted, found without hashing a whole authentication: a busy client repeats the same one.
 	recent [64]struct {
 		note
 		counted *counted
 	}
 }
 
-// note is what equal authentications have in common.
+// note is the common part of equal authentications.
 type note struct {
 	account proto.Account
 	proto.Authentication
 }
 
-// counted is how many they are, and the first of them.
+// counted is their number, with the time and request id of the first.
 type counted struct {
 	at  proto.Millis
 	ray string
@@ -46,24 +45,24 @@ type counted struct {
 }
 
 const (
-	// interval is how often what was noted is written.
+	// interval is the time between two writes.
 	interval = time.Second
-	// atOnce is how many messages are written together.
+	// atOnce is the number of messages written together.
 	atOnce = 128
-	// lastWords is how long the recorder may write on after its end.
+	// lastWords is how long the recorder may write after its end.
 	lastWords = 2 * time.Second
-	// nobodys is the part of the bound, one in so many, that requests of nobody known may take: strangers can
-	// make up any number of different ones, which must not push out what is known of somebody.
+	// nobodys is the fraction of the bound, one in nobodys, for anonymous requests. Strangers can invent any number
+	// of distinct ones, and must not displace others.
 	nobodys = 4
 )
 
-// New makes a recorder that keeps at most bound different authentications until they are written, a quarter
-// of them those of nobody known. lost counts those that were not.
+// New returns a recorder that holds at most bound distinct authentications until they are written, a quarter of them
+// anonymous. lost counts the dropped ones.
 func New(conn *bus.Conn, log *slog.Logger, bound int, lost prometheus.Counter) *Recorder {
 	return &Recorder{conn: conn, log: log, lost: lost, bound: bound, noted: map[note]*counted{}}
 }
 
-// Record takes note of an authentication and returns at once.
+// Record records an authentication. It does not block.
 func (r *Recorder) Record(account proto.Account, a proto.Authentication) {
 	first := counted{at: a.At, ray: a.Ray, n: max(a.Count, 1)}
 	a.At, a.Ray, a.Count = 0, "", 0
@@ -92,7 +91,7 @@ func (r *Recorder) Record(account proto.Account, a proto.Authentication) {
 	r.order = append(r.order, k)
 }
 
-// place is where a note may be among the recent ones.
+// place returns the index of a note in recent.
 func (n *note) place() int {
 	at := uint(n.Application[15]) ^ uint(n.TokenID[15])<<1 ^ uint(n.User[15])<<2
 	for i := range n.IP {
@@ -101,7 +100,7 @@ func (n *note) place() int {
 	return int(at % 64) //nolint:gosec // below 64
 }
 
-// Run writes until ctx ends, then what is left.
+// Run writes until ctx ends, and then once more.
 func (r *Recorder) Run(ctx context.Context) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -118,7 +117,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 }
 
-// take gives what was noted, in the order in which it first happened.
+// take returns the collected authentications in the order of their first occurrence.
 func (r *Recorder) take() []bus.Outgoing {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,5 +1,4 @@
-// Package admin serves a process's health and metrics to its operator. It serves no profiles and nothing
-// that names a device or a client.
+// Package admin serves a process's health and metrics. It serves no profiles and no names of devices or clients.
 package admin
 
 import (
@@ -14,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/httpserve"
 )
 
-// Server answers /healthz (the process lives), /readyz (it can do its work; 503 and why when not) and
+// Server serves /healthz (the process lives), /readyz (it can do its work, otherwise 503 with the reason) and
 // /metrics (Prometheus).
 type Server struct {
 	addr    string
@@ -22,10 +21,10 @@ type Server struct {
 	log     *slog.Logger
 }
 
-// readyTimeout bounds how long a readiness check may take.
+// readyTimeout bounds a readiness check.
 const readyTimeout = 2 * time.Second
 
-// New makes a server; ready tells why the process is not ready, nil when it is.
+// New returns a server. ready returns the reason why the process is not ready, or nil.
 func New(addr string, metrics prometheus.Gatherer, ready func(context.Context) error, log *slog.Logger) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -42,7 +41,7 @@ func New(addr string, metrics prometheus.Gatherer, ready func(context.Context) e
 	return &Server{addr: addr, handler: mux, log: log}
 }
 
-// Handler is what the server serves.
+// Handler returns the server's handler.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Run serves until ctx ends.

@@ -10,17 +10,16 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Find gives the application that a URL belongs to, and false where it belongs to none. The order of apps
-// does not matter; of two with the same destination the one with the lower id wins. To ask about many
-// URLs, [Compile] once.
+// Find returns the application of a URL; false if it has none. The order of apps does not matter. If two have the
+// same destination, the lower id wins. For many URLs, [Compile] once.
 func Find(apps []catalog.Record[proto.Application], u *url.URL) (catalog.Record[proto.Application], bool) {
 	return Compile(apps).Find(u)
 }
 
-// Matcher is a set of applications made ready for many questions. It is safe for concurrent use.
+// Matcher is a compiled set of applications. It is safe for concurrent use.
 type Matcher struct {
 	hosts map[string][]rule // by host; the most specific first
-	wild  []rule            // those whose host has a wildcard: less specific than any of the others
+	wild  []rule            // rules with a wildcard in the host: less specific than all others
 }
 
 type rule struct {
@@ -28,7 +27,7 @@ type rule struct {
 	app catalog.Record[proto.Application]
 }
 
-// Compile makes a matcher. A destination that [Parse] refuses covers nothing.
+// Compile returns a matcher. A destination rejected by [Parse] covers nothing.
 func Compile(apps []catalog.Record[proto.Application]) *Matcher {
 	m := &Matcher{hosts: map[string][]rule{}}
 	for _, app := range apps {
@@ -53,7 +52,7 @@ func Compile(apps []catalog.Record[proto.Application]) *Matcher {
 	return m
 }
 
-// Find gives the application that a URL belongs to, and false where it belongs to none.
+// Find returns the application of a URL; false if it has none.
 func (m *Matcher) Find(u *url.URL) (catalog.Record[proto.Application], bool) {
 	t, err := TargetOf(u)
 	if err != nil {
@@ -74,7 +73,7 @@ func (m *Matcher) Match(t Target) (catalog.Record[proto.Application], bool) {
 	return catalog.Record[proto.Application]{}, false
 }
 
-// Scoped tells whether it depends on the path which application a target's host belongs to.
+// Scoped reports whether the application of a target's host depends on the path.
 func (m *Matcher) Scoped(t Target) bool {
 	for _, rules := range [...][]rule{m.hosts[t.host], m.wild} {
 		for i := range rules {

@@ -13,7 +13,7 @@ import (
 // maxPattern bounds a destination: a host name of 253 bytes, a port, a path.
 const maxPattern = 2048
 
-// Parse reads a destination. The error is a sentence for whoever wrote it.
+// Parse parses a destination. Its error is a sentence for the author.
 func Parse(s string) (Pattern, error) {
 	p, err := parse(s)
 	if err != nil {
@@ -31,7 +31,7 @@ func parse(s string) (Pattern, error) {
 	case strings.ContainsAny(s, "?#"):
 		return Pattern{}, errors.New("a query or fragment cannot be matched")
 	case strings.ContainsAny(s, "\\ \t\r\n\x00"):
-		return Pattern{}, errors.New("it holds a character that no host or path has")
+		return Pattern{}, errors.New("it has a character not allowed in a host or path")
 	}
 	hostport, rest := s, ""
 	if at := strings.IndexByte(s, '/'); at >= 0 {
@@ -55,7 +55,7 @@ func literal(s string) (n int, exact bool) {
 	return len(s) - stars, stars == 0
 }
 
-// patternPath brings a path into the form that [cleanPath] gives those of URLs.
+// patternPath normalizes a path in the same way as [cleanPath].
 func patternPath(s string) (string, error) {
 	s = strings.TrimSuffix(s, "/")
 	if s == "" || s == "/*" {
@@ -66,13 +66,13 @@ func patternPath(s string) (string, error) {
 		decoded, err := url.PathUnescape(segment)
 		switch {
 		case err != nil:
-			return "", errors.New("its path has a % that begins no escape: write %25")
+			return "", errors.New("its path has a % without an escape: write %25")
 		case decoded == "" || decoded == "." || decoded == "..":
 			return "", errors.New("its path has an empty segment, a \".\" or a \"..\"")
 		case strings.Count(segment, "*") > 1:
 			return "", errors.New("a segment of its path has more than one *")
 		case strings.Count(decoded, "*") != strings.Count(segment, "*") || strings.ContainsAny(decoded, "/\x00"):
-			return "", errors.New("its path escapes a * or a /, which cannot be matched")
+			return "", errors.New("its path has an escaped * or /, which cannot be matched")
 		}
 		b.WriteByte('/')
 		b.WriteString(decoded)

@@ -9,19 +9,18 @@ import (
 	"plumbline.dev/services/internal/hostname"
 )
 
-// Pattern is a destination of an application, parsed. Its zero value covers nothing.
+// Pattern is a parsed destination. Its zero value covers nothing.
 type Pattern struct {
 	host string // in the form of package hostname, with wildcards; an IPv6 address without brackets
 	port string // empty: every port
-	path string // decoded, begins with a slash; empty: every path
-	// How specific it is: literal characters, and whether host and path hold a wildcard.
+	path string // decoded, with a leading slash; empty: every path
+	// Its specificity: literal characters, and whether host and path have no wildcard.
 	hostLiteral, pathLiteral int
 	hostExact, pathExact     bool
 }
 
-// String is the destination in one form for all that cover the same: in lower case, without a trailing
-// slash, with only those escapes in its path that it needs. Two destinations with the same String are the
-// same.
+// String returns the canonical form of the destination: in lower case, without a trailing slash, with minimal escapes
+// in its path. Destinations with equal Strings are equal.
 func (p Pattern) String() string {
 	host := p.host
 	if strings.Contains(host, ":") {
@@ -33,10 +32,10 @@ func (p Pattern) String() string {
 	return host + escape.Replace(p.path)
 }
 
-// escape is for what parse would refuse or decode.
+// escape escapes characters that parse would reject or decode.
 var escape = strings.NewReplacer("%", "%25", "?", "%3F", "#", "%23", "\\", "%5C", " ", "%20", "\t", "%09", "\r", "%0D", "\n", "%0A")
 
-// Covers tells whether a URL belongs to the destination.
+// Covers reports whether the destination covers a URL.
 func (p Pattern) Covers(u *url.URL) bool {
 	t, err := TargetOf(u)
 	return err == nil && p.covers(t)
@@ -44,7 +43,7 @@ func (p Pattern) Covers(u *url.URL) bool {
 
 func (p *Pattern) covers(t Target) bool { return p.coversOrigin(t) && p.coversPath(t.path) }
 
-// coversOrigin is about host and port alone.
+// coversOrigin compares host and port only.
 func (p *Pattern) coversOrigin(t Target) bool {
 	return p.host != "" && (p.port == "" || p.port == t.port) && p.coversHost(t.host)
 }
@@ -75,13 +74,13 @@ func (p *Pattern) coversPath(path string) bool {
 	return glob(p.path, path) || glob(p.path+"/*", path)
 }
 
-// Target is what of a URL is compared: its host and port, and a path.
+// Target is the compared part of a URL: its host, port and path.
 type Target struct {
 	host, port, path string
-	authority        string // the host, and the port if the URL has one, in the one form
+	authority        string // the canonical host, with the URL's port if it has one
 }
 
-// TargetOf is what of a URL is compared, its path decoded and cleaned. The error says what is wrong with its host.
+// TargetOf returns the target of a URL, with a decoded and cleaned path. Its error describes a malformed host.
 func TargetOf(u *url.URL) (Target, error) {
 	h, err := hostname.Parse(u.Host)
 	if err != nil {
@@ -90,20 +89,19 @@ func TargetOf(u *url.URL) (Target, error) {
 	return Target{host: h.Name, port: h.PortOf(u.Scheme), path: cleanPath(u.Path), authority: h.String()}, nil
 }
 
-// Authority is the host, and the port if the URL has one, as the Host header of a request has to name it for that
-// host to be meant.
+// Authority returns the host, with the URL's port if it has one, for use as a Host header.
 func (t Target) Authority() string { return t.authority }
 
-// At is the same host and port with another path, compared as it is given: decoded, not cleaned.
+// At returns the target with another path, which must be decoded and is not cleaned.
 func (t Target) At(path string) Target {
 	t.path = path
 	return t
 }
 
-// Host is the target's host as destinations are compared with it: A-labels, without port and brackets.
+// Host returns the target's host as compared with destinations: A-labels, without port and brackets.
 func (t Target) Host() string { return t.host }
 
-// cleanPath drops empty segments, "." and ".."; a slash at the end stays.
+// cleanPath removes empty segments, "." and ".."; a trailing slash stays.
 func cleanPath(p string) string {
 	if !strings.HasPrefix(p, "/") {
 		p = "/" + p
@@ -115,8 +113,8 @@ func cleanPath(p string) string {
 	return clean
 }
 
-// glob tells whether s matches pattern, in which * stands for any characters. It takes at most
-// len(pattern) × len(s) steps.
+// glob reports whether s matches pattern, where * stands for any characters. It takes at most len(pattern) × len(s)
+// steps.
 func glob(pattern, s string) bool {
 	i, star, mark := 0, -1, 0
 	for at := 0; at < len(s); {
@@ -137,7 +135,7 @@ func glob(pattern, s string) bool {
 	return strings.Trim(pattern[i:], "*") == ""
 }
 
-// compare orders patterns from the most to the least specific; 0 only for the same destination.
+// compare orders patterns from the most to the least specific; 0 only for equal destinations.
 func compare(a, b Pattern) int {
 	return cmp.Or(
 		first(a.hostExact, b.hostExact),
@@ -145,7 +143,7 @@ func compare(a, b Pattern) int {
 		first(a.port != "", b.port != ""),
 		cmp.Compare(b.pathLiteral, a.pathLiteral),
 		first(a.pathExact, b.pathExact),
-		// Neither is more specific: any order will do that is always the same.
+		// Equally specific: any fixed order will do.
 		cmp.Compare(a.String(), b.String()),
 	)
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Within reports whether every host that a destination covers is the host suffix, or a name under it. The suffix is
-// one that [Suffix] returned. A wildcard in the part that the suffix fixes may cover other hosts, and is not within.
+// Within reports whether every host covered by the destination is the host suffix or a name under it. The suffix must
+// come from [Suffix]. A wildcard in the part fixed by the suffix may cover other hosts and is not within.
 func (p Pattern) Within(suffix string) bool {
 	if p.host == suffix {
 		return suffix != ""
@@ -16,10 +16,10 @@ func (p Pattern) Within(suffix string) bool {
 	return ok && rest != "" && suffix != ""
 }
 
-// Names reports whether a destination is on one host, without wildcards.
+// Names reports whether the destination covers exactly one host, given without wildcards.
 func (p Pattern) Names(host string) bool { return p.hostExact && p.host != "" && p.host == host }
 
-// Reaches reports whether a destination covers a host that is the host suffix, or a name under it.
+// Reaches reports whether the destination covers a host that is the suffix or a name under it.
 func (p Pattern) Reaches(suffix string) bool {
 	if p.host == "" || suffix == "" {
 		return false
@@ -36,14 +36,14 @@ func (p Pattern) Reaches(suffix string) bool {
 	return true
 }
 
-// Overrides reports whether a destination takes requests away from another one: both cover them, and this one is
-// more specific.
+// Overrides reports whether the destination takes requests from another one: some URL is covered by both, and this
+// one is more specific.
 func (p Pattern) Overrides(other Pattern) bool {
 	return p.host != "" && other.host != "" && compare(p, other) < 0 && (p.port == "" || other.port == "" || p.port == other.port) &&
 		hostsMeet(p.host, other.host) && pathsMeet(p, other)
 }
 
-// hostsMeet reports whether two patterns of hosts have a host in common.
+// hostsMeet reports whether two host patterns have a host in common.
 func hostsMeet(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")
 	if len(as) != len(bs) {
@@ -57,7 +57,7 @@ func hostsMeet(a, b string) bool {
 	return true
 }
 
-// labelsMeet is about patterns with one * at most.
+// labelsMeet compares patterns with at most one *.
 func labelsMeet(a, b string) bool {
 	aHead, aTail, aStar := strings.Cut(a, "*")
 	bHead, bTail, bStar := strings.Cut(b, "*")
@@ -71,8 +71,8 @@ func labelsMeet(a, b string) bool {
 		(strings.HasSuffix(aTail, bTail) || strings.HasSuffix(bTail, aTail))
 }
 
-// pathsMeet reports whether two patterns have a path in common. A pattern covers what lies under it, too, and a *
-// stands for slashes as well: what follows the first * excludes nothing.
+// pathsMeet reports whether two path patterns have a path in common. A pattern covers everything below it, and a *
+// includes slashes, so the text after the first * excludes nothing.
 func pathsMeet(p, q Pattern) bool {
 	if !p.pathExact && q.pathExact {
 		p, q = q, p
@@ -88,7 +88,7 @@ func pathsMeet(p, q Pattern) bool {
 	return strings.HasPrefix(mine, head) || strings.HasPrefix(head, mine)
 }
 
-// Suffix reads a host suffix of a zone: a host name, or an IP address, which stands for itself. It has no wildcard,
+// Suffix parses a zone's host suffix: a host name, or an IP address, which stands for itself. It has no wildcard,
 // port or path.
 func Suffix(s string) (string, error) {
 	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil && addr.Zone() == "" {

@@ -1,5 +1,5 @@
-// Package busload tells an operator how the bus is for a service: whether it is connected, what its streams
-// hold, and how far its consumers are behind.
+// Package busload exports metrics of the bus for one service: its connection, the size of its streams and the lag of
+// its consumers.
 package busload
 
 import (
@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// every is how often the bus is asked.
+	// every is the interval between requests to the bus.
 	every = 10 * time.Second
-	// stale is when an answer says nothing any more: its series end.
+	// stale is the age at which an answer is no longer exported.
 	stale = time.Minute
 )
 
-// Load asks the bus, and is a collector of what it answered. A scrape never waits for the bus.
+// Load queries the bus and collects its answers as metrics. A scrape never waits for the bus.
 type Load struct {
 	role topology.Role
 	conn *bus.Conn
@@ -41,31 +41,31 @@ type answers struct {
 	consumers []*jetstream.ConsumerInfo
 }
 
-// New registers the metrics of a role's connection. Several roles of one process share a registry.
+// New registers the metrics of a role's connection. Several roles of one process may share a registry.
 func New(role topology.Role, conn *bus.Conn, r prometheus.Registerer, log *slog.Logger) (*Load, error) {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("plumbline_bus_"+name, help, labels, prometheus.Labels{"role": string(role)})
 	}
 	l := &Load{role: role, conn: conn, log: log,
-		connected:      desc("connected", "1 while the connection to NATS stands."),
-		reconnects:     desc("reconnects_total", "How often the connection to NATS was made again."),
-		messages:       desc("stream_messages", "Messages that a stream holds; in a work queue, those that wait or are being handled.", "stream"),
-		bytes:          desc("stream_bytes", "What a stream's messages take on each of its servers, compressed.", "stream"),
-		bound:          desc("stream_limit_bytes", "Bound of a stream that has one.", "stream"),
-		written:        desc("stream_written_total", "Messages that were ever written to a stream.", "stream"),
-		pending:        desc("consumer_pending", "Messages that a consumer has not handed out yet.", "stream", "consumer"),
-		unacknowledged: desc("consumer_unacknowledged", "Messages that were handed out and are not settled yet.", "stream", "consumer"),
-		redeliveries:   desc("consumer_redelivered", "Those of them that were handed out more than once.", "stream", "consumer"),
-		lost:           desc("lost_requests_total", "Requests for messages that NATS did not answer in time; each is sent again.", "stage"),
-		stalls:         desc("stalls_total", "How often a stage or a watch began to wait in vain for NATS.", "stage"),
-		stalled:        desc("stalled", "Stages and watches that wait in vain for NATS: the service is not ready.", "stage"),
-		unreadable:     desc("unreadable_records", "Records that cannot be decoded, as far as is known; the log names their keys.", "stream"),
-		unreadableEver: desc("unreadable_records_total", "How often a record could not be decoded.", "stream"),
+		connected:      desc("connected", "1 while connected to NATS."),
+		reconnects:     desc("reconnects_total", "Reconnections to NATS."),
+		messages:       desc("stream_messages", "Messages in a stream; in a work queue, those waiting or in progress.", "stream"),
+		bytes:          desc("stream_bytes", "Compressed size of a stream on each of its servers.", "stream"),
+		bound:          desc("stream_limit_bytes", "Size limit of a stream, if it has one.", "stream"),
+		written:        desc("stream_written_total", "Messages ever written to a stream.", "stream"),
+		pending:        desc("consumer_pending", "Messages not yet delivered by a consumer.", "stream", "consumer"),
+		unacknowledged: desc("consumer_unacknowledged", "Messages delivered and not yet acknowledged.", "stream", "consumer"),
+		redeliveries:   desc("consumer_redelivered", "Unacknowledged messages delivered more than once.", "stream", "consumer"),
+		lost:           desc("lost_requests_total", "Requests for messages without a timely answer from NATS; each is retried.", "stage"),
+		stalls:         desc("stalls_total", "Stalls of a stage or a watch waiting for NATS.", "stage"),
+		stalled:        desc("stalled", "Stages and watches stalled on NATS: the service is not ready.", "stage"),
+		unreadable:     desc("unreadable_records", "Known records that cannot be decoded; the log names their keys.", "stream"),
+		unreadableEver: desc("unreadable_records_total", "Failures to decode a record.", "stream"),
 	}
 	return l, r.Register(l)
 }
 
-// Run asks until ctx ends.
+// Run queries the bus until ctx ends.
 func (l *Load) Run(ctx context.Context) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -79,7 +79,7 @@ func (l *Load) Run(ctx context.Context) error {
 	}
 }
 
-// Ask asks once. What is not answered, since it is not provisioned yet or NATS is away, has no series.
+// Ask queries the bus once. Streams and consumers without an answer have no series.
 func (l *Load) Ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, every/2)
 	defer cancel()
@@ -91,14 +91,14 @@ func (l *Load) Ask(ctx context.Context) {
 		if s, err := js.Stream(ctx, name); err == nil {
 			a.streams = append(a.streams, s.CachedInfo())
 		} else {
-			l.log.Debug("a stream's size is not known", "stream", name, "err", err)
+			l.log.Debug("failed to read the size of a stream", "stream", name, "err", err)
 		}
 	}
 	for _, d := range topology.DurablesOf(l.role) {
 		if c, err := js.Consumer(ctx, d.Stream, d.Config.Durable); err == nil {
 			a.consumers = append(a.consumers, c.CachedInfo())
 		} else {
-			l.log.Debug("it is not known how far a consumer is", "stream", d.Stream, "consumer", d.Config.Durable, "err", err)
+			l.log.Debug("failed to read the position of a consumer", "stream", d.Stream, "consumer", d.Config.Durable, "err", err)
 		}
 	}
 	l.last.Store(a)

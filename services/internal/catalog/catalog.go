@@ -19,10 +19,9 @@ type Record[T any] struct {
 	Account  proto.Account
 	Revision uint64 // of its key in CONFIG
 	Value    *T
-	// Unreadable is set if the newest revision of an application or a zone cannot be read. Value is then the last one
-	// that could be; an application is without its policies and its gate's settings, so that its destinations stay
-	// closed. If none could be read, an application has no destinations (see [Catalog.Uncertain]), and a zone no hosts:
-	// nobody knows what is theirs.
+	// Unreadable is set if the newest revision of an application cannot be read. Value is then the last readable one
+	// without its policies and gate settings, so that its destinations stay closed. It has no destinations if none
+	// was ever readable: see [Catalog.Uncertain].
 	Unreadable bool
 }
 
@@ -47,10 +46,9 @@ type Catalog struct {
 	orgs         map[key]Record[proto.Organization]
 	tags         map[key]Record[proto.Tag]
 	zones        map[key]Record[proto.Zone]
-	// over is the checks of each integration that was asked for since the last change: an evaluator asks
-	// for every page.
+	// over caches the checks of an integration until the next change: an evaluator asks for them for every page.
 	over map[key][]Record[proto.Check]
-	// uncertain are the applications of which no revision could be read.
+	// uncertain holds the applications without any readable revision.
 	uncertain map[key]bool
 	revision  uint64
 	newest    map[topology.Kind]uint64 // revision of each kind
@@ -59,8 +57,8 @@ type Catalog struct {
 	tell      []func(Change)
 }
 
-// Change is one change of a resource. Was and Is point to it, as the Value of a [Record] does: a
-// *proto.Application, for instance. They are nil where there was none, or is none any more.
+// Change is one change of a resource. Was and Is are values as in [Record], such as a *proto.Application. They are
+// nil for a resource that did not exist before, or no longer exists.
 type Change struct {
 	Account  proto.Account
 	Kind     topology.Kind
@@ -69,9 +67,9 @@ type Change struct {
 	Was, Is  any
 }
 
-// New makes a view of the kinds, of all of them where none is named; it is empty until [Catalog.Run] has
-// caught up. A record that cannot be decoded, or is not what its key names, is reported and left out: one bad record
-// must not take the others away. An application stays, closed: see [Record].
+// New returns an empty view of the kinds, or of all kinds if none is named. [Catalog.Run] fills it. A record that
+// cannot be decoded, or does not match its key, is reported and left out, so that it does not affect the others. An
+// application stays, closed: see [Record].
 func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 	return &Catalog{
 		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
@@ -84,8 +82,8 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 	}
 }
 
-// Tell has f told of every change, one at a time, before [Catalog.Revision] says that it was seen: what f keeps
-// is as far as the view is. f must not ask the view anything. It is to be named before Run.
+// Tell registers f for every change. It is called for one change at a time, before [Catalog.Revision] includes the
+// change, so that data kept by f is as current as the view. f must not call the view. Call Tell before Run.
 func (c *Catalog) Tell(f func(Change)) { c.tell = append(c.tell, f) }
 
 // Run keeps the view up to date until ctx ends.
@@ -149,7 +147,7 @@ func (c *Catalog) apply(u bus.Update) error {
 		change.Is = c.keepZone(k, u.Revision, change.Was)
 	}
 	if kind == topology.KindApplication {
-		// One that comes later and was never readable has not protected anything here.
+		// An application that arrives later and was never readable has not protected anything here.
 		uncertain := err != nil && (change.Was == nil && !c.caughtUp || c.uncertain[k])
 		delete(c.uncertain, k)
 		if err != nil {
@@ -184,18 +182,7 @@ func put[T any, M interface {
 	return was, v, nil
 }
 
-// keepZone keeps the hosts of a zone whose newest revision cannot be read; the lock is held. Another zone could take
-// them otherwise.
-func (c *Catalog) keepZone(k key, revision uint64, was any) *proto.Zone {
-	last, ok := was.(*proto.Zone)
-	if !ok {
-		last = &proto.Zone{}
-	}
-	c.zones[k] = Record[proto.Zone]{Account: k.account, Revision: revision, Value: last, Unreadable: true}
-	return last
-}
-
-// closeApplication keeps what is known of an application whose newest revision cannot be read; the lock is held.
+// closeApplication stores the closed form of an application with an unreadable revision. The lock must be held.
 func (c *Catalog) closeApplication(k key, revision uint64, was any, uncertain bool) *proto.Application {
 	last, ok := was.(*proto.Application)
 	if !ok {
@@ -209,16 +196,16 @@ func (c *Catalog) closeApplication(k key, revision uint64, was any, uncertain bo
 	return closed
 }
 
-// Closed is an application that has the destinations of another one and lets nobody in.
+// Closed returns an application with the same destinations that denies everyone.
 func Closed(app *proto.Application) *proto.Application {
 	closed := *app
 	closed.Policies, closed.Gate = nil, proto.Gate{}
 	return &closed
 }
 
-// Uncertain are the keys of the applications whose destinations nobody knows, because they could not be read when
-// the process began, nor since. Any destination may be theirs: whoever allows requests by applications must not allow
-// any while there is one, or a less specific application would open what they protect.
+// Uncertain returns the keys of the applications with unknown destinations: they could not be read when the process
+// began, nor since. Any destination may be theirs. While there is one, a gateway must not allow any request, or a
+// less specific application could open the destinations they protect.
 func (c *Catalog) Uncertain() []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -230,28 +217,28 @@ func (c *Catalog) Uncertain() []string {
 	return all
 }
 
-// announce wakes who waits for a change; the lock is held.
+// announce wakes all waiters. The lock must be held.
 func (c *Catalog) announce() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// Changed is closed at the next change.
+// Changed returns a channel that is closed at the next change.
 func (c *Catalog) Changed() <-chan struct{} {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.changed
 }
 
-// Revision is the newest revision of CONFIG that the view has seen among its kinds. It never decreases.
+// Revision returns the newest revision of CONFIG seen among the view's kinds. It never decreases.
 func (c *Catalog) Revision() uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.revision
 }
 
-// RevisionOf is the newest revision that the view has seen of some of its kinds, for whoever asks a
-// service that follows no others.
+// RevisionOf returns the newest revision seen of some of the view's kinds, for requests to a service that follows
+// only these.
 func (c *Catalog) RevisionOf(kinds ...topology.Kind) uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -262,7 +249,7 @@ func (c *Catalog) RevisionOf(kinds ...topology.Kind) uint64 {
 	return newest
 }
 
-// Await waits until the view holds what the bucket held when Run began.
+// Await waits until the view contains everything that the bucket contained when Run began.
 func (c *Catalog) Await(ctx context.Context) error {
 	return c.await(ctx, "caught up", func() bool { return c.caughtUp })
 }
@@ -288,37 +275,37 @@ func (c *Catalog) await(ctx context.Context, what string, ok func() bool) error 
 	}
 }
 
-// Integration finds one integration.
+// Integration looks up an integration.
 func (c *Catalog) Integration(a proto.Account, id proto.ID) (Record[proto.Integration], bool) {
 	return find(c, c.integrations, a, id)
 }
 
-// Check finds one check.
+// Check looks up a check.
 func (c *Catalog) Check(a proto.Account, id proto.ID) (Record[proto.Check], bool) {
 	return find(c, c.checks, a, id)
 }
 
-// Application finds one application.
+// Application looks up an application.
 func (c *Catalog) Application(a proto.Account, id proto.ID) (Record[proto.Application], bool) {
 	return find(c, c.apps, a, id)
 }
 
-// Policy finds one policy.
+// Policy looks up a policy.
 func (c *Catalog) Policy(a proto.Account, id proto.ID) (Record[proto.Policy], bool) {
 	return find(c, c.policies, a, id)
 }
 
-// Group finds one group.
+// Group looks up a group.
 func (c *Catalog) Group(a proto.Account, id proto.ID) (Record[proto.Group], bool) {
 	return find(c, c.groups, a, id)
 }
 
-// IdentityProvider finds one identity provider.
+// IdentityProvider looks up an identity provider.
 func (c *Catalog) IdentityProvider(a proto.Account, id proto.ID) (Record[proto.IdentityProvider], bool) {
 	return find(c, c.idps, a, id)
 }
 
-// Organization gives an account's organisation; one that was never written is its zero value, at revision 0.
+// Organization returns an account's organization. If it was never written, it is the zero value at revision 0.
 func (c *Catalog) Organization(a proto.Account) Record[proto.Organization] {
 	r, ok := find(c, c.orgs, a, topology.OrganizationID(a))
 	if !ok {
@@ -327,12 +314,12 @@ func (c *Catalog) Organization(a proto.Account) Record[proto.Organization] {
 	return r
 }
 
-// Zone finds one zone.
+// Zone looks up a zone.
 func (c *Catalog) Zone(a, zone proto.Account) (Record[proto.Zone], bool) {
 	return find(c, c.zones, a, topology.ZoneID(zone))
 }
 
-// Zones are those of one account by id.
+// Zones returns the zones of an account by id.
 func (c *Catalog) Zones(a proto.Account) map[proto.Account]Record[proto.Zone] {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -345,22 +332,22 @@ func (c *Catalog) Zones(a proto.Account) map[proto.Account]Record[proto.Zone] {
 	return all
 }
 
-// Tag finds the tag with a name.
+// Tag looks up a tag by name.
 func (c *Catalog) Tag(a proto.Account, name string) (Record[proto.Tag], bool) {
 	return find(c, c.tags, a, topology.TagID(a, name))
 }
 
-// Integrations are those of every account, by account and id.
+// Integrations returns the integrations of every account, sorted by account and id.
 func (c *Catalog) Integrations() []Record[proto.Integration] {
 	return list(c, c.integrations, func(Record[proto.Integration]) bool { return true }, func(i *proto.Integration) proto.ID { return i.ID })
 }
 
-// IntegrationsOf are those of one account, by id.
+// IntegrationsOf returns the integrations of an account, sorted by id.
 func (c *Catalog) IntegrationsOf(a proto.Account) []Record[proto.Integration] {
 	return list(c, c.integrations, func(r Record[proto.Integration]) bool { return r.Account == a }, func(i *proto.Integration) proto.ID { return i.ID })
 }
 
-// Checks are those over one integration, by id. The slice is shared and must not be modified.
+// Checks returns the checks of an integration, sorted by id. The slice is shared and must not be modified.
 func (c *Catalog) Checks(a proto.Account, integration proto.ID) []Record[proto.Check] {
 	k := key{a, integration}
 	c.mu.RLock()
@@ -376,39 +363,39 @@ func (c *Catalog) Checks(a proto.Account, integration proto.ID) []Record[proto.C
 	return c.over[k]
 }
 
-// ChecksOf are those of one account, by id.
+// ChecksOf returns the checks of an account, sorted by id.
 func (c *Catalog) ChecksOf(a proto.Account) []Record[proto.Check] {
 	return list(c, c.checks, func(r Record[proto.Check]) bool { return r.Account == a }, func(v *proto.Check) proto.ID { return v.ID })
 }
 
-// Applications are those of one account, by id.
+// Applications returns the applications of an account, sorted by id.
 func (c *Catalog) Applications(a proto.Account) []Record[proto.Application] {
 	return list(c, c.apps, func(r Record[proto.Application]) bool { return r.Account == a }, func(v *proto.Application) proto.ID { return v.ID })
 }
 
-// Policies are those of one account, by id.
+// Policies returns the policies of an account, sorted by id.
 func (c *Catalog) Policies(a proto.Account) []Record[proto.Policy] {
 	return list(c, c.policies, func(r Record[proto.Policy]) bool { return r.Account == a }, func(v *proto.Policy) proto.ID { return v.ID })
 }
 
-// Groups are those of one account, by id.
+// Groups returns the groups of an account, sorted by id.
 func (c *Catalog) Groups(a proto.Account) []Record[proto.Group] {
 	return list(c, c.groups, func(r Record[proto.Group]) bool { return r.Account == a }, func(v *proto.Group) proto.ID { return v.ID })
 }
 
-// IdentityProviders are those of one account, by id.
+// IdentityProviders returns the identity providers of an account, sorted by id.
 func (c *Catalog) IdentityProviders(a proto.Account) []Record[proto.IdentityProvider] {
 	return list(c, c.idps, func(r Record[proto.IdentityProvider]) bool { return r.Account == a },
 		func(v *proto.IdentityProvider) proto.ID { return v.ID })
 }
 
-// AllApplications are those of every account, by account and id: what a gateway finds the application of a
-// request among.
+// AllApplications returns the applications of every account, sorted by account and id. A gateway searches them for
+// the application of a request.
 func (c *Catalog) AllApplications() []Record[proto.Application] {
 	return list(c, c.apps, func(Record[proto.Application]) bool { return true }, func(v *proto.Application) proto.ID { return v.ID })
 }
 
-// AllPolicies are those of every account, by account and id.
+// AllPolicies returns the policies of every account, sorted by account and id.
 func (c *Catalog) AllPolicies() []Record[proto.Policy] {
 	return list(c, c.policies, func(Record[proto.Policy]) bool { return true }, func(v *proto.Policy) proto.ID { return v.ID })
 }

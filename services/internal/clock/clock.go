@@ -1,4 +1,4 @@
-// Package clock lets tests say what time it is.
+// Package clock lets tests control the time.
 package clock
 
 import (
@@ -9,7 +9,7 @@ import (
 // Clock tells the time. Implementations are safe for concurrent use.
 type Clock interface {
 	Now() time.Time
-	// After gives the time once d has passed, as time.After does.
+	// After sends the time once d has passed, like time.After.
 	After(d time.Duration) <-chan time.Time
 }
 
@@ -21,7 +21,7 @@ type system struct{}
 func (system) Now() time.Time                         { return time.Now() }
 func (system) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// Fake is a clock that moves when a test moves it.
+// Fake is a clock moved by tests.
 type Fake struct {
 	mu      sync.Mutex
 	now     time.Time
@@ -33,17 +33,17 @@ type waiter struct {
 	ch chan time.Time
 }
 
-// NewFake makes a clock that stands at t.
+// NewFake returns a clock set to t.
 func NewFake(t time.Time) *Fake { return &Fake{now: t} }
 
-// Now is where the clock stands.
+// Now returns the clock's time.
 func (f *Fake) Now() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.now
 }
 
-// After fires when the clock is moved to d from now or past it.
+// After fires when the clock is moved to d from now or beyond.
 func (f *Fake) After(d time.Duration) <-chan time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,7 +56,7 @@ func (f *Fake) After(d time.Duration) <-chan time.Time {
 // Advance moves the clock by d.
 func (f *Fake) Advance(d time.Duration) { f.Set(f.Now().Add(d)) }
 
-// Set moves the clock to t, backwards too: what has fired stays fired.
+// Set moves the clock to t, possibly backwards. Timers that have fired stay fired.
 func (f *Fake) Set(t time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

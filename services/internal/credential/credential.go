@@ -1,7 +1,7 @@
-// Package credential makes and checks the credentials that Plumbline hands out: service tokens (a Client
-// ID and a Client Secret) and the bearer tokens of the control plane.
+// Package credential creates and verifies the credentials issued by Plumbline: service tokens (a Client ID and a
+// Client Secret) and the bearer tokens of the control plane.
 //
-// What is made here is random enough that a plain SHA-256 of it may be stored: there is nothing to guess.
+// They are random enough that a plain SHA-256 may be stored.
 package credential
 
 import (
@@ -23,42 +23,42 @@ const (
 	randomLen = 40 // alphanumerics: 238 bits
 )
 
-// NewServiceSecret makes a Client Secret in the form of api/README.md 2.4: "cfast_", 40 random alphanumerics
-// and a checksum of 8.
+// NewServiceSecret returns a Client Secret in the form of contract.md 2.4: "cfast_", 40 random alphanumerics and a
+// checksum of 8.
 //
-// Cloudflare does not say how its checksum is made. Ours is the CRC-32 (IEEE) of all that stands before it,
-// in lower-case hex.
+// Cloudflare does not document its checksum. Ours is the CRC-32 (IEEE) of the preceding characters, in lower-case
+// hex.
 func NewServiceSecret() string { return withChecksum(ServicePrefix) }
 
-// NewAPIToken makes a bearer token of the control plane, in the form that Terraform's provider accepts:
-// ^[0-9A-Za-z\-_]{40,80}$ (api/README.md 1.2). It ends in the same checksum.
+// NewAPIToken returns a bearer token of the control plane, in the form accepted by the Terraform provider:
+// ^[0-9A-Za-z\-_]{40,80}$ (contract.md 1.2). It ends with the same kind of checksum.
 func NewAPIToken() string { return withChecksum(APIPrefix) }
 
-// NewClientID makes a Client ID: 32 lower-case hex characters and ".access" (api/README.md 2.3).
+// NewClientID returns a Client ID: 32 lower-case hex characters and ".access" (contract.md 2.3).
 func NewClientID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails since Go 1.24
 	return hex.EncodeToString(b[:]) + ".access"
 }
 
-// IsClientID tells what could be a Client ID, of ours or of Cloudflare's, whose reference has longer ones.
+// IsClientID reports whether s may be a Client ID, of ours or of Cloudflare's, whose reference shows longer ones.
 func IsClientID(s string) bool {
 	random, rest, _ := strings.Cut(s, ".")
 	_, err := hex.DecodeString(random)
 	return err == nil && len(random) == 32 && (rest == "access" || strings.HasPrefix(rest, "access."))
 }
 
-// Hash is what is stored of a secret: its SHA-256.
+// Hash returns the stored form of a secret: its SHA-256.
 func Hash(secret string) []byte {
 	h := sha256.Sum256([]byte(secret))
 	return h[:]
 }
 
-// Matches tells whether hash is the secret's [Hash]. How long it takes does not depend on where they
-// differ. It takes as long for a hash that is empty, which matches nothing.
+// Matches reports whether hash is the secret's [Hash], in constant time. An empty hash takes as long and matches
+// nothing.
 func Matches(secret string, hash []byte) bool { return Equal(Hash(secret), hash) }
 
-// Equal tells whether two results of [Hash] are the same, as [Matches] does.
+// Equal reports whether two results of [Hash] are equal, in constant time.
 func Equal(hash, kept []byte) bool {
 	padded := [sha256.Size]byte{}
 	copy(padded[:], kept)
@@ -73,8 +73,8 @@ func withChecksum(prefix string) string {
 	return s + checksum(s)
 }
 
-// alphanumerics draws n characters, each as likely as any other: bytes past the last multiple of 62 are
-// drawn again, where a plain remainder would favour the first eight characters.
+// alphanumerics returns n uniformly distributed characters. It rejects bytes above the last multiple of 62, because a
+// plain remainder would favour the first eight characters.
 func alphanumerics(n int) string {
 	const limit = 256 - 256%len(alphabet)
 	out := make([]byte, 0, n)

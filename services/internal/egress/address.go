@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// Addresses at which clouds tell a machine its secrets and that are not link-local anyway.
+// Metadata addresses of clouds outside the link-local range.
 var metadata = []struct {
 	addr  netip.Addr
 	whose string
@@ -25,10 +25,10 @@ var (
 	compatible  = netip.MustParsePrefix("::/96")        // RFC 4291, 2.5.5.1
 )
 
-// plainAddr takes off what makes one address look like another: the mapping of IPv4 into IPv6, and a zone.
+// plainAddr removes the mapping of IPv4 into IPv6 and a zone, so that equal addresses compare equal.
 func plainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
-// carried is the IPv4 address that a gateway would take an IPv6 address for.
+// carried returns the IPv4 address embedded in an IPv6 address for a gateway.
 func carried(a netip.Addr) (netip.Addr, bool) {
 	if !a.Is6() {
 		return netip.Addr{}, false
@@ -45,7 +45,7 @@ func carried(a netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// never is why an address is not called by anybody, or empty. a is plain.
+// never returns the reason why an address must not be called by anyone, or "". a must be plain.
 func never(a netip.Addr) string {
 	if inner, ok := carried(a); ok {
 		if why := never(inner); why != "" {
@@ -68,5 +68,5 @@ func never(a netip.Addr) string {
 	return ""
 }
 
-// local tells the addresses that plain http may go to: what is sent does not leave the site.
+// local reports whether plain http to an address is allowed: the traffic stays on the site.
 func local(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() }

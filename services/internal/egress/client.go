@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// New makes a client. It follows no redirect: the answer that asks for one is returned. It keeps no
-// cookies. It has no timeout of its own for a whole call: give each request a context that ends.
+// New returns a client. It returns redirects instead of following them, and keeps no cookies. It has no timeout for a
+// whole call: give each request a context with a deadline.
 //
-// [Explain] tells what its errors mean.
+// [Explain] describes its errors.
 func New(cfg Config) (*http.Client, error) {
 	t, err := NewTransport(cfg, func(*http.Transport) {})
 	if err != nil {
@@ -29,8 +29,8 @@ func New(cfg Config) (*http.Client, error) {
 	}, nil
 }
 
-// NewTransport is what a client of [New] calls through, for whoever passes on requests that others made. tune
-// is called with each of the transports that it is made of. It may wrap how they connect, and change all else.
+// NewTransport returns the transport of a client of [New], for proxies. It calls tune with each underlying transport.
+// tune may wrap the dialer, and change everything else.
 func NewTransport(cfg Config, tune func(*http.Transport)) (http.RoundTripper, error) {
 	cfg = cfg.withDefaults()
 	p, err := newPolicy(cfg)
@@ -48,7 +48,7 @@ func dialer(cfg Config, p *policy, scheme string) *net.Dialer {
 	return &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: p.control(scheme)}
 }
 
-// transport is one transport for each scheme, since their dialers decide differently.
+// transport holds one transport for each scheme, because their dialers have different rules.
 type transport map[string]*http.Transport
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -62,7 +62,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return of.RoundTrip(r)
 }
 
-// CloseIdleConnections is found by http.Client's method of that name.
+// CloseIdleConnections is called by the http.Client method of the same name.
 func (t *transport) CloseIdleConnections() {
 	for _, of := range *t {
 		of.CloseIdleConnections()
@@ -74,12 +74,12 @@ func newTransport(cfg Config, p *policy, scheme string) *http.Transport {
 	var proxy func(*http.Request) (*url.URL, error)
 	if cfg.Proxy {
 		proxy = http.ProxyFromEnvironment
-		dialer.ControlContext = p.control("") // the proxy is plain http itself, and where it leads is unknown
+		dialer.ControlContext = p.control("") // the proxy itself uses plain http, and its targets are unknown
 	}
 	return &http.Transport{
 		Proxy:       proxy,
 		DialContext: dialer.DialContext,
-		// A dialer of one's own turns HTTP/2 off unless it is asked for.
+		// A custom dialer disables HTTP/2 unless it is requested.
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
 		TLSHandshakeTimeout:    cfg.TLSTimeout,
@@ -92,12 +92,12 @@ func newTransport(cfg Config, p *policy, scheme string) *http.Transport {
 		// A page is about 200 KB out and 80 KB in: fewer, larger reads and writes.
 		WriteBufferSize: 32 << 10,
 		ReadBufferSize:  32 << 10,
-		// A connection shared by many calls must not hang them all on a server that is gone.
+		// A shared connection must not block its calls forever when the server is gone.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
 	}
 }
 
-// control checks each address between its resolution and the connection.
+// control checks each address after resolution and before the connection.
 func (p *policy) control(scheme string) func(context.Context, string, string, syscall.RawConn) error {
 	return func(ctx context.Context, network, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)

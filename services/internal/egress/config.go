@@ -9,28 +9,28 @@ import (
 // dialTimeout bounds resolving the name and connecting.
 const dialTimeout = 5 * time.Second
 
-// Config says what may be called and how long anything may take. The zero value is usable.
+// Config sets which addresses may be called, and the timeouts. The zero value is usable.
 type Config struct {
-	// Allow, where it is not empty, are the only addresses that are called. What is denied stays denied.
+	// Allow, if not empty, lists the only allowed addresses. Denied addresses stay denied.
 	Allow []netip.Prefix
-	// Deny are addresses that are not called, beside link-local, metadata, multicast and unspecified ones,
-	// which never are.
+	// Deny lists denied addresses, in addition to link-local, metadata, multicast and unspecified ones, which are
+	// always denied.
 	Deny []netip.Prefix
-	// DenyAddrs are endpoints of our own, host:port as a listener or a URL has them. A host that is empty or
-	// unspecified means every address of this machine, a loopback address every loopback address, and a name
-	// whatever it resolves to when it matters.
+	// DenyAddrs lists our own endpoints, host:port as in a listener or a URL. An empty or unspecified host stands for
+	// every address of this machine, a loopback address for every loopback address, and a name for its addresses at
+	// the time of the call.
 	DenyAddrs []string
-	// Proxy makes the proxy variables of the environment count. The addresses that are checked are then the
-	// proxy's: what it calls is up to it, also over plain http.
+	// Proxy enables the proxy variables of the environment. The checks then apply to the proxy's address; the proxy
+	// decides about its targets, including plain http.
 	Proxy bool
-	// RootCAs are trusted in place of the system's.
+	// RootCAs replace the system's certificate authorities.
 	RootCAs *x509.CertPool
 
 	MaxConnsPerHost int           // default 256
 	TLSTimeout      time.Duration // default 5 s
-	HeaderTimeout   time.Duration // from the request's end to the answer's headers; default 60 s
-	IdleTimeout     time.Duration // of a kept connection; default 90 s
-	MaxHeaderBytes  int64         // of an answer; default 64 KiB
+	HeaderTimeout   time.Duration // from the end of the request to the response's headers; default 60 s
+	IdleTimeout     time.Duration // of an unused connection; default 90 s
+	MaxHeaderBytes  int64         // of a response; default 64 KiB
 }
 
 func (c Config) withDefaults() Config {

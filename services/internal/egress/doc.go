@@ -1,7 +1,7 @@
-// Package egress is how Plumbline calls out: scoring APIs, and whatever else a user names by URL.
+// Package egress makes Plumbline's outgoing calls: to scoring APIs and to any other URL given by a user.
 //
-// A URL that a user may choose can point at the machine that calls it. So every address is checked after
-// the name was resolved, in the dialer, at each connection: a name that resolves to something else the next
-// time gains nothing. Redirects are not followed, proxy variables are ignored unless asked for, connections,
-// headers and waiting times are bounded. Plain http goes to loopback and private addresses only.
+// A user's URL may point at the calling machine. Therefore the dialer checks every address after name resolution, at
+// each connection, so that a changed resolution gains nothing. Redirects are not followed, proxy variables are
+// ignored by default, and connections, headers and times are bounded. Plain http is limited to loopback and private
+// addresses.
 package egress

@@ -11,21 +11,21 @@ import (
 	"syscall"
 )
 
-// Kind is what sort of failure a call ended in.
+// Kind classifies a failed call.
 type Kind string
 
 // The kinds.
 const (
 	BadURL    Kind = "bad_url"   // the URL itself is wrong
-	Denied    Kind = "denied"    // the address is not one that may be called
+	Denied    Kind = "denied"    // the address must not be called
 	Untrusted Kind = "untrusted" // the server's certificate is not trusted
 	Timeout   Kind = "timeout"   // something took too long
 	Transport Kind = "transport" // the connection failed
 	Cancelled Kind = "cancelled" // the caller gave up
 )
 
-// Error is why a call came to nothing. The sentence is for people: it names hosts and addresses, and holds
-// nothing of the URL's query or of the answer.
+// Error is a failed call. The sentence is for people: it names hosts and addresses, and contains no part of the URL's
+// query or of the response.
 type Error struct {
 	Kind     Kind
 	Sentence string
@@ -34,11 +34,10 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Sentence }
 
-// Unwrap is the error that it was made from, where there is one. Its text may hold parts of the URL and of
-// the answer.
+// Unwrap returns the underlying error, if any. Its text may contain parts of the URL and of the response.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Lasting tells a failure that the same call, made again, would end in too.
+// Lasting reports whether the same call would fail again.
 func (e *Error) Lasting() bool { return e.Kind == BadURL || e.Kind == Denied || e.Kind == Untrusted }
 
 func badURL(format string, args ...any) error {
@@ -49,7 +48,7 @@ func denied(format string, args ...any) error {
 	return &Error{Kind: Denied, Sentence: fmt.Sprintf(format, args...)}
 }
 
-// Explain tells what an error of a client's Do, or of an answer's body, means; nil for nil.
+// Explain converts an error of a client's Do, or of reading a response's body; nil for nil.
 func Explain(err error) *Error {
 	if err == nil {
 		return nil
@@ -74,7 +73,7 @@ func explain(err error) (Kind, string) {
 	dialing := errors.As(err, &op) && op.Op == "dial"
 	switch {
 	case errors.Is(err, context.Canceled):
-		return Cancelled, "The call was given up."
+		return Cancelled, "The call was cancelled."
 	case errors.As(err, &name) && name.IsNotFound:
 		return Transport, fmt.Sprintf("The host name %q does not exist.", clip(name.Name))
 	case errors.As(err, &name):
@@ -99,7 +98,7 @@ func explain(err error) (Kind, string) {
 	case op != nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed):
 		return Transport, "The server closed the connection before the answer was complete."
 	}
-	return Transport, "The connection failed, or what came over it was not HTTP."
+	return Transport, "The connection failed, or the response was not HTTP."
 }
 
 // clip shortens a text at the end of a word.

@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// policy decides about an address that is about to be connected to.
+// policy decides about an address before the connection.
 type policy struct {
 	allow, deny []netip.Prefix
 	own         []endpoint
-	// What the machine itself knows; replaced in tests.
+	// Data of the machine; replaced in tests.
 	interfaces func() ([]net.Addr, error)
 	lookup     func(ctx context.Context, network, name string) ([]netip.Addr, error)
 }
 
 // endpoint is one of our own ports.
 type endpoint struct {
-	addr netip.Addr // not valid where it is a name
+	addr netip.Addr // invalid for a name
 	name string
 	port uint16
 }
@@ -61,7 +61,7 @@ func parseEndpoint(text string) (endpoint, error) {
 	return e, nil
 }
 
-// check is why an address is not called with a scheme; nil where it is.
+// check returns the reason why an address must not be called with a scheme, or nil.
 func (p *policy) check(ctx context.Context, scheme string, to netip.AddrPort) error {
 	a := plainAddr(to.Addr())
 	switch {
@@ -70,9 +70,9 @@ func (p *policy) check(ctx context.Context, scheme string, to netip.AddrPort) er
 	case p.ours(ctx, a, to.Port()):
 		return denied("%s is a port of Plumbline itself.", netip.AddrPortFrom(a, to.Port()))
 	case contains(p.deny, a):
-		return denied("%s is on the list of addresses that are not called.", a)
+		return denied("%s is on the list of denied addresses.", a)
 	case len(p.allow) > 0 && !contains(p.allow, a):
-		return denied("%s is not on the list of addresses that may be called.", a)
+		return denied("%s is not on the list of allowed addresses.", a)
 	case scheme == "http" && !local(a):
 		return denied("%s is a public address, and plain http may only go to loopback and private ones; use https.", a)
 	}
@@ -96,7 +96,7 @@ func (p *policy) ours(ctx context.Context, a netip.Addr, port uint16) bool {
 func (p *policy) same(ctx context.Context, e endpoint, a netip.Addr) bool {
 	switch {
 	case e.name != "":
-		// A name that does not resolve now is not where a connection could lead to.
+		// A name that does not resolve now cannot be the target of a connection.
 		found, _ := p.lookup(ctx, "ip", e.name)
 		return slices.ContainsFunc(found, func(f netip.Addr) bool { return plainAddr(f) == a })
 	case e.addr.IsLoopback():
@@ -107,7 +107,8 @@ func (p *policy) same(ctx context.Context, e endpoint, a netip.Addr) bool {
 	return e.addr == a
 }
 
-// mine tells an address of this machine. One that cannot be known is taken for one: the port is ours.
+// mine reports whether an address belongs to this machine. If the addresses are unknown it returns true, because the
+// port is ours.
 func (p *policy) mine(a netip.Addr) bool {
 	addrs, err := p.interfaces()
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"plumbline.dev/services/internal/hostname"
 )
 
-// maxURL is the longest URL that is accepted, in bytes.
+// maxURL bounds a URL, in bytes.
 const maxURL = 2048
 
-// ParseURL reads a URL that a user wants called, or says in a sentence what is wrong with it. The error is
-// an *[Error] of kind [BadURL] or [Denied]. What a name resolves to is checked only when it is called.
+// ParseURL parses a URL given by a user. Its error is an *[Error] of kind [BadURL] or [Denied] with a sentence for
+// the user. The addresses of a name are checked only at the call.
 func ParseURL(raw string) (*url.URL, error) {
 	if raw == "" {
 		return nil, badURL("The URL is empty.")
@@ -35,16 +35,16 @@ func ParseURL(raw string) (*url.URL, error) {
 	case u.User != nil:
 		return nil, badURL("The URL has a user name or a password in it; credentials do not belong there.")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
-		return nil, badURL("The URL has a fragment (#...), which is never sent.")
+		return nil, badURL("The URL has a fragment (#...), and fragments are never sent.")
 	}
 	if strings.Contains(u.Hostname(), "%") {
-		return nil, badURL("The URL's address has a zone (%%...), which means something on one machine only.")
+		return nil, badURL("The URL's address has a zone (%%...), and zones are only valid on one machine.")
 	}
 	host, err := hostname.Parse(u.Host)
 	if err != nil {
 		return nil, badURL("The URL cannot be called: %s.", err)
 	}
-	u.Host = host.String() // what is compared with it, such as an application's destination, is in this form too
+	u.Host = host.String() // compared values, such as an application's destination, have this form too
 	a, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
 		return u, nil

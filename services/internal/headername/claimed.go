@@ -1,8 +1,7 @@
 package headername
 
-// claimed are single headers that only the gateway, or a proxy before it, may set. An origin reads from them
-// another URL, host or method than the one that was decided about, the address of the client, or the user.
-// The names are in lower case.
+// claimed lists headers that only the gateway, or a proxy in front of it, may set. From them an origin may derive
+// another URL, host or method than the evaluated one, the client's address, or the user. The names are in lower case.
 var claimed = set(
 	// Another URL, host, method or scheme.
 	"x-host", "x-override-url", "x-override-uri", "x-http-host-override", "x-host-override", "x-http-method",
@@ -11,36 +10,36 @@ var claimed = set(
 	// Another address.
 	"true-client-ip", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr", "x-originating-ip", "client-ip",
 	"fastly-client-ip", "remote-addr",
-	// Another user, as proxies that log people in name them.
+	// Another user, as set by authenticating proxies.
 	"remote-user", "remote-email", "remote-groups", "remote-name", "x-remote-user", "x-remote-email", "x-remote-groups",
-	// CGI makes the variable HTTP_PROXY of it, which clients in the origin's process obey.
+	// CGI turns it into the variable HTTP_PROXY, used by HTTP clients in the origin's process.
 	"proxy",
 )
 
-// claimedFamilies are beginnings of such names. Origins that were behind Cloudflare, or behind another proxy that
-// logs people in, believe what they say.
+// claimedFamilies lists prefixes of such names. Origins previously behind Cloudflare, or behind another
+// authenticating proxy, trust these headers.
 var claimedFamilies = []string{
 	"cf-", "x-forwarded-", "x-original-", "x-rewrite-", "x-envoy-", "x-accel-", "x-sendfile-", "x-ms-original-", "x-ms-client-principal",
 	"x-auth-request-", "x-webauth-", "x-authenticated-", "x-goog-authenticated-", "x-goog-iap-", "x-amzn-oidc-", "x-pomerium-",
 	"x-authentik-", "proxy-",
 }
 
-// httpsOwn are headers of HTTP itself that decide where a request ends, where it goes, what it is or who sends it.
-// One in another spelling, such as Content_Length, is the same header to an origin that makes variables of names.
+// httpsOwn lists headers of HTTP itself: they determine a request's end, target, type or sender. An origin that turns
+// names into variables treats another spelling, such as Content_Length, as the same header.
 var httpsOwn = set(
 	"host", "cookie", "set-cookie", "connection", "keep-alive", "te", "trailer", "trailers", "transfer-encoding", "upgrade",
 	"http2-settings", "content-length", "content-type", "content-encoding", "expect", "origin", "via",
 )
 
-// httpsOwnFamilies are beginnings of such names, which belong to browsers.
+// httpsOwnFamilies lists prefixes of such names, which belong to browsers.
 var httpsOwnFamilies = []string{"sec-", "access-control-"}
 
-// longestName is the longest name in the lists above that has to be compared in full.
+// longestName is the length of the longest name in the lists above that is compared in full.
 const longestName = 48
 
-// Claimed reports whether a client has no say in a header: the gateway removes it, and sets those anew that it
-// vouches for. It covers every spelling that some server reads as the same name, and, of the headers of HTTP
-// itself, the spellings that are not their own.
+// Claimed reports whether a client must not set a header: the gateway removes it and sets its own value if it has
+// one. Claimed covers every spelling that some server treats as equal and, for the headers of HTTP itself, all other
+// spellings.
 func Claimed(name string) bool {
 	if name == "" {
 		return false
@@ -58,8 +57,8 @@ func Claimed(name string) bool {
 	return !plain && (whole && httpsOwn[string(folded)] || hasFamily(folded, httpsOwnFamilies))
 }
 
-// Misspelt reports whether a header is claimed in a spelling that is not its own: with a sign other than "-".
-// A proxy that is told to remove the header by its name leaves it in place.
+// Misspelt reports whether a header is claimed in another spelling, with a sign other than "-". A proxy told to
+// remove the header by its name would miss it.
 func Misspelt(name string) bool { return !isPlain(name) && Claimed(name) }
 
 // mayBeClaimed reports whether a claimed name begins with the letter.
@@ -81,7 +80,7 @@ func isPlain(name string) bool {
 	return true
 }
 
-// foldInto folds as much of a name as there is room for.
+// foldInto folds a name, up to the size of room.
 func foldInto(room []byte, name string) []byte {
 	n := min(len(room), len(name))
 	for i := range n {

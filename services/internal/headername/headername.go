@@ -1,6 +1,6 @@
-// Package headername is what the names of HTTP headers mean to Plumbline: which are the same to some server,
-// which only Plumbline or a proxy may set, and which may carry service credentials. The api refuses by it what the
-// gateway would not act on.
+// Package headername classifies the names of HTTP headers: names that some server treats as equal, names that only
+// Plumbline or a proxy may set, and names that may carry service credentials. The API rejects the ones that the
+// gateway would ignore.
 package headername
 
 import (
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Credentials gives the canonical form of a header that service credentials may be read from
-// (read_service_tokens_from_header); false for a name that HTTP cannot carry, or that is taken.
+// Credentials returns the canonical form of a header that may carry service credentials
+// (read_service_tokens_from_header); false for a name that is invalid in HTTP or already used.
 func Credentials(name string) (canonical string, ok bool) {
 	if !IsToken(name) || Claimed(name) || isHTTPOwn(name) {
 		return "", false
@@ -17,7 +17,7 @@ func Credentials(name string) (canonical string, ok bool) {
 	return textproto.CanonicalMIMEHeaderKey(name), true
 }
 
-// IsToken tells a name that HTTP can carry (RFC 9110, 5.6.2).
+// IsToken reports whether a name is valid in HTTP (RFC 9110, 5.6.2).
 func IsToken(s string) bool {
 	for i := range len(s) {
 		b := s[i]
@@ -29,7 +29,6 @@ func IsToken(s string) bool {
 	return s != ""
 }
 
-// Same tells whether two header names are the same to servers that make variables of them: in any case, with
 // any sign in the place of another.
 func Same(a, b string) bool {
 	if len(a) != len(b) {

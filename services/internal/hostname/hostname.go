@@ -1,6 +1,6 @@
-// Package hostname brings the names of hosts into the one form in which they are stored, compared and sent: A-labels
-// in lower case, without a dot at the end. Whoever compares two hosts, or decides about one and sends another its
-// name, uses this form for both; what a person typed is kept for display only.
+// Package hostname converts host names into the canonical form for storing, comparing and sending: A-labels in lower
+// case, without a trailing dot. A comparison, or a decision followed by sending the name, must use this form on both
+// sides. A typed name is kept for display only.
 package hostname
 
 import (
@@ -13,17 +13,17 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// maxName is the length of the longest name (RFC 1035, 2.3.4), maxLabel that of its longest label.
+// maxName is the length of the longest name (RFC 1035, 2.3.4), maxLabel of its longest label.
 const (
 	maxName  = 253
 	maxLabel = 63
 )
 
-// maxTyped bounds what is looked at: a name in other letters may be longer than its A-labels.
+// maxTyped bounds the input: a non-ASCII name may be longer than its A-labels.
 const maxTyped = 4 * maxName
 
-// profile converts names as a lookup does (UTS 46, non-transitional). Which ASCII characters a name may have is
-// checked here, since host names in use have underscores.
+// profile converts names as for a lookup (UTS 46, non-transitional). The allowed ASCII characters are checked here,
+// because host names in use have underscores.
 var profile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(), idna.CheckHyphens(true),
 	idna.CheckJoiners(true), idna.StrictDomainName(false))
 
@@ -31,15 +31,14 @@ var (
 	errEmpty = errors.New("the host name is empty")
 	errLong  = fmt.Errorf("the host name is longer than %d bytes", maxName)
 	errLabel = fmt.Errorf("a label of the host name is empty or longer than %d bytes", maxLabel)
-	errChar  = errors.New("the host name has a character that is neither a letter, a digit, a hyphen nor an underscore")
-	errStar  = errors.New("a label of the host name with a * has letters that are not ASCII")
+	errChar  = errors.New("the host name has a character other than letters, digits, hyphens and underscores")
+	errStar  = errors.New("a label of the host name with a * has non-ASCII letters")
 	errStars = errors.New("a label of the host name has more than one *")
 	errAddr  = errors.New("the brackets of the host do not hold an IPv6 address without a zone")
 	errPort  = errors.New("the port is not a number from 1 to 65535 without leading zeros")
 )
 
-// ASCII is a name as A-labels in lower case, without a dot at the end. The error is a sentence that says why the name
-// cannot be converted.
+// ASCII returns a name as A-labels in lower case, without a trailing dot. Its error is a sentence.
 func ASCII(name string) (string, error) {
 	if len(name) > maxTyped {
 		return "", errLong
@@ -55,7 +54,7 @@ func ASCII(name string) (string, error) {
 	return name, check(name, false)
 }
 
-// Pattern is [ASCII] for a name whose labels may each have a * for any characters. Such a label is ASCII itself.
+// Pattern is [ASCII] for a name with wildcards: each label may have one * for any characters, and must then be ASCII.
 func Pattern(name string) (string, error) {
 	if !strings.Contains(name, "*") {
 		return ASCII(name)
@@ -82,7 +81,7 @@ func Pattern(name string) (string, error) {
 	return name, check(name, true)
 }
 
-// check checks a name in lower case.
+// check validates a name in lower case.
 func check(name string, stars bool) error {
 	switch {
 	case name == "":
@@ -100,13 +99,13 @@ func check(name string, stars bool) error {
 			}
 		}
 		if strings.HasPrefix(label, "xn--") && !strings.Contains(label, "*") && !isALabel(label) {
-			return fmt.Errorf("%q is no A-label", label)
+			return fmt.Errorf("%q is not an A-label", label)
 		}
 	}
 	return nil
 }
 
-// isALabel reports whether a label that begins with xn-- is the one form of a label in other letters.
+// isALabel reports whether a label beginning with xn-- is the canonical form of a non-ASCII label.
 func isALabel(label string) bool {
 	typed, err := profile.ToUnicode(label)
 	if err != nil {
@@ -120,13 +119,13 @@ func inName(c byte) bool {
 	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
-// Host is a host, and perhaps a port, in the one form.
+// Host is a host with an optional port, in canonical form.
 type Host struct {
 	Name string // A-labels, or an address without brackets
-	Port string // empty: that of the scheme
+	Port string // empty: the scheme's default
 }
 
-// Parse reads a host and a port as a URL or a Host header has them. The error is a sentence that says what is wrong.
+// Parse parses a host and a port from a URL or a Host header. Its error is a sentence.
 func Parse(s string) (Host, error) {
 	name, port, given, err := split(s)
 	if err != nil {
@@ -145,7 +144,7 @@ func Parse(s string) (Host, error) {
 	return Host{Name: name, Port: port}, nil
 }
 
-// ParsePattern is [Parse] for a host whose labels may have wildcards.
+// ParsePattern is [Parse] for a host with wildcards in its labels.
 func ParsePattern(s string) (Host, error) {
 	name, port, given, err := split(s)
 	if err != nil {
@@ -164,7 +163,7 @@ func ParsePattern(s string) (Host, error) {
 	return Host{Name: name, Port: port}, nil
 }
 
-// split parts a host, with its brackets, from its port. The host is not empty.
+// split separates a host, including brackets, from its port. The host is not empty.
 func split(s string) (name, port string, given bool, err error) {
 	end := 0
 	if strings.HasPrefix(s, "[") {
@@ -182,7 +181,7 @@ func split(s string) (name, port string, given bool, err error) {
 	return name, port, given, nil
 }
 
-// address reads an IPv6 address in brackets.
+// address parses an IPv6 address in brackets.
 func address(s string) (string, error) {
 	inner, closed := strings.CutSuffix(s[1:], "]")
 	a, err := netip.ParseAddr(inner)
@@ -197,7 +196,7 @@ func isPort(s string) bool {
 	return err == nil && n > 0 && s[0] != '0' && s[0] != '+'
 }
 
-// String is the host as it stands in a URL or a Host header.
+// String returns the host as in a URL or a Host header.
 func (h Host) String() string {
 	s := h.Name
 	if strings.Contains(s, ":") {
@@ -209,7 +208,7 @@ func (h Host) String() string {
 	return s
 }
 
-// PortOf is the port, or that of the scheme; empty if the scheme has none that is known.
+// PortOf returns the port or the scheme's default; empty for an unknown scheme.
 func (h Host) PortOf(scheme string) string {
 	if h.Port != "" {
 		return h.Port
@@ -232,7 +231,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// lower lowers ASCII letters.
+// lower converts ASCII letters to lower case.
 func lower(s string) string {
 	for i := range len(s) {
 		if c := s[i]; 'A' <= c && c <= 'Z' {

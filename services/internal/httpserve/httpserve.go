@@ -1,4 +1,4 @@
-// Package httpserve runs an HTTP server for as long as a context lasts.
+// Package httpserve runs an HTTP server until a context ends.
 package httpserve
 
 import (
@@ -13,27 +13,27 @@ import (
 	"time"
 )
 
-// DefaultGrace is how long requests under way may take to finish once the server ends.
+// DefaultGrace is how long current requests may take to finish once the server stops.
 const DefaultGrace = time.Second
 
-// Server is an HTTP server and where it listens. It is run once.
+// Server is an HTTP server with its address. It is run once.
 type Server struct {
-	Name string // in errors and in the log: "certs endpoint (--access-addr)"
-	Addr string // host:port; port 0 takes a free one
-	// HTTP is the handler and its bounds; its Addr is not used.
+	Name string // for errors and the log, such as "certs endpoint (--access-addr)"
+	Addr string // host:port; port 0 picks a free one
+	// HTTP is the handler and its limits; its Addr is ignored.
 	HTTP *http.Server
 	Log  *slog.Logger
-	// TLS, where it is set, is spoken to clients.
+	// TLS, if set, enables TLS.
 	TLS *tls.Config
-	// Grace bounds the end of requests under way, whose context then ends; 0 means [DefaultGrace].
+	// Grace bounds the wait for current requests. Their contexts end afterwards; 0 means [DefaultGrace].
 	Grace time.Duration
-	// Ending, where it is set, is called first when the server ends: streams have to be told.
+	// Ending, if set, is called first when the server stops, to end streams.
 	Ending func()
 
 	bound atomic.Pointer[string]
 }
 
-// Bound is where the server listens; empty before it does. Safe for concurrent use.
+// Bound returns the address of the listener; empty before it listens. It is safe for concurrent use.
 func (s *Server) Bound() string {
 	if a := s.bound.Load(); a != nil {
 		return *a
@@ -41,7 +41,7 @@ func (s *Server) Bound() string {
 	return ""
 }
 
-// Run serves until ctx ends, which is no error. An address that is taken is an error at once.
+// Run serves until ctx ends, and then returns nil. It fails at once if the address is in use.
 func (s *Server) Run(ctx context.Context) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Addr)
 	if err != nil {
