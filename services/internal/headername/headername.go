@@ -29,7 +29,8 @@ func IsToken(s string) bool {
 	return s != ""
 }
 
-// any sign in the place of another.
+// Same reports whether two header names are equal to servers that turn them into variables: in any letter case, with any
+// sign in place of another.
 func Same(a, b string) bool {
 	if len(a) != len(b) {
 		return false
