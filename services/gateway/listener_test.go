@@ -137,7 +137,7 @@ func TestTLS(t *testing.T) {
 		return err == nil && serial.Cmp(second.Leaf.SerialNumber) == 0
 	})
 	want := fmt.Sprintf(`
-# HELP plumbline_gateway_certificate_expires_timestamp_seconds When the certificate, or the first of the authorities of client certificates, ends: Unix time. file is tls_cert, device_ca, ext_authz_cert or ext_authz_ca.
+# HELP plumbline_gateway_certificate_expires_timestamp_seconds Expiry of the certificate, or of the first authority of client certificates to expire: Unix time. file is tls_cert, device_ca, ext_authz_cert or ext_authz_ca.
 # TYPE plumbline_gateway_certificate_expires_timestamp_seconds gauge
 plumbline_gateway_certificate_expires_timestamp_seconds{file="device_ca"} %d
 plumbline_gateway_certificate_expires_timestamp_seconds{file="tls_cert"} %d

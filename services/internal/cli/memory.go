@@ -8,16 +8,15 @@ import (
 )
 
 const (
-	// gcFast is the garbage collector's percentage while the heap is small: it grows to five times its live size
-	// between collections, rather than twice.
+	// gcFast is the garbage collector's percentage for a small heap: it grows to five times its live size between
+	// collections, rather than twice.
 	gcFast = 400
-	// gcSpare bounds the memory that is spent on this: a heap with more live bytes grows by so many at most, or
-	// doubles, as by default.
+	// gcSpare bounds the extra memory in bytes: a larger heap grows by at most this much, or doubles, as by default.
 	gcSpare = 256 << 20
 )
 
-// MemoryForTime makes the garbage collector of this process run less often, unless the environment says otherwise
-// (GOGC). It is for a process that keeps little and leaves much behind, such as one that passes requests on.
+// MemoryForTime makes the garbage collector of this process run less often, unless GOGC is set. It suits a process
+// with little live data and much garbage, such as a proxy.
 func MemoryForTime() {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -36,7 +35,7 @@ func MemoryForTime() {
 	}()
 }
 
-// gcPercent is the garbage collector's percentage for a heap with so many live bytes.
+// gcPercent returns the garbage collector's percentage for a heap with live bytes.
 func gcPercent(live uint64) int {
 	return int(max(100, min(gcFast, gcSpare*100/max(live, 1))))
 }

@@ -13,8 +13,8 @@ import (
 // probeTimeout bounds a health check.
 const probeTimeout = 3 * time.Second
 
-// Ask asks the instance that listens at the admin address whether it is ready. Images have no shell and
-// no other program to ask with.
+// Ask checks whether the instance at the admin address is ready. Images have no shell and no other program for a
+// health check.
 func (a *Admin) Ask(ctx context.Context) error {
 	host, port, err := net.SplitHostPort(a.AdminAddr)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/term"
 )
 
-// ErrNoTerminal is returned by prompts if nobody is there to answer.
+// ErrNoTerminal is returned by prompts without an interactive terminal.
 var ErrNoTerminal = errors.New("no terminal to ask on")
 
 // Interactive reports whether a person can be asked.
 func (t *Terminal) Interactive() bool { return t.InTTY && t.ErrTTY }
 
-// Ask writes a question and returns the line that is typed, without white space at its ends. It returns the cause of
-// ctx's end, SIGINT's mostly, without waiting for the line; the process is expected to end then, since the read goes on.
+// Ask writes a question and returns the typed line, trimmed. If ctx ends, usually by SIGINT, it returns the cause
+// without waiting for the line. The process should exit then, because the read continues.
 func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	if !t.Interactive() {
 		return "", ErrNoTerminal
@@ -27,14 +27,13 @@ func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	return t.await(ctx, func() (string, error) { return bufio.NewReader(t.In).ReadString('\n') })
 }
 
-// AskSecret is [Terminal.Ask] for text that is not shown while it is typed. The terminal shows what is typed again
-// when AskSecret returns, also after an interrupt.
+// AskSecret is [Terminal.Ask] without echo. It restores the echo when it returns, even after an interrupt.
 func (t *Terminal) AskSecret(ctx context.Context, question string) (string, error) {
 	in, isFile := t.In.(*os.File)
 	if !isFile || !t.Interactive() {
 		return "", ErrNoTerminal
 	}
-	fd := int(in.Fd()) // once: the reader that is left behind at an interrupt uses the file still
+	fd := int(in.Fd()) // once: after an interrupt the abandoned reader still uses the file
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err
@@ -46,7 +45,7 @@ func (t *Terminal) AskSecret(ctx context.Context, question string) (string, erro
 		return string(typed), err
 	})
 	if ctx.Err() == nil {
-		fmt.Fprintln(t.Err) // the line feed that was typed is not shown either
+		fmt.Fprintln(t.Err) // the typed line feed is not echoed either
 	}
 	return text, err
 }

@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/services/internal/tracing"
 )
 
-// Common are the flags that every service's binary takes; a service's flags embed them.
+// Common holds the flags shared by all services; a service's flags embed it.
 type Common struct {
 	NATS
 	Admin
@@ -30,7 +30,7 @@ func (c *Common) common() *Common { return c }
 // Flags are a service's flags: a pointer to a struct that embeds [Common].
 type Flags interface{ common() *Common }
 
-// Host is what a main hands to the service that it makes.
+// Host holds the dependencies that a main passes to its service.
 type Host struct {
 	Bus     *bus.Conn // as the service's role
 	Log     *slog.Logger
@@ -42,12 +42,12 @@ type Host struct {
 type Part interface {
 	// Run works until ctx ends, and returns nil then.
 	Run(ctx context.Context) error
-	// Ready tells why the service cannot do its work now; nil when it can.
+	// Ready returns the reason why the service cannot do its work now; nil when it can.
 	Ready(ctx context.Context) error
 }
 
-// Service is the main of a service: it reads the flags, serves health and metrics, connects to NATS as the
-// role, makes the service and runs it until a signal. It returns the exit code.
+// Service is the main of a service: it parses the flags, serves health and metrics, connects to NATS as the role,
+// creates the service and runs it until a signal. It returns the exit code.
 func Service(role topology.Role, about string, flags Flags, make func(Host) (Part, error)) int {
 	app := App{Name: string(role), About: about, Options: []kong.Option{LogAt(slog.LevelInfo)}}
 	return Main(app, flags, func(ctx context.Context, _ *kong.Context) error {
@@ -76,7 +76,7 @@ func Service(role topology.Role, about string, flags Flags, make func(Host) (Par
 	})
 }
 
-// observed is a service, and what tells how the bus is for it.
+// observed is a service together with the metrics of its bus.
 type observed struct {
 	Part
 	load *busload.Load
@@ -92,13 +92,13 @@ func (o observed) Run(ctx context.Context) error {
 	return err
 }
 
-// Process are the flags of a binary that is no part of the bus.
+// Process holds the flags of a binary without a bus.
 type Process struct {
 	Admin
 	Log
 }
 
-// Standalone is [Service] for what needs no NATS.
+// Standalone is [Service] for binaries without NATS.
 func Standalone(name, about string, flags any, process *Process, make func(Host) (Part, error)) int {
 	app := App{Name: name, About: about, Options: []kong.Option{LogAt(slog.LevelInfo)}}
 	return Main(app, flags, func(ctx context.Context, _ *kong.Context) error {
@@ -112,8 +112,8 @@ func Standalone(name, about string, flags any, process *Process, make func(Host)
 	})
 }
 
-// serve runs the admin server from the start, so that a process that waits for NATS shows why it is not
-// ready, and the part once it could be made.
+// serve runs the admin server from the start, so that a process waiting for NATS reports why it is not ready, and the
+// part once it is created.
 func serve(ctx context.Context, log *slog.Logger, adminAddr string, build func(context.Context, Host) (Part, func(), error)) error {
 	metrics := Metrics()
 	var running atomic.Pointer[Part]

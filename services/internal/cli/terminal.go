@@ -10,19 +10,19 @@ import (
 	"golang.org/x/term"
 )
 
-// Terminal is where a command reads and writes.
+// Terminal holds the input and output of a command.
 type Terminal struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// InTTY, OutTTY and ErrTTY tell that a person is there: questions, a progress bar and secrets go to no
-	// file.
+	// InTTY, OutTTY and ErrTTY report interactive streams: questions, a progress bar and secrets are not written to
+	// files.
 	InTTY, OutTTY, ErrTTY bool
-	// Colour tells that what is written to Out may be coloured.
+	// Colour reports whether output to Out may be coloured.
 	Colour bool
 }
 
-// Standard is the process's own terminal. There are colours where a person watches who has not said otherwise
-// by NO_COLOR (no-color.org), on a terminal that has them.
+// Standard returns the process's own terminal. Output is coloured on a terminal with colours, unless NO_COLOR is set
+// (no-color.org).
 func Standard() *Terminal {
 	out := term.IsTerminal(int(os.Stdout.Fd()))
 	return &Terminal{
@@ -32,8 +32,8 @@ func Standard() *Terminal {
 	}
 }
 
-// Invocation returns how a person calls this program again: its name, or go run if that is how it was started, which
-// leaves no binary behind.
+// Invocation returns the command for calling this program again: its name, or go run if it was started that way and
+// left no binary behind.
 func Invocation(name string) string {
 	if path, err := os.Executable(); err == nil && strings.Contains(path, string(filepath.Separator)+"go-build") {
 		return "go run ./services/cmd/" + name
@@ -41,14 +41,14 @@ func Invocation(name string) string {
 	return name
 }
 
-// Editor is the command line of the editor that the person wants; empty where none was named.
+// Editor returns the command line of the preferred editor; empty if none is set.
 func Editor() string { return cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")) }
 
-// ConfigFile is where a person's settings for a program are: in XDG_CONFIG_HOME, else ~/.config.
+// ConfigFile returns the path of a program's settings: in XDG_CONFIG_HOME, else ~/.config.
 func ConfigFile(program, name string) (string, error) {
 	dir, err := os.UserConfigDir()
 	return filepath.Join(dir, program, name), err
 }
 
-// Variable reads a variable of the environment that a file of the user's names.
+// Variable returns an environment variable named in a user's file.
 func Variable(name string) (string, bool) { return os.LookupEnv(name) }

@@ -12,9 +12,9 @@ var (
 	errNoHost  = errors.New("is not an address that a device can have")
 )
 
-// hostAddress returns the IPv4 address of one host in its plain form, or "" for a blank value. The form of WireGuard's
-// tools, with /32, is read as well, and an address that is mapped into IPv6. A device with any other value would be
-// enrolled and never be found by its address.
+// hostAddress returns the canonical IPv4 address of one host, or "" for a blank value. It also accepts the form of
+// WireGuard's tools, with /32, and an address mapped into IPv6. Any other value is an error, because the device could
+// never be found by its address.
 func hostAddress(text string) (string, error) {
 	if text == "" {
 		return "", nil

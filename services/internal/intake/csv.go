@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// header reads the names of the columns, in any order and case, and gives the parser of the rows.
+// header parses the column names, in any order and case, and returns the parser of the rows.
 func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 	if !utf8.Valid(line) {
 		return nil, &FormatError{"the header line is not in UTF-8"}
@@ -27,7 +27,7 @@ func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 		name := strings.ToLower(strings.TrimSpace(f))
 		columns[n] = slices.Index(Columns, name)
 		switch {
-		case name == "" && len(fields) > 1: // a spreadsheet writes empty columns; nothing may be in them
+		case name == "" && len(fields) > 1: // spreadsheets write empty columns; they must stay empty
 			columns[n] = unnamed
 			continue
 		case columns[n] < 0:
@@ -72,7 +72,7 @@ var (
 	errBareQuote  = errors.New("a quote stands in a field that does not begin with one: quote the field and double the quote")
 )
 
-// splitCSV parts a line into its fields (RFC 4180); a field does not go on in the next line.
+// splitCSV splits a line into its fields (RFC 4180). A field cannot span lines.
 func splitCSV(line []byte, into []string) ([]string, error) {
 	for {
 		var field []byte
@@ -109,6 +109,6 @@ func splitCSV(line []byte, into []string) ([]string, error) {
 		if len(line) == 0 {
 			return into, nil
 		}
-		line = line[1:] // the comma: one more field follows, if only an empty one
+		line = line[1:] // the comma: one more field follows, possibly empty
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"io"
 )
 
-// elements splits a JSON array into its elements. Only brackets, commas and strings are looked at: whether an element
-// is valid JSON is for the parser of the row. Memory is bounded by [MaxLine], whatever the array holds.
+// elements splits a JSON array into its elements. It examines only brackets, commas and strings; the row's parser
+// validates each element. Memory is bounded by [MaxLine] for any array.
 type elements struct {
 	r     *bufio.Reader
-	line  int // of the byte to come, from 1
+	line  int // of the next byte, from 1
 	start int // line on which the last element began
 	state arrayState
 	buf   []byte
@@ -34,7 +34,7 @@ func (e *elements) read() (byte, error) {
 	return c, err
 }
 
-// nextByte returns the next byte that is not white space.
+// nextByte returns the next byte, skipping white space.
 func (e *elements) nextByte() (byte, error) {
 	for {
 		c, err := e.read()
@@ -52,7 +52,7 @@ func (e *elements) next() ([]byte, bool, error) {
 	}
 	if e.state == afterArray {
 		if _, err := e.nextByte(); err != nil {
-			return nil, false, err // io.EOF, as it should be
+			return nil, false, err // io.EOF is expected
 		}
 		return nil, false, &FormatError{"something follows the JSON array"}
 	}
@@ -93,7 +93,7 @@ func (e *elements) open() error {
 	return nil
 }
 
-// element reads the element that begins with c, and the comma or bracket after it.
+// element reads the element beginning with c, and the following comma or bracket.
 func (e *elements) element(c byte) (text []byte, tooLong bool, err error) {
 	e.buf = e.buf[:0]
 	var depth int

@@ -13,15 +13,15 @@ const MaxLine = 16 << 10
 // lines reads lines of bounded length.
 type lines struct {
 	r    *bufio.Reader
-	line int // of the last one that was read, from 1
+	line int // number of the last line, from 1
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, MaxLine+2)} }
 
 func (l *lines) number() int { return l.line }
 
-// next gives the next line without its end, or tells that it is too long; then it is skipped to its end.
-// The line is valid until the next call.
+// next returns the next line without its end. If the line is too long, it skips the line and sets tooLong. The line
+// is valid until the next call.
 func (l *lines) next() (line []byte, tooLong bool, err error) {
 	line, err = l.r.ReadSlice('\n')
 	if len(line) == 0 && err != nil {

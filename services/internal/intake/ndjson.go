@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// parseJSON reads a line that is one JSON object of strings. A key that is not known is refused: what is
-// misspelt would be blank otherwise.
+// parseJSON parses a line with one JSON object of strings. It rejects unknown keys: a misspelt one would leave its
+// field blank.
 func parseJSON(line []byte, d *proto.Device) *proto.Error {
 	dec := jsontext.NewDecoder(bytes.NewReader(line))
 	switch t, err := dec.ReadToken(); {

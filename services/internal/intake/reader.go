@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Format is how a list is written.
+// Format is the format of a list.
 type Format int
 
 // The formats.
@@ -25,27 +25,27 @@ const (
 // Columns are the names of a device's fields: the columns of a CSV file, the keys of an NDJSON line.
 var Columns = []string{"device_id", "email", "serial_number", "mac_address", "virtual_ipv4", "hostname"}
 
-// Codes of the refusals of rows.
+// The codes of rejected rows.
 const (
-	CodeMalformed = "malformed"      // the line is not of the format
-	CodeTooLong   = "too_long"       // a line or a device's fields are longer than allowed
+	CodeMalformed = "malformed"      // the line is malformed
+	CodeTooLong   = "too_long"       // a line or a device's fields are too long
 	CodeInvalidID = "invalid_id"     // device_id is not a UUID
 	CodeNoSerial  = "no_id"          // neither a device_id nor a serial number to derive one from
-	CodeSerial    = "serial_unusual" // the serial number is a placeholder that many devices have
-	CodeAmbiguous = "serial_twice"   // the serial number is there more than once
-	CodeTwice     = "id_twice"       // the device_id is in an earlier row as well
-	CodeUnusualID = "id_unusual"     // the device_id is a placeholder that many devices have
+	CodeSerial    = "serial_unusual" // the serial number is a placeholder shared by many devices
+	CodeAmbiguous = "serial_twice"   // the serial number occurs more than once
+	CodeTwice     = "id_twice"       // an earlier row has the same device_id
+	CodeUnusualID = "id_unusual"     // the device_id is a placeholder shared by many devices
 	CodeAddress   = "invalid_ipv4"   // virtual_ipv4 is not the address of one host
 )
 
-// Row is a line of the list: a device, or why it is none.
+// Row is a line of the list: a device, or the reason for rejecting it.
 type Row struct {
 	Line   int
-	Device proto.Device // its ID is zero where the line has none
-	Error  *proto.Error // set: the row is refused
+	Device proto.Device // its ID is zero if the line has none
+	Error  *proto.Error // set: the row is rejected
 }
 
-// FormatError is what is wrong with a list as a whole: no row can be read.
+// FormatError describes a list without any readable row.
 type FormatError struct{ Sentence string }
 
 func (e *FormatError) Error() string { return e.Sentence }
@@ -60,14 +60,14 @@ type Reader struct {
 
 // source splits a list into the texts of its rows.
 type source interface {
-	// next returns the next row's text without its end, or reports that it is longer than [MaxLine]; the rest of such
-	// a row is skipped. The text is valid until the next call.
+	// next returns the next row's text without its end. If the row is longer than [MaxLine], it skips the rest and
+	// sets tooLong. The text is valid until the next call.
 	next() (text []byte, tooLong bool, err error)
 	// number returns the line on which the last row began, from 1.
 	number() int
 }
 
-// NewReader returns a reader of a list; nothing is read yet.
+// NewReader returns a reader of a list. It reads nothing yet.
 func NewReader(r io.Reader, f Format) *Reader {
 	l := newLines(r)
 	if f == JSON {
@@ -76,8 +76,8 @@ func NewReader(r io.Reader, f Format) *Reader {
 	return &Reader{lines: l, format: f}
 }
 
-// Next gives the next row. io.EOF ends the list; a *[FormatError] says that it cannot be read at all; any
-// other error comes from the underlying reader.
+// Next returns the next row. The error is io.EOF at the end of the list, a *[FormatError] for an unreadable list, or
+// an error of the underlying reader.
 func (r *Reader) Next() (Row, error) {
 	for {
 		line, tooLong, err := r.lines.next()
@@ -145,7 +145,7 @@ func (r *Reader) row(line []byte, tooLong bool) Row {
 	return row
 }
 
-// setField puts a column's value into a device; blanks around it are not part of it.
+// setField sets a device's field from a column's value without surrounding blanks.
 func setField(d *proto.Device, column int, value string) *proto.Error {
 	value = strings.TrimSpace(value)
 	switch column {
@@ -178,7 +178,7 @@ func setField(d *proto.Device, column int, value string) *proto.Error {
 	return nil
 }
 
-// check is what any device must keep to.
+// check validates a device.
 func check(d *proto.Device) *proto.Error {
 	if d.FieldBytes() > proto.MaxDeviceField {
 		return refusal(CodeTooLong, "the fields are %d bytes together, at most %d are possible", d.FieldBytes(), proto.MaxDeviceField)
@@ -202,7 +202,7 @@ func clip(s string) string {
 	return s
 }
 
-// IsFormat tells an error that speaks of the list as a whole.
+// IsFormat reports whether an error is about the list as a whole.
 func IsFormat(err error) bool {
 	var f *FormatError
 	return errors.As(err, &f)

@@ -7,8 +7,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Seen is a set of device ids: 16 to 32 bytes for each, at most [maxSeen] ids. It tells ids apart by a hash of 64 bits
-// with a seed of its own. It is not safe for concurrent use.
+// Seen is a set of device ids: 16 to 32 bytes for each, at most [maxSeen] ids. It compares ids by a seeded 64-bit
+// hash. It is not safe for concurrent use.
 type Seen struct {
 	seed  maphash.Seed
 	slots []uint64 // open addressing; 0 is an empty slot
@@ -21,7 +21,7 @@ const maxSeen = 32 << 20
 // NewSeen returns an empty set.
 func NewSeen() *Seen { return &Seen{seed: maphash.MakeSeed()} }
 
-// Add adds an id and reports whether it was there before. A full set adds nothing more; see [Seen.Full].
+// Add adds an id and reports whether it was present. A full set adds nothing more; see [Seen.Full].
 func (s *Seen) Add(id proto.ID) bool {
 	if 2*s.n >= len(s.slots) {
 		s.grow()
@@ -38,10 +38,10 @@ func (s *Seen) Add(id proto.ID) bool {
 	return false
 }
 
-// Full reports whether ids are no longer added.
+// Full reports whether the set is full.
 func (s *Seen) Full() bool { return s.n >= maxSeen }
 
-// find returns the slot of a hash, or the empty one where it belongs.
+// find returns the slot of a hash, or the empty slot for it.
 func (s *Seen) find(h uint64) int {
 	mask := len(s.slots) - 1
 	for at := int(h>>1) & mask; ; at = (at + 1) & mask {
@@ -64,7 +64,7 @@ func (s *Seen) grow() {
 	}
 }
 
-// placeholderIDs are the ids of boards whose maker left the default: machines that have nothing else in common.
+// placeholderIDs are default ids left in place by makers of boards. Unrelated machines share them.
 var placeholderIDs = idsOf(
 	"03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009", "00020003-0004-0005-0607-08090a0b0c0d",
 	"12345678-1234-5678-90ab-cddeefaabbcc", "12345678-1234-1234-1234-123456789abc", "12345678-1234-1234-1234-123456789012",
@@ -85,8 +85,8 @@ func idsOf(texts ...string) map[proto.ID]bool {
 	return ids
 }
 
-// PlaceholderID reports whether an id is one that many machines share: a known default of a board, or one byte or one
-// pair of bytes over and over (FFFFFFFF-..., 00000000-...).
+// PlaceholderID reports whether many machines share an id: a known default of a board, or a repeated byte or pair of
+// bytes (FFFFFFFF-..., 00000000-...).
 func PlaceholderID(id proto.ID) bool {
 	if placeholderIDs[id] {
 		return true

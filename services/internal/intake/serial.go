@@ -2,7 +2,7 @@ package intake
 
 import "strings"
 
-// placeholders are what boards and virtual machines say where a serial number should stand, in lower case.
+// placeholders are texts used by boards and virtual machines instead of a serial number, in lower case.
 var placeholders = setOf(
 	"none", "null", "nil", "n/a", "na", "not available", "not applicable", "not specified", "not set", "not settable",
 	"not present", "not provided", "unknown", "unspecified", "undefined", "invalid", "empty", "default", "default string",
@@ -26,8 +26,8 @@ func setOf(words ...string) map[string]bool {
 	return set
 }
 
-// Placeholder tells a serial number that is none: what many devices have cannot tell them apart. Blank ones
-// and those that repeat one character (00000000, ----, xxxx) are among them.
+// Placeholder reports whether a serial number is a placeholder, shared by many devices. Blank ones and repetitions of
+// one character (00000000, ----, xxxx) are placeholders too.
 func Placeholder(serial string) bool {
 	s := strings.ToLower(strings.Join(strings.Fields(strings.ReplaceAll(serial, "_", " ")), " "))
 	if s == "" || placeholders[s] {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// signatures are the first bytes of files that are taken for lists by mistake, and what to do about each.
+// signatures are the first bytes of files that users mistake for lists, with advice for each.
 var signatures = []struct{ prefix, sentence string }{
 	{"PK\x03\x04", "the list is an Excel workbook or a zip archive: save it as CSV in UTF-8"},
 	{"\xd0\xcf\x11\xe0", "the list is an Excel workbook of the old format: save it as CSV in UTF-8"},
@@ -15,8 +15,8 @@ var signatures = []struct{ prefix, sentence string }{
 	{"\xfe\xff", "the list is in UTF-16: save it as UTF-8"},
 }
 
-// otherFormat returns the sentence about a list whose first line shows that it is of none of our formats; "" if the
-// line shows nothing of the kind.
+// otherFormat returns a sentence about a list in an unsupported format, recognized by its first line; "" if it looks
+// fine.
 func otherFormat(line []byte) string {
 	for _, s := range signatures {
 		if bytes.HasPrefix(line, []byte(s.prefix)) {
@@ -33,7 +33,7 @@ func otherFormat(line []byte) string {
 	return ""
 }
 
-// otherSeparator returns the name of what separates the columns of a header line if that is not a comma.
+// otherSeparator returns the name of a header line's column separator unless it is a comma.
 func otherSeparator(line []byte) string {
 	for _, s := range []struct{ separator, name string }{{";", "semicolons"}, {"\t", "tabs"}, {"|", "bars"}} {
 		parts := strings.Split(string(line), s.separator)

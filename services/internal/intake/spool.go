@@ -14,12 +14,11 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Spool holds back the rows without an id until the list has ended, when it is known whose serial number
-// is unique in it. What it holds is on disk, in files that nobody else can open; in memory are at most
-// limit serial numbers at a time, 8 bytes each.
+// Spool holds rows without an id until the end of the list, when the unique serial numbers are known. It stores them
+// on disk, in files inaccessible to other users; memory holds at most limit serial numbers at a time, 8 bytes each.
 //
-// Serial numbers are compared by a hash of 64 bits with a seed of its own. Two that differ and have the same
-// hash would both be refused: one chance in 10^6 for a list of 6,000,000 rows.
+// Serial numbers are compared by a seeded 64-bit hash. Two different ones with the same hash would both be rejected:
+// one chance in 10^6 for a list of 6,000,000 rows.
 type Spool struct {
 	dir    string
 	limit  int
@@ -33,7 +32,7 @@ type Spool struct {
 // DefaultLimit is 32 MB of serial numbers.
 const DefaultLimit = 4 << 20
 
-// NewSpool makes a spool whose files, if it needs any, are in dir; "" is the system's. limit 0 means
+// NewSpool returns a spool with its files, created on demand, in dir; "" is the system's. limit 0 means
 // [DefaultLimit].
 func NewSpool(dir string, limit int) *Spool {
 	if limit <= 0 {
@@ -42,7 +41,7 @@ func NewSpool(dir string, limit int) *Spool {
 	return &Spool{dir: dir, limit: limit, seed: maphash.MakeSeed()}
 }
 
-// Saw notes the serial number of a row that has an id: it too makes one that is equal ambiguous.
+// Saw records the serial number of a row with an id. It makes an equal one ambiguous as well.
 func (s *Spool) Saw(serial string) (err error) {
 	if Placeholder(serial) {
 		return nil
@@ -50,7 +49,7 @@ func (s *Spool) Saw(serial string) (err error) {
 	return s.note(s.hash(serial))
 }
 
-// hash is the same for serial numbers that differ in case only: firmware and tools write one in either.
+// hash ignores letter case, which varies among firmware and tools.
 func (s *Spool) hash(serial string) uint64 { return maphash.String(s.seed, strings.ToUpper(serial)) }
 
 func (s *Spool) note(hash uint64) (err error) {
@@ -63,7 +62,7 @@ func (s *Spool) note(hash uint64) (err error) {
 	return s.hashes.write(binary.LittleEndian.AppendUint64(nil, hash))
 }
 
-// Hold keeps a row without an id. A row whose serial number is a placeholder comes back refused at once.
+// Hold stores a row without an id. It rejects a placeholder serial number at once.
 func (s *Spool) Hold(row Row) (refused *proto.Error, err error) {
 	switch {
 	case row.Device.Serial == "":
@@ -91,13 +90,13 @@ func (s *Spool) Hold(row Row) (refused *proto.Error, err error) {
 	return nil, s.rows.write(b)
 }
 
-// Drain hands out every row that was held, each once: with the id that follows from its serial number, or
-// refused because that is there more than once. known reports whether a device is enrolled. An error of yield ends it.
+// Drain yields every held row once: with the id derived from its serial number, or rejected if the serial number is
+// not unique. known reports whether a device is enrolled. An error of yield ends it.
 func (s *Spool) Drain(a proto.Account, known func(proto.ID) bool, yield func(Row) error) error {
 	if s.held == 0 {
 		return nil
 	}
-	// Each pass looks at the hashes with one remainder.
+	// Each pass handles the hashes with one remainder.
 	passes := uint64((s.seen + s.limit - 1) / s.limit)
 	for pass := range passes {
 		serials, err := s.serials(passes, pass)
@@ -124,8 +123,8 @@ func (s *Spool) Drain(a proto.Account, known func(proto.ID) bool, yield func(Row
 	return nil
 }
 
-// deriveID returns the id that follows from a serial number in upper case. Earlier versions took it as it was written:
-// a device that is enrolled under that id keeps it.
+// deriveID returns the id derived from a serial number in upper case. Earlier versions used its original case; a
+// device enrolled under that id keeps it.
 func deriveID(a proto.Account, serial string, known func(proto.ID) bool) proto.ID {
 	upper := strings.ToUpper(serial)
 	if upper != serial {
@@ -136,7 +135,7 @@ func deriveID(a proto.Account, serial string, known func(proto.ID) bool) proto.I
 	return proto.DeriveID(a, upper)
 }
 
-// serials are the hashes of one pass, sorted.
+// serials returns the hashes of one pass, sorted.
 func (s *Spool) serials(passes, pass uint64) ([]uint64, error) {
 	r, err := s.hashes.rewind()
 	if err != nil {
@@ -198,7 +197,7 @@ func readRow(r *bufio.Reader) (hash uint64, row Row, err error) {
 	return binary.LittleEndian.Uint64(b[:]), row, nil
 }
 
-// Close gives the disk's room back.
+// Close frees the disk space.
 func (s *Spool) Close() error { return errors.Join(s.hashes.close(), s.rows.close()) }
 
 // spoolFile is a temporary file, written once and then read any number of times.
@@ -208,11 +207,11 @@ type spoolFile struct {
 }
 
 func newSpoolFile(dir string) (*spoolFile, error) {
-	f, err := os.CreateTemp(dir, "plumbline-import-*") // made with mode 0600
+	f, err := os.CreateTemp(dir, "plumbline-import-*") // created with mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	// Without a name it is gone with the process, however that ends. Where that cannot be, close removes it.
+	// A removed file disappears with the process in any case. If it cannot be removed now, close does it.
 	_ = os.Remove(f.Name())
 	return &spoolFile{f: f, w: bufio.NewWriterSize(f, 64<<10)}, nil
 }

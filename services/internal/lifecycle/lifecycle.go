@@ -1,5 +1,4 @@
-// Package lifecycle runs the parts of a process together: started in order, stopped in reverse, by name,
-// in bounded time.
+// Package lifecycle runs the parts of a process together: started in order, stopped in reverse, in bounded time.
 package lifecycle
 
 import (

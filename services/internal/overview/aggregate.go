@@ -7,31 +7,31 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Aggregate is an integration's pages together. Closed pages do not count.
+// Aggregate combines an integration's pages, except closed ones.
 type Aggregate struct {
 	Pages, Devices int
 	// Results by outcome, over all checks.
 	Pass, Fail, Unknown int
 
-	Tick    uint64 // the newest that any page was polled for; 0: none was
-	Done    int    // pages whose newest poll is of that tick
-	Changed int    // results that changed their outcome by the entries of that tick
-	// FirstPoll and LastPoll are when the first and the last scores of that tick were stored, LastEntry when
-	// the last entry of its polls was made (not of a check that was edited since), Took the longest call.
+	Tick    uint64 // the newest tick of any polled page; 0: none
+	Done    int    // pages last polled for that tick
+	Changed int    // results with a changed outcome in the entries of that tick
+	// FirstPoll and LastPoll are the times at which the first and the last scores of that tick were stored, LastEntry
+	// the time of the last entry of its polls (later edits of a check excluded), Took the longest call.
 	FirstPoll, LastPoll, LastEntry proto.Millis
 	Took                           time.Duration
 
-	Failed int          // pages whose newest poll failed
-	Error  proto.Reason // why, of one of them; ReasonNone where none failed
-	// FailedPage is the one that Error is about.
+	Failed int          // pages with a failed newest poll
+	Error  proto.Reason // the reason for one of them; ReasonNone without failures
+	// FailedPage is the page of Error.
 	FailedPage topology.PageNumber
 
-	OldestPoll proto.Millis // the oldest of the pages' newest polls, failed ones included; 0: no page was polled
-	Unpolled   int          // pages that were never polled
-	Waiting    proto.Millis // since when the first of those waits; 0: there is none
+	OldestPoll proto.Millis // the oldest of the pages' newest polls, including failed ones; 0: none
+	Unpolled   int          // pages without any poll
+	Waiting    proto.Millis // since when the first of those has waited; 0: none
 }
 
-// Integration is the aggregate of an integration's pages; the zero value where it has none.
+// Integration returns the aggregate of an integration's pages; the zero value without any.
 func (o *Overview) Integration(a proto.Account, id proto.ID) Aggregate {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -82,7 +82,7 @@ func (sum *Aggregate) add(p *Page) {
 	sum.Took = max(sum.Took, time.Duration(s.TookMillis)*time.Millisecond)
 }
 
-// earlier is the first of two moments, where 0 is none.
+// earlier returns the earlier of two times, where 0 means none.
 func earlier(a, b proto.Millis) proto.Millis {
 	if a == 0 || (b != 0 && b < a) {
 		return b

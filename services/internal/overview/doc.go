@@ -1,4 +1,3 @@
-// Package overview knows, of every page of every integration, when it was polled, how its results count,
-// and when the next of them expires. It follows POSTURE_STATE by headers alone, so a process that holds
-// 10,000 pages in view holds a few megabytes and never reads a result.
+// Package overview tracks, for every page of every integration, its last poll, the counts of its results and the next
+// expiry. It follows POSTURE_STATE by headers alone, so 10,000 pages take a few megabytes and no result is read.
 package overview

@@ -10,9 +10,8 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Register adds the metrics of every integration to a registry: whether it is overdue or paused, its age,
-// its pages, devices and results. A registry that has them already, of another service in the same
-// process, keeps those.
+// Register registers the metrics of every integration: whether it is overdue or paused, its age, its pages, devices
+// and results. If another service in the process has already registered them, those stay.
 func Register(r prometheus.Registerer, o *Overview, integrations func() []catalog.Record[proto.Integration], c clock.Clock) error {
 	err := r.Register(&collector{overview: o, integrations: integrations, clock: c})
 	if errors.As(err, new(prometheus.AlreadyRegisteredError)) {
@@ -32,12 +31,12 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	infoDesc    = desc("info", "Always 1; tells the name of an integration.", "name")
-	overdueDesc = desc("overdue", "1 where some page was not polled within twice the interval.")
+	infoDesc    = desc("info", "Always 1, with the name of an integration.", "name")
+	overdueDesc = desc("overdue", "1 if any page was not polled within twice the interval.")
 	pausedDesc  = desc("paused", "1 while the integration is paused.")
-	ageDesc     = desc("age_seconds", "Time since the newest poll of the page that was not polled for the longest.")
+	ageDesc     = desc("age_seconds", "Time since the last poll of the page polled least recently.")
 	pagesDesc   = desc("pages", "Pages of devices.")
-	failedDesc  = desc("failed_pages", "Pages whose newest poll failed.")
+	failedDesc  = desc("failed_pages", "Pages with a failed newest poll.")
 	devicesDesc = desc("devices", "Devices with a result.")
 	resultsDesc = desc("results", "Results over all checks, by outcome.", "outcome")
 )

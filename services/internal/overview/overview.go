@@ -11,17 +11,17 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Page is what the newest entry of a page says of itself.
+// Page is the summary in a page's newest entry.
 type Page struct {
 	topology.PageRef
 	Seq     uint64 // of the entry in POSTURE_LOG
 	Summary proto.Summary
-	// Since is when a page that was never polled began to wait: its oldest entry that this process saw.
+	// Since is the time from which a page without a poll has waited: its oldest entry seen by this process.
 	Since proto.Millis
-	// TickChanged is how many results changed their outcome by the entries of the page's newest tick, as
-	// far as this process saw them.
+	// TickChanged is the number of results with a changed outcome in the entries of the page's newest tick, as seen
+	// by this process.
 	TickChanged int
-	// TickEntry is when the entry of the page's newest poll was made. Later entries keep that poll.
+	// TickEntry is the time of the entry of the page's newest poll. Later entries keep that poll.
 	TickEntry proto.Millis
 }
 
@@ -30,7 +30,7 @@ type integration struct {
 	id      proto.ID
 }
 
-// Overview is the newest entry's summary of every page. It is safe for concurrent use.
+// Overview holds the newest summary of every page. It is safe for concurrent use.
 type Overview struct {
 	conn *bus.Conn
 
@@ -41,7 +41,7 @@ type Overview struct {
 	next        int
 }
 
-// New makes an overview; it is empty until [Overview.Run] has caught up.
+// New returns an empty overview. [Overview.Run] fills it.
 func New(conn *bus.Conn) *Overview {
 	return &Overview{
 		conn: conn, pages: map[integration]map[topology.PageNumber]*Page{},
@@ -49,8 +49,8 @@ func New(conn *bus.Conn) *Overview {
 	}
 }
 
-// Run keeps the overview up to date until ctx ends, which is no error. It waits for the stream to be
-// provisioned and outlives lost connections. It reads the stream from its beginning: it holds one message a page.
+// Run keeps the overview up to date until ctx ends, and then returns nil. It waits for the stream to be provisioned
+// and survives lost connections. It reads the stream from its beginning, which has one message per page.
 func (o *Overview) Run(ctx context.Context) error {
 	if err := o.conn.AwaitTopology(ctx, topology.PostureState); err != nil {
 		if ctx.Err() != nil {
@@ -61,7 +61,7 @@ func (o *Overview) Run(ctx context.Context) error {
 	t := &bus.Tail{Conn: o.conn, Stream: topology.PostureState, Filters: []string{topology.AllLogs}, Current: o.reached, Reset: o.reset,
 		Apply: func(m *bus.Msg) error {
 			if err := o.read(m); err != nil {
-				// Its page is left as it was.
+				// The page stays unchanged.
 				o.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
 			}
 			return nil
@@ -69,7 +69,7 @@ func (o *Overview) Run(ctx context.Context) error {
 	return t.Run(ctx)
 }
 
-// reset forgets the pages of a stream that was replaced.
+// reset drops the pages of a replaced stream.
 func (o *Overview) reset() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -104,7 +104,7 @@ func (o *Overview) reached() {
 	}
 }
 
-// apply takes a page's entry, unless the overview has it, or a newer one, and tells the subscribers.
+// apply stores a page's entry unless the overview has it or a newer one, and calls the subscribers.
 func (o *Overview) apply(p Page) {
 	o.mu.Lock()
 	k := integration{p.Account, p.Integration}
@@ -115,7 +115,7 @@ func (o *Overview) apply(p Page) {
 	}
 	p.TickChanged, p.TickEntry = p.Summary.Changed, p.Summary.EvaluatedAt
 	if p.Summary.Cause != proto.CausePoll {
-		p.TickEntry = p.Summary.PolledAt // milliseconds before; its own entry was not seen, perhaps
+		p.TickEntry = p.Summary.PolledAt // milliseconds earlier; the entry itself may not have been seen
 	}
 	if p.Summary.PolledAt == 0 {
 		p.Since = p.Summary.EvaluatedAt
@@ -144,7 +144,7 @@ func (o *Overview) apply(p Page) {
 	}
 }
 
-// Await waits until the overview holds what the stream held when Run began.
+// Await waits until the overview contains everything that the stream contained when Run began.
 func (o *Overview) Await(ctx context.Context) error {
 	select {
 	case <-o.caughtUp:
@@ -154,9 +154,9 @@ func (o *Overview) Await(ctx context.Context) error {
 	}
 }
 
-// Subscribe has f called with every page that gets a new entry, those that Run reads at first included,
-// one at a time, in the order of the log, until stop is called. A call may still be under way when stop
-// returns. f holds up everything else: it must be quick, and may use the overview.
+// Subscribe calls f for every page with a new entry, including those read initially, one at a time, in the order of
+// the log, until stop is called. A call may still be running when stop returns. f blocks all other updates, so it
+// must be quick. It may use the overview.
 func (o *Overview) Subscribe(f func(Page)) (stop func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -170,7 +170,7 @@ func (o *Overview) Subscribe(f func(Page)) (stop func()) {
 	}
 }
 
-// Pages are those of an integration, by number, closed ones included.
+// Pages returns the pages of an integration, by number, including closed ones.
 func (o *Overview) Pages(a proto.Account, id proto.ID) []Page {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -182,7 +182,7 @@ func (o *Overview) Pages(a proto.Account, id proto.ID) []Page {
 	return out
 }
 
-// Page finds one page.
+// Page looks up a page.
 func (o *Overview) Page(ref topology.PageRef) (Page, bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -193,7 +193,7 @@ func (o *Overview) Page(ref topology.PageRef) (Page, bool) {
 	return *p, true
 }
 
-// Newest is the sequence in POSTURE_LOG of the newest entry, 0 where there is none.
+// Newest returns the sequence in POSTURE_LOG of the newest entry; 0 without any.
 func (o *Overview) Newest() (seq uint64) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -205,8 +205,7 @@ func (o *Overview) Newest() (seq uint64) {
 	return seq
 }
 
-// Due are the pages of which a result has expired by now and whose entry does not show it yet, in no
-// order.
+// Due returns the pages with an expired result that their entry does not show yet, in no order.
 func (o *Overview) Due(now proto.Millis) []Page {
 	o.mu.RLock()
 	defer o.mu.RUnlock()

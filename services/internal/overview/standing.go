@@ -6,27 +6,26 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Standing is how an integration stands to its interval.
+// Standing is the status of an integration relative to its interval.
 type Standing uint8
 
 // The standings. Only [Overdue] is a fault.
 const (
-	Unsupported Standing = iota // of a type that this build keeps and does not poll
+	Unsupported Standing = iota // of a type that this build stores and does not poll
 	Paused
-	Idle    // there is no device to ask about
+	Idle    // there is no device
 	OnTime  // every page was polled within twice the interval
-	Overdue // some page was not, whoever is to blame
+	Overdue // some page was not, whatever the cause
 )
 
-// String is the word in the API and in logs.
+// String returns the name in the API and in logs.
 func (s Standing) String() string {
 	return [...]string{"unsupported", "paused", "idle", "on_time", "overdue"}[min(s, Overdue)]
 }
 
-// Judge tells how an integration stands, and how old its oldest page is: the time since that page's newest
-// poll, a failed one included. What could not be polled yet is not late: time counts from the newest of the
-// poll, the page's first entry where it has no poll, and the last change of the schedule, which a
-// resumption is.
+// Judge returns the status of an integration, and the age of its oldest page: the time since that page's newest poll,
+// including a failed one. A page that could not be polled yet is not late. The age counts from the latest of the
+// poll, the first entry of a page without a poll, and the last change of the schedule, including a resumption.
 func Judge(i *proto.Integration, a Aggregate, now time.Time) (Standing, time.Duration) {
 	switch {
 	case i.Type != proto.TypeCustomS2S || i.Interval <= 0:

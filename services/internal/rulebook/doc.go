@@ -1,3 +1,3 @@
-// Package rulebook makes the policies of applications ready for decisions, each revision once, from a view
-// of the configuration. It is what the services that decide share.
+// Package rulebook compiles the policies of applications for decisions, once per revision, from the cached
+// configuration. The deciding services share it.
 package rulebook

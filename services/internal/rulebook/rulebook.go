@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Rulebook gives the policies of applications. It is safe for concurrent use.
+// Rulebook caches the compiled policies of applications. It is safe for concurrent use.
 type Rulebook struct {
 	catalog *catalog.Catalog
 	ready   *lru.Cache[policyKey, compiled]
@@ -29,16 +29,16 @@ type policyKey struct {
 	revision uint64
 }
 
-// compiled is a policy that was made ready with the groups of some revisions, 0 for those that were not
-// there, in the order of [policy.Policy.Groups].
+// compiled is a policy with the revisions of the groups it was compiled with, 0 for missing ones, in the order of
+// [policy.Policy.Groups].
 type compiled struct {
 	policy *policy.Policy
 	groups []uint64
 }
 
-// edition are the lists of policies that were put together while the catalog stayed as it was.
+// edition holds the lists of policies for one revision of the catalog.
 type edition struct {
-	revision uint64 // of the catalog, read before anything in it
+	revision uint64 // of the catalog, read before its contents
 	mu       sync.RWMutex
 	lists    map[appKey][]*policy.Policy
 }
@@ -49,11 +49,11 @@ type appKey struct {
 	revision uint64
 }
 
-// cachedPolicies is how many stay ready: more than an account may have in use.
+// cachedPolicies is the number of cached policies: more than an account should use.
 const cachedPolicies = 4096
 
-// New makes a rulebook over a view of applications, policies and groups. problem is told of each rule that
-// cannot be evaluated, once for each revision of its policy and of the groups that the policy leads to.
+// New returns a rulebook over a view of applications, policies and groups. problem is called for each rule that
+// cannot be evaluated, once per revision of its policy and the policy's groups.
 func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*Rulebook, error) {
 	ready, err := lru.New[policyKey, compiled](cachedPolicies)
 	if err != nil {
@@ -62,12 +62,11 @@ func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*
 	return &Rulebook{catalog: c, ready: ready, log: log, problem: problem}, nil
 }
 
-// Of are an application's policies in the order of their precedence, as the catalog has them now. The slice
-// is shared and must not be modified. Until the catalog changes it is the same one, at the cost of a look
-// into a map.
+// Of returns an application's policies in the order of their precedence, from the current catalog. The slice is
+// shared and must not be modified. Until the catalog changes, a call costs one map lookup.
 func (b *Rulebook) Of(app catalog.Record[proto.Application]) []*policy.Policy {
 	if len(app.Value.Policies) == 0 {
-		return nil // also of an application that is closed while its record is as it was
+		return nil // includes an application that is closed at an unchanged revision
 	}
 	e, key := b.edition(), appKey{app.Account, app.Value.ID, app.Revision}
 	e.mu.RLock()
@@ -86,7 +85,7 @@ func (b *Rulebook) Of(app catalog.Record[proto.Application]) []*policy.Policy {
 	return list
 }
 
-// edition is the one of the catalog's revision, or a new one.
+// edition returns the edition of the catalog's revision.
 func (b *Rulebook) edition() *edition {
 	revision := b.catalog.Revision()
 	e := b.newest.Load()
@@ -97,8 +96,8 @@ func (b *Rulebook) edition() *edition {
 	if b.newest.CompareAndSwap(e, next) {
 		return next
 	}
-	// Somebody else was first. What was stored may be of another revision, and is then looked at again by
-	// the next request; next serves this one.
+	// Another goroutine was faster. Its edition may be of another revision, and the next request checks that; next
+	// serves this one.
 	return next
 }
 
@@ -135,12 +134,12 @@ func (b *Rulebook) one(account proto.Account, id proto.ID) *policy.Policy {
 		if problem.Detail != "" {
 			fields = append(fields, "detail", problem.Detail)
 		}
-		b.log.Warn("a policy has a rule that cannot be evaluated; the rule admits nobody", fields...)
+		b.log.Warn("policy has a rule that cannot be evaluated, and the rule never admits", fields...)
 	}
 	return c.policy
 }
 
-// compile makes a policy ready and takes note of the revisions of its groups.
+// compile compiles a policy and records the revisions of its groups.
 func (b *Rulebook) compile(account proto.Account, p *proto.Policy) compiled {
 	revisions := map[proto.ID]uint64{}
 	c := compiled{policy: policy.Compile(p, func(id proto.ID) (*proto.Group, bool) {
@@ -154,7 +153,7 @@ func (b *Rulebook) compile(account proto.Account, p *proto.Policy) compiled {
 	return c
 }
 
-// current tells whether the groups of a policy are still those that it was made ready with.
+// current reports whether the groups of a policy are unchanged since its compilation.
 func (b *Rulebook) current(account proto.Account, c compiled) bool {
 	for i, id := range c.policy.Groups() {
 		if g, _ := b.catalog.Group(account, id); g.Revision != c.groups[i] {

@@ -8,8 +8,8 @@ import (
 	"filippo.io/age"
 )
 
-// NewIdentity makes an identity and the recipient that belongs to it, both in age's text form. The
-// identity is a secret; the recipient is not.
+// NewIdentity returns a new identity and its recipient, both in age's text form. The identity is a secret; the
+// recipient is not.
 func NewIdentity() (identity, recipient string, err error) {
 	i, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -18,8 +18,8 @@ func NewIdentity() (identity, recipient string, err error) {
 	return i.String(), i.Recipient().String(), nil
 }
 
-// ParseIdentities reads X25519 identities as age-keygen writes them: AGE-SECRET-KEY-1..., separated by
-// white space or commas; lines that begin with # are comments. There must be at least one.
+// ParseIdentities parses X25519 identities as written by age-keygen: AGE-SECRET-KEY-1..., separated by white space or
+// commas; lines beginning with # are comments. At least one is required.
 func ParseIdentities(text string) ([]age.Identity, error) {
 	var all []age.Identity
 	err := each(text, func(word string) bool {
@@ -30,13 +30,13 @@ func ParseIdentities(text string) ([]age.Identity, error) {
 		return err == nil
 	})
 	if err != nil {
-		// The parser's own error may quote what it was given.
+		// The parser's own error may quote its input.
 		return nil, fmt.Errorf("age identities: %w; write them as age-keygen does", err)
 	}
 	return all, nil
 }
 
-// ParseRecipients reads X25519 recipients, age1..., separated as identities are.
+// ParseRecipients parses X25519 recipients, age1..., separated as identities are.
 func ParseRecipients(text string) ([]age.Recipient, error) {
 	var all []age.Recipient
 	err := each(text, func(word string) bool {
@@ -47,13 +47,13 @@ func ParseRecipients(text string) ([]age.Recipient, error) {
 		return err == nil
 	})
 	if err != nil {
-		// An identity may have been given by mistake: it must not end in a log.
+		// The input may be an identity, given by mistake, and must not reach a log.
 		return nil, fmt.Errorf("age recipients: %w; write them as age-keygen -y does", err)
 	}
 	return all, nil
 }
 
-// RecipientsOf are the recipients of identities: what a service seals to itself with.
+// RecipientsOf returns the recipients of identities, for encrypting to oneself.
 func RecipientsOf(identities []age.Identity) ([]age.Recipient, error) {
 	all := make([]age.Recipient, 0, len(identities))
 	for n, i := range identities {
@@ -69,7 +69,7 @@ func RecipientsOf(identities []age.Identity) ([]age.Recipient, error) {
 	return all, nil
 }
 
-// each calls read with every word that is not part of a comment.
+// each calls read with every word outside of comments.
 func each(text string, read func(word string) bool) error {
 	words := 0
 	for n, line := range strings.Split(text, "\n") {

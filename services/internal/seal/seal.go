@@ -1,10 +1,10 @@
-// Package seal keeps a secret in the store so that one service alone can read it again.
+// Package seal encrypts a secret for storage so that only one service can decrypt it.
 //
-// A secret is encrypted with age to the X25519 recipients of that service; several recipients let an
-// identity be replaced by another without a moment when neither works. The label says what the secret
-// belongs to and travels inside: a sealed secret that is moved to another record cannot be opened there.
+// A secret is encrypted with age to the X25519 recipients of that service. With several recipients, an identity can
+// be replaced without an interruption. The label identifies the secret's record and is encrypted with it, so a sealed
+// secret moved to another record cannot be opened there.
 //
-// No error of this package holds a part of a secret or of an identity.
+// Errors of this package contain no part of a secret or an identity.
 package seal
 
 import (
@@ -17,28 +17,26 @@ import (
 	"filippo.io/age"
 )
 
-// Limits of what is sealed, in bytes. A 4,096-bit private key takes 2.5 KiB.
+// Limits of sealed data, in bytes. A 4,096-bit private key takes 2.5 KiB.
 const (
 	MaxSecret = 64 << 10
 	MaxLabel  = 256
 )
 
 var (
-	// ErrNotForUs is returned by [Open] when none of the identities is among the recipients.
-	ErrNotForUs = errors.New("the secret is sealed to other identities: start the service with the identity " +
-		"whose recipient it was sealed to, or enter the secret again")
-	// ErrLabel is returned by [Open] when the secret belongs to something else than the caller asked about.
+	// ErrNotForUs is returned by [Open] if none of the identities is among the recipients.
+	ErrNotForUs = errors.New("the secret is sealed to other identities: start the service with the right identity, " +
+		"or enter the secret again")
+	// ErrLabel is returned by [Open] if the secret belongs to another record.
 	ErrLabel = errors.New("the sealed secret belongs to another record: enter the secret again")
-	// ErrDamaged is returned by [Open] when the sealed bytes are cut short or altered.
+	// ErrDamaged is returned by [Open] if the sealed bytes are truncated or altered.
 	ErrDamaged = errors.New("the sealed secret is damaged: enter the secret again")
 )
 
-// magic begins what is encrypted, so that a file which somebody encrypted to the same recipient with the
-// age command line is not taken for one of ours.
+// magic begins the plaintext, to distinguish it from files encrypted to the same recipient with the age command line.
 const magic = "plumbline sealed 1\x00"
 
-// Seal encrypts secret to all recipients under a label, which must not be empty. Each call gives other
-// bytes.
+// Seal encrypts a secret to all recipients under a label, which must not be empty. Each call returns different bytes.
 func Seal(recipients []age.Recipient, label string, secret []byte) ([]byte, error) {
 	switch {
 	case len(recipients) == 0:
@@ -62,7 +60,7 @@ func Seal(recipients []age.Recipient, label string, secret []byte) ([]byte, erro
 	return out.Bytes(), nil
 }
 
-// Open is Seal's other half. Its errors are [ErrNotForUs], [ErrLabel] and [ErrDamaged].
+// Open decrypts the result of Seal. Its errors are [ErrNotForUs], [ErrLabel] and [ErrDamaged].
 func Open(identities []age.Identity, label string, sealed []byte) ([]byte, error) {
 	if len(identities) == 0 {
 		return nil, fmt.Errorf("open %s: %w", label, ErrNotForUs)
@@ -75,7 +73,7 @@ func Open(identities []age.Identity, label string, sealed []byte) ([]byte, error
 		}
 		return nil, fmt.Errorf("open %s: %w", label, ErrDamaged)
 	}
-	// Reading to the end is what proves that nothing is cut off.
+	// Only reading to the end proves that nothing is truncated.
 	plain, err := io.ReadAll(io.LimitReader(r, int64(len(magic)+2+MaxLabel+MaxSecret)+1))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", label, ErrDamaged)

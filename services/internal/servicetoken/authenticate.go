@@ -8,10 +8,9 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Authenticate tells whether a secret is that of a service token that may be used now; where it is not, why
-// not. A token that does not exist, nil, costs the same work as one whose secret is wrong. Only who has the
-// secret is told that a token is turned off or has expired. The secret before the last rotation counts
-// until its grace period ends (api/README.md 2.5).
+// Authenticate verifies a secret of a service token, and returns the reason if it fails. A missing token, nil, costs
+// the same work as a wrong secret. Only a client with the right secret learns that a token is disabled or expired.
+// The secret from before the last rotation is valid until its grace period ends (contract.md 2.5).
 func Authenticate(secret string, t *proto.ServiceToken, now time.Time) (why policy.Reason, ok bool) {
 	var current, previous []byte
 	if t != nil {
@@ -35,13 +34,13 @@ func Authenticate(secret string, t *proto.ServiceToken, now time.Time) (why poli
 	return policy.Undecided, true
 }
 
-// Expired tells whether a token's life is over.
+// Expired reports whether a token has expired.
 func Expired(t *proto.ServiceToken, now time.Time) bool {
 	return t.ExpiresAt != 0 && !now.Before(t.ExpiresAt.Time())
 }
 
-// Answered is the reason as the sender of credentials may know it: whether a Client ID exists is not for
-// those who do not have its secret.
+// Answered returns the reason to report to the sender of credentials, which hides the existence of a Client ID from
+// clients without its secret.
 func Answered(r policy.Reason) policy.Reason {
 	if r == policy.WrongSecret {
 		return policy.UnknownCredentials

@@ -1,3 +1,3 @@
-// Package servicetoken is what the services that take service credentials share: a view of the service
-// tokens of the TOKENS bucket, the check of a secret, and the note of when a token was last used.
+// Package servicetoken is shared by the services that accept service credentials: a view of the service tokens in the
+// TOKENS bucket, the verification of a secret, and the record of a token's last use.
 package servicetoken

@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// LastSeen is a view of what [Seen] keeps, of every account. It is safe for concurrent use.
+// LastSeen is a view of the records of [Seen], for every account. It is safe for concurrent use.
 type LastSeen struct {
 	conn *bus.Conn
 	log  *slog.Logger
@@ -21,18 +21,18 @@ type LastSeen struct {
 	caughtUp chan struct{}
 }
 
-// SeenNote is when a service token was last found right.
+// SeenNote records the last use of a service token.
 type SeenNote struct {
 	At       proto.Millis
 	Revision uint64 // of its key in TOKENS
 }
 
-// NewLastSeen makes a view; it is empty until [LastSeen.Run] has caught up.
+// NewLastSeen returns an empty view. [LastSeen.Run] fills it.
 func NewLastSeen(conn *bus.Conn, log *slog.Logger) *LastSeen {
 	return &LastSeen{conn: conn, log: log, notes: map[string]SeenNote{}, caughtUp: make(chan struct{})}
 }
 
-// Run keeps the view until ctx ends. It runs once.
+// Run maintains the view until ctx ends. It runs once.
 func (l *LastSeen) Run(ctx context.Context) error {
 	if err := l.conn.AwaitTopology(ctx, topology.BucketStream(topology.Tokens)); err != nil {
 		return err
@@ -40,7 +40,8 @@ func (l *LastSeen) Run(ctx context.Context) error {
 	return l.conn.Watch(ctx, topology.Tokens, []string{topology.AllTokenSeenKeys}, l.apply, func() { close(l.caughtUp) })
 }
 
-// CaughtUp is closed once the view holds what the bucket held when Run began.
+// CaughtUp returns a channel that is closed once the view contains everything that the bucket contained when Run
+// began.
 func (l *LastSeen) CaughtUp() <-chan struct{} { return l.caughtUp }
 
 func (l *LastSeen) apply(u bus.Update) error {
@@ -59,7 +60,7 @@ func (l *LastSeen) apply(u bus.Update) error {
 	return nil
 }
 
-// Of tells when a service token was last found right; 0: never.
+// Of returns the time of a service token's last use; 0: never.
 func (l *LastSeen) Of(a proto.Account, clientID string) proto.Millis {
 	key, err := topology.TokenSeenKey(a, clientID)
 	if err != nil {
@@ -70,7 +71,7 @@ func (l *LastSeen) Of(a proto.Account, clientID string) proto.Millis {
 	return l.notes[key].At
 }
 
-// All are the notes by their key in TOKENS.
+// All returns the records by their key in TOKENS.
 func (l *LastSeen) All() map[string]SeenNote {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

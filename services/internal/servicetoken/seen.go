@@ -12,15 +12,14 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Seen keeps, in TOKENS, when service tokens were last found right. Of a token it writes at most one note a
-// minute, whatever its use, and none in the way of a request: what editors and people read from it is good to
-// about a minute. It is safe for concurrent use.
+// Seen records the last use of service tokens in TOKENS. It writes at most one record a minute for each token, and
+// never delays a request, so the recorded time is accurate to about a minute. It is safe for concurrent use.
 type Seen struct {
 	conn *bus.Conn
 	log  *slog.Logger
 
 	mu   sync.RWMutex
-	last map[user]*atomic.Int64 // the proto.Millis of its newest note
+	last map[user]*atomic.Int64 // the proto.Millis of its newest record
 	due  []use
 }
 
@@ -35,23 +34,23 @@ type use struct {
 }
 
 const (
-	// seenEvery is how often a token's use is noted.
+	// seenEvery is the interval between two records of a token.
 	seenEvery = time.Minute
-	// seenWritten is how often notes are written.
+	// seenWritten is the interval between writes.
 	seenWritten = time.Second
-	// seenAtOnce is how many are written together.
+	// seenAtOnce is the number of records written together.
 	seenAtOnce = 256
-	// seenLastWords is how long notes may be written after the end.
+	// seenLastWords is how long records may be written after the end.
 	seenLastWords = 2 * time.Second
 )
 
-// NewSeen makes a keeper of notes; they are written while [Seen.Run] runs.
+// NewSeen returns a Seen. It writes while [Seen.Run] runs.
 func NewSeen(conn *bus.Conn, log *slog.Logger) *Seen {
 	return &Seen{conn: conn, log: log, last: map[user]*atomic.Int64{}}
 }
 
-// Note takes note that the credentials of a service token were found right, and returns at once. The Client ID
-// must be the record's, not what a request brought: a note is kept for whatever it is given.
+// Note records the use of a service token. It does not block. The Client ID must come from the token's record rather
+// than from a request, because Seen keeps an entry for each.
 func (s *Seen) Note(account proto.Account, clientID string, now time.Time) {
 	u, at := user{account, clientID}, proto.At(now)
 	s.mu.RLock()
@@ -78,13 +77,13 @@ func (s *Seen) first(u user) *atomic.Int64 {
 	return s.last[u]
 }
 
-// seenDue tells whether a use is to be noted after the last note: also where the clock was set back.
+// seenDue reports whether a use is to be recorded after the last record, also if the clock was set back.
 func seenDue(last, at proto.Millis) bool {
 	since := at.Time().Sub(last.Time())
 	return last == 0 || since >= seenEvery || since <= -seenEvery
 }
 
-// Run writes notes until ctx ends, then those that are left. A note that cannot be written is forgotten: the
+// Run writes records until ctx ends, and then the remaining ones. A record that cannot be written is dropped: the
 // token's next use makes another.
 func (s *Seen) Run(ctx context.Context) error {
 	tick := time.NewTicker(seenWritten)
@@ -102,8 +101,8 @@ func (s *Seen) Run(ctx context.Context) error {
 	}
 }
 
-// write writes what is due. Notes of several replicas are not ordered among each other: the last one written
-// stands, and is a few seconds from the newest at worst.
+// write writes the due records. Records of several replicas are not ordered: the last one written wins, and is at
+// most a few seconds from the newest.
 func (s *Seen) write(ctx context.Context) {
 	s.mu.Lock()
 	due := s.due
@@ -131,12 +130,12 @@ func (s *Seen) write(ctx context.Context) {
 		}
 	}
 	if len(lost) > 0 {
-		s.log.Warn("the use of service tokens was not noted; it will be with their next use", "tokens", len(lost), "err", why)
+		s.log.Warn("failed to record the use of service tokens, retrying at their next use", "tokens", len(lost), "err", why)
 	}
 	s.forget(lost, due[len(due)-1].at)
 }
 
-// forget lets go of tokens whose next use is to be noted whenever it comes.
+// forget drops the tokens for which the next use is due anyway.
 func (s *Seen) forget(lost []user, now proto.Millis) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package teamdomain reads the team domain, the URL at which people log in and verifiers fetch public keys. Every
-// service that has it reads it here, so that all write the same issuer into tokens, and expect it.
+// Package teamdomain parses the team domain, the URL for logins and public keys. All services share it, so that they
+// write and expect the same issuer in tokens.
 package teamdomain
 
 import (
@@ -11,11 +11,11 @@ import (
 	"plumbline.dev/services/internal/hostname"
 )
 
-// Issuer is the team domain as the iss claim has it: as it was written, without a slash at the end. A host in other
-// letters becomes A-labels, since browsers and verifiers ask for it so.
+// Issuer returns the team domain as used in the iss claim: as configured, without a trailing slash. A non-ASCII host
+// is converted to A-labels, as browsers and verifiers do.
 func Issuer(text string) (string, error) {
 	if text == "" {
-		return "", errors.New("the team domain is missing: give the URL that people log in at, such as https://team.example.com")
+		return "", errors.New("the team domain is missing: give the URL for logins, such as https://team.example.com")
 	}
 	s := strings.TrimSuffix(text, "/")
 	u, err := url.Parse(s)
@@ -34,7 +34,7 @@ func Issuer(text string) (string, error) {
 	return u.String(), nil
 }
 
-// Parse is the URL of a team domain with its host in the one form, without the port that is the scheme's own.
+// Parse returns the URL of a team domain with a canonical host, without the scheme's default port.
 func Parse(text string) (*url.URL, error) {
 	issuer, err := Issuer(text)
 	if err != nil {

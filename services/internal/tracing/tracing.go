@@ -1,4 +1,4 @@
-// Package tracing sends spans to an OpenTelemetry collector, where the operator names one.
+// Package tracing exports spans to an OpenTelemetry collector, if one is configured.
 package tracing
 
 import (
@@ -16,13 +16,13 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// flushTimeout bounds how long the last spans may take to go out.
+// flushTimeout bounds the export of the last spans.
 const flushTimeout = 2 * time.Second
 
-// New makes a provider that sends the spans of a service to endpoint, an OTLP/HTTP base URL such as
-// http://collector:4318; an empty endpoint records nothing. share, from 0 to 1, is how many of the traces
-// that begin here are kept; a trace that began elsewhere is kept as it was there. A collector that is
-// away costs spans, never work. The returned function sends what is left.
+// New returns a provider that exports the spans of a service to endpoint, an OTLP/HTTP base URL such as
+// http://collector:4318; with an empty endpoint it records nothing. share, from 0 to 1, is the fraction of sampled
+// traces among those that begin here; other traces keep their sampling. An unavailable collector loses spans and
+// delays nothing. The returned function exports the remaining spans.
 func New(ctx context.Context, service, endpoint string, share float64) (trace.TracerProvider, func() error, error) {
 	if endpoint == "" {
 		return noop.NewTracerProvider(), func() error { return nil }, nil
