@@ -110,10 +110,10 @@ func TestBadFilesAreSaidOnce(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if n := strings.Count(log.String(), "cannot be used"); n != 1 {
+		if n := strings.Count(log.String(), "failed to load the TLS files"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, log.String())
 		}
-		if n := strings.Count(log.String(), "read again"); n != 1 {
+		if n := strings.Count(log.String(), "TLS files reloaded"); n != 1 {
 			t.Errorf("good again %d times:\n%s", n, log.String())
 		}
 	})

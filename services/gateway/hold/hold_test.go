@@ -308,7 +308,7 @@ func TestAStreamThatWasReplaced(t *testing.T) {
 			pass(10 * time.Second)
 			fresh(t, h, false, "with another stream")
 			var broken hold.Broken
-			if err := <-ended; !errors.As(err, &broken) || !strings.Contains(err.Error(), "set back") {
+			if err := <-ended; !errors.As(err, &broken) || !strings.Contains(err.Error(), "recreated or restored") {
 				t.Error(err)
 			}
 		})
