@@ -16,6 +16,6 @@
 // Service tokens, applications and policies are watched. Any change applies to the next request after its arrival,
 // including requests with cached tokens.
 //
-// Package keys stores and rotates the keys. The caretaker (caretaker.go, retire.go; its decisions: duties.go)
+// Package keys stores and rotates the keys. The janitor (janitor.go, retire.go; its decisions: duties.go)
 // announces the expiry of service tokens and retires unused ones.
 package exchange

@@ -54,7 +54,7 @@ func noticeOf(t *proto.ServiceToken, now time.Time) proto.TokenState {
 }
 
 // told reports whether the newest notice of a token, or nil, covers a state and an expiry. A notice of inactivity
-// covers everything due before it, because a caretaker publishes expiry notices first.
+// covers everything due before it, because a janitor publishes expiry notices first.
 func told(newest *proto.TokenNotice, state proto.TokenState, expiry proto.Millis) bool {
 	if newest == nil || newest.ExpiresAt != expiry {
 		return false
@@ -96,9 +96,9 @@ func referred(into map[proto.ID]bool, lists ...[]proto.Rule) {
 	}
 }
 
-// turnedOff returns a token disabled for inactivity. The secret from before a rotation must not become valid again
+// disabled returns a token disabled for inactivity. The secret from before a rotation must not become valid again
 // when the token is enabled.
-func turnedOff(t *proto.ServiceToken, now time.Time) *proto.ServiceToken {
+func disabled(t *proto.ServiceToken, now time.Time) *proto.ServiceToken {
 	off := *t
 	off.Disabled, off.UpdatedAt = true, proto.At(now)
 	off.PreviousHash, off.PreviousUntil = nil, min(off.PreviousUntil, proto.At(now))

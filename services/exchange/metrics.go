@@ -19,7 +19,7 @@ type metrics struct {
 	tokens      *prometheus.GaugeVec
 }
 
-func newMetrics(r prometheus.Registerer, ring *keys.Ring) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, ring *keys.KeySet) (*metrics, error) {
 	m := &metrics{
 		exchanges: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_exchange_exchanges_total",

@@ -13,7 +13,7 @@ import (
 )
 
 // named returns the service tokens of an account that a policy or a group names.
-func (c *caretaker) named(a proto.Account) map[proto.ID]bool {
+func (c *janitor) named(a proto.Account) map[proto.ID]bool {
 	all := map[proto.ID]bool{}
 	for _, p := range c.catalog.Policies(a) {
 		referred(all, p.Value.Include, p.Value.Require, p.Value.Exclude)
@@ -25,7 +25,7 @@ func (c *caretaker) named(a proto.Account) map[proto.ID]bool {
 }
 
 // retire disables or deletes an unused token, unless it has changed.
-func (c *caretaker) retire(ctx context.Context, t servicetoken.Record, i proto.Inactivity, now time.Time) {
+func (c *janitor) retire(ctx context.Context, t servicetoken.Record, i proto.Inactivity, now time.Time) {
 	log := c.log.With("token", t.ID, "client_id", t.ClientID, "deleted", i.Delete)
 	key, err := topology.ServiceTokenKey(t.Account, t.ClientID)
 	if err != nil {
@@ -44,14 +44,14 @@ func (c *caretaker) retire(ctx context.Context, t servicetoken.Record, i proto.I
 	if !idle(t.ServiceToken, seen.At, i, now) {
 		return
 	}
-	event := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(now), Actor: proto.Actor{Type: "system", ID: "exchange", Name: caretakerName},
+	event := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(now), Actor: proto.Actor{Type: "system", ID: "exchange", Name: janitorName},
 		Action: "update", Kind: "service_token", Resource: t.ID.String(), Name: t.Name, Before: shown(t.ServiceToken, seen.At),
 		Records: []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key), Replaced: t.Revision, Deleted: i.Delete}}}
 	state, change := proto.TokenRemoved, bus.DeleteMsg(topology.Tokens, key, t.Revision)
 	if i.Delete {
 		event.Action = "delete"
 	} else {
-		off := turnedOff(t.ServiceToken, now)
+		off := disabled(t.ServiceToken, now)
 		state, event.After = proto.TokenIdle, shown(off, seen.At)
 		change = bus.PutMsg(topology.Tokens, key, off, t.Revision)
 	}
@@ -60,25 +60,25 @@ func (c *caretaker) retire(ctx context.Context, t servicetoken.Record, i proto.I
 		Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{event}}, Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}}, change})
 	switch {
 	case errors.Is(err, bus.ErrConflict):
-		return // another caretaker was faster, or the token has changed
+		return // another janitor was faster, or the token has changed
 	case err != nil:
 		log.Warn("failed to retire an unused service token, retrying", "err", err)
 		return
 	}
 	log.Info("unused service token retired by the organization's settings", "days", i.Days)
-	c.owe(ctx, bus.Outgoing{Subject: topology.TokenNotice(t.Account, t.ID), Body: noticeAt(t.ServiceToken, state, now), MsgID: event.ID.String() + ":notice"},
+	c.publish(ctx, bus.Outgoing{Subject: topology.TokenNotice(t.Account, t.ID), Body: noticeAt(t.ServiceToken, state, now), MsgID: event.ID.String() + ":notice"},
 		bus.Outgoing{Subject: topology.Audit(t.Account), Body: event, MsgID: event.ID.String()})
 }
 
-// owe publishes pending notices and new ones. Those that the bus rejects are kept for the next time.
-func (c *caretaker) owe(ctx context.Context, more ...bus.Outgoing) {
-	all := append(c.owed, more...)
-	c.owed = nil
+// publish publishes pending notices and new ones. Those that the bus rejects are kept for the next time.
+func (c *janitor) publish(ctx context.Context, more ...bus.Outgoing) {
+	all := append(c.unpublished, more...)
+	c.unpublished = nil
 	for i, err := range c.conn.PublishAll(ctx, all) {
 		switch {
 		case err == nil:
-		case len(c.owed) < maxOwed:
-			c.owed = append(c.owed, all[i])
+		case len(c.unpublished) < maxUnpublished:
+			c.unpublished = append(c.unpublished, all[i])
 		default:
 			c.log.Error("notice dropped: too many are waiting", "subject", all[i].Subject, "err", err)
 		}
@@ -86,7 +86,7 @@ func (c *caretaker) owe(ctx context.Context, more ...bus.Outgoing) {
 }
 
 // forget deletes the records of use of deleted tokens.
-func (c *caretaker) forget(ctx context.Context, now time.Time) {
+func (c *janitor) forget(ctx context.Context, now time.Time) {
 	have := map[string]bool{}
 	for _, t := range c.tokens.All() {
 		if key, err := topology.TokenSeenKey(t.Account, t.ClientID); err == nil {

@@ -33,13 +33,13 @@ type Service struct {
 
 	catalog  *catalog.Catalog
 	tokens   *servicetoken.View
-	rules    *rulebook.Rulebook
+	rules    *rulebook.Cache
 	issuer   *issuer
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
 	lastSeen *servicetoken.LastSeen
-	ring     *keys.Ring
-	care     *caretaker
+	ring     *keys.KeySet
+	janitor  *janitor
 
 	awake chan struct{} // closed once keys and views are loaded
 	deaf  atomic.Int32  // endpoints that are not subscribed yet
@@ -55,7 +55,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if len(deps.Identities) == 0 {
 		return nil, errors.New("exchange: no identity to decrypt signing keys with: give one with --identity")
 	}
-	ring := keys.NewRing(deps.Bus, deps.Log, deps.Clock, deps.Identities)
+	ring := keys.NewKeySet(deps.Bus, deps.Log, deps.Clock, deps.Identities)
 	m, err := newMetrics(deps.Metrics, ring)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
@@ -70,7 +70,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		awake:    make(chan struct{}),
 	}
 	s.lastSeen = servicetoken.NewLastSeen(deps.Bus, deps.Log)
-	s.care = newCaretaker(deps.Bus, deps.Log, deps.Clock, s.catalog, s.tokens, s.lastSeen, m.tokens)
+	s.janitor = newJanitor(deps.Bus, deps.Log, deps.Clock, s.catalog, s.tokens, s.lastSeen, m.tokens)
 	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log, HTTP: &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
@@ -116,7 +116,7 @@ func (s *Service) Run(ctx context.Context) error {
 		Handle: s.answerStatement, Refuse: func(error) proto.Message { return s.refuseStatement(policy.Busy) },
 	}))
 	g.Add("key commands", s.afterAwakening(s.ring.Endpoint()))
-	g.Add("caretaker", s.takeCare)
+	g.Add("janitor", s.runJanitor)
 	return g.Run(ctx)
 }
 
@@ -139,8 +139,8 @@ func (s *Service) awaken(ctx context.Context) error {
 	return nil
 }
 
-// takeCare runs the caretaker once the views are loaded.
-func (s *Service) takeCare(ctx context.Context) error {
+// runJanitor runs the janitor once the views are loaded.
+func (s *Service) runJanitor(ctx context.Context) error {
 	for _, there := range []<-chan struct{}{s.awake, s.lastSeen.CaughtUp()} {
 		select {
 		case <-there:
@@ -148,7 +148,7 @@ func (s *Service) takeCare(ctx context.Context) error {
 			return nil
 		}
 	}
-	return s.care.run(ctx)
+	return s.janitor.run(ctx)
 }
 
 func (s *Service) afterAwakening(e bus.Endpoint) func(context.Context) error {

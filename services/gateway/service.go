@@ -46,7 +46,7 @@ type Service struct {
 	sessions *login.Sessions
 	devices  *device.Devices
 	keyring  *keyring.Keyring
-	hold     *hold.Hold
+	stale    *hold.Guard
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
 	gate     *gate.Gate
@@ -90,7 +90,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	if s.keyring, err = keyring.New(keyring.Config{Issuer: cfg.TeamDomain}, keyring.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock}); err != nil {
 		return nil, err
 	}
-	s.hold = hold.New(cfg.Hold, deps.Clock, deps.Log, s.parts()...)
+	s.stale = hold.New(cfg.Hold, deps.Clock, deps.Log, s.parts()...)
 	s.recorder = accesslog.New(deps.Bus, deps.Log, logBacklog, m.unrecorded)
 	outside, err := egress.New(egress.Config{DenyAddrs: cfg.own(), Deny: cfg.EgressDeny, RootCAs: cfg.RootCAs})
 	if err != nil {
@@ -132,7 +132,7 @@ func (s *Service) buildGate(deps Deps, m *metrics, outside *http.Client) error {
 	}
 	s.gate, err = gate.New(gate.Deps{
 		Catalog: s.catalog, Rules: rules, Tokens: s.tokens, Keyring: s.keyring, Devices: devices{s.devices}, Sessions: s.sessions,
-		External: evaluator, Hold: s.hold, Access: s.recorder, Seen: s.seen, Log: deps.Log, Clock: deps.Clock, Decided: m.decided,
+		External: evaluator, Freshness: s.stale, Access: s.recorder, Seen: s.seen, Log: deps.Log, Clock: deps.Clock, Decided: m.decided,
 	})
 	return err
 }
@@ -228,7 +228,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("devices", s.devices.Run)
 	g.Add("keyring", s.keyring.Run)
 	g.Add("gate", s.gate.Run)
-	g.Add("hold", s.hold.Run)
+	g.Add("hold", s.stale.Run)
 	g.Add("identity provider tests", s.login.AnswerProbes)
 	for _, f := range s.files {
 		if f.files.cert+f.files.ca != "" {
@@ -252,17 +252,14 @@ func (s *Service) Ready(ctx context.Context) error {
 		return fmt.Errorf("every request is denied, because the destinations of some applications "+
 			"cannot be read: repair or delete %s in CONFIG", strings.Join(keys, ", "))
 	}
-	if err := s.hold.Ready(ctx); err != nil || !s.link.Connected() {
-		return err
-	}
-	return s.link.Stalled()
+	return s.stale.Ready(ctx)
 }
 
 // AccessAddr returns the address of the listener; empty before it listens.
 func (s *Service) AccessAddr() string { return s.server.Bound() }
 
 func (s *Service) unconfirmed() float64 {
-	age, ok := s.hold.Age(s.clock.Now())
+	age, ok := s.stale.Age(s.clock.Now())
 	if !ok {
 		return -1
 	}

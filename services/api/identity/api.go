@@ -16,7 +16,7 @@ type Deps struct {
 	Device  *device.API
 	Access  *access.API
 	Posture *posture.API
-	Rules   *rulebook.Rulebook // compiled policies
+	Rules   *rulebook.Cache // compiled policies
 }
 
 // API serves people. It is safe for concurrent use.
@@ -25,7 +25,7 @@ type API struct {
 	device  *device.API
 	access  *access.API
 	posture *posture.API
-	rules   *rulebook.Rulebook
+	rules   *rulebook.Cache
 }
 
 // New returns the API of people.

@@ -9,9 +9,9 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Set is an immutable snapshot of the keys: the signing key, and the document that publishes it together with
+// Snapshot is an immutable snapshot of the keys: the signing key, and the document that publishes it together with
 // upcoming keys and those with tokens that are still accepted.
-type Set struct {
+type Snapshot struct {
 	signing *Key
 	certs   []byte
 
@@ -20,10 +20,10 @@ type Set struct {
 }
 
 // Signing returns the signing key.
-func (s *Set) Signing() *Key { return s.signing }
+func (s *Snapshot) Signing() *Key { return s.signing }
 
 // Certs returns the document for /cdn-cgi/access/certs. It must not be modified.
-func (s *Set) Certs() []byte { return s.certs }
+func (s *Snapshot) Certs() []byte { return s.certs }
 
 // document returns the document of public keys in the form of contract.md 8.2. The signing key is first.
 func document(all []*Key) ([]byte, error) {

@@ -21,7 +21,7 @@ const (
 // Command carries out a command and returns the resulting state of the keys. A rotation takes effect at once if the
 // next key has been published for [Lead], and otherwise as soon as it has. One rotation satisfies all concurrent
 // commands.
-func (r *Ring) Command(ctx context.Context, q *proto.KeysCommand) *proto.KeysAnswer {
+func (r *KeySet) Command(ctx context.Context, q *proto.KeysCommand) *proto.KeysAnswer {
 	unavailable := &proto.KeysAnswer{Error: &proto.Error{Code: CodeLater,
 		Message: "The signing keys cannot be managed now. Try again in a second."}}
 	var began uint64
@@ -32,7 +32,7 @@ func (r *Ring) Command(ctx context.Context, q *proto.KeysCommand) *proto.KeysAns
 			return unavailable
 		}
 		if s.rotation == nil { // a new installation
-			pause(ctx, again/10)
+			pause(ctx, retryWait/10)
 			continue
 		}
 		if began == 0 {
@@ -95,7 +95,7 @@ func standing(s *state, now time.Time) *proto.KeysAnswer {
 }
 
 // Answer answers requests on access.keys.
-func (r *Ring) Answer(ctx context.Context, m *bus.Msg) proto.Message {
+func (r *KeySet) Answer(ctx context.Context, m *bus.Msg) proto.Message {
 	var q proto.KeysCommand
 	if err := m.Decode(&q); err != nil {
 		return &proto.KeysAnswer{Error: &proto.Error{Code: "bad_request", Message: "The command cannot be read."}}
@@ -106,11 +106,11 @@ func (r *Ring) Answer(ctx context.Context, m *bus.Msg) proto.Message {
 }
 
 // Refuse answers requests on access.keys when the endpoint is overloaded.
-func (r *Ring) Refuse(error) proto.Message {
+func (r *KeySet) Refuse(error) proto.Message {
 	return &proto.KeysAnswer{Error: &proto.Error{Code: CodeLater, Message: "Too many commands are waiting. Try again in a second."}}
 }
 
 // Endpoint returns the endpoint for commands.
-func (r *Ring) Endpoint() bus.Endpoint {
+func (r *KeySet) Endpoint() bus.Endpoint {
 	return bus.Endpoint{Subject: topology.KeysCommands, Role: topology.Exchange, Handle: r.Answer, Refuse: r.Refuse}
 }

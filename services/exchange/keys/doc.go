@@ -3,7 +3,7 @@
 //
 // The KEYS bucket holds the keys, numbered in order of creation: for each the certificate in clear, and the private key
 // with its id, encrypted to the exchange's own identities. The record named rotation says which key signs and which are
-// still accepted. Every replica of the exchange has a [Ring], which follows the bucket and performs due steps ([plan]).
+// still accepted. Every replica of the exchange has a [KeySet], which follows the bucket and performs due steps ([plan]).
 // Replicas compete by compare-and-set; the losers read the winner's result.
 //
 // No replica serves public keys without the key that another one signs with:

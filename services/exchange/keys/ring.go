@@ -30,8 +30,8 @@ const (
 // ErrNoKey means that a ring cannot be used: it is not complete yet, or can no longer be confirmed.
 var ErrNoKey = errors.New("the signing keys are not confirmed")
 
-// Ring follows and rotates the installation's signing keys. It is safe for concurrent use.
-type Ring struct {
+// KeySet follows and rotates the installation's signing keys. It is safe for concurrent use.
+type KeySet struct {
 	conn           *bus.Conn
 	log            *slog.Logger
 	clock          clock.Clock
@@ -45,10 +45,10 @@ type Ring struct {
 	asking    singleflight.Group
 }
 
-// NewRing returns an empty ring. [Ring.Run] loads the keys, and creates them in a new installation. New keys are
+// NewKeySet returns an empty ring. [KeySet.Run] loads the keys, and creates them in a new installation. New keys are
 // encrypted to all identities; one of them must decrypt each key.
-func NewRing(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age.Identity) *Ring {
-	r := &Ring{conn: conn, log: log, clock: c, identities: identities, confirmTimeout: confirmTimeout}
+func NewKeySet(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age.Identity) *KeySet {
+	r := &KeySet{conn: conn, log: log, clock: c, identities: identities, confirmTimeout: confirmTimeout}
 	r.watch = func(ctx context.Context, apply func(bus.Update) error, complete func()) error {
 		return conn.Watch(ctx, topology.Keys, []string{">"}, apply, complete)
 	}
@@ -58,19 +58,19 @@ func NewRing(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age.I
 
 // Run follows the keys and performs due steps until ctx ends. It returns an error if a required key cannot be
 // decrypted. It runs once.
-func (r *Ring) Run(ctx context.Context) error {
+func (r *KeySet) Run(ctx context.Context) error {
 	if err := r.conn.AwaitTopology(ctx, topology.BucketStream(topology.Keys)); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.watch(ctx, r.apply, r.complete) })
-	g.Go(func() error { return r.tend(ctx) })
+	g.Go(func() error { return r.maintain(ctx) })
 	return g.Wait()
 }
 
 // Current returns the current keys. If the last confirmation is too old, it waits for a new one; the error then wraps
 // [ErrNoKey].
-func (r *Ring) Current(ctx context.Context) (*Set, error) {
+func (r *KeySet) Current(ctx context.Context) (*Snapshot, error) {
 	if s := r.state.Load(); s.set != nil && r.trusted(r.clock.Now()) {
 		return s.set, nil
 	}
@@ -91,7 +91,7 @@ func (r *Ring) Current(ctx context.Context) (*Set, error) {
 }
 
 // Await waits until there is a signing key.
-func (r *Ring) Await(ctx context.Context) (*Set, error) {
+func (r *KeySet) Await(ctx context.Context) (*Snapshot, error) {
 	for {
 		s := r.state.Load()
 		if s.set != nil {
@@ -106,17 +106,17 @@ func (r *Ring) Await(ctx context.Context) (*Set, error) {
 }
 
 // Standing returns the last seen keys; nil before there is a key.
-func (r *Ring) Standing() *Set { return r.state.Load().set }
+func (r *KeySet) Standing() *Snapshot { return r.state.Load().set }
 
 // trusted reports whether the ring may be used without a confirmation.
-func (r *Ring) trusted(now time.Time) bool {
+func (r *KeySet) trusted(now time.Time) bool {
 	since := now.Sub(time.Unix(0, r.confirmed.Load()))
 	// Overlapping requests may read the clock out of order. A clock that was set back is not tolerated.
 	return since > -time.Second && since < Trust
 }
 
 // confirm waits until the ring contains everything written before the call, and returns its state.
-func (r *Ring) confirm(ctx context.Context) (*state, error) {
+func (r *KeySet) confirm(ctx context.Context) (*state, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.confirmTimeout)
 	defer cancel()
 	asked := r.clock.Now()
@@ -140,13 +140,13 @@ func (r *Ring) confirm(ctx context.Context) (*state, error) {
 }
 
 // complete and apply are called by the watch, one at a time.
-func (r *Ring) complete() {
+func (r *KeySet) complete() {
 	n := r.state.Load().next(0)
 	n.complete = true
 	r.replace(n)
 }
 
-func (r *Ring) apply(u bus.Update) error {
+func (r *KeySet) apply(u bus.Update) error {
 	s := r.state.Load()
 	number, err := topology.ParseSigningKeyKey(u.Key)
 	switch {
@@ -172,7 +172,7 @@ func (r *Ring) apply(u bus.Update) error {
 }
 
 // member converts a record to a key. If the record is unreadable, the key stays unchanged.
-func (r *Ring) member(s *state, number uint64, u bus.Update) *member {
+func (r *KeySet) member(s *state, number uint64, u bus.Update) *member {
 	m, old := &member{number: number, revision: u.Revision, arrived: r.clock.Now()}, s.members[number]
 	var record proto.SigningKey
 	m.err = u.Decode(&record)
@@ -199,7 +199,7 @@ func (r *Ring) member(s *state, number uint64, u bus.Update) *member {
 	return m
 }
 
-func (r *Ring) replace(n *state) {
+func (r *KeySet) replace(n *state) {
 	old := r.state.Swap(n.settle())
 	close(old.later)
 }

@@ -53,7 +53,7 @@ func (w *world) start() *ring { return w.startWith(confirmTimeout) }
 func (w *world) startWith(confirmTimeout time.Duration) *ring {
 	w.Helper()
 	conn := w.bus.Conn(topology.Exchange)
-	r := &ring{Ring: NewRing(conn, bustest.Log(w), w.clock, w.ids)}
+	r := &ring{Ring: NewKeySet(conn, bustest.Log(w), w.clock, w.ids)}
 	r.confirmTimeout = confirmTimeout
 	follow := r.watch
 	r.watch = func(ctx context.Context, apply func(bus.Update) error, complete func()) error {

@@ -20,8 +20,8 @@ type state struct {
 	revision         uint64 // the newest seen
 	complete         bool   // it contains everything that the bucket contained when the watch began
 
-	set    *Set  // the result; nil without a signing key
-	broken error // the reason why this replica must stop
+	set    *Snapshot // the result; nil without a signing key
+	broken error     // the reason why this replica must stop
 	later  chan struct{}
 }
 
@@ -188,7 +188,7 @@ func (s *state) settle() *state {
 			all = append(all, m.public)
 		}
 	}
-	set := &Set{signing: signer.key, Published: len(all), Since: s.rotation.Since.Time()}
+	set := &Snapshot{signing: signer.key, Published: len(all), Since: s.rotation.Since.Time()}
 	if set.certs, s.broken = document(all); s.broken == nil {
 		s.set = set
 	}

@@ -11,12 +11,12 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// again is the delay before a failed step is retried, for example while NATS is away.
-const again = 500 * time.Millisecond
+// retryWait is the delay before a failed step is retried, for example while NATS is away.
+const retryWait = 500 * time.Millisecond
 
-// tend performs due steps until ctx ends or the ring is broken. It acts on a confirmed state, and every write expects
+// maintain performs due steps until ctx ends or the ring is broken. It acts on a confirmed state, and every write expects
 // the revision it replaces, so it never undoes another replica's step.
-func (r *Ring) tend(ctx context.Context) error {
+func (r *KeySet) maintain(ctx context.Context) error {
 	failing := false
 	for {
 		s, err := r.confirm(ctx)
@@ -45,7 +45,7 @@ func (r *Ring) tend(ctx context.Context) error {
 		failing = err != nil && !lost
 		switch {
 		case err != nil:
-			pause(ctx, again)
+			pause(ctx, retryWait)
 		case !todo.none():
 			// The write returns through the watch, and further steps may be due.
 		default:
@@ -70,7 +70,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // do performs a step; it returns [bus.ErrConflict] if another replica was faster.
-func (r *Ring) do(ctx context.Context, s *state, todo step) error {
+func (r *KeySet) do(ctx context.Context, s *state, todo step) error {
 	switch {
 	case todo.create != 0:
 		return r.create(ctx, todo.create)
@@ -96,7 +96,7 @@ func (r *Ring) do(ctx context.Context, s *state, todo step) error {
 }
 
 // create creates a key and its record.
-func (r *Ring) create(ctx context.Context, number uint64) error {
+func (r *KeySet) create(ctx context.Context, number uint64) error {
 	to, err := seal.RecipientsOf(r.identities)
 	if err != nil {
 		return fmt.Errorf("signing key: %w", err)

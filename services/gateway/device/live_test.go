@@ -22,7 +22,7 @@ type world struct {
 	registry, evaluator, api *bus.Conn
 	devices                  *Devices
 	catalog                  *catalog.Catalog
-	hold                     *hold.Hold
+	hold                     *hold.Guard
 	revisions                map[string]uint64
 }
 

@@ -25,16 +25,16 @@ type Evaluator struct {
 	places    chan struct{} // one slot for each running evaluation
 	endpoints *lru.Cache[policy.Evaluation, *endpoint]
 	keys      *keysets
-	kept      *lru.Cache[cacheKey, kept]
+	kept      *lru.Cache[cacheKey, result]
 	flights   singleflight.Group
 }
 
 // cacheKey is a digest of a rule and everything sent to its endpoint.
 type cacheKey [sha256.Size]byte
 
-// kept is a cached result. Failures are cached briefly too, so that each click does not wait for the same dead
+// result is a cached result. Failures are cached briefly too, so that each click does not wait for the same dead
 // endpoint.
-type kept struct {
+type result struct {
 	verdict bool
 	failed  bool
 	until   time.Time
@@ -61,7 +61,7 @@ func New(cfg Config, deps Deps) (*Evaluator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("external evaluations: %w", err)
 	}
-	answers, err := lru.New[cacheKey, kept](maxAnswers)
+	answers, err := lru.New[cacheKey, result](maxAnswers)
 	if err != nil {
 		return nil, fmt.Errorf("external evaluations: %w", err)
 	}
@@ -87,7 +87,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []policy.Evaluat
 		return nil
 	}
 	verdicts := make(map[policy.Evaluation]bool, len(rules))
-	var waiting []waiting
+	var waiting []pending
 	now := e.clock.Now()
 	for _, r := range rules {
 		key := keyOf(a, r, identity)
@@ -102,7 +102,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []policy.Evaluat
 	for _, w := range waiting {
 		select {
 		case f := <-w.flight:
-			if k := f.Val.(kept); !k.failed {
+			if k := f.Val.(result); !k.failed {
 				verdicts[w.rule] = k.verdict
 			}
 		case <-ctx.Done():
@@ -112,7 +112,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, a *Ask, rules []policy.Evaluat
 	return verdicts
 }
 
-type waiting struct {
+type pending struct {
 	rule   policy.Evaluation
 	flight <-chan singleflight.Result
 }
@@ -128,8 +128,8 @@ func keyOf(a *Ask, r policy.Evaluation, identity []byte) cacheKey {
 }
 
 // begin starts an evaluation; concurrent equal ones share one call.
-func (e *Evaluator) begin(ctx context.Context, key cacheKey, q *question) waiting {
-	return waiting{q.Evaluation, e.flights.DoChan(string(key[:]), func() (any, error) {
+func (e *Evaluator) begin(ctx context.Context, key cacheKey, q *question) pending {
+	return pending{q.Evaluation, e.flights.DoChan(string(key[:]), func() (any, error) {
 		// The first caller may leave while the others still wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Timeout)
 		defer cancel()
@@ -140,19 +140,19 @@ func (e *Evaluator) begin(ctx context.Context, key cacheKey, q *question) waitin
 }
 
 // settle runs the evaluation and returns the result to cache.
-func (e *Evaluator) settle(ctx context.Context, q *question) kept {
+func (e *Evaluator) settle(ctx context.Context, q *question) result {
 	start := e.clock.Now()
 	verdict, until, err := e.ask(ctx, q)
 	now := e.clock.Now()
 	if err != nil {
 		e.metrics.asked(resultOf(err))
 		e.log.Debug("external evaluation failed", "evaluate_url", q.EvaluateURL, "application", q.Application, "error", err)
-		return kept{failed: true, until: now.Add(keepFailureFor)}
+		return result{failed: true, until: now.Add(keepFailureFor)}
 	}
 	e.metrics.seconds.Observe(now.Sub(start).Seconds())
 	e.metrics.asked(map[bool]string{true: "yes", false: "no"}[verdict])
 	if most := now.Add(keepAnswerFor); until.After(most) {
 		until = most
 	}
-	return kept{verdict: verdict, until: until}
+	return result{verdict: verdict, until: until}
 }

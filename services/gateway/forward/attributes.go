@@ -40,7 +40,7 @@ func (s *Authz) describe(at *authv3.AttributeContext) (*described, error) {
 	// Envoy sets X-Forwarded-Proto from the connection, or accepts it from a trusted proxy. The scheme attribute may
 	// come from an HTTP/2 client.
 	if proto := header["X-Forwarded-Proto"]; len(proto) > 0 {
-		if o.scheme, err = one(header, "X-Forwarded-Proto"); err != nil {
+		if o.scheme, err = single(header, "X-Forwarded-Proto"); err != nil {
 			return nil, err
 		}
 	}

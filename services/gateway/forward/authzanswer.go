@@ -14,15 +14,15 @@ import (
 	"plumbline.dev/services/gateway/gate"
 )
 
-// always lists headers to remove unless they are set, because an Envoy may be configured not to list a request's
+// alwaysRemoved lists headers to remove unless they are set, because an Envoy may be configured not to list a request's
 // headers.
-var always = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Access-Client-Id", "Cf-Access-Client-Secret", "Cf-Access-Token"}
+var alwaysRemoved = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Access-Client-Id", "Cf-Access-Client-Secret", "Cf-Access-Token"}
 
 // proxysOwn lists headers that Envoy sets itself and a gateway would replace. The others of their kind stay if a
 // trusted proxy in front of Envoy may have set them.
 var (
-	proxysOwn = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Client-Cert"}
-	before    = func(name string) bool {
+	proxysOwn      = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Client-Cert"}
+	addedByProxies = func(name string) bool {
 		return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip"
 	}
 )
@@ -46,11 +46,11 @@ func (d *described) admitted(a *gate.Answer) *authv3.CheckResponse {
 			ok.HeadersToRemove = append(ok.HeadersToRemove, strings.ToLower(name))
 		}
 	}
-	for _, name := range always {
+	for _, name := range alwaysRemoved {
 		gone(name)
 	}
 	for _, name := range sorted(d.Header) {
-		if !slices.Contains(proxysOwn, name) && !(d.behind && before(name)) {
+		if !slices.Contains(proxysOwn, name) && !(d.behind && addedByProxies(name)) {
 			gone(name)
 		}
 	}

@@ -38,7 +38,7 @@ func readForwarded(h http.Header) (o *original, err error) {
 		name string
 		into *string
 	}{{"X-Forwarded-Method", &o.method}, {"X-Forwarded-Proto", &o.scheme}, {"X-Forwarded-Host", &o.host}, {"X-Forwarded-Uri", &o.uri}} {
-		if *part.into, err = one(h, part.name); err != nil {
+		if *part.into, err = single(h, part.name); err != nil {
 			return nil, err
 		}
 	}
@@ -48,10 +48,10 @@ func readForwarded(h http.Header) (o *original, err error) {
 // readOriginal reads the headers of nginx, as set by its configuration.
 func readOriginal(h http.Header) (o *original, err error) {
 	o = new(original)
-	if o.method, err = one(h, "X-Original-Method"); err != nil {
+	if o.method, err = single(h, "X-Original-Method"); err != nil {
 		return nil, err
 	}
-	whole, err := one(h, "X-Original-Url")
+	whole, err := single(h, "X-Original-Url")
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func readOriginal(h http.Header) (o *original, err error) {
 	return o, nil
 }
 
-// one returns the value of a header that must occur exactly once.
-func one(h http.Header, name string) (string, error) {
+// single returns the value of a header that must occur exactly once.
+func single(h http.Header, name string) (string, error) {
 	switch values := h[name]; {
 	case len(values) == 0 || len(values) == 1 && values[0] == "":
 		return "", fmt.Errorf("the header %s is missing", name)

@@ -14,7 +14,7 @@ import (
 
 // checkAnybody evaluates requests of people, requests with application tokens or without any credentials, and, with
 // strict mode off, requests with service credentials (contract.md 8.5).
-func (q *asking) checkAnybody() {
+func (q *evaluation) checkAnybody() {
 	q.authenticate()
 	if q.app.allow {
 		// Without an Allow policy application tokens are ignored (contract.md 8.4, measured).
@@ -41,14 +41,14 @@ func (q *asking) checkAnybody() {
 	case d.Reason == policy.LoginRequired:
 		// A client with invalid credentials is redirected to a login like any other, with the reason.
 		switch {
-		case q.wrong != policy.Undecided:
-			d.Reason = q.wrong
-		case q.void != policy.Undecided:
-			d.Reason = q.void
+		case q.badCredentials != policy.Undecided:
+			d.Reason = q.badCredentials
+		case q.badToken != policy.Undecided:
+			d.Reason = q.badToken
 		}
 		q.challenge(d)
-	case q.wrong != policy.Undecided && q.a.Identity.Session == nil:
-		q.refuse(policy.Decision{Reason: q.wrong}, q.forbidden())
+	case q.badCredentials != policy.Undecided && q.a.Identity.Session == nil:
+		q.refuse(policy.Decision{Reason: q.badCredentials}, q.forbidden())
 	default:
 		q.refuse(d, q.forbidden())
 	}
@@ -60,7 +60,7 @@ const maxTokens = 8
 // findToken finds the client's application token in cf-access-token, Cf-Access-Jwt-Assertion or the cookie
 // (contract.md 8.4). A browser may hold several cookies, and another host of the same site may have set some of them.
 // If valid tokens name different people, the identity is ambiguous and none counts.
-func (q *asking) findToken() {
+func (q *evaluation) findToken() {
 	var who Identity
 	var held string
 	var issued time.Time
@@ -70,8 +70,8 @@ func (q *asking) findToken() {
 		switch {
 		case !ok:
 			void = max(void, why)
-		case held != "" && !same(of, who):
-			q.void = policy.BadToken
+		case held != "" && !sameIdentity(of, who):
+			q.badToken = policy.BadToken
 			return
 		case held == "" || at.After(issued):
 			who, held, issued = of, token.text, at
@@ -79,7 +79,7 @@ func (q *asking) findToken() {
 	}
 	switch {
 	case held == "":
-		q.void = void
+		q.badToken = void
 	case who.Session != nil:
 		q.held, q.a.Identity.Session = held, who.Session
 	case q.token.ServiceToken == nil: // valid service credentials take precedence
@@ -87,8 +87,8 @@ func (q *asking) findToken() {
 	}
 }
 
-// shown is a candidate application token.
-type shown struct {
+// candidate is a candidate application token.
+type candidate struct {
 	text   string
 	cookie bool
 	// unbound reports that the application requires a CF_Binding cookie and the matching one is missing.
@@ -96,24 +96,24 @@ type shown struct {
 }
 
 // tokens returns the candidate application tokens of the request.
-func (q *asking) tokens() []shown {
-	var all []shown
+func (q *evaluation) tokens() []candidate {
+	var all []candidate
 	for _, name := range [...]string{"Cf-Access-Token", assertionHeader} {
 		values := q.r.Header[name]
 		for _, token := range values[:min(len(values), maxTokens)] {
-			all = append(all, shown{text: token})
+			all = append(all, candidate{text: token})
 		}
 	}
 	bound := q.app.app.Value.Gate.CookieBinding
 	bindings := cookies(q.r.Header, "CF_Binding") // several, if applications on one host have cookies for their paths
 	for _, token := range cookies(q.r.Header, sessionCookie) {
 		fits := func(b string) bool { return q.login.Bound(token, b) }
-		all = append(all, shown{text: token, cookie: true, unbound: bound && !slices.ContainsFunc(bindings, fits)})
+		all = append(all, candidate{text: token, cookie: true, unbound: bound && !slices.ContainsFunc(bindings, fits)})
 	}
 	return all
 }
 
-func same(a, b Identity) bool {
+func sameIdentity(a, b Identity) bool {
 	if a.Session != nil && b.Session != nil {
 		return a.Session.User == b.Session.User
 	}
@@ -123,7 +123,7 @@ func same(a, b Identity) bool {
 // open verifies an application token. It returns the token's identity and time of issue, or the reason for rejecting
 // it. A token is valid until the application's tokens are revoked, its session ends, or its service token is disabled
 // or expires. Tokens without an identity, made for origins of public policies, are always rejected.
-func (q *asking) open(t shown) (who Identity, issued time.Time, void policy.Reason, ok bool) {
+func (q *evaluation) open(t candidate) (who Identity, issued time.Time, void policy.Reason, ok bool) {
 	app := q.a.App.Value
 	c, err := q.Keyring.Verify(t.text, app.AUD)
 	switch {
@@ -145,7 +145,7 @@ func (q *asking) open(t shown) (who Identity, issued time.Time, void policy.Reas
 }
 
 // service checks that the service token behind an application token is still usable.
-func (q *asking) service(clientID string) (Identity, policy.Reason) {
+func (q *evaluation) service(clientID string) (Identity, policy.Reason) {
 	t := q.Tokens.Find(q.a.App.Account, clientID)
 	switch {
 	case t.ServiceToken == nil:
@@ -160,7 +160,7 @@ func (q *asking) service(clientID string) (Identity, policy.Reason) {
 
 // person checks that the session behind an application token is still valid. A session ends by expiry, by a logout,
 // or once the application no longer accepts its identity provider.
-func (q *asking) person(nonce string) (Identity, policy.Reason) {
+func (q *evaluation) person(nonce string) (Identity, policy.Reason) {
 	if nonce == "" {
 		return Identity{}, policy.BadToken
 	}
@@ -175,7 +175,7 @@ func (q *asking) person(nonce string) (Identity, policy.Reason) {
 }
 
 // facts returns the facts known about the request so far.
-func (q *asking) facts() *policy.Facts {
+func (q *evaluation) facts() *policy.Facts {
 	f := &q.known
 	f.ServiceToken, f.IP = q.a.Identity.Token, q.r.Peer
 	if q.r.Certificate != nil {

@@ -20,7 +20,7 @@ const denialHolds = 5 * time.Second
 
 // deniedAgain answers a person whom the policies denied at the login, and still deny: they are not sent to log in
 // again, and each reload evaluates the request anew.
-func (q *asking) deniedAgain() bool {
+func (q *evaluation) deniedAgain() bool {
 	denial, ok := q.login.Denied(q.r, q.a.App)
 	if !ok {
 		return false

@@ -22,18 +22,18 @@ import (
 
 // Deps are the dependencies of a gate. External may be nil, and no external evaluation is answered then.
 type Deps struct {
-	Catalog  *catalog.Catalog // applications, policies, groups, checks and organizations
-	Rules    *rulebook.Rulebook
-	Tokens   *servicetoken.View
-	Keyring  Keyring
-	Devices  Devices
-	Sessions Sessions
-	External Evaluator
-	Hold     Hold
-	Access   AccessLog
-	Seen     Seen
-	Log      *slog.Logger
-	Clock    clock.Clock
+	Catalog   *catalog.Catalog // applications, policies, groups, checks and organizations
+	Rules     *rulebook.Cache
+	Tokens    *servicetoken.View
+	Keyring   Keyring
+	Devices   Devices
+	Sessions  Sessions
+	External  Evaluator
+	Freshness Freshness
+	Access    AccessLog
+	Seen      Seen
+	Log       *slog.Logger
+	Clock     clock.Clock
 	// Decided is called with the reason of each decision. It may be nil.
 	Decided func(policy.Reason)
 }
@@ -42,7 +42,7 @@ type Deps struct {
 type Gate struct {
 	Deps
 	catalog *catalog.Catalog
-	rules   *rulebook.Rulebook
+	rules   *rulebook.Cache
 	login   Login
 	current atomic.Pointer[snapshot]
 	// claims caches the claims of sessions, which are parsed on first use by a rule.
@@ -71,12 +71,12 @@ func (g *Gate) SendTo(l Login) { g.login = l }
 
 // Check decides about a request. It never fails: a request that cannot be evaluated is denied.
 func (g *Gate) Check(ctx context.Context, r *Request) *Answer {
-	q := spare.Get().(*asking)
+	q := evaluations.Get().(*evaluation)
 	defer func() {
-		*q = asking{} // drop all references to the request
-		spare.Put(q)
+		*q = evaluation{} // drop all references to the request
+		evaluations.Put(q)
 	}()
-	*q = asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: newRay()}}
+	*q = evaluation{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: NewRequestID()}}
 	q.check()
 	if q.a.Decision.Reason != policy.Undecided {
 		g.Decided(q.a.Decision.Reason)
@@ -87,16 +87,16 @@ func (g *Gate) Check(ctx context.Context, r *Request) *Answer {
 
 // Decide evaluates an application's policies for a person who has just logged in.
 func (g *Gate) Decide(ctx context.Context, r *Request, app Application, s *proto.Session) policy.Decision {
-	q := asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{App: app}, app: g.serve(g.current.Load(), app)}
+	q := evaluation{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{App: app}, app: g.serve(g.current.Load(), app)}
 	q.a.Identity.Session = s
 	return policy.Decide(q.app.policies, q.facts())
 }
 
-// spare holds evaluations for reuse.
-var spare = sync.Pool{New: func() any { return new(asking) }}
+// evaluations holds evaluations for reuse.
+var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
 
-// asking is the state of one request during its evaluation. Nothing refers to it afterwards.
-type asking struct {
+// evaluation is the state of one request during its evaluation. Nothing refers to it afterwards.
+type evaluation struct {
 	*Gate
 	ctx context.Context
 	r   *Request
@@ -106,14 +106,14 @@ type asking struct {
 	text  string // the peer's address, formatted on first use
 	app   *served
 	creds credentials
-	// wrong is the reason for rejecting the service credentials; Undecided if they are valid or absent.
-	wrong policy.Reason
-	// void is the reason for rejecting all of the client's application tokens; Undecided if one is valid, or none was
+	// badCredentials is the reason for rejecting the service credentials; Undecided if they are valid or absent.
+	badCredentials policy.Reason
+	// badToken is the reason for rejecting all of the client's application tokens; Undecided if one is valid, or none was
 	// meant for the application.
-	void policy.Reason
-	// again reports that an already admitted request is evaluated anew. No token is obtained for it.
-	again bool
-	token servicetoken.Record // with verified credentials, or behind the application token
+	badToken policy.Reason
+	// repeated reports that an already admitted request is evaluated anew. No token is obtained for it.
+	repeated bool
+	token    servicetoken.Record // with verified credentials, or behind the application token
 	// held is the client's valid application token, or empty.
 	held  string
 	asked []proto.Posture // the check results that the policies used
@@ -121,8 +121,8 @@ type asking struct {
 }
 
 // check takes a request through the stages of the evaluation.
-func (q *asking) check() {
-	if !q.Hold.Fresh(q.now) {
+func (q *evaluation) check() {
+	if !q.Freshness.Fresh(q.now) {
 		q.refuse(policy.Decision{Reason: policy.Stale}, http.StatusServiceUnavailable)
 		q.a.Response.Header.Set("Retry-After", "5")
 		return
@@ -142,7 +142,7 @@ func (q *asking) check() {
 	case q.app.app.Value.Gate.OptionsBypass && q.r.Method == http.MethodOptions && isBare(q.r):
 		q.a.Decision = policy.Decision{Reason: policy.Preflight}
 	case isPreflight(q.r) && q.preflight():
-	case q.r.Method == http.MethodHead && !q.again && q.r.Header.Get("Cf-Access-Metadata-Request") == "true" && q.describe():
+	case q.r.Method == http.MethodHead && !q.repeated && q.r.Header.Get("Cf-Access-Metadata-Request") == "true" && q.describe():
 	case q.creds.given && !q.app.lenient:
 		q.checkService()
 	default:
@@ -151,7 +151,7 @@ func (q *asking) check() {
 }
 
 // preflight answers a preflight request if the application has cors_headers.
-func (q *asking) preflight() bool {
+func (q *evaluation) preflight() bool {
 	gate := &q.app.app.Value.Gate
 	if gate.CORS == nil {
 		return false
@@ -166,7 +166,7 @@ func (q *asking) preflight() bool {
 }
 
 // describe tells a command line client which application protects the host (contract.md 8.8).
-func (q *asking) describe() bool {
+func (q *evaluation) describe() bool {
 	signed, err := q.Keyring.Statement(q.ctx, &proto.Statement{Kind: proto.StatementMatch, Account: q.a.App.Account,
 		Application: q.a.App.Value.ID, Hostname: q.r.URL.Host})
 	if err != nil {
@@ -178,8 +178,8 @@ func (q *asking) describe() bool {
 	return true
 }
 
-// newRay returns a request id. It need not be unguessable.
-func newRay() string {
+// NewRequestID returns a request id. It need not be unguessable.
+func NewRequestID() string {
 	const digits = "0123456789abcdef"
 	var b [16]byte
 	n := rand.Uint64()

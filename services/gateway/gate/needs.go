@@ -66,8 +66,8 @@ type Evaluator interface {
 	Evaluate(ctx context.Context, a *external.Ask, rules []policy.Evaluation) map[policy.Evaluation]bool
 }
 
-// Hold reports whether the gateway's data is fresh enough for decisions.
-type Hold interface {
+// Freshness reports whether the gateway's data is fresh enough for decisions.
+type Freshness interface {
 	Fresh(now time.Time) bool
 }
 

@@ -10,7 +10,7 @@ import (
 
 // record writes the decision to the log and to ACCESS_LOG. ACCESS_LOG omits requests admitted by a Bypass policy
 // (contract.md 4.4), requests for no application, and unknown credentials, which may be a misplaced secret (8.6).
-func (q *asking) record() {
+func (q *evaluation) record() {
 	d, who := q.a.Decision, &q.a.Identity
 	level := slog.LevelInfo
 	if q.a.Admitted() || d.Reason == policy.Undecided {
@@ -37,7 +37,7 @@ func (q *asking) record() {
 	q.Access.Record(q.a.App.Account, note)
 }
 
-func (q *asking) log(level slog.Level) {
+func (q *evaluation) log(level slog.Level) {
 	d, who := q.a.Decision, &q.a.Identity
 	fields := []slog.Attr{
 		slog.String("ray", q.a.Ray), slog.String("reason", d.Reason.String()), slog.String("host", clip(q.r.URL.Host)),
@@ -65,7 +65,7 @@ func (q *asking) log(level slog.Level) {
 	}
 	message := "request denied"
 	switch {
-	case q.again:
+	case q.repeated:
 		message = "admitted request ended"
 	case level == slog.LevelDebug:
 		message = "request admitted"
@@ -74,7 +74,7 @@ func (q *asking) log(level slog.Level) {
 }
 
 // ip returns the client's address as text; empty if it is not known.
-func (q *asking) ip() string {
+func (q *evaluation) ip() string {
 	if !q.r.Peer.IsValid() {
 		return ""
 	}

@@ -23,7 +23,7 @@ func statusOf(why policy.Reason) int {
 // forbidden returns the status of a denial by the policies: 403, or 401 if the application asks for it for clients
 // blocked by Service Auth (contract.md 8.5). The application's setting also applies in strict mode, because it is
 // more specific than the 403 of 8.6.
-func (q *asking) forbidden() int {
+func (q *evaluation) forbidden() int {
 	if q.app.app.Value.Gate.Refuse401 && q.app.service && q.a.Identity.Session == nil {
 		return http.StatusUnauthorized
 	}
@@ -31,7 +31,7 @@ func (q *asking) forbidden() int {
 }
 
 // refuse answers with a page or a JSON object giving the reason.
-func (q *asking) refuse(d policy.Decision, status int) {
+func (q *evaluation) refuse(d policy.Decision, status int) {
 	q.a.Decision = d
 	if to := q.elsewhere(d, status); to != "" {
 		q.a.Response = &Response{Status: http.StatusFound, Header: http.Header{
@@ -45,7 +45,7 @@ func (q *asking) refuse(d policy.Decision, status int) {
 
 // elsewhere returns the URL of the application's own deny page; empty if it has none. Machines always get our
 // response with the reason.
-func (q *asking) elsewhere(d policy.Decision, status int) string {
+func (q *evaluation) elsewhere(d policy.Decision, status int) string {
 	if q.app == nil || status != http.StatusForbidden || q.creds.given || !navigates(q.r) {
 		return ""
 	}
@@ -71,7 +71,7 @@ func scripted(r *Request) bool {
 }
 
 // say returns the page or the JSON object of a refusal.
-func (q *asking) say(d policy.Decision, status int) *Response {
+func (q *evaluation) say(d policy.Decision, status int) *Response {
 	r := &page.Refusal{Status: status, Reason: servicetoken.Answered(d.Reason), Ray: q.a.Ray, At: q.now}
 	if app := q.a.App.Value; app != nil {
 		r.Application, r.Message = app.Name, app.Gate.DenyMessage
@@ -93,7 +93,7 @@ func (q *asking) say(d policy.Decision, status int) *Response {
 }
 
 // explain describes a check and its newest result for the device behind the request.
-func (q *asking) explain(check proto.ID) *page.Check {
+func (q *evaluation) explain(check proto.ID) *page.Check {
 	c := &page.Check{ID: check.String(), Name: check.String(), Outcome: proto.OutcomeUnknown.String()}
 	if known, ok := q.catalog.Check(q.a.App.Account, check); ok && known.Value.Name != "" {
 		c.Name = known.Value.Name
@@ -128,7 +128,7 @@ func required(op proto.Operator, score float64) string {
 }
 
 // mark adds the headers that identify the application (contract.md 8.5).
-func (q *asking) mark(h http.Header) {
+func (q *evaluation) mark(h http.Header) {
 	if app := q.a.App.Value; app != nil {
 		h["Cf-Access-Aud"] = []string{app.AUD}
 		h["Cf-Access-Domain"] = []string{q.r.URL.Host}
@@ -136,9 +136,9 @@ func (q *asking) mark(h http.Header) {
 }
 
 // challenge answers a request that a login could help (contract.md 8.5).
-func (q *asking) challenge(d policy.Decision) {
+func (q *evaluation) challenge(d policy.Decision) {
 	switch {
-	case q.again, q.app.service && q.app.app.Value.Gate.Refuse401:
+	case q.repeated, q.app.service && q.app.app.Value.Gate.Refuse401:
 		q.refuse(d, http.StatusUnauthorized)
 	case scripted(q.r):
 		q.refuse(d, http.StatusUnauthorized)
@@ -146,7 +146,7 @@ func (q *asking) challenge(d policy.Decision) {
 	case q.deniedAgain():
 		return
 	default:
-		to := q.login.Redirect(q.ctx, q.r, q.a.App, q.wrong == policy.Undecided && q.creds.given)
+		to := q.login.Redirect(q.ctx, q.r, q.a.App, q.badCredentials == policy.Undecided && q.creds.given)
 		if to == nil {
 			q.refuse(policy.Decision{Reason: policy.NoProvider, Policy: d.Policy}, http.StatusForbidden)
 			return
@@ -159,7 +159,7 @@ func (q *asking) challenge(d policy.Decision) {
 }
 
 // metadata returns the URL of the description of how to get access.
-func (q *asking) metadata() string {
+func (q *evaluation) metadata() string {
 	path := q.r.URL.EscapedPath()
 	if path == "/" {
 		path = ""
@@ -172,7 +172,7 @@ func (q *asking) metadata() string {
 const MetadataPath = "/.well-known/cloudflare-access-protected-resource"
 
 // readable lets a script on the requesting page read the 401, which contains nothing personal.
-func (q *asking) readable(h http.Header) {
+func (q *evaluation) readable(h http.Header) {
 	origin := q.r.Header.Get("Origin")
 	if origin == "" {
 		return

@@ -11,15 +11,15 @@ import (
 )
 
 // authenticate verifies the service credentials and sets q.wrong if they are invalid. It decides nothing else.
-func (q *asking) authenticate() {
+func (q *evaluation) authenticate() {
 	switch {
 	case !q.creds.given:
 		return
 	case q.creds.bad && q.creds.both:
-		q.wrong = policy.BothHeaders
+		q.badCredentials = policy.BothHeaders
 		return
 	case q.creds.bad:
-		q.wrong = policy.MalformedCredentials
+		q.badCredentials = policy.MalformedCredentials
 		return
 	}
 	token := q.Tokens.Find(q.a.App.Account, q.creds.id)
@@ -28,11 +28,11 @@ func (q *asking) authenticate() {
 	}
 	why, ok := servicetoken.Authenticate(q.creds.secret, token.ServiceToken, q.now)
 	if !ok {
-		q.wrong = why
+		q.badCredentials = why
 		return
 	}
 	q.token, q.a.Identity.Token = token, token.ID
-	if q.again {
+	if q.repeated {
 		return // a lasting request is one use
 	}
 	q.Seen.Note(q.a.App.Account, token.ClientID, q.now)
@@ -40,9 +40,9 @@ func (q *asking) authenticate() {
 
 // checkService implements strict mode (contract.md 8.6): invalid credentials are answered with 401, and a token that
 // no policy admits with 403. There is no redirect to a login, and other credentials in the request are ignored.
-func (q *asking) checkService() {
-	if q.authenticate(); q.wrong != policy.Undecided {
-		q.refuse(policy.Decision{Reason: q.wrong}, http.StatusUnauthorized)
+func (q *evaluation) checkService() {
+	if q.authenticate(); q.badCredentials != policy.Undecided {
+		q.refuse(policy.Decision{Reason: q.badCredentials}, http.StatusUnauthorized)
 		return
 	}
 	d := policy.DecideService(q.app.policies, q.facts())
@@ -54,8 +54,8 @@ func (q *asking) checkService() {
 }
 
 // admitService adds the service's application token to an admitted request.
-func (q *asking) admitService(d policy.Decision) {
-	if d.Reason == policy.Bypass || q.again {
+func (q *evaluation) admitService(d policy.Decision) {
+	if d.Reason == policy.Bypass || q.repeated {
 		q.a.Decision = d
 		return
 	}
@@ -75,8 +75,8 @@ func (q *asking) admitService(d policy.Decision) {
 
 // admitNobody adds an application token to a request that a Service Auth policy admits without any identity: origins
 // always get one (contract.md 8.4).
-func (q *asking) admitNobody(d policy.Decision) {
-	if q.again {
+func (q *evaluation) admitNobody(d policy.Decision) {
+	if q.repeated {
 		q.a.Decision = d
 		return
 	}
@@ -89,7 +89,7 @@ func (q *asking) admitNobody(d policy.Decision) {
 }
 
 // admit admits a request with the token obtained for it, or denies it without a token.
-func (q *asking) admit(d policy.Decision, token string, err error) {
+func (q *evaluation) admit(d policy.Decision, token string, err error) {
 	if err == nil {
 		q.a.Decision, q.a.Assertion = d, token
 		return

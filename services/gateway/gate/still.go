@@ -11,7 +11,7 @@ import (
 // long as the request is admitted to the same application under the same identity, and otherwise the refusal, which
 // is recorded under the request's original id. Still records no admission and obtains no token.
 func (g *Gate) Still(ctx context.Context, r *Request, was *Answer) *Answer {
-	q := asking{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: was.Ray}, again: true}
+	q := evaluation{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: was.Ray}, repeated: true}
 	if q.check(); ctx.Err() != nil {
 		return nil
 	}
@@ -40,16 +40,16 @@ func (g *Gate) Still(ctx context.Context, r *Request, was *Answer) *Answer {
 
 // other returns the reason if the request is now admitted under another identity or for another application than the
 // origin was told.
-func (q *asking) other(was *Answer) policy.Reason {
+func (q *evaluation) other(was *Answer) policy.Reason {
 	switch {
 	case q.a.App.Account != was.App.Account || q.a.App.Value.ID != was.App.Value.ID:
 		return policy.UnknownApplication
-	case was.Assertion == "" || same(q.a.Identity, was.Identity):
+	case was.Assertion == "" || sameIdentity(q.a.Identity, was.Identity):
 		return policy.Undecided
-	case q.wrong != policy.Undecided:
-		return q.wrong
-	case q.void != policy.Undecided:
-		return q.void
+	case q.badCredentials != policy.Undecided:
+		return q.badCredentials
+	case q.badToken != policy.Undecided:
+		return q.badToken
 	}
 	return policy.SessionEnded
 }

@@ -64,7 +64,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.gate, err = New(Deps{Catalog: w.catalog, Rules: rules, Tokens: w.tokens, Keyring: &w.keys, Devices: &w.devices, Sessions: w.people,
-		External: &w.external, Hold: w, Access: &w.log, Seen: &w.log, Log: bustest.Log(t), Clock: w.clock})
+		External: &w.external, Freshness: w, Access: &w.log, Seen: &w.log, Log: bustest.Log(t), Clock: w.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 // Default is the default limit for deciding on unconfirmed data.
 const Default = 5 * time.Minute
 
-// Hold tracks the age of all parts. It is safe for concurrent use.
-type Hold struct {
+// Guard tracks the age of all parts. It is safe for concurrent use.
+type Guard struct {
 	limit time.Duration
 	clock clock.Clock
 	log   *slog.Logger
@@ -34,12 +34,12 @@ type held struct {
 	told bool
 }
 
-// New returns a hold over parts; limit 0 means [Default]. Nothing is fresh until [Hold.Run] has confirmed it.
-func New(limit time.Duration, c clock.Clock, log *slog.Logger, parts ...Part) *Hold {
+// New returns a hold over parts; limit 0 means [Default]. Nothing is fresh until [Guard.Run] has confirmed it.
+func New(limit time.Duration, c clock.Clock, log *slog.Logger, parts ...Part) *Guard {
 	if limit <= 0 {
 		limit = Default
 	}
-	h := &Hold{limit: limit, clock: c, log: log}
+	h := &Guard{limit: limit, clock: c, log: log}
 	for _, p := range parts {
 		h.parts = append(h.parts, &held{Part: p})
 	}
@@ -47,13 +47,13 @@ func New(limit time.Duration, c clock.Clock, log *slog.Logger, parts ...Part) *H
 }
 
 // Fresh reports whether all data for decisions was current within the limit before now. It costs an atomic load.
-func (h *Hold) Fresh(now time.Time) bool {
+func (h *Guard) Fresh(now time.Time) bool {
 	oldest := h.oldest.Load()
 	return oldest != nil && now.Sub(*oldest) <= h.limit
 }
 
 // Age returns the time since all data for decisions was last confirmed; false before the first confirmation.
-func (h *Hold) Age(now time.Time) (time.Duration, bool) {
+func (h *Guard) Age(now time.Time) (time.Duration, bool) {
 	oldest := h.oldest.Load()
 	if oldest == nil {
 		return 0, false
@@ -62,13 +62,13 @@ func (h *Hold) Age(now time.Time) (time.Duration, bool) {
 }
 
 // Err describes each unconfirmed part, with its age and the reason; nil if the last attempts all succeeded.
-func (h *Hold) Err() error {
+func (h *Guard) Err() error {
 	var all []error
 	for _, p := range h.parts {
 		p.mu.Lock()
 		at, err := p.at, p.err
 		p.mu.Unlock()
-		if age := h.clock.Now().Sub(at); err == nil && age > min(quiet, h.limit) {
+		if age := h.clock.Now().Sub(at); err == nil && age > min(warnAfter, h.limit) {
 			err = errPending
 		}
 		switch {
@@ -82,7 +82,7 @@ func (h *Hold) Err() error {
 }
 
 // Ready returns Err if the limit is exceeded or nothing was ever confirmed. It is a readiness check.
-func (h *Hold) Ready(context.Context) error {
+func (h *Guard) Ready(context.Context) error {
 	if h.Fresh(h.clock.Now()) {
 		return nil
 	}

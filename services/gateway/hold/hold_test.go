@@ -117,7 +117,7 @@ func (s *stream) view(restart bool) hold.View {
 }
 
 // run is a hold over one stream, with the time of a bubble.
-func run(t *testing.T, limit time.Duration, s *stream, restart bool) (*hold.Hold, <-chan error) {
+func run(t *testing.T, limit time.Duration, s *stream, restart bool) (*hold.Guard, <-chan error) {
 	h := hold.New(limit, clock.System, bustest.Log(t), hold.OfStream(s, clock.System, s.view(restart)))
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -131,7 +131,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func fresh(t *testing.T, h *hold.Hold, want bool, what string) {
+func fresh(t *testing.T, h *hold.Guard, want bool, what string) {
 	t.Helper()
 	if got := h.Fresh(time.Now()); got != want {
 		t.Errorf("%s: fresh is %t", what, got)

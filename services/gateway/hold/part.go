@@ -10,7 +10,7 @@ type Part interface {
 	// Name is for logs and errors, such as "inventory".
 	Name() string
 	// Confirm returns a time at which the part was current, or an error if it cannot be confirmed. A [Broken] error
-	// ends [Hold.Run].
+	// ends [Guard.Run].
 	Confirm(ctx context.Context) (time.Time, error)
 }
 

@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// every is the interval between confirmations of a part.
-	every = time.Second
-	// first is the first interval, which then grows: most starts take only a moment.
-	first = 20 * time.Millisecond
+	// confirmEvery is the interval between confirmations of a part.
+	confirmEvery = time.Second
+	// firstConfirm is the first interval, which then grows: most starts take only a moment.
+	firstConfirm = 20 * time.Millisecond
 	// confirmTimeout bounds one confirmation.
 	confirmTimeout = 2 * time.Second
 )
@@ -21,21 +21,21 @@ const (
 var errPending = errors.New("no answer yet")
 
 // Run confirms the parts until ctx ends, each independently. It returns an error if a part is beyond repair.
-func (h *Hold) Run(ctx context.Context) error {
+func (h *Guard) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
 	for _, p := range h.parts {
 		parts.Go(func() {
-			wait := first
+			wait := firstConfirm
 			for ctx.Err() == nil {
 				confirmed, err := h.confirm(ctx, p)
 				if err != nil {
 					stop(err)
 					return
 				}
-				if wait = min(2*wait, every); confirmed {
-					wait = every
+				if wait = min(2*wait, confirmEvery); confirmed {
+					wait = confirmEvery
 				}
 				select {
 				case <-ctx.Done():
@@ -53,7 +53,7 @@ func (h *Hold) Run(ctx context.Context) error {
 }
 
 // confirm confirms one part once. Its error is Broken.
-func (h *Hold) confirm(ctx context.Context, p *held) (ok bool, _ error) {
+func (h *Guard) confirm(ctx context.Context, p *held) (ok bool, _ error) {
 	bounded, cancel := context.WithTimeout(ctx, confirmTimeout)
 	at, err := p.Confirm(bounded)
 	cancel()
@@ -67,7 +67,7 @@ func (h *Hold) confirm(ctx context.Context, p *held) (ok bool, _ error) {
 	}
 	since := p.at
 	p.mu.Unlock()
-	h.reckon()
+	h.updateOldest()
 	var broken Broken
 	if errors.As(err, &broken) {
 		return false, Broken{fmt.Errorf("%s: %w", p.Name(), broken.Err)}
@@ -76,8 +76,8 @@ func (h *Hold) confirm(ctx context.Context, p *held) (ok bool, _ error) {
 	return err == nil, nil
 }
 
-// reckon updates the oldest confirmation.
-func (h *Hold) reckon() {
+// updateOldest updates the oldest confirmation.
+func (h *Guard) updateOldest() {
 	var oldest time.Time
 	for i, p := range h.parts {
 		p.mu.Lock()
@@ -93,15 +93,15 @@ func (h *Hold) reckon() {
 	h.oldest.Store(&oldest)
 }
 
-// quiet is how long a part may be unconfirmed before a warning is logged.
-const quiet = 5 * time.Second
+// warnAfter is how long a part may be unconfirmed before a warning is logged.
+const warnAfter = 5 * time.Second
 
-func (h *Hold) tell(p *held, since time.Time, err error) {
+func (h *Guard) tell(p *held, since time.Time, err error) {
 	switch {
 	case err == nil && p.told:
 		p.told = false
 		h.log.Info("confirmed again", "part", p.Name())
-	case err != nil && !p.told && !since.IsZero() && h.clock.Now().Sub(since) > quiet:
+	case err != nil && !p.told && !since.IsZero() && h.clock.Now().Sub(since) > warnAfter:
 		p.told = true
 		h.log.Warn("failed to confirm data, continuing with the last known state", "part", p.Name(), "since", since, "for", h.limit, "err", err)
 	}

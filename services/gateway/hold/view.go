@@ -34,8 +34,8 @@ const (
 	// lostAfter is how long a view may miss messages, or a stream be a different one, while the leader answers,
 	// before the process must restart.
 	lostAfter = time.Minute
-	// again is the delay before a lagging view is checked again: its messages may be on their way.
-	again = 25 * time.Millisecond
+	// recheck is the delay before a lagging view is checked again: its messages may be on their way.
+	recheck = 25 * time.Millisecond
 )
 
 // OfStream returns the part for a view.
@@ -74,7 +74,7 @@ func (p *viewPart) Confirm(ctx context.Context) (time.Time, error) {
 		p.behind, p.replaced = time.Time{}, time.Time{} // while the server does not answer, the view is not to blame
 		return time.Time{}, err
 	}
-	if err := p.same(position); err != nil {
+	if err := p.checkStream(position); err != nil {
 		return time.Time{}, err
 	}
 	at := asked.Add(-position.Heard)
@@ -99,14 +99,14 @@ func (p *viewPart) Confirm(ctx context.Context) (time.Time, error) {
 		select {
 		case <-ctx.Done():
 			return time.Time{}, errBehind
-		case <-time.After(again):
+		case <-time.After(recheck):
 		}
 	}
 }
 
-// same checks that the stream is the original one: positions in another stream are meaningless, and its watch would
+// checkStream checks that the stream is the original one: positions in another stream are meaningless, and its watch would
 // wait for sequences that never come.
-func (p *viewPart) same(position bus.Position) error {
+func (p *viewPart) checkStream(position bus.Position) error {
 	if p.created.IsZero() {
 		p.created = position.Created
 	}

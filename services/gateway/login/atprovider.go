@@ -11,7 +11,7 @@ import (
 const maxHint = 3 << 10
 
 // hintOf encrypts a session's ID token for its logout; empty if the token is too long or cannot be encrypted.
-func (v *visit) hintOf(session, token string) string {
+func (v *request) hintOf(session, token string) string {
 	if token == "" || len(token) > maxHint {
 		return ""
 	}
@@ -41,7 +41,7 @@ func logoutURL(text, issuer string) *url.URL {
 //
 // The provider is not asked to redirect back. It would need a registered URL, and most providers answer an
 // unregistered one with an error instead of the logout.
-func (v *visit) atProvider(ctx context.Context, s held) string {
+func (v *request) atProvider(ctx context.Context, s heldSession) string {
 	if mode, dest := v.Header.Get("Sec-Fetch-Mode"), v.Header.Get("Sec-Fetch-Dest"); mode != "" && mode != "navigate" || dest != "" && dest != "document" {
 		return ""
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // authorized serves /cdn-cgi/access/authorized at an application: it exchanges a code for the application's cookie.
-func (v *visit) authorized(ctx context.Context) *gate.Response {
+func (v *request) authorized(ctx context.Context) *gate.Response {
 	sealed, ok := single(v.URL.Query(), "code")
 	c := &code{}
 	if !ok || v.box.open(purposeCode, sealed, c) != nil {
@@ -60,7 +60,7 @@ func (v *visit) authorized(ctx context.Context) *gate.Response {
 }
 
 // arrived returns the session of a code. Another gateway may have written it a moment ago, so arrived waits for it.
-func (v *visit) arrived(ctx context.Context, account proto.Account, nonce string) (*proto.Session, error) {
+func (v *request) arrived(ctx context.Context, account proto.Account, nonce string) (*proto.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	_ = v.sessions.await(ctx, func() bool { _, ok := v.sessions.held[nonce]; return ok })
@@ -72,7 +72,7 @@ func (v *visit) arrived(ctx context.Context, account proto.Account, nonce string
 }
 
 // exchange returns the request for an application token.
-func (v *visit) exchange(s *proto.Session, app gate.Application, c *code) *proto.UserExchange {
+func (v *request) exchange(s *proto.Session, app gate.Application, c *code) *proto.UserExchange {
 	q := &proto.UserExchange{Account: app.Account, Application: app.Value.ID, Policy: c.Policy, Session: s.Nonce, User: s.User,
 		Email: s.Email, Country: s.Country, Until: c.Ends}
 	if r, ok := v.catalog.IdentityProvider(app.Account, s.IDP); ok {
@@ -82,7 +82,7 @@ func (v *visit) exchange(s *proto.Session, app gate.Application, c *code) *proto
 }
 
 // hand sets the application's cookie and redirects to the original URL.
-func (v *visit) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gate.Response {
+func (v *request) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gate.Response {
 	back := f.Origin + f.Path
 	at, err := url.Parse(back)
 	if err != nil {
@@ -91,7 +91,7 @@ func (v *visit) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gate.
 	secure := at.Scheme == "https"
 	all := v.tokenCookies(app, t.Token, pathOfApp(app.Value, at), t.ExpiresAt.Time().Sub(v.now()), secure)
 	if len(cookies(v.Header, cookieDenied)) > 0 {
-		all = append(all, gone(cookieDenied, "/", secure))
+		all = append(all, expiredCookie(cookieDenied, "/", secure))
 	}
 	for _, c := range all {
 		if len(c.String()) > maxCookie {

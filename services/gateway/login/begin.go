@@ -18,7 +18,7 @@ import (
 type idpRecord = catalog.Record[proto.IdentityProvider]
 
 // begin serves /cdn-cgi/access/login/<host> at the team domain.
-func (v *visit) begin(ctx context.Context) *gate.Response {
+func (v *request) begin(ctx context.Context) *gate.Response {
 	q := v.URL.Query()
 	f, app, back, ok := v.flowOf(q)
 	if !ok {
@@ -49,7 +49,7 @@ func (v *visit) begin(ctx context.Context) *gate.Response {
 
 // flowOf parses the link of a login. A gateway must have made the complete link: its redundant parts must agree. If
 // they do not and the link names one of our applications, back is a URL from which the login can be restarted.
-func (v *visit) flowOf(q url.Values) (f *flow, app gate.Application, back string, ok bool) {
+func (v *request) flowOf(q url.Values) (f *flow, app gate.Application, back string, ok bool) {
 	host, path := strings.TrimPrefix(v.URL.Path, pathLogin), q.Get("redirect_url")
 	f = &flow{}
 	if v.box.open(purposeFlow, q.Get("flow"), f) != nil {
@@ -66,7 +66,7 @@ func (v *visit) flowOf(q url.Values) (f *flow, app gate.Application, back string
 
 // current reports whether a flow is still valid: the application has the same destination, and a redirect to it is
 // still allowed.
-func (v *visit) current(f *flow, app gate.Application) bool {
+func (v *request) current(f *flow, app gate.Application) bool {
 	u, err := url.Parse(f.Origin + f.Path)
 	if err != nil || !isPath(f.Path) || !v.covers(app, u) {
 		return false
@@ -77,7 +77,7 @@ func (v *visit) current(f *flow, app gate.Application) bool {
 
 // backTo returns the URL named in a link without our seal if it belongs to an application. It is shown as a link,
 // never followed automatically.
-func (v *visit) backTo(aud, host, path string) string {
+func (v *request) backTo(aud, host, path string) string {
 	u, err := url.Parse(v.team.Scheme + "://" + host)
 	if err != nil || !isPath(path) || u.Host != host || u.Path != "" {
 		return ""
@@ -97,7 +97,7 @@ func (v *visit) backTo(aud, host, path string) string {
 }
 
 // choose lets the person choose a provider.
-func (v *visit) choose(all []idpRecord, app gate.Application) *gate.Response {
+func (v *request) choose(all []idpRecord, app gate.Application) *gate.Response {
 	n := &page.Notice{Title: "Log in to " + app.Value.Name, Organization: v.organization(app.Account)}
 	q := v.URL.Query()
 	for _, r := range all {
@@ -109,7 +109,7 @@ func (v *visit) choose(all []idpRecord, app gate.Application) *gate.Response {
 }
 
 // send redirects the browser to a provider.
-func (v *visit) send(ctx context.Context, f *flow, app gate.Application, r idpRecord, back string) *gate.Response {
+func (v *request) send(ctx context.Context, f *flow, app gate.Application, r idpRecord, back string) *gate.Response {
 	done, ok := v.limits.take(r, v.Peer)
 	if !ok {
 		return v.refuse(policy.Busy, app, back, nil)

@@ -18,7 +18,7 @@ import (
 const maxCode = 4 << 10
 
 // callback serves /cdn-cgi/access/callback at the team domain, where a provider redirects the browser to.
-func (v *visit) callback(ctx context.Context) *gate.Response {
+func (v *request) callback(ctx context.Context) *gate.Response {
 	q := v.URL.Query()
 	sealed, ok := single(q, "state")
 	st := &state{}
@@ -50,7 +50,7 @@ func (v *visit) callback(ctx context.Context) *gate.Response {
 
 // confirm obtains the person's identity from the provider. The state is marked as used at every replica before the
 // provider is called: one login causes one call with our secret, however many codes arrive with its state.
-func (v *visit) confirm(ctx context.Context, q url.Values, sealed string, st *state, r idpRecord) (*person, error) {
+func (v *request) confirm(ctx context.Context, q url.Values, sealed string, st *state, r idpRecord) (*person, error) {
 	if _, there := q["error"]; there {
 		return nil, fail(policy.LoginFailed, "the provider sent the browser back with the error %q", clip(q.Get("error")))
 	}
@@ -88,7 +88,7 @@ func (v *visit) confirm(ctx context.Context, q url.Values, sealed string, st *st
 }
 
 // once marks a sealed text as used. It fails if the text was used before.
-func (v *visit) once(ctx context.Context, account proto.Account, sealed string) error {
+func (v *request) once(ctx context.Context, account proto.Account, sealed string) error {
 	_, err := v.conn.Put(ctx, topology.Sessions, topology.UsedKey(account, sha256.Sum256([]byte(sealed))), &proto.Used{At: proto.At(v.now())}, 0)
 	switch {
 	case errors.Is(err, bus.ErrConflict):

@@ -75,7 +75,7 @@ func holds(h http.Header, name string, hash []byte) bool {
 	return len(found) == 1 && len(hash) > 0 && subtle.ConstantTimeCompare(hashOf(found[0]), hash) == 1
 }
 
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+func equalSecrets(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // appCookie returns the cookie that binds logins to the browser at an application.
 func appCookie(value string, app *proto.Application, secure bool) *http.Cookie {
@@ -136,8 +136,8 @@ func sameSite(s string, secure bool) http.SameSite {
 // seconds returns a cookie's Max-Age. It is at least one, because zero deletes the cookie.
 func seconds(d time.Duration) int { return max(int(d/time.Second), 1) }
 
-// gone returns a cookie that deletes another.
-func gone(name, path string, secure bool) *http.Cookie {
+// expiredCookie returns a cookie that deletes another.
+func expiredCookie(name, path string, secure bool) *http.Cookie {
 	c := &http.Cookie{Name: name, Path: path, MaxAge: -1, HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
 	if secure {
 		c.SameSite = http.SameSiteNoneMode

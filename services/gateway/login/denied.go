@@ -29,13 +29,13 @@ func (*denial) Schema() proto.Schema { return proto.Schema{Name: "login_denial",
 const denialLife = 12 * time.Hour
 
 // newDenial returns the denial of a login.
-func (v *visit) newDenial(app gate.Application, s *proto.Session, d policy.Decision) *denial {
+func (v *request) newDenial(app gate.Application, s *proto.Session, d policy.Decision) *denial {
 	return &denial{Account: app.Account, Application: app.Value.ID, Session: s.Nonce, Reason: uint8(d.Reason), Policy: d.Policy,
 		Check: d.Check, At: proto.At(v.now()), Until: min(s.ExpiresAt, proto.At(v.now().Add(denialLife)))}
 }
 
 // deniedCookie returns the cookie with a denial for its application.
-func (v *visit) deniedCookie(d *denial, app *proto.Application, secure bool) (*http.Cookie, error) {
+func (v *request) deniedCookie(d *denial, app *proto.Application, secure bool) (*http.Cookie, error) {
 	sealed, err := v.box.seal(purposeDenial, d)
 	if err != nil {
 		return nil, err
@@ -68,14 +68,14 @@ func (l *Login) denialOf(h http.Header, app gate.Application) (newest *denial, o
 }
 
 // ofDenial returns the session of a denial for a logout at its host.
-func (v *visit) ofDenial(sealed string) (held, proto.ID, bool) {
+func (v *request) ofDenial(sealed string) (heldSession, proto.ID, bool) {
 	d := &denial{}
 	if v.atTeam || v.box.open(purposeDenial, sealed, d) != nil {
-		return held{}, proto.ID{}, false
+		return heldSession{}, proto.ID{}, false
 	}
 	app, known := v.catalog.Application(d.Account, d.Application)
 	if !known || !onHost(app.Value, v.URL) {
-		return held{}, proto.ID{}, false
+		return heldSession{}, proto.ID{}, false
 	}
 	s, ok := v.sessions.find(d.Session)
 	return s, app.Value.ID, ok && s.account == d.Account

@@ -19,7 +19,7 @@ import (
 const catchUp = 2 * time.Second
 
 // enter creates the session of a person who has just logged in at a provider, and continues to the application.
-func (v *visit) enter(ctx context.Context, f *flow, app gate.Application, r idpRecord, p *person) *gate.Response {
+func (v *request) enter(ctx context.Context, f *flow, app gate.Application, r idpRecord, p *person) *gate.Response {
 	start := v.now()
 	global := v.globalLife(app.Account)
 	s := &proto.Session{Nonce: newNonce(), User: userID(app.Account, r.Value.ID, p), Email: p.Email, Name: p.Name, IDP: r.Value.ID,
@@ -43,7 +43,7 @@ func (v *visit) enter(ctx context.Context, f *flow, app gate.Application, r idpR
 
 // keep writes a session and waits until it is valid at this gateway. It also writes the person's record. A failure of
 // the latter does not fail the login.
-func (v *visit) keep(ctx context.Context, account proto.Account, s *proto.Session) error {
+func (v *request) keep(ctx context.Context, account proto.Account, s *proto.Session) error {
 	revision, err := v.conn.Put(ctx, topology.Sessions, topology.SessionKey(account, s.Nonce), s, 0)
 	if err != nil {
 		return err
@@ -55,14 +55,14 @@ func (v *visit) keep(ctx context.Context, account proto.Account, s *proto.Sessio
 }
 
 // settled waits until a written session is valid at this gateway.
-func (v *visit) settled(ctx context.Context, revision uint64) error {
+func (v *request) settled(ctx context.Context, revision uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	return v.sessions.AwaitRevision(ctx, revision)
 }
 
 // remember writes the record of a session's person.
-func (v *visit) remember(ctx context.Context, account proto.Account, s *proto.Session) error {
+func (v *request) remember(ctx context.Context, account proto.Account, s *proto.Session) error {
 	key := topology.UserKey(account, s.User)
 	for try := 0; ; try++ {
 		u := proto.User{ID: s.User, CreatedAt: s.StartedAt}
@@ -83,7 +83,7 @@ func (v *visit) remember(ctx context.Context, account proto.Account, s *proto.Se
 }
 
 // admit continues to an application with an existing session.
-func (v *visit) admit(ctx context.Context, f *flow, app gate.Application, h held) *gate.Response {
+func (v *request) admit(ctx context.Context, f *flow, app gate.Application, h heldSession) *gate.Response {
 	d := v.gate.Decide(ctx, v.forApp(f), app, h.Session)
 	s := *h.Session
 	if needs := v.needs(&s, app, d); needs > s.ExpiresAt {
@@ -102,7 +102,7 @@ func (v *visit) admit(ctx context.Context, f *flow, app gate.Application, h held
 }
 
 // needs returns the time until which a session must last for an application's token.
-func (v *visit) needs(s *proto.Session, app gate.Application, d policy.Decision) proto.Millis {
+func (v *request) needs(s *proto.Session, app gate.Application, d policy.Decision) proto.Millis {
 	if d.Reason != policy.Allow {
 		return 0
 	}
@@ -117,7 +117,7 @@ func (v *visit) needs(s *proto.Session, app gate.Application, d policy.Decision)
 }
 
 // forApp returns the browser's request for the application, for the evaluation of the policies.
-func (v *visit) forApp(f *flow) *gate.Request {
+func (v *request) forApp(f *flow) *gate.Request {
 	r := *v.Request
 	r.Method = http.MethodGet
 	if u, err := url.Parse(f.Origin + f.Path); err == nil {
@@ -127,7 +127,7 @@ func (v *visit) forApp(f *flow) *gate.Request {
 }
 
 // goOn records a login and redirects the browser to the application, or shows the reason for a denial.
-func (v *visit) goOn(ctx context.Context, f *flow, app gate.Application, s *proto.Session, d policy.Decision) *gate.Response {
+func (v *request) goOn(ctx context.Context, f *flow, app gate.Application, s *proto.Session, d policy.Decision) *gate.Response {
 	v.metrics.logins.WithLabelValues(d.Reason.String()).Inc()
 	v.recorder.Record(app.Account, proto.Authentication{
 		At: proto.At(v.now()), Application: app.Value.ID, Allowed: d.Admitted(), Reason: d.Reason.String(), Policy: d.Policy, IP: v.ip(),
@@ -150,7 +150,7 @@ func (v *visit) goOn(ctx context.Context, f *flow, app gate.Application, s *prot
 }
 
 // toApp redirects the browser to the application with a code.
-func (v *visit) toApp(f *flow, app gate.Application, c *code) *gate.Response {
+func (v *request) toApp(f *flow, app gate.Application, c *code) *gate.Response {
 	c.Until = proto.At(v.now().Add(codeLife))
 	sealed, err := v.box.seal(purposeCode, c)
 	if err != nil {

@@ -26,36 +26,36 @@ func (l *Login) globalLife(account proto.Account) time.Duration {
 
 // global returns the person's global session at the team domain if it is valid for an application: it has not ended,
 // and the application accepts its provider.
-func (v *visit) global(app gate.Application) (held, bool) {
+func (v *request) global(app gate.Application) (heldSession, bool) {
 	for _, token := range cookies(v.Header, cookieToken) {
 		s, _, ok := v.globalOf(token)
 		if ok && s.account == app.Account && gate.TakesLogins(v.catalog, app, s.IDP) {
 			return s, true
 		}
 	}
-	return held{}, false
+	return heldSession{}, false
 }
 
 // globalOf returns the session of a global token if both are valid.
-func (l *Login) globalOf(token string) (held, *keyring.Claims, bool) {
+func (l *Login) globalOf(token string) (heldSession, *keyring.Claims, bool) {
 	s, ok := l.sessions.find(peek(token).Nonce)
 	if !ok || !l.clock.Now().Before(s.StartedAt.Time().Add(l.globalLife(s.account))) {
-		return held{}, nil, false
+		return heldSession{}, nil, false
 	}
 	c, err := l.keyring.VerifyGlobal(token, s.account)
 	if err != nil || c.Nonce != s.Nonce || c.Subject != s.User.String() {
-		return held{}, nil, false
+		return heldSession{}, nil, false
 	}
 	return s, c, true
 }
 
 // sessionOf returns the session and the application of an application token if all are valid. The application must
 // have a destination on the host of v.URL.
-func (v *visit) sessionOf(token string) (held, gate.Application, *keyring.Claims, bool) {
+func (v *request) sessionOf(token string) (heldSession, gate.Application, *keyring.Claims, bool) {
 	p := peek(token)
 	s, ok := v.sessions.find(p.Nonce)
 	if !ok {
-		return held{}, gate.Application{}, nil, false
+		return heldSession{}, gate.Application{}, nil, false
 	}
 	for _, app := range v.catalog.Applications(s.account) {
 		if app.Value.AUD == "" || !contains(p.Audience, app.Value.AUD) || !onHost(app.Value, v.URL) {
@@ -67,7 +67,7 @@ func (v *visit) sessionOf(token string) (held, gate.Application, *keyring.Claims
 		}
 		return s, app, c, true
 	}
-	return held{}, gate.Application{}, nil, false
+	return heldSession{}, gate.Application{}, nil, false
 }
 
 // hint is the unverified content of a token. It only selects the keys and the session; the token must still be

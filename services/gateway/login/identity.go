@@ -16,7 +16,7 @@ import (
 
 // identity serves /cdn-cgi/access/get-identity: the person and the device of the browser's session (contract.md 8.7).
 // Without a session the response is a 401 with an error.
-func (v *visit) identity(context.Context) *gate.Response {
+func (v *request) identity(context.Context) *gate.Response {
 	s, c, ok := v.who()
 	if !ok {
 		return v.json(http.StatusUnauthorized, struct {
@@ -28,9 +28,9 @@ func (v *visit) identity(context.Context) *gate.Response {
 
 // who returns the session of the browser. If its cookies name several people, another host of the same site may have
 // set one, and the identity is ambiguous.
-func (v *visit) who() (found held, claims *keyring.Claims, ok bool) {
+func (v *request) who() (found heldSession, claims *keyring.Claims, ok bool) {
 	for _, token := range cookies(v.Header, cookieToken) {
-		var s held
+		var s heldSession
 		var c *keyring.Claims
 		var good bool
 		if v.atTeam {
@@ -45,7 +45,7 @@ func (v *visit) who() (found held, claims *keyring.Claims, ok bool) {
 		switch {
 		case !good:
 		case ok && (s.User != found.User || s.account != found.account):
-			return held{}, nil, false
+			return heldSession{}, nil, false
 		case !ok || c.IssuedAt.After(claims.IssuedAt):
 			found, claims, ok = s, c, true
 		}
@@ -121,7 +121,7 @@ type postureCheck struct {
 // version is the version of this response format.
 const version = 2
 
-func (v *visit) describe(s held, c *keyring.Claims) *whoami {
+func (v *request) describe(s heldSession, c *keyring.Claims) *whoami {
 	w := &whoami{
 		ID: s.User.String(), Name: s.Name, Email: s.Email, AMR: s.AMR, IDP: loginMethod{s.IDP.String(), proto.TypeOIDC}, Geo: geo{s.Country},
 		UserUUID: s.User.String(), AccountID: s.account.String(), IssuedAt: c.IssuedAt.Unix(), IP: v.ip(), AuthStatus: "NONE",
@@ -148,7 +148,7 @@ func (v *visit) describe(s held, c *keyring.Claims) *whoami {
 	return w
 }
 
-func (v *visit) postureOf(account proto.Account, device proto.ID, check *proto.Check) posture {
+func (v *request) postureOf(account proto.Account, device proto.ID, check *proto.Check) posture {
 	found := v.devices.Posture(account, device, check.ID)
 	p := posture{ID: check.ID.String(), Check: postureCheck{Exists: true}, RuleName: check.Name, Type: check.Type,
 		Success: found.Outcome == proto.OutcomePass}
@@ -161,7 +161,7 @@ func (v *visit) postureOf(account proto.Account, device proto.ID, check *proto.C
 	return p
 }
 
-func (v *visit) json(status int, body any) *gate.Response {
+func (v *request) json(status int, body any) *gate.Response {
 	b, err := json.Marshal(body)
 	if err != nil {
 		v.log.Error("failed to encode an identity", "ray", v.ray, "err", err)

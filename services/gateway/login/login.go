@@ -97,7 +97,7 @@ func (l *Login) IsTeam(u *url.URL) bool {
 }
 
 // Bound reports whether a CF_Binding cookie belongs to a token from a cookie (enable_binding_cookie).
-func (l *Login) Bound(token, binding string) bool { return same(l.box.bind(token), binding) }
+func (l *Login) Bound(token, binding string) bool { return equalSecrets(l.box.bind(token), binding) }
 
 // ServeHTTP serves the login paths under /cdn-cgi/access/. q is the request as its client made it, which differs from
 // r behind a proxy.
@@ -116,7 +116,7 @@ func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request, q *gate.Reques
 func (l *Login) Handle(ctx context.Context, q *gate.Request) *gate.Response { return l.answer(ctx, q) }
 
 func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
-	v := &visit{Login: l, Request: q, ray: newRay(), atTeam: l.IsTeam(q.URL)}
+	v := &request{Login: l, Request: q, ray: newRay(), atTeam: l.IsTeam(q.URL)}
 	path := q.URL.Path
 	handle, methods := v.find(path)
 	switch {
@@ -130,8 +130,8 @@ func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
 	return handle(ctx)
 }
 
-// visit is the state of one request of a login.
-type visit struct {
+// request is the state of one request of a login.
+type request struct {
 	*Login
 	*gate.Request
 	ray    string
@@ -140,7 +140,7 @@ type visit struct {
 
 // find returns the handler and the methods of a path. Single-use links do not accept HEAD, because mail scanners and
 // previews send it.
-func (v *visit) find(path string) (handle func(context.Context) *gate.Response, methods string) {
+func (v *request) find(path string) (handle func(context.Context) *gate.Response, methods string) {
 	const get, look = "GET", "GET, HEAD"
 	switch {
 	case v.atTeam && strings.HasPrefix(path, pathLogin):
@@ -164,10 +164,10 @@ func newRay() string {
 	return hex.EncodeToString(b[:])
 }
 
-func (v *visit) now() time.Time { return v.clock.Now() }
+func (v *request) now() time.Time { return v.clock.Now() }
 
 // ip returns the client's address; empty if it is not known.
-func (v *visit) ip() string {
+func (v *request) ip() string {
 	if !v.Peer.IsValid() {
 		return ""
 	}

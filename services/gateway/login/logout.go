@@ -20,7 +20,7 @@ import (
 // browser has a valid token, and with it all tokens everywhere (contract.md 8.7). Like Cloudflare, it accepts a plain
 // link. From the team domain it continues to the provider's logout, if there is one and the link names no other
 // target.
-func (v *visit) logout(ctx context.Context) *gate.Response {
+func (v *request) logout(ctx context.Context) *gate.Response {
 	if strings.Contains(v.Header.Get("Sec-Purpose")+v.Header.Get("Purpose"), "prefetch") {
 		// A prefetch must not end a session.
 		return v.plain(http.StatusForbidden, "A logout cannot be prefetched.")
@@ -61,8 +61,8 @@ func (v *visit) logout(ctx context.Context) *gate.Response {
 }
 
 // heldHere yields the sessions and applications for which the browser has a valid token or a denial here.
-func (v *visit) heldHere() iter.Seq2[held, proto.ID] {
-	return func(yield func(held, proto.ID) bool) {
+func (v *request) heldHere() iter.Seq2[heldSession, proto.ID] {
+	return func(yield func(heldSession, proto.ID) bool) {
 		for _, token := range cookies(v.Header, cookieToken) {
 			if s, app, ok := v.whose(token); ok && !yield(s, app) {
 				return
@@ -77,20 +77,20 @@ func (v *visit) heldHere() iter.Seq2[held, proto.ID] {
 }
 
 // whose returns the session of a token from this browser.
-func (v *visit) whose(token string) (held, proto.ID, bool) {
+func (v *request) whose(token string) (heldSession, proto.ID, bool) {
 	if v.atTeam {
 		s, _, ok := v.globalOf(token)
 		return s, proto.ID{}, ok
 	}
 	s, app, _, ok := v.sessionOf(token)
 	if !ok {
-		return held{}, proto.ID{}, false
+		return heldSession{}, proto.ID{}, false
 	}
 	return s, app.Value.ID, true
 }
 
 // end deletes a session and waits until it has ended at this gateway.
-func (v *visit) end(ctx context.Context, s held) error {
+func (v *request) end(ctx context.Context, s heldSession) error {
 	key := topology.SessionKey(s.account, s.Nonce)
 	for try := 0; ; try++ {
 		err := v.conn.Delete(ctx, topology.Sessions, key, s.revision)
@@ -114,9 +114,9 @@ func (v *visit) end(ctx context.Context, s held) error {
 }
 
 // expired returns cookies that delete the browser's cookies, on every path used by an application of this host.
-func (v *visit) expired() []*http.Cookie {
+func (v *request) expired() []*http.Cookie {
 	if v.atTeam {
-		return []*http.Cookie{gone(cookieToken, "/", v.secure()), gone(cookieTeam, "/", v.secure())}
+		return []*http.Cookie{expiredCookie(cookieToken, "/", v.secure()), expiredCookie(cookieTeam, "/", v.secure())}
 	}
 	secure := v.URL.Scheme == "https" || v.secure()
 	paths := []string{"/"}
@@ -130,15 +130,15 @@ func (v *visit) expired() []*http.Cookie {
 			}
 		}
 	}
-	all := []*http.Cookie{gone(cookieApp, "/", secure), gone(cookieDenied, "/", secure)}
+	all := []*http.Cookie{expiredCookie(cookieApp, "/", secure), expiredCookie(cookieDenied, "/", secure)}
 	for _, path := range paths {
-		all = append(all, gone(cookieToken, path, secure), gone(cookieBinding, path, secure))
+		all = append(all, expiredCookie(cookieToken, path, secure), expiredCookie(cookieBinding, path, secure))
 	}
 	return all
 }
 
 // returnTo returns the target of a logout if it is on one of our own hosts.
-func (v *visit) returnTo() (string, bool) {
+func (v *request) returnTo() (string, bool) {
 	raw, ok := single(v.URL.Query(), "returnTo")
 	if !ok || len(raw) > maxPath || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }) {
 		return "", false

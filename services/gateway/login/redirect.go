@@ -18,7 +18,7 @@ func (l *Login) Redirect(ctx context.Context, r *gate.Request, app gate.Applicat
 		l.log.Debug("no identity provider to log in with", "application", app.Value.ID)
 		return nil
 	}
-	v := &visit{Login: l, Request: r, ray: newRay()}
+	v := &request{Login: l, Request: r, ray: newRay()}
 	origin, ok := originOf(r.URL, app.Value, l.team)
 	if !ok {
 		return v.refuse(policy.UnknownHost, app, "", errors.New("redirects to this port are not allowed: name it in the application's domain"))

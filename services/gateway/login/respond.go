@@ -13,7 +13,7 @@ import (
 )
 
 // redirect redirects the browser. The caller must have checked the target.
-func (v *visit) redirect(to string, cookies ...*http.Cookie) *gate.Response {
+func (v *request) redirect(to string, cookies ...*http.Cookie) *gate.Response {
 	answer := &gate.Response{Status: http.StatusFound, Header: http.Header{
 		"Location":        {to},
 		"Cache-Control":   {page.NoStore},
@@ -32,18 +32,18 @@ func withCookies(answer *gate.Response, cookies ...*http.Cookie) *gate.Response 
 }
 
 // tell answers with a page.
-func (v *visit) tell(status int, n *page.Notice) *gate.Response {
+func (v *request) tell(status int, n *page.Notice) *gate.Response {
 	n.Ray = v.ray
 	h, body := page.Tell(v.Header, n)
 	return &gate.Response{Status: status, Header: h, Body: body}
 }
 
 // organization returns the name shown on an account's pages.
-func (v *visit) organization(a proto.Account) string { return v.catalog.Organization(a).Value.Name }
+func (v *request) organization(a proto.Account) string { return v.catalog.Organization(a).Value.Name }
 
 // refuse shows why a login failed. back, if not empty, is a URL of the application from which the login can be
 // restarted.
-func (v *visit) refuse(why policy.Reason, app gate.Application, back string, detail error) *gate.Response {
+func (v *request) refuse(why policy.Reason, app gate.Application, back string, detail error) *gate.Response {
 	v.metrics.logins.WithLabelValues(why.String()).Inc()
 	n := &page.Notice{Title: "The login failed", Texts: []string{why.Sentence()}, Refused: true, Reason: why}
 	log := v.log.With("reason", why.String(), "ray", v.ray, "ip", v.ip())
@@ -82,7 +82,7 @@ func statusOf(why policy.Reason) int {
 }
 
 // plain answers with a sentence.
-func (v *visit) plain(status int, sentence string) *gate.Response {
+func (v *request) plain(status int, sentence string) *gate.Response {
 	body := []byte(sentence + "\n")
 	return &gate.Response{Status: status, Body: body, Header: http.Header{
 		"Content-Type":           {"text/plain; charset=utf-8"},

@@ -23,21 +23,21 @@ type Sessions struct {
 	clock clock.Clock
 
 	mu       sync.RWMutex
-	held     map[string]held // by nonce, which is long enough to be unique
+	held     map[string]heldSession // by nonce, which is long enough to be unique
 	revision uint64
 	caught   bool
 	changed  chan struct{}
 }
 
-// held is a session with the account and revision of its record.
-type held struct {
+// heldSession is a session with the account and revision of its record.
+type heldSession struct {
 	*proto.Session
 	account  proto.Account
 	revision uint64
 }
 
 // provider returns the session's identity provider; zero without a session.
-func (h held) provider() proto.ID {
+func (h heldSession) provider() proto.ID {
 	if h.Session == nil {
 		return proto.ID{}
 	}
@@ -49,7 +49,7 @@ const sweep = 10 * time.Minute
 
 // NewSessions returns an empty view. [Sessions.Run] fills it.
 func NewSessions(conn *bus.Conn, log *slog.Logger, c clock.Clock) *Sessions {
-	return &Sessions{conn: conn, log: log, clock: c, held: map[string]held{}, changed: make(chan struct{})}
+	return &Sessions{conn: conn, log: log, clock: c, held: map[string]heldSession{}, changed: make(chan struct{})}
 }
 
 // Run maintains the view until ctx ends. It may be run again afterwards.
@@ -115,7 +115,7 @@ func (s *Sessions) apply(u bus.Update) error {
 		s.conn.Unreadable(topology.BucketStream(topology.Sessions), redacted(u.Key), u.Revision, err)
 		return nil
 	}
-	s.held[nonce] = held{Session: v, account: topology.AccountOf(u.Key), revision: u.Revision}
+	s.held[nonce] = heldSession{Session: v, account: topology.AccountOf(u.Key), revision: u.Revision}
 	return nil
 }
 
@@ -135,12 +135,12 @@ func (s *Sessions) Session(account proto.Account, nonce string) (*proto.Session,
 }
 
 // find returns a login of any account.
-func (s *Sessions) find(nonce string) (held, bool) {
+func (s *Sessions) find(nonce string) (heldSession, bool) {
 	s.mu.RLock()
 	h, ok := s.held[nonce]
 	s.mu.RUnlock()
 	if !ok || h.ExpiresAt <= proto.At(s.clock.Now()) {
-		return held{}, false
+		return heldSession{}, false
 	}
 	return h, true
 }

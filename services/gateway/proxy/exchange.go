@@ -12,7 +12,7 @@ import (
 // may get.
 type exchange struct {
 	next http.RoundTripper
-	of   *passage
+	of   *transfer
 }
 
 var errStatus = errors.New("the origin answered with a status below 100")

@@ -223,7 +223,7 @@ func (p *Proxy) origin(text string) (*url.URL, error) {
 }
 
 // unanswered answers a request without a response from its origin.
-func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *passage, err error) {
+func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *transfer, err error) {
 	q := of.q
 	if a := of.refused.Load(); a != nil {
 		clear(w.Header())

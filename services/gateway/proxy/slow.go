@@ -45,7 +45,7 @@ func (p *pace) behind(now time.Time) time.Duration {
 
 // behind returns the lag of the request's client. Once the response has begun, the request body is ignored: it may be
 // a stream with long pauses.
-func (r *passage) behind(now time.Time) time.Duration {
+func (r *transfer) behind(now time.Time) time.Duration {
 	if r.begun.Load() {
 		return r.down.behind(now)
 	}
@@ -53,7 +53,7 @@ func (r *passage) behind(now time.Time) time.Duration {
 }
 
 // host returns the scheme and host of the origin. Connections are counted per host.
-func (r *passage) host() string {
+func (r *transfer) host() string {
 	u, err := url.Parse(r.q.Answer.App.Value.OriginURL)
 	if err != nil {
 		return ""
@@ -67,9 +67,9 @@ type errSlow struct{}
 func (errSlow) Error() string { return "the client sends or takes too slowly" }
 
 // endSlow ends requests with slow clients, and returns the others.
-func (w *watch) endSlow(all []*passage, now time.Time) []*passage {
-	slow := map[string][]*passage{}
-	all = slices.DeleteFunc(all, func(r *passage) bool {
+func (w *watch) endSlow(all []*transfer, now time.Time) []*transfer {
+	slow := map[string][]*transfer{}
+	all = slices.DeleteFunc(all, func(r *transfer) bool {
 		switch behind := r.behind(now); {
 		case behind > maxLag:
 			r.stop(errSlow{})
@@ -84,7 +84,7 @@ func (w *watch) endSlow(all []*passage, now time.Time) []*passage {
 		if excess <= 0 {
 			continue
 		}
-		slices.SortFunc(of, func(a, b *passage) int { return int(b.behind(now) - a.behind(now)) })
+		slices.SortFunc(of, func(a, b *transfer) int { return int(b.behind(now) - a.behind(now)) })
 		for _, r := range of[:excess] {
 			r.stop(errSlow{})
 		}

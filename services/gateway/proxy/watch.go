@@ -24,15 +24,15 @@ type watch struct {
 	conns int
 
 	mu    sync.Mutex
-	first *passage
-	last  *passage
+	first *transfer
+	last  *transfer
 }
 
 // lasting is the age at which a request is evaluated again at each check.
 const lasting = time.Second
 
-// passage is one request to an origin, with its response.
-type passage struct {
+// transfer is one request to an origin, with its response.
+type transfer struct {
 	of     *watch
 	cancel context.CancelCauseFunc
 	w      http.ResponseWriter
@@ -51,7 +51,7 @@ type passage struct {
 	up, down pace
 
 	// Guarded by the lock of the list:
-	before, after *passage
+	before, after *transfer
 	over          bool
 	closing       chan struct{} // closed when stop has finished using w; nil before stop starts
 
@@ -59,23 +59,23 @@ type passage struct {
 	cut bool
 }
 
-// errLate is the cause for cancelling a request with a late origin. It is a net.Error with Timeout.
-type errLate struct{}
+// errTimeout is the cause for cancelling a request with a late origin. It is a net.Error with Timeout.
+type errTimeout struct{}
 
-func (errLate) Error() string   { return "the origin did not begin to answer in time" }
-func (errLate) Timeout() bool   { return true }
-func (errLate) Temporary() bool { return true }
+func (errTimeout) Error() string   { return "the origin did not begin to answer in time" }
+func (errTimeout) Timeout() bool   { return true }
+func (errTimeout) Temporary() bool { return true }
 
 // errNoLonger is the cause for ending a request that is no longer admitted.
 type errNoLonger struct{}
 
 func (errNoLonger) Error() string { return "the request is no longer admitted" }
 
-// begin adds a request to the list; [passage.end] removes it. The returned context is for the request to the origin
+// begin adds a request to the list; [transfer.end] removes it. The returned context is for the request to the origin
 // and ends when the request is cancelled.
-func (w *watch) begin(ctx context.Context, to http.ResponseWriter, q Request) (context.Context, *passage) {
+func (w *watch) begin(ctx context.Context, to http.ResponseWriter, q Request) (context.Context, *transfer) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	r := &passage{of: w, cancel: cancel, w: to, q: q, since: time.Now()}
+	r := &transfer{of: w, cancel: cancel, w: to, q: q, since: time.Now()}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r.before = w.last; r.before == nil {
@@ -89,15 +89,15 @@ func (w *watch) begin(ctx context.Context, to http.ResponseWriter, q Request) (c
 
 // sent records that the whole request was sent; the origin's time starts now. It may be called from any goroutine,
 // even after end.
-func (r *passage) sent() { r.with.CompareAndSwap(0, time.Now().UnixNano()) }
+func (r *transfer) sent() { r.with.CompareAndSwap(0, time.Now().UnixNano()) }
 
 // answered records that the response has begun, or that there will be none.
-func (r *passage) answered() { r.begun.Store(true) }
+func (r *transfer) answered() { r.begun.Store(true) }
 
 // end removes the request from the list. Afterwards only the caller uses its writer. If the request was cut off, end
 // panics with [http.ErrAbortHandler]: its connection must not be reused, because a proxy in between may share it
 // among clients.
-func (r *passage) end() {
+func (r *transfer) end() {
 	w := r.of
 	w.mu.Lock()
 	if r.before == nil {
@@ -122,12 +122,12 @@ func (r *passage) end() {
 }
 
 // old returns the long requests, and cancels those with a late origin.
-func (w *watch) old(now time.Time, all []*passage) []*passage {
+func (w *watch) old(now time.Time, all []*transfer) []*transfer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for r := w.first; r != nil && now.Sub(r.since) >= min(lasting, w.limit); r = r.after {
 		if with := r.with.Load(); with != 0 && !r.begun.Load() && now.Sub(time.Unix(0, with)) >= w.limit {
-			r.cancel(errLate{})
+			r.cancel(errTimeout{})
 		}
 		all = append(all, r)
 	}
@@ -135,7 +135,7 @@ func (w *watch) old(now time.Time, all []*passage) []*passage {
 }
 
 // ask evaluates a long request again, and ends it if it is no longer admitted.
-func (r *passage) ask(ctx context.Context) {
+func (r *transfer) ask(ctx context.Context) {
 	if r.refused.Load() == nil {
 		a := r.of.still(ctx, r.q.Request, r.q.Answer)
 		if a == nil {
@@ -147,7 +147,7 @@ func (r *passage) ask(ctx context.Context) {
 }
 
 // stop ends a request.
-func (r *passage) stop(why error) {
+func (r *transfer) stop(why error) {
 	w := r.of
 	w.mu.Lock()
 	if r.over {

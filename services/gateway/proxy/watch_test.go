@@ -50,7 +50,7 @@ func TestLateOrigins(t *testing.T) {
 func TestPassagesAreKeptInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &watch{limit: time.Hour}
-		var want []*passage
+		var want []*transfer
 		for range rapid.IntRange(1, 40).Draw(t, "events") {
 			if len(want) == 0 || rapid.Bool().Draw(t, "new") {
 				_, r := w.begin(context.Background(), nil, Request{})

@@ -47,13 +47,13 @@ type counted struct {
 const (
 	// interval is the time between two writes.
 	interval = time.Second
-	// atOnce is the number of messages written together.
-	atOnce = 128
-	// lastWords is how long the recorder may write after its end.
-	lastWords = 2 * time.Second
-	// nobodys is the fraction of the bound, one in nobodys, for anonymous requests. Strangers can invent any number
+	// batchSize is the number of messages written together.
+	batchSize = 128
+	// flushTimeout is how long the recorder may write after its end.
+	flushTimeout = 2 * time.Second
+	// anonymousShare is the fraction of the bound, one in anonymousShare, for anonymous requests. Strangers can invent any number
 	// of distinct ones, and must not displace others.
-	nobodys = 4
+	anonymousShare = 4
 )
 
 // New returns a recorder that holds at most bound distinct authentications until they are written, a quarter of them
@@ -80,7 +80,7 @@ func (r *Recorder) Record(account proto.Account, a proto.Authentication) {
 		return
 	}
 	nobody := a.ClientID == "" && a.User.IsZero()
-	if len(r.order) >= r.bound || nobody && r.nobody >= max(r.bound/nobodys, 1) {
+	if len(r.order) >= r.bound || nobody && r.nobody >= max(r.bound/anonymousShare, 1) {
 		r.lost.Add(float64(first.n))
 		return
 	}
@@ -109,7 +109,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		case <-tick.C:
 			r.write(ctx, r.take())
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 			defer cancel()
 			r.write(last, r.take())
 			return nil
@@ -136,7 +136,7 @@ func (r *Recorder) take() []bus.Outgoing {
 func (r *Recorder) write(ctx context.Context, all []bus.Outgoing) {
 	lost, why := 0, error(nil)
 	for len(all) > 0 {
-		part := all[:min(len(all), atOnce)]
+		part := all[:min(len(all), batchSize)]
 		all = all[len(part):]
 		for i, err := range r.conn.PublishAll(ctx, part) {
 			if err != nil {

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// every is the interval between requests to the bus.
-	every = 10 * time.Second
+	// interval is the interval between requests to the bus.
+	interval = 10 * time.Second
 	// stale is the age at which an answer is no longer exported.
 	stale = time.Minute
 )
@@ -67,7 +67,7 @@ func New(role topology.Role, conn *bus.Conn, r prometheus.Registerer, log *slog.
 
 // Run queries the bus until ctx ends.
 func (l *Load) Run(ctx context.Context) error {
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		l.Ask(ctx)
@@ -81,7 +81,7 @@ func (l *Load) Run(ctx context.Context) error {
 
 // Ask queries the bus once. Streams and consumers without an answer have no series.
 func (l *Load) Ask(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, every/2)
+	ctx, cancel := context.WithTimeout(ctx, interval/2)
 	defer cancel()
 	if !l.conn.NATS().IsConnected() {
 		return

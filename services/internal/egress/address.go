@@ -45,10 +45,10 @@ func carried(a netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// never returns the reason why an address must not be called by anyone, or "". a must be plain.
-func never(a netip.Addr) string {
+// deniedReason returns the reason why an address must not be called by anyone, or "". a must be plain.
+func deniedReason(a netip.Addr) string {
 	if inner, ok := carried(a); ok {
-		if why := never(inner); why != "" {
+		if why := deniedReason(inner); why != "" {
 			return why
 		}
 	}
@@ -68,5 +68,5 @@ func never(a netip.Addr) string {
 	return ""
 }
 
-// local reports whether plain http to an address is allowed: the traffic stays on the site.
-func local(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() }
+// allowsPlainHTTP reports whether plain http to an address is allowed: the traffic stays on the site.
+func allowsPlainHTTP(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() }

@@ -65,15 +65,15 @@ func parseEndpoint(text string) (endpoint, error) {
 func (p *policy) check(ctx context.Context, scheme string, to netip.AddrPort) error {
 	a := plainAddr(to.Addr())
 	switch {
-	case never(a) != "":
-		return denied("%s is %s; such addresses are never called.", a, never(a))
+	case deniedReason(a) != "":
+		return denied("%s is %s; such addresses are never called.", a, deniedReason(a))
 	case p.ours(ctx, a, to.Port()):
 		return denied("%s is a port of Plumbline itself.", netip.AddrPortFrom(a, to.Port()))
 	case contains(p.deny, a):
 		return denied("%s is on the list of denied addresses.", a)
 	case len(p.allow) > 0 && !contains(p.allow, a):
 		return denied("%s is not on the list of allowed addresses.", a)
-	case scheme == "http" && !local(a):
+	case scheme == "http" && !allowsPlainHTTP(a):
 		return denied("%s is a public address, and plain http may only go to loopback and private ones; use https.", a)
 	}
 	return nil

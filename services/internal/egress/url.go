@@ -50,10 +50,10 @@ func ParseURL(raw string) (*url.URL, error) {
 		return u, nil
 	}
 	a = plainAddr(a)
-	if why := never(a); why != "" {
+	if why := deniedReason(a); why != "" {
 		return nil, denied("%s is %s; such addresses are never called.", a, why)
 	}
-	if u.Scheme == "http" && !local(a) {
+	if u.Scheme == "http" && !allowsPlainHTTP(a) {
 		return nil, denied("%s is a public address, and plain http may only go to loopback and private ones; use https.", a)
 	}
 	return u, nil

@@ -14,11 +14,11 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// Rulebook caches the compiled policies of applications. It is safe for concurrent use.
-type Rulebook struct {
+// Cache caches the compiled policies of applications. It is safe for concurrent use.
+type Cache struct {
 	catalog *catalog.Catalog
 	ready   *lru.Cache[policyKey, compiled]
-	newest  atomic.Pointer[edition]
+	newest  atomic.Pointer[snapshot]
 	log     *slog.Logger
 	problem func(*policy.Problem)
 }
@@ -36,8 +36,8 @@ type compiled struct {
 	groups []uint64
 }
 
-// edition holds the lists of policies for one revision of the catalog.
-type edition struct {
+// snapshot holds the lists of policies for one revision of the catalog.
+type snapshot struct {
 	revision uint64 // of the catalog, read before its contents
 	mu       sync.RWMutex
 	lists    map[appKey][]*policy.Policy
@@ -54,17 +54,17 @@ const cachedPolicies = 4096
 
 // New returns a rulebook over a view of applications, policies and groups. problem is called for each rule that
 // cannot be evaluated, once per revision of its policy and the policy's groups.
-func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*Rulebook, error) {
+func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*Cache, error) {
 	ready, err := lru.New[policyKey, compiled](cachedPolicies)
 	if err != nil {
 		return nil, fmt.Errorf("cache of policies: %w", err)
 	}
-	return &Rulebook{catalog: c, ready: ready, log: log, problem: problem}, nil
+	return &Cache{catalog: c, ready: ready, log: log, problem: problem}, nil
 }
 
 // Of returns an application's policies in the order of their precedence, from the current catalog. The slice is
 // shared and must not be modified. Until the catalog changes, a call costs one map lookup.
-func (b *Rulebook) Of(app catalog.Record[proto.Application]) []*policy.Policy {
+func (b *Cache) Of(app catalog.Record[proto.Application]) []*policy.Policy {
 	if len(app.Value.Policies) == 0 {
 		return nil // includes an application that is closed at an unchanged revision
 	}
@@ -85,33 +85,33 @@ func (b *Rulebook) Of(app catalog.Record[proto.Application]) []*policy.Policy {
 	return list
 }
 
-// edition returns the edition of the catalog's revision.
-func (b *Rulebook) edition() *edition {
+// snapshot returns the snapshot of the catalog's revision.
+func (b *Cache) edition() *snapshot {
 	revision := b.catalog.Revision()
 	e := b.newest.Load()
 	if e != nil && e.revision == revision {
 		return e
 	}
-	next := &edition{revision: revision, lists: map[appKey][]*policy.Policy{}}
+	next := &snapshot{revision: revision, lists: map[appKey][]*policy.Policy{}}
 	if b.newest.CompareAndSwap(e, next) {
 		return next
 	}
-	// Another goroutine was faster. Its edition may be of another revision, and the next request checks that; next
+	// Another goroutine was faster. Its snapshot may be of another revision, and the next request checks that; next
 	// serves this one.
 	return next
 }
 
-func (b *Rulebook) list(app catalog.Record[proto.Application]) []*policy.Policy {
+func (b *Cache) list(app catalog.Record[proto.Application]) []*policy.Policy {
 	links := slices.Clone(app.Value.Policies)
 	slices.SortStableFunc(links, func(a, b proto.PolicyLink) int { return cmp.Compare(a.Precedence, b.Precedence) })
 	all := make([]*policy.Policy, len(links))
 	for i, link := range links {
-		all[i] = b.one(app.Account, link.Policy)
+		all[i] = b.compiledPolicy(app.Account, link.Policy)
 	}
 	return all
 }
 
-func (b *Rulebook) one(account proto.Account, id proto.ID) *policy.Policy {
+func (b *Cache) compiledPolicy(account proto.Account, id proto.ID) *policy.Policy {
 	r, ok := b.catalog.Policy(account, id)
 	if !ok {
 		return policy.Missing(id)
@@ -140,7 +140,7 @@ func (b *Rulebook) one(account proto.Account, id proto.ID) *policy.Policy {
 }
 
 // compile compiles a policy and records the revisions of its groups.
-func (b *Rulebook) compile(account proto.Account, p *proto.Policy) compiled {
+func (b *Cache) compile(account proto.Account, p *proto.Policy) compiled {
 	revisions := map[proto.ID]uint64{}
 	c := compiled{policy: policy.Compile(p, func(id proto.ID) (*proto.Group, bool) {
 		g, ok := b.catalog.Group(account, id)
@@ -154,7 +154,7 @@ func (b *Rulebook) compile(account proto.Account, p *proto.Policy) compiled {
 }
 
 // current reports whether the groups of a policy are unchanged since its compilation.
-func (b *Rulebook) current(account proto.Account, c compiled) bool {
+func (b *Cache) current(account proto.Account, c compiled) bool {
 	for i, id := range c.policy.Groups() {
 		if g, _ := b.catalog.Group(account, id); g.Revision != c.groups[i] {
 			return false

@@ -17,7 +17,7 @@ type world struct {
 	writer   *bus.Conn
 	account  proto.Account
 	catalog  *catalog.Catalog
-	rules    *Rulebook
+	rules    *Cache
 	problems []policy.Reason
 }
 
@@ -200,7 +200,7 @@ func TestManyAskWhileTheCatalogChanges(t *testing.T) {
 }
 
 func BenchmarkOf(b *testing.B) {
-	r := &Rulebook{catalog: catalog.New(nil, nil)}
+	r := &Cache{catalog: catalog.New(nil, nil)}
 	record := catalog.Record[proto.Application]{Value: &proto.Application{ID: proto.NewID()}}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -38,10 +38,10 @@ const (
 	seenEvery = time.Minute
 	// seenWritten is the interval between writes.
 	seenWritten = time.Second
-	// seenAtOnce is the number of records written together.
-	seenAtOnce = 256
-	// seenLastWords is how long records may be written after the end.
-	seenLastWords = 2 * time.Second
+	// seenBatch is the number of records written together.
+	seenBatch = 256
+	// seenFlush is how long records may be written after the end.
+	seenFlush = 2 * time.Second
 )
 
 // NewSeen returns a Seen. It writes while [Seen.Run] runs.
@@ -93,7 +93,7 @@ func (s *Seen) Run(ctx context.Context) error {
 		case <-tick.C:
 			s.write(ctx)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), seenLastWords)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), seenFlush)
 			defer cancel()
 			s.write(last)
 			return nil
@@ -114,7 +114,7 @@ func (s *Seen) write(ctx context.Context) {
 	var lost []user
 	var why error
 	for rest := due; len(rest) > 0; {
-		part := rest[:min(len(rest), seenAtOnce)]
+		part := rest[:min(len(rest), seenBatch)]
 		rest = rest[len(part):]
 		out, from := make([]bus.Outgoing, 0, len(part)), make([]use, 0, len(part))
 		for _, u := range part {

@@ -51,12 +51,12 @@ func (w *world) record(t *proto.ServiceToken) *proto.ServiceToken {
 	return &got
 }
 
-// swept has one more caretaker look at the tokens as each of the exchanges sees them now.
+// swept has one more janitor look at the tokens as each of the exchanges sees them now.
 func (w *world) swept(services ...*Service) {
 	w.Helper()
 	for _, s := range services {
 		bustest.Eventually(w, "the views are there", func() bool { return s.Ready(w.Context()) == nil })
-		newCaretaker(s.conn, s.log, w.clock, s.catalog, s.tokens, s.lastSeen, s.metrics.tokens).sweep(w.Context(), w.clock.Now())
+		newJanitor(s.conn, s.log, w.clock, s.catalog, s.tokens, s.lastSeen, s.metrics.tokens).sweep(w.Context(), w.clock.Now())
 	}
 }
 

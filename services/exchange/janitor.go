@@ -15,10 +15,10 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// caretaker maintains service tokens: it announces their expiry, and disables or deletes unused ones if the
+// janitor maintains service tokens: it announces their expiry, and disables or deletes unused ones if the
 // organization's settings say so. Every replica has one. Each notice and each change expects the revision it was
-// based on, so only one of several caretakers succeeds.
-type caretaker struct {
+// based on, so only one of several janitors succeeds.
+type janitor struct {
 	conn    *bus.Conn
 	log     *slog.Logger
 	clock   clock.Clock
@@ -27,31 +27,31 @@ type caretaker struct {
 	seen    *servicetoken.LastSeen
 	states  *prometheus.GaugeVec
 
-	done map[proto.ID]proto.TokenNotice // the newest known notice of each token
-	owed []bus.Outgoing                 // notices that could not be published yet
+	done        map[proto.ID]proto.TokenNotice // the newest known notice of each token
+	unpublished []bus.Outgoing                 // notices that could not be published yet
 }
 
 const (
 	sweepEvery = time.Minute
-	// crowd is how long a caretaker waits for more changes after one.
-	crowd = 100 * time.Millisecond
-	// maxOwed bounds the unpublished notices.
-	maxOwed = 10_000
+	// burstWait is how long a janitor waits for more changes after one.
+	burstWait = 100 * time.Millisecond
+	// maxUnpublished bounds the unpublished notices.
+	maxUnpublished = 10_000
 	// orphaned is the age at which a record of use without a token counts as belonging to a deleted token. Earlier,
 	// the token may not have arrived yet.
 	orphaned = time.Hour
-	// caretakerName is the actor in the audit log.
-	caretakerName = "inactivity of service tokens"
+	// janitorName is the actor in the audit log.
+	janitorName = "inactivity of service tokens"
 )
 
-func newCaretaker(conn *bus.Conn, log *slog.Logger, clock clock.Clock, settings *catalog.Catalog, tokens *servicetoken.View,
-	seen *servicetoken.LastSeen, states *prometheus.GaugeVec) *caretaker {
-	return &caretaker{conn: conn, log: log, clock: clock, catalog: settings, tokens: tokens, seen: seen, states: states,
+func newJanitor(conn *bus.Conn, log *slog.Logger, clock clock.Clock, settings *catalog.Catalog, tokens *servicetoken.View,
+	seen *servicetoken.LastSeen, states *prometheus.GaugeVec) *janitor {
+	return &janitor{conn: conn, log: log, clock: clock, catalog: settings, tokens: tokens, seen: seen, states: states,
 		done: map[proto.ID]proto.TokenNotice{}}
 }
 
 // run maintains the tokens every minute and after each change, until ctx ends.
-func (c *caretaker) run(ctx context.Context) error {
+func (c *janitor) run(ctx context.Context) error {
 	for {
 		tokens, settings := c.tokens.Changed(), c.catalog.Changed()
 		now := c.clock.Now()
@@ -70,17 +70,17 @@ func (c *caretaker) run(ctx context.Context) error {
 		}
 		// Changes arrive in bursts.
 		select {
-		case <-time.After(crowd):
+		case <-time.After(burstWait):
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-func (c *caretaker) sweep(ctx context.Context, now time.Time) {
+func (c *janitor) sweep(ctx context.Context, now time.Time) {
 	count := map[string]int{stateValid: 0, stateExpiring: 0, stateExpired: 0, stateDisabled: 0}
 	known, named := map[proto.ID]bool{}, map[proto.Account]map[proto.ID]bool{}
-	c.owe(ctx)
+	c.publish(ctx)
 	for _, t := range c.tokens.All() {
 		if ctx.Err() != nil {
 			return
@@ -114,7 +114,7 @@ func (c *caretaker) sweep(ctx context.Context, now time.Time) {
 }
 
 // tell publishes the notice due for a token, unless it was published before.
-func (c *caretaker) tell(ctx context.Context, t servicetoken.Record, now time.Time) error {
+func (c *janitor) tell(ctx context.Context, t servicetoken.Record, now time.Time) error {
 	state := noticeOf(t.ServiceToken, now)
 	if before, ok := c.done[t.ID]; state == "" || (ok && told(&before, state, t.ExpiresAt)) {
 		return nil
