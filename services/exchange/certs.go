@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// CertsPath is the path of the public keys (contract.md 8.2).
+// CertsPath is the path of the public keys (api/README.md 8.2).
 const CertsPath = "/cdn-cgi/access/certs"
 
 // Handler serves the public keys without authentication. It can be mounted on any listener.

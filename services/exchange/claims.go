@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/services/internal/claims"
 )
 
-// serviceClaims are the claims of a service's application token (contract.md 8.3). aud is a plain string, as measured
+// serviceClaims are the claims of a service's application token (api/README.md 8.3). aud is a plain string, as measured
 // at Cloudflare for service tokens; verifiers accept both a string and an array.
 type serviceClaims struct {
 	Type       string `json:"type"`
@@ -19,7 +19,7 @@ type serviceClaims struct {
 	Subject    string `json:"sub"`         // always empty
 }
 
-// userClaims are the claims of a person's token (contract.md 8.3), for an application or for the global session.
+// userClaims are the claims of a person's token (api/README.md 8.3), for an application or for the global session.
 type userClaims struct {
 	Type      string          `json:"type"`
 	Audience  []string        `json:"aud"`
@@ -34,7 +34,7 @@ type userClaims struct {
 	Custom    json.RawMessage `json:"custom,omitempty"`
 }
 
-// metaClaims accompany the redirect to the login (contract.md 8.5). Like those of a match they have no issuer, so
+// metaClaims accompany the redirect to the login (api/README.md 8.5). Like those of a match they have no issuer, so
 // that no verifier accepts them as an application token.
 type metaClaims struct {
 	Type               string    `json:"type"`
@@ -60,7 +60,7 @@ type mtlsClaim struct {
 	AuthStatus string `json:"auth_status"`
 }
 
-// matchClaims tell a command line client which application protects a host (contract.md 8.8).
+// matchClaims tell a command line client which application protects a host (api/README.md 8.8).
 type matchClaims struct {
 	Type        string `json:"type"`
 	Audience    string `json:"aud"` // a string: clients reject an array

@@ -16,7 +16,7 @@ import (
 // application: an origin does not check it again. A person's token lasts for their session.
 const MaxTokenLife = time.Hour
 
-// DefaultSession is the session duration if neither policy nor application has one (contract.md 8.4).
+// DefaultSession is the session duration if neither policy nor application has one (api/README.md 8.4).
 const DefaultSession = 24 * time.Hour
 
 // cachedTokens is the number of application tokens kept for reuse.

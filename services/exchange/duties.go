@@ -14,7 +14,7 @@ const (
 	// tellUntil is how long after a token's expiry it is announced. Earlier notices are found in ACCESS_LOG, which
 	// keeps them for thirty days.
 	tellUntil = 25 * 24 * time.Hour
-	// leastIdle is the shortest valid inactivity in days (contract.md 2.5). A smaller value cannot come from the API,
+	// leastIdle is the shortest valid inactivity in days (api/README.md 2.5). A smaller value cannot come from the API,
 	// and would disable tokens in use.
 	leastIdle = 30
 )
@@ -72,7 +72,7 @@ func told(newest *proto.TokenNotice, state proto.TokenState, expiry proto.Millis
 	return !newest.At.Time().Before(due)
 }
 
-// idle reports whether a token is to be disabled or deleted as unused (contract.md 2.5): it is older than the
+// idle reports whether a token is to be disabled or deleted as unused (api/README.md 2.5): it is older than the
 // threshold and was neither used nor edited within it. Enabling a token is an edit.
 func idle(t *proto.ServiceToken, seen proto.Millis, i proto.Inactivity, now time.Time) bool {
 	since := proto.At(now.Add(-time.Duration(i.Days) * 24 * time.Hour))

@@ -93,7 +93,7 @@ func (i *issuer) sign(key *keys.Key, claims any) (string, error) {
 	return signed, nil
 }
 
-// sessionOf returns the session duration: the policy's, else the application's, else the default (contract.md 8.4).
+// sessionOf returns the session duration: the policy's, else the application's, else the default (api/README.md 8.4).
 func sessionOf(policy, application time.Duration) time.Duration {
 	switch {
 	case policy > 0:

@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/gateway/proxy"
 )
 
-// serveMetadata describes how an application is protected (contract.md 8.5). It is public.
+// serveMetadata describes how an application is protected (api/README.md 8.5). It is public.
 func (f *front) serveMetadata(w http.ResponseWriter, r *http.Request, q proxy.Request) {
 	about := *q.URL
 	about.RawQuery, about.ForceQuery = "", false

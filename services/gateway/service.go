@@ -57,6 +57,12 @@ type Service struct {
 	server   *httpserve.Server
 }
 
+// link is the connection to NATS.
+type link interface {
+	Connected() bool
+	Stalled() error
+}
+
 // watch is a view that is restarted if it gets stuck.
 type watch struct {
 	name string
@@ -77,7 +83,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock,
+	s := &Service{cfg: cfg, conn: deps.Bus, link: deps.Bus, log: deps.Log, clock: deps.Clock,
 		// All kinds: a kind that the view did not follow would count as missed.
 		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log), sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
 		seen: servicetoken.NewSeen(deps.Bus, deps.Log),
@@ -243,7 +249,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Run(ctx)
 }
 
-// Ready returns the reason why the gateway denies every request; nil when it is ready.
+// Ready returns the reason for sending no requests to this gateway: it denies every request, or a reader of its data is
+// stalled. While NATS is away only the age of the data counts: all gateways may be cut off, and each continues with its
+// data for as long as --hold allows.
 func (s *Service) Ready(ctx context.Context) error {
 	if s.server.Bound() == "" {
 		return errors.New("the gateway does not listen yet")
@@ -252,7 +260,10 @@ func (s *Service) Ready(ctx context.Context) error {
 		return fmt.Errorf("every request is denied, because the destinations of some applications "+
 			"cannot be read: repair or delete %s in CONFIG", strings.Join(keys, ", "))
 	}
-	return s.stale.Ready(ctx)
+	if err := s.stale.Ready(ctx); err != nil || !s.link.Connected() {
+		return err
+	}
+	return s.link.Stalled()
 }
 
 // AccessAddr returns the address of the listener; empty before it listens.

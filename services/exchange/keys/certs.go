@@ -25,7 +25,7 @@ func (s *Snapshot) Signing() *Key { return s.signing }
 // Certs returns the document for /cdn-cgi/access/certs. It must not be modified.
 func (s *Snapshot) Certs() []byte { return s.certs }
 
-// document returns the document of public keys in the form of contract.md 8.2. The signing key is first.
+// document returns the document of public keys in the form of api/README.md 8.2. The signing key is first.
 func document(all []*Key) ([]byte, error) {
 	type certificate struct {
 		KID  string `json:"kid"`

@@ -89,7 +89,7 @@ func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*pro
 	return &write, nil
 }
 
-// standing returns the state of the keys for the API (contract.md 8.1).
+// standing returns the state of the keys for the API (api/README.md 8.1).
 func standing(s *state, now time.Time) *proto.KeysAnswer {
 	return &proto.KeysAnswer{IntervalDays: s.rotation.IntervalDays, LastRotation: s.rotation.Since, NextRotation: proto.At(rotation(s, now))}
 }

@@ -35,7 +35,7 @@ type Key struct {
 // key's SubjectPublicKeyInfo.
 func (k *Key) ID() string { return k.id }
 
-// Sign returns a compact JWS of a JSON payload, with the header {"alg":"RS256","kid":...,"typ":"JWT"} (contract.md
+// Sign returns a compact JWS of a JSON payload, with the header {"alg":"RS256","kid":...,"typ":"JWT"} (api/README.md
 // 8.3). It takes one RSA operation.
 func (k *Key) Sign(payload []byte) (string, error) {
 	s, err := k.signer.Sign(payload)

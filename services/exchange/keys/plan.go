@@ -13,17 +13,17 @@ const (
 	// leadUnasked is how long a key is published before a scheduled rotation to it. Verifiers that fetch the keys
 	// daily know it by then.
 	leadUnasked = 24 * time.Hour
-	// Accepted is how long a key is published after its last signature (contract.md 8.1).
+	// Accepted is how long a key is published after its last signature (api/README.md 8.1).
 	Accepted = 7 * 24 * time.Hour
 	// skew bounds the difference between replicas' clocks: a key created more than Lead and skew ago has been
 	// published for Lead, even if this replica has only just seen it.
 	skew = 10 * time.Minute
-	// maxPrevious bounds the accepted previous keys, and so the document: a verifier of contract.md 8.2 reads at most
+	// maxPrevious bounds the accepted previous keys, and so the document: a verifier of api/README.md 8.2 reads at most
 	// 1 MiB.
 	maxPrevious = 32
 
 	// DefaultInterval is the default number of days for which a key signs; MinInterval and MaxInterval are the
-	// allowed range (contract.md 8.1).
+	// allowed range (api/README.md 8.1).
 	DefaultInterval = 42
 	// MinInterval and MaxInterval limit the days between rotations (api/README.md 8.1).
 	MinInterval = 21

@@ -43,7 +43,7 @@ func newWorld(t *testing.T, b *bustest.Bus) *world {
 
 // ring is a replica whose view can be held.
 type ring struct {
-	*Ring
+	*KeySet
 	held sync.RWMutex
 	stop func()
 }
@@ -53,7 +53,7 @@ func (w *world) start() *ring { return w.startWith(confirmTimeout) }
 func (w *world) startWith(confirmTimeout time.Duration) *ring {
 	w.Helper()
 	conn := w.bus.Conn(topology.Exchange)
-	r := &ring{Ring: NewKeySet(conn, bustest.Log(w), w.clock, w.ids)}
+	r := &ring{KeySet: NewKeySet(conn, bustest.Log(w), w.clock, w.ids)}
 	r.confirmTimeout = confirmTimeout
 	follow := r.watch
 	r.watch = func(ctx context.Context, apply func(bus.Update) error, complete func()) error {

@@ -21,7 +21,7 @@ type Ask struct {
 	IP          netip.Addr     // of the request; the zero Addr: unknown
 }
 
-// identity is the identity claim. Its names are those of /cdn-cgi/access/get-identity (contract.md 8.7), to which
+// identity is the identity claim. Its names are those of /cdn-cgi/access/get-identity (api/README.md 8.7), to which
 // Cloudflare's documentation refers authors of endpoints.
 type identity struct {
 	AccountID  string          `json:"account_id"`

@@ -1,4 +1,4 @@
-// Package external runs external evaluations (contract.md 4.3): endpoints of an account's own that allow or deny a
+// Package external runs external evaluations (api/README.md 4.3): endpoints of an account's own that allow or deny a
 // person by their own rules.
 //
 // An evaluation is one HTTP call. Its body is {"token": JWT}; the token contains the identity and a nonce, and is

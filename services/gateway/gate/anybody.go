@@ -13,11 +13,11 @@ import (
 )
 
 // checkAnybody evaluates requests of people, requests with application tokens or without any credentials, and, with
-// strict mode off, requests with service credentials (contract.md 8.5).
+// strict mode off, requests with service credentials (api/README.md 8.5).
 func (q *evaluation) checkAnybody() {
 	q.authenticate()
 	if q.app.allow {
-		// Without an Allow policy application tokens are ignored (contract.md 8.4, measured).
+		// Without an Allow policy application tokens are ignored (api/README.md 8.4, measured).
 		q.findToken()
 	}
 	d := policy.Decide(q.app.policies, q.facts())
@@ -25,7 +25,7 @@ func (q *evaluation) checkAnybody() {
 	case d.Reason == policy.ServiceAuth && q.token.ServiceToken != nil:
 		q.a.Identity.Session = nil // the request is the service's
 		if q.admitService(d); q.a.Assertion != "" {
-			// With strict mode off a service gets its token as a cookie (contract.md 8.4).
+			// With strict mode off a service gets its token as a cookie (api/README.md 8.4).
 			q.a.SetCookies = q.login.ServiceCookies(q.a.App, q.a.Assertion, q.r.URL)
 		}
 	case d.Reason == policy.ServiceAuth && q.held == "":
@@ -58,7 +58,7 @@ func (q *evaluation) checkAnybody() {
 const maxTokens = 8
 
 // findToken finds the client's application token in cf-access-token, Cf-Access-Jwt-Assertion or the cookie
-// (contract.md 8.4). A browser may hold several cookies, and another host of the same site may have set some of them.
+// (api/README.md 8.4). A browser may hold several cookies, and another host of the same site may have set some of them.
 // If valid tokens name different people, the identity is ambiguous and none counts.
 func (q *evaluation) findToken() {
 	var who Identity

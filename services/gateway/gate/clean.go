@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/services/internal/headername"
 )
 
-// Headers for the origin (contract.md 8.4).
+// Headers for the origin (api/README.md 8.4).
 const (
 	assertionHeader = "Cf-Access-Jwt-Assertion"
 	emailHeader     = "Cf-Access-Authenticated-User-Email"

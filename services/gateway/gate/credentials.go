@@ -22,7 +22,7 @@ const (
 type credentials struct {
 	given bool // the request has some, valid or not
 	// bad reports that the credentials are duplicated, incomplete, malformed, or present in both forms that the
-	// application accepts: the intended ones are ambiguous (contract.md 8.6).
+	// application accepts: the intended ones are ambiguous (api/README.md 8.6).
 	bad        bool
 	both       bool // bad because both forms are present
 	id, secret string
@@ -31,7 +31,7 @@ type credentials struct {
 }
 
 // readCredentials finds the service credentials of a request: in the two standard headers, or as a JSON object in the
-// application's own header (contract.md 2.7). A header in another spelling, such as Cf_Access_Client_Id, counts as a
+// application's own header (api/README.md 2.7). A header in another spelling, such as Cf_Access_Client_Id, counts as a
 // duplicate, because some servers treat the two as equal.
 func readCredentials(h http.Header, single string) credentials {
 	var c credentials

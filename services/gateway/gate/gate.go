@@ -165,7 +165,7 @@ func (q *evaluation) preflight() bool {
 	return true
 }
 
-// describe tells a command line client which application protects the host (contract.md 8.8).
+// describe tells a command line client which application protects the host (api/README.md 8.8).
 func (q *evaluation) describe() bool {
 	signed, err := q.Keyring.Statement(q.ctx, &proto.Statement{Kind: proto.StatementMatch, Account: q.a.App.Account,
 		Application: q.a.App.Value.ID, Hostname: q.r.URL.Host})

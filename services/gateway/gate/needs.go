@@ -16,7 +16,7 @@ import (
 
 // Login sends people to log in.
 type Login interface {
-	// Redirect returns the response that redirects a person to the team domain (contract.md 8.5), with Location and
+	// Redirect returns the response that redirects a person to the team domain (api/README.md 8.5), with Location and
 	// cookies. The gate adds the headers common to all such responses. serviceToken is false if invalid service
 	// credentials were sent. Redirect returns nil if no login is possible now, and the gate then denies the request.
 	Redirect(ctx context.Context, r *Request, app Application, serviceToken bool) *Response

@@ -9,7 +9,7 @@ import (
 )
 
 // record writes the decision to the log and to ACCESS_LOG. ACCESS_LOG omits requests admitted by a Bypass policy
-// (contract.md 4.4), requests for no application, and unknown credentials, which may be a misplaced secret (8.6).
+// (api/README.md 4.4), requests for no application, and unknown credentials, which may be a misplaced secret (8.6).
 func (q *evaluation) record() {
 	d, who := q.a.Decision, &q.a.Identity
 	level := slog.LevelInfo

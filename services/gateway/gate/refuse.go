@@ -21,7 +21,7 @@ func statusOf(why policy.Reason) int {
 }
 
 // forbidden returns the status of a denial by the policies: 403, or 401 if the application asks for it for clients
-// blocked by Service Auth (contract.md 8.5). The application's setting also applies in strict mode, because it is
+// blocked by Service Auth (api/README.md 8.5). The application's setting also applies in strict mode, because it is
 // more specific than the 403 of 8.6.
 func (q *evaluation) forbidden() int {
 	if q.app.app.Value.Gate.Refuse401 && q.app.service && q.a.Identity.Session == nil {
@@ -127,7 +127,7 @@ func required(op proto.Operator, score float64) string {
 	return words + strconv.FormatFloat(score, 'f', -1, 64)
 }
 
-// mark adds the headers that identify the application (contract.md 8.5).
+// mark adds the headers that identify the application (api/README.md 8.5).
 func (q *evaluation) mark(h http.Header) {
 	if app := q.a.App.Value; app != nil {
 		h["Cf-Access-Aud"] = []string{app.AUD}
@@ -135,7 +135,7 @@ func (q *evaluation) mark(h http.Header) {
 	}
 }
 
-// challenge answers a request that a login could help (contract.md 8.5).
+// challenge answers a request that a login could help (api/README.md 8.5).
 func (q *evaluation) challenge(d policy.Decision) {
 	switch {
 	case q.repeated, q.app.service && q.app.app.Value.Gate.Refuse401:

@@ -38,7 +38,7 @@ func (q *evaluation) authenticate() {
 	q.Seen.Note(q.a.App.Account, token.ClientID, q.now)
 }
 
-// checkService implements strict mode (contract.md 8.6): invalid credentials are answered with 401, and a token that
+// checkService implements strict mode (api/README.md 8.6): invalid credentials are answered with 401, and a token that
 // no policy admits with 403. There is no redirect to a login, and other credentials in the request are ignored.
 func (q *evaluation) checkService() {
 	if q.authenticate(); q.badCredentials != policy.Undecided {
@@ -74,7 +74,7 @@ func (q *evaluation) admitService(d policy.Decision) {
 }
 
 // admitNobody adds an application token to a request that a Service Auth policy admits without any identity: origins
-// always get one (contract.md 8.4).
+// always get one (api/README.md 8.4).
 func (q *evaluation) admitNobody(d policy.Decision) {
 	if q.repeated {
 		q.a.Decision = d

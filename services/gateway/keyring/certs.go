@@ -21,7 +21,7 @@ type keySet struct {
 // maxKeys bounds the keys in a document: the exchange has about three.
 const maxKeys = 64
 
-// parseCerts parses the document of contract.md 8.2. It ignores keys that are unsuitable for RS256. An unchanged key
+// parseCerts parses the document of api/README.md 8.2. It ignores keys that are unsuitable for RS256. An unchanged key
 // keeps its pointer, so cached verifications stay valid.
 func parseCerts(document []byte, before *keySet) (*keySet, error) {
 	var set jose.JSONWebKeySet

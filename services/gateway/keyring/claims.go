@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/internal/claims"
 )
 
-// Claims are the claims of a token (contract.md 8.3). They are shared and must not be modified.
+// Claims are the claims of a token (api/README.md 8.3). They are shared and must not be modified.
 type Claims struct {
 	Type       string // app or org
 	Email      string // of a person
@@ -80,7 +80,7 @@ func parseClaims(payload []byte, issuer string) (*Claims, error) {
 // moment reports whether a number of seconds is a plausible time. Larger values cannot be compared.
 func moment(seconds int64) bool { return 0 < seconds && seconds < 1<<38 }
 
-// audience is one string or several (contract.md 8.3).
+// audience is one string or several (api/README.md 8.3).
 type audience []string
 
 // UnmarshalJSON accepts both forms.

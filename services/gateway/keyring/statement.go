@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// statementLife is how long a statement is reused. It is valid for five minutes (contract.md 8.5).
+	// statementLife is how long a statement is reused. It is valid for five minutes (api/README.md 8.5).
 	statementLife = 4 * time.Minute
 	// cachedStatements take about 2 MB.
 	cachedStatements = 1024

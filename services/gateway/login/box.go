@@ -109,7 +109,7 @@ func hashOf(secret string) []byte {
 	return sum[:]
 }
 
-// newNonce returns a session's name of 16 characters (contract.md 8.3): 95 bits.
+// newNonce returns a session's name of 16 characters (api/README.md 8.3): 95 bits.
 func newNonce() string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	out := make([]byte, 0, 16)

@@ -1,6 +1,6 @@
 // Package login logs people in at an OpenID Connect provider and creates their sessions.
 //
-// A person without a session is redirected to the team domain (contract.md 8.5), then to the provider, and returns to
+// A person without a session is redirected to the team domain (api/README.md 8.5), then to the provider, and returns to
 // /cdn-cgi/access/callback. Their identity becomes a session, which is a record in the SESSIONS bucket and a cookie
 // at the team domain. The application's policies are evaluated. An admitted person continues to
 // /cdn-cgi/access/authorized of the application with a single-use code, which is exchanged for the application's own

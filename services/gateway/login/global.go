@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/gateway/keyring"
 )
 
-// defaultSession is the default session duration (contract.md 8.4).
+// defaultSession is the default session duration (api/README.md 8.4).
 const defaultSession = 24 * time.Hour
 
 // globalLife returns the duration of an account's global sessions.

@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// identity serves /cdn-cgi/access/get-identity: the person and the device of the browser's session (contract.md 8.7).
+// identity serves /cdn-cgi/access/get-identity: the person and the device of the browser's session (api/README.md 8.7).
 // Without a session the response is a 401 with an error.
 func (v *request) identity(context.Context) *gate.Response {
 	s, c, ok := v.who()
@@ -53,7 +53,7 @@ func (v *request) who() (found heldSession, claims *keyring.Claims, ok bool) {
 	return found, claims, ok
 }
 
-// whoami is the response (contract.md 7.4, 8.7).
+// whoami is the response (api/README.md 7.4, 8.7).
 type whoami struct {
 	ID                 string                 `json:"id"`
 	Name               string                 `json:"name"`

@@ -17,7 +17,7 @@ import (
 )
 
 // logout serves /cdn-cgi/access/logout, at an application and at the team domain. It ends every session for which the
-// browser has a valid token, and with it all tokens everywhere (contract.md 8.7). Like Cloudflare, it accepts a plain
+// browser has a valid token, and with it all tokens everywhere (api/README.md 8.7). Like Cloudflare, it accepts a plain
 // link. From the team domain it continues to the provider's logout, if there is one and the link names no other
 // target.
 func (v *request) logout(ctx context.Context) *gate.Response {

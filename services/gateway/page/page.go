@@ -62,7 +62,7 @@ var (
 	}()
 )
 
-// NoStore is the Cache-Control of every response that depends on the client (contract.md 8.5).
+// NoStore is the Cache-Control of every response that depends on the client (api/README.md 8.5).
 const NoStore = "private, max-age=0, no-store, no-cache, must-revalidate"
 
 // Refuse renders a refusal, as JSON if the request's Accept header prefers it, otherwise as a page. The headers are

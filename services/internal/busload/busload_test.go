@@ -48,10 +48,10 @@ func TestWhatWaitsIsShown(t *testing.T) {
 	}
 	l.Ask(t.Context())
 	want := `
-# HELP plumbline_bus_consumer_pending Messages that a consumer has not handed out yet.
+# HELP plumbline_bus_consumer_pending Messages not yet delivered by a consumer.
 # TYPE plumbline_bus_consumer_pending gauge
 plumbline_bus_consumer_pending{consumer="registry",role="registry",stream="DEVICE_COMMANDS"} 3
-# HELP plumbline_bus_stream_written_total Messages that were ever written to a stream.
+# HELP plumbline_bus_stream_written_total Messages ever written to a stream.
 # TYPE plumbline_bus_stream_written_total counter
 plumbline_bus_stream_written_total{role="registry",stream="DEVICE_COMMANDS"} 3
 plumbline_bus_stream_written_total{role="registry",stream="POSTURE_DEAD"} 0
@@ -62,7 +62,7 @@ plumbline_bus_stream_written_total{role="registry",stream="POSTURE_DEAD"} 0
 	b.Server(0).Close()
 	bustest.Eventually(t, "the connection is shown as lost", func() bool {
 		return testutil.CollectAndCompare(l, strings.NewReader(`
-# HELP plumbline_bus_connected 1 while the connection to NATS stands.
+# HELP plumbline_bus_connected 1 while connected to NATS.
 # TYPE plumbline_bus_connected gauge
 plumbline_bus_connected{role="registry"} 0
 `), "plumbline_bus_connected") == nil

@@ -19,9 +19,9 @@ type Record[T any] struct {
 	Account  proto.Account
 	Revision uint64 // of its key in CONFIG
 	Value    *T
-	// Unreadable is set if the newest revision of an application cannot be read. Value is then the last readable one
-	// without its policies and gate settings, so that its destinations stay closed. It has no destinations if none
-	// was ever readable: see [Catalog.Uncertain].
+	// Unreadable is set if the newest revision of an application or a zone cannot be read. Value is then the last readable
+	// one; an application lacks its policies and gate settings, so that its destinations stay closed. If none was ever
+	// readable, an application has no destinations (see [Catalog.Uncertain]), and a zone no hosts: they are unknown.
 	Unreadable bool
 }
 
@@ -180,6 +180,17 @@ func put[T any, M interface {
 	}
 	into[k] = Record[T]{Account: k.account, Revision: u.Revision, Value: v}
 	return was, v, nil
+}
+
+// keepZone keeps the hosts of a zone with an unreadable revision, so that no other zone can take them. The lock must be
+// held.
+func (c *Catalog) keepZone(k key, revision uint64, was any) *proto.Zone {
+	last, ok := was.(*proto.Zone)
+	if !ok {
+		last = &proto.Zone{}
+	}
+	c.zones[k] = Record[proto.Zone]{Account: k.account, Revision: revision, Value: last, Unreadable: true}
+	return last
 }
 
 // closeApplication stores the closed form of an application with an unreadable revision. The lock must be held.

@@ -1,5 +1,5 @@
 // Package claims holds conventions shared by the signer and the verifiers of tokens, in addition to the wire facts of
-// contract.md 8.3.
+// api/README.md 8.3.
 package claims
 
 import (

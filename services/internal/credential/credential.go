@@ -23,7 +23,7 @@ const (
 	randomLen = 40 // alphanumerics: 238 bits
 )
 
-// NewServiceSecret returns a Client Secret in the form of contract.md 2.4: "cfast_", 40 random alphanumerics and a
+// NewServiceSecret returns a Client Secret in the form of api/README.md 2.4: "cfast_", 40 random alphanumerics and a
 // checksum of 8.
 //
 // Cloudflare does not document its checksum. Ours is the CRC-32 (IEEE) of the preceding characters, in lower-case
@@ -31,10 +31,10 @@ const (
 func NewServiceSecret() string { return withChecksum(ServicePrefix) }
 
 // NewAPIToken returns a bearer token of the control plane, in the form accepted by the Terraform provider:
-// ^[0-9A-Za-z\-_]{40,80}$ (contract.md 1.2). It ends with the same kind of checksum.
+// ^[0-9A-Za-z\-_]{40,80}$ (api/README.md 1.2). It ends with the same kind of checksum.
 func NewAPIToken() string { return withChecksum(APIPrefix) }
 
-// NewClientID returns a Client ID: 32 lower-case hex characters and ".access" (contract.md 2.3).
+// NewClientID returns a Client ID: 32 lower-case hex characters and ".access" (api/README.md 2.3).
 func NewClientID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails since Go 1.24

@@ -222,13 +222,13 @@ func TestMetrics(t *testing.T) {
 	}
 	o.apply(Page{PageRef: ref(0), Seq: 1, Summary: proto.Summary{Tick: 1, PolledAt: epoch.Add(time.Minute), Devices: 4, Pass: 3, Fail: 1}})
 	want := strings.ReplaceAll(`
-# HELP plumbline_integration_age_seconds Time since the newest poll of the page that was not polled for the longest.
+# HELP plumbline_integration_age_seconds Time since the last poll of the page polled least recently.
 # TYPE plumbline_integration_age_seconds gauge
 plumbline_integration_age_seconds{integration="ID"} 3540
-# HELP plumbline_integration_info Always 1; tells the name of an integration.
+# HELP plumbline_integration_info Always 1, with the name of an integration.
 # TYPE plumbline_integration_info gauge
 plumbline_integration_info{integration="ID",name="EDR"} 1
-# HELP plumbline_integration_overdue 1 where some page was not polled within twice the interval.
+# HELP plumbline_integration_overdue 1 if any page was not polled within twice the interval.
 # TYPE plumbline_integration_overdue gauge
 plumbline_integration_overdue{integration="ID"} 1
 # HELP plumbline_integration_results Results over all checks, by outcome.

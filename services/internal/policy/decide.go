@@ -28,7 +28,7 @@ func (d Decision) Admitted() bool { return d.Reason.Admits() }
 func Decide(policies []*Policy, f *Facts) Decision { return decide(policies, f, false) }
 
 // DecideService evaluates only the Service Auth and Bypass policies and ignores any login. It implements strict
-// service-token mode (contract.md 8.6), where a request with service credentials is never redirected to a login. It
+// service-token mode (api/README.md 8.6), where a request with service credentials is never redirected to a login. It
 // allocates only if the facts include a login.
 func DecideService(policies []*Policy, f *Facts) Decision {
 	if f.LoggedIn {

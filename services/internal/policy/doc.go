@@ -1,7 +1,7 @@
 // Package policy decides whether a request may reach an application. The package is pure: it takes the known facts
 // about a request ([Facts]) and returns a [Decision] with a reason from a closed list.
 //
-// Policies are evaluated in the order of contract.md 4.4: first the ones with the decision bypass or non_identity
+// Policies are evaluated in the order of api/README.md 4.4: first the ones with the decision bypass or non_identity
 // (Service Auth) by precedence, then allow and deny by precedence. The first policy to hold decides. If no policy
 // holds, the request is denied.
 //

@@ -14,7 +14,7 @@ var _ = register(Selector{
 	Name: "external_evaluation", Members: []string{"evaluate_url", "keys_url"}, Usage: "URL,KEYS-URL", Identity: true, parse: parseExternal,
 })
 
-// Evaluation identifies an external service that allows or denies a person (contract.md 4.3, external_evaluation).
+// Evaluation identifies an external service that allows or denies a person (api/README.md 4.3, external_evaluation).
 // This package does not call it.
 type Evaluation struct {
 	EvaluateURL string // the endpoint that is called

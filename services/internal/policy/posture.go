@@ -22,7 +22,7 @@ type posture struct {
 
 func parseDevicePosture(body []byte) (Matcher, error) {
 	var b struct {
-		Check string `json:"integration_uid"` // a check's id, despite the name (contract.md 4.3)
+		Check string `json:"integration_uid"` // a check's id, despite the name (api/README.md 4.3)
 	}
 	if err := decode(body, &b); err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 
 // Authenticate verifies a secret of a service token, and returns the reason if it fails. A missing token, nil, costs
 // the same work as a wrong secret. Only a client with the right secret learns that a token is disabled or expired.
-// The secret from before the last rotation is valid until its grace period ends (contract.md 2.5).
+// The secret from before the last rotation is valid until its grace period ends (api/README.md 2.5).
 func Authenticate(secret string, t *proto.ServiceToken, now time.Time) (why policy.Reason, ok bool) {
 	var current, previous []byte
 	if t != nil {
