@@ -4,10 +4,13 @@ COMPOSE ?= docker compose
 FUZZTIME ?= 20s
 MODULES := proto bus services test
 
-.PHONY: build test race lint fmt golden fuzz bench bench-gateway jose-test browser-test clients-test terraform-test demo ci compose-build compose-up compose-down compose-test
+.PHONY: build release test race lint fmt golden fuzz bench bench-gateway jose-test browser-test clients-test terraform-test demo ci compose-build compose-up compose-down compose-test
 
 build: ## every binary, into bin/
 	mkdir -p bin && go build -trimpath -o bin/ ./services/cmd/...
+
+release: ## archives of plumb for each platform, with checksums, into dist/; IMAGES=1 builds the images too
+	go run ./test/release --out dist $(if $(IMAGES),--images)
 
 test:
 	go test work

@@ -1,0 +1,195 @@
+// Command release builds what users install, into a directory:
+//
+//	go run ./test/release --out dist
+//
+// It writes an archive of plumb for each platform, with shell completions and the licences of every module in the
+// binary, and SHA256SUMS. With --images it also builds an image of each service from deploy/Dockerfile. Two runs at the
+// same commit, with the same toolchain, write the same archives.
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// platform is an operating system and an architecture, by Go's names.
+type platform struct{ os, arch string }
+
+func (p platform) String() string { return p.os + "/" + p.arch }
+
+var platforms = []platform{
+	{"linux", "amd64"}, {"linux", "arm64"},
+	{"darwin", "amd64"}, {"darwin", "arm64"},
+	{"windows", "amd64"}, {"windows", "arm64"},
+}
+
+func main() {
+	out := flag.String("out", "dist", "directory for the archives; existing archives are replaced")
+	only := flag.String("platform", "", "comma-separated platforms to build, such as linux/amd64; all by default")
+	images := flag.Bool("images", false, "build the images too; needs a Docker engine")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := release(ctx, *out, *only, *images); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+func release(ctx context.Context, out, only string, images bool) error {
+	chosen := platforms
+	if only != "" {
+		chosen = nil
+		for name := range strings.SplitSeq(only, ",") {
+			n := slices.IndexFunc(platforms, func(p platform) bool { return p.String() == name })
+			if n < 0 {
+				return fmt.Errorf("--platform: %q must be one of %v", name, platforms)
+			}
+			chosen = append(chosen, platforms[n])
+		}
+	}
+	version, commitTime, err := source(ctx)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "plumb-release-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	completions, err := completionFiles(ctx, work)
+	if err != nil {
+		return err
+	}
+	var sums strings.Builder
+	for _, p := range chosen {
+		name, content, err := build(ctx, work, version, p, commitTime, completions)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p, err)
+		}
+		if err := os.WriteFile(filepath.Join(out, name), content, 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(content), name)
+		fmt.Println(filepath.Join(out, name))
+	}
+	if err := os.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(sums.String()), 0o644); err != nil {
+		return err
+	}
+	if images {
+		return buildImages(ctx, version)
+	}
+	return nil
+}
+
+// source returns the version and the time of the commit that is checked out.
+func source(ctx context.Context) (version string, at time.Time, err error) {
+	described, err := output(ctx, nil, "git", "describe", "--tags", "--always", "--dirty")
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	stamp, err := output(ctx, nil, "git", "show", "-s", "--format=%cI", "HEAD")
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	at, err = time.Parse(time.RFC3339, strings.TrimSpace(stamp))
+	return strings.TrimPrefix(strings.TrimSpace(described), "v"), at, err
+}
+
+// completionFiles builds plumb for this machine and returns its completion scripts.
+func completionFiles(ctx context.Context, work string) ([]file, error) {
+	host := filepath.Join(work, "host")
+	if err := compile(ctx, host, platform{runtime.GOOS, runtime.GOARCH}); err != nil {
+		return nil, err
+	}
+	var all []file
+	for shell, name := range map[string]string{"bash": "plumb.bash", "zsh": "_plumb", "fish": "plumb.fish"} {
+		script, err := output(ctx, nil, host, "completion", shell)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, file{name: "completions/" + name, content: []byte(script)})
+	}
+	return all, nil
+}
+
+// build returns the archive of a platform and its name.
+func build(ctx context.Context, work, version string, p platform, at time.Time, files []file) (string, []byte, error) {
+	base := fmt.Sprintf("plumb_%s_%s_%s", version, p.os, p.arch)
+	binary := "plumb"
+	if p.os == "windows" {
+		binary += ".exe"
+	}
+	path := filepath.Join(work, base)
+	if err := compile(ctx, path, p); err != nil {
+		return "", nil, err
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", nil, err
+	}
+	licences, err := licenceFiles(ctx, p)
+	if err != nil {
+		return "", nil, err
+	}
+	all := append([]file{{name: binary, content: content, executable: true}}, files...)
+	all = append(all, licences...)
+	if p.os == "windows" {
+		packed, err := zipped(base, all, at)
+		return base + ".zip", packed, err
+	}
+	packed, err := tarred(base, all, at)
+	return base + ".tar.gz", packed, err
+}
+
+func compile(ctx context.Context, path string, p platform) error {
+	_, err := output(ctx, environment(p), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "./services/cmd/plumb")
+	return err
+}
+
+func environment(p platform) []string {
+	return append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch)
+}
+
+// buildImages builds an image of each binary, from the Dockerfile that deploy/compose.yaml uses.
+func buildImages(ctx context.Context, version string) error {
+	entries, err := os.ReadDir("services/cmd")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		tag := "plumbline/" + e.Name() + ":" + version
+		cmd := exec.CommandContext(ctx, "docker", "build", "-f", "deploy/Dockerfile", "--build-arg", "SERVICE="+e.Name(), "-t", tag, ".")
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("image %s: %w", tag, err)
+		}
+		fmt.Println(tag)
+	}
+	return nil
+}
+
+// output runs a command and returns its standard output. If the command fails, the error has its standard error.
+func output(ctx context.Context, env []string, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = env
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, exit.Stderr)
+	}
+	return string(out), err
+}
