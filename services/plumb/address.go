@@ -8,15 +8,14 @@ import (
 	"syscall"
 )
 
-// flagged is an address and the flag that it came from.
+// flagged is an address and its flag.
 type flagged struct {
 	flag string
 	addr *string
 }
 
-// claim makes sure that every address can be listened on, so that one that is taken is told at once and
-// by the flag that changes it, and puts a free port in place of each 0. The listeners are closed again:
-// who serves there opens its own.
+// claim checks that every address can be listened on, and replaces port 0 by a free port. An error names the flag of
+// the address. The listeners are closed again; the services open their own.
 func claim(ctx context.Context, all ...flagged) error {
 	var listen net.ListenConfig
 	for _, f := range all {
@@ -25,12 +24,12 @@ func claim(ctx context.Context, all ...flagged) error {
 		}
 		l, err := listen.Listen(ctx, "tcp", *f.addr)
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("address %s is in use: stop what listens there, or give another %s", *f.addr, f.flag)
+			return fmt.Errorf("address %s is in use: stop the process that listens on it, or give another %s", *f.addr, f.flag)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.flag, err)
 		}
-		defer l.Close() // only when all are claimed: no two get the same port
+		defer l.Close() // after the last address, so that no two get the same free port
 		*f.addr = l.Addr().String()
 	}
 	return nil

@@ -15,50 +15,50 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Config says where everything is. An address with port 0 takes a free one; see [Installation].
+// Config configures an installation. Port 0 in an address is replaced by a free port; see [Installation].
 type Config struct {
-	Data string // directory of the store and of all that is made at first start
-	// Account is the installation's; zero: the one kept in Data, made at first start.
+	Data string // directory of the store and of generated secrets
+	// Account is the account id. Default: the one stored in Data, created at the first start.
 	Account proto.Account
-	// BootstrapToken is the first API token; empty: the one kept in Data, made at first start.
+	// BootstrapToken is the first API token. Default: the one stored in Data, created at the first start.
 	BootstrapToken string
-	// BootstrapEmail makes the first API token an API key too, beside this address; empty: it is none.
+	// BootstrapEmail makes the first API token an API key too, with this e-mail address. Default: no API key.
 	BootstrapEmail string
-	APIAddr        string // control plane
-	AccessAddr     string // the gateway
-	NATSAddr       string // NATS clients of other systems; empty: none
-	AdminAddr      string // health and metrics
-	// TeamDomain is the issuer of application tokens, an URL; empty: AccessAddr's.
+	APIAddr        string // address of the control plane
+	AccessAddr     string // address of the gateway
+	NATSAddr       string // address for NATS clients of other systems, or empty
+	AdminAddr      string // address of health and metrics
+	// TeamDomain is the issuer of application tokens, a URL. Default: the URL of AccessAddr.
 	TeamDomain  string
-	MinInterval time.Duration // shortest interval of an integration; 0: one minute
+	MinInterval time.Duration // shortest interval of an integration; default one minute
 	// FreeSecretHost keeps the secret of an integration or an identity provider when the host of a URL changes.
 	FreeSecretHost bool
-	// Zones are those of the configuration.
+	// Zones lists the configured zones.
 	Zones []access.Zone
-	// LogMaxBytes bounds the posture log; 0: a quarter of the disk, 20 GiB at most.
+	// LogMaxBytes is the size of the posture log at most. Default: a quarter of the disk, up to 20 GiB.
 	LogMaxBytes int64
-	// AcceptLoss makes the installation run without what its store lost; what that is is logged.
+	// AcceptLoss makes the installation run without the data lost from its store. The losses are logged.
 	AcceptLoss bool
-	// Fetcher is how scoring APIs are called; our own listeners are never.
+	// Fetcher configures the calls to scoring APIs. They never reach this process's own addresses.
 	Fetcher fetcher.Config
-	// Gateway is what the gateway does; its address, team domain and session key are those above and in Data.
+	// Gateway configures the gateway, except its address, team domain and session key.
 	Gateway gateway.Config
 }
 
-// Deps are what the process hands in.
+// Deps are the dependencies of an installation.
 type Deps struct {
 	Log     *slog.Logger
-	Metrics *prometheus.Registry // of all services; what is on it is served on AdminAddr
+	Metrics *prometheus.Registry // of all services; served on AdminAddr
 	Clock   clock.Clock
-	Tracer  trace.TracerProvider // nil: no spans
+	Tracer  trace.TracerProvider // nil for no spans
 }
 
 func (c *Config) check() error {
 	if c.Data == "" {
-		return errors.New("a data directory is needed (--data)")
+		return errors.New("the data directory is missing (--data)")
 	}
 	if c.MinInterval < 0 || c.LogMaxBytes < 0 {
-		return errors.New("--min-interval and --log-max-bytes cannot be negative")
+		return errors.New("--min-interval and --log-max-bytes must not be negative")
 	}
 	if c.MinInterval == 0 {
 		c.MinInterval = time.Minute
@@ -66,7 +66,7 @@ func (c *Config) check() error {
 	return nil
 }
 
-// urlOf is the URL at which a listener on addr is reached from this machine.
+// urlOf returns the URL of a listener on addr, as seen from this machine.
 func urlOf(scheme, addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip.IsUnspecified()) {

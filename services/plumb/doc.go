@@ -1,3 +1,3 @@
-// Package plumb is all of Plumbline in one process: every service, by the same constructors as their own
-// binaries, on an embedded NATS server whose data lies in one directory.
+// Package plumb runs all of Plumbline in one process: every service, with the constructors of the services' own
+// binaries, and an embedded NATS server with its data in one directory.
 package plumb

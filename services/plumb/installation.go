@@ -10,13 +10,13 @@ import (
 	"plumbline.dev/services/plumb/datadir"
 )
 
-// Installation is what others need to know of a running process.
+// Installation describes a running process to others.
 type Installation struct {
 	Data       datadir.Dir
 	Account    proto.Account
 	Token      string // the first API token
-	TokenKept  bool   // it lies in Data
-	TokenMade  bool   // by this start
+	TokenKept  bool   // it is stored in Data
+	TokenMade  bool   // it was created by this start
 	APIURL     string
 	AccessURL  string
 	TeamDomain string
@@ -24,7 +24,7 @@ type Installation struct {
 	AdminURL   string
 }
 
-// open reads what the directory keeps, and makes at first start what is not there.
+// open reads the files of the data directory, and creates the missing ones.
 func (s *Service) open() (keys secrets, err error) {
 	d := s.installation.Data
 	var all [6]error
@@ -38,7 +38,7 @@ func (s *Service) open() (keys secrets, err error) {
 	return keys, errors.Join(all[:]...)
 }
 
-// sealing is what a service opens secrets with, and what others seal to it with.
+// sealing returns the identities of a service and the recipients that others encrypt secrets for.
 func sealing(d datadir.Dir, service string) ([]age.Identity, []age.Recipient, error) {
 	identities, err := d.Identities(service)
 	if err != nil {
@@ -48,7 +48,7 @@ func sealing(d datadir.Dir, service string) ([]age.Identity, []age.Recipient, er
 	return identities, recipients, err
 }
 
-// Await gives the installation once every service is ready.
+// Await returns the installation when every service is ready.
 func (s *Service) Await(ctx context.Context) (Installation, error) {
 	select {
 	case <-s.ready:

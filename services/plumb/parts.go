@@ -13,20 +13,20 @@ import (
 	"plumbline.dev/services/scheduler"
 )
 
-// maker makes a service on a connection of its role.
+// maker creates a service on a connection of its role.
 type maker struct {
 	role topology.Role
 	make func(*bus.Conn) (part, error)
 }
 
-// secrets are what some services open sealed secrets with, and others seal to.
+// secrets holds the keys of the services.
 type secrets struct {
 	fetcher, exchange, gateway []age.Identity
-	sealTo, sealGateway        []age.Recipient // the fetcher, the gateway
-	session                    []byte          // key of what browsers carry
+	sealTo, sealGateway        []age.Recipient // recipients of the fetcher and the gateway
+	session                    []byte          // key of the gateways' cookies
 }
 
-// makers are the services in the order in which they are started: each after those that it asks.
+// makers returns the services in the order in which they start: each after the services that it calls.
 func (s *Service) makers(keys secrets) []maker {
 	cfg, d := s.cfg, s.deps
 	return []maker{
@@ -41,7 +41,7 @@ func (s *Service) makers(keys secrets) []maker {
 				exchange.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.exchange})
 		}},
 		{topology.Fetcher, func(c *bus.Conn) (part, error) {
-			// A scoring API may be an application: the gateway's own port is not among those denied.
+			// A scoring API may be an application, so calls to the gateway's own port are allowed.
 			f := cfg.Fetcher
 			f.Egress.DenyAddrs = cfg.inner()
 			return fetcher.New(f, fetcher.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.fetcher})
@@ -64,7 +64,7 @@ func (s *Service) makers(keys secrets) []maker {
 	}
 }
 
-// inner are our own listeners that no URL which a user may choose leads to.
+// inner returns the addresses of this process that no URL of a user may lead to.
 func (c *Config) inner() []string {
 	var all []string
 	for _, addr := range []string{c.APIAddr, c.AdminAddr, c.NATSAddr, c.Gateway.ExtAuthzAddr} {

@@ -20,37 +20,37 @@ import (
 	"plumbline.dev/services/plumb/datadir"
 )
 
-// Service is all services on an embedded server.
+// Service runs all services on an embedded server.
 type Service struct {
 	cfg          Config
 	deps         Deps
 	installation Installation
-	ready        chan struct{} // closed when every service is, for the first time
+	ready        chan struct{} // closed when every service is ready for the first time
 	running      []named
 	addrs        []flagged
-	damage       atomic.Pointer[error] // what the store lost
+	damage       atomic.Pointer[error] // lost data of the store
 	beside       []beside
 }
 
-// beside is what runs with the services.
+// beside runs with the services.
 type beside struct {
 	name string
 	run  func(context.Context) error
 }
 
-// named is a service that runs.
+// named is a running service.
 type named struct {
 	name string
 	part
 }
 
-// part is what every service is.
+// part is the interface of every service.
 type part interface {
 	Run(ctx context.Context) error
 	Ready(ctx context.Context) error
 }
 
-// New checks the configuration; nothing is made or started yet.
+// New checks the configuration. It creates and starts nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -58,18 +58,18 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return &Service{cfg: cfg, deps: deps, ready: make(chan struct{}), installation: Installation{Data: datadir.Dir(cfg.Data)}}, nil
 }
 
-// Claim has an address looked at with the service's own when it starts: one that is taken is told by its
-// flag, and port 0 is replaced by a free one. For what [Service.Add] adds; before Run.
+// Claim adds an address to check before anything starts: an error names the flag, and port 0 is replaced by a free
+// port. It must be called before Run.
 func (s *Service) Claim(flag string, addr *string) { s.addrs = append(s.addrs, flagged{flag, addr}) }
 
-// Add has something run beside the services, started after them and stopped before them. It may wait for
-// them with [Service.Await]. Before Run.
+// Add adds a function to run with the services. It is started after them and stopped before them, and may wait for them
+// with [Service.Await]. It must be called before Run.
 func (s *Service) Add(name string, run func(context.Context) error) {
 	s.beside = append(s.beside, beside{name, run})
 }
 
-// Run takes the data directory, starts the server and every service, and stops them in reverse when ctx
-// ends or one of them fails. It runs once.
+// Run locks the data directory, starts the server and every service, and stops them in reverse order when ctx ends or
+// one of them fails. It may be called once.
 func (s *Service) Run(ctx context.Context) error {
 	release, err := s.installation.Data.Lock()
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.installation.NATSAddr = server.Addr()
 
 	group := lifecycle.Group{Log: s.deps.Log}
-	// A store that can no longer be written ends the process: a supervisor starts it again.
+	// A full or read-only store ends the process, so that a supervisor restarts it.
 	group.Add("nats store", server.Watch)
 	group.Add("admin", admin.New(s.cfg.AdminAddr, s.deps.Metrics, s.Ready, s.deps.Log).Run)
 	for _, m := range s.makers(secrets) {
@@ -121,7 +121,7 @@ func (s *Service) Run(ctx context.Context) error {
 	return group.Run(ctx)
 }
 
-// claim finds every address taken or free before anything is started.
+// claim checks every address before anything is started.
 func (s *Service) claim(ctx context.Context) error {
 	c := &s.cfg
 	s.Claim("--api-addr", &c.APIAddr)
@@ -145,7 +145,7 @@ func (s *Service) claim(ctx context.Context) error {
 	return err
 }
 
-// startServer starts NATS with everything provisioned, and lays out the follower's credentials.
+// startServer starts NATS, provisions it and writes the follower's credentials.
 func (s *Service) startServer(ctx context.Context) (*embed.Server, error) {
 	server, err := embed.Start(ctx, embed.Config{Dir: s.cfg.Data, Addr: s.cfg.NATSAddr, Log: s.deps.Log})
 	if err != nil {
@@ -183,7 +183,7 @@ func (s *Service) prepare(ctx context.Context, server *embed.Server) error {
 	return s.installation.Data.Follower(server.Authority())
 }
 
-// Ready tells which services are not ready, and why; nil when all are.
+// Ready returns an error with the names of the services not ready yet, or nil.
 func (s *Service) Ready(ctx context.Context) error {
 	select {
 	case <-s.ready:

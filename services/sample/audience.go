@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// audienceEvery is how often the file that holds the audience is looked at.
+// audienceEvery is the time between two reads of the audience file.
 const audienceEvery = 500 * time.Millisecond
 
-// followAudience takes the audience from its file until ctx ends. In a stack, whoever creates the
-// application writes it, some time after this API has started.
+// followAudience reads the audience from its file until ctx ends. In a stack, the file is written when the application
+// is created, some time after this API has started.
 func (s *Service) followAudience(ctx context.Context) {
 	known, trouble := "", ""
 	for {
@@ -22,11 +22,11 @@ func (s *Service) followAudience(ctx context.Context) {
 		switch {
 		case err != nil && !errors.Is(err, fs.ErrNotExist) && err.Error() != trouble:
 			trouble = err.Error()
-			s.log.Warn("the audience cannot be read", "err", err)
+			s.log.Warn("failed to read the audience", "err", err)
 		case err == nil && aud != "" && aud != known:
 			known = aud
 			s.SetAudience(aud)
-			s.log.Info("the audience is known", "path", s.cfg.AudiencePath)
+			s.log.Info("audience loaded", "path", s.cfg.AudiencePath)
 		}
 		select {
 		case <-ctx.Done():

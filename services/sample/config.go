@@ -12,28 +12,27 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Config is what the operator decides.
+// Config configures the API.
 type Config struct {
-	// Addr is where the API listens; empty: nowhere, [Service.Handler] is served elsewhere.
+	// Addr is the listen address. If it is empty, [Service.Handler] is served elsewhere.
 	Addr string
-	// Issuer is the team domain that tokens must come from, without a slash at the end.
+	// Issuer is the team domain that issues application tokens, without a slash at the end.
 	Issuer string
-	// CertsURL is where the public keys are; empty: /cdn-cgi/access/certs of the issuer.
+	// CertsURL is the URL of the public keys. Default: /cdn-cgi/access/certs of the issuer.
 	CertsURL string
-	// Audience is the AUD of the application that protects this API; empty: not known yet, which
-	// [Service.SetAudience] can tell later. Until then every request is answered 503.
+	// Audience is the AUD of the application that protects this API. If it is empty, it can be set later with
+	// [Service.SetAudience]; until then, every request is answered 503.
 	Audience string
-	// AudiencePath is a file that holds the AUD and need not be there yet: it is read now and whenever it
-	// changes. Empty: there is none.
+	// AudiencePath is a file with the AUD, or empty. The file may be created later, and is read again when it changes.
 	AudiencePath string
-	// Latency is how long each answer takes in addition; 0: none.
+	// Latency is an extra delay of each response.
 	Latency time.Duration
-	// Missing is the share of devices, 0 to 1, that the API does not know and leaves out of its answers. The
-	// contract wants an entry for each; Plumbline shows those that are left out as unknown.
+	// Missing is the share of devices, 0 to 1, that the API does not know and leaves out of its responses. Plumbline
+	// shows them as unknown.
 	Missing float64
 }
 
-// Deps is what the service works with.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -42,7 +41,7 @@ type Deps struct {
 
 // Limits of a request.
 const (
-	MaxDevices = 1000    // api/README.md 5.5
+	MaxDevices = 1000    // as many as Plumbline sends
 	MaxBody    = 4 << 20 // bytes; 1,000 devices with every field at its limit take under 1 MiB
 )
 
@@ -52,13 +51,13 @@ func (c Config) withDefaults() (Config, error) {
 		c.CertsURL = c.Issuer + "/cdn-cgi/access/certs"
 	}
 	if c.Issuer == "" {
-		return c, errors.New("sample: the issuer is missing: give the team domain that tokens come from")
+		return c, errors.New("sample: the issuer is missing: give the team domain of the application tokens")
 	}
 	if u, err := url.Parse(c.CertsURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return c, fmt.Errorf("sample: %q is not a URL that public keys can be fetched from", c.CertsURL)
+		return c, fmt.Errorf("sample: %q must be a URL of public keys", c.CertsURL)
 	}
 	if !(c.Missing >= 0 && c.Missing <= 1) {
-		return c, fmt.Errorf("sample: the share of devices that are not known is %v, 0 to 1 expected", c.Missing)
+		return c, fmt.Errorf("sample: the share of unknown devices must be 0 to 1, not %v", c.Missing)
 	}
 	if c.Latency < 0 {
 		return c, errors.New("sample: the latency must not be negative")

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// DeviceCount is how many devices [Devices] lists.
+// DeviceCount is the number of devices in [Devices].
 const DeviceCount = 2500
 
 //go:embed devices.csv
 var devices string
 
-// Devices is a list of devices to enrol, as CSV. Some fields are blank, host names are of many languages,
-// some devices have no id but a serial number of their own, and two with ids share a serial number.
+// Devices returns a list of devices as CSV. Some fields are blank, host names are in many languages, some devices have
+// only a serial number, and two devices share a serial number.
 func Devices() *strings.Reader { return strings.NewReader(devices) }

@@ -1,7 +1,6 @@
-// Package sample is a scoring API as a user of Plumbline would write one, for the demo, the compose stack
-// and tests: it checks the application token of each request with a stock OpenID Connect library and answers
-// with a score for every device (api/README.md 5.5). Its scores drift, so that there is always something to
-// see.
+// Package sample is an example of a scoring API, for the demo, the compose stack and tests. It verifies the application
+// token of each request with a standard OpenID Connect library and returns a score for every device. The scores drift,
+// so that results change.
 //
-// It also ships a list of devices to enrol, devices.csv.
+// The list of devices devices.csv is part of the package.
 package sample

@@ -14,10 +14,10 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "plumbline_sample_requests_total", Help: "Requests for scores, by what came of them.",
+			Name: "plumbline_sample_requests_total", Help: "Scoring requests by outcome.",
 		}, []string{"outcome"}),
 		devices: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "plumbline_sample_devices_total", Help: "Devices that scores were asked for.",
+			Name: "plumbline_sample_devices_total", Help: "Devices in scoring requests.",
 		}),
 	}
 	return m, errors.Join(r.Register(m.requests), r.Register(m.devices))

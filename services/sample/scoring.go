@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// request is what Plumbline sends; what else it says of a device is of no use here.
+// request is the body that Plumbline sends. Other members are ignored.
 type request struct {
 	Devices []struct {
 		ID string `json:"device_id"`
@@ -31,7 +31,7 @@ type score struct {
 // serveScores answers POST / with a score for each device of the request.
 func (s *Service) serveScores(w http.ResponseWriter, r *http.Request) {
 	if why, err := s.verifier.check(r); why != nil {
-		s.log.Debug("request refused", "code", why.code, "err", err)
+		s.log.Debug("request rejected", "code", why.code, "err", err)
 		s.refuse(w, why)
 		return
 	}
@@ -56,7 +56,7 @@ func (s *Service) serveScores(w http.ResponseWriter, r *http.Request) {
 	}
 	var body bytes.Buffer
 	if err := json.MarshalWrite(&body, a); err != nil {
-		s.log.Error("cannot write an answer", "err", err)
+		s.log.Error("failed to write a response", "err", err)
 		s.refuse(w, &refusal{http.StatusInternalServerError, "internal", "The answer cannot be written."})
 		return
 	}
@@ -71,7 +71,7 @@ func read(r io.Reader) (*request, *refusal) {
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("The body is larger than %d bytes.", MaxBody)}
+			return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("The body must be at most %d bytes.", MaxBody)}
 		}
 		return nil, &refusal{http.StatusBadRequest, "unreadable", "The body could not be read to its end."}
 	}
@@ -80,7 +80,7 @@ func read(r io.Reader) (*request, *refusal) {
 		return nil, &refusal{http.StatusBadRequest, "malformed", `Send a JSON object of the form {"devices":[{"device_id":"..."}]}.`}
 	}
 	if len(q.Devices) > MaxDevices {
-		return nil, &refusal{http.StatusBadRequest, "too_many", fmt.Sprintf("Send %d devices at most.", MaxDevices)}
+		return nil, &refusal{http.StatusBadRequest, "too_many", fmt.Sprintf("The request must have at most %d devices.", MaxDevices)}
 	}
 	for n, d := range q.Devices {
 		if d.ID == "" {
@@ -90,7 +90,7 @@ func read(r io.Reader) (*request, *refusal) {
 	return q, nil
 }
 
-// refuse says why, as JSON.
+// refuse writes an error as JSON.
 func (s *Service) refuse(w http.ResponseWriter, why *refusal) {
 	s.metrics.requests.WithLabelValues(why.code).Inc()
 	body, err := json.Marshal(map[string]map[string]string{"error": {"code": why.code, "message": why.sentence}}, json.Deterministic(true))
@@ -105,7 +105,7 @@ func (s *Service) refuse(w http.ResponseWriter, why *refusal) {
 	_, _ = w.Write(body)
 }
 
-// s2sID is the API's own id of a device.
+// s2sID returns the API's own id of a device.
 func s2sID(deviceID string) string {
 	h := fnv.New64a()
 	h.Write([]byte(deviceID))

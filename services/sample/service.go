@@ -21,7 +21,7 @@ type Service struct {
 	server   *httpserve.Server
 }
 
-// New makes the service; nothing runs until [Service.Run].
+// New creates the service. Nothing runs until [Service.Run] is called.
 func New(cfg Config, deps Deps) (*Service, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -39,7 +39,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// SetAudience tells the AUD that tokens must have; empty: it is not known. Safe at any time.
+// SetAudience sets the AUD that tokens must have. An empty AUD rejects every request. It is safe for concurrent use.
 func (s *Service) SetAudience(aud string) {
 	if aud == "" {
 		s.verifier.audience.Store(nil)
@@ -48,7 +48,7 @@ func (s *Service) SetAudience(aud string) {
 	s.verifier.audience.Store(&aud)
 }
 
-// Handler serves the API: POST / scores devices, GET /healthz tells that the API lives.
+// Handler serves the API: POST / scores devices, GET /healthz reports that the API runs.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", s.serveScores)
@@ -56,10 +56,10 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-// Ready is nil: the API answers as soon as it listens, with 503 while it has no audience.
+// Ready returns nil: the API responds as soon as it listens, with 503 until it has an audience.
 func (s *Service) Ready(context.Context) error { return nil }
 
-// Addr is where the API listens; empty while it does not.
+// Addr returns the listen address, or an empty string while the API does not listen.
 func (s *Service) Addr() string { return s.server.Bound() }
 
 // Run serves until ctx ends.

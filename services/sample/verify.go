@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// AssertionHeader is where the application token comes (api/README.md 8.4).
+// AssertionHeader is the header of the application token.
 const AssertionHeader = "Cf-Access-Jwt-Assertion"
 
 // verifier checks application tokens: RS256 by a key of the issuer, iss, aud and exp.
@@ -19,20 +19,20 @@ type verifier struct {
 	issuer   string
 	keys     *oidc.RemoteKeySet
 	clock    clock.Clock
-	audience atomic.Pointer[string] // nil: not known yet
+	audience atomic.Pointer[string] // nil until it is set
 }
 
 func newVerifier(issuer, certs string, c clock.Clock) *verifier {
 	client := &http.Client{
 		Timeout: 5 * time.Second,
-		// The keys come from where the operator said, and from nowhere else.
+		// The keys are fetched from the configured URL only.
 		Transport:     &http.Transport{Proxy: nil, MaxIdleConns: 2, IdleConnTimeout: time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &verifier{issuer: issuer, keys: oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), client), certs), clock: c}
 }
 
-// refusal is why a request is not answered: a status, a code for machines and a sentence for people.
+// refusal is the reason of an error response: a status, a code for programs and a sentence for people.
 type refusal struct {
 	status         int
 	code, sentence string
@@ -45,7 +45,7 @@ var (
 	badToken   = &refusal{http.StatusForbidden, "token_invalid", "The application token is not valid for this API."}
 )
 
-// check gives nil for a request with one valid token. The error is for the log.
+// check returns nil for a request with one valid token. The error is for the log.
 func (v *verifier) check(r *http.Request) (*refusal, error) {
 	audience := v.audience.Load()
 	if audience == nil {
@@ -71,8 +71,8 @@ func (v *verifier) check(r *http.Request) (*refusal, error) {
 	return badToken, err
 }
 
-// watchedKeys tells keys that could not be fetched from a signature that is wrong; the verifier makes one
-// text of both.
+// watchedKeys distinguishes keys that could not be fetched from a wrong signature; the verifier returns the same text
+// for both.
 type watchedKeys struct {
 	oidc.KeySet
 	away bool

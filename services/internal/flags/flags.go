@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// TeamDomain is the flag for the URL of the gateway, for a service that runs on its own.
+// TeamDomain is the flag for the URL of the gateway, for a separate service.
 type TeamDomain struct {
 	TeamDomain string `default:"http://127.0.0.1:8401" help:"URL of the gateway for logins, and issuer of application tokens."`
 }
 
-// LocalTeamDomain is the flag for the URL of the gateway, for a process that runs the gateway itself.
+// LocalTeamDomain is the flag for the URL of the gateway, for a process with its own gateway.
 type LocalTeamDomain struct {
 	TeamDomain string `help:"URL of the gateway for logins, and issuer of application tokens. Default: that of --access-addr." placeholder:"URL"`
 }
@@ -22,7 +22,7 @@ type MinInterval struct {
 	MinInterval time.Duration `default:"${min_interval}" help:"Shortest interval of an integration; the same for api and scheduler."`
 }
 
-// EgressDeny is the flag for networks that no service calls.
+// EgressDeny is the flag for networks never called.
 type EgressDeny struct {
 	EgressDeny []netip.Prefix `help:"Networks never called, besides link-local and metadata addresses." placeholder:"CIDR"`
 }

@@ -8,14 +8,14 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// arranger puts changes into an order.
+// arranger sorts changes by their dependencies.
 type arranger struct {
 	named    map[key]*Change
-	covering map[*Change]*Change // of integrations: the application that their scoring API is behind
+	covering map[*Change]*Change // from an integration to the application of its scoring API
 	done     map[*Change]bool
-	path     []*Change // from the first change to the one that is looked at
+	path     []*Change // from the first change to the current one
 	arranged []*Change
-	// soft reports that a change may come before another that it refers to, if that one exists already.
+	// soft ignores dependencies on existing resources.
 	soft bool
 }
 
@@ -24,9 +24,9 @@ type key struct {
 	name string
 }
 
-// arrange puts each change behind those that it depends on: those that it refers to, and, of an integration that is
-// tested when it is stored, the application that its scoring API is behind. Where resources that exist already
-// depend on one another in a circle, only those that are created count.
+// arrange sorts changes so that each comes after the changes it depends on. A change depends on the resources that it
+// refers to. An integration, which is tested when it is stored, also depends on the application that protects its
+// scoring API. If existing resources refer to each other in a circle, only dependencies on new resources count.
 func arrange(changes []*Change) ([]*Change, error) {
 	slices.SortStableFunc(changes, func(a, b *Change) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
 	named := map[key]*Change{}
@@ -76,7 +76,7 @@ func (a *arranger) visit(c *Change) error {
 	return err
 }
 
-// needs visits a change that another depends on; nil: there is none.
+// needs visits a dependency of a change. A nil change is skipped.
 func (a *arranger) needs(c *Change) error {
 	if c == nil || a.soft && c.Action != Create && c.Action != Delete {
 		return nil
@@ -84,7 +84,7 @@ func (a *arranger) needs(c *Change) error {
 	return a.visit(c)
 }
 
-// circle is the error about changes that depend on one another; the last is the first again.
+// circle returns the error for changes that depend on each other. The last change equals the first.
 func circle(changes []*Change) error {
 	if len(changes) == 2 {
 		return fmt.Errorf("the %s refers to itself", changes[0].Label())
@@ -93,6 +93,6 @@ func circle(changes []*Change) error {
 	for n, c := range changes {
 		labels[n] = c.Label()
 	}
-	return fmt.Errorf("these depend on one another in a circle, so that none of them can be the first: %s. "+
-		"Take one of the references out, apply, and put it back", strings.Join(labels, " → "))
+	return fmt.Errorf("circular references: %s: remove one of the references, apply, and add it again",
+		strings.Join(labels, " → "))
 }

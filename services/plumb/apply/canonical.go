@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// canonical brings a resource of the account into the form in which documents are compared with it: names in
-// place of ids, nothing that only the control plane writes.
+// canonical returns a resource of the account in the form of a document: with names in place of ids, and without owned
+// members.
 func canonical(k client.Kind, o client.Object, x *index) map[string]any {
 	c := cloned(o)
 	if k == client.KindServiceToken {
@@ -22,22 +22,22 @@ func canonical(k client.Kind, o client.Object, x *index) map[string]any {
 	if k == client.KindApplication {
 		c["policies"] = linked(c["policies"])
 	}
-	_ = Refs(k, c, x.toName) // which refuses nothing
+	_ = Refs(k, c, x.toName) // toName returns no error
 	ownedmember.Strip(c)
 	dropSecrets(c)
-	for _, name := range saidOf[k] {
+	for _, name := range ownedOf[k] {
 		delete(c, name)
 	}
 	return c
 }
 
-// saidOf are further members that only the control plane writes, and that other kinds have as members of their own.
-var saidOf = map[client.Kind][]string{
+// ownedOf lists further members written by the control plane only, by kind. Other kinds have members of these names.
+var ownedOf = map[client.Kind][]string{
 	client.KindZone: {"status", "type", "paused", "account", "created_on", "modified_on", "x_configured"},
 }
 
-// linked brings an application's policies into their order: the reusable ones by their ids, its own without
-// what only the control plane writes.
+// linked returns an application's policies in their order of evaluation: a reusable policy as its id, and an inline
+// policy without owned members.
 func linked(v any) any {
 	list, _ := v.([]any)
 	list = slices.Clone(list)
@@ -57,7 +57,7 @@ func linked(v any) any {
 	return list
 }
 
-// precedence is 0 where an item has none: it stays where it is then, if no other has one.
+// precedence returns the precedence of a policy, or 0 if it has none.
 func precedence(p any) float64 {
 	o, _ := p.(map[string]any)
 	number, _ := o["precedence"].(json.Number)
@@ -65,7 +65,7 @@ func precedence(p any) float64 {
 	return f
 }
 
-// dropSecrets takes out what stands for secrets in answers.
+// dropSecrets removes the placeholders of secrets.
 func dropSecrets(v any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -83,10 +83,10 @@ func dropSecrets(v any) {
 	}
 }
 
-// places are the members that say what an application protects: three views of one thing (api/README.md 3.4).
+// places lists the members for the domains of an application, each in its own form.
 var places = []string{"domain", "self_hosted_domains", "destinations"}
 
-// merge is what the account's resource becomes by what a document says.
+// merge returns a resource of the account with the members of a document.
 func merge(k client.Kind, have, spec map[string]any) map[string]any {
 	base := cloned(have)
 	if k == client.KindApplication && slices.ContainsFunc(places, func(p string) bool { return spec[p] != nil }) {

@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/plumb/document"
 )
 
-// compare says what becomes of the resource that a document describes; nothing, where Action is empty.
+// compare returns the change that a document makes to its resource. Action is empty if there is none.
 func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, error) {
 	k := client.Kind(d.Kind)
 	c := &Change{Kind: k, Name: d.Name, spec: cloned(d.Spec), base: filepath.Dir(sourceFile(d.Source))}
@@ -24,7 +24,7 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 	if unknown := Unknown(k, d.Spec); len(unknown) > 0 {
 		all := make([]error, len(unknown))
 		for n, m := range unknown {
-			all[n] = notKnown(m)
+			all[n] = unknownMember(m)
 		}
 		return nil, errors.Join(all...)
 	}
@@ -54,10 +54,11 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 	c.have, c.ID = canonical(k, x.ids[k][ids[0]], x), ids[0]
 	c.Fields = diff("", c.spec, c.have)
 	if k == client.KindServiceToken && differs(c.Fields, "x_client_id") {
-		return nil, fmt.Errorf("it has the Client ID %v, which cannot be changed: delete it first, or give the other one another name", c.have["x_client_id"])
+		return nil, fmt.Errorf("its Client ID is %v and cannot be changed: delete the service token first, or rename one of them",
+			c.have["x_client_id"])
 	}
 	if k == client.KindServiceToken {
-		c.secrets = nil // of one that is there, rotate makes another
+		c.secrets = nil // an existing token gets a new secret by rotation only
 		delete(c.spec, "x_client_id")
 	}
 	if len(c.Fields) > 0 || o.Secrets && len(c.secrets) > 0 {
@@ -67,7 +68,7 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 	return c, nil
 }
 
-// onlyID is the id of the account's organization in the index.
+// onlyID returns the id of the account's organization.
 func onlyID(x *index) string {
 	for id := range x.ids[client.KindOrganization] {
 		return id
@@ -75,7 +76,7 @@ func onlyID(x *index) string {
 	return ""
 }
 
-// masked shows references in the place of what they stand for.
+// masked replaces the values of references by the references.
 func (c *Change) masked(fields []Field) []Field {
 	for n := range fields {
 		fields[n].To = mask(clone(fields[n].To), c.known)
@@ -95,7 +96,7 @@ func secretFields(all []secretRef) []Field {
 	return fields
 }
 
-// sourceFile is the file of file:line.
+// sourceFile returns the file of a source, file:line.
 func sourceFile(source string) string {
 	if n := strings.LastIndexByte(source, ':'); n > 0 {
 		return source[:n]

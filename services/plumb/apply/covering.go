@@ -11,9 +11,8 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// covering are the applications that scoring APIs are behind, by the integration whose change has the scoring API
-// called: it is called with a token of the application, which has to exist for that, with its policies. Integrations
-// that are not called, and applications that stay as they are, are not in it.
+// covering returns the changed applications that protect scoring APIs, by the change of the integration. Storing an
+// integration calls its scoring API with a token of the application, so the application has to be stored first.
 func covering(changes []*Change) map[*Change]*Change {
 	var apps []catalog.Record[proto.Application]
 	by := map[proto.ID]*Change{}
@@ -43,7 +42,7 @@ func covering(changes []*Change) map[*Change]*Change {
 	return found
 }
 
-// calls is the URL that a change has called; nil: none.
+// calls returns the URL that the control plane calls when a change is stored, or nil.
 func calls(c *Change) *url.URL {
 	touched := c.Action == Create || c.Action == Update &&
 		slices.ContainsFunc(c.Fields, func(f Field) bool { return strings.HasPrefix(f.Path, "config") })

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Field is one member that is, or becomes, another. To is nil where it is taken away, From where it was not
-// there. Of a secret, To is the reference to it.
+// Field is one changed member. From is nil for a new member, To for a removed one. For a secret, To is the reference
+// to it.
 type Field struct {
 	Path   string `json:"path"`
 	From   any    `json:"from,omitempty"`
@@ -16,7 +16,7 @@ type Field struct {
 	Secret bool   `json:"secret,omitempty"`
 }
 
-// diff tells where what is wanted is not so. What is not mentioned in want does not matter.
+// diff returns the members of want with another value in have. Other members of have are ignored.
 func diff(path string, want, have any) []Field {
 	changed := []Field{{Path: path, From: have, To: want}}
 	switch want := want.(type) {
@@ -54,7 +54,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// same compares values that have nothing inside. An empty text is as good as none.
+// same compares values other than objects and lists. An empty string equals null.
 func same(want, have any) bool {
 	if want == nil || want == "" {
 		return have == nil || have == ""
@@ -73,7 +73,7 @@ func same(want, have any) bool {
 	return want == have
 }
 
-// leaves are the members of what is created, one by one.
+// leaves returns the members of a new resource, with their paths.
 func leaves(path string, v any) []Field {
 	object, ok := v.(map[string]any)
 	if !ok || len(object) == 0 && path != "" {
@@ -88,7 +88,7 @@ func leaves(path string, v any) []Field {
 	return all
 }
 
-// mask puts in the place of what came by a reference the reference.
+// mask replaces each value in known by its reference.
 func mask(v any, known map[string]string) any {
 	switch v := v.(type) {
 	case map[string]any:

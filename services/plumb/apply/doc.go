@@ -1,8 +1,7 @@
-// Package apply makes an account match documents. [New] compares them with what the account has and says what
-// would change; it is a pure function. [Plan.Run] does it.
+// Package apply makes an account match documents. [New] compares the documents with the account and returns the
+// changes; it is a pure function. [Plan.Run] makes them.
 //
-// A document says what it mentions and no more: members that it leaves out stay as they are, null takes one
-// away, a list is replaced as a whole. Where the API wants the id of another resource, a document has its name;
-// an id will do, too. Secrets are references, ${env:NAME} or ${file:PATH}: no answer has them, so they are sent
-// when something is created or changed, and are no difference by themselves.
+// A member that a document leaves out stays as it is, null removes a member, and a list is replaced as a whole. A
+// document refers to another resource by its name or its id. Secrets are references, ${env:NAME} or ${file:PATH}. The
+// API does not return secrets, so they are not compared; they are sent with a resource that is created or changed.
 package apply

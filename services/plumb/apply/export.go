@@ -12,9 +12,9 @@ import (
 	"plumbline.dev/services/plumb/document"
 )
 
-// Export describes what an account has by documents, in the order in which they would be made. Names that
-// several resources of a kind have are made different. No answer has secrets: in their place stand references
-// to variables, and a comment says what has to be in these.
+// Export returns documents for the resources of an account, in their order of creation. If several resources of a kind
+// have the same name, a number is appended. The API does not return secrets: a document refers to an environment
+// variable instead, and a comment explains its value.
 func Export(s State) []document.Document {
 	named := State{}
 	for _, k := range order {
@@ -31,7 +31,7 @@ func Export(s State) []document.Document {
 	return docs
 }
 
-// distinct are the resources with names of their own, by name.
+// distinct returns the resources with unique names, sorted by name.
 func distinct(all []client.Object) []client.Object {
 	used := map[string]bool{}
 	out := make([]client.Object, len(all))
@@ -49,8 +49,8 @@ func distinct(all []client.Object) []client.Object {
 	return out
 }
 
-// answered are members of answers that nobody sends.
-var answered = map[client.Kind][]string{
+// answerOnly lists members of answers without a counterpart in requests.
+var answerOnly = map[client.Kind][]string{
 	client.KindApplication:      {"self_hosted_domains"},
 	client.KindPolicy:           {"precedence"},
 	client.KindOrganization:     {"name"},
@@ -59,12 +59,12 @@ var answered = map[client.Kind][]string{
 
 func describe(k client.Kind, o client.Object, x *index, vars map[string]bool) document.Document {
 	d := document.Document{Kind: string(k), Name: o.ResourceName(), Spec: canonical(k, o, x)}
-	for _, name := range append(answered[k], "name") {
+	for _, name := range append(answerOnly[k], "name") {
 		delete(d.Spec, name)
 	}
 	withoutNull(d.Spec)
 	if config, ok := d.Spec["config"].(map[string]any); ok {
-		delete(config, "redirect_url") // ours to say
+		delete(config, "redirect_url") // set by the control plane
 		withoutNull(config)
 	}
 	policies, _ := d.Spec["policies"].([]any)
@@ -90,12 +90,13 @@ type placeholder struct {
 	why  string
 }
 
-// credentials are those that an integration of a type has to be given (api/README.md 5.2). Cloudflare does not tell
-// the Client ID either, api/README.md 5.3.
+// credentials returns the required credentials of an integration type. Cloudflare's API returns neither the Client ID
+// nor the secrets.
 func credentials(kind string, config map[string]any) []placeholder {
 	var (
-		id     = placeholder{[]string{"config", "access_client_id"}, "the Client ID that the scoring API is called with, or the name of its service token."}
-		access = placeholder{[]string{"config", "access_client_secret"}, "the Client Secret that the scoring API is called with."}
+		id = placeholder{[]string{"config", "access_client_id"},
+			"the Client ID for calls to the scoring API, or the name of the service token."}
+		access = placeholder{[]string{"config", "access_client_secret"}, "the Client Secret for calls to the scoring API."}
 		key    = placeholder{[]string{"config", "client_key"}, "the client key."}
 		secret = placeholder{[]string{"config", "client_secret"}, "the client secret."}
 	)
@@ -113,22 +114,23 @@ func credentials(kind string, config map[string]any) []placeholder {
 	return []placeholder{secret}
 }
 
-// placeholders are what no answer tells and a resource has to be given.
+// placeholders returns the required members of a resource missing from answers.
 func placeholders(k client.Kind, spec map[string]any) []placeholder {
 	config, _ := spec["config"].(map[string]any)
 	text := func(name string) string { s, _ := spec[name].(string); return s }
 	switch {
 	case k == client.KindServiceToken && spec["x_client_id"] != nil:
-		return []placeholder{{[]string{"x_client_secret"}, "the Client Secret that goes with the Client ID below, for it to work here too; without both lines, a new one is made."}}
+		return []placeholder{{[]string{"x_client_secret"},
+			"the Client Secret of the Client ID below, to keep both; remove both lines to create new credentials."}}
 	case k == client.KindIntegration:
 		return credentials(text("type"), config)
 	case k == client.KindIdentityProvider && config["client_id"] != nil:
-		return []placeholder{{[]string{"config", "client_secret"}, "the secret of our client there."}}
+		return []placeholder{{[]string{"config", "client_secret"}, "the client secret that the provider assigned."}}
 	}
 	return nil
 }
 
-// variable is the name of a variable for a member of a resource.
+// variable returns an unused name of an environment variable for a member of a resource.
 func variable(resource, member string, used map[string]bool) string {
 	base := strings.Map(func(r rune) rune {
 		if r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
@@ -147,20 +149,20 @@ func variable(resource, member string, used map[string]bool) string {
 	return name
 }
 
-// unresolved tells of references to what was not found.
+// unresolved returns a comment for each reference to a missing resource.
 func unresolved(k client.Kind, spec map[string]any, x *index) []string {
 	var all []string
 	_ = Refs(k, cloned(spec), func(to client.Kind, value string) (string, error) {
 		_, known := x.ids[to][value]
 		if !known && len(x.names[to][value]) == 0 && !literal(to, value) && !reference.MatchString(value) {
-			all = append(all, fmt.Sprintf("The %s %s was not found: put the name of one here.", label[to], value))
+			all = append(all, fmt.Sprintf("The %s %s was not found: replace it by an existing one.", label[to], value))
 		}
 		return value, nil
 	})
 	return all
 }
 
-// withoutNull takes out what says nothing: null, and what is empty at the top. A rule may be empty.
+// withoutNull removes null members, and empty strings and lists of the top level.
 func withoutNull(o map[string]any) {
 	DropNull(o)
 	for name, v := range o {
@@ -177,7 +179,7 @@ func withoutNull(o map[string]any) {
 	}
 }
 
-// DropNull takes out every member that is null.
+// DropNull removes null members at any depth.
 func DropNull(v any) {
 	switch v := v.(type) {
 	case map[string]any:

@@ -8,14 +8,14 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// State is what an account has, by kind.
+// State holds the resources of an account by kind.
 type State map[client.Kind][]client.Object
 
-// index finds resources by id and by name. Ids and names are told apart by looking both up.
+// index finds resources by id and by name. A reference may be either: both are looked up.
 type index struct {
 	ids   map[client.Kind]map[string]client.Object
 	names map[client.Kind]map[string][]string // to ids
-	docs  map[client.Kind]map[string]bool     // names that documents have
+	docs  map[client.Kind]map[string]bool     // names of documents
 }
 
 func newIndex(s State) *index {
@@ -44,7 +44,7 @@ func (x *index) put(k client.Kind, id string, o client.Object) {
 	x.names[k][o.ResourceName()] = append(x.names[k][o.ResourceName()], id)
 }
 
-// toName is the name behind an id, where only one resource has it; else the value stays.
+// toName returns the name of the resource with an id, if the name is unique, or else the value itself.
 func (x *index) toName(k client.Kind, value string) (string, error) {
 	o, known := x.ids[k][value]
 	if known && o.ResourceName() != "" && len(x.names[k][o.ResourceName()]) == 1 {
@@ -55,7 +55,7 @@ func (x *index) toName(k client.Kind, value string) (string, error) {
 
 var idForm = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 
-// canonical is a reference of a document, as a name where it can be one.
+// canonical returns a reference of a document as a unique name, if there is one.
 func (x *index) canonical(k client.Kind, value string) (string, error) {
 	if _, known := x.ids[k][value]; known {
 		return x.toName(k, value)
@@ -68,17 +68,18 @@ func (x *index) canonical(k client.Kind, value string) (string, error) {
 	case len(x.names[k][value]) == 1, idForm.MatchString(value):
 		return value, nil
 	case literal(k, value):
-		return value, nil // the control plane says what it thinks of it
+		return value, nil // the control plane validates it
 	}
-	return "", fmt.Errorf("there is no %s %q, in the account or in the files", label[k], value)
+	return "", fmt.Errorf("%s %q does not exist, neither in the account nor in the files", label[k], value)
 }
 
-// literal tells of what may be known to others, and not here: a tag, and the credentials of another account.
+// literal reports whether a value may refer to something that the account does not list: a tag, or the credentials of
+// another account.
 func literal(k client.Kind, value string) bool {
 	return k == client.KindTag || k == credential && strings.HasSuffix(value, ".access")
 }
 
-// toID is the id that a reference is sent as.
+// toID returns the id to send for a reference.
 func (x *index) toID(k client.Kind, value string) (string, error) {
 	if _, known := x.ids[k][value]; known {
 		return value, nil
@@ -91,5 +92,5 @@ func (x *index) toID(k client.Kind, value string) (string, error) {
 	case idForm.MatchString(value), literal(k, value):
 		return value, nil
 	}
-	return "", fmt.Errorf("there is no %s %q", label[k], value)
+	return "", fmt.Errorf("%s %q does not exist", label[k], value)
 }

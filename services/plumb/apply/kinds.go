@@ -6,25 +6,30 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// order are the kinds of documents; each comes after those that it refers to.
+// order lists the kinds of documents. A kind comes after those it refers to.
 var order = []client.Kind{
 	client.KindZone, client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck,
 	client.KindGroup, client.KindPolicy, client.KindApplication, client.KindOrganization,
 }
 
-// refersTo are the kinds that have to be known to read a kind's references.
+// refersTo lists the kinds of a kind's references.
 var refersTo = map[client.Kind][]client.Kind{
 	client.KindIntegration: {client.KindServiceToken},
 	client.KindCheck:       {client.KindServiceToken, client.KindIntegration},
 	client.KindGroup:       {client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck},
-	client.KindPolicy:      {client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck, client.KindGroup},
-	client.KindApplication: {client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck, client.KindGroup, client.KindPolicy},
+	client.KindPolicy: {
+		client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck, client.KindGroup,
+	},
+	client.KindApplication: {
+		client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck,
+		client.KindGroup, client.KindPolicy,
+	},
 }
 
-// Kinds are those of documents, in the order in which they are made.
+// Kinds returns the kinds of documents, in the order in which resources are created.
 func Kinds() []client.Kind { return slices.Clone(order) }
 
-// Needed are the kinds whose resources [New] has to know for documents of the kinds given.
+// Needed returns the kinds of resources required by [New] for documents of the given kinds.
 func Needed(kinds map[client.Kind]bool, prune bool) []client.Kind {
 	needed := map[client.Kind]bool{}
 	for k := range kinds {
@@ -33,7 +38,7 @@ func Needed(kinds map[client.Kind]bool, prune bool) []client.Kind {
 			needed[other] = true
 		}
 	}
-	if prune && kinds[client.KindServiceToken] { // who uses them
+	if prune && kinds[client.KindServiceToken] { // their users
 		for _, k := range []client.Kind{client.KindIntegration, client.KindGroup, client.KindPolicy, client.KindApplication} {
 			needed[k] = true
 			for _, other := range refersTo[k] {
@@ -44,10 +49,10 @@ func Needed(kinds map[client.Kind]bool, prune bool) []client.Kind {
 	return slices.DeleteFunc(slices.Clone(order), func(k client.Kind) bool { return !needed[k] })
 }
 
-// credential is what an integration refers to a service token by: its Client ID.
+// credential is the kind of references by Client ID, as an integration refers to a service token.
 const credential client.Kind = "service_token.client_id"
 
-// label is what a kind is called in sentences.
+// label holds the names of kinds in messages.
 var label = map[client.Kind]string{
 	credential:      "service token",
 	client.KindZone: "zone", client.KindTag: "tag", client.KindServiceToken: "service token", client.KindIdentityProvider: "identity provider",

@@ -10,9 +10,9 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// known are the members of a spec, by where they stand: a kind, or a kind and the path to an object or to a list of
-// objects. What stands elsewhere is not looked at.
-var known = map[string][]string{
+// specMembers lists the members of specs by place: a kind, or a kind and the path of an object or of a list of objects.
+// The members of other places are not checked.
+var specMembers = map[string][]string{
 	string(client.KindZone):         {"x_host_suffixes"},
 	string(client.KindTag):          {},
 	string(client.KindServiceToken): {"duration", "enabled", "x_client_id", "x_client_secret"},
@@ -70,26 +70,26 @@ var selectors = func() map[string][]string {
 	return all
 }()
 
-// Member is a member of a spec that the control plane does not have there.
+// Member is an unknown member of a spec.
 type Member struct {
 	Path  string   // such as input.scroe
-	Value any      // what it is set to
-	Among []string // the members that there are in its place
+	Value any      // its value
+	Among []string // the known members of the same place
 	in    map[string]any
 	name  string
 }
 
-// Remove takes the member out of its spec.
+// Remove removes the member from its spec.
 func (m Member) Remove() { delete(m.in, m.name) }
 
-// Unknown are the members of a spec that a kind does not have, in the order of their paths. Members that only the
-// control plane writes are none of them.
+// Unknown returns the members of a spec that a kind does not have, in the order of their paths. Members that only the
+// control plane writes are ignored.
 func Unknown(k client.Kind, spec map[string]any) []Member {
 	return unknownIn(string(k), "", spec)
 }
 
 func unknownIn(place, path string, o map[string]any) []Member {
-	names, checked := known[place]
+	names, checked := specMembers[place]
 	if !checked {
 		return nil
 	}
@@ -149,7 +149,7 @@ func unknownRules(path string, v any) (all []Member) {
 	return all
 }
 
-// unknownPolicies looks at the policies of an application: a link to a policy has an id and a precedence.
+// unknownPolicies checks the policies of an application. A reference to a policy has an id and a precedence.
 func unknownPolicies(path string, v any) (all []Member) {
 	list, _ := v.([]any)
 	for n, one := range list {

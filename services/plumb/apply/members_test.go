@@ -10,21 +10,21 @@ import (
 
 func TestUnknownMembersAreRejected(t *testing.T) {
 	for text, want := range map[string]string{
-		"kind: check\nname: a\nspec: {expiraton: 1h}":                                                         `expiraton is not known: did you mean "expiration"?`,
-		"kind: check\nname: a\nspec: {input: {scroe: 1}}":                                                     `input.scroe is not known: did you mean "score"?`,
-		"kind: integration\nname: a\nspec: {config: {api_ulr: x}}":                                            `config.api_ulr is not known: did you mean "api_url"?`,
-		"kind: policy\nname: a\nspec: {exlude: []}":                                                           `exlude is not known: did you mean "exclude"?`,
-		"kind: policy\nname: a\nspec: {exclude: [{emial: {email: a@b.c}}]}":                                   `exclude[0].emial is not known: did you mean "email"?`,
-		"kind: group\nname: a\nspec: {require: [{everyone: {}}, {ip: {cidr: 10.0.0.0/8}}]}":                   `require[1].ip.cidr is not known: there are ip`,
+		"kind: check\nname: a\nspec: {expiraton: 1h}":                                                         `unknown member expiraton: did you mean "expiration"?`,
+		"kind: check\nname: a\nspec: {input: {scroe: 1}}":                                                     `unknown member input.scroe: did you mean "score"?`,
+		"kind: integration\nname: a\nspec: {config: {api_ulr: x}}":                                            `unknown member config.api_ulr: did you mean "api_url"?`,
+		"kind: policy\nname: a\nspec: {exlude: []}":                                                           `unknown member exlude: did you mean "exclude"?`,
+		"kind: policy\nname: a\nspec: {exclude: [{emial: {email: a@b.c}}]}":                                   `unknown member exclude[0].emial: did you mean "email"?`,
+		"kind: group\nname: a\nspec: {require: [{everyone: {}}, {ip: {cidr: 10.0.0.0/8}}]}":                   `unknown member require[1].ip.cidr: must be one of ip`,
 		"kind: application\nname: a\nspec: {sesion_duration: 1h}":                                             `did you mean "session_duration"?`,
-		"kind: application\nname: a\nspec: {policies: [{name: p, decison: deny, include: []}]}":               `policies[0].decison is not known: did you mean "decision"?`,
-		"kind: application\nname: a\nspec: {policies: [p, {name: p, include: [{every_one: {}}]}]}":            `policies[1].include[0].every_one is not known: did you mean "everyone"?`,
-		"kind: application\nname: a\nspec: {destinations: [{type: public, url: a.b}]}":                        `destinations[0].url is not known: did you mean "uri"?`,
+		"kind: application\nname: a\nspec: {policies: [{name: p, decison: deny, include: []}]}":               `unknown member policies[0].decison: did you mean "decision"?`,
+		"kind: application\nname: a\nspec: {policies: [p, {name: p, include: [{every_one: {}}]}]}":            `unknown member policies[1].include[0].every_one: did you mean "everyone"?`,
+		"kind: application\nname: a\nspec: {destinations: [{type: public, url: a.b}]}":                        `unknown member destinations[0].url: did you mean "uri"?`,
 		"kind: organization\nspec: {sesion_duration: 1h}":                                                     `did you mean "session_duration"?`,
-		"kind: tag\nname: a\nspec: {colour: red}":                                                             `colour is not known: no member goes there`,
-		"kind: check\nname: a\nspec: {zzzzzzzzzzzz: 1}":                                                       `zzzzzzzzzzzz is not known: there are type, description`,
-		"kind: check\nname: a\nspec: {expiraton: 1h, shedule: 1h}":                                            `shedule is not known`,
-		"kind: identity_provider\nname: a\nspec: {config: {client_secrets: x}, scim_config: {enabeld: true}}": `scim_config.enabeld is not known`,
+		"kind: tag\nname: a\nspec: {colour: red}":                                                             `unknown member colour: no members are allowed here`,
+		"kind: check\nname: a\nspec: {zzzzzzzzzzzz: 1}":                                                       `unknown member zzzzzzzzzzzz: must be one of type, description`,
+		"kind: check\nname: a\nspec: {expiraton: 1h, shedule: 1h}":                                            `unknown member shedule`,
+		"kind: identity_provider\nname: a\nspec: {config: {client_secrets: x}, scim_config: {enabeld: true}}": `unknown member scim_config.enabeld`,
 	} {
 		docs, err := document.Parse("f", strings.NewReader(text))
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/plumb/document"
 )
 
-// Action is what becomes of a resource.
+// Action is the change of a resource.
 type Action string
 
 // The actions.
@@ -17,26 +17,26 @@ const (
 	Create Action = "create"
 	Update Action = "change"
 	Delete Action = "delete"
-	Keep   Action = "keep" // no document has it, and it stays: Note says why
+	Keep   Action = "keep" // kept although no document names it; Note has the reason
 )
 
-// Change is what becomes of one resource.
+// Change is a planned change of one resource.
 type Change struct {
 	Action Action      `json:"action"`
 	Kind   client.Kind `json:"kind"`
 	Name   string      `json:"name,omitempty"`
-	ID     string      `json:"id,omitempty"` // of one that is there
+	ID     string      `json:"id,omitempty"` // of an existing resource
 	Fields []Field     `json:"fields,omitempty"`
 	Note   string      `json:"note,omitempty"`
 
 	spec    map[string]any // canonical, without secrets
 	have    map[string]any // canonical
 	secrets []secretRef
-	base    string            // where relative paths of references begin
-	known   map[string]string // what was referred to, and is no secret, to the references
+	base    string            // base directory of relative paths
+	known   map[string]string // references by their values, without secrets
 }
 
-// Label is what people call the resource.
+// Label returns the kind and the name of the resource, for messages.
 func (c *Change) Label() string {
 	if c.Name == "" {
 		return label[c.Kind]
@@ -44,7 +44,7 @@ func (c *Change) Label() string {
 	return fmt.Sprintf("%s %q", label[c.Kind], c.Name)
 }
 
-// Plan is what has to be done, in this order.
+// Plan holds changes in their order.
 type Plan struct {
 	Changes   []*Change `json:"changes"`
 	Unchanged int       `json:"unchanged"`
@@ -52,7 +52,7 @@ type Plan struct {
 	state *index
 }
 
-// Pending counts what would be done.
+// Pending returns the numbers of changes by action.
 func (p *Plan) Pending() (create, change, remove int) {
 	for _, c := range p.Changes {
 		switch c.Action {
@@ -67,19 +67,19 @@ func (p *Plan) Pending() (create, change, remove int) {
 	return create, change, remove
 }
 
-// Options are how far a plan goes.
+// Options extend a plan.
 type Options struct {
-	// Prune deletes what no document has, of the kinds of which there are documents. An application that
-	// would be deleted, and another one made for what it protects, gets the other's name instead.
+	// Prune deletes resources without a document, of each kind with documents. If a new document protects the domain of
+	// an application without a document, the application is renamed instead.
 	Prune bool
-	// Secrets sends every secret again: what the account has cannot be looked at.
+	// Secrets sends every secret again. The API does not return secrets, so they cannot be compared.
 	Secrets bool
-	// Now is the time, by which a service token was used lately.
+	// Now is the current time, to find service tokens in recent use.
 	Now time.Time
 }
 
-// New compares documents with what the account has of the kinds that [Needed] names. Lookup is asked for
-// references that are no secrets.
+// New compares documents with the resources of an account, which include the kinds of [Needed]. lookup resolves
+// references except secrets.
 func New(docs []document.Document, state State, lookup Lookup, o Options) (*Plan, error) {
 	x := newIndex(state)
 	kinds := map[client.Kind]bool{}
@@ -118,23 +118,23 @@ func New(docs []document.Document, state State, lookup Lookup, o Options) (*Plan
 	return p, nil
 }
 
-// announce checks a document as far as it goes by itself, and makes its name known.
+// announce checks a document without its references, and adds its name to the index.
 func announce(d document.Document, x *index) error {
 	k := client.Kind(d.Kind)
 	switch {
 	case label[k] == "":
-		return fmt.Errorf("the kind %q is not known: there are %s", d.Kind, kindNames())
+		return fmt.Errorf("unknown kind %q: must be one of %s", d.Kind, kindNames())
 	case k == client.KindOrganization && x.docs[k][""]:
-		return fmt.Errorf("an account has one organization, and there is a document of it already")
+		return fmt.Errorf("an account has only one organization: remove one of the documents")
 	case k == client.KindOrganization:
 		x.docs[k][""] = true
 		return nil
 	case d.Name == "":
 		return fmt.Errorf("the name is missing")
 	case x.docs[k][d.Name]:
-		return fmt.Errorf("there is another document of the %s %q", label[k], d.Name)
+		return fmt.Errorf("duplicate document of the %s %q", label[k], d.Name)
 	case d.Spec["name"] != nil:
-		return fmt.Errorf("the name stands beside spec, not in it")
+		return fmt.Errorf("name must be next to spec, not in it")
 	case len(x.names[k][d.Name]) > 1:
 		return fmt.Errorf("%d %ss are called %q: rename all but one", len(x.names[k][d.Name]), label[k], d.Name)
 	}

@@ -8,11 +8,11 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// lately is how long after it was last found right a service token counts as used.
-const lately = 30 * 24 * time.Hour
+// recently is how long a service token counts as in use after its last use.
+const recently = 30 * 24 * time.Hour
 
-// superfluous are the resources that no document has, those that refer to others before these. Service tokens
-// that somebody uses are kept, and so are zones of the configuration.
+// superfluous returns deletions of the resources without a document, each before the resources it refers to. Service
+// tokens in use and configured zones are kept.
 func superfluous(changes []*Change, state State, kinds map[client.Kind]bool, x *index, now time.Time) []*Change {
 	wanted := map[string]bool{}
 	for _, c := range changes {
@@ -45,17 +45,17 @@ func superfluous(changes []*Change, state State, kinds map[client.Kind]bool, x *
 	return all
 }
 
-// referringFirst puts those that refer to others of their kind, as groups do, before these.
+// referringFirst sorts resources of a kind so that each comes before those it refers to.
 func referringFirst(all []*Change) []*Change {
 	arranged, err := arrange(slices.Clone(cleared(all)))
 	if err != nil {
-		return all // they refer to one another: the control plane decides
+		return all // circular references: the control plane decides
 	}
 	slices.Reverse(arranged)
 	return arranged
 }
 
-// cleared lets [arrange] see the references of what is there.
+// cleared sets the specs of changes to the existing resources, for [arrange] to read their references.
 func cleared(all []*Change) []*Change {
 	for _, c := range all {
 		c.spec = c.have
@@ -63,8 +63,7 @@ func cleared(all []*Change) []*Change {
 	return all
 }
 
-// usersOf tells of each service token, by id, by name and by Client ID, which resource uses it once the plan
-// was carried out.
+// usersOf returns the user of each service token after the plan has run, by the id, name and Client ID of the token.
 func usersOf(changes []*Change, state State, deleted []*Change, x *index) map[string]string {
 	after := map[string]*Change{}
 	for k, objects := range state {
@@ -96,7 +95,7 @@ func usersOf(changes []*Change, state State, deleted []*Change, x *index) map[st
 	return users
 }
 
-// usedBy says who uses a service token; empty: nobody.
+// usedBy returns why a service token is in use, or an empty string.
 func usedBy(o client.Object, users map[string]string, now time.Time) string {
 	for _, member := range []string{"id", "name", "client_id"} {
 		if value, _ := o[member].(string); users[value] != "" {
@@ -104,7 +103,7 @@ func usedBy(o client.Object, users map[string]string, now time.Time) string {
 		}
 	}
 	text, _ := o["last_seen_at"].(string)
-	if seen, err := time.Parse(time.RFC3339, text); err == nil && now.Sub(seen) < lately {
+	if seen, err := time.Parse(time.RFC3339, text); err == nil && now.Sub(seen) < recently {
 		return "it was used at " + seen.UTC().Format(time.RFC3339)
 	}
 	return ""

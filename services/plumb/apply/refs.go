@@ -8,11 +8,11 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// A visit is told of each reference of a resource to another, and gives what stands there instead.
+// A visit receives a reference to a resource of a kind and returns its replacement.
 type visit func(to client.Kind, value string) (string, error)
 
-// Refs lets f rewrite each reference of a resource, in place. An integration refers to a service token, too,
-// by its Client ID.
+// Refs replaces each reference of a resource to another one by what f returns. The reference of an integration to a
+// service token is a Client ID.
 func Refs(k client.Kind, o map[string]any, f func(to client.Kind, value string) (string, error)) error {
 	switch k {
 	case client.KindIntegration:
@@ -40,7 +40,7 @@ func Refs(k client.Kind, o map[string]any, f func(to client.Kind, value string) 
 	return nil
 }
 
-// policyRef is an item of an application's policies: the name of one, a link to one, or one of its own.
+// policyRef visits an item of an application's policies: a name, an object with an id, or an inline policy.
 func policyRef(policies []any, n int, p any, f visit) error {
 	switch p := p.(type) {
 	case string:
@@ -104,7 +104,7 @@ func each(list any, to client.Kind, f visit) error {
 	return nil
 }
 
-// clone copies a value all the way down.
+// clone returns a deep copy of a value.
 func clone(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -7,9 +7,9 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// rename makes of an application that is to be made for what one protects that no document has a change of
-// this one: two cannot protect the same, so it could not be made before the other is gone, and the other's AUD
-// would be gone with it.
+// rename turns the creation of an application into a change of an existing one, if no document names the existing one
+// and both protect the same domain. Two applications cannot protect the same domain, and deleting the old one first would
+// lose its AUD.
 func rename(changes []*Change, state State, x *index) {
 	taken := map[string]bool{}
 	for _, c := range changes {
@@ -33,7 +33,7 @@ func rename(changes []*Change, state State, x *index) {
 	}
 }
 
-// protects are the public places of an application, in whichever view says them.
+// protects returns the public domains of an application, whichever member holds them.
 func protects(o map[string]any) []string {
 	var all []string
 	add := func(v any) {

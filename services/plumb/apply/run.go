@@ -14,25 +14,25 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// Account is where a plan is carried out.
+// Account is the control plane to change.
 type Account interface {
 	Get(ctx context.Context, k client.Kind, id string) (o client.Object, revision string, err error)
 	Create(ctx context.Context, k client.Kind, body any) (client.Object, error)
-	// Replace is refused where the resource is no longer at the revision.
+	// Replace fails if the resource has another revision.
 	Replace(ctx context.Context, k client.Kind, id, revision string, body any) (client.Object, error)
 	Delete(ctx context.Context, k client.Kind, id string) error
 }
 
-// Steps are what [Plan.Run] asks and tells.
+// Steps are the callbacks of [Plan.Run].
 type Steps struct {
 	Lookup Lookup
-	// Made gets the credentials of a service token that was made; they cannot be had again.
+	// Made saves the credentials of a new service token. The control plane returns them only once.
 	Made func(name, clientID, secret string) error
-	// Done is told of each change that was made.
+	// Done is called after each change.
 	Done func(*Change)
 }
 
-// Run makes the changes, in their order, until one fails. It can be planned and run again.
+// Run makes the changes in order and stops at the first error. A new plan continues from there.
 func (p *Plan) Run(ctx context.Context, a Account, s Steps) error {
 	for _, c := range p.Changes {
 		if err := p.step(ctx, a, s, c); err != nil {
@@ -45,8 +45,8 @@ func (p *Plan) Run(ctx context.Context, a Account, s Steps) error {
 	return nil
 }
 
-// Check tells which of the references that are needed cannot be read. Files that may be written while the plan is
-// carried out, with the secrets of service tokens, are not looked for.
+// Check returns an error for each reference without a value. A missing file is allowed if the plan creates service
+// tokens, because their secrets may be written to it.
 func (p *Plan) Check(lookup Lookup) error {
 	makes := slices.ContainsFunc(p.Changes, (*Change).MakesSecret)
 	var all []error
@@ -86,28 +86,28 @@ func (p *Plan) create(ctx context.Context, a Account, s Steps, c *Change) error 
 	secret, _ := made["client_secret"].(string)
 	if c.MakesSecret() && s.Made != nil {
 		if err := s.Made(c.Name, clientID, secret); err != nil {
-			return fmt.Errorf("it was made, but its secret was not kept, so delete it: %w", err)
+			return fmt.Errorf("it was created, but its secret was not saved; delete it: %w", err)
 		}
 	}
 	return nil
 }
 
-// MakesSecret tells whether the change makes credentials that are told once.
+// MakesSecret reports whether the change creates credentials, which the control plane returns only once.
 func (c *Change) MakesSecret() bool {
 	return c.Action == Create && c.Kind == client.KindServiceToken && len(c.secrets) == 0
 }
 
-// update looks whether the resource is still as it was when the plan was made.
+// update fails if the resource has changed since the plan was made.
 func (p *Plan) update(ctx context.Context, a Account, s Steps, c *Change) error {
 	now, revision, err := a.Get(ctx, c.Kind, c.ID)
 	if err != nil {
 		return err
 	}
 	if !reflect.DeepEqual(canonical(c.Kind, now, p.state), c.have) {
-		return &client.Error{Status: http.StatusConflict, Message: "somebody else changed it meanwhile: apply again"}
+		return &client.Error{Status: http.StatusConflict, Message: "it has changed since the plan was made: apply again"}
 	}
 	spec := c.spec
-	if !merging[c.Kind] {
+	if !patched[c.Kind] {
 		spec = merge(c.Kind, c.have, c.spec)
 	}
 	body, err := p.body(c, spec, s.Lookup)
@@ -116,15 +116,17 @@ func (p *Plan) update(ctx context.Context, a Account, s Steps, c *Change) error 
 	}
 	made, err := a.Replace(ctx, c.Kind, c.ID, revision, body)
 	if err == nil && c.Name != "" && c.Name != now.ResourceName() {
-		p.state.add(c.Kind, made) // others may refer to it by its new name
+		p.state.add(c.Kind, made) // later changes may refer to the new name
 	}
 	return err
 }
 
-// merging are the kinds of which a change says what changes, and not all.
-var merging = map[client.Kind]bool{client.KindIntegration: true, client.KindServiceToken: true, client.KindOrganization: true, client.KindZone: true}
+// patched lists the kinds with requests of changed members only.
+var patched = map[client.Kind]bool{
+	client.KindIntegration: true, client.KindServiceToken: true, client.KindOrganization: true, client.KindZone: true,
+}
 
-// body is what is sent: ids in place of names, and the secrets.
+// body returns the body of the request: the spec with ids in place of names, and with secrets.
 func (p *Plan) body(c *Change, spec map[string]any, lookup Lookup) (map[string]any, error) {
 	body := cloned(spec)
 	if err := Refs(c.Kind, body, p.state.toID); err != nil {

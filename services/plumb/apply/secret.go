@@ -11,19 +11,19 @@ import (
 	"plumbline.dev/services/internal/secretname"
 )
 
-// A Lookup gives what a reference stands for: kind is env or file, base is where a relative path begins.
+// A Lookup returns the value of a reference: kind is env or file, and relative paths start from base.
 type Lookup func(kind, name, base string) (string, error)
 
 var reference = regexp.MustCompile(`\$\{(env|file):([^{}]+)\}`)
 
-// secretRef is a secret of a resource: where it goes, and what it is read from when it is sent.
+// secretRef is a secret of a resource: its path, and the reference that is resolved when it is sent.
 type secretRef struct {
 	path []string
 	ref  string
 }
 
-// references takes the secrets out of a spec, and puts in the place of other references what they stand for.
-// known notes those, so that a difference shows the reference in their place.
+// references removes the secrets from a spec and returns them, and replaces other references by their values. It adds
+// these values to known, so that differences can show the references instead.
 func references(v any, path []string, lookup func(string) (string, error), known map[string]string) (any, []secretRef, error) {
 	var all []secretRef
 	switch v := v.(type) {
@@ -33,7 +33,8 @@ func references(v any, path []string, lookup func(string) (string, error), known
 			if v[name] == "" && secretname.Is(name) || secretname.Holds(name, v[name]) {
 				text, _ := v[name].(string)
 				if reference.FindString(text) != text || text == "" {
-					return nil, nil, fmt.Errorf("%s is a secret, which does not belong in a file of resources: write ${env:NAME} or ${file:PATH}", strings.Join(here, "."))
+					return nil, nil, fmt.Errorf("%s is a secret and must not be in the file: write ${env:NAME} or ${file:PATH}",
+						strings.Join(here, "."))
 				}
 				all = append(all, secretRef{here, text})
 				delete(v, name)
@@ -66,7 +67,7 @@ func references(v any, path []string, lookup func(string) (string, error), known
 	return v, all, nil
 }
 
-// expand puts in the place of the references in a text what they stand for.
+// expand replaces the references in a text by their values.
 func expand(text string, lookup func(string) (string, error)) (string, error) {
 	var failed error
 	text = reference.ReplaceAllStringFunc(text, func(ref string) string {
@@ -90,7 +91,7 @@ func (l Lookup) in(base string) func(string) (string, error) {
 	}
 }
 
-// put sets what a path leads to.
+// put sets the member at a path.
 func put(v any, path []string, value string) {
 	for n, name := range path {
 		last := n == len(path)-1

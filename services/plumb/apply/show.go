@@ -8,7 +8,7 @@ import (
 
 var marks = map[Action]string{Create: "+", Update: "~", Delete: "-", Keep: "="}
 
-// Lines show a change to people: what it is, and a line for each member. No line holds a secret.
+// Lines returns a change as text: a summary, then a line for each changed member. Secrets are not shown.
 func (c *Change) Lines() []string {
 	lines := []string{fmt.Sprintf("%s %s %s", marks[c.Action], c.Action, c.Label())}
 	if c.Note != "" {
@@ -32,7 +32,7 @@ func (c *Change) Lines() []string {
 	return lines
 }
 
-// text shows a value on a line.
+// text returns a value on one line.
 func text(v any) string {
 	if s, ok := v.(string); ok {
 		if s != "" && !strings.ContainsAny(s, "\" \n") {
@@ -48,8 +48,8 @@ func text(v any) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Summary counts what a plan does.
+// Summary returns the numbers of changes as text.
 func (p *Plan) Summary() string {
 	create, change, remove := p.Pending()
-	return fmt.Sprintf("%d to create, %d to change, %d to delete, %d as they should be", create, change, remove, p.Unchanged)
+	return fmt.Sprintf("%d to create, %d to change, %d to delete, %d unchanged", create, change, remove, p.Unchanged)
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// suggest is the one of some names that another was probably meant to be; empty: none is close.
+// suggest returns the most similar of the names, or an empty string if none is similar.
 func suggest(name string, names []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, one := range names {
@@ -16,7 +16,7 @@ func suggest(name string, names []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, replace or swap with the next to make b of a.
+// distance returns the edit distance of a and b. Swapping two adjacent letters is one edit.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	rows := make([][]int, len(x)+1)
@@ -43,19 +43,19 @@ func distance(a, b string) int {
 	return rows[len(x)][len(y)]
 }
 
-// maxNamed is how many members an error names at most.
+// maxNamed is the largest number of members that an error lists.
 const maxNamed = 10
 
-// notKnown is the error about a member that there is not.
-func notKnown(m Member) error {
+// unknownMember returns the error for an unknown member.
+func unknownMember(m Member) error {
 	if meant := suggest(m.name, m.Among); meant != "" {
-		return fmt.Errorf("%s is not known: did you mean %q?", m.Path, meant)
+		return fmt.Errorf("unknown member %s: did you mean %q?", m.Path, meant)
 	}
 	if len(m.Among) == 0 {
-		return fmt.Errorf("%s is not known: no member goes there", m.Path)
+		return fmt.Errorf("unknown member %s: no members are allowed here", m.Path)
 	}
 	if len(m.Among) > maxNamed {
-		return fmt.Errorf("%s is not known: look the name up in the API's description", m.Path)
+		return fmt.Errorf("unknown member %s: see the API description for the members", m.Path)
 	}
-	return fmt.Errorf("%s is not known: there are %s", m.Path, strings.Join(m.Among, ", "))
+	return fmt.Errorf("unknown member %s: must be one of %s", m.Path, strings.Join(m.Among, ", "))
 }

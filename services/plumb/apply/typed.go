@@ -10,8 +10,7 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// numbers and switches are the members that are no text; every other member that is known holds text, a list or an
-// object.
+// numbers and switches list the members that are numbers and booleans. Other members are strings, lists or objects.
 var (
 	numbers = []string{"score", "total_score", "active_threats", "update_window_days", "precedence", "approvals_needed", "max_age",
 		"x_concurrency", "inactivity_threshold_days"}
@@ -26,14 +25,14 @@ var (
 		"warp_auth_non_browser_401", "strict_service_token_auth"}
 )
 
-// mistyped are the members of a spec whose values are of another type than they have to be. YAML makes a number of
-// 14.10, which is the version 14.1 then, and text of no.
+// mistyped returns an error for each member of the wrong type. In YAML, the version 14.10 without quotes is the number
+// 14.1, and no is a string.
 func mistyped(k client.Kind, spec map[string]any) []error {
 	return mistypedIn(string(k), "", spec)
 }
 
 func mistypedIn(place, path string, o map[string]any) (all []error) {
-	names := known[place]
+	names := specMembers[place]
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		here := join(path, name)
 		list, _ := o[name].([]any)
@@ -74,7 +73,7 @@ func mistypedValue(place, path, name string, v any) (all []error) {
 	case nil:
 	case string:
 		if slices.Contains(switches, name) {
-			err = fmt.Errorf("%s must be true or false, and %q is text%s", path, v, meantBool(v))
+			err = fmt.Errorf("%s must be true or false, not the string %q%s", path, v, meantBool(v))
 		}
 	default:
 		switch {
@@ -96,7 +95,7 @@ func mistypedValue(place, path, name string, v any) (all []error) {
 	return all
 }
 
-// textual is an error if a value that has to be text is a number, true or false.
+// textual returns an error for a number or a boolean in place of a string.
 func textual(path string, v any) error {
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	if strings.HasSuffix(name, "]") {
@@ -106,9 +105,9 @@ func textual(path string, v any) error {
 	}
 	switch v := v.(type) {
 	case json.Number:
-		return fmt.Errorf("%s must be text, and %s is a number: quote it, as in %s %q", path, v, name, v.String())
+		return fmt.Errorf("%s must be a string, not the number %s: quote it, as in %s %q", path, v, name, v.String())
 	case bool:
-		return fmt.Errorf("%s must be text, and %v is not: quote it, as in %s %q", path, v, name, fmt.Sprint(v))
+		return fmt.Errorf("%s must be a string, not %v: quote it, as in %s %q", path, v, name, fmt.Sprint(v))
 	}
 	return nil
 }
@@ -123,7 +122,7 @@ func meantBool(text string) string {
 	return ""
 }
 
-// mistypedRule looks at a rule, whose values are text or lists of text.
+// mistypedRule checks the values of a rule: strings or lists of strings.
 func mistypedRule(path string, rule any) (all []error) {
 	o, _ := rule.(map[string]any)
 	for _, selector := range slices.Sorted(maps.Keys(o)) {

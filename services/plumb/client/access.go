@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// Group is an Access group: rules that policies refer to by one rule.
+// Group is an Access group: rules for use by policies.
 type Group struct {
 	ID      string `json:"id,omitempty"`
 	Name    string `json:"name,omitempty"`
 	Include []Rule `json:"include,omitempty"`
 	Exclude []Rule `json:"exclude,omitempty"`
 	Require []Rule `json:"require,omitempty"`
-	// Unsupported are the selectors that this build cannot evaluate.
+	// Unsupported lists the selectors not evaluated by the control plane.
 	Unsupported []string `json:"x_unsupported,omitempty"`
 }
 
 func (g Group) ResourceID() string   { return g.ID }
 func (g Group) ResourceName() string { return g.Name }
 
-// IdentityProvider is where people log in.
+// IdentityProvider is a provider for logins.
 type IdentityProvider struct {
 	ID     string                 `json:"id,omitempty"`
 	Name   string                 `json:"name,omitempty"`
 	Type   string                 `json:"type,omitempty"`
 	Config IdentityProviderConfig `json:"config,omitzero"`
-	// Unsupported is what this build does not serve of it: its type, or settings.
+	// Unsupported lists the type or settings not served.
 	Unsupported []string `json:"x_unsupported,omitempty"`
 }
 
-// IdentityProviderConfig is what an OpenID Connect provider is configured with. The secret only goes in.
+// IdentityProviderConfig configures an OpenID Connect provider. The API does not return the secret.
 type IdentityProviderConfig struct {
 	ClientID     string   `json:"client_id,omitempty"`
 	ClientSecret string   `json:"client_secret,omitempty"`
@@ -49,40 +49,40 @@ type IdentityProviderConfig struct {
 func (p IdentityProvider) ResourceID() string   { return p.ID }
 func (p IdentityProvider) ResourceName() string { return p.Name }
 
-// Organization is an account's settings of access.
+// Organization holds an account's access settings.
 type Organization struct {
 	Name            string      `json:"name,omitempty"`
 	SessionDuration string      `json:"session_duration,omitempty"`
-	Strict          *bool       `json:"strict_service_token_auth,omitempty"` // api/README.md 8.6
-	Inactivity      *Inactivity `json:"service_token_inactivity,omitempty"`  // api/README.md 2.5
+	Strict          *bool       `json:"strict_service_token_auth,omitempty"`
+	Inactivity      *Inactivity `json:"service_token_inactivity,omitempty"`
 }
 
-// Inactivity is what becomes of service tokens that nobody uses.
+// Inactivity is the action for unused service tokens.
 type Inactivity struct {
 	Enabled bool   `json:"enabled"`
 	Days    int    `json:"inactivity_threshold_days,omitempty"`
 	Action  string `json:"action,omitempty"` // disable or delete
 }
 
-// Keys are how signing keys rotate (api/README.md 8.1).
+// Keys describes the rotation of signing keys.
 type Keys struct {
 	DaysLeft     float64   `json:"days_until_next_rotation"`
 	IntervalDays int       `json:"key_rotation_interval_days"`
 	RotatedAt    time.Time `json:"last_key_rotation_at,omitzero"`
 }
 
-// act makes a request about one resource that is neither of the usual ones.
+// act sends a request for an action on one resource.
 func (r Collection[T]) act(ctx context.Context, id, verb string, body any) (Item[T], error) {
 	return decode[Item[T]](r.c.call(ctx, http.MethodPost, r.path+"/"+url.PathEscape(id)+"/"+verb, body))
 }
 
-// RefreshToken lets a service token be valid for another year.
+// RefreshToken extends a service token's expiry by a year from now.
 func (c *Client) RefreshToken(ctx context.Context, id string) (Item[ServiceToken], error) {
 	return c.ServiceTokens.act(ctx, id, "refresh", nil)
 }
 
-// RotateToken gives a service token another secret, which is in the answer. The one before is accepted
-// until the time given; zero: no longer.
+// RotateToken replaces a service token's secret and returns the new one. The previous secret is accepted until the
+// given time, or not at all if it is zero.
 func (c *Client) RotateToken(ctx context.Context, id string, previousUntil time.Time) (Item[ServiceToken], error) {
 	body := map[string]any{}
 	if !previousUntil.IsZero() {
@@ -91,13 +91,13 @@ func (c *Client) RotateToken(ctx context.Context, id string, previousUntil time.
 	return c.ServiceTokens.act(ctx, id, "rotate", body)
 }
 
-// RevokeTokens voids every application token that was issued for an application so far.
+// RevokeTokens revokes every application token of an application issued so far.
 func (c *Client) RevokeTokens(ctx context.Context, app string) error {
 	_, err := c.call(ctx, http.MethodPost, "/access/apps/"+url.PathEscape(app)+"/revoke_tokens", nil)
 	return err
 }
 
-// Organizations is where the account's settings of access are, which are one.
+// Organizations returns the endpoint of the account's access settings, which has one resource.
 func (c *Client) Organizations() Collection[Organization] {
 	return collection[Organization](c, KindOrganization)
 }
@@ -105,27 +105,27 @@ func (c *Client) Organizations() Collection[Organization] {
 func (o Organization) ResourceID() string   { return "" }
 func (o Organization) ResourceName() string { return o.Name }
 
-// Organization gives the account's settings of access.
+// Organization returns the account's access settings.
 func (c *Client) Organization(ctx context.Context) (Item[Organization], error) {
 	return decode[Item[Organization]](c.call(ctx, http.MethodGet, "/access/organizations", nil))
 }
 
-// ChangeOrganization changes what is set in o.
+// ChangeOrganization changes the settings that are set in o.
 func (c *Client) ChangeOrganization(ctx context.Context, o Organization) (Item[Organization], error) {
 	return decode[Item[Organization]](c.call(ctx, http.MethodPatch, "/access/organizations", o))
 }
 
-// Keys tells how signing keys rotate.
+// Keys returns the rotation of signing keys.
 func (c *Client) Keys(ctx context.Context) (Item[Keys], error) {
 	return decode[Item[Keys]](c.call(ctx, http.MethodGet, "/access/keys", nil))
 }
 
-// KeyInterval sets how often they do, 21 to 365 days.
+// KeyInterval sets the days between rotations, 21 to 365.
 func (c *Client) KeyInterval(ctx context.Context, days int) (Item[Keys], error) {
 	return decode[Item[Keys]](c.call(ctx, http.MethodPut, "/access/keys", map[string]int{"key_rotation_interval_days": days}))
 }
 
-// RotateKeys has the next signing key sign.
+// RotateKeys makes the next signing key the current one.
 func (c *Client) RotateKeys(ctx context.Context) (Item[Keys], error) {
 	return decode[Item[Keys]](c.call(ctx, http.MethodPost, "/access/keys/rotate", nil))
 }

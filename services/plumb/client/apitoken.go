@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// APIToken is a token of the control plane itself. Of one that is made, Value is told once.
+// APIToken is an API token of the control plane. Value is set in the answer that creates it only.
 type APIToken struct {
 	ID         string           `json:"id,omitempty"`
 	Name       string           `json:"name,omitempty"`
@@ -22,10 +22,10 @@ type APIToken struct {
 	ExpiresOn  time.Time        `json:"expires_on,omitzero"`
 	IssuedOn   time.Time        `json:"issued_on,omitzero"`
 	ModifiedOn time.Time        `json:"modified_on,omitzero"`
-	LastUsedOn time.Time        `json:"last_used_on,omitzero"` // to the hour
-	// Email is the address beside which the token works as an API key (X-Auth-Email, X-Auth-Key).
+	LastUsedOn time.Time        `json:"last_used_on,omitzero"` // rounded to the hour
+	// Email is the address with which the token works as an API key (X-Auth-Email, X-Auth-Key).
 	Email     string `json:"x_email,omitempty"`
-	All       bool   `json:"x_all,omitempty"` // it may do everything
+	All       bool   `json:"x_all,omitempty"` // every permission
 	CreatedBy string `json:"x_created_by,omitempty"`
 	Value     string `json:"value,omitempty"`
 }
@@ -33,16 +33,16 @@ type APIToken struct {
 func (t APIToken) ResourceID() string   { return t.ID }
 func (t APIToken) ResourceName() string { return t.Name }
 
-// APITokenPolicy allows or denies what permission groups name.
+// APITokenPolicy allows or denies permission groups.
 type APITokenPolicy struct {
 	ID     string            `json:"id,omitempty"`
 	Effect string            `json:"effect"` // allow, deny
 	Groups []PermissionGroup `json:"permission_groups"`
-	// Resources are the account or zones of it: see [WholeAccount].
+	// Resources holds the account or the zones of the policy: see [WholeAccount].
 	Resources json.RawMessage `json:"resources"`
 }
 
-// Zones are the ids of the zones that the policy is about; none, where it is about an account.
+// Zones returns the ids of the policy's zones. A policy of an account has none.
 func (p APITokenPolicy) Zones() []string {
 	var resources map[string]json.RawMessage
 	if json.Unmarshal(p.Resources, &resources) != nil {
@@ -57,14 +57,14 @@ func (p APITokenPolicy) Zones() []string {
 	return ids
 }
 
-// PermissionGroup is something that tokens can be allowed. A token's policy needs the id alone.
+// PermissionGroup is a permission. A policy of a token needs its id only.
 type PermissionGroup struct {
 	ID     string   `json:"id"`
 	Name   string   `json:"name,omitempty"`
 	Scopes []string `json:"scopes,omitempty"`
 }
 
-// TokenCondition restricts from where a token is used, in CIDR.
+// TokenCondition restricts the networks that a token is accepted from, in CIDR notation.
 type TokenCondition struct {
 	RequestIP struct {
 		In    []string `json:"in,omitempty"`
@@ -72,17 +72,17 @@ type TokenCondition struct {
 	} `json:"request_ip"`
 }
 
-// APITokens are the tokens of the control plane. An update keeps what it does not name; null takes it away.
+// APITokens returns the endpoint of API tokens. An update keeps members that it leaves out; null removes a member.
 func (c *Client) APITokens() Collection[APIToken] {
 	return collection[APIToken](c, KindAPIToken)
 }
 
-// RollAPIToken gives a token a new value and returns it. The one it had ends at once.
+// RollAPIToken replaces the value of an API token and returns the new one. The previous value stops working at once.
 func (c *Client) RollAPIToken(ctx context.Context, id string) (string, error) {
 	return decode[string](c.call(ctx, http.MethodPut, "/tokens/"+url.PathEscape(id)+"/value", struct{}{}))
 }
 
-// PermissionGroups are all that there are.
+// PermissionGroups returns every permission.
 func (c *Client) PermissionGroups(ctx context.Context) ([]PermissionGroup, error) {
 	return decode[[]PermissionGroup](c.call(ctx, http.MethodGet, "/tokens/permission_groups", nil))
 }
@@ -98,7 +98,7 @@ const (
 	ScopeZone    = "com.cloudflare.api.account.zone"
 )
 
-// Zones are the resources of a policy about some zones.
+// Zones returns the resources of a policy for some zones.
 func Zones(ids []string) json.RawMessage {
 	resources := map[string]string{}
 	for _, id := range ids {
@@ -108,7 +108,7 @@ func Zones(ids []string) json.RawMessage {
 	return b
 }
 
-// WholeAccount are the resources of a policy about all of an account.
+// WholeAccount returns the resources of a policy for an account.
 func WholeAccount(account string) json.RawMessage {
 	b, _ := json.Marshal(map[string]string{ScopeAccount + "." + account: "*"}) // strings always encode
 	return b

@@ -25,27 +25,27 @@ type AuditEntry struct {
 	Metadata struct {
 		Actor string `json:"actor_name"`
 		Name  string `json:"name"`
-		// Large says that Old and New are left out: ask for the change by its id.
+		// Large is set if Old and New are left out; AuditQuery.ID returns them.
 		Large bool `json:"x_large"`
 	} `json:"metadata"`
 	Resource struct {
 		ID   string `json:"id"`
 		Type string `json:"type"`
 	} `json:"resource"`
-	Old  json.RawMessage `json:"oldValueJson"` // nil: there was none
-	New  json.RawMessage `json:"newValueJson"` // nil: there is none
+	Old  json.RawMessage `json:"oldValueJson"` // nil for a new resource
+	New  json.RawMessage `json:"newValueJson"` // nil for a deleted resource
 	When time.Time       `json:"when"`
 }
 
-// AuditQuery says which changes are asked for; what is zero asks for any.
+// AuditQuery selects changes. A zero member selects any.
 type AuditQuery struct {
 	ID, Action, Email, IP string // IP may be a CIDR range
-	Type, Resource        string // of what was changed: its kind and its id
+	Type, Resource        string // kind and id of the changed resource
 	Since, Before         time.Time
-	Oldest                bool // first; else the newest
+	Oldest                bool // oldest first, or else newest first
 }
 
-// AuditLog yields the changes of the account until there are no more or one cannot be read.
+// AuditLog yields the changes of the account. It stops at the first error.
 func (c *Client) AuditLog(ctx context.Context, which AuditQuery) iter.Seq2[Item[AuditEntry], error] {
 	q := url.Values{"per_page": {strconv.Itoa(perPage)}}
 	for name, v := range map[string]string{"id": which.ID, "action.type": which.Action, "actor.email": which.Email, "actor.ip": which.IP,
@@ -71,7 +71,7 @@ func (c *Client) AuditLog(ctx context.Context, which AuditQuery) iter.Seq2[Item[
 				yield(Item[AuditEntry]{}, err)
 				return
 			}
-			list.all = nil // these were given
+			list.all = nil // they have been yielded
 			more := list.add(some, func(i Item[AuditEntry]) string { return i.Value.ID })
 			for _, one := range list.all {
 				if !yield(one, nil) {

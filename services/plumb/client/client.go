@@ -18,19 +18,19 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Config says which control plane is called, and as whom.
+// Config configures a client.
 type Config struct {
 	URL     string // of the server: http://host:port, with or without /client/v4
 	Token   string // an API token
 	Account proto.Account
-	// Transport makes the requests; nil: one that ignores proxy variables.
+	// Transport sends the requests. Default: a transport that ignores proxy variables.
 	Transport http.RoundTripper
-	// Wait waits before a request is sent again that the server was too busy for; why says so. It returns the error
-	// of ctx if that ends first. Nil: a timer, and only 429 is waited out.
+	// Wait waits before a request is repeated because the server was too busy; why is the reason. It returns the error
+	// of ctx if ctx ends first. Default: a timer, and only status 429 is repeated.
 	Wait func(ctx context.Context, d time.Duration, why string) error
 }
 
-// Client calls one account of one control plane. It is safe for concurrent use.
+// Client calls the API of one account. It is safe for concurrent use.
 type Client struct {
 	root  string // ends in /client/v4
 	base  string // ends in /accounts/<account>
@@ -38,32 +38,32 @@ type Client struct {
 	http  *http.Client
 	wait  func(ctx context.Context, d time.Duration, why string) error
 
-	outages bool // wait out 502, 503 and 504 as well
+	outages bool // repeat after 502, 503 and 504 too
 
 	Integrations  Collection[Integration]
 	Checks        Collection[Check]
 	ServiceTokens Collection[ServiceToken]
 	Applications  Collection[Application]
 
-	Policies          Collection[Policy] // the reusable ones
+	Policies          Collection[Policy] // reusable policies
 	Groups            Collection[Group]
 	IdentityProviders Collection[IdentityProvider]
 }
 
-// maxAnswer bounds an answer that is read whole: a list of every resource of an account.
+// maxAnswer is the largest response that is read into memory, in bytes.
 const maxAnswer = 64 << 20
 
-// New makes a client; nothing is called yet.
+// New returns a client. It does not connect.
 func New(cfg Config) (*Client, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("%q is not the URL of a control plane, such as http://127.0.0.1:8400", cfg.URL)
+		return nil, fmt.Errorf("%q must be the URL of a control plane, such as http://127.0.0.1:8400", cfg.URL)
 	}
 	switch {
 	case cfg.Token == "":
-		return nil, errors.New("there is no API token to call the control plane with")
+		return nil, errors.New("the API token is missing")
 	case cfg.Account.IsZero():
-		return nil, errors.New("there is no account id to call the control plane with")
+		return nil, errors.New("the account id is missing")
 	}
 	transport := cfg.Transport
 	if transport == nil {
@@ -95,35 +95,35 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Close gives up the connections that are kept for the next call.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Error is a refusal of the control plane.
+// Error is an error response of the control plane.
 type Error struct {
-	Status  int // of HTTP
-	Code    int // of the first error of the envelope; 0 where there was none
+	Status  int // HTTP status
+	Code    int // code of the first error in the envelope, or 0
 	Message string
 }
 
 func (e *Error) Error() string {
 	if e.Code == 0 {
-		return fmt.Sprintf("the control plane answers %d: %s", e.Status, e.Message)
+		return fmt.Sprintf("the control plane answered %d: %s", e.Status, e.Message)
 	}
 	return fmt.Sprintf("%s (code %d)", e.Message, e.Code)
 }
 
-// notFoundError tells that no resource of the kind has the id or name.
+// notFoundError is returned if no resource of the kind has the id or name.
 type notFoundError struct{ kind, idOrName, near string }
 
 func (e *notFoundError) Error() string {
-	text := fmt.Sprintf("there is no %s with the id or name %q", e.kind, e.idOrName)
+	text := fmt.Sprintf("no %s has the id or name %q", e.kind, e.idOrName)
 	if e.near != "" {
 		text += "; these come close: " + e.near
 	}
 	return text
 }
 
-// IsNotFound tells an error that says the resource is not there.
+// IsNotFound reports whether an error says that a resource does not exist.
 func IsNotFound(err error) bool {
 	if _, ok := errors.AsType[*notFoundError](err); ok {
 		return true
@@ -132,7 +132,7 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
-// envelope is what every answer comes in (api/README.md 1.1).
+// envelope is the outer object of every response.
 type envelope struct {
 	Success bool `json:"success"`
 	Errors  []struct {
@@ -147,14 +147,14 @@ type envelope struct {
 	} `json:"result_info"`
 }
 
-// call makes one request with a JSON body, if there is one, and gives the result member of the answer.
+// call sends a request with an optional JSON body and returns the result member of the response.
 func (c *Client) call(ctx context.Context, method, path string, body any) (json.RawMessage, error) {
 	raw, _, err := c.callIf(ctx, method, path, "", body)
 	return raw, err
 }
 
-// callIf is call that is refused with 412 where the resource is no longer at the revision match; empty: it is
-// not looked at. It also gives the revision that the answer has, if any.
+// callIf is call with a precondition: if match is not empty, the request fails with status 412 unless the resource has
+// that revision. It also returns the revision in the response, if any.
 func (c *Client) callIf(ctx context.Context, method, path, match string, body any) (json.RawMessage, string, error) {
 	var payload io.Reader
 	if body != nil {
@@ -187,7 +187,7 @@ func (c *Client) callIf(ctx context.Context, method, path, match string, body an
 	return e.Result, resp.Header.Get("ETag"), err
 }
 
-// url is the URL of a path under the account. Zones are beside accounts.
+// url returns the URL of a path of the account. Paths of zones are not below the account.
 func (c *Client) url(path string) string {
 	if strings.HasPrefix(path, zonesPath) {
 		return c.root + path
@@ -197,7 +197,7 @@ func (c *Client) url(path string) string {
 
 const zonesPath = "/zones"
 
-// request sends a request; an answer of any status comes back.
+// request sends a request and returns the response, whatever its status.
 func (c *Client) request(ctx context.Context, method, path, kind string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
@@ -214,7 +214,7 @@ func (c *Client) send(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	resp, err := c.patient(req)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf("nobody answers at %s: start plumb up there, or name another with --url", req.URL.Host)
+		return nil, fmt.Errorf("no control plane listens at %s: start plumb up there, or give another --url", req.URL.Host)
 	}
 	return resp, err
 }
@@ -228,10 +228,10 @@ func readEnvelope(resp *http.Response) (envelope, error) {
 	var e envelope
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return e, fmt.Errorf("answer of the control plane: %w", err)
+		return e, fmt.Errorf("response of the control plane: %w", err)
 	}
 	if len(data) > maxAnswer {
-		return e, fmt.Errorf("answer of the control plane: larger than %d bytes", maxAnswer)
+		return e, fmt.Errorf("response of the control plane: larger than %d bytes", maxAnswer)
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if kind != "application/json" || json.Unmarshal(data, &e) != nil {
@@ -253,7 +253,7 @@ func decode[T any](raw json.RawMessage, err error) (T, error) {
 		return v, err
 	}
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return v, fmt.Errorf("answer of the control plane: %w", err)
+		return v, fmt.Errorf("response of the control plane: %w", err)
 	}
 	return v, nil
 }

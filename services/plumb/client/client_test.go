@@ -85,7 +85,7 @@ func TestFindGoesByIDThenByName(t *testing.T) {
 	if _, err := c.Checks.Find(t.Context(), "nobody"); !client.IsNotFound(err) {
 		t.Errorf("nobody: %v", err)
 	}
-	if _, err := c.Checks.Find(t.Context(), "twin"); err == nil || client.IsNotFound(err) || !strings.Contains(err.Error(), "2 checks are called") {
+	if _, err := c.Checks.Find(t.Context(), "twin"); err == nil || client.IsNotFound(err) || !strings.Contains(err.Error(), "2 checks have the name") {
 		t.Errorf("twin: %v", err)
 	}
 }
@@ -132,7 +132,7 @@ func TestNobodyThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = c.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "nobody answers at 127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
+	if _, err = c.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "no control plane listens at 127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error %v", err)
 	}
 }

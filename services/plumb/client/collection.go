@@ -12,42 +12,41 @@ import (
 // Collection is the endpoint of one kind of resource.
 type Collection[T Named] struct {
 	c      *Client
-	kind   string // as people say it
+	kind   string // name in messages
 	path   string
 	update string // method
 	paged  bool
-	single bool // the account has exactly one
+	single bool // the account has exactly one resource
 	merges bool
 }
 
-// Named is a resource that people know by its name.
+// Named is a resource with an id and a name.
 type Named interface {
 	ResourceID() string
 	ResourceName() string
 }
 
-// Item is a resource: what the commands act on, and all that the control plane said, which is what it is
-// in JSON.
+// Item is a resource: its decoded value, and the JSON of the response, which it is marshalled to.
 type Item[T any] struct {
 	Value T
 	Raw   json.RawMessage
-	// Revision is what [Collection.Replace] takes; empty where it comes from a list.
+	// Revision is the argument of [Collection.Replace]. It is empty for an item of a list.
 	Revision string
 }
 
-// UnmarshalJSON keeps what it reads.
+// UnmarshalJSON decodes the value and keeps the JSON.
 func (i *Item[T]) UnmarshalJSON(data []byte) error {
 	i.Raw = append(i.Raw[:0], data...)
 	return json.Unmarshal(data, &i.Value)
 }
 
-// MarshalJSON gives what was read.
+// MarshalJSON returns the JSON of the response.
 func (i Item[T]) MarshalJSON() ([]byte, error) { return i.Raw, nil }
 
-// perPage is large, so that a list is mostly one request.
+// perPage is large enough for most lists to be one request.
 const perPage = 500
 
-// List gives every resource of the kind.
+// List returns every resource of the kind.
 func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 	if r.single {
 		one, err := r.Get(ctx, "")
@@ -63,19 +62,19 @@ func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		if !list.add(some, keyOf[T]) { // api/README.md 1.4: the end is an empty page
+		if !list.add(some, keyOf[T]) { // a list ends with an empty page
 			return list.all, nil
 		}
 	}
 	return nil, errEndless(r.path)
 }
 
-// Get gives one resource by its id.
+// Get returns one resource by its id.
 func (r Collection[T]) Get(ctx context.Context, id string) (Item[T], error) {
 	return item[T](r.c.callIf(ctx, http.MethodGet, r.one(id), "", nil))
 }
 
-// Current gives the one resource that has the id or the name, with its revision.
+// Current returns the one resource with an id or a name, and its revision.
 func (r Collection[T]) Current(ctx context.Context, idOrName string) (Item[T], error) {
 	if r.single {
 		return r.Get(ctx, "")
@@ -100,7 +99,7 @@ func item[T any](raw json.RawMessage, revision string, err error) (Item[T], erro
 	return i, err
 }
 
-// Find gives the one resource that has the id or the name.
+// Find returns the one resource with an id or a name.
 func (r Collection[T]) Find(ctx context.Context, idOrName string) (Item[T], error) {
 	all, err := r.List(ctx)
 	if err != nil {
@@ -121,25 +120,24 @@ func (r Collection[T]) Find(ctx context.Context, idOrName string) (Item[T], erro
 	case 1:
 		return found[0], nil
 	}
-	return Item[T]{}, fmt.Errorf("%d %ss are called %q; use the id of one of them", len(found), r.kind, idOrName)
+	return Item[T]{}, fmt.Errorf("%d %ss have the name %q: use an id", len(found), r.kind, idOrName)
 }
 
-// Create makes a resource.
+// Create creates a resource.
 func (r Collection[T]) Create(ctx context.Context, body any) (Item[T], error) {
 	return item[T](r.c.callIf(ctx, http.MethodPost, r.path, "", body))
 }
 
-// Update changes a resource, whatever it is by now.
+// Update changes a resource, whatever its revision.
 func (r Collection[T]) Update(ctx context.Context, id string, body any) (Item[T], error) {
 	return r.Replace(ctx, id, "", body)
 }
 
-// Merges tells what [Collection.Replace] makes of what its body leaves out: it stays, and null takes it away.
-// Elsewhere it is taken away by being left out.
+// Merges reports whether [Collection.Replace] keeps members that the body leaves out and removes those that are null.
+// For other kinds, it removes members that the body leaves out.
 func (r Collection[T]) Merges() bool { return r.merges }
 
-// Replace changes a resource that is still at the revision that was read, else it is refused. An integration
-// and the organisation take what changes, tokens too; the others take all of it.
+// Replace changes a resource if it has the revision. Otherwise it returns an error.
 func (r Collection[T]) Replace(ctx context.Context, id, revision string, body any) (Item[T], error) {
 	return item[T](r.c.callIf(ctx, r.update, r.one(id), revision, body))
 }

@@ -11,19 +11,20 @@ import (
 	"strconv"
 )
 
-// The forms that devices are imported in.
+// The media types of device lists.
 const (
 	CSV    = "text/csv"
 	NDJSON = "application/x-ndjson"
 	JSON   = "application/json" // an array
 )
 
-// Import enrols or updates every device of a list in the form, which is sent as it is read. It ends with
-// ctx, also while the list is waited for; the read that waits is left behind then.
+// Import enrols or updates every device of a list, which is sent while it is read. It returns when ctx ends, even if a
+// read of the list is blocked.
 //
-// handled, unless it is nil, is told now and then how many rows the control plane has handled; never concurrently.
+// handled, if not nil, is called from time to time with the number of rows that the control plane has handled. Calls
+// are not concurrent.
 func (c *Client) Import(ctx context.Context, form string, list io.Reader, handled func(rows int)) (Imported, error) {
-	// net/http comes back from a request only when the read of its body does.
+	// net/http returns from a request only when the read of its body returns.
 	body, rows := io.Pipe()
 	defer context.AfterFunc(ctx, func() { body.CloseWithError(context.Cause(ctx)) })()
 	defer body.Close()
@@ -42,7 +43,7 @@ func (c *Client) Import(ctx context.Context, form string, list io.Reader, handle
 	}
 	resp, err := c.send(req)
 	if err != nil && ctx.Err() != nil {
-		return Imported{}, context.Cause(ctx) // and not how the body ended by it
+		return Imported{}, context.Cause(ctx) // instead of the error of the body
 	}
 	if err != nil {
 		return Imported{}, err
@@ -51,7 +52,7 @@ func (c *Client) Import(ctx context.Context, form string, list io.Reader, handle
 	return decode[Imported](result(resp))
 }
 
-// headerProgress asks for progress, and carries it in informational responses.
+// headerProgress requests progress, which informational responses carry.
 const headerProgress = "X-Plumbline-Progress"
 
 func informing(ctx context.Context, handled func(rows int)) context.Context {
@@ -66,17 +67,17 @@ func informing(ctx context.Context, handled func(rows int)) context.Context {
 	}})
 }
 
-// Imported is what became of a list.
+// Imported is the outcome of an import.
 type Imported struct {
 	Rows      int       `json:"rows"`
 	Enrolled  int       `json:"enrolled"`
 	Updated   int       `json:"updated"`
 	Unchanged int       `json:"unchanged"`
 	Refused   int       `json:"refused"`
-	Refusals  []Refusal `json:"errors"` // the first of them, by line
+	Refusals  []Refusal `json:"errors"` // the first ones, by line
 }
 
-// Refusal is a row that was not taken.
+// Refusal is a row that was rejected.
 type Refusal struct {
 	Line    int    `json:"line"`
 	Device  string `json:"device_id,omitempty"`
@@ -84,7 +85,7 @@ type Refusal struct {
 	Message string `json:"message"`
 }
 
-// Device gives an enrolled device.
+// Device returns an enrolled device.
 func (c *Client) Device(ctx context.Context, id string) (json.RawMessage, error) {
 	return c.call(ctx, http.MethodGet, "/plumbline/devices/"+url.PathEscape(id), nil)
 }

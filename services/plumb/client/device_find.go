@@ -9,17 +9,17 @@ import (
 	"plumbline.dev/proto"
 )
 
-// maxFound bounds the devices that [Client.FindDevice] looks through.
+// maxFound is the number of devices that [Client.FindDevice] reads at most.
 const maxFound = 500
 
-// FindDevice returns the id of the one device that has the id, host name, serial number or e-mail address, in any
-// letter case; revoked devices too. If several have it, or none, the error lists what comes close.
+// FindDevice returns the id of the one device with an id, host name, serial number or e-mail address, in any letter
+// case. Revoked devices are included. If there is no such device or several, the error lists similar ones.
 func (c *Client) FindDevice(ctx context.Context, text string) (string, error) {
 	if _, err := proto.ParseID(text); err == nil {
 		return text, nil
 	}
 	if strings.TrimSpace(text) == "" {
-		return "", fmt.Errorf("the device has no name: give its id, host name, serial number or e-mail address")
+		return "", fmt.Errorf("the device is missing: give its id, host name, serial number or e-mail address")
 	}
 	all, more, err := c.Devices(ctx, url.Values{"search": {text}, "active_registrations": {"include"}}, maxFound)
 	if err != nil {
@@ -37,7 +37,7 @@ func (c *Client) FindDevice(ctx context.Context, text string) (string, error) {
 	case len(exact) == 1:
 		return exact[0].ID, nil
 	case len(exact) > 1:
-		return "", fmt.Errorf("%d devices are called %q; use the id of one of them: %s", len(exact), text, listed(exact, more))
+		return "", fmt.Errorf("%d devices have the name %q: use an id: %s", len(exact), text, listed(exact, more))
 	case len(near) > 0:
 		return "", &notFoundError{"device", text, listed(near, more)}
 	}
@@ -53,7 +53,7 @@ func named(d *PhysicalDevice, text string) bool {
 	return false
 }
 
-// listed names the first few devices.
+// listed returns the names of the first few devices.
 func listed(all []PhysicalDevice, more bool) string {
 	const most = 5
 	var b strings.Builder

@@ -1,3 +1,3 @@
-// Package client calls Plumbline's control plane: what the plumb commands and the demo need of it. Other
-// programs use the Cloudflare SDKs, which speak the same API.
+// Package client calls the control plane for the plumb commands and the demo. Other programs use the Cloudflare SDKs,
+// which use the same API.
 package client

@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// PostureLine is a result of a device as it was evaluated once, in the field names of Cloudflare's dataset
-// device_posture_results.
+// PostureLine is an evaluated result of a device, with the field names of Cloudflare's dataset device_posture_results.
 type PostureLine struct {
 	Device    string    `json:"DeviceID"`
 	Host      string    `json:"DeviceName"`
@@ -29,12 +28,12 @@ type PostureLine struct {
 	Cursor  string `json:"x_cursor"`
 }
 
-// PostureQuery says which lines of the posture log; what is zero asks for any.
+// PostureQuery selects lines of the posture log. A zero member selects any.
 type PostureQuery struct {
 	Since, Until                  time.Time
 	Checks, Devices, Integrations []string // ids
 	Outcomes                      []string
-	After                         string // a cursor: after what was read before
+	After                         string // cursor of the last line read
 }
 
 func (q *PostureQuery) values() url.Values {
@@ -54,8 +53,8 @@ func setPeriod(v url.Values, since, until time.Time) {
 	}
 }
 
-// PostureLog yields lines of the posture log, the oldest first, as they come, until the log's end as it was
-// when it was asked for. It moves q.After on, so that the next call goes on from there.
+// PostureLog yields lines of the posture log, oldest first, up to the end of the log at the time of the call. It
+// updates q.After, so that the next call continues there.
 func (c *Client) PostureLog(ctx context.Context, q *PostureQuery) iter.Seq2[Item[PostureLine], error] {
 	return func(yield func(Item[PostureLine], error) bool) {
 		fail := func(err error) { yield(Item[PostureLine]{}, fmt.Errorf("posture log: %w", err)) }
@@ -88,14 +87,14 @@ func (c *Client) PostureLog(ctx context.Context, q *PostureQuery) iter.Seq2[Item
 			fail(err)
 			return
 		}
-		// What was passed over belongs to what was read.
+		// Lines that the query does not select count as read.
 		if end := resp.Trailer.Get("X-Cursor"); end != "" {
 			q.After = end
 		}
 	}
 }
 
-// Request is a request that was let in or refused, as the access log has it. Equal ones of a second are one.
+// Request is an allowed or denied request in the access log. Equal requests within a second are one entry.
 type Request struct {
 	Action   string    `json:"x_action"`
 	Allowed  bool      `json:"allowed"`
@@ -111,38 +110,38 @@ type Request struct {
 	Count    int       `json:"x_count"`
 }
 
-// AccessQuery says which requests; what is zero asks for any.
+// AccessQuery selects requests. A zero member selects any.
 type AccessQuery struct {
 	Since, Until time.Time
 	Allowed      *bool
 	App          string // id
-	Email        string // a part of it
+	Email        string // text that the address contains
 	Ray          string
 }
 
 const (
-	// accessLate is how long after it happened a request may be written, as what replicas of the gateway see
-	// at the same time is written one after the other.
+	// accessLate is how long a request may be written after it happened: the replicas of the gateway write one after
+	// the other.
 	accessLate = 15 * time.Second
-	// accessPages is how many pages are read from one moment on before a later one is asked for: the control
-	// plane reads those before a page anew.
+	// accessPages is the number of pages read from one start time before the start is moved: the control plane reads
+	// all previous pages again for each page.
 	accessPages = 8
 )
 
-// AccessLog reads the access log, the oldest first. It may be asked again for what came since.
+// AccessLog reads the access log, oldest first. It can be read again for new entries.
 type AccessLog struct {
 	c    *Client
 	q    AccessQuery
-	seen map[string]time.Time // what was given, for as long as it may be read again
-	last time.Time            // the newest of it
+	seen map[string]time.Time // entries yielded, for as long as they may be read again
+	last time.Time            // time of the newest one
 }
 
-// AccessLog makes a reader of what q asks for.
+// AccessLog returns a reader of the entries that q selects.
 func (c *Client) AccessLog(q AccessQuery) *AccessLog {
 	return &AccessLog{c: c, q: q, seen: map[string]time.Time{}}
 }
 
-// Read yields what was not given yet, up to the log's end.
+// Read yields new entries up to the end of the log.
 func (l *AccessLog) Read(ctx context.Context) iter.Seq2[Item[Request], error] {
 	return func(yield func(Item[Request], error) bool) {
 		from := l.from()
@@ -178,7 +177,7 @@ func (l *AccessLog) Read(ctx context.Context) iter.Seq2[Item[Request], error] {
 	}
 }
 
-// from is since when there may be more that was not given.
+// from returns the time from which there may be new entries.
 func (l *AccessLog) from() time.Time {
 	if from := l.last.Add(-accessLate); from.After(l.q.Since) {
 		return from
@@ -208,14 +207,14 @@ func (l *AccessLog) page(ctx context.Context, from time.Time, page int) ([]Item[
 	return decode[[]Item[Request]](l.c.call(ctx, http.MethodGet, "/access/logs/access_requests?"+v.Encode(), nil))
 }
 
-// PastResult is one check's result of a device, as an entry of the log has it.
+// PastResult is a past result of a check for a device.
 type PastResult struct {
 	At         time.Time  `json:"at"`
 	Check      string     `json:"check_id"`
 	Name       string     `json:"name"`
 	Tick       uint64     `json:"tick"`
 	Cause      string     `json:"cause"`
-	Error      string     `json:"error"` // of the poll
+	Error      string     `json:"error"` // error of the poll
 	Score      *int       `json:"score"`
 	ObservedAt *time.Time `json:"observed_at"`
 	Problem    string     `json:"problem"`
@@ -223,13 +222,13 @@ type PastResult struct {
 	Reason     string     `json:"reason"`
 }
 
-// HistoryQuery says which results of a device; what is zero asks for any.
+// HistoryQuery selects results of a device. A zero member selects any.
 type HistoryQuery struct {
 	Device, Check string // ids
 	Since, Until  time.Time
 }
 
-// History yields the results that a device had, the newest first, as far back as the log goes.
+// History yields the past results of a device, newest first, as far back as the log goes.
 func (c *Client) History(ctx context.Context, q HistoryQuery) iter.Seq2[Item[PastResult], error] {
 	v := url.Values{"history": {"1"}, "limit": {strconv.Itoa(perPage)}}
 	setPeriod(v, q.Since, q.Until)

@@ -7,10 +7,10 @@ import (
 	"net/http"
 )
 
-// Object is a resource of any kind, all its members. Numbers are json.Number.
+// Object is a resource of any kind with all its members. Numbers are json.Number.
 type Object map[string]any
 
-// UnmarshalJSON keeps numbers as they are written.
+// UnmarshalJSON decodes an object and keeps the digits of numbers.
 func (o *Object) UnmarshalJSON(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -22,7 +22,7 @@ func (o Object) text(name string) string {
 	return s
 }
 
-// ResourceID is its id; a tag's is its name.
+// ResourceID returns the id; that of a tag is its name.
 func (o Object) ResourceID() string {
 	if id := o.text("id"); id != "" {
 		return id
@@ -32,7 +32,7 @@ func (o Object) ResourceID() string {
 
 func (o Object) ResourceName() string { return o.text("name") }
 
-// Kind is a kind of resource, as the control plane's audit log calls it.
+// Kind is a kind of resource, by its name in the audit log.
 type Kind string
 
 // The kinds.
@@ -50,12 +50,12 @@ const (
 	KindAPIToken         Kind = "api_token"
 )
 
-// endpoint is where the resources of a kind are.
+// endpoint describes the endpoint of a kind.
 type endpoint struct {
 	path, update  string
 	paged, single bool
-	merges        bool   // what an update leaves out stays, and null takes it away
-	kind          string // as people say it
+	merges        bool   // an update keeps members that it leaves out; null removes a member
+	kind          string // name in messages
 }
 
 var endpoints = map[Kind]endpoint{
@@ -77,11 +77,10 @@ func collection[T Named](c *Client, k Kind) Collection[T] {
 	return Collection[T]{c: c, kind: e.kind, path: e.path, update: e.update, paged: e.paged, single: e.single, merges: e.merges}
 }
 
-// Objects is the endpoint of a kind, for who looks at no member in particular. A kind that is not known is a
-// mistake of the program.
+// Objects returns the endpoint of a kind, with untyped resources. It panics for an unknown kind.
 func (c *Client) Objects(k Kind) Collection[Object] { return collection[Object](c, k) }
 
-// Read asks for something that is no resource: path goes on behind the account.
+// Read returns a response that is not a resource. path is relative to the account.
 func (c *Client) Read(ctx context.Context, path string) (json.RawMessage, error) {
 	return c.call(ctx, http.MethodGet, path, nil)
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Explanation is why a check says what it says of a device.
+// Explanation explains a check's result for a device.
 type Explanation struct {
 	Check       string     `json:"check_id"`
 	Name        string     `json:"name"`
@@ -20,11 +20,11 @@ type Explanation struct {
 	Wanted      *float64   `json:"wanted_score"`
 	Outcome     string     `json:"outcome"`
 	Reason      string     `json:"reason"`
-	Observed    string     `json:"observed"` // what the newest evidence says by itself
+	Observed    string     `json:"observed"` // outcome of the newest score alone
 	Score       *int       `json:"score"`
 	Problem     string     `json:"problem"`
 	ObservedAt  *time.Time `json:"observed_at"`
-	AgeMS       *int64     `json:"age_ms"` // of the score
+	AgeMS       *int64     `json:"age_ms"` // age of the score
 	ExpiresAt   *time.Time `json:"expires_at"`
 	Revision    uint64     `json:"check_revision"`
 	Used        uint64     `json:"used_check_revision"`
@@ -45,14 +45,14 @@ type Explanation struct {
 	} `json:"integration"`
 }
 
-// Explanations are those of a device's checks.
+// Explanations explains the results of a device's checks.
 type Explanations struct {
 	Device string        `json:"device_id"`
 	Page   int           `json:"page"`
 	Checks []Explanation `json:"checks"`
 }
 
-// Explain says why the checks say what they say of a device; check is the id of one of them, or empty.
+// Explain explains the results of a device. check is the id of a check, or empty for all.
 func (c *Client) Explain(ctx context.Context, device, check string) (Item[Explanations], error) {
 	path := "/plumbline/explain/" + url.PathEscape(device)
 	if check != "" {
@@ -61,7 +61,7 @@ func (c *Client) Explain(ctx context.Context, device, check string) (Item[Explan
 	return decode[Item[Explanations]](c.call(ctx, http.MethodGet, path, nil))
 }
 
-// PastPoll is a poll that was.
+// PastPoll is a past poll.
 type PastPoll struct {
 	Tick     uint64    `json:"tick"`
 	BeganAt  time.Time `json:"began_at"`
@@ -82,13 +82,13 @@ type PastPoll struct {
 	} `json:"failures"`
 }
 
-// Polls gives an integration's newest polls, the newest first.
+// Polls returns an integration's newest polls, newest first.
 func (c *Client) Polls(ctx context.Context, integration string, limit int) ([]Item[PastPoll], error) {
 	return decode[[]Item[PastPoll]](c.call(ctx, http.MethodGet,
 		"/plumbline/integrations/"+url.PathEscape(integration)+"/polls?limit="+strconv.Itoa(limit), nil))
 }
 
-// PhysicalDevice is an enrolled device, as lists show it (api/README.md 7.1).
+// PhysicalDevice is an enrolled device in a list.
 type PhysicalDevice struct {
 	ID        string  `json:"id"`
 	Name      string  `json:"name"`
@@ -101,7 +101,7 @@ type PhysicalDevice struct {
 	} `json:"last_seen_user"`
 }
 
-// Devices gives the devices that a query finds, limit at most, and whether there are more.
+// Devices returns the devices that a query selects, limit at most, and whether there are more.
 func (c *Client) Devices(ctx context.Context, q url.Values, limit int) (all []Item[PhysicalDevice], more bool, err error) {
 	all = []Item[PhysicalDevice]{}
 	for cursor := ""; ; {
@@ -122,19 +122,19 @@ func (c *Client) Devices(ctx context.Context, q url.Values, limit int) (all []It
 	}
 }
 
-// UnrevokeDevice takes back that a device was revoked.
+// UnrevokeDevice undoes the revocation of a device.
 func (c *Client) UnrevokeDevice(ctx context.Context, id string) error {
 	_, err := c.call(ctx, http.MethodPost, "/devices/registrations/unrevoke?"+url.Values{"id": {id}}.Encode(), nil)
 	return err
 }
 
-// RevokeDevice ends a device's registration: it is not polled any more.
+// RevokeDevice ends a device's registration. The device is no longer polled.
 func (c *Client) RevokeDevice(ctx context.Context, id string) error {
 	_, err := c.call(ctx, http.MethodPost, "/devices/physical-devices/"+url.PathEscape(id)+"/revoke", nil)
 	return err
 }
 
-// paged reads a list, and the cursor at which it goes on.
+// paged returns a page of a list and the cursor of the next page.
 func (c *Client) paged(ctx context.Context, path string, next *string) (json.RawMessage, error) {
 	resp, err := c.request(ctx, http.MethodGet, path, "", nil)
 	if err != nil {
@@ -143,13 +143,13 @@ func (c *Client) paged(ctx context.Context, path string, next *string) (json.Raw
 	defer resp.Body.Close()
 	e, err := readEnvelope(resp)
 	if err == nil && e.Info.Cursor != "" && e.Info.Cursor == resp.Request.URL.Query().Get("cursor") {
-		return nil, fmt.Errorf("%s: the list does not go on: its cursor stays the same", resp.Request.URL.Path)
+		return nil, fmt.Errorf("%s: the cursor of the list did not change", resp.Request.URL.Path)
 	}
 	*next = e.Info.Cursor
 	return e.Result, err
 }
 
-// ForAccount is the policy of a token that allows what permission groups name, in the whole account.
+// ForAccount returns the policy that allows permission groups for the whole account.
 func (c *Client) ForAccount(groups []PermissionGroup) APITokenPolicy {
 	account := c.base[strings.LastIndexByte(c.base, '/')+1:]
 	return APITokenPolicy{Effect: "allow", Groups: groups, Resources: WholeAccount(account)}

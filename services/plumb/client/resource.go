@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Integration is a posture integration (api/README.md 5.2) with our own additions, x_....
+// Integration is a posture integration. Members with x_ are Plumbline's own.
 type Integration struct {
 	ID          string            `json:"id,omitempty"`
 	Name        string            `json:"name,omitempty"`
@@ -17,20 +17,20 @@ type Integration struct {
 	Concurrency int               `json:"x_concurrency,omitempty"`
 }
 
-// IntegrationConfig is what a custom_s2s integration is configured with. The secret only goes in.
+// IntegrationConfig configures a custom_s2s integration. Answers have no secret.
 type IntegrationConfig struct {
 	APIURL       string `json:"api_url,omitempty"`
 	ClientID     string `json:"access_client_id,omitempty"`
 	ClientSecret string `json:"access_client_secret,omitempty"`
 }
 
-// IsPaused tells whether it is.
+// IsPaused reports whether the integration is paused.
 func (i Integration) IsPaused() bool { return i.Paused != nil && *i.Paused }
 
 func (i Integration) ResourceID() string   { return i.ID }
 func (i Integration) ResourceName() string { return i.Name }
 
-// Check is a posture rule (api/README.md 6.2).
+// Check is a posture rule.
 type Check struct {
 	ID          string     `json:"id,omitempty"`
 	Name        string     `json:"name,omitempty"`
@@ -40,7 +40,7 @@ type Check struct {
 	Input       CheckInput `json:"input,omitzero"`
 }
 
-// CheckInput is what a custom_s2s rule asks: score operator Score.
+// CheckInput is the condition of a custom_s2s rule: score Operator Score.
 type CheckInput struct {
 	Integration string      `json:"connection_id,omitempty"`
 	Operator    string      `json:"operator,omitempty"`
@@ -50,8 +50,7 @@ type CheckInput struct {
 func (c Check) ResourceID() string   { return c.ID }
 func (c Check) ResourceName() string { return c.Name }
 
-// ServiceToken is a service token (api/README.md 2.3). The secret is in the answer that makes it, and in no
-// other.
+// ServiceToken is a service token. Its secret is set in the answer that creates or rotates it only.
 type ServiceToken struct {
 	ID           string    `json:"id,omitempty"`
 	Name         string    `json:"name,omitempty"`
@@ -59,20 +58,20 @@ type ServiceToken struct {
 	ClientSecret string    `json:"client_secret,omitempty"`
 	Duration     string    `json:"duration,omitempty"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"`
-	// LastSeenAt is when it was last found right; zero: never.
+	// LastSeenAt is the time of the last use; zero if it was never used.
 	LastSeenAt time.Time `json:"last_seen_at,omitzero"`
 	Enabled    *bool     `json:"enabled,omitempty"`
-	// PreviousUntil is until when the secret before the last rotation is accepted; zero: no longer.
+	// PreviousUntil is the end of the previous secret's validity; zero if it has ended.
 	PreviousUntil time.Time `json:"previous_client_secret_expires_at,omitzero"`
 }
 
-// IsDisabled tells whether it is turned off.
+// IsDisabled reports whether the token is disabled.
 func (t ServiceToken) IsDisabled() bool { return t.Enabled != nil && !*t.Enabled }
 
 func (t ServiceToken) ResourceID() string   { return t.ID }
 func (t ServiceToken) ResourceName() string { return t.Name }
 
-// Application is an Access application (api/README.md 3.3) with our own addition, x_origin_url.
+// Application is an Access application. x_origin_url is Plumbline's own member.
 type Application struct {
 	ID              string        `json:"id,omitempty"`
 	Name            string        `json:"name,omitempty"`
@@ -82,7 +81,7 @@ type Application struct {
 	Destinations    []Destination `json:"destinations,omitempty"`
 	SessionDuration string        `json:"session_duration,omitempty"`
 	Policies        []Policy      `json:"policies,omitempty"`
-	// OriginURL is where the gateway sends its requests; empty: it is served elsewhere.
+	// OriginURL is the origin of forwarded requests, or empty.
 	OriginURL          string   `json:"x_origin_url,omitempty"`
 	TokenHeader        string   `json:"read_service_tokens_from_header,omitempty"`
 	Refuse401          bool     `json:"service_auth_401_redirect,omitempty"`
@@ -93,18 +92,17 @@ type Application struct {
 	DenyMessage        string   `json:"custom_deny_message,omitempty"`
 	DenyURL            string   `json:"custom_deny_url,omitempty"`
 	NonIdentityDenyURL string   `json:"custom_non_identity_deny_url,omitempty"`
-	// Unsupported is what this build does not serve of it: its type, settings, selectors.
+	// Unsupported lists the type, settings or selectors not served.
 	Unsupported []string `json:"x_unsupported,omitempty"`
 }
 
-// Destination is one of the places that an application protects (api/README.md 3.4).
+// Destination is a protected place, such as a domain.
 type Destination struct {
 	Type string `json:"type"`
 	URI  string `json:"uri"`
 }
 
-// Policy is an Access policy (api/README.md 4.2). Within an application, one with an id alone is a link to a
-// reusable one.
+// Policy is an Access policy. In an application, a policy with an id only is a reference to a reusable policy.
 type Policy struct {
 	ID              string `json:"id,omitempty"`
 	Name            string `json:"name,omitempty"`
@@ -114,7 +112,7 @@ type Policy struct {
 	Exclude         []Rule `json:"exclude,omitempty"`
 	Require         []Rule `json:"require,omitempty"`
 	SessionDuration string `json:"session_duration,omitempty"`
-	// Unsupported are the selectors that this build cannot evaluate.
+	// Unsupported lists the selectors not evaluated by the control plane.
 	Unsupported []string `json:"x_unsupported,omitempty"`
 }
 
@@ -123,18 +121,18 @@ func (a Application) ResourceName() string { return a.Name }
 func (p Policy) ResourceID() string        { return p.ID }
 func (p Policy) ResourceName() string      { return p.Name }
 
-// Rule is one rule object of a policy or group (api/README.md 4.3): its one key is the selector.
+// Rule is a rule object of a policy or a group. Its only key is the selector.
 type Rule = map[string]any
 
-// ServiceTokenRule is the policy rule that one service token meets (api/README.md 4.3).
+// ServiceTokenRule returns a rule for one service token.
 func ServiceTokenRule(id string) Rule {
 	return Rule{"service_token": map[string]any{"token_id": id}}
 }
 
-// AnyServiceToken is the rule that every service token of the account meets.
+// AnyServiceToken returns a rule for every service token of the account.
 func AnyServiceToken() Rule {
 	return Rule{"any_valid_service_token": map[string]any{}}
 }
 
-// Number is a number as the score of a check.
+// Number returns a score as a JSON number.
 func Number(f float64) json.Number { return json.Number(strconv.FormatFloat(f, 'f', -1, 64)) }

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// DeviceResults is what is known of a device.
+// DeviceResults holds the results of a device.
 type DeviceResults struct {
 	Device       string              `json:"device_id"`
 	Page         int                 `json:"page"`
 	Integrations []IntegrationResult `json:"integrations"`
 }
 
-// IntegrationResult is what is known of a device by one integration.
+// IntegrationResult holds the results of a device from one integration.
 type IntegrationResult struct {
 	Integration string     `json:"integration_id"`
 	Name        string     `json:"name"`
 	Tick        uint64     `json:"tick"`
-	Score       *int       `json:"score"` // nil before the first
+	Score       *int       `json:"score"` // nil before the first score
 	ObservedAt  *time.Time `json:"observed_at"`
-	Problem     string     `json:"problem"` // why the newest poll gave no score
+	Problem     string     `json:"problem"` // why the newest poll returned no score
 	Checks      []Verdict  `json:"checks"`
 }
 
-// Verdict is what a check says.
+// Verdict is the result of a check.
 type Verdict struct {
 	Check   string `json:"check_id"`
 	Name    string `json:"name"`
@@ -33,19 +33,19 @@ type Verdict struct {
 	Reason  string `json:"reason"`
 }
 
-// DeviceResults gives what is known of a device: its score and the outcome of every check.
+// DeviceResults returns a device's score and the outcome of every check.
 func (c *Client) DeviceResults(ctx context.Context, id string) (Item[DeviceResults], error) {
 	return decode[Item[DeviceResults]](c.call(ctx, http.MethodGet, "/plumbline/results/devices/"+url.PathEscape(id), nil))
 }
 
-// The kinds of events of the live stream; there may be others.
+// The kinds of events of the result stream. There may be others.
 const (
-	EventReady  = "ready"  // from here on, changes
-	EventReset  = "reset"  // changes are missing: the results have to be read again
+	EventReady  = "ready"  // changes follow
+	EventReset  = "reset"  // changes are missing: read the results again
 	EventChange = "change" // a [Change]
 )
 
-// Change is devices of a page whose outcome for a check became another.
+// Change lists the devices of a page with a new outcome for a check.
 type Change struct {
 	Check   string    `json:"check_id"`
 	Outcome string    `json:"outcome"`

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// maxAttempts is how often a request is sent while the server is too busy for it.
+	// maxAttempts is how often a request is sent at most while the server is too busy.
 	maxAttempts = 8
-	// maxWait bounds the wait before one attempt: the window of Cloudflare's rate limit.
+	// maxWait is the longest wait before an attempt: the window of Cloudflare's rate limit.
 	maxWait = 5 * time.Minute
-	// longestBackoff bounds the wait where the server names none.
+	// longestBackoff is the longest wait if the server asks for none.
 	longestBackoff = 30 * time.Second
 )
 
-// patient sends a request until the server is not too busy for it (429; if outages are waited out, of reads 502, 503
-// and 504, too), or has been too often. It waits as long as the server asks for (api/README.md 1.3).
+// patient repeats a request while the server is too busy (429, and for reads 502, 503 and 504 if outages is set), up to
+// maxAttempts times. It waits as long as the server asks for.
 func (c *Client) patient(req *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		resp, err := c.http.Do(req)
@@ -41,17 +41,17 @@ func (c *Client) patient(req *http.Request) (*http.Response, error) {
 				return resp, nil
 			}
 		} else if req.Body != nil && req.Body != http.NoBody {
-			return resp, nil // it was read, and cannot be read again
+			return resp, nil // the body was read and cannot be sent again
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16))
 		resp.Body.Close()
-		if err := c.wait(req.Context(), wait, fmt.Sprintf("%s answers %s", req.URL.Host, resp.Status)); err != nil {
+		if err := c.wait(req.Context(), wait, fmt.Sprintf("%s answered %s", req.URL.Host, resp.Status)); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// again reports whether a request that was answered so may be sent again.
+// again reports whether a request may be repeated after a response.
 func (c *Client) again(req *http.Request, resp *http.Response) bool {
 	if resp.Header.Get("X-Should-Retry") == "false" {
 		return false
@@ -60,7 +60,7 @@ func (c *Client) again(req *http.Request, resp *http.Response) bool {
 	return resp.StatusCode == http.StatusTooManyRequests || c.outages && req.Method == http.MethodGet && slices.Contains(busy, resp.StatusCode)
 }
 
-// retryAfter is how long a server asks to wait: in seconds, in milliseconds, or until a time.
+// retryAfter returns how long a server asks to wait: in seconds, in milliseconds, or until a time.
 func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms >= 0 && ms < 1e12 {
 		return time.Duration(ms * float64(time.Millisecond)), true
@@ -75,7 +75,7 @@ func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// sleep waits until the duration is over or ctx ends.
+// sleep waits for a duration, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration, _ string) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -87,17 +87,17 @@ func sleep(ctx context.Context, d time.Duration, _ string) error {
 	}
 }
 
-// maxPages bounds the pages of a list.
+// maxPages is the number of pages of a list at most.
 const maxPages = 10_000
 
-// pages joins the pages of a list. A server that ignores the page gives the same items again and again: the list ends
-// with the first page that has nothing new.
+// pages joins the pages of a list. If a server ignores the page number and repeats the same items, the list ends with
+// the first page without a new item.
 type pages[T any] struct {
 	all  []T
 	seen map[string]bool
 }
 
-// add takes the items of a page, each with its key, and reports whether there may be more.
+// add adds the items of a page by their keys, and reports whether there may be more.
 func (p *pages[T]) add(some []T, key func(T) string) (more bool) {
 	if p.seen == nil {
 		p.seen = map[string]bool{}
@@ -113,8 +113,8 @@ func (p *pages[T]) add(some []T, key func(T) string) (more bool) {
 }
 
 func errEndless(path string) error {
-	return fmt.Errorf("%s: the list has more than %d pages, or does not end", path, maxPages)
+	return fmt.Errorf("%s: the list has more than %d pages", path, maxPages)
 }
 
-// keyOf is what tells an item of a list from the others.
+// keyOf returns the key of an item of a list.
 func keyOf[T Named](i Item[T]) string { return cmp.Or(i.Value.ResourceID(), string(i.Raw)) }

@@ -21,7 +21,7 @@ func busy(t *testing.T, h http.HandlerFunc) (*client.Client, *[]time.Duration) {
 	t.Cleanup(server.Close)
 	var waits []time.Duration
 	c, err := client.New(client.Config{URL: server.URL, Token: "secret", Account: account, Wait: func(_ context.Context, d time.Duration, why string) error {
-		if !strings.Contains(why, "answers") {
+		if !strings.Contains(why, "answered") {
 			t.Errorf("why: %s", why)
 		}
 		waits = append(waits, d)
@@ -139,7 +139,7 @@ func TestOtherListsThatDoNotGoOnEnd(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d changes", n)
 	}
-	if _, _, err := cl.Devices(t.Context(), map[string][]string{}, 1000); err == nil || !strings.Contains(err.Error(), "its cursor stays the same") {
+	if _, _, err := cl.Devices(t.Context(), map[string][]string{}, 1000); err == nil || !strings.Contains(err.Error(), "the cursor of the list did not change") {
 		t.Errorf("%v", err)
 	}
 }

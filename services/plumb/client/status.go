@@ -10,26 +10,25 @@ import (
 	"time"
 )
 
-// Status is how an integration stands.
+// Status is the state of an integration.
 type Status struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	Interval string `json:"interval"`
 	Paused   bool   `json:"paused"`
 	Overdue  bool   `json:"overdue"`
-	Standing string `json:"standing"` // in a word, such as on_time; unsupported: it is kept and never polled
+	Standing string `json:"standing"` // such as on_time; unsupported: stored, but never polled
 	Checks   int    `json:"checks"`
-	Poll     *Poll  `json:"poll"` // the newest; nil before the first
+	Poll     *Poll  `json:"poll"` // the newest poll; nil before the first
 }
 
-// Poll is one poll of one integration. Pass, Fail and Unknown count results: a device has one for each
-// check.
+// Poll is a poll of an integration. Pass, Fail and Unknown count results: a device has one for each check.
 type Poll struct {
 	Tick      uint64     `json:"tick"`
 	At        *time.Time `json:"at"`
 	Pages     int        `json:"pages"`
 	DonePages int        `json:"done_pages"`
-	Pending   int        `json:"pending_pages"` // their call is queued or under way, for this poll or an earlier one
+	Pending   int        `json:"pending_pages"` // pages with a queued or running call, for this poll or an earlier one
 	Devices   int        `json:"devices"`
 	Pass      int        `json:"pass"`
 	Fail      int        `json:"fail"`
@@ -37,13 +36,13 @@ type Poll struct {
 	Changed   int        `json:"changed"`
 	TookMS    int64      `json:"took_ms"`
 	Failed    int        `json:"failed_pages"`
-	Error     string     `json:"error"` // why calls failed; empty where none did
-	// HTTPStatus and Detail are of one of the calls that failed; 0 without an answer.
+	Error     string     `json:"error"` // why calls failed, or empty
+	// HTTPStatus and Detail are those of one of the failed calls. HTTPStatus is 0 without a response.
 	HTTPStatus int    `json:"http_status"`
 	Detail     string `json:"detail"`
 }
 
-// Failure returns in one line how the poll's calls failed; "" if none did.
+// Failure describes in one line how calls of the poll failed. It is empty if none did.
 func (p *Poll) Failure() string {
 	if p.Error == "" {
 		return ""
@@ -58,31 +57,31 @@ func (p *Poll) Failure() string {
 	return text
 }
 
-// Done tells whether every page has its entry. A poll that has no pages yet may get some.
+// Done reports whether every page has its entry. A poll without pages may get some later.
 func (p *Poll) Done() bool { return p != nil && p.Pages > 0 && p.DonePages >= p.Pages }
 
-// Overview tells of every integration, with all that was said.
+// Overview returns the status of every integration with the JSON of the response.
 func (c *Client) Overview(ctx context.Context) ([]Item[Status], error) {
 	return decode[[]Item[Status]](c.call(ctx, http.MethodGet, "/plumbline/status", nil))
 }
 
-// Status tells of every integration.
+// Status returns the status of every integration.
 func (c *Client) Status(ctx context.Context) ([]Status, error) {
 	return decode[[]Status](c.call(ctx, http.MethodGet, "/plumbline/status", nil))
 }
 
-// Ordered is a poll that was asked for.
+// Ordered is a poll that was requested.
 type Ordered struct {
 	Tick uint64    `json:"tick"`
 	At   time.Time `json:"at"`
 }
 
-// PollNow orders a poll of an integration.
+// PollNow requests a poll of an integration.
 func (c *Client) PollNow(ctx context.Context, id string) (Ordered, error) {
 	return decode[Ordered](c.call(ctx, http.MethodPost, "/plumbline/integrations/"+url.PathEscape(id)+"/poll", nil))
 }
 
-// PollResult returns what came of a poll so far.
+// PollResult returns the outcome of a poll so far.
 func (c *Client) PollResult(ctx context.Context, id string, o Ordered) (Poll, error) {
 	path := "/plumbline/integrations/" + url.PathEscape(id) + "/polls/" + strconv.FormatUint(o.Tick, 10)
 	query := url.Values{"since": {o.At.Format(time.RFC3339Nano)}}

@@ -12,21 +12,21 @@ import (
 	"strings"
 )
 
-// Event is one event of the live stream: its kind, where the stream stood after it, and its data, JSON.
+// Event is an event of the result stream: its kind, the position after it, and its data as JSON.
 type Event struct {
 	Kind string
 	ID   string
 	Data json.RawMessage
 }
 
-// maxLine bounds one line of the stream: an event is one line of data.
+// maxLine is the largest line of the stream, in bytes. An event has one line of data.
 const maxLine = 4 << 20
 
-// ErrStreamEnded is returned when the server ended a stream; it may be followed again from the last id.
+// ErrStreamEnded is returned if the server ended a stream. It can be continued after the last id.
 var ErrStreamEnded = errors.New("the control plane ended the stream")
 
-// Follow gives the events of the live stream of results after the one with the id, or from now on. It ends
-// with an error, or with ctx.
+// Follow yields the events of the result stream after the one with the id, or from now on if it is empty. It ends with
+// an error, or when ctx ends.
 func (c *Client) Follow(ctx context.Context, after string) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		resp, err := c.openStream(ctx, after)
@@ -71,7 +71,7 @@ func (c *Client) openStream(ctx context.Context, after string) (*http.Response, 
 	return resp, nil
 }
 
-// readEvents reads server-sent events; comments, which keep the connection alive, are skipped.
+// readEvents yields server-sent events. Comments, which keep the connection alive, are skipped.
 func readEvents(body io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		lines := bufio.NewScanner(body)

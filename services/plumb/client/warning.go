@@ -7,8 +7,8 @@ import (
 
 type warningKey struct{}
 
-// WithWarnings returns a context whose calls have warn told of each message that the control plane adds to an answer
-// that is no error: what it saved and has doubts about, or what a list leaves out. warn must be safe for concurrent use.
+// WithWarnings returns a context for calls. warn is called with each message in a successful response: doubts about a
+// stored value, or the members left out of a list. warn must be safe for concurrent use.
 func WithWarnings(ctx context.Context, warn func(message string)) context.Context {
 	return context.WithValue(ctx, warningKey{}, warn)
 }
@@ -29,11 +29,11 @@ type message struct {
 	Message string `json:"message"`
 }
 
-// messages are what an answer has beside its result. They never make an answer unreadable: some servers send texts in
-// place of objects.
+// messages are the messages of a response. They never make a response unreadable: some servers send strings in place of
+// objects.
 type messages []message
 
-// UnmarshalJSON leaves out what has no text.
+// UnmarshalJSON ignores messages without text.
 func (m *messages) UnmarshalJSON(data []byte) error {
 	var all []json.RawMessage
 	_ = json.Unmarshal(data, &all)

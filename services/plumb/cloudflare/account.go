@@ -10,17 +10,16 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// Kinds are those that are brought over: all but the organization, which is another here.
+// Kinds lists the exported kinds: all but the organization.
 func Kinds() []client.Kind {
 	return []client.Kind{client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck,
 		client.KindGroup, client.KindPolicy, client.KindApplication}
 }
 
-// needed are the kinds that an account has to let us read; the others are left out where it does not.
+// needed lists the kinds that must be readable. Other kinds are left out without a permission to read them.
 var needed = map[client.Kind]bool{client.KindIntegration: true, client.KindCheck: true, client.KindPolicy: true, client.KindApplication: true}
 
-// Account reads an account. What the API token may not read is in leftOut, unless nothing could be made of the rest,
-// and so is what cannot be brought over, as with [Terraform].
+// Account reads an account. leftOut lists unreadable kinds and unsupported resources, as with [Terraform].
 func Account(ctx context.Context, cl *client.Client) (state apply.State, leftOut []string, err error) {
 	var read []*resource
 	for _, k := range Kinds() {
@@ -43,7 +42,7 @@ func Account(ctx context.Context, cl *client.Client) (state apply.State, leftOut
 	return stateOf(read), leftOut, nil
 }
 
-// stateOf is what is brought over.
+// stateOf returns the exported resources by kind.
 func stateOf(all []*resource) apply.State {
 	found := apply.State{}
 	for _, r := range all {

@@ -12,17 +12,17 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// types are the kinds of Terraform's resource types, without cloudflare_ and, in front of it, zero_trust_.
+// types maps Terraform's resource types, without cloudflare_ and zero_trust_, to kinds.
 var types = map[string]client.Kind{
 	"access_application": client.KindApplication, "access_policy": client.KindPolicy, "access_group": client.KindGroup,
 	"access_service_token": client.KindServiceToken, "access_identity_provider": client.KindIdentityProvider, "access_tag": client.KindTag,
 	"device_posture_rule": client.KindCheck, "device_posture_integration": client.KindIntegration,
 }
 
-// related are the beginnings of further types of Access and of device posture, which cannot be brought over.
+// related lists prefixes of other Access and device posture types, which cannot be exported.
 var related = []string{"access_", "device_posture", "organization", "teams_list", "list"}
 
-// state is the part of Terraform's state, version 4, that is read.
+// state is the part of a Terraform state, version 4, that is read.
 type state struct {
 	Version   int `json:"version"`
 	Resources []struct {
@@ -37,16 +37,16 @@ type state struct {
 	} `json:"resources"`
 }
 
-// resource is one that is read, as the API would return it.
+// resource is a resource in the form of the API.
 type resource struct {
 	address string
 	kind    client.Kind
 	members map[string]any
-	app     string // id of the application that a policy belongs to; empty: it is reusable, or no policy
+	app     string // id of the application of an inline policy, or empty
 	left    bool   // it is left out
 }
 
-// id is the id of a resource. A resource without one has its address, which refers to nothing.
+// id returns the id of a resource, or its address, to which no reference leads.
 func (r *resource) id() string {
 	if id, _ := r.members["id"].(string); id != "" {
 		return id
@@ -54,10 +54,10 @@ func (r *resource) id() string {
 	return r.address
 }
 
-// Terraform reads the resources of Cloudflare's provider, version 5 or 4, out of a state. What cannot be brought
-// over is in leftOut, a sentence each, with the address of the resource; leftOut is returned with an error, too. A
-// policy or a group with a rule that cannot be brought over is left out as a whole: without the rule, it would mean
-// something else. What refers to it still does, by its id, so that plumb apply rejects it.
+// Terraform reads the resources of Cloudflare's provider, version 5 or 4, from a state. leftOut has a sentence with the
+// address of each resource that cannot be exported, also if an error is returned. A policy or a group with an
+// unsupported rule is left out as a whole, because it would match other requests without the rule. References to it are
+// kept, so that plumb apply rejects them.
 func Terraform(text []byte) (found apply.State, leftOut []string, err error) {
 	var s state
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -66,7 +66,7 @@ func Terraform(text []byte) (found apply.State, leftOut []string, err error) {
 		return nil, nil, fmt.Errorf("not a Terraform state: %w", err)
 	}
 	if s.Version != 4 {
-		return nil, nil, fmt.Errorf("the Terraform state has version %d, 4 can be read", s.Version)
+		return nil, nil, fmt.Errorf("Terraform state has version %d, must be 4", s.Version)
 	}
 	all, leftOut := resources(&s)
 	leftOut = append(leftOut, normaliseAll(all)...)
@@ -76,12 +76,12 @@ func Terraform(text []byte) (found apply.State, leftOut []string, err error) {
 	case len(found) > 0:
 		return found, leftOut, nil
 	case len(leftOut) > 0:
-		return nil, leftOut, errors.New("nothing in the Terraform state can be brought over")
+		return nil, leftOut, errors.New("no resource in the Terraform state can be exported")
 	}
 	return nil, nil, nothing(&s)
 }
 
-// nothing is the error about a state that has nothing to do with Access and device posture.
+// nothing returns the error for a state without Access and device posture resources.
 func nothing(s *state) error {
 	var others []string
 	for _, r := range s.Resources {
@@ -90,17 +90,17 @@ func nothing(s *state) error {
 		}
 	}
 	if len(others) == 0 {
-		return errors.New("the Terraform state has no resource")
+		return errors.New("the Terraform state has no resources")
 	}
 	const most = 5
 	if n := len(others) - most; n > 0 {
 		others = append(others[:most], fmt.Sprintf("%d other types", n))
 	}
-	return fmt.Errorf("none of the resources in the Terraform state belongs to Cloudflare Access or to device posture: it has %s",
+	return fmt.Errorf("the Terraform state has no Cloudflare Access or device posture resources, only %s",
 		strings.Join(others, ", "))
 }
 
-// resources are those of a state that can be brought over.
+// resources returns the resources of a state that can be exported.
 func resources(s *state) (all []*resource, leftOut []string) {
 	for _, r := range s.Resources {
 		rest, ours := strings.CutPrefix(r.Type, "cloudflare_")
@@ -128,7 +128,7 @@ func resources(s *state) (all []*resource, leftOut []string) {
 	return all, leftOut
 }
 
-// addressOf is what Terraform calls an instance of a resource.
+// addressOf returns the Terraform address of an instance of a resource.
 func addressOf(module, kind, name string, key any) string {
 	address := kind + "." + name
 	if module != "" {
@@ -143,13 +143,13 @@ func addressOf(module, kind, name string, key any) string {
 	return address
 }
 
-// normaliseAll brings resources into the form of the API, and marks those as left out that are not what they were
-// without what cannot be brought over.
+// normaliseAll converts resources to the form of the API. It marks a resource as left out if it would have another
+// meaning without its unsupported parts.
 func normaliseAll(all []*resource) (leftOut []string) {
 	for _, r := range all {
 		problems, fatal := normalise(r.kind, r.members)
 		if r.left = fatal; fatal {
-			problems = append(problems, fmt.Sprintf("the %s is left out as a whole: without this it would mean something else", label(r.kind)))
+			problems = append(problems, fmt.Sprintf("the %s is left out as a whole, because it would match other requests without this", label(r.kind)))
 		}
 		for _, p := range problems {
 			leftOut = append(leftOut, r.address+": "+p)

@@ -9,12 +9,12 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// blocks are the members that hold one object, which version 4 of the provider writes as a list of one.
+// blocks lists the members with one object, written as a list of one by version 4 of the provider.
 var blocks = []string{"input", "config", "cors_headers", "saas_app", "scim_config", "landing_page_design", "connection_rules", "ssh", "rdp",
 	"mfa_config", "oauth_configuration", "authentication", "operations", "locations", "source", "refresh_token_options",
 	"hybrid_and_implicit_options"}
 
-// theirs are members that are nothing but Terraform's, or that only Cloudflare writes.
+// theirs lists members of Terraform, and members written by Cloudflare only.
 var theirs = map[client.Kind][]string{
 	client.KindServiceToken:     {"min_days_for_renewal", "client_secret"},
 	client.KindApplication:      {"domain_type"},
@@ -22,7 +22,7 @@ var theirs = map[client.Kind][]string{
 	client.KindCheck:            {"enabled"},
 }
 
-// renamed are the members that the API calls by another name, by kind and where they stand.
+// renamed lists the members with another name in the API, by kind and place.
 var renamed = map[client.Kind]map[string]map[string]string{
 	client.KindCheck: {"input": {"check_disks": "checkDisks", "require_all": "requireAll", "version_operator": "versionOperator",
 		"count_operator": "countOperator", "score_operator": "scoreOperator"}},
@@ -31,9 +31,9 @@ var renamed = map[client.Kind]map[string]map[string]string{
 	client.KindIdentityProvider: {"config": {"idp_public_cert": "idp_public_certs"}},
 }
 
-// normalise makes of the attributes of a resource what the API says of it: no nulls, no blocks as lists of one, a
-// rule object for each rule, no member that the API does not have. It returns what is left out; fatal reports that
-// the resource means something else without it.
+// normalise converts the attributes of a resource to the form of the API: without nulls, with objects in place of lists
+// of one, with an object for each rule, and without unknown members. It returns the parts left out; fatal reports that
+// the resource has another meaning without them.
 func normalise(k client.Kind, o map[string]any) (problems []string, fatal bool) {
 	rules := map[string]any{}
 	for _, part := range []string{"include", "exclude", "require"} {
@@ -75,13 +75,13 @@ func normalise(k client.Kind, o map[string]any) (problems []string, fatal bool) 
 	return problems, fatal
 }
 
-// in is a member that is an object; nil: there is none.
+// in returns an object member, or nil.
 func in(o map[string]any, name string) map[string]any {
 	inner, _ := o[name].(map[string]any)
 	return inner
 }
 
-// normaliseOwn brings the policies that version 5 writes into an application into the form of the API.
+// normaliseOwn converts the inline policies of an application, as version 5 writes them.
 func normaliseOwn(o map[string]any) (problems []string, fatal bool) {
 	policies, _ := o["policies"].([]any)
 	for n, p := range policies {
@@ -97,8 +97,8 @@ func normaliseOwn(o map[string]any) (problems []string, fatal bool) {
 	return problems, fatal
 }
 
-// unblock makes objects of lists of one. In these, what says nothing was never set: version 4 of the provider
-// writes every member that there is.
+// unblock replaces lists of one by objects. It removes their empty members: version 4 of the provider writes every
+// member of a block.
 func unblock(k client.Kind, o map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		list, isList := o[name].([]any)
@@ -130,7 +130,7 @@ func first(list []any) (map[string]any, bool) {
 	return o, ok
 }
 
-// dropZero takes what says nothing out of a block. The score of a check says something, and a score of 0 as well.
+// dropZero removes the empty members of a block. A score of 0 is kept.
 func dropZero(k client.Kind, name string, block map[string]any) {
 	for member, v := range block {
 		scored := k == client.KindCheck && name == "input" && member == "score" && block["operator"] != ""

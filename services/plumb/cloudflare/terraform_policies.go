@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// attach gives applications their policies: those that they link, and those of their own, by precedence. A policy
-// whose application the state does not have is left out.
+// attach adds to applications their reusable and inline policies, by precedence. A policy is left out if its
+// application is not in the state.
 func attach(all []*resource) (leftOut []string) {
 	apps, policies, own := map[string]*resource{}, map[string]bool{}, map[string][]*resource{}
 	for _, r := range all {
@@ -38,14 +38,15 @@ func attach(all []*resource) (leftOut []string) {
 		}
 		for _, p := range list {
 			if id := linkedID(p); id != "" && !policies[id] {
-				leftOut = append(leftOut, fmt.Sprintf("%s: its policy %s is not in this state, or is left out: write one, or take it out of the application, before plumb apply", r.address, id))
+				leftOut = append(leftOut, fmt.Sprintf("%s: its policy %s is not in this state, or is left out: "+
+					"add the policy or remove the reference before plumb apply", r.address, id))
 			}
 		}
 	}
 	return leftOut
 }
 
-// linkedID is the id of a policy that an item of an application's policies is nothing but a link to.
+// linkedID returns the policy id of an item that is only a reference to a policy.
 func linkedID(p any) string {
 	if id, isText := p.(string); isText {
 		return id
@@ -58,8 +59,8 @@ func linkedID(p any) string {
 	return id
 }
 
-// merged is the list of an application's policies by precedence. Those without one, as version 4 of the provider
-// lists links, have the place in the list. Of two at the same place, a deny policy comes first.
+// merged returns an application's policies by precedence. References without a precedence, as version 4 of the provider
+// lists them, have their position in the list. For equal precedence, a deny policy comes first.
 func merged(list []any, own []*resource) []any {
 	if len(own) == 0 {
 		return list
@@ -78,7 +79,7 @@ func merged(list []any, own []*resource) []any {
 			continue
 		}
 		if id := linkedID(item); slices.ContainsFunc(own, func(r *resource) bool { return r.id() == id }) {
-			continue // version 4 lists the application's own, too
+			continue // version 4 lists inline policies too
 		}
 		all = append(all, placed{cmp.Or(precedence(item), float64(n+1)), item["decision"] == "deny", item})
 	}

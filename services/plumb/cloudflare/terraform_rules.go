@@ -22,7 +22,8 @@ var selectors = func() map[string]*policy.Selector {
 	return all
 }()
 
-// normaliseRules brings the rules of a policy or a group into the form of the API, and returns what cannot be.
+// normaliseRules converts the rules of a policy or a group to the form of the API, and returns the rules that it cannot
+// convert.
 func normaliseRules(o map[string]any) (problems []string) {
 	for _, part := range []string{"include", "exclude", "require"} {
 		rules := []any{}
@@ -33,7 +34,7 @@ func normaliseRules(o map[string]any) (problems []string) {
 		for n, one := range list {
 			given, ok := one.(map[string]any)
 			if !ok {
-				problems = append(problems, fmt.Sprintf("%s[%d]: it is not a rule", part, n))
+				problems = append(problems, fmt.Sprintf("%s[%d]: not a rule", part, n))
 				continue
 			}
 			for _, name := range slices.Sorted(maps.Keys(given)) {
@@ -51,8 +52,8 @@ func normaliseRules(o map[string]any) (problems []string) {
 	return problems
 }
 
-// rulesOf takes one selector as version 5 has it, an object, and as version 4 has it: a value or a list of values,
-// true where it has none, and a list of blocks.
+// rulesOf returns the rules of a selector. Version 5 writes an object; version 4 writes a value or a list of values,
+// true for a selector without members, or a list of blocks.
 func rulesOf(theirs string, v any) ([]any, error) {
 	if isZero(v) {
 		if o, isObject := v.(map[string]any); !isObject || o == nil {
@@ -61,7 +62,7 @@ func rulesOf(theirs string, v any) ([]any, error) {
 	}
 	s, known := selectors[theirs]
 	if !known {
-		return nil, fmt.Errorf("the selector is not known")
+		return nil, fmt.Errorf("unknown selector")
 	}
 	list, isList := v.([]any)
 	if !isList {
@@ -80,17 +81,17 @@ func rulesOf(theirs string, v any) ([]any, error) {
 	return rules, nil
 }
 
-// bodies are the bodies of the rules that a value of the selector means.
+// bodies returns the bodies of the rules that a selector's value stands for.
 func bodies(s *policy.Selector, v any) ([]map[string]any, error) {
 	switch v := v.(type) {
 	case bool:
 		if len(s.Members) > 0 || !v {
-			return nil, fmt.Errorf("the value %v does not fit the selector", v)
+			return nil, fmt.Errorf("unexpected value %v", v)
 		}
 		return []map[string]any{{}}, nil
 	case string:
 		if s.Value == "" || v == "" {
-			return nil, fmt.Errorf("the value %q does not fit the selector", v)
+			return nil, fmt.Errorf("unexpected value %q", v)
 		}
 		return []map[string]any{{s.Value: v}}, nil
 	case map[string]any:
@@ -104,10 +105,10 @@ func bodies(s *policy.Selector, v any) ([]map[string]any, error) {
 		}
 		return all, err
 	}
-	return nil, fmt.Errorf("a value of this form does not fit the selector")
+	return nil, fmt.Errorf("unexpected form of the value")
 }
 
-// split makes of a body that has a list in such a member one for each value.
+// split returns one body for each value of a member that holds a list.
 func split(s *policy.Selector, body map[string]any) ([]map[string]any, error) {
 	body = maps.Clone(body)
 	for name, v := range body {
@@ -128,7 +129,7 @@ func split(s *policy.Selector, body map[string]any) ([]map[string]any, error) {
 		all := make([]map[string]any, len(list))
 		for n, value := range list {
 			if text, isText := value.(string); !isText || strings.TrimSpace(text) == "" {
-				return nil, fmt.Errorf("%s has a value that is no text", from)
+				return nil, fmt.Errorf("%s must hold strings only", from)
 			}
 			all[n] = maps.Clone(body)
 			all[n][to] = value
@@ -138,7 +139,7 @@ func split(s *policy.Selector, body map[string]any) ([]map[string]any, error) {
 	return []map[string]any{body}, nil
 }
 
-// isZero reports whether a value says nothing: version 4 of the provider writes every member.
+// isZero reports whether a value is empty: version 4 of the provider writes every member.
 func isZero(v any) bool {
 	switch v := v.(type) {
 	case nil:

@@ -80,23 +80,23 @@ func TestSelectorsAreConverted(t *testing.T) {
 // A policy or a group with a rule that cannot be brought over is left out, and the omission has its address.
 func TestUnsupportedRulesAreLeftOut(t *testing.T) {
 	for theirs, want := range map[string]string{
-		`{"future":"x"}`:                                    "[0].future: the selector is not known",
-		`{"future":["x","y"]}`:                              "[0].future: the selector is not known",
-		`{"future":{"a":"b"}}`:                              "[0].future: the selector is not known",
-		`{"future":[{"a":["b"]}]}`:                          "[0].future: the selector is not known",
-		`{"future":true}`:                                   "[0].future: the selector is not known",
-		`{"future":7}`:                                      "[0].future: the selector is not known",
-		`{"future":{}}`:                                     "[0].future: the selector is not known",
-		`{"email":["a@x.org"],"future":["x"]}`:              "[0].future: the selector is not known",
-		`{"email":true}`:                                    "[0].email: the value true does not fit",
-		`{"email":7}`:                                       "[0].email: a value of this form does not fit",
-		`{"email":[["a@x.org"]]}`:                           "[0].email: a value of this form does not fit",
-		`{"email":["a@x.org",""]}`:                          `[0].email: the value "" does not fit`,
+		`{"future":"x"}`:                                    "[0].future: unknown selector",
+		`{"future":["x","y"]}`:                              "[0].future: unknown selector",
+		`{"future":{"a":"b"}}`:                              "[0].future: unknown selector",
+		`{"future":[{"a":["b"]}]}`:                          "[0].future: unknown selector",
+		`{"future":true}`:                                   "[0].future: unknown selector",
+		`{"future":7}`:                                      "[0].future: unknown selector",
+		`{"future":{}}`:                                     "[0].future: unknown selector",
+		`{"email":["a@x.org"],"future":["x"]}`:              "[0].future: unknown selector",
+		`{"email":true}`:                                    "[0].email: unexpected value true",
+		`{"email":7}`:                                       "[0].email: unexpected form of the value",
+		`{"email":[["a@x.org"]]}`:                           "[0].email: unexpected form of the value",
+		`{"email":["a@x.org",""]}`:                          `[0].email: unexpected value ""`,
 		`{"email":{"address":"a@x.org"}}`:                   "[0].email: email is missing",
-		`{"everyone":"yes"}`:                                `[0].everyone: the value "yes" does not fit`,
+		`{"everyone":"yes"}`:                                `[0].everyone: unexpected value "yes"`,
 		`{"okta":[{"name":[],"identity_provider_id":"i"}]}`: "[0].okta: name is missing",
 		`{"gsuite":[{"email":["a"]}]}`:                      "[0].gsuite: identity_provider_id is missing",
-		`"everyone"`:                                        "[0]: it is not a rule",
+		`"everyone"`:                                        "[0]: not a rule",
 	} {
 		for _, part := range []string{"include", "exclude", "require"} {
 			for _, kind := range []string{"cloudflare_access_policy", "cloudflare_zero_trust_access_policy", "cloudflare_access_group"} {
@@ -170,7 +170,7 @@ func TestPoliciesOfApplications(t *testing.T) {
 	t.Run("in the application, with an unsupported rule", func(t *testing.T) {
 		_, leftOut, err := cloudflare.Terraform(stateText([2]string{"cloudflare_zero_trust_access_application",
 			app1 + `,"policies":[{"name":"own","decision":"allow","include":[{"everyone":{}}],"require":[{"future":{"a":"b"}}]}]}`}))
-		if err == nil || len(leftOut) != 2 || !strings.Contains(leftOut[0], "policies[0].require[0].future: the selector is not known") {
+		if err == nil || len(leftOut) != 2 || !strings.Contains(leftOut[0], "policies[0].require[0].future: unknown selector") {
 			t.Errorf("%v, %q", err, leftOut)
 		}
 	})
@@ -199,16 +199,16 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s is not in\n%s", want, all)
 		}
 	}
-	if err == nil || strings.Contains(err.Error(), "has no resource") || strings.Contains(all, ".d") {
+	if err == nil || strings.Contains(err.Error(), "has no resources") || strings.Contains(all, ".d") {
 		t.Errorf("%v\n%s", err, all)
 	}
 }
 
 func TestOnlyAnEmptyStateHasNoResource(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"version":4,"resources":[]}`: "has no resource",
-		`{"version":4,"resources":[{"mode":"managed","type":"aws_instance","name":"a","instances":[{"attributes":{}}]}]}`:                    "none of the resources in the Terraform state belongs to Cloudflare Access or to device posture: it has aws_instance",
-		string(stateText([2]string{"cloudflare_access_policy", `{"id":"1","name":"p","application_id":"x","include":[{"everyone":true}]}`})): "nothing in the Terraform state can be brought over",
+		`{"version":4,"resources":[]}`: "has no resources",
+		`{"version":4,"resources":[{"mode":"managed","type":"aws_instance","name":"a","instances":[{"attributes":{}}]}]}`:                    "the Terraform state has no Cloudflare Access or device posture resources, only aws_instance",
+		string(stateText([2]string{"cloudflare_access_policy", `{"id":"1","name":"p","application_id":"x","include":[{"everyone":true}]}`})): "no resource in the Terraform state can be exported",
 	} {
 		if _, _, err := cloudflare.Terraform([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)

@@ -14,8 +14,8 @@ import (
 func TestWhatIsNoStateIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                               "not a Terraform state",
-		`{"version": 3}`:                 "has version 3, 4 can be read",
-		`{"version": 4}`:                 "has no resource",
+		`{"version": 3}`:                 "has version 3, must be 4",
+		`{"version": 4}`:                 "has no resources",
 		`{"version": 4, "resources": 1}`: "not a Terraform state",
 	} {
 		if _, _, err := cloudflare.Terraform([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {

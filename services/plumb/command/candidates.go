@@ -8,18 +8,18 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// wish is for the names of a kind that begin with a prefix; before stands in front of each.
+// wish asks for the names of a kind with a prefix; before is written in front of each name.
 type wish struct {
 	kind   client.Kind
 	prefix string
 	before string
 }
 
-// candidates are what the last of the words can become, and whose names can stand there.
+// candidates returns the completions of the last word, and the names that may complete it.
 func candidates(node *kong.Node, words []string) (found []string, names wish) {
-	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "=" }) // bash parts words there
+	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "=" }) // bash splits words at =
 	partial := last(words)
-	var flag *kong.Flag // that waits for its value
+	var flag *kong.Flag // flag without a value yet
 	args := 0
 	for _, w := range words[:max(0, len(words)-1)] {
 		switch {
@@ -67,14 +67,14 @@ func candidates(node *kong.Node, words []string) (found []string, names wish) {
 		found = append(found, enumOf(arg)...)
 		names = wish{kind: completed[arg.Name], prefix: partial}
 		if ambiguous := arg.Name == "token" || arg.Name == "name"; ambiguous && node.Parent != nil {
-			names.kind = behind[node.Parent.Name]
+			names.kind = argumentKinds[node.Parent.Name]
 		}
 	}
 	return starting(partial, found), names
 }
 
-// behind are the kinds that arguments called token and name are of, by the command that they stand under.
-var behind = map[string]client.Kind{"token": client.KindServiceToken, "api-tokens": client.KindAPIToken, "context": kindContext}
+// argumentKinds maps commands to the kinds of their arguments called token and name.
+var argumentKinds = map[string]client.Kind{"token": client.KindServiceToken, "api-tokens": client.KindAPIToken, "context": kindContext}
 
 func starting(prefix string, all []string) []string {
 	all = slices.DeleteFunc(all, func(s string) bool { return s == "" || !strings.HasPrefix(s, prefix) })
@@ -98,7 +98,7 @@ func findCommand(node *kong.Node, word string) *kong.Node {
 	return nil
 }
 
-// findFlag finds the flag of a word; one that has its value behind a = is none that waits.
+// findFlag returns the flag of a word without a value, or nil.
 func findFlag(node *kong.Node, word string) *kong.Flag {
 	for _, group := range node.AllFlags(false) {
 		for _, f := range group {

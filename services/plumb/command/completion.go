@@ -20,13 +20,13 @@ type completionCmd struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"${enum}."`
 }
 
-// Help is shown by --help.
+// Help returns the text that --help shows below the summary.
 func (completionCmd) Help() string {
 	return "bash: source <(plumb completion bash), in ~/.bashrc. zsh: plumb completion zsh > \"${fpath[1]}/_plumb\". " +
-		"fish: plumb completion fish > ~/.config/fish/completions/plumb.fish. Names of resources are asked for at the control plane."
+		"fish: plumb completion fish > ~/.config/fish/completions/plumb.fish. Names of resources come from the control plane."
 }
 
-// scripts hand the words up to the cursor to plumb itself, and show what it says, a candidate a line.
+// scripts pass the words before the cursor to plumb and show its output, one completion per line.
 var scripts = map[string]string{
 	"bash": `_plumb() {
 	local candidate
@@ -88,10 +88,10 @@ func (c *completeCmd) Run(ctx context.Context, t *cli.Terminal, k *kong.Kong) er
 	return nil
 }
 
-// completionWait bounds how long a person who presses tab waits for names.
+// completionWait is the time at most to wait for names.
 var completionWait = time.Second
 
-// names are those of a kind; none where the control plane does not say.
+// names returns the names of a kind, or none if the control plane does not answer.
 func (c *completeCmd) names(ctx context.Context, kind client.Kind, prefix string) []string {
 	if kind == kindContext {
 		return contextNames()
@@ -119,7 +119,7 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind, prefix string
 	return names
 }
 
-// deviceNames are the host names, or else serial numbers, of some devices that match a prefix: there may be millions.
+// deviceNames returns host names, serial numbers and ids of some devices with a prefix: there may be millions.
 func deviceNames(ctx context.Context, cl *client.Client, prefix string) []string {
 	q := url.Values{"active_registrations": {"include"}}
 	if prefix != "" {
@@ -147,7 +147,7 @@ func permissionNames(ctx context.Context, cl *client.Client) []string {
 	}
 	var names []string
 	for _, p := range all {
-		if !slices.Contains(names, p.Name) { // it is there for zones, too
+		if !slices.Contains(names, p.Name) { // zones have permissions of the same names
 			names = append(names, p.Name)
 		}
 	}
@@ -166,14 +166,14 @@ func contextNames() []string {
 	return f.Names()
 }
 
-// Kinds of what has names and is no resource: contexts are in a file here.
+// Kinds of names without a resource: contexts are stored in a local file.
 const (
 	kindContext    client.Kind = "context"
 	kindPermission client.Kind = "permission"
 	kindDevice     client.Kind = "device"
 )
 
-// completed are the kinds whose names stand behind commands and flags, by what the arguments and flags are called.
+// completed maps the names of arguments and flags to the kinds of their values.
 var completed = map[string]client.Kind{
 	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy, "group": client.KindGroup,
 	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "zone": client.KindZone, "app": client.KindApplication,
@@ -189,7 +189,7 @@ func takeRemoteFlags(r *remote.Flags, words []string) {
 	}
 }
 
-// valueOf is the value that a flag has among words, as --flag value, --flag=value or, parted by bash, --flag = value.
+// valueOf returns the value of a flag among words: --flag value, --flag=value, or --flag = value as split by bash.
 func valueOf(words []string, flag string) (value string, given bool) {
 	for n, w := range words {
 		if v, ok := strings.CutPrefix(w, flag+"="); ok {

@@ -64,7 +64,7 @@ const about = "Plumbline polls a scoring API for every enrolled device, decides 
 	"and publishes each result on NATS."
 
 const exitCodes = "Exit codes: 0 success; 1 failure; 2 usage error; 3 not found; 4 API token unknown or not permitted; " +
-	"5 conflict: changed by somebody else, or it already exists; 6 changes are pending (apply --dry-run); " +
+	"5 conflict: changed by another client, or already exists; 6 changes are pending (apply --dry-run); " +
 	"7 something was left out (import)."
 
 // Main is the main function of plumb. It returns the exit code.

@@ -15,23 +15,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Context is one control plane, as somebody.
+// Context is a control plane and the API token to call it with.
 type Context struct {
 	URL     string `yaml:"url" json:"url"`
 	Account string `yaml:"account" json:"account"`
-	// One of the two: the token, or the path of a file that holds it.
+	// Either the API token, or the path of a file that has it.
 	Token     string `yaml:"token,omitempty" json:"-"`
 	TokenFile string `yaml:"token_file,omitempty" json:"token_file,omitempty"`
 }
 
-// File is what the file holds.
+// File is the content of the file.
 type File struct {
 	Current  string             `yaml:"current,omitempty"`
 	Contexts map[string]Context `yaml:"contexts,omitempty"`
 }
 
-// Load reads a file. One that is not there has no contexts. One that others can read is refused where it
-// holds a token.
+// Load reads a file. A missing file has no contexts. Load returns an error if a file with a token can be read by other
+// users.
 func Load(path string) (*File, error) {
 	f := &File{Contexts: map[string]Context{}}
 	text, err := os.ReadFile(path)
@@ -52,7 +52,7 @@ func Load(path string) (*File, error) {
 	}
 	secret := func(c Context) bool { return c.Token != "" }
 	if info.Mode().Perm()&0o077 != 0 && slices.ContainsFunc(slices.Collect(maps.Values(f.Contexts)), secret) {
-		return nil, fmt.Errorf("%s holds a token and others can read it: chmod 600 %s", path, path)
+		return nil, fmt.Errorf("%s has an API token and other users can read it: run chmod 600 %s", path, path)
 	}
 	if f.Contexts == nil {
 		f.Contexts = map[string]Context{}
@@ -60,7 +60,7 @@ func Load(path string) (*File, error) {
 	return f, nil
 }
 
-// Save writes the file anew, whole or not at all.
+// Save replaces the file atomically.
 func (f *File) Save(path string) error {
 	text, err := yaml.Marshal(f)
 	if err != nil {
@@ -69,7 +69,7 @@ func (f *File) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".contexts-*") // of mode 0600
+	temp, err := os.CreateTemp(filepath.Dir(path), ".contexts-*") // with mode 0600
 	if err != nil {
 		return err
 	}
@@ -86,13 +86,13 @@ func (f *File) Save(path string) error {
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// Add adds a context, or changes the one that has the name. The first one is the current one.
+// Add adds or replaces a context. The first one becomes the current one.
 func (f *File) Add(name string, c Context) error {
 	switch {
 	case !nameForm.MatchString(name):
-		return fmt.Errorf("%q is no name of a context: letters, digits, dots, dashes", name)
+		return fmt.Errorf("context name %q must consist of letters, digits, dots and dashes", name)
 	case c.Token != "" && c.TokenFile != "":
-		return errors.New("the token and a file of it are both given; keep one")
+		return errors.New("give either a token or a token file, not both")
 	}
 	f.Contexts[name] = c
 	if f.Current == "" {
@@ -101,23 +101,23 @@ func (f *File) Add(name string, c Context) error {
 	return nil
 }
 
-// NotFoundError is a name that no context has.
+// NotFoundError is returned for a context that does not exist.
 type NotFoundError struct {
 	Name  string
-	Names []string // that there are
+	Names []string // of the existing contexts
 }
 
 func (e *NotFoundError) Error() string {
 	if len(e.Names) == 0 {
-		return fmt.Sprintf("there is no context %q, and no other: plumb context add makes one", e.Name)
+		return fmt.Sprintf("context %q does not exist: create it with plumb context add", e.Name)
 	}
-	return fmt.Sprintf("there is no context %q; there are %s", e.Name, strings.Join(e.Names, ", "))
+	return fmt.Sprintf("context %q does not exist: must be one of %s", e.Name, strings.Join(e.Names, ", "))
 }
 
-// Names are those that there are, sorted.
+// Names returns the sorted names of the contexts.
 func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Contexts)) }
 
-// Get gives a context.
+// Get returns a context.
 func (f *File) Get(name string) (Context, error) {
 	c, ok := f.Contexts[name]
 	if !ok {
@@ -135,7 +135,7 @@ func (f *File) Use(name string) error {
 	return err
 }
 
-// Remove takes a context out. Without it, there is no current one if it was that.
+// Remove removes a context. If it was the current one, there is no current one afterwards.
 func (f *File) Remove(name string) error {
 	_, err := f.Get(name)
 	if err != nil {

@@ -1,3 +1,3 @@
-// Package contexts keeps the control planes that a person works with, by names: where each is, which account,
-// and the token or where it is. The file has mode 0600.
+// Package contexts stores the control planes that a user works with, by name: the URL, the account, and the API token
+// or its file. The file has mode 0600.
 package contexts

@@ -1,6 +1,5 @@
-// Package datadir keeps what an installation makes once and needs again: its account id, its first API
-// token, the identities that sealed secrets are opened with, and credentials for other systems. Secrets
-// are files of mode 0600.
+// Package datadir stores the generated secrets and ids of an installation: the account id, the first API token, the
+// identities to decrypt sealed secrets, and credentials for other systems. Secrets are files with mode 0600.
 package datadir
 
 import (
@@ -22,7 +21,7 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// Dir is such a directory.
+// Dir is the path of a data directory.
 type Dir string
 
 // The files, relative to the directory.
@@ -42,7 +41,7 @@ func (d Dir) TokenPath() string { return d.path(tokenFile) }
 // FollowerPath returns the path of the first follower's credentials.
 func (d Dir) FollowerPath() string { return d.path(followerFile) }
 
-// SessionKeyPath returns the path of the key of sessions.
+// SessionKeyPath returns the path of the session key.
 func (d Dir) SessionKeyPath() string { return d.path(sessionFile) }
 
 // IdentityPath returns the path of a service's age identity.
@@ -55,8 +54,8 @@ func (d Dir) path(names ...string) string {
 	return filepath.Join(append([]string{string(d)}, names...)...)
 }
 
-// Account is the installation's account: the one that is kept, else the one given, else a new one, which
-// are kept. One that is given must not differ from the one kept, whose data would be out of sight.
+// Account returns the stored account, or else the given one, or else a new one, and stores it. If the given account
+// differs from the stored one, Account returns an error, because the data of the stored one would not be found.
 func (d Dir) Account(given proto.Account) (proto.Account, error) {
 	text, _, err := d.once(accountFile, func() (string, error) {
 		if given.IsZero() {
@@ -72,15 +71,14 @@ func (d Dir) Account(given proto.Account) (proto.Account, error) {
 		return proto.Account{}, fmt.Errorf("%s: %w", d.AccountPath(), err)
 	}
 	if !given.IsZero() && given != kept {
-		return proto.Account{}, fmt.Errorf("%s belongs to account %s, not to %s: give another --data, or leave --account-id out", string(d), kept, given)
+		return proto.Account{}, fmt.Errorf("%s belongs to account %s, not to %s: give another --data, or leave out --account-id", string(d), kept, given)
 	}
 	return kept, nil
 }
 
 var tokenForm = regexp.MustCompile(`^[0-9A-Za-z_-]{40,80}$`)
 
-// APIToken is the installation's first API token: the one given, which is written nowhere, or the one
-// kept, which is made at first.
+// APIToken returns the given API token, which is not stored, or the stored one, which is created at the first start.
 func (d Dir) APIToken(given string) (token string, made bool, err error) {
 	where := "--bootstrap-token"
 	if given == "" {
@@ -88,20 +86,20 @@ func (d Dir) APIToken(given string) (token string, made bool, err error) {
 		given, made, err = d.once(tokenFile, func() (string, error) { return credential.NewAPIToken(), nil })
 	}
 	if err == nil && !tokenForm.MatchString(given) {
-		err = fmt.Errorf("%s does not hold an API token: 40 to 80 of the characters A-Z a-z 0-9 _ - are expected", where)
+		err = fmt.Errorf("%s must have an API token: 40 to 80 of the characters A-Z a-z 0-9 _ -", where)
 	}
 	return given, made, err
 }
 
-// SessionKeyBytes is the length of the key that gateways seal with.
+// SessionKeyBytes is the length of the session key.
 const SessionKeyBytes = 32
 
-// SessionKey is what the gateways share to seal what a login carries through a browser: random bytes, kept
-// as hex. Who replaces it voids the logins that are under way, and nothing else.
+// SessionKey returns the key that gateways share to encrypt the login state in cookies: random bytes, stored as hex.
+// Replacing the key only interrupts logins in progress.
 func (d Dir) SessionKey() ([]byte, error) {
 	text, _, err := d.once(sessionFile, func() (string, error) {
 		key := make([]byte, SessionKeyBytes)
-		rand.Read(key) // never fails
+		rand.Read(key) // never returns an error
 		return hex.EncodeToString(key), nil
 	})
 	if err != nil {
@@ -109,13 +107,13 @@ func (d Dir) SessionKey() ([]byte, error) {
 	}
 	key, err := hex.DecodeString(text)
 	if err != nil || len(key) != SessionKeyBytes {
-		return nil, fmt.Errorf("%s does not hold a session key, %d hex characters; remove it, and it is made anew", d.SessionKeyPath(), 2*SessionKeyBytes)
+		return nil, fmt.Errorf("%s must have a session key of %d hex characters: remove the file to create a new one", d.SessionKeyPath(), 2*SessionKeyBytes)
 	}
 	return key, nil
 }
 
-// Identities are those of a service: what it opens with what is sealed to it. More than the one that is made
-// are there where somebody added them to the file.
+// Identities returns the age identities of a service, to decrypt its secrets. There is one, unless an operator has
+// added others to the file.
 func (d Dir) Identities(service string) ([]age.Identity, error) {
 	text, _, err := d.once(filepath.Join("keys", service+".identity"), func() (string, error) {
 		text, _, err := seal.NewIdentity()
@@ -131,7 +129,7 @@ func (d Dir) Identities(service string) ([]age.Identity, error) {
 	return ids, nil
 }
 
-// Recipients are what is sealed to a service with, a line each.
+// Recipients returns the age recipients of a service, one per line.
 func (d Dir) Recipients(service string) (string, error) {
 	ids, err := d.Identities(service)
 	if err != nil {
@@ -203,7 +201,7 @@ func (d Dir) credentials(name string, a *creds.Authority, role topology.Role) er
 	return creds.WriteSecret(d.path(name), data)
 }
 
-// once reads a file, or makes it at first. What comes back is trimmed.
+// once returns the trimmed content of a file, and creates the file if it is missing.
 func (d Dir) once(name string, make func() (string, error)) (text string, made bool, err error) {
 	path := d.path(name)
 	data, err := os.ReadFile(path)
@@ -218,13 +216,12 @@ func (d Dir) once(name string, make func() (string, error)) (text string, made b
 		return "", false, err
 	}
 	if text = strings.TrimSpace(string(data)); text == "" {
-		return "", false, fmt.Errorf("%s is empty; remove it, and it is made anew", path)
+		return "", false, fmt.Errorf("%s is empty: remove the file to create a new one", path)
 	}
 	return text, made, nil
 }
 
-// Read gives a file's trimmed content: how the plumb commands find the token and the account of an
-// installation on the same machine.
+// Read returns the trimmed content of a file. Commands read the token and the account of a local installation with it.
 func Read(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	return strings.TrimSpace(string(data)), err

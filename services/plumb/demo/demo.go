@@ -12,16 +12,16 @@ import (
 	"plumbline.dev/services/sample"
 )
 
-// Config says what is demonstrated.
+// Config describes the demo.
 type Config struct {
-	SampleAddr string // where the sample scoring API listens
-	Interval   string // how often it is polled, such as "5s"
-	// Ready is called once every service is ready; nil: nothing is.
+	SampleAddr string // listen address of the sample scoring API
+	Interval   string // time between polls, such as "5s"
+	// Ready is called when every service is ready; it may be nil.
 	Ready func(plumb.Installation)
 }
 
-// Add adds the demo to an installation that has not started yet: the sample scoring API, the set-up, and the
-// polls as they happen, which are printed to out; on a terminal with a progress bar.
+// Add adds the demo to an installation that has not started: the sample scoring API, the set-up, and a line on out for
+// each poll. On a terminal, out also shows a progress bar.
 func Add(s *plumb.Service, cfg Config, deps plumb.Deps, out io.Writer, terminal bool) {
 	d := &demo{cfg: cfg, deps: deps, plumb: s, show: Show{Out: out, Terminal: terminal}}
 	s.Claim("--sample-addr", &d.cfg.SampleAddr)
@@ -37,15 +37,15 @@ type demo struct {
 	scorer atomic.Pointer[sample.Service]
 }
 
-// unknownShare is how many of the devices the sample API does not know: about ten, so that there is
-// something unknown to see.
+// unknownShare is the share of devices that the sample API does not know, about ten devices, so that some results are
+// unknown.
 const unknownShare = 0.004
 
 // score runs the sample scoring API until ctx ends.
 func (d *demo) score(ctx context.Context) error {
 	i, err := d.plumb.Await(ctx)
 	if err != nil {
-		return nil // ended before it was ready; who ended it says why
+		return nil // stopped before it was ready; the cause is reported elsewhere
 	}
 	s, err := sample.New(sample.Config{Addr: d.cfg.SampleAddr, Issuer: i.TeamDomain, Missing: unknownShare},
 		sample.Deps{Log: d.deps.Log, Metrics: d.deps.Metrics, Clock: d.deps.Clock})
@@ -56,7 +56,7 @@ func (d *demo) score(ctx context.Context) error {
 	return s.Run(ctx)
 }
 
-// listening waits until the sample scoring API can be called.
+// listening waits until the sample scoring API listens.
 func (d *demo) listening(ctx context.Context) error {
 	for {
 		if s := d.scorer.Load(); s != nil && s.Addr() != "" {
@@ -70,14 +70,14 @@ func (d *demo) listening(ctx context.Context) error {
 	}
 }
 
-// run sets up what there is to see, and shows it until ctx ends.
+// run sets up the demo and shows polls until ctx ends.
 func (d *demo) run(ctx context.Context) error {
 	i, err := d.plumb.Await(ctx)
 	if err == nil {
 		err = d.listening(ctx)
 	}
 	if err != nil {
-		return nil // ended before it was ready; who ended it says why
+		return nil // stopped before it was ready; the cause is reported elsewhere
 	}
 	if d.cfg.Ready != nil {
 		d.cfg.Ready(i)
@@ -102,7 +102,7 @@ func (d *demo) run(ctx context.Context) error {
 	return d.follow(ctx, c, i, made.Integration)
 }
 
-// follow shows each poll, and after the first, beside them, an application behind the gateway.
+// follow shows each poll. After the first poll it also shows an application behind the gateway.
 func (d *demo) follow(ctx context.Context, c *client.Client, i plumb.Installation, integration string) error {
 	g := guarded{client: c, installation: i, show: &d.show}
 	polled, done := make(chan struct{}), make(chan struct{})
@@ -121,7 +121,7 @@ func (d *demo) follow(ctx context.Context, c *client.Client, i plumb.Installatio
 		case <-polled:
 		}
 		if err := g.run(ctx); err != nil && ctx.Err() == nil {
-			d.show.Print(fmt.Sprintf("the application behind the gateway cannot be shown: %v\n", err))
+			d.show.Print(fmt.Sprintf("failed to show the application behind the gateway: %v\n", err))
 		}
 	}(polled)
 	watch := Watch{Client: c, Integration: integration, Seen: seen, Failed: d.show.Failed}
@@ -132,14 +132,14 @@ func (d *demo) follow(ctx context.Context, c *client.Client, i plumb.Installatio
 	return err
 }
 
-// tell says what is about to be seen.
+// tell explains what the demo shows.
 func (d *demo) tell(made Made) {
 	if made.Again {
-		fmt.Fprintln(d.show.Out, "going on with what an earlier run set up")
+		fmt.Fprintln(d.show.Out, "using the demo data of an earlier run")
 	} else {
 		fmt.Fprintf(d.show.Out, "%s devices are enrolled\n", count(made.Imported.Enrolled))
 	}
-	fmt.Fprintf(d.show.Out, "the sample scoring API at %s is polled every %s; each device has a result for each of two checks:\n",
+	fmt.Fprintf(d.show.Out, "polling the sample scoring API at %s every %s; each device has a result for each of two checks:\n",
 		d.cfg.SampleAddr, d.cfg.Interval)
 	for _, c := range Checks {
 		fmt.Fprintf(d.show.Out, "  score %s %d   %s\n", c.Operator, c.Score, c.Name)

@@ -130,7 +130,7 @@ func TestTheDemo(t *testing.T) {
 
 	second := start(t, cfg, free)
 	i = <-second.ready
-	second.until(`^going on with what an earlier run set up$`)
+	second.until(`^using the demo data of an earlier run$`)
 	second.until(`^  403 refused: posture_failed`)
 	for {
 		again := second.until(complete)

@@ -1,4 +1,3 @@
-// Package demo sets up something to look at, over the control plane alone: a scoring API that is
-// protected by an application, an integration that polls it, two checks and 2,500 devices. It then shows
-// each poll as it happens.
+// Package demo sets up a demonstration through the control plane: a scoring API behind an application, an integration
+// to poll it, two checks and 2,500 devices. It then shows each poll.
 package demo

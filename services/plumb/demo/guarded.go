@@ -23,14 +23,14 @@ const (
 	guardedName = "Demo: guarded application"
 	visitorName = "Demo: visitor"
 	guardedHost = "demo.localhost"
-	// settled is how long the gateway may take to serve what was just made.
+	// settled is how long the gateway may take to serve a new application.
 	settled = 30 * time.Second
-	// recent is how old a result may be that a device is chosen by: one poll is long enough on any machine.
+	// recent is the age at most of the result that a device is chosen by. Every machine completes a poll in this time.
 	recent = 10 * time.Minute
 )
 
-// Guard has a gateway know the sample's devices by their addresses, which a proxy on this machine may say:
-// whoever follows the demo plays that proxy. What the operator has said of it stays.
+// Guard makes a gateway identify the sample's devices by their addresses, and trust X-Forwarded-For from this machine:
+// the demo acts as a proxy for them. Settings of the operator are kept.
 func Guard(g *gateway.Config) {
 	if len(g.Overlay) == 0 {
 		g.Overlay = []netip.Prefix{netip.MustParsePrefix("100.96.0.0/12")}
@@ -40,16 +40,15 @@ func Guard(g *gateway.Config) {
 	}
 }
 
-// guarded shows an application that the gateway guards, to a device that passes the first check and to one that
-// fails it.
+// guarded shows an application behind the gateway to a device that passes the first check and to one that fails it.
 type guarded struct {
 	client       *client.Client
 	installation plumb.Installation
 	show         *Show
 }
 
-// run makes the application, sends a request from each device, tells what came of them, and keeps the
-// application running until ctx ends.
+// run creates the application, sends a request from each device, shows the responses, and keeps the application running
+// until ctx ends.
 func (g *guarded) run(ctx context.Context) error {
 	pass, fail, check, err := g.devices(ctx)
 	if err != nil {
@@ -90,13 +89,14 @@ ask as either device; its proxy says the address, %s or %s:
 	return nil
 }
 
-// device is one of the sample's.
+// device is a device of the sample list.
 type device struct {
 	host, address string
 	score         int
 }
 
-// devices finds a device that passes the first check by far, one that fails it by far, and the check's id.
+// devices returns a device that passes the first check with a wide margin, one that fails it with a wide margin, and
+// the check's id.
 func (g *guarded) devices(ctx context.Context) (pass, fail device, check string, err error) {
 	item, err := g.client.Checks.Find(ctx, Checks[0].Name)
 	if err != nil {
@@ -128,7 +128,7 @@ func (g *guarded) devices(ctx context.Context) (pass, fail device, check string,
 			return pass, fail, check, nil
 		}
 	}
-	return pass, fail, "", errors.New("there is no device that passes, or none that fails")
+	return pass, fail, "", errors.New("no device passes, or no device fails")
 }
 
 func (g *guarded) device(ctx context.Context, id string, score int) (device, error) {
@@ -144,7 +144,7 @@ func (g *guarded) device(ctx context.Context, id string, score int) (device, err
 	return device{d.Hostname, d.Address, score}, err
 }
 
-// serve is the application itself: it knows nothing of who may use it.
+// serve runs the application. It does not check who may use it.
 func serve(ctx context.Context) (origin string, err error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -154,11 +154,11 @@ func serve(ctx context.Context) (origin string, err error) {
 		fmt.Fprintln(w, "Welcome: you may use this application, and your device is healthy.")
 	})}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
-	go func() { _ = server.Serve(l) }() // it ends when it is closed
+	go func() { _ = server.Serve(l) }() // it returns when it is closed
 	return "http://" + l.Addr().String(), nil
 }
 
-// setUp makes the service token and the application anew: the secret of an earlier run is for that one's.
+// setUp creates the service token and the application again, because the secret of an earlier run is not stored.
 func (g *guarded) setUp(ctx context.Context, origin, check string) (client.ServiceToken, error) {
 	if err := discard(ctx, g.client.Applications, guardedName); err != nil {
 		return client.ServiceToken{}, err
@@ -181,8 +181,8 @@ func (g *guarded) setUp(ctx context.Context, origin, check string) (client.Servi
 	return token.Value, err
 }
 
-// visit asks for the application as a device, and says in a few words what came of it. A gateway that does not
-// know yet what was just made is asked again.
+// visit requests the application as a device and describes the response in a few words. It tries again while the
+// gateway does not know the new application.
 func (g *guarded) visit(ctx context.Context, visitor client.ServiceToken, d device) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, settled)
 	defer cancel()
@@ -198,7 +198,7 @@ func (g *guarded) visit(ctx context.Context, visitor client.ServiceToken, d devi
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("the gateway answers %d (%s)", status, reason)
+			return "", fmt.Errorf("the gateway answered %d (%s)", status, reason)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -222,6 +222,6 @@ func (g *guarded) ask(ctx context.Context, visitor client.ServiceToken, d device
 	var said struct {
 		Reason string `json:"reason"`
 	}
-	_ = json.NewDecoder(io.LimitReader(a.Body, 64<<10)).Decode(&said) // what is no refusal has none
+	_ = json.NewDecoder(io.LimitReader(a.Body, 64<<10)).Decode(&said) // other responses have no such body
 	return a.StatusCode, said.Reason, nil
 }

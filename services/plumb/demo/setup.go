@@ -11,50 +11,50 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// The names by which a later run finds what an earlier one made.
+// The names of the demo's resources, by which a later run finds them.
 const (
 	IntegrationName = "Demo: sample scoring API"
 	tokenName       = "Demo: fetchers"
 	appName         = "Demo: sample scoring API"
 )
 
-// Check is one of the demo's checks.
+// Check is a check of the demo.
 type Check struct {
 	Name     string
 	Operator proto.Operator
 	Score    int
 }
 
-// Checks are the demo's checks.
+// Checks lists the checks of the demo.
 var Checks = []Check{
 	{"Demo: healthy (score at least 60)", proto.OpGreaterEqual, 60},
 	{"Demo: not critical (score above 20)", proto.OpGreater, 20},
 }
 
-// Setup says what is set up, and where.
+// Setup describes the set-up.
 type Setup struct {
 	Client *client.Client
-	// ScoringURL is where the fetchers reach the sample scoring API.
+	// ScoringURL is the URL of the sample scoring API, as the fetchers reach it.
 	ScoringURL string
-	Interval   string // how often it is polled, such as "5s"
-	// Audience is told the AUD of the application as soon as it is known: the sample API checks it, and
-	// refuses all until then.
+	Interval   string // time between polls, such as "5s"
+	// Audience receives the AUD of the application as soon as it is known. The sample API rejects every request until
+	// it has the AUD.
 	Audience func(aud string) error
 	Devices  io.Reader // CSV
-	// Progress is told what is being done; it may be nil.
+	// Progress receives a description of each step; it may be nil.
 	Progress func(what string)
 }
 
-// Made is what there is after a set-up.
+// Made is the result of a set-up.
 type Made struct {
 	Integration string // id
 	Imported    client.Imported
-	// Again tells that an earlier run had made all of it.
+	// Again is set if an earlier run had created everything.
 	Again bool
 }
 
-// Run makes what is not there. The integration is made last but for its checks, and paused until they are
-// there, so that a run that was cut off is completed by the next.
+// Run creates the missing resources. The integration is created before its checks and paused until they exist, so that
+// the next run completes an interrupted one.
 func (s *Setup) Run(ctx context.Context) (Made, error) {
 	var made Made
 	integration, err := s.Client.Integrations.Find(ctx, IntegrationName)
@@ -75,8 +75,7 @@ func (s *Setup) Run(ctx context.Context) (Made, error) {
 	return made, s.resume(ctx, integration.Value)
 }
 
-// create makes everything. A service token of an earlier run that was cut off is of no use: its secret is
-// kept nowhere.
+// create creates everything. It replaces a service token of an interrupted run, because its secret was not stored.
 func (s *Setup) create(ctx context.Context) (client.Item[client.Integration], client.Imported, error) {
 	var none client.Item[client.Integration]
 	s.tell("enrolling devices")
@@ -108,11 +107,12 @@ func (s *Setup) create(ctx context.Context) (client.Item[client.Integration], cl
 	return integration, imported, err
 }
 
-// again goes on with what an earlier run made; the sample API may have moved since.
+// again uses the resources of an earlier run. The address of the sample API may have changed since.
 func (s *Setup) again(ctx context.Context, i client.Item[client.Integration]) (client.Item[client.Integration], error) {
 	token, err := s.Client.ServiceTokens.Find(ctx, tokenName)
 	if client.IsNotFound(err) {
-		return i, fmt.Errorf("the demo's service token is gone; delete the integration %q too, and the next run makes both anew", IntegrationName)
+		return i, fmt.Errorf("the demo's service token does not exist: delete the integration %q too and run the demo again",
+			IntegrationName)
 	}
 	if err != nil {
 		return i, err
@@ -123,7 +123,7 @@ func (s *Setup) again(ctx context.Context, i client.Item[client.Integration]) (c
 	if i.Value.Config.APIURL == s.ScoringURL {
 		return i, nil
 	}
-	// Another host needs the secret again, which is kept nowhere: it is made anew.
+	// Another host requires the secret again. It was not stored, so it is replaced.
 	renewed, err := s.Client.RotateToken(ctx, token.Value.ID, time.Time{})
 	if err != nil {
 		return i, err
@@ -145,12 +145,12 @@ func (s *Setup) again(ctx context.Context, i client.Item[client.Integration]) (c
 	}
 }
 
-// moveTries is how often the integration is pointed at the sample API, which is tested each time: the services that
-// check the renewed secret may have just started.
+// moveTries is how often the integration's URL is changed before giving up. Each try calls the sample API, and services
+// that verify the new secret may have just started.
 const moveTries = 5
 
-// application makes sure of an application that protects the sample API and lets the service token in, and
-// tells its audience.
+// application creates the application that protects the sample API and admits the service token, unless it exists, and
+// reports its AUD.
 func (s *Setup) application(ctx context.Context, token string) error {
 	u, err := url.Parse(s.ScoringURL)
 	if err != nil {
@@ -190,7 +190,7 @@ func discard[T client.Named](ctx context.Context, r client.Collection[T], name s
 	return r.Delete(ctx, item.Value.ResourceID())
 }
 
-// checks makes those of the demo's checks that are not there. One that somebody changed stays changed.
+// checks creates the missing checks of the demo. Existing ones are not changed.
 func (s *Setup) checks(ctx context.Context, integration string) error {
 	for _, c := range Checks {
 		_, err := s.Client.Checks.Find(ctx, c.Name)
@@ -206,8 +206,7 @@ func (s *Setup) checks(ctx context.Context, integration string) error {
 	return nil
 }
 
-// resume starts the polls of a set-up that has just been made. One that has polled before and is paused
-// was paused by somebody.
+// resume starts the polls of a new set-up. An integration that has polled before and is paused was paused by a user.
 func (s *Setup) resume(ctx context.Context, i client.Integration) error {
 	if !i.IsPaused() {
 		return nil

@@ -12,18 +12,17 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// Show prints polls: a line for each, and on a terminal a progress bar while one runs. It is safe for
-// concurrent use.
+// Show prints a line for each poll, and on a terminal a progress bar while a poll runs. It is safe for concurrent use.
 type Show struct {
 	Out      io.Writer
 	Terminal bool
 	mu       sync.Mutex
 	bar      *progressbar.ProgressBar
 	tick     uint64
-	trouble  string // that was told last
+	trouble  string // last error shown
 }
 
-// Seen is what [Watch] calls.
+// Seen shows a poll; it is the callback of [Watch].
 func (s *Show) Seen(p client.Poll, last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +48,7 @@ func (s *Show) Seen(p client.Poll, last bool) {
 	_ = s.bar.Set(max(p.DonePages, 0))
 }
 
-// Failed tells, once, that the status cannot be had.
+// Failed shows an error once, until it changes.
 func (s *Show) Failed(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,10 +57,10 @@ func (s *Show) Failed(err error) {
 	}
 	s.trouble = err.Error()
 	s.clear()
-	fmt.Fprintf(s.Out, "the status cannot be had, asking on: %v\n", err)
+	fmt.Fprintf(s.Out, "failed to read the status, retrying: %v\n", err)
 }
 
-// Print shows a text between polls.
+// Print prints a text between polls.
 func (s *Show) Print(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +68,7 @@ func (s *Show) Print(text string) {
 	_, _ = io.WriteString(s.Out, text)
 }
 
-// Clear takes the progress bar away.
+// Clear removes the progress bar.
 func (s *Show) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +82,7 @@ func (s *Show) clear() {
 	}
 }
 
-// Line says in one line what came of a poll.
+// Line describes the outcome of a poll in one line.
 func Line(p client.Poll) string {
 	var b strings.Builder
 	if p.At != nil {
@@ -108,7 +107,7 @@ func pages(n int) string {
 	return count(n) + " pages"
 }
 
-// count writes a number with commas between thousands.
+// count formats a number with commas between thousands.
 func count(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0; i -= 3 {

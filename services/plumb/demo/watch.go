@@ -7,24 +7,24 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// Watch follows the polls of one integration, over the control plane's status.
+// Watch follows the polls of one integration through the control plane's status.
 type Watch struct {
 	Client      *client.Client
 	Integration string // id
-	// Every is how often the status is asked for; 0: twenty times a second. A poll of a few pages is over in
-	// less than a glance, and one that is due at once may be followed by its slot's within another.
+	// Every is the time between two requests for the status. Default: 50 ms, because a poll of a few pages takes less
+	// than a second, and the next one may follow at once.
 	Every time.Duration
-	// Settle is after how long a poll that comes no further, and of which no call is queued or under way, is
-	// over: pages that were still being asked about from an earlier poll are not asked for it. 0: 5 s.
+	// Settle is the time without progress, and without queued or running calls, after which a poll counts as complete.
+	// Pages that an earlier poll is still calling are not part of a later poll. Default: 5 s.
 	Settle time.Duration
-	// Seen is called with each poll: while it runs whenever it has come further, and last when it is
-	// over, or a later one has begun.
+	// Seen is called with each poll: whenever it has made progress, and once with over set when it is complete or a
+	// later one has started.
 	Seen func(p client.Poll, last bool)
-	// Failed is called when the status cannot be had; it is asked for again.
+	// Failed is called if the status cannot be read. Watch tries again.
 	Failed func(error)
 }
 
-// Run follows until ctx ends, or until until says so of a poll that is over; until may be nil.
+// Run follows polls until ctx ends, or until the function until returns true for a completed poll; until may be nil.
 func (w *Watch) Run(ctx context.Context, until func(client.Poll) bool) error {
 	every := w.Every
 	if every == 0 {
@@ -74,18 +74,18 @@ func (w *Watch) status(ctx context.Context) (*client.Poll, error) {
 	return nil, &client.Error{Status: 404, Message: "the integration is gone"}
 }
 
-// sight is a poll as it is to be shown.
+// sight is a poll to show.
 type sight struct {
 	poll client.Poll
 	last bool
 }
 
-// tracker tells what is new in one status after the other.
+// tracker finds what is new in a sequence of statuses.
 type tracker struct {
 	settle time.Duration
 	poll   client.Poll
-	over   bool      // poll was shown for the last time
-	since  time.Time // when poll last came further, or had a call queued or under way
+	over   bool      // poll was shown as complete
+	since  time.Time // last progress of poll, or last time with a queued or running call
 }
 
 func (t *tracker) next(now *client.Poll, at time.Time) []sight {
@@ -95,8 +95,7 @@ func (t *tracker) next(now *client.Poll, at time.Time) []sight {
 	var seen []sight
 	if now.Tick > t.poll.Tick {
 		if t.poll.Tick > 0 && !t.over && (t.poll.DonePages > 0 || t.poll.Pages == 0) {
-			// Another poll began before this one was seen to end. Of one that was not seen to get anywhere
-			// there is nothing to show.
+			// Another poll started before this one was seen as complete. A poll without any progress is not shown.
 			seen = append(seen, sight{t.poll, true})
 		}
 		t.over, t.poll = false, client.Poll{Tick: now.Tick, DonePages: -1}

@@ -1,3 +1,3 @@
-// Package document reads and writes the files that plumb apply takes: YAML or JSON documents, each of them
-// one resource by its kind and name. It also shows what the control plane says, which is JSON, as YAML.
+// Package document reads and writes the files of plumb apply: YAML or JSON documents, each of which describes one
+// resource. It also converts JSON to YAML.
 package document

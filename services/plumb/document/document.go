@@ -14,24 +14,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Document is one resource as a file describes it.
+// Document describes one resource.
 type Document struct {
 	Kind string // such as integration
-	Name string // by which other documents refer to it, too
-	// Spec has the resource's members as the API takes them, as encoding/json reads them, numbers as
-	// json.Number.
+	Name string // other documents refer to it by this name
+	// Spec has the members of the API's request, decoded as encoding/json does, with numbers as json.Number.
 	Spec map[string]any
-	// Source says where it stands, file:line.
+	// Source is the position of the document, file:line.
 	Source string
-	// Comment is written before it, a line each.
+	// Comment holds the lines of the comment above the document.
 	Comment []string
 }
 
-// maxFile bounds a file, in bytes.
+// maxFile is the largest file, in bytes.
 const maxFile = 16 << 20
 
-// Read reads documents from a file, from the files of a directory and those in it whose names end in .yaml,
-// .yml or .json, or from stdin where the path is -. Hidden files are left out.
+// Read reads the documents of a file, of the .yaml, .yml and .json files below a directory, or of stdin if the path is
+// -. Hidden files are ignored.
 func Read(path string, stdin io.Reader) ([]Document, error) {
 	if path == "-" {
 		return Parse("standard input", stdin)
@@ -61,7 +60,7 @@ func Read(path string, stdin io.Reader) ([]Document, error) {
 	return all, err
 }
 
-// Parse reads the documents of one file; name is for messages.
+// Parse reads the documents of one file; name is used in errors.
 func Parse(name string, in io.Reader) ([]Document, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
 	if err == nil && len(text) > maxFile {
@@ -85,7 +84,7 @@ func Parse(name string, in io.Reader) ([]Document, error) {
 	return docs, nil
 }
 
-// parse takes YAML, JSON, and a JSON list of documents. JSON that has a name twice is refused as YAML.
+// parse decodes YAML, JSON, or a JSON list of documents. Duplicate names in JSON are an error, as in YAML.
 func parse(text []byte) ([]any, []int, error) {
 	trimmed := bytes.TrimSpace(text)
 	if len(trimmed) == 0 || trimmed[0] != '[' && trimmed[0] != '{' || !jsontext.Value(trimmed).IsValid() {
@@ -102,7 +101,7 @@ func parse(text []byte) ([]any, []int, error) {
 	return list, slices.Repeat([]int{1}, len(list)), nil
 }
 
-// JSON reads one JSON value, numbers as json.Number.
+// JSON decodes one JSON value, with numbers as json.Number.
 func JSON(text []byte) (any, error) {
 	var v any
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -115,7 +114,7 @@ func document(v any) (Document, error) {
 	var d Document
 	members, ok := v.(map[string]any)
 	if !ok {
-		return d, fmt.Errorf("a document has kind, name and spec")
+		return d, fmt.Errorf("a document must be an object with kind, name and spec")
 	}
 	for name, v := range members {
 		var ok bool
@@ -130,10 +129,11 @@ func document(v any) (Document, error) {
 				ok = true
 			}
 		default:
-			return d, fmt.Errorf("%q is not known: a document has kind, name and spec", name)
+			return d, fmt.Errorf("unknown member %q: a document has kind, name and spec", name)
 		}
 		if !ok {
-			return d, fmt.Errorf("%s is not what it should be: kind and name are text, which is quoted where it looks like something else, spec has members", name)
+			return d, fmt.Errorf("%s has the wrong type: kind and name must be strings, quoted if they look like numbers, "+
+				"and spec must be an object", name)
 		}
 	}
 	if d.Kind == "" {

@@ -9,10 +9,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// leading are the members that stand first where a spec is written; the others follow by name.
+// leading lists the members that come first in a spec. The others are sorted by name.
 var leading = []string{"type", "decision", "interval", "domain"}
 
-// Write makes the YAML of documents.
+// Write returns documents as YAML.
 func Write(docs ...Document) ([]byte, error) {
 	nodes := make([]*yaml.Node, 0, len(docs))
 	for _, d := range docs {

@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML writes JSON as YAML, its members in the order in which they are.
+// YAML converts JSON to YAML and keeps the order of members.
 func YAML(json []byte) ([]byte, error) {
 	n, err := Node(json)
 	if err != nil {
@@ -30,7 +30,7 @@ func encode(nodes ...*yaml.Node) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Node is JSON as a YAML node, to which comments can be added.
+// Node returns JSON as a YAML node, to which comments can be added.
 func Node(json []byte) (*yaml.Node, error) {
 	return node(jsontext.NewDecoder(bytes.NewReader(json)))
 }
@@ -60,7 +60,7 @@ func node(d *jsontext.Decoder) (*yaml.Node, error) {
 	}
 }
 
-// text is quoted where it would be read as something else.
+// text returns a string node, quoted if it would be read as another type.
 func text(s string) *yaml.Node {
 	n := new(yaml.Node)
 	n.SetString(s)

@@ -11,16 +11,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxNodes bounds what a document may come to once its aliases are followed.
+// maxNodes is the largest number of nodes of a document with its aliases expanded.
 const maxNodes = 1 << 20
 
-// reader turns YAML nodes into what encoding/json would have made: map[string]any, []any, string, bool, nil,
-// and json.Number for numbers. What YAML would make a time or bytes stays the text that it is.
+// reader converts YAML nodes to the types of encoding/json: map[string]any, []any, string, bool, nil, and json.Number
+// for numbers. Times and binary values stay strings.
 type reader struct{ left int }
 
 func (r *reader) value(n *yaml.Node) (any, error) {
 	if r.left--; r.left < 0 {
-		return nil, errors.New("the document is too large once its aliases are followed")
+		return nil, errors.New("the document is too large with its aliases expanded")
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -47,10 +47,10 @@ func (r *reader) object(n *yaml.Node) (any, error) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name := n.Content[i]
 		if name.Kind != yaml.ScalarNode || name.ShortTag() == "!!merge" {
-			return nil, fmt.Errorf("line %d: a name is expected, as in name: value", name.Line)
+			return nil, fmt.Errorf("line %d: must be name: value", name.Line)
 		}
 		if _, twice := object[name.Value]; twice {
-			return nil, fmt.Errorf("line %d: %q is there twice", name.Line, name.Value)
+			return nil, fmt.Errorf("line %d: duplicate member %q", name.Line, name.Value)
 		}
 		v, err := r.value(n.Content[i+1])
 		if err != nil {
@@ -76,16 +76,16 @@ func scalar(n *yaml.Node) (any, error) {
 }
 
 var (
-	// misread are the numbers that readers of YAML do not agree on: 060 is 60 or 48, 1_0 is 10 or text.
+	// misread matches numbers that YAML parsers disagree on: 060 is 60 or 48, 1_0 is 10 or a string.
 	misread = regexp.MustCompile(`_|^[-+]?0[0-9]`)
-	// written are the numbers that JSON has as well, which stay as they are written.
+	// written matches numbers that are valid JSON; their digits are kept.
 	written = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 )
 
-// number reads a number. One that JSON could have, too, keeps its digits: 14.10 is not 14.1.
+// number decodes a number. A number that is valid JSON keeps its digits: 14.10 does not become 14.1.
 func number(n *yaml.Node) (any, error) {
 	if misread.MatchString(n.Value) {
-		return nil, fmt.Errorf("line %d: %s is read as different numbers by different programs: write it without leading zeros and "+
+		return nil, fmt.Errorf("line %d: %s is ambiguous in YAML: write it without leading zeros and "+
 			"underscores, or quote it if it is text", n.Line, n.Value)
 	}
 	if written.MatchString(n.Value) {
@@ -103,11 +103,11 @@ func number(n *yaml.Node) (any, error) {
 	if err := n.Decode(&f); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(f) // refuses infinity, which JSON has not
+	text, err := json.Marshal(f) // infinity is an error, JSON does not have it
 	return json.Number(text), err
 }
 
-// values reads a stream of YAML documents; an empty one is skipped.
+// values decodes a stream of YAML documents. Empty documents are skipped.
 func values(in io.Reader) ([]any, []int, error) {
 	d := yaml.NewDecoder(in)
 	r := reader{left: maxNodes}
@@ -132,7 +132,7 @@ func values(in io.Reader) ([]any, []int, error) {
 	}
 }
 
-// Object reads YAML that is one object.
+// Object decodes YAML that is one object.
 func Object(in io.Reader) (map[string]any, error) {
 	all, _, err := values(in)
 	if err != nil {
@@ -143,5 +143,5 @@ func Object(in io.Reader) (map[string]any, error) {
 			return object, nil
 		}
 	}
-	return nil, errors.New("one object is expected, as name: value")
+	return nil, errors.New("must be one object, as in name: value")
 }

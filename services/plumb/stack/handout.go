@@ -13,11 +13,11 @@ import (
 	"plumbline.dev/services/plumb/datadir"
 )
 
-// PartiesDir is where, under Files.Dir, what each party is started with lies apart from the others': a
-// container mounts parties/<party> and sees no secret but its own.
+// PartiesDir is the directory below Files.Dir with a directory of files for each party. A container mounts only its own
+// directory, so it sees no other party's secrets.
 const PartiesDir = "parties"
 
-// A handout is a file of the installation that a party gets, under the name that it knows it by.
+// A handout is a file for a party, and its name in the party's directory.
 type handout struct{ party, name, from string }
 
 // handouts are all of them: NATS credentials for every role but followers, and
@@ -50,8 +50,8 @@ func handouts(d datadir.Dir) []handout {
 	return all
 }
 
-// handOut gives every party its files. A party's directory may be a mount point: it is made where it is
-// not there, and never replaced.
+// handOut copies each party's files. A party's directory may be a mount point: it is created if it is missing, and
+// never replaced.
 func handOut(d datadir.Dir) error {
 	for _, h := range handouts(d) {
 		data, err := os.ReadFile(h.from)

@@ -1,5 +1,4 @@
-// Package stack prepares what the services need when each runs on its own: the files that they are
-// started with, and the streams on their NATS servers.
+// Package stack prepares separate service processes: the files they start with, and the streams on their NATS servers.
 package stack
 
 import (
@@ -15,25 +14,25 @@ import (
 	"plumbline.dev/services/plumb/datadir"
 )
 
-// Files says what is prepared, and where.
+// Files describes the files to create.
 type Files struct {
 	Dir     string
-	Account proto.Account // zero: made, and kept
-	// UID and GID, where they are not negative, are given every file: the user that the containers run as.
+	Account proto.Account // default: a new one
+	// UID and GID own the files, unless they are negative: the user of the containers.
 	UID, GID int
-	// Accounts is the directory of each NATS server for the accounts' claims; empty: [Accounts].
+	// Accounts is the directory of each NATS server for account claims. Default: [Accounts].
 	Accounts string
-	// Cluster says that there are several NATS servers.
+	// Cluster is set for several NATS servers.
 	Cluster bool
 }
 
-// Accounts is where a NATS server of the stack keeps the accounts' claims, on its own volume.
+// Accounts is the directory of a NATS server of the stack for account claims, on its own volume.
 const Accounts = "/var/lib/nats/accounts"
 
-// sealed are the services that open what is sealed to them.
+// sealed lists the services with an identity to decrypt secrets.
 var sealed = []string{"fetcher", "exchange", "gateway"}
 
-// Init makes, under Dir, what is not there yet:
+// Init creates the missing files below Dir:
 //
 //	authority/             the seeds of the NATS operator and accounts: for this command only
 //	nats/auth.conf         for the NATS servers to include; no secret
@@ -42,7 +41,7 @@ var sealed = []string{"fetcher", "exchange", "gateway"}
 //	account-id, api-token, session-key
 //	parties/<party>/       what each party needs of these, apart from the others
 //
-// What is there stays as it is, but for auth.conf, recipients and parties/, which follow from the rest.
+// Existing files are kept, except auth.conf, recipients and parties/, which are derived.
 func (f Files) Init() error {
 	d := datadir.Dir(f.Dir)
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
@@ -63,7 +62,7 @@ func (f Files) Init() error {
 		return err
 	}
 	for _, role := range topology.Roles() {
-		if role == topology.Follower { // "plumb follower create"
+		if role == topology.Follower { // created by plumb follower create
 			continue
 		}
 		if err := d.Credentials(authority, role); err != nil {
@@ -94,7 +93,7 @@ func (f Files) Init() error {
 	return f.chown()
 }
 
-// writePublic writes a file that a NATS server of another user can read: it holds signed claims, no seeds.
+// writePublic writes a file readable by other users, such as a NATS server's: it has signed claims, but no seeds.
 func writePublic(path, text string) error {
 	if err := creds.WriteSecret(path, []byte(text)); err != nil {
 		return err

@@ -11,16 +11,16 @@ import (
 	"plumbline.dev/services/internal/storecheck"
 )
 
-// Servers says which NATS servers are provisioned.
+// Servers describes the NATS servers to provision.
 type Servers struct {
-	URL, Creds string // the credentials are the operator's
+	URL, Creds string // credentials of the operator role
 	Ping       time.Duration
 	Options    topology.Options
 	AcceptLoss bool // run without what the store lost; what that is is logged
 }
 
-// Provision makes every stream, bucket and consumer, or brings them up to date, as soon as the servers
-// answer, then compares the streams and repairs what can be derived. What was lost is an error.
+// Provision creates or updates every stream, bucket and consumer as soon as the servers answer. It then compares the
+// streams and repairs derived data. It returns an error if data is lost.
 func (s Servers) Provision(ctx context.Context, log *slog.Logger) error {
 	conn, err := bus.Connect(ctx, bus.Config{URL: s.URL, Creds: s.Creds, Ping: s.Ping, Role: topology.Operator, Log: log})
 	if err != nil {
@@ -38,6 +38,6 @@ func (s Servers) Provision(ctx context.Context, log *slog.Logger) error {
 	if err := found.Err(); err != nil {
 		return err
 	}
-	log.Info("streams are provisioned", "replicas", max(s.Options.Replicas, 1))
+	log.Info("streams provisioned", "replicas", max(s.Options.Replicas, 1))
 	return nil
 }

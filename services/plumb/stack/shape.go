@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// StoreDir is where, under Files.Dir, the volume of the stack's first NATS server is mounted.
+// StoreDir is the mount point, below Files.Dir, of the volume of the stack's first NATS server.
 const StoreDir = "nats-store"
 
 // checkShape returns an error if the store of the first NATS server was written by a single server and the stack is to

@@ -20,7 +20,7 @@ type Flags struct {
 	flags.MinInterval
 }
 
-// Config returns the part of the control plane's configuration that the flags hold.
+// Config returns the control plane's configuration from the flags.
 func (f *Flags) Config() api.Config {
 	return api.Config{Addr: f.APIAddr, Account: f.AccountID, BootstrapToken: f.BootstrapToken,
 		BootstrapEmail: f.BootstrapEmail, MinInterval: f.MinInterval.MinInterval, FreeSecretHost: !f.PinSecretHost,

@@ -21,7 +21,7 @@ type Flags struct {
 	flags.EgressDeny
 }
 
-// Config returns the part of the fetcher's configuration that the flags hold.
+// Config returns the fetcher's configuration from the flags.
 func (f *Flags) Config() fetcher.Config {
 	return fetcher.Config{MaxInFlight: f.MaxInFlight, CallTimeout: f.CallTimeout, AttemptTimeout: f.AttemptTimeout,
 		MaxAnswer: f.MaxAnswer,

@@ -13,8 +13,8 @@ type Flags struct {
 	TLSCert         string         `name:"tls-cert" type:"path" help:"PEM file with the certificate chain; reloaded when it changes." placeholder:"PATH"`
 	TLSKey          string         `name:"tls-key" type:"path" help:"PEM file with the key of --tls-cert." placeholder:"PATH"`
 	DeviceCA        string         `name:"device-ca" type:"path" help:"PEM file with the authorities of device certificates." placeholder:"PATH"`
-	Overlay         []netip.Prefix `help:"Networks whose source addresses identify devices by virtual_ipv4." placeholder:"CIDR"`
-	TrustedProxy    []netip.Prefix `help:"Proxies whose X-Forwarded-For, -Proto and -Host are trusted." placeholder:"CIDR"`
+	Overlay         []netip.Prefix `help:"Networks in which the source address identifies the device, by virtual_ipv4." placeholder:"CIDR"`
+	TrustedProxy    []netip.Prefix `help:"Proxies trusted to send X-Forwarded-For, -Proto and -Host." placeholder:"CIDR"`
 	ForwardAuthFrom []netip.Prefix `help:"Proxies that may use forward auth: nginx, Traefik, Caddy, Envoy." placeholder:"CIDR"`
 	ExtAuthzAddr    string         `help:"Listen address of Envoy's ext_authz service (gRPC). Default: none." placeholder:"HOST:PORT"`
 	ExtAuthzCert    string         `name:"ext-authz-cert" type:"path" help:"PEM file with the certificate for Envoy. Default: plaintext gRPC." placeholder:"PATH"`
@@ -25,7 +25,7 @@ type Flags struct {
 	Hold            time.Duration  `default:"5m" help:"Time the gateway keeps deciding on its last data without the bus; then it denies."`
 }
 
-// Config returns the part of the gateway's configuration that the flags hold.
+// Config returns the gateway's configuration from the flags.
 func (f *Flags) Config() gateway.Config {
 	return gateway.Config{TLSCert: f.TLSCert, TLSKey: f.TLSKey, DeviceCA: f.DeviceCA, Overlay: f.Overlay,
 		TrustedProxy: f.TrustedProxy, ForwardAuthFrom: f.ForwardAuthFrom, ExtAuthzAddr: f.ExtAuthzAddr,

@@ -26,7 +26,7 @@ type gatewaySettings struct {
 	ServiceDenyURL  *string  `name:"service-deny-url" env:"-" help:"URL that requests denied for a reason other than identity are redirected to." placeholder:"URL"`
 }
 
-// write sets the members of an application whose flags were given, and returns their number.
+// write sets the members of an application for the given flags, and returns their number.
 func (s *gatewaySettings) write(ctx context.Context, cl *client.Client, body map[string]any) (int, error) {
 	changed := 0
 	for name, value := range map[string]*string{

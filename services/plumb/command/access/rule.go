@@ -14,14 +14,14 @@ import (
 	"plumbline.dev/services/plumb/command/resource"
 )
 
-// rules are the flags that hold the rules of a policy or a group.
+// rules are the flags for the rules of a policy or a group.
 type rules struct {
 	Include []string `env:"-" sep:"none" help:"Rule of which at least one must match. Repeatable." placeholder:"RULE"`
 	Require []string `env:"-" sep:"none" help:"Rule that must match. Repeatable." placeholder:"RULE"`
 	Exclude []string `env:"-" sep:"none" help:"Rule that must not match. Repeatable." placeholder:"RULE"`
 }
 
-// ruleHelp returns the explanation of RULE for the help of the commands that take one.
+// ruleHelp returns the explanation of RULE for --help.
 func ruleHelp() string {
 	var forms []string
 	for _, s := range policy.Selectors() {
@@ -35,7 +35,7 @@ func ruleHelp() string {
 	return "A rule is one of: " + strings.Join(forms, ", ") + ". NAME, CHECK and PROVIDER are ids or names."
 }
 
-// replaceHelp follows ruleHelp in the help of commands that edit.
+// replaceHelp follows ruleHelp in the help of edit commands.
 const replaceHelp = " Each of --include, --require and --exclude replaces all rules of its list."
 
 // resolved returns the rule objects of the flags, with ids in place of names.
@@ -62,7 +62,7 @@ func (r *rules) replaceIn(ctx context.Context, cl *client.Client, body map[strin
 	return resource.SetAll(body, lists), err
 }
 
-// findID returns the id of a resource that a rule refers to by its id or name.
+// findID returns the id of a resource by its id or name.
 type findID func(ctx context.Context, cl *client.Client, name string) (string, error)
 
 var referenced = map[policy.Resource]findID{

@@ -84,7 +84,7 @@ func tokenFields(tab *render.Table, k client.ServiceToken) {
 	}
 }
 
-// newSecret is the flag for the destination of a secret that is shown only once.
+// newSecret is the flag for the destination of a new secret.
 type newSecret struct {
 	SecretFile string `type:"path" env:"-" help:"Write the secret to this new file, with mode 0600, instead of showing it." placeholder:"PATH"`
 }
@@ -114,8 +114,8 @@ func (c *tokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	return printSecret(ctx, t, cl, &c.Output, file, item, "was created, but its secret was not saved; delete the token")
 }
 
-// printSecret shows a token that has a new secret. If a file was given, the secret goes there instead; lost is what the
-// error says if that fails.
+// printSecret shows a token with its new secret, or writes the secret to the given file. lost is the message if writing
+// fails.
 func printSecret(ctx context.Context, t *cli.Terminal, cl *client.Client, o *render.Output, file *resource.NewFile,
 	item client.Item[client.ServiceToken], lost string) error {
 	if file.Path != "" {

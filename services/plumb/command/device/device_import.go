@@ -107,7 +107,7 @@ func (c *deviceImport) open(t *cli.Terminal) (io.Reader, func(), error) {
 	return f, func() { f.Close() }, nil
 }
 
-// form returns the media type of a list: that of the flag, or the one that its first character tells.
+// form returns the media type of a list, by the flag or by its first character.
 func (c *deviceImport) form(list *bufio.Reader) (string, error) {
 	forms := map[string]string{"csv": client.CSV, "ndjson": client.NDJSON, "json": client.JSON}
 	if form := forms[c.InputForm]; form != "" {

@@ -13,7 +13,7 @@ import (
 type deviceList struct {
 	remote.Flags
 	render.Reading
-	Search  string `env:"-" help:"Only devices whose name, serial number or another property contains this text." placeholder:"TEXT"`
+	Search  string `env:"-" help:"Only devices with this text in their name, serial number or another property." placeholder:"TEXT"`
 	Email   string `env:"-" help:"Only devices enrolled for this person." placeholder:"ADDRESS"`
 	Revoked bool   `env:"-" help:"Include revoked devices."`
 	Limit   int    `default:"100" env:"-" help:"Number of devices at most."`

@@ -1,3 +1,2 @@
-// Package process holds the commands that run Plumbline in one process, and those that prepare the files and the streams
-// of services that run as processes of their own.
+// Package process holds the commands to run Plumbline in one process, and to prepare separate service processes.
 package process

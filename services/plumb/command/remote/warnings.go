@@ -8,8 +8,8 @@ import (
 	"plumbline.dev/services/plumb/command/render"
 )
 
-// Warnings returns a function that writes each message once, on a line of its own: commands that ask again and again
-// are told the same every time.
+// Warnings returns a function to write each message once, on its own line. A command with --watch receives the same
+// messages again and again.
 func Warnings(w io.Writer) func(message string) {
 	var mu sync.Mutex
 	seen := map[string]bool{}

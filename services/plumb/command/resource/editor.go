@@ -19,7 +19,7 @@ import (
 	"plumbline.dev/services/plumb/document"
 )
 
-// ErrNothing is returned by a command that was given no change and has no editor to open.
+// ErrNothing is returned by a command without a change and without an editor.
 var ErrNothing = cli.Usage("no change was given: set at least one flag, or run this on a terminal to use an editor")
 
 // CanEdit reports whether an editor can be opened: one is configured, or the command runs on a terminal.
@@ -42,8 +42,8 @@ func (k Kind[T]) EditByName(ctx context.Context, t *cli.Terminal, r *remote.Flag
 	return k.edit(ctx, t, all, o, item)
 }
 
-// edit opens a resource in the user's editor, as YAML, and sends it back. The control plane rejects it if somebody else
-// has changed the resource in the meantime. If the change fails, the user's file is kept and the error names it.
+// edit opens a resource in the user's editor, as YAML, and sends it back. The request fails if the resource
+// has changed since it was read. If the change fails, the user's file is kept and the error names it.
 func (k Kind[T]) edit(ctx context.Context, t *cli.Terminal, all client.Collection[T], o *render.Output,
 	item client.Item[T]) error {
 	if !CanEdit(t) {
@@ -102,8 +102,8 @@ func editFile(ctx context.Context, t *cli.Terminal, name string, body map[string
 	return path, nil
 }
 
-// nullRemoved sets each member of before that after lacks to null in after: the control plane keeps a member that a
-// request leaves out.
+// nullRemoved sets each member of before that after lacks to null in after, because the control plane keeps omitted
+// members.
 func nullRemoved(before, after map[string]any) {
 	for name, was := range before {
 		is, there := after[name]
@@ -152,9 +152,8 @@ func readEdited(path string) (map[string]any, error) {
 	return document.Object(bytes.NewReader(text))
 }
 
-// writable returns a resource as a request may send it back, without the members that only the control plane writes
-// and without the placeholder that an answer has for a secret. A reusable policy of an application becomes a reference:
-// its content is changed as a policy.
+// writable returns a resource as a request may send it back, without owned members and without the placeholder for a
+// secret. A reusable policy of an application becomes a reference: its content is changed as a policy.
 func writable(raw json.RawMessage) (map[string]any, error) {
 	var body client.Object
 	if err := json.Unmarshal(raw, &body); err != nil {

@@ -10,21 +10,21 @@ import (
 	"plumbline.dev/services/plumb/command/render"
 )
 
-// Kind describes a kind of resource to the commands that it has in common with the other kinds.
+// Kind describes a kind of resource to the commands below.
 type Kind[T client.Named] struct {
 	Collection func(*client.Client) client.Collection[T]
 	Header     []any                  // column titles of the list
 	Row        func(T) []any          // cells of a resource in the list
-	Fields     func(*render.Table, T) // rows of a resource that is shown alone
+	Fields     func(*render.Table, T) // rows of a single resource
 }
 
-// Argument is the command-line argument that names a resource of a kind by its id or its name.
+// Argument is a command-line argument with the id or the name of a resource.
 type Argument[T client.Named] interface {
-	Typed() string // what the user typed
+	Typed() string // value of the argument
 	Kind() Kind[T]
 }
 
-// List is the command that lists every resource of a kind.
+// List is the command to list every resource of a kind.
 type List[A Argument[T], T client.Named] struct {
 	remote.Flags
 	render.Reading
@@ -49,7 +49,7 @@ func (c *List[A, T]) Run(ctx context.Context, t *cli.Terminal) error {
 	})
 }
 
-// Show is the command that shows one resource.
+// Show is the command to show one resource.
 type Show[A Argument[T], T client.Named] struct {
 	remote.Flags
 	render.Reading
@@ -69,7 +69,7 @@ func (c *Show[A, T]) Run(ctx context.Context, t *cli.Terminal) error {
 	})
 }
 
-// Edit is the command that changes one resource in an editor only.
+// Edit is the command to change one resource in an editor only.
 type Edit[A Argument[T], T client.Named] struct {
 	remote.Flags
 	render.Output
@@ -81,7 +81,7 @@ func (c *Edit[A, T]) Run(ctx context.Context, t *cli.Terminal) error {
 	return c.Argument.Kind().EditByName(ctx, t, &c.Flags, &c.Output, c.Argument.Typed())
 }
 
-// Delete is the command that deletes one resource.
+// Delete is the command to delete one resource.
 type Delete[A Argument[T], T client.Named] struct {
 	remote.Flags
 	Confirmation
@@ -110,7 +110,7 @@ func (c *Delete[A, T]) Run(ctx context.Context, t *cli.Terminal) error {
 	return err
 }
 
-// Print shows a resource that a command created or changed.
+// Print shows a created or changed resource.
 func (k Kind[T]) Print(t *cli.Terminal, o *render.Output, item client.Item[T]) error {
 	return o.Show(t, item, func(tab *render.Table) { k.Fields(tab, item.Value) })
 }
@@ -124,7 +124,7 @@ func (k Kind[T]) Create(ctx context.Context, t *cli.Terminal, cl *client.Client,
 	return k.Print(t, o, item)
 }
 
-// Act finds a resource by id or name, calls act with its id, and shows the resource that act returns.
+// Act finds a resource by id or name, calls act with its id, and shows the result.
 func (k Kind[T]) Act(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render.Output, name string,
 	act func(cl *client.Client, id string) (client.Item[T], error)) error {
 	cl, err := r.Client()
@@ -141,9 +141,9 @@ func (k Kind[T]) Act(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *r
 	return k.Print(t, o, item)
 }
 
-// Change replaces a resource by what change makes of it. change edits the body in place and returns how many members
-// it has set; if it returns 0, the resource is opened in an editor. The request fails if somebody else has changed the
-// resource since it was read.
+// Change reads a resource, lets change edit its body in place, and sends it back. change returns the number of edited
+// members; if it is 0, the resource is opened in an editor. The request fails if the resource has changed since it was
+// read.
 func (k Kind[T]) Change(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render.Output, name string,
 	change func(cl *client.Client, current T, body map[string]any) (int, error)) error {
 	cl, err := r.Client()
@@ -181,7 +181,7 @@ func Set[T any](object map[string]any, name string, value *T) int {
 	return 1
 }
 
-// SetAll sets the members of an object whose lists are not empty, and returns how many it has set.
+// SetAll sets the members of an object with a list that is not empty, and returns their number.
 func SetAll[T any](object map[string]any, lists map[string][]T) int {
 	changed := 0
 	for name, list := range lists {
@@ -193,7 +193,7 @@ func SetAll[T any](object map[string]any, lists map[string][]T) int {
 	return changed
 }
 
-// IDs returns the ids of resources that are named by id or name.
+// IDs returns the ids of resources given by id or name.
 func IDs[T client.Named](ctx context.Context, all client.Collection[T], names []string) ([]string, error) {
 	var found []string
 	for _, name := range names {

@@ -7,7 +7,7 @@ import (
 )
 
 // SupportState returns the state of a resource: served reports whether its type is supported, and names are its
-// settings that are not.
+// unsupported settings.
 func SupportState(served bool, names []string) string {
 	switch {
 	case !served:
@@ -18,7 +18,7 @@ func SupportState(served bool, names []string) string {
 	return "ok"
 }
 
-// UnsupportedRows adds a row with the unsupported settings of a resource and what that means for them.
+// UnsupportedRows adds a row with the unsupported settings of a resource and their meaning.
 func UnsupportedRows(tab *render.Table, names []string, meaning string) {
 	if len(names) > 0 {
 		tab.Row(render.Unsupported, strings.Join(names, ", ")+" ("+meaning+")")
