@@ -10,9 +10,9 @@ import (
 	"plumbline.dev/proto"
 )
 
-// An action is a change that somebody else makes for the control plane: the registry, the exchange, a fetcher. The
-// audit log is told of it once it is over. What is told if this process does not live to see that is stored
-// before the action begins: that it was about to be done, and that nobody knows whether it was.
+// Action is a change that another service makes for the control plane: the registry, the exchange or a fetcher. Its
+// events are published once it is over. Before it begins, an announcement is stored in the outbox: if this process ends
+// before the action does, the audit log is told that the action was requested and that its outcome is unknown.
 type Action struct {
 	s         *Store
 	account   proto.Account
@@ -22,18 +22,18 @@ type Action struct {
 
 // Bounds of actions.
 const (
-	// Lease is how long nothing may be heard of an action until it is taken for one that nobody will tell of.
+	// Lease is how long an action may go without a renewal before its outcome is recorded as unknown.
 	Lease = 2 * time.Minute
-	// renewal is how often one that takes long says that it goes on.
+	// renewal is how often a long action renews its announcement.
 	renewal = 30 * time.Second
-	// actionLook is how often a replica looks whether an action is over.
+	// actionLook is how often a replica checks whether an action is over.
 	actionLook = time.Second
-	// goneAfter is how many looks in a row must not find it.
+	// goneAfter is how many checks in a row must not find the announcement.
 	goneAfter  = 3
 	maxActions = 16 // that a replica looks after at once
 )
 
-// BeginAction announces an action. It must not be done where that fails.
+// BeginAction announces an action. The caller must not begin the action if it returns an error.
 func (s *Store) BeginAction(ctx context.Context, a proto.Account, c Change) (*Action, error) {
 	if err := s.Relay.room(); err != nil {
 		return nil, err
@@ -44,18 +44,18 @@ func (s *Store) BeginAction(ctx context.Context, a proto.Account, c Change) (*Ac
 	return x, x.announce(context.WithoutCancel(ctx))
 }
 
-// keep stores what the log is to be told; of no events, nothing.
+// keep stores events in the place of the announcement; no events clear it.
 func (x *Action) keep(ctx context.Context, told *proto.AuditOutbox) error {
 	_, err := x.s.Conn.Publish(ctx, bus.Outgoing{Subject: topology.ActionOutbox(x.account, x.Announced.ID), Body: told})
 	return err
 }
 
-// announce stores what the log is to be told if nothing more is heard of the action.
+// announce stores the event that is published if the action is not renewed.
 func (x *Action) announce(ctx context.Context) error {
 	return x.keep(ctx, &proto.AuditOutbox{Events: []*proto.AuditEvent{x.Announced}, Begun: true})
 }
 
-// Renew says that the action is not over yet, and what is known of it. It is cheap to call often.
+// Renew extends the lease of an action, and stores what is known of it. It is cheap to call often.
 func (x *Action) Renew(ctx context.Context, after any) {
 	now := x.s.Clock.Now()
 	if now.Sub(x.renewed) < renewal {
@@ -68,7 +68,7 @@ func (x *Action) Renew(ctx context.Context, after any) {
 	}
 }
 
-// End tells the log what the action changed: nothing, one thing, or several.
+// End records the changes that the action made: none, one or several.
 func (x *Action) End(ctx context.Context, changes ...Change) {
 	ctx = context.WithoutCancel(ctx)
 	events := make([]*proto.AuditEvent, len(changes))
@@ -78,7 +78,7 @@ func (x *Action) End(ctx context.Context, changes ...Change) {
 			events[n].ID = x.Announced.ID // it takes the place of what was announced, which nobody has told yet
 		}
 	}
-	// First where it cannot be lost.
+	// The outbox first: it cannot lose them.
 	kept := x.keep(ctx, &proto.AuditOutbox{Events: events})
 	x.s.Relay.record(ctx, topology.AuditOutbox, x.account, events)
 	if kept != nil {
@@ -94,7 +94,7 @@ func (x *Action) Settle(ctx context.Context, rejected bool) {
 	}
 }
 
-// emptyAction waits until an action is over, or has not been heard of for too long, and tells the log.
+// emptyAction waits until an action is over, or its lease has ended, and publishes its events.
 func (t *Relay) emptyAction(ctx context.Context, m *bus.Msg) error {
 	var body proto.AuditOutbox
 	if err := m.Decode(&body); err != nil || !body.Begun {
@@ -115,7 +115,7 @@ func (t *Relay) emptyAction(ctx context.Context, m *bus.Msg) error {
 		case err == nil && newest.Seq > m.Seq:
 			return nil // what took its place comes next
 		case errors.Is(err, bus.ErrNotFound):
-			// What took its place was told already; or a replica that is behind was asked.
+			// Either its successor was published and deleted, or a replica that lags was asked.
 			if missed++; missed == goneAfter {
 				return nil
 			}

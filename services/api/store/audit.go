@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// The actions of the audit log. Those of a path's last part say more than that something was updated.
+// The actions of the audit log. The last part of a path may name a more specific one.
 const (
 	ActionCreate = "create"
 	ActionUpdate = "update"
@@ -20,7 +20,7 @@ const (
 	ActionPoll   = "poll"
 )
 
-// origin is who makes a change, and by which call.
+// origin is the actor of a change, and the action that the request names.
 type origin struct {
 	proto.Actor
 	action string // "" where the path says none
@@ -28,13 +28,13 @@ type origin struct {
 
 type originKey struct{}
 
-// WithActor returns a context whose changes are the actor's. action names them if it is not empty: updates are then
-// called so in the audit log.
+// WithActor returns a context in which changes are the actor's. If action is not empty, updates are recorded under that
+// name.
 func WithActor(ctx context.Context, actor proto.Actor, action string) context.Context {
 	return context.WithValue(ctx, originKey{}, origin{actor, action})
 }
 
-// originOf is who makes the changes of a context: the control plane itself where nobody asked.
+// originOf returns the actor of a context; the control plane itself if there is none.
 func originOf(ctx context.Context) origin {
 	if o, ok := ctx.Value(originKey{}).(origin); ok {
 		return o
@@ -42,7 +42,7 @@ func originOf(ctx context.Context) origin {
 	return origin{Actor: proto.Actor{Type: "system", ID: "api", Name: "control plane"}}
 }
 
-// Change is a change of what is in no bucket of ours, as the audit log tells it.
+// Change is a change outside of the buckets, as the audit log shows it.
 type Change struct {
 	Action, Kind, ID, Name string
 	Before, After          any  // as the API shows it; nil: none
@@ -56,8 +56,8 @@ func (s *Store) newEvent(ctx context.Context, c Change) *proto.AuditEvent {
 	}
 }
 
-// event is what the audit log tells of a write. It is nil where the control plane itself worked out again
-// what nobody sees, and where the key is no resource.
+// event returns the event of a write. It is nil for a key that holds no resource, and for a change by the control plane
+// that shows nowhere.
 func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Write, before proto.Message) *proto.AuditEvent {
 	c := Change{Kind: kindOf(w.Key)}
 	c.Before, c.After = s.show(a, c.Kind, before), s.show(a, c.Kind, w.After)
@@ -84,7 +84,7 @@ func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Wri
 	return e
 }
 
-// identity finds the id and the name in what an event shows.
+// identity returns the id and the name that an event shows.
 func identity(w Write, e *proto.AuditEvent) (id, name string) {
 	view := e.After
 	if len(view) == 0 {
@@ -101,7 +101,7 @@ func identity(w Write, e *proto.AuditEvent) (id, name string) {
 	return v.ID, v.Name
 }
 
-// kindOf names what a key holds; empty for what is no resource: when a token was used.
+// kindOf returns the kind of resource that a key holds; empty if it holds none.
 func kindOf(key string) string {
 	parts := strings.Split(key, ".")
 	if len(parts) != 3 {
@@ -118,7 +118,7 @@ func kindOf(key string) string {
 	return parts[1]
 }
 
-// EncodeView encodes a view; nil of nothing.
+// EncodeView returns the JSON of a view; nil if there is none.
 func EncodeView(view any) json.RawMessage {
 	if view == nil {
 		return nil

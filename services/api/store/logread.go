@@ -15,8 +15,8 @@ type LogRange struct {
 	First, Last     uint64
 }
 
-// Bounds of what is held of a log at a time: messages and bytes of a piece that is read, and the sequences of
-// the first step back and of the largest.
+// Bounds of what is held of a log at a time: messages and bytes of one piece, and the sequences of the first step back
+// and of the largest.
 const (
 	pieceMessages = 256
 	pieceBytes    = 2 << 20
@@ -31,8 +31,8 @@ const (
 	ClockSkew = 5 * time.Minute
 )
 
-// LogPeriod narrows a stretch of the whole stream to what was stored from one time on and before another; a zero
-// time bounds nothing. A stretch that is empty has its first sequence after its last.
+// LogPeriod narrows a range to the messages stored from since on and before until; a zero time bounds nothing. An empty
+// range has its first sequence after its last.
 func (s *Store) LogPeriod(ctx context.Context, r LogRange, since, until time.Time) (LogRange, error) {
 	at, err := s.Conn.Position(ctx, r.Stream)
 	if err != nil {
@@ -62,8 +62,8 @@ func (s *Store) LogPeriod(ctx context.Context, r LogRange, since, until time.Tim
 // errPiece ends the reading of a piece that is large enough.
 var errPiece = errors.New("enough for one piece")
 
-// piece reads the first messages of a stretch, and says where to go on: past the end where there are no more.
-// whole is false where it held more than a piece may.
+// piece reads the first messages of a range, and returns the sequence to go on from, which is past the end if there are
+// no more. whole is false if the range held more than one piece.
 func (s *Store) piece(ctx context.Context, r LogRange) (messages []*bus.Msg, next uint64, whole bool, err error) {
 	size := 0
 	err = s.Conn.Range(ctx, r.Stream, r.Subject, r.First, r.Last, func(m *bus.Msg) error {
@@ -97,8 +97,8 @@ func (s *Store) ReadForwards(ctx context.Context, r LogRange, visit func(*bus.Ms
 	return nil
 }
 
-// ReadBackwards is forwards with the newest first. The stream can be read forwards only: it goes back in steps that
-// grow while they hold little, and shrink where they hold too much.
+// ReadBackwards is [Store.ReadForwards] with the newest first. A stream can be read forwards only: ReadBackwards goes
+// back in steps that grow while they hold little, and shrink while they hold too much.
 func (s *Store) ReadBackwards(ctx context.Context, r LogRange, visit func(*bus.Msg) error) error {
 	for step := uint64(firstStep); r.First <= r.Last; {
 		part := r
@@ -136,7 +136,7 @@ func ended(err error) error {
 	return err
 }
 
-// AcquireScan takes a place among those who read much; done gives it back.
+// AcquireScan waits until another request may read much; done gives the place back.
 func (s *Store) AcquireScan(ctx context.Context) (done func(), err error) {
 	select {
 	case s.scans <- struct{}{}:

@@ -12,9 +12,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Ordered has an account's resources of one kind in the order in which they were made, so that a list does not
-// change under a client that walks its pages, unless something is removed. Its zero value is empty. It is
-// safe for concurrent use.
+// Ordered is an index of an account's resources of one kind, by age. A list does not change under a client that walks
+// its pages, unless a resource is removed. Its zero value is empty. It is safe for concurrent use.
 type Ordered[V any] struct {
 	mu     sync.Mutex
 	items  []*Item[V]
@@ -22,7 +21,7 @@ type Ordered[V any] struct {
 	places map[proto.ID]*Item[V]
 }
 
-// Item is a resource, at one revision, with what answers show of it once that was asked for.
+// Item is a resource at one revision. It caches its JSON once that was asked for.
 type Item[V any] struct {
 	Value   V
 	ID      proto.ID
@@ -30,20 +29,20 @@ type Item[V any] struct {
 	view    atomic.Pointer[encoding]
 }
 
-// encoding is a resource as an answer shows it, encoded.
+// encoding is the JSON of a resource in a response.
 type encoding struct {
 	basis Basis
 	json  json.RawMessage
 }
 
-// Basis says what a view was made of beside the resource itself: another basis, another view.
+// Basis identifies what a view depends on beside the resource itself. A view is made again if its basis differs.
 type Basis [3]uint64
 
 func byAge[V any](a, b *Item[V]) int {
 	return cmp.Or(cmp.Compare(a.created, b.created), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
-// All are the resources, the oldest first. The slice is shared and must not be modified.
+// All returns the resources, the oldest first. The slice is shared and must not be modified.
 func (s *Ordered[V]) All() []*Item[V] {
 	if s == nil {
 		return nil
@@ -54,7 +53,7 @@ func (s *Ordered[V]) All() []*Item[V] {
 	return s.items
 }
 
-// Put puts a resource in the place of what had its id.
+// Put inserts a resource, or replaces the one with its id.
 func (s *Ordered[V]) Put(id proto.ID, created proto.Millis, of V) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +68,7 @@ func (s *Ordered[V]) Put(id proto.ID, created proto.Millis, of V) {
 	s.items = slices.Insert(s.items, at, i)
 }
 
-// Remove takes the resource with an id out, if it is there.
+// Remove removes the resource with an id, if there is one.
 func (s *Ordered[V]) Remove(id proto.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,15 +86,15 @@ func (s *Ordered[V]) take(id proto.ID) {
 	s.items = slices.Delete(s.items, at, at+1)
 }
 
-// own makes the items ours to change.
+// own copies the items if a reader has them.
 func (s *Ordered[V]) own() {
 	if s.lent {
 		s.items, s.lent = slices.Clone(s.items), false
 	}
 }
 
-// Encoded is the resource as answers show it: what show gives, encoded, and kept until the basis is another
-// one. It must not be modified.
+// Encoded returns the JSON of the view that show makes. It is cached until the basis differs, and must not be
+// modified.
 func (i *Item[V]) Encoded(of Basis, show func() any) (json.RawMessage, error) {
 	if v := i.view.Load(); v != nil && v.basis == of {
 		return v.json, nil
@@ -109,7 +108,7 @@ func (i *Item[V]) Encoded(of Basis, show func() any) (json.RawMessage, error) {
 	return b, nil
 }
 
-// EncodeAll shows a page of resources.
+// EncodeAll returns the JSON of a page of resources.
 func EncodeAll[V any](part []*Item[V], of func(V) Basis, show func(V) any) (v4.RawList, error) {
 	views := make(v4.RawList, len(part))
 	for n, i := range part {
@@ -121,10 +120,10 @@ func EncodeAll[V any](part []*Item[V], of func(V) Basis, show func(V) any) (v4.R
 	return views, nil
 }
 
-// NoBasis is the basis of what is made of nothing but the resource itself.
+// NoBasis is the basis of a view that depends on nothing but the resource.
 func NoBasis[V any](V) Basis { return Basis{} }
 
-// Filter are those of a shared list that are wanted.
+// Filter returns the items of a shared list that want reports true for.
 func Filter[V any](all []*Item[V], want func(V) bool) []*Item[V] {
 	var some []*Item[V]
 	for _, i := range all {

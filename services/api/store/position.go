@@ -10,9 +10,9 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// LeaderPosition tell how far a bucket is, in the words of its leader. Those who ask while a question is under
-// way share the next one: never an answer to what was asked before they came, which could be older than a
-// write that they know of. So however many ask, one question is under way. It is safe for concurrent use.
+// LeaderPosition asks the leader of a bucket for its last sequence. Callers who come while a question is in flight share
+// the next one: the answer to a question from before their call could be older than a write that they know of. So at
+// most one question is in flight. It is safe for concurrent use.
 type LeaderPosition struct {
 	ask func(context.Context) (uint64, error)
 
@@ -21,7 +21,7 @@ type LeaderPosition struct {
 	next   *positionAnswer // of those who came since the question under way was asked
 }
 
-// positionAnswer is one question; revision and err are there once done is closed.
+// positionAnswer is the answer to one question; revision and err are set once done is closed.
 type positionAnswer struct {
 	done     chan struct{}
 	revision uint64
@@ -38,7 +38,7 @@ func NewLeaderPosition(conn *bus.Conn, bucket string) *LeaderPosition {
 	}}
 }
 
-// newest gives a revision that is at least that of every write which was acknowledged before the call.
+// newest returns a revision that is at least that of every write acknowledged before the call.
 func (c *LeaderPosition) newest(ctx context.Context) (uint64, error) {
 	c.mu.Lock()
 	mine := c.next
@@ -59,7 +59,7 @@ func (c *LeaderPosition) newest(ctx context.Context) (uint64, error) {
 	}
 }
 
-// run asks for as long as somebody waits. A question is nobody's own: it ends when it is answered or late.
+// run asks as long as anyone waits. No caller owns a question: it ends when it is answered or times out.
 func (c *LeaderPosition) run() {
 	for {
 		c.mu.Lock()
@@ -76,10 +76,10 @@ func (c *LeaderPosition) run() {
 	}
 }
 
-// AwayFor is how long a lost connection may take to come back before who asks is told.
+// AwayFor is how long a lost connection may take to come back before callers get an error.
 const AwayFor = time.Second
 
-// connected waits until there is a connection, not for long.
+// connected waits up to [AwayFor] for a connection.
 func connected(ctx context.Context, nc *nats.Conn) error {
 	for waited := time.Duration(0); !nc.IsConnected(); waited += AwayFor / 20 {
 		if waited >= AwayFor {

@@ -15,30 +15,30 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Relay writes the audit log. What the log is to be told of a change is in the outbox, stored in one batch with
-// the change. Whoever made the change tells the log at once, before the client hears of it; and one of the
-// replicas takes everything out of the outbox, in order, and tells the log again, under the same id, which the
-// log drops. So a change is in the log sooner or later, whoever ends when; at worst it is there twice, under one
-// id, where all replicas were away for longer than the log remembers ids.
+// Relay publishes the events of the audit log. The events of a change are stored in the outbox, in one batch with the
+// change. The request that made the change publishes them before its response; one of the replicas takes every outbox
+// message, in order, and publishes its events again, under the same ids, which the log drops as duplicates. So the log
+// gets each event whichever process ends. It gets an event twice, under one id, only if all replicas were down for
+// longer than the log remembers ids.
 type Relay struct {
 	conn  *bus.Conn
 	log   *slog.Logger
 	clock clock.Clock
 	owed  prometheus.Gauge // messages in the outbox
-	// away says, of each stream with an outbox, that the log did not take something: what comes after it waits for
-	// its turn in the outbox.
+	// Lagging says, for each stream with an outbox, that publishing an event failed. Later events then wait for their
+	// turn in the outbox.
 	Lagging map[string]*atomic.Bool
 	Waiting atomic.Int64 // in the outbox, when it was last looked at
 }
 
-// Bounds of the trail.
+// Bounds of the relay.
 const (
 	RelayWait  = 3 * time.Second  // how long a request waits for the log
 	RelayRetry = time.Second      // between attempts
 	RelayLook  = 15 * time.Second // between looks at what waits, while all is well
 	relayGrace = 500 * time.Millisecond
 	MaxWaiting = 512 // outbox messages, then nothing more is changed
-	// maxOutbox bounds what is told in one message: an event is at most twice a body, and some more.
+	// maxOutbox bounds the events of one message, in bytes: an event is at most a little larger than two bodies.
 	maxOutbox = topology.MaxPayload / 4
 )
 
@@ -50,7 +50,7 @@ func newRelay(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.G
 	return t
 }
 
-// waits tells whether anything waits because the log did not take it.
+// waits reports whether any event waits because publishing failed.
 func (t *Relay) waits() bool {
 	for _, away := range t.Lagging {
 		if away.Load() {
@@ -60,7 +60,7 @@ func (t *Relay) waits() bool {
 	return false
 }
 
-// OutboxMessages are the messages that tell of changes of a bucket, for the batch that makes the changes.
+// OutboxMessages returns the outbox messages with the events of a change, for the batch of the change.
 func OutboxMessages(a proto.Account, bucket string, events []*proto.AuditEvent) []bus.Outgoing {
 	var all []bus.Outgoing
 	var body *proto.AuditOutbox
@@ -76,7 +76,7 @@ func OutboxMessages(a proto.Account, bucket string, events []*proto.AuditEvent) 
 	return all
 }
 
-// room refuses a change where too many wait.
+// room returns an error if too many outbox messages wait.
 func (t *Relay) room() error {
 	if t.waits() && t.Waiting.Load() >= MaxWaiting {
 		return &unavailableError{message: "changes cannot be recorded in the audit log at the moment, and so none is made: try again"}
@@ -84,7 +84,7 @@ func (t *Relay) room() error {
 	return nil
 }
 
-// record tells the log of what is in the outbox of a stream, unless that has to wait for what came before.
+// record publishes the events of an outbox message, unless earlier events of the stream still wait.
 func (t *Relay) record(ctx context.Context, stream string, a proto.Account, events []*proto.AuditEvent) {
 	away := t.Lagging[stream]
 	ctx, cancel := context.WithTimeout(ctx, RelayWait)
@@ -122,7 +122,7 @@ func (t *Relay) Run(ctx context.Context) error {
 
 var outboxStreams = []string{topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens), topology.AuditOutbox}
 
-// empty tells the log of what was in the outbox, and does not give up.
+// empty publishes the events of an outbox message. It tries until ctx ends.
 func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
 	var body proto.AuditOutbox
 	if err := m.Decode(&body); err != nil && !bus.IsPermanent(err) {
@@ -156,7 +156,7 @@ func (t *Relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent
 	return nil
 }
 
-// look counts what waits, until ctx ends: often while the log is away.
+// look counts the waiting outbox messages until ctx ends, more often while publishing fails.
 func (t *Relay) look(ctx context.Context) {
 	for {
 		if n, err := t.count(ctx); err == nil {

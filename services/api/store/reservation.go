@@ -9,15 +9,14 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Some things only one resource of an account may have: a destination, the one-time PIN. Who has them is what the
-// resources say, and a look at them refuses whoever comes later. Of two who come at the same moment, at one
-// replica or two, neither would see the other: so a claim is written together with the resource, at the revision
-// that it had before the look. Whoever is second is refused by the bucket, and looks again.
+// A destination, or the one-time PIN, may belong to only one resource of an account. The resources say to which, and a
+// handler looks at them before it writes. Two handlers that write at the same moment, at one replica or two, would not
+// see each other's resource. So each writes a reservation together with the resource, at the revision that the
+// reservation had before the look. The bucket rejects the second write, and its handler looks again.
 //
-// A claim holds nothing and is never taken back: one that is left over, of a resource that is gone, is in nobody's
-// way.
+// A reservation has no value and is never deleted: one whose resource is gone blocks nobody.
 
-// Reserve gives what claims some things, for a write. The look comes after it.
+// Reserve returns the reservations of some names, for a write. The caller looks at the resources afterwards.
 func (s *Store) Reserve(ctx context.Context, a proto.Account, things []string) ([]Write, error) {
 	claims := make([]Write, len(things))
 	for n, what := range things {

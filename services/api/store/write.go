@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Every change of a bucket goes through here, and so every change is in the audit log: what it is to be told is
-// stored together with the change, or neither is.
+// Every change of a bucket is a [Write], and so every change is in the audit log: its events are stored in one batch with
+// it, or neither is.
 
 // Write is one key's part in a write.
 type Write struct {
@@ -76,8 +76,8 @@ func (s *Store) RemoveToken(ctx context.Context, a proto.Account, key string, pr
 	return err
 }
 
-// Commit changes keys of one bucket, all of them or none, and gives the revision of the last. A client that leaves
-// does not stop it half way.
+// Commit changes keys of one bucket, all of them or none, and returns the revision of the last. It goes on if the client
+// leaves.
 func (s *Store) Commit(ctx context.Context, a proto.Account, bucket string, keys ...Write) (uint64, error) {
 	ctx = context.WithoutCancel(ctx)
 	if err := s.Relay.room(); err != nil {
@@ -112,7 +112,7 @@ func (s *Store) Commit(ctx context.Context, a proto.Account, bucket string, keys
 	return first + uint64(len(all)) - 1, nil
 }
 
-// messages are what changes a key.
+// messages returns the messages that change a key.
 func (k *Write) messages(bucket string) []bus.Outgoing {
 	switch {
 	case k.MoveTo != "":
@@ -123,8 +123,8 @@ func (k *Write) messages(bucket string) []bus.Outgoing {
 	return []bus.Outgoing{bus.PutMsg(bucket, k.Key, k.After, k.Prior.Revision)}
 }
 
-// reborn looks, of keys that must be free and are not, whether they are there as deletions: then these are what
-// to expect, and what the events say that was replaced.
+// reborn looks up keys that a write expects to be free and that are not. If they are deleted, the write expects the
+// revision of the deletion instead, and the events say so.
 func (s *Store) reborn(ctx context.Context, all []bus.Outgoing, events []*proto.AuditEvent) (found bool) {
 	for n := range all {
 		if *all[n].ExpectLast != 0 {
@@ -148,14 +148,14 @@ func bucketStreamOf(subject string) string {
 	return ""
 }
 
-// Bounds of waiting until a replica of a bucket that is behind has a revision that its leader gave out.
+// Bounds of waiting for a replica of a bucket that lags behind its leader.
 const (
 	ReplicaTries = 50
 	ReplicaWait  = 20 * time.Millisecond
 )
 
-// replaced returns what a write replaces; nil if there is nothing. It reads from the leader what the caller does not hold.
-// A write that will lose its race anyway has nothing to tell.
+// replaced returns the record that a write replaces; nil if there is none. It reads from the leader what the caller
+// does not hold. It returns [bus.ErrConflict] if the write would lose its race anyway.
 func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Message, error) {
 	if k.Prior.Revision == 0 || k.Reservation {
 		return nil, nil
@@ -187,7 +187,7 @@ func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Mes
 			return nil, ctx.Err()
 		}
 	}
-	// The leader decides: it refuses a revision that there never was.
+	// The leader decides: it rejects a revision that never existed.
 	s.Log.Warn("what is replaced is not there: the audit log will not show it", "key", k.Key, "revision", k.Prior.Revision)
 	return nil, nil
 }

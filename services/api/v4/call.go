@@ -15,24 +15,24 @@ type Call struct {
 	Account proto.Account
 	Zone    proto.Account // of a request for a zone; else zero
 	Token   *proto.APIToken
-	// recheck returns an error once the token may no longer be used for the request.
+	// Recheck returns an error once the token may no longer be used for the request.
 	Recheck    func() error
 	Permission Permission      // what the token must be allowed
 	Client     context.Context // of a stream: it ends with the client, and not with the token
 	Payload    []byte          // of an ordinary request
 }
 
-// Zoned tells a request for a zone: a namespace of the account.
+// Zoned reports whether the request is for a zone: a namespace of the account.
 func (c *Call) Zoned() bool { return !c.Zone.IsZero() }
 
-// Sees tells whether a resource that was made in a zone, or in none, is there for the request. The account
-// has those of its zones too; a zone has its own.
+// Sees reports whether a request may see a resource of a zone; zero: of no zone. A request for the account sees the
+// resources of every zone, a request for a zone sees its own.
 func (c *Call) Sees(zone proto.Account) bool { return !c.Zoned() || zone == c.Zone }
 
 // Object reads the body as a JSON object.
 func (c *Call) Object() (Object, error) { return ParseObject(c.Payload) }
 
-// ID reads an id in the path; what is none names nothing that is there.
+// ID reads an id in the path. If it is not an id, ID returns missing.
 func (c *Call) ID(name string, missing *Error) (proto.ID, error) {
 	id, err := proto.ParseID(c.PathValue(name))
 	if err != nil || id.IsZero() {
@@ -41,7 +41,7 @@ func (c *Call) ID(name string, missing *Error) (proto.ID, error) {
 	return id, nil
 }
 
-// Precondition checks If-Match against the revision that is there.
+// Precondition checks If-Match against the revision of a resource.
 func (c *Call) Precondition(revision uint64) error {
 	match := c.Header.Get("If-Match")
 	if match == "" || match == "*" {
@@ -55,8 +55,8 @@ func (c *Call) Precondition(revision uint64) error {
 	return ErrPrecondition
 }
 
-// Peer is the address that a request comes from, that of the connection: what headers say of it can be made
-// up. It is not valid for what is not a connection.
+// Peer returns the address of the connection that a request came on. Headers are ignored: a client can make them up. It
+// is not valid if there is no connection.
 func Peer(r *http.Request) netip.Addr {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

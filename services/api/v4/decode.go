@@ -11,8 +11,8 @@ import (
 // Object is a JSON object whose members are kept as the client wrote them, to be echoed (api/README.md 1.7).
 type Object map[string]json.RawMessage
 
-// ParseObject reads a body. Names given twice and bytes that are not UTF-8 are refused: two readers could
-// take them for two things.
+// ParseObject reads a body. Duplicate names and bytes that are not UTF-8 are errors: two readers could understand them
+// differently.
 func ParseObject(body []byte) (Object, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, Invalid("the body is empty, a JSON object is expected")
@@ -30,8 +30,8 @@ func ParseObject(body []byte) (Object, error) {
 	return o, nil
 }
 
-// MaxNesting bounds the levels of a body. What is stored is echoed some levels further in: without a bound
-// of ours, one resource at the bound of a client's decoder would make a whole list unreadable to it.
+// MaxNesting bounds the levels of a body. A response nests a stored body a few levels deeper: without a bound, one
+// resource at the bound of a client's decoder would make a whole list unreadable to that client.
 const MaxNesting = 100
 
 // nesting counts the levels of valid JSON.
@@ -56,10 +56,10 @@ func nesting(body []byte) int {
 
 func IsNull(v json.RawMessage) bool { return len(v) == 0 || string(v) == "null" }
 
-// Has tells whether a member is there and not null.
+// Has reports whether a member is present and not null.
 func (o Object) Has(name string) bool { return !IsNull(o[name]) }
 
-// Text reads a string; a member that is absent or null is "".
+// Text returns a string; "" if the member is absent or null.
 func (o Object) Text(name string) (string, error) {
 	var s string
 	if o.Has(name) && json.Unmarshal(o[name], &s) != nil {
@@ -71,7 +71,7 @@ func (o Object) Text(name string) (string, error) {
 // MaxName bounds names, in bytes.
 const MaxName = 1024
 
-// Line is text that a person named something with: bounded, no control characters.
+// Line returns a name: a string of at most [MaxName] bytes without control characters.
 func (o Object) Line(name string) (string, error) {
 	s, err := o.Text(name)
 	if err == nil && (len(s) > MaxName || HasControl(s)) {
@@ -89,7 +89,7 @@ func HasControl(s string) bool {
 	return false
 }
 
-// Bool reads true or false; given is false where it is absent or null.
+// Bool returns true or false; given is false if the member is absent or null.
 func (o Object) Bool(name string) (value, given bool, err error) {
 	if !o.Has(name) {
 		return false, false, nil
@@ -100,7 +100,7 @@ func (o Object) Bool(name string) (value, given bool, err error) {
 	return value, true, nil
 }
 
-// Number reads a number; given is false where it is absent or null.
+// Number returns a number; given is false if the member is absent or null.
 func (o Object) Number(name string) (value float64, given bool, err error) {
 	if !o.Has(name) {
 		return 0, false, nil
@@ -111,7 +111,7 @@ func (o Object) Number(name string) (value float64, given bool, err error) {
 	return value, true, nil
 }
 
-// Int reads a whole number, written as 1 or 1.0.
+// Int returns a whole number, written as 1 or 1.0; given is false if the member is absent or null.
 func (o Object) Int(name string, least, most int) (value int, given bool, err error) {
 	f, given, err := o.Number(name)
 	if err != nil || !given {
@@ -123,7 +123,7 @@ func (o Object) Int(name string, least, most int) (value int, given bool, err er
 	return int(f), true, nil
 }
 
-// Member reads a member that is an object; nil where it is absent or null.
+// Member returns a member that is an object; nil if it is absent or null.
 func (o Object) Member(name string) (Object, error) {
 	var in Object
 	if o.Has(name) && json.Unmarshal(o[name], &in) != nil {
@@ -132,7 +132,7 @@ func (o Object) Member(name string) (Object, error) {
 	return in, nil
 }
 
-// Set puts a member of ours. Whatever is set can be encoded.
+// Set sets a member. It panics if the value cannot be encoded.
 func (o Object) Set(name string, v any) {
 	b, err := Encode(v)
 	if err != nil {
@@ -141,7 +141,7 @@ func (o Object) Set(name string, v any) {
 	o[name] = bytes.TrimSpace(b)
 }
 
-// Encode is the object as it is stored, without the members that are ours to say.
+// Encode returns the object as it is stored: without the named members, which the control plane owns.
 func (o Object) Encode(without ...string) json.RawMessage {
 	kept := Object{}
 	for name, v := range o {
@@ -157,7 +157,8 @@ func (o Object) Encode(without ...string) json.RawMessage {
 	return bytes.TrimSpace(b)
 }
 
-// Splice puts members of ours, none of which sent kept, before what sent wrote.
+// Splice prepends the members of ours to an object that [Object.Encode] returned, which must not contain any of
+// them.
 func Splice(kept json.RawMessage, ours any) json.RawMessage {
 	b, err := Encode(ours)
 	if err != nil {
@@ -171,7 +172,7 @@ func Splice(kept json.RawMessage, ours any) json.RawMessage {
 	return append(b, kept[1:]...)
 }
 
-// Decode reads what sent wrote.
+// Decode reads an object that [Object.Encode] returned.
 func Decode(b json.RawMessage) Object {
 	o := Object{}
 	if len(b) > 0 && json.Unmarshal(b, &o) != nil {

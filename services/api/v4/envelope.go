@@ -9,15 +9,15 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Response is what a handler gives: the result and what goes with it in the envelope of api/README.md 1.1.
+// Response is the result of a handler, and what goes with it in the envelope of api/README.md 1.1.
 type Response struct {
 	Status   int // 0 means 200
 	Result   any
 	Info     any // of a list
 	Messages []Notice
-	// beside, where it is set, has members that stand in the envelope too: an object.
+	// Beside, if it is set, is an object whose members stand in the envelope, too.
 	Beside any
-	// revision, where it is not 0, is the resource's: it goes out as the ETag.
+	// Revision, if it is not 0, is the resource's. It is sent as the ETag.
 	Revision uint64
 }
 
@@ -36,8 +36,7 @@ type envelope struct {
 
 func OK(result any) Response { return Response{Result: result} }
 
-// body is the envelope with what is in it. A list whose parts are encoded already is put together of them:
-// nothing is read through again.
+// body returns the JSON of the envelope. The parts of a [RawList] are joined as they are.
 func (a Response) body() ([]byte, error) {
 	var messages, result, info []byte
 	var err error
@@ -69,7 +68,7 @@ func (a Response) body() ([]byte, error) {
 	return append(b, "}\n"...), nil
 }
 
-// Write sends an answer. What cannot be encoded is an internal error, and nothing of it goes out.
+// Write sends a response. If it cannot be encoded, Write returns an error and sends nothing.
 func (a Response) Write(w http.ResponseWriter) error {
 	body, err := a.body()
 	if err != nil {
@@ -102,7 +101,7 @@ func (p *Error) write(w http.ResponseWriter) {
 	SendJSON(w, p.Status, body)
 }
 
-// retryAfter is when a client may ask again after what may be gone by then, in seconds.
+// retryAfter is when a client may retry after a transient error, in seconds.
 const retryAfter = "1"
 
 func SendJSON(w http.ResponseWriter, status int, body []byte) {
@@ -113,7 +112,7 @@ func SendJSON(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-// Encode leaves < and > as they are: operators are echoed as they were sent.
+// Encode returns the JSON of a value. It leaves < and > as they are: operators are echoed as they were sent.
 func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -124,7 +123,7 @@ func Encode(v any) ([]byte, error) {
 
 func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
 
-// RawList is a list whose parts are encoded already.
+// RawList is a list of encoded parts.
 type RawList []json.RawMessage
 
 func (l RawList) join() []byte {
@@ -142,7 +141,7 @@ func (l RawList) join() []byte {
 	return append(b, ']')
 }
 
-// IDOnly is what is left of something deleted.
+// IDOnly is the result of deleting a resource.
 type IDOnly struct {
 	ID proto.ID `json:"id"`
 }

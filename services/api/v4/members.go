@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 )
 
-// MemberKind is what the value of a member must be for clients to be able to read it back.
+// MemberKind is the JSON type that clients expect of a member.
 type MemberKind int
 
 const (
@@ -16,8 +16,7 @@ const (
 	ObjectMember
 )
 
-// CheckMembers refuses members that are there with a value of the wrong kind; members that are not in the
-// table are kept as they are.
+// CheckMembers returns an error if a member has another type than the table says. It ignores other members.
 func CheckMembers(body Object, kinds map[string]MemberKind) error {
 	for name, kind := range kinds {
 		if !body.Has(name) {

@@ -16,12 +16,10 @@ type PageInfo struct {
 	TotalPages int `json:"total_pages"`
 }
 
-// The size of a page. It is generous because one of the clients reads the first page of the service
-// tokens and no other.
+// MaxPerPage is the size of the largest page, and the default: SDK v0 reads only the first page of service tokens.
 const MaxPerPage = 1000
 
-// Page cuts the page that the query asks for. A page past the end is empty: that is how clients find
-// the end.
+// Page returns the page that a query asks for. A page past the end is empty, by which clients find the end.
 func Page[T any](q url.Values, all []T) ([]T, PageInfo, error) {
 	page, err := PositiveParam(q, "page", 1)
 	if err != nil {
@@ -41,12 +39,12 @@ func Page[T any](q url.Values, all []T) ([]T, PageInfo, error) {
 	return part, info, nil
 }
 
-// SinglePage is the information on a list that comes in one piece.
+// SinglePage returns the page information of a list that comes in one piece.
 func SinglePage(n int) PageInfo {
 	return PageInfo{Page: 1, PerPage: max(n, MaxPerPage), Count: n, TotalCount: n, TotalPages: min(n, 1)}
 }
 
-// HasParam tells whether the query has any of the filters.
+// HasParam reports whether a query has any of some parameters.
 func HasParam(q url.Values, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return q.Get(name) != "" })
 }
@@ -63,7 +61,7 @@ func PositiveParam(q url.Values, name string, otherwise int) (int, error) {
 	return int(n), nil
 }
 
-// Period reads since and until.
+// Period reads the parameters since and until.
 func Period(v url.Values) (since, until time.Time, err error) {
 	for name, into := range map[string]*time.Time{"since": &since, "until": &until} {
 		if text := v.Get(name); text != "" {
@@ -75,7 +73,7 @@ func Period(v url.Values) (since, until time.Time, err error) {
 	return since, until, nil
 }
 
-// CursorInfo goes with a list that is walked by cursor (api/README.md 1.4).
+// CursorInfo goes with a list that clients walk by cursor (api/README.md 1.4).
 type CursorInfo struct {
 	Count   int    `json:"count"`
 	Cursor  string `json:"cursor"`

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// RecheckEvery is how often the token of a request that lasts is checked again.
+// RecheckEvery is how often the token of a long request is checked again.
 const RecheckEvery = time.Second
 
-// endedError is why a request was ended whose token may no longer do it.
+// endedError reports that a request was ended because its token may no longer make it.
 type endedError struct{ why error }
 
 func (e *endedError) Error() string {
@@ -21,7 +21,7 @@ func (e *endedError) Error() string {
 
 func (e *endedError) Unwrap() error { return e.why }
 
-// TokenEnded returns why a context was ended by [edge.whilePermitted], and nil if it was not.
+// TokenEnded returns why a context was ended by [Edge.whilePermitted], and nil if it was not.
 func TokenEnded(ctx context.Context) error {
 	if e, ok := errors.AsType[*endedError](context.Cause(ctx)); ok {
 		return e
@@ -29,9 +29,9 @@ func TokenEnded(ctx context.Context) error {
 	return nil
 }
 
-// whilePermitted runs the handler of a request that lasts. The token is checked again each second: once it is
-// deleted, disabled, expired, narrowed, or not usable from the client's address any more, the request's context
-// ends. The client's own context stays in c.client.
+// whilePermitted runs the handler of a long request. It checks the token again each second. Once the token is deleted,
+// disabled, expired, narrowed, or not usable from the client's address, the request's context ends. The context of the
+// client stays in c.Client.
 func (e *Edge) whilePermitted(c *Call, handle func(*Call) error) error {
 	ctx, end := context.WithCancelCause(c.Context())
 	var watching sync.WaitGroup

@@ -7,14 +7,14 @@ import (
 	"plumbline.dev/services/internal/secretname"
 )
 
-// EncodeSanitized is the object as it is stored (see [Object.Encode]), without secrets at any depth: what is only kept of a
-// client's configuration may hold secrets of systems that this build never calls.
+// EncodeSanitized returns the object as it is stored (see [Object.Encode]), without secrets at any depth: configuration
+// that this build only keeps may hold secrets of systems that it never calls.
 func (o Object) EncodeSanitized(without ...string) json.RawMessage {
 	withoutSecrets(o)
 	return o.Encode(without...)
 }
 
-// withoutSecrets takes the secrets out of a body, at any depth.
+// withoutSecrets removes the secrets of a body, at any depth.
 func withoutSecrets(body Object) {
 	for name, raw := range body {
 		v, err := DecodeAny(raw)
@@ -28,7 +28,7 @@ func withoutSecrets(body Object) {
 	}
 }
 
-// DecodeAny is a value of any kind, numbers as they are written.
+// DecodeAny decodes a value of any type. Numbers stay as they are written.
 func DecodeAny(raw json.RawMessage) (v any, err error) {
 	d := json.NewDecoder(strings.NewReader(string(raw)))
 	d.UseNumber()

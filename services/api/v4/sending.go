@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// LineWriter writes a long answer, as fast as the client takes it: nothing is queued for it but what it is sent
-// next. A client that takes nothing for [slowClient] is given up.
+// LineWriter writes a long response as fast as the client reads it. It holds no more than the next part. It gives up a
+// client that reads nothing for [slowClient].
 type LineWriter struct {
 	w          http.ResponseWriter
 	connection *http.ResponseController
@@ -19,12 +19,12 @@ type LineWriter struct {
 	failed     error
 }
 
-// sendAt is how much is gathered before it is sent.
+// sendAt is how many bytes are gathered before they are sent.
 const sendAt = 64 << 10
 
 func (o *LineWriter) Text(s string) { o.pending.WriteString(s) }
 
-// Line writes one value and the end of its line. What cannot be encoded, or not be sent, fails the next flush.
+// Line writes one value and the end of its line. The next Flush returns the error of encoding or sending it.
 func (o *LineWriter) Line(v any) {
 	if o.failed != nil {
 		return
@@ -37,7 +37,7 @@ func (o *LineWriter) Line(v any) {
 	}
 }
 
-// Flush sends what was gathered.
+// Flush sends the gathered bytes.
 func (o *LineWriter) Flush() error {
 	if o.failed != nil {
 		return o.failed
@@ -58,8 +58,8 @@ func (o *LineWriter) Flush() error {
 	return nil
 }
 
-// Cut is what a handler returns of an error: once something was sent, the connection is closed, so that the
-// client sees that the answer is not whole.
+// Cut returns the error that a handler returns: once something was sent, the connection is closed, so that the client
+// sees that the response is incomplete.
 func (o *LineWriter) Cut(err error) error {
 	if err != nil && o.Sent {
 		return http.ErrAbortHandler
