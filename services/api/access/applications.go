@@ -273,3 +273,8 @@ func (s *API) showApplication(a proto.Account, app *proto.Application) any {
 	view.Set("policies", links)
 	return view
 }
+
+func (s *API) sameApplicationName(c *v4.Call, app *proto.Application) []v4.Notice {
+	return resource.SameName("application", app.Name, app.ID, resource.Items(s.index.account(c.Account).apps.All(),
+		func(o catalog.Record[proto.Application]) string { return c.Visible(o.Value.Zone, o.Value.Name) }))
+}

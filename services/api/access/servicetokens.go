@@ -10,6 +10,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/credential"
@@ -201,3 +202,8 @@ func (s *API) changeServiceToken(ctx context.Context, c *v4.Call, change func(*p
 }
 
 var errNoServiceToken = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "access.api.error.not_found")
+
+func (s *API) sameServiceTokenName(c *v4.Call, t *proto.ServiceToken) []v4.Notice {
+	return resource.SameName("service token", t.Name, t.ID, resource.Items(s.store.Tokens.List(c.Account),
+		func(o store.ServiceToken) string { return c.Visible(o.Value.Zone, o.Value.Name) }))
+}
