@@ -59,7 +59,7 @@ func release(ctx context.Context, out, only string, images bool) error {
 			chosen = append(chosen, platforms[n])
 		}
 	}
-	version, commitTime, err := source(ctx)
+	src, err := readSource(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,13 +71,13 @@ func release(ctx context.Context, out, only string, images bool) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	completions, err := completionFiles(ctx, work)
+	completions, err := completionFiles(ctx, work, src)
 	if err != nil {
 		return err
 	}
 	var sums strings.Builder
 	for _, p := range chosen {
-		name, content, err := build(ctx, work, version, p, commitTime, completions)
+		name, content, err := build(ctx, work, src, p, completions)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p, err)
 		}
@@ -91,29 +91,41 @@ func release(ctx context.Context, out, only string, images bool) error {
 		return err
 	}
 	if images {
-		return buildImages(ctx, version)
+		return buildImages(ctx, src)
 	}
 	return nil
 }
 
-// source returns the version and the time of the commit that is checked out.
-func source(ctx context.Context) (version string, at time.Time, err error) {
+// source is the commit that is checked out.
+type source struct {
+	version, commit string
+	at              time.Time
+}
+
+func readSource(ctx context.Context) (source, error) {
 	described, err := output(ctx, nil, "git", "describe", "--tags", "--always", "--dirty")
 	if err != nil {
-		return "", time.Time{}, err
+		return source{}, err
 	}
-	stamp, err := output(ctx, nil, "git", "show", "-s", "--format=%cI", "HEAD")
+	head, err := output(ctx, nil, "git", "show", "-s", "--format=%H %cI", "HEAD")
 	if err != nil {
-		return "", time.Time{}, err
+		return source{}, err
 	}
-	at, err = time.Parse(time.RFC3339, strings.TrimSpace(stamp))
-	return strings.TrimPrefix(strings.TrimSpace(described), "v"), at, err
+	commit, stamp, _ := strings.Cut(strings.TrimSpace(head), " ")
+	at, err := time.Parse(time.RFC3339, stamp)
+	return source{strings.TrimPrefix(strings.TrimSpace(described), "v"), commit, at}, err
+}
+
+// linkFlags returns the flags of the linker, which record the version and the commit in a binary.
+func (s source) linkFlags() string {
+	const pkg = "plumbline.dev/services/internal/cli."
+	return fmt.Sprintf("-ldflags=-s -w -X %slinkedVersion=%s -X %slinkedCommit=%s", pkg, s.version, pkg, s.commit)
 }
 
 // completionFiles builds plumb for this machine and returns its completion scripts.
-func completionFiles(ctx context.Context, work string) ([]file, error) {
+func completionFiles(ctx context.Context, work string, src source) ([]file, error) {
 	host := filepath.Join(work, "host")
-	if err := compile(ctx, host, platform{runtime.GOOS, runtime.GOARCH}); err != nil {
+	if err := compile(ctx, host, src, platform{runtime.GOOS, runtime.GOARCH}); err != nil {
 		return nil, err
 	}
 	var all []file
@@ -128,14 +140,14 @@ func completionFiles(ctx context.Context, work string) ([]file, error) {
 }
 
 // build returns the archive of a platform and its name.
-func build(ctx context.Context, work, version string, p platform, at time.Time, files []file) (string, []byte, error) {
-	base := fmt.Sprintf("plumb_%s_%s_%s", version, p.os, p.arch)
+func build(ctx context.Context, work string, src source, p platform, files []file) (string, []byte, error) {
+	base := fmt.Sprintf("plumb_%s_%s_%s", src.version, p.os, p.arch)
 	binary := "plumb"
 	if p.os == "windows" {
 		binary += ".exe"
 	}
 	path := filepath.Join(work, base)
-	if err := compile(ctx, path, p); err != nil {
+	if err := compile(ctx, path, src, p); err != nil {
 		return "", nil, err
 	}
 	content, err := os.ReadFile(path)
@@ -149,15 +161,15 @@ func build(ctx context.Context, work, version string, p platform, at time.Time, 
 	all := append([]file{{name: binary, content: content, executable: true}}, files...)
 	all = append(all, licences...)
 	if p.os == "windows" {
-		packed, err := zipped(base, all, at)
+		packed, err := zipped(base, all, src.at)
 		return base + ".zip", packed, err
 	}
-	packed, err := tarred(base, all, at)
+	packed, err := tarred(base, all, src.at)
 	return base + ".tar.gz", packed, err
 }
 
-func compile(ctx context.Context, path string, p platform) error {
-	_, err := output(ctx, environment(p), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "./services/cmd/plumb")
+func compile(ctx context.Context, path string, src source, p platform) error {
+	_, err := output(ctx, environment(p), "go", "build", "-trimpath", src.linkFlags(), "-o", path, "./services/cmd/plumb")
 	return err
 }
 
@@ -166,14 +178,15 @@ func environment(p platform) []string {
 }
 
 // buildImages builds an image of each binary, from the Dockerfile that deploy/compose.yaml uses.
-func buildImages(ctx context.Context, version string) error {
+func buildImages(ctx context.Context, src source) error {
 	entries, err := os.ReadDir("services/cmd")
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		tag := "plumbline/" + e.Name() + ":" + version
-		cmd := exec.CommandContext(ctx, "docker", "build", "-f", "deploy/Dockerfile", "--build-arg", "SERVICE="+e.Name(), "-t", tag, ".")
+		tag := "plumbline/" + e.Name() + ":" + src.version
+		cmd := exec.CommandContext(ctx, "docker", "build", "-f", "deploy/Dockerfile", "--build-arg", "SERVICE="+e.Name(),
+			"--build-arg", "VERSION="+src.version, "--build-arg", "COMMIT="+src.commit, "-t", tag, ".")
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("image %s: %w", tag, err)

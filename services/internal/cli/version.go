@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -18,20 +19,24 @@ func Schemas() []string {
 	return schemas
 }
 
+// The version and the commit of a release, which its build sets with -ldflags=-X: a build from an archive or in a
+// container has no repository to record them from.
+var linkedVersion, linkedCommit string
+
 // Version returns in one line the version, the commit and the toolchain that this binary was built from, as far as
 // the build recorded them.
 func Version() string {
-	version, commit, state := "devel", "unknown", ""
+	version, commit, state := cmp.Or(linkedVersion, "devel"), cmp.Or(linkedCommit, "unknown"), ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if v := info.Main.Version; v != "" && v != "(devel)" {
+		if v := info.Main.Version; linkedVersion == "" && v != "" && v != "(devel)" {
 			version = v
 		}
 		for _, s := range info.Settings {
 			switch s.Key {
 			case "vcs.revision":
-				commit = s.Value
+				commit = cmp.Or(linkedCommit, s.Value)
 			case "vcs.modified":
-				if s.Value == "true" {
+				if linkedCommit == "" && s.Value == "true" {
 					state = " (modified)"
 				}
 			}
