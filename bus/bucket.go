@@ -80,8 +80,9 @@ func (c *Conn) Delete(ctx context.Context, bucket, key string, expect uint64) er
 	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	if _, err := c.js.PublishMsg(ctx, m); err != nil {
-		return fmt.Errorf("delete %s of %s: %w", key, bucket, translate(err))
+	_, err := c.js.PublishMsg(ctx, m)
+	if err = c.wrote(m.Subject, translate(err)); err != nil {
+		return fmt.Errorf("delete %s of %s: %w", key, bucket, err)
 	}
 	return nil
 }

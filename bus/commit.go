@@ -57,7 +57,7 @@ func (c *Conn) Commit(ctx context.Context, all []Outgoing) (first uint64, err er
 		}
 		break
 	}
-	if err != nil {
+	if err = c.wrote(all[len(all)-1].Subject, err); err != nil {
 		return 0, fmt.Errorf("commit %s and %d more: %w", all[0].Subject, len(all)-1, err)
 	}
 	return first, nil

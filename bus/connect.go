@@ -57,6 +57,8 @@ type Conn struct {
 	draining sync.WaitGroup
 	// unreadable counts the records that could not be decoded.
 	unreadable unreadable
+	// writes notes those that the server does not take.
+	writes writes
 }
 
 // maxOpenBatches stays under the server's 50 for a stream, so that two services seldom meet ErrBusy.
@@ -225,7 +227,7 @@ func (c *Conn) Ready(ctx context.Context) error {
 	if err := c.nc.FlushWithContext(ctx); err != nil {
 		return fmt.Errorf("NATS does not answer: %w", err)
 	}
-	return c.Stalled()
+	return errors.Join(c.Stalled(), c.Unwritable())
 }
 
 // Close lets what is under way go out, for a second at most, and closes. In a cluster it first waits until the server has

@@ -45,11 +45,13 @@ func IsPermanent(err error) bool {
 const (
 	codeWrongLastSequence         = 10071
 	codeWrongLastSequenceConstant = 10164 // the same, from a replicated stream
-	codeMaxMsgsPerSubject         = 10077 // also: maximum messages of the stream
+	codeStoreFailed               = 10077 // the stream's bounds, by subject or in all, or its disk
 	codeBatchIncomplete           = 10176
 	codeBatchesOpen               = 10210
 	codeNoMessage                 = 10037
 	codeInsufficientStorage       = 10047
+	codeInsufficientResources     = 10023
+	codeAccountResources          = 10002
 	codeNoPeers                   = 10005 // of a cluster, for what is to be placed
 	codeNotAvailable              = 10008 // JetStream has no leader
 )
@@ -76,7 +78,10 @@ func fromCode(code int, err error) error {
 	switch code {
 	case codeWrongLastSequence, codeWrongLastSequenceConstant:
 		return errors.Join(ErrConflict, err)
-	case codeMaxMsgsPerSubject:
+	case codeStoreFailed:
+		if isFull(err) {
+			return err
+		}
 		return errors.Join(ErrOccupied, err)
 	case codeBatchIncomplete, codeBatchesOpen:
 		return errors.Join(ErrBusy, err)

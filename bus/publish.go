@@ -70,8 +70,8 @@ func (c *Conn) Publish(ctx context.Context, o Outgoing) (Ack, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	ack, err := c.js.PublishMsg(ctx, m)
-	if err != nil {
-		return Ack{}, fmt.Errorf("publish %s: %w", o.Subject, translate(err))
+	if err = c.wrote(o.Subject, translate(err)); err != nil {
+		return Ack{}, fmt.Errorf("publish %s: %w", o.Subject, err)
 	}
 	return Ack{Seq: ack.Sequence, Duplicate: ack.Duplicate}, nil
 }
@@ -101,12 +101,13 @@ func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
 		var err error
 		select {
 		case <-f.Ok():
+			_ = c.wrote(all[i].Subject, nil)
 			continue
 		case err = <-f.Err():
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
-		errs[i], failed = fmt.Errorf("publish %s: %w", all[i].Subject, translate(err)), true
+		errs[i], failed = fmt.Errorf("publish %s: %w", all[i].Subject, c.wrote(all[i].Subject, translate(err))), true
 	}
 	if !failed {
 		return nil

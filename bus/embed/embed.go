@@ -3,6 +3,7 @@
 package embed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type Config struct {
 	// NoSync leaves flushing to the operating system: faster, and a crash of the machine loses what was
 	// acknowledged. For tests.
 	NoSync bool
+	// MaxStore bounds all streams together, in bytes; 0: the size of the disk. For tests of a full store.
+	MaxStore int64
 }
 
 // Cluster names a server among its peers.
@@ -102,7 +105,7 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 	}
 	o := &server.Options{
 		ServerName: "plumbline", JetStream: true, StoreDir: filepath.Join(cfg.Dir, "nats", "store"), SyncAlways: !cfg.NoSync,
-		JetStreamMaxStore: maxStore(cfg.Dir), MaxPayload: topology.MaxPayload, MaxControlLine: topology.MaxControlLine, NoSigs: true, NoSystemAccount: false,
+		JetStreamMaxStore: cmp.Or(cfg.MaxStore, maxStore(cfg.Dir)), MaxPayload: topology.MaxPayload, MaxControlLine: topology.MaxControlLine, NoSigs: true, NoSystemAccount: false,
 		TrustedOperators: []*jwt.OperatorClaims{operator}, AccountResolver: resolver, SystemAccount: authority.SystemID,
 		DontListen: cfg.Addr == "", DisableJetStreamBanner: true,
 		// A page of 1,000 inventory records on its way to a slow reader.

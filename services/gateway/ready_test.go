@@ -3,15 +3,18 @@ package gateway
 import (
 	"errors"
 	"testing"
+
+	"plumbline.dev/bus"
 )
 
 type fakeLink struct {
-	connected bool
-	stalled   error
+	connected           bool
+	stalled, unwritable error
 }
 
-func (l fakeLink) Connected() bool { return l.connected }
-func (l fakeLink) Stalled() error  { return l.stalled }
+func (l fakeLink) Connected() bool   { return l.connected }
+func (l fakeLink) Stalled() error    { return l.stalled }
+func (l fakeLink) Unwritable() error { return l.unwritable }
 
 // A gateway with a stalled reader is not ready, unless it is without a connection: then it goes on with what it knows.
 func TestReadyWithAStalledReader(t *testing.T) {
@@ -26,8 +29,9 @@ func TestReadyWithAStalledReader(t *testing.T) {
 		want error
 	}{
 		{"all readers hear from NATS", fakeLink{connected: true}, nil},
-		{"a reader is stalled", fakeLink{true, stalled}, stalled},
-		{"there is no connection", fakeLink{false, stalled}, nil},
+		{"a reader is stalled", fakeLink{connected: true, stalled: stalled}, stalled},
+		{"NATS stores nothing", fakeLink{connected: true, unwritable: bus.ErrFull}, bus.ErrFull},
+		{"there is no connection", fakeLink{stalled: stalled, unwritable: bus.ErrFull}, nil},
 	} {
 		w.gateway.link = c.link
 		if err := w.gateway.Ready(t.Context()); !errors.Is(err, c.want) {

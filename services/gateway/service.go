@@ -61,6 +61,7 @@ type Service struct {
 type link interface {
 	Connected() bool
 	Stalled() error
+	Unwritable() error
 }
 
 // watch is a view that is restarted if it gets stuck.
@@ -249,9 +250,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Run(ctx)
 }
 
-// Ready returns the reason for sending no requests to this gateway: it denies every request, or a reader of its data is
-// stalled. While NATS is away only the age of the data counts: all gateways may be cut off, and each continues with its
-// data for as long as --hold allows.
+// Ready returns the reason for sending no requests to this gateway: it denies every request, a reader of its data is
+// stalled, or NATS does not store its logins or access log. While NATS is away only the age of the data counts: all
+// gateways may be cut off, and each continues with its data for as long as --hold allows.
 func (s *Service) Ready(ctx context.Context) error {
 	if s.server.Bound() == "" {
 		return errors.New("the gateway does not listen yet")
@@ -263,7 +264,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	if err := s.stale.Ready(ctx); err != nil || !s.link.Connected() {
 		return err
 	}
-	return s.link.Stalled()
+	return errors.Join(s.link.Stalled(), s.link.Unwritable())
 }
 
 // AccessAddr returns the address of the listener; empty before it listens.

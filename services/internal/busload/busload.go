@@ -33,6 +33,7 @@ type Load struct {
 	pending, unacknowledged, redeliveries *prometheus.Desc
 	lost, stalls, stalled                 *prometheus.Desc
 	unreadable, unreadableEver            *prometheus.Desc
+	failed, unwritable                    *prometheus.Desc
 }
 
 type answers struct {
@@ -61,6 +62,8 @@ func New(role topology.Role, conn *bus.Conn, r prometheus.Registerer, log *slog.
 		stalled:        desc("stalled", "Stages and watches stalled on NATS: the service is not ready.", "stage"),
 		unreadable:     desc("unreadable_records", "Known records that cannot be decoded; the log names their keys.", "stream"),
 		unreadableEver: desc("unreadable_records_total", "Failures to decode a record.", "stream"),
+		failed:         desc("failed_writes_total", "Messages not stored by NATS: no space (full), or no answer while connected (unanswered).", "reason"),
+		unwritable:     desc("unwritable", "Kinds of messages that NATS does not store: the service is not ready."),
 	}
 	return l, r.Register(l)
 }
@@ -107,7 +110,7 @@ func (l *Load) Ask(ctx context.Context) {
 // Describe implements prometheus.Collector.
 func (l *Load) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{l.connected, l.reconnects, l.messages, l.bytes, l.bound, l.written, l.pending, l.unacknowledged, l.redeliveries,
-		l.lost, l.stalls, l.stalled, l.unreadable, l.unreadableEver} {
+		l.lost, l.stalls, l.stalled, l.unreadable, l.unreadableEver, l.failed, l.unwritable} {
 		out <- d
 	}
 }
@@ -131,6 +134,10 @@ func (l *Load) Collect(out chan<- prometheus.Metric) {
 		count(l.stalls, m.Stalls, m.Name)
 		gauge(l.stalled, float64(m.Stalled), m.Name)
 	}
+	writes := l.conn.Writes()
+	count(l.failed, writes.Full, "full")
+	count(l.failed, writes.Silent, "unanswered")
+	gauge(l.unwritable, float64(writes.Unwritable))
 	for _, u := range l.conn.UnreadableRecords() {
 		gauge(l.unreadable, float64(u.Now), u.Stream)
 		count(l.unreadableEver, u.Ever, u.Stream)

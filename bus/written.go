@@ -1,0 +1,158 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ErrFull is returned when the server does not store a message for lack of space.
+var ErrFull = errors.New("NATS has no space to store it")
+
+// writes notes which writes the server does not take. It is safe for concurrent use.
+type writes struct {
+	mu      sync.Mutex
+	failing map[string]failing // by [subjectKind]
+	full    uint64
+	silent  uint64
+}
+
+// failing is a kind of subject of which the server takes no message.
+type failing struct {
+	since, last time.Time
+	err         error
+	silent      int  // unanswered writes in a row
+	logged      bool // it counts, and was logged
+}
+
+const (
+	// silentWrites is how many writes in a row may go unanswered, on a connection that stands, before they count:
+	// after a write error, as of a full disk, a stream answers nobody until its server starts again.
+	silentWrites = 3
+	// writeMemory is how long a failed write counts if nothing of its kind is written after it. A service that is not
+	// ready may get no requests, and would never write again.
+	writeMemory = time.Minute
+)
+
+// subjectKind is the first two tokens of a subject, such as posture.log and $KV.CONFIG.
+func subjectKind(subject string) string {
+	t := strings.SplitN(subject, ".", 3)
+	return strings.Join(t[:min(len(t), 2)], ".")
+}
+
+// isFull reports whether the server says that JetStream, the account, the stream or the disk has no space.
+func isFull(err error) bool {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode {
+	case codeInsufficientResources, codeInsufficientStorage, codeAccountResources:
+		return true
+	case codeStoreFailed:
+		return !strings.Contains(api.Description, "maximum messages")
+	}
+	return false
+}
+
+func isUnanswered(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrAsyncPublishTimeout)
+}
+
+// wrote notes the outcome of a write and returns its error, as [ErrFull] if it is for lack of space.
+func (c *Conn) wrote(subject string, err error) error {
+	kind, w, now := subjectKind(subject), &c.writes, time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f, failed := w.failing[kind]
+	switch {
+	case isFull(err):
+		w.full++
+		f.err = err
+		w.note(kind, f, now)
+		c.countFailing(kind, "NATS has no space for messages; the service is not ready until one is stored")
+		return errors.Join(ErrFull, err)
+	case isUnanswered(err) && c.nc != nil && c.nc.IsConnected():
+		w.silent++
+		f.err, f.silent = err, f.silent+1
+		w.note(kind, f, now)
+		if f.silent >= silentWrites {
+			c.countFailing(kind, "NATS does not answer writes, its disk may be full; the service is not ready until one is stored")
+		}
+	case failed && (err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrOccupied)):
+		delete(w.failing, kind)
+		if f.logged {
+			c.log.Info("NATS stores messages again", "subject", kind, "after", now.Sub(f.since).Round(time.Second))
+		}
+	}
+	return err
+}
+
+// note keeps a failed write. The lock is held.
+func (w *writes) note(kind string, f failing, now time.Time) {
+	if w.failing == nil {
+		w.failing = map[string]failing{}
+	}
+	if f.since.IsZero() || now.Sub(f.last) > writeMemory {
+		f.since, f.logged = now, false
+	}
+	f.last = now
+	w.failing[kind] = f
+}
+
+// countFailing logs once that a kind cannot be written. The lock is held.
+func (c *Conn) countFailing(kind, what string) {
+	f := c.writes.failing[kind]
+	if !f.logged {
+		c.log.Error(what, "subject", kind, "err", f.err)
+	}
+	f.logged = true
+	c.writes.failing[kind] = f
+}
+
+// unwritable are the kinds that cannot be written, sorted. The lock is held.
+func (w *writes) unwritable(now time.Time) (kinds []string) {
+	for kind, f := range w.failing {
+		if f.logged && now.Sub(f.last) <= writeMemory {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.SortFunc(kinds, cmp.Compare[string])
+	return kinds
+}
+
+// Unwritable returns an error that names the messages that the server does not store, and why; nil if it stores all.
+func (c *Conn) Unwritable() error {
+	w := &c.writes
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []error
+	for _, kind := range w.unwritable(time.Now()) {
+		f := w.failing[kind]
+		all = append(all, fmt.Errorf("%s has not been stored for %v: %w", kind, time.Since(f.since).Round(time.Second), f.err))
+	}
+	return errors.Join(all...)
+}
+
+// WriteStats are the writes that the server did not take.
+type WriteStats struct {
+	Full       uint64 // refused for lack of space
+	Silent     uint64 // not answered, on a connection that stood
+	Unwritable int    // kinds of subjects that cannot be written now
+}
+
+// Writes returns the counts of writes that failed.
+func (c *Conn) Writes() WriteStats {
+	w := &c.writes
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return WriteStats{Full: w.full, Silent: w.silent, Unwritable: len(w.unwritable(time.Now()))}
+}
