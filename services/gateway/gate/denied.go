@@ -18,7 +18,7 @@ type Denial struct {
 // addresses or certificates, and would otherwise redirect a browser back and forth.
 const denialHolds = 5 * time.Second
 
-// deniedAgain answers a person whom the policies denied at the login, and still deny: they are not sent to log in
+// deniedAgain answers a person denied by the policies at the login and still denied: they are not sent to log in
 // again, and each reload evaluates the request anew.
 func (q *evaluation) deniedAgain() bool {
 	denial, ok := q.login.Denied(q.r, q.a.App)

@@ -64,7 +64,7 @@ func (v *request) logout(ctx context.Context) *gate.Response {
 func (v *request) heldHere() iter.Seq2[heldSession, proto.ID] {
 	return func(yield func(heldSession, proto.ID) bool) {
 		for _, token := range cookies(v.Header, cookieToken) {
-			if s, app, ok := v.whose(token); ok && !yield(s, app) {
+			if s, app, ok := v.sessionAndApp(token); ok && !yield(s, app) {
 				return
 			}
 		}
@@ -76,8 +76,8 @@ func (v *request) heldHere() iter.Seq2[heldSession, proto.ID] {
 	}
 }
 
-// whose returns the session of a token from this browser.
-func (v *request) whose(token string) (heldSession, proto.ID, bool) {
+// sessionAndApp returns the session of a token from this browser.
+func (v *request) sessionAndApp(token string) (heldSession, proto.ID, bool) {
 	if v.atTeam {
 		s, _, ok := v.globalOf(token)
 		return s, proto.ID{}, ok

@@ -10,7 +10,7 @@ import (
 )
 
 // conn is a connection to an origin. Before writing the first byte of a request to a reused connection, it checks
-// whether the origin has closed it. A request of which nothing was written can be retried over another connection,
+// whether the origin has closed it. An unwritten request can be retried over another connection,
 // whatever its method. Once a byte was written, only the origin knows whether it carried the request out.
 type conn struct {
 	net.Conn

@@ -16,7 +16,7 @@
 // token. A Bypass policy is evaluated before any login, so a rule about a person in it, or in one of its groups,
 // cannot be evaluated.
 //
-// A refusal names the obstacle: the problem whose removal would change the outcome. If all of several problems must
+// A refusal names the obstacle: removing it would change the outcome. If all of several problems must
 // be removed, the refusal names the hardest; if any of them is enough, or if several policies fail, it names the one
 // that helps the denied user most. The order is: a login, a failed check, a check without a result, an unknown
 // device, a certificate, a service token, a missing external answer, and last the errors in the configuration.

@@ -94,7 +94,7 @@ func (t Truth) and(o Truth) Truth { return t.not().or(o.not()).not() }
 
 func (t Truth) not() Truth { return Truth{is: isYes - t.is, up: t.down, down: t.up} }
 
-// either returns the more useful of two problems of which removing one is enough.
+// either returns the more useful of two problems if removing one is enough.
 func either(a, b *Problem) *Problem {
 	if a == nil || b != nil && b.Reason.use() > a.Reason.use() {
 		return b
@@ -102,7 +102,7 @@ func either(a, b *Problem) *Problem {
 	return a
 }
 
-// both returns the harder of two problems of which both must be removed.
+// both returns the harder of two problems if both must be removed.
 func both(a, b *Problem) *Problem {
 	if a == nil || b != nil && b.Reason.use() < a.Reason.use() {
 		return b

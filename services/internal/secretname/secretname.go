@@ -1,4 +1,4 @@
-// Package secretname holds the one list of member names whose values are secrets. The control plane neither stores
+// Package secretname holds the single list of member names with secret values. The control plane neither stores
 // nor returns such members of a configuration that it only keeps, and plumb apply does not accept them in clear text.
 package secretname
 

@@ -7,7 +7,7 @@
 //   - POSTURE_STATE from POSTURE_LOG, and entries that only POSTURE_STATE still has are written to the log again,
 //     with the changes that lead to them.
 //   - The changes of the log's newest entry, if they were cut off.
-//   - POSTURE_TICKS, whose sequences must not begin again: a poll of an older tick counts for nothing.
+//   - POSTURE_TICKS, with increasing sequences: a poll of an older tick is ignored.
 //   - Deletions in CONFIG and TOKENS that AUDIT names.
 //
 // What cannot be derived is reported as lost:

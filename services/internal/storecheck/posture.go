@@ -184,7 +184,7 @@ func (c *checker) writeAgain(ctx context.Context, log standing) (written int, er
 	return written, nil
 }
 
-// replace writes an entry again whose copy in the log cannot be read.
+// replace rewrites an entry with an unreadable copy in the log.
 func (c *checker) replace(ctx context.Context, m *bus.Msg, seq uint64, written *int) error {
 	before, err := c.entryBefore(ctx, m.Subject, seq)
 	if err != nil {

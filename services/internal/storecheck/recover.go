@@ -25,7 +25,7 @@ const (
 
 func copyName(stream string) string { return "RECOVER_" + stream }
 
-// recovery goes on with a bucket whose copy is complete.
+// recovery continues with a bucket that has a complete copy.
 func (c *checker) recovery(ctx context.Context) error {
 	for _, bucket := range []string{topology.Devices, topology.Config, topology.Tokens} {
 		stream := topology.BucketStream(bucket)
@@ -106,7 +106,7 @@ func (c *checker) writeBack(ctx context.Context, bucket string, seen uint64) err
 	return js.DeleteStream(ctx, copyName(stream))
 }
 
-// copyTo stores a message on another subject, with the headers of whoever wrote it.
+// copyTo stores a message on another subject, with its original headers.
 func (c *checker) copyTo(ctx context.Context, subject string, m *bus.Msg) error {
 	again := nats.NewMsg(subject)
 	again.Data = m.Data

@@ -62,7 +62,7 @@ func (s *standing) holds(seq uint64) bool {
 // everything is the last sequence of a range without an end.
 const everything = math.MaxUint64 >> 1
 
-// unread reads every message of a stream whose subject matches, and returns the subjects that the stream's index
+// unread reads every matching message of a stream, and returns the subjects that the stream's index
 // names and of which nothing can be read: their message is in a damaged block. It may run while others write.
 func (c *checker) unread(ctx context.Context, stream, filter string, each func(*bus.Msg) error) ([]string, error) {
 	listed, err := c.conn.Subjects(ctx, stream, filter)

@@ -66,8 +66,8 @@ func (c *checker) noteUnreadable(ctx context.Context, log standing) error {
 	return nil
 }
 
-// newestEntry makes sure that the log's newest entry has its changes: a log whose end was cut off may lack some.
-// Then the entry is written again, with the changes that nobody was told.
+// newestEntry makes sure that the log's newest entry has its changes: a truncated log may lack some.
+// Then the entry is written again, with the missing changes.
 func (c *checker) newestEntry(ctx context.Context, log standing) error {
 	if log.end == 0 {
 		return nil
