@@ -66,7 +66,7 @@ func (e *Evaluator) ask(ctx context.Context, q *question) (verdict bool, until t
 func (e *Evaluator) judge(at *endpoint, url string, err error) {
 	switch opened, closed := at.circuit.ended(e.clock.Now(), err == nil); {
 	case opened:
-		e.log.Warn("external evaluation keeps failing, pausing calls to its endpoint; its rules match no request meanwhile",
+		e.log.Warn("external evaluation keeps failing, pausing calls to its endpoint; its rules match no request until then",
 			"evaluate_url", url, "error", err)
 	case closed:
 		e.log.Info("external evaluation recovered", "evaluate_url", url)
