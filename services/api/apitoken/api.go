@@ -1,5 +1,5 @@
-// Package apitoken serves the tokens of the API, and admits requests by them: it authenticates, authorizes, and notes
-// when a token was last used.
+// Package apitoken serves the API tokens of the API itself and authenticates requests with them: it checks credentials
+// and permissions, and records when a token was last used.
 package apitoken
 
 import (
@@ -9,15 +9,15 @@ import (
 	"plumbline.dev/services/api/store"
 )
 
-// API serves API tokens. It is the gate of the edge, see [v4.Gate]. It is safe for concurrent use.
+// API serves API tokens. It is the edge's [v4.Gate]. It is safe for concurrent use.
 type API struct {
 	store     *store.Store
 	uses      *useTracker
-	lookUps   chan struct{} // a place for each caller who is not known yet
+	lookUps   chan struct{} // limits lookups with unknown credentials
 	zoneKnown func(account, zone proto.Account) bool
 }
 
-// New returns the API of tokens. Requests for a zone that zoneKnown does not report are denied.
+// New returns the API of tokens. Requests for a zone are denied unless zoneKnown reports it.
 func New(s *store.Store, zoneKnown func(account, zone proto.Account) bool) *API {
 	a := &API{store: s, uses: newUseTracker(s.Conn, s.Log), lookUps: make(chan struct{}, maxLookUps), zoneKnown: zoneKnown}
 	a.register()

@@ -24,12 +24,12 @@ const (
 const (
 	MaxTokenName     = 120 // bytes
 	maxTokenPolicies = 64
-	maxTokenListed   = 256 // groups or resources of a policy, addresses of a condition
+	maxTokenListed   = 256 // groups or resources in a policy, addresses in a condition
 )
 
-// applyAPIToken puts the members of a body into a token. A body with name and policies is a whole token, as
-// Cloudflare's clients send it: a restriction that it leaves out is lifted, as it is by null. What another
-// body does not name stays.
+// applyAPIToken applies a request body to a token. A body with name and policies is a whole token, as Cloudflare's
+// clients send it: a restriction left out of it is lifted, as if it were null. Any other body changes only the members
+// it has.
 func applyAPIToken(a proto.Account, t *proto.APIToken, body v4.Object, now proto.Millis) error {
 	if body.Has("name") && body.Has("policies") {
 		for _, restriction := range []string{"expires_on", "not_before", "condition"} {
@@ -66,7 +66,7 @@ func applyAPIToken(a proto.Account, t *proto.APIToken, body v4.Object, now proto
 	return nil
 }
 
-// readLife reads from when until when a token works, and whether it is turned off.
+// readLife reads the validity period of a token and whether it is disabled.
 func readLife(t *proto.APIToken, body v4.Object, now proto.Millis) error {
 	was := t.ExpiresAt
 	for name, to := range map[string]*proto.Millis{"expires_on": &t.ExpiresAt, "not_before": &t.NotBefore} {
@@ -101,8 +101,8 @@ func readLife(t *proto.APIToken, body v4.Object, now proto.Millis) error {
 	return nil
 }
 
-// readCondition reads from where a token may be used. A condition that is not known is refused: the token
-// would not be restricted as its maker believes.
+// readCondition reads the addresses that a token may be used from. An unknown condition is an error: ignoring it would
+// leave the token less restricted than its creator believes.
 func readCondition(t *proto.APIToken, body v4.Object) error {
 	if _, said := body["condition"]; !said {
 		return nil
@@ -152,8 +152,8 @@ func readPrefixes(from v4.Object, name string) ([]string, error) {
 	return all, nil
 }
 
-// readPolicies reads what a token may do. One that may do everything keeps that where the policies are those
-// that it showed.
+// readPolicies reads a token's policies. A token with all permissions keeps them if the client sends back the policies
+// it was shown.
 func readPolicies(a proto.Account, t *proto.APIToken, body v4.Object) error {
 	if _, said := body["policies"]; !said && (t.All || len(t.Policies) > 0) {
 		return nil
@@ -213,7 +213,8 @@ func readTokenPolicy(a proto.Account, n int, one v4.Object) (proto.TokenPolicy, 
 	case whole:
 		return p, nil
 	case p.Deny:
-		// What a zone has is the account's too, and can be reached there.
+		// Zone resources can also be reached through the account, so denying them in the zone alone would have no
+		// effect.
 		return p, v4.Invalid("policies[%d]: what denies must be about the account", n)
 	}
 	p.Zones = zones

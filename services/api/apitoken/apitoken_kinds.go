@@ -6,10 +6,10 @@ import (
 	"plumbline.dev/services/api/store"
 )
 
-// register names the kind of API tokens for the audit log.
+// register registers API tokens with the audit log.
 func (s *API) register() {
 	store.Register(s.store, "api_token", func(a proto.Account, t *proto.APIToken) any { return s.view(a, t, "") })
 }
 
-// Describe describes the routes of API tokens.
+// Describe adds the routes of API tokens to a description.
 func Describe(d *openapi.Description) { d.Add(operations(), schemas()) }

@@ -14,9 +14,9 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// readResources reads what a policy is about: the account as a whole, or zones of it, where the zero account
-// stands for all of them. There are two forms: {"...account.<id>": "*"}, and with the zones further in,
-// {"...account.<id>": {"...account.zone.*": "*"}}.
+// readResources reads the resources of a policy: the whole account, or some of its zones. The zero account stands for
+// all zones. There are two forms: {"...account.<id>": "*"}, and nested for zones, {"...account.<id>":
+// {"...account.zone.*": "*"}}.
 func readResources(a proto.Account, resources v4.Object) (whole bool, zones []proto.Account, err error) {
 	for name, value := range resources {
 		var inner map[string]string
@@ -56,11 +56,11 @@ func readResources(a proto.Account, resources v4.Object) (whole bool, zones []pr
 	return whole, zones, nil
 }
 
-// everyZone is a zone that no policy names: what a token may do there, it may do in every zone.
+// everyZone is a zone that no policy names: a token's permissions in it are its permissions in every zone.
 var everyZone = proto.NewAccount()
 
-// MayGive refuses where a token, as it would be, could do what the one that asks for it cannot: at other
-// things, for longer, or from elsewhere.
+// MayGive returns an error if token t could do more than token by: have more permissions, last longer, or be used from
+// other addresses.
 func MayGive(by, t *proto.APIToken) error {
 	if t.All && !by.All {
 		return cannotGive("everything")
@@ -80,7 +80,7 @@ func MayGive(by, t *proto.APIToken) error {
 		}
 		for _, id := range p.Groups {
 			g, _ := permission.Find(id)
-			for _, n := range []v4.Permission{g.Permission, {Scope: g.Scope, Edit: false}} { // who may edit may read
+			for _, n := range []v4.Permission{g.Permission, {Scope: g.Scope, Edit: false}} { // edit permission includes read
 				for _, zone := range zones {
 					if permission.Permits(t, n, zone) && !permission.Permits(by, n, zone) {
 						return cannotGive(v4.Quote(g.Name))
@@ -102,12 +102,13 @@ func cannotGive(what string) error {
 	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: an API token cannot give what it does not have: %s", what)
 }
 
-// noWider tells whether a list of allowed ranges allows no more than another; an empty one allows all.
+// noWider reports whether the allowed ranges of list include nothing outside those of than. An empty list allows
+// everything.
 func noWider(list, than []string) bool {
 	return len(than) == 0 || len(list) > 0 && narrower(list, than)
 }
 
-// narrower tells whether each range of a list lies within one of another.
+// narrower reports whether each range of list lies within one of within.
 func narrower(list, within []string) bool {
 	return !slices.ContainsFunc(list, func(text string) bool {
 		p, err := netip.ParsePrefix(text)

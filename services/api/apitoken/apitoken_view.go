@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// The states of an API token, as clients know them.
+// Statuses of an API token in responses.
 const (
 	statusActive   = "active"
 	statusDisabled = "disabled"
@@ -25,8 +25,8 @@ func tokenStatus(t *proto.APIToken, now proto.Millis) string {
 	return statusActive
 }
 
-// apiTokenView is an API token in an answer, in the shape of Cloudflare's account-owned tokens. The x_
-// members are ours.
+// apiTokenView is an API token in a response, in the shape of Cloudflare's account-owned tokens. The x_ members are
+// ours.
 type apiTokenView struct {
 	ID         proto.ID          `json:"id"`
 	Name       string            `json:"name"`
@@ -39,7 +39,7 @@ type apiTokenView struct {
 	Condition  *tokenCondition   `json:"condition,omitempty"`
 	Policies   []tokenPolicyView `json:"policies"`
 	Email      string            `json:"x_email,omitempty"`
-	All        bool              `json:"x_all,omitempty"` // the policies show what that is today
+	All        bool              `json:"x_all,omitempty"` // the policies show what this covers today
 	Creator    proto.ID          `json:"x_created_by,omitzero"`
 	Value      string            `json:"value,omitempty"`
 }
@@ -65,7 +65,7 @@ type groupRef struct {
 	Name string `json:"name"`
 }
 
-// view shows a token. value is for the one answer that makes it.
+// view returns a token as responses show it. value is set only in the response that creates the token.
 func (s *API) view(a proto.Account, t *proto.APIToken, value string) apiTokenView {
 	v := apiTokenView{
 		ID: t.ID, Name: t.Name, Status: tokenStatus(t, proto.At(s.store.Clock.Now())), IssuedOn: v4.Timestamp(t.CreatedAt),
@@ -93,7 +93,7 @@ func (s *API) view(a proto.Account, t *proto.APIToken, value string) apiTokenVie
 	return v
 }
 
-// everything is all that there is to allow in an account.
+// everything returns a policy with every permission in an account.
 func everything(a proto.Account, id proto.ID) proto.TokenPolicy {
 	p := proto.TokenPolicy{ID: id}
 	for _, g := range permission.Groups {

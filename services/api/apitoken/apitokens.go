@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/services/internal/credential"
 )
 
-// The tokens of this API, in the shape of Cloudflare's account-owned ones.
+// Routes returns the routes of API tokens, in the shape of Cloudflare's account-owned tokens.
 func (s *API) Routes() []v4.Route {
 	const all, one = v4.AccountPath + "/tokens", v4.AccountPath + "/tokens/{id}"
 	return []v4.Route{
@@ -52,7 +52,7 @@ func (s *API) listAPITokens(ctx context.Context, c *v4.Call) (v4.Response, error
 	return v4.Response{Result: views, Info: info}, err
 }
 
-// apiToken finds the one that the path names.
+// apiToken returns the token that the path names.
 func (s *API) apiToken(ctx context.Context, c *v4.Call) (store.APIToken, error) {
 	id, err := c.ID("id", errNoAPIToken)
 	if err == nil {
@@ -93,8 +93,8 @@ func (s *API) createAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return v4.Response{Result: s.view(c.Account, &t, value), Revision: revision, Messages: s.sameName(c, &t)}, err
 }
 
-// updateAPIToken changes what the body names and keeps the rest; the value stays. Who may not give all that
-// the token can then do may not change it either.
+// updateAPIToken applies the request body to a token; its value stays. The caller must have every permission that the
+// token has afterwards.
 func (s *API) updateAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -126,8 +126,8 @@ func (s *API) updateAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return v4.Response{}, v4.ErrConflict
 }
 
-// rollAPIToken gives a token another value: the one it had ends at the same moment. Whoever asks gets all
-// that the token can do, and so has to have it.
+// rollAPIToken gives a token a new value; the old value stops working at once. The response grants the caller all
+// permissions of the token, so the caller must have them already.
 func (s *API) rollAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
 		old, err := s.apiToken(ctx, c)
@@ -148,7 +148,8 @@ func (s *API) rollAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error)
 	return v4.Response{}, v4.ErrConflict
 }
 
-// deleteAPIToken ends a token. Who may edit tokens may end any, itself too: that gives nothing to anybody.
+// deleteAPIToken deletes a token. Permission to edit tokens is enough to delete any of them, including the caller's
+// own, because deleting a token grants nothing.
 func (s *API) deleteAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
 		t, err := s.apiToken(ctx, c)
@@ -167,7 +168,7 @@ func (s *API) deleteAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return v4.Response{}, v4.ErrConflict
 }
 
-// verifyAPIToken tells a token of itself.
+// verifyAPIToken returns the status of the caller's own token.
 func (s *API) verifyAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	a := v4.OK(struct {
 		ID        proto.ID     `json:"id"`
@@ -179,10 +180,10 @@ func (s *API) verifyAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return a, nil
 }
 
-// codeOfVerify is of a message, not of an error.
+// codeOfVerify is the code of a message, not of an error.
 const codeOfVerify = 10000
 
-// listPermissionGroups gives what tokens can be allowed.
+// listPermissionGroups lists the permission groups for token policies.
 func (s *API) listPermissionGroups(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	type view struct {
 		ID     string   `json:"id"`

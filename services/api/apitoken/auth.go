@@ -12,8 +12,7 @@ import (
 	"plumbline.dev/services/internal/credential"
 )
 
-// Authenticate returns the call of a request. If the path names a zone or nothing instead of an account, the account
-// is the token's.
+// Authenticate returns the call of a request. If the path names no account, the account is the token's.
 func (s *API) Authenticate(r *http.Request) (*v4.Call, error) {
 	account, zone, token, given, err := s.identifyToken(r)
 	if err != nil {
@@ -24,8 +23,8 @@ func (s *API) Authenticate(r *http.Request) (*v4.Call, error) {
 	return c, nil
 }
 
-// Authorize returns an error if the call's token lacks the call's permission. It notes that the token was used, and
-// gives the request's context the actor for the audit log.
+// Authorize returns an error if the call's token lacks the call's permission. It records the use of the token and adds
+// the actor for the audit log to the request's context.
 func (s *API) Authorize(c *v4.Call) error {
 	if !permission.Permits(c.Token, c.Permission, c.Zone) {
 		return permission.Denied(c.Permission)
@@ -36,7 +35,7 @@ func (s *API) Authorize(c *v4.Call) error {
 	return nil
 }
 
-// identifyToken returns the account and zone that the path names, and the token that the request presents.
+// identifyToken returns the account and zone from the path, and the token that the request presents.
 func (s *API) identifyToken(r *http.Request) (account, zone proto.Account, token *proto.APIToken, given presented, err error) {
 	named := r.PathValue("account")
 	if named != "" {
@@ -54,7 +53,7 @@ func (s *API) identifyToken(r *http.Request) (account, zone proto.Account, token
 		return account, zone, nil, given, err
 	}
 	hash := credential.Hash(given.secret)
-	// A token that was made a moment ago, at another replica, is good here, and one that was ended is not.
+	// Wait for the newest tokens: another replica may have created or deleted this one a moment ago.
 	fresh := s.store.FreshTokens
 	if !s.store.Tokens.Known(hash) {
 		fresh = s.freshStranger
@@ -75,7 +74,7 @@ func (s *API) identifyToken(r *http.Request) (account, zone proto.Account, token
 	return account, zone, token, given, nil
 }
 
-// authentic tells whether the caller may use the token now, from there.
+// authentic returns an error unless the caller may use the token now and from its address.
 func (s *API) authentic(r *http.Request, t *proto.APIToken, given presented) error {
 	switch {
 	case t == nil, !credential.Matches(given.secret, t.SecretHash):
@@ -92,10 +91,10 @@ func (s *API) authentic(r *http.Request, t *proto.APIToken, given presented) err
 	return nil
 }
 
-// maxLookUps bounds how many requests with unknown credentials ask the bus at once.
+// maxLookUps bounds how many requests with unknown credentials query the bus at once.
 const maxLookUps = 8
 
-// freshStranger is freshTokens for callers that are not known yet: they take turns.
+// freshStranger is FreshTokens for unknown credentials, limited to [maxLookUps] at once.
 func (s *API) freshStranger(ctx context.Context) error {
 	select {
 	case s.lookUps <- struct{}{}:
@@ -108,7 +107,7 @@ func (s *API) freshStranger(ctx context.Context) error {
 
 var errOtherAccount = v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource")
 
-// recheck checks the credentials of a request that was admitted, by what the view of the tokens holds now.
+// recheck checks the credentials of an admitted request again, against the current tokens.
 func (s *API) recheck(c *v4.Call, given presented) error {
 	account := c.Account
 	t := s.store.Tokens.LookUp(c.PathValue("account") != "", &account, credential.Hash(given.secret))
@@ -124,12 +123,13 @@ func (s *API) recheck(c *v4.Call, given presented) error {
 	return nil
 }
 
-// pathActions are the actions that the last part of a path names.
+// pathActions maps the last part of a path to the action in the audit log.
 var pathActions = map[string]string{
 	"refresh": "refresh", "rotate": "rotate", "value": "roll", "revoke_tokens": "revoke", "revoke-tokens": "revoke", "revoke": "revoke",
 }
 
-// actorOf returns who makes a request, for the audit log, and what the path calls the request; empty if it does not.
+// actorOf returns the actor of a request for the audit log, and the action that its path names; action is empty if it
+// names none.
 func actorOf(r *http.Request, t *proto.APIToken) (actor proto.Actor, action string) {
 	actor = proto.Actor{Type: "token", ID: t.ID.String(), Name: t.Name}
 	if t.Email != "" {

@@ -18,12 +18,12 @@ import (
 // ErrRevoked is returned by [Bootstrap] for a token that was valid once and was revoked.
 var ErrRevoked = errors.New("the bootstrap token was revoked and stays so: start with another one")
 
-// Bootstrap makes a token that may do everything valid for an account, if it was not before, and tells
-// whether it did. A token that was revoked stays revoked: [ErrRevoked]; one whose permissions were narrowed
-// stays narrow. With an e-mail address the token is an API key too (X-Auth-Key).
+// Bootstrap creates a token with all permissions for an account if it does not exist, and reports whether it did. A
+// revoked token stays revoked ([ErrRevoked]), and a token with restricted permissions stays restricted. With an e-mail
+// address the token is also an API key (X-Auth-Key).
 //
-// Who makes the first token writes it down first (credential.NewAPIToken gives one), then hands it over
-// here or in [Config.BootstrapToken]: a process that dies between the two has lost nothing.
+// Operators should generate the first token with credential.NewAPIToken and store it before they pass it to Bootstrap or
+// [Config.BootstrapToken]: then nothing is lost if the process dies in between.
 func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto.Account, token, email string) (made bool, err error) {
 	if !Form.MatchString(token) || account.IsZero() {
 		return false, errors.New("bootstrap: a token of the right form and an account are needed")
@@ -48,12 +48,12 @@ func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto
 	_, err = conn.Commit(ctx, append(store.OutboxMessages(account, topology.Tokens, []*proto.AuditEvent{event}),
 		bus.PutMsg(topology.Tokens, key, t, 0)))
 	if errors.Is(err, bus.ErrConflict) {
-		return false, nil // another replica has the same token and was first
+		return false, nil // another replica created the same token first
 	}
 	return err == nil, err
 }
 
-// raise gives a bootstrap token from before there were permissions all of them, and its address.
+// raise gives all permissions to a bootstrap token from a version without permissions, and sets its e-mail address.
 func raise(ctx context.Context, conn *bus.Conn, c clock.Clock, key string, t *proto.APIToken, revision uint64, email string) error {
 	was := *t
 	t.All = t.All || len(t.Policies) == 0
@@ -67,12 +67,12 @@ func raise(ctx context.Context, conn *bus.Conn, c clock.Clock, key string, t *pr
 	event.Records = []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key), Replaced: revision}}
 	_, err := conn.Commit(ctx, append(store.OutboxMessages(topology.AccountOf(key), topology.Tokens, []*proto.AuditEvent{event}), bus.PutMsg(topology.Tokens, key, t, revision)))
 	if errors.Is(err, bus.ErrConflict) {
-		return nil // another replica was first, or somebody changed the token
+		return nil // another replica was first, or the token was changed
 	}
 	return err
 }
 
-// bootstrapped is what the audit log is told of a bootstrap token: the replicas tell it once they run.
+// bootstrapped returns the audit event of a bootstrap token. The replicas publish it once they run.
 func bootstrapped(c clock.Clock, action string, before, after *proto.APIToken) *proto.AuditEvent {
 	view := func(t *proto.APIToken) any {
 		if t == nil {
@@ -84,5 +84,5 @@ func bootstrapped(c clock.Clock, action string, before, after *proto.APIToken) *
 		Action: action, Kind: "api_token", Resource: after.ID.String(), Name: after.Name, Before: store.EncodeView(view(before)), After: store.EncodeView(view(after))}
 }
 
-// Form is what Terraform's provider accepts as an API token (api/README.md 1.2).
+// Form matches the tokens that Terraform's provider accepts (api/README.md 1.2).
 var Form = regexp.MustCompile(`^[0-9A-Za-z_-]{40,80}$`)

@@ -9,16 +9,16 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// presented is the secret that a request gives, and the address that it gives beside it.
+// presented holds the credentials of a request.
 type presented struct {
 	secret string
-	key    bool   // it came as X-Auth-Key, for which the address must be right
+	key    bool   // sent as X-Auth-Key, so the e-mail address must match
 	email  string // lower-case
 }
 
-// readCredentials reads what a request says of who calls. Any of the three headers may hold a token's value;
-// an empty one counts as not given, since clients send "Authorization: Bearer " beside other credentials
-// (api/README.md 1.2). Several have to hold the same: which of two callers is meant is not guessed.
+// readCredentials reads the credentials of a request. Any of the three headers may hold a token's value. An empty
+// header is ignored, since clients send "Authorization: Bearer " beside other credentials (api/README.md 1.2). Headers
+// with different values are an error: the caller would be ambiguous.
 func readCredentials(h http.Header) (presented, error) {
 	bearer, err1 := single(h, v4.HeaderBearer)
 	key, err2 := single(h, v4.HeaderKey)
@@ -54,7 +54,7 @@ func readCredentials(h http.Header) (presented, error) {
 	return p, nil
 }
 
-// single reads a header that may be there once; more often only where it says the same.
+// single returns the value of a header. A repeated header must have the same value each time.
 func single(h http.Header, name string) (string, error) {
 	value := ""
 	for _, v := range h.Values(name) {
@@ -69,12 +69,12 @@ func single(h http.Header, name string) (string, error) {
 	return value, nil
 }
 
-// unauthenticated is [errAuthentication] with what to do about it, where telling helps nobody to guess.
+// unauthenticated returns [errAuthentication] with advice. Use it only where the advice does not help to guess a token.
 func unauthenticated(format string, args ...any) *v4.Error {
 	return v4.Errorf(http.StatusForbidden, v4.CodeAuthentication, "Authentication error: "+format, args...)
 }
 
-// UsableFrom tells whether a token may be used from an address.
+// UsableFrom reports whether a token may be used from an address.
 func UsableFrom(t *proto.APIToken, from netip.Addr) bool {
 	within := func(list []string) bool {
 		for _, text := range list {

@@ -5,7 +5,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// operations describe the tokens of this API.
+// operations describes the routes of API tokens.
 func operations() openapi.Operations {
 	verified := openapi.Operation{
 		Summary: "Verify the token that the request has", Result: openapi.Closed(openapi.Members{"id": openapi.UUID(), "status": openapi.Enum(statusActive), "not_before": openapi.Time(),

@@ -6,7 +6,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Messages about another resource with the same name.
+// sameName returns a message if another API token has the same name.
 
 func (s *API) sameName(c *v4.Call, t *proto.APIToken) []v4.Notice {
 	return resource.SameName("API token", t.Name, t.ID, func(yield func(proto.ID, string) bool) {

@@ -13,26 +13,27 @@ import (
 	"plumbline.dev/services/api/store"
 )
 
-// useTracker writes down when API tokens were last used: to the hour, so that a busy token costs a write an hour.
-// What is noted and not written when the process ends is lost.
+// useTracker records when API tokens were last used, to the hour, so that a busy token costs one write an hour. Uses
+// that are not yet written are lost when the process ends.
 type useTracker struct {
 	conn *bus.Conn
 	log  *slog.Logger
 
 	mu     sync.Mutex
-	noted  map[store.TokenKey]proto.Millis // to write
-	newest map[store.TokenKey]proto.Millis // of what was noted by this process
+	noted  map[store.TokenKey]proto.Millis // to be written
+	newest map[store.TokenKey]proto.Millis // newest use noted by this process
 	more   chan struct{}
 }
 
-// usesEvery is how exactly the last use is known.
+// usesEvery is the resolution of last uses.
 const usesEvery = time.Hour
 
 func newUseTracker(conn *bus.Conn, log *slog.Logger) *useTracker {
 	return &useTracker{conn: conn, log: log, noted: map[store.TokenKey]proto.Millis{}, newest: map[store.TokenKey]proto.Millis{}, more: make(chan struct{}, 1)}
 }
 
-// note says that a token is in use, of which was is the last use that is known.
+// note records that a token was used; was is its last known use. A use newer than the last one by less than [usesEvery]
+// is dropped.
 func (u *useTracker) note(a proto.Account, id proto.ID, was proto.Millis, now time.Time) {
 	at := proto.At(now)
 	if was != 0 && at < was.Add(usesEvery) {
@@ -54,7 +55,7 @@ func (u *useTracker) note(a proto.Account, id proto.ID, was proto.Millis, now ti
 	}
 }
 
-// Run writes what is noted until ctx ends.
+// Run writes the recorded uses until ctx ends.
 func (u *useTracker) Run(ctx context.Context) error {
 	for {
 		select {
@@ -74,7 +75,7 @@ func (u *useTracker) Run(ctx context.Context) error {
 	}
 }
 
-// write stores a use, unless there is a later one.
+// write stores a use unless a later one is stored.
 func (u *useTracker) write(ctx context.Context, k store.TokenKey, at proto.Millis) error {
 	key := topology.APITokenUsedKey(k.Account, k.ID)
 	var last proto.TokenSeen
@@ -86,12 +87,12 @@ func (u *useTracker) write(ctx context.Context, k store.TokenKey, at proto.Milli
 		_, err = u.conn.Put(ctx, topology.Tokens, key, &proto.TokenSeen{At: at}, revision)
 	}
 	if errors.Is(err, bus.ErrConflict) {
-		return nil // another replica wrote one of the same hour
+		return nil // another replica wrote a use of the same hour
 	}
 	return err
 }
 
-// forget removes when a token was last used. Nothing reads it any more: that it stays does no harm.
+// forget removes the last use of a deleted token. An entry left behind is harmless: nothing reads it.
 func (u *useTracker) forget(ctx context.Context, a proto.Account, id proto.ID) {
 	u.mu.Lock()
 	delete(u.noted, store.TokenKey{Account: a, ID: id})
