@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// accountRoutes are what clients ask first: which account their token is of.
+// accountRoutes returns the routes of the account. Clients ask first which account their token belongs to.
 func (s *API) accountRoutes() []v4.Route {
 	return []v4.Route{
 		{Method: http.MethodGet, Path: "/client/v4/accounts", Scope: permission.Own, Handle: s.listAccounts},
@@ -20,7 +20,7 @@ func (s *API) accountRoutes() []v4.Route {
 	}
 }
 
-// AccountView is an account as Cloudflare shows it. There is nothing to set.
+// AccountView is an account as Cloudflare shows it. None of its members can be changed.
 type AccountView struct {
 	ID        proto.Account   `json:"id"`
 	Name      string          `json:"name"`
@@ -34,7 +34,7 @@ type accountSettings struct {
 	TwoFactor    bool    `json:"enforce_twofactor"`
 }
 
-// viewAccount shows an account by its organization's name.
+// viewAccount returns an account as responses show it, under its organization's name.
 func (s *API) viewAccount(a proto.Account) AccountView {
 	o := s.store.Catalog.Organization(a).Value
 	return AccountView{ID: a, Name: cmp.Or(o.Name, "Plumbline"), Type: "standard", CreatedOn: v4.Timestamp(o.CreatedAt)}
@@ -62,7 +62,7 @@ func (s *API) getAccount(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(s.viewAccount(c.Account)), nil
 }
 
-// hasName reports whether a name is the one that a list's query asks for. Letter case does not count.
+// hasName reports whether name matches the name filter of a list query. Letter case is ignored.
 func hasName(q url.Values, name string) bool {
 	return q.Get("name") == "" || strings.EqualFold(q.Get("name"), name)
 }

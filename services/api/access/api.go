@@ -16,20 +16,20 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Config says what Access serves.
+// Config configures the API of Access.
 type Config struct {
 	// Account is the account that may change the signing keys; zero: every account.
 	Account proto.Account
-	// SealGateway are the gateways' recipients: the secrets of identity providers are sealed to them. Without one, no
-	// such secret is taken.
+	// SealGateway are the gateways' recipients, to which the secrets of identity providers are sealed. Without a
+	// recipient, a provider with a secret is rejected.
 	SealGateway []age.Recipient
-	// TeamDomain is the URL where people log in.
+	// TeamDomain is the URL of the login pages.
 	TeamDomain string
 	// Zones are the zones of the configuration. If there are any, only they and the stored ones are served.
 	Zones []Zone
 	// FreeSecretHost keeps the secret of an identity provider when the host of one of its URLs changes.
 	FreeSecretHost bool
-	// ProbeTimeout bounds the test of an identity provider that was saved.
+	// ProbeTimeout bounds the test of an identity provider after it was saved.
 	ProbeTimeout time.Duration
 }
 
@@ -37,7 +37,7 @@ type Config struct {
 type API struct {
 	cfg           Config
 	store         *store.Store
-	index         *index // as far as the store's catalog
+	index         *index // in step with the store's catalog
 	tags          *resource.Kind[proto.Tag, *proto.Tag]
 	groups        *resource.Kind[proto.Group, *proto.Group]
 	providers     *resource.Kind[proto.IdentityProvider, *proto.IdentityProvider]
@@ -45,8 +45,8 @@ type API struct {
 	providerTests *prometheus.CounterVec // by result
 }
 
-// New returns the API of Access. It is called before the store runs. providerTests counts tests of identity providers
-// by result.
+// New returns the API of Access. Call it before the store runs. providerTests counts tests of identity providers by
+// result.
 func New(cfg Config, s *store.Store, providerTests *prometheus.CounterVec) *API {
 	a := &API{cfg: cfg, store: s, index: newIndex(), providerTests: providerTests}
 	a.tags, a.groups, a.providers, a.policies = a.newTags(), a.newGroups(), a.newProviders(), a.newPolicies()
@@ -55,7 +55,7 @@ func New(cfg Config, s *store.Store, providerTests *prometheus.CounterVec) *API 
 	return a
 }
 
-// register names the kinds of Access for the audit log.
+// register registers the kinds of Access with the audit log.
 func (s *API) register() {
 	s.tags.Register()
 	s.groups.Register()
@@ -78,7 +78,7 @@ func (s *API) Routes() []v4.Route {
 	)
 }
 
-// Describe describes the routes of Access.
+// Describe adds the routes of Access to a description.
 func (s *API) Describe(d *openapi.Description) {
 	d.Add(s.operations(), schemas())
 	d.Add(accountOperations(), nil)

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// revokeTokens voids every token of an application that was issued so far (api/README.md 3.2).
+// revokeTokens revokes every token issued for an application so far (api/README.md 3.2).
 func (s *API) revokeTokens(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	_, _, err := s.changeApplication(ctx, c, func(app *proto.Application) error {
 		app.Gate.RevokedAt = max(app.Gate.RevokedAt, proto.At(s.store.Clock.Now()))
@@ -22,7 +22,7 @@ func (s *API) revokeTokens(ctx context.Context, c *v4.Call) (v4.Response, error)
 	return v4.Response{Status: http.StatusAccepted, Result: struct{}{}}, err
 }
 
-// changeApplication makes a change to the application that the path names, again if somebody else was first.
+// changeApplication applies a change to the application that the path names. It tries again after a lost race.
 func (s *API) changeApplication(ctx context.Context, c *v4.Call, change func(*proto.Application) error) (*proto.Application, uint64, error) {
 	for range store.MaxAttempts {
 		old, err := s.Application(ctx, c)
@@ -46,13 +46,13 @@ func (s *API) changeApplication(ctx context.Context, c *v4.Call, change func(*pr
 	return nil, 0, v4.ErrConflict
 }
 
-// settings are the members that an application's settings endpoint knows.
+// settings holds the members of an application's settings endpoint.
 type settings struct {
 	AllowIframe      bool `json:"allow_iframe"`
 	SkipInterstitial bool `json:"skip_interstitial"`
 }
 
-// changeSettings changes those that the body names, with either method, and keeps the rest.
+// changeSettings changes the settings in the body and keeps the others, for PUT and for PATCH.
 func (s *API) changeSettings(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -79,8 +79,8 @@ func (s *API) changeSettings(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return v4.Response{Result: now, Revision: revision}, err
 }
 
-// namesWhatIs refuses tags and identity providers that are not there (api/README.md 1.6). Those that the
-// application had before may have been removed since: they are no reason to refuse another change.
+// namesWhatIs returns an error if an application names a tag or an identity provider that does not exist (api/README.md
+// 1.6). Names that the application had before are accepted: their removal since must not block other changes.
 func (s *API) namesWhatIs(a proto.Account, body v4.Object, app, old *proto.Application) error {
 	var tags []string
 	var idps []proto.ID

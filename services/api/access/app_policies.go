@@ -43,7 +43,7 @@ func (s *API) listAppPolicies(ctx context.Context, c *v4.Call) (v4.Response, err
 	return v4.Response{Result: part, Info: info}, err
 }
 
-// linked finds an application and the link to the policy that the path names.
+// linked returns an application and its link to the policy that the path names.
 func (s *API) linked(ctx context.Context, c *v4.Call) (catalog.Record[proto.Application], int, catalog.Record[proto.Policy], error) {
 	var policy catalog.Record[proto.Policy]
 	app, err := s.Application(ctx, c)
@@ -70,8 +70,7 @@ func (s *API) getAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, error)
 	return v4.OK(s.ViewPolicy(c.Account, policy.Value, app.Value.Policies[n].Precedence)), nil
 }
 
-// createAppPolicy makes a policy that the application owns, or links a reusable one where the body is only
-// an id.
+// createAppPolicy creates a policy that the application owns, or links a reusable policy if the body is only an id.
 func (s *API) createAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -82,7 +81,7 @@ func (s *API) createAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 		return v4.Response{}, err
 	}
 	if item.body != nil {
-		item.id = proto.ID{} // ids are ours to give
+		item.id = proto.ID{} // clients cannot choose ids
 	}
 	for range store.MaxAttempts {
 		app, err := s.Application(ctx, c)
@@ -110,7 +109,7 @@ func (s *API) createAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 	return v4.Response{}, v4.ErrConflict
 }
 
-// updateAppPolicy replaces an owned policy; of a reusable one it changes the precedence only.
+// updateAppPolicy replaces an owned policy. For a reusable policy it changes only the precedence.
 func (s *API) updateAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -143,7 +142,7 @@ func (s *API) updateAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 	return s.viewLink(c, proto.PolicyLink{Policy: policy.Value.ID, Precedence: items[n].precedence}, http.StatusOK)
 }
 
-// deleteAppPolicy takes a policy out of the application; one that the application owns ends.
+// deleteAppPolicy unlinks a policy from the application, and deletes it if the application owns it.
 func (s *API) deleteAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
 		app, n, policy, err := s.linked(ctx, c)
@@ -159,8 +158,8 @@ func (s *API) deleteAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 	return v4.Response{}, v4.ErrConflict
 }
 
-// makeReusable lets other applications link a policy that the application owns. It stays linked here, and lives on
-// when the application ends. One that is reusable already stays as it is.
+// makeReusable lets other applications link a policy that the application owns. The policy stays linked here, and is
+// kept when the application is deleted. A policy that is reusable already does not change.
 func (s *API) makeReusable(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if len(bytes.TrimSpace(c.Payload)) > 0 {
 		if _, err := c.Object(); err != nil {
@@ -196,10 +195,10 @@ func itemsOf(links []proto.PolicyLink) []policyItem {
 	return items
 }
 
-// relink gives an application other policies.
+// relink replaces the policies of an application.
 func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.Application], items []policyItem) ([]proto.PolicyLink, error) {
 	items = slices.DeleteFunc(items, func(i policyItem) bool {
-		// A link whose policy is gone is left out; one that is new and leads nowhere is the client's mistake.
+		// An existing link to a deleted policy is dropped; a new link to a missing policy is the client's mistake.
 		_, found := s.store.Catalog.Policy(c.Account, i.id)
 		return !found && slices.ContainsFunc(old.Value.Policies, func(l proto.PolicyLink) bool { return l.Policy == i.id })
 	})
@@ -228,7 +227,7 @@ func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.A
 func (s *API) viewLink(c *v4.Call, link proto.PolicyLink, status int) (v4.Response, error) {
 	p, found := s.store.Catalog.Policy(c.Account, link.Policy)
 	if !found {
-		return v4.Response{}, errNoPolicy // somebody removed it meanwhile
+		return v4.Response{}, errNoPolicy // deleted in the meantime
 	}
 	return v4.Response{Status: status, Result: s.ViewPolicy(c.Account, p.Value, link.Precedence)}, nil
 }

@@ -15,17 +15,17 @@ const (
 	defaultSessionDuration = "24h"
 )
 
-// applicationTypes are those of api/README.md 3.1. Only self_hosted ones are served: of the others nothing
-// has a destination here.
+// applicationTypes are the types of api/README.md 3.1. Only self_hosted applications are served; the other types have
+// no destination behind the gateway.
 var applicationTypes = []string{
 	TypeSelfHosted, "saas", "ssh", "vnc", "app_launcher", "warp", "biso", "bookmark", "dash_sso", "infrastructure", "rdp",
 	"mcp", "mcp_portal", "proxy_endpoint",
 }
 
-// hostedTypes are the other types whose applications have destinations in the three views of [destinations].
+// hostedTypes are the other types whose applications have the three views of [destinations].
 var hostedTypes = []string{"ssh", "vnc", "rdp", "mcp_portal"}
 
-// applicationMembers are those of api/README.md 3.3 that are echoed.
+// applicationMembers are the members of api/README.md 3.3 that are stored and returned.
 var applicationMembers = map[string]v4.MemberKind{
 	"app_launcher_visible": v4.BoolMember, "auto_redirect_to_identity": v4.BoolMember, "allowed_idps": v4.StringsMember,
 	"allow_authenticate_via_warp": v4.BoolMember, "allow_iframe": v4.BoolMember, "enable_binding_cookie": v4.BoolMember,
@@ -37,8 +37,8 @@ var applicationMembers = map[string]v4.MemberKind{
 	"oauth_configuration": v4.ObjectMember, "use_clientless_isolation_app_launcher_url": v4.BoolMember,
 }
 
-// ReadApplication reads a whole application, its policies excepted, and keeps what was sent. old is what
-// it replaces, or nil. Id, AUD and times are the caller's.
+// ReadApplication reads a whole application except its policies, and keeps the body as sent. old is the application
+// that it replaces, or nil. The caller sets id, AUD and times.
 func ReadApplication(body v4.Object, app *proto.Application, old *proto.Application) error {
 	var err error
 	if app.Name, err = body.Line("name"); err != nil {
@@ -111,8 +111,8 @@ func readSelfHosted(body v4.Object, app *proto.Application, old *proto.Applicati
 	return nil
 }
 
-// keepDestinations completes the views of the destinations of an application that is not served. Views that do not
-// agree are kept as they were sent.
+// keepDestinations completes the destination views of an application that is not served. Contradicting views are kept
+// as sent.
 func keepDestinations(body v4.Object, app, old *proto.Application) {
 	var before *destinations
 	if old != nil && old.Type == app.Type {
@@ -125,8 +125,8 @@ func keepDestinations(body v4.Object, app, old *proto.Application) {
 	}
 }
 
-// readOrigin reads x_origin_url, where the gateway sends the application's requests. Clients that do not
-// know it leave it out: then it stays.
+// readOrigin reads x_origin_url, the URL to which the gateway sends the application's requests. If it is absent, it
+// stays: other clients do not know it.
 func readOrigin(body v4.Object, app *proto.Application, old *proto.Application) error {
 	if _, there := body["x_origin_url"]; !there {
 		if old != nil {
@@ -139,7 +139,7 @@ func readOrigin(body v4.Object, app *proto.Application, old *proto.Application) 
 		return err
 	}
 	if text != "" {
-		// As the gateway reads it: what it would not call is refused here, and not to somebody's first request.
+		// Parsed as the gateway does: a URL that the gateway would not call fails here, not at a user's first request.
 		u, err := egress.ParseURL(text)
 		if err != nil {
 			return v4.Invalid("x_origin_url cannot be used: %v It should be a URL such as http://10.0.0.5:8080", err)

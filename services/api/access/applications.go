@@ -31,13 +31,13 @@ func (s *API) applicationRoutes() []v4.Route {
 		{Method: http.MethodPut, Path: one, Scope: permission.Apps, Handle: s.updateApplication, Zones: true},
 		{Method: http.MethodDelete, Path: one, Scope: permission.Apps, Handle: s.deleteApplication, Zones: true},
 		{Method: http.MethodPost, Path: one + "/revoke_tokens", Scope: permission.Apps, Handle: s.revokeTokens, Zones: true},
-		{Method: http.MethodPost, Path: one + "/revoke-tokens", Scope: permission.Apps, Handle: s.revokeTokens, Zones: true}, // as the SDK v0 writes it
+		{Method: http.MethodPost, Path: one + "/revoke-tokens", Scope: permission.Apps, Handle: s.revokeTokens, Zones: true}, // spelling of the Go SDK v0
 		{Method: http.MethodPut, Path: one + "/settings", Scope: permission.Apps, Handle: s.changeSettings, Zones: true},
 		{Method: http.MethodPatch, Path: one + "/settings", Scope: permission.Apps, Handle: s.changeSettings, Zones: true},
 	}, s.appPolicyRoutes()...)
 }
 
-// viewApplication is what was sent, with what is ours (api/README.md 3.3).
+// viewApplication returns an application as responses show it: the body as sent, with our members (api/README.md 3.3).
 func (s *API) viewApplication(a proto.Account, app *proto.Application) json.RawMessage {
 	policies, unsupported := s.viewLinks(a, app.Policies)
 	return v4.Splice(app.Sent, struct {
@@ -72,7 +72,7 @@ func (s *API) listApplications(ctx context.Context, c *v4.Call) (v4.Response, er
 	return v4.Response{Result: views, Info: info}, err
 }
 
-// shownPolicies is the basis of an application's view: its policies as they are now.
+// shownPolicies returns the basis of an application's view: the current state of its policies.
 func (s *API) shownPolicies(app catalog.Record[proto.Application]) store.Basis {
 	var newest, n uint64
 	for _, link := range app.Value.Policies {
@@ -83,8 +83,8 @@ func (s *API) shownPolicies(app catalog.Record[proto.Application]) store.Basis {
 	return store.Basis{newest, n, s.referred()}
 }
 
-// wanted tells of applications whether a list's filters let them through (api/README.md 3.2): names and domains
-// by a part of them, unless exact is asked for.
+// wanted returns the filter of a list query (api/README.md 3.2). Names and domains match by substring unless exact is
+// set.
 func wanted(q url.Values) func(*proto.Application) bool {
 	aud, name, domain, search := q.Get("aud"), q.Get("name"), q.Get("domain"), strings.ToLower(q.Get("search"))
 	match := func(value, wanted string) bool { return value == wanted }
@@ -108,7 +108,7 @@ func (s *API) getApplication(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return v4.Response{Result: s.viewApplication(c.Account, app.Value), Revision: app.Revision}, nil
 }
 
-// Application finds the one that the path names.
+// Application returns the application that the path names.
 func (s *API) Application(ctx context.Context, c *v4.Call) (catalog.Record[proto.Application], error) {
 	return resource.InScope(c, errNoApplication, func(app *proto.Application) proto.Account { return app.Zone })(
 		resource.Find(ctx, s.store.Fresh, c, s.store.Catalog.Application, errNoApplication))
@@ -130,15 +130,15 @@ func (s *API) createApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 	return a, err
 }
 
-// NewAUD draws an audience of 64 hex characters.
+// NewAUD returns a random audience tag of 64 hex characters.
 func NewAUD() string {
 	var b [32]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
 
-// updateApplication replaces the application by what is sent. Its AUD stays, its policies where they are
-// not sent, and x_origin_url where it is not sent.
+// updateApplication replaces an application. Its AUD stays, and so do its policies and x_origin_url if the body does
+// not have them.
 func (s *API) updateApplication(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -183,12 +183,12 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 			return v4.Response{}, err
 		}
 		revision, err := s.save(ctx, c.Account, app, p, store.PriorOf(old), claims...)
-		// The answer shows the policies as they are now, and another attempt, what made this one fail.
+		// The response shows the current policies, and another attempt has to see the write that made this one fail.
 		if fresh := s.store.Fresh(ctx); err == nil && fresh != nil {
 			return v4.Response{}, fresh
 		}
 		if errors.Is(err, bus.ErrConflict) && len(claims) > 0 && s.stands(c.Account, old, app.ID) {
-			continue // somebody claims the same at this moment
+			continue // another request is reserving the same destination
 		}
 		if err != nil {
 			return v4.Response{}, err
@@ -198,13 +198,13 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 	return v4.Response{}, v4.ErrConflict
 }
 
-// stands tells whether an application is as it was.
+// stands reports whether an application has not changed since old was read.
 func (s *API) stands(a proto.Account, old catalog.Record[proto.Application], id proto.ID) bool {
 	now, found := s.store.Catalog.Application(a, id)
 	return found == (old.Value != nil) && now.Revision == old.Revision
 }
 
-// planOf plans the policies where the body has them, and links them.
+// planOf plans the policies in the body, if it has any, and links them to the application.
 func (s *API) planOf(a proto.Account, body v4.Object, app *proto.Application) (p linkPlan, err error) {
 	if !body.Has("policies") {
 		return p, nil
@@ -219,7 +219,7 @@ func (s *API) planOf(a proto.Account, body v4.Object, app *proto.Application) (p
 	return p, err
 }
 
-// unclaimed refuses a destination that another application has: requests to it could be either's.
+// unclaimed returns an error if another application has one of the destinations: requests to it could belong to either.
 func (s *API) unclaimed(a proto.Account, app *proto.Application) error {
 	for _, d := range app.Domains {
 		p, err := appmatch.Parse(d)
@@ -256,8 +256,8 @@ func (s *API) deleteApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 
 var errNoApplication = v4.Errorf(http.StatusNotFound, v4.CodeUnknownApplication, "access.api.error.unknown_application")
 
-// showApplication shows an application with the ids of its policies: they have events of their own, and what
-// they were at that moment is in those.
+// showApplication returns an application for the audit log, with only the ids of its policies: changes of policies have
+// their own events.
 func (s *API) showApplication(a proto.Account, app *proto.Application) any {
 	alone := *app
 	alone.Policies = nil

@@ -7,8 +7,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Access: applications and their policies, reusable policies, groups, identity providers, service tokens, tags,
-// the organisation, keys, people and their logins.
+// operations describes the routes of Access.
 func (s *API) operations() openapi.Operations {
 	policies := openapi.Resource{
 		Path: "/access/apps/{id}/policies", ID: "{policy}", One: "a policy of an application", Many: "the policies of an application, by precedence",
@@ -83,7 +82,7 @@ func organizationOperations() openapi.Operations {
 	}
 }
 
-// accountOperations: the account, and its zones.
+// accountOperations describes the routes of the account and its zones.
 func accountOperations() openapi.Operations {
 	body := openapi.Object(openapi.Members{"name": openapi.Text(), "account": openapi.Object(nil), "x_host_suffixes": openapi.List(openapi.Text()).Describe("hosts that applications of the zone lie within; without it, the name is the only one")})
 	named := []openapi.Parameter{openapi.NameParam}

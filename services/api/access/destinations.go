@@ -10,17 +10,17 @@ import (
 	"plumbline.dev/services/internal/appmatch"
 )
 
-// destinations are what an application protects, in the three views that clients know: domain,
-// self_hosted_domains and destinations. Answers hold all three, consistent (api/README.md 3.4).
+// destinations are the URLs that an application protects, in the three views that clients know: domain,
+// self_hosted_domains and destinations. Responses hold all three views, consistent with each other (api/README.md 3.4).
 type destinations struct {
 	domain string
-	hosts  []string    // the public ones
-	list   []v4.Object // all of them
+	hosts  []string    // public destinations only
+	list   []v4.Object // all destinations
 }
 
 var destinationTypes = []string{"public", "private", "via_mcp_server_portal", "worker", "preview_worker"}
 
-// parseDestinations reads the views that a body has; null and empty are as good as absent.
+// parseDestinations reads the views in a body. Null and empty views count as absent.
 func parseDestinations(body v4.Object) (destinations, error) {
 	var d destinations
 	var err error
@@ -57,9 +57,9 @@ func parseDestinations(body v4.Object) (destinations, error) {
 	return d, nil
 }
 
-// readDestinations makes the three views one. Where several are sent, destinations count before
-// self_hosted_domains and these before domain; but a view that is sent back unchanged says nothing
-// against one that was changed, so that a client may read, change one of them, and write.
+// readDestinations merges the three views. If several are sent, destinations takes precedence over self_hosted_domains,
+// and self_hosted_domains over domain. A view that is sent back unchanged does not override one that changed, so a
+// client may read an application, change one view, and write it.
 func readDestinations(body v4.Object, before *destinations) (destinations, error) {
 	sent, err := parseDestinations(body)
 	if err != nil {
@@ -92,9 +92,9 @@ func readDestinations(body v4.Object, before *destinations) (destinations, error
 	return d, nil
 }
 
-// ignoreUnchanged drops the views that are as they were, if another one changed; the domain only if it is no
-// longer one of the destinations. A domain that changed says nothing about further destinations, which would be lost unseen: then all views count. Hosts that
-// changed say nothing about destinations that are no hosts.
+// ignoreUnchanged drops unchanged views if another view changed. The domain is dropped only if it is no longer one of
+// the destinations. If only the domain changed, all views count: the domain says nothing about further destinations,
+// which would be lost unnoticed. Changed hosts leave destinations other than hosts as they are.
 func (d *destinations) ignoreUnchanged(before *destinations) {
 	sameDomain := d.domain == "" || d.domain == before.domain
 	sameHosts := len(d.hosts) == 0 || sameTexts(d.hosts, before.hosts)
@@ -119,7 +119,7 @@ func (d *destinations) ignoreUnchanged(before *destinations) {
 	}
 }
 
-// sameTexts compares lists whose order says nothing: a client keeps self_hosted_domains as a set.
+// sameTexts compares two lists, ignoring order: a client keeps self_hosted_domains as a set.
 func sameTexts(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
@@ -129,7 +129,7 @@ func isPublic(o v4.Object) bool {
 	return kind == "public"
 }
 
-// publicHosts are the hosts and paths of the public destinations in a list, in its order.
+// publicHosts returns the hosts and paths of the public destinations in a list, in order.
 func publicHosts(list []v4.Object) (hosts []string) {
 	for _, o := range list {
 		if isPublic(o) {
@@ -140,12 +140,12 @@ func publicHosts(list []v4.Object) (hosts []string) {
 	return hosts
 }
 
-// among reports whether one of some destinations covers what a domain does.
+// among reports whether one of the destinations covers the same URLs as domain.
 func among(hosts []string, domain string) bool {
 	return slices.ContainsFunc(hosts, func(h string) bool { return sameDestination(h, domain) })
 }
 
-// plain is what a list says, however it is written.
+// plain returns the decoded JSON of a list, for comparisons that ignore its formatting.
 func plain(list []v4.Object) (v any) {
 	b, err := v4.Encode(list)
 	if err == nil {
@@ -182,14 +182,14 @@ func checkHosts(hosts []string) error {
 	return nil
 }
 
-// sameDestination compares what two texts cover.
+// sameDestination reports whether two destinations cover the same URLs.
 func sameDestination(a, b string) bool {
 	pa, err1 := appmatch.Parse(a)
 	pb, err2 := appmatch.Parse(b)
 	return err1 == nil && err2 == nil && pa.String() == pb.String()
 }
 
-// put writes the views into what is stored and echoed.
+// put writes the views into the body that is stored and returned.
 func (d *destinations) put(body v4.Object) {
 	body.Set("destinations", d.list)
 	if len(d.hosts) == 0 {
@@ -201,7 +201,8 @@ func (d *destinations) put(body v4.Object) {
 	body.Set("self_hosted_domains", d.hosts)
 }
 
-// newDestinations are those that an application did not have before: what it had is its own until it is written.
+// newDestinations returns the destinations that an application did not have before. It keeps its old ones until it is
+// written.
 func newDestinations(app, old *proto.Application) []string {
 	var had []string
 	if old != nil {
@@ -210,7 +211,7 @@ func newDestinations(app, old *proto.Application) []string {
 	return slices.DeleteFunc(ClaimedBy(app), func(d string) bool { return slices.Contains(had, d) })
 }
 
-// ClaimedBy are the destinations of an application, each in the one form that it has.
+// ClaimedBy returns the destinations of an application in canonical form.
 func ClaimedBy(app *proto.Application) []string {
 	var all []string
 	for _, d := range app.Domains {

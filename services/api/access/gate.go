@@ -12,14 +12,14 @@ import (
 	"plumbline.dev/services/internal/headername"
 )
 
-// Bounds of what the gateway is told, in bytes, and of its lists.
+// Bounds of the members for the gateway: bytes of a message, entries of a list.
 const (
 	maxDenyMessage = 4096
 	maxListed      = 100
 )
 
-// readGate reads the members of a self-hosted application that the gateway acts on (api/README.md 3.3). What
-// revoke_tokens did is the caller's to keep.
+// readGate reads the members of a self-hosted application that the gateway acts on (api/README.md 3.3). The caller
+// keeps the effect of revoke_tokens.
 func readGate(body v4.Object) (proto.Gate, error) {
 	var g proto.Gate
 	var err error
@@ -69,7 +69,7 @@ func readGate(body v4.Object) (proto.Gate, error) {
 	return g, checkTogether(&g)
 }
 
-// checkTogether refuses members that contradict each other (api/README.md 3.3).
+// checkTogether returns an error if members contradict each other (api/README.md 3.3).
 func checkTogether(g *proto.Gate) error {
 	switch {
 	case g.OptionsBypass && g.CORS != nil:
@@ -106,7 +106,7 @@ func readSameSite(body v4.Object) (string, error) {
 	return lower, nil
 }
 
-// readIDs reads a list of ids; none twice.
+// readIDs reads a list of ids and drops duplicates.
 func readIDs(body v4.Object, name string) ([]proto.ID, error) {
 	if !body.Has(name) {
 		return nil, nil
@@ -130,7 +130,7 @@ func readIDs(body v4.Object, name string) ([]proto.ID, error) {
 
 var corsMethods = []string{"GET", "POST", "HEAD", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 
-// readCORS reads cors_headers; an empty object is none.
+// readCORS reads cors_headers. An empty object counts as absent.
 func readCORS(body v4.Object) (*proto.CORS, error) {
 	sent, err := body.Member("cors_headers")
 	if err != nil || len(sent) == 0 {
@@ -145,7 +145,7 @@ func readCORS(body v4.Object) (*proto.CORS, error) {
 	}
 	for name, list := range map[string]struct {
 		to    *[]string
-		every *bool // what "*" means
+		every *bool // set by "*"
 		valid func(string) bool
 	}{
 		"allowed_headers": {&c.Headers, &c.AllHeaders, headername.IsToken},
@@ -176,7 +176,7 @@ func readCORS(body v4.Object) (*proto.CORS, error) {
 	return &c, nil
 }
 
-// isOrigin tells what a browser may send as Origin: scheme, host and port.
+// isOrigin reports whether a browser may send the text as Origin: scheme, host and port.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme != "" && u.Host != "" && u.User == nil && u.Scheme+"://"+u.Host == text

@@ -58,13 +58,13 @@ func filterGroups(q url.Values) func(*proto.Group) bool {
 	}
 }
 
-// groupUnused returns an error while a policy or another group names the group: the users that they admit would change
-// unseen.
+// groupUnused returns an error while a policy or another group names the group: deleting it would silently change which
+// users they admit.
 func (s *API) groupUnused(a proto.Account, g *proto.Group) error {
 	return resource.InUse("group", s.rulesWith(a, g.ID, func(r proto.Rule) bool { return r.Selector == "group" && ruleNames(r, "id", g.ID) }))
 }
 
-// readGroup reads a whole group and keeps what was sent. Id, zone and times are the caller's.
+// readGroup reads a whole group and keeps the body as sent. The caller sets id, zone and times.
 func (s *API) readGroup(a proto.Account, body v4.Object, g *proto.Group) error {
 	var err error
 	if g.Name, err = body.Line("name"); err != nil {
@@ -91,7 +91,7 @@ func (s *API) readGroup(a proto.Account, body v4.Object, g *proto.Group) error {
 	return s.endsSomewhere(a, g)
 }
 
-// groupsThere refuses rules about a group that is not there (api/README.md 1.6).
+// groupsThere returns an error if a rule names a group that does not exist (api/README.md 1.6).
 func (s *API) groupsThere(a proto.Account, lists ...[]proto.Rule) error {
 	for _, id := range groupsIn(lists...) {
 		if _, found := s.store.Catalog.Group(a, id); !found {
@@ -101,7 +101,7 @@ func (s *API) groupsThere(a proto.Account, lists ...[]proto.Rule) error {
 	return nil
 }
 
-// endsSomewhere refuses a group that would contain itself: nobody could say who is in it.
+// endsSomewhere returns an error if a group would contain itself: its membership would be undefined.
 func (s *API) endsSomewhere(a proto.Account, g *proto.Group) error {
 	seen := map[proto.ID]bool{}
 	next := groupsIn(g.Include, g.Exclude, g.Require)
@@ -118,7 +118,7 @@ func (s *API) endsSomewhere(a proto.Account, g *proto.Group) error {
 	return nil
 }
 
-// groupsIn are the groups that rules name.
+// groupsIn returns the groups that rules name.
 func groupsIn(lists ...[]proto.Rule) []proto.ID {
 	var ids []proto.ID
 	anyRule(func(r proto.Rule) bool {

@@ -13,38 +13,39 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// index keeps what the API asks about an account's configuration ready, change by change: lists in their
-// order, and who names whom. Neither a list of 10,000 resources nor a write among them goes through all of
-// them. It is as far as the catalog is that tells it of the changes. It is safe for concurrent use.
+// index holds each account's configuration in the form that the API queries: ordered lists, and counts of references.
+// It is updated change by change, so neither a list of 10,000 resources nor a write to one of them scans them all. It
+// is as current as the catalog that feeds it. It is safe for concurrent use.
 type index struct {
 	mu sync.RWMutex
 	of map[proto.Account]*contents
 }
 
-// contents are an account's resources. The lock of the index guards the maps; shelves have their own.
+// contents holds the resources of an account. The lock of the index guards the maps; each ordered index has its own
+// lock.
 type contents struct {
 	apps     store.Ordered[catalog.Record[proto.Application]]
-	policies store.Ordered[catalog.Record[proto.Policy]] // all of them
+	policies store.Ordered[catalog.Record[proto.Policy]] // owned and reusable
 	reusable store.Ordered[catalog.Record[proto.Policy]]
 	groups   store.Ordered[catalog.Record[proto.Group]]
 	idps     store.Ordered[catalog.Record[proto.IdentityProvider]]
 	tags     store.Ordered[catalog.Record[proto.Tag]]
 
 	owned  map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]] // by application
-	links  map[proto.ID]int                                          // applications that link each policy
-	tagged map[string]int                                            // applications that carry each tag
-	named  map[proto.ID]int                                          // rules that name each id
-	claims map[string][]proto.ID                                     // applications that have each destination
+	links  map[proto.ID]int                                          // number of applications that link each policy
+	tagged map[string]int                                            // number of applications with each tag
+	named  map[proto.ID]int                                          // number of rules that name each id
+	claims map[string][]proto.ID                                     // applications with each destination
 }
 
 func newIndex() *index { return &index{of: map[proto.Account]*contents{}} }
 
-// account gives the shelves of an account; those of one that has nothing are empty.
+// account returns the contents of an account; they are empty if the account has none.
 func (x *index) account(a proto.Account) *contents {
 	return read(x, a, func(c *contents) *contents { return c })
 }
 
-// apply follows a change.
+// apply applies a change of the catalog.
 func (x *index) apply(ch catalog.Change) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -90,7 +91,7 @@ func (x *index) apply(ch catalog.Change) {
 	}
 }
 
-// shelve makes a change on a shelf, and gives what there was and what there is; nil: nothing.
+// shelve applies a change to an ordered index. It returns the resource before and after, nil if there is none.
 func shelve[T any](on *store.Ordered[catalog.Record[T]], ch catalog.Change, made func(*T) proto.Millis) (was, is *T) {
 	was, _ = ch.Was.(*T)
 	if is, _ = ch.Is.(*T); is == nil {
@@ -101,7 +102,7 @@ func shelve[T any](on *store.Ordered[catalog.Record[T]], ch catalog.Change, made
 	return was, is
 }
 
-// narrower is the shelf for the policies of an owner: of none, the reusable ones.
+// narrower returns the ordered index of an owner's policies; without an owner, of the reusable ones.
 func (c *contents) narrower(owner proto.ID) *store.Ordered[catalog.Record[proto.Policy]] {
 	if owner.IsZero() {
 		return &c.reusable
@@ -112,7 +113,7 @@ func (c *contents) narrower(owner proto.ID) *store.Ordered[catalog.Record[proto.
 	return c.owned[owner]
 }
 
-// countApplication counts what an application names, or takes it off again.
+// countApplication adds by (1 or -1) to the count of everything that an application names.
 func (c *contents) countApplication(app *proto.Application, by int) {
 	if app == nil {
 		return
@@ -140,11 +141,11 @@ func (c *contents) countApplication(app *proto.Application, by int) {
 	}
 }
 
-// namers are the members by which rules name something with an id: a group or a login method, a service
-// token, the identity provider that a group of its own comes from, a check.
+// namers are the members in which rules name something by its id: a group or a login method, a service token, the
+// identity provider of an external group, a check.
 var namers = []string{"id", "token_id", "identity_provider_id", "integration_uid"}
 
-// countRules counts the ids that rules name, or takes them off again.
+// countRules adds by (1 or -1) to the count of the ids that rules name.
 func (c *contents) countRules(by int, lists ...[]proto.Rule) {
 	anyRule(func(r proto.Rule) bool {
 		body := v4.Decode(r.Body)
@@ -164,27 +165,27 @@ func add[K comparable](to map[K]int, k K, by int) {
 	}
 }
 
-// linksTo counts the applications that link a policy.
+// linksTo returns the number of applications that link a policy.
 func (x *index) linksTo(a proto.Account, policy proto.ID) int {
 	return read(x, a, func(c *contents) int { return c.links[policy] })
 }
 
-// taggedBy counts the applications that carry a tag.
+// taggedBy returns the number of applications with a tag.
 func (x *index) taggedBy(a proto.Account, tag string) int {
 	return read(x, a, func(c *contents) int { return c.tagged[tag] })
 }
 
-// rulesNaming counts the rules that name an id.
+// rulesNaming returns the number of rules that name an id.
 func (x *index) rulesNaming(a proto.Account, id proto.ID) int {
 	return read(x, a, func(c *contents) int { return c.named[id] })
 }
 
-// ownedBy are the policies that an application owns.
+// ownedBy returns the policies that an application owns.
 func (x *index) ownedBy(a proto.Account, app proto.ID) []*store.Item[catalog.Record[proto.Policy]] {
 	return read(x, a, func(c *contents) []*store.Item[catalog.Record[proto.Policy]] { return c.owned[app].All() })
 }
 
-// claimant finds an application that has a destination, beside one.
+// claimant returns an application other than beside that has a destination.
 func (x *index) claimant(a proto.Account, destination string, beside proto.ID) (proto.ID, bool) {
 	others := read(x, a, func(c *contents) []proto.ID {
 		return slices.DeleteFunc(slices.Clone(c.claims[destination]), func(id proto.ID) bool { return id == beside })

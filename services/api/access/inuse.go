@@ -8,16 +8,16 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Resources that are referred to. Terraform deletes a resource before it updates those that referred to it, and
-// takes any status from 400 on for an error. As at Cloudflare,
-//   - a policy, a group, a tag and an identity provider that rules name cannot be deleted while something refers to
-//     them, which is a conflict: who is admitted would change unseen;
-//   - an identity provider in allowed_idps can be deleted. The application keeps its id, so that the list does not
-//     become empty, which would mean every provider: nobody can log in with a provider that is not there.
+// Deleting referenced resources. Terraform deletes a resource before it updates the resources that refer to it, and
+// treats any status from 400 on as an error. As at Cloudflare,
+//   - a policy, a group, a tag, or an identity provider named by rules cannot be deleted while something refers to it
+//     (409): the set of admitted users would change unnoticed;
+//   - an identity provider in allowed_idps can be deleted. The application keeps its id, since an empty list would mean
+//     every provider; logins with a deleted one fail.
 //
-// What refers to something that is not there is named in x_unsupported.
+// Dangling references are listed in x_unsupported.
 
-// applicationsWith are the applications of an account for which is reports true, as people call them.
+// applicationsWith returns the names of an account's applications for which is reports true.
 func (s *API) applicationsWith(a proto.Account, is func(*proto.Application) bool) (names []string) {
 	for _, app := range s.index.account(a).apps.All() {
 		if is(app.Value.Value) {
@@ -27,7 +27,7 @@ func (s *API) applicationsWith(a proto.Account, is func(*proto.Application) bool
 	return names
 }
 
-// rulesWith are the policies and the groups with a rule about an id for which is reports true, as people call them.
+// rulesWith returns the names of the policies and groups with a rule about an id for which is reports true.
 func (s *API) rulesWith(a proto.Account, id proto.ID, is func(proto.Rule) bool) (names []string) {
 	if s.index.rulesNaming(a, id) == 0 {
 		return nil
@@ -46,8 +46,8 @@ func (s *API) rulesWith(a proto.Account, id proto.ID, is func(proto.Rule) bool) 
 	return names
 }
 
-// absent are the selectors of rules about a service token, a check or an identity provider that is not there, each
-// once.
+// absent returns the selectors of rules about a service token, check, identity provider or group that does not exist,
+// each once.
 func (s *API) absent(a proto.Account, lists ...[]proto.Rule) (names []string) {
 	for _, rules := range lists {
 		for _, r := range rules {
@@ -82,12 +82,12 @@ func (s *API) refersToSomething(a proto.Account, r proto.Rule) bool {
 	return err == nil && there(id)
 }
 
-// referred is a number that grows whenever something that rules refer to is created or deleted.
+// referred returns a number that grows whenever something that rules refer to is created or deleted.
 func (s *API) referred() uint64 {
 	return s.store.Catalog.RevisionOf(topology.KindCheck, topology.KindIDP, topology.KindGroup) + s.store.Tokens.ServiceTokenChanges()
 }
 
-// absentIDP reports whether an application takes logins at a provider that is not there.
+// absentIDP reports whether allowed_idps of an application names a provider that does not exist.
 func (s *API) absentIDP(a proto.Account, app *proto.Application) bool {
 	return slices.ContainsFunc(app.Gate.IDPs, func(id proto.ID) bool {
 		_, found := s.store.Catalog.IdentityProvider(a, id)
@@ -95,7 +95,7 @@ func (s *API) absentIDP(a proto.Account, app *proto.Application) bool {
 	})
 }
 
-// CheckUsers are the policies and groups with a rule about a check, as people call them.
+// CheckUsers returns the names of the policies and groups with a rule about a check.
 func (s *API) CheckUsers(a proto.Account, check proto.ID) []string {
 	return s.rulesWith(a, check, func(r proto.Rule) bool {
 		return r.Selector == "device_posture" && ruleNames(r, "integration_uid", check)

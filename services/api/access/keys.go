@@ -16,8 +16,9 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// The signing keys are the exchange's, one set for every account: it is asked, and told. Every account may see how
-// they stand; what changes them is for the account that the installation was started with.
+// keyRoutes returns the routes of the signing keys. The exchange has one set of keys for all accounts, and the api
+// sends it commands. Every account may read their status; only the account that the installation was started with may
+// change them.
 func (s *API) keyRoutes() []v4.Route {
 	const keys = v4.AccountPath + "/access/keys"
 	return []v4.Route{
@@ -27,23 +28,23 @@ func (s *API) keyRoutes() []v4.Route {
 	}
 }
 
-// keysView is how the signing keys stand (api/README.md 8.1).
+// keysView is the status of the signing keys in a response (api/README.md 8.1).
 type keysView struct {
 	Days     int          `json:"days_until_next_rotation"`
 	Interval int          `json:"key_rotation_interval_days"`
 	Last     v4.Timestamp `json:"last_key_rotation_at"`
 }
 
-// Bounds of the days between rotations (api/README.md 8.1).
+// Bounds of the rotation interval, in days (api/README.md 8.1).
 const (
 	minRotation = 21
 	maxRotation = 365
 )
 
-// KindKeys is what the audit log calls the signing keys.
+// KindKeys is the kind of the signing keys in the audit log.
 const KindKeys = "keys"
 
-// keysTimeout is how long the exchange may take to answer; a new key takes it a second.
+// keysTimeout bounds the exchange's answer; generating a key takes it a second.
 const keysTimeout = 10 * time.Second
 
 func (s *API) getKeys(ctx context.Context, c *v4.Call) (v4.Response, error) {
@@ -71,7 +72,8 @@ func (s *API) rotateKeys(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return s.commandKeys(ctx, c, &proto.KeysCommand{Rotate: true})
 }
 
-// commandKeys has the exchange do it. The answer stands in the result and beside it: clients differ.
+// commandKeys sends a command to the exchange. The status is both the result and a member beside it, because clients
+// differ.
 func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCommand) (v4.Response, error) {
 	var told store.Change
 	switch {
@@ -94,7 +96,7 @@ func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCo
 	view, err := s.askExchange(ctx, command)
 	if err != nil {
 		if errors.Is(err, nats.ErrNoResponders) {
-			action.End(ctx) // nobody was told
+			action.End(ctx) // no exchange received the command
 		} else {
 			action.Settle(ctx, v4.Rejected(err))
 		}
@@ -105,7 +107,7 @@ func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCo
 	return v4.Response{Result: view, Beside: view}, nil
 }
 
-// askExchange commands, and tells how the keys stand then.
+// askExchange sends a command to the exchange and returns the status of the keys afterwards.
 func (s *API) askExchange(ctx context.Context, command *proto.KeysCommand) (keysView, error) {
 	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
 	defer cancel()

@@ -14,17 +14,17 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// An application's policies are links to policies with a precedence each. A link leads to a reusable
-// policy, or to one that the application owns, which lives and ends with it (api/README.md 3.5).
+// An application's policies are links with a precedence each. A link leads to a reusable policy, or to a policy that
+// the application owns and that is deleted with it (api/README.md 3.5).
 
 // policyItem is one item of the policies member: an id, a policy, or both.
 type policyItem struct {
-	id         proto.ID // zero: a policy to be made
+	id         proto.ID // zero: a new policy
 	precedence int
-	body       v4.Object // nil: a link and nothing else
+	body       v4.Object // nil: only a link
 }
 
-// readItems reads the policies member. Precedences that are not said are one more than the one before.
+// readItems reads the policies member. A missing precedence is that of the previous item plus one.
 func readItems(raw json.RawMessage) ([]policyItem, error) {
 	var sent []json.RawMessage
 	if json.Unmarshal(raw, &sent) != nil {
@@ -88,7 +88,7 @@ func readItem(n int, raw json.RawMessage) (policyItem, error) {
 	return item, nil
 }
 
-// linkPlan is what saving an application's policies comes to.
+// linkPlan holds the changes that saving an application's policies requires.
 type linkPlan struct {
 	links []proto.PolicyLink
 	write []policyWrite
@@ -100,8 +100,8 @@ type policyWrite struct {
 	prior  store.Prior
 }
 
-// plan turns items into links. An inline policy that has the name of one that the application owns is that
-// one: clients that send policies without ids do not make new ones at every save.
+// plan turns items into links. An inline policy with the name of a policy that the application owns replaces that one:
+// clients that send policies without ids would otherwise create new ones at every save.
 func (s *API) plan(a proto.Account, app proto.ID, items []policyItem, now proto.Millis) (linkPlan, error) {
 	var p linkPlan
 	owned := s.index.ownedBy(a, app)
@@ -135,7 +135,7 @@ func (s *API) plan(a proto.Account, app proto.ID, items []policyItem, now proto.
 		linked[policy.ID] = true
 		p.links = append(p.links, proto.PolicyLink{Policy: policy.ID, Precedence: item.precedence})
 		if item.body == nil || old.Value != nil && old.Value.Owner.IsZero() {
-			continue // a reusable policy is changed at its own endpoint only
+			continue // a reusable policy can only be changed at its own endpoint
 		}
 		if err := s.checkedPolicy(a, item.body, &policy); err != nil {
 			return p, err
@@ -157,7 +157,7 @@ func samePolicy(a, b *proto.Policy) bool {
 	return bytes.Equal(a.Sent, b.Sent) && sameRules(a.Include, b.Include) && sameRules(a.Exclude, b.Exclude) && sameRules(a.Require, b.Require)
 }
 
-// save stores an application with its policies, and with claims, or nothing of it all.
+// save stores an application with its policies and reservations, all or nothing.
 func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, prior store.Prior, claims ...store.Write) (uint64, error) {
 	all := claims
 	for n := range p.write {
@@ -168,7 +168,7 @@ func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application,
 	return s.store.Commit(ctx, a, topology.Config, append(all, store.ConfigWrite(a, topology.KindApplication, app.ID, app, prior))...)
 }
 
-// dropped takes policies away.
+// dropped returns the writes that delete policies.
 func dropped(a proto.Account, policies []*store.Item[catalog.Record[proto.Policy]]) []store.Write {
 	all := make([]store.Write, len(policies))
 	for n, o := range policies {
@@ -177,8 +177,8 @@ func dropped(a proto.Account, policies []*store.Item[catalog.Record[proto.Policy
 	return all
 }
 
-// viewLinks are the policies of an application, expanded, by precedence, and what of them this build cannot
-// do.
+// viewLinks returns the policies of an application, expanded and ordered by precedence, and the unsupported parts of
+// them.
 func (s *API) viewLinks(a proto.Account, links []proto.PolicyLink) (views []json.RawMessage, unsupported []string) {
 	views = []json.RawMessage{}
 	for _, link := range links {

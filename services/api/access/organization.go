@@ -20,7 +20,8 @@ import (
 	"plumbline.dev/services/internal/ownedmember"
 )
 
-// An account has one organisation. One that nobody wrote is there all the same, with what holds by default.
+// organizationRoutes returns the routes of the organisation. An account has one organisation; before it is first
+// written, it has default values.
 func (s *API) organizationRoutes() []v4.Route {
 	const org = v4.AccountPath + "/access/organizations"
 	return []v4.Route{
@@ -39,14 +40,14 @@ var organizationMembers = map[string]v4.MemberKind{
 	"mfa_ssh_piv_key_requirements": v4.ObjectMember,
 }
 
-// The members of an organisation that no client but curl knows. A PUT that leaves them out keeps them:
-// another client's would otherwise change who is let in, unseen.
+// Members of an organisation that only curl users know. A PUT without them keeps them: a write by another client would
+// otherwise change access unnoticed.
 const (
 	strictMember     = "strict_service_token_auth"
 	inactivityMember = "service_token_inactivity"
 )
 
-// readOrganization reads a whole organisation and keeps what was sent. Times are the caller's.
+// readOrganization reads a whole organisation and keeps the body as sent. The caller sets the times.
 func readOrganization(body v4.Object, o *proto.Organization) error {
 	var err error
 	if o.Name, err = body.Line("name"); err != nil {
@@ -73,7 +74,7 @@ func readOrganization(body v4.Object, o *proto.Organization) error {
 	return nil
 }
 
-// readInactivity reads what becomes of service tokens that nobody uses (api/README.md 2.5).
+// readInactivity reads the handling of unused service tokens (api/README.md 2.5).
 func readInactivity(body v4.Object) (proto.Inactivity, error) {
 	var i proto.Inactivity
 	in, err := body.Member(inactivityMember)
@@ -95,7 +96,7 @@ func readInactivity(body v4.Object) (proto.Inactivity, error) {
 	return i, nil
 }
 
-// teamHost is the host of the team domain, where people log in.
+// teamHost returns the host of the team domain.
 func (s *API) teamHost() string {
 	u, err := url.Parse(s.cfg.TeamDomain)
 	if err != nil {
@@ -118,7 +119,7 @@ func (s *API) viewOrganization(o *proto.Organization) json.RawMessage {
 		}
 	}
 	if own, _ := sent.Text("auth_domain"); own != "" && !strings.EqualFold(own, s.teamHost()) {
-		unsupported = append(unsupported, "auth_domain") // people log in at --team-domain
+		unsupported = append(unsupported, "auth_domain") // users log in at --team-domain
 	}
 	return v4.Splice(sent.Encode(), struct {
 		Domain      string       `json:"auth_domain,omitempty"`
@@ -165,7 +166,7 @@ func (s *API) mergeOrganization(ctx context.Context, c *v4.Call) (v4.Response, e
 	})
 }
 
-// mergePatch is what a JSON merge patch (RFC 7396) makes of an object.
+// mergePatch returns an object after a JSON merge patch (RFC 7396).
 func mergePatch(before, patch v4.Object) v4.Object {
 	after := v4.Object{}
 	maps.Copy(after, before)
@@ -175,7 +176,7 @@ func mergePatch(before, patch v4.Object) v4.Object {
 		case v4.IsNull(v):
 			delete(after, name)
 		case err == nil:
-			was, _ := before.Member(name) // what is no object is replaced
+			was, _ := before.Member(name) // a value other than an object is replaced
 			after.Set(name, mergePatch(was, is))
 		default:
 			after[name] = v
@@ -184,8 +185,8 @@ func mergePatch(before, patch v4.Object) v4.Object {
 	return after
 }
 
-// changeOrganization makes of the organisation as it would be sent, and of what was sent, another; again if
-// somebody else was first.
+// changeOrganization replaces the organisation with the result of change, whose arguments are the organisation in the
+// form of a request body, and the request body. It tries again after a lost race.
 func (s *API) changeOrganization(ctx context.Context, c *v4.Call, change func(before, body v4.Object, there bool) (v4.Object, error)) (v4.Response, error) {
 	for range store.MaxAttempts {
 		body, err := c.Object()

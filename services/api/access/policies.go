@@ -45,7 +45,7 @@ func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 	}
 }
 
-// checkedPolicy is readPolicy, and looks whether the groups are there that the policy names.
+// checkedPolicy is [ReadPolicy], and also checks that the groups of the policy exist.
 func (s *API) checkedPolicy(a proto.Account, body v4.Object, p *proto.Policy) error {
 	if err := ReadPolicy(body, p); err != nil {
 		return err
@@ -53,7 +53,8 @@ func (s *API) checkedPolicy(a proto.Account, body v4.Object, p *proto.Policy) er
 	return s.groupsThere(a, p.Include, p.Exclude, p.Require)
 }
 
-// policyUnused returns an error while an application links the policy: the users that it admits would change unseen.
+// policyUnused returns an error while an application links the policy: deleting it would silently change which users
+// the application admits.
 func (s *API) policyUnused(a proto.Account, p *proto.Policy) error {
 	if s.index.linksTo(a, p.ID) == 0 {
 		return nil

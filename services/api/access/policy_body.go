@@ -18,7 +18,7 @@ var policyMembers = map[string]v4.MemberKind{
 	"mfa_config": v4.ObjectMember, "session_duration": v4.StringMember,
 }
 
-// ReadPolicy reads a whole policy and keeps what was sent. Id, owner and times are the caller's.
+// ReadPolicy reads a whole policy and keeps the body as sent. The caller sets id, owner and times.
 func ReadPolicy(body v4.Object, p *proto.Policy) error {
 	var err error
 	if p.Name, err = body.Line("name"); err != nil {
@@ -54,7 +54,7 @@ func ReadPolicy(body v4.Object, p *proto.Policy) error {
 // maxSession bounds session durations.
 const maxSession = 10 * 8760 * time.Hour
 
-// sessionDuration reads a Go duration, or a bare 0, which is [proto.Immediately]; absent is 0.
+// sessionDuration reads a Go duration. Zero is [proto.Immediately]; an absent duration is 0.
 func sessionDuration(body v4.Object) (time.Duration, error) {
 	text, err := body.Text("session_duration")
 	if err == nil && text == "" {
@@ -70,8 +70,8 @@ func sessionDuration(body v4.Object) (time.Duration, error) {
 	return d, nil
 }
 
-// ViewPolicy is a policy in an answer (api/README.md 4.2): what was sent, and what is ours. In an application
-// it has a precedence.
+// ViewPolicy returns a policy as responses show it (api/README.md 4.2): the body as sent, with our members. A policy of
+// an application has a precedence; otherwise precedence is 0.
 func (s *API) ViewPolicy(a proto.Account, p *proto.Policy, precedence int) json.RawMessage {
 	return policyView(p, precedence, nil, s.unsupportedPolicy(a, p))
 }

@@ -13,14 +13,14 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// CodeProviderTest is of a message, not of an error.
+// CodeProviderTest is the code of a message, not of an error.
 const CodeProviderTest = 12141
 
-// maxProviderTest bounds how long a saved provider is tested: a gateway makes its calls within 10 s.
+// maxProviderTest bounds the test of a saved provider: a gateway makes its calls within 10 s.
 const maxProviderTest = 12 * time.Second
 
-// testProvider has a gateway call an identity provider that was just saved, and returns a message that says what would
-// fail at logins. It refuses nothing: a provider may be configured before it can be reached.
+// testProvider has a gateway call an identity provider that was just saved, and returns a message about problems that
+// would make logins fail. They are not an error: a provider may be configured before it can be reached.
 func (s *API) testProvider(ctx context.Context, a proto.Account, p *proto.IdentityProvider) []v4.Notice {
 	if p.Type != proto.TypeOIDC {
 		return nil
@@ -50,7 +50,7 @@ func (s *API) testProvider(ctx context.Context, a proto.Account, p *proto.Identi
 	return []v4.Notice{{Code: CodeProviderTest, Message: "the identity provider is saved and did not pass the test. " + text}}
 }
 
-// sameProvider reports whether a gateway calls two states of a provider in the same way.
+// sameProvider reports whether a gateway calls two versions of a provider in the same way.
 func sameProvider(a, b *proto.IdentityProvider) bool {
 	return a.Issuer == b.Issuer && a.AuthURL == b.AuthURL && a.TokenURL == b.TokenURL && a.CertsURL == b.CertsURL &&
 		bytes.Equal(a.SealedSecret, b.SealedSecret)

@@ -14,7 +14,7 @@ import (
 
 const typeOnetimepin = "onetimepin"
 
-// providerTypes are those that clients know; people are sent to those of [proto.TypeOIDC] only.
+// providerTypes are the types that clients know. Only providers of [proto.TypeOIDC] can be used for logins.
 var providerTypes = []string{
 	proto.TypeOIDC, typeOnetimepin, "azureAD", "saml", "centrify", "facebook", "github", "google-apps", "google", "linkedin", "okta",
 	"onelogin", "pingone", "yandex",
@@ -28,11 +28,11 @@ var providerConfig = map[string]v4.MemberKind{
 
 const issuerMember = "x_issuer"
 
-// prompts are what a provider can be told to do before it answers (OpenID Connect Core 1.0, 3.1.2.1).
+// prompts are the valid values of an OpenID Connect prompt (OpenID Connect Core 1.0, 3.1.2.1).
 var prompts = []string{"none", "login", "consent", "select_account"}
 
-// readProvider reads a whole identity provider and keeps what was sent, without its secrets. old is what it
-// replaces, or nil. Id, zone and times are the caller's.
+// readProvider reads a whole identity provider and keeps the body as sent, without its secrets. old is the provider
+// that it replaces, or nil. The caller sets id, zone and times.
 func (s *API) readProvider(body v4.Object, p, old *proto.IdentityProvider) error {
 	var err error
 	if p.Name, err = body.Line("name"); err != nil {
@@ -63,15 +63,14 @@ func (s *API) readProvider(body v4.Object, p, old *proto.IdentityProvider) error
 		}
 		body.Set("config", config)
 	} else if config != nil {
-		delete(config, redirectMember) // ours to say
+		delete(config, redirectMember) // set by the server
 		body.Set("config", config)
 	}
 	p.Sent = body.EncodeSanitized(ownedmember.Common()...)
 	return nil
 }
 
-// readOIDC reads the config of an OpenID Connect provider: its three endpoints, or x_issuer, from which they
-// are discovered.
+// readOIDC reads the config of an OpenID Connect provider: its three endpoints, or x_issuer for discovery.
 func (s *API) readOIDC(config v4.Object, p, old *proto.IdentityProvider) error {
 	if err := v4.CheckMembers(config, providerConfig); err != nil {
 		return err
@@ -114,13 +113,12 @@ func (s *API) readOIDC(config v4.Object, p, old *proto.IdentityProvider) error {
 	return s.sealSecret(config, p, old)
 }
 
-// clientSecret reports whether text can be the secret of an OAuth client (RFC 6749, A.2): it may have blanks.
+// clientSecret reports whether text can be the secret of an OAuth client (RFC 6749, A.2). It may contain spaces.
 func clientSecret(text string) bool {
 	return resource.IsHeaderValue(strings.ReplaceAll(text, " ", "_"))
 }
 
-// sealSecret keeps a provider's secret for the gateways alone. One that is not sent stays as it was; null
-// takes it away.
+// sealSecret seals a provider's secret to the gateways. An absent secret stays as it was; null removes it.
 func (s *API) sealSecret(config v4.Object, p, old *proto.IdentityProvider) error {
 	secret, _ := config.Text("client_secret")
 	raw, said := config["client_secret"]
@@ -148,9 +146,9 @@ func (s *API) sealSecret(config v4.Object, p, old *proto.IdentityProvider) error
 	return nil
 }
 
-// movedHost returns the first URL of a provider that leads to a host which the provider did not have before; empty:
-// none. The secret is sent to the token URL, which the issuer may name; the other two decide who is believed to have
-// logged in.
+// movedHost returns the first URL of a provider whose host the provider did not have before; empty if there is none.
+// The secret is sent to the token URL, which discovery may take from the issuer; the other two URLs decide which logins
+// are trusted.
 func movedHost(p, old *proto.IdentityProvider) string {
 	secret := []string{old.Issuer, old.TokenURL}
 	known := append([]string{old.AuthURL, old.CertsURL}, secret...)

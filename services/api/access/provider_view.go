@@ -11,25 +11,25 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Clients expect more of an identity provider than they send: scim_config with every member that it has, and where
-// the provider sends people back to. Terraform shows a difference straight after it made one otherwise.
+// Clients expect members that they did not send: a complete scim_config, and the redirect URL. Without them, Terraform
+// shows a difference right after apply.
 
 const (
 	scimMember     = "scim_config"
 	redirectMember = "redirect_url"
 )
 
-// redirectTypes are those whose config has [redirectMember] in answers.
+// redirectTypes are the types of providers whose config has [redirectMember] in responses.
 var redirectTypes = []string{typeOnetimepin, "saml"}
 
-// scimDefaults are the members of a SCIM configuration that nobody set.
+// scimDefaults are the default values of a SCIM configuration.
 var scimDefaults = map[string]any{
 	"enabled": false, "identity_update_behavior": "no_action", "seat_deprovision": false, "user_deprovision": false,
 	"group_member_deprovision": false,
 }
 
-// viewProvider is what was sent, without its secrets, and what clients expect beside it. secret is that of SCIM,
-// which is told once; empty: it is not told.
+// viewProvider returns a provider as responses show it: the body as sent, without its secrets, with the members that
+// clients expect. secret is the SCIM secret, which is shown only once; empty in all other responses.
 func (s *API) viewProvider(p *proto.IdentityProvider, secret string) json.RawMessage {
 	var unsupported []string
 	if p.Type != proto.TypeOIDC {
@@ -70,8 +70,8 @@ func scimView(sent v4.Object, secret string) v4.Object {
 	return scim
 }
 
-// newSCIMSecret is the secret that the answer has which turns SCIM on; empty: it was on before, or is not now.
-// Nothing is provisioned here (x_unsupported has scim_config), so the secret is not stored.
+// newSCIMSecret returns the secret for the response to the request that enables SCIM; empty if SCIM was enabled before
+// or is not enabled now. The secret is not stored, since SCIM is not supported (x_unsupported has scim_config).
 func newSCIMSecret(p, old *proto.IdentityProvider) string {
 	if !provisions(p) || old != nil && provisions(old) {
 		return ""
@@ -81,7 +81,7 @@ func newSCIMSecret(p, old *proto.IdentityProvider) string {
 	return hex.EncodeToString(b[:])
 }
 
-// provisions reports whether a provider is to tell of people by itself.
+// provisions reports whether SCIM provisioning is enabled for a provider.
 func provisions(p *proto.IdentityProvider) bool {
 	scim, _ := v4.Decode(p.Sent).Member(scimMember)
 	on, _, _ := scim.Bool("enabled")

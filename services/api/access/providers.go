@@ -19,8 +19,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// newProviders returns the kind of identity providers. An update without a secret keeps the secret, and so it keeps the
-// issuer.
+// newProviders returns the kind of identity providers. An update without a secret keeps the secret, and therefore also
+// the issuer.
 func (s *API) newProviders() *resource.Kind[proto.IdentityProvider, *proto.IdentityProvider] {
 	return &resource.Kind[proto.IdentityProvider, *proto.IdentityProvider]{
 		Store: s.store, Name: "identity provider", Kind: topology.KindIDP, Path: "/access/identity_providers", Scope: permission.Organization,
@@ -76,7 +76,8 @@ func filterProviders(q url.Values) func(*proto.IdentityProvider) bool {
 	}
 }
 
-// addProvider stores a new provider. Of those with one-time PINs there is one, in each zone and outside of them.
+// addProvider stores a new provider. Only one provider of one-time PINs may exist in each zone, and one outside of
+// zones.
 func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.IdentityProvider) (uint64, error) {
 	mine := store.ConfigWrite(a, topology.KindIDP, p.ID, p, store.Prior{})
 	if p.Type != typeOnetimepin {
@@ -103,8 +104,8 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 	return 0, v4.ErrConflict
 }
 
-// providerUnused returns an error while a policy or a group names the provider. Applications that take logins there keep
-// its id in allowed_idps, so that they do not take logins elsewhere instead.
+// providerUnused returns an error while a policy or a group names the provider. Applications keep the id of a deleted
+// provider in allowed_idps, so that they do not fall back to all providers.
 func (s *API) providerUnused(a proto.Account, p *proto.IdentityProvider) error {
 	return resource.InUse("identity provider", s.rulesWith(a, p.ID, func(r proto.Rule) bool {
 		return r.Selector == "login_method" && ruleNames(r, "id", p.ID) || ruleNames(r, "identity_provider_id", p.ID)

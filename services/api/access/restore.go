@@ -13,8 +13,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Restore works out, for what was stored before there was a gateway, what the gateway acts on. It is done
-// once, when the service starts, by whichever replica is first.
+// Restore computes the gateway's members of resources stored by versions without a gateway. It runs when the service
+// starts; the first replica does the work.
 func (s *API) Restore(ctx context.Context) {
 	failed := func(what string, id proto.ID, err error) {
 		if err != nil && !errors.Is(err, bus.ErrConflict) && ctx.Err() == nil {

@@ -10,16 +10,16 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// A rule whose value no request can have is a mistake, and in exclude one that opens more than was meant. Such
-// values are rejected; the error completes the sentence "include[0].email ...".
+// A rule with a value that no request can have is a mistake, and in exclude it admits more users than intended. Such
+// values are rejected. The error completes the sentence "include[0].email ...".
 
-// ruleValues check the first member that a selector needs.
+// ruleValues holds the check for the first required member of each selector.
 var ruleValues = map[string]func(string) error{
 	"email": checkRuleEmail, "email_domain": checkRuleDomain, "ip": checkRuleIP, "geo": checkRuleCountry, "group": checkRuleGroup,
 	"common_name": checkRuleText, "auth_method": checkRuleText, "oidc": checkRuleText, "external_evaluation": checkRuleURL,
 }
 
-// checkRuleText rejects text with blanks at its ends or control characters.
+// checkRuleText rejects control characters, and blanks at either end.
 func checkRuleText(text string) error {
 	if strings.TrimSpace(text) != text || v4.HasControl(text) {
 		return ruleError("has blanks at its ends, or control characters: nothing equals it")
@@ -86,7 +86,7 @@ func checkRuleIP(text string) error {
 	return ruleError("must be an address or a range such as 192.0.2.0/24")
 }
 
-// checkRuleCountry takes the codes of ISO 3166-1, and T1, which Cloudflare has for Tor.
+// checkRuleCountry accepts the codes of ISO 3166-1, and T1, Cloudflare's code for Tor.
 func checkRuleCountry(code string) error {
 	if _, known := countries[strings.ToUpper(code)]; !known {
 		return ruleError("must be the code of a country (ISO 3166-1 alpha-2) such as DE")

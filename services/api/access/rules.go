@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// readRules reads the rule objects of a member; absent and null are none. Null members are a client's way
-// of taking a selector away.
+// readRules reads the rule objects of a member; absent and null mean no rules. Null members of a rule are ignored:
+// clients remove a selector that way.
 func readRules(body v4.Object, member string) ([]proto.Rule, error) {
 	if !body.Has(member) {
 		return nil, nil
@@ -52,7 +52,7 @@ func (e ruleError) Error() string { return string(e) }
 func checkRule(r proto.Rule) error {
 	selector, known := policy.FindSelector(r.Selector)
 	if !known || selector.Unchecked {
-		return nil // it is stored as sent, and never matches
+		return nil // stored as sent, never matches
 	}
 	var body v4.Object
 	if json.Unmarshal(r.Body, &body) != nil || body == nil {
@@ -70,7 +70,7 @@ func checkRule(r proto.Rule) error {
 	return nil
 }
 
-// viewRules writes rules as they were sent, never null.
+// viewRules returns rules as they were sent, never nil.
 func viewRules(rules []proto.Rule) []map[string]json.RawMessage {
 	views := make([]map[string]json.RawMessage, len(rules))
 	for n, r := range rules {

@@ -7,8 +7,8 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// schemas are the schemas that several operations of Access have. Resources that are echoed may have members
-// beside those that are named here: what was sent.
+// schemas returns the schemas that several operations of Access share. Resources that are stored as sent may have
+// members beside those listed.
 func schemas() openapi.Members {
 	all := openapi.Members{"Tag": openapi.Of[tagView]()}
 	for _, some := range []openapi.Members{ruleSchemas(), applicationSchemas(), providerSchemas(), serviceTokenSchemas()} {
@@ -49,7 +49,7 @@ func ruleSchemas() openapi.Members {
 	}
 }
 
-// examples are the smallest objects of some closed forms.
+// examples returns a minimal object for each closed schema.
 func examples(of []openapi.Schema) []any {
 	var all []any
 	for _, s := range of {

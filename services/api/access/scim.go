@@ -9,13 +9,13 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Provisioning by SCIM is only kept (api/README.md 3.3). What Cloudflare rejects is rejected all the same: a client
-// that relies on the answer would otherwise store a configuration that cannot work there.
+// SCIM provisioning is stored but not performed (api/README.md 3.3). Configurations that Cloudflare rejects are
+// rejected here too: a client that relies on the check would otherwise store one that cannot work there.
 
-// scimSchemas is what the schema of a mapping begins with (RFC 7643, 10.3).
+// scimSchemas is the prefix of the schemas of mappings (RFC 7643, 10.3).
 const scimSchemas = "urn:ietf:params:scim:schemas:"
 
-// scimNeeds are the members that an authentication of a scheme needs; the secrets among them are not kept.
+// scimNeeds holds the members that each authentication scheme requires. The secrets among them are not stored.
 var scimNeeds = map[string]struct{ members, secrets []string }{
 	"httpbasic":            {[]string{"user"}, []string{"password"}},
 	"oauthbearertoken":     {nil, []string{"token"}},
@@ -23,7 +23,7 @@ var scimNeeds = map[string]struct{ members, secrets []string }{
 	"access_service_token": {[]string{"client_id"}, []string{"client_secret"}},
 }
 
-// checkSCIM checks an application's scim_config. A change that keeps the schemes need not have the secrets again.
+// checkSCIM checks an application's scim_config. A change that keeps a scheme may omit its secrets.
 func checkSCIM(body v4.Object, old *proto.Application) error {
 	scim, err := body.Member(scimMember)
 	if err != nil || len(scim) == 0 {
@@ -49,7 +49,7 @@ func checkSCIM(body v4.Object, old *proto.Application) error {
 	return nil
 }
 
-// scimWays are the authentications of a SCIM configuration, which may be one or a list.
+// scimWays returns the authentications of a SCIM configuration, which may be an object or a list.
 func scimWays(scim v4.Object) (ways []v4.Object, err error) {
 	if !scim.Has("authentication") {
 		return nil, nil
@@ -93,8 +93,8 @@ func checkWay(way v4.Object, before []v4.Object) error {
 	return nil
 }
 
-// required is the error about a member that is missing. The words at its beginning are Cloudflare's, which clients
-// look for; Terraform breaks the message into lines, but not there.
+// required returns the error about a missing member. It starts with Cloudflare's words, which clients match; Terraform
+// breaks the message into lines, but not there.
 func required(name string) error {
 	return v4.Invalid("%s is a required field of scim_config.authentication", name)
 }

@@ -11,19 +11,19 @@ import (
 	"plumbline.dev/services/internal/credential"
 )
 
-// Bounds of a service token's life (api/README.md 2.2, 2.3). One that is for ever has an expiry all the same:
-// clients do not take null.
+// Bounds of a service token's lifetime (api/README.md 2.2, 2.3). A token that lasts forever has an expiry too, since
+// clients do not accept null.
 const (
 	defaultTokenDuration = "8760h"
 	forever              = "forever"
 	tokenForever         = 100 * 8766 * time.Hour
 )
 
-// applyServiceToken puts the members of a body into a token and tells whether its version was raised. The
-// secret is the caller's.
+// applyServiceToken applies a request body to a token and reports whether its version was raised. The caller creates
+// the new secret.
 //
-// The expiry is based on now only where the duration becomes another one. Terraform's provider sends the
-// duration with every change, so that a rename would otherwise prolong the token unasked; refresh is for that.
+// The expiry changes only if the duration does. Terraform's provider sends the duration with every change, so a rename
+// would otherwise extend the token; refresh exists for that.
 func applyServiceToken(t *proto.ServiceToken, body v4.Object, now proto.Millis) (raised bool, err error) {
 	if body.Has("name") {
 		if t.Name, err = body.Line("name"); err != nil {
@@ -49,9 +49,9 @@ func applyServiceToken(t *proto.ServiceToken, body v4.Object, now proto.Millis) 
 	if err != nil {
 		return false, err
 	}
-	given = given && version > 0 // one of the clients sends 0 for none
-	// A version below the stored one makes no new secret, and is stored: a client that was told a version beforehand
-	// and is not any more sends its default, 1, and the next number that it sends is to make a new secret again.
+	given = given && version > 0 // one client sends 0 for none
+	// A version below the stored one creates no new secret, but is stored: a client whose configuration no longer has a
+	// version sends its default, 1, and the next number it sends must create a new secret.
 	raised = given && version > t.Version
 	if given {
 		t.Version = version
@@ -71,7 +71,7 @@ func applyServiceToken(t *proto.ServiceToken, body v4.Object, now proto.Millis) 
 	return raised, nil
 }
 
-// tokenLife reads a service token's duration; a token that is for ever has duration 0.
+// tokenLife parses a service token's duration. A token that lasts forever has duration 0.
 func tokenLife(text string, now proto.Millis) (time.Duration, proto.Millis, error) {
 	if text == forever {
 		return 0, now.Add(tokenForever), nil
@@ -85,7 +85,7 @@ func tokenLife(text string, now proto.Millis) (time.Duration, proto.Millis, erro
 
 const graceMember = "previous_client_secret_expires_at"
 
-// graceEnd reads until when the secret before a rotation counts; absent and null are 0.
+// graceEnd reads the time at which the secret from before a rotation expires; 0 if absent or null.
 func graceEnd(body v4.Object) (proto.Millis, error) {
 	text, err := body.Text(graceMember)
 	if err != nil || text == "" {
@@ -98,8 +98,8 @@ func graceEnd(body v4.Object) (proto.Millis, error) {
 	return proto.At(at), nil
 }
 
-// moveGrace makes the secret before the last rotation end earlier or later, as the body says; null ends it
-// now. One that has ended already stays so.
+// moveGrace changes when the previous secret expires; null revokes it at once. A secret that has expired cannot be
+// revived.
 func moveGrace(t *proto.ServiceToken, body v4.Object, now proto.Millis) error {
 	until, err := graceEnd(body)
 	if _, said := body[graceMember]; err != nil || !said {
@@ -112,13 +112,13 @@ func moveGrace(t *proto.ServiceToken, body v4.Object, now proto.Millis) error {
 	return nil
 }
 
-// endGrace voids the secret before the last rotation for good.
+// endGrace revokes the previous secret for good.
 func endGrace(t *proto.ServiceToken, now proto.Millis) {
 	t.PreviousHash, t.PreviousUntil = nil, min(t.PreviousUntil, now)
 }
 
-// newSecret rotates: the secret that is there counts until the body says, or else no more. A token that is
-// turned off keeps none.
+// newSecret rotates the secret and returns the new one. The old secret is valid until the time in the body, or revoked
+// at once if there is none or the token is disabled.
 func newSecret(t *proto.ServiceToken, body v4.Object, now proto.Millis) (string, error) {
 	until, err := graceEnd(body)
 	if err != nil {
@@ -132,15 +132,15 @@ func newSecret(t *proto.ServiceToken, body v4.Object, now proto.Millis) (string,
 	return secret, nil
 }
 
-// The forms of secrets that Cloudflare has made (api/README.md 2.4).
+// Formats of the secrets that Cloudflare generates (api/README.md 2.4).
 var (
 	oldSecret = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	anySecret = regexp.MustCompile(`^cfast_[0-9A-Za-z]{48}$`)
 )
 
-// broughtAlong reads the credentials of a token that exists elsewhere: client_id and client_secret, or the
-// same with x_ before. Both are empty where the body has none. Only secrets of the forms that are made by
-// machines are taken: a plain hash of a weaker one could be guessed.
+// broughtAlong reads the credentials of a token that is in use elsewhere: client_id and client_secret, with or without
+// the prefix x_. Both are empty if the body has none. Only machine-made formats are accepted: the plain hash of a
+// weaker secret could be guessed.
 func broughtAlong(body v4.Object) (clientID, secret string, err error) {
 	for _, prefix := range []string{"x_", ""} {
 		if clientID, err = body.Text(prefix + "client_id"); err == nil {
@@ -154,7 +154,7 @@ func broughtAlong(body v4.Object) (clientID, secret string, err error) {
 		}
 	}
 	if secret == "" && !body.Has("x_client_id") {
-		return "", "", nil // what a list showed of a token, sent back
+		return "", "", nil // the client sent back what a list returned
 	}
 	clientID = strings.ToLower(clientID)
 	if _, err := topology.ServiceTokenKey(proto.Account{}, clientID); err != nil {
@@ -166,8 +166,8 @@ func broughtAlong(body v4.Object) (clientID, secret string, err error) {
 	return clientID, secret, nil
 }
 
-// distinct counts the different characters of a secret. Random ones of the forms that are taken have fewer
-// than ten once in many millions.
+// distinct counts the different characters of a secret. A random secret of an accepted format has fewer than ten once
+// in many millions.
 func distinct(s string) int {
 	seen := map[rune]bool{}
 	for _, r := range strings.TrimPrefix(s, credential.ServicePrefix) {

@@ -16,10 +16,10 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// tokenYear is what a refresh adds (api/README.md 2.5).
+// tokenYear is the time that a refresh adds (api/README.md 2.5).
 const tokenYear = 8760 * time.Hour
 
-// refreshServiceToken makes a token expire a year later: one that has expired already, a year from now.
+// refreshServiceToken moves the expiry of a token by a year; an expired token then expires a year from now.
 func (s *API) refreshServiceToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return s.changeServiceToken(ctx, c, func(t *proto.ServiceToken, now proto.Millis) (string, error) {
 		later := max(t.ExpiresAt, now).Add(tokenYear)
@@ -28,8 +28,8 @@ func (s *API) refreshServiceToken(ctx context.Context, c *v4.Call) (v4.Response,
 	})
 }
 
-// rotateServiceToken gives a token a new secret. client_secret_version stays: it counts the rotations that
-// its editors asked for by raising it, and a rotation beside them must not make theirs look done.
+// rotateServiceToken gives a token a new secret. client_secret_version stays: it counts the rotations that clients
+// requested by raising it, and this rotation must not look like one of them.
 func (s *API) rotateServiceToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body := v4.Object{}
 	if sent := bytes.TrimSpace(c.Payload); len(sent) > 0 && !v4.IsNull(sent) {
@@ -43,7 +43,7 @@ func (s *API) rotateServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 	})
 }
 
-// deleteServiceToken refuses while something names the token (api/README.md 1.6).
+// deleteServiceToken deletes a service token unless something names it (api/README.md 1.6).
 func (s *API) deleteServiceToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
 		t, err := s.serviceToken(ctx, c)
@@ -69,7 +69,7 @@ func (s *API) deleteServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 	return v4.Response{}, v4.ErrConflict
 }
 
-// forgetSeen removes when a token was last used. Nothing reads it any more: that it stays does no harm.
+// forgetSeen removes the last use of a deleted token. An entry left behind is harmless: nothing reads it.
 func (s *API) forgetSeen(ctx context.Context, a proto.Account, t *proto.ServiceToken) {
 	key, err := topology.TokenSeenKey(a, t.ClientID)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *API) forgetSeen(ctx context.Context, a proto.Account, t *proto.ServiceT
 	}
 }
 
-// tokenUnused refuses where a policy, a group or an application's SCIM configuration names the token.
+// tokenUnused returns an error while a policy, a group or an application's SCIM configuration names the token.
 func (s *API) tokenUnused(a proto.Account, t *proto.ServiceToken) error {
 	names := func(r proto.Rule) bool { return r.Selector == "service_token" && ruleNames(r, "token_id", t.ID) }
 	users := s.rulesWith(a, t.ID, names)
@@ -99,7 +99,7 @@ func (s *API) tokenUnused(a proto.Account, t *proto.ServiceToken) error {
 	return v4.Errorf(http.StatusBadRequest, v4.CodeTokenInUse, "access.api.error.service_token_in_use: the %s names this service token", strings.Join(users, ", the "))
 }
 
-// scimNames tells whether an application's SCIM configuration logs in with a service token (api/README.md 3.3).
+// scimNames reports whether an application's SCIM configuration authenticates with a service token (api/README.md 3.3).
 func scimNames(sent v4.Object, clientID string) bool {
 	scim, _ := sent.Member("scim_config")
 	ways := []v4.Object{}
@@ -116,7 +116,7 @@ func scimNames(sent v4.Object, clientID string) bool {
 	return false
 }
 
-// anyRule tells whether a rule of the lists is one of those asked about.
+// anyRule reports whether is reports true for a rule of the lists.
 func anyRule(is func(proto.Rule) bool, lists ...[]proto.Rule) bool {
 	for _, rules := range lists {
 		for _, r := range rules {
@@ -128,7 +128,7 @@ func anyRule(is func(proto.Rule) bool, lists ...[]proto.Rule) bool {
 	return false
 }
 
-// ruleNames tells whether the member of a rule's body is an id.
+// ruleNames reports whether the member of a rule's body is the id.
 func ruleNames(r proto.Rule, member string, id proto.ID) bool {
 	named, _ := v4.Decode(r.Body).Text(member)
 	parsed, err := proto.ParseID(named)

@@ -29,7 +29,7 @@ func (s *API) serviceTokenRoutes() []v4.Route {
 	}
 }
 
-// serviceTokenView is a service token in an answer (api/README.md 2.3).
+// serviceTokenView is a service token in a response (api/README.md 2.3).
 type serviceTokenView struct {
 	ID            proto.ID     `json:"id"`
 	ClientID      string       `json:"client_id"`
@@ -45,7 +45,8 @@ type serviceTokenView struct {
 	LastSeenAt    v4.Timestamp `json:"last_seen_at"`
 }
 
-// viewServiceToken shows the token of a key of TOKENS. secret is for the one answer that makes it.
+// viewServiceToken returns the token stored under a key of TOKENS as responses show it. secret is set only in the
+// response that creates the secret.
 func (s *API) viewServiceToken(key string, t *proto.ServiceToken, secret string) serviceTokenView {
 	return serviceTokenView{
 		ID: t.ID, ClientID: t.ClientID, ClientSecret: secret, Name: t.Name, Duration: t.DurationText, Version: t.Version,
@@ -84,7 +85,7 @@ func (s *API) getServiceToken(ctx context.Context, c *v4.Call) (v4.Response, err
 	return v4.Response{Result: s.viewServiceToken(t.Key, t.Value, ""), Revision: t.Revision}, nil
 }
 
-// serviceToken finds the one that the path names.
+// serviceToken returns the service token that the path names.
 func (s *API) serviceToken(ctx context.Context, c *v4.Call) (store.ServiceToken, error) {
 	id, err := c.ID("id", errNoServiceToken)
 	if err != nil {
@@ -100,8 +101,8 @@ func (s *API) serviceToken(ctx context.Context, c *v4.Call) (store.ServiceToken,
 	return t, c.Precondition(t.Revision)
 }
 
-// createServiceToken makes a token with new credentials, or brings along one that is in use elsewhere: then
-// the body has its Client ID and Secret.
+// createServiceToken creates a token with new credentials, or with the Client ID and Secret in the body, for a token
+// that is in use elsewhere.
 func (s *API) createServiceToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -140,8 +141,8 @@ func (s *API) createServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 		Messages: s.sameServiceTokenName(c, &t)}, err
 }
 
-// sawToken waits until a new token is seen here, so that rules about it that come next are not taken for rules about
-// nothing. The token exists in any case.
+// sawToken waits until this replica sees a new token, so that rules about it in the next requests are not reported as
+// dangling. On a timeout, the token exists all the same.
 func (s *API) sawToken(ctx context.Context, revision uint64) {
 	ctx, cancel := context.WithTimeout(ctx, store.ViewTimeout)
 	defer cancel()
@@ -150,8 +151,8 @@ func (s *API) sawToken(ctx context.Context, revision uint64) {
 	}
 }
 
-// updateServiceToken changes what the body names and keeps the rest. A raised client_secret_version makes a
-// new secret.
+// updateServiceToken changes the members in the body and keeps the rest. A raised client_secret_version creates a new
+// secret.
 func (s *API) updateServiceToken(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -167,15 +168,15 @@ func (s *API) updateServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 			rotated = true
 			return newSecret(t, body, now)
 		case rotated:
-			// Somebody else raised it to the same version meanwhile: only they have the secret.
+			// Another request raised it to the same version: only its client has the secret.
 			return "", v4.ErrConflict
 		}
 		return "", nil
 	})
 }
 
-// changeServiceToken makes a change to the token that the path names, again if somebody else was first. The
-// change gives the secret that it made, if it made one.
+// changeServiceToken applies a change to the token that the path names. It tries again after a lost race. The change
+// returns the new secret, if it made one.
 func (s *API) changeServiceToken(ctx context.Context, c *v4.Call, change func(*proto.ServiceToken, proto.Millis) (string, error)) (v4.Response, error) {
 	for range store.MaxAttempts {
 		old, err := s.serviceToken(ctx, c)

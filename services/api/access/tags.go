@@ -18,7 +18,7 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// newTags returns the kind of tags. The path names a tag by its name.
+// newTags returns the kind of tags. Tags are identified by name in the path.
 func (s *API) newTags() *resource.Kind[proto.Tag, *proto.Tag] {
 	return &resource.Kind[proto.Tag, *proto.Tag]{
 		Store: s.store, Name: "tag", Kind: topology.KindTag, Path: "/access/tags", Param: "name", Scope: permission.Apps, NotFound: errNoTag,
@@ -59,7 +59,7 @@ func (s *API) viewTag(a proto.Account, t *proto.Tag) tagView {
 // MaxTag bounds the name of a tag, in bytes.
 const MaxTag = 128
 
-// readTag reads the name, which has to be one part of a path.
+// readTag reads the name of a tag, which must be a valid path segment.
 func readTag(body v4.Object) (string, error) {
 	name, err := body.Line("name")
 	if err != nil {
@@ -84,7 +84,8 @@ func errTagThere(name string) error {
 	return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: there is a tag %s already", v4.Quote(name))
 }
 
-// updateTag renames a tag that no application carries: their lists of tags are theirs to change.
+// updateTag renames a tag. It returns an error if an application has the tag, since renaming does not change
+// applications.
 func (s *API) updateTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -120,7 +121,7 @@ func (s *API) updateTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.Response{Result: s.viewTag(c.Account, &t), Revision: revision}, err
 }
 
-// untagged refuses while an application carries the tag.
+// untagged returns an error while an application has the tag.
 func (s *API) untagged(a proto.Account, name string) error {
 	if s.index.taggedBy(a, name) == 0 {
 		return nil

@@ -9,11 +9,11 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// What this build keeps and cannot do is named in a resource's x_unsupported: selectors, members, types. It
-// is made at each read, not stored: another build can do other things.
+// Features that are stored but not supported are listed in x_unsupported of a resource: selectors, members, types. The
+// list is computed at each read, not stored, because it depends on the version.
 
-// unsupportedPolicy names the selectors of a policy's rules that cannot be evaluated, and what it demands
-// beside them, each once.
+// unsupportedPolicy returns the selectors in a policy's rules that cannot be evaluated, and its other unmet demands,
+// each once.
 func (s *API) unsupportedPolicy(a proto.Account, p *proto.Policy) []string {
 	return v4.Union(unsupportedPolicy(p), s.absent(a, p.Include, p.Exclude, p.Require))
 }
@@ -26,8 +26,8 @@ func unsupportedPolicy(p *proto.Policy) []string {
 	return names
 }
 
-// demands are the members of a policy that ask for more than its rules do (api/README.md 4.2). An Allow policy
-// that has one admits nobody here; the other decisions have no use for them.
+// demands returns the members of a policy that require more than its rules do (api/README.md 4.2). An Allow policy with
+// one of them admits nobody; for other decisions they have no effect.
 func demands(body v4.Object, decision proto.Decision) []string {
 	if decision != proto.DecisionAllow {
 		return nil
@@ -44,21 +44,21 @@ func demands(body v4.Object, decision proto.Decision) []string {
 	return names
 }
 
-// secondFactor tells whether mfa_config asks for one.
+// secondFactor reports whether mfa_config requires a second factor.
 func secondFactor(body v4.Object) bool {
 	mfa, _ := body.Member("mfa_config")
 	disabled, _, _ := mfa.Bool("mfa_disabled")
 	return len(mfa) > 0 && !disabled
 }
 
-// suspects are what an application without any of them is served in full by: a list of thousands is not read
-// anew for each answer.
+// suspects are the texts of which every unsupported application contains at least one. They save parsing each
+// application of a list of thousands.
 var suspects = [][]byte{
 	[]byte(`"mfa_config"`), []byte(`"oauth_configuration"`), []byte(`"scim_config"`), []byte(`"custom_pages"`), []byte(`"allow_authenticate_via_warp"`),
 	[]byte(`"type":"private"`), []byte(`"type":"via_mcp_server_portal"`), []byte(`"type":"worker"`), []byte(`"type":"preview_worker"`),
 }
 
-// unsupportedApplication is what an application has that is not served, beside what its policies have.
+// unsupportedApplication returns the unsupported features of an application, without those of its policies.
 func (s *API) unsupportedApplication(a proto.Account, app *proto.Application) []string {
 	names := unsupportedApplication(app)
 	if app.Type == TypeSelfHosted && s.absentIDP(a, app) {

@@ -10,19 +10,19 @@ import (
 	"plumbline.dev/services/internal/appmatch"
 )
 
-// The applications of a zone. Whoever may write in a zone only must not get at requests that are somebody else's: the
-// gateway gives a request to the most specific destination, whoever made it. So
+// Applications of a zone. A client that may only write in a zone must not get requests of other owners, and the gateway
+// routes a request to the most specific destination of any owner. Therefore
 //
-//   - an application that is made in a zone lies within the zone's host suffixes, whoever changes it;
-//   - a request for a zone takes nothing from an application of another owner with a more specific destination;
-//   - an application of a zone that lies outside is not changed, and its policies are not, in the zone's name.
+//   - an application created in a zone must lie within the zone's host suffixes after any change;
+//   - a request for a zone cannot take requests from another owner's application with a more specific destination;
+//   - a request for a zone can change neither an application that lies outside of the zone, nor its policies.
 
-// errZone refuses an application for its zone.
+// errZone returns the error about an application that does not fit its zone.
 func errZone(format string, args ...any) error {
 	return v4.Invalid("domain does not belong to zone: "+format, args...)
 }
 
-// within reports whether all destinations lie within one of the host suffixes each.
+// within reports whether each destination lies within one of the host suffixes.
 func within(destinations, hosts []string) bool {
 	return !slices.ContainsFunc(destinations, func(d string) bool {
 		p, err := appmatch.Parse(d)
@@ -30,7 +30,7 @@ func within(destinations, hosts []string) bool {
 	})
 }
 
-// longest returns the length of the longest host suffix that a destination lies within; -1: it lies within none.
+// longest returns the length of the longest host suffix that contains a destination; -1 if there is none.
 func longest(p appmatch.Pattern, hosts []string) int {
 	found := -1
 	for _, h := range hosts {
@@ -41,8 +41,9 @@ func longest(p appmatch.Pattern, hosts []string) int {
 	return found
 }
 
-// checkZone refuses an application that does not lie within its zone, and, in the zone's name, one that takes requests
-// from another owner's. What it had before stays where the account changes something else.
+// checkZone returns an error if an application does not lie within its zone, or if a request for the zone takes
+// requests from another owner's application. Existing destinations are not checked when the account changes something
+// else.
 func (s *API) checkZone(c *v4.Call, app, old *proto.Application) error {
 	if app.Zone.IsZero() {
 		return nil
@@ -57,7 +58,7 @@ func (s *API) checkZone(c *v4.Call, app, old *proto.Application) error {
 	for _, d := range app.Domains {
 		p, err := appmatch.Parse(d)
 		if err != nil {
-			continue // refused before
+			continue // already rejected
 		}
 		isNew := slices.Contains(added, p.String())
 		if !isNew && !c.Zoned() {
@@ -76,7 +77,7 @@ func (s *API) checkZone(c *v4.Call, app, old *proto.Application) error {
 	return nil
 }
 
-// placed refuses a destination that is not its zone's.
+// placed returns an error if a destination does not belong to the zone.
 func placed(zones map[proto.Account]*proto.Zone, zone proto.Account, d string, p appmatch.Pattern) error {
 	z := zones[zone]
 	if z == nil || len(z.Hosts) == 0 {
@@ -99,7 +100,8 @@ func placed(zones map[proto.Account]*proto.Zone, zone proto.Account, d string, p
 	return nil
 }
 
-// takesNothing refuses a destination that takes requests from the team domain or from an application of another owner.
+// takesNothing returns an error if a destination would take requests from the team domain or from another owner's
+// application.
 func (s *API) takesNothing(c *v4.Call, app *proto.Application, d string, p appmatch.Pattern) error {
 	if team, err := url.Parse(s.cfg.TeamDomain); err == nil {
 		if host, err := appmatch.Suffix(team.Hostname()); err == nil && p.Names(host) {
@@ -119,7 +121,7 @@ func (s *API) takesNothing(c *v4.Call, app *proto.Application, d string, p appma
 	return nil
 }
 
-// mayChange refuses, in a zone's name, a change of an application that lies outside of the zone.
+// mayChange returns an error if a request for a zone changes an application that lies outside of the zone.
 func (s *API) mayChange(c *v4.Call, app *proto.Application) error {
 	if !c.Zoned() {
 		return nil

@@ -20,8 +20,9 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// A zone is a namespace of an account. It has host suffixes, and the applications that are made in it lie within
-// them: see zone_apps.go. Zones of the configuration are the same at every start, and are not changed here.
+// zoneRoutes returns the routes of zones. A zone is a namespace of an account. Its applications must lie within its
+// host suffixes: see zone_apps.go. Zones of the configuration are read at every start and cannot be changed by
+// requests.
 func (s *API) zoneRoutes() []v4.Route {
 	const all, one = "/client/v4/zones", "/client/v4/zones/{zone_id}"
 	return []v4.Route{
@@ -40,7 +41,7 @@ type Zone struct {
 	Hosts []string // host suffixes
 }
 
-// UnmarshalText reads ID=HOST,HOST.
+// UnmarshalText parses ID=HOST,HOST.
 func (z *Zone) UnmarshalText(b []byte) error {
 	id, hosts, _ := strings.Cut(string(b), "=")
 	account, err := proto.ParseAccount(id)
@@ -66,9 +67,9 @@ type zoneView struct {
 	Hosts     []string      `json:"x_host_suffixes"`
 	CreatedOn v4.Timestamp  `json:"created_on"`
 	ChangedOn v4.Timestamp  `json:"modified_on"`
-	// Configured reports whether the zone is one of the configuration, which no request changes.
+	// Configured reports whether the zone comes from the configuration, so that requests cannot change it.
 	Configured bool `json:"x_configured,omitempty"`
-	// Unreadable reports that the zone's record cannot be read. What is shown is what was last known of it.
+	// Unreadable reports that the zone's record cannot be read. The other members are the last known values.
 	Unreadable bool `json:"x_unreadable,omitempty"`
 }
 
@@ -83,13 +84,13 @@ func (s *API) viewZone(a, id proto.Account, z *proto.Zone) zoneView {
 		Configured: s.configured(id), Unreadable: s.unreadableZone(a, id)}
 }
 
-// zoneSeen is a zone in the audit log, which has its id beside it.
+// zoneSeen is a zone in the audit log. The event has the zone's id.
 type zoneSeen struct {
 	Name  string   `json:"name"`
 	Hosts []string `json:"x_host_suffixes"`
 }
 
-// zones are those of the configuration and those that are stored, by id.
+// zones returns the configured and the stored zones, by id.
 func (s *API) zones(a proto.Account) map[proto.Account]*proto.Zone {
 	all := map[proto.Account]*proto.Zone{}
 	for id, r := range s.store.Catalog.Zones(a) {
@@ -111,8 +112,8 @@ func (s *API) unreadableZone(a, id proto.Account) bool {
 	return found && r.Unreadable && !s.configured(id)
 }
 
-// hostsKnown refuses a change that depends on the hosts of all zones if nobody knows those of one beside id: its
-// record cannot be read, and could not be since the api started.
+// hostsKnown returns an error if the hosts of a zone other than id are unknown, because its record could not be read
+// since the api started. Changes that depend on the hosts of all zones are then rejected.
 func (s *API) hostsKnown(a, id proto.Account) error {
 	for other, r := range s.store.Catalog.Zones(a) {
 		if other != id && r.Unreadable && len(r.Value.Hosts) == 0 && !s.configured(other) {
@@ -123,12 +124,12 @@ func (s *API) hostsKnown(a, id proto.Account) error {
 	return nil
 }
 
-// configured reports whether a zone is one of the configuration.
+// configured reports whether a zone comes from the configuration.
 func (s *API) configured(id proto.Account) bool {
 	return slices.ContainsFunc(s.cfg.Zones, func(z Zone) bool { return z.ID == id })
 }
 
-// ZoneKnown reports whether requests for a zone are served: if the configuration names zones, only those and the stored
+// ZoneKnown reports whether requests for a zone are served. If the configuration has zones, only those and the stored
 // ones are.
 func (s *API) ZoneKnown(a, zone proto.Account) bool {
 	if len(s.cfg.Zones) == 0 || s.configured(zone) {
@@ -138,7 +139,7 @@ func (s *API) ZoneKnown(a, zone proto.Account) bool {
 	return stored
 }
 
-// seesZone reports whether a token may know of a zone: it may do something in the account, or there.
+// seesZone reports whether a token may see a zone: it has a permission in the account or in the zone.
 func seesZone(t *proto.APIToken, zone proto.Account) bool {
 	return t.All || slices.ContainsFunc(t.Policies, func(p proto.TokenPolicy) bool { return !p.Deny && permission.Covers(p.Zones, zone) })
 }
@@ -161,7 +162,7 @@ func (s *API) listZones(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.Response{Result: part, Info: info}, err
 }
 
-// zoneID reads the zone that the path names.
+// zoneID returns the zone that the path names.
 func zoneID(c *v4.Call) (proto.Account, error) {
 	id, err := proto.ParseAccount(c.PathValue("zone_id"))
 	if err != nil || id.IsZero() {
@@ -185,7 +186,7 @@ func (s *API) getZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(s.viewZone(c.Account, id, z)), nil
 }
 
-// readZone reads a zone; its name is its one host suffix where it names no others.
+// readZone reads a zone. Without x_host_suffixes, its name is its only host suffix.
 func readZone(body v4.Object, z *proto.Zone) error {
 	var err error
 	if z.Name, err = body.Line("name"); err != nil {
@@ -207,7 +208,7 @@ func readZone(body v4.Object, z *proto.Zone) error {
 	return nil
 }
 
-// Suffixes brings host suffixes into the form that destinations are compared with.
+// Suffixes returns host suffixes in the form in which destinations are compared.
 func Suffixes(hosts []string) ([]string, error) {
 	var all []string
 	for _, text := range hosts {
@@ -230,7 +231,8 @@ func (s *API) createZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return s.saveZone(ctx, c, proto.NewAccount(), body, true)
 }
 
-// putZone makes or replaces the zone of an id: zones were used before they had hosts.
+// putZone creates or replaces the zone with the id in the path. Clients may choose the id, because zones were in use
+// before they had hosts.
 func (s *API) putZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	id, err := zoneID(c)
 	if err != nil {
@@ -334,7 +336,7 @@ func (s *API) deleteZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.Response{}, v4.ErrConflict
 }
 
-// hostsFree refuses a host suffix that another zone has.
+// hostsFree returns an error if another zone has one of the host suffixes.
 func (s *API) hostsFree(a, id proto.Account, z *proto.Zone) error {
 	if err := s.hostsKnown(a, id); err != nil {
 		return err
@@ -349,7 +351,7 @@ func (s *API) hostsFree(a, id proto.Account, z *proto.Zone) error {
 	return nil
 }
 
-// hostsUsed refuses to take away the hosts of an application that is in the zone.
+// hostsUsed returns an error if an application of the zone lies within the old hosts but not within the new ones.
 func (s *API) hostsUsed(a, id proto.Account, old catalog.Record[proto.Zone], hosts []string) error {
 	for _, app := range s.index.account(a).apps.All() {
 		v := app.Value.Value
