@@ -1,5 +1,5 @@
-// Package posture serves device posture: integrations, checks (the posture rules of the v4 API), polls, and the
-// results and the posture log that come of them.
+// Package posture serves device posture: integrations, checks (posture rules in the v4 API), polls, results and the
+// posture log.
 package posture
 
 import (
@@ -14,19 +14,19 @@ import (
 	"plumbline.dev/services/internal/overview"
 )
 
-// Config says which integrations are taken.
+// Config configures the API of device posture.
 type Config struct {
 	// SealTo are the fetchers' recipients: the secrets of integrations are sealed to them.
 	SealTo []age.Recipient
-	// MinInterval is the shortest interval that an integration may have.
+	// MinInterval is the shortest interval of an integration.
 	MinInterval time.Duration
 	// FreeSecretHost keeps the secret of an integration when the host of its URL changes.
 	FreeSecretHost bool
-	// ProbeTimeout bounds the test call of an integration that is to be saved.
+	// ProbeTimeout bounds the test call before an integration is saved.
 	ProbeTimeout time.Duration
 }
 
-// Deps are what the API works with.
+// Deps are the dependencies of the API.
 type Deps struct {
 	Store   *store.Store
 	Device  *device.API
@@ -46,7 +46,7 @@ type API struct {
 	checkUsers func(proto.Account, proto.ID) []string
 	probes     *prometheus.CounterVec
 	following  prometheus.Gauge
-	Overview   *overview.Overview // of the newest entries
+	Overview   *overview.Overview // newest entry of each page
 }
 
 // New returns the API of device posture.

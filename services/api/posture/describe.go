@@ -6,7 +6,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Posture: integrations, and checks, which the v4 API calls posture rules.
+// operations describes the routes of integrations and of checks, which the v4 API calls posture rules.
 func operations() openapi.Operations {
 	integrations := openapi.Resource{
 		Path: "/devices/posture/integration", ID: "{id}", One: "an integration", Many: "integrations, the oldest first", View: openapi.Ref("Integration"),

@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// resultOperations describe results, polls and the posture log, which Cloudflare has no endpoints for.
+// resultOperations describes the routes of results, polls and the posture log. Cloudflare has no such endpoints.
 func resultOperations() openapi.Operations {
 	var (
 		result  = openapi.Of[entryView]().Merge(openapi.Of[resultView]())

@@ -22,8 +22,8 @@ func (s *API) explainRoutes() []v4.Route {
 	}
 }
 
-// Explanation says why a check says what it says of a device. Where the newest entry does not speak of the
-// device, or of the check, what it would say is left out.
+// Explanation is the reason for a check's outcome for a device. If the newest entry does not contain the device or the
+// check, the members from the entry are empty.
 type Explanation struct {
 	Check       proto.ID       `json:"check_id"`
 	Name        string         `json:"name"`
@@ -32,22 +32,22 @@ type Explanation struct {
 	Wanted      *float64       `json:"wanted_score"`
 	Outcome     proto.Outcome  `json:"outcome"`
 	Reason      proto.Reason   `json:"reason"`
-	Observed    proto.Outcome  `json:"observed"` // what the newest evidence says
+	Observed    proto.Outcome  `json:"observed"` // outcome of the newest evidence
 	Score       *int           `json:"score"`
-	Problem     string         `json:"problem"` // why the newest poll gave no score; "" where it did
+	Problem     string         `json:"problem"` // why the newest poll gave no score; empty if it did
 	S2SID       string         `json:"s2s_id"`
 	ObservedAt  v4.Timestamp   `json:"observed_at"`
-	AgeMS       *int64         `json:"age_ms"` // of the score
+	AgeMS       *int64         `json:"age_ms"` // age of the score
 	ExpiresAt   v4.Timestamp   `json:"expires_at"`
-	Revision    uint64         `json:"check_revision"`      // of the check, now
-	Used        uint64         `json:"used_check_revision"` // that the outcome was made with; 0: none was
-	Batch       string         `json:"batch"`               // <tick>:<page>, the call that the score is looked for in
-	Sentence    string         `json:"sentence"`            // for people
-	Integration *entryView     `json:"integration"`         // null where the check has none that is polled
+	Revision    uint64         `json:"check_revision"`      // current revision of the check
+	Used        uint64         `json:"used_check_revision"` // revision of the check that the outcome is based on; 0: no outcome
+	Batch       string         `json:"batch"`               // <tick>:<page> of the call that provided the score
+	Sentence    string         `json:"sentence"`            // human-readable
+	Integration *entryView     `json:"integration"`         // null if the check has no polled integration
 	Paused      bool           `json:"paused"`
 }
 
-// explain says why each check says what it says of a device; ?check= asks for one.
+// explain returns the reasons for the outcomes of a device's checks; ?check= selects checks.
 func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	only, err := device.IDList(c.URL.Query(), "check")
 	if err != nil {
@@ -89,13 +89,14 @@ func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	}{id, page, v4.Timestamp(d.RevokedAt), why}), nil
 }
 
-// IsPolled tells whether a check is over an integration that is there and of a type that is polled.
+// IsPolled reports whether the integration of a check exists and has a type that is polled.
 func (s *API) IsPolled(a proto.Account, check *proto.Check) bool {
 	i, found := s.store.Catalog.Integration(a, check.Integration)
 	return found && check.Type == proto.TypeCustomS2S && i.Value.Type == proto.TypeCustomS2S
 }
 
-// Explain puts together what is known. e is nil where the check's integration is not polled.
+// Explain combines a check, a device and an entry into an explanation. e is nil if the check's integration is not
+// polled.
 func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *proto.Device, e *proto.Entry) Explanation {
 	check := r.Value
 	x := Explanation{Check: check.ID, Name: check.Name, Type: check.Type, Revision: r.Revision, Reason: unevaluated(check, d)}
@@ -132,7 +133,7 @@ func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *pr
 	return x
 }
 
-// unevaluated is why a check says nothing of a device that no entry speaks of.
+// unevaluated returns the reason of a check for a device that is in no entry.
 func unevaluated(check *proto.Check, d *proto.Device) proto.Reason {
 	switch {
 	case check.Type != proto.TypeCustomS2S:
@@ -143,7 +144,7 @@ func unevaluated(check *proto.Check, d *proto.Device) proto.Reason {
 	return proto.ReasonNeverPolled
 }
 
-// sentence says it for people.
+// sentence returns a human-readable explanation.
 func sentence(x *Explanation, e *proto.Entry) string {
 	switch {
 	case x.Reason == proto.ReasonUnsupported:

@@ -19,33 +19,33 @@ import (
 const (
 	historyPerPage = 100
 	maxHistory     = 1000
-	// maxHistoryEntries bounds the entries that are read for one answer, each of a page of devices.
+	// maxHistoryEntries bounds the entries read for one response. Each entry covers a page of devices.
 	maxHistoryEntries = 2000
 )
 
-// pastResult is one check's result of a device, as an entry of the log has it.
+// pastResult is the result of one check for a device, from an entry of the log.
 type pastResult struct {
-	At            v4.Timestamp  `json:"at"` // when it was evaluated
+	At            v4.Timestamp  `json:"at"` // time of the evaluation
 	Integration   proto.ID      `json:"integration_id"`
 	Check         proto.ID      `json:"check_id"`
-	Name          string        `json:"name"` // as it is called now
+	Name          string        `json:"name"` // current name of the check
 	CheckRevision uint64        `json:"check_revision"`
 	Tick          uint64        `json:"tick"`
 	Cause         string        `json:"cause"` // poll, page, config or expired
 	Status        int           `json:"status"`
-	Error         string        `json:"error"` // of the poll; "" where it succeeded
+	Error         string        `json:"error"` // error of the poll; empty if it succeeded
 	Score         *int          `json:"score"`
 	ObservedAt    v4.Timestamp  `json:"observed_at"`
 	Problem       string        `json:"problem"`
 	Outcome       proto.Outcome `json:"outcome"`
 	Reason        proto.Reason  `json:"reason"`
 	Observed      proto.Outcome `json:"observed"`
-	Seq           uint64        `json:"seq"` // of the entry in the log
+	Seq           uint64        `json:"seq"` // sequence of the entry in the log
 }
 
-// historyCursor is where a page of a history ended: the reading goes on before an entry, in the first of the
-// lives, and then in the others. Oldest is the entry of the oldest result that was given: what another life has is
-// older than that.
+// historyCursor is the position at which a page of a history ended. Reading continues before an entry in the first of
+// the lives, then in the others. Oldest is the sequence of the entry with the oldest result returned so far: the
+// results of the remaining lives are older.
 type historyCursor struct {
 	Before uint64 `json:"b,omitempty"`
 	Oldest uint64 `json:"o,omitempty"`
@@ -71,9 +71,9 @@ func parseHistoryCursor(text string) (h historyCursor, err error) {
 	return h, nil
 }
 
-// deviceHistory gives the results that a device had, the newest first, as far back as the log goes: in the page
-// that it is in, and in those that it was in before it was removed and enrolled anew. ?cursor= goes on where a
-// page of the history ended, which may be one without results: the end is where there is no cursor.
+// deviceHistory returns the results of a device, newest first, as far back as the log goes. It covers the inventory
+// page that the device is in, and those from before it was removed and enrolled again. ?cursor= continues where the
+// previous page of the history ended. A page may be empty; only a missing cursor marks the end.
 func (s *API) deviceHistory(ctx context.Context, c *v4.Call, id proto.ID) (v4.Response, error) {
 	v := c.URL.Query()
 	limit, err := v4.PositiveParam(v, "limit", historyPerPage)
@@ -114,7 +114,7 @@ func (s *API) deviceHistory(ctx context.Context, c *v4.Call, id proto.ID) (v4.Re
 	return v4.Response{Result: h.results, Info: info}, nil
 }
 
-// history is one page of a device's history while it is read.
+// history builds one page of a device's history.
 type history struct {
 	s            *API
 	account      proto.Account
@@ -126,7 +126,7 @@ type history struct {
 	entries      int
 }
 
-// read goes on at a position, and gives the one to go on from; without lives at the end.
+// read reads from a position and returns the position to continue from; it has no lives at the end.
 func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, error) {
 	for ; len(at.Lives) > 0; at = (historyCursor{Before: at.Oldest, Oldest: at.Oldest, Lives: at.Lives[1:]}) {
 		in := at.Lives[0]
@@ -140,7 +140,7 @@ func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, er
 		}
 		full := false
 		err = h.s.store.ReadBackwards(ctx, r, func(m *bus.Msg) error {
-			// The results of one entry stay together.
+			// Results of one entry are never split over two pages.
 			if full = len(h.results) >= h.limit || h.entries >= maxHistoryEntries; full {
 				at.Before = m.Seq + 1
 				return bus.ErrStop
@@ -160,7 +160,7 @@ func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, er
 	return at, nil
 }
 
-// addPast adds what an entry says of a device.
+// addPast appends the results of a device in an entry.
 func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id proto.ID, only []proto.ID) ([]pastResult, error) {
 	ref, err := topology.ParsePage(m.Subject)
 	var e proto.Entry
@@ -192,7 +192,7 @@ func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id prot
 	return results, nil
 }
 
-// score is null where there is none.
+// score returns a score for a response; nil if there is none.
 func score(n int) *int {
 	if n == proto.NoScore {
 		return nil

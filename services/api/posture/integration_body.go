@@ -13,27 +13,27 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// integrationTypes are those of api/README.md 5.2; only custom_s2s is polled.
+// integrationTypes are the types of api/README.md 5.2. Only custom_s2s is polled.
 var integrationTypes = []string{
 	proto.TypeCustomS2S, "workspace_one", "crowdstrike_s2s", "uptycs", "intune", "kolide", "tanium_s2s", "sentinelone_s2s",
 }
 
-// keptConfig are the members of another type's config that are kept: none of them is a secret.
+// keptConfig are the members of other types' config that are stored. None of them is a secret.
 var keptConfig = []string{"api_url", "auth_url", "client_id", "customer_id", "access_client_id"}
 
-// integrationChange is what a body says of an integration: nil where it is silent.
+// integrationChange holds the changes in a request body; nil members do not change.
 type integrationChange struct {
 	name, kind, interval *string
 	every                time.Duration
 	url, client          *string
-	secret               string // never stored, never logged
-	sealed               []byte // what is stored of it
+	secret               string // never stored or logged
+	sealed               []byte // sealed secret, which is stored
 	config               json.RawMessage
 	paused               *bool
 	concurrency          *int
 }
 
-// readIntegration reads a body that creates an integration (old is nil) or is merged into one.
+// readIntegration reads a body that creates an integration (old is nil) or is merged into old.
 func (s *API) readIntegration(body v4.Object, old *proto.Integration) (integrationChange, error) {
 	var c integrationChange
 	for name := range body {
@@ -81,7 +81,7 @@ func (s *API) readIntegration(body v4.Object, old *proto.Integration) (integrati
 	return c, c.readConfig(config, old, !s.cfg.FreeSecretHost)
 }
 
-// given calls read for a member that is there.
+// given calls read if the body has the member; otherwise it returns nil.
 func given(read func(string) (string, error), body v4.Object, name string) (*string, error) {
 	if !body.Has(name) {
 		return nil, nil
@@ -108,7 +108,7 @@ func (c *integrationChange) readExtensions(body v4.Object) error {
 	return nil
 }
 
-// seal seals the secret of the change, if it has one, for an integration.
+// seal seals the secret of the change, if there is one, for an integration.
 func (c *integrationChange) seal(to []age.Recipient, id proto.ID) (err error) {
 	if c.secret != "" {
 		c.sealed, err = seal.Seal(to, id.String(), []byte(c.secret))
@@ -116,7 +116,7 @@ func (c *integrationChange) seal(to []age.Recipient, id proto.ID) (err error) {
 	return err
 }
 
-// apply puts the change into an integration.
+// apply applies the change to an integration.
 func (c *integrationChange) apply(i *proto.Integration) {
 	assign(&i.Name, c.name)
 	assign(&i.Type, c.kind)

@@ -44,7 +44,7 @@ func (c *integrationChange) readConfig(config v4.Object, old *proto.Integration,
 	return nil
 }
 
-// keepConfig merges the config of a type that is only kept.
+// keepConfig merges the config of a type that is stored but not polled.
 func (c *integrationChange) keepConfig(config v4.Object, old *proto.Integration) error {
 	kept := v4.Object{}
 	if old != nil {

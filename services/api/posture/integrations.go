@@ -30,7 +30,7 @@ func (s *API) integrationRoutes() []v4.Route {
 	}
 }
 
-// integrationView is an integration in an answer (api/README.md 5.3). The x_ members are ours.
+// integrationView is an integration in a response (api/README.md 5.3). The x_ members are ours.
 type integrationView struct {
 	ID          proto.ID        `json:"id"`
 	Name        string          `json:"name"`
@@ -77,7 +77,7 @@ func (s *API) getIntegration(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return v4.Response{Result: viewIntegration(i.Value), Revision: i.Revision}, nil
 }
 
-// integration finds the one that the path names.
+// integration returns the integration that the path names.
 func (s *API) integration(ctx context.Context, c *v4.Call) (catalog.Record[proto.Integration], error) {
 	return resource.Find(ctx, s.store.Fresh, c, s.store.Catalog.Integration, errNoIntegration)
 }
@@ -110,15 +110,15 @@ func (s *API) createIntegration(ctx context.Context, c *v4.Call) (v4.Response, e
 	return v4.Response{Result: viewIntegration(&i), Revision: revision, Messages: s.sameIntegrationName(c, &i)}, err
 }
 
-// updateIntegration merges (api/README.md 5.3): what the body does not name stays. The scoring API is called
-// again only where URL or credentials change. A race with another change is settled by merging again.
+// updateIntegration merges the body into an integration (api/README.md 5.3). The scoring API is tested again only if
+// the URL or the credentials change. After a lost race with another change, the body is merged again.
 func (s *API) updateIntegration(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
 		return v4.Response{}, err
 	}
-	var sealed []byte             // the new secret, the same at every attempt
-	var proven *proto.Integration // what the scoring API was called with
+	var sealed []byte             // new secret, the same for every attempt
+	var proven *proto.Integration // version that passed the test
 	for range store.MaxAttempts {
 		old, err := s.integration(ctx, c)
 		if err != nil {
@@ -160,18 +160,18 @@ func (s *API) updateIntegration(ctx context.Context, c *v4.Call) (v4.Response, e
 	return v4.Response{}, v4.ErrConflict
 }
 
-// sameTarget tells whether two states of an integration call the same API as the same caller.
+// sameTarget reports whether two versions of an integration call the same API with the same credentials.
 func sameTarget(a, b *proto.Integration) bool {
 	return a.APIURL == b.APIURL && a.ClientID == b.ClientID && bytes.Equal(a.SealedSecret, b.SealedSecret)
 }
 
-// rescheduled tells a change after which a poll is due at once.
+// rescheduled reports whether a poll is due at once after a change.
 func rescheduled(before, after *proto.Integration) bool {
 	return !sameTarget(before, after) || before.Interval != after.Interval || before.Paused && !after.Paused
 }
 
-// deleteIntegration leaves the integration's checks: they are the account's and can be pointed elsewhere;
-// the evaluators close their results.
+// deleteIntegration deletes an integration. Its checks stay, since they belong to the account and can be given another
+// integration; the evaluators close their results.
 func (s *API) deleteIntegration(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
 		i, err := s.integration(ctx, c)
@@ -196,8 +196,7 @@ func (s *API) deleteIntegration(ctx context.Context, c *v4.Call) (v4.Response, e
 
 var errNoIntegration = v4.Errorf(http.StatusNotFound, v4.CodeUnknownIntegration, "posture integration not found")
 
-// unsupportedType names the type of an integration, or of a check, that is kept and neither polled nor
-// evaluated.
+// unsupportedType returns the type of an integration or a check if it is stored but not polled or evaluated.
 func unsupportedType(name string) []string {
 	if name == proto.TypeCustomS2S {
 		return nil

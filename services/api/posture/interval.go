@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// maxInterval is the longest interval; slots are counted in it.
+// maxInterval bounds intervals, since poll slots are counted in them.
 const maxInterval = 8760 * time.Hour
 
-// parseInterval reads a number with m or h (api/README.md 5.2), or s where intervals below a minute are
-// allowed.
+// parseInterval parses a number with m or h (api/README.md 5.2), or with s if intervals below a minute are allowed.
 func parseInterval(text string, least time.Duration) (time.Duration, error) {
 	units := map[string]time.Duration{"m": time.Minute, "h": time.Hour}
 	form := `a number with m or h, such as "10m"`
@@ -34,7 +33,7 @@ func parseInterval(text string, least time.Duration) (time.Duration, error) {
 	return d, nil
 }
 
-// shortDuration writes 1m where Duration.String writes 1m0s.
+// shortDuration returns 1m where Duration.String returns 1m0s.
 func shortDuration(d time.Duration) string {
 	s := d.String()
 	if rest, ok := strings.CutSuffix(s, "m0s"); ok {

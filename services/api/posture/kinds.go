@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// register names the kinds of posture for the audit log.
+// register registers the kinds of posture with the audit log.
 func (s *API) register() {
 	store.Register(s.store, string(topology.KindIntegration), func(_ proto.Account, i *proto.Integration) any { return viewIntegration(i) })
 	store.Register(s.store, string(topology.KindCheck), func(_ proto.Account, c *proto.Check) any { return viewRule(c) })
@@ -21,7 +21,7 @@ func (s *API) Routes() []v4.Route {
 	return slices.Concat(s.integrationRoutes(), s.ruleRoutes(), s.resultRoutes(), s.pollRoutes())
 }
 
-// Describe describes the routes of integrations, checks, polls and results.
+// Describe adds the routes of integrations, checks, polls and results to a description.
 func Describe(d *openapi.Description) {
 	d.Add(operations(), schemas())
 	d.Add(resultOperations(), nil)

@@ -14,23 +14,23 @@ import (
 	"plumbline.dev/services/api/store"
 )
 
-// life is a time that a device spent in a page of the inventory. Until is 0 while it is there.
+// life is a period that a device spent in one page of the inventory. Until is 0 if it is still there.
 type life struct {
 	Page  topology.PageNumber `json:"p"`
 	From  instant             `json:"f"`
 	Until instant             `json:"u,omitempty"`
 }
 
-// odd tells a life that is none of ours.
+// odd reports whether a life has times that the api never writes.
 func (l life) odd() bool { return max(l.From, l.Until) > maxInstant || min(l.From, l.Until) < 0 }
 
-// maxInstant is in the year 2200.
+// maxInstant is a time in the year 2200.
 const maxInstant instant = 7_258_118_400_000
 
-// instant is a time in milliseconds; 0 is none.
+// instant is a time in milliseconds since the epoch; 0 means none.
 type instant proto.Millis
 
-// around is some time before or after; none of none.
+// around returns the time shifted by d; the zero time if there is none.
 func (m instant) around(d time.Duration) time.Time {
 	if m == 0 {
 		return time.Time{}
@@ -38,7 +38,7 @@ func (m instant) around(d time.Duration) time.Time {
 	return proto.Millis(m).Time().Add(d)
 }
 
-// later and sooner are the time that bounds more; a zero time bounds nothing.
+// later and sooner return the tighter bound; a zero time is no bound.
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -53,15 +53,15 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// Bounds of finding the lives of a device.
+// Bounds of the search for a device's lives.
 const (
 	maxLives      = 16
-	maxLifeEvents = 100_000          // of the audit log, that are looked at
-	livesSlack    = 10 * time.Minute // clocks differ, and entries come after what made them
+	maxLifeEvents = 100_000          // audit log events read
+	livesSlack    = 10 * time.Minute // for clock differences, and because entries follow their causes
 )
 
-// lives are a device's, the newest first: where it is, and, as the audit log has it from its removals, where it
-// was for as long as the posture log goes back.
+// lives returns a device's lives, newest first: the current one, and earlier ones according to the removals in the
+// audit log, as far back as the posture log goes.
 func (s *API) lives(ctx context.Context, a proto.Account, id proto.ID) ([]life, error) {
 	var all []life
 	page, d, err := s.device.Find(ctx, a, id)

@@ -16,20 +16,20 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Bounds of an integration's polls: of one answer, and the bytes of the entries that are read for it, which is a
-// few seconds' work. Of a longer period the newest part is read.
+// Bounds of a list of polls: entries of one response, and bytes of log entries read for it, which takes a few seconds.
+// Of a longer period only the newest part is read.
 const (
 	pollsPerPage  = 20
 	maxPolls      = 500
 	maxEntryBytes = 512 << 20
 )
 
-// pastPoll is one poll of an integration: one tick, a call for each page. Pass, fail and unknown count results,
-// of which a device has one for each check.
+// pastPoll is one poll of an integration: one tick, with a call for each page. Pass, Fail and Unknown count results,
+// one for each device and check.
 type pastPoll struct {
 	Tick     uint64        `json:"tick"`
-	BeganAt  v4.Timestamp  `json:"began_at"` // when the first of its calls did
-	EndedAt  v4.Timestamp  `json:"ended_at"` // when the last of its entries was made
+	BeganAt  v4.Timestamp  `json:"began_at"` // start of its first call
+	EndedAt  v4.Timestamp  `json:"ended_at"` // time of its last entry
 	TookMS   int64         `json:"took_ms"`
 	Longest  int64         `json:"longest_call_ms"`
 	Pages    int           `json:"pages"`
@@ -42,8 +42,8 @@ type pastPoll struct {
 	Failures []pollFailure `json:"failures"`
 }
 
-// pollFailure is why calls of a poll failed, and of how many pages. HTTPStatus and Detail are of one of these calls; 0
-// and empty without an answer.
+// pollFailure is a reason why calls of a poll failed, with the number of pages affected. HTTPStatus and Detail come
+// from one of the calls; 0 and empty if it had no response.
 type pollFailure struct {
 	Error      proto.Reason `json:"error"`
 	Pages      int          `json:"pages"`
@@ -51,7 +51,7 @@ type pollFailure struct {
 	Detail     string       `json:"detail"`
 }
 
-// add counts an entry. call returns how its call went, for which the whole entry has to be decoded.
+// add counts an entry. call decodes the whole entry and returns its poll.
 func (p *pastPoll) add(s *proto.Summary, call func() proto.Poll) {
 	began := s.PolledAt - proto.Millis(s.TookMillis)
 	if p.BeganAt == 0 || began < proto.Millis(p.BeganAt) {
@@ -79,8 +79,8 @@ func (p *pastPoll) add(s *proto.Summary, call func() proto.Poll) {
 	p.Failures[n].Pages++
 }
 
-// polls gives an integration's polls, the newest first: by default as many of the newest as fit on a page. A
-// period may begin within a poll: the oldest one has then only a part of its pages.
+// polls lists an integration's polls, newest first; without a period, as many as fit on one page. If the period begins
+// during a poll, the oldest poll lacks some of its pages.
 func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	i, err := s.integration(ctx, c)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return a, nil
 }
 
-// pollPeriod is since when, and until when. Without a beginning it is long enough for the limit.
+// pollPeriod returns the period of a query. Without since, it is long enough for limit polls.
 func (s *API) pollPeriod(v url.Values, i catalog.Record[proto.Integration], limit int) (since, until time.Time, err error) {
 	if since, until, err = v4.Period(v); err != nil || !since.IsZero() {
 		return since, until, err
@@ -127,15 +127,15 @@ func (s *API) pollPeriod(v url.Values, i catalog.Record[proto.Integration], limi
 	return end.Add(-time.Duration(limit+1) * max(i.Value.Interval, time.Minute)), until, nil
 }
 
-// timeline gathers the newest polls.
+// timeline collects the newest polls.
 type timeline struct {
 	limit  int
 	polls  map[uint64]*pastPoll
-	tooOld uint64 // the newest tick that was too old
+	tooOld uint64 // newest tick beyond the limit
 }
 
-// add takes an entry; the newer ones come first. It returns false once everything is there: an entry belongs to a
-// poll that is older than one that is too old, because the pages of two polls may mingle.
+// add adds an entry; entries come newest first. It returns false once the polls are complete, which is when an entry
+// belongs to a poll older than one beyond the limit, since the pages of two consecutive polls may interleave.
 func (t *timeline) add(s *proto.Summary, call func() proto.Poll) (more bool) {
 	if s.Cause != proto.CausePoll || s.Tick == 0 {
 		return true
@@ -170,9 +170,8 @@ func (t *timeline) newestFirst() []*pastPoll {
 	return all
 }
 
-// summaries reads what the entries that were stored in a period say of themselves, the newest first, until visit
-// returns false. It returns from when on it did: later than it should if the entries of the period have more than
-// [maxEntryBytes].
+// summaries reads the summaries of the entries stored in a period, newest first, until visit returns false. It returns
+// the time from which the result is complete: later than since if the entries of the period exceed [maxEntryBytes].
 func (s *API) summaries(ctx context.Context, subject string, since, until time.Time, visit func(s *proto.Summary, call func() proto.Poll) bool) (time.Time, error) {
 	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.PostureLog, Subject: subject}, since, until)
 	if err != nil {
@@ -196,7 +195,7 @@ func (s *API) summaries(ctx context.Context, subject string, since, until time.T
 			return e.Poll
 		}
 		if !visit(&summary, call) {
-			size = 0 // nothing is left out that was asked for
+			size = 0 // nothing requested is missing
 			return bus.ErrStop
 		}
 		from = m.Time

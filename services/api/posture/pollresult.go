@@ -14,9 +14,9 @@ import (
 
 var errNoTick = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "the integration has no such poll yet")
 
-// poll returns what came of the poll that a tick asked for: the answer to "poll now". A page is done once it has the
-// result of a call that ended after the tick: of the tick's own, of a later one, or of the one that was under way when
-// the tick came, since a page is never asked about twice at once.
+// poll returns the result of the poll of a tick, for clients that requested one. A page is done once it has the result
+// of a call that ended after the tick: the tick's own call, a later one, or one that was in flight when the tick came,
+// since a page never has two calls in flight.
 func (s *API) poll(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	i, err := s.integration(ctx, c)
 	if err != nil {
@@ -34,7 +34,7 @@ func (s *API) poll(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	switch {
 	case err != nil:
 		return v4.Response{}, err
-	case newest < tick && since == 0: // otherwise a replica may be behind
+	case newest < tick && since == 0: // otherwise a replica may lag
 		return v4.Response{}, errNoTick
 	case newest == tick && since == 0:
 		since = proto.At(at)
@@ -64,8 +64,8 @@ func readSince(text string) (proto.Millis, error) {
 	return proto.At(at), nil
 }
 
-// count adds up the pages that have a result of the tick, of a later one, or of a call that ended after since; 0 is
-// no time. It returns the first page whose call failed, nil without one.
+// count adds up the pages that have a result of the tick, of a later tick, or of a call that ended after since (0 means
+// none). It returns the first page with a failed call; nil if there is none.
 func (p *pollView) count(pages []overview.Page, tick uint64, since proto.Millis) (failed *overview.Page) {
 	open, last := 0, since
 	for n := range pages {
@@ -99,7 +99,8 @@ func (p *pollView) count(pages []overview.Page, tick uint64, since proto.Millis)
 	return failed
 }
 
-// enrolledPages sets how many pages a poll has, some without an entry yet, and how many calls are queued or under way.
+// enrolledPages sets how many pages a poll has, including pages without an entry yet, and how many calls are queued or
+// in flight.
 func (s *API) enrolledPages(ctx context.Context, a proto.Account, id proto.ID, p *pollView) error {
 	p.Pages, _ = s.device.Inventory.Size(a)
 	queued, err := s.store.Conn.Subjects(ctx, topology.PostureBatches, topology.Batches(a, id))
@@ -107,7 +108,7 @@ func (s *API) enrolledPages(ctx context.Context, a proto.Account, id proto.ID, p
 	return err
 }
 
-// explainFailure reads from a page's newest entry how its call failed.
+// explainFailure copies the details of a failed call from a page's newest entry.
 func (s *API) explainFailure(ctx context.Context, page topology.PageRef, p *pollView) error {
 	e, err := s.Entry(ctx, page)
 	if err != nil {

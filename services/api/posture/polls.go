@@ -27,26 +27,26 @@ func (s *API) pollRoutes() []v4.Route {
 	}
 }
 
-// standingView is how an integration stands.
+// standingView is the status of an integration.
 type standingView struct {
 	ID       proto.ID  `json:"id"`
 	Name     string    `json:"name"`
 	Interval string    `json:"interval"`
 	Paused   bool      `json:"paused"`
-	Overdue  bool      `json:"overdue"` // its oldest page is older than twice the interval
+	Overdue  bool      `json:"overdue"` // oldest page is older than twice the interval
 	Standing string    `json:"standing"`
-	AgeMS    int64     `json:"age_ms"` // of the oldest page
+	AgeMS    int64     `json:"age_ms"` // age of the oldest page
 	Checks   int       `json:"checks"`
-	Poll     *pollView `json:"poll"` // the newest; null before the first
+	Poll     *pollView `json:"poll"` // newest poll; null before the first
 }
 
-// pollView is one poll: pass, fail and unknown count results, of which a device has one for each check.
+// pollView is one poll. Pass, Fail and Unknown count results, one for each device and check.
 type pollView struct {
 	Tick      uint64       `json:"tick"`
 	At        v4.Timestamp `json:"at"` // when it became due
 	Pages     int          `json:"pages"`
 	DonePages int          `json:"done_pages"`
-	Pending   int          `json:"pending_pages"` // their call is queued or under way, of this poll or an earlier one
+	Pending   int          `json:"pending_pages"` // pages with a call queued or in flight, of this poll or an earlier one
 	Devices   int          `json:"devices"`
 	Pass      int          `json:"pass"`
 	Fail      int          `json:"fail"`
@@ -54,8 +54,8 @@ type pollView struct {
 	Changed   int          `json:"changed"`
 	TookMS    int64        `json:"took_ms"` // from the tick to the newest entry
 	Failed    int          `json:"failed_pages"`
-	Error     string       `json:"error"` // why calls failed; "" where none did
-	// HTTPStatus and Detail are of one of the calls that failed; 0 without an answer.
+	Error     string       `json:"error"` // why calls failed; empty if none did
+	// HTTPStatus and Detail come from one of the failed calls; 0 and empty if it had no response.
 	HTTPStatus int    `json:"http_status"`
 	Detail     string `json:"detail"`
 }
@@ -82,7 +82,7 @@ func (s *API) status(ctx context.Context, c *v4.Call) (v4.Response, error) {
 			return v4.Response{}, err
 		}
 		if views[n].Poll = viewPoll(pages, tick, at); views[n].Poll != nil {
-			// While the first poll runs there are pages that have no entry yet.
+			// During the first poll, some pages have no entry yet.
 			enrolled, devices := s.device.Inventory.Size(c.Account)
 			views[n].Poll.Pages, views[n].Poll.Devices = max(views[n].Poll.Pages, enrolled), max(views[n].Poll.Devices, devices)
 			queued, err := s.store.Conn.Subjects(ctx, topology.PostureBatches, topology.Batches(c.Account, i.Value.ID))
@@ -101,7 +101,7 @@ func (s *API) status(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.Response{Result: views, Info: v4.SinglePage(len(views))}, nil
 }
 
-// viewPoll is the newest poll: of the newest tick, although no page may have been polled for it yet.
+// viewPoll returns the poll of the newest tick, even if no page has been polled for it yet.
 func viewPoll(pages overview.Aggregate, tick uint64, at time.Time) *pollView {
 	if tick == 0 && pages.Tick == 0 {
 		return nil
@@ -113,14 +113,14 @@ func viewPoll(pages overview.Aggregate, tick uint64, at time.Time) *pollView {
 	}
 	p.DonePages, p.Changed = pages.Done, pages.Changed
 	if pages.Tick > tick || at.IsZero() {
-		p.Tick, p.At = pages.Tick, v4.Timestamp(pages.FirstPoll) // the view of the entries is ahead
+		p.Tick, p.At = pages.Tick, v4.Timestamp(pages.FirstPoll) // the overview is ahead of the tick stream
 		at = pages.FirstPoll.Time()
 	}
 	p.TookMS = max(0, pages.LastEntry.Time().Sub(at).Milliseconds())
 	return p
 }
 
-// newestTick gives an integration's newest tick and when it was stored; 0 where there is none.
+// newestTick returns an integration's newest tick and the time it was stored; 0 if there is none.
 func (s *API) newestTick(ctx context.Context, a proto.Account, id proto.ID) (uint64, time.Time, error) {
 	m, err := s.store.Conn.Last(ctx, topology.PostureTicks, topology.Tick(a, id))
 	if errors.Is(err, bus.ErrNotFound) {
@@ -132,7 +132,7 @@ func (s *API) newestTick(ctx context.Context, a proto.Account, id proto.ID) (uin
 	return m.Seq, m.Time, nil
 }
 
-// pollNow publishes a tick in the slot of the newest one, so that the schedule goes on as it was.
+// pollNow publishes a tick in the slot of the newest one, which leaves the schedule unchanged.
 func (s *API) pollNow(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	i, err := s.integration(ctx, c)
 	switch {
@@ -163,12 +163,13 @@ func (s *API) pollNow(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(view), nil
 }
 
-// tickNow publishes the tick and returns its number and when it became due, by this process's clock.
+// tickNow publishes the tick. It returns its number, and when it became due by this process's clock.
 func (s *API) tickNow(ctx context.Context, a proto.Account, i *proto.Integration) (uint64, proto.Millis, error) {
 	subject := topology.Tick(a, i.ID)
 	for range store.MaxAttempts {
 		var expect uint64
-		// Without a tick before it, the manual tick answers this schedule and leaves the current slot to the scheduler.
+		// If there is no earlier tick, the manual tick starts this schedule and leaves the current slot to the
+		// scheduler.
 		tick := proto.Tick{Schedule: i.Schedule, Interval: i.Interval, Cause: proto.TickManual, Due: proto.At(s.store.Clock.Now())}
 		m, err := s.store.Conn.Last(ctx, topology.PostureTicks, subject)
 		if err == nil {

@@ -12,26 +12,26 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// postureLines turns entries of the log into lines of an answer.
+// postureLines writes entries of the log as lines of a response.
 type postureLines struct {
 	s       *API
 	account proto.Account
 	query   logQuery
 	out     *v4.LineWriter
 
-	page     topology.PageNumber // whose devices are known
+	page     topology.PageNumber // page of devices
 	revision uint64
 	devices  map[proto.ID]*proto.Device
 }
 
-// usedCheck is a check of an entry, and what it wants as all of its lines say it.
+// usedCheck is a check of an entry, with the expected value for its lines.
 type usedCheck struct {
 	*proto.Check
 	expected json.RawMessage
 }
 
-// holds returns an error if the log has deleted what comes after a position, or ends before it: the lines
-// between would be missing without a word.
+// holds returns an error if the log has deleted entries after seq, or ends before seq: the client would silently miss
+// lines otherwise.
 func (s *API) holds(ctx context.Context, seq uint64) error {
 	log, err := s.store.Conn.JetStream().Stream(ctx, topology.PostureLog)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *API) holds(ctx context.Context, seq uint64) error {
 	return nil
 }
 
-// entry writes the lines of an entry that are asked for.
+// entry writes the requested lines of an entry.
 func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 	q := &l.query
 	if m.Seq == q.after.seq && q.after.result < 0 {
@@ -63,7 +63,7 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 	}
 	checks := make([]usedCheck, len(e.Checks))
 	for n, used := range e.Checks {
-		check := &proto.Check{ID: used.ID, Type: proto.TypeCustomS2S} // of one that was removed, no more is known
+		check := &proto.Check{ID: used.ID, Type: proto.TypeCustomS2S} // placeholder for a deleted check
 		if r, found := l.s.store.Catalog.Check(l.account, used.ID); found {
 			check = r.Value
 		}
@@ -85,11 +85,11 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 			l.out.Line(l.view(ref, &e, result, i, &checks[i], logCursor{m.Seq, number}))
 		}
 	}
-	// What was read is sent before more is read: a client that is slow holds nothing up here but itself.
+	// Flush before reading more, so that a slow client delays only itself.
 	return l.out.Flush()
 }
 
-// know reads the devices of a page, unless it is the one that is known.
+// know reads the devices of a page unless they are cached.
 func (l *postureLines) know(ctx context.Context, page topology.PageNumber) error {
 	revision := l.s.device.Inventory.RevisionOf(l.account, page)
 	if l.devices != nil && l.page == page && l.revision == revision {

@@ -17,22 +17,22 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// The posture log, one JSON object a line for every result of every device that was evaluated in a period, the
-// oldest first, in the field names of the dataset device_posture_results (api/README.md 9.1). It ends at until,
-// or where the log ended when it was asked for. Each line has a cursor, and so has the trailer X-Cursor, that
-// the next request goes on after. What nobody knows of a device is "".
+// postureLine is a line of the posture log: one JSON object for every result of every device evaluated in a period,
+// oldest first, with the field names of the dataset device_posture_results (api/README.md 9.1). The log ends at until,
+// or at its end when the request arrived. Each line has a cursor, and so has the trailer X-Cursor; the next request
+// continues after it. Unknown values of a device are "".
 type postureLine struct {
 	ClientVersion      string          `json:"ClientVersion"`
 	DeviceID           proto.ID        `json:"DeviceID"`
 	DeviceManufacturer string          `json:"DeviceManufacturer"`
 	DeviceModel        string          `json:"DeviceModel"`
-	DeviceName         string          `json:"DeviceName"` // this and what follows of the device: as the inventory has it now
+	DeviceName         string          `json:"DeviceName"` // from the current inventory, like the device members below
 	DeviceSerial       string          `json:"DeviceSerialNumber"`
 	DeviceType         string          `json:"DeviceType"`
 	Email              string          `json:"Email"`
 	OSVersion          string          `json:"OSVersion"`
 	PolicyID           proto.ID        `json:"PolicyID"`
-	CheckName          string          `json:"PostureCheckName"` // this and what is expected: as the check is now
+	CheckName          string          `json:"PostureCheckName"` // from the current check, like its type and expected value
 	CheckType          string          `json:"PostureCheckType"`
 	Passed             bool            `json:"PostureEvaluatedResult"`
 	Expected           json.RawMessage `json:"PostureExpectedJSON"`
@@ -49,7 +49,7 @@ type postureLine struct {
 	Cursor        string        `json:"x_cursor"`
 }
 
-// received is what the scoring API said of the device when it was last asked and answered.
+// received is the scoring API's last response about the device.
 type received struct {
 	Score      *int         `json:"score"`
 	S2SID      string       `json:"s2s_id"`
@@ -57,17 +57,17 @@ type received struct {
 	Problem    string       `json:"problem"`
 }
 
-// logQuery says which lines of the posture log.
+// logQuery selects lines of the posture log.
 type logQuery struct {
 	since, until time.Time
-	checks       []proto.ID // of each list, none means all
+	checks       []proto.ID // an empty list means all
 	devices      []proto.ID
 	integrations []proto.ID
 	outcomes     []proto.Outcome
 	after        logCursor
 }
 
-// logCursor is a position in the log: after the result of an entry that has a number, or after the whole entry.
+// logCursor is a position in the log: after one result of an entry, or after the whole entry.
 type logCursor struct {
 	seq    uint64
 	result int // -1: after the whole entry
@@ -161,7 +161,7 @@ func (s *API) postureLog(w http.ResponseWriter, c *v4.Call) error {
 	return nil
 }
 
-// expected is what a check wants.
+// expected returns the expected value of a check.
 func expected(check *proto.Check) json.RawMessage {
 	all := v4.Object{}
 	all.Set("operator", check.Operator)
@@ -169,5 +169,5 @@ func expected(check *proto.Check) json.RawMessage {
 	return all.Encode()
 }
 
-// wants tells whether one of a list is asked for.
+// wants reports whether a list of requested values includes one; an empty list includes every value.
 func wants[T comparable](list []T, one T) bool { return len(list) == 0 || slices.Contains(list, one) }

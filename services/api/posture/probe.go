@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// probe is "Test and save" (api/README.md 5.4): a fetcher calls the scoring API with no devices, with the
-// credentials that are about to be stored. A bad answer refuses the change and says why.
+// probe implements "Test and save" (api/README.md 5.4): a fetcher calls the scoring API without devices, with the
+// credentials that are about to be stored. If the call fails, the change is rejected with the reason.
 func (s *API) probe(ctx context.Context, a proto.Account, i *proto.Integration) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ProbeTimeout)
 	defer cancel()
@@ -47,15 +47,15 @@ func (s *API) probe(ctx context.Context, a proto.Account, i *proto.Integration) 
 	return invalidIntegration("the scoring API did not pass the test (%s): %s", reply.Poll.Error, why)
 }
 
-// noFetcher is not for clients to try again by themselves: somebody has to start a fetcher, and should
-// learn so now and not after minutes of attempts.
+// noFetcher returns an error that clients do not retry by themselves: an operator has to start a fetcher, and should
+// learn so now instead of after minutes of retries.
 func noFetcher(cause error, format string, args ...any) error {
 	p := v4.Errorf(http.StatusServiceUnavailable, v4.CodeUnavailable, format, args...)
 	p.Cause = cause
 	return p
 }
 
-// A fetcher that is just being restarted is waited for this long.
+// Bounds of the wait for a fetcher that is restarting.
 const (
 	fetcherGrace = 3 * time.Second
 	fetcherPause = 200 * time.Millisecond

@@ -24,7 +24,7 @@ func (s *API) resultRoutes() []v4.Route {
 	}...)
 }
 
-// entryView is what an integration's newest entry of a page says of the page.
+// entryView is the newest entry of an integration for a page.
 type entryView struct {
 	Integration proto.ID     `json:"integration_id"`
 	Name        string       `json:"name"`
@@ -36,17 +36,17 @@ type entryView struct {
 
 type pollDetail struct {
 	Attempts int    `json:"attempts"`
-	Status   int    `json:"status"` // of HTTP; 0 without an answer
+	Status   int    `json:"status"` // HTTP status; 0 without a response
 	TookMS   int64  `json:"took_ms"`
-	Error    string `json:"error"` // "" where the poll succeeded
+	Error    string `json:"error"` // empty if the poll succeeded
 	Detail   string `json:"detail"`
 }
 
-// resultView is what is known of one device.
+// resultView is the newest result of a device.
 type resultView struct {
-	Score      *int          `json:"score"` // null before the first
+	Score      *int          `json:"score"` // null before the first score
 	ObservedAt v4.Timestamp  `json:"observed_at"`
-	Problem    string        `json:"problem"` // why the newest poll gave no score; "" where it did
+	Problem    string        `json:"problem"` // why the newest poll gave no score; empty if it did
 	S2SID      string        `json:"s2s_id"`
 	Checks     []verdictView `json:"checks"`
 }
@@ -59,8 +59,8 @@ type verdictView struct {
 	Observed proto.Outcome `json:"observed"`
 }
 
-// deviceResults tells what every integration's newest entry says of a device, or, with ?history=1, what every
-// entry of a period does.
+// deviceResults returns the results of a device in every integration's newest entry, or, with ?history=1, in every
+// entry of a period.
 func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	id, err := c.ID("id", device.ErrNotFound)
 	if err != nil {
@@ -104,8 +104,8 @@ func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error
 	}{id, page, views, s.unsupportedChecks(c.Account)}), nil
 }
 
-// pageResults tells what every integration's newest entry says of the devices of a page; ?integration_id=
-// asks for one.
+// pageResults returns the results of the devices of a page in every integration's newest entry; ?integration_id=
+// selects one integration.
 func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	n, err := strconv.ParseUint(c.PathValue("page"), 10, 32)
 	if err != nil {
@@ -152,18 +152,18 @@ func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	}{page, views, s.unsupportedChecks(c.Account)}), nil
 }
 
-// polled are the integrations of a type that is polled, paused ones too.
+// polled returns the integrations with a type that is polled, including paused ones.
 func (s *API) polled(a proto.Account) []catalog.Record[proto.Integration] {
 	return slices.DeleteFunc(s.store.Catalog.IntegrationsOf(a), func(i catalog.Record[proto.Integration]) bool {
 		return i.Value.Type != proto.TypeCustomS2S
 	})
 }
 
-// Entry reads the newest entry of a page; an empty one where there is none yet.
+// Entry returns the newest entry of a page; an empty one if there is none yet.
 func (s *API) Entry(ctx context.Context, p topology.PageRef) (*proto.Entry, error) {
 	m, err := s.store.Conn.Last(ctx, topology.PostureLog, topology.Log(p))
 	if errors.Is(err, bus.ErrNotFound) {
-		// The log's retention may have taken it; the state never does.
+		// The log may have expired the entry; the state keeps it.
 		m, err = s.store.Conn.Last(ctx, topology.PostureState, topology.Log(p))
 	}
 	e := new(proto.Entry)
@@ -175,7 +175,7 @@ func (s *API) Entry(ctx context.Context, p topology.PageRef) (*proto.Entry, erro
 	}
 	if err := m.Decode(e); err != nil {
 		s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
-		return new(proto.Entry), nil // of its page nothing is known
+		return new(proto.Entry), nil // treated like a page without an entry
 	}
 	return e, nil
 }
@@ -189,7 +189,7 @@ func viewEntry(i *proto.Integration, e *proto.Entry) entryView {
 	return v
 }
 
-// wrong is a reason for something that went wrong, "" where nothing did.
+// wrong returns the text of a reason; "" for [proto.ReasonNone].
 func wrong(r proto.Reason) string {
 	if r == proto.ReasonNone {
 		return ""
@@ -212,7 +212,7 @@ func (s *API) viewResult(a proto.Account, e *proto.Entry, r *proto.Result) resul
 	return v
 }
 
-// unpolled is what the checks of an integration say of a device that is in no entry.
+// unpolled returns the outcomes of an integration's checks for a device that is in no entry.
 func (s *API) unpolled(a proto.Account, integration proto.ID, d *proto.Device) []verdictView {
 	views := []verdictView{}
 	for _, check := range s.store.Catalog.Checks(a, integration) {
@@ -221,7 +221,7 @@ func (s *API) unpolled(a proto.Account, integration proto.ID, d *proto.Device) [
 	return views
 }
 
-// unsupportedChecks is what the checks that are kept and not evaluated say of every device.
+// unsupportedChecks returns the outcome, the same for every device, of the checks that are stored but not evaluated.
 func (s *API) unsupportedChecks(a proto.Account) []verdictView {
 	var views []verdictView
 	for _, check := range s.store.Catalog.ChecksOf(a) {

@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// ruleTypes are those of api/README.md 6.2; only custom_s2s is evaluated.
+// ruleTypes are the types of api/README.md 6.2. Only custom_s2s is evaluated.
 var ruleTypes = []string{
 	"file", "application", "tanium", "gateway", "warp", "disk_encryption", "serial_number", "sentinelone", "carbonblack",
 	"firewall", "os_version", "domain_joined", "client_certificate", "client_certificate_v2", "antivirus", "unique_client_id",
@@ -21,7 +21,7 @@ var ruleTypes = []string{
 
 var platforms = []string{"windows", "mac", "linux", "android", "ios", "chromeos"}
 
-// readRule reads a whole rule into a check and keeps what was sent.
+// readRule reads a whole rule into a check and keeps the body as sent.
 func readRule(body v4.Object, check *proto.Check) error {
 	var err error
 	if check.Name, err = body.Line("name"); err != nil {
@@ -51,7 +51,7 @@ func readRule(body v4.Object, check *proto.Check) error {
 			return err
 		}
 	}
-	// Older clients read these as integers: a whole number is written without a fraction.
+	// Older clients parse these as integers, so whole numbers are written without a fraction.
 	for _, name := range []string{"score", "total_score", "active_threats"} {
 		if f, given, err := input.Number(name); err == nil && given && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 			input[name] = strconv.AppendInt(nil, int64(f), 10)
@@ -64,8 +64,8 @@ func readRule(body v4.Object, check *proto.Check) error {
 	return nil
 }
 
-// readInput reads the input of a custom_s2s rule (api/README.md 6.3). Empty members that one client adds to
-// every rule are dropped: another would take the rule for one of a different type.
+// readInput reads the input of a custom_s2s rule (api/README.md 6.3). It drops the empty members that one client adds
+// to every rule, because another client takes them for the type of the rule.
 func readInput(input v4.Object, check *proto.Check) error {
 	for name, v := range input {
 		if v4.IsNull(v) || string(v) == "{}" {
@@ -95,7 +95,7 @@ func readInput(input v4.Object, check *proto.Check) error {
 // maxRuleDuration bounds expirations and schedules.
 const maxRuleDuration = 10 * 8760 * time.Hour
 
-// ruleDuration reads a duration such as "1h"; absent, null and "" are 0.
+// ruleDuration parses a duration such as "1h"; absent, null and "" are 0.
 func ruleDuration(body v4.Object, name string) (time.Duration, error) {
 	text, err := body.Text(name)
 	if err == nil && text == "" {

@@ -18,7 +18,7 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// A check is called a posture rule in the v4 API.
+// ruleRoutes returns the routes of checks, which the v4 API calls posture rules.
 
 func (s *API) ruleRoutes() []v4.Route {
 	const all, one = v4.AccountPath + "/devices/posture", v4.AccountPath + "/devices/posture/{id}"
@@ -31,7 +31,8 @@ func (s *API) ruleRoutes() []v4.Route {
 	}
 }
 
-// viewRule is what was sent, and the id. A type that is kept and not evaluated is named.
+// viewRule returns a check as responses show it: the body as sent, with its id, and with its type if that is not
+// evaluated.
 func viewRule(c *proto.Check) json.RawMessage {
 	return v4.Splice(c.Sent, struct {
 		ID          proto.ID `json:"id"`
@@ -62,7 +63,7 @@ func (s *API) getRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.Response{Result: viewRule(r.Value), Revision: r.Revision}, nil
 }
 
-// rule finds the one that the path names.
+// rule returns the check that the path names.
 func (s *API) rule(ctx context.Context, c *v4.Call) (catalog.Record[proto.Check], error) {
 	return resource.Find(ctx, s.store.Fresh, c, s.store.Catalog.Check, errNoRule)
 }
@@ -80,7 +81,7 @@ func (s *API) createRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return s.saveRule(ctx, c, body, check, catalog.Record[proto.Check]{})
 }
 
-// updateRule replaces the rule by what is sent (api/README.md 6.1).
+// updateRule replaces a rule (api/README.md 6.1).
 func (s *API) updateRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
 	if err != nil {
@@ -130,12 +131,12 @@ func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check pr
 	return a, nil
 }
 
-// codeNoExpiration is of a message, not of an error.
+// codeNoExpiration is the code of a message, not of an error.
 const codeNoExpiration = 6026
 
 var errManyRules = invalidRule("the integration has %d rules already, more cannot be evaluated together", proto.MaxChecks)
 
-// others counts the checks of a check's integration beside it.
+// others returns the number of other checks of a check's integration.
 func (s *API) others(a proto.Account, check *proto.Check) int {
 	n := 0
 	for _, other := range s.store.Catalog.Checks(a, check.Integration) {
@@ -146,8 +147,8 @@ func (s *API) others(a proto.Account, check *proto.Check) int {
 	return n
 }
 
-// settle takes back a check that came to be one too many because several were saved at once. Each of them
-// looks after its own write, so that at least the later ones see all: an entry holds no more checks.
+// settle undoes a write that exceeded the number of checks of an integration because several were saved at once. Each
+// request counts after its own write, so at least the later ones see them all.
 func (s *API) settle(ctx context.Context, a proto.Account, check *proto.Check, revision uint64, old *proto.Check) error {
 	if check.Integration.IsZero() {
 		return nil
@@ -171,7 +172,8 @@ func (s *API) settle(ctx context.Context, a proto.Account, check *proto.Check, r
 	return err
 }
 
-// deleteRule refuses while a policy or a group names the check: it would admit nobody any more, unseen.
+// deleteRule deletes a check. It returns an error while a policy or a group names the check, since the rule would
+// silently admit no one any more.
 func (s *API) deleteRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
 		r, err := s.rule(ctx, c)

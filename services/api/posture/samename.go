@@ -6,7 +6,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Messages about another resource with the same name.
+// sameIntegrationName returns a message if another integration has the same name.
 
 func (s *API) sameIntegrationName(c *v4.Call, i *proto.Integration) []v4.Notice {
 	return resource.SameName("integration", i.Name, i.ID, resource.Records(s.store.Catalog.IntegrationsOf(c.Account),

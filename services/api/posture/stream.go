@@ -13,16 +13,16 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// The live stream's events. The id of each that has one is a position in the posture log ([bus.Event.Cursor]),
-// from which a client goes on after a lost connection (Last-Event-ID). Without one the stream begins now, or,
-// with ?state=true, with the state.
+// Events of the live stream. The id of an event is a position in the posture log ([bus.Event.Cursor]), from which a
+// client continues after a lost connection (Last-Event-ID). Without one the stream starts now, or, with ?state=true,
+// with the current state.
 //
-//	ready   {"seq"}: from here on, changes
-//	change  devices whose outcome for a check became another
-//	reset   what the client has is too old to go on from, or of another log, such as before a restore: it
-//	        has to read the results again. With ?state=true the state follows
+//	ready   {"seq"}: changes after this position follow
+//	change  devices with a new outcome for a check
+//	reset   the client's position is too old, or of another log, such as before a restore: it
+//	        must read the results again. With ?state=true the state follows
 //	state   the newest outcomes of one page for one integration
-//	end     {"reason"}: the API token may no longer read results; nothing follows
+//	end     {"reason"}: the API token may no longer read results; the last event
 const (
 	eventReady  = "ready"
 	eventChange = "change"
@@ -43,7 +43,7 @@ type changeEvent struct {
 
 type changedDevice struct {
 	Device proto.ID     `json:"device_id"`
-	From   string       `json:"from"` // "none" where it had no result
+	From   string       `json:"from"` // "none" if it had no result
 	Reason proto.Reason `json:"reason"`
 	Score  *int         `json:"score"`
 }
@@ -59,12 +59,12 @@ type stateDevice struct {
 	resultView
 }
 
-// streamQuery is what a client wants to see.
+// streamQuery selects the events for a client.
 type streamQuery struct {
 	checks   map[proto.ID]bool // empty: all
 	outcomes map[proto.Outcome]bool
 	state    bool
-	after    string // a cursor; empty: from now on
+	after    string // cursor; empty: from now on
 }
 
 func readStreamQuery(c *v4.Call) (streamQuery, error) {
@@ -128,7 +128,7 @@ func (s *API) streamResults(w http.ResponseWriter, c *v4.Call) error {
 		leave()
 		return err
 	}
-	var helpers sync.WaitGroup // none may write once the request has ended
+	var helpers sync.WaitGroup // helpers must not write once the request has ended
 	defer helpers.Wait()
 	defer leave()
 	helpers.Go(func() { f.events.Beat(ctx, leave) })
@@ -144,17 +144,16 @@ func (s *API) streamResults(w http.ResponseWriter, c *v4.Call) error {
 	return nil
 }
 
-// feed turns what the log says into what a client sees.
+// feed turns events of the log into events for a client.
 type feed struct {
 	s       *API
 	account proto.Account
 	query   streamQuery
 	events  *v4.EventWriter
-	begun   bool // something was sent
+	begun   bool // an event was sent
 }
 
-// begin returns the cursor to follow from, empty for the state, and tells the client where it begins unless
-// the follower will.
+// begin returns the cursor to follow from; empty for the state. It sends the ready event unless the follower will.
 func (f *feed) begin(ctx context.Context) (string, error) {
 	if f.query.after != "" && f.query.after != "0" {
 		return f.query.after, nil
@@ -182,7 +181,7 @@ func (f *feed) handle(_ context.Context, e bus.Event) error {
 	switch e.Kind {
 	case bus.EventReset:
 		if !f.begun && !f.query.state && f.query.after == "" {
-			return nil // nothing was seen yet that could be outdated
+			return nil // the client has not seen any results that could be outdated
 		}
 		return f.send(eventReset, "", struct{}{})
 	case bus.EventReady:
