@@ -15,26 +15,26 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// commands sends commands to the registry and gathers its answers. It is used by one goroutine.
+// commands sends commands to the registry and collects its answers. It must be used by one goroutine only.
 type commands struct {
 	s       *API
 	account proto.Account
-	inbox   string // the answer to command n comes to inbox.n
+	inbox   string // command n is answered at inbox.n
 	answers *nats.Subscription
 	sent    int
 	waiting map[int]sentCommand
 	total   proto.CommandAnswer
-	refused func(line int, r proto.Refusal) // of each device that the registry refuses
-	more    func(n int)                     // of refused devices that it only counts
+	refused func(line int, r proto.Refusal) // called for each device that the registry rejects
+	more    func(n int)                     // called with the number of rejected devices that the answer does not list
 }
 
-// sentCommand is a command that awaits its answer.
+// sentCommand is a command without an answer yet.
 type sentCommand struct {
-	lines map[proto.ID]int // of each of its devices
-	rows  int              // more than lines where a device is there twice
+	lines map[proto.ID]int // line of each device
+	rows  int              // more than len(lines) if a device is repeated
 }
 
-// commandsInFlight bounds the commands that are sent and not answered.
+// commandsInFlight bounds the unanswered commands.
 const commandsInFlight = 8
 
 func (s *API) NewCommands(a proto.Account) (*commands, error) {
@@ -47,14 +47,14 @@ func (s *API) NewCommands(a proto.Account) (*commands, error) {
 		refused: func(int, proto.Refusal) {}, more: func(int) {}}, nil
 }
 
-// send stores a command, once there is room for it. lines says which line each of its devices is from.
+// send stores a command; it waits while too many are unanswered. lines holds the line number of each device.
 func (c *commands) send(ctx context.Context, command *proto.Command, lines map[proto.ID]int) error {
 	for len(c.waiting) >= commandsInFlight {
 		if err := c.receive(ctx); err != nil {
 			return err
 		}
 	}
-	// It counts as waiting before it is stored: where the bus does not say whether it was, it may have been.
+	// Count it as waiting before it is stored: after an error, the bus may have stored it all the same.
 	n := c.sent
 	c.sent++
 	c.waiting[n] = sentCommand{lines, len(command.Upsert)}
@@ -80,7 +80,7 @@ func (c *commands) receive(ctx context.Context) error {
 		n, err := strconv.Atoi(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:])
 		sent, expected := c.waiting[n]
 		if err != nil || !expected {
-			continue // a command that was handled twice is answered twice
+			continue // a command that was handled twice has two answers
 		}
 		var a proto.CommandAnswer
 		if err := proto.Unmarshal(m.Data, &a); err != nil {
@@ -100,8 +100,8 @@ func (c *commands) receive(ctx context.Context) error {
 	}
 }
 
-// whole takes the refusal of a whole command: it is one of each of its devices, or, where none has a line,
-// of the request.
+// whole handles the rejection of a whole command: each of its devices is rejected, or the request itself if no device
+// has a line.
 func (c *commands) whole(sent sentCommand, why *proto.Error) error {
 	switch {
 	case why == nil:

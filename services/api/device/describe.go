@@ -8,10 +8,10 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Describe describes the routes of the inventory.
+// Describe adds the routes of the inventory to a description.
 func Describe(d *openapi.Description) { d.Add(operations(), nil) }
 
-// operations describe the inventory.
+// operations describes the routes of the inventory.
 func operations() openapi.Operations {
 	include := openapi.Parameter{Name: "include", Description: "last_seen_registration.policy: show it, too", Schema: openapi.Text()}
 	named := openapi.Parameter{Name: "id", Description: "a registration", Schema: openapi.UUID(), Repeated: true}

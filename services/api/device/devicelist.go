@@ -14,27 +14,27 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// A list of devices is read from the inventory's pages when it is asked for. In the natural order, by page and
-// by id within the page, the pages of the inventory that hold the page of the list are read and no others: a
-// device never moves to another page, so that who walks the list meets each device that is there all the time,
-// once. A filter that the view cannot tell, or another order, reads every page, one at a time: a second for
-// 1,000,000 devices, in memory for one page and one answer.
+// A list of devices is read from the inventory's pages at each request. In the natural order, by page and by id within
+// the page, only the inventory pages of the requested part are read. A device never moves to another page, so a client
+// that reads all parts sees every device that exists throughout exactly once. A filter that is not in the view, or
+// another order, reads every page, one at a time: that takes a second for 1,000,000 devices, and memory for one page
+// and one response.
 
-// Query says which devices, and in which order.
+// Query selects devices and their order.
 type Query struct {
 	size       int
-	Active     bool // those that are not revoked
+	Active     bool // include devices that are not revoked
 	revoked    bool
-	IDs        []proto.ID                 // none: all
-	Email      string                     // in lower case; "" any
+	IDs        []proto.ID                 // empty: all
+	Email      string                     // lower case; "" matches all
 	match      func(*proto.Device) bool   // nil: all
-	sort       func(*proto.Device) string // nil: the natural order
+	sort       func(*proto.Device) string // nil: natural order
 	sortBy     string
 	descending bool
 	after      *deviceCursor
 }
 
-// deviceCursor is the last device of the page before. It names the order that it is a position in.
+// deviceCursor is the last device of the previous page, with the order of the list.
 type deviceCursor struct {
 	Page topology.PageNumber `json:"p,omitempty"`
 	ID   proto.ID            `json:"i"`
@@ -44,7 +44,7 @@ type deviceCursor struct {
 }
 
 func (d *deviceCursor) String() string {
-	b, _ := json.Marshal(d) // of text and numbers
+	b, _ := json.Marshal(d) // text and numbers only
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -60,14 +60,14 @@ func parseDeviceCursor(text string, q *Query) (*deviceCursor, error) {
 	return d, nil
 }
 
-// Placed is a device and where it is.
+// Placed is a device and its page.
 type Placed struct {
 	Page   topology.PageNumber
 	key    string
 	Device *proto.Device
 }
 
-// listDevices gives one page of a list.
+// listDevices returns one page of a list.
 func (s *API) listDevices(ctx context.Context, a proto.Account, q *Query) ([]Placed, v4.CursorInfo, error) {
 	info := v4.CursorInfo{PerPage: q.size}
 	if err := s.Fresh(ctx); err != nil {
@@ -84,7 +84,7 @@ func (s *API) listDevices(ctx context.Context, a proto.Account, q *Query) ([]Pla
 		}
 		defer done()
 	}
-	found, err := s.List(ctx, a, q, q.size+1) // the one more tells whether it is the end
+	found, err := s.List(ctx, a, q, q.size+1) // one more, to detect the end
 	if err != nil {
 		return nil, info, err
 	}
@@ -97,7 +97,7 @@ func (s *API) listDevices(ctx context.Context, a proto.Account, q *Query) ([]Pla
 	return found, info, nil
 }
 
-// scans tells whether the list may take every page of the inventory to make.
+// scans reports whether the list may have to read every page of the inventory.
 func (q *Query) scans() bool { return q.match != nil || q.sort != nil }
 
 func (s *API) count(a proto.Account, q *Query) *int {
@@ -111,7 +111,7 @@ func (s *API) count(a proto.Account, q *Query) *int {
 	return &n
 }
 
-// List gives the first n of a list.
+// List returns the first n devices of a list.
 func (s *API) List(ctx context.Context, a proto.Account, q *Query, n int) ([]Placed, error) {
 	from := topology.PageNumber(0)
 	if q.sort == nil && q.after != nil {
@@ -134,7 +134,7 @@ func (s *API) List(ctx context.Context, a proto.Account, q *Query, n int) ([]Pla
 	return found[:min(n, len(found))], nil
 }
 
-// mayHold tells whether a page may have a device that is asked for.
+// mayHold reports whether a page may contain a requested device.
 func (q *Query) mayHold(x *IndexedPage) bool {
 	from, to := 0, len(x.IDs)
 	if !q.Active {
@@ -154,7 +154,7 @@ func (q *Query) mayHold(x *IndexedPage) bool {
 	})
 }
 
-// take adds those of a page that are asked for. Of another order than the natural one it keeps the first n.
+// take appends the matching devices of a page. In an order other than the natural one it keeps only the first n.
 func (q *Query) take(found []Placed, page topology.PageNumber, p *proto.Page, n int) []Placed {
 	begin := len(found)
 	if q.Active {
@@ -197,7 +197,7 @@ func (q *Query) add(found []Placed, page topology.PageNumber, d *proto.Device) [
 	return append(found, at)
 }
 
-// compare orders devices: naturally, or by their keys and, where those are equal, by id.
+// compare orders devices: in the natural order, or by key and then by id.
 func (q *Query) compare(a, b Placed) int {
 	if q.sort == nil {
 		return cmp.Or(cmp.Compare(a.Page, b.Page), CompareIDs(a.Device.ID, b.Device.ID))
@@ -211,7 +211,7 @@ func (q *Query) compare(a, b Placed) int {
 
 const maxDevices = 1000 // of one page, and ids in one request
 
-// IDList reads ids that are given as id=..., id[]=... or separated by commas.
+// IDList reads ids given as id=..., id[]=..., or separated by commas.
 func IDList(v url.Values, name string) ([]proto.ID, error) {
 	var all []proto.ID
 	for _, text := range slices.Concat(v[name], v[name+"[]"]) {

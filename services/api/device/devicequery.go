@@ -15,8 +15,8 @@ const (
 	devicesPerPage = 50
 )
 
-// readDeviceQuery reads what the lists of devices and of registrations have in common (api/README.md 7.1, 7.3).
-// When a device was last seen nobody tells us: none was seen after a time, or before one.
+// readDeviceQuery reads the parameters that the lists of devices and of registrations share (api/README.md 7.1, 7.3).
+// When a device was last seen is unknown, so no device matches seen_after or seen_before.
 func readDeviceQuery(v url.Values, sorts map[string]func(*proto.Device) string) (*Query, error) {
 	q := &Query{Active: true}
 	size, err := v4.PositiveParam(v, "per_page", devicesPerPage)
@@ -57,13 +57,13 @@ func readDeviceQuery(v url.Values, sorts map[string]func(*proto.Device) string) 
 	return q, err
 }
 
-// and adds a condition.
+// and adds a condition to the query.
 func (q *Query) and(more func(*proto.Device) bool) {
 	before := q.match
 	q.match = func(d *proto.Device) bool { return (before == nil || before(d)) && more(d) }
 }
 
-// mentions tells whether a device is one that somebody searches for, in lower case.
+// mentions reports whether a device contains the search text, which is in lower case.
 func mentions(d *proto.Device, search string) bool {
 	for _, field := range []string{d.Hostname, d.Serial, d.Email, d.MAC, d.IPv4} {
 		if strings.Contains(strings.ToLower(field), search) {
@@ -73,14 +73,14 @@ func mentions(d *proto.Device, search string) bool {
 	return strings.Contains(d.ID.String(), search)
 }
 
-// The orders that devices can be listed in. What nobody knows of a device is no order: then its id is.
+// Sort keys of devices. Unknown values have an empty key, so those devices are ordered by id.
 func byNothing(*proto.Device) string         { return "" }
 func byID(d *proto.Device) string            { return d.ID.String() }
 func byEmail(d *proto.Device) string         { return strings.ToLower(d.Email) }
 func byCreation(d *proto.Device) string      { return fmt.Sprintf("%016x", int64(d.EnrolledAt)) }
 func byRegistrations(d *proto.Device) string { return fmt.Sprint(registrations(d)) }
 
-// registrations counts the active registrations of a device, which has one unless it is revoked.
+// registrations returns the number of active registrations of a device: one unless it is revoked.
 func registrations(d *proto.Device) int {
 	if d.RevokedAt != 0 {
 		return 0

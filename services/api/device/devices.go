@@ -24,7 +24,7 @@ func (s *API) Routes() []v4.Route {
 	})
 }
 
-// deviceView is an enrolled device in an answer.
+// deviceView is an enrolled device in a response.
 type deviceView struct {
 	*proto.Device
 	Page       topology.PageNumber `json:"page"`
@@ -53,14 +53,14 @@ func View(page topology.PageNumber, d *proto.Device) deviceView {
 	return v
 }
 
-// AuditKind is what the audit log calls a device.
+// AuditKind is the kind of a device in the audit log.
 const AuditKind = "device"
 
 func (s *API) Fresh(ctx context.Context) error {
 	return store.UpToDate(ctx, s.position, s.Inventory)
 }
 
-// Find finds a device, a revoked one too, and the page it is in.
+// Find returns a device, even a revoked one, and its page.
 func (s *API) Find(ctx context.Context, a proto.Account, id proto.ID) (topology.PageNumber, *proto.Device, error) {
 	for range store.MaxAttempts {
 		if err := s.Fresh(ctx); err != nil {
@@ -79,12 +79,12 @@ func (s *API) Find(ctx context.Context, a proto.Account, id proto.ID) (topology.
 				return page, &list[n], nil
 			}
 		}
-		// It left the page meanwhile.
+		// The device left the page in the meantime.
 	}
 	return 0, nil, ErrNotFound
 }
 
-// Page reads a page at least as new as the view has seen it; a page that is gone is empty.
+// Page reads a page that is at least as new as the view; a deleted page is empty.
 func (s *API) Page(ctx context.Context, a proto.Account, page topology.PageNumber) (*proto.Page, error) {
 	for range store.MaxAttempts {
 		seen := s.Inventory.RevisionOf(a, page)
@@ -99,7 +99,7 @@ func (s *API) Page(ctx context.Context, a proto.Account, page topology.PageNumbe
 		if revision >= seen {
 			return p, nil
 		}
-		// A replica of the bucket is behind; another may answer.
+		// This replica of the bucket lags; another may answer.
 		select {
 		case <-time.After(replicaPause):
 		case <-ctx.Done():
@@ -109,7 +109,7 @@ func (s *API) Page(ctx context.Context, a proto.Account, page topology.PageNumbe
 	return nil, v4.Unavailable(nil, "the inventory cannot be read at the moment: try again")
 }
 
-// replicaPause is how long a replica that is behind is left to catch up.
+// replicaPause is the wait before a lagging replica is asked again.
 const replicaPause = 5 * time.Millisecond
 
 // deleteDevice removes a device. Its results end with changes to unknown.
@@ -139,7 +139,7 @@ func (s *API) deleteDevice(ctx context.Context, c *v4.Call) (v4.Response, error)
 	return v4.OK(v4.IDOnly{ID: id}), nil
 }
 
-// command has the registry do something, and tells what it did.
+// command has the registry run a command, and returns its answer.
 func (s *API) command(ctx context.Context, a proto.Account, what *proto.Command) (proto.CommandAnswer, error) {
 	commands, err := s.NewCommands(a)
 	if err != nil {
@@ -152,7 +152,7 @@ func (s *API) command(ctx context.Context, a proto.Account, what *proto.Command)
 	return commands.total, err
 }
 
-// errUnanswered says that commands are stored and that the registry has not said what became of them.
+// errUnanswered returns the error for commands that are stored but not answered yet.
 func errUnanswered(cause error) error {
 	return v4.Unavailable(cause, "the registry did not answer in time: what was sent is stored and will be done; "+
 		"it does no harm to send it again")

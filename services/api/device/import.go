@@ -18,10 +18,10 @@ import (
 	"plumbline.dev/services/internal/intake"
 )
 
-// RowsPerCommand keeps commands and their answers small, and the registry fair to several imports.
+// RowsPerCommand keeps commands and answers small, and lets the registry alternate between imports.
 const RowsPerCommand = 1000
 
-// Imported is what became of a list. The counts of devices and the refused add up to the rows.
+// Imported is the result of an import. The counts of devices and of rejected rows add up to Rows.
 type Imported struct {
 	Rows      int        `json:"rows"`
 	Enrolled  int        `json:"enrolled"`
@@ -47,16 +47,16 @@ func (r *Imported) refuse(e rowError) {
 	}
 }
 
-// importDevices enrols or updates every device of a list of any length, while it is being received. A row
-// replaces all that is known of its device.
+// importDevices enrols or updates every device of a list of any length while the list is being received. A row replaces
+// everything known about its device.
 func (s *API) importDevices(w http.ResponseWriter, c *v4.Call) error {
 	format, err := formatOf(c.Header.Get("Content-Type"))
 	if err != nil {
 		return err
 	}
 	permitted := c.Context()
-	// What is under way on the bus when the token ends is finished and counted. Reads that are stopped end the
-	// client's context too, which then says nothing about the client.
+	// Commands in flight when the token ends are finished and counted. Stopped reads also cancel the client's context,
+	// which then does not mean that the client left.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(permitted))
 	defer cancel(nil)
 	defer context.AfterFunc(c.Client, func() {
@@ -98,7 +98,7 @@ func formatOf(contentType string) (intake.Format, error) {
 		"send devices as text/csv, application/x-ndjson or application/json (Content-Type), in UTF-8")
 }
 
-// runImport enrols the rows until the list ends, or permitted does.
+// runImport enrols the rows until the list ends or permitted is done.
 func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *intake.Reader, client *progressWriter) (*Imported, error) {
 	commands, err := s.NewCommands(a)
 	if err != nil {
@@ -129,20 +129,20 @@ func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *i
 	return i.Result, nil
 }
 
-// Importing is one import under way.
+// Importing is an import in progress.
 type Importing struct {
-	Permitted context.Context // ends with the client, and when its token may no longer do this
+	Permitted context.Context // done when the client leaves or its token loses the permission
 	client    *progressWriter
 	Commands  *commands
-	Action    *store.Action // once there is a command
+	Action    *store.Action // set with the first command
 	spool     *intake.Spool
-	seen      *intake.Seen // ids of the rows so far
+	seen      *intake.Seen // ids of earlier rows
 	Result    *Imported
 	Chunk     []proto.Device
-	Lines     map[proto.ID]int // of the devices in chunk
+	Lines     map[proto.ID]int // line numbers of the devices in Chunk
 }
 
-// ended waits for what is under way when the token ends, and returns the refusal, with the work done so far.
+// ended waits for commands in flight after the token has ended, and returns the error with the work done so far.
 func (i *Importing) ended(ctx context.Context, why error) error {
 	if err := i.Commands.finish(ctx); err != nil {
 		i.Commands.s.store.Log.Warn("an import was ended, and what it did is not fully known", "err", err)
@@ -170,7 +170,7 @@ func (i *Importing) run(ctx context.Context, a proto.Account, rows *intake.Reade
 				return err
 			}
 			if row.Error == nil {
-				continue // it comes again when the spool is drained
+				continue // processed when the spool is drained
 			}
 		} else if row.Error == nil {
 			if err := i.spool.Saw(row.Device.Serial); err != nil {
@@ -191,7 +191,7 @@ func (i *Importing) run(ctx context.Context, a proto.Account, rows *intake.Reade
 	return i.Commands.finish(ctx)
 }
 
-// unreadable is what is wrong with a list as a whole, or with how it came.
+// unreadable returns the error for a list that is invalid as a whole or incomplete.
 func unreadable(ctx context.Context, err error) error {
 	if intake.IsFormat(err) {
 		return v4.Invalid("%v", err)
@@ -204,10 +204,10 @@ func unreadable(ctx context.Context, err error) error {
 	return p
 }
 
-// take counts a row that is decided.
+// take adds a row to the import.
 func (i *Importing) take(ctx context.Context, row intake.Row) error {
 	if i.Action != nil {
-		i.Action.Renew(ctx, i.counts()) // a list may come slower than a lease lasts
+		i.Action.Renew(ctx, i.counts()) // a slow list may take longer than the lease
 	}
 	if row.Error != nil {
 		i.Result.refuse(rowError{Line: row.Line, Code: row.Error.Code, Message: row.Error.Message})
@@ -248,7 +248,7 @@ func (i *Importing) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Told is the import as the audit log is told of it.
+// Told returns the import as a change for the audit log.
 func (i *Importing) Told() store.Change {
 	return store.Change{Action: store.ActionImport, Kind: AuditKind, After: i.counts()}
 }
@@ -258,8 +258,8 @@ func (i *Importing) counts() map[string]int {
 	return map[string]int{"rows": i.Result.Rows, "enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.Result.Refused}
 }
 
-// End tells the audit log what became of the import. One that broke off leaves commands that are stored and not
-// answered: the counts are then of what is known.
+// End records the import in the audit log. If an import failed with unanswered commands, the counts are those known so
+// far.
 func (i *Importing) End(ctx context.Context, err error) {
 	t := i.Commands.total
 	switch {
@@ -277,7 +277,7 @@ func (i *Importing) End(ctx context.Context, err error) {
 	}
 }
 
-// patientReader reads a body that may take as long as it needs, as long as something comes.
+// patientReader reads a body without a limit on the total time, as long as data arrives.
 type patientReader struct {
 	r          io.Reader
 	connection *http.ResponseController
@@ -287,7 +287,7 @@ type patientReader struct {
 	stopped bool
 }
 
-// silence is how long a client may send nothing during an import.
+// silence is how long a client may pause during an import.
 const silence = time.Minute
 
 func (p *patientReader) Read(b []byte) (int, error) {
@@ -297,7 +297,7 @@ func (p *patientReader) Read(b []byte) (int, error) {
 	return p.r.Read(b)
 }
 
-// wait sets how long the next read may take.
+// wait sets the deadline of the next read.
 func (p *patientReader) wait() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -310,7 +310,7 @@ func (p *patientReader) wait() error {
 	return nil
 }
 
-// stop ends a read that waits for the client, and every later one.
+// stop ends a blocked read and all later ones.
 func (p *patientReader) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -318,8 +318,8 @@ func (p *patientReader) stop() {
 	_ = p.connection.SetReadDeadline(time.Unix(1, 0))
 }
 
-// done lifts the deadline: passing later, it would end the request. One that was stopped keeps it: the server
-// would otherwise wait for the rest of the body before it answers.
+// done removes the deadline, which would otherwise end the request. A stopped reader keeps it: the server would
+// otherwise wait for the rest of the body before it responds.
 func (p *patientReader) done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

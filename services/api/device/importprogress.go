@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// HeaderProgress asks, in a request, for progress, and carries it, in informational responses, as a count of rows.
+// HeaderProgress is the header that requests progress, and that carries the number of processed rows in informational
+// responses.
 const HeaderProgress = "X-Plumbline-Progress"
 
-// progressEvery is how often a client is told how far an import is.
+// progressEvery is the interval of progress responses.
 const progressEvery = 500 * time.Millisecond
 
-// progressWriter sends the client of an import informational responses (102, RFC 2518) with the rows that are handled so
-// far: the upload runs ahead of the work. It does nothing for a client that did not ask.
+// progressWriter sends the client of an import informational responses (102, RFC 2518) with the number of processed
+// rows, since the upload runs ahead of the work. It does nothing unless the client asked for them.
 type progressWriter struct {
-	w    http.ResponseWriter // nil: nobody asked
+	w    http.ResponseWriter // nil: not requested
 	last time.Time
 }
 

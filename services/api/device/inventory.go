@@ -15,10 +15,9 @@ import (
 	"plumbline.dev/services/api/store"
 )
 
-// Inventory knows which page each device is in: a view of the DEVICES bucket that keeps, for each device, its
-// id and a hash of its address, 20 bytes, ordered within their page. 1,000,000 devices are 20 MB, and a lookup
-// in their 1,000 pages takes some 50 µs. Everything else is read from the bucket when it is asked for. It is
-// safe for concurrent use.
+// Inventory maps devices to their pages. It is a view of the DEVICES bucket that holds an id and a hash of the e-mail
+// address for each device, 20 bytes, sorted by page. 1,000,000 devices take 20 MB, and a lookup in their 1,000 pages
+// takes about 50 µs. Everything else is read from the bucket at each request. It is safe for concurrent use.
 type Inventory struct {
 	conn *bus.Conn
 	log  *slog.Logger
@@ -27,12 +26,12 @@ type Inventory struct {
 	Pages map[proto.Account]map[topology.PageNumber]*IndexedPage
 }
 
-// IndexedPage is what the view keeps of a page. It is never modified.
+// IndexedPage is the indexed part of a page. It is immutable.
 type IndexedPage struct {
 	Revision uint64
-	IDs      []proto.ID // of its devices, sorted, then of those that are revoked, sorted
-	Active   int        // how many of them are not revoked
-	Emails   []uint32   // the hash of each one's address
+	IDs      []proto.ID // sorted ids of active devices, then of revoked ones
+	Active   int        // number of active devices
+	Emails   []uint32   // hash of each device's address
 }
 
 func newInventory(conn *bus.Conn, log *slog.Logger) *Inventory {
@@ -49,7 +48,7 @@ func (v *Inventory) Run(ctx context.Context) error {
 
 func (v *Inventory) apply(u bus.Update) error {
 	var indexed *IndexedPage
-	account, page, notPage := topology.ParsePageKey(u.Key) // the registry's cursor is no page
+	account, page, notPage := topology.ParsePageKey(u.Key) // the registry's cursor is not a page
 	if notPage == nil && !u.Deleted {
 		var p proto.Page
 		if err := u.Decode(&p); err != nil {
@@ -90,7 +89,7 @@ func CompareIDs(a, b proto.ID) int { return bytes.Compare(a[:], b[:]) }
 
 func compareDevices(a, b proto.Device) int { return CompareIDs(a.ID, b.ID) }
 
-// EmailHash is one of an address in any case; 0 where there is none.
+// EmailHash returns a hash of an address, ignoring case; 0 if it is empty.
 func EmailHash(email string) uint32 {
 	if email == "" {
 		return 0
@@ -100,7 +99,7 @@ func EmailHash(email string) uint32 {
 	return h.Sum32() | 1
 }
 
-// has tells whether the page has a device; revoked ones are asked for apart.
+// has reports whether the page has a device, either among the revoked or among the active ones.
 func (x *IndexedPage) has(id proto.ID, revoked bool) bool {
 	ids := x.IDs[:x.Active]
 	if revoked {
@@ -110,7 +109,7 @@ func (x *IndexedPage) has(id proto.ID, revoked bool) bool {
 	return found
 }
 
-// PageOf gives the page that a device is in, a revoked one too.
+// PageOf returns the page of a device, even a revoked one.
 func (v *Inventory) PageOf(a proto.Account, id proto.ID) (topology.PageNumber, bool) {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -122,7 +121,7 @@ func (v *Inventory) PageOf(a proto.Account, id proto.ID) (topology.PageNumber, b
 	return 0, false
 }
 
-// selected gives the pages from one on of which want says that they may hold what is looked for, in order.
+// selected returns the pages, in order, starting at from, for which want reports true.
 func (v *Inventory) selected(a proto.Account, from topology.PageNumber, want func(*IndexedPage) bool) []topology.PageNumber {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -136,7 +135,7 @@ func (v *Inventory) selected(a proto.Account, from topology.PageNumber, want fun
 	return pages
 }
 
-// RevisionOf is the newest of a page that the view has seen; 0 where it has none.
+// RevisionOf returns the revision of a page in the view; 0 if the view does not have it.
 func (v *Inventory) RevisionOf(a proto.Account, page topology.PageNumber) uint64 {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -146,7 +145,7 @@ func (v *Inventory) RevisionOf(a proto.Account, page topology.PageNumber) uint64
 	return 0
 }
 
-// Has tells whether a page exists.
+// Has reports whether a page exists.
 func (v *Inventory) Has(a proto.Account, page topology.PageNumber) bool {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -154,7 +153,7 @@ func (v *Inventory) Has(a proto.Account, page topology.PageNumber) bool {
 	return found
 }
 
-// EnrolledFor counts the devices, revoked ones left out, of people by the hashes of their addresses.
+// EnrolledFor adds up the active devices of people, by the hash of their address.
 func (v *Inventory) EnrolledFor(a proto.Account, counts map[uint32]int) {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -167,7 +166,7 @@ func (v *Inventory) EnrolledFor(a proto.Account, counts map[uint32]int) {
 	}
 }
 
-// Size counts an account's pages, and its devices that are not revoked.
+// Size returns the number of an account's pages and of its active devices.
 func (v *Inventory) Size(a proto.Account) (pages, devices int) {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -177,7 +176,7 @@ func (v *Inventory) Size(a proto.Account) (pages, devices int) {
 	return len(v.Pages[a]), devices
 }
 
-// revoked counts an account's revoked devices.
+// revoked returns the number of an account's revoked devices.
 func (v *Inventory) revoked(a proto.Account) (n int) {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()

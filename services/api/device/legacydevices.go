@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// The deprecated endpoints of devices (api/README.md 7.2): the list comes in one piece, whatever its length.
+// legacyDeviceRoutes returns the deprecated endpoints of devices (api/README.md 7.2). The list is not paged.
 
 func (s *API) legacyDeviceRoutes() []v4.Route {
 	const all = v4.AccountPath + "/devices"
@@ -22,8 +22,8 @@ func (s *API) legacyDeviceRoutes() []v4.Route {
 	}
 }
 
-// legacyDeviceView is a device as the deprecated endpoints show it (api/README.md 7.2). What is not known is not
-// there: the SDKs declare nothing of it as null.
+// legacyDeviceView is a device in the deprecated endpoints (api/README.md 7.2). Unknown members are absent, since the
+// SDKs do not accept null for them.
 type legacyDeviceView struct {
 	ID             proto.ID     `json:"id"`
 	Created        v4.Timestamp `json:"created"`
@@ -67,8 +67,8 @@ func (s *API) getLegacyDevice(ctx context.Context, c *v4.Call) (v4.Response, err
 	}{viewLegacyDevice(c.Account, d), account{c.Account}}), nil
 }
 
-// allDevices sends every device, revoked ones too, page by page of the inventory, as fast as the client takes
-// them. A list that breaks off is cut, never closed: the client sees that it is not whole.
+// allDevices sends every device, including revoked ones, page by page of the inventory. If an error occurs, the
+// response is cut off without an end, so that the client notices that it is incomplete.
 func (s *API) allDevices(w http.ResponseWriter, c *v4.Call) error {
 	ctx, out, done, err := s.streams.Begin(w, c)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *API) allDevices(w http.ResponseWriter, c *v4.Call) error {
 	return out.Cut(out.Flush())
 }
 
-// named does something with the devices that the body lists.
+// named returns a handler that changes the devices listed in the body.
 func (s *API) named(r stateChange) func(context.Context, *v4.Call) (v4.Response, error) {
 	return func(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		var ids []proto.ID

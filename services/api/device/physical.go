@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// A device of the v4 API is an enrolled device, and has one registration, of the same id. What no inventory
-// says of a device is null.
+// physicalRoutes returns the routes of devices. A device of the v4 API is an enrolled device, with one registration of
+// the same id. Unknown values are null.
 
 func (s *API) physicalRoutes() []v4.Route {
 	const all, one = v4.AccountPath + "/devices/physical-devices", v4.AccountPath + "/devices/physical-devices/{id}"
@@ -23,7 +23,7 @@ func (s *API) physicalRoutes() []v4.Route {
 	}
 }
 
-// physicalView is a device in an answer (api/README.md 7.1). The x_ members are ours.
+// physicalView is a device in a response (api/README.md 7.1). The x_ members are ours.
 type physicalView struct {
 	ID             proto.ID     `json:"id"`
 	Registrations  int          `json:"active_registrations"`
@@ -43,22 +43,22 @@ type physicalView struct {
 	OSVersionExtra *string      `json:"os_version_extra"`
 	PublicIP       *string      `json:"public_ip"`
 	Serial         *string      `json:"serial_number"`
-	Tags           struct{}     `json:"tags"` // the SDKs rely on it; a device has none here
+	Tags           struct{}     `json:"tags"` // required by the SDKs; devices have no tags
 	UpdatedAt      v4.Timestamp `json:"updated_at"`
 	IPv4           *string      `json:"x_virtual_ipv4"`
 	RevokedAt      v4.Timestamp `json:"x_revoked_at"`
 }
 
-// noPolicy says that a registration has no settings profile: there are none here.
+// noPolicy is a registration without a settings profile; there are no profiles.
 type noPolicy struct {
 	Policy *struct{} `json:"policy"`
 }
 
-// deviceUser is the person that a device is enrolled for. The id is the one that a login of hers has.
+// deviceUser is the person that a device is enrolled for. The id is the same as in their logins.
 type deviceUser struct {
 	ID    proto.ID `json:"id"`
 	Email string   `json:"email"`
-	Name  string   `json:"name,omitempty"` // never null: nobody tells us
+	Name  string   `json:"name,omitempty"` // never null; unknown
 }
 
 func userOf(a proto.Account, d *proto.Device) *deviceUser {
@@ -68,7 +68,7 @@ func userOf(a proto.Account, d *proto.Device) *deviceUser {
 	return &deviceUser{ID: PersonID(a, d.Email), Email: d.Email}
 }
 
-// PersonID is how a login names the person with an address.
+// PersonID returns the id of the person with an address, as in logins.
 func PersonID(a proto.Account, email string) proto.ID {
 	return proto.DeriveID(a, strings.ToLower(email))
 }
@@ -119,7 +119,7 @@ func (s *API) getPhysical(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	return v4.OK(viewPhysical(c.Account, d, c.URL.Query().Get("include"))), nil
 }
 
-// namedDevice finds the device that the path names.
+// namedDevice returns the device that the path names.
 func (s *API) namedDevice(ctx context.Context, c *v4.Call) (*proto.Device, error) {
 	id, err := c.ID("id", ErrNotFound)
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *API) deletePhysical(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return a, err
 }
 
-// revokePhysical revokes a device's one registration.
+// revokePhysical revokes a device's only registration.
 func (s *API) revokePhysical(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	id, err := c.ID("id", ErrNotFound)
 	if err != nil {

@@ -22,8 +22,8 @@ func (s *API) registrationRoutes() []v4.Route {
 	}
 }
 
-// registrationView is a device's one registration (api/README.md 7.3). What the SDKs declare without null is text
-// of no length, or not there, where it is not known.
+// registrationView is a device's only registration (api/README.md 7.3). Unknown members that the SDKs do not declare as
+// nullable are empty or absent.
 type registrationView struct {
 	ID         proto.ID           `json:"id"`
 	CreatedAt  v4.Timestamp       `json:"created_at"`
@@ -31,7 +31,7 @@ type registrationView struct {
 	Device     registrationDevice `json:"device"`
 	Key        string             `json:"key"`
 	KeyType    *string            `json:"key_type"`
-	LastSeenAt v4.Timestamp       `json:"last_seen_at"` // when the inventory was last told of the device
+	LastSeenAt v4.Timestamp       `json:"last_seen_at"` // last update of the device in the inventory
 	Policy     *struct{}          `json:"policy,omitempty"`
 	RevokedAt  v4.Timestamp       `json:"revoked_at"`
 	TunnelType *string            `json:"tunnel_type"`
@@ -110,8 +110,7 @@ func (s *API) getRegistration(ctx context.Context, c *v4.Call) (v4.Response, err
 	return v4.OK(viewRegistration(c.Account, d)), nil
 }
 
-// registrations does something with those that the query names. One that is not there ends it before anything
-// is done.
+// registrations returns a handler that changes the registrations in the query, or none of them if one does not exist.
 func (s *API) registrations(r stateChange) func(context.Context, *v4.Call) (v4.Response, error) {
 	return func(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		ids, err := IDList(c.URL.Query(), "id")

@@ -9,15 +9,15 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// A revoked device stays in the inventory, in its page, and is no device to anybody else: the scoring APIs are
-// not asked about it, its results end with changes to unknown, and no gateway knows it. An import that names it
-// updates what is known of it and does not bring it back; to end the revocation does.
+// A revoked device stays in its inventory page but is hidden from other services: the scoring APIs are not called for
+// it, its results end with changes to unknown, and no gateway knows it. An import updates it without enrolling it
+// again; only ending the revocation does.
 
-// stateChange is what becomes of devices together.
+// stateChange is a change that is applied to several devices at once.
 type stateChange struct {
 	action  string // in the audit log
 	command func([]proto.ID) *proto.Command
-	gone    bool // the devices are not there afterwards
+	gone    bool // the devices do not exist afterwards
 }
 
 var (
@@ -26,7 +26,7 @@ var (
 	removal      = stateChange{action: store.ActionDelete, gone: true, command: func(ids []proto.ID) *proto.Command { return &proto.Command{Remove: ids} }}
 )
 
-// changeState does something with devices, all of which must be there.
+// changeState changes the state of devices. It returns an error if one of them does not exist.
 func (s *API) changeState(ctx context.Context, a proto.Account, r stateChange, ids []proto.ID) error {
 	before, err := s.gather(ctx, a, ids)
 	if err != nil {
@@ -47,14 +47,14 @@ func (s *API) changeState(ctx context.Context, a proto.Account, r stateChange, i
 	var after map[proto.ID]deviceView
 	if !r.gone {
 		if after, err = s.gather(ctx, a, ids); err != nil {
-			after = nil // they were removed meanwhile
+			after = nil // removed in the meantime
 		}
 	}
 	var changes []store.Change
 	for _, id := range ids {
 		was, is := before[id], after[id]
 		if !r.gone && is.Device != nil && was.RevokedAt != nil && is.RevokedAt != nil && *was.RevokedAt == *is.RevokedAt {
-			continue // it was so before
+			continue // no change
 		}
 		c := store.Change{Action: r.action, Kind: AuditKind, ID: id.String(), Name: was.Hostname, Before: was}
 		if is.Device != nil {
@@ -66,7 +66,7 @@ func (s *API) changeState(ctx context.Context, a proto.Account, r stateChange, i
 	return nil
 }
 
-// gather reads devices, as few pages as they are in; one that is not there is an error.
+// gather reads devices, each page once. It returns an error if a device does not exist.
 func (s *API) gather(ctx context.Context, a proto.Account, ids []proto.ID) (map[proto.ID]deviceView, error) {
 	if err := s.Fresh(ctx); err != nil {
 		return nil, err
