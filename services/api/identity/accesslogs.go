@@ -18,25 +18,24 @@ import (
 func (s *API) accessLogRoutes() []v4.Route {
 	return []v4.Route{
 		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access_requests", Scope: permission.AccessLogs, Handle: s.accessRequests},
-		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access-requests", Scope: permission.AccessLogs, Handle: s.accessRequests}, // as the legacy SDK spells it
+		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access-requests", Scope: permission.AccessLogs, Handle: s.accessRequests}, // spelling of the legacy SDK
 	}
 }
 
-// Bounds of reading ACCESS_LOG, which nothing is kept of.
+// Bounds of reading ACCESS_LOG, which is read at each request and not cached.
 const (
 	accessPerPage = 25
-	maxAccessRead = 200_000 // events that are looked at for one answer
+	maxAccessRead = 200_000 // events read for one response
 	writtenWithin = time.Minute
 )
 
-// accessView is an authentication in an answer (api/README.md 9.2). Those of services are here too. The x_ members
-// are ours.
+// accessView is an authentication in a response (api/README.md 9.2), of a person or a service. The x_ members are ours.
 type accessView struct {
-	Action     string       `json:"action"` // login, logout, or request: one that a session, or nobody's identity, decided
+	Action     string       `json:"action"` // login, logout, or request: decided by a session or without an identity
 	Allowed    bool         `json:"allowed"`
 	AppDomain  string       `json:"app_domain"`
 	AppUID     proto.ID     `json:"app_uid"`
-	Connection string       `json:"connection"` // the type of the identity provider, or nonidentity
+	Connection string       `json:"connection"` // type of the identity provider, or nonidentity
 	CreatedAt  v4.Timestamp `json:"created_at"`
 	IP         string       `json:"ip_address"`
 	Ray        string       `json:"ray_id"`
@@ -52,10 +51,10 @@ type accessView struct {
 	Device   string `json:"x_device_id"`
 	Check    string `json:"x_check_id"`
 	Country  string `json:"x_country"`
-	Count    int    `json:"x_count"` // equal ones within a second are one
+	Count    int    `json:"x_count"` // equal events within a second are counted as one
 }
 
-// nonIdentity is the connection of who did not log in at a provider (api/README.md 9.2).
+// nonIdentity is the connection of an authentication without an identity provider (api/README.md 9.2).
 const nonIdentity = "nonidentity"
 
 func (s *API) viewAccess(a proto.Account, m *proto.Authentication) accessView {
@@ -80,7 +79,7 @@ func (s *API) viewAccess(a proto.Account, m *proto.Authentication) accessView {
 	return v
 }
 
-// idText is an id as text; empty for none.
+// idText returns an id as text; empty for the zero id.
 func idText(id proto.ID) string {
 	if id.IsZero() {
 		return ""
@@ -88,7 +87,7 @@ func idText(id proto.ID) string {
 	return id.String()
 }
 
-// accessRequests gives the authentications of an account, the newest first unless direction is asc.
+// accessRequests lists the authentications of an account, newest first unless direction is asc.
 func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	q, err := readAccessQuery(c.URL.Query())
 	if err == nil {
@@ -104,11 +103,11 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 	defer done()
 	until := q.until
 	if !until.IsZero() {
-		until = until.Add(writtenWithin) // events are stored after they happened
+		until = until.Add(writtenWithin) // events are stored after they occur
 	}
 	since := q.since
 	if !since.IsZero() {
-		since = since.Add(-store.ClockSkew) // by another clock
+		since = since.Add(-store.ClockSkew) // the clocks differ
 	}
 	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.AccessLogs, Subject: topology.AccessLogsOf(c.Account)}, since, until)
 	if err != nil {
@@ -152,7 +151,7 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return a, err
 }
 
-// appType is the type of an application; "" of one that is gone.
+// appType returns the type of an application; "" if it was deleted.
 func (s *API) appType(a proto.Account, id proto.ID) string {
 	if app, found := s.store.Catalog.Application(a, id); found {
 		return app.Value.Type
@@ -160,7 +159,7 @@ func (s *API) appType(a proto.Account, id proto.ID) string {
 	return ""
 }
 
-// only leaves out the members that are not asked for.
+// only returns the view with only the requested members; with all of them if fields is empty.
 func (v *accessView) only(fields []string) any {
 	if len(fields) == 0 {
 		return v

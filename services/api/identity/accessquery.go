@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// accessQuery says which authentications.
+// accessQuery selects authentications.
 type accessQuery struct {
 	since, until time.Time
 	ascending    bool
@@ -18,7 +18,7 @@ type accessQuery struct {
 	filters      []accessFilter
 }
 
-// accessFilter tells whether an authentication is asked for; appType is that of its application.
+// accessFilter reports whether an authentication matches. appType is the type of its application.
 type accessFilter func(v *accessView, appType string) bool
 
 func (q *accessQuery) matches(v *accessView, appType string) bool {
@@ -34,7 +34,7 @@ func (q *accessQuery) matches(v *accessView, appType string) bool {
 	return true
 }
 
-// accessFields are what can be asked for by a query member, and by its operator, <member>Op.
+// accessFields are the query parameters for filters. Each has an operator, <name>Op.
 var accessFields = map[string]func(v *accessView, appType string) string{
 	"allowed":      func(v *accessView, _ string) string { return strconv.FormatBool(v.Allowed) },
 	"app_type":     func(_ *accessView, appType string) string { return appType },
@@ -88,7 +88,7 @@ func readAccessQuery(v url.Values) (q accessQuery, err error) {
 	return q, q.readEmail(v)
 }
 
-// negated reads the operator of a member.
+// negated reads the operator of a filter, and reports whether it is neq.
 func negated(v url.Values, name string) (bool, error) {
 	switch v.Get(name + "Op") {
 	case "", "eq":
@@ -99,8 +99,8 @@ func negated(v url.Values, name string) (bool, error) {
 	return false, v4.Invalid("%sOp must be eq or neq", name)
 }
 
-// readEmail reads the filter by address: a part of it, unless email_exact says the whole. The operator contains
-// is what holds without any.
+// readEmail reads the filter by e-mail address. It matches a part of the address unless email_exact is set. The
+// operator contains is the default.
 func (q *accessQuery) readEmail(v url.Values) error {
 	email := strings.ToLower(v.Get("email"))
 	unlike, exact, err := false, false, error(nil)

@@ -1,5 +1,5 @@
-// Package identity serves people: who logged in, their sessions, the log of their authentications, and what the
-// policies of an application say of a person.
+// Package identity serves people: their logins, sessions and authentication log, and how an application's policies
+// decide about a person.
 package identity
 
 import (
@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/internal/rulebook"
 )
 
-// Deps are what the API works with.
+// Deps are the dependencies of the API.
 type Deps struct {
 	Store   *store.Store
 	Device  *device.API

@@ -5,7 +5,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// operations describe people, their sessions, and the log of their authentications.
+// operations describes the routes of people, sessions and the authentication log.
 func operations() openapi.Operations {
 	requests := openapi.Operation{
 		Summary: "List authentications, the newest first", Result: openapi.List(openapi.Object(openapi.Of[accessView]()["properties"].(openapi.Members))), Query: accessParameters(),

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// identityView is who somebody was at a login, and how her devices do now (api/README.md 7.4).
+// identityView is a person's identity at a login, with the current posture of their devices (api/README.md 7.4).
 type identityView struct {
 	ID             proto.ID                 `json:"id"`
 	Name           string                   `json:"name"`
@@ -36,7 +36,7 @@ type identityView struct {
 	DevicePosture  map[string]devicePosture `json:"devicePosture"`
 	MTLS           map[string]any           `json:"mtls_auth"`
 	Version        int                      `json:"version"`
-	Devices        []proto.ID               `json:"x_devices"` // whose posture it is
+	Devices        []proto.ID               `json:"x_devices"` // devices whose posture is shown
 }
 
 type identityProvider struct {
@@ -57,10 +57,10 @@ type devicePosture struct {
 	Check       postureExists  `json:"check"`
 	Data        map[string]any `json:"data"`
 	Description string         `json:"description"`
-	Error       string         `json:"error"` // why the outcome is unknown; "" where it is not
+	Error       string         `json:"error"` // why the outcome is unknown; empty if it is known
 	RuleName    string         `json:"rule_name"`
 	Success     bool           `json:"success"`
-	Timestamp   string         `json:"timestamp"` // of the score; "" without one
+	Timestamp   string         `json:"timestamp"` // time of the score; empty without a score
 	Type        string         `json:"type"`
 }
 
@@ -69,7 +69,7 @@ type postureExists struct {
 	Path   string `json:"path"`
 }
 
-// lastIdentity tells who a person was at her newest login.
+// lastIdentity returns a person's identity at their newest login.
 func (s *API) lastIdentity(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	u, err := s.person(ctx, c)
 	if err != nil {
@@ -109,10 +109,10 @@ func (s *API) identify(ctx context.Context, a proto.Account, login *proto.Sessio
 	return v, nil
 }
 
-// maxOwnDevices bounds the devices of one person whose posture is looked at.
+// maxOwnDevices bounds the devices of a person that are checked.
 const maxOwnDevices = 20
 
-// devicesOf are the device that was behind a login, or, where none was known, those enrolled for the address.
+// devicesOf returns the device of a login, or, if it is unknown, the devices enrolled for the address.
 func (s *API) devicesOf(ctx context.Context, a proto.Account, login *proto.Session) ([]device.Placed, error) {
 	if err := s.device.Fresh(ctx); err != nil {
 		return nil, err
@@ -126,7 +126,8 @@ func (s *API) devicesOf(ctx context.Context, a proto.Account, login *proto.Sessi
 	return s.device.List(ctx, a, q, maxOwnDevices)
 }
 
-// addPosture adds what every check says of a device. A person who has several passes where all of them do.
+// addPosture adds the outcome of every check for a device. A person with several devices passes a check if all of them
+// do.
 func (s *API) addPosture(ctx context.Context, a proto.Account, all map[string]devicePosture, d *device.Placed) error {
 	entries := map[proto.ID]*proto.Entry{}
 	for _, r := range s.store.Catalog.ChecksOf(a) {

@@ -16,8 +16,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// A user of the v4 API is somebody who has logged in within the last month. The gateways write of her; nothing
-// is written here.
+// peopleRoutes returns the routes of people. A user of the v4 API is a person who logged in within the last month. The
+// gateways write the records; the api only reads them.
 
 func (s *API) peopleRoutes() []v4.Route {
 	const all, one = v4.AccountPath + "/access/users", v4.AccountPath + "/access/users/{id}"
@@ -41,7 +41,7 @@ type personView struct {
 	GatewaySeat bool         `json:"gateway_seat"`
 	LastLogin   v4.Timestamp `json:"last_successful_login"`
 	Name        string       `json:"name"`
-	SeatUID     *string      `json:"seat_uid,omitempty"` // there are no seats here
+	SeatUID     *string      `json:"seat_uid,omitempty"` // there are no seats
 	UID         proto.ID     `json:"uid"`
 	UpdatedAt   v4.Timestamp `json:"updated_at"`
 }
@@ -51,8 +51,8 @@ func viewPerson(u *proto.User) personView {
 		UID: u.ID, UpdatedAt: v4.Timestamp(u.LastSeenAt)}
 }
 
-// listPeople reads the people from their bucket, in the order in which they first came. Each request reads all
-// of them, a piece at a time, and keeps what a list shows.
+// listPeople lists people in the order of their first login. Each request reads all of them from their bucket, in
+// pieces, and keeps only what the list shows.
 func (s *API) listPeople(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	done, err := s.store.AcquireScan(ctx)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *API) records(ctx context.Context, keys string, visit func(*bus.Msg) err
 	})
 }
 
-// countDevices says how many devices are enrolled for each of some people.
+// countDevices sets the number of enrolled devices of some people.
 func (s *API) countDevices(ctx context.Context, a proto.Account, people []personView) error {
 	if err := s.device.Fresh(ctx); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (s *API) getPerson(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(views[0]), err
 }
 
-// person finds the one that the path names.
+// person returns the person that the path names.
 func (s *API) person(ctx context.Context, c *v4.Call) (*proto.User, error) {
 	id, err := c.ID("id", errNoPerson)
 	if err != nil {

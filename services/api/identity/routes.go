@@ -12,5 +12,5 @@ func (s *API) Routes() []v4.Route {
 	return slices.Concat(s.peopleRoutes(), s.accessLogRoutes())
 }
 
-// Describe describes the routes of people, sessions and authentications.
+// Describe adds the routes of people, sessions and authentications to a description.
 func Describe(d *openapi.Description) { d.Add(operations(), nil) }

@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// absentAs is an error, or, of what the bus does not have, what a client is told.
+// absentAs returns missing if err is [bus.ErrNotFound]; otherwise err.
 func absentAs(err error, missing *v4.Error) error {
 	if errors.Is(err, bus.ErrNotFound) {
 		return missing
@@ -24,7 +24,7 @@ func absentAs(err error, missing *v4.Error) error {
 	return err
 }
 
-// sessionView is a login that lasts (api/README.md 7.4). Times are seconds since 1970.
+// sessionView is an active session (api/README.md 7.4). Times are in seconds since 1970.
 type sessionView struct {
 	Name       string          `json:"name"`
 	Expiration int64           `json:"expiration"`
@@ -39,7 +39,7 @@ type sessionMetadata struct {
 	TTL     int64    `json:"ttl"`
 }
 
-// sessionsOf gives the logins of a person that have not ended, the newest first. It reads those of everybody.
+// sessionsOf lists the active sessions of a person, newest first. It reads the sessions of all people.
 func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	u, err := s.person(ctx, c)
 	if err != nil {
@@ -68,9 +68,9 @@ func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.Response{Result: views, Info: v4.SinglePage(len(views))}, err
 }
 
-// failedLogin is a login that was refused, as long as the log has it.
+// failedLogin is a denied login.
 type failedLogin struct {
-	Expiration int64      `json:"expiration"` // when the log forgets it, seconds since 1970
+	Expiration int64      `json:"expiration"` // when the log expires it, in seconds since 1970
 	Metadata   accessView `json:"metadata"`
 }
 
@@ -78,7 +78,7 @@ const (
 	maxFailedLogins = 100
 )
 
-// failedLogins gives the newest logins of a person that were refused.
+// failedLogins lists the newest denied logins of a person.
 func (s *API) failedLogins(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	u, err := s.person(ctx, c)
 	if err == nil {
@@ -114,10 +114,10 @@ func (s *API) failedLogins(ctx context.Context, c *v4.Call) (v4.Response, error)
 	return v4.Response{Result: views, Info: v4.SinglePage(len(views))}, err
 }
 
-// nonceForm keeps what is no nonce out of subjects.
+// nonceForm matches nonces; other text must not get into subjects.
 var nonceForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// sessionIdentity tells who a login is.
+// sessionIdentity returns the identity of a session.
 func (s *API) sessionIdentity(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	u, err := s.person(ctx, c)
 	if err != nil {

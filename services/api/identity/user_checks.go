@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// userChecks is what the policies of an application say of a person (api/README.md 3.2).
+// userChecks holds the decisions of an application's policies about a person (api/README.md 3.2).
 type userChecks struct {
 	App  checkedApp  `json:"app_state"`
 	User checkedUser `json:"user_identity"`
@@ -33,7 +33,7 @@ type checkedApp struct {
 	Reason   string            `json:"x_reason"`
 }
 
-// checkedPolicyView is what one policy says by itself.
+// checkedPolicyView is the decision of one policy by itself.
 type checkedPolicyView struct {
 	Status string `json:"status"` // allowed, denied, or no_match
 	Reason string `json:"x_reason"`
@@ -53,8 +53,8 @@ type checkedUser struct {
 	Version        int                      `json:"version"`
 }
 
-// userChecks tells what the policies of an application would say, were a person to come now as she came last. One
-// who never came is known by her address alone.
+// userChecks returns what the policies of an application would decide if the person returned now under the conditions
+// of their last login. If they never logged in, only their address is known.
 func (s *API) userChecks(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	email := strings.ToLower(c.URL.Query().Get("email"))
 	switch {
@@ -90,10 +90,10 @@ func (s *API) userChecks(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(view), nil
 }
 
-// factsOf is what is known of a person who comes as she came last.
+// factsOf returns the facts known about a person from their last login.
 func factsOf(login *proto.Session, who *identityView) *policy.Facts {
 	f := &policy.Facts{LoggedIn: true, Email: login.Email, IDP: login.IDP, AMR: login.AMR}
-	f.IP, _ = netip.ParseAddr(login.IP) // what cannot be read is not known
+	f.IP, _ = netip.ParseAddr(login.IP) // an invalid address is unknown
 	if len(login.Claims) > 0 {
 		f.Claims = policy.NewClaims(login.Claims)
 	}
