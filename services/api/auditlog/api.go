@@ -1,4 +1,5 @@
-// Package auditlog serves the audit log: the log of the v4 API and the newer one, two views of the same changes.
+// Package auditlog serves the audit log: the v4 API's audit log and its newer version, which are two views of the same
+// changes.
 package auditlog
 
 import (
@@ -8,7 +9,7 @@ import (
 // API serves the audit log. It is safe for concurrent use.
 type API struct {
 	store   *store.Store
-	readers chan struct{} // a place for each request that reads the log
+	readers chan struct{} // limits concurrent readers
 }
 
 // New returns the API of the audit log.

@@ -10,13 +10,13 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// query is which changes a client asks for.
+// query selects changes.
 type query struct {
 	id, action, email string
 	kind, resource    string
-	from              netip.Prefix // of the actor; not valid: any
+	from              netip.Prefix // address of the actor; invalid: any
 	since, before     time.Time
-	oldest            bool // first
+	oldest            bool // oldest first
 	page, perPage     int
 }
 
@@ -61,7 +61,7 @@ func readQuery(q url.Values) (query, error) {
 	return a, nil
 }
 
-// moment reads a time: a date alone is its first moment, in UTC.
+// moment reads a time. A date alone is its first moment in UTC.
 func moment(q url.Values, name string) (time.Time, error) {
 	text := q.Get(name)
 	if text == "" {
@@ -75,13 +75,13 @@ func moment(q url.Values, name string) (time.Time, error) {
 	return time.Time{}, v4.Invalid("%s must be a date or a time, such as 2026-01-02 or 2026-01-02T15:04:05Z", name)
 }
 
-// filters tells whether not every change is asked for.
+// filters reports whether the query has any filter.
 func (q query) filters() bool {
 	all := query{page: q.page, perPage: q.perPage, oldest: q.oldest}
 	return q != all
 }
 
-// wants tells whether a change is asked for: since is within, before is not.
+// wants reports whether a change matches. since is inclusive, before is exclusive.
 func (q query) wants(e *proto.AuditEvent) bool {
 	at := e.At.Time()
 	if q.from.IsValid() {
@@ -96,7 +96,7 @@ func (q query) wants(e *proto.AuditEvent) bool {
 		(q.since.IsZero() || !at.Before(q.since)) && (q.before.IsZero() || at.Before(q.before))
 }
 
-// entry is a change in an answer, in the shape of Cloudflare's audit logs.
+// entry is a change in a response, in the shape of Cloudflare's audit logs.
 type entry struct {
 	ID        proto.ID        `json:"id"`
 	Action    auditAction     `json:"action"`
@@ -113,26 +113,26 @@ type entry struct {
 }
 
 type auditAction struct {
-	Result bool   `json:"result"` // true: what was refused is no change
+	Result bool   `json:"result"` // always true: a rejected request is no change
 	Type   string `json:"type"`
 }
 
-// auditNobody is the type of an actor that is no person: the SDKs know user, admin and this one.
+// auditNobody is the type of an actor that is not a person. The SDKs know only user, admin and this one.
 const auditNobody = "Cloudflare"
 
 type auditActor struct {
 	ID    string `json:"id"`
 	Email string `json:"email"`
 	IP    string `json:"ip"`
-	Type  string `json:"type"` // user, or auditNobody for the services themselves
+	Type  string `json:"type"` // user, or auditNobody for services
 }
 
 type auditMetadata struct {
-	Actor string `json:"actor_name"` // the token's
-	Name  string `json:"name"`       // the resource's
-	// Large says that the values are left out of the list: ask for the change by its id.
+	Actor string `json:"actor_name"` // name of the token
+	Name  string `json:"name"`       // name of the resource
+	// Large reports that a list omits the values. A query for the change's id returns them.
 	Large bool `json:"x_large,omitempty"`
-	// Unsure says that nobody knows whether it was done, or how much of it: who did it ended before telling.
+	// Unsure reports that the outcome is unknown or partly unknown, because the process ended before it recorded it.
 	Unsure bool `json:"x_unsure,omitempty"`
 }
 

@@ -21,16 +21,16 @@ func (s *API) Routes() []v4.Route {
 	}
 }
 
-// Bounds of reading the audit log. It is read from the stream at each request, and nothing of it is kept.
+// Bounds of reading the audit log. It is read from the stream at each request and not cached.
 const (
 	PerPage      = 100
-	maxReaders   = 4       // requests that read it at once
-	maxAuditScan = 100_000 // events that a request reads to find its page
-	auditWindow  = 512     // sequences of the first step back
-	maxWindow    = 1 << 14 // and of the largest
+	maxReaders   = 4       // concurrent requests
+	maxAuditScan = 100_000 // events read to find a page
+	auditWindow  = 512     // sequences of the first step backwards
+	maxWindow    = 1 << 14 // sequences of the largest step
 )
 
-// listEntries gives the changes of an account, the newest first unless direction is asc.
+// listEntries lists the changes of an account, newest first unless direction is asc.
 func (s *API) listEntries(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	q, err := readQuery(c.URL.Query())
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *API) listEntries(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	return v4.Response{Result: views, Info: info}, nil
 }
 
-// acquire waits until another request may read the log; done ends it.
+// acquire waits until the request may read the log; done releases its place.
 func (s *API) acquire(ctx context.Context) (done func(), err error) {
 	select {
 	case s.readers <- struct{}{}:
@@ -88,7 +88,7 @@ func (s *API) event(ctx context.Context, seq uint64) (*proto.AuditEvent, error) 
 	return e, m.Decode(e)
 }
 
-// auditInfo goes with a page. How many there are is told only where that is known without reading them all.
+// auditInfo is the result_info of a page. The totals are set only if they are known without reading all changes.
 type auditInfo struct {
 	Page       int  `json:"page"`
 	PerPage    int  `json:"per_page"`
@@ -102,16 +102,16 @@ type reader struct {
 	s           *API
 	account     proto.Account
 	query       query
-	wants       func(*proto.AuditEvent) bool // which changes are asked for
-	first, last uint64                       // the sequences to look at
-	skip        int                          // that are on the pages before
+	wants       func(*proto.AuditEvent) bool // reports whether a change matches
+	first, last uint64                       // sequences to read
+	skip        int                          // matches on previous pages
 	scanned     int                          // events read
-	found       []uint64                     // sequences of the page
-	seen        map[proto.ID]bool            // events that were read: the log may have one twice (trail.go)
+	found       []uint64                     // sequences on the page
+	seen        map[proto.ID]bool            // events read: the log may have an event twice (store/relay.go)
 }
 
-// storedLater is how long after its own time an event may have been stored: while the log cannot be written, events
-// wait.
+// storedLater is how long after its own time an event may have been stored, since events wait while the log cannot be
+// written.
 const storedLater = 24 * time.Hour
 
 // bounds narrows the sequences to those that can match.
@@ -143,7 +143,7 @@ func (r *reader) bounds(ctx context.Context) error {
 	return nil
 }
 
-// find looks for the page: forward in one go, backward in steps that become larger.
+// find finds the page: in one pass forwards, or in growing steps backwards.
 func (r *reader) find(ctx context.Context) error {
 	if r.query.oldest {
 		return r.read(ctx, r.first, r.last, r.take)
@@ -168,7 +168,7 @@ func (r *reader) find(ctx context.Context) error {
 	return nil
 }
 
-// take puts an event on the page, if it is not on one before, and tells whether there is room for another.
+// take adds an event to the page unless it belongs to a previous one, and reports whether the page has room for more.
 func (r *reader) take(seq uint64) bool {
 	if r.skip > 0 {
 		r.skip--
@@ -180,8 +180,8 @@ func (r *reader) take(seq uint64) bool {
 	return len(r.found) < r.query.perPage
 }
 
-// read gives the events that match, of some sequences, until there is enough. What the leader has and the
-// replica that answers has not, is waited for: a client sees the changes that it made.
+// read calls give with the matching events of a range of sequences until give returns false. It waits for a replica
+// that lags behind the leader, so that clients see their own changes.
 func (r *reader) read(ctx context.Context, first, last uint64, give func(uint64) bool) error {
 	subject := topology.Audit(r.account)
 	for range store.ReplicaTries {

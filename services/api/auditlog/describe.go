@@ -5,7 +5,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// operations describe the audit log.
+// operations describes the routes of the audit log.
 func operations() openapi.Operations {
 	return openapi.Operations{
 		"GET /audit_logs": {
@@ -54,5 +54,5 @@ func newAuditParameters() []openapi.Parameter {
 	return all
 }
 
-// Describe describes the routes of the audit log.
+// Describe adds the routes of the audit log to a description.
 func Describe(d *openapi.Description) { d.Add(operations(), nil) }

@@ -11,45 +11,45 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// The newer audit log of the v4 API, GET logs/audit: the same changes in another shape, walked by cursor, as
-// the SDKs declare it (zero_trust has no part in it; accounts.logs.audit).
+// The newer audit log of the v4 API, GET logs/audit: the same changes in another shape, paged by cursor, as the SDKs
+// declare it (accounts.logs.audit, outside of zero_trust).
 
-// record is a change in an answer of the newer log. The x_ members are ours.
+// record is a change in a response of the newer log. The x_ members are ours.
 type record struct {
 	ID       proto.ID       `json:"id"`
 	Account  auditOwner     `json:"account"`
 	Action   recordAction   `json:"action"`
 	Actor    recordActor    `json:"actor"`
 	Resource recordResource `json:"resource"`
-	Unsure   bool           `json:"x_unsure,omitempty"` // nobody knows whether it was done, or how much of it
+	Unsure   bool           `json:"x_unsure,omitempty"` // the outcome is unknown or partly unknown
 }
 
 type recordAction struct {
 	Description string       `json:"description"`
-	Result      string       `json:"result"` // success: what was refused is no change
+	Result      string       `json:"result"` // always success: a rejected request is no change
 	Time        v4.Timestamp `json:"time"`
 	Type        string       `json:"type"`
 }
 
 type recordActor struct {
 	ID        string `json:"id"`
-	Context   string `json:"context,omitempty"` // api_token or api_key; the services themselves have none
+	Context   string `json:"context,omitempty"` // api_token or api_key; empty for services
 	Email     string `json:"email,omitempty"`
 	IP        string `json:"ip_address,omitempty"`
 	TokenID   string `json:"token_id,omitempty"`
 	TokenName string `json:"token_name,omitempty"`
-	Type      string `json:"type"` // account for a token, user for the key of an address, or system
+	Type      string `json:"type"` // account for a token, user for an API key, or system
 }
 
 type recordResource struct {
 	ID       string          `json:"id"`
 	Product  string          `json:"product"`
-	Response json.RawMessage `json:"response,omitempty"` // what it is after the change
+	Response json.RawMessage `json:"response,omitempty"` // the resource after the change
 	Scope    string          `json:"scope"`
 	Type     string          `json:"type"`
 	Name     string          `json:"x_name"`
 	Before   json.RawMessage `json:"x_before,omitempty"`
-	Large    bool            `json:"x_large,omitempty"` // what it was and is, is left out of the list: ask for the change by its id
+	Large    bool            `json:"x_large,omitempty"` // the list omits the values; query by id to get them
 }
 
 func newRecord(a proto.Account, e *proto.AuditEvent) record {
@@ -73,7 +73,7 @@ func newRecord(a proto.Account, e *proto.AuditEvent) record {
 	return r
 }
 
-// auditMembers are what the newer log is filtered by: one of the values of NAME, and none of those of NAME.not.
+// auditMembers are the filters of the newer log: NAME lists accepted values, NAME.not lists excluded ones.
 var auditMembers = map[string]func(*record) string{
 	"id":               func(r *record) string { return r.ID.String() },
 	"audit_log_id":     func(r *record) string { return r.ID.String() },
@@ -92,10 +92,11 @@ var auditMembers = map[string]func(*record) string{
 	"resource_type":    func(r *record) string { return r.Resource.Type },
 }
 
-// noAuditMembers are what Cloudflare filters by and is not known here: a filter that were ignored would lie.
+// noAuditMembers are Cloudflare's filters that are not supported. They are rejected, since ignoring them would return
+// wrong results.
 var noAuditMembers = []string{"account_name", "product_category", "raw_cf_ray_id", "raw_method", "raw_status_code", "raw_uri", "zone_id", "zone_name"}
 
-// readAuditFilters gives what a change must be to be asked for.
+// readAuditFilters returns the filter of a query.
 func readAuditFilters(v url.Values) (func(*record) bool, error) {
 	for _, name := range noAuditMembers {
 		if v.Has(name) || v.Has(name+".not") {
@@ -126,7 +127,7 @@ func readAuditFilters(v url.Values) (func(*record) bool, error) {
 	}, nil
 }
 
-// auditCursors goes with a part of the newer log. After is empty in the last one.
+// auditCursors is the result_info of a page of the newer log. After is empty on the last page.
 type auditCursors struct {
 	Count   int         `json:"count"`
 	Cursor  string      `json:"cursor"`
@@ -137,8 +138,8 @@ type auditCursor struct {
 	After string `json:"after"`
 }
 
-// listRecords gives the changes of an account, the newest first unless direction is asc. A cursor is a place in
-// the log, which changes that come meanwhile do not move.
+// listRecords lists the changes of an account, newest first unless direction is asc. A cursor is a position in the log,
+// so new changes do not shift the pages.
 func (s *API) listRecords(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	v := c.URL.Query()
 	of := url.Values{}
@@ -165,7 +166,7 @@ func (s *API) listRecords(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	}
 	defer done()
 	size := q.perPage
-	q.perPage++ // whether there are more
+	q.perPage++ // one more, to detect further pages
 	r := reader{s: s, account: c.Account, query: q, seen: map[proto.ID]bool{}, wants: func(e *proto.AuditEvent) bool {
 		record := newRecord(c.Account, e)
 		return q.wants(e) && wants(&record)
