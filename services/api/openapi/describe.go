@@ -8,39 +8,38 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// What the API is, for machines: the description of each route, beside what the route says itself. The tables
-// are in the files describe_*.go; a route without an entry, or an entry without a route, fails a test, as does
-// an answer that is not as described.
+// Every route needs an operation, and every operation a route. Tests fail if either is missing, or if a response does
+// not match its description.
 
-// Operation describes a route. Paths, scopes, the envelope and refusals need not be said.
+// Operation describes a route. Path, scope, envelope and error responses are added automatically.
 type Operation struct {
 	Summary      string
-	Details      string // a paragraph, for what clients of Cloudflare's API do not expect
+	Details      string // a paragraph on differences from Cloudflare's API
 	Query        []Parameter
-	Body         Schema            // JSON; nil: there is none
-	OtherBodies  map[string]Schema // of other content types
-	Status       int               // of success; 0: 200
+	Body         Schema            // JSON; nil: no body
+	OtherBodies  map[string]Schema // by content type
+	Status       int               // success status; 0: 200
 	Result       Schema            // in the envelope; nil: null
-	Info         Schema            // result_info; nil: none
+	Info         Schema            // result_info; nil: absent
 	Beside       Schema            // members beside the result
-	OtherContent map[string]string // instead of the envelope: what each content type is
-	Statuses     []int             // statuses beside those that every route of its kind has
+	OtherContent map[string]string // description by content type, for responses without the envelope
+	Statuses     []int             // error statuses beside those that all routes have
 }
 
-// Operations are described by method and path, such as "GET /access/apps": under the account, or from the
-// root on.
+// Operations holds operations by method and path, such as "GET /access/apps". Paths are relative to the account unless
+// they begin with /client/v4.
 type Operations map[string]Operation
 
-// Parameter is one of the query, or a header.
+// Parameter is a query parameter or a header.
 type Parameter struct {
 	Name        string
 	Description string
 	Schema      Schema
 	Header      bool
-	Repeated    bool // may be there several times
+	Repeated    bool // may be repeated
 }
 
-// Parameters that several routes have.
+// Parameters of several routes.
 var (
 	PageParams = []Parameter{
 		{Name: "page", Description: "which page, from 1; a page past the end is empty", Schema: Schema{"type": "integer", "minimum": 1, "default": 1}},
@@ -52,15 +51,15 @@ var (
 
 func Parameters(lists ...[]Parameter) []Parameter { return slices.Concat(lists...) }
 
-// Resource is what has the usual five operations.
+// Resource describes a resource with the usual five operations.
 type Resource struct {
-	Path, ID                   string // its part of the path: {id}
+	Path, ID                   string // path parameter, such as {id}
 	One, Many                  string // as in "an application", "applications"
 	View, Body                 Schema
 	Query                      []Parameter
 	Unpaged                    bool
-	CreateStatus, DeleteStatus int    // statuses; 0: 200
-	Deleted                    Schema // of what is deleted; nil: null
+	CreateStatus, DeleteStatus int    // 0: 200
+	Deleted                    Schema // result of a deletion; nil: null
 	Patch                      bool   // PATCH instead of PUT
 	ListDetails, BodyDetails   string
 }
@@ -84,7 +83,7 @@ func (r Resource) Operations() Operations {
 	}
 }
 
-// Union has the entries of all.
+// Union returns the operations of all arguments.
 func Union(all ...Operations) Operations {
 	sum := Operations{}
 	for _, some := range all {
@@ -93,7 +92,7 @@ func Union(all ...Operations) Operations {
 	return sum
 }
 
-// PeriodParams are the parameters of whatever is read by time.
+// PeriodParams returns the parameters of a list that is read by time.
 func PeriodParams(what string) []Parameter {
 	return []Parameter{
 		{Name: "since", Description: "the earliest time " + what, Schema: Time()},

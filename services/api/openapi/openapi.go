@@ -15,16 +15,16 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Path is where the API describes itself, to everybody: the description has no secrets.
+// Path is the URL path of the OpenAPI document. It needs no credentials, since the document has no secrets.
 const Path = "/client/v4/openapi.json"
 
-// Description is what an OpenAPI document says beside what the routes say themselves.
+// Description is the part of an OpenAPI document that the routes themselves do not provide.
 type Description struct {
 	Operations Operations
-	Schemas    Members // that several operations have
+	Schemas    Members // shared by several operations
 }
 
-// Add adds what a package says of its routes.
+// Add adds the operations and schemas of a package.
 func (d *Description) Add(operations Operations, schemas Members) {
 	maps.Copy(d.Operations, operations)
 	maps.Copy(d.Schemas, schemas)
@@ -73,7 +73,7 @@ func (d *Description) Document(routes []v4.Route) ([]byte, error) {
 	})
 }
 
-// document is the operation object of a route.
+// document returns the operation object of a route.
 func (op Operation) document(r v4.Route) map[string]any {
 	d := map[string]any{
 		"operationId": operationID(r), "summary": op.Summary, "tags": []string{string(r.Scope)}, "responses": op.responses(r),
@@ -136,12 +136,12 @@ func (op Operation) parameters(r v4.Route) []any {
 	return all
 }
 
-// conditional reports whether a route is about one resource, or about the only one of its kind.
+// conditional reports whether a route is about one resource, or about the only resource of its kind.
 func conditional(r v4.Route) bool {
 	return strings.HasSuffix(r.Path, "}") || inBraces.MatchString(r.Key()) || strings.HasSuffix(r.Path, "/organizations")
 }
 
-// operationID names an operation by its method and path.
+// operationID returns the id of an operation, derived from its method and path.
 func operationID(r v4.Route) string {
 	path := strings.ReplaceAll(strings.TrimPrefix(r.Key(), r.Method+" "), "/client/v4", "")
 	id := strings.ToLower(r.Method) + strings.NewReplacer("/", "_", "{", "", "}", "").Replace(path)
@@ -161,7 +161,7 @@ func permissionsFor(n v4.Permission) []string {
 	return names
 }
 
-// responses are what a route can answer, a fault of the control plane itself excepted.
+// responses returns the possible responses of a route, except for internal errors.
 func (op Operation) responses(r v4.Route) map[string]any {
 	all := map[string]any{}
 	for _, status := range op.statuses(r) {
@@ -180,7 +180,7 @@ func (op Operation) responses(r v4.Route) map[string]any {
 
 func (op Operation) success() int { return cmp.Or(op.Status, http.StatusOK) }
 
-// envelope is a successful answer (api/README.md 1.1).
+// envelope returns the schema of a successful response (api/README.md 1.1).
 func (op Operation) envelope() Schema {
 	m := Members{"success": {"const": true}, "errors": {"type": "array", "maxItems": 0}, "messages": List(Ref("Notice")), "result": op.Result}
 	if op.Result == nil {
@@ -199,7 +199,7 @@ func (op Operation) envelope() Schema {
 	return s
 }
 
-// envelopeSchemas are the schemas of what every response has.
+// envelopeSchemas returns the schemas that every response uses.
 func envelopeSchemas() Members {
 	return Members{
 		"Notice":     Of[v4.Notice](),
@@ -231,7 +231,7 @@ func refusals() map[string]any {
 	return all
 }
 
-// statuses are those of the refusals of a route.
+// statuses returns the error statuses of a route.
 func (op Operation) statuses(r v4.Route) []int {
 	all := map[int]bool{http.StatusBadRequest: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusServiceUnavailable: true}
 	all[http.StatusConflict] = r.Method != http.MethodGet
@@ -244,7 +244,7 @@ func (op Operation) statuses(r v4.Route) []int {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// Handler returns the handler that sends the document of some routes, which is made at the first request.
+// Handler returns a handler that serves the document of some routes. The document is built at the first request.
 func (d *Description) Handler(routes []v4.Route) v4.PublicHandler {
 	made := sync.OnceValues(func() ([]byte, error) { return d.Document(routes) })
 	return func(w http.ResponseWriter, r *http.Request) error {

@@ -12,20 +12,20 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Schema is a JSON Schema (draft 2020-12), as OpenAPI 3.1 has them.
+// Schema is a JSON Schema (draft 2020-12), as in OpenAPI 3.1.
 type Schema map[string]any
 
-// Members are those of an object, by name.
+// Members holds the members of an object by name.
 type Members map[string]Schema
 
-// Describe gives a schema a description.
+// Describe returns the schema with a description.
 func (s Schema) Describe(description string) Schema {
 	s = maps.Clone(s)
 	s["description"] = description
 	return s
 }
 
-// OrNull lets null through too.
+// OrNull returns the schema with null as a further value.
 func (s Schema) OrNull() Schema {
 	s = maps.Clone(s)
 	if kind, one := s["type"].(string); one {
@@ -50,7 +50,7 @@ func Duration() Schema {
 	return Text().Describe(`a duration as Go writes them: "30m", "24h", "1h30m"`)
 }
 
-// Between bounds a number.
+// Between returns the schema of an integer with inclusive bounds.
 func Between(least, most int) Schema {
 	return Schema{"type": "integer", "minimum": least, "maximum": most}
 }
@@ -67,10 +67,10 @@ func List(items Schema) Schema { return Schema{"type": "array", "items": items} 
 
 func AnyOf(of ...Schema) Schema { return Schema{"anyOf": of} }
 
-// Ref names a schema of the components.
+// Ref returns a reference to a schema of the components.
 func Ref(name string) Schema { return Schema{"$ref": "#/components/schemas/" + name} }
 
-// an object with members, some of which have to be there; others may be there beside.
+// Object returns the schema of an object. Members beside m are allowed.
 func Object(m Members, required ...string) Schema {
 	s := Schema{"type": "object", "properties": m}
 	if len(m) == 0 {
@@ -83,7 +83,8 @@ func Object(m Members, required ...string) Schema {
 	return s
 }
 
-// Closed is an object that has no members but those, all of which are there, with some exceptions.
+// Closed returns the schema of an object that allows only the members in m. All of them are required, except for the
+// optional ones.
 func Closed(m Members, optional ...string) Schema {
 	names := slices.DeleteFunc(slices.Collect(maps.Keys(m)), func(name string) bool { return slices.Contains(optional, name) })
 	s := Object(m, names...)
@@ -91,7 +92,7 @@ func Closed(m Members, optional ...string) Schema {
 	return s
 }
 
-// Merge has the members of several objects.
+// Merge returns the schema of an object with the members of several objects.
 func (s Schema) Merge(others ...Schema) Schema {
 	all, required := Members{}, []string{}
 	for _, o := range append([]Schema{s}, others...) {
@@ -107,7 +108,7 @@ func (s Schema) Merge(others ...Schema) Schema {
 	return joint
 }
 
-// Echoed are members of the kinds of a table: answers have them as they were sent, null too.
+// Echoed returns the schemas of members that are returned as sent, including null.
 func Echoed(kinds map[string]v4.MemberKind) Members {
 	m := Members{}
 	for name, kind := range kinds {
@@ -123,10 +124,10 @@ func (m Members) With(more Members) Members {
 	return all
 }
 
-// Of is the schema of what encoding/json makes of a type.
+// Of returns the schema of the JSON encoding of a type.
 func Of[T any]() Schema { return schemaOf(reflect.TypeFor[T]()) }
 
-// special are types that say themselves how they are written.
+// special holds the schemas of types with their own encoding.
 var special = map[reflect.Type]Schema{
 	reflect.TypeFor[proto.ID]():        UUID(),
 	reflect.TypeFor[proto.Account]():   {"type": "string", "pattern": "^[0-9a-f]{32}$"},
@@ -171,7 +172,7 @@ func structSchema(t reflect.Type) Schema {
 		of := f.Type
 		absent := strings.Contains(options, "omit")
 		if absent && of.Kind() == reflect.Pointer {
-			of = of.Elem() // it is never null: it is not there
+			of = of.Elem() // never null, but absent
 		}
 		switch {
 		case name == "-":
@@ -199,7 +200,7 @@ func structSchema(t reflect.Type) Schema {
 	return Closed(m, optional...)
 }
 
-// With has a keyword, too.
+// With returns the schema with another keyword.
 func (s Schema) With(keyword string, value any) Schema {
 	s = maps.Clone(s)
 	s[keyword] = value
