@@ -22,7 +22,7 @@ var applicationTypes = []string{
 	"mcp", "mcp_portal", "proxy_endpoint",
 }
 
-// hostedTypes are the other types whose applications have the three views of [destinations].
+// hostedTypes are the other types of applications with the three views of [destinations].
 var hostedTypes = []string{"ssh", "vnc", "rdp", "mcp_portal"}
 
 // applicationMembers are the members of api/README.md 3.3 that are stored and returned.

@@ -32,9 +32,9 @@ type contents struct {
 	tags     store.Ordered[catalog.Record[proto.Tag]]
 
 	owned  map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]] // by application
-	links  map[proto.ID]int                                          // number of applications that link each policy
+	links  map[proto.ID]int                                          // number of linking applications of each policy
 	tagged map[string]int                                            // number of applications with each tag
-	named  map[proto.ID]int                                          // number of rules that name each id
+	named  map[proto.ID]int                                          // number of rules naming each id
 	claims map[string][]proto.ID                                     // applications with each destination
 }
 
@@ -165,7 +165,7 @@ func add[K comparable](to map[K]int, k K, by int) {
 	}
 }
 
-// linksTo returns the number of applications that link a policy.
+// linksTo returns the number of applications linking a policy.
 func (x *index) linksTo(a proto.Account, policy proto.ID) int {
 	return read(x, a, func(c *contents) int { return c.links[policy] })
 }
@@ -175,12 +175,12 @@ func (x *index) taggedBy(a proto.Account, tag string) int {
 	return read(x, a, func(c *contents) int { return c.tagged[tag] })
 }
 
-// rulesNaming returns the number of rules that name an id.
+// rulesNaming returns the number of rules naming an id.
 func (x *index) rulesNaming(a proto.Account, id proto.ID) int {
 	return read(x, a, func(c *contents) int { return c.named[id] })
 }
 
-// ownedBy returns the policies that an application owns.
+// ownedBy returns the policies owned by an application.
 func (x *index) ownedBy(a proto.Account, app proto.ID) []*store.Item[catalog.Record[proto.Policy]] {
 	return read(x, a, func(c *contents) []*store.Item[catalog.Record[proto.Policy]] { return c.owned[app].All() })
 }

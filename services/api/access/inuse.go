@@ -82,7 +82,7 @@ func (s *API) refersToSomething(a proto.Account, r proto.Rule) bool {
 	return err == nil && there(id)
 }
 
-// referred returns a number that grows whenever something that rules refer to is created or deleted.
+// referred returns a counter of creations and deletions of the things that rules refer to.
 func (s *API) referred() uint64 {
 	return s.store.Catalog.RevisionOf(topology.KindCheck, topology.KindIDP, topology.KindGroup) + s.store.Tokens.ServiceTokenChanges()
 }

@@ -100,8 +100,8 @@ type policyWrite struct {
 	prior  store.Prior
 }
 
-// plan turns items into links. An inline policy with the name of a policy that the application owns replaces that one:
-// clients that send policies without ids would otherwise create new ones at every save.
+// plan turns items into links. An inline policy replaces the policy of the same name that the application owns, if
+// there is one: clients that send policies without ids would otherwise create new ones at every save.
 func (s *API) plan(a proto.Account, app proto.ID, items []policyItem, now proto.Millis) (linkPlan, error) {
 	var p linkPlan
 	owned := s.index.ownedBy(a, app)
@@ -168,7 +168,7 @@ func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application,
 	return s.store.Commit(ctx, a, topology.Config, append(all, store.ConfigWrite(a, topology.KindApplication, app.ID, app, prior))...)
 }
 
-// dropped returns the writes that delete policies.
+// dropped returns the writes to delete policies.
 func dropped(a proto.Account, policies []*store.Item[catalog.Record[proto.Policy]]) []store.Write {
 	all := make([]store.Write, len(policies))
 	for n, o := range policies {

@@ -185,8 +185,8 @@ func mergePatch(before, patch v4.Object) v4.Object {
 	return after
 }
 
-// changeOrganization replaces the organisation with the result of change, whose arguments are the organisation in the
-// form of a request body, and the request body. It tries again after a lost race.
+// changeOrganization replaces the organisation with the result of change. The arguments of change are the current
+// organisation, in the form of a request body, and the request body. It tries again after a lost race.
 func (s *API) changeOrganization(ctx context.Context, c *v4.Call, change func(before, body v4.Object, there bool) (v4.Object, error)) (v4.Response, error) {
 	for range store.MaxAttempts {
 		body, err := c.Object()

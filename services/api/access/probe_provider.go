@@ -19,8 +19,8 @@ const CodeProviderTest = 12141
 // maxProviderTest bounds the test of a saved provider: a gateway makes its calls within 10 s.
 const maxProviderTest = 12 * time.Second
 
-// testProvider has a gateway call an identity provider that was just saved, and returns a message about problems that
-// would make logins fail. They are not an error: a provider may be configured before it can be reached.
+// testProvider has a gateway call an identity provider that was just saved, and returns a message if logins would fail.
+// This is not an error: a provider may be configured before it can be reached.
 func (s *API) testProvider(ctx context.Context, a proto.Account, p *proto.IdentityProvider) []v4.Notice {
 	if p.Type != proto.TypeOIDC {
 		return nil

@@ -146,9 +146,9 @@ func (s *API) sealSecret(config v4.Object, p, old *proto.IdentityProvider) error
 	return nil
 }
 
-// movedHost returns the first URL of a provider whose host the provider did not have before; empty if there is none.
-// The secret is sent to the token URL, which discovery may take from the issuer; the other two URLs decide which logins
-// are trusted.
+// movedHost returns the first URL of a provider with a host that the provider did not have before; empty if there is
+// none. The secret is sent to the token URL, which discovery may take from the issuer; the other two URLs decide which
+// logins are trusted.
 func movedHost(p, old *proto.IdentityProvider) string {
 	secret := []string{old.Issuer, old.TokenURL}
 	known := append([]string{old.AuthURL, old.CertsURL}, secret...)

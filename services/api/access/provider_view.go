@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Clients expect members that they did not send: a complete scim_config, and the redirect URL. Without them, Terraform
+// Clients expect members beyond those they sent: a complete scim_config, and the redirect URL. Without them, Terraform
 // shows a difference right after apply.
 
 const (
@@ -19,7 +19,7 @@ const (
 	redirectMember = "redirect_url"
 )
 
-// redirectTypes are the types of providers whose config has [redirectMember] in responses.
+// redirectTypes are the provider types with [redirectMember] in the config of a response.
 var redirectTypes = []string{typeOnetimepin, "saml"}
 
 // scimDefaults are the default values of a SCIM configuration.

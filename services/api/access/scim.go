@@ -10,7 +10,7 @@ import (
 )
 
 // SCIM provisioning is stored but not performed (api/README.md 3.3). Configurations that Cloudflare rejects are
-// rejected here too: a client that relies on the check would otherwise store one that cannot work there.
+// rejected here too: clients rely on the check, and such a configuration would not work at Cloudflare.
 
 // scimSchemas is the prefix of the schemas of mappings (RFC 7643, 10.3).
 const scimSchemas = "urn:ietf:params:scim:schemas:"

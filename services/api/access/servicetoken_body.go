@@ -50,8 +50,8 @@ func applyServiceToken(t *proto.ServiceToken, body v4.Object, now proto.Millis) 
 		return false, err
 	}
 	given = given && version > 0 // one client sends 0 for none
-	// A version below the stored one creates no new secret, but is stored: a client whose configuration no longer has a
-	// version sends its default, 1, and the next number it sends must create a new secret.
+	// A version below the stored one creates no new secret, but is stored: after the version was removed from its
+	// configuration, a client sends the default, 1, and the next number it sends must create a new secret.
 	raised = given && version > t.Version
 	if given {
 		t.Version = version

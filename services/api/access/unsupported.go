@@ -26,8 +26,8 @@ func unsupportedPolicy(p *proto.Policy) []string {
 	return names
 }
 
-// demands returns the members of a policy that require more than its rules do (api/README.md 4.2). An Allow policy with
-// one of them admits nobody; for other decisions they have no effect.
+// demands returns the members of a policy that require more than its rules do (api/README.md 4.2). No one is admitted
+// by an Allow policy with such a member; for other decisions they have no effect.
 func demands(body v4.Object, decision proto.Decision) []string {
 	if decision != proto.DecisionAllow {
 		return nil
@@ -51,7 +51,7 @@ func secondFactor(body v4.Object) bool {
 	return len(mfa) > 0 && !disabled
 }
 
-// suspects are the texts of which every unsupported application contains at least one. They save parsing each
+// suspects are byte sequences; an application without any of them is fully supported. They save parsing each
 // application of a list of thousands.
 var suspects = [][]byte{
 	[]byte(`"mfa_config"`), []byte(`"oauth_configuration"`), []byte(`"scim_config"`), []byte(`"custom_pages"`), []byte(`"allow_authenticate_via_warp"`),

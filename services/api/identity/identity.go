@@ -36,7 +36,7 @@ type identityView struct {
 	DevicePosture  map[string]devicePosture `json:"devicePosture"`
 	MTLS           map[string]any           `json:"mtls_auth"`
 	Version        int                      `json:"version"`
-	Devices        []proto.ID               `json:"x_devices"` // devices whose posture is shown
+	Devices        []proto.ID               `json:"x_devices"` // devices in DevicePosture
 }
 
 type identityProvider struct {

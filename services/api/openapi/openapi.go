@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Path is the URL path of the OpenAPI document. It needs no credentials, since the document has no secrets.
+// Path is the URL path of the OpenAPI document. No credentials are needed: the document has no secrets.
 const Path = "/client/v4/openapi.json"
 
 // Description is the part of an OpenAPI document that the routes themselves do not provide.
