@@ -13,29 +13,29 @@ import (
 	"plumbline.dev/proto"
 )
 
-// ErrOverloaded is what [Endpoint.Refuse] is told when more requests wait than may.
+// ErrOverloaded is passed to [Endpoint.Refuse] if [Endpoint.Queue] requests are already waiting.
 var ErrOverloaded = errors.New("too many requests are waiting")
 
-// Endpoint is a request subject and how its requests are answered. Each request gets one answer.
+// Endpoint is a request subject and its handler. Each request gets one reply.
 type Endpoint struct {
 	Subject string
-	// Role is who answers: of all connections that answer the subject in the same role, one gets each
-	// request.
+	// Role names the queue group: of all connections serving the subject in the same role, one gets each request.
 	Role    topology.Role
 	Workers int // requests handled at once; 0 means 1
-	// Queue is how many requests may wait for a worker; 0 means 256. What comes beyond is refused at once.
+	// Queue is the maximum number of requests waiting for a worker; 0 means 256. Further requests are refused at
+	// once.
 	Queue int
-	// Handle makes the answer. ctx goes on after the endpoint's own has ended, for the endpoint's grace.
+	// Handle returns the reply. Its context outlives the context of [Conn.Answer] by at most Grace.
 	Handle func(ctx context.Context, m *Msg) proto.Message
-	// Refuse makes the answer where Handle was not called, or panicked.
+	// Refuse returns the reply to a request if Handle was not called, or panicked.
 	Refuse func(err error) proto.Message
-	// Listening, where it is set, is called once requests reach this connection.
+	// Listening, if not nil, is called once requests reach this connection.
 	Listening func()
-	// Grace is how long requests may be worked on after ctx has ended; 0 means 3 s.
+	// Grace is how long handlers may run after ctx has ended; 0 means 3 s.
 	Grace time.Duration
 }
 
-// Answer answers requests until ctx ends; those that wait by then are still answered, within the grace.
+// Answer serves requests until ctx ends. Requests waiting at that moment are still answered, within the grace period.
 func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 	queue := make(chan *nats.Msg, cmp.Or(e.Queue, 256))
 	sub, err := c.nc.QueueSubscribe(topology.AskedByAll(e.Subject), string(e.Role), func(m *nats.Msg) {
@@ -50,7 +50,7 @@ func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 	}
 	work, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abort(context.Canceled)
-	last := make(chan struct{}) // closed when no request comes any more
+	last := make(chan struct{}) // closed once no more requests arrive
 	var workers sync.WaitGroup
 	for range max(e.Workers, 1) {
 		workers.Go(func() { c.answerAll(work, &e, queue, last) })
@@ -63,7 +63,7 @@ func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 		abort(fmt.Errorf("requests on %s were not answered within the grace", e.Subject))
 	})
 	defer timer.Stop()
-	// What the server has sent already is still handled.
+	// Requests already sent by the server are still handled.
 	drained := make(chan struct{})
 	sub.SetClosedHandler(func(string) { close(drained) })
 	if err := sub.Drain(); err == nil {
@@ -77,7 +77,7 @@ func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 	return nil
 }
 
-// flushed waits until the server has all that was sent, and tells whether it did before ctx ended.
+// flushed waits until the server has received everything sent, and reports whether it did before ctx ended.
 func (c *Conn) flushed(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		bounded, cancel := context.WithTimeout(ctx, publishTimeout)
@@ -126,7 +126,7 @@ func (c *Conn) answerOne(ctx context.Context, e *Endpoint, raw *nats.Msg) {
 
 func (c *Conn) reply(to *nats.Msg, body proto.Message) {
 	if to.Reply == "" {
-		return // nobody waits
+		return // the sender does not wait for a reply
 	}
 	m, err := (&Outgoing{Subject: to.Reply, Body: body}).msg(context.Background())
 	if err == nil {

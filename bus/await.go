@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// awaitEvery is how often something that the bus could not answer is tried again.
+// awaitEvery is the interval between the attempts of [Conn.Await].
 const awaitEvery = 500 * time.Millisecond
 
-// Await calls do until it succeeds, fails for another reason than the bus, or ctx ends: JetStream may answer long
-// after its server accepts connections. what names it in the log.
+// Await calls do, every [awaitEvery], until it succeeds, fails for a reason other than the bus, or ctx ends:
+// JetStream may become available long after its server accepts connections. The log entry names the operation by
+// what.
 func (c *Conn) Await(ctx context.Context, what string, do func(context.Context) error) error {
 	for told := false; ; {
 		attempt, cancel := context.WithTimeout(ctx, publishTimeout)

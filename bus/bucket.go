@@ -12,22 +12,22 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Update is a key's newest value, or that it was deleted.
+// Update is the newest value of a key, or its deletion.
 type Update struct {
 	Key      string
-	Value    []byte // nil where Deleted
+	Value    []byte // nil if Deleted
 	Header   nats.Header
-	Revision uint64 // the sequence in the bucket's stream: revisions order all keys of a bucket
+	Revision uint64 // the sequence in the bucket's stream; revisions order all keys of a bucket
 	Deleted  bool
 }
 
-// Decode reads the value, as [Msg.Decode] does.
+// Decode decodes the value like [Msg.Decode].
 func (u *Update) Decode(into proto.Message) error {
 	return (&Msg{Header: u.Header, Data: u.Value}).Decode(into)
 }
 
-// Get reads a key into a message and returns its revision, or [ErrNotFound]. With replicas the answer may
-// be a moment old: a write that expects its revision finds out.
+// Get reads the value of a key into a message and returns its revision, or [ErrNotFound]. The reply of a replica may
+// be slightly out of date; a later write with this revision then fails with [ErrConflict].
 func (c *Conn) Get(ctx context.Context, bucket, key string, into proto.Message) (revision uint64, err error) {
 	m, err := c.Last(ctx, topology.BucketStream(bucket), topology.BucketSubject(bucket, key))
 	if err != nil {
@@ -42,18 +42,18 @@ func (c *Conn) Get(ctx context.Context, bucket, key string, into proto.Message) 
 	return m.Seq, nil
 }
 
-// kvOperation marks the deletion of a key (ADR-8).
+// kvOperation is the header marking the deletion of a key (ADR-8).
 const kvOperation = "KV-Operation"
 
-// Put writes a key whose newest revision must be expect, 0 where it must not exist or be deleted, and
-// returns the new revision; [ErrConflict] where somebody else was first.
+// Put writes a key if its newest revision is expect, and returns the new revision. If expect is 0, the key must not
+// exist or must be deleted. If another writer came first, the error is [ErrConflict].
 func (c *Conn) Put(ctx context.Context, bucket, key string, body proto.Message, expect uint64) (revision uint64, err error) {
 	o := PutMsg(bucket, key, body, expect)
 	ack, err := c.Publish(ctx, o)
 	if expect != 0 || !errors.Is(err, ErrConflict) {
 		return ack.Seq, err
 	}
-	// The key may be there as a deletion, whose revision is then what to expect.
+	// A deleted key has a newest message as well: the deletion marker. Its revision is the one to expect.
 	m, lastErr := c.Last(ctx, topology.BucketStream(bucket), topology.BucketSubject(bucket, key))
 	if lastErr != nil || !m.Deleted() {
 		return 0, err
@@ -63,17 +63,17 @@ func (c *Conn) Put(ctx context.Context, bucket, key string, body proto.Message, 
 	return ack.Seq, err
 }
 
-// PutMsg is the message that writes a key, for a batch.
+// PutMsg returns the message to write a key in a batch.
 func PutMsg(bucket, key string, body proto.Message, expect uint64) Outgoing {
 	return Outgoing{Subject: topology.BucketSubject(bucket, key), Body: body, ExpectLast: Expect(expect)}
 }
 
-// DeleteMsg is the message that marks a key deleted, for a batch.
+// DeleteMsg returns the message to delete a key in a batch.
 func DeleteMsg(bucket, key string, expect uint64) Outgoing {
 	return Outgoing{Subject: topology.BucketSubject(bucket, key), Header: nats.Header{kvOperation: {"DEL"}}, ExpectLast: Expect(expect)}
 }
 
-// Delete marks a key deleted if its newest revision is expect; watchers see it.
+// Delete marks a key as deleted if its newest revision is expect. Watchers receive the deletion.
 func (c *Conn) Delete(ctx context.Context, bucket, key string, expect uint64) error {
 	m := nats.NewMsg(topology.BucketSubject(bucket, key))
 	m.Header.Set(kvOperation, "DEL")
@@ -87,8 +87,8 @@ func (c *Conn) Delete(ctx context.Context, bucket, key string, expect uint64) er
 	return nil
 }
 
-// Last reads the newest message of a subject, or [ErrNotFound]. The stream must allow direct gets; any
-// replica answers.
+// Last reads the newest message of a subject, or returns [ErrNotFound]. The stream must allow direct gets. Any
+// replica may answer.
 func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
@@ -112,11 +112,11 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 	return m, nil
 }
 
-// Watch calls apply with the newest value of every key that matches, in the order of revisions, then with
-// each later one, until ctx ends. caughtUp is called once, after the first round. An error from apply ends
-// the watch and is returned, and so does a connection that was closed and a bucket that was replaced
-// ([ErrReplaced]); a lost connection does not: when it is back the watch goes on after the last revision. apply
-// is never called concurrently.
+// Watch calls apply with the newest value of every matching key, in order of revision, and then with each later
+// value, until ctx ends. It calls caughtUp once, after the initial values. apply is never called concurrently.
+//
+// Watch ends with an error if apply returns one, if the connection is closed, or if the bucket was replaced
+// ([ErrReplaced]). After a lost connection it continues from the last revision.
 func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply func(Update) error, caughtUp func()) error {
 	t := &Tail{Conn: c, Stream: topology.BucketStream(bucket), Current: caughtUp}
 	for _, k := range keys {
@@ -139,8 +139,8 @@ func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply fu
 	return t.Run(ctx)
 }
 
-// Subjects lists the subjects of a stream that match, with how many messages each has. The answer comes
-// in pieces; a subject that comes or goes meanwhile may be missed.
+// Subjects returns the matching subjects of a stream and the number of messages of each. The server answers in pages,
+// so a subject may be missed if it is added or removed during the call.
 func (c *Conn) Subjects(ctx context.Context, stream, filter string) (map[string]uint64, error) {
 	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {

@@ -15,12 +15,12 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Commit stores messages of one stream together or not at all (ADR-50), in order and next to each other,
-// and returns the sequence of the first. At most [topology.MaxBatch] messages; MsgID is not supported in
-// a batch. A single message is a plain publish.
+// Commit atomically stores messages of one stream (ADR-50), consecutively and in order, and returns the sequence of
+// the first. A batch holds at most [topology.MaxBatch] messages; MsgID is not supported in a batch. A single message
+// is published without a batch.
 //
-// When an expectation fails, nothing is stored and the error is [ErrConflict]. A batch that the server had
-// no room for is tried again by itself until ctx ends, then the error is [ErrBusy].
+// If an expectation fails, nothing is stored and the error is [ErrConflict]. If the server has too many open batches,
+// Commit retries until ctx ends and then returns [ErrBusy].
 func (c *Conn) Commit(ctx context.Context, all []Outgoing) (first uint64, err error) {
 	switch {
 	case len(all) == 0:
@@ -63,15 +63,15 @@ func (c *Conn) Commit(ctx context.Context, all []Outgoing) (first uint64, err er
 	return first, nil
 }
 
-// commitAnswer is the server's answer to the last message of a batch (ADR-50).
+// commitAnswer is the server's reply to the last message of a batch (ADR-50).
 type commitAnswer struct {
 	Error *jetstream.APIError `json:"error"`
 	Seq   uint64              `json:"seq"`   // of the last message
 	Count int                 `json:"count"` // of the messages
 }
 
-// commitOnce sends a batch. Only the first and the last message ask for an answer: the first, so that a
-// refused batch is known before the rest is sent.
+// commitOnce sends a batch. Only the first and the last message request a reply. The reply to the first detects a
+// rejected batch before the rest is sent.
 func (c *Conn) commitOnce(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
 	batch := nuid.Next()
 	for i, m := range msgs {
@@ -81,7 +81,7 @@ func (c *Conn) commitOnce(ctx context.Context, msgs []*nats.Msg) (uint64, error)
 	last := len(msgs) - 1
 	msgs[last].Header.Set("Nats-Batch-Commit", "1")
 	for i, m := range msgs[:last] {
-		// A small batch is sent at once: a refusal shows at its commit, at no cost to anybody.
+		// Small batches skip this round trip: a rejection shows at the commit.
 		if i == 0 && last > 16 {
 			if answer, err := c.nc.RequestMsgWithContext(ctx, m); err != nil {
 				return 0, err
@@ -111,7 +111,7 @@ func (c *Conn) commitOnce(ctx context.Context, msgs []*nats.Msg) (uint64, error)
 	return ack.Seq - uint64(len(msgs)) + 1, nil
 }
 
-// refusal is the error in an answer; an empty answer is none.
+// refusal returns the error in a reply. An empty reply is not an error.
 func refusal(data []byte) error {
 	if len(data) == 0 {
 		return nil

@@ -19,62 +19,64 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Config says how to reach NATS and as whom.
+// Config holds the parameters of a connection to NATS.
 type Config struct {
-	URL string // nats://host:port, several separated by commas
-	// Creds is the path of a credentials file; empty where the server asks for none, or InProcess is set.
+	URL string // nats://host:port; separate several servers by commas
+	// Creds is the path of a credentials file. It is empty if the server requires none, or for an in-process
+	// connection.
 	Creds string
 	Role  topology.Role
-	// Follower is the name of the follower that the credentials are for; empty: the name in the file Creds. It is
-	// used by the role [topology.Follower] alone.
+	// Follower is the name of the follower the credentials belong to. If it is empty, the name is read from Creds.
+	// Only the role [topology.Follower] uses it.
 	Follower string
 	Log      *slog.Logger
-	// Ping is how often the server is asked whether it is there; 0 means [DefaultPing]. A server that answers
-	// none of two pings has vanished: the connection is made anew, with another of the servers if there are any.
+	// Ping is the interval of pings to the server; 0 means [DefaultPing]. If two pings in a row are unanswered, the
+	// client reconnects, to another server if there is one.
 	Ping time.Duration
-	// Tracer records spans of what stages handle; nil: none are recorded, trace contexts are passed on.
+	// Tracer records spans of the handled messages. If it is nil, no spans are recorded; trace contexts are still
+	// propagated.
 	Tracer trace.TracerProvider
-	// Options are added last: package embed connects in process with them.
+	// Options are applied last. Package embed uses them for in-process connections.
 	Options []nats.Option
 }
 
-// Conn is a connection of one role. It is safe for concurrent use. It reconnects for ever by itself.
+// Conn is a connection with the permissions of one role. It is safe for concurrent use and reconnects indefinitely.
 type Conn struct {
 	nc *nats.Conn
 	js jetstream.JetStream
-	// queue is that of [topology.Queue], as the operator reaches it.
+	// queue accesses the streams of [topology.Queue] through the operator's API prefix.
 	queue jetstream.JetStream
 	role  topology.Role
 	name  string // of the user
 	log   *slog.Logger
-	// tracer makes the spans of stages.
+	// tracer starts the spans of stages.
 	tracer trace.Tracer
-	// open bounds the atomic batches under way, below what the server allows a stream.
+	// open limits the number of open atomic batches. The limit is below the server's limit for a stream.
 	open chan struct{}
-	// monitors are those of its stages and watches.
+	// monitors watches the connection's stages and readers.
 	monitors monitors
-	// draining are the stages that have ended and still hand messages back.
+	// draining counts ended stages still returning messages to the server.
 	draining sync.WaitGroup
-	// unreadable counts the records that could not be decoded.
+	// unreadable counts records with undecodable content.
 	unreadable unreadable
 	// writes notes those that the server does not take.
 	writes writes
 }
 
-// maxOpenBatches stays under the server's 50 for a stream, so that two services seldom meet ErrBusy.
+// maxOpenBatches is below the server's limit of 50 for a stream, so two services rarely get [ErrBusy].
 const maxOpenBatches = 20
 
-// DefaultPing is how often a connection asks whether its server is there.
+// DefaultPing is the default interval of pings to the server.
 const DefaultPing = 2 * time.Second
 
-// requestTimeout bounds a request to JetStream where its context has no deadline.
+// requestTimeout limits a JetStream request if its context has no deadline.
 const requestTimeout = 5 * time.Second
 
-// maxPings is how many pings may be unanswered.
+// maxPings is the number of unanswered pings after which the connection counts as lost.
 const maxPings = 2
 
-// Connect waits until NATS answers or ctx ends. What no waiting changes is returned at once: a malformed URL,
-// a credentials file that is missing, is none or has expired, and a login that the server refuses.
+// Connect connects to NATS, retrying until the server answers or ctx ends. Permanent errors are returned at once: a
+// malformed URL, a missing, invalid or expired credentials file, and a login rejected by the server.
 func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	log := cfg.Log
 	if log == nil {
@@ -101,7 +103,7 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 		nats.PingInterval(cmp.Or(cfg.Ping, DefaultPing)),
 		nats.MaxPingsOutstanding(maxPings),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			// A denied publish shows here and nowhere else: its caller sees a timeout.
+			// This is the only report of a denied publish; the caller only sees a timeout.
 			args := []any{"err", err}
 			if sub != nil {
 				args = append(args, "subject", sub.Subject)
@@ -122,7 +124,7 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		nc, err := nats.Connect(cfg.URL, options...)
 		if err == nil {
-			// Without a timeout, a message whose answer is lost would take one of the places for ever.
+			// Without this timeout, a message whose acknowledgement is lost would occupy a pending slot forever.
 			js, err1 := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithPublishAsyncTimeout(publishTimeout),
 				jetstream.WithDefaultTimeout(requestTimeout))
 			queue, err2 := jetstream.NewWithAPIPrefix(nc, topology.Queue.APIPrefix(), jetstream.WithDefaultTimeout(requestTimeout))
@@ -144,8 +146,8 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	}
 }
 
-// awaitClosed waits until the connection is closed, by [Conn.Close] or for good by a server that refuses it, and
-// reports whether it was; false where ctx ended first.
+// awaitClosed waits until the connection is closed, by [Conn.Close] or by the server rejecting it permanently. It
+// returns false if ctx ends first.
 func (c *Conn) awaitClosed(ctx context.Context) bool {
 	closed := c.nc.StatusChanged(nats.CLOSED)
 	defer c.nc.RemoveStatusListener(closed)
@@ -160,7 +162,7 @@ func (c *Conn) awaitClosed(ctx context.Context) bool {
 	}
 }
 
-// closed returns why the connection was closed.
+// closed returns the reason for the closing of the connection.
 func (c *Conn) closed() error {
 	err := c.nc.LastError()
 	if err == nil {
@@ -172,7 +174,7 @@ func (c *Conn) closed() error {
 	return fmt.Errorf("%w: %w", nats.ErrConnectionClosed, err)
 }
 
-// identity is the name of the connection's user, and what begins its inboxes.
+// identity returns the user name of the connection and the prefix of its inboxes.
 func identity(cfg Config) (name, inbox string, err error) {
 	if cfg.Role != topology.Follower {
 		return string(cfg.Role), cfg.Role.InboxPrefix(), nil
@@ -197,13 +199,14 @@ func identity(cfg Config) (name, inbox string, err error) {
 	return name, topology.FollowerInbox(name), nil
 }
 
-// NATS is the connection itself, for requests and answers.
+// NATS returns the underlying connection, for requests and replies.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
 
-// JetStream is the connection's JetStream: for the operator, the one of the pipeline's zone.
+// JetStream returns the connection's JetStream context. For the operator it is the one of the pipeline's zone.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 
-// JetStreamOf is the JetStream that has a stream. To the operator, that of a stream of another zone has another prefix.
+// JetStreamOf returns the JetStream context for a stream. The operator reaches the streams of other zones through a
+// different API prefix.
 func (c *Conn) JetStreamOf(stream string) jetstream.JetStream {
 	if c.role == topology.Operator && topology.ZoneOfStream(stream) != topology.Pipeline {
 		return c.queue
@@ -211,13 +214,14 @@ func (c *Conn) JetStreamOf(stream string) jetstream.JetStream {
 	return c.js
 }
 
-// CommandInbox is a new subject for the answers to commands to the registry.
+// CommandInbox returns a new subject for the registry's replies to commands.
 func (c *Conn) CommandInbox() string { return topology.CommandAnswers(c.role) + "." + nuid.Next() }
 
-// Connected reports whether there is a connection to a server now.
+// Connected reports whether the connection to a server is established.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
-// Ready tells why the bus cannot be used now; nil when it can.
+// Ready returns an error if the bus is currently unusable: it is disconnected, did not answer within 2 s, or a stage
+// or reader is stalled ([Conn.Stalled]).
 func (c *Conn) Ready(ctx context.Context) error {
 	if !c.nc.IsConnected() {
 		return fmt.Errorf("NATS is %s", c.nc.Status())
@@ -230,8 +234,8 @@ func (c *Conn) Ready(ctx context.Context) error {
 	return errors.Join(c.Stalled(), c.Unwritable())
 }
 
-// Close lets what is under way go out, for a second at most, and closes. In a cluster it first waits until the server has
-// answered the requests of stages that have ended, for five seconds at most.
+// Close flushes pending messages, for at most 1 s, and closes the connection. In a cluster it first waits, for at
+// most 5 s, until the server has answered the outstanding pull requests of ended stages.
 func (c *Conn) Close() {
 	c.draining.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -15,47 +15,48 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Handler handles one message. What it returns decides what becomes of the message: nil acknowledges it,
-// a [Permanent] error sends it to the dead letters, and any other has it redelivered with a delay, until
-// [Stage.Attempts] is used up. A panic is an error. The handler may take as long as it needs: its claim
-// on the message is renewed while it works.
+// Handler handles one message. If it returns nil, the message is acknowledged. If it returns a [Permanent] error, the
+// message becomes a dead letter. After any other error, or a panic, the message is redelivered with a delay, until
+// [Stage.Attempts] is exhausted. A handler may run for any length of time: the message's acknowledgement deadline is
+// extended while it runs.
 type Handler func(ctx context.Context, m *Msg) error
 
-// Stage is a kind of work and where it comes from.
+// Stage describes a processing stage: its source of messages and its limits.
 type Stage struct {
 	Name     string // in dead letters, logs and metrics
 	Stream   string
 	Consumer string
 	Workers  int // messages handled at once; 0 means 1
-	// Attempts is how often a message is tried before it goes to the dead letters; 0 means 5.
+	// Attempts is the number of attempts before a message becomes a dead letter; 0 means 5.
 	Attempts int
-	// Bury, where it is set, is called before a message goes to the dead letters: a batch leaves a failed
-	// poll behind. An error from it keeps the message.
+	// Bury, if not nil, is called before a message becomes a dead letter; the fetcher uses it to record a failed
+	// poll. If it returns an error, the message is kept.
 	Bury func(ctx context.Context, m *Msg, why error) error
-	// Observe, where it is set, is told of each handled message: how long it took, and the error.
+	// Observe, if not nil, is called after each handled message with the duration and the error.
 	Observe func(took time.Duration, err error)
-	// Grace is how long handlers may go on after ctx has ended; 0 means 3 s.
+	// Grace is how long handlers may continue after ctx has ended; 0 means 3 s.
 	Grace time.Duration
 }
 
-// hardLimit is when a message is given up that this process never tried: it has ended every process that
-// did. A message of a newer version comes back every [newerDelay], so this is days away for it.
+// hardLimit is the number of deliveries after which a message is given up even if this process never tried it:
+// presumably it crashed every process handling it. A message of a newer version is redelivered every [newerDelay] and
+// thus reaches the limit only after days.
 const (
 	hardLimit  = 1000
 	newerDelay = 5 * time.Minute
 )
 
-// Consume handles the messages of a stage until ctx ends, then lets the handlers that run finish within
-// the stage's grace; a message that was not finished is redelivered. It outlives lost connections and a
-// consumer that is not there yet. The error is nil unless the stage itself is wrong, or the connection was closed
-// while ctx had not ended, as the server does with revoked or expired credentials.
+// Consume handles the messages of a stage until ctx ends. Running handlers may then finish within the grace period;
+// unfinished messages are redelivered. Consume survives lost connections and waits for a consumer still to be
+// created. It returns an error if the stage is invalid, or if the connection is closed before ctx ends, for instance
+// by the server because the credentials expired or were revoked.
 func (c *Conn) Consume(ctx context.Context, s Stage, h Handler) error {
 	if s.Name == "" || s.Stream == "" || s.Consumer == "" {
 		return fmt.Errorf("a stage needs a name, a stream and a consumer: %+v", s)
 	}
 	s.Workers, s.Attempts = max(s.Workers, 1), cmp.Or(s.Attempts, 5)
 	s.Grace = cmp.Or(s.Grace, 3*time.Second)
-	// Handlers run on a context of their own, so that the end of ctx lets them finish.
+	// Handlers run with a separate context, so they can finish after ctx has ended.
 	work, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abort(context.Canceled)
 	st := &stage{Stage: s, conn: c, handle: h, failed: map[uint64]int{}}
@@ -86,10 +87,10 @@ type stage struct {
 	conn   *Conn
 	handle Handler
 	mu     sync.Mutex
-	failed map[uint64]int // by sequence: attempts that failed in this process
+	failed map[uint64]int // failed attempts in this process, by sequence
 }
 
-// settle handles a message and tells the server what becomes of it.
+// settle handles a message and reports the outcome to the server.
 func (s *stage) settle(work context.Context, d *delivery) {
 	m, start := d.Msg, time.Now()
 	var err error
@@ -107,7 +108,7 @@ func (s *stage) settle(work context.Context, d *delivery) {
 	switch {
 	case err == nil:
 		s.forget(m.Seq)
-		// An acknowledgement that is lost costs a redelivery; the fences of what was written make that harmless.
+		// A lost acknowledgement causes a redelivery, which is harmless: writes are fenced by expected sequences.
 		if err := d.ack(ctx); err != nil {
 			log.Warn("acknowledgement was not confirmed", "err", err)
 		}
@@ -115,7 +116,8 @@ func (s *stage) settle(work context.Context, d *delivery) {
 		log.Warn("message waits for a newer reader", "err", err)
 		d.retryIn(newerDelay)
 	case work.Err() != nil && !IsPermanent(err):
-		// Cut short by the end of the stage: no attempt of the message's, and another may have it at once.
+		// The shutdown of the stage interrupted the handler. This is not a failed attempt, and another process may
+		// take the message at once.
 		log.Info("message is left to another", "err", err)
 		d.giveBack()
 	case IsPermanent(err) || s.fail(m.Seq) >= s.Attempts:
@@ -133,8 +135,8 @@ func (s *stage) settle(work context.Context, d *delivery) {
 	}
 }
 
-// exhausted is why a message is not even tried: this process failed at it before and it was handed out
-// more often than it may, or no process ever finished it.
+// exhausted returns an error if a message must not be tried again: either this process failed at it before and its
+// deliveries exceed the limit, or no process ever finished it.
 func (s *stage) exhausted(m *Msg) error {
 	s.mu.Lock()
 	tried := s.failed[m.Seq] > 0
@@ -149,7 +151,7 @@ func (s *stage) fail(seq uint64) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.failed) > 10_000 {
-		clear(s.failed) // a bound on memory; at worst a few more attempts
+		clear(s.failed) // bounds the memory; at worst a message gets a few more attempts
 	}
 	s.failed[seq]++
 	return s.failed[seq]
@@ -161,7 +163,7 @@ func (s *stage) forget(seq uint64) {
 	s.mu.Unlock()
 }
 
-// attempt runs the handler and renews the claim on the message while it runs.
+// attempt runs the handler and extends the message's acknowledgement deadline while it runs.
 func (s *stage) attempt(work context.Context, d *delivery) (err error) {
 	m := d.Msg
 	stop := make(chan struct{})
@@ -205,7 +207,8 @@ func (s *stage) bury(ctx context.Context, m *Msg, why error) error {
 			Reason: why.Error(), At: proto.At(time.Now()), Header: m.Header, Data: m.Data},
 	})
 	if errors.Is(err, nats.ErrMaxPayload) {
-		// A message at the size limit does not fit into a letter about it; what and why still do.
+		// A message at the size limit does not fit into a dead letter. The letter without the body still has the
+		// metadata and the reason.
 		_, err = s.conn.Publish(ctx, Outgoing{
 			Subject: topology.Dead(s.Name, topology.AccountOf(m.Subject)),
 			Body: &proto.DeadLetter{Stage: s.Name, Stream: m.Stream, Seq: m.Seq, Subject: m.Subject, Delivered: m.Delivered,
@@ -215,7 +218,7 @@ func (s *stage) bury(ctx context.Context, m *Msg, why error) error {
 	return err
 }
 
-// retryDelay grows with the deliveries: half a second, one, two, up to fifteen.
+// retryDelay doubles with each delivery: from 0.5 s to at most 15 s.
 func retryDelay(delivered int) time.Duration {
 	return min(15*time.Second, 500*time.Millisecond<<min(max(delivered-1, 0), 10))
 }

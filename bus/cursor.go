@@ -12,13 +12,14 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// cursor is a position in POSTURE_LOG that can be checked: a sequence alone may belong to another log, or to
-// what the log held before it was restored from an older copy.
+// cursor is a verifiable position in POSTURE_LOG. A sequence alone could belong to another log, or to messages lost
+// when the log was restored from an older copy.
 type cursor struct {
 	seq uint64
-	// created is when the log was created, in nanoseconds; 0: unknown.
+	// created is the creation time of the log, in nanoseconds; 0 if unknown.
 	created int64
-	// at is when the server stored the change of that sequence, in nanoseconds; 0: unknown, or no change.
+	// at is the time at which the server stored the change with this sequence, in nanoseconds. It is 0 if the time is
+	// unknown or the sequence is not a change.
 	at int64
 }
 
@@ -33,12 +34,13 @@ func cursorOf(seq uint64, created, at time.Time) cursor {
 	return c
 }
 
-// String is the form that followers keep: the sequence, and the times in base 36.
+// String returns the form stored by followers: the sequence in decimal, then both times in base 36, separated by
+// dots.
 func (c cursor) String() string {
 	return strconv.FormatUint(c.seq, 10) + "." + strconv.FormatInt(c.created, 36) + "." + strconv.FormatInt(c.at, 36)
 }
 
-// parseCursor reads what String writes, and a plain sequence.
+// parseCursor parses the result of String, or a plain sequence.
 func parseCursor(text string) (c cursor, err error) {
 	parts := strings.Split(text, ".")
 	var errs [3]error
@@ -52,13 +54,13 @@ func parseCursor(text string) (c cursor, err error) {
 	return c, nil
 }
 
-// ValidCursor returns an error if text is not an [Event.Cursor]; a plain sequence is one.
+// ValidCursor returns an error if text is neither an [Event.Cursor] nor a plain sequence.
 func ValidCursor(text string) error {
 	_, err := parseCursor(text)
 	return err
 }
 
-// End returns the sequence of the newest message of POSTURE_LOG, and the cursor to follow from there on.
+// End returns the sequence of the newest message of POSTURE_LOG, and the cursor to continue from.
 func (c *Conn) End(ctx context.Context) (seq uint64, position string, err error) {
 	log, err := c.js.Stream(ctx, topology.PostureLog)
 	if err != nil {
@@ -68,12 +70,12 @@ func (c *Conn) End(ctx context.Context) (seq uint64, position string, err error)
 	return info.State.LastSeq, cursorOf(info.State.LastSeq, info.Created, time.Time{}).String(), nil
 }
 
-// moved is why a follower cannot go on from its position and has to take a new state.
+// moved is an error stating why a follower cannot continue from its position and must read a new state.
 type moved struct{ why string }
 
 func (m moved) Error() string { return m.why }
 
-// The reasons.
+// The reasons for reading a new state.
 var (
 	errDeleted  = moved{"the log no longer holds what comes next"}
 	errBeyond   = moved{"the position is beyond the end of the log: the log was restored from an older copy, or rolled back"}
@@ -84,8 +86,8 @@ var (
 	errUnreadable = moved{"a change cannot be read"}
 )
 
-// checkHeld is [checkHeld], but doubts a log that ends before the position: its leader may have been cut off from
-// the others, or elected a moment ago, before it had applied everything.
+// checkHeld is like the function of this name, but does not immediately trust a log ending before the position: its
+// leader may be partitioned from the other replicas, or newly elected and still applying entries.
 func (f *follower) checkHeld(log *jetstream.StreamInfo, c cursor) error {
 	err := checkHeld(log, c)
 	if !errors.Is(err, errBeyond) {
@@ -105,7 +107,7 @@ func (f *follower) checkHeld(log *jetstream.StreamInfo, c cursor) error {
 	return err
 }
 
-// checkHeld returns an error if a log does not hold all that comes after a position.
+// checkHeld returns an error if the log does not hold every message after a position.
 func checkHeld(log *jetstream.StreamInfo, c cursor) error {
 	switch {
 	case c.created != 0 && c.created != log.Created.UnixNano():
@@ -118,8 +120,7 @@ func checkHeld(log *jetstream.StreamInfo, c cursor) error {
 	return nil
 }
 
-// checkKept compares a position that was kept while the follower did not run, or while its connection was
-// away, with the log.
+// checkKept compares a position with the log after the follower was stopped or its connection was lost.
 func (f *follower) checkKept(ctx context.Context, c cursor) error {
 	stream, err := f.js.Stream(ctx, topology.PostureLog)
 	if err != nil {
@@ -133,7 +134,7 @@ func (f *follower) checkKept(ctx context.Context, c cursor) error {
 		return errGap
 	}
 	if info.State.NumDeleted > 0 {
-		// The log deletes at its beginning only: what is missing further on was lost.
+		// Retention deletes from the beginning of the log only. Messages missing further on were lost.
 		if info, err = stream.Info(ctx, jetstream.WithDeletedDetails(true)); err != nil {
 			return fmt.Errorf("follow: %w", err)
 		}
@@ -149,7 +150,7 @@ func (f *follower) checkKept(ctx context.Context, c cursor) error {
 	return f.checkTime(ctx, c)
 }
 
-// checkTime makes sure that the change at a position is the one that the follower has seen.
+// checkTime returns an error unless the change at a position is the one the follower has handled.
 func (f *follower) checkTime(ctx context.Context, c cursor) error {
 	m, err := f.leaderNext(ctx, topology.PostureLog, f.changeFilter(), c.seq-1)
 	switch {

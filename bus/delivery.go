@@ -8,19 +8,19 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// What is sent to settle a message (ADR-15).
+// Bodies of the replies settling a message (ADR-15).
 var (
 	ackBody      = []byte("+ACK")
 	nakBody      = []byte("-NAK")
 	progressBody = []byte("+WPI")
 )
 
-// delivery is a message that a consumer handed out and that has to be settled.
+// delivery is a message delivered by a consumer and not yet settled.
 type delivery struct {
 	*Msg
 	nc      *nats.Conn
 	settle  string // subject of acknowledgements
-	pending uint64 // messages that the consumer has yet to hand out
+	pending uint64 // messages the consumer has yet to deliver
 	handed  uint64 // sequence among the consumer's deliveries
 }
 
@@ -36,19 +36,19 @@ func newDelivery(nc *nats.Conn, m *nats.Msg) (*delivery, error) {
 	}, nil
 }
 
-// ack returns once the server has confirmed that the message is acknowledged.
+// ack acknowledges the message and waits for the server's confirmation.
 func (d *delivery) ack(ctx context.Context) error {
 	_, err := d.nc.RequestWithContext(ctx, d.settle, ackBody)
 	return err
 }
 
-// renew prolongs the claim on the message by the consumer's AckWait.
+// renew extends the acknowledgement deadline of the message by the consumer's AckWait.
 func (d *delivery) renew() { _ = d.nc.Publish(d.settle, progressBody) }
 
-// giveBack lets another have the message at once.
+// giveBack returns the message to the server for immediate redelivery.
 func (d *delivery) giveBack() { _ = d.nc.Publish(d.settle, nakBody) }
 
-// retryIn has the message redelivered after a delay.
+// retryIn requests redelivery of the message after a delay.
 func (d *delivery) retryIn(delay time.Duration) {
 	_ = d.nc.Publish(d.settle, fmt.Appendf(nil, `-NAK {"delay": %d}`, delay.Nanoseconds()))
 }

@@ -12,32 +12,32 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Bounds of one batch: messages, and bytes after which the server sends no other message.
+// Limits of one batch: the number of messages, and the number of bytes after which the server adds no more messages.
 const (
 	batchMessages = 256
 	batchBytes    = 4 << 20
 )
 
-// answerTimeout is how long a batch may be silent before it counts as lost.
+// answerTimeout is the longest pause between two messages of a batch before the batch counts as lost.
 const answerTimeout = 2 * time.Second
 
-// errIncomplete is a batch of which a message was lost on its way.
+// errIncomplete is returned if a message of a batch was lost in transit.
 var errIncomplete = errors.New("the answer is incomplete")
 
-// errBadHeader is an answer with headers that cannot be read: those of the stored message, and so what the server
-// added to them, the message's sequence for instance.
+// errBadHeader is returned for a reply with malformed headers. The stored message's headers make the server's own
+// unreadable too, such as the message's sequence.
 var errBadHeader = errors.New("a message has headers that cannot be read")
 
-// batch is the end of a batched direct get.
+// batch is the result of a batched direct get.
 type batch struct {
-	last uint64 // sequence of its last message; 0 if it had none
-	more bool   // the replica that answered holds further messages
+	last uint64 // sequence of the last message; 0 if there was none
+	more bool   // the answering replica holds further messages
 }
 
-// directBatch calls each with the messages of a stream whose subject matches, from the sequence first on, as
-// many as one batch holds (ADR-31). Any replica answers, so the newest messages may be missing. Every batch has
-// an inbox of its own, which is gone when directBatch returns. A message that was lost on its way is an error:
-// each one names its predecessor.
+// directBatch calls each with the matching messages of a stream, beginning at sequence first, up to the limit of one
+// batch (ADR-31). Any replica may answer, so the newest messages may be missing. Every batch has its own inbox,
+// removed when directBatch returns. Each message names its predecessor; if a message was lost in transit, directBatch
+// returns [errIncomplete].
 func (c *Conn) directBatch(ctx context.Context, stream, filter string, first uint64, most int, each func(*Msg) error) (batch, error) {
 	question, err := json.Marshal(struct {
 		Seq      uint64 `json:"seq"`
@@ -66,7 +66,7 @@ func (c *Conn) directBatch(ctx context.Context, stream, filter string, first uin
 		case r = <-answers:
 		case <-silent.C:
 			if len(answers) > 0 {
-				silent.Reset(answerTimeout) // each took longer than that
+				silent.Reset(answerTimeout) // each took longer than the timeout
 				continue
 			}
 			return batch{}, nats.ErrTimeout
@@ -97,18 +97,18 @@ func (c *Conn) directBatch(ctx context.Context, stream, filter string, first uin
 
 const (
 	directGet = "$JS.API.DIRECT.GET."
-	// numPending is how many messages of the subject come after one of a batch.
+	// numPending is the number of messages after this one with a matching subject.
 	numPending = "Nats-Num-Pending"
 )
 
-// noMessage reports whether an answer says that there is no message.
+// noMessage reports whether a reply states that there is no message.
 func noMessage(r *nats.Msg) bool { return r.Header.Get(statusHeader) == "404" }
 
 const statusHeader = "Status"
 
-// fromDirect reads an answer to a direct get. The message is nil if there is none, or no other one. A stored
-// message may have headers of the names that the server adds to its answer: the server's come last, and an
-// answer without a message has no subject.
+// fromDirect parses the reply to a direct get. It returns nil if there is no message, or no further one. A stored
+// message may contain headers with the same names as those added by the server. The server's headers come last, and a
+// reply without a message has no subject.
 func fromDirect(r *nats.Msg) (*Msg, error) {
 	subject := lastValue(r.Header, jetstream.SubjectHeader)
 	if subject == "" {
@@ -129,7 +129,7 @@ func fromDirect(r *nats.Msg) (*Msg, error) {
 	return &Msg{Subject: subject, Header: r.Header, Data: r.Data, Seq: seq, Time: at}, nil
 }
 
-// lastValue is a header's last value.
+// lastValue returns the last value of a header.
 func lastValue(h nats.Header, name string) string {
 	values := h[name]
 	if len(values) == 0 {
@@ -138,7 +138,8 @@ func lastValue(h nats.Header, name string) string {
 	return values[len(values)-1]
 }
 
-// read is directBatch, with a way past a message whose headers cannot be read: the leader gives headers apart.
+// read is like directBatch, but also reads messages with malformed headers: it requests them from the leader, whose
+// reply carries the headers separately.
 func (c *Conn) read(ctx context.Context, stream, filter string, first uint64, most int, each func(*Msg) error) (batch, error) {
 	end, err := c.directBatch(ctx, stream, filter, first, most, each)
 	if !errors.Is(err, errBadHeader) {
@@ -154,8 +155,7 @@ func (c *Conn) read(ctx context.Context, stream, filter string, first uint64, mo
 	return batch{last: m.Seq, more: true}, nil
 }
 
-// leaderNext reads the first message after a sequence whose subject matches from the stream's leader;
-// [ErrNotFound] if there is none.
+// leaderNext reads the first matching message after a sequence from the stream's leader, or returns [ErrNotFound].
 func (c *Conn) leaderNext(ctx context.Context, stream, filter string, after uint64) (*Msg, error) {
 	question, err := json.Marshal(struct {
 		Seq  uint64 `json:"seq"`
@@ -171,8 +171,9 @@ func (c *Conn) leaderNext(ctx context.Context, stream, filter string, after uint
 	return m, err
 }
 
-// LeaderLast reads the newest message of a subject from the stream's leader, or [ErrNotFound]. Unlike [Conn.Last] it
-// is not answered by a replica that is behind. A message in a block that cannot be read is an error of the server.
+// LeaderLast reads the newest message of a subject from the stream's leader, or returns [ErrNotFound]. Unlike
+// [Conn.Last] it never reads from a lagging replica. If the message is in an unreadable block, the server returns an
+// error.
 func (c *Conn) LeaderLast(ctx context.Context, stream, subject string) (*Msg, error) {
 	question, err := json.Marshal(map[string]string{"last_by_subj": subject})
 	if err != nil {
@@ -218,7 +219,7 @@ func (c *Conn) leaderMessage(ctx context.Context, stream string, question []byte
 	return m, nil
 }
 
-// badHeader marks a message whose headers cannot be read.
+// badHeader marks a message with malformed headers.
 const badHeader = "Plumb-Bad-Header"
 
 const messageGet = "$JS.API.STREAM.MSG.GET."

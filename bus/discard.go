@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// discardWorkers is how many messages are discarded at once.
+// discardWorkers is the number of messages discarded concurrently.
 const discardWorkers = 16
 
-// Discard acknowledges every message that a consumer has to hand out, unread, and returns their number. It ends
-// when nothing waits any more, or with the first error.
+// Discard acknowledges all pending messages of a consumer without reading them, and returns their number. It ends
+// when no message is pending, or with the first error.
 func (c *Conn) Discard(ctx context.Context, stream, consumer string) (n int, err error) {
 	p, err := c.pulls(stream, consumer)
 	if err != nil {

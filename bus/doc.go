@@ -1,5 +1,5 @@
-// Package bus is how Plumbline's services, and any other system, use NATS: connect, publish, commit an
-// atomic batch, consume a stage of work, watch a bucket, follow results.
+// Package bus connects Plumbline's services, and any other system, to NATS: connect, publish, commit an atomic batch,
+// consume the messages of a stage, watch a bucket, follow results.
 //
-// What there is on the bus stands in package topology; what the messages are, in module proto.
+// Package topology defines the streams, subjects and permissions of the bus; module proto defines the messages.
 package bus

@@ -7,27 +7,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrConflict is returned when what a write expected to be the newest message of its subject no longer
-// is: somebody else wrote. Nothing was stored; read again and start over.
+// ErrConflict is returned if the newest message of a subject is not the expected one because of a concurrent write.
+// Nothing was stored. Read the subject again and start over.
 var ErrConflict = errors.New("another writer was first")
 
-// ErrOccupied is returned when a subject that holds one message at a time still holds one.
+// ErrOccupied is returned if a subject limited to one message still holds one.
 var ErrOccupied = errors.New("the subject still holds a message")
 
-// ErrNotFound is returned when there is no such key or message.
+// ErrNotFound is returned if the key or message does not exist.
 var ErrNotFound = errors.New("not found")
 
-// ErrBusy is returned when the server has too many atomic batches open; the same batch may be tried again.
+// ErrBusy is returned if the server has too many open atomic batches. The same batch may be retried.
 var ErrBusy = errors.New("too many atomic batches are open")
 
-// permanent marks an error that no redelivery can mend.
+// permanent marks an error redelivery cannot fix.
 type permanent struct{ err error }
 
 func (p permanent) Error() string { return p.err.Error() }
 func (p permanent) Unwrap() error { return p.err }
 
-// Permanent marks err as one that no redelivery can mend: a handler that returns it sends its message to
-// the dead letters at once. Permanent(nil) is nil.
+// Permanent marks err as permanent: if a handler returns it, the message becomes a dead letter at once instead of
+// being redelivered. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -35,13 +35,13 @@ func Permanent(err error) error {
 	return permanent{err}
 }
 
-// IsPermanent tells whether err, or what it wraps, was marked by [Permanent].
+// IsPermanent reports whether err, or an error it wraps, was marked by [Permanent].
 func IsPermanent(err error) bool {
 	var p permanent
 	return errors.As(err, &p)
 }
 
-// The server's error codes that mean something to a writer (nats-server errors.json).
+// Error codes of the server relevant to writers (nats-server errors.json).
 const (
 	codeWrongLastSequence         = 10071
 	codeWrongLastSequenceConstant = 10164 // the same, from a replicated stream
@@ -52,11 +52,12 @@ const (
 	codeInsufficientStorage       = 10047
 	codeInsufficientResources     = 10023
 	codeAccountResources          = 10002
-	codeNoPeers                   = 10005 // of a cluster, for what is to be placed
+	codeNoPeers                   = 10005 // from a cluster, when placing a stream or consumer
 	codeNotAvailable              = 10008 // JetStream has no leader
 )
 
-// translate gives the errors that callers act on their names and leaves the others.
+// translate joins API errors with the errors of this package, such as [ErrConflict], and returns all others
+// unchanged.
 func translate(err error) error {
 	if err == nil {
 		return nil
@@ -91,14 +92,15 @@ func fromCode(code int, err error) error {
 	return err
 }
 
-// Answered reports whether err is the server's answer to what was asked, that there is nothing or that it cannot be
-// read, and not about the connection or a server without a leader.
+// Answered reports whether err is the server's reply to the request (not found, or unreadable), as opposed to a
+// failure of the connection or a missing leader.
 func Answered(err error) bool {
 	var api *jetstream.APIError
 	return errors.Is(err, ErrNotFound) || errors.As(err, &api) && api.ErrorCode != codeNotAvailable
 }
 
-// Transient tells an error that is about the connection or the server, not about what was asked.
+// Transient reports whether err is about the connection or the server rather than the request, so a retry may
+// succeed.
 func Transient(err error) bool {
 	for _, t := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrDisconnected,
 		nats.ErrConnectionReconnecting, nats.ErrNoStreamResponse, jetstream.ErrNoStreamResponse, ErrBusy} {

@@ -13,42 +13,42 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Following says whose results to follow, and from where.
+// Following selects the results to follow and the position to start from.
 type Following struct {
-	Account proto.Account // the zero account: every account
-	// Name, where it is given, lets the server keep the position: the next Follow of that name goes on
-	// after the last event whose handler returned nil. It is the name of the follower that the credentials are
-	// for ("plumb follower create NAME"). One process at a time.
+	Account proto.Account // the zero account means every account
+	// Name, if not empty, lets the server store the position: the next Follow with this name continues after the last
+	// event handled without an error. It must be the name of the follower in the credentials ("plumb follower create
+	// NAME"). Only one process at a time may use a name.
 	Name string
-	// After is for a follower that keeps its position itself: it goes on after that [Event.Seq]. 0 begins
-	// with the state. Not together with Name. Prefer Cursor: a sequence alone does not tell another log, or an
-	// older copy of it, from the one that it was taken from.
+	// After is the [Event.Seq] to continue after, for a follower storing its own position. 0 begins with the state.
+	// It cannot be combined with Name or Cursor. Prefer Cursor: a sequence alone cannot distinguish the log from
+	// another one, or from an older copy.
 	After uint64
-	// Cursor is for a follower that keeps its position, or its results, itself: the [Event.Cursor] of the last
-	// event that it handled. It goes on after that event if the log still holds what comes next; if the log was
-	// restored from an older copy, rolled back or created anew, it gets a Reset and a new state. Together with
-	// Name, the server's position counts, once the log was compared with the cursor. Not together with After.
+	// Cursor is the [Event.Cursor] of the last handled event, for a follower storing its own position or results.
+	// Follow continues after this event if the log still holds the next one. If the log was restored from an older
+	// copy, rolled back or created anew, the follower gets a Reset and a new state. Together with Name, the log is
+	// compared with the cursor, and then the server's position is used. It cannot be combined with After.
 	Cursor string
 }
 
-// EventKind is what an event tells.
+// EventKind is the kind of an [Event].
 type EventKind int
 
-// The kinds of events. A follower that begins, or whose position has been deleted by the log's
-// retention, gets Reset, a State for each page, Ready, and from then on Changes.
+// The kinds of events. A new follower, or one whose position is older than the log's retention, receives Reset, a
+// State for each page, Ready, and then Changes.
 const (
-	EventReset  EventKind = iota + 1 // forget what you have: a new state follows
-	EventState                       // the newest entry of one page, in place of an older one of the same page
+	EventReset  EventKind = iota + 1 // discard all results: a new state follows
+	EventState                       // the newest entry of one page; it replaces an older entry of the same page
 	EventReady                       // the state is complete as of Seq
 	EventChange                      // devices changed to an outcome
 )
 
-// Event is a step of a follower.
+// Event is one event of [Conn.Follow].
 type Event struct {
 	Kind EventKind
-	// Seq is the position in POSTURE_LOG to go on from. It is 0 until the state is complete.
+	// Seq is the position in POSTURE_LOG to continue from. It is 0 until the state is complete.
 	Seq uint64
-	// Cursor is the position in a form that [Following.Cursor] checks. It is empty until the state is complete.
+	// Cursor is the position in the verifiable form of [Following.Cursor]. It is empty until the state is complete.
 	Cursor string
 	Time   time.Time // when the server stored the entry or change
 
@@ -59,10 +59,10 @@ type Event struct {
 	Change *proto.Change      // of a Change: the devices
 }
 
-// Follow hands every event to handle, in order, one at a time, until ctx ends, which is no error, or
-// handle returns an error, which Follow returns. It also returns if the connection was closed, as the server
-// does with revoked or expired credentials. Folding the changes onto the state gives the state at
-// any later position: see [Results]. A lost connection is waited out.
+// Follow calls handle with every event, in order, one at a time, until ctx ends, and then returns nil. If handle
+// returns an error, Follow returns it. Follow also returns an error if the connection is closed, for instance by the
+// server because the credentials expired or were revoked. It waits out lost connections. Applying the changes to the
+// state yields the state at any later position: see [Results].
 func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Context, Event) error) error {
 	if f.After != 0 && (f.Name != "" || f.Cursor != "") {
 		return errors.New("follow: give After without a name and without a cursor")
@@ -104,33 +104,34 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 	}
 }
 
-// handlerError tells the follower's own errors from the bus's.
+// handlerError distinguishes the handler's errors from those of the bus.
 type handlerError struct{ error }
 
 type follower struct {
 	*Conn
 	Following
 	handle func(context.Context, Event) error
-	// direct is set if it follows without a consumer.
+	// direct is set if the follower does not use a consumer.
 	direct bool
-	// monitor is idle while handle works; nil if direct.
+	// monitor is idle while handle runs. It is nil if direct is set.
 	monitor *Monitor
-	// pos is the position: everything up to it is handled; 0: nothing is.
+	// pos is the position: every event up to it is handled. It is 0 if none is.
 	pos cursor
-	// from is the position that this run began at. Where it is an entry's, the state was taken there: the
-	// changes that belong to that entry are in it already. Where it is a change's, the rest of its batch
-	// is still to come.
+	// from is the starting position of this run. If it is the position of an entry, the state was read there and
+	// already includes the changes of this entry. If it is the position of a change, the rest of its batch is still
+	// to come.
 	from uint64
-	// skip is the last change that could not be read: a state was taken since.
+	// skip is the last unreadable change; a state was read since.
 	skip uint64
-	// backoff is how long it waits before it takes a new state; it grows while changes cannot be read.
+	// backoff is the wait before a new state is read. It grows while changes are unreadable.
 	backoff time.Duration
-	// beyond is since when the log ends before the position; zero if it does not.
+	// beyond is when the log was first seen to end before the position; zero if it does not.
 	beyond time.Time
-	fresh  bool // the consumer of a named follower is to be made anew
+	fresh  bool // the consumer of a named follower must be recreated
 }
 
-// Bounds of the wait before a new state that an unreadable change led to: a writer of a newer version makes many.
+// Bounds of the wait before reading a new state because of an unreadable change. A writer of a newer version may
+// cause many.
 const (
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = time.Minute
@@ -147,7 +148,7 @@ func (f *follower) emit(ctx context.Context, e Event) error {
 	return nil
 }
 
-// once takes the state if there is no position, then follows the changes until something fails.
+// once reads the state if there is no position, then follows the changes until an error occurs.
 func (f *follower) once(ctx context.Context) error {
 	var consumer jetstream.Consumer
 	var err error
@@ -193,7 +194,7 @@ func (f *follower) changeFilter() string {
 	return topology.ChangesOf(f.Account)
 }
 
-// entry hands out a page's entry, and returns its place in the log. The page of one that cannot be read has no
+// entry emits the entry of a page and returns its position in the log. If the entry is unreadable, its page has no
 // results.
 func (f *follower) entry(ctx context.Context, m *Msg) (uint64, error) {
 	if f.monitor != nil {
@@ -209,7 +210,7 @@ func (f *follower) entry(ctx context.Context, m *Msg) (uint64, error) {
 	return seq, f.emit(ctx, Event{Kind: EventState, Time: m.Time, Page: page, Entry: entry})
 }
 
-// resume finds the named follower's consumer and its position; nil where there is none yet.
+// resume finds the named follower's consumer and its position. It returns nil if there is no consumer yet.
 func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 	consumer, err := f.js.Consumer(ctx, topology.PostureLog, topology.FollowPrefix+f.Name)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -224,7 +225,8 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, fmt.Errorf("follower %s: %w", f.Name, err)
 	}
 	log := stream.CachedInfo()
-	// The server begins a consumer's floor just before its first message, wherever it was made to start.
+	// The server sets a consumer's initial floor just before the first matching message, independent of its start
+	// sequence.
 	f.pos = cursorOf(max(info.AckFloor.Stream, info.Config.OptStartSeq-1), log.Created, time.Time{})
 	f.from = info.Config.OptStartSeq - 1
 	if of := info.Config.Metadata[logCreated]; of != "" && of != strconv.FormatInt(log.Created.UnixNano(), 36) {
@@ -234,22 +236,22 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, err
 	}
 	if info.NumAckPending > 0 || info.NumWaiting > 0 {
-		// The run before ended with an event in hand, or its request for one is still open, and would be given
-		// the next: either is held back by the server for a while.
+		// The previous run ended with an unacknowledged event or an open request. The server would withhold this
+		// event, or send the next one to the old request, for some time.
 		f.fresh = true
 		return nil, nil
 	}
 	return consumer, nil
 }
 
-// logCreated is where the consumer of a named follower says which log its position is in: when the log was
-// created, in nanoseconds, in base 36.
+// logCreated is the metadata key of a named follower's consumer for the creation time of its log, in nanoseconds, in
+// base 36. It identifies the log of the position.
 const logCreated = "plumbline.log-created"
 
-// abandoned is when the server forgets a named follower that did not come back.
+// abandoned is the time after which the server deletes the consumer of an inactive named follower.
 const abandoned = 30 * 24 * time.Hour
 
-// consumer makes the consumer of the changes after the position.
+// consumer creates the consumer of the changes after the position.
 func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	stream, err := f.js.Stream(ctx, topology.PostureLog)
 	if err != nil {
@@ -273,7 +275,7 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	})
 }
 
-// changes hands out what comes after the position.
+// changes emits the changes after the position.
 func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) error {
 	messages, err := f.messages(topology.PostureLog, consumer, 1, f.monitor)
 	if err != nil {
@@ -281,7 +283,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 	}
 	defer messages.close()
 	behind, checked, connections := false, time.Now(), f.nc.Stats().Reconnects
-	// In a log that was rolled back or created anew, nothing comes until it has passed the position.
+	// In a log rolled back or created anew, no message arrives until it has grown past the position.
 	messages.quiet = func(ctx context.Context) error {
 		if time.Since(checked) < unchecked {
 			return nil
@@ -295,7 +297,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 			return err
 		}
 		if n := f.nc.Stats().Reconnects; n != connections {
-			// The server may have come back with an older copy of the log.
+			// After a reconnect, the server may hold an older copy of the log.
 			if err := f.checkKept(ctx, f.pos); err != nil {
 				return err
 			}
@@ -308,7 +310,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 			checked = time.Now()
 		}
 		if err := f.change(ctx, m.Msg); err != nil {
-			m.giveBack() // the next run of this name need not wait for it
+			m.giveBack() // the next run with this name need not wait for it
 			return err
 		}
 		if err := m.ack(ctx); err != nil {
@@ -319,12 +321,12 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 	}
 }
 
-// farBehind is from how many waiting changes on a follower makes sure that none was deleted before it
-// came to it.
+// farBehind is the number of pending changes from which a follower checks before each change whether the log still
+// holds all of them.
 const farBehind = 10_000
 
-// unchecked is for how long a follower may take it that the log still holds what comes next. How much is
-// deleted while a handler works, or the connection is away, shows in no message.
+// unchecked is how long a follower relies on its last check of the log. Messages do not show how many others were
+// deleted while a handler ran or the connection was lost.
 const unchecked = time.Second
 
 func (f *follower) checkPosition(ctx context.Context) error {
@@ -345,7 +347,7 @@ func (f *follower) change(ctx context.Context, m *Msg) error {
 		return nil
 	}
 	if err != nil {
-		// What changed is not known: a new state says it.
+		// The content of the change is unknown: a new state includes it.
 		f.Unreadable(m.Stream, m.Subject, m.Seq, err)
 		f.skip, f.backoff = m.Seq, min(max(2*f.backoff, firstBackoff), maxBackoff)
 		return errUnreadable

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// onceDirect is once without a consumer, for a follower that keeps its position itself.
+// onceDirect is like once, without a consumer, for a follower storing its own position.
 func (f *follower) onceDirect(ctx context.Context) error {
 	if f.pos.seq == 0 {
 		if err := f.state(ctx); err != nil {
@@ -30,7 +30,7 @@ func (f *follower) onceDirect(ctx context.Context) error {
 	t := &Tail{Conn: f.Conn, Stream: topology.PostureLog, Filters: []string{f.changeFilter()}, After: f.pos.seq}
 	t.Apply = func(m *Msg) error {
 		if n := f.nc.Stats().Reconnects; n != connections {
-			// The server may have come back with an older copy of the log.
+			// After a reconnect, the server may hold an older copy of the log.
 			if err := f.checkKept(ctx, f.pos); err != nil {
 				return err
 			}
@@ -55,8 +55,8 @@ func (f *follower) onceDirect(ctx context.Context) error {
 	return err
 }
 
-// readState hands out the newest entry of every page that POSTURE_STATE's leader held when it began. It returns the last
-// of them in the order of the log, and its sequence there; 0 and nil if there is none.
+// readState emits the newest entry of every page held by POSTURE_STATE's leader when readState began. It returns the
+// entry with the highest position in the log, and this position; nil and 0 if there is no entry.
 func (f *follower) readState(ctx context.Context) (last uint64, newest *Msg, err error) {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()

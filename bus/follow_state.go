@@ -11,11 +11,11 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// state hands out the newest entry of every page. The stream of the state is in the order of the log, so
-// once it is read to its end, it is the state as of its last entry, whatever was replaced meanwhile.
+// state emits the newest entry of every page. POSTURE_STATE has the order of the log. After reading it to its end,
+// the follower has the state as of its last entry, even if entries were replaced during the read.
 func (f *follower) state(ctx context.Context) error {
-	// What the log has deleted by now is in the state. Its end may be beyond the last entry, whose changes come
-	// after it, where everything has grown too old.
+	// The state includes everything already deleted from the log. If all messages of the log have expired, the log's
+	// start is beyond the last entry, because the entry's changes come after it.
 	log, err := f.js.Stream(ctx, topology.PostureLog)
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
@@ -42,20 +42,20 @@ func (f *follower) state(ctx context.Context) error {
 	return f.emit(ctx, Event{Kind: EventReady, Seq: f.pos.seq, Cursor: f.pos.String()})
 }
 
-// logWait waits until the log holds the newest entry of the state that a follower has read.
+// logWait waits until the log holds the newest entry of the state read by a follower.
 type logWait struct {
 	*follower
 	seq        uint64    // of the entry in the log
 	entry      *Msg      // in the state
-	log, state time.Time // when the streams were created that the follower reads
+	log, state time.Time // creation times of the two streams read by the follower
 }
 
-// maxLogWait is the longest pause between two looks at the end of the log.
+// maxLogWait is the longest pause between two checks of the end of the log.
 const maxLogWait = time.Second
 
-// run waits for as long as it takes: the followers' copy of the log may lag behind that of the state, and taking the
-// state again would not change that. It returns [moved] if the follower needs a new state all the same: the log or the
-// state was replaced, or the log holds something else in the entry's place. Requests that fail are repeated.
+// run waits without a time limit: the followers' copy of the log may lag behind the copy of the state, and reading
+// the state again would not help. It retries failed requests. It returns [moved] if the follower needs a new state:
+// the log or the state was replaced, or the log holds a different message at the entry's position.
 func (w *logWait) run(ctx context.Context) error {
 	began, warned, pause := time.Now(), false, soon
 	for waited := false; ; waited = true {
@@ -86,7 +86,7 @@ func (w *logWait) run(ctx context.Context) error {
 	}
 }
 
-// look returns where the log ends.
+// look returns the last sequence of the log.
 func (w *logWait) look(ctx context.Context) (end uint64, err error) {
 	log, err := w.replaced(ctx, topology.PostureLog, w.log)
 	if err != nil {
@@ -102,7 +102,7 @@ func (w *logWait) look(ctx context.Context) (end uint64, err error) {
 	return end, err
 }
 
-// replaced describes a stream, and returns [moved] if it is not the one that was created then.
+// replaced returns the description of a stream, or [moved] if the stream has a different creation time.
 func (w *logWait) replaced(ctx context.Context, stream string, created time.Time) (*jetstream.StreamInfo, error) {
 	s, err := w.js.Stream(ctx, stream)
 	if err != nil {
@@ -114,7 +114,7 @@ func (w *logWait) replaced(ctx context.Context, stream string, created time.Time
 	return nil, moved{stream + " was created anew"}
 }
 
-// compare returns [moved] if the log does not hold the entry in its place.
+// compare returns [moved] if the log does not hold the entry at its position.
 func (w *logWait) compare(ctx context.Context) error {
 	m, err := w.leaderNext(ctx, topology.PostureLog, w.entry.Subject, w.seq-1)
 	switch {

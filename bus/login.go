@@ -26,7 +26,7 @@ func checkConfig(cfg Config) error {
 	return checkCreds(cfg.Creds, time.Now())
 }
 
-// checkURL reads a list of servers. An empty one is for a server in the process, or the local default.
+// checkURL validates a list of servers. An empty list stands for an in-process server, or the local default.
 func checkURL(list string) error {
 	if list == "" {
 		return nil
@@ -57,7 +57,7 @@ func checkURL(list string) error {
 	return nil
 }
 
-// redact removes what may be a password.
+// redact removes a possible password.
 func redact(server string) string {
 	if at := strings.LastIndex(server, "@"); at >= 0 {
 		return "..." + server[at:]
@@ -65,8 +65,8 @@ func redact(server string) string {
 	return server
 }
 
-// checkCreds reads a credentials file: a missing or unreadable one, one that holds something else, and one that
-// has expired never become valid by waiting.
+// checkCreds validates a credentials file. Its errors are permanent: the file is missing, unreadable, malformed or
+// expired.
 func checkCreds(path string, now time.Time) error {
 	content, err := os.ReadFile(path)
 	switch {
@@ -80,7 +80,7 @@ func checkCreds(path string, now time.Time) error {
 	if err != nil {
 		return notCreds(path, "it holds no JWT")
 	}
-	// The parser takes a file without the decoration for a bare token.
+	// The parser accepts a file without the decoration as a bare token.
 	claims, err := jwt.DecodeUserClaims(token)
 	if err != nil {
 		return notCreds(path, "it holds no user's JWT")
@@ -103,7 +103,7 @@ func notCreds(path, why string) error {
 	return fmt.Errorf("%q is not a NATS credentials file: %s; have the credentials created again", path, why)
 }
 
-// refusals are the answers to a login that no later attempt changes, with what to do about them.
+// refusals lists the permanent login errors, with advice.
 var refusals = []struct {
 	err    error
 	advice string
@@ -120,7 +120,7 @@ var refusals = []struct {
 	{nats.ErrInvalidConnection, "the connection options are invalid"},
 }
 
-// refused returns what to do about an error that no later attempt changes; "" for one that may pass.
+// refused returns advice about a permanent error, or "" for an error a retry may fix.
 func refused(err error) string {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Msg is a stored message as a handler gets it.
+// Msg is a stored message, as passed to a handler.
 type Msg struct {
 	Subject   string
 	Header    nats.Header
@@ -21,20 +21,20 @@ type Msg struct {
 	Stream    string
 	Seq       uint64
 	Time      time.Time // when the server stored it
-	Delivered int       // how often it was handed out, this time included
+	Delivered int       // number of deliveries, including this one
 
 	askedBy topology.Role // of a request
 }
 
-// AskedBy reports whether a request is of a role. The NATS account that the request comes from decides, so that no
-// other role can send it. It is how an [Endpoint] tells who asks where several roles may.
+// AskedBy reports whether a request comes from a role. The role is derived from the sender's NATS account, so no
+// other role can forge it. An [Endpoint] shared by several roles uses it to identify the sender.
 func (m *Msg) AskedBy(r topology.Role) bool { return m.askedBy == r }
 
-// errNewer is a message whose schema has a newer major version than this build reads.
+// errNewer is returned for a message whose schema has a newer major version than this build supports.
 var errNewer = errors.New("the message is of a newer version than this build reads")
 
-// Decode reads the body. A body that cannot be read is [Permanent]; one of a newer major version is not,
-// it waits for its reader.
+// Decode decodes the body. The error is [Permanent] if the body is malformed, but not if it has a newer major
+// version: the message then waits for a newer reader.
 func (m *Msg) Decode(into proto.Message) error {
 	if err := checkSchema(m.Header, into.Schema()); err != nil {
 		return err
@@ -51,7 +51,7 @@ func checkSchema(h nats.Header, want proto.Schema) error {
 	}
 	text := h.Get(proto.HeaderSchema)
 	if text == "" {
-		return nil // a writer that is not ours; the body decides
+		return nil // from a foreign writer; the body decides
 	}
 	got, err := proto.ParseSchema(text)
 	switch {
@@ -67,8 +67,8 @@ func checkSchema(h nats.Header, want proto.Schema) error {
 	return nil
 }
 
-// Deleted reports whether the message, of a bucket's stream, marks its key deleted: a writer did (ADR-8), or the
-// server, when the key's last value expired or was removed (ADR-43).
+// Deleted reports whether the message of a bucket's stream marks its key as deleted. The mark is written by a client
+// (ADR-8), or by the server when the key's last value expired or was removed (ADR-43).
 func (m *Msg) Deleted() bool {
 	switch m.Header.Get(kvOperation) {
 	case "DEL", "PURGE":
@@ -77,17 +77,17 @@ func (m *Msg) Deleted() bool {
 	return m.Header.Get(jetstream.MarkerReasonHeader) != ""
 }
 
-// streamSource is the header in which a sourced message tells where it was stored first.
+// streamSource is the header in which the server records the origin of a sourced message.
 const streamSource = "Nats-Stream-Source"
 
-// LogSequence is where an entry stands in POSTURE_LOG, also if it was read from POSTURE_STATE, whose
-// server notes where a message came from.
+// LogSequence returns the position of an entry in POSTURE_LOG. For an entry read from POSTURE_STATE it uses the
+// origin recorded by the server.
 func LogSequence(m *Msg) (uint64, error) {
 	source := lastValue(m.Header, streamSource)
 	if source == "" {
 		return m.Seq, nil
 	}
-	// "POSTURE_LOG 42 ...": the stream, the sequence there, and how it was filtered.
+	// "POSTURE_LOG 42 ...": the stream, its sequence, and the filter.
 	fields := strings.Fields(source)
 	if len(fields) < 2 {
 		return 0, fmt.Errorf("source %q of %s names no sequence", source, m.Subject)

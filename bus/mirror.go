@@ -10,9 +10,9 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// provisionMirrors makes the streams that followers read. A copy that was made before its stream is of another
-// stream, and one that is ahead of its stream is too, or the stream was restored from an older state: it is made
-// anew, and followers take a new state.
+// provisionMirrors creates the followers' copies of the streams. A copy older than its stream, or ahead of it, is a
+// copy of a different stream, or the stream was restored from an older state. Such a copy is recreated, and followers
+// read a new state.
 func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 	js, err := jetstream.NewWithAPIPrefix(c.nc, topology.Mirror.APIPrefix())
 	if err != nil {
@@ -23,7 +23,7 @@ func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 		if err != nil {
 			return err
 		}
-		stream, err := c.js.Stream(ctx, cfg.Name) // asked second: a copy never overtakes it
+		stream, err := c.js.Stream(ctx, cfg.Name) // read second: a copy is never ahead of its stream
 		if err != nil || isCopy(copied.CachedInfo(), stream.CachedInfo()) {
 			return err
 		}
@@ -45,13 +45,13 @@ func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 	return nil
 }
 
-// isCopy reports whether a copy may be of a stream as it is now. Provisioning makes the stream first.
+// isCopy reports whether a copy may belong to the current stream. Provisioning creates the stream first.
 func isCopy(copied, stream *jetstream.StreamInfo) bool {
 	return !copied.Created.Before(stream.Created) && copied.State.LastSeq <= stream.State.LastSeq
 }
 
-// removeFollowers removes the consumers that followers made when they shared the pipeline's account: their
-// credentials are void.
+// removeFollowers removes the consumers created by followers when they shared the pipeline's account. Their
+// credentials are no longer valid.
 func (c *Conn) removeFollowers(ctx context.Context, stream string) error {
 	s, err := c.js.Stream(ctx, stream)
 	if err != nil {

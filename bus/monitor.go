@@ -10,40 +10,40 @@ import (
 	"time"
 )
 
-// StallAfter is how long a stage or a watch may hear nothing from the server until it counts as stalled: it is
-// logged and counted, and [Conn.Ready] fails. It is a multiple of what a lost request takes to be noticed.
+// StallAfter is how long a stage or reader may receive nothing from the server before it counts as stalled. A stall
+// is logged and counted, and [Conn.Ready] fails. The value is a multiple of the time needed to detect a lost request.
 const StallAfter = 20 * time.Second
 
-// Monitor tells whether a stage or a watch still hears from the server. The server has to be asked at least
-// every few seconds, also while there is nothing to hand out: an answer that there is nothing counts as much as
-// a message. It is safe for concurrent use.
+// Monitor detects whether a stage or reader still gets replies from the server. The server must be asked at least
+// every few seconds, even if there are no messages: a reply without a message counts as much as a message. A Monitor
+// is safe for concurrent use.
 type Monitor struct {
 	conn  *Conn
 	name  string
-	last  atomic.Int64 // when the server was heard last, in nanoseconds since base
+	last  atomic.Int64 // when the server last answered, in nanoseconds since base
 	base  time.Time
 	count *monitorCount
 
 	mu      sync.Mutex
-	idle    bool // nothing is asked for: everyone is busy
+	idle    bool // no request is open: every worker is busy
 	stalled bool
 	closed  bool
 	timer   *time.Timer
 }
 
-// monitorCount is what all monitors of a name have counted.
+// monitorCount holds the counts of all monitors with the same name.
 type monitorCount struct{ lost, stalls atomic.Uint64 }
 
-// monitors are those of a connection.
+// monitors holds the monitors of a connection.
 type monitors struct {
 	mu     sync.Mutex
 	active map[*Monitor]bool
 	counts map[string]*monitorCount
-	// changed is when another server was tried last.
+	// changed is when the connection last switched to another server.
 	changed time.Time
 }
 
-// Monitor begins to watch over a stage or a watch; Close ends it. Several may share a name.
+// Monitor starts a monitor for a stage or reader; [Monitor.Close] stops it. Several monitors may share a name.
 func (c *Conn) Monitor(name string) *Monitor {
 	c.monitors.mu.Lock()
 	defer c.monitors.mu.Unlock()
@@ -63,14 +63,13 @@ func (c *Conn) Monitor(name string) *Monitor {
 	return m
 }
 
-// Heard notes that the server answered.
+// Heard records a reply from the server.
 func (m *Monitor) Heard() { m.last.Store(int64(time.Since(m.base))) }
 
-// Lost counts a request that the server did not answer in time.
+// Lost counts a request the server did not answer in time.
 func (m *Monitor) Lost() { m.count.lost.Add(1) }
 
-// Idle says whether nothing is asked for at present, so that no answer can be expected: every worker of a stage
-// is busy.
+// Idle sets whether no request is open, so no reply is due: every worker of the stage is busy.
 func (m *Monitor) Idle(idle bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -80,7 +79,7 @@ func (m *Monitor) Idle(idle bool) {
 	m.idle = idle
 }
 
-// Close ends the monitor.
+// Close stops the monitor.
 func (m *Monitor) Close() {
 	m.conn.monitors.mu.Lock()
 	delete(m.conn.monitors.active, m)
@@ -91,7 +90,7 @@ func (m *Monitor) Close() {
 	m.timer.Stop()
 }
 
-// check runs when an answer may be overdue, and after a stall each second until the server is heard again.
+// check runs when a reply may be overdue, and during a stall every second until the server answers again.
 func (m *Monitor) check() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -112,8 +111,8 @@ func (m *Monitor) check() {
 	m.timer.Reset(max(StallAfter-silent, time.Second))
 }
 
-// changeServer connects to another server, where one is known: the present one may be cut off from the others and
-// answer pings all the same. It does so once in a while, however many stall.
+// changeServer reconnects to another server if there is one: the current server may be partitioned from the cluster
+// and still answer pings. It does so at most once per [StallAfter], however many monitors stall.
 func (c *Conn) changeServer() {
 	c.monitors.mu.Lock()
 	due := time.Since(c.monitors.changed) >= StallAfter
@@ -129,7 +128,7 @@ func (c *Conn) changeServer() {
 	}
 }
 
-// silent is how long an answer has been due. The lock is held.
+// silent returns how long a reply has been due. The caller holds the lock.
 func (m *Monitor) silent() time.Duration {
 	if m.idle {
 		return 0
@@ -137,8 +136,7 @@ func (m *Monitor) silent() time.Duration {
 	return time.Since(m.base) - time.Duration(m.last.Load())
 }
 
-// Stalled returns an error that names the stages and watches that have not heard from the server for
-// [StallAfter]; nil if there are none.
+// Stalled returns an error naming the stages and readers without a reply for [StallAfter], or nil if there are none.
 func (c *Conn) Stalled() error {
 	c.monitors.mu.Lock()
 	defer c.monitors.mu.Unlock()
@@ -158,15 +156,15 @@ func (c *Conn) Stalled() error {
 	return errors.Join(all...)
 }
 
-// MonitorStats are the counts of all monitors of a name.
+// MonitorStats holds the counts of all monitors with the same name.
 type MonitorStats struct {
 	Name    string
-	Lost    uint64 // requests that were not answered in time
-	Stalls  uint64 // how often one began to stall
-	Stalled int    // how many are stalled now
+	Lost    uint64 // requests without a timely reply
+	Stalls  uint64 // number of stalls so far
+	Stalled int    // monitors stalled now
 }
 
-// Monitors returns the counts of the connection's monitors, by name.
+// Monitors returns the counts of the connection's monitors, sorted by name.
 func (c *Conn) Monitors() []MonitorStats {
 	c.monitors.mu.Lock()
 	defer c.monitors.mu.Unlock()

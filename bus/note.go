@@ -9,17 +9,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Notes are kept in the metadata of a stream, by the operator.
+// Notes are metadata of a stream written by the operator.
 const (
 	notePrefix = "plumbline."
-	// NoteUnreadable is the sequence of the newest message that could not be read when the store was checked: a
-	// follower that has not passed it takes a new state.
+	// NoteUnreadable is the sequence of the newest unreadable message found by the last check of the store. A
+	// follower at an earlier position reads a new state.
 	NoteUnreadable = notePrefix + "unreadable"
-	// NoteAccepted is the sequence up to which the operator accepted what a stream lost.
+	// NoteAccepted is the sequence up to which the operator accepted losses of a stream.
 	NoteAccepted = notePrefix + "accepted-loss"
 )
 
-// Note returns a note of a stream, empty if there is none.
+// Note returns a note of a stream, or "" if there is none.
 func (c *Conn) Note(ctx context.Context, stream, name string) (string, error) {
 	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
@@ -28,7 +28,7 @@ func (c *Conn) Note(ctx context.Context, stream, name string) (string, error) {
 	return s.CachedInfo().Config.Metadata[name], nil
 }
 
-// SetNote writes a note of a stream. Only the operator may.
+// SetNote writes a note of a stream. Only the operator has the permission.
 func (c *Conn) SetNote(ctx context.Context, stream, name, text string) error {
 	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
@@ -46,7 +46,7 @@ func (c *Conn) SetNote(ctx context.Context, stream, name, text string) error {
 	return nil
 }
 
-// withNotes is a stream's configuration with the notes of the stream as it is.
+// withNotes returns a copy of cfg including the given notes of the existing stream.
 func withNotes(cfg jetstream.StreamConfig, notes map[string]string) jetstream.StreamConfig {
 	for name, text := range notes {
 		if !strings.HasPrefix(name, notePrefix) {

@@ -11,18 +11,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Position is where a stream stands, in the words of its leader.
+// Position is the state of a stream as reported by its leader.
 type Position struct {
-	Last    uint64    // the sequence of its newest message, also of one that is gone
-	Created time.Time // another time is another stream of the same name
-	// Heard is how long ago the leader last heard from so many replicas that, with itself, they are a majority:
-	// until then nobody else can have led the stream. A leader that is cut off goes on answering for up to 20 s.
-	// It is about a second at most while all is well, and 0 where a single server keeps the stream.
+	Last    uint64    // the sequence of the newest message, even if it was deleted
+	Created time.Time // a different time means a different stream of the same name
+	// Heard is how long ago the leader last had contact with a majority of the replicas, including itself. Until
+	// then, no other replica can have been leader. A partitioned leader answers for up to 20 s longer. Heard is
+	// normally at most about 1 s, and 0 for a stream without replicas.
 	Heard time.Duration
 }
 
-// Position asks a stream's leader how far the stream is. A replica that fell behind does not answer. It fails
-// where the leader has never heard from a majority.
+// Position asks a stream's leader for the current position. Lagging replicas do not answer. It fails if the leader
+// has never had contact with a majority.
 func (c *Conn) Position(ctx context.Context, stream string) (Position, error) {
 	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
@@ -36,22 +36,22 @@ func (c *Conn) Position(ctx context.Context, stream string) (Position, error) {
 	return Position{Last: info.State.LastSeq, Created: info.Created, Heard: heard}, nil
 }
 
-// errNoMajority is a leader that has not heard from enough replicas since it began.
+// errNoMajority is returned if a leader has not had contact with a majority of the replicas since it started.
 var errNoMajority = errors.New("its leader has not heard from a majority of the replicas")
 
-// heardMajority is how long ago a stream's leader last heard from a majority of its replicas.
+// heardMajority returns how long ago a stream's leader last had contact with a majority of its replicas.
 func heardMajority(c *jetstream.ClusterInfo) (time.Duration, error) {
 	if c == nil || len(c.Replicas) == 0 {
 		return 0, nil
 	}
 	var heard []time.Duration
 	for _, r := range c.Replicas {
-		// One that was never heard from has 0 as well.
+		// Active is also 0 for a replica without any contact so far.
 		if r.Active > 0 || r.Current && !r.Offline {
 			heard = append(heard, r.Active)
 		}
 	}
-	// The leader is one of the majority.
+	// The leader counts towards the majority.
 	needed := (len(c.Replicas) + 1) / 2
 	if len(heard) < needed {
 		return 0, errNoMajority
@@ -60,10 +60,9 @@ func heardMajority(c *jetstream.ClusterInfo) (time.Duration, error) {
 	return heard[needed-1], nil
 }
 
-// NextAfter asks a stream's leader for the sequence of the first message after one whose subject matches; 0
-// where there is none. With [Conn.Position] it tells whether somebody who reads only some of a stream's
-// subjects has read all of it that there is: unlike a direct get it is not answered by a replica that fell
-// behind.
+// NextAfter asks a stream's leader for the sequence of the first matching message after a sequence; 0 if there is
+// none. Together with [Conn.Position] it shows whether a reader of some subjects has read all of them: unlike a
+// direct get, it is never answered by a lagging replica.
 func (c *Conn) NextAfter(ctx context.Context, stream, filter string, after uint64) (uint64, error) {
 	question, err := json.Marshal(struct {
 		Seq       uint64 `json:"seq"`
@@ -83,7 +82,7 @@ func (c *Conn) NextAfter(ctx context.Context, stream, filter string, after uint6
 	return seq, nil
 }
 
-// ask asks a stream's leader for a message and gives its sequence; 0 where there is none.
+// ask requests a message from a stream's leader and returns its sequence; 0 if there is none.
 func (c *Conn) ask(ctx context.Context, stream string, question []byte) (uint64, error) {
 	r, err := c.nc.RequestWithContext(ctx, messageGet+stream, question)
 	if err != nil {

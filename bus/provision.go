@@ -12,12 +12,12 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// minBytes is the least that a bounded stream is made with on a small disk.
+// minBytes is the smallest bound of a bounded stream on a small disk.
 const minBytes = 8 << 20
 
-// Provision makes every stream, bucket and durable consumer of the topology, or brings it up to date. It
-// may run any number of times, by any number of processes. It waits for JetStream to be there, and gives a
-// cluster that just started a minute to find its servers.
+// Provision creates or updates every stream, bucket and durable consumer of the topology. It is idempotent and safe
+// to run from several processes. It waits until JetStream is available, and gives a newly started cluster one minute
+// to find its servers.
 func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 	if err := c.awaitJetStream(ctx); err != nil {
 		return err
@@ -45,8 +45,8 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 	return nil
 }
 
-// provisionOrder puts small bounded streams first: on a small disk the log's bound is halved until it fits, and must not
-// take the space that those need.
+// provisionOrder puts small bounded streams first. On a small disk, the bound of the log is halved until it fits; the
+// log must not take the space needed by the others.
 func provisionOrder(all []jetstream.StreamConfig) []jetstream.StreamConfig {
 	rank := func(cfg jetstream.StreamConfig) int {
 		if cfg.MaxBytes > 0 && cfg.Name != topology.PostureLog {
@@ -58,7 +58,7 @@ func provisionOrder(all []jetstream.StreamConfig) []jetstream.StreamConfig {
 	return all
 }
 
-// createStream makes a stream of the pipeline, or brings it up to date.
+// createStream creates or updates a stream of the pipeline.
 func (c *Conn) createStream(ctx context.Context, cfg jetstream.StreamConfig) error {
 	js := c.JetStreamOf(cfg.Name)
 	switch stream, err := js.Stream(ctx, cfg.Name); {
@@ -87,15 +87,15 @@ func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig, 
 	}
 }
 
-// A cluster that just started has no leader for a moment, and has not heard of all its servers.
+// A newly started cluster has no leader for a moment, and does not yet know all its servers.
 const (
 	settled     = time.Minute
 	oneAttempt  = 10 * time.Second
 	nextAttempt = 250 * time.Millisecond
 )
 
-// patiently tries until do succeeds, or fails for a reason that time does not mend, or a cluster would have
-// settled. What do does may be done twice.
+// patiently retries do until it succeeds, fails permanently, or the time for a cluster to settle is over. The
+// operation must be idempotent.
 func patiently(ctx context.Context, do func(context.Context) error) error {
 	for end := time.Now().Add(settled); ; {
 		attempt, cancel := context.WithTimeout(ctx, oneAttempt)
@@ -118,11 +118,11 @@ func unsettled(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders)
 }
 
-// oneQuestion is how long an answer is waited for until the question is asked again: one that was asked before the
-// cluster had a leader is never answered, however long ctx lasts.
+// oneQuestion is the timeout of one request. A request sent before the cluster had a leader is never answered,
+// however long ctx lasts.
 const oneQuestion = 5 * time.Second
 
-// awaitJetStream waits for a leader: a server that just started, or a cluster, has none at first.
+// awaitJetStream waits for a leader: a newly started server or cluster has none at first.
 func (c *Conn) awaitJetStream(ctx context.Context) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, oneQuestion)
@@ -139,8 +139,7 @@ func (c *Conn) awaitJetStream(ctx context.Context) error {
 	}
 }
 
-// AwaitTopology waits until [Provision] has made what a service needs, so that services may start in any
-// order.
+// AwaitTopology waits until [Provision] has created the given streams, so services can start in any order.
 func (c *Conn) AwaitTopology(ctx context.Context, streams ...string) error {
 	for _, name := range streams {
 		for told := false; ; {

@@ -15,22 +15,22 @@ import (
 // Outgoing is a message to be stored.
 type Outgoing struct {
 	Subject string
-	Body    proto.Message // nil: empty, of no schema
-	// MsgID lets the server drop a repetition within [topology.Duplicates].
+	Body    proto.Message // nil means empty, without a schema
+	// MsgID is the deduplication ID: the server drops a repetition within [topology.Duplicates].
 	MsgID string
-	// ExpectLast, where it is set, is the sequence that the newest message of the subject must have; 0
-	// means that there must be none.
+	// ExpectLast, if not nil, is the expected sequence of the subject's newest message; 0 means that the subject must
+	// be empty.
 	ExpectLast *uint64
 	Header     nats.Header // added to the bus's own
 }
 
-// Expect is a value for [Outgoing.ExpectLast].
+// Expect returns a value for [Outgoing.ExpectLast].
 func Expect(seq uint64) *uint64 { return &seq }
 
-// Ack is the server's word that a message is stored.
+// Ack is the server's confirmation that a message is stored.
 type Ack struct {
 	Seq       uint64
-	Duplicate bool // it was stored before, under the same MsgID
+	Duplicate bool // already stored under the same MsgID
 }
 
 func (o *Outgoing) msg(ctx context.Context) (*nats.Msg, error) {
@@ -57,10 +57,10 @@ func (o *Outgoing) msg(ctx context.Context) (*nats.Msg, error) {
 	return &nats.Msg{Subject: o.Subject, Header: h, Data: data}, nil
 }
 
-// publishTimeout is how long a write may go unanswered where the caller's context allows more.
+// publishTimeout limits a write if the caller's context has a later deadline.
 const publishTimeout = 10 * time.Second
 
-// Publish stores one message and returns once the server has it. Errors are [ErrConflict], [ErrOccupied]
+// Publish stores one message and returns after the server's confirmation. The error is [ErrConflict], [ErrOccupied]
 // or about the bus.
 func (c *Conn) Publish(ctx context.Context, o Outgoing) (Ack, error) {
 	m, err := o.msg(ctx)
@@ -76,9 +76,9 @@ func (c *Conn) Publish(ctx context.Context, o Outgoing) (Ack, error) {
 	return Ack{Seq: ack.Sequence, Duplicate: ack.Duplicate}, nil
 }
 
-// PublishAll stores messages of any number, many at a time, and returns the error of each in their order;
-// nil where all are stored. Once ctx ends nothing more is sent; of what was sent and not answered nobody
-// knows whether it is stored.
+// PublishAll stores any number of messages concurrently and returns their errors in the same order, or nil if all are
+// stored. After ctx has ended it sends no more messages. Messages sent without a confirmation may or may not be
+// stored.
 func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout+time.Duration(len(all))*time.Millisecond)
 	defer cancel()
@@ -115,10 +115,10 @@ func (c *Conn) PublishAll(ctx context.Context, all []Outgoing) []error {
 	return errs
 }
 
-// send sends a message without waiting for its answer. It waits while too many others have none.
+// send sends a message without waiting for its confirmation. It blocks while too many messages are unconfirmed.
 func (c *Conn) send(ctx context.Context, m *nats.Msg) (jetstream.PubAckFuture, error) {
 	for ctx.Err() == nil {
-		// The client's own wait has no context.
+		// The client's own wait does not respect the context.
 		f, err := c.js.PublishMsgAsync(m, jetstream.WithStallWait(100*time.Millisecond))
 		if !errors.Is(err, jetstream.ErrTooManyStalledMsgs) {
 			return f, err
@@ -127,7 +127,7 @@ func (c *Conn) send(ctx context.Context, m *nats.Msg) (jetstream.PubAckFuture, e
 	return nil, ctx.Err()
 }
 
-// Request asks on a subject and decodes the answer into reply.
+// Request sends a request and decodes the answer into reply.
 func (c *Conn) Request(ctx context.Context, subject string, body, reply proto.Message) error {
 	m, err := (&Outgoing{Subject: subject, Body: body}).msg(ctx)
 	if err != nil {

@@ -12,24 +12,24 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Bounds of a request for messages. A consumer waits no longer than both together for a request that was lost,
-// or whose answer was, whatever the server and the client library believe.
+// Timeouts of a pull request. Together they limit the wait for a request or reply lost in transit, independent of the
+// state of the server and the client library.
 const (
-	pullExpires = 3 * time.Second // then the server answers that there is nothing
-	pullMargin  = 2 * time.Second // how late that answer may be
+	pullExpires = 3 * time.Second // after this time the server answers that there is no message
+	pullMargin  = 2 * time.Second // how late this answer may arrive
 )
 
 var (
-	// errPullLost is returned for a request that the server did not answer in time.
+	// errPullLost is returned for a request the server did not answer in time.
 	errPullLost = errors.New("the request for messages was not answered")
-	// errPullEnded is returned by [pull.next] when the server has nothing more to send for a request.
+	// errPullEnded is returned by [pull.read] when the server has no more messages for a request.
 	errPullEnded = errors.New("the request for messages has ended")
 )
 
-// pulls sends requests for messages to one pull consumer and hands the answers out. It uses neither heartbeats
-// nor prefetching. Requests share one subscription. The subject of a delivered message does not tell which
-// request it answers, and the server serves requests in their order: a message goes to the oldest open request.
-// A message that no request waits for is handed back at once, so that it does not wait out its claim.
+// pulls sends pull requests to one consumer and distributes the replies. It uses neither heartbeats nor prefetching.
+// All requests share one subscription. The subject of a delivered message does not identify its request, and the
+// server serves requests in order: a message is passed to the oldest open request. A message without an open request
+// is returned to the server at once, so its redelivery need not wait for the acknowledgement deadline.
 type pulls struct {
 	nc    *nats.Conn
 	next  string // subject of requests
@@ -39,7 +39,7 @@ type pulls struct {
 	mu          sync.Mutex
 	sent        uint64
 	open        []*pull // oldest first
-	unanswered  int     // requests for one message that the server still has
+	unanswered  int     // requests for one message still open at the server
 	lastSent    time.Time
 	closed      bool
 	answeredAll chan struct{} // closed once the server has none, after drain
@@ -49,12 +49,12 @@ type pulls struct {
 type pull struct {
 	of      *pulls
 	inbox   string
-	left    int // messages that may still come; under of.mu
+	left    int // messages still to come; guarded by of.mu
 	answers chan *nats.Msg
 	timer   *time.Timer
 }
 
-// pulls begins to listen for the answers to requests to a consumer; close ends it.
+// pulls subscribes to the replies to pull requests to a consumer; close unsubscribes.
 func (c *Conn) pulls(stream, consumer string) (*pulls, error) {
 	p := &pulls{nc: c.nc, next: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer, inbox: c.nc.NewInbox(),
 		answeredAll: make(chan struct{})}
@@ -65,7 +65,7 @@ func (c *Conn) pulls(stream, consumer string) (*pulls, error) {
 	return p, nil
 }
 
-// close hands back what arrives from now on and stops listening.
+// close returns messages arriving from now on to the server, and unsubscribes.
 func (p *pulls) close() {
 	p.mu.Lock()
 	p.open = nil
@@ -73,9 +73,10 @@ func (p *pulls) close() {
 	_ = p.sub.Drain()
 }
 
-// drain is close, but in a cluster it listens on in the background, until the server has answered every request or they
-// have expired; [Conn.Close] waits for it. A request that crosses accounts on one server may be open on another, which
-// does not learn that nobody listens any more: a message that it sends is lost until the consumer's AckWait is over.
+// drain is like close, but in a cluster it stays subscribed in the background until the server has answered every
+// request or they have expired; [Conn.Close] waits for it. A request crossing accounts on one server may be open on
+// another, which does not learn of the unsubscription. A message sent to it would be lost until the consumer's
+// AckWait is over.
 func (p *pulls) drain(c *Conn) {
 	p.mu.Lock()
 	p.open, p.closed = nil, true
@@ -100,14 +101,14 @@ func (p *pulls) drain(c *Conn) {
 	})
 }
 
-// pullRequest is the body of a request for messages.
+// pullRequest is the body of a pull request.
 type pullRequest struct {
 	Batch   int           `json:"batch"`
 	Expires time.Duration `json:"expires,omitempty"`
-	NoWait  bool          `json:"no_wait,omitempty"` // answer at once where there is nothing
+	NoWait  bool          `json:"no_wait,omitempty"` // answer at once if there is no message
 }
 
-// send sends a request, which ends by itself after [pullExpires].
+// send sends a request. The request expires after [pullExpires].
 func (p *pulls) send(request pullRequest) (*pull, error) {
 	if !request.NoWait {
 		request.Expires = pullExpires
@@ -122,7 +123,7 @@ func (p *pulls) send(request pullRequest) (*pull, error) {
 	p.unanswered++
 	p.lastSent = time.Now()
 	r := &pull{of: p, inbox: p.inbox + "." + strconv.FormatUint(p.sent, 36), left: batch, answers: make(chan *nats.Msg, batch+1)}
-	// In the order of the list, or an answer might go to another request.
+	// The order of the list must be the order of sending; otherwise a message could be passed to the wrong request.
 	p.open = append(p.open, r)
 	err = p.nc.PublishRequest(p.next, r.inbox, body)
 	p.mu.Unlock()
@@ -152,12 +153,12 @@ func (p *pulls) removeLocked(r *pull) {
 	}
 }
 
-// answered takes a message or a status from the server.
+// answered handles a message or a status from the server.
 func (p *pulls) answered(m *nats.Msg) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.countAnswer()
-	if m.Reply == "" { // a status: nobody is to settle it
+	if m.Reply == "" { // a status need not be settled
 		for _, r := range p.open {
 			if r.inbox == m.Subject {
 				p.removeLocked(r)
@@ -165,7 +166,7 @@ func (p *pulls) answered(m *nats.Msg) {
 				return
 			}
 		}
-		return // of a request that was given up
+		return // of an abandoned request
 	}
 	if len(p.open) == 0 {
 		_ = p.nc.Publish(m.Reply, nakBody)
@@ -178,7 +179,7 @@ func (p *pulls) answered(m *nats.Msg) {
 	r.answers <- m
 }
 
-// countAnswer notes that the server has one request less, which was answered or is taken for lost.
+// countAnswer records that one request fewer is open at the server: it was answered, or counts as lost.
 func (p *pulls) countAnswer() {
 	if p.unanswered > 0 {
 		p.unanswered--
@@ -192,8 +193,8 @@ func (p *pulls) countAnswer() {
 	}
 }
 
-// read returns the next message of the request. The error is errPullEnded after the last, errPullLost, a
-// [statusError], nats.ErrNoResponders, or the end of ctx.
+// read returns the next message of the request. The error is errPullEnded after the last message, errPullLost, a
+// [statusError], nats.ErrNoResponders, or the cause of ctx.
 func (r *pull) read(ctx context.Context) (*nats.Msg, error) {
 	select {
 	case m := <-r.answers:
@@ -213,14 +214,14 @@ func (r *pull) read(ctx context.Context) (*nats.Msg, error) {
 	}
 }
 
-// done reports whether every message of the request was handed out.
+// done reports whether all messages of the request were delivered.
 func (r *pull) done() bool {
 	r.of.mu.Lock()
 	defer r.of.mu.Unlock()
 	return r.left == 0
 }
 
-// rest gives the request up, unless an answer came meanwhile.
+// rest abandons the request, unless a reply has just arrived.
 func (r *pull) rest(why error) (*nats.Msg, error) {
 	r.of.remove(r)
 	select {
@@ -251,7 +252,7 @@ func (r *pull) outcome(m *nats.Msg) (*nats.Msg, error) {
 	}
 }
 
-// end gives up the request. What the server still sends for it goes to another request, or is handed back.
+// end abandons the request. Messages the server still sends for it are passed to another request, or returned.
 func (r *pull) end() {
 	r.timer.Stop()
 	r.of.remove(r)
@@ -267,8 +268,7 @@ func (r *pull) end() {
 	}
 }
 
-// statusError is an answer to a request for messages that is neither a message nor their absence: the consumer
-// was deleted, or has another leader.
+// statusError is a reply stating a problem with the consumer, such as its deletion or a new leader.
 type statusError struct{ code, description string }
 
 func (e *statusError) Error() string {

@@ -10,11 +10,11 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// movedRoot begins the subjects of a stream in the pipeline's zone whose messages are on their way to another zone.
+// movedRoot is the subject prefix of a stream in the pipeline's zone while its messages move to another zone.
 const movedRoot = "moved."
 
-// moveQueue moves the batches of an installation that had all streams in the pipeline's zone to [topology.Queue], which
-// has the stream already. It may be interrupted at any point and run again. Consumers are not moved: fetchers make
+// moveQueue moves the batches of an older installation from the pipeline's zone to [topology.Queue]. The new stream
+// already exists. The move may be interrupted at any point and repeated. Consumers are not moved: fetchers create
 // them when they start.
 func (c *Conn) moveQueue(ctx context.Context) error {
 	old, err := c.js.Stream(ctx, topology.PostureBatches)
@@ -39,7 +39,7 @@ func (c *Conn) moveQueue(ctx context.Context) error {
 			return fmt.Errorf("consumer %s: %w", name, err)
 		}
 	}
-	// What is sent to the new stream from here must not be stored in the old one.
+	// From here on, messages sent to the new stream must not be stored in the old one.
 	cfg := info.Config
 	cfg.Subjects = []string{movedRoot + ">"}
 	if _, err := c.js.UpdateStream(ctx, cfg); err != nil {
@@ -53,7 +53,7 @@ func (c *Conn) moveQueue(ctx context.Context) error {
 	return c.js.DeleteStream(ctx, topology.PostureBatches)
 }
 
-// moveBatch copies a message. A newer batch of the same page replaces it.
+// moveBatch copies a message, unless the new stream already holds a newer batch of the same page.
 func (c *Conn) moveBatch(ctx context.Context, old jetstream.Stream, seq uint64) error {
 	m, err := old.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -62,7 +62,7 @@ func (c *Conn) moveBatch(ctx context.Context, old jetstream.Stream, seq uint64) 
 	if err != nil {
 		return err
 	}
-	m.Header.Del(jetstream.ExpectedLastSubjSeqHeader) // of the old stream
+	m.Header.Del(jetstream.ExpectedLastSubjSeqHeader) // refers to the old stream
 	_, err = c.js.PublishMsg(ctx, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
 	if err = translate(err); errors.Is(err, ErrOccupied) {
 		return nil

@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// ErrStop ends the reading without an error if the function passed to [Conn.Range] returns it.
+// ErrStop, returned by the function passed to [Conn.Range], ends the reading without an error.
 var ErrStop = errors.New("enough was read")
 
-// Range calls apply with each message of a subject, or of those that a wildcard matches, whose sequence is
-// from first to last, in order. It leaves no consumer behind and holds a few hundred messages at a time. The
-// stream must allow direct gets; any replica answers, so that the newest messages may be missing: see
-// [Conn.NextAfter].
+// Range calls apply, in order, with each message from sequence first to last whose subject is, or matches, the given
+// one. It uses no consumer and holds a few hundred messages in memory at a time. The stream must allow direct gets.
+// Any replica may answer, so the newest messages may be missing: see [Conn.NextAfter].
 func (c *Conn) Range(ctx context.Context, stream, subject string, first, last uint64, apply func(*Msg) error) error {
 	for first <= last {
 		end, err := c.read(ctx, stream, subject, first, int(min(batchMessages, last-first+1)), func(m *Msg) error {
@@ -36,8 +35,8 @@ func (c *Conn) Range(ctx context.Context, stream, subject string, first, last ui
 	return nil
 }
 
-// FirstSince asks a stream's leader for the sequence of the first message that was stored at a time or later
-// and whose subject matches; 0 where there is none.
+// FirstSince asks a stream's leader for the sequence of the first matching message stored at or after a time; 0 if
+// there is none.
 func (c *Conn) FirstSince(ctx context.Context, stream, filter string, at time.Time) (uint64, error) {
 	question, err := json.Marshal(struct {
 		Time      time.Time `json:"start_time"`
@@ -54,7 +53,8 @@ func (c *Conn) FirstSince(ctx context.Context, stream, filter string, at time.Ti
 	return seq, nil
 }
 
-// At reads the message of a sequence, or [ErrNotFound]. The stream must allow direct gets; any replica answers.
+// At reads the message with a sequence, or returns [ErrNotFound]. The stream must allow direct gets. Any replica may
+// answer.
 func (c *Conn) At(ctx context.Context, stream string, seq uint64) (*Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()

@@ -9,23 +9,23 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxLost is how many requests in a row may be lost until a reader gives up: its consumer is made anew.
+// maxLost is the number of consecutive lost requests after which a reader gives up and its consumer is recreated.
 const maxLost = 2
 
-// reader reads the messages of a consumer in their order.
+// reader reads the messages of a consumer in order.
 type reader struct {
 	conn    *Conn
 	pulls   *pulls
 	monitor *Monitor
 	batch   int
-	quiet   func(context.Context) error // if set, called after each request, also one that brought nothing
-	ordered bool                        // the consumer needs no acknowledgement: what is lost is not redelivered
+	quiet   func(context.Context) error // if not nil, called after each request, even one without messages
+	ordered bool                        // the consumer needs no acknowledgements; lost messages are not redelivered
 	open    *pull
 	handed  uint64 // of the last message, among the consumer's deliveries
-	lost    int    // requests in a row
+	lost    int    // consecutive lost requests
 }
 
-// messages begins to read a consumer, asking for batch messages at once.
+// messages returns a reader of a consumer. The reader requests up to batch messages at once.
 func (c *Conn) messages(stream string, consumer jetstream.Consumer, batch int, monitor *Monitor) (*reader, error) {
 	info := consumer.CachedInfo()
 	p, err := c.pulls(stream, info.Name)
@@ -36,7 +36,8 @@ func (c *Conn) messages(stream string, consumer jetstream.Consumer, batch int, m
 		ordered: info.Config.AckPolicy == jetstream.AckNonePolicy}, nil
 }
 
-// next waits for the next message. An error says that the consumer cannot be read on, or is the end of ctx.
+// next waits for the next message. The error is the cause of ctx, or states why the consumer cannot be read any
+// further.
 func (r *reader) next(ctx context.Context) (*delivery, error) {
 	for {
 		if r.open == nil {

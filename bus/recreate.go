@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Recreate makes a stream that is not there, with its durable consumers, whose first message gets the sequence
-// first or a later one. Positions in a stream order what other streams hold: they must not begin again.
+// Recreate creates a missing stream and its durable consumers. The first message of the stream gets the sequence
+// first or a later one: other streams refer to positions in this stream, so they must not be reused.
 func Recreate(ctx context.Context, c *Conn, o topology.Options, stream string, first uint64) error {
 	for _, cfg := range topology.Streams(o) {
 		if cfg.Name != stream {
@@ -32,7 +32,8 @@ func Recreate(ctx context.Context, c *Conn, o topology.Options, stream string, f
 	return nil
 }
 
-// firstSequence is the sequence that a stream which is not there begins with; 0: at 1. A log that was lost goes on after the entries that POSTURE_STATE still has of it, and after their changes.
+// firstSequence returns the initial sequence of a missing stream; 0 means 1. A lost log continues after its entries
+// in POSTURE_STATE and their changes.
 func (c *Conn) firstSequence(ctx context.Context, stream string) (uint64, error) {
 	if stream != topology.PostureLog {
 		return 0, nil

@@ -8,14 +8,14 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Results are the outcomes of every device for every check: the fold of a follower's events. The zero
-// value is ready to use. Not safe for concurrent use.
+// Results holds the outcome of every check for every device, computed from a follower's events. The zero value is
+// ready to use. It is not safe for concurrent use.
 //
-// A device is in one page. But pages are evaluated side by side, so one that is removed and enrolled again
-// elsewhere may be seen in its new page before it is gone from the old one: results are kept by page.
+// A device is in one page. But pages are evaluated concurrently, so a device removed and enrolled again elsewhere may
+// appear in its new page before it disappears from the old one. Results are therefore kept by page.
 type Results struct {
 	held  map[deviceCheck][]held
-	pages map[topology.PageRef]*topology.PageRef // one copy of each, shared by what is held
+	pages map[topology.PageRef]*topology.PageRef // one shared copy of each page
 }
 
 type deviceCheck struct{ device, check proto.ID }
@@ -25,13 +25,13 @@ type held struct {
 	outcome proto.Outcome
 }
 
-// ResultKey names one check's outcome for one device of one page.
+// ResultKey identifies the outcome of one check for one device in one page.
 type ResultKey struct {
 	Page          topology.PageRef
 	Device, Check proto.ID
 }
 
-// Apply folds an event.
+// Apply applies an event.
 func (r *Results) Apply(e Event) {
 	switch e.Kind {
 	case EventReset:
@@ -55,7 +55,7 @@ func (r *Results) Apply(e Event) {
 	}
 }
 
-// forget removes what is held of a page: a state that is read while entries are written may have a page twice.
+// forget removes the results of a page: a state read during writes may contain a page twice.
 func (r *Results) forget(page topology.PageRef) {
 	if r.pages[page] == nil {
 		return
@@ -93,8 +93,8 @@ func (r *Results) remove(page topology.PageRef, k deviceCheck) {
 	r.held[k] = left
 }
 
-// Outcome is what a check says of a device; unknown where nothing is known, or where the page that the
-// device left and the one that it is in now disagree.
+// Outcome returns the outcome of a check for a device. It is unknown if there is no result, or if the device's old
+// and new page disagree.
 func (r *Results) Outcome(device, check proto.ID) proto.Outcome {
 	all := r.held[deviceCheck{device, check}]
 	if len(all) == 0 {
@@ -108,7 +108,7 @@ func (r *Results) Outcome(device, check proto.ID) proto.Outcome {
 	return all[0].outcome
 }
 
-// All yields every outcome, in no order.
+// All returns an iterator over all outcomes, in no particular order.
 func (r *Results) All() iter.Seq2[ResultKey, proto.Outcome] {
 	return func(yield func(ResultKey, proto.Outcome) bool) {
 		for k, all := range r.held {

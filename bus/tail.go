@@ -15,64 +15,64 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// ErrReplaced is returned by a reader whose stream was replaced by another one or set back to an older state:
-// what was read of it may be gone.
+// ErrReplaced is returned if a stream was replaced by another one or reverted to an older state. Messages read before
+// may no longer exist.
 var ErrReplaced = errors.New("the stream was replaced, or set back to an older state")
 
-// Tail reads the messages of a stream, in order, and then each later one. It needs no consumer: it reads by
-// sequence, with batched direct gets, when the stream's bell rings ([topology.Bell]) and about once a second
-// anyway, so a lost bell delays a message by a second. Of a stream that keeps the newest message of each subject
-// it reads the newest. Its exported fields are set before Run.
+// Tail reads the messages of a stream in order, first the existing and then each later one. It needs no consumer: it
+// reads by sequence, with batched direct gets, whenever the stream's bell rings ([topology.Bell]), and about once per
+// second in case a bell is lost. From a stream limited to one message per subject it reads the newest ones. Set the
+// exported fields before calling Run.
 type Tail struct {
 	Conn    *Conn
 	Stream  string
 	Filters []string // the subjects to read
-	After   uint64   // the sequence to begin after
-	// Apply is called with each message, one at a time. An error ends Run and is returned.
+	After   uint64   // the sequence to start after
+	// Apply is called with each message, one at a time. If it returns an error, Run returns it.
 	Apply func(*Msg) error
-	// Current, where it is set, is called once, after everything has been applied that the stream's leader held
-	// when Run began.
+	// Current, if not nil, is called once, after all messages held by the stream's leader at the start of Run were
+	// applied.
 	Current func()
-	// Reset, where it is set, is called if the stream was replaced or set back; the stream is then read anew from
-	// its beginning, and Current is called again. Without it, Run returns [ErrReplaced].
+	// Reset, if not nil, is called if the stream was replaced or reverted. The stream is then read from its
+	// beginning, and Current is called again. Without Reset, Run returns [ErrReplaced].
 	Reset func() error
 
-	at      atomic.Uint64 // the last message that was read
-	monitor *Monitor      // idle while Apply works
+	at      atomic.Uint64 // the last message read
+	monitor *Monitor      // idle while Apply runs
 
-	filter  string // one that matches whatever Filters match
-	floor   uint64 // up to here the stream holds nothing that was not read
+	filter  string // covers all Filters
+	floor   uint64 // all matching messages up to this sequence were read
 	rung    atomic.Uint64
 	ring    chan struct{}
 	current bool
-	goal    uint64    // Current is called once everything up to here was read; 0 before it is known
-	lagging time.Time // since when a replica has not delivered what the leader holds; zero if it has
+	goal    uint64    // Current is called after reading up to this sequence; 0 if not yet known
+	lagging time.Time // since when a replica lacks messages held by the leader; zero if it does not
 	same    incarnation
 }
 
 const (
-	// pollEvery is how often a stream is read though no bell rang.
+	// pollEvery is the interval of reads without a bell.
 	pollEvery = time.Second
-	// confirmEvery is how often the stream's leader is asked: it detects a stream that was set back, and a replica
-	// that answers and is behind for long.
+	// confirmEvery is the interval of requests to the stream's leader. They detect a reverted stream, and a replica
+	// lagging for long.
 	confirmEvery = 10 * time.Second
-	// retryEvery is how soon after a failure a stream is read again.
+	// retryEvery is the delay before a failed read is retried.
 	retryEvery = 250 * time.Millisecond
-	// soon is when a reader that lacks something looks again.
+	// soon is the delay before the next read while messages are missing.
 	soon = 10 * time.Millisecond
-	// majorityWithin is how recently a leader must have heard from a majority of its replicas for a reader to be
-	// current: one that is cut off goes on answering.
+	// majorityWithin is the longest time since the leader's last contact with a majority of its replicas for a reader
+	// to count as current. A partitioned leader continues to answer.
 	majorityWithin = 3 * time.Second
-	// lagPatience is how long a replica may take to hold what the bell announced, before the leader is asked.
+	// lagPatience is how long to wait for a replica to hold an announced message before asking the leader.
 	lagPatience = 200 * time.Millisecond
 )
 
-// At is the sequence of the last message that was read: everything up to it that matches was applied.
+// At returns the sequence of the last message read: all matching messages up to it were applied.
 func (t *Tail) At() uint64 { return t.at.Load() }
 
-// Run reads until ctx ends, which is no error. It outlives lost connections and a stream that is not there yet.
-// It ends with an error if Apply or Reset returns one, if the connection was closed, or with [ErrReplaced]. It
-// may be run again after it ended, and continues after the last message.
+// Run reads until ctx ends, and then returns nil. It survives lost connections and waits for a missing stream. It
+// returns an error if Apply or Reset returns one, if the connection is closed, or [ErrReplaced]. Run may be called
+// again after it has returned and continues after the last message.
 func (t *Tail) Run(ctx context.Context) error {
 	t.filter, t.ring = cover(t.Filters), make(chan struct{}, 1)
 	t.at.Store(max(t.at.Load(), t.After))
@@ -96,7 +96,7 @@ func (t *Tail) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-connected:
-			confirmed = time.Time{} // another server, perhaps, or one that was restored
+			confirmed = time.Time{} // possibly another server, or a restored one
 		case <-t.ring:
 		case <-wait.C:
 		}
@@ -140,13 +140,13 @@ func (t *Tail) Run(ctx context.Context) error {
 func (t *Tail) listen() (all []*nats.Subscription, err error) {
 	for _, f := range t.Filters {
 		s, err := t.Conn.nc.Subscribe(topology.Bell(t.Stream, f), func(m *nats.Msg) {
-			// It is 0 where the headers cannot be read.
+			// The sequence is 0 if the headers are malformed.
 			seq, _ := strconv.ParseUint(lastValue(m.Header, jetstream.SequenceHeader), 10, 64)
 			for was := t.rung.Load(); seq > was && !t.rung.CompareAndSwap(was, seq); was = t.rung.Load() {
 			}
 			select {
 			case t.ring <- struct{}{}:
-			default: // it will be read anyway
+			default: // a read is already pending
 			}
 		})
 		if err != nil {
@@ -157,7 +157,7 @@ func (t *Tail) listen() (all []*nats.Subscription, err error) {
 	return all, nil
 }
 
-// finalError is an error that ends a reader.
+// finalError is an error ending a reader.
 type finalError struct{ error }
 
 func (e finalError) Unwrap() error { return e.error }
@@ -167,8 +167,8 @@ func isFinal(err error) bool {
 	return errors.As(err, &f)
 }
 
-// drain reads and applies what there is. Where a bell has announced more than the replica holds that answers, it
-// waits a moment for it, and then reads from the leader.
+// drain reads and applies the available messages. If a bell announced a message the answering replica lacks, drain
+// waits a moment for the replica, and then reads from the leader.
 func (t *Tail) drain(ctx context.Context) error {
 	began, pause := time.Now(), 2*time.Millisecond
 	for {
@@ -194,13 +194,13 @@ func (t *Tail) drain(ctx context.Context) error {
 	}
 }
 
-// catchUp reads from the leader what there is up to a sequence. A bell that nobody rang, with a sequence that
-// never comes, ends here.
+// catchUp reads the messages up to a sequence from the leader. It also ends if the sequence never existed because a
+// bell was forged.
 func (t *Tail) catchUp(ctx context.Context, upTo uint64) error {
 	for t.position() < upTo {
 		m, err := t.Conn.leaderNext(ctx, t.Stream, t.filter, t.position())
 		if errors.Is(err, ErrNotFound) {
-			break // it was replaced meanwhile, or expired
+			break // replaced by a newer message, or expired
 		}
 		if err == nil {
 			t.monitor.Heard()
@@ -215,7 +215,7 @@ func (t *Tail) catchUp(ctx context.Context, upTo uint64) error {
 	return nil
 }
 
-// confirm asks the leader whether the stream is still the one that was read, and whether everything was.
+// confirm asks the leader whether the stream is still the same, and whether all of it was read.
 func (t *Tail) confirm(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -260,7 +260,7 @@ func (t *Tail) confirm(ctx context.Context) error {
 	return nil
 }
 
-// reset begins anew with another stream.
+// reset starts over with another stream.
 func (t *Tail) reset(p Position) error {
 	err := fmt.Errorf("read %s: %w: message %d was read, the stream ends with %d, created %v", t.Stream, ErrReplaced,
 		t.position(), p.Last, p.Created)
@@ -295,7 +295,7 @@ func (t *Tail) apply(m *Msg) error {
 	return nil
 }
 
-// keyIn is the key of a bucket in a subject, or else the subject.
+// keyIn returns the key in the subject of a bucket's message, and any other subject unchanged.
 func keyIn(subject string) string {
 	if inBucket, ok := strings.CutPrefix(subject, "$KV."); ok {
 		if _, key, ok := strings.Cut(inBucket, "."); ok {
@@ -305,22 +305,22 @@ func keyIn(subject string) string {
 	return subject
 }
 
-// position is the sequence up to which everything was read.
+// position returns the sequence up to which the stream was read.
 func (t *Tail) position() uint64 { return max(t.at.Load(), t.floor) }
 
-// incarnation tells a stream from another one of the same name.
+// incarnation distinguishes a stream from another one of the same name.
 type incarnation struct {
 	created time.Time
-	behind  time.Time // since when the stream's end has been before what was read of it
+	behind  time.Time // since when the stream's end has been before the last message read
 }
 
-// setBack is for how long a leader may be behind what was read, before the stream counts as set back: one that
-// was just elected may not have applied everything yet.
+// setBack is how long a leader may be behind the last message read before the stream counts as reverted. A newly
+// elected leader may still be applying messages.
 const setBack = 5 * time.Second
 
 func (i *incarnation) sound() bool { return i.behind.IsZero() }
 
-// replaced reports whether the stream at p is not the one of which everything up to read was read.
+// replaced reports whether the stream at p is a different one from the stream read up to sequence read.
 func (i *incarnation) replaced(p Position, read uint64, now time.Time) bool {
 	if i.created.IsZero() {
 		i.created = p.Created
@@ -338,7 +338,7 @@ func (i *incarnation) replaced(p Position, read uint64, now time.Time) bool {
 	return now.Sub(i.behind) >= setBack
 }
 
-// cover is a filter that matches whatever one of filters matches, and perhaps more.
+// cover returns a filter matching every subject matched by one of filters, and possibly more.
 func cover(filters []string) string {
 	if len(filters) == 0 {
 		return ">"

@@ -11,11 +11,11 @@ import (
 // tracerName is the instrumentation scope of the bus's spans.
 const tracerName = "plumbline.dev/bus"
 
-// propagator puts a trace context into a message's headers as W3C traceparent and tracestate. A context
-// that came from elsewhere is passed on even where this process records no spans.
+// propagator writes a trace context to the headers of a message as W3C traceparent and tracestate. A received context
+// is propagated even if this process records no spans.
 var propagator propagation.TraceContext
 
-// headerCarrier is NATS headers as a propagator wants them.
+// headerCarrier adapts NATS headers to a propagator.
 type headerCarrier nats.Header
 
 func (h headerCarrier) Get(key string) string { return nats.Header(h).Get(key) }
@@ -28,8 +28,7 @@ func (h headerCarrier) Keys() []string {
 	return keys
 }
 
-// handling is the context in which a message is handled: a span of the stage, under the one that sent
-// the message.
+// handling starts the span for handling a message, as a child of the span in its headers, and returns its context.
 func (c *Conn) handling(ctx context.Context, stage string, m *Msg) (context.Context, trace.Span) {
 	ctx = propagator.Extract(ctx, headerCarrier(m.Header))
 	return c.tracer.Start(ctx, stage, trace.WithSpanKind(trace.SpanKindConsumer))

@@ -4,18 +4,19 @@ import (
 	"sync"
 )
 
-// unreadable are the records that cannot be decoded.
+// unreadable counts undecodable records.
 type unreadable struct {
 	mu    sync.Mutex
-	count map[string]uint64            // ever, by stream
-	held  map[string]map[string]uint64 // those that are there as far as is known: revisions by stream and key
+	count map[string]uint64            // all so far, by stream
+	held  map[string]map[string]uint64 // current ones, as far as known: revisions by stream and key
 }
 
-// maxUnreadable bounds the keys that are remembered of a stream.
+// maxUnreadable limits the number of remembered keys of a stream.
 const maxUnreadable = 10_000
 
-// Unreadable reports a record that cannot be decoded, or is not what its key names: it is logged with its key and
-// counted. What it means for those who read it is theirs to decide; it never ends them. A nil Conn reports nothing.
+// Unreadable reports a record with undecodable content, or content not matching its key. The record is logged with
+// its key and counted. The caller decides how to continue and must not stop because of it. On a nil Conn, Unreadable
+// does nothing.
 func (c *Conn) Unreadable(stream, key string, revision uint64, err error) {
 	if c == nil {
 		return
@@ -39,7 +40,7 @@ func (u *unreadable) note(stream, key string, revision uint64) {
 	}
 }
 
-// replaced forgets the record of a key if its revision is an older one.
+// replaced forgets the record of a key if its revision is older.
 func (u *unreadable) replaced(stream, key string, revision uint64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -48,14 +49,14 @@ func (u *unreadable) replaced(stream, key string, revision uint64) {
 	}
 }
 
-// UnreadableRecords are the unreadable records of a stream.
+// UnreadableRecords holds the number of unreadable records of a stream.
 type UnreadableRecords struct {
 	Stream string
-	Ever   uint64 // how often one was reported
-	Now    int    // how many are there, as far as is known
+	Ever   uint64 // number of reports so far
+	Now    int    // current number, as far as known
 }
 
-// UnreadableRecords counts what [Conn.Unreadable] was told of, by stream.
+// UnreadableRecords returns the counts of the records reported to [Conn.Unreadable], by stream.
 func (c *Conn) UnreadableRecords() []UnreadableRecords {
 	c.unreadable.mu.Lock()
 	defer c.unreadable.mu.Unlock()

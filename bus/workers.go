@@ -12,31 +12,32 @@ import (
 )
 
 const (
-	// spareWorkers wait for messages while others work, so that a burst finds requests open.
+	// spareWorkers is the number of workers waiting for messages while others are busy, so a burst finds open
+	// requests.
 	spareWorkers = 4
-	// retryPull is how long after a failed request the next one is sent, and as much again at most.
+	// retryPull is the minimum delay after a failed request. A random delay of up to the same length is added.
 	retryPull = 250 * time.Millisecond
-	// repeatWarning is how often a failure that lasts is logged.
+	// repeatWarning is the interval between log entries about a lasting failure.
 	repeatWarning = 10 * time.Second
 )
 
-// workers are the goroutines of a stage. There are as many as there is work for: each takes one message at a
-// time, so that none waits out its claim behind a slow one, and while there is nothing to do one of them asks.
+// workers runs the goroutines of a stage. Their number follows the load. Each takes one message at a time, so no
+// message spends its acknowledgement deadline waiting behind a slow one. An idle stage has a single open request.
 type workers struct {
 	*stage
 	pulls   *pulls
 	monitor *Monitor
-	ctx     context.Context // its end ends the taking of messages
+	ctx     context.Context // its end stops the taking of messages
 	work    context.Context // of the handlers
 
 	mu      sync.Mutex
-	all     int // workers that run
-	busy    int // those that handle a message
+	all     int // running workers
+	busy    int // workers handling a message
 	running sync.WaitGroup
 	warned  time.Time
 }
 
-// run takes and handles messages until ctx ends and every handler has returned.
+// run takes and handles messages until ctx has ended and all handlers have returned.
 func (s *stage) run(ctx, work context.Context) {
 	p, err := s.conn.pulls(s.Stream, s.Consumer)
 	for ; err != nil; p, err = s.conn.pulls(s.Stream, s.Consumer) {
@@ -55,7 +56,7 @@ func (s *stage) run(ctx, work context.Context) {
 	w.running.Wait()
 }
 
-// grow starts workers until enough of them wait for messages. The lock is held.
+// grow starts workers until enough are waiting for messages. The caller holds the lock.
 func (w *workers) grow() {
 	for w.all < w.Workers && w.all-w.busy < min(spareWorkers, w.Workers) && w.ctx.Err() == nil {
 		w.all++
@@ -96,7 +97,7 @@ func (w *workers) finished() {
 	w.monitor.Idle(false)
 }
 
-// leave ends a worker that was given nothing, unless it is the last one that asks.
+// leave reports whether an idle worker should exit: all idle workers but one do.
 func (w *workers) leave() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -107,10 +108,10 @@ func (w *workers) leave() bool {
 	return true
 }
 
-// take asks for one message; it returns nil where there was none.
+// take requests one message and returns nil if there is none.
 func (w *workers) take() (*delivery, error) {
 	if !w.conn.nc.IsConnected() {
-		// A request that waits for the connection in the client would come when nobody waits for it any more.
+		// A request buffered by the disconnected client would be sent after its worker has stopped waiting.
 		sleep(w.ctx, retryPull)
 		return nil, nil
 	}
@@ -134,7 +135,7 @@ func (w *workers) take() (*delivery, error) {
 	return nil, err
 }
 
-// retry logs a failure and waits for a moment. A request that was lost is followed by the next at once.
+// retry logs a failure and waits a moment. A lost request is repeated without waiting.
 func (w *workers) retry(err error) {
 	w.mu.Lock()
 	warn := time.Since(w.warned) >= repeatWarning
@@ -151,7 +152,7 @@ func (w *workers) retry(err error) {
 	}
 }
 
-// explain finds out why nobody answers for a consumer.
+// explain returns the reason for a request to a consumer without responders.
 func (w *workers) explain(err error) error {
 	if !errors.Is(err, nats.ErrNoResponders) {
 		return err
