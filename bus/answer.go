@@ -60,7 +60,7 @@ func (c *Conn) Answer(ctx context.Context, e Endpoint) error {
 	}
 	<-ctx.Done()
 	timer := time.AfterFunc(cmp.Or(e.Grace, 3*time.Second), func() {
-		abort(fmt.Errorf("requests on %s were not answered within the grace", e.Subject))
+		abort(fmt.Errorf("requests on %s were not answered within the grace period", e.Subject))
 	})
 	defer timer.Stop()
 	// Requests already sent by the server are still handled.
@@ -133,6 +133,6 @@ func (c *Conn) reply(to *nats.Msg, body proto.Message) {
 		err = c.nc.PublishMsg(m)
 	}
 	if err != nil {
-		c.log.Warn("an answer was not sent", "subject", to.Subject, "err", err)
+		c.log.Warn("failed to send a reply", "subject", to.Subject, "err", err)
 	}
 }

@@ -21,7 +21,7 @@ func (c *Conn) Await(ctx context.Context, what string, do func(context.Context) 
 		}
 		if !told {
 			told = true
-			c.log.Warn("JetStream does not answer yet, waiting", "for", what, "err", err)
+			c.log.Warn("JetStream is not available yet, waiting", "for", what, "err", err)
 		}
 		sleep(ctx, awaitEvery)
 	}

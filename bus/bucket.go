@@ -47,7 +47,9 @@ const kvOperation = "KV-Operation"
 
 // Put writes a key if its newest revision is expect, and returns the new revision. If expect is 0, the key must not
 // exist or must be deleted. If another writer came first, the error is [ErrConflict].
-func (c *Conn) Put(ctx context.Context, bucket, key string, body proto.Message, expect uint64) (revision uint64, err error) {
+func (c *Conn) Put(
+	ctx context.Context, bucket, key string, body proto.Message, expect uint64,
+) (revision uint64, err error) {
 	o := PutMsg(bucket, key, body, expect)
 	ack, err := c.Publish(ctx, o)
 	if expect != 0 || !errors.Is(err, ErrConflict) {
@@ -70,7 +72,8 @@ func PutMsg(bucket, key string, body proto.Message, expect uint64) Outgoing {
 
 // DeleteMsg returns the message to delete a key in a batch.
 func DeleteMsg(bucket, key string, expect uint64) Outgoing {
-	return Outgoing{Subject: topology.BucketSubject(bucket, key), Header: nats.Header{kvOperation: {"DEL"}}, ExpectLast: Expect(expect)}
+	return Outgoing{Subject: topology.BucketSubject(bucket, key), Header: nats.Header{kvOperation: {"DEL"}},
+		ExpectLast: Expect(expect)}
 }
 
 // Delete marks a key as deleted if its newest revision is expect. Watchers receive the deletion.
@@ -117,7 +120,9 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 //
 // Watch ends with an error if apply returns one, if the connection is closed, or if the bucket was replaced
 // ([ErrReplaced]). After a lost connection it continues from the last revision.
-func (c *Conn) Watch(ctx context.Context, bucket string, keys []string, apply func(Update) error, caughtUp func()) error {
+func (c *Conn) Watch(
+	ctx context.Context, bucket string, keys []string, apply func(Update) error, caughtUp func(),
+) error {
 	t := &Tail{Conn: c, Stream: topology.BucketStream(bucket), Current: caughtUp}
 	for _, k := range keys {
 		t.Filters = append(t.Filters, topology.BucketSubject(bucket, k))

@@ -29,7 +29,7 @@ func (c *Conn) Commit(ctx context.Context, all []Outgoing) (first uint64, err er
 		ack, err := c.Publish(ctx, all[0])
 		return ack.Seq, err
 	case len(all) > topology.MaxBatch:
-		return 0, fmt.Errorf("an atomic batch of %d messages, at most %d fit", len(all), topology.MaxBatch)
+		return 0, fmt.Errorf("an atomic batch of %d messages exceeds the limit of %d", len(all), topology.MaxBatch)
 	}
 	msgs := make([]*nats.Msg, len(all))
 	for i := range all {
@@ -103,7 +103,7 @@ func (c *Conn) commitOnce(ctx context.Context, msgs []*nats.Msg) (uint64, error)
 	}
 	var ack commitAnswer
 	if err := json.Unmarshal(answer.Data, &ack); err != nil {
-		return 0, fmt.Errorf("answer to a commit: %w", err)
+		return 0, fmt.Errorf("reply to a commit: %w", err)
 	}
 	if ack.Count != len(msgs) || ack.Seq < uint64(len(msgs)) {
 		return 0, fmt.Errorf("the server committed %d of %d messages", ack.Count, len(msgs))
@@ -118,7 +118,7 @@ func refusal(data []byte) error {
 	}
 	var a commitAnswer
 	if err := json.Unmarshal(data, &a); err != nil {
-		return fmt.Errorf("answer to a batch: %w", err)
+		return fmt.Errorf("reply to a batch: %w", err)
 	}
 	if a.Error == nil {
 		return nil

@@ -108,14 +108,16 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 			if sub != nil {
 				args = append(args, "subject", sub.Subject)
 			}
-			log.Error("NATS reports an error", args...)
+			log.Error("NATS reported an error", args...)
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn("lost the connection to NATS, trying again", "err", err)
+				log.Warn("lost connection to NATS, reconnecting", "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("connected to NATS again", "server", nc.ConnectedServerName()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info("reconnected to NATS", "server", nc.ConnectedServerName())
+		}),
 	}
 	if cfg.Creds != "" {
 		options = append(options, nats.UserCredentials(cfg.Creds))
@@ -125,19 +127,21 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 		nc, err := nats.Connect(cfg.URL, options...)
 		if err == nil {
 			// Without this timeout, a message whose acknowledgement is lost would occupy a pending slot forever.
-			js, err1 := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256), jetstream.WithPublishAsyncTimeout(publishTimeout),
+			js, err1 := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256),
+				jetstream.WithPublishAsyncTimeout(publishTimeout), jetstream.WithDefaultTimeout(requestTimeout))
+			queue, err2 := jetstream.NewWithAPIPrefix(nc, topology.Queue.APIPrefix(),
 				jetstream.WithDefaultTimeout(requestTimeout))
-			queue, err2 := jetstream.NewWithAPIPrefix(nc, topology.Queue.APIPrefix(), jetstream.WithDefaultTimeout(requestTimeout))
 			if err := errors.Join(err1, err2); err != nil {
 				nc.Close()
 				return nil, err
 			}
-			return &Conn{nc: nc, js: js, queue: queue, role: cfg.Role, name: name, log: log, tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
+			return &Conn{nc: nc, js: js, queue: queue, role: cfg.Role, name: name, log: log,
+				tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
 		}
 		if advice := refused(err); advice != "" {
 			return nil, fmt.Errorf("connect to NATS as %s: %w: %s", cfg.Role, err, advice)
 		}
-		log.Warn("NATS does not answer yet, trying again", "err", err, "in", wait)
+		log.Warn("cannot connect to NATS yet, retrying", "err", err, "in", wait)
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, errors.Join(context.Cause(ctx), err))

@@ -52,7 +52,7 @@ const (
 // by the server because the credentials expired or were revoked.
 func (c *Conn) Consume(ctx context.Context, s Stage, h Handler) error {
 	if s.Name == "" || s.Stream == "" || s.Consumer == "" {
-		return fmt.Errorf("a stage needs a name, a stream and a consumer: %+v", s)
+		return fmt.Errorf("stage requires a name, a stream and a consumer: %+v", s)
 	}
 	s.Workers, s.Attempts = max(s.Workers, 1), cmp.Or(s.Attempts, 5)
 	s.Grace = cmp.Or(s.Grace, 3*time.Second)
@@ -73,7 +73,7 @@ func (c *Conn) Consume(ctx context.Context, s Stage, h Handler) error {
 	select {
 	case <-done:
 	case <-time.After(s.Grace):
-		abort(fmt.Errorf("stage %s did not finish within %v of its end", s.Name, s.Grace))
+		abort(fmt.Errorf("stage %s: handlers did not finish within the grace period of %v", s.Name, s.Grace))
 		<-done
 	}
 	if ctx.Err() == nil {
@@ -113,24 +113,24 @@ func (s *stage) settle(work context.Context, d *delivery) {
 			log.Warn("acknowledgement was not confirmed", "err", err)
 		}
 	case errors.Is(err, errNewer):
-		log.Warn("message waits for a newer reader", "err", err)
+		log.Warn("message has a newer version, redelivering later", "err", err)
 		d.retryIn(newerDelay)
 	case work.Err() != nil && !IsPermanent(err):
 		// The shutdown of the stage interrupted the handler. This is not a failed attempt, and another process may
 		// take the message at once.
-		log.Info("message is left to another", "err", err)
+		log.Info("handler interrupted by shutdown, returning the message", "err", err)
 		d.giveBack()
 	case IsPermanent(err) || s.fail(m.Seq) >= s.Attempts:
 		if dead := s.bury(ctx, m, err); dead != nil {
-			log.Error("cannot write a dead letter, keeping the message", "err", dead, "why", err)
+			log.Error("cannot publish a dead letter, keeping the message", "err", dead, "why", err)
 			d.retryIn(5 * time.Second)
 			return
 		}
-		log.Error("message given up, see the dead letters", "err", err)
+		log.Error("message given up, moved to the dead letters", "err", err)
 		s.forget(m.Seq)
 		d.terminate(oneLine(err.Error()))
 	default:
-		log.Warn("message will be tried again", "err", err)
+		log.Warn("handling failed, redelivering the message", "err", err)
 		d.retryIn(retryDelay(m.Delivered))
 	}
 }
@@ -184,7 +184,8 @@ func (s *stage) attempt(work context.Context, d *delivery) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
-			s.conn.log.Error("a handler panicked", "stage", s.Name, "subject", m.Subject, "panic", p, "stack", string(debug.Stack()))
+			s.conn.log.Error("handler panicked", "stage", s.Name, "subject", m.Subject, "panic", p,
+				"stack", string(debug.Stack()))
 		}
 		if err != nil {
 			span.SetStatus(codes.Error, err.Error())

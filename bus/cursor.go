@@ -77,10 +77,10 @@ func (m moved) Error() string { return m.why }
 
 // The reasons for reading a new state.
 var (
-	errDeleted  = moved{"the log no longer holds what comes next"}
-	errBeyond   = moved{"the position is beyond the end of the log: the log was restored from an older copy, or rolled back"}
-	errOther    = moved{"the position is of another log: the log was created anew"}
-	errDiverged = moved{"the log holds something else at the position: it was restored from an older copy, or rolled back"}
+	errDeleted  = moved{"the next message was deleted from the log"}
+	errBeyond   = moved{"the position is beyond the end of the log: it was restored from an older copy, or rolled back"}
+	errOther    = moved{"the position belongs to another log: the log was created anew"}
+	errDiverged = moved{"the log differs at the position: it was restored from an older copy, or rolled back"}
 	errGap      = moved{"the log lost messages after the position"}
 	// errUnreadable is not about the position, but has the same consequence.
 	errUnreadable = moved{"a change cannot be read"}
@@ -102,7 +102,8 @@ func (f *follower) checkHeld(log *jetstream.StreamInfo, c cursor) error {
 		f.beyond = now
 	}
 	if heard, alone := heardMajority(log.Cluster); alone != nil || heard > setBack || now.Sub(f.beyond) < setBack {
-		return fmt.Errorf("follow: the leader of the log is at %d, before the position %d; asking again", log.State.LastSeq, c.seq)
+		return fmt.Errorf("follow: the leader of the log is at %d, before the position %d; asking again",
+			log.State.LastSeq, c.seq)
 	}
 	return err
 }

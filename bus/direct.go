@@ -22,11 +22,11 @@ const (
 const answerTimeout = 2 * time.Second
 
 // errIncomplete is returned if a message of a batch was lost in transit.
-var errIncomplete = errors.New("the answer is incomplete")
+var errIncomplete = errors.New("incomplete reply")
 
 // errBadHeader is returned for a reply with malformed headers. The stored message's headers make the server's own
 // unreadable too, such as the message's sequence.
-var errBadHeader = errors.New("a message has headers that cannot be read")
+var errBadHeader = errors.New("malformed headers")
 
 // batch is the result of a batched direct get.
 type batch struct {
@@ -38,7 +38,9 @@ type batch struct {
 // batch (ADR-31). Any replica may answer, so the newest messages may be missing. Every batch has its own inbox,
 // removed when directBatch returns. Each message names its predecessor; if a message was lost in transit, directBatch
 // returns [errIncomplete].
-func (c *Conn) directBatch(ctx context.Context, stream, filter string, first uint64, most int, each func(*Msg) error) (batch, error) {
+func (c *Conn) directBatch(
+	ctx context.Context, stream, filter string, first uint64, most int, each func(*Msg) error,
+) (batch, error) {
 	question, err := json.Marshal(struct {
 		Seq      uint64 `json:"seq"`
 		Next     string `json:"next_by_subj"`
@@ -81,8 +83,10 @@ func (c *Conn) directBatch(ctx context.Context, stream, filter string, first uin
 		if err != nil {
 			return batch{}, err
 		}
-		if previous := lastValue(r.Header, jetstream.LastSequenceHeader); previous != strconv.FormatUint(end.last, 10) && (m != nil || !noMessage(r)) {
-			return batch{}, fmt.Errorf("%w: after message %d comes one after %q", errIncomplete, end.last, previous)
+		previous := lastValue(r.Header, jetstream.LastSequenceHeader)
+		if previous != strconv.FormatUint(end.last, 10) && (m != nil || !noMessage(r)) {
+			return batch{}, fmt.Errorf("%w: after message %d, the next one names %q as its predecessor",
+				errIncomplete, end.last, previous)
 		}
 		if m == nil {
 			end.more = end.last != 0 && lastValue(r.Header, numPending) != "0"
@@ -140,7 +144,9 @@ func lastValue(h nats.Header, name string) string {
 
 // read is like directBatch, but also reads messages with malformed headers: it requests them from the leader, whose
 // reply carries the headers separately.
-func (c *Conn) read(ctx context.Context, stream, filter string, first uint64, most int, each func(*Msg) error) (batch, error) {
+func (c *Conn) read(
+	ctx context.Context, stream, filter string, first uint64, most int, each func(*Msg) error,
+) (batch, error) {
 	end, err := c.directBatch(ctx, stream, filter, first, most, each)
 	if !errors.Is(err, errBadHeader) {
 		return end, err
@@ -166,7 +172,7 @@ func (c *Conn) leaderNext(ctx context.Context, stream, filter string, after uint
 	}
 	m, err := c.leaderMessage(ctx, stream, question)
 	if err == nil && m.Seq <= after {
-		return nil, fmt.Errorf("the answer names message %d", m.Seq)
+		return nil, fmt.Errorf("the reply names message %d", m.Seq)
 	}
 	return m, err
 }

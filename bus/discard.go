@@ -21,7 +21,7 @@ func (c *Conn) Discard(ctx context.Context, stream, consumer string) (n int, err
 		got, err := c.discardSome(ctx, p)
 		n += got
 		if err != nil {
-			return n, fmt.Errorf("discard what %s of %s holds: %w", consumer, stream, err)
+			return n, fmt.Errorf("discard the messages of consumer %s on %s: %w", consumer, stream, err)
 		}
 		if got == 0 {
 			return n, nil

@@ -66,7 +66,8 @@ func translate(err error) error {
 	if errors.As(err, &api) {
 		return fromCode(int(api.ErrorCode), err)
 	}
-	if errors.Is(err, jetstream.ErrKeyNotFound) || errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrKeyDeleted) {
+	if errors.Is(err, jetstream.ErrKeyNotFound) || errors.Is(err, jetstream.ErrMsgNotFound) ||
+		errors.Is(err, jetstream.ErrKeyDeleted) {
 		return errors.Join(ErrNotFound, err)
 	}
 	if errors.Is(err, jetstream.ErrKeyExists) {

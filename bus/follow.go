@@ -65,10 +65,11 @@ type Event struct {
 // state yields the state at any later position: see [Results].
 func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Context, Event) error) error {
 	if f.After != 0 && (f.Name != "" || f.Cursor != "") {
-		return errors.New("follow: give After without a name and without a cursor")
+		return errors.New("follow: After cannot be combined with Name or Cursor")
 	}
 	if c.role == topology.Follower && f.Name != "" && f.Name != c.name {
-		return fmt.Errorf("follow: the credentials are those of follower %q: the server keeps a position for that name, not for %q", c.name, f.Name)
+		return fmt.Errorf("follow: the credentials are those of follower %q: the server keeps a position for that name, "+
+			"not for %q", c.name, f.Name)
 	}
 	pos := cursor{seq: f.After}
 	if f.Cursor != "" {
@@ -92,14 +93,14 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 		case errors.As(err, &stop):
 			return stop.error
 		case errors.As(err, &why):
-			c.log.Warn("cannot go on from the position, taking a new state", "why", why, "after", fl.pos.seq, "name", f.Name)
+			c.log.Warn("cannot continue from the position, reading a new state", "why", why, "after", fl.pos.seq, "name", f.Name)
 			fl.pos, fl.fresh = cursor{}, true
 			sleep(ctx, fl.backoff)
 			continue
 		case c.nc.IsClosed():
 			return fmt.Errorf("follow: %w", c.closed())
 		}
-		c.log.Warn("cannot follow, trying again", "err", err, "after", fl.pos.seq, "name", f.Name)
+		c.log.Warn("cannot follow, retrying", "err", err, "after", fl.pos.seq, "name", f.Name)
 		sleep(ctx, time.Second)
 	}
 }
@@ -232,7 +233,8 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 	if of := info.Config.Metadata[logCreated]; of != "" && of != strconv.FormatInt(log.Created.UnixNano(), 36) {
 		return nil, errOther
 	}
-	if err := f.checkKept(ctx, f.pos); err != nil && (!errors.Is(err, errDeleted) || info.NumPending+uint64(info.NumAckPending) > 0) {
+	waiting := info.NumPending + uint64(info.NumAckPending)
+	if err := f.checkKept(ctx, f.pos); err != nil && (!errors.Is(err, errDeleted) || waiting > 0) {
 		return nil, err
 	}
 	if info.NumAckPending > 0 || info.NumWaiting > 0 {
@@ -264,7 +266,8 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	f.pos.created = log.Created.UnixNano()
 	name := topology.FollowPrefix + f.Name
 	if f.fresh {
-		if err := f.js.DeleteConsumer(ctx, topology.PostureLog, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		err := f.js.DeleteConsumer(ctx, topology.PostureLog, name)
+		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return nil, fmt.Errorf("follower %s: %w", f.Name, err)
 		}
 	}
@@ -358,6 +361,7 @@ func (f *follower) change(ctx context.Context, m *Msg) error {
 	if m.Seq-uint64(change.Index) == f.from {
 		return nil
 	}
-	return f.emit(ctx, Event{Kind: EventChange, Seq: m.Seq, Cursor: cursorOf(m.Seq, time.Unix(0, f.pos.created), m.Time).String(),
-		Time: m.Time, Ref: ref, Change: change})
+	position := cursorOf(m.Seq, time.Unix(0, f.pos.created), m.Time)
+	return f.emit(ctx, Event{Kind: EventChange, Seq: m.Seq, Cursor: position.String(), Time: m.Time,
+		Ref: ref, Change: change})
 }

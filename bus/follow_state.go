@@ -75,7 +75,7 @@ func (w *logWait) run(ctx context.Context) error {
 			return err
 		case !warned && time.Since(began) > answerTimeout:
 			warned = true
-			w.Conn.log.Warn("the state is ahead of the log, waiting for the log; if it stays so, POSTURE_STATE has to be rebuilt",
+			w.Conn.log.Warn("the state is ahead of the log, waiting for the log; if this persists, rebuild POSTURE_STATE",
 				"state_at", w.seq, "log_at", end, "err", err)
 		}
 		sleep(ctx, pause)

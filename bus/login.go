@@ -44,7 +44,8 @@ func checkURL(list string) error {
 		case err != nil:
 			return fmt.Errorf("NATS URL %q is malformed: expected nats://host:port", redact(server))
 		case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
-			return fmt.Errorf("NATS URL %q: scheme %q is not supported: expected nats://host:port or tls://host:port", redact(server), u.Scheme)
+			return fmt.Errorf("NATS URL %q: scheme %q is not supported: expected nats://host:port or tls://host:port",
+				redact(server), u.Scheme)
 		case u.Hostname() == "":
 			return fmt.Errorf("NATS URL %q has no host: expected nats://host:port", redact(server))
 		}
@@ -94,7 +95,8 @@ func checkCreds(path string, now time.Time) error {
 		return notCreds(path, "its seed does not belong to its JWT")
 	}
 	if at := time.Unix(claims.Expires, 0); claims.Expires > 0 && !now.Before(at) {
-		return fmt.Errorf("credentials file %q expired at %s: have new credentials created", path, at.UTC().Format(time.RFC3339))
+		return fmt.Errorf("credentials file %q expired at %s: have new credentials created",
+			path, at.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
@@ -108,7 +110,8 @@ var refusals = []struct {
 	err    error
 	advice string
 }{
-	{nats.ErrAuthorization, "the server does not accept the credentials: check that they are of this installation and not revoked"},
+	{nats.ErrAuthorization, "the server rejected the credentials: " +
+		"check that they belong to this installation and are not revoked"},
 	{nats.ErrAuthRevoked, "the credentials were revoked: have new ones created"},
 	{nats.ErrAuthExpired, "the credentials have expired: have new ones created"},
 	{nats.ErrAccountAuthExpired, "the account has expired"},
@@ -129,7 +132,8 @@ func refused(err error) string {
 	}
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
-		return "the server's certificate is not trusted: check the URL's host, or add the authority to the system's (SSL_CERT_FILE)"
+		return "the server's certificate is not trusted: check the URL's host, " +
+			"or add the authority to the system's (SSL_CERT_FILE)"
 	}
 	return ""
 }

@@ -31,7 +31,7 @@ type Msg struct {
 func (m *Msg) AskedBy(r topology.Role) bool { return m.askedBy == r }
 
 // errNewer is returned for a message whose schema has a newer major version than this build supports.
-var errNewer = errors.New("the message is of a newer version than this build reads")
+var errNewer = errors.New("the message has a newer version than this build supports")
 
 // Decode decodes the body. The error is [Permanent] if the body is malformed, but not if it has a newer major
 // version: the message then waits for a newer reader.
@@ -58,11 +58,11 @@ func checkSchema(h nats.Header, want proto.Schema) error {
 	case err != nil:
 		return Permanent(err)
 	case got.Name != want.Name:
-		return Permanent(fmt.Errorf("a message of schema %s where %s was expected", got, want))
+		return Permanent(fmt.Errorf("unexpected schema %s, want %s", got, want))
 	case got.Major > want.Major:
-		return fmt.Errorf("%w: %s, this build reads %s", errNewer, got, want)
+		return fmt.Errorf("%w: %s, this build supports %s", errNewer, got, want)
 	case got.Major < want.Major:
-		return Permanent(fmt.Errorf("a message of schema %s, which this build no longer reads", got))
+		return Permanent(fmt.Errorf("schema %s is no longer supported", got))
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 		if err != nil || isCopy(copied.CachedInfo(), stream.CachedInfo()) {
 			return err
 		}
-		c.log.Warn("the followers' copy of a stream is older than it, or ahead of it, making the copy anew", "stream", cfg.Name)
+		c.log.Warn("the followers' copy does not match its stream, recreating the copy", "stream", cfg.Name)
 		if err := js.DeleteStream(ctx, cfg.Name); err != nil {
 			return err
 		}

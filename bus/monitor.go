@@ -101,7 +101,7 @@ func (m *Monitor) check() {
 	switch {
 	case silent < StallAfter && m.stalled:
 		m.stalled = false
-		m.conn.log.Info("the server is heard again", "stage", m.name)
+		m.conn.log.Info("the server answers again", "stage", m.name)
 	case silent >= StallAfter && !m.stalled:
 		m.stalled = true
 		m.count.stalls.Add(1)

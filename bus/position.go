@@ -75,9 +75,9 @@ func (c *Conn) NextAfter(ctx context.Context, stream, filter string, after uint6
 	seq, err := c.ask(ctx, stream, question)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("what comes after %d in %s: %w", after, stream, err)
+		return 0, fmt.Errorf("next message after %d in %s: %w", after, stream, err)
 	case seq != 0 && seq <= after:
-		return 0, fmt.Errorf("what comes after %d in %s: the answer names message %d", after, stream, seq)
+		return 0, fmt.Errorf("next message after %d in %s: the reply names message %d", after, stream, seq)
 	}
 	return seq, nil
 }

@@ -75,7 +75,9 @@ func (c *Conn) createStream(ctx context.Context, cfg jetstream.StreamConfig) err
 	return err
 }
 
-func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig, create func(context.Context, jetstream.StreamConfig) error) error {
+func (c *Conn) provisionStream(
+	ctx context.Context, cfg jetstream.StreamConfig, create func(context.Context, jetstream.StreamConfig) error,
+) error {
 	for {
 		err := patiently(ctx, func(ctx context.Context) error { return create(ctx, cfg) })
 		var api *jetstream.APIError
@@ -83,7 +85,8 @@ func (c *Conn) provisionStream(ctx context.Context, cfg jetstream.StreamConfig, 
 			return err
 		}
 		cfg.MaxBytes /= 2
-		c.log.Warn("the server has no room for the stream's bound, halving it", "stream", cfg.Name, "max_bytes", cfg.MaxBytes)
+		c.log.Warn("the disk is too small for the stream's bound, halving the bound",
+			"stream", cfg.Name, "max_bytes", cfg.MaxBytes)
 	}
 }
 
@@ -115,7 +118,8 @@ func unsettled(err error) bool {
 	if errors.As(err, &api) {
 		return api.ErrorCode == codeNoPeers || api.ErrorCode == codeNotAvailable
 	}
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders)
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, nats.ErrNoResponders)
 }
 
 // oneQuestion is the timeout of one request. A request sent before the cluster had a leader is never answered,
@@ -133,7 +137,7 @@ func (c *Conn) awaitJetStream(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("JetStream is not there: %w", errors.Join(err, context.Cause(ctx)))
+			return fmt.Errorf("JetStream is not available: %w", errors.Join(err, context.Cause(ctx)))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -135,10 +135,10 @@ func (c *Conn) Request(ctx context.Context, subject string, body, reply proto.Me
 	}
 	answer, err := c.nc.RequestMsgWithContext(ctx, m)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", subject, err)
+		return fmt.Errorf("request on %s: %w", subject, err)
 	}
 	if err := proto.Unmarshal(answer.Data, reply); err != nil {
-		return fmt.Errorf("answer of %s: %w", subject, err)
+		return fmt.Errorf("reply on %s: %w", subject, err)
 	}
 	return nil
 }

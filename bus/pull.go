@@ -21,9 +21,9 @@ const (
 
 var (
 	// errPullLost is returned for a request the server did not answer in time.
-	errPullLost = errors.New("the request for messages was not answered")
+	errPullLost = errors.New("pull request was not answered")
 	// errPullEnded is returned by [pull.read] when the server has no more messages for a request.
-	errPullEnded = errors.New("the request for messages has ended")
+	errPullEnded = errors.New("pull request has ended")
 )
 
 // pulls sends pull requests to one consumer and distributes the replies. It uses neither heartbeats nor prefetching.
@@ -122,7 +122,8 @@ func (p *pulls) send(request pullRequest) (*pull, error) {
 	p.sent++
 	p.unanswered++
 	p.lastSent = time.Now()
-	r := &pull{of: p, inbox: p.inbox + "." + strconv.FormatUint(p.sent, 36), left: batch, answers: make(chan *nats.Msg, batch+1)}
+	r := &pull{of: p, inbox: p.inbox + "." + strconv.FormatUint(p.sent, 36), left: batch,
+		answers: make(chan *nats.Msg, batch+1)}
 	// The order of the list must be the order of sending; otherwise a message could be passed to the wrong request.
 	p.open = append(p.open, r)
 	err = p.nc.PublishRequest(p.next, r.inbox, body)

@@ -35,7 +35,8 @@ func (c *Conn) moveQueue(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		if err := c.js.DeleteConsumer(ctx, topology.PostureBatches, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		err := c.js.DeleteConsumer(ctx, topology.PostureBatches, name)
+		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return fmt.Errorf("consumer %s: %w", name, err)
 		}
 	}

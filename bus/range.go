@@ -9,7 +9,7 @@ import (
 )
 
 // ErrStop, returned by the function passed to [Conn.Range], ends the reading without an error.
-var ErrStop = errors.New("enough was read")
+var ErrStop = errors.New("stop reading")
 
 // Range calls apply, in order, with each message from sequence first to last whose subject is, or matches, the given
 // one. It uses no consumer and holds a few hundred messages in memory at a time. The stream must allow direct gets.
@@ -48,7 +48,7 @@ func (c *Conn) FirstSince(ctx context.Context, stream, filter string, at time.Ti
 	}
 	seq, err := c.ask(ctx, stream, question)
 	if err != nil {
-		return 0, fmt.Errorf("what came after %v in %s: %w", at, stream, err)
+		return 0, fmt.Errorf("first message since %v in %s: %w", at, stream, err)
 	}
 	return seq, nil
 }

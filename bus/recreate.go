@@ -60,6 +60,6 @@ func (c *Conn) firstSequence(ctx context.Context, stream string) (uint64, error)
 	if err != nil {
 		return 0, err
 	}
-	c.log.Warn("POSTURE_LOG is lost: a new log goes on after the newest entry of POSTURE_STATE", "after", seq)
+	c.log.Warn("POSTURE_LOG is lost: a new log continues after the newest entry of POSTURE_STATE", "after", seq)
 	return seq + topology.MaxBatch + 1, nil
 }

@@ -17,7 +17,7 @@ import (
 
 // ErrReplaced is returned if a stream was replaced by another one or reverted to an older state. Messages read before
 // may no longer exist.
-var ErrReplaced = errors.New("the stream was replaced, or set back to an older state")
+var ErrReplaced = errors.New("the stream was replaced, or reverted to an older state")
 
 // Tail reads the messages of a stream in order, first the existing and then each later one. It needs no consumer: it
 // reads by sequence, with batched direct gets, whenever the stream's bell rings ([topology.Bell]), and about once per
@@ -116,7 +116,7 @@ func (t *Tail) Run(ctx context.Context) error {
 		case err == nil:
 			if told {
 				told = false
-				t.Conn.log.Info("stream is read again", "stream", t.Stream, "after", t.at.Load())
+				t.Conn.log.Info("reading the stream again", "stream", t.Stream, "after", t.at.Load())
 			}
 		case isFinal(err):
 			return err
@@ -224,7 +224,8 @@ func (t *Tail) confirm(ctx context.Context) error {
 		return err
 	}
 	if !t.current && p.Heard > majorityWithin {
-		return fmt.Errorf("the leader of %s has not heard from a majority of its replicas for %v", t.Stream, p.Heard.Round(time.Second))
+		return fmt.Errorf("the leader of %s has not heard from a majority of its replicas for %v",
+			t.Stream, p.Heard.Round(time.Second))
 	}
 	if t.same.replaced(p, t.position(), time.Now()) {
 		return t.reset(p)
@@ -267,7 +268,7 @@ func (t *Tail) reset(p Position) error {
 	if t.Reset == nil {
 		return finalError{err}
 	}
-	t.Conn.log.Error("reading the stream anew", "err", err)
+	t.Conn.log.Error("stream replaced or reverted, reading it from the beginning", "err", err)
 	if err := t.Reset(); err != nil {
 		return finalError{err}
 	}

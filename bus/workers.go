@@ -144,7 +144,7 @@ func (w *workers) retry(err error) {
 	}
 	w.mu.Unlock()
 	if warn {
-		w.conn.log.Warn("stage cannot take messages, trying again", "stage", w.Name, "stream", w.Stream,
+		w.conn.log.Warn("stage cannot take messages, retrying", "stage", w.Name, "stream", w.Stream,
 			"consumer", w.Consumer, "err", w.explain(err))
 	}
 	if !errors.Is(err, errPullLost) {
