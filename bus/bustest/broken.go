@@ -9,11 +9,11 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// BrokenHeader is a header that a [Bus.BrokenConn] sends without its colon: the server stores the message, and no
-// client can read its headers.
+// BrokenHeader is a header sent without its colon by [Bus.BrokenConn]: the server stores the message, but clients
+// cannot parse its headers.
 const BrokenHeader = "Broken-Header"
 
-// BrokenConn is a connection of the operator that breaks the headers of a message that has [BrokenHeader].
+// BrokenConn returns an operator's connection. It corrupts the headers of messages with a [BrokenHeader].
 func (b *Bus) BrokenConn() *bus.Conn {
 	b.t.Helper()
 	c, err := b.servers[0].Connect(b.t.Context(), topology.Operator, Log(b.t), func(cfg *bus.Config) {

@@ -1,5 +1,5 @@
-// Package bustest starts real NATS servers for tests: one embedded server, or three replicas, with the
-// topology provisioned, and connections that have the permissions of the role they play.
+// Package bustest starts real NATS servers for tests, either one embedded server or a cluster of three, with the
+// topology provisioned, and connects to them with the permissions of a role.
 package bustest
 
 import (
@@ -15,18 +15,18 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Bus is a running server, or cluster, of a test.
+// Bus is a server, or cluster, running for a test.
 type Bus struct {
 	t        testing.TB
 	servers  []*embed.Server
-	operator *bus.Conn // of Newest
+	operator *bus.Conn // used by Newest
 }
 
-// Start runs one server with everything provisioned; it ends with the test. Streams are not synced to
-// disk: a test process that dies has nothing to keep.
+// Start runs one server with everything provisioned; it stops at the end of the test. Streams are not synced to disk,
+// as their content need not survive the test process.
 func Start(t testing.TB) *Bus { return StartWith(t, topology.Options{}) }
 
-// StartWith is Start with other stream options: a small log, say.
+// StartWith is like [Start] with different stream options, such as a small log.
 func StartWith(t testing.TB, o topology.Options) *Bus {
 	t.Helper()
 	s, err := startServer(t, embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t)})
@@ -42,7 +42,7 @@ func StartWith(t testing.TB, o topology.Options) *Bus {
 	return b
 }
 
-// Cluster runs three servers, n0 to n2, on loopback with every stream on all three.
+// Cluster runs three servers on loopback, n0 to n2, with three replicas of every stream.
 func Cluster(t testing.TB) *Bus {
 	t.Helper()
 	authority, err := creds.New()
@@ -60,7 +60,8 @@ func Cluster(t testing.TB) *Bus {
 	b := &Bus{t: t}
 	for i, addr := range addrs {
 		s, err := startServer(t, embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
-			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addr, Peers: addrs, Authority: authority}})
+			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addr, Peers: addrs,
+				Authority: authority}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +72,7 @@ func Cluster(t testing.TB) *Bus {
 	return b
 }
 
-// startServer is [embed.Start], for a limited time.
+// startServer is like [embed.Start], with a time limit.
 func startServer(t testing.TB, cfg embed.Config) (*embed.Server, error) {
 	ctx, cancel := starting(t)
 	defer cancel()
@@ -87,10 +88,10 @@ func (b *Bus) provision(o topology.Options) {
 	}
 }
 
-// Conn is a connection of a role to the first server; it is closed with the test.
+// Conn connects to the first server with the permissions of a role. The connection is closed at the end of the test.
 func (b *Bus) Conn(role topology.Role) *bus.Conn { return b.ConnTo(0, role) }
 
-// ConnTo is a connection of a role to one of the servers.
+// ConnTo is like [Bus.Conn] for the i-th server.
 func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn {
 	b.t.Helper()
 	ctx, cancel := starting(b.t)
@@ -103,8 +104,8 @@ func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn {
 	return c
 }
 
-// Anybody is a connection to the first server of a user of a zone who may do everything that the zone can; it is
-// closed with the test.
+// Anybody connects to the first server as a user with all permissions of a zone. The connection is closed at the end
+// of the test.
 func (b *Bus) Anybody(zone topology.Zone) *nats.Conn {
 	b.t.Helper()
 	all := topology.Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
@@ -113,7 +114,7 @@ func (b *Bus) Anybody(zone topology.Zone) *nats.Conn {
 		b.t.Fatal(err)
 	}
 	nc, err := nats.Connect("", b.servers[0].InProcess(), nats.UserJWTAndSeed(token, seed),
-		// What the server refuses shows here as well; the tests look at what it did.
+		// Denied operations are reported here as well; the tests check their effects instead.
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		b.t.Fatal(err)
@@ -122,18 +123,18 @@ func (b *Bus) Anybody(zone topology.Zone) *nats.Conn {
 	return nc
 }
 
-// Literal is a subject that a filter matches.
+// Literal returns a subject matched by a filter.
 func Literal(filter string) string {
 	return strings.NewReplacer("*", "x", ">", "x.y").Replace(filter)
 }
 
-// Server is one of the servers, the first is 0.
+// Server returns the i-th server, counting from 0.
 func (b *Bus) Server(i int) *embed.Server { return b.servers[i] }
 
-// Servers is the number of servers.
+// Servers returns the number of servers.
 func (b *Bus) Servers() int { return len(b.servers) }
 
-// Follower makes a follower and connects as it; the connection is closed with the test.
+// Follower creates a follower and connects as it. The connection is closed at the end of the test.
 func (b *Bus) Follower(name string) *bus.Conn {
 	b.t.Helper()
 	file, err := b.servers[0].Authority().Follower(name)

@@ -13,27 +13,26 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Stopped is the store of a server that does not run. Its methods do to its files what a crash, a bad disk or a
-// careless restore does.
+// Stopped is the store of a stopped server. Its methods simulate a crash, a bad disk or a careless restore.
 type Stopped struct {
 	t testing.TB
-	// Dir is the server's, as in [embed.Config].
+	// Dir is the server's directory, as in [embed.Config].
 	Dir string
 }
 
-// NewStore is an empty store.
+// NewStore returns an empty store.
 func NewStore(t testing.TB) Stopped { return Stopped{t: t, Dir: t.TempDir()} }
 
-// StoreAt is the store of a server that is run elsewhere, on a directory as in [embed.Config].
+// StoreAt returns the store in the directory of an existing server, as in [embed.Config].
 func StoreAt(t testing.TB, dir string) Stopped { return Stopped{t: t, Dir: dir} }
 
-// Start runs a server on the store. Close it before the files are touched again.
+// Start runs a server on the store. Close the server before changing the files again.
 func (s Stopped) Start() *embed.Server {
 	s.t.Helper()
 	return s.StartAt("")
 }
 
-// StartAt is Start with an address for connections over the network.
+// StartAt is like [Stopped.Start], with an address for network connections.
 func (s Stopped) StartAt(addr string) *embed.Server {
 	s.t.Helper()
 	server, err := startServer(s.t, embed.Config{Dir: s.Dir, Addr: addr, NoSync: true, Log: Log(s.t)})
@@ -44,7 +43,7 @@ func (s Stopped) StartAt(addr string) *embed.Server {
 	return server
 }
 
-// Copy is a copy of the whole store, to be put back later.
+// Copy returns a copy of the entire store, for use with [Stopped.PutBack].
 func (s Stopped) Copy() Stopped {
 	s.t.Helper()
 	c := NewStore(s.t)
@@ -52,14 +51,14 @@ func (s Stopped) Copy() Stopped {
 	return c
 }
 
-// PutBack replaces everything by an older copy.
+// PutBack replaces the entire store by an older copy.
 func (s Stopped) PutBack(old Stopped) {
 	s.t.Helper()
 	s.must(os.RemoveAll(s.Dir))
 	s.must(os.CopyFS(s.Dir, os.DirFS(old.Dir)))
 }
 
-// PutBackStream replaces one stream, with its consumers, by an older copy.
+// PutBackStream replaces one stream and its consumers by an older copy.
 func (s Stopped) PutBackStream(old Stopped, stream string) {
 	s.t.Helper()
 	s.must(os.RemoveAll(s.stream(stream)))
@@ -72,13 +71,13 @@ func (s Stopped) RemoveStream(stream string) {
 	s.must(os.RemoveAll(s.stream(stream)))
 }
 
-// RemoveIndex deletes what the server has noted of a stream's blocks.
+// RemoveIndex deletes the server's index of a stream's blocks.
 func (s Stopped) RemoveIndex(stream string) {
 	s.t.Helper()
 	s.must(os.Remove(filepath.Join(s.stream(stream), "msgs", "index.db")))
 }
 
-// TruncateLastBlock cuts bytes off the end of a stream's newest block.
+// TruncateLastBlock removes bytes from the end of a stream's newest block.
 func (s Stopped) TruncateLastBlock(stream string, bytes int64) {
 	s.t.Helper()
 	blocks := s.blocks(stream)
@@ -88,7 +87,7 @@ func (s Stopped) TruncateLastBlock(stream string, bytes int64) {
 	s.must(os.Truncate(last, max(info.Size()-bytes, 0)))
 }
 
-// CorruptBlock overwrites some bytes in many places of a stream's n-th block.
+// CorruptBlock overwrites a few bytes in many places of a stream's n-th block.
 func (s Stopped) CorruptBlock(stream string, n int) {
 	s.t.Helper()
 	block := s.blocks(stream)[n]
@@ -103,7 +102,7 @@ func (s Stopped) CorruptBlock(stream string, n int) {
 	s.must(os.WriteFile(block, data, 0o600))
 }
 
-// Blocks is how many blocks a stream has.
+// Blocks returns the number of blocks of a stream.
 func (s Stopped) Blocks(stream string) int { return len(s.blocks(stream)) }
 
 func (s Stopped) blocks(stream string) []string {
@@ -121,8 +120,8 @@ func (s Stopped) blocks(stream string) []string {
 	return all
 }
 
-// stream is the directory of a stream of the pipeline's account. The followers' copies have the same names in an
-// account of their own.
+// stream returns the directory of a stream in its zone's account. The followers' copies have the same names in a
+// different account.
 func (s Stopped) stream(name string) string {
 	s.t.Helper()
 	authority, err := creds.Open(filepath.Join(s.Dir, "nats"))

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// link is a TCP proxy that can be cut, so that connections break, and paused, so that nothing arrives and nobody
-// is told.
+// link is a TCP proxy. Cutting it breaks its connections; pausing it stops the data without closing a connection.
 type link struct {
 	target   string
 	listener net.Listener

@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// enough records of a kind tell what there is to tell.
+// enough is the number of similar log records to print.
 const enough = 3
 
-// Log writes to the test's log, warnings and errors only, and of those that differ in names and numbers
-// alone the first few: a server that lost its cluster says so many times a second, and what failed is to be found. What
-// comes when the test is over is dropped: a server that is slow to stop may have something to say still.
+// Log returns a logger to the test's log, for warnings and errors only. Of records differing only in names and
+// numbers it prints the first few: a server cut off from its cluster repeats itself many times per second and would
+// hide the failure. Records after the end of the test are dropped, as a server may still log while it stops.
 func Log(t testing.TB) *slog.Logger {
 	out := &output{to: t.Output()}
 	t.Cleanup(out.close)
@@ -22,7 +22,8 @@ func Log(t testing.TB) *slog.Logger {
 	return slog.New(sparing{Handler: inner, seen: new(seen)})
 }
 
-// output is where a test's log goes until it is closed: the test's own panics after that.
+// output is the destination of a test's log until it is closed. Writing to the test's own output after the test
+// panics.
 type output struct {
 	mu sync.Mutex
 	to io.Writer
@@ -62,15 +63,15 @@ func (s sparing) Handle(ctx context.Context, r slog.Record) error {
 	case n > enough:
 		return nil
 	case n == enough:
-		r.Message += " (and what else is like this)"
+		r.Message += " (similar records are omitted)"
 	}
 	return s.Handler.Handle(ctx, r)
 }
 
-// names are what differs between records of a kind: what is quoted, in brackets, or has a digit.
+// names matches the parts in which similar records differ: quoted text, text in brackets, and words with digits.
 var names = regexp.MustCompile(`'[^']*'|\[[^]]*\]|\S*[0-9]\S*`)
 
-// kindOf is what a record says, without names.
+// kindOf returns the text of a record without names.
 func kindOf(r slog.Record) string {
 	text := r.Message
 	r.Attrs(func(a slog.Attr) bool {

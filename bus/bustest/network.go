@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Network is a cluster of three servers, n0 to n2, whose connections to each other and to clients can be cut and
+// Network is a cluster of three servers, n0 to n2. Their connections to each other and to clients can be cut and
 // paused.
 type Network struct {
 	*Bus
@@ -21,7 +21,7 @@ type Network struct {
 	clients [3]*link
 }
 
-// StartNetwork starts a cluster with every stream on all three servers.
+// StartNetwork starts a cluster with three replicas of every stream.
 func StartNetwork(t testing.TB) *Network {
 	t.Helper()
 	authority, err := creds.New()
@@ -44,8 +44,10 @@ func StartNetwork(t testing.TB) *Network {
 			}
 		}
 		s, err := startServer(t, embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
-			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: peers, Authority: authority,
-				Advertise: "127.0.0.1:1"}}) // nobody answers there: a route around the links
+			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: peers,
+				Authority: authority,
+				// an unused address, or servers would connect directly, bypassing the links
+				Advertise: "127.0.0.1:1"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +59,8 @@ func StartNetwork(t testing.TB) *Network {
 	return n
 }
 
-// Dial is a connection of a role over the network, to any of the servers; it is closed with the test.
+// Dial connects to any of the servers over the network, with the permissions of a role. The connection is closed at
+// the end of the test.
 func (n *Network) Dial(role topology.Role) *bus.Conn {
 	n.t.Helper()
 	token, seed, err := n.servers[0].Authority().User(role)
@@ -79,14 +82,14 @@ func (n *Network) Dial(role topology.Role) *bus.Conn {
 	return c
 }
 
-// Partition cuts the routes of a server; its clients stay connected to it.
+// Partition cuts a server's connections to the other servers. Its clients stay connected.
 func (n *Network) Partition(i int) { n.set(i, true, false, false) }
 
-// Vanish pauses everything that goes to and from a server, without closing a connection: as if the server or its
-// machine hung, or its link was down.
+// Vanish pauses all data to and from a server without closing a connection, as if the machine hung or its network was
+// down.
 func (n *Network) Vanish(i int) { n.set(i, false, true, true) }
 
-// Heal lets everything flow again.
+// Heal restores all connections.
 func (n *Network) Heal() {
 	for i := range n.servers {
 		n.set(i, false, false, false)
@@ -103,7 +106,7 @@ func (n *Network) set(i int, cut, paused, withClients bool) {
 	n.clients[i].set(false, paused && withClients)
 }
 
-// Leader is the server that leads a stream, once there is one.
+// Leader waits until a stream has a leader and returns the index of its server.
 func (n *Network) Leader(stream string) (leader int) {
 	n.t.Helper()
 	if n.operator == nil {

@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Newest gives what the leader of a bucket's stream holds under a key, and its revision; 0 where it holds
-// nothing. [plumbline.dev/bus.Conn.Get] may be answered by a replica that is behind.
+// Newest reads the value of a key from the leader of the bucket's stream and returns its revision; 0 if there is no
+// value. [plumbline.dev/bus.Conn.Get] may be answered by a lagging replica.
 func (b *Bus) Newest(bucket, key string, into proto.Message) (revision uint64) {
 	b.t.Helper()
 	if b.operator == nil {
@@ -21,7 +21,7 @@ func (b *Bus) Newest(bucket, key string, into proto.Message) (revision uint64) {
 		b.t.Fatal(err)
 	}
 	var m *nats.RawStreamMsg
-	Eventually(b.t, "the leader tells of "+key+" in "+bucket, func() bool {
+	Eventually(b.t, "the leader answers for "+key+" in "+bucket, func() bool {
 		m, err = js.GetLastMsg(topology.BucketStream(bucket), topology.BucketSubject(bucket, key))
 		return err == nil || errors.Is(err, nats.ErrMsgNotFound)
 	})

@@ -7,27 +7,25 @@ import (
 	"time"
 )
 
-// patience is far more than anything takes on a slow machine with much else to do; it is spent by tests that
-// fail alone.
+// patience is far more than any operation takes on a slow, busy machine. Only failing tests wait this long.
 const patience = time.Minute
 
-// startup bounds each step of starting a server or a cluster: provisioning waits for up to a minute itself, several
-// times at the worst.
+// startup limits each step of starting a server or cluster. Provisioning itself may wait for a minute several times.
 const startup = 5 * time.Minute
 
-// starting is the context of such a step.
+// starting returns a context for one step of starting a server.
 func starting(t testing.TB) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(t.Context(), startup, fmt.Errorf("the test's bus is not there after %v", startup))
+	return context.WithTimeoutCause(t.Context(), startup, fmt.Errorf("the test's bus did not start within %v", startup))
 }
 
-// Eventually waits until ok holds, or fails the test after a minute.
+// Eventually waits until ok returns true. It fails the test after a minute.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	EventuallyWhile(context.Background(), t, what, ok)
 }
 
-// EventuallyWhile is Eventually, and fails the test with the cause as soon as ctx ends: what would make ok hold does
-// not run any more.
+// EventuallyWhile is like [Eventually], but fails the test as soon as ctx ends, with its cause: the process expected
+// to make ok true has ended.
 func EventuallyWhile(ctx context.Context, t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)

@@ -11,13 +11,14 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// AccountJWTs are the signed claims of every account, by public key: what it exports and imports, and which of its
-// users are revoked. They are what a server's account resolver holds.
+// AccountJWTs returns the signed claims of every account, by public key: its exports, imports and revoked users. They
+// are the content of a server's account resolver.
 func (a *Authority) AccountJWTs() (map[string]string, error) {
 	all := map[string]string{}
 	sys := jwt.NewAccountClaims(a.SystemID)
 	sys.Name = system
-	sys.Exports.Add(&jwt.Export{Name: "nothing", Subject: nothing, Type: jwt.Service, ResponseType: jwt.ResponseTypeSingleton})
+	sys.Exports.Add(&jwt.Export{Name: "nothing", Subject: nothing, Type: jwt.Service,
+		ResponseType: jwt.ResponseTypeSingleton})
 	token, err := sys.Encode(a.operator)
 	if err != nil {
 		return nil, err
@@ -33,9 +34,9 @@ func (a *Authority) AccountJWTs() (map[string]string, error) {
 	return all, nil
 }
 
-// nothing is what nobody answers. The server gives every account an import of its JetStream API, which answers that
-// an account has no JetStream, beside the answer of the zone that has the stream; unless the account has an import of
-// the same name already.
+// nothing is a subject without responders. The server adds an import of its JetStream API to every account unless the
+// account already imports the same subject. For an account without JetStream, this API would reply that there is
+// none, in addition to the reply of the zone with the stream. Importing this subject instead prevents that.
 const nothing = "plumbline.nothing.>"
 
 func (a *Authority) accountJWT(zone topology.Zone) (id, token string, err error) {
@@ -48,9 +49,11 @@ func (a *Authority) accountJWT(zone topology.Zone) (id, token string, err error)
 			MaxAckPending: jwt.NoLimit, MemoryMaxStreamBytes: jwt.NoLimit, DiskMaxStreamBytes: jwt.NoLimit,
 		}
 	}
-	// No activation tokens: an import counts only in claims that the operator signed, which is this authority.
+	// Activation tokens are not needed: the server accepts imports only in claims signed by the operator, and this
+	// authority is the operator.
 	for _, s := range zone.Shares() {
-		e := &jwt.Export{Name: s.Subject, Subject: jwt.Subject(s.Subject), Type: jwt.Service, ResponseType: jwt.ResponseTypeSingleton}
+		e := &jwt.Export{Name: s.Subject, Subject: jwt.Subject(s.Subject), Type: jwt.Service,
+			ResponseType: jwt.ResponseTypeSingleton}
 		switch {
 		case s.Stream:
 			e.Type, e.ResponseType = jwt.Stream, ""
@@ -68,7 +71,8 @@ func (a *Authority) accountJWT(zone topology.Zone) (id, token string, err error)
 		c.Imports.Add(im)
 	}
 	if !zone.JetStream() {
-		c.Imports.Add(&jwt.Import{Name: "no JetStream of its own", Subject: nothing, Account: a.SystemID, LocalSubject: "$JS.API.>", Type: jwt.Service})
+		c.Imports.Add(&jwt.Import{Name: "no JetStream of its own", Subject: nothing, Account: a.SystemID,
+			LocalSubject: "$JS.API.>", Type: jwt.Service})
 	}
 	switch zone {
 	case topology.Pipeline:
@@ -94,16 +98,18 @@ func (a *Authority) accountJWT(zone topology.Zone) (id, token string, err error)
 	return id, token, err
 }
 
-// ServerConfig is the part of a nats-server configuration that makes it accept this authority's users. resolver is
-// the server's own directory for the accounts' claims: a revocation is stored there.
+// ServerConfig returns the part of a nats-server configuration needed to accept this authority's users. resolver is
+// the server's own directory for account claims; the server stores revocations there.
 func (a *Authority) ServerConfig(resolver string) (string, error) {
 	accounts, err := a.AccountJWTs()
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "max_control_line: %d\noperator: %q\nsystem_account: %q\n", topology.MaxControlLine, a.OperatorJWT, a.SystemID)
-	fmt.Fprintf(&b, "resolver: {type: full, dir: %q, allow_delete: false, interval: \"1m\"}\nresolver_preload: {\n", resolver)
+	fmt.Fprintf(&b, "max_control_line: %d\noperator: %q\nsystem_account: %q\n",
+		topology.MaxControlLine, a.OperatorJWT, a.SystemID)
+	fmt.Fprintf(&b, "resolver: {type: full, dir: %q, allow_delete: false, interval: \"1m\"}\nresolver_preload: {\n",
+		resolver)
 	for _, id := range slices.Sorted(maps.Keys(accounts)) {
 		fmt.Fprintf(&b, "  %s: %q\n", id, accounts[id])
 	}
@@ -111,7 +117,8 @@ func (a *Authority) ServerConfig(resolver string) (string, error) {
 	return b.String(), nil
 }
 
-// systemUser is a user of the system account that may replace accounts' claims, for a minute.
+// systemUser returns credentials for a user of the system account permitted to replace account claims. They expire
+// after a minute.
 func (a *Authority) systemUser() (token, seed string, err error) {
 	return a.short(system, jwt.Permissions{
 		Pub: jwt.Permission{Allow: []string{claimsUpdate}}, Sub: jwt.Permission{Allow: []string{"_INBOX.>"}},

@@ -1,6 +1,6 @@
-// Package creds makes the NATS identities of a Plumbline installation: an operator, an account for each zone of the
-// topology, a user for each role, and followers. Users log in with ordinary credentials files, which every NATS
-// client library and tool takes.
+// Package creds creates the NATS identities of a Plumbline installation: an operator, an account for each zone of the
+// topology, a user for each role, and followers. Users log in with standard credentials files, supported by every
+// NATS client library and tool.
 package creds
 
 import (
@@ -18,20 +18,20 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Authority can make users. It holds the seeds of the installation's operator and accounts: whoever has
-// them can be anybody on the bus. Safe for concurrent use.
+// Authority creates users. It holds the seeds of the installation's operator and accounts; with these seeds, anyone
+// can act as any user on the bus. It is safe for concurrent use.
 type Authority struct {
-	dir      string // empty: it is kept nowhere
+	dir      string // empty if the authority is not stored
 	operator nkeys.KeyPair
-	accounts map[string]account // by name: those of the zones, and [system]
-	since    time.Time          // users of the pipeline that were made before are revoked; zero: none
-	// OperatorJWT is what a server is configured with.
+	accounts map[string]account // by name: the accounts of the zones, and [system]
+	since    time.Time          // users of the pipeline created before are revoked; zero if none are
+	// OperatorJWT is the operator's JWT for the configuration of a server.
 	OperatorJWT         string
-	AccountID, SystemID string // public keys of the pipeline's account and of the system account
+	AccountID, SystemID string // public keys of the pipeline's account and the system account
 	followers           *registry
 }
 
-// Account is the public key of a zone's account.
+// Account returns the public key of a zone's account.
 func (a *Authority) Account(z topology.Zone) string { return a.accounts[string(z)].id }
 
 type account struct {
@@ -44,21 +44,20 @@ const system = "SYS"
 
 const seedFile = "authority.json"
 
-// seeds is the file of an authority.
+// seeds is the content of an authority's file.
 type seeds struct {
 	Operator string `json:"operator"`
 	Account  string `json:"account"` // the pipeline's
 	System   string `json:"system"`
-	// Zones are the seeds of the other zones' accounts.
+	// Zones holds the seeds of the other zones' accounts.
 	Zones map[topology.Zone]string `json:"zones,omitempty"`
-	// Since is when the roles' users were last moved to other accounts, in Unix seconds: an authority of before had
-	// everybody in the pipeline's account, and the credentials that it made are void.
+	// Since is when the users of roles were last moved to different accounts, in Unix seconds. Earlier versions had
+	// all users in the pipeline's account; their credentials are revoked.
 	Since int64 `json:"since,omitempty"`
 }
 
-// Open reads the authority of a directory, or makes one there at first, in a file of mode 0600. An authority that
-// was made by an older version gets the accounts that it lacks, and the credentials that it made are revoked: they
-// have to be made anew.
+// Open reads the authority stored in a directory, or creates it, in a file with mode 0600. An authority created by an
+// older version gets the missing accounts. Its previous credentials are revoked and must be created again.
 func Open(dir string) (*Authority, error) {
 	path := filepath.Join(dir, seedFile)
 	unlock, err := lock(dir)
@@ -93,7 +92,7 @@ func Open(dir string) (*Authority, error) {
 	return a, nil
 }
 
-// New makes an authority that is kept nowhere, for tests.
+// New returns an authority without a file, for tests.
 func New() (*Authority, error) {
 	s, _, err := complete(nil, time.Now())
 	if err != nil {
@@ -102,7 +101,7 @@ func New() (*Authority, error) {
 	return parse(s)
 }
 
-// complete reads an authority's file, of which there may be none, and adds the seeds that it lacks.
+// complete parses an authority's file, possibly empty, and adds the missing seeds.
 func complete(data []byte, now time.Time) (s seeds, changed bool, err error) {
 	fresh := len(data) == 0
 	if !fresh {
@@ -179,13 +178,13 @@ func parse(s seeds) (*Authority, error) {
 	return a, err
 }
 
-// User makes a user of a role: its JWT and the seed that proves it. A follower is made by [Authority.Follower].
+// User creates a user of a role and returns its JWT and seed. For followers, use [Authority.Follower].
 func (a *Authority) User(role topology.Role) (token, seed string, err error) {
 	token, seed, _, err = a.user(topology.ZoneOf(role), string(role), permissions(topology.PermissionsOf(role)))
 	return token, seed, err
 }
 
-// UserIn makes a user of a zone with permissions of its own, for tests of what the zones alone keep apart.
+// UserIn creates a user of a zone with the given permissions, for tests of the isolation between zones.
 func (a *Authority) UserIn(zone topology.Zone, p topology.Permissions) (token, seed string, err error) {
 	token, seed, _, err = a.user(zone, "user of "+string(zone), permissions(p))
 	return token, seed, err
@@ -210,7 +209,7 @@ func (a *Authority) user(zone topology.Zone, name string, p jwt.Permissions) (to
 	return token, string(secret), id, err
 }
 
-// File is a credentials file of a new user of a role.
+// File returns a credentials file of a new user of a role.
 func (a *Authority) File(role topology.Role) ([]byte, error) {
 	token, seed, err := a.User(role)
 	if err != nil {
@@ -219,15 +218,15 @@ func (a *Authority) File(role topology.Role) ([]byte, error) {
 	return jwt.FormatUserConfig(token, []byte(seed))
 }
 
-// UpToDate tells whether a credentials file is of this authority and lets its user do what the topology
-// says today. One that is not has to be made anew: its permissions are signed into it.
+// UpToDate reports whether a credentials file was issued by this authority with the role's current permissions. An
+// outdated file must be created again: the permissions are part of the signed JWT.
 func (a *Authority) UpToDate(file []byte, role topology.Role) bool {
 	zone := topology.ZoneOf(role)
 	had, ok := a.claims(file, zone, permissions(topology.PermissionsOf(role)))
 	return ok && had.Name == string(role) && (zone != topology.Pipeline || had.IssuedAt > a.since.Unix())
 }
 
-// claims reads a credentials file; ok reports whether it is of an account's user with these permissions.
+// claims parses a credentials file. ok reports whether it was issued by the zone's account with these permissions.
 func (a *Authority) claims(file []byte, zone topology.Zone, want jwt.Permissions) (had *jwt.UserClaims, ok bool) {
 	token, err := jwt.ParseDecoratedJWT(file)
 	if err != nil {

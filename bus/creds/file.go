@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// responseTime is how long a service may take to answer a request: a probe waits for a scoring API.
+// responseTime is how long a service may take to answer a request. A probe has to wait for a scoring API.
 const responseTime = 2 * time.Minute
 
-// WriteSecret writes a file that only its owner can read, whole or not at all; directories are made with
-// mode 0700.
+// WriteSecret atomically writes a file readable only by its owner. It creates missing directories with mode 0700.
 func WriteSecret(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // made with mode 0600
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // created with mode 0600
 	if err != nil {
 		return err
 	}

@@ -15,24 +15,24 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Follower is another system that may read results, as the authority lists it.
+// Follower is another system with permission to read results, as listed by the authority.
 type Follower struct {
 	Name    string    `json:"name"`
 	User    string    `json:"user"` // public key
 	Created time.Time `json:"created"`
-	Revoked time.Time `json:"revoked,omitzero"` // zero: it is not
+	Revoked time.Time `json:"revoked,omitzero"` // zero if not revoked
 }
 
-// Active reports whether the follower's credentials work.
+// Active reports whether the follower's credentials are valid.
 func (f Follower) Active() bool { return f.Revoked.IsZero() }
 
-// ErrFollowerExists and ErrNoFollower are wrapped by errors about a name that is taken, or that is not there.
+// ErrFollowerExists and ErrNoFollower are wrapped by errors about an existing or missing follower.
 var (
-	ErrFollowerExists = errors.New("a follower of this name exists: revoke it first")
-	ErrNoFollower     = errors.New("there is no active follower of this name")
+	ErrFollowerExists = errors.New("a follower with this name exists: revoke it first")
+	ErrNoFollower     = errors.New("there is no active follower with this name")
 )
 
-// registry is the list of followers of an authority that is kept nowhere.
+// registry is the list of followers of an authority without a file.
 type registry struct {
 	mu  sync.Mutex
 	all []Follower
@@ -40,10 +40,10 @@ type registry struct {
 
 const followersFile = "followers.json"
 
-// Followers are all followers, revoked ones included, oldest first.
+// Followers returns all followers, oldest first, including revoked ones.
 func (a *Authority) Followers() ([]Follower, error) { return a.read() }
 
-// Follower makes a follower and returns its credentials file. Servers need not be told.
+// Follower creates a follower and returns its credentials file. Running servers accept it without an update.
 func (a *Authority) Follower(name string) ([]byte, error) {
 	if err := topology.CheckFollowerName(name); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (a *Authority) Follower(name string) ([]byte, error) {
 	return jwt.FormatUserConfig(token, []byte(seed))
 }
 
-// Revoke voids a follower's credentials. Servers have to be told with [Authority.Push].
+// Revoke revokes a follower's credentials. [Authority.Push] makes running servers aware of it.
 func (a *Authority) Revoke(name string) error {
 	now := time.Now().UTC().Truncate(time.Second)
 	return a.change(func(all []Follower) ([]Follower, error) {
@@ -72,7 +72,7 @@ func (a *Authority) Revoke(name string) error {
 		for i := range all {
 			if all[i].Name == name && all[i].Active() {
 				all[i].Revoked, found = now, true
-				if now.Before(all[i].Created) { // by a clock that was set back: what was made later stays valid
+				if now.Before(all[i].Created) { // the clock was set back; later credentials stay valid
 					all[i].Revoked = all[i].Created
 				}
 			}
@@ -84,8 +84,8 @@ func (a *Authority) Revoke(name string) error {
 	})
 }
 
-// FollowerUpToDate reports whether a credentials file is of an active follower of a name with the permissions of
-// today's topology.
+// FollowerUpToDate reports whether a credentials file belongs to the active follower of this name and has its current
+// permissions.
 func (a *Authority) FollowerUpToDate(file []byte, name string) (bool, error) {
 	had, ok := a.claims(file, topology.Follow, permissions(topology.FollowerPermissions(name)))
 	if !ok || had.Name != name {
@@ -116,7 +116,7 @@ func (a *Authority) read() ([]Follower, error) {
 	return all, nil
 }
 
-// change replaces the list of followers. Several processes may do so at the same time.
+// change edits the list of followers. It is safe for concurrent use by several processes.
 func (a *Authority) change(edit func([]Follower) ([]Follower, error)) error {
 	if a.dir == "" {
 		a.followers.mu.Lock()

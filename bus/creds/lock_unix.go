@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// lock waits for other processes that change the authority of a directory.
+// lock waits until no other process is changing the authority in a directory.
 func lock(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

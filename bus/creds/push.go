@@ -13,15 +13,15 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// claimsUpdate is the request by which servers replace an account's claims.
+// claimsUpdate is the subject of requests to replace an account's claims.
 const claimsUpdate = "$SYS.REQ.CLAIMS.UPDATE"
 
-// moreServers is how long after one server's answer those of others are waited for.
+// moreServers is how long to wait for the replies of further servers after each reply.
 const moreServers = 500 * time.Millisecond
 
-// Push gives running servers the followers' account as it is now: a follower that was revoked is disconnected and
-// cannot log in again. It returns the number of servers that took it. A server that was not reached takes it from
-// another one within a minute.
+// Push sends the current claims of the followers' account to running servers. Revoked followers are disconnected and
+// can no longer log in. It returns the number of servers updated. Unreachable servers get the claims from another
+// server within a minute.
 func (a *Authority) Push(ctx context.Context, url string, more ...nats.Option) (servers int, err error) {
 	_, claims, err := a.accountJWT(topology.Follow)
 	if err != nil {
@@ -31,7 +31,8 @@ func (a *Authority) Push(ctx context.Context, url string, more ...nats.Option) (
 	if err != nil {
 		return 0, err
 	}
-	nc, err := nats.Connect(url, append([]nats.Option{nats.Name("plumbline-authority"), nats.UserJWTAndSeed(token, seed)}, more...)...)
+	options := append([]nats.Option{nats.Name("plumbline-authority"), nats.UserJWTAndSeed(token, seed)}, more...)
+	nc, err := nats.Connect(url, options...)
 	if err != nil {
 		return 0, fmt.Errorf("connect to NATS at %s: %w", url, err)
 	}
@@ -79,7 +80,7 @@ func refused(answer []byte) error {
 	return nil
 }
 
-// short makes a user that works for a while.
+// short creates a user with a limited lifetime.
 func (a *Authority) short(account string, p jwt.Permissions, life time.Duration) (token, seed string, err error) {
 	pair, err := nkeys.CreateUser()
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// LogMaxBytes is the bound of POSTURE_LOG on this machine: the smaller of the default and a quarter of
-// what the data's disk holds.
+// LogMaxBytes returns the bound of POSTURE_LOG on this machine in bytes: the default, or a quarter of the size of
+// dir's disk if this is smaller.
 func LogMaxBytes(dir string) int64 {
 	size, err := diskSize(dir)
 	if err != nil {
@@ -18,13 +18,12 @@ func LogMaxBytes(dir string) int64 {
 	return min(topology.DefaultLogMaxBytes, size/4)
 }
 
-// otherStreams is more than the bounds of all streams but POSTURE_LOG come to, in bytes.
+// otherStreams is an upper limit for the bounds of all streams except POSTURE_LOG, in bytes.
 const otherStreams = 1 << 30
 
-// maxStore is what the bounds of all streams may come to, in bytes: what the disk holds. The server's own
-// answer is three quarters of what is free at its start, and it refuses to change streams once their bounds come
-// to more: on a disk that filled up since, another version would not start any more. A disk that is full is
-// found out by [Server.Watch].
+// maxStore returns the limit for the sum of all stream bounds, in bytes: the size of the disk. The server's default
+// is three quarters of the free space at its start, and it rejects changes to streams beyond it; after the disk has
+// filled up, a new version could not start. A full disk is detected by [Server.Watch].
 func maxStore(dir string) int64 {
 	size, err := diskSize(dir)
 	if err != nil {
@@ -33,7 +32,7 @@ func maxStore(dir string) int64 {
 	return size + otherStreams
 }
 
-// diskSize returns the bytes of the disk that a directory is on. The directory need not exist yet.
+// diskSize returns the size of a directory's disk in bytes. The directory need not exist yet.
 func diskSize(dir string) (int64, error) {
 	for {
 		size, err := volumeSize(dir)

@@ -4,5 +4,5 @@ package embed
 
 import "errors"
 
-// volumeSize returns an error: the size of a file system is not known here.
+// volumeSize returns an error: this system does not report the size of a file system.
 func volumeSize(string) (int64, error) { return 0, errors.ErrUnsupported }

@@ -4,7 +4,7 @@ package embed
 
 import "syscall"
 
-// volumeSize returns the bytes of the file system that a directory is on.
+// volumeSize returns the size of a directory's file system in bytes.
 func volumeSize(dir string) (int64, error) {
 	var disk syscall.Statfs_t
 	if err := syscall.Statfs(dir, &disk); err != nil {

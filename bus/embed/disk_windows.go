@@ -2,7 +2,7 @@ package embed
 
 import "golang.org/x/sys/windows"
 
-// volumeSize returns the bytes of the volume that a directory is on.
+// volumeSize returns the size of a directory's volume in bytes.
 func volumeSize(dir string) (int64, error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {

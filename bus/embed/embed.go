@@ -1,5 +1,4 @@
-// Package embed runs a NATS server with JetStream inside a process: all of Plumbline in one binary, and
-// the tests.
+// Package embed runs a NATS server with JetStream inside a process, for the single-binary installation and for tests.
 package embed
 
 import (
@@ -22,33 +21,33 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Config says where the server keeps its data and whether others reach it.
+// Config holds the data directory and the network settings of a server.
 type Config struct {
 	Dir string // of the JetStream store and the authority
-	// Addr is where NATS clients of other systems connect; empty: nobody outside the process does.
+	// Addr is the address for NATS clients of other systems. If it is empty, only this process can connect.
 	Addr string
 	Log  *slog.Logger
-	// Cluster, where it is set, makes the server one of several; for tests of replicas.
+	// Cluster, if not nil, makes the server a member of a cluster, for tests of replicas.
 	Cluster *Cluster
-	// NoSync leaves flushing to the operating system: faster, and a crash of the machine loses what was
-	// acknowledged. For tests.
+	// NoSync leaves syncing writes to the operating system. This is faster, but a crash of the machine loses
+	// acknowledged messages. It is meant for tests.
 	NoSync bool
 	// MaxStore bounds all streams together, in bytes; 0: the size of the disk. For tests of a full store.
 	MaxStore int64
 }
 
-// Cluster names a server among its peers.
+// Cluster describes a server of a cluster and its peers.
 type Cluster struct {
 	Name, Server string
 	Addr         string
-	// Advertise, where it is set, is told to other servers in place of Addr, and clients are told of no server
-	// but the one that they know.
+	// Advertise, if not empty, replaces Addr in announcements to other servers. Clients then learn no other
+	// addresses.
 	Advertise string
 	Peers     []string
 	Authority *creds.Authority
 }
 
-// Server is a running server.
+// Server is a running NATS server.
 type Server struct {
 	ns        *server.Server
 	authority *creds.Authority
@@ -56,8 +55,8 @@ type Server struct {
 	failed    chan error
 }
 
-// Start runs a server and waits until it accepts connections. Every write is synced to disk before it is
-// acknowledged.
+// Start starts a server and waits until it accepts connections. Every write is synced to disk before it is
+// acknowledged, unless [Config.NoSync] is set.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	log := cfg.Log
 	if log == nil {
@@ -81,7 +80,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	for !ns.ReadyForConnections(50 * time.Millisecond) {
 		if ctx.Err() != nil || !ns.Running() {
 			stop(ns, log)
-			return nil, fmt.Errorf("the NATS server did not start: %w", errors.Join(ctx.Err(), lastError(cfg)))
+			return nil, fmt.Errorf("NATS server did not start: %w", errors.Join(ctx.Err(), lastError(cfg)))
 		}
 	}
 	return &Server{ns: ns, authority: authority, log: log, failed: failed}, nil
@@ -108,9 +107,9 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 		JetStreamMaxStore: cmp.Or(cfg.MaxStore, maxStore(cfg.Dir)), MaxPayload: topology.MaxPayload, MaxControlLine: topology.MaxControlLine, NoSigs: true, NoSystemAccount: false,
 		TrustedOperators: []*jwt.OperatorClaims{operator}, AccountResolver: resolver, SystemAccount: authority.SystemID,
 		DontListen: cfg.Addr == "", DisableJetStreamBanner: true,
-		// A page of 1,000 inventory records on its way to a slow reader.
+		// Enough for 1,000 inventory records on their way to a slow reader.
 		MaxPending: 64 << 20,
-		// A client that vanished without closing its connection is noticed within 15 s, a server within 6.
+		// A client lost without closing its connection is detected within 15 s, a server within 6 s.
 		PingInterval: 5 * time.Second, MaxPingsOut: 2,
 	}
 	if cfg.Addr != "" {
@@ -132,8 +131,8 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 	return o, nil
 }
 
-// accounts makes the directory of the accounts' claims anew: the authority knows every revocation. While the server
-// runs, claims that are pushed to it are stored there and passed on to the other servers of its cluster.
+// accounts recreates the directory of account claims; the authority has all revocations. While the server runs, it
+// stores claims pushed to it there, and forwards them to the other servers of its cluster.
 func accounts(dir string, authority *creds.Authority) (*server.DirAccResolver, error) {
 	claims, err := authority.AccountJWTs()
 	if err != nil {
@@ -161,7 +160,7 @@ func hostPort(addr string) (string, int, error) {
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("port %q is not a number up to 65535", text)
+		return "", 0, fmt.Errorf("port %q is not a number from 0 to 65535", text)
 	}
 	if port == 0 {
 		port = server.RANDOM_PORT
@@ -169,7 +168,7 @@ func hostPort(addr string) (string, int, error) {
 	return host, port, nil
 }
 
-// lastError finds the commonest reason why a server does not start: the address is taken.
+// lastError looks for the most common reason for a failed start: an address already in use.
 func lastError(cfg Config) error {
 	if cfg.Addr == "" {
 		return errors.New("see the log")
@@ -182,9 +181,11 @@ func lastError(cfg Config) error {
 	return errors.New("see the log")
 }
 
-// Connect gives a connection of a role, in process; the role's permissions hold as over the network.
-// more may set what the server does not decide: a tracer, say.
-func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logger, more ...func(*bus.Config)) (*bus.Conn, error) {
+// Connect returns an in-process connection with the same permissions as a network connection of the role. The
+// functions in more may adjust client-side settings, such as a tracer.
+func (s *Server) Connect(
+	ctx context.Context, role topology.Role, log *slog.Logger, more ...func(*bus.Config),
+) (*bus.Conn, error) {
 	token, seed, err := s.authority.User(role)
 	if err != nil {
 		return nil, err
@@ -192,12 +193,14 @@ func (s *Server) Connect(ctx context.Context, role topology.Role, log *slog.Logg
 	return s.connect(ctx, role, string(role), log, nats.UserJWTAndSeed(token, seed), more)
 }
 
-// ConnectFollower connects with a follower's credentials file, in process.
+// ConnectFollower returns an in-process connection for a follower's credentials file.
 func (s *Server) ConnectFollower(ctx context.Context, name string, file []byte, log *slog.Logger) (*bus.Conn, error) {
 	return s.connect(ctx, topology.Follower, name, log, nats.UserCredentialBytes(file), nil)
 }
 
-func (s *Server) connect(ctx context.Context, role topology.Role, name string, log *slog.Logger, login nats.Option, more []func(*bus.Config)) (*bus.Conn, error) {
+func (s *Server) connect(
+	ctx context.Context, role topology.Role, name string, log *slog.Logger, login nats.Option, more []func(*bus.Config),
+) (*bus.Conn, error) {
 	if log == nil {
 		log = s.log
 	}
@@ -208,24 +211,24 @@ func (s *Server) connect(ctx context.Context, role topology.Role, name string, l
 	return bus.Connect(ctx, cfg)
 }
 
-// InProcess is the option of a connection that needs no network.
+// InProcess returns the option for in-process connections.
 func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.ns) }
 
-// Watch waits for the store to fail, until ctx ends. After a failed write, a full disk's mostly, the server
-// refuses every later one until it is started again: whoever runs it should end and be restarted.
+// Watch returns an error when the store fails, and nil when ctx ends. After a failed write, usually because of a full
+// disk, the server rejects all further writes until it is restarted; the process should exit and be restarted.
 func (s *Server) Watch(ctx context.Context) error {
 	select {
 	case err := <-s.failed:
-		return fmt.Errorf("the store cannot be written, is the disk full? Free space and start again: %w", err)
+		return fmt.Errorf("cannot write to the store, possibly because the disk is full: free space and restart: %w", err)
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// Authority makes users for other systems.
+// Authority returns the authority, for creating users of other systems.
 func (s *Server) Authority() *creds.Authority { return s.authority }
 
-// Addr is where the server listens; empty where it does not.
+// Addr returns the address the server listens on, or "" if it does not listen.
 func (s *Server) Addr() string {
 	if a := s.ns.Addr(); a != nil {
 		return a.String()
@@ -233,15 +236,15 @@ func (s *Server) Addr() string {
 	return ""
 }
 
-// stopTimeout bounds how long a server may take to stop.
+// stopTimeout limits the shutdown of a server.
 const stopTimeout = 10 * time.Second
 
-// Close stops the server and waits until its files are closed, for up to ten seconds.
+// Close stops the server and waits until its files are closed, for at most 10 s.
 func (s *Server) Close() { stop(s.ns, s.log) }
 
-// stop waits for up to [stopTimeout]. Shutdown itself may never return: a server of a cluster that is told to make a
-// replicated consumer while it stops does not start the consumer's Raft group, and if it is then told to delete the
-// consumer, it waits for that group to end.
+// stop waits for at most [stopTimeout], because Shutdown may never return. If a server of a cluster is told to create
+// a replicated consumer while it stops, it does not start the consumer's Raft group; if it is then told to delete the
+// consumer, it waits forever for this group to end.
 func stop(ns interface {
 	Shutdown()
 	WaitForShutdown()

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// logger sends the server's own lines to the process's log. Its notices tell of every start and stop;
-// they are worth a debug line here.
+// logger forwards the server's log to the process's logger. Its notices about every start and stop are logged at
+// debug level.
 type logger struct {
 	log *slog.Logger
-	// failed gets the first write that the store could not make.
+	// failed receives the first failed write of the store.
 	failed chan error
 }
 
-// storeFailed is how the server says that a stream takes no more writes until it is restarted, space or
-// not: it tells nobody but its log (nats-server 2.14.9, stream.go).
+// storeFailed is the text of the server's log entry when a stream rejects all further writes until a restart, even if
+// there is space again. The server reports this only in its log (nats-server 2.14.9, stream.go).
 const storeFailed = "critical write error"
 
 func (l *logger) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf("nats: "+format, v...)) }

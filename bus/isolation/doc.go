@@ -1,3 +1,3 @@
-// Package isolation has the tests of what keeps NATS accounts apart: that each import carries what it is for, and that a
-// compromised role reaches nothing else.
+// Package isolation tests the isolation between NATS accounts: every import works, and a compromised role can reach
+// nothing else.
 package isolation

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// The ports that are given stay below those that an operating system gives to whoever asks for any, or
-// dials: Linux begins at 32768.
+// The ports are below the ephemeral range of the operating system, so they are not assigned by chance. On Linux the
+// range begins at 32768.
 const (
 	firstPort = 12000
 	ports     = 20000
@@ -16,9 +16,9 @@ const (
 
 var next atomic.Uint32
 
-// FreeAddr is a loopback address on which nobody listens, another one each time, for what must know an
-// address before it listens. Nobody gets it by chance meanwhile: processes that test side by side begin at
-// different places.
+// FreeAddr returns an unused loopback address, a different one on each call, for tests needing an address before they
+// listen on it. Concurrent test processes start at different ports, so another process is unlikely to take the
+// address.
 func FreeAddr() (string, error) {
 	for range 1000 {
 		at := (uint32(os.Getpid())*601 + next.Add(1)) % ports

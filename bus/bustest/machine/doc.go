@@ -1,3 +1,3 @@
-// Package machine is what tests ask of the machine that they run on: addresses, and how long something takes
-// that is not the machine's own fault.
+// Package machine isolates tests from the machine they run on: it finds free addresses, and measures durations
+// without the delays caused by a busy machine.
 package machine

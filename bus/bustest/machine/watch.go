@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// beat is how long a watch's goroutine sleeps at a time.
+// beat is the sleep interval of a watch's goroutine.
 const beat = 5 * time.Millisecond
 
-// Watch is a stopwatch that leaves out the time for which the machine had the process wait, so that a promise
-// as "within a second" can be tested beside whatever else runs: its goroutine sleeps for a few milliseconds at
-// a time, and tells by how much it woke too late. Its methods may be called by several goroutines.
+// Watch is a stopwatch excluding the time during which the process was not scheduled. It allows testing a limit such
+// as "within a second" on a busy machine: its goroutine sleeps for a few milliseconds at a time and measures how late
+// it wakes up. A Watch is safe for concurrent use.
 type Watch struct {
 	begin time.Time
 	end   chan struct{}
@@ -20,7 +20,7 @@ type Watch struct {
 	late time.Duration
 }
 
-// Start begins a watch; it runs until Stop.
+// Start starts a watch. It runs until [Watch.Stop] is called.
 func Start() *Watch {
 	now := time.Now()
 	w := &Watch{begin: now, at: now, end: make(chan struct{})}
@@ -41,7 +41,7 @@ func Start() *Watch {
 	return w
 }
 
-// Elapsed is how long it has run.
+// Elapsed returns the elapsed time.
 func (w *Watch) Elapsed() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -49,10 +49,10 @@ func (w *Watch) Elapsed() time.Duration {
 	return now.Sub(w.begin) - w.late - max(0, now.Sub(w.at)-beat)
 }
 
-// Stop ends the watch, once.
+// Stop stops the watch. It must be called once.
 func (w *Watch) Stop() { close(w.end) }
 
-// Took is how long f took, by a watch.
+// Took returns the duration of f, measured by a [Watch].
 func Took(f func()) (took time.Duration) {
 	w := Start()
 	defer w.Stop() // f may end the test
