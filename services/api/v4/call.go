@@ -9,24 +9,24 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Call is one authenticated request.
+// Call is an authenticated request.
 type Call struct {
 	*http.Request
 	Account proto.Account
-	Zone    proto.Account // of a request for a zone; else zero
+	Zone    proto.Account // set if the request is for a zone
 	Token   *proto.APIToken
 	// Recheck returns an error once the token may no longer be used for the request.
 	Recheck    func() error
-	Permission Permission      // what the token must be allowed
-	Client     context.Context // of a stream: it ends with the client, and not with the token
-	Payload    []byte          // of an ordinary request
+	Permission Permission      // required of the token
+	Client     context.Context // context of a stream's client; it outlives the token's permission
+	Payload    []byte          // body of an ordinary request
 }
 
 // Zoned reports whether the request is for a zone: a namespace of the account.
 func (c *Call) Zoned() bool { return !c.Zone.IsZero() }
 
-// Sees reports whether a request may see a resource of a zone; zero: of no zone. A request for the account sees the
-// resources of every zone, a request for a zone sees its own.
+// Sees reports whether a request may see a resource of a zone; the zero zone stands for resources outside of zones. A
+// request for the account sees the resources of every zone; a request for a zone sees only its own.
 func (c *Call) Sees(zone proto.Account) bool { return !c.Zoned() || zone == c.Zone }
 
 // Object reads the body as a JSON object.
@@ -55,8 +55,8 @@ func (c *Call) Precondition(revision uint64) error {
 	return ErrPrecondition
 }
 
-// Peer returns the address of the connection that a request came on. Headers are ignored: a client can make them up. It
-// is not valid if there is no connection.
+// Peer returns the address of a request's connection; it is invalid if there is none. Headers are ignored, since
+// clients can forge them.
 func Peer(r *http.Request) netip.Addr {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -65,7 +65,7 @@ func Peer(r *http.Request) netip.Addr {
 	return at.Addr().Unmap().WithZone("")
 }
 
-// Visible returns the name of a resource, or nothing if the request is for a zone that the resource is not in.
+// Visible returns the name of a resource; empty if the request is for a zone that does not contain it.
 func (c *Call) Visible(zone proto.Account, name string) string {
 	if !c.Sees(zone) {
 		return ""

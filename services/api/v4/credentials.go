@@ -1,6 +1,6 @@
 package v4
 
-// Headers that hold credentials (api/README.md 1.2).
+// Headers with credentials (api/README.md 1.2).
 const (
 	HeaderBearer     = "Authorization"
 	HeaderKey        = "X-Auth-Key"

@@ -8,11 +8,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Object is a JSON object whose members are kept as the client wrote them, to be echoed (api/README.md 1.7).
+// Object is a JSON object. Its members are kept as the client wrote them, to be returned unchanged (api/README.md 1.7).
 type Object map[string]json.RawMessage
 
-// ParseObject reads a body. Duplicate names and bytes that are not UTF-8 are errors: two readers could understand them
-// differently.
+// ParseObject parses a body. Duplicate names and invalid UTF-8 are errors, since parsers treat them differently.
 func ParseObject(body []byte) (Object, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, Invalid("the body is empty, a JSON object is expected")
@@ -30,11 +29,11 @@ func ParseObject(body []byte) (Object, error) {
 	return o, nil
 }
 
-// MaxNesting bounds the levels of a body. A response nests a stored body a few levels deeper: without a bound, one
-// resource at the bound of a client's decoder would make a whole list unreadable to that client.
+// MaxNesting bounds the nesting depth of a body. Responses nest stored bodies a few levels deeper; without a bound, one
+// resource at the limit of a client's decoder would make a whole list unreadable to it.
 const MaxNesting = 100
 
-// nesting counts the levels of valid JSON.
+// nesting returns the nesting depth of valid JSON.
 func nesting(body []byte) int {
 	depth, deepest, quoted := 0, 0, false
 	for i := 0; i < len(body); i++ {
@@ -141,7 +140,7 @@ func (o Object) Set(name string, v any) {
 	o[name] = bytes.TrimSpace(b)
 }
 
-// Encode returns the object as it is stored: without the named members, which the control plane owns.
+// Encode returns the object as it is stored: without the named members, which belong to the control plane.
 func (o Object) Encode(without ...string) json.RawMessage {
 	kept := Object{}
 	for name, v := range o {
@@ -181,7 +180,7 @@ func Decode(b json.RawMessage) Object {
 	return o
 }
 
-// Strings reads a list of strings that was checked before.
+// Strings decodes a list of strings that was validated before.
 func Strings(raw json.RawMessage) []string {
 	var all []string
 	_ = json.Unmarshal(raw, &all)

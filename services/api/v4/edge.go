@@ -14,34 +14,34 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Edge is the HTTP side of the API: it routes requests, has the gate admit them, reads their bodies, and turns
-// responses and errors into the envelope of api/README.md 1.1.
+// Edge is the HTTP front end of the API: it routes requests, has the gate authorize them, reads their bodies, and
+// writes responses and errors in the envelope of api/README.md 1.1.
 type Edge struct {
 	Gate          gate
 	Log           *slog.Logger
 	Clock         clock.Clock
-	MaxBody       int64         // of an ordinary body, in bytes
-	ClientTimeout time.Duration // for the client to take an ordinary response
+	MaxBody       int64         // largest ordinary body, in bytes
+	ClientTimeout time.Duration // for a client to read an ordinary response
 	Observe       Observer
 }
 
-// gate decides which requests are served.
+// gate authenticates and authorizes requests.
 type gate interface {
-	// Authenticate returns the call of a request: what it is about, and whose it is.
+	// Authenticate returns the call of a request, with its account, zone and token.
 	Authenticate(r *http.Request) (*Call, error)
-	// Authorize returns an error if the call's token lacks the call's permission. It may replace the request, to
-	// give its context the actor.
+	// Authorize returns an error if the call's token lacks the call's permission. It may replace the request, to add
+	// the actor to its context.
 	Authorize(c *Call) error
 }
 
-// Observer is told of each response. The route is a pattern, without any id.
+// Observer is called for each response. The route is a pattern without ids.
 type Observer func(route, method string, status int, took time.Duration)
 
 // PublicHandler answers requests that need no credentials.
 type PublicHandler func(http.ResponseWriter, *http.Request) error
 
-// Handler returns the handler of the routes and, by path, of what is public. The edge looks at methods itself: the
-// responses of the mux would not have the contract's shape.
+// Handler returns the handler of the routes and of the public paths. The edge checks methods itself, because the
+// responses of the mux would not follow the contract.
 func (e *Edge) Handler(routes []Route, public map[string]PublicHandler) http.Handler {
 	byPath := map[string]map[string]Route{}
 	for _, r := range WithZones(routes) {
@@ -60,8 +60,7 @@ func (e *Edge) Handler(routes []Route, public map[string]PublicHandler) http.Han
 	lost := e.observed("none", func(w http.ResponseWriter, r *http.Request) error { return ErrNoRoute })
 	mux.Handle("/", lost)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would redirect a path that is not in its shortest form. A path with a slash at its end means the
-		// path without it.
+		// The mux would redirect a path that is not canonical. A trailing slash is ignored.
 		short := path.Clean(r.URL.EscapedPath())
 		switch r.URL.EscapedPath() {
 		case short:
@@ -74,11 +73,11 @@ func (e *Edge) Handler(routes []Route, public map[string]PublicHandler) http.Han
 	})
 }
 
-// withPath returns a copy of a request with another path, which is escaped.
+// withPath returns a copy of a request with another, escaped path.
 func withPath(r *http.Request, escaped string) *http.Request {
 	u := *r.URL
 	u.RawPath = escaped
-	u.Path, _ = url.PathUnescape(escaped) // it was part of a URL
+	u.Path, _ = url.PathUnescape(escaped) // part of a URL that was parsed
 	other := new(http.Request)
 	*other = *r
 	other.URL = &u
@@ -118,13 +117,13 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, methods map[string]
 	return a.Write(w)
 }
 
-// readBody reads an ordinary body. The deadline is lifted afterwards: passing later, it would end the request.
+// readBody reads an ordinary body. It removes the deadline afterwards, which would otherwise end the request.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
 	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout)) // in tests there is no connection
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout)) // fails in tests without a connection
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	_ = connection.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError

@@ -7,8 +7,8 @@ import (
 // maxEmail bounds an address, in bytes (RFC 5321, 4.5.3.1.3).
 const maxEmail = 254
 
-// IsEmail tells an address that means the same to everybody: it is compared without case, where letters
-// beyond ASCII may fold into others.
+// IsEmail reports whether text is an unambiguous e-mail address. Addresses are compared without case, and letters
+// beyond ASCII may fold into others, so only ASCII is accepted.
 func IsEmail(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || local == "" || domain == "" || strings.Contains(domain, "@") || len(s) > maxEmail {

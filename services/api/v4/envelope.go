@@ -9,19 +9,19 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Response is the result of a handler, and what goes with it in the envelope of api/README.md 1.1.
+// Response is the result of a handler, with the other members of the envelope of api/README.md 1.1.
 type Response struct {
-	Status   int // 0 means 200
+	Status   int // 0: 200
 	Result   any
-	Info     any // of a list
+	Info     any // page information of a list
 	Messages []Notice
-	// Beside, if it is set, is an object whose members stand in the envelope, too.
+	// Beside is an object with further members for the envelope, or nil.
 	Beside any
-	// Revision, if it is not 0, is the resource's. It is sent as the ETag.
+	// Revision is the resource's revision, which is sent as the ETag; 0: no ETag.
 	Revision uint64
 }
 
-// Notice is an error, or a message, in the envelope.
+// Notice is an error or a message in the envelope.
 type Notice struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
@@ -36,7 +36,7 @@ type envelope struct {
 
 func OK(result any) Response { return Response{Result: result} }
 
-// body returns the JSON of the envelope. The parts of a [RawList] are joined as they are.
+// body returns the JSON of the envelope. The parts of a [RawList] are joined without encoding them again.
 func (a Response) body() ([]byte, error) {
 	var messages, result, info []byte
 	var err error
@@ -68,7 +68,7 @@ func (a Response) body() ([]byte, error) {
 	return append(b, "}\n"...), nil
 }
 
-// Write sends a response. If it cannot be encoded, Write returns an error and sends nothing.
+// Write sends a response. If encoding fails, it returns an error and sends nothing.
 func (a Response) Write(w http.ResponseWriter) error {
 	body, err := a.body()
 	if err != nil {
@@ -101,7 +101,7 @@ func (p *Error) write(w http.ResponseWriter) {
 	SendJSON(w, p.Status, body)
 }
 
-// retryAfter is when a client may retry after a transient error, in seconds.
+// retryAfter is the delay before a client should retry after a transient error, in seconds.
 const retryAfter = "1"
 
 func SendJSON(w http.ResponseWriter, status int, body []byte) {
@@ -109,10 +109,10 @@ func SendJSON(w http.ResponseWriter, status int, body []byte) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that is gone needs no answer
+	_, _ = w.Write(body) // a client that left needs no response
 }
 
-// Encode returns the JSON of a value. It leaves < and > as they are: operators are echoed as they were sent.
+// Encode returns the JSON of a value. It does not escape < and >, since operators are returned as sent.
 func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -141,7 +141,7 @@ func (l RawList) join() []byte {
 	return append(b, ']')
 }
 
-// IDOnly is the result of deleting a resource.
+// IDOnly is the result of a deletion.
 type IDOnly struct {
 	ID proto.ID `json:"id"`
 }

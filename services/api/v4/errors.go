@@ -10,16 +10,16 @@ import (
 	"plumbline.dev/bus"
 )
 
-// Error is a refusal as a client sees it: an HTTP status, the code for machines and the sentence for
-// people of api/README.md 1.6. The cause is for the log only.
+// Error is an error response: an HTTP status, a code for programs and a message for people (api/README.md 1.6). The
+// cause is only logged.
 type Error struct {
 	Status  int
 	code    int
 	Message string
-	// transient marks a 5xx that may be gone at the next attempt; all other 5xx and every 409 tell clients
-	// not to try again by themselves (api/README.md 1.3).
+	// transient marks a 5xx that may not recur at the next attempt. All other 5xx and every 409 tell clients not to
+	// retry by themselves (api/README.md 1.3).
 	transient bool
-	allow     string // the methods that a 405 names
+	allow     string // Allow header of a 405
 	Cause     error
 }
 
@@ -32,7 +32,7 @@ func (p *Error) Error() string {
 
 func (p *Error) Unwrap() error { return p.Cause }
 
-// The codes of api/README.md 1.6, and ours: 104xx and 105xx end in the HTTP status.
+// Error codes of api/README.md 1.6, and our own: 104xx and 105xx end in the HTTP status.
 const (
 	CodeAuthentication     = 10000
 	CodeUnauthorized       = 9109
@@ -55,7 +55,7 @@ const (
 	CodePrecondition       = 10412
 	CodeTooLarge           = 10413
 	CodeMediaType          = 10415
-	CodePartOfPeriod       = 10206 // of a message
+	CodePartOfPeriod       = 10206 // code of a message
 	CodeInternal           = 10500
 	CodeUnavailable        = 10503
 )
@@ -64,7 +64,7 @@ func Errorf(status, code int, format string, args ...any) *Error {
 	return &Error{Status: status, code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Invalid is the generic refusal of what a client sent.
+// Invalid returns the general error for an invalid request.
 func Invalid(format string, args ...any) *Error {
 	return Errorf(http.StatusBadRequest, CodeInvalid, "access.api.error.invalid_request: "+format, args...)
 }
@@ -84,8 +84,8 @@ func Unavailable(cause error, format string, args ...any) *Error {
 	return p
 }
 
-// AsError returns an error as a client sees it. Packages below this one return errors of their own: an error with a
-// method Unavailable() string is answered 503, one with a method Invalid() string 400, both with the returned message.
+// AsError returns an error in the form for clients. Packages below this one return their own errors: an error with a
+// method Unavailable() string becomes a 503, one with a method Invalid() string a 400, both with the returned message.
 func AsError(err error) *Error {
 	var p *Error
 	var large *http.MaxBytesError
@@ -110,12 +110,12 @@ func AsError(err error) *Error {
 
 var ErrShutdown = Unavailable(nil, "the control plane is being stopped: try again")
 
-// MethodNotAllowed is the error about a method that a path does not have.
+// MethodNotAllowed returns the error for a method that a path does not support.
 func MethodNotAllowed(allowed ...string) error {
 	p := Errorf(http.StatusMethodNotAllowed, CodeMethod, "Method not allowed")
 	p.allow = strings.Join(allowed, ", ")
 	return p
 }
 
-// Rejected reports whether an error says that a request was rejected before anything was done.
+// Rejected reports whether err means that a request was rejected before it changed anything.
 func Rejected(err error) bool { return AsError(err).Status < http.StatusInternalServerError }

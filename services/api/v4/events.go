@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// EventWriter writes server-sent events, heartbeats between them. A client that takes nothing for
-// [slowClient] is given up: nothing is queued for it here.
+// EventWriter writes server-sent events and heartbeats. A client that reads nothing for [slowClient] is disconnected,
+// since nothing is queued for it.
 type EventWriter struct {
 	mu         sync.Mutex
 	w          http.ResponseWriter
 	connection *http.ResponseController
 }
 
-// ErrClientGone is the error about a client that left, or that takes nothing.
+// ErrClientGone is the error for a client that left or stopped reading.
 var ErrClientGone = errors.New("the client is gone")
 
 const (
@@ -27,12 +27,12 @@ const (
 
 func NewEventWriter(w http.ResponseWriter) *EventWriter {
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy in between is not to hold events back
+	w.Header().Set("X-Accel-Buffering", "no") // keeps proxies from buffering events
 	return &EventWriter{w: w, connection: http.NewResponseController(w)}
 }
 
 func (e *EventWriter) Send(kind, id string, data any) error {
-	body, err := Encode(data) // one line, its end included
+	body, err := Encode(data) // one line, including its end
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (e *EventWriter) write(b []byte) error {
 	return nil
 }
 
-// Beat begins the answer and keeps the connection alive; a client that is gone ends the stream.
+// Beat starts the response and keeps the connection alive. It calls gone if the client is gone.
 func (e *EventWriter) Beat(ctx context.Context, gone func()) {
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()

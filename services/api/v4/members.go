@@ -16,7 +16,7 @@ const (
 	ObjectMember
 )
 
-// CheckMembers returns an error if a member has another type than the table says. It ignores other members.
+// CheckMembers returns an error if a member has a type other than the one in kinds. It ignores other members.
 func CheckMembers(body Object, kinds map[string]MemberKind) error {
 	for name, kind := range kinds {
 		if !body.Has(name) {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// observed returns a handler that answers errors and panics, and reports and logs each request.
+// observed returns a handler that writes error responses, recovers from panics, and reports and logs each request.
 func (e *Edge) observed(pattern string, h PublicHandler) http.Handler {
 	name := strings.TrimPrefix(pattern, AccountPath)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -24,7 +24,7 @@ func (e *Edge) observed(pattern string, h PublicHandler) http.Handler {
 		err := recovered(func() error { return h(rec, r) })
 		if errors.Is(err, http.ErrAbortHandler) {
 			e.Observe(name, method(r), statusAborted, time.Since(start))
-			panic(http.ErrAbortHandler) // the server closes the connection: the client sees that the answer is cut
+			panic(http.ErrAbortHandler) // the server closes the connection, so that the client notices the incomplete response
 		}
 		if err != nil {
 			p := AsError(err)
@@ -40,10 +40,11 @@ func (e *Edge) observed(pattern string, h PublicHandler) http.Handler {
 	})
 }
 
-// statusAborted counts answers that were cut off.
+// statusAborted is the status in metrics for responses that were cut off.
 const statusAborted = 499
 
-// method keeps what a client makes up out of the labels and the log.
+// method returns the method for metric labels and logs. Unknown methods are "other", since clients can invent any
+// number of them.
 func method(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -74,17 +75,17 @@ func requestID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// recorder remembers the status for the metrics.
+// recorder records the status for the metrics.
 type recorder struct {
 	http.ResponseWriter
 	status  int
-	timeout time.Duration // how long the client may take from the beginning of the answer on
+	timeout time.Duration // time for the client to read the response, once it begins
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && status >= 200 { // what is below is no answer yet
+	if r.status == 0 && status >= 200 { // informational responses come before the real one
 		r.status = status
-		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(r.timeout)) // what is not a connection has none
+		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(r.timeout)) // fails if there is no connection
 	}
 	r.ResponseWriter.WriteHeader(status)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// PageInfo goes with a list; clients need all five (api/README.md 1.4).
+// PageInfo is the page information of a list. Clients need all five members (api/README.md 1.4).
 type PageInfo struct {
 	Page       int `json:"page"`
 	PerPage    int `json:"per_page"`
@@ -16,10 +16,10 @@ type PageInfo struct {
 	TotalPages int `json:"total_pages"`
 }
 
-// MaxPerPage is the size of the largest page, and the default: SDK v0 reads only the first page of service tokens.
+// MaxPerPage is the largest and the default page size, because SDK v0 reads only the first page of service tokens.
 const MaxPerPage = 1000
 
-// Page returns the page that a query asks for. A page past the end is empty, by which clients find the end.
+// Page returns the requested page of a list. A page past the end is empty, which tells clients where the list ends.
 func Page[T any](q url.Values, all []T) ([]T, PageInfo, error) {
 	page, err := PositiveParam(q, "page", 1)
 	if err != nil {
@@ -39,12 +39,12 @@ func Page[T any](q url.Values, all []T) ([]T, PageInfo, error) {
 	return part, info, nil
 }
 
-// SinglePage returns the page information of a list that comes in one piece.
+// SinglePage returns the page information of a list that is not paged.
 func SinglePage(n int) PageInfo {
 	return PageInfo{Page: 1, PerPage: max(n, MaxPerPage), Count: n, TotalCount: n, TotalPages: min(n, 1)}
 }
 
-// HasParam reports whether a query has any of some parameters.
+// HasParam reports whether a query has at least one of the parameters.
 func HasParam(q url.Values, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return q.Get(name) != "" })
 }
@@ -73,10 +73,10 @@ func Period(v url.Values) (since, until time.Time, err error) {
 	return since, until, nil
 }
 
-// CursorInfo goes with a list that clients walk by cursor (api/README.md 1.4).
+// CursorInfo is the page information of a list that is paged by cursor (api/README.md 1.4).
 type CursorInfo struct {
 	Count   int    `json:"count"`
 	Cursor  string `json:"cursor"`
 	PerPage int    `json:"per_page"`
-	Total   *int   `json:"total_count"` // null where only a count of them all could tell
+	Total   *int   `json:"total_count"` // null if it would take a full count
 }

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// RecheckEvery is how often the token of a long request is checked again.
+// RecheckEvery is the interval at which the token of a long request is checked again.
 const RecheckEvery = time.Second
 
-// endedError reports that a request was ended because its token may no longer make it.
+// endedError reports that a request was ended because its token lost the permission.
 type endedError struct{ why error }
 
 func (e *endedError) Error() string {
@@ -21,7 +21,7 @@ func (e *endedError) Error() string {
 
 func (e *endedError) Unwrap() error { return e.why }
 
-// TokenEnded returns why a context was ended by [Edge.whilePermitted], and nil if it was not.
+// TokenEnded returns the reason if [Edge.whilePermitted] ended a context; nil if it did not.
 func TokenEnded(ctx context.Context) error {
 	if e, ok := errors.AsType[*endedError](context.Cause(ctx)); ok {
 		return e
@@ -29,9 +29,9 @@ func TokenEnded(ctx context.Context) error {
 	return nil
 }
 
-// whilePermitted runs the handler of a long request. It checks the token again each second. Once the token is deleted,
-// disabled, expired, narrowed, or not usable from the client's address, the request's context ends. The context of the
-// client stays in c.Client.
+// whilePermitted runs the handler of a long request and rechecks the token each second. Once the token is deleted,
+// disabled, expired, restricted, or not usable from the client's address, the request's context ends. The client's own
+// context is in c.Client.
 func (e *Edge) whilePermitted(c *Call, handle func(*Call) error) error {
 	ctx, end := context.WithCancelCause(c.Context())
 	var watching sync.WaitGroup

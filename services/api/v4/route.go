@@ -7,38 +7,37 @@ import (
 	"strings"
 )
 
-// Route is one operation of the API. Exactly one of handle and stream is set: stream writes its response itself, and
-// its request body is not bounded.
+// Route is one operation of the API. Either Handle or Stream is set. Stream writes its response itself, and its request
+// body is not bounded.
 type Route struct {
 	Method, Path string
-	Scope        Scope // what a token must be allowed to read or edit
-	Zones        bool  // the route exists under a zone, too
+	Scope        Scope // scope that a token needs permission for
+	Zones        bool  // also under a zone
 	Handle       func(context.Context, *Call) (Response, error)
 	Stream       func(http.ResponseWriter, *Call) error
 }
 
-// Scope names what a route is about, as far as permissions go. A route without one is for tokens that may do
-// everything.
+// Scope is the subject of a route for permissions. A route without a scope requires a token with all permissions.
 type Scope string
 
-// Permission is what a request needs of its token: to read a scope, or to edit it.
+// Permission is the permission that a request requires: to read a scope or to edit it.
 type Permission struct {
 	Scope Scope
 	Edit  bool
 }
 
-// PermissionFor returns what a request with a method needs. Only GET and HEAD change nothing.
+// PermissionFor returns the permission that a request with a method requires. Only GET and HEAD are reads.
 func (r Route) PermissionFor(method string) Permission {
 	return Permission{r.Scope, method != http.MethodGet && method != http.MethodHead}
 }
 
-// Paths that the routes of an account and of a zone begin with.
+// Prefixes of the paths under an account and under a zone.
 const (
 	AccountPath = "/client/v4/accounts/{account}"
 	ZonePath    = "/client/v4/zones/{zone}"
 )
 
-// WithZones returns the routes and, for those that exist under zones, the same route under a zone.
+// WithZones returns the routes, and a copy under a zone of each route that exists there too.
 func WithZones(routes []Route) []Route {
 	all := slices.Clone(routes)
 	for _, r := range routes {
@@ -50,7 +49,7 @@ func WithZones(routes []Route) []Route {
 	return all
 }
 
-// Key returns the method and path, the latter relative to the account or the zone.
+// Key returns the method and the path, relative to the account or the zone.
 func (r Route) Key() string {
 	return r.Method + " " + strings.TrimPrefix(strings.TrimPrefix(r.Path, AccountPath), ZonePath)
 }

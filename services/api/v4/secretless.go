@@ -7,8 +7,8 @@ import (
 	"plumbline.dev/services/internal/secretname"
 )
 
-// EncodeSanitized returns the object as it is stored (see [Object.Encode]), without secrets at any depth: configuration
-// that this build only keeps may hold secrets of systems that it never calls.
+// EncodeSanitized returns the object as it is stored (see [Object.Encode]), without secrets at any depth. Unsupported
+// configuration may hold secrets of systems that Plumbline never calls.
 func (o Object) EncodeSanitized(without ...string) json.RawMessage {
 	withoutSecrets(o)
 	return o.Encode(without...)
@@ -28,7 +28,7 @@ func withoutSecrets(body Object) {
 	}
 }
 
-// DecodeAny decodes a value of any type. Numbers stay as they are written.
+// DecodeAny decodes a value of any type. Numbers keep their notation.
 func DecodeAny(raw json.RawMessage) (v any, err error) {
 	d := json.NewDecoder(strings.NewReader(string(raw)))
 	d.UseNumber()
@@ -36,7 +36,7 @@ func DecodeAny(raw json.RawMessage) (v any, err error) {
 	return v, err
 }
 
-// StripSecrets removes the secrets of a value and reports whether there were any.
+// StripSecrets removes the secrets of a value and reports whether it had any.
 func StripSecrets(v any) (found bool) {
 	switch v := v.(type) {
 	case map[string]any:

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// LineWriter writes a long response as fast as the client reads it. It holds no more than the next part. It gives up a
-// client that reads nothing for [slowClient].
+// LineWriter writes a long response as fast as the client reads it, with a bounded buffer. It gives up on a client that
+// reads nothing for [slowClient].
 type LineWriter struct {
 	w          http.ResponseWriter
 	connection *http.ResponseController
@@ -19,12 +19,12 @@ type LineWriter struct {
 	failed     error
 }
 
-// sendAt is how many bytes are gathered before they are sent.
+// sendAt is the buffer size at which data is sent, in bytes.
 const sendAt = 64 << 10
 
 func (o *LineWriter) Text(s string) { o.pending.WriteString(s) }
 
-// Line writes one value and the end of its line. The next Flush returns the error of encoding or sending it.
+// Line writes one value and a newline. Errors of encoding or sending are returned by the next Flush.
 func (o *LineWriter) Line(v any) {
 	if o.failed != nil {
 		return
@@ -37,7 +37,7 @@ func (o *LineWriter) Line(v any) {
 	}
 }
 
-// Flush sends the gathered bytes.
+// Flush sends the buffered data.
 func (o *LineWriter) Flush() error {
 	if o.failed != nil {
 		return o.failed
@@ -58,8 +58,8 @@ func (o *LineWriter) Flush() error {
 	return nil
 }
 
-// Cut returns the error that a handler returns: once something was sent, the connection is closed, so that the client
-// sees that the response is incomplete.
+// Cut returns the error for a handler to return. If data was sent already, the connection is closed, so that the client
+// notices that the response is incomplete.
 func (o *LineWriter) Cut(err error) error {
 	if err != nil && o.Sent {
 		return http.ErrAbortHandler

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Streams bounds how many clients are sent long answers at once, and ends these answers when the service ends.
+// Streams bounds the number of concurrent long responses, and ends them when the service ends.
 type Streams struct {
 	places chan struct{}
 	ending <-chan struct{} // closed when the service ends
@@ -16,13 +16,13 @@ func NewStreams(limit int, ending <-chan struct{}) *Streams {
 	return &Streams{places: make(chan struct{}, limit), ending: ending}
 }
 
-// Limit returns how many clients are served at once.
+// Limit returns the largest number of concurrent long responses.
 func (s *Streams) Limit() int { return cap(s.places) }
 
-// Open returns how many clients are served now.
+// Open returns the number of long responses in progress.
 func (s *Streams) Open() int { return len(s.places) }
 
-// Acquire takes one of the places, which release gives back. It reports false if none is free.
+// Acquire reserves a place; release frees it. free is false if none is left.
 func (s *Streams) Acquire() (release func(), free bool) {
 	select {
 	case s.places <- struct{}{}:
@@ -32,7 +32,7 @@ func (s *Streams) Acquire() (release func(), free bool) {
 	}
 }
 
-// Watch calls leave when the service ends. It returns when ctx does.
+// Watch calls leave when the service ends. It returns when ctx is done.
 func (s *Streams) Watch(ctx context.Context, leave func()) {
 	select {
 	case <-s.ending:
@@ -41,7 +41,7 @@ func (s *Streams) Watch(ctx context.Context, leave func()) {
 	}
 }
 
-// Begin begins a long answer. The context ends with the request, or with the service; the caller calls done when the
+// Begin starts a long response. The context ends with the request or the service. The caller must call done when the
 // request ends.
 func (s *Streams) Begin(w http.ResponseWriter, c *Call) (ctx context.Context, out *LineWriter, done func(), err error) {
 	release, free := s.Acquire()

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Union are the names of both, each once.
+// Union returns names and more without duplicates.
 func Union(names, more []string) []string {
 	for _, name := range more {
 		if !slices.Contains(names, name) {
@@ -17,7 +17,7 @@ func Union(names, more []string) []string {
 	return names
 }
 
-// TextOrNull is text, or null where there is none.
+// TextOrNull returns a pointer to s; nil if s is empty.
 func TextOrNull(s string) *string {
 	if s == "" {
 		return nil
@@ -27,13 +27,13 @@ func TextOrNull(s string) *string {
 
 func SortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// ContainsFold tells whether a text has another one, which is in lower case, in it.
+// ContainsFold reports whether text contains lower, ignoring case. lower must be in lower case.
 func ContainsFold(text, lower string) bool { return strings.Contains(strings.ToLower(text), lower) }
 
-// Quote is a name in a sentence.
+// Quote returns a quoted, shortened name for a message.
 func Quote(name string) string { return strconv.Quote(Clip(name)) }
 
-// Clip keeps what a client made up short in a sentence.
+// Clip shortens client input for a message.
 func Clip(s string) string {
 	if len(s) > 64 {
 		s = strings.ToValidUTF8(s[:64], "") + "…"

@@ -6,7 +6,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Timestamp is a moment in an answer: RFC 3339, null for never.
+// Timestamp is a time in a response: RFC 3339, or null for zero.
 type Timestamp proto.Millis
 
 func (t Timestamp) MarshalJSON() ([]byte, error) {
