@@ -1,3 +1,3 @@
-// Package permission says what API tokens may do: the scopes of the routes, the permission groups that tokens are
-// given, and whether a token has what a request needs.
+// Package permission defines the permissions of API tokens: the scopes of the routes, the permission groups, and
+// whether a token has the permission that a request requires.
 package permission

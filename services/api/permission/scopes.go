@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// The scopes.
+// Scopes of routes.
 const (
 	Apps          v4.Scope = "apps"           // applications, policies, tags
 	ServiceTokens v4.Scope = "service_tokens" //
@@ -17,23 +17,23 @@ const (
 	Posture       v4.Scope = "posture"        // integrations and checks
 	Devices       v4.Scope = "devices"        // the inventory
 	Results       v4.Scope = "results"        // scores and outcomes
-	AccessLogs    v4.Scope = "access_logs"    // who was let in
-	Audit         v4.Scope = "audit"          // who changed what
+	AccessLogs    v4.Scope = "access_logs"    // authentications
+	Audit         v4.Scope = "audit"          // audit log
 	APITokens     v4.Scope = "api_tokens"
-	// Own is what every token may ask: about itself.
+	// Own is the scope of routes about the token itself. Every token has it.
 	Own v4.Scope = "own"
 )
 
-// Group is one row of what tokens can be allowed.
+// Group is a permission group.
 type Group struct {
 	ID   string // 32 hex characters
 	Name string
 	v4.Permission
-	ForZone bool // for a zone alone; else for an account
+	ForZone bool // of a zone instead of an account
 }
 
-// Groups is the closed list. Ids and names are Cloudflare's where Cloudflare has the group, so that
-// configurations written for it work here; the other ids are ours, for good. To edit is to read, too.
+// Groups is the complete list. Ids and names are Cloudflare's if Cloudflare has the group, so that configurations
+// written for it work here. The other ids are ours and never change. Permission to edit includes permission to read.
 var Groups = []Group{
 	{"7ea222f6d5064cfa89ea366d7c1fee89", "Access: Apps and Policies Read", v4.Permission{Scope: Apps, Edit: false}, false},
 	{"1e13c5124ca64b72b1969a67e8829049", "Access: Apps and Policies Write", v4.Permission{Scope: Apps, Edit: true}, false},
@@ -64,12 +64,12 @@ func Find(id string) (Group, bool) {
 	return Groups[n], true
 }
 
-// Satisfies tells whether who has the group has what is needed.
+// Satisfies reports whether the group includes a permission.
 func (g Group) Satisfies(n v4.Permission) bool {
 	return g.Scope == n.Scope && (g.Edit || !n.Edit)
 }
 
-// GroupsFor are the names of the groups that would do, as a refusal tells them.
+// GroupsFor returns the names of the groups with a permission, for an error message.
 func GroupsFor(n v4.Permission) string {
 	var names []string
 	for _, g := range Groups {
@@ -80,7 +80,7 @@ func GroupsFor(n v4.Permission) string {
 	return strings.Join(names, " or ")
 }
 
-// Denied is the refusal of a token that may not.
+// Denied returns the error for a token without a permission.
 func Denied(n v4.Permission) error {
 	if groups := GroupsFor(n); groups != "" {
 		return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: the API token needs the permission %s", groups)
@@ -88,8 +88,8 @@ func Denied(n v4.Permission) error {
 	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: only a token with all permissions may do this")
 }
 
-// Permits tells whether a token may do what is needed, in the account as a whole or, where zone is not zero,
-// in that zone. A denial wins over what is allowed, wherever they stand; what nothing allows is denied.
+// Permits reports whether a token has a permission: in the whole account, or, if zone is not zero, in that zone. A deny
+// policy overrides allow policies in any order; without an allow policy, the permission is denied.
 func Permits(t *proto.APIToken, n v4.Permission, zone proto.Account) bool {
 	if n.Scope == Own || t.All {
 		return true
@@ -107,13 +107,14 @@ func Permits(t *proto.APIToken, n v4.Permission, zone proto.Account) bool {
 	return allowed
 }
 
-// Covers tells whether a policy is about a request: one without zones is about the whole account.
+// Covers reports whether a policy with these zones applies to a request. A policy without zones applies to the whole
+// account.
 func Covers(zones []proto.Account, zone proto.Account) bool {
 	return len(zones) == 0 || !zone.IsZero() && (slices.Contains(zones, zone) || slices.Contains(zones, proto.Account{}))
 }
 
-// touches tells of the id of a group whether it allows what is needed; or, of a denial, whether it takes it
-// away: who may not read may not edit either.
+// touches returns a function that reports whether a group grants a permission, or, for a deny policy, takes it away: a
+// token that may not read may not edit either.
 func touches(n v4.Permission, deny bool) func(string) bool {
 	return func(id string) bool {
 		g, known := Find(id)
