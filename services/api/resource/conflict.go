@@ -8,11 +8,10 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// maxUsers is how many of the resources that refer to one an error names at most.
+// maxUsers bounds the referring resources in an error message.
 const maxUsers = 5
 
-// InUse is the error about a resource that cannot be deleted; users are those that refer to it. It is nil if there
-// are none.
+// InUse returns the error for a resource that cannot be deleted because users refer to it; nil if there are none.
 func InUse(what string, users []string) error {
 	if len(users) == 0 {
 		return nil

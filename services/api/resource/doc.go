@@ -1,3 +1,3 @@
-// Package resource holds what the resources of the API have in common: finding the one that a path names, and the
-// errors and messages about names and references.
+// Package resource holds the common parts of the API's resources: lookups by path, and the errors and messages about
+// names and references.
 package resource

@@ -15,20 +15,20 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Kind serves one kind of resource of CONFIG. The verbs list, get, create, update and delete are written here once; a
-// kind says what is its own. Fields without a comment "optional" have to be set.
+// Kind serves one kind of resource in CONFIG. It implements list, get, create, update and delete; its fields define
+// what is specific to the kind. Fields are required unless marked optional.
 type Kind[T any, M interface {
 	*T
 	proto.Message
 }] struct {
 	Store *store.Store
-	// Name is the kind in messages, such as "group".
+	// Name is the name of the kind in messages, such as "group".
 	Name string
 	// Kind is the kind in the keys of CONFIG, and in the audit log.
 	Kind topology.Kind
 	// Path is the path under the account, such as "/access/groups".
 	Path string
-	// Param is the path parameter that names one resource; "" is "id". Optional.
+	// Param is the path parameter that identifies a resource; "" means "id". Optional.
 	Param string
 	Scope v4.Scope
 	// Zones is set if the routes exist under zones, too.
@@ -40,45 +40,45 @@ type Kind[T any, M interface {
 	Find func(a proto.Account, name string) (catalog.Record[T], bool)
 	// Items returns the resources of an account, the oldest first.
 	Items func(proto.Account) []*store.Item[catalog.Record[T]]
-	// Filter returns which resources the query of a list asks for; nil if all. Optional.
+	// Filter returns the filter for the query of a list; nil if it has none. Optional.
 	Filter func(url.Values) func(*T) bool
 
-	// Meta returns what every resource has.
+	// Meta returns the metadata of a resource.
 	Meta func(proto.Account, *T) Meta
-	// New returns a new resource without what its body says.
+	// New returns a new resource with everything except the contents of its body.
 	New func(c *v4.Call, now proto.Millis) T
-	// Next returns what an update keeps of a resource.
+	// Next returns the parts of a resource that an update keeps.
 	Next func(old *T, now proto.Millis) T
-	// Decode reads a whole body into a resource. old is what it replaces; nil if it is new. It checks the references of
-	// the resource, for which the view of CONFIG is in sync.
+	// Decode reads a whole body into a resource. old is the resource that it replaces; nil if there is none. It checks
+	// references to other resources; the view of CONFIG is in sync.
 	Decode func(a proto.Account, body v4.Object, into, old *T) error
-	// Create stores a new resource. Optional: without it, the store puts it.
+	// Create stores a new resource. Optional; the default is a plain put.
 	Create func(ctx context.Context, a proto.Account, t *T) (uint64, error)
 	// Update replaces the handler of updates. Optional.
 	Update func(ctx context.Context, c *v4.Call) (v4.Response, error)
-	// Unused returns an error if something refers to a resource that is to be deleted.
+	// Unused returns an error if something refers to a resource that is about to be deleted.
 	Unused func(proto.Account, *T) error
 
 	// View returns a resource as the API shows it.
 	View func(proto.Account, *T) any
-	// Basis says what the view depends on beside the resource itself.
+	// Basis returns everything that the view depends on beside the resource itself.
 	Basis func(catalog.Record[T]) store.Basis
-	// Changed returns the view in the response to a create or an update. Optional: without it, it is View.
+	// Changed returns the view in the response to a create or an update. Optional; the default is View.
 	Changed func(a proto.Account, t, old *T) any
-	// Notices returns messages about a change that was stored, beside the one about an equal name. Optional.
+	// Notices returns further messages about a stored change, beside the one about a duplicate name. Optional.
 	Notices func(ctx context.Context, a proto.Account, t, old *T) []v4.Notice
-	// Deleted returns the result of a delete. Optional: without it, it is the id.
+	// Deleted returns the result of a deletion. Optional; the default is the id.
 	Deleted func(*T) any
 
 	// Doc describes the resource. The kind adds the path and the statuses.
 	Doc openapi.Resource
 }
 
-// Meta is what every resource has.
+// Meta is the metadata of a resource.
 type Meta struct {
 	ID   proto.ID
-	Name string        // a message is sent if another resource has it, too; empty: none is
-	Zone proto.Account // zero: of the account
+	Name string        // for a message if another resource has it too; empty: no message
+	Zone proto.Account // zero: outside of zones
 }
 
 func (k *Kind[T, M]) param() string {
@@ -88,7 +88,7 @@ func (k *Kind[T, M]) param() string {
 	return k.Param
 }
 
-// Routes returns the routes of the five verbs.
+// Routes returns the routes of the five operations.
 func (k *Kind[T, M]) Routes() []v4.Route {
 	all := v4.AccountPath + k.Path
 	one := all + "/{" + k.param() + "}"
@@ -105,20 +105,20 @@ func (k *Kind[T, M]) Routes() []v4.Route {
 	}
 }
 
-// Operations describes the five verbs.
+// Operations describes the five operations.
 func (k *Kind[T, M]) Operations() openapi.Operations {
 	d := k.Doc
 	d.Path, d.ID, d.CreateStatus, d.DeleteStatus = k.Path, "{"+k.param()+"}", http.StatusCreated, http.StatusAccepted
 	return d.Operations()
 }
 
-// Register tells the store how to show the kind in the audit log.
+// Register registers the kind with the audit log.
 func (k *Kind[T, M]) Register() {
 	store.Register(k.Store, string(k.Kind), func(a proto.Account, m M) any { return k.View(a, (*T)(m)) })
 }
 
-// Named finds the resource that the path names, as the newest write left it. A request that is conditional on a
-// revision fails if the resource has another.
+// Named returns the resource that the path names, including the newest acknowledged write. It returns an error if the
+// revision does not match If-Match.
 func (k *Kind[T, M]) Named(ctx context.Context, c *v4.Call) (catalog.Record[T], error) {
 	if err := k.Store.Fresh(ctx); err != nil {
 		return catalog.Record[T]{}, err
@@ -232,7 +232,7 @@ func (k *Kind[T, M]) changed(ctx context.Context, c *v4.Call, status int, t, old
 	return r
 }
 
-// delete deletes a resource that nothing refers to; again if somebody else changed it at the same moment.
+// delete deletes a resource unless something refers to it. It tries again after a lost race.
 func (k *Kind[T, M]) delete(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
 		r, err := k.Named(ctx, c)
@@ -256,7 +256,7 @@ func (k *Kind[T, M]) delete(ctx context.Context, c *v4.Call) (v4.Response, error
 	return v4.Response{}, v4.ErrConflict
 }
 
-// ByID returns a Find that looks up an id.
+// ByID returns a Find function that parses the name as an id.
 func ByID[T any](find func(proto.Account, proto.ID) (catalog.Record[T], bool)) func(proto.Account, string) (catalog.Record[T], bool) {
 	return func(a proto.Account, name string) (catalog.Record[T], bool) {
 		id, err := proto.ParseID(name)

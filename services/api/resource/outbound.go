@@ -14,7 +14,8 @@ const MaxURL = 2048
 
 const MaxCredential = 4096
 
-// CheckURL completes the sentence "config.api_url ...".
+// CheckURL returns an error if text is not a URL that Plumbline can call. The error completes the sentence
+// "config.api_url ...".
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -44,7 +45,7 @@ func IsHeaderValue(s string) bool {
 	return s != "" && len(s) <= MaxCredential
 }
 
-// SameHost compares scheme, host and port: whom the secret would go to.
+// SameHost reports whether two URLs have the same scheme, host and port, so that a secret would go to the same server.
 func SameHost(a, b string) bool {
 	if a == b {
 		return true

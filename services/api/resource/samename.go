@@ -9,11 +9,11 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// CodeSameName is of a message, not of an error.
+// CodeSameName is the code of a message, not of an error.
 const CodeSameName = 12140
 
-// SameName returns a message where another resource of the kind has the name: nobody can tell the two apart in a list,
-// on the page that offers identity providers, or on the command line, where a name stands for the id.
+// SameName returns a message if another resource of the kind has the same name. The two would look the same in lists,
+// on the login page, and on the command line, where a name can replace the id.
 func SameName(kind, name string, id proto.ID, others iter.Seq2[proto.ID, string]) []v4.Notice {
 	for other, theirs := range others {
 		if other != id && name != "" && theirs == name {
@@ -23,7 +23,7 @@ func SameName(kind, name string, id proto.ID, others iter.Seq2[proto.ID, string]
 	return nil
 }
 
-// Records are the ids and names of records.
+// Records returns the ids and names of records.
 func Records[T any](all []catalog.Record[T], of func(*T) (proto.ID, string)) iter.Seq2[proto.ID, string] {
 	return func(yield func(proto.ID, string) bool) {
 		for _, r := range all {
@@ -34,7 +34,7 @@ func Records[T any](all []catalog.Record[T], of func(*T) (proto.ID, string)) ite
 	}
 }
 
-// Items are the ids and names of what is on a shelf.
+// Items returns the ids and names of the items of an ordered index.
 func Items[T any](all []*store.Item[T], name func(T) string) iter.Seq2[proto.ID, string] {
 	return func(yield func(proto.ID, string) bool) {
 		for _, i := range all {
