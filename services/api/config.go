@@ -13,42 +13,43 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Config says what the service serves, and how.
+// Config configures the service.
 type Config struct {
-	// Addr is where it listens, host:port; default 127.0.0.1:8400.
+	// Addr is the address to listen on, host:port; default 127.0.0.1:8400.
 	Addr string
-	// Account is whose the bootstrap token is.
+	// Account is the account of the bootstrap token.
 	Account proto.Account
-	// BootstrapToken, where it is set, is an API token that works from the first start on: 40 to 80 of
-	// 0-9 A-Z a-z - _. Only its hash is stored. One that was revoked stays revoked.
+	// BootstrapToken is an API token that is valid from the first start, or empty: 40 to 80 characters of 0-9 A-Z a-z -
+	// _. Only its hash is stored. A revoked token stays revoked.
 	BootstrapToken string
-	// BootstrapEmail, where it is set, is the address beside which the bootstrap token works as an API key:
-	// X-Auth-Email, with the token as X-Auth-Key, for clients that know nothing else.
+	// BootstrapEmail is the e-mail address with which the bootstrap token works as an API key, or empty. Clients that
+	// support only API keys send it as X-Auth-Email, with the token as X-Auth-Key.
 	BootstrapEmail string
-	// SealTo are the fetchers' recipients: the secrets of integrations are sealed to them.
+	// SealTo are the fetchers' recipients, to which the secrets of integrations are sealed.
 	SealTo []age.Recipient
-	// SealGateway are the gateways' recipients: the secrets of identity providers are sealed to them. Without
-	// one, no such secret is taken.
+	// SealGateway are the gateways' recipients, to which the secrets of identity providers are sealed. Without a
+	// recipient, a provider with a secret is rejected.
 	SealGateway []age.Recipient
-	// TeamDomain is the team domain's URL: an organisation has its host as auth_domain until it says another.
+	// TeamDomain is the team domain's URL. Its host is the default auth_domain of an organisation.
 	TeamDomain string
-	// Zones are those that there are, beside the ones that the API makes; none: any.
+	// Zones are the configured zones. If there are any, only they and zones created through the API are served.
 	Zones []access.Zone
-	// MinInterval is the shortest interval that an integration may have; default 1m. Below a minute,
-	// intervals may be written in seconds.
+	// MinInterval is the shortest interval of an integration; default 1m. If it is below a minute, intervals may be in
+	// seconds.
 	MinInterval time.Duration
-	// FreeSecretHost keeps the secret of an integration or an identity provider when the host of a URL changes.
-	// Without it the secret has to be given again: whoever may change a URL could otherwise read the secret there.
+	// FreeSecretHost keeps the secret of an integration or an identity provider when the host of a URL changes. By
+	// default the secret must be entered again: a client that may change the URL could otherwise receive the secret
+	// there.
 	FreeSecretHost bool
-	// MaxBody bounds a request's body in bytes, imports excepted; default 1 MiB.
+	// MaxBody bounds a request body in bytes, except for imports; default 1 MiB.
 	MaxBody int64
 	// ProbeTimeout bounds the test call of "Test and save"; default 30 s.
 	ProbeTimeout time.Duration
-	// Streams bounds how many clients follow results at once; default 256.
+	// Streams bounds how many clients may follow results at once; default 256.
 	Streams int
 
-	answerTimeout time.Duration // how long the registry may be silent during an import; changed by tests alone
-	clientTimeout time.Duration // for a client to take an ordinary response; changed by tests alone
+	answerTimeout time.Duration // for the registry to answer during an import; other values only in tests
+	clientTimeout time.Duration // for a client to read an ordinary response; other values only in tests
 }
 
 // Defaults of [Config].

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/api/posture"
 )
 
-// description returns the description of the API.
+// description returns the OpenAPI description of the API.
 func (s *Service) description() *openapi.Description {
 	d := &openapi.Description{Operations: openapi.Operations{}, Schemas: openapi.Members{}}
 	s.access.Describe(d)

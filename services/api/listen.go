@@ -8,10 +8,10 @@ import (
 	"plumbline.dev/services/internal/httpserve"
 )
 
-// shutdownTimeout bounds how long requests under way may take to finish when the service ends.
+// shutdownTimeout bounds how long requests may take to finish when the service ends.
 const shutdownTimeout = 2 * time.Second
 
-// listen serves until ctx ends, once the views are there. Streams are told to end; other requests have
+// listen serves until ctx ends, once the views are complete. At the end it stops streams, and gives other requests
 // [shutdownTimeout].
 func (s *Service) listen(ctx context.Context) error {
 	for _, await := range []func(context.Context) error{s.store.Await, s.device.Inventory.Await, s.posture.Overview.Await} {
@@ -29,7 +29,7 @@ func (s *Service) listen(ctx context.Context) error {
 func (s *Service) newServer() *httpserve.Server {
 	return &httpserve.Server{
 		Name: "control plane (--api-addr)", Addr: s.cfg.Addr, Log: s.store.Log, Grace: shutdownTimeout,
-		// What takes long before it answers sets the time for the answer anew (observe.go).
+		// Slow handlers extend the deadline when they start to respond (v4/observe.go).
 		HTTP: &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: s.cfg.clientTimeout, IdleTimeout: 2 * time.Minute,
 			MaxHeaderBytes: 64 << 10},
 		Ending: func() { close(s.ending) },

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what an operator sees of the service. Routes are patterns: no id is in a label.
+// metrics are the Prometheus metrics of the service. Routes are patterns, so that no label contains an id.
 type metrics struct {
 	requests  *prometheus.CounterVec
 	duration  *prometheus.HistogramVec

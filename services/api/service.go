@@ -26,7 +26,7 @@ import (
 	"plumbline.dev/services/internal/rulebook"
 )
 
-// Deps are what the service works with.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Bus     *bus.Conn
 	Log     *slog.Logger
@@ -34,7 +34,7 @@ type Deps struct {
 	Clock   clock.Clock
 }
 
-// Service is the control plane. It may run any number of times side by side.
+// Service is the control plane. Any number of replicas may run.
 type Service struct {
 	identity *identity.API
 	posture  *posture.API
@@ -52,7 +52,7 @@ type Service struct {
 	ending   chan struct{} // closed when the service ends
 }
 
-// New makes the service; nothing runs yet.
+// New returns the service. Nothing runs until [Service.Run].
 func New(cfg Config, deps Deps) (*Service, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -83,19 +83,19 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// routes are all operations that there are.
+// routes returns all routes of the API.
 func (s *Service) routes() []v4.Route {
 	return slices.Concat(
 		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(), s.auditlog.Routes(),
 	)
 }
 
-// newHandler returns the handler of routes, and of the description of the API.
+// newHandler returns the handler of the routes and of the OpenAPI document.
 func (s *Service) newHandler(routes []v4.Route) http.Handler {
 	return s.edge.Handler(routes, map[string]v4.PublicHandler{openapi.Path: s.description().Handler(routes)})
 }
 
-// Run serves until ctx ends. It waits for the topology.
+// Run serves until ctx ends. It waits for the topology first.
 func (s *Service) Run(ctx context.Context) error {
 	err := s.store.Conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
 		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog, topology.AuditOutbox)
@@ -124,10 +124,11 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Run(ctx)
 }
 
-// Addr is where the service listens; empty until it does. It tells the port where Config.Addr left it open.
+// Addr returns the address that the service listens on; empty before it listens. It has the actual port if Config.Addr
+// has port 0.
 func (s *Service) Addr() string { return s.server.Bound() }
 
-// Ready tells why the service cannot answer now; nil when it can.
+// Ready returns an error if the service cannot handle requests now.
 func (s *Service) Ready(ctx context.Context) error {
 	if s.Addr() == "" {
 		return errors.New("the control plane does not listen yet: its views are not complete")
