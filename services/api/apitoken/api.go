@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/api/store"
 )
 
-// API serves API tokens. It is the edge's [v4.Gate]. It is safe for concurrent use.
+// API serves API tokens. It is the [v4.Edge]'s gate. It is safe for concurrent use.
 type API struct {
 	store     *store.Store
 	uses      *useTracker

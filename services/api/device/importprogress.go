@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// HeaderProgress is the header that requests progress, and that carries the number of processed rows in informational
-// responses.
+// HeaderProgress requests progress, and holds the number of processed rows in informational responses.
 const HeaderProgress = "X-Plumbline-Progress"
 
 // progressEvery is the interval of progress responses.

@@ -17,7 +17,7 @@ import (
 )
 
 // Bounds of a list of polls: entries of one response, and bytes of log entries read for it, which takes a few seconds.
-// Of a longer period only the newest part is read.
+// For a longer period, only the newest part is read.
 const (
 	pollsPerPage  = 20
 	maxPolls      = 500

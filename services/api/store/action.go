@@ -11,8 +11,8 @@ import (
 )
 
 // Action is a change that another service makes for the control plane: the registry, the exchange or a fetcher. Its
-// events are published once it is over. Before it begins, an announcement is stored in the outbox: if this process ends
-// before the action does, the audit log is told that the action was requested and that its outcome is unknown.
+// events are published when it is over. Before it begins, an announcement is stored in the outbox: if this process ends
+// before the action does, the audit log records that the action was requested and that its outcome is unknown.
 type Action struct {
 	s         *Store
 	account   proto.Account
@@ -30,7 +30,7 @@ const (
 	actionLook = time.Second
 	// goneAfter is how many checks in a row must not find the announcement.
 	goneAfter  = 3
-	maxActions = 16 // that a replica looks after at once
+	maxActions = 16 // per replica
 )
 
 // BeginAction announces an action. The caller must not begin the action if it returns an error.
@@ -44,7 +44,7 @@ func (s *Store) BeginAction(ctx context.Context, a proto.Account, c Change) (*Ac
 	return x, x.announce(context.WithoutCancel(ctx))
 }
 
-// keep stores events in the place of the announcement; no events clear it.
+// keep replaces the announcement with events; no events clear it.
 func (x *Action) keep(ctx context.Context, told *proto.AuditOutbox) error {
 	_, err := x.s.Conn.Publish(ctx, bus.Outgoing{Subject: topology.ActionOutbox(x.account, x.Announced.ID), Body: told})
 	return err
@@ -55,7 +55,7 @@ func (x *Action) announce(ctx context.Context) error {
 	return x.keep(ctx, &proto.AuditOutbox{Events: []*proto.AuditEvent{x.Announced}, Begun: true})
 }
 
-// Renew extends the lease of an action, and stores what is known of it. It is cheap to call often.
+// Renew extends the lease of an action and stores its progress. It is cheap to call often.
 func (x *Action) Renew(ctx context.Context, after any) {
 	now := x.s.Clock.Now()
 	if now.Sub(x.renewed) < renewal {
@@ -68,17 +68,17 @@ func (x *Action) Renew(ctx context.Context, after any) {
 	}
 }
 
-// End records the changes that the action made: none, one or several.
+// End records the changes that the action made, if any.
 func (x *Action) End(ctx context.Context, changes ...Change) {
 	ctx = context.WithoutCancel(ctx)
 	events := make([]*proto.AuditEvent, len(changes))
 	for n, c := range changes {
 		events[n] = x.s.newEvent(ctx, c)
 		if n == 0 && x.s.Clock.Now().Sub(x.renewed) < Lease/2 {
-			events[n].ID = x.Announced.ID // it takes the place of what was announced, which nobody has told yet
+			events[n].ID = x.Announced.ID // replaces the announcement, which was not published yet
 		}
 	}
-	// The outbox first: it cannot lose them.
+	// Store them in the outbox first, which is durable.
 	kept := x.keep(ctx, &proto.AuditOutbox{Events: events})
 	x.s.Relay.record(ctx, topology.AuditOutbox, x.account, events)
 	if kept != nil {
@@ -86,8 +86,8 @@ func (x *Action) End(ctx context.Context, changes ...Change) {
 	}
 }
 
-// Settle ends an action that failed. A rejected action changed nothing, and the audit log is told nothing. Whether an
-// action without an answer was done is not known: the announcement stays, and says so.
+// Settle ends an action that failed. A rejected action changed nothing, and nothing is recorded. If the outcome is
+// unknown, the announcement stays and is published.
 func (x *Action) Settle(ctx context.Context, rejected bool) {
 	if rejected {
 		x.End(ctx)
@@ -113,14 +113,14 @@ func (t *Relay) emptyAction(ctx context.Context, m *bus.Msg) error {
 		newest, err := t.conn.Last(ctx, topology.AuditOutbox, m.Subject)
 		switch {
 		case err == nil && newest.Seq > m.Seq:
-			return nil // what took its place comes next
+			return nil // its successor comes next
 		case errors.Is(err, bus.ErrNotFound):
 			// Either its successor was published and deleted, or a replica that lags was asked.
 			if missed++; missed == goneAfter {
 				return nil
 			}
 		case over && err != nil:
-			return err // it comes again
+			return err // redelivered
 		case over:
 			return t.tell(ctx, m, body.Events)
 		}

@@ -23,7 +23,7 @@ const (
 // origin is the actor of a change, and the action that the request names.
 type origin struct {
 	proto.Actor
-	action string // "" where the path says none
+	action string // empty if the path names none
 }
 
 type originKey struct{}
@@ -45,8 +45,8 @@ func originOf(ctx context.Context) origin {
 // Change is a change outside of the buckets, as the audit log shows it.
 type Change struct {
 	Action, Kind, ID, Name string
-	Before, After          any  // as the API shows it; nil: none
-	Unsure                 bool // whether it was made, or how much of it
+	Before, After          any  // as in API responses; nil: none
+	Unsure                 bool // the outcome is unknown or partly unknown
 }
 
 func (s *Store) newEvent(ctx context.Context, c Change) *proto.AuditEvent {
@@ -57,7 +57,7 @@ func (s *Store) newEvent(ctx context.Context, c Change) *proto.AuditEvent {
 }
 
 // event returns the event of a write. It is nil for a key that holds no resource, and for a change by the control plane
-// that shows nowhere.
+// that is not visible in the API.
 func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Write, before proto.Message) *proto.AuditEvent {
 	c := Change{Kind: kindOf(w.Key)}
 	c.Before, c.After = s.show(a, c.Kind, before), s.show(a, c.Kind, w.After)
@@ -94,7 +94,7 @@ func identity(w Write, e *proto.AuditEvent) (id, name string) {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	}
-	_ = json.Unmarshal(view, &v) // a view whose name is no text has none here
+	_ = json.Unmarshal(view, &v) // empty if the name is not a string
 	if v.ID == "" {
 		v.ID = w.Key[strings.LastIndexByte(w.Key, '.')+1:]
 	}

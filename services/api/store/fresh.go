@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// ViewTimeout bounds how long a request waits for a view to catch up.
+// ViewTimeout bounds how long a request waits for a view to be in sync.
 const ViewTimeout = 5 * time.Second
 
-// MaxAttempts bounds how often a change is made again because somebody else was first.
+// MaxAttempts bounds how often a change is retried after a lost race.
 const MaxAttempts = 8
 
 // Fresh waits until the view of the configuration holds every write that was acknowledged before the call.
@@ -24,8 +24,8 @@ type follower interface {
 	AwaitRevision(ctx context.Context, revision uint64) error
 }
 
-// UpToDate asks the bucket's leader how far the bucket is and waits until the view is as far. The newest
-// message of a bucket is never superseded, so a view of all keys always gets there.
+// UpToDate asks the bucket's leader for its position and waits until the view has reached it. The newest message of a
+// bucket is never superseded, so a view of all keys always reaches it.
 func UpToDate(ctx context.Context, bucket *LeaderPosition, v follower) error {
 	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
 	defer cancel()

@@ -4,15 +4,15 @@ import (
 	"plumbline.dev/proto"
 )
 
-// kind is what the store knows of a kind of resource: how to make an empty record, and what the audit log shows of one.
+// kind describes a kind of resource: how to create an empty record, and how the audit log shows it.
 type kind struct {
 	newRecord func() proto.Message
 	show      func(proto.Account, proto.Message) any
 }
 
-// Register names a kind of resource for the audit log. The names are those of the keys in CONFIG, and service_token
-// and api_token. show returns a record as the API shows it, without its secrets. Kinds are registered before the store
-// is used.
+// Register registers a kind of resource with the audit log. Names are those of the keys in CONFIG, and service_token
+// and api_token. show returns a record as in API responses, without its secrets. Kinds must be registered before the
+// store is used.
 func Register[T any, M interface {
 	*T
 	proto.Message
@@ -23,7 +23,7 @@ func Register[T any, M interface {
 	}
 }
 
-// recordOf returns an empty record for what a key holds; nil if the audit log does not show it.
+// recordOf returns an empty record for a key; nil if the audit log does not show the key.
 func (s *Store) recordOf(key string) proto.Message {
 	k, known := s.kinds[kindOf(key)]
 	if !known {
@@ -32,7 +32,7 @@ func (s *Store) recordOf(key string) proto.Message {
 	return k.newRecord()
 }
 
-// show returns a record as the API shows it; nil if there is none.
+// show returns a record as in API responses; nil if there is none.
 func (s *Store) show(a proto.Account, name string, m proto.Message) any {
 	k, known := s.kinds[name]
 	if m == nil || !known {

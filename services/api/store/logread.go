@@ -8,15 +8,14 @@ import (
 	"plumbline.dev/bus"
 )
 
-// LogRange is a part of a stream: the messages of a subject, or of those that a wildcard matches, from one
-// sequence to another.
+// LogRange is a range of a stream: the messages of a subject, which may have wildcards, from one sequence to another.
 type LogRange struct {
 	Stream, Subject string
 	First, Last     uint64
 }
 
-// Bounds of what is held of a log at a time: messages and bytes of one piece, and the sequences of the first step back
-// and of the largest.
+// Bounds of reading a log: messages and bytes of one piece, and sequences of the first and of the largest step
+// backwards.
 const (
 	pieceMessages = 256
 	pieceBytes    = 2 << 20
@@ -62,8 +61,8 @@ func (s *Store) LogPeriod(ctx context.Context, r LogRange, since, until time.Tim
 // errPiece ends the reading of a piece that is large enough.
 var errPiece = errors.New("enough for one piece")
 
-// piece reads the first messages of a range, and returns the sequence to go on from, which is past the end if there are
-// no more. whole is false if the range held more than one piece.
+// piece reads the first messages of a range. It returns the sequence to continue from, which is past the end if there
+// are no more. whole is false if the range has more than one piece.
 func (s *Store) piece(ctx context.Context, r LogRange) (messages []*bus.Msg, next uint64, whole bool, err error) {
 	size := 0
 	err = s.Conn.Range(ctx, r.Stream, r.Subject, r.First, r.Last, func(m *bus.Msg) error {
@@ -79,8 +78,8 @@ func (s *Store) piece(ctx context.Context, r LogRange) (messages []*bus.Msg, nex
 	return messages, r.Last + 1, true, err
 }
 
-// ReadForwards calls visit with each message, the oldest first. visit may take as long as it needs, and ends the
-// reading with [bus.ErrStop].
+// ReadForwards calls visit with each message, oldest first. visit may take as long as it needs, and returns
+// [bus.ErrStop] to stop.
 func (s *Store) ReadForwards(ctx context.Context, r LogRange, visit func(*bus.Msg) error) error {
 	for r.First <= r.Last {
 		messages, next, _, err := s.piece(ctx, r)
@@ -97,8 +96,8 @@ func (s *Store) ReadForwards(ctx context.Context, r LogRange, visit func(*bus.Ms
 	return nil
 }
 
-// ReadBackwards is [Store.ReadForwards] with the newest first. A stream can be read forwards only: ReadBackwards goes
-// back in steps that grow while they hold little, and shrink while they hold too much.
+// ReadBackwards is [Store.ReadForwards] with the newest first. A stream can only be read forwards, so ReadBackwards
+// goes back in steps that grow if they have few messages, and shrink if they have too many.
 func (s *Store) ReadBackwards(ctx context.Context, r LogRange, visit func(*bus.Msg) error) error {
 	for step := uint64(firstStep); r.First <= r.Last; {
 		part := r
@@ -136,7 +135,7 @@ func ended(err error) error {
 	return err
 }
 
-// AcquireScan waits until another request may read much; done gives the place back.
+// AcquireScan waits for permission to run a large read; done releases it.
 func (s *Store) AcquireScan(ctx context.Context) (done func(), err error) {
 	select {
 	case s.scans <- struct{}{}:
@@ -146,5 +145,5 @@ func (s *Store) AcquireScan(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// maxScans bounds how many requests read the whole inventory, or much of a log, at once; the next ones wait.
+// maxScans bounds how many requests read the whole inventory or much of a log at once; further ones wait.
 const maxScans = 4

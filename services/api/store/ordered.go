@@ -12,16 +12,16 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Ordered is an index of an account's resources of one kind, by age. A list does not change under a client that walks
-// its pages, unless a resource is removed. Its zero value is empty. It is safe for concurrent use.
+// Ordered is an index of an account's resources of one kind, ordered by age. Pages of a list stay stable for clients,
+// unless a resource is removed. Its zero value is empty. It is safe for concurrent use.
 type Ordered[V any] struct {
 	mu     sync.Mutex
 	items  []*Item[V]
-	lent   bool // somebody reads items: a change makes a copy of them
+	lent   bool // a reader has items, so a change must copy them
 	places map[proto.ID]*Item[V]
 }
 
-// Item is a resource at one revision. It caches its JSON once that was asked for.
+// Item is a resource at one revision. It caches its JSON.
 type Item[V any] struct {
 	Value   V
 	ID      proto.ID
@@ -35,7 +35,8 @@ type encoding struct {
 	json  json.RawMessage
 }
 
-// Basis identifies what a view depends on beside the resource itself. A view is made again if its basis differs.
+// Basis identifies everything that a view depends on beside the resource itself. A cached view is only used if its
+// basis is the same.
 type Basis [3]uint64
 
 func byAge[V any](a, b *Item[V]) int {

@@ -10,18 +10,18 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// LeaderPosition asks the leader of a bucket for its last sequence. Callers who come while a question is in flight share
-// the next one: the answer to a question from before their call could be older than a write that they know of. So at
-// most one question is in flight. It is safe for concurrent use.
+// LeaderPosition asks the leader of a bucket for its last sequence. Callers that arrive while a request is in flight
+// share the next one, since the answer to a request from before their call could be older than a write they know of. So
+// at most one request is in flight. It is safe for concurrent use.
 type LeaderPosition struct {
 	ask func(context.Context) (uint64, error)
 
 	mu     sync.Mutex
 	asking bool
-	next   *positionAnswer // of those who came since the question under way was asked
+	next   *positionAnswer // for callers that arrived since the last request was sent
 }
 
-// positionAnswer is the answer to one question; revision and err are set once done is closed.
+// positionAnswer is the answer to one request; revision and err are set once done is closed.
 type positionAnswer struct {
 	done     chan struct{}
 	revision uint64
@@ -59,7 +59,7 @@ func (c *LeaderPosition) newest(ctx context.Context) (uint64, error) {
 	}
 }
 
-// run asks as long as anyone waits. No caller owns a question: it ends when it is answered or times out.
+// run sends requests as long as callers wait. A request belongs to no caller: it ends with an answer or a timeout.
 func (c *LeaderPosition) run() {
 	for {
 		c.mu.Lock()

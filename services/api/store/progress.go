@@ -6,13 +6,12 @@ import (
 	"sync"
 )
 
-// Progress is how far a view of a bucket has come, for those who wait for it. Its lock guards the view
-// too.
+// Progress is the progress of a view of a bucket, for callers that wait for it. Its lock also guards the view.
 type Progress struct {
 	Mu       sync.RWMutex
 	bucket   string
 	revision uint64
-	complete bool // it holds what the bucket held when the watch began
+	complete bool // the view has everything that was in the bucket when the watch began
 	changed  chan struct{}
 }
 
@@ -20,7 +19,7 @@ func NewProgress(bucket string) Progress {
 	return Progress{bucket: bucket, changed: make(chan struct{})}
 }
 
-// Saw notes a revision; the lock is held.
+// Saw records a revision. The caller holds the lock.
 func (p *Progress) Saw(revision uint64) {
 	p.revision = max(p.revision, revision)
 	close(p.changed)
@@ -34,12 +33,12 @@ func (p *Progress) InSync() {
 	p.Saw(p.revision)
 }
 
-// Await waits until the view holds what the bucket held when its watch began.
+// Await waits until the view has everything that was in the bucket when its watch began.
 func (p *Progress) Await(ctx context.Context) error {
 	return p.await(ctx, "complete", func() bool { return p.complete })
 }
 
-// AwaitRevision waits until the view has seen a revision.
+// AwaitRevision waits until the view has reached a revision.
 func (p *Progress) AwaitRevision(ctx context.Context, revision uint64) error {
 	return p.await(ctx, fmt.Sprintf("at revision %d", revision), func() bool { return p.revision >= revision })
 }

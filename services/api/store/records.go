@@ -5,7 +5,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// writtenKeys are the keys that a write changes.
+// writtenKeys returns the keys that a write changes.
 func writtenKeys(bucket string, w Write) []proto.AuditRecord {
 	subject := topology.BucketSubject(bucket, w.Key)
 	if w.MoveTo == "" {
@@ -14,7 +14,7 @@ func writtenKeys(bucket string, w Write) []proto.AuditRecord {
 	return []proto.AuditRecord{{Subject: subject, Replaced: w.Prior.Revision, Deleted: true}, {Subject: topology.BucketSubject(bucket, w.MoveTo)}}
 }
 
-// replaces corrects, in events that are not stored yet, the revision that a write to a subject replaces.
+// replaces updates, in events that are not stored yet, the revision replaced by a write to a subject.
 func replaces(events []*proto.AuditEvent, subject string, revision uint64) {
 	for _, e := range events {
 		for i := range e.Records {

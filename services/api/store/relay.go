@@ -16,28 +16,28 @@ import (
 )
 
 // Relay publishes the events of the audit log. The events of a change are stored in the outbox, in one batch with the
-// change. The request that made the change publishes them before its response; one of the replicas takes every outbox
-// message, in order, and publishes its events again, under the same ids, which the log drops as duplicates. So the log
-// gets each event whichever process ends. It gets an event twice, under one id, only if all replicas were down for
-// longer than the log remembers ids.
+// change. The request that made the change publishes them before its response. One of the replicas also takes every
+// outbox message, in order, and publishes its events again, under the same ids; the log drops the duplicates. So the
+// log gets each event no matter which process ends. It gets an event twice, under one id, only if all replicas were
+// down for longer than the log remembers ids.
 type Relay struct {
 	conn  *bus.Conn
 	log   *slog.Logger
 	clock clock.Clock
 	owed  prometheus.Gauge // messages in the outbox
-	// Lagging says, for each stream with an outbox, that publishing an event failed. Later events then wait for their
-	// turn in the outbox.
+	// Lagging reports, for each stream with an outbox, that publishing an event failed. Later events then wait in the
+	// outbox.
 	Lagging map[string]*atomic.Bool
-	Waiting atomic.Int64 // in the outbox, when it was last looked at
+	Waiting atomic.Int64 // outbox messages, as last counted
 }
 
 // Bounds of the relay.
 const (
-	RelayWait  = 3 * time.Second  // how long a request waits for the log
+	RelayWait  = 3 * time.Second  // for a request to publish its events
 	RelayRetry = time.Second      // between attempts
-	RelayLook  = 15 * time.Second // between looks at what waits, while all is well
+	RelayLook  = 15 * time.Second // between counts while nothing waits
 	relayGrace = 500 * time.Millisecond
-	MaxWaiting = 512 // outbox messages, then nothing more is changed
+	MaxWaiting = 512 // outbox messages; above it, changes are rejected
 	// maxOutbox bounds the events of one message, in bytes: an event is at most a little larger than two bodies.
 	maxOutbox = topology.MaxPayload / 4
 )
@@ -126,7 +126,7 @@ var outboxStreams = []string{topology.BucketStream(topology.Config), topology.Bu
 func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
 	var body proto.AuditOutbox
 	if err := m.Decode(&body); err != nil && !bus.IsPermanent(err) {
-		return err // of a newer version: it waits for its reader
+		return err // written by a newer version: it waits for a reader that knows it
 	} else if err != nil {
 		t.log.Error("the outbox holds what cannot be read: the audit log misses it", "subject", m.Subject, "seq", m.Seq, "err", err)
 		return nil

@@ -9,14 +9,14 @@ import (
 	"plumbline.dev/proto"
 )
 
-// A destination, or the one-time PIN, may belong to only one resource of an account. The resources say to which, and a
-// handler looks at them before it writes. Two handlers that write at the same moment, at one replica or two, would not
-// see each other's resource. So each writes a reservation together with the resource, at the revision that the
-// reservation had before the look. The bucket rejects the second write, and its handler looks again.
+// A destination, or the one-time PIN, may belong to only one resource of an account. A handler checks the resources
+// before it writes. Two handlers that write at the same moment, at one replica or two, would not see each other's
+// resource. So each writes a reservation together with the resource, at the revision that the reservation had before
+// the check. The bucket rejects the second write, and its handler checks again.
 //
-// A reservation has no value and is never deleted: one whose resource is gone blocks nobody.
+// A reservation has no value and is never deleted; without its resource it blocks nothing.
 
-// Reserve returns the reservations of some names, for a write. The caller looks at the resources afterwards.
+// Reserve returns the reservations of some names, for a write. The caller must check the resources afterwards.
 func (s *Store) Reserve(ctx context.Context, a proto.Account, things []string) ([]Write, error) {
 	claims := make([]Write, len(things))
 	for n, what := range things {

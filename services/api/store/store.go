@@ -1,9 +1,9 @@
 // Package store reads and changes the buckets of the control plane: CONFIG and TOKENS. Every change is stored in one
-// batch with the event that the audit log is told of it (the outbox), and a relay publishes the events. Reads hold every
-// write that was acknowledged before them, by whichever replica.
+// batch with its event for the audit log (the outbox), and a relay publishes the events. Reads include every write that
+// was acknowledged before them, by any replica.
 //
 // The store returns typed errors: [bus.ErrConflict] for a lost race, and errors with a method Unavailable or Invalid,
-// which the edge turns into HTTP.
+// which the edge turns into HTTP responses.
 package store
 
 import (
@@ -30,10 +30,10 @@ type Store struct {
 	config  *LeaderPosition // of CONFIG
 	secrets *LeaderPosition // of TOKENS
 	kinds   map[string]kind // by name
-	scans   chan struct{}   // a place for each request that reads a whole inventory, or much of a log
+	scans   chan struct{}   // limits reads of a whole inventory, or of much of a log
 }
 
-// New returns a store. owed shows how many outbox messages wait for the audit log.
+// New returns a store. owed is the gauge of waiting outbox messages.
 func New(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge) *Store {
 	return &Store{
 		Conn: conn, Log: log, Clock: c, Catalog: catalog.New(conn, log), Tokens: newTokens(conn, log),

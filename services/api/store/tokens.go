@@ -16,22 +16,22 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Tokens is a view of the TOKENS bucket: service tokens by id, with when they were last used, and API
-// tokens by hash. It is safe for concurrent use.
+// Tokens is a view of the TOKENS bucket: service tokens by id, API tokens by hash, and last uses. It is safe for
+// concurrent use.
 type Tokens struct {
 	conn *bus.Conn
 	log  *slog.Logger
 
 	Progress
 	service map[TokenKey]ServiceToken
-	turns   uint64              // how often a service token came or went
-	keys    map[string]TokenKey // of service tokens, by key in the bucket
+	turns   uint64              // number of changes to service tokens
+	keys    map[string]TokenKey // service tokens, by bucket key
 	api     map[string]APIToken
-	apiKeys map[TokenKey]string       // of API tokens, by id
-	used    map[TokenKey]proto.Millis // when each was last used, roughly
-	seen    map[string]proto.Millis   // when each was last used, by key of the service token
+	apiKeys map[TokenKey]string       // bucket keys of API tokens, by id
+	used    map[TokenKey]proto.Millis // last uses of API tokens, to the hour
+	seen    map[string]proto.Millis   // last uses of service tokens, by bucket key
 	sorted  map[proto.Account]*Ordered[ServiceToken]
-	hashes  map[string][]proto.Account // of API tokens: the accounts that each is of
+	hashes  map[string][]proto.Account // accounts with each API token, by hash
 }
 
 type TokenKey struct {
@@ -118,10 +118,10 @@ func (v *Tokens) apply(u bus.Update) error {
 	return nil
 }
 
-// serviceKey is the key of the service token that a "seen" key is about.
+// serviceKey returns the key of the service token that a "seen" key belongs to.
 func serviceKey(seen string) string { return strings.Replace(seen, ".seen.", ".service.", 1) }
 
-// forget takes out what a key held; the lock is held.
+// forget removes the previous value of a key. The caller holds the lock.
 func (v *Tokens) forget(u bus.Update) {
 	if k, ok := v.keys[u.Key]; ok {
 		delete(v.service, k)
@@ -149,14 +149,15 @@ func (v *Tokens) forget(u bus.Update) {
 	}
 }
 
-// FindAPI finds the API token with a hash: of the account, or else whether another account has it.
+// FindAPI returns the API token with a hash in an account, and reports whether any account has one.
 func (v *Tokens) FindAPI(a proto.Account, hash []byte) (t *proto.APIToken, elsewhere bool) {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
 	return v.api[topology.APITokenKey(a, hash)].Value, len(v.hashes[hex.EncodeToString(hash)]) > 0
 }
 
-// LookUp finds the API token with a hash: of the account that a request names, or of the one that has it.
+// LookUp returns the API token with a hash; nil if there is none. If the request names no account, it sets account to
+// the one that has the token.
 func (v *Tokens) LookUp(named bool, account *proto.Account, hash []byte) *proto.APIToken {
 	if !named {
 		of, known := v.accountOf(hash)
@@ -169,14 +170,14 @@ func (v *Tokens) LookUp(named bool, account *proto.Account, hash []byte) *proto.
 	return t
 }
 
-// Known tells whether any account has the API token with a hash.
+// Known reports whether any account has an API token with a hash.
 func (v *Tokens) Known(hash []byte) bool {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
 	return len(v.hashes[hex.EncodeToString(hash)]) > 0
 }
 
-// GetAPI finds an API token by its id.
+// GetAPI returns an API token by its id.
 func (v *Tokens) GetAPI(a proto.Account, id proto.ID) (APIToken, bool) {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -184,7 +185,7 @@ func (v *Tokens) GetAPI(a proto.Account, id proto.ID) (APIToken, bool) {
 	return t, found
 }
 
-// ListAPI gives the API tokens of an account, the oldest first.
+// ListAPI returns the API tokens of an account, oldest first.
 func (v *Tokens) ListAPI(a proto.Account) []APIToken {
 	v.Mu.RLock()
 	var all []APIToken
@@ -200,14 +201,14 @@ func (v *Tokens) ListAPI(a proto.Account) []APIToken {
 	return all
 }
 
-// LastUsed is when an API token was last used; 0: never, or not for long.
+// LastUsed returns when an API token was last used; 0 if never, or not for a long time.
 func (v *Tokens) LastUsed(a proto.Account, id proto.ID) proto.Millis {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
 	return v.used[TokenKey{a, id}]
 }
 
-// accountOf finds the one account that has the API token with a hash.
+// accountOf returns the account with an API token; false if there is not exactly one.
 func (v *Tokens) accountOf(hash []byte) (proto.Account, bool) {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -217,7 +218,7 @@ func (v *Tokens) accountOf(hash []byte) (proto.Account, bool) {
 	return proto.Account{}, false
 }
 
-// LastSeen is when the service token of a key was last used; 0: never.
+// LastSeen returns when the service token of a key was last used; 0 if never.
 func (v *Tokens) LastSeen(key string) proto.Millis {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -231,14 +232,14 @@ func (v *Tokens) Has(a proto.Account, id proto.ID) bool {
 	return found
 }
 
-// ServiceTokenChanges is a number that grows whenever a service token is created or deleted.
+// ServiceTokenChanges returns a number that grows whenever a service token is created or deleted.
 func (v *Tokens) ServiceTokenChanges() uint64 {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
 	return v.turns
 }
 
-// Get finds a service token.
+// Get returns a service token.
 func (v *Tokens) Get(a proto.Account, id proto.ID) (ServiceToken, bool) {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
@@ -246,7 +247,7 @@ func (v *Tokens) Get(a proto.Account, id proto.ID) (ServiceToken, bool) {
 	return t, ok
 }
 
-// List gives the service tokens of an account, the oldest first. It is shared and must not be modified.
+// List returns the service tokens of an account, oldest first. The slice is shared and must not be modified.
 func (v *Tokens) List(a proto.Account) []*Item[ServiceToken] {
 	v.Mu.RLock()
 	sorted := v.sorted[a]

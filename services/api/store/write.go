@@ -11,28 +11,28 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Every change of a bucket is a [Write], and so every change is in the audit log: its events are stored in one batch with
-// it, or neither is.
+// Every change of a bucket is a [Write] and is in the audit log: its events are stored in one batch with it, or neither
+// is.
 
-// Write is one key's part in a write.
+// Write is the change of one key.
 type Write struct {
 	Key   string
 	Prior Prior
 	After proto.Message // nil: the key is deleted
-	// MoveTo, if it is set, is the key that After is stored under, which must be free; Key itself is deleted.
+	// MoveTo, if not empty, is the key to store After under; it must be free. Key itself is deleted.
 	MoveTo string
 	// Reservation marks a key without a value; it is not audited. See [topology.KindClaim].
 	Reservation bool
 }
 
-// Prior is what a write replaces: a key must still be at the revision, 0 if there must be nothing. The audit log shows
-// the record. A prior with a revision and no record makes the store read the record.
+// Prior is the state that a write replaces. The key must still be at Revision; 0 means that it must not exist. Record
+// is shown in the audit log; if it is nil and Revision is not 0, the store reads it.
 type Prior struct {
 	Record   proto.Message
 	Revision uint64
 }
 
-// PriorOf returns a record of a view as what a write replaces.
+// PriorOf returns a record of a view as the prior of a write.
 func PriorOf[T any, M interface {
 	*T
 	proto.Message
@@ -76,8 +76,8 @@ func (s *Store) RemoveToken(ctx context.Context, a proto.Account, key string, pr
 	return err
 }
 
-// Commit changes keys of one bucket, all of them or none, and returns the revision of the last. It goes on if the client
-// leaves.
+// Commit changes keys of one bucket, all of them or none, and returns the revision of the last. It continues if the
+// client leaves.
 func (s *Store) Commit(ctx context.Context, a proto.Account, bucket string, keys ...Write) (uint64, error) {
 	ctx = context.WithoutCancel(ctx)
 	if err := s.Relay.room(); err != nil {
@@ -123,8 +123,8 @@ func (k *Write) messages(bucket string) []bus.Outgoing {
 	return []bus.Outgoing{bus.PutMsg(bucket, k.Key, k.After, k.Prior.Revision)}
 }
 
-// reborn looks up keys that a write expects to be free and that are not. If they are deleted, the write expects the
-// revision of the deletion instead, and the events say so.
+// reborn finds keys that a write expects to be new but that were deleted before. The write must then expect the
+// revision of the deletion, and the events must name it.
 func (s *Store) reborn(ctx context.Context, all []bus.Outgoing, events []*proto.AuditEvent) (found bool) {
 	for n := range all {
 		if *all[n].ExpectLast != 0 {
@@ -148,20 +148,20 @@ func bucketStreamOf(subject string) string {
 	return ""
 }
 
-// Bounds of waiting for a replica of a bucket that lags behind its leader.
+// Bounds of the wait for a replica of a bucket that lags behind its leader.
 const (
 	ReplicaTries = 50
 	ReplicaWait  = 20 * time.Millisecond
 )
 
-// replaced returns the record that a write replaces; nil if there is none. It reads from the leader what the caller
-// does not hold. It returns [bus.ErrConflict] if the write would lose its race anyway.
+// replaced returns the record that a write replaces; nil if there is none. It reads the record from the bucket if the
+// caller does not have it. It returns [bus.ErrConflict] if the write would lose its race anyway.
 func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Message, error) {
 	if k.Prior.Revision == 0 || k.Reservation {
 		return nil, nil
 	}
 	if k.Prior.Record != nil {
-		return k.Prior.Record, nil // the leader still decides whether it is the newest
+		return k.Prior.Record, nil // the leader rejects it if it is outdated
 	}
 	for range ReplicaTries {
 		m, err := s.Conn.Last(ctx, topology.BucketStream(bucket), topology.BucketSubject(bucket, k.Key))
@@ -187,7 +187,7 @@ func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Mes
 			return nil, ctx.Err()
 		}
 	}
-	// The leader decides: it rejects a revision that never existed.
+	// Let the leader decide: it rejects a revision that never existed.
 	s.Log.Warn("what is replaced is not there: the audit log will not show it", "key", k.Key, "revision", k.Prior.Revision)
 	return nil, nil
 }
