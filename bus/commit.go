@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 	"plumbline.dev/bus/topology"
 )
 
@@ -73,7 +73,9 @@ type commitAnswer struct {
 // commitOnce sends a batch. Only the first and the last message request a reply. The reply to the first detects a
 // rejected batch before the rest is sent.
 func (c *Conn) commitOnce(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
-	batch := nuid.Next()
+	// Users of a stream share the ids of its open batches. Others may know the ids of the past, which are in the headers
+	// of what was stored, and must not be able to guess the next: they could commit a part of the batch.
+	batch := crand.Text()
 	for i, m := range msgs {
 		m.Header.Set("Nats-Batch-Id", batch)
 		m.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
