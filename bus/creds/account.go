@@ -80,6 +80,7 @@ func (a *Authority) accountJWT(zone topology.Zone) (id, token string, err error)
 			c.RevokeAt(jwt.All, a.since)
 		}
 	case topology.Follow:
+		c.Limits.Conn, c.Limits.Subs = topology.MaxFollowerConnections, topology.MaxFollowerSubscriptions
 		followers, err := a.read()
 		if err != nil {
 			return "", "", err

@@ -9,6 +9,13 @@ import (
 
 var followerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
 
+// What followers may have at the same time on all servers of a cluster, so that they cannot use up the servers' memory
+// with subscriptions.
+const (
+	MaxFollowerConnections   = 1000 // of all followers together
+	MaxFollowerSubscriptions = 1000 // of one connection
+)
+
 // CheckFollowerName returns an error if name cannot be a follower's.
 func CheckFollowerName(name string) error {
 	if !followerName.MatchString(name) || strings.HasPrefix(name, FollowPrefix) {
@@ -20,6 +27,9 @@ func CheckFollowerName(name string) error {
 // FollowerConsumer is the consumer that keeps a follower's position.
 func FollowerConsumer(name string) string { return FollowPrefix + name }
 
+// FollowerConsumers are the names of all consumers that a follower may make, on each of [Mirrors].
+func FollowerConsumers(name string) []string { return []string{name, FollowerConsumer(name)} }
+
 // FollowerInbox is what begins a follower's inboxes. No follower may listen on another's.
 func FollowerInbox(name string) string { return "_INBOX_" + name }
 
@@ -27,7 +37,11 @@ func FollowerInbox(name string) string { return "_INBOX_" + name }
 // on them that have its own name, with or without [FollowPrefix]. NATS has no permission for a part of a name, so that
 // a follower has one position with the server; more than one needs more than one follower.
 func FollowerPermissions(name string) Permissions {
-	pub, sub := append(followerCalls(name), followerCalls(FollowerConsumer(name))...), []string{FollowerInbox(name) + ".>"}
+	var pub []string
+	for _, consumer := range FollowerConsumers(name) {
+		pub = append(pub, followerCalls(consumer)...)
+	}
+	sub := []string{FollowerInbox(name) + ".>"}
 	for _, s := range mirrored() {
 		sub = append(sub, Bell(s, ">"))
 	}

@@ -124,6 +124,9 @@ func (c *followerRevoke) Run(ctx context.Context, t *cli.Terminal) error {
 		return fmt.Errorf("follower %s stays connected until the NATS servers restart: "+
 			"they could not be notified, run the command again with --nats-url: %w", c.Name, err)
 	}
+	if err := authority.StopDeliveries(ctx, c.NATSURL, c.Name); err != nil {
+		return fmt.Errorf("follower %s is revoked and disconnected; run the command again to remove what it left: %w", c.Name, err)
+	}
 	_, err = fmt.Fprintf(t.Out, "follower %s is revoked; %d NATS server(s) notified\n", c.Name, n)
 	return err
 }
