@@ -10,28 +10,29 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The buckets.
+// The names of the buckets.
 const (
-	Devices  = "DEVICES"  // pages, and the registry's cursor
-	Config   = "CONFIG"   // integrations, checks, applications, policies, groups, identity providers, tags, organisation
+	Devices = "DEVICES" // pages, and the registry's cursor
+	// integrations, checks, applications, policies, groups, identity providers, tags, organization
+	Config   = "CONFIG"
 	Tokens   = "TOKENS"   // service tokens and API tokens, by hash
-	Keys     = "KEYS"     // sealed signing keys, and which of them signs
-	Sessions = "SESSIONS" // logins, people, and what was used once
+	Keys     = "KEYS"     // sealed signing keys and their roles
+	Sessions = "SESSIONS" // logins, users, and used one-time values
 )
 
-// Buckets are all of them.
+// Buckets returns the names of all buckets.
 func Buckets() []string { return []string{Devices, Config, Tokens, Keys, Sessions} }
 
-// MaxSession bounds how long a person's session may last: its record is kept for longer.
+// MaxSession is the longest duration of a user's session. User records are kept longer.
 const MaxSession = 30 * 24 * time.Hour
 
-// BucketStream is the stream that a bucket is kept in.
+// BucketStream returns the name of a bucket's stream.
 func BucketStream(bucket string) string { return "KV_" + bucket }
 
-// BucketSubject is the subject of a bucket's key; a wildcard key gives a filter.
+// BucketSubject returns the subject of a bucket's key, or a filter if the key contains wildcards.
 func BucketSubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 
-// KeyOf is the key in a subject of a bucket's stream.
+// KeyOf returns the key in a subject of a bucket's stream.
 func KeyOf(bucket, subject string) (string, error) {
 	key, ok := strings.CutPrefix(subject, "$KV."+bucket+".")
 	if !ok {
@@ -40,23 +41,23 @@ func KeyOf(bucket, subject string) (string, error) {
 	return key, nil
 }
 
-// CursorKey is where the registry keeps how far it has come, in DEVICES.
+// CursorKey is the key of the registry's position, in DEVICES.
 const CursorKey = "cursor"
 
 const pageKind = "page"
 
-// PageKey is the key of a page's inventory record, in DEVICES.
+// PageKey returns the key of a page's inventory record, in DEVICES.
 func PageKey(a proto.Account, n PageNumber) string {
 	return a.String() + "." + pageKind + "." + strconv.FormatUint(uint64(n), 10)
 }
 
-// PageKeys matches every page of an account; AllPageKeys of every account.
+// PageKeys matches every page of an account.
 func PageKeys(a proto.Account) string { return a.String() + "." + pageKind + ".*" }
 
 // AllPageKeys matches every page of every account.
 const AllPageKeys = "*." + pageKind + ".*"
 
-// ParsePageKey reads what PageKey writes.
+// ParsePageKey parses the result of [PageKey].
 func ParsePageKey(key string) (proto.Account, PageNumber, error) {
 	t := strings.Split(key, ".")
 	if len(t) != 3 || t[1] != pageKind {
@@ -70,10 +71,10 @@ func ParsePageKey(key string) (proto.Account, PageNumber, error) {
 	return a, n, nil
 }
 
-// Kind is what a key of the CONFIG bucket holds.
+// Kind is the kind of a resource in the CONFIG bucket.
 type Kind string
 
-// The kinds.
+// The kinds of resources.
 const (
 	KindIntegration Kind = "integration"
 	KindCheck       Kind = "check"
@@ -81,40 +82,41 @@ const (
 	KindPolicy      Kind = "policy"
 	KindGroup       Kind = "group"
 	KindIDP         Kind = "idp"
-	KindTag         Kind = "tag" // its id is [TagID]
-	// KindZone is a zone of an account; its id is [ZoneID].
+	KindTag         Kind = "tag" // its id is the result of [TagID]
+	// KindZone is a zone of an account; its id is the result of [ZoneID].
 	KindZone Kind = "zone"
-	// KindOrganization has one record an account, whose id is [OrganizationID].
+	// KindOrganization has one record per account; its id is the result of [OrganizationID].
 	KindOrganization Kind = "org"
-	// KindClaim has nothing in it: its revisions put those in a row who want one thing at the same time. Its id is
-	// [ClaimID]. That it is there says nothing; who has the thing does.
+	// KindClaim is an empty record; its id is the result of [ClaimID]. Writing it with an expected revision
+	// serializes concurrent requests for the same unique value. Its existence has no meaning: the value belongs to
+	// the resource holding it.
 	KindClaim Kind = "claim"
 )
 
-// ConfigKey is the key of a configured resource, in CONFIG.
+// ConfigKey returns the key of a configured resource, in CONFIG.
 func ConfigKey(a proto.Account, kind Kind, id proto.ID) string {
 	return a.String() + "." + string(kind) + "." + id.String()
 }
 
-// TagID is the id of an account's tag with a name: no two tags have one name.
+// TagID returns the id of an account's tag. It is derived from the name, so names are unique.
 func TagID(a proto.Account, name string) proto.ID { return proto.DeriveID(a, "tag "+name) }
 
-// ClaimID is the id of the claim to something that only one resource of an account may have.
+// ClaimID returns the id of the claim on a value unique within an account.
 func ClaimID(a proto.Account, what string) proto.ID { return proto.DeriveID(a, "claim "+what) }
 
-// ZoneID is the id of a zone's record: the zone's own bytes.
+// ZoneID returns the id of a zone's record: the bytes of the zone itself.
 func ZoneID(zone proto.Account) proto.ID { return proto.ID(zone) }
 
-// OrganizationID is the id of an account's organisation: the account's own bytes.
+// OrganizationID returns the id of an account's organization: the bytes of the account itself.
 func OrganizationID(a proto.Account) proto.ID { return proto.ID(a) }
 
-// ConfigKeys matches every resource of a kind, of every account.
+// ConfigKeys matches every resource of a kind, in every account.
 func ConfigKeys(kind Kind) string { return "*." + string(kind) + ".*" }
 
-// ConfigKeysOf matches every resource of a kind of one account.
+// ConfigKeysOf matches every resource of a kind in one account.
 func ConfigKeysOf(a proto.Account, kind Kind) string { return a.String() + "." + string(kind) + ".*" }
 
-// ParseConfigKey reads what ConfigKey writes.
+// ParseConfigKey parses the result of [ConfigKey].
 func ParseConfigKey(key string) (proto.Account, Kind, proto.ID, error) {
 	t := strings.Split(key, ".")
 	if len(t) != 3 {
@@ -128,8 +130,8 @@ func ParseConfigKey(key string) (proto.Account, Kind, proto.ID, error) {
 	return a, Kind(t[1]), id, nil
 }
 
-// ServiceTokenKey is the key of a service token, in TOKENS. The client id is what a request brings, so it
-// is the key: it is "<32 hex>.access", of which the hex is used.
+// ServiceTokenKey returns the key of a service token, in TOKENS. The key contains the client id, because requests are
+// looked up by it. A client id has the form "<32 hex>.access"; the key has only the hex part.
 func ServiceTokenKey(a proto.Account, clientID string) (string, error) {
 	hexa, ok := strings.CutSuffix(clientID, ".access")
 	if b, err := hex.DecodeString(hexa); !ok || err != nil || len(b) != 16 {
@@ -141,39 +143,40 @@ func ServiceTokenKey(a proto.Account, clientID string) (string, error) {
 // AllServiceTokenKeys matches the service tokens of every account.
 const AllServiceTokenKeys = "*.service.*"
 
-// TokenSeenKey is the key of when a service token was last used, in TOKENS.
+// TokenSeenKey returns the key of the time of a service token's last use, in TOKENS.
 func TokenSeenKey(a proto.Account, clientID string) (string, error) {
 	key, err := ServiceTokenKey(a, clientID)
 	return strings.Replace(key, ".service.", ".seen.", 1), err
 }
 
-// AllTokenSeenKeys matches when the service tokens of every account were last used.
+// AllTokenSeenKeys matches the times of last use of all service tokens, in every account.
 const AllTokenSeenKeys = "*.seen.*"
 
-// APITokenKey is the key of an API token, in TOKENS: the hash of what a request brings.
+// APITokenKey returns the key of an API token, in TOKENS. It contains the hash of the secret.
 func APITokenKey(a proto.Account, secretHash []byte) string {
 	return a.String() + ".api." + hex.EncodeToString(secretHash)
 }
 
-// APITokenUsedKey is the key of when an API token was last used, roughly, in TOKENS.
+// APITokenUsedKey returns the key of the approximate time of an API token's last use, in TOKENS.
 func APITokenUsedKey(a proto.Account, id proto.ID) string { return a.String() + ".used." + id.String() }
 
 // AllAPITokenKeys matches the API tokens of every account.
 const AllAPITokenKeys = "*.api.*"
 
-// IsTokenKey reports whether a key of TOKENS is that of a token, and not of a note about one.
+// IsTokenKey reports whether a key of TOKENS belongs to a token rather than to a time of last use.
 func IsTokenKey(key string) bool {
 	t := strings.Split(key, ".")
 	return len(t) == 3 && (t[1] == "service" || t[1] == "api")
 }
 
-// SigningKeyKey is the key of the n-th signing key, in KEYS. Whoever creates it wins; the others read it.
+// SigningKeyKey returns the key of the n-th signing key, in KEYS. The first replica to create it wins; the others
+// read it.
 func SigningKeyKey(n uint64) string { return "signing." + strconv.FormatUint(n, 10) }
 
 // SigningKeyKeys matches every signing key.
 const SigningKeyKeys = "signing.*"
 
-// ParseSigningKeyKey reads what SigningKeyKey writes.
+// ParseSigningKeyKey parses the result of [SigningKeyKey].
 func ParseSigningKeyKey(key string) (uint64, error) {
 	text, ok := strings.CutPrefix(key, "signing.")
 	n, err := strconv.ParseUint(text, 10, 64)
@@ -183,32 +186,32 @@ func ParseSigningKeyKey(key string) (uint64, error) {
 	return n, nil
 }
 
-// RotationKey is where KEYS says which signing key does what.
+// RotationKey is the key of the record assigning roles to the signing keys, in KEYS.
 const RotationKey = "rotation"
 
-// SessionKey is the key of a person's login, in SESSIONS.
+// SessionKey returns the key of a user's login, in SESSIONS.
 func SessionKey(a proto.Account, nonce string) string { return a.String() + ".session." + nonce }
 
 // AllSessionKeys matches the logins of every account.
 const AllSessionKeys = "*.session.*"
 
-// UserKey is the key of a person, in SESSIONS.
+// UserKey returns the key of a user, in SESSIONS.
 func UserKey(a proto.Account, user proto.ID) string { return a.String() + ".user." + user.String() }
 
 // SessionKeysOf matches the logins of an account.
 func SessionKeysOf(a proto.Account) string { return SessionKey(a, "*") }
 
-// UserKeysOf matches the people of an account.
+// UserKeysOf matches the users of an account.
 func UserKeysOf(a proto.Account) string { return a.String() + ".user.*" }
 
-// AllUserKeys matches the people of every account.
+// AllUserKeys matches the users of every account.
 const AllUserKeys = "*.user.*"
 
-// UsedKey is the key that says that something which works once was used, in SESSIONS. It is named by a hash:
-// who reads the bucket does not learn what was used.
+// UsedKey returns the key marking a one-time value as used, in SESSIONS. It contains a hash, so readers of the bucket
+// do not learn the value.
 func UsedKey(a proto.Account, hash [32]byte) string {
 	return a.String() + ".used." + hex.EncodeToString(hash[:])
 }
 
-// AllUsedKeys matches those of every account.
+// AllUsedKeys matches the used one-time values of every account.
 const AllUsedKeys = "*.used.*"

@@ -1,7 +1,7 @@
-// Package topology is the one table of what is on the bus: streams, subjects, consumers, buckets,
-// retention, schemas, and what each service may do. Nobody else writes a subject by hand.
+// Package topology defines everything on the bus in one table: streams, subjects, consumers, buckets, retention,
+// schemas, and the permissions of each service. No other package builds subjects.
 //
-// The table provisions the streams (package bus), makes the permissions of every NATS user and the exports and imports
-// of every NATS account (package creds, deploy/nats/permissions.json and accounts.json), and is the table of subjects in
-// bus/README.md. Golden files hold it.
+// The table is used to provision the streams (package bus), to create the permissions of every NATS user and the
+// exports and imports of every NATS account (package creds, deploy/nats/permissions.json and accounts.json), and to
+// generate the table of subjects in bus/README.md. Golden files pin the results.
 package topology

@@ -5,26 +5,25 @@ import (
 	"strings"
 )
 
-// Flow is one row of the table of subjects: who sends what to whom.
+// Flow is one row of the table of subjects: a message, its senders and its receivers.
 type Flow struct {
-	Subject string // for people, variable parts in angle brackets
+	Subject string // for display, with variable parts in angle brackets
 	Stream  string // empty for request and reply
 	Keeps   string
 	From    []Role
-	To      []Role // none: everyone who follows
+	To      []Role // none means all followers
 	Message string
-	// wildcard is the subject as a permission.
+	// wildcard is the subject as used in a permission.
 	wildcard string
 }
 
-// told reports whether the message is sent once, without a question and without being stored. Its subject names the
-// role that it is for.
+// told reports whether the message is neither stored nor answered. Its subject then names the receiving role.
 func (f Flow) told() bool { return strings.HasPrefix(f.wildcard, answerRoot) }
 
-// wildcardOf is the part of a flow that is told which is for a role.
+// wildcardOf returns the part of such a flow addressed to a role.
 func (f Flow) wildcardOf(to Role) string { return strings.Replace(f.wildcard, "*", string(to), 1) }
 
-// Flows is the table.
+// Flows returns the table.
 func Flows() []Flow {
 	return []Flow{
 		{"posture.tick.<account>.<integration>", PostureTicks, "newest per subject",
@@ -36,41 +35,42 @@ func Flows() []Flow {
 		{"posture.log.<account>.<integration>.<page>", PostureLog, "30 days, bounded bytes",
 			[]Role{Evaluator}, nil, "an entry: all results of a page", AllLogs},
 		{"posture.change.<account>.<check>.<outcome>.<page>", PostureLog, "with its entry",
-			[]Role{Evaluator}, nil, "the devices of the page that changed to this outcome", changeRoot + ">"},
+			[]Role{Evaluator}, nil, "devices of the page with this new outcome", changeRoot + ">"},
 		{"posture.log.>", PostureState, "newest per subject, for ever",
 			nil, nil, "the state, sourced from " + PostureLog, ""},
 		{"posture.dead.<stage>.<account>", PostureDead, "7 days",
-			[]Role{Registry, Fetcher, Evaluator}, []Role{Operator}, "what could not be handled, and why", deadRoot + "*.*"},
+			[]Role{Registry, Fetcher, Evaluator}, []Role{Operator}, "a message given up, and the reason", deadRoot + "*.*"},
 		{"posture.probe.<account>", "", "request and reply",
 			[]Role{API}, []Role{Fetcher}, "\"Test and save\": one call with no devices", AllProbes},
 		{"devices.command.<account>", DeviceCommands, "work queue",
 			[]Role{API}, []Role{Registry}, "enrol, update, remove; each is answered", commandRoot + "*"},
 		{"devices.answer.<role>.<inbox>", "", "not kept",
-			[]Role{Registry}, []Role{API, Operator}, "what became of a command, to the inbox that its header names", answerRoot + "*.>"},
+			[]Role{Registry}, []Role{API, Operator}, "the result of a command, sent to the inbox in its header",
+			answerRoot + "*.>"},
 		{ExchangeService, "", "request and reply",
 			[]Role{Fetcher, Gateway}, []Role{Exchange}, "service credentials for an application token", ExchangeService},
 		{ExchangeUser, "", "request and reply",
 			[]Role{Gateway}, []Role{Exchange}, "a finished login for an application token", ExchangeUser},
 		{"access.probe.<account>", "", "request and reply",
-			[]Role{API}, []Role{Gateway}, "the test of an identity provider that was saved", AllProviderProbes},
+			[]Role{API}, []Role{Gateway}, "a test of a saved identity provider", AllProviderProbes},
 		{Statements, "", "request and reply",
 			[]Role{Gateway}, []Role{Exchange}, "a signed statement about an application", Statements},
 		{Certs, "", "request and reply",
 			[]Role{Fetcher, Gateway, API}, []Role{Exchange}, "public keys", Certs},
 		{KeysCommands, "", "request and reply",
-			[]Role{API}, []Role{Exchange}, "how signing keys rotate, or rotate now", KeysCommands},
+			[]Role{API}, []Role{Exchange}, "set the rotation of signing keys, or rotate now", KeysCommands},
 		{"access.log.<account>.<app>", AccessLogs, "30 days, bounded bytes",
 			[]Role{Exchange, Gateway}, nil, "an authentication and its reason", accessRoot + "*.*"},
 		{"access.token.<account>.<token>", AccessLogs, "with the log",
-			[]Role{Exchange}, nil, "a service token that is about to expire, or has stopped working", tokenRoot + "*.*"},
+			[]Role{Exchange}, nil, "notice of a service token about to expire or no longer valid", tokenRoot + "*.*"},
 		{"audit.<account>", AuditLog, "1 year",
 			[]Role{API, Exchange}, nil, "a configuration change", auditRoot + "*"},
 		{"outbox.CONFIG.<account>.<event>", BucketStream(Config), "7 days",
-			[]Role{API}, []Role{API}, "what the audit log is to be told of a change, with the change", outboxes(Config)},
+			[]Role{API}, []Role{API}, "the audit entry of a change, stored with the change", outboxes(Config)},
 		{"outbox.TOKENS.<account>.<event>", BucketStream(Tokens), "7 days",
-			[]Role{API, Exchange}, []Role{API}, "the same of a token", outboxes(Tokens)},
+			[]Role{API, Exchange}, []Role{API}, "the audit entry of a token, stored with its change", outboxes(Tokens)},
 		{"outbox.ACTIONS.<account>.<event>", AuditOutbox, "until it is in the audit log",
-			[]Role{API}, []Role{API}, "an action that changes no bucket by itself, before it is done", outboxes(actions)},
+			[]Role{API}, []Role{API}, "the audit entry of an action outside the buckets, stored before it", outboxes(actions)},
 	}
 }
 
@@ -102,14 +102,14 @@ func join(roles []Role) string {
 	return strings.Join(names, ", ")
 }
 
-// description is what the server shows of a stream.
+// description returns the description of a stream on the server.
 func description(stream string) string {
 	bucket := map[string]string{
 		BucketStream(Devices):  "pages of enrolled devices",
-		BucketStream(Config):   "integrations, checks, applications, policies, groups, identity providers, organisation",
+		BucketStream(Config):   "integrations, checks, applications, policies, groups, identity providers, organization",
 		BucketStream(Tokens):   "hashes of token secrets",
 		BucketStream(Keys):     "sealed signing keys",
-		BucketStream(Sessions): "logins and people",
+		BucketStream(Sessions): "logins and users",
 	}[stream]
 	if bucket != "" {
 		return bucket

@@ -9,33 +9,34 @@ import (
 
 var followerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
 
-// What followers may have at the same time on all servers of a cluster, so that they cannot use up the servers' memory
-// with subscriptions.
+// Limits of followers across all servers of a cluster. They keep followers from exhausting the servers' memory with
+// subscriptions.
 const (
 	MaxFollowerConnections   = 1000 // of all followers together
 	MaxFollowerSubscriptions = 1000 // of one connection
 )
 
-// CheckFollowerName returns an error if name cannot be a follower's.
+// CheckFollowerName returns an error if name is not a valid follower name.
 func CheckFollowerName(name string) error {
 	if !followerName.MatchString(name) || strings.HasPrefix(name, FollowPrefix) {
-		return fmt.Errorf("follower name %q: use up to 32 letters, digits, - and _, not beginning with %s", name, FollowPrefix)
+		return fmt.Errorf("follower name %q: use up to 32 letters, digits, - and _, not beginning with %s",
+			name, FollowPrefix)
 	}
 	return nil
 }
 
-// FollowerConsumer is the consumer that keeps a follower's position.
+// FollowerConsumer returns the name of the consumer storing a follower's position.
 func FollowerConsumer(name string) string { return FollowPrefix + name }
 
-// FollowerConsumers are the names of all consumers that a follower may make, on each of [Mirrors].
+// FollowerConsumers returns the names of all consumers a follower may create, on each of [Mirrors].
 func FollowerConsumers(name string) []string { return []string{name, FollowerConsumer(name)} }
 
-// FollowerInbox is what begins a follower's inboxes. No follower may listen on another's.
+// FollowerInbox returns the prefix of a follower's inboxes. No follower may subscribe to another follower's.
 func FollowerInbox(name string) string { return "_INBOX_" + name }
 
-// FollowerPermissions are what a follower may do: read the copies of the log and of the state, and manage consumers
-// on them that have its own name, with or without [FollowPrefix]. NATS has no permission for a part of a name, so that
-// a follower has one position with the server; more than one needs more than one follower.
+// FollowerPermissions returns the permissions of a follower: to read the copies of the log and the state, and to
+// manage consumers on them with its own name, with or without [FollowPrefix]. NATS has no permissions for part of a
+// name, so a follower has one position on the server; several positions require several followers.
 func FollowerPermissions(name string) Permissions {
 	var pub []string
 	for _, consumer := range FollowerConsumers(name) {
@@ -49,7 +50,7 @@ func FollowerPermissions(name string) Permissions {
 	return Permissions{Publish: slices.Compact(pub), Subscribe: sub}
 }
 
-// followerCalls are the requests that a follower may make, with a consumer of a name.
+// followerCalls returns the requests permitted to a follower for a consumer.
 func followerCalls(consumer string) []string {
 	var all []string
 	for _, s := range mirrored() {

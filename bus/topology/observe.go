@@ -2,8 +2,8 @@ package topology
 
 import "slices"
 
-// StreamsOf are the streams that a role writes to or takes messages of, each once, in the order of the table:
-// those whose size it may ask for.
+// StreamsOf returns the streams a role writes to or reads messages from, without duplicates, in the order of the
+// table. The role may request their size.
 func StreamsOf(r Role) []string {
 	var all []string
 	for _, f := range Flows() {
@@ -15,7 +15,7 @@ func StreamsOf(r Role) []string {
 	return all
 }
 
-// DurablesOf are the provisioned consumers whose messages a role takes.
+// DurablesOf returns the provisioned consumers of a role.
 func DurablesOf(r Role) []Durable {
 	var all []Durable
 	for _, d := range Durables() {

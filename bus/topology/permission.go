@@ -2,25 +2,25 @@ package topology
 
 import "slices"
 
-// Permissions are what a NATS user may publish to and subscribe to. All else is denied.
+// Permissions lists the subjects a NATS user may publish and subscribe to. Everything else is denied.
 type Permissions struct {
 	Publish     []string `json:"publish"`
 	DenyPublish []string `json:"deny_publish,omitempty"`
 	Subscribe   []string `json:"subscribe"`
-	// Respond lets it answer each request that reached it, once.
+	// Respond permits one reply to each received request.
 	Respond bool `json:"respond,omitempty"`
 }
 
-// grant is what a role needs of JetStream, beside the flows that name it.
+// grant lists the JetStream access of a role in addition to its flows.
 type grant struct {
-	durables []string // "STREAM consumer": takes messages of a provisioned consumer
-	get      []string // buckets whose keys it reads one at a time
-	read     []watch  // buckets or streams that it reads as a whole, and whose bells it hears
-	list     []string // streams whose subjects it lists
-	last     []string // subjects whose newest message it reads, as "STREAM subject"
-	after    []string // streams whose leader it asks what came after a position
-	ranges   []string // streams that it reads in pieces, whatever their subjects
-	write    []string // subjects of buckets it writes
+	durables []string // "STREAM consumer": provisioned consumers to take messages from
+	get      []string // buckets to read single keys from
+	read     []watch  // buckets or streams to read in full, including their bells
+	list     []string // streams to list the subjects of
+	last     []string // "STREAM subject": subjects to read the newest message of
+	after    []string // streams to ask the leader for the message after a position
+	ranges   []string // streams to read in ranges, whatever the subject
+	write    []string // subjects of buckets to write
 	extra    []string
 }
 
@@ -87,24 +87,28 @@ func grants(r Role) grant {
 	case Gateway:
 		return grant{
 			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, AllServiceTokenKeys, AllTokenSeenKeys),
-				bucketWatch(Devices, AllPageKeys), bucketWatch(Sessions, AllSessionKeys), {PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
+				bucketWatch(Devices, AllPageKeys), bucketWatch(Sessions, AllSessionKeys),
+				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
 			get:  []string{Config, Tokens, Devices, Sessions},
 			list: []string{PostureLog, PostureState},
 			last: []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
-			// The answer holds the message, and no permission narrows it to a subject: only streams that it
-			// may read as a whole.
-			after: []string{BucketStream(Config), BucketStream(Tokens), BucketStream(Devices), BucketStream(Sessions), PostureLog},
+			// The reply contains the message and cannot be limited to a subject by permissions. This is therefore
+			// granted only for streams the gateway may read in full.
+			after: []string{BucketStream(Config), BucketStream(Tokens), BucketStream(Devices), BucketStream(Sessions),
+				PostureLog},
 			write: []string{BucketSubject(Tokens, AllTokenSeenKeys), BucketSubject(Sessions, AllSessionKeys),
 				BucketSubject(Sessions, AllUserKeys), BucketSubject(Sessions, AllUsedKeys)},
 		}
 	case API:
 		return grant{
-			durables: []string{BucketStream(Config) + " " + ConsumerAudit, BucketStream(Tokens) + " " + ConsumerAudit, AuditOutbox + " " + ConsumerAudit},
+			durables: []string{BucketStream(Config) + " " + ConsumerAudit, BucketStream(Tokens) + " " + ConsumerAudit,
+				AuditOutbox + " " + ConsumerAudit},
 			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
-			get:    []string{Config, Tokens, Devices, Sessions},
-			list:   []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
-			last:   []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs, AuditOutbox + " " + outboxes(actions)},
+			get:  []string{Config, Tokens, Devices, Sessions},
+			list: []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
+			last: []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs,
+				AuditOutbox + " " + outboxes(actions)},
 			after:  []string{AuditLog, PostureLog, AccessLogs},
 			ranges: []string{AuditLog, PostureLog, AccessLogs, BucketStream(Sessions)},
 			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},
@@ -113,8 +117,8 @@ func grants(r Role) grant {
 	return grant{}
 }
 
-// PermissionsOf are what a role's NATS user may do, made from its flows and grants; of a follower, what the one of
-// that name may do.
+// PermissionsOf returns the permissions of a role's NATS user, derived from its flows and grants. For [Follower] it
+// returns those of the follower with this name.
 func PermissionsOf(r Role) Permissions {
 	if r == Operator {
 		return Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
@@ -127,7 +131,7 @@ func PermissionsOf(r Role) Permissions {
 	p := Permissions{}
 	for _, f := range Flows() {
 		if f.Stream != "" && (slices.Contains(f.From, r) || slices.Contains(f.To, r)) {
-			// Whoever uses a stream may wait for it to be there.
+			// Users of a stream may wait for its creation.
 			pub = append(pub, "$JS.API.STREAM.INFO."+f.Stream)
 		}
 		if slices.Contains(f.From, r) {
@@ -149,7 +153,8 @@ func PermissionsOf(r Role) Permissions {
 			ackOf(stream, consumer))
 	}
 	for _, b := range g.get {
-		pub = append(pub, "$JS.API.STREAM.INFO."+BucketStream(b), "$JS.API.DIRECT.GET."+BucketStream(b)+"."+BucketSubject(b, ">"))
+		pub = append(pub, "$JS.API.STREAM.INFO."+BucketStream(b),
+			"$JS.API.DIRECT.GET."+BucketStream(b)+"."+BucketSubject(b, ">"))
 	}
 	for _, r := range g.read {
 		pub = append(pub, "$JS.API.STREAM.INFO."+r.stream, "$JS.API.STREAM.MSG.GET."+r.stream, "$JS.API.DIRECT.GET."+r.stream)
@@ -177,9 +182,9 @@ func PermissionsOf(r Role) Permissions {
 	return p
 }
 
-// ackOf is what acknowledgements to a consumer are sent to, but not the form of a server with the feature
-// js_ack_fc_v2, "$JS.ACK.*.*."+stream+"."+consumer+".>": it matches acknowledgements to other consumers in the form that
-// ours uses.
+// ackOf returns the subjects of acknowledgements to a consumer. It leaves out the form used by servers with the
+// feature js_ack_fc_v2, "$JS.ACK.*.*."+stream+"."+consumer+".>": it would match acknowledgements to other consumers
+// in our form.
 func ackOf(stream, consumer string) string { return "$JS.ACK." + stream + "." + consumer + ".>" }
 
 func cut(s string) (string, string) {

@@ -1,9 +1,9 @@
 package topology
 
-// Role is a service, or another party, as the bus knows it: a NATS user and what it may do.
+// Role is a service, or another party, with a NATS user and permissions of its own.
 type Role string
 
-// The roles. The operator provisions the streams and may do everything; a follower is any other system.
+// The roles. The operator provisions the streams and has all permissions; a follower is any other system.
 const (
 	Scheduler Role = "scheduler"
 	Registry  Role = "registry"
@@ -16,10 +16,10 @@ const (
 	Operator  Role = "operator"
 )
 
-// Roles are all of them, in the order of the design's table.
+// Roles returns all roles, in the order of the design's table.
 func Roles() []Role {
 	return []Role{Scheduler, Registry, Fetcher, Evaluator, Exchange, Gateway, API, Follower, Operator}
 }
 
-// InboxPrefix is what begins the role's inboxes. No role may listen on another's.
+// InboxPrefix returns the prefix of the role's inboxes. No role may subscribe to another role's.
 func (r Role) InboxPrefix() string { return "_INBOX_" + string(r) }

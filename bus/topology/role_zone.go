@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// roleImports are what the zone of a role uses: of the streams' zones whatever the role may publish to, the bells that
-// it may listen to, and what it exchanges with other roles.
+// roleImports returns the imports of a role's zone: from the zones of the streams, all subjects the role may publish
+// to and the bells it may subscribe to; from the zones of other roles, the messages exchanged with them.
 func roleImports(r Role) []Import {
 	var all []Import
 	p := PermissionsOf(r)
@@ -24,7 +24,8 @@ func roleImports(r Role) []Import {
 	return append(widestImports(all), exchanges(r)...)
 }
 
-// exchanges are what a role uses of other roles' zones: the requests that they answer and what they tell.
+// exchanges returns the imports of a role from the zones of other roles: the requests they answer and the messages
+// they send.
 func exchanges(r Role) []Import {
 	var all []Import
 	for _, f := range Flows() {
@@ -43,14 +44,15 @@ func exchanges(r Role) []Import {
 	return all
 }
 
-// exchanged reports whether a subject is not one of a stream or of JetStream's API, but of a flow between roles.
+// exchanged reports whether a subject belongs to a flow between roles, not to a stream or to JetStream's API.
 func exchanged(subject string) bool {
 	return slices.ContainsFunc(Flows(), func(f Flow) bool {
 		return f.Stream == "" && (f.wildcard == subject || f.told() && Includes(f.wildcard, subject))
 	})
 }
 
-// zoneServing is the zone of the stream that a subject is of: one that it stores, or one that a request is about.
+// zoneServing returns the zone of the stream a subject belongs to, either as a stored subject or as a request about
+// it.
 func zoneServing(subject string) Zone {
 	tokens := strings.Split(subject, ".")
 	for _, s := range Streams(Options{}) {
@@ -62,7 +64,7 @@ func zoneServing(subject string) Zone {
 	return Pipeline
 }
 
-// widestImports leaves out what another import includes: a message on both would cross twice.
+// widestImports removes imports included in another import: a message matching both would be delivered twice.
 func widestImports(all []Import) []Import {
 	includes := func(wide, narrow Import) bool {
 		return wide != narrow && wide.Stream == narrow.Stream && Includes(wide.Subject, narrow.Subject)
@@ -72,8 +74,8 @@ func widestImports(all []Import) []Import {
 	})
 }
 
-// references is a subject with $1 for its first *, $2 for the second, and so on: how an import under another name
-// refers to the tokens of the subject.
+// references returns a subject with $1 in place of its first *, $2 in place of the second, and so on. A renamed
+// import uses this form to refer to the tokens of the original subject.
 func references(subject string) string {
 	tokens, n := strings.Split(subject, "."), 0
 	for i, t := range tokens {
@@ -85,17 +87,17 @@ func references(subject string) string {
 	return strings.Join(tokens, ".")
 }
 
-// askedRoot begins the subjects on which the requests of other zones reach a role that answers them.
+// askedRoot is the prefix of the subjects on which requests from other zones reach the answering role.
 const askedRoot = "asked."
 
-// Asked is the subject under which a role's requests on a subject reach who answers them. It names who asks: the
-// signed imports of the asking role's zone decide on it.
+// Asked returns the subject under which a role's requests reach the answering role. It contains the requesting role,
+// and the signed imports of this role's zone enforce it.
 func Asked(by Role, subject string) string { return askedRoot + string(by) + "." + subject }
 
 // AskedByAll matches the requests of all roles on a subject.
 func AskedByAll(subject string) string { return askedRoot + "*." + subject }
 
-// ParseAsked reads what [Asked] writes.
+// ParseAsked parses the result of [Asked].
 func ParseAsked(subject string) (by Role, asked string, ok bool) {
 	rest, ok := strings.CutPrefix(subject, askedRoot)
 	if !ok {

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The streams, beside those of the buckets.
+// The streams, except those of the buckets.
 const (
 	PostureTicks   = "POSTURE_TICKS"
 	PostureBatches = "POSTURE_BATCHES"
@@ -23,32 +23,30 @@ const (
 	AuditOutbox    = "AUDIT_OUTBOX"
 )
 
-// MaxPayload is what the server must accept in one message: a page of devices with every field at its
-// limit is under 1 MiB, an entry of 1,000 devices and 100 checks under 1 MiB.
+// MaxPayload is the message size the server must accept, in bytes. A page of devices with every field at its limit is
+// under 1 MiB, and so is an entry with 1,000 devices and 100 checks.
 const MaxPayload = 4 << 20
 
-// MaxControlLine is what the server must accept in one line of its protocol: a user's signed permissions are
-// in the line that logs it in. The server's own default, 4 KiB, is too little for some roles.
+// MaxControlLine is the length of a protocol line the server must accept, in bytes: the login line contains a user's
+// signed permissions. The server's default of 4 KiB is too short for some roles.
 const MaxControlLine = 32 << 10
 
-// MaxBatch is how many messages one atomic batch may hold; the server allows [maxOpenBatches] and ten more
-// to be open at once.
+// MaxBatch is the maximum number of messages in an atomic batch. The server allows 50 open batches per stream.
 const MaxBatch = 1000
 
 // Duplicates is how long the server remembers a Nats-Msg-Id.
 const Duplicates = 2 * time.Minute
 
-// Options are what an operator decides about the streams.
+// Options holds the operator's settings for the streams.
 type Options struct {
 	Replicas    int   // of every stream; 0 means 1
 	LogMaxBytes int64 // of POSTURE_LOG; 0 means [DefaultLogMaxBytes]
 }
 
-// DefaultLogMaxBytes bounds POSTURE_LOG where the operator, or the size of the disk, does not say less.
+// DefaultLogMaxBytes is the size limit of POSTURE_LOG, in bytes, unless the operator or the disk size requires less.
 const DefaultLogMaxBytes = 20 << 30
 
-// Streams are the configurations of every stream and every bucket's stream, in an order in which they can
-// be created.
+// Streams returns the configurations of all streams, including those of the buckets, in a valid order of creation.
 func Streams(o Options) []jetstream.StreamConfig {
 	if o.LogMaxBytes <= 0 {
 		o.LogMaxBytes = DefaultLogMaxBytes
@@ -59,13 +57,14 @@ func Streams(o Options) []jetstream.StreamConfig {
 			Name: PostureTicks, Subjects: []string{tickRoot + "*.*"},
 			MaxMsgsPerSubject: 1, AllowDirect: true,
 		}, {
-			// A page is not asked twice at once: the second batch is refused while the first is unacknowledged.
+			// A page is never requested twice at once: the second batch is rejected while the first is
+			// unacknowledged.
 			Name: PostureBatches, Subjects: []string{batchRoot + "*.*.*"},
 			Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 1,
 			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
 		}, {
-			// The bound matters only while no evaluator runs: the newest inputs of a page are enough to
-			// bring it up to date.
+			// The limit matters only while no evaluator is running: the newest inputs of a page suffice to bring it
+			// up to date.
 			Name: PostureScores, Subjects: []string{scoresRoot + "*.*.*"},
 			Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 128, Compression: jetstream.S2Compression,
 		}, {
@@ -88,11 +87,12 @@ func Streams(o Options) []jetstream.StreamConfig {
 			Name: AuditLog, Subjects: []string{auditRoot + "*"}, MaxAge: 365 * day,
 			Compression: jetstream.S2Compression, AllowDirect: true,
 		}, {
-			Name: AuditOutbox, Subjects: []string{outboxes(actions)}, Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 1, AllowDirect: true,
+			Name: AuditOutbox, Subjects: []string{outboxes(actions)}, Retention: jetstream.WorkQueuePolicy,
+			MaxMsgsPerSubject: 1, AllowDirect: true,
 		},
 	}
 	for _, bucket := range Buckets() {
-		// People are forgotten a month after they were last there, and a session never lasts as long.
+		// User records expire one month after the last login. Sessions are always shorter.
 		var age time.Duration
 		if bucket == Sessions {
 			age = 31 * day
@@ -106,10 +106,10 @@ func Streams(o Options) []jetstream.StreamConfig {
 			Name:   BucketStream(bucket), Subjects: subjects,
 			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true,
 			AllowDirect: true, RePublish: bell(BucketStream(bucket)),
-			// The registry commits pages and its cursor together; the api a change and what the audit log is to be
-			// told of it, and an application with its policies.
+			// The registry commits pages and its cursor together. The api commits a change together with its audit
+			// entry, and an application together with its policies.
 			AllowAtomicPublish: bucket == Devices || audited,
-			AllowMsgTTL:        audited, // of what is in the outbox
+			AllowMsgTTL:        audited, // for messages in the outbox
 		})
 	}
 	for i := range all {
@@ -121,27 +121,27 @@ func Streams(o Options) []jetstream.StreamConfig {
 	return all
 }
 
-// bellRoot begins the subjects on which streams announce what they stored.
+// bellRoot is the prefix of the subjects on which streams announce stored messages.
 const bellRoot = "bell."
 
-// Bell is the subject on which a stream announces each message that it stored on a subject that matches the
-// filter. A bell has the message's headers and its sequence, but no body. It may be lost: whoever listens reads the
-// stream every now and then anyway.
+// Bell returns the subject on which a stream announces stored messages matching the filter. A bell carries the
+// message's headers and sequence, but not its body. Bells may be lost, so listeners also read the stream
+// periodically.
 func Bell(stream, filter string) string { return bellRoot + stream + "." + filter }
 
 func bell(stream string) *jetstream.RePublish {
 	return &jetstream.RePublish{Source: ">", Destination: Bell(stream, ">"), HeadersOnly: true}
 }
 
-// MaxFollowers bounds the consumers on each of the streams that other systems may follow. The server counts
-// our own views and the consumer that feeds POSTURE_STATE as well, so that whoever uses the limit up keeps
-// the pipeline from restarting: it is far above what honest followers leave behind.
+// MaxFollowers is the maximum number of consumers on each stream available to followers. The server also counts our
+// own consumers and the one feeding POSTURE_STATE, so exhausting the limit would prevent the pipeline from
+// restarting. The limit is far above the number of consumers left behind by well-behaved followers.
 const MaxFollowers = 4096
 
-// FollowPrefix begins the name of every consumer that another system makes.
+// FollowPrefix is the name prefix of every consumer created by another system.
 const FollowPrefix = "follow_"
 
-// The durable consumers. Those on batches are made by the fetchers, one for each integration.
+// The durable consumers. Fetchers create the consumers of batches, one per integration.
 const (
 	ConsumerPlan          = "plan"
 	ConsumerEvaluate      = "evaluate"
@@ -151,21 +151,21 @@ const (
 	ConsumerAudit         = "audit"
 )
 
-// OutboxTTL is how long what the audit log is to be told stays beside the change that it is about: as long as all
-// who could tell the log may be away.
+// OutboxTTL is how long an audit entry remains in the outbox of its change. It is the longest tolerable outage of all
+// replicas relaying entries to the audit log.
 const OutboxTTL = 7 * 24 * time.Hour
 
-// A Durable is a consumer and the stream it is on.
+// Durable is a consumer and its stream.
 type Durable struct {
 	Stream string
 	Config jetstream.ConsumerConfig
 }
 
-// AckWait is how long a handler may be silent before its message is given to another. A handler that
-// works says so in time (package bus does it), so this is how soon a dead one is noticed.
+// AckWait is the acknowledgement deadline of a message. When it expires, the message is redelivered. Package bus
+// extends it while a handler runs, so it is the time to detect a dead handler.
 const AckWait = 15 * time.Second
 
-// Durables are the consumers that are provisioned with the streams.
+// Durables returns the consumers provisioned together with the streams.
 func Durables() []Durable {
 	return []Durable{
 		{PostureTicks, durable(ConsumerPlan, 64)},
@@ -173,26 +173,26 @@ func Durables() []Durable {
 		{BucketStream(Devices), durable(ConsumerPageChanges, 64, BucketSubject(Devices, AllPageKeys))},
 		{BucketStream(Config), durable(ConsumerConfigChanges, 64,
 			BucketSubject(Config, ConfigKeys(KindIntegration)), BucketSubject(Config, ConfigKeys(KindCheck)))},
-		// One command at a time, whatever the number of registries.
+		// One command at a time, independent of the number of registry replicas.
 		{DeviceCommands, durable(ConsumerRegistry, 1)},
-		// One after the other, so that the audit log has changes in their order.
+		// One at a time, so the audit log keeps the order of changes.
 		{BucketStream(Config), durable(ConsumerAudit, 1, outboxes(Config))},
 		{BucketStream(Tokens), durable(ConsumerAudit, 1, outboxes(Tokens))},
 		{AuditOutbox, durable(ConsumerAudit, 64, outboxes(actions))},
 	}
 }
 
-// FetchConsumer is the consumer of an integration's batches; limit bounds the calls under way at once,
-// over all fetchers.
+// FetchConsumer returns the consumer of an integration's batches. limit is the maximum number of concurrent API calls
+// across all fetchers.
 func FetchConsumer(a proto.Account, integration proto.ID, limit int) Durable {
 	return Durable{PostureBatches, durable(FetchConsumerName(integration), limit, Batches(a, integration))}
 }
 
-// FetchConsumerName is the name of that consumer.
+// FetchConsumerName returns the name of this consumer.
 func FetchConsumerName(integration proto.ID) string { return "fetch_" + integration.String() }
 
-// ParseFetchConsumer tells whose batches the consumer of a name and a filter takes; an error where it is
-// not one that [FetchConsumer] describes.
+// ParseFetchConsumer returns the account and integration of a consumer created from [FetchConsumer], given its name
+// and filter. It returns an error for any other consumer.
 func ParseFetchConsumer(name, filter string) (proto.Account, proto.ID, error) {
 	pages, ok := strings.CutSuffix(filter, ".*")
 	p, err := ParsePage(pages + ".0")
@@ -205,7 +205,7 @@ func ParseFetchConsumer(name, filter string) (proto.Account, proto.ID, error) {
 func durable(name string, maxAckPending int, filters ...string) jetstream.ConsumerConfig {
 	c := jetstream.ConsumerConfig{
 		Durable: name, AckPolicy: jetstream.AckExplicitPolicy, AckWait: AckWait, MaxAckPending: maxAckPending,
-		// No MaxDeliver: an exhausted message would stay, undelivered, and hold its subject for ever.
+		// MaxDeliver is unlimited: a message exceeding it would remain undelivered and occupy its subject forever.
 		MaxDeliver: -1,
 	}
 	if len(filters) == 1 {

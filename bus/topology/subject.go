@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Subjects without a variable part.
+// Subjects without variable parts.
 const (
 	ExchangeService = "access.exchange.service"
 	ExchangeUser    = "access.exchange.user"
@@ -17,10 +17,10 @@ const (
 	KeysCommands    = "access.keys"
 )
 
-// PageNumber names a page within its account, from 0.
+// PageNumber is the number of a page within its account, counting from 0.
 type PageNumber uint32
 
-// PageRef names a page as one integration sees it: what batches, inputs and entries are about.
+// PageRef identifies a page of one integration, the unit of batches, inputs and entries.
 type PageRef struct {
 	Account     proto.Account
 	Integration proto.ID
@@ -55,12 +55,12 @@ const (
 	outboxRoot  = "outbox."
 )
 
-// Tick is the subject of an integration's ticks.
+// Tick returns the subject of an integration's ticks.
 func Tick(a proto.Account, integration proto.ID) string {
 	return tickRoot + a.String() + "." + integration.String()
 }
 
-// Batch is the subject of a page's API calls.
+// Batch returns the subject of a page's API calls.
 func Batch(p PageRef) string { return p.subject(batchRoot) }
 
 // Batches matches every batch of an integration.
@@ -68,10 +68,10 @@ func Batches(a proto.Account, integration proto.ID) string {
 	return batchRoot + a.String() + "." + integration.String() + ".*"
 }
 
-// Scores is the subject of a page's inputs to the evaluator.
+// Scores returns the subject of a page's inputs to the evaluator.
 func Scores(p PageRef) string { return p.subject(scoresRoot) }
 
-// Log is the subject of a page's entries.
+// Log returns the subject of a page's entries.
 func Log(p PageRef) string { return p.subject(logRoot) }
 
 // LogOf matches every entry of an account.
@@ -82,7 +82,7 @@ func LogOfIntegration(a proto.Account, integration proto.ID) string {
 	return logRoot + a.String() + "." + integration.String() + ".*"
 }
 
-// LogOfPage matches every entry of a page, of every integration.
+// LogOfPage matches every entry of a page, for all integrations.
 func LogOfPage(a proto.Account, page PageNumber) string {
 	return logRoot + a.String() + ".*." + strconv.FormatUint(uint64(page), 10)
 }
@@ -90,7 +90,7 @@ func LogOfPage(a proto.Account, page PageNumber) string {
 // AllLogs matches every entry of every account.
 const AllLogs = logRoot + ">"
 
-// Change is the subject of the devices of a page whose outcome for a check became outcome.
+// Change returns the subject of the devices of a page with a new outcome for a check.
 func Change(a proto.Account, check proto.ID, outcome proto.Outcome, page PageNumber) string {
 	return fmt.Sprintf("%s%s.%s.%s.%d", changeRoot, a, check, outcome, page)
 }
@@ -101,29 +101,29 @@ const AllChanges = changeRoot + ">"
 // ChangesOf matches every change of an account.
 func ChangesOf(a proto.Account) string { return changeRoot + a.String() + ".>" }
 
-// Dead is the subject of the messages of a stage that could not be handled.
+// Dead returns the subject of a stage's dead letters.
 func Dead(stage string, a proto.Account) string { return deadRoot + stage + "." + a.String() }
 
-// Probe is the request subject of "Test and save".
+// Probe returns the request subject of "Test and save".
 func Probe(a proto.Account) string { return probeRoot + a.String() }
 
-// AllProbes is what fetchers listen on.
+// AllProbes matches the probes of every account. Fetchers subscribe to it.
 const AllProbes = probeRoot + "*"
 
-// ProviderProbe is the request subject of the test of an identity provider.
+// ProviderProbe returns the request subject for testing an identity provider.
 func ProviderProbe(a proto.Account) string { return loginRoot + a.String() }
 
-// AllProviderProbes is what gateways listen on.
+// AllProviderProbes matches the provider probes of every account. Gateways subscribe to it.
 const AllProviderProbes = loginRoot + "*"
 
-// Command is the subject of an account's inventory commands.
+// Command returns the subject of an account's inventory commands.
 func Command(a proto.Account) string { return commandRoot + a.String() }
 
-// CommandAnswers begins the subjects on which a role is told what became of its commands. The registry may publish to
-// these, and not to the inboxes of the role.
+// CommandAnswers returns the prefix of the subjects on which a role receives the results of its commands. The
+// registry may publish to these, but not to the role's inboxes.
 func CommandAnswers(r Role) string { return answerRoot + string(r) }
 
-// AccessLog is the subject of an application's authentications.
+// AccessLog returns the subject of an application's authentications.
 func AccessLog(a proto.Account, app proto.ID) string {
 	return accessRoot + a.String() + "." + app.String()
 }
@@ -131,31 +131,31 @@ func AccessLog(a proto.Account, app proto.ID) string {
 // AccessLogsOf matches every authentication of an account.
 func AccessLogsOf(a proto.Account) string { return accessRoot + a.String() + ".*" }
 
-// TokenNotice is the subject of what is told of a service token's end.
+// TokenNotice returns the subject of notices about the expiry of a service token.
 func TokenNotice(a proto.Account, token proto.ID) string {
 	return tokenRoot + a.String() + "." + token.String()
 }
 
-// Audit is the subject of an account's configuration changes.
+// Audit returns the subject of an account's configuration changes.
 func Audit(a proto.Account) string { return auditRoot + a.String() }
 
-// Outbox is the subject of what the audit log is to be told of a change, in the stream of the bucket that is
-// changed: both are stored in one batch, so that no change is without it. It comes before the change, so that the
-// newest message of the stream is always one of the bucket. It ends by itself after [OutboxTTL].
+// Outbox returns the subject of the audit entry of a change, in the stream of the changed bucket. Both are stored in
+// one batch, so no change lacks its entry. The entry is stored before the change, so the newest message of the stream
+// always belongs to the bucket. It expires after [OutboxTTL].
 func Outbox(bucket string, a proto.Account, event proto.ID) string {
 	return outboxRoot + bucket + "." + a.String() + "." + event.String()
 }
 
-// ActionOutbox is the subject of what the audit log is to be told of an action that changes no bucket by itself,
-// in [AuditOutbox]. It is stored before the action, in words that are true if nothing more is heard of it, and
-// replaced when the action is over.
+// ActionOutbox returns the subject of the audit entry of an action outside the buckets, in [AuditOutbox]. The entry
+// is stored before the action, worded to be true even if the outcome is never reported, and replaced after the
+// action.
 func ActionOutbox(a proto.Account, event proto.ID) string { return Outbox(actions, a, event) }
 
 const actions = "ACTIONS"
 
 func outboxes(of string) string { return outboxRoot + of + ".*.*" }
 
-// ParsePage reads the subject of a batch, an input or an entry.
+// ParsePage parses the subject of a batch, an input or an entry.
 func ParsePage(subject string) (PageRef, error) {
 	t := strings.Split(subject, ".")
 	if len(t) != 5 || t[0] != "posture" || (t[1] != "batch" && t[1] != "scores" && t[1] != "log") {
@@ -170,7 +170,7 @@ func ParsePage(subject string) (PageRef, error) {
 	return PageRef{Account: a, Integration: i, Page: n}, nil
 }
 
-// ParseTick reads the subject of a tick.
+// ParseTick parses the subject of a tick.
 func ParseTick(subject string) (proto.Account, proto.ID, error) {
 	t := strings.Split(subject, ".")
 	if len(t) != 4 || t[0] != "posture" || t[1] != "tick" {
@@ -184,7 +184,7 @@ func ParseTick(subject string) (proto.Account, proto.ID, error) {
 	return a, i, nil
 }
 
-// ChangeRef is what the subject of a change says.
+// ChangeRef is the information in the subject of a change.
 type ChangeRef struct {
 	Account proto.Account
 	Check   proto.ID
@@ -192,7 +192,7 @@ type ChangeRef struct {
 	Page    PageNumber
 }
 
-// ParseChange reads the subject of a change.
+// ParseChange parses the subject of a change.
 func ParseChange(subject string) (ChangeRef, error) {
 	t := strings.Split(subject, ".")
 	if len(t) != 6 || t[0] != "posture" || t[1] != "change" {
@@ -208,8 +208,8 @@ func ParseChange(subject string) (ChangeRef, error) {
 	return ChangeRef{Account: a, Check: c, Outcome: o, Page: n}, nil
 }
 
-// AccountOf finds the account in any subject or bucket key of the table; the zero account where there is
-// none. It is how a dead letter of an unreadable message still finds its account.
+// AccountOf returns the account in any subject or bucket key of the table, or the zero account if there is none. It
+// finds the account of a dead letter even if the message is unreadable.
 func AccountOf(subject string) proto.Account {
 	for t := range strings.SplitSeq(subject, ".") {
 		if a, err := proto.ParseAccount(t); err == nil {

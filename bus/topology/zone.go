@@ -9,26 +9,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Zone is a NATS account: subjects of one zone cannot be reached from another, except by what the zones export and
-// import. The server checks the subject of a request and not its reply subject, to which it answers with its own
-// rights. Between zones it replaces the reply subject, so a request cannot have its answer stored in a stream of
-// another zone.
+// Zone is a NATS account. Subjects of one zone are reachable from another only through exports and imports. The
+// server checks the subject of a request but not its reply subject, and replies with its own permissions. Between
+// zones it replaces the reply subject, so a request cannot make the server store the reply in a stream of another
+// zone.
 //
-// Each role is therefore in a zone of its own, without streams, that imports what the role's permissions name and
-// nothing else. The permissions of its users say the same once more. The operator is in [Pipeline], with the streams.
+// Each role therefore has its own zone without streams. The zone imports exactly the subjects in the role's
+// permissions, and the permissions of its users repeat this restriction. The operator is in [Pipeline], with the
+// streams.
 type Zone string
 
-// The zones that are not of one role.
+// The zones without a role of their own.
 const (
-	Pipeline Zone = "PLUMBLINE" // the streams and buckets, but those of the next two
-	// Queue has the stream [PostureBatches] alone. Fetchers create the consumers of that stream, and a consumer may have
-	// the server send messages to any subject of its zone; of Queue, none leads anywhere.
+	Pipeline Zone = "PLUMBLINE" // the streams and buckets, except those of the next two zones
+	// Queue contains only the stream [PostureBatches]. Fetchers create consumers of this stream, and a consumer may
+	// direct the server to send messages to any subject of its zone; no subject of Queue leads to another zone.
 	Queue  Zone = "BATCHES"
-	Mirror Zone = "MIRROR" // copies of the streams that followers read
+	Mirror Zone = "MIRROR" // copies of the streams for followers
 	Follow Zone = "FOLLOW" // the followers
 )
 
-// Zones are all zones.
+// Zones returns all zones.
 func Zones() []Zone {
 	all := []Zone{Pipeline, Queue, Mirror, Follow}
 	for _, r := range Roles() {
@@ -39,7 +40,7 @@ func Zones() []Zone {
 	return all
 }
 
-// ZoneOf is the zone that a role's users are in.
+// ZoneOf returns the zone of a role's users.
 func ZoneOf(r Role) Zone {
 	switch r {
 	case Operator:
@@ -50,7 +51,7 @@ func ZoneOf(r Role) Zone {
 	return Zone(strings.ToUpper(string(r)))
 }
 
-// ZoneOfStream is the zone that a stream is in. [Mirrors] are in [Mirror], with the same names.
+// ZoneOfStream returns the zone of a stream. The copies in [Mirror] have the same names.
 func ZoneOfStream(stream string) Zone {
 	if stream == PostureBatches {
 		return Queue
@@ -61,25 +62,25 @@ func ZoneOfStream(stream string) Zone {
 // JetStream reports whether a zone has streams.
 func (z Zone) JetStream() bool { return z == Pipeline || z == Queue || z == Mirror }
 
-// APIPrefix is the prefix under which the operator reaches the JetStream API of another zone.
+// APIPrefix returns the prefix under which the operator reaches the JetStream API of another zone.
 func (z Zone) APIPrefix() string { return "zone." + strings.ToLower(string(z)) + ".api" }
 
-// Share is something that one zone offers to others: an export of its account.
+// Share is an export of a zone.
 type Share struct {
 	Subject string `json:"subject"`
-	Stream  bool   `json:"stream,omitempty"`  // messages that the zone sends, in place of requests that it answers
-	Several bool   `json:"several,omitempty"` // a request may get more than one answer
+	Stream  bool   `json:"stream,omitempty"`  // messages sent by the zone, instead of requests answered by it
+	Several bool   `json:"several,omitempty"` // a request may get more than one reply
 }
 
-// Import is a share of another zone that a zone uses.
+// Import is another zone's share used by a zone.
 type Import struct {
 	From    Zone   `json:"from"`
 	Subject string `json:"subject"`
-	Local   string `json:"local,omitempty"` // the subject in the importing zone; empty: the same
+	Local   string `json:"local,omitempty"` // the subject in the importing zone, if different
 	Stream  bool   `json:"stream,omitempty"`
 }
 
-// LocalSubject is the subject of the import in the importing zone, as a filter.
+// LocalSubject returns the subject of the import in the importing zone, as a filter.
 func (i Import) LocalSubject() string {
 	if i.Local == "" {
 		return i.Subject
@@ -87,23 +88,23 @@ func (i Import) LocalSubject() string {
 	return reference.ReplaceAllString(i.Local, "*")
 }
 
-// reference is how a local subject names a token of the subject that it stands for.
+// reference matches a local subject's reference to a token of the original subject.
 var reference = regexp.MustCompile(`\$[0-9]+`)
 
-// mirrored are the streams that followers read.
+// mirrored returns the names of the streams copied for followers.
 func mirrored() []string { return []string{PostureLog, PostureState} }
 
-// feedRoot begins the subjects on which the pipeline feeds the mirrors, and mirrorAPI is the part of the pipeline's
-// JetStream API that the mirrors use, under the name that it has in their zone.
+// feedRoot is the prefix of the subjects on which the pipeline feeds the mirrors. mirrorAPI is the name, in their
+// zone, of the part of the pipeline's JetStream API used by the mirrors.
 const (
 	feedRoot  = "mirror.feed"
 	mirrorAPI = "mirror.api"
 )
 
-// Imports are what a zone uses of others.
+// Imports returns the imports of a zone.
 func (z Zone) Imports() []Import { return slices.Clone(importsByZone()[z]) }
 
-// importsByZone are worked out once: every start of a server needs those of all zones.
+// importsByZone is computed once: every start of a server needs the imports of all zones.
 var importsByZone = sync.OnceValue(func() map[Zone][]Import {
 	all := map[Zone][]Import{}
 	for _, z := range Zones() {
@@ -138,16 +139,17 @@ func (z Zone) imports() []Import {
 	return nil
 }
 
-// pipelineImports are for the operator.
+// pipelineImports returns the imports for the operator.
 func pipelineImports() []Import {
 	var all []Import
-	// Not STREAM.INFO nor CONSUMER.CREATE, which the mirrors use of the pipeline: the server takes both together for a
-	// cycle, and ignores the import.
-	for _, call := range []string{"INFO", "STREAM.CREATE.*", "STREAM.UPDATE.*", "STREAM.DELETE.*", "STREAM.PURGE.*", "STREAM.LIST",
-		"CONSUMER.NAMES.*", "CONSUMER.LIST.*"} {
-		all = append(all, Import{From: Mirror, Subject: "$JS.API." + call, Local: Mirror.APIPrefix() + "." + references(call)})
+	// STREAM.INFO and CONSUMER.CREATE are left out, because the mirrors import them from the pipeline: the server
+	// would treat both imports as a cycle and ignore this one.
+	for _, call := range []string{"INFO", "STREAM.CREATE.*", "STREAM.UPDATE.*", "STREAM.DELETE.*", "STREAM.PURGE.*",
+		"STREAM.LIST", "CONSUMER.NAMES.*", "CONSUMER.LIST.*"} {
+		all = append(all, Import{From: Mirror, Subject: "$JS.API." + call,
+			Local: Mirror.APIPrefix() + "." + references(call)})
 	}
-	// The server removes the prefix of [Zone.APIPrefix] from no acknowledgement.
+	// The server does not remove the prefix [Zone.APIPrefix] from acknowledgements.
 	all = append(all, Import{From: Queue, Subject: "$JS.API.>", Local: Queue.APIPrefix() + ".>"},
 		Import{From: Queue, Subject: "$JS.ACK." + PostureBatches + ".>"}, Import{From: Queue, Subject: batchRoot + "*.*.*"})
 	return append(all, exchanges(Operator)...)
@@ -156,15 +158,17 @@ func pipelineImports() []Import {
 func mirrorImports() []Import {
 	var all []Import
 	for _, s := range mirrored() {
-		// The server asks for the consumer without its name in the subject; a request with it is of the same right.
+		// The server requests the consumer without a name in the subject; a request with a name requires the same
+		// permission.
 		for _, call := range []string{"CONSUMER.CREATE." + s, "CONSUMER.CREATE." + s + ".>", "STREAM.INFO." + s} {
 			all = append(all, Import{From: Pipeline, Subject: "$JS.API." + call, Local: mirrorAPI + "." + call})
 		}
 	}
-	return append(all, Import{From: Pipeline, Subject: "$JS.FC.>"}, Import{From: Pipeline, Subject: feedRoot + ".>", Stream: true})
+	return append(all, Import{From: Pipeline, Subject: "$JS.FC.>"},
+		Import{From: Pipeline, Subject: feedRoot + ".>", Stream: true})
 }
 
-// Shares are what a zone offers: what others import of it.
+// Shares returns the exports of a zone: everything imported from it by others.
 func (z Zone) Shares() []Share {
 	var all []Share
 	for _, other := range Zones() {
@@ -177,7 +181,7 @@ func (z Zone) Shares() []Share {
 	return widest(all)
 }
 
-// widest leaves out what another share includes.
+// widest removes shares included in another share.
 func widest(all []Share) []Share {
 	var kept []Share
 	for _, s := range all {
@@ -185,16 +189,18 @@ func widest(all []Share) []Share {
 		if slices.ContainsFunc(kept, includes) {
 			continue
 		}
-		kept = slices.DeleteFunc(kept, func(other Share) bool { return other.Stream == s.Stream && Includes(s.Subject, other.Subject) })
+		kept = slices.DeleteFunc(kept, func(other Share) bool {
+			return other.Stream == s.Stream && Includes(s.Subject, other.Subject)
+		})
 		kept = append(kept, s)
 	}
 	slices.SortFunc(kept, func(a, b Share) int { return strings.Compare(a.Subject, b.Subject) })
 	return kept
 }
 
-// several reports whether a request of JetStream's API has more than one answer: batched direct gets, and followers'
-// requests to a consumer. Our own services ask a consumer for one message at a time (see package bus); the server
-// forgets where the answer goes once it has passed it on.
+// several reports whether a JetStream API request gets more than one reply: batched direct gets, and followers'
+// requests to a consumer. Our own services request one message at a time from a consumer (see package bus), because
+// the server drops the return path of a request after the first reply.
 func (z Zone) several(subject string) bool {
 	get, direct := strings.CutPrefix(subject, directGet)
 	return direct && !strings.Contains(get, ".") || z == Mirror && strings.HasPrefix(subject, "$JS.API.CONSUMER.MSG.NEXT.")
@@ -202,7 +208,7 @@ func (z Zone) several(subject string) bool {
 
 const directGet = "$JS.API.DIRECT.GET."
 
-// Includes reports whether every subject that matches narrow matches wide.
+// Includes reports whether wide matches every subject matched by narrow.
 func Includes(wide, narrow string) bool {
 	w, n := strings.Split(wide, "."), strings.Split(narrow, ".")
 	for i := range w {
@@ -218,8 +224,9 @@ func Includes(wide, narrow string) bool {
 	return len(w) == len(n)
 }
 
-// Mirrors are the configurations of the streams of [Mirror]: the streams that followers read, with the same names
-// and sequence numbers. The copy of the log has bounds of its own; a follower that is behind them takes the state.
+// Mirrors returns the configurations of the streams in [Mirror]: copies of the streams for followers, with the same
+// names and sequence numbers. The copy of the log has its own bounds; a follower lagging beyond them reads a new
+// state.
 func Mirrors(o Options) []jetstream.StreamConfig {
 	var all []jetstream.StreamConfig
 	for _, s := range Streams(o) {
@@ -237,5 +244,5 @@ func Mirrors(o Options) []jetstream.StreamConfig {
 	return all
 }
 
-// mirrorShare is what the bound of the followers' copy of the log is divided by: a copy takes disk twice.
+// mirrorShare is the divisor for the bound of the followers' copy of the log: a copy takes its disk space twice.
 const mirrorShare = 2
