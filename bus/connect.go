@@ -59,7 +59,7 @@ type Conn struct {
 	draining sync.WaitGroup
 	// unreadable counts records with undecodable content.
 	unreadable unreadable
-	// writes notes those that the server does not take.
+	// writes records failed writes.
 	writes writes
 }
 
@@ -126,7 +126,7 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		nc, err := nats.Connect(cfg.URL, options...)
 		if err == nil {
-			// Without this timeout, a message whose acknowledgement is lost would occupy a pending slot forever.
+			// Without this timeout, a message with a lost acknowledgement would occupy a pending slot forever.
 			js, err1 := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256),
 				jetstream.WithPublishAsyncTimeout(publishTimeout), jetstream.WithDefaultTimeout(requestTimeout))
 			queue, err2 := jetstream.NewWithAPIPrefix(nc, topology.Queue.APIPrefix(),
@@ -224,8 +224,8 @@ func (c *Conn) CommandInbox() string { return topology.CommandAnswers(c.role) + 
 // Connected reports whether the connection to a server is established.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
-// Ready returns an error if the bus is currently unusable: it is disconnected, did not answer within 2 s, or a stage
-// or reader is stalled ([Conn.Stalled]).
+// Ready returns an error if the bus is currently unusable: it is disconnected or did not answer within 2 s, a
+// stage or reader is stalled ([Conn.Stalled]), or writes fail ([Conn.Unwritable]).
 func (c *Conn) Ready(ctx context.Context) error {
 	if !c.nc.IsConnected() {
 		return fmt.Errorf("NATS is %s", c.nc.Status())

@@ -142,8 +142,8 @@ func lastValue(h nats.Header, name string) string {
 	return values[len(values)-1]
 }
 
-// read is like directBatch, but also reads messages with malformed headers: it requests them from the leader, whose
-// reply carries the headers separately.
+// read is like directBatch, but also reads messages with malformed headers: it requests them from the leader.
+// The reply of the leader carries the headers separately.
 func (c *Conn) read(
 	ctx context.Context, stream, filter string, first uint64, most int, each func(*Msg) error,
 ) (batch, error) {

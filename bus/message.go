@@ -30,7 +30,7 @@ type Msg struct {
 // other role can forge it. An [Endpoint] shared by several roles uses it to identify the sender.
 func (m *Msg) AskedBy(r topology.Role) bool { return m.askedBy == r }
 
-// errNewer is returned for a message whose schema has a newer major version than this build supports.
+// errNewer is returned for a message with a newer major version of its schema than this build supports.
 var errNewer = errors.New("the message has a newer version than this build supports")
 
 // Decode decodes the body. The error is [Permanent] if the body is malformed, but not if it has a newer major

@@ -11,9 +11,9 @@ import (
 // ErrStop, returned by the function passed to [Conn.Range], ends the reading without an error.
 var ErrStop = errors.New("stop reading")
 
-// Range calls apply, in order, with each message from sequence first to last whose subject is, or matches, the given
-// one. It uses no consumer and holds a few hundred messages in memory at a time. The stream must allow direct gets.
-// Any replica may answer, so the newest messages may be missing: see [Conn.NextAfter].
+// Range calls apply, in order, with each message of a subject, or of the subjects matching a wildcard, from sequence
+// first to last. It uses no consumer and holds a few hundred messages in memory at a time. The stream must allow
+// direct gets. Any replica may answer, so the newest messages may be missing: see [Conn.NextAfter].
 func (c *Conn) Range(ctx context.Context, stream, subject string, first, last uint64, apply func(*Msg) error) error {
 	for first <= last {
 		end, err := c.read(ctx, stream, subject, first, int(min(batchMessages, last-first+1)), func(m *Msg) error {

@@ -14,10 +14,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrFull is returned when the server does not store a message for lack of space.
+// ErrFull is returned if the server lacks the space to store a message.
 var ErrFull = errors.New("NATS has no space to store it")
 
-// writes notes which writes the server does not take. It is safe for concurrent use.
+// writes records failed writes. It is safe for concurrent use.
 type writes struct {
 	mu      sync.Mutex
 	failing map[string]failing // by [subjectKind]
@@ -25,30 +25,31 @@ type writes struct {
 	silent  uint64
 }
 
-// failing is a kind of subject of which the server takes no message.
+// failing describes a kind of subject with failing writes.
 type failing struct {
 	since, last time.Time
 	err         error
-	silent      int  // unanswered writes in a row
-	logged      bool // it counts, and was logged
+	silent      int  // consecutive unanswered writes
+	logged      bool // reported in the log and by [Conn.Unwritable]
 }
 
 const (
-	// silentWrites is how many writes in a row may go unanswered, on a connection that stands, before they count:
-	// after a write error, as of a full disk, a stream answers nobody until its server starts again.
+	// silentWrites is the number of consecutive unanswered writes, on an established connection, after which they are
+	// reported. After a write error, for instance because of a full disk, a stream does not answer until its server
+	// is restarted.
 	silentWrites = 3
-	// writeMemory is how long a failed write counts if nothing of its kind is written after it. A service that is not
-	// ready may get no requests, and would never write again.
+	// writeMemory is how long a failed write is reported if there is no later write of its kind. A service reported
+	// as not ready may get no requests, and would otherwise never write again.
 	writeMemory = time.Minute
 )
 
-// subjectKind is the first two tokens of a subject, such as posture.log and $KV.CONFIG.
+// subjectKind returns the first two tokens of a subject, such as posture.log and $KV.CONFIG.
 func subjectKind(subject string) string {
 	t := strings.SplitN(subject, ".", 3)
 	return strings.Join(t[:min(len(t), 2)], ".")
 }
 
-// isFull reports whether the server says that JetStream, the account, the stream or the disk has no space.
+// isFull reports whether err states that JetStream, the account, the stream or the disk has no space.
 func isFull(err error) bool {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) {
@@ -64,10 +65,11 @@ func isFull(err error) bool {
 }
 
 func isUnanswered(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrAsyncPublishTimeout)
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, jetstream.ErrAsyncPublishTimeout)
 }
 
-// wrote notes the outcome of a write and returns its error, as [ErrFull] if it is for lack of space.
+// wrote records the outcome of a write and returns its error, joined with [ErrFull] if there is no space.
 func (c *Conn) wrote(subject string, err error) error {
 	kind, w, now := subjectKind(subject), &c.writes, time.Now()
 	w.mu.Lock()
@@ -85,7 +87,8 @@ func (c *Conn) wrote(subject string, err error) error {
 		f.err, f.silent = err, f.silent+1
 		w.note(kind, f, now)
 		if f.silent >= silentWrites {
-			c.countFailing(kind, "NATS does not answer writes, its disk may be full; the service is not ready until one is stored")
+			c.countFailing(kind,
+				"NATS does not answer writes, its disk may be full; the service is not ready until one is stored")
 		}
 	case failed && (err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrOccupied)):
 		delete(w.failing, kind)
@@ -96,7 +99,7 @@ func (c *Conn) wrote(subject string, err error) error {
 	return err
 }
 
-// note keeps a failed write. The lock is held.
+// note records a failed write. The caller holds the lock.
 func (w *writes) note(kind string, f failing, now time.Time) {
 	if w.failing == nil {
 		w.failing = map[string]failing{}
@@ -108,7 +111,7 @@ func (w *writes) note(kind string, f failing, now time.Time) {
 	w.failing[kind] = f
 }
 
-// countFailing logs once that a kind cannot be written. The lock is held.
+// countFailing reports a kind of subject as not writable, and logs it the first time. The caller holds the lock.
 func (c *Conn) countFailing(kind, what string) {
 	f := c.writes.failing[kind]
 	if !f.logged {
@@ -118,7 +121,7 @@ func (c *Conn) countFailing(kind, what string) {
 	c.writes.failing[kind] = f
 }
 
-// unwritable are the kinds that cannot be written, sorted. The lock is held.
+// unwritable returns the reported kinds of subjects, sorted. The caller holds the lock.
 func (w *writes) unwritable(now time.Time) (kinds []string) {
 	for kind, f := range w.failing {
 		if f.logged && now.Sub(f.last) <= writeMemory {
@@ -129,7 +132,8 @@ func (w *writes) unwritable(now time.Time) (kinds []string) {
 	return kinds
 }
 
-// Unwritable returns an error that names the messages that the server does not store, and why; nil if it stores all.
+// Unwritable returns an error naming the kinds of messages the server does not store, and the reasons. It returns nil
+// if there are none.
 func (c *Conn) Unwritable() error {
 	w := &c.writes
 	w.mu.Lock()
@@ -137,19 +141,20 @@ func (c *Conn) Unwritable() error {
 	var all []error
 	for _, kind := range w.unwritable(time.Now()) {
 		f := w.failing[kind]
-		all = append(all, fmt.Errorf("%s has not been stored for %v: %w", kind, time.Since(f.since).Round(time.Second), f.err))
+		all = append(all, fmt.Errorf("%s has not been stored for %v: %w",
+			kind, time.Since(f.since).Round(time.Second), f.err))
 	}
 	return errors.Join(all...)
 }
 
-// WriteStats are the writes that the server did not take.
+// WriteStats holds the counts of failed writes.
 type WriteStats struct {
-	Full       uint64 // refused for lack of space
-	Silent     uint64 // not answered, on a connection that stood
-	Unwritable int    // kinds of subjects that cannot be written now
+	Full       uint64 // rejected for lack of space
+	Silent     uint64 // unanswered on an established connection
+	Unwritable int    // kinds of subjects not writable now
 }
 
-// Writes returns the counts of writes that failed.
+// Writes returns the counts of failed writes.
 func (c *Conn) Writes() WriteStats {
 	w := &c.writes
 	w.mu.Lock()

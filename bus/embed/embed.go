@@ -104,7 +104,8 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 	}
 	o := &server.Options{
 		ServerName: "plumbline", JetStream: true, StoreDir: filepath.Join(cfg.Dir, "nats", "store"), SyncAlways: !cfg.NoSync,
-		JetStreamMaxStore: cmp.Or(cfg.MaxStore, maxStore(cfg.Dir)), MaxPayload: topology.MaxPayload, MaxControlLine: topology.MaxControlLine, NoSigs: true, NoSystemAccount: false,
+		JetStreamMaxStore: cmp.Or(cfg.MaxStore, maxStore(cfg.Dir)), MaxPayload: topology.MaxPayload,
+		MaxControlLine: topology.MaxControlLine, NoSigs: true, NoSystemAccount: false,
 		TrustedOperators: []*jwt.OperatorClaims{operator}, AccountResolver: resolver, SystemAccount: authority.SystemID,
 		DontListen: cfg.Addr == "", DisableJetStreamBanner: true,
 		// Enough for 1,000 inventory records on their way to a slow reader.
