@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/openfiles"
 	"plumbline.dev/bus/topology"
 )
 
@@ -112,6 +113,8 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 		MaxPending: 64 << 20,
 		// A client lost without closing its connection is detected within 15 s, a server within 6 s.
 		PingInterval: 5 * time.Second, MaxPingsOut: 2,
+		// Connections that do not log in are closed after two seconds, and leave the store its files.
+		MaxConn: openfiles.Share(8), AuthTimeout: 2,
 	}
 	if cfg.Addr != "" {
 		if o.Host, o.Port, err = hostPort(cfg.Addr); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/openfiles"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/device"
@@ -286,7 +287,7 @@ func newServer(addr string, log *slog.Logger, h http.Handler) *httpserve.Server 
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, HTTP: &http.Server{
+	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, MaxConns: openfiles.Share(4), HTTP: &http.Server{
 		Handler: h, Protocols: &protocols,
 		// Bodies have no time limit, for uploads and streams.
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

@@ -11,6 +11,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/openfiles"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/admin"
 	"plumbline.dev/services/internal/busload"
@@ -83,6 +84,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.claim(ctx); err != nil {
 		return err
 	}
+	openfiles.Warn(s.deps.Log)
 	server, err := s.startServer(ctx)
 	if err != nil {
 		return err

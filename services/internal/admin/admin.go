@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"plumbline.dev/bus/openfiles"
 	"plumbline.dev/services/internal/httpserve"
 )
 
@@ -46,7 +47,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	server := httpserve.Server{Name: "admin server (--admin-addr)", Addr: s.addr, Log: s.log, HTTP: &http.Server{
+	server := httpserve.Server{Name: "admin server (--admin-addr)", Addr: s.addr, Log: s.log, MaxConns: openfiles.Share(16), HTTP: &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 30 * time.Second}}
 	return server.Run(ctx)
 }

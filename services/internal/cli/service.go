@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/openfiles"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/admin"
 	"plumbline.dev/services/internal/busload"
@@ -123,6 +124,7 @@ func serve(ctx context.Context, log *slog.Logger, adminAddr string, build func(c
 		}
 		return errors.New("starting: there is no connection to NATS yet")
 	}
+	openfiles.Warn(log)
 	group := lifecycle.Group{Log: log}
 	group.Add("admin", admin.New(adminAddr, metrics, ready, log).Run)
 	group.Add("service", func(ctx context.Context) error {

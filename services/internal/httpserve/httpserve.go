@@ -2,6 +2,7 @@
 package httpserve
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"plumbline.dev/bus/openfiles"
 )
 
 // DefaultGrace is how long current requests may take to finish once the server stops.
@@ -29,6 +32,10 @@ type Server struct {
 	Grace time.Duration
 	// Ending, if set, is called first when the server stops, to end streams.
 	Ending func()
+
+	// MaxConns limits the connections: above it, idle and unfinished ones are closed for new ones. 0: an eighth of the
+	// process's limit of open files.
+	MaxConns int
 
 	bound atomic.Pointer[string]
 }
@@ -57,6 +64,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer abort()
 	s.HTTP.BaseContext = func(net.Listener) context.Context { return requests }
 	s.HTTP.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
+	limit(s.HTTP, cmp.Or(s.MaxConns, openfiles.Share(8)), s.Log.With("server", s.Name))
 	ended := make(chan error, 1)
 	go func() { ended <- s.HTTP.Serve(l) }()
 	select {
