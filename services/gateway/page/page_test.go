@@ -110,7 +110,7 @@ func TestPageOfAScore(t *testing.T) {
 		t.Errorf("a device that was never polled: %s", body)
 	}
 	check.DeviceUnknown = true
-	if _, body = Refuse(http.Header{}, &r); !strings.Contains(string(body), "not known which device") || strings.Contains(string(body), "checked yet") {
+	if _, body = Refuse(http.Header{}, &r); !strings.Contains(string(body), "cannot tell which device") || strings.Contains(string(body), "checked yet") {
 		t.Errorf("an unknown device: %s", body)
 	}
 }
