@@ -85,15 +85,15 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	switch {
 	case c.MinInterval < time.Second:
-		return c, fmt.Errorf("the shortest interval (--min-interval) is %v, at least 1s is possible", c.MinInterval)
+		return c, fmt.Errorf("the shortest interval (--min-interval) is %v: it must be at least 1s", c.MinInterval)
 	case c.MaxBody < 1024 || c.Streams < 1:
-		return c, errors.New("a bound of the api is too small to serve anything")
+		return c, errors.New("the body limit must be at least 1024 bytes and the stream limit at least 1")
 	case len(c.SealTo) == 0:
-		return c, errors.New("there is no recipient to seal secrets to: name the fetchers' with --seal-to")
+		return c, errors.New("no recipient to seal secrets to: set the fetchers' with --seal-to")
 	case c.BootstrapToken != "" && !apitoken.Form.MatchString(c.BootstrapToken):
 		return c, errors.New("the bootstrap token (--bootstrap-token) must be 40 to 80 characters of 0-9, A-Z, a-z, - and _")
 	case c.BootstrapToken != "" && c.Account.IsZero():
-		return c, errors.New("a bootstrap token needs the account that it is for: --account-id")
+		return c, errors.New("a bootstrap token needs an account: --account-id")
 	case c.BootstrapEmail != "" && !v4.IsEmail(c.BootstrapEmail):
 		return c, errors.New("the address of the bootstrap token (--bootstrap-email) is not an e-mail address")
 	}

@@ -186,7 +186,7 @@ func TestImportsThatCannotBeRead(t *testing.T) {
 		})
 	}
 	broken := y.importFrom("text/csv", io.MultiReader(strings.NewReader("serial_number\nA"), brokenReader{}))
-	if broken.Status != 400 || !strings.Contains(broken.Errors[0].Message, "broke off") {
+	if broken.Status != 400 || !strings.Contains(broken.Errors[0].Message, "the list is incomplete") {
 		t.Errorf("a connection that breaks: %d %s", broken.Status, broken.Body)
 	}
 }

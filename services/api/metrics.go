@@ -21,19 +21,19 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_requests_total",
-			Help: "Requests answered, by route, method and HTTP status."}, []string{"route", "method", "status"}),
+			Help: "Requests by route, method and HTTP status."}, []string{"route", "method", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plumbline_api_request_seconds",
-			Help: "How long requests took.", Buckets: []float64{.001, .0025, .005, .01, .02, .05, .1, .5, 2.5, 10, 60}}, []string{"route"}),
+			Help: "Request duration in seconds.", Buckets: []float64{.001, .0025, .005, .01, .02, .05, .1, .5, 2.5, 10, 60}}, []string{"route"}),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_import_rows_total",
-			Help: "Rows of device imports, by what became of them."}, []string{"outcome"}),
+			Help: "Rows of device imports by outcome."}, []string{"outcome"}),
 		probes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_probes_total",
-			Help: "Test calls of integrations that were to be saved: ok, or why they failed."}, []string{"result"}),
+			Help: "Test calls before integrations are saved, by result: ok, or the reason of the failure."}, []string{"result"}),
 		providers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_api_provider_tests_total",
-			Help: "Tests of identity providers that were saved: ok, or why they failed."}, []string{"result"}),
+			Help: "Tests of saved identity providers by result: ok, or the reason of the failure."}, []string{"result"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_streams",
-			Help: "Clients that follow results now."}),
+			Help: "Clients following results."}),
 		owed: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_api_audit_owed",
-			Help: "Changes that are not in the audit log yet, since it cannot be written."}),
+			Help: "Outbox messages not yet published to the audit log."}),
 	}
 	for _, c := range []prometheus.Collector{m.requests, m.duration, m.rows, m.probes, m.providers, m.streams, m.owed} {
 		if err := r.Register(c); err != nil {

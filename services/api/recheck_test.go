@@ -133,7 +133,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 			}
 		})
 	}
-	if !strings.Contains(f.log.String(), "its API token may no longer do it") {
+	if !strings.Contains(f.log.String(), "its API token lost the permission") {
 		t.Error("the end of a stream is not in the log")
 	}
 }

@@ -131,7 +131,7 @@ func (s *Service) Addr() string { return s.server.Bound() }
 // Ready returns an error if the service cannot handle requests now.
 func (s *Service) Ready(ctx context.Context) error {
 	if s.Addr() == "" {
-		return errors.New("the control plane does not listen yet: its views are not complete")
+		return errors.New("the control plane is not listening yet: its views are not complete")
 	}
 	return s.store.Conn.Ready(ctx)
 }

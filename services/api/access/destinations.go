@@ -78,7 +78,7 @@ func readDestinations(body v4.Object, before *destinations) (destinations, error
 		d.hosts = []string{sent.domain}
 		d.list = publicDestinations(d.hosts)
 	default:
-		return d, v4.Invalid("an application needs a domain, or destinations")
+		return d, v4.Invalid("an application needs a domain or destinations")
 	}
 	if err := checkHosts(d.hosts); err != nil {
 		return d, err
@@ -87,7 +87,7 @@ func readDestinations(body v4.Object, before *destinations) (destinations, error
 	case d.domain == "" && len(d.hosts) > 0:
 		d.domain = d.hosts[0]
 	case d.domain != "" && !among(d.hosts, d.domain):
-		return d, v4.Invalid("domain must be one of the public destinations: leave it out, or name it there too")
+		return d, v4.Invalid("domain must be one of the public destinations: omit it, or add it to destinations")
 	}
 	return d, nil
 }
@@ -175,7 +175,7 @@ func checkHosts(hosts []string) error {
 			return v4.Invalid("%v", err)
 		}
 		if seen[p.String()] {
-			return v4.Invalid("the destination %q is there twice", v4.Clip(h))
+			return v4.Invalid("duplicate destination %q", v4.Clip(h))
 		}
 		seen[p.String()] = true
 	}

@@ -75,7 +75,7 @@ func TestViewsOfDestinations(t *testing.T) {
 		"a domain of its own":           {"", `"domain":"x.example.com","destinations":[{"uri":"a.example.com"}]`, "", nil, 0, "one of the public destinations"},
 		"nothing":                       {"", `"name":"x"`, "", nil, 0, "needs a domain"},
 		"a scheme":                      {"", `"domain":"https://a.example.com"`, "", nil, 0, "scheme"},
-		"twice":                         {"", `"self_hosted_domains":["a.example.com","A.EXAMPLE.com/"]`, "", nil, 0, "twice"},
+		"twice":                         {"", `"self_hosted_domains":["a.example.com","A.EXAMPLE.com/"]`, "", nil, 0, "duplicate"},
 		"no uri":                        {"", `"destinations":[{"type":"public"}]`, "", nil, 0, "needs a uri"},
 		"an unknown type":               {"", `"destinations":[{"type":"secret","uri":"a"}]`, "", nil, 0, "type must be"},
 		"a null in the list":            {"", `"destinations":[null]`, "", nil, 0, "object"},

@@ -108,7 +108,7 @@ func (s *API) endsSomewhere(a proto.Account, g *proto.Group) error {
 	for len(next) > 0 {
 		id := next[0]
 		if next = next[1:]; id == g.ID {
-			return v4.Invalid("the group would contain itself, by way of the groups that it names")
+			return v4.Invalid("the group would contain itself through the groups in its rules")
 		}
 		if inner, found := s.store.Catalog.Group(a, id); found && !seen[id] {
 			next = append(next, groupsIn(inner.Value.Include, inner.Value.Exclude, inner.Value.Require)...)

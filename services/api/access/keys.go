@@ -87,7 +87,7 @@ func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCo
 	}
 	if !s.cfg.Account.IsZero() && c.Account != s.cfg.Account {
 		return v4.Response{}, v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
-			"Unauthorized to access requested resource: the signing keys are those of every account here, and only a token of the account %s may change them", s.cfg.Account)
+			"Unauthorized to access requested resource: all accounts share the signing keys, and only a token of the account %s may change them", s.cfg.Account)
 	}
 	action, err := s.store.BeginAction(ctx, c.Account, told)
 	if err != nil {
@@ -115,11 +115,11 @@ func (s *API) askExchange(ctx context.Context, command *proto.KeysCommand) (keys
 	err := s.store.Conn.Request(ctx, topology.KeysCommands, command, &reply)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		p := v4.Errorf(http.StatusServiceUnavailable, v4.CodeUnavailable, "the signing keys cannot be asked about, since no exchange is running: start one, then try again")
+		p := v4.Errorf(http.StatusServiceUnavailable, v4.CodeUnavailable, "the signing keys are not available because no exchange is running: start one, then try again")
 		p.Cause = err
 		return keysView{}, p
 	case err != nil:
-		return keysView{}, v4.Unavailable(err, "the exchange does not answer at the moment: try again")
+		return keysView{}, v4.Unavailable(err, "the exchange did not answer: try again")
 	case reply.Error != nil:
 		return keysView{}, v4.Unavailable(reply.Error, "%s", reply.Error.Message)
 	}

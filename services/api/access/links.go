@@ -47,7 +47,7 @@ func readItems(raw json.RawMessage) ([]policyItem, error) {
 		used[last] = true
 		for _, other := range items {
 			if !item.id.IsZero() && other.id == item.id {
-				return nil, v4.Invalid("policies[%d] is there twice", n)
+				return nil, v4.Invalid("policies[%d]: duplicate policy", n)
 			}
 		}
 		items = append(items, item)
@@ -81,7 +81,7 @@ func readItem(n int, raw json.RawMessage) (policyItem, error) {
 	if id != "" || body == nil {
 		parsed, err := proto.ParseID(id)
 		if err != nil || parsed.IsZero() {
-			return item, v4.Invalid("policies[%d] names no policy", n)
+			return item, v4.Invalid("policies[%d]: no such policy", n)
 		}
 		item.id = parsed
 	}
@@ -122,7 +122,7 @@ func (s *API) plan(a proto.Account, app proto.ID, items []policyItem, now proto.
 		} else {
 			var found bool
 			if old, found = s.store.Catalog.Policy(a, item.id); !found {
-				return p, v4.Invalid("policies[%d] names no policy", n)
+				return p, v4.Invalid("policies[%d]: no such policy", n)
 			}
 			if !old.Value.Owner.IsZero() && old.Value.Owner != app {
 				return p, v4.Invalid("policies[%d] belongs to another application: only reusable policies can be linked", n)

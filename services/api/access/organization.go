@@ -141,7 +141,7 @@ func (s *API) getOrganization(ctx context.Context, c *v4.Call) (v4.Response, err
 func (s *API) createOrganization(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	a, err := s.changeOrganization(ctx, c, func(before, body v4.Object, there bool) (v4.Object, error) {
 		if there {
-			return nil, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the organization exists already: change it with PUT or PATCH")
+			return nil, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the organization already exists: change it with PUT or PATCH")
 		}
 		return body, nil
 	})

@@ -37,7 +37,7 @@ func (s *API) testProvider(ctx context.Context, a proto.Account, p *proto.Identi
 	case errors.Is(err, nats.ErrNoResponders):
 		why, text = "no_gateway", "No gateway is running: start one, then save the provider again."
 	case err != nil:
-		s.store.Log.Warn("an identity provider could not be tested", "account", a, "provider", p.ID, "err", err)
+		s.store.Log.Warn("identity provider test failed", "account", a, "provider", p.ID, "err", err)
 		why, text = "no_answer", "No gateway reported in time: save the provider again."
 	}
 	s.providerTests.WithLabelValues(cmp.Or(why, "ok")).Inc()

@@ -42,7 +42,7 @@ func (s *API) readProvider(body v4.Object, p, old *proto.IdentityProvider) error
 		return v4.Invalid("type must be one of %s", strings.Join(providerTypes, ", "))
 	}
 	if old != nil && old.Type != p.Type {
-		return v4.Invalid("the type of an identity provider cannot be changed: make a new one")
+		return v4.Invalid("the type of an identity provider cannot be changed: create a new provider")
 	}
 	if p.Name == "" && p.Type != typeOnetimepin {
 		return v4.Invalid("an identity provider needs a name")
@@ -87,15 +87,15 @@ func (s *API) readOIDC(config v4.Object, p, old *proto.IdentityProvider) error {
 		}
 	}
 	if p.Issuer == "" && (p.AuthURL == "" || p.TokenURL == "" || p.CertsURL == "") {
-		return v4.Invalid("config needs auth_url, token_url and certs_url, or x_issuer to find them by")
+		return v4.Invalid("config needs auth_url, token_url and certs_url, or x_issuer to discover them")
 	}
 	if p.ClientID, _ = config.Text("client_id"); !resource.IsHeaderValue(p.ClientID) {
-		return v4.Invalid("config.client_id must be 1 to %d visible ASCII characters, no blanks", resource.MaxCredential)
+		return v4.Invalid("config.client_id must be 1 to %d visible ASCII characters without spaces", resource.MaxCredential)
 	}
 	p.Scopes, p.Claims = v4.Strings(config["scopes"]), v4.Strings(config["claims"])
 	for name, list := range map[string][]string{"scopes": p.Scopes, "claims": p.Claims} {
 		if len(list) > maxListed || slices.ContainsFunc(list, func(one string) bool { return !resource.IsHeaderValue(one) || len(one) > v4.MaxName }) {
-			return v4.Invalid("config.%s must be at most %d names without blanks", name, maxListed)
+			return v4.Invalid("config.%s must be at most %d names without spaces", name, maxListed)
 		}
 	}
 	var err error
@@ -105,7 +105,7 @@ func (s *API) readOIDC(config v4.Object, p, old *proto.IdentityProvider) error {
 	p.Prompt, _ = config.Text("prompt")
 	for one := range strings.FieldsSeq(p.Prompt) {
 		if !slices.Contains(prompts, one) {
-			return v4.Invalid("config.prompt must be of %s", strings.Join(prompts, ", "))
+			return v4.Invalid("config.prompt must consist of %s", strings.Join(prompts, ", "))
 		}
 	}
 	pkce, said, _ := config.Bool("pkce_enabled")
@@ -129,7 +129,7 @@ func (s *API) sealSecret(config v4.Object, p, old *proto.IdentityProvider) error
 			return v4.Invalid("config.client_secret must be 1 to %d printable ASCII characters", resource.MaxCredential)
 		}
 		if len(s.cfg.SealGateway) == 0 {
-			return v4.Invalid("config.client_secret cannot be kept: the control plane knows no gateway to seal it to (--seal-gateway)")
+			return v4.Invalid("config.client_secret cannot be stored: the control plane has no gateway's recipient to seal it to (--seal-gateway)")
 		}
 		var err error
 		p.SealedSecret, err = seal.Seal(s.cfg.SealGateway, p.ID.String(), []byte(secret))
@@ -139,7 +139,7 @@ func (s *API) sealSecret(config v4.Object, p, old *proto.IdentityProvider) error
 	}
 	if !s.cfg.FreeSecretHost && len(old.SealedSecret) > 0 {
 		if name := movedHost(p, old); name != "" {
-			return v4.Invalid("the host of config.%s changes: give config.client_secret again", name)
+			return v4.Invalid("the host of config.%s has changed: enter config.client_secret again", name)
 		}
 	}
 	p.SealedSecret = old.SealedSecret

@@ -58,9 +58,9 @@ func (s *API) newProviders() *resource.Kind[proto.IdentityProvider, *proto.Ident
 		Doc: openapi.Resource{
 			One: "an identity provider", Many: "identity providers, the oldest first", View: openapi.Ref("IdentityProvider"),
 			Body: openapi.Ref("IdentityProviderBody"), Deleted: openapi.Of[v4.IDOnly](),
-			Query: []openapi.Parameter{openapi.NameParam, {Name: "type", Description: "of this type", Schema: openapi.Text()}, openapi.SearchParam,
-				{Name: "scim_enabled", Description: "whether SCIM is turned on", Schema: openapi.Enum("true", "false")}},
-			BodyDetails: "Secrets are sealed and never shown again. A PUT without them keeps them.",
+			Query: []openapi.Parameter{openapi.NameParam, {Name: "type", Description: "Filter by type.", Schema: openapi.Text()}, openapi.SearchParam,
+				{Name: "scim_enabled", Description: "Filter by whether SCIM is enabled.", Schema: openapi.Enum("true", "false")}},
+			BodyDetails: "Secrets are sealed and never returned. A PUT without them keeps them.",
 		},
 	}
 }
@@ -93,7 +93,7 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 		}
 		for _, i := range s.index.account(a).idps.All() {
 			if other := i.Value.Value; other.Type == typeOnetimepin && other.Zone == p.Zone {
-				return 0, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: there is a one-time PIN identity provider already: %s", other.ID)
+				return 0, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: a one-time PIN identity provider already exists: %s", other.ID)
 			}
 		}
 		revision, err := s.store.Commit(ctx, a, topology.Config, append(claims, mine)...)

@@ -22,7 +22,7 @@ var ruleValues = map[string]func(string) error{
 // checkRuleText rejects control characters, and blanks at either end.
 func checkRuleText(text string) error {
 	if strings.TrimSpace(text) != text || v4.HasControl(text) {
-		return ruleError("has blanks at its ends, or control characters: nothing equals it")
+		return ruleError("has spaces at its ends or control characters, so nothing matches it")
 	}
 	return nil
 }
@@ -34,11 +34,11 @@ func checkRuleEmail(address string) error {
 	at := strings.LastIndexByte(address, '@')
 	switch {
 	case strings.ContainsFunc(address, blank):
-		return ruleError("has a blank or a control character in the address")
+		return ruleError("has a space or a control character in the address")
 	case strings.HasPrefix(address, "@"), strings.HasPrefix(address, "*@"):
-		return ruleError("is no address: for a whole domain, use email_domain with " + v4.Quote(address[at+1:]))
+		return ruleError("is not an address: for a whole domain, use email_domain with " + v4.Quote(address[at+1:]))
 	case strings.Contains(address, "*"):
-		return ruleError("takes no wildcards: list the addresses, or use email_domain")
+		return ruleError("does not support wildcards: list the addresses, or use email_domain")
 	case at < 0:
 		return ruleError("must be an address such as ann@example.com")
 	case len(address) > maxAddress:
@@ -54,9 +54,9 @@ func checkRuleDomain(domain string) error {
 	bare := strings.TrimLeft(domain, "@*. ")
 	switch {
 	case domain != bare && bare != "":
-		return ruleError("must be the domain alone, which its subdomains do not belong to: write " + v4.Quote(strings.TrimSpace(bare)))
+		return ruleError("must be a bare domain, which does not include its subdomains: write " + v4.Quote(strings.TrimSpace(bare)))
 	case strings.ContainsFunc(domain, blank):
-		return ruleError("has a blank or a control character in the domain")
+		return ruleError("has a space or a control character in the domain")
 	case strings.ContainsAny(domain, "@*/:\\?#,;()<>[]\"'"):
 		return ruleError("must be a domain such as example.com")
 	case len(domain) > 253:

@@ -39,7 +39,7 @@ func ruleSchemas() openapi.Members {
 		}
 	}
 	return openapi.Members{
-		"Rule":      openapi.Schema{"type": "object", "minProperties": 1}.Describe("one selector, with what it selects; members that are null count as absent").With("examples", examples(ways)),
+		"Rule":      openapi.Schema{"type": "object", "minProperties": 1}.Describe("One selector with its value. Null members count as absent.").With("examples", examples(ways)),
 		"GroupBody": openapi.Object(sent.With(openapi.Members{"is_default": openapi.Bool().OrNull()}), "name", "include"),
 		"Group": openapi.Object(rules.With(timed).With(openapi.Members{"name": openapi.Text(), "uid": openapi.UUID(), "is_default": openapi.Bool().OrNull()}),
 			"id", "uid", "name", "include", "exclude", "require", "created_at", "updated_at"),
@@ -69,13 +69,13 @@ func examples(of []openapi.Schema) []any {
 func applicationSchemas() openapi.Members {
 	sent := openapi.Echoed(applicationMembers).With(openapi.Members{
 		"name": openapi.Text().OrNull(), "type": openapi.Enum(applicationTypes...), "session_duration": openapi.Duration().OrNull(),
-		"x_origin_url": openapi.Text().Describe("where the gateway sends the requests that it admits").OrNull(),
+		"x_origin_url": openapi.Text().Describe("URL that admitted requests are proxied to.").OrNull(),
 		"domain":       openapi.Text().OrNull(), "self_hosted_domains": openapi.List(openapi.Text()).OrNull(), "destinations": openapi.List(openapi.Object(openapi.Members{"type": openapi.Text(), "uri": openapi.Text()})).OrNull(),
 	})
 	return openapi.Members{
 		"ApplicationBody": openapi.Object(sent.With(openapi.Members{
 			"type":     openapi.Enum(applicationTypes...).OrNull(),
-			"policies": openapi.List(openapi.AnyOf(openapi.Text().Describe("the id of a reusable policy"), openapi.Ref("PolicyBody"))).OrNull(),
+			"policies": openapi.List(openapi.AnyOf(openapi.Text().Describe("Id of a reusable policy."), openapi.Ref("PolicyBody"))).OrNull(),
 		})),
 		"Application": openapi.Object(sent.With(openapi.Members{
 			"id": openapi.UUID(), "uid": openapi.UUID(), "aud": openapi.Schema{"type": "string", "pattern": "^[0-9a-f]{64}$"}, "policies": openapi.List(openapi.Ref("Policy")),

@@ -34,7 +34,7 @@ func TestRulesHoldNoSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readRules(body, "include"); err == nil || !strings.Contains(err.Error(), "include[0].future_selector holds a secret") {
+	if _, err := readRules(body, "include"); err == nil || !strings.Contains(err.Error(), "include[0].future_selector has a secret") {
 		t.Errorf("%v", err)
 	}
 }

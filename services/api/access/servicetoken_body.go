@@ -158,10 +158,10 @@ func broughtAlong(body v4.Object) (clientID, secret string, err error) {
 	}
 	clientID = strings.ToLower(clientID)
 	if _, err := topology.ServiceTokenKey(proto.Account{}, clientID); err != nil {
-		return "", "", v4.Invalid("client_id must be 32 hex characters and .access, and come with client_secret")
+		return "", "", v4.Invalid("client_id must be 32 hex characters followed by .access, and needs client_secret")
 	}
 	if !oldSecret.MatchString(secret) && !anySecret.MatchString(secret) || distinct(secret) < 10 {
-		return "", "", v4.Invalid("client_secret must be one that was made at random: 64 lower-case hex characters, or cfast_ and 48 letters and digits")
+		return "", "", v4.Invalid("client_secret must be randomly generated: 64 lower-case hex characters, or cfast_ and 48 letters and digits")
 	}
 	return clientID, secret, nil
 }

@@ -80,7 +80,7 @@ func (s *API) forgetSeen(ctx context.Context, a proto.Account, t *proto.ServiceT
 		err = s.store.Conn.Delete(ctx, topology.Tokens, key, revision)
 	}
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
-		s.store.Log.Debug("when a deleted service token was last used is left behind", "token", t.ID, "err", err)
+		s.store.Log.Debug("failed to remove the last use of a deleted service token", "token", t.ID, "err", err)
 	}
 }
 

@@ -132,7 +132,7 @@ func (s *API) createServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 	}
 	revision, err := s.store.PutToken(ctx, c.Account, key, &t, store.Prior{})
 	if errors.Is(err, bus.ErrConflict) {
-		return v4.Response{}, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: a service token with this client_id exists already")
+		return v4.Response{}, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: a service token with this client_id already exists")
 	}
 	if err == nil {
 		s.sawToken(ctx, revision)
@@ -147,7 +147,7 @@ func (s *API) sawToken(ctx context.Context, revision uint64) {
 	ctx, cancel := context.WithTimeout(ctx, store.ViewTimeout)
 	defer cancel()
 	if err := s.store.Tokens.AwaitRevision(ctx, revision); err != nil {
-		s.store.Log.Debug("a new service token is not seen yet", "err", err)
+		s.store.Log.Debug("new service token not visible in this replica yet", "err", err)
 	}
 }
 

@@ -66,7 +66,7 @@ func readTag(body v4.Object) (string, error) {
 		return "", err
 	}
 	if name == "" || len(name) > MaxTag || strings.ContainsAny(name, "/\\?#%") || name == "." || name == ".." || strings.TrimSpace(name) != name {
-		return "", v4.Invalid(`name must be 1 to %d bytes without / \ ? # %% and without blanks at its ends`, MaxTag)
+		return "", v4.Invalid(`name must be 1 to %d bytes without / \ ? # %% and without spaces at its ends`, MaxTag)
 	}
 	return name, nil
 }
@@ -81,7 +81,7 @@ func (s *API) createTag(ctx context.Context, a proto.Account, t *proto.Tag) (uin
 }
 
 func errTagThere(name string) error {
-	return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: there is a tag %s already", v4.Quote(name))
+	return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the tag %s already exists", v4.Quote(name))
 }
 
 // updateTag renames a tag. It returns an error if an application has the tag, since renaming does not change

@@ -81,7 +81,7 @@ func (s *API) checkZone(c *v4.Call, app, old *proto.Application) error {
 func placed(zones map[proto.Account]*proto.Zone, zone proto.Account, d string, p appmatch.Pattern) error {
 	z := zones[zone]
 	if z == nil || len(z.Hosts) == 0 {
-		return errZone("the zone %s has no host suffixes: have the account give it some, with PUT /client/v4/zones/%s or --zone", zone, zone)
+		return errZone("the zone %s has no host suffixes: set them with PUT /client/v4/zones/%s or --zone", zone, zone)
 	}
 	mine := longest(p, z.Hosts)
 	if mine < 0 {

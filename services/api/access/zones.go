@@ -117,8 +117,8 @@ func (s *API) unreadableZone(a, id proto.Account) bool {
 func (s *API) hostsKnown(a, id proto.Account) error {
 	for other, r := range s.store.Catalog.Zones(a) {
 		if other != id && r.Unreadable && len(r.Value.Hosts) == 0 && !s.configured(other) {
-			return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the record of the zone %s cannot be read, so that "+
-				"nobody knows which hosts are its: write it again (PUT /client/v4/zones/%s), or delete it", other, other)
+			return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the record of the zone %s cannot be read, so "+
+				"its hosts are unknown: write it again (PUT /client/v4/zones/%s), or delete it", other, other)
 		}
 	}
 	return nil
@@ -200,7 +200,7 @@ func readZone(body v4.Object, z *proto.Zone) error {
 		hosts = v4.Strings(body["x_host_suffixes"])
 	}
 	if z.Name == "" || len(hosts) == 0 || len(hosts) > maxZoneHosts {
-		return v4.Invalid("a zone needs a name, and x_host_suffixes of 1 to %d hosts where its name is none", maxZoneHosts)
+		return v4.Invalid("a zone needs a name, and x_host_suffixes with 1 to %d hosts if the name is not a host", maxZoneHosts)
 	}
 	if z.Hosts, err = Suffixes(hosts); err != nil {
 		return v4.Invalid("x_host_suffixes: %v", err)

@@ -89,7 +89,7 @@ func readLife(t *proto.APIToken, body v4.Object, now proto.Millis) error {
 	case t.ExpiresAt != 0 && t.ExpiresAt <= t.NotBefore:
 		return v4.Invalid("expires_on must be after not_before")
 	case t.ExpiresAt != 0 && t.ExpiresAt != was && t.ExpiresAt <= now:
-		return v4.Invalid("expires_on must be in the future: to end a token now, delete it")
+		return v4.Invalid("expires_on must be in the future: to revoke a token now, delete it")
 	}
 	status, err := body.Text("status")
 	if err != nil || !slices.Contains([]string{"", statusActive, statusDisabled, statusExpired}, status) {
@@ -114,7 +114,7 @@ func readCondition(t *proto.APIToken, body v4.Object) error {
 	t.AllowFrom, t.DenyFrom = nil, nil
 	for name := range condition {
 		if name != "request_ip" {
-			return v4.Invalid("condition.%s is not known, request_ip is", v4.Clip(name))
+			return v4.Invalid("condition.%s is unknown: only request_ip is supported", v4.Clip(name))
 		}
 	}
 	from, err := condition.Member("request_ip")
@@ -124,7 +124,7 @@ func readCondition(t *proto.APIToken, body v4.Object) error {
 	for name := range from {
 		to := map[string]*[]string{"in": &t.AllowFrom, "not_in": &t.DenyFrom}[name]
 		if to == nil {
-			return v4.Invalid("condition.request_ip.%s is not known, in and not_in are", v4.Clip(name))
+			return v4.Invalid("condition.request_ip.%s is unknown: only in and not_in are supported", v4.Clip(name))
 		}
 		if *to, err = readPrefixes(from, name); err != nil {
 			return err
@@ -197,13 +197,13 @@ func readTokenPolicy(a proto.Account, n int, one v4.Object) (proto.TokenPolicy, 
 	for _, g := range groups {
 		id, _ := g.Text("id")
 		if _, known := permission.Find(id); !known {
-			return p, v4.Invalid("policies[%d].permission_groups has %s, which is no permission group: see /tokens/permission_groups", n, v4.Quote(id))
+			return p, v4.Invalid("policies[%d].permission_groups: unknown group %s: see /tokens/permission_groups", n, v4.Quote(id))
 		}
 		p.Groups = append(p.Groups, id)
 	}
 	resources, err := one.Member("resources")
 	if err != nil || len(resources) == 0 || len(resources) > maxTokenListed {
-		return p, v4.Invalid("policies[%d].resources must name the account, or zones", n)
+		return p, v4.Invalid("policies[%d].resources must name the account or zones", n)
 	}
 	p.Resources = resources.Encode()
 	whole, zones, err := readResources(a, resources)
@@ -215,7 +215,7 @@ func readTokenPolicy(a proto.Account, n int, one v4.Object) (proto.TokenPolicy, 
 	case p.Deny:
 		// Zone resources can also be reached through the account, so denying them in the zone alone would have no
 		// effect.
-		return p, v4.Invalid("policies[%d]: what denies must be about the account", n)
+		return p, v4.Invalid("policies[%d]: a deny policy must apply to the whole account", n)
 	}
 	p.Zones = zones
 	return p, nil

@@ -31,13 +31,13 @@ func readResources(a proto.Account, resources v4.Object) (whole bool, zones []pr
 		if isZone {
 			inner = map[string]string{name: "*"}
 		} else if id, ok := strings.CutPrefix(name, accountResource); !ok || id != "*" && id != a.String() {
-			return false, nil, fmt.Errorf("%s is not this account, nor zones of it", v4.Quote(name))
+			return false, nil, fmt.Errorf("%s is neither this account nor a zone of it", v4.Quote(name))
 		}
 		whole = whole || inner == nil
 		for zone, value := range inner {
 			id, ok := strings.CutPrefix(zone, zoneResource)
 			if !ok || value != "*" {
-				return false, nil, fmt.Errorf("%s must name a zone, with \"*\"", v4.Quote(zone))
+				return false, nil, fmt.Errorf("%s must name a zone, with the value \"*\"", v4.Quote(zone))
 			}
 			var parsed proto.Account
 			if id != "*" {
@@ -91,15 +91,15 @@ func MayGive(by, t *proto.APIToken) error {
 	}
 	switch {
 	case by.ExpiresAt != 0 && (t.ExpiresAt == 0 || t.ExpiresAt > by.ExpiresAt):
-		return cannotGive("a life that is longer than its own (expires_on)")
+		return cannotGive("a longer lifetime than its own (expires_on)")
 	case !noWider(t.AllowFrom, by.AllowFrom), !narrower(by.DenyFrom, t.DenyFrom):
-		return cannotGive("use from addresses that it cannot be used from (condition)")
+		return cannotGive("use from more addresses than its own (condition)")
 	}
 	return nil
 }
 
 func cannotGive(what string) error {
-	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: an API token cannot give what it does not have: %s", what)
+	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: an API token cannot grant permissions it does not have: %s", what)
 }
 
 // noWider reports whether the allowed ranges of list include nothing outside those of than. An empty list allows

@@ -204,4 +204,4 @@ func (s *API) listPermissionGroups(ctx context.Context, c *v4.Call) (v4.Response
 	return v4.Response{Result: views, Info: v4.SinglePage(len(views))}, nil
 }
 
-var errNoAPIToken = v4.Errorf(http.StatusNotFound, v4.CodeNoAPIToken, "there is no such API token")
+var errNoAPIToken = v4.Errorf(http.StatusNotFound, v4.CodeNoAPIToken, "API token not found")

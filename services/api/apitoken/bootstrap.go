@@ -16,7 +16,7 @@ import (
 )
 
 // ErrRevoked is returned by [Bootstrap] for a token that was valid once and was revoked.
-var ErrRevoked = errors.New("the bootstrap token was revoked and stays so: start with another one")
+var ErrRevoked = errors.New("the bootstrap token was revoked, which cannot be undone: use a new one")
 
 // Bootstrap creates a token with all permissions for an account if it does not exist, and reports whether it did. A
 // revoked token stays revoked ([ErrRevoked]), and a token with restricted permissions stays restricted. With an e-mail
@@ -26,7 +26,7 @@ var ErrRevoked = errors.New("the bootstrap token was revoked and stays so: start
 // [Config.BootstrapToken]: then nothing is lost if the process dies in between.
 func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto.Account, token, email string) (made bool, err error) {
 	if !Form.MatchString(token) || account.IsZero() {
-		return false, errors.New("bootstrap: a token of the right form and an account are needed")
+		return false, errors.New("bootstrap: a token of 40 to 80 characters of 0-9, A-Z, a-z, - and _, and an account are required")
 	}
 	hash := credential.Hash(token)
 	key := topology.APITokenKey(account, hash)

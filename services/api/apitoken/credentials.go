@@ -32,17 +32,17 @@ func readCredentials(h http.Header) (presented, error) {
 	if bearer != "" {
 		scheme, secret, _ := strings.Cut(bearer, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return presented{}, unauthenticated("%s must be Bearer and an API token", v4.HeaderBearer)
+			return presented{}, unauthenticated("%s must be Bearer followed by an API token", v4.HeaderBearer)
 		}
 		bearer = strings.TrimSpace(secret)
 	}
 	if key != "" && email == "" {
-		return presented{}, unauthenticated("%s needs %s beside it", v4.HeaderKey, v4.HeaderEmail)
+		return presented{}, unauthenticated("%s requires %s", v4.HeaderKey, v4.HeaderEmail)
 	}
 	p := presented{key: key != "", email: strings.ToLower(email)}
 	for _, secret := range []string{bearer, key, service} {
 		if secret != "" && p.secret != "" && secret != p.secret {
-			return presented{}, unauthenticated("the request has different credentials in its headers: send one of them")
+			return presented{}, unauthenticated("the request has several different credentials: send only one")
 		}
 		if secret != "" {
 			p.secret = secret
@@ -60,7 +60,7 @@ func single(h http.Header, name string) (string, error) {
 	for _, v := range h.Values(name) {
 		v = strings.TrimSpace(v)
 		if v != "" && value != "" && v != value {
-			return "", unauthenticated("the header %s is there more than once", name)
+			return "", unauthenticated("the header %s is repeated with different values", name)
 		}
 		if v != "" {
 			value = v

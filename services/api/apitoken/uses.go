@@ -69,7 +69,7 @@ func (u *useTracker) Run(ctx context.Context) error {
 		u.mu.Unlock()
 		for k, at := range noted {
 			if err := u.write(ctx, k, at); err != nil && ctx.Err() == nil {
-				u.log.Debug("when an API token was last used is not written down", "token", k.ID, "err", err)
+				u.log.Debug("failed to store the last use of an API token", "token", k.ID, "err", err)
 			}
 		}
 	}
@@ -104,6 +104,6 @@ func (u *useTracker) forget(ctx context.Context, a proto.Account, id proto.ID) {
 		err = u.conn.Delete(ctx, topology.Tokens, key, revision)
 	}
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
-		u.log.Debug("when a deleted API token was last used is left behind", "token", id, "err", err)
+		u.log.Debug("failed to remove the last use of a deleted API token", "token", id, "err", err)
 	}
 }

@@ -189,7 +189,7 @@ func (r *reader) read(ctx context.Context, first, last uint64, give func(uint64)
 		err := r.s.store.Conn.Range(ctx, topology.AuditLog, subject, first, last, func(m *bus.Msg) error {
 			first = m.Seq + 1
 			if r.scanned++; r.scanned > maxAuditScan {
-				return v4.Invalid("more than %d changes would have to be read: narrow it down with since and before", maxAuditScan)
+				return v4.Invalid("more than %d changes would have to be read: narrow the query with since and before", maxAuditScan)
 			}
 			var e proto.AuditEvent
 			if err := m.Decode(&e); err != nil {

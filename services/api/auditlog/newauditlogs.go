@@ -157,7 +157,7 @@ func (s *API) listRecords(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	after := uint64(0)
 	if text := v.Get("cursor"); text != "" {
 		if after, err = strconv.ParseUint(text, 10, 64); err != nil || after == 0 {
-			return v4.Response{}, v4.Invalid("cursor must be result_info.cursors.after of the part before")
+			return v4.Response{}, v4.Invalid("cursor must be result_info.cursors.after of the previous page")
 		}
 	}
 	done, err := s.acquire(ctx)

@@ -55,7 +55,7 @@ func parseDeviceCursor(text string, q *Query) (*deviceCursor, error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	d := new(deviceCursor)
 	if err != nil || json.Unmarshal(b, d) != nil || d.Sort != q.sortBy || d.Desc != q.descending {
-		return nil, v4.Invalid("cursor must be result_info.cursor of the page before, of the same order")
+		return nil, v4.Invalid("cursor must be result_info.cursor of the previous page, with the same order")
 	}
 	return d, nil
 }
@@ -227,7 +227,7 @@ func IDList(v url.Values, name string) ([]proto.ID, error) {
 		}
 	}
 	if len(all) > maxDevices {
-		return nil, v4.Invalid("at most %d ids can be named at once", maxDevices)
+		return nil, v4.Invalid("at most %d ids are allowed", maxDevices)
 	}
 	return all, nil
 }

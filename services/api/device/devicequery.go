@@ -40,7 +40,7 @@ func readDeviceQuery(v url.Values, sorts map[string]func(*proto.Device) string) 
 	}
 	if by := v.Get("sort_by"); by != "" {
 		if q.sort = sorts[by]; q.sort == nil {
-			return nil, v4.Invalid("sort_by must be one of those that Cloudflare has, such as created_at")
+			return nil, v4.Invalid("sort_by must be one of Cloudflare's sort keys, such as created_at")
 		}
 		q.sortBy = by
 	}

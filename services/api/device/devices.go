@@ -106,7 +106,7 @@ func (s *API) Page(ctx context.Context, a proto.Account, page topology.PageNumbe
 			return nil, ctx.Err()
 		}
 	}
-	return nil, v4.Unavailable(nil, "the inventory cannot be read at the moment: try again")
+	return nil, v4.Unavailable(nil, "the inventory is temporarily unavailable: try again")
 }
 
 // replicaPause is the wait before a lagging replica is asked again.
@@ -154,10 +154,10 @@ func (s *API) command(ctx context.Context, a proto.Account, what *proto.Command)
 
 // errUnanswered returns the error for commands that are stored but not answered yet.
 func errUnanswered(cause error) error {
-	return v4.Unavailable(cause, "the registry did not answer in time: what was sent is stored and will be done; "+
-		"it does no harm to send it again")
+	return v4.Unavailable(cause, "the registry did not answer in time: the request is stored and will be processed; "+
+		"it is safe to send it again")
 }
 
 var errNoAnswer = errors.New("no answer from the registry")
 
-var ErrNotFound = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "no such device is enrolled")
+var ErrNotFound = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "device not found")

@@ -145,11 +145,11 @@ type Importing struct {
 // ended waits for commands in flight after the token has ended, and returns the error with the work done so far.
 func (i *Importing) ended(ctx context.Context, why error) error {
 	if err := i.Commands.finish(ctx); err != nil {
-		i.Commands.s.store.Log.Warn("an import was ended, and what it did is not fully known", "err", err)
+		i.Commands.s.store.Log.Warn("import stopped, result not fully known", "err", err)
 	}
 	p := *v4.AsError(why)
 	t := i.Commands.total
-	p.Message = fmt.Sprintf("%s: the import stopped after row %d: %d devices were enrolled, %d updated and %d unchanged, and stay as they are",
+	p.Message = fmt.Sprintf("%s: the import stopped after row %d: %d devices were enrolled, %d updated and %d unchanged; these changes remain",
 		p.Message, i.Result.Rows, t.Enrolled, t.Updated, t.Unchanged)
 	p.Cause = why
 	return &p
@@ -199,7 +199,7 @@ func unreadable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	p := v4.Invalid("the list broke off: what came before is enrolled, send all of it again")
+	p := v4.Invalid("the list is incomplete: the devices received so far are enrolled; send the whole list again")
 	p.Cause = err
 	return p
 }
@@ -215,7 +215,7 @@ func (i *Importing) take(ctx context.Context, row intake.Row) error {
 	}
 	if i.seen.Add(row.Device.ID) {
 		i.Result.refuse(rowError{Line: row.Line, Device: row.Device.ID.String(), Code: intake.CodeTwice,
-			Message: "an earlier row of the list is the same device: give each machine one row and an id of its own"})
+			Message: "an earlier row has the same device id: give each device one row and its own id"})
 		return nil
 	}
 	i.Chunk = append(i.Chunk, row.Device)

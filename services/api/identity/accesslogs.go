@@ -146,7 +146,7 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 		PerPage int `json:"per_page"`
 	}{len(views), q.page, q.size}}
 	if looked > maxAccessRead {
-		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod, Message: "the log was read for long enough: there may be more; ask for a shorter period (since, until)"}}
+		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod, Message: "the result may be incomplete because the read limit was reached: use a shorter period (since, until)"}}
 	}
 	return a, err
 }

@@ -68,7 +68,7 @@ func readAccessQuery(v url.Values) (q accessQuery, err error) {
 	}
 	q.size = min(q.size, v4.MaxPerPage)
 	if q.page > maxAccessRead {
-		return q, v4.Invalid("page is beyond what is read at once: ask for a period (since, until)")
+		return q, v4.Invalid("page is beyond the read limit: use a shorter period (since, until)")
 	}
 	if fields := v.Get("fields"); fields != "" {
 		q.fields = strings.Split(fields, ",")

@@ -59,7 +59,7 @@ func (s *API) userChecks(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	email := strings.ToLower(c.URL.Query().Get("email"))
 	switch {
 	case email == "" && c.Token.Email == "":
-		return v4.Response{}, v4.Invalid("say of whom: ?email=somebody@example.com")
+		return v4.Response{}, v4.Invalid("query parameter \"email\" is required, since the token has no e-mail address")
 	case email == "":
 		email = c.Token.Email
 	case !v4.IsEmail(email):

@@ -42,11 +42,11 @@ type Parameter struct {
 // Parameters of several routes.
 var (
 	PageParams = []Parameter{
-		{Name: "page", Description: "which page, from 1; a page past the end is empty", Schema: Schema{"type": "integer", "minimum": 1, "default": 1}},
-		{Name: "per_page", Description: "how many on a page; more than the maximum are not given", Schema: Schema{"type": "integer", "minimum": 1, "default": v4.MaxPerPage}},
+		{Name: "page", Description: "Page number, from 1. A page past the end is empty.", Schema: Schema{"type": "integer", "minimum": 1, "default": 1}},
+		{Name: "per_page", Description: "Page size. Larger values are reduced to the maximum.", Schema: Schema{"type": "integer", "minimum": 1, "default": v4.MaxPerPage}},
 	}
-	NameParam   = Parameter{Name: "name", Description: "with this name", Schema: Text()}
-	SearchParam = Parameter{Name: "search", Description: "that have this text in their names, or what else people know them by", Schema: Text()}
+	NameParam   = Parameter{Name: "name", Description: "Filter by name.", Schema: Text()}
+	SearchParam = Parameter{Name: "search", Description: "Filter by a part of the name or another identifying member.", Schema: Text()}
 )
 
 func Parameters(lists ...[]Parameter) []Parameter { return slices.Concat(lists...) }
@@ -76,7 +76,7 @@ func (r Resource) Operations() Operations {
 	one := r.Path + "/" + r.ID
 	return Operations{
 		"GET " + r.Path:    list,
-		"POST " + r.Path:   {Summary: "Make " + r.One, Body: r.Body, Result: r.View, Status: r.CreateStatus, Details: r.BodyDetails},
+		"POST " + r.Path:   {Summary: "Create " + r.One, Body: r.Body, Result: r.View, Status: r.CreateStatus, Details: r.BodyDetails},
 		"GET " + one:       {Summary: "Get " + r.One, Result: r.View},
 		change + " " + one: {Summary: how + r.One, Body: r.Body, Result: r.View},
 		"DELETE " + one:    {Summary: "Delete " + r.One, Result: r.Deleted, Status: r.DeleteStatus},
@@ -95,7 +95,7 @@ func Union(all ...Operations) Operations {
 // PeriodParams returns the parameters of a list that is read by time.
 func PeriodParams(what string) []Parameter {
 	return []Parameter{
-		{Name: "since", Description: "the earliest time " + what, Schema: Time()},
-		{Name: "until", Description: "the latest time " + what, Schema: Time()},
+		{Name: "since", Description: "Earliest time " + what, Schema: Time()},
+		{Name: "until", Description: "Latest time " + what, Schema: Time()},
 	}
 }

@@ -36,7 +36,7 @@ func (d *Description) Document(routes []v4.Route) ([]byte, error) {
 	for _, r := range v4.WithZones(routes) {
 		op, known := table[r.Key()]
 		if !known {
-			return nil, fmt.Errorf("the route %s is not described", r.Key())
+			return nil, fmt.Errorf("route %s has no description", r.Key())
 		}
 		if paths[r.Path] == nil {
 			paths[r.Path] = map[string]any{"parameters": pathParameters(r.Path)}
@@ -45,15 +45,15 @@ func (d *Description) Document(routes []v4.Route) ([]byte, error) {
 	}
 	paths[Path] = map[string]any{"get": map[string]any{
 		"operationId": "get_openapi", "summary": "Get this description", "security": []any{},
-		"responses": map[string]any{"200": map[string]any{"description": "this document", "content": map[string]any{"application/json": map[string]any{}}}},
+		"responses": map[string]any{"200": map[string]any{"description": "This document.", "content": map[string]any{"application/json": map[string]any{}}}},
 	}}
 	return v4.Encode(map[string]any{
 		"openapi": "3.1.0",
 		"info": map[string]any{
 			"title": "Plumbline", "version": "4.0.0",
-			"description": "The Cloudflare v4 API of what Plumbline has, and under /plumbline what Cloudflare has no endpoint for. " +
-				"Members and parameters of ours begin with x_. Clients should expect further members. HEAD is answered as GET is. " +
-				"Answers about one resource have its revision as the ETag; a request with If-Match is refused where that is another one by now.",
+			"description": "Plumbline's implementation of the Cloudflare v4 API. Endpoints that Cloudflare does not have are under /plumbline. " +
+				"Plumbline's own members and parameters begin with x_. Clients must accept unknown members. HEAD is supported like GET. " +
+				"Responses about one resource have its revision as the ETag. A request with If-Match is rejected if the revision has changed.",
 		},
 		"servers": []any{map[string]any{"url": "/"}},
 		"security": []any{
@@ -64,10 +64,10 @@ func (d *Description) Document(routes []v4.Route) ([]byte, error) {
 			"schemas":   d.Schemas.With(envelopeSchemas()),
 			"responses": refusals(),
 			"securitySchemes": map[string]any{
-				"token":       map[string]any{"type": "http", "scheme": "bearer", "description": "an API token"},
-				"key":         map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderKey, "description": "an API token that has an address (x_email)"},
-				"email":       map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderEmail, "description": "the token's address"},
-				"service_key": map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderServiceKey, "description": "an API token"},
+				"token":       map[string]any{"type": "http", "scheme": "bearer", "description": "An API token."},
+				"key":         map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderKey, "description": "An API token with an e-mail address (x_email)."},
+				"email":       map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderEmail, "description": "The token's e-mail address."},
+				"service_key": map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderServiceKey, "description": "An API token."},
 			},
 		},
 	})
@@ -131,7 +131,7 @@ func (op Operation) parameters(r v4.Route) []any {
 		all = append(all, one)
 	}
 	if conditional(r) {
-		all = append(all, map[string]any{"name": "If-Match", "in": "header", "description": "the ETag that the resource must still have", "schema": Text()})
+		all = append(all, map[string]any{"name": "If-Match", "in": "header", "description": "Expected ETag of the resource.", "schema": Text()})
 	}
 	return all
 }
@@ -174,7 +174,7 @@ func (op Operation) responses(r v4.Route) map[string]any {
 	if len(content) == 0 {
 		content["application/json"] = map[string]any{"schema": op.envelope()}
 	}
-	all[strconv.Itoa(op.success())] = map[string]any{"description": "done", "content": content}
+	all[strconv.Itoa(op.success())] = map[string]any{"description": "Success.", "content": content}
 	return all
 }
 
@@ -210,15 +210,15 @@ func envelopeSchemas() Members {
 }
 
 var refusalSays = map[int]string{
-	http.StatusBadRequest:            "what was sent cannot be taken",
-	http.StatusForbidden:             "the credentials are none, or may not",
-	http.StatusNotFound:              "what the path names is not there",
-	http.StatusConflict:              "something else is in the way, or somebody else was first",
-	http.StatusPreconditionFailed:    "the resource has another revision than If-Match says",
-	http.StatusGone:                  "what comes after the cursor is not kept any more",
-	http.StatusRequestEntityTooLarge: "the body is too large",
-	http.StatusUnsupportedMediaType:  "the content type is none of those that are taken",
-	http.StatusServiceUnavailable:    "something that is needed does not answer at the moment: try again",
+	http.StatusBadRequest:            "The request is invalid.",
+	http.StatusForbidden:             "The credentials are missing or invalid, or lack the permission.",
+	http.StatusNotFound:              "The resource does not exist.",
+	http.StatusConflict:              "The request conflicts with another resource or with a concurrent change.",
+	http.StatusPreconditionFailed:    "The resource's revision does not match If-Match.",
+	http.StatusGone:                  "The log no longer has the entries after the cursor.",
+	http.StatusRequestEntityTooLarge: "The body is too large.",
+	http.StatusUnsupportedMediaType:  "The content type is not supported.",
+	http.StatusServiceUnavailable:    "A dependency is temporarily unavailable: try again.",
 }
 
 func refusals() map[string]any {

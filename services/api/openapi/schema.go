@@ -47,7 +47,7 @@ func UUID() Schema    { return Schema{"type": "string", "format": "uuid"} }
 func Time() Schema    { return Schema{"type": "string", "format": "date-time"} }
 
 func Duration() Schema {
-	return Text().Describe(`a duration as Go writes them: "30m", "24h", "1h30m"`)
+	return Text().Describe(`A Go duration such as "30m", "24h" or "1h30m".`)
 }
 
 // Between returns the schema of an integer with inclusive bounds.
@@ -132,7 +132,7 @@ var special = map[reflect.Type]Schema{
 	reflect.TypeFor[proto.ID]():        UUID(),
 	reflect.TypeFor[proto.Account]():   {"type": "string", "pattern": "^[0-9a-f]{32}$"},
 	reflect.TypeFor[proto.Outcome]():   Enum("pass", "fail", "unknown"),
-	reflect.TypeFor[proto.Reason]():    Text().Describe("why, from a closed list"),
+	reflect.TypeFor[proto.Reason]():    Text().Describe("Reason, from a fixed list."),
 	reflect.TypeFor[v4.Timestamp]():    Time().OrNull(),
 	reflect.TypeFor[json.RawMessage](): Any(),
 }

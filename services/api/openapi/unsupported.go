@@ -1,4 +1,4 @@
 package openapi
 
 // Unsupported is the schema of x_unsupported, the features of a resource that are stored but not supported.
-var Unsupported = List(Text()).Describe("what of it this build keeps and does not do")
+var Unsupported = List(Text()).Describe("Features of the resource that are stored but not supported.")

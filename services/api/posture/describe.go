@@ -11,15 +11,15 @@ func operations() openapi.Operations {
 	integrations := openapi.Resource{
 		Path: "/devices/posture/integration", ID: "{id}", One: "an integration", Many: "integrations, the oldest first", View: openapi.Ref("Integration"),
 		Body: openapi.Ref("IntegrationBody"), Unpaged: true, Patch: true,
-		BodyDetails: "A custom_s2s integration's scoring API is called once; it is refused where that does not answer as it should. " +
-			"An integration of another type is kept and echoed, and never polled.",
+		BodyDetails: "The scoring API of a custom_s2s integration is called once; the integration is rejected if the call fails. " +
+			"Integrations of other types are stored and returned, but never polled.",
 	}.Operations()
 	change := integrations["PATCH /devices/posture/integration/{id}"]
-	change.Body, change.Details = openapi.Ref("IntegrationChange"), "A JSON merge patch. The scoring API is called again where URL or credentials change."
+	change.Body, change.Details = openapi.Ref("IntegrationChange"), "A JSON merge patch. The scoring API is called again if the URL or the credentials change."
 	integrations["PATCH /devices/posture/integration/{id}"] = change
 	return openapi.Union(integrations, openapi.Resource{
 		Path: "/devices/posture", ID: "{id}", One: "a check", Many: "checks, the oldest first", View: openapi.Ref("Check"), Body: openapi.Ref("CheckBody"),
-		Unpaged: true, Deleted: openapi.Of[v4.IDOnly](), BodyDetails: "A check of another type than custom_s2s is kept and echoed, and its outcome is unknown.",
+		Unpaged: true, Deleted: openapi.Of[v4.IDOnly](), BodyDetails: "Checks of types other than custom_s2s are stored and returned, but their outcome is always unknown.",
 	}.Operations())
 }
 
@@ -35,7 +35,7 @@ func schemas() openapi.Members {
 		"input": openapi.Object(openapi.Members{"connection_id": openapi.Text().OrNull(), "operator": openapi.Text().OrNull(), "score": openapi.Number().OrNull()}).OrNull(),
 	}
 	return openapi.Members{
-		"Integration":       openapi.Of[integrationView]().Describe("config is without its secret"),
+		"Integration":       openapi.Of[integrationView]().Describe("The secret in config is omitted."),
 		"IntegrationBody":   openapi.Object(integration, "name", "type", "interval", "config"),
 		"IntegrationChange": openapi.Object(integration),
 		"CheckBody":         openapi.Object(check, "type"),

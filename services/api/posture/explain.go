@@ -148,11 +148,11 @@ func unevaluated(check *proto.Check, d *proto.Device) proto.Reason {
 func sentence(x *Explanation, e *proto.Entry) string {
 	switch {
 	case x.Reason == proto.ReasonUnsupported:
-		return fmt.Sprintf("Checks of type %s are kept and not evaluated.", x.Type)
+		return fmt.Sprintf("Checks of type %s are stored but not evaluated.", x.Type)
 	case x.Reason == proto.ReasonRemoved:
-		return "The device is revoked: it is not asked about."
+		return "The device is revoked, so it is not polled."
 	case e == nil:
-		return "The integration of the check is not there: nobody is asked."
+		return "The integration of the check does not exist, so it is not polled."
 	case x.Reason == proto.ReasonScore && x.Score != nil:
 		verb := "holds"
 		if x.Outcome != proto.OutcomePass {
@@ -162,7 +162,7 @@ func sentence(x *Explanation, e *proto.Entry) string {
 	case x.Reason == proto.ReasonExpired:
 		return "The newest score is older than the check's expiration."
 	case x.Reason == proto.ReasonNeverPolled:
-		return "No poll has asked about the device yet."
+		return "The device has not been polled yet."
 	}
 	return fmt.Sprintf("The newest poll gave no score (%s).", x.Reason)
 }

@@ -66,7 +66,7 @@ func parseHistoryCursor(text string) (h historyCursor, err error) {
 		err = json.Unmarshal(b, &h)
 	}
 	if err != nil || len(h.Lives) == 0 || len(h.Lives) > maxLives || slices.ContainsFunc(h.Lives, life.odd) {
-		return h, v4.Invalid("cursor must be result_info.cursor of the page before")
+		return h, v4.Invalid("cursor must be result_info.cursor of the previous page")
 	}
 	return h, nil
 }

@@ -65,7 +65,7 @@ func (s *API) readIntegration(body v4.Object, old *proto.Integration) (integrati
 	case c.kind != nil && !slices.Contains(integrationTypes, *c.kind):
 		return c, invalidIntegration("type must be one of %s", strings.Join(integrationTypes, ", "))
 	case old != nil && c.kind != nil && *c.kind != old.Type:
-		return c, invalidIntegration("the type of an integration cannot be changed: make a new one")
+		return c, invalidIntegration("the type of an integration cannot be changed: create a new integration")
 	}
 	if c.interval != nil {
 		if c.every, err = parseInterval(*c.interval, s.cfg.MinInterval); err != nil {

@@ -30,16 +30,16 @@ func (c *integrationChange) readConfig(config v4.Object, old *proto.Integration,
 		}
 	}
 	if c.client != nil && !resource.IsHeaderValue(*c.client) {
-		return invalidIntegration("config.access_client_id must be 1 to 4096 visible ASCII characters, no blanks")
+		return invalidIntegration("config.access_client_id must be 1 to 4096 visible ASCII characters without spaces")
 	}
 	if secret != nil {
 		if !resource.IsHeaderValue(*secret) {
-			return invalidIntegration("config.access_client_secret must be 1 to 4096 visible ASCII characters, no blanks")
+			return invalidIntegration("config.access_client_secret must be 1 to 4096 visible ASCII characters without spaces")
 		}
 		c.secret = *secret
 	}
 	if pinned && old != nil && c.url != nil && c.secret == "" && !resource.SameHost(*c.url, old.APIURL) {
-		return invalidIntegration("the host of config.api_url changes: give config.access_client_secret again")
+		return invalidIntegration("the host of config.api_url has changed: enter config.access_client_secret again")
 	}
 	return nil
 }

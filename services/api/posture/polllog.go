@@ -109,8 +109,8 @@ func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	polls := t.newestFirst()
 	a := v4.Response{Result: polls, Info: v4.SinglePage(len(polls))}
 	if from.After(since) {
-		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod, Message: "there are more polls than are read at once: these begin at " +
-			from.UTC().Format(time.RFC3339) + "; ask for a shorter period (since, until)"}}
+		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod, Message: "the result is incomplete because the read limit was reached: it begins at " +
+			from.UTC().Format(time.RFC3339) + "; use a shorter period (since, until)"}}
 	}
 	return a, nil
 }

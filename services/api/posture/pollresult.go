@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/internal/overview"
 )
 
-var errNoTick = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "the integration has no such poll yet")
+var errNoTick = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "the integration has no such poll")
 
 // poll returns the result of the poll of a tick, for clients that requested one. A page is done once it has the result
 // of a call that ended after the tick: the tick's own call, a later one, or one that was in flight when the tick came,

@@ -139,7 +139,7 @@ func (s *API) pollNow(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	case err != nil:
 		return v4.Response{}, err
 	case i.Value.Type != proto.TypeCustomS2S:
-		return v4.Response{}, invalidIntegration("an integration of type %s is kept and never polled", i.Value.Type)
+		return v4.Response{}, invalidIntegration("integrations of type %s are stored but not polled", i.Value.Type)
 	case i.Value.Paused:
 		return v4.Response{}, v4.Errorf(http.StatusConflict, v4.CodeConflict, "the integration is paused: resume it first (x_paused)")
 	}

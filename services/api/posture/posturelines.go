@@ -39,9 +39,9 @@ func (s *API) holds(ctx context.Context, seq uint64) error {
 	}
 	switch state := log.CachedInfo().State; {
 	case state.FirstSeq > seq+1:
-		return v4.Errorf(http.StatusGone, v4.CodeGone, "the log no longer holds what comes after the cursor: ask by since")
+		return v4.Errorf(http.StatusGone, v4.CodeGone, "the log no longer has the entries after the cursor: use since")
 	case seq > state.LastSeq:
-		return v4.Errorf(http.StatusGone, v4.CodeGone, "the cursor is beyond the end of the log, which was restored or rolled back: ask by since")
+		return v4.Errorf(http.StatusGone, v4.CodeGone, "the cursor is beyond the end of the log, which was restored or rolled back: use since")
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (s *API) probe(ctx context.Context, a proto.Account, i *proto.Integration) 
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		s.probes.WithLabelValues("no_fetcher").Inc()
-		return noFetcher(err, "the scoring API could not be tested, since no fetcher is running: start one, then save again")
+		return noFetcher(err, "the scoring API could not be tested because no fetcher is running: start one, then save again")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		s.probes.WithLabelValues("no_answer").Inc()
 		return noFetcher(err, "the scoring API could not be tested: no fetcher reported within %v; save again", s.cfg.ProbeTimeout)

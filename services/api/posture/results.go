@@ -232,4 +232,4 @@ func (s *API) unsupportedChecks(a proto.Account) []verdictView {
 	return views
 }
 
-var errNoPage = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "there is no such page")
+var errNoPage = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "page not found")

@@ -28,7 +28,7 @@ func readRule(body v4.Object, check *proto.Check) error {
 		return invalidRule("name must be text of at most %d bytes without control characters", v4.MaxName)
 	}
 	if check.Type, err = body.Text("type"); err != nil || !slices.Contains(ruleTypes, check.Type) {
-		return invalidRule("type is required and must be one of those that Cloudflare has, such as custom_s2s")
+		return invalidRule("type is required and must be one of Cloudflare's types, such as custom_s2s")
 	}
 	if _, err := body.Text("description"); err != nil {
 		return invalidRule("description must be a string")
@@ -120,7 +120,7 @@ func checkMatch(body v4.Object) error {
 	}
 	for _, m := range match {
 		if m.Platform != "" && !slices.Contains(platforms, m.Platform) {
-			return invalidRule("match.platform %q is none of windows, mac, linux, android, ios, chromeos", m.Platform)
+			return invalidRule("match.platform %q must be one of windows, mac, linux, android, ios, chromeos", m.Platform)
 		}
 	}
 	return nil

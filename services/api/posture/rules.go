@@ -104,9 +104,9 @@ func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check pr
 		i, found := s.store.Catalog.Integration(c.Account, check.Integration)
 		switch {
 		case !found:
-			return v4.Response{}, invalidRule("input.connection_id names no posture integration")
+			return v4.Response{}, invalidRule("input.connection_id: posture integration not found")
 		case i.Value.Type != proto.TypeCustomS2S:
-			return v4.Response{}, invalidRule("input.connection_id names an integration of type %s, custom_s2s is needed", i.Value.Type)
+			return v4.Response{}, invalidRule("input.connection_id: the integration has type %s, but custom_s2s is required", i.Value.Type)
 		case s.others(c.Account, &check) >= proto.MaxChecks:
 			return v4.Response{}, errManyRules
 		}
@@ -122,8 +122,8 @@ func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check pr
 	}
 	a := v4.Response{Result: viewRule(&check), Revision: revision}
 	if check.Type == proto.TypeCustomS2S && check.Expiration == 0 {
-		a.Messages = []v4.Notice{{Code: codeNoExpiration, Message: "this rule has no expiration: a result counts until newer data comes, " +
-			"even if the integration cannot be polled for long"}}
+		a.Messages = []v4.Notice{{Code: codeNoExpiration, Message: "this rule has no expiration: a result stays valid until newer data arrives, " +
+			"even if the integration cannot be polled for a long time"}}
 	}
 	if old.Value == nil || old.Value.Name != check.Name {
 		a.Messages = append(a.Messages, s.sameRuleName(c, &check)...)
@@ -134,7 +134,7 @@ func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check pr
 // codeNoExpiration is the code of a message, not of an error.
 const codeNoExpiration = 6026
 
-var errManyRules = invalidRule("the integration has %d rules already, more cannot be evaluated together", proto.MaxChecks)
+var errManyRules = invalidRule("the integration already has the maximum of %d rules", proto.MaxChecks)
 
 // others returns the number of other checks of a check's integration.
 func (s *API) others(a proto.Account, check *proto.Check) int {

@@ -116,7 +116,7 @@ func (s *API) streamResults(w http.ResponseWriter, c *v4.Call) error {
 	}
 	release, free := s.streams.Acquire()
 	if !free {
-		return v4.Unavailable(nil, "%d clients follow already, more are not served: try again later, or follow over NATS", s.streams.Limit())
+		return v4.Unavailable(nil, "the limit of %d clients following results is reached: try again later, or follow over NATS", s.streams.Limit())
 	}
 	defer release()
 	s.following.Inc()
@@ -139,7 +139,7 @@ func (s *API) streamResults(w http.ResponseWriter, c *v4.Call) error {
 		return nil
 	}
 	if err != nil && !errors.Is(err, v4.ErrClientGone) {
-		s.store.Log.Warn("a live stream ended", "err", err)
+		s.store.Log.Warn("live stream failed", "err", err)
 	}
 	return nil
 }

@@ -24,11 +24,11 @@ func CheckURL(text string) error {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("must begin with https:// (or http:// for a private address)")
 	case u.Hostname() == "":
-		return errors.New("names no host")
+		return errors.New("has no host")
 	case u.User != nil:
-		return errors.New("must not hold a user or password: they would be read back")
+		return errors.New("must not have a user or password, since API responses include the URL")
 	case u.Fragment != "" || strings.Contains(text, "#"):
-		return errors.New("must not have a fragment: it is never sent")
+		return errors.New("must not have a fragment, since fragments are not sent")
 	}
 	if _, err := hostname.Parse(u.Host); err != nil {
 		return fmt.Errorf("cannot be called: %w", err)

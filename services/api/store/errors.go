@@ -28,7 +28,7 @@ func (e *unavailableError) Unavailable() string { return e.message }
 type limitError struct{ changes int }
 
 func (e *limitError) Error() string {
-	return fmt.Sprintf("this would change %d things at once, at most %d can be: send less in one request", e.changes, topology.MaxBatch)
+	return fmt.Sprintf("the request would write %d messages, the limit is %d: split it up", e.changes, topology.MaxBatch)
 }
 
 // Invalid returns the message for the client.

@@ -34,7 +34,7 @@ func UpToDate(ctx context.Context, bucket *LeaderPosition, v follower) error {
 		err = v.AwaitRevision(ctx, revision)
 	}
 	if err != nil {
-		return &unavailableError{"the configuration cannot be read at the moment: try again", err}
+		return &unavailableError{"the configuration is temporarily unavailable: try again", err}
 	}
 	return nil
 }

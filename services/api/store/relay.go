@@ -79,7 +79,7 @@ func OutboxMessages(a proto.Account, bucket string, events []*proto.AuditEvent) 
 // room returns an error if too many outbox messages wait.
 func (t *Relay) room() error {
 	if t.waits() && t.Waiting.Load() >= MaxWaiting {
-		return &unavailableError{message: "changes cannot be recorded in the audit log at the moment, and so none is made: try again"}
+		return &unavailableError{message: "the audit log is temporarily unavailable, so changes are rejected: try again"}
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (t *Relay) record(ctx context.Context, stream string, a proto.Account, even
 		}
 		if err := t.publish(ctx, a, e); err != nil {
 			away.Store(true)
-			t.log.Warn("a change is not in the audit log yet", "event", e.ID, "action", e.Action, "kind", e.Kind, "resource", e.Resource, "err", err)
+			t.log.Warn("failed to publish an audit event, retrying", "event", e.ID, "action", e.Action, "kind", e.Kind, "resource", e.Resource, "err", err)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
 	if err := m.Decode(&body); err != nil && !bus.IsPermanent(err) {
 		return err // written by a newer version: it waits for a reader that knows it
 	} else if err != nil {
-		t.log.Error("the outbox holds what cannot be read: the audit log misses it", "subject", m.Subject, "seq", m.Seq, "err", err)
+		t.log.Error("unreadable outbox message: its events are missing from the audit log", "subject", m.Subject, "seq", m.Seq, "err", err)
 		return nil
 	}
 	return t.tell(ctx, m, body.Events)
@@ -163,7 +163,7 @@ func (t *Relay) look(ctx context.Context) {
 			t.Waiting.Store(n)
 			t.owed.Set(float64(n))
 		} else if ctx.Err() == nil {
-			t.log.Debug("what waits for the audit log cannot be counted", "err", err)
+			t.log.Debug("failed to count the outbox messages", "err", err)
 		}
 		pause := RelayLook
 		if t.waits() {

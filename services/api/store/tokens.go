@@ -110,7 +110,7 @@ func (v *Tokens) apply(u bus.Update) error {
 			v.used[TokenKey{account, id}] = s.At
 		}
 	default:
-		err = fmt.Errorf("not the key of a token")
+		err = fmt.Errorf("unknown key format")
 	}
 	if err != nil {
 		v.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, err)

@@ -176,7 +176,7 @@ func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Mes
 				return nil, nil
 			}
 			if err := proto.Unmarshal(m.Data, into); err != nil {
-				s.Log.Warn("what is replaced cannot be read: the audit log will not show it", "key", k.Key, "err", err)
+				s.Log.Warn("replaced record is unreadable: the audit log will not show it", "key", k.Key, "err", err)
 				return nil, nil
 			}
 			return into, nil
@@ -188,6 +188,6 @@ func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Mes
 		}
 	}
 	// Let the leader decide: it rejects a revision that never existed.
-	s.Log.Warn("what is replaced is not there: the audit log will not show it", "key", k.Key, "revision", k.Prior.Revision)
+	s.Log.Warn("replaced record not found: the audit log will not show it", "key", k.Key, "revision", k.Prior.Revision)
 	return nil, nil
 }

@@ -14,13 +14,13 @@ type Object map[string]json.RawMessage
 // ParseObject parses a body. Duplicate names and invalid UTF-8 are errors, since parsers treat them differently.
 func ParseObject(body []byte) (Object, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, Invalid("the body is empty, a JSON object is expected")
+		return nil, Invalid("the body is empty: a JSON object is required")
 	}
 	if !jsontext.Value(body).IsValid() {
-		return nil, Invalid("the body is not valid JSON (in UTF-8, each name once)")
+		return nil, Invalid("the body is not valid JSON (UTF-8, no duplicate names)")
 	}
 	if nesting(body) > MaxNesting {
-		return nil, Invalid("the body has objects and lists more than %d levels deep in one another", MaxNesting)
+		return nil, Invalid("the body is nested more than %d levels deep", MaxNesting)
 	}
 	var o Object
 	if json.Unmarshal(body, &o) != nil || o == nil {

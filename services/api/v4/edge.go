@@ -128,7 +128,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	_ = connection.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError
 	if err != nil && !errors.As(err, &large) {
-		return nil, Invalid("the body could not be read to its end")
+		return nil, Invalid("the body is incomplete")
 	}
 	return body, err
 }

@@ -73,9 +73,9 @@ var (
 	ErrNoRoute = Errorf(http.StatusNotFound, CodeNoRoute, "No route for the URI")
 
 	ErrConflict = Errorf(http.StatusConflict, CodeConflict,
-		"somebody else changed this at the same moment: read it again, then repeat the change")
+		"another request changed the resource at the same time: read it again, then repeat the change")
 	ErrPrecondition = Errorf(http.StatusPreconditionFailed, CodePrecondition,
-		"this was changed since you read it (If-Match): read it again, then repeat the change")
+		"the resource has changed since it was read (If-Match): read it again, then repeat the change")
 )
 
 func Unavailable(cause error, format string, args ...any) *Error {
@@ -103,12 +103,12 @@ func AsError(err error) *Error {
 	case errors.Is(err, bus.ErrConflict):
 		return ErrConflict
 	case bus.Transient(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return Unavailable(err, "the message bus does not answer at the moment: try again")
+		return Unavailable(err, "the message bus is temporarily unavailable: try again")
 	}
 	return &Error{Status: http.StatusInternalServerError, code: CodeInternal, Message: "internal error", Cause: err}
 }
 
-var ErrShutdown = Unavailable(nil, "the control plane is being stopped: try again")
+var ErrShutdown = Unavailable(nil, "the control plane is shutting down: try again")
 
 // MethodNotAllowed returns the error for a method that a path does not support.
 func MethodNotAllowed(allowed ...string) error {

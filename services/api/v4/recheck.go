@@ -16,7 +16,7 @@ const RecheckEvery = time.Second
 type endedError struct{ why error }
 
 func (e *endedError) Error() string {
-	return fmt.Sprintf("the API token may no longer do this: %v", e.why)
+	return fmt.Sprintf("the API token lost its permission: %v", e.why)
 }
 
 func (e *endedError) Unwrap() error { return e.why }
@@ -45,7 +45,7 @@ func (e *Edge) whilePermitted(c *Call, handle func(*Call) error) error {
 				return
 			}
 			if why := c.Recheck(); why != nil {
-				e.Log.Warn("a request was ended: its API token may no longer do it", "token", c.Token.ID, "path", c.URL.Path, "err", why)
+				e.Log.Warn("request canceled: its API token lost the permission", "token", c.Token.ID, "path", c.URL.Path, "err", why)
 				end(&endedError{why: why})
 				return
 			}
