@@ -64,7 +64,7 @@ func TestADestinationHasOneApplication(t *testing.T) {
 	}
 	holders := map[string]int{}
 	for _, app := range y.applications() {
-		for _, d := range access.ClaimedBy(app.Value) {
+		for _, d := range access.CanonicalDestinations(app.Value) {
 			if holders[d]++; holders[d] > 1 {
 				t.Errorf("%s has %d applications", d, holders[d])
 			}

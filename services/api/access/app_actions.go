@@ -79,9 +79,10 @@ func (s *API) changeSettings(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return v4.Response{Result: now, Revision: revision}, err
 }
 
-// namesWhatIs returns an error if an application names a tag or an identity provider that does not exist (api/README.md
-// 1.6). Names that the application had before are accepted: their removal since must not block other changes.
-func (s *API) namesWhatIs(a proto.Account, body v4.Object, app, old *proto.Application) error {
+// checkReferences returns an error if an application names a tag or an identity provider that does not exist
+// (api/README.md 1.6). Names that the application had before are accepted: their removal since must not block other
+// changes.
+func (s *API) checkReferences(a proto.Account, body v4.Object, app, old *proto.Application) error {
 	var tags []string
 	var idps []proto.ID
 	if old != nil {

@@ -43,8 +43,8 @@ func (s *API) listAppPolicies(ctx context.Context, c *v4.Call) (v4.Response, err
 	return v4.Response{Result: part, Info: info}, err
 }
 
-// linked returns an application and its link to the policy that the path names.
-func (s *API) linked(ctx context.Context, c *v4.Call) (catalog.Record[proto.Application], int, catalog.Record[proto.Policy], error) {
+// linkedPolicy returns an application and its link to the policy that the path names.
+func (s *API) linkedPolicy(ctx context.Context, c *v4.Call) (catalog.Record[proto.Application], int, catalog.Record[proto.Policy], error) {
 	var policy catalog.Record[proto.Policy]
 	app, err := s.Application(ctx, c)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *API) linked(ctx context.Context, c *v4.Call) (catalog.Record[proto.Appl
 }
 
 func (s *API) getAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	app, n, policy, err := s.linked(ctx, c)
+	app, n, policy, err := s.linkedPolicy(ctx, c)
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -115,7 +115,7 @@ func (s *API) updateAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 	if err != nil {
 		return v4.Response{}, err
 	}
-	app, n, policy, err := s.linked(ctx, c)
+	app, n, policy, err := s.linkedPolicy(ctx, c)
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -145,7 +145,7 @@ func (s *API) updateAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 // deleteAppPolicy unlinks a policy from the application, and deletes it if the application owns it.
 func (s *API) deleteAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	for range store.MaxAttempts {
-		app, n, policy, err := s.linked(ctx, c)
+		app, n, policy, err := s.linkedPolicy(ctx, c)
 		if err != nil {
 			return v4.Response{}, err
 		}
@@ -167,7 +167,7 @@ func (s *API) makeReusable(ctx context.Context, c *v4.Call) (v4.Response, error)
 		}
 	}
 	for range store.MaxAttempts {
-		app, n, old, err := s.linked(ctx, c)
+		app, n, old, err := s.linkedPolicy(ctx, c)
 		if err != nil {
 			return v4.Response{}, err
 		}

@@ -59,7 +59,7 @@ func (s *API) listApplications(ctx context.Context, c *v4.Call) (v4.Response, er
 	q := c.URL.Query()
 	all := s.index.account(c.Account).apps.All()
 	if c.Zoned() || v4.HasParam(q, "aud", "name", "domain", "search") {
-		wants := wanted(q)
+		wants := applicationFilter(q)
 		all = store.Filter(all, func(app catalog.Record[proto.Application]) bool { return c.Sees(app.Value.Zone) && wants(app.Value) })
 	}
 	part, info, err := v4.Page(q, all)
@@ -80,12 +80,12 @@ func (s *API) shownPolicies(app catalog.Record[proto.Application]) store.Basis {
 			newest, n = max(newest, p.Revision), n+1
 		}
 	}
-	return store.Basis{newest, n, s.referred()}
+	return store.Basis{newest, n, s.referenceVersion()}
 }
 
-// wanted returns the filter of a list query (api/README.md 3.2). Names and domains match by substring unless exact is
-// set.
-func wanted(q url.Values) func(*proto.Application) bool {
+// applicationFilter returns the filter of a list query (api/README.md 3.2). Names and domains match by substring unless
+// exact is set.
+func applicationFilter(q url.Values) func(*proto.Application) bool {
 	aud, name, domain, search := q.Get("aud"), q.Get("name"), q.Get("domain"), strings.ToLower(q.Get("search"))
 	match := func(value, wanted string) bool { return value == wanted }
 	if q.Get("exact") != "true" {
@@ -162,18 +162,18 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 		return v4.Response{}, err
 	}
 	for range store.MaxAttempts {
-		claims, err := s.store.Reserve(ctx, c.Account, newDestinations(app, old.Value))
-		if err == nil && len(claims) > 0 {
+		reservations, err := s.store.Reserve(ctx, c.Account, newDestinations(app, old.Value))
+		if err == nil && len(reservations) > 0 {
 			err = s.store.Fresh(ctx)
 		}
 		if err == nil {
-			err = s.unclaimed(c.Account, app)
+			err = s.checkDestinationsFree(c.Account, app)
 		}
 		if err == nil {
 			err = s.checkZone(c, app, old.Value)
 		}
 		if err == nil {
-			err = s.namesWhatIs(c.Account, body, app, old.Value)
+			err = s.checkReferences(c.Account, body, app, old.Value)
 		}
 		var p linkPlan
 		if err == nil {
@@ -182,12 +182,12 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 		if err != nil {
 			return v4.Response{}, err
 		}
-		revision, err := s.save(ctx, c.Account, app, p, store.PriorOf(old), claims...)
+		revision, err := s.save(ctx, c.Account, app, p, store.PriorOf(old), reservations...)
 		// The response shows the current policies, and another attempt has to see the write that made this one fail.
 		if fresh := s.store.Fresh(ctx); err == nil && fresh != nil {
 			return v4.Response{}, fresh
 		}
-		if errors.Is(err, bus.ErrConflict) && len(claims) > 0 && s.stands(c.Account, old, app.ID) {
+		if errors.Is(err, bus.ErrConflict) && len(reservations) > 0 && s.isUnchanged(c.Account, old, app.ID) {
 			continue // another request is reserving the same destination
 		}
 		if err != nil {
@@ -198,8 +198,8 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 	return v4.Response{}, v4.ErrConflict
 }
 
-// stands reports whether an application has not changed since old was read.
-func (s *API) stands(a proto.Account, old catalog.Record[proto.Application], id proto.ID) bool {
+// isUnchanged reports whether an application has not changed since old was read.
+func (s *API) isUnchanged(a proto.Account, old catalog.Record[proto.Application], id proto.ID) bool {
 	now, found := s.store.Catalog.Application(a, id)
 	return found == (old.Value != nil) && now.Revision == old.Revision
 }
@@ -219,14 +219,15 @@ func (s *API) planOf(a proto.Account, body v4.Object, app *proto.Application) (p
 	return p, err
 }
 
-// unclaimed returns an error if another application has one of the destinations: requests to it could belong to either.
-func (s *API) unclaimed(a proto.Account, app *proto.Application) error {
+// checkDestinationsFree returns an error if another application has one of the destinations: requests to it could
+// belong to either.
+func (s *API) checkDestinationsFree(a proto.Account, app *proto.Application) error {
 	for _, d := range app.Domains {
 		p, err := appmatch.Parse(d)
 		if err != nil {
 			continue
 		}
-		if id, claimed := s.index.claimant(a, p.String(), app.ID); claimed {
+		if id, claimed := s.index.otherOwner(a, p.String(), app.ID); claimed {
 			name := ""
 			if other, found := s.store.Catalog.Application(a, id); found {
 				name = other.Value.Name
@@ -244,7 +245,7 @@ func (s *API) deleteApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 		if err != nil {
 			return v4.Response{}, err
 		}
-		owned := dropped(c.Account, s.index.ownedBy(c.Account, app.Value.ID))
+		owned := deletions(c.Account, s.index.ownedBy(c.Account, app.Value.ID))
 		_, err = s.store.Commit(ctx, c.Account, topology.Config, append(owned, store.ConfigWrite(c.Account, topology.KindApplication, app.Value.ID, nil, store.PriorOf(app)))...)
 		if errors.Is(err, bus.ErrConflict) {
 			continue

@@ -206,13 +206,13 @@ func (d *destinations) put(body v4.Object) {
 func newDestinations(app, old *proto.Application) []string {
 	var had []string
 	if old != nil {
-		had = ClaimedBy(old)
+		had = CanonicalDestinations(old)
 	}
-	return slices.DeleteFunc(ClaimedBy(app), func(d string) bool { return slices.Contains(had, d) })
+	return slices.DeleteFunc(CanonicalDestinations(app), func(d string) bool { return slices.Contains(had, d) })
 }
 
-// ClaimedBy returns the destinations of an application in canonical form.
-func ClaimedBy(app *proto.Application) []string {
+// CanonicalDestinations returns the destinations of an application in canonical form.
+func CanonicalDestinations(app *proto.Application) []string {
 	var all []string
 	for _, d := range app.Domains {
 		if p, err := appmatch.Parse(d); err == nil {

@@ -40,7 +40,7 @@ func (s *API) newGroups() *resource.Kind[proto.Group, *proto.Group] {
 		Decode: func(a proto.Account, body v4.Object, g, _ *proto.Group) error { return s.readGroup(a, body, g) },
 		Unused: s.groupUnused,
 		View:   func(a proto.Account, g *proto.Group) any { return s.viewGroup(a, g) },
-		Basis:  func(catalog.Record[proto.Group]) store.Basis { return store.Basis{s.referred()} },
+		Basis:  func(catalog.Record[proto.Group]) store.Basis { return store.Basis{s.referenceVersion()} },
 		Doc: openapi.Resource{
 			One: "a group", Many: "groups, the oldest first", View: openapi.Ref("Group"), Body: openapi.Ref("GroupBody"),
 			Deleted: openapi.Of[v4.IDOnly](), Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
@@ -85,14 +85,14 @@ func (s *API) readGroup(a proto.Account, body v4.Object, g *proto.Group) error {
 		return err
 	}
 	g.Sent = body.EncodeSanitized(slices.Concat(ownedmember.Common(), []string{"include", "exclude", "require"})...)
-	if err := s.groupsThere(a, g.Include, g.Exclude, g.Require); err != nil {
+	if err := s.checkGroupsExist(a, g.Include, g.Exclude, g.Require); err != nil {
 		return err
 	}
-	return s.endsSomewhere(a, g)
+	return s.checkNoCycle(a, g)
 }
 
-// groupsThere returns an error if a rule names a group that does not exist (api/README.md 1.6).
-func (s *API) groupsThere(a proto.Account, lists ...[]proto.Rule) error {
+// checkGroupsExist returns an error if a rule names a group that does not exist (api/README.md 1.6).
+func (s *API) checkGroupsExist(a proto.Account, lists ...[]proto.Rule) error {
 	for _, id := range groupsIn(lists...) {
 		if _, found := s.store.Catalog.Group(a, id); !found {
 			return v4.Errorf(http.StatusBadRequest, v4.CodeNoSuchGroup, "access.api.error.invalid_request: failed to load group %s", id)
@@ -101,8 +101,8 @@ func (s *API) groupsThere(a proto.Account, lists ...[]proto.Rule) error {
 	return nil
 }
 
-// endsSomewhere returns an error if a group would contain itself: its membership would be undefined.
-func (s *API) endsSomewhere(a proto.Account, g *proto.Group) error {
+// checkNoCycle returns an error if a group would contain itself: its membership would be undefined.
+func (s *API) checkNoCycle(a proto.Account, g *proto.Group) error {
 	seen := map[proto.ID]bool{}
 	next := groupsIn(g.Include, g.Exclude, g.Require)
 	for len(next) > 0 {
@@ -134,7 +134,7 @@ func groupsIn(lists ...[]proto.Rule) []proto.ID {
 }
 
 func (s *API) viewGroup(a proto.Account, g *proto.Group) json.RawMessage {
-	unsupported := v4.Union(policy.Unsupported(g.Include, g.Exclude, g.Require), s.absent(a, g.Include, g.Exclude, g.Require))
+	unsupported := v4.Union(policy.Unsupported(g.Include, g.Exclude, g.Require), s.danglingSelectors(a, g.Include, g.Exclude, g.Require))
 	return v4.Splice(g.Sent, struct {
 		ID          proto.ID                     `json:"id"`
 		UID         proto.ID                     `json:"uid"`

@@ -35,7 +35,7 @@ type contents struct {
 	links  map[proto.ID]int                                          // number of linking applications of each policy
 	tagged map[string]int                                            // number of applications with each tag
 	named  map[proto.ID]int                                          // number of rules naming each id
-	claims map[string][]proto.ID                                     // applications with each destination
+	owners map[string][]proto.ID                                     // applications with each destination
 }
 
 func newIndex() *index { return &index{of: map[proto.Account]*contents{}} }
@@ -53,31 +53,31 @@ func (x *index) apply(ch catalog.Change) {
 	if c == nil {
 		c = &contents{
 			owned: map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]]{}, links: map[proto.ID]int{}, tagged: map[string]int{},
-			named: map[proto.ID]int{}, claims: map[string][]proto.ID{},
+			named: map[proto.ID]int{}, owners: map[string][]proto.ID{},
 		}
 		x.of[ch.Account] = c
 	}
 	switch ch.Kind {
 	case topology.KindApplication:
-		was, is := shelve(&c.apps, ch, func(app *proto.Application) proto.Millis { return app.CreatedAt })
+		was, is := applyChange(&c.apps, ch, func(app *proto.Application) proto.Millis { return app.CreatedAt })
 		c.countApplication(was, -1)
 		c.countApplication(is, 1)
 	case topology.KindPolicy:
 		made := func(p *proto.Policy) proto.Millis { return p.CreatedAt }
-		was, is := shelve(&c.policies, ch, made)
+		was, is := applyChange(&c.policies, ch, made)
 		if was != nil {
 			c.countRules(-1, was.Include, was.Exclude, was.Require)
-			c.narrower(was.Owner).Remove(ch.ID)
+			c.policyIndex(was.Owner).Remove(ch.ID)
 		}
 		if is != nil {
 			c.countRules(1, is.Include, is.Exclude, is.Require)
-			shelve(c.narrower(is.Owner), ch, made)
+			applyChange(c.policyIndex(is.Owner), ch, made)
 		}
 		if was != nil && !was.Owner.IsZero() && len(c.owned[was.Owner].All()) == 0 {
 			delete(c.owned, was.Owner)
 		}
 	case topology.KindGroup:
-		was, is := shelve(&c.groups, ch, func(g *proto.Group) proto.Millis { return g.CreatedAt })
+		was, is := applyChange(&c.groups, ch, func(g *proto.Group) proto.Millis { return g.CreatedAt })
 		if was != nil {
 			c.countRules(-1, was.Include, was.Exclude, was.Require)
 		}
@@ -85,13 +85,13 @@ func (x *index) apply(ch catalog.Change) {
 			c.countRules(1, is.Include, is.Exclude, is.Require)
 		}
 	case topology.KindIDP:
-		shelve(&c.idps, ch, func(p *proto.IdentityProvider) proto.Millis { return p.CreatedAt })
+		applyChange(&c.idps, ch, func(p *proto.IdentityProvider) proto.Millis { return p.CreatedAt })
 	case topology.KindTag:
-		shelve(&c.tags, ch, func(t *proto.Tag) proto.Millis { return t.CreatedAt })
+		applyChange(&c.tags, ch, func(t *proto.Tag) proto.Millis { return t.CreatedAt })
 	}
 }
 
-// shelve applies a change to an ordered index. It returns the resource before and after, nil if there is none.
+// applyChange applies a change to an ordered index. It returns the resource before and after, nil if there is none.
 func shelve[T any](on *store.Ordered[catalog.Record[T]], ch catalog.Change, made func(*T) proto.Millis) (was, is *T) {
 	was, _ = ch.Was.(*T)
 	if is, _ = ch.Is.(*T); is == nil {
@@ -102,8 +102,8 @@ func shelve[T any](on *store.Ordered[catalog.Record[T]], ch catalog.Change, made
 	return was, is
 }
 
-// narrower returns the ordered index of an owner's policies; without an owner, of the reusable ones.
-func (c *contents) narrower(owner proto.ID) *store.Ordered[catalog.Record[proto.Policy]] {
+// policyIndex returns the ordered index of an owner's policies; without an owner, of the reusable ones.
+func (c *contents) policyIndex(owner proto.ID) *store.Ordered[catalog.Record[proto.Policy]] {
 	if owner.IsZero() {
 		return &c.reusable
 	}
@@ -131,12 +131,12 @@ func (c *contents) countApplication(app *proto.Application, by int) {
 		if err != nil {
 			continue
 		}
-		others := slices.DeleteFunc(c.claims[p.String()], func(id proto.ID) bool { return id == app.ID })
+		others := slices.DeleteFunc(c.owners[p.String()], func(id proto.ID) bool { return id == app.ID })
 		if by > 0 {
 			others = append(others, app.ID)
 		}
-		if c.claims[p.String()] = others; len(others) == 0 {
-			delete(c.claims, p.String())
+		if c.owners[p.String()] = others; len(others) == 0 {
+			delete(c.owners, p.String())
 		}
 	}
 }
@@ -185,10 +185,10 @@ func (x *index) ownedBy(a proto.Account, app proto.ID) []*store.Item[catalog.Rec
 	return read(x, a, func(c *contents) []*store.Item[catalog.Record[proto.Policy]] { return c.owned[app].All() })
 }
 
-// claimant returns an application other than beside that has a destination.
-func (x *index) claimant(a proto.Account, destination string, beside proto.ID) (proto.ID, bool) {
+// otherOwner returns an application other than beside that has a destination.
+func (x *index) otherOwner(a proto.Account, destination string, beside proto.ID) (proto.ID, bool) {
 	others := read(x, a, func(c *contents) []proto.ID {
-		return slices.DeleteFunc(slices.Clone(c.claims[destination]), func(id proto.ID) bool { return id == beside })
+		return slices.DeleteFunc(slices.Clone(c.owners[destination]), func(id proto.ID) bool { return id == beside })
 	})
 	if len(others) == 0 {
 		return proto.ID{}, false

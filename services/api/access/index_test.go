@@ -74,7 +74,7 @@ func checkIndex(t *rapid.T, x *index, a proto.Account, ids []proto.ID, apps map[
 				owned++
 			}
 		}
-		if _, there := x.claimant(a, "h1.example.com", id); there != claimed {
+		if _, there := x.otherOwner(a, "h1.example.com", id); there != claimed {
 			t.Fatalf("the destination is claimed beside %s: %t, wanted %t", id, there, claimed)
 		}
 		if got := []int{x.linksTo(a, id), x.rulesNaming(a, id), len(x.ownedBy(a, id))}; !slices.Equal(got, []int{links, named, owned}) {

@@ -46,9 +46,9 @@ func (s *API) rulesWith(a proto.Account, id proto.ID, is func(proto.Rule) bool) 
 	return names
 }
 
-// absent returns the selectors of rules about a service token, check, identity provider or group that does not exist,
-// each once.
-func (s *API) absent(a proto.Account, lists ...[]proto.Rule) (names []string) {
+// danglingSelectors returns the selectors of rules about a service token, check, identity provider or group that does
+// not exist, each once.
+func (s *API) danglingSelectors(a proto.Account, lists ...[]proto.Rule) (names []string) {
 	for _, rules := range lists {
 		for _, r := range rules {
 			if !s.refersToSomething(a, r) {
@@ -82,8 +82,8 @@ func (s *API) refersToSomething(a proto.Account, r proto.Rule) bool {
 	return err == nil && there(id)
 }
 
-// referred returns a counter of creations and deletions of the things that rules refer to.
-func (s *API) referred() uint64 {
+// referenceVersion returns a counter of creations and deletions of the things that rules refer to.
+func (s *API) referenceVersion() uint64 {
 	return s.store.Catalog.RevisionOf(topology.KindCheck, topology.KindIDP, topology.KindGroup) + s.store.Tokens.ServiceTokenChanges()
 }
 

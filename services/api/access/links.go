@@ -158,18 +158,18 @@ func samePolicy(a, b *proto.Policy) bool {
 }
 
 // save stores an application with its policies and reservations, all or nothing.
-func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, prior store.Prior, claims ...store.Write) (uint64, error) {
-	all := claims
+func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, prior store.Prior, reservations ...store.Write) (uint64, error) {
+	all := reservations
 	for n := range p.write {
 		w := &p.write[n]
 		all = append(all, store.ConfigWrite(a, topology.KindPolicy, w.policy.ID, &w.policy, w.prior))
 	}
-	all = append(all, dropped(a, p.drop)...)
+	all = append(all, deletions(a, p.drop)...)
 	return s.store.Commit(ctx, a, topology.Config, append(all, store.ConfigWrite(a, topology.KindApplication, app.ID, app, prior))...)
 }
 
-// dropped returns the writes to delete policies.
-func dropped(a proto.Account, policies []*store.Item[catalog.Record[proto.Policy]]) []store.Write {
+// deletions returns the writes to delete policies.
+func deletions(a proto.Account, policies []*store.Item[catalog.Record[proto.Policy]]) []store.Write {
 	all := make([]store.Write, len(policies))
 	for n, o := range policies {
 		all[n] = store.ConfigWrite(a, topology.KindPolicy, o.ID, nil, store.PriorOf(o.Value))

@@ -36,7 +36,7 @@ func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 		Unused: s.policyUnused,
 		View:   func(a proto.Account, p *proto.Policy) any { return s.viewReusable(a, p, s.index.linksTo(a, p.ID)) },
 		Basis: func(r catalog.Record[proto.Policy]) store.Basis {
-			return store.Basis{uint64(s.index.linksTo(r.Account, r.Value.ID)), s.referred()}
+			return store.Basis{uint64(s.index.linksTo(r.Account, r.Value.ID)), s.referenceVersion()}
 		},
 		Doc: openapi.Resource{
 			One: "a reusable policy", Many: "reusable policies, the oldest first", View: openapi.Ref("Policy"), Body: openapi.Ref("PolicyBody"),
@@ -50,7 +50,7 @@ func (s *API) checkedPolicy(a proto.Account, body v4.Object, p *proto.Policy) er
 	if err := ReadPolicy(body, p); err != nil {
 		return err
 	}
-	return s.groupsThere(a, p.Include, p.Exclude, p.Require)
+	return s.checkGroupsExist(a, p.Include, p.Exclude, p.Require)
 }
 
 // policyUnused returns an error while an application links the policy: deleting it would silently change which users

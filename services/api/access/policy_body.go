@@ -46,7 +46,7 @@ func ReadPolicy(body v4.Object, p *proto.Policy) error {
 	if p.SessionDuration, err = sessionDuration(body); err != nil {
 		return err
 	}
-	p.Unmet = demands(body, p.Decision)
+	p.Unmet = unmetDemands(body, p.Decision)
 	p.Sent = body.EncodeSanitized(slices.Concat(ownedmember.Common(), []string{"include", "exclude", "require", "precedence"})...)
 	return nil
 }

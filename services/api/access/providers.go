@@ -84,7 +84,7 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 		return s.store.Commit(ctx, a, topology.Config, mine)
 	}
 	for range store.MaxAttempts {
-		claims, err := s.store.Reserve(ctx, a, []string{typeOnetimepin + " " + p.Zone.String()})
+		reservations, err := s.store.Reserve(ctx, a, []string{typeOnetimepin + " " + p.Zone.String()})
 		if err == nil {
 			err = s.store.Fresh(ctx)
 		}
@@ -96,7 +96,7 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 				return 0, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: a one-time PIN identity provider already exists: %s", other.ID)
 			}
 		}
-		revision, err := s.store.Commit(ctx, a, topology.Config, append(claims, mine)...)
+		revision, err := s.store.Commit(ctx, a, topology.Config, append(reservations, mine)...)
 		if !errors.Is(err, bus.ErrConflict) {
 			return revision, err
 		}

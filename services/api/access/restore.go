@@ -44,7 +44,7 @@ func (s *API) restoreGate(ctx context.Context, old catalog.Record[proto.Applicat
 }
 
 func (s *API) restoreDemands(ctx context.Context, old catalog.Record[proto.Policy]) error {
-	unmet := demands(v4.Decode(old.Value.Sent), old.Value.Decision)
+	unmet := unmetDemands(v4.Decode(old.Value.Sent), old.Value.Decision)
 	if len(old.Value.Unmet) > 0 || len(unmet) == 0 {
 		return nil
 	}

@@ -138,10 +138,10 @@ var (
 	anySecret = regexp.MustCompile(`^cfast_[0-9A-Za-z]{48}$`)
 )
 
-// broughtAlong reads the credentials of a token that is in use elsewhere: client_id and client_secret, with or without
-// the prefix x_. Both are empty if the body has none. Only machine-made formats are accepted: the plain hash of a
-// weaker secret could be guessed.
-func broughtAlong(body v4.Object) (clientID, secret string, err error) {
+// importedCredentials reads the credentials of a token that is in use elsewhere: client_id and client_secret, with or
+// without the prefix x_. Both are empty if the body has none. Only machine-made formats are accepted: the plain hash of
+// a weaker secret could be guessed.
+func importedCredentials(body v4.Object) (clientID, secret string, err error) {
 	for _, prefix := range []string{"x_", ""} {
 		if clientID, err = body.Text(prefix + "client_id"); err == nil {
 			secret, err = body.Text(prefix + "client_secret")

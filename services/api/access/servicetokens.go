@@ -108,7 +108,7 @@ func (s *API) createServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 	if err != nil {
 		return v4.Response{}, err
 	}
-	clientID, secret, err := broughtAlong(body)
+	clientID, secret, err := importedCredentials(body)
 	if err != nil {
 		return v4.Response{}, err
 	}

@@ -15,7 +15,7 @@ import (
 // unsupportedPolicy returns the selectors in a policy's rules that cannot be evaluated, and its other unmet demands,
 // each once.
 func (s *API) unsupportedPolicy(a proto.Account, p *proto.Policy) []string {
-	return v4.Union(unsupportedPolicy(p), s.absent(a, p.Include, p.Exclude, p.Require))
+	return v4.Union(unsupportedPolicy(p), s.danglingSelectors(a, p.Include, p.Exclude, p.Require))
 }
 
 func unsupportedPolicy(p *proto.Policy) []string {
@@ -26,9 +26,9 @@ func unsupportedPolicy(p *proto.Policy) []string {
 	return names
 }
 
-// demands returns the members of a policy that require more than its rules do (api/README.md 4.2). No one is admitted
-// by an Allow policy with such a member; for other decisions they have no effect.
-func demands(body v4.Object, decision proto.Decision) []string {
+// unmetDemands returns the members of a policy that require more than its rules do (api/README.md 4.2). No one is
+// admitted by an Allow policy with such a member; for other decisions they have no effect.
+func unmetDemands(body v4.Object, decision proto.Decision) []string {
 	if decision != proto.DecisionAllow {
 		return nil
 	}
@@ -51,9 +51,9 @@ func secondFactor(body v4.Object) bool {
 	return len(mfa) > 0 && !disabled
 }
 
-// suspects are byte sequences; an application without any of them is fully supported. They save parsing each
+// unsupportedMarkers are byte sequences; an application without any of them is fully supported. They save parsing each
 // application of a list of thousands.
-var suspects = [][]byte{
+var unsupportedMarkers = [][]byte{
 	[]byte(`"mfa_config"`), []byte(`"oauth_configuration"`), []byte(`"scim_config"`), []byte(`"custom_pages"`), []byte(`"allow_authenticate_via_warp"`),
 	[]byte(`"type":"private"`), []byte(`"type":"via_mcp_server_portal"`), []byte(`"type":"worker"`), []byte(`"type":"preview_worker"`),
 }
@@ -71,7 +71,7 @@ func unsupportedApplication(app *proto.Application) []string {
 	if app.Type != TypeSelfHosted {
 		return []string{app.Type}
 	}
-	if !slices.ContainsFunc(suspects, func(member []byte) bool { return bytes.Contains(app.Sent, member) }) {
+	if !slices.ContainsFunc(unsupportedMarkers, func(member []byte) bool { return bytes.Contains(app.Sent, member) }) {
 		return nil
 	}
 	sent := v4.Decode(app.Sent)

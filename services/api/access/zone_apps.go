@@ -64,21 +64,21 @@ func (s *API) checkZone(c *v4.Call, app, old *proto.Application) error {
 		if !isNew && !c.Zoned() {
 			continue
 		}
-		if err := placed(zones, app.Zone, d, p); err != nil {
+		if err := checkPlacement(zones, app.Zone, d, p); err != nil {
 			return err
 		}
 		if !isNew || !c.Zoned() {
 			continue
 		}
-		if err := s.takesNothing(c, app, d, p); err != nil {
+		if err := s.checkOverrides(c, app, d, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// placed returns an error if a destination does not belong to the zone.
-func placed(zones map[proto.Account]*proto.Zone, zone proto.Account, d string, p appmatch.Pattern) error {
+// checkPlacement returns an error if a destination does not belong to the zone.
+func checkPlacement(zones map[proto.Account]*proto.Zone, zone proto.Account, d string, p appmatch.Pattern) error {
 	z := zones[zone]
 	if z == nil || len(z.Hosts) == 0 {
 		return errZone("the zone %s has no host suffixes: set them with PUT /client/v4/zones/%s or --zone", zone, zone)
@@ -100,9 +100,9 @@ func placed(zones map[proto.Account]*proto.Zone, zone proto.Account, d string, p
 	return nil
 }
 
-// takesNothing returns an error if a destination would take requests from the team domain or from another owner's
+// checkOverrides returns an error if a destination would take requests from the team domain or from another owner's
 // application.
-func (s *API) takesNothing(c *v4.Call, app *proto.Application, d string, p appmatch.Pattern) error {
+func (s *API) checkOverrides(c *v4.Call, app *proto.Application, d string, p appmatch.Pattern) error {
 	if team, err := url.Parse(s.cfg.TeamDomain); err == nil {
 		if host, err := appmatch.Suffix(team.Hostname()); err == nil && p.Names(host) {
 			return errZone("%q is the team domain", v4.Clip(d))
@@ -132,7 +132,7 @@ func (s *API) mayChange(c *v4.Call, app *proto.Application) error {
 		if err != nil {
 			continue
 		}
-		if err := placed(zones, app.Zone, d, p); err != nil {
+		if err := checkPlacement(zones, app.Zone, d, p); err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ func MayGive(by, t *proto.APIToken) error {
 	switch {
 	case by.ExpiresAt != 0 && (t.ExpiresAt == 0 || t.ExpiresAt > by.ExpiresAt):
 		return cannotGive("a longer lifetime than its own (expires_on)")
-	case !noWider(t.AllowFrom, by.AllowFrom), !narrower(by.DenyFrom, t.DenyFrom):
+	case !noWider(t.AllowFrom, by.AllowFrom), !allWithin(by.DenyFrom, t.DenyFrom):
 		return cannotGive("use from more addresses than its own (condition)")
 	}
 	return nil
@@ -105,11 +105,11 @@ func cannotGive(what string) error {
 // noWider reports whether the allowed ranges of list include nothing outside those of than. An empty list allows
 // everything.
 func noWider(list, than []string) bool {
-	return len(than) == 0 || len(list) > 0 && narrower(list, than)
+	return len(than) == 0 || len(list) > 0 && allWithin(list, than)
 }
 
-// narrower reports whether each range of list lies within one of within.
-func narrower(list, within []string) bool {
+// allWithin reports whether each range of list lies within one of within.
+func allWithin(list, within []string) bool {
 	return !slices.ContainsFunc(list, func(text string) bool {
 		p, err := netip.ParsePrefix(text)
 		return err != nil || !slices.ContainsFunc(within, func(text string) bool {

@@ -56,7 +56,7 @@ func (s *API) identifyToken(r *http.Request) (account, zone proto.Account, token
 	// Wait for the newest tokens: another replica may have created or deleted this one a moment ago.
 	fresh := s.store.FreshTokens
 	if !s.store.Tokens.Known(hash) {
-		fresh = s.freshStranger
+		fresh = s.freshUnknown
 	}
 	if err := fresh(r.Context()); err != nil {
 		return account, zone, nil, given, err
@@ -94,8 +94,8 @@ func (s *API) authentic(r *http.Request, t *proto.APIToken, given presented) err
 // maxLookUps bounds how many requests with unknown credentials query the bus at once.
 const maxLookUps = 8
 
-// freshStranger is FreshTokens for unknown credentials, limited to [maxLookUps] at once.
-func (s *API) freshStranger(ctx context.Context) error {
+// freshUnknown is FreshTokens for unknown credentials, limited to [maxLookUps] at once.
+func (s *API) freshUnknown(ctx context.Context) error {
 	select {
 	case s.lookUps <- struct{}{}:
 		defer func() { <-s.lookUps }()

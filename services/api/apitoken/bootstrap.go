@@ -22,8 +22,8 @@ var ErrRevoked = errors.New("the bootstrap token was revoked, which cannot be un
 // revoked token stays revoked ([ErrRevoked]), and a token with restricted permissions stays restricted. With an e-mail
 // address the token is also an API key (X-Auth-Key).
 //
-// Operators should generate the first token with credential.NewAPIToken and store it before they pass it to Bootstrap or
-// [Config.BootstrapToken]: then nothing is lost if the process dies in between.
+// Operators should generate the first token with credential.NewAPIToken and store it before they pass it to Bootstrap
+// or [Config.BootstrapToken]: then nothing is lost if the process dies in between.
 func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto.Account, token, email string) (made bool, err error) {
 	if !Form.MatchString(token) || account.IsZero() {
 		return false, errors.New("bootstrap: a token of 40 to 80 characters of 0-9, A-Z, a-z, - and _, and an account are required")
@@ -34,7 +34,7 @@ func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto
 	revision, err := conn.Get(ctx, topology.Tokens, key, &there)
 	switch {
 	case err == nil:
-		return false, raise(ctx, conn, c, key, &there, revision, email)
+		return false, upgradeBootstrap(ctx, conn, c, key, &there, revision, email)
 	case !errors.Is(err, bus.ErrNotFound):
 		return false, fmt.Errorf("bootstrap token: %w", err)
 	case revision != 0:
@@ -53,8 +53,9 @@ func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto
 	return err == nil, err
 }
 
-// raise gives all permissions to a bootstrap token from a version without permissions, and sets its e-mail address.
-func raise(ctx context.Context, conn *bus.Conn, c clock.Clock, key string, t *proto.APIToken, revision uint64, email string) error {
+// upgradeBootstrap gives all permissions to a bootstrap token from a version without permissions, and sets its e-mail
+// address.
+func upgradeBootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, key string, t *proto.APIToken, revision uint64, email string) error {
 	was := *t
 	t.All = t.All || len(t.Policies) == 0
 	if email != "" {

@@ -117,14 +117,14 @@ type auditAction struct {
 	Type   string `json:"type"`
 }
 
-// auditNobody is the type of an actor that is not a person. The SDKs know only user, admin and this one.
-const auditNobody = "Cloudflare"
+// actorSystem is the type of an actor that is not a person. The SDKs know only user, admin and this one.
+const actorSystem = "Cloudflare"
 
 type auditActor struct {
 	ID    string `json:"id"`
 	Email string `json:"email"`
 	IP    string `json:"ip"`
-	Type  string `json:"type"` // user, or auditNobody for services
+	Type  string `json:"type"` // user, or actorSystem for services
 }
 
 type auditMetadata struct {
@@ -155,7 +155,7 @@ func newEntry(a proto.Account, e *proto.AuditEvent, alone bool) entry {
 		Resource: auditResource{e.Resource, e.Kind}, When: v4.Timestamp(e.At),
 	}
 	if e.Actor.Type == "system" {
-		v.Actor.Type, v.Interface = auditNobody, "system"
+		v.Actor.Type, v.Interface = actorSystem, "system"
 	}
 	if !alone && len(e.Before)+len(e.After) > MaxShown {
 		v.Metadata.Large = true

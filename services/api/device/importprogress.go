@@ -19,7 +19,7 @@ type progressWriter struct {
 	last time.Time
 }
 
-func newInformed(w http.ResponseWriter, r *http.Request) *progressWriter {
+func newProgressWriter(w http.ResponseWriter, r *http.Request) *progressWriter {
 	if r.Header.Get(HeaderProgress) == "" || !r.ProtoAtLeast(1, 1) {
 		return &progressWriter{}
 	}

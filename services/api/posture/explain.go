@@ -117,7 +117,7 @@ func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *pr
 	column := slices.IndexFunc(e.Checks, func(used proto.CheckRef) bool { return used.ID == check.ID })
 	if d.RevokedAt == 0 && row >= 0 {
 		result := &e.Results[row]
-		x.Score, x.Problem, x.S2SID, x.ObservedAt = score(result.Score), wrong(result.Problem), result.S2SID, v4.Timestamp(result.ObservedAt)
+		x.Score, x.Problem, x.S2SID, x.ObservedAt = score(result.Score), reasonText(result.Problem), result.S2SID, v4.Timestamp(result.ObservedAt)
 		if column >= 0 {
 			v := result.Verdicts[column]
 			x.Outcome, x.Reason, x.Observed, x.Used = v.Outcome, v.Reason, v.Observed, e.Checks[column].Revision

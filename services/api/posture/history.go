@@ -182,8 +182,8 @@ func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id prot
 			continue
 		}
 		past := pastResult{At: v4.Timestamp(e.EvaluatedAt), Integration: ref.Integration, Check: check.ID, CheckRevision: check.Revision, Tick: e.Tick,
-			Cause: e.Cause.String(), Status: e.Poll.Status, Error: wrong(e.Poll.Error), Score: score(r.Score), ObservedAt: v4.Timestamp(r.ObservedAt),
-			Problem: wrong(r.Problem), Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed, Seq: m.Seq}
+			Cause: e.Cause.String(), Status: e.Poll.Status, Error: reasonText(e.Poll.Error), Score: score(r.Score), ObservedAt: v4.Timestamp(r.ObservedAt),
+			Problem: reasonText(r.Problem), Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed, Seq: m.Seq}
 		if known, found := s.store.Catalog.Check(a, check.ID); found {
 			past.Name = known.Value.Name
 		}

@@ -89,7 +89,7 @@ func (p *pollView) count(pages []overview.Page, tick uint64, since proto.Millis)
 		}
 		p.Failed++
 		if failed == nil {
-			failed, p.Error = &pages[n], wrong(s.Error)
+			failed, p.Error = &pages[n], reasonText(s.Error)
 		}
 	}
 	p.Pages = max(p.Pages, open)

@@ -107,7 +107,7 @@ func viewPoll(pages overview.Aggregate, tick uint64, at time.Time) *pollView {
 		return nil
 	}
 	p := &pollView{Tick: tick, At: v4.Timestamp(proto.At(at)), Pages: pages.Pages, Devices: pages.Devices,
-		Pass: pages.Pass, Fail: pages.Fail, Unknown: pages.Unknown, Failed: pages.Failed, Error: wrong(pages.Error)}
+		Pass: pages.Pass, Fail: pages.Fail, Unknown: pages.Unknown, Failed: pages.Failed, Error: reasonText(pages.Error)}
 	if pages.Tick < tick {
 		return p
 	}

@@ -30,9 +30,9 @@ type usedCheck struct {
 	expected json.RawMessage
 }
 
-// holds returns an error if the log has deleted entries after seq, or ends before seq: the client would silently miss
-// lines otherwise.
-func (s *API) holds(ctx context.Context, seq uint64) error {
+// checkPosition returns an error if the log has deleted entries after seq, or ends before seq: the client would
+// silently miss lines otherwise.
+func (s *API) checkPosition(ctx context.Context, seq uint64) error {
 	log, err := s.store.Conn.JetStream().Stream(ctx, topology.PostureLog)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, r *proto.Resul
 	line := &postureLine{
 		DeviceID: r.Device, Registration: r.Device, PolicyID: check.ID, CheckName: check.Name, CheckType: check.Type,
 		Passed: r.Verdicts[i].Outcome == proto.OutcomePass, Expected: check.expected,
-		Received:  received{Score: score(r.Score), S2SID: r.S2SID, ObservedAt: v4.Timestamp(r.ObservedAt), Problem: wrong(r.Problem)},
+		Received:  received{Score: score(r.Score), S2SID: r.S2SID, ObservedAt: v4.Timestamp(r.ObservedAt), Problem: reasonText(r.Problem)},
 		Timestamp: v4.Timestamp(e.EvaluatedAt), Outcome: r.Verdicts[i].Outcome, Reason: r.Verdicts[i].Reason, Integration: ref.Integration,
 		Tick: e.Tick, CheckRevision: e.Checks[i].Revision, Cursor: at.String(),
 	}

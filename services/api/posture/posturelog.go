@@ -139,7 +139,7 @@ func (s *API) postureLog(w http.ResponseWriter, c *v4.Call) error {
 		return err
 	}
 	if q.after.seq != 0 {
-		if err := s.holds(ctx, q.after.seq); err != nil {
+		if err := s.checkPosition(ctx, q.after.seq); err != nil {
 			return err
 		}
 		r.First = max(r.First, q.after.seq)

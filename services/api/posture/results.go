@@ -184,13 +184,13 @@ func viewEntry(i *proto.Integration, e *proto.Entry) entryView {
 	v := entryView{Integration: i.ID, Name: i.Name, Tick: e.Tick, PolledAt: v4.Timestamp(e.Poll.At), EvaluatedAt: v4.Timestamp(e.EvaluatedAt)}
 	if e.Tick != 0 {
 		v.Poll = &pollDetail{Attempts: e.Poll.Attempts, Status: e.Poll.Status, TookMS: e.Poll.Took.Milliseconds(),
-			Error: wrong(e.Poll.Error), Detail: e.Poll.Detail}
+			Error: reasonText(e.Poll.Error), Detail: e.Poll.Detail}
 	}
 	return v
 }
 
-// wrong returns the text of a reason; "" for [proto.ReasonNone].
-func wrong(r proto.Reason) string {
+// reasonText returns the text of a reason; "" for [proto.ReasonNone].
+func reasonText(r proto.Reason) string {
 	if r == proto.ReasonNone {
 		return ""
 	}
@@ -198,7 +198,7 @@ func wrong(r proto.Reason) string {
 }
 
 func (s *API) viewResult(a proto.Account, e *proto.Entry, r *proto.Result) resultView {
-	v := resultView{ObservedAt: v4.Timestamp(r.ObservedAt), Problem: wrong(r.Problem), S2SID: r.S2SID, Checks: make([]verdictView, len(r.Verdicts))}
+	v := resultView{ObservedAt: v4.Timestamp(r.ObservedAt), Problem: reasonText(r.Problem), S2SID: r.S2SID, Checks: make([]verdictView, len(r.Verdicts))}
 	if r.Score != proto.NoScore {
 		v.Score = &r.Score
 	}

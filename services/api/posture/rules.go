@@ -116,7 +116,7 @@ func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check pr
 		return v4.Response{}, err
 	}
 	if old.Value == nil || old.Value.Integration != check.Integration {
-		if err := s.settle(ctx, c.Account, &check, revision, old.Value); err != nil {
+		if err := s.undoExcess(ctx, c.Account, &check, revision, old.Value); err != nil {
 			return v4.Response{}, err
 		}
 	}
@@ -147,9 +147,9 @@ func (s *API) others(a proto.Account, check *proto.Check) int {
 	return n
 }
 
-// settle undoes a write that exceeded the number of checks of an integration because several were saved at once. Each
-// request counts after its own write, so at least the later ones see them all.
-func (s *API) settle(ctx context.Context, a proto.Account, check *proto.Check, revision uint64, old *proto.Check) error {
+// undoExcess undoes a write that exceeded the number of checks of an integration because several were saved at once.
+// Each request counts after its own write, so at least the later ones see them all.
+func (s *API) undoExcess(ctx context.Context, a proto.Account, check *proto.Check, revision uint64, old *proto.Check) error {
 	if check.Integration.IsZero() {
 		return nil
 	}

@@ -18,16 +18,16 @@ import (
 
 // Reserve returns the reservations of some names, for a write. The caller must check the resources afterwards.
 func (s *Store) Reserve(ctx context.Context, a proto.Account, things []string) ([]Write, error) {
-	claims := make([]Write, len(things))
+	reservations := make([]Write, len(things))
 	for n, what := range things {
 		key := topology.ConfigKey(a, topology.KindClaim, topology.ClaimID(a, what))
 		m, err := s.Conn.Last(ctx, topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, key))
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
 			return nil, err
 		}
-		if claims[n] = (Write{Key: key, Reservation: true}); err == nil {
-			claims[n].Prior.Revision = m.Seq
+		if reservations[n] = (Write{Key: key, Reservation: true}); err == nil {
+			reservations[n].Prior.Revision = m.Seq
 		}
 	}
-	return claims, nil
+	return reservations, nil
 }
