@@ -62,22 +62,28 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, metrics: m, store: store.New(deps.Bus, deps.Log, deps.Clock, m.owed), ending: make(chan struct{})}
+	s := &Service{cfg: cfg, metrics: m, store: store.New(deps.Bus, deps.Log, deps.Clock, m.owed),
+		ending: make(chan struct{})}
 	s.streams = v4.NewStreams(cfg.Streams, s.ending)
 	s.device = device.New(cfg.answerTimeout, s.store, s.streams, s.ending, m.rows)
-	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
+	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
+		Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
 	s.posture = posture.New(
-		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout},
-		posture.Deps{Store: s.store, Device: s.device, Streams: s.streams, CheckUsers: s.access.CheckUsers, Probes: m.probes, Following: m.streams},
+		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
+			ProbeTimeout: cfg.ProbeTimeout},
+		posture.Deps{Store: s.store, Device: s.device, Streams: s.streams, CheckUsers: s.access.CheckUsers, Probes: m.probes,
+			Following: m.streams},
 	)
 	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
 	s.auditlog = auditlog.New(s.store)
-	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody, ClientTimeout: cfg.clientTimeout, Observe: m.request}
+	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody,
+		ClientTimeout: cfg.clientTimeout, Observe: m.request}
 	rules, err := rulebook.New(s.store.Catalog, deps.Log, func(*policy.Problem) {})
 	if err != nil {
 		return nil, err
 	}
-	s.identity = identity.New(identity.Deps{Store: s.store, Device: s.device, Access: s.access, Posture: s.posture, Rules: rules})
+	s.identity = identity.New(identity.Deps{Store: s.store, Device: s.device, Access: s.access, Posture: s.posture,
+		Rules: rules})
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()
 	return s, nil
@@ -86,7 +92,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // routes returns all routes of the API.
 func (s *Service) routes() []v4.Route {
 	return slices.Concat(
-		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(), s.auditlog.Routes(),
+		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(),
+		s.auditlog.Routes(),
 	)
 }
 
@@ -98,10 +105,12 @@ func (s *Service) newHandler(routes []v4.Route) http.Handler {
 // Run serves until ctx ends. It waits for the topology first.
 func (s *Service) Run(ctx context.Context) error {
 	err := s.store.Conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
-		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog, topology.AuditOutbox)
+		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog,
+		topology.AuditOutbox)
 	if err == nil && s.cfg.BootstrapToken != "" {
 		err = s.store.Conn.Await(ctx, "the bootstrap token", func(ctx context.Context) error {
-			_, err := apitoken.Bootstrap(ctx, s.store.Conn, s.store.Clock, s.cfg.Account, s.cfg.BootstrapToken, s.cfg.BootstrapEmail)
+			_, err := apitoken.Bootstrap(ctx, s.store.Conn, s.store.Clock, s.cfg.Account, s.cfg.BootstrapToken,
+				s.cfg.BootstrapEmail)
 			return err
 		})
 		if errors.Is(err, apitoken.ErrRevoked) {

@@ -23,7 +23,8 @@ func (s *API) revokeTokens(ctx context.Context, c *v4.Call) (v4.Response, error)
 }
 
 // changeApplication applies a change to the application that the path names. It tries again after a lost race.
-func (s *API) changeApplication(ctx context.Context, c *v4.Call, change func(*proto.Application) error) (*proto.Application, uint64, error) {
+func (s *API) changeApplication(ctx context.Context, c *v4.Call,
+	change func(*proto.Application) error) (*proto.Application, uint64, error) {
 	for range store.MaxAttempts {
 		old, err := s.Application(ctx, c)
 		if err != nil {
@@ -61,7 +62,8 @@ func (s *API) changeSettings(ctx context.Context, c *v4.Call) (v4.Response, erro
 	var now settings
 	_, revision, err := s.changeApplication(ctx, c, func(app *proto.Application) error {
 		sent := v4.Decode(app.Sent)
-		for name, into := range map[string]*bool{"allow_iframe": &now.AllowIframe, "skip_interstitial": &now.SkipInterstitial} {
+		for name, into := range map[string]*bool{"allow_iframe": &now.AllowIframe,
+			"skip_interstitial": &now.SkipInterstitial} {
 			said, given, err := body.Bool(name)
 			if err != nil {
 				return err

@@ -44,7 +44,8 @@ func (s *API) listAppPolicies(ctx context.Context, c *v4.Call) (v4.Response, err
 }
 
 // linkedPolicy returns an application and its link to the policy that the path names.
-func (s *API) linkedPolicy(ctx context.Context, c *v4.Call) (catalog.Record[proto.Application], int, catalog.Record[proto.Policy], error) {
+func (s *API) linkedPolicy(ctx context.Context,
+	c *v4.Call) (catalog.Record[proto.Application], int, catalog.Record[proto.Policy], error) {
 	var policy catalog.Record[proto.Policy]
 	app, err := s.Application(ctx, c)
 	if err != nil {
@@ -196,7 +197,8 @@ func itemsOf(links []proto.PolicyLink) []policyItem {
 }
 
 // relink replaces the policies of an application.
-func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.Application], items []policyItem) ([]proto.PolicyLink, error) {
+func (s *API) relink(ctx context.Context, c *v4.Call, old catalog.Record[proto.Application],
+	items []policyItem) ([]proto.PolicyLink, error) {
 	items = slices.DeleteFunc(items, func(i policyItem) bool {
 		// An existing link to a deleted policy is dropped; a new link to a missing policy is the client's mistake.
 		_, found := s.store.Catalog.Policy(c.Account, i.id)

@@ -29,11 +29,15 @@ var hostedTypes = []string{"ssh", "vnc", "rdp", "mcp_portal"}
 var applicationMembers = map[string]v4.MemberKind{
 	"app_launcher_visible": v4.BoolMember, "auto_redirect_to_identity": v4.BoolMember, "allowed_idps": v4.StringsMember,
 	"allow_authenticate_via_warp": v4.BoolMember, "allow_iframe": v4.BoolMember, "enable_binding_cookie": v4.BoolMember,
-	"http_only_cookie_attribute": v4.BoolMember, "path_cookie_attribute": v4.BoolMember, "same_site_cookie_attribute": v4.StringMember,
-	"options_preflight_bypass": v4.BoolMember, "cors_headers": v4.ObjectMember, "skip_interstitial": v4.BoolMember,
-	"service_auth_401_redirect": v4.BoolMember, "read_service_tokens_from_header": v4.StringMember, "logo_url": v4.StringMember,
-	"custom_deny_message": v4.StringMember, "custom_deny_url": v4.StringMember, "custom_non_identity_deny_url": v4.StringMember,
-	"custom_pages": v4.StringsMember, "tags": v4.StringsMember, "scim_config": v4.ObjectMember, "mfa_config": v4.ObjectMember,
+	"http_only_cookie_attribute": v4.BoolMember, "path_cookie_attribute": v4.BoolMember,
+	"same_site_cookie_attribute": v4.StringMember,
+	"options_preflight_bypass":   v4.BoolMember, "cors_headers": v4.ObjectMember, "skip_interstitial": v4.BoolMember,
+	"service_auth_401_redirect": v4.BoolMember, "read_service_tokens_from_header": v4.StringMember,
+	"logo_url":            v4.StringMember,
+	"custom_deny_message": v4.StringMember, "custom_deny_url": v4.StringMember,
+	"custom_non_identity_deny_url": v4.StringMember,
+	"custom_pages":                 v4.StringsMember, "tags": v4.StringsMember, "scim_config": v4.ObjectMember,
+	"mfa_config":          v4.ObjectMember,
 	"oauth_configuration": v4.ObjectMember, "use_clientless_isolation_app_launcher_url": v4.BoolMember,
 }
 

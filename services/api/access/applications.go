@@ -31,7 +31,8 @@ func (s *API) applicationRoutes() []v4.Route {
 		{Method: http.MethodPut, Path: one, Scope: permission.Apps, Handle: s.updateApplication, Zones: true},
 		{Method: http.MethodDelete, Path: one, Scope: permission.Apps, Handle: s.deleteApplication, Zones: true},
 		{Method: http.MethodPost, Path: one + "/revoke_tokens", Scope: permission.Apps, Handle: s.revokeTokens, Zones: true},
-		{Method: http.MethodPost, Path: one + "/revoke-tokens", Scope: permission.Apps, Handle: s.revokeTokens, Zones: true}, // spelling of the Go SDK v0
+		{Method: http.MethodPost, Path: one + "/revoke-tokens", Scope: permission.Apps, Handle: s.revokeTokens, Zones: true},
+		// spelling of the Go SDK v0
 		{Method: http.MethodPut, Path: one + "/settings", Scope: permission.Apps, Handle: s.changeSettings, Zones: true},
 		{Method: http.MethodPatch, Path: one + "/settings", Scope: permission.Apps, Handle: s.changeSettings, Zones: true},
 	}, s.appPolicyRoutes()...)
@@ -49,7 +50,8 @@ func (s *API) viewApplication(a proto.Account, app *proto.Application) json.RawM
 		Unsupported []string          `json:"x_unsupported,omitempty"`
 		CreatedAt   v4.Timestamp      `json:"created_at"`
 		UpdatedAt   v4.Timestamp      `json:"updated_at"`
-	}{app.ID, app.ID, app.AUD, policies, app.OriginURL, v4.Union(s.unsupportedApplication(a, app), unsupported), v4.Timestamp(app.CreatedAt), v4.Timestamp(app.UpdatedAt)})
+	}{app.ID, app.ID, app.AUD, policies, app.OriginURL, v4.Union(s.unsupportedApplication(a, app), unsupported),
+		v4.Timestamp(app.CreatedAt), v4.Timestamp(app.UpdatedAt)})
 }
 
 func (s *API) listApplications(ctx context.Context, c *v4.Call) (v4.Response, error) {
@@ -60,7 +62,10 @@ func (s *API) listApplications(ctx context.Context, c *v4.Call) (v4.Response, er
 	all := s.index.account(c.Account).apps.All()
 	if c.Zoned() || v4.HasParam(q, "aud", "name", "domain", "search") {
 		wants := applicationFilter(q)
-		all = store.Filter(all, func(app catalog.Record[proto.Application]) bool { return c.Sees(app.Value.Zone) && wants(app.Value) })
+		all = store.Filter(all, func(app catalog.Record[proto.Application]) bool {
+			return c.Sees(app.Value.Zone) &&
+				wants(app.Value)
+		})
 	}
 	part, info, err := v4.Page(q, all)
 	if err != nil {
@@ -148,8 +153,9 @@ func (s *API) updateApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 	if err != nil {
 		return v4.Response{}, err
 	}
-	app := proto.Application{ID: old.Value.ID, AUD: old.Value.AUD, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.store.Clock.Now()),
-		Policies: old.Value.Policies, Zone: old.Value.Zone}
+	app := proto.Application{ID: old.Value.ID, AUD: old.Value.AUD, CreatedAt: old.Value.CreatedAt,
+		UpdatedAt: proto.At(s.store.Clock.Now()),
+		Policies:  old.Value.Policies, Zone: old.Value.Zone}
 	a, err := s.saveApplication(ctx, c, body, &app, old)
 	if app.Name != old.Value.Name {
 		a.Messages = s.sameApplicationName(c, &app)
@@ -157,7 +163,8 @@ func (s *API) updateApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 	return a, err
 }
 
-func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, app *proto.Application, old catalog.Record[proto.Application]) (v4.Response, error) {
+func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, app *proto.Application,
+	old catalog.Record[proto.Application]) (v4.Response, error) {
 	if err := ReadApplication(body, app, old.Value); err != nil {
 		return v4.Response{}, err
 	}
@@ -246,7 +253,8 @@ func (s *API) deleteApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 			return v4.Response{}, err
 		}
 		owned := deletions(c.Account, s.index.ownedBy(c.Account, app.Value.ID))
-		_, err = s.store.Commit(ctx, c.Account, topology.Config, append(owned, store.ConfigWrite(c.Account, topology.KindApplication, app.Value.ID, nil, store.PriorOf(app)))...)
+		_, err = s.store.Commit(ctx, c.Account, topology.Config,
+			append(owned, store.ConfigWrite(c.Account, topology.KindApplication, app.Value.ID, nil, store.PriorOf(app)))...)
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

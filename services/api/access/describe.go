@@ -10,13 +10,16 @@ import (
 // operations describes the routes of Access.
 func (s *API) operations() openapi.Operations {
 	policies := openapi.Resource{
-		Path: "/access/apps/{id}/policies", ID: "{policy}", One: "a policy of an application", Many: "the policies of an application, by precedence",
-		View: openapi.Ref("Policy"), Body: openapi.Ref("PolicyBody"), CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
+		Path: "/access/apps/{id}/policies", ID: "{policy}", One: "a policy of an application",
+		Many: "the policies of an application, by precedence",
+		View: openapi.Ref("Policy"), Body: openapi.Ref("PolicyBody"), CreateStatus: http.StatusCreated,
+		DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
 		BodyDetails: "A body with only an id and a precedence links the reusable policy with that id.",
 	}
 	return openapi.Union(
 		openapi.Resource{
-			Path: "/access/apps", ID: "{id}", One: "an application", Many: "applications, the oldest first", View: openapi.Ref("Application"), Body: openapi.Ref("ApplicationBody"),
+			Path: "/access/apps", ID: "{id}", One: "an application", Many: "applications, the oldest first",
+			View: openapi.Ref("Application"), Body: openapi.Ref("ApplicationBody"),
 			CreateStatus: http.StatusCreated, DeleteStatus: http.StatusAccepted, Deleted: openapi.Of[v4.IDOnly](),
 			Query: []openapi.Parameter{
 				{Name: "aud", Description: "Filter by AUD tag.", Schema: openapi.Text()},
@@ -25,15 +28,21 @@ func (s *API) operations() openapi.Operations {
 				openapi.SearchParam,
 				{Name: "exact", Description: "Match name and domain as a whole instead of in part.", Schema: openapi.Bool()},
 			},
-			BodyDetails: "Unsupported members are stored and returned, and listed in x_unsupported. A destination of another application is rejected.",
+			BodyDetails: "Unsupported members are stored and returned, and listed in x_unsupported. A destination of another " +
+				"application is rejected.",
 		}.Operations(),
 		policies.Operations(),
 		openapi.Operations{
-			"PUT /access/apps/{id}/policies/{policy}/make_reusable": {Summary: "Let other applications link a policy of an application", Body: openapi.Object(nil), Result: openapi.Ref("Policy")},
-			"POST /access/apps/{id}/revoke_tokens":                  {Summary: "Revoke all tokens issued for an application so far", Status: http.StatusAccepted, Result: openapi.Object(nil)},
-			"POST /access/apps/{id}/revoke-tokens":                  {Summary: "Revoke all tokens of an application (path of an old SDK)", Status: http.StatusAccepted, Result: openapi.Object(nil)},
-			"PUT /access/apps/{id}/settings":                        {Summary: "Change an application's settings", Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
-			"PATCH /access/apps/{id}/settings":                      {Summary: "Change some of an application's settings", Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
+			"PUT /access/apps/{id}/policies/{policy}/make_reusable": {Summary: "Let other applications link a policy of an " +
+				"application", Body: openapi.Object(nil), Result: openapi.Ref("Policy")},
+			"POST /access/apps/{id}/revoke_tokens": {Summary: "Revoke all tokens issued for an application so far",
+				Status: http.StatusAccepted, Result: openapi.Object(nil)},
+			"POST /access/apps/{id}/revoke-tokens": {Summary: "Revoke all tokens of an application (path of an old SDK)",
+				Status: http.StatusAccepted, Result: openapi.Object(nil)},
+			"PUT /access/apps/{id}/settings": {Summary: "Change an application's settings",
+				Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
+			"PATCH /access/apps/{id}/settings": {Summary: "Change some of an application's settings",
+				Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
 		},
 		s.tags.Operations(), s.groups.Operations(), s.providers.Operations(), s.policies.Operations(),
 		serviceTokenOperations(), organizationOperations(),
@@ -42,18 +51,25 @@ func (s *API) operations() openapi.Operations {
 
 func serviceTokenOperations() openapi.Operations {
 	token := openapi.Resource{
-		Path: "/access/service_tokens", ID: "{id}", One: "a service token", Many: "service tokens, the oldest first", View: openapi.Ref("ServiceToken"),
-		Body: openapi.Ref("ServiceTokenBody"), CreateStatus: http.StatusCreated, Deleted: openapi.Ref("ServiceToken"), Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
-		BodyDetails: "The secret is returned only in this response. A body with client_id and client_secret imports a token that is in use elsewhere.",
+		Path: "/access/service_tokens", ID: "{id}", One: "a service token", Many: "service tokens, the oldest first",
+		View: openapi.Ref("ServiceToken"),
+		Body: openapi.Ref("ServiceTokenBody"), CreateStatus: http.StatusCreated, Deleted: openapi.Ref("ServiceToken"),
+		Query: []openapi.Parameter{openapi.NameParam, openapi.SearchParam},
+		BodyDetails: "The secret is returned only in this response. A body with client_id and client_secret imports a " +
+			"token that is in use elsewhere.",
 	}
 	ops := token.Operations()
 	ops["PUT /access/service_tokens/{id}"] = openapi.Operation{
-		Summary: "Change a service token", Details: "Members absent from the body do not change. A higher client_secret_version creates a new secret.",
-		Body: openapi.Ref("ServiceTokenBody"), Result: openapi.Ref("ServiceToken"),
+		Summary: "Change a service token",
+		Details: "Members absent from the body do not change. A higher client_secret_version creates a new secret.",
+		Body:    openapi.Ref("ServiceTokenBody"), Result: openapi.Ref("ServiceToken"),
 	}
-	ops["POST /access/service_tokens/{id}/refresh"] = openapi.Operation{Summary: "Extend a service token by a year", Result: openapi.Ref("ServiceToken")}
+	ops["POST /access/service_tokens/{id}/refresh"] = openapi.Operation{Summary: "Extend a service token by a year",
+		Result: openapi.Ref("ServiceToken")}
 	ops["POST /access/service_tokens/{id}/rotate"] = openapi.Operation{
-		Summary: "Rotate the secret of a service token", Details: "The new secret is returned only in this response. The previous one stays valid until the time in the body, if there is one.",
+		Summary: "Rotate the secret of a service token",
+		Details: "The new secret is returned only in this response. The previous one stays valid until the time in the " +
+			"body, if there is one.",
 		Body: openapi.Object(openapi.Members{graceMember: openapi.Time().OrNull()}), Result: openapi.Ref("ServiceToken"),
 	}
 	return ops
@@ -69,12 +85,15 @@ func organizationOperations() openapi.Operations {
 	keys := openapi.Operation{Result: openapi.Of[keysView](), Beside: openapi.Of[keysView]()}
 	get, put, rotate := keys, keys, keys
 	get.Summary = "Get the status of the signing keys"
-	put.Summary, put.Body = "Change the rotation interval of the signing keys", openapi.Object(openapi.Members{"key_rotation_interval_days": openapi.Between(minRotation, maxRotation)}, "key_rotation_interval_days")
+	put.Summary, put.Body = "Change the rotation interval of the signing keys",
+		openapi.Object(openapi.Members{"key_rotation_interval_days": openapi.Between(minRotation, maxRotation)},
+			"key_rotation_interval_days")
 	rotate.Summary, rotate.Body = "Rotate the signing keys now", openapi.Object(nil)
 	return openapi.Operations{
-		"GET /access/organizations":   {Summary: "Get the organisation", Result: openapi.Ref("Organization")},
-		"POST /access/organizations":  with("Create the organisation", http.StatusCreated),
-		"PUT /access/organizations":   with("Replace the organisation; strict_service_token_auth and service_token_inactivity do not change if they are absent", 0),
+		"GET /access/organizations":  {Summary: "Get the organisation", Result: openapi.Ref("Organization")},
+		"POST /access/organizations": with("Create the organisation", http.StatusCreated),
+		"PUT /access/organizations": with("Replace the organisation; strict_service_token_auth and "+
+			"service_token_inactivity do not change if they are absent", 0),
 		"PATCH /access/organizations": with("Change the organisation with a JSON merge patch", 0),
 		"GET /access/keys":            get,
 		"PUT /access/keys":            put,
@@ -84,16 +103,23 @@ func organizationOperations() openapi.Operations {
 
 // accountOperations describes the routes of the account and its zones.
 func accountOperations() openapi.Operations {
-	body := openapi.Object(openapi.Members{"name": openapi.Text(), "account": openapi.Object(nil), "x_host_suffixes": openapi.List(openapi.Text()).Describe("Host suffixes of the zone's applications. Defaults to the zone's name.")})
+	body := openapi.Object(openapi.Members{"name": openapi.Text(), "account": openapi.Object(nil),
+		"x_host_suffixes": openapi.List(openapi.Text()).Describe("Host suffixes of the zone's applications. Defaults to " +
+			"the zone's name.")})
 	named := []openapi.Parameter{openapi.NameParam}
 	return openapi.Operations{
-		"GET /client/v4/accounts":           {Summary: "List the account of the token", Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[AccountView]()), Info: openapi.Of[v4.PageInfo]()},
-		"GET ":                              {Summary: "Get the account", Result: openapi.Of[AccountView]()},
-		"GET /client/v4/zones":              {Summary: "List the zones available to the token", Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[zoneView]()), Info: openapi.Of[v4.PageInfo]()},
-		"POST /client/v4/zones":             {Summary: "Create a zone", Body: body, Result: openapi.Of[zoneView]()},
-		"GET /client/v4/zones/{zone_id}":    {Summary: "Get a zone", Result: openapi.Of[zoneView]()},
-		"PUT /client/v4/zones/{zone_id}":    {Summary: "Create or replace a zone", Body: body, Result: openapi.Of[zoneView]()},
-		"PATCH /client/v4/zones/{zone_id}":  {Summary: "Change a zone", Body: body, Result: openapi.Of[zoneView]()},
-		"DELETE /client/v4/zones/{zone_id}": {Summary: "Delete a zone without applications", Result: openapi.Closed(openapi.Members{"id": openapi.Text()})},
+		"GET /client/v4/accounts": {Summary: "List the account of the token",
+			Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[AccountView]()),
+			Info: openapi.Of[v4.PageInfo]()},
+		"GET ": {Summary: "Get the account", Result: openapi.Of[AccountView]()},
+		"GET /client/v4/zones": {Summary: "List the zones available to the token",
+			Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[zoneView]()),
+			Info: openapi.Of[v4.PageInfo]()},
+		"POST /client/v4/zones":            {Summary: "Create a zone", Body: body, Result: openapi.Of[zoneView]()},
+		"GET /client/v4/zones/{zone_id}":   {Summary: "Get a zone", Result: openapi.Of[zoneView]()},
+		"PUT /client/v4/zones/{zone_id}":   {Summary: "Create or replace a zone", Body: body, Result: openapi.Of[zoneView]()},
+		"PATCH /client/v4/zones/{zone_id}": {Summary: "Change a zone", Body: body, Result: openapi.Of[zoneView]()},
+		"DELETE /client/v4/zones/{zone_id}": {Summary: "Delete a zone without applications",
+			Result: openapi.Closed(openapi.Members{"id": openapi.Text()})},
 	}
 }

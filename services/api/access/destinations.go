@@ -48,7 +48,8 @@ func parseDestinations(body v4.Object) (destinations, error) {
 			o.Set("type", kind)
 		}
 		if err != nil || !slices.Contains(destinationTypes, kind) {
-			return d, v4.Invalid("destinations[%d].type must be one of public, private, via_mcp_server_portal, worker, preview_worker", n)
+			return d, v4.Invalid("destinations[%d].type must be one of public, private, via_mcp_server_portal, worker, "+
+				"preview_worker", n)
 		}
 		if uri, err := o.Text("uri"); err != nil || kind == "public" && uri == "" {
 			return d, v4.Invalid("destinations[%d] needs a uri such as app.example.com/path", n)

@@ -25,7 +25,8 @@ func readGate(body v4.Object) (proto.Gate, error) {
 	var err error
 	flags := map[string]*bool{
 		"service_auth_401_redirect": &g.Refuse401, "auto_redirect_to_identity": &g.AutoRedirect,
-		"options_preflight_bypass": &g.OptionsBypass, "path_cookie_attribute": &g.CookiePath, "enable_binding_cookie": &g.CookieBinding,
+		"options_preflight_bypass": &g.OptionsBypass, "path_cookie_attribute": &g.CookiePath,
+		"enable_binding_cookie": &g.CookieBinding,
 	}
 	for name, flag := range flags {
 		if *flag, _, err = body.Bool(name); err != nil {
@@ -52,7 +53,8 @@ func readGate(body v4.Object) (proto.Gate, error) {
 	if len(g.DenyMessage) > maxDenyMessage {
 		return g, v4.Invalid("custom_deny_message must be at most %d bytes", maxDenyMessage)
 	}
-	for name, to := range map[string]*string{"custom_deny_url": &g.DenyURL, "custom_non_identity_deny_url": &g.NonIdentityDenyURL} {
+	for name, to := range map[string]*string{"custom_deny_url": &g.DenyURL,
+		"custom_non_identity_deny_url": &g.NonIdentityDenyURL} {
 		if *to, err = body.Text(name); err != nil {
 			return g, err
 		}
@@ -92,7 +94,8 @@ func readTokenHeader(body v4.Object) (string, error) {
 	case !headername.IsToken(name) || len(name) > 128:
 		return "", v4.Invalid("read_service_tokens_from_header must be the name of a header")
 	case !usable:
-		return "", v4.Invalid("read_service_tokens_from_header cannot be %s, which HTTP, proxies or Plumbline use themselves: choose another header, such as Authorization", v4.Clip(name))
+		return "", v4.Invalid("read_service_tokens_from_header cannot be %s, which HTTP, proxies or Plumbline use "+
+			"themselves: choose another header, such as Authorization", v4.Clip(name))
 	}
 	return name, nil
 }

@@ -22,7 +22,8 @@ import (
 // newGroups returns the kind of groups.
 func (s *API) newGroups() *resource.Kind[proto.Group, *proto.Group] {
 	return &resource.Kind[proto.Group, *proto.Group]{
-		Store: s.store, Name: "group", Kind: topology.KindGroup, Path: "/access/groups", Scope: permission.Organization, Zones: true, NotFound: errNoGroup,
+		Store: s.store, Name: "group", Kind: topology.KindGroup, Path: "/access/groups", Scope: permission.Organization,
+		Zones: true, NotFound: errNoGroup,
 		Find: resource.ByID(s.store.Catalog.Group),
 		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Group]] {
 			return s.index.account(a).groups.All()
@@ -61,7 +62,8 @@ func filterGroups(q url.Values) func(*proto.Group) bool {
 // groupUnused returns an error while a policy or another group names the group: deleting it would silently change which
 // users they admit.
 func (s *API) groupUnused(a proto.Account, g *proto.Group) error {
-	return resource.InUse("group", s.rulesWith(a, g.ID, func(r proto.Rule) bool { return r.Selector == "group" && ruleNames(r, "id", g.ID) }))
+	return resource.InUse("group",
+		s.rulesWith(a, g.ID, func(r proto.Rule) bool { return r.Selector == "group" && ruleNames(r, "id", g.ID) }))
 }
 
 // readGroup reads a whole group and keeps the body as sent. The caller sets id, zone and times.
@@ -73,7 +75,8 @@ func (s *API) readGroup(a proto.Account, body v4.Object, g *proto.Group) error {
 	if g.Name == "" {
 		return v4.Invalid("a group needs a name")
 	}
-	for member, rules := range map[string]*[]proto.Rule{"include": &g.Include, "exclude": &g.Exclude, "require": &g.Require} {
+	for member, rules := range map[string]*[]proto.Rule{"include": &g.Include, "exclude": &g.Exclude,
+		"require": &g.Require} {
 		if *rules, err = readRules(body, member); err != nil {
 			return err
 		}
@@ -95,7 +98,8 @@ func (s *API) readGroup(a proto.Account, body v4.Object, g *proto.Group) error {
 func (s *API) checkGroupsExist(a proto.Account, lists ...[]proto.Rule) error {
 	for _, id := range groupsIn(lists...) {
 		if _, found := s.store.Catalog.Group(a, id); !found {
-			return v4.Errorf(http.StatusBadRequest, v4.CodeNoSuchGroup, "access.api.error.invalid_request: failed to load group %s", id)
+			return v4.Errorf(http.StatusBadRequest, v4.CodeNoSuchGroup,
+				"access.api.error.invalid_request: failed to load group %s", id)
 		}
 	}
 	return nil
@@ -134,7 +138,8 @@ func groupsIn(lists ...[]proto.Rule) []proto.ID {
 }
 
 func (s *API) viewGroup(a proto.Account, g *proto.Group) json.RawMessage {
-	unsupported := v4.Union(policy.Unsupported(g.Include, g.Exclude, g.Require), s.danglingSelectors(a, g.Include, g.Exclude, g.Require))
+	unsupported := v4.Union(policy.Unsupported(g.Include, g.Exclude, g.Require),
+		s.danglingSelectors(a, g.Include, g.Exclude, g.Require))
 	return v4.Splice(g.Sent, struct {
 		ID          proto.ID                     `json:"id"`
 		UID         proto.ID                     `json:"uid"`

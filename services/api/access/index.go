@@ -52,8 +52,9 @@ func (x *index) apply(ch catalog.Change) {
 	c := x.of[ch.Account]
 	if c == nil {
 		c = &contents{
-			owned: map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]]{}, links: map[proto.ID]int{}, tagged: map[string]int{},
-			named: map[proto.ID]int{}, owners: map[string][]proto.ID{},
+			owned: map[proto.ID]*store.Ordered[catalog.Record[proto.Policy]]{}, links: map[proto.ID]int{},
+			tagged: map[string]int{},
+			named:  map[proto.ID]int{}, owners: map[string][]proto.ID{},
 		}
 		x.of[ch.Account] = c
 	}
@@ -92,7 +93,9 @@ func (x *index) apply(ch catalog.Change) {
 }
 
 // applyChange applies a change to an ordered index. It returns the resource before and after, nil if there is none.
-func shelve[T any](on *store.Ordered[catalog.Record[T]], ch catalog.Change, made func(*T) proto.Millis) (was, is *T) {
+func applyChange[T any](
+	on *store.Ordered[catalog.Record[T]], ch catalog.Change, made func(*T) proto.Millis,
+) (was, is *T) {
 	was, _ = ch.Was.(*T)
 	if is, _ = ch.Is.(*T); is == nil {
 		on.Remove(ch.ID)

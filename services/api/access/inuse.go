@@ -84,7 +84,8 @@ func (s *API) refersToSomething(a proto.Account, r proto.Rule) bool {
 
 // referenceVersion returns a counter of creations and deletions of the things that rules refer to.
 func (s *API) referenceVersion() uint64 {
-	return s.store.Catalog.RevisionOf(topology.KindCheck, topology.KindIDP, topology.KindGroup) + s.store.Tokens.ServiceTokenChanges()
+	return s.store.Catalog.RevisionOf(topology.KindCheck, topology.KindIDP,
+		topology.KindGroup) + s.store.Tokens.ServiceTokenChanges()
 }
 
 // absentIDP reports whether allowed_idps of an application names a provider that does not exist.

@@ -58,7 +58,8 @@ func (s *API) updateKeys(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	}
 	days, given, err := body.Int("key_rotation_interval_days", minRotation, maxRotation)
 	if err != nil || !given {
-		return v4.Response{}, v4.Invalid("key_rotation_interval_days must be a whole number from %d to %d", minRotation, maxRotation)
+		return v4.Response{}, v4.Invalid("key_rotation_interval_days must be a whole number from %d to %d", minRotation,
+			maxRotation)
 	}
 	return s.commandKeys(ctx, c, &proto.KeysCommand{IntervalDays: days})
 }
@@ -87,7 +88,8 @@ func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCo
 	}
 	if !s.cfg.Account.IsZero() && c.Account != s.cfg.Account {
 		return v4.Response{}, v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
-			"Unauthorized to access requested resource: all accounts share the signing keys, and only a token of the account %s may change them", s.cfg.Account)
+			"Unauthorized to access requested resource: all accounts share the signing keys, and only a token of the account "+
+				"%s may change them", s.cfg.Account)
 	}
 	action, err := s.store.BeginAction(ctx, c.Account, told)
 	if err != nil {
@@ -115,7 +117,8 @@ func (s *API) askExchange(ctx context.Context, command *proto.KeysCommand) (keys
 	err := s.store.Conn.Request(ctx, topology.KeysCommands, command, &reply)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		p := v4.Errorf(http.StatusServiceUnavailable, v4.CodeUnavailable, "the signing keys are not available because no exchange is running: start one, then try again")
+		p := v4.Errorf(http.StatusServiceUnavailable, v4.CodeUnavailable,
+			"the signing keys are not available because no exchange is running: start one, then try again")
 		p.Cause = err
 		return keysView{}, p
 	case err != nil:

@@ -154,18 +154,21 @@ func (s *API) plan(a proto.Account, app proto.ID, items []policyItem, now proto.
 }
 
 func samePolicy(a, b *proto.Policy) bool {
-	return bytes.Equal(a.Sent, b.Sent) && sameRules(a.Include, b.Include) && sameRules(a.Exclude, b.Exclude) && sameRules(a.Require, b.Require)
+	return bytes.Equal(a.Sent, b.Sent) && sameRules(a.Include, b.Include) && sameRules(a.Exclude, b.Exclude) &&
+		sameRules(a.Require, b.Require)
 }
 
 // save stores an application with its policies and reservations, all or nothing.
-func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, prior store.Prior, reservations ...store.Write) (uint64, error) {
+func (s *API) save(ctx context.Context, a proto.Account, app *proto.Application, p linkPlan, prior store.Prior,
+	reservations ...store.Write) (uint64, error) {
 	all := reservations
 	for n := range p.write {
 		w := &p.write[n]
 		all = append(all, store.ConfigWrite(a, topology.KindPolicy, w.policy.ID, &w.policy, w.prior))
 	}
 	all = append(all, deletions(a, p.drop)...)
-	return s.store.Commit(ctx, a, topology.Config, append(all, store.ConfigWrite(a, topology.KindApplication, app.ID, app, prior))...)
+	return s.store.Commit(ctx, a, topology.Config,
+		append(all, store.ConfigWrite(a, topology.KindApplication, app.ID, app, prior))...)
 }
 
 // deletions returns the writes to delete policies.

@@ -33,10 +33,14 @@ func (s *API) organizationRoutes() []v4.Route {
 }
 
 var organizationMembers = map[string]v4.MemberKind{
-	"auth_domain": v4.StringMember, "login_design": v4.ObjectMember, "custom_pages": v4.ObjectMember, "is_ui_read_only": v4.BoolMember,
-	"ui_read_only_toggle_reason": v4.StringMember, "auto_redirect_to_identity": v4.BoolMember, "allow_authenticate_via_warp": v4.BoolMember,
-	"user_seat_expiration_inactive_time": v4.StringMember, "warp_auth_session_duration": v4.StringMember, "deny_unmatched_requests": v4.BoolMember,
-	"deny_unmatched_requests_exempted_zone_names": v4.StringsMember, "mfa_config": v4.ObjectMember, "mfa_required_for_all_apps": v4.BoolMember,
+	"auth_domain": v4.StringMember, "login_design": v4.ObjectMember, "custom_pages": v4.ObjectMember,
+	"is_ui_read_only":            v4.BoolMember,
+	"ui_read_only_toggle_reason": v4.StringMember, "auto_redirect_to_identity": v4.BoolMember,
+	"allow_authenticate_via_warp":        v4.BoolMember,
+	"user_seat_expiration_inactive_time": v4.StringMember, "warp_auth_session_duration": v4.StringMember,
+	"deny_unmatched_requests":                     v4.BoolMember,
+	"deny_unmatched_requests_exempted_zone_names": v4.StringsMember, "mfa_config": v4.ObjectMember,
+	"mfa_required_for_all_apps":    v4.BoolMember,
 	"mfa_ssh_piv_key_requirements": v4.ObjectMember,
 }
 
@@ -141,7 +145,8 @@ func (s *API) getOrganization(ctx context.Context, c *v4.Call) (v4.Response, err
 func (s *API) createOrganization(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	a, err := s.changeOrganization(ctx, c, func(before, body v4.Object, there bool) (v4.Object, error) {
 		if there {
-			return nil, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the organization already exists: change it with PUT or PATCH")
+			return nil, v4.Errorf(http.StatusConflict, v4.CodeConflict,
+				"access.api.error.conflict: the organization already exists: change it with PUT or PATCH")
 		}
 		return body, nil
 	})
@@ -187,7 +192,8 @@ func mergePatch(before, patch v4.Object) v4.Object {
 
 // changeOrganization replaces the organisation with the result of change. The arguments of change are the current
 // organisation, in the form of a request body, and the request body. It tries again after a lost race.
-func (s *API) changeOrganization(ctx context.Context, c *v4.Call, change func(before, body v4.Object, there bool) (v4.Object, error)) (v4.Response, error) {
+func (s *API) changeOrganization(ctx context.Context, c *v4.Call,
+	change func(before, body v4.Object, there bool) (v4.Object, error)) (v4.Response, error) {
 	for range store.MaxAttempts {
 		body, err := c.Object()
 		if err == nil {
@@ -211,7 +217,8 @@ func (s *API) changeOrganization(ctx context.Context, c *v4.Call, change func(be
 		if err := readOrganization(after, &o); err != nil {
 			return v4.Response{}, err
 		}
-		revision, err := s.store.Put(ctx, c.Account, topology.KindOrganization, topology.OrganizationID(c.Account), &o, store.PriorOf(old))
+		revision, err := s.store.Put(ctx, c.Account, topology.KindOrganization, topology.OrganizationID(c.Account), &o,
+			store.PriorOf(old))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}

@@ -17,7 +17,8 @@ import (
 // newPolicies returns the kind of reusable policies.
 func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 	return &resource.Kind[proto.Policy, *proto.Policy]{
-		Store: s.store, Name: "reusable policy", Kind: topology.KindPolicy, Path: "/access/policies", Scope: permission.Apps, NotFound: errNoPolicy,
+		Store: s.store, Name: "reusable policy", Kind: topology.KindPolicy, Path: "/access/policies", Scope: permission.Apps,
+		NotFound: errNoPolicy,
 		Find: resource.ByID(func(a proto.Account, id proto.ID) (catalog.Record[proto.Policy], bool) {
 			p, found := s.store.Catalog.Policy(a, id)
 			return p, found && p.Value.Owner.IsZero()
@@ -39,7 +40,8 @@ func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 			return store.Basis{uint64(s.index.linksTo(r.Account, r.Value.ID)), s.referenceVersion()}
 		},
 		Doc: openapi.Resource{
-			One: "a reusable policy", Many: "reusable policies, the oldest first", View: openapi.Ref("Policy"), Body: openapi.Ref("PolicyBody"),
+			One: "a reusable policy", Many: "reusable policies, the oldest first", View: openapi.Ref("Policy"),
+			Body:    openapi.Ref("PolicyBody"),
 			Deleted: openapi.Of[v4.IDOnly](),
 		},
 	}
@@ -60,7 +62,8 @@ func (s *API) policyUnused(a proto.Account, p *proto.Policy) error {
 		return nil
 	}
 	linked := func(l proto.PolicyLink) bool { return l.Policy == p.ID }
-	return resource.InUse("policy", s.applicationsWith(a, func(app *proto.Application) bool { return slices.ContainsFunc(app.Policies, linked) }))
+	return resource.InUse("policy",
+		s.applicationsWith(a, func(app *proto.Application) bool { return slices.ContainsFunc(app.Policies, linked) }))
 }
 
 var errNoPolicy = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "access.api.error.not_found")

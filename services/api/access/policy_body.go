@@ -10,10 +10,12 @@ import (
 	"plumbline.dev/services/internal/ownedmember"
 )
 
-var decisions = []proto.Decision{proto.DecisionAllow, proto.DecisionDeny, proto.DecisionNonIdentity, proto.DecisionBypass}
+var decisions = []proto.Decision{proto.DecisionAllow, proto.DecisionDeny, proto.DecisionNonIdentity,
+	proto.DecisionBypass}
 
 var policyMembers = map[string]v4.MemberKind{
-	"approval_required": v4.BoolMember, "purpose_justification_required": v4.BoolMember, "isolation_required": v4.BoolMember,
+	"approval_required": v4.BoolMember, "purpose_justification_required": v4.BoolMember,
+	"isolation_required":           v4.BoolMember,
 	"purpose_justification_prompt": v4.StringMember, "approval_groups": v4.ListMember, "connection_rules": v4.ObjectMember,
 	"mfa_config": v4.ObjectMember, "session_duration": v4.StringMember,
 }
@@ -32,7 +34,8 @@ func ReadPolicy(body v4.Object, p *proto.Policy) error {
 	if err != nil || !slices.Contains(decisions, p.Decision) {
 		return v4.Invalid("decision must be one of allow, deny, non_identity, bypass")
 	}
-	for member, rules := range map[string]*[]proto.Rule{"include": &p.Include, "exclude": &p.Exclude, "require": &p.Require} {
+	for member, rules := range map[string]*[]proto.Rule{"include": &p.Include, "exclude": &p.Exclude,
+		"require": &p.Require} {
 		if *rules, err = readRules(body, member); err != nil {
 			return err
 		}
@@ -47,7 +50,8 @@ func ReadPolicy(body v4.Object, p *proto.Policy) error {
 		return err
 	}
 	p.Unmet = unmetDemands(body, p.Decision)
-	p.Sent = body.EncodeSanitized(slices.Concat(ownedmember.Common(), []string{"include", "exclude", "require", "precedence"})...)
+	p.Sent = body.EncodeSanitized(slices.Concat(ownedmember.Common(),
+		[]string{"include", "exclude", "require", "precedence"})...)
 	return nil
 }
 

@@ -47,7 +47,8 @@ func (s *API) testProvider(ctx context.Context, a proto.Account, p *proto.Identi
 	case "no_gateway", "no_answer", "busy", "request":
 		return []v4.Notice{{Code: CodeProviderTest, Message: "the identity provider is saved and was not tested. " + text}}
 	}
-	return []v4.Notice{{Code: CodeProviderTest, Message: "the identity provider is saved and did not pass the test. " + text}}
+	return []v4.Notice{{Code: CodeProviderTest,
+		Message: "the identity provider is saved and did not pass the test. " + text}}
 }
 
 // sameProvider reports whether a gateway calls two versions of a provider in the same way.

@@ -16,13 +16,16 @@ const typeOnetimepin = "onetimepin"
 
 // providerTypes are the types that clients know. Only providers of [proto.TypeOIDC] can be used for logins.
 var providerTypes = []string{
-	proto.TypeOIDC, typeOnetimepin, "azureAD", "saml", "centrify", "facebook", "github", "google-apps", "google", "linkedin", "okta",
+	proto.TypeOIDC, typeOnetimepin, "azureAD", "saml", "centrify", "facebook", "github", "google-apps", "google",
+	"linkedin", "okta",
 	"onelogin", "pingone", "yandex",
 }
 
 var providerConfig = map[string]v4.MemberKind{
-	"client_id": v4.StringMember, "client_secret": v4.StringMember, "auth_url": v4.StringMember, "token_url": v4.StringMember, "certs_url": v4.StringMember,
-	"scopes": v4.StringsMember, "claims": v4.StringsMember, "email_claim_name": v4.StringMember, "pkce_enabled": v4.BoolMember, "prompt": v4.StringMember,
+	"client_id": v4.StringMember, "client_secret": v4.StringMember, "auth_url": v4.StringMember,
+	"token_url": v4.StringMember, "certs_url": v4.StringMember,
+	"scopes": v4.StringsMember, "claims": v4.StringsMember, "email_claim_name": v4.StringMember,
+	"pkce_enabled": v4.BoolMember, "prompt": v4.StringMember,
 	issuerMember: v4.StringMember,
 }
 
@@ -78,7 +81,8 @@ func (s *API) readOIDC(config v4.Object, p, old *proto.IdentityProvider) error {
 	if _, said := config[issuerMember]; !said && old != nil && old.Issuer != "" {
 		config.Set(issuerMember, old.Issuer)
 	}
-	for name, to := range map[string]*string{"auth_url": &p.AuthURL, "token_url": &p.TokenURL, "certs_url": &p.CertsURL, issuerMember: &p.Issuer} {
+	for name, to := range map[string]*string{"auth_url": &p.AuthURL, "token_url": &p.TokenURL, "certs_url": &p.CertsURL,
+		issuerMember: &p.Issuer} {
 		if *to, _ = config.Text(name); *to == "" {
 			continue
 		}
@@ -94,7 +98,8 @@ func (s *API) readOIDC(config v4.Object, p, old *proto.IdentityProvider) error {
 	}
 	p.Scopes, p.Claims = v4.Strings(config["scopes"]), v4.Strings(config["claims"])
 	for name, list := range map[string][]string{"scopes": p.Scopes, "claims": p.Claims} {
-		if len(list) > maxListed || slices.ContainsFunc(list, func(one string) bool { return !resource.IsHeaderValue(one) || len(one) > v4.MaxName }) {
+		if len(list) > maxListed || slices.ContainsFunc(list,
+			func(one string) bool { return !resource.IsHeaderValue(one) || len(one) > v4.MaxName }) {
 			return v4.Invalid("config.%s must be at most %d names without spaces", name, maxListed)
 		}
 	}
@@ -129,7 +134,8 @@ func (s *API) sealSecret(config v4.Object, p, old *proto.IdentityProvider) error
 			return v4.Invalid("config.client_secret must be 1 to %d printable ASCII characters", resource.MaxCredential)
 		}
 		if len(s.cfg.SealGateway) == 0 {
-			return v4.Invalid("config.client_secret cannot be stored: the control plane has no gateway's recipient to seal it to (--seal-gateway)")
+			return v4.Invalid("config.client_secret cannot be stored: the control plane has no gateway's recipient to seal it " +
+				"to (--seal-gateway)")
 		}
 		var err error
 		p.SealedSecret, err = seal.Seal(s.cfg.SealGateway, p.ID.String(), []byte(secret))
@@ -155,8 +161,10 @@ func movedHost(p, old *proto.IdentityProvider) string {
 	for _, u := range []struct {
 		name, now string
 		had       []string
-	}{{issuerMember, p.Issuer, secret}, {"token_url", p.TokenURL, secret}, {"auth_url", p.AuthURL, known}, {"certs_url", p.CertsURL, known}} {
-		if u.now != "" && !slices.ContainsFunc(u.had, func(was string) bool { return was != "" && resource.SameHost(u.now, was) }) {
+	}{{issuerMember, p.Issuer, secret}, {"token_url", p.TokenURL, secret}, {"auth_url", p.AuthURL, known},
+		{"certs_url", p.CertsURL, known}} {
+		if u.now != "" && !slices.ContainsFunc(u.had,
+			func(was string) bool { return was != "" && resource.SameHost(u.now, was) }) {
 			return u.name
 		}
 	}

@@ -23,7 +23,8 @@ import (
 // the issuer.
 func (s *API) newProviders() *resource.Kind[proto.IdentityProvider, *proto.IdentityProvider] {
 	return &resource.Kind[proto.IdentityProvider, *proto.IdentityProvider]{
-		Store: s.store, Name: "identity provider", Kind: topology.KindIDP, Path: "/access/identity_providers", Scope: permission.Organization,
+		Store: s.store, Name: "identity provider", Kind: topology.KindIDP, Path: "/access/identity_providers",
+		Scope: permission.Organization,
 		Zones: true, NotFound: errNoProvider,
 		Find: resource.ByID(s.store.Catalog.IdentityProvider),
 		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.IdentityProvider]] {
@@ -58,7 +59,8 @@ func (s *API) newProviders() *resource.Kind[proto.IdentityProvider, *proto.Ident
 		Doc: openapi.Resource{
 			One: "an identity provider", Many: "identity providers, the oldest first", View: openapi.Ref("IdentityProvider"),
 			Body: openapi.Ref("IdentityProviderBody"), Deleted: openapi.Of[v4.IDOnly](),
-			Query: []openapi.Parameter{openapi.NameParam, {Name: "type", Description: "Filter by type.", Schema: openapi.Text()}, openapi.SearchParam,
+			Query: []openapi.Parameter{openapi.NameParam, {Name: "type", Description: "Filter by type.", Schema: openapi.Text()},
+				openapi.SearchParam,
 				{Name: "scim_enabled", Description: "Filter by whether SCIM is enabled.", Schema: openapi.Enum("true", "false")}},
 			BodyDetails: "Secrets are sealed and never returned. A PUT without them keeps them.",
 		},
@@ -93,7 +95,8 @@ func (s *API) addProvider(ctx context.Context, a proto.Account, p *proto.Identit
 		}
 		for _, i := range s.index.account(a).idps.All() {
 			if other := i.Value.Value; other.Type == typeOnetimepin && other.Zone == p.Zone {
-				return 0, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: a one-time PIN identity provider already exists: %s", other.ID)
+				return 0, v4.Errorf(http.StatusConflict, v4.CodeConflict,
+					"access.api.error.conflict: a one-time PIN identity provider already exists: %s", other.ID)
 			}
 		}
 		revision, err := s.store.Commit(ctx, a, topology.Config, append(reservations, mine)...)

@@ -18,7 +18,8 @@ import (
 func (s *API) Restore(ctx context.Context) {
 	failed := func(what string, id proto.ID, err error) {
 		if err != nil && !errors.Is(err, bus.ErrConflict) && ctx.Err() == nil {
-			s.store.Log.Warn("failed to compute the gateway settings of a stored resource: save it again", "what", what, "id", id, "err", err)
+			s.store.Log.Warn("failed to compute the gateway settings of a stored resource: save it again", "what", what, "id",
+				id, "err", err)
 		}
 	}
 	for _, app := range s.store.Catalog.AllApplications() {

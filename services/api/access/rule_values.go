@@ -15,7 +15,8 @@ import (
 
 // ruleValues holds the check for the first required member of each selector.
 var ruleValues = map[string]func(string) error{
-	"email": checkRuleEmail, "email_domain": checkRuleDomain, "ip": checkRuleIP, "geo": checkRuleCountry, "group": checkRuleGroup,
+	"email": checkRuleEmail, "email_domain": checkRuleDomain, "ip": checkRuleIP, "geo": checkRuleCountry,
+	"group":       checkRuleGroup,
 	"common_name": checkRuleText, "auth_method": checkRuleText, "oidc": checkRuleText, "external_evaluation": checkRuleURL,
 }
 
@@ -54,7 +55,8 @@ func checkRuleDomain(domain string) error {
 	bare := strings.TrimLeft(domain, "@*. ")
 	switch {
 	case domain != bare && bare != "":
-		return ruleError("must be a bare domain, which does not include its subdomains: write " + v4.Quote(strings.TrimSpace(bare)))
+		return ruleError("must be a bare domain, which does not include its subdomains: write " +
+			"" + v4.Quote(strings.TrimSpace(bare)))
 	case strings.ContainsFunc(domain, blank):
 		return ruleError("has a space or a control character in the domain")
 	case strings.ContainsAny(domain, "@*/:\\?#,;()<>[]\"'"):

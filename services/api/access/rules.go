@@ -35,7 +35,8 @@ func readRules(body v4.Object, member string) ([]proto.Rule, error) {
 			return nil, v4.Invalid("%s[%d] must have exactly one selector, such as service_token", member, n)
 		}
 		if v, err := v4.DecodeAny(r.Body); err == nil && v4.StripSecrets(v) {
-			return nil, v4.Invalid("%s[%d].%s has a secret, which would be stored and returned with the rule: remove it", member, n, v4.Clip(r.Selector))
+			return nil, v4.Invalid("%s[%d].%s has a secret, which would be stored and returned with the rule: remove it", member,
+				n, v4.Clip(r.Selector))
 		}
 		if err := checkRule(r); err != nil {
 			return nil, v4.Invalid("%s[%d].%s %s", member, n, v4.Clip(r.Selector), err)

@@ -29,22 +29,29 @@ func ruleSchemas() openapi.Members {
 		}
 		ways = append(ways, openapi.Closed(openapi.Members{selector.Name: openapi.Object(needed)}))
 	}
-	rules := openapi.Members{"include": openapi.List(openapi.Ref("Rule")), "exclude": openapi.List(openapi.Ref("Rule")), "require": openapi.List(openapi.Ref("Rule"))}
+	rules := openapi.Members{"include": openapi.List(openapi.Ref("Rule")), "exclude": openapi.List(openapi.Ref("Rule")),
+		"require": openapi.List(openapi.Ref("Rule"))}
 	sent := rules.With(openapi.Members{"name": openapi.Text()})
-	timed := openapi.Members{"id": openapi.UUID(), "x_unsupported": openapi.Unsupported, "created_at": openapi.Time().OrNull(), "updated_at": openapi.Time().OrNull()}
-	policy := openapi.Echoed(policyMembers).With(openapi.Members{"name": openapi.Text(), "decision": openapi.Enum(decisions...), "precedence": openapi.Between(1, maxPrecedence)})
+	timed := openapi.Members{"id": openapi.UUID(), "x_unsupported": openapi.Unsupported,
+		"created_at": openapi.Time().OrNull(), "updated_at": openapi.Time().OrNull()}
+	policy := openapi.Echoed(policyMembers).With(openapi.Members{"name": openapi.Text(),
+		"decision": openapi.Enum(decisions...), "precedence": openapi.Between(1, maxPrecedence)})
 	for name, s := range sent {
 		if name == "exclude" || name == "require" {
 			sent[name] = s.OrNull()
 		}
 	}
 	return openapi.Members{
-		"Rule":      openapi.Schema{"type": "object", "minProperties": 1}.Describe("One selector with its value. Null members count as absent.").With("examples", examples(ways)),
+		"Rule": openapi.Schema{"type": "object",
+			"minProperties": 1}.Describe("One selector with its value. Null members count as absent.").With("examples",
+			examples(ways)),
 		"GroupBody": openapi.Object(sent.With(openapi.Members{"is_default": openapi.Bool().OrNull()}), "name", "include"),
-		"Group": openapi.Object(rules.With(timed).With(openapi.Members{"name": openapi.Text(), "uid": openapi.UUID(), "is_default": openapi.Bool().OrNull()}),
+		"Group": openapi.Object(rules.With(timed).With(openapi.Members{"name": openapi.Text(), "uid": openapi.UUID(),
+			"is_default": openapi.Bool().OrNull()}),
 			"id", "uid", "name", "include", "exclude", "require", "created_at", "updated_at"),
 		"PolicyBody": openapi.Object(policy.With(sent).With(openapi.Members{"id": openapi.Text()})),
-		"Policy": openapi.Object(policy.With(rules).With(timed).With(openapi.Members{"reusable": openapi.Bool(), "app_count": openapi.Integer()}),
+		"Policy": openapi.Object(policy.With(rules).With(timed).With(openapi.Members{"reusable": openapi.Bool(),
+			"app_count": openapi.Integer()}),
 			"id", "name", "decision", "include", "exclude", "require", "reusable", "created_at", "updated_at"),
 	}
 }
@@ -68,35 +75,45 @@ func examples(of []openapi.Schema) []any {
 
 func applicationSchemas() openapi.Members {
 	sent := openapi.Echoed(applicationMembers).With(openapi.Members{
-		"name": openapi.Text().OrNull(), "type": openapi.Enum(applicationTypes...), "session_duration": openapi.Duration().OrNull(),
-		"x_origin_url": openapi.Text().Describe("URL that admitted requests are proxied to.").OrNull(),
-		"domain":       openapi.Text().OrNull(), "self_hosted_domains": openapi.List(openapi.Text()).OrNull(), "destinations": openapi.List(openapi.Object(openapi.Members{"type": openapi.Text(), "uri": openapi.Text()})).OrNull(),
+		"name": openapi.Text().OrNull(), "type": openapi.Enum(applicationTypes...),
+		"session_duration": openapi.Duration().OrNull(),
+		"x_origin_url":     openapi.Text().Describe("URL that admitted requests are proxied to.").OrNull(),
+		"domain":           openapi.Text().OrNull(), "self_hosted_domains": openapi.List(openapi.Text()).OrNull(),
+		"destinations": openapi.List(openapi.Object(openapi.Members{"type": openapi.Text(),
+			"uri": openapi.Text()})).OrNull(),
 	})
 	return openapi.Members{
 		"ApplicationBody": openapi.Object(sent.With(openapi.Members{
-			"type":     openapi.Enum(applicationTypes...).OrNull(),
-			"policies": openapi.List(openapi.AnyOf(openapi.Text().Describe("Id of a reusable policy."), openapi.Ref("PolicyBody"))).OrNull(),
+			"type": openapi.Enum(applicationTypes...).OrNull(),
+			"policies": openapi.List(openapi.AnyOf(openapi.Text().Describe("Id of a reusable policy."),
+				openapi.Ref("PolicyBody"))).OrNull(),
 		})),
 		"Application": openapi.Object(sent.With(openapi.Members{
-			"id": openapi.UUID(), "uid": openapi.UUID(), "aud": openapi.Schema{"type": "string", "pattern": "^[0-9a-f]{64}$"}, "policies": openapi.List(openapi.Ref("Policy")),
+			"id": openapi.UUID(), "uid": openapi.UUID(), "aud": openapi.Schema{"type": "string", "pattern": "^[0-9a-f]{64}$"},
+			"policies":      openapi.List(openapi.Ref("Policy")),
 			"x_unsupported": openapi.Unsupported, "created_at": openapi.Time().OrNull(), "updated_at": openapi.Time().OrNull(),
 		}), "id", "uid", "aud", "type", "policies", "created_at", "updated_at"),
-		"ApplicationSettings": openapi.Object(openapi.Members{"allow_iframe": openapi.Bool().OrNull(), "skip_interstitial": openapi.Bool().OrNull()}),
+		"ApplicationSettings": openapi.Object(openapi.Members{"allow_iframe": openapi.Bool().OrNull(),
+			"skip_interstitial": openapi.Bool().OrNull()}),
 	}
 }
 
 func providerSchemas() openapi.Members {
 	config := openapi.Object(openapi.Echoed(providerConfig))
-	sent := openapi.Members{"name": openapi.Text().OrNull(), "type": openapi.Enum(providerTypes...), "config": config.OrNull(), "scim_config": openapi.Object(nil).OrNull()}
+	sent := openapi.Members{"name": openapi.Text().OrNull(), "type": openapi.Enum(providerTypes...),
+		"config": config.OrNull(), "scim_config": openapi.Object(nil).OrNull()}
 	org := openapi.Echoed(organizationMembers).With(openapi.Members{
 		"name": openapi.Text().OrNull(), "session_duration": openapi.Duration().OrNull(), strictMember: openapi.Bool(),
-		inactivityMember: openapi.Object(openapi.Members{"enabled": openapi.Bool(), "inactivity_threshold_days": openapi.Between(30, 365), "action": openapi.Enum("disable", "delete")}).OrNull(),
+		inactivityMember: openapi.Object(openapi.Members{"enabled": openapi.Bool(),
+			"inactivity_threshold_days": openapi.Between(30, 365), "action": openapi.Enum("disable", "delete")}).OrNull(),
 	})
 	return openapi.Members{
 		"IdentityProviderBody": openapi.Object(sent, "type"),
-		"IdentityProvider":     openapi.Object(sent.With(openapi.Members{"id": openapi.UUID(), "x_unsupported": openapi.Unsupported}), "id", "type"),
-		"OrganizationBody":     openapi.Object(org.With(openapi.Members{strictMember: openapi.Bool().OrNull()})),
-		"Organization": openapi.Object(org.With(openapi.Members{"x_unsupported": openapi.Unsupported, "created_at": openapi.Time().OrNull(), "updated_at": openapi.Time().OrNull()}),
+		"IdentityProvider": openapi.Object(sent.With(openapi.Members{"id": openapi.UUID(),
+			"x_unsupported": openapi.Unsupported}), "id", "type"),
+		"OrganizationBody": openapi.Object(org.With(openapi.Members{strictMember: openapi.Bool().OrNull()})),
+		"Organization": openapi.Object(org.With(openapi.Members{"x_unsupported": openapi.Unsupported,
+			"created_at": openapi.Time().OrNull(), "updated_at": openapi.Time().OrNull()}),
 			strictMember, "created_at", "updated_at"),
 	}
 }
@@ -105,8 +122,11 @@ func serviceTokenSchemas() openapi.Members {
 	return openapi.Members{
 		"ServiceToken": openapi.Of[serviceTokenView](),
 		"ServiceTokenBody": openapi.Object(openapi.Members{
-			"name": openapi.Text().OrNull(), "duration": openapi.Text().Describe(`"8760h", or "forever"`).OrNull(), "client_secret_version": openapi.Number().OrNull(),
-			graceMember: openapi.Time().OrNull(), "enabled": openapi.Bool().OrNull(), "client_id": openapi.Text().OrNull(), "client_secret": openapi.Text().OrNull(),
+			"name": openapi.Text().OrNull(), "duration": openapi.Text().Describe(`"8760h", or "forever"`).OrNull(),
+			"client_secret_version": openapi.Number().OrNull(),
+			graceMember:             openapi.Time().OrNull(),
+			"enabled":               openapi.Bool().OrNull(), "client_id": openapi.Text().OrNull(),
+			"client_secret": openapi.Text().OrNull(),
 		}),
 	}
 }

@@ -110,7 +110,8 @@ func checkMappings(scim v4.Object) error {
 	for n, m := range mappings {
 		schema, err := m.Text("schema")
 		if rest, ok := strings.CutPrefix(strings.ToLower(schema), scimSchemas); err != nil || !ok || rest == "" {
-			return v4.Invalid("invalid SCIM schema in mappings: scim_config.mappings[%d].schema must be one such as %score:2.0:User", n, scimSchemas)
+			return v4.Invalid("invalid SCIM schema in mappings: scim_config.mappings[%d].schema must be one such as "+
+				"%score:2.0:User", n, scimSchemas)
 		}
 		strictness, err := m.Text("strictness")
 		if err != nil || !slices.Contains([]string{"", "strict", "passthrough"}, strings.ToLower(strictness)) {

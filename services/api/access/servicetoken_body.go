@@ -161,7 +161,8 @@ func importedCredentials(body v4.Object) (clientID, secret string, err error) {
 		return "", "", v4.Invalid("client_id must be 32 hex characters followed by .access, and needs client_secret")
 	}
 	if !oldSecret.MatchString(secret) && !anySecret.MatchString(secret) || distinct(secret) < 10 {
-		return "", "", v4.Invalid("client_secret must be randomly generated: 64 lower-case hex characters, or cfast_ and 48 letters and digits")
+		return "", "", v4.Invalid("client_secret must be randomly generated: 64 lower-case hex characters, or cfast_ and " +
+			"48 letters and digits")
 	}
 	return clientID, secret, nil
 }

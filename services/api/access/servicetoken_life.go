@@ -89,14 +89,16 @@ func (s *API) tokenUnused(a proto.Account, t *proto.ServiceToken) error {
 	names := func(r proto.Rule) bool { return r.Selector == "service_token" && ruleNames(r, "token_id", t.ID) }
 	users := s.rulesWith(a, t.ID, names)
 	for _, i := range s.index.account(a).apps.All() {
-		if app := i.Value; bytes.Contains(app.Value.Sent, []byte(t.ClientID)) && scimNames(v4.Decode(app.Value.Sent), t.ClientID) {
+		if app := i.Value; bytes.Contains(app.Value.Sent, []byte(t.ClientID)) &&
+			scimNames(v4.Decode(app.Value.Sent), t.ClientID) {
 			users = append(users, "SCIM configuration of the application "+v4.Quote(app.Value.Name))
 		}
 	}
 	if len(users) == 0 {
 		return nil
 	}
-	return v4.Errorf(http.StatusBadRequest, v4.CodeTokenInUse, "access.api.error.service_token_in_use: the %s names this service token", strings.Join(users, ", the "))
+	return v4.Errorf(http.StatusBadRequest, v4.CodeTokenInUse,
+		"access.api.error.service_token_in_use: the %s names this service token", strings.Join(users, ", the "))
 }
 
 // scimNames reports whether an application's SCIM configuration authenticates with a service token (api/README.md 3.3).

@@ -51,7 +51,8 @@ func (s *API) viewServiceToken(key string, t *proto.ServiceToken, secret string)
 	return serviceTokenView{
 		ID: t.ID, ClientID: t.ClientID, ClientSecret: secret, Name: t.Name, Duration: t.DurationText, Version: t.Version,
 		PreviousUntil: v4.Timestamp(t.PreviousUntil), Enabled: !t.Disabled, ExpiresAt: v4.Timestamp(t.ExpiresAt),
-		CreatedAt: v4.Timestamp(t.CreatedAt), UpdatedAt: v4.Timestamp(t.UpdatedAt), LastSeenAt: v4.Timestamp(s.store.Tokens.LastSeen(key)),
+		CreatedAt: v4.Timestamp(t.CreatedAt), UpdatedAt: v4.Timestamp(t.UpdatedAt),
+		LastSeenAt: v4.Timestamp(s.store.Tokens.LastSeen(key)),
 	}
 }
 
@@ -65,14 +66,16 @@ func (s *API) listServiceTokens(ctx context.Context, c *v4.Call) (v4.Response, e
 		name, search := q.Get("name"), strings.ToLower(q.Get("search"))
 		all = store.Filter(all, func(t store.ServiceToken) bool {
 			return c.Sees(t.Value.Zone) && (name == "" || t.Value.Name == name) &&
-				(search == "" || v4.ContainsFold(t.Value.Name, search) || strings.Contains(t.Value.ClientID, search) || strings.Contains(t.Value.ID.String(), search))
+				(search == "" || v4.ContainsFold(t.Value.Name, search) || strings.Contains(t.Value.ClientID, search) ||
+					strings.Contains(t.Value.ID.String(), search))
 		})
 	}
 	part, info, err := v4.Page(q, all)
 	if err != nil {
 		return v4.Response{}, err
 	}
-	views, err := store.EncodeAll(part, func(t store.ServiceToken) store.Basis { return store.Basis{uint64(s.store.Tokens.LastSeen(t.Key))} },
+	views, err := store.EncodeAll(part,
+		func(t store.ServiceToken) store.Basis { return store.Basis{uint64(s.store.Tokens.LastSeen(t.Key))} },
 		func(t store.ServiceToken) any { return s.viewServiceToken(t.Key, t.Value, "") })
 	return v4.Response{Result: views, Info: info}, err
 }
@@ -132,7 +135,8 @@ func (s *API) createServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 	}
 	revision, err := s.store.PutToken(ctx, c.Account, key, &t, store.Prior{})
 	if errors.Is(err, bus.ErrConflict) {
-		return v4.Response{}, v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: a service token with this client_id already exists")
+		return v4.Response{}, v4.Errorf(http.StatusConflict, v4.CodeConflict,
+			"access.api.error.conflict: a service token with this client_id already exists")
 	}
 	if err == nil {
 		s.sawToken(ctx, revision)
@@ -177,7 +181,8 @@ func (s *API) updateServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 
 // changeServiceToken applies a change to the token that the path names. It tries again after a lost race. The change
 // returns the new secret, if it made one.
-func (s *API) changeServiceToken(ctx context.Context, c *v4.Call, change func(*proto.ServiceToken, proto.Millis) (string, error)) (v4.Response, error) {
+func (s *API) changeServiceToken(ctx context.Context, c *v4.Call,
+	change func(*proto.ServiceToken, proto.Millis) (string, error)) (v4.Response, error) {
 	for range store.MaxAttempts {
 		old, err := s.serviceToken(ctx, c)
 		if err != nil {

@@ -21,11 +21,12 @@ import (
 // newTags returns the kind of tags. Tags are identified by name in the path.
 func (s *API) newTags() *resource.Kind[proto.Tag, *proto.Tag] {
 	return &resource.Kind[proto.Tag, *proto.Tag]{
-		Store: s.store, Name: "tag", Kind: topology.KindTag, Path: "/access/tags", Param: "name", Scope: permission.Apps, NotFound: errNoTag,
-		Find:  s.store.Catalog.Tag,
-		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Tag]] { return s.index.account(a).tags.All() },
-		Meta:  func(a proto.Account, t *proto.Tag) resource.Meta { return resource.Meta{ID: topology.TagID(a, t.Name)} },
-		New:   func(_ *v4.Call, now proto.Millis) proto.Tag { return proto.Tag{CreatedAt: now, UpdatedAt: now} },
+		Store: s.store, Name: "tag", Kind: topology.KindTag, Path: "/access/tags", Param: "name", Scope: permission.Apps,
+		NotFound: errNoTag,
+		Find:     s.store.Catalog.Tag,
+		Items:    func(a proto.Account) []*store.Item[catalog.Record[proto.Tag]] { return s.index.account(a).tags.All() },
+		Meta:     func(a proto.Account, t *proto.Tag) resource.Meta { return resource.Meta{ID: topology.TagID(a, t.Name)} },
+		New:      func(_ *v4.Call, now proto.Millis) proto.Tag { return proto.Tag{CreatedAt: now, UpdatedAt: now} },
 		Decode: func(_ proto.Account, body v4.Object, t, _ *proto.Tag) (err error) {
 			t.Name, err = readTag(body)
 			return err
@@ -39,7 +40,8 @@ func (s *API) newTags() *resource.Kind[proto.Tag, *proto.Tag] {
 		},
 		Deleted: func(t *proto.Tag) any { return map[string]string{"name": t.Name} },
 		Doc: openapi.Resource{
-			One: "a tag", Many: "tags, the oldest first", View: openapi.Ref("Tag"), Body: openapi.Object(openapi.Members{"name": openapi.Text()}, "name"),
+			One: "a tag", Many: "tags, the oldest first", View: openapi.Ref("Tag"),
+			Body:    openapi.Object(openapi.Members{"name": openapi.Text()}, "name"),
 			Deleted: openapi.Closed(openapi.Members{"name": openapi.Text()}),
 		},
 	}
@@ -65,7 +67,8 @@ func readTag(body v4.Object) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if name == "" || len(name) > MaxTag || strings.ContainsAny(name, "/\\?#%") || name == "." || name == ".." || strings.TrimSpace(name) != name {
+	if name == "" || len(name) > MaxTag || strings.ContainsAny(name, "/\\?#%") || name == "." || name == ".." ||
+		strings.TrimSpace(name) != name {
 		return "", v4.Invalid(`name must be 1 to %d bytes without / \ ? # %% and without spaces at its ends`, MaxTag)
 	}
 	return name, nil
@@ -81,7 +84,8 @@ func (s *API) createTag(ctx context.Context, a proto.Account, t *proto.Tag) (uin
 }
 
 func errTagThere(name string) error {
-	return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the tag %s already exists", v4.Quote(name))
+	return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the tag %s already exists",
+		v4.Quote(name))
 }
 
 // updateTag renames a tag. It returns an error if an application has the tag, since renaming does not change
@@ -101,7 +105,8 @@ func (s *API) updateTag(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	}
 	t.UpdatedAt = proto.At(s.store.Clock.Now())
 	if t.Name == old.Value.Name {
-		revision, err := s.store.Put(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, t.Name), &t, store.PriorOf(old))
+		revision, err := s.store.Put(ctx, c.Account, topology.KindTag, topology.TagID(c.Account, t.Name), &t,
+			store.PriorOf(old))
 		return v4.Response{Result: s.viewTag(c.Account, &t), Revision: revision}, err
 	}
 	if err := s.untagged(c.Account, old.Value.Name); err != nil {

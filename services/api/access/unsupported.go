@@ -54,8 +54,10 @@ func secondFactor(body v4.Object) bool {
 // unsupportedMarkers are byte sequences; an application without any of them is fully supported. They save parsing each
 // application of a list of thousands.
 var unsupportedMarkers = [][]byte{
-	[]byte(`"mfa_config"`), []byte(`"oauth_configuration"`), []byte(`"scim_config"`), []byte(`"custom_pages"`), []byte(`"allow_authenticate_via_warp"`),
-	[]byte(`"type":"private"`), []byte(`"type":"via_mcp_server_portal"`), []byte(`"type":"worker"`), []byte(`"type":"preview_worker"`),
+	[]byte(`"mfa_config"`), []byte(`"oauth_configuration"`), []byte(`"scim_config"`), []byte(`"custom_pages"`),
+	[]byte(`"allow_authenticate_via_warp"`),
+	[]byte(`"type":"private"`), []byte(`"type":"via_mcp_server_portal"`), []byte(`"type":"worker"`),
+	[]byte(`"type":"preview_worker"`),
 }
 
 // unsupportedApplication returns the unsupported features of an application, without those of its policies.

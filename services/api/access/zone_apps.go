@@ -114,7 +114,8 @@ func (s *API) checkOverrides(c *v4.Call, app *proto.Application, d string, p app
 		}
 		for _, theirs := range other.Value.Domains {
 			if q, err := appmatch.Parse(theirs); err == nil && p.Overrides(q) {
-				return errZone("%q takes requests from the destination %q, whose application does not belong to the zone", v4.Clip(d), v4.Clip(theirs))
+				return errZone("%q takes requests from the destination %q, whose application does not belong to the zone",
+					v4.Clip(d), v4.Clip(theirs))
 			}
 		}
 	}

@@ -46,7 +46,8 @@ func (z *Zone) UnmarshalText(b []byte) error {
 	id, hosts, _ := strings.Cut(string(b), "=")
 	account, err := proto.ParseAccount(id)
 	if err != nil || hosts == "" {
-		return fmt.Errorf("%q is not a zone and its host suffixes: write ID=HOST,HOST with an id of 32 hex characters", v4.Clip(string(b)))
+		return fmt.Errorf("%q is not a zone and its host suffixes: write ID=HOST,HOST with an id of 32 hex characters",
+			v4.Clip(string(b)))
 	}
 	z.ID, z.Hosts = account, strings.Split(hosts, ",")
 	return nil
@@ -117,8 +118,9 @@ func (s *API) unreadableZone(a, id proto.Account) bool {
 func (s *API) hostsKnown(a, id proto.Account) error {
 	for other, r := range s.store.Catalog.Zones(a) {
 		if other != id && r.Unreadable && len(r.Value.Hosts) == 0 && !s.configured(other) {
-			return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the record of the zone %s cannot be read, so "+
-				"its hosts are unknown: write it again (PUT /client/v4/zones/%s), or delete it", other, other)
+			return v4.Errorf(http.StatusConflict, v4.CodeConflict,
+				"access.api.error.conflict: the record of the zone %s cannot be read, so "+
+					"its hosts are unknown: write it again (PUT /client/v4/zones/%s), or delete it", other, other)
 		}
 	}
 	return nil
@@ -141,7 +143,8 @@ func (s *API) ZoneKnown(a, zone proto.Account) bool {
 
 // seesZone reports whether a token may see a zone: it has a permission in the account or in the zone.
 func seesZone(t *proto.APIToken, zone proto.Account) bool {
-	return t.All || slices.ContainsFunc(t.Policies, func(p proto.TokenPolicy) bool { return !p.Deny && permission.Covers(p.Zones, zone) })
+	return t.All || slices.ContainsFunc(t.Policies,
+		func(p proto.TokenPolicy) bool { return !p.Deny && permission.Covers(p.Zones, zone) })
 }
 
 func (s *API) listZones(ctx context.Context, c *v4.Call) (v4.Response, error) {
@@ -192,7 +195,8 @@ func readZone(body v4.Object, z *proto.Zone) error {
 	if z.Name, err = body.Line("name"); err != nil {
 		return err
 	}
-	if err := v4.CheckMembers(body, map[string]v4.MemberKind{"x_host_suffixes": v4.StringsMember, "account": v4.ObjectMember}); err != nil {
+	if err := v4.CheckMembers(body,
+		map[string]v4.MemberKind{"x_host_suffixes": v4.StringsMember, "account": v4.ObjectMember}); err != nil {
 		return err
 	}
 	hosts := []string{z.Name}
@@ -200,7 +204,8 @@ func readZone(body v4.Object, z *proto.Zone) error {
 		hosts = v4.Strings(body["x_host_suffixes"])
 	}
 	if z.Name == "" || len(hosts) == 0 || len(hosts) > maxZoneHosts {
-		return v4.Invalid("a zone needs a name, and x_host_suffixes with 1 to %d hosts if the name is not a host", maxZoneHosts)
+		return v4.Invalid("a zone needs a name, and x_host_suffixes with 1 to %d hosts if the name is not a host",
+			maxZoneHosts)
 	}
 	if z.Hosts, err = Suffixes(hosts); err != nil {
 		return v4.Invalid("x_host_suffixes: %v", err)
@@ -257,7 +262,8 @@ func (s *API) patchZone(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return s.saveZone(ctx, c, id, body, false)
 }
 
-func (s *API) saveZone(ctx context.Context, c *v4.Call, id proto.Account, body v4.Object, whole bool) (v4.Response, error) {
+func (s *API) saveZone(ctx context.Context, c *v4.Call, id proto.Account, body v4.Object,
+	whole bool) (v4.Response, error) {
 	for range store.MaxAttempts {
 		if err := s.store.Fresh(ctx); err != nil {
 			return v4.Response{}, err
@@ -344,7 +350,8 @@ func (s *API) hostsFree(a, id proto.Account, z *proto.Zone) error {
 	for other, of := range s.zones(a) {
 		for _, host := range of.Hosts {
 			if other != id && slices.Contains(z.Hosts, host) {
-				return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the host suffix %q belongs to the zone %s", host, other)
+				return v4.Errorf(http.StatusConflict, v4.CodeConflict,
+					"access.api.error.conflict: the host suffix %q belongs to the zone %s", host, other)
 			}
 		}
 	}
@@ -356,7 +363,8 @@ func (s *API) hostsUsed(a, id proto.Account, old catalog.Record[proto.Zone], hos
 	for _, app := range s.index.account(a).apps.All() {
 		v := app.Value.Value
 		if v.Zone == id && within(v.Domains, old.Value.Hosts) && !within(v.Domains, hosts) {
-			return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the application %q lies within the zone: move or delete it first", v4.Clip(v.Name))
+			return v4.Errorf(http.StatusConflict, v4.CodeConflict,
+				"access.api.error.conflict: the application %q lies within the zone: move or delete it first", v4.Clip(v.Name))
 		}
 	}
 	return nil

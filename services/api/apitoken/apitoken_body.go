@@ -159,7 +159,8 @@ func readPolicies(a proto.Account, t *proto.APIToken, body v4.Object) error {
 		return nil
 	}
 	var list []v4.Object
-	if !body.Has("policies") || json.Unmarshal(body["policies"], &list) != nil || len(list) == 0 || len(list) > maxTokenPolicies {
+	if !body.Has("policies") || json.Unmarshal(body["policies"], &list) != nil || len(list) == 0 ||
+		len(list) > maxTokenPolicies {
 		return v4.Invalid("policies must be a list of 1 to %d policies", maxTokenPolicies)
 	}
 	policies := make([]proto.TokenPolicy, len(list))
@@ -169,7 +170,8 @@ func readPolicies(a proto.Account, t *proto.APIToken, body v4.Object) error {
 			return err
 		}
 	}
-	if t.All && len(policies) == 1 && !policies[0].Deny && len(policies[0].Zones) == 0 && sameNames(policies[0].Groups, everything(a, t.ID).Groups) {
+	if t.All && len(policies) == 1 && !policies[0].Deny && len(policies[0].Zones) == 0 &&
+		sameNames(policies[0].Groups, everything(a, t.ID).Groups) {
 		return nil
 	}
 	t.All, t.Policies = false, policies
@@ -197,7 +199,8 @@ func readTokenPolicy(a proto.Account, n int, one v4.Object) (proto.TokenPolicy, 
 	for _, g := range groups {
 		id, _ := g.Text("id")
 		if _, known := permission.Find(id); !known {
-			return p, v4.Invalid("policies[%d].permission_groups: unknown group %s: see /tokens/permission_groups", n, v4.Quote(id))
+			return p, v4.Invalid("policies[%d].permission_groups: unknown group %s: see /tokens/permission_groups", n,
+				v4.Quote(id))
 		}
 		p.Groups = append(p.Groups, id)
 	}

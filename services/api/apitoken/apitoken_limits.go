@@ -99,7 +99,8 @@ func MayGive(by, t *proto.APIToken) error {
 }
 
 func cannotGive(what string) error {
-	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: an API token cannot grant permissions it does not have: %s", what)
+	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
+		"Unauthorized to access requested resource: an API token cannot grant permissions it does not have: %s", what)
 }
 
 // noWider reports whether the allowed ranges of list include nothing outside those of than. An empty list allows

@@ -69,8 +69,10 @@ type groupRef struct {
 func (s *API) view(a proto.Account, t *proto.APIToken, value string) apiTokenView {
 	v := apiTokenView{
 		ID: t.ID, Name: t.Name, Status: tokenStatus(t, proto.At(s.store.Clock.Now())), IssuedOn: v4.Timestamp(t.CreatedAt),
-		ModifiedOn: v4.Timestamp(max(t.UpdatedAt, t.CreatedAt)), LastUsedOn: v4.Timestamp(s.store.Tokens.LastUsed(a, t.ID)), NotBefore: v4.Timestamp(t.NotBefore),
-		ExpiresOn: v4.Timestamp(t.ExpiresAt), Policies: []tokenPolicyView{}, Email: t.Email, All: t.All, Creator: t.Creator, Value: value,
+		ModifiedOn: v4.Timestamp(max(t.UpdatedAt, t.CreatedAt)), LastUsedOn: v4.Timestamp(s.store.Tokens.LastUsed(a, t.ID)),
+		NotBefore: v4.Timestamp(t.NotBefore),
+		ExpiresOn: v4.Timestamp(t.ExpiresAt), Policies: []tokenPolicyView{}, Email: t.Email, All: t.All, Creator: t.Creator,
+		Value: value,
 	}
 	if len(t.AllowFrom)+len(t.DenyFrom) > 0 {
 		v.Condition = &tokenCondition{requestIP{t.AllowFrom, t.DenyFrom}}

@@ -26,7 +26,8 @@ func (s *API) Routes() []v4.Route {
 		{Method: http.MethodDelete, Path: one, Scope: permission.APITokens, Handle: s.deleteAPIToken},
 		{Method: http.MethodPut, Path: one + "/value", Scope: permission.APITokens, Handle: s.rollAPIToken},
 		{Method: http.MethodGet, Path: all + "/verify", Scope: permission.Own, Handle: s.verifyAPIToken},
-		{Method: http.MethodGet, Path: all + "/permission_groups", Scope: permission.APITokens, Handle: s.listPermissionGroups},
+		{Method: http.MethodGet, Path: all + "/permission_groups", Scope: permission.APITokens,
+			Handle: s.listPermissionGroups},
 		{Method: http.MethodGet, Path: "/client/v4/user/tokens/verify", Scope: permission.Own, Handle: s.verifyAPIToken},
 	}
 }
@@ -82,7 +83,8 @@ func (s *API) createAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 		return v4.Response{}, err
 	}
 	now, value := proto.At(s.store.Clock.Now()), credential.NewAPIToken()
-	t := proto.APIToken{ID: proto.NewID(), SecretHash: credential.Hash(value), CreatedAt: now, UpdatedAt: now, Creator: c.Token.ID}
+	t := proto.APIToken{ID: proto.NewID(), SecretHash: credential.Hash(value), CreatedAt: now, UpdatedAt: now,
+		Creator: c.Token.ID}
 	if err := applyAPIToken(c.Account, &t, body, now); err != nil {
 		return v4.Response{}, err
 	}
@@ -139,7 +141,8 @@ func (s *API) rollAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error)
 		}
 		t, value := *old.Value, credential.NewAPIToken()
 		t.SecretHash, t.UpdatedAt = credential.Hash(value), proto.At(s.store.Clock.Now())
-		err = s.store.MoveToken(ctx, c.Account, old.Key, topology.APITokenKey(c.Account, t.SecretHash), &t, store.PriorOf(old.Record))
+		err = s.store.MoveToken(ctx, c.Account, old.Key, topology.APITokenKey(c.Account, t.SecretHash), &t,
+			store.PriorOf(old.Record))
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
@@ -175,7 +178,8 @@ func (s *API) verifyAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 		Status    string       `json:"status"`
 		NotBefore v4.Timestamp `json:"not_before,omitzero"`
 		ExpiresOn v4.Timestamp `json:"expires_on,omitzero"`
-	}{c.Token.ID, tokenStatus(c.Token, proto.At(s.store.Clock.Now())), v4.Timestamp(c.Token.NotBefore), v4.Timestamp(c.Token.ExpiresAt)})
+	}{c.Token.ID, tokenStatus(c.Token, proto.At(s.store.Clock.Now())), v4.Timestamp(c.Token.NotBefore),
+		v4.Timestamp(c.Token.ExpiresAt)})
 	a.Messages = []v4.Notice{{Code: codeOfVerify, Message: "This API Token is valid and active"}}
 	return a, nil
 }

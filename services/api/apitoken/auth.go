@@ -36,7 +36,9 @@ func (s *API) Authorize(c *v4.Call) error {
 }
 
 // identifyToken returns the account and zone from the path, and the token that the request presents.
-func (s *API) identifyToken(r *http.Request) (account, zone proto.Account, token *proto.APIToken, given presented, err error) {
+func (s *API) identifyToken(r *http.Request) (
+	account, zone proto.Account, token *proto.APIToken, given presented, err error,
+) {
 	named := r.PathValue("account")
 	if named != "" {
 		if account, err = proto.ParseAccount(named); err != nil {
@@ -86,7 +88,8 @@ func (s *API) authentic(r *http.Request, t *proto.APIToken, given presented) err
 	case t.NotBefore > proto.At(s.store.Clock.Now()):
 		return errAuthentication
 	case !UsableFrom(t, v4.Peer(r)):
-		return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: the API token cannot be used from this address")
+		return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
+			"Unauthorized to access requested resource: the API token cannot be used from this address")
 	}
 	return nil
 }
@@ -125,7 +128,8 @@ func (s *API) recheck(c *v4.Call, given presented) error {
 
 // pathActions maps the last part of a path to the action in the audit log.
 var pathActions = map[string]string{
-	"refresh": "refresh", "rotate": "rotate", "value": "roll", "revoke_tokens": "revoke", "revoke-tokens": "revoke", "revoke": "revoke",
+	"refresh": "refresh", "rotate": "rotate", "value": "roll", "revoke_tokens": "revoke", "revoke-tokens": "revoke",
+	"revoke": "revoke",
 }
 
 // actorOf returns the actor of a request for the audit log, and the action that its path names; action is empty if it

@@ -24,9 +24,11 @@ var ErrRevoked = errors.New("the bootstrap token was revoked, which cannot be un
 //
 // Operators should generate the first token with credential.NewAPIToken and store it before they pass it to Bootstrap
 // or [Config.BootstrapToken]: then nothing is lost if the process dies in between.
-func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto.Account, token, email string) (made bool, err error) {
+func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto.Account,
+	token, email string) (made bool, err error) {
 	if !Form.MatchString(token) || account.IsZero() {
-		return false, errors.New("bootstrap: a token of 40 to 80 characters of 0-9, A-Z, a-z, - and _, and an account are required")
+		return false, errors.New("bootstrap: a token of 40 to 80 characters of 0-9, A-Z, a-z, - and _, and an account are " +
+			"required")
 	}
 	hash := credential.Hash(token)
 	key := topology.APITokenKey(account, hash)
@@ -41,7 +43,8 @@ func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto
 		return false, ErrRevoked
 	}
 	t := &proto.APIToken{
-		ID: proto.NewID(), Name: "bootstrap", SecretHash: hash, CreatedAt: proto.At(c.Now()), All: true, Email: strings.ToLower(email),
+		ID: proto.NewID(), Name: "bootstrap", SecretHash: hash, CreatedAt: proto.At(c.Now()), All: true,
+		Email: strings.ToLower(email),
 	}
 	event := bootstrapped(c, store.ActionCreate, nil, t)
 	event.Records = []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key)}}
@@ -55,7 +58,8 @@ func Bootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, account proto
 
 // upgradeBootstrap gives all permissions to a bootstrap token from a version without permissions, and sets its e-mail
 // address.
-func upgradeBootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, key string, t *proto.APIToken, revision uint64, email string) error {
+func upgradeBootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, key string, t *proto.APIToken,
+	revision uint64, email string) error {
 	was := *t
 	t.All = t.All || len(t.Policies) == 0
 	if email != "" {
@@ -66,7 +70,8 @@ func upgradeBootstrap(ctx context.Context, conn *bus.Conn, c clock.Clock, key st
 	}
 	event := bootstrapped(c, store.ActionUpdate, &was, t)
 	event.Records = []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key), Replaced: revision}}
-	_, err := conn.Commit(ctx, append(store.OutboxMessages(topology.AccountOf(key), topology.Tokens, []*proto.AuditEvent{event}), bus.PutMsg(topology.Tokens, key, t, revision)))
+	_, err := conn.Commit(ctx, append(store.OutboxMessages(topology.AccountOf(key), topology.Tokens,
+		[]*proto.AuditEvent{event}), bus.PutMsg(topology.Tokens, key, t, revision)))
 	if errors.Is(err, bus.ErrConflict) {
 		return nil // another replica was first, or the token was changed
 	}
@@ -81,8 +86,10 @@ func bootstrapped(c clock.Clock, action string, before, after *proto.APIToken) *
 		}
 		return map[string]any{"id": t.ID, "name": t.Name, "x_all": t.All, "x_email": t.Email}
 	}
-	return &proto.AuditEvent{ID: proto.NewID(), At: proto.At(c.Now()), Actor: proto.Actor{Type: "system", ID: "api", Name: "bootstrap"},
-		Action: action, Kind: "api_token", Resource: after.ID.String(), Name: after.Name, Before: store.EncodeView(view(before)), After: store.EncodeView(view(after))}
+	return &proto.AuditEvent{ID: proto.NewID(), At: proto.At(c.Now()),
+		Actor:  proto.Actor{Type: "system", ID: "api", Name: "bootstrap"},
+		Action: action, Kind: "api_token", Resource: after.ID.String(), Name: after.Name,
+		Before: store.EncodeView(view(before)), After: store.EncodeView(view(after))}
 }
 
 // Form matches the tokens that Terraform's provider accepts (api/README.md 1.2).

@@ -29,7 +29,8 @@ type useTracker struct {
 const usesEvery = time.Hour
 
 func newUseTracker(conn *bus.Conn, log *slog.Logger) *useTracker {
-	return &useTracker{conn: conn, log: log, noted: map[store.TokenKey]proto.Millis{}, newest: map[store.TokenKey]proto.Millis{}, more: make(chan struct{}, 1)}
+	return &useTracker{conn: conn, log: log, noted: map[store.TokenKey]proto.Millis{},
+		newest: map[store.TokenKey]proto.Millis{}, more: make(chan struct{}, 1)}
 }
 
 // note records that a token was used; was is its last known use. A use newer than the last one by less than [usesEvery]

@@ -21,7 +21,8 @@ type query struct {
 }
 
 func readQuery(q url.Values) (query, error) {
-	a := query{id: q.Get("id"), action: q.Get("action.type"), email: q.Get("actor.email"), kind: q.Get("x_type"), resource: q.Get("x_resource")}
+	a := query{id: q.Get("id"), action: q.Get("action.type"), email: q.Get("actor.email"), kind: q.Get("x_type"),
+		resource: q.Get("x_resource")}
 	var err error
 	if a.page, err = v4.PositiveParam(q, "page", 1); err != nil {
 		return a, err
@@ -150,8 +151,9 @@ const MaxShown = 64 << 10
 
 func newEntry(a proto.Account, e *proto.AuditEvent, alone bool) entry {
 	v := entry{
-		ID: e.ID, Action: auditAction{true, e.Action}, Actor: auditActor{e.Actor.ID, e.Actor.Email, e.Actor.IP, "user"}, Interface: "API",
-		Metadata: auditMetadata{Actor: e.Actor.Name, Name: e.Name, Unsure: e.Unsure}, Owner: auditOwner{a.String()},
+		ID: e.ID, Action: auditAction{true, e.Action}, Actor: auditActor{e.Actor.ID, e.Actor.Email, e.Actor.IP, "user"},
+		Interface: "API",
+		Metadata:  auditMetadata{Actor: e.Actor.Name, Name: e.Name, Unsure: e.Unsure}, Owner: auditOwner{a.String()},
 		Resource: auditResource{e.Resource, e.Kind}, When: v4.Timestamp(e.At),
 	}
 	if e.Actor.Type == "system" {

@@ -124,7 +124,8 @@ func (r *reader) bounds(ctx context.Context) error {
 	r.first, r.last = 1, at.Last
 	subject := topology.Audit(r.account)
 	if !r.query.since.IsZero() {
-		if r.first, err = r.s.store.Conn.FirstSince(ctx, topology.AuditLog, subject, r.query.since.Add(-store.ClockSkew)); err != nil {
+		if r.first, err = r.s.store.Conn.FirstSince(ctx, topology.AuditLog, subject,
+			r.query.since.Add(-store.ClockSkew)); err != nil {
 			return err
 		}
 		if r.first == 0 {
@@ -189,7 +190,8 @@ func (r *reader) read(ctx context.Context, first, last uint64, give func(uint64)
 		err := r.s.store.Conn.Range(ctx, topology.AuditLog, subject, first, last, func(m *bus.Msg) error {
 			first = m.Seq + 1
 			if r.scanned++; r.scanned > maxAuditScan {
-				return v4.Invalid("more than %d changes would have to be read: narrow the query with since and before", maxAuditScan)
+				return v4.Invalid("more than %d changes would have to be read: narrow the query with since and before",
+					maxAuditScan)
 			}
 			var e proto.AuditEvent
 			if err := m.Decode(&e); err != nil {

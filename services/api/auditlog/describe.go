@@ -9,12 +9,15 @@ import (
 func operations() openapi.Operations {
 	return openapi.Operations{
 		"GET /audit_logs": {
-			Summary: "List changes, the newest first", Result: openapi.List(openapi.Of[entry]()), Info: openapi.Of[auditInfo](), Query: auditParameters(),
+			Summary: "List changes, the newest first", Result: openapi.List(openapi.Of[entry]()), Info: openapi.Of[auditInfo](),
+			Query:   auditParameters(),
 			Details: "The totals are only returned for queries without filters.",
 		},
 		"GET /logs/audit": {
-			Summary: "List changes, in the shape of the newer audit log", Result: openapi.List(openapi.Of[record]()), Info: openapi.Of[auditCursors](), Query: newAuditParameters(),
-			Details: "Cloudflare's filters that Plumbline does not support are rejected, since ignoring them would return wrong results.",
+			Summary: "List changes, in the shape of the newer audit log", Result: openapi.List(openapi.Of[record]()),
+			Info: openapi.Of[auditCursors](), Query: newAuditParameters(),
+			Details: "Cloudflare's filters that Plumbline does not support are rejected, since ignoring them would return " +
+				"wrong results.",
 		},
 	}
 }
@@ -41,11 +44,13 @@ func newAuditParameters() []openapi.Parameter {
 		{Name: "since", Description: "Earliest time, inclusive.", Schema: openapi.Text()},
 		{Name: "before", Description: "Latest time, exclusive.", Schema: openapi.Text()},
 		{Name: "direction", Description: "Order by time.", Schema: openapi.Enum("asc", "desc")},
-		{Name: "limit", Description: "Page size. Larger values are reduced to the maximum.", Schema: openapi.Schema{"type": "integer", "minimum": 1, "default": PerPage}},
+		{Name: "limit", Description: "Page size. Larger values are reduced to the maximum.",
+			Schema: openapi.Schema{"type": "integer", "minimum": 1, "default": PerPage}},
 		{Name: "cursor", Description: "result_info.cursors.after of the previous page.", Schema: openapi.Text()},
 	}
 	for _, name := range v4.SortedKeys(auditMembers) {
-		all = append(all, openapi.Parameter{Name: name, Description: "Filter by any of these values.", Schema: openapi.Text(), Repeated: true},
+		all = append(all, openapi.Parameter{Name: name, Description: "Filter by any of these values.", Schema: openapi.Text(),
+			Repeated: true},
 			openapi.Parameter{Name: name + ".not", Description: "Exclude these values.", Schema: openapi.Text(), Repeated: true})
 	}
 	for _, name := range noAuditMembers {

@@ -55,9 +55,11 @@ type recordResource struct {
 func newRecord(a proto.Account, e *proto.AuditEvent) record {
 	r := record{
 		ID: e.ID, Account: auditOwner{a.String()}, Unsure: e.Unsure,
-		Action:   recordAction{Description: e.Action + " " + e.Kind, Result: "success", Time: v4.Timestamp(e.At), Type: e.Action},
-		Actor:    recordActor{ID: e.Actor.ID, Email: e.Actor.Email, IP: e.Actor.IP},
-		Resource: recordResource{ID: e.Resource, Product: "zero_trust", Scope: "accounts", Type: e.Kind, Name: e.Name, Response: e.After, Before: e.Before},
+		Action: recordAction{Description: e.Action + " " + e.Kind, Result: "success", Time: v4.Timestamp(e.At),
+			Type: e.Action},
+		Actor: recordActor{ID: e.Actor.ID, Email: e.Actor.Email, IP: e.Actor.IP},
+		Resource: recordResource{ID: e.Resource, Product: "zero_trust", Scope: "accounts", Type: e.Kind, Name: e.Name,
+			Response: e.After, Before: e.Before},
 	}
 	switch e.Actor.Type {
 	case "system":
@@ -94,7 +96,8 @@ var auditMembers = map[string]func(*record) string{
 
 // noAuditMembers are Cloudflare's filters that are not supported. They are rejected, since ignoring them would return
 // wrong results.
-var noAuditMembers = []string{"account_name", "product_category", "raw_cf_ray_id", "raw_method", "raw_status_code", "raw_uri", "zone_id", "zone_name"}
+var noAuditMembers = []string{"account_name", "product_category", "raw_cf_ray_id", "raw_method", "raw_status_code",
+	"raw_uri", "zone_id", "zone_name"}
 
 // readAuditFilters returns the filter of a query.
 func readAuditFilters(v url.Values) (func(*record) bool, error) {
@@ -143,7 +146,8 @@ type auditCursor struct {
 func (s *API) listRecords(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	v := c.URL.Query()
 	of := url.Values{}
-	for to, from := range map[string]string{"since": "since", "before": "before", "direction": "direction", "per_page": "limit"} {
+	for to, from := range map[string]string{"since": "since", "before": "before", "direction": "direction",
+		"per_page": "limit"} {
 		of[to] = v[from]
 	}
 	q, err := readQuery(of)

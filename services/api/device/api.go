@@ -28,9 +28,11 @@ type API struct {
 
 // New returns the API of the inventory. The registry may take answerTimeout for an answer during an import. ending is
 // closed when the service ends.
-func New(answerTimeout time.Duration, s *store.Store, streams *v4.Streams, ending <-chan struct{}, rows *prometheus.CounterVec) *API {
+func New(answerTimeout time.Duration, s *store.Store, streams *v4.Streams, ending <-chan struct{},
+	rows *prometheus.CounterVec) *API {
 	return &API{
-		answerTimeout: answerTimeout, store: s, streams: streams, rows: rows, ending: ending, Inventory: newInventory(s.Conn, s.Log),
-		position: store.NewLeaderPosition(s.Conn, topology.Devices), imports: make(chan struct{}, maxImports),
+		answerTimeout: answerTimeout, store: s, streams: streams, rows: rows, ending: ending,
+		Inventory: newInventory(s.Conn, s.Log),
+		position:  store.NewLeaderPosition(s.Conn, topology.Devices), imports: make(chan struct{}, maxImports),
 	}
 }

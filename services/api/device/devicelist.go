@@ -91,7 +91,8 @@ func (s *API) listDevices(ctx context.Context, a proto.Account, q *Query) ([]Pla
 	if len(found) > q.size {
 		found = found[:q.size]
 		last := &found[q.size-1]
-		info.Cursor = (&deviceCursor{Page: last.Page, ID: last.Device.ID, Sort: q.sortBy, Desc: q.descending, Key: last.key}).String()
+		info.Cursor = (&deviceCursor{Page: last.Page, ID: last.Device.ID, Sort: q.sortBy, Desc: q.descending,
+			Key: last.key}).String()
 	}
 	info.Count = len(found)
 	return found, info, nil
@@ -191,7 +192,8 @@ func (q *Query) add(found []Placed, page topology.PageNumber, d *proto.Device) [
 	if q.sort != nil {
 		at.key = q.sort(d)
 	}
-	if q.after != nil && q.compare(at, Placed{Page: q.after.Page, key: q.after.Key, Device: &proto.Device{ID: q.after.ID}}) <= 0 {
+	if q.after != nil && q.compare(at,
+		Placed{Page: q.after.Page, key: q.after.Key, Device: &proto.Device{ID: q.after.ID}}) <= 0 {
 		return found
 	}
 	return append(found, at)

@@ -99,7 +99,8 @@ func formatOf(contentType string) (intake.Format, error) {
 }
 
 // runImport enrols the rows until the list ends or permitted is done.
-func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *intake.Reader, client *progressWriter) (*Imported, error) {
+func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *intake.Reader,
+	client *progressWriter) (*Imported, error) {
 	commands, err := s.NewCommands(a)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,8 @@ func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *i
 	defer commands.Close()
 	spool := intake.NewSpool("", 0)
 	defer spool.Close()
-	i := &Importing{Permitted: permitted, client: client, Commands: commands, spool: spool, seen: intake.NewSeen(), Result: &Imported{Errors: []rowError{}}, Lines: map[proto.ID]int{}}
+	i := &Importing{Permitted: permitted, client: client, Commands: commands, spool: spool, seen: intake.NewSeen(),
+		Result: &Imported{Errors: []rowError{}}, Lines: map[proto.ID]int{}}
 	commands.refused = func(line int, r proto.Refusal) {
 		i.Result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
 	}
@@ -123,7 +125,8 @@ func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *i
 		return nil, err
 	}
 	slices.SortFunc(i.Result.Errors, func(a, b rowError) int { return cmp.Compare(a.Line, b.Line) })
-	for outcome, n := range map[string]int{"enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.Result.Refused} {
+	for outcome, n := range map[string]int{"enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged,
+		"refused": i.Result.Refused} {
 		s.rows.WithLabelValues(outcome).Add(float64(n))
 	}
 	return i.Result, nil
@@ -149,7 +152,8 @@ func (i *Importing) ended(ctx context.Context, why error) error {
 	}
 	p := *v4.AsError(why)
 	t := i.Commands.total
-	p.Message = fmt.Sprintf("%s: the import stopped after row %d: %d devices were enrolled, %d updated and %d unchanged; these changes remain",
+	p.Message = fmt.Sprintf("%s: the import stopped after row %d: %d devices were enrolled, %d updated and %d "+
+		"unchanged; these changes remain",
 		p.Message, i.Result.Rows, t.Enrolled, t.Updated, t.Unchanged)
 	p.Cause = why
 	return &p
@@ -255,7 +259,8 @@ func (i *Importing) Told() store.Change {
 
 func (i *Importing) counts() map[string]int {
 	t := i.Commands.total
-	return map[string]int{"rows": i.Result.Rows, "enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged, "refused": i.Result.Refused}
+	return map[string]int{"rows": i.Result.Rows, "enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged,
+		"refused": i.Result.Refused}
 }
 
 // End records the import in the audit log. If an import failed with unanswered commands, the counts are those known so

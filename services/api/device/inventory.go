@@ -35,7 +35,8 @@ type IndexedPage struct {
 }
 
 func newInventory(conn *bus.Conn, log *slog.Logger) *Inventory {
-	return &Inventory{conn: conn, log: log, Pages: map[proto.Account]map[topology.PageNumber]*IndexedPage{}, Progress: store.NewProgress(topology.Devices)}
+	return &Inventory{conn: conn, log: log, Pages: map[proto.Account]map[topology.PageNumber]*IndexedPage{},
+		Progress: store.NewProgress(topology.Devices)}
 }
 
 // Run keeps the view up to date until ctx ends.
@@ -75,7 +76,8 @@ func (v *Inventory) apply(u bus.Update) error {
 
 func IndexPage(p *proto.Page, revision uint64) *IndexedPage {
 	n := len(p.Devices) + len(p.Revoked)
-	x := &IndexedPage{Revision: revision, IDs: make([]proto.ID, 0, n), Active: len(p.Devices), Emails: make([]uint32, 0, n)}
+	x := &IndexedPage{Revision: revision, IDs: make([]proto.ID, 0, n), Active: len(p.Devices),
+		Emails: make([]uint32, 0, n)}
 	for _, list := range [][]proto.Device{p.Devices, p.Revoked} {
 		slices.SortFunc(list, compareDevices)
 		for i := range list {
@@ -122,7 +124,8 @@ func (v *Inventory) PageOf(a proto.Account, id proto.ID) (topology.PageNumber, b
 }
 
 // selected returns the pages, in order, starting at from, for which want reports true.
-func (v *Inventory) selected(a proto.Account, from topology.PageNumber, want func(*IndexedPage) bool) []topology.PageNumber {
+func (v *Inventory) selected(a proto.Account, from topology.PageNumber,
+	want func(*IndexedPage) bool) []topology.PageNumber {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
 	var pages []topology.PageNumber

@@ -49,8 +49,10 @@ type legacyDeviceView struct {
 }
 
 func viewLegacyDevice(a proto.Account, d *proto.Device) legacyDeviceView {
-	return legacyDeviceView{ID: d.ID, Created: v4.Timestamp(d.EnrolledAt), MAC: v4.TextOrNull(d.MAC), Name: d.Hostname, RevokedAt: v4.Timestamp(d.RevokedAt),
-		Serial: v4.TextOrNull(d.Serial), Updated: v4.Timestamp(d.UpdatedAt), User: userOf(a, d), IPv4: v4.TextOrNull(d.IPv4)}
+	return legacyDeviceView{ID: d.ID, Created: v4.Timestamp(d.EnrolledAt), MAC: v4.TextOrNull(d.MAC), Name: d.Hostname,
+		RevokedAt: v4.Timestamp(d.RevokedAt),
+		Serial:    v4.TextOrNull(d.Serial), Updated: v4.Timestamp(d.UpdatedAt), User: userOf(a, d),
+		IPv4: v4.TextOrNull(d.IPv4)}
 }
 
 func (s *API) getLegacyDevice(ctx context.Context, c *v4.Call) (v4.Response, error) {

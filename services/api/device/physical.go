@@ -74,8 +74,10 @@ func PersonID(a proto.Account, email string) proto.ID {
 }
 
 func viewPhysical(a proto.Account, d *proto.Device, include string) physicalView {
-	v := physicalView{ID: d.ID, Registrations: registrations(d), CreatedAt: v4.Timestamp(d.EnrolledAt), User: userOf(a, d), MAC: v4.TextOrNull(d.MAC),
-		Name: d.Hostname, Serial: v4.TextOrNull(d.Serial), UpdatedAt: v4.Timestamp(d.UpdatedAt), IPv4: v4.TextOrNull(d.IPv4), RevokedAt: v4.Timestamp(d.RevokedAt)}
+	v := physicalView{ID: d.ID, Registrations: registrations(d), CreatedAt: v4.Timestamp(d.EnrolledAt), User: userOf(a, d),
+		MAC:  v4.TextOrNull(d.MAC),
+		Name: d.Hostname, Serial: v4.TextOrNull(d.Serial), UpdatedAt: v4.Timestamp(d.UpdatedAt), IPv4: v4.TextOrNull(d.IPv4),
+		RevokedAt: v4.Timestamp(d.RevokedAt)}
 	if include != "" {
 		v.Registration = &noPolicy{}
 	}
@@ -84,7 +86,8 @@ func viewPhysical(a proto.Account, d *proto.Device, include string) physicalView
 
 var physicalSorts = map[string]func(*proto.Device) string{
 	"name": func(d *proto.Device) string { return strings.ToLower(d.Hostname) }, "id": byID, "client_version": byNothing,
-	"last_seen_user.email": byEmail, "last_seen_at": byNothing, "active_registrations": byRegistrations, "created_at": byCreation,
+	"last_seen_user.email": byEmail, "last_seen_at": byNothing, "active_registrations": byRegistrations,
+	"created_at": byCreation,
 }
 
 func (s *API) listPhysical(ctx context.Context, c *v4.Call) (v4.Response, error) {

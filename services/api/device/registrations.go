@@ -49,8 +49,10 @@ type registrationDevice struct {
 }
 
 func viewRegistration(a proto.Account, d *proto.Device) registrationView {
-	return registrationView{ID: d.ID, CreatedAt: v4.Timestamp(d.EnrolledAt), Device: registrationDevice{ID: d.ID, Name: d.Hostname},
-		LastSeenAt: v4.Timestamp(d.UpdatedAt), RevokedAt: v4.Timestamp(d.RevokedAt), UpdatedAt: v4.Timestamp(d.UpdatedAt), Type: "warp", User: userOf(a, d), IPv4: v4.TextOrNull(d.IPv4)}
+	return registrationView{ID: d.ID, CreatedAt: v4.Timestamp(d.EnrolledAt),
+		Device:     registrationDevice{ID: d.ID, Name: d.Hostname},
+		LastSeenAt: v4.Timestamp(d.UpdatedAt), RevokedAt: v4.Timestamp(d.RevokedAt), UpdatedAt: v4.Timestamp(d.UpdatedAt),
+		Type: "warp", User: userOf(a, d), IPv4: v4.TextOrNull(d.IPv4)}
 }
 
 var registrationSorts = map[string]func(*proto.Device) string{
@@ -120,6 +122,7 @@ func (s *API) registrations(r stateChange) func(context.Context, *v4.Call) (v4.R
 		if err != nil {
 			return v4.Response{}, err
 		}
-		return v4.Response{Info: v4.CursorInfo{Count: len(ids), PerPage: maxDevices, Total: new(len(ids))}}, s.changeState(ctx, c.Account, r, ids)
+		return v4.Response{Info: v4.CursorInfo{Count: len(ids), PerPage: maxDevices, Total: new(len(ids))}},
+			s.changeState(ctx, c.Account, r, ids)
 	}
 }

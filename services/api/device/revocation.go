@@ -21,9 +21,12 @@ type stateChange struct {
 }
 
 var (
-	revocation   = stateChange{action: "revoke", command: func(ids []proto.ID) *proto.Command { return &proto.Command{Revoke: ids} }}
-	unrevocation = stateChange{action: "unrevoke", command: func(ids []proto.ID) *proto.Command { return &proto.Command{Unrevoke: ids} }}
-	removal      = stateChange{action: store.ActionDelete, gone: true, command: func(ids []proto.ID) *proto.Command { return &proto.Command{Remove: ids} }}
+	revocation = stateChange{action: "revoke",
+		command: func(ids []proto.ID) *proto.Command { return &proto.Command{Revoke: ids} }}
+	unrevocation = stateChange{action: "unrevoke",
+		command: func(ids []proto.ID) *proto.Command { return &proto.Command{Unrevoke: ids} }}
+	removal = stateChange{action: store.ActionDelete, gone: true,
+		command: func(ids []proto.ID) *proto.Command { return &proto.Command{Remove: ids} }}
 )
 
 // changeState changes the state of devices. It returns an error if one of them does not exist.
@@ -34,7 +37,8 @@ func (s *API) changeState(ctx context.Context, a proto.Account, r stateChange, i
 	}
 	announced := store.Change{Action: r.action, Kind: AuditKind, Before: before}
 	if len(ids) == 1 {
-		announced = store.Change{Action: r.action, Kind: AuditKind, ID: ids[0].String(), Name: before[ids[0]].Hostname, Before: before[ids[0]]}
+		announced = store.Change{Action: r.action, Kind: AuditKind, ID: ids[0].String(), Name: before[ids[0]].Hostname,
+			Before: before[ids[0]]}
 	}
 	action, err := s.store.BeginAction(ctx, a, announced)
 	if err != nil {

@@ -17,8 +17,10 @@ import (
 
 func (s *API) accessLogRoutes() []v4.Route {
 	return []v4.Route{
-		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access_requests", Scope: permission.AccessLogs, Handle: s.accessRequests},
-		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access-requests", Scope: permission.AccessLogs, Handle: s.accessRequests}, // spelling of the legacy SDK
+		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access_requests", Scope: permission.AccessLogs,
+			Handle: s.accessRequests},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/access/logs/access-requests", Scope: permission.AccessLogs,
+			Handle: s.accessRequests}, // spelling of the legacy SDK
 	}
 }
 
@@ -59,15 +61,19 @@ const nonIdentity = "nonidentity"
 
 func (s *API) viewAccess(a proto.Account, m *proto.Authentication) accessView {
 	v := accessView{
-		Action: string(m.Action), Allowed: m.Allowed, AppDomain: m.Host, AppUID: m.Application, Connection: nonIdentity, CreatedAt: v4.Timestamp(m.At),
-		IP: m.IP, Ray: m.Ray, Email: m.Email, Reason: m.Reason, Sort: string(m.Action), Policy: idText(m.Policy), Token: idText(m.TokenID),
-		ClientID: m.ClientID, User: idText(m.User), IDP: idText(m.IDP), Device: idText(m.Device), Check: idText(m.Check), Country: m.Country,
-		Count: max(m.Count, 1),
+		Action: string(m.Action), Allowed: m.Allowed, AppDomain: m.Host, AppUID: m.Application, Connection: nonIdentity,
+		CreatedAt: v4.Timestamp(m.At),
+		IP:        m.IP, Ray: m.Ray, Email: m.Email, Reason: m.Reason, Sort: string(m.Action), Policy: idText(m.Policy),
+		Token:    idText(m.TokenID),
+		ClientID: m.ClientID, User: idText(m.User), IDP: idText(m.IDP), Device: idText(m.Device), Check: idText(m.Check),
+		Country: m.Country,
+		Count:   max(m.Count, 1),
 	}
 	if m.Action == proto.ActionService || m.Action == "" {
 		v.Action, v.Sort = string(proto.ActionLogin), string(proto.ActionService)
 	}
-	if app, found := s.store.Catalog.Application(a, m.Application); found && v.AppDomain == "" && len(app.Value.Domains) > 0 {
+	if app, found := s.store.Catalog.Application(a, m.Application); found && v.AppDomain == "" &&
+		len(app.Value.Domains) > 0 {
 		v.AppDomain = app.Value.Domains[0]
 	}
 	if !m.IDP.IsZero() {
@@ -109,7 +115,8 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 	if !since.IsZero() {
 		since = since.Add(-store.ClockSkew) // the clocks differ
 	}
-	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.AccessLogs, Subject: topology.AccessLogsOf(c.Account)}, since, until)
+	r, err := s.store.LogPeriod(ctx,
+		store.LogRange{Stream: topology.AccessLogs, Subject: topology.AccessLogsOf(c.Account)}, since, until)
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -146,7 +153,8 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 		PerPage int `json:"per_page"`
 	}{len(views), q.page, q.size}}
 	if looked > maxAccessRead {
-		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod, Message: "the result may be incomplete because the read limit was reached: use a shorter period (since, until)"}}
+		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod,
+			Message: "the result may be incomplete because the read limit was reached: use a shorter period (since, until)"}}
 	}
 	return a, err
 }

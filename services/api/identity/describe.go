@@ -8,26 +8,37 @@ import (
 // operations describes the routes of people, sessions and the authentication log.
 func operations() openapi.Operations {
 	requests := openapi.Operation{
-		Summary: "List authentications, the newest first", Result: openapi.List(openapi.Object(openapi.Of[accessView]()["properties"].(openapi.Members))), Query: accessParameters(),
-		Info:    openapi.Closed(openapi.Members{"count": openapi.Integer(), "page": openapi.Integer(), "per_page": openapi.Integer()}),
+		Summary: "List authentications, the newest first",
+		Result:  openapi.List(openapi.Object(openapi.Of[accessView]()["properties"].(openapi.Members))),
+		Query:   accessParameters(),
+		Info: openapi.Closed(openapi.Members{"count": openapi.Integer(), "page": openapi.Integer(),
+			"per_page": openapi.Integer()}),
 		Details: "Includes those of services. With fields, only the listed members are returned.",
 	}
 	return openapi.Operations{
 		"GET /access/apps/{id}/user_policy_checks": {
-			Summary: "Check the policies of an application for a person", Details: "Defaults to the user with the token's e-mail address. Any other user requires permission to read users. The check uses the data of the user's newest login and the current posture of their devices.",
-			Query: []openapi.Parameter{{Name: "email", Description: "E-mail address of the user.", Schema: openapi.Text()}}, Result: openapi.Of[userChecks]()},
+			Summary: "Check the policies of an application for a person",
+			Details: "Defaults to the user with the token's e-mail address. Any other user requires permission to read " +
+				"users. The check uses the data of the user's newest login and the current posture of their devices.",
+			Query:  []openapi.Parameter{{Name: "email", Description: "E-mail address of the user.", Schema: openapi.Text()}},
+			Result: openapi.Of[userChecks]()},
 		"GET /access/users": {
-			Summary: "List the people with a login in the last month", Result: openapi.List(openapi.Of[personView]()), Info: openapi.Of[v4.PageInfo](),
-			Query: openapi.Parameters([]openapi.Parameter{{Name: "email", Description: "Filter by e-mail address.", Schema: openapi.Text()}, openapi.NameParam, openapi.SearchParam}, openapi.PageParams),
+			Summary: "List the people with a login in the last month", Result: openapi.List(openapi.Of[personView]()),
+			Info: openapi.Of[v4.PageInfo](),
+			Query: openapi.Parameters([]openapi.Parameter{{Name: "email", Description: "Filter by e-mail address.",
+				Schema: openapi.Text()}, openapi.NameParam, openapi.SearchParam}, openapi.PageParams),
 		},
-		"GET /access/users/{id}":                    {Summary: "Get a person", Result: openapi.Of[personView]()},
-		"GET /access/users/{id}/last_seen_identity": {Summary: "Get a person's identity at the last login, with the posture of their devices", Result: openapi.Of[identityView]()},
-		"GET /access/users/{id}/active_sessions":    {Summary: "List a person's sessions", Result: openapi.List(openapi.Of[sessionView]()), Info: openapi.Of[v4.PageInfo]()},
+		"GET /access/users/{id}": {Summary: "Get a person", Result: openapi.Of[personView]()},
+		"GET /access/users/{id}/last_seen_identity": {Summary: "Get a person's identity at the last login, with the " +
+			"posture of their devices", Result: openapi.Of[identityView]()},
+		"GET /access/users/{id}/active_sessions": {Summary: "List a person's sessions",
+			Result: openapi.List(openapi.Of[sessionView]()), Info: openapi.Of[v4.PageInfo]()},
 		"GET /access/users/{id}/active_sessions/{nonce}": {Summary: "Get a person's identity at the start of a session",
 			Result: openapi.Of[identityView]().Merge(openapi.Closed(openapi.Members{"isActive": openapi.Bool()}))},
 		"GET /access/users/{id}/failed_logins": {
 			Summary: "List a person's newest denied logins", Info: openapi.Of[v4.PageInfo](),
-			Result: openapi.List(openapi.Closed(openapi.Members{"expiration": openapi.Integer().Describe("Time when the log expires it, in seconds since 1970."), "metadata": openapi.Of[accessView]()})),
+			Result: openapi.List(openapi.Closed(openapi.Members{"expiration": openapi.Integer().Describe("Time when the log " +
+				"expires it, in seconds since 1970."), "metadata": openapi.Of[accessView]()})),
 		},
 		"GET /access/logs/access_requests": requests,
 		"GET /access/logs/access-requests": requests,
@@ -45,7 +56,8 @@ func accessParameters() []openapi.Parameter {
 	})
 	for _, name := range v4.SortedKeys(accessFields) {
 		all = append(all, openapi.Parameter{Name: name, Description: "Filter by value.", Schema: openapi.Text()},
-			openapi.Parameter{Name: name + "Op", Description: "neq excludes matching values.", Schema: openapi.Enum("eq", "neq")})
+			openapi.Parameter{Name: name + "Op", Description: "neq excludes matching values.",
+				Schema: openapi.Enum("eq", "neq")})
 	}
 	return all
 }

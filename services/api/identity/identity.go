@@ -84,10 +84,14 @@ func (s *API) identify(ctx context.Context, a proto.Account, login *proto.Sessio
 		return nil, err
 	}
 	v := &identityView{
-		ID: login.User, Name: login.Name, Email: login.Email, AMR: append([]string{}, login.AMR...), IDP: identityProvider{ID: login.IDP},
-		Geo: identityPlace{login.Country}, UserUUID: login.User, AccountID: a, IssuedAt: login.StartedAt.Time().Unix(), IP: login.IP,
-		AuthStatus: "NONE", DeviceSessions: map[string]deviceSession{}, DevicePosture: map[string]devicePosture{}, Devices: []proto.ID{},
-		MTLS: map[string]any{"auth_status": "NONE", "cert_issuer_dn": "", "cert_issuer_ski": "", "cert_presented": false, "cert_serial": ""}, Version: 2,
+		ID: login.User, Name: login.Name, Email: login.Email, AMR: append([]string{}, login.AMR...),
+		IDP: identityProvider{ID: login.IDP},
+		Geo: identityPlace{login.Country}, UserUUID: login.User, AccountID: a, IssuedAt: login.StartedAt.Time().Unix(),
+		IP:         login.IP,
+		AuthStatus: "NONE", DeviceSessions: map[string]deviceSession{}, DevicePosture: map[string]devicePosture{},
+		Devices: []proto.ID{},
+		MTLS: map[string]any{"auth_status": "NONE", "cert_issuer_dn": "", "cert_issuer_ski": "", "cert_presented": false,
+			"cert_serial": ""}, Version: 2,
 	}
 	if r, found := s.store.Catalog.IdentityProvider(a, login.IDP); found {
 		v.IDP.Type = r.Value.Type
@@ -149,7 +153,8 @@ func (s *API) addPosture(ctx context.Context, a proto.Account, all map[string]de
 }
 
 func viewPosture(r catalog.Record[proto.Check], x posture.Explanation) devicePosture {
-	p := devicePosture{ID: x.Check, Check: postureExists{Exists: true}, Data: map[string]any{}, RuleName: x.Name, Type: x.Type,
+	p := devicePosture{ID: x.Check, Check: postureExists{Exists: true}, Data: map[string]any{}, RuleName: x.Name,
+		Type:    x.Type,
 		Success: x.Outcome == proto.OutcomePass}
 	p.Description, _ = v4.Decode(r.Value.Sent).Text("description")
 	if x.Score != nil {

@@ -22,12 +22,14 @@ import (
 func (s *API) peopleRoutes() []v4.Route {
 	const all, one = v4.AccountPath + "/access/users", v4.AccountPath + "/access/users/{id}"
 	return []v4.Route{
-		{Method: http.MethodGet, Path: v4.AccountPath + "/access/apps/{id}/user_policy_checks", Scope: permission.Apps, Handle: s.userChecks, Zones: true},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/access/apps/{id}/user_policy_checks", Scope: permission.Apps,
+			Handle: s.userChecks, Zones: true},
 		{Method: http.MethodGet, Path: all, Scope: permission.Organization, Handle: s.listPeople},
 		{Method: http.MethodGet, Path: one, Scope: permission.Organization, Handle: s.getPerson},
 		{Method: http.MethodGet, Path: one + "/last_seen_identity", Scope: permission.Organization, Handle: s.lastIdentity},
 		{Method: http.MethodGet, Path: one + "/active_sessions", Scope: permission.Organization, Handle: s.sessionsOf},
-		{Method: http.MethodGet, Path: one + "/active_sessions/{nonce}", Scope: permission.Organization, Handle: s.sessionIdentity},
+		{Method: http.MethodGet, Path: one + "/active_sessions/{nonce}", Scope: permission.Organization,
+			Handle: s.sessionIdentity},
 		{Method: http.MethodGet, Path: one + "/failed_logins", Scope: permission.Organization, Handle: s.failedLogins},
 	}
 }
@@ -47,7 +49,8 @@ type personView struct {
 }
 
 func viewPerson(u *proto.User) personView {
-	return personView{ID: u.ID, AccessSeat: true, CreatedAt: v4.Timestamp(u.CreatedAt), Email: u.Email, LastLogin: v4.Timestamp(u.LastSeenAt), Name: u.Name,
+	return personView{ID: u.ID, AccessSeat: true, CreatedAt: v4.Timestamp(u.CreatedAt), Email: u.Email,
+		LastLogin: v4.Timestamp(u.LastSeenAt), Name: u.Name,
 		UID: u.ID, UpdatedAt: v4.Timestamp(u.LastSeenAt)}
 }
 
@@ -60,7 +63,8 @@ func (s *API) listPeople(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	}
 	defer done()
 	q := c.URL.Query()
-	email, name, search := strings.ToLower(q.Get("email")), strings.ToLower(q.Get("name")), strings.ToLower(q.Get("search"))
+	email, name, search := strings.ToLower(q.Get("email")), strings.ToLower(q.Get("name")),
+		strings.ToLower(q.Get("search"))
 	var all []personView
 	err = s.records(ctx, topology.UserKeysOf(c.Account), func(m *bus.Msg) error {
 		var u proto.User
@@ -69,7 +73,8 @@ func (s *API) listPeople(ctx context.Context, c *v4.Call) (v4.Response, error) {
 			return nil
 		}
 		e, n := strings.ToLower(u.Email), strings.ToLower(u.Name)
-		if (email == "" || e == email) && (name == "" || n == name) && (search == "" || strings.Contains(e+" "+n+" "+u.ID.String(), search)) {
+		if (email == "" || e == email) && (name == "" || n == name) &&
+			(search == "" || strings.Contains(e+" "+n+" "+u.ID.String(), search)) {
 			all = append(all, viewPerson(&u))
 		}
 		return nil

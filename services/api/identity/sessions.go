@@ -61,7 +61,8 @@ func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 			return nil
 		}
 		began, ends := login.StartedAt.Time().Unix(), login.ExpiresAt.Time().Unix()
-		views = append(views, sessionView{login.Nonce, ends, sessionMetadata{Expires: ends, Iat: began, Nonce: login.Nonce, TTL: ends - now.Unix()}})
+		views = append(views, sessionView{login.Nonce, ends,
+			sessionMetadata{Expires: ends, Iat: began, Nonce: login.Nonce, TTL: ends - now.Unix()}})
 		return nil
 	})
 	slices.SortFunc(views, func(a, b sessionView) int { return cmp.Compare(b.Metadata.Iat, a.Metadata.Iat) })
@@ -92,7 +93,8 @@ func (s *API) failedLogins(ctx context.Context, c *v4.Call) (v4.Response, error)
 		return v4.Response{}, err
 	}
 	defer done()
-	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.AccessLogs, Subject: topology.AccessLogsOf(c.Account)}, time.Time{}, time.Time{})
+	r, err := s.store.LogPeriod(ctx,
+		store.LogRange{Stream: topology.AccessLogs, Subject: topology.AccessLogsOf(c.Account)}, time.Time{}, time.Time{})
 	if err != nil {
 		return v4.Response{}, err
 	}

@@ -65,7 +65,8 @@ func (s *API) userChecks(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	case !v4.IsEmail(email):
 		return v4.Response{}, v4.Invalid("email must be an e-mail address")
 	}
-	if of := (v4.Permission{Scope: permission.Organization, Edit: false}); email != c.Token.Email && !permission.Permits(c.Token, of, c.Zone) {
+	if of := (v4.Permission{Scope: permission.Organization, Edit: false}); email != c.Token.Email &&
+		!permission.Permits(c.Token, of, c.Zone) {
 		return v4.Response{}, permission.Denied(of)
 	}
 	app, err := s.access.Application(ctx, c)
@@ -74,14 +75,16 @@ func (s *API) userChecks(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	}
 	u := proto.User{ID: device.PersonID(c.Account, email), Email: email}
 	u.Last = proto.Session{User: u.ID, Email: email}
-	if _, err := s.store.Conn.Get(ctx, topology.Sessions, topology.UserKey(c.Account, u.ID), &u); err != nil && !errors.Is(err, bus.ErrNotFound) {
+	if _, err := s.store.Conn.Get(ctx, topology.Sessions, topology.UserKey(c.Account, u.ID), &u); err != nil &&
+		!errors.Is(err, bus.ErrNotFound) {
 		return v4.Response{}, err
 	}
 	who, err := s.identify(ctx, c.Account, &u.Last)
 	if err != nil {
 		return v4.Response{}, err
 	}
-	view := userChecks{User: checkedUser{ID: u.ID, AccountID: c.Account, DeviceSessions: who.DeviceSessions, Email: email, Geo: who.Geo,
+	view := userChecks{User: checkedUser{ID: u.ID, AccountID: c.Account, DeviceSessions: who.DeviceSessions, Email: email,
+		Geo:  who.Geo,
 		Name: who.Name, UserUUID: u.ID, Version: who.Version}}
 	if u.Last.StartedAt != 0 {
 		view.User.IssuedAt = who.IssuedAt
@@ -115,7 +118,8 @@ func factsOf(login *proto.Session, who *identityView) *policy.Facts {
 func (s *API) checkApp(a proto.Account, app catalog.Record[proto.Application], f *policy.Facts) checkedApp {
 	rules := s.rules.Of(app)
 	d := policy.Decide(rules, f)
-	v := checkedApp{UID: app.Value.ID, AUD: app.Value.AUD, Name: app.Value.Name, Policies: []json.RawMessage{}, Status: statusOfDecision(d), Reason: d.Reason.String()}
+	v := checkedApp{UID: app.Value.ID, AUD: app.Value.AUD, Name: app.Value.Name, Policies: []json.RawMessage{},
+		Status: statusOfDecision(d), Reason: d.Reason.String()}
 	if len(app.Value.Domains) > 0 {
 		v.Hostname, _, _ = strings.Cut(app.Value.Domains[0], "/")
 	}

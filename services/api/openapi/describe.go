@@ -42,11 +42,14 @@ type Parameter struct {
 // Parameters of several routes.
 var (
 	PageParams = []Parameter{
-		{Name: "page", Description: "Page number, from 1. A page past the end is empty.", Schema: Schema{"type": "integer", "minimum": 1, "default": 1}},
-		{Name: "per_page", Description: "Page size. Larger values are reduced to the maximum.", Schema: Schema{"type": "integer", "minimum": 1, "default": v4.MaxPerPage}},
+		{Name: "page", Description: "Page number, from 1. A page past the end is empty.",
+			Schema: Schema{"type": "integer", "minimum": 1, "default": 1}},
+		{Name: "per_page", Description: "Page size. Larger values are reduced to the maximum.",
+			Schema: Schema{"type": "integer", "minimum": 1, "default": v4.MaxPerPage}},
 	}
 	NameParam   = Parameter{Name: "name", Description: "Filter by name.", Schema: Text()}
-	SearchParam = Parameter{Name: "search", Description: "Filter by a part of the name or another identifying member.", Schema: Text()}
+	SearchParam = Parameter{Name: "search", Description: "Filter by a part of the name or another identifying member.",
+		Schema: Text()}
 )
 
 func Parameters(lists ...[]Parameter) []Parameter { return slices.Concat(lists...) }
@@ -65,7 +68,8 @@ type Resource struct {
 }
 
 func (r Resource) Operations() Operations {
-	list := Operation{Summary: "List " + r.Many, Query: Parameters(r.Query, PageParams), Result: List(r.View), Info: Of[v4.PageInfo](), Details: r.ListDetails}
+	list := Operation{Summary: "List " + r.Many, Query: Parameters(r.Query, PageParams), Result: List(r.View),
+		Info: Of[v4.PageInfo](), Details: r.ListDetails}
 	if r.Unpaged {
 		list.Query = r.Query
 	}
@@ -75,8 +79,9 @@ func (r Resource) Operations() Operations {
 	}
 	one := r.Path + "/" + r.ID
 	return Operations{
-		"GET " + r.Path:    list,
-		"POST " + r.Path:   {Summary: "Create " + r.One, Body: r.Body, Result: r.View, Status: r.CreateStatus, Details: r.BodyDetails},
+		"GET " + r.Path: list,
+		"POST " + r.Path: {Summary: "Create " + r.One, Body: r.Body, Result: r.View, Status: r.CreateStatus,
+			Details: r.BodyDetails},
 		"GET " + one:       {Summary: "Get " + r.One, Result: r.View},
 		change + " " + one: {Summary: how + r.One, Body: r.Body, Result: r.View},
 		"DELETE " + one:    {Summary: "Delete " + r.One, Result: r.Deleted, Status: r.DeleteStatus},

@@ -45,29 +45,37 @@ func (d *Description) Document(routes []v4.Route) ([]byte, error) {
 	}
 	paths[Path] = map[string]any{"get": map[string]any{
 		"operationId": "get_openapi", "summary": "Get this description", "security": []any{},
-		"responses": map[string]any{"200": map[string]any{"description": "This document.", "content": map[string]any{"application/json": map[string]any{}}}},
+		"responses": map[string]any{"200": map[string]any{"description": "This document.",
+			"content": map[string]any{"application/json": map[string]any{}}}},
 	}}
 	return v4.Encode(map[string]any{
 		"openapi": "3.1.0",
 		"info": map[string]any{
 			"title": "Plumbline", "version": "4.0.0",
-			"description": "Plumbline's implementation of the Cloudflare v4 API. Endpoints that Cloudflare does not have are under /plumbline. " +
-				"Plumbline's own members and parameters begin with x_. Clients must accept unknown members. HEAD is supported like GET. " +
-				"Responses about one resource have its revision as the ETag. A request with If-Match is rejected if the revision has changed.",
+			"description": "Plumbline's implementation of the Cloudflare v4 API. Endpoints that Cloudflare does not have are " +
+				"under /plumbline. " +
+				"Plumbline's own members and parameters begin with x_. Clients must accept unknown members. HEAD is supported " +
+				"like GET. " +
+				"Responses about one resource have its revision as the ETag. A request with If-Match is rejected if the revision " +
+				"has changed.",
 		},
 		"servers": []any{map[string]any{"url": "/"}},
 		"security": []any{
-			map[string]any{"token": []any{}}, map[string]any{"key": []any{}, "email": []any{}}, map[string]any{"service_key": []any{}},
+			map[string]any{"token": []any{}}, map[string]any{"key": []any{}, "email": []any{}},
+			map[string]any{"service_key": []any{}},
 		},
 		"paths": paths,
 		"components": map[string]any{
 			"schemas":   d.Schemas.With(envelopeSchemas()),
 			"responses": refusals(),
 			"securitySchemes": map[string]any{
-				"token":       map[string]any{"type": "http", "scheme": "bearer", "description": "An API token."},
-				"key":         map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderKey, "description": "An API token with an e-mail address (x_email)."},
-				"email":       map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderEmail, "description": "The token's e-mail address."},
-				"service_key": map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderServiceKey, "description": "An API token."},
+				"token": map[string]any{"type": "http", "scheme": "bearer", "description": "An API token."},
+				"key": map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderKey,
+					"description": "An API token with an e-mail address (x_email)."},
+				"email": map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderEmail,
+					"description": "The token's e-mail address."},
+				"service_key": map[string]any{"type": "apiKey", "in": "header", "name": v4.HeaderServiceKey,
+					"description": "An API token."},
 			},
 		},
 	})
@@ -77,7 +85,8 @@ func (d *Description) Document(routes []v4.Route) ([]byte, error) {
 func (op Operation) document(r v4.Route) map[string]any {
 	d := map[string]any{
 		"operationId": operationID(r), "summary": op.Summary, "tags": []string{string(r.Scope)}, "responses": op.responses(r),
-		"x-scope": map[string]any{"area": r.Scope, "edit": r.PermissionFor(r.Method).Edit, "permissions": permissionsFor(r.PermissionFor(r.Method))},
+		"x-scope": map[string]any{"area": r.Scope, "edit": r.PermissionFor(r.Method).Edit,
+			"permissions": permissionsFor(r.PermissionFor(r.Method))},
 	}
 	if op.Details != "" {
 		d["description"] = op.Details
@@ -131,7 +140,8 @@ func (op Operation) parameters(r v4.Route) []any {
 		all = append(all, one)
 	}
 	if conditional(r) {
-		all = append(all, map[string]any{"name": "If-Match", "in": "header", "description": "Expected ETag of the resource.", "schema": Text()})
+		all = append(all, map[string]any{"name": "If-Match", "in": "header", "description": "Expected ETag of the resource.",
+			"schema": Text()})
 	}
 	return all
 }
@@ -182,7 +192,8 @@ func (op Operation) success() int { return cmp.Or(op.Status, http.StatusOK) }
 
 // envelope returns the schema of a successful response (api/README.md 1.1).
 func (op Operation) envelope() Schema {
-	m := Members{"success": {"const": true}, "errors": {"type": "array", "maxItems": 0}, "messages": List(Ref("Notice")), "result": op.Result}
+	m := Members{"success": {"const": true}, "errors": {"type": "array", "maxItems": 0}, "messages": List(Ref("Notice")),
+		"result": op.Result}
 	if op.Result == nil {
 		m["result"] = Schema{"type": "null"}
 	}
@@ -204,7 +215,8 @@ func envelopeSchemas() Members {
 	return Members{
 		"Notice":     Of[v4.Notice](),
 		"ResultInfo": Of[v4.PageInfo](),
-		"Refusal": Closed(Members{"success": {"const": false}, "errors": {"type": "array", "items": Ref("Notice"), "minItems": 1},
+		"Refusal": Closed(Members{"success": {"const": false},
+			"errors":   {"type": "array", "items": Ref("Notice"), "minItems": 1},
 			"messages": List(Ref("Notice")), "result": {"type": "null"}}),
 	}
 }
@@ -233,7 +245,8 @@ func refusals() map[string]any {
 
 // statuses returns the error statuses of a route.
 func (op Operation) statuses(r v4.Route) []int {
-	all := map[int]bool{http.StatusBadRequest: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusServiceUnavailable: true}
+	all := map[int]bool{http.StatusBadRequest: true, http.StatusForbidden: true, http.StatusNotFound: true,
+		http.StatusServiceUnavailable: true}
 	all[http.StatusConflict] = r.Method != http.MethodGet
 	all[http.StatusRequestEntityTooLarge] = r.Stream == nil
 	all[http.StatusPreconditionFailed] = conditional(r)

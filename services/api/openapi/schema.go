@@ -86,7 +86,8 @@ func Object(m Members, required ...string) Schema {
 // Closed returns the schema of an object that allows only the members in m. All of them are required, except for the
 // optional ones.
 func Closed(m Members, optional ...string) Schema {
-	names := slices.DeleteFunc(slices.Collect(maps.Keys(m)), func(name string) bool { return slices.Contains(optional, name) })
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(m)),
+		func(name string) bool { return slices.Contains(optional, name) })
 	s := Object(m, names...)
 	s["additionalProperties"] = false
 	return s
@@ -112,8 +113,9 @@ func (s Schema) Merge(others ...Schema) Schema {
 func Echoed(kinds map[string]v4.MemberKind) Members {
 	m := Members{}
 	for name, kind := range kinds {
-		m[name] = [...]Schema{v4.StringMember: Text(), v4.BoolMember: Bool(), v4.NumberMember: Number(), v4.StringsMember: List(Text()),
-			v4.ListMember: List(Object(nil)), v4.ObjectMember: Object(nil)}[kind].OrNull()
+		m[name] = [...]Schema{v4.StringMember: Text(), v4.BoolMember: Bool(), v4.NumberMember: Number(),
+			v4.StringsMember: List(Text()),
+			v4.ListMember:    List(Object(nil)), v4.ObjectMember: Object(nil)}[kind].OrNull()
 	}
 	return m
 }
@@ -151,7 +153,8 @@ func schemaOf(t reflect.Type) Schema {
 		return Text()
 	case reflect.Float32, reflect.Float64:
 		return Number()
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8,
+		reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return Integer()
 	case reflect.Pointer:
 		return schemaOf(t.Elem()).OrNull()

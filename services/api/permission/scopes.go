@@ -42,10 +42,14 @@ var Groups = []Group{
 	{"b05b28e839c54467a7d6cba5d3abb5a3", "Access: Audit Logs Read", v4.Permission{Scope: AccessLogs, Edit: false}, false},
 	{"0f4841f80adb4bada5a09493300e7f8d", "Access: Device Posture Read", v4.Permission{Scope: Posture, Edit: false}, false},
 	{"2fc1072ee6b743828db668fcb3f9dee7", "Access: Device Posture Write", v4.Permission{Scope: Posture, Edit: true}, false},
-	{"26bc23f853634eb4bff59983b9064fde", "Access: Organizations, Identity Providers, and Groups Read", v4.Permission{Scope: Organization, Edit: false}, false},
-	{"bfe0d8686a584fa680f4c53b5eb0de6d", "Access: Organizations, Identity Providers, and Groups Write", v4.Permission{Scope: Organization, Edit: true}, false},
-	{"91f7ce32fa614d73b7e1fc8f0e78582b", "Access: Service Tokens Read", v4.Permission{Scope: ServiceTokens, Edit: false}, false},
-	{"a1c0fec57cf94af79479a6d827fa518c", "Access: Service Tokens Write", v4.Permission{Scope: ServiceTokens, Edit: true}, false},
+	{"26bc23f853634eb4bff59983b9064fde", "Access: Organizations, Identity Providers, and Groups Read",
+		v4.Permission{Scope: Organization, Edit: false}, false},
+	{"bfe0d8686a584fa680f4c53b5eb0de6d", "Access: Organizations, Identity Providers, and Groups Write",
+		v4.Permission{Scope: Organization, Edit: true}, false},
+	{"91f7ce32fa614d73b7e1fc8f0e78582b", "Access: Service Tokens Read", v4.Permission{Scope: ServiceTokens, Edit: false},
+		false},
+	{"a1c0fec57cf94af79479a6d827fa518c", "Access: Service Tokens Write", v4.Permission{Scope: ServiceTokens, Edit: true},
+		false},
 	{"eb56a6953c034b9d97dd838155666f06", "Account API Tokens Read", v4.Permission{Scope: APITokens, Edit: false}, false},
 	{"5bc3f8b21c554832afc660159ab75fa4", "Account API Tokens Write", v4.Permission{Scope: APITokens, Edit: true}, false},
 	{"103b702d8615e5cdb41b7543811b2129", "Audit Logs Read", v4.Permission{Scope: Audit, Edit: false}, false},
@@ -83,9 +87,11 @@ func GroupsFor(n v4.Permission) string {
 // Denied returns the error for a token without a permission.
 func Denied(n v4.Permission) error {
 	if groups := GroupsFor(n); groups != "" {
-		return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: the API token needs the permission %s", groups)
+		return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
+			"Unauthorized to access requested resource: the API token needs the permission %s", groups)
 	}
-	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized, "Unauthorized to access requested resource: only a token with all permissions may do this")
+	return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
+		"Unauthorized to access requested resource: only a token with all permissions may do this")
 }
 
 // Permits reports whether a token has a permission: in the whole account, or, if zone is not zero, in that zone. A deny

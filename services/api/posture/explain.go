@@ -16,9 +16,12 @@ import (
 
 func (s *API) explainRoutes() []v4.Route {
 	return []v4.Route{
-		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/explain/{id}", Scope: permission.Results, Handle: s.explain},
-		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/posture-log", Scope: permission.Results, Stream: s.postureLog},
-		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/integrations/{id}/polls", Scope: permission.Results, Handle: s.polls},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/explain/{id}", Scope: permission.Results,
+			Handle: s.explain},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/posture-log", Scope: permission.Results,
+			Stream: s.postureLog},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/integrations/{id}/polls", Scope: permission.Results,
+			Handle: s.polls},
 	}
 }
 
@@ -40,7 +43,7 @@ type Explanation struct {
 	AgeMS       *int64         `json:"age_ms"` // age of the score
 	ExpiresAt   v4.Timestamp   `json:"expires_at"`
 	Revision    uint64         `json:"check_revision"`      // current revision of the check
-	Used        uint64         `json:"used_check_revision"` // revision of the check that the outcome is based on; 0: no outcome
+	Used        uint64         `json:"used_check_revision"` // revision of the check in the outcome; 0: no outcome
 	Batch       string         `json:"batch"`               // <tick>:<page> of the call that provided the score
 	Sentence    string         `json:"sentence"`            // human-readable
 	Integration *entryView     `json:"integration"`         // null if the check has no polled integration
@@ -64,11 +67,14 @@ func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err != nil {
 		return v4.Response{}, err
 	}
-	all := slices.DeleteFunc(s.store.Catalog.ChecksOf(c.Account), func(r catalog.Record[proto.Check]) bool { return !wants(only, r.Value.ID) })
+	all := slices.DeleteFunc(s.store.Catalog.ChecksOf(c.Account),
+		func(r catalog.Record[proto.Check]) bool { return !wants(only, r.Value.ID) })
 	if len(only) > 0 && len(all) == 0 {
 		return v4.Response{}, errNoRule
 	}
-	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Check]) int { return int(a.Value.CreatedAt - b.Value.CreatedAt) })
+	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Check]) int {
+		return int(a.Value.CreatedAt - b.Value.CreatedAt)
+	})
 	entries, why := map[proto.ID]*proto.Entry{}, make([]Explanation, len(all))
 	for n, r := range all {
 		ref := topology.PageRef{Account: c.Account, Integration: r.Value.Integration, Page: page}
@@ -97,9 +103,11 @@ func (s *API) IsPolled(a proto.Account, check *proto.Check) bool {
 
 // Explain combines a check, a device and an entry into an explanation. e is nil if the check's integration is not
 // polled.
-func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *proto.Device, e *proto.Entry) Explanation {
+func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *proto.Device,
+	e *proto.Entry) Explanation {
 	check := r.Value
-	x := Explanation{Check: check.ID, Name: check.Name, Type: check.Type, Revision: r.Revision, Reason: unevaluated(check, d)}
+	x := Explanation{Check: check.ID, Name: check.Name, Type: check.Type, Revision: r.Revision,
+		Reason: unevaluated(check, d)}
 	if check.Type == proto.TypeCustomS2S {
 		x.Operator, x.Wanted = check.Operator, &check.Score
 	}
@@ -117,7 +125,8 @@ func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *pr
 	column := slices.IndexFunc(e.Checks, func(used proto.CheckRef) bool { return used.ID == check.ID })
 	if d.RevokedAt == 0 && row >= 0 {
 		result := &e.Results[row]
-		x.Score, x.Problem, x.S2SID, x.ObservedAt = score(result.Score), reasonText(result.Problem), result.S2SID, v4.Timestamp(result.ObservedAt)
+		x.Score, x.Problem, x.S2SID, x.ObservedAt = score(result.Score), reasonText(result.Problem), result.S2SID,
+			v4.Timestamp(result.ObservedAt)
 		if column >= 0 {
 			v := result.Verdicts[column]
 			x.Outcome, x.Reason, x.Observed, x.Used = v.Outcome, v.Reason, v.Observed, e.Checks[column].Revision

@@ -102,7 +102,8 @@ func (s *API) deviceHistory(ctx context.Context, c *v4.Call, id proto.ID) (v4.Re
 	if err != nil {
 		return v4.Response{}, err
 	}
-	h := &history{s: s, account: c.Account, device: id, only: only, limit: min(limit, maxHistory), since: since, until: until, results: []pastResult{}}
+	h := &history{s: s, account: c.Account, device: id, only: only, limit: min(limit, maxHistory), since: since,
+		until: until, results: []pastResult{}}
 	info := v4.CursorInfo{PerPage: h.limit}
 	if at, err = h.read(ctx, at); err != nil {
 		return v4.Response{}, err
@@ -130,7 +131,8 @@ type history struct {
 func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, error) {
 	for ; len(at.Lives) > 0; at = (historyCursor{Before: at.Oldest, Oldest: at.Oldest, Lives: at.Lives[1:]}) {
 		in := at.Lives[0]
-		r, err := h.s.store.LogPeriod(ctx, store.LogRange{Stream: topology.PostureLog, Subject: topology.LogOfPage(h.account, in.Page)},
+		r, err := h.s.store.LogPeriod(ctx,
+			store.LogRange{Stream: topology.PostureLog, Subject: topology.LogOfPage(h.account, in.Page)},
 			later(h.since, in.From.around(-livesSlack)), sooner(h.until, in.Until.around(livesSlack)))
 		if err != nil {
 			return at, err
@@ -161,7 +163,8 @@ func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, er
 }
 
 // addPast appends the results of a device in an entry.
-func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id proto.ID, only []proto.ID) ([]pastResult, error) {
+func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id proto.ID,
+	only []proto.ID) ([]pastResult, error) {
 	ref, err := topology.ParsePage(m.Subject)
 	var e proto.Entry
 	if err == nil {
@@ -181,9 +184,12 @@ func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id prot
 		if len(only) > 0 && !slices.Contains(only, check.ID) {
 			continue
 		}
-		past := pastResult{At: v4.Timestamp(e.EvaluatedAt), Integration: ref.Integration, Check: check.ID, CheckRevision: check.Revision, Tick: e.Tick,
-			Cause: e.Cause.String(), Status: e.Poll.Status, Error: reasonText(e.Poll.Error), Score: score(r.Score), ObservedAt: v4.Timestamp(r.ObservedAt),
-			Problem: reasonText(r.Problem), Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed, Seq: m.Seq}
+		past := pastResult{At: v4.Timestamp(e.EvaluatedAt), Integration: ref.Integration, Check: check.ID,
+			CheckRevision: check.Revision, Tick: e.Tick,
+			Cause: e.Cause.String(), Status: e.Poll.Status, Error: reasonText(e.Poll.Error), Score: score(r.Score),
+			ObservedAt: v4.Timestamp(r.ObservedAt),
+			Problem:    reasonText(r.Problem), Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed,
+			Seq: m.Seq}
 		if known, found := s.store.Catalog.Check(a, check.ID); found {
 			past.Name = known.Value.Name
 		}

@@ -12,7 +12,8 @@ import (
 
 // register registers the kinds of posture with the audit log.
 func (s *API) register() {
-	store.Register(s.store, string(topology.KindIntegration), func(_ proto.Account, i *proto.Integration) any { return viewIntegration(i) })
+	store.Register(s.store, string(topology.KindIntegration),
+		func(_ proto.Account, i *proto.Integration) any { return viewIntegration(i) })
 	store.Register(s.store, string(topology.KindCheck), func(_ proto.Account, c *proto.Check) any { return viewRule(c) })
 }
 

@@ -70,7 +70,8 @@ func (s *API) lives(ctx context.Context, a proto.Account, id proto.ID) ([]life, 
 	} else if !errors.Is(err, device.ErrNotFound) {
 		return nil, err
 	}
-	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.AuditLog, Subject: topology.Audit(a)}, s.store.Clock.Now().Add(-store.LogRetention), time.Time{})
+	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.AuditLog, Subject: topology.Audit(a)},
+		s.store.Clock.Now().Add(-store.LogRetention), time.Time{})
 	if err != nil {
 		return nil, err
 	}

@@ -109,14 +109,16 @@ func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	polls := t.newestFirst()
 	a := v4.Response{Result: polls, Info: v4.SinglePage(len(polls))}
 	if from.After(since) {
-		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod, Message: "the result is incomplete because the read limit was reached: it begins at " +
-			from.UTC().Format(time.RFC3339) + "; use a shorter period (since, until)"}}
+		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod,
+			Message: "the result is incomplete because the read limit was reached: it begins at " +
+				from.UTC().Format(time.RFC3339) + "; use a shorter period (since, until)"}}
 	}
 	return a, nil
 }
 
 // pollPeriod returns the period of a query. Without since, it is long enough for limit polls.
-func (s *API) pollPeriod(v url.Values, i catalog.Record[proto.Integration], limit int) (since, until time.Time, err error) {
+func (s *API) pollPeriod(v url.Values, i catalog.Record[proto.Integration],
+	limit int) (since, until time.Time, err error) {
 	if since, until, err = v4.Period(v); err != nil || !since.IsZero() {
 		return since, until, err
 	}
@@ -172,7 +174,8 @@ func (t *timeline) newestFirst() []*pastPoll {
 
 // summaries reads the summaries of the entries stored in a period, newest first, until visit returns false. It returns
 // the time from which the result is complete: later than since if the entries of the period exceed [maxEntryBytes].
-func (s *API) summaries(ctx context.Context, subject string, since, until time.Time, visit func(s *proto.Summary, call func() proto.Poll) bool) (time.Time, error) {
+func (s *API) summaries(ctx context.Context, subject string, since, until time.Time,
+	visit func(s *proto.Summary, call func() proto.Poll) bool) (time.Time, error) {
 	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.PostureLog, Subject: subject}, since, until)
 	if err != nil {
 		return since, err

@@ -22,8 +22,10 @@ import (
 func (s *API) pollRoutes() []v4.Route {
 	return []v4.Route{
 		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/status", Scope: permission.Results, Handle: s.status},
-		{Method: http.MethodPost, Path: v4.AccountPath + "/plumbline/integrations/{id}/poll", Scope: permission.Posture, Handle: s.pollNow},
-		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/integrations/{id}/polls/{tick}", Scope: permission.Results, Handle: s.poll},
+		{Method: http.MethodPost, Path: v4.AccountPath + "/plumbline/integrations/{id}/poll", Scope: permission.Posture,
+			Handle: s.pollNow},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/integrations/{id}/polls/{tick}",
+			Scope: permission.Results, Handle: s.poll},
 	}
 }
 
@@ -141,9 +143,11 @@ func (s *API) pollNow(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	case i.Value.Type != proto.TypeCustomS2S:
 		return v4.Response{}, invalidIntegration("integrations of type %s are stored but not polled", i.Value.Type)
 	case i.Value.Paused:
-		return v4.Response{}, v4.Errorf(http.StatusConflict, v4.CodeConflict, "the integration is paused: resume it first (x_paused)")
+		return v4.Response{}, v4.Errorf(http.StatusConflict, v4.CodeConflict,
+			"the integration is paused: resume it first (x_paused)")
 	}
-	told := store.Change{Action: store.ActionPoll, Kind: string(topology.KindIntegration), ID: i.Value.ID.String(), Name: i.Value.Name}
+	told := store.Change{Action: store.ActionPoll, Kind: string(topology.KindIntegration), ID: i.Value.ID.String(),
+		Name: i.Value.Name}
 	action, err := s.store.BeginAction(ctx, c.Account, told)
 	if err != nil {
 		return v4.Response{}, err
@@ -170,7 +174,8 @@ func (s *API) tickNow(ctx context.Context, a proto.Account, i *proto.Integration
 		var expect uint64
 		// If there is no earlier tick, the manual tick starts this schedule and leaves the current slot to the
 		// scheduler.
-		tick := proto.Tick{Schedule: i.Schedule, Interval: i.Interval, Cause: proto.TickManual, Due: proto.At(s.store.Clock.Now())}
+		tick := proto.Tick{Schedule: i.Schedule, Interval: i.Interval, Cause: proto.TickManual,
+			Due: proto.At(s.store.Clock.Now())}
 		m, err := s.store.Conn.Last(ctx, topology.PostureTicks, subject)
 		if err == nil {
 			expect = m.Seq

@@ -41,7 +41,8 @@ func (s *API) checkPosition(ctx context.Context, seq uint64) error {
 	case state.FirstSeq > seq+1:
 		return v4.Errorf(http.StatusGone, v4.CodeGone, "the log no longer has the entries after the cursor: use since")
 	case seq > state.LastSeq:
-		return v4.Errorf(http.StatusGone, v4.CodeGone, "the cursor is beyond the end of the log, which was restored or rolled back: use since")
+		return v4.Errorf(http.StatusGone, v4.CodeGone,
+			"the cursor is beyond the end of the log, which was restored or rolled back: use since")
 	}
 	return nil
 }
@@ -76,7 +77,8 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 		}
 		for i, verdict := range result.Verdicts {
 			number := n*len(checks) + i
-			if m.Seq == q.after.seq && number <= q.after.result || !wants(q.checks, checks[i].ID) || !wants(q.outcomes, verdict.Outcome) {
+			if m.Seq == q.after.seq && number <= q.after.result || !wants(q.checks, checks[i].ID) ||
+				!wants(q.outcomes, verdict.Outcome) {
 				continue
 			}
 			if err := l.know(ctx, ref.Page); err != nil {
@@ -108,13 +110,16 @@ func (l *postureLines) know(ctx context.Context, page topology.PageNumber) error
 	return nil
 }
 
-func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, r *proto.Result, i int, check *usedCheck, at logCursor) *postureLine {
+func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, r *proto.Result, i int, check *usedCheck,
+	at logCursor) *postureLine {
 	line := &postureLine{
 		DeviceID: r.Device, Registration: r.Device, PolicyID: check.ID, CheckName: check.Name, CheckType: check.Type,
 		Passed: r.Verdicts[i].Outcome == proto.OutcomePass, Expected: check.expected,
-		Received:  received{Score: score(r.Score), S2SID: r.S2SID, ObservedAt: v4.Timestamp(r.ObservedAt), Problem: reasonText(r.Problem)},
-		Timestamp: v4.Timestamp(e.EvaluatedAt), Outcome: r.Verdicts[i].Outcome, Reason: r.Verdicts[i].Reason, Integration: ref.Integration,
-		Tick: e.Tick, CheckRevision: e.Checks[i].Revision, Cursor: at.String(),
+		Received: received{Score: score(r.Score), S2SID: r.S2SID, ObservedAt: v4.Timestamp(r.ObservedAt),
+			Problem: reasonText(r.Problem)},
+		Timestamp: v4.Timestamp(e.EvaluatedAt), Outcome: r.Verdicts[i].Outcome, Reason: r.Verdicts[i].Reason,
+		Integration: ref.Integration,
+		Tick:        e.Tick, CheckRevision: e.Checks[i].Revision, Cursor: at.String(),
 	}
 	if d := l.devices[r.Device]; d != nil {
 		line.DeviceName, line.DeviceSerial, line.Email = d.Hostname, d.Serial, d.Email

@@ -32,7 +32,7 @@ type postureLine struct {
 	Email              string          `json:"Email"`
 	OSVersion          string          `json:"OSVersion"`
 	PolicyID           proto.ID        `json:"PolicyID"`
-	CheckName          string          `json:"PostureCheckName"` // from the current check, like its type and expected value
+	CheckName          string          `json:"PostureCheckName"` // from the current check, like type and expected value
 	CheckType          string          `json:"PostureCheckType"`
 	Passed             bool            `json:"PostureEvaluatedResult"`
 	Expected           json.RawMessage `json:"PostureExpectedJSON"`
@@ -94,7 +94,8 @@ func readLogQuery(v url.Values) (q logQuery, err error) {
 	if q.since, q.until, err = v4.Period(v); err != nil {
 		return q, err
 	}
-	for name, into := range map[string]*[]proto.ID{"check": &q.checks, "device": &q.devices, "integration": &q.integrations} {
+	for name, into := range map[string]*[]proto.ID{"check": &q.checks, "device": &q.devices,
+		"integration": &q.integrations} {
 		if *into, err = device.IDList(v, name); err != nil {
 			return q, err
 		}

@@ -28,7 +28,8 @@ func (s *API) probe(ctx context.Context, a proto.Account, i *proto.Integration) 
 		return noFetcher(err, "the scoring API could not be tested because no fetcher is running: start one, then save again")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		s.probes.WithLabelValues("no_answer").Inc()
-		return noFetcher(err, "the scoring API could not be tested: no fetcher reported within %v; save again", s.cfg.ProbeTimeout)
+		return noFetcher(err, "the scoring API could not be tested: no fetcher reported within %v; save again",
+			s.cfg.ProbeTimeout)
 	case err != nil:
 		return err
 	}

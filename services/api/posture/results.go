@@ -18,9 +18,12 @@ import (
 
 func (s *API) resultRoutes() []v4.Route {
 	return append(s.explainRoutes(), []v4.Route{
-		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/devices/{id}", Scope: permission.Results, Handle: s.deviceResults},
-		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/pages/{page}", Scope: permission.Results, Handle: s.pageResults},
-		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/stream", Scope: permission.Results, Stream: s.streamResults},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/devices/{id}", Scope: permission.Results,
+			Handle: s.deviceResults},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/pages/{page}", Scope: permission.Results,
+			Handle: s.pageResults},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/results/stream", Scope: permission.Results,
+			Stream: s.streamResults},
 	}...)
 }
 
@@ -181,7 +184,8 @@ func (s *API) Entry(ctx context.Context, p topology.PageRef) (*proto.Entry, erro
 }
 
 func viewEntry(i *proto.Integration, e *proto.Entry) entryView {
-	v := entryView{Integration: i.ID, Name: i.Name, Tick: e.Tick, PolledAt: v4.Timestamp(e.Poll.At), EvaluatedAt: v4.Timestamp(e.EvaluatedAt)}
+	v := entryView{Integration: i.ID, Name: i.Name, Tick: e.Tick, PolledAt: v4.Timestamp(e.Poll.At),
+		EvaluatedAt: v4.Timestamp(e.EvaluatedAt)}
 	if e.Tick != 0 {
 		v.Poll = &pollDetail{Attempts: e.Poll.Attempts, Status: e.Poll.Status, TookMS: e.Poll.Took.Milliseconds(),
 			Error: reasonText(e.Poll.Error), Detail: e.Poll.Detail}
@@ -198,7 +202,8 @@ func reasonText(r proto.Reason) string {
 }
 
 func (s *API) viewResult(a proto.Account, e *proto.Entry, r *proto.Result) resultView {
-	v := resultView{ObservedAt: v4.Timestamp(r.ObservedAt), Problem: reasonText(r.Problem), S2SID: r.S2SID, Checks: make([]verdictView, len(r.Verdicts))}
+	v := resultView{ObservedAt: v4.Timestamp(r.ObservedAt), Problem: reasonText(r.Problem), S2SID: r.S2SID,
+		Checks: make([]verdictView, len(r.Verdicts))}
 	if r.Score != proto.NoScore {
 		v.Score = &r.Score
 	}

@@ -15,7 +15,8 @@ import (
 // ruleTypes are the types of api/README.md 6.2. Only custom_s2s is evaluated.
 var ruleTypes = []string{
 	"file", "application", "tanium", "gateway", "warp", "disk_encryption", "serial_number", "sentinelone", "carbonblack",
-	"firewall", "os_version", "domain_joined", "client_certificate", "client_certificate_v2", "antivirus", "unique_client_id",
+	"firewall", "os_version", "domain_joined", "client_certificate", "client_certificate_v2", "antivirus",
+	"unique_client_id",
 	"kolide", "tanium_s2s", "crowdstrike_s2s", "intune", "workspace_one", "sentinelone_s2s", proto.TypeCustomS2S,
 }
 

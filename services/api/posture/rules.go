@@ -96,7 +96,8 @@ func (s *API) updateRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
 }
 
 // saveRule reads a body into a check and stores it in place of old, which has no value for a new one.
-func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check proto.Check, old catalog.Record[proto.Check]) (v4.Response, error) {
+func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check proto.Check,
+	old catalog.Record[proto.Check]) (v4.Response, error) {
 	if err := readRule(body, &check); err != nil {
 		return v4.Response{}, err
 	}
@@ -106,7 +107,8 @@ func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check pr
 		case !found:
 			return v4.Response{}, invalidRule("input.connection_id: posture integration not found")
 		case i.Value.Type != proto.TypeCustomS2S:
-			return v4.Response{}, invalidRule("input.connection_id: the integration has type %s, but custom_s2s is required", i.Value.Type)
+			return v4.Response{}, invalidRule("input.connection_id: the integration has type %s, but custom_s2s is required",
+				i.Value.Type)
 		case s.others(c.Account, &check) >= proto.MaxChecks:
 			return v4.Response{}, errManyRules
 		}
@@ -122,8 +124,9 @@ func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check pr
 	}
 	a := v4.Response{Result: viewRule(&check), Revision: revision}
 	if check.Type == proto.TypeCustomS2S && check.Expiration == 0 {
-		a.Messages = []v4.Notice{{Code: codeNoExpiration, Message: "this rule has no expiration: a result stays valid until newer data arrives, " +
-			"even if the integration cannot be polled for a long time"}}
+		a.Messages = []v4.Notice{{Code: codeNoExpiration,
+			Message: "this rule has no expiration: a result stays valid until newer data arrives, " +
+				"even if the integration cannot be polled for a long time"}}
 	}
 	if old.Value == nil || old.Value.Name != check.Name {
 		a.Messages = append(a.Messages, s.sameRuleName(c, &check)...)
@@ -149,7 +152,8 @@ func (s *API) others(a proto.Account, check *proto.Check) int {
 
 // undoExcess undoes a write that exceeded the number of checks of an integration because several were saved at once.
 // Each request counts after its own write, so at least the later ones see them all.
-func (s *API) undoExcess(ctx context.Context, a proto.Account, check *proto.Check, revision uint64, old *proto.Check) error {
+func (s *API) undoExcess(ctx context.Context, a proto.Account, check *proto.Check, revision uint64,
+	old *proto.Check) error {
 	if check.Integration.IsZero() {
 		return nil
 	}

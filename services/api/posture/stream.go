@@ -116,7 +116,8 @@ func (s *API) streamResults(w http.ResponseWriter, c *v4.Call) error {
 	}
 	release, free := s.streams.Acquire()
 	if !free {
-		return v4.Unavailable(nil, "the limit of %d clients following results is reached: try again later, or follow over NATS", s.streams.Limit())
+		return v4.Unavailable(nil, "the limit of %d clients following results is reached: try again later, or follow over "+
+			"NATS", s.streams.Limit())
 	}
 	defer release()
 	s.following.Inc()
@@ -192,7 +193,8 @@ func (f *feed) handle(_ context.Context, e bus.Event) error {
 		}
 		return f.send(eventState, "", f.viewState(e))
 	case bus.EventChange:
-		if len(f.query.checks) > 0 && !f.query.checks[e.Ref.Check] || len(f.query.outcomes) > 0 && !f.query.outcomes[e.Ref.Outcome] {
+		if len(f.query.checks) > 0 && !f.query.checks[e.Ref.Check] || len(f.query.outcomes) > 0 &&
+			!f.query.outcomes[e.Ref.Outcome] {
 			return nil
 		}
 		return f.send(eventChange, e.Cursor, viewChange(e))
@@ -205,7 +207,8 @@ func (f *feed) viewState(e bus.Event) stateEvent {
 	if known, found := f.s.store.Catalog.Integration(f.account, i.ID); found {
 		i = known.Value
 	}
-	v := stateEvent{entryView: viewEntry(i, e.Entry), Page: e.Page.Page, Devices: make([]stateDevice, len(e.Entry.Results))}
+	v := stateEvent{entryView: viewEntry(i, e.Entry), Page: e.Page.Page,
+		Devices: make([]stateDevice, len(e.Entry.Results))}
 	for n := range e.Entry.Results {
 		v.Devices[n] = stateDevice{e.Entry.Results[n].Device, f.s.viewResult(f.account, e.Entry, &e.Entry.Results[n])}
 	}

@@ -20,6 +20,7 @@ func InUse(what string, users []string) error {
 	if n := len(users) - maxUsers; n > 0 {
 		users, more = users[:maxUsers], fmt.Sprintf(" and %d more", n)
 	}
-	return v4.Errorf(http.StatusConflict, v4.CodeConflict, "access.api.error.conflict: the %s is used by the %s%s: remove it there first",
+	return v4.Errorf(http.StatusConflict, v4.CodeConflict,
+		"access.api.error.conflict: the %s is used by the %s%s: remove it there first",
 		what, strings.Join(users, ", the "), more)
 }

@@ -257,7 +257,9 @@ func (k *Kind[T, M]) delete(ctx context.Context, c *v4.Call) (v4.Response, error
 }
 
 // ByID returns a Find function that parses the name as an id.
-func ByID[T any](find func(proto.Account, proto.ID) (catalog.Record[T], bool)) func(proto.Account, string) (catalog.Record[T], bool) {
+func ByID[T any](
+	find func(proto.Account, proto.ID) (catalog.Record[T], bool),
+) func(proto.Account, string) (catalog.Record[T], bool) {
 	return func(a proto.Account, name string) (catalog.Record[T], bool) {
 		id, err := proto.ParseID(name)
 		if err != nil || id.IsZero() {

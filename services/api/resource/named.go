@@ -10,7 +10,8 @@ import (
 
 // InScope returns a function that passes on the result of [Find], but returns missing if the request is for another
 // zone.
-func InScope[T any](c *v4.Call, missing *v4.Error, zone func(*T) proto.Account) func(catalog.Record[T], error) (catalog.Record[T], error) {
+func InScope[T any](c *v4.Call, missing *v4.Error,
+	zone func(*T) proto.Account) func(catalog.Record[T], error) (catalog.Record[T], error) {
 	return func(r catalog.Record[T], err error) (catalog.Record[T], error) {
 		if err == nil && !c.Sees(zone(r.Value)) {
 			return catalog.Record[T]{}, missing
@@ -21,7 +22,8 @@ func InScope[T any](c *v4.Call, missing *v4.Error, zone func(*T) proto.Account) 
 
 // Find returns the resource that the path names, including the newest acknowledged write; missing if there is none. It
 // returns an error if the revision does not match If-Match.
-func Find[T any](ctx context.Context, fresh func(context.Context) error, c *v4.Call, find func(proto.Account, proto.ID) (catalog.Record[T], bool), missing *v4.Error) (catalog.Record[T], error) {
+func Find[T any](ctx context.Context, fresh func(context.Context) error, c *v4.Call,
+	find func(proto.Account, proto.ID) (catalog.Record[T], bool), missing *v4.Error) (catalog.Record[T], error) {
 	id, err := c.ID("id", missing)
 	if err == nil {
 		err = fresh(ctx)

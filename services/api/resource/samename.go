@@ -17,7 +17,8 @@ const CodeSameName = 12140
 func SameName(kind, name string, id proto.ID, others iter.Seq2[proto.ID, string]) []v4.Notice {
 	for other, theirs := range others {
 		if other != id && name != "" && theirs == name {
-			return []v4.Notice{{Code: CodeSameName, Message: "there is another " + kind + " with the name " + v4.Quote(name) + ": " + other.String()}}
+			return []v4.Notice{{Code: CodeSameName, Message: "there is another " + kind + " with the name " + v4.Quote(name) +
+				": " + other.String()}}
 		}
 	}
 	return nil

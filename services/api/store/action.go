@@ -64,7 +64,8 @@ func (x *Action) Renew(ctx context.Context, after any) {
 	x.renewed = now
 	x.Announced.After = EncodeView(after)
 	if err := x.announce(ctx); err != nil {
-		x.s.Log.Warn("failed to renew the lease of an action", "event", x.Announced.ID, "action", x.Announced.Action, "err", err)
+		x.s.Log.Warn("failed to renew the lease of an action", "event", x.Announced.ID, "action", x.Announced.Action, "err",
+			err)
 	}
 }
 
@@ -82,7 +83,8 @@ func (x *Action) End(ctx context.Context, changes ...Change) {
 	kept := x.keep(ctx, &proto.AuditOutbox{Events: events})
 	x.s.Relay.record(ctx, topology.AuditOutbox, x.account, events)
 	if kept != nil {
-		x.s.Log.Warn("failed to record the outcome of an action: the audit log may show it as unknown", "event", x.Announced.ID, "action", x.Announced.Action, "err", kept)
+		x.s.Log.Warn("failed to record the outcome of an action: the audit log may show it as unknown", "event",
+			x.Announced.ID, "action", x.Announced.Action, "err", kept)
 	}
 }
 

@@ -52,13 +52,15 @@ type Change struct {
 func (s *Store) newEvent(ctx context.Context, c Change) *proto.AuditEvent {
 	return &proto.AuditEvent{
 		ID: proto.NewID(), At: proto.At(s.Clock.Now()), Actor: originOf(ctx).Actor, Action: c.Action,
-		Kind: c.Kind, Resource: c.ID, Name: c.Name, Before: EncodeView(c.Before), After: EncodeView(c.After), Unsure: c.Unsure,
+		Kind: c.Kind, Resource: c.ID, Name: c.Name, Before: EncodeView(c.Before), After: EncodeView(c.After),
+		Unsure: c.Unsure,
 	}
 }
 
 // event returns the event of a write. It is nil for a key that holds no resource, and for a change by the control plane
 // that is not visible in the API.
-func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Write, before proto.Message) *proto.AuditEvent {
+func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Write,
+	before proto.Message) *proto.AuditEvent {
 	c := Change{Kind: kindOf(w.Key)}
 	c.Before, c.After = s.show(a, c.Kind, before), s.show(a, c.Kind, w.After)
 	if c.Kind == "" {

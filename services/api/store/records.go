@@ -11,7 +11,8 @@ func writtenKeys(bucket string, w Write) []proto.AuditRecord {
 	if w.MoveTo == "" {
 		return []proto.AuditRecord{{Subject: subject, Replaced: w.Prior.Revision, Deleted: w.After == nil}}
 	}
-	return []proto.AuditRecord{{Subject: subject, Replaced: w.Prior.Revision, Deleted: true}, {Subject: topology.BucketSubject(bucket, w.MoveTo)}}
+	return []proto.AuditRecord{{Subject: subject, Replaced: w.Prior.Revision, Deleted: true},
+		{Subject: topology.BucketSubject(bucket, w.MoveTo)}}
 }
 
 // replaces updates, in events that are not stored yet, the revision replaced by a write to a subject.

@@ -95,7 +95,8 @@ func (t *Relay) record(ctx context.Context, stream string, a proto.Account, even
 		}
 		if err := t.publish(ctx, a, e); err != nil {
 			away.Store(true)
-			t.log.Warn("failed to publish an audit event, retrying", "event", e.ID, "action", e.Action, "kind", e.Kind, "resource", e.Resource, "err", err)
+			t.log.Warn("failed to publish an audit event, retrying", "event", e.ID, "action", e.Action, "kind", e.Kind,
+				"resource", e.Resource, "err", err)
 		}
 	}
 }
@@ -120,7 +121,8 @@ func (t *Relay) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-var outboxStreams = []string{topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens), topology.AuditOutbox}
+var outboxStreams = []string{topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
+	topology.AuditOutbox}
 
 // empty publishes the events of an outbox message. It tries until ctx ends.
 func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
@@ -128,7 +130,8 @@ func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
 	if err := m.Decode(&body); err != nil && !bus.IsPermanent(err) {
 		return err // written by a newer version: it waits for a reader that knows it
 	} else if err != nil {
-		t.log.Error("unreadable outbox message: its events are missing from the audit log", "subject", m.Subject, "seq", m.Seq, "err", err)
+		t.log.Error("unreadable outbox message: its events are missing from the audit log", "subject", m.Subject, "seq",
+			m.Seq, "err", err)
 		return nil
 	}
 	return t.tell(ctx, m, body.Events)

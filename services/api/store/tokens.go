@@ -89,7 +89,8 @@ func (v *Tokens) apply(u bus.Update) error {
 			k := TokenKey{account, t.ID}
 			v.turns++
 			v.keys[u.Key] = k
-			v.service[k] = ServiceToken{u.Key, catalog.Record[proto.ServiceToken]{Account: account, Revision: u.Revision, Value: t}}
+			v.service[k] = ServiceToken{u.Key,
+				catalog.Record[proto.ServiceToken]{Account: account, Revision: u.Revision, Value: t}}
 			if v.sorted[account] == nil {
 				v.sorted[account] = new(Ordered[ServiceToken])
 			}

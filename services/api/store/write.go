@@ -44,7 +44,8 @@ func PriorOf[T any, M interface {
 }
 
 // Put stores a resource in CONFIG. The error of a lost race is [bus.ErrConflict].
-func (s *Store) Put(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, m proto.Message, prior Prior) (uint64, error) {
+func (s *Store) Put(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID, m proto.Message,
+	prior Prior) (uint64, error) {
 	return s.Commit(ctx, a, topology.Config, ConfigWrite(a, kind, id, m, prior))
 }
 
@@ -60,7 +61,8 @@ func (s *Store) Remove(ctx context.Context, a proto.Account, kind topology.Kind,
 }
 
 // PutToken stores a service token or an API token.
-func (s *Store) PutToken(ctx context.Context, a proto.Account, key string, m proto.Message, prior Prior) (uint64, error) {
+func (s *Store) PutToken(ctx context.Context, a proto.Account, key string, m proto.Message,
+	prior Prior) (uint64, error) {
 	return s.Commit(ctx, a, topology.Tokens, Write{Key: key, Prior: prior, After: m})
 }
 

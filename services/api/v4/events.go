@@ -46,7 +46,8 @@ func (e *EventWriter) Send(kind, id string, data any) error {
 func (e *EventWriter) write(b []byte) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.connection.SetWriteDeadline(time.Now().Add(slowClient)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := e.connection.SetWriteDeadline(time.Now().Add(slowClient)); err != nil &&
+		!errors.Is(err, http.ErrNotSupported) {
 		return ErrClientGone
 	}
 	if _, err := e.w.Write(b); err != nil {

@@ -29,14 +29,16 @@ func (e *Edge) observed(pattern string, h PublicHandler) http.Handler {
 		if err != nil {
 			p := AsError(err)
 			if p.Status >= 500 {
-				e.Log.Error("request failed", "request", request, "route", name, "method", method(r), "status", p.Status, "err", err)
+				e.Log.Error("request failed", "request", request, "route", name, "method", method(r), "status", p.Status, "err",
+					err)
 			}
 			if rec.status == 0 {
 				p.write(rec)
 			}
 		}
 		e.Observe(name, method(r), rec.status, time.Since(start))
-		e.Log.Debug("request", "request", request, "route", name, "method", method(r), "status", rec.status, "took", time.Since(start))
+		e.Log.Debug("request", "request", request, "route", name, "method", method(r), "status", rec.status, "took",
+			time.Since(start))
 	})
 }
 
@@ -47,7 +49,8 @@ const statusAborted = 499
 // number of them.
 func method(r *http.Request) string {
 	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
 		return r.Method
 	}
 	return "other"
@@ -85,7 +88,8 @@ type recorder struct {
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= 200 { // informational responses come before the real one
 		r.status = status
-		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(r.timeout)) // fails if there is no connection
+		// This fails if there is no connection, as in tests.
+		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(r.timeout))
 	}
 	r.ResponseWriter.WriteHeader(status)
 }

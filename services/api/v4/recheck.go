@@ -45,7 +45,8 @@ func (e *Edge) whilePermitted(c *Call, handle func(*Call) error) error {
 				return
 			}
 			if why := c.Recheck(); why != nil {
-				e.Log.Warn("request canceled: its API token lost the permission", "token", c.Token.ID, "path", c.URL.Path, "err", why)
+				e.Log.Warn("request canceled: its API token lost the permission", "token", c.Token.ID, "path", c.URL.Path, "err",
+					why)
 				end(&endedError{why: why})
 				return
 			}

@@ -45,7 +45,8 @@ func (o *LineWriter) Flush() error {
 	if o.pending.Len() == 0 {
 		return nil
 	}
-	if err := o.connection.SetWriteDeadline(time.Now().Add(slowClient)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := o.connection.SetWriteDeadline(time.Now().Add(slowClient)); err != nil &&
+		!errors.Is(err, http.ErrNotSupported) {
 		return ErrClientGone
 	}
 	o.Sent = true

@@ -46,7 +46,8 @@ func (s *Streams) Watch(ctx context.Context, leave func()) {
 func (s *Streams) Begin(w http.ResponseWriter, c *Call) (ctx context.Context, out *LineWriter, done func(), err error) {
 	release, free := s.Acquire()
 	if !free {
-		return nil, nil, nil, Unavailable(nil, "the limit of %d concurrent long responses is reached: try again later", s.Limit())
+		return nil, nil, nil, Unavailable(nil, "the limit of %d concurrent long responses is reached: try again later",
+			s.Limit())
 	}
 	ctx, leave := context.WithCancel(c.Context())
 	ended := make(chan struct{})
