@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
+// Routes returns the routes of the audit log.
 func (s *API) Routes() []v4.Route {
 	return []v4.Route{
 		{Method: http.MethodGet, Path: v4.AccountPath + "/audit_logs", Scope: permission.Audit, Handle: s.listEntries},

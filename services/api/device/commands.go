@@ -37,6 +37,7 @@ type sentCommand struct {
 // commandsInFlight bounds the unanswered commands.
 const commandsInFlight = 8
 
+// NewCommands subscribes to the registry's answers. The caller must call Close on the result.
 func (s *API) NewCommands(a proto.Account) (*commands, error) {
 	inbox := s.store.Conn.CommandInbox()
 	answers, err := s.store.Conn.NATS().SubscribeSync(inbox + ".*")
@@ -126,4 +127,5 @@ func (c *commands) finish(ctx context.Context) error {
 	return nil
 }
 
+// Close ends the subscription to answers.
 func (c *commands) Close() { _ = c.answers.Unsubscribe() }

@@ -15,6 +15,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
+// Routes returns the routes of devices, registrations and imports.
 func (s *API) Routes() []v4.Route {
 	const all, one = v4.AccountPath + "/plumbline/devices", v4.AccountPath + "/plumbline/devices/{id}"
 	return slices.Concat(s.physicalRoutes(), s.registrationRoutes(), s.legacyDeviceRoutes(), []v4.Route{
@@ -45,6 +46,7 @@ func (s *API) getDevice(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(View(page, d)), nil
 }
 
+// View returns a device as responses show it.
 func View(page topology.PageNumber, d *proto.Device) deviceView {
 	v := deviceView{Device: d, Page: page, EnrolledAt: v4.Timestamp(d.EnrolledAt), UpdatedAt: v4.Timestamp(d.UpdatedAt)}
 	if d.RevokedAt != 0 {
@@ -56,6 +58,7 @@ func View(page topology.PageNumber, d *proto.Device) deviceView {
 // AuditKind is the kind of a device in the audit log.
 const AuditKind = "device"
 
+// Fresh waits until the inventory includes every write that was acknowledged before the call.
 func (s *API) Fresh(ctx context.Context) error {
 	return store.UpToDate(ctx, s.position, s.Inventory)
 }
@@ -160,4 +163,5 @@ func errUnanswered(cause error) error {
 
 var errNoAnswer = errors.New("no answer from the registry")
 
+// ErrNotFound is the error for a device that is not enrolled.
 var ErrNotFound = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "device not found")

@@ -230,6 +230,7 @@ func (i *Importing) take(ctx context.Context, row intake.Row) error {
 	return i.Flush(ctx)
 }
 
+// Flush sends the rows in Chunk as a command, if there are any.
 func (i *Importing) Flush(ctx context.Context) error {
 	if len(i.Chunk) == 0 {
 		return nil

@@ -74,6 +74,7 @@ func (v *Inventory) apply(u bus.Update) error {
 	return nil
 }
 
+// IndexPage returns the indexed part of a page. It sorts the devices of the page.
 func IndexPage(p *proto.Page, revision uint64) *IndexedPage {
 	n := len(p.Devices) + len(p.Revoked)
 	x := &IndexedPage{Revision: revision, IDs: make([]proto.ID, 0, n), Active: len(p.Devices),
@@ -87,6 +88,7 @@ func IndexPage(p *proto.Page, revision uint64) *IndexedPage {
 	return x
 }
 
+// CompareIDs orders ids by their bytes.
 func CompareIDs(a, b proto.ID) int { return bytes.Compare(a[:], b[:]) }
 
 func compareDevices(a, b proto.Device) int { return CompareIDs(a.ID, b.ID) }

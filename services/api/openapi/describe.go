@@ -52,6 +52,7 @@ var (
 		Schema: Text()}
 )
 
+// Parameters joins lists of parameters.
 func Parameters(lists ...[]Parameter) []Parameter { return slices.Concat(lists...) }
 
 // Resource describes a resource with the usual five operations.
@@ -67,6 +68,7 @@ type Resource struct {
 	ListDetails, BodyDetails   string
 }
 
+// Operations returns the five operations of the resource.
 func (r Resource) Operations() Operations {
 	list := Operation{Summary: "List " + r.Many, Query: Parameters(r.Query, PageParams), Result: List(r.View),
 		Info: Of[v4.PageInfo](), Details: r.ListDetails}

@@ -38,14 +38,28 @@ func (s Schema) OrNull() Schema {
 	return AnyOf(s, Schema{"type": "null"})
 }
 
-func Text() Schema    { return Schema{"type": "string"} }
-func Bool() Schema    { return Schema{"type": "boolean"} }
-func Number() Schema  { return Schema{"type": "number"} }
-func Integer() Schema { return Schema{"type": "integer"} }
-func Any() Schema     { return Schema{} }
-func UUID() Schema    { return Schema{"type": "string", "format": "uuid"} }
-func Time() Schema    { return Schema{"type": "string", "format": "date-time"} }
+// Text returns the schema of a string.
+func Text() Schema { return Schema{"type": "string"} }
 
+// Bool returns the schema of a boolean.
+func Bool() Schema { return Schema{"type": "boolean"} }
+
+// Number returns the schema of a number.
+func Number() Schema { return Schema{"type": "number"} }
+
+// Integer returns the schema of an integer.
+func Integer() Schema { return Schema{"type": "integer"} }
+
+// Any returns the schema of any value.
+func Any() Schema { return Schema{} }
+
+// UUID returns the schema of a UUID.
+func UUID() Schema { return Schema{"type": "string", "format": "uuid"} }
+
+// Time returns the schema of an RFC 3339 time.
+func Time() Schema { return Schema{"type": "string", "format": "date-time"} }
+
+// Duration returns the schema of a Go duration.
 func Duration() Schema {
 	return Text().Describe(`A Go duration such as "30m", "24h" or "1h30m".`)
 }
@@ -55,6 +69,7 @@ func Between(least, most int) Schema {
 	return Schema{"type": "integer", "minimum": least, "maximum": most}
 }
 
+// Enum returns the schema of a string with fixed values.
 func Enum[T ~string](values ...T) Schema {
 	all := make([]any, len(values))
 	for n, v := range values {
@@ -63,8 +78,10 @@ func Enum[T ~string](values ...T) Schema {
 	return Schema{"type": "string", "enum": all}
 }
 
+// List returns the schema of an array.
 func List(items Schema) Schema { return Schema{"type": "array", "items": items} }
 
+// AnyOf returns a schema that accepts a value if one of several schemas does.
 func AnyOf(of ...Schema) Schema { return Schema{"anyOf": of} }
 
 // Ref returns a reference to a schema of the components.
@@ -120,6 +137,7 @@ func Echoed(kinds map[string]v4.MemberKind) Members {
 	return m
 }
 
+// With returns a copy of the members with further ones, which replace those of the same name.
 func (m Members) With(more Members) Members {
 	all := maps.Clone(m)
 	maps.Copy(all, more)

@@ -60,6 +60,7 @@ var Groups = []Group{
 	{"b33f02c6f7284e05a6f20741c0bb0567", "Zero Trust Write", v4.Permission{Scope: Posture, Edit: true}, false},
 }
 
+// Find returns the permission group with an id.
 func Find(id string) (Group, bool) {
 	n := slices.IndexFunc(Groups, func(g Group) bool { return g.ID == id })
 	if n < 0 {

@@ -113,6 +113,7 @@ func readLogQuery(v url.Values) (q logQuery, err error) {
 	return q, err
 }
 
+// TrailerCursor is the trailer with the cursor after the last line of the posture log.
 const TrailerCursor = "X-Cursor"
 
 func (s *API) postureLog(w http.ResponseWriter, c *v4.Call) error {

@@ -10,8 +10,10 @@ import (
 	"plumbline.dev/services/internal/hostname"
 )
 
+// MaxURL bounds URLs, in bytes.
 const MaxURL = 2048
 
+// MaxCredential bounds client ids and secrets, in bytes.
 const MaxCredential = 4096
 
 // CheckURL returns an error if text is not a URL that Plumbline can call. The error completes the sentence
@@ -36,6 +38,7 @@ func CheckURL(text string) error {
 	return nil
 }
 
+// IsHeaderValue reports whether text is 1 to [MaxCredential] visible ASCII characters.
 func IsHeaderValue(s string) bool {
 	for _, b := range []byte(s) {
 		if b <= ' ' || b > '~' {

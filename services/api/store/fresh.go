@@ -16,6 +16,7 @@ func (s *Store) Fresh(ctx context.Context) error {
 	return UpToDate(ctx, s.config, s.Catalog)
 }
 
+// FreshTokens waits until the view of the tokens includes every write that was acknowledged before the call.
 func (s *Store) FreshTokens(ctx context.Context) error {
 	return UpToDate(ctx, s.secrets, s.Tokens)
 }

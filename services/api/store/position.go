@@ -28,6 +28,7 @@ type positionAnswer struct {
 	err      error
 }
 
+// NewLeaderPosition returns the position of a bucket's leader.
 func NewLeaderPosition(conn *bus.Conn, bucket string) *LeaderPosition {
 	return &LeaderPosition{ask: func(ctx context.Context) (uint64, error) {
 		if err := connected(ctx, conn.NATS()); err != nil {

@@ -15,6 +15,7 @@ type Progress struct {
 	changed  chan struct{}
 }
 
+// NewProgress returns the progress of a view of a bucket, which has seen nothing yet.
 func NewProgress(bucket string) Progress {
 	return Progress{bucket: bucket, changed: make(chan struct{})}
 }
@@ -26,6 +27,7 @@ func (p *Progress) Saw(revision uint64) {
 	p.changed = make(chan struct{})
 }
 
+// InSync records that the view has everything that was in the bucket when its watch began.
 func (p *Progress) InSync() {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()

@@ -34,16 +34,19 @@ type Tokens struct {
 	hashes  map[string][]proto.Account // accounts with each API token, by hash
 }
 
+// TokenKey identifies a service token or an API token.
 type TokenKey struct {
 	Account proto.Account
 	ID      proto.ID
 }
 
+// ServiceToken is a service token with its key in the bucket.
 type ServiceToken struct {
 	Key string
 	catalog.Record[proto.ServiceToken]
 }
 
+// APIToken is an API token with its key in the bucket.
 type APIToken struct {
 	Key string
 	catalog.Record[proto.APIToken]
@@ -226,6 +229,7 @@ func (v *Tokens) LastSeen(key string) proto.Millis {
 	return v.seen[key]
 }
 
+// Has reports whether a service token exists.
 func (v *Tokens) Has(a proto.Account, id proto.ID) bool {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()

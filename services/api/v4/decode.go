@@ -53,6 +53,7 @@ func nesting(body []byte) int {
 	return deepest
 }
 
+// IsNull reports whether a member is absent or null.
 func IsNull(v json.RawMessage) bool { return len(v) == 0 || string(v) == "null" }
 
 // Has reports whether a member is present and not null.
@@ -79,6 +80,7 @@ func (o Object) Line(name string) (string, error) {
 	return s, err
 }
 
+// HasControl reports whether text has control characters.
 func HasControl(s string) bool {
 	for _, r := range s {
 		if unicode.IsControl(r) {

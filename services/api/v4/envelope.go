@@ -34,6 +34,7 @@ type envelope struct {
 	Result   any      `json:"result"`
 }
 
+// OK returns a response with status 200.
 func OK(result any) Response { return Response{Result: result} }
 
 // body returns the JSON of the envelope. The parts of a [RawList] are joined without encoding them again.
@@ -104,6 +105,7 @@ func (p *Error) write(w http.ResponseWriter) {
 // retryAfter is the delay before a client should retry after a transient error, in seconds.
 const retryAfter = "1"
 
+// SendJSON sends a JSON body.
 func SendJSON(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

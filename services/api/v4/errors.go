@@ -60,6 +60,7 @@ const (
 	CodeUnavailable        = 10503
 )
 
+// Errorf returns an error with an HTTP status and an error code. Clients see the formatted message.
 func Errorf(status, code int, format string, args ...any) *Error {
 	return &Error{Status: status, code: code, Message: fmt.Sprintf(format, args...)}
 }
@@ -78,6 +79,7 @@ var (
 		"the resource has changed since it was read (If-Match): read it again, then repeat the change")
 )
 
+// Unavailable returns a 503 that clients may retry. The cause is only logged.
 func Unavailable(cause error, format string, args ...any) *Error {
 	p := Errorf(http.StatusServiceUnavailable, CodeUnavailable, format, args...)
 	p.transient, p.Cause = true, cause
@@ -108,6 +110,7 @@ func AsError(err error) *Error {
 	return &Error{Status: http.StatusInternalServerError, code: CodeInternal, Message: "internal error", Cause: err}
 }
 
+// ErrShutdown is the error for requests that cannot start because the service is ending.
 var ErrShutdown = Unavailable(nil, "the control plane is shutting down: try again")
 
 // MethodNotAllowed returns the error for a method that a path does not support.

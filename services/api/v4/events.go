@@ -25,12 +25,14 @@ const (
 	slowClient = 30 * time.Second
 )
 
+// NewEventWriter returns a writer of server-sent events. It sets the headers of the response.
 func NewEventWriter(w http.ResponseWriter) *EventWriter {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // keeps proxies from buffering events
 	return &EventWriter{w: w, connection: http.NewResponseController(w)}
 }
 
+// Send sends an event with JSON data. An empty id is omitted.
 func (e *EventWriter) Send(kind, id string, data any) error {
 	body, err := Encode(data) // one line, including its end
 	if err != nil {

@@ -49,6 +49,7 @@ func HasParam(q url.Values, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return q.Get(name) != "" })
 }
 
+// PositiveParam returns a query parameter that is a whole number from 1; otherwise if it is absent.
 func PositiveParam(q url.Values, name string, otherwise int) (int, error) {
 	text := q.Get(name)
 	if text == "" {

@@ -22,6 +22,7 @@ type LineWriter struct {
 // sendAt is the buffer size at which data is sent, in bytes.
 const sendAt = 64 << 10
 
+// Text writes text to the buffer.
 func (o *LineWriter) Text(s string) { o.pending.WriteString(s) }
 
 // Line writes one value and a newline. Errors of encoding or sending are returned by the next Flush.

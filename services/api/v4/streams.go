@@ -12,6 +12,7 @@ type Streams struct {
 	ending <-chan struct{} // closed when the service ends
 }
 
+// NewStreams returns a limit on concurrent long responses. ending is closed when the service ends.
 func NewStreams(limit int, ending <-chan struct{}) *Streams {
 	return &Streams{places: make(chan struct{}, limit), ending: ending}
 }

@@ -25,6 +25,7 @@ func TextOrNull(s string) *string {
 	return &s
 }
 
+// SortedKeys returns the keys of a map in order.
 func SortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // ContainsFold reports whether text contains lower, ignoring case. lower must be in lower case.

@@ -9,6 +9,7 @@ import (
 // Timestamp is a time in a response: RFC 3339, or null for zero.
 type Timestamp proto.Millis
 
+// MarshalJSON implements [json.Marshaler].
 func (t Timestamp) MarshalJSON() ([]byte, error) {
 	if t == 0 {
 		return []byte("null"), nil
