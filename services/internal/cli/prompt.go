@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -38,7 +39,12 @@ func (t *Terminal) AskSecret(ctx context.Context, question string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = term.Restore(fd, before) }()
+	defer func() {
+		if ctx.Err() != nil {
+			awaitSilence(fd, before)
+		}
+		_ = term.Restore(fd, before)
+	}()
 	fmt.Fprint(t.Err, question)
 	text, err := t.await(ctx, func() (string, error) {
 		typed, err := term.ReadPassword(fd)
@@ -48,6 +54,17 @@ func (t *Terminal) AskSecret(ctx context.Context, question string) (string, erro
 		fmt.Fprintln(t.Err) // the typed line feed is not echoed either
 	}
 	return text, err
+}
+
+// awaitSilence waits until the abandoned reader has switched the echo off, for at most 100 ms: a reader that does so
+// after the echo was restored would leave the terminal without echo.
+func awaitSilence(fd int, before *term.State) {
+	for range 100 {
+		if now, err := term.GetState(fd); err != nil || *now != *before {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (t *Terminal) await(ctx context.Context, read func() (string, error)) (string, error) {
