@@ -1,8 +1,7 @@
-// Package attack holds attacks on a running gateway, the built binary, over sockets of its own: what
-// net/http's client would not send is written byte by byte. Each test looks at the answer and at what
-// arrived at the origin, which keeps every byte that it is sent.
+// Package attack attacks a running gateway, the built binary, over raw sockets: requests net/http's client would not
+// send are written byte by byte. Each test checks the response, and the bytes received by the origin.
 //
-// One installation serves all tests. When they are done, everything that ever arrived at the origin is
-// looked at once more: it carries an application token of its application, or belongs to the one that is
-// open to everybody; and no secret is in it.
+// All tests share one installation. After the last test, everything received by the origin is checked again: each
+// request carries an application token of its application, or belongs to the public application; and none contains a
+// secret.
 package attack

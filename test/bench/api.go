@@ -16,24 +16,25 @@ import (
 	"plumbline.dev/test/scorer"
 )
 
-// serveAPI is the variable by which the process that serves the API knows its part, and its address.
+// serveAPI is the environment variable with the address of the scoring API. If it is set, the process serves this
+// API.
 const serveAPI = "PLUMBLINE_BENCH_API"
 
-// settings are what the API is told at /settings.
+// settings are the API's settings, set by a request to /settings.
 type settings struct {
 	Certs, Issuer, AUD string
 	Latency            time.Duration
 }
 
-// seen is what it tells at /seen.
+// seen is the response to a request to /seen.
 type seen struct {
 	Token string // the application token of the newest call
 	Calls int64
-	Bad   int64 // calls that were refused
+	Bad   int64 // denied calls
 }
 
-// api is the scoring API: it reads and writes JSON with the standard library and checks the application
-// token, as a user's own would.
+// api is the scoring API. Like a user's own, it reads and writes JSON with the standard library and verifies the
+// application token.
 type api struct {
 	settings atomic.Pointer[settings]
 	tokens   atomic.Pointer[scorer.Tokens]
@@ -117,7 +118,8 @@ func (a *api) score(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer)
 }
 
-// scoreOf keeps most devices where they are; one in fifty gets another score in each call.
+// scoreOf returns the score of a device. Most scores are constant; one device in fifty gets a different score in each
+// call.
 func scoreOf(id string, round int64, place int) int {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, id)
@@ -128,7 +130,7 @@ func scoreOf(id string, round int64, place int) int {
 	return score
 }
 
-// apiProcess is this program again, as the scoring API.
+// apiProcess is another process of this program, running the scoring API.
 type apiProcess struct {
 	addr    string
 	process *stack.Process
@@ -155,14 +157,14 @@ func startAPI() (*apiProcess, error) {
 	})
 	if err != nil {
 		p.Kill()
-		return nil, fmt.Errorf("the scoring API does not start: %w\n%s", err, p.Log())
+		return nil, fmt.Errorf("the scoring API did not start: %w\n%s", err, p.Log())
 	}
 	return a, nil
 }
 
 func (a *apiProcess) url() string { return "http://" + a.addr + "/score" }
 
-// latency changes how long an answer takes.
+// latency sets the response time.
 func (a *apiProcess) latency(ctx context.Context, d time.Duration) error {
 	s := a.told
 	s.Latency = d
@@ -185,7 +187,7 @@ func (a *apiProcess) set(ctx context.Context, s settings) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the scoring API answers its settings with %s", resp.Status)
+		return fmt.Errorf("response of the scoring API to its settings: %s", resp.Status)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/test/internal/ledger"
 )
 
-// floor is the bare loop: it encodes, posts, reads and decodes, and does nothing else.
+// floor is the bare loop: it only encodes, posts, reads and decodes.
 type floor struct {
 	url         string
 	concurrency int
@@ -21,7 +21,7 @@ type floor struct {
 	client      *http.Client
 }
 
-// device is one as the loop holds it: nothing is left to convert.
+// device is a device in the form needed by the loop, without further conversion.
 type device struct {
 	ID       string `json:"device_id"`
 	Email    string `json:"email"`
@@ -31,7 +31,7 @@ type device struct {
 	Hostname string `json:"hostname"`
 }
 
-// newFloor makes the same calls as the pipeline: its pages are those of the inventory.
+// newFloor returns a loop making the same calls as the pipeline, with the pages of the inventory.
 func newFloor(url string, concurrency int, inventory *ledger.Inventory) *floor {
 	f := &floor{url: url, concurrency: concurrency, client: &http.Client{
 		Timeout:   time.Minute,
@@ -47,7 +47,7 @@ func newFloor(url string, concurrency int, inventory *ledger.Inventory) *floor {
 	return f
 }
 
-// run makes every call once and tells how long all of them took.
+// run makes every call once and returns the total time.
 func (f *floor) run(ctx context.Context, token string) (time.Duration, error) {
 	begin := time.Now()
 	g, ctx := errgroup.WithContext(ctx)
@@ -80,7 +80,7 @@ func (f *floor) call(ctx context.Context, token string, page []device) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the bare loop's call is answered with %s: %.200q", resp.Status, data)
+		return fmt.Errorf("response to the bare loop's call: %s: %.200q", resp.Status, data)
 	}
 	var answer struct {
 		Result map[string]scored `json:"result"`
@@ -89,7 +89,7 @@ func (f *floor) call(ctx context.Context, token string, page []device) error {
 		return err
 	}
 	if len(answer.Result) != len(page) {
-		return fmt.Errorf("%d devices were asked about, %d answered", len(page), len(answer.Result))
+		return fmt.Errorf("%d devices requested, %d scores received", len(page), len(answer.Result))
 	}
 	return nil
 }

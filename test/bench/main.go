@@ -69,15 +69,17 @@ func main() {
 func poll(ctx context.Context) error {
 	var c config
 	flag.IntVar(&c.devices, "devices", 100_000, "devices to enrol and poll")
-	flag.IntVar(&c.concurrency, "concurrency", 8, "calls to the scoring API under way at once, on both sides")
+	flag.IntVar(&c.concurrency, "concurrency", 8, "concurrent calls to the scoring API, on both sides")
 	flag.IntVar(&c.rounds, "rounds", 5, "rounds; the medians are reported")
-	// A scoring API looks a thousand devices up before it answers: one that does so in 20 ms is a fast one.
-	flag.DurationVar(&c.latency, "api-latency", 20*time.Millisecond, "how long the scoring API takes, on top of reading and writing JSON")
-	flag.BoolVar(&c.json, "json", false, "print one line of JSON and nothing else")
-	flag.StringVar(&c.keep, "data", "", "directory for the data, which is kept; none: a temporary one")
-	flag.StringVar(&c.plumb, "plumb", "", "another build of plumb to measure; none: this repository's")
+	// A scoring API has to look up a thousand devices before it answers: 20 ms is fast.
+	flag.DurationVar(&c.latency, "api-latency", 20*time.Millisecond,
+		"response time of the scoring API, excluding reading and writing JSON")
+	flag.BoolVar(&c.json, "json", false, "print only one line of JSON")
+	flag.StringVar(&c.keep, "data", "", "data directory, kept afterwards (default: a temporary one)")
+	flag.StringVar(&c.plumb, "plumb", "", "path of another plumb binary to measure (default: this repository's)")
 	flag.DurationVar(&c.within, "timeout", 15*time.Minute, "give up after")
-	memory := flag.String("fetcher-memory", "", "instead: the most memory that a fetcher's own process holds at these numbers of devices, as in 10000,100000,1000000")
+	memory := flag.String("fetcher-memory", "", "measure only the peak memory of a fetcher's process,\n"+
+		"for these numbers of devices, such as 10000,100000,1000000")
 	flag.Parse()
 
 	ctx, cancel := context.WithTimeoutCause(ctx, c.within, errTime)
@@ -100,12 +102,13 @@ var errTime = errors.New("the time is over (--timeout)")
 func compare(ctx context.Context, args []string) error {
 	var c gateway.Config
 	flags := flag.NewFlagSet("bench gateway", flag.ExitOnError)
-	flags.IntVar(&c.Connections, "connections", 32, "connections of the load, each with one request under way")
-	flags.IntVar(&c.Rounds, "rounds", 9, "rounds, each of which measures every side; the medians are reported")
-	flags.DurationVar(&c.During, "during", 3*time.Second, "how long each measurement takes")
-	flags.IntVar(&c.Body, "body", 1024, "bytes of the origin's answers")
-	flags.StringVar(&c.Caddy, "caddy", "", "path of a Caddy to measure too: its reverse_proxy, alone and with forward_auth to the gateway")
-	asJSON := flags.Bool("json", false, "print one line of JSON and nothing else")
+	flags.IntVar(&c.Connections, "connections", 32, "connections of the load, with one request at a time each")
+	flags.IntVar(&c.Rounds, "rounds", 9, "rounds of measurements of every side; the medians are reported")
+	flags.DurationVar(&c.During, "during", 3*time.Second, "duration of each measurement")
+	flags.IntVar(&c.Body, "body", 1024, "size of the origin's responses, in bytes")
+	flags.StringVar(&c.Caddy, "caddy", "",
+		"path of a Caddy binary to measure too: reverse_proxy, alone and with forward_auth to the gateway")
+	asJSON := flags.Bool("json", false, "print only one line of JSON")
 	within := flags.Duration("timeout", 15*time.Minute, "give up after")
 	_ = flags.Parse(args) // exits by itself
 	if c.Connections < 1 || c.Rounds < 1 || c.During <= 0 || c.Body < 0 || flags.NArg() > 0 {
@@ -127,11 +130,11 @@ func compare(ctx context.Context, args []string) error {
 func ask(ctx context.Context, args []string) error {
 	var c control.Config
 	flags := flag.NewFlagSet("bench api", flag.ExitOnError)
-	flags.IntVar(&c.Resources, "resources", 10_000, "applications, policies and service tokens: of each as many")
+	flags.IntVar(&c.Resources, "resources", 10_000, "number of applications, of policies and of service tokens")
 	flags.IntVar(&c.Devices, "devices", 1_000_000, "devices to enrol")
 	flags.IntVar(&c.Requests, "requests", 1000, "requests of each kind")
-	flags.StringVar(&c.Plumb, "plumb", "", "another build of plumb to measure; none: this repository's")
-	asJSON := flags.Bool("json", false, "print one line of JSON and nothing else")
+	flags.StringVar(&c.Plumb, "plumb", "", "path of another plumb binary to measure (default: this repository's)")
+	asJSON := flags.Bool("json", false, "print only one line of JSON")
 	within := flags.Duration("timeout", 30*time.Minute, "give up after")
 	_ = flags.Parse(args) // exits by itself
 	if c.Resources < 1 || c.Devices < 0 || c.Requests < 1 || flags.NArg() > 0 {
@@ -171,7 +174,7 @@ func parseSizes(text string) ([]int, error) {
 	return sizes, nil
 }
 
-// progress tells a person what goes on; standard output is for the result.
+// progress reports progress on standard error; standard output has only the result.
 func progress(c config, format string, args ...any) {
 	if !c.json {
 		fmt.Fprintf(os.Stderr, format+"\n", args...)

@@ -15,15 +15,14 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// held is what a fetcher's process held during a poll of so many devices.
+// held is the memory used by a fetcher's process during a poll of this number of devices.
 type held struct {
 	Devices   int     `json:"devices"`
 	PeakRSSMB float64 `json:"fetcher_peak_rss_mb"`
 	PollS     float64 `json:"poll_s"`
 }
 
-// fetcherMemory polls growing fleets, each with a fetcher that was started for it, and tells the most memory
-// that each fetcher held.
+// fetcherMemory polls growing fleets, each with a newly started fetcher, and reports the peak memory of each fetcher.
 func fetcherMemory(ctx context.Context, c config, text string) error {
 	sizes, err := parseSizes(text)
 	if err != nil {
@@ -80,7 +79,8 @@ func fetcherMemory(ctx context.Context, c config, text string) error {
 	return nil
 }
 
-func pollWithFreshFetcher(ctx context.Context, s *stack.Separate, control *stack.Control, integration proto.ID) (held, error) {
+func pollWithFreshFetcher(ctx context.Context, s *stack.Separate, control *stack.Control, integration proto.ID) (held,
+	error) {
 	operator, err := s.Connect(ctx, topology.Operator, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return held{}, err
@@ -97,7 +97,7 @@ func pollWithFreshFetcher(ctx context.Context, s *stack.Separate, control *stack
 		return held{}, err
 	}
 	drained := func() error { return awaitDrained(ctx, operator) }
-	if err := drained(); err != nil { // what enrolling has left to evaluate
+	if err := drained(); err != nil { // evaluations caused by the enrolment
 		return held{}, err
 	}
 	begin := time.Now()

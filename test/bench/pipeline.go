@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// pipeline is an installation that polls the scoring API.
+// pipeline is an installation polling the scoring API.
 type pipeline struct {
 	plumb       *stack.Plumb
 	control     *stack.Control
@@ -30,13 +30,13 @@ type pipeline struct {
 	closers     []func()
 }
 
-// checks is how many there are over the integration.
+// checks is the number of checks of the integration.
 const checks = 2
 
-// entry is what the log's headers say of one.
+// entry is the information in the headers of a log entry.
 type entry struct {
 	page    topology.PageNumber
-	at      time.Time // by the server
+	at      time.Time // by the server's clock
 	summary proto.Summary
 }
 
@@ -91,9 +91,10 @@ func startPipeline(ctx context.Context, c config, api *apiProcess) (p *pipeline,
 	return p, p.watch(ctx)
 }
 
-// configure makes the token, the application, the integration and the checks. The interval is so long that
-// every poll but the first is the benchmark's own.
-func configure(ctx context.Context, c config, control *stack.Control, api *apiProcess, certs, issuer string) (proto.ID, error) {
+// configure creates the token, the application, the integration and the checks. The interval is so long that every
+// poll but the first is requested by the benchmark.
+func configure(ctx context.Context, c config, control *stack.Control, api *apiProcess, certs,
+	issuer string) (proto.ID, error) {
 	token, err := control.CreateToken(ctx, "bench")
 	if err != nil {
 		return proto.ID{}, err
@@ -129,7 +130,7 @@ func (p *pipeline) close() {
 	}
 }
 
-// watch reads the headers of the log's entries; the bodies stay where they are.
+// watch reads the headers of the log's entries, without the bodies.
 func (p *pipeline) watch(ctx context.Context) error {
 	consumer, err := p.operator.JetStream().OrderedConsumer(ctx, topology.PostureLog, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{topology.LogOfIntegration(p.control.Account, p.integration)}, HeadersOnly: true,
@@ -153,7 +154,7 @@ func (p *pipeline) watch(ctx context.Context) error {
 	return nil
 }
 
-// first waits until the poll that a new integration gets by itself is done, and what its checks led to.
+// first waits for the automatic first poll of a new integration and the resulting evaluations.
 func (p *pipeline) first(ctx context.Context) error {
 	if _, err := p.await(ctx); err != nil {
 		return err
@@ -161,14 +162,14 @@ func (p *pipeline) first(ctx context.Context) error {
 	return awaitDrained(ctx, p.operator)
 }
 
-// polled is a poll that is done.
+// polled is the result of a poll.
 type polled struct {
 	took    time.Duration // from the tick to the last entry, by the server's clock
 	fetched time.Duration // from the tick to the last page's scores, by the server's clock
 	changed int
 }
 
-// poll has the devices polled and waits for the last entry.
+// poll requests a poll and waits for the last entry.
 func (p *pipeline) poll(ctx context.Context) (polled, error) {
 	if err := p.control.PollNow(ctx, p.integration); err != nil {
 		return polled{}, err
@@ -176,7 +177,7 @@ func (p *pipeline) poll(ctx context.Context) (polled, error) {
 	return p.await(ctx)
 }
 
-// await waits until each page has its entry of the newest tick.
+// await waits until each page has an entry for the newest tick.
 func (p *pipeline) await(ctx context.Context) (polled, error) {
 	var tick ledger.Tick
 	err := stack.AskUntil(10*time.Second, func() (err error) {
@@ -196,7 +197,8 @@ func (p *pipeline) await(ctx context.Context) (polled, error) {
 	for len(seen) < p.pages {
 		select {
 		case <-ctx.Done():
-			return done, fmt.Errorf("%d of %d pages have their entry of tick %d: %w", len(seen), p.pages, tick.Seq, context.Cause(ctx))
+			return done, fmt.Errorf("%d of %d pages have their entry of tick %d: %w", len(seen), p.pages, tick.Seq,
+				context.Cause(ctx))
 		case <-p.plumb.Process().Exited():
 			return done, fmt.Errorf("plumb up ended:\n%s", p.plumb.Process().Log())
 		case e := <-p.entries:

@@ -11,29 +11,30 @@ import (
 	"plumbline.dev/test/internal/ledger"
 )
 
-// report is the result. Times are medians over the rounds.
+// report holds the results. Times are medians over the rounds.
 type report struct {
 	Devices int `json:"devices"`
 	Pages   int `json:"pages"`
-	// FloorS is the bare loop's time, PipelineS that from the tick to the last entry, Ratio their quotient.
+	// FloorS is the time of the bare loop, PipelineS the time from the tick to the last entry. Ratio is PipelineS
+	// divided by FloorS.
 	FloorS    float64 `json:"floor_s"`
 	PipelineS float64 `json:"pipeline_s"`
 	Ratio     float64 `json:"ratio"`
-	// ResultsPerS counts a result for each check of each device.
+	// ResultsPerS counts one result for each check of each device.
 	ResultsPerS float64 `json:"results_per_s"`
-	PeakRSSMB   float64 `json:"peak_rss_mb"` // of plumb up, the embedded NATS server included
+	PeakRSSMB   float64 `json:"peak_rss_mb"` // of plumb up, including the embedded NATS server
 
 	Checks       int     `json:"checks"`
 	Concurrency  int     `json:"concurrency"`
 	APILatencyMS float64 `json:"api_latency_ms"`
 	Rounds       int     `json:"rounds"`
-	// FetchS is from the tick to the scores of the last page, stored: what is left of PipelineS is evaluation.
+	// FetchS is the time from the tick to the stored scores of the last page. The rest of PipelineS is evaluation.
 	FetchS float64 `json:"fetch_s"`
-	// The same against an API that answers at once: what is left is processor time and the disk's.
+	// The same with an API that answers at once. The remaining time is spent on processing and disk access.
 	NoLatencyFloorS    float64 `json:"no_latency_floor_s"`
 	NoLatencyPipelineS float64 `json:"no_latency_pipeline_s"`
 	NoLatencyRatio     float64 `json:"no_latency_ratio"`
-	// CPUPerPageMS is the processor time that plumb up spends on one page.
+	// CPUPerPageMS is the processor time of plumb up for one page.
 	CPUPerPageMS   float64 `json:"cpu_per_page_ms"`
 	ChangedPerPoll float64 `json:"changed_per_poll"`
 	ImportS        float64 `json:"import_s"`
@@ -91,16 +92,17 @@ func measure(ctx context.Context, c config) (*report, error) {
 	}, nil
 }
 
-// medians are those of several rounds: seconds, but for what says otherwise.
+// medians holds the medians over several rounds, in seconds unless the name states otherwise.
 type medians struct{ floor, pipeline, fetch, changed, cpuMS float64 }
 
-// rounds measures the loop and the pipeline in turns, so that what else the machine does meets both.
-func (p *pipeline) rounds(ctx context.Context, c config, api *apiProcess, loop *floor, token string, latency time.Duration) (medians, error) {
+// rounds alternates between the loop and the pipeline, so other activity on the machine affects both.
+func (p *pipeline) rounds(ctx context.Context, c config, api *apiProcess, loop *floor, token string,
+	latency time.Duration) (medians, error) {
 	var floors, pipelines, fetches, changes, cpus []float64
 	if err := api.latency(ctx, latency); err != nil {
 		return medians{}, err
 	}
-	// Once unmeasured: connections and buffers are there afterwards, on both sides.
+	// The first run is not measured: it fills connections and buffers, on both sides.
 	if _, err := loop.run(ctx, token); err != nil {
 		return medians{}, err
 	}
@@ -121,7 +123,8 @@ func (p *pipeline) rounds(ctx context.Context, c config, api *apiProcess, loop *
 		if err != nil {
 			return medians{}, err
 		}
-		progress(c, "latency %v, round %d: the bare loop %.3f s, the pipeline %.3f s", latency, n+1, took.Seconds(), done.took.Seconds())
+		progress(c, "latency %v, round %d: the bare loop %.3f s, the pipeline %.3f s", latency, n+1, took.Seconds(),
+			done.took.Seconds())
 		floors, pipelines = append(floors, took.Seconds()), append(pipelines, done.took.Seconds())
 		fetches, changes = append(fetches, done.fetched.Seconds()), append(changes, float64(done.changed))
 		cpus = append(cpus, (after-before).Seconds()*1000/float64(p.pages))
@@ -135,7 +138,7 @@ func median(values []float64) float64 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
-// round keeps what the measurement is worth.
+// round rounds to the precision of the measurement.
 func round(v float64) float64 { return math.Round(v*10_000) / 10_000 }
 
 func (r *report) print(w io.Writer) {
@@ -151,6 +154,7 @@ func (r *report) print(w io.Writer) {
 
 without API latency: bare loop %.3f s, pipeline %.3f s, ratio %.2f; %.2f ms of processor time for a page
 enrolling over HTTP: %.1f s, %.0f devices a second
-`, r.Devices, r.Pages, r.Checks, r.Concurrency, r.APILatencyMS, r.Rounds, r.FloorS, r.PipelineS, r.FetchS, r.Ratio, r.ResultsPerS, r.Checks,
-		r.ChangedPerPoll, r.PeakRSSMB, r.NoLatencyFloorS, r.NoLatencyPipelineS, r.NoLatencyRatio, r.CPUPerPageMS, r.ImportS, r.DevicesPerS)
+`, r.Devices, r.Pages, r.Checks, r.Concurrency, r.APILatencyMS, r.Rounds, r.FloorS, r.PipelineS,
+		r.FetchS, r.Ratio, r.ResultsPerS, r.Checks, r.ChangedPerPoll, r.PeakRSSMB, r.NoLatencyFloorS, r.NoLatencyPipelineS,
+		r.NoLatencyRatio, r.CPUPerPageMS, r.ImportS, r.DevicesPerS)
 }

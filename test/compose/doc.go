@@ -1,12 +1,11 @@
-// Package compose holds the test of the stack in deploy/: it builds the images, brings the stack up with
-// three fetchers, follows its first polls, kills a fetcher and takes the stack down again.
+// Package compose tests the stack in deploy/: it builds the images, starts the stack with three fetchers, follows its
+// first polls, kills a fetcher and stops the stack.
 //
 // It needs a Docker engine and is therefore behind a build tag:
 //
 //	go test -tags compose -v ./compose
 //
-// The engine is the one that the Docker client is set up for; where none answers and the test runs as
-// root, it starts one of its own in a temporary directory and stops it afterwards. Where no image registry
-// can be reached, the base images are made from what the machine has (Go, its module cache, busybox) under
-// the names that the Dockerfile and the compose file use; those stay what a user wants.
+// It uses the engine configured for the Docker client. If this engine does not answer and the test runs as root, it
+// starts a temporary one and stops it afterwards. If no image registry is reachable, the base images are built from
+// local files (Go, its module cache, busybox) under the names used in the Dockerfile and the compose file.
 package compose

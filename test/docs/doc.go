@@ -1,10 +1,10 @@
-// Package docs runs the snippets of the documents, and checks the tables and references in them.
+// Package docs runs the snippets in the documents, and checks their tables and references.
 //
-// A block of sh, go, python or js in a document has the comment <!-- test: NAME --> on the line before it. Each name
-// is that of a snippet in one of the tests here; a block without a test fails TestEverySnippetHasATest.
+// Each block of sh, go, python or js in a document is preceded by a line with the comment <!-- test: NAME -->. Each
+// name refers to a snippet used by one of the tests; TestEverySnippetHasATest fails for a block without a test.
 //
-// The tests run the shell's snippets with bash, on installations of their own: addresses in a snippet are replaced by
-// those of the installation. Snippets of other languages need Node.js, npm and Python with PyJWT, and are behind a
+// Shell snippets are run with bash, on installations started by the tests; addresses in a snippet are replaced by
+// those of the installation. Snippets in other languages need Node.js, npm and Python with PyJWT, and are behind a
 // build tag:
 //
 //	go test -tags clients ./docs

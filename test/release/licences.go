@@ -11,8 +11,8 @@ import (
 
 var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)([.-].*)?$`)
 
-// licenceFiles returns the licence of Plumbline and those of Go and of every module that plumb contains on a platform.
-// A module without a licence is an error: it may not be distributed.
+// licenceFiles returns the licences of Plumbline, of Go, and of every module in plumb's binary for a platform. A
+// module without a licence is an error, as it may not be distributed.
 func licenceFiles(ctx context.Context, p platform) ([]file, error) {
 	own, err := os.ReadFile("LICENSE")
 	if err != nil {

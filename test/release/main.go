@@ -96,7 +96,7 @@ func release(ctx context.Context, out, only string, images bool) error {
 	return nil
 }
 
-// source is the commit that is checked out.
+// source is the commit of the working tree.
 type source struct {
 	version, commit string
 	at              time.Time
@@ -116,7 +116,7 @@ func readSource(ctx context.Context) (source, error) {
 	return source{strings.TrimPrefix(strings.TrimSpace(described), "v"), commit, at}, err
 }
 
-// linkFlags returns the flags of the linker, which record the version and the commit in a binary.
+// linkFlags returns the linker flags to record the version and the commit in a binary.
 func (s source) linkFlags() string {
 	const pkg = "plumbline.dev/services/internal/cli."
 	return fmt.Sprintf("-ldflags=-s -w -X %slinkedVersion=%s -X %slinkedCommit=%s", pkg, s.version, pkg, s.commit)
@@ -177,7 +177,7 @@ func environment(p platform) []string {
 	return append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch)
 }
 
-// buildImages builds an image of each binary, from the Dockerfile that deploy/compose.yaml uses.
+// buildImages builds an image of each binary, from the Dockerfile used by deploy/compose.yaml.
 func buildImages(ctx context.Context, src source) error {
 	entries, err := os.ReadDir("services/cmd")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package scorer is a scoring API as a user writes one who has read the contract and nothing of our code
-// (api/README.md 5.5): it decodes the request with encoding/json, checks the application token with a JOSE
-// library that the services do not verify with, and notes whatever a request does that the contract does
-// not allow. A test can have it answer wrongly, late, or not at all.
+// Package scorer is a scoring API written from the contract alone (api/README.md 5.5), as a user would write it. It
+// decodes requests with encoding/json, verifies application tokens with a JOSE library not used by the services for
+// verification, and records every violation of the contract. Tests can make it answer incorrectly, late, or not at
+// all.
 package scorer

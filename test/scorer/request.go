@@ -14,16 +14,16 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Device is a device as the request names it.
+// Device is a device in a request.
 type Device struct {
 	ID                                 string
 	Email, Serial, MAC, IPv4, Hostname string
 }
 
-// fields are the keys of a device: all of them are there, blank where nothing is known.
+// fields are the keys of a device. All of them are present; unknown values are blank.
 var fields = []string{"device_id", "email", "serial_number", "mac_address", "virtual_ipv4", "hostname"}
 
-// readDevices reads a request's body as strictly as the contract can be read.
+// readDevices parses a request's body under the strictest reading of the contract.
 func readDevices(body []byte) ([]Device, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
@@ -35,7 +35,7 @@ func readDevices(body []byte) ([]Device, error) {
 	}
 	switch {
 	case d.More():
-		return nil, errors.New("body: something follows the object")
+		return nil, errors.New("body: unexpected data after the object")
 	case request.Devices == nil:
 		return nil, errors.New("body: no devices")
 	case len(*request.Devices) > proto.PageSize:
@@ -49,7 +49,7 @@ func readDevices(body []byte) ([]Device, error) {
 			return nil, fmt.Errorf("device %d: %w", i, err)
 		}
 		if seen[device.ID] {
-			return nil, fmt.Errorf("device %d: %s is there twice", i, device.ID)
+			return nil, fmt.Errorf("device %d: %s is listed twice", i, device.ID)
 		}
 		seen[device.ID] = true
 		devices = append(devices, device)
@@ -60,7 +60,7 @@ func readDevices(body []byte) ([]Device, error) {
 func readDevice(of map[string]*string) (Device, error) {
 	for key, value := range of {
 		if !slices.Contains(fields, key) {
-			return Device{}, fmt.Errorf("%s is no field of the contract", key)
+			return Device{}, fmt.Errorf("%s is not a field of the contract", key)
 		}
 		if value == nil {
 			return Device{}, fmt.Errorf("%s is null", key)
@@ -88,17 +88,17 @@ func readDevice(of map[string]*string) (Device, error) {
 	return d, nil
 }
 
-// checkHead says what of a request's line and headers the contract does not allow.
+// checkHead returns an error if a request's method or headers violate the contract.
 func checkHead(r *http.Request) error {
 	switch kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); {
 	case r.Method != http.MethodPost:
-		return fmt.Errorf("method %s, POST is the contract's", r.Method)
+		return fmt.Errorf("method %s, want POST", r.Method)
 	case kind != "application/json":
 		return fmt.Errorf("content type %q", r.Header.Get("Content-Type"))
 	}
 	for name, values := range r.Header {
 		if strings.HasPrefix(strings.ToLower(name), "cf-access-") && len(values) != 1 {
-			return fmt.Errorf("header %s is there %d times", name, len(values))
+			return fmt.Errorf("header %s is present %d times", name, len(values))
 		}
 	}
 	return nil

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// API is a scoring API. Its fields are set before the first request.
+// API is a scoring API. Set its fields before the first request.
 type API struct {
-	// Tokens, where it is set, checks the application token of every request, and the Client Secret must
-	// not be there. Without it, Client ID and Secret must be these.
+	// Tokens, if not nil, verifies the application token of every request; the Client Secret must then be absent. If
+	// it is nil, Client ID and Secret must match these fields.
 	Tokens                 *Tokens
 	ClientID, ClientSecret string
 
@@ -30,16 +30,16 @@ type API struct {
 	mostAtOnce int
 }
 
-// Call is a request that was let in.
+// Call is an authenticated request.
 type Call struct {
 	At      time.Time
 	Devices []Device
 	Claims  Claims
-	// Number counts the calls about the same devices, from 0: the page is known by its first device.
+	// Number counts the calls with the same page, from 0. A page is identified by its first device.
 	Number int
 }
 
-// Page tells calls about one page from those about another.
+// Page identifies the page of the call.
 func (c *Call) Page() string {
 	if len(c.Devices) == 0 {
 		return ""
@@ -47,8 +47,8 @@ func (c *Call) Page() string {
 	return c.Devices[0].ID
 }
 
-// Listen serves the API on a free loopback port until the test ends; it fails the test for every violation
-// of the contract that it saw.
+// Listen serves the API on a free loopback port until the end of the test. It fails the test for every violation of
+// the contract.
 func (a *API) Listen(t testing.TB) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,14 +66,14 @@ func (a *API) Listen(t testing.TB) (url string) {
 	return "http://" + l.Addr().String() + "/score"
 }
 
-// Answer has every call with devices answered by f; where it returns false, the API answers well by itself.
+// Answer sets a function to answer calls with devices. If it returns false, the API answers normally.
 func (a *API) Answer(f func(w http.ResponseWriter, c *Call) bool) { a.set(func() { a.answer = f }) }
 
-// Score sets the score of a device in the call-th call about its page: any value that JSON can hold. nil
-// leaves the device out. Without it scores are [ScoreOf].
+// Score sets the scores of devices. call is the number of the call with the device's page. A score is any JSON value;
+// nil omits the device. The default is [ScoreOf].
 func (a *API) Score(f func(d Device, call int) any) { a.set(func() { a.score = f }) }
 
-// Latency sets how long an answer takes.
+// Latency sets the response time.
 func (a *API) Latency(d time.Duration) { a.set(func() { a.latency = d }) }
 
 func (a *API) set(f func()) {
@@ -82,14 +82,14 @@ func (a *API) set(f func()) {
 	f()
 }
 
-// Calls are the calls with devices so far.
+// Calls returns the calls with devices so far.
 func (a *API) Calls() []Call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]Call(nil), a.calls...)
 }
 
-// CallsByPage counts them by page.
+// CallsByPage returns the number of calls by page.
 func (a *API) CallsByPage() map[string]int {
 	count := map[string]int{}
 	for _, c := range a.Calls() {
@@ -98,14 +98,14 @@ func (a *API) CallsByPage() map[string]int {
 	return count
 }
 
-// MostAtOnce is how many calls were under way at once at most.
+// MostAtOnce returns the highest number of concurrent calls.
 func (a *API) MostAtOnce() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.mostAtOnce
 }
 
-// Violations are what requests did that the contract does not allow.
+// Violations returns the violations of the contract so far.
 func (a *API) Violations() []error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -116,19 +116,19 @@ func (a *API) violation(err error) {
 	a.set(func() { a.violations = append(a.violations, err) })
 }
 
-// ScoreOf is a device's score where the test sets no other: it follows from its id and the number of the
-// call, and moves a little from one call to the next.
+// ScoreOf returns the default score of a device. It depends on the id and the number of the call, and changes
+// slightly between calls.
 func ScoreOf(d Device, call int) int {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, d.ID)
 	return (int(h.Sum32()%101) + 7*call) % 101
 }
 
-// ServeHTTP is one poll.
+// ServeHTTP answers one poll.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 16<<20))
 	if err != nil {
-		return // the caller is gone
+		return // the client has disconnected
 	}
 	if err := checkHead(r); err != nil {
 		a.violation(err)
@@ -178,17 +178,17 @@ func (a *API) begin(c *Call) (answer func(http.ResponseWriter, *Call) bool, late
 	return a.answer, a.latency
 }
 
-// authenticate lets in who the contract says: by application token, or by Client ID and Secret.
+// authenticate verifies the application token, or the Client ID and Secret, as required by the contract.
 func (a *API) authenticate(r *http.Request) (Claims, error) {
 	id, secret := r.Header.Get("Cf-Access-Client-Id"), r.Header.Get("Cf-Access-Client-Secret")
 	if a.Tokens == nil {
 		if id != a.ClientID || secret != a.ClientSecret || id == "" {
-			return Claims{}, errors.New("the Client ID and Secret are not the ones")
+			return Claims{}, errors.New("wrong Client ID or Secret")
 		}
 		return Claims{}, nil
 	}
 	if secret != "" {
-		a.violation(errors.New("the Client Secret was sent to an API that takes application tokens"))
+		a.violation(errors.New("the Client Secret was sent together with an application token"))
 	}
 	claims, err := a.Tokens.Verify(r.Context(), r.Header.Get("Cf-Access-Jwt-Assertion"))
 	if err != nil && r.Header.Get("Cf-Access-Jwt-Assertion") != "" {
@@ -221,6 +221,6 @@ func (a *API) answerWell(w http.ResponseWriter, c *Call) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(map[string]any{"result": result}); err != nil {
-		return // the caller is gone
+		return // the client has disconnected
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// Tokens checks application tokens (api/README.md 8.3) with the keys of the certs endpoint (8.2).
+// Tokens verifies application tokens (api/README.md 8.3) with the keys of the certs endpoint (8.2).
 type Tokens struct {
 	Certs  string // URL of the endpoint
 	Issuer string
@@ -25,7 +25,7 @@ type Tokens struct {
 	keys *jose.JSONWebKeySet
 }
 
-// Claims are those of a service token's application token.
+// Claims are the claims in an application token of a service token.
 type Claims struct {
 	Type       string       `json:"type"`
 	Audience   jwt.Audience `json:"aud"`
@@ -38,7 +38,7 @@ type Claims struct {
 
 var keyID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// Verify says whether a token was issued for the application, and to whom.
+// Verify returns the claims of a token, or an error if it was not issued for the application.
 func (t *Tokens) Verify(ctx context.Context, token string) (Claims, error) {
 	var claims Claims
 	if token == "" {
@@ -60,14 +60,15 @@ func (t *Tokens) Verify(ctx context.Context, token string) (Claims, error) {
 	if err := parsed.Claims(key, &standard, &claims); err != nil {
 		return claims, err
 	}
-	if err := standard.ValidateWithLeeway(jwt.Expected{Issuer: t.Issuer, AnyAudience: jwt.Audience{t.AUD}, Time: time.Now()}, 2*time.Second); err != nil {
+	if err := standard.ValidateWithLeeway(jwt.Expected{Issuer: t.Issuer, AnyAudience: jwt.Audience{t.AUD},
+		Time: time.Now()}, 2*time.Second); err != nil {
 		return claims, err
 	}
 	switch {
 	case claims.Type != "app":
 		err = fmt.Errorf("type %q", claims.Type)
 	case claims.Subject == nil || *claims.Subject != "":
-		err = errors.New("sub is not the empty string, as that of a service token is")
+		err = errors.New("sub is not the empty string, as required for a service token")
 	case claims.CommonName == "":
 		err = errors.New("no common_name")
 	case claims.Expires <= claims.IssuedAt || claims.IssuedAt == 0:
@@ -76,7 +77,7 @@ func (t *Tokens) Verify(ctx context.Context, token string) (Claims, error) {
 	return claims, err
 }
 
-// key finds a key, and asks for the keys again where it is not among those at hand.
+// key returns a key, fetching the keys again if it is not among the cached ones.
 func (t *Tokens) key(ctx context.Context, kid string) (*jose.JSONWebKey, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,14 +1,13 @@
-// Package terraform holds the test that Cloudflare's Terraform provider, version 5, keeps every resource of the
-// control plane without knowing the difference: what is applied is read back as it was written (an empty plan),
-// changed in place, imported, mended after a change behind its back, and destroyed.
+// Package terraform tests every resource of the control plane with Cloudflare's Terraform provider, version 5:
+// applied configurations are read back unchanged (an empty plan), updated in place, imported, repaired after an
+// external change, and destroyed.
 //
 // It needs Terraform and the Go module proxy and is therefore behind a build tag:
 //
 //	go test -tags terraform -timeout 90m -v ./terraform
 //
-// The provider is built once, from its source, into the user's cache directory. PLUMBLINE_TERRAFORM_PROVIDER
-// names one that is built already, PLUMBLINE_TERRAFORM another terraform than that of the path.
+// The provider is built from source once, in the user's cache directory. PLUMBLINE_TERRAFORM_PROVIDER sets the path
+// of an existing provider, PLUMBLINE_TERRAFORM the path of terraform.
 //
-// A directory of testdata is the life of some resources: its files are applied one after the other, in the order
-// of their names.
+// Each directory in testdata is the lifecycle of some resources: its files are applied in the order of their names.
 package terraform

@@ -10,14 +10,14 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// account is what is asked about.
+// account is the account under test.
 type account struct {
 	Config
 	control                *stack.Control
 	tokens, policies, apps []string // ids
 }
 
-// makers make resources at once.
+// makers is the number of resources created concurrently.
 const makers = 4
 
 func (a *account) fill(ctx context.Context) error {
@@ -45,12 +45,13 @@ func (a *account) fill(ctx context.Context) error {
 	return err
 }
 
-// application is the body of one that links a policy.
+// application returns the body of an application linked to a policy.
 func application(n int, policy string, host int) []byte {
 	body, _ := json.Marshal(map[string]any{
-		"name": fmt.Sprintf("app %d", n), "type": "self_hosted", "domain": fmt.Sprintf("h%d.example.com", host), "session_duration": "24h",
+		"name": fmt.Sprintf("app %d", n), "type": "self_hosted", "domain": fmt.Sprintf("h%d.example.com",
+			host), "session_duration": "24h",
 		"policies": []any{map[string]any{"id": policy, "precedence": 1}},
-	}) // texts and numbers
+	}) // strings and numbers only, so there is no error
 	return body
 }
 
@@ -72,16 +73,18 @@ func (a *account) make(ctx context.Context, path string, body func(n int) any) (
 	return ids, g.Wait()
 }
 
-// touch changes an application, unmeasured.
+// touch changes an application without measuring the request.
 func (a *account) touch(n int) {
 	_, _ = a.control.Fetch(context.Background(), http.MethodPut, "/access/apps/"+a.apps[n%len(a.apps)],
-		application(n%len(a.apps), a.policies[1%len(a.policies)], 4*a.Resources+n)) // one that fails changes nothing that is measured
+		// a failed change does not affect the measurement
+		application(n%len(a.apps), a.policies[1%len(a.policies)], 4*a.Resources+n))
 }
 
-// deviceLists are walked by cursor.
-var deviceLists = []struct{ name, path string }{{"devices", "/devices/physical-devices"}, {"registrations", "/devices/registrations"}}
+// deviceLists are the lists paged by cursor.
+var deviceLists = []struct{ name, path string }{{"devices", "/devices/physical-devices"},
+	{"registrations", "/devices/registrations"}}
 
-// walked are the pages of a list, as a client walks it.
+// walked returns the paths of a list's pages, found by following the cursors.
 func (a *account) walked(ctx context.Context, list string) (func(n int) string, error) {
 	cursors, err := a.control.Cursors(ctx, list, a.Requests)
 	return func(n int) string { return list + cursors[n%len(cursors)] }, err

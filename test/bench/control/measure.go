@@ -14,16 +14,16 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// Config says what is measured.
+// Config holds the settings of a measurement.
 type Config struct {
-	Resources int    // applications, policies and service tokens, of each as many
+	Resources int    // the number of applications, of policies and of service tokens
 	Devices   int    // enrolled
 	Requests  int    // of each kind
-	Plumb     string // another build of plumb; "": this repository's
+	Plumb     string // another build of plumb; "" means this repository's
 	Progress  func(format string, args ...any)
 }
 
-// Measure makes the account and asks.
+// Measure creates the account and measures the requests.
 func Measure(ctx context.Context, c Config) (r *Report, err error) {
 	dir, err := os.MkdirTemp("", "plumbline-bench-")
 	if err != nil {
@@ -80,15 +80,15 @@ func Measure(ctx context.Context, c Config) (r *Report, err error) {
 	return r, err
 }
 
-// question is a kind of request; n counts those of its kind.
+// question is a kind of request; n counts the requests of this kind.
 type question struct {
 	name, method string
 	path         func(n int) string
 	body         func(n int) []byte
 }
 
-// ask makes the requests of a question, one after the other. The first few are not counted: the connection is
-// there afterwards.
+// ask sends the requests of a question, one after another. The first few are not measured, as they open the
+// connection.
 func (a *account) ask(ctx context.Context, q question) (Answer, error) {
 	const unmeasured = 5
 	var took []time.Duration
@@ -115,7 +115,7 @@ func (a *account) ask(ctx context.Context, q question) (Answer, error) {
 	return Answer{Name: q.name, P50MS: at(0.5), P99MS: at(0.99), MaxMS: at(1), Bytes: size / int64(len(took))}, nil
 }
 
-// page is a page of a list, at random.
+// page returns the path of a random page of a list.
 func (a *account) page(list string, size int) func(int) string {
 	return func(int) string {
 		return fmt.Sprintf("%s?page=%d&per_page=%d", list, 1+rand.IntN(max(1, a.Resources/size)), size)
@@ -133,14 +133,17 @@ func (a *account) questions(ctx context.Context) ([]question, error) {
 	for _, list := range []struct {
 		name, path string
 		ids        []string
-	}{{"applications", "/access/apps", a.apps}, {"policies", "/access/policies", a.policies}, {"service tokens", "/access/service_tokens", a.tokens}} {
+	}{{"applications", "/access/apps", a.apps}, {"policies", "/access/policies", a.policies},
+		{"service tokens", "/access/service_tokens", a.tokens}} {
 		for _, size := range []int{25, 100, 1000} {
 			get(fmt.Sprintf("%s, a page of %d", list.name, size), a.page(list.path, size))
 		}
 		get(list.name+", the default page", func(int) string { return list.path })
 		get(list.name+", one", one(list.path, list.ids))
 	}
-	get("applications, searched", func(n int) string { return fmt.Sprintf("/access/apps?search=app+%d", rand.IntN(a.Resources)) })
+	get("applications, searched", func(n int) string {
+		return fmt.Sprintf("/access/apps?search=app+%d", rand.IntN(a.Resources))
+	})
 	if a.Devices > 0 {
 		device := func(list string) func(int) string {
 			return func(int) string { return list + "/" + stack.FleetDevice(rand.IntN(a.Devices)).ID.String() }
@@ -164,8 +167,10 @@ func (a *account) changes() []question {
 	made := func(n int) []byte { return application(a.Resources+n, a.policies[n%len(a.policies)], a.Resources+n) }
 	return []question{
 		{name: "make an application", method: http.MethodPost, path: func(int) string { return "/access/apps" }, body: made},
-		{name: "replace an application", method: http.MethodPut, path: func(n int) string { return "/access/apps/" + a.apps[n%len(a.apps)] },
+		{name: "replace an application", method: http.MethodPut,
+			path: func(n int) string { return "/access/apps/" + a.apps[n%len(a.apps)] },
 			body: func(n int) []byte { return application(n%len(a.apps), a.policies[0], 2*a.Resources+n) }},
-		{name: "applications, the first page after a change", method: http.MethodGet, path: func(n int) string { a.touch(n); return "/access/apps?per_page=100" }},
+		{name: "applications, the first page after a change", method: http.MethodGet,
+			path: func(n int) string { a.touch(n); return "/access/apps?per_page=100" }},
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// caddyfile has a server that only passes on, and one that asks the gateway first, as deploy/proxies shows.
+// caddyfile configures two servers: a plain proxy, and one with forward_auth to the gateway as shown in
+// deploy/proxies.
 const caddyfile = `{
 	admin off
 	auto_https off
@@ -46,10 +47,12 @@ func (w *workbench) startCaddy(ctx context.Context, gateway *stack.Process) erro
 		}
 	}
 	path := filepath.Join(w.dir, "Caddyfile")
-	if err := os.WriteFile(path, fmt.Appendf(nil, caddyfile, ports[0], ports[1], w.origin, w.installed.Access), 0o600); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, caddyfile, ports[0], ports[1], w.origin, w.installed.Access),
+		0o600); err != nil {
 		return err
 	}
-	caddy, err := stack.Launch(stack.Command{Name: "caddy", Path: w.Caddy, Args: []string{"run", "--adapter", "caddyfile", "--config", path},
+	caddy, err := stack.Launch(stack.Command{Name: "caddy", Path: w.Caddy, Args: []string{"run", "--adapter",
+		"caddyfile", "--config", path},
 		Env: []string{"HOME=" + w.dir, "XDG_DATA_HOME=" + w.dir, "XDG_CONFIG_HOME=" + w.dir, gogc}})
 	if err != nil {
 		return err

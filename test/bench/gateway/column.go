@@ -19,7 +19,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// column is a kind of request that every side is measured with.
+// column is a kind of request to measure every side with.
 type column struct {
 	name   string
 	method string
@@ -28,7 +28,7 @@ type column struct {
 	h2     bool // over HTTP/2, in TLS
 }
 
-// columns are the kinds of request, the first of which is also what Caddy is measured with.
+// columns are the kinds of request. Caddy is measured with the first one only.
 var columns = []column{
 	{name: "GET", method: "GET"},
 	{name: "POST 1 KB", method: "POST", body: 1 << 10},
@@ -37,7 +37,7 @@ var columns = []column{
 	{name: "HTTP/2", method: "GET", secure: true, h2: true},
 }
 
-// load is the load of a column, the same for every side.
+// load returns the load of a column, the same for every side.
 func (w *workbench) load(c column, secret string) *load {
 	l := &load{connections: w.Connections, answered: w.Body, column: c, roots: w.roots, headers: map[string]string{
 		"User-Agent": "bench", "Accept": "*/*", "CF-Access-Client-Id": w.token.ClientID, "CF-Access-Client-Secret": secret}}
@@ -52,14 +52,16 @@ func (w *workbench) load(c column, secret string) *load {
 	return l
 }
 
-// certify writes a certificate for the application's host, which the TLS listeners of both sides use.
+// certify writes a certificate for the application's host. The TLS listeners of both sides use it.
 func (w *workbench) certify() error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host},
+		DNSNames:  []string{host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true,
+		BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		return err
@@ -94,7 +96,8 @@ func (w *workbench) startSecure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := w.installed.AddGateway("gateway-tls", "PLUMB_ACCESS_ADDR="+access, "PLUMB_TLS_CERT="+w.cert, "PLUMB_TLS_KEY="+w.key)
+	gateway, err := w.installed.AddGateway("gateway-tls", "PLUMB_ACCESS_ADDR="+access, "PLUMB_TLS_CERT="+w.cert,
+		"PLUMB_TLS_KEY="+w.key)
 	if err != nil {
 		return err
 	}

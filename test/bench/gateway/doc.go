@@ -1,11 +1,10 @@
-// Package gateway measures what the gateway costs: requests a second through it, with a service token on
-// every request that is decided anew each time, beside those through a bare [httputil.ReverseProxy].
+// Package gateway measures the cost of the gateway: the requests per second through it, each with a service token and
+// a new decision, compared with those through a bare [httputil.ReverseProxy].
 //
-// The origin, the bare proxy, the gateway and, where it is asked for, Caddy are processes of their own on
-// loopback. The load is the same bytes for each: HTTP/1.1 requests over connections that stay open, each
-// with one request under way, by a client that does little else than to read the answer's status and
-// length. What each round measures first is another one in each round, so that what else the machine does
-// meets all of them; a ratio is made of two measurements of one round. The origin tells what arrived: a
-// request that came through the gateway without an application token, or with a credential, fails the
-// measurement, as does any answer but 200.
+// The origin, the bare proxy, the gateway and, optionally, Caddy run as separate processes on loopback. Each gets the
+// same bytes: HTTP/1.1 requests over persistent connections, one request at a time per connection. The client does
+// little more than read the status and length of the response. The order of the sides changes in each round, so other
+// activity on the machine affects all of them; a ratio compares two measurements of one round. The measurement fails
+// if a response is not 200, or if the origin receives a request from the gateway without an application token or with
+// a credential.
 package gateway

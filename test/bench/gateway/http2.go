@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// streams is the number of requests that share a connection of HTTP/2.
+// streams is the number of concurrent requests sharing an HTTP/2 connection.
 const streams = 8
 
-// runHTTP2 is run over HTTP/2: the requests share connections, each of which has some under way.
+// runHTTP2 is like run, over HTTP/2: several concurrent requests share each connection.
 func (l *load) runHTTP2(ctx context.Context, addr string, during time.Duration) (sample, error) {
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
@@ -55,9 +55,10 @@ func (l *load) runHTTP2(ctx context.Context, addr string, during time.Duration) 
 	return s, err
 }
 
-// roundTrip sends a request and reads the answer to its end, at the time that it returns.
+// roundTrip sends a request, reads the response to its end, and returns the time at the end.
 func (l *load) roundTrip(ctx context.Context, t *http.Transport) (time.Time, error) {
-	r, err := http.NewRequestWithContext(ctx, l.method, "https://"+host+target, strings.NewReader(strings.Repeat("y", l.body)))
+	r, err := http.NewRequestWithContext(ctx, l.method, "https://"+host+target,
+		strings.NewReader(strings.Repeat("y", l.body)))
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -71,7 +72,8 @@ func (l *load) roundTrip(ctx context.Context, t *http.Transport) (time.Time, err
 	defer answer.Body.Close()
 	n, err := io.Copy(io.Discard, answer.Body)
 	if err == nil && (answer.StatusCode != http.StatusOK || int(n) != l.answered || answer.ProtoMajor != 2) {
-		err = fmt.Errorf("answered with %s %s and %d bytes, HTTP/2.0 200 OK and %d expected", answer.Proto, answer.Status, n, l.answered)
+		err = fmt.Errorf("answered with %s %s and %d bytes, HTTP/2.0 200 OK and %d expected", answer.Proto, answer.Status,
+			n, l.answered)
 	}
 	return time.Now(), err
 }

@@ -17,27 +17,27 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// load is a client that costs little: the processors are shared with what is measured.
+// load is a client with little overhead, because it shares the processors with the measured side.
 type load struct {
 	column
 	request     []byte // over HTTP/1.1
 	headers     map[string]string
 	connections int
-	answered    int // bytes of every answer
+	answered    int // length of every response in bytes
 	roots       *x509.CertPool
 }
 
-// sample is what one measurement gives.
+// sample is the result of one measurement.
 type sample struct {
 	requests int
-	before   int // requests before those that were measured
+	before   int // requests before the measured ones
 	took     time.Duration
 	p50, p99 time.Duration
 }
 
 func (s sample) perSecond() float64 { return float64(s.requests) / s.took.Seconds() }
 
-// run keeps every connection busy for a while.
+// run keeps every connection busy for the given duration.
 func (l *load) run(ctx context.Context, addr string, during time.Duration) (sample, error) {
 	if l.h2 {
 		return l.runHTTP2(ctx, addr, during)
@@ -67,7 +67,7 @@ func (l *load) run(ctx context.Context, addr string, during time.Duration) (samp
 	return summarise(time.Since(begin), waits)
 }
 
-// dial opens a connection for HTTP/1.1, and makes the TLS handshake before the time is taken.
+// dial opens a connection for HTTP/1.1, including the TLS handshake, before the measurement starts.
 func (l *load) dial(ctx context.Context, addr string) (net.Conn, error) {
 	if !l.secure {
 		return new(net.Dialer).DialContext(ctx, "tcp", addr)
@@ -86,7 +86,7 @@ func summarise(took time.Duration, waits [][]time.Duration) (sample, error) {
 	return s, nil
 }
 
-// ask sends request after request over one connection, and tells how long each took.
+// ask sends one request after another over one connection, and returns their response times.
 func (l *load) ask(ctx context.Context, conn net.Conn, end time.Time) ([]time.Duration, error) {
 	if err := conn.SetDeadline(end.Add(10 * time.Second)); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ var (
 	lengthHeader = []byte("content-length:")
 )
 
-// answer reads one answer to its end.
+// answer reads one response to its end.
 func (l *load) answer(in *bufio.Reader) error {
 	line, err := in.ReadSlice('\n')
 	if err != nil {

@@ -18,35 +18,35 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// Config says what is measured.
+// Config holds the settings of a measurement.
 type Config struct {
-	Connections int           // of the load, each with one request under way
+	Connections int           // of the load, with one request at a time each
 	Rounds      int           // each measures every side once
-	During      time.Duration // how long each measurement takes
-	Body        int           // bytes of the origin's answer
-	Caddy       string        // path of a Caddy to measure too; empty: none
+	During      time.Duration // duration of each measurement
+	Body        int           // bytes of the origin's response
+	Caddy       string        // path of a Caddy binary to measure too; "" means none
 	Progress    func(format string, args ...any)
 }
 
-// host is the application's; it is in no DNS, the load names it in its requests.
+// host is the host name of the application. It is not in DNS; requests name it in the Host header.
 const host = "bench.example.com"
 
 // target is the path and query of every request.
 const target = "/items/42?detail=full"
 
-// contestant is a side that is measured.
+// contestant is a measured side.
 type contestant struct {
 	side    Side
 	addr    string
-	parties []*stack.Process // whose processor time is counted: its own first
+	parties []*stack.Process // processes to sum the processor time of; its own comes first
 	more    map[string]*Side // the columns after the first, by name
 
-	// secure is the address of the side's TLS listener; empty: it has none and is measured with the first column only.
+	// secure is the address of the side's TLS listener. If it is empty, only the first column is measured.
 	secure        string
 	secureParties []*stack.Process
 }
 
-// in returns where a column is measured at the side, and whose processor time counts.
+// in returns the side's address for a column, and the processes to sum the processor time of.
 func (c *contestant) in(col column) (addr string, parties []*stack.Process) {
 	if col.secure {
 		return c.secure, c.secureParties
@@ -56,7 +56,7 @@ func (c *contestant) in(col column) (addr string, parties []*stack.Process) {
 
 var dialer = &net.Dialer{Timeout: 5 * time.Second}
 
-// Measure starts everything, measures, and ends everything.
+// Measure starts all processes, measures, and stops them.
 func Measure(ctx context.Context, c Config) (_ *Report, err error) {
 	dir, err := os.MkdirTemp("", "plumbline-bench-")
 	if err != nil {
@@ -68,7 +68,7 @@ func Measure(ctx context.Context, c Config) (_ *Report, err error) {
 	if err := w.start(ctx); err != nil {
 		return nil, err
 	}
-	for n := -1; n < c.Rounds; n++ { // one round before those that count: connections, caches and heaps are there then
+	for n := -1; n < c.Rounds; n++ { // the first round is not counted; it fills connections, caches and heaps
 		if err := w.round(ctx, n); err != nil {
 			return nil, err
 		}
@@ -79,7 +79,7 @@ func Measure(ctx context.Context, c Config) (_ *Report, err error) {
 	return w.report()
 }
 
-// workbench is what runs.
+// workbench holds the running processes.
 type workbench struct {
 	Config
 	dir         string
@@ -118,14 +118,16 @@ func (w *workbench) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("bare proxy: %w", err)
 	}
-	w.contestants = append(w.contestants, &contestant{side: Side{Name: "httputil.ReverseProxy"}, addr: addr, parties: []*stack.Process{bare}})
-	// Caddy is on this machine too.
+	w.contestants = append(w.contestants, &contestant{side: Side{Name: "httputil.ReverseProxy"}, addr: addr,
+		parties: []*stack.Process{bare}})
+	// Caddy runs on this machine too.
 	asking := map[topology.Role][]string{topology.Gateway: {"PLUMB_FORWARD_AUTH_FROM=127.0.0.0/8"}}
 	if w.installed, err = stack.LaunchSeparate(ctx, w.dir, 1, asking); err != nil {
 		return err
 	}
 	gateway := w.installed.Part("gateway").Process()
-	w.contestants = append(w.contestants, &contestant{side: Side{Name: "gateway"}, addr: w.installed.Access, parties: []*stack.Process{gateway}})
+	w.contestants = append(w.contestants, &contestant{side: Side{Name: "gateway"}, addr: w.installed.Access,
+		parties: []*stack.Process{gateway}})
 	if err := w.startSecure(ctx); err != nil {
 		return err
 	}
@@ -138,7 +140,7 @@ func (w *workbench) start(ctx context.Context) error {
 	return w.startCaddy(ctx, gateway)
 }
 
-// guard makes the application that the gateway serves, and waits until it does.
+// guard creates the application and waits until the gateway serves it.
 func (w *workbench) guard(ctx context.Context) error {
 	control, err := w.installed.Control()
 	if err != nil {
@@ -161,12 +163,13 @@ func (w *workbench) guard(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("the gateway does not let the service token in: %w\n%s", err, w.installed.Part("gateway").Process().Log())
+		return fmt.Errorf("the gateway does not admit the service token: %w\n%s", err,
+			w.installed.Part("gateway").Process().Log())
 	}
 	return w.refusing(ctx)
 }
 
-// refusing makes sure that the gateway decides: with another secret there is no way in.
+// refusing verifies that the gateway denies a request with a wrong secret.
 func (w *workbench) refusing(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.installed.Access+"/", nil)
 	if err != nil {
@@ -186,7 +189,7 @@ func (w *workbench) refusing(ctx context.Context) error {
 	return nil
 }
 
-// round measures every side once, each round in another order; round -1 counts for nothing.
+// round measures every side once, in a different order each time. Round -1 is not counted.
 func (w *workbench) round(ctx context.Context, n int) error {
 	for k, col := range columns {
 		load := w.load(col, w.token.ClientSecret)
@@ -237,7 +240,7 @@ func (w *workbench) measure(ctx context.Context, c *contestant, l *load) (s samp
 	return s, cpu, err
 }
 
-// ended tells of processes that are not there any more: where a measurement breaks off, that is mostly why.
+// ended describes processes no longer running, the usual reason for a failed measurement.
 func (w *workbench) ended() string {
 	all := slices.Clone(w.processes)
 	if w.installed != nil {
@@ -245,7 +248,8 @@ func (w *workbench) ended() string {
 			all = append(all, p.Process())
 		}
 	}
-	noticed, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond) // a process that ended has to be waited for
+	// an exit is noticed with a delay
+	noticed, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	text := ""
 	for _, p := range all {
@@ -271,18 +275,22 @@ func (w *workbench) before(ctx context.Context, parties []*stack.Process) (m mea
 	return m, err
 }
 
-// after gives the processor time in µs, and checks what arrived at the origin.
-func (w *workbench) after(ctx context.Context, guarded bool, parties []*stack.Process, before measured, s sample) (float64, error) {
+// after returns the processor time in µs, and checks the requests received by the origin.
+func (w *workbench) after(
+	ctx context.Context, guarded bool, parties []*stack.Process, before measured, s sample,
+) (float64, error) {
 	now, err := w.before(ctx, parties)
 	if err != nil {
 		return 0, err
 	}
-	arrived, admitted, leaked := int(now.seen.Arrived-before.seen.Arrived), int(now.seen.Admitted-before.seen.Admitted), now.seen.Leaked-before.seen.Leaked
+	arrived, admitted := int(now.seen.Arrived-before.seen.Arrived), int(now.seen.Admitted-before.seen.Admitted)
+	leaked := now.seen.Leaked - before.seen.Leaked
 	switch {
 	case arrived != s.requests+s.before:
 		return 0, fmt.Errorf("%d requests were answered, %d arrived at the origin", s.requests+s.before, arrived)
 	case guarded && (admitted != arrived || leaked != 0):
-		return 0, fmt.Errorf("of %d requests %d arrived with an application token, %d with a credential", arrived, admitted, leaked)
+		return 0, fmt.Errorf("of %d requests, %d arrived with an application token, %d with a credential",
+			arrived, admitted, leaked)
 	}
 	return float64((now.cpu - before.cpu).Microseconds()), nil
 }

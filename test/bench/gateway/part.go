@@ -19,10 +19,10 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// partVariable is how a process of this program knows which part it plays, and where.
+// partVariable is the environment variable with the part to run in this process, and its arguments.
 const partVariable = "PLUMBLINE_BENCH_PART"
 
-// Serve plays the part that the environment asks for, if it asks for one.
+// Serve runs the part requested by the environment, if any.
 func Serve() (asked bool, err error) {
 	part := strings.Fields(os.Getenv(partVariable))
 	switch {
@@ -37,7 +37,8 @@ func Serve() (asked bool, err error) {
 	case part[0] == "proxy" && len(part) == 3:
 		return true, serve(part[1], bareProxy(part[2]))
 	case part[0] == "proxy" && len(part) == 5:
-		return true, (&http.Server{Addr: part[1], Handler: bareProxy(part[2]), ReadHeaderTimeout: 5 * time.Second}).ListenAndServeTLS(part[3], part[4])
+		return true, (&http.Server{Addr: part[1], Handler: bareProxy(part[2]),
+			ReadHeaderTimeout: 5 * time.Second}).ListenAndServeTLS(part[3], part[4])
 	}
 	return true, fmt.Errorf("there is no part %q", part)
 }
@@ -46,14 +47,14 @@ func serve(addr string, h http.Handler) error {
 	return (&http.Server{Addr: addr, Handler: h, ReadHeaderTimeout: 5 * time.Second}).ListenAndServe()
 }
 
-// origin is what is behind every proxy.
+// origin is the origin of every proxy.
 type origin struct{ arrived, admitted, leaked atomic.Int64 }
 
-// arrivals are what it tells.
+// arrivals counts the requests received by the origin.
 type arrivals struct {
 	Arrived  int64 // requests
-	Admitted int64 // of them, those with an application token
-	Leaked   int64 // of them, those with a credential
+	Admitted int64 // requests with an application token
+	Leaked   int64 // requests with a credential
 }
 
 func (o *origin) handler(size int) http.Handler {
@@ -79,8 +80,8 @@ func (o *origin) handler(size int) http.Handler {
 	return mux
 }
 
-// bareProxy is the standard library's, with what one would tune: connections to the origin for all that is
-// under way, and buffers that are used again.
+// bareProxy returns the standard library's proxy with typical tuning: enough idle connections to the origin, and
+// reused buffers.
 func bareProxy(origin string) http.Handler {
 	to := &url.URL{Scheme: "http", Host: origin}
 	return &httputil.ReverseProxy{
@@ -89,7 +90,8 @@ func bareProxy(origin string) http.Handler {
 			r.Out.Host = r.In.Host
 			r.SetXForwarded()
 		},
-		Transport:  &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute, DisableCompression: true},
+		Transport: &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute,
+			DisableCompression: true},
 		BufferPool: new(buffers),
 		ErrorLog:   log.New(io.Discard, "", 0),
 	}
@@ -106,10 +108,11 @@ func (b *buffers) Get() []byte {
 
 func (b *buffers) Put(buf []byte) { b.pool.Put(&buf) }
 
-// gogc gives every party the garbage collector's percentage that the gateway has, so that none wins by memory.
+// gogc gives every process the garbage collector setting of the gateway, so none has an advantage from using more
+// memory.
 const gogc = "GOGC=400"
 
-// launch starts this program again, as a part.
+// launch starts another process of this program to run a part.
 func launch(ctx context.Context, name string, args ...string) (*stack.Process, string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -127,7 +130,7 @@ func launch(ctx context.Context, name string, args ...string) (*stack.Process, s
 	return p, addr, listening(ctx, p, addr)
 }
 
-// listening waits until somebody takes connections.
+// listening waits until the process accepts connections.
 func listening(ctx context.Context, p *stack.Process, addr string) error {
 	return stack.AskUntil(15*time.Second, func() error {
 		if !p.Running() {

@@ -11,19 +11,19 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Audit follows one integration of an installation through whatever is done to it.
+// Audit checks one integration of an installation throughout a test.
 type Audit struct {
 	Ledger
 	Account     proto.Account
 	Integration proto.ID
-	// Manual counts the polls that the test has asked for.
+	// Manual counts the polls requested by the test.
 	Manual int
 
 	tick Tick
 }
 
-// Check says what breaks the invariants 1, 2, 4 and 5 now: they hold at any moment. Meanwhile no device may
-// be removed and enrolled again, which could be seen in two pages as they are read one by one.
+// Check returns an error if the invariants 1, 2, 4 or 5 do not hold; they must hold at any time. During the call no
+// device may be removed and enrolled again: pages are read one by one, so it could appear in two of them.
 func (a *Audit) Check(ctx context.Context, operator, follower *bus.Conn) error {
 	inventory, err := ReadInventory(ctx, operator, a.Account)
 	if err != nil {
@@ -38,8 +38,9 @@ func (a *Audit) Check(ctx context.Context, operator, follower *bus.Conn) error {
 	return a.checkEntries(inventory)
 }
 
-// checkTick counts ticks against slots. A tick that was refused has no number, and a schedule's ticks each
-// need a later slot, but for those that somebody asked for: the numbers cannot run ahead of the slots.
+// checkTick compares the number of ticks with the number of slots. Rejected ticks have no number, and each tick of a
+// schedule needs a later slot, except for the ticks requested manually. The tick numbers therefore cannot run ahead
+// of the slots.
 func (a *Audit) checkTick(ctx context.Context, operator *bus.Conn) error {
 	tick, err := NewestTick(ctx, operator, a.Account, a.Integration)
 	if errors.Is(err, bus.ErrNotFound) && a.tick.Seq == 0 {
@@ -63,11 +64,11 @@ func (a *Audit) checkTick(ctx context.Context, operator *bus.Conn) error {
 	return nil
 }
 
-// Tick is the newest one at the last [Audit.Check].
+// Tick returns the newest tick seen by the last [Audit.Check].
 func (a *Audit) Tick() Tick { return a.tick }
 
-// checkEntries looks for a device in the newest entries of two pages. One that left its page and came back
-// elsewhere is in both for the moment that it takes to evaluate; the inventory knows.
+// checkEntries looks for devices in the newest entries of two pages. A device removed and enrolled again elsewhere is
+// in both until it is evaluated, so only enrolled devices count.
 func (a *Audit) checkEntries(inventory *Inventory) error {
 	seen := map[proto.ID]topology.PageNumber{}
 	for ref, p := range a.pages {
@@ -88,8 +89,8 @@ func (a *Audit) checkEntries(inventory *Inventory) error {
 	return nil
 }
 
-// Settle waits until each page has an entry of the tick or of a newer one, with the devices of its page, and
-// the state holds just these entries: invariant 3. By invariant 5 it then holds for every earlier tick.
+// Settle waits for invariant 3: each page has an entry for the tick or a newer one, with the devices of the page, and
+// the state holds exactly these entries. By invariant 5 it then holds for every earlier tick.
 func (a *Audit) Settle(ctx context.Context, operator, follower *bus.Conn, tick uint64) error {
 	var last error
 	for {
@@ -97,7 +98,7 @@ func (a *Audit) Settle(ctx context.Context, operator, follower *bus.Conn, tick u
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() == nil || last == nil { // what ran out of time says nothing
+		if ctx.Err() == nil || last == nil { // an error caused by the timeout is not informative
 			last = err
 		}
 		select {
@@ -131,7 +132,7 @@ func (a *Audit) settled(ctx context.Context, operator, follower *bus.Conn, tick 
 	return inventory.Compare(&a.Ledger, a.Account, a.Integration)
 }
 
-// stored compares the state's entry of a page with the log's.
+// stored compares the entry of a page in the state with the entry in the log.
 func (a *Audit) stored(ctx context.Context, follower *bus.Conn, n topology.PageNumber, p *Page) error {
 	m, err := follower.Last(ctx, topology.PostureState, topology.Log(a.ref(n)))
 	if err != nil {

@@ -11,16 +11,17 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Inventory is what the DEVICES bucket holds.
+// Inventory is the content of the DEVICES bucket.
 type Inventory struct {
 	Pages map[topology.PageNumber]*proto.Page
 	Where map[proto.ID]topology.PageNumber
 }
 
-// ReadInventory reads every page of an account, as an operator, and says what breaks invariant 1. Pages
-// are read one by one: meanwhile no device may be removed and enrolled again.
+// ReadInventory reads every page of an account, as the operator, and returns an error if invariant 1 does not hold.
+// Pages are read one by one, so no device may be removed and enrolled again during the call.
 func ReadInventory(ctx context.Context, conn *bus.Conn, account proto.Account) (*Inventory, error) {
-	keys, err := conn.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.PageKeys(account)))
+	keys, err := conn.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices,
+		topology.PageKeys(account)))
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +51,8 @@ func ReadInventory(ctx context.Context, conn *bus.Conn, account proto.Account) (
 	return inventory, nil
 }
 
-// Compare says where the newest entries of an integration differ from the inventory: each page has one,
-// with a result for each of its devices and no other.
+// Compare returns an error if the newest entries of an integration differ from the inventory: each page must have an
+// entry with exactly one result per device.
 func (i *Inventory) Compare(l *Ledger, account proto.Account, integration proto.ID) error {
 	for n, page := range i.Pages {
 		ref := topology.PageRef{Account: account, Integration: integration, Page: n}
@@ -64,7 +65,8 @@ func (i *Inventory) Compare(l *Ledger, account proto.Account, integration proto.
 		}
 		for k := range p.Entry.Results {
 			if at, ok := i.Where[p.Entry.Results[k].Device]; !ok || at != n {
-				return fmt.Errorf("the newest entry of page %d has device %s, which is in page %d (enrolled: %v)", n, p.Entry.Results[k].Device, at, ok)
+				return fmt.Errorf("the newest entry of page %d has device %s of page %d (enrolled: %v)", n,
+					p.Entry.Results[k].Device, at, ok)
 			}
 		}
 	}
@@ -75,10 +77,10 @@ func (i *Inventory) Compare(l *Ledger, account proto.Account, integration proto.
 type Tick struct {
 	proto.Tick
 	Seq uint64
-	At  time.Time // by the server
+	At  time.Time // by the server's clock
 }
 
-// NewestTick is an integration's newest tick, read as an operator.
+// NewestTick reads an integration's newest tick, as the operator.
 func NewestTick(ctx context.Context, conn *bus.Conn, account proto.Account, integration proto.ID) (Tick, error) {
 	m, err := conn.Last(ctx, topology.PostureTicks, topology.Tick(account, integration))
 	if err != nil {
@@ -88,14 +90,14 @@ func NewestTick(ctx context.Context, conn *bus.Conn, account proto.Account, inte
 	return t, m.Decode(&t.Tick)
 }
 
-// Backlog is how many messages wait in the work queues: ticks to plan, calls to make, pages to evaluate,
-// commands to carry out.
+// Backlog is the number of messages in the work queues: ticks to plan, calls to make, pages to evaluate, commands to
+// execute.
 type Backlog struct{ Plans, Batches, Scores, Commands uint64 }
 
-// Empty tells that nothing waits.
+// Empty reports whether all work queues are empty.
 func (b Backlog) Empty() bool { return b == Backlog{} }
 
-// ReadBacklog reads it, as an operator.
+// ReadBacklog reads the backlog, as the operator.
 func ReadBacklog(ctx context.Context, conn *bus.Conn) (Backlog, error) {
 	var b Backlog
 	for stream, into := range map[string]*uint64{
@@ -115,7 +117,7 @@ func ReadBacklog(ctx context.Context, conn *bus.Conn) (Backlog, error) {
 	return b, nil
 }
 
-// queues says how the consumers of the work queues stand, for whoever looks into why a page was left behind.
+// queues describes the consumers of the work queues, to help find out why a page was left behind.
 func queues(ctx context.Context, conn *bus.Conn) string {
 	var text strings.Builder
 	for _, name := range []string{topology.PostureTicks, topology.PostureBatches, topology.PostureScores} {
@@ -124,7 +126,8 @@ func queues(ctx context.Context, conn *bus.Conn) string {
 			fmt.Fprintf(&text, "\n  %s: %v", name, err)
 			continue
 		}
-		fmt.Fprintf(&text, "\n  %s: %d messages, %v", name, stream.CachedInfo().State.Msgs, stream.CachedInfo().State.LastTime)
+		fmt.Fprintf(&text, "\n  %s: %d messages, %v", name, stream.CachedInfo().State.Msgs,
+			stream.CachedInfo().State.LastTime)
 		for c := range stream.ListConsumers(ctx).Info() {
 			fmt.Fprintf(&text, "\n    %s: %d pending, %d unacknowledged, %d redelivered, %d pulls wait, delivered %d at %v",
 				c.Name, c.NumPending, c.NumAckPending, c.NumRedelivered, c.NumWaiting, c.Delivered.Stream, c.Delivered.Last)

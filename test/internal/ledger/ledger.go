@@ -1,6 +1,6 @@
-// Package ledger reads the posture log from its beginning, as any follower may, and keeps the books: what
-// it finds there must hold the invariants of bus/README.md that the log can show. It is a plain model,
-// written without the folding code of the product.
+// Package ledger reads the posture log from its beginning, as a follower, and checks those invariants of
+// bus/README.md that are visible in the log. It is a plain model, independent of the product's code for folding
+// changes.
 package ledger
 
 import (
@@ -16,14 +16,15 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Ledger is what the log said so far. The zero value has read nothing. Not safe for concurrent use.
+// Ledger is the state derived from the log so far. The zero value has read nothing. It is not safe for concurrent
+// use.
 type Ledger struct {
-	// Storing is for how long half a batch may end the log; 0 means a minute.
+	// Storing is how long the log may end with an incomplete batch; 0 means one minute.
 	Storing time.Duration
 
 	pages   map[topology.PageRef]*Page
 	open    *open
-	read    uint64 // the last sequence that was read
+	read    uint64 // the last sequence read
 	changes int
 	entries int
 }
@@ -31,30 +32,30 @@ type Ledger struct {
 // Page is one page of one integration.
 type Page struct {
 	Entry *proto.Entry // the newest
-	Seq   uint64       // of that entry
+	Seq   uint64       // of this entry
 	Count int          // entries so far
-	// Polls are the ticks that an entry was written for, in order.
+	// Polls are the ticks with an entry, in order.
 	Polls []uint64
-	// folded is what the changes alone say.
+	// folded holds the outcomes derived from the changes alone.
 	folded map[deviceCheck]proto.Outcome
 }
 
 type deviceCheck struct{ device, check proto.ID }
 
-// open is an entry whose changes are being read: they stand right after it, and become visible after it.
+// open is an entry with changes still to be read: they directly follow the entry, and become visible after it.
 type open struct {
 	page    *Page
 	ref     topology.PageRef
 	seq     uint64
-	changed int // how many results the entry says it changes
-	named   int // how many the changes so far name
+	changed int // number of changed results, according to the entry
+	named   int // number of results in the changes so far
 	next    int // index of the next change
 }
 
-// Page is what the log says of a page; nil before its first entry.
+// Page returns a page, or nil if the log has no entry for it.
 func (l *Ledger) Page(ref topology.PageRef) *Page { return l.pages[ref] }
 
-// Pages are all of them.
+// Pages returns all pages.
 func (l *Ledger) Pages() map[topology.PageRef]*Page { return l.pages }
 
 // Entries returns the number of entries read.
@@ -63,14 +64,13 @@ func (l *Ledger) Entries() int { return l.entries }
 // Changes returns the number of changes read.
 func (l *Ledger) Changes() int { return l.changes }
 
-// storing is how long the server may take to make the rest of a batch visible: each of its messages is synced, on
-// a machine that others load as well. What comes after half a batch needs no patience.
+// storing is the default of [Ledger.Storing]. Each message of a batch is synced separately, possibly on a busy
+// machine. If another message follows an incomplete batch, it is an error at once.
 const storing = time.Minute
 
-// CatchUp reads the log to its end. The error is the first thing that should not be there, or why the log
-// cannot be read.
+// CatchUp reads the log to its end. It returns an error for the first violation, or if the log cannot be read.
 func (l *Ledger) CatchUp(ctx context.Context, conn *bus.Conn) error {
-	var half time.Time // since when half a batch ends the log
+	var half time.Time // since when the log has ended with an incomplete batch
 	for {
 		if err := l.catchUp(ctx, conn); err != nil {
 			return err
@@ -155,12 +155,12 @@ func (l *Ledger) entry(m *bus.Msg) error {
 	return nil
 }
 
-// follows says whether an entry may come after another of the same page.
+// follows returns an error if an entry must not come after another one of the same page.
 func follows(before, entry *proto.Entry, stored time.Time) error {
 	seen := map[proto.ID]bool{}
 	for i := range entry.Results {
 		if seen[entry.Results[i].Device] {
-			return fmt.Errorf("device %s is in it twice", entry.Results[i].Device)
+			return fmt.Errorf("device %s appears twice", entry.Results[i].Device)
 		}
 		seen[entry.Results[i].Device] = true
 	}
@@ -175,13 +175,15 @@ func follows(before, entry *proto.Entry, stored time.Time) error {
 	}
 	switch {
 	case entry.Tick < before.Tick: // invariant 5
-		return fmt.Errorf("its tick is %d, that of the entry before is %d", entry.Tick, before.Tick)
+		return fmt.Errorf("tick %d follows tick %d of the previous entry", entry.Tick, before.Tick)
 	case entry.Cause == proto.CausePoll && entry.Tick == before.Tick:
 		return fmt.Errorf("a second entry for the poll of tick %d", entry.Tick)
 	case entry.PageRevision < before.PageRevision:
-		return fmt.Errorf("it stands on revision %d of the page, the entry before on %d", entry.PageRevision, before.PageRevision)
+		return fmt.Errorf("its page revision is %d, the previous entry's is %d", entry.PageRevision,
+			before.PageRevision)
 	case entry.ConfigRevision < before.ConfigRevision:
-		return fmt.Errorf("it stands on revision %d of the configuration, the entry before on %d", entry.ConfigRevision, before.ConfigRevision)
+		return fmt.Errorf("its configuration revision is %d, the previous entry's is %d", entry.ConfigRevision,
+			before.ConfigRevision)
 	}
 	return nil
 }
@@ -195,10 +197,10 @@ func (l *Ledger) change(m *bus.Msg, seq uint64) error {
 	}
 	o := l.open
 	if o == nil || seq-uint64(change.Index) != o.seq || change.Index != o.next {
-		return fmt.Errorf("it is change %d of an entry that does not stand before it", change.Index)
+		return fmt.Errorf("change %d does not follow its entry", change.Index)
 	}
 	if o.ref.Account != ref.Account || o.ref.Page != ref.Page || o.ref.Integration != change.Integration {
-		return fmt.Errorf("it is of another page than its entry, %v", o.ref)
+		return fmt.Errorf("its page differs from the page of its entry, %v", o.ref)
 	}
 	if change.Tick != o.page.Entry.Tick {
 		return fmt.Errorf("its tick is %d, its entry's %d", change.Tick, o.page.Entry.Tick)
@@ -224,7 +226,7 @@ func (l *Ledger) change(m *bus.Msg, seq uint64) error {
 	return nil
 }
 
-// close compares an entry with what its changes led to: invariant 4, after every single entry.
+// close compares an entry with the outcomes derived from its changes: invariant 4, after every entry.
 func (l *Ledger) close() error {
 	o := l.open
 	l.open = nil

@@ -45,11 +45,11 @@ func TestTheLedgerNoticesWhatIsWrong(t *testing.T) {
 		"all is well":            {[]bus.Outgoing{entry(1, pass, 1), change(1, 1, none, pass), entry(2, pass, 0), entry(3, fail, 1), change(1, 3, pass, fail)}, ""},
 		"a change is missing":    {[]bus.Outgoing{entry(1, pass, 1)}, "name 0"},
 		"an entry claims none":   {[]bus.Outgoing{entry(1, pass, 0)}, "fold to"},
-		"an entry is missing":    {[]bus.Outgoing{change(1, 1, none, pass)}, "does not stand before it"},
+		"an entry is missing":    {[]bus.Outgoing{change(1, 1, none, pass)}, "does not follow its entry"},
 		"from elsewhere":         {[]bus.Outgoing{entry(1, pass, 1), change(1, 1, fail, pass)}, "but was none"},
 		"to elsewhere":           {[]bus.Outgoing{entry(1, pass, 1), change(1, 1, none, fail)}, "fold to"},
-		"changes out of order":   {[]bus.Outgoing{entry(1, pass, 1), change(2, 1, none, pass)}, "does not stand before it"},
-		"a tick that decreases":  {[]bus.Outgoing{entry(2, pass, 1), change(1, 2, none, pass), entry(1, pass, 0)}, "its tick is 1"},
+		"changes out of order":   {[]bus.Outgoing{entry(1, pass, 1), change(2, 1, none, pass)}, "does not follow its entry"},
+		"a tick that decreases":  {[]bus.Outgoing{entry(2, pass, 1), change(1, 2, none, pass), entry(1, pass, 0)}, "tick 1 follows tick 2"},
 		"a tick that comes back": {[]bus.Outgoing{entry(2, pass, 1), change(1, 2, none, pass), entry(2, pass, 0)}, "second entry"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package npm installs packages of npm for tests, once, in the user's cache directory.
+// Package npm installs npm packages for tests, once, in the user's cache directory.
 package npm
 
 import (
@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Installed returns a new directory with copies of the files in dir, below which Node.js finds the packages of the
-// lock file there. The directory is removed at the end of the test.
+// Installed returns a new directory with copies of the files in dir, in a place from which Node.js finds the packages
+// of dir's lock file. The directory is removed at the end of the test.
 func Installed(t *testing.T, name, dir string) string {
 	t.Helper()
 	base, err := os.UserCacheDir()
@@ -38,7 +38,7 @@ func Installed(t *testing.T, name, dir string) string {
 	if _, err := os.Stat(installed); err != nil {
 		install(t, installed, contents)
 	}
-	// The files are beside their packages, each time as they are now.
+	// The files are copied next to their packages on every call, so they are current.
 	here, err := os.MkdirTemp(installed, "run")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func Installed(t *testing.T, name, dir string) string {
 	return here
 }
 
-// install has npm fetch the packages elsewhere, and then moves them to dir at once.
+// install installs the packages in a temporary directory, and then moves them to dir in one step.
 func install(t *testing.T, dir string, contents map[string][]byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {

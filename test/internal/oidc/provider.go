@@ -15,7 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// Provider is one at which somebody is always logged in: who, the test says.
+// Provider is a provider with a user always logged in. The test chooses the user.
 type Provider struct {
 	URL      string
 	callback string
@@ -26,13 +26,13 @@ type Provider struct {
 
 	mu     sync.Mutex
 	email  string
-	nonces map[string][2]string // by code: nonce and e-mail
+	nonces map[string][2]string // by code: nonce and e-mail address
 	hits   int                  // of the token endpoint
-	held   chan struct{}        // closed when the token endpoint answers again; nil while it does
-	wait   int                  // calls that wait for that
+	held   chan struct{}        // if not nil, the token endpoint waits until it is closed
+	wait   int                  // calls waiting for held
 }
 
-// New makes one, which is there until the process ends. It has one client, whose answers go to callback; at first
+// New starts a provider. It runs until the process ends. Its only client has the redirect URL callback. At first
 // ada@example.com is logged in.
 func New(callback, clientID, clientSecret string) (*Provider, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -48,12 +48,15 @@ func New(callback, clientID, clientSecret string) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{URL: "http://" + l.Addr().String(), callback: callback, id: clientID, secret: clientSecret, signer: signer, public: private.Public(), email: "ada@example.com",
+	p := &Provider{URL: "http://" + l.Addr().String(), callback: callback, id: clientID, secret: clientSecret,
+		signer: signer, public: private.Public(), email: "ada@example.com",
 		nonces: map[string][2]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
-			"jwks_uri": p.URL + "/keys", "response_types_supported": []string{"code"}, "id_token_signing_alg_values_supported": []string{"RS256"}})
+		reply(w, map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize",
+			"token_endpoint": p.URL + "/token",
+			"jwks_uri":       p.URL + "/keys", "response_types_supported": []string{"code"},
+			"id_token_signing_alg_values_supported": []string{"RS256"}})
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{p.public}})
@@ -67,24 +70,24 @@ func New(callback, clientID, clientSecret string) (*Provider, error) {
 
 func reply(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(body) // the client may have gone
+	_ = json.NewEncoder(w).Encode(body) // the client may have disconnected
 }
 
-// LogIn has the next logins be of a person.
+// LogIn sets the user of subsequent logins.
 func (p *Provider) LogIn(email string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.email = email
 }
 
-// Redeemed is how many codes were brought to the provider.
+// Redeemed returns the number of calls of the token endpoint.
 func (p *Provider) Redeemed() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hits
 }
 
-// Hold has the token endpoint answer nobody until release is called.
+// Hold blocks the token endpoint until release is called.
 func (p *Provider) Hold() (release func()) {
 	held := make(chan struct{})
 	p.mu.Lock()
@@ -98,14 +101,14 @@ func (p *Provider) Hold() (release func()) {
 	})
 }
 
-// Waiting is how many calls of the token endpoint wait for release now.
+// Waiting returns the number of calls blocked by [Provider.Hold].
 func (p *Provider) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.wait
 }
 
-// stand waits while the token endpoint is held, or until the caller is gone.
+// stand waits while the token endpoint is blocked, or until the client disconnects.
 func (p *Provider) stand(r *http.Request) {
 	p.mu.Lock()
 	held := p.held
@@ -153,7 +156,8 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now()
-	token, err := jwt.Signed(p.signer).Claims(map[string]any{"iss": p.URL, "aud": p.id, "sub": "sub of " + known[1], "email": known[1],
+	token, err := jwt.Signed(p.signer).Claims(map[string]any{"iss": p.URL, "aud": p.id, "sub": "sub of " + known[1],
+		"email":          known[1],
 		"email_verified": true, "nonce": known[0], "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}).Serialize()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

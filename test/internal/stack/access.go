@@ -6,16 +6,16 @@ import (
 	"net/http"
 )
 
-// Guarded is an application that the gateway serves.
+// Guarded is an application served by the gateway.
 type Guarded struct {
 	Name, Domain string
-	Origin       string // URL that requests are sent on to
+	Origin       string // URL requests are forwarded to
 	Policies     []any  // policy objects or ids, by precedence
-	// Settings are more members of the application.
+	// Settings are additional members of the application.
 	Settings map[string]any
 }
 
-// CreateGuarded makes an application that the gateway serves.
+// CreateGuarded creates an application served by the gateway.
 func (c *Control) CreateGuarded(ctx context.Context, g Guarded) (Application, error) {
 	body := map[string]any{"type": "self_hosted", "session_duration": "1h"}
 	maps.Copy(body, g.Settings)
@@ -25,19 +25,19 @@ func (c *Control) CreateGuarded(ctx context.Context, g Guarded) (Application, er
 	return a, err
 }
 
-// A policy's rules (api/README.md 4.3).
+// Rules of a policy (api/README.md 4.3).
 
-// TokenRule is met by one service token.
+// TokenRule returns a rule matching one service token.
 func TokenRule(id string) map[string]any {
 	return map[string]any{"service_token": map[string]any{"token_id": id}}
 }
 
-// PostureRule is met by devices that pass a check.
+// PostureRule returns a rule matching devices with a passed check.
 func PostureRule(check string) map[string]any {
 	return map[string]any{"device_posture": map[string]any{"integration_uid": check}}
 }
 
-// Policy is a policy object.
+// Policy returns a policy object.
 func Policy(name, decision string, include []any, require ...any) map[string]any {
 	p := map[string]any{"name": name, "decision": decision, "include": include}
 	if len(require) > 0 {
@@ -46,21 +46,21 @@ func Policy(name, decision string, include []any, require ...any) map[string]any
 	return p
 }
 
-// ChangeToken changes what the body names of a service token.
+// ChangeToken updates the given members of a service token.
 func (c *Control) ChangeToken(ctx context.Context, id string, body map[string]any) (ServiceToken, error) {
 	var t ServiceToken
 	err := c.Call(ctx, http.MethodPut, "/access/service_tokens/"+id, body, &t)
 	return t, err
 }
 
-// EnableToken turns a service token on or off.
+// EnableToken enables or disables a service token.
 func (c *Control) EnableToken(ctx context.Context, id string, on bool) error {
 	_, err := c.ChangeToken(ctx, id, map[string]any{"enabled": on})
 	return err
 }
 
-// RotateToken gives a service token another secret; the one before goes on for a while where until, an
-// RFC 3339 time, is not empty.
+// RotateToken creates a new secret for a service token. If until, an RFC 3339 time, is not empty, the previous secret
+// remains valid until then.
 func (c *Control) RotateToken(ctx context.Context, id, until string) (ServiceToken, error) {
 	var t ServiceToken
 	body := map[string]any{}
@@ -71,7 +71,7 @@ func (c *Control) RotateToken(ctx context.Context, id, until string) (ServiceTok
 	return t, err
 }
 
-// RotateKeys has the next signing key sign.
+// RotateKeys makes the next signing key the current one.
 func (c *Control) RotateKeys(ctx context.Context) error {
 	return c.Call(ctx, http.MethodPost, "/access/keys/rotate", nil, nil)
 }

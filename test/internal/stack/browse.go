@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Visitor makes requests to applications at a gateway: whatever host a URL names, the gateway's address is
-// dialled. It follows no redirect and keeps no cookie.
+// Visitor sends requests to applications at a gateway: it connects to the gateway whatever the host in the URL. It
+// follows no redirects and keeps no cookies.
 type Visitor struct {
 	client *http.Client
 }
 
-// NewVisitor makes one. from, where it is not empty, is the address that it comes from; config, where it is
-// not nil, is what https URLs are asked for with.
+// NewVisitor returns a visitor. from, if not empty, is the source address of its connections. config, if not nil, is
+// the TLS configuration for https URLs.
 func NewVisitor(t testing.TB, gateway, from string, config *tls.Config) *Visitor {
 	t.Helper()
 	dialer := &net.Dialer{Timeout: 30 * time.Second}
@@ -34,22 +34,21 @@ func NewVisitor(t testing.TB, gateway, from string, config *tls.Config) *Visitor
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
-// Visit is what came of a request.
+// Visit is the result of a request.
 type Visit struct {
 	Status int
 	Header http.Header
 	Body   string
-	// Reason is the reason that a refusal names in its JSON body; empty: there is none.
+	// Reason is the reason of a denial in its JSON body; empty if there is none.
 	Reason string
-	// Check is the check that stood in the way, as the refusal names it.
+	// Check is the failed check named by a denial.
 	Check struct {
 		ID, Name, Outcome string
 		LookedAt          time.Time `json:"looked_at"`
 	}
 }
 
-// Get asks for a URL with the headers, which are in pairs of name and value, and for JSON where it is
-// refused.
+// Get requests a URL with the given headers, in pairs of name and value. It asks for denials in JSON.
 func (v *Visitor) Get(ctx context.Context, url string, headers ...string) (Visit, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -76,7 +75,7 @@ func (v *Visitor) Get(ctx context.Context, url string, headers ...string) (Visit
 	return visit, err
 }
 
-// Credentials are the headers of a service token (api/README.md 2.7).
+// Credentials returns the headers with the credentials of a service token (api/README.md 2.7).
 func (t ServiceToken) Credentials() []string {
 	return []string{"CF-Access-Client-Id", t.ClientID, "CF-Access-Client-Secret", t.ClientSecret}
 }

@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// NATSServer is the name of the NATS server's binary, of the version that the services are built with.
+// NATSServer is the name of the NATS server's binary. Its version is the one the services are built with.
 const NATSServer = "nats-server"
 
 const natsServerPackage = "github.com/nats-io/nats-server/v2"
 
-// Binary is the path of a binary: one of services/cmd, or [NATSServer].
+// Binary returns the path of a binary: one of services/cmd, or [NATSServer].
 func Binary(t testing.TB, name string) string {
 	t.Helper()
 	path, err := Build(name)
@@ -28,9 +28,8 @@ func Binary(t testing.TB, name string) string {
 
 var built sync.Map // name → func() (string, error)
 
-// Build makes a binary, once in a process, and tells where it is. With the race detector on in the tests it
-// is on in the binary. Processes that test side by side share the directory: one builds, the others wait and
-// find it up to date.
+// Build builds a binary, once per process, and returns its path. If the tests use the race detector, so does the
+// binary. Concurrent test processes share the directory: one builds, the others wait and find the binary up to date.
 func Build(name string) (string, error) {
 	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))
 	return once.(func() (string, error))()
@@ -70,7 +69,7 @@ func build(name string) (string, error) {
 	return path, nil
 }
 
-// binDir is where the binaries of this checkout are kept: go build leaves what is up to date alone, so a
+// binDir returns the directory for the binaries of this checkout. go build does not rebuild up-to-date binaries, so a
 // second run of the tests links nothing.
 func binDir(root string) (string, error) {
 	base, err := os.UserCacheDir()
@@ -86,7 +85,7 @@ func binDir(root string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-// Root is the repository's directory.
+// Root returns the repository's directory.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

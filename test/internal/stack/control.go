@@ -13,8 +13,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Control calls the control plane as a client of the v4 API does: with its own idea of the contract, and
-// nothing of the services' code.
+// Control calls the control plane as a client of the v4 API does. It has its own model of the contract and shares no
+// code with the services.
 type Control struct {
 	Account proto.Account
 	base    string
@@ -22,7 +22,7 @@ type Control struct {
 	http    *http.Client
 }
 
-// NewControl makes a client for an account.
+// NewControl returns a client for an account.
 func NewControl(addr, account, token string) (*Control, error) {
 	a, err := proto.ParseAccount(account)
 	if err != nil {
@@ -34,7 +34,7 @@ func NewControl(addr, account, token string) (*Control, error) {
 	}, nil
 }
 
-// Refused is an answer that is not 2xx.
+// Refused is a response other than 2xx.
 type Refused struct {
 	Status int
 	Codes  []int
@@ -43,7 +43,7 @@ type Refused struct {
 
 func (r *Refused) Error() string { return fmt.Sprintf("status %d: %s", r.Status, r.Body) }
 
-// Send makes a request with a body of the type and decodes the envelope's result into result, which may be
+// Send sends a request with a body of media type kind and decodes the envelope's result into result, unless it is
 // nil.
 func (c *Control) Send(ctx context.Context, method, path, kind string, body io.Reader, result any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
@@ -90,7 +90,7 @@ func (c *Control) Send(ctx context.Context, method, path, kind string, body io.R
 	return nil
 }
 
-// Call is Send with a JSON body, or none where it is nil.
+// Call is like [Control.Send], with body encoded as JSON, or without a body if it is nil.
 func (c *Control) Call(ctx context.Context, method, path string, body, result any) error {
 	if body == nil {
 		return c.Send(ctx, method, path, "", nil, result)
@@ -102,8 +102,8 @@ func (c *Control) Call(ctx context.Context, method, path string, body, result an
 	return c.Send(ctx, method, path, "application/json", bytes.NewReader(data), result)
 }
 
-// Fetch makes a request and reads the answer, which must be 2xx, to its end without looking at it. It gives the
-// answer's length.
+// Fetch sends a request and reads the response to its end without decoding it. It returns the length of the response,
+// and an error if its status is not 2xx.
 func (c *Control) Fetch(ctx context.Context, method, path string, body []byte) (int64, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -123,8 +123,8 @@ func (c *Control) Fetch(ctx context.Context, method, path string, body []byte) (
 	return n, err
 }
 
-// Cursors walks a list and gives the query members by which its pages are asked for, that of the first being
-// empty; most bounds how many.
+// Cursors follows the cursors of a list and returns the query parameter of each page, at most most of them. The first
+// one is empty.
 func (c *Control) Cursors(ctx context.Context, path string, most int) ([]string, error) {
 	cursors := []string{""}
 	for len(cursors) < most {
@@ -150,27 +150,27 @@ func (c *Control) Cursors(ctx context.Context, path string, most int) ([]string,
 	return cursors, nil
 }
 
-// ServiceToken is what creating one answers.
+// ServiceToken is the response to the creation of a service token.
 type ServiceToken struct {
 	ID           string `json:"id"`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 }
 
-// CreateToken makes a service token.
+// CreateToken creates a service token.
 func (c *Control) CreateToken(ctx context.Context, name string) (ServiceToken, error) {
 	var t ServiceToken
 	err := c.Call(ctx, http.MethodPost, "/access/service_tokens", map[string]any{"name": name}, &t)
 	return t, err
 }
 
-// Application is what creating one answers.
+// Application is the response to the creation of an application.
 type Application struct {
 	ID  string `json:"id"`
 	AUD string `json:"aud"`
 }
 
-// CreateApplication makes an application over a domain, which lets in the service tokens with the ids.
+// CreateApplication creates an application for a domain, with access for the service tokens with the given ids.
 func (c *Control) CreateApplication(ctx context.Context, name, domain string, tokens ...string) (Application, error) {
 	include := []any{}
 	for _, id := range tokens {
@@ -185,14 +185,14 @@ func (c *Control) CreateApplication(ctx context.Context, name, domain string, to
 	return a, err
 }
 
-// Integration is what is configured of one.
+// Integration holds the settings of an integration.
 type Integration struct {
 	Name, URL, Interval    string
 	ClientID, ClientSecret string
-	Concurrency            int // 0: the default
+	Concurrency            int // 0 means the default
 }
 
-// CreateIntegration makes an integration, "Test and save" included.
+// CreateIntegration creates an integration, including "Test and save".
 func (c *Control) CreateIntegration(ctx context.Context, i Integration) (proto.ID, error) {
 	body := map[string]any{
 		"name": i.Name, "type": "custom_s2s", "interval": i.Interval,
@@ -204,12 +204,12 @@ func (c *Control) CreateIntegration(ctx context.Context, i Integration) (proto.I
 	return c.create(ctx, "/devices/posture/integration", body)
 }
 
-// ChangeIntegration changes what the body names.
+// ChangeIntegration updates the given members of an integration.
 func (c *Control) ChangeIntegration(ctx context.Context, id proto.ID, body map[string]any) error {
 	return c.Call(ctx, http.MethodPatch, "/devices/posture/integration/"+id.String(), body, nil)
 }
 
-// RemoveIntegration removes one.
+// RemoveIntegration removes an integration.
 func (c *Control) RemoveIntegration(ctx context.Context, id proto.ID) error {
 	return c.Call(ctx, http.MethodDelete, "/devices/posture/integration/"+id.String(), nil, nil)
 }
@@ -224,12 +224,12 @@ func (c *Control) Resume(ctx context.Context, id proto.ID) error {
 	return c.ChangeIntegration(ctx, id, map[string]any{"x_paused": false})
 }
 
-// PollNow has an integration polled at once.
+// PollNow requests an immediate poll of an integration.
 func (c *Control) PollNow(ctx context.Context, id proto.ID) error {
 	return c.Call(ctx, http.MethodPost, "/plumbline/integrations/"+id.String()+"/poll", nil, nil)
 }
 
-// Check is what is configured of one.
+// Check holds the settings of a check.
 type Check struct {
 	Name        string
 	Integration proto.ID
@@ -247,17 +247,17 @@ func (k Check) body() map[string]any {
 	return body
 }
 
-// CreateCheck makes a check.
+// CreateCheck creates a check.
 func (c *Control) CreateCheck(ctx context.Context, k Check) (proto.ID, error) {
 	return c.create(ctx, "/devices/posture", k.body())
 }
 
-// ChangeCheck puts another check in the place of one.
+// ChangeCheck replaces a check.
 func (c *Control) ChangeCheck(ctx context.Context, id proto.ID, k Check) error {
 	return c.Call(ctx, http.MethodPut, "/devices/posture/"+id.String(), k.body(), nil)
 }
 
-// RemoveCheck removes one.
+// RemoveCheck removes a check.
 func (c *Control) RemoveCheck(ctx context.Context, id proto.ID) error {
 	return c.Call(ctx, http.MethodDelete, "/devices/posture/"+id.String(), nil, nil)
 }
@@ -270,7 +270,7 @@ func (c *Control) create(ctx context.Context, path string, body any) (proto.ID, 
 	return made.ID, err
 }
 
-// Imported is what an import answers.
+// Imported is the response to an import.
 type Imported struct {
 	Enrolled  int `json:"enrolled"`
 	Updated   int `json:"updated"`
@@ -297,14 +297,14 @@ func (c *Control) Import(ctx context.Context, devices func(yield func(proto.Devi
 	return done, err
 }
 
-// ImportCSV enrols the devices of a CSV.
+// ImportCSV enrols the devices of a CSV file.
 func (c *Control) ImportCSV(ctx context.Context, csv io.Reader) (Imported, error) {
 	var done Imported
 	err := c.Send(ctx, http.MethodPost, "/plumbline/devices", "text/csv", csv, &done)
 	return done, err
 }
 
-// RemoveDevice removes one.
+// RemoveDevice removes a device.
 func (c *Control) RemoveDevice(ctx context.Context, id proto.ID) error {
 	return c.Call(ctx, http.MethodDelete, "/plumbline/devices/"+id.String(), nil, nil)
 }

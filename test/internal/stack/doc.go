@@ -1,4 +1,3 @@
-// Package stack runs Plumbline as its users do: binaries built from this repository, started as processes
-// of their own on free loopback ports and in directories of the test's. Tests reach them over HTTP and
-// NATS only.
+// Package stack runs Plumbline as its users do: binaries built from this repository run as separate processes, on
+// free loopback ports and in temporary directories. Tests access them over HTTP and NATS only.
 package stack

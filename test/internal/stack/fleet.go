@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Fleet is count devices, always the same ones; some of their fields are blank, some are not ASCII.
+// Fleet returns count devices, always the same ones. Some fields are blank, some are not ASCII.
 func Fleet(count int) iter.Seq[proto.Device] {
 	return func(yield func(proto.Device) bool) {
 		for n := range count {
@@ -18,7 +18,7 @@ func Fleet(count int) iter.Seq[proto.Device] {
 	}
 }
 
-// FleetDevice is the n-th device of every fleet.
+// FleetDevice returns the n-th device of every fleet.
 func FleetDevice(n int) proto.Device {
 	d := proto.Device{
 		ID:       proto.DeriveID(proto.Account{}, fmt.Sprintf("device %d", n)),

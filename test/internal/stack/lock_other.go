@@ -2,5 +2,5 @@
 
 package stack
 
-// lock locks nothing: on these systems, one test at a time must build the binaries.
+// lock does nothing: on these systems, only one test at a time may build the binaries.
 func lock(string) (unlock func(), err error) { return func() {}, nil }

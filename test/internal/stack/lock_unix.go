@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// lock waits until no other process has the file locked, and locks it.
+// lock locks a file, waiting for other processes to unlock it.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

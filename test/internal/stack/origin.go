@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Origin is an application behind the gateway: it answers every request with 200 and "origin", and keeps
-// what arrived.
+// Origin is an application behind the gateway: it answers every request with 200 and "origin", and records the
+// requests.
 type Origin struct {
 	URL string
 
@@ -20,8 +20,8 @@ type Origin struct {
 	look    func(*http.Request)
 }
 
-// NewOrigin serves one on a free loopback port until the test ends. look, if it is not nil, sees every
-// request; calls of it may overlap.
+// NewOrigin serves an origin on a free loopback port until the end of the test. look, if not nil, is called with
+// every request, possibly concurrently.
 func NewOrigin(t testing.TB, look func(*http.Request)) *Origin {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

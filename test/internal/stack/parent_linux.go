@@ -2,7 +2,7 @@ package stack
 
 import "syscall"
 
-// withParent makes a process end with the one that started it: a test that times out leaves nothing behind.
+// withParent makes a process end with its parent, so a test leaves no processes behind after a timeout.
 func withParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -19,20 +19,20 @@ import (
 // Plumb is an installation in one process: plumb up, or plumb demo.
 type Plumb struct {
 	Data                           string // directory
-	API, Access, NATS, Admin, Demo string // addresses; the sample API's is Demo
-	// Args are added to the command line.
+	API, Access, NATS, Admin, Demo string // addresses; Demo is the sample API's
+	// Args are additional arguments.
 	Args []string
-	// Binary is the path of another build of plumb; empty: one of this repository.
+	// Binary is the path of another build of plumb; empty means this repository's.
 	Binary string
 
 	command string
 	process *Process
 }
 
-// ReadyWithin is how long an installation may take to come up, after a crash too.
+// ReadyWithin is how long an installation may take to start, even after a crash.
 const ReadyWithin = 20 * time.Second
 
-// New prepares plumb up or plumb demo on free ports; nothing runs yet.
+// New prepares plumb up or plumb demo on free ports, without starting it.
 func New(command, data string, args ...string) (*Plumb, error) {
 	p := &Plumb{command: command, Data: data, Args: args}
 	for _, addr := range []*string{&p.API, &p.Access, &p.NATS, &p.Admin, &p.Demo} {
@@ -57,7 +57,7 @@ func Up(t testing.TB, args ...string) *Plumb {
 	return p
 }
 
-// Command is how it is started.
+// Command returns the command to start the installation.
 func (p *Plumb) Command() (Command, error) {
 	path := p.Binary
 	if path == "" {
@@ -74,7 +74,7 @@ func (p *Plumb) Command() (Command, error) {
 	return Command{Name: "plumb " + p.command, Path: path, Args: append(args, p.Args...)}, nil
 }
 
-// Start starts the process, for the first time or again, on the same data and the same ports.
+// Start starts the process, for the first time or again, with the same data and ports.
 func (p *Plumb) Start(t testing.TB) {
 	t.Helper()
 	c, err := p.Command()
@@ -84,7 +84,7 @@ func (p *Plumb) Start(t testing.TB) {
 	p.process = Start(t, c)
 }
 
-// Launch is Start outside of a test: the caller kills the process.
+// Launch is like [Plumb.Start], without a test: the caller must kill the process.
 func (p *Plumb) Launch() error {
 	c, err := p.Command()
 	if err != nil {
@@ -94,7 +94,7 @@ func (p *Plumb) Launch() error {
 	return err
 }
 
-// AwaitReady waits until the installation says that it is ready.
+// AwaitReady waits until the installation reports that it is ready.
 func (p *Plumb) AwaitReady(t testing.TB) {
 	t.Helper()
 	if err := Ready(p.process, p.Admin, ReadyWithin); err != nil {
@@ -102,25 +102,26 @@ func (p *Plumb) AwaitReady(t testing.TB) {
 	}
 }
 
-// Process is the one that runs, or ran last.
+// Process returns the current or last process.
 func (p *Plumb) Process() *Process { return p.process }
 
-// Issuer is the team domain: the issuer of application tokens.
+// Issuer returns the team domain, the issuer of application tokens.
 func (p *Plumb) Issuer() string { return "http://" + p.Access }
 
-// Certs is where the public keys are.
+// Certs returns the URL of the public keys.
 func (p *Plumb) Certs() string { return p.Issuer() + "/cdn-cgi/access/certs" }
 
-// Control is a client of its control plane, with the token and account that it made at its first start.
+// Control returns a client for the control plane, with the account and token created at the first start.
 func (p *Plumb) Control() (*Control, error) { return OpenControl(p.API, p.Data) }
 
-// Follower connects as another system does: with the credentials file that the installation made.
+// Follower connects as another system, with the credentials file created by the installation.
 func (p *Plumb) Follower(ctx context.Context, log *slog.Logger) (*bus.Conn, error) {
-	return bus.Connect(ctx, bus.Config{URL: "nats://" + p.NATS, Creds: filepath.Join(p.Data, "follower.creds"), Role: topology.Follower, Log: log})
+	return bus.Connect(ctx, bus.Config{URL: "nats://" + p.NATS, Creds: filepath.Join(p.Data, "follower.creds"),
+		Role: topology.Follower, Log: log})
 }
 
-// Operator connects as who may see everything, by the authority that lies with the data: for tests that
-// look at what followers may not.
+// Operator connects as the operator, with credentials from the authority in the data directory, for tests of data
+// hidden from followers.
 func (p *Plumb) Operator(ctx context.Context, log *slog.Logger) (*bus.Conn, error) {
 	authority, err := creds.Open(filepath.Join(p.Data, "nats"))
 	if err != nil {
@@ -137,7 +138,7 @@ func (p *Plumb) Operator(ctx context.Context, log *slog.Logger) (*bus.Conn, erro
 	return bus.Connect(ctx, bus.Config{URL: "nats://" + p.NATS, Creds: path, Role: topology.Operator, Log: log})
 }
 
-// OpenControl reads an installation's account and API token and makes a client of its control plane.
+// OpenControl returns a client for the control plane, with the account and API token in an installation's files.
 func OpenControl(addr, dir string) (*Control, error) {
 	account, err1 := os.ReadFile(filepath.Join(dir, "account-id"))
 	token, err2 := os.ReadFile(filepath.Join(dir, "api-token"))

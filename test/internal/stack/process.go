@@ -18,14 +18,14 @@ import (
 
 // Command is a process to start.
 type Command struct {
-	Name string // in logs of the test
+	Name string // in the test's log
 	Path string
 	Args []string
 	Env  []string // added to the test's own, without its PLUMB_ variables
 	Dir  string
 }
 
-// Process is a running process. Its output is kept and shown if the test fails.
+// Process is a running process. Its output is kept and printed if the test fails.
 type Process struct {
 	name   string
 	cmd    *exec.Cmd
@@ -34,7 +34,7 @@ type Process struct {
 	exited chan struct{}
 }
 
-// Start starts a process, which is killed at the end of the test if it still runs then.
+// Start starts a process. It is killed at the end of the test if it is still running.
 func Start(t testing.TB, c Command) *Process {
 	t.Helper()
 	p, err := Launch(c)
@@ -47,13 +47,14 @@ func Start(t testing.TB, c Command) *Process {
 			t.Errorf("%s: the race detector found a race", p.name)
 		}
 		if t.Failed() {
-			t.Logf("--- standard output of %s\n%s--- standard error of %s\n%s--- end of %s", p.name, p.Output(), p.name, p.Log(), p.name)
+			t.Logf("--- standard output of %s\n%s--- standard error of %s\n%s--- end of %s", p.name, p.Output(), p.name,
+				p.Log(), p.name)
 		}
 	})
 	return p
 }
 
-// Launch is Start outside of a test: the caller kills the process.
+// Launch is like [Start], without a test: the caller must kill the process.
 func Launch(c Command) (*Process, error) {
 	p := &Process{name: c.Name, cmd: exec.Command(c.Path, c.Args...), exited: make(chan struct{})}
 	for _, v := range os.Environ() {
@@ -69,24 +70,24 @@ func Launch(c Command) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // how it ended is in ProcessState
+		_ = p.cmd.Wait() // the exit status is in ProcessState
 		close(p.exited)
 	}()
 	return p, nil
 }
 
-// Kill is kill -9; it returns when the process is gone.
+// Kill sends SIGKILL and waits until the process has ended.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
-// Interrupt is Ctrl-C: it gives the exit code, or an error where the process does not end in time.
+// Interrupt sends the signal of Ctrl-C. It returns the exit code, or an error if the process does not end in time.
 func (p *Process) Interrupt(within time.Duration) (code int, err error) {
 	return p.end(os.Interrupt, within)
 }
 
-// Terminate is what a container engine sends to stop it.
+// Terminate sends SIGTERM, as container engines do to stop a process.
 func (p *Process) Terminate(within time.Duration) (code int, err error) {
 	return p.end(syscall.SIGTERM, within)
 }
@@ -107,13 +108,13 @@ func (p *Process) end(sig os.Signal, within time.Duration) (int, error) {
 	return p.cmd.ProcessState.ExitCode(), nil
 }
 
-// Name is what the command was called.
+// Name returns the name of the command.
 func (p *Process) Name() string { return p.name }
 
-// Exited is closed when the process is gone.
+// Exited returns a channel closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Running tells whether it is not.
+// Running reports whether the process is running.
 func (p *Process) Running() bool {
 	select {
 	case <-p.exited:
@@ -123,7 +124,7 @@ func (p *Process) Running() bool {
 	}
 }
 
-// ExitCode is that of a process that is gone; -1 where a signal ended it.
+// ExitCode returns the exit code of an ended process, or -1 if it was ended by a signal.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
 // Output returns the end of the standard output so far.
@@ -132,10 +133,10 @@ func (p *Process) Output() string { return p.out.String() }
 // Log returns the end of the standard error so far.
 func (p *Process) Log() string { return p.log.String() }
 
-// PeakRSS is the most memory that it held so far, in bytes.
+// PeakRSS returns the peak resident memory so far, in bytes.
 func (p *Process) PeakRSS() (int64, error) { return p.status("VmHWM") }
 
-// RSS is the memory that it holds now, in bytes.
+// RSS returns the current resident memory, in bytes.
 func (p *Process) RSS() (int64, error) { return p.status("VmRSS") }
 
 func (p *Process) status(field string) (int64, error) {
@@ -153,13 +154,13 @@ func (p *Process) status(field string) (int64, error) {
 	return 0, fmt.Errorf("memory of %s: no %s", p.name, field)
 }
 
-// CPU is the processor time that it used so far, user and system together.
+// CPU returns the processor time used so far, user and system.
 func (p *Process) CPU() (time.Duration, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, fmt.Errorf("processor time of %s: %w", p.name, err)
 	}
-	// The fields after the name, which is in parentheses: utime and stime are the 12th and 13th of them.
+	// The name in parentheses is the second field. After it, utime and stime are the 12th and 13th.
 	_, rest, _ := bytes.Cut(data, []byte(") "))
 	f := strings.Fields(string(rest))
 	if len(f) < 13 {
@@ -167,11 +168,11 @@ func (p *Process) CPU() (time.Duration, error) {
 	}
 	user, err1 := strconv.ParseInt(f[11], 10, 64)
 	system, err2 := strconv.ParseInt(f[12], 10, 64)
-	const hertz = 100 // USER_HZ, the same on every Linux that Go runs on
+	const hertz = 100 // USER_HZ, the same on every Linux supported by Go
 	return time.Duration(user+system) * time.Second / hertz, errors.Join(err1, err2)
 }
 
-// tail keeps the last of what is written to it.
+// tail keeps the end of its input.
 type tail struct {
 	mu    sync.Mutex
 	lines []byte
@@ -201,7 +202,7 @@ func (l *tail) String() string {
 
 var _ io.Writer = (*tail)(nil)
 
-// Lines are the whole lines of the output so far.
+// Lines returns the complete lines of the output so far.
 func (p *Process) Lines() []string {
 	var lines []string
 	s := bufio.NewScanner(strings.NewReader(p.Output()))

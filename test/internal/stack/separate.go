@@ -13,20 +13,20 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Separate is an installation of separate processes: a NATS server and each service's own binary.
+// Separate is an installation in separate processes: a NATS server and each service's own binary.
 type Separate struct {
 	Dir               string
-	API, Access, NATS string // addresses; the gateway's is Access
-	// Variables are added to the environment of a role's services.
+	API, Access, NATS string // addresses; Access is the gateway's
+	// Variables are additional environment variables, by role.
 	Variables map[topology.Role][]string
-	// Parts are the processes in the order in which they are started: "nats", then a service each, with a
-	// number behind it where there are several, as in "fetcher-2".
+	// Parts are the processes in the order of starting: "nats", then the services, numbered if there are several, as
+	// in "fetcher-2".
 	Parts []*Part
-	// launch starts a process: within a test or outside of one.
+	// launch starts a process, with or without a test.
 	launch func(Command) (*Process, error)
 }
 
-// Part is one process of it.
+// Part is one process of a [Separate].
 type Part struct {
 	Name    string
 	role    topology.Role // of a service
@@ -35,28 +35,31 @@ type Part struct {
 	command Command
 }
 
-// Process is the one that runs, or ran last.
+// Process returns the current or last process.
 func (p *Part) Process() *Process { return p.process }
 
-// NewSeparate makes the files of an installation, starts a NATS server, provisions the streams and starts
-// each service; several fetchers. It is stopped with the test.
+// NewSeparate creates the files of an installation, starts a NATS server, provisions the streams and starts the
+// services, with the given number of fetchers. They are stopped at the end of the test.
 func NewSeparate(t testing.TB, fetchers int) *Separate {
 	t.Helper()
 	return NewSeparateWith(t, fetchers, nil)
 }
 
-// NewSeparateWith is NewSeparate with more in the environment of some services.
+// NewSeparateWith is like [NewSeparate], with additional environment variables for some roles.
 func NewSeparateWith(t testing.TB, fetchers int, variables map[topology.Role][]string) *Separate {
 	t.Helper()
-	s := &Separate{Dir: t.TempDir(), Variables: variables, launch: func(c Command) (*Process, error) { return Start(t, c), nil }}
+	launch := func(c Command) (*Process, error) { return Start(t, c), nil }
+	s := &Separate{Dir: t.TempDir(), Variables: variables, launch: launch}
 	if err := s.start(t.Context(), fetchers); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// LaunchSeparate is NewSeparateWith outside of a test: the caller calls Close.
-func LaunchSeparate(ctx context.Context, dir string, fetchers int, variables map[topology.Role][]string) (*Separate, error) {
+// LaunchSeparate is like [NewSeparateWith], without a test: the caller must call [Separate.Close].
+func LaunchSeparate(
+	ctx context.Context, dir string, fetchers int, variables map[topology.Role][]string,
+) (*Separate, error) {
 	s := &Separate{Dir: dir, Variables: variables, launch: Launch}
 	err := s.start(ctx, fetchers)
 	if err != nil {
@@ -85,9 +88,10 @@ func (s *Separate) start(ctx context.Context, fetchers int) error {
 	if err := s.plumb(ctx, nil, "stack", "init", "--dir", s.Dir); err != nil {
 		return err
 	}
-	// The stack's own files have none for followers: each system gets its own.
+	// plumb stack init creates no credentials for followers: each system gets its own.
 	follower := string(topology.Follower)
-	if err := s.plumb(ctx, nil, "follower", "create", follower, "--data", s.Dir, "--out", s.creds(topology.Follower)); err != nil {
+	if err := s.plumb(ctx, nil, "follower", "create", follower, "--data", s.Dir, "--out",
+		s.creds(topology.Follower)); err != nil {
 		return err
 	}
 	if err := s.nats(); err != nil {
@@ -96,7 +100,8 @@ func (s *Separate) start(ctx context.Context, fetchers int) error {
 	if err := s.plumb(ctx, s.environment(topology.Operator), "stack", "provision"); err != nil {
 		return err
 	}
-	for _, role := range []topology.Role{topology.Exchange, topology.Registry, topology.Evaluator, topology.Fetcher, topology.Scheduler, topology.API, topology.Gateway} {
+	for _, role := range []topology.Role{topology.Exchange, topology.Registry, topology.Evaluator, topology.Fetcher,
+		topology.Scheduler, topology.API, topology.Gateway} {
 		count := 1
 		if role == topology.Fetcher {
 			count = fetchers
@@ -114,7 +119,7 @@ func (s *Separate) start(ctx context.Context, fetchers int) error {
 	return s.AwaitReady()
 }
 
-// plumb runs a job to its end.
+// plumb runs a plumb command to its end.
 func (s *Separate) plumb(ctx context.Context, env []string, args ...string) error {
 	path, err := Build("plumb")
 	if err != nil {
@@ -138,7 +143,7 @@ func (s *Separate) plumb(ctx context.Context, env []string, args ...string) erro
 	return nil
 }
 
-// nats is the server as deploy/nats/nats.conf configures it, on loopback and on a store of its own.
+// nats starts the server with the settings of deploy/nats/nats.conf, on loopback and with its own store.
 func (s *Separate) nats() error {
 	path, err := Build(NATSServer)
 	if err != nil {
@@ -164,7 +169,7 @@ func (s *Separate) environment(role topology.Role) []string {
 	return []string{"PLUMB_NATS_URL=nats://" + s.NATS, "PLUMB_NATS_CREDS=" + s.creds(role), "PLUMB_REPLICAS=1"}
 }
 
-// AddGateway starts one more gateway with variables that replace those of the first, and waits until it is ready.
+// AddGateway starts another gateway and waits until it is ready. variables override those of the first.
 func (s *Separate) AddGateway(name string, variables ...string) (*Part, error) {
 	p, err := s.add(name, topology.Gateway, variables...)
 	if err != nil {
@@ -217,7 +222,7 @@ func (s *Separate) Run(p *Part) error {
 	return err
 }
 
-// AwaitReady waits until every service says that it is ready.
+// AwaitReady waits until every service reports that it is ready.
 func (s *Separate) AwaitReady() error {
 	for _, p := range s.Parts {
 		if p.admin == "" {
@@ -230,7 +235,7 @@ func (s *Separate) AwaitReady() error {
 	return nil
 }
 
-// Part is the part of that name, or the first of that role.
+// Part returns the part with this name, or the first one of this role.
 func (s *Separate) Part(name string) *Part {
 	for _, p := range s.Parts {
 		if p.Name == name || string(p.role) == name {
@@ -240,16 +245,16 @@ func (s *Separate) Part(name string) *Part {
 	return nil
 }
 
-// Issuer is the team domain.
+// Issuer returns the team domain.
 func (s *Separate) Issuer() string { return "http://" + s.Access }
 
-// Certs is where the public keys are.
+// Certs returns the URL of the public keys.
 func (s *Separate) Certs() string { return s.Issuer() + "/cdn-cgi/access/certs" }
 
-// Control is a client of its control plane.
+// Control returns a client for the control plane.
 func (s *Separate) Control() (*Control, error) { return OpenControl(s.API, s.Dir) }
 
-// Connect connects to its bus as a role.
+// Connect connects to the bus as a role.
 func (s *Separate) Connect(ctx context.Context, role topology.Role, log *slog.Logger) (*bus.Conn, error) {
 	return bus.Connect(ctx, bus.Config{URL: "nats://" + s.NATS, Creds: s.creds(role), Role: role, Log: log})
 }

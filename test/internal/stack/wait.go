@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/bus/bustest/machine"
 )
 
-// Slowness is how much longer a deadline is with the race detector in the binaries.
+// Slowness is the factor for deadlines if the binaries use the race detector.
 func Slowness() time.Duration {
 	if raceDetector {
 		return 4
@@ -17,8 +17,8 @@ func Slowness() time.Duration {
 	return 1
 }
 
-// Until asks until ask returns nil, and fails the test with ask's last answer when the time is over. It is
-// given more time where the binaries are slower.
+// Until calls ask until it returns nil, and fails the test with its last error after the given time. The time is
+// multiplied by [Slowness].
 func Until(t testing.TB, within time.Duration, what string, ask func() error) {
 	t.Helper()
 	if err := AskUntil(within*Slowness(), ask); err != nil {
@@ -26,8 +26,8 @@ func Until(t testing.TB, within time.Duration, what string, ask func() error) {
 	}
 }
 
-// AskUntil is Until outside of a test. What the machine withholds of the time does not count, up to a limit
-// for what does not come.
+// AskUntil is like [Until], without a test. Time during which the process was not scheduled does not count, up to a
+// limit.
 func AskUntil(within time.Duration, ask func() error) error {
 	watch, begin := machine.Start(), time.Now()
 	defer watch.Stop()
@@ -40,7 +40,7 @@ func AskUntil(within time.Duration, ask func() error) error {
 	}
 }
 
-// Ready asks the admin port of a process until it says that it is ready.
+// Ready waits until a process reports on its admin port that it is ready.
 func Ready(p *Process, admin string, within time.Duration) error {
 	err := AskUntil(within*Slowness(), func() error {
 		if !p.Running() {
@@ -73,5 +73,5 @@ func get(url string) error {
 	return nil
 }
 
-// FreeAddr is a loopback address on which nobody listens, another one each time.
+// FreeAddr returns an unused loopback address, a different one on each call.
 func FreeAddr() (string, error) { return machine.FreeAddr() }
