@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Recorder collects authentications and writes them once a second. Those beyond its bound, and those that cannot be
-// written, are dropped and counted. It is safe for concurrent use.
+// Recorder collects authentications and writes them once a second. It drops and counts authentications beyond its
+// bound, and those it cannot write. It is safe for concurrent use.
 type Recorder struct {
 	conn  *bus.Conn
 	log   *slog.Logger
@@ -23,7 +23,7 @@ type Recorder struct {
 	mu     sync.Mutex
 	noted  map[note]*counted
 	order  []note
-	nobody int // the anonymous ones in order
+	nobody int // the number of anonymous ones in order
 	// recent caches some of noted, found without hashing a whole authentication: a busy client repeats the same one.
 	recent [64]struct {
 		note
@@ -51,7 +51,7 @@ const (
 	batchSize = 128
 	// flushTimeout is how long the recorder may write after its end.
 	flushTimeout = 2 * time.Second
-	// anonymousShare is the fraction of the bound, one in anonymousShare, for anonymous requests. Strangers can invent any number
+	// anonymousShare limits anonymous requests to one in anonymousShare of the bound. Strangers can invent any number
 	// of distinct ones, and must not displace others.
 	anonymousShare = 4
 )

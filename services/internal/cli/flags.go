@@ -13,24 +13,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Log are the flags of the log, which goes to standard error. The default level is the variable log_level
-// of the parser.
+// Log holds the flags of the log. The log is written to standard error. The default level is the parser's variable
+// log_level.
 type Log struct {
 	LogLevel  string `enum:"debug,info,warn,error" default:"${log_level}" help:"Lowest level to log: ${enum}." group:"Process"`
 	LogFormat string `enum:"text,json" default:"text" help:"Format of log lines: ${enum}." group:"Process"`
 }
 
-// LogAt sets the default of --log-level; a command may set another with the tag set:"log_level=...".
+// LogAt sets the default of --log-level. A command can override it with the tag set:"log_level=...".
 func LogAt(level slog.Level) kong.Option {
 	return kong.Vars{"log_level": map[slog.Level]string{
 		slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warn", slog.LevelError: "error",
 	}[level]}
 }
 
-// Logger is the log that the flags ask for.
+// Logger returns the logger configured by the flags.
 func (l *Log) Logger() *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(l.LogLevel)) // the parser has checked it
+	_ = level.UnmarshalText([]byte(l.LogLevel)) // validated by the parser
 	options := &slog.HandlerOptions{Level: level}
 	if l.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
@@ -38,23 +38,23 @@ func (l *Log) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
-// Tracing are the flags of spans.
+// Tracing holds the flags for spans.
 type Tracing struct {
 	OTLPEndpoint string  `name:"otlp-endpoint" help:"OpenTelemetry collector for spans, such as http://127.0.0.1:4318. Default: none." placeholder:"URL" group:"Process"`
 	TraceShare   float64 `default:"0.1" help:"Share of traces started here that are sampled, 0 to 1." group:"Process"`
 }
 
-// Admin is where health and metrics are served.
+// Admin holds the flags for health checks and metrics.
 type Admin struct {
 	Probe     bool   `env:"-" help:"Check whether the instance at --admin-addr is ready, for a health check. Exit code 0 or 1." group:"Process"`
 	AdminAddr string `default:"127.0.0.1:8409" help:"Listen address for /healthz, /readyz and /metrics." group:"Process"`
 }
 
-// NATS is how a service reaches the bus.
+// NATS holds the flags for the connection to the bus.
 type NATS struct {
 	NATSURL   string `name:"nats-url" default:"nats://127.0.0.1:4222" help:"NATS servers, separated by commas." group:"NATS"`
 	NATSCreds string `name:"nats-creds" type:"path" help:"NATS credentials file of the service's role." placeholder:"PATH" group:"NATS"`
-	// Two pings may be unanswered.
+	// The server may leave two pings unanswered.
 	NATSPing time.Duration `name:"nats-ping" default:"2s" help:"Time between pings to the NATS server. After two unanswered pings, another server is tried." group:"NATS"`
 }
 
@@ -66,14 +66,15 @@ func (n *NATS) Validate() error {
 	return nil
 }
 
-// Metrics is a registry with the process's and the Go runtime's own metrics in it.
+// Metrics returns a registry with the metrics of the process and the Go runtime.
 func Metrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector())
 	return r
 }
 
-// OwnAddrs are the endpoints that the flags name, host:port: no URL that a user may choose leads there.
+// OwnAddrs returns the endpoints in the flags as host:port. URLs given by users must not lead there.
 func (c *Common) OwnAddrs() []string {
 	addrs := []string{c.AdminAddr}
 	for server := range strings.SplitSeq(c.NATSURL, ",") {

@@ -12,8 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Main reads the command line into grammar and runs it; what it returns is the process's exit code.
-// SIGINT and SIGTERM end ctx, a second one ends the process at once.
+// Main parses the command line into grammar, calls run, and returns the exit code. SIGINT or SIGTERM ends ctx; a
+// second signal ends the process at once.
 func Main(app App, grammar any, run func(ctx context.Context, k *kong.Context) error) int {
 	if len(os.Args) == 2 && os.Args[1] == "--version" {
 		fmt.Fprintf(os.Stdout, "%s %s\nschemas: %s\n", app.Name, Version(), strings.Join(Schemas(), ", "))
@@ -21,7 +21,7 @@ func Main(app App, grammar any, run func(ctx context.Context, k *kong.Context) e
 	}
 	k, err := newParser(app, grammar).Parse(words(os.Args[1:]))
 	if group, is := unfinished(err); is {
-		// The name of a group of commands alone asks which there are.
+		// A command group without a command lists its commands.
 		return report(os.Stderr, app.Name, app.Name, group.PrintUsage(false))
 	}
 	if err != nil {
@@ -32,7 +32,7 @@ func Main(app App, grammar any, run func(ctx context.Context, k *kong.Context) e
 	return report(os.Stderr, app.Name, path(app.Name, k), run(ctx, k))
 }
 
-// errSignal is why the context of [Main] ended.
+// errSignal is the cause of the end of [Main]'s context.
 var errSignal = errors.New("interrupted")
 
 func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {

@@ -13,17 +13,17 @@ import (
 
 // App describes a binary.
 type App struct {
-	Name  string // as it is called
-	About string // what it does, for --help
+	Name  string // name of the command
+	About string // description for --help
 	// Options are added to the parser's own.
 	Options []kong.Option
 }
 
-// variables is the help's last paragraph.
+// variables is the last paragraph of the help.
 const variables = "A flag can be set by the environment variable shown with it. With _FILE appended to its name, the " +
 	"variable names a file with the value: use this for secrets."
 
-// newParser makes the parser of a binary. A grammar that kong does not take is a mistake of the program.
+// newParser returns the parser of a binary. It panics if kong rejects the grammar, as this is a programming error.
 func newParser(app App, grammar any) *kong.Kong {
 	options := append([]kong.Option{
 		kong.Name(app.Name),
@@ -39,11 +39,11 @@ func newParser(app App, grammar any) *kong.Kong {
 	return k
 }
 
-// maxFile bounds what is read of a file named by a variable.
+// maxFile is the maximum size of a file named by a variable, in bytes.
 const maxFile = 1 << 20
 
-// fromFile gives a flag the content of the file that its variable's _FILE names. The command line goes
-// first: it is not asked for a flag that stands there.
+// fromFile returns the content of the file named by the flag's _FILE variable. It is not called for flags on the
+// command line, so these take precedence.
 func fromFile(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
 		path := os.Getenv(env + "_FILE")
@@ -82,19 +82,19 @@ func readValue(path string) (string, error) {
 	return text, nil
 }
 
-// The exit codes of every binary. Those from [ExitNotFound] on are of commands that ask a control plane.
+// The exit codes of every binary. [ExitNotFound] and later codes are used by commands calling a control plane.
 const (
 	ExitOK       = 0
 	ExitFailure  = 1
 	ExitUsage    = 2
-	ExitNotFound = 3 // what was named is not there
-	ExitRefused  = 4 // the API token is not known, or may not do this
-	ExitConflict = 5 // somebody else changed it meanwhile, or it is there already
-	ExitPending  = 6 // there are changes, and none was asked to be made
-	ExitPartial  = 7 // it is done, and something was left out
+	ExitNotFound = 3 // the named resource does not exist
+	ExitRefused  = 4 // the API token is unknown or lacks a permission
+	ExitConflict = 5 // changed concurrently, or already existing
+	ExitPending  = 6 // there are changes, but the command was not asked to make them
+	ExitPartial  = 7 // completed with omissions
 )
 
-// codedError ends the process with a code of its own.
+// codedError ends the process with its own exit code.
 type codedError struct {
 	error
 	code int
@@ -102,10 +102,10 @@ type codedError struct {
 
 func (e codedError) Unwrap() error { return e.error }
 
-// Exit makes an error that ends the process with the code. An error without text ends it silently.
+// Exit returns an error ending the process with the code. An error without text ends it silently.
 func Exit(code int, err error) error { return codedError{err, code} }
 
-// Usage makes an error that is the command line's fault: the process exits with [ExitUsage].
+// Usage returns an error about the command line. The process exits with [ExitUsage].
 func Usage(format string, args ...any) error { return Exit(ExitUsage, fmt.Errorf(format, args...)) }
 
 // words returns the command line with "help COMMAND" as "COMMAND --help".
@@ -116,20 +116,21 @@ func words(args []string) []string {
 	return args
 }
 
-// unfinished returns the parsed command line if an error says that it ends with a group of commands.
+// unfinished returns the parsed command line if err reports that it ends with a group of commands.
 func unfinished(err error) (*kong.Context, bool) {
 	parse, ok := errors.AsType[*kong.ParseError](err)
 	if !ok || parse.Context == nil {
 		return nil, false
 	}
 	n := parse.Context.Selected()
-	if n == nil || n.Type != kong.CommandNode || len(n.Children) == 0 || !strings.HasPrefix(err.Error(), "expected one of") {
+	if n == nil || n.Type != kong.CommandNode || len(n.Children) == 0 ||
+		!strings.HasPrefix(err.Error(), "expected one of") {
 		return nil, false
 	}
 	return parse.Context, true
 }
 
-// meant is the command that a command line was about, as far as it could be read.
+// meant returns the command named on an invalid command line, as far as it could be parsed.
 func meant(name string, err error) string {
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
 		return path(name, parse.Context)
@@ -137,7 +138,7 @@ func meant(name string, err error) string {
 	return name
 }
 
-// path is a command with those that it stands under: "plumb check show".
+// path returns a command with its parents, as in "plumb check show".
 func path(name string, k *kong.Context) string {
 	if k == nil {
 		return name
@@ -150,7 +151,8 @@ func path(name string, k *kong.Context) string {
 	return strings.Join(append([]string{name}, words...), " ")
 }
 
-// report writes an error as one sentence and gives its exit code. Whose help is named is the command's.
+// report writes an error as one sentence and returns its exit code. After a usage error it refers to the help of
+// command.
 func report(w io.Writer, name, command string, err error) int {
 	if err == nil {
 		return ExitOK
@@ -165,7 +167,7 @@ func report(w io.Writer, name, command string, err error) int {
 	return code
 }
 
-// CodeOf is the exit code of an error.
+// CodeOf returns the exit code of an error.
 func CodeOf(err error) int {
 	var parse *kong.ParseError
 	var coded codedError

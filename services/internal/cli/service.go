@@ -28,7 +28,7 @@ type Common struct {
 
 func (c *Common) common() *Common { return c }
 
-// Flags are a service's flags: a pointer to a struct that embeds [Common].
+// Flags are a service's flags: a pointer to a struct embedding [Common].
 type Flags interface{ common() *Common }
 
 // Host holds the dependencies that a main passes to its service.
@@ -62,7 +62,8 @@ func Service(role topology.Role, about string, flags Flags, make func(Host) (Par
 		}
 		defer func() { _ = flush() }() // the process ends
 		return serve(ctx, c.Log.Logger(), c.AdminAddr, func(ctx context.Context, h Host) (Part, func(), error) {
-			conn, err := bus.Connect(ctx, bus.Config{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing, Role: role, Log: h.Log, Tracer: tracer})
+			conn, err := bus.Connect(ctx, bus.Config{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing, Role: role,
+				Log: h.Log, Tracer: tracer})
 			if err != nil {
 				return nil, nil, err
 			}
@@ -115,7 +116,9 @@ func Standalone(name, about string, flags any, process *Process, make func(Host)
 
 // serve runs the admin server from the start, so that a process waiting for NATS reports why it is not ready, and the
 // part once it is created.
-func serve(ctx context.Context, log *slog.Logger, adminAddr string, build func(context.Context, Host) (Part, func(), error)) error {
+func serve(
+	ctx context.Context, log *slog.Logger, adminAddr string, build func(context.Context, Host) (Part, func(), error),
+) error {
 	metrics := Metrics()
 	var running atomic.Pointer[Part]
 	ready := func(ctx context.Context) error {

@@ -33,5 +33,5 @@ func (t *Trust) AfterApply() error {
 	return nil
 }
 
-// Roots returns the system's authorities and those of the file; nil, which means the system's, without a file.
+// Roots returns the system's authorities and those of the file. Without a file it returns nil, meaning the system's.
 func (t *Trust) Roots() *x509.CertPool { return t.pool }

@@ -1,5 +1,5 @@
-// Package flags holds the flags that more than one binary has, so that their names, defaults and help agree. A struct of
-// flags is embedded in the flags of a binary. The tag set gives the variables that its defaults and help refer to.
+// Package flags holds the flags shared by several binaries, so their names, defaults and help agree. Each struct is
+// embedded in the flags of a binary. The variables in its defaults and help are set by the tag set.
 package flags
 
 import (

@@ -1,6 +1,6 @@
-// Package headername classifies the names of HTTP headers: names that some server treats as equal, names that only
-// Plumbline or a proxy may set, and names that may carry service credentials. The API rejects the ones that the
-// gateway would ignore.
+// Package headername classifies the names of HTTP headers: names some servers treat as equal, names reserved for
+// Plumbline or a proxy, and names for service credentials. The API rejects the credential headers ignored by the
+// gateway.
 package headername
 
 import (
@@ -21,7 +21,8 @@ func Credentials(name string) (canonical string, ok bool) {
 func IsToken(s string) bool {
 	for i := range len(s) {
 		b := s[i]
-		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 {
+		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' ||
+			strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 {
 			continue
 		}
 		return false
@@ -29,8 +30,8 @@ func IsToken(s string) bool {
 	return s != ""
 }
 
-// Same reports whether two header names are equal to servers that turn them into variables: in any letter case, with any
-// sign in place of another.
+// Same reports whether servers turning header names into variables treat two names as equal: letter case is ignored,
+// and any sign equals any other.
 func Same(a, b string) bool {
 	if len(a) != len(b) {
 		return false

@@ -11,7 +11,7 @@ import (
 type elements struct {
 	r     *bufio.Reader
 	line  int // of the next byte, from 1
-	start int // line on which the last element began
+	start int // line of the beginning of the last element
 	state arrayState
 	buf   []byte
 }

@@ -14,7 +14,7 @@ type Aggregate struct {
 	Pass, Fail, Unknown int
 
 	Tick    uint64 // the newest tick of any polled page; 0: none
-	Done    int    // pages last polled for that tick
+	Done    int    // pages last polled for this tick
 	Changed int    // results with a changed outcome in the entries of that tick
 	// FirstPoll and LastPoll are the times at which the first and the last scores of that tick were stored, LastEntry
 	// the time of the last entry of its polls (later edits of a check excluded), Took the longest call.

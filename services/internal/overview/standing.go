@@ -15,7 +15,7 @@ const (
 	Paused
 	Idle    // there is no device
 	OnTime  // every page was polled within twice the interval
-	Overdue // some page was not, whatever the cause
+	Overdue // some page was not, for any reason
 )
 
 // String returns the name in the API and in logs.

@@ -1,10 +1,10 @@
-// Package ownedmember lists the members of resources that only the control plane writes. The control plane does not
-// store them when a client sends back what it was answered, and plumb apply does not compare them.
+// Package ownedmember lists the members of resources written only by the control plane. The control plane ignores
+// them when a client sends back a response, and plumb apply does not compare them.
 package ownedmember
 
 import "slices"
 
-// common are the owned members of every kind that keeps what a client sent.
+// common are the owned members of all kinds stored as sent by the client.
 var common = []string{"id", "uid", "aud", "created_at", "updated_at", "reusable", "app_count", "x_unsupported"}
 
 // moments are the owned members of service tokens that change without a client's request.
@@ -19,7 +19,7 @@ var credentials = []string{
 // scopes are the members by which a Terraform state names the account or the zone of a resource.
 var scopes = []string{"account_id", "zone_id"}
 
-// Common returns the owned members of every kind that keeps what a client sent: the control plane does not store them.
+// Common returns the owned members of all kinds stored as sent by the client. The control plane does not store them.
 func Common() []string { return slices.Clone(common) }
 
 // Fixed returns the members that an editor of a resource leaves out, because a request cannot change them.

@@ -1,5 +1,5 @@
-// Package pagemarks compares the pages of the DEVICES bucket with the marks that the registry committed with them. A
-// page that is missing, or older than its mark, was lost: a block of the store was damaged, or put back from a copy.
+// Package pagemarks compares the pages of the DEVICES bucket with the marks committed with them by the registry. A
+// page missing, or older than its mark, was lost: a block of the store was damaged, or restored from a copy.
 package pagemarks
 
 import (
@@ -12,22 +12,24 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Remedy is what to do about a loss.
-const Remedy = "restore a backup; or start once with --accept-loss (plumb up, plumb stack provision), then import the devices " +
-	"and configure again what is missing"
+// Remedy is advice about a loss.
+const Remedy = "restore a backup; or start once with --accept-loss (plumb up, plumb stack provision), " +
+	"then import the devices and configure again what is missing"
 
-// Loss is a page that is not what the registry wrote.
+// Loss is a lost page.
 type Loss struct {
 	Account proto.Account
 	Page    topology.PageNumber
-	Devices int  // that the page had
-	Older   bool // another version is there; otherwise nothing is
+	Devices int  // in the lost version
+	Older   bool // a different version exists; otherwise nothing does
 }
 
-// Find returns the pages that a cursor of a given revision names and that are not as it says. held returns the
-// revision and the mark of a page as it is, zero if there is none. A page that was written after the cursor is as it
-// should be: its registry commits another cursor with it, or somebody repaired it.
-func Find(c *proto.Cursor, revision uint64, held func(proto.Account, topology.PageNumber) (uint64, proto.PageMark)) []Loss {
+// Find returns the pages not matching their marks in a cursor of the given revision. held returns the current
+// revision and mark of a page, zero if there is none. A page newer than the cursor is never lost: the registry
+// commits another cursor with it, or an operator has repaired it.
+func Find(
+	c *proto.Cursor, revision uint64, held func(proto.Account, topology.PageNumber) (uint64, proto.PageMark),
+) []Loss {
 	if !c.Counted {
 		return nil
 	}
@@ -47,10 +49,10 @@ func Find(c *proto.Cursor, revision uint64, held func(proto.Account, topology.Pa
 	return lost
 }
 
-// shown is how many pages of an account are named.
+// shown is the maximum number of pages to name per account.
 const shown = 20
 
-// Describe returns a sentence for each account that lost pages.
+// Describe returns one sentence for each account with lost pages.
 func Describe(lost []Loss) []string {
 	var all []string
 	for len(lost) > 0 {
@@ -79,6 +81,7 @@ func describe(lost []Loss) string {
 	if more := len(lost) - len(pages); more > 0 {
 		pages = append(pages, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("DEVICES: account %s had %d devices in %d pages of which %d are missing and %d are older than they were (pages %s)",
+	return fmt.Sprintf("DEVICES: account %s had %d devices in %d pages of which %d are missing "+
+		"and %d are older than they were (pages %s)",
 		lost[0].Account, devices, len(lost), len(lost)-older, older, strings.Join(pages, ", "))
 }

@@ -9,7 +9,7 @@ import (
 // Decision is the outcome for a request and its reason. The zero value denies.
 type Decision struct {
 	Reason Reason
-	// Policy is the policy that decided or that the reason refers to; zero if there is none.
+	// Policy is the deciding policy, or the one the reason refers to; zero if there is none.
 	Policy proto.ID
 	// Selector is the selector of the rule that blocked the request, as written in the policy. It is empty if the
 	// reason is not about a single rule.

@@ -11,14 +11,15 @@ var (
 )
 
 var _ = register(Selector{
-	Name: "external_evaluation", Members: []string{"evaluate_url", "keys_url"}, Usage: "URL,KEYS-URL", Identity: true, parse: parseExternal,
+	Name: "external_evaluation", Members: []string{"evaluate_url", "keys_url"}, Usage: "URL,KEYS-URL",
+	Identity: true, parse: parseExternal,
 })
 
 // Evaluation identifies an external service that allows or denies a person (api/README.md 4.3, external_evaluation).
 // This package does not call it.
 type Evaluation struct {
-	EvaluateURL string // the endpoint that is called
-	KeysURL     string // the keys that verify the endpoint's answer
+	EvaluateURL string // the endpoint to call
+	KeysURL     string // URL of the keys to verify the endpoint's answer
 }
 
 // evaluation matches the people that the external service allows.

@@ -65,7 +65,7 @@ func (p *Policy) demand(unmet []string) {
 	}
 }
 
-// Missing stands for a policy that an application names but that does not exist. It might be a deny policy, so no
+// Missing returns a substitute for a policy named by an application but not found. It might be a deny policy, so no
 // later policy admits. Service Auth and Bypass policies still do, because they are evaluated first.
 func Missing(id proto.ID) *Policy {
 	why := &Problem{Reason: MissingPolicy}

@@ -27,10 +27,9 @@ type Selector struct {
 	// Value is the member that a bare value sets, as in email=ann@example.com. It is empty if a rule needs no member
 	// or several.
 	Value string
-	// Lists maps a member that version 4 of the Terraform provider writes as a list to the member that holds one
-	// value of it.
+	// Lists maps members written as lists by version 4 of the Terraform provider to the member for a single value.
 	Lists map[string]string
-	// Refs maps each member that holds the id of another resource to that resource's kind.
+	// Refs maps each member holding the id of another resource to the kind of this resource.
 	Refs map[string]Resource
 	// Usage is the value on the command line, such as ADDRESS.
 	Usage string
@@ -119,8 +118,8 @@ func Unsupported(lists ...[]proto.Rule) []string {
 
 var errBody = errors.New("the body is not the object expected by this selector")
 
-// decode parses a rule's body strictly. An unknown member may narrow the rule, and a duplicate member may mean something
-// else to another reader.
+// decode parses a rule's body strictly. An unknown member may narrow the rule, and other readers may interpret a
+// duplicate member differently.
 func decode(body []byte, into any) error {
 	if len(body) == 0 || string(body) == "null" {
 		return errBody

@@ -62,11 +62,11 @@ func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*
 	return &Cache{catalog: c, ready: ready, log: log, problem: problem}, nil
 }
 
-// Of returns an application's policies in the order of their precedence, from the current catalog. The slice is
+// Of returns the policies of an application in the order of their precedence, from the current catalog. The slice is
 // shared and must not be modified. Until the catalog changes, a call costs one map lookup.
 func (b *Cache) Of(app catalog.Record[proto.Application]) []*policy.Policy {
 	if len(app.Value.Policies) == 0 {
-		return nil // includes an application that is closed at an unchanged revision
+		return nil // includes an application closed at an unchanged revision
 	}
 	e, key := b.edition(), appKey{app.Account, app.Value.ID, app.Revision}
 	e.mu.RLock()
@@ -85,7 +85,7 @@ func (b *Cache) Of(app catalog.Record[proto.Application]) []*policy.Policy {
 	return list
 }
 
-// snapshot returns the snapshot of the catalog's revision.
+// edition returns the snapshot of the catalog's revision.
 func (b *Cache) edition() *snapshot {
 	revision := b.catalog.Revision()
 	e := b.newest.Load()
@@ -121,7 +121,8 @@ func (b *Cache) compiledPolicy(account proto.Account, id proto.ID) *policy.Polic
 		return c.policy
 	}
 	c := b.compile(account, r.Value)
-	if known, ok := b.ready.Get(key); ok && slices.Equal(known.groups, c.groups) && slices.Equal(known.policy.Groups(), c.policy.Groups()) {
+	if known, ok := b.ready.Get(key); ok && slices.Equal(known.groups, c.groups) &&
+		slices.Equal(known.policy.Groups(), c.policy.Groups()) {
 		return known.policy
 	}
 	b.ready.Add(key, c)

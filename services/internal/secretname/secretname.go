@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// whole are the names of secrets, with or without x_ in front.
+// whole are the names of secrets, with or without the prefix x_.
 var whole = []string{
 	"secret", "password", "passwd", "passphrase", "passcode", "token", "credential", "credentials",
 	"private_key", "client_key", "api_key", "apikey", "secret_key", "access_key", "auth_key", "shared_key", "signing_key",
 	"encryption_key", "pre_shared_key", "psk",
 }
 
-// endings are what the names of further secrets end in.
+// endings are the suffixes of further names of secrets.
 var endings = []string{
 	"_secret", "_password", "_passwd", "_passphrase", "_passcode", "_token", "_credential", "_credentials",
 	"_private_key", "_client_key", "_api_key", "_apikey", "_secret_key", "_access_key", "_auth_key", "_shared_key",
 	"_signing_key", "_encryption_key",
 }
 
-// public are names that look like a secret's and are none: selectors of rules (api/README.md 4.3).
+// public are names of selectors similar to a secret's name (api/README.md 4.3). They are not secret.
 var public = []string{"service_token", "any_valid_service_token", "linked_app_token"}
 
 // Is reports whether a member of the name holds a secret. Letter case, hyphens and camel case make no difference.
@@ -49,7 +49,7 @@ func Holds(name string, v any) bool {
 	return false
 }
 
-// snake is a name in lower case with underscores: apiToken and api-token are api_token.
+// snake returns a name in lower case with underscores: both apiToken and api-token become api_token.
 func snake(name string) string {
 	var b strings.Builder
 	var before rune

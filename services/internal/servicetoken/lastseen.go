@@ -40,8 +40,7 @@ func (l *LastSeen) Run(ctx context.Context) error {
 	return l.conn.Watch(ctx, topology.Tokens, []string{topology.AllTokenSeenKeys}, l.apply, func() { close(l.caughtUp) })
 }
 
-// CaughtUp returns a channel that is closed once the view contains everything that the bucket contained when Run
-// began.
+// CaughtUp returns a channel closed once the view contains the content of the bucket at the start of Run.
 func (l *LastSeen) CaughtUp() <-chan struct{} { return l.caughtUp }
 
 func (l *LastSeen) apply(u bus.Update) error {
@@ -60,7 +59,7 @@ func (l *LastSeen) apply(u bus.Update) error {
 	return nil
 }
 
-// Of returns the time of a service token's last use; 0: never.
+// Of returns the time of a service token's last use; 0 means never.
 func (l *LastSeen) Of(a proto.Account, clientID string) proto.Millis {
 	key, err := topology.TokenSeenKey(a, clientID)
 	if err != nil {

@@ -6,21 +6,21 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Covered is what an integration's newest tick proves about slots that had their tick.
+// Covered describes the slots covered by an integration's newest tick.
 type Covered struct {
-	// Last is the slot that the tick stands for.
+	// Last is the slot of the tick.
 	Last int64
-	// Latest is the latest slot that had its tick. It is later than Last after the server's clock was set back.
+	// Latest is the latest slot with a tick. It is later than Last after the server's clock was set back.
 	Latest int64
-	// Ahead reports that the tick was due more than [Tolerance] after the server stored it.
+	// Ahead reports whether the tick was due more than [Tolerance] after the server stored it.
 	Ahead bool
 }
 
-// Covered returns what a tick of these slots proves. storedAt is the server's time when it stored the tick.
+// Covered returns the slots covered by a tick. storedAt is the server's time of storing it.
 //
-// A tick that is ahead stands for the slot in which the server stored it, so the clock of its publisher can neither
-// silence the integration nor have it polled more often. A manual tick carries the slot of the tick before it, and its
-// due time is ignored. If its slot is ahead, the server's clock was set back after that slot had its tick.
+// A tick ahead of the server's clock counts for the slot of storedAt, so a wrong clock of its publisher can neither
+// silence the integration nor cause additional polls. A manual tick carries the slot of the previous tick, and its
+// due time is ignored. If its slot is ahead, the server's clock was set back after this slot had its tick.
 func (s Slots) Covered(t *proto.Tick, storedAt time.Time) Covered {
 	manual := t.Cause == proto.TickManual
 	due := s.Begin(t.Slot)
@@ -38,9 +38,9 @@ func (s Slots) Covered(t *proto.Tick, storedAt time.Time) Covered {
 	return c
 }
 
-// Manual returns a manual tick that follows the newest tick. storedAt is the server's time when it stored the newest
-// tick, and due is the time of the request. The manual tick stands for the slot that the newest tick stands for: the
-// server stores it at a later time, by which the claim of a tick that was ahead could no longer be recognized as false.
+// Manual returns a manual tick to follow the newest tick. storedAt is the server's time of storing the newest tick,
+// due the time of the request. The manual tick gets the covered slot of the newest tick rather than its claimed slot:
+// the server stores the manual tick later, so a claim ahead of the clock could no longer be detected.
 func Manual(id proto.ID, newest proto.Tick, storedAt time.Time, due proto.Millis) proto.Tick {
 	if newest.Interval >= time.Millisecond {
 		c := Of(id, newest.Interval).Covered(&newest, storedAt)

@@ -12,17 +12,17 @@ import (
 	"plumbline.dev/proto"
 )
 
-// auditRead is how many of the newest audit events are compared at a start.
+// auditRead is the number of audit events compared at a start, counting from the newest.
 const auditRead = 100_000
 
-// audit is the change of a key that AUDIT names last.
+// audit is the newest change of a key according to AUDIT.
 type audit struct {
 	record proto.AuditRecord
-	event  *proto.AuditEvent // without what it shows
+	event  *proto.AuditEvent // without the changed content
 }
 
-// audited compares CONFIG and TOKENS with the changes that AUDIT names. Changes that AUDIT no longer has, or that
-// were made before it named keys, are not compared.
+// audited compares CONFIG and TOKENS with the changes in AUDIT. Changes no longer in AUDIT, or made before it named
+// keys, are not compared.
 func (c *checker) audited(ctx context.Context) error {
 	log, err := c.standing(ctx, topology.AuditLog)
 	if err != nil {
@@ -32,7 +32,7 @@ func (c *checker) audited(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, _ := strconv.ParseUint(accepted, 10, 64) // none: 0
+	first, _ := strconv.ParseUint(accepted, 10, 64) // 0 if there is none
 	first = max(first+1, log.last-min(log.last, auditRead))
 	newest := map[string]audit{}
 	err = c.conn.Range(ctx, topology.AuditLog, ">", first, log.last, func(m *bus.Msg) error {
@@ -59,14 +59,16 @@ func (c *checker) audited(ctx context.Context) error {
 	return nil
 }
 
-func (c *checker) auditedBucket(ctx context.Context, bucket string, newest map[string]audit, end, entries uint64) error {
+func (c *checker) auditedBucket(ctx context.Context, bucket string, newest map[string]audit,
+	end, entries uint64) error {
 	stream := topology.BucketStream(bucket)
 	seen, err := c.seen(ctx, bucket, entries)
 	if err != nil {
 		return err
 	}
 	held := map[string]uint64{}
-	unread, err := c.unread(ctx, stream, topology.BucketSubject(bucket, ">"), func(m *bus.Msg) error { held[m.Subject] = m.Seq; return nil })
+	unread, err := c.unread(ctx, stream, topology.BucketSubject(bucket, ">"),
+		func(m *bus.Msg) error { held[m.Subject] = m.Seq; return nil })
 	if err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (c *checker) auditedBucket(ctx context.Context, bucket string, newest map[s
 		case m != nil && m.Seq > a.record.Replaced:
 			continue
 		case a.record.Deleted && (m == nil || m.Deleted()):
-			// It is gone, as it should be.
+			// It is deleted, as expected.
 		case a.record.Deleted:
 			if err := c.deleteAgain(ctx, bucket, subject, a, seen); err != nil {
 				return err
@@ -110,7 +112,7 @@ func (c *checker) auditedBucket(ctx context.Context, bucket string, newest map[s
 	return c.endLost(ctx, bucket, seen, len(c.losses) > found)
 }
 
-// isResource reports whether a subject is that of a resource, and not of a note about one.
+// isResource reports whether a subject belongs to a resource, as opposed to a time of last use.
 func isResource(bucket, subject string) bool {
 	key, err := topology.KeyOf(bucket, subject)
 	if err != nil {
@@ -123,7 +125,7 @@ func isResource(bucket, subject string) bool {
 	return topology.IsTokenKey(key)
 }
 
-// lost says what is not there.
+// lost describes a lost record.
 func (a audit) lost(bucket string, m *bus.Msg) string {
 	what := fmt.Sprintf("%s: %s %q (%s)", bucket, a.event.Kind, a.event.Name, a.event.Resource)
 	when := a.event.At.Time().UTC().Format(time.RFC3339)
@@ -133,7 +135,7 @@ func (a audit) lost(bucket string, m *bus.Msg) string {
 	return fmt.Sprintf("%s is older than it was: its %s at %s is lost", what, a.event.Action, when)
 }
 
-// recordLost reports a record, and accepts its loss by writing what is there again.
+// recordLost reports a lost record. Accepting the loss writes the current content again.
 func (c *checker) recordLost(bucket, what, subject string, m *bus.Msg, seen, end uint64) {
 	c.lost(what, func(ctx context.Context) error {
 		if err := c.advance(ctx, bucket, seen); err != nil {
@@ -146,7 +148,7 @@ func (c *checker) recordLost(bucket, what, subject string, m *bus.Msg, seen, end
 	})
 }
 
-// deleteAgain deletes what the audit log says was deleted.
+// deleteAgain repeats a deletion recorded in the audit log.
 func (c *checker) deleteAgain(ctx context.Context, bucket, subject string, a audit, seen uint64) error {
 	if err := errors.Join(c.advance(ctx, bucket, seen), c.touch(ctx, subject, nil)); err != nil {
 		return err

@@ -16,14 +16,14 @@ type checker struct {
 	options topology.Options
 	report  Report
 	losses  []loss
-	broken  map[string]uint64 // buckets with records that cannot be read, and the newest revision that others name
+	broken  map[string]uint64 // buckets with unreadable records, with the newest revision named elsewhere
 	newest  newest
 }
 
-// loss is something that cannot be derived.
+// loss is a loss without a source for repair.
 type loss struct {
 	what string
-	// accept makes the streams agree without it.
+	// accept makes the other streams consistent with the loss.
 	accept func(context.Context) error
 }
 
@@ -31,7 +31,7 @@ func (c *checker) lost(what string, accept func(context.Context) error) {
 	c.losses = append(c.losses, loss{what, accept})
 }
 
-// newest is the newest of what the entries of the state were made from.
+// newest holds the newest revisions used by the entries of the state.
 type newest struct {
 	tick, page, config uint64
 	pages              map[pageKey]evaluated
@@ -42,7 +42,7 @@ type pageKey struct {
 	Page    topology.PageNumber
 }
 
-// evaluated is the newest revision of a page that an entry was made from.
+// evaluated is the newest revision of a page used by an entry.
 type evaluated struct {
 	revision uint64
 	devices  int
@@ -63,9 +63,10 @@ func (n *newest) see(m *bus.Msg) {
 	}
 }
 
-// Check compares the streams after they were provisioned, with the operator's connection, repairs what can be
-// derived and reports the rest. With accept, the operator accepts what was lost: the streams are made to agree
-// without it. Services should not run yet, where that is possible: what is rebuilt changes under them.
+// Check compares the streams after provisioning, with the operator's connection. It repairs everything derivable from
+// other streams and reports the rest. With accept, the operator accepts the losses, and the streams are made
+// consistent without the lost data. If possible, no services should be running, because Check rebuilds the streams
+// they read.
 func Check(ctx context.Context, conn *bus.Conn, o topology.Options, accept bool, log *slog.Logger) (Report, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

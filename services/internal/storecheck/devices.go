@@ -18,16 +18,16 @@ import (
 
 var devicesStream = topology.BucketStream(topology.Devices)
 
-// heldPage is a page as the bucket has it.
+// heldPage is a page in the bucket.
 type heldPage struct {
 	revision uint64
 	mark     proto.PageMark
-	message  *bus.Msg // only of a page that is not what it should be
+	message  *bus.Msg // set for pages not matching their marks only
 }
 
 // devices compares the pages with the registry's cursor, and the cursor with the commands.
 func (c *checker) devices(ctx context.Context) error {
-	// A command is settled after the cursor has passed it, so that this is read first.
+	// A command is settled after the cursor has passed it, so this must be read first.
 	settled, err := c.settled(ctx)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (c *checker) devices(ctx context.Context) error {
 	return c.endLost(ctx, topology.Devices, seen, len(c.losses) > found)
 }
 
-// settled is the sequence of the newest command that was applied or set aside.
+// settled returns the sequence of the newest command applied or set aside.
 func (c *checker) settled(ctx context.Context) (uint64, error) {
 	commands, err := c.standing(ctx, topology.DeviceCommands)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *checker) settled(ctx context.Context) (uint64, error) {
 	return commands.first - 1, nil
 }
 
-// cursor reads the registry's cursor; nil if there is none that can be read.
+// cursor reads the registry's cursor. It returns nil if it is missing or unreadable.
 func (c *checker) cursor(ctx context.Context) (*proto.Cursor, uint64, error) {
 	m, err := c.conn.LeaderLast(ctx, devicesStream, topology.BucketSubject(topology.Devices, topology.CursorKey))
 	if bus.Answered(err) {
@@ -82,7 +82,8 @@ func (c *checker) cursor(ctx context.Context) (*proto.Cursor, uint64, error) {
 }
 
 func (c *checker) cursorLost(cursor *proto.Cursor, settled, seen uint64) {
-	what := fmt.Sprintf("DEVICES: the registry's cursor is lost, and with it the newest devices: commands up to %d were applied", settled)
+	what := fmt.Sprintf("DEVICES: the registry's cursor is lost, and with it the newest devices: "+
+		"commands up to %d were applied", settled)
 	if cursor != nil {
 		what = fmt.Sprintf("DEVICES: commands up to %d were applied, and the bucket has what they did up to %d: "+
 			"the newest devices, changes and removals of devices are lost", settled, cursor.Seq)
@@ -91,18 +92,20 @@ func (c *checker) cursorLost(cursor *proto.Cursor, settled, seen uint64) {
 		if err := c.advance(ctx, topology.Devices, seen); err != nil {
 			return err
 		}
-		next := &proto.Cursor{Seq: settled, Done: true, Answer: proto.CommandAnswer{Seq: settled}, StoredAt: proto.At(time.Now())}
-		_, err := c.conn.Publish(ctx, bus.Outgoing{Subject: topology.BucketSubject(topology.Devices, topology.CursorKey), Body: next})
+		next := &proto.Cursor{Seq: settled, Done: true, Answer: proto.CommandAnswer{Seq: settled},
+			StoredAt: proto.At(time.Now())}
+		_, err := c.conn.Publish(ctx, bus.Outgoing{Subject: topology.BucketSubject(topology.Devices, topology.CursorKey),
+			Body: next})
 		return err
 	})
 }
 
-// pageSubject is where a page is kept.
+// pageSubject returns the subject of a page.
 func pageSubject(a proto.Account, n topology.PageNumber) string {
 	return topology.BucketSubject(topology.Devices, topology.PageKey(a, n))
 }
 
-// pages compares the pages with their marks, and with the revisions that entries were made from.
+// pages compares the pages with their marks, and with the revisions used by entries.
 func (c *checker) pages(ctx context.Context, cursor *proto.Cursor, revision, seen uint64) error {
 	held := map[string]heldPage{}
 	unread, err := c.unread(ctx, devicesStream, topology.BucketSubject(topology.Devices, ">"), func(m *bus.Msg) error {
@@ -118,7 +121,7 @@ func (c *checker) pages(ctx context.Context, cursor *proto.Cursor, revision, see
 		c.broken[topology.Devices] = seen
 	}
 	for _, l := range c.lostPages(cursor, revision, held) {
-		// The replica that answered may be behind.
+		// The replica may have been lagging.
 		m, err := c.conn.LeaderLast(ctx, devicesStream, pageSubject(l.Account, l.Page))
 		switch {
 		case bus.Answered(err):
@@ -151,7 +154,7 @@ func (c *checker) pages(ctx context.Context, cursor *proto.Cursor, revision, see
 	return nil
 }
 
-// lostPages are the pages that are not as the cursor says, and those that are older than an entry.
+// lostPages returns the pages not matching the cursor, and those older than the revision used by an entry.
 func (c *checker) lostPages(cursor *proto.Cursor, revision uint64, held map[string]heldPage) []pagemarks.Loss {
 	all := map[string]pagemarks.Loss{}
 	for key, e := range c.newest.pages {
@@ -160,10 +163,11 @@ func (c *checker) lostPages(cursor *proto.Cursor, revision uint64, held map[stri
 			all[subject] = pagemarks.Loss{Account: key.Account, Page: key.Page, Devices: e.devices, Older: at != 0}
 		}
 	}
-	for _, l := range pagemarks.Find(cursor, revision, func(a proto.Account, n topology.PageNumber) (uint64, proto.PageMark) {
+	mark := func(a proto.Account, n topology.PageNumber) (uint64, proto.PageMark) {
 		p := held[pageSubject(a, n)]
 		return p.revision, p.mark
-	}) {
+	}
+	for _, l := range pagemarks.Find(cursor, revision, mark) {
 		all[pageSubject(l.Account, l.Page)] = l
 	}
 	return slices.SortedFunc(maps.Values(all), func(a, b pagemarks.Loss) int {
@@ -182,7 +186,8 @@ func holdPage(m *bus.Msg) heldPage {
 	return heldPage{revision: m.Seq, mark: proto.MarkPage(m.Data, len(page.Devices)+len(page.Revoked))}
 }
 
-// touch writes a key of a bucket again as it is, or as deleted where there is nothing: readers go by what comes last.
+// touch writes a key of a bucket again without a change, or deletes it again if there is no message. Readers then see
+// it as the newest message.
 func (c *checker) touch(ctx context.Context, subject string, m *bus.Msg) error {
 	again := nats.NewMsg(subject)
 	if m == nil || m.Deleted() {

@@ -1,21 +1,22 @@
-// Package storecheck compares what the streams of a store say of each other: a stream that was restored from an
-// older copy, rolled back or lost, and a block that was damaged, show in values that no longer agree. The server
-// itself reports none of it: it cuts a damaged block off, or skips what it cannot read.
+// Package storecheck checks the streams of a store for consistency with each other. It detects a stream restored from
+// an older copy, rolled back or lost, and a damaged block, by values that no longer agree. The server itself does not
+// report these: it cuts off a damaged block, or skips unreadable messages.
 //
-// What can be derived is rebuilt:
+// Derivable data is rebuilt:
 //
-//   - POSTURE_STATE from POSTURE_LOG, and entries that only POSTURE_STATE still has are written to the log again,
-//     with the changes that lead to them.
-//   - The changes of the log's newest entry, if they were cut off.
-//   - POSTURE_TICKS, with increasing sequences: a poll of an older tick is ignored.
-//   - Deletions in CONFIG and TOKENS that AUDIT names.
+//   - POSTURE_STATE from POSTURE_LOG. Entries found only in POSTURE_STATE are written to the log again, with their
+//     changes.
 //
-// What cannot be derived is reported as lost:
+// - The changes of the log's newest entry, if they were cut off.
+// - POSTURE_TICKS, with increasing sequences: a poll for an older tick is ignored.
+// - Deletions in CONFIG and TOKENS recorded in AUDIT.
 //
-//   - Pages of devices: the registry's cursor names the sum of each page, and DEVICE_COMMANDS how far the cursor must
-//     have come.
-//   - Records of CONFIG and TOKENS: AUDIT names the keys that each change wrote, and the revisions that it replaced.
-//   - The end of DEVICES, CONFIG or TOKENS: entries and consumers name revisions beyond it.
+// Other data is reported as lost:
 //
-// A store that was written before these were noted has nothing to compare, and is taken as it is.
+//   - Pages of devices: the registry's cursor has a checksum of each page, and DEVICE_COMMANDS shows how far the
+//     cursor must have come.
+//   - Records of CONFIG and TOKENS: AUDIT has the keys written by each change, and the replaced revisions.
+//   - The end of DEVICES, CONFIG or TOKENS: entries and consumers refer to later revisions.
+//
+// A store written before these values were recorded has nothing to compare, and is accepted as it is.
 package storecheck

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// posture compares POSTURE_LOG with POSTURE_STATE, which is filled from it.
+// posture compares POSTURE_LOG with POSTURE_STATE, its derived stream.
 func (c *checker) posture(ctx context.Context) error {
 	log, err := c.standing(ctx, topology.PostureLog)
 	if err != nil {
@@ -34,7 +34,8 @@ func (c *checker) posture(ctx context.Context) error {
 		return err
 	}
 	if gap := len(log.missing) - len(log.unreadable); gap > 0 {
-		c.report.note("POSTURE_LOG: %d messages between %d and %d cannot be read; followers that have not seen them take a new state",
+		c.report.note("POSTURE_LOG: %d messages between %d and %d cannot be read; "+
+			"followers that have not seen them take a new state",
 			gap, log.first, log.last)
 	}
 	if !ahead && !behind && len(log.unreadable) == 0 {
@@ -63,7 +64,7 @@ func (c *checker) posture(ctx context.Context) error {
 	return nil
 }
 
-// stateAhead reports whether the state holds an entry that the log does not have at its position.
+// stateAhead reports whether the state holds an entry missing from its position in the log.
 func (c *checker) stateAhead(ctx context.Context, log standing) (bool, error) {
 	state, err := c.standing(ctx, topology.PostureState)
 	if err != nil || state.messages == 0 {
@@ -84,7 +85,7 @@ func (c *checker) stateAhead(ctx context.Context, log standing) (bool, error) {
 	return !same, err
 }
 
-// inLog reports whether the log has an entry of the state at its position, or deleted it since by its bounds.
+// inLog reports whether the log has an entry of the state at its position, or had it and deleted it by retention.
 func (c *checker) inLog(ctx context.Context, log standing, m *bus.Msg, seq uint64) (bool, error) {
 	switch {
 	case seq > log.last:
@@ -102,13 +103,14 @@ func (c *checker) inLog(ctx context.Context, log standing, m *bus.Msg, seq uint6
 	return got.Subject == m.Subject && bytes.Equal(got.Data, m.Data), nil
 }
 
-// settle is how long the state may take to have what the log has: it is filled in the background.
+// settle is how long the state may take to catch up with the log: the server fills it in the background.
 const settle = 10 * time.Second
 
-// stateSettles waits until the state has an entry of each page that the log has one of, and that can be read. It
-// reports whether the state does not get there.
+// stateSettles waits until the state has an entry for each page with a readable entry in the log. It returns behind =
+// true if the state does not catch up in time.
 func (c *checker) stateSettles(ctx context.Context) (behind bool, err error) {
-	unread, err := c.unread(ctx, topology.PostureState, topology.AllLogs, func(m *bus.Msg) error { c.newest.see(m); return nil })
+	unread, err := c.unread(ctx, topology.PostureState, topology.AllLogs,
+		func(m *bus.Msg) error { c.newest.see(m); return nil })
 	if err != nil || len(unread) > 0 {
 		return len(unread) > 0, err
 	}
@@ -139,8 +141,8 @@ func (c *checker) stateSettles(ctx context.Context) (behind bool, err error) {
 	}
 }
 
-// writeAgain writes entries that only the state has to the log, each with the changes that lead to it from what
-// the log says of its page.
+// writeAgain writes entries found only in the state to the log. Each is written with the changes from the page's
+// previous entry in the log.
 func (c *checker) writeAgain(ctx context.Context, log standing) (written int, err error) {
 	err = c.conn.Range(ctx, topology.PostureState, topology.AllLogs, 1, everything, func(m *bus.Msg) error {
 		seq, err := bus.LogSequence(m)
@@ -198,8 +200,8 @@ func (c *checker) replace(ctx context.Context, m *bus.Msg, seq uint64, written *
 	return c.commit(ctx, m.Subject, before, after, nil, seq)
 }
 
-// rebuildState makes POSTURE_STATE anew and waits until it is filled. Its sequences go on, so that whoever reads
-// it by sequence finds what comes next.
+// rebuildState recreates POSTURE_STATE and waits until it is filled. Its sequences continue, so readers by sequence
+// find the next message.
 func (c *checker) rebuildState(ctx context.Context) error {
 	state, err := c.standing(ctx, topology.PostureState)
 	if err != nil {

@@ -13,19 +13,21 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// A bucket with a block that cannot be read takes no writes of the keys in it: the server cannot remove what they
-// replace, and gives the stream up. So what can be read is copied to a stream beside it, the bucket is made anew, and
-// the copy is written back. The copy is there until all is written: a check that ends in between is gone on with.
+// A bucket with an unreadable block accepts no writes of the keys in it: the server cannot remove the replaced
+// messages, and stops the stream. The readable messages are therefore copied to a temporary stream, the bucket is
+// recreated, and the copy is written back. The copy is kept until this is complete, so an interrupted check can be
+// continued.
 
 const (
 	recoverRoot = "recover."
-	// noteComplete is the revision after which the bucket is made anew, once the copy is complete.
+	// noteComplete is the metadata key on a complete copy. Its value is the revision after which the bucket is
+	// recreated.
 	noteComplete = "plumbline.complete"
 )
 
 func copyName(stream string) string { return "RECOVER_" + stream }
 
-// recovery continues with a bucket that has a complete copy.
+// recovery continues the recovery of a bucket with a complete copy.
 func (c *checker) recovery(ctx context.Context) error {
 	for _, bucket := range []string{topology.Devices, topology.Config, topology.Tokens} {
 		stream := topology.BucketStream(bucket)
@@ -38,7 +40,7 @@ func (c *checker) recovery(ctx context.Context) error {
 		}
 		seen, err := strconv.ParseUint(side.CachedInfo().Config.Metadata[noteComplete], 10, 64)
 		if err != nil {
-			err = c.conn.JetStream().DeleteStream(ctx, copyName(stream)) // the bucket is as it was
+			err = c.conn.JetStream().DeleteStream(ctx, copyName(stream)) // the bucket is unchanged
 		} else {
 			err = c.writeBack(ctx, bucket, seen)
 		}
@@ -49,7 +51,7 @@ func (c *checker) recovery(ctx context.Context) error {
 	return nil
 }
 
-// remake makes a bucket anew with what can be read of it, at revisions higher than seen.
+// remake recreates a bucket with its readable messages, at revisions higher than seen.
 func (c *checker) remake(ctx context.Context, bucket string, seen uint64) error {
 	js, stream := c.conn.JetStream(), topology.BucketStream(bucket)
 	told, err := c.told(ctx, stream)
@@ -57,14 +59,15 @@ func (c *checker) remake(ctx context.Context, bucket string, seen uint64) error 
 		return err
 	}
 	replicas := max(c.options.Replicas, 1)
-	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: copyName(stream), Subjects: []string{recoverRoot + stream + ".>"},
-		Storage: jetstream.FileStorage, Replicas: replicas, MaxMsgsPerSubject: 1, AllowDirect: true}); err != nil {
+	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: copyName(stream),
+		Subjects: []string{recoverRoot + stream + ".>"},
+		Storage:  jetstream.FileStorage, Replicas: replicas, MaxMsgsPerSubject: 1, AllowDirect: true}); err != nil {
 		return fmt.Errorf("copy %s: %w", bucket, err)
 	}
 	err = c.conn.Range(ctx, stream, ">", 1, everything, func(m *bus.Msg) error {
 		seen = max(seen, m.Seq)
 		if _, err := topology.KeyOf(bucket, m.Subject); err != nil && m.Seq <= told {
-			return nil // of the outbox, and in the audit log
+			return nil // in the outbox, and already in the audit log
 		}
 		return c.copyTo(ctx, recoverRoot+stream+"."+m.Subject, m)
 	})
@@ -77,7 +80,7 @@ func (c *checker) remake(ctx context.Context, bucket string, seen uint64) error 
 	return c.writeBack(ctx, bucket, seen)
 }
 
-// told is the position up to which the audit log has what is in the outbox of a bucket.
+// told returns the position in a bucket's stream up to which the outbox was copied to the audit log.
 func (c *checker) told(ctx context.Context, stream string) (uint64, error) {
 	consumer, err := c.conn.JetStream().Consumer(ctx, stream, topology.ConsumerAudit)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {

@@ -8,12 +8,12 @@ import (
 	"plumbline.dev/services/internal/pagemarks"
 )
 
-// Report is what a check found.
+// Report holds the results of a check.
 type Report struct {
-	Repaired []string // what was derived again
-	Lost     []string // what cannot be derived
-	Accepted []string // what was lost and is accepted
-	// Notes are losses that nothing depends on, such as a part of a log.
+	Repaired []string // rebuilt from other streams
+	Lost     []string // not derivable
+	Accepted []string // lost and accepted
+	// Notes are losses without consequences, such as a part of a log.
 	Notes []string
 }
 
@@ -25,10 +25,10 @@ func (r *Report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// shown is how many losses an error names.
+// shown is the maximum number of losses to name in an error.
 const shown = 10
 
-// Err returns an error that names what is lost and what to do about it; nil if nothing is.
+// Err returns an error naming the losses and a remedy, or nil if there are none.
 func (r *Report) Err() error {
 	if len(r.Lost) == 0 {
 		return nil
@@ -40,7 +40,7 @@ func (r *Report) Err() error {
 	return fmt.Errorf("the store lost data: %s%s. To go on: %s", strings.Join(some, "; "), more, pagemarks.Remedy)
 }
 
-// Log writes what was found.
+// Log writes the results to a log.
 func (r *Report) Log(log *slog.Logger) {
 	for _, what := range r.Repaired {
 		log.Warn("the store was damaged or rolled back, and was repaired", "what", what)

@@ -12,7 +12,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// seen is the newest revision of a bucket that others name: entries, of which the newest is given, and consumers.
+// seen returns the newest revision of a bucket named by entries or consumers. The argument is the newest one named by
+// entries.
 func (c *checker) seen(ctx context.Context, bucket string, entries uint64) (uint64, error) {
 	stream := topology.BucketStream(bucket)
 	for _, d := range topology.Durables() {
@@ -31,22 +32,24 @@ func (c *checker) seen(ctx context.Context, bucket string, entries uint64) (uint
 	return entries, nil
 }
 
-// endLost reports a bucket that ends before a revision that others have seen. If named, what it lost was reported.
+// endLost reports a bucket ending before a revision named elsewhere. named states that its losses were reported
+// already.
 func (c *checker) endLost(ctx context.Context, bucket string, seen uint64, named bool) error {
 	at, err := c.standing(ctx, topology.BucketStream(bucket))
 	if err != nil || at.last >= seen || named {
 		return err
 	}
-	c.lost(fmt.Sprintf("%s ends at revision %d, and revisions up to %d were in use: what was written last is lost", bucket, at.last, seen),
+	c.lost(fmt.Sprintf("%s ends at revision %d, and revisions up to %d were in use: what was written last is lost",
+		bucket, at.last, seen),
 		func(ctx context.Context) error { return c.advance(ctx, bucket, seen) })
 	return nil
 }
 
-// fillAtOnce is how many messages are written at once to advance a bucket.
+// fillAtOnce is the number of messages to write at once when advancing a bucket.
 const fillAtOnce = 1000
 
-// advance makes the next revision of a bucket higher than one that others have seen: results name the revisions
-// that they were made from, and none may go back.
+// advance makes the next revision of a bucket higher than every revision named elsewhere. Results refer to the
+// revisions they were computed from, and these must not decrease.
 func (c *checker) advance(ctx context.Context, bucket string, seen uint64) error {
 	stream := topology.BucketStream(bucket)
 	at, err := c.standing(ctx, stream)
@@ -81,7 +84,7 @@ func (c *checker) advance(ctx context.Context, bucket string, seen uint64) error
 	return nil
 }
 
-// filler is a message that changes nothing.
+// filler returns a message without effect.
 func (c *checker) filler(ctx context.Context, bucket string) (bus.Outgoing, error) {
 	if bucket != topology.Devices {
 		return bus.Outgoing{Subject: topology.Outbox(bucket, proto.Account{}, proto.ID{}), Body: &proto.AuditOutbox{},

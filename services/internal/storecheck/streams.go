@@ -11,15 +11,15 @@ import (
 	"plumbline.dev/bus"
 )
 
-// standing is what a stream says of itself.
+// standing is the status of a stream reported by the server.
 type standing struct {
 	first, last uint64
 	messages    uint64
-	// end is the newest sequence that still has a message, 0: none.
+	// end is the newest sequence with a message; 0 if there is none.
 	end uint64
-	// missing are the sequences between first and last that have no message.
+	// missing are the sequences between first and last without a message.
 	missing []uint64
-	// unreadable are those of them that the server believes to have.
+	// unreadable are the missing ones with a message according to the server.
 	unreadable []uint64
 }
 
@@ -53,7 +53,7 @@ func standingOf(s jetstream.StreamState) standing {
 	return st
 }
 
-// holds reports whether the stream still has a message at a sequence.
+// holds reports whether the stream has a message at a sequence.
 func (s *standing) holds(seq uint64) bool {
 	_, gone := slices.BinarySearch(s.missing, seq)
 	return s.messages > 0 && seq >= s.first && seq <= s.last && !gone
@@ -62,8 +62,8 @@ func (s *standing) holds(seq uint64) bool {
 // everything is the last sequence of a range without an end.
 const everything = math.MaxUint64 >> 1
 
-// unread reads every matching message of a stream, and returns the subjects that the stream's index
-// names and of which nothing can be read: their message is in a damaged block. It may run while others write.
+// unread reads every matching message of a stream, and returns the subjects without a readable message despite an
+// entry in the stream's index: their messages are in a damaged block. It is safe during concurrent writes.
 func (c *checker) unread(ctx context.Context, stream, filter string, each func(*bus.Msg) error) ([]string, error) {
 	listed, err := c.conn.Subjects(ctx, stream, filter)
 	if err != nil {
@@ -78,12 +78,13 @@ func (c *checker) unread(ctx context.Context, stream, filter string, each func(*
 	}
 	var unread []string
 	for subject := range listed {
-		// It may have been deleted, or replaced, while the others were read.
+		// The message may have been deleted, or replaced, during the read.
 		_, err := c.conn.Last(ctx, stream, subject)
 		if err == nil {
 			continue
 		}
-		if again, err := c.conn.Subjects(ctx, stream, subject); err == nil && len(again) == 0 && !errors.Is(err, bus.ErrNotFound) {
+		again, err := c.conn.Subjects(ctx, stream, subject)
+		if err == nil && len(again) == 0 && !errors.Is(err, bus.ErrNotFound) {
 			continue
 		}
 		unread = append(unread, subject)

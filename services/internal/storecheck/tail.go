@@ -14,12 +14,11 @@ import (
 	"plumbline.dev/services/evaluator/fold"
 )
 
-// newestRead is how many of the log's newest messages are read at a start: older ones are read by those who ask
-// for the history alone.
+// newestRead is the number of messages to check at the end of the log at a start. Older ones are read only for
+// requests about the history.
 const newestRead = 10_000
 
-// readable reads the newest messages of the log and finds those that cannot be read: the server would skip them in
-// silence.
+// readable reads the newest messages of the log and finds the unreadable ones: the server would silently skip them.
 func (c *checker) readable(ctx context.Context, log standing) (standing, error) {
 	if log.messages == 0 {
 		return log, nil
@@ -54,20 +53,20 @@ func (c *checker) readable(ctx context.Context, log standing) (standing, error) 
 	return log, nil
 }
 
-// noteUnreadable notes what [checker.readable] found, once the entries among it were written again.
+// noteUnreadable records the result of [checker.readable], after the entries among the messages were written again.
 func (c *checker) noteUnreadable(ctx context.Context, log standing) error {
 	bad := log.unreadable
 	newest := strconv.FormatUint(bad[len(bad)-1], 10)
 	if err := c.conn.SetNote(ctx, topology.PostureLog, bus.NoteUnreadable, newest); err != nil {
 		return err
 	}
-	c.report.note("POSTURE_LOG: %d messages cannot be read, the first is %d and the last %s; followers that have not seen them "+
-		"take a new state", len(bad), bad[0], newest)
+	c.report.note("POSTURE_LOG: %d messages cannot be read, the first is %d and the last %s; "+
+		"followers that have not seen them take a new state", len(bad), bad[0], newest)
 	return nil
 }
 
-// newestEntry makes sure that the log's newest entry has its changes: a truncated log may lack some.
-// Then the entry is written again, with the missing changes.
+// newestEntry checks the changes of the log's newest entry: a truncated log may lack some. In this case it writes the
+// entry again, with the missing changes.
 func (c *checker) newestEntry(ctx context.Context, log standing) error {
 	if log.end == 0 {
 		return nil
@@ -78,7 +77,7 @@ func (c *checker) newestEntry(ctx context.Context, log standing) error {
 	}
 	summary, err := proto.ParseSummary(m.Header.Get(proto.HeaderSummary))
 	if err != nil {
-		return nil //nolint:nilerr // an entry of a writer that counts no changes
+		return nil //nolint:nilerr // an entry of a writer without a count of changes
 	}
 	names := 0
 	for _, change := range told {
@@ -89,13 +88,13 @@ func (c *checker) newestEntry(ctx context.Context, log standing) error {
 	}
 	entry := new(proto.Entry)
 	if err := m.Decode(entry); err != nil {
-		return nil //nolint:nilerr // the state reports it
+		return nil //nolint:nilerr // reported by the state
 	}
 	before, err := c.entryBefore(ctx, m.Subject, m.Seq)
 	if err != nil {
 		return err
 	}
-	// The state may have a newer entry of the page, that was cut off as well.
+	// The state may have a newer entry of the page, cut off from the log as well.
 	if newer, err := c.conn.Last(ctx, topology.PostureState, m.Subject); err == nil {
 		if e := new(proto.Entry); newer.Decode(e) == nil && e.EvaluatedAt > entry.EvaluatedAt {
 			entry = e
@@ -111,8 +110,8 @@ func (c *checker) newestEntry(ctx context.Context, log standing) error {
 	return nil
 }
 
-// lastBatch is the entry that the message at the end of the log belongs to, and those of its changes that the log
-// has. The entry is nil if the log no longer has it.
+// lastBatch returns the entry of the batch at the end of the log, and its changes still in the log. The entry is nil
+// if the log no longer has it.
 func (c *checker) lastBatch(ctx context.Context, end uint64) (entry *bus.Msg, told []fold.Change, err error) {
 	for seq := end; seq > 0 && end-seq < topology.MaxBatch; seq-- {
 		m, err := c.conn.At(ctx, topology.PostureLog, seq)
@@ -127,18 +126,18 @@ func (c *checker) lastBatch(ctx context.Context, end uint64) (entry *bus.Msg, to
 		}
 		ref, err := topology.ParseChange(m.Subject)
 		if err != nil {
-			return nil, nil, nil //nolint:nilerr // not ours
+			return nil, nil, nil //nolint:nilerr // a foreign message
 		}
 		var change proto.Change
 		if err := m.Decode(&change); err != nil {
-			return nil, nil, nil //nolint:nilerr // its readers report it
+			return nil, nil, nil //nolint:nilerr // reported by its readers
 		}
 		told = append(told, fold.Change{Check: ref.Check, Outcome: ref.Outcome, Devices: change.Devices})
 	}
 	return nil, nil, nil
 }
 
-// entryBefore is a page's newest entry before a sequence, nil if the log has none.
+// entryBefore returns a page's newest entry before a sequence, or nil if the log has none.
 func (c *checker) entryBefore(ctx context.Context, subject string, seq uint64) (*proto.Entry, error) {
 	var last *bus.Msg
 	err := c.conn.Range(ctx, topology.PostureLog, subject, 1, seq-1, func(m *bus.Msg) error { last = m; return nil })
@@ -147,13 +146,14 @@ func (c *checker) entryBefore(ctx context.Context, subject string, seq uint64) (
 	}
 	entry := new(proto.Entry)
 	if err := last.Decode(entry); err != nil {
-		return nil, nil //nolint:nilerr // as if there were none
+		return nil, nil //nolint:nilerr // treated as missing
 	}
 	return entry, nil
 }
 
-// commit writes an entry to the log with the changes that lead to it, but for those that were told.
-func (c *checker) commit(ctx context.Context, subject string, before, after *proto.Entry, told []fold.Change, expect uint64) error {
+// commit writes an entry to the log with the changes from the previous entry, except those in told.
+func (c *checker) commit(ctx context.Context, subject string, before, after *proto.Entry, told []fold.Change,
+	expect uint64) error {
 	page, err := topology.ParsePage(subject)
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (c *checker) commit(ctx context.Context, subject string, before, after *pro
 	}
 	_, err = c.conn.Commit(ctx, batch)
 	if errors.Is(err, bus.ErrConflict) {
-		return nil // an evaluator was first, with something newer
+		return nil // an evaluator came first with a newer entry
 	}
 	if err != nil {
 		return fmt.Errorf("write the entry of %s again: %w", subject, err)
@@ -178,7 +178,7 @@ func (c *checker) commit(ctx context.Context, subject string, before, after *pro
 	return nil
 }
 
-// without are changes without the devices that others name for the same check and outcome.
+// without returns the changes without the devices named in told for the same check and outcome.
 func without(all, told []fold.Change) (out []fold.Change) {
 	type key struct {
 		check   proto.ID

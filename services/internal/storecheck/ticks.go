@@ -8,8 +8,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// ticks makes sure that the next tick is newer than those of the entries: a poll of an older tick counts for
-// nothing. Ticks themselves can be spared: the scheduler makes one for each integration that has none.
+// ticks ensures that the next tick is newer than the ticks of the entries: a poll for an older tick is ignored. Lost
+// ticks need no repair: the scheduler creates one for each integration without a tick.
 func (c *checker) ticks(ctx context.Context) error {
 	ticks, err := c.standing(ctx, topology.PostureTicks)
 	if err != nil || c.newest.tick <= ticks.last {
