@@ -73,8 +73,8 @@ type commitAnswer struct {
 // commitOnce sends a batch. Only the first and the last message request a reply. The reply to the first detects a
 // rejected batch before the rest is sent.
 func (c *Conn) commitOnce(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
-	// Users of a stream share the ids of its open batches. Others may know the ids of the past, which are in the headers
-	// of what was stored, and must not be able to guess the next: they could commit a part of the batch.
+	// All users of a stream share one set of batch ids. Past ids are visible in the headers of stored messages. The next
+	// one must not be predictable: another user could commit a part of the batch.
 	batch := crand.Text()
 	for i, m := range msgs {
 		m.Header.Set("Nats-Batch-Id", batch)

@@ -11,9 +11,9 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// StopDeliveries removes a follower's push consumers and leaves its position, which is in a pull consumer. No message
-// of a push consumer can reach a follower: it stays in the account of the copies. There the consumer can take messages
-// of another follower, even after its owner was revoked and disconnected.
+// StopDeliveries removes a follower's push consumers. Its position is kept in a pull consumer, which remains. The
+// messages of a push consumer never reach a follower, because they stay in the account of the copies. There, however,
+// the consumer can take messages of another follower, even after its owner was revoked and disconnected.
 func (a *Authority) StopDeliveries(ctx context.Context, url, name string, more ...nats.Option) error {
 	var allow []string
 	for _, on := range consumersOf(name) {
@@ -25,7 +25,8 @@ func (a *Authority) StopDeliveries(ctx context.Context, url, name string, more .
 	if err != nil {
 		return err
 	}
-	nc, err := nats.Connect(url, append([]nats.Option{nats.Name("plumbline-authority"), nats.UserJWTAndSeed(token, seed)}, more...)...)
+	options := append([]nats.Option{nats.Name("plumbline-authority"), nats.UserJWTAndSeed(token, seed)}, more...)
+	nc, err := nats.Connect(url, options...)
 	if err != nil {
 		return fmt.Errorf("connect to NATS at %s: %w", url, err)
 	}
@@ -38,7 +39,7 @@ func (a *Authority) StopDeliveries(ctx context.Context, url, name string, more .
 	return nil
 }
 
-// consumersOf are the consumers that a follower may make, as "STREAM.name".
+// consumersOf returns the consumers a follower may create, as "STREAM.name".
 func consumersOf(follower string) []string {
 	var all []string
 	for _, stream := range topology.Mirrors(topology.Options{}) {
@@ -49,7 +50,7 @@ func consumersOf(follower string) []string {
 	return all
 }
 
-// stopDelivery removes a consumer if it is there and delivers to a subject.
+// stopDelivery removes a consumer if it exists and delivers to a subject.
 func stopDelivery(ctx context.Context, nc *nats.Conn, on string) error {
 	m, err := nc.RequestWithContext(ctx, "$JS.API.CONSUMER.INFO."+on, nil)
 	if err != nil {

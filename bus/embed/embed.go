@@ -113,7 +113,7 @@ func serverOptions(cfg Config, authority *creds.Authority) (*server.Options, err
 		MaxPending: 64 << 20,
 		// A client lost without closing its connection is detected within 15 s, a server within 6 s.
 		PingInterval: 5 * time.Second, MaxPingsOut: 2,
-		// Connections that do not log in are closed after two seconds, and leave the store its files.
+		// Connections without a login are closed after 2 s, so they cannot use up the file descriptors of the store.
 		MaxConn: openfiles.Share(8), AuthTimeout: 2,
 	}
 	if cfg.Addr != "" {
