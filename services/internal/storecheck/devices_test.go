@@ -48,7 +48,7 @@ func runRegistry(t *testing.T, s *embed.Server) (r *registry.Service, stop func(
 
 func (f *fleet) do(c *proto.Command) proto.CommandAnswer {
 	f.t.Helper()
-	inbox := f.api.NATS().NewInbox()
+	inbox := f.api.CommandInbox()
 	answers, err := f.api.NATS().SubscribeSync(inbox)
 	if err != nil {
 		f.t.Fatal(err)
