@@ -101,7 +101,7 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 	}
 	var m *Msg
 	if r.Header == nil {
-		m, err = &Msg{Subject: subject, Header: nats.Header{badHeader: {"?"}}, Data: r.Data}, nil
+		m = c.lastBroken(ctx, stream, subject, r.Data)
 	} else {
 		m, err = fromDirect(r)
 	}
@@ -113,6 +113,16 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 	}
 	m.Stream = stream
 	return m, nil
+}
+
+// lastBroken returns the newest message of a subject whose headers cannot be read, and with them its sequence. Only the
+// leader tells the sequence apart from the headers. Without it nobody could write behind the message. It is 0 for a
+// role that may not ask the leader.
+func (c *Conn) lastBroken(ctx context.Context, stream, subject string, data []byte) *Msg {
+	if m, err := c.LeaderLast(ctx, stream, subject); err == nil {
+		return m
+	}
+	return &Msg{Subject: subject, Header: nats.Header{badHeader: {"?"}}, Data: data}
 }
 
 // Watch calls apply with the newest value of every matching key, in order of revision, and then with each later

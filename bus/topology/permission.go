@@ -46,6 +46,8 @@ func grants(r Role) grant {
 			read: []watch{bucketWatch(Config, integrations)},
 			last: []string{PostureTicks + " " + tickRoot + "*.*"},
 			list: []string{PostureTicks},
+			// A tick whose headers cannot be read has its sequence from the leader only.
+			after: []string{PostureTicks},
 		}
 	case Registry:
 		return grant{
@@ -70,10 +72,11 @@ func grants(r Role) grant {
 		return grant{
 			durables: []string{PostureScores + " " + ConsumerEvaluate, BucketStream(Devices) + " " + ConsumerPageChanges,
 				BucketStream(Config) + " " + ConsumerConfigChanges},
-			read: []watch{bucketWatch(Config, integrations, checks), {PostureState, []string{AllLogs}}},
-			get:  []string{Devices, Config},
-			list: []string{BucketStream(Devices), PostureLog, PostureState},
-			last: []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+			read:  []watch{bucketWatch(Config, integrations, checks), {PostureState, []string{AllLogs}}},
+			get:   []string{Devices, Config},
+			list:  []string{BucketStream(Devices), PostureLog, PostureState},
+			last:  []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
+			after: []string{PostureLog},
 		}
 	case Exchange:
 		return grant{
@@ -109,7 +112,7 @@ func grants(r Role) grant {
 			list: []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
 			last: []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs,
 				AuditOutbox + " " + outboxes(actions)},
-			after:  []string{AuditLog, PostureLog, AccessLogs},
+			after:  []string{AuditLog, PostureLog, AccessLogs, PostureTicks, AuditOutbox},
 			ranges: []string{AuditLog, PostureLog, AccessLogs, BucketStream(Sessions)},
 			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},
 		}
