@@ -93,6 +93,33 @@ const (
 	KindClaim Kind = "claim"
 )
 
+// Kinds returns all kinds.
+func Kinds() []Kind {
+	return []Kind{KindIntegration, KindCheck, KindApplication, KindPolicy, KindGroup, KindIDP, KindTag, KindZone,
+		KindOrganization, KindClaim}
+}
+
+// KeyPatterns returns filters, one for each kind of key that a bucket has.
+func KeyPatterns(bucket string) []string {
+	switch bucket {
+	case Devices:
+		return []string{AllPageKeys, CursorKey}
+	case Config:
+		var all []string
+		for _, k := range Kinds() {
+			all = append(all, ConfigKeys(k))
+		}
+		return all
+	case Tokens:
+		return []string{AllServiceTokenKeys, AllTokenSeenKeys, AllAPITokenKeys, AllAPITokenUsedKeys}
+	case Keys:
+		return []string{SigningKeyKeys, RotationKey}
+	case Sessions:
+		return []string{AllSessionKeys, AllUserKeys, AllUsedKeys}
+	}
+	return nil
+}
+
 // ConfigKey returns the key of a configured resource, in CONFIG.
 func ConfigKey(a proto.Account, kind Kind, id proto.ID) string {
 	return a.String() + "." + string(kind) + "." + id.String()
@@ -159,6 +186,9 @@ func APITokenKey(a proto.Account, secretHash []byte) string {
 
 // APITokenUsedKey returns the key of the approximate time of an API token's last use, in TOKENS.
 func APITokenUsedKey(a proto.Account, id proto.ID) string { return a.String() + ".used." + id.String() }
+
+// AllAPITokenUsedKeys matches when the API tokens of every account were last used.
+const AllAPITokenUsedKeys = "*.used.*"
 
 // AllAPITokenKeys matches the API tokens of every account.
 const AllAPITokenKeys = "*.api.*"

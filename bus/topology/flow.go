@@ -23,6 +23,9 @@ func (f Flow) told() bool { return strings.HasPrefix(f.wildcard, answerRoot) }
 // wildcardOf returns the part of such a flow addressed to a role.
 func (f Flow) wildcardOf(to Role) string { return strings.Replace(f.wildcard, "*", string(to), 1) }
 
+// Wildcard returns the subject as a filter. It is empty for a row that is sourced from another one.
+func (f Flow) Wildcard() string { return f.wildcard }
+
 // Flows returns the table.
 func Flows() []Flow {
 	return []Flow{
