@@ -22,17 +22,17 @@ func (s *Store) FreshTokens(ctx context.Context) error {
 }
 
 type follower interface {
+	Revision() uint64
 	AwaitRevision(ctx context.Context, revision uint64) error
 }
 
-// UpToDate asks the bucket's leader for its position and waits until the view has reached it. The newest message of a
-// bucket is never superseded, so a view of all keys always reaches it.
+// UpToDate asks the bucket's leader for its position and waits until the view has reached it.
 func UpToDate(ctx context.Context, bucket *LeaderPosition, v follower) error {
 	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
 	defer cancel()
 	revision, err := bucket.newest(ctx)
 	if err == nil {
-		err = v.AwaitRevision(ctx, revision)
+		err = bucket.reached(ctx, v, revision)
 	}
 	if err != nil {
 		return &unavailableError{"the configuration is temporarily unavailable: try again", err}

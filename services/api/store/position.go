@@ -15,6 +15,8 @@ import (
 // at most one request is in flight. It is safe for concurrent use.
 type LeaderPosition struct {
 	ask func(context.Context) (uint64, error)
+	// after returns the first revision of the bucket after another one, or 0 if there is none.
+	after func(ctx context.Context, revision uint64) (uint64, error)
 
 	mu     sync.Mutex
 	asking bool
@@ -36,7 +38,31 @@ func NewLeaderPosition(conn *bus.Conn, bucket string) *LeaderPosition {
 		}
 		at, err := conn.Position(ctx, topology.BucketStream(bucket))
 		return at.Last, err
+	}, after: func(ctx context.Context, revision uint64) (uint64, error) {
+		return conn.NextAfter(ctx, topology.BucketStream(bucket), topology.BucketSubject(bucket, ">"), revision)
 	}}
+}
+
+// usualDelay is how long a view may take before the leader is asked what the view lacks.
+const usualDelay = 100 * time.Millisecond
+
+// reached waits until the view has seen everything in the bucket up to a revision. The newest message of the bucket's
+// stream may belong to the audit log's outbox, which is in the same stream and which no view sees.
+func (c *LeaderPosition) reached(ctx context.Context, v follower, revision uint64) error {
+	short, cancel := context.WithTimeout(ctx, usualDelay)
+	defer cancel()
+	if v.AwaitRevision(short, revision) == nil {
+		return nil
+	}
+	for {
+		next, err := c.after(ctx, v.Revision())
+		if err != nil || next == 0 || next > revision {
+			return err
+		}
+		if err := v.AwaitRevision(ctx, next); err != nil {
+			return err
+		}
+	}
 }
 
 // newest returns a revision that is at least that of every write acknowledged before the call.

@@ -40,6 +40,13 @@ func (p *Progress) Await(ctx context.Context) error {
 	return p.await(ctx, "complete", func() bool { return p.complete })
 }
 
+// Revision returns the newest revision that the view has seen.
+func (p *Progress) Revision() uint64 {
+	p.Mu.RLock()
+	defer p.Mu.RUnlock()
+	return p.revision
+}
+
 // AwaitRevision waits until the view has reached a revision.
 func (p *Progress) AwaitRevision(ctx context.Context, revision uint64) error {
 	return p.await(ctx, fmt.Sprintf("at revision %d", revision), func() bool { return p.revision >= revision })
