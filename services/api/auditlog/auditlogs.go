@@ -2,6 +2,7 @@ package auditlog
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -67,7 +68,7 @@ func (s *API) listEntries(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		pages := (total + q.perPage - 1) / q.perPage
 		info.TotalCount, info.TotalPages = &total, &pages
 	}
-	return v4.Response{Result: views, Info: info}, nil
+	return v4.Response{Result: views, Info: info, Messages: r.unreadable}, nil
 }
 
 // acquire waits until the request may read the log; done releases its place.
@@ -109,6 +110,18 @@ type reader struct {
 	scanned     int                          // events read
 	found       []uint64                     // sequences on the page
 	seen        map[proto.ID]bool            // events read: the log may have an event twice (store/relay.go)
+	unreadable  []v4.Notice
+}
+
+// maxNotices bounds the unreadable events that one answer names.
+const maxNotices = 20
+
+// noteUnreadable tells the client of an event that cannot be read: it may be one that the client asked for.
+func (r *reader) noteUnreadable(seq uint64) {
+	if len(r.unreadable) < maxNotices {
+		r.unreadable = append(r.unreadable, v4.Notice{Code: v4.CodeUnreadable,
+			Message: fmt.Sprintf("the event at sequence %d of the audit log cannot be read and is left out", seq)})
+	}
 }
 
 // storedLater is how long after its own time an event may have been stored, since events wait while the log cannot be
@@ -197,6 +210,7 @@ func (r *reader) read(ctx context.Context, first, last uint64, give func(uint64)
 			var e proto.AuditEvent
 			if err := m.Decode(&e); err != nil {
 				r.s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+				r.noteUnreadable(m.Seq)
 				return nil
 			}
 			if r.seen[e.ID] {

@@ -66,7 +66,8 @@ func resultOperations() openapi.Operations {
 			Summary: "Read the posture log, oldest first",
 			Details: "One line for every result of every device evaluated in a period, with the field names of the dataset " +
 				"device_posture_results. " +
-				"Each line has a cursor (x_cursor), and so has the trailer X-Cursor. The next request continues after it.",
+				"Each line has a cursor (x_cursor), and so has the trailer X-Cursor. The next request continues after it. " +
+				"An entry that cannot be read is a line with x_unreadable, x_sequence and x_cursor only.",
 			Query: openapi.Parameters(openapi.PeriodParams("of the evaluation"), []openapi.Parameter{byCheck, outcome, cursor,
 				{Name: "device", Description: "Filter by device.", Schema: openapi.UUID(), Repeated: true},
 				{Name: "integration", Description: "Filter by integration.", Schema: openapi.UUID(), Repeated: true}}),

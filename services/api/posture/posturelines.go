@@ -54,13 +54,15 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 		return nil
 	}
 	ref, err := topology.ParsePage(m.Subject)
-	if err != nil || !wants(q.integrations, ref.Integration) {
-		return err
+	if err != nil {
+		return l.unreadable(m, ref, err)
+	}
+	if !wants(q.integrations, ref.Integration) {
+		return nil
 	}
 	var e proto.Entry
 	if err := m.Decode(&e); err != nil {
-		l.s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
-		return nil
+		return l.unreadable(m, ref, err)
 	}
 	checks := make([]usedCheck, len(e.Checks))
 	for n, used := range e.Checks {
@@ -88,6 +90,25 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 		}
 	}
 	// Flush before reading more, so that a slow client delays only itself.
+	return l.out.Flush()
+}
+
+// unreadableLine stands for an entry that cannot be read. It may have results that the client asked for.
+type unreadableLine struct {
+	Timestamp   v4.Timestamp `json:"Timestamp"` // when the entry was stored
+	Unreadable  bool         `json:"x_unreadable"`
+	Sequence    uint64       `json:"x_sequence"` // of the entry in the log
+	Integration proto.ID     `json:"x_integration_id,omitzero"`
+	Cursor      string       `json:"x_cursor"`
+}
+
+func (l *postureLines) unreadable(m *bus.Msg, ref topology.PageRef, err error) error {
+	l.s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+	if m.Seq == l.query.after.seq || !ref.Integration.IsZero() && !wants(l.query.integrations, ref.Integration) {
+		return nil // the client has its line, or asked for another integration
+	}
+	l.out.Line(&unreadableLine{Timestamp: v4.Timestamp(proto.At(m.Time)), Unreadable: true, Sequence: m.Seq,
+		Integration: ref.Integration, Cursor: logCursor{m.Seq, -1}.String()})
 	return l.out.Flush()
 }
 

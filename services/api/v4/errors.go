@@ -56,6 +56,7 @@ const (
 	CodeTooLarge           = 10413
 	CodeMediaType          = 10415
 	CodePartOfPeriod       = 10206 // code of a message
+	CodeUnreadable         = 10207 // code of a message
 	CodeInternal           = 10500
 	CodeUnavailable        = 10503
 )

@@ -26,6 +26,9 @@ type PostureLine struct {
 	Reason  string `json:"x_reason"`
 	Tick    uint64 `json:"x_tick"`
 	Cursor  string `json:"x_cursor"`
+	// Unreadable reports an entry of the log that cannot be read, at Sequence. Its results are not known.
+	Unreadable bool   `json:"x_unreadable"`
+	Sequence   uint64 `json:"x_sequence"`
 }
 
 // PostureQuery selects lines of the posture log. A zero member selects any.

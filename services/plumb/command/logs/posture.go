@@ -3,6 +3,7 @@ package logs
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"plumbline.dev/services/internal/cli"
@@ -39,6 +40,9 @@ func (c *postureLog) Run(ctx context.Context, t *cli.Terminal) error {
 		for entry, err := range cl.PostureLog(ctx, &q) {
 			if err == nil {
 				v := &entry.Value
+				if v.Unreadable {
+					v.Reason, v.CheckName = "unreadable", fmt.Sprintf("entry %d of the log cannot be read", v.Sequence)
+				}
 				err = out.Line(entry.Raw, render.Moment(&v.At), v.Device, v.Outcome, v.Reason,
 					render.Number(v.Received.Score), render.OrDash(cmp.Or(v.Host, v.Email)), v.CheckName)
 			}
