@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"plumbline.dev/services/api/resource"
+	"plumbline.dev/services/api/v4"
 )
 
 // The first resource with a name comes without a message. A second one comes with a message that names the first,
@@ -34,22 +35,31 @@ func TestASecondResourceOfAName(t *testing.T) {
 		if strings.HasSuffix(c.path, "/integration") {
 			method = http.MethodPatch
 		}
-		made := y.do("POST", c.path, other)
+		ask := func(method, path string, body any) response {
+			req := y.request(method, y.path(path), body)
+			req.Header.Set(v4.HeaderMessages, "1")
+			return y.raw(req)
+		}
+		made := ask("POST", c.path, other)
 		one := c.path + "/" + text(resultOf(t, made), "id")
 		var says []string
 		for _, n := range []string{"a", "b"} {
-			r := y.do("POST", c.path, c.body(n))
+			r := ask("POST", c.path, c.body(n))
 			if r.Status/100 != 2 {
 				t.Fatalf("%s: %d %s", c.path, r.Status, r.Body)
 			}
 			says = append(says, r.says(resource.CodeSameName))
 		}
-		renamed := y.do(method, one, with2(c.body("c"), "name", "twice"))
-		again := y.do(method, one, with2(c.body("c"), "name", "twice"))
+		renamed := ask(method, one, with2(c.body("c"), "name", "twice"))
+		again := ask(method, one, with2(c.body("c"), "name", "twice"))
 		if says = append(says, renamed.says(resource.CodeSameName), again.says(resource.CodeSameName)); renamed.Status != 200 || again.Status != 200 ||
 			made.says(resource.CodeSameName) != "" || says[0] != "" || !strings.Contains(says[1], `with the name "twice": `) ||
 			!strings.Contains(says[2], `with the name "twice": `) || says[3] != "" {
 			t.Errorf("%s: %d %d %q %s", c.path, renamed.Status, again.Status, says, renamed.Body)
+		}
+		// Cloudflare's SDK for Go v0 reads messages about these as strings, and fails on an object.
+		if r := y.do("POST", c.path, c.body("d")); strings.HasPrefix(c.path, "/access/") && r.says(resource.CodeSameName) != "" {
+			t.Errorf("%s: a message that was not asked for: %s", c.path, r.Body)
 		}
 	}
 }

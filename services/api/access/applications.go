@@ -131,7 +131,7 @@ func (s *API) createApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 	app := proto.Application{ID: proto.NewID(), AUD: NewAUD(), CreatedAt: now, UpdatedAt: now, Zone: c.Zone}
 	a, err := s.saveApplication(ctx, c, body, &app, catalog.Record[proto.Application]{})
 	a.Status = http.StatusCreated
-	a.Messages = s.sameApplicationName(c, &app)
+	a.Asked = s.sameApplicationName(c, &app)
 	return a, err
 }
 
@@ -158,7 +158,7 @@ func (s *API) updateApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 		Policies:  old.Value.Policies, Zone: old.Value.Zone}
 	a, err := s.saveApplication(ctx, c, body, &app, old)
 	if app.Name != old.Value.Name {
-		a.Messages = s.sameApplicationName(c, &app)
+		a.Asked = s.sameApplicationName(c, &app)
 	}
 	return a, err
 }

@@ -142,7 +142,7 @@ func (s *API) createServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 		s.sawToken(ctx, revision)
 	}
 	return v4.Response{Status: http.StatusCreated, Result: s.viewServiceToken(key, &t, secret), Revision: revision,
-		Messages: s.sameServiceTokenName(c, &t)}, err
+		Asked: s.sameServiceTokenName(c, &t)}, err
 }
 
 // sawToken waits until this replica sees a new token, so that rules about it in the next requests are not reported as
@@ -200,7 +200,7 @@ func (s *API) changeServiceToken(ctx context.Context, c *v4.Call,
 		}
 		a := v4.Response{Result: s.viewServiceToken(old.Key, &t, secret), Revision: revision}
 		if t.Name != old.Value.Name {
-			a.Messages = s.sameServiceTokenName(c, &t)
+			a.Asked = s.sameServiceTokenName(c, &t)
 		}
 		return a, err
 	}

@@ -221,7 +221,7 @@ func (k *Kind[T, M]) changed(ctx context.Context, c *v4.Call, status int, t, old
 	}
 	meta := k.Meta(c.Account, t)
 	if meta.Name != "" && (old == nil || k.Meta(c.Account, old).Name != meta.Name) {
-		r.Messages = SameName(k.Name, meta.Name, meta.ID, Items(k.Items(c.Account), func(o catalog.Record[T]) string {
+		r.Asked = SameName(k.Name, meta.Name, meta.ID, Items(k.Items(c.Account), func(o catalog.Record[T]) string {
 			other := k.Meta(c.Account, o.Value)
 			return c.Visible(other.Zone, other.Name)
 		}))

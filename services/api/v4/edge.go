@@ -114,6 +114,9 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, methods map[string]
 	if err != nil {
 		return err
 	}
+	if r.Header.Get(HeaderMessages) != "" {
+		a.Messages = append(a.Messages, a.Asked...)
+	}
 	return a.Write(w)
 }
 

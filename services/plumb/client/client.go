@@ -169,6 +169,7 @@ func (c *Client) callIf(ctx context.Context, method, path, match string, body an
 		return nil, "", err
 	}
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set(headerMessages, "1")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -257,3 +258,6 @@ func decode[T any](raw json.RawMessage, err error) (T, error) {
 	}
 	return v, nil
 }
+
+// headerMessages asks the control plane for every message about a response.
+const headerMessages = "X-Plumbline-Messages"
