@@ -15,7 +15,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// A file that may not grow stands for a full disk.
+// A file that may not grow stands for a full disk. The limit is above the size of the log that go test keeps of opened
+// files, and below the size of the store's blocks.
 func TestWatchTellsOfAStoreThatCannotBeWritten(t *testing.T) {
 	s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir()})
 	if err != nil {
@@ -31,7 +32,7 @@ func TestWatchTellsOfAStoreThatCannotBeWritten(t *testing.T) {
 	}
 	defer c.Close()
 	stream := topology.Streams(topology.Options{})[0]
-	stream.MaxMsgsPerSubject = -1
+	stream.MaxMsgsPerSubject, stream.MaxBytes = -1, -1
 	if _, err := c.JetStream().CreateStream(t.Context(), stream); err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +42,11 @@ func TestWatchTellsOfAStoreThatCannotBeWritten(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 256 << 10, Max: was.Max}); err != nil {
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4 << 20, Max: was.Max}); err != nil {
 		t.Fatal(err)
 	}
 	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was)
-	subject, body := "posture.tick.a.b", make([]byte, 64<<10)
+	subject, body := "posture.tick.a.b", make([]byte, 512<<10)
 	bustest.Eventually(t, "Watch tells of a store that cannot be written", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
