@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrStop, returned by the function passed to [Conn.Range], ends the reading without an error.
+// ErrStop ends the reading without an error if the function passed to [Conn.Range] returns it.
 var ErrStop = errors.New("stop reading")
 
 // Range calls apply, in order, with each message of a subject, or of the subjects matching a wildcard, from sequence
