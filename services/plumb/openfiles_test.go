@@ -155,13 +155,13 @@ func stranger(ctx context.Context, addr string) {
 	for ctx.Err() == nil {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 		if err != nil {
-			time.Sleep(10 * time.Millisecond)
+			<-time.After(10 * time.Millisecond)
 			continue
 		}
 		closed := context.AfterFunc(ctx, func() { c.Close() })
 		_, _ = io.Copy(io.Discard, c)
 		closed()
 		c.Close()
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 	}
 }

@@ -85,7 +85,7 @@ func release(ctx context.Context, out, only string, images bool) error {
 			return err
 		}
 		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(content), name)
-		fmt.Println(filepath.Join(out, name))
+		fmt.Fprintln(os.Stdout, filepath.Join(out, name))
 	}
 	if err := os.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(sums.String()), 0o644); err != nil {
 		return err
@@ -191,7 +191,7 @@ func buildImages(ctx context.Context, src source) error {
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("image %s: %w", tag, err)
 		}
-		fmt.Println(tag)
+		fmt.Fprintln(os.Stdout, tag)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 )
 
 const (
+	// TypeSelfHosted is the type of the applications that the gateway serves.
 	TypeSelfHosted         = "self_hosted"
 	defaultSessionDuration = "24h"
 )

@@ -15,8 +15,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// commands sends commands to the registry and collects its answers. It must be used by one goroutine only.
-type commands struct {
+// Commands sends commands to the registry and collects its answers. It must be used by one goroutine only.
+type Commands struct {
 	s       *API
 	account proto.Account
 	inbox   string // command n is answered at inbox.n
@@ -38,18 +38,18 @@ type sentCommand struct {
 const commandsInFlight = 8
 
 // NewCommands subscribes to the registry's answers. The caller must call Close on the result.
-func (s *API) NewCommands(a proto.Account) (*commands, error) {
+func (s *API) NewCommands(a proto.Account) (*Commands, error) {
 	inbox := s.store.Conn.CommandInbox()
 	answers, err := s.store.Conn.NATS().SubscribeSync(inbox + ".*")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the registry's answers: %w", err)
 	}
-	return &commands{s: s, account: a, inbox: inbox, answers: answers, waiting: map[int]sentCommand{},
+	return &Commands{s: s, account: a, inbox: inbox, answers: answers, waiting: map[int]sentCommand{},
 		refused: func(int, proto.Refusal) {}, more: func(int) {}}, nil
 }
 
 // send stores a command; it waits while too many are unanswered. lines holds the line number of each device.
-func (c *commands) send(ctx context.Context, command *proto.Command, lines map[proto.ID]int) error {
+func (c *Commands) send(ctx context.Context, command *proto.Command, lines map[proto.ID]int) error {
 	for len(c.waiting) >= commandsInFlight {
 		if err := c.receive(ctx); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (c *commands) send(ctx context.Context, command *proto.Command, lines map[p
 }
 
 // receive waits for the next answer.
-func (c *commands) receive(ctx context.Context) error {
+func (c *Commands) receive(ctx context.Context) error {
 	bounded, cancel := context.WithTimeoutCause(ctx, c.s.answerTimeout, errNoAnswer)
 	defer cancel()
 	for {
@@ -103,7 +103,7 @@ func (c *commands) receive(ctx context.Context) error {
 
 // whole handles the rejection of a whole command: each of its devices is rejected, or the request itself if no device
 // has a line.
-func (c *commands) whole(sent sentCommand, why *proto.Error) error {
+func (c *Commands) whole(sent sentCommand, why *proto.Error) error {
 	switch {
 	case why == nil:
 		return nil
@@ -118,7 +118,7 @@ func (c *commands) whole(sent sentCommand, why *proto.Error) error {
 }
 
 // finish waits until every command is answered.
-func (c *commands) finish(ctx context.Context) error {
+func (c *Commands) finish(ctx context.Context) error {
 	for len(c.waiting) > 0 {
 		if err := c.receive(ctx); err != nil {
 			return err
@@ -128,4 +128,4 @@ func (c *commands) finish(ctx context.Context) error {
 }
 
 // Close ends the subscription to answers.
-func (c *commands) Close() { _ = c.answers.Unsubscribe() }
+func (c *Commands) Close() { _ = c.answers.Unsubscribe() }

@@ -39,7 +39,7 @@ func operations() openapi.Operations {
 				"application/json":     openapi.List(openapi.Schema{}).Describe("An array of such objects."),
 			},
 		},
-		"GET /plumbline/devices/{id}":    {Summary: "Get an enrolled device", Result: openapi.Of[deviceView]()},
+		"GET /plumbline/devices/{id}":    {Summary: "Get an enrolled device", Result: openapi.Of[EnrolledDevice]()},
 		"DELETE /plumbline/devices/{id}": {Summary: "Remove a device", Result: openapi.Of[v4.IDOnly]()},
 		"GET /devices/physical-devices": {
 			Summary: "List devices", Result: openapi.List(openapi.Of[physicalView]()), Info: openapi.Of[v4.CursorInfo](),

@@ -25,8 +25,8 @@ func (s *API) Routes() []v4.Route {
 	})
 }
 
-// deviceView is an enrolled device in a response.
-type deviceView struct {
+// EnrolledDevice is an enrolled device in a response.
+type EnrolledDevice struct {
 	*proto.Device
 	Page       topology.PageNumber `json:"page"`
 	EnrolledAt v4.Timestamp        `json:"enrolled_at"`
@@ -47,8 +47,8 @@ func (s *API) getDevice(ctx context.Context, c *v4.Call) (v4.Response, error) {
 }
 
 // View returns a device as responses show it.
-func View(page topology.PageNumber, d *proto.Device) deviceView {
-	v := deviceView{Device: d, Page: page, EnrolledAt: v4.Timestamp(d.EnrolledAt), UpdatedAt: v4.Timestamp(d.UpdatedAt)}
+func View(page topology.PageNumber, d *proto.Device) EnrolledDevice {
+	v := EnrolledDevice{Device: d, Page: page, EnrolledAt: v4.Timestamp(d.EnrolledAt), UpdatedAt: v4.Timestamp(d.UpdatedAt)}
 	if d.RevokedAt != 0 {
 		v.RevokedAt = (*v4.Timestamp)(&d.RevokedAt)
 	}

@@ -136,7 +136,7 @@ func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *i
 type Importing struct {
 	Permitted context.Context // done when the client leaves or its token loses the permission
 	client    *progressWriter
-	Commands  *commands
+	Commands  *Commands
 	Action    *store.Action // set with the first command
 	spool     *intake.Spool
 	seen      *intake.Seen // ids of earlier rows

@@ -48,7 +48,7 @@ func (s *API) changeState(ctx context.Context, a proto.Account, r stateChange, i
 		action.Settle(ctx, v4.Rejected(err))
 		return err
 	}
-	var after map[proto.ID]deviceView
+	var after map[proto.ID]EnrolledDevice
 	if !r.gone {
 		if after, err = s.gather(ctx, a, ids); err != nil {
 			after = nil // removed in the meantime
@@ -71,7 +71,7 @@ func (s *API) changeState(ctx context.Context, a proto.Account, r stateChange, i
 }
 
 // gather reads devices, each page once. It returns an error if a device does not exist.
-func (s *API) gather(ctx context.Context, a proto.Account, ids []proto.ID) (map[proto.ID]deviceView, error) {
+func (s *API) gather(ctx context.Context, a proto.Account, ids []proto.ID) (map[proto.ID]EnrolledDevice, error) {
 	if err := s.Fresh(ctx); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (s *API) gather(ctx context.Context, a proto.Account, ids []proto.ID) (map[
 		}
 		wanted[page] = true
 	}
-	all := map[proto.ID]deviceView{}
+	all := map[proto.ID]EnrolledDevice{}
 	for page := range wanted {
 		p, err := s.Page(ctx, a, page)
 		if err != nil {
@@ -95,7 +95,7 @@ func (s *API) gather(ctx context.Context, a proto.Account, ids []proto.ID) (map[
 			}
 		}
 	}
-	some := map[proto.ID]deviceView{}
+	some := map[proto.ID]EnrolledDevice{}
 	for _, id := range ids {
 		if some[id] = all[id]; all[id].Device == nil {
 			return nil, ErrNotFound

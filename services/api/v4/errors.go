@@ -72,6 +72,7 @@ func Invalid(format string, args ...any) *Error {
 }
 
 var (
+	// ErrNoRoute is the response to a path outside the API.
 	ErrNoRoute = Errorf(http.StatusNotFound, CodeNoRoute, "No route for the URI")
 
 	ErrConflict = Errorf(http.StatusConflict, CodeConflict,

@@ -7,6 +7,7 @@ import (
 // MemberKind is the JSON type that clients expect of a member.
 type MemberKind int
 
+// The types of members. StringsMember is an array of strings, ListMember any other array.
 const (
 	StringMember MemberKind = iota
 	BoolMember

@@ -22,11 +22,11 @@ const (
 	// 1 MiB.
 	maxPrevious = 32
 
-	// DefaultInterval is the default number of days for which a key signs; MinInterval and MaxInterval are the
-	// allowed range (api/README.md 8.1).
+	// DefaultInterval is the default number of days for which a key signs (api/README.md 8.1).
 	DefaultInterval = 42
-	// MinInterval and MaxInterval limit the days between rotations (api/README.md 8.1).
+	// MinInterval is the smallest number of days between rotations (api/README.md 8.1).
 	MinInterval = 21
+	// MaxInterval is the largest number of days between rotations.
 	MaxInterval = 365
 
 	day = 24 * time.Hour

@@ -63,7 +63,7 @@ func awaitSilence(fd int, before *term.State) {
 		if now, err := term.GetState(fd); err != nil || *now != *before {
 			return
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 }
 

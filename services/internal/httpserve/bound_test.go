@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline.dev/bus/bustest"
 	"plumbline.dev/services/internal/httpserve"
 )
 
@@ -29,9 +30,7 @@ func boundedServer(t *testing.T, most int, h http.Handler) string {
 			t.Error(err)
 		}
 	})
-	for s.Bound() == "" {
-		time.Sleep(time.Millisecond)
-	}
+	bustest.Eventually(t, "the server listens", func() bool { return s.Bound() != "" })
 	return s.Bound()
 }
 
