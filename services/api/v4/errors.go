@@ -75,8 +75,10 @@ var (
 	// ErrNoRoute is the response to a path outside the API.
 	ErrNoRoute = Errorf(http.StatusNotFound, CodeNoRoute, "No route for the URI")
 
+	// ErrConflict is the response to a request that lost against another one about the same resource.
 	ErrConflict = Errorf(http.StatusConflict, CodeConflict,
 		"another request changed the resource at the same time: read it again, then repeat the change")
+	// ErrPrecondition is the response to a request whose If-Match names another revision.
 	ErrPrecondition = Errorf(http.StatusPreconditionFailed, CodePrecondition,
 		"the resource has changed since it was read (If-Match): read it again, then repeat the change")
 )
