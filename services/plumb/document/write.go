@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -16,7 +17,7 @@ var leading = []string{"type", "decision", "interval", "domain"}
 func Write(docs ...Document) ([]byte, error) {
 	nodes := make([]*yaml.Node, 0, len(docs))
 	for _, d := range docs {
-		n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", HeadComment: strings.Join(d.Comment, "\n")}
+		n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", HeadComment: comment(d.Comment)}
 		member(n, "kind", d.Kind)
 		if d.Name != "" {
 			member(n, "name", d.Name)
@@ -31,6 +32,21 @@ func Write(docs ...Document) ([]byte, error) {
 		nodes = append(nodes, n)
 	}
 	return encode(nodes...)
+}
+
+// comment returns lines as a YAML comment. Characters that YAML does not allow, or takes for the end of a line, are
+// replaced, since a comment may quote a name from elsewhere.
+func comment(lines []string) string {
+	printable := make([]string, len(lines))
+	for i, line := range lines {
+		printable[i] = strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return unicode.ReplacementChar
+		}, line)
+	}
+	return strings.Join(printable, "\n")
 }
 
 func member(n *yaml.Node, name, value string) {
