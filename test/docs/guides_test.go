@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-const scoringAPI = "docs/scoring-api.md"
+const scoringAPI = "deploy/guides/scoring-api.md"
 
 // TestScoringAPIInGo connects the guide's API as the guide says, and polls it.
 func TestScoringAPIInGo(t *testing.T) {
@@ -52,7 +52,7 @@ func scoring(t *testing.T, command []string) {
 	}
 }
 
-const guide = "docs/from-cloudflare.md"
+const guide = "deploy/guides/from-cloudflare.md"
 
 // TestFromCloudflare moves an account as the guide says. Another installation is the account at Cloudflare.
 func TestFromCloudflare(t *testing.T) {

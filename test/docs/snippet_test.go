@@ -12,21 +12,21 @@ import (
 
 // documents are those with snippets, by their paths in the repository.
 var documents = []string{
-	"README.md", "docs/scoring-api.md", "docs/from-cloudflare.md", "bus/README.md", "deploy/README.md", "deploy/UPGRADING.md",
+	"README.md", "deploy/guides/scoring-api.md", "deploy/guides/from-cloudflare.md", "bus/README.md", "deploy/README.md", "deploy/UPGRADING.md",
 	"services/README.md", "services/api/README.md", "services/api/COMPATIBILITY.md", "services/gateway/README.md", "services/plumb/README.md", "test/README.md",
 	".github/CONTRIBUTING.md", ".github/SECURITY.md",
 }
 
 // tested are the snippets that tests run, by document.
 var tested = map[string][]string{
-	"README.md":                  {"demo", "all", "build", "use", "follow", "sdk"},
-	"docs/scoring-api.md":        {"scorer-go", "scorer-python", "scorer-javascript", "connect", "integrate"},
-	"docs/from-cloudflare.md":    {"import", "import-state", "move", "curl"},
-	"bus/README.md":              {"follower", "stack", "follow-go", "go.mod", "follow-python", "follow-javascript", "stream"},
-	"deploy/README.md":           {"stack"},
-	"services/api/README.md":     {"calls"},
-	"services/gateway/README.md": {"guard", "people"},
-	"services/plumb/README.md":   {"build", "release", "apply"},
+	"README.md":                        {"demo", "all", "build", "use", "follow", "sdk"},
+	"deploy/guides/scoring-api.md":     {"scorer-go", "scorer-python", "scorer-javascript", "connect", "integrate"},
+	"deploy/guides/from-cloudflare.md": {"import", "import-state", "move", "curl"},
+	"bus/README.md":                    {"follower", "stack", "follow-go", "go.mod", "follow-python", "follow-javascript", "stream"},
+	"deploy/README.md":                 {"stack"},
+	"services/api/README.md":           {"calls"},
+	"services/gateway/README.md":       {"guard", "people"},
+	"services/plumb/README.md":         {"build", "release", "apply"},
 }
 
 // snippet is one block of a document.
