@@ -54,6 +54,7 @@ const (
 	codeAccountResources          = 10002
 	codeNoPeers                   = 10005 // from a cluster, when placing a stream or consumer
 	codeNotAvailable              = 10008 // JetStream has no leader
+	codeNotEnabled                = 10039 // also from a server of a cluster that has not set up the account yet
 )
 
 // translate joins API errors with the errors of this package, such as [ErrConflict], and returns all others
@@ -97,7 +98,8 @@ func fromCode(code int, err error) error {
 // failure of the connection or a missing leader.
 func Answered(err error) bool {
 	var api *jetstream.APIError
-	return errors.Is(err, ErrNotFound) || errors.As(err, &api) && api.ErrorCode != codeNotAvailable
+	return errors.Is(err, ErrNotFound) ||
+		errors.As(err, &api) && api.ErrorCode != codeNotAvailable && api.ErrorCode != codeNotEnabled
 }
 
 // Transient reports whether err is about the connection or the server rather than the request, so a retry may

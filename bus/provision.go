@@ -116,7 +116,7 @@ func patiently(ctx context.Context, do func(context.Context) error) error {
 func unsettled(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return api.ErrorCode == codeNoPeers || api.ErrorCode == codeNotAvailable
+		return api.ErrorCode == codeNoPeers || api.ErrorCode == codeNotAvailable || api.ErrorCode == codeNotEnabled
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, nats.ErrNoResponders)

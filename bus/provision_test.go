@@ -22,7 +22,8 @@ func TestProvisioningIsPatientWithAClusterThatStarts(t *testing.T) {
 		err    error
 		passes bool
 	}{
-		{answer(codeNoPeers), true}, {answer(codeNotAvailable), true}, {nats.ErrNoResponders, true}, {nats.ErrTimeout, true}, {context.DeadlineExceeded, true},
+		{answer(codeNoPeers), true}, {answer(codeNotAvailable), true}, {answer(codeNotEnabled), true},
+		{nats.ErrNoResponders, true}, {nats.ErrTimeout, true}, {context.DeadlineExceeded, true},
 		{answer(codeInsufficientStorage), false}, {answer(10074), false}, {errors.New("other"), false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
