@@ -105,16 +105,6 @@ func (c *Client) Organizations() Collection[Organization] {
 func (o Organization) ResourceID() string   { return "" }
 func (o Organization) ResourceName() string { return o.Name }
 
-// Organization returns the account's access settings.
-func (c *Client) Organization(ctx context.Context) (Item[Organization], error) {
-	return decode[Item[Organization]](c.call(ctx, http.MethodGet, "/access/organizations", nil))
-}
-
-// ChangeOrganization changes the settings that are set in o.
-func (c *Client) ChangeOrganization(ctx context.Context, o Organization) (Item[Organization], error) {
-	return decode[Item[Organization]](c.call(ctx, http.MethodPatch, "/access/organizations", o))
-}
-
 // Keys returns the rotation of signing keys.
 func (c *Client) Keys(ctx context.Context) (Item[Keys], error) {
 	return decode[Item[Keys]](c.call(ctx, http.MethodGet, "/access/keys", nil))

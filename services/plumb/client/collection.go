@@ -43,6 +43,9 @@ func (i *Item[T]) UnmarshalJSON(data []byte) error {
 // MarshalJSON returns the JSON of the response.
 func (i Item[T]) MarshalJSON() ([]byte, error) { return i.Raw, nil }
 
+// Kind returns the name of the kind in messages, such as "service token".
+func (r Collection[T]) Kind() string { return r.kind }
+
 // perPage is large enough for most lists to be one request.
 const perPage = 500
 

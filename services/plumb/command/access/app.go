@@ -7,19 +7,18 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Apps is the command plumb app.
 type Apps struct {
-	List   resource.List[appName, client.Application]   `cmd:"" help:"List applications."`
-	Create appCreate                                    `cmd:"" help:"Create an application with policies, or with a policy for service tokens."`
-	Show   resource.Show[appName, client.Application]   `cmd:"" aliases:"get" help:"Show an application, its AUD and its policies."`
-	Edit   appEdit                                      `cmd:"" help:"Change an application. Settings without a flag stay as they are."`
-	Revoke appRevoke                                    `cmd:"" name:"revoke-tokens" help:"Revoke every application token issued so far."`
-	Delete resource.Delete[appName, client.Application] `cmd:"" help:"Delete an application. No more tokens are issued for it."`
+	List   resource.List[appName, client.Application]              `cmd:"" help:"List applications."`
+	Create resource.Create[appName, appCreate, client.Application] `cmd:"" help:"Create an application with policies, or with a policy for service tokens."`
+	Show   resource.Show[appName, client.Application]              `cmd:"" aliases:"get" help:"Show an application, its AUD and its policies."`
+	Edit   resource.Replace[appName, appEdit, client.Application]  `cmd:"" help:"Change an application. Settings without a flag stay as they are."`
+	Revoke appRevoke                                               `cmd:"" name:"revoke-tokens" help:"Revoke every application token issued so far."`
+	Delete resource.Delete[appName, client.Application]            `cmd:"" help:"Delete an application. No more tokens are issued for it."`
 }
 
 // selfHosted is the type of the applications that the gateway serves.
@@ -73,8 +72,6 @@ func appFields(tab *render.Table, a client.Application) {
 }
 
 type appCreate struct {
-	remote.Flags
-	render.Output
 	Name    string   `required:"" env:"-" help:"Name of the application."`
 	Domain  []string `required:"" env:"-" help:"Host, host:port or host/path to protect; * is a wildcard. Repeatable."`
 	Allow   []string `env:"-" help:"Service token to admit, by id or name. Repeatable." placeholder:"TOKEN"`
@@ -84,7 +81,8 @@ type appCreate struct {
 	gatewaySettings
 }
 
-func (c *appCreate) Run(ctx context.Context, t *cli.Terminal) error {
+// Usage requires one way to name the policies.
+func (c appCreate) Usage() error {
 	ways := 0
 	for _, given := range []bool{c.Any, len(c.Allow) > 0, len(c.Policy) > 0} {
 		if given {
@@ -94,19 +92,19 @@ func (c *appCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if ways != 1 || len(c.Policy) > 0 && len(c.Require) > 0 {
 		return cli.Usage("give one of --allow, --any and --policy; --require goes with --allow or --any")
 	}
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// Body returns the application of the flags.
+func (c appCreate) Body(ctx context.Context, _ *cli.Terminal, cl *client.Client) (any, error) {
 	body := map[string]any{"name": c.Name, "type": selfHosted}
 	setDomains(body, c.Domain)
+	var err error
 	if body["policies"], err = c.policies(ctx, cl); err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := c.write(ctx, cl, body); err != nil {
-		return err
-	}
-	return applications.Create(ctx, t, cl, &c.Output, body)
+	_, err = c.write(ctx, cl, body)
+	return body, err
 }
 
 // setDomains sets the destinations of an application.
@@ -128,11 +126,11 @@ func (c *appCreate) policies(ctx context.Context, cl *client.Client) ([]client.P
 		policy.Include = append(policy.Include, client.AnyServiceToken())
 	}
 	for _, name := range c.Allow {
-		token, err := cl.ServiceTokens.Find(ctx, name)
+		id, err := resource.ID(ctx, cl.ServiceTokens, name)
 		if err != nil {
 			return nil, err
 		}
-		policy.Include = append(policy.Include, client.ServiceTokenRule(token.Value.ID))
+		policy.Include = append(policy.Include, client.ServiceTokenRule(id))
 	}
 	var err error
 	_, policy.Require, _, err = (&rules{Require: c.Require}).resolved(ctx, cl)
@@ -141,13 +139,10 @@ func (c *appCreate) policies(ctx context.Context, cl *client.Client) ([]client.P
 
 // policyLinks returns the references to reusable policies that an application stores, in order of evaluation.
 func policyLinks(ctx context.Context, cl *client.Client, names []string) ([]client.Policy, error) {
-	all := make([]client.Policy, 0, len(names))
-	for i, name := range names {
-		policy, err := cl.Policies.Find(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, client.Policy{ID: policy.Value.ID, Precedence: i + 1})
+	ids, err := resource.IDs(ctx, cl.Policies, names)
+	all := make([]client.Policy, 0, len(ids))
+	for i, id := range ids {
+		all = append(all, client.Policy{ID: id, Precedence: i + 1})
 	}
-	return all, nil
+	return all, err
 }

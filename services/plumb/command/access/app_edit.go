@@ -52,38 +52,34 @@ func (s *gatewaySettings) write(ctx context.Context, cl *client.Client, body map
 }
 
 type appEdit struct {
-	remote.Flags
-	render.Output
-	appName
 	NewName *string  `name:"name" env:"-" help:"New name."`
 	Domain  []string `env:"-" help:"New host, host:port or host/path to protect. Repeatable."`
 	Policy  []string `env:"-" help:"New policy, by id or name. Repeatable, in order of evaluation."`
 	gatewaySettings
 }
 
-func (c *appEdit) Run(ctx context.Context, t *cli.Terminal) error {
-	return applications.Change(ctx, t, &c.Flags, &c.Output, c.Name,
-		func(cl *client.Client, app client.Application, body map[string]any) (int, error) {
-			changed, err := c.write(ctx, cl, body)
-			if err != nil {
-				return 0, err
-			}
-			changed += resource.Set(body, "name", c.NewName)
-			if len(c.Domain) > 0 {
-				setDomains(body, c.Domain)
-				changed++
-			}
-			links := make([]client.Policy, 0, len(app.Policies))
-			for _, p := range app.Policies {
-				links = append(links, client.Policy{ID: p.ID, Precedence: p.Precedence})
-			}
-			if len(c.Policy) > 0 {
-				links, err = policyLinks(ctx, cl, c.Policy)
-				changed++
-			}
-			body["policies"] = links
-			return changed, err
-		})
+// Edit sets the members of an application for the given flags.
+func (c appEdit) Edit(ctx context.Context, _ *cli.Terminal, cl *client.Client, app client.Application,
+	body map[string]any) (int, error) {
+	changed, err := c.write(ctx, cl, body)
+	if err != nil {
+		return 0, err
+	}
+	changed += resource.Set(body, "name", c.NewName)
+	if len(c.Domain) > 0 {
+		setDomains(body, c.Domain)
+		changed++
+	}
+	links := make([]client.Policy, 0, len(app.Policies))
+	for _, p := range app.Policies {
+		links = append(links, client.Policy{ID: p.ID, Precedence: p.Precedence})
+	}
+	if len(c.Policy) > 0 {
+		links, err = policyLinks(ctx, cl, c.Policy)
+		changed++
+	}
+	body["policies"] = links
+	return changed, err
 }
 
 type appRevoke struct {

@@ -5,18 +5,17 @@ import (
 
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Groups is the command plumb group.
 type Groups struct {
-	List   resource.List[groupName, client.Group]   `cmd:"" help:"List groups."`
-	Create groupCreate                              `cmd:"" help:"Create a group. Policies refer to it with group=NAME."`
-	Show   resource.Show[groupName, client.Group]   `cmd:"" aliases:"get" help:"Show a group and its rules."`
-	Edit   groupEdit                                `cmd:"" help:"Change a group. Settings without a flag stay as they are."`
-	Delete resource.Delete[groupName, client.Group] `cmd:"" help:"Delete a group."`
+	List   resource.List[groupName, client.Group]                `cmd:"" help:"List groups."`
+	Create resource.Create[groupName, groupCreate, client.Group] `cmd:"" help:"Create a group. Policies refer to it with group=NAME."`
+	Show   resource.Show[groupName, client.Group]                `cmd:"" aliases:"get" help:"Show a group and its rules."`
+	Edit   resource.Replace[groupName, groupEdit, client.Group]  `cmd:"" help:"Change a group. Settings without a flag stay as they are."`
+	Delete resource.Delete[groupName, client.Group]              `cmd:"" help:"Delete a group."`
 }
 
 type groupName struct {
@@ -48,8 +47,6 @@ var groups = resource.Kind[client.Group]{
 const neverMatches = "never matches anyone"
 
 type groupCreate struct {
-	remote.Flags
-	render.Output
 	Name string `required:"" env:"-" help:"Name of the group."`
 	rules
 }
@@ -57,25 +54,23 @@ type groupCreate struct {
 // Help returns the text that --help shows below the summary.
 func (groupCreate) Help() string { return ruleHelp() }
 
-func (c *groupCreate) Run(ctx context.Context, t *cli.Terminal) error {
+// Usage requires an include rule.
+func (c groupCreate) Usage() error {
 	if len(c.Include) == 0 {
 		return cli.Usage("a group needs at least one --include rule")
 	}
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// Body returns the group of the flags.
+func (c groupCreate) Body(ctx context.Context, _ *cli.Terminal, cl *client.Client) (any, error) {
 	group := client.Group{Name: c.Name}
-	if group.Include, group.Require, group.Exclude, err = c.resolved(ctx, cl); err != nil {
-		return err
-	}
-	return groups.Create(ctx, t, cl, &c.Output, group)
+	var err error
+	group.Include, group.Require, group.Exclude, err = c.resolved(ctx, cl)
+	return group, err
 }
 
 type groupEdit struct {
-	remote.Flags
-	render.Output
-	groupName
 	Name *string `env:"-" help:"New name."`
 	rules
 }
@@ -83,10 +78,9 @@ type groupEdit struct {
 // Help returns the text that --help shows below the summary.
 func (groupEdit) Help() string { return ruleHelp() + replaceHelp }
 
-func (c *groupEdit) Run(ctx context.Context, t *cli.Terminal) error {
-	return groups.Change(ctx, t, &c.Flags, &c.Output, c.Group,
-		func(cl *client.Client, _ client.Group, body map[string]any) (int, error) {
-			changed, err := c.replaceIn(ctx, cl, body)
-			return changed + resource.Set(body, "name", c.Name), err
-		})
+// Edit sets the members of a group for the given flags.
+func (c groupEdit) Edit(ctx context.Context, _ *cli.Terminal, cl *client.Client, _ client.Group,
+	body map[string]any) (int, error) {
+	changed, err := c.replaceIn(ctx, cl, body)
+	return changed + resource.Set(body, "name", c.Name), err
 }

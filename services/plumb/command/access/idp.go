@@ -8,18 +8,17 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Providers is the command plumb idp.
 type Providers struct {
-	List   resource.List[idpName, client.IdentityProvider]   `cmd:"" help:"List identity providers."`
-	Create idpCreate                                         `cmd:"" help:"Create an OpenID Connect provider."`
-	Show   resource.Show[idpName, client.IdentityProvider]   `cmd:"" aliases:"get" help:"Show a provider without its secret."`
-	Edit   idpEdit                                           `cmd:"" help:"Change a provider. Settings without a flag, and the secret, stay as they are."`
-	Delete resource.Delete[idpName, client.IdentityProvider] `cmd:"" help:"Delete a provider."`
+	List   resource.List[idpName, client.IdentityProvider]              `cmd:"" help:"List identity providers."`
+	Create resource.Create[idpName, idpCreate, client.IdentityProvider] `cmd:"" help:"Create an OpenID Connect provider."`
+	Show   resource.Show[idpName, client.IdentityProvider]              `cmd:"" aliases:"get" help:"Show a provider without its secret."`
+	Edit   resource.Replace[idpName, idpEdit, client.IdentityProvider]  `cmd:"" help:"Change a provider. Settings without a flag, and the secret, stay as they are."`
+	Delete resource.Delete[idpName, client.IdentityProvider]            `cmd:"" help:"Delete a provider."`
 }
 
 type idpName struct {
@@ -84,8 +83,6 @@ func (s *idpSettings) config() client.IdentityProviderConfig {
 }
 
 type idpCreate struct {
-	remote.Flags
-	render.Output
 	Name     string `required:"" env:"-" help:"Name, shown to people who log in."`
 	ClientID string `required:"" env:"-" help:"Client id that the provider assigned."`
 	Public   bool   `env:"-" help:"Register as a public client, without a secret."`
@@ -98,29 +95,28 @@ func (idpCreate) Help() string {
 	return "Register TEAM-DOMAIN/cdn-cgi/access/callback as the redirect URL at the provider."
 }
 
-func (c *idpCreate) Run(ctx context.Context, t *cli.Terminal) error {
+// Usage requires an issuer or every endpoint.
+func (c idpCreate) Usage() error {
 	if c.Issuer == "" && (c.AuthURL == "" || c.TokenURL == "" || c.CertsURL == "") {
 		return cli.Usage("give --issuer, or --auth-url, --token-url and --certs-url")
 	}
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// Body returns the provider of the flags. It asks for the secret, unless the flags have one.
+func (c idpCreate) Body(ctx context.Context, t *cli.Terminal, _ *client.Client) (any, error) {
 	config := c.config()
 	config.ClientID = c.ClientID
 	if !c.Public {
+		var err error
 		if config.ClientSecret, err = c.Secret(ctx, t); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	body := client.IdentityProvider{Name: c.Name, Type: proto.TypeOIDC, Config: config}
-	return providers.Create(ctx, t, cl, &c.Output, body)
+	return client.IdentityProvider{Name: c.Name, Type: proto.TypeOIDC, Config: config}, nil
 }
 
 type idpEdit struct {
-	remote.Flags
-	render.Output
-	idpName
 	Name      *string `env:"-" help:"New name."`
 	ClientID  string  `env:"-" help:"New client id."`
 	NewSecret bool    `env:"-" help:"Ask for a new secret, unless --client-secret-file is given."`
@@ -128,34 +124,22 @@ type idpEdit struct {
 	idpSettings
 }
 
-func (c *idpEdit) Run(ctx context.Context, t *cli.Terminal) error {
+// Edit sets the members of a provider for the given flags. It asks for a new secret if --new-secret is given.
+func (c idpEdit) Edit(ctx context.Context, t *cli.Terminal, _ *client.Client, _ client.IdentityProvider,
+	body map[string]any) (int, error) {
 	changes := c.config()
 	changes.ClientID = c.ClientID
 	var err error
 	if c.NewSecret || len(c.ClientSecretFile) > 0 {
 		if changes.ClientSecret, err = c.Secret(ctx, t); err != nil {
-			return err
+			return 0, err
 		}
 	}
+	edited := resource.Set(body, "name", c.Name)
 	text, err := json.Marshal(changes)
-	if err != nil {
-		return err
+	if err != nil || string(text) == "{}" {
+		return edited, err
 	}
-	unchanged := string(text) == "{}"
-	if unchanged && c.Name == nil && !resource.CanEdit(t) {
-		return resource.ErrNothing
-	}
-	return providers.Change(ctx, t, &c.Flags, &c.Output, c.Provider,
-		func(_ *client.Client, _ client.IdentityProvider, body map[string]any) (int, error) {
-			changed := resource.Set(body, "name", c.Name)
-			if unchanged {
-				return changed, nil
-			}
-			config, _ := body["config"].(map[string]any)
-			if config == nil {
-				config = map[string]any{}
-			}
-			body["config"] = config
-			return changed + 1, json.Unmarshal(text, &config)
-		})
+	config := resource.Member(body, "config")
+	return edited + 1, json.Unmarshal(text, &config)
 }

@@ -9,6 +9,7 @@ import (
 	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
+	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Keys is the command plumb keys.
@@ -24,14 +25,7 @@ type keysShow struct {
 }
 
 func (c *keysShow) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
-		item, err := cl.Keys(ctx)
-		return item, func(tab *render.Table) { keyFields(tab, item.Value) }, err
-	})
+	return resource.Read(ctx, t, &c.Flags, &c.Reading, (*client.Client).Keys, keyFields)
 }
 
 type keysRotate struct {
@@ -66,10 +60,11 @@ func changeKeys(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render
 	if err != nil {
 		return err
 	}
-	return o.Show(t, item, func(tab *render.Table) { keyFields(tab, item.Value) })
+	return o.Show(t, item, func(tab *render.Table) { keyFields(tab, item) })
 }
 
-func keyFields(tab *render.Table, k client.Keys) {
+func keyFields(tab *render.Table, item client.Item[client.Keys]) {
+	k := item.Value
 	tab.Row("rotated", k.RotatedAt.Format(time.RFC3339))
 	tab.Row("next in", fmt.Sprintf("%.0f days", k.DaysLeft))
 	tab.Row("every", fmt.Sprintf("%d days", k.IntervalDays))

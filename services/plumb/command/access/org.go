@@ -1,42 +1,31 @@
 package access
 
 import (
-	"context"
 	"fmt"
 
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Organization is the command plumb org.
 type Organization struct {
-	Show orgShow `cmd:"" help:"Show the account's access settings."`
-	Set  orgSet  `cmd:"" help:"Change access settings. Settings without a flag stay as they are."`
-	Edit orgEdit `cmd:"" help:"Change the access settings in an editor."`
+	Show resource.Show[organization, client.Organization]           `cmd:"" help:"Show the account's access settings."`
+	Set  resource.Update[organization, orgSet, client.Organization] `cmd:"" help:"Change access settings. Settings without a flag stay as they are."`
+	Edit resource.Edit[organization, client.Organization]           `cmd:"" help:"Change the access settings in an editor."`
 }
+
+// organization stands for the argument of other kinds: an account has one organization, whose id is empty.
+type organization struct{}
+
+func (organization) Typed() string { return "" }
+
+func (organization) Kind() resource.Kind[client.Organization] { return organizations }
 
 var organizations = resource.Kind[client.Organization]{
 	Collection: (*client.Client).Organizations,
 	Fields:     orgFields,
-}
-
-type orgShow struct {
-	remote.Flags
-	render.Reading
-}
-
-func (c *orgShow) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
-		item, err := cl.Organization(ctx)
-		return item, func(tab *render.Table) { orgFields(tab, item.Value) }, err
-	})
 }
 
 func orgFields(tab *render.Table, o client.Organization) {
@@ -55,8 +44,6 @@ func orgFields(tab *render.Table, o client.Organization) {
 }
 
 type orgSet struct {
-	remote.Flags
-	render.Output
 	Name            string `env:"-" help:"New name."`
 	SessionDuration string `env:"-" help:"Longest login session, such as 24h." placeholder:"DURATION"`
 	Mode            string `env:"-" enum:",strict,lenient" default:"" help:"How invalid service credentials are handled: strict (reject) or lenient (fall back to login)." placeholder:"MODE"`
@@ -64,7 +51,8 @@ type orgSet struct {
 	IdleAction      string `env:"-" enum:",disable,delete,keep" default:"" help:"Action for idle service tokens: disable, delete or keep." placeholder:"ACTION"`
 }
 
-func (c *orgSet) Run(ctx context.Context, t *cli.Terminal) error {
+// Body returns the members of the given flags.
+func (c orgSet) Body() (any, error) {
 	body := client.Organization{Name: c.Name, SessionDuration: c.SessionDuration}
 	if c.Mode != "" {
 		body.Strict = new(c.Mode == "strict")
@@ -73,29 +61,12 @@ func (c *orgSet) Run(ctx context.Context, t *cli.Terminal) error {
 	case c.IdleAction == "keep" && c.IdleDays == 0:
 		body.Inactivity = &client.Inactivity{}
 	case c.IdleAction == "keep" || (c.IdleAction == "") != (c.IdleDays == 0):
-		return cli.Usage("give --idle-days and --idle-action (disable or delete) together")
+		return nil, cli.Usage("give --idle-days and --idle-action (disable or delete) together")
 	case c.IdleAction != "":
 		body.Inactivity = &client.Inactivity{Enabled: true, Days: c.IdleDays, Action: c.IdleAction}
 	}
 	if body == (client.Organization{}) {
-		return resource.ErrNothing
+		return nil, resource.ErrNothing
 	}
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	item, err := cl.ChangeOrganization(ctx, body)
-	if err != nil {
-		return err
-	}
-	return organizations.Print(t, &c.Output, item)
-}
-
-type orgEdit struct {
-	remote.Flags
-	render.Output
-}
-
-func (c *orgEdit) Run(ctx context.Context, t *cli.Terminal) error {
-	return organizations.EditByName(ctx, t, &c.Flags, &c.Output, "")
+	return body, nil
 }

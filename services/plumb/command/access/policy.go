@@ -5,18 +5,17 @@ import (
 
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Policies is the command plumb policy.
 type Policies struct {
-	List   resource.List[policyName, client.Policy]   `cmd:"" help:"List reusable policies."`
-	Create policyCreate                               `cmd:"" help:"Create a policy. Applications refer to it with --policy."`
-	Show   resource.Show[policyName, client.Policy]   `cmd:"" aliases:"get" help:"Show a policy and its rules."`
-	Edit   policyEdit                                 `cmd:"" help:"Change a policy. Settings without a flag stay as they are."`
-	Delete resource.Delete[policyName, client.Policy] `cmd:"" help:"Delete a policy."`
+	List   resource.List[policyName, client.Policy]                 `cmd:"" help:"List reusable policies."`
+	Create resource.Create[policyName, policyCreate, client.Policy] `cmd:"" help:"Create a policy. Applications refer to it with --policy."`
+	Show   resource.Show[policyName, client.Policy]                 `cmd:"" aliases:"get" help:"Show a policy and its rules."`
+	Edit   resource.Replace[policyName, policyEdit, client.Policy]  `cmd:"" help:"Change a policy. Settings without a flag stay as they are."`
+	Delete resource.Delete[policyName, client.Policy]               `cmd:"" help:"Delete a policy."`
 }
 
 type policyName struct {
@@ -51,8 +50,6 @@ func policyFields(tab *render.Table, p client.Policy) {
 }
 
 type policyCreate struct {
-	remote.Flags
-	render.Output
 	Name     string `required:"" env:"-" help:"Name of the policy."`
 	Decision string `required:"" env:"-" enum:"allow,deny,non_identity,bypass" help:"Action for matching requests: ${enum}."`
 	rules
@@ -64,25 +61,23 @@ func (policyCreate) Help() string {
 	return "Decisions: allow admits people who log in, non_identity admits service tokens, bypass skips the check. " + ruleHelp()
 }
 
-func (c *policyCreate) Run(ctx context.Context, t *cli.Terminal) error {
+// Usage requires an include rule.
+func (c policyCreate) Usage() error {
 	if len(c.Include) == 0 {
 		return cli.Usage("a policy needs at least one --include rule")
 	}
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// Body returns the policy of the flags.
+func (c policyCreate) Body(ctx context.Context, _ *cli.Terminal, cl *client.Client) (any, error) {
 	policy := client.Policy{Name: c.Name, Decision: c.Decision, SessionDuration: c.SessionDuration}
-	if policy.Include, policy.Require, policy.Exclude, err = c.resolved(ctx, cl); err != nil {
-		return err
-	}
-	return policies.Create(ctx, t, cl, &c.Output, policy)
+	var err error
+	policy.Include, policy.Require, policy.Exclude, err = c.resolved(ctx, cl)
+	return policy, err
 }
 
 type policyEdit struct {
-	remote.Flags
-	render.Output
-	policyName
 	Name     *string `env:"-" help:"New name."`
 	Decision *string `env:"-" help:"New decision: allow, deny, non_identity or bypass."`
 	rules
@@ -92,12 +87,11 @@ type policyEdit struct {
 // Help returns the text that --help shows below the summary.
 func (policyEdit) Help() string { return ruleHelp() + replaceHelp }
 
-func (c *policyEdit) Run(ctx context.Context, t *cli.Terminal) error {
-	return policies.Change(ctx, t, &c.Flags, &c.Output, c.Policy,
-		func(cl *client.Client, _ client.Policy, body map[string]any) (int, error) {
-			changed := resource.Set(body, "name", c.Name) + resource.Set(body, "decision", c.Decision) +
-				resource.Set(body, "session_duration", c.SessionDuration)
-			more, err := c.replaceIn(ctx, cl, body)
-			return changed + more, err
-		})
+// Edit sets the members of a policy for the given flags.
+func (c policyEdit) Edit(ctx context.Context, _ *cli.Terminal, cl *client.Client, _ client.Policy,
+	body map[string]any) (int, error) {
+	changed := resource.Set(body, "name", c.Name) + resource.Set(body, "decision", c.Decision) +
+		resource.Set(body, "session_duration", c.SessionDuration)
+	more, err := c.replaceIn(ctx, cl, body)
+	return changed + more, err
 }

@@ -74,11 +74,7 @@ var referenced = map[policy.Resource]findID{
 
 func findIn[T client.Named](collection func(*client.Client) client.Collection[T]) findID {
 	return func(ctx context.Context, cl *client.Client, name string) (string, error) {
-		item, err := collection(cl).Find(ctx, name)
-		if err != nil {
-			return "", err
-		}
-		return item.Value.ResourceID(), nil
+		return resource.ID(ctx, collection(cl), name)
 	}
 }
 
@@ -134,11 +130,8 @@ func claimBody(ctx context.Context, cl *client.Client, value string) (map[string
 	if !ok || name == "" {
 		return nil, cli.Usage("must be oidc=PROVIDER,CLAIM=VALUE")
 	}
-	item, err := cl.IdentityProviders.Find(ctx, provider)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"identity_provider_id": item.Value.ID, "claim_name": name, "claim_value": wanted}, nil
+	id, err := resource.ID(ctx, cl.IdentityProviders, provider)
+	return map[string]any{"identity_provider_id": id, "claim_name": name, "claim_value": wanted}, err
 }
 
 func evaluationBody(value string) (map[string]any, error) {

@@ -5,18 +5,17 @@ import (
 
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Tags is the command plumb tag.
 type Tags struct {
-	List   resource.List[tagName, client.Object]   `cmd:"" help:"List tags."`
-	Create tagCreate                               `cmd:"" help:"Create a tag for applications."`
-	Show   resource.Show[tagName, client.Object]   `cmd:"" aliases:"get" help:"Show a tag."`
-	Edit   tagEdit                                 `cmd:"" help:"Rename a tag that no application has."`
-	Delete resource.Delete[tagName, client.Object] `cmd:"" help:"Delete a tag that no application has."`
+	List   resource.List[tagName, client.Object]              `cmd:"" help:"List tags."`
+	Create resource.Create[tagName, tagCreate, client.Object] `cmd:"" help:"Create a tag for applications."`
+	Show   resource.Show[tagName, client.Object]              `cmd:"" aliases:"get" help:"Show a tag."`
+	Edit   resource.Update[tagName, tagEdit, client.Object]   `cmd:"" help:"Rename a tag that no application has."`
+	Delete resource.Delete[tagName, client.Object]            `cmd:"" help:"Delete a tag that no application has."`
 }
 
 type tagName struct {
@@ -37,35 +36,16 @@ var tags = resource.Kind[client.Object]{
 	},
 }
 
-type tagCreate struct {
-	remote.Flags
-	render.Output
-	tagName
-}
+type tagCreate struct{ tagName }
 
-func (c *tagCreate) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	return tags.Create(ctx, t, cl, &c.Output, map[string]string{"name": c.Tag})
+// Body returns the tag of the argument.
+func (c tagCreate) Body(context.Context, *cli.Terminal, *client.Client) (any, error) {
+	return map[string]string{"name": c.Tag}, nil
 }
 
 type tagEdit struct {
-	remote.Flags
-	render.Output
-	tagName
 	Name string `required:"" env:"-" help:"New name."`
 }
 
-func (c *tagEdit) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	item, err := tags.Collection(cl).Update(ctx, c.Tag, map[string]string{"name": c.Name})
-	if err != nil {
-		return err
-	}
-	return tags.Print(t, &c.Output, item)
-}
+// Body returns the new name.
+func (c tagEdit) Body() (any, error) { return map[string]string{"name": c.Name}, nil }

@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"plumbline.dev/services/internal/cli"
@@ -14,15 +13,15 @@ import (
 
 // ServiceTokens is the command plumb token.
 type ServiceTokens struct {
-	List    resource.List[tokenName, client.ServiceToken]   `cmd:"" help:"List service tokens, with their state, last use and expiry."`
-	Create  tokenCreate                                     `cmd:"" help:"Create a service token. Its secret is shown only once."`
-	Show    resource.Show[tokenName, client.ServiceToken]   `cmd:"" aliases:"get" help:"Show a service token without its secret."`
-	Edit    tokenEdit                                       `cmd:"" help:"Rename a service token, or set a new duration that starts now."`
-	Refresh tokenRefresh                                    `cmd:"" help:"Extend a service token's expiry by a year from now."`
-	Rotate  tokenRotate                                     `cmd:"" help:"Replace a service token's secret. The new secret is shown only once."`
-	Enable  tokenEnable                                     `cmd:"" help:"Enable a service token."`
-	Disable tokenDisable                                    `cmd:"" help:"Disable a service token. It stops working at once."`
-	Delete  resource.Delete[tokenName, client.ServiceToken] `cmd:"" help:"Delete a service token. It stops working at once."`
+	List    resource.List[tokenName, client.ServiceToken]                 `cmd:"" help:"List service tokens, with their state, last use and expiry."`
+	Create  tokenCreate                                                   `cmd:"" help:"Create a service token. Its secret is shown only once."`
+	Show    resource.Show[tokenName, client.ServiceToken]                 `cmd:"" aliases:"get" help:"Show a service token without its secret."`
+	Edit    resource.Update[tokenName, tokenEdit, client.ServiceToken]    `cmd:"" help:"Rename a service token, or set a new duration that starts now."`
+	Refresh tokenRefresh                                                  `cmd:"" help:"Extend a service token's expiry by a year from now."`
+	Rotate  tokenRotate                                                   `cmd:"" help:"Replace a service token's secret. The new secret is shown only once."`
+	Enable  resource.Update[tokenName, tokenEnable, client.ServiceToken]  `cmd:"" help:"Enable a service token."`
+	Disable resource.Update[tokenName, tokenDisable, client.ServiceToken] `cmd:"" help:"Disable a service token. It stops working at once."`
+	Delete  resource.Delete[tokenName, client.ServiceToken]               `cmd:"" help:"Delete a service token. It stops working at once."`
 }
 
 type tokenName struct {
@@ -111,21 +110,6 @@ func (c *tokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	return printSecret(ctx, t, cl, &c.Output, file, item, "was created, but its secret was not saved; delete the token")
-}
-
-// printSecret shows a token with its new secret, or writes the secret to the given file. lost is the message if writing
-// fails.
-func printSecret(ctx context.Context, t *cli.Terminal, cl *client.Client, o *render.Output, file *resource.NewFile,
-	item client.Item[client.ServiceToken], lost string) error {
-	if file.Path != "" {
-		err := file.Keep(item.Value.ClientSecret)
-		if err != nil {
-			return fmt.Errorf("service token %s %s: %w", item.Value.ID, lost, err)
-		}
-		if item, err = cl.ServiceTokens.Get(ctx, item.Value.ID); err != nil {
-			return err
-		}
-	}
-	return serviceTokens.Print(t, o, item)
+	return serviceTokens.PrintSecret(ctx, t, cl, &c.Output, file, item, item.Value.ClientSecret,
+		"was created, but its secret was not saved; delete the token")
 }

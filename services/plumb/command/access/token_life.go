@@ -12,28 +12,28 @@ import (
 )
 
 type tokenEdit struct {
-	remote.Flags
-	render.Output
-	tokenName
 	NewName  string `name:"name" env:"-" help:"New name."`
 	Duration string `env:"-" help:"New validity from now on, such as 720h, or forever."`
 }
 
-func (c *tokenEdit) Run(ctx context.Context, t *cli.Terminal) error {
+// Body returns the members of the given flags.
+func (c tokenEdit) Body() (any, error) {
 	body := client.ServiceToken{Name: c.NewName, Duration: c.Duration}
 	if body == (client.ServiceToken{}) {
-		return serviceTokens.EditByName(ctx, t, &c.Flags, &c.Output, c.Name)
+		return nil, nil
 	}
-	return c.update(ctx, t, &c.Flags, &c.Output, body)
+	return body, nil
 }
 
-func (n *tokenName) update(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render.Output,
-	body client.ServiceToken) error {
-	return serviceTokens.Act(ctx, t, r, o, n.Name,
-		func(cl *client.Client, id string) (client.Item[client.ServiceToken], error) {
-			return cl.ServiceTokens.Update(ctx, id, body)
-		})
-}
+type tokenEnable struct{}
+
+// Body enables a service token.
+func (tokenEnable) Body() (any, error) { return client.ServiceToken{Enabled: new(true)}, nil }
+
+type tokenDisable struct{}
+
+// Body disables a service token.
+func (tokenDisable) Body() (any, error) { return client.ServiceToken{Enabled: new(false)}, nil }
 
 type tokenRefresh struct {
 	remote.Flags
@@ -80,25 +80,6 @@ func (c *tokenRotate) Run(ctx context.Context, t *cli.Terminal) error {
 	if item, err = cl.RotateToken(ctx, item.Value.ID, until); err != nil {
 		return err
 	}
-	return printSecret(ctx, t, cl, &c.Output, file, item, "has a new secret, but it was not saved; rotate the token again")
-}
-
-type tokenEnable struct {
-	remote.Flags
-	render.Output
-	tokenName
-}
-
-func (c *tokenEnable) Run(ctx context.Context, t *cli.Terminal) error {
-	return c.update(ctx, t, &c.Flags, &c.Output, client.ServiceToken{Enabled: new(true)})
-}
-
-type tokenDisable struct {
-	remote.Flags
-	render.Output
-	tokenName
-}
-
-func (c *tokenDisable) Run(ctx context.Context, t *cli.Terminal) error {
-	return c.update(ctx, t, &c.Flags, &c.Output, client.ServiceToken{Enabled: new(false)})
+	return serviceTokens.PrintSecret(ctx, t, cl, &c.Output, file, item, item.Value.ClientSecret,
+		"has a new secret, but it was not saved; rotate the token again")
 }

@@ -7,18 +7,17 @@ import (
 
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Zones is the command plumb zone.
 type Zones struct {
-	List   resource.List[zoneName, client.Object]   `cmd:"" help:"List zones."`
-	Create zoneCreate                               `cmd:"" help:"Create a zone. API tokens can be limited to it."`
-	Show   resource.Show[zoneName, client.Object]   `cmd:"" aliases:"get" help:"Show a zone."`
-	Edit   zoneEdit                                 `cmd:"" help:"Change a zone's name or hosts."`
-	Delete resource.Delete[zoneName, client.Object] `cmd:"" help:"Delete a zone that has no application."`
+	List   resource.List[zoneName, client.Object]               `cmd:"" help:"List zones."`
+	Create resource.Create[zoneName, zoneCreate, client.Object] `cmd:"" help:"Create a zone. API tokens can be limited to it."`
+	Show   resource.Show[zoneName, client.Object]               `cmd:"" aliases:"get" help:"Show a zone."`
+	Edit   resource.Update[zoneName, zoneEdit, client.Object]   `cmd:"" help:"Change a zone's name or hosts."`
+	Delete resource.Delete[zoneName, client.Object]             `cmd:"" help:"Delete a zone that has no application."`
 }
 
 type zoneName struct {
@@ -61,55 +60,36 @@ func zoneOrigin(o client.Object) string {
 }
 
 type zoneCreate struct {
-	remote.Flags
-	render.Output
 	Name string   `required:"" env:"-" help:"Name, such as example.com."`
 	Host []string `env:"-" help:"Host suffix of the zone's applications. Defaults to the name. Repeatable." placeholder:"HOST"`
 }
 
-func (c *zoneCreate) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	body := map[string]any{"name": c.Name}
-	if len(c.Host) > 0 {
-		body["x_host_suffixes"] = c.Host
-	}
-	return zones.Create(ctx, t, cl, &c.Output, body)
+// Body returns the zone of the flags.
+func (c zoneCreate) Body(context.Context, *cli.Terminal, *client.Client) (any, error) {
+	return zoneBody(c.Name, c.Host), nil
 }
 
 type zoneEdit struct {
-	remote.Flags
-	render.Output
-	zoneName
 	Name string   `env:"-" help:"New name."`
 	Host []string `env:"-" help:"Host suffix that replaces those of the zone. Repeatable." placeholder:"HOST"`
 }
 
-func (c *zoneEdit) Run(ctx context.Context, t *cli.Terminal) error {
+// Body returns the members of the given flags.
+func (c zoneEdit) Body() (any, error) {
+	if body := zoneBody(c.Name, c.Host); len(body) > 0 {
+		return body, nil
+	}
+	return nil, nil
+}
+
+// zoneBody returns the members of a zone that are not empty.
+func zoneBody(name string, hosts []string) map[string]any {
 	body := map[string]any{}
-	if c.Name != "" {
-		body["name"] = c.Name
+	if name != "" {
+		body["name"] = name
 	}
-	if len(c.Host) > 0 {
-		body["x_host_suffixes"] = c.Host
+	if len(hosts) > 0 {
+		body["x_host_suffixes"] = hosts
 	}
-	if len(body) == 0 {
-		return resource.ErrNothing
-	}
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	collection := zones.Collection(cl)
-	found, err := collection.Find(ctx, c.Zone)
-	if err != nil {
-		return err
-	}
-	item, err := collection.Update(ctx, found.Value.ResourceID(), body)
-	if err != nil {
-		return err
-	}
-	return zones.Print(t, &c.Output, item)
+	return body
 }

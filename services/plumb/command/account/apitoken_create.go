@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -77,16 +76,8 @@ func (c *apiTokenCreate) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	if c.ValueFile == "" {
-		return apiTokens.Print(t, &c.Output, item)
-	}
-	if err := file.Keep(item.Value.Value); err != nil {
-		return fmt.Errorf("API token %s was created, but its value was not saved; revoke the token: %w", item.Value.ID, err)
-	}
-	if item, err = cl.APITokens().Get(ctx, item.Value.ID); err != nil {
-		return err
-	}
-	return apiTokens.Print(t, &c.Output, item)
+	return apiTokens.PrintSecret(ctx, t, cl, &c.Output, file, item, item.Value.Value,
+		"was created, but its value was not saved; revoke the token")
 }
 
 // permitted returns the permissions of the flags. A permission for a zone has another id than the same permission for

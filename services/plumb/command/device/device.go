@@ -31,18 +31,14 @@ type deviceShow struct {
 }
 
 func (c *deviceShow) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
-		id, err := cl.FindDevice(ctx, c.Device)
-		if err != nil {
-			return nil, nil, err
-		}
-		d, err := cl.Device(ctx, id)
-		return d, func(tab *render.Table) { memberRows(tab, d) }, err
-	})
+	return resource.Read(ctx, t, &c.Flags, &c.Reading,
+		func(cl *client.Client, ctx context.Context) (json.RawMessage, error) {
+			id, err := cl.FindDevice(ctx, c.Device)
+			if err != nil {
+				return nil, err
+			}
+			return cl.Device(ctx, id)
+		}, memberRows)
 }
 
 // memberRows adds a row for each member of an object that is neither null nor empty, in the object's order.

@@ -6,18 +6,17 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Checks is the command plumb check.
 type Checks struct {
-	List   resource.List[checkName, client.Check]   `cmd:"" help:"List checks."`
-	Create checkCreate                              `cmd:"" help:"Create a check that compares a device's score with a threshold."`
-	Show   resource.Show[checkName, client.Check]   `cmd:"" aliases:"get" help:"Show a check."`
-	Edit   checkEdit                                `cmd:"" help:"Change a check. Every device is evaluated again, without a poll."`
-	Delete resource.Delete[checkName, client.Check] `cmd:"" help:"Delete a check and close its results."`
+	List   resource.List[checkName, client.Check]                `cmd:"" help:"List checks."`
+	Create resource.Create[checkName, checkCreate, client.Check] `cmd:"" help:"Create a check that compares a device's score with a threshold."`
+	Show   resource.Show[checkName, client.Check]                `cmd:"" aliases:"get" help:"Show a check."`
+	Edit   resource.Replace[checkName, checkEdit, client.Check]  `cmd:"" help:"Change a check. Every device is evaluated again, without a poll."`
+	Delete resource.Delete[checkName, client.Check]              `cmd:"" help:"Delete a check and close its results."`
 }
 
 type checkName struct {
@@ -65,8 +64,6 @@ func checkState(k client.Check) string {
 }
 
 type checkCreate struct {
-	remote.Flags
-	render.Output
 	Name        string  `required:"" env:"-" help:"Name of the check."`
 	Integration string  `required:"" env:"-" help:"Integration that supplies the scores, by id or name."`
 	Operator    string  `required:"" env:"-" enum:"<,<=,>,>=,==" help:"Comparison of the score with --score: ${enum}."`
@@ -75,25 +72,19 @@ type checkCreate struct {
 	Description string  `env:"-" help:"Description."`
 }
 
-func (c *checkCreate) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
+// Body returns the check of the flags.
+func (c checkCreate) Body(ctx context.Context, _ *cli.Terminal, cl *client.Client) (any, error) {
+	integration, err := resource.ID(ctx, cl.Integrations, c.Integration)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	integration, err := cl.Integrations.Find(ctx, c.Integration)
-	if err != nil {
-		return err
-	}
-	return checks.Create(ctx, t, cl, &c.Output, client.Check{
+	return client.Check{
 		Name: c.Name, Type: proto.TypeCustomS2S, Expiration: c.Expiration, Description: c.Description,
-		Input: client.CheckInput{Integration: integration.Value.ID, Operator: c.Operator, Score: client.Number(c.Score)},
-	})
+		Input: client.CheckInput{Integration: integration, Operator: c.Operator, Score: client.Number(c.Score)},
+	}, nil
 }
 
 type checkEdit struct {
-	remote.Flags
-	render.Output
-	checkName
 	Name        *string  `env:"-" help:"New name."`
 	Operator    *string  `env:"-" help:"New comparison: one of < <= > >= ==."`
 	Score       *float64 `env:"-" help:"New threshold."`
@@ -101,18 +92,14 @@ type checkEdit struct {
 	Description *string  `env:"-" help:"New description."`
 }
 
-func (c *checkEdit) Run(ctx context.Context, t *cli.Terminal) error {
-	return checks.Change(ctx, t, &c.Flags, &c.Output, c.Check,
-		func(_ *client.Client, _ client.Check, body map[string]any) (int, error) {
-			input, _ := body["input"].(map[string]any)
-			if input == nil {
-				input = map[string]any{}
-			}
-			changed := resource.Set(input, "operator", c.Operator) + resource.Set(input, "score", c.Score)
-			if changed > 0 {
-				body["input"] = input
-			}
-			return changed + resource.Set(body, "name", c.Name) + resource.Set(body, "expiration", c.Expiration) +
-				resource.Set(body, "description", c.Description), nil
-		})
+// Edit sets the members of a check for the given flags.
+func (c checkEdit) Edit(_ context.Context, _ *cli.Terminal, _ *client.Client, _ client.Check,
+	body map[string]any) (int, error) {
+	edited := resource.Set(body, "name", c.Name) + resource.Set(body, "expiration", c.Expiration) +
+		resource.Set(body, "description", c.Description)
+	if c.Operator == nil && c.Score == nil {
+		return edited, nil
+	}
+	input := resource.Member(body, "input")
+	return edited + resource.Set(input, "operator", c.Operator) + resource.Set(input, "score", c.Score), nil
 }

@@ -10,14 +10,29 @@ import (
 	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
+	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Explain is the command plumb explain.
 type Explain struct {
 	remote.Flags
 	render.Reading
+	deviceAndCheck
+}
+
+// deviceAndCheck are the arguments of commands about one check of a device, or all of them.
+type deviceAndCheck struct {
 	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
 	Check  string `arg:"" optional:"" help:"Check, by id or name. Default: every check."`
+}
+
+// ids returns the ids of the device and of the check. The latter is empty if no check was given.
+func (a *deviceAndCheck) ids(ctx context.Context, cl *client.Client) (device, check string, err error) {
+	if device, err = cl.FindDevice(ctx, a.Device); err != nil || a.Check == "" {
+		return device, "", err
+	}
+	check, err = resource.ID(ctx, cl.Checks, a.Check)
+	return device, check, err
 }
 
 // Run explains the results of a device.
@@ -26,17 +41,9 @@ func (c *Explain) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	device, err := cl.FindDevice(ctx, c.Device)
+	device, check, err := c.ids(ctx, cl)
 	if err != nil {
 		return err
-	}
-	check := ""
-	if c.Check != "" {
-		item, err := cl.Checks.Find(ctx, c.Check)
-		if err != nil {
-			return err
-		}
-		check = item.Value.ID
 	}
 	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
 		e, err := cl.Explain(ctx, device, check)

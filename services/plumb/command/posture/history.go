@@ -17,8 +17,7 @@ type History struct {
 	render.Output
 	render.Period
 	render.Limited
-	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
-	Check  string `arg:"" optional:"" help:"Check, by id or name. Default: every check."`
+	deviceAndCheck
 }
 
 // Run shows the results of a device over time.
@@ -27,18 +26,11 @@ func (c *History) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	device, err := cl.FindDevice(ctx, c.Device)
+	device, check, err := c.ids(ctx, cl)
 	if err != nil {
 		return err
 	}
-	q := client.HistoryQuery{Device: device, Since: c.Since.Time, Until: c.Until.Time}
-	if c.Check != "" {
-		check, err := cl.Checks.Find(ctx, c.Check)
-		if err != nil {
-			return err
-		}
-		q.Check = check.Value.ID
-	}
+	q := client.HistoryQuery{Device: device, Check: check, Since: c.Since.Time, Until: c.Until.Time}
 	out := render.NewLines(t, &c.Output,
 		render.Col("WHEN", render.MomentWidth), render.Col("POLL", 8), render.Col("BECAUSE", 7), render.Col("OUTCOME", 7),
 		render.Col("REASON", 13), render.Col("SCORE", 5), render.Col("OBSERVED", render.MomentWidth),

@@ -6,20 +6,19 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
-	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Integrations is the command plumb integration.
 type Integrations struct {
-	List   resource.List[integrationName, client.Integration]   `cmd:"" help:"List integrations."`
-	Create integrationCreate                                    `cmd:"" help:"Create an integration, after a test request to its URL."`
-	Show   resource.Show[integrationName, client.Integration]   `cmd:"" aliases:"get" help:"Show an integration."`
-	Edit   integrationEdit                                      `cmd:"" help:"Change an integration. Settings without a flag stay as they are."`
-	Pause  integrationPause                                     `cmd:"" help:"Stop polling an integration."`
-	Resume integrationResume                                    `cmd:"" help:"Poll a paused integration again, starting now."`
-	Delete resource.Delete[integrationName, client.Integration] `cmd:"" help:"Delete an integration and close its results."`
+	List   resource.List[integrationName, client.Integration]                      `cmd:"" help:"List integrations."`
+	Create resource.Create[integrationName, integrationCreate, client.Integration] `cmd:"" help:"Create an integration, after a test request to its URL."`
+	Show   resource.Show[integrationName, client.Integration]                      `cmd:"" aliases:"get" help:"Show an integration."`
+	Edit   resource.Update[integrationName, integrationEdit, client.Integration]   `cmd:"" help:"Change an integration. Settings without a flag stay as they are."`
+	Pause  resource.Update[integrationName, pause, client.Integration]             `cmd:"" help:"Stop polling an integration."`
+	Resume resource.Update[integrationName, resume, client.Integration]            `cmd:"" help:"Poll a paused integration again, starting now."`
+	Delete resource.Delete[integrationName, client.Integration]                    `cmd:"" help:"Delete an integration and close its results."`
 }
 
 type integrationName struct {
@@ -65,8 +64,6 @@ func integrationFields(tab *render.Table, i client.Integration) {
 }
 
 type integrationCreate struct {
-	remote.Flags
-	render.Output
 	Name     string `required:"" env:"-" help:"Name of the integration."`
 	APIURL   string `name:"api-url" required:"" env:"-" help:"URL of the scoring API, which receives devices by POST."`
 	Interval string `default:"10m" env:"-" help:"Time between polls: a number and m or h."`
@@ -76,27 +73,21 @@ type integrationCreate struct {
 	Paused      bool `env:"-" help:"Create the integration without polling it."`
 }
 
-func (c *integrationCreate) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
+// Body returns the integration of the flags. It asks for the secret, unless the flags have one.
+func (c integrationCreate) Body(ctx context.Context, t *cli.Terminal, _ *client.Client) (any, error) {
 	secret, err := c.Secret(ctx, t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	body := client.Integration{Name: c.Name, Type: proto.TypeCustomS2S, Interval: c.Interval, Concurrency: c.Concurrency,
 		Config: client.IntegrationConfig{APIURL: c.APIURL, ClientID: c.ClientID, ClientSecret: secret}}
 	if c.Paused {
 		body.Paused = &c.Paused
 	}
-	return integrations.Create(ctx, t, cl, &c.Output, body)
+	return body, nil
 }
 
 type integrationEdit struct {
-	remote.Flags
-	render.Output
-	integrationName
 	Name     string `env:"-" help:"New name."`
 	APIURL   string `name:"api-url" env:"-" help:"New URL of the scoring API."`
 	Interval string `env:"-" help:"New time between polls."`
@@ -105,44 +96,26 @@ type integrationEdit struct {
 	Concurrency int `env:"-" help:"New number of concurrent calls at most."`
 }
 
-func (c *integrationEdit) Run(ctx context.Context, t *cli.Terminal) error {
+// Body returns the members of the given flags.
+func (c integrationEdit) Body() (any, error) {
 	secret, err := c.Given()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	body := client.Integration{Name: c.Name, Interval: c.Interval, Concurrency: c.Concurrency,
 		Config: client.IntegrationConfig{APIURL: c.APIURL, ClientID: c.ClientID, ClientSecret: secret}}
-	if body != (client.Integration{}) {
-		return c.update(ctx, t, &c.Flags, &c.Output, body)
+	if body == (client.Integration{}) {
+		return nil, nil
 	}
-	return integrations.EditByName(ctx, t, &c.Flags, &c.Output, c.Integration)
+	return body, nil
 }
 
-// update sends the members of body that are set.
-func (n *integrationName) update(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render.Output,
-	body client.Integration) error {
-	return integrations.Act(ctx, t, r, o, n.Integration,
-		func(cl *client.Client, id string) (client.Item[client.Integration], error) {
-			return cl.Integrations.Update(ctx, id, body)
-		})
-}
+type pause struct{}
 
-type integrationPause struct {
-	remote.Flags
-	render.Output
-	integrationName
-}
+// Body pauses an integration.
+func (pause) Body() (any, error) { return client.Integration{Paused: new(true)}, nil }
 
-func (c *integrationPause) Run(ctx context.Context, t *cli.Terminal) error {
-	return c.update(ctx, t, &c.Flags, &c.Output, client.Integration{Paused: new(true)})
-}
+type resume struct{}
 
-type integrationResume struct {
-	remote.Flags
-	render.Output
-	integrationName
-}
-
-func (c *integrationResume) Run(ctx context.Context, t *cli.Terminal) error {
-	return c.update(ctx, t, &c.Flags, &c.Output, client.Integration{Paused: new(false)})
-}
+// Body resumes an integration.
+func (resume) Body() (any, error) { return client.Integration{Paused: new(false)}, nil }

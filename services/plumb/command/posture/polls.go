@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
+	"plumbline.dev/services/plumb/command/resource"
 )
 
 // Polls is the command plumb polls.
@@ -29,12 +30,12 @@ func (c *Polls) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	integration, err := cl.Integrations.Find(ctx, c.Integration)
+	integration, err := resource.ID(ctx, cl.Integrations, c.Integration)
 	if err != nil {
 		return err
 	}
 	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
-		all, err := cl.Polls(ctx, integration.Value.ID, c.Limit)
+		all, err := cl.Polls(ctx, integration, c.Limit)
 		return all, func(tab *render.Table) {
 			tab.Row("POLL", "BEGAN", "TOOK", "LONGEST CALL", "PAGES", "DEVICES", "PASS", "FAIL", "UNKNOWN", "CHANGED", "FAILED PAGES")
 			for _, i := range all {

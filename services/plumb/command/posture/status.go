@@ -9,6 +9,7 @@ import (
 	"plumbline.dev/services/plumb/client"
 	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
+	"plumbline.dev/services/plumb/command/resource"
 	"plumbline.dev/services/plumb/demo"
 )
 
@@ -20,14 +21,7 @@ type Status struct {
 
 // Run shows the newest poll of each integration.
 func (c *Status) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
-	if err != nil {
-		return err
-	}
-	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
-		all, err := cl.Overview(ctx)
-		return all, func(tab *render.Table) { statusRows(tab, all) }, err
-	})
+	return resource.Read(ctx, t, &c.Flags, &c.Reading, (*client.Client).Overview, statusRows)
 }
 
 func statusRows(tab *render.Table, all []client.Item[client.Status]) {
@@ -73,11 +67,11 @@ func (c *Poll) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return err
 	}
-	integration, err := cl.Integrations.Find(ctx, c.Integration)
+	integration, err := resource.ID(ctx, cl.Integrations, c.Integration)
 	if err != nil {
 		return err
 	}
-	ordered, err := cl.PollNow(ctx, integration.Value.ID)
+	ordered, err := cl.PollNow(ctx, integration)
 	if err != nil {
 		return err
 	}
@@ -86,7 +80,7 @@ func (c *Poll) Run(ctx context.Context, t *cli.Terminal) error {
 			tab.Row(fmt.Sprintf("poll %d has started", ordered.Tick))
 		})
 	}
-	poll, err := c.outcome(ctx, t, cl, integration.Value.ID, ordered)
+	poll, err := c.outcome(ctx, t, cl, integration, ordered)
 	if err != nil {
 		return err
 	}

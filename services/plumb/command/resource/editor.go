@@ -22,12 +22,12 @@ import (
 // ErrNothing is returned by a command without a change and without an editor.
 var ErrNothing = cli.Usage("no change was given: set at least one flag, or run this on a terminal to use an editor")
 
-// CanEdit reports whether an editor can be opened: one is configured, or the command runs on a terminal.
-func CanEdit(t *cli.Terminal) bool { return cli.Editor() != "" || t.InTTY && t.OutTTY }
+// canEdit reports whether an editor can be opened: one is configured, or the command runs on a terminal.
+func canEdit(t *cli.Terminal) bool { return cli.Editor() != "" || t.InTTY && t.OutTTY }
 
-// EditByName opens the resource with an id or a name in an editor.
-func (k Kind[T]) EditByName(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render.Output, name string) error {
-	if !CanEdit(t) {
+// editByName opens the resource with an id or a name in an editor.
+func (k Kind[T]) editByName(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render.Output, name string) error {
+	if !canEdit(t) {
 		return ErrNothing
 	}
 	cl, err := r.Client()
@@ -46,7 +46,7 @@ func (k Kind[T]) EditByName(ctx context.Context, t *cli.Terminal, r *remote.Flag
 // has changed since it was read. If the change fails, the user's file is kept and the error names it.
 func (k Kind[T]) edit(ctx context.Context, t *cli.Terminal, all client.Collection[T], o *render.Output,
 	item client.Item[T]) error {
-	if !CanEdit(t) {
+	if !canEdit(t) {
 		return ErrNothing
 	}
 	before, err := writable(item.Raw)
