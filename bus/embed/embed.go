@@ -75,14 +75,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("NATS server: %w", err)
 	}
-	failed := make(chan error, 1)
-	ns.SetLoggerV2(&logger{log: log, failed: failed}, false, false, false)
+	failed, fatal := make(chan error, 1), make(chan error, 1)
+	ns.SetLoggerV2(&logger{log: log, failed: failed, fatal: fatal}, false, false, false)
 	ns.Start()
-	for !ns.ReadyForConnections(50 * time.Millisecond) {
-		if ctx.Err() != nil || !ns.Running() {
-			stop(ns, log)
-			return nil, fmt.Errorf("NATS server did not start: %w", errors.Join(ctx.Err(), lastError(cfg)))
-		}
+	if err := awaitReady(ctx, ns, fatal); err != nil {
+		stop(ns, log)
+		return nil, fmt.Errorf("NATS server did not start: %w", err)
 	}
 	return &Server{ns: ns, authority: authority, log: log, failed: failed}, nil
 }
@@ -172,17 +170,22 @@ func hostPort(addr string) (string, int, error) {
 	return host, port, nil
 }
 
-// lastError looks for the most common reason for a failed start: an address already in use.
-func lastError(cfg Config) error {
-	if cfg.Addr == "" {
-		return errors.New("see the log")
+// awaitReady waits until the server accepts connections. After a fatal error, such as an address already in use, the
+// server runs on without listening.
+func awaitReady(ctx context.Context, ns *server.Server, fatal <-chan error) error {
+	for !ns.ReadyForConnections(50 * time.Millisecond) {
+		select {
+		case err := <-fatal:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		default:
+		}
+		if !ns.Running() {
+			return errors.New("see the log")
+		}
 	}
-	l, err := net.Listen("tcp", cfg.Addr)
-	if err != nil {
-		return err
-	}
-	l.Close()
-	return errors.New("see the log")
+	return nil
 }
 
 // Connect returns an in-process connection with the same permissions as a network connection of the role. The
@@ -214,9 +217,6 @@ func (s *Server) connect(
 	}
 	return bus.Connect(ctx, cfg)
 }
-
-// InProcess returns the option for in-process connections.
-func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.ns) }
 
 // Watch returns an error when the store fails, and nil when ctx ends. After a failed write, usually because of a full
 // disk, the server rejects all further writes until it is restarted; the process should exit and be restarted.

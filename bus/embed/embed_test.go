@@ -1,9 +1,8 @@
 package embed_test
 
 import (
-	"context"
+	"strings"
 	"testing"
-	"time"
 
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
@@ -33,10 +32,12 @@ func TestAnAddressThatIsTakenIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	if second, err := embed.Start(ctx, embed.Config{Dir: t.TempDir(), Addr: s.Addr()}); err == nil {
+	second, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir(), Addr: s.Addr()})
+	if err == nil {
 		second.Close()
-		t.Error("two servers share an address")
+		t.Fatal("two servers share an address")
+	}
+	if !strings.Contains(err.Error(), "address already in use") || !strings.Contains(err.Error(), s.Addr()) {
+		t.Error(err)
 	}
 }

@@ -13,6 +13,8 @@ type logger struct {
 	log *slog.Logger
 	// failed receives the first failed write of the store.
 	failed chan error
+	// fatal receives the first error after which the server would exit if it were a process of its own.
+	fatal chan error
 }
 
 // storeFailed is the text of the server's log entry when a stream rejects all further writes until a restart, even if
@@ -25,14 +27,21 @@ func (l *logger) Errorf(format string, v ...any) {
 	text := fmt.Sprintf("nats: "+format, v...)
 	l.log.Error(text)
 	if strings.Contains(format, storeFailed) {
-		select {
-		case l.failed <- errors.New(text):
-		default:
-		}
+		first(l.failed, text)
 	}
 }
 func (l *logger) Fatalf(format string, v ...any) {
-	l.log.Error(fmt.Sprintf("nats: fatal: "+format, v...))
+	text := fmt.Sprintf("nats: fatal: "+format, v...)
+	l.log.Error(text)
+	first(l.fatal, text)
 }
 func (l *logger) Debugf(format string, v ...any) {}
 func (l *logger) Tracef(format string, v ...any) {}
+
+// first sends an error unless an earlier one is still waiting.
+func first(to chan<- error, text string) {
+	select {
+	case to <- errors.New(text):
+	default:
+	}
+}
