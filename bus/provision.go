@@ -123,13 +123,17 @@ func unsettled(err error) bool {
 }
 
 // oneQuestion is the timeout of one request. A request sent before the cluster had a leader is never answered,
-// however long ctx lasts.
-const oneQuestion = 5 * time.Second
+// however long ctx lasts. firstQuestion is the timeout of the first request to a cluster that may have no leader yet.
+const (
+	oneQuestion   = 5 * time.Second
+	firstQuestion = 250 * time.Millisecond
+)
 
-// awaitJetStream waits for a leader: a newly started server or cluster has none at first.
+// awaitJetStream waits for a leader: a newly started server or cluster has none at first. The timeout of its requests
+// doubles from firstQuestion to oneQuestion.
 func (c *Conn) awaitJetStream(ctx context.Context) error {
-	for {
-		attempt, cancel := context.WithTimeout(ctx, oneQuestion)
+	for timeout := firstQuestion; ; timeout = min(2*timeout, oneQuestion) {
+		attempt, cancel := context.WithTimeout(ctx, timeout)
 		_, err := c.js.AccountInfo(attempt)
 		cancel()
 		if err == nil {
