@@ -15,12 +15,12 @@ func main() {
 	var args struct {
 		cli.Common
 		flags.TeamDomain
-		AccessAddr string `help:"Listen address for the public keys. Default: none; the gateway serves them too." placeholder:"HOST:PORT"`
-		Identity   string `required:"" help:"age identities for the signing keys; prefer PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
+		AccessAddr     string `help:"Listen address for the public keys. Default: none; the gateway serves them too." placeholder:"HOST:PORT"`
+		flags.Identity `set:"sealed=the signing keys"`
 	}
 	const about = "Owns the signing keys; exchanges service credentials for application tokens."
 	os.Exit(cli.Service(topology.Exchange, about, &args, func(h cli.Host) (cli.Part, error) {
-		identities, err := seal.ParseIdentities(args.Identity)
+		identities, err := seal.ParseIdentities(args.Identity.Identity)
 		if err != nil {
 			return nil, err
 		}

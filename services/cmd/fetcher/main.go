@@ -7,6 +7,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/fetcher"
 	"plumbline.dev/services/internal/cli"
+	"plumbline.dev/services/internal/flags"
 	"plumbline.dev/services/internal/flags/fetcherflags"
 	"plumbline.dev/services/internal/seal"
 )
@@ -16,11 +17,11 @@ func main() {
 		cli.Common
 		cli.Trust
 		fetcherflags.Flags
-		Identity string `required:"" help:"age identities for integrations' secrets; prefer PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
+		flags.Identity `set:"sealed=integrations' secrets"`
 	}
 	const about = "Calls scoring APIs with pages of devices and publishes their scores."
 	os.Exit(cli.Service(topology.Fetcher, about, &args, func(h cli.Host) (cli.Part, error) {
-		identities, err := seal.ParseIdentities(args.Identity)
+		identities, err := seal.ParseIdentities(args.Identity.Identity)
 		if err != nil {
 			return nil, err
 		}

@@ -18,19 +18,19 @@ func main() {
 		gatewayflags.Flags
 		flags.EgressDeny
 		flags.TeamDomain
-		AccessAddr string `default:"127.0.0.1:8401" help:"Listen address for applications, logins and public keys."`
-		SessionKey string `required:"" help:"Cookie key, 64 hex characters, shared by all gateways; prefer PLUMB_SESSION_KEY_FILE." placeholder:"HEX"`
-		Identity   string `required:"" help:"age identities for identity providers' secrets; prefer PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
+		flags.AccessAddr
+		SessionKey     string `required:"" help:"Cookie key, 64 hex characters, shared by all gateways; prefer PLUMB_SESSION_KEY_FILE." placeholder:"HEX"`
+		flags.Identity `set:"sealed=identity providers' secrets"`
 	}
 	cli.MemoryForTime()
 	const about = "Protects applications with service tokens, logins and device posture."
 	os.Exit(cli.Service(topology.Gateway, about, &args, func(h cli.Host) (cli.Part, error) {
-		key, identities, err := gateway.ParseKeys(args.SessionKey, args.Identity)
+		key, identities, err := gateway.ParseKeys(args.SessionKey, args.Identity.Identity)
 		if err != nil {
 			return nil, err
 		}
 		cfg := args.Flags.Config()
-		cfg.AccessAddr, cfg.TeamDomain, cfg.SessionKey = args.AccessAddr, args.TeamDomain.TeamDomain, key
+		cfg.AccessAddr, cfg.TeamDomain, cfg.SessionKey = args.AccessAddr.AccessAddr, args.TeamDomain.TeamDomain, key
 		cfg.EgressDeny, cfg.Own, cfg.RootCAs = args.EgressDeny.EgressDeny, args.OwnAddrs(), args.Roots()
 		return gateway.New(cfg,
 			gateway.Deps{Bus: h.Bus, Log: h.Log, Metrics: h.Metrics, Clock: h.Clock, Identities: identities})

@@ -17,6 +17,16 @@ type LocalTeamDomain struct {
 	TeamDomain string `help:"URL of the gateway for logins, and issuer of application tokens. Default: that of --access-addr." placeholder:"URL"`
 }
 
+// AccessAddr is the flag for the address of the gateway.
+type AccessAddr struct {
+	AccessAddr string `default:"127.0.0.1:8401" help:"Listen address of the gateway: applications, logins, public keys."`
+}
+
+// Identity is the flag for the private keys that open a service's secrets. The variable sealed completes its help.
+type Identity struct {
+	Identity string `required:"" help:"age identities for ${sealed}; prefer PLUMB_IDENTITY_FILE." placeholder:"AGE-SECRET-KEY-1..."`
+}
+
 // MinInterval is the flag for the shortest polling interval. Its default is the variable min_interval.
 type MinInterval struct {
 	MinInterval time.Duration `default:"${min_interval}" help:"Shortest interval of an integration; the same for api and scheduler."`

@@ -24,12 +24,12 @@ import (
 type Apply struct {
 	remote.Flags
 	render.Output
-	File      []string `short:"f" required:"" env:"-" sep:"none" help:"YAML or JSON file, or directory of such files; - is standard input. Repeatable." placeholder:"PATH"`
-	DryRun    bool     `env:"-" help:"Show the changes without making them. Exit code 6 if there are any."`
-	Yes       bool     `short:"y" env:"-" help:"Do not ask for confirmation."`
-	Prune     bool     `env:"-" help:"Delete resources without a document; see above."`
-	Secrets   bool     `env:"-" help:"Send every secret, not only those of changed resources."`
-	TokensDir string   `type:"path" env:"-" help:"Directory for the credentials of new service tokens." placeholder:"DIR"`
+	File   []string `short:"f" required:"" env:"-" sep:"none" help:"YAML or JSON file, or directory of such files; - is standard input. Repeatable." placeholder:"PATH"`
+	DryRun bool     `env:"-" help:"Show the changes without making them. Exit code 6 if there are any."`
+	resource.Confirmation
+	Prune     bool   `env:"-" help:"Delete resources without a document; see above."`
+	Secrets   bool   `env:"-" help:"Send every secret, not only those of changed resources."`
+	TokensDir string `type:"path" env:"-" help:"Directory for the credentials of new service tokens." placeholder:"DIR"`
 }
 
 // Help returns the text that --help shows below the summary.

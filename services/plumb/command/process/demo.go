@@ -17,6 +17,11 @@ import (
 type Demo struct {
 	processFlags
 	flags.SampleAddr
+	demoInterval
+}
+
+// demoInterval is the flag for the interval of the demo's integration.
+type demoInterval struct {
 	Interval string `default:"5s" help:"Time between polls of the sample scoring API."`
 }
 

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -39,24 +40,27 @@ func (c *stackInit) Run(t *cli.Terminal) error {
 type stackProvision struct {
 	cli.NATS
 	cli.Log
-	Replicas    int   `default:"1" help:"Replicas of every stream, 1 to 5, each on its own NATS server."`
-	LogMaxBytes int64 `default:"20000000000" help:"Size of the posture log at most, in bytes."`
-	AcceptLoss  bool  `help:"Go on without the data that the store lost. Give it once, after a loss was reported."`
+	Replicas   int `default:"1" help:"Replicas of every stream, 1 to 5, each on its own NATS server."`
+	storeFlags `set:"log_default=20000000000"`
 }
 
+// logMaxBytes is the default of --log-max-bytes, since the disks of the NATS servers are not known here.
+const logMaxBytes = 20_000_000_000
+
 func (c *stackProvision) Run(ctx context.Context) error {
-	if c.Replicas < 1 || c.Replicas > 5 || c.LogMaxBytes < 1 {
-		return cli.Usage("--replicas must be 1 to 5, and --log-max-bytes at least 1")
+	if c.Replicas < 1 || c.Replicas > 5 || c.LogMaxBytes < 0 {
+		return cli.Usage("--replicas must be 1 to 5, and --log-max-bytes must not be negative")
 	}
-	return stack.Servers{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing,
-		Options: topology.Options{Replicas: c.Replicas, LogMaxBytes: c.LogMaxBytes}, AcceptLoss: c.AcceptLoss}.Provision(ctx, c.Logger())
+	options := topology.Options{Replicas: c.Replicas, LogMaxBytes: cmp.Or(c.LogMaxBytes, logMaxBytes)}
+	servers := stack.Servers{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing, Options: options, AcceptLoss: c.AcceptLoss}
+	return servers.Provision(ctx, c.Logger())
 }
 
 type stackDemo struct {
 	remote.Flags
 	SampleURL   string `default:"http://127.0.0.1:8402" help:"URL of the sample scoring API, as the fetchers reach it." placeholder:"URL"`
 	AudienceOut string `type:"path" required:"" help:"File for the AUD of the application, which the sample API reads." placeholder:"PATH"`
-	Interval    string `default:"5s" help:"Time between polls."`
+	demoInterval
 }
 
 // audience writes the AUD to its file. The AUD is not a secret, and the sample API may run as another user.

@@ -18,11 +18,10 @@ import (
 
 // processFlags are the flags of plumb up and plumb demo.
 type processFlags struct {
-	Data        string `default:"./plumb-data" type:"path" help:"Directory for the store, and for the keys and tokens of the first start."`
-	AccessAddr  string `default:"127.0.0.1:8401" help:"Listen address of the gateway: applications, logins, public keys."`
-	NATSAddr    string `name:"nats-addr" default:"127.0.0.1:4222" help:"Listen address for NATS clients of other systems. Empty: none."`
-	LogMaxBytes int64  `help:"Size of the posture log at most, in bytes. Default: a quarter of the disk, up to 20 GiB." placeholder:"BYTES"`
-	AcceptLoss  bool   `help:"Start without the data that the store lost. Give it once, after /readyz reported a loss."`
+	Data string `default:"./plumb-data" type:"path" help:"Directory for the store, and for the keys and tokens of the first start."`
+	flags.AccessAddr
+	NATSAddr   string `name:"nats-addr" default:"127.0.0.1:4222" help:"Listen address for NATS clients of other systems. Empty: none."`
+	storeFlags `set:"log_default=a quarter of the disk, up to 20 GiB"`
 	flags.LocalTeamDomain
 	//lint:ignore SA5008 kong reads every set of a struct
 	apiflags.Flags `embed:"" set:"account_default=a new one at the first start" set:"token_default=a new one, in DATA/api-token"`
@@ -38,7 +37,7 @@ func (p *processFlags) config() plumb.Config {
 	api := p.Flags.Config()
 	cfg := plumb.Config{
 		Data: p.Data, Account: api.Account, BootstrapToken: api.BootstrapToken, BootstrapEmail: api.BootstrapEmail,
-		APIAddr: api.Addr, AccessAddr: p.AccessAddr, NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr,
+		APIAddr: api.Addr, AccessAddr: p.AccessAddr.AccessAddr, NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr,
 		TeamDomain: p.TeamDomain, MinInterval: api.MinInterval, LogMaxBytes: p.LogMaxBytes, AcceptLoss: p.AcceptLoss,
 		FreeSecretHost: api.FreeSecretHost, Zones: api.Zones, Gateway: p.Gateway.Config(), Fetcher: p.Fetcher.Config(),
 	}
