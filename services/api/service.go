@@ -133,6 +133,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Run(ctx)
 }
 
+// Handler returns the handler of the API. It answers correctly while [Service.Run] runs and the service is ready.
+func (s *Service) Handler() http.Handler { return s.handler }
+
 // Addr returns the address that the service listens on; empty before it listens. It has the actual port if Config.Addr
 // has port 0.
 func (s *Service) Addr() string { return s.server.Bound() }

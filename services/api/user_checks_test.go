@@ -74,31 +74,3 @@ func TestUserPolicyChecks(t *testing.T) {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
 }
-
-// A policy that was made reusable can be linked by others, and outlives the application that it was of.
-func TestMakeReusable(t *testing.T) {
-	y := start(t)
-	app := y.want(201, "POST", "/access/apps", map[string]any{"domain": "a.example.com", "policies": []any{
-		map[string]any{"name": "own", "decision": "bypass", "session_duration": "2h", "include": []any{map[string]any{"everyone": map[string]any{}}}}}})
-	own := app["policies"].([]any)[0].(map[string]any)
-	path := "/access/apps/" + text(app, "id") + "/policies/" + text(own, "id")
-	link := map[string]any{"domain": "b.example.com", "policies": []any{text(own, "id")}}
-	y.refused(400, v4.CodeInvalid, "POST", "/access/apps", link)
-	y.refused(404, v4.CodeNotFound, "GET", "/access/policies/"+text(own, "id"), nil)
-	for range 2 { // again: nothing more happens
-		got := y.want(200, "PUT", path+"/make_reusable", nil)
-		if got["reusable"] != true || got["id"] != own["id"] || got["session_duration"] != "2h" || got["precedence"] != 1.0 {
-			t.Errorf("%v", got)
-		}
-	}
-	if got := summary(y.since(2)); got != "update policy" {
-		t.Errorf("recorded %s", got)
-	}
-	y.want(201, "POST", "/access/apps", link)
-	if got := y.want(200, "GET", "/access/policies/"+text(own, "id"), nil); got["app_count"] != 2.0 {
-		t.Errorf("%v", got)
-	}
-	y.refused(404, v4.CodeNotFound, "PUT", strings.Replace(path, text(own, "id"), proto.NewID().String(), 1)+"/make_reusable", nil)
-	y.want(202, "DELETE", "/access/apps/"+text(app, "id"), nil)
-	y.want(200, "GET", "/access/policies/"+text(own, "id"), nil)
-}

@@ -44,7 +44,8 @@ func TestTheIndexCountsWhatThereIs(t *testing.T) {
 					named := fmt.Appendf(nil, `{"token_id":%q}`, some.Draw(t, "named"))
 					policies[id] = &proto.Policy{
 						ID: id, Owner: rapid.SampledFrom([]proto.ID{{}, {1}, {2}}).Draw(t, "owner"),
-						Include: []proto.Rule{{Selector: "service_token", Body: named}}, CreatedAt: proto.Millis(rapid.IntRange(0, 2).Draw(t, "created")),
+						Include:   []proto.Rule{{Selector: "service_token", Body: named}},
+						CreatedAt: proto.Millis(rapid.IntRange(0, 2).Draw(t, "created")),
 					}
 					ch.Is = policies[id]
 				}
@@ -55,7 +56,8 @@ func TestTheIndexCountsWhatThereIs(t *testing.T) {
 	})
 }
 
-func checkIndex(t *rapid.T, x *index, a proto.Account, ids []proto.ID, apps map[proto.ID]*proto.Application, policies map[proto.ID]*proto.Policy) {
+func checkIndex(t *rapid.T, x *index, a proto.Account, ids []proto.ID, apps map[proto.ID]*proto.Application,
+	policies map[proto.ID]*proto.Policy) {
 	reusable := 0
 	for _, id := range append(ids, proto.ID{9}) {
 		var links, named, owned int
@@ -77,7 +79,8 @@ func checkIndex(t *rapid.T, x *index, a proto.Account, ids []proto.ID, apps map[
 		if _, there := x.otherOwner(a, "h1.example.com", id); there != claimed {
 			t.Fatalf("the destination is claimed beside %s: %t, wanted %t", id, there, claimed)
 		}
-		if got := []int{x.linksTo(a, id), x.rulesNaming(a, id), len(x.ownedBy(a, id))}; !slices.Equal(got, []int{links, named, owned}) {
+		if got := []int{x.linksTo(a, id), x.rulesNaming(a, id), len(x.ownedBy(a, id))}; !slices.Equal(got,
+			[]int{links, named, owned}) {
 			t.Fatalf("of %s: %v, wanted %v", id, got, []int{links, named, owned})
 		}
 	}
@@ -87,7 +90,8 @@ func checkIndex(t *rapid.T, x *index, a proto.Account, ids []proto.ID, apps map[
 		}
 	}
 	c := x.account(a)
-	if got := []int{len(c.apps.All()), len(c.policies.All()), len(c.reusable.All()), x.taggedBy(a, "b")}; !slices.Equal(got, []int{len(apps), len(policies), reusable, len(apps)}) {
+	if got := []int{len(c.apps.All()), len(c.policies.All()), len(c.reusable.All()),
+		x.taggedBy(a, "b")}; !slices.Equal(got, []int{len(apps), len(policies), reusable, len(apps)}) {
 		t.Fatalf("%v, wanted %d applications, %d policies, %d of them reusable", got, len(apps), len(policies), reusable)
 	}
 	if x.linksTo(proto.Account{2}, ids[0]) != 0 || x.account(proto.Account{2}).apps.All() != nil {

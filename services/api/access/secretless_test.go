@@ -10,14 +10,16 @@ import (
 // No secret of what is only kept is stored or returned, whatever its name, its form and its place.
 func TestKeptIsWithoutSecrets(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"api_token":"hush","name":"a"}`:                                  `{"name":"a"}`,
-		`{"scim_config":{"authentication":{"bearer_token":"hush"}}}`:       `{"scim_config":{"authentication":{}}}`,
-		`{"config":{"x_password":"hush","a":[{"clientSecret":"hush"}]}}`:   `{"config":{"a":[{}]}}`,
-		`{"config":{"password":12345,"token":{"value":"hush"}}}`:           `{"config":{}}`,
-		`{"saas_app":{"allow_pkce_without_client_secret":true}}`:           `{"saas_app":{"allow_pkce_without_client_secret":true}}`,
-		`{"input":{"score":1.50}}`:                                         `{"input":{"score":1.50}}`,
-		`{"scim_config":{"secret":null,"enabled":false}}`:                  `{"scim_config":{"secret":null,"enabled":false}}`,
-		`{"config":{"client_secret_version":2,"token_url":"https://h/t"}}`: `{"config":{"client_secret_version":2,"token_url":"https://h/t"}}`,
+		`{"api_token":"hush","name":"a"}`:                                `{"name":"a"}`,
+		`{"scim_config":{"authentication":{"bearer_token":"hush"}}}`:     `{"scim_config":{"authentication":{}}}`,
+		`{"config":{"x_password":"hush","a":[{"clientSecret":"hush"}]}}`: `{"config":{"a":[{}]}}`,
+		`{"config":{"password":12345,"token":{"value":"hush"}}}`:         `{"config":{}}`,
+		`{"saas_app":{"allow_pkce_without_client_secret":true}}`:         `{"saas_app":{"allow_pkce_without_client_secret":true}}`,
+		`{"input":{"score":1.50}}`:                                       `{"input":{"score":1.50}}`,
+		`{"scim_config":{"secret":null,"enabled":false}}`: `{"scim_config":{"secret":null,` +
+			`"enabled":false}}`,
+		`{"config":{"client_secret_version":2,"token_url":"https://h/t"}}`: `{"config":{"client_secret_version":2,` +
+			`"token_url":"https://h/t"}}`,
 	} {
 		body, err := v4.ParseObject([]byte(text))
 		if err != nil {
@@ -34,7 +36,8 @@ func TestRulesHoldNoSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readRules(body, "include"); err == nil || !strings.Contains(err.Error(), "include[0].future_selector has a secret") {
+	if _, err := readRules(body, "include"); err == nil ||
+		!strings.Contains(err.Error(), "include[0].future_selector has a secret") {
 		t.Errorf("%v", err)
 	}
 }

@@ -11,7 +11,8 @@ import (
 // What is to expire immediately is another thing than what nobody said anything about.
 func TestSessionDurations(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		`null`: 0, `""`: 0, `"24h"`: 24 * time.Hour, `"1s"`: time.Second, `"0s"`: proto.Immediately, `"0"`: proto.Immediately, `"0h0m"`: proto.Immediately,
+		`null`: 0, `""`: 0, `"24h"`: 24 * time.Hour, `"1s"`: time.Second, `"0s"`: proto.Immediately,
+		`"0"`: proto.Immediately, `"0h0m"`: proto.Immediately,
 	} {
 		body, err := v4.ParseObject([]byte(`{"session_duration":` + text + `}`))
 		if err != nil {

@@ -1,18 +1,20 @@
-package api
+package access_test
 
 import (
 	"strings"
 	"testing"
 
+	"plumbline.dev/services/api/apitest"
 	"plumbline.dev/services/internal/ownedmember"
 )
 
-// A client that sends back what it was answered does not make the control plane store its own members.
+// TestOwnedMembersAreNotStored checks that members which the api owns are not stored when a client sends them back.
 func TestOwnedMembersAreNotStored(t *testing.T) {
-	y := start(t)
+	t.Parallel()
+	f := apitest.Start(t)
 	bodies := map[string]map[string]any{
-		"/access/groups":             groupBody("a"),
-		"/access/policies":           {"name": "a", "decision": "allow", "include": []any{map[string]any{"everyone": map[string]any{}}}},
+		"/access/groups":             apitest.GroupBody("a"),
+		"/access/policies":           {"name": "a", "decision": "allow", "include": []any{apitest.Everyone()}},
 		"/access/apps":               {"name": "a", "type": "saas"},
 		"/access/identity_providers": {"name": "a", "type": "github", "config": map[string]any{"client_id": "b"}},
 	}
@@ -20,8 +22,9 @@ func TestOwnedMembersAreNotStored(t *testing.T) {
 		for _, name := range ownedmember.Common() {
 			body[name] = "owned"
 		}
-		made := y.want(201, "POST", path, body)
-		if r := y.do("GET", path+"/"+text(made, "id"), nil); r.Status != 200 || strings.Contains(string(r.Body), `"owned"`) {
+		made := f.Want(201, "POST", path, body)
+		if r := f.Do("GET", path+"/"+apitest.Text(made, "id"), nil); r.Status != 200 ||
+			strings.Contains(string(r.Body), `"owned"`) {
 			t.Errorf("%s: %d %s", path, r.Status, r.Body)
 		}
 	}
@@ -29,7 +32,7 @@ func TestOwnedMembersAreNotStored(t *testing.T) {
 	for _, name := range ownedmember.Common() {
 		body[name] = "owned"
 	}
-	if r := y.do("PUT", "/access/organizations", body); r.Status != 200 || strings.Contains(string(r.Body), `"owned"`) {
+	if r := f.Do("PUT", "/access/organizations", body); r.Status != 200 || strings.Contains(string(r.Body), `"owned"`) {
 		t.Errorf("organization: %d %s", r.Status, r.Body)
 	}
 }

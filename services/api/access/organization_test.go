@@ -1,0 +1,77 @@
+package access_test
+
+import (
+	"testing"
+	"time"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/apitest"
+	"plumbline.dev/services/api/v4"
+)
+
+func TestOrganization(t *testing.T) {
+	t.Parallel()
+	const path = "/access/organizations"
+	f := apitest.Start(t)
+	if got := f.Want(200, "GET", path, nil); got["strict_service_token_auth"] != true ||
+		got["auth_domain"] != "team.example.com" || got["name"] != nil {
+		t.Errorf("by default %v", got)
+	}
+	made := f.Want(201, "POST", path,
+		map[string]any{"name": "Example", "auth_domain": "x.example.com", "session_duration": "12h",
+			"login_design": map[string]any{"background_color": "#fff", "header_text": "Hello"}, "is_ui_read_only": nil})
+	if made["name"] != "Example" || made["auth_domain"] != "x.example.com" || made["strict_service_token_auth"] != true {
+		t.Errorf("made %v", made)
+	}
+	// Logins stay at the team domain, and the answer says that another one changes nothing.
+	if apitest.JSON(t, made["x_unsupported"]) != `["auth_domain"]` {
+		t.Errorf("made %v", made)
+	}
+	if own := f.Want(200, "PATCH", path, map[string]any{"auth_domain": "team.example.com"}); own["x_unsupported"] != nil {
+		t.Errorf("the team domain: %v", own)
+	}
+	f.WantError(409, v4.CodeConflict, "POST", path, map[string]any{"name": "Again"})
+	inactivity := map[string]any{"enabled": true, "inactivity_threshold_days": 90, "action": "delete"}
+	patched := f.Want(200, "PATCH", path,
+		map[string]any{"strict_service_token_auth": false, "service_token_inactivity": inactivity,
+			"login_design": map[string]any{"header_text": nil, "footer_text": "Bye"}})
+	if patched["name"] != "Example" || patched["session_duration"] != "12h" ||
+		patched["strict_service_token_auth"] != false ||
+		apitest.JSON(t, patched["login_design"]) != `{"background_color":"#fff","footer_text":"Bye"}` ||
+		apitest.JSON(t, patched["service_token_inactivity"]) != apitest.JSON(t, inactivity) {
+		t.Errorf("patched %v", patched)
+	}
+	if o := storedOrganization(f); !o.Lenient || o.SessionDuration != 12*time.Hour ||
+		o.Inactivity != (proto.Inactivity{Enabled: true, Days: 90, Delete: true}) {
+		t.Errorf("stored %+v", o)
+	}
+	f.Clock.Advance(time.Hour)
+	// A client that does not know the two members does not change them; the others it replaces.
+	put := f.Want(200, "PUT", path, map[string]any{"name": "Other"})
+	if o := storedOrganization(f); !o.Lenient || o.SessionDuration != 0 || !o.Inactivity.Enabled ||
+		put["login_design"] != nil || put["created_at"] != made["created_at"] || put["updated_at"] == made["updated_at"] {
+		t.Errorf("put %v, stored %+v", put, o)
+	}
+	f.Want(200, "PATCH", path, map[string]any{"service_token_inactivity": map[string]any{"action": "disable"}})
+	if o := storedOrganization(f); o.Inactivity != (proto.Inactivity{Enabled: true, Days: 90}) {
+		t.Errorf("stored %+v", o)
+	}
+	f.Want(200, "PATCH", path, map[string]any{"service_token_inactivity": nil, "strict_service_token_auth": nil})
+	if o := storedOrganization(f); o.Lenient || o.Inactivity.Enabled {
+		t.Errorf("stored %+v", o)
+	}
+	for _, body := range []any{
+		`{"name":5}`, `{"session_duration":"x"}`, `{"session_duration":"721h"}`, `{"strict_service_token_auth":"no"}`,
+		`{"service_token_inactivity":true}`,
+		`{"service_token_inactivity":{"enabled":true,"inactivity_threshold_days":29,"action":"disable"}}`,
+		`{"service_token_inactivity":{"enabled":true,"inactivity_threshold_days":366,"action":"disable"}}`,
+		`{"service_token_inactivity":{"enabled":true,"inactivity_threshold_days":60,"action":"report"}}`,
+		`{"service_token_inactivity":{"enabled":true,"action":"disable"}}`,
+		`{"service_token_inactivity":{"enabled":true,"inactivity_threshold_days":60}}`,
+		`{"login_design":"x"}`, `{"deny_unmatched_requests_exempted_zone_names":"x"}`, `[]`,
+	} {
+		for _, method := range []string{"PUT", "PATCH"} {
+			f.WantError(400, v4.CodeInvalid, method, path, body)
+		}
+	}
+}

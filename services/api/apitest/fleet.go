@@ -1,0 +1,91 @@
+package apitest
+
+import (
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// Fleet is a fixture with two devices on one page, an integration, and a check on its scores. Tests store the results
+// of its polls.
+type Fleet struct {
+	*Fixture
+	Integration, Check proto.ID
+	Devices            []proto.ID
+	Last               uint64 // newest sequence of the page's log subject
+}
+
+// StartFleet starts a fixture with a registry, and enrols the devices.
+func StartFleet(t testing.TB) *Fleet {
+	f := Start(t)
+	f.StartRegistry()
+	integration := f.Want(200, "POST", "/devices/posture/integration", IntegrationBody())
+	check := f.Want(200, "POST", "/devices/posture", CheckBody(integration["id"]))
+	f.Import("text/csv", "serial_number\nS-1\nS-2\n")
+	return &Fleet{Fixture: f, Integration: ID(integration), Check: ID(check),
+		Devices: []proto.ID{proto.DeriveID(f.Account, "S-1"), proto.DeriveID(f.Account, "S-2")}}
+}
+
+// In returns the fleet for a subtest: failures are reported there.
+func (f *Fleet) In(t testing.TB) *Fleet {
+	sub := *f
+	sub.Fixture = f.Fixture.In(t)
+	return &sub
+}
+
+// Page returns the page of the devices.
+func (f *Fleet) Page() topology.PageRef {
+	return topology.PageRef{Account: f.Account, Integration: f.Integration}
+}
+
+// Evaluate stores the results of a poll: the first device has a score and an outcome, the second has no score. It
+// returns the sequence of the change of the first device's outcome.
+func (f *Fleet) Evaluate(tick uint64, score int, outcome proto.Outcome) (change uint64) {
+	f.T.Helper()
+	now := proto.At(f.Clock.Now())
+	e := proto.Entry{
+		Tick: tick, EvaluatedAt: now, Checks: []proto.CheckRef{{ID: f.Check}},
+		Poll: proto.Poll{At: now, Attempts: 2, Status: 200, Took: 1500 * time.Millisecond},
+		Results: []proto.Result{
+			{Device: f.Devices[0], Score: score, S2SID: "s2s", ObservedAt: now,
+				Verdicts: []proto.Verdict{{Outcome: outcome, Reason: proto.ReasonScore, Observed: outcome}}},
+			{Device: f.Devices[1], Score: proto.NoScore, Problem: proto.ReasonMissing,
+				Verdicts: []proto.Verdict{{Reason: proto.ReasonMissing}}},
+		},
+	}
+	c := proto.Change{Index: 1, Integration: f.Integration, Tick: tick, At: now, Devices: []proto.ChangedDevice{
+		{Device: f.Devices[0], From: proto.OutcomeNone, Reason: proto.ReasonScore, Score: score}}}
+	first, err := f.Conn.Commit(f.T.Context(), []bus.Outgoing{
+		{Subject: topology.Log(f.Page()), Body: &e, ExpectLast: bus.Expect(f.Last),
+			Header: map[string][]string{proto.HeaderSummary: {e.Summarize(1).String()}}},
+		{Subject: topology.Change(f.Account, f.Check, outcome, 0), Body: &c},
+	})
+	if err != nil {
+		f.T.Fatal(err)
+	}
+	f.Last = first
+	return first + 1
+}
+
+// AwaitState waits until POSTURE_STATE has the entry at a sequence of the log.
+func (f *Fleet) AwaitState(seq uint64) {
+	f.T.Helper()
+	bustest.Eventually(f.T, "the state has the entry", func() bool {
+		m, err := f.Conn.Last(f.T.Context(), topology.PostureState, topology.Log(f.Page()))
+		if err != nil {
+			return false
+		}
+		at, err := bus.LogSequence(m)
+		return err == nil && at == seq
+	})
+}
+
+// PurgeLog removes all messages of the posture log.
+func (f *Fixture) PurgeLog() {
+	f.T.Helper()
+	f.purge(topology.PostureLog)
+}
