@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,7 +35,7 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 		return fmt.Errorf("copies for followers: %w", err)
 	}
 	for _, d := range topology.Durables() {
-		err := patiently(ctx, func(ctx context.Context) error {
+		err := patiently(ctx, settled, func(ctx context.Context) error {
 			_, err := c.JetStreamOf(d.Stream).CreateOrUpdateConsumer(ctx, d.Stream, d.Config)
 			return err
 		})
@@ -78,10 +79,9 @@ func (c *Conn) createStream(ctx context.Context, cfg jetstream.StreamConfig) err
 func (c *Conn) provisionStream(
 	ctx context.Context, cfg jetstream.StreamConfig, create func(context.Context, jetstream.StreamConfig) error,
 ) error {
-	for {
-		err := patiently(ctx, func(ctx context.Context) error { return create(ctx, cfg) })
-		var api *jetstream.APIError
-		if !errors.As(err, &api) || api.ErrorCode != codeInsufficientStorage || cfg.MaxBytes/2 < minBytes {
+	for patience := settled; ; patience = settledAgain {
+		err := patiently(ctx, patience, func(ctx context.Context) error { return create(ctx, cfg) })
+		if !tooSmall(err) || cfg.MaxBytes/2 < minBytes {
 			return err
 		}
 		cfg.MaxBytes /= 2
@@ -90,17 +90,28 @@ func (c *Conn) provisionStream(
 	}
 }
 
-// A newly started cluster has no leader for a moment, and does not yet know all its servers.
+// tooSmall reports whether the disks have no room for a stream's bound. A cluster answers like this as well while it
+// does not know the disks of its servers yet.
+func tooSmall(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == codeInsufficientStorage ||
+		api.ErrorCode == codeNoPeers && strings.Contains(api.Description, "insufficient storage"))
+}
+
+// A newly started cluster has no leader for a moment, and does not yet know all its servers and their disks.
 const (
-	settled     = time.Minute
+	settled = time.Minute
+	// settledAgain is for an operation after another one that waited for settled.
+	settledAgain = 2 * time.Second
+
 	oneAttempt  = 10 * time.Second
 	nextAttempt = 250 * time.Millisecond
 )
 
-// patiently retries do until it succeeds, fails permanently, or the time for a cluster to settle is over. The
-// operation must be idempotent.
-func patiently(ctx context.Context, do func(context.Context) error) error {
-	for end := time.Now().Add(settled); ; {
+// patiently retries do until it succeeds, fails permanently, or patience, the time for a cluster to settle, is over.
+// The operation must be idempotent.
+func patiently(ctx context.Context, patience time.Duration, do func(context.Context) error) error {
+	for end := time.Now().Add(patience); ; {
 		attempt, cancel := context.WithTimeout(ctx, oneAttempt)
 		err := do(attempt)
 		cancel()

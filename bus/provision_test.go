@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,7 @@ func TestProvisioningIsPatientWithAClusterThatStarts(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			calls := 0
-			err := patiently(t.Context(), func(ctx context.Context) error {
+			err := patiently(t.Context(), settled, func(ctx context.Context) error {
 				if end, ok := ctx.Deadline(); !ok || time.Until(end) > oneAttempt {
 					t.Errorf("an attempt may last until %v", end)
 				}
@@ -41,16 +42,60 @@ func TestProvisioningIsPatientWithAClusterThatStarts(t *testing.T) {
 				t.Errorf("%v: %v after %d calls", c.err, err, calls)
 			}
 			begin := time.Now()
-			if err := patiently(t.Context(), func(context.Context) error { return c.err }); !errors.Is(err, c.err) {
+			if err := patiently(t.Context(), settled, func(context.Context) error { return c.err }); !errors.Is(err, c.err) {
 				t.Errorf("%v became %v", c.err, err)
 			}
 			if took := time.Since(begin); c.passes != (took > settled-time.Second) || took > settled+time.Second {
 				t.Errorf("%v: gave up after %v", c.err, took)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
-			err = patiently(ctx, func(context.Context) error { cancel(); return c.err })
+			err = patiently(ctx, settled, func(context.Context) error { cancel(); return c.err })
 			if !errors.Is(err, c.err) {
 				t.Errorf("%v became %v when nobody waits any more", c.err, err)
+			}
+		})
+	}
+}
+
+// A stream's bound is halved until it fits on the disks, also on those of a cluster, which answers otherwise than one
+// server. A cluster that starts answers likewise before it knows its servers' disks: that costs no stream its bound.
+func TestABoundIsHalvedUntilItFits(t *testing.T) {
+	const room = 3 << 30
+	answer := func(code jetstream.ErrorCode, text string) error {
+		return &jetstream.APIError{Code: 400, ErrorCode: code, Description: text}
+	}
+	one := answer(codeInsufficientStorage, "insufficient storage resources available")
+	cluster := answer(codeNoPeers, "no suitable peers for placement, insufficient storage")
+	offline := answer(codeNoPeers, "no suitable peers for placement, peer offline")
+	for _, c := range []struct {
+		what    string
+		answer  error
+		unknown time.Duration // how long the servers' disks are unknown
+		room    int64
+		want    int64
+	}{
+		{"one server", one, 0, room, 20 << 30 / 8},
+		{"a cluster", cluster, 0, room, 20 << 30 / 8},
+		{"a cluster that starts", cluster, 50 * time.Second, 100 << 30, 20 << 30},
+		{"a cluster without servers", offline, 0, room, 0},
+		{"a full disk", cluster, 0, minBytes - 1, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			begin, got := time.Now(), int64(0)
+			conn := &Conn{log: slog.New(slog.DiscardHandler)}
+			err := conn.provisionStream(t.Context(), jetstream.StreamConfig{Name: "LOG", MaxBytes: 20 << 30},
+				func(_ context.Context, cfg jetstream.StreamConfig) error {
+					if time.Since(begin) < c.unknown || cfg.MaxBytes > c.room {
+						return c.answer
+					}
+					got = cfg.MaxBytes
+					return nil
+				})
+			if got != c.want || (err == nil) != (c.want > 0) {
+				t.Errorf("%s: bounded by %d, want %d; %v", c.what, got, c.want, err)
+			}
+			if took := time.Since(begin); took > 2*settled {
+				t.Errorf("%s: took %v", c.what, took)
 			}
 		})
 	}
