@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -147,6 +148,16 @@ func (s *Separate) plumb(ctx context.Context, env []string, args ...string) erro
 func (s *Separate) nats() error {
 	path, err := Build(NATSServer)
 	if err != nil {
+		return err
+	}
+	// The image keeps accounts below /var/lib; here each installation has its own directory.
+	auth := filepath.Join(s.Dir, "nats", "auth.conf")
+	users, err := os.ReadFile(auth)
+	if err != nil {
+		return err
+	}
+	users = bytes.ReplaceAll(users, []byte(`"/var/lib/nats/accounts"`), fmt.Appendf(nil, "%q", filepath.Join(s.Dir, "accounts")))
+	if err := os.WriteFile(auth, users, 0o600); err != nil {
 		return err
 	}
 	conf := filepath.Join(s.Dir, "nats.conf")
