@@ -13,8 +13,8 @@ import (
 	"filippo.io/age"
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
-	"plumbline.dev/services/gateway/hold"
 	"plumbline.dev/services/gateway/login"
+	"plumbline.dev/services/gateway/staleness"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/seal"
 	"plumbline.dev/services/internal/teamdomain"
@@ -49,8 +49,8 @@ type Config struct {
 	ExtAuthzCert, ExtAuthzKey, ExtAuthzCA string
 	// OriginIdle is how long an unused connection to an origin is kept; 0 means [proxy.DefaultIdleTimeout].
 	OriginIdle time.Duration
-	// Hold is how long the last known state is used while it cannot be confirmed; 0 means [hold.Default].
-	Hold time.Duration
+	// StaleLimit is how long the last known state is used while it cannot be confirmed; 0 means [staleness.Default].
+	StaleLimit time.Duration
 	// SessionKey encrypts the login state in browsers: [login.KeySize] bytes, the same at every gateway.
 	SessionKey []byte
 	// Own lists our other listeners, host:port, which must not be origins.
@@ -94,11 +94,11 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("the session key must have %[2]d bytes, has %[1]d", len(c.SessionKey), login.KeySize)
 	case c.OriginIdle < 0:
 		return c, errors.New("--origin-idle-timeout must not be negative")
-	case c.Hold < 0:
-		return c, errors.New("hold must not be negative")
+	case c.StaleLimit < 0:
+		return c, errors.New("--hold must not be negative")
 	}
-	if c.Hold == 0 {
-		c.Hold = hold.Default
+	if c.StaleLimit == 0 {
+		c.StaleLimit = staleness.Default
 	}
 	return c, nil
 }

@@ -35,12 +35,12 @@ func newMetrics(r prometheus.Registerer, limit time.Duration, age func() float64
 		Name: "plumbline_gateway_unconfirmed_seconds",
 		Help: "Seconds since the gateway's data was last confirmed to be current; -1 before the first confirmation.",
 	}, age)
-	hold := prometheus.NewGauge(prometheus.GaugeOpts{
+	limits := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "plumbline_gateway_hold_seconds", Help: "Longest time for which the gateway decides on unconfirmed data.",
 	})
-	hold.Set(limit.Seconds())
+	limits.Set(limit.Seconds())
 	var errs []error
-	for _, c := range []prometheus.Collector{decisions, m.unrecorded, m.unevaluable, known, hold} {
+	for _, c := range []prometheus.Collector{decisions, m.unrecorded, m.unevaluable, known, limits} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

@@ -17,10 +17,10 @@ import (
 	"plumbline.dev/services/gateway/external"
 	"plumbline.dev/services/gateway/forward"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/hold"
 	"plumbline.dev/services/gateway/keyring"
 	"plumbline.dev/services/gateway/login"
 	"plumbline.dev/services/gateway/proxy"
+	"plumbline.dev/services/gateway/staleness"
 	"plumbline.dev/services/internal/accesslog"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
@@ -47,7 +47,7 @@ type Service struct {
 	sessions *login.Sessions
 	devices  *device.Devices
 	keyring  *keyring.Keyring
-	stale    *hold.Guard
+	stale    *staleness.Guard
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
 	gate     *gate.Gate
@@ -90,7 +90,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log), sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
 		seen: servicetoken.NewSeen(deps.Bus, deps.Log),
 	}
-	m, err := newMetrics(deps.Metrics, cfg.Hold, s.unconfirmed)
+	m, err := newMetrics(deps.Metrics, cfg.StaleLimit, s.unconfirmed)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	if s.keyring, err = keyring.New(keyring.Config{Issuer: cfg.TeamDomain}, keyring.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock}); err != nil {
 		return nil, err
 	}
-	s.stale = hold.New(cfg.Hold, deps.Clock, deps.Log, s.parts()...)
+	s.stale = staleness.New(cfg.StaleLimit, deps.Clock, deps.Log, s.parts()...)
 	s.recorder = accesslog.New(deps.Bus, deps.Log, logBacklog, m.unrecorded)
 	outside, err := egress.New(egress.Config{DenyAddrs: cfg.own(), Deny: cfg.EgressDeny, RootCAs: cfg.RootCAs})
 	if err != nil {
@@ -111,20 +111,20 @@ func build(cfg Config, deps Deps) (*Service, error) {
 }
 
 // parts returns everything that decisions depend on.
-func (s *Service) parts() []hold.Part {
-	view := func(name, bucket, keys string, seen func() uint64, run func(context.Context) error) hold.View {
-		again, restart := hold.Restartable(run)
+func (s *Service) parts() []staleness.Part {
+	view := func(name, bucket, keys string, seen func() uint64, run func(context.Context) error) staleness.View {
+		again, restart := staleness.Restartable(run)
 		s.watches = append(s.watches, watch{name, again})
-		return hold.View{Name: name, Stream: topology.BucketStream(bucket), Filter: topology.BucketSubject(bucket, keys), Seen: seen, Restart: restart}
+		return staleness.View{Name: name, Stream: topology.BucketStream(bucket), Filter: topology.BucketSubject(bucket, keys), Seen: seen, Restart: restart}
 	}
-	views := append([]hold.View{
+	views := append([]staleness.View{
 		view("configuration", topology.Config, ">", s.catalog.Revision, s.catalog.Run),
 		view("service tokens", topology.Tokens, topology.AllServiceTokenKeys, s.tokens.Revision, s.tokens.Run),
 		view("sessions", topology.Sessions, topology.AllSessionKeys, s.sessions.Revision, s.sessions.Run),
 	}, s.devices.Views()...)
-	all := []hold.Part{s.keyring.Part()}
+	all := []staleness.Part{s.keyring.Part()}
 	for _, v := range views {
-		all = append(all, hold.OfStream(s.conn, s.clock, v))
+		all = append(all, staleness.OfStream(s.conn, s.clock, v))
 	}
 	return all
 }
@@ -236,7 +236,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("devices", s.devices.Run)
 	g.Add("keyring", s.keyring.Run)
 	g.Add("gate", s.gate.Run)
-	g.Add("hold", s.stale.Run)
+	g.Add("staleness", s.stale.Run)
 	g.Add("identity provider tests", s.login.AnswerProbes)
 	for _, f := range s.files {
 		if f.files.cert+f.files.ca != "" {

@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/gateway/hold"
+	"plumbline.dev/services/gateway/staleness"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/lifecycle"
@@ -44,9 +44,9 @@ type Devices struct {
 	inventory *inventory
 	state     *state
 
-	// followInventory and followState maintain one view each. A hold restarts them if they get stuck.
+	// followInventory and followState maintain one view each. A [staleness.Guard] restarts them if they get stuck.
 	followInventory, followState func(context.Context) error
-	views                        []hold.View
+	views                        []staleness.View
 }
 
 // New returns an empty view. [Devices.Run] fills it.
@@ -60,9 +60,9 @@ func New(cfg Config, deps Deps) *Devices {
 		d.overlay = append(d.overlay, p)
 	}
 	var restartInventory, restartState func()
-	d.followInventory, restartInventory = hold.Restartable(d.inventory.tail.Run)
-	d.followState, restartState = hold.Restartable(d.state.tail.Run)
-	d.views = []hold.View{{
+	d.followInventory, restartInventory = staleness.Restartable(d.inventory.tail.Run)
+	d.followState, restartState = staleness.Restartable(d.state.tail.Run)
+	d.views = []staleness.View{{
 		Name: "inventory", Stream: topology.BucketStream(topology.Devices),
 		Filter: d.inventory.tail.Filters[0], Seen: d.inventory.tail.seen.Load, Restart: restartInventory,
 	}, {
@@ -95,5 +95,5 @@ func (d *Devices) Await(ctx context.Context) error {
 	return d.state.tail.await(ctx)
 }
 
-// Views returns the views to be confirmed by a [hold.Hold].
-func (d *Devices) Views() []hold.View { return d.views }
+// Views returns the views to be confirmed by a [staleness.Guard].
+func (d *Devices) Views() []staleness.View { return d.views }

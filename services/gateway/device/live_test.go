@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/gateway/hold"
+	"plumbline.dev/services/gateway/staleness"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 )
@@ -22,29 +22,29 @@ type world struct {
 	registry, evaluator, api *bus.Conn
 	devices                  *Devices
 	catalog                  *catalog.Catalog
-	hold                     *hold.Guard
+	stale                    *staleness.Guard
 	revisions                map[string]uint64
 }
 
-// watchWorld runs a view, and a hold over it with a limit.
+// watchWorld runs a view, and a staleness guard over it with a limit.
 func watchWorld(t *testing.T, conn func(topology.Role) *bus.Conn, limit time.Duration) *world {
 	w := &world{T: t, registry: conn(topology.Registry), evaluator: conn(topology.Evaluator), api: conn(topology.API), revisions: map[string]uint64{}}
 	gateway := conn(topology.Gateway)
 	w.catalog = catalog.New(gateway, bustest.Log(t))
 	w.devices = New(Config{Overlay: []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}},
 		Deps{Bus: gateway, Log: bustest.Log(t), Clock: clock.NewFake(epoch), Settings: w.catalog})
-	watch, restart := hold.Restartable(w.catalog.Run)
-	parts := []hold.Part{hold.OfStream(gateway, clock.System, hold.View{
+	watch, restart := staleness.Restartable(w.catalog.Run)
+	parts := []staleness.Part{staleness.OfStream(gateway, clock.System, staleness.View{
 		Name: "configuration", Stream: topology.BucketStream(topology.Config), Filter: topology.BucketSubject(topology.Config, ">"),
 		Seen: w.catalog.Revision, Restart: restart,
 	})}
 	for _, v := range w.devices.Views() {
-		parts = append(parts, hold.OfStream(gateway, clock.System, v))
+		parts = append(parts, staleness.OfStream(gateway, clock.System, v))
 	}
-	w.hold = hold.New(limit, clock.System, bustest.Log(t), parts...)
+	w.stale = staleness.New(limit, clock.System, bustest.Log(t), parts...)
 	begin(t, watch)
 	begin(t, w.devices.Run)
-	begin(t, w.hold.Run)
+	begin(t, w.stale.Run)
 	return w
 }
 
@@ -56,7 +56,7 @@ func (w *world) ready() {
 	if err := w.catalog.Await(w.Context()); err != nil {
 		w.Fatal(err)
 	}
-	bustest.Eventually(w, "everything is confirmed", func() bool { return w.hold.Fresh(time.Now()) })
+	bustest.Eventually(w, "everything is confirmed", func() bool { return w.stale.Fresh(time.Now()) })
 }
 
 func (w *world) put(conn *bus.Conn, bucket, key string, m proto.Message) {
@@ -137,7 +137,7 @@ func TestFollowsInventoryAndResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	late.eventually(2, proto.OutcomeUnknown)
-	if err := late.hold.Err(); err != nil {
+	if err := late.stale.Err(); err != nil {
 		t.Error(err)
 	}
 }
@@ -195,7 +195,7 @@ func TestAnOutage(t *testing.T) {
 
 	s.Close()
 	took := machine.Took(func() {
-		bustest.Eventually(t, "it is too old", func() bool { return !w.hold.Fresh(time.Now()) })
+		bustest.Eventually(t, "it is too old", func() bool { return !w.stale.Fresh(time.Now()) })
 	})
 	if took > 4*time.Second {
 		t.Errorf("too old after %v", took)
@@ -203,7 +203,7 @@ func TestAnOutage(t *testing.T) {
 	if got := w.devices.Posture(account, dev(1), check); got.Outcome != proto.OutcomePass {
 		t.Errorf("what was known is lost: %+v", got)
 	}
-	if err := w.hold.Err(); err == nil {
+	if err := w.stale.Err(); err == nil {
 		t.Error("nothing is said of the outage")
 	}
 
@@ -214,7 +214,7 @@ func TestAnOutage(t *testing.T) {
 	w.enrol(0, proto.Device{ID: dev(1)}, proto.Device{ID: dev(2)})
 	w.eventually(1, proto.OutcomeFail)
 	w.eventually(2, proto.OutcomePass)
-	bustest.Eventually(t, "everything is confirmed", func() bool { return w.hold.Fresh(time.Now()) && w.hold.Err() == nil })
+	bustest.Eventually(t, "everything is confirmed", func() bool { return w.stale.Fresh(time.Now()) && w.stale.Err() == nil })
 	t.Logf("everything is known and confirmed %v after the restart", time.Since(begun))
 	key := topology.ConfigKey(account, topology.KindCheck, check)
 	if err := w.api.Delete(t.Context(), topology.Config, key, w.revisions[key]); err != nil {
@@ -233,7 +233,7 @@ func TestStreamsWithoutALeader(t *testing.T) {
 	b.Server(1).Close()
 	b.Server(2).Close()
 	alone := time.Now()
-	bustest.Eventually(t, "it is too old", func() bool { return !w.hold.Fresh(time.Now()) })
+	bustest.Eventually(t, "it is too old", func() bool { return !w.stale.Fresh(time.Now()) })
 	t.Logf("too old %v after the last of the others was gone", time.Since(alone))
 	if !w.devices.inventory.tail.Conn.NATS().IsConnected() {
 		t.Error("the connection is gone as well")

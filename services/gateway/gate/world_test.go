@@ -77,7 +77,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// Fresh implements Hold.
+// Fresh implements [gate.Freshness].
 func (w *world) Fresh(time.Time) bool { return !w.stale }
 
 func (w *world) run(part func(context.Context) error) {

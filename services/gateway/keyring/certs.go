@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"plumbline.dev/services/gateway/hold"
+	"plumbline.dev/services/gateway/staleness"
 )
 
 // keySet is one state of the exchange's public keys. It is not modified.
@@ -74,17 +74,17 @@ func (k *Keyring) Confirmed() time.Time {
 	return time.Time{}
 }
 
-// Part returns the part of a [hold.Hold] for the public keys. The keys count as current while the exchange replies to
+// Part returns the part of a [staleness.Guard] for the public keys. The keys count as current while the exchange replies to
 // each request for them: it publishes a key a minute before signing with it, and the keys are requested nearly as
 // often as they are confirmed.
-func (k *Keyring) Part() hold.Part { return publicKeys{k} }
+func (k *Keyring) Part() staleness.Part { return publicKeys{k} }
 
 type publicKeys struct{ *Keyring }
 
-// Name implements [hold.Part].
+// Name implements [staleness.Part].
 func (publicKeys) Name() string { return "public keys" }
 
-// Confirm implements [hold.Part].
+// Confirm implements [staleness.Part].
 func (p publicKeys) Confirm(context.Context) (time.Time, error) {
 	now, last := p.clock.Now(), p.Confirmed()
 	switch {

@@ -22,7 +22,7 @@ type Flags struct {
 	ExtAuthzCA      string         `name:"ext-authz-ca" type:"path" help:"PEM file with the authorities of Envoy's client certificates." placeholder:"PATH"`
 	OriginIdle      time.Duration  `name:"origin-idle-timeout" default:"4s" help:"Time an idle origin connection is kept; shorter than the origin's own (Node: 5s)."`
 	OriginDeny      []netip.Prefix `help:"Networks never used as origins, besides link-local and metadata addresses." placeholder:"CIDR"`
-	Hold            time.Duration  `default:"5m" help:"Time the gateway keeps deciding on its last data without the bus; then it denies."`
+	StaleLimit      time.Duration  `name:"hold" default:"5m" help:"Time the gateway keeps deciding on its last data without the bus; then it denies."`
 }
 
 // Config returns the gateway's configuration from the flags.
@@ -30,5 +30,5 @@ func (f *Flags) Config() gateway.Config {
 	return gateway.Config{TLSCert: f.TLSCert, TLSKey: f.TLSKey, DeviceCA: f.DeviceCA, Overlay: f.Overlay,
 		TrustedProxy: f.TrustedProxy, ForwardAuthFrom: f.ForwardAuthFrom, ExtAuthzAddr: f.ExtAuthzAddr,
 		ExtAuthzCert: f.ExtAuthzCert, ExtAuthzKey: f.ExtAuthzKey, ExtAuthzCA: f.ExtAuthzCA, OriginIdle: f.OriginIdle,
-		OriginDeny: f.OriginDeny, Hold: f.Hold}
+		OriginDeny: f.OriginDeny, StaleLimit: f.StaleLimit}
 }

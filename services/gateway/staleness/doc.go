@@ -1,4 +1,4 @@
-// Package hold measures how far a gateway's data lags behind the bus, and reports when it is too old for decisions.
+// Package staleness measures how far a gateway's data lags behind the bus, and reports when it is too old for decisions.
 //
 // A gateway decides on views of the bus: configuration, service tokens, sessions, inventory, results. Watches
 // maintain them, and a silent watch cannot distinguish an idle stream from a lost connection. Therefore the leader of
@@ -8,4 +8,4 @@
 //
 // While the age is within the operator's limit, the gateway continues with the last known state. Beyond it, the
 // gateway denies everything until everything is confirmed again.
-package hold
+package staleness

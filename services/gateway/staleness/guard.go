@@ -1,4 +1,4 @@
-package hold
+package staleness
 
 import (
 	"context"
@@ -34,27 +34,27 @@ type held struct {
 	told bool
 }
 
-// New returns a hold over parts; limit 0 means [Default]. Nothing is fresh until [Guard.Run] has confirmed it.
+// New returns a guard over parts; limit 0 means [Default]. Nothing is fresh until [Guard.Run] has confirmed it.
 func New(limit time.Duration, c clock.Clock, log *slog.Logger, parts ...Part) *Guard {
 	if limit <= 0 {
 		limit = Default
 	}
-	h := &Guard{limit: limit, clock: c, log: log}
+	g := &Guard{limit: limit, clock: c, log: log}
 	for _, p := range parts {
-		h.parts = append(h.parts, &held{Part: p})
+		g.parts = append(g.parts, &held{Part: p})
 	}
-	return h
+	return g
 }
 
 // Fresh reports whether all data for decisions was current within the limit before now. It costs an atomic load.
-func (h *Guard) Fresh(now time.Time) bool {
-	oldest := h.oldest.Load()
-	return oldest != nil && now.Sub(*oldest) <= h.limit
+func (g *Guard) Fresh(now time.Time) bool {
+	oldest := g.oldest.Load()
+	return oldest != nil && now.Sub(*oldest) <= g.limit
 }
 
 // Age returns the time since all data for decisions was last confirmed; false before the first confirmation.
-func (h *Guard) Age(now time.Time) (time.Duration, bool) {
-	oldest := h.oldest.Load()
+func (g *Guard) Age(now time.Time) (time.Duration, bool) {
+	oldest := g.oldest.Load()
 	if oldest == nil {
 		return 0, false
 	}
@@ -62,31 +62,31 @@ func (h *Guard) Age(now time.Time) (time.Duration, bool) {
 }
 
 // Err describes each unconfirmed part, with its age and the reason; nil if the last attempts all succeeded.
-func (h *Guard) Err() error {
+func (g *Guard) Err() error {
 	var all []error
-	for _, p := range h.parts {
+	for _, p := range g.parts {
 		p.mu.Lock()
 		at, err := p.at, p.err
 		p.mu.Unlock()
-		if age := h.clock.Now().Sub(at); err == nil && age > min(warnAfter, h.limit) {
+		if age := g.clock.Now().Sub(at); err == nil && age > min(warnAfter, g.limit) {
 			err = errPending
 		}
 		switch {
 		case at.IsZero():
 			all = append(all, fmt.Errorf("%s is not known yet: %w", p.Name(), err))
 		case err != nil:
-			all = append(all, fmt.Errorf("%s is not confirmed for %s: %w", p.Name(), h.clock.Now().Sub(at).Round(time.Second), err))
+			all = append(all, fmt.Errorf("%s is not confirmed for %s: %w", p.Name(), g.clock.Now().Sub(at).Round(time.Second), err))
 		}
 	}
 	return errors.Join(all...)
 }
 
 // Ready returns Err if the limit is exceeded or nothing was ever confirmed. It is a readiness check.
-func (h *Guard) Ready(context.Context) error {
-	if h.Fresh(h.clock.Now()) {
+func (g *Guard) Ready(context.Context) error {
+	if g.Fresh(g.clock.Now()) {
 		return nil
 	}
-	if err := h.Err(); err != nil {
+	if err := g.Err(); err != nil {
 		return err
 	}
 	return errors.New("the gateway's data is too old")

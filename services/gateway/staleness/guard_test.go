@@ -1,4 +1,4 @@
-package hold_test
+package staleness_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
-	"plumbline.dev/services/gateway/hold"
+	"plumbline.dev/services/gateway/staleness"
 	"plumbline.dev/services/internal/clock"
 )
 
@@ -100,8 +100,8 @@ func (s *stream) started() int {
 	return starts
 }
 
-func (s *stream) view(restart bool) hold.View {
-	v := hold.View{Name: "things", Stream: "THINGS", Filter: "ours", Seen: func() uint64 {
+func (s *stream) view(restart bool) staleness.View {
+	v := staleness.View{Name: "things", Stream: "THINGS", Filter: "ours", Seen: func() uint64 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.seen
@@ -116,9 +116,9 @@ func (s *stream) view(restart bool) hold.View {
 	return v
 }
 
-// run is a hold over one stream, with the time of a bubble.
-func run(t *testing.T, limit time.Duration, s *stream, restart bool) (*hold.Guard, <-chan error) {
-	h := hold.New(limit, clock.System, bustest.Log(t), hold.OfStream(s, clock.System, s.view(restart)))
+// run returns a guard over one stream, with the time of a bubble.
+func run(t *testing.T, limit time.Duration, s *stream, restart bool) (*staleness.Guard, <-chan error) {
+	h := staleness.New(limit, clock.System, bustest.Log(t), staleness.OfStream(s, clock.System, s.view(restart)))
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
@@ -131,7 +131,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func fresh(t *testing.T, h *hold.Guard, want bool, what string) {
+func fresh(t *testing.T, h *staleness.Guard, want bool, what string) {
 	t.Helper()
 	if got := h.Fresh(time.Now()); got != want {
 		t.Errorf("%s: fresh is %t", what, got)
@@ -252,7 +252,7 @@ func TestAViewBeyondRepairEndsTheProcess(t *testing.T) {
 		s.write(true)
 		begun := time.Now()
 		err := <-ended
-		var broken hold.Broken
+		var broken staleness.Broken
 		if !errors.As(err, &broken) || !strings.Contains(err.Error(), "things: stream THINGS") {
 			t.Error(err)
 		}
@@ -307,7 +307,7 @@ func TestAStreamThatWasReplaced(t *testing.T) {
 			s.set(func() { replace(s) })
 			pass(10 * time.Second)
 			fresh(t, h, false, "with another stream")
-			var broken hold.Broken
+			var broken staleness.Broken
 			if err := <-ended; !errors.As(err, &broken) || !strings.Contains(err.Error(), "recreated or restored") {
 				t.Error(err)
 			}
@@ -340,8 +340,8 @@ func TestTheOldestPartCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newStream(), newStream()
 		hangs := &hanging{}
-		h := hold.New(time.Minute, clock.System, bustest.Log(t), hold.OfStream(a, clock.System, a.view(false)),
-			hold.OfStream(b, clock.System, b.view(false)), hangs)
+		h := staleness.New(time.Minute, clock.System, bustest.Log(t), staleness.OfStream(a, clock.System, a.view(false)),
+			staleness.OfStream(b, clock.System, b.view(false)), hangs)
 		go h.Run(t.Context())
 		pass(2 * time.Second)
 		fresh(t, h, true, "all are there")
@@ -388,7 +388,7 @@ func (p *hanging) Confirm(ctx context.Context) (time.Time, error) {
 func TestRestartable(t *testing.T) {
 	started := make(chan context.Context, 8)
 	fail := make(chan error)
-	run, restart := hold.Restartable(func(ctx context.Context) error {
+	run, restart := staleness.Restartable(func(ctx context.Context) error {
 		started <- ctx
 		select {
 		case <-ctx.Done():

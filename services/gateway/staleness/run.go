@@ -1,4 +1,4 @@
-package hold
+package staleness
 
 import (
 	"context"
@@ -21,15 +21,15 @@ const (
 var errPending = errors.New("no answer yet")
 
 // Run confirms the parts until ctx ends, each independently. It returns an error if a part is beyond repair.
-func (h *Guard) Run(ctx context.Context) error {
+func (g *Guard) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
-	for _, p := range h.parts {
+	for _, p := range g.parts {
 		parts.Go(func() {
 			wait := firstConfirm
 			for ctx.Err() == nil {
-				confirmed, err := h.confirm(ctx, p)
+				confirmed, err := g.confirm(ctx, p)
 				if err != nil {
 					stop(err)
 					return
@@ -39,7 +39,7 @@ func (h *Guard) Run(ctx context.Context) error {
 				}
 				select {
 				case <-ctx.Done():
-				case <-h.clock.After(wait):
+				case <-g.clock.After(wait):
 				}
 			}
 		})
@@ -53,7 +53,7 @@ func (h *Guard) Run(ctx context.Context) error {
 }
 
 // confirm confirms one part once. Its error is Broken.
-func (h *Guard) confirm(ctx context.Context, p *held) (ok bool, _ error) {
+func (g *Guard) confirm(ctx context.Context, p *held) (ok bool, _ error) {
 	bounded, cancel := context.WithTimeout(ctx, confirmTimeout)
 	at, err := p.Confirm(bounded)
 	cancel()
@@ -67,19 +67,19 @@ func (h *Guard) confirm(ctx context.Context, p *held) (ok bool, _ error) {
 	}
 	since := p.at
 	p.mu.Unlock()
-	h.updateOldest()
+	g.updateOldest()
 	var broken Broken
 	if errors.As(err, &broken) {
 		return false, Broken{fmt.Errorf("%s: %w", p.Name(), broken.Err)}
 	}
-	h.tell(p, since, err)
+	g.tell(p, since, err)
 	return err == nil, nil
 }
 
 // updateOldest updates the oldest confirmation.
-func (h *Guard) updateOldest() {
+func (g *Guard) updateOldest() {
 	var oldest time.Time
-	for i, p := range h.parts {
+	for i, p := range g.parts {
 		p.mu.Lock()
 		at := p.at
 		p.mu.Unlock()
@@ -90,19 +90,19 @@ func (h *Guard) updateOldest() {
 			oldest = at
 		}
 	}
-	h.oldest.Store(&oldest)
+	g.oldest.Store(&oldest)
 }
 
 // warnAfter is how long a part may be unconfirmed before a warning is logged.
 const warnAfter = 5 * time.Second
 
-func (h *Guard) tell(p *held, since time.Time, err error) {
+func (g *Guard) tell(p *held, since time.Time, err error) {
 	switch {
 	case err == nil && p.told:
 		p.told = false
-		h.log.Info("confirmed again", "part", p.Name())
-	case err != nil && !p.told && !since.IsZero() && h.clock.Now().Sub(since) > warnAfter:
+		g.log.Info("confirmed again", "part", p.Name())
+	case err != nil && !p.told && !since.IsZero() && g.clock.Now().Sub(since) > warnAfter:
 		p.told = true
-		h.log.Warn("failed to confirm data, continuing with the last known state", "part", p.Name(), "since", since, "for", h.limit, "err", err)
+		g.log.Warn("failed to confirm data, continuing with the last known state", "part", p.Name(), "since", since, "for", g.limit, "err", err)
 	}
 }
