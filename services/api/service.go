@@ -23,7 +23,7 @@ import (
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
 	"plumbline.dev/services/internal/policy"
-	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/policycache"
 )
 
 // Deps are the dependencies of the service.
@@ -78,7 +78,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.auditlog = auditlog.New(s.store)
 	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody,
 		ClientTimeout: cfg.clientTimeout, Observe: m.request}
-	rules, err := rulebook.New(s.store.Catalog, deps.Log, func(*policy.Problem) {})
+	rules, err := policycache.New(s.store.Catalog, deps.Log, func(*policy.Problem) {})
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
 	"plumbline.dev/services/internal/policy"
-	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/policycache"
 	"plumbline.dev/services/internal/servicetoken"
 )
 
@@ -33,7 +33,7 @@ type Service struct {
 
 	catalog  *catalog.Catalog
 	tokens   *servicetoken.View
-	rules    *rulebook.Cache
+	rules    *policycache.Cache
 	issuer   *issuer
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
@@ -74,7 +74,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log, HTTP: &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
-	s.rules, err = rulebook.New(s.catalog, deps.Log, func(p *policy.Problem) {
+	s.rules, err = policycache.New(s.catalog, deps.Log, func(p *policy.Problem) {
 		m.unevaluable.WithLabelValues(p.Reason.String(), p.Label()).Inc()
 	})
 	if err != nil {

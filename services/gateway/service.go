@@ -28,7 +28,7 @@ import (
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/lifecycle"
 	"plumbline.dev/services/internal/policy"
-	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/policycache"
 	"plumbline.dev/services/internal/servicetoken"
 	"plumbline.dev/services/internal/teamdomain"
 )
@@ -130,7 +130,7 @@ func (s *Service) parts() []staleness.Part {
 }
 
 func (s *Service) buildGate(deps Deps, m *metrics, outside *http.Client) error {
-	rules, err := rulebook.New(s.catalog, deps.Log, func(p *policy.Problem) { m.unevaluable.WithLabelValues(p.Reason.String(), p.Label()).Inc() })
+	rules, err := policycache.New(s.catalog, deps.Log, func(p *policy.Problem) { m.unevaluable.WithLabelValues(p.Reason.String(), p.Label()).Inc() })
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/posture"
 	"plumbline.dev/services/api/store"
-	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/policycache"
 )
 
 // Deps are the dependencies of the API.
@@ -16,7 +16,7 @@ type Deps struct {
 	Device  *device.API
 	Access  *access.API
 	Posture *posture.API
-	Rules   *rulebook.Cache // compiled policies
+	Rules   *policycache.Cache // compiled policies
 }
 
 // API serves people. It is safe for concurrent use.
@@ -25,7 +25,7 @@ type API struct {
 	device  *device.API
 	access  *access.API
 	posture *posture.API
-	rules   *rulebook.Cache
+	rules   *policycache.Cache
 }
 
 // New returns the API of people.

@@ -16,14 +16,14 @@ import (
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/policy"
-	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/policycache"
 	"plumbline.dev/services/internal/servicetoken"
 )
 
 // Deps are the dependencies of a gate. External may be nil, and no external evaluation is answered then.
 type Deps struct {
 	Catalog   *catalog.Catalog // applications, policies, groups, checks and organizations
-	Rules     *rulebook.Cache
+	Rules     *policycache.Cache
 	Tokens    *servicetoken.View
 	Keyring   Keyring
 	Devices   Devices
@@ -42,7 +42,7 @@ type Deps struct {
 type Gate struct {
 	Deps
 	catalog *catalog.Catalog
-	rules   *rulebook.Cache
+	rules   *policycache.Cache
 	login   Login
 	current atomic.Pointer[snapshot]
 	// claims caches the claims of sessions, which are parsed on first use by a rule.

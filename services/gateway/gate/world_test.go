@@ -23,7 +23,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/credential"
 	"plumbline.dev/services/internal/policy"
-	"plumbline.dev/services/internal/rulebook"
+	"plumbline.dev/services/internal/policycache"
 	"plumbline.dev/services/internal/servicetoken"
 )
 
@@ -59,7 +59,7 @@ func newWorld(t testing.TB) *world {
 	w.keys.tokens, w.people, w.devices.posture = map[string]*keyring.Claims{}, fakeSessions{}, map[proto.ID]Posture{}
 	conn := b.Conn(topology.Gateway)
 	w.catalog, w.tokens = catalog.New(conn, bustest.Log(t)), servicetoken.NewView(conn, bustest.Log(t))
-	rules, err := rulebook.New(w.catalog, bustest.Log(t), func(*policy.Problem) {})
+	rules, err := policycache.New(w.catalog, bustest.Log(t), func(*policy.Problem) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package rulebook
+package policycache
 
 import (
 	"cmp"
@@ -52,7 +52,7 @@ type appKey struct {
 // cachedPolicies is the number of cached policies: more than an account should use.
 const cachedPolicies = 4096
 
-// New returns a rulebook over a view of applications, policies and groups. problem is called for each rule that
+// New returns an empty cache over a view of applications, policies and groups. problem is called for each rule that
 // cannot be evaluated, once per revision of its policy and the policy's groups.
 func New(c *catalog.Catalog, log *slog.Logger, problem func(*policy.Problem)) (*Cache, error) {
 	ready, err := lru.New[policyKey, compiled](cachedPolicies)
