@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/intake"
+	"plumbline.dev/services/api/device/importfile"
 	"plumbline.dev/services/sample"
 )
 
@@ -127,7 +127,7 @@ func TestDevices(t *testing.T) {
 				t.Errorf("row %d: id %q, %v", n, id, err)
 			}
 			ids[parsed] = true
-		} else if serial == "" || intake.Placeholder(serial) {
+		} else if serial == "" || importfile.Placeholder(serial) {
 			t.Errorf("row %d has neither id nor serial number", n)
 		}
 		if serial != "" {

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device/importfile"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
-	"plumbline.dev/services/internal/intake"
 )
 
 // RowsPerCommand keeps commands and answers small, and lets the registry alternate between imports.
@@ -74,7 +74,7 @@ func (s *API) importDevices(w http.ResponseWriter, c *v4.Call) error {
 	}
 	body := &patientReader{r: c.Body, connection: http.NewResponseController(w), permitted: permitted}
 	defer context.AfterFunc(permitted, body.stop)()
-	result, err := s.runImport(ctx, permitted, c.Account, intake.NewReader(body, format), newProgressWriter(w, c.Request))
+	result, err := s.runImport(ctx, permitted, c.Account, importfile.NewReader(body, format), newProgressWriter(w, c.Request))
 	body.done()
 	if err != nil {
 		return err
@@ -82,16 +82,16 @@ func (s *API) importDevices(w http.ResponseWriter, c *v4.Call) error {
 	return v4.OK(result).Write(w)
 }
 
-func formatOf(contentType string) (intake.Format, error) {
+func formatOf(contentType string) (importfile.Format, error) {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if charset := params["charset"]; err == nil && (charset == "" || charset == "utf-8" || charset == "UTF-8") {
 		switch kind {
 		case "text/csv", "application/csv":
-			return intake.CSV, nil
+			return importfile.CSV, nil
 		case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
-			return intake.NDJSON, nil
+			return importfile.NDJSON, nil
 		case "application/json":
-			return intake.JSON, nil
+			return importfile.JSON, nil
 		}
 	}
 	return 0, v4.Errorf(http.StatusUnsupportedMediaType, v4.CodeMediaType,
@@ -99,16 +99,16 @@ func formatOf(contentType string) (intake.Format, error) {
 }
 
 // runImport enrols the rows until the list ends or permitted is done.
-func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *intake.Reader,
+func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *importfile.Reader,
 	client *progressWriter) (*Imported, error) {
 	commands, err := s.NewCommands(a)
 	if err != nil {
 		return nil, err
 	}
 	defer commands.Close()
-	spool := intake.NewSpool("", 0)
+	spool := importfile.NewSpool("", 0)
 	defer spool.Close()
-	i := &Importing{Permitted: permitted, client: client, Commands: commands, spool: spool, seen: intake.NewSeen(),
+	i := &Importing{Permitted: permitted, client: client, Commands: commands, spool: spool, seen: importfile.NewSeen(),
 		Result: &Imported{Errors: []rowError{}}, Lines: map[proto.ID]int{}}
 	commands.refused = func(line int, r proto.Refusal) {
 		i.Result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
@@ -138,8 +138,8 @@ type Importing struct {
 	client    *progressWriter
 	Commands  *Commands
 	Action    *store.Action // set with the first command
-	spool     *intake.Spool
-	seen      *intake.Seen // ids of earlier rows
+	spool     *importfile.Spool
+	seen      *importfile.Seen // ids of earlier rows
 	Result    *Imported
 	Chunk     []proto.Device
 	Lines     map[proto.ID]int // line numbers of the devices in Chunk
@@ -159,7 +159,7 @@ func (i *Importing) ended(ctx context.Context, why error) error {
 	return &p
 }
 
-func (i *Importing) run(ctx context.Context, a proto.Account, rows *intake.Reader) error {
+func (i *Importing) run(ctx context.Context, a proto.Account, rows *importfile.Reader) error {
 	for {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
@@ -186,7 +186,7 @@ func (i *Importing) run(ctx context.Context, a proto.Account, rows *intake.Reade
 		}
 	}
 	known := func(id proto.ID) bool { _, known := i.Commands.s.Inventory.PageOf(a, id); return known }
-	if err := i.spool.Drain(a, known, func(row intake.Row) error { return i.take(ctx, row) }); err != nil {
+	if err := i.spool.Drain(a, known, func(row importfile.Row) error { return i.take(ctx, row) }); err != nil {
 		return err
 	}
 	if err := i.Flush(ctx); err != nil {
@@ -197,7 +197,7 @@ func (i *Importing) run(ctx context.Context, a proto.Account, rows *intake.Reade
 
 // unreadable returns the error for a list that is invalid as a whole or incomplete.
 func unreadable(ctx context.Context, err error) error {
-	if intake.IsFormat(err) {
+	if importfile.IsFormat(err) {
 		return v4.Invalid("%v", err)
 	}
 	if ctx.Err() != nil {
@@ -209,7 +209,7 @@ func unreadable(ctx context.Context, err error) error {
 }
 
 // take adds a row to the import.
-func (i *Importing) take(ctx context.Context, row intake.Row) error {
+func (i *Importing) take(ctx context.Context, row importfile.Row) error {
 	if i.Action != nil {
 		i.Action.Renew(ctx, i.counts()) // a slow list may take longer than the lease
 	}
@@ -218,7 +218,7 @@ func (i *Importing) take(ctx context.Context, row intake.Row) error {
 		return nil
 	}
 	if i.seen.Add(row.Device.ID) {
-		i.Result.refuse(rowError{Line: row.Line, Device: row.Device.ID.String(), Code: intake.CodeTwice,
+		i.Result.refuse(rowError{Line: row.Line, Device: row.Device.ID.String(), Code: importfile.CodeTwice,
 			Message: "an earlier row has the same device id: give each device one row and its own id"})
 		return nil
 	}
