@@ -21,7 +21,6 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
-	"plumbline.dev/services/internal/seal"
 )
 
 const bootstrap = "plumb_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"
@@ -238,29 +237,6 @@ func (f *fakeFetcher) seen() []proto.Probe {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]proto.Probe(nil), f.probes...)
-}
-
-func (y *system) open(i proto.Integration) string {
-	y.t.Helper()
-	b, err := seal.Open([]age.Identity{y.identity}, i.ID.String(), i.SealedSecret)
-	if err != nil {
-		y.t.Fatal(err)
-	}
-	return string(b)
-}
-
-// storedIntegration reads an integration from the bucket.
-func (y *system) storedIntegration(id string) proto.Integration {
-	y.t.Helper()
-	var i proto.Integration
-	parsed, err := proto.ParseID(id)
-	if err != nil {
-		y.t.Fatal(err)
-	}
-	if _, err := y.conn.Get(y.t.Context(), topology.Config, topology.ConfigKey(y.account, topology.KindIntegration, parsed), &i); err != nil {
-		y.t.Fatal(err)
-	}
-	return i
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api"
 )
 
 // Fleet is a fixture with two devices on one page, an integration, and a check on its scores. Tests store the results
@@ -19,9 +20,9 @@ type Fleet struct {
 	Last               uint64 // newest sequence of the page's log subject
 }
 
-// StartFleet starts a fixture with a registry, and enrols the devices.
-func StartFleet(t testing.TB) *Fleet {
-	f := Start(t)
+// StartFleet starts a fixture with a registry, and enrols the devices. Options are those of [Start].
+func StartFleet(t testing.TB, options ...func(*api.Config)) *Fleet {
+	f := Start(t, options...)
 	f.StartRegistry()
 	integration := f.Want(200, "POST", "/devices/posture/integration", IntegrationBody())
 	check := f.Want(200, "POST", "/devices/posture", CheckBody(integration["id"]))
