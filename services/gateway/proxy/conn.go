@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -38,6 +39,13 @@ func (c *conn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
+// ReadFrom implements [io.ReaderFrom] for a request's body: [http.Transport] would allocate a buffer for each.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	b := buffers{}.Get()
+	defer buffers{}.Put(b)
+	return io.CopyBuffer(struct{ io.Writer }{c}, r, b)
+}
+
 // hasEnded reports whether the origin has closed the connection or sent unsolicited data.
 func (c *conn) hasEnded() bool {
 	socket, ok := c.Conn.(syscall.Conn)
@@ -53,30 +61,35 @@ func (c *conn) hasEnded() bool {
 	return ended || err != nil
 }
 
-// use is one request's use of a connection.
+// use is the connection of one attempt at a request.
 type use struct {
-	conn   *conn // nil: a new connection, or one shared by several requests
+	conn   *conn // nil: a new connection, or a shared one
 	before int64 // bytes written to it before this request
+	shared bool  // several requests share it: HTTP/2
 }
 
-// got records the connection of a request.
-func (u *use) got(info httptrace.GotConnInfo) {
-	*u = use{}
-	if !info.Reused {
-		return
-	}
+// useOf returns the use of a connection that the transport has chosen for a request.
+func useOf(info httptrace.GotConnInfo) *use {
 	of := info.Conn
 	if secure, ok := of.(*tls.Conn); ok {
 		if secure.ConnectionState().NegotiatedProtocol == "h2" {
-			return
+			return &use{shared: true}
 		}
 		of = secure.NetConn()
 	}
-	if c, ok := of.(*conn); ok {
-		*u = use{c, c.written.Load()}
-		c.idle.Store(true)
+	c, ok := of.(*conn)
+	if !ok || !info.Reused {
+		return new(use)
 	}
+	c.idle.Store(true)
+	return &use{conn: c, before: c.written.Load()}
 }
 
 // unwritten reports whether the request got a reused connection and wrote nothing to it.
-func (u *use) unwritten() bool { return u.conn != nil && u.conn.written.Load() == u.before }
+func (u *use) unwritten() bool { return u != nil && u.conn != nil && u.conn.written.Load() == u.before }
+
+// repeatable reports whether the request may be sent again if this attempt fails. http.Transport sends idempotent
+// ones again even after writing to a reused connection.
+func (u *use) repeatable(idempotent bool) bool {
+	return u == nil || u.shared || u.unwritten() || u.conn != nil && idempotent
+}

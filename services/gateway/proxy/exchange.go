@@ -6,6 +6,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+	"sync/atomic"
 )
 
 // exchange is the transport of one request. It reports progress to the watch, and rejects responses that no client
@@ -31,10 +32,16 @@ func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 		removeHopByHop(http.Header(h))
 		return pass(code, h)
 	}
-	var used use
-	trace.GotConn = used.got
+	var used atomic.Pointer[use] // a body is read in the transport's goroutine
+	trace.GotConn = func(info httptrace.GotConnInfo) { used.Store(useOf(info)) }
+	if r.Body != nil {
+		idempotent := isIdempotent(r)
+		of := &replay{from: r.Body, again: func() bool { return used.Load().repeatable(idempotent) }}
+		r.Body, _ = of.body() // the first call never fails
+		r.GetBody = of.body
+	}
 	a, err := e.next.RoundTrip(awaiting(r, trace))
-	for err != nil && used.unwritten() && r.Context().Err() == nil {
+	for err != nil && used.Load().unwritten() && r.Context().Err() == nil {
 		// Each attempt uses up a connection. [http.Transport] retries in the same way, but not in all cases.
 		again := *r
 		if r.Body != nil {
@@ -44,7 +51,7 @@ func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 			again.Body = body
 		}
-		used = use{}
+		used.Store(nil)
 		a, err = e.next.RoundTrip(awaiting(&again, trace))
 	}
 	if err == nil && a.StatusCode < 100 {
@@ -52,6 +59,15 @@ func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errStatus
 	}
 	return a, err
+}
+
+// isIdempotent reports whether [http.Transport] sends a request again that an origin may have carried out.
+func isIdempotent(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return r.Header["Idempotency-Key"] != nil || r.Header["X-Idempotency-Key"] != nil
 }
 
 // hopByHop lists the headers of a single connection, apart from those named in the Connection header (RFC 9110,

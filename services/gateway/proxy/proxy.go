@@ -156,11 +156,6 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
 	gate.Clean(pr.Out.Header, q.Answer)
 	introduce(pr.Out.Header, q)
 	pr.Out.URL, pr.Out.Host = target(origin, q.URL), q.Answer.Host
-	if pr.Out.Body != nil {
-		of := &replay{from: pr.Out.Body}
-		pr.Out.Body, _ = of.body() // the first call never fails
-		pr.Out.GetBody = of.body
-	}
 	pr.Out.Trailer = nil // an origin could treat an unchecked trailer as a header
 }
 

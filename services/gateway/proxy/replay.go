@@ -16,13 +16,16 @@ var (
 )
 
 // replay is a request's body that can be read again from its beginning, until more than maxReplay bytes have been
-// read. It never reads ahead: it reads from the client only when the origin's connection accepts more.
+// read or no further attempt is possible. It never reads ahead: it reads from the client only when the origin's
+// connection accepts more.
 type replay struct {
 	from io.Reader
+	// again reports whether another attempt is still possible.
+	again func() bool
 
 	mu      sync.Mutex
 	kept    []byte // all bytes read so far
-	gone    bool   // more than maxReplay was read
+	gone    bool   // the body cannot be read again
 	reading bool
 	turn    *turn // the current attempt
 }
@@ -62,7 +65,7 @@ func (t *turn) Read(p []byte) (int, error) {
 	n, err := r.from.Read(p)
 	r.mu.Lock()
 	r.reading = false
-	if r.gone = r.gone || len(r.kept)+n > maxReplay; r.gone {
+	if r.gone = r.gone || len(r.kept)+n > maxReplay || !r.again(); r.gone {
 		r.kept, t.at = nil, 0
 	} else {
 		r.kept = append(r.kept, p[:n]...)

@@ -140,7 +140,8 @@ func TestRequestsThatTheOriginMayHaveCarriedOut(t *testing.T) {
 }
 
 func TestReplay(t *testing.T) {
-	r := &replay{from: strings.NewReader(strings.Repeat("0123456789", 10_000))}
+	again := true
+	r := &replay{from: strings.NewReader(strings.Repeat("0123456789", 10_000)), again: func() bool { return again }}
 	first, _ := r.body()
 	some := make([]byte, 15)
 	if _, err := io.ReadFull(first, some); err != nil {
@@ -160,5 +161,17 @@ func TestReplay(t *testing.T) {
 	}
 	if _, err := r.body(); !errors.Is(err, errNoReplay) {
 		t.Errorf("a long body is read again: %v", err)
+	}
+	r = &replay{from: strings.NewReader("0123456789"), again: func() bool { return again }}
+	last, _ := r.body()
+	if _, err := io.ReadFull(last, some[:4]); err != nil || len(r.kept) != 4 {
+		t.Fatalf("%d bytes are kept, %v", len(r.kept), err)
+	}
+	again = false // the request has been written to the origin
+	if rest, err := io.ReadAll(last); err != nil || string(rest) != "456789" || r.kept != nil {
+		t.Errorf("the attempt reads on with %q, %v, and keeps %d bytes", rest, err, len(r.kept))
+	}
+	if _, err := r.body(); !errors.Is(err, errNoReplay) {
+		t.Errorf("a body that was not kept is read again: %v", err)
 	}
 }
