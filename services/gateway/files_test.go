@@ -60,7 +60,7 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 	}
 	bustest.Eventually(t, "the device is admitted", func() bool { return status() == 200 })
 	// Nobody is who asks; the origin learns whose certificate it is.
-	if c, err := w.gateway.keyring.Verify(assertion, strings.Repeat("d", 64)); err != nil || c.CommonName != "laptop" || c.Subject != "" || c.Nonce != "" {
+	if c, err := w.gateway.keys.Verify(assertion, strings.Repeat("d", 64)); err != nil || c.CommonName != "laptop" || c.Subject != "" || c.Nonce != "" {
 		t.Errorf("%q: %+v, %v", assertion, c, err)
 	}
 	write(t, other, ca, "")

@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/services/gateway/external"
 	"plumbline.dev/services/gateway/forward"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/gateway/login"
 	"plumbline.dev/services/gateway/proxy"
 	"plumbline.dev/services/gateway/staleness"
@@ -46,7 +46,7 @@ type Service struct {
 	tokens   *servicetoken.View
 	sessions *login.Sessions
 	devices  *device.Devices
-	keyring  *keyring.Keyring
+	keys     *keycache.Cache
 	stale    *staleness.Guard
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
@@ -95,7 +95,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s.devices = device.New(device.Config{Overlay: cfg.Overlay}, device.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock, Settings: s.catalog})
-	if s.keyring, err = keyring.New(keyring.Config{Issuer: cfg.TeamDomain}, keyring.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock}); err != nil {
+	if s.keys, err = keycache.New(keycache.Config{Issuer: cfg.TeamDomain}, keycache.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock}); err != nil {
 		return nil, err
 	}
 	s.stale = staleness.New(cfg.StaleLimit, deps.Clock, deps.Log, s.parts()...)
@@ -122,7 +122,7 @@ func (s *Service) parts() []staleness.Part {
 		view("service tokens", topology.Tokens, topology.AllServiceTokenKeys, s.tokens.Revision, s.tokens.Run),
 		view("sessions", topology.Sessions, topology.AllSessionKeys, s.sessions.Revision, s.sessions.Run),
 	}, s.devices.Views()...)
-	all := []staleness.Part{s.keyring.Part()}
+	all := []staleness.Part{s.keys.Part()}
 	for _, v := range views {
 		all = append(all, staleness.OfStream(s.conn, s.clock, v))
 	}
@@ -134,12 +134,12 @@ func (s *Service) buildGate(deps Deps, m *metrics, outside *http.Client) error {
 	if err != nil {
 		return err
 	}
-	evaluator, err := external.New(external.Config{}, external.Deps{Signer: s.keyring, Client: outside, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock})
+	evaluator, err := external.New(external.Config{}, external.Deps{Signer: s.keys, Client: outside, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock})
 	if err != nil {
 		return err
 	}
 	s.gate, err = gate.New(gate.Deps{
-		Catalog: s.catalog, Rules: rules, Tokens: s.tokens, Keyring: s.keyring, Devices: devices{s.devices}, Sessions: s.sessions,
+		Catalog: s.catalog, Rules: rules, Tokens: s.tokens, Keys: s.keys, Devices: devices{s.devices}, Sessions: s.sessions,
 		External: evaluator, Freshness: s.stale, Access: s.recorder, Seen: s.seen, Log: deps.Log, Clock: deps.Clock, Decided: m.decided,
 	})
 	return err
@@ -148,7 +148,7 @@ func (s *Service) buildGate(deps Deps, m *metrics, outside *http.Client) error {
 func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error {
 	people, err := login.New(login.Config{TeamDomain: s.cfg.TeamDomain, SessionKey: s.cfg.SessionKey}, login.Deps{
 		Bus: deps.Bus, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock, Catalog: s.catalog, Sessions: s.sessions, Gate: s.gate,
-		Keyring: s.keyring, Devices: devices{s.devices}, Recorder: s.recorder, Identities: deps.Identities, HTTP: outside,
+		Keys: s.keys, Devices: devices{s.devices}, Recorder: s.recorder, Identities: deps.Identities, HTTP: outside,
 	})
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 		return err
 	}
 	front := &front{
-		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: s.origins, login: people, certs: s.keyring.Certs, forward: others, clock: deps.Clock,
+		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: s.origins, login: people, certs: s.keys.Certs, forward: others, clock: deps.Clock,
 	}
 	s.server = newServer(s.cfg.AccessAddr, deps.Log, front)
 	if s.cfg.TLSCert != "" {
@@ -234,7 +234,7 @@ func (s *Service) Run(ctx context.Context) error {
 		g.Add(w.name, w.run)
 	}
 	g.Add("devices", s.devices.Run)
-	g.Add("keyring", s.keyring.Run)
+	g.Add("public keys", s.keys.Run)
 	g.Add("gate", s.gate.Run)
 	g.Add("staleness", s.stale.Run)
 	g.Add("identity provider tests", s.login.AnswerProbes)

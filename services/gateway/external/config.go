@@ -28,7 +28,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Signer obtains statements signed with the account's key. A keyring implements it.
+// Signer obtains statements signed with the account's key. [keycache.Cache] implements it.
 type Signer interface {
 	Statement(ctx context.Context, s *proto.Statement) (string, error)
 }

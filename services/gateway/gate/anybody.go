@@ -7,7 +7,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/external"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/servicetoken"
 )
@@ -125,12 +125,12 @@ func sameIdentity(a, b Identity) bool {
 // or expires. Tokens without an identity, made for origins of public policies, are always rejected.
 func (q *evaluation) open(t candidate) (who Identity, issued time.Time, void policy.Reason, ok bool) {
 	app := q.a.App.Value
-	c, err := q.Keyring.Verify(t.text, app.AUD)
+	c, err := q.Keys.Verify(t.text, app.AUD)
 	switch {
-	case t.cookie && (errors.Is(err, keyring.ErrAudience) || errors.Is(err, keyring.ErrType)):
+	case t.cookie && (errors.Is(err, keycache.ErrAudience) || errors.Is(err, keycache.ErrType)):
 		// A browser sends the cookies of all applications on the host, and perhaps those of the team domain.
 		return who, issued, policy.Undecided, false
-	case errors.Is(err, keyring.ErrExpired):
+	case errors.Is(err, keycache.ErrExpired):
 		return who, issued, policy.AppTokenExpired, false
 	case err != nil, t.unbound:
 		return who, issued, policy.BadToken, false

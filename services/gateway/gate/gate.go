@@ -25,7 +25,7 @@ type Deps struct {
 	Catalog   *catalog.Catalog // applications, policies, groups, checks and organizations
 	Rules     *policycache.Cache
 	Tokens    *servicetoken.View
-	Keyring   Keyring
+	Keys      Keys
 	Devices   Devices
 	Sessions  Sessions
 	External  Evaluator
@@ -167,7 +167,7 @@ func (q *evaluation) preflight() bool {
 
 // describe tells a command line client which application protects the host (api/README.md 8.8).
 func (q *evaluation) describe() bool {
-	signed, err := q.Keyring.Statement(q.ctx, &proto.Statement{Kind: proto.StatementMatch, Account: q.a.App.Account,
+	signed, err := q.Keys.Statement(q.ctx, &proto.Statement{Kind: proto.StatementMatch, Account: q.a.App.Account,
 		Application: q.a.App.Value.ID, Hostname: q.r.URL.Host})
 	if err != nil {
 		q.Log.Debug("failed to obtain a statement about an application", "application", q.a.App.Value.ID, "err", err)

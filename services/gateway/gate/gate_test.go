@@ -10,7 +10,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -137,7 +137,7 @@ func TestLenientMode(t *testing.T) {
 		t.Errorf("duplicated credentials: %+v, status %v", a, w.login.status)
 	}
 	// A service's own application token, where the application has an Allow policy.
-	token := w.keys.issue(app.AUD, &keyring.Claims{Type: "app", CommonName: w.token.ClientID, IssuedAt: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour)})
+	token := w.keys.issue(app.AUD, &keycache.Claims{Type: "app", CommonName: w.token.ClientID, IssuedAt: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour)})
 	if a = w.ask("GET", "https://app.example.com/", http.Header{"Cf-Access-Token": {token}}); !a.Admitted() || a.Assertion != token || a.Identity.ClientID != w.token.ClientID {
 		t.Errorf("a service's application token: %+v", a)
 	}
@@ -400,7 +400,7 @@ func TestDescribesApplications(t *testing.T) {
 		a.Response.Header.Get("Cf-Access-Aud") != app.AUD {
 		t.Errorf("answer %+v", a.Response)
 	}
-	w.keys.fail = keyring.ErrBudget
+	w.keys.fail = keycache.ErrBudget
 	if a = w.ask("HEAD", "https://app.example.com/x", http.Header{"Cf-Access-Metadata-Request": {"true"}}); a.Response.Status != 403 {
 		t.Errorf("without a statement: %d", a.Response.Status)
 	}
@@ -409,7 +409,7 @@ func TestDescribesApplications(t *testing.T) {
 func TestExchangeAway(t *testing.T) {
 	w := newWorld(t)
 	w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()))
-	w.keys.fail = keyring.ErrUnavailable
+	w.keys.fail = keycache.ErrUnavailable
 	a := w.ask("GET", "https://app.example.com/", w.credentials())
 	if a.Admitted() || a.Response.Status != 503 || a.Decision.Reason != policy.Unavailable || a.Assertion != "" {
 		t.Errorf("answer %+v", a)

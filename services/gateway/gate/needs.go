@@ -10,7 +10,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/external"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -52,12 +52,12 @@ type Posture struct {
 	Scored bool
 }
 
-// Keyring verifies application tokens and obtains new ones.
-type Keyring interface {
-	Verify(token, aud string) (*keyring.Claims, error)
-	Service(ctx context.Context, q keyring.ServiceRequest) (string, error)
+// Keys verifies application tokens and obtains new ones.
+type Keys interface {
+	Verify(token, aud string) (*keycache.Claims, error)
+	Service(ctx context.Context, q keycache.ServiceRequest) (string, error)
 	// Anybody returns an application token for a request that a policy admits without any identity.
-	Anybody(ctx context.Context, q keyring.AnybodyRequest) (string, error)
+	Anybody(ctx context.Context, q keycache.AnybodyRequest) (string, error)
 	Statement(ctx context.Context, s *proto.Statement) (string, error)
 }
 

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"plumbline.dev/proto"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/servicetoken"
 )
@@ -59,7 +59,7 @@ func (q *evaluation) admitService(d policy.Decision) {
 		q.a.Decision = d
 		return
 	}
-	ask := keyring.ServiceRequest{
+	ask := keycache.ServiceRequest{
 		Account: q.a.App.Account, Token: q.token.ID, TokenRevision: q.token.Revision, App: q.a.App.Value.ID, AppRevision: q.a.App.Revision,
 		ClientID: q.token.ClientID, ClientSecret: q.creds.secret, IP: q.ip(),
 	}
@@ -69,7 +69,7 @@ func (q *evaluation) admitService(d policy.Decision) {
 			ask.Vouched.Certificate, ask.Vouched.CommonName = true, q.r.Certificate.Subject.CommonName
 		}
 	}
-	token, err := q.Keyring.Service(q.ctx, ask)
+	token, err := q.Keys.Service(q.ctx, ask)
 	q.admit(d, token, err)
 }
 
@@ -80,11 +80,11 @@ func (q *evaluation) admitNobody(d policy.Decision) {
 		q.a.Decision = d
 		return
 	}
-	ask := keyring.AnybodyRequest{Account: q.a.App.Account, App: q.a.App.Value.ID, AppRevision: q.a.App.Revision, Policy: d.Policy}
+	ask := keycache.AnybodyRequest{Account: q.a.App.Account, App: q.a.App.Value.ID, AppRevision: q.a.App.Revision, Policy: d.Policy}
 	if q.r.Certificate != nil {
 		ask.CommonName = q.r.Certificate.Subject.CommonName
 	}
-	token, err := q.Keyring.Anybody(q.ctx, ask)
+	token, err := q.Keys.Anybody(q.ctx, ask)
 	q.admit(d, token, err)
 }
 

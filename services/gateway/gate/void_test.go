@@ -10,7 +10,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -21,7 +21,7 @@ func TestWhyATokenDoesNotCount(t *testing.T) {
 	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()), w.policy(proto.DecisionAllow, emailRule("ada@example.com")))
 	now := w.clock.Now()
 	service := func(clientID string) string {
-		return w.keys.issue(app.AUD, &keyring.Claims{Type: "app", CommonName: clientID, IssuedAt: now, Expires: now.Add(time.Hour)})
+		return w.keys.issue(app.AUD, &keycache.Claims{Type: "app", CommonName: clientID, IssuedAt: now, Expires: now.Add(time.Hour)})
 	}
 	ended := w.logIn("ada@example.com", app)
 	delete(w.people, w.keys.tokens[ended].Nonce)
@@ -38,7 +38,7 @@ func TestWhyATokenDoesNotCount(t *testing.T) {
 		want policy.Reason
 	}{
 		{"forged", header("x"), policy.BadToken},
-		{"expired", header(w.keys.issue(app.AUD, &keyring.Claims{IssuedAt: now, Expires: now.Add(-time.Hour)})), policy.AppTokenExpired},
+		{"expired", header(w.keys.issue(app.AUD, &keycache.Claims{IssuedAt: now, Expires: now.Add(-time.Hour)})), policy.AppTokenExpired},
 		{"revoked", header(old), policy.TokenRevoked},
 		{"logged out", header(ended), policy.SessionEnded},
 		{"of an identity provider that is not there", header(elsewhere), policy.ProviderNotAllowed},
@@ -76,7 +76,7 @@ func TestNobodyHasAnAssertion(t *testing.T) {
 	for _, cert := range []*x509.Certificate{nil, {Subject: pkix.Name{CommonName: "laptop"}}} {
 		w.keys.anybody = nil
 		a := w.gate.Check(t.Context(), &Request{Method: "GET", URL: u, Header: http.Header{}, Peer: peer, Certificate: cert})
-		want := keyring.AnybodyRequest{Account: w.account, App: app.ID, AppRevision: a.App.Revision, Policy: anybody.ID}
+		want := keycache.AnybodyRequest{Account: w.account, App: app.ID, AppRevision: a.App.Revision, Policy: anybody.ID}
 		if cert != nil {
 			want.CommonName = "laptop"
 		}
@@ -87,7 +87,7 @@ func TestNobodyHasAnAssertion(t *testing.T) {
 	if a := w.ask("GET", "https://open.example.com/", nil); !a.Admitted() || a.Assertion != "" {
 		t.Errorf("a Bypass policy: %+v", a)
 	}
-	w.keys.fail = keyring.ErrUnavailable
+	w.keys.fail = keycache.ErrUnavailable
 	if a := w.ask("GET", "https://app.example.com/", nil); a.Admitted() || a.Response.Status != http.StatusServiceUnavailable || a.Decision.Reason != policy.Unavailable {
 		t.Errorf("without the exchange: %+v", a)
 	}

@@ -18,7 +18,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/external"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/credential"
@@ -56,14 +56,14 @@ func newWorld(t testing.TB) *world {
 	b := bustest.Start(t)
 	w := &world{TB: t, api: b.Conn(topology.API), clock: clock.NewFake(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)), account: proto.NewAccount(),
 		secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
-	w.keys.tokens, w.people, w.devices.posture = map[string]*keyring.Claims{}, fakeSessions{}, map[proto.ID]Posture{}
+	w.keys.tokens, w.people, w.devices.posture = map[string]*keycache.Claims{}, fakeSessions{}, map[proto.ID]Posture{}
 	conn := b.Conn(topology.Gateway)
 	w.catalog, w.tokens = catalog.New(conn, bustest.Log(t)), servicetoken.NewView(conn, bustest.Log(t))
 	rules, err := policycache.New(w.catalog, bustest.Log(t), func(*policy.Problem) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.gate, err = New(Deps{Catalog: w.catalog, Rules: rules, Tokens: w.tokens, Keyring: &w.keys, Devices: &w.devices, Sessions: w.people,
+	w.gate, err = New(Deps{Catalog: w.catalog, Rules: rules, Tokens: w.tokens, Keys: &w.keys, Devices: &w.devices, Sessions: w.people,
 		External: &w.external, Freshness: w, Access: &w.log, Seen: &w.log, Log: bustest.Log(t), Clock: w.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func (w *world) logIn(email string, app *proto.Application) string {
 		w.save(topology.KindIDP, w.provider, &proto.IdentityProvider{ID: w.provider, Name: "provider", Type: proto.TypeOIDC})
 	}
 	w.people[nonce] = &proto.Session{Nonce: nonce, User: proto.NewID(), Email: email, IDP: w.provider, ExpiresAt: proto.At(w.clock.Now().Add(time.Hour))}
-	return w.keys.issue(app.AUD, &keyring.Claims{Type: "app", Email: email, Nonce: nonce, IssuedAt: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour)})
+	return w.keys.issue(app.AUD, &keycache.Claims{Type: "app", Email: email, Nonce: nonce, IssuedAt: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour)})
 }
 
 func (w *world) credentials() http.Header {
@@ -202,14 +202,14 @@ func (w *world) ask(method, target string, h http.Header) *Answer {
 }
 
 type fakeKeys struct {
-	tokens  map[string]*keyring.Claims
+	tokens  map[string]*keycache.Claims
 	auds    map[string]string
-	asked   []keyring.ServiceRequest
-	anybody []keyring.AnybodyRequest
+	asked   []keycache.ServiceRequest
+	anybody []keycache.AnybodyRequest
 	fail    error
 }
 
-func (k *fakeKeys) issue(aud string, c *keyring.Claims) string {
+func (k *fakeKeys) issue(aud string, c *keycache.Claims) string {
 	token := "token-" + proto.NewID().String()
 	if k.auds == nil {
 		k.auds = map[string]string{}
@@ -218,25 +218,25 @@ func (k *fakeKeys) issue(aud string, c *keyring.Claims) string {
 	return token
 }
 
-func (k *fakeKeys) Verify(token, aud string) (*keyring.Claims, error) {
+func (k *fakeKeys) Verify(token, aud string) (*keycache.Claims, error) {
 	c, ok := k.tokens[token]
 	switch {
 	case !ok:
-		return nil, keyring.ErrMalformed
+		return nil, keycache.ErrMalformed
 	case k.auds[token] != aud:
-		return nil, keyring.ErrAudience
+		return nil, keycache.ErrAudience
 	case c.Expires.Before(c.IssuedAt):
-		return nil, keyring.ErrExpired
+		return nil, keycache.ErrExpired
 	}
 	return c, nil
 }
 
-func (k *fakeKeys) Anybody(_ context.Context, q keyring.AnybodyRequest) (string, error) {
+func (k *fakeKeys) Anybody(_ context.Context, q keycache.AnybodyRequest) (string, error) {
 	k.anybody = append(k.anybody, q)
 	return "assertion of nobody", k.fail
 }
 
-func (k *fakeKeys) Service(_ context.Context, q keyring.ServiceRequest) (string, error) {
+func (k *fakeKeys) Service(_ context.Context, q keycache.ServiceRequest) (string, error) {
 	k.asked = append(k.asked, q)
 	return "assertion of " + q.ClientID, k.fail
 }

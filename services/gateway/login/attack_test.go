@@ -423,7 +423,7 @@ func TestGatewaysShareAKey(t *testing.T) {
 	b = w.browser()
 	callback = b.until(appURL+"/", pathCallback)
 	stranger, err := New(Config{TeamDomain: teamURL, SessionKey: make([]byte, KeySize)}, Deps{Bus: first.conn, Log: first.log, Clock: first.clock, Metrics: prometheus.NewRegistry(),
-		Catalog: first.catalog, Sessions: first.sessions, Gate: first.gate, Keyring: first.keyring, Devices: first.devices, Recorder: first.recorder,
+		Catalog: first.catalog, Sessions: first.sessions, Gate: first.gate, Keys: first.keys, Devices: first.devices, Recorder: first.recorder,
 		Identities: first.providers.identities, HTTP: first.providers.client})
 	if err != nil {
 		t.Fatal(err)

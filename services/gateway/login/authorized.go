@@ -52,7 +52,7 @@ func (v *request) authorized(ctx context.Context) *gate.Response {
 		}
 		return v.redirect(back, cookie)
 	}
-	answer, err := v.keyring.User(ctx, v.exchange(s, app, c))
+	answer, err := v.keys.User(ctx, v.exchange(s, app, c))
 	if err != nil {
 		return v.refuse(policy.Unavailable, app, back, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/policy"
@@ -35,7 +35,7 @@ type Deps struct {
 	Catalog  *catalog.Catalog // applications, identity providers, checks and organizations
 	Sessions *Sessions
 	Gate     Gate
-	Keyring  Keyring
+	Keys     Keys
 	Devices  gate.Devices
 	Recorder Recorder
 	// Identities decrypt the Client Secrets of identity providers.
@@ -52,10 +52,10 @@ type Gate interface {
 	Find(u *url.URL) (gate.Application, bool)
 }
 
-// Keyring verifies tokens and obtains new ones.
-type Keyring interface {
-	Verify(token, aud string) (*keyring.Claims, error)
-	VerifyGlobal(token string, account proto.Account) (*keyring.Claims, error)
+// Keys verifies tokens and obtains new ones.
+type Keys interface {
+	Verify(token, aud string) (*keycache.Claims, error)
+	VerifyGlobal(token string, account proto.Account) (*keycache.Claims, error)
 	User(ctx context.Context, q *proto.UserExchange) (*proto.TokenAnswer, error)
 	Statement(ctx context.Context, q *proto.Statement) (string, error)
 }

@@ -32,7 +32,7 @@ func (v *request) enter(ctx context.Context, f *flow, app gate.Application, r id
 	if err := v.keep(ctx, app.Account, s); err != nil {
 		return v.refuse(policy.Unavailable, app, back, err)
 	}
-	token, err := v.keyring.User(ctx, &proto.UserExchange{Account: app.Account, Session: s.Nonce, User: s.User, Email: s.Email,
+	token, err := v.keys.User(ctx, &proto.UserExchange{Account: app.Account, Session: s.Nonce, User: s.User, Email: s.Email,
 		Country: s.Country, Until: proto.At(start.Add(global))})
 	if err != nil {
 		return v.refuse(policy.Unavailable, app, back, err)

@@ -27,7 +27,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/appmatch"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
@@ -85,7 +85,7 @@ func newWorld(t testing.TB, team string) *world {
 		}
 		return sealed
 	}
-	w.keys = &keys{clock: w.clock, made: map[string]*keyring.Claims{}, aud: map[string]string{}, world: w}
+	w.keys = &keys{clock: w.clock, made: map[string]*keycache.Claims{}, aud: map[string]string{}, world: w}
 	w.gate = &doorkeeper{world: w, decide: func(gate.Application, *proto.Session) policy.Decision {
 		return policy.Decision{Reason: policy.Allow, Policy: proto.ID{9}}
 	}}
@@ -96,7 +96,7 @@ func newWorld(t testing.TB, team string) *world {
 	key := make([]byte, KeySize)
 	rand.Read(key)
 	w.login, err = New(Config{TeamDomain: team, SessionKey: key}, Deps{Bus: conn, Log: log, Metrics: prometheus.NewRegistry(), Clock: w.clock,
-		Catalog: w.catalog, Sessions: w.sessions, Gate: w.gate, Keyring: w.keys, Devices: w.devices, Recorder: w.records,
+		Catalog: w.catalog, Sessions: w.sessions, Gate: w.gate, Keys: w.keys, Devices: w.devices, Recorder: w.records,
 		Identities: []age.Identity{identity}, HTTP: &http.Client{Transport: inside{w}}})
 	if err != nil {
 		t.Fatal(err)
@@ -253,12 +253,12 @@ func (d *doorkeeper) Find(u *url.URL) (gate.Application, bool) {
 	return appmatch.Find(d.catalog.AllApplications(), u)
 }
 
-// keys stands for the keyring and the exchange behind it. Its tokens look like real ones.
+// keys stands for the key cache and the exchange behind it. Its tokens look like real ones.
 type keys struct {
 	*world
 	clock clock.Clock
 	mu    sync.Mutex
-	made  map[string]*keyring.Claims
+	made  map[string]*keycache.Claims
 	aud   map[string]string
 	asked []*proto.UserExchange
 	pad   int // makes tokens longer
@@ -268,7 +268,7 @@ type keys struct {
 
 var errToken = errors.New("not a token for this audience")
 
-func (k *keys) Verify(token, aud string) (*keyring.Claims, error) {
+func (k *keys) Verify(token, aud string) (*keycache.Claims, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c := k.made[token]
@@ -278,7 +278,7 @@ func (k *keys) Verify(token, aud string) (*keyring.Claims, error) {
 	return c, nil
 }
 
-func (k *keys) VerifyGlobal(token string, a proto.Account) (*keyring.Claims, error) {
+func (k *keys) VerifyGlobal(token string, a proto.Account) (*keycache.Claims, error) {
 	return k.Verify(token, "org "+a.String())
 }
 
@@ -301,7 +301,7 @@ func (k *keys) User(_ context.Context, q *proto.UserExchange) (*proto.TokenAnswe
 	if day := now.Add(24 * time.Hour); day.Before(expires) {
 		expires = day
 	}
-	k.made[token] = &keyring.Claims{Subject: q.User.String(), Email: q.Email, Nonce: q.Session, IssuedAt: now, Expires: expires}
+	k.made[token] = &keycache.Claims{Subject: q.User.String(), Email: q.Email, Nonce: q.Session, IssuedAt: now, Expires: expires}
 	k.aud[token] = aud
 	return &proto.TokenAnswer{Token: token, ExpiresAt: proto.At(expires), Policy: q.Policy}, nil
 }

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 )
 
 // defaultSession is the default session duration (api/README.md 8.4).
@@ -37,12 +37,12 @@ func (v *request) global(app gate.Application) (heldSession, bool) {
 }
 
 // globalOf returns the session of a global token if both are valid.
-func (l *Login) globalOf(token string) (heldSession, *keyring.Claims, bool) {
+func (l *Login) globalOf(token string) (heldSession, *keycache.Claims, bool) {
 	s, ok := l.sessions.find(peek(token).Nonce)
 	if !ok || !l.clock.Now().Before(s.StartedAt.Time().Add(l.globalLife(s.account))) {
 		return heldSession{}, nil, false
 	}
-	c, err := l.keyring.VerifyGlobal(token, s.account)
+	c, err := l.keys.VerifyGlobal(token, s.account)
 	if err != nil || c.Nonce != s.Nonce || c.Subject != s.User.String() {
 		return heldSession{}, nil, false
 	}
@@ -51,7 +51,7 @@ func (l *Login) globalOf(token string) (heldSession, *keyring.Claims, bool) {
 
 // sessionOf returns the session and the application of an application token if all are valid. The application must
 // have a destination on the host of v.URL.
-func (v *request) sessionOf(token string) (heldSession, gate.Application, *keyring.Claims, bool) {
+func (v *request) sessionOf(token string) (heldSession, gate.Application, *keycache.Claims, bool) {
 	p := peek(token)
 	s, ok := v.sessions.find(p.Nonce)
 	if !ok {
@@ -61,7 +61,7 @@ func (v *request) sessionOf(token string) (heldSession, gate.Application, *keyri
 		if app.Value.AUD == "" || !contains(p.Audience, app.Value.AUD) || !onHost(app.Value, v.URL) {
 			continue
 		}
-		c, err := v.keyring.Verify(token, app.Value.AUD)
+		c, err := v.keys.Verify(token, app.Value.AUD)
 		if err != nil || c.Nonce != s.Nonce || c.Subject != s.User.String() || c.IssuedAt.Before(app.Value.Gate.RevokedAt.Time()) {
 			continue
 		}

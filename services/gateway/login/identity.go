@@ -9,7 +9,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keyring"
+	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/gateway/page"
 	"plumbline.dev/services/internal/policy"
 )
@@ -28,10 +28,10 @@ func (v *request) identity(context.Context) *gate.Response {
 
 // who returns the session of the browser. If its cookies name several people, another host of the same site may have
 // set one, and the identity is ambiguous.
-func (v *request) who() (found heldSession, claims *keyring.Claims, ok bool) {
+func (v *request) who() (found heldSession, claims *keycache.Claims, ok bool) {
 	for _, token := range cookies(v.Header, cookieToken) {
 		var s heldSession
-		var c *keyring.Claims
+		var c *keycache.Claims
 		var good bool
 		if v.atTeam {
 			s, c, good = v.globalOf(token)
@@ -121,7 +121,7 @@ type postureCheck struct {
 // version is the version of this response format.
 const version = 2
 
-func (v *request) describe(s heldSession, c *keyring.Claims) *whoami {
+func (v *request) describe(s heldSession, c *keycache.Claims) *whoami {
 	w := &whoami{
 		ID: s.User.String(), Name: s.Name, Email: s.Email, AMR: s.AMR, IDP: loginMethod{s.IDP.String(), proto.TypeOIDC}, Geo: geo{s.Country},
 		UserUUID: s.User.String(), AccountID: s.account.String(), IssuedAt: c.IssuedAt.Unix(), IP: v.ip(), AuthStatus: "NONE",

@@ -28,7 +28,7 @@ type Login struct {
 	catalog   *catalog.Catalog
 	sessions  *Sessions
 	gate      Gate
-	keyring   Keyring
+	keys      Keys
 	devices   gate.Devices
 	recorder  Recorder
 	box       *box
@@ -61,7 +61,7 @@ func New(cfg Config, deps Deps) (*Login, error) {
 	}
 	return &Login{
 		team: team, conn: deps.Bus, log: deps.Log, clock: deps.Clock, catalog: deps.Catalog, sessions: deps.Sessions, gate: deps.Gate,
-		keyring: deps.Keyring, devices: deps.Devices, recorder: deps.Recorder, box: sealed, providers: ready,
+		keys: deps.Keys, devices: deps.Devices, recorder: deps.Recorder, box: sealed, providers: ready,
 		limits: limits, metrics: m,
 	}, nil
 }

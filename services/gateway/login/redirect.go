@@ -47,7 +47,7 @@ func (l *Login) loginURL(ctx context.Context, f *flow, app gate.Application, ser
 	}
 	host := hostOf(f.Origin)
 	to := l.team.String() + pathLogin + url.PathEscape(host) + "?kid=" + app.Value.AUD
-	meta, err := l.keyring.Statement(ctx, &proto.Statement{Kind: proto.StatementMeta, Account: f.Account, Application: f.Application,
+	meta, err := l.keys.Statement(ctx, &proto.Statement{Kind: proto.StatementMeta, Account: f.Account, Application: f.Application,
 		Hostname: host, RedirectURL: f.Path, ServiceTokenStatus: serviceToken})
 	if err != nil {
 		// It identifies the application to clients; the login works without it.

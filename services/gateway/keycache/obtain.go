@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"context"
@@ -28,7 +28,7 @@ type ServiceRequest struct {
 // the application, and used until shortly before it expires. One request triggers the renewal ahead of that and does
 // not wait for it. The error is a [*proto.Error] with a policy reason as its code if the exchange rejects the
 // request, and wraps [ErrUnavailable] if the exchange does not reply.
-func (k *Keyring) Service(ctx context.Context, q ServiceRequest) (token string, err error) {
+func (k *Cache) Service(ctx context.Context, q ServiceRequest) (token string, err error) {
 	key := serviceKey{token: q.Token, tokenRevision: q.TokenRevision, app: q.App, appRevision: q.AppRevision}
 	now := k.clock.Now()
 	have := k.services.find(key)
@@ -52,8 +52,8 @@ type AnybodyRequest struct {
 }
 
 // Anybody returns the application token of anonymous requests, one for each common name. It caches and renews tokens
-// as [Keyring.Service] does.
-func (k *Keyring) Anybody(ctx context.Context, q AnybodyRequest) (token string, err error) {
+// as [Cache.Service] does.
+func (k *Cache) Anybody(ctx context.Context, q AnybodyRequest) (token string, err error) {
 	key := serviceKey{app: q.App, appRevision: q.AppRevision, policy: q.Policy, commonName: q.CommonName}
 	now := k.clock.Now()
 	have := k.services.find(key)
@@ -85,7 +85,7 @@ func (q *AnybodyRequest) message() (string, proto.Message) {
 
 // renew obtains the next token in the background. After a failure, a later request tries again, a second later at the
 // earliest.
-func (k *Keyring) renew(key serviceKey, have *obtained, q question, now time.Time) {
+func (k *Cache) renew(key serviceKey, have *obtained, q question, now time.Time) {
 	tried := have.tried.Load()
 	if now.UnixNano()-tried < int64(retryEvery) || !have.tried.CompareAndSwap(tried, now.UnixNano()) {
 		return
@@ -99,7 +99,7 @@ func (k *Keyring) renew(key serviceKey, have *obtained, q question, now time.Tim
 
 // obtain requests the token after have, which is nil for the first one. Concurrent calls for the same token share one
 // request.
-func (k *Keyring) obtain(ctx context.Context, key serviceKey, have *obtained, q question) (string, error) {
+func (k *Cache) obtain(ctx context.Context, key serviceKey, have *obtained, q question) (string, error) {
 	var mine bool
 	result := k.services.flights.DoChan(fmt.Sprint(key), func() (any, error) {
 		mine = true
@@ -128,7 +128,7 @@ func (k *Keyring) obtain(ctx context.Context, key serviceKey, have *obtained, q 
 	}
 }
 
-func (k *Keyring) askFor(ctx context.Context, key serviceKey, q question) (string, error) {
+func (k *Cache) askFor(ctx context.Context, key serviceKey, q question) (string, error) {
 	now := k.clock.Now()
 	subject, m := q.message()
 	answer, err := k.ask(ctx, subject, m)

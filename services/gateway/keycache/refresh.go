@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ const (
 )
 
 // Run keeps the public keys up to date until ctx ends.
-func (k *Keyring) Run(ctx context.Context) error {
+func (k *Cache) Run(ctx context.Context) error {
 	var failing time.Time // since when
 	told := false
 	wait := firstRetry
@@ -64,7 +64,7 @@ func (k *Keyring) Run(ctx context.Context) error {
 	}
 }
 
-func (k *Keyring) refresh(ctx context.Context) error {
+func (k *Cache) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	at := k.clock.Now()
@@ -89,7 +89,7 @@ func (k *Keyring) refresh(ctx context.Context) error {
 }
 
 // missed requests the keys early, because a token names an unknown one.
-func (k *Keyring) missed() {
+func (k *Cache) missed() {
 	select {
 	case k.unknown <- struct{}{}:
 	default:

@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 // Anybody's token is obtained once for each application, policy and common name.
 func TestAnybodysTokenIsObtainedOnce(t *testing.T) {
-	k, e, c := newKeyring(t, Config{})
+	k, e, c := newCache(t, Config{})
 	e.set(func() { e.life, e.clock = time.Hour, c })
 	q := AnybodyRequest{Account: proto.NewAccount(), App: proto.NewID(), AppRevision: 4, Policy: proto.NewID(), CommonName: "laptop"}
 	get := func(q AnybodyRequest, want int) {

@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"context"
@@ -108,8 +108,8 @@ func pairOf(kid string) *rsa.PrivateKey {
 	return keyPairs()[1]
 }
 
-// newKeyring knows key "one".
-func newKeyring(t testing.TB, cfg Config) (*Keyring, *exchange, *clock.Fake) {
+// newCache knows key "one".
+func newCache(t testing.TB, cfg Config) (*Cache, *exchange, *clock.Fake) {
 	t.Helper()
 	e := &exchange{asked: map[string]int{}, certs: document("one")}
 	c := clock.NewFake(start)

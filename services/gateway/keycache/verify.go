@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"crypto/rsa"
@@ -30,16 +30,16 @@ type verified struct {
 // with it, and the keys are requested again. The errors are those of this package.
 //
 // Verify does not check whether the person or the service behind the token still has access.
-func (k *Keyring) Verify(token, aud string) (*Claims, error) {
+func (k *Cache) Verify(token, aud string) (*Claims, error) {
 	return k.verify(token, claims.TypeApp, aud)
 }
 
 // VerifyGlobal is Verify for the token of a person's global session in an account, of type "org".
-func (k *Keyring) VerifyGlobal(token string, a proto.Account) (*Claims, error) {
+func (k *Cache) VerifyGlobal(token string, a proto.Account) (*Claims, error) {
 	return k.verify(token, claims.TypeOrg, claims.OrgAudience(a))
 }
 
-func (k *Keyring) verify(token, kind, aud string) (*Claims, error) {
+func (k *Cache) verify(token, kind, aud string) (*Claims, error) {
 	if len(token) > MaxToken || len(token) == 0 {
 		return nil, ErrMalformed
 	}
@@ -67,7 +67,7 @@ func (k *Keyring) verify(token, kind, aud string) (*Claims, error) {
 }
 
 // open performs the checks with a constant result for a given key.
-func (k *Keyring) open(token string, keys *keySet) (*verified, error) {
+func (k *Cache) open(token string, keys *keySet) (*verified, error) {
 	kid, err := keyOf(token)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 )
 
 func TestAStatementIsSignedOnceInAWhile(t *testing.T) {
-	k, e, c := newKeyring(t, Config{})
+	k, e, c := newCache(t, Config{})
 	s := proto.Statement{Kind: proto.StatementMeta, Account: proto.NewAccount(), Application: proto.NewID(), Hostname: "app.example", RedirectURL: "/a"}
 	get := func(s proto.Statement) string {
 		t.Helper()
@@ -48,7 +48,7 @@ func TestAStatementIsSignedOnceInAWhile(t *testing.T) {
 
 // Strangers cannot buy signatures without end.
 func TestStatementsHaveABudget(t *testing.T) {
-	k, e, c := newKeyring(t, Config{Statements: 10})
+	k, e, c := newCache(t, Config{Statements: 10})
 	n := 0
 	ask := func() error {
 		n++
@@ -101,7 +101,7 @@ func TestStatementsHaveABudget(t *testing.T) {
 }
 
 func TestTheQuestionOfAnExternalEvaluationIsAlwaysNew(t *testing.T) {
-	k, e, _ := newKeyring(t, Config{Statements: 1})
+	k, e, _ := newCache(t, Config{Statements: 1})
 	for range 5 {
 		if _, err := k.Statement(t.Context(), &proto.Statement{Kind: proto.StatementExternal}); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Config configures a keyring. Every zero value except Issuer stands for a default.
+// Config configures a key cache. Every zero value except Issuer stands for a default.
 type Config struct {
 	// Issuer is the team domain as tokens name it: https://host, without a trailing slash.
 	Issuer string
@@ -31,15 +31,15 @@ type Asker interface {
 	Request(ctx context.Context, subject string, body, reply proto.Message) error
 }
 
-// Deps are the dependencies of a keyring.
+// Deps are the dependencies of a key cache.
 type Deps struct {
 	Bus   Asker
 	Log   *slog.Logger
 	Clock clock.Clock
 }
 
-// Keyring verifies and obtains tokens. It is safe for concurrent use.
-type Keyring struct {
+// Cache verifies and obtains tokens. It is safe for concurrent use.
+type Cache struct {
 	issuer string
 	bus    Asker
 	log    *slog.Logger
@@ -54,10 +54,10 @@ type Keyring struct {
 	statements statements
 }
 
-// New returns a keyring. It knows no keys until [Keyring.Run] has requested them.
-func New(cfg Config, deps Deps) (*Keyring, error) {
+// New returns a key cache. It knows no keys until [Cache.Run] has requested them.
+func New(cfg Config, deps Deps) (*Cache, error) {
 	if cfg.Issuer == "" {
-		return nil, errors.New("keyring: the team domain is missing")
+		return nil, errors.New("keycache: the team domain is missing")
 	}
 	size := cfg.Verified
 	if size <= 0 {
@@ -65,14 +65,14 @@ func New(cfg Config, deps Deps) (*Keyring, error) {
 	}
 	cache, err := lru.New[[sha256.Size]byte, *verified](size)
 	if err != nil {
-		return nil, fmt.Errorf("keyring: %w", err)
+		return nil, fmt.Errorf("keycache: %w", err)
 	}
-	k := &Keyring{
+	k := &Cache{
 		issuer: cfg.Issuer, bus: deps.Bus, log: deps.Log, clock: deps.Clock, unknown: make(chan struct{}, 1), verified: cache,
 	}
 	k.services.init(cfg.Obtained)
 	if err := k.statements.init(cfg.Statements, deps.Clock.Now()); err != nil {
-		return nil, fmt.Errorf("keyring: %w", err)
+		return nil, fmt.Errorf("keycache: %w", err)
 	}
 	return k, nil
 }

@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"context"
@@ -73,13 +73,13 @@ func TestNothingIsVerifiedBeforeKeysAreKnown(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := New(Config{}, Deps{Clock: clock.System}); err == nil {
-		t.Error("a keyring without an issuer")
+		t.Error("a key cache without an issuer")
 	}
 }
 
 // What a bad answer, or none, leaves behind is what was known.
 func TestTheLastKnownKeysStay(t *testing.T) {
-	k, e, c := newKeyring(t, Config{})
+	k, e, c := newCache(t, Config{})
 	token := sign(t, "one", good())
 	for _, certs := range []string{"", "{}", `{"keys":[{"kty":"oct","k":"AAAA","kid":"one"}]}`} {
 		e.set(func() { e.certs = []byte(certs) })
@@ -112,7 +112,7 @@ func TestTheLastKnownKeysStay(t *testing.T) {
 
 // A verified token counts as long as its key is published, with the same key.
 func TestATokenEndsWithItsKey(t *testing.T) {
-	k, e, _ := newKeyring(t, Config{})
+	k, e, _ := newCache(t, Config{})
 	one, two := sign(t, "one", good()), sign(t, "two", good())
 	check := func(token string, want error) {
 		t.Helper()

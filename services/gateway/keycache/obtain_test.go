@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func request() ServiceRequest {
 }
 
 func TestAServicesTokenIsObtainedOnce(t *testing.T) {
-	k, e, c := newKeyring(t, Config{})
+	k, e, c := newCache(t, Config{})
 	issuing(e, c)
 	q := request()
 	get := func(q ServiceRequest, want string) {
@@ -61,7 +61,7 @@ func TestAServicesTokenIsObtainedOnce(t *testing.T) {
 }
 
 func TestTheExchangeIsToldEverything(t *testing.T) {
-	k, e, _ := newKeyring(t, Config{})
+	k, e, _ := newCache(t, Config{})
 	q := request()
 	e.set(func() {
 		e.token = func(got *proto.ServiceExchange) *proto.TokenAnswer {
@@ -79,7 +79,7 @@ func TestTheExchangeIsToldEverything(t *testing.T) {
 
 // No request waits for a renewal: it happens beside them, once.
 func TestATokenIsRenewedAheadOfItsEnd(t *testing.T) {
-	k, e, c := newKeyring(t, Config{})
+	k, e, c := newCache(t, Config{})
 	issuing(e, c)
 	q := request()
 	get := func() string {
@@ -132,7 +132,7 @@ func TestATokenIsRenewedAheadOfItsEnd(t *testing.T) {
 }
 
 func TestAShortTokenIsNotKeptPastItsEnd(t *testing.T) {
-	k, e, c := newKeyring(t, Config{})
+	k, e, c := newCache(t, Config{})
 	lives := time.Second
 	e.set(func() {
 		e.token = func(*proto.ServiceExchange) *proto.TokenAnswer {
@@ -161,7 +161,7 @@ func TestAShortTokenIsNotKeptPastItsEnd(t *testing.T) {
 }
 
 func TestThoseWhoWaitShareOneQuestion(t *testing.T) {
-	k, e, c := newKeyring(t, Config{})
+	k, e, c := newCache(t, Config{})
 	issuing(e, c)
 	gate := make(chan struct{})
 	e.set(func() { e.before = gate })
@@ -192,7 +192,7 @@ func TestThoseWhoWaitShareOneQuestion(t *testing.T) {
 
 // A refusal may be about where one request came from: it is nobody else's, and it is not kept.
 func TestARefusalIsItsOwnRequests(t *testing.T) {
-	k, e, _ := newKeyring(t, Config{})
+	k, e, _ := newCache(t, Config{})
 	gate := make(chan struct{})
 	e.set(func() {
 		e.before = gate
@@ -222,7 +222,7 @@ func TestARefusalIsItsOwnRequests(t *testing.T) {
 }
 
 func TestKeptTokensAreBounded(t *testing.T) {
-	k, e, c := newKeyring(t, Config{Obtained: 16})
+	k, e, c := newCache(t, Config{Obtained: 16})
 	issuing(e, c)
 	q := request()
 	for range 40 {
@@ -248,7 +248,7 @@ func TestKeptTokensAreBounded(t *testing.T) {
 }
 
 func TestPeopleAndAnswersWithoutAToken(t *testing.T) {
-	k, e, _ := newKeyring(t, Config{})
+	k, e, _ := newCache(t, Config{})
 	if a, err := k.User(t.Context(), &proto.UserExchange{}); err != nil || a.Token == "" {
 		t.Errorf("%v, %v", a, err)
 	}
@@ -265,7 +265,7 @@ func TestPeopleAndAnswersWithoutAToken(t *testing.T) {
 }
 
 func BenchmarkService(b *testing.B) {
-	k, e, c := newKeyring(b, Config{})
+	k, e, c := newCache(b, Config{})
 	issuing(e, c)
 	q := request()
 	ctx := b.Context()

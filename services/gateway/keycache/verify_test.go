@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"crypto/rsa"
@@ -44,14 +44,14 @@ func resign(t testing.TB, input string) string {
 }
 
 func TestTheHandMadeSignatureIsRight(t *testing.T) {
-	k, _, _ := newKeyring(t, Config{})
+	k, _, _ := newCache(t, Config{})
 	if _, err := k.Verify(under(t, `{"alg":"RS256","kid":"one","typ":"JWT"}`, good()), aud); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestVerifyTellsWhatATokenSays(t *testing.T) {
-	k, _, _ := newKeyring(t, Config{})
+	k, _, _ := newCache(t, Config{})
 	token := sign(t, "one", m{"type": "app", "aud": []string{"other", aud}, "iss": issuer, "iat": start.Unix() - 5, "nbf": start.Unix() - 5,
 		"exp": start.Unix() + 60, "sub": "c7a1", "email": "ada@example.com", "identity_nonce": "0123456789abcdef", "country": "GB", "custom": m{"a": 1}})
 	for range 2 { // the second time it is known
@@ -75,7 +75,7 @@ func TestVerifyTellsWhatATokenSays(t *testing.T) {
 }
 
 func TestTheGlobalSessionsTokenIsOfItsOwnTypeAndAccount(t *testing.T) {
-	k, _, _ := newKeyring(t, Config{})
+	k, _, _ := newCache(t, Config{})
 	a, b := proto.NewAccount(), proto.NewAccount()
 	org := sign(t, "one", good(set("type", "org"), set("aud", []string{claims.OrgAudience(a)})))
 	if _, err := k.VerifyGlobal(org, a); err != nil {
@@ -203,7 +203,7 @@ func TestAttacks(t *testing.T) {
 		{"huge and right", sign(t, "one", good(set("pad", strings.Repeat("x", MaxToken)))), ErrMalformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k, _, _ := newKeyring(t, Config{})
+			k, _, _ := newCache(t, Config{})
 			if got, err := k.Verify(c.token, aud); !errors.Is(err, c.want) || got != nil {
 				t.Errorf("%v, %v, want %v", got, err, c.want)
 			}
@@ -219,7 +219,7 @@ func TestAttacks(t *testing.T) {
 }
 
 func TestATokenOfNoAudienceIsForNobody(t *testing.T) {
-	k, _, _ := newKeyring(t, Config{})
+	k, _, _ := newCache(t, Config{})
 	if _, err := k.Verify(sign(t, "one", good(set("aud", ""))), ""); !errors.Is(err, ErrAudience) {
 		t.Error(err)
 	}
@@ -227,7 +227,7 @@ func TestATokenOfNoAudienceIsForNobody(t *testing.T) {
 
 // A token that was found right is looked at again in everything but its signature.
 func TestAKnownTokenEnds(t *testing.T) {
-	k, _, c := newKeyring(t, Config{})
+	k, _, c := newCache(t, Config{})
 	token := sign(t, "one", good(set("exp", start.Unix()+60), set("iat", start.Unix()+59)))
 	if _, err := k.Verify(token, aud); err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func TestAKnownTokenEnds(t *testing.T) {
 }
 
 func TestVerifiedTokensAreBounded(t *testing.T) {
-	k, _, _ := newKeyring(t, Config{Verified: 2})
+	k, _, _ := newCache(t, Config{Verified: 2})
 	for i := range 5 {
 		if _, err := k.Verify(sign(t, "one", good(set("n", i))), aud); err != nil {
 			t.Fatal(err)
@@ -272,7 +272,7 @@ func FuzzVerify(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	k, _, _ := newKeyring(f, Config{})
+	k, _, _ := newCache(f, Config{})
 	f.Fuzz(func(t *testing.T, token string) {
 		c, err := k.Verify(token, aud)
 		if (c == nil) == (err == nil) {
@@ -327,7 +327,7 @@ func plainly(token string, key *rsa.PublicKey) string {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	k, _, _ := newKeyring(b, Config{})
+	k, _, _ := newCache(b, Config{})
 	token := sign(b, "one", good())
 	b.Run("known", func(b *testing.B) {
 		b.ReportAllocs()

@@ -1,9 +1,9 @@
-// Package keyring holds the exchange's public keys at a gateway. It verifies the tokens in requests, and obtains the
-// tokens for origins.
+// Package keycache caches the public keys and the tokens of the exchange at a gateway. It verifies the tokens in
+// requests, and obtains the tokens for origins.
 //
 // The keys are requested over the bus at regular intervals. If the exchange is away, the last known keys stay valid;
-// the caller of [Keyring.Confirmed] decides for how long.
+// the caller of [Cache.Confirmed] decides for how long.
 //
 // No request waits for a signature while a valid token is cached: the next token is obtained ahead of time, in the
 // background.
-package keyring
+package keycache

@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"context"
@@ -12,16 +12,16 @@ import (
 // askTimeout bounds one request to the exchange.
 const askTimeout = 3 * time.Second
 
-// User returns the token of a person who has logged in; see [Keyring.Service] for the errors. It caches nothing,
+// User returns the token of a person who has logged in; see [Cache.Service] for the errors. It caches nothing,
 // because the person's browser keeps the token.
-func (k *Keyring) User(ctx context.Context, q *proto.UserExchange) (*proto.TokenAnswer, error) {
+func (k *Cache) User(ctx context.Context, q *proto.UserExchange) (*proto.TokenAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	return k.ask(ctx, topology.ExchangeUser, q)
 }
 
 // ask sends a request to the exchange and returns the token in its reply.
-func (k *Keyring) ask(ctx context.Context, subject string, q proto.Message) (*proto.TokenAnswer, error) {
+func (k *Cache) ask(ctx context.Context, subject string, q proto.Message) (*proto.TokenAnswer, error) {
 	answer := new(proto.TokenAnswer)
 	if err := k.bus.Request(ctx, subject, q, answer); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)

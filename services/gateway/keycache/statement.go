@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"context"
@@ -60,7 +60,7 @@ func (s *statements) init(perSecond int, now time.Time) (err error) {
 // Statement returns a signed statement. On an error the caller goes on without one. Equal statements are signed once
 // in four minutes. Statements that any client can cause have a budget of signatures, and [ErrBudget] is returned
 // beyond it. The questions of external evaluations, each about a known person, are signed every time.
-func (k *Keyring) Statement(ctx context.Context, q *proto.Statement) (string, error) {
+func (k *Cache) Statement(ctx context.Context, q *proto.Statement) (string, error) {
 	if q.Kind == proto.StatementExternal {
 		return k.askStatement(ctx, q)
 	}
@@ -91,7 +91,7 @@ func (k *Keyring) Statement(ctx context.Context, q *proto.Statement) (string, er
 	}
 }
 
-func (k *Keyring) askStatement(ctx context.Context, q *proto.Statement) (string, error) {
+func (k *Cache) askStatement(ctx context.Context, q *proto.Statement) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	answer, err := k.ask(ctx, topology.Statements, q)

@@ -1,4 +1,4 @@
-package keyring
+package keycache
 
 import (
 	"context"
@@ -58,7 +58,7 @@ func parseCerts(document []byte, before *keySet) (*keySet, error) {
 const minBits = 2048
 
 // Certs returns the latest document for /cdn-cgi/access/certs; false before the first. It must not be modified.
-func (k *Keyring) Certs() ([]byte, bool) {
+func (k *Cache) Certs() ([]byte, bool) {
 	s := k.keys.Load()
 	if s == nil {
 		return nil, false
@@ -67,7 +67,7 @@ func (k *Keyring) Certs() ([]byte, bool) {
 }
 
 // Confirmed returns the time of the exchange's last reply about its keys; zero before the first.
-func (k *Keyring) Confirmed() time.Time {
+func (k *Cache) Confirmed() time.Time {
 	if t := k.confirmed.Load(); t != nil {
 		return *t
 	}
@@ -77,9 +77,9 @@ func (k *Keyring) Confirmed() time.Time {
 // Part returns the part of a [staleness.Guard] for the public keys. The keys count as current while the exchange replies to
 // each request for them: it publishes a key a minute before signing with it, and the keys are requested nearly as
 // often as they are confirmed.
-func (k *Keyring) Part() staleness.Part { return publicKeys{k} }
+func (k *Cache) Part() staleness.Part { return publicKeys{k} }
 
-type publicKeys struct{ *Keyring }
+type publicKeys struct{ *Cache }
 
 // Name implements [staleness.Part].
 func (publicKeys) Name() string { return "public keys" }
