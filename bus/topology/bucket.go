@@ -87,16 +87,16 @@ const (
 	KindZone Kind = "zone"
 	// KindOrganization has one record per account; its id is the result of [OrganizationID].
 	KindOrganization Kind = "org"
-	// KindClaim is an empty record; its id is the result of [ClaimID]. Writing it with an expected revision
-	// serializes concurrent requests for the same unique value. Its existence has no meaning: the value belongs to
-	// the resource holding it.
-	KindClaim Kind = "claim"
+	// KindReservation is an empty record, stored as "claim"; its id is the result of [ReservationID]. Writing it with
+	// an expected revision serializes concurrent requests for the same unique value. Its existence has no meaning: the
+	// value belongs to the resource holding it.
+	KindReservation Kind = "claim"
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{KindIntegration, KindCheck, KindApplication, KindPolicy, KindGroup, KindIDP, KindTag, KindZone,
-		KindOrganization, KindClaim}
+		KindOrganization, KindReservation}
 }
 
 // KeyPatterns returns filters, one for each kind of key that a bucket has.
@@ -128,8 +128,8 @@ func ConfigKey(a proto.Account, kind Kind, id proto.ID) string {
 // TagID returns the id of an account's tag. It is derived from the name, so names are unique.
 func TagID(a proto.Account, name string) proto.ID { return proto.DeriveID(a, "tag "+name) }
 
-// ClaimID returns the id of the claim on a value unique within an account.
-func ClaimID(a proto.Account, what string) proto.ID { return proto.DeriveID(a, "claim "+what) }
+// ReservationID returns the id of the reservation of a value unique within an account.
+func ReservationID(a proto.Account, what string) proto.ID { return proto.DeriveID(a, "claim "+what) }
 
 // ZoneID returns the id of a zone's record: the bytes of the zone itself.
 func ZoneID(zone proto.Account) proto.ID { return proto.ID(zone) }

@@ -114,7 +114,7 @@ func kindOf(key string) string {
 		return "service_token"
 	case "api":
 		return "api_token"
-	case "seen", "used", string(topology.KindClaim):
+	case "seen", "used", string(topology.KindReservation):
 		return ""
 	}
 	return parts[1]

@@ -20,7 +20,7 @@ import (
 func (s *Store) Reserve(ctx context.Context, a proto.Account, things []string) ([]Write, error) {
 	reservations := make([]Write, len(things))
 	for n, what := range things {
-		key := topology.ConfigKey(a, topology.KindClaim, topology.ClaimID(a, what))
+		key := topology.ConfigKey(a, topology.KindReservation, topology.ReservationID(a, what))
 		m, err := s.Conn.Last(ctx, topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, key))
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
 			return nil, err

@@ -21,7 +21,7 @@ type Write struct {
 	After proto.Message // nil: the key is deleted
 	// MoveTo, if not empty, is the key to store After under; it must be free. Key itself is deleted.
 	MoveTo string
-	// Reservation marks a key without a value; it is not audited. See [topology.KindClaim].
+	// Reservation marks a key without a value; it is not audited. See [topology.KindReservation].
 	Reservation bool
 }
 

@@ -120,7 +120,7 @@ func isResource(bucket, subject string) bool {
 	}
 	if bucket == topology.Config {
 		_, kind, _, err := topology.ParseConfigKey(key)
-		return err == nil && kind != topology.KindClaim
+		return err == nil && kind != topology.KindReservation
 	}
 	return topology.IsTokenKey(key)
 }

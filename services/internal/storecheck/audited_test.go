@@ -122,7 +122,7 @@ func newSettings(t *testing.T) (store, old bustest.Stopped, s *settings) {
 		s.token(n*5+1, "")
 	}
 	s.app(1, "made again")
-	// Notes about tokens and claims are not audited.
+	// Notes about tokens and reservations are not audited.
 	for _, key := range []string{s.account.String() + ".seen.0", s.account.String() + ".used.0"} {
 		if _, err := s.c.Put(t.Context(), topology.Tokens, key, &proto.TokenSeen{At: 1}, 0); err != nil {
 			t.Fatal(err)
