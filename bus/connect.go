@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
-	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
@@ -25,11 +23,10 @@ type Config struct {
 	// Creds is the path of a credentials file. It is empty if the server requires none, or for an in-process
 	// connection.
 	Creds string
-	Role  topology.Role
-	// Follower is the name of the follower the credentials belong to. If it is empty, the name is read from Creds.
-	// Only the role [topology.Follower] uses it.
-	Follower string
-	Log      *slog.Logger
+	// CredsContent is the content of a credentials file, in place of Creds.
+	CredsContent []byte
+	Role         topology.Role
+	Log          *slog.Logger
 	// Ping is the interval of pings to the server; 0 means [DefaultPing]. If two pings in a row are unanswered, the
 	// client reconnects, to another server if there is one.
 	Ping time.Duration
@@ -47,7 +44,7 @@ type Conn struct {
 	// queue accesses the streams of [topology.Queue] through the operator's API prefix.
 	queue jetstream.JetStream
 	role  topology.Role
-	name  string // of the user
+	user  user
 	log   *slog.Logger
 	// tracer starts the spans of stages.
 	tracer trace.Tracer
@@ -89,13 +86,13 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	if err := checkConfig(cfg); err != nil {
 		return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
 	}
-	name, inbox, err := identity(cfg)
+	user, err := identity(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
 	}
 	options := []nats.Option{
-		nats.Name("plumbline-" + name),
-		nats.CustomInboxPrefix(inbox),
+		nats.Name("plumbline-" + user.name),
+		nats.CustomInboxPrefix(user.inbox),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
@@ -122,6 +119,9 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	if cfg.Creds != "" {
 		options = append(options, nats.UserCredentials(cfg.Creds))
 	}
+	if cfg.CredsContent != nil {
+		options = append(options, nats.UserCredentialBytes(cfg.CredsContent))
+	}
 	options = append(options, cfg.Options...)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		nc, err := nats.Connect(cfg.URL, options...)
@@ -135,7 +135,7 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 				nc.Close()
 				return nil, err
 			}
-			return &Conn{nc: nc, js: js, queue: queue, role: cfg.Role, name: name, log: log,
+			return &Conn{nc: nc, js: js, queue: queue, role: cfg.Role, user: user, log: log,
 				tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches)}, nil
 		}
 		if advice := refused(err); advice != "" {
@@ -176,31 +176,6 @@ func (c *Conn) closed() error {
 		return fmt.Errorf("%w: %w: %s", nats.ErrConnectionClosed, err, advice)
 	}
 	return fmt.Errorf("%w: %w", nats.ErrConnectionClosed, err)
-}
-
-// identity returns the user name of the connection and the prefix of its inboxes.
-func identity(cfg Config) (name, inbox string, err error) {
-	if cfg.Role != topology.Follower {
-		return string(cfg.Role), cfg.Role.InboxPrefix(), nil
-	}
-	name = cfg.Follower
-	if name == "" && cfg.Creds != "" {
-		file, err := os.ReadFile(cfg.Creds)
-		if err != nil {
-			return "", "", fmt.Errorf("credentials: %w", err)
-		}
-		token, err := jwt.ParseDecoratedJWT(file)
-		if err != nil {
-			return "", "", fmt.Errorf("credentials %s: %w", cfg.Creds, err)
-		}
-		claims, err := jwt.DecodeUserClaims(token)
-		if err != nil {
-			return "", "", fmt.Errorf("credentials %s: %w", cfg.Creds, err)
-		}
-		name = claims.Name
-	}
-	name = cmp.Or(name, string(topology.Follower))
-	return name, topology.FollowerInbox(name), nil
 }
 
 // NATS returns the underlying connection, for requests and replies.

@@ -67,9 +67,9 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 	if f.After != 0 && (f.Name != "" || f.Cursor != "") {
 		return errors.New("follow: After cannot be combined with Name or Cursor")
 	}
-	if c.role == topology.Follower && f.Name != "" && f.Name != c.name {
+	if c.role == topology.Follower && f.Name != "" && f.Name != c.user.name {
 		return fmt.Errorf("follow: the credentials are those of follower %q: the server keeps a position for that name, "+
-			"not for %q", c.name, f.Name)
+			"not for %q", c.user.name, f.Name)
 	}
 	pos := cursor{seq: f.After}
 	if f.Cursor != "" {
@@ -211,14 +211,37 @@ func (f *follower) entry(ctx context.Context, m *Msg) (uint64, error) {
 	return seq, f.emit(ctx, Event{Kind: EventState, Time: m.Time, Page: page, Entry: entry})
 }
 
-// resume finds the named follower's consumer and its position. It returns nil if there is no consumer yet.
-func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
-	consumer, err := f.js.Consumer(ctx, topology.PostureLog, topology.FollowPrefix+f.Name)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return nil, nil
+// durable returns the name of the consumer storing the position.
+func (f *follower) durable() string {
+	if f.role == topology.Follower {
+		return f.user.consumer
 	}
+	return topology.FollowPrefix + f.Name
+}
+
+// stored returns the consumer storing the position. If there is none yet, it returns the consumer used with credentials
+// of an earlier version, and former is set; if there is none either, it returns nil.
+func (f *follower) stored(ctx context.Context) (consumer jetstream.Consumer, former bool, err error) {
+	name, old := f.durable(), topology.FollowPrefix+f.Name
+	consumer, err = f.js.Consumer(ctx, topology.PostureLog, name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) && name != old {
+		former = true
+		consumer, err = f.js.Consumer(ctx, topology.PostureLog, old)
+	}
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, false, nil
+	}
+	return consumer, former, err
+}
+
+// resume finds the named follower's consumer and its position. It returns nil if the consumer must be created.
+func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
+	consumer, former, err := f.stored(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("follower %s: %w", f.Name, err)
+	}
+	if consumer == nil {
+		return nil, nil
 	}
 	info := consumer.CachedInfo()
 	stream, err := f.js.Stream(ctx, topology.PostureLog)
@@ -237,9 +260,9 @@ func (f *follower) resume(ctx context.Context) (jetstream.Consumer, error) {
 	if err := f.checkKept(ctx, f.pos); err != nil && (!errors.Is(err, errDeleted) || waiting > 0) {
 		return nil, err
 	}
-	if info.NumAckPending > 0 || info.NumWaiting > 0 {
+	if former || info.NumAckPending > 0 || info.NumWaiting > 0 {
 		// The previous run ended with an unacknowledged event or an open request. The server would withhold this
-		// event, or send the next one to the old request, for some time.
+		// event, or send the next one to the old request, for some time. The consumer of former credentials is only read.
 		f.fresh = true
 		return nil, nil
 	}
@@ -264,7 +287,7 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, err
 	}
 	f.pos.created = log.Created.UnixNano()
-	name := topology.FollowPrefix + f.Name
+	name := f.durable()
 	if f.fresh {
 		err := f.js.DeleteConsumer(ctx, topology.PostureLog, name)
 		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {

@@ -25,11 +25,11 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 	w.commit()
 	bustest.Eventually(t, "the copies are up to date", w.settled)
 	victim, evil := b.Follower("victim"), b.Follower("evil")
-	position := jetstream.ConsumerConfig{Durable: topology.FollowerConsumer("victim"), AckPolicy: jetstream.AckExplicitPolicy}
+	position := jetstream.ConsumerConfig{Durable: consumerOf(b, "victim"), AckPolicy: jetstream.AckExplicitPolicy}
 	if _, err := victim.JetStream().CreateConsumer(t.Context(), topology.PostureLog, position); err != nil {
 		t.Fatal(err)
 	}
-	before := ends(t, operator)
+	before, own := ends(t, operator), consumerOf(b, "evil")
 	var targets []string
 	for _, s := range topology.Streams(topology.Options{}) {
 		for _, subject := range s.Subjects {
@@ -42,18 +42,18 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 			targets = append(targets, bustest.Literal(i.LocalSubject()))
 		}
 	}
-	targets = append(targets, "$JS.API.CONSUMER.DELETE.POSTURE_LOG.follow_victim", "mirror.api.CONSUMER.CREATE.POSTURE_LOG.follow_evil")
+	targets = append(targets, "$JS.API.CONSUMER.DELETE.POSTURE_LOG."+position.Durable, "mirror.api.CONSUMER.CREATE.POSTURE_LOG."+own)
 	nc, page := evil.NATS(), w.pages[0]
 	for i, target := range targets {
 		for _, stream := range []string{topology.PostureLog, topology.PostureState} {
 			for call, body := range map[string]string{
 				"STREAM.INFO." + stream: "", "STREAM.MSG.GET." + stream: `{"seq":1}`,
 				"DIRECT.GET." + stream: `{"seq":9999999}`, "DIRECT.GET." + stream + "." + topology.Log(page): "",
-				fmt.Sprintf("CONSUMER.CREATE.%s.follow_evil", stream): fmt.Sprintf(
-					`{"stream_name":%q,"config":{"durable_name":"follow_evil","deliver_subject":%q,"headers_only":%v,"ack_policy":"none"}}`,
-					stream, target, i%2 == 0),
-				"CONSUMER.INFO." + stream + ".follow_evil": "", "CONSUMER.MSG.NEXT." + stream + ".follow_evil": `{"batch":1,"no_wait":true}`,
-				"CONSUMER.DELETE." + stream + ".follow_evil": "",
+				fmt.Sprintf("CONSUMER.CREATE.%s.%s", stream, own): fmt.Sprintf(
+					`{"stream_name":%q,"config":{"durable_name":%q,"deliver_subject":%q,"headers_only":%v,"ack_policy":"none"}}`,
+					stream, own, target, i%2 == 0),
+				"CONSUMER.INFO." + stream + "." + own: "", "CONSUMER.MSG.NEXT." + stream + "." + own: `{"batch":1,"no_wait":true}`,
+				"CONSUMER.DELETE." + stream + "." + own: "",
 			} {
 				if err := nc.PublishRequest("$JS.API."+call, target, []byte(body)); err != nil {
 					t.Fatal(err)
@@ -69,16 +69,16 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 	}
 	// What was sent before these answers was handled before them. A consumer may be there, as an attack made it.
 	for _, stream := range []string{topology.PostureLog, topology.PostureState} {
-		own := jetstream.ConsumerConfig{Durable: topology.FollowerConsumer("evil"), AckPolicy: jetstream.AckExplicitPolicy}
+		pull := jetstream.ConsumerConfig{Durable: own, AckPolicy: jetstream.AckExplicitPolicy}
 		var err error
 		bustest.Eventually(t, "the attack on "+stream+" was handled", func() bool {
-			if err = evil.JetStream().DeleteConsumer(t.Context(), stream, own.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			if err = evil.JetStream().DeleteConsumer(t.Context(), stream, own); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 				return false
 			}
-			if _, err = evil.JetStream().CreateConsumer(t.Context(), stream, own); err != nil {
+			if _, err = evil.JetStream().CreateConsumer(t.Context(), stream, pull); err != nil {
 				return false
 			}
-			err = evil.JetStream().DeleteConsumer(t.Context(), stream, own.Durable)
+			err = evil.JetStream().DeleteConsumer(t.Context(), stream, own)
 			return err == nil
 		})
 	}
@@ -94,7 +94,7 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 			t.Errorf("stream %s: %+v before, %+v after, there: %v", stream, end, got, ok)
 		}
 	}
-	if _, err := victim.JetStream().Consumer(t.Context(), topology.PostureLog, topology.FollowerConsumer("victim")); err != nil {
+	if _, err := victim.JetStream().Consumer(t.Context(), topology.PostureLog, position.Durable); err != nil {
 		t.Errorf("the position of another follower is gone: %v", err)
 	}
 	var names []string
@@ -106,7 +106,7 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 		names = append(names, name)
 	}
 	for _, name := range names {
-		if name == "follow_evil" {
+		if name == own {
 			t.Error("a follower made a consumer on the pipeline's stream")
 		}
 	}

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
+	"plumbline.dev/bus/topology"
 )
 
 // checkConfig returns an error if a configuration can never lead to a connection.
@@ -64,6 +66,44 @@ func redact(server string) string {
 		return "..." + server[at:]
 	}
 	return server
+}
+
+// user is what a connection has to know about the user it logs in as.
+type user struct {
+	name     string
+	inbox    string // the prefix of its inboxes
+	consumer string // storing the position; empty unless the user is a follower
+}
+
+// identity returns the user of a connection. A follower's is read from its credentials.
+func identity(cfg Config) (user, error) {
+	if cfg.Role != topology.Follower {
+		return user{name: string(cfg.Role), inbox: cfg.Role.InboxPrefix()}, nil
+	}
+	u := user{name: string(topology.Follower)}
+	content := cfg.CredsContent
+	if content == nil && cfg.Creds != "" {
+		var err error
+		if content, err = os.ReadFile(cfg.Creds); err != nil {
+			return user{}, fmt.Errorf("credentials: %w", err)
+		}
+		defer clear(content)
+	}
+	if content != nil {
+		token, err := nkeys.ParseDecoratedJWT(content)
+		if err != nil {
+			return user{}, fmt.Errorf("credentials %s: %w", cfg.Creds, err)
+		}
+		claims, err := jwt.DecodeUserClaims(token)
+		if err != nil {
+			return user{}, fmt.Errorf("credentials %s: %w", cfg.Creds, err)
+		}
+		u.name = cmp.Or(claims.Name, u.name)
+		u.consumer = topology.FollowerConsumerIn(claims.Pub.Allow)
+	}
+	u.inbox = topology.FollowerInbox(u.name)
+	u.consumer = cmp.Or(u.consumer, topology.FollowPrefix+u.name)
+	return u, nil
 }
 
 // checkCreds validates a credentials file. Its errors are permanent: the file is missing, unreadable, malformed or

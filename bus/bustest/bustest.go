@@ -109,7 +109,7 @@ func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn {
 func (b *Bus) Anybody(zone topology.Zone) *nats.Conn {
 	b.t.Helper()
 	all := topology.Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
-	token, seed, err := b.servers[0].Authority().UserIn(zone, all)
+	token, seed, err := b.servers[0].Authority().UserIn(zone, "user of "+string(zone), all)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func (b *Bus) Follower(name string) *bus.Conn {
 	}
 	ctx, cancel := starting(b.t)
 	defer cancel()
-	c, err := b.servers[0].ConnectFollower(ctx, name, file, Log(b.t))
+	c, err := b.servers[0].ConnectFollower(ctx, file, Log(b.t))
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -35,8 +35,9 @@ type Authority struct {
 func (a *Authority) Account(z topology.Zone) string { return a.accounts[string(z)].id }
 
 type account struct {
-	pair nkeys.KeyPair
-	id   string // the public key
+	pair   nkeys.KeyPair
+	id     string // the public key
+	secret []byte // the seed
 }
 
 // system is the name of the system account.
@@ -164,7 +165,7 @@ func parse(s seeds) (*Authority, error) {
 		if err2 != nil {
 			return nil, fmt.Errorf("account %s: %w", name, err2)
 		}
-		a.accounts[name] = account{pair, id}
+		a.accounts[name] = account{pair, id, []byte(seed)}
 	}
 	a.AccountID, a.SystemID = a.accounts[string(topology.Pipeline)].id, a.accounts[system].id
 	id, err := a.operator.PublicKey()
@@ -180,13 +181,21 @@ func parse(s seeds) (*Authority, error) {
 
 // User creates a user of a role and returns its JWT and seed. For followers, use [Authority.Follower].
 func (a *Authority) User(role topology.Role) (token, seed string, err error) {
-	token, seed, _, err = a.user(topology.ZoneOf(role), string(role), permissions(topology.PermissionsOf(role)))
+	token, seed, _, err = a.user(topology.ZoneOf(role), string(role), a.permissionsOf(role))
 	return token, seed, err
 }
 
-// UserIn creates a user of a zone with the given permissions, for tests of the isolation between zones.
-func (a *Authority) UserIn(zone topology.Zone, p topology.Permissions) (token, seed string, err error) {
-	token, seed, _, err = a.user(zone, "user of "+string(zone), permissions(p))
+// permissionsOf returns the permissions of a role, or of the follower named after the role [topology.Follower].
+func (a *Authority) permissionsOf(role topology.Role) jwt.Permissions {
+	if role == topology.Follower {
+		return a.followerPermissions(string(role))
+	}
+	return permissions(topology.PermissionsOf(role))
+}
+
+// UserIn creates a user of a zone with the given name and permissions, for tests.
+func (a *Authority) UserIn(zone topology.Zone, name string, p topology.Permissions) (token, seed string, err error) {
+	token, seed, _, err = a.user(zone, name, permissions(p))
 	return token, seed, err
 }
 
@@ -222,7 +231,7 @@ func (a *Authority) File(role topology.Role) ([]byte, error) {
 // outdated file must be created again: the permissions are part of the signed JWT.
 func (a *Authority) UpToDate(file []byte, role topology.Role) bool {
 	zone := topology.ZoneOf(role)
-	had, ok := a.claims(file, zone, permissions(topology.PermissionsOf(role)))
+	had, ok := a.claims(file, zone, a.permissionsOf(role))
 	return ok && had.Name == string(role) && (zone != topology.Pipeline || had.IssuedAt > a.since.Unix())
 }
 

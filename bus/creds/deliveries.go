@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -16,7 +17,8 @@ import (
 // the consumer can take messages of another follower, even after its owner was revoked and disconnected.
 func (a *Authority) StopDeliveries(ctx context.Context, url, name string, more ...nats.Option) error {
 	var allow []string
-	for _, on := range consumersOf(name) {
+	consumers := a.consumersOf(name)
+	for _, on := range consumers {
 		allow = append(allow, "$JS.API.CONSUMER.INFO."+on, "$JS.API.CONSUMER.DELETE."+on)
 	}
 	token, seed, err := a.short(string(topology.Mirror), jwt.Permissions{
@@ -31,7 +33,7 @@ func (a *Authority) StopDeliveries(ctx context.Context, url, name string, more .
 		return fmt.Errorf("connect to NATS at %s: %w", url, err)
 	}
 	defer nc.Close()
-	for _, on := range consumersOf(name) {
+	for _, on := range consumers {
 		if err := stopDelivery(ctx, nc, on); err != nil {
 			return fmt.Errorf("push consumers of follower %s: %s: %w", name, on, err)
 		}
@@ -39,11 +41,13 @@ func (a *Authority) StopDeliveries(ctx context.Context, url, name string, more .
 	return nil
 }
 
-// consumersOf returns the consumers a follower may create, as "STREAM.name".
-func consumersOf(follower string) []string {
+// consumersOf returns the consumers a follower may create with credentials of this or an earlier version, as
+// "STREAM.name".
+func (a *Authority) consumersOf(name string) []string {
 	var all []string
+	consumers := slices.Concat(topology.FollowerConsumers(name, a.followerKey(name)), topology.FormerFollowerConsumers(name))
 	for _, stream := range topology.Mirrors(topology.Options{}) {
-		for _, consumer := range topology.FollowerConsumers(follower) {
+		for _, consumer := range consumers {
 			all = append(all, stream.Name+"."+consumer)
 		}
 	}

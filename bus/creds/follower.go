@@ -1,6 +1,9 @@
 package creds
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +25,9 @@ type Follower struct {
 	User    string    `json:"user"` // public key
 	Created time.Time `json:"created"`
 	Revoked time.Time `json:"revoked,omitzero"` // zero if not revoked
+	// Consumer is the consumer storing the follower's position. Its name is a secret of the follower. It is empty if an
+	// earlier version issued the credentials: the consumer's name then follows from the follower's name.
+	Consumer string `json:"consumer,omitempty"`
 }
 
 // Active reports whether the follower's credentials are valid.
@@ -48,7 +55,7 @@ func (a *Authority) Follower(name string) ([]byte, error) {
 	if err := topology.CheckFollowerName(name); err != nil {
 		return nil, err
 	}
-	token, seed, id, err := a.user(topology.Follow, name, permissions(topology.FollowerPermissions(name)))
+	token, seed, id, err := a.user(topology.Follow, name, a.followerPermissions(name))
 	if err != nil {
 		return nil, err
 	}
@@ -56,12 +63,31 @@ func (a *Authority) Follower(name string) ([]byte, error) {
 		if slices.ContainsFunc(all, func(f Follower) bool { return f.Name == name && f.Active() }) {
 			return nil, fmt.Errorf("follower %q: %w", name, ErrFollowerExists)
 		}
-		return append(all, Follower{Name: name, User: id, Created: time.Now().UTC().Truncate(time.Second)}), nil
+		return append(all, Follower{Name: name, User: id, Created: time.Now().UTC().Truncate(time.Second),
+			Consumer: a.FollowerConsumer(name)}), nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return jwt.FormatUserConfig(token, []byte(seed))
+}
+
+// FollowerConsumer returns the consumer storing the position of a follower of this name. A follower revoked and created
+// again has the same consumer, so it continues from its position.
+func (a *Authority) FollowerConsumer(name string) string {
+	return topology.FollowerConsumer(name, a.followerKey(name))
+}
+
+func (a *Authority) followerPermissions(name string) jwt.Permissions {
+	return permissions(topology.FollowerPermissions(name, a.followerKey(name)))
+}
+
+// followerKey returns the secret part of the names of a follower's consumers: 80 bits, in base 32, derived from the
+// seed of the followers' account.
+func (a *Authority) followerKey(name string) string {
+	mac := hmac.New(sha256.New, a.accounts[string(topology.Follow)].secret)
+	mac.Write([]byte("consumers of follower " + name))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil)[:10]))
 }
 
 // Revoke revokes a follower's credentials. [Authority.Push] makes running servers aware of it.
@@ -87,7 +113,7 @@ func (a *Authority) Revoke(name string) error {
 // FollowerUpToDate reports whether a credentials file belongs to the active follower of this name and has its current
 // permissions.
 func (a *Authority) FollowerUpToDate(file []byte, name string) (bool, error) {
-	had, ok := a.claims(file, topology.Follow, permissions(topology.FollowerPermissions(name)))
+	had, ok := a.claims(file, topology.Follow, a.followerPermissions(name))
 	if !ok || had.Name != name {
 		return false, nil
 	}

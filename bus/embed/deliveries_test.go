@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// A follower has a push consumer send requests for the messages of another follower. Its revocation ends this, and
-// leaves the positions of both.
+// A follower has learned the name of another follower's consumer, and has a push consumer send requests for its
+// messages. Its revocation ends this, and leaves the positions of both.
 func TestARevokedFollowerTakesNothingFromOthers(t *testing.T) {
 	b := bustest.Start(t)
 	operator, evil, victim := b.Conn(topology.Operator), b.Follower("evil").NATS(), b.Follower("victim").NATS()
@@ -29,17 +29,19 @@ func TestARevokedFollowerTakesNothingFromOthers(t *testing.T) {
 			t.Fatalf("consumer %s was not made", name)
 		}
 	}
-	made(victim, "follow_victim", "")
-	made(evil, "follow_evil", "")
-	made(evil, "evil", `,"ack_wait":1000000,"headers_only":true,"deliver_subject":"$JS.API.CONSUMER.MSG.NEXT.POSTURE_LOG.follow_victim"`)
+	authority, inProcess := b.Server(0).Authority(), b.Server(0).InProcess()
+	attacked, position := authority.FollowerConsumer("victim"), authority.FollowerConsumer("evil")
+	made(victim, attacked, "")
+	made(evil, position, "")
+	made(evil, strings.TrimPrefix(position, topology.FollowPrefix), fmt.Sprintf(
+		`,"ack_wait":1000000,"headers_only":true,"deliver_subject":"$JS.API.CONSUMER.MSG.NEXT.POSTURE_LOG.%s"`, attacked))
 	if _, err := operator.JetStream().Publish(t.Context(), "posture.log.a.b.1", []byte("entry")); err != nil {
 		t.Fatal(err)
 	}
 	bustest.Eventually(t, "the victim's message is taken", func() bool {
-		return ask(victim, info+"follow_victim", "", `"num_ack_pending":1`)
+		return ask(victim, info+attacked, "", `"num_ack_pending":1`)
 	})
 
-	authority, inProcess := b.Server(0).Authority(), b.Server(0).InProcess()
 	if err := authority.Revoke("evil"); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func TestARevokedFollowerTakesNothingFromOthers(t *testing.T) {
 		}
 	}
 	mirror := b.Anybody(topology.Mirror)
-	if !ask(mirror, "$JS.API.CONSUMER.NAMES.POSTURE_LOG", "", `"consumers":["follow_evil","follow_victim"]`) {
+	if !ask(mirror, "$JS.API.CONSUMER.NAMES.POSTURE_LOG", "", fmt.Sprintf(`"consumers":[%q,%q]`, position, attacked)) {
 		t.Error("the consumers are not the positions of the two followers")
 	}
 }

@@ -193,25 +193,25 @@ func awaitReady(ctx context.Context, ns *server.Server, fatal <-chan error) erro
 func (s *Server) Connect(
 	ctx context.Context, role topology.Role, log *slog.Logger, more ...func(*bus.Config),
 ) (*bus.Conn, error) {
-	token, seed, err := s.authority.User(role)
+	file, err := s.authority.File(role)
 	if err != nil {
 		return nil, err
 	}
-	return s.connect(ctx, role, string(role), log, nats.UserJWTAndSeed(token, seed), more)
+	return s.connect(ctx, role, file, log, more)
 }
 
 // ConnectFollower returns an in-process connection for a follower's credentials file.
-func (s *Server) ConnectFollower(ctx context.Context, name string, file []byte, log *slog.Logger) (*bus.Conn, error) {
-	return s.connect(ctx, topology.Follower, name, log, nats.UserCredentialBytes(file), nil)
+func (s *Server) ConnectFollower(ctx context.Context, file []byte, log *slog.Logger) (*bus.Conn, error) {
+	return s.connect(ctx, topology.Follower, file, log, nil)
 }
 
 func (s *Server) connect(
-	ctx context.Context, role topology.Role, name string, log *slog.Logger, login nats.Option, more []func(*bus.Config),
+	ctx context.Context, role topology.Role, file []byte, log *slog.Logger, more []func(*bus.Config),
 ) (*bus.Conn, error) {
 	if log == nil {
 		log = s.log
 	}
-	cfg := bus.Config{Role: role, Follower: name, Log: log, Options: []nats.Option{s.InProcess(), login}}
+	cfg := bus.Config{Role: role, CredsContent: file, Log: log, Options: []nats.Option{s.InProcess()}}
 	for _, set := range more {
 		set(&cfg)
 	}

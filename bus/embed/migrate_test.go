@@ -24,7 +24,7 @@ func TestAnInstallationOfOneAccountIsMigrated(t *testing.T) {
 		t.Fatal(err)
 	}
 	operator := provisioned(t, s, o)
-	token, seed, err := s.Authority().UserIn(topology.Pipeline, topology.PermissionsOf(topology.Gateway))
+	token, seed, err := s.Authority().UserIn(topology.Pipeline, "gateway", topology.PermissionsOf(topology.Gateway))
 	if err != nil {
 		t.Fatal(err)
 	}

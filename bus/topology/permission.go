@@ -121,13 +121,13 @@ func grants(r Role) grant {
 }
 
 // PermissionsOf returns the permissions of a role's NATS user, derived from its flows and grants. For [Follower] it
-// returns those of the follower with this name.
+// returns those of the follower with this name and the key "KEY", for documents.
 func PermissionsOf(r Role) Permissions {
 	if r == Operator {
 		return Permissions{Publish: []string{">"}, Subscribe: []string{">"}}
 	}
 	if r == Follower {
-		return FollowerPermissions(string(Follower))
+		return FollowerPermissions(string(Follower), "KEY")
 	}
 	var pub []string
 	sub := []string{r.InboxPrefix() + ".>"}

@@ -123,7 +123,7 @@ func TestTheQueueLeadsNowhere(t *testing.T) {
 
 // Followers share nothing that one of them could use against another.
 func TestFollowersAreApart(t *testing.T) {
-	a, b := topology.FollowerPermissions("a"), topology.FollowerPermissions("b")
+	a, b := topology.FollowerPermissions("a", "k1"), topology.FollowerPermissions("b", "k2")
 	for _, p := range a.Publish {
 		for _, q := range b.Publish {
 			if overlap(p, q) && !strings.Contains(p, ".STREAM.") && !strings.Contains(p, ".DIRECT.GET.") {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"plumbline.dev/test/internal/npm"
@@ -26,9 +27,9 @@ func TestScoringAPIInJavaScript(t *testing.T) {
 func TestJavaScriptFollows(t *testing.T) {
 	f := newFixture(t)
 	f.up(t)
-	f.run(t, "credentials", "./plumb follower create javascript --data ./plumb-data")
+	consumer := f.follower(t, "javascript")
 	file := filepath.Join(npm.Installed(t, "docs", "node"), "follow.mjs")
-	save(t, file, f.adapted(text(t, followers, "follow-javascript")))
+	save(t, file, strings.ReplaceAll(f.adapted(text(t, followers, "follow-javascript")), "follow_javascript_KEY", consumer))
 	f.followed(t, f.start(t, "follower", "exec node "+file))
 }
 
@@ -37,9 +38,9 @@ func TestJavaScriptFollows(t *testing.T) {
 func TestPythonFollows(t *testing.T) {
 	f := newFixture(t)
 	f.up(t)
-	f.run(t, "credentials", "./plumb follower create python --data ./plumb-data")
+	consumer := f.follower(t, "python")
 	file := filepath.Join(t.TempDir(), "follow.py")
-	save(t, file, f.adapted(text(t, followers, "follow-python")))
+	save(t, file, strings.ReplaceAll(f.adapted(text(t, followers, "follow-python")), "follow_python_KEY", consumer))
 	standIn, err := filepath.Abs("python")
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +50,17 @@ func TestPythonFollows(t *testing.T) {
 		standIn = ""
 	}
 	f.followed(t, f.start(t, "follower", "exec "+path+" -u "+file, "PYTHONPATH="+standIn, "PYTHONDONTWRITEBYTECODE=1"))
+}
+
+// follower creates a follower and returns the name of its consumer.
+func (f *fixture) follower(t *testing.T, name string) string {
+	t.Helper()
+	out := f.run(t, "credentials", "./plumb follower create "+name+" --data ./plumb-data")
+	_, consumer, found := strings.Cut(strings.TrimSpace(out), "consumer: ")
+	if !found || !strings.HasPrefix(consumer, "follow_"+name+"_") {
+		t.Fatalf("plumb follower create does not show the consumer:\n%s", out)
+	}
+	return consumer
 }
 
 // python returns a Python that has some modules.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/command/render"
 )
@@ -41,7 +42,7 @@ func (a *authorityDir) open() (*creds.Authority, error) {
 
 type followerCreate struct {
 	authorityDir
-	Name string `arg:"" help:"Name of the follower. Its NATS consumers are called NAME or follow_NAME."`
+	Name string `arg:"" help:"Name of the follower. The name of its NATS consumer is shown: follow_NAME_ and a secret."`
 	Out  string `help:"File to write the credentials to, with mode 0600; - is standard output. Default: NAME.creds." placeholder:"PATH"`
 }
 
@@ -71,9 +72,12 @@ func (c *followerCreate) Run(t *cli.Terminal) error {
 	if err != nil { // the credentials are lost
 		return errors.Join(err, authority.Revoke(c.Name))
 	}
-	if out != "-" {
-		_, err = fmt.Fprintf(t.Out, "credentials of follower %s are in %s\n", c.Name, out)
+	if out == "-" {
+		_, err = fmt.Fprintf(t.Err, "consumer: %s\n", authority.FollowerConsumer(c.Name))
+		return err
 	}
+	_, err = fmt.Fprintf(t.Out, "credentials of follower %s are in %s\nconsumer: %s\n", c.Name, out,
+		authority.FollowerConsumer(c.Name))
 	return err
 }
 
@@ -91,15 +95,23 @@ func (c *followerList) Run(t *cli.Terminal) error {
 		return err
 	}
 	tab := render.NewTable(t)
-	tab.Row("NAME", "CREATED", "REVOKED")
+	tab.Row("NAME", "CREATED", "REVOKED", "CONSUMER")
 	for _, f := range all {
-		revoked := "-"
+		revoked, consumer := "-", consumerOf(f)
 		if !f.Active() {
-			revoked = f.Revoked.Format(time.RFC3339)
+			revoked, consumer = f.Revoked.Format(time.RFC3339), "-"
 		}
-		tab.Row(f.Name, f.Created.Format(time.RFC3339), revoked)
+		tab.Row(f.Name, f.Created.Format(time.RFC3339), revoked, consumer)
 	}
 	return tab.Flush()
+}
+
+// consumerOf describes the consumer storing the position of an active follower.
+func consumerOf(f creds.Follower) string {
+	if f.Consumer != "" {
+		return f.Consumer
+	}
+	return topology.FollowPrefix + f.Name + " (guessable: revoke the follower and create it again)"
 }
 
 type followerRevoke struct {
