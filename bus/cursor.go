@@ -153,7 +153,7 @@ func (f *follower) checkKept(ctx context.Context, c cursor) error {
 
 // checkTime returns an error unless the change at a position is the one the follower has handled.
 func (f *follower) checkTime(ctx context.Context, c cursor) error {
-	m, err := f.leaderNext(ctx, topology.PostureLog, f.changeFilter(), c.seq-1)
+	m, err := f.LeaderNext(ctx, topology.PostureLog, f.changeFilter(), c.seq-1)
 	switch {
 	case errors.Is(err, ErrNotFound), err == nil && (m.Seq != c.seq || m.Time.UnixNano() != c.at):
 		return errDiverged

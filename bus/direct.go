@@ -151,7 +151,7 @@ func (c *Conn) read(
 	if !errors.Is(err, errBadHeader) {
 		return end, err
 	}
-	m, err := c.leaderNext(ctx, stream, filter, max(first-1, end.last))
+	m, err := c.LeaderNext(ctx, stream, filter, max(first-1, end.last))
 	if err != nil {
 		return batch{}, err
 	}
@@ -161,8 +161,8 @@ func (c *Conn) read(
 	return batch{last: m.Seq, more: true}, nil
 }
 
-// leaderNext reads the first matching message after a sequence from the stream's leader, or returns [ErrNotFound].
-func (c *Conn) leaderNext(ctx context.Context, stream, filter string, after uint64) (*Msg, error) {
+// LeaderNext reads the first matching message after a sequence from the stream's leader, or returns [ErrNotFound].
+func (c *Conn) LeaderNext(ctx context.Context, stream, filter string, after uint64) (*Msg, error) {
 	question, err := json.Marshal(struct {
 		Seq  uint64 `json:"seq"`
 		Next string `json:"next_by_subj"`

@@ -116,7 +116,7 @@ func (w *logWait) replaced(ctx context.Context, stream string, created time.Time
 
 // compare returns [moved] if the log does not hold the entry at its position.
 func (w *logWait) compare(ctx context.Context) error {
-	m, err := w.leaderNext(ctx, topology.PostureLog, w.entry.Subject, w.seq-1)
+	m, err := w.LeaderNext(ctx, topology.PostureLog, w.entry.Subject, w.seq-1)
 	switch {
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return err

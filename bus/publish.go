@@ -21,7 +21,9 @@ type Outgoing struct {
 	// ExpectLast, if not nil, is the expected sequence of the subject's newest message; 0 means that the subject must
 	// be empty.
 	ExpectLast *uint64
-	Header     nats.Header // added to the bus's own
+	// TTL is how long the stream, which must allow it, keeps the message; 0 means as long as its limits say.
+	TTL    time.Duration
+	Header nats.Header // added to the bus's own
 }
 
 // Expect returns a value for [Outgoing.ExpectLast].
@@ -51,10 +53,30 @@ func (o *Outgoing) msg(ctx context.Context) (*nats.Msg, error) {
 	if o.MsgID != "" {
 		h.Set(jetstream.MsgIDHeader, o.MsgID)
 	}
+	if o.TTL != 0 {
+		h.Set(jetstream.MsgTTLHeader, o.TTL.String())
+	}
 	if o.ExpectLast != nil {
 		h.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(*o.ExpectLast, 10))
 	}
 	return &nats.Msg{Subject: o.Subject, Header: h, Data: data}, nil
+}
+
+// Forward stores a message that this build cannot decode under another subject, with its body and schema.
+func (c *Conn) Forward(ctx context.Context, subject string, m *Msg) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	out := &nats.Msg{Subject: subject, Header: nats.Header{}, Data: m.Data}
+	for _, name := range []string{proto.HeaderSchema, proto.HeaderContentType} {
+		if v := m.Header.Get(name); v != "" {
+			out.Header.Set(name, v)
+		}
+	}
+	_, err := c.js.PublishMsg(ctx, out)
+	if err = c.wrote(subject, translate(err)); err != nil {
+		return fmt.Errorf("forward %s to %s: %w", m.Subject, subject, err)
+	}
+	return nil
 }
 
 // publishTimeout limits a write if the caller's context has a later deadline.

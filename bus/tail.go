@@ -198,7 +198,7 @@ func (t *Tail) drain(ctx context.Context) error {
 // bell was forged.
 func (t *Tail) catchUp(ctx context.Context, upTo uint64) error {
 	for t.position() < upTo {
-		m, err := t.Conn.leaderNext(ctx, t.Stream, t.filter, t.position())
+		m, err := t.Conn.LeaderNext(ctx, t.Stream, t.filter, t.position())
 		if errors.Is(err, ErrNotFound) {
 			break // replaced by a newer message, or expired
 		}

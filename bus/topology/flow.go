@@ -67,7 +67,7 @@ func Flows() []Flow {
 		{"access.token.<account>.<token>", AccessLogs, "with the log",
 			[]Role{Exchange}, nil, "notice of a service token about to expire or no longer valid", tokenRoot + "*.*"},
 		{"audit.<account>", AuditLog, "1 year",
-			[]Role{API, Exchange}, nil, "a configuration change", auditRoot + "*"},
+			[]Role{API}, nil, "a configuration change", auditRoot + "*"},
 		{"outbox.CONFIG.<account>.<event>", BucketStream(Config), "7 days",
 			[]Role{API}, []Role{API}, "the audit entry of a change, stored with the change", outboxes(Config)},
 		{"outbox.TOKENS.<account>.<event>", BucketStream(Tokens), "7 days",

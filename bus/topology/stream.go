@@ -155,6 +155,10 @@ const (
 // replicas relaying entries to the audit log.
 const OutboxTTL = 7 * 24 * time.Hour
 
+// MaxActions is the maximum number of actions outside the buckets whose audit entries are watched at once. The
+// announcement of an action is watched until its end has been published.
+const MaxActions = 1024
+
 // Durable is a consumer and its stream.
 type Durable struct {
 	Stream string
@@ -178,7 +182,7 @@ func Durables() []Durable {
 		// One at a time, so the audit log keeps the order of changes.
 		{BucketStream(Config), durable(ConsumerAudit, 1, outboxes(Config))},
 		{BucketStream(Tokens), durable(ConsumerAudit, 1, outboxes(Tokens))},
-		{AuditOutbox, durable(ConsumerAudit, 64, outboxes(actions))},
+		{AuditOutbox, durable(ConsumerAudit, MaxActions, outboxes(actions))},
 	}
 }
 

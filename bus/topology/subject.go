@@ -151,6 +151,28 @@ func Outbox(bucket string, a proto.Account, event proto.ID) string {
 // action.
 func ActionOutbox(a proto.Account, event proto.ID) string { return Outbox(actions, a, event) }
 
+// ParseOutbox returns the account and the event of an outbox subject.
+func ParseOutbox(subject string) (proto.Account, proto.ID, error) {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 4 || parts[0]+"." != outboxRoot {
+		return proto.Account{}, proto.ID{}, fmt.Errorf("%q is not a subject of an outbox", subject)
+	}
+	a, err1 := proto.ParseAccount(parts[2])
+	event, err2 := proto.ParseID(parts[3])
+	if err := first(err1, err2); err != nil {
+		return proto.Account{}, proto.ID{}, fmt.Errorf("subject %q: %w", subject, err)
+	}
+	return a, event, nil
+}
+
+// OutboxesOf matches the audit entries of an account's changes of a bucket.
+func OutboxesOf(bucket string, a proto.Account) string {
+	return outboxRoot + bucket + "." + a.String() + ".*"
+}
+
+// ActionOutboxesOf matches the audit entries of an account's actions outside the buckets.
+func ActionOutboxesOf(a proto.Account) string { return OutboxesOf(actions, a) }
+
 const actions = "ACTIONS"
 
 func outboxes(of string) string { return outboxRoot + of + ".*.*" }

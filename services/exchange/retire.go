@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -55,9 +54,9 @@ func (c *janitor) retire(ctx context.Context, t servicetoken.Record, i proto.Ina
 		state, event.After = proto.TokenIdle, shown(off, seen.At)
 		change = bus.PutMsg(topology.Tokens, key, off, t.Revision)
 	}
-	// The audit event is stored with the change. If it cannot be published below, the API publishes it.
+	// The audit event is stored with the change. The API publishes it.
 	_, err = c.conn.Commit(ctx, []bus.Outgoing{{Subject: topology.Outbox(topology.Tokens, t.Account, event.ID),
-		Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{event}}, Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}}, change})
+		Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{event}}, TTL: topology.OutboxTTL}, change})
 	switch {
 	case errors.Is(err, bus.ErrConflict):
 		return // another janitor was faster, or the token has changed
@@ -66,8 +65,8 @@ func (c *janitor) retire(ctx context.Context, t servicetoken.Record, i proto.Ina
 		return
 	}
 	log.Info("unused service token retired by the organization's settings", "days", i.Days)
-	c.publish(ctx, bus.Outgoing{Subject: topology.TokenNotice(t.Account, t.ID), Body: noticeAt(t.ServiceToken, state, now), MsgID: event.ID.String() + ":notice"},
-		bus.Outgoing{Subject: topology.Audit(t.Account), Body: event, MsgID: event.ID.String()})
+	c.publish(ctx, bus.Outgoing{Subject: topology.TokenNotice(t.Account, t.ID),
+		Body: noticeAt(t.ServiceToken, state, now), MsgID: event.ID.String() + ":notice"})
 }
 
 // publish publishes pending notices and new ones. Those that the bus rejects are kept for the next time.

@@ -181,6 +181,26 @@ func (w *world) serveCerts(s *Service) string {
 	return server.URL + CertsPath
 }
 
+// audited returns the audit events in the outbox of the tokens.
+func (w *world) audited() []*proto.AuditEvent {
+	w.Helper()
+	conn, stream := w.bus.Conn(topology.Operator), topology.BucketStream(topology.Tokens)
+	var all []*proto.AuditEvent
+	at, err := conn.Position(w.Context(), stream)
+	if err == nil {
+		err = conn.Range(w.Context(), stream, topology.OutboxesOf(topology.Tokens, w.account), 1, at.Last, func(m *bus.Msg) error {
+			var body proto.AuditOutbox
+			err := m.Decode(&body)
+			all = append(all, body.Events...)
+			return err
+		})
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
 // stored are the messages of a stream under a subject, decoded, in their order.
 func stored[T any, M interface {
 	*T

@@ -121,9 +121,6 @@ func (s *API) Application(ctx context.Context, c *v4.Call) (catalog.Record[proto
 
 func (s *API) createApplication(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	body, err := c.Object()
-	if err == nil {
-		err = s.store.Fresh(ctx)
-	}
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -170,8 +167,8 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 	}
 	for range store.MaxAttempts {
 		reservations, err := s.store.Reserve(ctx, c.Account, newDestinations(app, old.Value))
-		if err == nil && len(reservations) > 0 {
-			err = s.store.Fresh(ctx)
+		if err == nil && (len(reservations) > 0 || old.Value == nil) {
+			err = s.store.Fresh(ctx) // after the reservations, whose writers it must see
 		}
 		if err == nil {
 			err = s.checkDestinationsFree(c.Account, app)
@@ -190,11 +187,11 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 			return v4.Response{}, err
 		}
 		revision, err := s.save(ctx, c.Account, app, p, store.PriorOf(old), reservations...)
-		// The response shows the current policies, and another attempt has to see the write that made this one fail.
-		if fresh := s.store.Fresh(ctx); err == nil && fresh != nil {
-			return v4.Response{}, fresh
-		}
-		if errors.Is(err, bus.ErrConflict) && len(reservations) > 0 && s.isUnchanged(c.Account, old, app.ID) {
+		switch {
+		case err == nil:
+			err = s.store.Seen(ctx, revision) // the response shows the current policies
+		case errors.Is(err, bus.ErrConflict) && len(reservations) > 0 && s.store.Fresh(ctx) == nil &&
+			s.isUnchanged(c.Account, old, app.ID):
 			continue // another request is reserving the same destination
 		}
 		if err != nil {

@@ -1,15 +1,29 @@
 package apitest
 
 import (
+	"log/slog"
 	"strings"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/store"
 )
 
-// Events returns the events of the account in the audit log, read from its stream.
+// Events returns the audit events of the account, the oldest first, once those of every acknowledged change are in the
+// audit log.
 func (f *Fixture) Events() []*proto.AuditEvent {
+	f.T.Helper()
+	changes := store.New(f.Conn, slog.Default(), f.Clock, nil)
+	bustest.Eventually(f.T, "every change is in the audit log", func() bool {
+		return changes.AwaitRelayed(f.T.Context(), f.Account)
+	})
+	return f.PublishedEvents()
+}
+
+// PublishedEvents returns the audit events of the account that are in the audit log already, the oldest first.
+func (f *Fixture) PublishedEvents() []*proto.AuditEvent {
 	f.T.Helper()
 	var all []*proto.AuditEvent
 	at, err := f.Conn.Position(f.T.Context(), topology.AuditLog)

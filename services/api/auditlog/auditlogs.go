@@ -68,7 +68,7 @@ func (s *API) listEntries(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		pages := (total + q.perPage - 1) / q.perPage
 		info.TotalCount, info.TotalPages = &total, &pages
 	}
-	return v4.Response{Result: views, Info: info, Messages: r.unreadable}, nil
+	return v4.Response{Result: views, Info: info, Messages: r.notices}, nil
 }
 
 // acquire waits until the request may read the log; done releases its place.
@@ -110,7 +110,7 @@ type reader struct {
 	scanned     int                          // events read
 	found       []uint64                     // sequences on the page
 	seen        map[proto.ID]bool            // events read: the log may have an event twice (store/relay.go)
-	unreadable  []v4.Notice
+	notices     []v4.Notice
 }
 
 // maxNotices bounds the unreadable events that one answer names.
@@ -118,8 +118,8 @@ const maxNotices = 20
 
 // noteUnreadable tells the client of an event that cannot be read: it may be one that the client asked for.
 func (r *reader) noteUnreadable(seq uint64) {
-	if len(r.unreadable) < maxNotices {
-		r.unreadable = append(r.unreadable, v4.Notice{Code: v4.CodeUnreadable,
+	if len(r.notices) < maxNotices {
+		r.notices = append(r.notices, v4.Notice{Code: v4.CodeUnreadable,
 			Message: fmt.Sprintf("the event at sequence %d of the audit log cannot be read and is left out", seq)})
 	}
 }
@@ -128,9 +128,13 @@ func (r *reader) noteUnreadable(seq uint64) {
 // written.
 const storedLater = 24 * time.Hour
 
-// bounds narrows the sequences to those that can match.
+// bounds narrows the sequences to those that can match. It first waits for the client's own changes.
 func (r *reader) bounds(ctx context.Context) error {
 	r.skip = (r.query.page - 1) * r.query.perPage
+	if !r.s.store.AwaitRelayed(ctx, r.account) {
+		r.notices = append(r.notices, v4.Notice{Code: v4.CodeNotYetRelayed,
+			Message: "the newest changes are not in the audit log yet: they follow when it can be written"})
+	}
 	at, err := r.s.store.Conn.Position(ctx, topology.AuditLog)
 	if err != nil {
 		return errNoAudit(err)

@@ -204,5 +204,5 @@ func (s *API) listRecords(ctx context.Context, c *v4.Call) (v4.Response, error) 
 			records[n].Resource.Response, records[n].Resource.Before, records[n].Resource.Large = nil, nil, true
 		}
 	}
-	return v4.Response{Result: records, Info: info, Messages: r.unreadable}, nil
+	return v4.Response{Result: records, Info: info, Messages: r.notices}, nil
 }

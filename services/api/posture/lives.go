@@ -70,6 +70,7 @@ func (s *API) lives(ctx context.Context, a proto.Account, id proto.ID) ([]life, 
 	} else if !errors.Is(err, device.ErrNotFound) {
 		return nil, err
 	}
+	s.store.AwaitRelayed(ctx, a) // a removal that is not in the log yet shows later
 	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.AuditLog, Subject: topology.Audit(a)},
 		s.store.Clock.Now().Add(-store.LogRetention), time.Time{})
 	if err != nil {

@@ -29,8 +29,9 @@ const (
 	// actionLook is how often a replica checks whether an action is over.
 	actionLook = time.Second
 	// goneAfter is how many checks in a row must not find the announcement.
-	goneAfter  = 3
-	maxActions = 16 // per replica
+	goneAfter = 3
+	// maxActions bounds the actions that a replica watches. The end of an action waits for nobody while a worker is free.
+	maxActions = topology.MaxActions
 )
 
 // BeginAction announces an action. The caller must not begin the action if it returns an error.
@@ -79,12 +80,9 @@ func (x *Action) End(ctx context.Context, changes ...Change) {
 			events[n].ID = x.Announced.ID // replaces the announcement, which was not published yet
 		}
 	}
-	// Store them in the outbox first, which is durable.
-	kept := x.keep(ctx, &proto.AuditOutbox{Events: events})
-	x.s.Relay.record(ctx, topology.AuditOutbox, x.account, events)
-	if kept != nil {
+	if err := x.keep(ctx, &proto.AuditOutbox{Events: events}); err != nil {
 		x.s.Log.Warn("failed to record the outcome of an action: the audit log may show it as unknown", "event",
-			x.Announced.ID, "action", x.Announced.Action, "err", kept)
+			x.Announced.ID, "action", x.Announced.Action, "err", err)
 	}
 }
 

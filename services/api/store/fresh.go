@@ -21,6 +21,16 @@ func (s *Store) FreshTokens(ctx context.Context) error {
 	return UpToDate(ctx, s.secrets, s.Tokens)
 }
 
+// Seen waits until the view of the configuration holds the write of a revision, which the caller made.
+func (s *Store) Seen(ctx context.Context, revision uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
+	defer cancel()
+	if err := s.Catalog.AwaitRevision(ctx, revision); err != nil {
+		return &unavailableError{"the configuration is temporarily unavailable: try again", err}
+	}
+	return nil
+}
+
 type follower interface {
 	Revision() uint64
 	AwaitRevision(ctx context.Context, revision uint64) error

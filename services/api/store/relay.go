@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"plumbline.dev/bus"
@@ -15,29 +14,28 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Relay publishes the events of the audit log. The events of a change are stored in the outbox, in one batch with the
-// change. The request that made the change publishes them before its response. One of the replicas also takes every
-// outbox message, in order, and publishes its events again, under the same ids; the log drops the duplicates. So the
-// log gets each event no matter which process ends. It gets an event twice, under one id, only if all replicas were
-// down for longer than the log remembers ids.
+// Relay publishes the events of the audit log, each of them once. A change stores its events in the outbox, in one batch
+// with itself, and its response does not wait for the audit log. One replica at a time takes the outbox messages of a
+// stream, in order, and publishes their events. So the log gets each event no matter which process ends. If a process
+// ends between publishing and acknowledging, another one publishes the event again under the same id, and the log drops
+// it. The log has an event twice only if all replicas were down for longer than it remembers ids.
 type Relay struct {
 	conn  *bus.Conn
 	log   *slog.Logger
 	clock clock.Clock
 	owed  prometheus.Gauge // messages in the outbox
-	// Lagging reports, for each stream with an outbox, that publishing an event failed. Later events then wait in the
-	// outbox.
+	// Lagging reports, for each stream with an outbox, that this replica's last attempt to publish an event failed.
 	Lagging map[string]*atomic.Bool
+	stuck   atomic.Bool  // changes wait, and no replica published any between the last two counts
 	Waiting atomic.Int64 // outbox messages, as last counted
 }
 
 // Bounds of the relay.
 const (
-	RelayWait  = 3 * time.Second  // for a request to publish its events
-	RelayRetry = time.Second      // between attempts
+	RelayRetry = time.Second      // between attempts, and between counts while something waits
 	RelayLook  = 15 * time.Second // between counts while nothing waits
 	relayGrace = 500 * time.Millisecond
-	MaxWaiting = 512 // outbox messages; above it, changes are rejected
+	MaxWaiting = 512 // outbox messages; above it, changes are rejected unless they are being published
 	// maxOutbox bounds the events of one message, in bytes: an event is at most a little larger than two bodies.
 	maxOutbox = topology.MaxPayload / 4
 )
@@ -50,8 +48,11 @@ func newRelay(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.G
 	return t
 }
 
-// waits reports whether any event waits because publishing failed.
+// waits reports whether events wait for a log that cannot be written.
 func (t *Relay) waits() bool {
+	if t.stuck.Load() {
+		return true
+	}
 	for _, away := range t.Lagging {
 		if away.Load() {
 			return true
@@ -69,7 +70,7 @@ func OutboxMessages(a proto.Account, bucket string, events []*proto.AuditEvent) 
 		if n := len(e.Before) + len(e.After); body == nil || size+n > maxOutbox {
 			body, size = &proto.AuditOutbox{}, 0
 			all = append(all, bus.Outgoing{Subject: topology.Outbox(bucket, a, e.ID), Body: body,
-				Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}})
+				TTL: topology.OutboxTTL})
 		}
 		body.Events, size = append(body.Events, e), size+len(e.Before)+len(e.After)
 	}
@@ -82,23 +83,6 @@ func (t *Relay) room() error {
 		return &unavailableError{message: "the audit log is temporarily unavailable, so changes are rejected: try again"}
 	}
 	return nil
-}
-
-// record publishes the events of an outbox message, unless earlier events of the stream still wait.
-func (t *Relay) record(ctx context.Context, stream string, a proto.Account, events []*proto.AuditEvent) {
-	away := t.Lagging[stream]
-	ctx, cancel := context.WithTimeout(ctx, RelayWait)
-	defer cancel()
-	for _, e := range events {
-		if away.Load() {
-			return
-		}
-		if err := t.publish(ctx, a, e); err != nil {
-			away.Store(true)
-			t.log.Warn("failed to publish an audit event, retrying", "event", e.ID, "action", e.Action, "kind", e.Kind,
-				"resource", e.Resource, "err", err)
-		}
-	}
 }
 
 func (t *Relay) publish(ctx context.Context, a proto.Account, e *proto.AuditEvent) error {
@@ -124,11 +108,11 @@ func (t *Relay) Run(ctx context.Context) error {
 var outboxStreams = []string{topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
 	topology.AuditOutbox}
 
-// empty publishes the events of an outbox message. It tries until ctx ends.
+// empty publishes the events of an outbox message.
 func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
 	var body proto.AuditOutbox
 	if err := m.Decode(&body); err != nil && !bus.IsPermanent(err) {
-		return err // written by a newer version: it waits for a reader that knows it
+		return t.park(ctx, m, err)
 	} else if err != nil {
 		t.log.Error("unreadable outbox message: its events are missing from the audit log", "subject", m.Subject, "seq",
 			m.Seq, "err", err)
@@ -137,6 +121,21 @@ func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
 	return t.tell(ctx, m, body.Events)
 }
 
+// park moves an outbox message of a newer version, which returned err, to the queue of actions. It waits there for a
+// replica that can read it. In the stream of its bucket it would block all later messages.
+func (t *Relay) park(ctx context.Context, m *bus.Msg, err error) error {
+	if m.Stream == topology.AuditOutbox {
+		return err
+	}
+	account, event, parsed := topology.ParseOutbox(m.Subject)
+	if parsed != nil {
+		return bus.Permanent(parsed)
+	}
+	t.log.Warn("outbox message of a newer version waits for a newer replica", "subject", m.Subject, "seq", m.Seq)
+	return t.conn.Forward(ctx, topology.ActionOutbox(account, event), m)
+}
+
+// tell publishes the events of an outbox message. It tries until ctx ends.
 func (t *Relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent) error {
 	a, away := topology.AccountOf(m.Subject), t.Lagging[m.Stream]
 	for _, e := range events {
@@ -145,7 +144,10 @@ func (t *Relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent
 			if err == nil {
 				break
 			}
-			away.Store(true)
+			if !away.Swap(true) {
+				t.log.Warn("failed to publish an audit event, retrying", "event", e.ID, "action", e.Action, "kind", e.Kind,
+					"resource", e.Resource, "err", err)
+			}
 			select {
 			case <-t.clock.After(RelayRetry):
 			case <-ctx.Done():
@@ -159,17 +161,21 @@ func (t *Relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent
 	return nil
 }
 
-// look counts the waiting outbox messages until ctx ends, more often while publishing fails.
+// look counts the waiting outbox messages until ctx ends, more often while there are any.
 func (t *Relay) look(ctx context.Context) {
+	var before backlog
 	for {
-		if n, err := t.count(ctx); err == nil {
-			t.Waiting.Store(n)
-			t.owed.Set(float64(n))
+		now, err := t.count(ctx)
+		if err == nil {
+			t.Waiting.Store(now.waiting)
+			t.owed.Set(float64(now.waiting))
+			t.stuck.Store(now.stuck(before))
+			before = now
 		} else if ctx.Err() == nil {
 			t.log.Debug("failed to count the outbox messages", "err", err)
 		}
 		pause := RelayLook
-		if t.waits() {
+		if now.waiting > 0 || t.waits() {
 			pause = RelayRetry
 		}
 		select {
@@ -180,16 +186,36 @@ func (t *Relay) look(ctx context.Context) {
 	}
 }
 
-func (t *Relay) count(ctx context.Context) (n int64, err error) {
+// backlog counts the waiting outbox messages.
+type backlog struct {
+	waiting int64             // in all streams
+	changes map[string]uint64 // by stream of a bucket with waiting messages: the sequence up to which none waits
+}
+
+// stuck reports whether no message of a stream was published since an earlier count although some waited. It leaves out
+// actions, whose announcements wait for their end.
+func (b backlog) stuck(before backlog) bool {
+	for stream, settled := range b.changes {
+		if was, waited := before.changes[stream]; waited && was == settled {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *Relay) count(ctx context.Context) (backlog, error) {
 	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
 	defer cancel()
+	all := backlog{changes: map[string]uint64{}}
 	for _, stream := range outboxStreams {
-		consumer, err := t.conn.JetStream().Consumer(ctx, stream, topology.ConsumerAudit)
+		b, err := t.conn.Backlog(ctx, stream, topology.ConsumerAudit)
 		if err != nil {
-			return 0, err
+			return backlog{}, err
 		}
-		info := consumer.CachedInfo()
-		n += int64(info.NumPending) + int64(info.NumAckPending)
+		all.waiting += int64(b.Waiting)
+		if stream != topology.AuditOutbox && b.Waiting > 0 {
+			all.changes[stream] = b.Settled
+		}
 	}
-	return n, nil
+	return all, nil
 }

@@ -110,7 +110,6 @@ func (s *Store) Commit(ctx context.Context, a proto.Account, bucket string, keys
 	if err != nil {
 		return 0, err
 	}
-	s.Relay.record(ctx, topology.BucketStream(bucket), a, events)
 	return first + uint64(len(all)) - 1, nil
 }
 

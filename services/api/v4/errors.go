@@ -57,6 +57,7 @@ const (
 	CodeMediaType          = 10415
 	CodePartOfPeriod       = 10206 // code of a message
 	CodeUnreadable         = 10207 // code of a message
+	CodeNotYetRelayed      = 10208 // code of a message
 	CodeInternal           = 10500
 	CodeUnavailable        = 10503
 )
