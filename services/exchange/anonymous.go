@@ -26,7 +26,7 @@ func (s *Service) answerAnybody(ctx context.Context, q *proto.Statement, app cat
 	case p.Value.Decision != proto.DecisionNonIdentity:
 		return s.refuseStatement(policy.NoPolicyHolds)
 	}
-	set, err := s.ring.Current(ctx)
+	set, err := s.keys.Current(ctx)
 	if err != nil {
 		s.log.Error("failed to sign an application token", "application", app.Value.ID, "err", err)
 		return s.refuseStatement(policy.Unavailable)

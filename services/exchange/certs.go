@@ -20,7 +20,7 @@ func (s *Service) Handler() http.Handler {
 }
 
 func (s *Service) serveCerts(w http.ResponseWriter, r *http.Request) {
-	set, err := s.ring.Current(r.Context())
+	set, err := s.keys.Current(r.Context())
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "The signing keys are temporarily unavailable. Try again in a second.", http.StatusServiceUnavailable)
@@ -43,7 +43,7 @@ func (s *Service) answerCerts(ctx context.Context, m *bus.Msg) proto.Message {
 	if err := m.Decode(&q); err != nil {
 		return &proto.CertsAnswer{Error: policy.BadRequest.Refusal()}
 	}
-	set, err := s.ring.Current(ctx)
+	set, err := s.keys.Current(ctx)
 	if err != nil {
 		s.log.Warn("public keys requested but not confirmed", "err", err)
 		return &proto.CertsAnswer{Error: policy.Unavailable.Refusal()}

@@ -116,7 +116,7 @@ func (s *Service) decide(ctx context.Context, q *proto.ServiceExchange) (*proto.
 	if !decision.Admitted() {
 		return refusal(decision.Reason)
 	}
-	set, err := s.ring.Current(ctx)
+	set, err := s.keys.Current(ctx)
 	if err != nil {
 		s.log.Error("failed to sign an application token", "application", app.Value.ID, "err", err)
 		return refusal(policy.Unavailable)

@@ -46,7 +46,7 @@ func TestExchangesThatStartTogetherAgreeOnOneKey(t *testing.T) {
 			seen := map[string]bool{}
 			for _, s := range services {
 				w.ready(s)
-				seen[s.ring.Standing().Signing().ID()] = true
+				seen[s.keys.Latest().Signing().ID()] = true
 			}
 			if len(seen) != 1 {
 				t.Fatalf("%d keys: %v", len(seen), seen)
@@ -80,7 +80,7 @@ func TestAKeyIsUselessWithoutTheIdentity(t *testing.T) {
 	if _, err := w.bus.Conn(topology.Exchange).Get(t.Context(), topology.Keys, topology.SigningKeyKey(1), &record); err != nil {
 		t.Fatal(err)
 	}
-	if record.KID != s.ring.Standing().Signing().ID() {
+	if record.KID != s.keys.Latest().Signing().ID() {
 		t.Errorf("record of %s", record.KID)
 	}
 	pkcs8, err := seal.Open(w.ids, record.KID, record.Sealed)
@@ -193,7 +193,7 @@ func TestCertsEndpoint(t *testing.T) {
 		}
 		return r, body
 	}
-	bustest.Eventually(t, "the next key is published", func() bool { return s.ring.Standing().Published == 2 })
+	bustest.Eventually(t, "the next key is published", func() bool { return s.keys.Latest().Published == 2 })
 	r, body := get("GET", url)
 	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json" || !strings.Contains(r.Header.Get("Cache-Control"), "max-age=") {
 		t.Errorf("%d %v", r.StatusCode, r.Header)

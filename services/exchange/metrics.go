@@ -19,7 +19,7 @@ type metrics struct {
 	tokens      *prometheus.GaugeVec
 }
 
-func newMetrics(r prometheus.Registerer, ring *keys.KeySet) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, set *keys.KeySet) (*metrics, error) {
 	m := &metrics{
 		exchanges: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_exchange_exchanges_total",
@@ -54,16 +54,16 @@ func newMetrics(r prometheus.Registerer, ring *keys.KeySet) (*metrics, error) {
 	published := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "plumbline_exchange_published_keys", Help: "Published public keys: the signing key, the next one, and the ones still accepted.",
 	}, func() float64 {
-		if set := ring.Standing(); set != nil {
-			return float64(set.Published)
+		if latest := set.Latest(); latest != nil {
+			return float64(latest.Published)
 		}
 		return 0
 	})
 	since := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "plumbline_exchange_signing_since_seconds", Help: "Start of use of the signing key, as Unix time; 0 without a key.",
 	}, func() float64 {
-		if set := ring.Standing(); set != nil {
-			return float64(set.Since.Unix())
+		if latest := set.Latest(); latest != nil {
+			return float64(latest.Since.Unix())
 		}
 		return 0
 	})

@@ -94,7 +94,7 @@ func TestVerifiersSeeNothingOfRotations(t *testing.T) {
 		t.Helper()
 		bustest.Eventually(t, "the exchanges agree", func() bool {
 			for _, s := range services {
-				if s.Ready(t.Context()) != nil || s.ring.Standing().Published < published || s.ring.Standing().Signing().ID() != services[0].ring.Standing().Signing().ID() {
+				if s.Ready(t.Context()) != nil || s.keys.Latest().Published < published || s.keys.Latest().Signing().ID() != services[0].keys.Latest().Signing().ID() {
 					return false
 				}
 			}
@@ -132,7 +132,7 @@ func TestVerifiersSeeNothingOfRotations(t *testing.T) {
 		origins.Go(func() { origin(verifier) })
 	}
 	kids := map[string]bool{}
-	note := func() { kids[services[0].ring.Standing().Signing().ID()] = true }
+	note := func() { kids[services[0].keys.Latest().Signing().ID()] = true }
 	note()
 	command := func(q *proto.KeysCommand) *proto.KeysAnswer {
 		t.Helper()
@@ -176,7 +176,7 @@ func TestVerifiersSeeNothingOfRotations(t *testing.T) {
 	if len(kids) != 6 {
 		t.Errorf("%d keys have signed, 4 rotations on demand and one by the calendar were expected", len(kids))
 	}
-	if published := services[0].ring.Standing().Published; published > 3 {
+	if published := services[0].keys.Latest().Published; published > 3 {
 		t.Errorf("%d keys are published", published)
 	}
 	t.Logf("%d tokens verified, keys fetched %d times", verified.Load(), fetched.Load())

@@ -38,7 +38,7 @@ type Service struct {
 	recorder *accesslog.Recorder
 	seen     *servicetoken.Seen
 	lastSeen *servicetoken.LastSeen
-	ring     *keys.KeySet
+	keys     *keys.KeySet
 	janitor  *janitor
 
 	awake chan struct{} // closed once keys and views are loaded
@@ -55,13 +55,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if len(deps.Identities) == 0 {
 		return nil, errors.New("exchange: no identity to decrypt signing keys with: give one with --identity")
 	}
-	ring := keys.NewKeySet(deps.Bus, deps.Log, deps.Clock, deps.Identities)
-	m, err := newMetrics(deps.Metrics, ring)
+	set := keys.NewKeySet(deps.Bus, deps.Log, deps.Clock, deps.Identities)
+	m, err := newMetrics(deps.Metrics, set)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
 	s := &Service{
-		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, metrics: m, ring: ring,
+		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, metrics: m, keys: set,
 		catalog: catalog.New(deps.Bus, deps.Log, topology.KindApplication, topology.KindPolicy, topology.KindGroup,
 			topology.KindOrganization),
 		tokens:   servicetoken.NewView(deps.Bus, deps.Log),
@@ -97,7 +97,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("last uses of service tokens", s.lastSeen.Run)
 	g.Add("access log", s.recorder.Run)
 	g.Add("notes of use", s.seen.Run)
-	g.Add("signing keys", s.ring.Run)
+	g.Add("signing keys", s.keys.Run)
 	g.Add("awakening", s.awaken)
 	g.Add("public keys", s.afterAwakening(bus.Endpoint{
 		Subject: topology.Certs, Role: topology.Exchange, Workers: 2, Handle: s.answerCerts, Refuse: refuseCerts,
@@ -115,14 +115,14 @@ func (s *Service) Run(ctx context.Context) error {
 		Subject: topology.Statements, Role: topology.Exchange, Workers: 1, Queue: s.cfg.Queue,
 		Handle: s.answerStatement, Refuse: func(error) proto.Message { return s.refuseStatement(policy.Busy) },
 	}))
-	g.Add("key commands", s.afterAwakening(s.ring.Endpoint()))
+	g.Add("key commands", s.afterAwakening(s.keys.Endpoint()))
 	g.Add("janitor", s.runJanitor)
 	return g.Run(ctx)
 }
 
 // awaken waits for the keys and the views.
 func (s *Service) awaken(ctx context.Context) error {
-	set, err := s.ring.Await(ctx)
+	set, err := s.keys.Await(ctx)
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}
@@ -169,7 +169,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	select {
 	case <-s.awake:
 	default:
-		if s.ring.Standing() == nil {
+		if s.keys.Latest() == nil {
 			return errors.New("the signing key is not loaded yet")
 		}
 		return errors.New("applications, policies and service tokens are still being read")
@@ -177,7 +177,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	if s.deaf.Load() > 0 {
 		return errors.New("not all endpoints are subscribed yet")
 	}
-	if _, err := s.ring.Current(ctx); err != nil {
+	if _, err := s.keys.Current(ctx); err != nil {
 		return err
 	}
 	return s.conn.Ready(ctx)

@@ -39,7 +39,7 @@ func (s *Service) answerStatement(ctx context.Context, m *bus.Msg) proto.Message
 	if c == nil {
 		return s.refuseStatement(policy.BadRequest)
 	}
-	set, err := s.ring.Current(ctx)
+	set, err := s.keys.Current(ctx)
 	if err != nil {
 		s.log.Error("failed to sign a statement", "kind", q.Kind, "err", err)
 		return s.refuseStatement(policy.Unavailable)

@@ -69,7 +69,7 @@ func (s *Service) exchangeUser(ctx context.Context, q *proto.UserExchange) (*pro
 	if why != policy.Allow {
 		return refusedUser(why), why
 	}
-	set, err := s.ring.Current(ctx)
+	set, err := s.keys.Current(ctx)
 	if err != nil {
 		s.log.Error("failed to sign a person's token", "application", q.Application, "err", err)
 		return refusedUser(policy.Unavailable), policy.Unavailable

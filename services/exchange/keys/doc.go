@@ -9,10 +9,10 @@
 // No replica serves public keys without the key that another one signs with:
 //   - The next key is created ahead and published with the others. It signs once it has been published for [Lead] and,
 //     unless a rotation was requested, for a day.
-//   - A ring is used only if it was confirmed within [Trust], which is shorter than [Lead], to hold everything written
-//     so far: it asks the stream for its position and compares. An unconfirmed ring neither signs nor serves.
+//   - A key set is used only if it was confirmed within [Trust], which is shorter than [Lead], to hold everything written
+//     so far: it asks the stream for its position and compares. An unconfirmed key set neither signs nor serves.
 //   - A retired key is published for [Accepted] and then deleted.
 //
-// Any keys served by a ring were therefore complete less than Lead ago, and every key in use elsewhere was published
+// Any keys served by a key set were therefore complete less than Lead ago, and every key in use elsewhere was published
 // before that.
 package keys

@@ -55,7 +55,7 @@ func (b *store) do(s *state, todo step, now time.Time) error {
 	return nil
 }
 
-// replica is a ring with a view that may lag, a clock that may be wrong, and steps that may be carried out late.
+// replica is a key set with a view that may lag, a clock that may be wrong, and steps that may be carried out late.
 type replica struct {
 	skew      time.Duration
 	state     *state

@@ -14,7 +14,7 @@ import (
 // retryWait is the delay before a failed step is retried, for example while NATS is away.
 const retryWait = 500 * time.Millisecond
 
-// maintain performs due steps until ctx ends or the ring is broken. It acts on a confirmed state, and every write expects
+// maintain performs due steps until ctx ends or the key set is broken. It acts on a confirmed state, and every write expects
 // the revision it replaces, so it never undoes another replica's step.
 func (r *KeySet) maintain(ctx context.Context) error {
 	failing := false

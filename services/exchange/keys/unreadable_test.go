@@ -35,7 +35,7 @@ func TestKeysStayInUseWhateverIsWritten(t *testing.T) {
 		}
 		bustest.Eventually(t, "it is seen", func() bool { return r.state.Load().revision >= ack.Sequence })
 	}
-	works := func(r *ring, what string, anew bool) {
+	works := func(r *delayedSet, what string, anew bool) {
 		t.Helper()
 		signed, err := r.sign(t.Context())
 		if err != nil {

@@ -1,15 +1,8 @@
 package forward
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -21,121 +14,12 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
-	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/services/gateway/gate"
 )
-
-// envoy is an Envoy's ext_authz filter: it asks over gRPC, and does with a request what it is told.
-type envoy struct {
-	t      *testing.T
-	client authv3.AuthorizationClient
-	conn   *grpc.ClientConn
-	gate   *decider
-	stop   func() error
-}
-
-func newEnvoy(t *testing.T, change func(*AuthzConfig)) *envoy {
-	t.Helper()
-	e := &envoy{t: t, gate: new(decider)}
-	cfg := AuthzConfig{Addr: "127.0.0.1:0", From: prefixes("127.0.0.0/8"), Trusted: prefixes("10.0.0.0/8")}
-	if change != nil {
-		change(&cfg)
-	}
-	s, err := NewAuthz(cfg, Deps{Gate: e.gate, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	e.stop = func() error { cancel(); return <-ended }
-	bustest.Eventually(t, "the server listens", func() bool { return s.Bound() != "" })
-	if e.conn, err = grpc.NewClient(s.Bound(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.conn.Close() })
-	e.client = authv3.NewAuthorizationClient(e.conn)
-	return e
-}
-
-// attributes are those of a request: header is name and value by turns.
-func attributes(method, path string, header ...string) *authv3.AttributeContext {
-	h := &authv3.AttributeContext_HttpRequest{Method: method, Scheme: "https", Host: "app.example.com", Path: path, Protocol: "HTTP/2",
-		HeaderMap: &corev3.HeaderMap{}}
-	for i := 0; i < len(header); i += 2 {
-		h.HeaderMap.Headers = append(h.HeaderMap.Headers, &corev3.HeaderValue{Key: strings.ToLower(header[i]), RawValue: []byte(header[i+1])})
-	}
-	h.HeaderMap.Headers = append(h.HeaderMap.Headers, &corev3.HeaderValue{Key: ":path", RawValue: []byte(path)})
-	return &authv3.AttributeContext{Source: source("198.51.100.7"), Request: &authv3.AttributeContext_Request{Http: h}}
-}
-
-// joined is the other form of the same, which Envoys use by default.
-func joined(a *authv3.AttributeContext) *authv3.AttributeContext {
-	h := a.Request.Http
-	h.Headers = map[string]string{}
-	for _, line := range h.HeaderMap.Headers {
-		value := string(line.RawValue)
-		if before, there := h.Headers[line.Key]; there {
-			value = before + "," + value
-		}
-		h.Headers[line.Key] = value
-	}
-	h.HeaderMap = nil
-	return a
-}
-
-func source(address string) *authv3.AttributeContext_Peer {
-	return &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-		Address: address, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 4711}}}}}
-}
-
-func (e *envoy) check(a *authv3.AttributeContext) *authv3.CheckResponse {
-	e.t.Helper()
-	answer, err := e.client.Check(e.t.Context(), &authv3.CheckRequest{Attributes: a})
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	if err := answer.ValidateAll(); err != nil {
-		e.t.Errorf("an answer that Envoy would not take: %v", err)
-	}
-	return answer
-}
-
-// apply does to a request what an answer says, in Envoy's order: set and add, then remove.
-func apply(h http.Header, ok *authv3.OkHttpResponse) http.Header {
-	h = h.Clone()
-	for _, o := range ok.GetHeaders() {
-		if o.AppendAction == corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
-			h.Del(o.Header.Key)
-		}
-		h.Add(o.Header.Key, o.Header.Value)
-	}
-	for _, name := range ok.GetHeadersToRemove() {
-		h.Del(name)
-	}
-	return h
-}
-
-func headerOf(a *authv3.AttributeContext) http.Header {
-	h := http.Header{}
-	for _, line := range a.Request.Http.HeaderMap.GetHeaders() {
-		if !strings.HasPrefix(line.Key, ":") {
-			h.Add(line.Key, string(line.RawValue))
-		}
-	}
-	for name, value := range a.Request.Http.Headers {
-		if !strings.HasPrefix(name, ":") {
-			h.Add(name, value)
-		}
-	}
-	return h
-}
 
 func TestEnvoyIsToldWhatToChange(t *testing.T) {
 	e := newEnvoy(t, nil)
@@ -339,129 +223,6 @@ func TestTheServerOfEnvoys(t *testing.T) {
 	}
 	if took := machine.Took(func() { err = e.stop() }); err != nil || took > 5*time.Second {
 		t.Errorf("stopped after %v: %v", took, err)
-	}
-}
-
-// ca signs certificates for tests.
-type ca struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-}
-
-func newCA(t *testing.T) *ca {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &ca{key: key, pool: x509.NewCertPool()}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	c.pool.AddCert(c.cert)
-	return c
-}
-
-// issue gives a certificate as Envoy writes it.
-func (c *ca) issue(t *testing.T, usage x509.ExtKeyUsage, until time.Time) string {
-	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "laptop"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: until,
-		ExtKeyUsage: []x509.ExtKeyUsage{usage}}
-	der, err := x509.CreateCertificate(rand.Reader, template, c.cert, c.key.Public(), c.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return envoyEncoded(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
-
-func envoyEncoded(text []byte) string {
-	return strings.NewReplacer("\n", "%0A", " ", "%20", "+", "%2B", "/", "%2F", "=", "%3D").Replace(string(text))
-}
-
-func TestCertificatesThatEnvoyPassesOn(t *testing.T) {
-	ours, theirs := newCA(t), newCA(t)
-	soon := time.Now().Add(time.Hour)
-	good := ours.issue(t, x509.ExtKeyUsageClientAuth, soon)
-	e := newEnvoy(t, func(cfg *AuthzConfig) { cfg.DeviceCA = func() *x509.CertPool { return ours.pool } })
-	for name, c := range map[string]struct {
-		text   string
-		counts bool
-	}{
-		"a device's":         {good, true},
-		"once more":          {good, true},
-		"another CA's":       {theirs.issue(t, x509.ExtKeyUsageClientAuth, soon), false},
-		"a server's":         {ours.issue(t, x509.ExtKeyUsageServerAuth, soon), false},
-		"one that ended":     {ours.issue(t, x509.ExtKeyUsageClientAuth, time.Now().Add(-time.Minute)), false},
-		"none":               {"", false},
-		"nonsense":           {"nonsense", false},
-		"a bad escape":       {"%zz", false},
-		"a key":              {envoyEncoded(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})), false},
-		"no certificate":     {envoyEncoded(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})), false},
-		"larger than can be": {good + strings.Repeat("%0A", maxCertificate), false},
-		"the CA's own after another's": {theirs.issue(t, x509.ExtKeyUsageClientAuth, soon) +
-			envoyEncoded(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ours.cert.Raw})), false},
-	} {
-		at := attributes("GET", "/public")
-		at.Source.Certificate = c.text
-		e.check(at)
-		if got := e.gate.last(t).Certificate; (got != nil) != c.counts || got != nil && got.Subject.CommonName != "laptop" {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-	none := newEnvoy(t, nil)
-	at := attributes("GET", "/public")
-	at.Source.Certificate = good
-	if none.check(at); none.gate.last(t).Certificate != nil {
-		t.Error("a certificate counts where no CA is named")
-	}
-}
-
-// A verdict about a certificate does not outlive the authority that it was found with.
-func TestAuthoritiesChange(t *testing.T) {
-	ours, theirs := newCA(t), newCA(t)
-	pool := ours.pool
-	c, err := newCertificates(func() *x509.CertPool { return pool })
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := ours.issue(t, x509.ExtKeyUsageClientAuth, time.Now().Add(time.Hour))
-	if c.verified(text) == nil {
-		t.Fatal("not verified")
-	}
-	if pool = theirs.pool; c.verified(text) != nil {
-		t.Error("verified with another authority")
-	}
-	if pool = nil; c.verified(text) != nil {
-		t.Error("verified with none")
-	}
-	if pool = ours.pool; c.verified(text) == nil {
-		t.Error("not verified again")
-	}
-}
-
-// A verdict about a certificate does not outlive it.
-func TestCertificatesEnd(t *testing.T) {
-	ours := newCA(t)
-	end := time.Now().Add(30 * time.Second)
-	c, err := newCertificates(func() *x509.CertPool { return ours.pool })
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	c.now = func() time.Time { return now }
-	text := ours.issue(t, x509.ExtKeyUsageClientAuth, end)
-	if c.verified(text) == nil {
-		t.Fatal("not verified")
-	}
-	if now = end.Add(time.Second); c.verified(text) != nil {
-		t.Error("verified after its end")
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// Trust is how long a ring may be used after its last confirmation. Together with the caching by verifiers it
+	// Trust is how long a key set may be used after its last confirmation. Together with the caching by verifiers it
 	// must stay below Lead.
 	Trust = 20 * time.Second
 	// confirmEvery is the interval between confirmations.
@@ -27,7 +27,7 @@ const (
 	confirmTimeout = 2 * time.Second
 )
 
-// ErrNoKey means that a ring cannot be used: it is not complete yet, or can no longer be confirmed.
+// ErrNoKey means that a key set cannot be used: it is not complete yet, or can no longer be confirmed.
 var ErrNoKey = errors.New("the signing keys are not confirmed")
 
 // KeySet follows and rotates the installation's signing keys. It is safe for concurrent use.
@@ -45,7 +45,7 @@ type KeySet struct {
 	asking    singleflight.Group
 }
 
-// NewKeySet returns an empty ring. [KeySet.Run] loads the keys, and creates them in a new installation. New keys are
+// NewKeySet returns an empty key set. [KeySet.Run] loads the keys, and creates them in a new installation. New keys are
 // encrypted to all identities; one of them must decrypt each key.
 func NewKeySet(conn *bus.Conn, log *slog.Logger, c clock.Clock, identities []age.Identity) *KeySet {
 	r := &KeySet{conn: conn, log: log, clock: c, identities: identities, confirmTimeout: confirmTimeout}
@@ -105,17 +105,17 @@ func (r *KeySet) Await(ctx context.Context) (*Snapshot, error) {
 	}
 }
 
-// Standing returns the last seen keys; nil before there is a key.
-func (r *KeySet) Standing() *Snapshot { return r.state.Load().set }
+// Latest returns the last seen keys; nil before there is a key.
+func (r *KeySet) Latest() *Snapshot { return r.state.Load().set }
 
-// trusted reports whether the ring may be used without a confirmation.
+// trusted reports whether the key set may be used without a confirmation.
 func (r *KeySet) trusted(now time.Time) bool {
 	since := now.Sub(time.Unix(0, r.confirmed.Load()))
 	// Overlapping requests may read the clock out of order. A clock that was set back is not tolerated.
 	return since > -time.Second && since < Trust
 }
 
-// confirm waits until the ring contains everything written before the call, and returns its state.
+// confirm waits until the key set contains everything written before the call, and returns its state.
 func (r *KeySet) confirm(ctx context.Context) (*state, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.confirmTimeout)
 	defer cancel()
