@@ -77,8 +77,12 @@ type Organization struct {
 	// SessionDuration limits global sessions; 0 means a day. [Immediately] stands for sessions that expire at once.
 	SessionDuration time.Duration `msgpack:"session_duration"`
 	Inactivity      Inactivity    `msgpack:"inactivity"`
-	CreatedAt       Millis        `msgpack:"created_at"`
-	UpdatedAt       Millis        `msgpack:"updated_at"`
+	// Breaker has the settings of checks without their own; nil: [DefaultBreaker].
+	Breaker *Breaker `msgpack:"breaker"`
+	// Observe, unless nil, turns enforcement off until a time.
+	Observe   *ObserveSwitch `msgpack:"observe"`
+	CreatedAt Millis         `msgpack:"created_at"`
+	UpdatedAt Millis         `msgpack:"updated_at"`
 	// Sent is the organisation as the client sent it.
 	Sent json.RawMessage `msgpack:"sent"`
 }

@@ -68,8 +68,17 @@ type Check struct {
 	Score       float64  `msgpack:"score"`
 	// Expiration is how long a score counts; 0 until newer data comes.
 	Expiration time.Duration `msgpack:"expiration"`
-	CreatedAt  Millis        `msgpack:"created_at"`
-	UpdatedAt  Millis        `msgpack:"updated_at"`
+	// RecoverScore, unless nil, is what a failing device's score is compared with in place of Score.
+	RecoverScore *float64 `msgpack:"recover_score"`
+	Mode         Mode     `msgpack:"mode"`
+	// Grace is how long a device that changes to fail keeps its pass.
+	Grace time.Duration `msgpack:"grace"`
+	// Breaker is nil for the account's settings (see [BreakerOf]).
+	Breaker *Breaker `msgpack:"breaker"`
+	// Remediation tells users how to make the device pass, as plain text or Markdown.
+	Remediation string `msgpack:"remediation"`
+	CreatedAt   Millis `msgpack:"created_at"`
+	UpdatedAt   Millis `msgpack:"updated_at"`
 	// Sent is the rule as the client sent it.
 	Sent json.RawMessage `msgpack:"sent"`
 }

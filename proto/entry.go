@@ -26,6 +26,11 @@ type Entry struct {
 	Closed  bool
 	Checks  []CheckRef
 	Results []Result
+	// Observe, Exemptions and States are what enforcement needs to go on from this entry; all are empty at rest. States
+	// is nil, or has one element for each check.
+	Observe    EntryObserve
+	Exemptions []ExemptionRef // of devices on the page, by id
+	States     []CheckState
 }
 
 // CheckRef names a check and its revision.
@@ -45,7 +50,8 @@ type Result struct {
 }
 
 // Verdict is the result of one check for one device. Enforcers use Outcome; Observed is the outcome by the newest
-// evidence, and differs only under a hold, an exemption, hysteresis or report only.
+// evidence alone. Reason is the reason for Outcome: Observed may differ from it because of hysteresis ([ReasonScore]),
+// [ReasonObserveOnly], [ReasonExempt], [ReasonGrace] or [ReasonHeld].
 type Verdict struct {
 	Outcome  Outcome
 	Reason   Reason
@@ -59,13 +65,15 @@ func (*Entry) Schema() Schema { return Schema{"entry", 1} }
 //
 //	[cause, tick, poll, page_revision, config_revision, evaluated_at, next_expiry, closed,
 //	 [[check, revision]...],
-//	 [[device, score, problem, s2s_id, age_ms, [outcome, reason, ...], [check index, observed, ...]]...]]
+//	 [[device, score, problem, s2s_id, age_ms, [outcome, reason, ...], [check index, observed, ...]]...],
+//	 states]
 //
 // age_ms is the age of the score at poll.at, nil before the first; the observed pairs are omitted if each one equals
-// its outcome.
+// its outcome, and states if there are none.
 func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
-	w.array(10)
+	extended := e.extended()
+	w.array(10 + int(flags(extended)))
 	w.uint(uint64(e.Cause))
 	w.uint(e.Tick)
 	e.Poll.encode(&w)
@@ -86,6 +94,9 @@ func (e *Entry) EncodeMsgpack(enc *msgpack.Encoder) error {
 			return fmt.Errorf("result %d has %d verdicts for %d checks", i, len(e.Results[i].Verdicts), len(e.Checks))
 		}
 		e.Results[i].encode(&w, e.Poll.At)
+	}
+	if extended {
+		e.encodeStates(&w)
 	}
 	return w.err
 }
@@ -155,6 +166,7 @@ func (e *Entry) DecodeMsgpack(dec *msgpack.Decoder) error {
 			}
 		}
 	}
+	e.decodeStates(&r)
 	return r.close()
 }
 

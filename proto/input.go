@@ -15,15 +15,16 @@ const (
 	CausePoll    Cause = iota // a call was made, well or badly
 	CausePage                 // devices were enrolled, updated or removed
 	CauseConfig               // a check or the integration was changed or removed
-	CauseExpired              // the newest score of some device is past a check's expiration
+	CauseExpired              // a time has come: of a score's expiration, a grace, an exemption, a hold
+	CauseRelease              // a hold is released: the decided outcomes are applied
 )
 
 // String is the word in logs and in the API.
 func (c Cause) String() string {
-	if c > CauseExpired {
+	if c > CauseRelease {
 		return fmt.Sprintf("cause(%d)", uint8(c))
 	}
-	return [...]string{"poll", "page", "config", "expired"}[c]
+	return [...]string{"poll", "page", "config", "expired", "release"}[c]
 }
 
 // Poll is how one API call about one page went.
@@ -77,22 +78,28 @@ type Observation struct {
 // are those the sender had seen, of the page and of the integrations and checks in CONFIG (not of its other kinds): the
 // evaluator uses nothing older.
 type Input struct {
-	Cause          Cause
-	Tick           uint64 // of a poll; 0 otherwise
+	Cause Cause
+	// Tick is that of a poll. That of a release is the tick of the page's entry that it is about, or 0: any.
+	Tick           uint64
 	PageRevision   uint64
 	ConfigRevision uint64
 	Poll           Poll
 	Observations   []Observation
+	// Check and DecidedAt are of a release: a hold that began after DecidedAt is not released.
+	Check     ID
+	DecidedAt Millis
 }
 
 // Schema implements Message.
 func (*Input) Schema() Schema { return Schema{"input", 1} }
 
 // EncodeMsgpack writes [cause, tick, page_revision, config_revision, poll, [[device, score, problem,
-// s2s_id]...]]; a missing score is -1.
+// s2s_id]...], check, decided_at]; a missing score is -1. The last two are left out except
+// for a release.
 func (in *Input) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
-	w.array(6)
+	release := in.Check != ID{} || in.DecidedAt != 0
+	w.array(6 + 2*int(flags(release)))
 	w.uint(uint64(in.Cause))
 	w.uint(in.Tick)
 	w.uint(in.PageRevision)
@@ -106,6 +113,10 @@ func (in *Input) EncodeMsgpack(enc *msgpack.Encoder) error {
 		w.int(int64(o.Score))
 		w.reason(o.Problem)
 		w.str(o.S2SID)
+	}
+	if release {
+		w.id(&in.Check)
+		w.at(in.DecidedAt)
 	}
 	return w.err
 }
@@ -133,5 +144,7 @@ func (in *Input) DecodeMsgpack(dec *msgpack.Decoder) error {
 			return fmt.Errorf("observation %d: %w", i, err)
 		}
 	}
+	r.id(&in.Check)
+	in.DecidedAt = r.at()
 	return r.close()
 }

@@ -64,11 +64,16 @@ const (
 	ReasonRemoved                    // the device was removed
 	ReasonCheckRemoved               // the check or its integration was removed
 	ReasonUnsupported                // this build cannot evaluate the check
+	ReasonObserveOnly                // the check, or the whole account, is in observe mode: pass
+	ReasonExempt                     // an exemption: pass
+	ReasonGrace                      // the device fails, and keeps its pass for the check's grace
+	ReasonHeld                       // the breaker keeps the outcome
 )
 
 var reasonNames = [...]string{
 	"none", "score", "never_polled", "missing", "invalid_score", "api_error", "auth_failed", "timeout",
 	"bad_response", "expired", "removed", "check_removed", "unsupported",
+	"observe_only", "exempt", "grace", "held",
 }
 
 // String is the code on the bus and in the API.

@@ -15,6 +15,10 @@ const (
 	HeaderReplyTo = "Plumb-Reply-To"
 	// HeaderSummary carries an entry's [Summary]. Readers of times and counts can ask the server for headers alone.
 	HeaderSummary = "Plumb-Summary"
+	// HeaderFlips carries the flips of an entry's tick and the page's holds, by check (see [FormatFlips]).
+	HeaderFlips = "Plumb-Flips"
+	// HeaderExemptionsEnded carries the ids of exemptions on the page that ended and still have a record.
+	HeaderExemptionsEnded = "Plumb-Exemptions-Ended"
 
 	ContentType = "application/msgpack"
 )

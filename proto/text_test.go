@@ -55,7 +55,7 @@ func TestAccountText(t *testing.T) {
 func TestSummaryText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := Summary{
-			Tick: rapid.Uint64().Draw(t, "tick"), Cause: Cause(rapid.IntRange(0, 3).Draw(t, "cause")),
+			Tick: rapid.Uint64().Draw(t, "tick"), Cause: Cause(rapid.IntRange(0, 4).Draw(t, "cause")),
 			PolledAt: Millis(rapid.Int64Min(0).Draw(t, "polled")), EvaluatedAt: 5, NextExpiry: 6, TookMillis: 7,
 			Error: ReasonTimeout, Closed: rapid.Bool().Draw(t, "closed"), Devices: 8, Unknown: 9, Pass: 10, Fail: 11, Changed: 12,
 		}

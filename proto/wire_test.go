@@ -5,9 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,6 +76,9 @@ func samples() []Message {
 			Sent: json.RawMessage(`{}`), Zone: Account(id(15))},
 		&Organization{Name: "O", Lenient: true, SessionDuration: time.Hour, Inactivity: Inactivity{true, 30, true}, CreatedAt: 1,
 			UpdatedAt: 2, Sent: json.RawMessage(`{}`)},
+		&HoldNotice{ID: "a", Integration: "b", Check: "c", State: "standing", Tick: 9, Since: "d", UpdatedAt: "e",
+			Directions: []string{"lock_out"}, Pages: 1, Devices: 2, FleetLost: 3, FleetGained: 4, FleetPass: 5, FleetKnown: 6, By: "f",
+			Reason: "g", DecidedAt: "h"},
 		&Zone{Name: "example.com", Hosts: []string{"example.com"}, CreatedAt: 1, UpdatedAt: 2},
 		&Policy{ID: id(7), Name: "fetchers", Decision: DecisionNonIdentity, Owner: id(6), Include: []Rule{{"service_token",
 			json.RawMessage(`{"token_id":"x"}`)}}, SessionDuration: time.Hour, CreatedAt: 1, UpdatedAt: 2,
@@ -154,7 +159,11 @@ func TestWireBytesAreWhatTheyWere(t *testing.T) {
 
 // A newer writer appends fields; today's reader must not mind.
 func TestReadersSkipWhatTrails(t *testing.T) {
+	full := map[string]Message{"entry": enforced()["entry.1.enforced"], "input": enforced()["input.1.release"]}
 	for _, m := range samples() {
+		if last, ok := full[m.Schema().Name]; ok {
+			m = last // the sample leaves out the last fields
+		}
 		data, err := Marshal(m)
 		if err != nil {
 			t.Fatal(err)
@@ -229,6 +238,9 @@ func TestUnmarshalRefuses(t *testing.T) {
 // beyond its input's means.
 func FuzzUnmarshal(f *testing.F) {
 	kinds := samples()
+	for _, name := range slices.Sorted(maps.Keys(enforced())) {
+		kinds = append(kinds, enforced()[name])
+	}
 	for i, m := range kinds {
 		data, err := Marshal(m)
 		if err != nil {

@@ -18,10 +18,11 @@ const (
 	Tokens   = "TOKENS"   // service tokens and API tokens, by hash
 	Keys     = "KEYS"     // sealed signing keys and their roles
 	Sessions = "SESSIONS" // logins, users, and used one-time values
+	Holds    = "HOLDS"    // holds of checks
 )
 
 // Buckets returns the names of all buckets.
-func Buckets() []string { return []string{Devices, Config, Tokens, Keys, Sessions} }
+func Buckets() []string { return []string{Devices, Config, Tokens, Keys, Sessions, Holds} }
 
 // MaxSession is the longest duration of a user's session. User records are kept longer.
 const MaxSession = 30 * 24 * time.Hour
@@ -91,12 +92,14 @@ const (
 	// an expected revision serializes concurrent requests for the same unique value. Its existence has no meaning: the
 	// value belongs to the resource holding it.
 	KindReservation Kind = "claim"
+	// KindExemption is an exemption of a device from one check or all of them.
+	KindExemption Kind = "exemption"
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{KindIntegration, KindCheck, KindApplication, KindPolicy, KindGroup, KindIDP, KindTag, KindZone,
-		KindOrganization, KindReservation}
+		KindOrganization, KindReservation, KindExemption}
 }
 
 // KeyPatterns returns filters, one for each kind of key that a bucket has.
@@ -116,6 +119,8 @@ func KeyPatterns(bucket string) []string {
 		return []string{SigningKeyKeys, RotationKey}
 	case Sessions:
 		return []string{AllSessionKeys, AllUserKeys, AllUsedKeys}
+	case Holds:
+		return []string{AllHoldKeys}
 	}
 	return nil
 }
@@ -245,3 +250,39 @@ func UsedKey(a proto.Account, hash [32]byte) string {
 
 // AllUsedKeys matches the used one-time values of every account.
 const AllUsedKeys = "*.used.*"
+
+// HoldKey returns the key of the newest hold of a check over an integration, in HOLDS.
+func HoldKey(a proto.Account, integration, check proto.ID) string {
+	return a.String() + "." + integration.String() + "." + check.String()
+}
+
+// AllHoldKeys matches the holds of every account.
+const AllHoldKeys = "*.*.*"
+
+// HoldKeysOf matches the holds of an account.
+func HoldKeysOf(a proto.Account) string { return a.String() + ".*.*" }
+
+// ParseHoldKey parses the result of [HoldKey].
+func ParseHoldKey(key string) (HoldRef, error) {
+	t := strings.Split(key, ".")
+	if len(t) != 3 {
+		return HoldRef{}, fmt.Errorf("%q is not the key of a hold", key)
+	}
+	return parseHold(key, t)
+}
+
+// HoldRef identifies a check over an integration.
+type HoldRef struct {
+	Account            proto.Account
+	Integration, Check proto.ID
+}
+
+func parseHold(text string, t []string) (HoldRef, error) {
+	a, err1 := proto.ParseAccount(t[0])
+	i, err2 := proto.ParseID(t[1])
+	c, err3 := proto.ParseID(t[2])
+	if err := first(err1, err2, err3); err != nil {
+		return HoldRef{}, fmt.Errorf("hold %q: %w", text, err)
+	}
+	return HoldRef{Account: a, Integration: i, Check: c}, nil
+}

@@ -39,6 +39,8 @@ func Flows() []Flow {
 			[]Role{Evaluator}, nil, "an entry: all results of a page", AllLogs},
 		{"posture.change.<account>.<check>.<outcome>.<page>", PostureLog, "with its entry",
 			[]Role{Evaluator}, nil, "devices of the page with this new outcome", changeRoot + ">"},
+		{"posture.hold.<account>.<integration>.<check>", PostureLog, "30 days, bounded bytes",
+			[]Role{Evaluator}, nil, "a hold of a check began, or changed", AllHolds},
 		{"posture.log.>", PostureState, "newest per subject, for ever",
 			nil, nil, "the state, sourced from " + PostureLog, ""},
 		{"posture.dead.<stage>.<account>", PostureDead, "7 days",
@@ -72,6 +74,8 @@ func Flows() []Flow {
 			[]Role{API}, []Role{API}, "the audit entry of a change, stored with the change", outboxes(Config)},
 		{"outbox.TOKENS.<account>.<event>", BucketStream(Tokens), "7 days",
 			[]Role{API, Exchange}, []Role{API}, "the audit entry of a token, stored with its change", outboxes(Tokens)},
+		{"outbox.HOLDS.<account>.<event>", BucketStream(Holds), "7 days",
+			[]Role{API, Evaluator}, []Role{API}, "the audit entry of a hold, stored with its change", outboxes(Holds)},
 		{"outbox.ACTIONS.<account>.<event>", AuditOutbox, "until it is in the audit log",
 			[]Role{API}, []Role{API}, "the audit entry of an action outside the buckets, stored before it", outboxes(actions)},
 	}
@@ -113,6 +117,7 @@ func description(stream string) string {
 		BucketStream(Tokens):   "hashes of token secrets",
 		BucketStream(Keys):     "sealed signing keys",
 		BucketStream(Sessions): "logins and users",
+		BucketStream(Holds):    "holds of checks",
 	}[stream]
 	if bucket != "" {
 		return bucket

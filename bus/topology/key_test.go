@@ -28,6 +28,7 @@ func TestEveryKindOfKeyHasAPattern(t *testing.T) {
 		"APITokenKey": {topology.Tokens, topology.APITokenKey(a, make([]byte, 32))}, "APITokenUsedKey": {topology.Tokens, topology.APITokenUsedKey(a, id)},
 		"SigningKeyKey": {topology.Keys, topology.SigningKeyKey(7)}, "RotationKey": {topology.Keys, topology.RotationKey},
 		"SessionKey": {topology.Sessions, topology.SessionKey(a, "n")}, "UserKey": {topology.Sessions, topology.UserKey(a, id)},
+		"HoldKey": {topology.Holds, topology.HoldKey(a, id, id)},
 		"UsedKey": {topology.Sessions, topology.UsedKey(a, [32]byte{})},
 	}
 	names, kinds := declared(t)

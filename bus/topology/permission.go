@@ -71,9 +71,11 @@ func grants(r Role) grant {
 	case Evaluator:
 		return grant{
 			durables: []string{PostureScores + " " + ConsumerEvaluate, BucketStream(Devices) + " " + ConsumerPageChanges,
-				BucketStream(Config) + " " + ConsumerConfigChanges},
-			read:  []watch{bucketWatch(Config, integrations, checks), {PostureState, []string{AllLogs}}},
-			get:   []string{Devices, Config},
+				BucketStream(Config) + " " + ConsumerConfigChanges, BucketStream(Holds) + " " + ConsumerHolds},
+			read: []watch{bucketWatch(Config, integrations, checks, ConfigKeys(KindExemption), ConfigKeys(KindOrganization)),
+				bucketWatch(Holds, AllHoldKeys), {PostureState, []string{AllLogs}}},
+			write: []string{BucketSubject(Holds, AllHoldKeys)},
+			get:   []string{Devices, Config, Holds},
 			list:  []string{BucketStream(Devices), PostureLog, PostureState},
 			last:  []string{PostureLog + " " + AllLogs, PostureState + " " + AllLogs},
 			after: []string{PostureLog},
@@ -105,16 +107,16 @@ func grants(r Role) grant {
 	case API:
 		return grant{
 			durables: []string{BucketStream(Config) + " " + ConsumerAudit, BucketStream(Tokens) + " " + ConsumerAudit,
-				AuditOutbox + " " + ConsumerAudit},
-			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"),
+				BucketStream(Holds) + " " + ConsumerAudit, AuditOutbox + " " + ConsumerAudit},
+			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"), bucketWatch(Holds, AllHoldKeys),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
-			get:  []string{Config, Tokens, Devices, Sessions},
+			get:  []string{Config, Tokens, Devices, Sessions, Holds},
 			list: []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
 			last: []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs,
 				AuditOutbox + " " + outboxes(actions)},
 			after:  []string{AuditLog, PostureLog, AccessLogs, PostureTicks, AuditOutbox},
 			ranges: []string{AuditLog, PostureLog, AccessLogs, BucketStream(Sessions)},
-			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">")},
+			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">"), BucketSubject(Holds, AllHoldKeys)},
 		}
 	}
 	return grant{}

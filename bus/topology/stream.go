@@ -68,7 +68,7 @@ func Streams(o Options) []jetstream.StreamConfig {
 			Name: PostureScores, Subjects: []string{scoresRoot + "*.*.*"},
 			Retention: jetstream.WorkQueuePolicy, MaxMsgsPerSubject: 128, Compression: jetstream.S2Compression,
 		}, {
-			Name: PostureLog, Subjects: []string{AllLogs, changeRoot + ">"},
+			Name: PostureLog, Subjects: []string{AllLogs, changeRoot + ">", AllHolds},
 			MaxAge: 30 * day, MaxBytes: o.LogMaxBytes, Compression: jetstream.S2Compression,
 			AllowDirect: true, AllowAtomicPublish: true, MaxConsumers: MaxFollowers, RePublish: bell(PostureLog),
 		}, {
@@ -97,7 +97,7 @@ func Streams(o Options) []jetstream.StreamConfig {
 		if bucket == Sessions {
 			age = 31 * day
 		}
-		subjects, audited := []string{BucketSubject(bucket, ">")}, bucket == Config || bucket == Tokens
+		subjects, audited := []string{BucketSubject(bucket, ">")}, bucket == Config || bucket == Tokens || bucket == Holds
 		if audited {
 			subjects = append(subjects, outboxes(bucket))
 		}
@@ -147,6 +147,7 @@ const (
 	ConsumerEvaluate      = "evaluate"
 	ConsumerPageChanges   = "page_changes"
 	ConsumerConfigChanges = "config_changes"
+	ConsumerHolds         = "holds"
 	ConsumerRegistry      = "registry"
 	ConsumerAudit         = "audit"
 )
@@ -176,12 +177,15 @@ func Durables() []Durable {
 		{PostureScores, durable(ConsumerEvaluate, 256)},
 		{BucketStream(Devices), durable(ConsumerPageChanges, 64, BucketSubject(Devices, AllPageKeys))},
 		{BucketStream(Config), durable(ConsumerConfigChanges, 64,
-			BucketSubject(Config, ConfigKeys(KindIntegration)), BucketSubject(Config, ConfigKeys(KindCheck)))},
+			BucketSubject(Config, ConfigKeys(KindIntegration)), BucketSubject(Config, ConfigKeys(KindCheck)),
+			BucketSubject(Config, ConfigKeys(KindExemption)), BucketSubject(Config, ConfigKeys(KindOrganization)))},
+		{BucketStream(Holds), durable(ConsumerHolds, 64, BucketSubject(Holds, AllHoldKeys))},
 		// One command at a time, independent of the number of registry replicas.
 		{DeviceCommands, durable(ConsumerRegistry, 1)},
 		// One at a time, so the audit log keeps the order of changes.
 		{BucketStream(Config), durable(ConsumerAudit, 1, outboxes(Config))},
 		{BucketStream(Tokens), durable(ConsumerAudit, 1, outboxes(Tokens))},
+		{BucketStream(Holds), durable(ConsumerAudit, 1, outboxes(Holds))},
 		{AuditOutbox, durable(ConsumerAudit, MaxActions, outboxes(actions))},
 	}
 }

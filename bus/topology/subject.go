@@ -44,6 +44,7 @@ const (
 	scoresRoot  = "posture.scores."
 	logRoot     = "posture.log."
 	changeRoot  = "posture.change."
+	holdRoot    = "posture.hold."
 	deadRoot    = "posture.dead."
 	probeRoot   = "posture.probe."
 	commandRoot = "devices.command."
@@ -100,6 +101,27 @@ const AllChanges = changeRoot + ">"
 
 // ChangesOf matches every change of an account.
 func ChangesOf(a proto.Account) string { return changeRoot + a.String() + ".>" }
+
+// Hold returns the subject of notices about the holds of a check.
+func Hold(h HoldRef) string {
+	return holdRoot + h.Account.String() + "." + h.Integration.String() + "." + h.Check.String()
+}
+
+// AllHolds matches the notices about every hold of every account.
+const AllHolds = holdRoot + "*.*.*"
+
+// HoldsOf matches the notices about every hold of an account.
+func HoldsOf(a proto.Account) string { return holdRoot + a.String() + ".*.*" }
+
+// ParseHold parses the result of [Hold].
+func ParseHold(subject string) (HoldRef, error) {
+	rest, ok := strings.CutPrefix(subject, holdRoot)
+	t := strings.Split(rest, ".")
+	if !ok || len(t) != 3 {
+		return HoldRef{}, fmt.Errorf("%q is not the subject of a hold", subject)
+	}
+	return parseHold(subject, t)
+}
 
 // Dead returns the subject of a stage's dead letters.
 func Dead(stage string, a proto.Account) string { return deadRoot + stage + "." + a.String() }

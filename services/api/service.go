@@ -106,7 +106,7 @@ func (s *Service) newHandler(routes []v4.Route) http.Handler {
 func (s *Service) Run(ctx context.Context) error {
 	err := s.store.Conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
 		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog,
-		topology.AuditOutbox)
+		topology.AuditOutbox, topology.BucketStream(topology.Holds))
 	if err == nil && s.cfg.BootstrapToken != "" {
 		err = s.store.Conn.Await(ctx, "the bootstrap token", func(ctx context.Context) error {
 			_, err := apitoken.Bootstrap(ctx, s.store.Conn, s.store.Clock, s.cfg.Account, s.cfg.BootstrapToken,

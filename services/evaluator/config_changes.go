@@ -24,6 +24,9 @@ func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
 	if err != nil {
 		return bus.Permanent(err)
 	}
+	if kind != topology.KindIntegration && kind != topology.KindCheck {
+		return nil
+	}
 	var body proto.Message = new(proto.Check)
 	if kind == topology.KindIntegration {
 		body = new(proto.Integration)

@@ -49,7 +49,7 @@ func (m *metrics) evaluated(cause proto.Cause, why fold.Reason, err error, took 
 
 // causeLabel keeps a sender from making up labels.
 func causeLabel(c proto.Cause) string {
-	if c > proto.CauseExpired {
+	if c > proto.CauseRelease {
 		return "other"
 	}
 	return c.String()

@@ -106,7 +106,7 @@ func (t *Relay) Run(ctx context.Context) error {
 }
 
 var outboxStreams = []string{topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
-	topology.AuditOutbox}
+	topology.BucketStream(topology.Holds), topology.AuditOutbox}
 
 // empty publishes the events of an outbox message.
 func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {

@@ -46,8 +46,11 @@ type Catalog struct {
 	orgs         map[key]Record[proto.Organization]
 	tags         map[key]Record[proto.Tag]
 	zones        map[key]Record[proto.Zone]
+	exemptions   map[key]Record[proto.Exemption]
 	// over caches the checks of an integration until the next change: an evaluator asks for them for every page.
 	over map[key][]Record[proto.Check]
+	// exempt caches the exemptions of an account, by device, until the next change of one.
+	exempt map[proto.Account]map[proto.ID][]Record[proto.Exemption]
 	// uncertain holds the applications without any readable revision.
 	uncertain map[key]bool
 	revision  uint64
@@ -76,8 +79,9 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
 		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
 		groups: map[key]Record[proto.Group]{}, idps: map[key]Record[proto.IdentityProvider]{}, orgs: map[key]Record[proto.Organization]{},
-		tags:   map[key]Record[proto.Tag]{},
-		zones:  map[key]Record[proto.Zone]{},
+		tags:       map[key]Record[proto.Tag]{},
+		zones:      map[key]Record[proto.Zone]{},
+		exemptions: map[key]Record[proto.Exemption]{}, exempt: map[proto.Account]map[proto.ID][]Record[proto.Exemption]{},
 		newest: map[topology.Kind]uint64{}, uncertain: map[key]bool{},
 	}
 }
@@ -137,6 +141,9 @@ func (c *Catalog) apply(u bus.Update) error {
 		change.Was, change.Is, err = put(c.orgs, k, u, func(*proto.Organization) proto.ID { return topology.OrganizationID(account) })
 	case topology.KindTag:
 		change.Was, change.Is, err = put(c.tags, k, u, func(v *proto.Tag) proto.ID { return topology.TagID(account, v.Name) })
+	case topology.KindExemption:
+		delete(c.exempt, account)
+		change.Was, change.Is, err = put(c.exemptions, k, u, func(v *proto.Exemption) proto.ID { return v.ID })
 	case topology.KindZone:
 		change.Was, change.Is, err = put(c.zones, k, u, func(v *proto.Zone) proto.ID { return id })
 	}

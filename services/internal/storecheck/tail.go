@@ -124,6 +124,9 @@ func (c *checker) lastBatch(ctx context.Context, end uint64) (entry *bus.Msg, to
 		if _, err := topology.ParsePage(m.Subject); err == nil {
 			return m, told, nil
 		}
+		if _, err := topology.ParseHold(m.Subject); err == nil {
+			continue // a notice is no part of a batch
+		}
 		ref, err := topology.ParseChange(m.Subject)
 		if err != nil {
 			return nil, nil, nil //nolint:nilerr // a foreign message

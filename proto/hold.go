@@ -1,0 +1,116 @@
+package proto
+
+import "time"
+
+// HoldState is the state of a [Hold].
+type HoldState string
+
+// The states. Standing, rejected and expired holds have pages that hold outcomes; the others are over.
+const (
+	HoldStanding HoldState = "standing" // the fleet's flips are beyond the limits
+	HoldRejected HoldState = "rejected" // a person confirmed the held outcomes
+	HoldExpired  HoldState = "expired"  // the safe side applies on every held page
+	HoldReleased HoldState = "released" // a person, or the fleet's flips, had the observed outcomes applied
+	HoldEnded    HoldState = "ended"    // later polls were within the limits, or an edit ended it
+)
+
+// Over reports whether no page is to hold outcomes any more.
+func (s HoldState) Over() bool { return s == HoldReleased || s == HoldEnded }
+
+// Hold is the hold of one check over one integration, over all its pages: a record of the HOLDS bucket.
+type Hold struct {
+	ID          ID        `msgpack:"id"`
+	Integration ID        `msgpack:"integration"`
+	Check       ID        `msgpack:"check"`
+	State       HoldState `msgpack:"state"`
+	// Tick is the newest tick that was judged, Since when the first page began to hold.
+	Tick  uint64 `msgpack:"tick"`
+	Since Millis `msgpack:"since"`
+	// Out and In are the directions held: lost passes, gained passes.
+	Out bool `msgpack:"out"`
+	In  bool `msgpack:"in"`
+	// Pages is how many pages hold outcomes, Devices how many results they hold.
+	Pages   int `msgpack:"pages"`
+	Devices int `msgpack:"devices"`
+	// Fleet has the flips of all pages of the integration.
+	Fleet     Flips  `msgpack:"fleet"`
+	UpdatedAt Millis `msgpack:"updated_at"`
+	// By, Reason and DecidedAt are of a release or a rejection. By is empty if no person decided.
+	By        string `msgpack:"by"`
+	Reason    string `msgpack:"reason"`
+	DecidedAt Millis `msgpack:"decided_at"`
+	// Release lists the pages, each with the tick of its entry, that a decision by the fleet's flips releases. A
+	// person's release is of every page that held outcomes at DecidedAt.
+	Release []PageTick `msgpack:"release"`
+}
+
+// PageTick is a page and the tick of its newest entry.
+type PageTick struct {
+	Page uint32 `msgpack:"page"`
+	Tick uint64 `msgpack:"tick"`
+}
+
+// Schema implements Message.
+func (*Hold) Schema() Schema { return Schema{"hold", 1} }
+
+// Decide returns the hold after a person's decision: [HoldReleased] or [HoldRejected]. It returns false if the hold is
+// over, or the decision was made already.
+func (h *Hold) Decide(to HoldState, by, reason string, now Millis) (*Hold, bool) {
+	if h.State.Over() || h.State == to {
+		return nil, false
+	}
+	next := *h
+	next.State, next.By, next.Reason, next.DecidedAt, next.UpdatedAt, next.Release = to, by, reason, now, now, nil
+	return &next, true
+}
+
+// HoldNotice is the message about a changed hold, for other systems: a map whose ids and times are text.
+type HoldNotice struct {
+	ID          string `msgpack:"id"`
+	Integration string `msgpack:"integration"`
+	Check       string `msgpack:"check"`
+	State       string `msgpack:"state"`
+	Tick        uint64 `msgpack:"tick"`
+	Since       string `msgpack:"since"`
+	UpdatedAt   string `msgpack:"updated_at"`
+	// Directions has "lock_out" for lost passes and "open_up" for gained ones.
+	Directions []string `msgpack:"directions"`
+	Pages      int      `msgpack:"pages"`
+	Devices    int      `msgpack:"devices"`
+	// The results of the whole integration: flips in each direction, passes, and passes and fails.
+	FleetLost   int    `msgpack:"fleet_lost"`
+	FleetGained int    `msgpack:"fleet_gained"`
+	FleetPass   int    `msgpack:"fleet_pass"`
+	FleetKnown  int    `msgpack:"fleet_known"`
+	By          string `msgpack:"by"`
+	Reason      string `msgpack:"reason"`
+	DecidedAt   string `msgpack:"decided_at"`
+}
+
+// Schema implements Message.
+func (*HoldNotice) Schema() Schema { return Schema{"hold_notice", 1} }
+
+// Directions returns the directions held, as words.
+func (h *Hold) Directions() (all []string) {
+	if h.Out {
+		all = append(all, "lock_out")
+	}
+	if h.In {
+		all = append(all, "open_up")
+	}
+	return all
+}
+
+// Notice returns the message about the hold.
+func (h *Hold) Notice() *HoldNotice {
+	text := func(m Millis) string {
+		if m == 0 {
+			return ""
+		}
+		return m.Time().UTC().Format(time.RFC3339Nano)
+	}
+	return &HoldNotice{ID: h.ID.String(), Integration: h.Integration.String(), Check: h.Check.String(),
+		State: string(h.State), Tick: h.Tick, Since: text(h.Since), UpdatedAt: text(h.UpdatedAt),
+		Directions: h.Directions(), Pages: h.Pages, Devices: h.Devices, FleetLost: h.Fleet.Out, FleetGained: h.Fleet.In,
+		FleetPass: h.Fleet.Passing, FleetKnown: h.Fleet.Known, By: h.By, Reason: h.Reason, DecidedAt: text(h.DecidedAt)}
+}
