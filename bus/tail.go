@@ -28,6 +28,9 @@ type Tail struct {
 	Stream  string
 	Filters []string // the subjects to read
 	After   uint64   // the sequence to start after
+	// Origin, if not empty, is the stream that Stream copies by a source. Messages that the copy lacks for more than a
+	// second are read from it, and possibly again from the copy. [LogSequence] returns their sequence there.
+	Origin string
 	// Apply is called with each message, one at a time. If it returns an error, Run returns it.
 	Apply func(*Msg) error
 	// Current, if not nil, is called once, after all messages held by the stream's leader at the start of Run were
@@ -48,6 +51,7 @@ type Tail struct {
 	goal    uint64    // Current is called after reading up to this sequence; 0 if not yet known
 	lagging time.Time // since when a replica lacks messages held by the leader; zero if it does not
 	same    incarnation
+	origin  origin
 }
 
 const (
@@ -74,7 +78,7 @@ func (t *Tail) At() uint64 { return t.at.Load() }
 // returns an error if Apply or Reset returns one, if the connection is closed, or [ErrReplaced]. Run may be called
 // again after it has returned and continues after the last message.
 func (t *Tail) Run(ctx context.Context) error {
-	t.filter, t.ring = cover(t.Filters), make(chan struct{}, 1)
+	t.filter, t.ring, t.origin.stream = cover(t.Filters), make(chan struct{}, 1), t.Origin
 	t.at.Store(max(t.at.Load(), t.After))
 	connected := t.Conn.nc.StatusChanged(nats.CONNECTED)
 	defer t.Conn.nc.RemoveStatusListener(connected)
@@ -106,6 +110,9 @@ func (t *Tail) Run(ctx context.Context) error {
 			if err == nil && t.current && t.same.sound() && t.lagging.IsZero() {
 				confirmed = time.Now()
 			}
+		}
+		if err == nil && t.current {
+			err = t.origin.overtake(ctx, t.Conn, t.filter, t.applied)
 		}
 		if err == nil && (!t.current || !t.lagging.IsZero()) {
 			next = soon
@@ -272,7 +279,7 @@ func (t *Tail) reset(p Position) error {
 	if err := t.Reset(); err != nil {
 		return finalError{err}
 	}
-	t.same = incarnation{}
+	t.same, t.origin = incarnation{}, origin{stream: t.Origin}
 	t.floor, t.goal, t.current, t.lagging = 0, 0, false, time.Time{}
 	t.at.Store(0)
 	t.rung.Store(0)
@@ -284,15 +291,27 @@ func (t *Tail) apply(m *Msg) error {
 		return nil
 	}
 	if slices.ContainsFunc(t.Filters, func(f string) bool { return matches(f, m.Subject) }) {
-		t.Conn.unreadable.replaced(t.Stream, keyIn(m.Subject), m.Seq)
-		t.monitor.Idle(true)
-		err := t.Apply(m)
-		t.monitor.Idle(false)
-		if err != nil {
-			return finalError{err}
+		if err := t.applied(m); err != nil {
+			return err
 		}
+		t.origin.read(t.Conn, m)
 	}
 	t.at.Store(m.Seq)
+	return nil
+}
+
+// applied hands a message that matches a filter to Apply.
+func (t *Tail) applied(m *Msg) error {
+	if !slices.ContainsFunc(t.Filters, func(f string) bool { return matches(f, m.Subject) }) {
+		return nil
+	}
+	t.Conn.unreadable.replaced(m.Stream, keyIn(m.Subject), m.Seq)
+	t.monitor.Idle(true)
+	err := t.Apply(m)
+	t.monitor.Idle(false)
+	if err != nil {
+		return finalError{err}
+	}
 	return nil
 }
 

@@ -142,6 +142,24 @@ func TestFollowsInventoryAndResults(t *testing.T) {
 	}
 }
 
+// The gateway knows of a result though POSTURE_STATE stands still, as it does for a minute after the servers were away.
+func TestResultsWhileTheStateStandsStill(t *testing.T) {
+	t.Parallel()
+	b := bustest.Start(t)
+	w := watchWorld(t, b.Conn, time.Minute)
+	w.configure()
+	w.enrol(0, proto.Device{ID: dev(1)})
+	w.say(0, result(1, 80, proto.OutcomePass))
+	w.ready()
+	w.eventually(1, proto.OutcomePass)
+	b.StandStill(topology.PostureState)
+	for _, outcome := range []proto.Outcome{proto.OutcomeFail, proto.OutcomePass} {
+		w.say(0, result(1, 50, outcome))
+		w.eventually(1, outcome)
+	}
+	bustest.Eventually(t, "everything is confirmed", func() bool { return w.stale.Err() == nil })
+}
+
 // A watch whose consumer the server has forgotten goes on.
 func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 	t.Parallel()

@@ -87,7 +87,7 @@ type state struct {
 
 func newState(conn *bus.Conn, v *inventory) *state {
 	s := &state{conn: conn, inventory: v, pages: map[topology.PageRef]*entry{}}
-	s.tail = newTail(conn, topology.PostureState, topology.AllLogs, s.apply)
+	s.tail = newTail(conn, topology.PostureState, topology.PostureLog, topology.AllLogs, s.apply)
 	return s
 }
 
@@ -96,12 +96,12 @@ func newState(conn *bus.Conn, v *inventory) *state {
 func (s *state) apply(m *bus.Msg) (seen uint64) {
 	page, err := topology.ParsePage(m.Subject)
 	if err != nil {
-		s.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
+		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
 		return 0
 	}
 	logged, err := bus.LogSequence(m)
 	if err != nil {
-		s.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
+		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
 		s.put(page, &entry{})
 		return 0
 	}
@@ -113,7 +113,7 @@ func (s *state) apply(m *bus.Msg) (seen uint64) {
 	}
 	var e proto.Entry
 	if err := m.Decode(&e); err != nil {
-		s.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
+		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
 		s.put(page, &entry{seq: logged})
 		return logged
 	}

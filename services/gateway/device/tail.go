@@ -17,10 +17,12 @@ type tail struct {
 	caughtUp chan struct{} // closed when the initial messages have been read
 }
 
-// newTail returns a tail. apply processes a message and returns the view's new position.
-func newTail(conn *bus.Conn, stream, filter string, apply func(*bus.Msg) (seen uint64)) *tail {
+// newTail returns a tail of a stream, which copies origin unless that is empty. apply processes a message and returns
+// the view's new position.
+func newTail(conn *bus.Conn, stream, origin, filter string, apply func(*bus.Msg) (seen uint64)) *tail {
 	t := &tail{caughtUp: make(chan struct{})}
-	t.Tail = bus.Tail{Conn: conn, Stream: stream, Filters: []string{filter}, Current: sync.OnceFunc(func() { close(t.caughtUp) }),
+	t.Tail = bus.Tail{Conn: conn, Stream: stream, Origin: origin, Filters: []string{filter},
+		Current: sync.OnceFunc(func() { close(t.caughtUp) }),
 		Apply: func(m *bus.Msg) error {
 			t.seen.Store(max(t.seen.Load(), apply(m)))
 			return nil

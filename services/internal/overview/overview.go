@@ -58,11 +58,12 @@ func (o *Overview) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	t := &bus.Tail{Conn: o.conn, Stream: topology.PostureState, Filters: []string{topology.AllLogs}, Current: o.reached, Reset: o.reset,
+	t := &bus.Tail{Conn: o.conn, Stream: topology.PostureState, Origin: topology.PostureLog,
+		Filters: []string{topology.AllLogs}, Current: o.reached, Reset: o.reset,
 		Apply: func(m *bus.Msg) error {
 			if err := o.read(m); err != nil {
 				// The page stays unchanged.
-				o.conn.Unreadable(topology.PostureState, m.Subject, m.Seq, err)
+				o.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
 			}
 			return nil
 		}}

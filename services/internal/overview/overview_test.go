@@ -181,6 +181,12 @@ func TestFollowsTheState(t *testing.T) {
 			stop()
 			write(t, writer, ref(1), &proto.Entry{Tick: 3, Poll: proto.Poll{At: epoch + 9}}, 0)
 			bustest.Eventually(t, "the next entry is seen", func() bool { p, _ := o.Page(ref(1)); return p.Summary.Tick == 3 })
+			b.StandStill(topology.PostureState)
+			write(t, writer, ref(1), &proto.Entry{Tick: 4, Poll: proto.Poll{At: epoch + 9}}, 0)
+			bustest.Eventually(t, "an entry is seen while the state stands still", func() bool {
+				p, _ := o.Page(ref(1))
+				return p.Summary.Tick == 4
+			})
 			mu.Lock()
 			if len(seen) != 2 {
 				t.Errorf("subscriber saw %+v", seen)
