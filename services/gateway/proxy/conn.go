@@ -16,7 +16,19 @@ import (
 type conn struct {
 	net.Conn
 	written atomic.Int64
-	idle    atomic.Bool // reused, and nothing written since
+	idle    atomic.Bool      // reused, and nothing written since
+	raw     syscall.RawConn  // nil: not a socket
+	probe   func(fd uintptr) // sets ended
+	ended   bool
+}
+
+func newConn(c net.Conn) *conn {
+	of := &conn{Conn: c}
+	if socket, ok := c.(syscall.Conn); ok {
+		of.raw, _ = socket.SyscallConn() // it fails for a closed socket only, as every write does
+		of.probe = func(fd uintptr) { of.ended = readable(fd) }
+	}
+	return of
 }
 
 var errClosedIdle = errors.New("the origin closed the idle connection")
@@ -48,17 +60,11 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 
 // hasEnded reports whether the origin has closed the connection or sent unsolicited data.
 func (c *conn) hasEnded() bool {
-	socket, ok := c.Conn.(syscall.Conn)
-	if !ok {
+	if c.raw == nil {
 		return false
 	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return false
-	}
-	ended := false
-	err = raw.Control(func(fd uintptr) { ended = readable(fd) })
-	return ended || err != nil
+	err := c.raw.Control(c.probe)
+	return c.ended || err != nil
 }
 
 // use is the connection of one attempt at a request.

@@ -6,42 +6,37 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
-	"sync/atomic"
 )
 
-// exchange is the transport of one request. It reports progress to the watch, and rejects responses that no client
+// exchange is the transport of all requests. It reports progress to the watch, and rejects responses that no client
 // may get.
-type exchange struct {
-	next http.RoundTripper
-	of   *transfer
-}
+type exchange struct{ next http.RoundTripper }
 
 var errStatus = errors.New("the origin answered with a status below 100")
 
 // RoundTrip implements [http.RoundTripper].
 func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
-	defer e.of.answered()
+	t := transferOf(r.Context())
+	defer t.answered()
 	// ReverseProxy created this trace for this request only, to forward informational responses.
 	trace := httptrace.ContextClientTrace(r.Context())
-	trace.WroteRequest = func(httptrace.WroteRequestInfo) { e.of.sent() }
+	trace.GotConn, trace.WroteRequest = t.got, t.sent
 	pass := trace.Got1xxResponse
 	trace.Got1xxResponse = func(code int, h textproto.MIMEHeader) error {
-		if code == http.StatusContinue || !e.of.informs {
+		if code == http.StatusContinue || !t.informs {
 			return nil // the transport now reads the body, and the server then sends the 100 to the client
 		}
 		removeHopByHop(http.Header(h))
 		return pass(code, h)
 	}
-	var used atomic.Pointer[use] // a body is read in the transport's goroutine
-	trace.GotConn = func(info httptrace.GotConnInfo) { used.Store(useOf(info)) }
 	if r.Body != nil {
 		idempotent := isIdempotent(r)
-		of := &replay{from: r.Body, again: func() bool { return used.Load().repeatable(idempotent) }}
+		of := &replay{from: r.Body, again: func() bool { return t.used.Load().repeatable(idempotent) }}
 		r.Body, _ = of.body() // the first call never fails
 		r.GetBody = of.body
 	}
 	a, err := e.next.RoundTrip(awaiting(r, trace))
-	for err != nil && used.Load().unwritten() && r.Context().Err() == nil {
+	for err != nil && t.used.Load().unwritten() && r.Context().Err() == nil {
 		// Each attempt uses up a connection. [http.Transport] retries in the same way, but not in all cases.
 		again := *r
 		if r.Body != nil {
@@ -51,7 +46,7 @@ func (e exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 			again.Body = body
 		}
-		used.Store(nil)
+		t.used.Store(nil)
 		a, err = e.next.RoundTrip(awaiting(&again, trace))
 	}
 	if err == nil && a.StatusCode < 100 {

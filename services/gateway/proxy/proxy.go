@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
-	"log"
 	"log/slog"
 	"maps"
 	"net"
@@ -45,12 +44,12 @@ type Config struct {
 
 // Proxy sends requests to origins. It is safe for concurrent use.
 type Proxy struct {
-	transport http.RoundTripper
-	log       *slog.Logger
-	errorLog  *log.Logger
-	origins   sync.Map // the URL's text → *url.URL
-	failed    func(policy.Reason)
-	watch     watch
+	// reverse serves all requests. It finds the state of each, a transfer, in the request's context.
+	reverse httputil.ReverseProxy
+	log     *slog.Logger
+	origins sync.Map // the URL's text → *url.URL
+	failed  func(policy.Reason)
+	watch   watch
 }
 
 // DefaultIdleTimeout is shorter than that of common origins: Node closes connections after 5 s.
@@ -82,7 +81,7 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 			if err != nil {
 				return nil, err
 			}
-			return &conn{Conn: c}, nil
+			return newConn(c), nil
 		}
 		t.MaxIdleConns = 0 // each origin has its own bound
 		t.ReadBufferSize, t.WriteBufferSize = 16<<10, 16<<10
@@ -90,8 +89,12 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{transport: t, log: log, errorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), failed: failed,
-		watch: watch{limit: cfg.HeaderTimeout, still: cfg.Still, conns: cfg.Conns}}, nil
+	p := &Proxy{log: log, failed: failed, watch: watch{limit: cfg.HeaderTimeout, still: cfg.Still, conns: cfg.Conns}}
+	p.reverse = httputil.ReverseProxy{
+		Rewrite: rewrite, Transport: exchange{t}, ModifyResponse: complete, ErrorHandler: p.unanswered, BufferPool: buffers{},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return p, nil
 }
 
 // Run watches the requests until ctx ends. It cancels those with a late origin, and ends those that are no longer
@@ -116,29 +119,15 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 		p.refuse(w, q, policy.NotServed, http.StatusBadGateway)
 		return
 	}
-	ctx, passage := p.watch.begin(r.Context(), w, q)
-	defer passage.end()
-	w = clientWriter{w, &passage.down}
-	defer flushAborted(w)
-	passage.informs = r.ProtoAtLeast(1, 1)
-	proxy := httputil.ReverseProxy{
-		Rewrite:   func(pr *httputil.ProxyRequest) { rewrite(pr, origin, q) },
-		Transport: exchange{p.transport, passage},
-		ModifyResponse: func(a *http.Response) error {
-			w.Header()["Content-Type"] = nil // net/http must not guess a type that the origin did not give
-			return complete(a, q.Answer)
-		},
-		BufferPool: buffers{},
-		ErrorLog:   p.errorLog,
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			p.unanswered(w, r, passage, err)
-		},
-	}
+	ctx, t := p.watch.begin(r.Context(), w, q)
+	defer t.end()
+	t.origin, t.informs, t.client = origin, r.ProtoAtLeast(1, 1), clientWriter{w, &t.down}
+	defer flushAborted(&t.client)
 	r = withoutOffer(r.WithContext(ctx))
 	if r.ContentLength != 0 {
-		r.Body = clientBody{r.Body, &passage.up}
+		r.Body = clientBody{r.Body, &t.up}
 	}
-	proxy.ServeHTTP(w, r)
+	p.reverse.ServeHTTP(&t.client, r)
 }
 
 // flushAborted sends the head and the available body of a response that the origin aborted. The connection closes
@@ -152,22 +141,25 @@ func flushAborted(w http.ResponseWriter) {
 
 // rewrite turns the client's request into the request for the origin. ReverseProxy has already removed the hop-by-hop
 // headers, including those named in the Connection header, so no client can remove a header set here.
-func rewrite(pr *httputil.ProxyRequest, origin *url.URL, q Request) {
-	gate.Clean(pr.Out.Header, q.Answer)
-	introduce(pr.Out.Header, q)
-	pr.Out.URL, pr.Out.Host = target(origin, q.URL), q.Answer.Host
+func rewrite(pr *httputil.ProxyRequest) {
+	t := transferOf(pr.In.Context())
+	gate.Clean(pr.Out.Header, t.q.Answer)
+	introduce(pr.Out.Header, t.q)
+	pr.Out.URL, pr.Out.Host = target(t.origin, t.q.URL), t.q.Answer.Host
 	pr.Out.Trailer = nil // an origin could treat an unchecked trailer as a header
 }
 
 // complete adds the gateway's own cookies to the origin's response. It also removes the hop-by-hop headers from the
 // response that opens a WebSocket; ReverseProxy removes them from all others.
-func complete(a *http.Response, of *gate.Answer) error {
+func complete(a *http.Response) error {
+	t := transferOf(a.Request.Context())
+	t.client.Header()["Content-Type"] = nil // net/http must not guess a type that the origin did not give
 	if a.StatusCode == http.StatusSwitchingProtocols {
 		protocol := a.Header.Get("Upgrade")
 		removeHopByHop(a.Header)
 		a.Header["Connection"], a.Header["Upgrade"] = []string{"Upgrade"}, []string{protocol}
 	}
-	for _, c := range of.SetCookies {
+	for _, c := range t.q.Answer.SetCookies {
 		a.Header.Add("Set-Cookie", c.String())
 	}
 	return nil
@@ -218,9 +210,10 @@ func (p *Proxy) origin(text string) (*url.URL, error) {
 }
 
 // unanswered answers a request without a response from its origin.
-func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, of *transfer, err error) {
-	q := of.q
-	if a := of.refused.Load(); a != nil {
+func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, err error) {
+	t := transferOf(r.Context())
+	q := t.q
+	if a := t.refused.Load(); a != nil {
 		clear(w.Header())
 		write(w, a.Response.Status, a.Response.Header, a.Response.Body)
 		return

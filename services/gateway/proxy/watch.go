@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +40,8 @@ type transfer struct {
 	w      http.ResponseWriter
 	q      Request
 	since  time.Time
+	origin *url.URL
+	client clientWriter // w, with its writes measured
 
 	// informs reports whether the client understands informational responses (1xx), introduced by HTTP/1.1.
 	informs bool
@@ -47,6 +51,8 @@ type transfer struct {
 	begun atomic.Bool
 	// refused is the refusal that ended the request, or nil.
 	refused atomic.Pointer[gate.Answer]
+	// used is the connection of the newest attempt; nil before it has one. The body is read in another goroutine.
+	used atomic.Pointer[use]
 	// up and down measure the client's sending of the body and receiving of the response.
 	up, down pace
 
@@ -72,10 +78,11 @@ type errNoLonger struct{}
 func (errNoLonger) Error() string { return "the request is no longer admitted" }
 
 // begin adds a request to the list; [transfer.end] removes it. The returned context is for the request to the origin
-// and ends when the request is cancelled.
+// and ends when the request is cancelled. [transferOf] finds the transfer in it.
 func (w *watch) begin(ctx context.Context, to http.ResponseWriter, q Request) (context.Context, *transfer) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r := &transfer{of: w, cancel: cancel, w: to, q: q, since: time.Now()}
+	ctx = context.WithValue(ctx, transferKey{}, r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r.before = w.last; r.before == nil {
@@ -87,9 +94,17 @@ func (w *watch) begin(ctx context.Context, to http.ResponseWriter, q Request) (c
 	return ctx, r
 }
 
-// sent records that the whole request was sent; the origin's time starts now. It may be called from any goroutine,
-// even after end.
-func (r *transfer) sent() { r.with.CompareAndSwap(0, time.Now().UnixNano()) }
+type transferKey struct{}
+
+// transferOf returns the transfer of a request to an origin.
+func transferOf(ctx context.Context) *transfer { return ctx.Value(transferKey{}).(*transfer) }
+
+// got records the connection of an attempt. It is a hook of [httptrace.ClientTrace].
+func (r *transfer) got(info httptrace.GotConnInfo) { r.used.Store(useOf(info)) }
+
+// sent records that the whole request was sent; the origin's time starts now. It is a hook of
+// [httptrace.ClientTrace], and may be called from any goroutine, even after end.
+func (r *transfer) sent(httptrace.WroteRequestInfo) { r.with.CompareAndSwap(0, time.Now().UnixNano()) }
 
 // answered records that the response has begun, or that there will be none.
 func (r *transfer) answered() { r.begun.Store(true) }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,9 +28,9 @@ func TestLateOrigins(t *testing.T) {
 		uploading, _ := w.begin(t.Context(), nil, Request{})
 		first, a := w.begin(t.Context(), nil, Request{})
 		second, b := w.begin(t.Context(), nil, Request{})
-		a.sent()
+		a.sent(httptrace.WroteRequestInfo{})
 		time.Sleep(6 * time.Second)
-		b.sent()
+		b.sent(httptrace.WroteRequestInfo{})
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
 		var network net.Error
