@@ -36,11 +36,13 @@ func TestStopsWhileBusy(t *testing.T) {
 	}
 	defer c.Close()
 	const header = "device_id\n"
-	if _, err := c.Import(t.Context(), client.CSV, strings.NewReader(header+"11111111-1111-4111-8111-111111111111\n"), nil); err != nil {
+	if _, err := c.Import(t.Context(), client.CSV, strings.NewReader(header+"11111111-1111-4111-8111-111111111111\n"),
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Integrations.Create(t.Context(), client.Integration{Name: "hangs", Type: "custom_s2s", Interval: "1h",
-		Config: client.IntegrationConfig{APIURL: api.URL, ClientID: strings.Repeat("0", 32) + ".access", ClientSecret: "s"}}); err != nil {
+		Config: client.IntegrationConfig{APIURL: api.URL, ClientID: strings.Repeat("0", 32) + ".access",
+			ClientSecret: "s"}}); err != nil {
 		t.Fatal(err)
 	}
 	<-asked

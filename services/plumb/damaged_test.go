@@ -30,7 +30,8 @@ func TestADamagedStoreIsNotReady(t *testing.T) {
 	go func() { ended <- s.Run(ctx) }()
 	bustest.Eventually(t, "/readyz says what is lost", func() bool {
 		err := s.Ready(ctx)
-		return err != nil && strings.Contains(err.Error(), "TOKENS: api_token") && strings.Contains(err.Error(), "--accept-loss")
+		return err != nil && strings.Contains(err.Error(), "TOKENS: api_token") &&
+			strings.Contains(err.Error(), "--accept-loss")
 	})
 	cancel()
 	if err := <-ended; err != nil {

@@ -66,7 +66,8 @@ func registered(t *testing.T) map[string][]string {
 		if m == nil {
 			t.Fatalf("not understood: %v", d)
 		}
-		have[m[1]] = append(labelName.FindAllString(constant.ReplaceAllString(m[2], ""), -1), labelName.FindAllString(m[3], -1)...)
+		have[m[1]] = append(labelName.FindAllString(constant.ReplaceAllString(m[2], ""), -1),
+			labelName.FindAllString(m[3], -1)...)
 	}
 	cancel()
 	if err := <-done; err != nil {
@@ -76,7 +77,8 @@ func registered(t *testing.T) map[string][]string {
 }
 
 var (
-	described = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: ".*", constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
+	described = regexp.MustCompile(
+		`^Desc\{fqName: "([^"]+)", help: ".*", constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
 	constant  = regexp.MustCompile(`="[^"]*"`)
 	labelName = regexp.MustCompile(`[a-zA-Z_]+`)
 )
@@ -121,7 +123,8 @@ func dashboards(t *testing.T) []expression {
 			}
 			ids[p.ID] = true
 			for _, target := range p.Targets {
-				e := expression{where: d.Title + "/" + p.Title, promql: strings.NewReplacer("$__rate_interval", "5m", "$integration", ".*").Replace(target.Expr)}
+				e := expression{where: d.Title + "/" + p.Title,
+					promql: strings.NewReplacer("$__rate_interval", "5m", "$integration", ".*").Replace(target.Expr)}
 				for _, m := range legend.FindAllStringSubmatch(target.LegendFormat, -1) {
 					e.shows = append(e.shows, m[1])
 				}
@@ -163,7 +166,8 @@ func alerts(t *testing.T) []expression {
 	var all []expression
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
-			if s := r.Labels["severity"]; r.Alert == "" || s != "page" && s != "ticket" || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+			if s := r.Labels["severity"]; r.Alert == "" || s != "page" && s != "ticket" || r.Annotations["summary"] == "" ||
+				r.Annotations["description"] == "" {
 				t.Errorf("alert %q has severity %q and says %v", r.Alert, s, r.Annotations)
 			}
 			e := expression{where: r.Alert, promql: r.Expr}

@@ -31,8 +31,9 @@ func startServices(t *testing.T, prepare func(), connect func(topology.Role) *bu
 		}
 		return addr
 	}
-	s, err := New(Config{Data: t.TempDir(), APIAddr: free(), AccessAddr: free(), AdminAddr: free(), TeamDomain: "http://team.test",
-		MinInterval: time.Second}, Deps{Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: clock.System})
+	s, err := New(Config{Data: t.TempDir(), APIAddr: free(), AccessAddr: free(), AdminAddr: free(),
+		TeamDomain: "http://team.test", MinInterval: time.Second},
+		Deps{Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,8 @@ func TestChild(t *testing.T) {
 	if data == "" {
 		return
 	}
-	s, err := plumb.New(config(data), plumb.Deps{Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Metrics: cli.Metrics(), Clock: clock.System})
+	s, err := plumb.New(config(data),
+		plumb.Deps{Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Metrics: cli.Metrics(), Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,8 @@ func (l *lockedText) String() string {
 // startChild runs an installation in a process that may have few files open.
 func startChild(t *testing.T, files int) (i plumb.Installation, logged *lockedText, stop func() error) {
 	t.Helper()
-	child := exec.CommandContext(t.Context(), "sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" -test.run='^TestChild$'`, files), os.Args[0])
+	child := exec.CommandContext(t.Context(), "sh", "-c",
+		fmt.Sprintf(`ulimit -n %d; exec "$0" -test.run='^TestChild$'`, files), os.Args[0])
 	child.Env = append(os.Environ(), childData+"="+t.TempDir()+"/data")
 	logged = new(lockedText)
 	child.Stderr = logged
@@ -106,8 +108,8 @@ func TestStrangersLeaveTheStoreItsFiles(t *testing.T) {
 	}
 	hold, ended := context.WithCancel(t.Context())
 	var strangers sync.WaitGroup
-	for _, addr := range []string{i.NATSAddr, strings.TrimPrefix(i.APIURL, "http://"), strings.TrimPrefix(i.AccessURL, "http://"),
-		strings.TrimPrefix(i.AdminURL, "http://")} {
+	for _, addr := range []string{i.NATSAddr, strings.TrimPrefix(i.APIURL, "http://"),
+		strings.TrimPrefix(i.AccessURL, "http://"), strings.TrimPrefix(i.AdminURL, "http://")} {
 		for range 100 {
 			strangers.Go(func() { stranger(hold, addr) })
 		}

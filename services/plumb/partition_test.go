@@ -34,7 +34,8 @@ func TestPollsGoOnAfterAPartition(t *testing.T) {
 	const pages = 5
 	operator := n.Dial(topology.Operator)
 	for page := range topology.PageNumber(pages) {
-		put(t, operator, topology.Devices, topology.PageKey(account, page), &proto.Page{Devices: []proto.Device{{ID: proto.NewID(), Serial: fmt.Sprint(page)}}})
+		put(t, operator, topology.Devices, topology.PageKey(account, page),
+			&proto.Page{Devices: []proto.Device{{ID: proto.NewID(), Serial: fmt.Sprint(page)}}})
 	}
 	secret, err := seal.Seal(s.secrets.sealTo, integration.String(), []byte("secret"))
 	if err != nil {
@@ -42,7 +43,8 @@ func TestPollsGoOnAfterAPartition(t *testing.T) {
 	}
 	put(t, operator, topology.Config, topology.ConfigKey(account, topology.KindIntegration, integration),
 		&proto.Integration{ID: integration, Name: "test", Type: proto.TypeCustomS2S, Interval: time.Second, APIURL: api.URL,
-			ClientID: "0123456789abcdef0123456789abcdef.access", SealedSecret: secret, Schedule: 1, CreatedAt: proto.At(time.Now())})
+			ClientID: "0123456789abcdef0123456789abcdef.access", SealedSecret: secret, Schedule: 1,
+			CreatedAt: proto.At(time.Now())})
 	// polled waits until the log has an entry of each page for a tick after one.
 	polled := func(after uint64) {
 		t.Helper()
@@ -56,7 +58,8 @@ func TestPollsGoOnAfterAPartition(t *testing.T) {
 		}
 	}
 	polled(0)
-	streams := []string{topology.PostureScores, topology.PostureTicks, topology.PostureBatches, topology.PostureLog, topology.BucketStream(topology.Config)}
+	streams := []string{topology.PostureScores, topology.PostureTicks, topology.PostureBatches, topology.PostureLog,
+		topology.BucketStream(topology.Config)}
 	for round := range *partitionRounds {
 		victim := n.Leader(streams[round%len(streams)])
 		what, fault := "partition", n.Partition

@@ -47,11 +47,13 @@ func (s *Service) makers(keys secrets) []maker {
 			return fetcher.New(f, fetcher.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock, Identities: keys.fetcher})
 		}},
 		{topology.Scheduler, func(c *bus.Conn) (part, error) {
-			return scheduler.New(scheduler.Config{MinInterval: cfg.MinInterval}, scheduler.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
+			return scheduler.New(scheduler.Config{MinInterval: cfg.MinInterval},
+				scheduler.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 		{topology.API, func(c *bus.Conn) (part, error) {
 			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,
-				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
+				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway,
+				MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 				Zones: cfg.Zones},
 				api.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},

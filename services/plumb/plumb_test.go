@@ -25,7 +25,8 @@ const stopWithin = 5 * time.Second
 
 func config(data string) plumb.Config {
 	const free = "127.0.0.1:0"
-	return plumb.Config{Data: data, APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free, MinInterval: time.Second, LogMaxBytes: 1 << 30}
+	return plumb.Config{Data: data, APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free,
+		MinInterval: time.Second, LogMaxBytes: 1 << 30}
 }
 
 // start runs plumb until stop is called, which fails the test if that takes too long or ends with an error.
@@ -89,7 +90,8 @@ func TestStartsStopsAndStartsAgain(t *testing.T) {
 			t.Errorf("there is no metric %s", name)
 		}
 	}
-	if code, text := get(t, first.TeamDomain+"/cdn-cgi/access/certs"); code != http.StatusOK || !strings.Contains(text, "RS256") {
+	if code, text := get(t, first.TeamDomain+"/cdn-cgi/access/certs"); code != http.StatusOK ||
+		!strings.Contains(text, "RS256") {
 		t.Errorf("certs: %d %s", code, text)
 	}
 	follower, err := os.ReadFile(first.Data.FollowerPath())
@@ -112,7 +114,8 @@ func TestStartsStopsAndStartsAgain(t *testing.T) {
 func TestAFollowerConnects(t *testing.T) {
 	i, stop := start(t, config(t.TempDir()))
 	defer stop()
-	conn, err := bus.Connect(t.Context(), bus.Config{URL: "nats://" + i.NATSAddr, Creds: i.Data.FollowerPath(), Role: topology.Follower})
+	conn, err := bus.Connect(t.Context(),
+		bus.Config{URL: "nats://" + i.NATSAddr, Creds: i.Data.FollowerPath(), Role: topology.Follower})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +163,8 @@ func TestAnAddressInUseIsToldByItsFlag(t *testing.T) {
 	} {
 		cfg := config(t.TempDir())
 		set(&cfg, l.Addr().String())
-		if err := run(t, cfg); err == nil || !strings.Contains(err.Error(), "is in use") || !strings.Contains(err.Error(), flag) {
+		if err := run(t, cfg); err == nil || !strings.Contains(err.Error(), "is in use") ||
+			!strings.Contains(err.Error(), flag) {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}

@@ -56,7 +56,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, deps: deps, ready: make(chan struct{}), installation: Installation{Data: datadir.Dir(cfg.Data)}}, nil
+	return &Service{cfg: cfg, deps: deps, ready: make(chan struct{}),
+		installation: Installation{Data: datadir.Dir(cfg.Data)}}, nil
 }
 
 // Claim adds an address to check before anything starts: an error names the flag, and port 0 is replaced by a free
@@ -138,7 +139,8 @@ func (s *Service) claim(ctx context.Context) error {
 	if c.Gateway.TLSCert != "" {
 		access = "https"
 	}
-	s.installation.APIURL, s.installation.AccessURL, s.installation.AdminURL = urlOf("http", c.APIAddr), urlOf(access, c.AccessAddr), urlOf("http", c.AdminAddr)
+	s.installation.APIURL, s.installation.AccessURL, s.installation.AdminURL = urlOf("http", c.APIAddr),
+		urlOf(access, c.AccessAddr), urlOf("http", c.AdminAddr)
 	if c.TeamDomain == "" {
 		c.TeamDomain = s.installation.AccessURL
 	}

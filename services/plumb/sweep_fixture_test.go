@@ -81,7 +81,8 @@ func (l *logged) Write(p []byte) (int, error) {
 
 func newSwept(t *testing.T) *swept {
 	t.Helper()
-	s := &swept{t: t, cfg: config(t.TempDir()), client: &http.Client{Timeout: 20 * time.Second}, logs: &logged{text: &bytes.Buffer{}}}
+	s := &swept{t: t, cfg: config(t.TempDir()), client: &http.Client{Timeout: 20 * time.Second},
+		logs: &logged{text: &bytes.Buffer{}}}
 	s.cfg.Gateway.Overlay = []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}
 	s.cfg.Gateway.TrustedProxy = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	s.start()
@@ -103,7 +104,8 @@ func (s *swept) start() {
 		s.t.Fatal(errors.Join(err, service.Ready(s.t.Context())), "\n", text[max(0, len(text)-20_000):])
 	}
 	// The same addresses at the next start: one that is not ready does not say them.
-	for url, addr := range map[string]*string{s.i.APIURL: &s.cfg.APIAddr, s.i.AccessURL: &s.cfg.AccessAddr, s.i.AdminURL: &s.cfg.AdminAddr} {
+	for url, addr := range map[string]*string{s.i.APIURL: &s.cfg.APIAddr, s.i.AccessURL: &s.cfg.AccessAddr,
+		s.i.AdminURL: &s.cfg.AdminAddr} {
 		*addr = strings.TrimPrefix(url, "http://")
 	}
 	s.cfg.NATSAddr = s.i.NATSAddr
@@ -130,7 +132,8 @@ func (s *swept) startBroken() *plumb.Service {
 
 func (s *swept) run() *plumb.Service {
 	s.t.Helper()
-	service, err := plumb.New(s.cfg, plumb.Deps{Log: slog.New(slog.NewTextHandler(s.logs, nil)), Metrics: cli.Metrics(), Clock: clock.System})
+	service, err := plumb.New(s.cfg,
+		plumb.Deps{Log: slog.New(slog.NewTextHandler(s.logs, nil)), Metrics: cli.Metrics(), Clock: clock.System})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -167,8 +170,9 @@ func (s *swept) connect() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.writer, err = bus.Connect(s.t.Context(), bus.Config{URL: "nats://" + s.i.NATSAddr, Role: topology.Operator, Log: bustest.Log(s.t),
-		Options: []nats.Option{nats.UserJWTAndSeed(token, seed), nats.SetCustomDialer(breaker{})}})
+	s.writer, err = bus.Connect(s.t.Context(),
+		bus.Config{URL: "nats://" + s.i.NATSAddr, Role: topology.Operator, Log: bustest.Log(s.t),
+			Options: []nats.Option{nats.UserJWTAndSeed(token, seed), nats.SetCustomDialer(breaker{})}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -203,7 +207,8 @@ func (s *swept) api(method, path, kind string, body any) (int, json.RawMessage) 
 		}
 		r = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.i.APIURL+"/client/v4/accounts/"+s.i.Account.String()+path, r)
+	req, err := http.NewRequestWithContext(s.t.Context(), method,
+		s.i.APIURL+"/client/v4/accounts/"+s.i.Account.String()+path, r)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -272,15 +277,18 @@ func (s *swept) setUp() {
 		_ = json.NewEncoder(w).Encode(object{"result": result})
 	}))
 	s.t.Cleanup(scores.Close)
-	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "origin") }))
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "origin")
+	}))
 	s.t.Cleanup(origin.Close)
 
 	if status, result := s.api("POST", "/plumbline/devices", "text/csv", "device_id,virtual_ipv4,hostname\n"+
 		"11111111-1111-4111-8111-111111111111,100.64.0.1,host-80\n22222222-2222-4222-8222-222222222222,100.64.0.2,host-10\n"); status/100 != 2 {
 		s.t.Fatalf("import: %d %s", status, result)
 	}
-	s.integration = s.id("/devices/posture/integration", object{"name": "scores", "type": "custom_s2s", "interval": "1h", "config": object{
-		"api_url": scores.URL, "access_client_id": strings.Repeat("a", 32) + ".access", "access_client_secret": "secret"}})
+	s.integration = s.id("/devices/posture/integration",
+		object{"name": "scores", "type": "custom_s2s", "interval": "1h", "config": object{
+			"api_url": scores.URL, "access_client_id": strings.Repeat("a", 32) + ".access", "access_client_secret": "secret"}})
 	s.check = s.id("/devices/posture", object{"name": "good", "type": "custom_s2s", "expiration": "24h",
 		"input": object{"connection_id": s.integration, "operator": ">=", "score": 60}})
 	s.must("POST", "/access/service_tokens", object{"name": "good"}, &s.good)
@@ -290,8 +298,9 @@ func (s *swept) setUp() {
 	s.id("/tokens", object{"name": "another", "policies": []any{object{"effect": "allow",
 		"permission_groups": []any{object{"id": "959972745952452f8be2452be8cbb9f2"}},
 		"resources":         object{"com.cloudflare.api.account." + s.i.Account.String(): "*"}}}})
-	s.id("/access/identity_providers", object{"name": "SSO", "type": "oidc", "config": object{"client_id": "us", "client_secret": "secret",
-		"auth_url": scores.URL, "token_url": scores.URL, "certs_url": scores.URL}})
+	s.id("/access/identity_providers",
+		object{"name": "SSO", "type": "oidc", "config": object{"client_id": "us", "client_secret": "secret",
+			"auth_url": scores.URL, "token_url": scores.URL, "certs_url": scores.URL}})
 	s.must("POST", "/access/tags", object{"name": "tag"}, nil)
 	s.must("PATCH", "/access/organizations", object{"session_duration": "24h"}, nil)
 	everyone, here := rule("everyone", object{}), rule("ip", object{"ip": "0.0.0.0/0"})
@@ -303,23 +312,30 @@ func (s *swept) setUp() {
 		}
 		return s.id("/access/policies", body)
 	}
-	token := []any{rule("service_token", object{"token_id": s.good.ID}), rule("service_token", object{"token_id": s.off.ID})}
+	token := []any{rule("service_token", object{"token_id": s.good.ID}),
+		rule("service_token", object{"token_id": s.off.ID})}
 	machines := policy("machines", "non_identity", object{"include": token})
 	bypass := policy("bypass", "bypass", object{"include": []any{everyone}})
-	outside := policy("outside", "bypass", object{"include": []any{everyone}, "exclude": []any{rule("group", object{"id": group})}})
+	outside := policy("outside", "bypass",
+		object{"include": []any{everyone}, "exclude": []any{rule("group", object{"id": group})}})
 	s.beat.policy = policy("beat", "bypass", object{"include": []any{everyone}})
-	beats := policy("beats", "non_identity", object{"include": []any{rule("service_token", object{"token_id": s.beat.token.ID})}})
-	s.id("/access/apps", object{"name": "token beat", "domain": "token.beat.test", "x_origin_url": origin.URL, "policies": []any{beats}})
+	beats := policy("beats", "non_identity",
+		object{"include": []any{rule("service_token", object{"token_id": s.beat.token.ID})}})
+	s.id("/access/apps",
+		object{"name": "token beat", "domain": "token.beat.test", "x_origin_url": origin.URL, "policies": []any{beats}})
 	s.beat.body = object{"name": "beat", "domain": "beat.test", "x_origin_url": origin.URL, "policies": []any{}}
 	s.beat.app = s.id("/access/apps", s.beat.body)
-	healthy := policy("healthy", "non_identity", object{"include": token, "require": []any{rule("device_posture", object{"integration_uid": s.check})}})
+	healthy := policy("healthy", "non_identity",
+		object{"include": token, "require": []any{rule("device_posture", object{"integration_uid": s.check})}})
 	for domain, policies := range map[string][]any{
 		"closed.test": {machines}, "shop.test": {bypass}, "shop.test/admin": {machines},
 		"grouped.test": {outside}, "posture.test": {healthy}, "open.test": {bypass}, "nothing.test": {},
 	} {
-		s.id("/access/apps", object{"name": domain, "domain": domain, "type": "self_hosted", "x_origin_url": origin.URL, "policies": policies})
+		s.id("/access/apps",
+			object{"name": domain, "domain": domain, "type": "self_hosted", "x_origin_url": origin.URL, "policies": policies})
 	}
-	req, _ := http.NewRequestWithContext(s.t.Context(), "PUT", s.i.APIURL+"/client/v4/zones/"+proto.NewAccount().String(), strings.NewReader(`{"name":"zone.test"}`))
+	req, _ := http.NewRequestWithContext(s.t.Context(), "PUT", s.i.APIURL+"/client/v4/zones/"+proto.NewAccount().String(),
+		strings.NewReader(`{"name":"zone.test"}`))
 	req.Header.Set("Authorization", "Bearer "+s.i.Token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.client.Do(req)
@@ -399,7 +415,9 @@ func (s *swept) read(t *testing.T, stream string) {
 	t.Helper()
 	want := func(v visit) {
 		t.Helper()
-		bustest.Eventually(t, "the gateway has read "+stream, func() bool { return (s.visit(v) == http.StatusOK) == s.beat.on })
+		bustest.Eventually(t, "the gateway has read "+stream, func() bool {
+			return (s.visit(v) == http.StatusOK) == s.beat.on
+		})
 	}
 	switch stream {
 	case topology.BucketStream(topology.Config):

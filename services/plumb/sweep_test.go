@@ -84,8 +84,8 @@ func (s *swept) foreign(pattern string) string {
 		switch {
 		case p == "*" && first:
 			parts[n], first = a.String(), false
-		case p == "*" && (strings.HasPrefix(pattern, "posture.batch") || strings.HasPrefix(pattern, "posture.scores")) && n == len(parts)-1,
-			p == "*" && strings.Contains(pattern, ".page."):
+		case p == "*" && (strings.HasPrefix(pattern, "posture.batch") || strings.HasPrefix(pattern, "posture.scores")) &&
+			n == len(parts)-1, p == "*" && strings.Contains(pattern, ".page."):
 			parts[n] = "7"
 		case p == "*":
 			parts[n] = id
@@ -151,7 +151,8 @@ func TestUnreadableRecordsOfEveryKind(t *testing.T) {
 			t.Errorf("started with an unreadable application: %s gets in", v.name)
 		}
 	}
-	if _, err := s.writer.JetStream().PublishMsg(t.Context(), &nats.Msg{Subject: unknown, Header: nats.Header{"KV-Operation": {"DEL"}}}); err != nil {
+	if _, err := s.writer.JetStream().PublishMsg(t.Context(),
+		&nats.Msg{Subject: unknown, Header: nats.Header{"KV-Operation": {"DEL"}}}); err != nil {
 		t.Fatal(err)
 	}
 	s.settle("the unreadable application is deleted")
@@ -177,7 +178,8 @@ func (s *swept) stillDenied(t *testing.T, when string) {
 
 func (s *swept) write(t *testing.T, subject string, g garbage) uint64 {
 	t.Helper()
-	ack, err := s.writer.JetStream().PublishMsg(t.Context(), &nats.Msg{Subject: subject, Data: []byte(g.data), Header: g.header})
+	ack, err := s.writer.JetStream().PublishMsg(t.Context(),
+		&nats.Msg{Subject: subject, Data: []byte(g.data), Header: g.header})
 	if err != nil {
 		if strings.Contains(err.Error(), "maximum messages per subject") {
 			return 0 // the one before has not been taken yet
@@ -212,7 +214,9 @@ func (s *swept) sweep(t *testing.T, k target) {
 				continue
 			}
 			for _, v := range s.allowed() {
-				bustest.Eventually(t, fmt.Sprintf("%s under %s: allowed: %s", g.name, subject, v.name), func() bool { return s.visit(v) == http.StatusOK })
+				bustest.Eventually(t, fmt.Sprintf("%s under %s: allowed: %s", g.name, subject, v.name), func() bool {
+					return s.visit(v) == http.StatusOK
+				})
 			}
 		}
 		if why := unread[k.pattern]; why == "" && k.stream != topology.PostureState {

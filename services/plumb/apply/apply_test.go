@@ -132,7 +132,9 @@ func secrets(_, name, _ string) (string, error) {
 }
 
 func ref(prefix string, n int) *rapid.Generator[string] {
-	return rapid.Custom(func(t *rapid.T) string { return fmt.Sprintf("%s%d", prefix, rapid.IntRange(0, n-1).Draw(t, prefix)) })
+	return rapid.Custom(func(t *rapid.T) string {
+		return fmt.Sprintf("%s%d", prefix, rapid.IntRange(0, n-1).Draw(t, prefix))
+	})
 }
 
 // documents draws some of every kind, which refer to one another; groups to those before them.
@@ -140,7 +142,8 @@ func documents(t *rapid.T) []document.Document {
 	const each = 3
 	var docs []document.Document
 	add := func(k client.Kind, name string, spec map[string]any) {
-		docs = append(docs, document.Document{Kind: string(k), Name: name, Spec: spec, Source: fmt.Sprintf("f:%d", len(docs)+1)})
+		docs = append(docs,
+			document.Document{Kind: string(k), Name: name, Spec: spec, Source: fmt.Sprintf("f:%d", len(docs)+1)})
 	}
 	durations := rapid.SampledFrom([]string{"1h", "2h", "24h"})
 	rule := func(groups int) map[string]any {
@@ -164,16 +167,23 @@ func documents(t *rapid.T) []document.Document {
 		add(client.KindZone, "zone"+name, map[string]any{"x_host_suffixes": []any{name}})
 		add(client.KindTag, "tag"+name, map[string]any{})
 		add(client.KindServiceToken, "token"+name, map[string]any{"duration": durations.Draw(t, "d")})
-		add(client.KindIdentityProvider, "idp"+name, map[string]any{"type": "oidc", "config": map[string]any{"client_id": "us", "client_secret": "${env:A}"}})
-		add(client.KindIntegration, "integration"+name, map[string]any{"interval": durations.Draw(t, "i"), "config": map[string]any{
-			"access_client_id": ref("token", each).Draw(t, "t"), "access_client_secret": "${file:a}", "api_url": "https://${env:HOST}/"}})
-		add(client.KindCheck, "check"+name, map[string]any{"input": map[string]any{"connection_id": ref("integration", each).Draw(t, "i"),
-			"score": json.Number(fmt.Sprint(rapid.IntRange(0, 3).Draw(t, "score")))}})
+		add(client.KindIdentityProvider, "idp"+name,
+			map[string]any{"type": "oidc", "config": map[string]any{"client_id": "us", "client_secret": "${env:A}"}})
+		add(client.KindIntegration, "integration"+name,
+			map[string]any{"interval": durations.Draw(t, "i"), "config": map[string]any{
+				"access_client_id": ref("token", each).Draw(t, "t"), "access_client_secret": "${file:a}",
+				"api_url": "https://${env:HOST}/"}})
+		add(client.KindCheck, "check"+name,
+			map[string]any{"input": map[string]any{"connection_id": ref("integration", each).Draw(t, "i"),
+				"score": json.Number(fmt.Sprint(rapid.IntRange(0, 3).Draw(t, "score")))}})
 		add(client.KindGroup, "group"+name, map[string]any{"include": some(n)})
-		add(client.KindPolicy, "policy"+name, map[string]any{"decision": "allow", "include": some(each), "require": some(each)})
-		policies := []any{ref("policy", each).Draw(t, "p"), map[string]any{"name": "own", "decision": "deny", "include": some(each)}}
-		add(client.KindApplication, "app"+name, map[string]any{"domain": "h" + durations.Draw(t, "host"), "policies": policies[:rapid.IntRange(0, 2).Draw(t, "n")],
-			"allowed_idps": []any{ref("idp", each).Draw(t, "i")}})
+		add(client.KindPolicy, "policy"+name,
+			map[string]any{"decision": "allow", "include": some(each), "require": some(each)})
+		policies := []any{ref("policy", each).Draw(t, "p"),
+			map[string]any{"name": "own", "decision": "deny", "include": some(each)}}
+		add(client.KindApplication, "app"+name,
+			map[string]any{"domain": "h" + durations.Draw(t, "host"), "policies": policies[:rapid.IntRange(0, 2).Draw(t, "n")],
+				"allowed_idps": []any{ref("idp", each).Draw(t, "i")}})
 	}
 	add(client.KindOrganization, "", map[string]any{"session_duration": durations.Draw(t, "o")})
 	return rapid.Permutation(docs).Draw(t, "docs")
@@ -241,7 +251,8 @@ func TestPruneLeavesWhatIsDescribed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newAccount(t)
 		docs := documents(t)
-		extra := document.Document{Kind: "policy", Name: "extra", Spec: map[string]any{"decision": "deny", "include": []any{map[string]any{"everyone": map[string]any{}}}}}
+		extra := document.Document{Kind: "policy", Name: "extra",
+			Spec: map[string]any{"decision": "deny", "include": []any{map[string]any{"everyone": map[string]any{}}}}}
 		stray := document.Document{Kind: "service_token", Name: "stray"}
 		used := document.Document{Kind: "service_token", Name: "used"}
 		a.carryOut(a.plan(append(slices.Clone(docs), extra, stray, used), apply.Options{}))
@@ -252,7 +263,8 @@ func TestPruneLeavesWhatIsDescribed(t *testing.T) {
 		}
 		now := time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)
 		p := a.plan(docs, apply.Options{Prune: true, Now: now})
-		want := "- delete policy \"extra\"\n= keep service token \"used\": it was used at 2026-01-01T00:00:00Z\n- delete service token \"stray\""
+		want := "- delete policy \"extra\"\n= keep service token \"used\": it was used at 2026-01-01T00:00:00Z\n- delete " +
+			"service token \"stray\""
 		got := strings.Split(lines(p), "\n")
 		slices.Sort(got)
 		sorted := strings.Split(want, "\n")
@@ -261,7 +273,8 @@ func TestPruneLeavesWhatIsDescribed(t *testing.T) {
 			t.Fatal(diff)
 		}
 		a.carryOut(p)
-		if _, left, gone := a.plan(docs, apply.Options{Prune: true, Now: now.Add(60 * 24 * time.Hour)}).Pending(); left != 0 || gone != 1 {
+		if _, left, gone := a.plan(docs,
+			apply.Options{Prune: true, Now: now.Add(60 * 24 * time.Hour)}).Pending(); left != 0 || gone != 1 {
 			t.Fatalf("%d to change, %d to delete", left, gone)
 		}
 	})
@@ -272,20 +285,25 @@ func TestPruneRenamesAnApplication(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newAccount(t)
 		app := func(name, place string) document.Document {
-			return document.Document{Kind: "application", Name: name, Spec: map[string]any{"domain": place, "custom_deny_url": "https://${env:HOST}/"}}
+			return document.Document{Kind: "application", Name: name,
+				Spec: map[string]any{"domain": place, "custom_deny_url": "https://${env:HOST}/"}}
 		}
-		a.carryOut(a.plan([]document.Document{app("one", "One.example.com"), app("two", "two.example.com"), app("gone", "gone.example.com")}, apply.Options{}))
+		a.carryOut(a.plan([]document.Document{app("one", "One.example.com"), app("two", "two.example.com"),
+			app("gone", "gone.example.com")}, apply.Options{}))
 		id := a.has[client.KindApplication][0].ResourceID()
-		docs := []document.Document{app("uno", "one.example.com"), app("two", "two.example.com"), app("new", "new.example.com"),
+		docs := []document.Document{app("uno", "one.example.com"), app("two", "two.example.com"),
+			app("new", "new.example.com"),
 			{Kind: "policy", Name: "p", Spec: map[string]any{"decision": "allow", "include": []any{map[string]any{"linked_app_token": map[string]any{"app_uid": "uno"}}}}}}
 		p := a.plan(docs, apply.Options{Prune: true})
 		got := strings.Split(lines(p), "\n")
 		slices.Sort(got)
-		if diff := cmp.Diff([]string{`+ create application "new"`, `+ create policy "p"`, `- delete application "gone"`, `~ change application "uno"`}, got); diff != "" {
+		if diff := cmp.Diff([]string{`+ create application "new"`, `+ create policy "p"`, `- delete application "gone"`,
+			`~ change application "uno"`}, got); diff != "" {
 			t.Fatal(diff)
 		}
 		a.carryOut(p)
-		if again := a.plan(docs, apply.Options{Prune: true}); len(again.Changes) != 0 || a.has[client.KindApplication][0]["name"] != "uno" || a.has[client.KindApplication][0].ResourceID() != id {
+		if again := a.plan(docs, apply.Options{Prune: true}); len(again.Changes) != 0 ||
+			a.has[client.KindApplication][0]["name"] != "uno" || a.has[client.KindApplication][0].ResourceID() != id {
 			t.Fatalf("%s\n%v", lines(again), a.has[client.KindApplication])
 		}
 	})
@@ -293,7 +311,8 @@ func TestPruneRenamesAnApplication(t *testing.T) {
 
 // Without prune nothing that no document has is touched: the control plane says that the place is taken.
 func TestWithoutPruneNothingIsRenamed(t *testing.T) {
-	state := apply.State{client.KindApplication: {{"id": "00000000-0000-4000-8000-000000000001", "name": "one", "domain": "one.example.com"}}}
+	state := apply.State{client.KindApplication: {{"id": "00000000-0000-4000-8000-000000000001", "name": "one",
+		"domain": "one.example.com"}}}
 	docs := []document.Document{{Kind: "application", Name: "uno", Spec: map[string]any{"domain": "one.example.com"}}}
 	p, err := apply.New(docs, state, secrets, apply.Options{})
 	if err != nil || lines(p) != `+ create application "uno"` {
@@ -330,9 +349,12 @@ func TestExportedIntegrationsAskForTheirCredentials(t *testing.T) {
 		return client.Object{"id": name, "name": name, "type": kind, "interval": "1h", "config": config}
 	}
 	docs := apply.Export(apply.State{client.KindIntegration: {
-		integration("scores", "custom_s2s", map[string]any{"api_url": "https://s.example.com", "auth_url": nil, "client_id": ""}),
-		integration("known", "custom_s2s", map[string]any{"api_url": "https://s.example.com", "access_client_id": "0.access"}),
-		integration("tanium", "tanium_s2s", map[string]any{"api_url": "https://t.example.com", "access_client_id": "0.access"}),
+		integration("scores", "custom_s2s",
+			map[string]any{"api_url": "https://s.example.com", "auth_url": nil, "client_id": ""}),
+		integration("known", "custom_s2s",
+			map[string]any{"api_url": "https://s.example.com", "access_client_id": "0.access"}),
+		integration("tanium", "tanium_s2s",
+			map[string]any{"api_url": "https://t.example.com", "access_client_id": "0.access"}),
 		integration("uptycs", "uptycs", map[string]any{}),
 		integration("none", "kolide", nil),
 	}})
@@ -351,7 +373,8 @@ func TestExportedIntegrationsAskForTheirCredentials(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if at := slices.IndexFunc(docs, func(d document.Document) bool { return d.Name == "scores" }); len(docs[at].Comment) != 2 {
+	if at := slices.IndexFunc(docs, func(d document.Document) bool { return d.Name == "scores" }); len(
+		docs[at].Comment) != 2 {
 		t.Errorf("comments %q", docs[at].Comment)
 	}
 }
@@ -397,7 +420,9 @@ func TestWhatCannotBeMeantIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = apply.New(docs, state, func(string, string, string) (string, error) { return "", errors.New("not set") }, apply.Options{})
+		_, err = apply.New(docs, state, func(string, string, string) (string, error) {
+			return "", errors.New("not set")
+		}, apply.Options{})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s\n%v, want %s", text, err, want)
 		}
@@ -408,13 +433,16 @@ func TestWhatCannotBeMeantIsTold(t *testing.T) {
 func TestChangedMeanwhileIsNotWrittenOver(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newAccount(t)
-		docs := []document.Document{{Kind: "tag", Name: "t"}, {Kind: "policy", Name: "p", Spec: map[string]any{"decision": "allow", "include": []any{map[string]any{"everyone": map[string]any{}}}}}}
+		docs := []document.Document{{Kind: "tag", Name: "t"}, {Kind: "policy", Name: "p",
+			Spec: map[string]any{"decision": "allow", "include": []any{map[string]any{"everyone": map[string]any{}}}}}}
 		a.carryOut(a.plan(docs, apply.Options{}))
 		docs[1].Spec["decision"] = "deny"
 		p := a.plan(docs, apply.Options{})
-		a.has[client.KindPolicy][0] = client.Object{"id": a.has[client.KindPolicy][0]["id"], "name": "p", "decision": "bypass"}
+		a.has[client.KindPolicy][0] = client.Object{"id": a.has[client.KindPolicy][0]["id"], "name": "p",
+			"decision": "bypass"}
 		var refused *client.Error
-		if err := p.Run(context.Background(), a, apply.Steps{Lookup: secrets}); !errors.As(err, &refused) || refused.Status != http.StatusConflict {
+		if err := p.Run(context.Background(), a, apply.Steps{Lookup: secrets}); !errors.As(err, &refused) ||
+			refused.Status != http.StatusConflict {
 			t.Fatal(err)
 		}
 	})

@@ -28,7 +28,9 @@ type key struct {
 // refers to. An integration, which is tested when it is stored, also depends on the application that protects its
 // scoring API. If existing resources refer to each other in a circle, only dependencies on new resources count.
 func arrange(changes []*Change) ([]*Change, error) {
-	slices.SortStableFunc(changes, func(a, b *Change) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
+	slices.SortStableFunc(changes, func(a, b *Change) int {
+		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+	})
 	named := map[key]*Change{}
 	for _, c := range changes {
 		named[key{c.Kind, c.Name}] = c

@@ -77,8 +77,10 @@ func TestACircleIsNamed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
-	groups := "kind: group\nname: a\nspec: {include: [{group: {id: b}}]}\n---\nkind: group\nname: b\nspec: {include: [{group: {id: a}}]}"
-	if _, err := apply.New(parsed(t, groups), apply.State{}, secrets, apply.Options{}); err == nil || !strings.Contains(err.Error(), `group "a" → group "b" → group "a"`) {
+	groups := "kind: group\nname: a\nspec: {include: [{group: {id: b}}]}\n---\nkind: group\nname: b\nspec: {include: " +
+		"[{group: {id: a}}]}"
+	if _, err := apply.New(parsed(t, groups), apply.State{}, secrets, apply.Options{}); err == nil ||
+		!strings.Contains(err.Error(), `group "a" → group "b" → group "a"`) {
 		t.Errorf("%v", err)
 	}
 }

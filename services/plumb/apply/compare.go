@@ -54,7 +54,8 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 	c.have, c.ID = canonical(k, x.ids[k][ids[0]], x), ids[0]
 	c.Fields = diff("", c.spec, c.have)
 	if k == client.KindServiceToken && differs(c.Fields, "x_client_id") {
-		return nil, fmt.Errorf("its Client ID is %v and cannot be changed: delete the service token first, or rename one of them",
+		return nil, fmt.Errorf(
+			"its Client ID is %v and cannot be changed: delete the service token first, or rename one of them",
 			c.have["x_client_id"])
 	}
 	if k == client.KindServiceToken {

@@ -19,7 +19,8 @@ type index struct {
 }
 
 func newIndex(s State) *index {
-	x := &index{map[client.Kind]map[string]client.Object{}, map[client.Kind]map[string][]string{}, map[client.Kind]map[string]bool{}}
+	x := &index{map[client.Kind]map[string]client.Object{}, map[client.Kind]map[string][]string{},
+		map[client.Kind]map[string]bool{}}
 	for _, k := range append(Kinds(), credential) {
 		x.ids[k], x.names[k], x.docs[k] = map[string]client.Object{}, map[string][]string{}, map[string]bool{}
 	}

@@ -8,8 +8,8 @@ import (
 
 // order lists the kinds of documents. A kind comes after those it refers to.
 var order = []client.Kind{
-	client.KindZone, client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck,
-	client.KindGroup, client.KindPolicy, client.KindApplication, client.KindOrganization,
+	client.KindZone, client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration,
+	client.KindCheck, client.KindGroup, client.KindPolicy, client.KindApplication, client.KindOrganization,
 }
 
 // refersTo lists the kinds of a kind's references.
@@ -55,7 +55,8 @@ const credential client.Kind = "service_token.client_id"
 // label holds the names of kinds in messages.
 var label = map[client.Kind]string{
 	credential:      "service token",
-	client.KindZone: "zone", client.KindTag: "tag", client.KindServiceToken: "service token", client.KindIdentityProvider: "identity provider",
-	client.KindIntegration: "integration", client.KindCheck: "check", client.KindGroup: "group", client.KindPolicy: "policy",
-	client.KindApplication: "application", client.KindOrganization: "organization",
+	client.KindZone: "zone", client.KindTag: "tag", client.KindServiceToken: "service token",
+	client.KindIdentityProvider: "identity provider", client.KindIntegration: "integration", client.KindCheck: "check",
+	client.KindGroup: "group", client.KindPolicy: "policy", client.KindApplication: "application",
+	client.KindOrganization: "organization",
 }

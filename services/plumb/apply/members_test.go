@@ -30,7 +30,8 @@ func TestUnknownMembersAreRejected(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := apply.New(docs, apply.State{"organization": {{"name": "o"}}}, secrets, apply.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := apply.New(docs, apply.State{"organization": {{"name": "o"}}}, secrets, apply.Options{}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s\ngives %v, want %s", text, err, want)
 		}
 	}

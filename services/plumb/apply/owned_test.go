@@ -11,7 +11,8 @@ import (
 
 // A member that only the control plane writes is neither an unknown member of a document nor a difference.
 func TestOwnedMembersAreNoDifference(t *testing.T) {
-	for _, kind := range []client.Kind{client.KindGroup, client.KindPolicy, client.KindIdentityProvider, client.KindApplication} {
+	for _, kind := range []client.Kind{client.KindGroup, client.KindPolicy, client.KindIdentityProvider,
+		client.KindApplication} {
 		for _, name := range ownedmember.All() {
 			have := client.Object{"name": "a", name: "old"}
 			have["id"] = "1"

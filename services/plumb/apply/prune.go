@@ -25,7 +25,8 @@ func superfluous(changes []*Change, state State, kinds map[client.Kind]bool, x *
 		}
 		for _, o := range state[k] {
 			if !wanted[string(k)+"/"+o.ResourceID()] {
-				all = append(all, &Change{Action: Delete, Kind: k, Name: o.ResourceName(), ID: o.ResourceID(), have: canonical(k, o, x)})
+				all = append(all,
+					&Change{Action: Delete, Kind: k, Name: o.ResourceName(), ID: o.ResourceID(), have: canonical(k, o, x)})
 			}
 		}
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // rename turns the creation of an application into a change of an existing one, if no document names the existing one
-// and both protect the same domain. Two applications cannot protect the same domain, and deleting the old one first would
-// lose its AUD.
+// and both protect the same domain. Two applications cannot protect the same domain, and deleting the old one first
+// would lose its AUD.
 func rename(changes []*Change, state State, x *index) {
 	taken := map[string]bool{}
 	for _, c := range changes {
@@ -23,7 +23,8 @@ func rename(changes []*Change, state State, x *index) {
 		}
 		wanted := protects(c.spec)
 		for _, o := range state[c.Kind] {
-			if id := o.ResourceID(); !taken[id] && slices.ContainsFunc(protects(o), func(uri string) bool { return slices.Contains(wanted, uri) }) {
+			if id := o.ResourceID(); !taken[id] &&
+				slices.ContainsFunc(protects(o), func(uri string) bool { return slices.Contains(wanted, uri) }) {
 				taken[id] = true
 				c.Action, c.ID, c.have = Update, id, canonical(c.Kind, o, x)
 				c.Fields = append(c.masked(diff("", c.spec, c.have)), secretFields(c.secrets)...)

@@ -24,7 +24,8 @@ type secretRef struct {
 
 // references removes the secrets from a spec and returns them, and replaces other references by their values. It adds
 // these values to known, so that differences can show the references instead.
-func references(v any, path []string, lookup func(string) (string, error), known map[string]string) (any, []secretRef, error) {
+func references(v any, path []string, lookup func(string) (string, error),
+	known map[string]string) (any, []secretRef, error) {
 	var all []secretRef
 	switch v := v.(type) {
 	case map[string]any:

@@ -12,17 +12,18 @@ import (
 
 // numbers and switches list the members that are numbers and booleans. Other members are strings, lists or objects.
 var (
-	numbers = []string{"score", "total_score", "active_threats", "update_window_days", "precedence", "approvals_needed", "max_age",
-		"x_concurrency", "inactivity_threshold_days"}
-	switches = []string{"enabled", "exists", "requireAll", "check_private_key", "infected", "is_active", "x_paused", "is_default",
-		"approval_required", "purpose_justification_required", "isolation_required", "mfa_disabled", "app_launcher_visible",
-		"auto_redirect_to_identity", "allow_authenticate_via_warp", "allow_iframe", "enable_binding_cookie", "http_only_cookie_attribute",
-		"path_cookie_attribute", "options_preflight_bypass", "skip_interstitial", "service_auth_401_redirect",
-		"use_clientless_isolation_app_launcher_url", "skip_app_launcher_login_page", "allow_all_headers", "allow_all_methods",
-		"allow_all_origins", "allow_credentials", "deactivate_on_delete", "pkce_enabled", "conditional_access_enabled", "support_groups",
-		"sign_request", "enable_encryption", "restrict_to_account_members", "seat_deprovision", "user_deprovision",
-		"group_member_deprovision", "deny_unmatched_requests", "is_ui_read_only", "mfa_configuration_allowed", "mfa_required_for_all_apps",
-		"warp_auth_non_browser_401", "strict_service_token_auth"}
+	numbers = []string{"score", "total_score", "active_threats", "update_window_days", "precedence", "approvals_needed",
+		"max_age", "x_concurrency", "inactivity_threshold_days"}
+	switches = []string{"enabled", "exists", "requireAll", "check_private_key", "infected", "is_active", "x_paused",
+		"is_default", "approval_required", "purpose_justification_required", "isolation_required", "mfa_disabled",
+		"app_launcher_visible", "auto_redirect_to_identity", "allow_authenticate_via_warp", "allow_iframe",
+		"enable_binding_cookie", "http_only_cookie_attribute", "path_cookie_attribute", "options_preflight_bypass",
+		"skip_interstitial", "service_auth_401_redirect", "use_clientless_isolation_app_launcher_url",
+		"skip_app_launcher_login_page", "allow_all_headers", "allow_all_methods",
+		"allow_all_origins", "allow_credentials", "deactivate_on_delete", "pkce_enabled", "conditional_access_enabled",
+		"support_groups", "sign_request", "enable_encryption", "restrict_to_account_members", "seat_deprovision",
+		"user_deprovision", "group_member_deprovision", "deny_unmatched_requests", "is_ui_read_only",
+		"mfa_configuration_allowed", "mfa_required_for_all_apps", "warp_auth_non_browser_401", "strict_service_token_auth"}
 )
 
 // mistyped returns an error for each member of the wrong type. In YAML, the version 14.10 without quotes is the number

@@ -112,7 +112,8 @@ func (c *Client) Keys(ctx context.Context) (Item[Keys], error) {
 
 // KeyInterval sets the days between rotations, 21 to 365.
 func (c *Client) KeyInterval(ctx context.Context, days int) (Item[Keys], error) {
-	return decode[Item[Keys]](c.call(ctx, http.MethodPut, "/access/keys", map[string]int{"key_rotation_interval_days": days}))
+	return decode[Item[Keys]](c.call(ctx, http.MethodPut, "/access/keys",
+		map[string]int{"key_rotation_interval_days": days}))
 }
 
 // RotateKeys makes the next signing key the current one.

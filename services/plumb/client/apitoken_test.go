@@ -17,8 +17,10 @@ func TestAPITokensAreRolledAndVerified(t *testing.T) {
 			answer(w, []client.PermissionGroup{{ID: "g", Name: "Some Read"}})
 		},
 		"GET /tokens/{id}": func(w http.ResponseWriter, r *http.Request) {
-			answer(w, map[string]any{"id": r.PathValue("id"), "name": "ci", "expires_on": "2026-01-02T15:04:05Z", "policies": []any{
-				map[string]any{"effect": "allow", "permission_groups": []any{map[string]any{"id": "g"}}, "resources": client.WholeAccount("x")}}})
+			answer(w, map[string]any{"id": r.PathValue("id"), "name": "ci", "expires_on": "2026-01-02T15:04:05Z",
+				"policies": []any{
+					map[string]any{"effect": "allow", "permission_groups": []any{map[string]any{"id": "g"}},
+						"resources": client.WholeAccount("x")}}})
 		},
 	})
 	if value, err := c.RollAPIToken(t.Context(), "a"); err != nil || value != "new value of a" {
@@ -31,7 +33,8 @@ func TestAPITokensAreRolledAndVerified(t *testing.T) {
 		t.Errorf("%+v, %v", groups, err)
 	}
 	got, err := c.APITokens().Get(t.Context(), "a")
-	if v := got.Value; err != nil || v.ExpiresOn.Year() != 2026 || v.Policies[0].Groups[0].ID != "g" || string(v.Policies[0].Resources) != `{"com.cloudflare.api.account.x":"*"}` {
+	if v := got.Value; err != nil || v.ExpiresOn.Year() != 2026 || v.Policies[0].Groups[0].ID != "g" ||
+		string(v.Policies[0].Resources) != `{"com.cloudflare.api.account.x":"*"}` {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
@@ -50,13 +53,15 @@ func TestTheAuditLogIsReadToItsEnd(t *testing.T) {
 		}
 	}})
 	got := ""
-	for change, err := range c.AuditLog(t.Context(), client.AuditQuery{Action: "delete", Since: time.Unix(0, 0).UTC(), Oldest: true}) {
+	for change, err := range c.AuditLog(t.Context(),
+		client.AuditQuery{Action: "delete", Since: time.Unix(0, 0).UTC(), Oldest: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		got += change.Value.ID + string(change.Value.Old)
 	}
-	if got != `21{"a":1}` || len(asked) != 2 || !strings.Contains(asked[0], "action.type=delete&direction=asc&page=1") || !strings.Contains(asked[0], "since=1970-01-01T00%3A00%3A00Z") {
+	if got != `21{"a":1}` || len(asked) != 2 || !strings.Contains(asked[0], "action.type=delete&direction=asc&page=1") ||
+		!strings.Contains(asked[0], "since=1970-01-01T00%3A00%3A00Z") {
 		t.Errorf("%s, asked %q", got, asked)
 	}
 }

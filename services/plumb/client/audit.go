@@ -48,8 +48,8 @@ type AuditQuery struct {
 // AuditLog yields the changes of the account. It stops at the first error.
 func (c *Client) AuditLog(ctx context.Context, which AuditQuery) iter.Seq2[Item[AuditEntry], error] {
 	q := url.Values{"per_page": {strconv.Itoa(perPage)}}
-	for name, v := range map[string]string{"id": which.ID, "action.type": which.Action, "actor.email": which.Email, "actor.ip": which.IP,
-		"x_type": which.Type, "x_resource": which.Resource} {
+	for name, v := range map[string]string{"id": which.ID, "action.type": which.Action, "actor.email": which.Email,
+		"actor.ip": which.IP, "x_type": which.Type, "x_resource": which.Resource} {
 		if v != "" {
 			q.Set(name, v)
 		}

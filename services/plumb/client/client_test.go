@@ -43,7 +43,8 @@ func serve(t *testing.T, routes map[string]http.HandlerFunc) *client.Client {
 
 func answer(w http.ResponseWriter, result any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"success": true, "errors": []any{}, "messages": []any{}, "result": result})
+	_ = json.NewEncoder(w).Encode(map[string]any{"success": true, "errors": []any{}, "messages": []any{},
+		"result": result})
 }
 
 func refuse(w http.ResponseWriter, status, code int, message string) {
@@ -75,7 +76,8 @@ func TestListsEndWithAnEmptyPage(t *testing.T) {
 
 func TestFindGoesByIDThenByName(t *testing.T) {
 	c := serve(t, map[string]http.HandlerFunc{"GET /devices/posture": func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, []client.Check{{ID: "x", Name: "y"}, {ID: "y", Name: "z"}, {ID: "1", Name: "twin"}, {ID: "2", Name: "twin"}})
+		answer(w, []client.Check{{ID: "x", Name: "y"}, {ID: "y", Name: "z"}, {ID: "1", Name: "twin"},
+			{ID: "2", Name: "twin"}})
 	}})
 	for name, want := range map[string]string{"x": "x", "y": "y", "z": "y"} {
 		if item, err := c.Checks.Find(t.Context(), name); err != nil || item.Value.ID != want {
@@ -85,16 +87,18 @@ func TestFindGoesByIDThenByName(t *testing.T) {
 	if _, err := c.Checks.Find(t.Context(), "nobody"); !client.IsNotFound(err) {
 		t.Errorf("nobody: %v", err)
 	}
-	if _, err := c.Checks.Find(t.Context(), "twin"); err == nil || client.IsNotFound(err) || !strings.Contains(err.Error(), "2 checks have the name") {
+	if _, err := c.Checks.Find(t.Context(), "twin"); err == nil || client.IsNotFound(err) ||
+		!strings.Contains(err.Error(), "2 checks have the name") {
 		t.Errorf("twin: %v", err)
 	}
 }
 
 // What the control plane said beyond what the commands know is not lost.
 func TestItemsKeepWhatWasSaid(t *testing.T) {
-	c := serve(t, map[string]http.HandlerFunc{"GET /devices/posture/integration/i": func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, json.RawMessage(`{"id":"i","x_new":[1]}`))
-	}})
+	c := serve(t,
+		map[string]http.HandlerFunc{"GET /devices/posture/integration/i": func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, json.RawMessage(`{"id":"i","x_new":[1]}`))
+		}})
 	item, err := c.Integrations.Get(t.Context(), "i")
 	if err != nil {
 		t.Fatal(err)
@@ -116,10 +120,12 @@ func TestRefusals(t *testing.T) {
 	})
 	_, err := c.Integrations.Create(t.Context(), client.Integration{Name: "x"})
 	var e *client.Error
-	if !errors.As(err, &e) || e.Code != 2046 || e.Status != 400 || e.Error() != "invalid posture integration request: the API answered 405 (code 2046)" {
+	if !errors.As(err, &e) || e.Code != 2046 || e.Status != 400 ||
+		e.Error() != "invalid posture integration request: the API answered 405 (code 2046)" {
 		t.Errorf("refusal: %v", err)
 	}
-	if _, err := c.Applications.List(t.Context()); !errors.As(err, &e) || e.Status != 502 || strings.Contains(err.Error(), "html") {
+	if _, err := c.Applications.List(t.Context()); !errors.As(err, &e) || e.Status != 502 ||
+		strings.Contains(err.Error(), "html") {
 		t.Errorf("no envelope: %v", err)
 	}
 	if _, err := c.Checks.List(t.Context()); !errors.As(err, &e) || e.Status != 302 {
@@ -132,7 +138,8 @@ func TestNobodyThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = c.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "no control plane listens at 127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
+	if _, err = c.Status(t.Context()); err == nil || !strings.Contains(
+		err.Error(), "no control plane listens at 127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -176,13 +183,15 @@ func TestImportIsStreamed(t *testing.T) {
 }
 
 func TestFollow(t *testing.T) {
-	c := serve(t, map[string]http.HandlerFunc{"GET /plumbline/results/stream": func(w http.ResponseWriter, r *http.Request) {
-		if last := r.Header.Get("Last-Event-ID"); last != "7" {
-			t.Errorf("Last-Event-ID %q", last)
-		}
-		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, ": hello\n\nid: 8\nevent: entry\ndata: {\"a\":\ndata: 1}\n\nevent:change\ndata:{}\n\nevent: cut\ndata: {}")
-	}})
+	c := serve(t,
+		map[string]http.HandlerFunc{"GET /plumbline/results/stream": func(w http.ResponseWriter, r *http.Request) {
+			if last := r.Header.Get("Last-Event-ID"); last != "7" {
+				t.Errorf("Last-Event-ID %q", last)
+			}
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w,
+				": hello\n\nid: 8\nevent: entry\ndata: {\"a\":\ndata: 1}\n\nevent:change\ndata:{}\n\nevent: cut\ndata: {}")
+		}})
 	var got []string
 	var last error
 	for e, err := range c.Follow(t.Context(), "7") {
@@ -201,12 +210,13 @@ func TestFollow(t *testing.T) {
 }
 
 func TestFollowEndsWithItsContext(t *testing.T) {
-	c := serve(t, map[string]http.HandlerFunc{"GET /plumbline/results/stream": func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, "event: entry\ndata: {}\n\n")
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	}})
+	c := serve(t,
+		map[string]http.HandlerFunc{"GET /plumbline/results/stream": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, "event: entry\ndata: {}\n\n")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	events := 0

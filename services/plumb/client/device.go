@@ -59,12 +59,13 @@ func informing(ctx context.Context, handled func(rows int)) context.Context {
 	if handled == nil {
 		return ctx
 	}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
-		if rows, err := strconv.Atoi(h.Get(headerProgress)); err == nil {
-			handled(rows)
-		}
-		return nil
-	}})
+	return httptrace.WithClientTrace(ctx,
+		&httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
+			if rows, err := strconv.Atoi(h.Get(headerProgress)); err == nil {
+				handled(rows)
+			}
+			return nil
+		}})
 }
 
 // Imported is the outcome of an import.

@@ -241,7 +241,8 @@ func (c *Client) History(ctx context.Context, q HistoryQuery) iter.Seq2[Item[Pas
 	return func(yield func(Item[PastResult], error) bool) {
 		for {
 			var next string
-			some, err := decode[[]Item[PastResult]](c.paged(ctx, "/plumbline/results/devices/"+url.PathEscape(q.Device)+"?"+v.Encode(), &next))
+			some, err := decode[[]Item[PastResult]](
+				c.paged(ctx, "/plumbline/results/devices/"+url.PathEscape(q.Device)+"?"+v.Encode(), &next))
 			if err != nil {
 				yield(Item[PastResult]{}, err)
 				return

@@ -74,7 +74,8 @@ var endpoints = map[Kind]endpoint{
 
 func collection[T Named](c *Client, k Kind) Collection[T] {
 	e := endpoints[k]
-	return Collection[T]{c: c, kind: e.kind, path: e.path, update: e.update, paged: e.paged, single: e.single, merges: e.merges}
+	return Collection[T]{c: c, kind: e.kind, path: e.path, update: e.update, paged: e.paged, single: e.single,
+		merges: e.merges}
 }
 
 // Objects returns the endpoint of a kind, with untyped resources. It panics for an unknown kind.

@@ -102,7 +102,8 @@ type PhysicalDevice struct {
 }
 
 // Devices returns the devices that a query selects, limit at most, and whether there are more.
-func (c *Client) Devices(ctx context.Context, q url.Values, limit int) (all []Item[PhysicalDevice], more bool, err error) {
+func (c *Client) Devices(ctx context.Context, q url.Values,
+	limit int) (all []Item[PhysicalDevice], more bool, err error) {
 	all = []Item[PhysicalDevice]{}
 	for cursor := ""; ; {
 		if cursor != "" {

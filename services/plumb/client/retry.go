@@ -57,7 +57,8 @@ func (c *Client) again(req *http.Request, resp *http.Response) bool {
 		return false
 	}
 	busy := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
-	return resp.StatusCode == http.StatusTooManyRequests || c.outages && req.Method == http.MethodGet && slices.Contains(busy, resp.StatusCode)
+	return resp.StatusCode == http.StatusTooManyRequests || c.outages && req.Method == http.MethodGet &&
+		slices.Contains(busy, resp.StatusCode)
 }
 
 // retryAfter returns how long a server asks to wait: in seconds, in milliseconds, or until a time.

@@ -20,13 +20,14 @@ func busy(t *testing.T, h http.HandlerFunc) (*client.Client, *[]time.Duration) {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	var waits []time.Duration
-	c, err := client.New(client.Config{URL: server.URL, Token: "secret", Account: account, Wait: func(_ context.Context, d time.Duration, why string) error {
-		if !strings.Contains(why, "answered") {
-			t.Errorf("why: %s", why)
-		}
-		waits = append(waits, d)
-		return nil
-	}})
+	c, err := client.New(client.Config{URL: server.URL, Token: "secret", Account: account,
+		Wait: func(_ context.Context, d time.Duration, why string) error {
+			if !strings.Contains(why, "answered") {
+				t.Errorf("why: %s", why)
+			}
+			waits = append(waits, d)
+			return nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,8 @@ func TestBusyServersAreGivenUp(t *testing.T) {
 	cl, waits := busy(t, func(w http.ResponseWriter, r *http.Request) { asked++; refuse(w, 429, 10013, "rate limited") })
 	_, err := cl.Objects(client.KindGroup).List(t.Context())
 	var refused *client.Error
-	if !errors.As(err, &refused) || refused.Status != 429 || asked != 8 || len(*waits) != 7 || (*waits)[6] != 30*time.Second {
+	if !errors.As(err, &refused) || refused.Status != 429 || asked != 8 || len(*waits) != 7 ||
+		(*waits)[6] != 30*time.Second {
 		t.Errorf("%v, asked %d times, waited %v", err, asked, *waits)
 	}
 }
@@ -105,7 +107,8 @@ func TestListsThatIgnoreThePageEnd(t *testing.T) {
 	}
 	// Resources that come and go between two pages move the others: none is there twice.
 	cl, _ = busy(t, func(w http.ResponseWriter, r *http.Request) {
-		page := map[string][]client.Object{"1": {{"id": "a"}, {"id": "b"}}, "2": {{"id": "b"}, {"id": "c"}}}[r.URL.Query().Get("page")]
+		page := map[string][]client.Object{"1": {{"id": "a"}, {"id": "b"}},
+			"2": {{"id": "b"}, {"id": "c"}}}[r.URL.Query().Get("page")]
 		answer(w, append([]client.Object{}, page...))
 	})
 	if all, err := cl.Objects(client.KindGroup).List(t.Context()); err != nil || len(all) != 3 {
@@ -116,7 +119,8 @@ func TestListsThatIgnoreThePageEnd(t *testing.T) {
 		asked++
 		answer(w, []client.Object{{"id": fmt.Sprint(asked)}})
 	})
-	if _, err := cl.Objects(client.KindGroup).List(t.Context()); err == nil || !strings.Contains(err.Error(), "/access/groups: the list has more than") {
+	if _, err := cl.Objects(client.KindGroup).List(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "/access/groups: the list has more than") {
 		t.Errorf("%v, asked %d times", err, asked)
 	}
 }
@@ -139,7 +143,8 @@ func TestOtherListsThatDoNotGoOnEnd(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d changes", n)
 	}
-	if _, _, err := cl.Devices(t.Context(), map[string][]string{}, 1000); err == nil || !strings.Contains(err.Error(), "the cursor of the list did not change") {
+	if _, _, err := cl.Devices(t.Context(), map[string][]string{}, 1000); err == nil ||
+		!strings.Contains(err.Error(), "the cursor of the list did not change") {
 		t.Errorf("%v", err)
 	}
 }

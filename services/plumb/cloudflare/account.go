@@ -12,12 +12,13 @@ import (
 
 // Kinds lists the exported kinds: all but the organization.
 func Kinds() []client.Kind {
-	return []client.Kind{client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration, client.KindCheck,
-		client.KindGroup, client.KindPolicy, client.KindApplication}
+	return []client.Kind{client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration,
+		client.KindCheck, client.KindGroup, client.KindPolicy, client.KindApplication}
 }
 
 // needed lists the kinds that must be readable. Other kinds are left out without a permission to read them.
-var needed = map[client.Kind]bool{client.KindIntegration: true, client.KindCheck: true, client.KindPolicy: true, client.KindApplication: true}
+var needed = map[client.Kind]bool{client.KindIntegration: true, client.KindCheck: true, client.KindPolicy: true,
+	client.KindApplication: true}
 
 // Account reads an account. leftOut lists unreadable kinds and unsupported resources, as with [Terraform].
 func Account(ctx context.Context, cl *client.Client) (state apply.State, leftOut []string, err error) {
@@ -25,7 +26,8 @@ func Account(ctx context.Context, cl *client.Client) (state apply.State, leftOut
 	for _, k := range Kinds() {
 		all, err := cl.Objects(k).List(ctx)
 		var refused *client.Error
-		if !needed[k] && errors.As(err, &refused) && (refused.Status == http.StatusForbidden || refused.Status == http.StatusNotFound) {
+		if !needed[k] && errors.As(err, &refused) &&
+			(refused.Status == http.StatusForbidden || refused.Status == http.StatusNotFound) {
 			leftOut = append(leftOut, fmt.Sprintf("%ss: %v", label(k), err))
 			continue
 		}

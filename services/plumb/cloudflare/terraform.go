@@ -149,7 +149,8 @@ func normaliseAll(all []*resource) (leftOut []string) {
 	for _, r := range all {
 		problems, fatal := normalise(r.kind, r.members)
 		if r.left = fatal; fatal {
-			problems = append(problems, fmt.Sprintf("the %s is left out as a whole, because it would match other requests without this", label(r.kind)))
+			problems = append(problems,
+				fmt.Sprintf("the %s is left out as a whole, because it would match other requests without this", label(r.kind)))
 		}
 		for _, p := range problems {
 			leftOut = append(leftOut, r.address+": "+p)

@@ -10,9 +10,9 @@ import (
 )
 
 // blocks lists the members with one object, written as a list of one by version 4 of the provider.
-var blocks = []string{"input", "config", "cors_headers", "saas_app", "scim_config", "landing_page_design", "connection_rules", "ssh", "rdp",
-	"mfa_config", "oauth_configuration", "authentication", "operations", "locations", "source", "refresh_token_options",
-	"hybrid_and_implicit_options"}
+var blocks = []string{"input", "config", "cors_headers", "saas_app", "scim_config", "landing_page_design",
+	"connection_rules", "ssh", "rdp", "mfa_config", "oauth_configuration", "authentication", "operations", "locations",
+	"source", "refresh_token_options", "hybrid_and_implicit_options"}
 
 // theirs lists members of Terraform, and members written by Cloudflare only.
 var theirs = map[client.Kind][]string{
@@ -24,8 +24,8 @@ var theirs = map[client.Kind][]string{
 
 // renamed lists the members with another name in the API, by kind and place.
 var renamed = map[client.Kind]map[string]map[string]string{
-	client.KindCheck: {"input": {"check_disks": "checkDisks", "require_all": "requireAll", "version_operator": "versionOperator",
-		"count_operator": "countOperator", "score_operator": "scoreOperator"}},
+	client.KindCheck: {"input": {"check_disks": "checkDisks", "require_all": "requireAll",
+		"version_operator": "versionOperator", "count_operator": "countOperator", "score_operator": "scoreOperator"}},
 	client.KindPolicy:           {"": {"approval_group": "approval_groups"}},
 	client.KindApplication:      {"saas_app": {"custom_attribute": "custom_attributes", "custom_claim": "custom_claims"}},
 	client.KindIdentityProvider: {"config": {"idp_public_cert": "idp_public_certs"}},

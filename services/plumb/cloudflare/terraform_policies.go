@@ -26,7 +26,8 @@ func attach(all []*resource) (leftOut []string) {
 	}
 	for _, r := range all {
 		if r.app != "" && !r.left && apps[r.app] == nil {
-			leftOut = append(leftOut, fmt.Sprintf("%s: its application %s is not in this state, or is left out", r.address, r.app))
+			leftOut = append(leftOut,
+				fmt.Sprintf("%s: its application %s is not in this state, or is left out", r.address, r.app))
 		}
 		if r.kind != client.KindApplication || r.left {
 			continue

@@ -60,7 +60,8 @@ func TestSelectorsAreConverted(t *testing.T) {
 		`{"service_token":{"token_id":"t"}}`:                                          `[{"service_token":{"token_id":"t"}}]`,
 	} {
 		for _, part := range []string{"include", "exclude", "require"} {
-			attributes := fmt.Sprintf(`{"id":"1","name":"p","decision":"allow","include":[{"everyone":true}],%q:[%s]}`, part, theirs)
+			attributes := fmt.Sprintf(`{"id":"1","name":"p","decision":"allow","include":[{"everyone":true}],%q:[%s]}`,
+				part, theirs)
 			found, leftOut, err := cloudflare.Terraform(stateText([2]string{"cloudflare_access_policy", attributes}))
 			if err != nil || len(leftOut) > 0 || len(found[client.KindPolicy]) != 1 {
 				t.Errorf("%s %s: %v, left out %q", part, theirs, err, leftOut)
@@ -99,9 +100,11 @@ func TestUnsupportedRulesAreLeftOut(t *testing.T) {
 		`"everyone"`:                                        "[0]: not a rule",
 	} {
 		for _, part := range []string{"include", "exclude", "require"} {
-			for _, kind := range []string{"cloudflare_access_policy", "cloudflare_zero_trust_access_policy", "cloudflare_access_group"} {
+			for _, kind := range []string{"cloudflare_access_policy", "cloudflare_zero_trust_access_policy",
+				"cloudflare_access_group"} {
 				attributes := fmt.Sprintf(`{"id":"1","name":"p","include":[{"everyone":true}],%q:[%s]}`, part, theirs)
-				found, leftOut, err := cloudflare.Terraform(stateText([2]string{kind, attributes}, [2]string{"cloudflare_access_tag", `{"name":"t"}`}))
+				found, leftOut, err := cloudflare.Terraform(
+					stateText([2]string{kind, attributes}, [2]string{"cloudflare_access_tag", `{"name":"t"}`}))
 				if err != nil || len(found[client.KindPolicy])+len(found[client.KindGroup]) != 0 ||
 					!strings.Contains(strings.Join(leftOut, "\n"), kind+".r: "+part+want) {
 					t.Errorf("%s %s: found %v, left out %q, %v", part, theirs, found, leftOut, err)
@@ -130,32 +133,42 @@ const app1 = `{"id":"aaaaaaaa-0000-4000-8000-000000000001","name":"app","domain"
 // A policy that belongs to an application is never lost without a word.
 func TestPoliciesOfApplications(t *testing.T) {
 	own := func(name, decision, app, rules string, precedence int) [2]string {
-		return [2]string{"cloudflare_access_policy", fmt.Sprintf(`{"id":"bbbbbbbb-0000-4000-8000-00000000000%d","name":%q,"decision":%q,"application_id":%q,"precedence":%d,"include":[%s]}`,
-			precedence, name, decision, app, precedence, rules)}
+		return [2]string{"cloudflare_access_policy",
+			fmt.Sprintf(
+				`{"id":"bbbbbbbb-0000-4000-8000-00000000000%d","name":%q,"decision":%q,"application_id":%q,"precedence":%d,"include":[%s]}`,
+				precedence, name, decision, app, precedence, rules)}
 	}
 	id := "aaaaaaaa-0000-4000-8000-000000000001"
-	reusable := [2]string{"cloudflare_zero_trust_access_policy", `{"id":"cccccccc-0000-4000-8000-000000000001","name":"linked","decision":"allow","include":[{"everyone":{}}]}`}
+	reusable := [2]string{"cloudflare_zero_trust_access_policy",
+		`{"id":"cccccccc-0000-4000-8000-000000000001","name":"linked","decision":"allow","include":[{"everyone":{}}]}`}
 
 	t.Run("in another state", func(t *testing.T) {
-		docs, leftOut := exported(t, stateText([2]string{"cloudflare_access_application", app1 + `}`}, own("d", "deny", "elsewhere", `{"everyone":true}`, 1)))
-		if strings.Contains(docs, "deny") || !strings.Contains(leftOut, "cloudflare_access_policy.r: its application elsewhere is not in this state") {
+		docs, leftOut := exported(t, stateText([2]string{"cloudflare_access_application", app1 + `}`},
+			own("d", "deny", "elsewhere", `{"everyone":true}`, 1)))
+		if strings.Contains(docs, "deny") ||
+			!strings.Contains(leftOut, "cloudflare_access_policy.r: its application elsewhere is not in this state") {
 			t.Errorf("%s\n%s", docs, leftOut)
 		}
 	})
 	t.Run("linked and own", func(t *testing.T) {
-		for _, links := range []string{`["cccccccc-0000-4000-8000-000000000001"]`, `[{"id":"cccccccc-0000-4000-8000-000000000001","precedence":1}]`,
+		for _, links := range []string{`["cccccccc-0000-4000-8000-000000000001"]`,
+			`[{"id":"cccccccc-0000-4000-8000-000000000001","precedence":1}]`,
 			`["cccccccc-0000-4000-8000-000000000001","bbbbbbbb-0000-4000-8000-000000000002"]`} {
-			docs, leftOut := exported(t, stateText([2]string{"cloudflare_access_application", app1 + `,"policies":` + links + `}`},
-				own("second", "deny", id, `{"everyone":true}`, 2), own("first", "deny", id, `{"everyone":true}`, 1), reusable))
-			first, linked, second := strings.Index(docs, "name: first"), strings.LastIndex(docs, "- linked"), strings.Index(docs, "name: second")
+			docs, leftOut := exported(t,
+				stateText([2]string{"cloudflare_access_application", app1 + `,"policies":` + links + `}`},
+					own("second", "deny", id, `{"everyone":true}`, 2), own("first", "deny", id, `{"everyone":true}`, 1), reusable))
+			first, linked, second := strings.Index(docs, "name: first"), strings.LastIndex(docs, "- linked"),
+				strings.Index(docs, "name: second")
 			if leftOut != "" || first < 0 || linked < first || second < linked || strings.Count(docs, "name: second") != 1 {
 				t.Errorf("%s: %s\n%s", links, docs, leftOut)
 			}
 		}
 	})
 	t.Run("linked in another state", func(t *testing.T) {
-		docs, leftOut := exported(t, stateText([2]string{"cloudflare_access_application", app1 + `,"policies":["cccccccc-0000-4000-8000-000000000009"]}`}))
-		if !strings.Contains(docs, "cccccccc-0000-4000-8000-000000000009") || !strings.Contains(leftOut, "its policy cccccccc-0000-4000-8000-000000000009 is not in this state") {
+		docs, leftOut := exported(t, stateText([2]string{"cloudflare_access_application",
+			app1 + `,"policies":["cccccccc-0000-4000-8000-000000000009"]}`}))
+		if !strings.Contains(docs, "cccccccc-0000-4000-8000-000000000009") ||
+			!strings.Contains(leftOut, "its policy cccccccc-0000-4000-8000-000000000009 is not in this state") {
 			t.Errorf("%s\n%s", docs, leftOut)
 		}
 	})
@@ -163,21 +176,25 @@ func TestPoliciesOfApplications(t *testing.T) {
 		docs, leftOut := exported(t, stateText([2]string{"cloudflare_access_application", app1 + `}`},
 			own("block", "deny", id, `{"future":"x"}`, 1), own("everyone", "allow", id, `{"everyone":true}`, 2)))
 		// The application still refers to the policy: plumb apply rejects it.
-		if !strings.Contains(docs, "- bbbbbbbb-0000-4000-8000-000000000001") || strings.Contains(docs, "block") || !strings.Contains(leftOut, "include[0].future") {
+		if !strings.Contains(docs, "- bbbbbbbb-0000-4000-8000-000000000001") || strings.Contains(docs, "block") ||
+			!strings.Contains(leftOut, "include[0].future") {
 			t.Errorf("%s\n%s", docs, leftOut)
 		}
 	})
 	t.Run("in the application, with an unsupported rule", func(t *testing.T) {
 		_, leftOut, err := cloudflare.Terraform(stateText([2]string{"cloudflare_zero_trust_access_application",
 			app1 + `,"policies":[{"name":"own","decision":"allow","include":[{"everyone":{}}],"require":[{"future":{"a":"b"}}]}]}`}))
-		if err == nil || len(leftOut) != 2 || !strings.Contains(leftOut[0], "policies[0].require[0].future: unknown selector") {
+		if err == nil || len(leftOut) != 2 ||
+			!strings.Contains(leftOut[0], "policies[0].require[0].future: unknown selector") {
 			t.Errorf("%v, %q", err, leftOut)
 		}
 	})
 	t.Run("a group with an unsupported rule", func(t *testing.T) {
-		docs, leftOut := exported(t, stateText([2]string{"cloudflare_access_group", `{"id":"g","name":"g","include":[{"future":["x"]}]}`},
-			[2]string{"cloudflare_access_policy", `{"id":"p","name":"p","decision":"deny","include":[{"group":["g"]}]}`}))
-		if strings.Contains(docs, "kind: group") || !strings.Contains(docs, "The group g was not found") || !strings.Contains(leftOut, "cloudflare_access_group.r") {
+		docs, leftOut := exported(t,
+			stateText([2]string{"cloudflare_access_group", `{"id":"g","name":"g","include":[{"future":["x"]}]}`},
+				[2]string{"cloudflare_access_policy", `{"id":"p","name":"p","decision":"deny","include":[{"group":["g"]}]}`}))
+		if strings.Contains(docs, "kind: group") || !strings.Contains(docs, "The group g was not found") ||
+			!strings.Contains(leftOut, "cloudflare_access_group.r") {
 			t.Errorf("%s\n%s", docs, leftOut)
 		}
 	})
@@ -193,8 +210,8 @@ func TestAddresses(t *testing.T) {
 		{"mode":"managed","type":"cloudflare_zero_trust_organization","name":"o","instances":[{"attributes":{}}]},
 		{"mode":"data","type":"cloudflare_zero_trust_access_group","name":"d","instances":[{"attributes":{}}]}]}`))
 	all := strings.Join(leftOut, "\n")
-	for _, want := range []string{"module.m[0].cloudflare_access_policy.p[0]: ", `module.m[0].cloudflare_access_policy.p["k"]: `,
-		"cloudflare_access_mutual_tls_certificate.c: ", "cloudflare_zero_trust_organization.o: "} {
+	for _, want := range []string{"module.m[0].cloudflare_access_policy.p[0]: ",
+		`module.m[0].cloudflare_access_policy.p["k"]: `, "cloudflare_access_mutual_tls_certificate.c: ", "cloudflare_zero_trust_organization.o: "} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%s is not in\n%s", want, all)
 		}
@@ -207,8 +224,9 @@ func TestAddresses(t *testing.T) {
 func TestOnlyAnEmptyStateHasNoResource(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"version":4,"resources":[]}`: "has no resources",
-		`{"version":4,"resources":[{"mode":"managed","type":"aws_instance","name":"a","instances":[{"attributes":{}}]}]}`:                    "the Terraform state has no Cloudflare Access or device posture resources, only aws_instance",
-		string(stateText([2]string{"cloudflare_access_policy", `{"id":"1","name":"p","application_id":"x","include":[{"everyone":true}]}`})): "no resource in the Terraform state can be exported",
+		`{"version":4,"resources":[{"mode":"managed","type":"aws_instance","name":"a","instances":[{"attributes":{}}]}]}`: "the Terraform state has no Cloudflare Access or device posture resources, only aws_instance",
+		string(stateText([2]string{"cloudflare_access_policy",
+			`{"id":"1","name":"p","application_id":"x","include":[{"everyone":true}]}`})): "no resource in the Terraform state can be exported",
 	} {
 		if _, _, err := cloudflare.Terraform([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)

@@ -76,8 +76,8 @@ func FuzzTerraform(f *testing.F) {
 		`{"id":"1","name":"a","include":[{"email":["a"],"everyone":true,"group":"1"}],"policies":[{"id":"1","precedence":1}],"application_id":"1"}`,
 		`{"id":1,"name":2,"include":{},"policies":[1,"x",null],"config":[],"allowed_idps":[1]}`,
 	} {
-		for _, kind := range []string{"access_application", "access_policy", "access_group", "access_service_token", "access_identity_provider",
-			"access_tag", "device_posture_rule", "device_posture_integration"} {
+		for _, kind := range []string{"access_application", "access_policy", "access_group", "access_service_token",
+			"access_identity_provider", "access_tag", "device_posture_rule", "device_posture_integration"} {
 			f.Add(kind, attributes)
 		}
 	}
@@ -101,7 +101,8 @@ func FuzzTerraform(f *testing.F) {
 		if _, err := document.Parse("f", strings.NewReader(string(text))); err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
-		if strings.Contains(string(text), "hush") && !strings.Contains(strings.ReplaceAll(attributes, `_secret":"hush"`, ""), "hush") {
+		if strings.Contains(string(text), "hush") &&
+			!strings.Contains(strings.ReplaceAll(attributes, `_secret":"hush"`, ""), "hush") {
 			t.Fatalf("a secret:\n%s", text)
 		}
 	})

@@ -74,7 +74,8 @@ func candidates(node *kong.Node, words []string) (found []string, names wish) {
 }
 
 // argumentKinds maps commands to the kinds of their arguments called token and name.
-var argumentKinds = map[string]client.Kind{"token": client.KindServiceToken, "api-tokens": client.KindAPIToken, "context": kindContext}
+var argumentKinds = map[string]client.Kind{"token": client.KindServiceToken, "api-tokens": client.KindAPIToken,
+	"context": kindContext}
 
 func starting(prefix string, all []string) []string {
 	all = slices.DeleteFunc(all, func(s string) bool { return s == "" || !strings.HasPrefix(s, prefix) })

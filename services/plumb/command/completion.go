@@ -182,7 +182,8 @@ var completed = map[string]client.Kind{
 
 // takeRemoteFlags sets the flags of r that are among the words.
 func takeRemoteFlags(r *remote.Flags, words []string) {
-	for name, to := range map[string]*string{"context": &r.Context, "url": &r.URL, "token": &r.Token, "account": &r.Account, "data": &r.Data} {
+	for name, to := range map[string]*string{"context": &r.Context, "url": &r.URL, "token": &r.Token,
+		"account": &r.Account, "data": &r.Data} {
 		if value, given := valueOf(words, "--"+name); given {
 			*to = value
 		}

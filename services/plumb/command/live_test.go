@@ -28,7 +28,8 @@ func installation(t *testing.T) plumb.Installation {
 	t.Helper()
 	const free = "127.0.0.1:0"
 	s, err := plumb.New(plumb.Config{Data: t.TempDir(), APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free,
-		MinInterval: time.Second, LogMaxBytes: 1 << 30}, plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
+		MinInterval: time.Second, LogMaxBytes: 1 << 30},
+		plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,17 +95,19 @@ func scorer(t *testing.T) *httptest.Server {
 }
 
 func environment(i plumb.Installation, api string) []string {
-	return []string{"PLUMB_URL=" + i.APIURL, "PLUMB_DATA=" + string(i.Data), "SCORER=" + api, "SCORERHOST=" + strings.TrimPrefix(api, "http://")}
+	return []string{"PLUMB_URL=" + i.APIURL, "PLUMB_DATA=" + string(i.Data), "SCORER=" + api,
+		"SCORERHOST=" + strings.TrimPrefix(api, "http://")}
 }
 
 // The commands against a control plane, with services and a scoring API behind it.
 func TestCommands(t *testing.T) {
 	api := scorer(t)
-	testscript.Run(t, testscript.Params{Dir: filepath.Join("testdata", "live"), UpdateScripts: *update, RequireExplicitExec: true,
-		Setup: func(env *testscript.Env) error {
-			env.Vars = append(env.Vars, environment(installation(t), api.URL)...)
-			return nil
-		}})
+	testscript.Run(t,
+		testscript.Params{Dir: filepath.Join("testdata", "live"), UpdateScripts: *update, RequireExplicitExec: true,
+			Setup: func(env *testscript.Env) error {
+				env.Vars = append(env.Vars, environment(installation(t), api.URL)...)
+				return nil
+			}})
 }
 
 // child is plumb in a process of its own.
@@ -158,7 +161,8 @@ func TestFollowing(t *testing.T) {
 				}
 			}
 	}
-	must("", "integration", "create", "--name", "api", "--api-url", api.URL+"/score", "--client-id", strings.Repeat("0", 32)+".access", "--paused")
+	must("", "integration", "create", "--name", "api", "--api-url", api.URL+"/score", "--client-id",
+		strings.Repeat("0", 32)+".access", "--paused")
 	must("", "check", "create", "--name", "good", "--integration", "api", "--operator", ">=", "--score", "60")
 	next, leave := follow("-o", "json")
 	if line := next(); !strings.Contains(line, `"event":"ready"`) {
@@ -218,13 +222,15 @@ func TestStackDemo(t *testing.T) {
 	})
 	bustest.Eventually(t, "the sample API listens", func() bool { return api.Addr() != "" })
 	for _, want := range []string{"2500 devices are enrolled and polled every 1h", "everything exists already"} {
-		out, err := child(t, environment(i, ""), "stack", "demo", "--sample-url", "http://"+api.Addr()+"/", "--audience-out", path, "--interval", "1h").CombinedOutput()
+		out, err := child(t, environment(i, ""), "stack", "demo", "--sample-url", "http://"+api.Addr()+"/", "--audience-out",
+			path, "--interval", "1h").CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("%v:\n%s\nwant %s", err, out, want)
 		}
 	}
 	out, err := child(t, environment(i, ""), "poll", "Demo: sample scoring API").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "3 pages, 2,500 devices: ") || !strings.Contains(string(out), " 0 unknown, ") {
+	if err != nil || !strings.Contains(string(out), "3 pages, 2,500 devices: ") ||
+		!strings.Contains(string(out), " 0 unknown, ") {
 		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -17,7 +17,8 @@ func TestFileIsKeptAsItIs(t *testing.T) {
 	if err != nil || len(f.Contexts) != 0 {
 		t.Fatalf("%v, %v", f, err)
 	}
-	for name, c := range map[string]contexts.Context{"a": {URL: "http://h", Account: "1", Token: "0123"}, "b.c-d": {URL: "http://i", TokenFile: "/t"}} {
+	for name, c := range map[string]contexts.Context{"a": {URL: "http://h", Account: "1", Token: "0123"},
+		"b.c-d": {URL: "http://i", TokenFile: "/t"}} {
 		if err := f.Add(name, c); err != nil {
 			t.Fatal(err)
 		}

@@ -71,7 +71,8 @@ func (d Dir) Account(given proto.Account) (proto.Account, error) {
 		return proto.Account{}, fmt.Errorf("%s: %w", d.AccountPath(), err)
 	}
 	if !given.IsZero() && given != kept {
-		return proto.Account{}, fmt.Errorf("%s belongs to account %s, not to %s: give another --data, or leave out --account-id", string(d), kept, given)
+		return proto.Account{}, fmt.Errorf(
+			"%s belongs to account %s, not to %s: give another --data, or leave out --account-id", string(d), kept, given)
 	}
 	return kept, nil
 }
@@ -107,7 +108,8 @@ func (d Dir) SessionKey() ([]byte, error) {
 	}
 	key, err := hex.DecodeString(text)
 	if err != nil || len(key) != SessionKeyBytes {
-		return nil, fmt.Errorf("%s must have a session key of %d hex characters: remove the file to create a new one", d.SessionKeyPath(), 2*SessionKeyBytes)
+		return nil, fmt.Errorf("%s must have a session key of %d hex characters: remove the file to create a new one",
+			d.SessionKeyPath(), 2*SessionKeyBytes)
 	}
 	return key, nil
 }

@@ -68,7 +68,8 @@ func TestASessionKeyThatIsNone(t *testing.T) {
 		if err := os.WriteFile(d.SessionKeyPath(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.SessionKey(); err == nil || !strings.Contains(err.Error(), "session-key") || strings.Contains(err.Error(), "xx") {
+		if _, err := d.SessionKey(); err == nil || !strings.Contains(err.Error(), "session-key") ||
+			strings.Contains(err.Error(), "xx") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -139,7 +139,8 @@ func (d *demo) tell(made Made) {
 	} else {
 		fmt.Fprintf(d.show.Out, "%s devices are enrolled\n", count(made.Imported.Enrolled))
 	}
-	fmt.Fprintf(d.show.Out, "polling the sample scoring API at %s every %s; each device has a result for each of two checks:\n",
+	fmt.Fprintf(d.show.Out,
+		"polling the sample scoring API at %s every %s; each device has a result for each of two checks:\n",
 		d.cfg.SampleAddr, d.cfg.Interval)
 	for _, c := range Checks {
 		fmt.Fprintf(d.show.Out, "  score %s %d   %s\n", c.Operator, c.Score, c.Name)

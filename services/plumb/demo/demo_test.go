@@ -45,7 +45,9 @@ func start(t *testing.T, cfg plumb.Config, sampleAddr string) *run {
 	}
 	r := &run{t: t, lines: make(chan string, 1000), ready: make(chan plumb.Installation, 1)}
 	in, out := io.Pipe()
-	demo.Add(s, demo.Config{SampleAddr: sampleAddr, Interval: "4s", Ready: func(i plumb.Installation) { r.ready <- i }}, deps, out, false)
+	demo.Add(s, demo.Config{SampleAddr: sampleAddr, Interval: "4s", Ready: func(i plumb.Installation) {
+		r.ready <- i
+	}}, deps, out, false)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -110,13 +112,14 @@ func number(t *testing.T, text string) int {
 // was: with the same devices, and later polls.
 func TestTheDemo(t *testing.T) {
 	const free = "127.0.0.1:0"
-	cfg := plumb.Config{Data: t.TempDir(), APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free, MinInterval: time.Second,
-		LogMaxBytes: 1 << 30}
+	cfg := plumb.Config{Data: t.TempDir(), APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free,
+		MinInterval: time.Second, LogMaxBytes: 1 << 30}
 	first := start(t, cfg, free)
 	i := <-first.ready
 	first.until(`^2,500 devices are enrolled$`)
 	m := first.until(complete)
-	if pass, fail, unknown := number(t, m[2]), number(t, m[3]), number(t, m[4]); pass+fail+unknown != 2*sample.DeviceCount || pass < 2500 || fail < 100 || unknown < 2 {
+	if pass, fail, unknown := number(t, m[2]), number(t, m[3]),
+		number(t, m[4]); pass+fail+unknown != 2*sample.DeviceCount || pass < 2500 || fail < 100 || unknown < 2 {
 		t.Errorf("results of the first poll: %v", m[1:])
 	}
 	first.until(`^  200 admitted +its device \S+ has a score of \d+$`)

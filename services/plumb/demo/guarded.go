@@ -74,7 +74,8 @@ func (g *guarded) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, port, _ := net.SplitHostPort(strings.TrimPrefix(strings.TrimPrefix(g.installation.AccessURL, "https://"), "http://"))
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(strings.TrimPrefix(g.installation.AccessURL, "https://"),
+		"http://"))
 	g.show.Print(fmt.Sprintf(`
 the gateway lets a service token through to http://%s:%s/ from devices that pass "%s":
   %s   its device %s has a score of %d
@@ -150,9 +151,10 @@ func serve(ctx context.Context) (origin string, err error) {
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "Welcome: you may use this application, and your device is healthy.")
-	})}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintln(w, "Welcome: you may use this application, and your device is healthy.")
+		})}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	go func() { _ = server.Serve(l) }() // it returns when it is closed
 	return "http://" + l.Addr().String(), nil
@@ -204,7 +206,8 @@ func (g *guarded) visit(ctx context.Context, visitor client.ServiceToken, d devi
 	}
 }
 
-func (g *guarded) ask(ctx context.Context, visitor client.ServiceToken, d device) (status int, reason string, err error) {
+func (g *guarded) ask(ctx context.Context, visitor client.ServiceToken,
+	d device) (status int, reason string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.installation.AccessURL, nil)
 	if err != nil {
 		return 0, "", err

@@ -99,7 +99,8 @@ func (s *Setup) create(ctx context.Context) (client.Item[client.Integration], cl
 	}
 	integration, err := s.Client.Integrations.Create(ctx, client.Integration{
 		Name: IntegrationName, Type: proto.TypeCustomS2S, Interval: s.Interval, Paused: new(true),
-		Config: client.IntegrationConfig{APIURL: s.ScoringURL, ClientID: token.Value.ClientID, ClientSecret: token.Value.ClientSecret},
+		Config: client.IntegrationConfig{APIURL: s.ScoringURL, ClientID: token.Value.ClientID,
+			ClientSecret: token.Value.ClientSecret},
 	})
 	if err != nil {
 		err = fmt.Errorf("create the integration: %w", err)

@@ -110,7 +110,8 @@ func TestShowOnATerminal(t *testing.T) {
 	s.Seen(*poll(1, 1, 3), false)
 	s.Seen(*poll(1, 2, 3), false)
 	s.Seen(*poll(1, 3, 3), true)
-	if got := out.String(); !strings.Contains(got, "poll 1") || !strings.Contains(got, "2/3") || !strings.HasSuffix(got, "in 0s\n") {
+	if got := out.String(); !strings.Contains(got, "poll 1") || !strings.Contains(got, "2/3") ||
+		!strings.HasSuffix(got, "in 0s\n") {
 		t.Errorf("printed %q", got)
 	}
 }

@@ -41,7 +41,8 @@ spec: {config: {pkce_enabled: false, hex: 0x10, share: 1.50, none: ~}}
 	if diff := cmp.Diff(want, docs); diff != "" {
 		t.Error(diff)
 	}
-	fromJSON, err := document.Parse("f.json", strings.NewReader(`[{"kind":"tag","name":"a"},{"kind":"check","name":"b","spec":{"input":{"score":60}}}]`))
+	fromJSON, err := document.Parse("f.json",
+		strings.NewReader(`[{"kind":"tag","name":"a"},{"kind":"check","name":"b","spec":{"input":{"score":60}}}]`))
 	if err != nil || len(fromJSON) != 2 || fromJSON[1].Spec["input"].(map[string]any)["score"] != json.Number("60") {
 		t.Errorf("%+v, %v", fromJSON, err)
 	}
@@ -82,7 +83,8 @@ func TestAliasesAreBounded(t *testing.T) {
 	b.WriteString("kind: a\nspec:\n  a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
 	for n := 1; n < 9; n++ {
 		p := string(rune('0' + n - 1))
-		b.WriteString("  a" + string(rune('0'+n)) + ": &a" + string(rune('0'+n)) + " [" + strings.TrimSuffix(strings.Repeat("*a"+p+",", 10), ",") + "]\n")
+		b.WriteString("  a" + string(rune('0'+n)) + ": &a" + string(rune('0'+n)) + " [" +
+			strings.TrimSuffix(strings.Repeat("*a"+p+",", 10), ",") + "]\n")
 	}
 	if _, err := document.Parse("f", strings.NewReader(b.String())); err == nil {
 		t.Error("read")
@@ -91,8 +93,8 @@ func TestAliasesAreBounded(t *testing.T) {
 
 func TestDirectories(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"b.yml": "kind: tag\nname: b", "a/x.yaml": "kind: tag\nname: a", "note.txt": "no", ".hidden.yaml": "no",
-		".git/c.yaml": "no", "c.json": `{"kind":"tag","name":"c"}`} {
+	for name, text := range map[string]string{"b.yml": "kind: tag\nname: b", "a/x.yaml": "kind: tag\nname: a",
+		"note.txt": "no", ".hidden.yaml": "no", ".git/c.yaml": "no", "c.json": `{"kind":"tag","name":"c"}`} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -116,8 +118,9 @@ func TestDirectories(t *testing.T) {
 
 // object draws JSON objects with texts that YAML could take for something else.
 func object() *rapid.Generator[map[string]any] {
-	odd := rapid.SampledFrom([]string{"", "yes", "no", "null", "~", "1", "1.5", "0x1", "1e3", "2026-01-02", "a: b", "- a", "#", "!x", "&x", "*x",
-		"<<", "${env:A}", " x ", "a\nb", "\t", "\u2028", "é", "😀", "'", "\"", "true", "012", ".inf", "{", "[]", "@", "`"})
+	odd := rapid.SampledFrom([]string{"", "yes", "no", "null", "~", "1", "1.5", "0x1", "1e3", "2026-01-02", "a: b", "- a",
+		"#", "!x", "&x", "*x", "<<", "${env:A}", " x ", "a\nb", "\t", "\u2028", "é", "😀", "'", "\"", "true", "012", ".inf",
+		"{", "[]", "@", "`"})
 	leaf := rapid.OneOf(odd.AsAny(), rapid.String().AsAny(), rapid.Bool().AsAny(), rapid.Just[any](nil),
 		rapid.Map(rapid.Int64(), func(i int64) any { return json.Number(strings.TrimSpace(mustJSON(i))) }))
 	name := rapid.OneOf(odd, rapid.StringMatching(`[a-z_]{1,8}`))
@@ -142,7 +145,8 @@ func TestWrittenIsReadBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := document.Document{Kind: "tag", Name: "null", Spec: v.(map[string]any), Comment: []string{"a comment: of two", "lines"}}
+		want := document.Document{Kind: "tag", Name: "null", Spec: v.(map[string]any),
+			Comment: []string{"a comment: of two", "lines"}}
 		written, err := document.Write(want, want)
 		if err != nil {
 			t.Fatal(err)

@@ -29,11 +29,13 @@ func checkShape(dir, account, system string, cluster bool) error {
 	}
 	switch clustered := err == nil; {
 	case cluster && !clustered:
-		return errors.New("the volume nats-store is that of a single NATS server, and the streams in it would not be found by a cluster: " +
-			"start without compose.cluster.yaml, or move the data as deploy/README.md says (\"From one server to three\")")
+		return errors.New(
+			"the volume nats-store is that of a single NATS server, and the streams in it would not be found by a cluster: " +
+				"start without compose.cluster.yaml, or move the data as deploy/README.md says (\"From one server to three\")")
 	case !cluster && clustered:
-		return errors.New("the volume nats-store is that of a NATS cluster, and the streams in it would not be found by a single server: " +
-			"start with compose.cluster.yaml")
+		return errors.New(
+			"the volume nats-store is that of a NATS cluster, and the streams in it would not be found by a single server: " +
+				"start with compose.cluster.yaml")
 	}
 	return nil
 }

@@ -36,7 +36,8 @@ func TestInitMakesEverythingOnce(t *testing.T) {
 		t.Errorf("a second run changed:\n%s", diff)
 	}
 	for _, name := range []string{"account-id", "api-token", "keys/fetcher.identity", "keys/fetcher.recipient",
-		"keys/exchange.identity", "keys/gateway.identity", "session-key", "creds/fetcher.creds", "creds/operator.creds", "authority/authority.json"} {
+		"keys/exchange.identity", "keys/gateway.identity", "session-key", "creds/fetcher.creds", "creds/operator.creds",
+		"authority/authority.json"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Error(err)
@@ -76,7 +77,8 @@ func TestTheFilesFitAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	conf := filepath.Join(dir, "server.conf")
-	text := fmt.Sprintf("listen: \"127.0.0.1:-1\"\nserver_name: one\nmax_payload: %d\njetstream: {store_dir: %q}\ninclude \"nats/auth.conf\"\n",
+	text := fmt.Sprintf(
+		"listen: \"127.0.0.1:-1\"\nserver_name: one\nmax_payload: %d\njetstream: {store_dir: %q}\ninclude \"nats/auth.conf\"\n",
 		topology.MaxPayload, t.TempDir())
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -93,13 +95,15 @@ func TestTheFilesFitAServer(t *testing.T) {
 	ns.Start()
 	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
 	creds := func(role topology.Role) string { return filepath.Join(dir, "creds", string(role)+".creds") }
-	servers := stack.Servers{URL: ns.ClientURL(), Creds: creds(topology.Operator), Options: topology.Options{LogMaxBytes: 1 << 30}}
+	servers := stack.Servers{URL: ns.ClientURL(), Creds: creds(topology.Operator),
+		Options: topology.Options{LogMaxBytes: 1 << 30}}
 	for range 2 {
 		if err := servers.Provision(t.Context(), bustest.Log(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	conn, err := bus.Connect(t.Context(), bus.Config{URL: ns.ClientURL(), Creds: creds(topology.Scheduler), Role: topology.Scheduler})
+	conn, err := bus.Connect(t.Context(),
+		bus.Config{URL: ns.ClientURL(), Creds: creds(topology.Scheduler), Role: topology.Scheduler})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,8 @@ type policyCreate struct {
 
 // Help returns the text that --help shows below the summary.
 func (policyCreate) Help() string {
-	return "Decisions: allow admits people who log in, non_identity admits service tokens, bypass skips the check. " + ruleHelp()
+	return "Decisions: allow admits people who log in, non_identity admits service tokens, bypass skips the check. " +
+		ruleHelp()
 }
 
 // Usage requires an include rule.

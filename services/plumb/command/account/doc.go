@@ -1,3 +1,3 @@
-// Package account holds the commands for API tokens, and for contexts, which store the control planes and the API tokens
-// that commands use.
+// Package account holds the commands for API tokens, and for contexts, which store the control planes and the API
+// tokens that commands use.
 package account

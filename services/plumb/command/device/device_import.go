@@ -49,7 +49,8 @@ func (c *deviceImport) Run(ctx context.Context, t *cli.Terminal) error {
 	done, err := cl.Import(ctx, form, list, progress.handled)
 	progress.clear()
 	if n := progress.rows.Load(); err != nil && n > 0 {
-		return fmt.Errorf("import %s: %w; at least %d rows were handled: import the file again to complete it", c.File, err, n)
+		return fmt.Errorf("import %s: %w; at least %d rows were handled: import the file again to complete it",
+			c.File, err, n)
 	}
 	if err != nil {
 		return fmt.Errorf("import %s: %w", c.File, err)

@@ -130,7 +130,8 @@ func (c *Apply) print(t *cli.Terminal, plan *apply.Plan) error {
 	return err
 }
 
-var changeColours = map[apply.Action]string{apply.Create: "\x1b[32m", apply.Update: "\x1b[33m", apply.Delete: "\x1b[31m"}
+var changeColours = map[apply.Action]string{apply.Create: "\x1b[32m", apply.Update: "\x1b[33m",
+	apply.Delete: "\x1b[31m"}
 
 // ready checks, before the first change, that no later change lacks a secret or a place to save one.
 func (c *Apply) ready(plan *apply.Plan) error {

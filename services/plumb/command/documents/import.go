@@ -64,7 +64,8 @@ func (c *importCloudflare) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	if len(leftOut) > 0 {
-		return cli.Exit(cli.ExitPartial, fmt.Errorf("%d settings listed above were left out: add them by hand before plumb apply", len(leftOut)))
+		return cli.Exit(cli.ExitPartial,
+			fmt.Errorf("%d settings listed above were left out: add them by hand before plumb apply", len(leftOut)))
 	}
 	return nil
 }

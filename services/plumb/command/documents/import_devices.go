@@ -41,12 +41,13 @@ func (c *importCloudflare) devices(ctx context.Context, t *cli.Terminal) (file k
 	return kindFile{name: devicesFile, count: len(all), text: text}, nil, err
 }
 
-// deviceCSV returns devices as CSV. Cloudflare's API does not return a device's address in the overlay network: the column
-// virtual_ipv4 is filled only if the account is one of Plumbline.
+// deviceCSV returns devices as CSV. Cloudflare's API does not return a device's address in the overlay network: the
+// column virtual_ipv4 is filled only if the account is one of Plumbline.
 func deviceCSV(all []client.Item[client.PhysicalDevice]) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	if err := w.Write([]string{"device_id", "email", "serial_number", "mac_address", "virtual_ipv4", "hostname"}); err != nil {
+	if err := w.Write([]string{"device_id", "email", "serial_number", "mac_address", "virtual_ipv4",
+		"hostname"}); err != nil {
 		return nil, err
 	}
 	for _, i := range all {

@@ -94,7 +94,8 @@ func explanationRows(tab *render.Table, x *client.Explanation) {
 		tab.Row("newest poll", "none yet")
 		return
 	}
-	tab.Row("newest poll", fmt.Sprintf("tick %d, batch %s, at %s", i.Tick, render.OrDash(x.Batch), render.Moment(i.PolledAt)))
+	tab.Row("newest poll",
+		fmt.Sprintf("tick %d, batch %s, at %s", i.Tick, render.OrDash(x.Batch), render.Moment(i.PolledAt)))
 	if p := i.Poll; p != nil {
 		tab.Row("answer", answerSummary(p.Status, p.Attempts, p.TookMS, p.Error, p.Detail))
 	}

@@ -37,7 +37,8 @@ func (c *Polls) Run(ctx context.Context, t *cli.Terminal) error {
 	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
 		all, err := cl.Polls(ctx, integration, c.Limit)
 		return all, func(tab *render.Table) {
-			tab.Row("POLL", "BEGAN", "TOOK", "LONGEST CALL", "PAGES", "DEVICES", "PASS", "FAIL", "UNKNOWN", "CHANGED", "FAILED PAGES")
+			tab.Row("POLL", "BEGAN", "TOOK", "LONGEST CALL", "PAGES", "DEVICES", "PASS", "FAIL", "UNKNOWN", "CHANGED",
+				"FAILED PAGES")
 			for _, i := range all {
 				p := i.Value
 				failed := fmt.Sprint(p.Failed)

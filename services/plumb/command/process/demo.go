@@ -41,11 +41,12 @@ func (c *Demo) Run(ctx context.Context, t *cli.Terminal) error {
 	if err != nil {
 		return cli.Usage("%w", err)
 	}
-	demo.Add(service, demo.Config{SampleAddr: c.SampleAddr.SampleAddr, Interval: c.Interval, Ready: func(i plumb.Installation) {
-		fmt.Fprintln(t.Out, "Plumbline is running. Press Ctrl-C to stop.")
-		greet(t.Out, t.OutTTY, i)
-		fmt.Fprintf(t.Out, "  %-16s %s results --follow%s\n\n", "follow results", cli.Invocation("plumb"), c.remoteFlags(i))
-	}}, deps, t.Out, t.OutTTY)
+	demo.Add(service,
+		demo.Config{SampleAddr: c.SampleAddr.SampleAddr, Interval: c.Interval, Ready: func(i plumb.Installation) {
+			fmt.Fprintln(t.Out, "Plumbline is running. Press Ctrl-C to stop.")
+			greet(t.Out, t.OutTTY, i)
+			fmt.Fprintf(t.Out, "  %-16s %s results --follow%s\n\n", "follow results", cli.Invocation("plumb"), c.remoteFlags(i))
+		}}, deps, t.Out, t.OutTTY)
 	return ignoreInterrupt(ctx, service.Run(ctx))
 }
 
@@ -69,8 +70,8 @@ func (c *stackDemo) Run(ctx context.Context, t *cli.Terminal) error {
 	if err := await(ctx, cl); err != nil {
 		return err
 	}
-	setup := demo.Setup{Client: cl, ScoringURL: c.SampleURL, Interval: c.Interval, Audience: c.audience, Devices: sample.Devices(),
-		Progress: func(what string) { fmt.Fprintln(t.Out, what, "...") }}
+	setup := demo.Setup{Client: cl, ScoringURL: c.SampleURL, Interval: c.Interval, Audience: c.audience,
+		Devices: sample.Devices(), Progress: func(what string) { fmt.Fprintln(t.Out, what, "...") }}
 	made, err := setup.Run(ctx)
 	if err != nil {
 		return err

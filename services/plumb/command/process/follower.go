@@ -126,7 +126,8 @@ func (c *followerRevoke) Run(ctx context.Context, t *cli.Terminal) error {
 		return err
 	}
 	// If a previous revocation did not reach the servers, only they are notified.
-	if err := authority.Revoke(c.Name); err != nil && (!errors.Is(err, creds.ErrNoFollower) || !listed(authority, c.Name)) {
+	if err := authority.Revoke(c.Name); err != nil &&
+		(!errors.Is(err, creds.ErrNoFollower) || !listed(authority, c.Name)) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -137,7 +138,8 @@ func (c *followerRevoke) Run(ctx context.Context, t *cli.Terminal) error {
 			"they could not be notified, run the command again with --nats-url: %w", c.Name, err)
 	}
 	if err := authority.StopDeliveries(ctx, c.NATSURL, c.Name); err != nil {
-		return fmt.Errorf("follower %s is revoked and disconnected; run the command again to remove what it left: %w", c.Name, err)
+		return fmt.Errorf("follower %s is revoked and disconnected; run the command again to remove what it left: %w",
+			c.Name, err)
 	}
 	_, err = fmt.Fprintf(t.Out, "follower %s is revoked; %d NATS server(s) notified\n", c.Name, n)
 	return err

@@ -35,7 +35,8 @@ func TestFollowersConsumersAreShown(t *testing.T) {
 	if err := (&followerCreate{authorityDir: dir, Name: "siem", Out: "-"}).Run(terminal); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(out.String(), "consumer: ") || !strings.Contains(errs.String(), authority.FollowerConsumer("siem")) {
+	if strings.Contains(out.String(), "consumer: ") ||
+		!strings.Contains(errs.String(), authority.FollowerConsumer("siem")) {
 		t.Errorf("the credentials are %s, and create shows %s", out.String(), errs.String())
 	}
 

@@ -52,7 +52,8 @@ func (c *stackProvision) Run(ctx context.Context) error {
 		return cli.Usage("--replicas must be 1 to 5, and --log-max-bytes must not be negative")
 	}
 	options := topology.Options{Replicas: c.Replicas, LogMaxBytes: cmp.Or(c.LogMaxBytes, logMaxBytes)}
-	servers := stack.Servers{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing, Options: options, AcceptLoss: c.AcceptLoss}
+	servers := stack.Servers{URL: c.NATSURL, Creds: c.NATSCreds, Ping: c.NATSPing, Options: options,
+		AcceptLoss: c.AcceptLoss}
 	return servers.Provision(ctx, c.Logger())
 }
 

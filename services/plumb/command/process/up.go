@@ -112,7 +112,8 @@ func greet(out io.Writer, terminal bool, i plumb.Installation) {
 		rows = append(rows, [2]string{"API token", "in " + i.Data.TokenPath()})
 	}
 	if i.NATSAddr != "" {
-		rows = append(rows, [2]string{"results on NATS", fmt.Sprintf("nats://%s with the credentials %s", i.NATSAddr, i.Data.FollowerPath())})
+		rows = append(rows,
+			[2]string{"results on NATS", fmt.Sprintf("nats://%s with the credentials %s", i.NATSAddr, i.Data.FollowerPath())})
 	}
 	for _, r := range rows {
 		fmt.Fprintf(out, "  %-16s %s\n", r[0], r[1])

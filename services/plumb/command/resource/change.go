@@ -60,7 +60,8 @@ type Revision[T client.Named] interface {
 }
 
 // Replace is the command to change one resource by a [Revision], or in an editor if no member was edited. The request
-// fails if the resource has changed since it was read. If the flags have a method Help() string, --help shows the text of it.
+// fails if the resource has changed since it was read. If the flags have a method Help() string, --help shows the text
+// of it.
 type Replace[A Argument[T], F Revision[T], T client.Named] struct {
 	remote.Flags
 	render.Output

@@ -26,7 +26,8 @@ var ErrNothing = cli.Usage("no change was given: set at least one flag, or run t
 func canEdit(t *cli.Terminal) bool { return cli.Editor() != "" || t.InTTY && t.OutTTY }
 
 // editByName opens the resource with an id or a name in an editor.
-func (k Kind[T]) editByName(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render.Output, name string) error {
+func (k Kind[T]) editByName(ctx context.Context, t *cli.Terminal, r *remote.Flags, o *render.Output,
+	name string) error {
 	if !canEdit(t) {
 		return ErrNothing
 	}

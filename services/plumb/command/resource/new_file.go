@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/bus/creds"
 )
 
-// NewFile is a new file, with mode 0600, for a secret that the control plane returns only once. It is created and filled
-// before the request, so that a full or read-only disk fails the command before the secret exists.
+// NewFile is a new file, with mode 0600, for a secret that the control plane returns only once. It is created and
+// filled before the request, so that a full or read-only disk fails the command before the secret exists.
 type NewFile struct {
 	Path string // empty if no file was asked for
 	kept bool
