@@ -54,6 +54,7 @@ func hostileRole(t *testing.T, b *bustest.Bus, r topology.Role) {
 	for _, target := range targets {
 		a.send(&nats.Msg{Subject: target, Data: []byte("direct")})
 	}
+	a.traced()
 	a.settle(topology.PermissionsOf(r).Publish)
 
 	for stream, end := range before {
@@ -236,9 +237,15 @@ func (a *attacker) send(m *nats.Msg) {
 // attack sends a request on each subject that an import lets through, with each target where the server might send to.
 func (a *attacker) attack(imported string, targets []string, seeds []seed) {
 	for _, target := range targets {
-		for _, m := range requests(imported, target, seeds) {
+		all := requests(imported, target, seeds)
+		for _, m := range all {
 			m.Reply = target
 			a.send(m)
+		}
+		// The server reports the path of a message where its header says, whatever the message is about.
+		for _, only := range []string{"false", "true"} {
+			a.send(&nats.Msg{Subject: all[0].Subject, Reply: target, Data: all[0].Data,
+				Header: nats.Header{"Nats-Trace-Dest": {target}, "Nats-Trace-Only": {only}}})
 		}
 	}
 }
@@ -304,6 +311,23 @@ func remove(create string) []*nats.Msg {
 // batch is a message for the consumer that [requests] makes, as the target would like to have it.
 func batch(target string) []*nats.Msg {
 	return []*nats.Msg{{Subject: "posture.batch.x.x.x", Data: []byte("for " + target)}}
+}
+
+// traced checks that the server reports the path of a message, so that the attacks by it are attacks.
+func (a *attacker) traced() {
+	a.t.Helper()
+	const own = "of.the.attacker"
+	sub, err := a.nc.SubscribeSync(own)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.send(&nats.Msg{Subject: own + ".else", Header: nats.Header{"Nats-Trace-Dest": {own}}})
+	if _, err := sub.NextMsg(30 * time.Second); err != nil {
+		a.t.Errorf("no report of a traced message: %v", err)
+	}
+	if err := sub.Unsubscribe(); err != nil {
+		a.t.Error(err)
+	}
 }
 
 // settle waits until what was sent has been handled: a stream and JetStream's API answer in order.
