@@ -52,6 +52,8 @@ type Conn struct {
 	open chan struct{}
 	// monitors watches the connection's stages and readers.
 	monitors monitors
+	// contact shows whether the connected server reaches the others.
+	contact contact
 	// draining counts ended stages still returning messages to the server.
 	draining sync.WaitGroup
 	// unreadable counts records with undecodable content.

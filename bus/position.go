@@ -24,6 +24,16 @@ type Position struct {
 // Position asks a stream's leader for the current position. Lagging replicas do not answer. It fails if the leader
 // has never had contact with a majority.
 func (c *Conn) Position(ctx context.Context, stream string) (Position, error) {
+	p, err := c.positionOf(ctx, stream)
+	if err == nil && p.Heard > heardWithin {
+		c.reached(errNoMajority)
+	} else {
+		c.reached(err)
+	}
+	return p, err
+}
+
+func (c *Conn) positionOf(ctx context.Context, stream string) (Position, error) {
 	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {
 		return Position{}, fmt.Errorf("position of %s: %w", stream, translate(err))

@@ -71,6 +71,7 @@ func isUnanswered(err error) bool {
 
 // wrote records the outcome of a write and returns its error, joined with [ErrFull] if there is no space.
 func (c *Conn) wrote(subject string, err error) error {
+	c.reached(err)
 	kind, w, now := subjectKind(subject), &c.writes, time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
