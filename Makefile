@@ -29,6 +29,7 @@ fmt:
 
 golden: ## write golden files, and the tables in documents, again
 	cd bus && go test ./topology -update
+	cd services && go test ./api -run 'TestServedDescription|TestGoldenResponses' -update
 	cd test && go test ./docs -run TestCompatibilityTable -update
 
 fuzz: ## every fuzz target for $(FUZZTIME)

@@ -48,6 +48,7 @@ func TestKeys(t *testing.T) {
 		f.WantError(400, v4.CodeInvalid, "PUT", path, body)
 	}
 	for _, body := range []any{nil, `{}`} {
+		f.Clock.Advance(time.Second) // the order of the events is that of their times
 		f.Want(200, "POST", path+"/rotate", body)
 	}
 	if got := f.Want(200, "GET", path, nil); got["last_key_rotation_at"] != "2026-03-01T14:00:00Z" {

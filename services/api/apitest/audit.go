@@ -1,7 +1,8 @@
 package apitest
 
 import (
-	"log/slog"
+	"cmp"
+	"slices"
 	"strings"
 
 	"plumbline.dev/bus"
@@ -11,18 +12,20 @@ import (
 	"plumbline.dev/services/api/store"
 )
 
-// Events returns the audit events of the account, the oldest first, once those of every acknowledged change are in the
-// audit log.
+// Events returns the audit events of the account, once those of every acknowledged change are in the audit log. They are
+// ordered by their time on the fixture's clock: the log orders events of one bucket, but not those of different ones.
 func (f *Fixture) Events() []*proto.AuditEvent {
 	f.T.Helper()
-	changes := store.New(f.Conn, slog.Default(), f.Clock, nil)
+	changes := store.New(f.Conn, bustest.Log(f.T), f.Clock, nil)
 	bustest.Eventually(f.T, "every change is in the audit log", func() bool {
 		return changes.AwaitRelayed(f.T.Context(), f.Account)
 	})
-	return f.PublishedEvents()
+	all := f.PublishedEvents()
+	slices.SortStableFunc(all, func(a, b *proto.AuditEvent) int { return cmp.Compare(a.At, b.At) })
+	return all
 }
 
-// PublishedEvents returns the audit events of the account that are in the audit log already, the oldest first.
+// PublishedEvents returns the audit events of the account that are in the audit log already, in the order of the log.
 func (f *Fixture) PublishedEvents() []*proto.AuditEvent {
 	f.T.Helper()
 	var all []*proto.AuditEvent

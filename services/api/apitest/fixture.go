@@ -83,6 +83,22 @@ func (f *Fixture) At(replica *api.Service) *Fixture {
 	return &other
 }
 
+// Metric returns the value of a gauge of the newest replica.
+func (f *Fixture) Metric(name string) float64 {
+	f.T.Helper()
+	families, err := f.Metrics.Gather()
+	if err != nil {
+		f.T.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	f.T.Fatalf("there is no metric %s", name)
+	return 0
+}
+
 // Replica starts one more api and waits until it is ready. It stops at the end of the test.
 func (f *Fixture) Replica() *api.Service {
 	f.T.Helper()

@@ -15,9 +15,12 @@ func FuzzAPITokens(f *testing.F) {
 	account := proto.Account{1}
 	whole := `"com.cloudflare.api.account.` + account.String() + `"`
 	for _, body := range []string{
-		`{"name":"a","policies":[{"effect":"allow","permission_groups":[{"id":"` + readApps + `"}],"resources":{` + whole + `:"*"}}]}`,
-		`{"name":"a","policies":[{"effect":"deny","permission_groups":[{"id":"` + writeApps + `","meta":{"key":"k"}}],"resources":{"com.cloudflare.api.account.*":"*"}}],"status":"disabled"}`,
-		`{"name":"a","policies":[{"effect":"allow","permission_groups":[{"id":"` + readApps + `"}],"resources":{` + whole + `:{"com.cloudflare.api.account.zone.*":"*"}}}],
+		`{"name":"a","policies":[{"effect":"allow","permission_groups":[{"id":"` + readApps + `"}],"resources":{` + whole +
+			`:"*"}}]}`,
+		`{"name":"a","policies":[{"effect":"deny","permission_groups":[{"id":"` + writeApps +
+			`","meta":{"key":"k"}}],"resources":{"com.cloudflare.api.account.*":"*"}}],"status":"disabled"}`,
+		`{"name":"a","policies":[{"effect":"allow","permission_groups":[{"id":"` + readApps + `"}],"resources":{` + whole +
+			`:{"com.cloudflare.api.account.zone.*":"*"}}}],
 		"expires_on":"2026-04-01T00:00:00Z","not_before":"2026-01-01T00:00:00+02:00","condition":{"request_ip":{"in":["10.1.2.3/8","::1"],"not_in":["10.0.0.1"]}},"x_email":"A@b"}`,
 		`{"name":"a","policies":null,"condition":null,"expires_on":null}`, `{}`,
 	} {
@@ -55,7 +58,8 @@ func FuzzAPITokens(f *testing.F) {
 		for n := range again.Policies {
 			again.Policies[n].ID = token.Policies[n].ID
 		}
-		if jsonText(t, again.AllowFrom) != jsonText(t, token.AllowFrom) || again.ExpiresAt != token.ExpiresAt || MayGive(&token, &again) != nil || MayGive(&again, &token) != nil {
+		if jsonText(t, again.AllowFrom) != jsonText(t, token.AllowFrom) || again.ExpiresAt != token.ExpiresAt ||
+			MayGive(&token, &again) != nil || MayGive(&again, &token) != nil {
 			t.Fatalf("%s made %+v, then %+v", data, token, again)
 		}
 	})

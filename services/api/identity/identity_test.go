@@ -16,7 +16,7 @@ func TestLastSeenIdentity(t *testing.T) {
 	f.Evaluate(3, 80, proto.OutcomePass)
 	anna := session(f, "anna@example.com", "n")
 	anna.Device = f.Devices[0]
-	path := "/access/users/" + logIn(f.Fixture, anna).ID.String() + "/last_seen_identity"
+	path := "/access/users/" + f.StoreLogin(anna).ID.String() + "/last_seen_identity"
 	got := f.Want(200, "GET", path, nil)
 	posture := got["devicePosture"].(map[string]any)
 	apitest.Same(t, "the check that passed", posture[f.Check.String()],
@@ -49,7 +49,7 @@ func TestLastSeenIdentity(t *testing.T) {
 			"version": 2.0, "x_devices": []any{f.Devices[0].String()}})
 	// Without a device behind the login, those of the address count: all of them must pass.
 	anna.Device = proto.ID{}
-	logIn(f.Fixture, anna)
+	f.StoreLogin(anna)
 	got = f.Want(200, "GET", path, nil)
 	if p := got["devicePosture"].(map[string]any)[f.Check.String()].(map[string]any); p["success"] != false ||
 		p["error"] != "missing" || len(got["x_devices"].([]any)) != 2 {

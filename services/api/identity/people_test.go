@@ -13,21 +13,6 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// logIn stores a login as a gateway does.
-func logIn(f *apitest.Fixture, s *proto.Session) *proto.User {
-	f.T.Helper()
-	s.User = proto.DeriveID(f.Account, strings.ToLower(s.Email))
-	u := &proto.User{ID: s.User, Email: s.Email, Name: s.Name, CreatedAt: s.StartedAt, LastSeenAt: s.StartedAt, Last: *s}
-	for key, m := range map[string]proto.Message{topology.SessionKey(f.Account, s.Nonce): s,
-		topology.UserKey(f.Account, s.User): u} {
-		if _, err := f.Conn.Publish(f.T.Context(),
-			bus.Outgoing{Subject: topology.BucketSubject(topology.Sessions, key), Body: m}); err != nil {
-			f.T.Fatal(err)
-		}
-	}
-	return u
-}
-
 func session(f *apitest.Fleet, email, nonce string) *proto.Session {
 	now := proto.At(f.Clock.Now())
 	return &proto.Session{Nonce: nonce, Email: email, Name: strings.ToUpper(email[:1]) + "na", IP: "192.0.2.1",
@@ -40,7 +25,7 @@ func TestPeople(t *testing.T) {
 	f := apitest.StartFleet(t)
 	var want []string
 	for n := range 7 {
-		u := logIn(f.Fixture, session(f, fmt.Sprintf("%c@example.com", 'a'+n), fmt.Sprint("nonce", n)))
+		u := f.StoreLogin(session(f, fmt.Sprintf("%c@example.com", 'a'+n), fmt.Sprint("nonce", n)))
 		f.Clock.Advance(time.Minute)
 		want = append(want, u.Email)
 	}

@@ -15,7 +15,8 @@ func TestAWriteDoesNotReadTheRecordThatItsCallerHolds(t *testing.T) {
 	if err != nil || got != proto.Message(held.Value) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if p := PriorOf(catalog.Record[proto.Application]{Revision: 3, Value: &proto.Application{}, Unreadable: true}); p.Record != nil || p.Revision != 3 {
+	if p := PriorOf(catalog.Record[proto.Application]{Revision: 3, Value: &proto.Application{},
+		Unreadable: true}); p.Record != nil || p.Revision != 3 {
 		t.Errorf("a record that could not be read is shown: %+v", p)
 	}
 }
