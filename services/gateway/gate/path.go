@@ -33,8 +33,11 @@ import (
 // An origin with case-insensitive paths must not be split by path.
 func locate(m *appmatch.Matcher, u *url.URL) (Application, appmatch.Target, policy.Reason) {
 	var none Application
-	Normalize(u)
+	normalizePath(u)
 	target, err := appmatch.TargetOf(u)
+	if err == nil && u.Host != target.Authority() { // Normalize would parse the host once more
+		u.Host = target.Authority()
+	}
 	if err != nil || u.User != nil || u.Opaque != "" {
 		return none, target, policy.BadRequest
 	}

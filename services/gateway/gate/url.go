@@ -19,6 +19,10 @@ func Normalize(u *url.URL) {
 	if h, err := hostname.Parse(u.Host); err == nil && h.String() != u.Host {
 		u.Host = h.String()
 	}
+	normalizePath(u)
+}
+
+func normalizePath(u *url.URL) {
 	if u.RawPath == "" {
 		return // all required escapes are present, and no others
 	}

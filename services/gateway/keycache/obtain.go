@@ -34,9 +34,11 @@ func (k *Cache) Service(ctx context.Context, q ServiceRequest) (token string, er
 	have := k.services.find(key)
 	switch {
 	case have == nil || !now.Before(have.until):
-		return k.obtain(ctx, key, have, &q)
+		asked := q // &q would allocate in every case
+		return k.obtain(ctx, key, have, &asked)
 	case !now.Before(have.renew):
-		k.renew(key, have, &q, now)
+		asked := q
+		k.renew(key, have, &asked, now)
 	}
 	return have.token, nil
 }

@@ -64,30 +64,30 @@ func New(conn *bus.Conn, log *slog.Logger, bound int, lost prometheus.Counter) *
 
 // Record records an authentication. It does not block.
 func (r *Recorder) Record(account proto.Account, a proto.Authentication) {
-	first := counted{at: a.At, ray: a.Ray, n: max(a.Count, 1)}
+	at, ray, n := a.At, a.Ray, max(a.Count, 1)
 	a.At, a.Ray, a.Count = 0, "", 0
 	k := note{account, a}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	recent := &r.recent[k.place()]
 	if recent.counted != nil && recent.note == k {
-		recent.counted.n += first.n
+		recent.counted.n += n
 		return
 	}
 	if c, ok := r.noted[k]; ok {
-		c.n += first.n
+		c.n += n
 		recent.note, recent.counted = k, c
 		return
 	}
 	nobody := a.ClientID == "" && a.User.IsZero()
 	if len(r.order) >= r.bound || nobody && r.nobody >= max(r.bound/anonymousShare, 1) {
-		r.lost.Add(float64(first.n))
+		r.lost.Add(float64(n))
 		return
 	}
 	if nobody {
 		r.nobody++
 	}
-	r.noted[k] = &first
+	r.noted[k] = &counted{at: at, ray: ray, n: n}
 	r.order = append(r.order, k)
 }
 

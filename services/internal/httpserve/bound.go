@@ -57,6 +57,9 @@ func limit(s *http.Server, most int, log *slog.Logger) {
 func (b *bound) next() uint64 { b.clock++; return b.clock }
 
 func (b *bound) state(c net.Conn, state http.ConnState) {
+	if state == http.StateActive {
+		return // the state at each request, which note ignores
+	}
 	if over := b.note(c, state); over != nil {
 		_ = over.Close()
 	}
