@@ -153,7 +153,8 @@ func TestFlipsInTheHeader(t *testing.T) {
 				Passing: n.Draw(t, "passing"), Known: n.Draw(t, "known"), Net: n.Draw(t, "gained") - n.Draw(t, "lost")}}
 			if f.Held = rapid.Bool().Draw(t, "held"); f.Held {
 				held++
-				f.Since, f.Tick, f.Devices = Millis(rapid.Int64Min(0).Draw(t, "since")), rapid.Uint64Max(1<<62).Draw(t, "tick"), n.Draw(t, "devices")
+				f.Since, f.Tick, f.Devices = Millis(rapid.Int64Min(0).Draw(t, "since")), rapid.Uint64Max(1<<62).Draw(t, "tick"),
+					n.Draw(t, "devices")
 				f.Out, f.In, f.Safe = rapid.Bool().Draw(t, "lost"), rapid.Bool().Draw(t, "gained"), rapid.Bool().Draw(t, "safe")
 			}
 			all = append(all, f)
@@ -167,7 +168,8 @@ func TestFlipsInTheHeader(t *testing.T) {
 			t.Fatalf("%d held checks in %q, want %d", HoldsIn(text), text, held)
 		}
 	})
-	for _, bad := range []string{"", "2 0", "1", "1 0 x", "1 0 :1:2:3:4:5", "1 0 AwMDAwMDAwMDAwMDAwMDAw:1:2", "1 1 AwMDAwMDAwMDAwMDAwMDAw:1:2:3:4:5:6"} {
+	for _, bad := range []string{"", "2 0", "1", "1 0 x", "1 0 :1:2:3:4:5", "1 0 AwMDAwMDAwMDAwMDAwMDAw:1:2",
+		"1 1 AwMDAwMDAwMDAwMDAwMDAw:1:2:3:4:5:6"} {
 		if f, err := ParseFlips(bad); err == nil {
 			t.Errorf("%q was read as %+v", bad, f)
 		}
@@ -227,14 +229,16 @@ func TestBreakerSettings(t *testing.T) {
 	if b := BreakerOf(&Check{}, &Organization{}); b != DefaultBreaker() {
 		t.Errorf("%+v", b)
 	}
-	if b := BreakerOf(&Check{Breaker: own}, &Organization{Breaker: account}); b.Share != 0.5 || b.Window != time.Minute || b.MaxHold != 4*time.Hour || b.Off {
+	if b := BreakerOf(&Check{Breaker: own}, &Organization{Breaker: account}); b.Share != 0.5 || b.Window != time.Minute ||
+		b.MaxHold != 4*time.Hour || b.Off {
 		t.Errorf("%+v", b)
 	}
 	if b := BreakerOf(&Check{}, &Organization{Breaker: account}); !b.Off {
 		t.Errorf("%+v", b)
 	}
-	for member, b := range map[string]Breaker{"share": {Share: 1.01}, "share ": {Share: math.NaN()}, "share  ": {Share: -0.1}, "floor": {Floor: -1},
-		"window": {Window: time.Second}, "max_hold": {MaxHold: 8 * 24 * time.Hour}} {
+	for member, b := range map[string]Breaker{"share": {Share: 1.01}, "share ": {Share: math.NaN()},
+		"share  ": {Share: -0.1}, "floor": {Floor: -1}, "window": {Window: time.Second},
+		"max_hold": {MaxHold: 8 * 24 * time.Hour}} {
 		if err := b.Validate(); err == nil || !strings.HasPrefix(err.Error(), strings.TrimSpace(member)) {
 			t.Errorf("%+v: %v", b, err)
 		}
@@ -264,7 +268,8 @@ func TestMembersOutOfBounds(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		(&Check{Operator: "<", Score: 50, RecoverScore: number(49), Mode: ModeObserve, Grace: MaxGrace, Remediation: strings.Repeat("ü", 2000)}).ValidateEnforcement(),
+		(&Check{Operator: "<", Score: 50, RecoverScore: number(49), Mode: ModeObserve, Grace: MaxGrace,
+			Remediation: strings.Repeat("ü", 2000)}).ValidateEnforcement(),
 		(&Check{}).ValidateEnforcement(),
 		(&Exemption{Device: id(1), Until: now.Add(365 * 24 * time.Hour), Reason: "r"}).Validate(now),
 		(&ObserveSwitch{Until: now + 1, Reason: "r"}).Validate(now),
@@ -304,7 +309,8 @@ func TestRecovers(t *testing.T) {
 
 func TestRuleIsOfTheMembersThatDecide(t *testing.T) {
 	base := Check{Type: TypeCustomS2S, Operator: ">=", Score: 50}
-	same := []Check{{Name: "n"}, {Remediation: "r"}, {Grace: 1}, {Expiration: 1}, {Mode: ModeEnforce}, {Breaker: &Breaker{}}}
+	same := []Check{{Name: "n"}, {Remediation: "r"}, {Grace: 1}, {Expiration: 1}, {Mode: ModeEnforce},
+		{Breaker: &Breaker{}}}
 	for _, c := range same {
 		c.Type, c.Operator, c.Score = base.Type, base.Operator, base.Score
 		if c.Rule() != base.Rule() {
@@ -312,7 +318,8 @@ func TestRuleIsOfTheMembersThatDecide(t *testing.T) {
 		}
 	}
 	for _, c := range []Check{{Type: base.Type, Operator: ">", Score: 50}, {Type: base.Type, Operator: ">=", Score: 51},
-		{Type: base.Type, Operator: ">=", Score: 50, RecoverScore: number(60)}, {Type: base.Type, Operator: ">=", Score: 50, Mode: ModeObserve}} {
+		{Type: base.Type, Operator: ">=", Score: 50, RecoverScore: number(60)},
+		{Type: base.Type, Operator: ">=", Score: 50, Mode: ModeObserve}} {
 		if c.Rule() == base.Rule() {
 			t.Errorf("%+v has the same rule", c)
 		}
@@ -322,7 +329,8 @@ func TestRuleIsOfTheMembersThatDecide(t *testing.T) {
 func TestAHoldIsDecidedOnce(t *testing.T) {
 	h := &Hold{State: HoldStanding, Release: []PageTick{{1, 1}}}
 	rejected, ok := h.Decide(HoldRejected, "a", "r", 5)
-	if !ok || rejected.State != HoldRejected || rejected.By != "a" || rejected.Reason != "r" || rejected.DecidedAt != 5 || h.State != HoldStanding {
+	if !ok || rejected.State != HoldRejected || rejected.By != "a" || rejected.Reason != "r" || rejected.DecidedAt != 5 ||
+		h.State != HoldStanding {
 		t.Errorf("%+v, %t", rejected, ok)
 	}
 	if _, ok := rejected.Decide(HoldRejected, "b", "r", 6); ok {
@@ -337,7 +345,8 @@ func TestAHoldIsDecidedOnce(t *testing.T) {
 			t.Errorf("a hold that is %s was released", s)
 		}
 	}
-	if n := released.Notice(); n.State != "released" || n.DecidedAt != "1970-01-01T00:00:00.006Z" || n.Check != h.Check.String() {
+	if n := released.Notice(); n.State != "released" || n.DecidedAt != "1970-01-01T00:00:00.006Z" ||
+		n.Check != h.Check.String() {
 		t.Errorf("%+v", n)
 	}
 }

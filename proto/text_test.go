@@ -57,7 +57,8 @@ func TestSummaryText(t *testing.T) {
 		s := Summary{
 			Tick: rapid.Uint64().Draw(t, "tick"), Cause: Cause(rapid.IntRange(0, 4).Draw(t, "cause")),
 			PolledAt: Millis(rapid.Int64Min(0).Draw(t, "polled")), EvaluatedAt: 5, NextExpiry: 6, TookMillis: 7,
-			Error: ReasonTimeout, Closed: rapid.Bool().Draw(t, "closed"), Devices: 8, Unknown: 9, Pass: 10, Fail: 11, Changed: 12,
+			Error: ReasonTimeout, Closed: rapid.Bool().Draw(t, "closed"), Devices: 8, Unknown: 9, Pass: 10, Fail: 11,
+			Changed: 12,
 		}
 		back, err := ParseSummary(s.String())
 		if err != nil || back != s {

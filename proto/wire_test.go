@@ -32,9 +32,11 @@ func samples() []Message {
 	device := Device{ID: id(1), Email: "a@example.com", Serial: "C02", MAC: "00:11:22:33:44:55", IPv4: "100.96.0.1",
 		Hostname: "münchen-1", EnrolledAt: 1_700_000_000_000, UpdatedAt: 1_700_000_000_001}
 	revoked := Device{ID: id(2), Hostname: "lost", EnrolledAt: 1, UpdatedAt: 2, RevokedAt: 2}
-	poll := Poll{At: 1_700_000_000_000, Attempts: 2, Status: 200, Took: 1500 * time.Millisecond, Detail: "fine", Unknown: 1}
-	session := Session{Nonce: "0123456789abcdef", User: id(13), Email: "a@example.com", Name: "A", IDP: id(11), Subject: "s",
-		AMR: []string{"hwk"}, Claims: json.RawMessage(`{}`), Device: id(1), IP: "127.0.0.1", Country: "DE", StartedAt: 1, ExpiresAt: 2}
+	poll := Poll{At: 1_700_000_000_000, Attempts: 2, Status: 200, Took: 1500 * time.Millisecond, Detail: "fine",
+		Unknown: 1}
+	session := Session{Nonce: "0123456789abcdef", User: id(13), Email: "a@example.com", Name: "A", IDP: id(11),
+		Subject: "s", AMR: []string{"hwk"}, Claims: json.RawMessage(`{}`), Device: id(1), IP: "127.0.0.1", Country: "DE",
+		StartedAt: 1, ExpiresAt: 2}
 	return []Message{
 		&Tick{Slot: 7, Due: 1_700_000_000_000, Interval: time.Minute, Schedule: 3, Cause: TickManual, Latest: 8},
 		&Batch{Tick: 9, PlannedAt: 1_700_000_000_000, Pages: 3, ConfigRevision: 41},
@@ -66,19 +68,20 @@ func samples() []Message {
 				AutoRedirect: true, OptionsBypass: true, CORS: &CORS{AllHeaders: true, AllMethods: true, AllOrigins: true,
 					Credentials: true, Headers: []string{"a"}, Methods: []string{"GET"}, Origins: []string{"https://b.example.com"},
 					MaxAge: -1}, CookieScripts: true, CookiePath: true, CookieBinding: true, SameSite: "lax", DenyMessage: "no",
-				DenyURL: "https://d.example.com", NonIdentityDenyURL: "https://n.example.com", RevokedAt: 3}, Zone: Account(id(15))},
+				DenyURL: "https://d.example.com", NonIdentityDenyURL: "https://n.example.com", RevokedAt: 3},
+			Zone: Account(id(15))},
 		&Group{ID: id(12), Name: "staff", Include: []Rule{{"everyone", json.RawMessage(`{}`)}}, CreatedAt: 1, UpdatedAt: 2,
 			Sent: json.RawMessage(`{}`), Zone: Account(id(15))},
 		&Tag{Name: "tag", CreatedAt: 1, UpdatedAt: 2},
-		&IdentityProvider{ID: id(11), Name: "SSO", Type: TypeOIDC, ClientID: "c", SealedSecret: []byte{1}, Issuer: "https://i",
-			AuthURL: "https://i/a", TokenURL: "https://i/t", CertsURL: "https://i/c", Scopes: []string{"openid"},
-			Claims: []string{"groups"}, EmailClaim: "mail", Prompt: "login", Plain: true, CreatedAt: 1, UpdatedAt: 2,
-			Sent: json.RawMessage(`{}`), Zone: Account(id(15))},
-		&Organization{Name: "O", Lenient: true, SessionDuration: time.Hour, Inactivity: Inactivity{true, 30, true}, CreatedAt: 1,
-			UpdatedAt: 2, Sent: json.RawMessage(`{}`)},
+		&IdentityProvider{ID: id(11), Name: "SSO", Type: TypeOIDC, ClientID: "c", SealedSecret: []byte{1},
+			Issuer: "https://i", AuthURL: "https://i/a", TokenURL: "https://i/t", CertsURL: "https://i/c",
+			Scopes: []string{"openid"}, Claims: []string{"groups"}, EmailClaim: "mail", Prompt: "login", Plain: true,
+			CreatedAt: 1, UpdatedAt: 2, Sent: json.RawMessage(`{}`), Zone: Account(id(15))},
+		&Organization{Name: "O", Lenient: true, SessionDuration: time.Hour, Inactivity: Inactivity{true, 30, true},
+			CreatedAt: 1, UpdatedAt: 2, Sent: json.RawMessage(`{}`)},
 		&HoldNotice{ID: "a", Integration: "b", Check: "c", State: "standing", Tick: 9, Since: "d", UpdatedAt: "e",
-			Directions: []string{"lock_out"}, Pages: 1, Devices: 2, FleetLost: 3, FleetGained: 4, FleetPass: 5, FleetKnown: 6, By: "f",
-			Reason: "g", DecidedAt: "h"},
+			Directions: []string{"lock_out"}, Pages: 1, Devices: 2, FleetLost: 3, FleetGained: 4, FleetPass: 5,
+			FleetKnown: 6, By: "f", Reason: "g", DecidedAt: "h"},
 		&Zone{Name: "example.com", Hosts: []string{"example.com"}, CreatedAt: 1, UpdatedAt: 2},
 		&Policy{ID: id(7), Name: "fetchers", Decision: DecisionNonIdentity, Owner: id(6), Include: []Rule{{"service_token",
 			json.RawMessage(`{"token_id":"x"}`)}}, SessionDuration: time.Hour, CreatedAt: 1, UpdatedAt: 2,
@@ -89,35 +92,40 @@ func samples() []Message {
 		&TokenSeen{At: 1},
 		&TokenNotice{At: 1, Token: id(8), ClientID: "c.access", Name: "fetchers", State: TokenExpiring, ExpiresAt: 3},
 		&APIToken{ID: id(9), Name: "bootstrap", SecretHash: []byte{1, 2}, CreatedAt: 1, ExpiresAt: 2, All: true,
-			Policies:  []TokenPolicy{{ID: id(1), Deny: true, Groups: []string{"g"}, Zones: []Account{{1}}, Resources: []byte(`{}`)}},
+			Policies: []TokenPolicy{{ID: id(1), Deny: true, Groups: []string{"g"}, Zones: []Account{{1}},
+				Resources: []byte(`{}`)}},
 			NotBefore: 3, Disabled: true, UpdatedAt: 4, Email: "a@example.com", AllowFrom: []string{"10.0.0.0/8"},
 			DenyFrom: []string{"10.1.0.0/16"}, Creator: id(2)},
-		&ServiceExchange{Account: Account(id(10)), ClientID: "c.access", ClientSecret: "s", Application: id(6), IP: "127.0.0.1",
+		&ServiceExchange{Account: Account(id(10)), ClientID: "c.access", ClientSecret: "s", Application: id(6),
+			IP:      "127.0.0.1",
 			Vouched: &Vouched{Device: id(1), Postures: []Posture{{id(3), OutcomePass}}, Certificate: true, CommonName: "cn"}},
 		&UserExchange{Account: Account(id(10)), Application: id(6), Policy: id(7), Session: "0123456789abcdef", User: id(13),
 			Email: "a@example.com", Country: "DE", Custom: json.RawMessage(`{"groups":[]}`), Until: 9},
-		&Statement{Kind: StatementMeta, Account: Account(id(10)), Application: id(6), Hostname: "a.example.com", RedirectURL: "/x",
-			ServiceTokenStatus: true, Audience: "https://e.example.com/", Identity: json.RawMessage(`{}`), Nonce: "n"},
+		&Statement{Kind: StatementMeta, Account: Account(id(10)), Application: id(6), Hostname: "a.example.com",
+			RedirectURL: "/x", ServiceTokenStatus: true, Audience: "https://e.example.com/", Identity: json.RawMessage(`{}`),
+			Nonce: "n"},
 		&TokenAnswer{Token: "t", ExpiresAt: 5, Policy: id(7), Error: failed},
 		&CertsQuery{},
 		&CertsAnswer{Certs: []byte(`{}`), Error: failed},
 		&SigningKey{KID: "aa", Certificate: []byte{1}, Sealed: []byte{2}, CreatedAt: 1},
-		&Authentication{At: 1, Application: id(6), Allowed: true, Reason: "service_token", Policy: id(7), ClientID: "c.access",
-			TokenID: id(8), IP: "127.0.0.1", Action: ActionService, Host: "a.example.com", User: id(13), Email: "a@example.com",
-			IDP: id(11), Device: id(1), Check: id(3), Ray: "r", Country: "DE", Count: 2},
+		&Authentication{At: 1, Application: id(6), Allowed: true, Reason: "service_token", Policy: id(7),
+			ClientID: "c.access", TokenID: id(8), IP: "127.0.0.1", Action: ActionService, Host: "a.example.com", User: id(13),
+			Email: "a@example.com", IDP: id(11), Device: id(1), Check: id(3), Ray: "r", Country: "DE", Count: 2},
 		&KeyRotation{Current: 2, Since: 1, IntervalDays: 42, Previous: []RetiringKey{{1, 9}}, Wanted: true},
 		&KeysCommand{IntervalDays: 42, Rotate: true},
 		&KeysAnswer{IntervalDays: 42, LastRotation: 1, NextRotation: 2, Error: failed},
 		&session,
 		&User{ID: id(13), Email: "a@example.com", Name: "A", CreatedAt: 1, LastSeenAt: 2, Last: session},
 		&Used{At: 1},
-		&AuditEvent{ID: id(14), At: 1, Actor: Actor{"token", "t", "bootstrap", "127.0.0.1", "a@example.com"}, Action: "create", Kind: "app",
-			Resource: "r", Name: "n", Before: json.RawMessage(`{}`), After: json.RawMessage(`{}`),
+		&AuditEvent{ID: id(14), At: 1, Actor: Actor{"token", "t", "bootstrap", "127.0.0.1", "a@example.com"},
+			Action: "create", Kind: "app", Resource: "r", Name: "n", Before: json.RawMessage(`{}`), After: json.RawMessage(`{}`),
 			Records: []AuditRecord{{Subject: "$KV.CONFIG.a", Replaced: 7, Deleted: true}}},
 		&AuditOutbox{Events: []*AuditEvent{{ID: id(14), Action: "poll", Unsure: true}}, Begun: true},
-		&Probe{Integration: id(5), APIURL: "https://api.example.com/", ClientID: "c.access", SealedSecret: []byte{1}, ConfigRevision: 41},
+		&Probe{Integration: id(5), APIURL: "https://api.example.com/", ClientID: "c.access", SealedSecret: []byte{1},
+			ConfigRevision: 41},
 		&ProbeAnswer{Poll: poll},
-		&ProviderProbe{Provider: id(11), Issuer: "https://i", TokenURL: "https://i/t", CertsURL: "https://i/c", Complete: true, SealedSecret: []byte{1}},
+		&ProviderProbe{Provider: id(11), Issuer: "https://i", TokenURL: "https://i/t", CertsURL: "https://i/c",
+			Complete: true, SealedSecret: []byte{1}},
 		&ProviderProbeAnswer{Failure: "status", Detail: "The provider answered 404."},
 		&DeadLetter{Stage: "evaluate", Stream: "POSTURE_SCORES", Seq: 1, Subject: "posture.scores.x", Delivered: 5,
 			Reason: "why", At: 1, Header: map[string][]string{"A": {"b"}}, Data: []byte{1}},
@@ -184,7 +192,8 @@ func TestReadersSkipWhatTrails(t *testing.T) {
 
 // What was written before there was revocation is read, and who does not use it writes the same still.
 func TestInventoryBeforeRevocation(t *testing.T) {
-	for _, m := range []Message{&Page{Devices: []Device{{ID: id(1), Serial: "S", UpdatedAt: 1}}}, &Command{Remove: []ID{id(1)}}} {
+	for _, m := range []Message{&Page{Devices: []Device{{ID: id(1), Serial: "S", UpdatedAt: 1}}},
+		&Command{Remove: []ID{id(1)}}} {
 		data, err := Marshal(m)
 		if err != nil {
 			t.Fatal(err)
@@ -217,7 +226,8 @@ func TestTickBeforeLatest(t *testing.T) {
 	sent.Latest = 8
 	data, err = Marshal(sent)
 	// The reader of that time skips the fields after the fifth.
-	if want := append([]byte{0x96}, append(before[1:len(before):len(before)], 8)...); err != nil || !bytes.Equal(data, want) {
+	if want := append([]byte{0x96}, append(before[1:len(before):len(before)], 8)...); err != nil ||
+		!bytes.Equal(data, want) {
 		t.Errorf("a tick with Latest is %x, %v, want %x", data, err, want)
 	}
 }

@@ -27,8 +27,9 @@ func (s *Service) agreement(ctx context.Context) error {
 		}
 		var disagree *error
 		if newest > log.Last {
-			err := fmt.Errorf("POSTURE_LOG ends at %d, and POSTURE_STATE holds entry %d: the log was rolled back or created anew; "+
-				"run plumb stack provision, then restart the services", log.Last, newest)
+			err := fmt.Errorf(
+				"POSTURE_LOG ends at %d, and POSTURE_STATE holds entry %d: the log was rolled back or created anew; "+
+					"run plumb stack provision, then restart the services", log.Last, newest)
 			disagree = &err
 		}
 		if was := s.disagree.Swap(disagree); disagree != nil && was == nil {

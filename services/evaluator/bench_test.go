@@ -24,7 +24,8 @@ func BenchmarkPolls(b *testing.B) {
 		f.page(topology.PageNumber(n), devices...)
 		inputs[n] = proto.Input{Cause: proto.CausePoll, Poll: proto.Poll{Attempts: 1, Status: 200}}
 		for i, id := range devices {
-			inputs[n].Observations = append(inputs[n].Observations, proto.Observation{Device: id, Score: rand.IntN(101), S2SID: fmt.Sprintf("agent-%08d", i)})
+			inputs[n].Observations = append(inputs[n].Observations,
+				proto.Observation{Device: id, Score: rand.IntN(101), S2SID: fmt.Sprintf("agent-%08d", i)})
 		}
 	}
 	f.evaluators(1)

@@ -3,10 +3,16 @@
 // Package fold decides the content of an entry. This package keeps it right while several evaluators work on the same
 // page, each with views of the inventory and the configuration that may lag:
 //
-//   - An entry is committed only if its predecessor is still the newest of the log. The loser of a race starts again from the new one. Entries, pages and checks are cached, so the usual poll reads nothing; an outdated cache fails this check.
+//   - An entry is committed only if its predecessor is still the newest of the log. The loser of a race starts again
+//     from the new one. Entries, pages and checks are cached, so the usual poll reads nothing; an outdated cache fails
+//     this check.
 //   - "Nothing changed" is not written, so no check can fail: it is decided only from an entry just read.
-//   - An entry records its revisions of page and configuration, and the next entry never uses older ones. But a newer page with the same devices writes nothing, so the record may lag. An evaluator that changed the set of devices or checks therefore reads again after the commit, and continues from anything newer. Later writes come with inputs of their own.
-//   - The handler of a redelivered message reads again too: the first handler may have died between its commit and its second read.
+//   - An entry records its revisions of page and configuration, and the next entry never uses older ones. But a newer
+//     page with the same devices writes nothing, so the record may lag. An evaluator that changed the set of devices or
+//     checks therefore reads again after the commit, and continues from anything newer. Later writes come with inputs
+//     of their own.
+//   - The handler of a redelivered message reads again too: the first handler may have died between its commit and its
+//     second read.
 //
 // Reads of a replicated bucket may be a moment old; the next poll corrects the result.
 //

@@ -12,7 +12,8 @@ import (
 
 // evaluate is the stage that handles inputs and commits entries.
 func (s *Service) evaluate(ctx context.Context) error {
-	return s.bus.Consume(ctx, s.stage("evaluate", topology.PostureScores, topology.ConsumerEvaluate, s.cfg.Workers), s.input)
+	return s.bus.Consume(ctx, s.stage("evaluate", topology.PostureScores, topology.ConsumerEvaluate, s.cfg.Workers),
+		s.input)
 }
 
 func (s *Service) input(ctx context.Context, m *bus.Msg) error {
@@ -28,7 +29,8 @@ func (s *Service) input(ctx context.Context, m *bus.Msg) error {
 	reason, err := s.pages.evaluate(ctx, p, &in, proto.At(m.Time), m.Delivered > 1)
 	s.metrics.evaluated(in.Cause, reason, err, time.Since(start))
 	if err != nil {
-		return fmt.Errorf("evaluate page %d of integration %s for tick %d (%s): %w", p.Page, p.Integration, in.Tick, in.Cause, err)
+		return fmt.Errorf("evaluate page %d of integration %s for tick %d (%s): %w", p.Page, p.Integration, in.Tick,
+			in.Cause, err)
 	}
 	return nil
 }

@@ -94,7 +94,8 @@ func TestTheUsualPollReadsNothing(t *testing.T) {
 	}
 	e.store = &noReads{store: s, t: t}
 	for tick := uint64(2); tick < 5; tick++ {
-		if reason, err := e.evaluate(t.Context(), topology.PageRef{}, poll(tick), start, false); err != nil || reason != fold.Written {
+		if reason, err := e.evaluate(t.Context(), topology.PageRef{}, poll(tick), start, false); err != nil ||
+			reason != fold.Written {
 			t.Fatal(reason, err)
 		}
 	}
@@ -138,7 +139,8 @@ func TestAReplicaThatIsBehindIsWaitedFor(t *testing.T) {
 func TestAnEvaluationThatIsAlwaysSecondEnds(t *testing.T) {
 	s := &scripted{inventory: []fold.Page{{Revision: 1}}, refuse: true}
 	e := newTestEvaluator(t, s)
-	if _, err := e.evaluate(t.Context(), topology.PageRef{}, poll(1), start, false); !errors.Is(err, errBusy) || len(s.commits) != maxRounds {
+	if _, err := e.evaluate(t.Context(), topology.PageRef{}, poll(1), start, false); !errors.Is(err, errBusy) ||
+		len(s.commits) != maxRounds {
 		t.Errorf("%v after %d commits", err, len(s.commits))
 	}
 	if e.entries.Len() != 0 {
@@ -162,7 +164,8 @@ func TestOnlyTheBucketClosesAPage(t *testing.T) {
 	if config, err := s.config(t.Context(), p, 0); err != nil || config.Exists {
 		t.Errorf("what never was: %+v, %v", config, err)
 	}
-	ack, err := operator.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Config, key), []byte("not msgpack"))
+	ack, err := operator.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Config, key),
+		[]byte("not msgpack"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,8 @@ func (s *Service) ask(ctx context.Context, all []asked) error {
 
 // pagesOf lists the pages of an account. It includes every page stored before the call.
 func (s *Service) pagesOf(ctx context.Context, a proto.Account) ([]topology.PageNumber, error) {
-	subjects, err := s.bus.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.PageKeys(a)))
+	subjects, err := s.bus.Subjects(ctx, topology.BucketStream(topology.Devices),
+		topology.BucketSubject(topology.Devices, topology.PageKeys(a)))
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,8 @@ func (s *Service) pagesOf(ctx context.Context, a proto.Account) ([]topology.Page
 }
 
 // evaluatedPages returns the pages of an integration with an entry, in the log or the state.
-func (s *Service) evaluatedPages(ctx context.Context, a proto.Account, integration proto.ID) (map[topology.PageNumber]bool, error) {
+func (s *Service) evaluatedPages(ctx context.Context, a proto.Account,
+	integration proto.ID) (map[topology.PageNumber]bool, error) {
 	pages := map[topology.PageNumber]bool{}
 	for _, stream := range []string{topology.PostureLog, topology.PostureState} {
 		subjects, err := s.bus.Subjects(ctx, stream, topology.LogOfIntegration(a, integration))

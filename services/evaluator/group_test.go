@@ -16,7 +16,8 @@ func entryOf(account proto.Account, n topology.PageNumber, expect uint64, change
 	r := &request{answer: make(chan answer, 1), msgs: []bus.Outgoing{
 		{Subject: topology.Log(p), Body: &proto.Entry{}, ExpectLast: bus.Expect(expect)}}}
 	for i := range changes {
-		r.msgs = append(r.msgs, bus.Outgoing{Subject: topology.Change(account, proto.NewID(), proto.OutcomePass, n), Body: &proto.Change{Index: i + 1}})
+		r.msgs = append(r.msgs, bus.Outgoing{Subject: topology.Change(account, proto.NewID(), proto.OutcomePass, n),
+			Body: &proto.Change{Index: i + 1}})
 	}
 	return r
 }

@@ -22,13 +22,17 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		return prometheus.CounterOpts{Namespace: "plumbline", Subsystem: "evaluator", Name: name, Help: help}
 	}
 	m := &metrics{
-		evaluations: prometheus.NewCounterVec(opts("evaluations_total", "Inputs evaluated, by cause and result."), []string{"cause", "result"}),
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "plumbline", Subsystem: "evaluator", Name: "evaluation_seconds",
-			Help: "Time from an input to its stored entry.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}, []string{"cause"}),
+		evaluations: prometheus.NewCounterVec(opts("evaluations_total", "Inputs evaluated, by cause and result."),
+			[]string{"cause", "result"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "plumbline", Subsystem: "evaluator",
+			Name: "evaluation_seconds", Help: "Time from an input to its stored entry.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}, []string{"cause"}),
 		conflicts: prometheus.NewCounter(opts("conflicts_total", "Entries rejected because another evaluator was first.")),
 		changes:   prometheus.NewCounterVec(opts("changes_total", "Changed results, by new outcome."), []string{"outcome"}),
-		published: prometheus.NewCounterVec(opts("inputs_published_total", "Inputs for pages from other causes than a poll, by cause."), []string{"cause"}),
-		failures:  prometheus.NewCounterVec(opts("failures_total", "Messages with failed handling, by stage; most are retried."), []string{"stage"}),
+		published: prometheus.NewCounterVec(
+			opts("inputs_published_total", "Inputs for pages from other causes than a poll, by cause."), []string{"cause"}),
+		failures: prometheus.NewCounterVec(
+			opts("failures_total", "Messages with failed handling, by stage; most are retried."), []string{"stage"}),
 	}
 	for _, c := range []prometheus.Collector{m.evaluations, m.took, m.conflicts, m.changes, m.published, m.failures} {
 		if err := r.Register(c); err != nil {

@@ -16,7 +16,8 @@ import (
 // integration is stored before its pages are listed. If a page and an integration are new at the same time, the stage
 // of one therefore sees the other.
 func (s *Service) pageChanges(ctx context.Context) error {
-	return s.bus.Consume(ctx, s.stage("page_changes", topology.BucketStream(topology.Devices), topology.ConsumerPageChanges, 4), s.pageChanged)
+	return s.bus.Consume(ctx,
+		s.stage("page_changes", topology.BucketStream(topology.Devices), topology.ConsumerPageChanges, 4), s.pageChanged)
 }
 
 func (s *Service) pageChanged(ctx context.Context, m *bus.Msg) error {
@@ -47,7 +48,8 @@ func (s *Service) pageChanged(ctx context.Context, m *bus.Msg) error {
 // existence.
 func (s *Service) integrationsOf(ctx context.Context, a proto.Account) (map[proto.ID]uint64, error) {
 	bucket := topology.BucketStream(topology.Config)
-	subjects, err := s.bus.Subjects(ctx, bucket, topology.BucketSubject(topology.Config, topology.ConfigKeysOf(a, topology.KindIntegration)))
+	subjects, err := s.bus.Subjects(ctx, bucket,
+		topology.BucketSubject(topology.Config, topology.ConfigKeysOf(a, topology.KindIntegration)))
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,8 @@ func TestAPageFromEnrolmentToRemoval(t *testing.T) {
 	f.settled()
 
 	revision := f.page(0, d[0], d[1])
-	e := f.until(0, "enrolled devices are unknown", is(map[proto.ID]string{d[0]: "unknown never_polled", d[1]: "unknown never_polled"}))
+	e := f.until(0, "enrolled devices are unknown",
+		is(map[proto.ID]string{d[0]: "unknown never_polled", d[1]: "unknown never_polled"}))
 	if e.Cause != proto.CausePage || e.PageRevision != revision || e.Tick != 0 {
 		t.Errorf("%+v", e)
 	}
@@ -79,7 +80,8 @@ func TestAnIntegrationAfterItsDevices(t *testing.T) {
 	f.evaluators(2)
 	f.until(0, "the page has an entry", func(e *proto.Entry) bool { return len(e.Results) == 1 })
 	second := proto.NewID()
-	f.put(topology.Config, topology.ConfigKey(f.account, topology.KindIntegration, second), &proto.Integration{ID: second, Type: proto.TypeCustomS2S})
+	f.put(topology.Config, topology.ConfigKey(f.account, topology.KindIntegration, second),
+		&proto.Integration{ID: second, Type: proto.TypeCustomS2S})
 	f.integration = second
 	f.until(0, "the page has an entry of the second integration", func(e *proto.Entry) bool { return len(e.Results) == 1 })
 }
@@ -92,7 +94,8 @@ func TestACheckMovesToAnotherIntegration(t *testing.T) {
 	f.evaluators(1)
 	f.until(0, "the check is evaluated", is(map[proto.ID]string{d: "unknown never_polled"}))
 	first, second := f.integration, proto.NewID()
-	f.put(topology.Config, topology.ConfigKey(f.account, topology.KindIntegration, second), &proto.Integration{ID: second, Type: proto.TypeCustomS2S})
+	f.put(topology.Config, topology.ConfigKey(f.account, topology.KindIntegration, second),
+		&proto.Integration{ID: second, Type: proto.TypeCustomS2S})
 	f.integration = second
 	f.check(c, ">=", 50, 0)
 	f.until(0, "the check is evaluated there", is(map[proto.ID]string{d: "unknown never_polled"}))
@@ -177,7 +180,8 @@ func TestEvictionFromTheLog(t *testing.T) {
 	if e := f.newest(topology.PostureState, 0); e == nil || says(e)[d] != "pass score" {
 		t.Fatalf("the state is %+v", e)
 	}
-	f.send(0, &proto.Input{Cause: proto.CausePoll, Tick: tick + 1, PageRevision: slow, Poll: proto.Poll{Attempts: 2, Error: proto.ReasonTimeout}})
+	f.send(0, &proto.Input{Cause: proto.CausePoll, Tick: tick + 1, PageRevision: slow,
+		Poll: proto.Poll{Attempts: 2, Error: proto.ReasonTimeout}})
 	e := f.until(0, "the failed poll keeps the result", is(map[proto.ID]string{d: "pass score"}))
 	if e.Tick != tick+1 || e.Results[0].Score != 80 || e.Results[0].Problem != proto.ReasonTimeout {
 		t.Errorf("%+v", e)

@@ -105,8 +105,8 @@ type world struct {
 }
 
 func newWorld(t *rapid.T, replicas bool) *world {
-	w := &world{t: t, replicas: replicas, now: start, counter: 1, keys: map[proto.ID]uint64{}, follower: foldtest.Follower{},
-		pages: []fold.Page{{Revision: 1}}, configs: []fold.Config{{Revision: 1, Exists: true}}}
+	w := &world{t: t, replicas: replicas, now: start, counter: 1, keys: map[proto.ID]uint64{},
+		follower: foldtest.Follower{}, pages: []fold.Page{{Revision: 1}}, configs: []fold.Config{{Revision: 1, Exists: true}}}
 	for i := range w.workers {
 		w.workers[i] = &worker{w: w}
 		w.restart(w.workers[i])
@@ -132,8 +132,9 @@ func (w *world) restart(k *worker) {
 // steps are what may happen next, the likelier the more often it is listed.
 var steps = slices.Concat(
 	slices.Repeat([]func(*world){(*world).advance}, 32), slices.Repeat([]func(*world){(*world).take}, 12),
-	slices.Repeat([]func(*world){(*world).poll, (*world).changePage}, 5), slices.Repeat([]func(*world){(*world).changeConfig}, 3),
-	[]func(*world){(*world).expire, (*world).catchUp, (*world).catchUp, (*world).evict, (*world).crash, (*world).crash, (*world).skew},
+	slices.Repeat([]func(*world){(*world).poll, (*world).changePage}, 5),
+	slices.Repeat([]func(*world){(*world).changeConfig}, 3), []func(*world){(*world).expire, (*world).catchUp,
+		(*world).catchUp, (*world).evict, (*world).crash, (*world).crash, (*world).skew},
 )
 
 // pick is a number below n, each as likely as the other: rapid's own ranges favour the small ones.
@@ -225,7 +226,8 @@ func (w *world) changeConfig() {
 		next.Checks = slices.DeleteFunc(next.Checks, func(c fold.Check) bool { return c.ID == id })
 		if rapid.IntRange(0, 2).Draw(w.t, "remove") > 0 {
 			next.Checks = append(next.Checks, fold.Check{Revision: w.counter, Check: &proto.Check{
-				ID: id, Type: rapid.SampledFrom([]string{proto.TypeCustomS2S, proto.TypeCustomS2S, proto.TypeCustomS2S, "intune"}).Draw(w.t, "type"),
+				ID: id, Type: rapid.SampledFrom([]string{proto.TypeCustomS2S, proto.TypeCustomS2S, proto.TypeCustomS2S,
+					"intune"}).Draw(w.t, "type"),
 				Operator:   rapid.SampledFrom([]proto.Operator{"<", ">=", "=="}).Draw(w.t, "operator"),
 				Score:      rapid.SampledFrom([]float64{0, 50, 50.5, 100}).Draw(w.t, "score"),
 				Expiration: time.Duration(rapid.IntRange(0, 2).Draw(w.t, "expiration")) * 6 * time.Second,
@@ -388,15 +390,18 @@ func (w *world) commit(ctx context.Context, _ topology.PageRef, step *fold.Step,
 // verify holds a commit against the model and the follower.
 func (w *world) verify(prev *proto.Entry, step *fold.Step, m message) {
 	e := step.Entry
-	if prev != nil && (e.Tick < prev.Tick || e.PageRevision < prev.PageRevision || e.ConfigRevision < prev.ConfigRevision) {
+	if prev != nil &&
+		(e.Tick < prev.Tick || e.PageRevision < prev.PageRevision || e.ConfigRevision < prev.ConfigRevision) {
 		w.t.Fatalf("an entry of tick %d, page %d, config %d after %d, %d, %d", e.Tick, e.PageRevision, e.ConfigRevision,
 			prev.Tick, prev.PageRevision, prev.ConfigRevision)
 	}
 	page := slices.IndexFunc(w.pages, func(p fold.Page) bool { return p.Revision == e.PageRevision })
 	config := slices.IndexFunc(w.configs, func(c fold.Config) bool { return c.Revision == e.ConfigRevision })
-	model, writes := foldtest.Read(prev).Apply(m.in, fold.Basis{Page: w.pages[page], Config: w.configs[config], StoredAt: m.at, Now: e.EvaluatedAt})
+	model, writes := foldtest.Read(prev).Apply(m.in,
+		fold.Basis{Page: w.pages[page], Config: w.configs[config], StoredAt: m.at, Now: e.EvaluatedAt})
 	if d := model.Differs(e); d != "" || !writes {
-		w.t.Fatalf("an entry of a %s that the model does not make (it makes one: %t): %s\nbefore %+v\nentry  %+v", m.in.Cause, writes, d, prev, e)
+		w.t.Fatalf("an entry of a %s that the model does not make (it makes one: %t): %s\nbefore %+v\nentry  %+v", m.in.Cause,
+			writes, d, prev, e)
 	}
 	if err := w.follower.Follow(step.Changes); err != nil {
 		w.t.Fatal(err)
@@ -425,7 +430,8 @@ func (w *world) check() {
 		}
 		return
 	}
-	step := fold.Next(entry, &proto.Input{Cause: proto.CausePage}, fold.Basis{Page: page, Config: config, Now: entry.EvaluatedAt})
+	step := fold.Next(entry, &proto.Input{Cause: proto.CausePage},
+		fold.Basis{Page: page, Config: config, Now: entry.EvaluatedAt})
 	if step.Reason != fold.Unchanged {
 		w.t.Fatalf("everything was handled, and yet the entry\n%+v\nwould become\n%+v", entry, step.Entry)
 	}

@@ -59,7 +59,8 @@ func (sw *sweeper) plan(now proto.Millis, due []overview.Page) (all []asked, nex
 		a := attempt{seq: p.Seq, n: bits.Len64(uint64(late / sweepAgain))}
 		next[p.PageRef] = a
 		if sw.swept[p.PageRef] != a {
-			all = append(all, asked{page: p.PageRef, input: proto.Input{Cause: proto.CauseExpired}, id: fmt.Sprintf("%d.%d", a.seq, a.n)})
+			all = append(all,
+				asked{page: p.PageRef, input: proto.Input{Cause: proto.CauseExpired}, id: fmt.Sprintf("%d.%d", a.seq, a.n)})
 		}
 	}
 	return all, next

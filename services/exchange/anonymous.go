@@ -16,7 +16,8 @@ const maxCommonName = 256
 
 // answerAnybody issues an application token for a request that a Service Auth policy admits without any identity. The
 // gateway asserts that the policy holds; answerAnybody checks that the application has it.
-func (s *Service) answerAnybody(ctx context.Context, q *proto.Statement, app catalog.Record[proto.Application]) *proto.TokenAnswer {
+func (s *Service) answerAnybody(ctx context.Context, q *proto.Statement,
+	app catalog.Record[proto.Application]) *proto.TokenAnswer {
 	p, there := s.catalog.Policy(q.Account, q.Policy)
 	switch {
 	case !slices.ContainsFunc(app.Value.Policies, func(l proto.PolicyLink) bool { return l.Policy == q.Policy }):
@@ -32,8 +33,9 @@ func (s *Service) answerAnybody(ctx context.Context, q *proto.Statement, app cat
 		return s.refuseStatement(policy.Unavailable)
 	}
 	signed, expires, err := s.issuer.service(set.Signing(), grant{
-		kid: set.Signing().ID(), account: q.Account, app: app.Value.ID, appRevision: app.Revision, clientID: s.commonName(q), audience: app.Value.AUD,
-		session: sessionOf(p.Value.SessionDuration, app.Value.SessionDuration), revoked: app.Value.Gate.RevokedAt,
+		kid: set.Signing().ID(), account: q.Account, app: app.Value.ID, appRevision: app.Revision, clientID: s.commonName(q),
+		audience: app.Value.AUD, session: sessionOf(p.Value.SessionDuration, app.Value.SessionDuration),
+		revoked: app.Value.Gate.RevokedAt,
 	})
 	if err != nil {
 		s.log.Error("failed to issue an application token", "application", app.Value.ID, "err", err)

@@ -23,13 +23,17 @@ func TestAnybodysToken(t *testing.T) {
 		w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, p.ID), p)
 	}
 	gone := proto.NewID()
-	w.app.Policies = append(w.app.Policies, proto.PolicyLink{Policy: allow.ID, Precedence: 2}, proto.PolicyLink{Policy: gone, Precedence: 3})
+	w.app.Policies = append(w.app.Policies, proto.PolicyLink{Policy: allow.ID, Precedence: 2},
+		proto.PolicyLink{Policy: gone, Precedence: 3})
 	w.save()
 	s, _ := w.start(w.deps(nil))
 	ask := func(from *bus.Conn, policy proto.ID, name string) *proto.TokenAnswer {
-		return w.from(from, topology.Statements, &proto.Statement{Kind: proto.StatementAnybody, Account: w.account, Application: w.app.ID, Policy: policy, CommonName: name})
+		return w.from(from, topology.Statements, &proto.Statement{Kind: proto.StatementAnybody, Account: w.account,
+			Application: w.app.ID, Policy: policy, CommonName: name})
 	}
-	bustest.Eventually(t, "the configuration is there", func() bool { return code(ask(w.gateway, gone, "")) == "missing_policy" })
+	bustest.Eventually(t, "the configuration is there", func() bool {
+		return code(ask(w.gateway, gone, "")) == "missing_policy"
+	})
 	for _, c := range []struct {
 		name   string
 		from   *bus.Conn
@@ -45,11 +49,13 @@ func TestAnybodysToken(t *testing.T) {
 		}
 	}
 	now := float64(w.clock.Now().Unix())
-	applications := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)), &oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
+	applications := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)),
+		&oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
 	before := w.signatures(s)
 	for name, want := range map[string]string{
 		"": "", "laptop": "laptop", w.token.ClientID: "", credential.NewClientID(): "",
-		strings.TrimSuffix(credential.NewClientID(), "access") + "access.example.com": "", strings.Repeat("x", maxCommonName+1): "",
+		strings.TrimSuffix(credential.NewClientID(), "access") + "access.example.com": "",
+		strings.Repeat("x", maxCommonName+1):                                          "",
 	} {
 		for range 2 {
 			answer := ask(w.gateway, w.policy.ID, name)
@@ -59,7 +65,8 @@ func TestAnybodysToken(t *testing.T) {
 			if _, err := applications.Verify(t.Context(), answer.Token); err != nil {
 				t.Errorf("%q: %v", name, err)
 			}
-			diff := cmp.Diff(map[string]any{"type": "app", "aud": w.app.AUD, "iss": team, "iat": now, "exp": now + 3600, "sub": "", "common_name": want}, part(t, answer.Token, 1))
+			diff := cmp.Diff(map[string]any{"type": "app", "aud": w.app.AUD, "iss": team, "iat": now, "exp": now + 3600,
+				"sub": "", "common_name": want}, part(t, answer.Token, 1))
 			if diff != "" {
 				t.Errorf("%q: %s", name, diff)
 			}

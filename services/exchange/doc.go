@@ -2,8 +2,8 @@
 // for tokens, signs statements for gateways, publishes the public keys, and maintains service tokens.
 //
 // A request on access.exchange.service passes four stages: parsing (exchange.go), authentication (package
-// servicetoken), the policies of the application (packages policycache and policy), and the token (issue.go). Each stage
-// may deny with a reason from the closed list of package policy. The device and the certificate of a request are
+// servicetoken), the policies of the application (packages policycache and policy), and the token (issue.go). Each
+// stage may deny with a reason from the closed list of package policy. The device and the certificate of a request are
 // accepted from gateways only.
 //
 // A request on access.exchange.user (user.go) asserts that a person has logged in and that an Allow policy admits

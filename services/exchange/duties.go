@@ -76,7 +76,8 @@ func told(newest *proto.TokenNotice, state proto.TokenState, expiry proto.Millis
 // threshold and was neither used nor edited within it. Enabling a token is an edit.
 func idle(t *proto.ServiceToken, seen proto.Millis, i proto.Inactivity, now time.Time) bool {
 	since := proto.At(now.Add(-time.Duration(i.Days) * 24 * time.Hour))
-	return i.Enabled && i.Days >= leastIdle && t.CreatedAt != 0 && max(t.CreatedAt, t.UpdatedAt, seen) <= since && (i.Delete || !t.Disabled)
+	return i.Enabled && i.Days >= leastIdle && t.CreatedAt != 0 && max(t.CreatedAt, t.UpdatedAt, seen) <= since &&
+		(i.Delete || !t.Disabled)
 }
 
 // referred adds the service tokens that rules name directly.
@@ -125,7 +126,8 @@ func shown(t *proto.ServiceToken, seen proto.Millis) json.RawMessage {
 		CreatedAt *time.Time `json:"created_at"`
 		UpdatedAt *time.Time `json:"updated_at"`
 		LastSeen  *time.Time `json:"last_seen_at"`
-	}{t.ID, t.ClientID, t.Name, t.DurationText, t.Version, !t.Disabled, at(t.ExpiresAt), at(t.CreatedAt), at(t.UpdatedAt), at(seen)})
+	}{t.ID, t.ClientID, t.Name, t.DurationText, t.Version, !t.Disabled, at(t.ExpiresAt), at(t.CreatedAt), at(t.UpdatedAt),
+		at(seen)})
 	if err != nil {
 		return nil // impossible for these types
 	}

@@ -56,7 +56,8 @@ func TestTold(t *testing.T) {
 		{"turned off in the last week", &proto.TokenNotice{State: proto.TokenIdle, ExpiresAt: expiry, At: at(-week)}, true, false},
 		{"turned off after its end", &proto.TokenNotice{State: proto.TokenIdle, ExpiresAt: expiry, At: expiry}, true, true},
 	} {
-		if expiring, expired := told(c.newest, proto.TokenExpiring, expiry), told(c.newest, proto.TokenExpired, expiry); expiring != c.expiring || expired != c.expired {
+		if expiring, expired := told(c.newest, proto.TokenExpiring, expiry),
+			told(c.newest, proto.TokenExpired, expiry); expiring != c.expiring || expired != c.expired {
 			t.Errorf("%s: %t, %t", c.name, expiring, expired)
 		}
 	}
@@ -148,8 +149,10 @@ func TestReferred(t *testing.T) {
 		return proto.Rule{Selector: selector, Body: json.RawMessage(body)}
 	}
 	got := map[proto.ID]bool{}
-	referred(got, []proto.Rule{rule("everyone", `{}`), rule("service_token", `{"token_id":"`+a.String()+`"}`), rule("group", `{"id":"`+b.String()+`"}`)},
-		[]proto.Rule{rule("service_token", `{"token_id":7}`), rule("service_token", `nonsense`), rule("any_valid_service_token", `{}`)}, nil)
+	referred(got, []proto.Rule{rule("everyone", `{}`), rule("service_token", `{"token_id":"`+a.String()+`"}`),
+		rule("group", `{"id":"`+b.String()+`"}`)},
+		[]proto.Rule{rule("service_token", `{"token_id":7}`), rule("service_token", `nonsense`),
+			rule("any_valid_service_token", `{}`)}, nil)
 	if len(got) != 1 || !got[a] {
 		t.Errorf("%v", got)
 	}
@@ -158,12 +161,14 @@ func TestReferred(t *testing.T) {
 // What is audited of a token has no secret, of now or of before.
 func TestShownHasNoSecrets(t *testing.T) {
 	hash, previous := bytes.Repeat([]byte("h"), 32), bytes.Repeat([]byte("p"), 32)
-	data := shown(&proto.ServiceToken{ID: proto.NewID(), Name: "n", SecretHash: hash, PreviousHash: previous, CreatedAt: 1}, 0)
+	data := shown(&proto.ServiceToken{ID: proto.NewID(), Name: "n", SecretHash: hash, PreviousHash: previous,
+		CreatedAt: 1}, 0)
 	var members map[string]any
 	if err := json.Unmarshal(data, &members); err != nil {
 		t.Fatal(err)
 	}
-	if len(members) != 10 || members["last_seen_at"] != nil || members["enabled"] != true || bytes.Contains(data, []byte("hhh")) {
+	if len(members) != 10 || members["last_seen_at"] != nil || members["enabled"] != true ||
+		bytes.Contains(data, []byte("hhh")) {
 		t.Errorf("%s", data)
 	}
 }

@@ -80,11 +80,12 @@ func (s *Service) tell(ctx context.Context, q *proto.ServiceExchange, d *decided
 	if !s.log.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.Any("application", q.Application), slog.String("reason", d.reason.String()), slog.Bool("gateway", gateway)}
+	attrs := []slog.Attr{slog.Any("application", q.Application), slog.String("reason", d.reason.String()),
+		slog.Bool("gateway", gateway)}
 	if d.token != nil {
 		// An unknown Client ID may be a misplaced secret, so it is not logged.
-		attrs = append(attrs, slog.Any("token", d.token.ID), slog.String("client_id", d.token.ClientID), slog.Any("policy", d.policy),
-			slog.String("selector", d.selector))
+		attrs = append(attrs, slog.Any("token", d.token.ID), slog.String("client_id", d.token.ClientID),
+			slog.Any("policy", d.policy), slog.String("selector", d.selector))
 	}
 	s.log.LogAttrs(ctx, level, what, attrs...)
 }
@@ -97,7 +98,8 @@ func (s *Service) decide(ctx context.Context, q *proto.ServiceExchange) (*proto.
 		return &proto.TokenAnswer{Error: servicetoken.Answered(why).Refusal()}, d
 	}
 	ip, err := netip.ParseAddr(q.IP)
-	if q.Account.IsZero() || q.Application.IsZero() || q.ClientID == "" || q.ClientSecret == "" || (q.IP != "" && err != nil) {
+	if q.Account.IsZero() || q.Application.IsZero() || q.ClientID == "" || q.ClientSecret == "" ||
+		(q.IP != "" && err != nil) {
 		return refusal(policy.BadRequest)
 	}
 	token := s.tokens.Find(q.Account, q.ClientID)

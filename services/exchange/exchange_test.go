@@ -61,11 +61,13 @@ func TestExchangesServiceCredentials(t *testing.T) {
 		t.Errorf("expires at %d", got)
 	}
 	// As any user's API checks it.
-	verifier := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)), &oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
+	verifier := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)),
+		&oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
 	if _, err := verifier.Verify(t.Context(), answer.Token); err != nil {
 		t.Error(err)
 	}
-	other := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)), &oidc.Config{ClientID: "another", Now: w.clock.Now})
+	other := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)),
+		&oidc.Config{ClientID: "another", Now: w.clock.Now})
 	if _, err := other.Verify(t.Context(), answer.Token); err == nil {
 		t.Error("the token is good for another application")
 	}
@@ -151,7 +153,8 @@ func TestRightsEndWithinASecond(t *testing.T) {
 		}, "unknown_credentials"},
 		{"unreadable", func(w *world) {
 			key, _ := topology.ServiceTokenKey(w.account, w.token.ClientID)
-			if _, err := w.bus.Conn(topology.Operator).JetStream().Publish(w.Context(), topology.BucketSubject(topology.Tokens, key), []byte("x")); err != nil {
+			if _, err := w.bus.Conn(topology.Operator).JetStream().Publish(w.Context(),
+				topology.BucketSubject(topology.Tokens, key), []byte("x")); err != nil {
 				w.Fatal(err)
 			}
 		}, "unknown_credentials"},
@@ -299,10 +302,12 @@ func TestSecretsStayOutOfLogsAndStreams(t *testing.T) {
 	if !strings.Contains(text, "service credentials denied") {
 		t.Fatalf("the log says nothing:\n%s", text)
 	}
-	for _, stream := range []string{topology.AccessLogs, topology.BucketStream(topology.Keys), topology.BucketStream(topology.Tokens)} {
+	for _, stream := range []string{topology.AccessLogs, topology.BucketStream(topology.Keys),
+		topology.BucketStream(topology.Tokens)} {
 		text += dump(t, w.bus.Conn(topology.Operator), stream)
 	}
-	for name, secret := range map[string]string{"secret": w.secret, "wrong secret": "hunter2", "token": token[len(token)-40:], "private key": "PRIVATE KEY"} {
+	for name, secret := range map[string]string{"secret": w.secret, "wrong secret": "hunter2",
+		"token": token[len(token)-40:], "private key": "PRIVATE KEY"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the %s is in a log or a stream", name)
 		}
@@ -344,7 +349,8 @@ func (l lockedWriter) Write(b []byte) (int, error) {
 
 func TestConfiguration(t *testing.T) {
 	w := newWorld(t)
-	for _, domain := range []string{"", "team.example.com", "ftp://team.example.com", "https://", "https://team.example.com/path", "https://u@team.example.com", "https://team.example.com?x"} {
+	for _, domain := range []string{"", "team.example.com", "ftp://team.example.com", "https://",
+		"https://team.example.com/path", "https://u@team.example.com", "https://team.example.com?x"} {
 		if _, err := New(Config{TeamDomain: domain}, w.deps(nil)); err == nil {
 			t.Errorf("team domain %q is accepted", domain)
 		}
@@ -361,7 +367,8 @@ func TestConfiguration(t *testing.T) {
 
 func TestASelectorThatCannotBeEvaluatedIsNamedInTheMetrics(t *testing.T) {
 	w := newWorld(t)
-	w.policy.Include = append(w.policy.Include, proto.Rule{Selector: "geo", Body: []byte(`{"country_code":"DE"}`)}, proto.Rule{Selector: "made up"})
+	w.policy.Include = append(w.policy.Include, proto.Rule{Selector: "geo", Body: []byte(`{"country_code":"DE"}`)},
+		proto.Rule{Selector: "made up"})
 	w.save()
 	s, _ := w.start(w.deps(nil))
 	if answer := w.ask(w.request()); answer.Error != nil {

@@ -18,7 +18,8 @@ func TestLifetime(t *testing.T) {
 			time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, "application")))
 		credentials := proto.Millis(0)
 		if rapid.Bool().Draw(t, "expiring") {
-			credentials = proto.At(now.Add(time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(3*time.Hour)).Draw(t, "credentials"))))
+			credentials = proto.At(
+				now.Add(time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(3*time.Hour)).Draw(t, "credentials"))))
 		}
 		at := issuedAt(now, 0)
 		expires := expiry(at, min(session, MaxTokenLife), credentials)

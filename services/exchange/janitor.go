@@ -44,8 +44,8 @@ const (
 	janitorName = "inactivity of service tokens"
 )
 
-func newJanitor(conn *bus.Conn, log *slog.Logger, clock clock.Clock, settings *catalog.Catalog, tokens *servicetoken.View,
-	seen *servicetoken.LastSeen, states *prometheus.GaugeVec) *janitor {
+func newJanitor(conn *bus.Conn, log *slog.Logger, clock clock.Clock, settings *catalog.Catalog,
+	tokens *servicetoken.View, seen *servicetoken.LastSeen, states *prometheus.GaugeVec) *janitor {
 	return &janitor{conn: conn, log: log, clock: clock, catalog: settings, tokens: tokens, seen: seen, states: states,
 		done: map[proto.ID]proto.TokenNotice{}}
 }
@@ -148,10 +148,12 @@ func (c *janitor) tell(ctx context.Context, t servicetoken.Record, now time.Time
 		return err
 	}
 	c.done[t.ID] = *notice
-	c.log.Info("service token expiry published", "token", t.ID, "client_id", t.ClientID, "state", string(state), "expires_at", t.ExpiresAt.Time())
+	c.log.Info("service token expiry published", "token", t.ID, "client_id", t.ClientID, "state", string(state),
+		"expires_at", t.ExpiresAt.Time())
 	return nil
 }
 
 func noticeAt(t *proto.ServiceToken, state proto.TokenState, now time.Time) *proto.TokenNotice {
-	return &proto.TokenNotice{At: proto.At(now), Token: t.ID, ClientID: t.ClientID, Name: t.Name, State: state, ExpiresAt: t.ExpiresAt}
+	return &proto.TokenNotice{At: proto.At(now), Token: t.ID, ClientID: t.ClientID, Name: t.Name, State: state,
+		ExpiresAt: t.ExpiresAt}
 }

@@ -52,7 +52,8 @@ func newMetrics(r prometheus.Registerer, set *keys.KeySet) (*metrics, error) {
 		}, []string{"state"}),
 	}
 	published := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "plumbline_exchange_published_keys", Help: "Published public keys: the signing key, the next one, and the ones still accepted.",
+		Name: "plumbline_exchange_published_keys",
+		Help: "Published public keys: the signing key, the next one, and the ones still accepted.",
 	}, func() float64 {
 		if latest := set.Latest(); latest != nil {
 			return float64(latest.Published)
@@ -60,7 +61,8 @@ func newMetrics(r prometheus.Registerer, set *keys.KeySet) (*metrics, error) {
 		return 0
 	})
 	since := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "plumbline_exchange_signing_since_seconds", Help: "Start of use of the signing key, as Unix time; 0 without a key.",
+		Name: "plumbline_exchange_signing_since_seconds",
+		Help: "Start of use of the signing key, as Unix time; 0 without a key.",
 	}, func() float64 {
 		if latest := set.Latest(); latest != nil {
 			return float64(latest.Since.Unix())

@@ -94,7 +94,8 @@ func TestVerifiersSeeNothingOfRotations(t *testing.T) {
 		t.Helper()
 		bustest.Eventually(t, "the exchanges agree", func() bool {
 			for _, s := range services {
-				if s.Ready(t.Context()) != nil || s.keys.Latest().Published < published || s.keys.Latest().Signing().ID() != services[0].keys.Latest().Signing().ID() {
+				if s.Ready(t.Context()) != nil || s.keys.Latest().Published < published ||
+					s.keys.Latest().Signing().ID() != services[0].keys.Latest().Signing().ID() {
 					return false
 				}
 			}

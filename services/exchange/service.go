@@ -71,9 +71,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.lastSeen = servicetoken.NewLastSeen(deps.Bus, deps.Log)
 	s.janitor = newJanitor(deps.Bus, deps.Log, deps.Clock, s.catalog, s.tokens, s.lastSeen, m.tokens)
-	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log, HTTP: &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
-		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
+	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log,
+		HTTP: &http.Server{
+			Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
+			WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
 	s.rules, err = policycache.New(s.catalog, deps.Log, func(p *policy.Problem) {
 		m.unevaluable.WithLabelValues(p.Reason.String(), p.Label()).Inc()
 	})

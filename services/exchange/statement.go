@@ -62,7 +62,8 @@ func (s *Service) refuseStatement(why policy.Reason) *proto.TokenAnswer {
 }
 
 // statementClaims returns the claims and the expiry of a statement; nil if the request is invalid.
-func statementClaims(q *proto.Statement, app *proto.Application, team string, now time.Time) (c any, expires time.Time) {
+func statementClaims(q *proto.Statement, app *proto.Application, team string,
+	now time.Time) (c any, expires time.Time) {
 	at := now.Unix()
 	switch q.Kind {
 	case proto.StatementMeta:
@@ -93,7 +94,9 @@ func statementClaims(q *proto.Statement, app *proto.Application, team string, no
 
 // hostname reports whether s is acceptable as a host: text from a client without characters that no host has.
 func hostname(s string) bool {
-	return s != "" && len(s) <= maxHostname && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`/\"'<>`, r) })
+	return s != "" && len(s) <= maxHostname && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`/\"'<>`, r)
+	})
 }
 
 // webURL reports whether s is the URL of a service. Such an audience never belongs to an application.

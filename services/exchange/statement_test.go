@@ -15,13 +15,15 @@ func TestStatements(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.start(w.deps(nil))
 	now := float64(w.clock.Now().Unix())
-	applications := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)), &oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
+	applications := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)),
+		&oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
 	for _, c := range []struct {
 		name string
 		q    proto.Statement
 		want map[string]any
 	}{
-		{"meta", proto.Statement{Kind: proto.StatementMeta, Hostname: "app.example.com", RedirectURL: "/a?b=c", ServiceTokenStatus: true}, map[string]any{
+		{"meta", proto.Statement{Kind: proto.StatementMeta, Hostname: "app.example.com", RedirectURL: "/a?b=c",
+			ServiceTokenStatus: true}, map[string]any{
 			"type": "meta", "aud": w.app.AUD, "hostname": "app.example.com", "redirect_url": "/a?b=c", "service_token_status": true,
 			"is_warp": false, "is_gateway": false, "iat": now, "nbf": now, "exp": now + 300, "auth_status": "NONE",
 			"mtls_auth": map[string]any{"cert_issuer_ski": "", "cert_presented": false, "cert_serial": "", "cert_issuer_dn": "", "auth_status": "NONE"},
@@ -30,7 +32,8 @@ func TestStatements(t *testing.T) {
 			"type": "match", "aud": w.app.AUD, "hostname": "app.example.com:8443", "auth_domain": "team.example.com",
 			"app_hostname": "api.example.com", "iat": now,
 		}},
-		{"external", proto.Statement{Kind: proto.StatementExternal, Audience: "https://evaluate.example.com/", Identity: json.RawMessage(`{"email":"ada@example.com"}`), Nonce: "n"}, map[string]any{
+		{"external", proto.Statement{Kind: proto.StatementExternal, Audience: "https://evaluate.example.com/",
+			Identity: json.RawMessage(`{"email":"ada@example.com"}`), Nonce: "n"}, map[string]any{
 			"type": "external", "iss": team, "aud": []any{"https://evaluate.example.com/"}, "iat": now, "nbf": now, "exp": now + 60,
 			"identity": map[string]any{"email": "ada@example.com"}, "nonce": "n",
 		}},
@@ -54,8 +57,10 @@ func TestStatements(t *testing.T) {
 func TestStatementsAreRefused(t *testing.T) {
 	w := newWorld(t)
 	w.start(w.deps(nil))
-	external := proto.Statement{Kind: proto.StatementExternal, Account: w.account, Application: w.app.ID, Audience: "https://evaluate.example.com", Identity: json.RawMessage(`{}`), Nonce: "n"}
-	match := proto.Statement{Kind: proto.StatementMatch, Account: w.account, Application: w.app.ID, Hostname: "app.example.com"}
+	external := proto.Statement{Kind: proto.StatementExternal, Account: w.account, Application: w.app.ID,
+		Audience: "https://evaluate.example.com", Identity: json.RawMessage(`{}`), Nonce: "n"}
+	match := proto.Statement{Kind: proto.StatementMatch, Account: w.account, Application: w.app.ID,
+		Hostname: "app.example.com"}
 	for _, c := range []struct {
 		name   string
 		base   proto.Statement

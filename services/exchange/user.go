@@ -33,7 +33,8 @@ func (s *Service) answerUser(ctx context.Context, m *bus.Msg) proto.Message {
 	answer, why := s.exchangeUser(ctx, &q)
 	s.metrics.users.WithLabelValues(why.String()).Inc()
 	if answer.Error != nil {
-		s.log.Info("person's token denied", "application", q.Application, "policy", q.Policy, "user", q.User, "reason", why.String())
+		s.log.Info("person's token denied", "application", q.Application, "policy", q.Policy, "user", q.User, "reason",
+			why.String())
 	}
 	return answer
 }
@@ -45,7 +46,8 @@ func (s *Service) refuseUser(why policy.Reason) *proto.TokenAnswer {
 
 func refusedUser(why policy.Reason) *proto.TokenAnswer {
 	if why == policy.BadRequest {
-		return &proto.TokenAnswer{Error: badRequest("The request for a person's token is malformed, or does not come from a gateway.")}
+		return &proto.TokenAnswer{Error: badRequest(
+			"The request for a person's token is malformed, or does not come from a gateway.")}
 	}
 	return &proto.TokenAnswer{Error: why.Refusal()}
 }
@@ -89,7 +91,8 @@ func (s *Service) exchangeUser(ctx context.Context, q *proto.UserExchange) (*pro
 // issued.
 func (s *Service) userClaims(q *proto.UserExchange, now time.Time) (*userClaims, time.Duration, policy.Reason) {
 	c := &userClaims{
-		Issuer: s.cfg.TeamDomain, Subject: q.User.String(), Email: q.Email, Nonce: q.Session, Country: q.Country, Custom: q.Custom,
+		Issuer: s.cfg.TeamDomain, Subject: q.User.String(), Email: q.Email, Nonce: q.Session, Country: q.Country,
+		Custom: q.Custom,
 	}
 	var life time.Duration
 	var revoked proto.Millis
@@ -121,7 +124,8 @@ func (s *Service) userClaims(q *proto.UserExchange, now time.Time) (*userClaims,
 func plausible(q *proto.UserExchange) bool {
 	return !q.Account.IsZero() && !q.User.IsZero() && q.Application.IsZero() == q.Policy.IsZero() &&
 		q.Session != "" && len(q.Session) <= maxNonce && strings.Trim(q.Session, nonceAlphabet) == "" &&
-		len(q.Email) <= maxEmail && utf8.ValidString(q.Email) && len(q.Country) <= maxCountry && utf8.ValidString(q.Country) &&
+		len(q.Email) <= maxEmail && utf8.ValidString(q.Email) && len(q.Country) <= maxCountry &&
+		utf8.ValidString(q.Country) &&
 		(len(q.Custom) == 0 || object(q.Custom, maxCustom))
 }
 

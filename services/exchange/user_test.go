@@ -22,7 +22,8 @@ func withAllow(w *world) {
 
 func (w *world) person() *proto.UserExchange {
 	return &proto.UserExchange{Account: w.account, Application: w.app.ID, Policy: w.policy.ID, Session: "AbCdEfGh01234567",
-		User: proto.ID{15: 7}, Email: "ada@example.com", Country: "DE", Until: proto.At(w.clock.Now().Add(40 * 24 * time.Hour))}
+		User: proto.ID{15: 7}, Email: "ada@example.com", Country: "DE",
+		Until: proto.At(w.clock.Now().Add(40 * 24 * time.Hour))}
 }
 
 func TestAPersonsToken(t *testing.T) {
@@ -36,13 +37,14 @@ func TestAPersonsToken(t *testing.T) {
 		t.Fatalf("%+v", answer)
 	}
 	now := float64(w.clock.Now().Unix())
-	want := map[string]any{"type": "app", "aud": []any{w.app.AUD}, "iss": team, "iat": now, "nbf": now, "exp": now + 24*3600,
-		"sub": q.User.String(), "email": q.Email, "identity_nonce": q.Session, "country": "DE",
+	want := map[string]any{"type": "app", "aud": []any{w.app.AUD}, "iss": team, "iat": now, "nbf": now,
+		"exp": now + 24*3600, "sub": q.User.String(), "email": q.Email, "identity_nonce": q.Session, "country": "DE",
 		"custom": map[string]any{"groups": []any{"a", "b"}, "n": 1.0}}
 	if diff := cmp.Diff(want, part(t, answer.Token, 1)); diff != "" {
 		t.Error(diff)
 	}
-	verifier := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)), &oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
+	verifier := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)),
+		&oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
 	if _, err := verifier.Verify(t.Context(), answer.Token); err != nil {
 		t.Error(err)
 	}
@@ -84,16 +86,18 @@ func TestAGlobalSessionsToken(t *testing.T) {
 	q.Application, q.Policy, q.Country = proto.ID{}, proto.ID{}, ""
 	token := w.from(w.gateway, topology.ExchangeUser, q).Token
 	now := float64(w.clock.Now().Unix())
-	want := map[string]any{"type": "org", "aud": []any{claims.OrgAudience(w.account)}, "iss": team, "iat": now, "nbf": now, "exp": now + 24*3600,
-		"sub": q.User.String(), "email": q.Email, "identity_nonce": q.Session}
+	want := map[string]any{"type": "org", "aud": []any{claims.OrgAudience(w.account)}, "iss": team, "iat": now, "nbf": now,
+		"exp": now + 24*3600, "sub": q.User.String(), "email": q.Email, "identity_nonce": q.Session}
 	if diff := cmp.Diff(want, part(t, token, 1)); diff != "" {
 		t.Error(diff)
 	}
-	verifier := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)), &oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
+	verifier := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)),
+		&oidc.Config{ClientID: w.app.AUD, Now: w.clock.Now})
 	if _, err := verifier.Verify(t.Context(), token); err == nil {
 		t.Error("an application takes the token of the global session")
 	}
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindOrganization, topology.OrganizationID(w.account)), &proto.Organization{SessionDuration: time.Hour})
+	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindOrganization, topology.OrganizationID(w.account)),
+		&proto.Organization{SessionDuration: time.Hour})
 	bustest.Eventually(t, "an hour", func() bool {
 		token := part(t, w.from(w.gateway, topology.ExchangeUser, q).Token, 1)
 		return token["exp"].(float64)-token["iat"].(float64) == 3600
@@ -111,7 +115,8 @@ func TestAPersonsTokenIsRefused(t *testing.T) {
 		}
 		return p.ID
 	}
-	unlinked, deny, service, bypass := other(proto.DecisionAllow, false), other(proto.DecisionDeny, true), other(proto.DecisionNonIdentity, true), other(proto.DecisionBypass, true)
+	unlinked, deny, service, bypass := other(proto.DecisionAllow, false), other(proto.DecisionDeny, true),
+		other(proto.DecisionNonIdentity, true), other(proto.DecisionBypass, true)
 	missing := proto.NewID()
 	w.app.Policies = append(w.app.Policies, proto.PolicyLink{Policy: missing, Precedence: 9})
 	w.save()
@@ -150,7 +155,8 @@ func TestAPersonsTokenIsRefused(t *testing.T) {
 	} {
 		q := w.person()
 		c.change(q)
-		if answer := w.from(w.gateway, topology.ExchangeUser, q); code(answer) != c.want || (answer.Token == "") == (answer.Error == nil) {
+		if answer := w.from(w.gateway, topology.ExchangeUser, q); code(answer) != c.want ||
+			(answer.Token == "") == (answer.Error == nil) {
 			t.Errorf("%s: %+v", c.name, answer)
 		}
 	}
@@ -164,7 +170,8 @@ func TestAPersonsTokenIsRefused(t *testing.T) {
 // again.
 func TestTokensAfterARevocation(t *testing.T) {
 	w := newWorld(t)
-	allow := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}}
+	allow := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow,
+		Include: []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}}
 	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, allow.ID), allow)
 	w.app.Policies = append(w.app.Policies, proto.PolicyLink{Policy: allow.ID, Precedence: 2})
 	w.clock.Set(w.clock.Now().Truncate(time.Second).Add(400 * time.Millisecond))
@@ -178,7 +185,8 @@ func TestTokensAfterARevocation(t *testing.T) {
 	bustest.Eventually(t, "another token", func() bool { token = w.ask(w.request()).Token; return token != before })
 	q := w.person()
 	q.Policy = allow.ID
-	for name, token := range map[string]string{"service": token, "person": w.from(w.gateway, topology.ExchangeUser, q).Token} {
+	for name, token := range map[string]string{"service": token,
+		"person": w.from(w.gateway, topology.ExchangeUser, q).Token} {
 		c := part(t, token, 1)
 		if iat := int64(c["iat"].(float64)); proto.Millis(iat*1000) < w.app.Gate.RevokedAt || iat > w.clock.Now().Unix()+1 {
 			t.Errorf("%s: issued at %d, revoked at %d", name, iat, w.app.Gate.RevokedAt)

@@ -78,7 +78,8 @@ func TestAnswersAboutDevices(t *testing.T) {
 			i := w.integrate(api.URL)
 			in := w.input(i, 0, w.tick(i))
 			c.first.Device = devices[0].ID
-			want := []proto.Observation{c.first, {Device: devices[1].ID, Score: 7, S2SID: "x"}, {Device: devices[2].ID, Score: 7, S2SID: "x"}}
+			want := []proto.Observation{c.first, {Device: devices[1].ID, Score: 7, S2SID: "x"},
+				{Device: devices[2].ID, Score: 7, S2SID: "x"}}
 			if diff := cmp.Diff(want, in.Observations); diff != "" {
 				t.Errorf("observations (-want +got):\n%s", diff)
 			}
@@ -124,11 +125,13 @@ func TestAnswersThatAreOfNoUse(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(0, 3)
 	cfg := quick()
-	cfg.CallTimeout, cfg.AttemptTimeout = 2500*time.Millisecond, 1500*time.Millisecond // those that fail for good take it all, side by side
+	// those that fail for good take it all, side by side
+	cfg.CallTimeout, cfg.AttemptTimeout = 2500*time.Millisecond, 1500*time.Millisecond
 	cfg.MaxAnswer = 100_000
 	cfg.Egress.DenyAddrs = []string{"127.0.0.1:9"}
 	w.start(cfg)
-	const api, auth, timeout, bad = proto.ReasonAPIError, proto.ReasonAuthFailed, proto.ReasonTimeout, proto.ReasonBadResponse
+	const api, auth, timeout, bad = proto.ReasonAPIError, proto.ReasonAuthFailed, proto.ReasonTimeout,
+		proto.ReasonBadResponse
 	redirected := newAPI(t, nil)
 	chunk := strings.Repeat(" ", 1000)
 	cases := []struct {
@@ -267,7 +270,8 @@ func TestAHugeAnswerIsNotRead(t *testing.T) {
 		})
 		i := w.integrate(api.URL)
 		in := w.input(i, 0, w.tick(i))
-		if in.Poll.Error != proto.ReasonBadResponse || in.Poll.Attempts != 1 || !strings.Contains(in.Poll.Detail, "8388608 bytes") {
+		if in.Poll.Error != proto.ReasonBadResponse || in.Poll.Attempts != 1 ||
+			!strings.Contains(in.Poll.Detail, "8388608 bytes") {
 			t.Errorf("%+v", in.Poll)
 		}
 		w.idle(i)
@@ -316,7 +320,8 @@ func TestAttemptsAgain(t *testing.T) {
 			})
 			i := w.integrate(api.URL)
 			in := w.input(i, 0, w.tick(i))
-			if p := in.Poll; p.Error != proto.ReasonNone || p.Status != 200 || p.Attempts != 3 || len(in.Observations) != 2 || p.Detail != "" {
+			if p := in.Poll; p.Error != proto.ReasonNone || p.Status != 200 || p.Attempts != 3 || len(in.Observations) != 2 ||
+				p.Detail != "" {
 				t.Errorf("%+v", in)
 			}
 		})
@@ -376,7 +381,8 @@ func TestRetryAfterHoldsTheNextPolls(t *testing.T) {
 		tick := w.tick(i)
 		for page := range topology.PageNumber(2) {
 			in := w.input(i, page, tick)
-			if in.Poll.Error != proto.ReasonAPIError || in.Poll.Status != 429 || !strings.Contains(in.Poll.Detail, "asked to be left alone") {
+			if in.Poll.Error != proto.ReasonAPIError || in.Poll.Status != 429 ||
+				!strings.Contains(in.Poll.Detail, "asked to be left alone") {
 				t.Errorf("tick %d: %+v", n, in.Poll)
 			}
 			asked += in.Poll.Attempts
@@ -407,7 +413,8 @@ func TestAnEmptyPageIsNotAsked(t *testing.T) {
 	api := newAPI(t, nil)
 	i := w.integrate(api.URL)
 	in := w.input(i, 0, w.tick(i))
-	if in.Poll.Error != proto.ReasonNone || in.Poll.Attempts != 0 || in.PageRevision != revision || len(in.Observations) != 0 || api.calls.Load() != 0 {
+	if in.Poll.Error != proto.ReasonNone || in.Poll.Attempts != 0 || in.PageRevision != revision ||
+		len(in.Observations) != 0 || api.calls.Load() != 0 {
 		t.Errorf("%+v, %d calls", in, api.calls.Load())
 	}
 }

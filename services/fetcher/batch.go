@@ -66,7 +66,8 @@ var errChanged = errors.New("the integration was changed or removed")
 // pollAsConfigured polls a page; it returns nil if the integration is not to be polled. A changed integration is due at
 // once: a call with the old configuration must not block the page until its retries end, so it is cancelled and made
 // again.
-func (s *Service) pollAsConfigured(ctx context.Context, w *work, page topology.PageRef, b *proto.Batch) (catalog.Record[proto.Integration], *proto.Input, error) {
+func (s *Service) pollAsConfigured(ctx context.Context, w *work, page topology.PageRef,
+	b *proto.Batch) (catalog.Record[proto.Integration], *proto.Input, error) {
 	for seen := b.ConfigRevision; ; {
 		rec, found, err := s.integration(ctx, ref{page.Account, page.Integration}, seen)
 		if err != nil || !found || !rec.Value.Polled() {
@@ -84,12 +85,14 @@ func (s *Service) pollAsConfigured(ctx context.Context, w *work, page topology.P
 }
 
 // whileScheduled is ctx until the integration has a newer schedule, or is removed.
-func (s *Service) whileScheduled(ctx context.Context, rec catalog.Record[proto.Integration]) (context.Context, context.CancelFunc) {
+func (s *Service) whileScheduled(ctx context.Context,
+	rec catalog.Record[proto.Integration]) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		for {
 			changed := s.catalog.Changed()
-			if now, found := s.catalog.Integration(rec.Account, rec.Value.ID); !found || now.Value.Schedule > rec.Value.Schedule {
+			if now, found := s.catalog.Integration(rec.Account, rec.Value.ID); !found ||
+				now.Value.Schedule > rec.Value.Schedule {
 				cancel(errChanged)
 			}
 			select {
@@ -117,7 +120,8 @@ func (w *work) release() {
 }
 
 // poll reads the page and makes the call. A page without devices needs none.
-func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, tick uint64, rec catalog.Record[proto.Integration]) (*proto.Input, error) {
+func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, tick uint64,
+	rec catalog.Record[proto.Integration]) (*proto.Input, error) {
 	revision, err := s.bus.Get(ctx, topology.Devices, topology.PageKey(page.Account, page.Page), &w.page)
 	if err != nil {
 		return nil, err
@@ -134,7 +138,8 @@ func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, tick
 	body := newPayload()
 	defer body.release()
 	body.data = scoring.AppendRequest(body.data, w.page.Devices)
-	c := call{caller: s.caller, of: ref{page.Account, page.Integration}, at: at, body: body, asked: w.page.Devices, into: w.observations}
+	c := call{caller: s.caller, of: ref{page.Account, page.Integration}, at: at, body: body, asked: w.page.Devices,
+		into: w.observations}
 	if in.Poll, err = c.make(ctx, s.cfg.CallTimeout, -1); err != nil {
 		return nil, err
 	}
@@ -148,8 +153,8 @@ func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, tick
 // would be worse.
 func (s *Service) publish(ctx context.Context, page topology.PageRef, in *proto.Input) error {
 	out := bus.Outgoing{Subject: topology.Scores(page), Body: in, MsgID: batchID(in.Tick, page.Page)}
-	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(2*time.Second),
-		backoff.WithMaxElapsedTime(s.cfg.CallTimeout))
+	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond),
+		backoff.WithMaxInterval(2*time.Second), backoff.WithMaxElapsedTime(s.cfg.CallTimeout))
 	return backoff.Retry(func() error {
 		_, err := s.bus.Publish(ctx, out)
 		return err
@@ -168,7 +173,8 @@ func (s *Service) bury(ctx context.Context, m *bus.Msg, _ error) error {
 		return nil
 	}
 	in := &proto.Input{Cause: proto.CausePoll, Tick: b.Tick, ConfigRevision: rec.Revision,
-		Poll: proto.Poll{Error: proto.ReasonAPIError, Detail: "No call was made: the page could not be handled, see the dead letters."}}
+		Poll: proto.Poll{Error: proto.ReasonAPIError,
+			Detail: "No call was made: the page could not be handled, see the dead letters."}}
 	s.report(page, rec, in)
 	return s.publish(ctx, page, in)
 }

@@ -50,7 +50,8 @@ func BenchmarkPoll(b *testing.B) {
 	w := newWorld(b)
 	w.start(Config{})
 	i := w.integrate(benchAPI(b, w).URL)
-	stored, err := w.operator.NATS().SubscribeSync(topology.Scores(topology.PageRef{Account: w.account, Integration: i.ID})[:len("posture.scores.")] + ">")
+	stored, err := w.operator.NATS().SubscribeSync(
+		topology.Scores(topology.PageRef{Account: w.account, Integration: i.ID})[:len("posture.scores.")] + ">")
 	if err != nil {
 		b.Fatal(err)
 	}

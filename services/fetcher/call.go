@@ -158,8 +158,8 @@ func (c *call) request(ctx context.Context, token string) *http.Request {
 		h["Cf-Access-Client-Secret"] = []string{c.at.secret}
 	}
 	r := &http.Request{
-		Method: http.MethodPost, URL: c.at.url, Host: c.at.url.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: c.body.reader(), ContentLength: int64(len(c.body.data)),
+		Method: http.MethodPost, URL: c.at.url, Host: c.at.url.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1,
+		ProtoMinor: 1, Body: c.body.reader(), ContentLength: int64(len(c.body.data)),
 		GetBody: func() (io.ReadCloser, error) { return c.body.reader(), nil },
 	}
 	return r.WithContext(ctx)

@@ -81,7 +81,8 @@ func (c *consumers) reconcile(ctx context.Context) bool {
 			continue
 		}
 		if err := c.start(ctx, of, rec); err != nil {
-			c.log.Warn("cannot make the consumer of an integration's batches, trying again", "account", of.account, "integration", of.id, "err", err)
+			c.log.Warn("cannot make the consumer of an integration's batches, trying again", "account", of.account,
+				"integration", of.id, "err", err)
 			done = false
 		}
 	}

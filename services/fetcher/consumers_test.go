@@ -31,8 +31,9 @@ func (w *world) consumer(i *proto.Integration) (*jetstream.ConsumerInfo, bool) {
 
 func (w *world) batch(i *proto.Integration, page topology.PageNumber, tick uint64) {
 	w.t.Helper()
-	_, err := w.bus.Conn(topology.Fetcher).Publish(w.t.Context(), bus.Outgoing{MsgID: batchID(tick, page), Body: &proto.Batch{Tick: tick, Pages: 1},
-		Subject: topology.Batch(topology.PageRef{Account: w.account, Integration: i.ID, Page: page})})
+	_, err := w.bus.Conn(topology.Fetcher).Publish(w.t.Context(),
+		bus.Outgoing{MsgID: batchID(tick, page), Body: &proto.Batch{Tick: tick, Pages: 1},
+			Subject: topology.Batch(topology.PageRef{Account: w.account, Integration: i.ID, Page: page})})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -63,7 +64,9 @@ func TestTheConsumerFollowsTheConfiguration(t *testing.T) {
 		return ok && rec.Value.Paused
 	})
 	w.batch(i, 0, tick+1)
-	bustest.Eventually(t, "a batch that was left is dropped", func() bool { return testutil.ToFloat64(s.metrics.dropped) == 1 })
+	bustest.Eventually(t, "a batch that was left is dropped", func() bool {
+		return testutil.ToFloat64(s.metrics.dropped) == 1
+	})
 	w.idle(i)
 	if _, ok := w.consumer(i); !ok {
 		t.Error("a paused integration has no consumer")
@@ -132,7 +135,8 @@ func TestACallToAnOldURLIsGivenUp(t *testing.T) {
 func TestStraysAreFound(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(0, 1)
-	withBatch, withConsumer, alive := w.integrate("http://127.0.0.1:1"), w.integrate("http://127.0.0.1:1"), w.integrate("http://127.0.0.1:1", func(i *proto.Integration) { i.Paused = true })
+	withBatch, withConsumer, alive := w.integrate("http://127.0.0.1:1"), w.integrate("http://127.0.0.1:1"),
+		w.integrate("http://127.0.0.1:1", func(i *proto.Integration) { i.Paused = true })
 	for page := range topology.PageNumber(3) {
 		w.batch(withBatch, page, 7)
 	}
@@ -143,9 +147,15 @@ func TestStraysAreFound(t *testing.T) {
 	w.remove(withBatch)
 	w.remove(withConsumer)
 	w.start(quick())
-	bustest.Eventually(t, "the consumer without an integration is gone", func() bool { _, ok := w.consumer(withConsumer); return !ok })
+	bustest.Eventually(t, "the consumer without an integration is gone", func() bool {
+		_, ok := w.consumer(withConsumer)
+		return !ok
+	})
 	w.idle(withBatch)
-	bustest.Eventually(t, "and so is the one that cleared the batches", func() bool { _, ok := w.consumer(withBatch); return !ok })
+	bustest.Eventually(t, "and so is the one that cleared the batches", func() bool {
+		_, ok := w.consumer(withBatch)
+		return !ok
+	})
 	w.batch(withBatch, 5, 8) // a planner that comes very late
 	w.idle(withBatch)
 	if _, ok := w.consumer(alive); !ok {

@@ -20,7 +20,8 @@ func (c *consumers) clear(ctx context.Context) bool {
 	for of := range c.gone {
 		done, err := c.clearOne(ctx, of)
 		if err != nil && ctx.Err() == nil {
-			c.log.Warn("cannot clear away what a removed integration left, trying again", "account", of.account, "integration", of.id, "err", err)
+			c.log.Warn("cannot clear away what a removed integration left, trying again", "account", of.account, "integration",
+				of.id, "err", err)
 		}
 		if done {
 			delete(c.gone, of)
@@ -51,7 +52,8 @@ func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error)
 	if err != nil || info.NumAckPending > 0 || info.NumPending > 0 {
 		return false, err
 	}
-	if err := js.DeleteConsumer(ctx, d.Stream, d.Config.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+	if err := js.DeleteConsumer(ctx, d.Stream, d.Config.Durable); err != nil &&
+		!errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return false, err
 	}
 	return true, nil
@@ -73,7 +75,8 @@ func (c *consumers) sweep(ctx context.Context) {
 		if _, known := c.catalog.Integration(of.account, of.id); known || c.running[of] != nil {
 			continue
 		}
-		_, err := c.bus.Get(ctx, topology.Config, topology.ConfigKey(of.account, topology.KindIntegration, of.id), new(proto.Integration))
+		_, err := c.bus.Get(ctx, topology.Config, topology.ConfigKey(of.account, topology.KindIntegration, of.id),
+			new(proto.Integration))
 		switch {
 		case !errors.Is(err, bus.ErrNotFound):
 		case before[of]:

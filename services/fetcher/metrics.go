@@ -43,23 +43,31 @@ func newMetrics(r prometheus.Registerer, g *gate) (*metrics, error) {
 		batches:  counters("batches_total", "Batches planned.", byIntegration),
 		overruns: counters("overruns_total", "Pages not polled because an earlier batch was not done.", byIntegration),
 		dropped:  counter("batches_dropped_total", "Batches dropped because their integration was removed or paused."),
-		polls:    counters("polls_total", "Calls for pages, all attempts of one together: ok, or the reason for the failure.", byIntegration, "result"),
+		polls: counters("polls_total", "Calls for pages, all attempts of one together: ok, or the reason for the failure.",
+			byIntegration, "result"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plumbline_fetcher_poll_seconds",
-			Help: "Time of a call for a page, all attempts together.", Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 11)}, []string{byIntegration}),
-		requests: counters("requests_total", "HTTP requests to scoring APIs, by the class of their status; none without a response.", "status"),
+			Help: "Time of a call for a page, all attempts together.", Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 11)},
+			[]string{byIntegration}),
+		requests: counters("requests_total",
+			"HTTP requests to scoring APIs, by the class of their status; none without a response.", "status"),
 		devices:  counters("devices_total", "Devices in successful calls, by result.", byIntegration, "result"),
 		withheld: counter("attempts_withheld_total", "Attempts not made because of the API's Retry-After."),
-		repeated: counter("batches_repeated_total", "Redelivered batches: the API may be called twice for their pages, perhaps at once."),
-		unknown:  counters("unknown_devices_total", "Devices in responses but not in the request.", byIntegration),
-		tokens:   counters("tokens_total", "Application tokens requested, first or to confirm one: obtained, refused, or the exchange unreachable.", "result"),
-		probes:   counters("probes_total", "Scoring APIs probed before an integration is saved: ok, or the reason for the failure.", "result"),
+		repeated: counter("batches_repeated_total",
+			"Redelivered batches: the API may be called twice for their pages, perhaps at once."),
+		unknown: counters("unknown_devices_total", "Devices in responses but not in the request.", byIntegration),
+		tokens: counters("tokens_total",
+			"Application tokens requested, first or to confirm one: obtained, refused, or the exchange unreachable.", "result"),
+		probes: counters("probes_total",
+			"Scoring APIs probed before an integration is saved: ok, or the reason for the failure.", "result"),
 	}
-	inside := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_in_flight", Help: "Pages in flight."},
+	inside := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_in_flight",
+		Help: "Pages in flight."},
 		func() float64 { n, _ := g.load(); return float64(n) })
-	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_waiting", Help: "Pages waiting for a place in this process."},
+	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_fetcher_pages_waiting",
+		Help: "Pages waiting for a place in this process."},
 		func() float64 { _, n := g.load(); return float64(n) })
-	for _, c := range []prometheus.Collector{m.ticks, m.skipped, m.future, m.batches, m.overruns, m.dropped, m.polls, m.seconds, m.requests,
-		m.devices, m.unknown, m.tokens, m.probes, m.withheld, m.repeated, inside, waiting} {
+	for _, c := range []prometheus.Collector{m.ticks, m.skipped, m.future, m.batches, m.overruns, m.dropped, m.polls,
+		m.seconds, m.requests, m.devices, m.unknown, m.tokens, m.probes, m.withheld, m.repeated, inside, waiting} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics of the fetcher: %w", err)
 		}
@@ -105,7 +113,8 @@ func (m *metrics) polled(integration proto.ID, in *proto.Input) {
 			invalid++
 		}
 	}
-	for result, n := range map[string]int{"score": len(in.Observations) - missing - invalid, "missing": missing, "invalid_score": invalid} {
+	for result, n := range map[string]int{"score": len(in.Observations) - missing - invalid, "missing": missing,
+		"invalid_score": invalid} {
 		if n > 0 {
 			m.devices.WithLabelValues(id, result).Add(float64(n))
 		}

@@ -48,7 +48,8 @@ func (s *Service) plan(ctx context.Context, m *bus.Msg) error {
 	log := s.log.With("account", account, "integration", id, "tick", m.Seq)
 	if ahead := tick.Due.Time().Sub(m.Time); ahead > maxAhead {
 		s.metrics.future.Inc()
-		log.Error("a tick claims to be due later than the server's clock says it is: check the schedulers' clocks", "ahead", ahead)
+		log.Error("a tick claims to be due later than the server's clock says it is: check the schedulers' clocks",
+			"ahead", ahead)
 	}
 	polled, revision, err := s.scheduled(ctx, ref{account, id}, tick.Schedule, m.Delivered)
 	if err != nil {
@@ -83,7 +84,8 @@ func (s *Service) plan(ctx context.Context, m *bus.Msg) error {
 
 // scheduled waits until the catalog has the tick's schedule, and reports whether the integration is polled, and the
 // revision of CONFIG seen.
-func (s *Service) scheduled(ctx context.Context, of ref, schedule uint64, delivered int) (polled bool, revision uint64, err error) {
+func (s *Service) scheduled(ctx context.Context, of ref, schedule uint64,
+	delivered int) (polled bool, revision uint64, err error) {
 	wait, cancel := context.WithTimeout(ctx, s.cfg.catalogWait)
 	defer cancel()
 	for {
@@ -95,7 +97,8 @@ func (s *Service) scheduled(ctx context.Context, of ref, schedule uint64, delive
 		}
 		if !ok {
 			// Removed, or too new for the catalog: the bucket knows.
-			_, err := s.bus.Get(ctx, topology.Config, topology.ConfigKey(of.account, topology.KindIntegration, of.id), new(proto.Integration))
+			_, err := s.bus.Get(ctx, topology.Config, topology.ConfigKey(of.account, topology.KindIntegration, of.id),
+				new(proto.Integration))
 			if errors.Is(err, bus.ErrNotFound) {
 				if delivered >= skippedAfter {
 					return false, revision, nil
@@ -109,14 +112,16 @@ func (s *Service) scheduled(ctx context.Context, of ref, schedule uint64, delive
 		select {
 		case <-changed:
 		case <-wait.Done():
-			return false, 0, fmt.Errorf("the view of CONFIG is at revision %d and has not come to schedule %d of integration %s", revision, schedule, of.id)
+			return false, 0, fmt.Errorf("the view of CONFIG is at revision %d and has not come to schedule %d of integration %s",
+				revision, schedule, of.id)
 		}
 	}
 }
 
 // pages are the account's pages, in order.
 func (s *Service) pages(ctx context.Context, account proto.Account) ([]topology.PageNumber, error) {
-	subjects, err := s.bus.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.PageKeys(account)))
+	subjects, err := s.bus.Subjects(ctx, topology.BucketStream(topology.Devices),
+		topology.BucketSubject(topology.Devices, topology.PageKeys(account)))
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +142,8 @@ func (s *Service) pages(ctx context.Context, account proto.Account) ([]topology.
 }
 
 // publishBatches publishes the batches of some pages and counts the pages with an earlier one.
-func (s *Service) publishBatches(ctx context.Context, of ref, batch *proto.Batch, pages []topology.PageNumber) (occupied int, err error) {
+func (s *Service) publishBatches(ctx context.Context, of ref, batch *proto.Batch,
+	pages []topology.PageNumber) (occupied int, err error) {
 	out := make([]bus.Outgoing, len(pages))
 	for i, n := range pages {
 		out[i] = bus.Outgoing{

@@ -52,8 +52,9 @@ func TestAPlannerThatDiedLeavesNoDuplicates(t *testing.T) {
 	tick := w.tick(i)
 	dead := w.bus.Conn(topology.Fetcher)
 	for page := range topology.PageNumber(3) {
-		_, err := dead.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(topology.PageRef{Account: w.account, Integration: i.ID, Page: page}),
-			Body: &proto.Batch{Tick: tick, Pages: 6}, MsgID: batchID(tick, page)})
+		_, err := dead.Publish(t.Context(),
+			bus.Outgoing{Subject: topology.Batch(topology.PageRef{Account: w.account, Integration: i.ID, Page: page}),
+				Body: &proto.Batch{Tick: tick, Pages: 6}, MsgID: batchID(tick, page)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,9 +133,15 @@ func TestTicksThatAreSkipped(t *testing.T) {
 		},
 		"removed": func() *proto.Integration {
 			i := w.integrate(api.URL)
-			bustest.Eventually(t, "the fetcher knows the integration", func() bool { _, ok := s.catalog.Integration(w.account, i.ID); return ok })
+			bustest.Eventually(t, "the fetcher knows the integration", func() bool {
+				_, ok := s.catalog.Integration(w.account, i.ID)
+				return ok
+			})
 			w.remove(i)
-			bustest.Eventually(t, "the fetcher knows that it is removed", func() bool { _, ok := s.catalog.Integration(w.account, i.ID); return !ok })
+			bustest.Eventually(t, "the fetcher knows that it is removed", func() bool {
+				_, ok := s.catalog.Integration(w.account, i.ID)
+				return !ok
+			})
 			return i
 		},
 	} {
@@ -182,8 +189,9 @@ func TestABatchWaitsForItsConfiguration(t *testing.T) {
 		return err == nil
 	})
 	next := w.save(i) + 1
-	_, err := w.bus.Conn(topology.Fetcher).Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(topology.PageRef{Account: w.account, Integration: i.ID}),
-		Body: &proto.Batch{Tick: 9, Pages: 1, ConfigRevision: next}, MsgID: "9:0"})
+	_, err := w.bus.Conn(topology.Fetcher).Publish(t.Context(),
+		bus.Outgoing{Subject: topology.Batch(topology.PageRef{Account: w.account, Integration: i.ID}),
+			Body: &proto.Batch{Tick: 9, Pages: 1, ConfigRevision: next}, MsgID: "9:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +306,8 @@ func TestADeadFetchersPagesMoveOn(t *testing.T) {
 	tick := w.tick(i)
 	ref := topology.PageRef{Account: w.account, Integration: i.ID}
 	dead := w.bus.Conn(topology.Fetcher)
-	if _, err := dead.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(ref), Body: &proto.Batch{Tick: tick, Pages: 1}, MsgID: batchID(tick, 0)}); err != nil {
+	if _, err := dead.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(ref),
+		Body: &proto.Batch{Tick: tick, Pages: 1}, MsgID: batchID(tick, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	d := topology.FetchConsumer(w.account, i.ID, 8)
@@ -343,7 +352,8 @@ func TestALongCallKeepsItsPage(t *testing.T) {
 	api.exclusive = true
 	i := w.integrate(api.URL)
 	tick := w.tick(i)
-	for deadline := time.Now().Add(4 * topology.AckWait); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * topology.AckWait); time.Now().Before(deadline); <-time.After(
+		50 * time.Millisecond) {
 		if in, ok := w.stored(i, 0); ok {
 			if in.Tick != tick || in.Poll.Error != proto.ReasonNone || in.Poll.Took < topology.AckWait || api.calls.Load() != 1 {
 				t.Errorf("%+v, %d calls", in.Poll, api.calls.Load())

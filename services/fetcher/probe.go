@@ -59,7 +59,7 @@ func (s *Service) probe(ctx context.Context, m *bus.Msg) proto.Poll {
 	if err != nil {
 		return notProbed("The fetcher is being stopped; save again in a moment.")
 	}
-	s.log.Info("probed a scoring API", "account", of.account, "integration", of.id, "host", at.url.Host, "reason", poll.Error,
-		"status", poll.Status, "took", poll.Took)
+	s.log.Info("probed a scoring API", "account", of.account, "integration", of.id, "host", at.url.Host, "reason",
+		poll.Error, "status", poll.Status, "took", poll.Took)
 	return poll
 }

@@ -28,7 +28,8 @@ func TestProbe(t *testing.T) {
 	cfg := quick()
 	cfg.ProbeTimeout, cfg.AttemptTimeout = 4*time.Second, 2*time.Second
 	w.start(cfg)
-	const none, api, auth, timeout, bad = proto.ReasonNone, proto.ReasonAPIError, proto.ReasonAuthFailed, proto.ReasonTimeout, proto.ReasonBadResponse
+	const none, api, auth, timeout, bad = proto.ReasonNone, proto.ReasonAPIError, proto.ReasonAuthFailed,
+		proto.ReasonTimeout, proto.ReasonBadResponse
 	for _, c := range []struct {
 		name     string
 		url      string
@@ -69,7 +70,8 @@ func TestProbe(t *testing.T) {
 			}
 			id := proto.NewID()
 			p := w.probe(&proto.Probe{Integration: id, APIURL: url, ClientID: "c", SealedSecret: w.seal(id, "cfast_new")})
-			if p.Error != c.want || p.Status != c.status || p.Attempts != c.attempts || !strings.Contains(p.Detail, c.says) || strings.Contains(p.Detail, "SECRET") {
+			if p.Error != c.want || p.Status != c.status || p.Attempts != c.attempts || !strings.Contains(p.Detail, c.says) ||
+				strings.Contains(p.Detail, "SECRET") {
 				t.Errorf("%+v, want %v, %d, %d attempts, %q", p, c.want, c.status, c.attempts, c.says)
 			}
 		})
@@ -88,12 +90,14 @@ func TestAProbeSeesTheNewestConfiguration(t *testing.T) {
 		answer(rw, devices)
 	})
 	app := w.protect(host(api.URL), "")
-	revision, err := w.api.Get(t.Context(), topology.Config, topology.ConfigKey(w.account, topology.KindApplication, app.ID), new(proto.Application))
+	revision, err := w.api.Get(t.Context(), topology.Config,
+		topology.ConfigKey(w.account, topology.KindApplication, app.ID), new(proto.Application))
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := proto.NewID()
-	q := &proto.Probe{Integration: id, APIURL: api.URL, ClientID: "c", SealedSecret: w.seal(id, "s"), ConfigRevision: revision}
+	q := &proto.Probe{Integration: id, APIURL: api.URL, ClientID: "c", SealedSecret: w.seal(id, "s"),
+		ConfigRevision: revision}
 	if p := w.probe(q); p.Error != proto.ReasonNone {
 		t.Errorf("%+v", p)
 	}

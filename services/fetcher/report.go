@@ -37,8 +37,8 @@ func (r *reports) forget(of proto.ID) {
 func (s *Service) report(page topology.PageRef, rec catalog.Record[proto.Integration], in *proto.Input) {
 	s.metrics.polled(page.Integration, in)
 	if in.Poll.Error != proto.ReasonNone && s.reports.first(page.Integration, in.Tick) {
-		s.log.Warn("a poll failed; other pages of the same tick may have, too", "account", page.Account, "integration", page.Integration,
-			"name", rec.Value.Name, "tick", in.Tick, "page", page.Page, "reason", in.Poll.Error, "status", in.Poll.Status,
-			"attempts", in.Poll.Attempts, "took", in.Poll.Took, "detail", in.Poll.Detail)
+		s.log.Warn("a poll failed; other pages of the same tick may have, too", "account", page.Account, "integration",
+			page.Integration, "name", rec.Value.Name, "tick", in.Tick, "page", page.Page, "reason", in.Poll.Error, "status",
+			in.Poll.Status, "attempts", in.Poll.Attempts, "took", in.Poll.Took, "detail", in.Poll.Detail)
 	}
 }

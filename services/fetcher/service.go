@@ -78,7 +78,8 @@ func (s *Service) Run(ctx context.Context) error {
 	defer s.caller.client.CloseIdleConnections()
 	defer s.abort()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(s.cfg.Grace, s.abort) })()
-	if err := s.bus.AwaitTopology(ctx, topology.PostureTicks, topology.PostureBatches, topology.BucketStream(topology.Devices)); err != nil {
+	if err := s.bus.AwaitTopology(ctx, topology.PostureTicks, topology.PostureBatches,
+		topology.BucketStream(topology.Devices)); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -120,7 +121,8 @@ func (s *Service) Ready(ctx context.Context) error {
 }
 
 // integration returns an integration once the catalog has seen revision; an error if it does not in time.
-func (s *Service) integration(ctx context.Context, of ref, revision uint64) (catalog.Record[proto.Integration], bool, error) {
+func (s *Service) integration(ctx context.Context, of ref,
+	revision uint64) (catalog.Record[proto.Integration], bool, error) {
 	wait, cancel := context.WithTimeout(ctx, s.cfg.catalogWait)
 	defer cancel()
 	if err := s.catalog.AwaitRevision(wait, revision); err != nil {

@@ -95,7 +95,8 @@ func (t *targets) make(of ref, apiURL, clientID string, sealed []byte) (*target,
 
 func sealedSentence(err error) string {
 	if errors.Is(err, seal.ErrNotForUs) {
-		return "The integration's secret is sealed to another identity than this fetcher has; save the secret again, or give the fetcher the identity."
+		return "The integration's secret is sealed to another identity than this fetcher has; save the secret again, or " +
+			"give the fetcher the identity."
 	}
 	return "The integration's stored secret cannot be opened; save it again."
 }

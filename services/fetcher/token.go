@@ -66,7 +66,8 @@ type result struct {
 	problem *problem
 }
 
-func newTokens(ask func(context.Context, *proto.ServiceExchange) (*proto.TokenAnswer, error), c clock.Clock, m *metrics) *tokens {
+func newTokens(ask func(context.Context, *proto.ServiceExchange) (*proto.TokenAnswer, error), c clock.Clock,
+	m *metrics) *tokens {
 	return &tokens{ask: ask, clock: c, metrics: m, kept: map[tokenKey]keptToken{}}
 }
 
@@ -152,13 +153,15 @@ func (t *tokens) renew(ctx context.Context, at *target) result {
 func (t *tokens) obtain(ctx context.Context, at *target) (token string, until time.Time, p *problem) {
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
-	answer, err := t.ask(ctx, &proto.ServiceExchange{Account: at.account, ClientID: at.clientID, ClientSecret: at.secret, Application: at.app.Value.ID})
+	answer, err := t.ask(ctx, &proto.ServiceExchange{Account: at.account, ClientID: at.clientID, ClientSecret: at.secret,
+		Application: at.app.Value.ID})
 	switch {
 	case err != nil:
 		t.metrics.tokens.WithLabelValues("unreachable").Inc()
 		return "", time.Time{}, &problem{reason: proto.ReasonAuthFailed, retry: true,
 			sentence: "No application token could be obtained: the exchange does not answer."}
-	case answer.Error != nil && (answer.Error.Code == policy.Busy.String() || answer.Error.Code == policy.Unavailable.String()):
+	case answer.Error != nil &&
+		(answer.Error.Code == policy.Busy.String() || answer.Error.Code == policy.Unavailable.String()):
 		t.metrics.tokens.WithLabelValues("unreachable").Inc()
 		return "", time.Time{}, &problem{reason: proto.ReasonAuthFailed, retry: true,
 			sentence: fmt.Sprintf("No application token could be obtained: %s (%s)", answer.Error.Message, answer.Error.Code)}

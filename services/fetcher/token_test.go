@@ -92,26 +92,35 @@ func TestWhatAnAPIIsShown(t *testing.T) {
 	}
 	credentials := func(h http.Header) {
 		t.Helper()
-		if h.Get("CF-Access-Client-Id") != i.ClientID || h.Get("CF-Access-Client-Secret") != "cfast_secret" || h.Get("Cf-Access-Jwt-Assertion") != "" {
+		if h.Get("CF-Access-Client-Id") != i.ClientID || h.Get("CF-Access-Client-Secret") != "cfast_secret" ||
+			h.Get("Cf-Access-Jwt-Assertion") != "" {
 			t.Errorf("not shown the credentials alone: %v", h)
 		}
 	}
 	credentials(poll()) // an application that nobody here knows
 
 	app := w.protect(host(api.URL), "")
-	bustest.Eventually(t, "the fetcher knows the application", func() bool { _, ok := s.catalog.Application(w.account, app.ID); return ok })
+	bustest.Eventually(t, "the fetcher knows the application", func() bool {
+		_, ok := s.catalog.Application(w.account, app.ID)
+		return ok
+	})
 	for range 2 {
 		h := poll()
-		if h.Get("Cf-Access-Jwt-Assertion") != "token-1" || h.Get("CF-Access-Client-Id") != "" || h.Get("CF-Access-Client-Secret") != "" {
+		if h.Get("Cf-Access-Jwt-Assertion") != "token-1" || h.Get("CF-Access-Client-Id") != "" ||
+			h.Get("CF-Access-Client-Secret") != "" {
 			t.Errorf("not shown the token alone: %v", h)
 		}
 	}
-	if q := x.last; q.Account != w.account || q.Application != app.ID || q.ClientID != i.ClientID || q.ClientSecret != "cfast_secret" || x.asked.Load() != 1 {
+	if q := x.last; q.Account != w.account || q.Application != app.ID || q.ClientID != i.ClientID ||
+		q.ClientSecret != "cfast_secret" || x.asked.Load() != 1 {
 		t.Errorf("the exchange was asked %d times, at last for %+v", x.asked.Load(), q)
 	}
 
 	served := w.protect(host(api.URL)+"/score", "http://127.0.0.1:1") // more specific, and the gateway has it
-	bustest.Eventually(t, "the fetcher knows the second application", func() bool { _, ok := s.catalog.Application(w.account, served.ID); return ok })
+	bustest.Eventually(t, "the fetcher knows the second application", func() bool {
+		_, ok := s.catalog.Application(w.account, served.ID)
+		return ok
+	})
 	credentials(poll())
 }
 
@@ -165,7 +174,8 @@ func TestTheExchangeRefuses(t *testing.T) {
 	w.protect(host(api.URL), "")
 	i := w.integrate(api.URL)
 	p := w.input(i, 0, w.tick(i)).Poll
-	if p.Error != proto.ReasonAuthFailed || p.Attempts != 0 || !strings.Contains(p.Detail, "no_policy") || api.calls.Load() != 0 {
+	if p.Error != proto.ReasonAuthFailed || p.Attempts != 0 || !strings.Contains(p.Detail, "no_policy") ||
+		api.calls.Load() != 0 {
 		t.Errorf("%+v, %d calls", p, api.calls.Load())
 	}
 	if n := x.asked.Load(); n != 1 {
@@ -204,7 +214,9 @@ func TestATokenThatIsTurnedOff(t *testing.T) {
 		t.Errorf("called %v after the token was turned off", late)
 	}
 	x.refuse.Store(nil)
-	bustest.Eventually(t, "the calls go on", func() bool { return w.input(i, 0, w.tick(i)).Poll.Error == proto.ReasonNone })
+	bustest.Eventually(t, "the calls go on", func() bool {
+		return w.input(i, 0, w.tick(i)).Poll.Error == proto.ReasonNone
+	})
 }
 
 func TestTheExchangeIsAway(t *testing.T) {
@@ -217,11 +229,14 @@ func TestTheExchangeIsAway(t *testing.T) {
 	w.protect(host(api.URL), "")
 	i := w.integrate(api.URL)
 	p := w.input(i, 0, w.tick(i)).Poll
-	if p.Error != proto.ReasonAuthFailed || p.Attempts != 0 || !strings.Contains(p.Detail, "does not answer") || api.calls.Load() != 0 {
+	if p.Error != proto.ReasonAuthFailed || p.Attempts != 0 || !strings.Contains(p.Detail, "does not answer") ||
+		api.calls.Load() != 0 {
 		t.Errorf("%+v, %d calls", p, api.calls.Load())
 	}
 	w.exchange()
-	bustest.Eventually(t, "the API is called with the exchange back", func() bool { return w.input(i, 0, w.tick(i)).Poll.Error == proto.ReasonNone })
+	bustest.Eventually(t, "the API is called with the exchange back", func() bool {
+		return w.input(i, 0, w.tick(i)).Poll.Error == proto.ReasonNone
+	})
 }
 
 func TestASecretOfAnotherFetcher(t *testing.T) {

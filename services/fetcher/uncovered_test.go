@@ -12,7 +12,8 @@ import (
 // The sentence about a rejected call names the destination that was meant, if one comes close.
 func TestUncovered(t *testing.T) {
 	var apps []catalog.Record[proto.Application]
-	for _, d := range []string{"localhost:9000/score", "scores.example.com", "wiki.example.com", "other.test", "[::1]:7000"} {
+	for _, d := range []string{"localhost:9000/score", "scores.example.com", "wiki.example.com", "other.test",
+		"[::1]:7000"} {
 		apps = append(apps, catalog.Record[proto.Application]{Value: &proto.Application{Domains: []string{d}}})
 	}
 	for at, want := range map[string]string{

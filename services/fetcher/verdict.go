@@ -42,7 +42,8 @@ func judgeStatus(status int, header http.Header, now time.Time) *problem {
 		return &problem{reason: proto.ReasonAuthFailed, refused: true,
 			sentence: "The API answered " + name + ", a redirect, perhaps to a login; redirects are not followed."}
 	case status == http.StatusTooManyRequests || status >= 500:
-		p := &problem{reason: proto.ReasonAPIError, retry: true, after: retryAfter(header, now), sentence: "The API answered " + name + "."}
+		p := &problem{reason: proto.ReasonAPIError, retry: true, after: retryAfter(header, now),
+			sentence: "The API answered " + name + "."}
 		if p.after > 0 {
 			p.sentence = fmt.Sprintf("The API answered %s and asked to be left alone for %v.", name, p.after.Round(time.Second))
 		}
@@ -88,7 +89,8 @@ func judgeAnswer(err error, header http.Header) *problem {
 	}
 	p := &problem{reason: proto.ReasonBadResponse, sentence: f.Sentence}
 	if f.Fault == scoring.NotJSON || f.Fault == scoring.TrailingData {
-		if media, _, err := mime.ParseMediaType(header.Get("Content-Type")); err == nil && len(media) < 60 && media != "application/json" {
+		if media, _, err := mime.ParseMediaType(header.Get("Content-Type")); err == nil && len(media) < 60 &&
+			media != "application/json" {
 			p.sentence += " Its Content-Type is " + media + "."
 		}
 	}

@@ -61,7 +61,8 @@ func TestContentTypeIsNamedOnlyWhereItHelps(t *testing.T) {
 		"text/" + strings.Repeat("x", 100):      "The answer is not JSON.",
 		"application/json; SECRET=\"a secret\"": "The answer is not JSON.",
 	} {
-		if p := judgeAnswer(notJSON, http.Header{"Content-Type": {contentType}}); p.sentence != want || p.reason != proto.ReasonBadResponse || p.retry {
+		if p := judgeAnswer(notJSON, http.Header{"Content-Type": {contentType}}); p.sentence != want ||
+			p.reason != proto.ReasonBadResponse || p.retry {
 			t.Errorf("%q: %+v", contentType, p)
 		}
 	}

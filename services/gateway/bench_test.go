@@ -158,13 +158,15 @@ func (s side) client(t testing.TB, w *world, c loadColumn) func() {
 	}
 	t.Cleanup(func() { conn.Close() })
 	if c.secure {
-		conn = tls.Client(conn, &tls.Config{RootCAs: roots.RootCAs, ServerName: "example.com", NextProtos: []string{"http/1.1"}})
+		conn = tls.Client(conn,
+			&tls.Config{RootCAs: roots.RootCAs, ServerName: "example.com", NextProtos: []string{"http/1.1"}})
 	}
 	method, length := "GET", ""
 	if c.body > 0 {
 		method, length = "POST", "Content-Length: "+strconv.Itoa(c.body)+"\r\n"
 	}
-	request := fmt.Appendf(nil, "%s /some/path?x=1 HTTP/1.1\r\nHost: app.example.com\r\nUser-Agent: bench\r\nAccept: */*\r\n%s%s\r\n\r\n%s",
+	request := fmt.Appendf(nil,
+		"%s /some/path?x=1 HTTP/1.1\r\nHost: app.example.com\r\nUser-Agent: bench\r\nAccept: */*\r\n%s%s\r\n\r\n%s",
 		method, length, strings.Join(w.credentials(), "\r\n"), strings.Repeat("x", c.body))
 	in := bufio.NewReaderSize(conn, 32<<10)
 	return func() {
@@ -190,7 +192,8 @@ func clientHTTP2(t testing.TB, w *world, addr string, cfg *tls.Config) func() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header = http.Header{"Cf-Access-Client-Id": {w.token.ClientID}, "Cf-Access-Client-Secret": {w.secret}, "Accept": {"*/*"}}
+		r.Header = http.Header{"Cf-Access-Client-Id": {w.token.ClientID}, "Cf-Access-Client-Secret": {w.secret},
+			"Accept": {"*/*"}}
 		answer, err := tr.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)
@@ -212,7 +215,8 @@ func rawOrigin(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(rawBody), rawBody)
+	answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s",
+		len(rawBody), rawBody)
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -277,7 +281,8 @@ func BenchmarkDecision(b *testing.B) {
 	front := &front{gate: w.gateway.gate, proxy: w.gateway.origins, login: w.gateway.login, clock: w.gateway.clock}
 	r := httptest.NewRequest(http.MethodGet, "http://app.example.com/some/path?x=1", nil)
 	r.RemoteAddr = "127.0.0.1:1234"
-	r.Header = http.Header{"Cf-Access-Client-Id": {w.token.ClientID}, "Cf-Access-Client-Secret": {w.secret}, "Accept": {"*/*"}}
+	r.Header = http.Header{"Cf-Access-Client-Id": {w.token.ClientID}, "Cf-Access-Client-Secret": {w.secret},
+		"Accept": {"*/*"}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if q := front.read(r); !front.gate.Check(r.Context(), q.Request).Admitted() {

@@ -33,7 +33,8 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 	write(t, issue(t, "app.example.com", nil), cert, key)
 	write(t, authority, ca, "")
 	w := newWorld(t, Config{TLSCert: cert, TLSKey: key, DeviceCA: ca})
-	w.appUnseen("app.example.com", w.origin.URL, w.policy(proto.DecisionNonIdentity, "common_name", map[string]string{"common_name": "laptop"}))
+	w.appUnseen("app.example.com", w.origin.URL,
+		w.policy(proto.DecisionNonIdentity, "common_name", map[string]string{"common_name": "laptop"}))
 	laptop := issue(t, "laptop", &authority)
 	dials := 0
 	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{laptop}}, //nolint:gosec // it is not about the server
@@ -60,7 +61,8 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 	}
 	bustest.Eventually(t, "the device is admitted", func() bool { return status() == 200 })
 	// Nobody is who asks; the origin learns whose certificate it is.
-	if c, err := w.gateway.keys.Verify(assertion, strings.Repeat("d", 64)); err != nil || c.CommonName != "laptop" || c.Subject != "" || c.Nonce != "" {
+	if c, err := w.gateway.keys.Verify(assertion, strings.Repeat("d", 64)); err != nil || c.CommonName != "laptop" ||
+		c.Subject != "" || c.Nonce != "" {
 		t.Errorf("%q: %+v, %v", assertion, c, err)
 	}
 	write(t, other, ca, "")
@@ -75,7 +77,8 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 // What cannot be used is said once, and what was read before is used on.
 func TestBadFilesAreSaidOnce(t *testing.T) {
 	dir := t.TempDir()
-	files := pemFiles{listener: "access", cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), ca: filepath.Join(dir, "ca.pem")}
+	files := pemFiles{listener: "access", cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"),
+		ca: filepath.Join(dir, "ca.pem")}
 	write(t, issue(t, "app.example.com", nil), files.cert, files.key)
 	write(t, issue(t, "devices", nil), files.ca, "")
 	whole, err := os.ReadFile(files.ca)
@@ -123,7 +126,8 @@ func TestBadFilesAreSaidOnce(t *testing.T) {
 func TestEnvoysAskOverTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key, ca := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "ca.pem")
-	first, second, authority := issue(t, "gateway.example.com", nil), issue(t, "gateway.example.com", nil), issue(t, "envoys", nil)
+	first, second, authority := issue(t, "gateway.example.com", nil), issue(t, "gateway.example.com", nil),
+		issue(t, "envoys", nil)
 	write(t, first, cert, key)
 	write(t, authority, ca, "")
 	w := newWorld(t, Config{ExtAuthzAddr: "127.0.0.1:0", ExtAuthzCert: cert, ExtAuthzKey: key, ExtAuthzCA: ca,
@@ -132,8 +136,9 @@ func TestEnvoysAskOverTLS(t *testing.T) {
 	ask := func(server tls.Certificate, own ...tls.Certificate) error {
 		roots := x509.NewCertPool()
 		roots.AddCert(server.Leaf)
-		c, err := grpc.NewClient(w.gateway.authz.Bound(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots,
-			ServerName: "gateway.example.com", Certificates: own, MinVersion: tls.VersionTLS12})))
+		c, err := grpc.NewClient(w.gateway.authz.Bound(),
+			grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots,
+				ServerName: "gateway.example.com", Certificates: own, MinVersion: tls.VersionTLS12})))
 		if err != nil {
 			t.Fatal(err)
 		}

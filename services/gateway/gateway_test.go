@@ -27,7 +27,8 @@ func (w *world) verify(token, aud string) map[string]any {
 	for _, k := range keys.Keys {
 		set.PublicKeys = append(set.PublicKeys, k.Key)
 	}
-	verified, err := oidc.NewVerifier("https://team.example.com", set, &oidc.Config{ClientID: aud}).Verify(w.Context(), token)
+	verified, err := oidc.NewVerifier("https://team.example.com", set, &oidc.Config{ClientID: aud}).Verify(w.Context(),
+		token)
 	if err != nil {
 		w.Errorf("the origin cannot verify its token: %v", err)
 		return nil
@@ -41,21 +42,28 @@ func (w *world) verify(token, aud string) map[string]any {
 
 func TestServiceTokenThroughTheGateway(t *testing.T) {
 	w := newWorld(t, Config{})
-	app := w.app("app.example.com", w.origin.URL, func(a *proto.Application) { a.Gate.TokenHeader = "Authorization" }, w.robots())
+	app := w.app("app.example.com", w.origin.URL, func(a *proto.Application) {
+		a.Gate.TokenHeader = "Authorization"
+	}, w.robots())
 
-	got := w.send("POST /a%2Fb/c?x=1;y=%zz&&z HTTP/1.1\r\nHost: APP.example.com\r\nContent-Length: 5\r\nX-Other: kept\r\nCookie: a=b; CF_Authorization=forged; c=\"d\"\r\n" +
-		strings.Join(w.credentials(), "\r\n") + "\r\n\r\nhello")
+	got := w.send(
+		"POST /a%2Fb/c?x=1;y=%zz&&z HTTP/1.1\r\nHost: APP.example.com\r\nContent-Length: 5\r\nX-Other: kept\r\nCookie: " +
+			"a=b; CF_Authorization=forged; c=\"d\"\r\n" +
+			strings.Join(w.credentials(), "\r\n") + "\r\n\r\nhello")
 	o, ok := got.origin()
 	if !ok {
 		t.Fatalf("answered with %d %s", got.status, got.body)
 	}
-	if o.Method != "POST" || o.Body != "hello" || o.URI != "/a%2Fb/c?x=1;y=%zz&&z" || o.Host != "app.example.com" || o.Header.Get("X-Other") != "kept" {
+	if o.Method != "POST" || o.Body != "hello" || o.URI != "/a%2Fb/c?x=1;y=%zz&&z" || o.Host != "app.example.com" ||
+		o.Header.Get("X-Other") != "kept" {
 		t.Errorf("the origin got %+v", o)
 	}
-	if o.Header.Get("Cf-Access-Client-Id") != "" || o.Header.Get("Cf-Access-Client-Secret") != "" || o.Header.Get("Cookie") != `a=b; c="d"` {
+	if o.Header.Get("Cf-Access-Client-Id") != "" || o.Header.Get("Cf-Access-Client-Secret") != "" ||
+		o.Header.Get("Cookie") != `a=b; c="d"` {
 		t.Errorf("credentials reached the origin: %v", o.Header)
 	}
-	if o.Header.Get("X-Forwarded-For") != "127.0.0.1" || o.Header.Get("X-Forwarded-Proto") != "http" || o.Header.Get("Cf-Connecting-Ip") != "127.0.0.1" {
+	if o.Header.Get("X-Forwarded-For") != "127.0.0.1" || o.Header.Get("X-Forwarded-Proto") != "http" ||
+		o.Header.Get("Cf-Connecting-Ip") != "127.0.0.1" {
 		t.Errorf("the origin is told %v", o.Header)
 	}
 	token := o.Header.Get("Cf-Access-Jwt-Assertion")
@@ -65,17 +73,22 @@ func TestServiceTokenThroughTheGateway(t *testing.T) {
 	}
 	// The same token each time; the single header as well.
 	single := `Authorization: {"cf-access-client-id":"` + w.token.ClientID + `","cf-access-client-secret":"` + w.secret + `"}`
-	if o, _ := w.get("app.example.com", "/", single).origin(); o.Header.Get("Cf-Access-Jwt-Assertion") != token || o.Header.Get("Authorization") != "" {
+	if o, _ := w.get("app.example.com", "/", single).origin(); o.Header.Get("Cf-Access-Jwt-Assertion") != token ||
+		o.Header.Get("Authorization") != "" {
 		t.Errorf("the origin got %v", o.Header)
 	}
-	if o, _ := w.get("app.example.com", "/", w.credentials("Authorization: Bearer of the origin")...).origin(); o.Header.Get("Authorization") != "Bearer of the origin" {
+	if o, _ := w.get("app.example.com", "/",
+		w.credentials("Authorization: Bearer of the origin")...).origin(); o.Header.Get(
+		"Authorization") != "Bearer of the origin" {
 		t.Errorf("what is the origin's was taken: %v", o.Header)
 	}
 
 	w.token.Disabled = true
 	w.saveToken()
 	took := machine.Took(func() {
-		bustest.Eventually(t, "the token stops working", func() bool { return w.get("app.example.com", "/", w.credentials()...).status == 401 })
+		bustest.Eventually(t, "the token stops working", func() bool {
+			return w.get("app.example.com", "/", w.credentials()...).status == 401
+		})
 	})
 	if took > time.Second {
 		t.Errorf("a token that was turned off worked for %v", took)
@@ -88,12 +101,16 @@ func TestNothingForgedPasses(t *testing.T) {
 	w.app("app.example.com", w.origin.URL, nil, w.robots())
 	w.app("open.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
 	forged := []string{
-		"Cf-Access-Jwt-Assertion: forged", "cf-access-jwt-assertion: forged", "CF_ACCESS_JWT_ASSERTION: forged", "Cf-Access_Jwt-Assertion: forged", "Cf.Access.Jwt.Assertion: forged",
-		"cf_access_authenticated_user_email: forged", "Cf-Access-Authenticated-User-Email: forged", "Cf-Access-Token: forged", "Cf-Access-Anything: forged",
-		"Connection: close, cf-access-jwt-assertion, x-forwarded-for, cookie", "Cookie: CF_Authorization=forged", "Cookie: x=y;CF_Authorization=forged",
-		"Cookie: cf_authorization=forged; CF_AppSession=forged;CF_Session=forged ;  CF_Binding = forged", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: forged",
-		"X_Forwarded_For: forged", "X-Real-IP: forged", "Forwarded: for=forged", "X-Original-URL: /forged", "X-Rewrite-Url: /forged", "X-HTTP-Method-Override: forged",
-		"True-Client-IP: forged", "Cf-Connecting-IP: forged", "cf_connecting_ip: forged", "Cf-Ray: forged", "Proxy-Connection: forged", "X-Forwarded-Proto: forged",
+		"Cf-Access-Jwt-Assertion: forged", "cf-access-jwt-assertion: forged", "CF_ACCESS_JWT_ASSERTION: forged",
+		"Cf-Access_Jwt-Assertion: forged", "Cf.Access.Jwt.Assertion: forged",
+		"cf_access_authenticated_user_email: forged", "Cf-Access-Authenticated-User-Email: forged", "Cf-Access-Token: forged",
+		"Cf-Access-Anything: forged", "Connection: close, cf-access-jwt-assertion, x-forwarded-for, cookie",
+		"Cookie: CF_Authorization=forged", "Cookie: x=y;CF_Authorization=forged",
+		"Cookie: cf_authorization=forged; CF_AppSession=forged;CF_Session=forged ;  CF_Binding = forged",
+		"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: forged", "X_Forwarded_For: forged", "X-Real-IP: forged",
+		"Forwarded: for=forged", "X-Original-URL: /forged", "X-Rewrite-Url: /forged", "X-HTTP-Method-Override: forged",
+		"True-Client-IP: forged", "Cf-Connecting-IP: forged", "cf_connecting_ip: forged", "Cf-Ray: forged",
+		"Proxy-Connection: forged", "X-Forwarded-Proto: forged",
 	}
 	for _, host := range []string{"app.example.com", "open.example.com"} {
 		credentials := w.credentials()
@@ -106,7 +123,8 @@ func TestNothingForgedPasses(t *testing.T) {
 			continue
 		}
 		for name, values := range o.Header {
-			if strings.Contains(strings.Join(values, " "), "forged") || strings.Contains(strings.Join(values, " "), "6.6.6.6") || strings.Contains(name, "_") {
+			if strings.Contains(strings.Join(values, " "), "forged") || strings.Contains(strings.Join(values, " "), "6.6.6.6") ||
+				strings.Contains(name, "_") {
 				t.Errorf("%s: %s: %s reached the origin", host, name, values)
 			}
 		}
@@ -174,7 +192,8 @@ func TestMetadata(t *testing.T) {
 			Protected bool
 			Servers   []string `json:"authorization_servers"`
 		}
-		if status == 200 && (json.Unmarshal([]byte(got.body), &body) != nil || body.Resource != "http://app.example.com"+path || !body.Protected ||
+		if status == 200 && (json.Unmarshal([]byte(got.body), &body) != nil ||
+			body.Resource != "http://app.example.com"+path || !body.Protected ||
 			!slices.Equal(body.Servers, []string{"https://team.example.com"})) {
 			t.Errorf("%q: %s", path, got.body)
 		}
@@ -189,10 +208,12 @@ func TestOriginsThatDoNotAnswer(t *testing.T) {
 	w.app("self.example.com", "http://"+w.gateway.AccessAddr(), nil, open)
 	w.app("metadata.example.com", "http://169.254.169.254", nil, open)
 	w.app("public.example.com", "http://192.0.2.1", nil, open)
-	for host, reason := range map[string]string{"gone": "origin_unreachable", "none": "not_served", "metadata": "not_served", "public": "not_served"} {
+	for host, reason := range map[string]string{"gone": "origin_unreachable", "none": "not_served",
+		"metadata": "not_served", "public": "not_served"} {
 		got := w.get(host+".example.com", "/", "Accept: application/json")
 		var body struct{ Reason, Ray string }
-		if err := json.Unmarshal([]byte(got.body), &body); err != nil || body.Reason != reason || body.Ray == "" || got.status != 502 {
+		if err := json.Unmarshal([]byte(got.body), &body); err != nil || body.Reason != reason || body.Ray == "" ||
+			got.status != 502 {
 			t.Errorf("%s: %d %s", host, got.status, got.body)
 		}
 	}

@@ -38,14 +38,16 @@ var entries = map[string]entry{
 		return w.over2(method, host, target, lines...)
 	},
 	"X-Forwarded-Host": func(w *world, method, host, target string, lines ...string) (int, seen) {
-		return w.reach(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: other.lab\r\nX-Forwarded-Host: %s\r\n", method, target, host), lines...)
+		return w.reach(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: other.lab\r\nX-Forwarded-Host: %s\r\n", method, target, host),
+			lines...)
 	},
 	"traefik": forwarded("traefik"),
 	"caddy":   forwarded("caddy"),
 	"nginx": func(w *world, method, host, target string, lines ...string) (int, seen) {
 		ask := func(path string) int {
-			status, _ := w.reach(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: proxy.lab\r\nX-Original-Method: %s\r\nX-Original-Url: http://%s%s\r\n"+
-				"X-Forwarded-For: 192.0.2.1\r\n", forward.Path+path, method, host, target), lines...)
+			status, _ := w.reach(
+				fmt.Sprintf("GET %s HTTP/1.1\r\nHost: proxy.lab\r\nX-Original-Method: %s\r\nX-Original-Url: http://%s%s\r\n"+
+					"X-Forwarded-For: 192.0.2.1\r\n", forward.Path+path, method, host, target), lines...)
 			return status
 		}
 		if status := ask("nginx"); status == 200 {
@@ -59,12 +61,13 @@ var entries = map[string]entry{
 			name, value, _ := strings.Cut(line, ": ")
 			headers[strings.ToLower(name)] = value
 		}
-		from := peer.NewContext(w.Context(), &peer.Peer{Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:4711"))})
+		from := peer.NewContext(w.Context(),
+			&peer.Peer{Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:4711"))})
 		a, err := w.gateway.authz.Check(from, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
 			Source: &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{
 				SocketAddress: &corev3.SocketAddress{Address: "192.0.2.1"}}}},
-			Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{Method: method, Scheme: "http", Host: host,
-				Path: target, Headers: headers}}}})
+			Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{Method: method, Scheme: "http",
+				Host: host, Path: target, Headers: headers}}}})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -77,8 +80,10 @@ var entries = map[string]entry{
 
 func forwarded(dialect string) entry {
 	return func(w *world, method, host, target string, lines ...string) (int, seen) {
-		return w.reach(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: proxy.lab\r\nX-Forwarded-Method: %s\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: %s\r\n"+
-			"X-Forwarded-Uri: %s\r\nX-Forwarded-For: 192.0.2.1\r\n", forward.Path+dialect, method, host, target), lines...)
+		return w.reach(
+			fmt.Sprintf(
+				"GET %s HTTP/1.1\r\nHost: proxy.lab\r\nX-Forwarded-Method: %s\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: %s\r\n"+
+					"X-Forwarded-Uri: %s\r\nX-Forwarded-For: 192.0.2.1\r\n", forward.Path+dialect, method, host, target), lines...)
 	}
 }
 
@@ -113,8 +118,9 @@ func (w *world) over2(method, host, target string, lines ...string) (status int,
 	_, err = io.WriteString(c, http2.ClientPreface)
 	framer := http2.NewFramer(c, c)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	if err = errors.Join(err, framer.WriteSettings(), framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(),
-		EndStream: true, EndHeaders: true})); err != nil {
+	if err = errors.Join(err, framer.WriteSettings(),
+		framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(),
+			EndStream: true, EndHeaders: true})); err != nil {
 		w.Fatal(err)
 	}
 	a := answer{header: map[string][]string{}}
@@ -211,7 +217,8 @@ func TestHostsThroughEveryEntry(t *testing.T) {
 			case status != want:
 				t.Errorf("%s, %q: %d, want %d", name, c.host, status, want)
 			case origin.Host != "" && (origin.Host != sent || origin.Header.Get("X-Forwarded-Host") != sent):
-				t.Errorf("%s, %q: the origin got Host %q, X-Forwarded-Host %q", name, c.host, origin.Host, origin.Header.Get("X-Forwarded-Host"))
+				t.Errorf("%s, %q: the origin got Host %q, X-Forwarded-Host %q", name, c.host, origin.Host,
+					origin.Header.Get("X-Forwarded-Host"))
 			}
 		}
 	}
@@ -257,7 +264,8 @@ func TestPreflightsThroughEveryEntry(t *testing.T) {
 		if status, _ := ask(w, "OPTIONS", "options.lab", "/", asked...); status != 200 {
 			t.Errorf("%s: a preflight gets %d", name, status)
 		}
-		for _, more := range [][]string{{"Upgrade: websocket", "Connection: upgrade"}, {"Content-Length: 2"}, {"Transfer-Encoding: chunked"}} {
+		for _, more := range [][]string{{"Upgrade: websocket", "Connection: upgrade"}, {"Content-Length: 2"},
+			{"Transfer-Encoding: chunked"}} {
 			if status, _ := ask(w, "OPTIONS", "options.lab", "/", append(more, asked...)...); status == 200 || status == 101 {
 				t.Errorf("%s: a preflight with %s gets %d", name, more[0], status)
 			}

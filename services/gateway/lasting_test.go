@@ -75,8 +75,9 @@ func TestWhatIsOpenEndsWithItsAdmission(t *testing.T) {
 	get := func(path string) string {
 		return "GET " + path + " HTTP/1.1\r\nHost: app.example.com\r\nAccept: application/json\r\n" + credentials + "\r\n"
 	}
-	socket, _, err := websocket.Dial(t.Context(), "ws://"+w.gateway.AccessAddr()+"/socket", &websocket.DialOptions{Host: "app.example.com",
-		HTTPHeader: http.Header{"Cf-Access-Client-Id": {w.token.ClientID}, "Cf-Access-Client-Secret": {w.secret}}})
+	socket, _, err := websocket.Dial(t.Context(), "ws://"+w.gateway.AccessAddr()+"/socket",
+		&websocket.DialOptions{Host: "app.example.com",
+			HTTPHeader: http.Header{"Cf-Access-Client-Id": {w.token.ClientID}, "Cf-Access-Client-Secret": {w.secret}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,10 +160,11 @@ func TestStreamsOfOneConnectionEndAlone(t *testing.T) {
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
 	dials := 0
-	tr := &http.Transport{Protocols: &protocols, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		dials++
-		return new(net.Dialer).DialContext(ctx, network, addr)
-	}}
+	tr := &http.Transport{Protocols: &protocols,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials++
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}}
 	defer tr.CloseIdleConnections()
 	begin := func(host, path string) *http.Response {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+w.gateway.AccessAddr()+path, nil)
@@ -181,7 +183,8 @@ func TestStreamsOfOneConnectionEndAlone(t *testing.T) {
 		t.Cleanup(func() { a.Body.Close() })
 		return a
 	}
-	events, download, open := begin("app.example.com", "/events"), begin("app.example.com", "/download"), begin("open.example.com", "/events")
+	events, download, open := begin("app.example.com", "/events"), begin("app.example.com", "/download"),
+		begin("open.example.com", "/events")
 	first := make([]byte, len("data: x\n\n"))
 	if _, err := io.ReadFull(open.Body, first); err != nil {
 		t.Fatal(err)

@@ -40,8 +40,9 @@ func issue(t *testing.T, name string, parent *tls.Certificate) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: parent == nil,
+	c := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: parent == nil,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	by, with := c, any(key)
 	if parent != nil {
@@ -65,7 +66,8 @@ func write(t *testing.T, c tls.Certificate, cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: der}} {
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]},
+		key: {Type: "PRIVATE KEY", Bytes: der}} {
 		if path == "" {
 			continue
 		}
@@ -78,7 +80,8 @@ func write(t *testing.T, c tls.Certificate, cert, key string) {
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key, ca := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "ca.pem")
-	first, second, authority := issue(t, "app.example.com", nil), issue(t, "app.example.com", nil), issue(t, "devices", nil)
+	first, second, authority := issue(t, "app.example.com", nil), issue(t, "app.example.com", nil),
+		issue(t, "devices", nil)
 	write(t, first, cert, key)
 	write(t, authority, ca, "")
 	w := newWorld(t, Config{TLSCert: cert, TLSKey: key, DeviceCA: ca})
@@ -92,9 +95,10 @@ func TestTLS(t *testing.T) {
 			// Shown even where the server does not name its issuer.
 			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil }
 		}
-		tr := &http.Transport{TLSClientConfig: cfg, ForceAttemptHTTP2: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, w.gateway.AccessAddr())
-		}}
+		tr := &http.Transport{TLSClientConfig: cfg, ForceAttemptHTTP2: true,
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, w.gateway.AccessAddr())
+			}}
 		defer tr.CloseIdleConnections()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://app.example.com/", nil)
 		if err != nil {
@@ -142,7 +146,8 @@ func TestTLS(t *testing.T) {
 plumbline_gateway_certificate_expires_timestamp_seconds{file="device_ca"} %d
 plumbline_gateway_certificate_expires_timestamp_seconds{file="tls_cert"} %d
 `, authority.Leaf.NotAfter.Unix(), second.Leaf.NotAfter.Unix())
-	if err := testutil.GatherAndCompare(w.metrics, strings.NewReader(want), "plumbline_gateway_certificate_expires_timestamp_seconds"); err != nil {
+	if err := testutil.GatherAndCompare(w.metrics, strings.NewReader(want),
+		"plumbline_gateway_certificate_expires_timestamp_seconds"); err != nil {
 		t.Error(err)
 	}
 }
@@ -150,8 +155,8 @@ plumbline_gateway_certificate_expires_timestamp_seconds{file="tls_cert"} %d
 // appUnseen makes an application without waiting for it.
 func (w *world) appUnseen(domain, origin string, p *proto.Policy) {
 	w.Helper()
-	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("d", 64), Name: domain, Type: "self_hosted", Domains: []string{domain}, OriginURL: origin,
-		Policies: []proto.PolicyLink{{Policy: p.ID, Precedence: 1}}}
+	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("d", 64), Name: domain, Type: "self_hosted",
+		Domains: []string{domain}, OriginURL: origin, Policies: []proto.PolicyLink{{Policy: p.ID, Precedence: 1}}}
 	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, a.ID), a)
 }
 
@@ -178,7 +183,8 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 	defer a.Body.Close()
 	body, _ := io.ReadAll(a.Body)
 	o, ok := answer{a.StatusCode, a.Header, string(body)}.origin()
-	if !ok || a.ProtoMajor != 2 || o.Header.Get("Cf-Access-Client-Secret") != "" || o.Header.Get("Cookie") != "a=b" || o.Header.Get("Cf-Access-Jwt-Assertion") == "" {
+	if !ok || a.ProtoMajor != 2 || o.Header.Get("Cf-Access-Client-Secret") != "" || o.Header.Get("Cookie") != "a=b" ||
+		o.Header.Get("Cf-Access-Jwt-Assertion") == "" {
 		t.Errorf("%s %d: %+v", a.Proto, a.StatusCode, o)
 	}
 }
@@ -208,7 +214,8 @@ func TestWebSocket(t *testing.T) {
 	})
 	w.app("app.example.com", w.origin.URL, nil, w.robots())
 	dial := func(h http.Header) (*websocket.Conn, *http.Response, error) {
-		return websocket.Dial(t.Context(), "ws://"+w.gateway.AccessAddr()+"/ws", &websocket.DialOptions{Host: "app.example.com", HTTPHeader: h})
+		return websocket.Dial(t.Context(), "ws://"+w.gateway.AccessAddr()+"/ws",
+			&websocket.DialOptions{Host: "app.example.com", HTTPHeader: h})
 	}
 	if _, r, err := dial(nil); err == nil || r == nil || r.StatusCode != 403 {
 		t.Errorf("without credentials: %v, %v", r, err)
@@ -285,7 +292,8 @@ func TestTrustedProxies(t *testing.T) {
 			w.app("app.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
 			got := w.get("app.example.com", "/", c.lines...)
 			o, _ := got.origin()
-			if got.status != c.status || o.Header.Get("Cf-Connecting-Ip") != c.from || o.Header.Get("X-Forwarded-For") != c.chain || o.Header.Get("X-Forwarded-Proto") != c.scheme {
+			if got.status != c.status || o.Header.Get("Cf-Connecting-Ip") != c.from ||
+				o.Header.Get("X-Forwarded-For") != c.chain || o.Header.Get("X-Forwarded-Proto") != c.scheme {
 				t.Errorf("%d, the origin got %v", got.status, o.Header)
 			}
 		})

@@ -43,7 +43,8 @@ func TestWhatOriginsAnswer(t *testing.T) {
 	w := newWorld(t, Config{})
 	open := w.policy(proto.DecisionBypass, "everyone", struct{}{})
 	for _, c := range []struct{ name, answer, want string }{
-		{"plain", "HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-A: 1\r\nX-A: 2\r\nSet-Cookie: a=b\r\nConnection: x-hop\r\nX-Hop: y\r\nKeep-Alive: z\r\n\r\nhi",
+		{"plain", "HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-A: 1\r\nX-A: 2\r\nSet-Cookie: a=b\r\nConnection: " +
+			"x-hop\r\nX-Hop: y\r\nKeep-Alive: z\r\n\r\nhi",
 			"201 X-A=1,2 Set-Cookie=a=b body=hi"},
 		{"no body", "HTTP/1.1 204 No Content\r\n\r\n", "204 body="},
 		{"not modified", "HTTP/1.1 304 Not Modified\r\nEtag: x\r\nConnection: close\r\n\r\n", "304 body="},
@@ -98,7 +99,8 @@ func TestWhatOriginsAnswer(t *testing.T) {
 // TestInterimAnswers: early hints pass, and a client that waits to be told to go on is.
 func TestInterimAnswers(t *testing.T) {
 	w := newWorld(t, Config{})
-	w.app("app.example.com", raw(t, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), nil,
+	w.app("app.example.com",
+		raw(t, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), nil,
 		w.policy(proto.DecisionBypass, "everyone", struct{}{}))
 	conn, err := net.Dial("tcp", w.gateway.AccessAddr())
 	if err != nil {
@@ -144,7 +146,8 @@ func TestTrailersOfClients(t *testing.T) {
 		seen <- r.Trailer
 	})
 	w.app("app.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
-	w.send("POST / HTTP/1.1\r\nHost: app.example.com\r\nTransfer-Encoding: chunked\r\nTrailer: Cf-Access-Jwt-Assertion\r\n\r\n2\r\nhi\r\n0\r\nCf-Access-Jwt-Assertion: forged\r\n\r\n")
+	w.send("POST / HTTP/1.1\r\nHost: app.example.com\r\nTransfer-Encoding: chunked\r\nTrailer: " +
+		"Cf-Access-Jwt-Assertion\r\n\r\n2\r\nhi\r\n0\r\nCf-Access-Jwt-Assertion: forged\r\n\r\n")
 	if got := <-seen; len(got) > 0 {
 		t.Errorf("the origin got %v behind the body", got)
 	}

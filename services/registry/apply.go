@@ -69,7 +69,8 @@ func (o *openPage) take(at slot) proto.Device {
 // apply executes a part's steps on its pages and adds the results to answer. It returns the numbers of the pages to
 // write, ascending: a device that already matches the command changes nothing. Pages that contradict the plan are an
 // error.
-func (p *part) apply(c *proto.Command, pages map[topology.PageNumber]*proto.Page, now proto.Millis, answer *proto.CommandAnswer) ([]topology.PageNumber, error) {
+func (p *part) apply(c *proto.Command, pages map[topology.PageNumber]*proto.Page, now proto.Millis,
+	answer *proto.CommandAnswer) ([]topology.PageNumber, error) {
 	s := open(pages)
 	for i, st := range p.steps {
 		it := itemOf(c, p.begin+i)

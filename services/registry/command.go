@@ -26,7 +26,8 @@ type command struct {
 }
 
 func read(m *bus.Msg) (*command, error) {
-	c := &command{account: topology.AccountOf(m.Subject), seq: m.Seq, storedAt: proto.At(m.Time), replyTo: m.Header.Get(proto.HeaderReplyTo)}
+	c := &command{account: topology.AccountOf(m.Subject), seq: m.Seq, storedAt: proto.At(m.Time),
+		replyTo: m.Header.Get(proto.HeaderReplyTo)}
 	err := m.Decode(&c.Command)
 	if err == nil && c.account.IsZero() {
 		err = bus.Permanent(fmt.Errorf("%q names no account", m.Subject))
@@ -96,7 +97,8 @@ func pause(failures int) time.Duration {
 // a command is left to redelivery and ends in the dead letters.
 func hopeless(err error) bool {
 	var refused *jetstream.APIError
-	return errors.As(err, &refused) && refused.Code == 400 && !errors.Is(err, bus.ErrConflict) && !errors.Is(err, bus.ErrBusy)
+	return errors.As(err, &refused) && refused.Code == 400 && !errors.Is(err, bus.ErrConflict) &&
+		!errors.Is(err, bus.ErrBusy)
 }
 
 // catchUp delays the next decision until the index has seen the current content of the bucket.
@@ -143,7 +145,8 @@ func (s *Service) advance(ctx context.Context, c *command) (answer proto.Command
 		marks[n] = proto.MarkPage(stored, len(pages[n].Devices)+len(pages[n].Revoked))
 		batch = append(batch, bus.PutMsg(topology.Devices, topology.PageKey(c.account, n), pages[n], d.part.pages[n]))
 	}
-	cursor := proto.Cursor{Seq: c.seq, Applied: d.part.end(), Done: d.part.end() == items(&c.Command), Answer: d.answer, StoredAt: c.storedAt}
+	cursor := proto.Cursor{Seq: c.seq, Applied: d.part.end(), Done: d.part.end() == items(&c.Command), Answer: d.answer,
+		StoredAt: c.storedAt}
 	if err := s.count(&cursor, d.fence, c.account, marks); err != nil {
 		return answer, false, err
 	}
@@ -204,7 +207,8 @@ func (s *Service) decide(c *command) (decision, error) {
 
 // load reads the pages of a part, as they were at the decision. A page that changed since, or that a replica has not
 // seen yet, is a conflict.
-func (s *Service) load(ctx context.Context, a proto.Account, revisions map[topology.PageNumber]uint64) (map[topology.PageNumber]*proto.Page, error) {
+func (s *Service) load(ctx context.Context, a proto.Account,
+	revisions map[topology.PageNumber]uint64) (map[topology.PageNumber]*proto.Page, error) {
 	pages := make(map[topology.PageNumber]*proto.Page, len(revisions))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)

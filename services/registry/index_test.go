@@ -30,7 +30,8 @@ func TestIndexMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := x.apply(bus.Update{Key: topology.PageKey(a, topology.PageNumber(n)), Value: data, Revision: uint64(n + 1)}); err != nil {
+		if err := x.apply(bus.Update{Key: topology.PageKey(a, topology.PageNumber(n)), Value: data,
+			Revision: uint64(n + 1)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -33,7 +33,8 @@ func newMetrics(r prometheus.Registerer, x *index) (*metrics, error) {
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "plumbline_registry_command_seconds",
 			Help: "Time to handle a device command.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)}),
 	}
-	for _, c := range []prometheus.Collector{m.commands, m.devices, m.pages, m.conflicts, m.repeated, m.seconds, inventoryGauges{x}} {
+	for _, c := range []prometheus.Collector{m.commands, m.devices, m.pages, m.conflicts, m.repeated, m.seconds,
+		inventoryGauges{x}} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics of the registry: %w", err)
 		}
@@ -73,7 +74,8 @@ type inventoryGauges struct{ index *index }
 
 var (
 	enrolledDesc = prometheus.NewDesc("plumbline_registry_enrolled_devices", "Devices enrolled.", []string{"account"}, nil)
-	pagesDesc    = prometheus.NewDesc("plumbline_registry_pages", "Pages, emptied ones included.", []string{"account"}, nil)
+	pagesDesc    = prometheus.NewDesc("plumbline_registry_pages", "Pages, emptied ones included.",
+		[]string{"account"}, nil)
 )
 
 func (g inventoryGauges) Describe(ch chan<- *prometheus.Desc) { ch <- enrolledDesc; ch <- pagesDesc }

@@ -10,7 +10,8 @@ import (
 
 // count adds the marks of all pages to a cursor that is to replace the one of revision fence. Another revision is a
 // conflict: the marks would be of other pages.
-func (s *Service) count(c *proto.Cursor, fence uint64, a proto.Account, changed map[topology.PageNumber]proto.PageMark) error {
+func (s *Service) count(c *proto.Cursor, fence uint64, a proto.Account,
+	changed map[topology.PageNumber]proto.PageMark) error {
 	s.index.mu.RLock()
 	defer s.index.mu.RUnlock()
 	if s.index.fence != fence {
@@ -53,5 +54,6 @@ func (s *Service) passed(m *bus.Msg, a proto.CommandAnswer) (next *proto.Cursor,
 	if st := standingOf(&now, m.Seq, storedAt); st != fresh && st != begun {
 		return nil, 0
 	}
-	return &proto.Cursor{Seq: m.Seq, Done: true, Answer: a, StoredAt: storedAt, Counted: now.Counted, Accounts: now.Accounts}, s.index.fence
+	return &proto.Cursor{Seq: m.Seq, Done: true, Answer: a, StoredAt: storedAt, Counted: now.Counted,
+		Accounts: now.Accounts}, s.index.fence
 }

@@ -173,11 +173,13 @@ func fault(d *proto.Device) *proto.Error {
 	case d.ID.IsZero():
 		return &proto.Error{Code: "device_id_missing", Message: "The device has no id; give each device a UUID."}
 	case d.FieldBytes() > proto.MaxDeviceField:
-		return &proto.Error{Code: "device_too_large", Message: "The device's fields are more than 640 bytes together; shorten them."}
+		return &proto.Error{Code: "device_too_large",
+			Message: "The device's fields are more than 640 bytes together; shorten them."}
 	}
 	for _, text := range []string{d.Email, d.Serial, d.MAC, d.IPv4, d.Hostname} {
 		if !utf8.ValidString(text) {
-			return &proto.Error{Code: "device_not_text", Message: "A field of the device is not valid UTF-8; send text in UTF-8."}
+			return &proto.Error{Code: "device_not_text",
+				Message: "A field of the device is not valid UTF-8; send text in UTF-8."}
 		}
 	}
 	return nil

@@ -28,7 +28,8 @@ type bucket struct {
 }
 
 func newBucket(t testing.TB, l limits) *bucket {
-	return &bucket{t: t, account: proto.Account{1}, limits: l, index: newIndex(bustest.Log(t)), pages: map[topology.PageNumber]*proto.Page{}}
+	return &bucket{t: t, account: proto.Account{1}, limits: l, index: newIndex(bustest.Log(t)),
+		pages: map[topology.PageNumber]*proto.Page{}}
 }
 
 func (b *bucket) write(n topology.PageNumber, page *proto.Page) {
@@ -38,7 +39,8 @@ func (b *bucket) write(n topology.PageNumber, page *proto.Page) {
 	}
 	b.revision++
 	b.pages[n] = page
-	if err := b.index.apply(bus.Update{Key: topology.PageKey(b.account, n), Value: data, Revision: b.revision}); err != nil {
+	if err := b.index.apply(bus.Update{Key: topology.PageKey(b.account, n), Value: data,
+		Revision: b.revision}); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -117,10 +119,12 @@ func TestPlacement(t *testing.T) {
 		{name: "the first device makes the first page", do: proto.Command{Upsert: devices(1)},
 			want: proto.CommandAnswer{Enrolled: 1}, pages: map[topology.PageNumber][]byte{0: {1}}, parts: 1},
 		{name: "a full page begets the next", do: proto.Command{Upsert: devices(1, 2, 3, 4, 5, 6, 7)},
-			want: proto.CommandAnswer{Enrolled: 7}, pages: map[topology.PageNumber][]byte{0: {1, 2, 3}, 1: {4, 5, 6}, 2: {7}}, parts: 1},
+			want: proto.CommandAnswer{Enrolled: 7}, pages: map[topology.PageNumber][]byte{0: {1, 2, 3}, 1: {4, 5, 6}, 2: {7}},
+			parts: 1},
 		{name: "newcomers fill the lowest page with a free slot", before: []proto.Command{{Upsert: devices(1, 2, 3, 4, 5, 6)}, {Remove: []proto.ID{id(5), id(2)}}},
 			do:   proto.Command{Upsert: devices(7, 8, 9)},
-			want: proto.CommandAnswer{Enrolled: 3}, pages: map[topology.PageNumber][]byte{0: {1, 3, 7}, 1: {4, 6, 8}, 2: {9}}, parts: 1},
+			want: proto.CommandAnswer{Enrolled: 3}, pages: map[topology.PageNumber][]byte{0: {1, 3, 7}, 1: {4, 6, 8}, 2: {9}},
+			parts: 1},
 		{name: "removals come first, so their slots are free for the same command", before: []proto.Command{{Upsert: devices(1, 2, 3)}},
 			do:   proto.Command{Upsert: devices(4), Remove: []proto.ID{id(1)}},
 			want: proto.CommandAnswer{Removed: 1, Enrolled: 1}, pages: map[topology.PageNumber][]byte{0: {2, 3, 4}}, parts: 1},
@@ -137,14 +141,17 @@ func TestPlacement(t *testing.T) {
 		{name: "a device named twice ends as named last", do: proto.Command{Upsert: []proto.Device{named(1, "a"), named(1, "b")}},
 			want: proto.CommandAnswer{Enrolled: 1, Updated: 1}, pages: map[topology.PageNumber][]byte{0: {1}}, parts: 1},
 		{name: "a device removed twice and enrolled again", before: []proto.Command{{Upsert: devices(1, 2, 3, 4)}},
-			do:   proto.Command{Remove: []proto.ID{id(4), id(4)}, Upsert: devices(4)},
-			want: proto.CommandAnswer{Removed: 1, Absent: 1, Enrolled: 1}, pages: map[topology.PageNumber][]byte{0: {1, 2, 3}, 1: {4}}, parts: 1},
+			do:    proto.Command{Remove: []proto.ID{id(4), id(4)}, Upsert: devices(4)},
+			want:  proto.CommandAnswer{Removed: 1, Absent: 1, Enrolled: 1},
+			pages: map[topology.PageNumber][]byte{0: {1, 2, 3}, 1: {4}}, parts: 1},
 		{name: "a device that moves to a lower page", before: []proto.Command{{Upsert: devices(1, 2, 3, 4)}, {Remove: []proto.ID{id(1)}}},
 			do:   proto.Command{Remove: []proto.ID{id(4)}, Upsert: devices(4)},
-			want: proto.CommandAnswer{Removed: 1, Enrolled: 1}, pages: map[topology.PageNumber][]byte{0: {2, 3, 4}, 1: {}}, parts: 1},
+			want: proto.CommandAnswer{Removed: 1, Enrolled: 1}, pages: map[topology.PageNumber][]byte{0: {2, 3, 4}, 1: {}},
+			parts: 1},
 		{name: "nothing", do: proto.Command{}, pages: map[topology.PageNumber][]byte{}, parts: 1},
 		{name: "more pages than a commit holds", limits: limits{pageSize: 3, pages: 2, bytes: 1 << 20}, do: proto.Command{Upsert: devices(1, 2, 3, 4, 5, 6, 7, 8)},
-			want: proto.CommandAnswer{Enrolled: 8}, pages: map[topology.PageNumber][]byte{0: {1, 2, 3}, 1: {4, 5, 6}, 2: {7, 8}}, parts: 2},
+			want: proto.CommandAnswer{Enrolled: 8}, pages: map[topology.PageNumber][]byte{0: {1, 2, 3}, 1: {4, 5, 6}, 2: {7, 8}},
+			parts: 2},
 		{name: "more bytes than a commit holds", limits: limits{pageSize: 3, pages: 99, bytes: 1}, do: proto.Command{Upsert: devices(1, 2, 3)},
 			want: proto.CommandAnswer{Enrolled: 3}, pages: map[topology.PageNumber][]byte{0: {1, 2, 3}}, parts: 3},
 	} {
@@ -199,7 +206,8 @@ func TestRefusedDevices(t *testing.T) {
 	for _, r := range answer.Refused {
 		codes = append(codes, r.Device.String()[:2]+" "+r.Error.Code)
 	}
-	if diff := cmp.Diff([]string{"00 device_id_missing", "01 device_too_large", "03 device_not_text"}, codes); diff != "" || answer.Enrolled != 1 {
+	if diff := cmp.Diff([]string{"00 device_id_missing", "01 device_too_large", "03 device_not_text"},
+		codes); diff != "" || answer.Enrolled != 1 {
 		t.Errorf("%+v: %s", answer, diff)
 	}
 	many := b.do(proto.Command{Upsert: make([]proto.Device, proto.MaxRefusals+5)}, 2)
@@ -220,7 +228,8 @@ func TestPagesThatContradictTheIndex(t *testing.T) {
 		"a newcomer is there":             {proto.Command{Upsert: devices(2)}, proto.Page{Devices: devices(2)}},
 	} {
 		p := plan(b.index.of(b.account), &c.command, 0, b.limits)
-		if _, err := p.apply(&c.command, map[topology.PageNumber]*proto.Page{0: &c.page}, 2, new(proto.CommandAnswer)); err == nil {
+		if _, err := p.apply(&c.command, map[topology.PageNumber]*proto.Page{0: &c.page}, 2,
+			new(proto.CommandAnswer)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -230,7 +239,8 @@ func TestPagesThatContradictTheIndex(t *testing.T) {
 // at a time.
 func TestPlacementAgainstAModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		l := limits{pageSize: rapid.IntRange(1, 4).Draw(rt, "page size"), pages: rapid.IntRange(1, 4).Draw(rt, "pages of a part"),
+		l := limits{pageSize: rapid.IntRange(1, 4).Draw(rt, "page size"),
+			pages: rapid.IntRange(1, 4).Draw(rt, "pages of a part"),
 			bytes: rapid.SampledFrom([]int{1, 150, 1 << 20}).Draw(rt, "bytes of a part")}
 		b := newBucket(t, l)
 		hosts, where, revoked := map[proto.ID]string{}, map[proto.ID]topology.PageNumber{}, map[proto.ID]bool{} // the model
@@ -239,7 +249,8 @@ func TestPlacementAgainstAModel(t *testing.T) {
 			c := proto.Command{
 				Remove: rapid.SliceOfN(rapid.Map(rapid.ByteRange(0, 20), id), 0, 12).Draw(rt, "remove"),
 				Upsert: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) proto.Device {
-					return named(rapid.ByteRange(0, 20).Draw(rt, "device"), rapid.SampledFrom([]string{"a", "b", strings.Repeat("c", 641)}).Draw(rt, "host"))
+					return named(rapid.ByteRange(0, 20).Draw(rt, "device"),
+						rapid.SampledFrom([]string{"a", "b", strings.Repeat("c", 641)}).Draw(rt, "host"))
 				}), 0, 16).Draw(rt, "upsert"),
 				Revoke: some.Draw(rt, "revoke"), Unrevoke: some.Draw(rt, "unrevoke"),
 			}

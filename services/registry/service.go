@@ -78,8 +78,9 @@ func (s *Service) consume(ctx context.Context) error {
 	if err := s.index.await(ctx, 0); err != nil {
 		return nil // only the end of ctx ends this wait
 	}
-	return s.bus.Consume(ctx, bus.Stage{Name: stageName, Stream: topology.DeviceCommands, Consumer: topology.ConsumerRegistry,
-		Bury: s.bury, Observe: s.metrics.observe}, s.handle)
+	return s.bus.Consume(ctx,
+		bus.Stage{Name: stageName, Stream: topology.DeviceCommands, Consumer: topology.ConsumerRegistry,
+			Bury: s.bury, Observe: s.metrics.observe}, s.handle)
 }
 
 // Ready returns an error if devices cannot be enrolled now.

@@ -43,7 +43,9 @@ func TestImportFillsPages(t *testing.T) {
 	if got := testutil.ToFloat64(s.metrics.devices.WithLabelValues("enrolled")); got != 3203 {
 		t.Errorf("%v devices counted as enrolled", got)
 	}
-	bustest.Eventually(t, "the gauge of enrolled devices is 3", func() bool { return s.index.counts()[w.account] == count{devices: 3, pages: 3} })
+	bustest.Eventually(t, "the gauge of enrolled devices is 3", func() bool {
+		return s.index.counts()[w.account] == count{devices: 3, pages: 3}
+	})
 	if n := testutil.CollectAndCount(inventoryGauges{s.index}); n != 2 {
 		t.Errorf("%d gauges", n)
 	}
@@ -55,7 +57,8 @@ func TestAccountsAreApart(t *testing.T) {
 	want(t, "answer", counts(w.do(&proto.Command{Upsert: fleet(0, 10)})), "+10 ~0 =0 -0 ?0 !0")
 	other := *w
 	other.account = proto.NewAccount()
-	want(t, "the same devices in another account", counts(other.do(&proto.Command{Upsert: fleet(0, 5), Remove: ids(0, 1)})), "+5 ~0 =0 -0 ?1 !0")
+	want(t, "the same devices in another account",
+		counts(other.do(&proto.Command{Upsert: fleet(0, 5), Remove: ids(0, 1)})), "+5 ~0 =0 -0 ?1 !0")
 	want(t, "pages", w.sizes(), []int{10})
 	want(t, "pages of the other", other.sizes(), []int{5})
 }
@@ -119,7 +122,8 @@ func TestDeathBetweenParts(t *testing.T) {
 	stop()
 	want(t, "pages of two parts", w.sizes(), []int{1000, 1000, 1000, 1000})
 	var cursor proto.Cursor
-	if _, err := w.bus.Conn(topology.Registry).Get(t.Context(), topology.Devices, topology.CursorKey, &cursor); err != nil || cursor.Applied != 4000 || cursor.Done {
+	if _, err := w.bus.Conn(topology.Registry).Get(t.Context(), topology.Devices, topology.CursorKey,
+		&cursor); err != nil || cursor.Applied != 4000 || cursor.Done {
 		t.Fatalf("cursor %+v, %v", cursor, err)
 	}
 	second, _ := w.run(cfg)
@@ -238,13 +242,15 @@ func TestCommandOverManyPages(t *testing.T) {
 	const pages = 1200
 	var puts []bus.Outgoing
 	for i, d := range fleet(0, pages) {
-		puts = append(puts, bus.PutMsg(topology.Devices, topology.PageKey(w.account, topology.PageNumber(i)), &proto.Page{Devices: []proto.Device{d}}, 0))
+		puts = append(puts, bus.PutMsg(topology.Devices, topology.PageKey(w.account, topology.PageNumber(i)),
+			&proto.Page{Devices: []proto.Device{d}}, 0))
 	}
 	if errs := operator.PublishAll(t.Context(), puts); errs != nil {
 		t.Fatal(errors.Join(errs...))
 	}
 	s, _ := w.run(Config{})
-	want(t, "answer", counts(w.do(&proto.Command{Remove: ids(0, pages), Upsert: fleet(pages, pages+5)})), "+5 ~0 =0 -1200 ?0 !0")
+	want(t, "answer", counts(w.do(&proto.Command{Remove: ids(0, pages), Upsert: fleet(pages, pages+5)})),
+		"+5 ~0 =0 -1200 ?0 !0")
 	sizes := w.sizes()
 	if sizes[0] != 5 || len(sizes) != pages {
 		t.Errorf("%d pages, the first of %d", len(sizes), sizes[0])
@@ -276,7 +282,8 @@ func TestGarbageBlocksNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Decode(&dead); err != nil || string(dead.Data) != "garbage" || !strings.Contains(dead.Reason, "command_unreadable") {
+	if err := m.Decode(&dead); err != nil || string(dead.Data) != "garbage" ||
+		!strings.Contains(dead.Reason, "command_unreadable") {
 		t.Errorf("%+v, %v", dead, err)
 	}
 }
@@ -298,21 +305,25 @@ func TestDamagedPage(t *testing.T) {
 	if err := operator.Delete(t.Context(), topology.Devices, key, ack.Sequence); err != nil {
 		t.Fatal(err)
 	}
-	bustest.Eventually(t, "the account is back", func() bool { return w.do(&proto.Command{Upsert: fleet(0, 3)}).Error == nil })
+	bustest.Eventually(t, "the account is back", func() bool {
+		return w.do(&proto.Command{Upsert: fleet(0, 3)}).Error == nil
+	})
 	want(t, "pages", w.sizes(), []int{3})
 }
 
 // While a command waits to be tried again, the server hands out none behind it: this is what makes a
 // sequence below the cursor mean that a command was settled.
 func TestNoCommandPassesAnother(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three replicas": bustest.Cluster} {
+	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start,
+		"three replicas": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
 			w := newWorldOn(t, b)
 			for i := range 3 {
 				w.send(&proto.Command{Upsert: fleet(i, i+1)})
 			}
-			consumer, err := b.Conn(topology.Registry).JetStream().Consumer(t.Context(), topology.DeviceCommands, topology.ConsumerRegistry)
+			consumer, err := b.Conn(topology.Registry).JetStream().Consumer(t.Context(), topology.DeviceCommands,
+				topology.ConsumerRegistry)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -424,7 +435,8 @@ func TestAnswersGoToSubjectsForAnswersOnly(t *testing.T) {
 		topology.CommandAnswers(topology.API) + ".abc.def": true, topology.CommandAnswers(topology.Operator) + ".x": true,
 		topology.CommandAnswers(topology.API): false, topology.CommandAnswers(topology.API) + ".": false,
 		topology.CommandAnswers(topology.API) + ".a b": false, topology.CommandAnswers(topology.API) + ".>": false,
-		topology.CommandAnswers(topology.Fetcher) + ".x": false, topology.API.InboxPrefix() + ".x": false, "devices.command.x": false, "": false,
+		topology.CommandAnswers(topology.Fetcher) + ".x": false, topology.API.InboxPrefix() + ".x": false,
+		"devices.command.x": false, "": false,
 	} {
 		if answerable(subject) != ok {
 			t.Errorf("%q: %t", subject, !ok)

@@ -23,9 +23,13 @@ var update = flag.Bool("update", false, "write devices.csv anew")
 func makeDevices() []byte {
 	r := rand.New(rand.NewPCG(8402, 2500))
 	pick := func(from []string) string { return from[r.IntN(len(from))] }
-	given := []string{"ada", "bela", "chidi", "dilnoza", "emeka", "fatima", "goran", "hana", "ines", "jun", "kofi", "lena", "mateo", "nadia", "oskar", "priya", "quynh", "rosa", "sven", "tariq", "uma", "vera", "wanja", "xin", "yara", "zoltan"}
-	family := []string{"adeyemi", "bauer", "costa", "dimitrov", "eriksen", "ferrari", "garcia", "haddad", "ivanova", "jansen", "kowalski", "lopez", "meyer", "nakamura", "okafor", "papadakis", "rossi", "sato", "tanaka", "vargas", "weber", "yilmaz", "zhang"}
-	site := []string{"berlin", "lagos", "austin", "münchen", "zürich", "東京", "大阪", "são-paulo", "kraków", "łódź", "αθήνα", "київ", "서울", "málaga", "reykjavík", "paris", "nairobi", "القاهرة", "मुंबई", "istanbul"}
+	given := []string{"ada", "bela", "chidi", "dilnoza", "emeka", "fatima", "goran", "hana", "ines", "jun", "kofi", "lena",
+		"mateo", "nadia", "oskar", "priya", "quynh", "rosa", "sven", "tariq", "uma", "vera", "wanja", "xin", "yara", "zoltan"}
+	family := []string{"adeyemi", "bauer", "costa", "dimitrov", "eriksen", "ferrari", "garcia", "haddad", "ivanova",
+		"jansen", "kowalski", "lopez", "meyer", "nakamura", "okafor", "papadakis", "rossi", "sato", "tanaka", "vargas",
+		"weber", "yilmaz", "zhang"}
+	site := []string{"berlin", "lagos", "austin", "münchen", "zürich", "東京", "大阪", "são-paulo", "kraków", "łódź", "αθήνα",
+		"київ", "서울", "málaga", "reykjavík", "paris", "nairobi", "القاهرة", "मुंबई", "istanbul"}
 	kind := []string{"laptop", "desktop", "tablet", "mac", "kiosk", "phone"}
 	vendor := []string{"C02", "PF3", "5CG", "R90", "MXL"}
 	const serialAlphabet = "ABCDEFGHJKLMNPQRSTVWXYZ0123456789"

@@ -71,16 +71,19 @@ func read(r io.Reader) (*request, *refusal) {
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("The body must be at most %d bytes.", MaxBody)}
+			return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large",
+				fmt.Sprintf("The body must be at most %d bytes.", MaxBody)}
 		}
 		return nil, &refusal{http.StatusBadRequest, "unreadable", "The body could not be read to its end."}
 	}
 	q := new(request)
 	if err := json.Unmarshal(data, q); err != nil || q.Devices == nil {
-		return nil, &refusal{http.StatusBadRequest, "malformed", `Send a JSON object of the form {"devices":[{"device_id":"..."}]}.`}
+		return nil, &refusal{http.StatusBadRequest, "malformed",
+			`Send a JSON object of the form {"devices":[{"device_id":"..."}]}.`}
 	}
 	if len(q.Devices) > MaxDevices {
-		return nil, &refusal{http.StatusBadRequest, "too_many", fmt.Sprintf("The request must have at most %d devices.", MaxDevices)}
+		return nil, &refusal{http.StatusBadRequest, "too_many",
+			fmt.Sprintf("The request must have at most %d devices.", MaxDevices)}
 	}
 	for n, d := range q.Devices {
 		if d.ID == "" {
@@ -93,7 +96,8 @@ func read(r io.Reader) (*request, *refusal) {
 // refuse writes an error as JSON.
 func (s *Service) refuse(w http.ResponseWriter, why *refusal) {
 	s.metrics.requests.WithLabelValues(why.code).Inc()
-	body, err := json.Marshal(map[string]map[string]string{"error": {"code": why.code, "message": why.sentence}}, json.Deterministic(true))
+	body, err := json.Marshal(map[string]map[string]string{"error": {"code": why.code, "message": why.sentence}},
+		json.Deterministic(true))
 	if err != nil {
 		body = nil
 	}

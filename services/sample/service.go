@@ -31,11 +31,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sample: %w", err)
 	}
-	s := &Service{cfg: cfg, log: deps.Log, clock: deps.Clock, metrics: m, verifier: newVerifier(cfg.Issuer, cfg.CertsURL, deps.Clock)}
+	s := &Service{cfg: cfg, log: deps.Log, clock: deps.Clock, metrics: m,
+		verifier: newVerifier(cfg.Issuer, cfg.CertsURL, deps.Clock)}
 	s.SetAudience(cfg.Audience)
-	s.server = &httpserve.Server{Name: "sample scoring API (--sample-addr)", Addr: cfg.Addr, Log: deps.Log, HTTP: &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: 30*time.Second + cfg.Latency, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}}
+	s.server = &httpserve.Server{Name: "sample scoring API (--sample-addr)", Addr: cfg.Addr, Log: deps.Log,
+		HTTP: &http.Server{
+			Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+			WriteTimeout: 30*time.Second + cfg.Latency, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}}
 	return s, nil
 }
 

@@ -29,7 +29,8 @@ func newVerifier(issuer, certs string, c clock.Clock) *verifier {
 		Transport:     &http.Transport{Proxy: nil, MaxIdleConns: 2, IdleConnTimeout: time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &verifier{issuer: issuer, keys: oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), client), certs), clock: c}
+	return &verifier{issuer: issuer, keys: oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), client), certs),
+		clock: c}
 }
 
 // refusal is the reason of an error response: a status, a code for programs and a sentence for people.
@@ -39,10 +40,13 @@ type refusal struct {
 }
 
 var (
-	noAudience = &refusal{http.StatusServiceUnavailable, "audience_unknown", "This API has not been told yet which application protects it. Try again in a second."}
-	noKeys     = &refusal{http.StatusServiceUnavailable, "keys_unavailable", "The issuer's public keys cannot be fetched now. Try again in a second."}
-	noToken    = &refusal{http.StatusForbidden, "token_missing", "Send an application token in the header " + AssertionHeader + "."}
-	badToken   = &refusal{http.StatusForbidden, "token_invalid", "The application token is not valid for this API."}
+	noAudience = &refusal{http.StatusServiceUnavailable, "audience_unknown",
+		"This API has not been told yet which application protects it. Try again in a second."}
+	noKeys = &refusal{http.StatusServiceUnavailable, "keys_unavailable",
+		"The issuer's public keys cannot be fetched now. Try again in a second."}
+	noToken = &refusal{http.StatusForbidden, "token_missing",
+		"Send an application token in the header " + AssertionHeader + "."}
+	badToken = &refusal{http.StatusForbidden, "token_invalid", "The application token is not valid for this API."}
 )
 
 // check returns nil for a request with one valid token. The error is for the log.

@@ -93,7 +93,8 @@ func decide(now time.Time, s Schedule, newest *Stored) Decision {
 	switch {
 	case newest == nil:
 		return publish(ReasonFirst, proto.TickChanged, FaultNone)
-	case newest.Tick.Schedule < s.Revision && now.Before(newest.StoredAt.Add(s.Gap)) && newest.StoredAt.Sub(now) <= Tolerance:
+	case newest.Tick.Schedule < s.Revision && now.Before(newest.StoredAt.Add(s.Gap)) &&
+		newest.StoredAt.Sub(now) <= Tolerance:
 		return Decision{Reason: ReasonWaiting, Wake: newest.StoredAt.Add(s.Gap)}
 	case newest.Tick.Schedule < s.Revision:
 		return publish(ReasonChanged, proto.TickChanged, FaultNone)

@@ -22,8 +22,9 @@ func moment(number int64, after time.Duration) time.Time { return cut.Begin(base
 // tick is what a right scheduler stores for a slot, a second after its begin.
 func tick(number int64) *Stored {
 	at := moment(number, time.Second)
-	return &Stored{Seq: 100, StoredAt: at, Seen: at, Tick: proto.Tick{Slot: base + number, Due: proto.At(moment(number, 0)),
-		Interval: time.Minute, Schedule: 7}}
+	return &Stored{Seq: 100, StoredAt: at, Seen: at,
+		Tick: proto.Tick{Slot: base + number, Due: proto.At(moment(number, 0)),
+			Interval: time.Minute, Schedule: 7}}
 }
 
 func with(s *Stored, change func(*Stored)) *Stored { change(s); return s }
@@ -52,7 +53,9 @@ func TestDecide(t *testing.T) {
 		{name: "and no backlog", now: moment(65, 11*time.Second), schedule: minute, newest: tick(65),
 			want: Decision{Reason: ReasonWaiting, Wake: moment(66, 0)}},
 		{name: "a changed integration is due at once", now: moment(5, 40*time.Second), newest: tick(5),
-			schedule: schedule(func(s *Schedule) { s.Revision++ }), want: Decision{Publish: true, Reason: ReasonChanged, Wake: moment(6, 0)}, slot: 5},
+			schedule: schedule(func(s *Schedule) {
+				s.Revision++
+			}), want: Decision{Publish: true, Reason: ReasonChanged, Wake: moment(6, 0)}, slot: 5},
 		{name: "a changed integration waits until the gap has passed", now: moment(5, 40*time.Second), newest: tick(5),
 			schedule: schedule(func(s *Schedule) { s.Revision, s.Gap = s.Revision+1, 45*time.Second }),
 			want:     Decision{Reason: ReasonWaiting, Wake: moment(5, 46*time.Second)}},
@@ -79,18 +82,21 @@ func TestDecide(t *testing.T) {
 			want: Decision{Reason: ReasonInvalid}},
 		{name: "a manual tick leaves the slot to the schedule", now: moment(6, 0), schedule: minute,
 			newest: with(tick(5), func(s *Stored) {
-				s.Tick.Cause, s.StoredAt, s.Tick.Due = proto.TickManual, moment(5, 59*time.Second), proto.At(moment(5, 59*time.Second))
+				s.Tick.Cause, s.StoredAt, s.Tick.Due = proto.TickManual, moment(5, 59*time.Second),
+					proto.At(moment(5, 59*time.Second))
 			}),
 			want: Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0)}, slot: 6},
-		{name: "a manual tick stored in a slot without a tick does not stand for it", now: moment(6, 2*time.Second), schedule: minute,
-			newest: with(tick(5), func(s *Stored) { s.Tick.Cause, s.StoredAt = proto.TickManual, moment(6, time.Second) }),
-			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0)}, slot: 6},
+		{name: "a manual tick stored in a slot without a tick does not stand for it", now: moment(6, 2*time.Second),
+			schedule: minute, newest: with(tick(5), func(s *Stored) {
+				s.Tick.Cause, s.StoredAt = proto.TickManual, moment(6, time.Second)
+			}),
+			want: Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0)}, slot: 6},
 		{name: "the due time of a manual tick is not looked at", now: moment(5, 30*time.Second), schedule: minute,
 			newest: with(tick(5), func(s *Stored) { s.Tick.Cause, s.Tick.Due = proto.TickManual, proto.At(moment(90, 0)) }),
 			want:   Decision{Reason: ReasonWaiting, Wake: moment(6, 0)}},
-		{name: "a tick from a clock an hour fast stands for the slot it was stored in", now: moment(5, 30*time.Second), schedule: minute,
-			newest: with(tick(65), func(s *Stored) { s.StoredAt = moment(5, time.Second) }),
-			want:   Decision{Reason: ReasonWaiting, Wake: moment(6, 0), Fault: FaultTickAhead}},
+		{name: "a tick from a clock an hour fast stands for the slot it was stored in", now: moment(5, 30*time.Second),
+			schedule: minute, newest: with(tick(65), func(s *Stored) { s.StoredAt = moment(5, time.Second) }),
+			want: Decision{Reason: ReasonWaiting, Wake: moment(6, 0), Fault: FaultTickAhead}},
 		{name: "and does not silence the next", now: moment(6, 0), schedule: minute,
 			newest: with(tick(65), func(s *Stored) { s.StoredAt = moment(5, time.Second) }),
 			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0), Fault: FaultTickAhead}, slot: 6},
@@ -103,11 +109,13 @@ func TestDecide(t *testing.T) {
 		{name: "30 s ahead are no fault", now: moment(5, 40*time.Second), schedule: minute,
 			newest: with(tick(6), func(s *Stored) { s.StoredAt = moment(6, -Tolerance) }),
 			want:   Decision{Reason: ReasonWaiting, Wake: moment(7, 0)}},
-		{name: "the server's clock is a moment behind its own past", now: moment(5, 50*time.Second), schedule: minute, newest: tick(6),
-			want: Decision{Reason: ReasonWaiting, Wake: moment(7, 0)}},
-		{name: "the server's clock was set back an hour: the current slot may have had its tick", now: moment(5, 30*time.Second), schedule: minute,
-			newest: with(tick(65), func(s *Stored) { s.Seen = moment(5, 10*time.Second) }),
-			want:   Decision{Reason: ReasonWaiting, Wake: moment(6, 0), Fault: FaultSetBack}},
+		{name: "the server's clock is a moment behind its own past", now: moment(5, 50*time.Second), schedule: minute,
+			newest: tick(6), want: Decision{Reason: ReasonWaiting, Wake: moment(7, 0)}},
+		{name: "the server's clock was set back an hour: the current slot may have had its tick",
+			now: moment(5, 30*time.Second), schedule: minute, newest: with(tick(65), func(s *Stored) {
+				s.Seen = moment(5, 10*time.Second)
+			}),
+			want: Decision{Reason: ReasonWaiting, Wake: moment(6, 0), Fault: FaultSetBack}},
 		{name: "and the next one to begin is polled", now: moment(6, 0), schedule: minute,
 			newest: with(tick(65), func(s *Stored) { s.Seen = moment(5, 10*time.Second) }),
 			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(7, 0), Fault: FaultSetBack}, slot: 6, latest: 65},
@@ -120,8 +128,8 @@ func TestDecide(t *testing.T) {
 		{name: "and the slot after it is polled", now: moment(66, 0), schedule: minute,
 			newest: with(tick(6), func(s *Stored) { s.Tick.Latest = base + 65 }),
 			want:   Decision{Publish: true, Reason: ReasonDue, Wake: moment(67, 0)}, slot: 66},
-		{name: "a clock that reaches the latest slot from the one before was not set: the hour comes again", now: moment(65, 0),
-			schedule: minute, newest: with(tick(64), func(s *Stored) { s.Tick.Latest = base + 65 }),
+		{name: "a clock that reaches the latest slot from the one before was not set: the hour comes again",
+			now: moment(65, 0), schedule: minute, newest: with(tick(64), func(s *Stored) { s.Tick.Latest = base + 65 }),
 			want: Decision{Publish: true, Reason: ReasonDue, Wake: moment(66, 0)}, slot: 65},
 		{name: "the latest slot of another interval says nothing", now: moment(65, 30*time.Second), schedule: minute,
 			newest: with(tick(6), func(s *Stored) { s.Tick.Interval, s.Tick.Latest = time.Hour, base+65 }),
@@ -131,10 +139,12 @@ func TestDecide(t *testing.T) {
 			newest:   with(tick(6), func(s *Stored) { s.Tick.Latest = base + 65 }),
 			want:     Decision{Publish: true, Reason: ReasonChanged, Wake: moment(66, 0)}, slot: 65},
 		{name: "a changed integration is due at once, whatever the clocks", now: moment(5, 0), newest: tick(65),
-			schedule: schedule(func(s *Schedule) { s.Revision++ }), want: Decision{Publish: true, Reason: ReasonChanged, Wake: moment(6, 0)}, slot: 5},
-		{name: "another interval under the same schedule: when it was stored counts", now: moment(5, 30*time.Second), schedule: minute,
-			newest: with(tick(5), func(s *Stored) { s.Tick.Interval, s.Tick.Slot = time.Hour, 3 }),
-			want:   Decision{Reason: ReasonWaiting, Wake: moment(6, 0)}},
+			schedule: schedule(func(s *Schedule) {
+				s.Revision++
+			}), want: Decision{Publish: true, Reason: ReasonChanged, Wake: moment(6, 0)}, slot: 5},
+		{name: "another interval under the same schedule: when it was stored counts", now: moment(5, 30*time.Second),
+			schedule: minute, newest: with(tick(5), func(s *Stored) { s.Tick.Interval, s.Tick.Slot = time.Hour, 3 }),
+			want: Decision{Reason: ReasonWaiting, Wake: moment(6, 0)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.want.Publish {
@@ -145,8 +155,8 @@ func TestDecide(t *testing.T) {
 				if c.latest != 0 {
 					c.latest += base
 				}
-				c.want.Tick = proto.Tick{Slot: base + c.slot, Latest: c.latest, Due: proto.At(moment(c.slot, 0)), Interval: time.Minute,
-					Schedule: c.schedule.Revision, Cause: cause}
+				c.want.Tick = proto.Tick{Slot: base + c.slot, Latest: c.latest, Due: proto.At(moment(c.slot, 0)),
+					Interval: time.Minute, Schedule: c.schedule.Revision, Cause: cause}
 			}
 			if diff := cmp.Diff(c.want, decide(c.now, c.schedule, c.newest)); diff != "" {
 				t.Error(diff)

@@ -25,9 +25,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		errors: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumbline_scheduler_errors_total",
 			Help: "Integrations that could not be looked at because the bus failed."}),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_scheduler_clock_faults_total",
-			Help: "Clocks found wrong by over 30 s, by which: tick_ahead, server_clock_set_back or scheduler_clock."}, []string{"fault"}),
+			Help: "Clocks found wrong by over 30 s, by which: tick_ahead, server_clock_set_back or scheduler_clock."},
+			[]string{"fault"}),
 		integrations: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "plumbline_scheduler_integrations",
-			Help: "Integrations by how this scheduler sees them: waiting, not_polled, behind, invalid, or about to be published."}, []string{"reason"}),
+			Help: "Integrations by how this scheduler sees them: waiting, not_polled, behind, invalid, or about to be " +
+				"published."}, []string{"reason"}),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "plumbline_scheduler_tick_delay_seconds",
 			Help: "From the begin of a slot to its tick.", Buckets: prometheus.ExponentialBuckets(0.005, 4, 9)}),
 		offset: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumbline_scheduler_clock_offset_seconds",

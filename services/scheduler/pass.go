@@ -66,7 +66,8 @@ func (s *Service) checkClock(ctx context.Context) error {
 	switch {
 	case wrong && !s.ownClock:
 		s.metrics.faults.WithLabelValues(string(FaultOwnClock)).Inc()
-		s.log.Error("this machine's clock is wrong, or the NATS server's is; ticks follow the server's", "ahead", ahead.Round(time.Second))
+		s.log.Error("this machine's clock is wrong, or the NATS server's is; ticks follow the server's", "ahead",
+			ahead.Round(time.Second))
 	case !wrong && s.ownClock:
 		s.log.Info("this machine's clock agrees with the NATS server's again")
 	}
@@ -94,7 +95,8 @@ func (s *Service) refreshEntries() {
 			e = &entry{}
 			s.entries[k] = e
 		}
-		next := Schedule{ID: r.Value.ID, Interval: r.Value.Interval, Revision: r.Value.Schedule, Polled: r.Value.Polled(), Gap: s.cfg.MinInterval}
+		next := Schedule{ID: r.Value.ID, Interval: r.Value.Interval, Revision: r.Value.Schedule, Polled: r.Value.Polled(),
+			Gap: s.cfg.MinInterval}
 		if next != e.schedule {
 			e.schedule, e.retry = next, time.Time{}
 		}
@@ -107,7 +109,8 @@ func (s *Service) refreshEntries() {
 // conclude counts the entries by their state, and returns the time until the next one may be due.
 func (s *Service) conclude() time.Duration {
 	now, local, sleep := s.server.now(), s.clock.Now(), maxSleep
-	standing := map[Reason]int{ReasonWaiting: 0, ReasonNotPolled: 0, ReasonBehind: 0, ReasonInvalid: 0, ReasonFirst: 0, ReasonChanged: 0, ReasonDue: 0}
+	standing := map[Reason]int{ReasonWaiting: 0, ReasonNotPolled: 0, ReasonBehind: 0, ReasonInvalid: 0, ReasonFirst: 0,
+		ReasonChanged: 0, ReasonDue: 0}
 	for _, e := range s.entries {
 		standing[e.decision.Reason]++
 		switch {
@@ -183,7 +186,8 @@ func (s *Service) publish(ctx context.Context, now time.Time, k key, e *entry) e
 	if e.newest != nil {
 		last = e.newest.Seq
 	}
-	ack, err := s.bus.Publish(ctx, bus.Outgoing{Subject: topology.Tick(k.account, k.integration), Body: &d.Tick, ExpectLast: bus.Expect(last)})
+	ack, err := s.bus.Publish(ctx,
+		bus.Outgoing{Subject: topology.Tick(k.account, k.integration), Body: &d.Tick, ExpectLast: bus.Expect(last)})
 	if err != nil {
 		return err
 	}
@@ -191,7 +195,8 @@ func (s *Service) publish(ctx context.Context, now time.Time, k key, e *entry) e
 	if d.Reason == ReasonDue {
 		s.metrics.delay.Observe(now.Sub(d.Tick.Due.Time()).Seconds())
 	}
-	s.log.Debug("tick", "account", k.account, "integration", k.integration, "tick", ack.Seq, "slot", d.Tick.Slot, "reason", d.Reason)
+	s.log.Debug("tick", "account", k.account, "integration", k.integration, "tick", ack.Seq, "slot", d.Tick.Slot, "reason",
+		d.Reason)
 	e.newest = &Stored{Tick: d.Tick, Seq: ack.Seq, StoredAt: now, Seen: now}
 	e.decision = decide(now, e.schedule, e.newest)
 	return nil
@@ -205,6 +210,7 @@ func (s *Service) report(k key, e *entry) {
 	}
 	e.reported, e.reportedSeq = fault, e.newest.Seq
 	s.metrics.faults.WithLabelValues(string(fault)).Inc()
-	s.log.Error("a tick's times cannot be right; the schedule goes on by the server's clock", "fault", fault, "account", k.account,
-		"integration", k.integration, "tick", e.newest.Seq, "due", e.newest.Tick.Due.Time(), "stored", e.newest.StoredAt)
+	s.log.Error("a tick's times cannot be right; the schedule goes on by the server's clock", "fault", fault, "account",
+		k.account, "integration", k.integration, "tick", e.newest.Seq, "due", e.newest.Tick.Due.Time(), "stored",
+		e.newest.StoredAt)
 }

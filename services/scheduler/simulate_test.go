@@ -81,7 +81,8 @@ func newSimulation(t interface{ Fatalf(string, ...any) }, seed uint64, scheduler
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), taken: map[slotName]taken{},
 		versions: []version{{Schedule: minute}}, stepped: -time.Hour}
 	for range schedulers {
-		r := &runner{sim: s, skew: time.Duration(s.rng.Int64N(int64(4*time.Hour))) - 2*time.Hour, lag: time.Duration(s.rng.Int64N(int64(maxLag)))}
+		r := &runner{sim: s, skew: time.Duration(s.rng.Int64N(int64(4*time.Hour))) - 2*time.Hour,
+			lag: time.Duration(s.rng.Int64N(int64(maxLag)))}
 		s.runners = append(s.runners, r)
 		r.start()
 	}
@@ -218,7 +219,8 @@ func (s *simulation) publish(tick proto.Tick, expects uint64, rogue bool) bool {
 	// No flood: a tick is of the slot in which it is published, give or take its way to the server.
 	if !doubtful {
 		cut := slot.Of(integration, tick.Interval)
-		if early, late := cut.Begin(tick.Slot).Sub(s.serverTime()), s.serverTime().Sub(cut.Begin(tick.Slot+1)); early > time.Second || late > maxLatency+time.Second {
+		if early, late := cut.Begin(tick.Slot).Sub(s.serverTime()),
+			s.serverTime().Sub(cut.Begin(tick.Slot+1)); early > time.Second || late > maxLatency+time.Second {
 			s.t.Fatalf("%v: a tick of slot %d, %v early or %v late", s.now, tick.Slot, early, late)
 		}
 	}
@@ -313,7 +315,8 @@ var misfortunes = map[string]func(*simulation, *runner){
 		if v := s.current(); s.newest != nil && s.newest.Tick.Schedule == v.Revision {
 			cut := slot.Of(integration, v.Interval)
 			ahead := cut.At(s.serverTime().Add(time.Hour + v.Interval))
-			s.publish(proto.Tick{Slot: ahead, Due: proto.At(cut.Begin(ahead)), Interval: v.Interval, Schedule: v.Revision}, s.newest.Seq, true)
+			s.publish(proto.Tick{Slot: ahead, Due: proto.At(cut.Begin(ahead)), Interval: v.Interval, Schedule: v.Revision},
+				s.newest.Seq, true)
 		}
 	},
 }

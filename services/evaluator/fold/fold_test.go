@@ -17,7 +17,8 @@ func dev(b byte) proto.ID { return proto.ID{0xd0, b} }
 func chk(b byte) proto.ID { return proto.ID{0xc0, b} }
 
 func check(b byte, revision uint64, op proto.Operator, score float64, expiration time.Duration) fold.Check {
-	return fold.Check{Revision: revision, Check: &proto.Check{ID: chk(b), Type: proto.TypeCustomS2S, Operator: op, Score: score, Expiration: expiration}}
+	return fold.Check{Revision: revision,
+		Check: &proto.Check{ID: chk(b), Type: proto.TypeCustomS2S, Operator: op, Score: score, Expiration: expiration}}
 }
 
 func devices(bs ...byte) (ids []proto.ID) {
@@ -86,7 +87,8 @@ func (p *page) poll(answers map[byte]any) {
 func (p *page) pollFails(why proto.Reason) {
 	p.t.Helper()
 	p.tick++
-	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: p.tick, Poll: proto.Poll{Attempts: 3, Error: why, Detail: "no"}}, fold.Written)
+	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: p.tick, Poll: proto.Poll{Attempts: 3, Error: why, Detail: "no"}},
+		fold.Written)
 }
 
 func (p *page) other(c proto.Cause, want fold.Reason) {
@@ -118,7 +120,8 @@ func (p *page) changed(want ...string) {
 	got := []string{}
 	for _, c := range p.last.Changes {
 		for _, d := range c.Devices {
-			got = append(got, string('0'+rune(c.Check[1]))+" "+string('0'+rune(d.Device[1]))+" "+d.From.String()+">"+c.Outcome.String()+" "+d.Reason.String())
+			got = append(got, string('0'+rune(c.Check[1]))+" "+string('0'+rune(d.Device[1]))+" "+d.From.String()+">"+
+				c.Outcome.String()+" "+d.Reason.String())
 		}
 	}
 	if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
@@ -130,7 +133,8 @@ func TestAPageFromItsFirstDeviceOn(t *testing.T) {
 	p := newPage(t, devices(1, 2), check(1, 1, ">=", 50, 0))
 	p.other(proto.CausePage, fold.Written)
 	p.changed("1 1 none>unknown never_polled", "1 2 none>unknown never_polled")
-	if p.entry.Cause != proto.CausePage || p.entry.Tick != 0 || p.entry.Poll.At != 0 || p.entry.PageRevision != 1 || !p.last.Members {
+	if p.entry.Cause != proto.CausePage || p.entry.Tick != 0 || p.entry.Poll.At != 0 || p.entry.PageRevision != 1 ||
+		!p.last.Members {
 		t.Errorf("%+v", p.entry)
 	}
 	p.other(proto.CausePage, fold.Unchanged)
@@ -152,12 +156,14 @@ func TestLatePollsAreDropped(t *testing.T) {
 	p.tick = 6
 	p.poll(map[byte]any{1: 80})
 	for _, tick := range []uint64{7, 6, 0} {
-		p.fold(&proto.Input{Cause: proto.CausePoll, Tick: tick, Observations: []proto.Observation{{Device: dev(1), Score: 0}}}, fold.Late)
+		p.fold(&proto.Input{Cause: proto.CausePoll, Tick: tick,
+			Observations: []proto.Observation{{Device: dev(1), Score: 0}}}, fold.Late)
 	}
 	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 5, Poll: proto.Poll{Error: proto.ReasonTimeout}}, fold.Late)
 	// What it had seen of the page counts all the same.
 	p.on.Page = fold.Page{Revision: 3, Devices: devices(1, 2)}
-	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 5, PageRevision: 3, Observations: []proto.Observation{{Device: dev(1), Score: 0}}}, fold.Written)
+	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 5, PageRevision: 3,
+		Observations: []proto.Observation{{Device: dev(1), Score: 0}}}, fold.Written)
 	p.is(1, 0, "pass score")
 	p.changed("1 2 none>unknown never_polled")
 	if p.entry.Cause != proto.CausePage || p.entry.Tick != 7 || p.entry.Poll.Attempts != 1 {
@@ -172,13 +178,15 @@ func TestFailuresKeepTheLastResultUntilItExpires(t *testing.T) {
 		t.Errorf("next expiry %d", p.entry.NextExpiry-epoch)
 	}
 	p.is(2, 0, "unknown missing")
-	for _, why := range []proto.Reason{proto.ReasonTimeout, proto.ReasonAPIError, proto.ReasonAuthFailed, proto.ReasonBadResponse} {
+	for _, why := range []proto.Reason{proto.ReasonTimeout, proto.ReasonAPIError, proto.ReasonAuthFailed,
+		proto.ReasonBadResponse} {
 		p.wait(10 * time.Second)
 		p.pollFails(why)
 		p.is(1, 0, "pass score")
 		p.is(2, 0, "unknown "+why.String())
 		p.changed()
-		if p.entry.Poll.Error != why || p.entry.Results[0].Problem != why || p.entry.Results[0].Score != 80 || p.entry.Results[0].ObservedAt != epoch {
+		if p.entry.Poll.Error != why || p.entry.Results[0].Problem != why || p.entry.Results[0].Score != 80 ||
+			p.entry.Results[0].ObservedAt != epoch {
 			t.Errorf("%+v", p.entry)
 		}
 	}
@@ -236,14 +244,17 @@ func TestAClockSetBackGivesNoPassBack(t *testing.T) {
 func TestAnEditedCheckIsEvaluatedFromTheScores(t *testing.T) {
 	p := newPage(t, devices(1, 2), check(1, 1, ">=", 50, 0))
 	p.poll(map[byte]any{1: 60, 2: 40})
-	p.on.Config = fold.Config{Revision: 7, Exists: true, Checks: []fold.Check{check(2, 7, "<", 50, 0), check(1, 6, ">", 60, 0)}}
+	p.on.Config = fold.Config{Revision: 7, Exists: true,
+		Checks: []fold.Check{check(2, 7, "<", 50, 0), check(1, 6, ">", 60, 0)}}
 	p.fold(&proto.Input{Cause: proto.CauseConfig, ConfigRevision: 7}, fold.Written)
 	p.changed("1 1 pass>fail score", "2 2 none>pass score", "2 1 none>fail score")
-	if want := []proto.CheckRef{{ID: chk(1), Revision: 6}, {ID: chk(2), Revision: 7}}; cmp.Diff(want, p.entry.Checks) != "" {
+	if want := []proto.CheckRef{{ID: chk(1), Revision: 6}, {ID: chk(2), Revision: 7}}; cmp.Diff(want,
+		p.entry.Checks) != "" {
 		t.Errorf("checks %v", p.entry.Checks)
 	}
 	// An edit that flips nothing is written, so that nobody goes back behind it.
-	p.on.Config = fold.Config{Revision: 8, Exists: true, Checks: []fold.Check{check(1, 8, ">", 61, 0), check(2, 7, "<", 50, 0)}}
+	p.on.Config = fold.Config{Revision: 8, Exists: true,
+		Checks: []fold.Check{check(1, 8, ">", 61, 0), check(2, 7, "<", 50, 0)}}
 	p.other(proto.CauseConfig, fold.Written)
 	p.changed()
 	p.on.Config.Revision = 9 // of something else
@@ -297,7 +308,8 @@ func TestDeviceAndCheckGoTogether(t *testing.T) {
 	p.on.Page = fold.Page{Revision: 2, Devices: devices(1, 3)}
 	p.on.Config = fold.Config{Revision: 2, Exists: true, Checks: []fold.Check{check(2, 1, ">=", 50, 0)}}
 	p.other(proto.CausePage, fold.Written)
-	p.changed("2 3 none>unknown never_polled", "2 2 fail>unknown removed", "1 1 pass>unknown check_removed", "1 2 fail>unknown removed")
+	p.changed("2 3 none>unknown never_polled", "2 2 fail>unknown removed", "1 1 pass>unknown check_removed",
+		"1 2 fail>unknown removed")
 }
 
 func TestARemovedIntegrationCloses(t *testing.T) {
@@ -305,9 +317,11 @@ func TestARemovedIntegrationCloses(t *testing.T) {
 	p.poll(map[byte]any{1: 60, 2: 40})
 	live := p.on.Config
 	p.on.Config = fold.Config{Revision: 2}
-	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 9, Observations: []proto.Observation{{Device: dev(1), Score: 1}}}, fold.Written)
+	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 9, Observations: []proto.Observation{{Device: dev(1), Score: 1}}},
+		fold.Written)
 	p.changed("1 1 pass>unknown check_removed", "1 2 fail>unknown check_removed")
-	if e := p.entry; !e.Closed || e.Tick != 1 || e.Cause != proto.CauseConfig || len(e.Checks)+len(e.Results) != 0 || e.NextExpiry != 0 || e.ConfigRevision != 2 {
+	if e := p.entry; !e.Closed || e.Tick != 1 || e.Cause != proto.CauseConfig || len(e.Checks)+len(e.Results) != 0 ||
+		e.NextExpiry != 0 || e.ConfigRevision != 2 {
 		t.Errorf("%+v", e)
 	}
 	p.other(proto.CauseConfig, fold.Unchanged)
@@ -316,7 +330,8 @@ func TestARemovedIntegrationCloses(t *testing.T) {
 	p.other(proto.CauseConfig, fold.Written)
 	p.is(1, 0, "unknown never_polled")
 
-	if s := fold.Next(nil, &proto.Input{Cause: proto.CausePoll, Tick: 1}, fold.Basis{Page: fold.Page{Revision: 1}}); s.Reason != fold.Unchanged {
+	if s := fold.Next(nil, &proto.Input{Cause: proto.CausePoll, Tick: 1},
+		fold.Basis{Page: fold.Page{Revision: 1}}); s.Reason != fold.Unchanged {
 		t.Errorf("a poll of an integration that is gone, without a state: %s", s.Reason)
 	}
 }
@@ -371,7 +386,8 @@ func TestTheFirstHundredChecksCount(t *testing.T) {
 	}
 	p := newPage(t, devices(1), checks...)
 	p.poll(map[byte]any{1: 60})
-	if n := len(p.entry.Checks); n != proto.MaxChecks || p.entry.Checks[0].ID != chk(0) || p.entry.Checks[n-1].ID != chk(99) {
+	if n := len(p.entry.Checks); n != proto.MaxChecks || p.entry.Checks[0].ID != chk(0) ||
+		p.entry.Checks[n-1].ID != chk(99) {
 		t.Errorf("%d checks", n)
 	}
 	if checks[0].ID != chk(119) {

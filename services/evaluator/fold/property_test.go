@@ -34,7 +34,8 @@ func foldIsTheModel(t *rapid.T) {
 			on.Page = fold.Page{Revision: revision, Devices: somePage(t)}
 			in.Cause, in.PageRevision = proto.CausePage, revision
 		case 1:
-			on.Config = fold.Config{Revision: revision, Exists: rapid.IntRange(0, 9).Draw(t, "exists") > 0, Checks: someChecks(t, revision, on.Config.Checks)}
+			on.Config = fold.Config{Revision: revision, Exists: rapid.IntRange(0, 9).Draw(t, "exists") > 0,
+				Checks: someChecks(t, revision, on.Config.Checks)}
 			in.Cause, in.ConfigRevision = proto.CauseConfig, revision
 		case 2:
 			in.Cause = proto.CauseExpired
@@ -143,7 +144,8 @@ func someChecks(t *rapid.T, revision uint64, old []fold.Check) (out []fold.Check
 		case do < 3 && at >= 0:
 			out = append(out, old[at])
 		default:
-			c := check(byte(i), revision, rapid.SampledFrom([]proto.Operator{"<", "<=", ">", ">=", "==", "?"}).Draw(t, "operator"),
+			c := check(byte(i), revision,
+				rapid.SampledFrom([]proto.Operator{"<", "<=", ">", ">=", "==", "?"}).Draw(t, "operator"),
 				float64(rapid.IntRange(0, 4).Draw(t, "score")*25),
 				time.Duration(rapid.IntRange(0, 3).Draw(t, "expiration"))*7*time.Second)
 			out = append(out, c)

@@ -128,7 +128,8 @@ func (m Model) same(o Model) bool { return m.difference(o) == "" }
 
 func (m Model) difference(o Model) string {
 	if len(m.Checks) != len(o.Checks) || len(m.Devices) != len(o.Devices) {
-		return fmt.Sprintf("%d checks, %d devices against %d, %d", len(m.Checks), len(m.Devices), len(o.Checks), len(o.Devices))
+		return fmt.Sprintf("%d checks, %d devices against %d, %d", len(m.Checks), len(m.Devices), len(o.Checks),
+			len(o.Devices))
 	}
 	for id, revision := range m.Checks {
 		if r, ok := o.Checks[id]; !ok || r != revision {
@@ -154,12 +155,14 @@ func Read(e *proto.Entry) Model {
 	if e == nil {
 		return Model{}
 	}
-	m := Model{Written: true, Closed: e.Closed, Tick: e.Tick, Poll: e.Poll, Checks: map[proto.ID]uint64{}, Devices: map[proto.ID]Device{}}
+	m := Model{Written: true, Closed: e.Closed, Tick: e.Tick, Poll: e.Poll, Checks: map[proto.ID]uint64{},
+		Devices: map[proto.ID]Device{}}
 	for _, c := range e.Checks {
 		m.Checks[c.ID] = c.Revision
 	}
 	for _, r := range e.Results {
-		d := Device{Score: r.Score, Problem: r.Problem, S2SID: r.S2SID, ObservedAt: r.ObservedAt, Results: map[proto.ID]Result{}}
+		d := Device{Score: r.Score, Problem: r.Problem, S2SID: r.S2SID, ObservedAt: r.ObservedAt,
+			Results: map[proto.ID]Result{}}
 		for i, v := range r.Verdicts {
 			d.Results[e.Checks[i].ID] = Result{v.Outcome, v.Reason}
 		}

@@ -62,18 +62,23 @@ func (r *KeySet) Command(ctx context.Context, q *proto.KeysCommand) *proto.KeysA
 // the command.
 func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*proto.KeyRotation, *proto.Error) {
 	if up := s.upcoming(); q.Rotate && up != nil && up.unreadable || s.obscure != nil && !bus.IsPermanent(s.obscure) {
-		return nil, &proto.Error{Code: CodeLater, Message: "The records of the signing keys cannot be read by this version. Repair them, or run the version that wrote them."}
+		return nil, &proto.Error{Code: CodeLater,
+			Message: "The records of the signing keys cannot be read by this version. Repair them, or run the version that " +
+				"wrote them."}
 	}
 	write, changed := *s.rotation, false
 	if q.IntervalDays != 0 && (q.IntervalDays < MinInterval || q.IntervalDays > MaxInterval) {
-		return nil, &proto.Error{Code: CodeInterval, Message: fmt.Sprintf("Signing keys can rotate every %d to %d days, not every %d. Ask for another interval.",
-			MinInterval, MaxInterval, q.IntervalDays)}
+		return nil, &proto.Error{Code: CodeInterval,
+			Message: fmt.Sprintf("Signing keys can rotate every %d to %d days, not every %d. Ask for another interval.",
+				MinInterval, MaxInterval, q.IntervalDays)}
 	}
 	if q.Rotate && !rotated {
 		switch {
 		case len(accepted(s.rotation, now)) >= maxPrevious:
-			return nil, &proto.Error{Code: CodeRotations, Message: fmt.Sprintf("Signing keys were rotated %d times within %d days, and all of them are still accepted. Try again when the oldest has expired.",
-				maxPrevious, int(Accepted/day))}
+			return nil, &proto.Error{Code: CodeRotations,
+				Message: fmt.Sprintf(
+					"Signing keys were rotated %d times within %d days, and all of them are still accepted. Try again when the oldest has expired.",
+					maxPrevious, int(Accepted/day))}
 		case !now.Before(usable(s.upcoming(), now)):
 			write, changed = *promoted(s, now), true
 		case !write.Wanted:
@@ -91,7 +96,8 @@ func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*pro
 
 // standing returns the state of the keys for the API (api/README.md 8.1).
 func standing(s *state, now time.Time) *proto.KeysAnswer {
-	return &proto.KeysAnswer{IntervalDays: s.rotation.IntervalDays, LastRotation: s.rotation.Since, NextRotation: proto.At(rotation(s, now))}
+	return &proto.KeysAnswer{IntervalDays: s.rotation.IntervalDays, LastRotation: s.rotation.Since,
+		NextRotation: proto.At(rotation(s, now))}
 }
 
 // Answer answers requests on access.keys.
@@ -107,7 +113,8 @@ func (r *KeySet) Answer(ctx context.Context, m *bus.Msg) proto.Message {
 
 // Refuse answers requests on access.keys when the endpoint is overloaded.
 func (r *KeySet) Refuse(error) proto.Message {
-	return &proto.KeysAnswer{Error: &proto.Error{Code: CodeLater, Message: "Too many commands are waiting. Try again in a second."}}
+	return &proto.KeysAnswer{Error: &proto.Error{Code: CodeLater,
+		Message: "Too many commands are waiting. Try again in a second."}}
 }
 
 // Endpoint returns the endpoint for commands.

@@ -52,7 +52,8 @@ func plan(s *state, now time.Time) (todo step, wake time.Time) {
 	if r == nil {
 		// A new installation, or one from a build with a single key.
 		if n, ok := s.lowest(); ok {
-			return step{write: &proto.KeyRotation{Current: n, Since: proto.At(s.members[n].created), IntervalDays: DefaultInterval}}, now
+			return step{write: &proto.KeyRotation{Current: n, Since: proto.At(s.members[n].created),
+				IntervalDays: DefaultInterval}}, now
 		}
 		return step{create: first}, now
 	}
@@ -119,12 +120,15 @@ func promoted(s *state, now time.Time) *proto.KeyRotation {
 	if s.members[r.Current] != nil {
 		previous = append(previous, proto.RetiringKey{Number: r.Current, Until: proto.At(now.Add(Accepted))})
 	}
-	return &proto.KeyRotation{Current: r.Current + 1, Since: proto.At(now), IntervalDays: r.IntervalDays, Previous: previous}
+	return &proto.KeyRotation{Current: r.Current + 1, Since: proto.At(now), IntervalDays: r.IntervalDays,
+		Previous: previous}
 }
 
 // accepted returns the previous keys that have not expired.
 func accepted(r *proto.KeyRotation, now time.Time) []proto.RetiringKey {
-	return slices.DeleteFunc(slices.Clone(r.Previous), func(p proto.RetiringKey) bool { return !now.Before(p.Until.Time()) })
+	return slices.DeleteFunc(slices.Clone(r.Previous), func(p proto.RetiringKey) bool {
+		return !now.Before(p.Until.Time())
+	})
 }
 
 func latest(all ...time.Time) time.Time { return slices.MaxFunc(all, time.Time.Compare) }

@@ -113,7 +113,8 @@ func history(t *rapid.T, rotations *int) {
 	now := time.UnixMilli(1_800_000_000_000)
 	replicas := make([]*replica, rapid.IntRange(2, 4).Draw(t, "replicas"))
 	for i := range replicas {
-		replicas[i] = &replica{state: newState(), skew: time.Duration(rapid.Int64Range(-240, 240).Draw(t, "skew")) * time.Second}
+		replicas[i] = &replica{state: newState(),
+			skew: time.Duration(rapid.Int64Range(-240, 240).Draw(t, "skew")) * time.Second}
 	}
 	signed := map[uint64]time.Time{}
 	some := func(t *rapid.T) (*replica, time.Time) {
@@ -167,7 +168,8 @@ func history(t *rapid.T, rotations *int) {
 			}
 		},
 		"time passes": func(t *rapid.T) {
-			now = now.Add(time.Duration(rapid.SampledFrom([]int64{1, 5, 19, 21, 41, 61, 700, 86_400, 7 * 86_400, 43 * 86_400}).Draw(t, "seconds")) * time.Second)
+			now = now.Add(time.Duration(rapid.SampledFrom([]int64{1, 5, 19, 21, 41, 61, 700, 86_400, 7 * 86_400,
+				43 * 86_400}).Draw(t, "seconds")) * time.Second)
 		},
 		"a view catches up a little": func(t *rapid.T) {
 			r, own := some(t)
@@ -195,7 +197,8 @@ func history(t *rapid.T, rotations *int) {
 			r, own := some(t)
 			confirm(r, own)
 			if r.state.rotation != nil {
-				q := &proto.KeysCommand{Rotate: rapid.Bool().Draw(t, "rotate"), IntervalDays: rapid.SampledFrom([]int{0, 21, 365}).Draw(t, "days")}
+				q := &proto.KeysCommand{Rotate: rapid.Bool().Draw(t, "rotate"),
+					IntervalDays: rapid.SampledFrom([]int{0, 21, 365}).Draw(t, "days")}
 				write, _ := carryOut(q, r.state, own, false)
 				r.seen, r.at, r.planned = r.state, own, step{write: write}
 			}
@@ -274,11 +277,14 @@ func TestPlan(t *testing.T) {
 		}), map[uint64]time.Duration{4: old, 5: old, 6: old}, "", time.Hour},
 		{"its week is over", rotation(func(r *proto.KeyRotation) {
 			r.Previous = []proto.RetiringKey{{Number: 3, Until: proto.At(now)}, {Number: 4, Until: proto.At(now) + 1}}
-		}), map[uint64]time.Duration{3: old, 4: old, 5: old, 6: old}, fmt.Sprintf("write 5 since %d every 42, previous [4]", ago(10*day)), 0},
+		}), map[uint64]time.Duration{3: old, 4: old, 5: old, 6: old},
+			fmt.Sprintf("write 5 since %d every 42, previous [4]", ago(10*day)), 0},
 		{"one that nothing names", as, map[uint64]time.Duration{4: old, 5: old, 6: old}, "remove 4", 0},
 		{"rotation drops what is over", rotation(func(r *proto.KeyRotation) {
-			r.Since, r.Previous = ago(42*day), []proto.RetiringKey{{Number: 3, Until: proto.At(now)}, {Number: 4, Until: proto.At(now) + 1}}
-		}), map[uint64]time.Duration{3: old, 4: old, 5: old, 6: old}, fmt.Sprintf("write 6 since %d every 42, previous [4 5]", proto.At(now)), 0},
+			r.Since, r.Previous = ago(42*day),
+				[]proto.RetiringKey{{Number: 3, Until: proto.At(now)}, {Number: 4, Until: proto.At(now) + 1}}
+		}), map[uint64]time.Duration{3: old, 4: old, 5: old, 6: old},
+			fmt.Sprintf("write 6 since %d every 42, previous [4 5]", proto.At(now)), 0},
 	} {
 		todo, wake := plan(stateOf(now, c.rotation, c.ages), now)
 		got := ""
@@ -290,7 +296,8 @@ func TestPlan(t *testing.T) {
 			for _, p := range todo.write.Previous {
 				previous = append(previous, p.Number)
 			}
-			got = fmt.Sprintf("write %d since %d every %d, previous %v", todo.write.Current, todo.write.Since, todo.write.IntervalDays, previous)
+			got = fmt.Sprintf("write %d since %d every %d, previous %v", todo.write.Current, todo.write.Since,
+				todo.write.IntervalDays, previous)
 			if todo.write.Wanted {
 				got += ", wanted"
 			}
@@ -332,7 +339,8 @@ func TestPublished(t *testing.T) {
 func TestCommands(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	r := &proto.KeyRotation{Current: 5, Since: proto.At(now.Add(-10 * day)), IntervalDays: 42}
-	old, young := stateOf(now, r, map[uint64]time.Duration{5: 50 * day, 6: 10 * day}), stateOf(now, r, map[uint64]time.Duration{5: 50 * day, 6: time.Second})
+	old, young := stateOf(now, r, map[uint64]time.Duration{5: 50 * day, 6: 10 * day}),
+		stateOf(now, r, map[uint64]time.Duration{5: 50 * day, 6: time.Second})
 	busy := *r
 	for n := range uint64(maxPrevious) {
 		busy.Previous = append(busy.Previous, proto.RetiringKey{Number: 100 + n, Until: proto.At(now) + 1})
@@ -353,10 +361,12 @@ func TestCommands(t *testing.T) {
 		{"too short", proto.KeysCommand{IntervalDays: 20, Rotate: true}, old, false, CodeInterval, nil},
 		{"too long", proto.KeysCommand{IntervalDays: 366}, old, false, CodeInterval, nil},
 		{"negative", proto.KeysCommand{IntervalDays: -42}, old, false, CodeInterval, nil},
-		{"rotate", proto.KeysCommand{Rotate: true}, old, false, "", &proto.KeyRotation{Current: 6, Since: proto.At(now), IntervalDays: 42,
-			Previous: []proto.RetiringKey{{Number: 5, Until: proto.At(now.Add(Accepted))}}}},
-		{"rotate and interval", proto.KeysCommand{Rotate: true, IntervalDays: 30}, old, false, "", &proto.KeyRotation{Current: 6, Since: proto.At(now), IntervalDays: 30,
-			Previous: []proto.RetiringKey{{Number: 5, Until: proto.At(now.Add(Accepted))}}}},
+		{"rotate", proto.KeysCommand{Rotate: true}, old, false, "",
+			&proto.KeyRotation{Current: 6, Since: proto.At(now), IntervalDays: 42,
+				Previous: []proto.RetiringKey{{Number: 5, Until: proto.At(now.Add(Accepted))}}}},
+		{"rotate and interval", proto.KeysCommand{Rotate: true, IntervalDays: 30}, old, false, "",
+			&proto.KeyRotation{Current: 6, Since: proto.At(now), IntervalDays: 30,
+				Previous: []proto.RetiringKey{{Number: 5, Until: proto.At(now.Add(Accepted))}}}},
 		{"rotate too early", proto.KeysCommand{Rotate: true}, young, false, "", &proto.KeyRotation{Current: 5, Since: r.Since, IntervalDays: 42, Wanted: true}},
 		{"rotated by another meanwhile", proto.KeysCommand{Rotate: true}, old, true, "", nil},
 		{"too often", proto.KeysCommand{Rotate: true}, full, false, CodeRotations, nil},
@@ -366,7 +376,8 @@ func TestCommands(t *testing.T) {
 		if refusal != nil {
 			code = refusal.Code
 		}
-		if code != c.refused || (got == nil) != (c.want == nil) || (got != nil && fmt.Sprintf("%+v", *got) != fmt.Sprintf("%+v", *c.want)) {
+		if code != c.refused || (got == nil) != (c.want == nil) ||
+			(got != nil && fmt.Sprintf("%+v", *got) != fmt.Sprintf("%+v", *c.want)) {
 			t.Errorf("%s: %+v, %q", c.name, got, code)
 		}
 	}

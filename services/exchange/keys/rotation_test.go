@@ -30,7 +30,8 @@ func TestKeysRotateEverySixWeeks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := w.command(r, &proto.KeysCommand{}); a.IntervalDays != 42 || a.LastRotation != proto.At(began) || a.NextRotation != proto.At(began.Add(42*day)) {
+	if a := w.command(r, &proto.KeysCommand{}); a.IntervalDays != 42 || a.LastRotation != proto.At(began) ||
+		a.NextRotation != proto.At(began.Add(42*day)) {
 		t.Errorf("%+v", a)
 	}
 	w.clock.Set(began.Add(42*day - time.Second))
@@ -43,7 +44,8 @@ func TestKeysRotateEverySixWeeks(t *testing.T) {
 	if kid() == kidOf(old) {
 		t.Fatal("not rotated in time")
 	}
-	if a := w.command(r, &proto.KeysCommand{}); a.LastRotation != proto.At(began.Add(42*day)) || a.NextRotation != proto.At(began.Add(84*day)) {
+	if a := w.command(r, &proto.KeysCommand{}); a.LastRotation != proto.At(began.Add(42*day)) ||
+		a.NextRotation != proto.At(began.Add(84*day)) {
 		t.Errorf("%+v", a)
 	}
 	w.clock.Set(began.Add(49*day - time.Second))
@@ -57,11 +59,13 @@ func TestKeysRotateEverySixWeeks(t *testing.T) {
 		t.Error("the previous key is still published")
 	}
 	var record proto.SigningKey
-	if _, err := r.conn.Get(t.Context(), topology.Keys, topology.SigningKeyKey(1), &record); !errors.Is(err, bus.ErrNotFound) {
+	if _, err := r.conn.Get(t.Context(), topology.Keys, topology.SigningKeyKey(1), &record); !errors.Is(err,
+		bus.ErrNotFound) {
 		t.Errorf("the previous key is still there: %v", err)
 	}
 	// A shorter interval counts from the last rotation.
-	if a := w.command(r, &proto.KeysCommand{IntervalDays: 21}); a.IntervalDays != 21 || a.NextRotation != proto.At(began.Add(63*day)) {
+	if a := w.command(r, &proto.KeysCommand{IntervalDays: 21}); a.IntervalDays != 21 ||
+		a.NextRotation != proto.At(began.Add(63*day)) {
 		t.Errorf("%+v", a)
 	}
 	before := kid()
@@ -79,7 +83,8 @@ func TestARotationThatIsWantedTooEarlyHappensWithinAMinute(t *testing.T) {
 	w.settled(r)
 	began := w.clock.Now()
 	for range 2 {
-		if a := w.command(r, &proto.KeysCommand{Rotate: true}); a.Error != nil || a.LastRotation != proto.At(began) || a.NextRotation != proto.At(began.Add(Lead)) {
+		if a := w.command(r, &proto.KeysCommand{Rotate: true}); a.Error != nil || a.LastRotation != proto.At(began) ||
+			a.NextRotation != proto.At(began.Add(Lead)) {
 			t.Fatalf("%+v", a)
 		}
 	}
@@ -198,7 +203,10 @@ func TestWhatACrashLeftIsPutRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bustest.Eventually(t, "nothing is signed", func() bool { _, err := r.sign(t.Context()); return errors.Is(err, ErrNoKey) })
+	bustest.Eventually(t, "nothing is signed", func() bool {
+		_, err := r.sign(t.Context())
+		return errors.Is(err, ErrNoKey)
+	})
 	w.clock.Advance(Lead)
 	bustest.Eventually(t, "the next key signs", func() bool { _, err := r.sign(t.Context()); return err == nil })
 	w.settled(r)

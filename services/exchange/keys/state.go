@@ -94,7 +94,8 @@ func (s *state) suggested() *proto.KeyRotation {
 	r.Since = proto.At(s.members[r.Current].created)
 	for n := range s.members {
 		if n < r.Current {
-			r.Previous = append(r.Previous, proto.RetiringKey{Number: n, Until: proto.At(s.members[r.Current].created.Add(Accepted))})
+			r.Previous = append(r.Previous,
+				proto.RetiringKey{Number: n, Until: proto.At(s.members[r.Current].created.Add(Accepted))})
 		}
 	}
 	return r

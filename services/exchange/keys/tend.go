@@ -14,8 +14,8 @@ import (
 // retryWait is the delay before a failed step is retried, for example while NATS is away.
 const retryWait = 500 * time.Millisecond
 
-// maintain performs due steps until ctx ends or the key set is broken. It acts on a confirmed state, and every write expects
-// the revision it replaces, so it never undoes another replica's step.
+// maintain performs due steps until ctx ends or the key set is broken. It acts on a confirmed state, and every write
+// expects the revision it replaces, so it never undoes another replica's step.
 func (r *KeySet) maintain(ctx context.Context) error {
 	failing := false
 	for {
@@ -87,7 +87,8 @@ func (r *KeySet) do(ctx context.Context, s *state, todo step) error {
 		}
 		return nil
 	default:
-		if err := r.conn.Delete(ctx, topology.Keys, topology.SigningKeyKey(todo.remove), s.members[todo.remove].revision); err != nil {
+		if err := r.conn.Delete(ctx, topology.Keys, topology.SigningKeyKey(todo.remove),
+			s.members[todo.remove].revision); err != nil {
 			return err
 		}
 		r.log.Info("expired signing key deleted", "number", todo.remove)

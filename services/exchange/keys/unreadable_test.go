@@ -29,7 +29,8 @@ func TestKeysStayInUseWhateverIsWritten(t *testing.T) {
 	operator := w.bus.BrokenConn()
 	spoil := func(key string, data string, h nats.Header) {
 		t.Helper()
-		ack, err := operator.JetStream().PublishMsg(t.Context(), &nats.Msg{Subject: topology.BucketSubject(topology.Keys, key), Data: []byte(data), Header: h})
+		ack, err := operator.JetStream().PublishMsg(t.Context(),
+			&nats.Msg{Subject: topology.BucketSubject(topology.Keys, key), Data: []byte(data), Header: h})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +75,8 @@ func TestKeysStayInUseWhateverIsWritten(t *testing.T) {
 	w.clock.Advance(Lead)
 	works(r, "later", false)
 	// Whoever writes the record mends it.
-	if _, err := operator.Put(t.Context(), topology.Keys, topology.RotationKey, rotation, r.state.Load().rotationRevision); err != nil {
+	if _, err := operator.Put(t.Context(), topology.Keys, topology.RotationKey, rotation,
+		r.state.Load().rotationRevision); err != nil {
 		t.Fatal(err)
 	}
 	bustest.Eventually(t, "it is read", func() bool { return r.state.Load().obscure == nil })

@@ -191,7 +191,8 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
-	if got, err := decode(about(`{"s2s_id":"` + long[1:] + `","score":5}`)); err != nil || len(got.Observations[0].S2SID) != proto.MaxS2SID {
+	if got, err := decode(about(`{"s2s_id":"` + long[1:] + `","score":5}`)); err != nil ||
+		len(got.Observations[0].S2SID) != proto.MaxS2SID {
 		t.Errorf("an s2s_id of the greatest length: %v", err)
 	}
 	if _, err := decode(about(`{"s2s_id":"` + strings.Repeat("é", 128) + `","score":5}`)); err != nil {
@@ -222,7 +223,8 @@ func TestLimit(t *testing.T) {
 		t.Errorf("an answer of exactly the limit: %v", err)
 	}
 	var f *Failure
-	if _, err := Decode(strings.NewReader(body), int64(len(body))-1, asked, nil); !errors.As(err, &f) || f.Fault != TooLarge {
+	if _, err := Decode(strings.NewReader(body), int64(len(body))-1, asked, nil); !errors.As(err, &f) ||
+		f.Fault != TooLarge {
 		t.Errorf("an answer one byte over the limit: %v", err)
 	}
 	for _, piece := range []string{" ", "x", `{"result":{"a":`, "[", "\x00", `"`} {
@@ -266,7 +268,8 @@ func TestPiecesAndReuse(t *testing.T) {
 			t.Fatal(err)
 		}
 		cut := rapid.IntRange(0, len(body)).Draw(t, "cut")
-		if _, err := Decode(bytes.NewReader(body[:cut]), limit, devices, make([]proto.Observation, 3)); err == nil && cut < len(body) {
+		if _, err := Decode(bytes.NewReader(body[:cut]), limit, devices, make([]proto.Observation, 3)); err == nil &&
+			cut < len(body) {
 			t.Fatal("half an answer was taken")
 		}
 		pieces, err := Decode(iotest.OneByteReader(bytes.NewReader(body)), limit, devices, make([]proto.Observation, 2000))

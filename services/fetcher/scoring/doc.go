@@ -3,11 +3,16 @@
 //
 // The rules for a response:
 //
-//   - The response is one JSON object in UTF-8 (RFC 8259) with one member "result", an object. Its other members are skipped. Anything else is a [Failure] of the whole response, and so is an s2s_id of more than [proto.MaxS2SID] bytes for a device of the request.
-//   - Each member of "result" is named by a device id, compared as a UUID in either case. Devices outside of the request are counted and skipped unread. Devices of the request without a member are missing.
-//   - A score is a number with an integer value from 0 to 100, in any spelling: 50, 50.0, 5e1, -0. Everything else, an absent score included, is an invalid score of that device alone.
+//   - The response is one JSON object in UTF-8 (RFC 8259) with one member "result", an object. Its other members are
+//     skipped. Anything else is a [Failure] of the whole response, and so is an s2s_id of more than [proto.MaxS2SID]
+//     bytes for a device of the request.
+//   - Each member of "result" is named by a device id, compared as a UUID in either case. Devices outside of the
+//     request are counted and skipped unread. Devices of the request without a member are missing.
+//   - A score is a number with an integer value from 0 to 100, in any spelling: 50, 50.0, 5e1, -0. Everything else, an
+//     absent score included, is an invalid score of that device alone.
 //   - An s2s_id absent, or of another type than string, reads as empty: it informs, it decides nothing.
-//   - A device named twice, or with an object that repeats a member at any depth, has an invalid score, because its meaning is ambiguous.
+//   - A device named twice, or with an object that repeats a member at any depth, has an invalid score, because its
+//     meaning is ambiguous.
 //
 // No error holds any part of a response.
 package scoring

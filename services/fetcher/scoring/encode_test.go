@@ -74,7 +74,8 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("%q: %v", body, err)
 		}
 		g := got.Devices[0]
-		if g.ID != d.ID || g.Email != string([]rune(email)) || g.Serial != string([]rune(serial)) || g.Hostname != string([]rune(host)) {
+		if g.ID != d.ID || g.Email != string([]rune(email)) || g.Serial != string([]rune(serial)) ||
+			g.Hostname != string([]rune(host)) {
 			t.Fatalf("%+v of %+v", g, d)
 		}
 	})
@@ -115,7 +116,8 @@ func TestPlain(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range []string{"", "        ", "~~~~~~~~", "}}}}}}}}", "!!!!!!!!", "########", "[[[[[[[[", "]]]]]]]]", "\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f"} {
+	for _, s := range []string{"", "        ", "~~~~~~~~", "}}}}}}}}", "!!!!!!!!", "########", "[[[[[[[[", "]]]]]]]]",
+		"\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f"} {
 		if !plain(s) {
 			t.Errorf("%q", s)
 		}

@@ -141,7 +141,8 @@ func reference(body []byte, asked []proto.Device) (Answer, bool) {
 		answer.Observations = append(answer.Observations, o)
 	}
 	for _, m := range result {
-		if !slices.ContainsFunc(asked, func(d proto.Device) bool { return len(m.name) == 36 && strings.EqualFold(m.name, d.ID.String()) }) {
+		if !slices.ContainsFunc(asked,
+			func(d proto.Device) bool { return len(m.name) == 36 && strings.EqualFold(m.name, d.ID.String()) }) {
 			answer.Unknown++
 		}
 	}
@@ -172,7 +173,8 @@ func FuzzAnswer(f *testing.F) {
 		`{"result":{"` + strings.ToUpper(a) + `":{"score":1},"` + a + `":{"score":1},"x":{}}}`,
 		`{"x":1,"result":{"` + b + `":{"score":1e999999999}},"x":2} `, `{"result":{}}{}`, `{"result":{},"result":{}}`,
 		`{"r\u0065sult":{"\u0061` + a[1:] + `":{"sc\u006fre":50.00000000000000000001}}}`, "\xef\xbb\xbf{}", `{"result":{"` + a,
-		about(`{"s2s_id":"` + strings.Repeat("x", 257) + `","score":1}`), about(`{ "a" : { "b" : 1 , "b" : 2 } , "score" : 1 }`),
+		about(`{"s2s_id":"` + strings.Repeat("x", 257) + `","score":1}`),
+		about(`{ "a" : { "b" : 1 , "b" : 2 } , "score" : 1 }`),
 	} {
 		f.Add([]byte(seed))
 	}
@@ -198,7 +200,8 @@ func FuzzAnswer(f *testing.F) {
 }
 
 func FuzzScore(f *testing.F) {
-	for _, s := range []string{"0", "100", "-0", "50.0", "5e1", "1e-2", "1000e-1", "1E+2", "12345678901234567890e-18", "1e999999999"} {
+	for _, s := range []string{"0", "100", "-0", "50.0", "5e1", "1e-2", "1000e-1", "1E+2", "12345678901234567890e-18",
+		"1e999999999"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

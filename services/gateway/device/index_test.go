@@ -124,7 +124,8 @@ func TestAPageThatCannotBeRead(t *testing.T) {
 		}
 		enrolled(false, fmt.Sprint("bad page ", n))
 	}
-	for _, foreign := range []string{"$KV.DEVICES.cursor", "elsewhere", topology.BucketSubject(topology.Devices, topology.PageKey(account, maxPage+1))} {
+	for _, foreign := range []string{"$KV.DEVICES.cursor", "elsewhere",
+		topology.BucketSubject(topology.Devices, topology.PageKey(account, maxPage+1))} {
 		d.inventory.apply(&bus.Msg{Seq: 3, Subject: foreign, Data: data})
 		enrolled(false, foreign)
 	}

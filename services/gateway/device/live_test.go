@@ -28,15 +28,16 @@ type world struct {
 
 // watchWorld runs a view, and a staleness guard over it with a limit.
 func watchWorld(t *testing.T, conn func(topology.Role) *bus.Conn, limit time.Duration) *world {
-	w := &world{T: t, registry: conn(topology.Registry), evaluator: conn(topology.Evaluator), api: conn(topology.API), revisions: map[string]uint64{}}
+	w := &world{T: t, registry: conn(topology.Registry), evaluator: conn(topology.Evaluator), api: conn(topology.API),
+		revisions: map[string]uint64{}}
 	gateway := conn(topology.Gateway)
 	w.catalog = catalog.New(gateway, bustest.Log(t))
 	w.devices = New(Config{Overlay: []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}},
 		Deps{Bus: gateway, Log: bustest.Log(t), Clock: clock.NewFake(epoch), Settings: w.catalog})
 	watch, restart := staleness.Restartable(w.catalog.Run)
 	parts := []staleness.Part{staleness.OfStream(gateway, clock.System, staleness.View{
-		Name: "configuration", Stream: topology.BucketStream(topology.Config), Filter: topology.BucketSubject(topology.Config, ">"),
-		Seen: w.catalog.Revision, Restart: restart,
+		Name: "configuration", Stream: topology.BucketStream(topology.Config),
+		Filter: topology.BucketSubject(topology.Config, ">"), Seen: w.catalog.Revision, Restart: restart,
 	})}
 	for _, v := range w.devices.Views() {
 		parts = append(parts, staleness.OfStream(gateway, clock.System, v))
@@ -70,8 +71,10 @@ func (w *world) put(conn *bus.Conn, bucket, key string, m proto.Message) {
 
 func (w *world) configure() {
 	w.Helper()
-	w.put(w.api, topology.Config, topology.ConfigKey(account, topology.KindIntegration, integration), &proto.Integration{ID: integration, Type: proto.TypeCustomS2S})
-	w.put(w.api, topology.Config, topology.ConfigKey(account, topology.KindCheck, check), &proto.Check{ID: check, Type: proto.TypeCustomS2S, Integration: integration})
+	w.put(w.api, topology.Config, topology.ConfigKey(account, topology.KindIntegration, integration),
+		&proto.Integration{ID: integration, Type: proto.TypeCustomS2S})
+	w.put(w.api, topology.Config, topology.ConfigKey(account, topology.KindCheck, check),
+		&proto.Check{ID: check, Type: proto.TypeCustomS2S, Integration: integration})
 }
 
 func (w *world) enrol(n topology.PageNumber, devices ...proto.Device) {
@@ -92,7 +95,9 @@ func (w *world) say(n topology.PageNumber, results ...proto.Result) uint64 {
 func (w *world) eventually(n int, want proto.Outcome) time.Duration {
 	w.Helper()
 	return machine.Took(func() {
-		bustest.Eventually(w, "the outcome is "+want.String(), func() bool { return w.devices.Posture(account, dev(n), check).Outcome == want })
+		bustest.Eventually(w, "the outcome is "+want.String(), func() bool {
+			return w.devices.Posture(account, dev(n), check).Outcome == want
+		})
 	})
 }
 
@@ -133,7 +138,8 @@ func TestFollowsInventoryAndResults(t *testing.T) {
 	}
 	late.enrol(0, proto.Device{ID: dev(2)})
 	late.eventually(1, proto.OutcomeUnknown)
-	if err := late.registry.Delete(t.Context(), topology.Devices, topology.PageKey(account, 0), late.revisions[topology.PageKey(account, 0)]); err != nil {
+	if err := late.registry.Delete(t.Context(), topology.Devices, topology.PageKey(account, 0),
+		late.revisions[topology.PageKey(account, 0)]); err != nil {
 		t.Fatal(err)
 	}
 	late.eventually(2, proto.OutcomeUnknown)
@@ -171,7 +177,8 @@ func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 	w.ready()
 	w.eventually(1, proto.OutcomePass)
 	operator := b.Conn(topology.Operator).JetStream()
-	for _, name := range []string{topology.BucketStream(topology.Devices), topology.PostureState, topology.BucketStream(topology.Config)} {
+	for _, name := range []string{topology.BucketStream(topology.Devices), topology.PostureState,
+		topology.BucketStream(topology.Config)} {
 		s, err := operator.Stream(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
@@ -188,7 +195,8 @@ func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 	w.enrol(0, proto.Device{ID: dev(1)}, proto.Device{ID: dev(2)})
 	w.eventually(1, proto.OutcomeFail)
 	w.eventually(2, proto.OutcomePass)
-	revision, err := w.api.Put(t.Context(), topology.Config, topology.ConfigKey(account, topology.KindCheck, second), &proto.Check{ID: second}, 0)
+	revision, err := w.api.Put(t.Context(), topology.Config, topology.ConfigKey(account, topology.KindCheck, second),
+		&proto.Check{ID: second}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,12 +235,16 @@ func TestAnOutage(t *testing.T) {
 
 	s.start()
 	begun := time.Now()
-	bustest.Eventually(t, "NATS is back", func() bool { return w.evaluator.Ready(t.Context()) == nil && w.registry.Ready(t.Context()) == nil })
+	bustest.Eventually(t, "NATS is back", func() bool {
+		return w.evaluator.Ready(t.Context()) == nil && w.registry.Ready(t.Context()) == nil
+	})
 	w.say(0, result(1, 10, proto.OutcomeFail), result(2, 90, proto.OutcomePass))
 	w.enrol(0, proto.Device{ID: dev(1)}, proto.Device{ID: dev(2)})
 	w.eventually(1, proto.OutcomeFail)
 	w.eventually(2, proto.OutcomePass)
-	bustest.Eventually(t, "everything is confirmed", func() bool { return w.stale.Fresh(time.Now()) && w.stale.Err() == nil })
+	bustest.Eventually(t, "everything is confirmed", func() bool {
+		return w.stale.Fresh(time.Now()) && w.stale.Err() == nil
+	})
 	t.Logf("everything is known and confirmed %v after the restart", time.Since(begun))
 	key := topology.ConfigKey(account, topology.KindCheck, check)
 	if err := w.api.Delete(t.Context(), topology.Config, key, w.revisions[key]); err != nil {

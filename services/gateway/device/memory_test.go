@@ -19,7 +19,8 @@ func fill(d *Devices, devices int) {
 		e := &proto.Entry{Poll: proto.Poll{At: proto.At(epoch)}, Checks: []proto.CheckRef{{ID: check}, {ID: second}}}
 		for i := range all {
 			k := n*proto.PageSize + i
-			all[i] = proto.Device{ID: dev(k), IPv4: netip.AddrFrom4([4]byte{100, 64 + byte(k>>16), byte(k >> 8), byte(k)}).String()}
+			all[i] = proto.Device{ID: dev(k),
+				IPv4: netip.AddrFrom4([4]byte{100, 64 + byte(k>>16), byte(k >> 8), byte(k)}).String()}
 			r := result(k, k%101, pass, fail)
 			if n%10 == 0 && i%2 == 0 {
 				r.ObservedAt -= 60_000

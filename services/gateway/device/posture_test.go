@@ -42,12 +42,13 @@ func TestPosture(t *testing.T) {
 			apply(onPage(0), 1, entryOf(result(1, 80, pass), result(2, 10, fail)))
 			enrol(d, 0, 2, "", 3, "", 1, "")
 		}, Posture{pass, proto.ReasonScore, at, at, 80}},
-		{"moved to a page that does not speak of it yet", func(d *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
-			apply(onPage(0), 1, entryOf(result(1, 80, pass)))
-			apply(onPage(1), 2, entryOf(result(3, 80, pass)))
-			enrol(d, 0)
-			enrol(d, 1, 3, "", 1, "")
-		}, Posture{unknown, proto.ReasonNeverPolled, 0, 0, proto.NoScore}},
+		{"moved to a page that does not speak of it yet",
+			func(d *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
+				apply(onPage(0), 1, entryOf(result(1, 80, pass)))
+				apply(onPage(1), 2, entryOf(result(3, 80, pass)))
+				enrol(d, 0)
+				enrol(d, 1, 3, "", 1, "")
+			}, Posture{unknown, proto.ReasonNeverPolled, 0, 0, proto.NoScore}},
 		{"in two pages' entries", func(d *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
 			apply(onPage(0), 3, entryOf(result(1, 80, pass)))
 			apply(onPage(1), 2, entryOf(result(1, 10, fail)))
@@ -64,23 +65,27 @@ func TestPosture(t *testing.T) {
 			apply(onPage(0), 1, entryOf(result(1, 80, pass)))
 			apply(onPage(0), 2, &proto.Entry{Closed: true})
 		}, Posture{unknown, proto.ReasonCheckRemoved, 0, 0, proto.NoScore}},
-		{"the integration is gone, the entry does not say so yet", func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
-			apply(onPage(0), 1, entryOf(result(1, 80, pass)))
-			delete(s.integrations, integration)
-		}, Posture{unknown, proto.ReasonCheckRemoved, 0, 0, proto.NoScore}},
-		{"the check is gone, the entry does not say so yet", func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
-			apply(onPage(0), 1, entryOf(result(1, 80, pass)))
-			delete(s.checks, check)
-		}, Posture{unknown, proto.ReasonCheckRemoved, 0, 0, proto.NoScore}},
-		{"the entry does not know the check yet", func(_ *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
-			e := entryOf(result(1, 80, pass))
-			e.Checks[0].ID = second
-			apply(onPage(0), 1, e)
-		}, Posture{unknown, proto.ReasonNeverPolled, 0, 0, proto.NoScore}},
-		{"a check of a type that nobody evaluates", func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
-			apply(onPage(0), 1, entryOf(result(1, 80, pass)))
-			s.checks[check].Type = "disk_encryption"
-		}, Posture{unknown, proto.ReasonUnsupported, 0, 0, proto.NoScore}},
+		{"the integration is gone, the entry does not say so yet",
+			func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
+				apply(onPage(0), 1, entryOf(result(1, 80, pass)))
+				delete(s.integrations, integration)
+			}, Posture{unknown, proto.ReasonCheckRemoved, 0, 0, proto.NoScore}},
+		{"the check is gone, the entry does not say so yet",
+			func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
+				apply(onPage(0), 1, entryOf(result(1, 80, pass)))
+				delete(s.checks, check)
+			}, Posture{unknown, proto.ReasonCheckRemoved, 0, 0, proto.NoScore}},
+		{"the entry does not know the check yet",
+			func(_ *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
+				e := entryOf(result(1, 80, pass))
+				e.Checks[0].ID = second
+				apply(onPage(0), 1, e)
+			}, Posture{unknown, proto.ReasonNeverPolled, 0, 0, proto.NoScore}},
+		{"a check of a type that nobody evaluates",
+			func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
+				apply(onPage(0), 1, entryOf(result(1, 80, pass)))
+				s.checks[check].Type = "disk_encryption"
+			}, Posture{unknown, proto.ReasonUnsupported, 0, 0, proto.NoScore}},
 		{"never scored", func(_ *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
 			e := entryOf(result(1, proto.NoScore, unknown))
 			e.Results[0].Verdicts[0].Reason = proto.ReasonMissing
@@ -94,17 +99,19 @@ func TestPosture(t *testing.T) {
 			e.Poll.At, e.Poll.Error = at+60_000, proto.ReasonTimeout
 			apply(onPage(0), 1, e)
 		}, Posture{pass, proto.ReasonScore, at, at, 80}},
-		{"the newest poll had nothing about it", func(_ *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
-			e := entryOf(result(1, 80, pass))
-			e.Poll.At = at + 60_000
-			apply(onPage(0), 1, e)
-		}, Posture{pass, proto.ReasonScore, at + 60_000, at, 80}},
-		{"expired, and the evaluator did not say so", func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
-			e := entryOf(result(1, 80, pass))
-			e.Results[0].ObservedAt = at - 60_000
-			s.checks[check].Expiration = time.Minute
-			apply(onPage(0), 1, e)
-		}, Posture{unknown, proto.ReasonExpired, at, at - 60_000, 80}},
+		{"the newest poll had nothing about it",
+			func(_ *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
+				e := entryOf(result(1, 80, pass))
+				e.Poll.At = at + 60_000
+				apply(onPage(0), 1, e)
+			}, Posture{pass, proto.ReasonScore, at + 60_000, at, 80}},
+		{"expired, and the evaluator did not say so",
+			func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
+				e := entryOf(result(1, 80, pass))
+				e.Results[0].ObservedAt = at - 60_000
+				s.checks[check].Expiration = time.Minute
+				apply(onPage(0), 1, e)
+			}, Posture{unknown, proto.ReasonExpired, at, at - 60_000, 80}},
 		{"about to expire", func(_ *Devices, s *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
 			e := entryOf(result(1, 80, pass))
 			e.Results[0].ObservedAt = at - 59_999
@@ -120,11 +127,12 @@ func TestPosture(t *testing.T) {
 		{"an outcome that nobody knows", func(_ *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
 			apply(onPage(0), 1, entryOf(result(1, 80, proto.Outcome(77))))
 		}, Posture{unknown, proto.ReasonScore, at, at, 80}},
-		{"what is enforced, not what was observed", func(_ *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
-			e := entryOf(result(1, 80, fail))
-			e.Results[0].Verdicts[0].Observed = pass
-			apply(onPage(0), 1, e)
-		}, Posture{fail, proto.ReasonScore, at, at, 80}},
+		{"what is enforced, not what was observed",
+			func(_ *Devices, _ *settings, apply func(topology.PageRef, uint64, *proto.Entry)) {
+				e := entryOf(result(1, 80, fail))
+				e.Results[0].Verdicts[0].Observed = pass
+				apply(onPage(0), 1, e)
+			}, Posture{fail, proto.ReasonScore, at, at, 80}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, s, _ := offline(t)
@@ -173,7 +181,8 @@ func TestTheStateIsWhatTheNewestEntriesSay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d, s, _ := offline(t)
 		s.checks[check].Expiration = time.Duration(rapid.IntRange(0, 3).Draw(rt, "expiration")) * time.Minute
-		pages, newest, seqs := map[topology.PageNumber][]int{}, map[topology.PageNumber]*proto.Entry{}, map[topology.PageNumber]uint64{}
+		pages, newest, seqs := map[topology.PageNumber][]int{}, map[topology.PageNumber]*proto.Entry{},
+			map[topology.PageNumber]uint64{}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
 			n := topology.PageNumber(rapid.IntRange(0, 2).Draw(rt, "page"))
 			if rapid.Bool().Draw(rt, "inventory") {
@@ -208,18 +217,23 @@ func drawEntry(t *rapid.T) *proto.Entry {
 		e.Closed = true
 		return e
 	}
-	e.Poll.Error = rapid.SampledFrom([]proto.Reason{proto.ReasonNone, proto.ReasonNone, proto.ReasonTimeout}).Draw(t, "error")
-	for _, id := range rapid.SliceOfNDistinct(rapid.SampledFrom([]proto.ID{check, second}), 0, 2, rapid.ID[proto.ID]).Draw(t, "checks") {
+	e.Poll.Error = rapid.SampledFrom([]proto.Reason{proto.ReasonNone, proto.ReasonNone, proto.ReasonTimeout}).Draw(t,
+		"error")
+	for _, id := range rapid.SliceOfNDistinct(rapid.SampledFrom([]proto.ID{check, second}), 0, 2,
+		rapid.ID[proto.ID]).Draw(t, "checks") {
 		e.Checks = append(e.Checks, proto.CheckRef{ID: id})
 	}
 	for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(1, 6), 0, 6, rapid.ID[int]).Draw(t, "results") {
-		r := proto.Result{Device: dev(i), Score: rapid.IntRange(proto.NoScore, 100).Draw(t, "score"), Verdicts: []proto.Verdict{}}
+		r := proto.Result{Device: dev(i), Score: rapid.IntRange(proto.NoScore, 100).Draw(t, "score"),
+			Verdicts: []proto.Verdict{}}
 		if r.Score != proto.NoScore {
 			r.ObservedAt = e.Poll.At - proto.Millis(rapid.SampledFrom([]int{0, 0, 1, 90_000, 1 << 40}).Draw(t, "age"))
 		}
 		for range e.Checks {
-			o := rapid.SampledFrom([]proto.Outcome{proto.OutcomePass, proto.OutcomeFail, proto.OutcomeUnknown}).Draw(t, "outcome")
-			r.Verdicts = append(r.Verdicts, proto.Verdict{Outcome: o, Observed: o, Reason: proto.Reason(rapid.IntRange(0, 12).Draw(t, "reason"))})
+			o := rapid.SampledFrom([]proto.Outcome{proto.OutcomePass, proto.OutcomeFail, proto.OutcomeUnknown}).Draw(t,
+				"outcome")
+			r.Verdicts = append(r.Verdicts,
+				proto.Verdict{Outcome: o, Observed: o, Reason: proto.Reason(rapid.IntRange(0, 12).Draw(t, "reason"))})
 		}
 		e.Results = append(e.Results, r)
 	}
@@ -227,7 +241,8 @@ func drawEntry(t *rapid.T) *proto.Entry {
 }
 
 // brute answers from whole entries.
-func brute(s *settings, pages map[topology.PageNumber][]int, newest map[topology.PageNumber]*proto.Entry, device int, id proto.ID) Posture {
+func brute(s *settings, pages map[topology.PageNumber][]int, newest map[topology.PageNumber]*proto.Entry, device int,
+	id proto.ID) Posture {
 	p, in := Posture{Score: proto.NoScore}, []topology.PageNumber{}
 	for n, devices := range pages {
 		for _, i := range devices {
@@ -258,7 +273,8 @@ func brute(s *settings, pages map[topology.PageNumber][]int, newest map[topology
 			if e.Poll.Error == proto.ReasonNone && v.Reason != proto.ReasonNeverPolled {
 				p.LookedAt = e.Poll.At
 			}
-			if life := s.checks[id].Expiration; life > 0 && p.Outcome != proto.OutcomeUnknown && epoch.Sub(r.ObservedAt.Time()) >= life {
+			if life := s.checks[id].Expiration; life > 0 && p.Outcome != proto.OutcomeUnknown &&
+				epoch.Sub(r.ObservedAt.Time()) >= life {
 				p.Outcome, p.Reason = proto.OutcomeUnknown, proto.ReasonExpired
 			}
 		}

@@ -96,7 +96,8 @@ func jwks(kid string, key *rsa.PrivateKey) any {
 
 func (a *api) token(key *rsa.PrivateKey, kid, nonce string, success bool) string {
 	now := time.Now().Unix()
-	return sign(a.t, key, jose.RS256, kid, fmt.Appendf(nil, `{"success":%t,"iat":%d,"exp":%d,"nonce":%q}`, success, now, now+60, nonce))
+	return sign(a.t, key, jose.RS256, kid,
+		fmt.Appendf(nil, `{"success":%t,"iat":%d,"exp":%d,"nonce":%q}`, success, now, now+60, nonce))
 }
 
 func (a *api) say(w http.ResponseWriter, token string) {
@@ -115,7 +116,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.calls.Add(1)
 	var body struct{ Token string }
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.Method != "POST" || r.Header.Get("Content-Type") != "application/json" {
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.Method != "POST" ||
+		r.Header.Get("Content-Type") != "application/json" {
 		a.t.Errorf("asked with %s %s: %v", r.Method, r.Header, err)
 	}
 	signed, err := jose.ParseSignedCompact(body.Token, []jose.SignatureAlgorithm{jose.RS256})
@@ -161,7 +163,8 @@ func (s *signer) Statement(_ context.Context, q *proto.Statement) (string, error
 	if q.Kind != proto.StatementExternal || q.Nonce == "" || !strings.HasPrefix(q.Audience, "http") {
 		s.t.Errorf("to sign: %+v", q)
 	}
-	payload, err := json.Marshal(map[string]any{"type": q.Kind, "aud": q.Audience, "identity": q.Identity, "nonce": q.Nonce})
+	payload, err := json.Marshal(map[string]any{"type": q.Kind, "aud": q.Audience, "identity": q.Identity,
+		"nonce": q.Nonce})
 	if err != nil {
 		return "", err
 	}
@@ -195,8 +198,9 @@ func (w *world) count(result string) int {
 }
 
 func person(name string) *Ask {
-	return &Ask{Account: proto.Account{1}, Application: proto.ID{2}, Host: "app.example.com", IP: netip.MustParseAddr("192.0.2.7"),
-		Session: &proto.Session{Nonce: "n-" + name, User: proto.ID{3}, Email: name + "@example.com", IDP: proto.ID{4}, AMR: []string{"pwd"},
+	return &Ask{Account: proto.Account{1}, Application: proto.ID{2}, Host: "app.example.com",
+		IP: netip.MustParseAddr("192.0.2.7"), Session: &proto.Session{Nonce: "n-" + name, User: proto.ID{3},
+			Email: name + "@example.com", IDP: proto.ID{4}, AMR: []string{"pwd"},
 			Claims: json.RawMessage(`{"groups":["a"]}`), Country: "DE", StartedAt: 1_700_000_000_000}}
 }
 
@@ -230,7 +234,8 @@ func TestAnEndpointIsAsked(t *testing.T) {
 	eve := person("eve")
 	eve.Device = proto.ID{8}
 	w.want(t, eve, a.rule(), "no")
-	if err := json.Unmarshal(a.last.Identity, &who); err != nil || who["device_id"] != (proto.ID{8}).String() || who["email"] != "eve@example.com" {
+	if err := json.Unmarshal(a.last.Identity, &who); err != nil || who["device_id"] != (proto.ID{8}).String() ||
+		who["email"] != "eve@example.com" {
 		t.Errorf("asked about %s, %v", a.last.Identity, err)
 	}
 	w.want(t, &Ask{IP: netip.MustParseAddr("192.0.2.7")}, a.rule(), "unknown") // about nobody
@@ -264,7 +269,8 @@ func TestAnswersAreKept(t *testing.T) {
 	calls(4)
 	a.become(func() { // says itself that it is good for a short time only
 		a.answer = func(rw http.ResponseWriter, q asked) {
-			a.say(rw, sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+3, q.Nonce)))
+			a.say(rw, sign(t, theirs, jose.RS256, "k1",
+				fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+3, q.Nonce)))
 		}
 	})
 	w.clock.Advance(10 * time.Second)
@@ -300,7 +306,8 @@ func TestAnswersThatProveNothing(t *testing.T) {
 			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, now-31, q.Nonce))
 		},
 		"made in the future": func(t *testing.T, q asked) string {
-			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"iat":%d,"exp":%d,"nonce":%q}`, now+90, now+120, q.Nonce))
+			return sign(t, theirs, jose.RS256, "k1",
+				fmt.Appendf(nil, `{"success":true,"iat":%d,"exp":%d,"nonce":%q}`, now+90, now+120, q.Nonce))
 		},
 		"without an end": func(t *testing.T, q asked) string {
 			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"nonce":%q}`, q.Nonce))
@@ -315,7 +322,8 @@ func TestAnswersThatProveNothing(t *testing.T) {
 			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"Success":true,"exp":%d,"nonce":%q}`, now+60, q.Nonce))
 		},
 		"success twice": func(t *testing.T, q asked) string {
-			return sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":false,"success":true,"exp":%d,"nonce":%q}`, now+60, q.Nonce))
+			return sign(t, theirs, jose.RS256, "k1",
+				fmt.Appendf(nil, `{"success":false,"success":true,"exp":%d,"nonce":%q}`, now+60, q.Nonce))
 		},
 		"claims that are no object": func(t *testing.T, q asked) string { return sign(t, theirs, jose.RS256, "k1", []byte(`true`)) },
 		"nothing":                   func(*testing.T, asked) string { return "" },
@@ -371,7 +379,8 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 	}
 	t.Run("addresses that are never called", func(t *testing.T) {
 		w, a := newWorld(t, Config{}), newAPI(t)
-		for _, url := range []string{"http://169.254.169.254/", "http://203.0.113.1/", "ftp://127.0.0.1/", "https://u:p@127.0.0.1/", ""} {
+		for _, url := range []string{"http://169.254.169.254/", "http://203.0.113.1/", "ftp://127.0.0.1/",
+			"https://u:p@127.0.0.1/", ""} {
 			w.want(t, person("bob"), policy.Evaluation{EvaluateURL: url, KeysURL: a.url + "/keys"}, "unknown")
 			w.want(t, person("bob"), policy.Evaluation{EvaluateURL: a.url + "/", KeysURL: url}, "unknown")
 		}
@@ -470,7 +479,8 @@ func TestADeadEndpointIsLeftAlone(t *testing.T) {
 	w.clock.Advance(openAtMost)
 	a.become(func() {
 		a.answer = func(rw http.ResponseWriter, q asked) {
-			a.say(rw, sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+60, q.Nonce)))
+			a.say(rw, sign(t, theirs, jose.RS256, "k1",
+				fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+60, q.Nonce)))
 		}
 	})
 	w.want(t, person("bob"), a.rule(), "yes")

@@ -40,7 +40,8 @@ func TestKeys(t *testing.T) {
 	t.Run("go on for a day without their URL", func(t *testing.T) {
 		w, a, ask := newWorld(t, Config{}), newAPI(t), newAsk()
 		a.answer = func(rw http.ResponseWriter, q asked) {
-			a.say(rw, sign(t, theirs, jose.RS256, "k1", fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+60, q.Nonce)))
+			a.say(rw, sign(t, theirs, jose.RS256, "k1",
+				fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+60, q.Nonce)))
 		}
 		w.want(t, ask(), a.rule(), "yes")
 		a.become(func() { a.keys = func() any { return "gone" } })
@@ -57,7 +58,8 @@ func TestKeys(t *testing.T) {
 		a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, a.token(theirs, "", q.Nonce, true)) }
 		a.keys = func() any { return jwks("", theirs) }
 		w.want(t, ask(), a.rule(), "yes")
-		both := map[string]any{"keys": append(jwks("1", theirs).(map[string]any)["keys"].([]any), jwks("2", other).(map[string]any)["keys"].([]any)...)}
+		both := map[string]any{"keys": append(jwks("1", theirs).(map[string]any)["keys"].([]any),
+			jwks("2", other).(map[string]any)["keys"].([]any)...)}
 		a.become(func() { a.keys = func() any { return both } })
 		w.clock.Advance(keysFreshFor)
 		w.want(t, ask(), a.rule(), "unknown")

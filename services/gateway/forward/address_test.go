@@ -62,7 +62,8 @@ func FuzzClientAddr(f *testing.F) {
 	trusted := prefixes("10.0.0.0/8")
 	f.Fuzz(func(t *testing.T, claim string) {
 		const client = "192.0.2.1"
-		if got := ClientAddr(netip.MustParseAddr("10.0.0.1"), []string{claim + ", " + client}, trusted).String(); got != client {
+		if got := ClientAddr(netip.MustParseAddr("10.0.0.1"), []string{claim + ", " + client},
+			trusted).String(); got != client {
 			t.Errorf("after %q: %s", claim, got)
 		}
 		if got := ClientAddr(netip.MustParseAddr(client), []string{claim}, trusted).String(); got != client {

@@ -50,10 +50,11 @@ func newEnvoy(t *testing.T, change func(*AuthzConfig)) *envoy {
 
 // attributes are those of a request: header is name and value by turns.
 func attributes(method, path string, header ...string) *authv3.AttributeContext {
-	h := &authv3.AttributeContext_HttpRequest{Method: method, Scheme: "https", Host: "app.example.com", Path: path, Protocol: "HTTP/2",
-		HeaderMap: &corev3.HeaderMap{}}
+	h := &authv3.AttributeContext_HttpRequest{Method: method, Scheme: "https", Host: "app.example.com", Path: path,
+		Protocol: "HTTP/2", HeaderMap: &corev3.HeaderMap{}}
 	for i := 0; i < len(header); i += 2 {
-		h.HeaderMap.Headers = append(h.HeaderMap.Headers, &corev3.HeaderValue{Key: strings.ToLower(header[i]), RawValue: []byte(header[i+1])})
+		h.HeaderMap.Headers = append(h.HeaderMap.Headers,
+			&corev3.HeaderValue{Key: strings.ToLower(header[i]), RawValue: []byte(header[i+1])})
 	}
 	h.HeaderMap.Headers = append(h.HeaderMap.Headers, &corev3.HeaderValue{Key: ":path", RawValue: []byte(path)})
 	return &authv3.AttributeContext{Source: source("198.51.100.7"), Request: &authv3.AttributeContext_Request{Http: h}}

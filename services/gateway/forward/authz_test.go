@@ -23,23 +23,27 @@ import (
 
 func TestEnvoyIsToldWhatToChange(t *testing.T) {
 	e := newEnvoy(t, nil)
-	forged := []string{"Cf-Access-Jwt-Assertion", "forged", "Cf_Access_Jwt_Assertion", "forged", "Cf-Access-Authenticated-User-Email", "forged",
-		"Cf-Access-Token", "forged", "Cf-Ray", "forged", "X-Original-Url", "/public", "X-Forwarded-Proto", "https", "X-Forwarded-For", "198.51.100.7",
+	forged := []string{"Cf-Access-Jwt-Assertion", "forged", "Cf_Access_Jwt_Assertion", "forged",
+		"Cf-Access-Authenticated-User-Email", "forged", "Cf-Access-Token", "forged", "Cf-Ray", "forged", "X-Original-Url",
+		"/public", "X-Forwarded-Proto", "https", "X-Forwarded-For", "198.51.100.7",
 		"X-Forwarded-Host", "evil.example.com", "Accept", "*/*", "X-Request-Id", "1"}
-	untouched := map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7", "Accept": "*/*", "X-Request-Id": "1", "Cf-Ray": ray}
+	untouched := map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7", "Accept": "*/*",
+		"X-Request-Id": "1", "Cf-Ray": ray}
 	for _, c := range []struct {
 		name, path string
 		header     []string
 		want       map[string]string
 	}{
 		{"a service", "/a/b?c=d", []string{"Cf-Access-Client-Id", "good", "Cf-Access-Client-Secret", "s", "Cookie", "a=b; CF_Authorization=x; c=d", "Authorization", "Basic abc"},
-			map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service", "Cookie": "a=b; c=d", "Authorization": "Basic abc"}},
+			map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service", "Cookie": "a=b; c=d",
+				"Authorization": "Basic abc"}},
 		{"our cookie alone", "/", []string{"Cf-Access-Client-Id", "good", "Cookie", "CF_Authorization=x"},
 			map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service"}},
 		{"the application's header", "/", []string{"X-Creds", "{}"}, map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service"}},
 		{"Authorization", "/", []string{"Authorization", "{}"}, map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service"}},
-		{"a person", "/", []string{"Cookie", "CF_Authorization=person; a=b"}, map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-bob",
-			"Cf-Access-Authenticated-User-Email": "bob@example.com", "Cookie": "a=b; CF_Authorization=signed-for-bob"}},
+		{"a person", "/", []string{"Cookie", "CF_Authorization=person; a=b"},
+			map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-bob",
+				"Cf-Access-Authenticated-User-Email": "bob@example.com", "Cookie": "a=b; CF_Authorization=signed-for-bob"}},
 		{"a bypass", "/public", nil, nil},
 	} {
 		for _, form := range []string{"each line", "joined"} {
@@ -77,7 +81,8 @@ func TestEnvoyIsToldWhatToChange(t *testing.T) {
 	}
 	t.Run("headers that Envoy does not tell of", func(t *testing.T) {
 		removed := e.check(attributes("GET", "/public")).GetOkResponse().GetHeadersToRemove()
-		for _, name := range []string{"cf-access-jwt-assertion", "cf-access-authenticated-user-email", "cf-access-client-id", "cf-access-client-secret", "cf-access-token"} {
+		for _, name := range []string{"cf-access-jwt-assertion", "cf-access-authenticated-user-email", "cf-access-client-id",
+			"cf-access-client-secret", "cf-access-token"} {
 			if !slices.Contains(removed, name) {
 				t.Errorf("%s stays; removed are %v", name, removed)
 			}
@@ -90,7 +95,8 @@ func TestEnvoyIsToldWhatToChange(t *testing.T) {
 		}
 	})
 	t.Run("what a trusted proxy says stays", func(t *testing.T) {
-		at := attributes("GET", "/public", "X-Forwarded-For", "203.0.113.1, 198.51.100.7", "X-Forwarded-Host", "app.example.com")
+		at := attributes("GET", "/public", "X-Forwarded-For", "203.0.113.1, 198.51.100.7", "X-Forwarded-Host",
+			"app.example.com")
 		at.Source = source("10.0.0.1")
 		if got := apply(headerOf(at), e.check(at).GetOkResponse()); got.Get("X-Forwarded-Host") != "app.example.com" {
 			t.Errorf("%v", got)
@@ -121,7 +127,8 @@ func TestEnvoyIsToldWhatToAnswer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			answer := e.check(attributes(c.method, c.path, c.header...))
 			no := answer.GetDeniedResponse()
-			if no == nil || int(no.GetStatus().GetCode()) != c.status || codes.Code(answer.GetStatus().GetCode()) != c.code || c.body != "" && no.GetBody() != c.body {
+			if no == nil || int(no.GetStatus().GetCode()) != c.status || codes.Code(answer.GetStatus().GetCode()) != c.code ||
+				c.body != "" && no.GetBody() != c.body {
 				t.Fatalf("%v", answer)
 			}
 			got := map[string][]string{}
@@ -183,7 +190,8 @@ func TestRequestsThatEnvoyDoesNotDescribe(t *testing.T) {
 		t.Errorf("the client's own scheme counts: %s", q.URL)
 	}
 	e.gate.panic = true
-	if no := e.check(attributes("GET", "/public")).GetDeniedResponse(); no.GetStatus().GetCode() != http.StatusInternalServerError || strings.Contains(no.GetBody(), "SECRET") {
+	if no := e.check(attributes("GET", "/public")).GetDeniedResponse(); no.GetStatus().GetCode() !=
+		http.StatusInternalServerError || strings.Contains(no.GetBody(), "SECRET") {
 		t.Errorf("a panic: %v", no)
 	}
 }
@@ -202,11 +210,13 @@ func TestTheServerOfEnvoys(t *testing.T) {
 	e := newEnvoy(t, nil)
 	healthy := grpc_health_v1.NewHealthClient(e.conn)
 	for _, name := range []string{"", serviceName} {
-		if got, err := healthy.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: name}); err != nil || got.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		if got, err := healthy.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: name}); err != nil ||
+			got.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
 			t.Errorf("%q: %v, %v", name, got, err)
 		}
 	}
-	_, err := e.client.Check(t.Context(), &authv3.CheckRequest{Attributes: attributes("GET", "/public", "X", strings.Repeat("x", maxMessage))})
+	_, err := e.client.Check(t.Context(),
+		&authv3.CheckRequest{Attributes: attributes("GET", "/public", "X", strings.Repeat("x", maxMessage))})
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("a message that is too large: %v", err)
 	}
@@ -232,7 +242,8 @@ func FuzzAttributes(f *testing.F) {
 	f.Add("CONNECT", "", "a:1", "a:1", ":path", "", "x", "%2B")
 	f.Add("0", "http", "0A", "/\"", "0", "0", "0.0.0.0", "0") // a host and a path that are normalized
 	d := new(decider)
-	s, err := NewAuthz(AuthzConfig{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, DeviceCA: x509.NewCertPool},
+	s, err := NewAuthz(AuthzConfig{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		DeviceCA: x509.NewCertPool},
 		Deps{Gate: d, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		f.Fatal(err)

@@ -44,7 +44,8 @@ func (d *decider) Check(_ context.Context, r *gate.Request) *gate.Answer {
 	case path == "/public":
 		a.Decision.Reason = policy.Bypass
 	case path == "/denied":
-		return say(403, policy.Denied, http.Header{"Content-Type": {"text/html"}, "Vary": {"Accept", "Origin"}}, "<h1>denied</h1>")
+		return say(403, policy.Denied, http.Header{"Content-Type": {"text/html"}, "Vary": {"Accept", "Origin"}},
+			"<h1>denied</h1>")
 	case path == "/stale":
 		return say(503, policy.Stale, http.Header{"Retry-After": {"5"}}, "stale")
 	case path == "/nothing":
@@ -62,7 +63,8 @@ func (d *decider) Check(_ context.Context, r *gate.Request) *gate.Answer {
 		a.Decision.Reason, a.Assertion, a.Email = policy.Allow, "signed-for-bob", "bob@example.com"
 		a.Identity.Session = &proto.Session{Email: "bob@example.com"}
 	default:
-		return say(302, policy.LoginRequired, http.Header{"Location": {"https://team.example.com/login?a=b&c=d"}, "Set-Cookie": {"CF_AppSession=1"}}, "")
+		return say(302, policy.LoginRequired,
+			http.Header{"Location": {"https://team.example.com/login?a=b&c=d"}, "Set-Cookie": {"CF_AppSession=1"}}, "")
 	}
 	return a
 }

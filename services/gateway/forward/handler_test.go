@@ -36,8 +36,8 @@ func handler(t *testing.T) (*Handler, *decider) {
 }
 
 func describedBy(change ...string) []string {
-	h := map[string]string{"X-Forwarded-Method": "GET", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example.com",
-		"X-Forwarded-Uri": "/public", "X-Forwarded-For": "198.51.100.7"}
+	h := map[string]string{"X-Forwarded-Method": "GET", "X-Forwarded-Proto": "https",
+		"X-Forwarded-Host": "app.example.com", "X-Forwarded-Uri": "/public", "X-Forwarded-For": "198.51.100.7"}
 	for i := 0; i < len(change); i += 2 {
 		h[change[i]] = change[i+1]
 	}
@@ -54,7 +54,8 @@ func TestOnlyTheNamedProxiesMayAsk(t *testing.T) {
 	h, d := handler(t)
 	for _, remote := range []string{"192.0.3.1:80", "10.0.0.1:80", "[2001:db8::1]:80", "@", ""} {
 		for _, path := range []string{"traefik", "caddy", "nginx", "nginx/answer", "other", ""} {
-			w := ask(h, remote, path, append(describedBy(), "X-Original-Url", "https://app.example.com/public", "X-Original-Method", "GET", "Accept", "application/json")...)
+			w := ask(h, remote, path, append(describedBy(), "X-Original-Url", "https://app.example.com/public",
+				"X-Original-Method", "GET", "Accept", "application/json")...)
 			if w.Code != http.StatusForbidden || w.Header().Get("Cf-Access-Jwt-Assertion") != "" {
 				t.Errorf("%s asked %q: %d", remote, path, w.Code)
 			}
@@ -108,7 +109,8 @@ func TestRequestsThatAreNotDescribed(t *testing.T) {
 		"a length with an underscore":       append(describedBy(), "Content_Length", "1"),
 		"one underscore":                    append(describedBy(), "cf-access_authenticated-user-email", "x"),
 	}
-	for _, name := range []string{"X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-For"} {
+	for _, name := range []string{"X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri",
+		"X-Forwarded-For"} {
 		bad["without "+name] = describedBy(name, "-")
 		bad["empty "+name] = describedBy(name, "")
 		if name != "X-Forwarded-For" { // whose lines are one list
@@ -169,9 +171,11 @@ func TestTheOriginalRequest(t *testing.T) {
 		{"IPv6", "caddy", describedBy("X-Forwarded-Host", "[2001:db8::1]:8443", "X-Forwarded-For", "2001:db8::2"), "https://[2001:db8::1]:8443/public", "2001:db8::2"},
 		{"behind a trusted proxy", "traefik", describedBy("X-Forwarded-For", "203.0.113.1, 198.51.100.7, 10.0.0.1"), "https://app.example.com/public", "198.51.100.7"},
 		{"behind any other", "traefik", describedBy("X-Forwarded-For", "203.0.113.1, 198.51.100.7"), "https://app.example.com/public", "198.51.100.7"},
-		{"what nginx's client says does not count", "nginx", append(describedBy("X-Forwarded-Uri", "/secret"), "X-Original-Method", "PUT", "X-Original-Url", "http://other.example.com/public"),
+		{"what nginx's client says does not count", "nginx", append(describedBy("X-Forwarded-Uri", "/secret"),
+			"X-Original-Method", "PUT", "X-Original-Url", "http://other.example.com/public"),
 			"http://other.example.com/public", "198.51.100.7"},
-		{"what Traefik's client says does not count", "traefik", append(describedBy(), "X-Original-Method", "PUT", "X-Original-Url", "http://other.example.com/x"),
+		{"what Traefik's client says does not count", "traefik",
+			append(describedBy(), "X-Original-Method", "PUT", "X-Original-Url", "http://other.example.com/x"),
 			"https://app.example.com/public", "198.51.100.7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -186,9 +190,10 @@ func TestTheOriginalRequest(t *testing.T) {
 // The whole answer is for refusals only: an assertion is for the proxy.
 func TestTheWholeAnswerNeverAdmits(t *testing.T) {
 	h, _ := handler(t)
-	w := ask(h, from, "nginx/answer", "X-Original-Method", "GET", "X-Original-Url", "https://app.example.com/", "X-Forwarded-For", "198.51.100.7",
-		"Cf-Access-Client-Id", "good")
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || w.Header().Get("Cf-Access-Jwt-Assertion") != "" || w.Header().Get("Set-Cookie") != "" {
+	w := ask(h, from, "nginx/answer", "X-Original-Method", "GET", "X-Original-Url", "https://app.example.com/",
+		"X-Forwarded-For", "198.51.100.7", "Cf-Access-Client-Id", "good")
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" ||
+		w.Header().Get("Cf-Access-Jwt-Assertion") != "" || w.Header().Get("Set-Cookie") != "" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
 }
@@ -197,7 +202,8 @@ func TestAnswersAreNotKept(t *testing.T) {
 	h, _ := handler(t)
 	for _, path := range []string{"traefik", "caddy"} {
 		w := ask(h, from, path, append(describedBy("X-Forwarded-Uri", "/"), "Cf-Access-Client-Id", "good")...)
-		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "no-store") || !strings.Contains(w.Header().Get("Set-Cookie"), "CF_Authorization=v") {
+		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "no-store") ||
+			!strings.Contains(w.Header().Get("Set-Cookie"), "CF_Authorization=v") {
 			t.Errorf("%d %v", w.Code, w.Header())
 		}
 	}
@@ -205,7 +211,8 @@ func TestAnswersAreNotKept(t *testing.T) {
 
 // However a request is described, what is decided about is what the proxy sends on.
 func FuzzOriginal(f *testing.F) {
-	for _, s := range []string{"/", "//x", "/a?b", "/%2f", "/a#b", "*", "http://x/", "/\x00", "/é", "/a b", "/;/..", "?x", "/\\", "/\"!"} {
+	for _, s := range []string{"/", "//x", "/a?b", "/%2f", "/a#b", "*", "http://x/", "/\x00", "/é", "/a b", "/;/..", "?x",
+		"/\\", "/\"!"} {
 		f.Add("app.example.com", s)
 	}
 	f.Add("app.example.com@evil", "/")
@@ -215,7 +222,8 @@ func FuzzOriginal(f *testing.F) {
 		for _, o := range []*original{{"GET", "https", host, uri}, nil} {
 			if o == nil {
 				var err error
-				if o, err = readOriginal(http.Header{"X-Original-Method": {"GET"}, "X-Original-Url": {"https://" + host + uri}}); err != nil {
+				if o, err = readOriginal(http.Header{"X-Original-Method": {"GET"},
+					"X-Original-Url": {"https://" + host + uri}}); err != nil {
 					continue
 				}
 			}
@@ -241,7 +249,8 @@ func FuzzOriginal(f *testing.F) {
 			if r.URL.Host != want.Host { // the host of a URL ends where its path begins
 				continue
 			}
-			if got := r.URL.RequestURI(); got != want.RequestURI() || r.URL.Path != sent.Path || r.URL.RawQuery != sent.RawQuery {
+			if got := r.URL.RequestURI(); got != want.RequestURI() || r.URL.Path != sent.Path ||
+				r.URL.RawQuery != sent.RawQuery {
 				t.Errorf("%q became %q", uri, got)
 			}
 		}
@@ -256,7 +265,8 @@ var plainAddr, _ = parse("192.0.2.1")
 // A proxy that passes on the length of a body, and not the body, is answered at once.
 func TestADeclaredBodyIsNotAwaited(t *testing.T) {
 	gateway, _ := newHandler(t, Config{From: prefixes("127.0.0.0/8", "::1/128")})
-	for _, body := range []string{"Content-Length: 5\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n", "Content-Length: 5\r\n\r\nabc", "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"} {
+	for _, body := range []string{"Content-Length: 5\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n",
+		"Content-Length: 5\r\n\r\nabc", "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"} {
 		c, err := net.Dial("tcp", strings.TrimPrefix(gateway.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)

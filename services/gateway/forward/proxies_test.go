@@ -29,7 +29,9 @@ type asksFirst struct {
 	act func(p *asksFirst, w http.ResponseWriter, r *http.Request, answer *http.Response) (admitted bool)
 }
 
-var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+	return http.ErrUseLastResponse
+}}
 
 func (p *asksFirst) ask(r *http.Request, path string) (*http.Response, error) {
 	q, err := http.NewRequestWithContext(r.Context(), "GET", p.gateway+path, nil)
@@ -68,8 +70,8 @@ func clientIP(r *http.Request) string {
 }
 
 func forwarded(q, r *http.Request) {
-	for name, value := range map[string]string{"X-Forwarded-For": clientIP(r), "X-Forwarded-Proto": "http", "X-Forwarded-Host": r.Host,
-		"X-Forwarded-Method": r.Method, "X-Forwarded-Uri": r.URL.RequestURI()} {
+	for name, value := range map[string]string{"X-Forwarded-For": clientIP(r), "X-Forwarded-Proto": "http",
+		"X-Forwarded-Host": r.Host, "X-Forwarded-Method": r.Method, "X-Forwarded-Uri": r.URL.RequestURI()} {
 		q.Header.Set(name, value)
 	}
 }
@@ -92,32 +94,33 @@ func traefik(t *testing.T) *asksFirst {
 		t.Fatal("traefik.yaml has no authResponseHeadersRegex")
 	}
 	re := regexp.MustCompile(pattern)
-	return &asksFirst{path: Path + "traefik", describe: forwarded, act: func(_ *asksFirst, w http.ResponseWriter, r *http.Request, a *http.Response) bool {
-		if a.StatusCode < 200 || a.StatusCode > 299 {
-			pass(w, a)
-			return false
-		}
-		for _, name := range []string{"Authorization", "Cookie", "X-Creds"} {
-			r.Header.Del(name)
-			if len(a.Header[name]) > 0 {
-				r.Header[name] = a.Header[name]
+	return &asksFirst{path: Path + "traefik", describe: forwarded,
+		act: func(_ *asksFirst, w http.ResponseWriter, r *http.Request, a *http.Response) bool {
+			if a.StatusCode < 200 || a.StatusCode > 299 {
+				pass(w, a)
+				return false
 			}
-		}
-		for name := range r.Header {
-			if re.MatchString(name) {
+			for _, name := range []string{"Authorization", "Cookie", "X-Creds"} {
 				r.Header.Del(name)
+				if len(a.Header[name]) > 0 {
+					r.Header[name] = a.Header[name]
+				}
 			}
-		}
-		for name, values := range a.Header {
-			if re.MatchString(name) {
-				r.Header[name] = values
+			for name := range r.Header {
+				if re.MatchString(name) {
+					r.Header.Del(name)
+				}
 			}
-		}
-		for _, c := range a.Cookies() {
-			http.SetCookie(w, c)
-		}
-		return true
-	}}
+			for name, values := range a.Header {
+				if re.MatchString(name) {
+					r.Header[name] = values
+				}
+			}
+			for _, c := range a.Cookies() {
+				http.SetCookie(w, c)
+			}
+			return true
+		}}
 }
 
 // caddy is forward_auth as the Caddyfile writes it out.
@@ -128,43 +131,46 @@ func caddy(t *testing.T) *asksFirst {
 		drop = append(drop, strings.ToLower(m[1]))
 	}
 	var set []string
-	for _, m := range regexp.MustCompile(`(?m)^\s*#? ?request_header (?:@\w+ )?(\S+) \{rp\.header\.(\S+)\}$`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(
+		`(?m)^\s*#? ?request_header (?:@\w+ )?(\S+) \{rp\.header\.(\S+)\}$`).FindAllStringSubmatch(text, -1) {
 		set = append(set, m[1])
 	}
 	if len(drop) < 10 || len(set) < 6 {
 		t.Fatalf("the Caddyfile drops %v and sets %v", drop, set)
 	}
-	return &asksFirst{path: Path + "caddy", describe: forwarded, act: func(_ *asksFirst, w http.ResponseWriter, r *http.Request, a *http.Response) bool {
-		if a.StatusCode < 200 || a.StatusCode > 299 {
-			pass(w, a)
-			return false
-		}
-		for name := range r.Header {
-			for _, d := range drop {
-				prefix, wild := strings.CutSuffix(d, "*")
-				if wild && strings.HasPrefix(strings.ToLower(name), prefix) || strings.EqualFold(name, d) {
-					r.Header.Del(name)
+	return &asksFirst{path: Path + "caddy", describe: forwarded,
+		act: func(_ *asksFirst, w http.ResponseWriter, r *http.Request, a *http.Response) bool {
+			if a.StatusCode < 200 || a.StatusCode > 299 {
+				pass(w, a)
+				return false
+			}
+			for name := range r.Header {
+				for _, d := range drop {
+					prefix, wild := strings.CutSuffix(d, "*")
+					if wild && strings.HasPrefix(strings.ToLower(name), prefix) || strings.EqualFold(name, d) {
+						r.Header.Del(name)
+					}
 				}
 			}
-		}
-		for _, name := range set {
-			values, there := a.Header[http.CanonicalHeaderKey(name)]
-			if !there { // Caddy would not know the placeholder
-				t.Errorf("the answer says nothing of %s", name)
+			for _, name := range set {
+				values, there := a.Header[http.CanonicalHeaderKey(name)]
+				if !there { // Caddy would not know the placeholder
+					t.Errorf("the answer says nothing of %s", name)
+				}
+				if len(values) > 0 && values[0] != "" {
+					r.Header.Set(name, values[0])
+				}
 			}
-			if len(values) > 0 && values[0] != "" {
-				r.Header.Set(name, values[0])
-			}
-		}
-		return true
-	}}
+			return true
+		}}
 }
 
 // nginx is auth_request.
 func nginx(t *testing.T) *asksFirst {
 	text := snippet(t, "nginx.conf")
 	var set, clear []string
-	for _, m := range regexp.MustCompile(`(?m)^\s*(?:# )?proxy_set_header +(\S+) +\$plumbline_\w+;`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\s*(?:# )?proxy_set_header +(\S+) +\$plumbline_\w+;`).FindAllStringSubmatch(
+		text, -1) {
 		set = append(set, m[1])
 	}
 	location, _, _ := strings.Cut(text, "location = /_plumbline")
@@ -262,10 +268,11 @@ func (s *site) get(t *testing.T, method, path string, header ...string) (*http.R
 
 // What reaches the origin, and what the client is answered, behind each kind of proxy.
 func TestBehindProxies(t *testing.T) {
-	forged := []string{"Cf-Access-Jwt-Assertion", "forged", "Cf-Access-Authenticated-User-Email", "forged@example.com", "Cf-Ray", "forged",
-		"Cf-Access-Token", "forged", "X-Original-Url", "http://app.example.com/public", "X-Original-Method", "OPTIONS", "X-Rewrite-Url", "/public",
-		"X-Forwarded-Uri", "/public", "X-Forwarded-Method", "OPTIONS", "X-Forwarded-Host", "evil.example.com", "X-Http-Method-Override", "PUT",
-		"X-Forwarded-For", "192.0.2.99"}
+	forged := []string{"Cf-Access-Jwt-Assertion", "forged", "Cf-Access-Authenticated-User-Email", "forged@example.com",
+		"Cf-Ray", "forged", "Cf-Access-Token", "forged", "X-Original-Url", "http://app.example.com/public",
+		"X-Original-Method", "OPTIONS", "X-Rewrite-Url", "/public",
+		"X-Forwarded-Uri", "/public", "X-Forwarded-Method", "OPTIONS", "X-Forwarded-Host", "evil.example.com",
+		"X-Http-Method-Override", "PUT", "X-Forwarded-For", "192.0.2.99"}
 	for kind := range proxies {
 		t.Run(kind, func(t *testing.T) {
 			s := newSite(t, kind)
@@ -277,18 +284,21 @@ func TestBehindProxies(t *testing.T) {
 				body               string
 			}{
 				{name: "a service", method: "POST", path: "/a//b/%2e%2e/c%2Fd;x?q=1&r=%20",
-					header: append([]string{"Cf-Access-Client-Id", "good", "Cf-Access-Client-Secret", "s", "Cookie", "a=b; CF_Authorization=x; c=d",
-						"Authorization", "Basic abc"}, forged...),
-					want: map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service", "Cookie": "a=b; c=d", "Authorization": "Basic abc", "Cf-Ray": ray}},
+					header: append([]string{"Cf-Access-Client-Id", "good", "Cf-Access-Client-Secret", "s", "Cookie",
+						"a=b; CF_Authorization=x; c=d", "Authorization", "Basic abc"}, forged...),
+					want: map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service", "Cookie": "a=b; c=d",
+						"Authorization": "Basic abc", "Cf-Ray": ray}},
 				{name: "the application's header", method: "GET", path: "/", header: append([]string{"X-Creds", "{}"}, forged...),
 					want: map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service", "Cf-Ray": ray}},
 				{name: "Authorization", method: "GET", path: "/", header: append([]string{"Authorization", "{}"}, forged...),
 					want: map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-service", "Cf-Ray": ray}},
-				{name: "a person", method: "GET", path: "/", header: append([]string{"Cookie", "CF_Authorization=person; a=b"}, forged...),
-					want: map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-bob", "Cf-Access-Authenticated-User-Email": "bob@example.com",
-						"Cookie": "a=b; CF_Authorization=signed-for-bob", "Cf-Ray": ray}},
-				{name: "a bypass", method: "GET", path: "/public", header: append([]string{"Cookie", "CF_Authorization=x"}, forged...),
-					want: map[string]string{"Cf-Ray": ray}},
+				{name: "a person", method: "GET", path: "/",
+					header: append([]string{"Cookie", "CF_Authorization=person; a=b"}, forged...),
+					want: map[string]string{"Cf-Access-Jwt-Assertion": "signed-for-bob",
+						"Cf-Access-Authenticated-User-Email": "bob@example.com", "Cookie": "a=b; CF_Authorization=signed-for-bob", "Cf-Ray": ray}},
+				{name: "a bypass", method: "GET", path: "/public",
+					header: append([]string{"Cookie", "CF_Authorization=x"}, forged...),
+					want:   map[string]string{"Cf-Ray": ray}},
 				{name: "nobody", method: "GET", path: "/x", header: forged, status: 302},
 				{name: "a wrong secret", method: "GET", path: "/x", header: append([]string{"Cf-Access-Client-Id", "wrong"}, forged...), status: 401, body: "wrong"},
 				{name: "denied", method: "POST", path: "/denied", header: forged, status: 403, body: "<h1>denied</h1>"},
@@ -303,7 +313,8 @@ func TestBehindProxies(t *testing.T) {
 						if got != nil || answer.StatusCode != c.status || c.body != "" && body != c.body {
 							t.Errorf("status %d, body %q, reached the origin: %t", answer.StatusCode, body, got != nil)
 						}
-						if c.status == 302 && (answer.Header.Get("Location") != "https://team.example.com/login?a=b&c=d" || answer.Header.Get("Set-Cookie") == "") {
+						if c.status == 302 && (answer.Header.Get("Location") != "https://team.example.com/login?a=b&c=d" ||
+							answer.Header.Get("Set-Cookie") == "") {
 							t.Errorf("redirected with %v", answer.Header)
 						}
 						return
@@ -314,21 +325,24 @@ func TestBehindProxies(t *testing.T) {
 					if got.Method != c.method || got.RequestURI != c.path {
 						t.Errorf("the origin got %s %s", got.Method, got.RequestURI)
 					}
-					for _, name := range []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Ray", "Cookie", "Authorization",
-						"Cf-Access-Client-Id", "Cf-Access-Client-Secret", "Cf-Access-Token", "X-Creds", "X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override"} {
+					for _, name := range []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Ray", "Cookie",
+						"Authorization", "Cf-Access-Client-Id", "Cf-Access-Client-Secret", "Cf-Access-Token", "X-Creds", "X-Original-Url",
+						"X-Rewrite-Url", "X-Http-Method-Override"} {
 						if value := strings.Join(got.Header[name], "|"); value != c.want[name] {
 							t.Errorf("the origin got %s: %q, want %q", name, value, c.want[name])
 						}
 					}
 					q := s.gate.last(t)
-					if q.Method != c.method || q.URL.Scheme != "http" || q.URL.Host != "app.example.com" || q.URL.RequestURI() != c.path || !q.Peer.IsLoopback() {
+					if q.Method != c.method || q.URL.Scheme != "http" || q.URL.Host != "app.example.com" ||
+						q.URL.RequestURI() != c.path || !q.Peer.IsLoopback() {
 						t.Errorf("decided about %s %s from %s", q.Method, q.URL, q.Peer)
 					}
 				})
 			}
 			t.Run("another spelling", func(t *testing.T) {
 				answer, _ := s.get(t, "GET", "/public", "Cf_Access_Jwt_Assertion", "forged")
-				if got := s.origin.take(); got != nil && got.Header["Cf_access_jwt_assertion"] != nil || got == nil && answer.StatusCode/100 != 4 {
+				if got := s.origin.take(); got != nil && got.Header["Cf_access_jwt_assertion"] != nil || got == nil &&
+					answer.StatusCode/100 != 4 {
 					t.Errorf("%d, %v", answer.StatusCode, got)
 				}
 			})

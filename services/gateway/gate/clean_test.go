@@ -36,8 +36,10 @@ func TestCookiesOfOthersStay(t *testing.T) {
 func TestOriginsOfPeople(t *testing.T) {
 	client := []string{"a=b; CF_Authorization=hers"}
 	h := http.Header{"Cookie": client}
-	Clean(h, &Answer{Ray: "ray", Assertion: "token", Email: "ada@example.com", Identity: Identity{Session: &proto.Session{}}})
-	if !slices.Equal(h["Cookie"], []string{"a=b", "CF_Authorization=token"}) || h.Get(emailHeader) != "ada@example.com" || h.Get(assertionHeader) != "token" || h.Get(rayHeader) != "ray" {
+	Clean(h, &Answer{Ray: "ray", Assertion: "token", Email: "ada@example.com",
+		Identity: Identity{Session: &proto.Session{}}})
+	if !slices.Equal(h["Cookie"], []string{"a=b", "CF_Authorization=token"}) || h.Get(emailHeader) != "ada@example.com" ||
+		h.Get(assertionHeader) != "token" || h.Get(rayHeader) != "ray" {
 		t.Errorf("the origin gets %v", h)
 	}
 	h = http.Header{"Cookie": client}
@@ -52,7 +54,8 @@ func TestOriginsOfPeople(t *testing.T) {
 
 // FuzzCookies: nothing of ours is left, by the reading of net/http, and nothing of others' is lost.
 func FuzzCookies(f *testing.F) {
-	for _, s := range []string{"a=b", "CF_Authorization=x; a=b", `a="x; CF_Authorization=y"`, ";;;", " CF_Session = x ;b", "cf_AppSession=;=", "CF_Authorization\x00=x", "\rCF_Session"} {
+	for _, s := range []string{"a=b", "CF_Authorization=x; a=b", `a="x; CF_Authorization=y"`, ";;;", " CF_Session = x ;b",
+		"cf_AppSession=;=", "CF_Authorization\x00=x", "\rCF_Session"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
@@ -82,7 +85,8 @@ func FuzzCookies(f *testing.F) {
 // FuzzCredentials: what is taken for credentials is exactly an object of the two members; whatever a request
 // has is either taken, refused or not ours, and never reaches the origin if it is ours.
 func FuzzCredentials(f *testing.F) {
-	for _, s := range []string{"", "Bearer x", `{"cf-access-client-id":"a","cf-access-client-secret":"b"}`, `{"cf-access-client-id":"a"}`, `{`, `{}{}`,
+	for _, s := range []string{"", "Bearer x", `{"cf-access-client-id":"a","cf-access-client-secret":"b"}`,
+		`{"cf-access-client-id":"a"}`, `{`, `{}{}`,
 		`{"cf-access-client-id":"a","cf-access-client-id":"a","cf-access-client-secret":"b"}`, `[1]`, "{\"cf-access-client-id\":\"\\u0061\",\"cf-access-client-secret\":\"b\"}"} {
 		f.Add(s, "", "")
 		f.Add(s, "id", "secret")
@@ -112,7 +116,8 @@ func FuzzCredentials(f *testing.F) {
 		if len(c.drop) == 0 && h.Get("Authorization") != single {
 			t.Fatalf("%q became %q", single, h.Get("Authorization"))
 		}
-		if gotID, gotSecret, err := parseCredentials(single); err == nil && (gotID == "" || gotSecret == "" || len(single) > maxCredentials) {
+		if gotID, gotSecret, err := parseCredentials(single); err == nil &&
+			(gotID == "" || gotSecret == "" || len(single) > maxCredentials) {
 			t.Fatalf("%q gives %q and %q", single, gotID, gotSecret)
 		}
 	})

@@ -14,8 +14,10 @@ func TestPreflight(t *testing.T) {
 	robots := w.policy(proto.DecisionNonIdentity, w.robot())
 	w.app("plain.example.com", proto.Gate{}, robots)
 	w.app("bypass.example.com", proto.Gate{OptionsBypass: true}, robots)
-	w.app("named.example.com", proto.Gate{CORS: &proto.CORS{Origins: []string{"https://spa.example.com/"}, Methods: []string{"PUT"}, Headers: []string{"X-A"}, Credentials: true, MaxAge: 60}}, robots)
-	w.app("all.example.com", proto.Gate{CORS: &proto.CORS{AllOrigins: true, AllMethods: true, AllHeaders: true, Credentials: true, MaxAge: -1}}, robots)
+	w.app("named.example.com", proto.Gate{CORS: &proto.CORS{Origins: []string{"https://spa.example.com/"},
+		Methods: []string{"PUT"}, Headers: []string{"X-A"}, Credentials: true, MaxAge: 60}}, robots)
+	w.app("all.example.com", proto.Gate{CORS: &proto.CORS{AllOrigins: true, AllMethods: true, AllHeaders: true,
+		Credentials: true, MaxAge: -1}}, robots)
 	for _, c := range []struct {
 		name, host, origin, method, headers string
 		status                              int // 0: goes to the origin
@@ -36,7 +38,8 @@ func TestPreflight(t *testing.T) {
 		{"everything", "all", "https://any.example.org", "DELETE", "x-y", 204, "*", "DELETE"},
 	} {
 		h := http.Header{}
-		for name, value := range map[string]string{"Origin": c.origin, "Access-Control-Request-Method": c.method, "Access-Control-Request-Headers": c.headers} {
+		for name, value := range map[string]string{"Origin": c.origin, "Access-Control-Request-Method": c.method,
+			"Access-Control-Request-Headers": c.headers} {
 			if value != "" {
 				h.Set(name, value)
 			}
@@ -48,12 +51,14 @@ func TestPreflight(t *testing.T) {
 			}
 			continue
 		}
-		if a.Response == nil || a.Response.Status != c.status || a.Response.Header.Get("Access-Control-Allow-Origin") != c.allowOrigin ||
+		if a.Response == nil || a.Response.Status != c.status ||
+			a.Response.Header.Get("Access-Control-Allow-Origin") != c.allowOrigin ||
 			a.Response.Header.Get("Access-Control-Allow-Methods") != c.allowMethods {
 			t.Errorf("%s: %+v", c.name, a.Response)
 			continue
 		}
-		if a.Response.Header.Get("Access-Control-Allow-Origin") == "*" && a.Response.Header.Get("Access-Control-Allow-Credentials") != "" {
+		if a.Response.Header.Get("Access-Control-Allow-Origin") == "*" &&
+			a.Response.Header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: every page may read what people see", c.name)
 		}
 	}
@@ -78,12 +83,14 @@ func TestOptionsBypassIsBare(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, body := range []bool{true, false} {
-		if a := w.gate.Check(t.Context(), &Request{Method: "OPTIONS", URL: u, Header: http.Header{}, Body: body}); a.Admitted() == body {
+		if a := w.gate.Check(t.Context(),
+			&Request{Method: "OPTIONS", URL: u, Header: http.Header{}, Body: body}); a.Admitted() == body {
 			t.Errorf("a body that no header announces %t: admitted %t", body, a.Admitted())
 		}
 	}
 	for _, method := range []string{"GET", "options", "POST"} {
-		if a := w.ask(method, "https://bypass.example.com/x", http.Header{"Origin": {"https://spa.example.com"}}); a.Admitted() {
+		if a := w.ask(method, "https://bypass.example.com/x",
+			http.Header{"Origin": {"https://spa.example.com"}}); a.Admitted() {
 			t.Errorf("%s: admitted", method)
 		}
 	}

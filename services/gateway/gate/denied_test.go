@@ -26,8 +26,10 @@ func TestDeniedAtTheLogin(t *testing.T) {
 		}
 	}
 	// The login saw another reason than the application does now: it stands for a moment.
-	w.login.denied = &Denial{Session: nonce("ada@example.com"), At: w.clock.Now(), Decision: policy.Decision{Reason: policy.PostureFailed}}
-	if a := ask(); a.Response == nil || a.Response.Status != http.StatusForbidden || a.Decision.Reason != policy.PostureFailed {
+	w.login.denied = &Denial{Session: nonce("ada@example.com"), At: w.clock.Now(),
+		Decision: policy.Decision{Reason: policy.PostureFailed}}
+	if a := ask(); a.Response == nil || a.Response.Status != http.StatusForbidden ||
+		a.Decision.Reason != policy.PostureFailed {
 		t.Errorf("%+v", a)
 	}
 	w.clock.Advance(denialHolds + time.Second)
@@ -42,8 +44,8 @@ func TestDeniedAtTheLogin(t *testing.T) {
 }
 
 func TestRequired(t *testing.T) {
-	for op, want := range map[proto.Operator]string{proto.OpLess: "less than 7.5", proto.OpLessEqual: "at most 7.5", proto.OpGreater: "more than 7.5",
-		proto.OpGreaterEqual: "at least 7.5", proto.OpEqual: "exactly 7.5", "~": ""} {
+	for op, want := range map[proto.Operator]string{proto.OpLess: "less than 7.5", proto.OpLessEqual: "at most 7.5",
+		proto.OpGreater: "more than 7.5", proto.OpGreaterEqual: "at least 7.5", proto.OpEqual: "exactly 7.5", "~": ""} {
 		if got := required(op, 7.5); got != want {
 			t.Errorf("%s is %q, want %q", op, got, want)
 		}

@@ -81,7 +81,8 @@ func TestAnswersWithoutSufficientCredentials(t *testing.T) {
 			}
 			want := ""
 			if status == 302 || c.challenge && reason == policy.LoginRequired {
-				want = `Cloudflare-Access resource_metadata="https://` + c.host + `.example.com/.well-known/cloudflare-access-protected-resource/a/b"`
+				want = `Cloudflare-Access resource_metadata="https://` + c.host +
+					`.example.com/.well-known/cloudflare-access-protected-resource/a/b"`
 			}
 			if got := h.Get("Www-Authenticate"); got != want {
 				t.Errorf("%s, %s, %s: challenge %q, want %q", c.name, c.host, mode, got, want)
@@ -94,11 +95,13 @@ func TestAnswersWithoutSufficientCredentials(t *testing.T) {
 			}
 		}
 	}
-	if a := w.ask("GET", "https://both.example.com/", xhr); a.Response.Header.Get("Access-Control-Allow-Origin") != "https://spa.example.com" {
+	if a := w.ask("GET", "https://both.example.com/",
+		xhr); a.Response.Header.Get("Access-Control-Allow-Origin") != "https://spa.example.com" {
 		t.Errorf("a script cannot read the answer: %v", a.Response.Header)
 	}
 	w.login.nowhere = true
-	if a := w.ask("GET", "https://both.example.com/", nil); a.Response.Status != 403 || a.Decision.Reason != policy.NoProvider {
+	if a := w.ask("GET", "https://both.example.com/", nil); a.Response.Status != 403 ||
+		a.Decision.Reason != policy.NoProvider {
 		t.Errorf("with no provider: %d %v", a.Response.Status, a.Decision.Reason)
 	}
 	_ = both
@@ -115,7 +118,8 @@ func reasonShown(r policy.Reason) string {
 func TestLenientMode(t *testing.T) {
 	w := newWorld(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})
-	service, allow := w.policy(proto.DecisionNonIdentity, w.robot()), w.policy(proto.DecisionAllow, emailRule("ada@example.com"))
+	service, allow := w.policy(proto.DecisionNonIdentity, w.robot()),
+		w.policy(proto.DecisionAllow, emailRule("ada@example.com"))
 	app := w.app("app.example.com", proto.Gate{SameSite: "lax"}, service, allow)
 	people := w.app("people.example.com", proto.Gate{}, allow)
 
@@ -125,20 +129,25 @@ func TestLenientMode(t *testing.T) {
 	}
 	// A person's session counts beside credentials that are not right.
 	ada := w.logIn("ada@example.com", app)
-	a = w.ask("GET", "https://app.example.com/", with(http.Header{idHeader: {w.token.ClientID}}, "Cookie", "CF_Authorization="+ada))
+	a = w.ask("GET", "https://app.example.com/",
+		with(http.Header{idHeader: {w.token.ClientID}}, "Cookie", "CF_Authorization="+ada))
 	if !a.Admitted() || a.Decision.Reason != policy.Allow || a.Email != "ada@example.com" || a.Assertion != ada {
 		t.Errorf("a session beside half-given credentials: %+v", a)
 	}
 	// Credentials that are right, at an application that does not know them.
-	if a = w.ask("GET", "https://people.example.com/", w.credentials()); a.Response == nil || a.Response.Status != 302 || !w.login.status {
+	if a = w.ask("GET", "https://people.example.com/", w.credentials()); a.Response == nil || a.Response.Status != 302 ||
+		!w.login.status {
 		t.Errorf("right credentials of nobody's policy: %+v, status %v", a, w.login.status)
 	}
-	if a = w.ask("GET", "https://people.example.com/", with(w.credentials(), secretHeader, "again")); a.Response.Status != 302 || w.login.status {
+	if a = w.ask("GET", "https://people.example.com/",
+		with(w.credentials(), secretHeader, "again")); a.Response.Status != 302 || w.login.status {
 		t.Errorf("duplicated credentials: %+v, status %v", a, w.login.status)
 	}
 	// A service's own application token, where the application has an Allow policy.
-	token := w.keys.issue(app.AUD, &keycache.Claims{Type: "app", CommonName: w.token.ClientID, IssuedAt: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour)})
-	if a = w.ask("GET", "https://app.example.com/", http.Header{"Cf-Access-Token": {token}}); !a.Admitted() || a.Assertion != token || a.Identity.ClientID != w.token.ClientID {
+	token := w.keys.issue(app.AUD, &keycache.Claims{Type: "app", CommonName: w.token.ClientID, IssuedAt: w.clock.Now(),
+		Expires: w.clock.Now().Add(time.Hour)})
+	if a = w.ask("GET", "https://app.example.com/", http.Header{"Cf-Access-Token": {token}}); !a.Admitted() ||
+		a.Assertion != token || a.Identity.ClientID != w.token.ClientID {
 		t.Errorf("a service's application token: %+v", a)
 	}
 	w.token.Disabled = true
@@ -155,7 +164,8 @@ func TestStrictMode(t *testing.T) {
 	other := proto.NewID()
 	service := w.policy(proto.DecisionNonIdentity, w.robot())
 	stranger := w.policy(proto.DecisionNonIdentity, rule("service_token", map[string]string{"token_id": other.String()}))
-	allow, bypass := w.policy(proto.DecisionAllow, everyone()), w.policy(proto.DecisionBypass, rule("ip", map[string]string{"ip": "192.0.2.0/24"}))
+	allow, bypass := w.policy(proto.DecisionAllow, everyone()),
+		w.policy(proto.DecisionBypass, rule("ip", map[string]string{"ip": "192.0.2.0/24"}))
 	app := w.app("app.example.com", proto.Gate{TokenHeader: "Authorization"}, service, allow)
 	w.app("custom.example.com", proto.Gate{TokenHeader: "X-Robot"}, service)
 	w.app("stranger.example.com", proto.Gate{}, stranger, allow)
@@ -219,7 +229,8 @@ func TestStrictMode(t *testing.T) {
 		if want := c.reason == policy.ServiceAuth; (a.Assertion != "") != want || a.Email != "" {
 			t.Errorf("%s: assertion %q, email %q", c.name, a.Assertion, a.Email)
 		}
-		if strings.HasPrefix(c.name, "single") && c.host == "app" != (len(a.Drop) == 1 && a.Drop[0] == "Authorization") && c.host == "app" {
+		if strings.HasPrefix(c.name, "single") && c.host == "app" != (len(a.Drop) == 1 && a.Drop[0] == "Authorization") &&
+			c.host == "app" {
 			t.Errorf("%s: drops %v", c.name, a.Drop)
 		}
 		if strings.HasPrefix(c.name, "Authorization") && len(a.Drop) > 0 {
@@ -289,9 +300,11 @@ func TestPosture(t *testing.T) {
 	w := newWorld(t)
 	check := proto.NewID()
 	w.save(topology.KindCheck, check, &proto.Check{ID: check, Name: "Score at least 80"})
-	p := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: []proto.Rule{everyone()}, Require: []proto.Rule{postureRule(check)}}
+	p := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: []proto.Rule{everyone()},
+		Require: []proto.Rule{postureRule(check)}}
 	w.save(topology.KindPolicy, p.ID, p)
-	robots := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionNonIdentity, Include: []proto.Rule{w.robot()}, Require: []proto.Rule{postureRule(check)}}
+	robots := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionNonIdentity, Include: []proto.Rule{w.robot()},
+		Require: []proto.Rule{postureRule(check)}}
 	w.save(topology.KindPolicy, robots.ID, robots)
 	app := w.app("app.example.com", proto.Gate{}, robots, p)
 	h := http.Header{"Cookie": {"CF_Authorization=" + w.logIn("ada@example.com", app)}, "Accept": {"application/json"}}
@@ -311,7 +324,8 @@ func TestPosture(t *testing.T) {
 	if a := w.ask("GET", "https://app.example.com/", w.credentials()); !a.Admitted() {
 		t.Errorf("a service on a device that passes: %v", a.Decision.Reason)
 	}
-	if v := w.keys.asked[0].Vouched; v == nil || v.Device != w.devices.behind || len(v.Postures) != 1 || v.Postures[0].Outcome != proto.OutcomePass {
+	if v := w.keys.asked[0].Vouched; v == nil || v.Device != w.devices.behind || len(v.Postures) != 1 ||
+		v.Postures[0].Outcome != proto.OutcomePass {
 		t.Errorf("the exchange is not told of the device: %+v", v)
 	}
 	w.log.take()
@@ -326,10 +340,12 @@ func TestPosture(t *testing.T) {
 			LookedAt      time.Time `json:"looked_at"`
 		}
 	}
-	if err := json.Unmarshal(a.Response.Body, &body); err != nil || body.Check.Name != "Score at least 80" || body.Check.Outcome != "fail" || !body.Check.LookedAt.Equal(looked) {
+	if err := json.Unmarshal(a.Response.Body, &body); err != nil || body.Check.Name != "Score at least 80" ||
+		body.Check.Outcome != "fail" || !body.Check.LookedAt.Equal(looked) {
 		t.Errorf("answer %s: %v", a.Response.Body, err)
 	}
-	if noted := w.log.take(); len(noted) != 1 || noted[0].Check != check || noted[0].Reason != "posture_failed" || noted[0].Ray != a.Ray ||
+	if noted := w.log.take(); len(noted) != 1 || noted[0].Check != check || noted[0].Reason != "posture_failed" ||
+		noted[0].Ray != a.Ray ||
 		noted[0].Device != w.devices.behind || noted[0].Email != "ada@example.com" {
 		t.Errorf("noted %+v", noted)
 	}
@@ -362,7 +378,8 @@ func TestWhatIsRecorded(t *testing.T) {
 			}
 			continue
 		}
-		if len(noted) != 1 || noted[0].Reason != c.reason || noted[0].Application != app.ID || noted[0].Allowed != a.Admitted() || noted[0].IP != "192.0.2.7" ||
+		if len(noted) != 1 || noted[0].Reason != c.reason || noted[0].Application != app.ID ||
+			noted[0].Allowed != a.Admitted() || noted[0].IP != "192.0.2.7" ||
 			noted[0].Host != "app.example.com" || (noted[0].ClientID != "") != (c.h != nil) {
 			t.Errorf("%s: recorded %+v", c.name, noted)
 		}
@@ -377,7 +394,8 @@ func TestNothingIsDecidedByWhatIsTooOld(t *testing.T) {
 	w.app("open.example.com", proto.Gate{}, w.policy(proto.DecisionBypass, everyone()))
 	w.stale = true
 	a := w.ask("GET", "https://open.example.com/", nil)
-	if a.Admitted() || a.Response.Status != 503 || a.Decision.Reason != policy.Stale || a.Response.Header.Get("Retry-After") == "" {
+	if a.Admitted() || a.Response.Status != 503 || a.Decision.Reason != policy.Stale ||
+		a.Response.Header.Get("Retry-After") == "" {
 		t.Errorf("answer %+v", a)
 	}
 }
@@ -396,12 +414,14 @@ func TestDescribesApplications(t *testing.T) {
 	w := newWorld(t)
 	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()))
 	a := w.ask("HEAD", "https://app.example.com/x", http.Header{"Cf-Access-Metadata-Request": {"true"}})
-	if a.Admitted() || a.Response.Status != 200 || a.Response.Header.Get("Cf-Access-Metadata") != "statement match app.example.com" ||
+	if a.Admitted() || a.Response.Status != 200 ||
+		a.Response.Header.Get("Cf-Access-Metadata") != "statement match app.example.com" ||
 		a.Response.Header.Get("Cf-Access-Aud") != app.AUD {
 		t.Errorf("answer %+v", a.Response)
 	}
 	w.keys.fail = keycache.ErrBudget
-	if a = w.ask("HEAD", "https://app.example.com/x", http.Header{"Cf-Access-Metadata-Request": {"true"}}); a.Response.Status != 403 {
+	if a = w.ask("HEAD", "https://app.example.com/x",
+		http.Header{"Cf-Access-Metadata-Request": {"true"}}); a.Response.Status != 403 {
 		t.Errorf("without a statement: %d", a.Response.Status)
 	}
 }
@@ -418,7 +438,8 @@ func TestExchangeAway(t *testing.T) {
 
 func TestDenyPagesOfTheOwner(t *testing.T) {
 	w := newWorld(t)
-	allow, service := w.policy(proto.DecisionAllow, emailRule("ada@example.com")), w.policy(proto.DecisionNonIdentity, w.robot())
+	allow, service := w.policy(proto.DecisionAllow, emailRule("ada@example.com")),
+		w.policy(proto.DecisionNonIdentity, w.robot())
 	gate := proto.Gate{DenyURL: "https://help.example.com/denied", NonIdentityDenyURL: "https://help.example.com/machines"}
 	people, machines := w.app("people.example.com", gate, allow), w.app("machines.example.com", gate, service)
 	gate.DenyURL = "javascript:alert(1)"

@@ -16,7 +16,8 @@ import (
 func compile(domains ...string) *appmatch.Matcher {
 	var apps []Application
 	for _, d := range domains {
-		apps = append(apps, catalog.Record[proto.Application]{Value: &proto.Application{ID: proto.NewID(), Name: d, Domains: []string{d}}})
+		apps = append(apps,
+			catalog.Record[proto.Application]{Value: &proto.Application{ID: proto.NewID(), Name: d, Domains: []string{d}}})
 	}
 	return appmatch.Compile(apps)
 }
@@ -24,7 +25,8 @@ func compile(domains ...string) *appmatch.Matcher {
 // received is the URL of a request as a server reads it from its first line.
 func received(t testing.TB, target string) (*url.URL, bool) {
 	t.Helper()
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + target + " HTTP/1.1\r\nHost: parts.example.com\r\n\r\n")))
+	r, err := http.ReadRequest(
+		bufio.NewReader(strings.NewReader("GET " + target + " HTTP/1.1\r\nHost: parts.example.com\r\n\r\n")))
 	if err != nil {
 		return nil, false
 	}
@@ -36,7 +38,8 @@ func received(t testing.TB, target string) (*url.URL, bool) {
 // TestPathTricks attacks applications that are told apart by path: / is everybody's, /admin is not, /pub is
 // a hole in what surrounds it.
 func TestPathTricks(t *testing.T) {
-	m := compile("parts.example.com", "parts.example.com/admin", "parts.example.com/admin/pub", "parts.example.com/files/*.txt")
+	m := compile("parts.example.com", "parts.example.com/admin", "parts.example.com/admin/pub",
+		"parts.example.com/files/*.txt")
 	const root, admin, pub = "parts.example.com", "parts.example.com/admin", "parts.example.com/admin/pub"
 	refused := func(targets ...string) map[string]string {
 		all := map[string]string{}
@@ -54,16 +57,20 @@ func TestPathTricks(t *testing.T) {
 			"/x/https://example.org/": root, "/ADMIN": root, "/caf%C3%A9/%C3%80%C2%BF": root, "/%C0x": root, "/%e0%a0%80": root, "/x%3Fy": root, "/admin/x%3Fy%23": admin,
 		},
 		// Windows takes these for /admin; no client that is right sends them.
-		refused("/admin%20", "/admin/...", "/admin.", "/admin./x", "/x/admin%20/y", "/admin%2e", "/admin%252e", "/admin::$DATA", "/admin%3a:$DATA/x",
-			"/x::$INDEX_ALLOCATION/y", "/admin.;a/x", "/%25252561dmin", "/%2525252561dmin/x"),
-		refused("//admin", "/admin//pub/x", "/admin%2Fpub", "/admin%2fpub/x", "/%2Fadmin", "/x/..%2Fadmin", `/admin%5Cpub`, `/%5Cadmin`,
-			"/admin;x", "/admin;x/y", "/admin;/pub", "/admin/pub;/..", "/admin%3Bx", "/;%5Cx/admin", "/%2561dmin", "/%2561dmin/%25", "/%252fadmin/%25zz", "/%252561dmin/../x", "/admin%252Fpub",
-			"/%c0%afadmin", "/admin%C0%AFpub", "/%e0%80%afadmin", "/%f0%80%80%afadmin", "/%c1%9cadmin", "/%25c0%25afadmin", "/%c1%a1dmin", "/admin%3fx", "/admin%23",
-			"/admin%253F", "/admin/pub%3F/x", `/admin%5C%3f`, "/admin%3b%3f", "/admin%c0%bbx"),
+		refused("/admin%20", "/admin/...", "/admin.", "/admin./x", "/x/admin%20/y", "/admin%2e", "/admin%252e",
+			"/admin::$DATA", "/admin%3a:$DATA/x", "/x::$INDEX_ALLOCATION/y", "/admin.;a/x", "/%25252561dmin",
+			"/%2525252561dmin/x"),
+		refused("//admin", "/admin//pub/x", "/admin%2Fpub", "/admin%2fpub/x", "/%2Fadmin", "/x/..%2Fadmin", `/admin%5Cpub`,
+			`/%5Cadmin`, "/admin;x", "/admin;x/y", "/admin;/pub", "/admin/pub;/..", "/admin%3Bx", "/;%5Cx/admin", "/%2561dmin", "/%2561dmin/%25", "/%252fadmin/%25zz", "/%252561dmin/../x", "/admin%252Fpub",
+			"/%c0%afadmin", "/admin%C0%AFpub", "/%e0%80%afadmin", "/%f0%80%80%afadmin", "/%c1%9cadmin", "/%25c0%25afadmin",
+			"/%c1%a1dmin", "/admin%3fx", "/admin%23", "/admin%253F", "/admin/pub%3F/x", `/admin%5C%3f`, "/admin%3b%3f",
+			"/admin%c0%bbx"),
 		// These are refused on every host.
-		refused("/..", "/../x", "/x/..", "/x/../admin", "/./x", "/x/.", "/admin/pub/../x", "/admin/pub/..", "/x/%2e%2e/admin", "/x/%2E%2E/admin", "/x/.%2e/admin",
-			"/x/..;/admin", "/x/..;a=b/admin", "/x/%2e%2e%2fadmin", `/x/..%5Cadmin`, "/x%00", "/admin%00.txt", "/x/%252e%252e/admin", "/x/..%252fadmin",
-			"/x/%2e", "/x/%252e%252e%252fadmin", "/x/%252e%252e/admin%25", "/x/%c0%ae%c0%ae/admin", "/x/%c0%ae./admin", "/x/..%c0%afadmin", "/x%c0%80", "/x/..%3f", "/x/..%23y"),
+		refused("/..", "/../x", "/x/..", "/x/../admin", "/./x", "/x/.", "/admin/pub/../x", "/admin/pub/..", "/x/%2e%2e/admin",
+			"/x/%2E%2E/admin", "/x/.%2e/admin", "/x/..;/admin", "/x/..;a=b/admin", "/x/%2e%2e%2fadmin", `/x/..%5Cadmin`, "/x%00",
+			"/admin%00.txt", "/x/%252e%252e/admin", "/x/..%252fadmin", "/x/%2e", "/x/%252e%252e%252fadmin",
+			"/x/%252e%252e/admin%25", "/x/%c0%ae%c0%ae/admin", "/x/%c0%ae./admin", "/x/..%c0%afadmin", "/x%c0%80", "/x/..%3f",
+			"/x/..%23y"),
 	} {
 		for target, want := range table {
 			u, ok := received(t, target)
@@ -123,14 +130,16 @@ func TestHostTricks(t *testing.T) {
 			t.Errorf("%q: %s, want %s", c.host, got, c.want)
 		}
 	}
-	if _, _, why := locate(m, &url.URL{Scheme: "https", Host: "app.example.com", User: url.User("x"), Path: "/"}); why != policy.BadRequest {
+	if _, _, why := locate(m,
+		&url.URL{Scheme: "https", Host: "app.example.com", User: url.User("x"), Path: "/"}); why != policy.BadRequest {
 		t.Errorf("user information: %v", why)
 	}
 }
 
 // FuzzLocate: what is sent on as it came belongs to the same application however an origin cleans it.
 func FuzzLocate(f *testing.F) {
-	for _, s := range []string{"/", "/admin", "//admin", "/x/..;/admin", "/%2e%2e/", "/a%2Fb", "/admin;x", "/%2561dmin", `/x\admin`, "/admin/pub//", "/%c0%afadmin", "/admin%3f"} {
+	for _, s := range []string{"/", "/admin", "//admin", "/x/..;/admin", "/%2e%2e/", "/a%2Fb", "/admin;x", "/%2561dmin",
+		`/x\admin`, "/admin/pub//", "/%c0%afadmin", "/admin%3f"} {
 		f.Add(s)
 	}
 	m := compile("parts.example.com", "parts.example.com/admin", "parts.example.com/admin/pub")

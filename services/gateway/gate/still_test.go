@@ -88,11 +88,13 @@ func TestStill(t *testing.T) {
 					}
 					continue
 				}
-				if now == nil || now.Admitted() || now.Decision.Reason != want || now.Response == nil || now.Response.Status == http.StatusFound {
+				if now == nil || now.Admitted() || now.Decision.Reason != want || now.Response == nil ||
+					now.Response.Status == http.StatusFound {
 					t.Errorf("%+v, want %v", now, want)
 					continue
 				}
-				if len(all) != 1 || all[0].Reason != want.String() || all[0].Allowed || all[0].Ray != was[r].Ray || all[0].Application != app.ID ||
+				if len(all) != 1 || all[0].Reason != want.String() || all[0].Allowed || all[0].Ray != was[r].Ray ||
+					all[0].Application != app.ID ||
 					r == robot && all[0].TokenID != w.token.ID || r == person && all[0].User != user {
 					t.Errorf("recorded %+v", all)
 				}
@@ -108,7 +110,8 @@ func TestStill(t *testing.T) {
 func TestStillTheSame(t *testing.T) {
 	w := newWorld(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})
-	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()), w.policy(proto.DecisionAllow, emailRule("ada@example.com")))
+	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()),
+		w.policy(proto.DecisionAllow, emailRule("ada@example.com")))
 	r := &Request{Method: "GET", URL: &url.URL{Scheme: "https", Host: "app.example.com", Path: "/"}, Peer: peer,
 		Header: with(w.credentials(), "Cookie", "CF_Authorization="+w.logIn("ada@example.com", app))}
 	was := w.gate.Check(t.Context(), r)

@@ -38,7 +38,8 @@ func TestPathsAsSent(t *testing.T) {
 			t.Errorf("%q normalized twice is %+v, once %+v", target, again, *u)
 		}
 	}
-	for query, want := range map[string]string{"x=%zz;&&y": "x=%zz;&&y", "a b": "a%20b", "a#b": "a%23b", "q=\xe9|{}é": "q=\xe9|{}é", "": ""} {
+	for query, want := range map[string]string{"x=%zz;&&y": "x=%zz;&&y", "a b": "a%20b", "a#b": "a%23b",
+		"q=\xe9|{}é": "q=\xe9|{}é", "": ""} {
 		if got := Query(&url.URL{RawQuery: query}); got != want {
 			t.Errorf("query %q is sent as %q", query, got)
 		}

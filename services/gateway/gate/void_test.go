@@ -18,10 +18,12 @@ import (
 func TestWhyATokenDoesNotCount(t *testing.T) {
 	w := newWorld(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})
-	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()), w.policy(proto.DecisionAllow, emailRule("ada@example.com")))
+	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()),
+		w.policy(proto.DecisionAllow, emailRule("ada@example.com")))
 	now := w.clock.Now()
 	service := func(clientID string) string {
-		return w.keys.issue(app.AUD, &keycache.Claims{Type: "app", CommonName: clientID, IssuedAt: now, Expires: now.Add(time.Hour)})
+		return w.keys.issue(app.AUD,
+			&keycache.Claims{Type: "app", CommonName: clientID, IssuedAt: now, Expires: now.Add(time.Hour)})
 	}
 	ended := w.logIn("ada@example.com", app)
 	delete(w.people, w.keys.tokens[ended].Nonce)
@@ -51,7 +53,8 @@ func TestWhyATokenDoesNotCount(t *testing.T) {
 		w.log.take()
 		a := w.ask("GET", "https://app.example.com/", c.h)
 		all := w.log.take()
-		if a.Decision.Reason != c.want || a.Response.Status != http.StatusFound || len(all) != 1 || all[0].Reason != c.want.String() || all[0].Allowed {
+		if a.Decision.Reason != c.want || a.Response.Status != http.StatusFound || len(all) != 1 ||
+			all[0].Reason != c.want.String() || all[0].Allowed {
 			t.Errorf("%s: %v %d, recorded %+v", c.name, a.Decision.Reason, a.Response.Status, all)
 		}
 	}
@@ -80,7 +83,8 @@ func TestNobodyHasAnAssertion(t *testing.T) {
 		if cert != nil {
 			want.CommonName = "laptop"
 		}
-		if !a.Admitted() || a.Assertion != "assertion of nobody" || a.Email != "" || len(w.keys.anybody) != 1 || w.keys.anybody[0] != want {
+		if !a.Admitted() || a.Assertion != "assertion of nobody" || a.Email != "" || len(w.keys.anybody) != 1 ||
+			w.keys.anybody[0] != want {
 			t.Errorf("%+v, asked %+v", a, w.keys.anybody)
 		}
 	}
@@ -88,7 +92,8 @@ func TestNobodyHasAnAssertion(t *testing.T) {
 		t.Errorf("a Bypass policy: %+v", a)
 	}
 	w.keys.fail = keycache.ErrUnavailable
-	if a := w.ask("GET", "https://app.example.com/", nil); a.Admitted() || a.Response.Status != http.StatusServiceUnavailable || a.Decision.Reason != policy.Unavailable {
+	if a := w.ask("GET", "https://app.example.com/", nil); a.Admitted() ||
+		a.Response.Status != http.StatusServiceUnavailable || a.Decision.Reason != policy.Unavailable {
 		t.Errorf("without the exchange: %+v", a)
 	}
 }

@@ -12,7 +12,8 @@ import (
 func TestAnybodysTokenIsObtainedOnce(t *testing.T) {
 	k, e, c := newCache(t, Config{})
 	e.set(func() { e.life, e.clock = time.Hour, c })
-	q := AnybodyRequest{Account: proto.NewAccount(), App: proto.NewID(), AppRevision: 4, Policy: proto.NewID(), CommonName: "laptop"}
+	q := AnybodyRequest{Account: proto.NewAccount(), App: proto.NewID(), AppRevision: 4, Policy: proto.NewID(),
+		CommonName: "laptop"}
 	get := func(q AnybodyRequest, want int) {
 		t.Helper()
 		if got, err := k.Anybody(t.Context(), q); err != nil || got != fmt.Sprintf("%s %d", statementSubject, want) {

@@ -27,8 +27,9 @@ func issuing(e *exchange, c *clock.Fake) {
 }
 
 func request() ServiceRequest {
-	return ServiceRequest{Account: proto.NewAccount(), Token: proto.NewID(), TokenRevision: 3, App: proto.NewID(), AppRevision: 4,
-		ClientID: "x.access", ClientSecret: "secret", IP: "192.0.2.1", Vouched: &proto.Vouched{Certificate: true}}
+	return ServiceRequest{Account: proto.NewAccount(), Token: proto.NewID(), TokenRevision: 3, App: proto.NewID(),
+		AppRevision: 4, ClientID: "x.access", ClientSecret: "secret", IP: "192.0.2.1",
+		Vouched: &proto.Vouched{Certificate: true}}
 }
 
 func TestAServicesTokenIsObtainedOnce(t *testing.T) {
@@ -65,7 +66,8 @@ func TestTheExchangeIsToldEverything(t *testing.T) {
 	q := request()
 	e.set(func() {
 		e.token = func(got *proto.ServiceExchange) *proto.TokenAnswer {
-			if got.Account != q.Account || got.ClientID != q.ClientID || got.ClientSecret != q.ClientSecret || got.Application != q.App ||
+			if got.Account != q.Account || got.ClientID != q.ClientID || got.ClientSecret != q.ClientSecret ||
+				got.Application != q.App ||
 				got.IP != q.IP || got.Vouched != q.Vouched {
 				t.Errorf("%+v", got)
 			}

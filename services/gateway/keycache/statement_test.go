@@ -12,7 +12,8 @@ import (
 
 func TestAStatementIsSignedOnceInAWhile(t *testing.T) {
 	k, e, c := newCache(t, Config{})
-	s := proto.Statement{Kind: proto.StatementMeta, Account: proto.NewAccount(), Application: proto.NewID(), Hostname: "app.example", RedirectURL: "/a"}
+	s := proto.Statement{Kind: proto.StatementMeta, Account: proto.NewAccount(), Application: proto.NewID(),
+		Hostname: "app.example", RedirectURL: "/a"}
 	get := func(s proto.Statement) string {
 		t.Helper()
 		token, err := k.Statement(t.Context(), &s)
@@ -32,7 +33,9 @@ func TestAStatementIsSignedOnceInAWhile(t *testing.T) {
 	}
 	seen := map[string]bool{get(s): true}
 	for _, change := range []func(*proto.Statement){
-		func(s *proto.Statement) { s.Kind = proto.StatementMatch }, func(s *proto.Statement) { s.Account = proto.NewAccount() },
+		func(s *proto.Statement) {
+			s.Kind = proto.StatementMatch
+		}, func(s *proto.Statement) { s.Account = proto.NewAccount() },
 		func(s *proto.Statement) { s.Application = proto.NewID() }, func(s *proto.Statement) { s.Hostname = "b.example" },
 		func(s *proto.Statement) { s.RedirectURL = "/b" }, func(s *proto.Statement) { s.ServiceTokenStatus = true },
 	} {

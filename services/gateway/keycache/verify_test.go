@@ -36,7 +36,8 @@ func resign(t testing.TB, input string) string {
 	key := pairOf("one")
 	// RSASSA-PKCS1-v1_5 by hand: EMSA padding of the SHA-256, then the private exponent.
 	sum := sha256.Sum256([]byte(input))
-	prefix := []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+	prefix := []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
+		0x04, 0x20}
 	em := append([]byte{0, 1}, []byte(strings.Repeat("\xff", 256-3-len(prefix)-len(sum)))...)
 	em = append(append(append(em, 0), prefix...), sum[:]...)
 	s := new(big.Int).Exp(new(big.Int).SetBytes(em), key.D, key.N)
@@ -52,14 +53,17 @@ func TestTheHandMadeSignatureIsRight(t *testing.T) {
 
 func TestVerifyTellsWhatATokenSays(t *testing.T) {
 	k, _, _ := newCache(t, Config{})
-	token := sign(t, "one", m{"type": "app", "aud": []string{"other", aud}, "iss": issuer, "iat": start.Unix() - 5, "nbf": start.Unix() - 5,
-		"exp": start.Unix() + 60, "sub": "c7a1", "email": "ada@example.com", "identity_nonce": "0123456789abcdef", "country": "GB", "custom": m{"a": 1}})
+	token := sign(t, "one",
+		m{"type": "app", "aud": []string{"other", aud}, "iss": issuer, "iat": start.Unix() - 5, "nbf": start.Unix() - 5,
+			"exp": start.Unix() + 60, "sub": "c7a1", "email": "ada@example.com", "identity_nonce": "0123456789abcdef",
+			"country": "GB", "custom": m{"a": 1}})
 	for range 2 { // the second time it is known
 		c, err := k.Verify(token, aud)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Type != "app" || c.Email != "ada@example.com" || c.Subject != "c7a1" || c.Nonce != "0123456789abcdef" || c.Country != "GB" || c.CommonName != "" ||
+		if c.Type != "app" || c.Email != "ada@example.com" || c.Subject != "c7a1" || c.Nonce != "0123456789abcdef" ||
+			c.Country != "GB" || c.CommonName != "" ||
 			!c.IssuedAt.Equal(start.Add(-5*time.Second)) || !c.Expires.Equal(start.Add(time.Minute)) {
 			t.Errorf("%+v", c)
 		}
@@ -103,7 +107,8 @@ func TestAttacks(t *testing.T) {
 	}
 	pemKey := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki})
 	hs256 := func(secret []byte) string {
-		return signWith(t, jose.HS256, jose.JSONWebKey{Key: secret, KeyID: "one"}, (&jose.SignerOptions{}).WithType("JWT"), good())
+		return signWith(t, jose.HS256, jose.JSONWebKey{Key: secret, KeyID: "one"}, (&jose.SignerOptions{}).WithType("JWT"),
+			good())
 	}
 	header := func(extra string) string { return `{"alg":"RS256","kid":"one","typ":"JWT"` + extra + `}` }
 	own := jose.JSONWebKey{Key: pairOf("two"), KeyID: "two"}
@@ -266,9 +271,11 @@ func FuzzVerify(f *testing.F) {
 	valid := sign(f, "one", good())
 	parts := strings.Split(valid, ".")
 	for _, seed := range []string{
-		valid, sign(f, "one", good(set("aud", aud))), sign(f, "two", good()), sign(f, "one", good(set("exp", 1))), "", "..", valid + ".", "\n" + valid,
-		b64(`{"alg":"none"}`) + "." + parts[1] + ".", under(f, `{"alg":"RS256","kid":"one","jku":"x"}`, good()), under(f, `{"alg":"RS256","KID":"one","kid":"one"}`, good()),
-		sign(f, "one", []byte(`{"type":"app","type":"org"}`)), sign(f, "one", good(set("nbf", start.Unix()+1e6))), parts[0] + "." + parts[1] + "=." + parts[2],
+		valid, sign(f, "one", good(set("aud", aud))), sign(f, "two", good()), sign(f, "one", good(set("exp", 1))), "", "..",
+		valid + ".", "\n" + valid, b64(`{"alg":"none"}`) + "." + parts[1] + ".", under(f,
+			`{"alg":"RS256","kid":"one","jku":"x"}`, good()), under(f, `{"alg":"RS256","KID":"one","kid":"one"}`, good()),
+		sign(f, "one", []byte(`{"type":"app","type":"org"}`)), sign(f, "one", good(set("nbf", start.Unix()+1e6))),
+		parts[0] + "." + parts[1] + "=." + parts[2],
 	} {
 		f.Add(seed)
 	}
@@ -292,7 +299,8 @@ func plainly(token string, key *rsa.PublicKey) string {
 	if err != nil {
 		return err.Error()
 	}
-	if len(signed.Signatures) != 1 || signed.Signatures[0].Protected.KeyID != "one" || signed.Signatures[0].Protected.JSONWebKey != nil {
+	if len(signed.Signatures) != 1 || signed.Signatures[0].Protected.KeyID != "one" ||
+		signed.Signatures[0].Protected.JSONWebKey != nil {
 		return "the header is another"
 	}
 	payload, err := signed.Verify(key)

@@ -128,7 +128,8 @@ type m = map[string]any
 
 // good are the claims of an application token that is valid now.
 func good(change ...func(m)) m {
-	c := m{"type": "app", "aud": []string{aud}, "iss": issuer, "iat": start.Unix(), "exp": start.Unix() + 3600, "sub": "", "common_name": "x.access"}
+	c := m{"type": "app", "aud": []string{aud}, "iss": issuer, "iat": start.Unix(), "exp": start.Unix() + 3600, "sub": "",
+		"common_name": "x.access"}
 	for _, f := range change {
 		f(c)
 	}
@@ -141,7 +142,8 @@ func drop(name string) func(m)       { return func(c m) { delete(c, name) } }
 // sign makes a token as the exchange does.
 func sign(t testing.TB, kid string, claims any) string {
 	t.Helper()
-	return signWith(t, jose.RS256, jose.JSONWebKey{Key: pairOf(kid), KeyID: kid}, (&jose.SignerOptions{}).WithType("JWT"), claims)
+	return signWith(t, jose.RS256, jose.JSONWebKey{Key: pairOf(kid), KeyID: kid}, (&jose.SignerOptions{}).WithType("JWT"),
+		claims)
 }
 
 func signWith(t testing.TB, alg jose.SignatureAlgorithm, key any, o *jose.SignerOptions, claims any) string {

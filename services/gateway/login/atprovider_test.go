@@ -48,7 +48,8 @@ func TestLogoutAtTheProvider(t *testing.T) {
 				t.Fatalf("the session keeps %q", s.Hint)
 			}
 			var u proto.User
-			if _, err := w.operator.Get(t.Context(), topology.Sessions, topology.UserKey(w.account, s.User), &u); err != nil || u.Last.Hint != "" {
+			if _, err := w.operator.Get(t.Context(), topology.Sessions, topology.UserKey(w.account, s.User), &u); err != nil ||
+				u.Last.Hint != "" {
 				t.Errorf("the person keeps %q, %v", u.Last.Hint, err)
 			}
 			b.header = c.header
@@ -64,7 +65,8 @@ func TestLogoutAtTheProvider(t *testing.T) {
 			}
 			to := parse(t, out.next(t))
 			q := to.Query()
-			if to.Scheme+"://"+to.Host+to.Path != "https://idp.example.test/logout" || q.Get("realm") != "a" || q.Get("client_id") != "plumbline" || len(q) != 3 ||
+			if to.Scheme+"://"+to.Host+to.Path != "https://idp.example.test/logout" || q.Get("realm") != "a" ||
+				q.Get("client_id") != "plumbline" || len(q) != 3 ||
 				out.Header.Get("Referrer-Policy") != "no-referrer" {
 				t.Errorf("to %s", to)
 			}
@@ -99,8 +101,12 @@ func TestLogoutWithoutTheProvider(t *testing.T) {
 	b = again.browser()
 	b.follow(appURL + "/")
 	again.clock.Advance(discoveryLife)
-	again.idp.broken = func(rw http.ResponseWriter, _ *http.Request) bool { rw.WriteHeader(http.StatusBadGateway); return true }
-	if out := b.get(teamURL + pathLogout); out.StatusCode != http.StatusOK || !strings.Contains(out.body, "You are logged out") {
+	again.idp.broken = func(rw http.ResponseWriter, _ *http.Request) bool {
+		rw.WriteHeader(http.StatusBadGateway)
+		return true
+	}
+	if out := b.get(teamURL + pathLogout); out.StatusCode != http.StatusOK ||
+		!strings.Contains(out.body, "You are logged out") {
 		t.Errorf("%d %s", out.StatusCode, out.body)
 	}
 }

@@ -303,7 +303,8 @@ func TestIDTokensThatDoNotHold(t *testing.T) {
 		"letter that folds":     set("email", "ada@e\u212Aample.com"),
 		"too many claims":       set("groups", strings.Repeat("g", maxClaims)),
 		"alg none": sign(func(c []byte) string {
-			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(c) + "."
+			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." +
+				base64.RawURLEncoding.EncodeToString(c) + "."
 		}),
 		"HS256 with our secret": sign(func(c []byte) string {
 			return signWith(t, jose.HS256, []byte(w.idp.secret+strings.Repeat("0", 32)), "r1", c)
@@ -317,7 +318,9 @@ func TestIDTokensThatDoNotHold(t *testing.T) {
 		"a token without end":         sign(func([]byte) string { return strings.Repeat("a", maxIDToken+1) }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			w.idp.tamper, w.idp.sign = nil, func(claims []byte) string { return signWith(t, jose.RS256, w.idp.key, "r1", claims) }
+			w.idp.tamper, w.idp.sign = nil, func(claims []byte) string {
+				return signWith(t, jose.RS256, w.idp.key, "r1", claims)
+			}
 			change()
 			b := w.browser()
 			got := b.follow(appURL + "/")
@@ -422,9 +425,10 @@ func TestGatewaysShareAKey(t *testing.T) {
 	}
 	b = w.browser()
 	callback = b.until(appURL+"/", pathCallback)
-	stranger, err := New(Config{TeamDomain: teamURL, SessionKey: make([]byte, KeySize)}, Deps{Bus: first.conn, Log: first.log, Clock: first.clock, Metrics: prometheus.NewRegistry(),
-		Catalog: first.catalog, Sessions: first.sessions, Gate: first.gate, Keys: first.keys, Devices: first.devices, Recorder: first.recorder,
-		Identities: first.providers.identities, HTTP: first.providers.client})
+	stranger, err := New(Config{TeamDomain: teamURL, SessionKey: make([]byte, KeySize)},
+		Deps{Bus: first.conn, Log: first.log, Clock: first.clock, Metrics: prometheus.NewRegistry(),
+			Catalog: first.catalog, Sessions: first.sessions, Gate: first.gate, Keys: first.keys, Devices: first.devices,
+			Recorder: first.recorder, Identities: first.providers.identities, HTTP: first.providers.client})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,13 +47,15 @@ func TestCookieAttributes(t *testing.T) {
 			if (binding != nil) != c.binding {
 				t.Errorf("CF_Binding %+v", binding)
 			}
-			if binding != nil && (!w.login.Bound(token.Value, binding.Value) || w.login.Bound(token.Value+"x", binding.Value) || w.login.Bound(token.Value, "") ||
+			if binding != nil && (!w.login.Bound(token.Value, binding.Value) || w.login.Bound(token.Value+"x", binding.Value) ||
+				w.login.Bound(token.Value, "") ||
 				!binding.HttpOnly || binding.Path != token.Path) {
 				t.Errorf("CF_Binding %+v", binding)
 			}
 			if c.gate.SameSite == "strict" {
 				// The browser brings a Strict cookie only if this site's own page sends it on.
-				if got.StatusCode != http.StatusOK || !strings.Contains(got.body, `http-equiv="refresh" content="0;url=`+c.app+`/eng/x"`) {
+				if got.StatusCode != http.StatusOK ||
+					!strings.Contains(got.body, `http-equiv="refresh" content="0;url=`+c.app+`/eng/x"`) {
 					t.Errorf("%d %s", got.StatusCode, got.body)
 				}
 			} else if to := got.next(t); to != c.app+"/eng/x" {
@@ -112,7 +114,8 @@ func TestTokenTooLongForACookie(t *testing.T) {
 }
 
 func TestCookiesOfARequest(t *testing.T) {
-	h := http.Header{"Cookie": {"a=1; CF_Session=x;CF_Session=y; CF_Session=x; cf_session=z", "CF_Session=w; CF_Sessions=v; CF_Session; CF_Session=" + strings.Repeat("l", maxCookie+1)}}
+	h := http.Header{"Cookie": {"a=1; CF_Session=x;CF_Session=y; CF_Session=x; cf_session=z",
+		"CF_Session=w; CF_Sessions=v; CF_Session; CF_Session=" + strings.Repeat("l", maxCookie+1)}}
 	if got := strings.Join(cookies(h, cookieTeam), ","); got != "x,y,w" {
 		t.Errorf("%s", got)
 	}
@@ -127,7 +130,8 @@ func TestSecrets(t *testing.T) {
 		}
 		seen[s], seen[n] = true, true
 	}
-	for _, s := range []string{"", "x", strings.Repeat("A", 44), strings.Repeat("=", 43), strings.Repeat("A", 42) + "B", strings.Repeat("A", 42) + "\n"} {
+	for _, s := range []string{"", "x", strings.Repeat("A", 44), strings.Repeat("=", 43), strings.Repeat("A", 42) + "B",
+		strings.Repeat("A", 42) + "\n"} {
 		if isSecret(s) {
 			t.Errorf("%q", s)
 		}

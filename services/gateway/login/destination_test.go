@@ -15,7 +15,8 @@ var paths = map[string]bool{
 	"": false, "a": false, "//evil.example": false, "///evil.example": false, `/\evil.example`: false, `\/evil.example`: false,
 	"/\t/evil.example": false, "/a b": false, "/a\r\nb": false, "/\x00": false, "/é": false, "https://evil.example/": false,
 	"/a#b": false, "/%zz": false, "?a": false, "@evil.example": false, ".evil.example": false, ":80/": false,
-	pathLogout: false, "/cdn-cgi//access/logout": false, "/x/../cdn-cgi/access/logout": false, "/cdn-cgi/%61ccess/logout": false, "/cdn-cgi/access": false,
+	pathLogout: false, "/cdn-cgi//access/logout": false, "/x/../cdn-cgi/access/logout": false,
+	"/cdn-cgi/%61ccess/logout": false, "/cdn-cgi/access": false,
 	"/" + strings.Repeat("a", maxPath): false,
 }
 
@@ -96,7 +97,8 @@ func TestOriginOf(t *testing.T) {
 			t.Errorf("%s, team domain %s: %q, %q wanted", c.request, c.team, got, c.want)
 		}
 	}
-	for _, host := range []string{"a b", "a\\b", "a/b", "a@b", "a;b", "é\x80.example", "", "a\x00b", "fe80::1%eth0", strings.Repeat("a", 254)} {
+	for _, host := range []string{"a b", "a\\b", "a/b", "a@b", "a;b", "é\x80.example", "", "a\x00b", "fe80::1%eth0",
+		strings.Repeat("a", 254)} {
 		team, _ := teamdomain.Parse(teamURL)
 		if got, ok := originOf(&url.URL{Scheme: "https", Host: host}, &proto.Application{}, team); ok {
 			t.Errorf("host %q gives %q", host, got)
@@ -105,13 +107,14 @@ func TestOriginOf(t *testing.T) {
 }
 
 func TestTeamDomain(t *testing.T) {
-	for in, want := range map[string]string{"https://Team.example.test/": "team.example.test", "https://team.example.test:443": "team.example.test",
-		"http://localhost:8401": "localhost:8401"} {
+	for in, want := range map[string]string{"https://Team.example.test/": "team.example.test",
+		"https://team.example.test:443": "team.example.test", "http://localhost:8401": "localhost:8401"} {
 		if u, err := teamdomain.Parse(in); err != nil || u.Host != want {
 			t.Errorf("%s: %v, %v", in, u, err)
 		}
 	}
-	for _, in := range []string{"", "team.example.test", "ftp://x", "https://x/y", "https://u@x", "https://x?y", "https://x#y", "https://"} {
+	for _, in := range []string{"", "team.example.test", "ftp://x", "https://x/y", "https://u@x", "https://x?y",
+		"https://x#y", "https://"} {
 		if u, err := teamdomain.Parse(in); err == nil {
 			t.Errorf("%q is taken: %v", in, u)
 		}

@@ -86,14 +86,17 @@ func TestClientsAreLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := idpRecord(catalog.Record[proto.IdentityProvider]{Account: proto.NewAccount(), Value: &proto.IdentityProvider{ID: proto.NewID()}})
+	r := idpRecord(catalog.Record[proto.IdentityProvider]{Account: proto.NewAccount(),
+		Value: &proto.IdentityProvider{ID: proto.NewID()}})
 	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("::ffff:192.0.2.2")
-	six, near, far := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"), netip.MustParseAddr("2001:db8:0:1::1")
+	six, near, far := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"),
+		netip.MustParseAddr("2001:db8:0:1::1")
 	var done []func()
 	for _, s := range []struct {
 		from netip.Addr
 		ok   bool
-	}{{a, true}, {a, true}, {a, false}, {b, true}, {b, true}, {b, false}, {six, true}, {near, true}, {six, false}, {near, false},
+	}{{a, true}, {a, true}, {a, false}, {b, true}, {b, true}, {b, false}, {six, true}, {near, true}, {six, false},
+		{near, false},
 		{far, true}, {netip.Addr{}, true}, {netip.Addr{}, false}, {far, false}} {
 		give, ok := l.take(r, s.from)
 		if ok != s.ok {

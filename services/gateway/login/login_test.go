@@ -23,11 +23,13 @@ func TestPersonLogsIn(t *testing.T) {
 
 	first := b.get(appURL + "/reports?year=2026&q=a%20b")
 	to, _ := url.Parse(first.next(t))
-	if to.Scheme+"://"+to.Host != teamURL || to.Path != pathLogin+"app.example.test" || to.Query().Get("kid") != app.Value.AUD ||
+	if to.Scheme+"://"+to.Host != teamURL || to.Path != pathLogin+"app.example.test" ||
+		to.Query().Get("kid") != app.Value.AUD ||
 		to.Query().Get("meta") == "" || to.Query().Get("redirect_url") != "/reports?year=2026&q=a%20b" {
 		t.Fatalf("redirected to %s", to)
 	}
-	if c := cookie(first.Response, cookieApp); c == nil || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteNoneMode || c.MaxAge != 86400 {
+	if c := cookie(first.Response, cookieApp); c == nil || !c.HttpOnly || !c.Secure ||
+		c.SameSite != http.SameSiteNoneMode || c.MaxAge != 86400 {
 		t.Errorf("CF_AppSession: %+v", c)
 	}
 	last := b.follow(to.String())
@@ -38,12 +40,14 @@ func TestPersonLogsIn(t *testing.T) {
 		t.Errorf("%d calls of the provider", w.idp.calls)
 	}
 	got := w.records.last()
-	if got.Action != proto.ActionLogin || !got.Allowed || got.Reason != "allow" || got.Email != "ada@example.com" || got.Application != app.Value.ID ||
+	if got.Action != proto.ActionLogin || !got.Allowed || got.Reason != "allow" || got.Email != "ada@example.com" ||
+		got.Application != app.Value.ID ||
 		got.IP != "192.0.2.7" || got.IDP != w.provider.ID || got.User.IsZero() {
 		t.Errorf("recorded %+v", got)
 	}
 	asked := w.keys.asked
-	if len(asked) != 2 || !asked[0].Application.IsZero() || asked[1].Application != app.Value.ID || asked[1].Policy != (proto.ID{9}) ||
+	if len(asked) != 2 || !asked[0].Application.IsZero() || asked[1].Application != app.Value.ID ||
+		asked[1].Policy != (proto.ID{9}) ||
 		asked[1].Session != asked[0].Session || !isNonce(asked[1].Session) {
 		t.Errorf("asked of the exchange: %+v", asked)
 	}
@@ -52,7 +56,8 @@ func TestPersonLogsIn(t *testing.T) {
 		t.Errorf("session %+v, %t", s, ok)
 	}
 	var u proto.User
-	if _, err := w.operator.Get(t.Context(), topology.Sessions, topology.UserKey(w.account, s.User), &u); err != nil || u.Last.Nonce != s.Nonce {
+	if _, err := w.operator.Get(t.Context(), topology.Sessions, topology.UserKey(w.account, s.User), &u); err != nil ||
+		u.Last.Nonce != s.Nonce {
 		t.Errorf("person %+v, %v", u, err)
 	}
 	if u.ID != proto.DeriveID(w.account, "ada@example.com") {
@@ -98,7 +103,8 @@ func TestGlobalSession(t *testing.T) {
 	// The organisation's duration bounds the global session from the moment it is set.
 	b = w.browser()
 	b.follow("https://app1.example.test/")
-	w.put(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{SessionDuration: 10 * time.Minute})
+	w.put(topology.KindOrganization, topology.OrganizationID(w.account),
+		&proto.Organization{SessionDuration: 10 * time.Minute})
 	w.clock.Advance(11 * time.Minute)
 	calls = w.idp.calls
 	if b.follow("https://app4.example.test/"); w.idp.calls == calls {
@@ -112,7 +118,8 @@ func TestChoiceOfProvider(t *testing.T) {
 	w.app("app.example.test")
 	b := w.browser()
 	at := b.get(b.get(appURL + "/p").next(t))
-	if at.StatusCode != http.StatusOK || !strings.Contains(at.body, "Log in with Example") || !strings.Contains(at.body, "Log in with Other") {
+	if at.StatusCode != http.StatusOK || !strings.Contains(at.body, "Log in with Example") ||
+		!strings.Contains(at.body, "Log in with Other") {
 		t.Fatalf("no choice: %d %s", at.StatusCode, at.body)
 	}
 	if got := b.follow(at.url + "&idp=" + other.ID.String()); got.body != "hello bob@example.org at /p" {
@@ -124,7 +131,8 @@ func TestChoiceOfProvider(t *testing.T) {
 func TestNobodyCanLogIn(t *testing.T) {
 	w := newWorld(t, teamURL)
 	app := w.app("app.example.test", func(a *proto.Application) { a.Gate.IDPs = []proto.ID{proto.NewID()} })
-	if answer := w.login.Redirect(t.Context(), &gate.Request{Method: "GET", URL: parse(t, appURL), Header: http.Header{}}, app, false); answer != nil {
+	if answer := w.login.Redirect(t.Context(), &gate.Request{Method: "GET", URL: parse(t, appURL), Header: http.Header{}},
+		app, false); answer != nil {
 		t.Errorf("redirected: %+v", answer)
 	}
 }
@@ -144,14 +152,17 @@ func TestPersonIsRefused(t *testing.T) {
 		return policy.Decision{Reason: policy.PostureFailed, Policy: proto.ID{4}, Check: proto.ID{5}}
 	}
 	b := w.browser()
-	if got := b.follow(appURL + "/"); got.StatusCode != http.StatusForbidden || got.body != "refused: posture_failed ada@example.com" {
+	if got := b.follow(appURL + "/"); got.StatusCode != http.StatusForbidden ||
+		got.body != "refused: posture_failed ada@example.com" {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
-	if r := w.records.last(); r.Allowed || r.Reason != "posture_failed" || r.Check != (proto.ID{5}) || r.Application != app.Value.ID {
+	if r := w.records.last(); r.Allowed || r.Reason != "posture_failed" || r.Check != (proto.ID{5}) ||
+		r.Application != app.Value.ID {
 		t.Errorf("recorded %+v", r)
 	}
 	// It is the application's own page, at the address that was asked for, and a reload decides again.
-	if got := b.follow(appURL + "/x?y"); got.url != appURL+"/x?y" || got.body != "refused: posture_failed ada@example.com" {
+	if got := b.follow(appURL + "/x?y"); got.url != appURL+"/x?y" ||
+		got.body != "refused: posture_failed ada@example.com" {
 		t.Errorf("%s: %s", got.url, got.body)
 	}
 	if cookieHeader(b, appURL) != "" {
@@ -205,8 +216,11 @@ func TestLogoutOfADenied(t *testing.T) {
 func TestAdmittedWithoutAToken(t *testing.T) {
 	w := newWorld(t, teamURL)
 	w.app("app.example.test")
-	w.gate.decide = func(gate.Application, *proto.Session) policy.Decision { return policy.Decision{Reason: policy.Bypass} }
-	if got := w.browser().follow(appURL + "/"); got.StatusCode != http.StatusOK || !strings.Contains(got.body, `href="`+appURL+`/"`) {
+	w.gate.decide = func(gate.Application, *proto.Session) policy.Decision {
+		return policy.Decision{Reason: policy.Bypass}
+	}
+	if got := w.browser().follow(appURL + "/"); got.StatusCode != http.StatusOK ||
+		!strings.Contains(got.body, `href="`+appURL+`/"`) {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
 }
@@ -234,7 +248,8 @@ func TestLogout(t *testing.T) {
 			b.follow("https://app2.example.test/eng/")
 			stolen := b.client.Jar.Cookies(parse(t, appURL))
 			nonce := w.keys.asked[0].Session
-			if ahead := (&browser{b.world, b.client, http.Header{"Sec-Purpose": {"prefetch"}}}).get(at + pathLogout); ahead.StatusCode != http.StatusForbidden {
+			if ahead := (&browser{b.world, b.client, http.Header{"Sec-Purpose": {"prefetch"}}}).get(at +
+				pathLogout); ahead.StatusCode != http.StatusForbidden {
 				t.Errorf("fetched ahead: %d", ahead.StatusCode)
 			}
 			if _, ok := w.sessions.Session(w.account, nonce); !ok {
@@ -275,7 +290,8 @@ func TestLogoutIsFinal(t *testing.T) {
 	b.follow(appURL + "/")
 	nonce := w.keys.asked[0].Session
 	h, _ := w.sessions.find(nonce)
-	if err := w.operator.Delete(t.Context(), topology.Sessions, topology.SessionKey(w.account, nonce), h.revision); err != nil {
+	if err := w.operator.Delete(t.Context(), topology.Sessions, topology.SessionKey(w.account, nonce),
+		h.revision); err != nil {
 		t.Fatal(err)
 	}
 	app2 := parse(t, b.get("https://app2.example.test/").next(t))
@@ -285,7 +301,10 @@ func TestLogoutIsFinal(t *testing.T) {
 	if _, err := w.operator.Get(t.Context(), topology.Sessions, topology.SessionKey(w.account, nonce), &s); err == nil {
 		t.Error("the session is back")
 	}
-	bustest.Eventually(t, "the view has no session", func() bool { _, ok := w.sessions.Session(w.account, nonce); return !ok })
+	bustest.Eventually(t, "the view has no session", func() bool {
+		_, ok := w.sessions.Session(w.account, nonce)
+		return !ok
+	})
 }
 
 func TestLongerApplicationSessionKeepsTheRecord(t *testing.T) {
@@ -346,14 +365,16 @@ func TestIdentity(t *testing.T) {
 	w.devices.found = map[proto.ID]gate.Posture{check.ID: {Outcome: proto.OutcomePass, LookedAt: w.clock.Now()}}
 	b := w.browser()
 	for _, at := range []string{appURL, teamURL} {
-		if got := b.get(at + pathIdentity); got.StatusCode != http.StatusUnauthorized || !strings.Contains(got.body, `"login_required"`) {
+		if got := b.get(at + pathIdentity); got.StatusCode != http.StatusUnauthorized ||
+			!strings.Contains(got.body, `"login_required"`) {
 			t.Errorf("%s without a session: %d %s", at, got.StatusCode, got.body)
 		}
 	}
 	b.follow(appURL + "/")
 	for _, at := range []string{appURL, teamURL} {
 		got := b.get(at + pathIdentity)
-		for _, want := range []string{`"email":"ada@example.com"`, `"account_id":"` + w.account.String(), `"rule_name":"Score"`, `"success":true`,
+		for _, want := range []string{`"email":"ada@example.com"`, `"account_id":"` + w.account.String(),
+			`"rule_name":"Score"`, `"success":true`,
 			`"device_id":"` + w.devices.device.String(), `"type":"oidc"`, `"user_uuid":"` + proto.DeriveID(w.account, "ada@example.com").String()} {
 			if got.StatusCode != http.StatusOK || !strings.Contains(got.body, want) {
 				t.Errorf("%s: %d, %s is not in %s", at, got.StatusCode, want, got.body)
@@ -394,15 +415,16 @@ func TestPathsAndMethods(t *testing.T) {
 	w := newWorld(t, teamURL)
 	w.app("app.example.test")
 	for url, want := range map[string]int{
-		appURL + pathCallback: 404, appURL + pathLogin + "app.example.test": 404, teamURL + pathAuthorized: 404, teamURL + "/": 404,
-		appURL + ourPaths + "/other": 404, appURL + pathAuthorized: 400, teamURL + pathCallback: 400,
+		appURL + pathCallback: 404, appURL + pathLogin + "app.example.test": 404, teamURL + pathAuthorized: 404,
+		teamURL + "/": 404, appURL + ourPaths + "/other": 404, appURL + pathAuthorized: 400, teamURL + pathCallback: 400,
 	} {
 		if got := w.browser().get(url); got.StatusCode != want {
 			t.Errorf("%s: %d, %d wanted", url, got.StatusCode, want)
 		}
 	}
 	for _, method := range []string{"POST", "HEAD", "DELETE", ""} {
-		answer := w.login.Handle(t.Context(), &gate.Request{Method: method, URL: parse(t, appURL+pathLogout), Header: http.Header{}})
+		answer := w.login.Handle(t.Context(),
+			&gate.Request{Method: method, URL: parse(t, appURL+pathLogout), Header: http.Header{}})
 		if answer.Status != http.StatusMethodNotAllowed {
 			t.Errorf("%q: %d", method, answer.Status)
 		}

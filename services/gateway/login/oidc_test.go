@@ -58,10 +58,12 @@ var (
 )
 
 func newIDP(t testing.TB, issuer, redirect string, clock func() time.Time) *idp {
-	p := &idp{t: t, issuer: issuer, clientID: "plumbline", secret: "provider-secret&+", redirect: redirect, codes: map[string]*grant{},
-		person: map[string]any{"sub": "s-1", "email": "ada@example.com", "email_verified": true, "name": "Ada", "amr": []string{"pwd"}},
-		key:    rsaKey(), clock: clock, method: "client_secret_basic"}
-	p.published = []jose.JSONWebKey{{Key: &p.key.PublicKey, KeyID: "r1", Algorithm: "RS256", Use: "sig"}, {Key: &ecKey().PublicKey, KeyID: "e1", Algorithm: "ES256", Use: "sig"}}
+	p := &idp{t: t, issuer: issuer, clientID: "plumbline", secret: "provider-secret&+", redirect: redirect,
+		codes: map[string]*grant{}, person: map[string]any{"sub": "s-1", "email": "ada@example.com", "email_verified": true,
+			"name": "Ada", "amr": []string{"pwd"}},
+		key: rsaKey(), clock: clock, method: "client_secret_basic"}
+	p.published = []jose.JSONWebKey{{Key: &p.key.PublicKey, KeyID: "r1", Algorithm: "RS256", Use: "sig"},
+		{Key: &ecKey().PublicKey, KeyID: "e1", Algorithm: "ES256", Use: "sig"}}
 	p.sign = func(claims []byte) string { return signWith(t, jose.RS256, p.key, "r1", claims) }
 	return p
 }
@@ -92,8 +94,8 @@ func (p *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		document := map[string]any{"issuer": p.issuer, "authorization_endpoint": p.issuer + "/authorize", "token_endpoint": p.issuer + "/token",
-			"jwks_uri": p.issuer + "/keys", "userinfo_endpoint": p.issuer + "/userinfo", "id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"},
+		document := map[string]any{"issuer": p.issuer, "authorization_endpoint": p.issuer + "/authorize",
+			"token_endpoint": p.issuer + "/token", "jwks_uri": p.issuer + "/keys", "userinfo_endpoint": p.issuer + "/userinfo", "id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"},
 			"token_endpoint_auth_methods_supported": []string{p.method}}
 		if p.logout != "" {
 			document["end_session_endpoint"] = p.logout
@@ -151,7 +153,8 @@ func (p *idp) token(w http.ResponseWriter, r *http.Request) {
 	}
 	g := p.codes[r.PostFormValue("code")]
 	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-	if r.Method != http.MethodPost || r.PostFormValue("grant_type") != "authorization_code" || g == nil || g.used && !p.reusable || r.PostFormValue("redirect_uri") != g.redirect ||
+	if r.Method != http.MethodPost || r.PostFormValue("grant_type") != "authorization_code" || g == nil || g.used &&
+		!p.reusable || r.PostFormValue("redirect_uri") != g.redirect ||
 		g.challenge != "" && base64.RawURLEncoding.EncodeToString(sum[:]) != g.challenge {
 		refuse("invalid_grant")
 		return
@@ -160,14 +163,15 @@ func (p *idp) token(w http.ResponseWriter, r *http.Request) {
 	now := p.clock()
 	access := newSecret()
 	hash := sha256.Sum256([]byte(access))
-	claims := map[string]any{"iss": p.issuer, "aud": p.clientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "nonce": g.nonce,
-		"at_hash": base64.RawURLEncoding.EncodeToString(hash[:16])}
+	claims := map[string]any{"iss": p.issuer, "aud": p.clientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
+		"nonce": g.nonce, "at_hash": base64.RawURLEncoding.EncodeToString(hash[:16])}
 	maps.Copy(claims, p.person)
 	if p.tamper != nil {
 		p.tamper(claims)
 	}
 	payload, _ := json.Marshal(claims)
-	answerJSON(w, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": p.sign(payload)})
+	answerJSON(w,
+		map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": p.sign(payload)})
 }
 
 func (p *idp) userinfo(w http.ResponseWriter, r *http.Request) {

@@ -24,7 +24,8 @@ func TestIsEmail(t *testing.T) {
 func TestPeopleAreNamedAlike(t *testing.T) {
 	a, idp, other := proto.NewAccount(), proto.NewID(), proto.NewID()
 	ada := userID(a, idp, &person{Email: "Ada@Example.com", Subject: "1"})
-	if ada != userID(a, other, &person{Email: "ada@example.com", Subject: "2"}) || ada == userID(proto.NewAccount(), idp, &person{Email: "ada@example.com"}) {
+	if ada != userID(a, other, &person{Email: "ada@example.com", Subject: "2"}) ||
+		ada == userID(proto.NewAccount(), idp, &person{Email: "ada@example.com"}) {
 		t.Error("an address names one person in an account, whichever provider vouches for it")
 	}
 	if userID(a, idp, &person{Subject: "1"}) == userID(a, other, &person{Subject: "1"}) {
@@ -34,7 +35,8 @@ func TestPeopleAreNamedAlike(t *testing.T) {
 
 // Whatever a provider says, what is kept of it is bounded and can be shown, compared and put into a header.
 func FuzzPersonOf(f *testing.F) {
-	f.Add(`{"sub":"1","email":"ada@example.com","email_verified":true,"name":"Ada","amr":["pwd"]}`, `{"sub":"1","groups":["a"]}`, "")
+	f.Add(`{"sub":"1","email":"ada@example.com","email_verified":true,"name":"Ada","amr":["pwd"]}`,
+		`{"sub":"1","groups":["a"]}`, "")
 	f.Add(`{"sub":"1","upn":"ada@example.com"}`, `null`, "upn")
 	f.Add(`{"sub":"1","email":"a\r\nb@c"}`, `{"email_verified":"false"}`, "")
 	f.Add(`{"sub":5}`, `{}`, "sub")
@@ -50,7 +52,8 @@ func FuzzPersonOf(f *testing.F) {
 		if p.Email != "" && !isEmail(p.Email) || claim != "" && p.Email == "" {
 			t.Errorf("address %q", p.Email)
 		}
-		if p.Subject == "" || len(p.Subject) > maxSubject || len(p.Name) > maxName || !utf8.ValidString(p.Name) || strings.ContainsAny(p.Name, "\r\n\x00") {
+		if p.Subject == "" || len(p.Subject) > maxSubject || len(p.Name) > maxName || !utf8.ValidString(p.Name) ||
+			strings.ContainsAny(p.Name, "\r\n\x00") {
 			t.Errorf("%+v", p)
 		}
 		if len(p.AMR) > maxAMR || len(p.Claims) > maxClaims || !json.Valid(p.Claims) {

@@ -76,7 +76,8 @@ func TestProbe(t *testing.T) {
 				c.change(&q)
 			}
 			got := askProbe(t, w, &q)
-			if got.Failure != c.failure || !strings.Contains(strings.ToLower(got.Detail), strings.ToLower(c.says)) || (c.says == "") != (got.Detail == "") {
+			if got.Failure != c.failure || !strings.Contains(strings.ToLower(got.Detail), strings.ToLower(c.says)) ||
+				(c.says == "") != (got.Detail == "") {
 				t.Errorf("%q: %s", got.Failure, got.Detail)
 			}
 		})
@@ -121,7 +122,8 @@ func TestProbeOverTheNetwork(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := &providers{client: bounded(client)}
-		if got := p.probe(t.Context(), &proto.ProviderProbe{Issuer: c.issuer}); got.kind != c.failure || !strings.HasSuffix(got.text, ".") {
+		if got := p.probe(t.Context(), &proto.ProviderProbe{Issuer: c.issuer}); got.kind != c.failure ||
+			!strings.HasSuffix(got.text, ".") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -73,7 +73,8 @@ func TestPrompt(t *testing.T) {
 	w.put(topology.KindIDP, w.provider.ID, &w.provider)
 	u := parse(t, w.browser().until(appURL+"/", "/authorize"))
 	q := u.Query()
-	if q.Get("prompt") != "select_account" || q.Get("redirect_uri") != teamURL+pathCallback || q.Get("scope") != "openid email profile" ||
+	if q.Get("prompt") != "select_account" || q.Get("redirect_uri") != teamURL+pathCallback ||
+		q.Get("scope") != "openid email profile" ||
 		q.Get("code_challenge_method") != "S256" || len(q.Get("state")) > 4000 {
 		t.Errorf("%s", u)
 	}
@@ -84,7 +85,8 @@ func TestClaimsThatTokensCarryOn(t *testing.T) {
 	w.app("app.example.test")
 	w.provider.Claims = []string{"groups", "level", "absent"}
 	w.put(topology.KindIDP, w.provider.ID, &w.provider)
-	w.idp.info = map[string]any{"sub": "s-1", "groups": []string{"eng"}, "level": 7, "secret": "x", "email": "evil@example.com"}
+	w.idp.info = map[string]any{"sub": "s-1", "groups": []string{"eng"}, "level": 7, "secret": "x",
+		"email": "evil@example.com"}
 	if got := w.browser().follow(appURL + "/"); got.body != "hello ada@example.com at /" { // the ID token's address counts
 		t.Fatalf("%d %s", got.StatusCode, got.body)
 	}
@@ -138,13 +140,16 @@ func TestProvidersThatFail(t *testing.T) {
 		"discovery: endless":  at(discovery, endless),
 		"discovery: redirect": at(discovery, elsewhere),
 		"discovery: another issuer": at(discovery, func(w http.ResponseWriter, _ *http.Request) {
-			answerJSON(w, map[string]string{"issuer": "https://evil.example", "authorization_endpoint": idpURL + "/authorize", "token_endpoint": idpURL + "/token", "jwks_uri": idpURL + "/keys"})
+			answerJSON(w, map[string]string{"issuer": "https://evil.example", "authorization_endpoint": idpURL + "/authorize",
+				"token_endpoint": idpURL + "/token", "jwks_uri": idpURL + "/keys"})
 		}),
 		"discovery: metadata address": at(discovery, func(w http.ResponseWriter, _ *http.Request) {
-			answerJSON(w, map[string]string{"issuer": idpURL, "authorization_endpoint": idpURL + "/authorize", "token_endpoint": "http://169.254.169.254/", "jwks_uri": idpURL + "/keys"})
+			answerJSON(w, map[string]string{"issuer": idpURL, "authorization_endpoint": idpURL + "/authorize",
+				"token_endpoint": "http://169.254.169.254/", "jwks_uri": idpURL + "/keys"})
 		}),
 		"discovery: script": at(discovery, func(w http.ResponseWriter, _ *http.Request) {
-			answerJSON(w, map[string]string{"issuer": idpURL, "authorization_endpoint": "javascript:alert(1)", "token_endpoint": idpURL + "/token", "jwks_uri": idpURL + "/keys"})
+			answerJSON(w, map[string]string{"issuer": idpURL, "authorization_endpoint": "javascript:alert(1)",
+				"token_endpoint": idpURL + "/token", "jwks_uri": idpURL + "/keys"})
 		}),
 		"discovery: no endpoints": at(discovery, func(w http.ResponseWriter, _ *http.Request) {
 			answerJSON(w, map[string]string{"issuer": idpURL})
@@ -180,7 +185,10 @@ func TestProvidersThatFail(t *testing.T) {
 func TestBrokenProviderIsLeftAlone(t *testing.T) {
 	w := newWorld(t, teamURL)
 	w.app("app.example.test")
-	w.idp.broken = func(rw http.ResponseWriter, _ *http.Request) bool { rw.WriteHeader(http.StatusBadGateway); return true }
+	w.idp.broken = func(rw http.ResponseWriter, _ *http.Request) bool {
+		rw.WriteHeader(http.StatusBadGateway)
+		return true
+	}
 	for range 20 {
 		w.browser().follow(appURL+"/").wantRefusal(t, policy.ProviderUnavailable)
 	}

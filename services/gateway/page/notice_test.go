@@ -25,13 +25,15 @@ func TestNoticeEscapesWhatItShows(t *testing.T) {
 			t.Errorf("%q is not in the page:\n%s", want, page)
 		}
 	}
-	if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+	if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") ||
+		strings.Contains(csp, "unsafe") {
 		t.Errorf("CSP %q", csp)
 	}
 }
 
 func TestRefusedNoticeIsJSONWhereThatIsPreferred(t *testing.T) {
-	h, body := Tell(http.Header{"Accept": {"application/json"}}, &Notice{Title: "x", Refused: true, Reason: policy.NoProvider, Ray: "r"})
+	h, body := Tell(http.Header{"Accept": {"application/json"}},
+		&Notice{Title: "x", Refused: true, Reason: policy.NoProvider, Ray: "r"})
 	if !strings.HasPrefix(h.Get("Content-Type"), "application/json") || !strings.Contains(string(body), `"no_provider"`) {
 		t.Errorf("%v %s", h, body)
 	}

@@ -32,15 +32,17 @@ func TestPrefersJSON(t *testing.T) {
 }
 
 var refusal = Refusal{
-	Status: 403, Reason: policy.PostureFailed, Ray: "0123456789abcdef", Application: "Pay<b>roll", Message: "Ask <script>alert(1)</script>",
-	Person: "ada@example.com", Logout: "/cdn-cgi/access/logout", At: time.Date(2026, 11, 21, 12, 0, 30, 0, time.UTC),
-	Check: &Check{ID: "11111111-1111-4111-8111-111111111111", Name: `Score "at least" 80`, Outcome: "fail", LookedAt: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)},
+	Status: 403, Reason: policy.PostureFailed, Ray: "0123456789abcdef", Application: "Pay<b>roll",
+	Message: "Ask <script>alert(1)</script>", Person: "ada@example.com", Logout: "/cdn-cgi/access/logout",
+	At: time.Date(2026, 11, 21, 12, 0, 30, 0, time.UTC), Check: &Check{ID: "11111111-1111-4111-8111-111111111111",
+		Name: `Score "at least" 80`, Outcome: "fail", LookedAt: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)},
 }
 
 func TestPage(t *testing.T) {
 	h, body := Refuse(http.Header{}, &refusal)
-	for _, want := range []string{"403 Forbidden", "posture_failed", "0123456789abcdef", "Pay&lt;b&gt;roll", "ada@example.com",
-		"Score &#34;at least&#34; 80", "30 seconds ago", "21 November 2026, 12:00:00 UTC", `href="/cdn-cgi/access/logout"`} {
+	for _, want := range []string{"403 Forbidden", "posture_failed", "0123456789abcdef", "Pay&lt;b&gt;roll",
+		"ada@example.com", "Score &#34;at least&#34; 80", "30 seconds ago", "21 November 2026, 12:00:00 UTC",
+		`href="/cdn-cgi/access/logout"`} {
 		if !strings.Contains(string(body), want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -50,7 +52,8 @@ func TestPage(t *testing.T) {
 	}
 	styled := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindSubmatch(body)
 	sum := sha256.Sum256(styled[1])
-	if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, base64.StdEncoding.EncodeToString(sum[:])) || !strings.HasPrefix(csp, "default-src 'none'") {
+	if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, base64.StdEncoding.EncodeToString(sum[:])) ||
+		!strings.HasPrefix(csp, "default-src 'none'") {
 		t.Errorf("policy %s does not let the page use its style", csp)
 	}
 	if bytes.Contains(body, []byte("http://")) || bytes.Contains(body, []byte("https://")) {
@@ -75,18 +78,21 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal(body, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Error.Code != "posture_failed" || got.Reason != got.Error.Code || got.Ray != refusal.Ray || got.Check.Name != refusal.Check.Name ||
+	if got.Error.Code != "posture_failed" || got.Reason != got.Error.Code || got.Ray != refusal.Ray ||
+		got.Check.Name != refusal.Check.Name ||
 		!got.Check.LookedAt.Equal(refusal.Check.LookedAt) || h.Get("Content-Type") != "application/json; charset=utf-8" {
 		t.Errorf("answer %s with %v", body, h)
 	}
-	if _, body := Refuse(http.Header{"Accept": {"application/json"}}, &Refusal{Status: 404, Reason: policy.UnknownHost}); bytes.Contains(body, []byte("check")) {
+	if _, body := Refuse(http.Header{"Accept": {"application/json"}},
+		&Refusal{Status: 404, Reason: policy.UnknownHost}); bytes.Contains(body, []byte("check")) {
 		t.Errorf("an answer without a check has one: %s", body)
 	}
 }
 
 func TestAgo(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "just now", time.Second: "1 second ago", 90 * time.Second: "90 seconds ago",
-		3 * time.Minute: "3 minutes ago", 50 * time.Hour: "2 days ago", -time.Second: "just now"} {
+	for d, want := range map[time.Duration]string{0: "just now", time.Second: "1 second ago",
+		90 * time.Second: "90 seconds ago", 3 * time.Minute: "3 minutes ago", 50 * time.Hour: "2 days ago",
+		-time.Second: "just now"} {
 		if got := ago(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
@@ -100,7 +106,8 @@ func TestPageOfAScore(t *testing.T) {
 	r.Check, r.Organization, r.Again = &check, "Example Ltd", "/reports?x=1&y=2"
 	check.Required, check.Score = "at least 80", "35"
 	_, body := Refuse(http.Header{}, &r)
-	for _, want := range []string{`id="required">at least 80<`, `id="score">35<`, `class="org">Example Ltd<`, `href="/reports?x=1&amp;y=2">Try again<`} {
+	for _, want := range []string{`id="required">at least 80<`, `id="score">35<`, `class="org">Example Ltd<`,
+		`href="/reports?x=1&amp;y=2">Try again<`} {
 		if !strings.Contains(string(body), want) {
 			t.Errorf("the page lacks %q:\n%s", want, body)
 		}
@@ -110,7 +117,8 @@ func TestPageOfAScore(t *testing.T) {
 		t.Errorf("a device that was never polled: %s", body)
 	}
 	check.DeviceUnknown = true
-	if _, body = Refuse(http.Header{}, &r); !strings.Contains(string(body), "cannot tell which device") || strings.Contains(string(body), "checked yet") {
+	if _, body = Refuse(http.Header{}, &r); !strings.Contains(string(body), "cannot tell which device") ||
+		strings.Contains(string(body), "checked yet") {
 		t.Errorf("an unknown device: %s", body)
 	}
 }

@@ -91,7 +91,8 @@ func TestAKeptConnectionThatEnds(t *testing.T) {
 func TestAnOriginThatNeverAnswers(t *testing.T) {
 	for _, answer := range []string{"", "HTTP/1.1 "} {
 		h := saying(t, answer)
-		if got, err := get(t.Context(), t, serving(t, newProxy(t, Config{}), h.url)); err != nil || got != "502" || h.conns.Load() != 1 {
+		if got, err := get(t.Context(), t, serving(t, newProxy(t, Config{}), h.url)); err != nil || got != "502" ||
+			h.conns.Load() != 1 {
 			t.Errorf("%q: %s, %v, %d connections", answer, got, err, h.conns.Load())
 		}
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 const noisyHeads = "Connection: keep-alive, X-Named\r\nConnection: x-also\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n" +
-	"Upgrade: h2c\r\nProxy-Authenticate: Basic\r\nTe: trailers\r\nTrailer: X-T\r\nX-Named: 1\r\nX-Also: 1\r\nLink: </a.css>\r\n"
+	"Upgrade: h2c\r\nProxy-Authenticate: Basic\r\nTe: trailers\r\nTrailer: X-T\r\nX-Named: 1\r\nX-Also: 1\r\nLink: " +
+	"</a.css>\r\n"
 
 // informed takes down the informational responses that a client gets, and the final status.
 func informed(t *testing.T, c *http.Client, url string) (early []http.Header, status int) {
@@ -60,7 +61,8 @@ func TestEarlyHintsHaveNoHopByHopHeaders(t *testing.T) {
 // HTTP/1.0 has no informational responses.
 func TestEarlyHintsForHTTP10(t *testing.T) {
 	h := saying(t, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"+hello)
-	if got := rawly(t, serving(t, newProxy(t, Config{}), h.url), "GET / HTTP/1.0\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.0 200 ") {
+	if got := rawly(t, serving(t, newProxy(t, Config{}), h.url), "GET / HTTP/1.0\r\n\r\n"); !strings.HasPrefix(got,
+		"HTTP/1.0 200 ") {
 		t.Errorf("the client gets %q", got)
 	}
 }
@@ -69,7 +71,8 @@ func TestEarlyHintsForHTTP10(t *testing.T) {
 func TestWebSocketHandshakes(t *testing.T) {
 	switched := strings.Replace(noisyHeads, "Upgrade: h2c\r\n", "Upgrade: websocket\r\n", 1)
 	switched = strings.Replace(switched, "keep-alive, ", "upgrade, keep-alive, ", 1)
-	h := saying(t, "HTTP/1.1 103 Early Hints\r\n"+noisyHeads+"\r\nHTTP/1.1 101 Switching Protocols\r\n"+switched+"\r\nhello")
+	h := saying(t, "HTTP/1.1 103 Early Hints\r\n"+noisyHeads+"\r\nHTTP/1.1 101 Switching Protocols\r\n"+switched+
+		"\r\nhello")
 	got := rawly(t, serving(t, newProxy(t, Config{}), h.url),
 		"GET / HTTP/1.1\r\nHost: app.example.com\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
 	want := []string{"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
@@ -95,7 +98,8 @@ func TestWhatOpensNoWebSocket(t *testing.T) {
 				return
 			}
 			seen <- r
-			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nhello")
+			_, _ = io.WriteString(c,
+				"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nhello")
 		})
 		through := serving(t, newProxy(t, Config{}), h.url)
 		got := rawly(t, through, request+"Host: app.example.com\r\nConnection: close, upgrade\r\n\r\nhi")

@@ -85,6 +85,7 @@ func admitting(p *Proxy, origin string) http.Handler {
 		answer := &gate.Answer{App: gate.Application{Value: &proto.Application{OriginURL: origin}}, Ray: "ray", Host: r.Host}
 		u := *r.URL
 		u.Scheme, u.Host = "http", r.Host
-		p.Serve(w, r, Request{Request: &gate.Request{Method: r.Method, URL: &u, Header: r.Header, Body: r.ContentLength != 0}, Answer: answer})
+		p.Serve(w, r, Request{Request: &gate.Request{Method: r.Method, URL: &u, Header: r.Header, Body: r.ContentLength != 0},
+			Answer: answer})
 	})
 }

@@ -62,7 +62,8 @@ func reading(t *testing.T, size int) *host {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
-		a := http.Response{StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(size), Body: io.NopCloser(strings.NewReader(strings.Repeat("x", size))), Close: true}
+		a := http.Response{StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(size),
+			Body: io.NopCloser(strings.NewReader(strings.Repeat("x", size))), Close: true}
 		_ = a.Write(c)
 	})
 }
@@ -99,7 +100,9 @@ func TestAnUnreadResponseEnds(t *testing.T) {
 	})
 	// 64 MB at the rate that is allowed.
 	p.watch.sweep(t.Context(), time.Now().Add(maxLag+64<<20/minRate*time.Second))
-	bustest.Eventually(t, "the request has ended", func() bool { return len(p.watch.old(time.Now().Add(lasting), nil)) == 0 })
+	bustest.Eventually(t, "the request has ended", func() bool {
+		return len(p.watch.old(time.Now().Add(lasting), nil)) == 0
+	})
 	if n, err := io.Copy(io.Discard, in); err == nil && n >= 64<<20 {
 		t.Errorf("the whole response came: %d bytes", n)
 	}
@@ -193,7 +196,8 @@ func TestExpectContinue(t *testing.T) {
 // The client gets the head of a response that ends early, and what there is of the body.
 func TestAShortResponseHasItsHead(t *testing.T) {
 	for _, body := range []string{"", "abc"} {
-		_, addr := unwatched(t, Config{}, saying(t, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-Origin: yes\r\n\r\n"+body).url)
+		_, addr := unwatched(t, Config{},
+			saying(t, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-Origin: yes\r\n\r\n"+body).url)
 		_, in := dial(t, addr, "GET / HTTP/1.1\r\nHost: app\r\n\r\n")
 		a, err := http.ReadResponse(in, nil)
 		if err != nil {

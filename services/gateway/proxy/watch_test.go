@@ -79,7 +79,9 @@ func TestPassagesAreKeptInOrder(t *testing.T) {
 func TestACutConnectionIsNotUsedAgain(t *testing.T) {
 	for _, begun := range []bool{false, true} {
 		refusal := &gate.Answer{Response: &gate.Response{Status: http.StatusUnauthorized}}
-		w := &watch{limit: time.Minute, still: func(context.Context, *gate.Request, *gate.Answer) *gate.Answer { return refusal }}
+		w := &watch{limit: time.Minute, still: func(context.Context, *gate.Request, *gate.Answer) *gate.Answer {
+			return refusal
+		}}
 		ctx, r := w.begin(t.Context(), httptest.NewRecorder(), Request{Request: &gate.Request{}})
 		if begun {
 			r.answered()
@@ -122,7 +124,8 @@ func TestAnOriginThatDoesNotAnswer(t *testing.T) {
 			r.Header.Set("Connection", "upgrade")
 		}
 		u := *r.URL
-		answer := &gate.Answer{App: gate.Application{Value: &proto.Application{OriginURL: origin.URL}}, Ray: "ray", Host: "app.example.com"}
+		answer := &gate.Answer{App: gate.Application{Value: &proto.Application{OriginURL: origin.URL}}, Ray: "ray",
+			Host: "app.example.com"}
 		w := httptest.NewRecorder()
 		p.Serve(w, r, Request{Request: &gate.Request{Method: r.Method, URL: &u, Header: r.Header}, Answer: answer})
 		if w.Code != http.StatusGatewayTimeout || !strings.Contains(w.Body.String(), "origin_timeout") {

@@ -170,7 +170,8 @@ func TestGoesOnForTheLimitAndRecovers(t *testing.T) {
 		if age, ok := h.Age(time.Now()); !ok || age < 298*time.Second || age > 300*time.Second {
 			t.Errorf("age %v", age)
 		}
-		if err := h.Err(); err == nil || !strings.HasPrefix(err.Error(), "things is not confirmed for ") || !strings.HasSuffix(err.Error(), ": nobody answers") {
+		if err := h.Err(); err == nil || !strings.HasPrefix(err.Error(), "things is not confirmed for ") ||
+			!strings.HasSuffix(err.Error(), ": nobody answers") {
 			t.Error(err)
 		}
 		pass(3 * time.Second)

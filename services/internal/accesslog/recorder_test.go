@@ -24,7 +24,8 @@ func TestEqualAuthenticationsAreOneMessage(t *testing.T) {
 	r, lost, _ := newRecorder(t, 2)
 	account, app := proto.NewAccount(), proto.NewID()
 	for i := range 5 {
-		r.Record(account, proto.Authentication{Application: app, ClientID: "c", At: proto.Millis(i + 1), Ray: "r", Reason: "service_auth"})
+		r.Record(account,
+			proto.Authentication{Application: app, ClientID: "c", At: proto.Millis(i + 1), Ray: "r", Reason: "service_auth"})
 	}
 	r.Record(account, proto.Authentication{Application: app, ClientID: "c", At: 9, Reason: "denied"})
 	r.Record(account, proto.Authentication{Application: proto.NewID(), ClientID: "c", At: 9, Reason: "denied"})

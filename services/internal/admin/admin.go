@@ -47,7 +47,8 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	server := httpserve.Server{Name: "admin server (--admin-addr)", Addr: s.addr, Log: s.log, MaxConns: openfiles.Share(16), HTTP: &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 30 * time.Second}}
+	server := httpserve.Server{Name: "admin server (--admin-addr)", Addr: s.addr, Log: s.log,
+		MaxConns: openfiles.Share(16), HTTP: &http.Server{
+			Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 30 * time.Second}}
 	return server.Run(ctx)
 }

@@ -14,7 +14,9 @@ import (
 func TestEndpoints(t *testing.T) {
 	var unready error
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_test"}, func() float64 { return 42 }))
+	metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_test"}, func() float64 {
+		return 42
+	}))
 	s := New("127.0.0.1:0", metrics, func(context.Context) error { return unready }, slog.New(slog.DiscardHandler))
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()
@@ -42,7 +44,9 @@ func TestEndpoints(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s := New("127.0.0.1:0", prometheus.NewRegistry(), func(context.Context) error { return nil }, slog.New(slog.DiscardHandler))
+	s := New("127.0.0.1:0", prometheus.NewRegistry(), func(context.Context) error {
+		return nil
+	}, slog.New(slog.DiscardHandler))
 	if err := s.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

@@ -1,7 +1,7 @@
 // Package appmatch finds the application of a URL.
 //
-// An application's destinations have the form host, host:port, host/path or host:port/path, with wildcards as documented
-// by Cloudflare ("Application paths"):
+// An application's destinations have the form host, host:port, host/path or host:port/path, with wildcards as
+// documented by Cloudflare ("Application paths"):
 //
 //   - Hosts are compared label by label, as A-labels in lower case, without a trailing dot (package hostname):
 //     bücher.example covers xn--bcher-kva.example, the same host. A * stands for any characters of its own label,

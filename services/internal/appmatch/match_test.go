@@ -11,7 +11,8 @@ import (
 )
 
 func app(domains ...string) catalog.Record[proto.Application] {
-	return catalog.Record[proto.Application]{Value: &proto.Application{ID: proto.NewID(), Name: strings.Join(domains, " "), Domains: domains}}
+	return catalog.Record[proto.Application]{Value: &proto.Application{ID: proto.NewID(), Name: strings.Join(domains, " "),
+		Domains: domains}}
 }
 
 func parseURL(t testing.TB, s string) *url.URL {
@@ -52,13 +53,16 @@ func TestCovers(t *testing.T) {
 		{"example.com:443", []string{"https://example.com", "wss://example.com/", "http://example.com:443"}, []string{"http://example.com"}},
 		{"127.0.0.1:8402", []string{"http://127.0.0.1:8402/score"}, []string{"http://127.0.0.1:8401", "http://localhost:8402"}},
 		{"[::1]:8402/a", []string{"http://[::1]:8402/a", "http://[0:0:0:0:0:0:0:1]:8402/a/b"}, []string{"http://[::2]:8402/a", "http://[::1]:8402/b"}},
-		{"bücher.example", []string{"https://bücher.example/", "https://BÜCHER.example./", "https://xn--bcher-kva.example/", "https://XN--BCHER-KVA.example/",
-			"https://b%C3%BCcher.example/"}, []string{"https://bucher.example/", "https://xn--bcher.example/"}},
+		{"bücher.example", []string{"https://bücher.example/", "https://BÜCHER.example./", "https://xn--bcher-kva.example/",
+			"https://XN--BCHER-KVA.example/", "https://b%C3%BCcher.example/"},
+			[]string{"https://bucher.example/", "https://xn--bcher.example/"}},
 		{"xn--bcher-kva.example:8443", []string{"https://bücher.example:8443/"}, []string{"https://bücher.example/", "https://bücher.example:08443/"}},
 		{"*.wild.example", []string{"https://bücher.wild.example/", "https://Ａ.wild.example/"}, []string{"https://.wild.example/", "https://a／b.wild.example"}},
 		// A path is compared as it is meant, however it is written.
-		{"example.com/eng/exec", []string{"https://example.com/eng//exec", "https://example.com/eng/./exec", "https://example.com/x/../eng/exec",
-			"https://example.com/eng%2Fexec", "https://example.com/%65ng/exec", "https://example.com/x/%2e%2e/eng/exec", "https://example.com/../../eng/exec"},
+		{"example.com/eng/exec",
+			[]string{"https://example.com/eng//exec", "https://example.com/eng/./exec", "https://example.com/x/../eng/exec",
+				"https://example.com/eng%2Fexec", "https://example.com/%65ng/exec", "https://example.com/x/%2e%2e/eng/exec",
+				"https://example.com/../../eng/exec"},
 			[]string{"https://example.com/eng/exec/../x", "https://example.com/engexec"}},
 		{"example.com/caf%C3%A9", []string{"https://example.com/café/x", "https://example.com/caf%c3%a9"}, []string{"https://example.com/cafe"}},
 	} {
@@ -81,11 +85,13 @@ func TestCovers(t *testing.T) {
 }
 
 func TestRefusedDestinations(t *testing.T) {
-	for _, s := range []string{"", "/", "/path", ".", "..", "a..b", ".example.com", "foo*bar*baz.example.com", "**.example.com",
-		"example.com/foo*bar*baz", "https://example.com", "example.com?x", "example.com#x", "user@example.com", "example.com:", "example.com:0",
-		"example.com:65536", "example.com:080", "example.com:+80", "example.com:http", "a b.com", "example.com/a//b", "example.com/../a",
-		"example.com/a/./b", "example.com/%2e%2e", "example.com/a%2Fb", "example.com/a%2Ab", "example.com/100%", "[::1", "[127.0.0.1]", "[::1]x",
-		"[fe80::1%25eth0]", "::1", "exa%mple.com", strings.Repeat("a", 64) + ".com", strings.Repeat("a.", 200) + "com", "a.com/" + strings.Repeat("x", 2048)} {
+	for _, s := range []string{"", "/", "/path", ".", "..", "a..b", ".example.com", "foo*bar*baz.example.com",
+		"**.example.com", "example.com/foo*bar*baz", "https://example.com", "example.com?x", "example.com#x",
+		"user@example.com", "example.com:", "example.com:0", "example.com:65536", "example.com:080", "example.com:+80",
+		"example.com:http", "a b.com", "example.com/a//b", "example.com/../a",
+		"example.com/a/./b", "example.com/%2e%2e", "example.com/a%2Fb", "example.com/a%2Ab", "example.com/100%", "[::1",
+		"[127.0.0.1]", "[::1]x", "[fe80::1%25eth0]", "::1", "exa%mple.com", strings.Repeat("a", 64) + ".com",
+		strings.Repeat("a.", 200) + "com", "a.com/" + strings.Repeat("x", 2048)} {
 		if p, err := Parse(s); err == nil {
 			t.Errorf("%q is accepted as %s", s, p)
 		} else if !strings.Contains(err.Error(), "write host") {
@@ -99,8 +105,9 @@ func TestRefusedDestinations(t *testing.T) {
 
 func TestTheMostSpecificWins(t *testing.T) {
 	apps := []catalog.Record[proto.Application]{
-		app("example.com"), app("*.example.com"), app("api.example.com"), app("api*.example.com"), app("api.example.com:8443"),
-		app("api.example.com/eng"), app("api.example.com/eng/exec", "exec.example.com/x"), app("api.example.com/eng/*"), app("*.example.com/eng/exec/deep"),
+		app("example.com"), app("*.example.com"), app("api.example.com"), app("api*.example.com"),
+		app("api.example.com:8443"), app("api.example.com/eng"), app("api.example.com/eng/exec", "exec.example.com/x"),
+		app("api.example.com/eng/*"), app("*.example.com/eng/exec/deep"),
 		app("not a destination", "other.org"),
 	}
 	for u, want := range map[string]string{
@@ -210,7 +217,8 @@ func TestPathsEndAtSegments(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"example.com", "*.example.com/a*/b", "[::1]:80/x", "a.com:443", "é.com/%C3%A9", "h/%25/@x", "h/%3F%23%5C%20"} {
+	for _, s := range []string{"example.com", "*.example.com/a*/b", "[::1]:80/x", "a.com:443", "é.com/%C3%A9", "h/%25/@x",
+		"h/%3F%23%5C%20"} {
 		f.Add(s, "https://a.example.com/a/b")
 	}
 	f.Fuzz(func(t *testing.T, s, raw string) {
@@ -272,7 +280,8 @@ func TestAtTakesThePathAsItIs(t *testing.T) {
 	root, admin := app("a.example.com"), app("a.example.com/admin")
 	m := Compile([]catalog.Record[proto.Application]{root, admin})
 	target, _ := TargetOf(parseURL(t, "https://a.example.com//admin"))
-	for path, want := range map[string]catalog.Record[proto.Application]{"/admin": admin, "//admin": root, "/x/../admin": root} {
+	for path, want := range map[string]catalog.Record[proto.Application]{"/admin": admin, "//admin": root,
+		"/x/../admin": root} {
 		if got, ok := m.Match(target.At(path)); !ok || got.Value != want.Value {
 			t.Errorf("%s belongs to %q", path, got.Value.Name)
 		}

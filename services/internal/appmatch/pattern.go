@@ -33,7 +33,8 @@ func (p Pattern) String() string {
 }
 
 // escape escapes characters that parse would reject or decode.
-var escape = strings.NewReplacer("%", "%25", "?", "%3F", "#", "%23", "\\", "%5C", " ", "%20", "\t", "%09", "\r", "%0D", "\n", "%0A")
+var escape = strings.NewReplacer("%", "%25", "?", "%3F", "#", "%23", "\\", "%5C", " ", "%20", "\t", "%09", "\r", "%0D",
+	"\n", "%0A")
 
 // Covers reports whether the destination covers a URL.
 func (p Pattern) Covers(u *url.URL) bool {

@@ -39,7 +39,8 @@ func (p Pattern) Reaches(suffix string) bool {
 // Overrides reports whether the destination takes requests from another one: some URL is covered by both, and this
 // one is more specific.
 func (p Pattern) Overrides(other Pattern) bool {
-	return p.host != "" && other.host != "" && compare(p, other) < 0 && (p.port == "" || other.port == "" || p.port == other.port) &&
+	return p.host != "" && other.host != "" && compare(p, other) < 0 &&
+		(p.port == "" || other.port == "" || p.port == other.port) &&
 		hostsMeet(p.host, other.host) && pathsMeet(p, other)
 }
 

@@ -48,22 +48,27 @@ func New(role topology.Role, conn *bus.Conn, r prometheus.Registerer, log *slog.
 		return prometheus.NewDesc("plumbline_bus_"+name, help, labels, prometheus.Labels{"role": string(role)})
 	}
 	l := &Load{role: role, conn: conn, log: log,
-		connected:      desc("connected", "1 while connected to NATS."),
-		reconnects:     desc("reconnects_total", "Reconnections to NATS."),
-		messages:       desc("stream_messages", "Messages in a stream; in a work queue, those waiting or in progress.", "stream"),
+		connected:  desc("connected", "1 while connected to NATS."),
+		reconnects: desc("reconnects_total", "Reconnections to NATS."),
+		messages: desc("stream_messages", "Messages in a stream; in a work queue, those waiting or in progress.",
+			"stream"),
 		bytes:          desc("stream_bytes", "Compressed size of a stream on each of its servers.", "stream"),
 		bound:          desc("stream_limit_bytes", "Size limit of a stream, if it has one.", "stream"),
 		written:        desc("stream_written_total", "Messages ever written to a stream.", "stream"),
 		pending:        desc("consumer_pending", "Messages not yet delivered by a consumer.", "stream", "consumer"),
 		unacknowledged: desc("consumer_unacknowledged", "Messages delivered and not yet acknowledged.", "stream", "consumer"),
-		redeliveries:   desc("consumer_redelivered", "Unacknowledged messages delivered more than once.", "stream", "consumer"),
-		lost:           desc("lost_requests_total", "Requests for messages without a timely answer from NATS; each is retried.", "stage"),
-		stalls:         desc("stalls_total", "Stalls of a stage or a watch waiting for NATS.", "stage"),
-		stalled:        desc("stalled", "Stages and watches stalled on NATS: the service is not ready.", "stage"),
-		unreadable:     desc("unreadable_records", "Known records that cannot be decoded; the log names their keys.", "stream"),
+		redeliveries: desc("consumer_redelivered", "Unacknowledged messages delivered more than once.", "stream",
+			"consumer"),
+		lost: desc("lost_requests_total",
+			"Requests for messages without a timely answer from NATS; each is retried.", "stage"),
+		stalls:  desc("stalls_total", "Stalls of a stage or a watch waiting for NATS.", "stage"),
+		stalled: desc("stalled", "Stages and watches stalled on NATS: the service is not ready.", "stage"),
+		unreadable: desc("unreadable_records", "Known records that cannot be decoded; the log names their keys.",
+			"stream"),
 		unreadableEver: desc("unreadable_records_total", "Failures to decode a record.", "stream"),
-		failed:         desc("failed_writes_total", "Messages not stored by NATS: no space (full), or no answer while connected (unanswered).", "reason"),
-		unwritable:     desc("unwritable", "Kinds of messages that NATS does not store: the service is not ready."),
+		failed: desc("failed_writes_total",
+			"Messages not stored by NATS: no space (full), or no answer while connected (unanswered).", "reason"),
+		unwritable: desc("unwritable", "Kinds of messages that NATS does not store: the service is not ready."),
 	}
 	return l, r.Register(l)
 }
@@ -101,7 +106,8 @@ func (l *Load) Ask(ctx context.Context) {
 		if c, err := js.Consumer(ctx, d.Stream, d.Config.Durable); err == nil {
 			a.consumers = append(a.consumers, c.CachedInfo())
 		} else {
-			l.log.Debug("failed to read the position of a consumer", "stream", d.Stream, "consumer", d.Config.Durable, "err", err)
+			l.log.Debug("failed to read the position of a consumer", "stream", d.Stream, "consumer", d.Config.Durable,
+				"err", err)
 		}
 	}
 	l.last.Store(a)
@@ -109,8 +115,9 @@ func (l *Load) Ask(ctx context.Context) {
 
 // Describe implements prometheus.Collector.
 func (l *Load) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{l.connected, l.reconnects, l.messages, l.bytes, l.bound, l.written, l.pending, l.unacknowledged, l.redeliveries,
-		l.lost, l.stalls, l.stalled, l.unreadable, l.unreadableEver, l.failed, l.unwritable} {
+	for _, d := range []*prometheus.Desc{l.connected, l.reconnects, l.messages, l.bytes, l.bound, l.written, l.pending,
+		l.unacknowledged, l.redeliveries, l.lost, l.stalls, l.stalled, l.unreadable, l.unreadableEver, l.failed,
+		l.unwritable} {
 		out <- d
 	}
 }

@@ -42,7 +42,8 @@ func TestWhatWaitsIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if _, err := api.Publish(t.Context(), bus.Outgoing{Subject: topology.Command(proto.Account{1}), Body: &proto.Command{}}); err != nil {
+		if _, err := api.Publish(t.Context(),
+			bus.Outgoing{Subject: topology.Command(proto.Account{1}), Body: &proto.Command{}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,7 +57,8 @@ plumbline_bus_consumer_pending{consumer="registry",role="registry",stream="DEVIC
 plumbline_bus_stream_written_total{role="registry",stream="DEVICE_COMMANDS"} 3
 plumbline_bus_stream_written_total{role="registry",stream="POSTURE_DEAD"} 0
 `
-	if err := testutil.CollectAndCompare(l, strings.NewReader(want), "plumbline_bus_consumer_pending", "plumbline_bus_stream_written_total"); err != nil {
+	if err := testutil.CollectAndCompare(l, strings.NewReader(want), "plumbline_bus_consumer_pending",
+		"plumbline_bus_stream_written_total"); err != nil {
 		t.Error(err)
 	}
 	b.Server(0).Close()

@@ -77,8 +77,9 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 	return &Catalog{
 		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
 		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
-		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{}, policies: map[key]Record[proto.Policy]{},
-		groups: map[key]Record[proto.Group]{}, idps: map[key]Record[proto.IdentityProvider]{}, orgs: map[key]Record[proto.Organization]{},
+		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{},
+		policies: map[key]Record[proto.Policy]{}, groups: map[key]Record[proto.Group]{},
+		idps: map[key]Record[proto.IdentityProvider]{}, orgs: map[key]Record[proto.Organization]{},
 		tags:       map[key]Record[proto.Tag]{},
 		zones:      map[key]Record[proto.Zone]{},
 		exemptions: map[key]Record[proto.Exemption]{}, exempt: map[proto.Account]map[proto.ID][]Record[proto.Exemption]{},
@@ -138,7 +139,9 @@ func (c *Catalog) apply(u bus.Update) error {
 	case topology.KindIDP:
 		change.Was, change.Is, err = put(c.idps, k, u, func(v *proto.IdentityProvider) proto.ID { return v.ID })
 	case topology.KindOrganization:
-		change.Was, change.Is, err = put(c.orgs, k, u, func(*proto.Organization) proto.ID { return topology.OrganizationID(account) })
+		change.Was, change.Is, err = put(c.orgs, k, u, func(*proto.Organization) proto.ID {
+			return topology.OrganizationID(account)
+		})
 	case topology.KindTag:
 		change.Was, change.Is, err = put(c.tags, k, u, func(v *proto.Tag) proto.ID { return topology.TagID(account, v.Name) })
 	case topology.KindExemption:
@@ -357,12 +360,16 @@ func (c *Catalog) Tag(a proto.Account, name string) (Record[proto.Tag], bool) {
 
 // Integrations returns the integrations of every account, sorted by account and id.
 func (c *Catalog) Integrations() []Record[proto.Integration] {
-	return list(c, c.integrations, func(Record[proto.Integration]) bool { return true }, func(i *proto.Integration) proto.ID { return i.ID })
+	return list(c, c.integrations, func(Record[proto.Integration]) bool {
+		return true
+	}, func(i *proto.Integration) proto.ID { return i.ID })
 }
 
 // IntegrationsOf returns the integrations of an account, sorted by id.
 func (c *Catalog) IntegrationsOf(a proto.Account) []Record[proto.Integration] {
-	return list(c, c.integrations, func(r Record[proto.Integration]) bool { return r.Account == a }, func(i *proto.Integration) proto.ID { return i.ID })
+	return list(c, c.integrations, func(r Record[proto.Integration]) bool {
+		return r.Account == a
+	}, func(i *proto.Integration) proto.ID { return i.ID })
 }
 
 // Checks returns the checks of an integration, sorted by id. The slice is shared and must not be modified.
@@ -376,29 +383,39 @@ func (c *Catalog) Checks(a proto.Account, integration proto.ID) []Record[proto.C
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.over[k] = sorted(c.checks, func(r Record[proto.Check]) bool { return r.Account == a && r.Value.Integration == integration },
+	c.over[k] = sorted(c.checks, func(r Record[proto.Check]) bool {
+		return r.Account == a && r.Value.Integration == integration
+	},
 		func(v *proto.Check) proto.ID { return v.ID })
 	return c.over[k]
 }
 
 // ChecksOf returns the checks of an account, sorted by id.
 func (c *Catalog) ChecksOf(a proto.Account) []Record[proto.Check] {
-	return list(c, c.checks, func(r Record[proto.Check]) bool { return r.Account == a }, func(v *proto.Check) proto.ID { return v.ID })
+	return list(c, c.checks, func(r Record[proto.Check]) bool {
+		return r.Account == a
+	}, func(v *proto.Check) proto.ID { return v.ID })
 }
 
 // Applications returns the applications of an account, sorted by id.
 func (c *Catalog) Applications(a proto.Account) []Record[proto.Application] {
-	return list(c, c.apps, func(r Record[proto.Application]) bool { return r.Account == a }, func(v *proto.Application) proto.ID { return v.ID })
+	return list(c, c.apps, func(r Record[proto.Application]) bool {
+		return r.Account == a
+	}, func(v *proto.Application) proto.ID { return v.ID })
 }
 
 // Policies returns the policies of an account, sorted by id.
 func (c *Catalog) Policies(a proto.Account) []Record[proto.Policy] {
-	return list(c, c.policies, func(r Record[proto.Policy]) bool { return r.Account == a }, func(v *proto.Policy) proto.ID { return v.ID })
+	return list(c, c.policies, func(r Record[proto.Policy]) bool {
+		return r.Account == a
+	}, func(v *proto.Policy) proto.ID { return v.ID })
 }
 
 // Groups returns the groups of an account, sorted by id.
 func (c *Catalog) Groups(a proto.Account) []Record[proto.Group] {
-	return list(c, c.groups, func(r Record[proto.Group]) bool { return r.Account == a }, func(v *proto.Group) proto.ID { return v.ID })
+	return list(c, c.groups, func(r Record[proto.Group]) bool {
+		return r.Account == a
+	}, func(v *proto.Group) proto.ID { return v.ID })
 }
 
 // IdentityProviders returns the identity providers of an account, sorted by id.
@@ -410,12 +427,16 @@ func (c *Catalog) IdentityProviders(a proto.Account) []Record[proto.IdentityProv
 // AllApplications returns the applications of every account, sorted by account and id. A gateway searches them for
 // the application of a request.
 func (c *Catalog) AllApplications() []Record[proto.Application] {
-	return list(c, c.apps, func(Record[proto.Application]) bool { return true }, func(v *proto.Application) proto.ID { return v.ID })
+	return list(c, c.apps, func(Record[proto.Application]) bool {
+		return true
+	}, func(v *proto.Application) proto.ID { return v.ID })
 }
 
 // AllPolicies returns the policies of every account, sorted by account and id.
 func (c *Catalog) AllPolicies() []Record[proto.Policy] {
-	return list(c, c.policies, func(Record[proto.Policy]) bool { return true }, func(v *proto.Policy) proto.ID { return v.ID })
+	return list(c, c.policies, func(Record[proto.Policy]) bool {
+		return true
+	}, func(v *proto.Policy) proto.ID { return v.ID })
 }
 
 func find[T any](c *Catalog, in map[key]Record[T], a proto.Account, id proto.ID) (Record[T], bool) {

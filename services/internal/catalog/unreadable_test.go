@@ -16,12 +16,13 @@ func TestAnApplicationThatCannotBeRead(t *testing.T) {
 	b := bustest.Start(t)
 	operator, a := b.BrokenConn(), proto.NewAccount()
 	good := func(id proto.ID) *proto.Application {
-		return &proto.Application{ID: id, Domains: []string{"closed.lab/" + id.String()}, Policies: []proto.PolicyLink{{Policy: proto.NewID()}},
-			Gate: proto.Gate{OptionsBypass: true}}
+		return &proto.Application{ID: id, Domains: []string{"closed.lab/" + id.String()},
+			Policies: []proto.PolicyLink{{Policy: proto.NewID()}}, Gate: proto.Gate{OptionsBypass: true}}
 	}
 	put := func(id proto.ID, m proto.Message, expect uint64) uint64 {
 		t.Helper()
-		revision, err := operator.Put(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindApplication, id), m, expect)
+		revision, err := operator.Put(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindApplication, id),
+			m, expect)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +89,8 @@ func TestAnApplicationThatCannotBeRead(t *testing.T) {
 		if err := c.AwaitRevision(t.Context(), revision); err != nil {
 			t.Fatal(err)
 		}
-		if r, _ := c.Application(a, id); !r.Unreadable || !slices.Equal(r.Value.Domains, want.Domains) || len(r.Value.Policies) != 0 {
+		if r, _ := c.Application(a, id); !r.Unreadable || !slices.Equal(r.Value.Domains, want.Domains) ||
+			len(r.Value.Policies) != 0 {
 			t.Errorf("%s: its destinations are not kept: %+v", name, r.Value)
 		}
 	}

@@ -48,16 +48,17 @@ func echoer() int {
 		NoEnv    string        `env:"-" help:"Not for the environment."`
 		cli.NATS `embed:""`
 	}
-	return cli.Main(cli.App{Name: "echoer", About: "Says what it was told."}, &flags, func(context.Context, *kong.Context) error {
-		switch {
-		case flags.Fail:
-			return errors.Join(errors.New("the disk is full"), errors.New("and the tape too"))
-		case flags.Misuse:
-			return cli.Usage("--name and --secret say the same")
-		}
-		fmt.Printf("name=%q secret=%q wait=%v no-env=%q\n", flags.Name, flags.Secret, flags.Wait, flags.NoEnv)
-		return nil
-	})
+	return cli.Main(cli.App{Name: "echoer", About: "Says what it was told."}, &flags,
+		func(context.Context, *kong.Context) error {
+			switch {
+			case flags.Fail:
+				return errors.Join(errors.New("the disk is full"), errors.New("and the tape too"))
+			case flags.Misuse:
+				return cli.Usage("--name and --secret say the same")
+			}
+			fmt.Printf("name=%q secret=%q wait=%v no-env=%q\n", flags.Name, flags.Secret, flags.Wait, flags.NoEnv)
+			return nil
+		})
 }
 
 // still is a service that does nothing.
@@ -73,12 +74,13 @@ func service() int {
 
 // patient ends only when it is told twice.
 func patient() int {
-	return cli.Main(cli.App{Name: "patient", About: "Waits."}, &struct{}{}, func(ctx context.Context, _ *kong.Context) error {
-		fmt.Println("waiting")
-		<-ctx.Done()
-		fmt.Println("told once")
-		select {}
-	})
+	return cli.Main(cli.App{Name: "patient", About: "Waits."}, &struct{}{},
+		func(ctx context.Context, _ *kong.Context) error {
+			fmt.Println("waiting")
+			<-ctx.Done()
+			fmt.Println("told once")
+			select {}
+		})
 }
 
 func TestScripts(t *testing.T) {

@@ -42,5 +42,6 @@ func Version() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s, commit %s%s, %s %s/%s", version, commit, state, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("%s, commit %s%s, %s %s/%s", version, commit, state, runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
 }

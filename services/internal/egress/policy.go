@@ -81,7 +81,9 @@ func (p *policy) check(ctx context.Context, scheme string, to netip.AddrPort) er
 
 func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	inner, carries := carried(a)
-	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) || carries && p.Contains(inner) })
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool {
+		return p.Contains(a) || carries && p.Contains(inner)
+	})
 }
 
 func (p *policy) ours(ctx context.Context, a netip.Addr, port uint16) bool {

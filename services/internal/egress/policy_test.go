@@ -18,7 +18,8 @@ func testPolicy(t *testing.T, cfg Config) *policy {
 		t.Fatal(err)
 	}
 	p.interfaces = func() ([]net.Addr, error) {
-		return []net.Addr{&net.IPNet{IP: net.IPv4(10, 0, 0, 5), Mask: net.CIDRMask(24, 32)}, &net.IPNet{IP: net.ParseIP("2001:db8::5"), Mask: net.CIDRMask(64, 128)}}, nil
+		return []net.Addr{&net.IPNet{IP: net.IPv4(10, 0, 0, 5), Mask: net.CIDRMask(24, 32)},
+			&net.IPNet{IP: net.ParseIP("2001:db8::5"), Mask: net.CIDRMask(64, 128)}}, nil
 	}
 	p.lookup = func(_ context.Context, _, name string) ([]netip.Addr, error) {
 		if name == "nats" {
@@ -36,9 +37,9 @@ func verdict(p *policy, scheme, addr string) error {
 func TestAddressesThatAreNeverCalled(t *testing.T) {
 	p := testPolicy(t, Config{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}})
 	for _, addr := range []string{
-		"169.254.169.254:80", "169.254.0.1:443", "[::ffff:169.254.169.254]:80", "[fe80::1]:443", "[fe80::1%eth0]:443", "[fe80::a9fe:a9fe%25]:80",
-		"[fd00:ec2::254]:80", "[fd20:ce::254]:80", "168.63.129.16:80", "100.100.100.200:80", "192.0.0.192:80", "[::ffff:100.100.100.200]:80",
-		"0.0.0.0:80", "0.1.2.3:80", "[::]:80", "[::ffff:0.0.0.0]:80",
+		"169.254.169.254:80", "169.254.0.1:443", "[::ffff:169.254.169.254]:80", "[fe80::1]:443", "[fe80::1%eth0]:443",
+		"[fe80::a9fe:a9fe%25]:80", "[fd00:ec2::254]:80", "[fd20:ce::254]:80", "168.63.129.16:80", "100.100.100.200:80",
+		"192.0.0.192:80", "[::ffff:100.100.100.200]:80", "0.0.0.0:80", "0.1.2.3:80", "[::]:80", "[::ffff:0.0.0.0]:80",
 		"224.0.0.1:80", "239.255.255.250:1900", "[ff02::1]:80", "[ff0e::1]:80", "255.255.255.255:80",
 		// The same, as a gateway would carry them.
 		"[64:ff9b::a9fe:a9fe]:80", "[2002:a9fe:a9fe::1]:80", "[::a9fe:a9fe]:80", "[64:ff9b::6464:64c8]:80",
@@ -143,7 +144,8 @@ func TestOwnPorts(t *testing.T) {
 
 // However an IPv4 address is written into IPv6, the verdict is the same.
 func TestMappedAddressesAreJudgedAlike(t *testing.T) {
-	p := testPolicy(t, Config{Deny: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, DenyAddrs: []string{":8400"}})
+	p := testPolicy(t,
+		Config{Deny: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, DenyAddrs: []string{":8400"}})
 	rapid.Check(t, func(t *rapid.T) {
 		first := rapid.SampledFrom([]byte{0, 10, 100, 127, 168, 169, 172, 192, 198, 203, 224, 255}).Draw(t, "first")
 		a := netip.AddrFrom4([4]byte{first, rapid.Byte().Draw(t, "b"), rapid.Byte().Draw(t, "c"), rapid.Byte().Draw(t, "d")})

@@ -8,8 +8,9 @@ import (
 
 func TestParseURL(t *testing.T) {
 	for _, good := range []string{
-		"https://api.example.com/score", "https://api.example.com:8443/a/b?c=d&e=%20", "http://127.0.0.1:8402/", "http://localhost:8402",
-		"http://[::1]:8402/x", "http://10.0.0.7/x", "https://203.0.113.7", "HTTPS://API.example.com", "http://api.internal/score",
+		"https://api.example.com/score", "https://api.example.com:8443/a/b?c=d&e=%20", "http://127.0.0.1:8402/",
+		"http://localhost:8402", "http://[::1]:8402/x", "http://10.0.0.7/x", "https://203.0.113.7", "HTTPS://API.example.com",
+		"http://api.internal/score",
 	} {
 		if u, err := ParseURL(good); err != nil || u.Hostname() == "" {
 			t.Errorf("%s: %v", good, err)

@@ -5,11 +5,11 @@ package headername
 var claimed = set(
 	// Another URL, host, method or scheme.
 	"x-host", "x-override-url", "x-override-uri", "x-http-host-override", "x-host-override", "x-http-method",
-	"x-http-method-override", "x-method-override", "x-http-destinationurl", "x-proxy-url", "x-backend-host", "x-scheme", "x-url-scheme",
-	"x-waws-unencoded-url", "base-url", "front-end-https", "x-forwarded", "forwarded",
+	"x-http-method-override", "x-method-override", "x-http-destinationurl", "x-proxy-url", "x-backend-host", "x-scheme",
+	"x-url-scheme", "x-waws-unencoded-url", "base-url", "front-end-https", "x-forwarded", "forwarded",
 	// Another address.
-	"true-client-ip", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr", "x-originating-ip", "client-ip",
-	"fastly-client-ip", "remote-addr",
+	"true-client-ip", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr",
+	"x-originating-ip", "client-ip", "fastly-client-ip", "remote-addr",
 	// Another user, as set by authenticating proxies.
 	"remote-user", "remote-email", "remote-groups", "remote-name", "x-remote-user", "x-remote-email", "x-remote-groups",
 	// CGI turns it into the variable HTTP_PROXY, used by HTTP clients in the origin's process.
@@ -19,16 +19,16 @@ var claimed = set(
 // claimedFamilies lists prefixes of such names. Origins previously behind Cloudflare, or behind another
 // authenticating proxy, trust these headers.
 var claimedFamilies = []string{
-	"cf-", "x-forwarded-", "x-original-", "x-rewrite-", "x-envoy-", "x-accel-", "x-sendfile-", "x-ms-original-", "x-ms-client-principal",
-	"x-auth-request-", "x-webauth-", "x-authenticated-", "x-goog-authenticated-", "x-goog-iap-", "x-amzn-oidc-", "x-pomerium-",
-	"x-authentik-", "proxy-",
+	"cf-", "x-forwarded-", "x-original-", "x-rewrite-", "x-envoy-", "x-accel-", "x-sendfile-", "x-ms-original-",
+	"x-ms-client-principal", "x-auth-request-", "x-webauth-", "x-authenticated-", "x-goog-authenticated-", "x-goog-iap-",
+	"x-amzn-oidc-", "x-pomerium-", "x-authentik-", "proxy-",
 }
 
 // httpsOwn lists headers of HTTP itself: they determine a request's end, target, type or sender. An origin that turns
 // names into variables treats another spelling, such as Content_Length, as the same header.
 var httpsOwn = set(
-	"host", "cookie", "set-cookie", "connection", "keep-alive", "te", "trailer", "trailers", "transfer-encoding", "upgrade",
-	"http2-settings", "content-length", "content-type", "content-encoding", "expect", "origin", "via",
+	"host", "cookie", "set-cookie", "connection", "keep-alive", "te", "trailer", "trailers", "transfer-encoding",
+	"upgrade", "http2-settings", "content-length", "content-type", "content-encoding", "expect", "origin", "via",
 )
 
 // httpsOwnFamilies lists prefixes of such names, which belong to browsers.

@@ -49,23 +49,28 @@ func TestClaimed(t *testing.T) {
 
 // Every spelling of every claimed name, and every other spelling of HTTP's own, is claimed.
 func TestSpellings(t *testing.T) {
-	for _, name := range []string{"X-Original-Path", "X-Original-Host", "X-Original-Method", "X-Original-URL", "X-Original-URI", "X-Override-URL",
-		"X-HTTP-Host-Override", "X-Rewrite-Uri", "X-Rewrite-URL", "X-Envoy-Original-Path", "X-Envoy-Original-Host", "Proxy", "X-Host", "X-Forwarded-Prefix",
+	for _, name := range []string{"X-Original-Path", "X-Original-Host", "X-Original-Method", "X-Original-URL",
+		"X-Original-URI", "X-Override-URL", "X-HTTP-Host-Override", "X-Rewrite-Uri", "X-Rewrite-URL", "X-Envoy-Original-Path",
+		"X-Envoy-Original-Host", "Proxy", "X-Host", "X-Forwarded-Prefix",
 		"X-Accel-Mapping", "X-Auth-Request-Email", "Remote-User", "Cf-Connecting-Ip"} {
 		for _, sign := range []string{"-", "_", ".", "~"} {
 			for _, spelt := range []string{strings.ToLower(name), strings.ToUpper(name), name} {
-				if spelt = strings.ReplaceAll(spelt, "-", sign); !Claimed(spelt) || Misspelt(spelt) != (sign != "-" && strings.Contains(name, "-")) {
+				if spelt = strings.ReplaceAll(spelt, "-", sign); !Claimed(spelt) ||
+					Misspelt(spelt) != (sign != "-" && strings.Contains(name, "-")) {
 					t.Errorf("%s: claimed %t, misspelt %t", spelt, Claimed(spelt), Misspelt(spelt))
 				}
 			}
 		}
 	}
-	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Content-Type", "Set-Cookie", "Keep-Alive", "Sec-Fetch-Mode", "Access-Control-Request-Method"} {
-		if Claimed(name) || !Claimed(strings.ReplaceAll(name, "-", "_")) || !Claimed(strings.ReplaceAll(strings.ToLower(name), "-", ".")) {
+	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Content-Type", "Set-Cookie", "Keep-Alive",
+		"Sec-Fetch-Mode", "Access-Control-Request-Method"} {
+		if Claimed(name) || !Claimed(strings.ReplaceAll(name, "-", "_")) ||
+			!Claimed(strings.ReplaceAll(strings.ToLower(name), "-", ".")) {
 			t.Errorf("%s: %t", name, Claimed(name))
 		}
 	}
-	for _, name := range []string{"x_token", "X_Api_Key", "Content", "Contents_Length", "Accept", "X-Requested-With", "User-Agent", "Referer", "Range", "Prefer", "Te"} {
+	for _, name := range []string{"x_token", "X_Api_Key", "Content", "Contents_Length", "Accept", "X-Requested-With",
+		"User-Agent", "Referer", "Range", "Prefer", "Te"} {
 		if Claimed(name) {
 			t.Errorf("%s is claimed", name)
 		}
@@ -76,7 +81,8 @@ func TestSame(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want bool
-	}{{"X-Token", "x_token", true}, {"X.Token", "X-Token", true}, {"X-Token", "XToken", false}, {"X-Token", "X-Tokem", false}, {"A1", "a2", false}} {
+	}{{"X-Token", "x_token", true}, {"X.Token", "X-Token", true}, {"X-Token", "XToken", false},
+		{"X-Token", "X-Tokem", false}, {"A1", "a2", false}} {
 		if Same(c.a, c.b) != c.want || Same(c.b, c.a) != c.want {
 			t.Errorf("%s and %s", c.a, c.b)
 		}

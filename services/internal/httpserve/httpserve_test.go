@@ -13,7 +13,8 @@ import (
 )
 
 func newServer(h http.HandlerFunc) *Server {
-	return &Server{Name: "test server (--addr)", Addr: "127.0.0.1:0", HTTP: &http.Server{Handler: h}, Log: slog.New(slog.DiscardHandler)}
+	return &Server{Name: "test server (--addr)", Addr: "127.0.0.1:0", HTTP: &http.Server{Handler: h},
+		Log: slog.New(slog.DiscardHandler)}
 }
 
 func run(t *testing.T, s *Server) (stop func() error) {

@@ -12,7 +12,8 @@ import (
 
 // Register registers the metrics of every integration: whether it is overdue or paused, its age, its pages, devices
 // and results. If another service in the process has already registered them, those stay.
-func Register(r prometheus.Registerer, o *Overview, integrations func() []catalog.Record[proto.Integration], c clock.Clock) error {
+func Register(r prometheus.Registerer, o *Overview, integrations func() []catalog.Record[proto.Integration],
+	c clock.Clock) error {
 	err := r.Register(&collector{overview: o, integrations: integrations, clock: c})
 	if errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 		return nil
@@ -43,7 +44,8 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{infoDesc, overdueDesc, pausedDesc, ageDesc, pagesDesc, failedDesc, devicesDesc, resultsDesc} {
+	for _, d := range []*prometheus.Desc{infoDesc, overdueDesc, pausedDesc, ageDesc, pagesDesc, failedDesc, devicesDesc,
+		resultsDesc} {
 		out <- d
 	}
 }

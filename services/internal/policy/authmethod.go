@@ -10,7 +10,8 @@ var (
 	authMethodUnknown = &Problem{Reason: AuthMethodUnknown, Selector: "auth_method"}
 )
 
-var _ = register(Selector{Name: "auth_method", Members: []string{"auth_method"}, Value: "auth_method", Usage: "AMR", Identity: true, parse: parseAuthMethod})
+var _ = register(Selector{Name: "auth_method", Members: []string{"auth_method"}, Value: "auth_method", Usage: "AMR",
+	Identity: true, parse: parseAuthMethod})
 
 // authMethod matches logins with one authentication method (RFC 8176). The comparison is exact.
 type authMethod struct{ method string }

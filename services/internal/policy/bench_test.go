@@ -19,15 +19,18 @@ func benchCases() map[string]struct {
 	}
 	service := compileAll([]*proto.Policy{pol(proto.DecisionNonIdentity, rules(tokenRule(tokenB)), nil, nil),
 		pol(proto.DecisionNonIdentity, rules(tokenRule(tokenA)), rules(local), nil)})
-	device := compileAll([]*proto.Policy{pol(proto.DecisionNonIdentity, rules(anyToken), rules(onDevice(checkA).rule), nil)})
+	device := compileAll(
+		[]*proto.Policy{pol(proto.DecisionNonIdentity, rules(anyToken), rules(onDevice(checkA).rule), nil)})
 	var staff []proto.Rule
 	for n := range 100 {
 		staff = append(staff, mailRule(fmt.Sprintf("person%d@example.com", n)))
 	}
 	people := []*Policy{Compile(pol(proto.DecisionAllow, rules(groupRule(idOf(1))), rules(onDevice(checkA).rule,
-		ruleOf("oidc", `{"claim_name":"groups","claim_value":"ops","identity_provider_id":"`+idpA.String()+`"}`)), rules(geo)), groupsOf(including(staff...))),
+		ruleOf("oidc", `{"claim_name":"groups","claim_value":"ops","identity_provider_id":"`+idpA.String()+`"}`)),
+		rules(geo)), groupsOf(including(staff...))),
 		Compile(pol(proto.DecisionAllow, rules(groupRule(idOf(1))), rules(onDevice(checkA).rule,
-			ruleOf("oidc", `{"claim_name":"groups","claim_value":"ops","identity_provider_id":"`+idpA.String()+`"}`)), nil), groupsOf(including(staff...)))}
+			ruleOf("oidc", `{"claim_name":"groups","claim_value":"ops","identity_provider_id":"`+idpA.String()+`"}`)), nil),
+			groupsOf(including(staff...)))}
 	token, failing := withToken, withToken
 	token.Posture, failing.Posture = outcomes(proto.OutcomePass), outcomes(proto.OutcomeFail)
 	ann := person(func(f *Facts) { f.Email, f.Posture = "Person99@example.com", outcomes(proto.OutcomePass) })

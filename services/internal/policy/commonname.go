@@ -5,8 +5,8 @@ import "errors"
 var errCommonName = errors.New("common_name is empty")
 
 var _ = register(Selector{
-	Name: "common_name", Aliases: []string{"common_names"}, Members: []string{"common_name"}, Value: "common_name", Usage: "NAME",
-	parse: parseCommonName,
+	Name: "common_name", Aliases: []string{"common_names"}, Members: []string{"common_name"}, Value: "common_name",
+	Usage: "NAME", parse: parseCommonName,
 })
 
 // commonName matches requests with a valid client certificate of one common name. The comparison is exact.

@@ -5,7 +5,8 @@ import "plumbline.dev/proto"
 // cyclic returns every group that contains itself, directly or through others (Tarjan's strongly connected
 // components). refs holds the groups that each group names.
 func cyclic(refs map[proto.ID][]proto.ID) map[proto.ID]bool {
-	t := tarjan{refs: refs, index: map[proto.ID]int{}, low: map[proto.ID]int{}, open: map[proto.ID]bool{}, cyclic: map[proto.ID]bool{}}
+	t := tarjan{refs: refs, index: map[proto.ID]int{}, low: map[proto.ID]int{}, open: map[proto.ID]bool{},
+		cyclic: map[proto.ID]bool{}}
 	for id := range refs {
 		if t.index[id] == 0 {
 			t.visit(id)

@@ -9,7 +9,8 @@ import (
 
 var errEmail = errors.New("email is empty")
 
-var _ = register(Selector{Name: "email", Members: []string{"email"}, Value: "email", Usage: "ADDRESS", Identity: true, parse: parseEmail})
+var _ = register(Selector{Name: "email", Members: []string{"email"}, Value: "email", Usage: "ADDRESS", Identity: true,
+	parse: parseEmail})
 
 // email matches the person with an address.
 type email struct{ address string }

@@ -15,7 +15,8 @@ var (
 	emailUnknown = &Problem{Reason: ClaimsUnknown, Selector: "email_domain"}
 )
 
-var _ = register(Selector{Name: "email_domain", Members: []string{"domain"}, Value: "domain", Usage: "DOMAIN", Identity: true, parse: parseEmailDomain})
+var _ = register(Selector{Name: "email_domain", Members: []string{"domain"}, Value: "domain", Usage: "DOMAIN",
+	Identity: true, parse: parseEmailDomain})
 
 // emailDomain matches the people with an address in one domain, which is everything after the last @. Domains are
 // compared as A-labels.

@@ -72,7 +72,8 @@ func fuzzedFacts() []*Facts {
 	ann := person(func(f *Facts) {
 		f.Posture, f.External, f.IP = posture, map[Evaluation]bool{asked: true}, netip.MustParseAddr("10.1.2.3")
 	})
-	return []*Facts{{ServiceToken: tokenA, IP: netip.MustParseAddr("127.0.0.1"), Posture: posture, Certificate: true, CommonName: "robot"}, &ann, {}}
+	return []*Facts{{ServiceToken: tokenA, IP: netip.MustParseAddr("127.0.0.1"), Posture: posture, Certificate: true,
+		CommonName: "robot"}, &ann, {}}
 }
 
 // never is evaluated, and holds for none of the fuzzed requests.
@@ -81,7 +82,8 @@ var never = ruleOf("common_name", `{"common_name":"nobody at all"}`)
 // FuzzCompile holds on to what a policy with rules that cannot be evaluated may do: it admits only if it
 // would whatever their answers, and one more of them admits nobody.
 func FuzzCompile(f *testing.F) {
-	f.Add([]byte(`{"decision":"non_identity","include":[{"any_valid_service_token":{}}],"require":[{"geo":{"country_code":"AQ"}}]}`), uint8(0))
+	f.Add([]byte(
+		`{"decision":"non_identity","include":[{"any_valid_service_token":{}}],"require":[{"geo":{"country_code":"AQ"}}]}`), uint8(0))
 	f.Add([]byte(`{"decision":"bypass","include":[{"email":{"email":"ann@example.com"}},{"everyone":{}}]}`), uint8(1))
 	f.Fuzz(func(t *testing.T, text []byte, at uint8) {
 		var in fuzzed

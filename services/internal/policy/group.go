@@ -9,7 +9,8 @@ import (
 var errGroup = errors.New("id is not the id of a group, which is a UUID")
 
 var _ = register(Selector{
-	Name: "group", Members: []string{"id"}, Value: "id", Usage: "NAME", Refs: map[string]Resource{"id": GroupResource}, parse: parseGroup,
+	Name: "group", Members: []string{"id"}, Value: "id", Usage: "NAME", Refs: map[string]Resource{"id": GroupResource},
+	parse: parseGroup,
 })
 
 // Groups looks up the groups that rules name. The groups must not change while a policy is compiled.

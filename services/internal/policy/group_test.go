@@ -29,7 +29,9 @@ func groupsOf(all ...*proto.Group) Groups {
 func including(r ...proto.Rule) *proto.Group { return &proto.Group{Include: r} }
 
 func TestGroups(t *testing.T) {
-	ann, bob, in := mailRule("ann@example.com"), mailRule("bob@example.com"), func(n int) proto.Rule { return groupRule(idOf(n)) }
+	ann, bob, in := mailRule("ann@example.com"), mailRule("bob@example.com"), func(n int) proto.Rule {
+		return groupRule(idOf(n))
+	}
 	for _, c := range []struct {
 		name    string
 		include proto.Rule
@@ -156,7 +158,8 @@ func TestGroupsAreBounded(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", c.name, d, c.want)
 		}
 		deny := Compile(pol(proto.DecisionDeny, rules(groupRule(idOf(c.first))), nil, nil), c.groups)
-		if d := Decide([]*Policy{deny}, &Facts{}); c.want == TooManyRules && (d.Reason != TooManyRules || d.Policy != deny.ID()) {
+		if d := Decide([]*Policy{deny}, &Facts{}); c.want == TooManyRules &&
+			(d.Reason != TooManyRules || d.Policy != deny.ID()) {
 			t.Errorf("%s, denied: %+v", c.name, d)
 		}
 	}
@@ -178,14 +181,16 @@ func TestGroupsAreBounded(t *testing.T) {
 
 func TestProblemsOfGroupsNameThem(t *testing.T) {
 	p := Compile(pol(proto.DecisionAllow, rules(groupRule(idOf(1)), groupRule(idOf(9))), nil, nil), groupsOf(
-		including(geo, groupRule(idOf(2)), groupRule(idOf(3)), groupRule(idOf(3))), including(groupRule(idOf(2))), including(nonsense)))
+		including(geo, groupRule(idOf(2)), groupRule(idOf(3)), groupRule(idOf(3))), including(groupRule(idOf(2))),
+		including(nonsense)))
 	var got []string
 	for _, problem := range p.Problems() {
 		got = append(got, problem.Error())
 	}
 	first, third := "group "+idOf(1).String()+": ", "group "+idOf(3).String()+": "
-	want := []string{first + `selector "geo": unsupported_selector`, first + `selector "group": group_cycle: it names ` + idOf(2).String(),
-		third + `selector "phase_of_moon": unknown_selector`, `selector "group": missing_group: it names ` + idOf(9).String()}
+	want := []string{first + `selector "geo": unsupported_selector`, first + `selector "group": group_cycle: it names ` +
+		idOf(2).String(), third + `selector "phase_of_moon": unknown_selector`,
+		`selector "group": missing_group: it names ` + idOf(9).String()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -226,13 +231,15 @@ func TestABypassPolicyCannotAskWhoSomebodyIs(t *testing.T) {
 
 func TestWhatPoliciesAskFor(t *testing.T) {
 	external := func(host string) proto.Rule {
-		return ruleOf("external_evaluation", fmt.Sprintf(`{"evaluate_url":"https://%s/ask","keys_url":"https://%[1]s/keys"}`, host))
+		return ruleOf("external_evaluation",
+			fmt.Sprintf(`{"evaluate_url":"https://%s/ask","keys_url":"https://%[1]s/keys"}`, host))
 	}
 	groups := groupsOf(including(external("b.example"), onDevice(checkB).rule))
 	service := Compile(pol(proto.DecisionNonIdentity, rules(anyToken), rules(onDevice(checkA).rule), nil), groups)
 	deny := Compile(pol(proto.DecisionDeny, rules(external("a.example"), external("b.example")), nil, nil), groups)
 	allow := Compile(pol(proto.DecisionAllow, rules(external("a.example")), nil, rules(groupRule(idOf(1)))), groups)
-	a, b := Evaluation{"https://a.example/ask", "https://a.example/keys"}, Evaluation{"https://b.example/ask", "https://b.example/keys"}
+	a, b := Evaluation{"https://a.example/ask", "https://a.example/keys"},
+		Evaluation{"https://b.example/ask", "https://b.example/keys"}
 	for _, c := range []struct {
 		name     string
 		policies []*Policy
@@ -258,7 +265,8 @@ func TestWhatPoliciesAskFor(t *testing.T) {
 }
 
 func TestWhatIsUnsupportedIsNamed(t *testing.T) {
-	if got := Unsupported(rules(geo, everybody, nonsense), nil, rules(geo, malformed, groupRule(idOf(1)))); !slices.Equal(got, []string{"geo", "phase_of_moon", "service_token"}) {
+	if got := Unsupported(rules(geo, everybody, nonsense), nil, rules(geo, malformed, groupRule(idOf(1)))); !slices.Equal(
+		got, []string{"geo", "phase_of_moon", "service_token"}) {
 		t.Error(got)
 	}
 	p := pol(proto.DecisionAllow, rules(groupRule(idOf(1)), mailRule("ann@example.com")), nil, nil)
@@ -270,7 +278,8 @@ func TestWhatIsUnsupportedIsNamed(t *testing.T) {
 	if len(got) != 2 || got[0].Reason != UnsupportedDemand || got[1].Selector != "isolation_required" {
 		t.Errorf("%v", got)
 	}
-	if d := Decide([]*Policy{Compile(p, nil)}, &Facts{LoggedIn: true, Email: "ann@example.com"}); d.Reason != UnsupportedDemand || d.Selector != "approval_required" {
+	if d := Decide([]*Policy{Compile(p, nil)}, &Facts{LoggedIn: true,
+		Email: "ann@example.com"}); d.Reason != UnsupportedDemand || d.Selector != "approval_required" {
 		t.Errorf("%+v", d)
 	}
 	p.Decision = proto.DecisionDeny

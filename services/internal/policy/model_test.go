@@ -51,12 +51,14 @@ func onDevice(check proto.ID) leaf {
 		if f.Posture == nil {
 			return '?'
 		}
-		return map[proto.Outcome]byte{proto.OutcomePass: 'y', proto.OutcomeFail: 'n', proto.OutcomeUnknown: '?'}[f.Posture(check)]
+		return map[proto.Outcome]byte{proto.OutcomePass: 'y', proto.OutcomeFail: 'n',
+			proto.OutcomeUnknown: '?'}[f.Posture(check)]
 	}, func(f *Facts) Reason {
 		if f.Posture == nil {
 			return DeviceUnknown
 		}
-		return map[proto.Outcome]Reason{proto.OutcomeFail: PostureFailed, proto.OutcomeUnknown: PostureUnknown}[f.Posture(check)]
+		return map[proto.Outcome]Reason{proto.OutcomeFail: PostureFailed,
+			proto.OutcomeUnknown: PostureUnknown}[f.Posture(check)]
 	}}
 }
 
@@ -84,12 +86,13 @@ var leaves = []leaf{
 		}
 		return letter(f.LoggedIn && f.AMR[0] == "hwk")
 	}, because(AuthMethodUnknown)},
-	{ruleOf("external_evaluation", `{"evaluate_url":"https://e.example/ask","keys_url":"https://e.example/keys"}`), func(f *Facts) byte {
-		if answer, ok := f.External[asked]; ok || !f.LoggedIn {
-			return letter(f.LoggedIn && answer)
-		}
-		return '?'
-	}, because(ExternalUnavailable)},
+	{ruleOf("external_evaluation", `{"evaluate_url":"https://e.example/ask","keys_url":"https://e.example/keys"}`),
+		func(f *Facts) byte {
+			if answer, ok := f.External[asked]; ok || !f.LoggedIn {
+				return letter(f.LoggedIn && answer)
+			}
+			return '?'
+		}, because(ExternalUnavailable)},
 }
 
 const identityLeaves = 11 // the first that a Bypass policy cannot have
@@ -282,7 +285,8 @@ func (t *tree) asRule(w *world) proto.Rule {
 		return t.leaf.rule
 	}
 	if !t.missing {
-		g := &proto.Group{ID: t.id, Include: asRules(w, t.include), Require: asRules(w, t.require), Exclude: asRules(w, t.exclude)}
+		g := &proto.Group{ID: t.id, Include: asRules(w, t.include), Require: asRules(w, t.require),
+			Exclude: asRules(w, t.exclude)}
 		if t.cyclic {
 			g.Require = append(g.Require, groupRule(t.id))
 		}
@@ -334,20 +338,22 @@ func drawLists(t *rapid.T, depth int) *tree {
 }
 
 var (
-	decisionGen = rapid.SampledFrom([]proto.Decision{proto.DecisionAllow, proto.DecisionAllow, proto.DecisionDeny, proto.DecisionDeny,
-		proto.DecisionNonIdentity, proto.DecisionNonIdentity, proto.DecisionNonIdentity, proto.DecisionBypass, "permit"})
+	decisionGen = rapid.SampledFrom([]proto.Decision{proto.DecisionAllow, proto.DecisionAllow, proto.DecisionDeny,
+		proto.DecisionDeny, proto.DecisionNonIdentity, proto.DecisionNonIdentity, proto.DecisionNonIdentity,
+		proto.DecisionBypass, "permit"})
 	modelGen = rapid.Custom(func(t *rapid.T) *modelPolicy {
 		return &modelPolicy{proto.NewID(), decisionGen.Draw(t, "decision"), *drawLists(t, 2)}
 	})
 	factsGen = rapid.Custom(func(t *rapid.T) *Facts {
 		f := &Facts{
 			ServiceToken: rapid.SampledFrom([]proto.ID{{}, tokenA, tokenB}).Draw(t, "token"),
-			IP:           rapid.SampledFrom([]netip.Addr{{}, netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.1.2.3")}).Draw(t, "ip"),
-			LoggedIn:     rapid.Bool().Draw(t, "logged in"),
-			Email:        rapid.SampledFrom([]string{"", "ann@example.com", "bob@example.com"}).Draw(t, "email"),
-			AMR:          rapid.SampledFrom([][]string{nil, {"hwk"}, {"pwd"}}).Draw(t, "amr"),
-			Certificate:  rapid.Bool().Draw(t, "certificate"),
-			External:     rapid.SampledFrom([]map[Evaluation]bool{nil, {asked: true}, {asked: false}}).Draw(t, "external"),
+			IP: rapid.SampledFrom([]netip.Addr{{}, netip.MustParseAddr("127.0.0.1"),
+				netip.MustParseAddr("10.1.2.3")}).Draw(t, "ip"),
+			LoggedIn:    rapid.Bool().Draw(t, "logged in"),
+			Email:       rapid.SampledFrom([]string{"", "ann@example.com", "bob@example.com"}).Draw(t, "email"),
+			AMR:         rapid.SampledFrom([][]string{nil, {"hwk"}, {"pwd"}}).Draw(t, "amr"),
+			Certificate: rapid.Bool().Draw(t, "certificate"),
+			External:    rapid.SampledFrom([]map[Evaluation]bool{nil, {asked: true}, {asked: false}}).Draw(t, "external"),
 		}
 		if rapid.Bool().Draw(t, "device known") {
 			outcome := rapid.SampledFrom([]proto.Outcome{proto.OutcomePass, proto.OutcomeFail, proto.OutcomeUnknown})
@@ -408,7 +414,8 @@ func TestLawsOfTruth(t *testing.T) {
 	}
 	sound := func(v Truth) bool {
 		return (v.is == isYes) == (v.Yes()) && (v.is == isNo) == v.No() &&
-			!(v.is == isYes && v.up != nil) && !(v.is == isNo && v.down != nil) && (v.is != isUnknown || v.up != nil && v.down != nil)
+			!(v.is == isYes && v.up != nil) && !(v.is == isNo && v.down != nil) &&
+			(v.is != isUnknown || v.up != nil && v.down != nil)
 	}
 	for _, a := range all {
 		if a.not().not() != a || a.or(no()) != a || a.and(yes()) != a || a.or(a) != a || a.and(a) != a {

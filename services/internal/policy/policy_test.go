@@ -31,7 +31,8 @@ var (
 )
 
 func pol(d proto.Decision, include, require, exclude []proto.Rule) *proto.Policy {
-	return &proto.Policy{ID: proto.NewID(), Decision: d, Include: include, Require: require, Exclude: exclude, SessionDuration: time.Minute}
+	return &proto.Policy{ID: proto.NewID(), Decision: d, Include: include, Require: require, Exclude: exclude,
+		SessionDuration: time.Minute}
 }
 
 func rules(r ...proto.Rule) []proto.Rule { return r }
@@ -161,7 +162,8 @@ func TestProblemsAreNamed(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if all := Compile(pol(proto.DecisionAllow, rules(everybody), rules(local), rules(anyToken)), nil).Problems(); len(all) != 0 {
+	if all := Compile(pol(proto.DecisionAllow, rules(everybody), rules(local), rules(anyToken)),
+		nil).Problems(); len(all) != 0 {
 		t.Error(all)
 	}
 }

@@ -53,7 +53,8 @@ func TestPosture(t *testing.T) {
 		{"all unknown devices are denied", person(denyFailing, allowAnn), nil, DeviceUnknown, checkA},
 		{"denied whatever the device", person(pol(proto.DecisionDeny, rules(ann, a), nil, nil), allowAnn), outcomes(fail, fail), Denied, proto.ID{}},
 		{"the person is not meant, and the device fails", person(pol(proto.DecisionAllow, rules(eve), rules(a), nil)), outcomes(fail, fail), PersonNotAdmitted, proto.ID{}},
-		{"the first policy is not about her, the second is", person(pol(proto.DecisionAllow, rules(eve), rules(b), nil), pol(proto.DecisionAllow, rules(ann), rules(a), nil)),
+		{"the first policy is not about her, the second is",
+			person(pol(proto.DecisionAllow, rules(eve), rules(b), nil), pol(proto.DecisionAllow, rules(ann), rules(a), nil)),
 			outcomes(fail, fail), PostureFailed, checkA},
 		{"of two the one that says more", person(pol(proto.DecisionAllow, rules(geo), nil, nil), pol(proto.DecisionAllow, rules(ann), rules(b), nil)), outcomes(fail, fail), PostureFailed, checkB},
 	} {
@@ -68,7 +69,8 @@ func TestPosture(t *testing.T) {
 	}
 	// Somebody who is not logged in is asked to log in first.
 	f := Facts{Posture: outcomes(fail, fail)}
-	if d := Decide(compileAll([]*proto.Policy{pol(proto.DecisionNonIdentity, rules(a), nil, nil), allowAnn}), &f); d.Reason != LoginRequired {
+	if d := Decide(compileAll([]*proto.Policy{pol(proto.DecisionNonIdentity, rules(a), nil, nil), allowAnn}),
+		&f); d.Reason != LoginRequired {
 		t.Errorf("%+v", d)
 	}
 }

@@ -69,7 +69,8 @@ func TestLessKnowledgeNeverAdmits(t *testing.T) {
 		f, service := factsGen.Draw(t, "facts"), rapid.Bool().Draw(t, "strict")
 		before := w.decide(all, f, service)
 		less := *f
-		switch what := rapid.SampledFrom([]string{"rule", "group", "cycle", "address", "device", "outcome", "amr", "external"}).Draw(t, "what"); what {
+		switch what := rapid.SampledFrom([]string{"rule", "group", "cycle", "address", "device", "outcome", "amr",
+			"external"}).Draw(t, "what"); what {
 		case "rule":
 			for i := range all {
 				p := *all[i]
@@ -129,7 +130,8 @@ func TestOrderThatDoesNotMatter(t *testing.T) {
 			}
 		}
 		after := w.decide(append(late, early...), f, false)
-		if after.Admitted() != before.Admitted() || after.Policy != before.Policy || after.Reason.use() != before.Reason.use() {
+		if after.Admitted() != before.Admitted() || after.Policy != before.Policy ||
+			after.Reason.use() != before.Reason.use() {
 			t.Fatalf("%+v became %+v", before, after)
 		}
 	})
@@ -147,7 +149,8 @@ func TestStrictModeIsTheStricter(t *testing.T) {
 		}
 		in := *f
 		in.LoggedIn = true
-		if w.decide(all, &in, true) != strict || strict.Reason == LoginRequired || strict.Reason == Allow || strict.Reason == Denied {
+		if w.decide(all, &in, true) != strict || strict.Reason == LoginRequired || strict.Reason == Allow ||
+			strict.Reason == Denied {
 			t.Fatalf("%+v", strict)
 		}
 	})

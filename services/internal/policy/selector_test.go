@@ -32,7 +32,8 @@ func TestSelectors(t *testing.T) {
 	}
 	mail := func(s string) Facts { return person(func(f *Facts) { f.Email = s }) }
 	oidc := func(name, value string, idp proto.ID) string {
-		b, _ := json.Marshal(map[string]string{"claim_name": name, "claim_value": value, "identity_provider_id": idp.String()})
+		b, _ := json.Marshal(map[string]string{"claim_name": name, "claim_value": value,
+			"identity_provider_id": idp.String()})
 		return string(b)
 	}
 	const (
@@ -205,7 +206,8 @@ func TestMalformedRules(t *testing.T) {
 		{"external_evaluation", `{"evaluate_url":"ftp://a/","keys_url":"https://a/"}`}, {"external_evaluation", `{"evaluate_url":"https:///x","keys_url":"https://a/"}`},
 		{"group", `{}`}, {"group", `{"id":"staff"}`}, {"group", `{"id":"00000000-0000-0000-0000-000000000000"}`},
 	} {
-		if m, problem := ParseRule(ruleOf(c.selector, c.body)); problem == nil || problem.Reason != MalformedRule || m != nil || problem.Detail == "" {
+		if m, problem := ParseRule(ruleOf(c.selector, c.body)); problem == nil || problem.Reason != MalformedRule ||
+			m != nil || problem.Detail == "" {
 			t.Errorf("%s %s: %+v, %v", c.selector, c.body, m, problem)
 		}
 	}
@@ -213,8 +215,11 @@ func TestMalformedRules(t *testing.T) {
 
 // As the standard library does it, but for the two signs that it takes for ASCII letters.
 func TestEqualFold(t *testing.T) {
-	letter := rapid.SampledFrom([]string{"a", "A", "z", "Z", "@", "\x60", "[", "{", "k", "K", "s", "é", "É", "ß", "ẞ", "Ⱥ", "ⱥ", "σ", "ς", "Σ", "\xff", "\u212a", "\u017f", "1"})
-	word := rapid.Custom(func(t *rapid.T) string { return strings.Join(rapid.SliceOfN(letter, 0, 4).Draw(t, "letters"), "") })
+	letter := rapid.SampledFrom([]string{"a", "A", "z", "Z", "@", "\x60", "[", "{", "k", "K", "s", "é", "É", "ß", "ẞ", "Ⱥ",
+		"ⱥ", "σ", "ς", "Σ", "\xff", "\u212a", "\u017f", "1"})
+	word := rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(letter, 0, 4).Draw(t, "letters"), "")
+	})
 	plain := strings.NewReplacer("\u212a", "\u2460", "\u017f", "\u2461", "\xff", "\u2462")
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := word.Draw(t, "a"), word.Draw(t, "b")
@@ -229,10 +234,10 @@ func TestEqualFold(t *testing.T) {
 
 // Every selector of the contract is either evaluated or named as one that is not.
 func TestSelectorsOfTheContract(t *testing.T) {
-	all := []string{"service_token", "any_valid_service_token", "device_posture", "email", "email_domain", "email_list", "everyone", "ip",
-		"ip_list", "geo", "group", "certificate", "common_name", "auth_method", "auth_context", "login_method", "azureAD",
-		"github-organization", "gsuite", "okta", "saml", "oidc", "external_evaluation", "linked_app_token", "user_risk_score",
-		"cloudflare_account_member"}
+	all := []string{"service_token", "any_valid_service_token", "device_posture", "email", "email_domain", "email_list",
+		"everyone", "ip", "ip_list", "geo", "group", "certificate", "common_name", "auth_method", "auth_context",
+		"login_method", "azureAD", "github-organization", "gsuite", "okta", "saml", "oidc", "external_evaluation",
+		"linked_app_token", "user_risk_score", "cloudflare_account_member"}
 	for _, name := range all {
 		s, ok := FindSelector(name)
 		if !ok || s.Name != name {

@@ -24,7 +24,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	b := bustest.Start(t)
 	w := &world{T: t, writer: b.Conn(topology.API), account: proto.NewAccount()}
-	w.catalog = catalog.New(b.Conn(topology.Exchange), bustest.Log(t), topology.KindApplication, topology.KindPolicy, topology.KindGroup)
+	w.catalog = catalog.New(b.Conn(topology.Exchange), bustest.Log(t), topology.KindApplication, topology.KindPolicy,
+		topology.KindGroup)
 	go w.catalog.Run(t.Context())
 	if err := w.catalog.Await(t.Context()); err != nil {
 		t.Fatal(err)
@@ -54,7 +55,8 @@ func (w *world) put(kind topology.Kind, id proto.ID, m proto.Message, expect uin
 func (w *world) remove(kind topology.Kind, id proto.ID, revision uint64) {
 	w.Helper()
 	before := w.catalog.Revision()
-	if err := w.writer.Delete(w.Context(), topology.Config, topology.ConfigKey(w.account, kind, id), revision); err != nil {
+	if err := w.writer.Delete(w.Context(), topology.Config, topology.ConfigKey(w.account, kind, id),
+		revision); err != nil {
 		w.Fatal(err)
 	}
 	if err := w.catalog.AwaitRevision(w.Context(), before+1); err != nil {
@@ -90,28 +92,35 @@ func mail(address string) proto.Rule { return rule("email", `{"email":"`+address
 func TestNoticesChangedGroups(t *testing.T) {
 	w := newWorld(t)
 	app, staff, inner, allow := proto.NewID(), proto.NewID(), proto.NewID(), proto.NewID()
-	w.put(topology.KindPolicy, allow, &proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{inGroup(staff)}}, 0)
-	w.put(topology.KindApplication, app, &proto.Application{ID: app, Policies: []proto.PolicyLink{{Policy: allow, Precedence: 1}}}, 0)
+	w.put(topology.KindPolicy, allow,
+		&proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{inGroup(staff)}}, 0)
+	w.put(topology.KindApplication, app,
+		&proto.Application{ID: app, Policies: []proto.PolicyLink{{Policy: allow, Precedence: 1}}}, 0)
 	w.decides(app, "ann@example.com", policy.MissingGroup)
 
-	outer := w.put(topology.KindGroup, staff, &proto.Group{ID: staff, Include: []proto.Rule{inGroup(inner), mail("bob@example.com")}}, 0)
+	outer := w.put(topology.KindGroup, staff,
+		&proto.Group{ID: staff, Include: []proto.Rule{inGroup(inner), mail("bob@example.com")}}, 0)
 	w.decides(app, "bob@example.com", policy.Allow)
 	w.decides(app, "ann@example.com", policy.MissingGroup)
 
 	// A group in the group comes, changes and goes.
-	revision := w.put(topology.KindGroup, inner, &proto.Group{ID: inner, Include: []proto.Rule{mail("ann@example.com")}}, 0)
+	revision := w.put(topology.KindGroup, inner, &proto.Group{ID: inner, Include: []proto.Rule{mail("ann@example.com")}},
+		0)
 	w.decides(app, "ann@example.com", policy.Allow)
-	revision = w.put(topology.KindGroup, inner, &proto.Group{ID: inner, Include: []proto.Rule{mail("eve@example.com")}}, revision)
+	revision = w.put(topology.KindGroup, inner, &proto.Group{ID: inner, Include: []proto.Rule{mail("eve@example.com")}},
+		revision)
 	w.decides(app, "ann@example.com", policy.PersonNotAdmitted)
 	w.decides(app, "eve@example.com", policy.Allow)
-	revision = w.put(topology.KindGroup, inner, &proto.Group{ID: inner, Include: []proto.Rule{mail("eve@example.com"), inGroup(staff)}}, revision)
+	revision = w.put(topology.KindGroup, inner,
+		&proto.Group{ID: inner, Include: []proto.Rule{mail("eve@example.com"), inGroup(staff)}}, revision)
 	w.decides(app, "eve@example.com", policy.GroupCycle)
 	w.remove(topology.KindGroup, inner, revision)
 	w.decides(app, "eve@example.com", policy.MissingGroup)
 	w.remove(topology.KindGroup, staff, outer)
 	w.decides(app, "bob@example.com", policy.MissingGroup)
 
-	want := []policy.Reason{policy.MissingGroup, policy.MissingGroup, policy.GroupCycle, policy.MissingGroup, policy.MissingGroup}
+	want := []policy.Reason{policy.MissingGroup, policy.MissingGroup, policy.GroupCycle, policy.MissingGroup,
+		policy.MissingGroup}
 	if len(w.problems) != len(want) {
 		t.Errorf("problems %v, want %v", w.problems, want)
 	}
@@ -127,8 +136,10 @@ func TestPoliciesComeByPrecedenceAndAreNamedWhenMissing(t *testing.T) {
 	app, first, second := proto.NewID(), proto.NewID(), proto.NewID()
 	everyone := []proto.Rule{rule("everyone", `{}`)}
 	w.put(topology.KindPolicy, first, &proto.Policy{ID: first, Decision: proto.DecisionDeny, Include: everyone}, 0)
-	revision := w.put(topology.KindPolicy, second, &proto.Policy{ID: second, Decision: proto.DecisionAllow, Include: everyone}, 0)
-	record := &proto.Application{ID: app, Policies: []proto.PolicyLink{{Policy: second, Precedence: 2}, {Policy: first, Precedence: 1}}}
+	revision := w.put(topology.KindPolicy, second,
+		&proto.Policy{ID: second, Decision: proto.DecisionAllow, Include: everyone}, 0)
+	record := &proto.Application{ID: app,
+		Policies: []proto.PolicyLink{{Policy: second, Precedence: 2}, {Policy: first, Precedence: 1}}}
 	at := w.put(topology.KindApplication, app, record, 0)
 	w.decides(app, "ann@example.com", policy.Denied)
 	list := w.of(app)
@@ -151,8 +162,10 @@ func TestPoliciesComeByPrecedenceAndAreNamedWhenMissing(t *testing.T) {
 func TestTheListStaysUntilTheCatalogChanges(t *testing.T) {
 	w := newWorld(t)
 	app, allow := proto.NewID(), proto.NewID()
-	w.put(topology.KindPolicy, allow, &proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{mail("ann@example.com")}}, 0)
-	w.put(topology.KindApplication, app, &proto.Application{ID: app, Policies: []proto.PolicyLink{{Policy: allow, Precedence: 1}}}, 0)
+	w.put(topology.KindPolicy, allow,
+		&proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{mail("ann@example.com")}}, 0)
+	w.put(topology.KindApplication, app,
+		&proto.Application{ID: app, Policies: []proto.PolicyLink{{Policy: allow, Precedence: 1}}}, 0)
 	record, _ := w.catalog.Application(w.account, app)
 	list := w.rules.Of(record)
 	if n := testing.AllocsPerRun(100, func() {
@@ -172,8 +185,10 @@ func TestTheListStaysUntilTheCatalogChanges(t *testing.T) {
 func TestManyAskWhileTheCatalogChanges(t *testing.T) {
 	w := newWorld(t)
 	app, allow := proto.NewID(), proto.NewID()
-	revision := w.put(topology.KindPolicy, allow, &proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{mail("ann@example.com")}}, 0)
-	w.put(topology.KindApplication, app, &proto.Application{ID: app, Policies: []proto.PolicyLink{{Policy: allow, Precedence: 1}}}, 0)
+	revision := w.put(topology.KindPolicy, allow,
+		&proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{mail("ann@example.com")}}, 0)
+	w.put(topology.KindApplication, app,
+		&proto.Application{ID: app, Policies: []proto.PolicyLink{{Policy: allow, Precedence: 1}}}, 0)
 	stop, wait := make(chan struct{}), sync.WaitGroup{}
 	for range 4 {
 		wait.Go(func() {
@@ -192,7 +207,8 @@ func TestManyAskWhileTheCatalogChanges(t *testing.T) {
 	}
 	for n := range 50 {
 		email := []string{"ann@example.com", "bob@example.com"}[n%2]
-		revision = w.put(topology.KindPolicy, allow, &proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{mail(email)}}, revision)
+		revision = w.put(topology.KindPolicy, allow,
+			&proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{mail(email)}}, revision)
 		w.decides(app, email, policy.Allow)
 	}
 	close(stop)

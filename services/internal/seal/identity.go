@@ -76,7 +76,8 @@ func each(text string, read func(word string) bool) error {
 		if strings.HasPrefix(strings.TrimSpace(line), "#") {
 			continue
 		}
-		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' }) {
+		for word := range strings.FieldsFuncSeq(line,
+			func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' }) {
 			if words++; !read(word) {
 				return fmt.Errorf("line %d cannot be read", n+1)
 			}

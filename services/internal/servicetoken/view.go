@@ -86,7 +86,8 @@ func (v *View) apply(u bus.Update) error {
 	}
 	of := user{topology.AccountOf(u.Key), strings.ToLower(t.ClientID)}
 	if key, err := topology.ServiceTokenKey(of.account, of.clientID); err != nil || key != u.Key {
-		v.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, errors.New("the token does not match its key"))
+		v.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision,
+			errors.New("the token does not match its key"))
 		return nil
 	}
 	v.keys[u.Key] = of

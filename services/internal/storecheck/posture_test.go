@@ -65,13 +65,15 @@ type writer struct {
 const devices = 300
 
 func newWriter(t *testing.T) *writer {
-	w := &writer{t: t, account: proto.NewAccount(), newest: map[topology.PageRef]*proto.Entry{}, now: 1, rng: rand.New(rand.NewPCG(1, 2))}
+	w := &writer{t: t, account: proto.NewAccount(), newest: map[topology.PageRef]*proto.Entry{}, now: 1,
+		rng: rand.New(rand.NewPCG(1, 2))}
 	for range 2 {
 		w.checks = append(w.checks, proto.NewID())
 	}
 	integration := proto.NewID()
 	for i := range 5 {
-		w.pages = append(w.pages, topology.PageRef{Account: w.account, Integration: integration, Page: topology.PageNumber(i)})
+		w.pages = append(w.pages,
+			topology.PageRef{Account: w.account, Integration: integration, Page: topology.PageNumber(i)})
 	}
 	return w
 }
@@ -80,7 +82,8 @@ func (w *writer) write(n int) {
 	w.t.Helper()
 	for range n {
 		w.now += 10
-		ack, err := w.operator.Publish(w.t.Context(), bus.Outgoing{Subject: topology.Tick(w.account, w.pages[0].Integration), Body: &proto.Tick{}})
+		ack, err := w.operator.Publish(w.t.Context(),
+			bus.Outgoing{Subject: topology.Tick(w.account, w.pages[0].Integration), Body: &proto.Tick{}})
 		if err != nil || ack.Seq <= w.tick {
 			w.t.Fatalf("tick %d after %d: %v", ack.Seq, w.tick, err)
 		}
@@ -233,7 +236,8 @@ func TestTheLogAndTheStateAreMadeToAgree(t *testing.T) {
 			harm.do(s)
 			server := s.Start()
 			r := check(t, server)
-			if said := strings.Join(r.Repaired, "\n"); len(r.Lost) > 0 || harm.repair != "maybe" && !strings.Contains(said, harm.repair) || harm.repair == "" && len(r.Repaired) > 0 {
+			if said := strings.Join(r.Repaired, "\n"); len(r.Lost) > 0 || harm.repair != "maybe" &&
+				!strings.Contains(said, harm.repair) || harm.repair == "" && len(r.Repaired) > 0 {
 				t.Errorf("report %+v", r)
 			}
 			w := w.on(t, server)
@@ -255,6 +259,7 @@ func TestTheLogAndTheStateAreMadeToAgree(t *testing.T) {
 // on is the writer as it is now, on another server.
 func (w *writer) on(t *testing.T, s *embed.Server) *writer {
 	n := *w
-	n.t, n.c, n.operator, n.newest = t, connect(t, s, topology.Evaluator), connect(t, s, topology.Operator), maps.Clone(w.newest)
+	n.t, n.c, n.operator, n.newest = t, connect(t, s, topology.Evaluator), connect(t, s, topology.Operator),
+		maps.Clone(w.newest)
 	return &n
 }
