@@ -103,8 +103,11 @@ func number(n *yaml.Node) (any, error) {
 	if err := n.Decode(&f); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(f) // infinity is an error, JSON does not have it
-	return json.Number(text), err
+	text, err := json.Marshal(f)
+	if err != nil { // JSON has neither infinity nor NaN
+		return nil, fmt.Errorf("line %d: %s is not a number here: quote it if it is text", n.Line, n.Value)
+	}
+	return json.Number(text), nil
 }
 
 // values decodes a stream of YAML documents. Empty documents are skipped.
