@@ -80,8 +80,8 @@ func (o *origin) handler(size int) http.Handler {
 	return mux
 }
 
-// bareProxy returns the standard library's proxy with typical tuning: enough idle connections to the origin, and
-// reused buffers.
+// bareProxy returns the standard library's proxy with the gateway's tuning: enough idle connections to the origin,
+// reused buffers, and buffers of the same size for each connection.
 func bareProxy(origin string) http.Handler {
 	to := &url.URL{Scheme: "http", Host: origin}
 	return &httputil.ReverseProxy{
@@ -91,7 +91,7 @@ func bareProxy(origin string) http.Handler {
 			r.SetXForwarded()
 		},
 		Transport: &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute,
-			DisableCompression: true},
+			DisableCompression: true, ReadBufferSize: 16 << 10, WriteBufferSize: 16 << 10},
 		BufferPool: new(buffers),
 		ErrorLog:   log.New(io.Discard, "", 0),
 	}
