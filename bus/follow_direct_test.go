@@ -15,6 +15,7 @@ import (
 
 // Our own roles follow without consumers, with the same events.
 func TestFollowWithoutConsumers(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	w, c := newWriter(t, b), b.Conn(topology.API)
 	js := b.Conn(topology.Operator).JetStream()
@@ -60,8 +61,10 @@ func TestFollowWithoutConsumers(t *testing.T) {
 // A record of the log that cannot be read holds nobody up: of an entry the page has no results, and after a
 // change a new state is taken, once.
 func TestFollowPassesWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	for _, role := range []topology.Role{topology.API, topology.Follower} {
 		t.Run(string(role), func(t *testing.T) {
+			t.Parallel()
 			b := bustest.Start(t)
 			w, c, broken := newWriter(t, b), b.Conn(role), b.BrokenConn()
 			w.commit()

@@ -18,6 +18,7 @@ import (
 // A follower whose copy of the state is ahead of its copy of the log waits for the log. It takes a new state only if the
 // log is another one, or holds something else.
 func TestFollowWaitsForTheLog(t *testing.T) {
+	t.Parallel()
 	short := func(info *jetstream.StreamInfo) error { info.State.LastSeq = 1; return nil }
 	late := func(*jetstream.StreamInfo) error { return nats.ErrTimeout }
 	anew := func(info *jetstream.StreamInfo) error { info.Created = info.Created.Add(time.Second); return nil }
@@ -37,6 +38,7 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 	} {
 		for kind, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 			t.Run(name+", "+kind, func(t *testing.T) {
+				t.Parallel()
 				b := bustest.Start(t)
 				w := newWriter(t, b)
 				c, f := c, f

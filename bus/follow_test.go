@@ -168,6 +168,7 @@ func followOneChange(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results,
 }
 
 func TestFollowGivesStateThenChanges(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	w, c := newWriter(t, b), b.Conn(topology.Follower)
 	for range 30 {
@@ -194,8 +195,10 @@ func TestFollowGivesStateThenChanges(t *testing.T) {
 // A position between two changes of one entry loses neither: each change is seen once, wherever the
 // follower stops.
 func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := bustest.Start(t)
 			w, c := newWriter(t, b), b.Conn(topology.Follower)
 			f.Account = w.account
@@ -255,6 +258,7 @@ func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
 
 // Followers leave no consumers behind but the named one.
 func TestFollowersLeaveNoConsumers(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	w, c := newWriter(t, b), b.Conn(topology.Follower)
 	w.commit()
@@ -274,6 +278,7 @@ func TestFollowersLeaveNoConsumers(t *testing.T) {
 }
 
 func TestFollowWhileWritersWrite(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	w, c := newWriter(t, b), b.Conn(topology.Follower)
 	for range 20 {
@@ -313,6 +318,7 @@ func TestFollowWhileWritersWrite(t *testing.T) {
 }
 
 func TestNamedFollowerGoesOn(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	w, c := newWriter(t, b), b.Conn(topology.Follower)
 	f := bus.Following{Account: w.account, Name: string(topology.Follower)}
@@ -335,8 +341,10 @@ func TestNamedFollowerGoesOn(t *testing.T) {
 }
 
 func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := bustest.StartWith(t, topology.Options{LogMaxBytes: 64 << 10})
 			w, c := newWriter(t, b), b.Conn(topology.Follower)
 			f.Account = w.account
@@ -372,6 +380,7 @@ func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
 // The log may delete what comes next also while a follower runs: one that takes its time over a change, or
 // whose machine was asleep.
 func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -427,8 +436,10 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 
 // A log whose every message has grown too old still has a state, and a place where what comes next will be.
 func TestFollowAnEmptiedLog(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := bustest.Start(t)
 			w, c := newWriter(t, b), b.Conn(topology.Follower)
 			f.Account = w.account

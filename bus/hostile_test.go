@@ -15,8 +15,9 @@ import (
 // A follower names subjects of the pipeline, of the copies' account and of another follower as the reply subject of
 // every request that it may make, and as the subject that a consumer delivers to. Nothing is stored anywhere.
 func TestAHostileFollowerWritesNothing(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three servers": bustest.Cluster} {
-		t.Run(name, func(t *testing.T) { hostileFollower(t, start(t)) })
+		t.Run(name, func(t *testing.T) { t.Parallel(); hostileFollower(t, start(t)) })
 	}
 }
 

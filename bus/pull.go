@@ -12,13 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Timeouts of a pull request. Together they limit the wait for a request or reply lost in transit, independent of the
-// state of the server and the client library.
-const (
-	pullExpires = 3 * time.Second // after this time the server answers that there is no message
-	pullMargin  = 2 * time.Second // how late this answer may arrive
-)
-
 var (
 	// errPullLost is returned for a request the server did not answer in time.
 	errPullLost = errors.New("pull request was not answered")
@@ -31,10 +24,12 @@ var (
 // server serves requests in order: a message is passed to the oldest open request. A message without an open request
 // is returned to the server at once, so its redelivery need not wait for the acknowledgement deadline.
 type pulls struct {
-	nc    *nats.Conn
-	next  string // subject of requests
-	inbox string
-	sub   *nats.Subscription
+	nc      *nats.Conn
+	next    string // subject of requests
+	inbox   string
+	sub     *nats.Subscription
+	expires time.Duration // of requests, at the server
+	lost    time.Duration // after which a request counts as lost
 
 	mu          sync.Mutex
 	sent        uint64
@@ -57,7 +52,7 @@ type pull struct {
 // pulls subscribes to the replies to pull requests to a consumer; close unsubscribes.
 func (c *Conn) pulls(stream, consumer string) (*pulls, error) {
 	p := &pulls{nc: c.nc, next: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer, inbox: c.nc.NewInbox(),
-		answeredAll: make(chan struct{})}
+		answeredAll: make(chan struct{}), expires: c.timing.pullExpires, lost: c.timing.pullExpires + c.timing.pullMargin}
 	var err error
 	if p.sub, err = c.nc.Subscribe(p.inbox+".*", p.answered); err != nil {
 		return nil, fmt.Errorf("take messages of %s: %w", stream, err)
@@ -80,7 +75,7 @@ func (p *pulls) close() {
 func (p *pulls) drain(c *Conn) {
 	p.mu.Lock()
 	p.open, p.closed = nil, true
-	expired := p.lastSent.Add(pullExpires + pullMargin)
+	expired := p.lastSent.Add(p.lost)
 	wait := p.unanswered > 0 && time.Now().Before(expired) && p.nc.IsConnected() && p.nc.ConnectedClusterName() != ""
 	p.mu.Unlock()
 	if !wait {
@@ -108,10 +103,10 @@ type pullRequest struct {
 	NoWait  bool          `json:"no_wait,omitempty"` // answer at once if there is no message
 }
 
-// send sends a request. The request expires after [pullExpires].
+// send sends a request. The request expires after the timing's pullExpires.
 func (p *pulls) send(request pullRequest) (*pull, error) {
 	if !request.NoWait {
-		request.Expires = pullExpires
+		request.Expires = p.expires
 	}
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -135,7 +130,7 @@ func (p *pulls) send(request pullRequest) (*pull, error) {
 		p.mu.Unlock()
 		return nil, err
 	}
-	r.timer = time.NewTimer(pullExpires + pullMargin)
+	r.timer = time.NewTimer(p.lost)
 	return r, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
@@ -83,7 +84,10 @@ func TestAStageAsksAgain(t *testing.T) {
 		"a status without a number":     func(r *relay, m *nats.Msg) { r.answer(m, "?") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn := b.Conn(topology.Operator)
+			lost, conn := uint64(0), b.Conn(topology.Operator)
+			if name == "the request is lost" {
+				lost, conn = 1, b.Conn(topology.Operator, bus.PullsExpire(500*time.Millisecond, 500*time.Millisecond))
+			}
 			defer conn.Close()
 			r := newRelay(t, conn)
 			handled := make(chan int)
@@ -93,10 +97,6 @@ func TestAStageAsksAgain(t *testing.T) {
 			r.pass(<-r.requests)
 			if n := <-handled; n != 1 {
 				t.Errorf("the message was delivered %d times", n)
-			}
-			lost := uint64(0)
-			if name == "the request is lost" {
-				lost = 1
 			}
 			if got := conn.Monitors(); len(got) != 1 || got[0].Name != "relayed" || got[0].Lost != lost {
 				t.Errorf("counted %+v, want %d lost requests", got, lost)

@@ -29,7 +29,7 @@ func provision(t *testing.T, s *embed.Server) {
 
 func connect(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
 	t.Helper()
-	c, err := s.Connect(t.Context(), role, bustest.Log(t))
+	c, err := s.Connect(t.Context(), role, bustest.Log(t), bus.TailsConfirm(time.Second, time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +82,10 @@ func lastCursor(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *w
 // A store that is restored from an older copy goes on with other entries at the same positions. Followers find
 // out, whether the log ends before their position or has passed it.
 func TestAFollowerOfARestoredLogTakesANewState(t *testing.T) {
+	t.Parallel()
 	for name, later := range map[string]int{"the log ends before the position": 1, "the log has passed the position": 200} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			store := bustest.NewStore(t)
 			server := store.Start()
 			provision(t, server)
@@ -121,6 +123,7 @@ func TestAFollowerOfARestoredLogTakesANewState(t *testing.T) {
 
 // A follower that runs on while the server comes back with an older store, or with a new log.
 func TestARunningFollowerFindsAnotherLog(t *testing.T) {
+	t.Parallel()
 	for name, harm := range map[string]func(store, old bustest.Stopped){
 		"an older copy": func(store, old bustest.Stopped) { store.PutBack(old) },
 		"a new log": func(store, _ bustest.Stopped) {
@@ -129,6 +132,7 @@ func TestARunningFollowerFindsAnotherLog(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			store := bustest.NewStore(t)
 			addr, err := machine.FreeAddr()
 			if err != nil {
@@ -197,6 +201,7 @@ func TestARunningFollowerFindsAnotherLog(t *testing.T) {
 
 // A new log that has passed the followers' copy of the lost one by the time of provisioning is not its continuation.
 func TestACopyOfALostLogIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	store := bustest.NewStore(t)
 	server := store.Start()
 	provision(t, server)

@@ -19,7 +19,10 @@ func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 	for i := range b.Servers() {
 		for name, exits := range map[string]bool{"the process goes on": false, "the process exits": true} {
 			t.Run(fmt.Sprintf("server %d, %s", i, name), func(t *testing.T) {
-				ended, next := b.ConnTo(i, topology.Evaluator), b.ConnTo((i+1)%b.Servers(), topology.Evaluator)
+				// Close waits until the requests have expired.
+				expire := bus.PullsExpire(time.Second, 2*time.Second)
+				ended := b.ConnTo(i, topology.Evaluator, expire)
+				next := b.ConnTo((i+1)%b.Servers(), topology.Evaluator, expire)
 				_, stop := handling(t, ended)
 				consumer, err := b.Conn(topology.Operator).JetStream().Consumer(t.Context(), topology.PostureScores, topology.ConsumerEvaluate)
 				if err != nil {

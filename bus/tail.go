@@ -57,9 +57,6 @@ type Tail struct {
 const (
 	// pollEvery is the interval of reads without a bell.
 	pollEvery = time.Second
-	// confirmEvery is the interval of requests to the stream's leader. They detect a reverted stream, and a replica
-	// lagging for long.
-	confirmEvery = 10 * time.Second
 	// retryEvery is the delay before a failed read is retried.
 	retryEvery = 250 * time.Millisecond
 	// soon is the delay before the next read while messages are missing.
@@ -105,7 +102,7 @@ func (t *Tail) Run(ctx context.Context) error {
 		case <-wait.C:
 		}
 		next, err := pollEvery, t.drain(ctx)
-		if err == nil && (!t.current || time.Since(confirmed) >= confirmEvery) {
+		if err == nil && (!t.current || time.Since(confirmed) >= t.Conn.timing.confirmEvery) {
 			err = t.confirm(ctx)
 			if err == nil && t.current && t.same.sound() && t.lagging.IsZero() {
 				confirmed = time.Now()
@@ -234,7 +231,7 @@ func (t *Tail) confirm(ctx context.Context) error {
 		return fmt.Errorf("the leader of %s has not heard from a majority of its replicas for %v",
 			t.Stream, p.Heard.Round(time.Second))
 	}
-	if t.same.replaced(p, t.position(), time.Now()) {
+	if t.same.replaced(p, t.position(), t.Conn.timing.setBack, time.Now()) {
 		return t.reset(p)
 	}
 	if !t.same.sound() {
@@ -334,14 +331,11 @@ type incarnation struct {
 	behind  time.Time // since when the stream's end has been before the last message read
 }
 
-// setBack is how long a leader may be behind the last message read before the stream counts as reverted. A newly
-// elected leader may still be applying messages.
-const setBack = 5 * time.Second
-
 func (i *incarnation) sound() bool { return i.behind.IsZero() }
 
-// replaced reports whether the stream at p is a different one from the stream read up to sequence read.
-func (i *incarnation) replaced(p Position, read uint64, now time.Time) bool {
+// replaced reports whether the stream at p is a different one from the stream read up to sequence read. A stream that
+// has ended before read for the duration setBack counts as reverted.
+func (i *incarnation) replaced(p Position, read uint64, setBack time.Duration, now time.Time) bool {
 	if i.created.IsZero() {
 		i.created = p.Created
 	}

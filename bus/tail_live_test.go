@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
@@ -61,6 +62,7 @@ func run(t *testing.T, tail *bus.Tail) {
 // A tail gets what matches its filters, in order, what was there before it and what comes later; whatever else is
 // written, with whatever headers, and whoever rings its bell.
 func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	operator, broken := b.Conn(topology.Operator), b.BrokenConn()
 	a := proto.NewAccount()
@@ -119,6 +121,7 @@ func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
 
 // Without a bell what is written is read all the same, a moment later.
 func TestALostBellDelaysByAMoment(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	operator := b.Conn(topology.Operator)
 	for _, cfg := range topology.Streams(topology.Options{LogMaxBytes: 1 << 30}) {
@@ -164,6 +167,7 @@ func TestALostBellDelaysByAMoment(t *testing.T) {
 
 // A reader begins before its stream is there, and is told if the stream is made anew.
 func TestATailOfAStreamThatIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t)
 	operator, js := b.Conn(topology.Operator), b.Conn(topology.Operator).JetStream()
 	stream := topology.BucketStream(topology.Sessions)
@@ -173,7 +177,8 @@ func TestATailOfAStreamThatIsMadeAnew(t *testing.T) {
 	var got taken
 	var mu sync.Mutex
 	currents, resets := 0, 0
-	run(t, &bus.Tail{Conn: operator, Stream: stream, Filters: []string{topology.BucketSubject(topology.Sessions, ">")},
+	reader := b.Conn(topology.Operator, bus.TailsConfirm(200*time.Millisecond, 200*time.Millisecond))
+	run(t, &bus.Tail{Conn: reader, Stream: stream, Filters: []string{topology.BucketSubject(topology.Sessions, ">")},
 		Apply: got.apply, Current: func() { mu.Lock(); currents++; mu.Unlock() },
 		Reset: func() error { mu.Lock(); resets++; mu.Unlock(); return nil }})
 	know := func(what string, wantCurrents, wantResets int, want ...uint64) {

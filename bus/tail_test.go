@@ -48,15 +48,15 @@ func TestAStreamThatWasSetBackIsTold(t *testing.T) {
 		replaced bool
 		sound    bool
 	}{
-		{0, 12, false, true}, {time.Second, 13, false, true}, {time.Second, 11, false, false}, {setBack - 1, 11, false, false},
-		{time.Second, 12, false, true}, {time.Second, 3, false, false}, {setBack, 11, true, false},
+		{0, 12, false, true}, {time.Second, 13, false, true}, {time.Second, 11, false, false}, {DefaultSetBack - 1, 11, false, false},
+		{time.Second, 12, false, true}, {time.Second, 3, false, false}, {DefaultSetBack, 11, true, false},
 	} {
 		now = now.Add(step.after)
-		if got := i.replaced(at(step.last), 12, now); got != step.replaced || i.sound() != step.sound {
+		if got := i.replaced(at(step.last), 12, DefaultSetBack, now); got != step.replaced || i.sound() != step.sound {
 			t.Errorf("at %d: replaced %v, sound %v", step.last, got, i.sound())
 		}
 	}
-	if i = (incarnation{}); i.replaced(at(3), 0, now) || !i.replaced(Position{Last: 30, Created: made.Add(1)}, 3, now) {
+	if i = (incarnation{}); i.replaced(at(3), 0, DefaultSetBack, now) || !i.replaced(Position{Last: 30, Created: made.Add(1)}, 3, DefaultSetBack, now) {
 		t.Error("a stream that was made anew is not told")
 	}
 }
