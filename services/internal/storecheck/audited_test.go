@@ -1,6 +1,7 @@
 package storecheck_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -60,17 +61,22 @@ func tokenKey(a proto.Account, n int) string { return fmt.Sprintf("%s.service.%0
 
 func (s *settings) app(n int, name string) {
 	s.t.Helper()
-	text := make([]byte, 100<<10) // so that the bucket has several blocks, which do not compress
-	rng := rand.New(rand.NewPCG(uint64(n), uint64(len(name))))
-	for i := range text {
-		text[i] = byte('a' + rng.IntN(26))
-	}
-	s.write(topology.Config, appKey(s.account, n), name, &proto.Application{Name: name, AUD: string(text)})
+	// The bucket has several blocks.
+	aud := base64.StdEncoding.EncodeToString(incompressible(n, name, 300<<10))
+	s.write(topology.Config, appKey(s.account, n), name, &proto.Application{Name: name, AUD: aud})
 }
 
 func (s *settings) token(n int, name string) {
 	s.t.Helper()
-	s.write(topology.Tokens, tokenKey(s.account, n), name, &proto.ServiceToken{Name: name})
+	// Most of the bucket is records that count, wherever it is damaged.
+	s.write(topology.Tokens, tokenKey(s.account, n), name, &proto.ServiceToken{Name: name, SecretHash: incompressible(n, name, 4<<10)})
+}
+
+// incompressible returns the random bytes of a record.
+func incompressible(n int, name string, size int) []byte {
+	data := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{byte(n), byte(len(name))}).Read(data) // it never fails
+	return data
 }
 
 // agrees reports whether the buckets hold what they should.
@@ -101,13 +107,16 @@ func (s *settings) agrees(t *testing.T, c *bus.Conn) bool {
 	return true
 }
 
+// settingsEach is the number of applications and of service tokens.
+const settingsEach = 36
+
 func newSettings(t *testing.T) (store, old bustest.Stopped, s *settings) {
 	store = bustest.NewStore(t)
 	server := store.Start()
 	s = (&settings{account: proto.NewAccount()}).on(t, server)
 	s.want, s.at = map[string]string{}, map[string]uint64{}
 	check(t, server)
-	for n := range 120 {
+	for n := range settingsEach {
 		s.app(n, "first")
 		s.token(n, "first")
 	}
@@ -115,7 +124,7 @@ func newSettings(t *testing.T) (store, old bustest.Stopped, s *settings) {
 	old = store.Copy()
 	server = store.Start()
 	s = s.on(t, server)
-	for n := range 20 {
+	for n := range settingsEach / 6 {
 		s.app(n*5, "second")
 		s.token(n*5, "second")
 		s.app(n*5+1, "")
@@ -149,13 +158,13 @@ func TestLostSettingsAreNoticed(t *testing.T) {
 		"the indexes":        {func(s bustest.Stopped) { s.RemoveIndex(config); s.RemoveIndex(tokens) }, ""},
 		"the audit log":      {func(s bustest.Stopped) { s.RemoveStream(topology.AuditLog) }, ""},
 		"an old audit log":   {func(s bustest.Stopped) { s.PutBackStream(old, topology.AuditLog) }, ""},
-		"CONFIG's end":       {func(s bustest.Stopped) { s.TruncateLastBlock(config, 200<<10); s.RemoveIndex(config) }, "CONFIG: "},
+		"CONFIG's end":       {func(s bustest.Stopped) { s.TruncateLastBlock(config, 700<<10); s.RemoveIndex(config) }, "CONFIG: "},
 		"CONFIG's first":     {func(s bustest.Stopped) { s.CorruptBlock(config, 0) }, "CONFIG: "},
 		"CONFIG's last":      {func(s bustest.Stopped) { s.CorruptBlock(config, last) }, "CONFIG: "},
 		"CONFIG":             {func(s bustest.Stopped) { s.RemoveStream(config) }, "is missing"},
 		"an old CONFIG":      {func(s bustest.Stopped) { s.PutBackStream(old, config) }, "is older than it was"},
 		"TOKENS's block":     {func(s bustest.Stopped) { s.CorruptBlock(tokens, 0) }, "TOKENS: "},
-		"TOKENS's end":       {func(s bustest.Stopped) { s.TruncateLastBlock(tokens, 4000); s.RemoveIndex(tokens) }, "TOKENS: "},
+		"TOKENS's end":       {func(s bustest.Stopped) { s.TruncateLastBlock(tokens, 20_000); s.RemoveIndex(tokens) }, "TOKENS: "},
 		"TOKENS":             {func(s bustest.Stopped) { s.RemoveStream(tokens) }, "is missing"},
 		"an old TOKENS":      {func(s bustest.Stopped) { s.PutBackStream(old, tokens) }, "is older than it was"},
 		"the whole, of then": {func(s bustest.Stopped) { s.PutBack(old) }, ""}, // nothing in it tells
@@ -185,7 +194,7 @@ func TestLostSettingsAreNoticed(t *testing.T) {
 			if err != nil || len(accepted.Lost) > 0 || len(accepted.Accepted) == 0 {
 				t.Fatalf("with accepted loss: %v, %+v", err, accepted)
 			}
-			for n := range 120 { // what was deleted stays deleted
+			for n := range settingsEach { // what was deleted stays deleted
 				for bucket, key := range map[string]string{topology.Config: appKey(s.account, n), topology.Tokens: tokenKey(s.account, n)} {
 					subject := topology.BucketSubject(bucket, key)
 					m, err := s.c.LeaderLast(t.Context(), topology.BucketStream(bucket), subject)
@@ -204,7 +213,7 @@ func TestLostSettingsAreNoticed(t *testing.T) {
 			if r := check(t, server); len(r.Lost)+len(r.Accepted)+len(r.Repaired) > 0 {
 				t.Fatalf("after the loss was accepted: %+v", r)
 			}
-			for n := range 120 {
+			for n := range settingsEach {
 				s.app(n, "made again")
 				s.token(n, "made again")
 			}
