@@ -284,12 +284,10 @@ func TestFollowWhileWritersWrite(t *testing.T) {
 	for range 20 {
 		w.commit()
 	}
-	ctx, cancel := context.WithCancel(t.Context())
 	var r bus.Results
-	done := make(chan error)
 	got := make(chan map[bus.ResultKey]proto.Outcome, 1)
-	go func() {
-		done <- c.Follow(ctx, bus.Following{Account: w.account}, func(_ context.Context, e bus.Event) error {
+	stop := bustest.Run(t, func(ctx context.Context) error {
+		return c.Follow(ctx, bus.Following{Account: w.account}, func(_ context.Context, e bus.Event) error {
 			r.Apply(e)
 			select {
 			case <-got:
@@ -298,7 +296,7 @@ func TestFollowWhileWritersWrite(t *testing.T) {
 			got <- maps.Collect(r.All())
 			return nil
 		})
-	}()
+	})
 	for range 300 {
 		w.commit()
 	}
@@ -311,10 +309,7 @@ func TestFollowWhileWritersWrite(t *testing.T) {
 			return false
 		}
 	})
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	stop()
 }
 
 func TestNamedFollowerGoesOn(t *testing.T) {

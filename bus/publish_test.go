@@ -18,7 +18,7 @@ import (
 // the way of what comes later.
 func TestPublishAllOutlivesLostAnswers(t *testing.T) {
 	t.Parallel()
-	c := bustest.Start(t).Conn(topology.Evaluator, bus.PublishAsyncWithin(time.Second))
+	c := bustest.Start(t).ConnWith(0, topology.Evaluator, bus.PublishAsyncWithin(time.Second))
 	all := make([]bus.Outgoing, 1000) // more than may be unanswered at once
 	for i := range all {
 		all[i] = bus.Outgoing{Subject: "posture.denied", Body: &proto.Input{Cause: proto.CauseExpired}}

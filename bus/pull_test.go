@@ -50,17 +50,9 @@ func (r *relay) answer(request *nats.Msg, status string) {
 
 // consume runs a stage on the relay.
 func (r *relay) consume(conn *bus.Conn, h bus.Handler) (stop func()) {
-	ctx, cancel := context.WithCancel(r.t.Context())
-	done := make(chan error)
-	go func() {
-		done <- conn.Consume(ctx, bus.Stage{Name: "relayed", Stream: "RELAY", Consumer: topology.ConsumerEvaluate}, h)
-	}()
-	return func() {
-		cancel()
-		if err := <-done; err != nil {
-			r.t.Error(err)
-		}
-	}
+	return bustest.Run(r.t, func(ctx context.Context) error {
+		return conn.Consume(ctx, bus.Stage{Name: "relayed", Stream: "RELAY", Consumer: topology.ConsumerEvaluate}, h)
+	})
 }
 
 func scores(t *testing.T, conn *bus.Conn, n int) {
@@ -86,7 +78,7 @@ func TestAStageAsksAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lost, conn := uint64(0), b.Conn(topology.Operator)
 			if name == "the request is lost" {
-				lost, conn = 1, b.Conn(topology.Operator, bus.PullsExpire(500*time.Millisecond, 500*time.Millisecond))
+				lost, conn = 1, b.ConnWith(0, topology.Operator, bus.PullsExpire(500*time.Millisecond, 500*time.Millisecond))
 			}
 			defer conn.Close()
 			r := newRelay(t, conn)

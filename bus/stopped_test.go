@@ -21,8 +21,8 @@ func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 			t.Run(fmt.Sprintf("server %d, %s", i, name), func(t *testing.T) {
 				// Close waits until the requests have expired.
 				expire := bus.PullsExpire(time.Second, 2*time.Second)
-				ended := b.ConnTo(i, topology.Evaluator, expire)
-				next := b.ConnTo((i+1)%b.Servers(), topology.Evaluator, expire)
+				ended := b.ConnWith(i, topology.Evaluator, expire)
+				next := b.ConnWith((i+1)%b.Servers(), topology.Evaluator, expire)
 				_, stop := handling(t, ended)
 				consumer, err := b.Conn(topology.Operator).JetStream().Consumer(t.Context(), topology.PostureScores, topology.ConsumerEvaluate)
 				if err != nil {
@@ -52,19 +52,12 @@ func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 // handling runs a stage that handles whatever there is.
 func handling(t *testing.T, c *bus.Conn) (handled <-chan *bus.Msg, stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	all, done := make(chan *bus.Msg, 100), make(chan error, 1)
+	all := make(chan *bus.Msg, 100)
 	stage := bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8}
-	go func() {
-		done <- c.Consume(ctx, stage, func(_ context.Context, m *bus.Msg) error {
+	return all, bustest.Run(t, func(ctx context.Context) error {
+		return c.Consume(ctx, stage, func(_ context.Context, m *bus.Msg) error {
 			all <- m
 			return nil
 		})
-	}()
-	return all, func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
+	})
 }

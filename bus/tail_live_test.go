@@ -1,7 +1,6 @@
 package bus_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,15 +47,7 @@ func (x *taken) last() uint64 {
 // run runs a tail until the test ends, which it must not fail before.
 func run(t *testing.T, tail *bus.Tail) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- tail.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the tail of %s ended: %v", tail.Stream, err)
-		}
-	})
+	bustest.Run(t, tail.Run)
 }
 
 // A tail gets what matches its filters, in order, what was there before it and what comes later; whatever else is
@@ -177,7 +168,7 @@ func TestATailOfAStreamThatIsMadeAnew(t *testing.T) {
 	var got taken
 	var mu sync.Mutex
 	currents, resets := 0, 0
-	reader := b.Conn(topology.Operator, bus.TailsConfirm(200*time.Millisecond, 200*time.Millisecond))
+	reader := b.ConnWith(0, topology.Operator, bus.TailsConfirm(200*time.Millisecond, 200*time.Millisecond))
 	run(t, &bus.Tail{Conn: reader, Stream: stream, Filters: []string{topology.BucketSubject(topology.Sessions, ">")},
 		Apply: got.apply, Current: func() { mu.Lock(); currents++; mu.Unlock() },
 		Reset: func() error { mu.Lock(); resets++; mu.Unlock(); return nil }})

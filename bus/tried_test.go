@@ -104,26 +104,21 @@ func secondBatchIsRefused(t *testing.T, b *bustest.Bus) {
 		t.Fatalf("the same batch of a planner that died: %v", err)
 	}
 	working, finish := make(chan struct{}), make(chan struct{})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() {
-		var once sync.Once
-		done <- c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable}, func(context.Context, *bus.Msg) error {
+	var once sync.Once
+	stop := bustest.Run(t, func(ctx context.Context) error {
+		return c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable}, func(context.Context, *bus.Msg) error {
 			once.Do(func() { close(working) })
 			<-finish
 			return nil
 		})
-	}()
+	})
 	<-working
 	if err := send("3:0"); !errors.Is(err, bus.ErrOccupied) {
 		t.Fatalf("a batch behind one in flight: %v", err)
 	}
 	close(finish)
 	bustest.Eventually(t, "a batch is taken after the acknowledgement", func() bool { return send("4:0") == nil })
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	stop()
 }
 
 func entryAndChanges(p topology.PageRef, last uint64, mark uint64) []bus.Outgoing {
@@ -325,10 +320,8 @@ func TestConsume(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[uint64]int{}
 	var buried []string
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() {
-		done <- c.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate,
+	stop := bustest.Run(t, func(ctx context.Context) error {
+		return c.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate,
 			Workers: 3, Attempts: 2, Bury: func(_ context.Context, m *bus.Msg, why error) error {
 				mu.Lock()
 				defer mu.Unlock()
@@ -353,7 +346,7 @@ func TestConsume(t *testing.T) {
 			}
 			return nil
 		})
-	}()
+	})
 	info := func() (pending uint64, unacked int) {
 		cons, err := c.JetStream().Consumer(t.Context(), topology.PostureScores, topology.ConsumerEvaluate)
 		if err != nil {
@@ -367,10 +360,7 @@ func TestConsume(t *testing.T) {
 		defer mu.Unlock()
 		return pending == 0 && unacked == 1 && len(buried) == 3 && seen[3] == 2
 	})
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	if seen[1] != 1 || seen[2] != 1 || seen[4] != 2 || seen[6] != 0 {
 		t.Errorf("deliveries by mark: %v", seen)
 	}
@@ -388,7 +378,7 @@ func TestSlowHandlerKeepsItsMessage(t *testing.T) {
 	t.Parallel()
 	const wait = 2 * time.Second
 	b := bustest.Start(t)
-	c, p := b.Conn(topology.Fetcher, bus.AckWait(wait/10)), newPage()
+	c, p := b.ConnWith(0, topology.Fetcher, bus.AckWait(wait/10)), newPage()
 	d := topology.FetchConsumer(p.Account, p.Integration, 4)
 	d.Config.AckWait = wait // ten times what the stage counts on, for a machine that is slow
 	if _, err := c.JetStream().CreateOrUpdateConsumer(t.Context(), d.Stream, d.Config); err != nil {
@@ -398,15 +388,13 @@ func TestSlowHandlerKeepsItsMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var calls atomic.Int32
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		done <- c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable, Workers: 2}, func(context.Context, *bus.Msg) error {
+	stop := bustest.Run(t, func(ctx context.Context) error {
+		return c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable, Workers: 2}, func(context.Context, *bus.Msg) error {
 			calls.Add(1)
 			<-time.After(wait + wait/2)
 			return nil
 		})
-	}()
+	})
 	bustest.Eventually(t, "the batch is acknowledged", func() bool {
 		left, err := c.Subjects(t.Context(), topology.PostureBatches, topology.Batch(p))
 		if err != nil {
@@ -414,8 +402,7 @@ func TestSlowHandlerKeepsItsMessage(t *testing.T) {
 		}
 		return len(left) == 0
 	})
-	cancel()
-	<-done
+	stop()
 	if n := calls.Load(); n != 1 {
 		t.Errorf("a handler slower than AckWait was called %d times", n)
 	}

@@ -62,17 +62,15 @@ func TestAWatchOutlivesItsServer(t *testing.T) {
 	var mu sync.Mutex
 	var seen, written []uint64
 	rounds := 0
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
 	written = append(written, put(), put())
-	go func() {
-		ended <- reader.Watch(ctx, topology.Config, []string{">"}, func(u bus.Update) error {
+	stop := bustest.Run(t, func(ctx context.Context) error {
+		return reader.Watch(ctx, topology.Config, []string{">"}, func(u bus.Update) error {
 			mu.Lock()
 			defer mu.Unlock()
 			seen = append(seen, u.Revision)
 			return nil
 		}, func() { rounds++ })
-	}()
+	})
 	know := func() {
 		t.Helper()
 		bustest.Eventually(t, "what was written is known", func() bool {
@@ -93,10 +91,7 @@ func TestAWatchOutlivesItsServer(t *testing.T) {
 		written = append(written, put())
 		know()
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	stop()
 	s.Close()
 	if len(seen) != len(written) || rounds != 1 {
 		t.Errorf("saw %v of %v, %d first rounds", seen, written, rounds)

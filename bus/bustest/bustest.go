@@ -88,14 +88,14 @@ func (b *Bus) provision(o topology.Options) {
 	}
 }
 
-// Conn connects to the first server with the permissions of a role. The functions in more may adjust the client's
-// settings. The connection is closed at the end of the test.
-func (b *Bus) Conn(role topology.Role, more ...func(*bus.Config)) *bus.Conn {
-	return b.ConnTo(0, role, more...)
-}
+// Conn connects to the first server with the permissions of a role. The connection is closed at the end of the test.
+func (b *Bus) Conn(role topology.Role) *bus.Conn { return b.ConnTo(0, role) }
 
 // ConnTo is like [Bus.Conn] for the i-th server.
-func (b *Bus) ConnTo(i int, role topology.Role, more ...func(*bus.Config)) *bus.Conn {
+func (b *Bus) ConnTo(i int, role topology.Role) *bus.Conn { return b.ConnWith(i, role) }
+
+// ConnWith is like [Bus.ConnTo]. The functions in more may adjust the client's settings.
+func (b *Bus) ConnWith(i int, role topology.Role, more ...func(*bus.Config)) *bus.Conn {
 	b.t.Helper()
 	ctx, cancel := starting(b.t)
 	defer cancel()

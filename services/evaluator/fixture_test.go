@@ -1,7 +1,6 @@
 package evaluator_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -50,15 +49,7 @@ func (f *fixture) evaluators(n int) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() { ended <- s.Run(ctx) }()
-		f.t.Cleanup(func() {
-			cancel()
-			if err := <-ended; err != nil {
-				f.t.Errorf("an evaluator ended with %v", err)
-			}
-		})
+		bustest.Run(f.t, s.Run)
 		f.running = append(f.running, s)
 		bustest.Eventually(f.t, "the evaluator is ready", func() bool { return s.Ready(f.t.Context()) == nil })
 	}

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -150,17 +149,12 @@ func TestARecordOfAnotherKeyIsRefused(t *testing.T) {
 			continue
 		}
 		// A record that is none of a key is reported, and ends nothing; nothing is signed with it.
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- s.Run(ctx) }()
+		stop := bustest.Run(t, s.Run)
 		bustest.Eventually(t, "the record is reported", func() bool { return len(deps.Bus.UnreadableRecords()) > 0 })
 		if s.Ready(t.Context()) == nil {
 			t.Errorf("an exchange is ready with a record with another %s", name)
 		}
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("a record with another %s ends the exchange: %v", name, err)
-		}
+		stop()
 	}
 }
 
@@ -170,9 +164,7 @@ func TestCertsEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
+	stop := bustest.Run(t, s.Run)
 	bustest.Eventually(t, "the exchange is ready", func() bool { return s.Ready(t.Context()) == nil && s.AccessAddr() != "" })
 	url := "http://" + s.AccessAddr() + CertsPath
 
@@ -215,10 +207,7 @@ func TestCertsEndpoint(t *testing.T) {
 	if r, _ := get("GET", "http://"+s.AccessAddr()+"/"); r.StatusCode != http.StatusNotFound {
 		t.Errorf("elsewhere: %d", r.StatusCode)
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	stop()
 	if _, err := http.Get(url); err == nil {
 		t.Error("the endpoint still listens")
 	}

@@ -126,22 +126,7 @@ func (w *world) launch(deps Deps) (s *Service, stop func()) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		if err := <-ended; err != nil {
-			w.Error(err)
-		}
-	}
-	w.Cleanup(stop)
-	return s, stop
+	return s, bustest.Run(w, s.Run)
 }
 
 func (w *world) request() *proto.ServiceExchange {

@@ -2,7 +2,6 @@ package fetcher
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -87,9 +86,7 @@ func TestSecretsStayInside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- s.Run(ctx) }()
+	stop := bustest.Run(t, s.Run)
 	w.exchange()
 	stored, err := w.operator.NATS().SubscribeSync(">")
 	if err != nil {
@@ -110,10 +107,7 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 	hidden := w.integrate("http://127.0.0.1:1/\x00in-the-url")
 	w.input(hidden, 0, w.tick(hidden))
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	stop()
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

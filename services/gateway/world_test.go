@@ -78,15 +78,7 @@ func newWorld(t testing.TB, cfg Config) *world {
 }
 
 func (w *world) run(part func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- part(ctx) }()
-	w.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.Error(err)
-		}
-	})
+	bustest.Run(w, part)
 }
 
 func (w *world) put(bucket, key string, m proto.Message) {

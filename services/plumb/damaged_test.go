@@ -1,7 +1,6 @@
 package plumb_test
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -25,18 +24,13 @@ func TestADamagedStoreIsNotReady(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
+	end := bustest.Run(t, s.Run)
 	bustest.Eventually(t, "/readyz says what is lost", func() bool {
-		err := s.Ready(ctx)
+		err := s.Ready(t.Context())
 		return err != nil && strings.Contains(err.Error(), "TOKENS: api_token") &&
 			strings.Contains(err.Error(), "--accept-loss")
 	})
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	end()
 
 	cfg.AcceptLoss = true
 	i, stop := start(t, cfg)

@@ -1,7 +1,6 @@
 package plumb_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -52,10 +51,8 @@ func registered(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	if _, err := s.Await(ctx); err != nil {
+	stop := bustest.Run(t, s.Run)
+	if _, err := s.Await(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	descs := make(chan *prometheus.Desc)
@@ -69,10 +66,7 @@ func registered(t *testing.T) map[string][]string {
 		have[m[1]] = append(labelName.FindAllString(constant.ReplaceAllString(m[2], ""), -1),
 			labelName.FindAllString(m[3], -1)...)
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	return have
 }
 

@@ -1,7 +1,6 @@
 package sample_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,9 +14,7 @@ import (
 func TestTheAudienceComesByAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audience")
 	a := newAPI(t, func(c *sample.Config) { c.Audience, c.AudiencePath = "", path })
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
+	stop := bustest.Run(t, a.Run)
 	answers := func(code int) func() bool {
 		return func() bool {
 			a.clock.Advance(time.Second)
@@ -31,8 +28,5 @@ func TestTheAudienceComesByAFile(t *testing.T) {
 		}
 		bustest.Eventually(t, "the audience of the file counts", answers(code))
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	stop()
 }

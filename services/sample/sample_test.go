@@ -2,7 +2,6 @@ package sample_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
@@ -328,9 +327,7 @@ func TestChangesKeepComing(t *testing.T) {
 
 func TestServesAndStops(t *testing.T) {
 	a := newAPI(t, func(c *sample.Config) { c.Addr = "127.0.0.1:0" })
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
+	stop := bustest.Run(t, a.Run)
 	bustest.Eventually(t, "the API listens", func() bool { return a.Addr() != "" })
 	q, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+a.Addr(), bytes.NewReader([]byte(`{"devices":[]}`)))
 	if err != nil {
@@ -345,10 +342,7 @@ func TestServesAndStops(t *testing.T) {
 	if body, err := io.ReadAll(r.Body); err != nil || string(body) != `{"result":{}}` {
 		t.Errorf("%s, %v", body, err)
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	stop()
 }
 
 func TestLatency(t *testing.T) {

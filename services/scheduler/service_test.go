@@ -45,17 +45,7 @@ func (w *world) run(c clock.Clock) (s *Service, stop func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.t.Error(err)
-		}
-	})
-	w.t.Cleanup(stop)
-	return s, stop
+	return s, bustest.Run(w.t, s.Run)
 }
 
 // counted is how many integrations stood so after the last pass.
@@ -388,18 +378,13 @@ func TestReady(t *testing.T) {
 	if s.Ready(ctx) == nil {
 		t.Error("ready before it runs")
 	}
-	done := make(chan error)
-	running, stop := context.WithCancel(ctx)
-	go func() { done <- s.Run(running) }()
+	stop := bustest.Run(t, s.Run)
 	bustest.Eventually(t, "it says what is wrong", func() bool { return errors.Is(s.Ready(ctx), broken) })
 	mu.Lock()
 	broken = nil
 	mu.Unlock()
 	bustest.Eventually(t, "it is ready", func() bool { w.fake.Advance(time.Second); return s.Ready(ctx) == nil })
 	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
 }
 
 func TestConfig(t *testing.T) {

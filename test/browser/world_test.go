@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
 	"plumbline.dev/proto"
 	"plumbline.dev/test/internal/stack"
 	"plumbline.dev/test/scorer"
@@ -132,21 +133,13 @@ func (w *world) follow() {
 	w.Cleanup(conn.Close)
 	changes := make(chan entry, 100)
 	w.changes = changes
-	ctx, cancel := context.WithCancel(w.Context())
-	done := make(chan error, 1)
-	go func() {
-		done <- conn.Follow(ctx, bus.Following{}, func(_ context.Context, e bus.Event) error {
+	bustest.Run(w, func(ctx context.Context) error {
+		return conn.Follow(ctx, bus.Following{}, func(_ context.Context, e bus.Event) error {
 			if e.Kind == bus.EventChange && e.Ref.Check == w.check {
 				changes <- entry{e.Ref.Outcome, time.Now()}
 			}
 			return nil
 		})
-	}()
-	w.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.Errorf("following: %v", err)
-		}
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/test/internal/stack"
@@ -69,21 +70,13 @@ func (m *measured) follows() <-chan proto.Outcome {
 	}
 	m.Cleanup(conn.Close)
 	changes := make(chan proto.Outcome, 100)
-	ctx, cancel := context.WithCancel(m.Context())
-	done := make(chan error, 1)
-	go func() {
-		done <- conn.Follow(ctx, bus.Following{}, func(_ context.Context, e bus.Event) error {
+	bustest.Run(m, func(ctx context.Context) error {
+		return conn.Follow(ctx, bus.Following{}, func(_ context.Context, e bus.Event) error {
 			if e.Kind == bus.EventChange && e.Ref.Check == m.check {
 				changes <- e.Ref.Outcome
 			}
 			return nil
 		})
-	}()
-	m.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			m.Errorf("following: %v", err)
-		}
 	})
 	return changes
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
 	"plumbline.dev/proto"
 	"plumbline.dev/test/internal/ledger"
 	"plumbline.dev/test/internal/stack"
@@ -236,15 +237,7 @@ func (f *following) handle(_ context.Context, e bus.Event) error {
 
 // follow runs a follower until stop is called, which waits for it.
 func follow(t *testing.T, conn *bus.Conn, f bus.Following, into *following) (stop func()) {
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- conn.Follow(ctx, f, into.handle) }()
-	return func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("following: %v", err)
-		}
-	}
+	return bustest.Run(t, func(ctx context.Context) error { return conn.Follow(ctx, f, into.handle) })
 }
 
 // agree compares what a follower has with the ledger's newest entries.

@@ -14,12 +14,10 @@ func TestCommandsOverTheBus(t *testing.T) {
 	w := newWorld(t, bustest.Start(t))
 	r := w.start()
 	w.settled(r)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
 	listening := make(chan struct{})
 	e := r.Endpoint()
 	e.Listening = func() { close(listening) }
-	go func() { ended <- r.conn.Answer(ctx, e) }()
+	bustest.Run(t, func(ctx context.Context) error { return r.conn.Answer(ctx, e) })
 	<-listening
 	api := w.bus.Conn(topology.API)
 	ask := func(q *proto.KeysCommand) *proto.KeysAnswer {
@@ -50,9 +48,5 @@ func TestCommandsOverTheBus(t *testing.T) {
 	var a proto.KeysAnswer
 	if err := proto.Unmarshal(m.Data, &a); err != nil || a.Error == nil {
 		t.Errorf("%+v, %v", a, err)
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }

@@ -61,19 +61,7 @@ func (w *world) startWith(confirmTimeout time.Duration) *delayedSet {
 			return apply(u)
 		}, complete)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
-	var once sync.Once
-	r.stop = func() {
-		once.Do(func() {
-			cancel()
-			if err := <-ended; err != nil {
-				w.Error(err)
-			}
-		})
-	}
-	w.Cleanup(r.stop)
+	r.stop = bustest.Run(w, r.Run)
 	return r
 }
 

@@ -163,13 +163,5 @@ func (s *server) conn(role topology.Role) *bus.Conn {
 
 // begin runs something until the test ends.
 func begin(t testing.TB, run func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	bustest.Run(t, run)
 }

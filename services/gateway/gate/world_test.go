@@ -81,15 +81,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) Fresh(time.Time) bool { return !w.stale }
 
 func (w *world) run(part func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- part(ctx) }()
-	w.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.Error(err)
-		}
-	})
+	bustest.Run(w, part)
 }
 
 func (w *world) put(bucket, key string, m proto.Message) {

@@ -1,7 +1,6 @@
 package keycache
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
@@ -155,9 +154,7 @@ func TestRunAsksAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- k.Run(ctx) }()
+		stop := bustest.Run(t, k.Run)
 		asked := func(after time.Duration, want int, what string) {
 			t.Helper()
 			<-time.After(after)
@@ -188,9 +185,6 @@ func TestRunAsksAgain(t *testing.T) {
 		if _, err := k.Verify(sign(t, "two", m{"type": "app", "aud": aud, "iss": issuer, "iat": time.Now().Unix(), "exp": time.Now().Unix() + 60}), aud); err != nil {
 			t.Error(err)
 		}
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		stop()
 	})
 }

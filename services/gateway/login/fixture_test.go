@@ -119,15 +119,7 @@ func (l *locked) Write(p []byte) (int, error) {
 }
 
 func run(t testing.TB, part func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- part(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	bustest.Run(t, part)
 }
 
 // put writes a record of CONFIG and waits until it counts.

@@ -50,15 +50,7 @@ func start(t testing.TB) *whole {
 	}
 	ids := []age.Identity{identity}
 	run := func(part func(context.Context) error) {
-		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() { ended <- part(ctx) }()
-		t.Cleanup(func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		})
+		bustest.Run(t, part)
 	}
 	origin := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		var names []string

@@ -28,9 +28,7 @@ func TestFollowsTheBucket(t *testing.T) {
 	put(topology.KindApplication, application, &proto.Application{ID: application}, 0) // not of a kind that is followed
 
 	c := New(reader, bustest.Log(t), topology.KindIntegration, topology.KindCheck)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- c.Run(ctx) }()
+	stop := bustest.Run(t, c.Run)
 	if err := c.Await(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +80,7 @@ func TestFollowsTheBucket(t *testing.T) {
 	if err := c.AwaitRevision(short, 1<<40); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("waiting for what never comes: %v", err)
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	stop()
 }
 
 func TestABadRecordIsLeftOut(t *testing.T) {

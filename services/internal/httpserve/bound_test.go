@@ -2,7 +2,6 @@ package httpserve_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -21,15 +20,7 @@ func boundedServer(t *testing.T, most int, h http.Handler) string {
 	t.Helper()
 	s := &httpserve.Server{Name: "test", Addr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler), MaxConns: most,
 		HTTP: &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	bustest.Run(t, s.Run)
 	bustest.Eventually(t, "the server listens", func() bool { return s.Bound() != "" })
 	return s.Bound()
 }

@@ -1,7 +1,6 @@
 package overview
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -165,9 +164,7 @@ func TestFollowsTheState(t *testing.T) {
 			var mu sync.Mutex
 			var seen []Page
 			stop := o.Subscribe(func(p Page) { mu.Lock(); defer mu.Unlock(); seen = append(seen, p) })
-			ctx, cancel := context.WithCancel(t.Context())
-			ended := make(chan error)
-			go func() { ended <- o.Run(ctx) }()
+			end := bustest.Run(t, o.Run)
 			if err := o.Await(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -192,10 +189,7 @@ func TestFollowsTheState(t *testing.T) {
 				t.Errorf("subscriber saw %+v", seen)
 			}
 			mu.Unlock()
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
+			end()
 		})
 	}
 }

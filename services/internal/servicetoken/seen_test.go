@@ -31,20 +31,7 @@ func seenBy(t *testing.T, c *bus.Conn, a proto.Account, clientID string) (proto.
 }
 
 func runSeen(t *testing.T, s *Seen) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	t.Cleanup(stop)
-	return stop
+	return bustest.Run(t, s.Run)
 }
 
 func TestUseIsNotedOnceAMinute(t *testing.T) {

@@ -1,7 +1,6 @@
 package storecheck_test
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"strings"
@@ -35,15 +34,7 @@ func runRegistry(t *testing.T, s *embed.Server) (r *registry.Service, stop func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
-	return r, func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}
+	return r, bustest.Run(t, r.Run)
 }
 
 func (f *fleet) do(c *proto.Command) proto.CommandAnswer {

@@ -33,16 +33,8 @@ func installation(t *testing.T) plumb.Installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	bounded, stop := context.WithTimeout(ctx, 2*time.Minute)
+	bustest.Run(t, s.Run)
+	bounded, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer stop()
 	i, err := s.Await(bounded)
 	if err != nil {
@@ -211,15 +203,7 @@ func TestStackDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- api.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	bustest.Run(t, api.Run)
 	bustest.Eventually(t, "the sample API listens", func() bool { return api.Addr() != "" })
 	for _, want := range []string{"2500 devices are enrolled and polled every 1h", "everything exists already"} {
 		out, err := child(t, environment(i, ""), "stack", "demo", "--sample-url", "http://"+api.Addr()+"/", "--audience-out",
