@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/creds"
@@ -63,7 +62,7 @@ func StartNetwork(t testing.TB) *Network {
 // the end of the test.
 func (n *Network) Dial(role topology.Role) *bus.Conn {
 	n.t.Helper()
-	token, seed, err := n.servers[0].Authority().User(role)
+	file, err := n.servers[0].Authority().File(role)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -74,7 +73,7 @@ func (n *Network) Dial(role topology.Role) *bus.Conn {
 	ctx, cancel := starting(n.t)
 	defer cancel()
 	c, err := bus.Connect(ctx, bus.Config{URL: strings.Join(urls, ","), Role: role, Log: Log(n.t),
-		Options: []nats.Option{nats.UserJWTAndSeed(token, seed)}})
+		CredsContent: file})
 	if err != nil {
 		n.t.Fatal(err)
 	}
