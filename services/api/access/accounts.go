@@ -20,8 +20,8 @@ func (s *API) accountRoutes() []v4.Route {
 	}
 }
 
-// AccountView is an account as Cloudflare shows it. None of its members can be changed.
-type AccountView struct {
+// accountView is an account as Cloudflare shows it. None of its members can be changed.
+type accountView struct {
 	ID        proto.Account   `json:"id"`
 	Name      string          `json:"name"`
 	Type      string          `json:"type"`
@@ -35,22 +35,22 @@ type accountSettings struct {
 }
 
 // viewAccount returns an account as responses show it, under its organization's name.
-func (s *API) viewAccount(a proto.Account) AccountView {
+func (s *API) viewAccount(a proto.Account) accountView {
 	o := s.store.Catalog.Organization(a).Value
-	return AccountView{ID: a, Name: cmp.Or(o.Name, "Plumbline"), Type: "standard", CreatedOn: v4.Timestamp(o.CreatedAt)}
+	return accountView{ID: a, Name: cmp.Or(o.Name, "Plumbline"), Type: "standard", CreatedOn: v4.Timestamp(o.CreatedAt)}
 }
 
 func (s *API) listAccounts(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err := s.store.Fresh(ctx); err != nil {
 		return v4.Response{}, err
 	}
-	all := []AccountView{s.viewAccount(c.Account)}
+	all := []accountView{s.viewAccount(c.Account)}
 	if !hasName(c.URL.Query(), all[0].Name) {
 		all = nil
 	}
 	part, info, err := v4.Page(c.URL.Query(), all)
 	if part == nil {
-		part = []AccountView{}
+		part = []accountView{}
 	}
 	return v4.Response{Result: part, Info: info}, err
 }

@@ -5,15 +5,20 @@ import (
 	"testing"
 
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitest"
 )
+
+// account is an account in a response.
+type account struct {
+	ID         proto.Account
+	Name, Type string
+}
 
 // TestAccounts checks that clients that know only a token find its account.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
-	var all []access.AccountView
+	var all []account
 	r := at(f, apitest.Bootstrap, "GET", "/accounts", nil)
 	if json.Unmarshal(r.Result, &all) != nil || len(all) != 1 || all[0].ID != f.Account || all[0].Name == "" ||
 		all[0].Type != "standard" || r.ResultInfo["total_count"] != 1.0 {
@@ -28,7 +33,7 @@ func TestAccounts(t *testing.T) {
 	}
 	narrow := f.StoreToken(nil, apitest.GroupID("Posture Results Read"))
 	for _, token := range []string{apitest.Bootstrap, narrow} {
-		var one access.AccountView
+		var one account
 		if r := at(f, token, "GET", "/accounts/"+f.Account.String(), nil); r.Status != 200 ||
 			json.Unmarshal(r.Result, &one) != nil || one.ID != f.Account {
 			t.Errorf("%d %s", r.Status, r.Body)

@@ -8,7 +8,6 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitest"
 	"plumbline.dev/services/api/v4"
 )
@@ -62,7 +61,7 @@ func TestRestoreOfGateSettings(t *testing.T) {
 	f := apitest.Start(t)
 	store := func(sent string) proto.ID {
 		t.Helper()
-		app := proto.Application{ID: proto.NewID(), Type: access.TypeSelfHosted, Domains: []string{"a.example.com"},
+		app := proto.Application{ID: proto.NewID(), Type: "self_hosted", Domains: []string{"a.example.com"},
 			Sent: json.RawMessage(sent)}
 		if _, err := f.Conn.Put(t.Context(), topology.Config,
 			topology.ConfigKey(f.Account, topology.KindApplication, app.ID), &app, 0); err != nil {

@@ -128,7 +128,7 @@ func (s *API) updateAppPolicy(ctx context.Context, c *v4.Call) (v4.Response, err
 	}
 	if policy.Value.Owner.IsZero() {
 		var check proto.Policy
-		if err := ReadPolicy(body, &check); err != nil {
+		if err := readPolicy(body, &check); err != nil {
 			return v4.Response{}, err
 		}
 		if !samePolicy(policy.Value, &check) {

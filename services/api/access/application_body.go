@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// TypeSelfHosted is the type of the applications that the gateway serves.
-	TypeSelfHosted         = "self_hosted"
+	// typeSelfHosted is the type of the applications that the gateway serves.
+	typeSelfHosted         = "self_hosted"
 	defaultSessionDuration = "24h"
 )
 
 // applicationTypes are the types of api/README.md 3.1. Only self_hosted applications are served; the other types have
 // no destination behind the gateway.
 var applicationTypes = []string{
-	TypeSelfHosted, "saas", "ssh", "vnc", "app_launcher", "warp", "biso", "bookmark", "dash_sso", "infrastructure", "rdp",
+	typeSelfHosted, "saas", "ssh", "vnc", "app_launcher", "warp", "biso", "bookmark", "dash_sso", "infrastructure", "rdp",
 	"mcp", "mcp_portal", "proxy_endpoint",
 }
 
@@ -42,9 +42,9 @@ var applicationMembers = map[string]v4.MemberKind{
 	"oauth_configuration": v4.ObjectMember, "use_clientless_isolation_app_launcher_url": v4.BoolMember,
 }
 
-// ReadApplication reads a whole application except its policies, and keeps the body as sent. old is the application
+// readApplication reads a whole application except its policies, and keeps the body as sent. old is the application
 // that it replaces, or nil. The caller sets id, AUD and times.
-func ReadApplication(body v4.Object, app *proto.Application, old *proto.Application) error {
+func readApplication(body v4.Object, app *proto.Application, old *proto.Application) error {
 	var err error
 	if app.Name, err = body.Line("name"); err != nil {
 		return err
@@ -53,7 +53,7 @@ func ReadApplication(body v4.Object, app *proto.Application, old *proto.Applicat
 		return err
 	}
 	if app.Type == "" {
-		app.Type = TypeSelfHosted
+		app.Type = typeSelfHosted
 	}
 	if !slices.Contains(applicationTypes, app.Type) {
 		return v4.Invalid("app type is missing or invalid")
@@ -72,7 +72,7 @@ func ReadApplication(body v4.Object, app *proto.Application, old *proto.Applicat
 		return err
 	}
 	switch {
-	case app.Type == TypeSelfHosted:
+	case app.Type == typeSelfHosted:
 		if err := readSelfHosted(body, app, old); err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func readSelfHosted(body v4.Object, app *proto.Application, old *proto.Applicati
 		app.SessionDuration = 24 * time.Hour
 	}
 	var before *destinations
-	if old != nil && old.Type == TypeSelfHosted {
+	if old != nil && old.Type == typeSelfHosted {
 		d, err := parseDestinations(v4.Decode(old.Sent))
 		if err != nil {
 			return err

@@ -125,15 +125,15 @@ func (s *API) createApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 		return v4.Response{}, err
 	}
 	now := proto.At(s.store.Clock.Now())
-	app := proto.Application{ID: proto.NewID(), AUD: NewAUD(), CreatedAt: now, UpdatedAt: now, Zone: c.Zone}
+	app := proto.Application{ID: proto.NewID(), AUD: newAUD(), CreatedAt: now, UpdatedAt: now, Zone: c.Zone}
 	a, err := s.saveApplication(ctx, c, body, &app, catalog.Record[proto.Application]{})
 	a.Status = http.StatusCreated
 	a.Asked = s.sameApplicationName(c, &app)
 	return a, err
 }
 
-// NewAUD returns a random audience tag of 64 hex characters.
-func NewAUD() string {
+// newAUD returns a random audience tag of 64 hex characters.
+func newAUD() string {
 	var b [32]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
@@ -162,7 +162,7 @@ func (s *API) updateApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 
 func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, app *proto.Application,
 	old catalog.Record[proto.Application]) (v4.Response, error) {
-	if err := ReadApplication(body, app, old.Value); err != nil {
+	if err := readApplication(body, app, old.Value); err != nil {
 		return v4.Response{}, err
 	}
 	for range store.MaxAttempts {

@@ -109,9 +109,9 @@ func accountOperations() openapi.Operations {
 	named := []openapi.Parameter{openapi.NameParam}
 	return openapi.Operations{
 		"GET /client/v4/accounts": {Summary: "List the account of the token",
-			Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[AccountView]()),
+			Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[accountView]()),
 			Info: openapi.Of[v4.PageInfo]()},
-		"GET ": {Summary: "Get the account", Result: openapi.Of[AccountView]()},
+		"GET ": {Summary: "Get the account", Result: openapi.Of[accountView]()},
 		"GET /client/v4/zones": {Summary: "List the zones available to the token",
 			Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[zoneView]()),
 			Info: openapi.Of[v4.PageInfo]()},

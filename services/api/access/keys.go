@@ -41,8 +41,8 @@ const (
 	maxRotation = 365
 )
 
-// KindKeys is the kind of the signing keys in the audit log.
-const KindKeys = "keys"
+// kindKeys is the kind of the signing keys in the audit log.
+const kindKeys = "keys"
 
 // keysTimeout bounds the exchange's answer; generating a key takes it a second.
 const keysTimeout = 10 * time.Second
@@ -79,9 +79,9 @@ func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCo
 	var told store.Change
 	switch {
 	case command.Rotate:
-		told = store.Change{Action: "rotate", Kind: KindKeys}
+		told = store.Change{Action: "rotate", Kind: kindKeys}
 	case command.IntervalDays != 0:
-		told = store.Change{Action: store.ActionUpdate, Kind: KindKeys}
+		told = store.Change{Action: store.ActionUpdate, Kind: kindKeys}
 	default:
 		view, err := s.askExchange(ctx, command)
 		return v4.Response{Result: view, Beside: view}, err

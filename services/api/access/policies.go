@@ -47,9 +47,9 @@ func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 	}
 }
 
-// checkedPolicy is [ReadPolicy], and also checks that the groups of the policy exist.
+// checkedPolicy is [readPolicy], and also checks that the groups of the policy exist.
 func (s *API) checkedPolicy(a proto.Account, body v4.Object, p *proto.Policy) error {
-	if err := ReadPolicy(body, p); err != nil {
+	if err := readPolicy(body, p); err != nil {
 		return err
 	}
 	return s.checkGroupsExist(a, p.Include, p.Exclude, p.Require)

@@ -20,8 +20,8 @@ var policyMembers = map[string]v4.MemberKind{
 	"mfa_config": v4.ObjectMember, "session_duration": v4.StringMember,
 }
 
-// ReadPolicy reads a whole policy and keeps the body as sent. The caller sets id, owner and times.
-func ReadPolicy(body v4.Object, p *proto.Policy) error {
+// readPolicy reads a whole policy and keeps the body as sent. The caller sets id, owner and times.
+func readPolicy(body v4.Object, p *proto.Policy) error {
 	var err error
 	if p.Name, err = body.Line("name"); err != nil {
 		return err

@@ -31,7 +31,7 @@ func (s *API) Restore(ctx context.Context) {
 }
 
 func (s *API) restoreGate(ctx context.Context, old catalog.Record[proto.Application]) error {
-	if old.Value.Type != TypeSelfHosted || !reflect.ValueOf(old.Value.Gate).IsZero() {
+	if old.Value.Type != typeSelfHosted || !reflect.ValueOf(old.Value.Gate).IsZero() {
 		return nil
 	}
 	gate, err := readGate(v4.Decode(old.Value.Sent))

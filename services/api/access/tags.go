@@ -58,8 +58,8 @@ func (s *API) viewTag(a proto.Account, t *proto.Tag) tagView {
 	return tagView{t.Name, s.index.taggedBy(a, t.Name), v4.Timestamp(t.CreatedAt), v4.Timestamp(t.UpdatedAt)}
 }
 
-// MaxTag bounds the name of a tag, in bytes.
-const MaxTag = 128
+// maxTag bounds the name of a tag, in bytes.
+const maxTag = 128
 
 // readTag reads the name of a tag, which must be a valid path segment.
 func readTag(body v4.Object) (string, error) {
@@ -67,9 +67,9 @@ func readTag(body v4.Object) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if name == "" || len(name) > MaxTag || strings.ContainsAny(name, "/\\?#%") || name == "." || name == ".." ||
+	if name == "" || len(name) > maxTag || strings.ContainsAny(name, "/\\?#%") || name == "." || name == ".." ||
 		strings.TrimSpace(name) != name {
-		return "", v4.Invalid(`name must be 1 to %d bytes without / \ ? # %% and without spaces at its ends`, MaxTag)
+		return "", v4.Invalid(`name must be 1 to %d bytes without / \ ? # %% and without spaces at its ends`, maxTag)
 	}
 	return name, nil
 }

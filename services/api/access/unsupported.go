@@ -63,14 +63,14 @@ var unsupportedMarkers = [][]byte{
 // unsupportedApplication returns the unsupported features of an application, without those of its policies.
 func (s *API) unsupportedApplication(a proto.Account, app *proto.Application) []string {
 	names := unsupportedApplication(app)
-	if app.Type == TypeSelfHosted && s.absentIDP(a, app) {
+	if app.Type == typeSelfHosted && s.absentIDP(a, app) {
 		names = v4.Union(names, []string{"allowed_idps"})
 	}
 	return names
 }
 
 func unsupportedApplication(app *proto.Application) []string {
-	if app.Type != TypeSelfHosted {
+	if app.Type != typeSelfHosted {
 		return []string{app.Type}
 	}
 	if !slices.ContainsFunc(unsupportedMarkers, func(member []byte) bool { return bytes.Contains(app.Sent, member) }) {

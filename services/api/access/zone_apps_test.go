@@ -8,7 +8,6 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api"
-	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitest"
 	"plumbline.dev/services/api/v4"
 )
@@ -133,7 +132,7 @@ func TestAnApplicationOutsideOfItsZone(t *testing.T) {
 	f := apitest.Start(t)
 	zone := proto.NewAccount()
 	token := f.ZoneToken(zone)
-	old := proto.Application{ID: proto.NewID(), AUD: access.NewAUD(), Name: "old", Type: access.TypeSelfHosted,
+	old := proto.Application{ID: proto.NewID(), AUD: strings.Repeat("a", 64), Name: "old", Type: "self_hosted",
 		Domains: []string{"old.lab"}, Zone: zone,
 		Sent: json.RawMessage(`{"name":"old","type":"self_hosted","domain":"old.lab","self_hosted_domains":["old.lab"],` +
 			`"destinations":[{"type":"public","uri":"old.lab"}]}`)}

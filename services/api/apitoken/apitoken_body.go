@@ -22,7 +22,7 @@ const (
 
 // Bounds of an API token.
 const (
-	MaxTokenName     = 120 // bytes
+	maxTokenName     = 120 // bytes
 	maxTokenPolicies = 64
 	maxTokenListed   = 256 // groups or resources in a policy, addresses in a condition
 )
@@ -44,8 +44,8 @@ func applyAPIToken(a proto.Account, t *proto.APIToken, body v4.Object, now proto
 			return err
 		}
 	}
-	if t.Name == "" || len(t.Name) > MaxTokenName {
-		return v4.Invalid("name must be 1 to %d bytes", MaxTokenName)
+	if t.Name == "" || len(t.Name) > maxTokenName {
+		return v4.Invalid("name must be 1 to %d bytes", maxTokenName)
 	}
 	if err := readPolicies(a, t, body); err != nil {
 		return err

@@ -87,7 +87,7 @@ func TestGrantsAreSubsets(t *testing.T) {
 		if rapid.Bool().Draw(t, "derived") {
 			token.Policies, token.AllowFrom = by.Policies, by.AllowFrom
 		}
-		if MayGive(by, token) != nil {
+		if mayGive(by, token) != nil {
 			return
 		}
 		given++
@@ -100,7 +100,7 @@ func TestGrantsAreSubsets(t *testing.T) {
 			t.Fatal("it lives longer")
 		}
 		for _, from := range []string{"10.1.2.3", "10.1.9.9", "10.9.9.9", "192.0.2.1", "2001:db8::1", "2001:db9::1"} {
-			if a := netip.MustParseAddr(from); UsableFrom(token, a) && !UsableFrom(by, a) {
+			if a := netip.MustParseAddr(from); usableFrom(token, a) && !usableFrom(by, a) {
 				t.Fatalf("it can be used from %s", from)
 			}
 		}

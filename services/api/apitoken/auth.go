@@ -87,7 +87,7 @@ func (s *API) authentic(r *http.Request, t *proto.APIToken, given presented) err
 		return errAuthentication
 	case t.NotBefore > proto.At(s.store.Clock.Now()):
 		return errAuthentication
-	case !UsableFrom(t, v4.Peer(r)):
+	case !usableFrom(t, v4.Peer(r)):
 		return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,
 			"Unauthorized to access requested resource: the API token cannot be used from this address")
 	}

@@ -74,8 +74,8 @@ func unauthenticated(format string, args ...any) *v4.Error {
 	return v4.Errorf(http.StatusForbidden, v4.CodeAuthentication, "Authentication error: "+format, args...)
 }
 
-// UsableFrom reports whether a token may be used from an address.
-func UsableFrom(t *proto.APIToken, from netip.Addr) bool {
+// usableFrom reports whether a token may be used from an address.
+func usableFrom(t *proto.APIToken, from netip.Addr) bool {
 	within := func(list []string) bool {
 		for _, text := range list {
 			if p, err := netip.ParsePrefix(text); err == nil && p.Contains(from) {

@@ -27,7 +27,7 @@ func readQuery(q url.Values) (query, error) {
 	if a.page, err = v4.PositiveParam(q, "page", 1); err != nil {
 		return a, err
 	}
-	if a.perPage, err = v4.PositiveParam(q, "per_page", PerPage); err != nil {
+	if a.perPage, err = v4.PositiveParam(q, "per_page", defaultPerPage); err != nil {
 		return a, err
 	}
 	if a.perPage = min(a.perPage, v4.MaxPerPage); a.page > maxAuditScan {
@@ -146,8 +146,8 @@ type auditResource struct {
 	Type string `json:"type"`
 }
 
-// MaxShown bounds the values of one change in a list, in bytes.
-const MaxShown = 64 << 10
+// maxShown bounds the values of one change in a list, in bytes.
+const maxShown = 64 << 10
 
 func newEntry(a proto.Account, e *proto.AuditEvent, alone bool) entry {
 	v := entry{
@@ -159,7 +159,7 @@ func newEntry(a proto.Account, e *proto.AuditEvent, alone bool) entry {
 	if e.Actor.Type == "system" {
 		v.Actor.Type, v.Interface = actorSystem, "system"
 	}
-	if !alone && len(e.Before)+len(e.After) > MaxShown {
+	if !alone && len(e.Before)+len(e.After) > maxShown {
 		v.Metadata.Large = true
 		return v
 	}

@@ -25,11 +25,11 @@ func (s *API) Routes() []v4.Route {
 
 // Bounds of reading the audit log. It is read from the stream at each request and not cached.
 const (
-	PerPage      = 100
-	maxReaders   = 4       // concurrent requests
-	maxAuditScan = 100_000 // events read to find a page
-	auditWindow  = 512     // sequences of the first step backwards
-	maxWindow    = 1 << 14 // sequences of the largest step
+	defaultPerPage = 100
+	maxReaders     = 4       // concurrent requests
+	maxAuditScan   = 100_000 // events read to find a page
+	auditWindow    = 512     // sequences of the first step backwards
+	maxWindow      = 1 << 14 // sequences of the largest step
 )
 
 // listEntries lists the changes of an account, newest first unless direction is asc.

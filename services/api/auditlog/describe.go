@@ -45,7 +45,7 @@ func newAuditParameters() []openapi.Parameter {
 		{Name: "before", Description: "Latest time, exclusive.", Schema: openapi.Text()},
 		{Name: "direction", Description: "Order by time.", Schema: openapi.Enum("asc", "desc")},
 		{Name: "limit", Description: "Page size. Larger values are reduced to the maximum.",
-			Schema: openapi.Schema{"type": "integer", "minimum": 1, "default": PerPage}},
+			Schema: openapi.Schema{"type": "integer", "minimum": 1, "default": defaultPerPage}},
 		{Name: "cursor", Description: "result_info.cursors.after of the previous page.", Schema: openapi.Text()},
 	}
 	for _, name := range v4.SortedKeys(auditMembers) {

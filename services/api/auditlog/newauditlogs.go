@@ -200,7 +200,7 @@ func (s *API) listRecords(ctx context.Context, c *v4.Call) (v4.Response, error) 
 			return v4.Response{}, err
 		}
 		records[n] = newRecord(c.Account, e)
-		if !v.Has("id") && !v.Has("audit_log_id") && len(e.Before)+len(e.After) > MaxShown {
+		if !v.Has("id") && !v.Has("audit_log_id") && len(e.Before)+len(e.After) > maxShown {
 			records[n].Resource.Response, records[n].Resource.Before, records[n].Resource.Large = nil, nil, true
 		}
 	}

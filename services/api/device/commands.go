@@ -15,8 +15,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Commands sends commands to the registry and collects its answers. It must be used by one goroutine only.
-type Commands struct {
+// registryCommands sends commands to the registry and collects its answers. It must be used by one goroutine only.
+type registryCommands struct {
 	s       *API
 	account proto.Account
 	inbox   string // command n is answered at inbox.n
@@ -37,19 +37,19 @@ type sentCommand struct {
 // commandsInFlight bounds the unanswered commands.
 const commandsInFlight = 8
 
-// NewCommands subscribes to the registry's answers. The caller must call Close on the result.
-func (s *API) NewCommands(a proto.Account) (*Commands, error) {
+// newCommands subscribes to the registry's answers. The caller must call Close on the result.
+func (s *API) newCommands(a proto.Account) (*registryCommands, error) {
 	inbox := s.store.Conn.CommandInbox()
 	answers, err := s.store.Conn.NATS().SubscribeSync(inbox + ".*")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the registry's answers: %w", err)
 	}
-	return &Commands{s: s, account: a, inbox: inbox, answers: answers, waiting: map[int]sentCommand{},
+	return &registryCommands{s: s, account: a, inbox: inbox, answers: answers, waiting: map[int]sentCommand{},
 		refused: func(int, proto.Refusal) {}, more: func(int) {}}, nil
 }
 
 // send stores a command; it waits while too many are unanswered. lines holds the line number of each device.
-func (c *Commands) send(ctx context.Context, command *proto.Command, lines map[proto.ID]int) error {
+func (c *registryCommands) send(ctx context.Context, command *proto.Command, lines map[proto.ID]int) error {
 	for len(c.waiting) >= commandsInFlight {
 		if err := c.receive(ctx); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (c *Commands) send(ctx context.Context, command *proto.Command, lines map[p
 }
 
 // receive waits for the next answer.
-func (c *Commands) receive(ctx context.Context) error {
+func (c *registryCommands) receive(ctx context.Context) error {
 	bounded, cancel := context.WithTimeoutCause(ctx, c.s.answerTimeout, errNoAnswer)
 	defer cancel()
 	for {
@@ -103,7 +103,7 @@ func (c *Commands) receive(ctx context.Context) error {
 
 // whole handles the rejection of a whole command: each of its devices is rejected, or the request itself if no device
 // has a line.
-func (c *Commands) whole(sent sentCommand, why *proto.Error) error {
+func (c *registryCommands) whole(sent sentCommand, why *proto.Error) error {
 	switch {
 	case why == nil:
 		return nil
@@ -118,7 +118,7 @@ func (c *Commands) whole(sent sentCommand, why *proto.Error) error {
 }
 
 // finish waits until every command is answered.
-func (c *Commands) finish(ctx context.Context) error {
+func (c *registryCommands) finish(ctx context.Context) error {
 	for len(c.waiting) > 0 {
 		if err := c.receive(ctx); err != nil {
 			return err
@@ -128,4 +128,4 @@ func (c *Commands) finish(ctx context.Context) error {
 }
 
 // Close ends the subscription to answers.
-func (c *Commands) Close() { _ = c.answers.Unsubscribe() }
+func (c *registryCommands) Close() { _ = c.answers.Unsubscribe() }

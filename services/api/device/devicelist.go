@@ -136,7 +136,7 @@ func (s *API) List(ctx context.Context, a proto.Account, q *Query, n int) ([]Pla
 }
 
 // mayHold reports whether a page may contain a requested device.
-func (q *Query) mayHold(x *IndexedPage) bool {
+func (q *Query) mayHold(x *indexedPage) bool {
 	from, to := 0, len(x.IDs)
 	if !q.Active {
 		from = x.Active

@@ -144,7 +144,7 @@ func (s *API) deleteDevice(ctx context.Context, c *v4.Call) (v4.Response, error)
 
 // command has the registry run a command, and returns its answer.
 func (s *API) command(ctx context.Context, a proto.Account, what *proto.Command) (proto.CommandAnswer, error) {
-	commands, err := s.NewCommands(a)
+	commands, err := s.newCommands(a)
 	if err != nil {
 		return proto.CommandAnswer{}, err
 	}

@@ -18,8 +18,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// RowsPerCommand keeps commands and answers small, and lets the registry alternate between imports.
-const RowsPerCommand = 1000
+// rowsPerCommand keeps commands and answers small, and lets the registry alternate between imports.
+const rowsPerCommand = 1000
 
 // Imported is the result of an import. The counts of devices and of rejected rows add up to Rows.
 type Imported struct {
@@ -101,14 +101,14 @@ func formatOf(contentType string) (importfile.Format, error) {
 // runImport enrols the rows until the list ends or permitted is done.
 func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *importfile.Reader,
 	client *progressWriter) (*Imported, error) {
-	commands, err := s.NewCommands(a)
+	commands, err := s.newCommands(a)
 	if err != nil {
 		return nil, err
 	}
 	defer commands.Close()
 	spool := importfile.NewSpool("", 0)
 	defer spool.Close()
-	i := &Importing{Permitted: permitted, client: client, Commands: commands, spool: spool, seen: importfile.NewSeen(),
+	i := &importing{Permitted: permitted, client: client, Commands: commands, spool: spool, seen: importfile.NewSeen(),
 		Result: &Imported{Errors: []rowError{}}, Lines: map[proto.ID]int{}}
 	commands.refused = func(line int, r proto.Refusal) {
 		i.Result.refuse(rowError{Line: line, Device: r.Device.String(), Code: r.Error.Code, Message: r.Error.Message})
@@ -132,11 +132,11 @@ func (s *API) runImport(ctx, permitted context.Context, a proto.Account, rows *i
 	return i.Result, nil
 }
 
-// Importing is an import in progress.
-type Importing struct {
+// importing is an import in progress.
+type importing struct {
 	Permitted context.Context // done when the client leaves or its token loses the permission
 	client    *progressWriter
-	Commands  *Commands
+	Commands  *registryCommands
 	Action    *store.Action // set with the first command
 	spool     *importfile.Spool
 	seen      *importfile.Seen // ids of earlier rows
@@ -146,7 +146,7 @@ type Importing struct {
 }
 
 // ended waits for commands in flight after the token has ended, and returns the error with the work done so far.
-func (i *Importing) ended(ctx context.Context, why error) error {
+func (i *importing) ended(ctx context.Context, why error) error {
 	if err := i.Commands.finish(ctx); err != nil {
 		i.Commands.s.store.Log.Warn("import stopped, result not fully known", "err", err)
 	}
@@ -159,7 +159,7 @@ func (i *Importing) ended(ctx context.Context, why error) error {
 	return &p
 }
 
-func (i *Importing) run(ctx context.Context, a proto.Account, rows *importfile.Reader) error {
+func (i *importing) run(ctx context.Context, a proto.Account, rows *importfile.Reader) error {
 	for {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
@@ -209,7 +209,7 @@ func unreadable(ctx context.Context, err error) error {
 }
 
 // take adds a row to the import.
-func (i *Importing) take(ctx context.Context, row importfile.Row) error {
+func (i *importing) take(ctx context.Context, row importfile.Row) error {
 	if i.Action != nil {
 		i.Action.Renew(ctx, i.counts()) // a slow list may take longer than the lease
 	}
@@ -224,14 +224,14 @@ func (i *Importing) take(ctx context.Context, row importfile.Row) error {
 	}
 	i.Chunk = append(i.Chunk, row.Device)
 	i.Lines[row.Device.ID] = row.Line
-	if len(i.Chunk) < RowsPerCommand {
+	if len(i.Chunk) < rowsPerCommand {
 		return nil
 	}
 	return i.Flush(ctx)
 }
 
 // Flush sends the rows in Chunk as a command, if there are any.
-func (i *Importing) Flush(ctx context.Context) error {
+func (i *importing) Flush(ctx context.Context) error {
 	if len(i.Chunk) == 0 {
 		return nil
 	}
@@ -240,7 +240,7 @@ func (i *Importing) Flush(ctx context.Context) error {
 	}
 	if i.Action == nil {
 		var err error
-		if i.Action, err = i.Commands.s.store.BeginAction(ctx, i.Commands.account, i.Told()); err != nil {
+		if i.Action, err = i.Commands.s.store.BeginAction(ctx, i.Commands.account, i.auditChange()); err != nil {
 			return err
 		}
 	}
@@ -253,12 +253,12 @@ func (i *Importing) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Told returns the import as a change for the audit log.
-func (i *Importing) Told() store.Change {
+// auditChange returns the import as a change for the audit log.
+func (i *importing) auditChange() store.Change {
 	return store.Change{Action: store.ActionImport, Kind: AuditKind, After: i.counts()}
 }
 
-func (i *Importing) counts() map[string]int {
+func (i *importing) counts() map[string]int {
 	t := i.Commands.total
 	return map[string]int{"rows": i.Result.Rows, "enrolled": t.Enrolled, "updated": t.Updated, "unchanged": t.Unchanged,
 		"refused": i.Result.Refused}
@@ -266,18 +266,18 @@ func (i *Importing) counts() map[string]int {
 
 // End records the import in the audit log. If an import failed with unanswered commands, the counts are those known so
 // far.
-func (i *Importing) End(ctx context.Context, err error) {
+func (i *importing) End(ctx context.Context, err error) {
 	t := i.Commands.total
 	switch {
 	case i.Action == nil:
 	case err == nil && t.Enrolled+t.Updated == 0:
 		i.Action.End(ctx)
 	case err != nil && len(i.Commands.waiting) > 0:
-		told := i.Told()
+		told := i.auditChange()
 		told.Unsure = true
 		i.Action.End(ctx, told)
 	case t.Enrolled+t.Updated > 0:
-		i.Action.End(ctx, i.Told())
+		i.Action.End(ctx, i.auditChange())
 	default:
 		i.Action.End(ctx)
 	}

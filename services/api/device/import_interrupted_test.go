@@ -22,14 +22,14 @@ func TestInterruptedImportIsRecorded(t *testing.T) {
 	s := store.New(b.Conn(topology.API), bustest.Log(t), clock.System,
 		prometheus.NewGauge(prometheus.GaugeOpts{Name: "waiting"}))
 	api := New(time.Minute, s, v4.NewStreams(1, nil), nil, nil)
-	commands, err := api.NewCommands(account)
+	commands, err := api.newCommands(account)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer commands.Close()
-	i := &Importing{Permitted: t.Context(), Commands: commands, Result: &Imported{}, Lines: map[proto.ID]int{},
+	i := &importing{Permitted: t.Context(), Commands: commands, Result: &Imported{}, Lines: map[proto.ID]int{},
 		Chunk: []proto.Device{{ID: proto.NewID()}}}
-	if i.Action, err = s.BeginAction(t.Context(), account, i.Told()); err != nil {
+	if i.Action, err = s.BeginAction(t.Context(), account, i.auditChange()); err != nil {
 		t.Fatal(err)
 	}
 	gone, leave := context.WithCancel(t.Context())

@@ -23,11 +23,11 @@ type Inventory struct {
 	log  *slog.Logger
 
 	store.Progress
-	Pages map[proto.Account]map[topology.PageNumber]*IndexedPage
+	Pages map[proto.Account]map[topology.PageNumber]*indexedPage
 }
 
-// IndexedPage is the indexed part of a page. It is immutable.
-type IndexedPage struct {
+// indexedPage is the indexed part of a page. It is immutable.
+type indexedPage struct {
 	Revision uint64
 	IDs      []proto.ID // sorted ids of active devices, then of revoked ones
 	Active   int        // number of active devices
@@ -35,7 +35,7 @@ type IndexedPage struct {
 }
 
 func newInventory(conn *bus.Conn, log *slog.Logger) *Inventory {
-	return &Inventory{conn: conn, log: log, Pages: map[proto.Account]map[topology.PageNumber]*IndexedPage{},
+	return &Inventory{conn: conn, log: log, Pages: map[proto.Account]map[topology.PageNumber]*indexedPage{},
 		Progress: store.NewProgress(topology.Devices)}
 }
 
@@ -48,7 +48,7 @@ func (v *Inventory) Run(ctx context.Context) error {
 }
 
 func (v *Inventory) apply(u bus.Update) error {
-	var indexed *IndexedPage
+	var indexed *indexedPage
 	account, page, notPage := topology.ParsePageKey(u.Key) // the registry's cursor is not a page
 	if notPage == nil && !u.Deleted {
 		var p proto.Page
@@ -56,7 +56,7 @@ func (v *Inventory) apply(u bus.Update) error {
 			v.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
 			p = proto.Page{}
 		}
-		indexed = IndexPage(&p, u.Revision)
+		indexed = indexPage(&p, u.Revision)
 	}
 	v.Mu.Lock()
 	defer v.Mu.Unlock()
@@ -67,17 +67,17 @@ func (v *Inventory) apply(u bus.Update) error {
 		delete(v.Pages[account], page)
 	default:
 		if v.Pages[account] == nil {
-			v.Pages[account] = map[topology.PageNumber]*IndexedPage{}
+			v.Pages[account] = map[topology.PageNumber]*indexedPage{}
 		}
 		v.Pages[account][page] = indexed
 	}
 	return nil
 }
 
-// IndexPage returns the indexed part of a page. It sorts the devices of the page.
-func IndexPage(p *proto.Page, revision uint64) *IndexedPage {
+// indexPage returns the indexed part of a page. It sorts the devices of the page.
+func indexPage(p *proto.Page, revision uint64) *indexedPage {
 	n := len(p.Devices) + len(p.Revoked)
-	x := &IndexedPage{Revision: revision, IDs: make([]proto.ID, 0, n), Active: len(p.Devices),
+	x := &indexedPage{Revision: revision, IDs: make([]proto.ID, 0, n), Active: len(p.Devices),
 		Emails: make([]uint32, 0, n)}
 	for _, list := range [][]proto.Device{p.Devices, p.Revoked} {
 		slices.SortFunc(list, compareDevices)
@@ -104,7 +104,7 @@ func EmailHash(email string) uint32 {
 }
 
 // has reports whether the page has a device, either among the revoked or among the active ones.
-func (x *IndexedPage) has(id proto.ID, revoked bool) bool {
+func (x *indexedPage) has(id proto.ID, revoked bool) bool {
 	ids := x.IDs[:x.Active]
 	if revoked {
 		ids = x.IDs[x.Active:]
@@ -127,7 +127,7 @@ func (v *Inventory) PageOf(a proto.Account, id proto.ID) (topology.PageNumber, b
 
 // selected returns the pages, in order, starting at from, for which want reports true.
 func (v *Inventory) selected(a proto.Account, from topology.PageNumber,
-	want func(*IndexedPage) bool) []topology.PageNumber {
+	want func(*indexedPage) bool) []topology.PageNumber {
 	v.Mu.RLock()
 	defer v.Mu.RUnlock()
 	var pages []topology.PageNumber

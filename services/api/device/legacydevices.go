@@ -80,7 +80,7 @@ func (s *API) allDevices(w http.ResponseWriter, c *v4.Call) error {
 	if err := s.Fresh(ctx); err != nil {
 		return err
 	}
-	pages := s.Inventory.selected(c.Account, 0, func(*IndexedPage) bool { return true })
+	pages := s.Inventory.selected(c.Account, 0, func(*indexedPage) bool { return true })
 	w.Header().Set("Content-Type", "application/json")
 	n := 0
 	out.Text(`{"success":true,"errors":[],"messages":[],"result":[`)

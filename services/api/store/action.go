@@ -16,14 +16,14 @@ import (
 type Action struct {
 	s         *Store
 	account   proto.Account
-	Announced *proto.AuditEvent
+	announced *proto.AuditEvent
 	renewed   time.Time
 }
 
 // Bounds of actions.
 const (
-	// Lease is how long an action may go without a renewal before its outcome is recorded as unknown.
-	Lease = 2 * time.Minute
+	// lease is how long an action may go without a renewal before its outcome is recorded as unknown.
+	lease = 2 * time.Minute
 	// renewal is how often a long action renews its announcement.
 	renewal = 30 * time.Second
 	// actionLook is how often a replica checks whether an action is over.
@@ -36,24 +36,24 @@ const (
 
 // BeginAction announces an action. The caller must not begin the action if it returns an error.
 func (s *Store) BeginAction(ctx context.Context, a proto.Account, c Change) (*Action, error) {
-	if err := s.Relay.room(); err != nil {
+	if err := s.relay.room(); err != nil {
 		return nil, err
 	}
 	e := s.newEvent(ctx, c)
 	e.Unsure = true
-	x := &Action{s: s, account: a, Announced: e, renewed: s.Clock.Now()}
+	x := &Action{s: s, account: a, announced: e, renewed: s.Clock.Now()}
 	return x, x.announce(context.WithoutCancel(ctx))
 }
 
 // keep replaces the announcement with events; no events clear it.
 func (x *Action) keep(ctx context.Context, told *proto.AuditOutbox) error {
-	_, err := x.s.Conn.Publish(ctx, bus.Outgoing{Subject: topology.ActionOutbox(x.account, x.Announced.ID), Body: told})
+	_, err := x.s.Conn.Publish(ctx, bus.Outgoing{Subject: topology.ActionOutbox(x.account, x.announced.ID), Body: told})
 	return err
 }
 
 // announce stores the event that is published if the action is not renewed.
 func (x *Action) announce(ctx context.Context) error {
-	return x.keep(ctx, &proto.AuditOutbox{Events: []*proto.AuditEvent{x.Announced}, Begun: true})
+	return x.keep(ctx, &proto.AuditOutbox{Events: []*proto.AuditEvent{x.announced}, Begun: true})
 }
 
 // Renew extends the lease of an action and stores its progress. It is cheap to call often.
@@ -63,9 +63,9 @@ func (x *Action) Renew(ctx context.Context, after any) {
 		return
 	}
 	x.renewed = now
-	x.Announced.After = EncodeView(after)
+	x.announced.After = EncodeView(after)
 	if err := x.announce(ctx); err != nil {
-		x.s.Log.Warn("failed to renew the lease of an action", "event", x.Announced.ID, "action", x.Announced.Action, "err",
+		x.s.Log.Warn("failed to renew the lease of an action", "event", x.announced.ID, "action", x.announced.Action, "err",
 			err)
 	}
 }
@@ -76,13 +76,13 @@ func (x *Action) End(ctx context.Context, changes ...Change) {
 	events := make([]*proto.AuditEvent, len(changes))
 	for n, c := range changes {
 		events[n] = x.s.newEvent(ctx, c)
-		if n == 0 && x.s.Clock.Now().Sub(x.renewed) < Lease/2 {
-			events[n].ID = x.Announced.ID // replaces the announcement, which was not published yet
+		if n == 0 && x.s.Clock.Now().Sub(x.renewed) < lease/2 {
+			events[n].ID = x.announced.ID // replaces the announcement, which was not published yet
 		}
 	}
 	if err := x.keep(ctx, &proto.AuditOutbox{Events: events}); err != nil {
 		x.s.Log.Warn("failed to record the outcome of an action: the audit log may show it as unknown", "event",
-			x.Announced.ID, "action", x.Announced.Action, "err", err)
+			x.announced.ID, "action", x.announced.Action, "err", err)
 	}
 }
 
@@ -95,13 +95,13 @@ func (x *Action) Settle(ctx context.Context, rejected bool) {
 }
 
 // emptyAction waits until an action is over, or its lease has ended, and publishes its events.
-func (t *Relay) emptyAction(ctx context.Context, m *bus.Msg) error {
+func (t *relay) emptyAction(ctx context.Context, m *bus.Msg) error {
 	var body proto.AuditOutbox
 	if err := m.Decode(&body); err != nil || !body.Begun {
 		return t.empty(ctx, m)
 	}
 	missed := 0
-	for late := t.clock.After(Lease); ; {
+	for late := t.clock.After(lease); ; {
 		over := false
 		select {
 		case <-late:

@@ -5,7 +5,6 @@ import (
 
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
-	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitest"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/store"
@@ -19,7 +18,7 @@ func TestActionsAreRecorded(t *testing.T) {
 	f := apitest.Start(t)
 	s := newStore(t, f)
 	ctx := t.Context()
-	lost, err := s.BeginAction(ctx, f.Account, store.Change{Action: "rotate", Kind: access.KindKeys})
+	lost, err := s.BeginAction(ctx, f.Account, store.Change{Action: "rotate", Kind: "keys"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,17 +103,17 @@ func (c *LeaderPosition) run() {
 	}
 }
 
-// AwayFor is how long a lost connection may take to come back before callers get an error.
-const AwayFor = time.Second
+// awayFor is how long a lost connection may take to come back before callers get an error.
+const awayFor = time.Second
 
-// connected waits up to [AwayFor] for a connection.
+// connected waits up to [awayFor] for a connection.
 func connected(ctx context.Context, nc *nats.Conn) error {
-	for waited := time.Duration(0); !nc.IsConnected(); waited += AwayFor / 20 {
-		if waited >= AwayFor {
+	for waited := time.Duration(0); !nc.IsConnected(); waited += awayFor / 20 {
+		if waited >= awayFor {
 			return nats.ErrDisconnected
 		}
 		select {
-		case <-time.After(AwayFor / 20):
+		case <-time.After(awayFor / 20):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

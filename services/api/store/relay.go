@@ -14,46 +14,46 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// Relay publishes the events of the audit log, each of them once. A change stores its events in the outbox, in one batch
+// relay publishes the events of the audit log, each of them once. A change stores its events in the outbox, in one batch
 // with itself, and its response does not wait for the audit log. One replica at a time takes the outbox messages of a
 // stream, in order, and publishes their events. So the log gets each event no matter which process ends. If a process
 // ends between publishing and acknowledging, another one publishes the event again under the same id, and the log drops
 // it. The log has an event twice only if all replicas were down for longer than it remembers ids.
-type Relay struct {
+type relay struct {
 	conn  *bus.Conn
 	log   *slog.Logger
 	clock clock.Clock
 	owed  prometheus.Gauge // messages in the outbox
-	// Lagging reports, for each stream with an outbox, that this replica's last attempt to publish an event failed.
-	Lagging map[string]*atomic.Bool
+	// lagging reports, for each stream with an outbox, that this replica's last attempt to publish an event failed.
+	lagging map[string]*atomic.Bool
 	stuck   atomic.Bool  // changes wait, and no replica published any between the last two counts
-	Waiting atomic.Int64 // outbox messages, as last counted
+	waiting atomic.Int64 // outbox messages, as last counted
 }
 
 // Bounds of the relay.
 const (
-	RelayRetry = time.Second      // between attempts, and between counts while something waits
-	RelayLook  = 15 * time.Second // between counts while nothing waits
+	relayRetry = time.Second      // between attempts, and between counts while something waits
+	relayLook  = 15 * time.Second // between counts while nothing waits
 	relayGrace = 500 * time.Millisecond
-	MaxWaiting = 512 // outbox messages; above it, changes are rejected unless they are being published
+	maxWaiting = 512 // outbox messages; above it, changes are rejected unless they are being published
 	// maxOutbox bounds the events of one message, in bytes: an event is at most a little larger than two bodies.
 	maxOutbox = topology.MaxPayload / 4
 )
 
-func newRelay(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge) *Relay {
-	t := &Relay{conn: conn, log: log, clock: c, owed: owed, Lagging: map[string]*atomic.Bool{}}
+func newRelay(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge) *relay {
+	t := &relay{conn: conn, log: log, clock: c, owed: owed, lagging: map[string]*atomic.Bool{}}
 	for _, stream := range outboxStreams {
-		t.Lagging[stream] = new(atomic.Bool)
+		t.lagging[stream] = new(atomic.Bool)
 	}
 	return t
 }
 
 // waits reports whether events wait for a log that cannot be written.
-func (t *Relay) waits() bool {
+func (t *relay) waits() bool {
 	if t.stuck.Load() {
 		return true
 	}
-	for _, away := range t.Lagging {
+	for _, away := range t.lagging {
 		if away.Load() {
 			return true
 		}
@@ -78,20 +78,20 @@ func OutboxMessages(a proto.Account, bucket string, events []*proto.AuditEvent) 
 }
 
 // room returns an error if too many outbox messages wait.
-func (t *Relay) room() error {
-	if t.waits() && t.Waiting.Load() >= MaxWaiting {
+func (t *relay) room() error {
+	if t.waits() && t.waiting.Load() >= maxWaiting {
 		return &unavailableError{message: "the audit log is temporarily unavailable, so changes are rejected: try again"}
 	}
 	return nil
 }
 
-func (t *Relay) publish(ctx context.Context, a proto.Account, e *proto.AuditEvent) error {
+func (t *relay) publish(ctx context.Context, a proto.Account, e *proto.AuditEvent) error {
 	_, err := t.conn.Publish(ctx, bus.Outgoing{Subject: topology.Audit(a), Body: e, MsgID: e.ID.String()})
 	return err
 }
 
 // Run empties the outbox until ctx ends.
-func (t *Relay) Run(ctx context.Context) error {
+func (t *relay) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, stream := range outboxStreams {
 		stage := bus.Stage{Name: "audit", Stream: stream, Consumer: topology.ConsumerAudit, Grace: relayGrace}
@@ -109,7 +109,7 @@ var outboxStreams = []string{topology.BucketStream(topology.Config), topology.Bu
 	topology.BucketStream(topology.Holds), topology.AuditOutbox}
 
 // empty publishes the events of an outbox message.
-func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
+func (t *relay) empty(ctx context.Context, m *bus.Msg) error {
 	var body proto.AuditOutbox
 	if err := m.Decode(&body); err != nil && !bus.IsPermanent(err) {
 		return t.park(ctx, m, err)
@@ -123,7 +123,7 @@ func (t *Relay) empty(ctx context.Context, m *bus.Msg) error {
 
 // park moves an outbox message of a newer version, which returned err, to the queue of actions. It waits there for a
 // replica that can read it. In the stream of its bucket it would block all later messages.
-func (t *Relay) park(ctx context.Context, m *bus.Msg, err error) error {
+func (t *relay) park(ctx context.Context, m *bus.Msg, err error) error {
 	if m.Stream == topology.AuditOutbox {
 		return err
 	}
@@ -136,8 +136,8 @@ func (t *Relay) park(ctx context.Context, m *bus.Msg, err error) error {
 }
 
 // tell publishes the events of an outbox message. It tries until ctx ends.
-func (t *Relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent) error {
-	a, away := topology.AccountOf(m.Subject), t.Lagging[m.Stream]
+func (t *relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent) error {
+	a, away := topology.AccountOf(m.Subject), t.lagging[m.Stream]
 	for _, e := range events {
 		for {
 			err := t.publish(ctx, a, e)
@@ -149,7 +149,7 @@ func (t *Relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent
 					"resource", e.Resource, "err", err)
 			}
 			select {
-			case <-t.clock.After(RelayRetry):
+			case <-t.clock.After(relayRetry):
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -162,21 +162,21 @@ func (t *Relay) tell(ctx context.Context, m *bus.Msg, events []*proto.AuditEvent
 }
 
 // look counts the waiting outbox messages until ctx ends, more often while there are any.
-func (t *Relay) look(ctx context.Context) {
+func (t *relay) look(ctx context.Context) {
 	var before backlog
 	for {
 		now, err := t.count(ctx)
 		if err == nil {
-			t.Waiting.Store(now.waiting)
+			t.waiting.Store(now.waiting)
 			t.owed.Set(float64(now.waiting))
 			t.stuck.Store(now.stuck(before))
 			before = now
 		} else if ctx.Err() == nil {
 			t.log.Debug("failed to count the outbox messages", "err", err)
 		}
-		pause := RelayLook
+		pause := relayLook
 		if now.waiting > 0 || t.waits() {
-			pause = RelayRetry
+			pause = relayRetry
 		}
 		select {
 		case <-t.clock.After(pause):
@@ -203,7 +203,7 @@ func (b backlog) stuck(before backlog) bool {
 	return false
 }
 
-func (t *Relay) count(ctx context.Context) (backlog, error) {
+func (t *relay) count(ctx context.Context) (backlog, error) {
 	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
 	defer cancel()
 	all := backlog{changes: map[string]uint64{}}

@@ -12,26 +12,26 @@ import (
 
 // Bounds of a reader's wait for the relay. The relay needs a few milliseconds.
 const (
-	RelayedWait = time.Second
+	relayedWait = time.Second
 	firstAsk    = time.Millisecond // between the first two questions; each pause doubles
 	lastAsk     = 50 * time.Millisecond
 )
 
 // AwaitRelayed waits until the audit log holds the events of every change of an account that was acknowledged before
-// the call, at this replica or another one, for at most [RelayedWait]. It reports whether the log does; it does not
+// the call, at this replica or another one, for at most [relayedWait]. It reports whether the log does; it does not
 // wait if the log cannot be written.
 func (s *Store) AwaitRelayed(ctx context.Context, a proto.Account) bool {
-	if s.Relay.waits() {
+	if s.relay.waits() {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, RelayedWait)
+	ctx, cancel := context.WithTimeout(ctx, relayedWait)
 	defer cancel()
-	return s.Relay.awaitChanges(ctx, topology.Config, a) == nil && s.Relay.awaitChanges(ctx, topology.Tokens, a) == nil &&
-		s.Relay.awaitActions(ctx, a) == nil
+	return s.relay.awaitChanges(ctx, topology.Config, a) == nil && s.relay.awaitChanges(ctx, topology.Tokens, a) == nil &&
+		s.relay.awaitActions(ctx, a) == nil
 }
 
 // awaitChanges waits for the newest change of a bucket.
-func (t *Relay) awaitChanges(ctx context.Context, bucket string, a proto.Account) error {
+func (t *relay) awaitChanges(ctx context.Context, bucket string, a proto.Account) error {
 	stream := topology.BucketStream(bucket)
 	newest, err := t.conn.LeaderLast(ctx, stream, topology.OutboxesOf(bucket, a))
 	if errors.Is(err, bus.ErrNotFound) {
@@ -47,7 +47,7 @@ func (t *Relay) awaitChanges(ctx context.Context, bucket string, a proto.Account
 }
 
 // awaitActions waits for the actions that are over. Their messages are deleted once their events are published.
-func (t *Relay) awaitActions(ctx context.Context, a proto.Account) error {
+func (t *relay) awaitActions(ctx context.Context, a proto.Account) error {
 	subjects := topology.ActionOutboxesOf(a)
 	newest, err := t.conn.LeaderLast(ctx, topology.AuditOutbox, subjects)
 	if errors.Is(err, bus.ErrNotFound) {

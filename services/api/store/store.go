@@ -25,7 +25,7 @@ type Store struct {
 	Clock   clock.Clock
 	Catalog *catalog.Catalog // view of CONFIG
 	Tokens  *Tokens          // view of TOKENS
-	Relay   *Relay
+	relay   *relay
 
 	config  *LeaderPosition // of CONFIG
 	secrets *LeaderPosition // of TOKENS
@@ -37,7 +37,7 @@ type Store struct {
 func New(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge) *Store {
 	return &Store{
 		Conn: conn, Log: log, Clock: c, Catalog: catalog.New(conn, log), Tokens: newTokens(conn, log),
-		Relay: newRelay(conn, log, c, owed), config: NewLeaderPosition(conn, topology.Config),
+		relay: newRelay(conn, log, c, owed), config: NewLeaderPosition(conn, topology.Config),
 		secrets: NewLeaderPosition(conn, topology.Tokens), kinds: map[string]kind{}, scans: make(chan struct{}, maxScans),
 	}
 }
@@ -46,7 +46,7 @@ func New(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge)
 func (s *Store) AddTo(g *lifecycle.Group) {
 	g.Add("view of the configuration", s.Catalog.Run)
 	g.Add("view of the tokens", s.Tokens.Run)
-	g.Add("audit log", s.Relay.Run)
+	g.Add("audit log", s.relay.Run)
 }
 
 // Await waits until the views are complete.

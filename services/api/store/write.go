@@ -82,7 +82,7 @@ func (s *Store) RemoveToken(ctx context.Context, a proto.Account, key string, pr
 // client leaves.
 func (s *Store) Commit(ctx context.Context, a proto.Account, bucket string, keys ...Write) (uint64, error) {
 	ctx = context.WithoutCancel(ctx)
-	if err := s.Relay.room(); err != nil {
+	if err := s.relay.room(); err != nil {
 		return 0, err
 	}
 	var events []*proto.AuditEvent

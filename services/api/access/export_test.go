@@ -1,0 +1,4 @@
+package access
+
+// MaxTag is the largest length of a tag's name in bytes.
+const MaxTag = maxTag

@@ -1,0 +1,4 @@
+package apitoken
+
+// MaxTokenName is the largest length of a token's name in bytes.
+const MaxTokenName = maxTokenName
