@@ -18,11 +18,14 @@ import (
 func TestCredentialsThatAreNotOnePair(t *testing.T) {
 	w := under
 	id, secret := "CF-Access-Client-Id: "+w.service.ClientID, "CF-Access-Client-Secret: "+w.service.ClientSecret
-	otherID, otherSecret := "CF-Access-Client-Id: "+w.stranger.ClientID, "CF-Access-Client-Secret: "+w.stranger.ClientSecret
-	flipped := w.service.ClientSecret[:len(w.service.ClientSecret)-1] + map[bool]string{true: "1", false: "0"}[strings.HasSuffix(w.service.ClientSecret, "0")]
+	otherID, otherSecret := "CF-Access-Client-Id: "+w.stranger.ClientID,
+		"CF-Access-Client-Secret: "+w.stranger.ClientSecret
+	flipped := w.service.ClientSecret[:len(w.service.ClientSecret)-1] +
+		map[bool]string{true: "1", false: "0"}[strings.HasSuffix(w.service.ClientSecret, "0")]
 	for _, host := range []string{appHost, mixedHost} {
 		w.admitted(t, "the pair", request("GET", host, "/", id, secret))
-		w.admitted(t, "the pair in small letters", request("GET", host, "/", strings.ToLower(id[:20])+id[20:], strings.ToLower(secret[:24])+secret[24:]))
+		w.admitted(t, "the pair in small letters",
+			request("GET", host, "/", strings.ToLower(id[:20])+id[20:], strings.ToLower(secret[:24])+secret[24:]))
 		for name, headers := range map[string][]string{
 			"the id alone": {id}, "the secret alone": {secret}, "an empty secret": {id, "CF-Access-Client-Secret:"}, "an empty id": {"CF-Access-Client-Id:", secret},
 			"the id twice": {id, id, secret}, "the secret twice": {id, secret, secret}, "both twice": {id, id, secret, secret},
@@ -52,15 +55,18 @@ func TestCredentialsThatAreNotOnePair(t *testing.T) {
 		}
 		w.refused(t, "a token that may not enter", request("GET", host, "/", otherID, otherSecret), http.StatusForbidden)
 		// A name that is no header is no credential, and refuses the request or is left out.
-		for _, line := range []string{"CF-Access-Client-Secret : " + w.service.ClientSecret, " CF-Access-Client-Secret: " + w.service.ClientSecret,
-			"CF-Access-Client-Secret\x00: " + w.service.ClientSecret, "CF-Access-Client-Sécret: " + w.service.ClientSecret,
-			"X: y\n CF-Access-Client-Secret: " + w.service.ClientSecret, "CF-Access-Client-Secret\t: " + w.service.ClientSecret} {
-			w.refused(t, fmt.Sprintf("%q", line[:28]), request("GET", host, "/", id, line), http.StatusUnauthorized, http.StatusBadRequest)
+		for _, line := range []string{"CF-Access-Client-Secret : " + w.service.ClientSecret,
+			" CF-Access-Client-Secret: " + w.service.ClientSecret, "CF-Access-Client-Secret\x00: " + w.service.ClientSecret,
+			"CF-Access-Client-Sécret: " + w.service.ClientSecret, "X: y\n CF-Access-Client-Secret: " + w.service.ClientSecret,
+			"CF-Access-Client-Secret\t: " + w.service.ClientSecret} {
+			w.refused(t, fmt.Sprintf("%q", line[:28]), request("GET", host, "/", id, line), http.StatusUnauthorized,
+				http.StatusBadRequest)
 		}
 		// In the query, the body and the trailer there are no credentials.
 		query := "/?cf-access-client-id=" + w.service.ClientID + "&cf-access-client-secret=wrong"
 		w.refused(t, "in the query", request("GET", host, query), http.StatusForbidden, http.StatusFound)
-		w.refused(t, "in the trailer", "POST / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: CF-Access-Client-Secret\r\n"+
+		w.refused(t, "in the trailer", "POST / HTTP/1.1\r\nHost: "+host+
+			"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: CF-Access-Client-Secret\r\n"+
 			id+"\r\n\r\n0\r\n"+secret+"\r\n\r\n", http.StatusUnauthorized, http.StatusBadRequest)
 	}
 }
@@ -68,12 +74,14 @@ func TestCredentialsThatAreNotOnePair(t *testing.T) {
 // The single header: once, whole, and not beside the standard ones.
 func TestTheSingleHeader(t *testing.T) {
 	w := under
-	object := fmt.Sprintf(`{"cf-access-client-id":%q,"cf-access-client-secret":%q}`, w.service.ClientID, w.service.ClientSecret)
+	object := fmt.Sprintf(`{"cf-access-client-id":%q,"cf-access-client-secret":%q}`, w.service.ClientID,
+		w.service.ClientSecret)
 	x := w.admitted(t, "the object", request("GET", singleHost, "/", "X-Service-Token: "+object))
 	if _, count := x.only("x-service-token"); count != 0 {
 		t.Errorf("the header arrived: %v", x.Header)
 	}
-	w.admitted(t, "in capitals", request("GET", singleHost, "/", "X-Service-Token: "+strings.Replace(object, "cf-access-client-id", "CF-Access-Client-Id", 1)))
+	w.admitted(t, "in capitals", request("GET", singleHost, "/",
+		"X-Service-Token: "+strings.Replace(object, "cf-access-client-id", "CF-Access-Client-Id", 1)))
 	w.admitted(t, "the pair", request("GET", singleHost, "/", lines(w.service)...))
 	for name, headers := range map[string][]string{
 		"both forms":                        lines(w.service, "X-Service-Token: "+object),
@@ -109,11 +117,13 @@ var changing = regexp.MustCompile(`[0-9a-f]{16}|\d\d:\d\d:\d\d`)
 func TestAnUnknownIDLooksLikeAWrongSecret(t *testing.T) {
 	w := under
 	wrong := strings.Repeat("0", len(w.service.ClientSecret)-6) + "123456"
-	ids := map[string]string{"known": w.service.ClientID, "unknown": strings.Repeat("0123456789abcdef", 2) + ".access", "unknown too": strings.Repeat("fedcba9876543210", 2) + ".access",
-		"off": w.off.ClientID}
+	ids := map[string]string{"known": w.service.ClientID, "unknown": strings.Repeat("0123456789abcdef", 2) + ".access",
+		"unknown too": strings.Repeat("fedcba9876543210", 2) + ".access",
+		"off":         w.off.ClientID}
 	texts := map[string]string{}
 	for name, id := range ids {
-		texts[name] = "GET / HTTP/1.1\r\nHost: " + appHost + "\r\nAccept: application/json\r\nCF-Access-Client-Id: " + id + "\r\nCF-Access-Client-Secret: " + wrong + "\r\n\r\n"
+		texts[name] = "GET / HTTP/1.1\r\nHost: " + appHost + "\r\nAccept: application/json\r\nCF-Access-Client-Id: " + id +
+			"\r\nCF-Access-Client-Secret: " + wrong + "\r\n\r\n"
 	}
 	conn := w.dial(t, "")
 	buffered := bufio.NewReader(conn)
@@ -166,7 +176,8 @@ func TestAnUnknownIDLooksLikeAWrongSecret(t *testing.T) {
 		apart := func(name string) time.Duration { return (median(name) - base).Abs() }
 		// Two that are answered alike show how much the machine itself makes of it.
 		bound := max(base/5, 20*time.Microsecond, 2*apart("unknown too"))
-		report = append(report, fmt.Sprintf("unknown %v, another unknown %v, known %v, off %v", base, median("unknown too"), median("known"), median("off")))
+		report = append(report, fmt.Sprintf("unknown %v, another unknown %v, known %v, off %v", base, median("unknown too"),
+			median("known"), median("off")))
 		if apart("known") <= bound && apart("off") <= bound {
 			t.Log(report[len(report)-1])
 			if n := len(w.origin.take()); n > 0 {

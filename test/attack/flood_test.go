@@ -87,8 +87,10 @@ func TestAFloodAtOneProvider(t *testing.T) {
 		t.Fatalf("%v, %d providers", err, len(all))
 	}
 	first.ID = all[0].ID
-	if err := w.control.Call(t.Context(), "POST", "/access/identity_providers", map[string]any{"name": "Slow", "type": "oidc",
-		"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": slow.URL}}, &made); err != nil {
+	if err := w.control.Call(t.Context(), "POST", "/access/identity_providers",
+		map[string]any{"name": "Slow", "type": "oidc",
+			"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": slow.URL}},
+		&made); err != nil {
 		t.Fatal(err)
 	}
 	offered := func(want bool) {

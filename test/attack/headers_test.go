@@ -12,25 +12,32 @@ import (
 
 // forged are headers that an origin must get from the gateway only, in every spelling.
 var forged = []string{
-	"Cf-Access-Jwt-Assertion: forged", "cf-access-jwt-assertion: forged", "CF_ACCESS_JWT_ASSERTION: forged", "cf_access_jwt_assertion: forged",
-	"Cf-Access_Jwt-Assertion: forged", "Cf-Access-Authenticated-User-Email: forged", "CF_Access_Authenticated_User_Email: forged", "Cf-Access-Token: forged",
-	"cf_access_token: forged", "Cf-Access-Anything: forged", "Cf-Access-Client-Id-X: forged", "Cookie: CF_Authorization=forged", "Cookie: a=b;CF_Authorization=forged",
-	"Cookie: cf_authorization=forged; CF_Authorization =forged;\tCF_Authorization=forged", `Cookie: "CF_Authorization"=forged; CF_Binding=forged; CF_Session=forged; CF_AppSession=forged`,
-	"Cf-Ray: forged", "Cf-Connecting-Ip: forged", "X-Forwarded-For: forged", "X-Forwarded-Host: forged", "X-Forwarded-Proto: forged", "X-Original-Url: /forged",
-	"X-Rewrite-Url: /forged", "X-Http-Method-Override: forged", "Forwarded: for=forged",
-	"X-Original-Path: /forged", "X-Original-Host: forged", "X-Original-Method: FORGED", "X-Original-Uri: /forged", "X_Original_Anything: forged",
-	"X-Override-Url: /forged", "X-Http-Host-Override: forged", "X-Host: forged", "X-Rewrite-Uri: /forged", "X.Rewrite.Url: /forged",
-	"X-Envoy-Original-Path: /forged", "X-Envoy-Original-Host: forged", "X-Accel-Mapping: forged", "Proxy: http://forged", "Proxy-Host: forged",
-	"Content_Length: 9; forged", "Transfer_Encoding: forged", "Content.Length: forged", "Content_Type: forged", "Sec_Fetch_Site: forged",
-	"Remote-User: forged", "X-Auth-Request-Email: forged", "X_WEBAUTH_USER: forged",
-	"Cf-Ipcountry: forged", "CF_Visitor: forged", "X-Forwarded-User: forged", "X-Forwarded-Email: forged", "X_Forwarded_Groups: forged",
+	"Cf-Access-Jwt-Assertion: forged", "cf-access-jwt-assertion: forged", "CF_ACCESS_JWT_ASSERTION: forged",
+	"cf_access_jwt_assertion: forged", "Cf-Access_Jwt-Assertion: forged", "Cf-Access-Authenticated-User-Email: forged",
+	"CF_Access_Authenticated_User_Email: forged", "Cf-Access-Token: forged",
+	"cf_access_token: forged", "Cf-Access-Anything: forged", "Cf-Access-Client-Id-X: forged",
+	"Cookie: CF_Authorization=forged", "Cookie: a=b;CF_Authorization=forged",
+	"Cookie: cf_authorization=forged; CF_Authorization =forged;\tCF_Authorization=forged",
+	`Cookie: "CF_Authorization"=forged; CF_Binding=forged; CF_Session=forged; CF_AppSession=forged`,
+	"Cf-Ray: forged", "Cf-Connecting-Ip: forged", "X-Forwarded-For: forged", "X-Forwarded-Host: forged",
+	"X-Forwarded-Proto: forged", "X-Original-Url: /forged", "X-Rewrite-Url: /forged", "X-Http-Method-Override: forged",
+	"Forwarded: for=forged", "X-Original-Path: /forged", "X-Original-Host: forged", "X-Original-Method: FORGED",
+	"X-Original-Uri: /forged", "X_Original_Anything: forged", "X-Override-Url: /forged", "X-Http-Host-Override: forged",
+	"X-Host: forged", "X-Rewrite-Uri: /forged", "X.Rewrite.Url: /forged",
+	"X-Envoy-Original-Path: /forged", "X-Envoy-Original-Host: forged", "X-Accel-Mapping: forged", "Proxy: http://forged",
+	"Proxy-Host: forged", "Content_Length: 9; forged", "Transfer_Encoding: forged", "Content.Length: forged",
+	"Content_Type: forged", "Sec_Fetch_Site: forged", "Remote-User: forged", "X-Auth-Request-Email: forged",
+	"X_WEBAUTH_USER: forged", "Cf-Ipcountry: forged", "CF_Visitor: forged", "X-Forwarded-User: forged",
+	"X-Forwarded-Email: forged", "X_Forwarded_Groups: forged",
 }
 
 // Nothing that a client says in the gateway's name arrives at an origin.
 func TestForgedHeaders(t *testing.T) {
 	w := under
-	for host, credentials := range map[string][]string{appHost: lines(w.service), mixedHost: lines(w.service), siteHost: nil} {
-		for _, more := range [][]string{nil, {"Connection: Cf-Access-Jwt-Assertion, Cookie, X-Forwarded-For, Cf-Ray"}, {"Connection: close", "TE: trailers", "Keep-Alive: x", "Proxy-Connection: x"}} {
+	for host, credentials := range map[string][]string{appHost: lines(w.service), mixedHost: lines(w.service),
+		siteHost: nil} {
+		for _, more := range [][]string{nil, {"Connection: Cf-Access-Jwt-Assertion, Cookie, X-Forwarded-For, Cf-Ray"},
+			{"Connection: close", "TE: trailers", "Keep-Alive: x", "Proxy-Connection: x"}} {
 			x := w.admitted(t, host, request("GET", host, "/", slices.Concat(credentials, forged, more)...))
 			for name, values := range x.Header {
 				if strings.Contains(strings.Join(values, " "), "forged") || strings.Contains(name, "_") {
@@ -54,8 +61,10 @@ func TestForgedHeaders(t *testing.T) {
 	}
 	// In the trailer.
 	for host, credentials := range map[string][]string{appHost: lines(w.service), siteHost: nil} {
-		x := w.admitted(t, "trailer", "POST / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: Cf-Access-Jwt-Assertion, X-Forwarded-For\r\n"+
-			strings.Join(append(credentials, ""), "\r\n")+"\r\n1\r\nx\r\n0\r\nCf-Access-Jwt-Assertion: forged\r\nX-Forwarded-For: forged\r\n\r\n")
+		x := w.admitted(t, "trailer", "POST / HTTP/1.1\r\nHost: "+host+
+			"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: Cf-Access-Jwt-Assertion, X-Forwarded-For\r\n"+
+			strings.Join(append(credentials, ""), "\r\n")+
+			"\r\n1\r\nx\r\n0\r\nCf-Access-Jwt-Assertion: forged\r\nX-Forwarded-For: forged\r\n\r\n")
 		if strings.Contains(fmt.Sprint(x.Header), "forged") {
 			t.Errorf("%s: the trailer arrived: %v", host, x.Header)
 		}
@@ -66,16 +75,21 @@ func TestForgedHeaders(t *testing.T) {
 // of the gateway's headers is lost.
 func TestHopByHop(t *testing.T) {
 	w := under
-	for _, named := range []string{"Cf-Access-Client-Secret", "cf-access-client-secret", "Cf-Access-Client-Id, Cf-Access-Client-Secret", "Cf-Access-Jwt-Assertion",
-		"close, Cf-Access-Jwt-Assertion", "Cf-Ray, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Cf-Connecting-Ip", "Host", "Cookie", "Content-Length", "*", "keep-alive, Authorization"} {
+	for _, named := range []string{"Cf-Access-Client-Secret", "cf-access-client-secret",
+		"Cf-Access-Client-Id, Cf-Access-Client-Secret", "Cf-Access-Jwt-Assertion",
+		"close, Cf-Access-Jwt-Assertion", "Cf-Ray, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Cf-Connecting-Ip",
+		"Host", "Cookie", "Content-Length", "*", "keep-alive, Authorization"} {
 		x := w.admitted(t, named, request("GET", appHost, "/", lines(w.service, "Connection: "+named, "Authorization: x")...))
-		for _, name := range []string{"Cf-Access-Jwt-Assertion", "Cf-Ray", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Cf-Connecting-Ip"} {
+		for _, name := range []string{"Cf-Access-Jwt-Assertion", "Cf-Ray", "X-Forwarded-For", "X-Forwarded-Host",
+			"X-Forwarded-Proto", "Cf-Connecting-Ip"} {
 			if len(x.Header[name]) != 1 {
 				t.Errorf("Connection: %s: the origin gets %s %q", named, name, x.Header[name])
 			}
 		}
-		w.refused(t, "a wrong secret with Connection: "+named, request("GET", appHost, "/", "CF-Access-Client-Id: "+w.service.ClientID, "CF-Access-Client-Secret: x", "Connection: "+named), http.StatusUnauthorized)
-		w.refused(t, "nothing with Connection: "+named, request("GET", appHost, "/", "Connection: "+named), http.StatusForbidden)
+		w.refused(t, "a wrong secret with Connection: "+named, request("GET", appHost, "/", "CF-Access-Client-Id: "+
+			w.service.ClientID, "CF-Access-Client-Secret: x", "Connection: "+named), http.StatusUnauthorized)
+		w.refused(t, "nothing with Connection: "+named, request("GET", appHost, "/", "Connection: "+named),
+			http.StatusForbidden)
 	}
 }
 
@@ -87,7 +101,8 @@ func TestManyNamesInConnection(t *testing.T) {
 		names = append(names, fmt.Sprintf("X-%d", i))
 		headers = append(headers, fmt.Sprintf("X-%d: hop", i))
 	}
-	x := w.admitted(t, "2,000 names", request("GET", appHost, "/", lines(w.service, append(headers, "Connection: "+strings.Join(names, ",")+",Cf-Access-Jwt-Assertion")...)...))
+	x := w.admitted(t, "2,000 names", request("GET", appHost, "/",
+		lines(w.service, append(headers, "Connection: "+strings.Join(names, ",")+",Cf-Access-Jwt-Assertion")...)...))
 	if len(x.Header["Cf-Access-Jwt-Assertion"]) != 1 || strings.Contains(fmt.Sprint(x.Header), "hop") {
 		t.Errorf("%d headers arrived", len(x.Header))
 	}
@@ -97,7 +112,8 @@ func TestManyNamesInConnection(t *testing.T) {
 func TestUploadsThatStandStill(t *testing.T) {
 	w := under
 	for range 64 {
-		if _, err := io.WriteString(w.dial(t, ""), "POST / HTTP/1.1\r\nHost: "+siteHost+"\r\nContent-Length: 10\r\n\r\nx"); err != nil {
+		if _, err := io.WriteString(w.dial(t, ""),
+			"POST / HTTP/1.1\r\nHost: "+siteHost+"\r\nContent-Length: 10\r\n\r\nx"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -175,14 +191,16 @@ func TestSmuggledRequests(t *testing.T) {
 	}
 	// Behind a request with credentials comes one without.
 	w.origin.take()
-	answers := w.exchange(t, "", "POST /admin/1 HTTP/1.1\r\nHost: "+siteHost+"\r\n"+strings.Join(lines(w.service), "\r\n")+"\r\nContent-Length: 3\r\n\r\nabc"+
+	answers := w.exchange(t, "", "POST /admin/1 HTTP/1.1\r\nHost: "+siteHost+"\r\n"+strings.Join(lines(w.service), "\r\n")+
+		"\r\nContent-Length: 3\r\n\r\nabc"+
 		"GET /admin/2 HTTP/1.1\r\nHost: "+siteHost+"\r\n\r\n"+request("GET", siteHost, "/admin/3", lines(w.service)...))
 	var got []int
 	for _, a := range answers {
 		got = append(got, a.Status)
 	}
 	arrived := w.origin.take()
-	if !slices.Equal(got, []int{200, 403, 200}) || len(arrived) != 2 || arrived[0].Target != "/admin/1" || arrived[0].Body != "abc" || arrived[1].Target != "/admin/3" {
+	if !slices.Equal(got, []int{200, 403, 200}) || len(arrived) != 2 || arrived[0].Target != "/admin/1" ||
+		arrived[0].Body != "abc" || arrived[1].Target != "/admin/3" {
 		t.Errorf("answers %v, arrived %+v", got, arrived)
 	}
 }
@@ -191,7 +209,8 @@ func TestSmuggledRequests(t *testing.T) {
 // origin would carry requests that nobody decides about.
 func TestUpgrades(t *testing.T) {
 	w := under
-	socket := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+	socket := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
 	text := func(host, target string, headers []string) string {
 		return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n"
 	}
@@ -215,7 +234,8 @@ func TestUpgrades(t *testing.T) {
 		refused("WebSocket without credentials at "+host, text(host, "/", socket))
 	}
 	refused("WebSocket to the closed path", text(siteHost, "/admin", socket))
-	refused("WebSocket with a wrong secret", text(appHost, "/", append(slices.Clone(socket), "CF-Access-Client-Id: "+w.service.ClientID, "CF-Access-Client-Secret: x")))
+	refused("WebSocket with a wrong secret", text(appHost, "/",
+		append(slices.Clone(socket), "CF-Access-Client-Id: "+w.service.ClientID, "CF-Access-Client-Secret: x")))
 
 	tunnel := func(name, host, more string, headers []string) (answer, arrival, string) {
 		t.Helper()
@@ -245,7 +265,8 @@ func TestUpgrades(t *testing.T) {
 	if a.Status != http.StatusSwitchingProtocols || line != "tunnel: hello\n" {
 		t.Errorf("WebSocket with credentials: %d %q", a.Status, line)
 	}
-	if err := w.verify(x.Header.Get("Cf-Access-Jwt-Assertion"), w.apps[appHost].AUD); err != nil || x.Header.Get("Cf-Access-Client-Secret") != "" {
+	if err := w.verify(x.Header.Get("Cf-Access-Jwt-Assertion"), w.apps[appHost].AUD); err != nil ||
+		x.Header.Get("Cf-Access-Client-Secret") != "" {
 		t.Errorf("with WebSocket %v arrived: %v", x.Header, err)
 	}
 	for name, headers := range map[string][]string{
@@ -261,7 +282,8 @@ func TestUpgrades(t *testing.T) {
 		"WebSocket/13":             {"Connection: Upgrade", "Upgrade: websocket/13"},
 		"h2c that is not asked of": {"Upgrade: h2c"},
 	} {
-		if a, x, line := tunnel(name, siteHost, "PRI * HTTP/2.0\r\n", append(headers, "X-Name: "+name)); a.Status == http.StatusSwitchingProtocols || x.Header.Get("Upgrade") != "" || line != "" {
+		if a, x, line := tunnel(name, siteHost, "PRI * HTTP/2.0\r\n", append(headers,
+			"X-Name: "+name)); a.Status == http.StatusSwitchingProtocols || x.Header.Get("Upgrade") != "" || line != "" {
 			t.Errorf("%s: %d, %q arrived, and the tunnel says %q", name, a.Status, x.Header["Upgrade"], line)
 		}
 	}

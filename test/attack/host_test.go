@@ -54,8 +54,8 @@ func TestHostTricks(t *testing.T) {
 		}
 	}
 	// What a client says of the host in a header of proxies does not count, in either direction.
-	for _, h := range []string{"X-Forwarded-Host", "X-Host", "X-Original-Host", "Forwarded", "X-Forwarded-Server", "X-HTTP-Host-Override", "X-Original-URL",
-		"X-Rewrite-URL", "X_Forwarded_Host"} {
+	for _, h := range []string{"X-Forwarded-Host", "X-Host", "X-Original-Host", "Forwarded", "X-Forwarded-Server",
+		"X-HTTP-Host-Override", "X-Original-URL", "X-Rewrite-URL", "X_Forwarded_Host"} {
 		for _, value := range []string{siteHost, "host=" + siteHost, "http://" + siteHost + "/"} {
 			w.refused(t, h, request("GET", appHost, "/", h+": "+value), http.StatusForbidden)
 		}
@@ -69,11 +69,14 @@ func TestHostTricks(t *testing.T) {
 	if a.Status != http.StatusForbidden || len(arrived) > 0 {
 		t.Errorf("a trusted proxy: %d, %d arrived", a.Status, len(arrived))
 	}
-	a, arrived = w.send(t, trusted, request("GET", appHost, "/", "X-Forwarded-Host: "+siteHost, "X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https"))
-	if a.Status != http.StatusOK || len(arrived) != 1 || arrived[0].Host != siteHost || arrived[0].Header.Get("Cf-Connecting-Ip") != "203.0.113.7" {
+	a, arrived = w.send(t, trusted, request("GET", appHost, "/", "X-Forwarded-Host: "+siteHost,
+		"X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https"))
+	if a.Status != http.StatusOK || len(arrived) != 1 || arrived[0].Host != siteHost ||
+		arrived[0].Header.Get("Cf-Connecting-Ip") != "203.0.113.7" {
 		t.Errorf("a trusted proxy: %d, arrived %+v", a.Status, arrived)
 	}
-	if a, arrived := w.send(t, trusted, request("GET", siteHost, "/", "X-Forwarded-Host: "+siteHost, "X-Forwarded-Host: "+siteHost)); a.Status < 400 || len(arrived) > 0 {
+	if a, arrived := w.send(t, trusted, request("GET", siteHost, "/", "X-Forwarded-Host: "+siteHost,
+		"X-Forwarded-Host: "+siteHost)); a.Status < 400 || len(arrived) > 0 {
 		t.Errorf("a trusted proxy that names the host twice: %d", a.Status)
 	}
 }
@@ -81,8 +84,9 @@ func TestHostTricks(t *testing.T) {
 // The address that a client comes from is that of its connection, whatever it says.
 func TestAddressesThatAreMadeUp(t *testing.T) {
 	w := under
-	made := []string{"X-Forwarded-For: 203.0.113.7", "x-forwarded-for: 203.0.113.8", "X_Forwarded_For: 203.0.113.9", "X-Real-IP: 203.0.113.7",
-		"Forwarded: for=203.0.113.7", "CF-Connecting-IP: 203.0.113.7", "cf_connecting_ip: 203.0.113.7", "True-Client-IP: 203.0.113.7", "X-Client-IP: 203.0.113.7",
+	made := []string{"X-Forwarded-For: 203.0.113.7", "x-forwarded-for: 203.0.113.8", "X_Forwarded_For: 203.0.113.9",
+		"X-Real-IP: 203.0.113.7", "Forwarded: for=203.0.113.7", "CF-Connecting-IP: 203.0.113.7",
+		"cf_connecting_ip: 203.0.113.7", "True-Client-IP: 203.0.113.7", "X-Client-IP: 203.0.113.7",
 		"Connection: X-Forwarded-For, CF-Connecting-IP"}
 	x := w.admitted(t, "made up", request("GET", siteHost, "/", made...))
 	for name, values := range x.Header {
@@ -101,9 +105,12 @@ func TestAddressesThatAreMadeUp(t *testing.T) {
 func TestForwardAuth(t *testing.T) {
 	w := under
 	const ask = "/cdn-cgi/access/forward-auth/"
-	forwarded := []string{"X-Forwarded-Method: GET", "X-Forwarded-Proto: http", "X-Forwarded-Host: " + appHost, "X-Forwarded-Uri: /", "X-Forwarded-For: 203.0.113.7"}
-	original := []string{"X-Original-URL: http://" + appHost + "/", "X-Original-Method: GET", "X-Forwarded-For: 203.0.113.7"}
-	for dialect, described := range map[string][]string{"traefik": forwarded, "caddy": forwarded, "nginx": original, "nginx/answer": original} {
+	forwarded := []string{"X-Forwarded-Method: GET", "X-Forwarded-Proto: http", "X-Forwarded-Host: " + appHost,
+		"X-Forwarded-Uri: /", "X-Forwarded-For: 203.0.113.7"}
+	original := []string{"X-Original-URL: http://" + appHost + "/", "X-Original-Method: GET",
+		"X-Forwarded-For: 203.0.113.7"}
+	for dialect, described := range map[string][]string{"traefik": forwarded, "caddy": forwarded, "nginx": original,
+		"nginx/answer": original} {
 		text := request("GET", "proxy.example.com", ask+dialect, lines(w.service, described...)...)
 		for _, from := range []string{"", trusted, "127.0.0.10"} {
 			a, arrived := w.send(t, from, text)
@@ -112,7 +119,8 @@ func TestForwardAuth(t *testing.T) {
 			}
 		}
 		// Nor does a header name who asks.
-		a, _ := w.send(t, "", request("GET", "proxy.example.com", ask+dialect, lines(w.service, append(described, "X-Real-IP: "+asker, "Forwarded: for="+asker)...)...))
+		a, _ := w.send(t, "", request("GET", "proxy.example.com", ask+dialect,
+			lines(w.service, append(described, "X-Real-IP: "+asker, "Forwarded: for="+asker)...)...))
 		if a.Status != http.StatusForbidden {
 			t.Errorf("%s with a made-up address: %d", dialect, a.Status)
 		}
@@ -122,7 +130,8 @@ func TestForwardAuth(t *testing.T) {
 		if dialect == "nginx/answer" {
 			want = http.StatusServiceUnavailable // it never admits
 		}
-		if a.Status != want || len(arrived) > 0 || (a.Header.Get("Cf-Access-Jwt-Assertion") != "") != (want == http.StatusOK) {
+		if a.Status != want || len(arrived) > 0 ||
+			(a.Header.Get("Cf-Access-Jwt-Assertion") != "") != (want == http.StatusOK) {
 			t.Errorf("%s: %d, %v", dialect, a.Status, a.Header)
 		}
 		if token := a.Header.Get("Cf-Access-Jwt-Assertion"); token != "" {
@@ -130,12 +139,14 @@ func TestForwardAuth(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if a, _ := w.send(t, asker, request("GET", "proxy.example.com", ask+dialect, described...)); a.Status < 400 || a.Header.Get("Cf-Access-Jwt-Assertion") != "" {
+		if a, _ := w.send(t, asker, request("GET", "proxy.example.com", ask+dialect, described...)); a.Status < 400 ||
+			a.Header.Get("Cf-Access-Jwt-Assertion") != "" {
 			t.Errorf("%s without credentials: %d, %v", dialect, a.Status, a.Header)
 		}
 		// A client cannot add to what the proxy says.
 		for _, line := range described {
-			doubled := request("GET", "proxy.example.com", ask+dialect, lines(w.service, append(described, strings.Replace(line, appHost, siteHost, 1))...)...)
+			doubled := request("GET", "proxy.example.com", ask+dialect,
+				lines(w.service, append(described, strings.Replace(line, appHost, siteHost, 1))...)...)
 			if name, _, _ := strings.Cut(line, ":"); name == "X-Forwarded-For" {
 				continue // a list, which has its own rules
 			} else if a, _ := w.send(t, asker, doubled); a.Status < 400 {
@@ -144,9 +155,10 @@ func TestForwardAuth(t *testing.T) {
 		}
 	}
 	// Described with an open host, but for the closed path.
-	for _, uri := range []string{"//admin", "/x/../admin", "/x/..%2fadmin", "/%2fadmin", "/admin;x", "/x/..;/admin", "/%2561dmin", "/admin%00", "admin", "http://" + appHost + "/"} {
-		a, _ := w.send(t, asker, request("GET", "proxy.example.com", ask+"caddy", "X-Forwarded-Method: GET", "X-Forwarded-Proto: http", "X-Forwarded-Host: "+siteHost,
-			"X-Forwarded-Uri: "+uri, "X-Forwarded-For: 203.0.113.7"))
+	for _, uri := range []string{"//admin", "/x/../admin", "/x/..%2fadmin", "/%2fadmin", "/admin;x", "/x/..;/admin",
+		"/%2561dmin", "/admin%00", "admin", "http://" + appHost + "/"} {
+		a, _ := w.send(t, asker, request("GET", "proxy.example.com", ask+"caddy", "X-Forwarded-Method: GET",
+			"X-Forwarded-Proto: http", "X-Forwarded-Host: "+siteHost, "X-Forwarded-Uri: "+uri, "X-Forwarded-For: 203.0.113.7"))
 		if a.Status < 400 {
 			t.Errorf("%s: %d", uri, a.Status)
 		}

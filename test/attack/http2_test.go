@@ -35,7 +35,8 @@ func (w *world) over2(t testing.TB, fields []field, body string) (status int, he
 			t.Fatal(err)
 		}
 	}
-	err := errors.Join(framer.WriteSettings(), framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndStream: body == "", EndHeaders: true}))
+	err := errors.Join(framer.WriteSettings(), framer.WriteHeaders(
+		http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndStream: body == "", EndHeaders: true}))
 	if body != "" && err == nil {
 		err = framer.WriteData(1, true, []byte(body))
 	}
@@ -160,8 +161,10 @@ func TestHTTP2(t *testing.T) {
 		"the service": {appHost, good}, "everybody": {siteHost, nil},
 		"ada": {peopleHost, []field{{"cookie", "a=b"}, {"cookie", "CF_Authorization=forged"}, {"cookie", "CF_Authorization=" + ada}, {"cookie", "cf_authorization=forged"}}},
 	} {
-		fields := get2(c.host, "/", append(c.more, field{"cf-access-jwt-assertion", "forged"}, field{"cf_access_jwt_assertion", "forged"}, field{"x-forwarded-for", "forged"},
-			field{"cf-access-authenticated-user-email", "forged"}, field{"x-original-url", "/forged"}, field{"te", "trailers"})...)
+		fields := get2(c.host, "/", append(c.more, field{"cf-access-jwt-assertion", "forged"},
+			field{"cf_access_jwt_assertion", "forged"}, field{"x-forwarded-for", "forged"},
+			field{"cf-access-authenticated-user-email", "forged"}, field{"x-original-url", "/forged"},
+			field{"te", "trailers"})...)
 		status, _, arrived := w.over2(t, fields, "")
 		if status != http.StatusOK || len(arrived) != 1 {
 			t.Errorf("%s: %d, %d arrived", name, status, len(arrived))
@@ -173,8 +176,8 @@ func TestHTTP2(t *testing.T) {
 	}
 	// A length that is not the body's, and a body that is a request.
 	inner := "GET /admin/smuggled HTTP/1.1\r\nHost: " + siteHost + "\r\n\r\n"
-	for name, more := range map[string][]field{"no length": nil, "a length that is too short": {{"content-length", "0"}}, "a length that is too long": {{"content-length", "1000"}},
-		"two lengths": {{"content-length", "0"}, {"content-length", fmt.Sprint(len(inner))}}, "chunked": {{"transfer-encoding", "chunked"}}, "a length with _": {{"content_length", "0"}},
+	for name, more := range map[string][]field{"no length": nil, "a length that is too short": {{"content-length", "0"}},
+		"a length that is too long": {{"content-length", "1000"}}, "two lengths": {{"content-length", "0"}, {"content-length", fmt.Sprint(len(inner))}}, "chunked": {{"transfer-encoding", "chunked"}}, "a length with _": {{"content_length", "0"}},
 		"te": {{"te", "chunked"}}, "upgrade": {{"upgrade", "h2c"}}} {
 		fields := append([]field{{":method", "POST"}, {":scheme", "http"}, {":authority", siteHost}, {":path", "/"}}, more...)
 		_, _, arrived := w.over2(t, fields, inner)

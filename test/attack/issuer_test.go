@@ -32,14 +32,17 @@ func TestGenuineTokensOfAnotherIssuerAndTime(t *testing.T) {
 	const host, brief = "app.example.com", "brief.example.com"
 	for domain, life := range map[string]string{host: "1h", brief: "2s"} {
 		if _, err := w.control.CreateGuarded(t.Context(), stack.Guarded{Name: domain, Domain: domain, Origin: w.origin.URL,
-			Settings: members{"session_duration": life}, Policies: []any{stack.Policy("service", "non_identity", []any{stack.TokenRule(w.service.ID)}),
+			Settings: members{"session_duration": life},
+			Policies: []any{stack.Policy("service", "non_identity", []any{stack.TokenRule(w.service.ID)}),
 				stack.Policy("people", "allow", []any{members{"everyone": members{}}})}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	enters := func(host string) genuine {
 		t.Helper()
-		stack.Until(t, 10*time.Second, "the service enters", func() error { return w.status(t, host, http.StatusOK, lines(w.service)...) })
+		stack.Until(t, 10*time.Second, "the service enters", func() error {
+			return w.status(t, host, http.StatusOK, lines(w.service)...)
+		})
 		g := w.tokenOf(t, host, w.service)
 		if err := w.status(t, host, http.StatusOK, "cf-access-token: "+g.text); err != nil {
 			t.Fatalf("its token: %v", err)
@@ -70,7 +73,8 @@ func TestGenuineTokensOfAnotherIssuerAndTime(t *testing.T) {
 	w.plumb.Start(t)
 	w.plumb.AwaitReady(t)
 	now := enters(host)
-	if now.head["kid"] != g.head["kid"] || now.claims["iss"] == g.claims["iss"] || now.claims["iss"] != "http://other.example.com" {
+	if now.head["kid"] != g.head["kid"] || now.claims["iss"] == g.claims["iss"] ||
+		now.claims["iss"] != "http://other.example.com" {
 		t.Fatalf("the tokens are of %v and %v", g, now)
 	}
 	w.outside(t, "a token of another issuer by the same key", host, g.text)

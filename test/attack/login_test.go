@@ -52,11 +52,16 @@ func (w *world) elsewhere(a answer) []string {
 }
 
 var evil = []string{
-	"https://evil.example/", "//evil.example/", `/\evil.example/`, `\\evil.example`, "///evil.example", "/%09/evil.example", "/\t/evil.example", "/\n/evil.example", "https:evil.example", "https:/evil.example",
-	"javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "http://" + peopleHost + "@evil.example/", "http://" + peopleHost + ".evil.example/", "http://evil.example#" + peopleHost,
-	"http://evil.example?" + peopleHost, `http://evil.example\@` + peopleHost + "/", "http://" + peopleHost + ":80@evil.example/", "@evil.example", ".evil.example", "http://[::1]/", "http://127.0.0.1:1/",
-	"/\r\nLocation: https://evil.example/", "/%0d%0aSet-Cookie:%20x=y", "/\r\nSet-Cookie: x=y", `"><a href="https://evil.example/">`, "ftp://" + peopleHost + "/", "//" + peopleHost + "@evil.example/",
-	"http://" + siteHost + ":99/", "/cdn-cgi/access/logout", "/cdn-cgi/access/../access/logout?returnTo=//evil.example", "http:///evil.example", "http://evil%2eexample/", "//evil%E3%80%82example",
+	"https://evil.example/", "//evil.example/", `/\evil.example/`, `\\evil.example`, "///evil.example",
+	"/%09/evil.example", "/\t/evil.example", "/\n/evil.example", "https:evil.example", "https:/evil.example",
+	"javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "http://" + peopleHost + "@evil.example/",
+	"http://" + peopleHost + ".evil.example/", "http://evil.example#" + peopleHost,
+	"http://evil.example?" + peopleHost, `http://evil.example\@` + peopleHost + "/", "http://" + peopleHost +
+		":80@evil.example/", "@evil.example", ".evil.example", "http://[::1]/", "http://127.0.0.1:1/",
+	"/\r\nLocation: https://evil.example/", "/%0d%0aSet-Cookie:%20x=y", "/\r\nSet-Cookie: x=y",
+	`"><a href="https://evil.example/">`, "ftp://" + peopleHost + "/", "//" + peopleHost + "@evil.example/",
+	"http://" + siteHost + ":99/", "/cdn-cgi/access/logout", "/cdn-cgi/access/../access/logout?returnTo=//evil.example",
+	"http:///evil.example", "http://evil%2eexample/", "//evil%E3%80%82example",
 }
 
 // Nobody is sent anywhere but to an application, the team domain and the provider, whatever a link says.
@@ -83,8 +88,10 @@ func TestOpenRedirects(t *testing.T) {
 			"/cdn-cgi/access/login/"+peopleHost+"?redirect_url="+url.QueryEscape(to),
 			"/cdn-cgi/access/login?redirect_url="+url.QueryEscape(to),
 			changed("redirect_url", "/page?x=1")+"&redirect_url="+url.QueryEscape(to),
-			"/cdn-cgi/access/logout?returnTo="+url.QueryEscape(to), "/cdn-cgi/access/logout?returnTo=/&returnTo="+url.QueryEscape(to),
-			"/cdn-cgi/access/callback?code=x&state="+url.QueryEscape(to), "/cdn-cgi/access/callback?error=x&state=x&error_description="+url.QueryEscape(to),
+			"/cdn-cgi/access/logout?returnTo="+url.QueryEscape(to),
+			"/cdn-cgi/access/logout?returnTo=/&returnTo="+url.QueryEscape(to),
+			"/cdn-cgi/access/callback?code=x&state="+url.QueryEscape(to),
+			"/cdn-cgi/access/callback?error=x&state=x&error_description="+url.QueryEscape(to),
 			"/cdn-cgi/access/callback?redirect_url="+url.QueryEscape(to), "/cdn-cgi/access/authorized?code="+url.QueryEscape(to),
 			"/cdn-cgi/access/authorized?nonce=x&redirect_url="+url.QueryEscape(to))
 	}
@@ -105,13 +112,17 @@ func TestOpenRedirects(t *testing.T) {
 		}
 	}
 	// The host that is come back to is not the client's to say either.
-	for name, lines := range map[string][]string{"X-Forwarded-Host": {"X-Forwarded-Host: evil.example"}, "Forwarded": {"Forwarded: host=evil.example"}, "Referer": {"Referer: https://evil.example/", "Origin: https://evil.example"}} {
-		if a, _ := w.get(t, peopleHost, "/", lines...); a.Status != http.StatusFound || strings.Contains(fmt.Sprint(a.Header), "evil.example") {
+	for name, lines := range map[string][]string{"X-Forwarded-Host": {"X-Forwarded-Host: evil.example"},
+		"Forwarded": {"Forwarded: host=evil.example"},
+		"Referer":   {"Referer: https://evil.example/", "Origin: https://evil.example"}} {
+		if a, _ := w.get(t, peopleHost, "/", lines...); a.Status != http.StatusFound ||
+			strings.Contains(fmt.Sprint(a.Header), "evil.example") {
 			t.Errorf("%s: %d %v", name, a.Status, a.Header)
 		}
 	}
 	// And a path that browsers would take for a host comes back as a path, or not at all.
-	for _, path := range []string{"//evil.example/", `/\evil.example/`, "/%5cevil.example/", "///evil.example", "/.//evil.example", "/;//evil.example", "/@evil.example/", "/%09//evil.example"} {
+	for _, path := range []string{"//evil.example/", `/\evil.example/`, "/%5cevil.example/", "///evil.example",
+		"/.//evil.example", "/;//evil.example", "/@evil.example/", "/%09//evil.example"} {
 		b := w.browser()
 		_, a, arrived := b.walk(t, "http://"+peopleHost+path, "")
 		if out := w.elsewhere(a); len(out) > 0 {
@@ -177,7 +188,8 @@ func TestReplayedLogins(t *testing.T) {
 	no("another login's code (its nonce is in the ID token)", a, arrived)
 	a, arrived = victim.visitPage(t, mix(callback, another))
 	no("another login's state", a, arrived)
-	for name, tail := range map[string]string{"a state twice": "&state=x", "a code twice": "&code=x", "an error besides": "&error=access_denied", "another issuer": "&iss=https://evil.example"} {
+	for name, tail := range map[string]string{"a state twice": "&state=x", "a code twice": "&code=x",
+		"an error besides": "&error=access_denied", "another issuer": "&iss=https://evil.example"} {
 		b := w.browser()
 		fresh, _, _ := b.walk(t, page, "/cdn-cgi/access/callback?")
 		if a, arrived := b.visitPage(t, fresh+tail); name != "another issuer" || a.Status == http.StatusOK {
@@ -197,19 +209,23 @@ func TestReplayedLogins(t *testing.T) {
 		a, arrived := b.visitPage(t, authorized)
 		no("the application's code in "+what, a, arrived)
 	}
-	for what, host := range map[string]string{"another application": mixedHost, "the team domain": team, "a host of nobody": "evil.example", "another port": peopleHost + ":81"} {
+	for what, host := range map[string]string{"another application": mixedHost, "the team domain": team,
+		"a host of nobody": "evil.example", "another port": peopleHost + ":81"} {
 		b := &browser{w, copied(victim.jar), ""}
 		b.jar[host] = victim.jar[peopleHost]
 		a, arrived := b.visitPage(t, strings.Replace(authorized, peopleHost, host, 1))
 		no("the application's code at "+what, a, arrived)
 	}
-	for name, link := range map[string]string{"a changed code": authorized + "A", "a cut code": authorized[:len(authorized)-3], "no code": strings.Split(authorized, "?")[0], "the code twice": authorized + "&code=x",
-		"the state as the code": "http://" + peopleHost + "/cdn-cgi/access/authorized?code=" + url.QueryEscape(stateOf(callback))} {
+	for name, link := range map[string]string{"a changed code": authorized + "A",
+		"a cut code": authorized[:len(authorized)-3], "no code": strings.Split(authorized, "?")[0], "the code twice": authorized + "&code=x",
+		"the state as the code": "http://" + peopleHost + "/cdn-cgi/access/authorized?code=" +
+			url.QueryEscape(stateOf(callback))} {
 		a, arrived := (&browser{w, copied(victim.jar), ""}).visitPage(t, link)
 		no(name, a, arrived)
 	}
 	again = &browser{w, copied(victim.jar), ""}
-	if _, a, arrived := victim.walk(t, authorized, ""); a.Status != http.StatusOK || len(arrived) != 1 || arrived[0].Target != "/page" {
+	if _, a, arrived := victim.walk(t, authorized, ""); a.Status != http.StatusOK || len(arrived) != 1 ||
+		arrived[0].Target != "/page" {
 		t.Fatalf("the victim's own login ends with %d %s", a.Status, a.Body)
 	}
 	a, arrived = again.visitPage(t, authorized)
@@ -225,11 +241,13 @@ func TestReplayedLogins(t *testing.T) {
 	no("the application's code after the logout", a, arrived)
 
 	// Who may not enter has no session at the application, however she logs in.
-	for _, email := range []string{"mallory@evil.example", "x@example.com.evil.example", "ada@example.com@evil.example", "ada@EXAMPLE.com\x00.evil.example", "", "@example.com",
-		"\"ada@example.com\"@evil.example", "ada@evil.example,ada@example.com", "ada@evil.example ada@example.com", "ada@example.com\n", "ada@ex\u0430mple.com"} {
+	for _, email := range []string{"mallory@evil.example", "x@example.com.evil.example", "ada@example.com@evil.example",
+		"ada@EXAMPLE.com\x00.evil.example", "", "@example.com", "\"ada@example.com\"@evil.example",
+		"ada@evil.example,ada@example.com", "ada@evil.example ada@example.com", "ada@example.com\n", "ada@ex\u0430mple.com"} {
 		w.provider.LogIn(email)
 		b := w.browser()
-		if _, a, arrived := b.walk(t, page, ""); a.Status < 400 || len(arrived) > 0 || b.jar[peopleHost]["CF_Authorization"] != "" {
+		if _, a, arrived := b.walk(t, page, ""); a.Status < 400 || len(arrived) > 0 ||
+			b.jar[peopleHost]["CF_Authorization"] != "" {
 			t.Errorf("%q: %d, %d arrived, cookies %v", email, a.Status, len(arrived), b.jar)
 		}
 	}
@@ -261,7 +279,8 @@ func TestCrossSite(t *testing.T) {
 	w := under
 	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "HEAD", "X"} {
 		for _, path := range []string{"/", "/cdn-cgi/access/get-identity", "/cdn-cgi/access/authorized?code=x"} {
-			a, arrived := w.send(t, "", request(method, peopleHost, path, "Origin: https://evil.example", "Access-Control-Request-Method: GET", "Content-Length: 0"))
+			a, arrived := w.send(t, "", request(method, peopleHost, path, "Origin: https://evil.example",
+				"Access-Control-Request-Method: GET", "Content-Length: 0"))
 			if a.Status < 300 || len(arrived) > 0 {
 				t.Errorf("%s %s: %d, %d arrived", method, path, a.Status, len(arrived))
 			}
@@ -271,8 +290,10 @@ func TestCrossSite(t *testing.T) {
 		}
 	}
 	b := w.personAt(t, peopleHost, "ada@example.com")
-	a, _ := w.get(t, peopleHost, "/cdn-cgi/access/get-identity", "Cookie: "+b.cookies(peopleHost), "Origin: https://evil.example")
-	if a.Status != http.StatusOK || a.Header.Get("Access-Control-Allow-Origin") != "" || !strings.Contains(a.Body, "ada@example.com") {
+	a, _ := w.get(t, peopleHost, "/cdn-cgi/access/get-identity", "Cookie: "+b.cookies(peopleHost),
+		"Origin: https://evil.example")
+	if a.Status != http.StatusOK || a.Header.Get("Access-Control-Allow-Origin") != "" ||
+		!strings.Contains(a.Body, "ada@example.com") {
 		t.Errorf("the identity: %d %v", a.Status, a.Header)
 	}
 	a, _ = w.get(t, peopleHost, "/cdn-cgi/access/get-identity")

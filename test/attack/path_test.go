@@ -37,14 +37,16 @@ func underAdmin(target string) (reading string, under bool) {
 		ended, _, _ := strings.Cut(s.path, "\x00")
 		parted, _, _ := strings.Cut(s.path, "?")
 		marked, _, _ := strings.Cut(s.path, "#")
-		for _, p := range []string{ended, parted, marked, strings.ReplaceAll(s.path, `\`, "/"), overlong.Replace(s.path), withoutParameters(s.path), path.Clean("/" + s.path)} {
+		for _, p := range []string{ended, parted, marked, strings.ReplaceAll(s.path, `\`, "/"), overlong.Replace(s.path),
+			withoutParameters(s.path), path.Clean("/" + s.path)} {
 			todo = append(todo, state{p, s.decoded})
 		}
 	}
 	return "", false
 }
 
-var overlong = strings.NewReplacer("\xc0\xaf", "/", "\xc0\xae", ".", "\xe0\x80\xaf", "/", "\xe0\x80\xae", ".", "\xf0\x80\x80\xaf", "/", "\xf0\x80\x80\xae", ".", "\xc1\x9c", `\`)
+var overlong = strings.NewReplacer("\xc0\xaf", "/", "\xc0\xae", ".", "\xe0\x80\xaf", "/", "\xe0\x80\xae", ".",
+	"\xf0\x80\x80\xaf", "/", "\xf0\x80\x80\xae", ".", "\xc1\x9c", `\`)
 
 // decode takes what is no escape as it stands, as lenient decoders do.
 func decode(s string) string {
@@ -77,20 +79,24 @@ func TestPathTricks(t *testing.T) {
 	w := under
 	for _, target := range []string{
 		"/admin", "/admin/", "/admin/x", "/admin?", "/admin?x=/y", "/%61dmin", "/%61%64%6d%69%6e/x", "/admin#/..", "/admin#",
-		"//admin", "///admin//x", "/x//admin/..//admin", "/./admin", "/.//admin", "/x/../admin", "/x/y/../../admin", "/../admin", "/..//admin/x",
-		"/%2e/admin", "/%2e%2e/admin", "/x/%2e%2e/admin", "/x/.%2e/admin", "/x/%2E./admin", "/x/..%2fadmin", "/x/%2e%2e%2fadmin",
-		"/%2fadmin", "/%2Fadmin", "/admin%2f", "/admin%2Fx", "/x%2f..%2fadmin", "/%5cadmin", `/\admin`, `/admin\x`, "/admin%5cx", `/x/..\admin`, "/x/..%5cadmin",
-		"/admin;x", "/admin;x=y/z", "/;x/admin", "/x/..;/admin", "/x/..;a/admin", "/admin%3b", "/admin%3Bx/y", "/;/admin", "/%3b/admin",
-		"/%2561dmin", "/%252fadmin", "/admin%252fx", "/x/%252e%252e/admin", "/x/%252e%252e%252fadmin", "/x/..%252fadmin", "/admin%255cx", "/admin%253bx",
-		"/admin%00", "/admin%00.png", "/admin/%00", "/%00/admin", "/x%00/../admin", "/admin%2500",
-		"/%c0%afadmin", "/admin%c0%af", "/admin%c0%afx", "/x/%c0%ae%c0%ae/admin", "/x/%c0%ae./admin", "/%e0%80%afadmin", "/admin%e0%80%afx",
-		"/%f0%80%80%afadmin", "/x/..%c0%afadmin", "/x%c1%9c..%c1%9cadmin", "/%25c0%25afadmin",
-		"/admin%3f", "/admin%3Fx", "/admin%23", "/admin%253fx", "/x/..%3f/../admin", "/%2561dmin/%25", "/%2561dmin%25/..", "/%255cadmin;%5c*%25~", "/%252fadmin/%25zz", "/x/%252e%252e/admin/%25",
-		"/%u0061dmin", "/%u002fadmin", "/admin%", "/admin%2", "/%zzadmin", "admin", "*/admin", "", "./admin",
-		"/x/" + strings.Repeat("y/../", 500) + "../admin", "/" + strings.Repeat("/", 4000) + "admin", "/" + strings.Repeat("%2e/", 1000) + "admin",
-		"/admin" + strings.Repeat("/x", 20000), "/admin/" + strings.Repeat("x", 60000), "/admin/" + strings.Repeat("x", 200_000),
-		"http://" + siteHost + "/admin", "http://" + siteHost + "//admin", "http://" + siteHost + "/x/../admin", "http://" + siteHost + `/\admin`,
-		"http://" + siteHost + ":80/admin", "HTTP://" + siteHost + "/admin", "http://" + siteHost + "?/../admin", "https://" + siteHost + "/admin",
+		"//admin", "///admin//x", "/x//admin/..//admin", "/./admin", "/.//admin", "/x/../admin", "/x/y/../../admin",
+		"/../admin", "/..//admin/x", "/%2e/admin", "/%2e%2e/admin", "/x/%2e%2e/admin", "/x/.%2e/admin", "/x/%2E./admin",
+		"/x/..%2fadmin", "/x/%2e%2e%2fadmin", "/%2fadmin", "/%2Fadmin", "/admin%2f", "/admin%2Fx", "/x%2f..%2fadmin",
+		"/%5cadmin", `/\admin`, `/admin\x`, "/admin%5cx", `/x/..\admin`, "/x/..%5cadmin",
+		"/admin;x", "/admin;x=y/z", "/;x/admin", "/x/..;/admin", "/x/..;a/admin", "/admin%3b", "/admin%3Bx/y", "/;/admin",
+		"/%3b/admin", "/%2561dmin", "/%252fadmin", "/admin%252fx", "/x/%252e%252e/admin", "/x/%252e%252e%252fadmin",
+		"/x/..%252fadmin", "/admin%255cx", "/admin%253bx", "/admin%00", "/admin%00.png", "/admin/%00", "/%00/admin",
+		"/x%00/../admin", "/admin%2500", "/%c0%afadmin", "/admin%c0%af", "/admin%c0%afx", "/x/%c0%ae%c0%ae/admin",
+		"/x/%c0%ae./admin", "/%e0%80%afadmin", "/admin%e0%80%afx", "/%f0%80%80%afadmin", "/x/..%c0%afadmin",
+		"/x%c1%9c..%c1%9cadmin", "/%25c0%25afadmin", "/admin%3f", "/admin%3Fx", "/admin%23", "/admin%253fx",
+		"/x/..%3f/../admin", "/%2561dmin/%25", "/%2561dmin%25/..", "/%255cadmin;%5c*%25~", "/%252fadmin/%25zz",
+		"/x/%252e%252e/admin/%25", "/%u0061dmin", "/%u002fadmin", "/admin%", "/admin%2", "/%zzadmin", "admin", "*/admin", "",
+		"./admin", "/x/" + strings.Repeat("y/../", 500) + "../admin", "/" + strings.Repeat("/", 4000) + "admin",
+		"/" + strings.Repeat("%2e/", 1000) + "admin", "/admin" + strings.Repeat("/x", 20000),
+		"/admin/" + strings.Repeat("x", 60000), "/admin/" + strings.Repeat("x", 200_000),
+		"http://" + siteHost + "/admin", "http://" + siteHost + "//admin", "http://" + siteHost + "/x/../admin",
+		"http://" + siteHost + `/\admin`, "http://" + siteHost + ":80/admin", "HTTP://" + siteHost + "/admin",
+		"http://" + siteHost + "?/../admin", "https://" + siteHost + "/admin",
 		"\t/admin", "/\tadmin", "/admin\t", "/admin\x01", "/\x80/../admin", "/admin\r", "/admin\v", "/admin\u00a0",
 	} {
 		a, arrived := w.send(t, "", request("GET", siteHost, target))
@@ -104,7 +110,8 @@ func TestPathTricks(t *testing.T) {
 		}
 	}
 	// The service gets in, and others get what is open.
-	if x := w.admitted(t, "the service", request("GET", siteHost, "/admin/x", lines(w.service)...)); x.Target != "/admin/x" {
+	if x := w.admitted(t, "the service",
+		request("GET", siteHost, "/admin/x", lines(w.service)...)); x.Target != "/admin/x" {
 		t.Errorf("%s arrived", x.Target)
 	}
 	for _, target := range []string{"/", "/x", "/administrator", "/x/admin", "/x/y%20z", "/?/admin", "/x%2Fy", "/x;y"} {
@@ -117,8 +124,9 @@ func TestPathTricks(t *testing.T) {
 // What no table thinks of: targets of random pieces.
 func TestPathsOfPieces(t *testing.T) {
 	w := under
-	pieces := []string{"/", "/", "/", "admin", "admin", "%61dmin", "x", ".", "..", "%2e", "%2E%2e", "%2f", "%5c", `\`, ";", ";x=y", "%3b", "%00", "%25", "%252e", "%252f",
-		"%c0%af", "%c0%ae", "%20", "?", "#", "%3f", "%23", "//", "/./", "/../", "..;", "%09", "é", "%e9", "~", "*", "%255c"}
+	pieces := []string{"/", "/", "/", "admin", "admin", "%61dmin", "x", ".", "..", "%2e", "%2E%2e", "%2f", "%5c", `\`, ";",
+		";x=y", "%3b", "%00", "%25", "%252e", "%252f", "%c0%af", "%c0%ae", "%20", "?", "#", "%3f", "%23", "//", "/./", "/../",
+		"..;", "%09", "é", "%e9", "~", "*", "%255c"}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))

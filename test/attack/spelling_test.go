@@ -12,10 +12,12 @@ func TestHostsInOtherSpellings(t *testing.T) {
 	if x := w.admitted(t, "an open host", request("GET", "a"+wildHosts, "/")); x.Host != "a"+wildHosts {
 		t.Errorf("the origin is told Host %q", x.Host)
 	}
-	for _, host := range []string{closedHost, closedTyped, strings.ToUpper(closedHost), "BÜCHER" + wildHosts, "bu\u0308cher" + wildHosts, closedTyped + ".",
-		closedTyped + ":80", closedTyped + ":", closedHost + ":080", "ｂücher" + wildHosts, "bücher。wild。example。com", "b\u00adücher" + wildHosts,
+	for _, host := range []string{closedHost, closedTyped, strings.ToUpper(closedHost), "BÜCHER" + wildHosts,
+		"bu\u0308cher" + wildHosts, closedTyped + ".", closedTyped + ":80", closedTyped + ":", closedHost + ":080",
+		"ｂücher" + wildHosts, "bücher。wild。example。com", "b\u00adücher" + wildHosts,
 		"xn--bcher-kva-" + wildHosts, "b\xfccher" + wildHosts, "b%C3%BCcher" + wildHosts, "b%fccher" + wildHosts} {
-		escaped := strings.NewReplacer("ü", "%C3%BC", "Ü", "%C3%9C", "\u0308", "%CC%88", "ｂ", "%EF%BD%82", "。", "%E3%80%82", "\u00ad", "%C2%AD", "\xfc", "%FC").Replace(host)
+		escaped := strings.NewReplacer("ü", "%C3%BC", "Ü", "%C3%9C", "\u0308", "%CC%88", "ｂ", "%EF%BD%82", "。", "%E3%80%82",
+			"\u00ad", "%C2%AD", "\xfc", "%FC").Replace(host)
 		texts := map[string][2]string{ // where from, and what
 			"origin form":      {"", request("GET", host, "/")},
 			"absolute form":    {"", request("GET", siteHost, "http://"+host+"/")},
@@ -35,14 +37,16 @@ func TestHostsInOtherSpellings(t *testing.T) {
 			"traefik": {"X-Forwarded-Method: GET", "X-Forwarded-Proto: http", "X-Forwarded-Host: " + host, "X-Forwarded-Uri: /"},
 			"nginx":   {"X-Original-URL: http://" + host + "/", "X-Original-Method: GET"},
 		} {
-			text := request("GET", "proxy.example.com", "/cdn-cgi/access/forward-auth/"+dialect, append(described, "X-Forwarded-For: 203.0.113.7")...)
+			text := request("GET", "proxy.example.com", "/cdn-cgi/access/forward-auth/"+dialect,
+				append(described, "X-Forwarded-For: 203.0.113.7")...)
 			if a, _ := w.send(t, asker, text); a.Status < 400 {
 				t.Errorf("%q, %s: %d", host, dialect, a.Status)
 			}
 		}
 	}
 	// The service gets in by any of them.
-	if x := w.admitted(t, "the service", request("GET", siteHost, "http://b%C3%BCcher"+wildHosts+"/", lines(w.service)...)); x.Host != closedHost {
+	if x := w.admitted(t, "the service",
+		request("GET", siteHost, "http://b%C3%BCcher"+wildHosts+"/", lines(w.service)...)); x.Host != closedHost {
 		t.Errorf("the origin is told Host %q", x.Host)
 	}
 }
@@ -51,7 +55,8 @@ func TestHostsInOtherSpellings(t *testing.T) {
 func TestPathsWithRawBytes(t *testing.T) {
 	w := under
 	for _, raw := range []string{"|", `"`, "{", "}", "^", "<", ">", `\`, "`", "\xff", "é", "\x80/"} {
-		for _, target := range []string{holePath + "%2fadmin" + raw, holePath + "%2Fadmin%3B" + raw, holePath + "%5cadmin" + raw, holePath + "/..%2fadmin" + raw,
+		for _, target := range []string{holePath + "%2fadmin" + raw, holePath + "%2Fadmin%3B" + raw,
+			holePath + "%5cadmin" + raw, holePath + "/..%2fadmin" + raw,
 			"/" + raw + "/..%2f.." + holePath, "/admin" + raw + "%2f..%2f.." + holePath + "/x", holePath + "%252fadmin" + raw} {
 			if a, arrived := w.send(t, "", request("GET", holeHost, target)); a.Status < 400 || len(arrived) > 0 {
 				t.Errorf("%q: %d, arrived %+v", target, a.Status, arrived)
@@ -66,7 +71,8 @@ func TestPathsWithRawBytes(t *testing.T) {
 			t.Errorf("%q arrived as %q", target, x.Target)
 		}
 	}
-	for _, target := range []string{"/public./x", "/public%20/x", "/public::$DATA", "/public%3a:$DATA/x", "/public.%2f..%2fadmin"} {
+	for _, target := range []string{"/public./x", "/public%20/x", "/public::$DATA", "/public%3a:$DATA/x",
+		"/public.%2f..%2fadmin"} {
 		if a, arrived := w.send(t, "", request("GET", holeHost, target)); a.Status < 400 || len(arrived) > 0 {
 			t.Errorf("%q: %d, arrived %+v", target, a.Status, arrived)
 		}
@@ -77,7 +83,8 @@ func TestPathsWithRawBytes(t *testing.T) {
 func TestPreflightsThatAreMore(t *testing.T) {
 	w := under
 	asked := []string{"Origin: https://spa.example.com", "Access-Control-Request-Method: PUT"}
-	if x := w.admitted(t, "a preflight", request("OPTIONS", optionsHost, "/", asked...)); x.Method != http.MethodOptions || x.Body != "" {
+	if x := w.admitted(t, "a preflight", request("OPTIONS", optionsHost, "/", asked...)); x.Method != http.MethodOptions ||
+		x.Body != "" {
 		t.Errorf("arrived %+v", x)
 	}
 	for name, text := range map[string]string{

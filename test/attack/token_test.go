@@ -75,15 +75,16 @@ func (w *world) tokenOf(t testing.TB, host string, token stack.ServiceToken) gen
 
 // shown are the ways in which a client can show an application token.
 func shown(token string) map[string]string {
-	return map[string]string{"the cookie": "Cookie: CF_Authorization=" + token, "Cf-Access-Token": "cf-access-token: " + token,
-		"the assertion header": "Cf-Access-Jwt-Assertion: " + token}
+	return map[string]string{"the cookie": "Cookie: CF_Authorization=" + token,
+		"Cf-Access-Token": "cf-access-token: " + token, "the assertion header": "Cf-Access-Jwt-Assertion: " + token}
 }
 
 // outside fails the test if a token opens a host in any way.
 func (w *world) outside(t testing.TB, what, host, token string) {
 	t.Helper()
 	for way, line := range shown(token) {
-		w.refused(t, what+" in "+way, request("GET", host, "/", line), http.StatusFound, http.StatusForbidden, http.StatusUnauthorized, http.StatusBadRequest)
+		w.refused(t, what+" in "+way, request("GET", host, "/", line), http.StatusFound, http.StatusForbidden,
+			http.StatusUnauthorized, http.StatusBadRequest)
 	}
 }
 
@@ -111,8 +112,8 @@ func TestForgedTokens(t *testing.T) {
 		}
 		return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 	}
-	forged := map[string]string{"nothing": "", "trash": "x", "three parts": "a.b.c", "two dots": "..", "without a signature": parts[0] + "." + parts[1] + ".",
-		"without the last part": parts[0] + "." + parts[1], "four parts": g.text + ".x", "bearer": "Bearer " + g.text, "a cut signature": g.text[:len(g.text)-4],
+	forged := map[string]string{"nothing": "", "trash": "x", "three parts": "a.b.c", "two dots": "..",
+		"without a signature": parts[0] + "." + parts[1] + ".", "without the last part": parts[0] + "." + parts[1], "four parts": g.text + ".x", "bearer": "Bearer " + g.text, "a cut signature": g.text[:len(g.text)-4],
 		"more signature": g.text + "AAAA", "padded": g.text + "=", "another head": parts[1] + "." + parts[1] + "." + parts[2],
 		"long": parts[0] + "." + strings.Repeat("A", 20_000) + "." + parts[2],
 		"JSON": fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2])}
@@ -120,7 +121,8 @@ func TestForgedTokens(t *testing.T) {
 	// none, in the spellings that have passed somewhere.
 	for _, alg := range []any{"none", "None", "NONE", "nOnE", "", "none ", nil, 0, []string{"none"}, "RS256\x00none"} {
 		for name, signature := range map[string]string{"no signature": "", "a signature": parts[2]} {
-			forged[fmt.Sprintf("alg %q with %s", alg, name)] = encode(t, with(g.head, "alg", alg)) + "." + parts[1] + "." + signature
+			forged[fmt.Sprintf("alg %q with %s", alg, name)] = encode(t, with(g.head, "alg", alg)) + "." + parts[1] + "." +
+				signature
 		}
 	}
 	// The public key as the secret of an HMAC, in every form in which it is published.
@@ -140,7 +142,8 @@ func TestForgedTokens(t *testing.T) {
 		}
 		public := cert.PublicKey.(*rsa.PublicKey)
 		pkcs1 := x509.MarshalPKCS1PublicKey(public)
-		for name, b := range map[string][]byte{"certificate, PEM": []byte(c.Cert), "certificate, PEM, trimmed": bytes.TrimSpace([]byte(c.Cert)), "certificate": block.Bytes,
+		for name, b := range map[string][]byte{"certificate, PEM": []byte(c.Cert),
+			"certificate, PEM, trimmed": bytes.TrimSpace([]byte(c.Cert)), "certificate": block.Bytes,
 			"key": cert.RawSubjectPublicKeyInfo, "key, PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: cert.RawSubjectPublicKeyInfo}),
 			"key, PKCS1": pkcs1, "key, PKCS1, PEM": pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: pkcs1}), "modulus": public.N.Bytes(),
 			"modulus, base64": []byte(base64.RawURLEncoding.EncodeToString(public.N.Bytes()))} {
@@ -148,7 +151,8 @@ func TestForgedTokens(t *testing.T) {
 		}
 	}
 	for name, secret := range secrets {
-		for alg, hash := range map[string]crypto.Hash{"HS256": crypto.SHA256, "HS384": crypto.SHA384, "HS512": crypto.SHA512} {
+		for alg, hash := range map[string]crypto.Hash{"HS256": crypto.SHA256, "HS384": crypto.SHA384,
+			"HS512": crypto.SHA512} {
 			text := encode(t, with(g.head, "alg", alg)) + "." + parts[1]
 			mac := hmac.New(hash.New, secret)
 			mac.Write([]byte(text))
@@ -175,7 +179,8 @@ func TestForgedTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged["ES256"] = text + "." + base64.RawURLEncoding.EncodeToString(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
+	forged["ES256"] = text + "." +
+		base64.RawURLEncoding.EncodeToString(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
 	forged["ES256 with zeros"] = text + "." + base64.RawURLEncoding.EncodeToString(make([]byte, 64))
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -212,7 +217,8 @@ func TestForgedTokens(t *testing.T) {
 }
 
 // ownKeys are tokens that name the key that they were signed with.
-func (w *world) ownKeys(t *testing.T, forged map[string]string, sign func(*rsa.PrivateKey, any, any) string, key *rsa.PrivateKey, g genuine, url string) {
+func (w *world) ownKeys(t *testing.T, forged map[string]string, sign func(*rsa.PrivateKey, any, any) string,
+	key *rsa.PrivateKey, g genuine, url string) {
 	t.Helper()
 	public := jose.JSONWebKey{Key: &key.PublicKey, KeyID: g.head["kid"].(string), Algorithm: "RS256", Use: "sig"}
 	der := x509.MarshalPKCS1PublicKey(&key.PublicKey)
@@ -244,7 +250,8 @@ func TestTokensOfSomethingElse(t *testing.T) {
 	w.outside(t, "another application's token", otherHost, w.tokenOf(t, mixedHost, w.service).text)
 	// Where no person may enter, no application token counts, not even the application's own.
 	w.outside(t, "its own token", appHost, w.tokenOf(t, appHost, w.service).text)
-	closed := w.admitted(t, "the service", request("GET", siteHost, adminPath, lines(w.service)...)).Header.Get("Cf-Access-Jwt-Assertion")
+	closed := w.admitted(t, "the service", request("GET", siteHost, adminPath, lines(w.service)...)).Header.Get(
+		"Cf-Access-Jwt-Assertion")
 	for way, line := range shown(closed) {
 		w.refused(t, way, request("GET", siteHost, "/admin", line), http.StatusForbidden)
 	}
@@ -288,13 +295,17 @@ func TestTokensOfSomethingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := fmt.Sprintf("moment-%d.example.com", len(w.apps)) // another one with -count
-	app, err := w.control.CreateGuarded(t.Context(), stack.Guarded{Name: host, Domain: host, Origin: w.origin.URL, Policies: []any{
-		stack.Policy("service", "non_identity", []any{stack.TokenRule(token.ID)}), stack.Policy("people", "allow", []any{members{"everyone": members{}}})}})
+	app, err := w.control.CreateGuarded(t.Context(),
+		stack.Guarded{Name: host, Domain: host, Origin: w.origin.URL, Policies: []any{
+			stack.Policy("service", "non_identity", []any{stack.TokenRule(token.ID)}),
+			stack.Policy("people", "allow", []any{members{"everyone": members{}}})}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.apps[host] = app
-	stack.Until(t, 5*time.Second, "the application is known", func() error { return w.status(t, host, http.StatusOK, lines(token)...) })
+	stack.Until(t, 5*time.Second, "the application is known", func() error {
+		return w.status(t, host, http.StatusOK, lines(token)...)
+	})
 	held := w.tokenOf(t, host, token).text
 	ends := func(what string, within time.Duration) {
 		t.Helper()
@@ -345,7 +356,8 @@ func TestInjectedCookies(t *testing.T) {
 		if email != "ada@example.com" || n != 1 || m != 1 || assertion != ada {
 			t.Errorf("%s: the origin is told %q %d times, and gets %d assertions", name, email, n, m)
 		}
-		if c := strings.Join(x.Header["Cookie"], "; "); strings.Count(strings.ToLower(c), "cf_authorization") != 1 || !strings.Contains(c, "CF_Authorization="+ada) {
+		if c := strings.Join(x.Header["Cookie"], "; "); strings.Count(strings.ToLower(c), "cf_authorization") != 1 ||
+			!strings.Contains(c, "CF_Authorization="+ada) {
 			t.Errorf("%s: the cookies %q arrive", name, c)
 		}
 	}

@@ -118,7 +118,8 @@ func start(dir string) (*world, error) {
 }
 
 func (w *world) configure(ctx context.Context) error {
-	for name, token := range map[string]*stack.ServiceToken{"service": &w.service, "stranger": &w.stranger, "off": &w.off} {
+	for name, token := range map[string]*stack.ServiceToken{"service": &w.service, "stranger": &w.stranger,
+		"off": &w.off} {
 		var err error
 		if *token, err = w.control.CreateToken(ctx, name); err != nil {
 			return err
@@ -127,13 +128,16 @@ func (w *world) configure(ctx context.Context) error {
 	if err := w.control.EnableToken(ctx, w.off.ID, false); err != nil {
 		return err
 	}
-	if err := w.control.Call(ctx, http.MethodPost, "/access/identity_providers", map[string]any{"name": "Example", "type": "oidc",
-		"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": w.provider.URL}}, nil); err != nil {
+	if err := w.control.Call(ctx, http.MethodPost, "/access/identity_providers",
+		map[string]any{"name": "Example", "type": "oidc",
+			"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": w.provider.URL}},
+		nil); err != nil {
 		return err
 	}
 	service := stack.Policy("service", "non_identity", []any{stack.TokenRule(w.service.ID), stack.TokenRule(w.off.ID)})
 	stranger := stack.Policy("stranger", "non_identity", []any{stack.TokenRule(w.stranger.ID)})
-	people := stack.Policy("people", "allow", []any{map[string]any{"email_domain": map[string]any{"domain": "example.com"}}})
+	people := stack.Policy("people", "allow",
+		[]any{map[string]any{"email_domain": map[string]any{"domain": "example.com"}}})
 	everybody := stack.Policy("everybody", "bypass", []any{map[string]any{"everyone": map[string]any{}}})
 	for domain, policies := range map[string][]any{
 		appHost: {service}, otherHost: {stranger, people}, mixedHost: {service, people}, singleHost: {service}, peopleHost: {people},
@@ -162,7 +166,8 @@ func (w *world) known(ctx context.Context) error {
 	for domain := range w.apps {
 		if err := stack.AskUntil(10*time.Second*stack.Slowness(), func() error {
 			resp, err := w.visit(ctx, "http://"+strings.Replace(domain, "*", "x", 1)+"/", w.service)
-			if err == nil && (resp == http.StatusNotFound || resp == http.StatusUnauthorized && domain != otherHost && domain != peopleHost) {
+			if err == nil &&
+				(resp == http.StatusNotFound || resp == http.StatusUnauthorized && domain != otherHost && domain != peopleHost) {
 				err = fmt.Errorf("%s is answered with %d", domain, resp)
 			}
 			return err
@@ -193,7 +198,8 @@ func (w *world) visit(ctx context.Context, url string, token stack.ServiceToken)
 
 // lines are a service token's credentials as header lines.
 func lines(token stack.ServiceToken, more ...string) []string {
-	return append([]string{"CF-Access-Client-Id: " + token.ClientID, "CF-Access-Client-Secret: " + token.ClientSecret}, more...)
+	return append([]string{"CF-Access-Client-Id: " + token.ClientID, "CF-Access-Client-Secret: " + token.ClientSecret},
+		more...)
 }
 
 // verdict looks at everything that arrived.

@@ -22,7 +22,8 @@ func ask(t *testing.T, token, method, path string, body any) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+under.plumb.API+"/client/v4"+path, bytes.NewReader(data))
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+under.plumb.API+"/client/v4"+path,
+		bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +44,9 @@ func ask(t *testing.T, token, method, path string, body any) (int, string) {
 func apiToken(t *testing.T, group string, resources any) (id, value string) {
 	t.Helper()
 	var made struct{ ID, Value string }
-	err := under.control.Call(t.Context(), "POST", "/tokens", map[string]any{"name": t.Name(), "policies": []any{map[string]any{
-		"effect": "allow", "permission_groups": []any{map[string]any{"id": group}}, "resources": resources}}}, &made)
+	err := under.control.Call(t.Context(), "POST", "/tokens",
+		map[string]any{"name": t.Name(), "policies": []any{map[string]any{
+			"effect": "allow", "permission_groups": []any{map[string]any{"id": group}}, "resources": resources}}}, &made)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,15 +56,18 @@ func apiToken(t *testing.T, group string, resources any) (id, value string) {
 // A token for one zone takes nobody's requests but the zone's.
 func TestZoneTokens(t *testing.T) {
 	const zone = "00112233445566778899aabbccddeeff"
-	_, token := apiToken(t, "959972745952452f8be2452be8cbb9f2", map[string]any{"com.cloudflare.api.account.zone." + zone: "*"})
+	_, token := apiToken(t, "959972745952452f8be2452be8cbb9f2",
+		map[string]any{"com.cloudflare.api.account.zone." + zone: "*"})
 	apps := "/zones/" + zone + "/access/apps"
 	app := func(domain string) map[string]any {
-		return map[string]any{"name": "taken", "domain": domain, "x_origin_url": under.origin.URL, "policies": []any{map[string]any{
-			"name": "all", "decision": "bypass", "include": []any{map[string]any{"everyone": map[string]any{}}}}}}
+		return map[string]any{"name": "taken", "domain": domain, "x_origin_url": under.origin.URL,
+			"policies": []any{map[string]any{
+				"name": "all", "decision": "bypass", "include": []any{map[string]any{"everyone": map[string]any{}}}}}}
 	}
 	refused := func(domain string) {
 		t.Helper()
-		if status, body := ask(t, token, "POST", apps, app(domain)); status != 400 || !strings.Contains(body, "domain does not belong to zone") {
+		if status, body := ask(t, token, "POST", apps, app(domain)); status != 400 ||
+			!strings.Contains(body, "domain does not belong to zone") {
 			t.Errorf("%s: %d %s", domain, status, body)
 		}
 	}
@@ -70,11 +75,13 @@ func TestZoneTokens(t *testing.T) {
 	if status, _ := ask(t, token, "PUT", "/zones/"+zone, map[string]any{"name": "example.com"}); status != 403 {
 		t.Errorf("a zone gives itself hosts: %d", status)
 	}
-	_, owner := apiToken(t, "bfe0d8686a584fa680f4c53b5eb0de6d", map[string]any{"com.cloudflare.api.account." + under.control.Account.String(): "*"})
+	_, owner := apiToken(t, "bfe0d8686a584fa680f4c53b5eb0de6d",
+		map[string]any{"com.cloudflare.api.account." + under.control.Account.String(): "*"})
 	if status, body := ask(t, owner, "PUT", "/zones/"+zone, map[string]any{"name": "example.com"}); status != 200 {
 		t.Fatalf("the account gives the zone hosts: %d %s", status, body)
 	}
-	for _, domain := range []string{appHost + ":80", appHost + "/x", appHost + "/x*", "APP.example.com./x", siteHost + adminPath + "/x", "app.example.org", "*.*", "example.org"} {
+	for _, domain := range []string{appHost + ":80", appHost + "/x", appHost + "/x*", "APP.example.com./x",
+		siteHost + adminPath + "/x", "app.example.org", "*.*", "example.org"} {
 		refused(domain)
 	}
 	status, body := ask(t, token, "POST", apps, app("own.example.com"))
@@ -92,12 +99,14 @@ func TestZoneTokens(t *testing.T) {
 	} {
 		changed := app("own.example.com")
 		edit(changed)
-		if status, body := ask(t, token, "PUT", apps+"/"+own.Result.ID, changed); status != 400 || !strings.Contains(body, "does not belong to zone") {
+		if status, body := ask(t, token, "PUT", apps+"/"+own.Result.ID, changed); status != 400 ||
+			!strings.Contains(body, "does not belong to zone") {
 			t.Errorf("changed %s: %d %s", name, status, body)
 		}
 	}
 	theirs := under.apps[appHost].ID
-	for _, path := range []string{apps + "/" + theirs, "/accounts/" + under.control.Account.String() + "/access/apps/" + theirs} {
+	for _, path := range []string{apps + "/" + theirs, "/accounts/" + under.control.Account.String() + "/access/apps/" +
+		theirs} {
 		for _, method := range []string{"GET", "PUT", "DELETE"} {
 			if status, body := ask(t, token, method, path, app("own.example.com")); status != 403 && status != 404 {
 				t.Errorf("%s %s: %d %s", method, path, status, body)
@@ -113,7 +122,8 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 	account := under.control.Account.String()
 	body := func(group string, more map[string]any) map[string]any {
 		all := map[string]any{"name": "stream", "status": "active", "policies": []any{map[string]any{"effect": "allow",
-			"permission_groups": []any{map[string]any{"id": group}}, "resources": map[string]any{"com.cloudflare.api.account." + account: "*"}}}}
+			"permission_groups": []any{map[string]any{"id": group}},
+			"resources":         map[string]any{"com.cloudflare.api.account." + account: "*"}}}}
 		maps.Copy(all, more)
 		return all
 	}
@@ -134,7 +144,8 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 			id, token := apiToken(t, reading, map[string]any{"com.cloudflare.api.account." + account: "*"})
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second*stack.Slowness())
 			defer cancel()
-			req, err := http.NewRequestWithContext(ctx, "GET", "http://"+under.plumb.API+"/client/v4/accounts/"+account+"/plumbline/results/stream", nil)
+			req, err := http.NewRequestWithContext(ctx, "GET", "http://"+under.plumb.API+"/client/v4/accounts/"+account+
+				"/plumbline/results/stream", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,11 +26,13 @@ type tab struct {
 
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	allocator, quit := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("headless", true), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-default-apps", true),
-		chromedp.Flag("no-proxy-server", true), chromedp.WSURLReadTimeout(time.Minute))
+	allocator, quit := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(chromium(t)),
+		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("headless", true), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("disable-default-apps", true), chromedp.Flag("no-proxy-server", true),
+		chromedp.WSURLReadTimeout(time.Minute))
 	ctx, close := chromedp.NewContext(allocator)
 	b := &tab{TB: t, ctx: ctx}
 	t.Cleanup(func() {
@@ -48,7 +50,8 @@ func newTab(t *testing.T) *tab {
 
 func chromium(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{os.Getenv("PLUMBLINE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "chrome"} {
+	for _, name := range []string{os.Getenv("PLUMBLINE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome",
+		"chrome"} {
 		if path, err := exec.LookPath(name); name != "" && err == nil {
 			return path
 		}
@@ -147,7 +150,8 @@ func (b *tab) text(selector string) string {
 // logsIn fills in the provider's form.
 func (b *tab) logsIn(login, password string) page {
 	b.Helper()
-	b.run("the provider's form", chromedp.SetValue(chromedp.CSS("#login"), login), chromedp.SetValue(chromedp.CSS("#password"), password))
+	b.run("the provider's form", chromedp.SetValue(chromedp.CSS("#login"), login),
+		chromedp.SetValue(chromedp.CSS("#password"), password))
 	return b.clicks("#submit")
 }
 

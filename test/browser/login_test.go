@@ -33,9 +33,12 @@ func TestAPersonWorksUntilHerDeviceFails(t *testing.T) {
 	if c := b.cookies(app); c["CF_Authorization"] != nil || c["CF_AppSession"] == nil {
 		t.Errorf("before the login the browser has %v", c)
 	}
-	b.is("with a wrong password", b.logsIn(ada, "wrong"), http.StatusOK, w.issuer+"/interaction/", "Wrong login or password.")
-	b.is("with another's password", b.logsIn("bob@example.com", password), http.StatusOK, w.issuer+"/interaction/", "Wrong login or password.")
-	b.is("with the right password", b.logsIn(ada, password), http.StatusOK, app+"/page?n=0", "Hello "+ada+" at app.localhost")
+	b.is("with a wrong password", b.logsIn(ada, "wrong"), http.StatusOK, w.issuer+"/interaction/",
+		"Wrong login or password.")
+	b.is("with another's password", b.logsIn("bob@example.com", password), http.StatusOK, w.issuer+"/interaction/",
+		"Wrong login or password.")
+	b.is("with the right password", b.logsIn(ada, password), http.StatusOK, app+"/page?n=0",
+		"Hello "+ada+" at app.localhost")
 	mine := w.hasCookies(b, app)
 	for range 3 {
 		b.is("a click", b.clicks("#next"), http.StatusOK, app+"/page?n=1", "Hello "+ada)
@@ -55,8 +58,10 @@ func TestAPersonWorksUntilHerDeviceFails(t *testing.T) {
 	t.Logf("refused, and the page shown, %v after the log's entry", took.Round(time.Millisecond))
 	w.isExplained(b, p)
 	b.is("a reload", b.does("reload", chromedp.Reload()), http.StatusForbidden, app+"/page?n=1", "Disk encryption")
-	// It is this application that asks for the check: another, entered now for the first time, does not, nor does it ask for a password.
-	b.is("another application", b.opens(second+"/there"), http.StatusOK, second+"/there", "Hello "+ada+" at second.localhost")
+	// It is this application that asks for the check: another, entered now for the first time, does not, nor does it ask
+	// for a password.
+	b.is("another application", b.opens(second+"/there"), http.StatusOK, second+"/there",
+		"Hello "+ada+" at second.localhost")
 	b.is("this one again", b.opens(app+"/"), http.StatusForbidden, app+"/", "Disk encryption")
 
 	// It is well again.
@@ -69,7 +74,8 @@ func TestAPersonWorksUntilHerDeviceFails(t *testing.T) {
 
 	// She logs out of one, and that is the end in all.
 	other := b.cookies(second)["CF_Authorization"]
-	b.is("logout", b.opens(app+"/cdn-cgi/access/logout"), http.StatusOK, app+"/cdn-cgi/access/logout", "You are logged out")
+	b.is("logout", b.opens(app+"/cdn-cgi/access/logout"), http.StatusOK, app+"/cdn-cgi/access/logout",
+		"You are logged out")
 	if c := b.cookies(app); c["CF_Authorization"] != nil {
 		t.Errorf("after the logout the browser has %v", c)
 	}
@@ -90,13 +96,15 @@ func (w *world) hasCookies(b *tab, app string) *network.Cookie {
 	w.Helper()
 	c, team := b.cookies(app), b.cookies(w.team)
 	mine := c["CF_Authorization"]
-	for what, c := range map[string]*network.Cookie{"the application's token": mine, "the application's session": c["CF_AppSession"],
-		"the global token": team["CF_Authorization"], "the team domain's session": team["CF_Session"]} {
+	for what, c := range map[string]*network.Cookie{"the application's token": mine,
+		"the application's session": c["CF_AppSession"], "the global token": team["CF_Authorization"],
+		"the team domain's session": team["CF_Session"]} {
 		if c == nil {
 			w.Fatalf("%s is not there: %v", what, b.cookies(app))
 		}
 		// Over plain http there is no Secure, and browsers take None only with it.
-		if !c.HTTPOnly || c.Secure || c.Path != "/" || c.SameSite != network.CookieSameSiteLax || c.Session || strings.HasPrefix(c.Domain, ".") {
+		if !c.HTTPOnly || c.Secure || c.Path != "/" || c.SameSite != network.CookieSameSiteLax || c.Session ||
+			strings.HasPrefix(c.Domain, ".") {
 			w.Errorf("%s: %+v", what, c)
 		}
 	}

@@ -26,8 +26,8 @@ const (
 // startProvider starts the provider and gives its issuer.
 func startProvider(t *testing.T, callback string) string {
 	t.Helper()
-	config, err := json.Marshal(map[string]any{"client_id": clientID, "client_secret": clientSecret, "redirect_uri": callback,
-		"users": map[string]any{ada: map[string]string{"password": password, "name": "Ada"}}})
+	config, err := json.Marshal(map[string]any{"client_id": clientID, "client_secret": clientSecret,
+		"redirect_uri": callback, "users": map[string]any{ada: map[string]string{"password": password, "name": "Ada"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

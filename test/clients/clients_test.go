@@ -35,7 +35,8 @@ func (w *world) run(t *testing.T, dir string, more []string, name string, args .
 func TestTypeScript(t *testing.T) {
 	w := newWorld(t)
 	w.logIn(t)
-	w.run(t, npm.Installed(t, "clients", "node"), []string{"PLUMBLINE_PERSON=" + ada}, "node", "--test-reporter=spec", "typescript.test.mjs")
+	w.run(t, npm.Installed(t, "clients", "node"), []string{"PLUMBLINE_PERSON=" + ada}, "node", "--test-reporter=spec",
+		"typescript.test.mjs")
 }
 
 func TestOlderTypeScript(t *testing.T) {
@@ -57,6 +58,7 @@ func python(t *testing.T) string {
 		}
 		all = append(all, fmt.Sprintf("%s: %v %s", path, err, out))
 	}
-	t.Fatalf("there is no Python with python-cloudflare (Debian: apt-get install python3-cloudflare):\n%s", strings.Join(all, "\n"))
+	t.Fatalf("there is no Python with python-cloudflare (Debian: apt-get install python3-cloudflare):\n%s",
+		strings.Join(all, "\n"))
 	return ""
 }

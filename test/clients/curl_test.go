@@ -20,8 +20,8 @@ func (w *world) curl(t *testing.T, path string, args ...string) (status string, 
 	Result json.RawMessage
 }) {
 	t.Helper()
-	args = append([]string{"--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}", "-H", "Authorization: Bearer " + w.token,
-		w.base + strings.ReplaceAll(path, "ACCOUNT", "accounts/"+w.account)}, args...)
+	args = append([]string{"--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}", "-H",
+		"Authorization: Bearer " + w.token, w.base + strings.ReplaceAll(path, "ACCOUNT", "accounts/"+w.account)}, args...)
 	out, err := exec.CommandContext(t.Context(), "curl", args...).Output()
 	if err != nil {
 		t.Fatalf("curl (Debian: apt-get install curl): %v", err)
@@ -68,27 +68,34 @@ func TestCurl(t *testing.T) {
 	}
 	for id := range made {
 		one := "/ACCOUNT/access/service_tokens/" + id
-		if status, answer := w.curl(t, one+"/", "-X", "PUT", "-d", `{"name":"renamed"}`); status != "200" || !strings.Contains(string(answer.Result), `"renamed"`) {
+		if status, answer := w.curl(t, one+"/", "-X", "PUT", "-d", `{"name":"renamed"}`); status != "200" ||
+			!strings.Contains(string(answer.Result), `"renamed"`) {
 			t.Errorf("changed: %s %s", status, answer.Result)
 		}
 		if status, answer := w.curl(t, one+"/refresh", "--request", "POST"); status != "200" {
 			t.Errorf("refreshed: %s %+v", status, answer.Errors)
 		}
-		if status, answer := w.curl(t, one+"/rotate", "-X", "POST", "--data", "{}"); status != "200" || !strings.Contains(string(answer.Result), "client_secret") {
+		if status, answer := w.curl(t, one+"/rotate", "-X", "POST", "--data", "{}"); status != "200" ||
+			!strings.Contains(string(answer.Result), "client_secret") {
 			t.Errorf("rotated: %s %+v", status, answer.Errors)
 		}
-		if status, answer := w.curl(t, one, "--request", "DELETE", "-H", "Content-Type: application/json"); status != "200" || !answer.Success {
+		if status, answer := w.curl(t, one, "--request", "DELETE", "-H", "Content-Type: application/json"); status != "200" ||
+			!answer.Success {
 			t.Errorf("deleted: %s %+v", status, answer.Errors)
 		}
 	}
-	for path, want := range map[string]string{"/ACCOUNT/access/service_tokens/": "200", "/ACCOUNT/access/service_tokens?page=1&per_page=50&": "200",
-		"/ACCOUNT/access/service_tokens?page=2": "200", "/ACCOUNT/access/service_tokens?page=0": "400", "/ACCOUNT/access/nothing": "404", "/user/tokens/verify": "200"} {
+	for path, want := range map[string]string{"/ACCOUNT/access/service_tokens/": "200",
+		"/ACCOUNT/access/service_tokens?page=1&per_page=50&": "200",
+		"/ACCOUNT/access/service_tokens?page=2":              "200", "/ACCOUNT/access/service_tokens?page=0": "400",
+		"/ACCOUNT/access/nothing": "404", "/user/tokens/verify": "200"} {
 		if status, answer := w.curl(t, path, "--compressed"); status != want || answer.Success != (want == "200") {
 			t.Errorf("%s: %s %+v", path, status, answer.Errors)
 		}
 	}
-	for what, args := range map[string][]string{"not JSON": {"-d", "name=curl"}, "no body": {"-X", "POST"}, "a list": {"-d", "[]"}, "half": {"-d", `{"name":`}} {
-		if status, answer := w.curl(t, "/ACCOUNT/access/service_tokens", args...); status != "400" || answer.Success || len(answer.Errors) == 0 {
+	for what, args := range map[string][]string{"not JSON": {"-d", "name=curl"}, "no body": {"-X", "POST"},
+		"a list": {"-d", "[]"}, "half": {"-d", `{"name":`}} {
+		if status, answer := w.curl(t, "/ACCOUNT/access/service_tokens", args...); status != "400" || answer.Success ||
+			len(answer.Errors) == 0 {
 			t.Errorf("%s: %s %+v", what, status, answer.Errors)
 		}
 	}

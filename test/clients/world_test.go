@@ -77,14 +77,17 @@ func (w *world) logIn(t *testing.T) {
 	}
 	provider.LogIn(ada)
 	var idp struct{ ID string }
-	if err := w.control.Call(t.Context(), http.MethodPost, "/access/identity_providers", map[string]any{"name": "Example", "type": "oidc",
-		"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": provider.URL}}, &idp); err != nil {
+	if err := w.control.Call(t.Context(), http.MethodPost, "/access/identity_providers",
+		map[string]any{"name": "Example", "type": "oidc",
+			"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": provider.URL}},
+		&idp); err != nil {
 		t.Fatal(err)
 	}
 	origin := stack.NewOrigin(t, nil)
-	if _, err := w.control.CreateGuarded(t.Context(), stack.Guarded{Name: "Of a person", Domain: "person.localhost", Origin: origin.URL,
-		Policies: []any{stack.Policy("people", "allow", []any{map[string]any{"email": map[string]any{"email": ada}}})},
-		Settings: map[string]any{"allowed_idps": []string{idp.ID}, "auto_redirect_to_identity": true}}); err != nil {
+	if _, err := w.control.CreateGuarded(t.Context(),
+		stack.Guarded{Name: "Of a person", Domain: "person.localhost", Origin: origin.URL,
+			Policies: []any{stack.Policy("people", "allow", []any{map[string]any{"email": map[string]any{"email": ada}}})},
+			Settings: map[string]any{"allowed_idps": []string{idp.ID}, "auto_redirect_to_identity": true}}); err != nil {
 		t.Fatal(err)
 	}
 	jar, err := cookiejar.New(nil)
@@ -92,12 +95,13 @@ func (w *world) logIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	browser := &http.Client{Jar: jar, Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if strings.Contains(addr, ".localhost:") {
-			addr = w.plumb.Access
-		}
-		return dialer.DialContext(ctx, network, addr)
-	}}}
+	browser := &http.Client{Jar: jar,
+		Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.Contains(addr, ".localhost:") {
+				addr = w.plumb.Access
+			}
+			return dialer.DialContext(ctx, network, addr)
+		}}}
 	t.Cleanup(browser.CloseIdleConnections)
 	stack.Until(t, 10*time.Second, "Ada is logged in", func() error {
 		resp, err := browser.Get("http://person.localhost:" + port + "/")

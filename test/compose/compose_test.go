@@ -23,7 +23,8 @@ func TestTheStackPollsAndSurvives(t *testing.T) {
 	provideImages(t, e, baseImages(t))
 	s := newStack(t, e)
 	s.mustDo(t, "build")
-	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api", "sample", "plumb"} {
+	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api",
+		"sample", "plumb"} {
 		t.Run("image "+service, func(t *testing.T) { s.hasNothingButTheBinary(t, "plumbline/"+service) })
 	}
 
@@ -80,7 +81,8 @@ func complete(t *testing.T, s status) {
 // running are the ids of every container of the stack that runs.
 func (s *stack) running(t *testing.T) []string {
 	t.Helper()
-	return strings.Fields(s.must(t, "docker", "ps", "-q", "--no-trunc", "--filter", "label=com.docker.compose.project="+s.project))
+	return strings.Fields(s.must(t, "docker", "ps", "-q", "--no-trunc", "--filter",
+		"label=com.docker.compose.project="+s.project))
 }
 
 // hasNothingButTheBinary checks an image's files and user.

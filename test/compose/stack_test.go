@@ -42,7 +42,8 @@ func newStack(t *testing.T, e *engine) *stack {
 	port := freePort(t)
 	access := freePort(t)
 	s.url, s.access = "http://127.0.0.1:"+port, "http://127.0.0.1:"+access
-	e.env = append(e.env, "PLUMB_API_PORT="+port, "PLUMB_ACCESS_PORT="+access, "PLUMB_NATS_PORT="+freePort(t), "COMPOSE_PROJECT_NAME="+s.project)
+	e.env = append(e.env, "PLUMB_API_PORT="+port, "PLUMB_ACCESS_PORT="+access, "PLUMB_NATS_PORT="+freePort(t),
+		"COMPOSE_PROJECT_NAME="+s.project)
 	if name := os.Getenv("PLUMBLINE_COMPOSE"); name != "" {
 		s.compose = strings.Fields(name)
 	} else if _, err := e.output(t.Context(), "docker", "compose", "version"); err == nil {
@@ -119,7 +120,8 @@ func (s *stack) login(t *testing.T) {
 	}
 	read := func(name string) string {
 		var archive bytes.Buffer
-		if err := s.run(t.Context(), nil, &archive, io.Discard, "docker", "cp", out+":/run/plumbline/"+name, "-"); err != nil {
+		if err := s.run(t.Context(), nil, &archive, io.Discard, "docker", "cp", out+":/run/plumbline/"+name,
+			"-"); err != nil {
 			t.Fatal(err)
 		}
 		r := tar.NewReader(&archive)
@@ -225,7 +227,8 @@ func (s *stack) polled(t *testing.T, after uint64, limit time.Duration) status {
 		return nil
 	})
 	p := found.Poll
-	t.Logf("poll %d: %d pages, %d devices: %d pass, %d fail, %d unknown in %d ms", p.Tick, p.Pages, p.Devices, p.Pass, p.Fail, p.Unknown, p.TookMS)
+	t.Logf("poll %d: %d pages, %d devices: %d pass, %d fail, %d unknown in %d ms", p.Tick, p.Pages, p.Devices, p.Pass,
+		p.Fail, p.Unknown, p.TookMS)
 	return found
 }
 

@@ -56,7 +56,8 @@ func provideImages(t *testing.T, e *engine, images []string) {
 	}
 	now := fmt.Sprintf("%x", sha256.Sum256(modules))
 	for _, image := range images {
-		made, err := e.output(t.Context(), "docker", "image", "inspect", "--format", `{{index .Config.Labels "`+madeOf+`"}}`, image)
+		made, err := e.output(t.Context(), "docker", "image", "inspect", "--format", `{{index .Config.Labels "`+madeOf+`"}}`,
+			image)
 		if err == nil && (made == "" || made == now) {
 			continue
 		}
@@ -180,7 +181,8 @@ func (r *rootfs) base() error {
 		if applet == "busybox" {
 			continue
 		}
-		if err := r.w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + applet, Linkname: "busybox", Mode: 0o777}); err != nil {
+		if err := r.w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + applet, Linkname: "busybox",
+			Mode: 0o777}); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,8 @@ func TestKilledInTheMiddleOfPolls(t *testing.T) {
 	if _, err := control.Import(t.Context(), stack.Fleet(devices)); err != nil {
 		t.Fatal(err)
 	}
-	r := run{T: t, plumb: plumb, control: control, api: new(scorer.API), enrolled: devices, sure: map[int]bool{}, removed: map[int]bool{}}
+	r := run{T: t, plumb: plumb, control: control, api: new(scorer.API), enrolled: devices, sure: map[int]bool{},
+		removed: map[int]bool{}}
 	r.configure()
 	for n := range kills() {
 		r.killInPoll(random)
@@ -99,13 +100,15 @@ func (r *run) configure() {
 	}
 	r.api.Latency(latency)
 	r.api.Tokens = &scorer.Tokens{Certs: r.plumb.Certs(), Issuer: r.plumb.Issuer(), AUD: app.AUD}
-	integration, err := r.control.CreateIntegration(r.Context(), stack.Integration{Name: "scores", URL: url, Interval: "1s",
-		ClientID: token.ClientID, ClientSecret: token.ClientSecret, Concurrency: concurrency})
+	integration, err := r.control.CreateIntegration(r.Context(),
+		stack.Integration{Name: "scores", URL: url, Interval: "1s",
+			ClientID: token.ClientID, ClientSecret: token.ClientSecret, Concurrency: concurrency})
 	if err != nil {
 		r.Fatal(err)
 	}
 	for _, score := range []int{30, 60} {
-		if _, err := r.control.CreateCheck(r.Context(), stack.Check{Name: fmt.Sprint(score), Integration: integration, Operator: ">=", Score: score}); err != nil {
+		if _, err := r.control.CreateCheck(r.Context(),
+			stack.Check{Name: fmt.Sprint(score), Integration: integration, Operator: ">=", Score: score}); err != nil {
 			r.Fatal(err)
 		}
 	}
@@ -243,5 +246,6 @@ func (r *run) finish() {
 	if dead, err := operator.Subjects(r.Context(), "POSTURE_DEAD", "posture.dead.>"); err != nil || len(dead) > 0 {
 		r.Errorf("dead letters: %v, %v", dead, err)
 	}
-	r.Logf("%d kills, %d ticks, %d calls, %d entries, %d changes", r.kills, r.audit.Tick().Seq, len(r.api.Calls()), r.audit.Entries(), r.audit.Changes())
+	r.Logf("%d kills, %d ticks, %d calls, %d entries, %d changes", r.kills, r.audit.Tick().Seq, len(r.api.Calls()),
+		r.audit.Entries(), r.audit.Changes())
 }

@@ -21,7 +21,8 @@ func TestCitedSectionsExist(t *testing.T) {
 	for _, m := range section.FindAllStringSubmatch(read(t, "services/api/README.md"), -1) {
 		sections = append(sections, m[1])
 	}
-	out, err := exec.Command("git", "-C", root(t), "grep", "-l", "-E", `api/README\.md|contract\.md|design\.md`, "--", "*.go").Output()
+	out, err := exec.Command("git", "-C", root(t), "grep", "-l", "-E", `api/README\.md|contract\.md|design\.md`, "--",
+		"*.go").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,8 @@ func TestJavaScriptFollows(t *testing.T) {
 	f.up(t)
 	consumer := f.follower(t, "javascript")
 	file := filepath.Join(npm.Installed(t, "docs", "node"), "follow.mjs")
-	save(t, file, strings.ReplaceAll(f.adapted(text(t, followers, "follow-javascript")), "follow_javascript_KEY", consumer))
+	save(t, file,
+		strings.ReplaceAll(f.adapted(text(t, followers, "follow-javascript")), "follow_javascript_KEY", consumer))
 	f.followed(t, f.start(t, "follower", "exec node "+file))
 }
 

@@ -49,7 +49,8 @@ func TestThePackagesOfTheCommandsExist(t *testing.T) {
 			}
 			cmd := exec.Command("bash", "-ec", s.text)
 			cmd.Dir = root(t)
-			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "plumbline.dev/services/cmd/plumb\n") {
+			if out, err := cmd.CombinedOutput(); err != nil ||
+				!strings.Contains(string(out), "plumbline.dev/services/cmd/plumb\n") {
 				t.Errorf("%s: %s: %v %s", document, s.text, err, out)
 			}
 		}
@@ -87,7 +88,8 @@ func TestUse(t *testing.T) {
 	scores := httptest.NewServer(http.HandlerFunc(answer))
 	t.Cleanup(scores.Close)
 	host := strings.TrimPrefix(scores.URL, "http://")
-	f.with("https://scores.example.com/", scores.URL+"/", "scores.example.com", host, "http://127.0.0.1:3000", stack.NewOrigin(t, nil).URL)
+	f.with("https://scores.example.com/", scores.URL+"/", "scores.example.com", host, "http://127.0.0.1:3000",
+		stack.NewOrigin(t, nil).URL)
 	f.write(t, "fleet.csv", fleet)
 
 	const begin = "./plumb up &\n"

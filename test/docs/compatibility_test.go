@@ -108,7 +108,8 @@ func (api *openAPI) table(t *testing.T) string {
 		if endpoint == r.path && len(r.kept) > 0 {
 			kept = "`" + strings.Join(r.kept, "`, `") + "`"
 		}
-		rows = append(rows, "| `"+endpoint+"` | "+zone+" | "+strings.Join(verbs, ", ")+" | "+kept+" | "+strings.Join(r.testedBy(clients), ", ")+" |\n")
+		rows = append(rows, "| `"+endpoint+"` | "+zone+" | "+strings.Join(verbs, ", ")+" | "+kept+" | "+
+			strings.Join(r.testedBy(clients), ", ")+" |\n")
 	}
 	sort.Strings(rows)
 	return head + strings.Join(rows, "")
@@ -133,8 +134,9 @@ func (api *openAPI) checkKept(t *testing.T, r *resource, body schema) {
 func clientSources(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for name, pattern := range map[string]string{"Go v0": "test/sdk/v0/*.go", "Go v6": "test/sdk/v6/*.go", "Go v7": "test/sdk/v7/*.go",
-		"TypeScript": "test/clients/node/*.mjs", "Python": "test/clients/*.py", "Terraform": "test/terraform/*.go", "plumb": "services/plumb/client/*.go"} {
+	for name, pattern := range map[string]string{"Go v0": "test/sdk/v0/*.go", "Go v6": "test/sdk/v6/*.go",
+		"Go v7": "test/sdk/v7/*.go", "TypeScript": "test/clients/node/*.mjs", "Python": "test/clients/*.py",
+		"Terraform": "test/terraform/*.go", "plumb": "services/plumb/client/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root(t), pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %q, %v", pattern, files, err)

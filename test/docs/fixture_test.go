@@ -39,8 +39,9 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{dir: dir, plumb: p}
 	f.with("127.0.0.1:8400", p.API, "127.0.0.1:8401", p.Access, "127.0.0.1:4222", p.NATS, ":8401/", ":"+port+"/")
-	f.env = []string{"PLUMB_API_ADDR=" + p.API, "PLUMB_ACCESS_ADDR=" + p.Access, "PLUMB_NATS_ADDR=" + p.NATS, "PLUMB_ADMIN_ADDR=" + p.Admin,
-		"PLUMB_NATS_URL=nats://" + p.NATS, "PLUMB_URL=http://" + p.API, "PLUMB_TEAM_DOMAIN=" + p.Issuer(), "NO_PROXY=*"}
+	f.env = []string{"PLUMB_API_ADDR=" + p.API, "PLUMB_ACCESS_ADDR=" + p.Access, "PLUMB_NATS_ADDR=" + p.NATS,
+		"PLUMB_ADMIN_ADDR=" + p.Admin, "PLUMB_NATS_URL=nats://" + p.NATS, "PLUMB_URL=http://" + p.API,
+		"PLUMB_TEAM_DOMAIN=" + p.Issuer(), "NO_PROXY=*"}
 	return f
 }
 
@@ -80,8 +81,9 @@ func (f *fixture) adapted(script string) string {
 // start starts a script in a process of its own.
 func (f *fixture) start(t *testing.T, name, script string, env ...string) *stack.Process {
 	t.Helper()
-	return stack.Start(t, stack.Command{Name: name, Path: "bash", Args: []string{"-e", "-o", "pipefail", "-c", f.adapted(script)}, Dir: f.dir,
-		Env: append(append([]string{}, f.env...), env...)})
+	return stack.Start(t,
+		stack.Command{Name: name, Path: "bash", Args: []string{"-e", "-o", "pipefail", "-c", f.adapted(script)}, Dir: f.dir,
+			Env: append(append([]string{}, f.env...), env...)})
 }
 
 // run runs a script to its end and returns its output. The script must succeed.

@@ -92,7 +92,8 @@ CLIENT_ID=$(./plumb token show fetchers -o json | sed -n 's/.*"client_id": *"\([
 	ours.write(t, "terraform.tfstate", `{"version":4,"terraform_version":"1.11.4","resources":[{"mode":"managed",
 "type":"cloudflare_zero_trust_access_tag","name":"it","provider":"provider[\"registry.terraform.io/cloudflare/cloudflare\"]",
 "instances":[{"attributes":{"account_id":"0123456789abcdef0123456789abcdef","name":"it"}}]}]}`)
-	if ours.run(t, "state", text(t, guide, "import-state")); !strings.Contains(ours.run(t, "tags", "cat from-state/*.yaml"), "it") {
+	if ours.run(t, "state",
+		text(t, guide, "import-state")); !strings.Contains(ours.run(t, "tags", "cat from-state/*.yaml"), "it") {
 		t.Error("the state's tag is not in the files")
 	}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // pollLine is the line that the demo prints for each poll.
-var pollLine = regexp.MustCompile(`poll (\d+): 3 pages, 2,500 devices: ([\d,]+) pass, ([\d,]+) fail, ([\d,]+) unknown, ([\d,]+) changed, in \S+$`)
+var pollLine = regexp.MustCompile(
+	`poll (\d+): 3 pages, 2,500 devices: ([\d,]+) pass, ([\d,]+) fail, ([\d,]+) unknown, ([\d,]+) changed, in \S+$`)
 
 // poll is what such a line says.
 type poll struct{ tick, pass, fail, unknown, changed int }
@@ -57,7 +58,9 @@ func TestTheDemoPollsAndGoesOnWhereItStopped(t *testing.T) {
 
 	plumb.Start(t)
 	last := first[len(first)-1].tick
-	again := awaitPolls(t, plumb.Process(), 60*time.Second, "a newer poll", func(shown []poll) bool { return shown[len(shown)-1].tick > last })
+	again := awaitPolls(t, plumb.Process(), 60*time.Second, "a newer poll", func(shown []poll) bool {
+		return shown[len(shown)-1].tick > last
+	})
 	if again[0].tick < last {
 		t.Errorf("the polls %v come after the polls %v", again, first)
 	}
@@ -81,7 +84,8 @@ func TestTheDemoPollsAndGoesOnWhereItStopped(t *testing.T) {
 func awaitGuarded(t *testing.T, p *stack.Process) {
 	t.Helper()
 	stack.Until(t, time.Minute, "a device that passes is admitted, and one that fails is refused", func() error {
-		if out := p.Output(); !strings.Contains(out, "200 admitted ") || !strings.Contains(out, "403 refused: posture_failed ") {
+		if out := p.Output(); !strings.Contains(out, "200 admitted ") ||
+			!strings.Contains(out, "403 refused: posture_failed ") {
 			return fmt.Errorf("it printed %s", out)
 		}
 		return nil
@@ -90,7 +94,8 @@ func awaitGuarded(t *testing.T, p *stack.Process) {
 
 // awaitPolls waits until the polls that were printed, of which there is at least one, are as they should be.
 // Their numbers rise.
-func awaitPolls(t *testing.T, p *stack.Process, within time.Duration, what string, ok func([]poll) bool) (shown []poll) {
+func awaitPolls(t *testing.T, p *stack.Process, within time.Duration, what string,
+	ok func([]poll) bool) (shown []poll) {
 	t.Helper()
 	stack.Until(t, within, what, func() error {
 		if !p.Running() {
@@ -128,7 +133,8 @@ func countResources(t *testing.T, p *stack.Plumb) string {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	for _, path := range []string{"/devices/posture/integration", "/devices/posture", "/access/service_tokens", "/access/apps"} {
+	for _, path := range []string{"/devices/posture/integration", "/devices/posture", "/access/service_tokens",
+		"/access/apps"} {
 		var all []any
 		if err := control.Call(t.Context(), "GET", path, nil, &all); err != nil {
 			t.Fatal(err)

@@ -34,7 +34,8 @@ func flagsOf(t *testing.T, name string, args ...string) []string {
 	return all
 }
 
-// What a service's own binary takes, plumb up takes by the same name; and services/plumb/README.md documents every flag.
+// What a service's own binary takes, plumb up takes by the same name; and services/plumb/README.md documents every
+// flag.
 func TestPlumbUpTakesWhatTheServicesTake(t *testing.T) {
 	up := flagsOf(t, "plumb", "up")
 	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api"} {

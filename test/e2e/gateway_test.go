@@ -117,22 +117,27 @@ func TestAServiceTokenOpensItsApplication(t *testing.T) {
 
 	// What looks like our own header is replaced, in every spelling.
 	if v := s.visit(append(s.token.Credentials(), "Cf-Access-Jwt-Assertion", "forged", "X-Kept", "yes",
-		"Cf_Access_Jwt_Assertion", "forged", "Cf-Access-Authenticated-User-Email", "root@example.com")...); v.Status != http.StatusOK || v.Body != "origin" {
+		"Cf_Access_Jwt_Assertion", "forged", "Cf-Access-Authenticated-User-Email",
+		"root@example.com")...); v.Status != http.StatusOK || v.Body != "origin" {
 		t.Errorf("with forged headers: %+v", v)
 	}
 	r := arrived()
-	if r.Header.Get("X-Kept") != "yes" || r.Header.Get("Cf-Access-Authenticated-User-Email") != "" || r.Header.Get("Cf_Access_Jwt_Assertion") != "" {
+	if r.Header.Get("X-Kept") != "yes" || r.Header.Get("Cf-Access-Authenticated-User-Email") != "" ||
+		r.Header.Get("Cf_Access_Jwt_Assertion") != "" {
 		t.Errorf("the origin saw %v", r.Header)
 	}
 
 	// The single header.
 	single := stack.NewOrigin(t, nil)
-	if _, err := control.CreateGuarded(t.Context(), stack.Guarded{Name: "single", Domain: "single.example.com", Origin: single.URL,
-		Policies: []any{stack.Policy("any", "non_identity", []any{map[string]any{"any_valid_service_token": map[string]any{}}})},
-		Settings: map[string]any{"read_service_tokens_from_header": "Authorization"}}); err != nil {
+	if _, err := control.CreateGuarded(t.Context(),
+		stack.Guarded{Name: "single", Domain: "single.example.com", Origin: single.URL,
+			Policies: []any{stack.Policy("any", "non_identity",
+				[]any{map[string]any{"any_valid_service_token": map[string]any{}}})},
+			Settings: map[string]any{"read_service_tokens_from_header": "Authorization"}}); err != nil {
 		t.Fatal(err)
 	}
-	credentials, err := json.Marshal(map[string]string{"cf-access-client-id": s.token.ClientID, "cf-access-client-secret": s.token.ClientSecret})
+	credentials, err := json.Marshal(map[string]string{"cf-access-client-id": s.token.ClientID,
+		"cf-access-client-secret": s.token.ClientSecret})
 	s.do(err)
 	stack.Until(t, soon, "the single header opens", func() error {
 		v, err := s.visitor.Get(t.Context(), "http://single.example.com/", "Authorization", string(credentials))
@@ -198,7 +203,8 @@ func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
 	token, err := w.control.CreateToken(t.Context(), "behind")
 	w.do(err)
 	api, err := w.control.CreateGuarded(t.Context(), stack.Guarded{Name: "scores behind", Domain: public,
-		Origin: strings.TrimSuffix(url, "/score"), Policies: []any{stack.Policy("fetchers", "non_identity", []any{stack.TokenRule(token.ID)})}})
+		Origin:   strings.TrimSuffix(url, "/score"),
+		Policies: []any{stack.Policy("fetchers", "non_identity", []any{stack.TokenRule(token.ID)})}})
 	w.do(err)
 	behind.ClientID = token.ClientID
 	behind.Tokens = &scorer.Tokens{Certs: w.plumb.Certs(), Issuer: w.plumb.Issuer(), AUD: api.AUD}
@@ -231,7 +237,8 @@ func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
 	}
 	w.settle()
 	direct := w.tokenOf("posture")
-	for name, id := range map[string]proto.ID{"an application token": w.integration, "credentials at the gateway": guarded} {
+	for name, id := range map[string]proto.ID{"an application token": w.integration,
+		"credentials at the gateway": guarded} {
 		if problem := polled(id); problem != "" {
 			t.Fatalf("poll with %s: %s", name, problem)
 		}
@@ -264,7 +271,8 @@ func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
 		return nil
 	})
 	<-time.After(atOnce - min(time.Since(begin), atOnce))
-	for name, id := range map[string]proto.ID{"an application token": w.integration, "credentials at the gateway": guarded} {
+	for name, id := range map[string]proto.ID{"an application token": w.integration,
+		"credentials at the gateway": guarded} {
 		if problem := polled(id); problem != proto.ReasonAuthFailed.String() {
 			t.Errorf("poll with %s of a token that is off: %q", name, problem)
 		}
@@ -273,7 +281,8 @@ func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
 	s.becomes(atOnce, http.StatusOK, "", s.token)
 
 	// Rotation: the secret before goes on for its grace, and no longer.
-	rotated, err := w.control.RotateToken(t.Context(), s.token.ID, time.Now().Add(4*time.Second).UTC().Format(time.RFC3339))
+	rotated, err := w.control.RotateToken(t.Context(), s.token.ID,
+		time.Now().Add(4*time.Second).UTC().Format(time.RFC3339))
 	w.do(err)
 	s.becomes(atOnce, http.StatusOK, "", rotated)
 	if v := s.visit(s.token.Credentials()...); v.Status != http.StatusOK {
@@ -283,7 +292,8 @@ func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
 	s.becomes(atOnce, http.StatusOK, "", rotated)
 
 	var refused *stack.Refused
-	if err := w.control.Call(t.Context(), "DELETE", "/access/service_tokens/"+s.token.ID, nil, nil); !asRefused(err, &refused) || !slices.Contains(refused.Codes, 12139) {
+	if err := w.control.Call(t.Context(), "DELETE", "/access/service_tokens/"+s.token.ID, nil, nil); !asRefused(err,
+		&refused) || !slices.Contains(refused.Codes, 12139) {
 		t.Errorf("deleting a token that a policy names: %v", err)
 	}
 }

@@ -56,12 +56,14 @@ func (w *world) firstPoll(devices int) {
 	}
 	for n := range devices {
 		d := stack.FleetDevice(n)
-		if want := (scorer.Device{ID: d.ID.String(), Email: d.Email, Serial: d.Serial, MAC: d.MAC, IPv4: d.IPv4, Hostname: d.Hostname}); asked[want.ID] != want {
+		if want := (scorer.Device{ID: d.ID.String(), Email: d.Email, Serial: d.Serial, MAC: d.MAC, IPv4: d.IPv4,
+			Hostname: d.Hostname}); asked[want.ID] != want {
 			w.Fatalf("the request says %+v of what was enrolled as %+v", asked[want.ID], want)
 		}
 		entry, result := w.result(d.ID)
 		score := scorer.ScoreOf(asked[d.ID.String()], 0)
-		if result.Score != score || result.S2SID != "s2s-"+d.Serial || entry.Poll.Status != http.StatusOK || entry.Poll.Attempts != 1 {
+		if result.Score != score || result.S2SID != "s2s-"+d.Serial || entry.Poll.Status != http.StatusOK ||
+			entry.Poll.Attempts != 1 {
 			w.Fatalf("device %d has score %d, its entry is %+v of %+v", n, score, result, entry.Poll)
 		}
 		want := proto.OutcomeFail
@@ -73,7 +75,8 @@ func (w *world) firstPoll(devices int) {
 		}
 	}
 	s, err := statusOf(w.Context(), w.control, w.integration)
-	if err != nil || s.Overdue || s.Paused || s.Poll == nil || s.Poll.Devices != devices || s.Poll.Pages != 2 || s.Poll.DonePages != 2 {
+	if err != nil || s.Overdue || s.Paused || s.Poll == nil || s.Poll.Devices != devices || s.Poll.Pages != 2 ||
+		s.Poll.DonePages != 2 {
 		w.Errorf("status %+v, %v", s, err)
 	}
 }
@@ -112,7 +115,8 @@ func (w *world) wrongScores() {
 			score = 77
 		}
 		if result.Problem != want.problem || result.Score != score {
-			w.Errorf("answer %v: score %d, problem %v; expected score %d, problem %v", want.score, result.Score, result.Problem, score, want.problem)
+			w.Errorf("answer %v: score %d, problem %v; expected score %d, problem %v", want.score, result.Score, result.Problem,
+				score, want.problem)
 		}
 		if want.problem != proto.ReasonNone && result.ObservedAt != before[id].ObservedAt {
 			w.Errorf("answer %v: the score kept is dated anew", want.score)
@@ -158,10 +162,12 @@ func (w *world) failedCalls() {
 		w.api.Answer(func(rw http.ResponseWriter, _ *scorer.Call) bool { c.answer(rw); return true })
 		w.poll()
 		entry, result := w.result(id)
-		if entry.Poll.Error != c.reason || entry.Poll.Status != c.status || result.Score != before.Score || result.Verdicts[0].Outcome != before.Verdicts[0].Outcome {
+		if entry.Poll.Error != c.reason || entry.Poll.Status != c.status || result.Score != before.Score ||
+			result.Verdicts[0].Outcome != before.Verdicts[0].Outcome {
 			w.Errorf("%s: the entry says %+v, score %d before and %d after", c.name, entry.Poll, before.Score, result.Score)
 		}
-		if s, err := statusOf(w.Context(), w.control, w.integration); err != nil || s.Poll == nil || s.Poll.Error != c.reason.String() {
+		if s, err := statusOf(w.Context(), w.control, w.integration); err != nil || s.Poll == nil ||
+			s.Poll.Error != c.reason.String() {
 			w.Errorf("%s: the status says %+v, %v", c.name, s.Poll, err)
 		}
 	}
@@ -185,7 +191,8 @@ func (w *world) failedCalls() {
 // changedCheck lowers a check to 0, which every score passes.
 func (w *world) changedCheck() {
 	calls := len(w.api.Calls())
-	w.do(w.control.ChangeCheck(w.Context(), w.check, stack.Check{Name: "healthy", Integration: w.integration, Operator: ">=", Score: 0}))
+	w.do(w.control.ChangeCheck(w.Context(), w.check,
+		stack.Check{Name: "healthy", Integration: w.integration, Operator: ">=", Score: 0}))
 	stack.Until(w, soon, "every device passes", func() error {
 		if err := w.audit.CatchUp(w.Context(), w.follower); err != nil {
 			w.Fatal(err)

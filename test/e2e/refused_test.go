@@ -36,12 +36,15 @@ func TestAnAPIThatDoesNotAnswerIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	good, err := control.CreateIntegration(t.Context(), stack.Integration{Name: "x", URL: url, Interval: "1m", ClientID: api.ClientID, ClientSecret: "the-secret"})
+	good, err := control.CreateIntegration(t.Context(),
+		stack.Integration{Name: "x", URL: url, Interval: "1m", ClientID: api.ClientID, ClientSecret: "the-secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var refused *stack.Refused
-	if err := control.ChangeIntegration(t.Context(), good, map[string]any{"config": map[string]string{"api_url": "http://" + closed + "/", "access_client_secret": "the-secret"}}); !asRefused(err, &refused) || refused.Status != http.StatusBadRequest {
+	if err := control.ChangeIntegration(t.Context(), good,
+		map[string]any{"config": map[string]string{"api_url": "http://" + closed + "/",
+			"access_client_secret": "the-secret"}}); !asRefused(err, &refused) || refused.Status != http.StatusBadRequest {
 		t.Errorf("a change to an URL where nobody listens: %v", err)
 	}
 }

@@ -41,7 +41,8 @@ func TestSeparateServicesSurviveKills(t *testing.T) {
 	api := new(scorer.API)
 	api.Latency(30 * time.Millisecond)
 	integration := protect(t, control, api, s, "1s", concurrency)
-	if _, err := control.CreateCheck(t.Context(), stack.Check{Name: "healthy", Integration: integration, Operator: ">=", Score: threshold}); err != nil {
+	if _, err := control.CreateCheck(t.Context(),
+		stack.Check{Name: "healthy", Integration: integration, Operator: ">=", Score: threshold}); err != nil {
 		t.Fatal(err)
 	}
 	audit := &ledger.Audit{Account: control.Account, Integration: integration}
@@ -91,13 +92,15 @@ func TestSeparateServicesSurviveKills(t *testing.T) {
 		if err := audit.Check(t.Context(), operator, follower); err != nil {
 			t.Fatalf("after %s was killed: %v", part.Name, err)
 		}
-		t.Logf("%s was killed after %v, and all was well after %v", part.Name, waited.Round(time.Millisecond), (time.Since(begin) - waited).Round(time.Millisecond))
+		t.Logf("%s was killed after %v, and all was well after %v", part.Name, waited.Round(time.Millisecond),
+			(time.Since(begin) - waited).Round(time.Millisecond))
 	}
 	settle(awaitTick(audit.Tick().Seq).Seq)
 
 	// Without a scheduler nothing is polled, and it shows. Twice the interval is more than a poll takes on a
 	// machine that is busy.
-	if err := control.Call(t.Context(), http.MethodPatch, "/devices/posture/integration/"+integration.String(), map[string]any{"interval": "5s"}, nil); err != nil {
+	if err := control.Call(t.Context(), http.MethodPatch, "/devices/posture/integration/"+integration.String(),
+		map[string]any{"interval": "5s"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	settle(awaitTick(audit.Tick().Seq).Seq)
@@ -123,5 +126,6 @@ func TestSeparateServicesSurviveKills(t *testing.T) {
 	if most := api.MostAtOnce(); most > concurrency+len(s.Parts) { // a call goes on a while when its fetcher is gone
 		t.Errorf("%d calls were under way at once, %d are allowed", most, concurrency)
 	}
-	t.Logf("%d entries, %d changes, %d calls, %d at once at most, %d ticks", audit.Entries(), audit.Changes(), len(api.Calls()), api.MostAtOnce(), audit.Tick().Seq)
+	t.Logf("%d entries, %d changes, %d calls, %d at once at most, %d ticks", audit.Entries(), audit.Changes(),
+		len(api.Calls()), api.MostAtOnce(), audit.Tick().Seq)
 }

@@ -29,7 +29,8 @@ type installation struct {
 
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	in := &installation{origin: newOrigin(t), plumb: stack.Up(t, "--forward-auth-from", "127.0.0.0/8", "--trusted-proxy", "127.0.0.0/8")}
+	in := &installation{origin: newOrigin(t),
+		plumb: stack.Up(t, "--forward-auth-from", "127.0.0.0/8", "--trusted-proxy", "127.0.0.0/8")}
 	control, err := in.plumb.Control()
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,8 @@ func newInstallation(t *testing.T) *installation {
 	}
 	service := stack.Policy("service", "non_identity", []any{stack.TokenRule(in.token.ID)})
 	everybody := stack.Policy("everybody", "bypass", []any{map[string]any{"everyone": map[string]any{}}})
-	cors := map[string]any{"cors_headers": map[string]any{"allowed_origins": []string{allowedOrigin}, "allowed_methods": []string{"PUT"}, "allow_credentials": true}}
+	cors := map[string]any{"cors_headers": map[string]any{"allowed_origins": []string{allowedOrigin},
+		"allowed_methods": []string{"PUT"}, "allow_credentials": true}}
 	for _, g := range []stack.Guarded{
 		{Name: "app", Domain: host, Origin: "http://" + in.origin.addr, Policies: []any{service}, Settings: cors},
 		{Name: "public", Domain: host + "/public", Origin: "http://" + in.origin.addr, Policies: []any{everybody}},
@@ -69,7 +71,8 @@ func (in *installation) template(t *testing.T, name string, more ...string) stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.NewReplacer(append(more, "127.0.0.1:8401", in.plumb.Access, "127.0.0.1:3000", in.origin.addr)...).Replace(string(text))
+	return strings.NewReplacer(append(more, "127.0.0.1:8401", in.plumb.Access, "127.0.0.1:3000",
+		in.origin.addr)...).Replace(string(text))
 }
 
 func write(t *testing.T, path, text string) {
@@ -96,5 +99,6 @@ func clientOf(addr string, t *http.Transport) *http.Client {
 	}
 	t.DialContext = dialTo(addr)
 	t.DisableCompression = true
-	return &http.Client{Transport: t, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: t, Timeout: 20 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }

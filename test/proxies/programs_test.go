@@ -26,7 +26,8 @@ func TestNginx(t *testing.T) {
 	site := in.template(t, "nginx.conf", "listen 80;", "listen "+addr+";", "/etc/nginx/plumbline_ask.conf", ask)
 	// The frame of an nginx.conf that includes the site in its http block, with every file in one directory. One process:
 	// workers would outlive a master that is killed.
-	frame := "daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {} http { access_log off; client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;" +
+	frame := "daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {} http { access_log off; " +
+		"client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;" +
 		" fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;\n%[2]s\n}\n"
 	config := filepath.Join(dir, "nginx.conf")
 	write(t, config, fmt.Sprintf(frame, dir, site))
@@ -44,9 +45,12 @@ func TestCaddy(t *testing.T) {
 	site := in.template(t, "Caddyfile", host+" {", "http://"+host+":"+port+", https://"+host+":"+securePort+" {")
 	config := filepath.Join(dir, "Caddyfile")
 	// What a machine without access to a certificate authority needs, and no other listeners.
-	write(t, config, "{\n\tadmin off\n\tpersist_config off\n\tlocal_certs\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n\n"+site)
-	p := stack.Start(t, stack.Command{Name: "caddy", Path: path, Args: []string{"run", "--config", config, "--adapter", "caddyfile"},
-		Env: []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}})
+	write(t, config,
+		"{\n\tadmin off\n\tpersist_config off\n\tlocal_certs\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n\n"+
+			site)
+	p := stack.Start(t,
+		stack.Command{Name: "caddy", Path: path, Args: []string{"run", "--config", config, "--adapter", "caddyfile"},
+			Env: []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}})
 	s := newSite(in, addr)
 	s.http2 = clientOf(secure, &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}) //nolint:gosec // its own CA
 	s.await(t, p)

@@ -12,11 +12,14 @@ import (
 )
 
 // forged are headers that must not arrive as a client sends them.
-var forged = []string{"Cf-Access-Jwt-Assertion", "forged", "Cf-Access-Authenticated-User-Email", "forged", "Cf-Ray", "forged", "Cf-Connecting-Ip", "forged",
-	"X-Original-URL", "/forged", "X-Original-Path", "/forged", "X-Original-Host", "forged", "X-Original-Method", "FORGED", "X-Override-URL", "/forged",
-	"X-HTTP-Host-Override", "forged", "X-Rewrite-Uri", "/forged", "X-Rewrite-URL", "/forged", "X-Envoy-Original-Path", "/forged", "Proxy", "http://forged",
-	"X-Forwarded-For", "forged", "X-Forwarded-Host", "forged", "X-Forwarded-Uri", "/forged", "X-Forwarded-Method", "FORGED", "Forwarded", "host=forged",
-	"X-Forwarded-User", "forged", "Remote-User", "forged", "X-Auth-Request-Email", "forged", "True-Client-Ip", "forged", "X-HTTP-Method-Override", "FORGED"}
+var forged = []string{"Cf-Access-Jwt-Assertion", "forged", "Cf-Access-Authenticated-User-Email", "forged", "Cf-Ray",
+	"forged", "Cf-Connecting-Ip", "forged", "X-Original-URL", "/forged", "X-Original-Path", "/forged", "X-Original-Host",
+	"forged", "X-Original-Method", "FORGED", "X-Override-URL", "/forged",
+	"X-HTTP-Host-Override", "forged", "X-Rewrite-Uri", "/forged", "X-Rewrite-URL", "/forged", "X-Envoy-Original-Path",
+	"/forged", "Proxy", "http://forged", "X-Forwarded-For", "forged", "X-Forwarded-Host", "forged", "X-Forwarded-Uri",
+	"/forged", "X-Forwarded-Method", "FORGED", "Forwarded", "host=forged",
+	"X-Forwarded-User", "forged", "Remote-User", "forged", "X-Auth-Request-Email", "forged", "True-Client-Ip", "forged",
+	"X-HTTP-Method-Override", "FORGED"}
 
 // check sends everything that a guarded application is sent.
 func check(t *testing.T, s *site) {
@@ -78,16 +81,20 @@ func checkRequests(t *testing.T, s *site, client *http.Client, scheme string) {
 			t.Errorf("%s without credentials: answered with %d %v, %d arrived", name, a.StatusCode, a.Header, len(arrived))
 		}
 	}
-	wrong := request{method: "GET", target: "/", header: []string{"Cf-Access-Client-Id", s.in.token.ClientID, "Cf-Access-Client-Secret", "wrong"}}
-	if a, body, arrived := s.send(t, client, scheme, wrong); len(arrived) > 0 || a.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "<html") {
+	wrong := request{method: "GET", target: "/",
+		header: []string{"Cf-Access-Client-Id", s.in.token.ClientID, "Cf-Access-Client-Secret", "wrong"}}
+	if a, body, arrived := s.send(t, client, scheme, wrong); len(arrived) > 0 || a.StatusCode != http.StatusUnauthorized ||
+		!strings.Contains(body, "<html") {
 		t.Errorf("a wrong secret: answered with %d %.200s, %d arrived", a.StatusCode, body, len(arrived))
 	}
-	if a, body, _ := s.send(t, client, scheme, request{method: "GET", target: "/cdn-cgi/access/certs"}); a.StatusCode != http.StatusOK || !strings.Contains(body, `"keys"`) {
+	if a, body, _ := s.send(t, client, scheme, request{method: "GET",
+		target: "/cdn-cgi/access/certs"}); a.StatusCode != http.StatusOK || !strings.Contains(body, `"keys"`) {
 		t.Errorf("the keys: answered with %d %.200s", a.StatusCode, body)
 	}
 	for _, of := range []string{"nginx", "traefik", "caddy"} {
-		ask := request{method: "GET", target: "/cdn-cgi/access/forward-auth/" + of, header: []string{"X-Original-URL", "http://" + host + "/public", "X-Original-Method", "GET",
-			"X-Forwarded-Uri", "/public", "X-Forwarded-Method", "GET"}}
+		ask := request{method: "GET", target: "/cdn-cgi/access/forward-auth/" + of,
+			header: []string{"X-Original-URL", "http://" + host + "/public", "X-Original-Method", "GET",
+				"X-Forwarded-Uri", "/public", "X-Forwarded-Method", "GET"}}
 		if a, _, arrived := s.send(t, client, scheme, ask); a.StatusCode != http.StatusNotFound || len(arrived) > 0 {
 			t.Errorf("a client asks as %s: answered with %d", of, a.StatusCode)
 		}
@@ -99,19 +106,23 @@ func checkPreflights(t *testing.T, s *site, client *http.Client, scheme string) 
 	for _, c := range []struct {
 		origin, method string
 		status         int
-	}{{allowedOrigin, "PUT", http.StatusNoContent}, {allowedOrigin, "GET", http.StatusNoContent}, {allowedOrigin, "DELETE", http.StatusForbidden}, {"https://evil.example.com", "PUT", http.StatusForbidden}} {
-		q := request{method: "OPTIONS", target: "/api", header: []string{"Origin", c.origin, "Access-Control-Request-Method", c.method}}
+	}{{allowedOrigin, "PUT", http.StatusNoContent}, {allowedOrigin, "GET", http.StatusNoContent},
+		{allowedOrigin, "DELETE", http.StatusForbidden}, {"https://evil.example.com", "PUT", http.StatusForbidden}} {
+		q := request{method: "OPTIONS", target: "/api",
+			header: []string{"Origin", c.origin, "Access-Control-Request-Method", c.method}}
 		a, _, arrived := s.send(t, client, scheme, q)
 		allowed := a.Header.Get("Access-Control-Allow-Origin") == allowedOrigin
 		if a.StatusCode != c.status || allowed != (c.status == http.StatusNoContent) || len(arrived) > 0 {
-			t.Errorf("a preflight of %s for %s: answered with %d %v, %d arrived", c.origin, c.method, a.StatusCode, a.Header, len(arrived))
+			t.Errorf("a preflight of %s for %s: answered with %d %v, %d arrived", c.origin, c.method, a.StatusCode, a.Header,
+				len(arrived))
 		}
 	}
 }
 
 func checkWebSocket(t *testing.T, s *site) {
-	q := request{method: "GET", target: "/socket", header: []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
-		"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}}
+	q := request{method: "GET", target: "/socket",
+		header: []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+			"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}}
 	if status, arrived, _ := s.raw(t, q); len(arrived) > 0 || status != http.StatusForbidden {
 		t.Errorf("without credentials: answered with %d, %d arrived", status, len(arrived))
 	}
@@ -121,7 +132,8 @@ func checkWebSocket(t *testing.T, s *site) {
 	}
 	q.method, q.credentials = "GET", true
 	status, arrived, rest := s.raw(t, q)
-	if status != http.StatusSwitchingProtocols || len(arrived) != 1 || len(arrived[0].header["Cf-Access-Jwt-Assertion"]) != 1 {
+	if status != http.StatusSwitchingProtocols || len(arrived) != 1 ||
+		len(arrived[0].header["Cf-Access-Jwt-Assertion"]) != 1 {
 		t.Fatalf("with credentials: answered with %d, arrived %v", status, arrived)
 	}
 	if _, err := io.WriteString(rest, "hello\n"); err != nil {
@@ -138,19 +150,23 @@ func checkWebSocket(t *testing.T, s *site) {
 // What is decided about a path holds for the path that arrives. Without credentials only /public is open.
 func checkPaths(t *testing.T, s *site) {
 	for _, target := range []string{"/public", "/public/x", "/public/a%2Fb?c=%2F", "/public/caf%C3%A9", "/public/a%20b"} {
-		if status, arrived, _ := s.raw(t, request{method: "GET", target: target}); status != http.StatusOK || len(arrived) != 1 || arrived[0].uri != target {
+		if status, arrived, _ := s.raw(t, request{method: "GET", target: target}); status != http.StatusOK ||
+			len(arrived) != 1 || arrived[0].uri != target {
 			t.Errorf("%s: answered with %d, arrived %+v", target, status, arrived)
 		}
 	}
 	for _, target := range []string{"/g%2Fp", "/a%2Fb/c%3Bd", "/a//b", "/a%7Cb", "/a?b=|"} {
-		if status, arrived, _ := s.raw(t, request{method: "GET", target: target, credentials: true}); status != http.StatusOK || len(arrived) != 1 || arrived[0].uri != target {
+		if status, arrived, _ := s.raw(t, request{method: "GET", target: target,
+			credentials: true}); status != http.StatusOK || len(arrived) != 1 || arrived[0].uri != target {
 			t.Errorf("%s with credentials: answered with %d, arrived %+v", target, status, arrived)
 		}
 	}
 	for _, raw := range []string{"|", "\"", "{", "^", "<", ">", "\\", "`", "\xff", "é"} {
-		for _, before := range []string{"/public%2fadmin", "/public%2Fadmin", "/public%2f..%2fadmin", "/public/..%2fadmin", "/public/../admin", "//public/../admin", "/public;/../admin"} {
+		for _, before := range []string{"/public%2fadmin", "/public%2Fadmin", "/public%2f..%2fadmin", "/public/..%2fadmin",
+			"/public/../admin", "//public/../admin", "/public;/../admin"} {
 			for _, target := range []string{before, before + raw, raw + before, "/" + raw + before} {
-				if _, arrived, _ := s.raw(t, request{method: "GET", target: target}); len(arrived) > 0 && !isPublic(arrived[0].uri) {
+				if _, arrived, _ := s.raw(t, request{method: "GET", target: target}); len(arrived) > 0 &&
+					!isPublic(arrived[0].uri) {
 					t.Errorf("%q without credentials arrived as %q", target, arrived[0].uri)
 				}
 			}

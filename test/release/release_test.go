@@ -92,7 +92,8 @@ func entry(name string, mode os.FileMode, content []byte) string {
 
 func TestAModuleWithoutALicenceIsAnError(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := licencesIn("example.com/m", dir); err == nil || !strings.Contains(err.Error(), "example.com/m has no licence") {
+	if _, err := licencesIn("example.com/m", dir); err == nil ||
+		!strings.Contains(err.Error(), "example.com/m has no licence") {
 		t.Errorf("%v", err)
 	}
 	for _, name := range []string{"LICENSE-MIT", "NOTICE", "licenses.go"} {

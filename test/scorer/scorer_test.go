@@ -48,7 +48,9 @@ func TestTheAPINoticesWhatTheContractDoesNotAllow(t *testing.T) {
 }
 
 func TestTheAPILetsNobodyElseIn(t *testing.T) {
-	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys":[]}`) }))
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"keys":[]}`)
+	}))
 	defer keys.Close()
 	for name, api := range map[string]*scorer.API{
 		"by secret": {ClientID: "id", ClientSecret: "secret"},

@@ -63,7 +63,8 @@ func TestDrift(t *testing.T) {
 	s.unchanged("mended")
 
 	// In the order that nothing refers to what is deleted.
-	for _, address := range []string{"application.it", "policy.it", "group.it", "identity_provider.it", "service_token.it"} {
+	for _, address := range []string{"application.it", "policy.it", "group.it", "identity_provider.it",
+		"service_token.it"} {
 		call(http.MethodDelete, paths["cloudflare_zero_trust_access_"+address], nil, nil)
 	}
 	for _, address := range []string{"rule.it", "integration.it"} {
@@ -100,7 +101,8 @@ func TestMany(t *testing.T) {
 func TestRefused(t *testing.T) {
 	w := start(t)
 	resource := func(kind, body string) string {
-		return fmt.Sprintf("resource \"cloudflare_zero_trust_%s\" \"it\" {\n  account_id = var.account\n  name = \"it\"\n%s\n}\n", kind, body)
+		return fmt.Sprintf(
+			"resource \"cloudflare_zero_trust_%s\" \"it\" {\n  account_id = var.account\n  name = \"it\"\n%s\n}\n", kind, body)
 	}
 	for name, c := range map[string]struct{ text, says string }{
 		"session": {resource("access_application", `type = "self_hosted"
@@ -132,7 +134,8 @@ func TestRefused(t *testing.T) {
 			s.write("main.tf", c.text)
 			_, err := s.run("apply", "-auto-approve", "-input=false", "-no-color")
 			// Terraform breaks lines as it likes.
-			if err == nil || !strings.Contains(strings.Join(strings.Fields(strings.NewReplacer("│", "", `\"`, `"`).Replace(err.Error())), " "), c.says) {
+			if err == nil || !strings.Contains(
+				strings.Join(strings.Fields(strings.NewReplacer("│", "", `\"`, `"`).Replace(err.Error())), " "), c.says) {
 				t.Errorf("apply: %v, want it to say %q", err, c.says)
 			}
 		})

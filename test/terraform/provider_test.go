@@ -74,8 +74,9 @@ func download(t *testing.T) (dir string) {
 
 var (
 	// served are the provider's packages of what the control plane has.
-	served = regexp.MustCompile(`/(zero_trust_access_(application|group|identity_provider|key_configuration|policy|service_token|tag)` +
-		`|zero_trust_device_posture_(integration|rule)|zero_trust_organization|account_token|account_api_token_permission_groups)"$`)
+	served = regexp.MustCompile(
+		`/(zero_trust_access_(application|group|identity_provider|key_configuration|policy|service_token|tag)` +
+			`|zero_trust_device_posture_(integration|rule)|zero_trust_organization|account_token|account_api_token_permission_groups)"$`)
 	importLine = regexp.MustCompile(`^\t"` + regexp.QuoteMeta(providerModule) + `/internal/services/(\w+)"$`)
 	registered = regexp.MustCompile(`^\t\t(\w+)\.New\w+,`)
 )

@@ -43,7 +43,8 @@ func start(t *testing.T) *world {
 	w.control, w.account = control, read("account-id")
 	config := filepath.Join(t.TempDir(), "terraformrc")
 	// The empty direct block makes whatever else a configuration may need fail at once, and not in the network.
-	text := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"cloudflare/cloudflare\" = %q\n  }\n  direct {}\n}\n", dir)
+	text := fmt.Sprintf(
+		"provider_installation {\n  dev_overrides {\n    \"cloudflare/cloudflare\" = %q\n  }\n  direct {}\n}\n", dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

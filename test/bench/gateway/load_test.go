@@ -23,7 +23,8 @@ func TestLoadThroughTheBareProxy(t *testing.T) {
 	o := new(origin)
 	at := serving(t, o.handler(100))
 	proxy := serving(t, bareProxy(at))
-	l := &load{connections: 3, answered: 100, request: []byte("GET /x HTTP/1.1\r\nHost: bench.example.com\r\nCF-Access-Client-Secret: s\r\n\r\n")}
+	l := &load{connections: 3, answered: 100,
+		request: []byte("GET /x HTTP/1.1\r\nHost: bench.example.com\r\nCF-Access-Client-Secret: s\r\n\r\n")}
 	s, err := l.run(t.Context(), proxy, 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +74,8 @@ func TestASideIsSummedUp(t *testing.T) {
 	}
 	bare.finish(bare)
 	other.finish(bare)
-	if bare.RequestsPerS != 200 || bare.Lowest != 100 || bare.Highest != 400 || bare.Ratio != 1 || bare.P50US != 1000 || bare.CPUUSPerRequest != 5 {
+	if bare.RequestsPerS != 200 || bare.Lowest != 100 || bare.Highest != 400 || bare.Ratio != 1 || bare.P50US != 1000 ||
+		bare.CPUUSPerRequest != 5 {
 		t.Errorf("%+v", bare)
 	}
 	if other.Ratio != 1 || other.RatioLowest != 0.5 || other.RatioHighest != 1.5 {

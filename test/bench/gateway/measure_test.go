@@ -41,7 +41,8 @@ func TestItSaysWhoEnded(t *testing.T) {
 
 // What the benchmark prints is read by scripts.
 func TestItMeasuresAndReports(t *testing.T) {
-	r, err := Measure(t.Context(), Config{Connections: 2, Rounds: 2, During: 50 * time.Millisecond, Body: 100, Progress: t.Logf})
+	r, err := Measure(t.Context(),
+		Config{Connections: 2, Rounds: 2, During: 50 * time.Millisecond, Body: 100, Progress: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,7 +156,8 @@ func (s *Separate) nats() error {
 	if err != nil {
 		return err
 	}
-	users = bytes.ReplaceAll(users, []byte(`"/var/lib/nats/accounts"`), fmt.Appendf(nil, "%q", filepath.Join(s.Dir, "accounts")))
+	users = bytes.ReplaceAll(users, []byte(`"/var/lib/nats/accounts"`),
+		fmt.Appendf(nil, "%q", filepath.Join(s.Dir, "accounts")))
 	if err := os.WriteFile(auth, users, 0o600); err != nil {
 		return err
 	}

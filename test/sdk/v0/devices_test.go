@@ -14,8 +14,8 @@ import (
 func TestSDKv0Devices(t *testing.T) {
 	w, ctx := world.Start(t)
 	w.Enrol(ctx, t, 3)
-	api := world.Must[*legacy.API](t)(legacy.NewWithAPIToken(w.Token, legacy.BaseURL(w.Base), legacy.HTTPClient(w.Only(t)), legacy.UsingRateLimit(1000),
-		legacy.UsingRetryPolicy(0, 0, 0)))
+	api := world.Must[*legacy.API](t)(legacy.NewWithAPIToken(w.Token, legacy.BaseURL(w.Base), legacy.HTTPClient(w.Only(t)),
+		legacy.UsingRateLimit(1000), legacy.UsingRetryPolicy(0, 0, 0)))
 	devices := world.Must[[]legacy.TeamsDeviceListItem](t)(api.ListTeamsDevices(ctx, w.Account))
 	if len(devices) != 3 || devices[0].SerialNumber == "" || devices[0].User.Email == "" {
 		t.Fatalf("devices %+v", devices)
@@ -23,7 +23,8 @@ func TestSDKv0Devices(t *testing.T) {
 	if _, err := api.RevokeTeamsDevices(ctx, w.Account, []string{devices[0].ID}); err != nil {
 		t.Fatal(err)
 	}
-	if one := world.Must[legacy.TeamsDeviceListItem](t)(api.GetTeamsDeviceDetails(ctx, w.Account, devices[0].ID)); one.RevokedAt == "" || one.Name != devices[0].Name {
+	if one := world.Must[legacy.TeamsDeviceListItem](t)(api.GetTeamsDeviceDetails(ctx, w.Account,
+		devices[0].ID)); one.RevokedAt == "" || one.Name != devices[0].Name {
 		t.Errorf("revoked %+v", one)
 	}
 	var missing *legacy.NotFoundError
@@ -35,7 +36,8 @@ func TestSDKv0Devices(t *testing.T) {
 		t.Errorf("people %+v, %v", people, err)
 	}
 	since := time.Now().Add(-time.Hour)
-	if events, err := api.AccessAuditLogs(ctx, w.Account, legacy.AccessAuditLogFilterOptions{Direction: "desc", Limit: 5, Since: &since}); err != nil || len(events) != 0 {
+	if events, err := api.AccessAuditLogs(ctx, w.Account,
+		legacy.AccessAuditLogFilterOptions{Direction: "desc", Limit: 5, Since: &since}); err != nil || len(events) != 0 {
 		t.Errorf("events %+v, %v", events, err)
 	}
 }

@@ -8,9 +8,11 @@ import (
 // The parameters of an application's own policies, which v7 has in another shape.
 
 func newOwn(account string, precedence int64) zero_trust.AccessApplicationPolicyNewParams {
-	return zero_trust.AccessApplicationPolicyNewParams{AccountID: cloudflare.F(account), Precedence: cloudflare.F(precedence)}
+	return zero_trust.AccessApplicationPolicyNewParams{AccountID: cloudflare.F(account),
+		Precedence: cloudflare.F(precedence)}
 }
 
 func changedOwn(account string, precedence int64) zero_trust.AccessApplicationPolicyUpdateParams {
-	return zero_trust.AccessApplicationPolicyUpdateParams{AccountID: cloudflare.F(account), Precedence: cloudflare.F(precedence)}
+	return zero_trust.AccessApplicationPolicyUpdateParams{AccountID: cloudflare.F(account),
+		Precedence: cloudflare.F(precedence)}
 }

@@ -17,7 +17,8 @@ func TestMadeOfV6(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for from, to := range map[string]string{"package v6\n": "package v7\n", "cloudflare-go/v6": "cloudflare-go/v7", "SDKv6": "SDKv7"} {
+		for from, to := range map[string]string{"package v6\n": "package v7\n", "cloudflare-go/v6": "cloudflare-go/v7",
+			"SDKv6": "SDKv7"} {
 			b = bytes.ReplaceAll(b, []byte(from), []byte(to))
 		}
 		b = append([]byte("// Code generated from ../v6/"+name+" by go test ./sdk/v7 -update; DO NOT EDIT.\n\n"), b...)

@@ -63,7 +63,8 @@ func (w World) Enrol(ctx context.Context, t *testing.T, n int) {
 	for i := range n {
 		fmt.Fprintf(&list, "SN%03d,host-%03d,person%d@example.com\n", i, n-i, i%2)
 	}
-	r := Must[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodPost, w.Base+"/accounts/"+w.Account+"/plumbline/devices", strings.NewReader(list.String())))
+	r := Must[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodPost,
+		w.Base+"/accounts/"+w.Account+"/plumbline/devices", strings.NewReader(list.String())))
 	r.Header.Set("Authorization", "Bearer "+w.Token)
 	r.Header.Set("Content-Type", "text/csv")
 	answer, err := w.Only(t).Do(r)
