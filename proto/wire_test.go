@@ -190,7 +190,7 @@ func TestReadersSkipWhatTrails(t *testing.T) {
 	}
 }
 
-// What was written before there was revocation is read, and who does not use it writes the same still.
+// Records from before revocation can be read, and records without it are still written the same way.
 func TestInventoryBeforeRevocation(t *testing.T) {
 	for _, m := range []Message{&Page{Devices: []Device{{ID: id(1), Serial: "S", UpdatedAt: 1}}},
 		&Command{Remove: []ID{id(1)}}} {
@@ -208,7 +208,7 @@ func TestInventoryBeforeRevocation(t *testing.T) {
 	}
 }
 
-// A tick without Latest has the bytes that it had before the field existed, and a reader of that time reads both.
+// A tick without Latest has the same bytes as before the field existed, and an old reader reads both.
 func TestTickBeforeLatest(t *testing.T) {
 	before, err := hex.DecodeString("9507cf0000018bcfe56800cdea600302")
 	if err != nil {
@@ -225,7 +225,7 @@ func TestTickBeforeLatest(t *testing.T) {
 	}
 	sent.Latest = 8
 	data, err = Marshal(sent)
-	// The reader of that time skips the fields after the fifth.
+	// An old reader skips the fields after the fifth.
 	if want := append([]byte{0x96}, append(before[1:len(before):len(before)], 8)...); err != nil ||
 		!bytes.Equal(data, want) {
 		t.Errorf("a tick with Latest is %x, %v, want %x", data, err, want)
@@ -244,8 +244,8 @@ func TestUnmarshalRefuses(t *testing.T) {
 	}
 }
 
-// Whatever decodes encodes to something that decodes to the same, and nothing panics or allocates
-// beyond its input's means.
+// Every decoded value encodes to bytes that decode to the same value, without a panic or an allocation out of
+// proportion to the input.
 func FuzzUnmarshal(f *testing.F) {
 	kinds := samples()
 	for _, name := range slices.Sorted(maps.Keys(enforced())) {

@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// BenchmarkPolls is polls of full pages from stored scores to stored entries, on a server that does not
-// sync: what an evaluator itself costs.
+// BenchmarkPolls measures polls of full pages from stored scores to stored entries, on a server without sync: the
+// evaluator's own cost.
 func BenchmarkPolls(b *testing.B) {
 	const pages = 20
 	f := newFixture(b, topology.Options{})

@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/services/internal/overview"
 )
 
-// scripted is a store whose reads a test sets.
+// scripted is a store with reads set by the test.
 type scripted struct {
 	read      state
 	inventory []fold.Page // one a read, the last for ever
@@ -59,7 +59,7 @@ func newTestEvaluator(t *testing.T, s store) *evaluator {
 
 func poll(tick uint64) *proto.Input { return &proto.Input{Cause: proto.CausePoll, Tick: tick} }
 
-// The log has lost the entry and the state has not got it yet: what is remembered is newer than what is read.
+// The log has lost the entry and the state does not have it yet: the cached entry is newer than the one read.
 func TestTheNewestEntryThatIsKnownIsBuiltOn(t *testing.T) {
 	page := []fold.Page{{Revision: 1, Devices: []proto.ID{{1}}}}
 	for _, c := range []struct {
@@ -148,7 +148,7 @@ func TestAnEvaluationThatIsAlwaysSecondEnds(t *testing.T) {
 	}
 }
 
-// A record that cannot be read is not a removed one: the results stay.
+// An unreadable record is not a removed one: the results stay.
 func TestOnlyTheBucketClosesAPage(t *testing.T) {
 	b := bustest.Start(t)
 	operator := b.Conn(topology.Operator)

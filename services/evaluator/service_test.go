@@ -36,7 +36,7 @@ func TestAPageFromEnrolmentToRemoval(t *testing.T) {
 	f.page(0, d[0], d[2])
 	f.until(0, "one left and one came", is(map[proto.ID]string{d[0]: "pass score", d[2]: "unknown never_polled"}))
 
-	// A check that is added or edited is evaluated from the scores, one that is removed goes, without a poll.
+	// An added or edited check is evaluated from stored scores, and a removed one is closed, without a poll.
 	f.check(c[1], "<", 50, 0)
 	both := func(first, second string) map[proto.ID]string {
 		if string(c[0][:]) > string(c[1][:]) {
@@ -54,7 +54,7 @@ func TestAPageFromEnrolmentToRemoval(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 
-	// What cannot matter writes nothing.
+	// Inputs without an effect write nothing.
 	before := f.lastSeq(topology.PostureLog)
 	f.page(0, d[0], d[2])
 	f.put(topology.Config, topology.ConfigKey(f.account, topology.KindIntegration, f.integration),
@@ -152,8 +152,8 @@ func TestWhatCannotBeReadBlocksNothing(t *testing.T) {
 	}
 }
 
-// A log that holds a few entries loses the slow page's; its state is there, and the next evaluation builds
-// on it, also of an evaluator that remembers where the entry was.
+// A short log drops the entry of a slow page. The next evaluation continues from its state, even in an evaluator that
+// cached the position of the entry.
 func TestEvictionFromTheLog(t *testing.T) {
 	f := newFixture(t, topology.Options{LogMaxBytes: 256 << 10})
 	d, c, many := proto.NewID(), proto.NewID(), ids(500)
@@ -264,7 +264,7 @@ func TestTwoServicesRace(t *testing.T) {
 	f.changesLeadTo(want)
 }
 
-// A log that was rolled back under running services shows in what they report.
+// Services report a log that was rolled back while they run.
 func TestALogBehindTheStateIsNotReady(t *testing.T) {
 	f := newFixture(t, topology.Options{})
 	f.check(proto.NewID(), ">=", 50, 0)

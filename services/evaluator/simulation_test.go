@@ -18,9 +18,9 @@ import (
 	"plumbline.dev/services/evaluator/foldtest"
 )
 
-// The simulation runs two evaluators, each several evaluations at a time, over one page. Every read and
-// every commit is a step of its own, and rapid says whose step is next, which message is handed out, who
-// crashes, and how far behind each view is. The evaluators are the real ones; only the bus is simulated.
+// The simulation runs two evaluators over one page, each with several concurrent evaluations. Every read and every
+// commit is a step of its own. rapid chooses the next step, the message to deliver, the crashes, and the lag of each
+// view. The evaluators are the real ones; only the bus is simulated.
 //
 // Every commit is held against the plain model, a follower folds every change, and once everything was
 // handled the state must be that of the newest page and the newest checks.
@@ -129,7 +129,7 @@ func (w *world) restart(k *worker) {
 	k.wait = func(context.Context, time.Duration) error { return nil }
 }
 
-// steps are what may happen next, the likelier the more often it is listed.
+// steps are the possible events; repeated ones are more likely.
 var steps = slices.Concat(
 	slices.Repeat([]func(*world){(*world).advance}, 32), slices.Repeat([]func(*world){(*world).take}, 12),
 	slices.Repeat([]func(*world){(*world).poll, (*world).changePage}, 5),
@@ -182,8 +182,8 @@ func (w *world) skew() {
 	w.workers[w.pick(2, "clock of")].skew = proto.Millis(rapid.IntRange(-5000, 5000).Draw(w.t, "skew"))
 }
 
-// evict has the log lose all that it holds, but for what was stored since an evaluation under way has read
-// it: a log that turns over within milliseconds is of no use to anybody.
+// evict drops the log's entries, except for those stored since a running evaluation has read the log: no evaluator can
+// work on a log that turns over within milliseconds.
 func (w *world) evict() {
 	upTo := len(w.log)
 	for _, r := range w.running {
@@ -238,8 +238,8 @@ func (w *world) changeConfig() {
 	w.send(&proto.Input{Cause: proto.CauseConfig, ConfigRevision: w.counter})
 }
 
-// poll stores the answer to a call about the page as it is or was: of a new tick, of one that is late, or
-// of one that was answered before.
+// poll stores the result of a call for the current page or an earlier one: for a new tick, a late one, or a repeated
+// one.
 func (w *world) poll() {
 	page := w.pages[rapid.IntRange(max(0, len(w.pages)-3), len(w.pages)-1).Draw(w.t, "asked")]
 	in := &proto.Input{Cause: proto.CausePoll, Tick: max(1, w.tick+uint64(rapid.IntRange(0, 3).Draw(w.t, "tick"))) - 1,
@@ -294,7 +294,7 @@ func (w *world) advance() {
 	}
 }
 
-// crash ends an evaluator wherever it is; what it had not finished is handed out again.
+// crash stops an evaluator at any point; its unfinished messages are delivered again.
 func (w *world) crash() {
 	k := w.workers[w.pick(2, "crashes")]
 	w.running = slices.DeleteFunc(w.running, func(r *running) bool {
@@ -411,7 +411,7 @@ func (w *world) verify(prev *proto.Entry, step *fold.Step, m message) {
 	}
 }
 
-// check is what holds when everything was handled.
+// check asserts the invariants after every message is handled.
 func (w *world) check() {
 	page, config := w.pages[len(w.pages)-1], w.configs[len(w.configs)-1]
 	var entry *proto.Entry

@@ -13,8 +13,8 @@ import (
 	"plumbline.dev/services/internal/credential"
 )
 
-// TestAnybodysToken: a request that is nobody's has an application token too (api/README.md 8.4), with the common
-// name of its certificate (8.3), and never one that makes it a service.
+// TestAnybodysToken: a request without identity has an application token too (api/README.md 8.4), with the common name
+// of its certificate (8.3), but never one that identifies it as a service.
 func TestAnybodysToken(t *testing.T) {
 	w := newWorld(t)
 	allow := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: w.policy.Include}

@@ -158,7 +158,7 @@ func TestReferred(t *testing.T) {
 	}
 }
 
-// What is audited of a token has no secret, of now or of before.
+// Audit events of a token contain neither its current nor its previous secret.
 func TestShownHasNoSecrets(t *testing.T) {
 	hash, previous := bytes.Repeat([]byte("h"), 32), bytes.Repeat([]byte("p"), 32)
 	data := shown(&proto.ServiceToken{ID: proto.NewID(), Name: "n", SecretHash: hash, PreviousHash: previous,

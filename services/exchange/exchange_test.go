@@ -135,8 +135,8 @@ func TestGarbageIsAnswered(t *testing.T) {
 	}
 }
 
-// What takes a token's rights away counts for the next request after it has arrived, which is within a
-// second; the application token that was cached before does not help.
+// A change that revokes a token's access applies to the next request after its arrival, within a second; a cached
+// application token does not bypass it.
 func TestRightsEndWithinASecond(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -211,7 +211,7 @@ func TestATokenIsMadeOncePerGrant(t *testing.T) {
 	if renewed.Token == first.Token {
 		t.Error("a token that is about to expire was handed out")
 	}
-	// A change of the application or the token makes another, even where nothing in it differs.
+	// A new revision of the application or the token makes another cached token, even without a difference.
 	tokenKey, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
 	if err != nil {
 		t.Fatal(err)

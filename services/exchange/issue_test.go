@@ -73,8 +73,8 @@ func BenchmarkExchange(b *testing.B) {
 			}
 		}
 	})
-	// What an exchange without a cached token costs over its one signature. The two take turns, and their medians are
-	// compared: whatever else the machine does meanwhile is the same for both.
+	// The cost of an exchange without a cached token, beyond its one signature. The two alternate and their medians are
+	// compared, so that other load on the machine affects both alike.
 	b.Run("new token over a signature", func(b *testing.B) {
 		key := s.keys.Latest().Signing()
 		payload := make([]byte, 300) // as long as the claims

@@ -34,8 +34,7 @@ func (w *world) certsOfAll(services []*Service) (url string, fetched *atomic.Int
 	return server.URL + CertsPath, fetched
 }
 
-// restful is a key set that asks once a while and keeps what it got, whatever kid it meets: the worst that
-// verifiers do.
+// restful is a verifier that rarely requests the keys and ignores unknown key ids: the worst allowed behaviour.
 type restful struct {
 	url   string
 	set   atomic.Pointer[jose.JSONWebKeySet]

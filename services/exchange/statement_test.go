@@ -47,7 +47,7 @@ func TestStatements(t *testing.T) {
 		if diff := cmp.Diff(c.want, part(t, answer.Token, 1)); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
-		// It admits nobody: nothing takes it for an application token.
+		// It admits no request: it is not accepted as an application token.
 		if _, err := applications.Verify(t.Context(), answer.Token); err == nil {
 			t.Errorf("%s passes for an application token", c.name)
 		}

@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/services/internal/claims"
 )
 
-// withAllow makes the world's policy one that people log in by.
+// withAllow replaces the fixture's policy by an Allow policy for users.
 func withAllow(w *world) {
 	w.policy.Decision, w.policy.Include = proto.DecisionAllow, []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}
 	w.save()

@@ -40,7 +40,7 @@ func entries(values ...string) func(http.ResponseWriter, *http.Request, []proto.
 
 func scored(v string) string { return `{"s2s_id":"x","score":` + v + `}` }
 
-// What an API answers wrongly for some devices shows at those devices, and at no other.
+// Invalid results for some devices affect these devices only.
 func TestAnswersAboutDevices(t *testing.T) {
 	w := newWorld(t)
 	devices := w.enrol(0, 3)
@@ -94,7 +94,7 @@ func TestAnswersAboutDevices(t *testing.T) {
 	}
 }
 
-// rawServer is a server that reads a request and then does to the connection what it likes.
+// rawServer reads a request and then passes its connection to a function.
 func rawServer(t testing.TB, serve func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -119,13 +119,13 @@ func rawServer(t testing.TB, serve func(net.Conn)) string {
 	return "http://" + l.Addr().String()
 }
 
-// What makes a whole answer useless shows as the poll's error, with a sentence that quotes nothing of it.
+// A fault of the whole response is reported as the error of the poll, in a sentence without any part of the response.
 func TestAnswersThatAreOfNoUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.enrol(0, 3)
 	cfg := quick()
-	// those that fail for good take it all, side by side
+	// permanent failures all run, in parallel
 	cfg.CallTimeout, cfg.AttemptTimeout = 2500*time.Millisecond, 1500*time.Millisecond
 	cfg.MaxAnswer = 100_000
 	cfg.Egress.DenyAddrs = []string{"127.0.0.1:9"}
@@ -276,7 +276,7 @@ func TestAHugeAnswerIsNotRead(t *testing.T) {
 		}
 		w.idle(i)
 		api.Close()
-		// What was sent beyond the limit lies in the buffers of two sockets.
+		// The data beyond the limit is in the buffers of two sockets.
 		if n := sent.Load(); n > 8<<20+16<<20 {
 			t.Errorf("%d MiB were taken from the API, announced: %t", n>>20, announced)
 		}
@@ -358,8 +358,8 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-// An API that asked to be left alone for longer than a poll may take is not asked for the next ticks either, about
-// no page; each poll says why. Another URL or other credentials end that.
+// After an API requested a pause longer than a poll may take, no page is sent to it for the next ticks, and each poll
+// reports the reason. A new URL or new credentials end the pause.
 func TestRetryAfterHoldsTheNextPolls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -17,8 +17,7 @@ import (
 
 const benchPages = 32
 
-// benchAPI answers each page with what it answered it before, so that as little as possible of what is
-// measured is the API's own work.
+// benchAPI repeats its previous response for each page, to keep its own work out of the measurement.
 func benchAPI(b *testing.B, w *world) *httptest.Server {
 	answers := map[string][]byte{}
 	for page := range topology.PageNumber(benchPages) {

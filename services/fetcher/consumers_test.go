@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// consumer is what the server knows of an integration's consumer, if there is one.
+// consumer returns the server's state of an integration's consumer, if it exists.
 func (w *world) consumer(i *proto.Integration) (*jetstream.ConsumerInfo, bool) {
 	w.t.Helper()
 	d := topology.FetchConsumer(w.account, i.ID, 1)
@@ -76,8 +76,8 @@ func TestTheConsumerFollowsTheConfiguration(t *testing.T) {
 	}
 }
 
-// What an integration leaves when it is removed is cleared away without a call: batches that wait, a call
-// under way, the consumer, on every fetcher.
+// Everything left by a removed integration is cleaned up without a call: waiting batches, a call in progress, and the
+// consumer, on every fetcher.
 func TestARemovedIntegrationIsClearedAway(t *testing.T) {
 	w := newWorld(t)
 	for page := range topology.PageNumber(20) {
@@ -130,8 +130,7 @@ func TestACallToAnOldURLIsGivenUp(t *testing.T) {
 	w.idle(i)
 }
 
-// Batches and consumers of integrations that were removed while no fetcher ran, or that a late planner
-// made, are found.
+// Batches and consumers of integrations removed while no fetcher ran, or created by a late planner, are found.
 func TestStraysAreFound(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(0, 1)
@@ -163,7 +162,7 @@ func TestStraysAreFound(t *testing.T) {
 	}
 }
 
-// An API that never answers does not keep the others from being asked.
+// An API that never responds does not delay the calls of others.
 func TestASlowAPIStarvesNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -232,7 +231,7 @@ func TestPagesInFlightAreBounded(t *testing.T) {
 	}
 }
 
-// A batch that cannot be handled leaves a dead letter and a failed poll.
+// A batch that fails permanently leaves a dead letter and a failed poll.
 func TestAnUnreadablePageGetsAFailedPoll(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -69,7 +69,7 @@ func TestAnotherIntegrationComes(t *testing.T) {
 	}
 }
 
-// Whoever comes, and however many were there before, there is room for more than its own place.
+// Every integration gets more than its reserved slot, regardless of its predecessors.
 func TestSlowOnesLeaveRoom(t *testing.T) {
 	g := newGate(64)
 	for range 5 {
@@ -147,7 +147,8 @@ func TestWhoGivesUpIsForgotten(t *testing.T) {
 	}
 }
 
-// However pages come and go, the bound holds, no place is lost, and nobody without a page waits.
+// For any order of arrivals and departures, the bound holds, no slot is lost, and an integration without pages does not
+// wait.
 func TestGateKeepsItsBounds(t *testing.T) {
 	ids := []proto.ID{{1}, {2}, {3}, {4}}
 	rapid.Check(t, func(t *rapid.T) {

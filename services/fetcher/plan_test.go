@@ -41,7 +41,7 @@ func TestATickAsksEveryPageOnce(t *testing.T) {
 	}
 }
 
-// A planner that died in the middle left some batches behind, one of them done already.
+// A planner crashed halfway and left some batches behind, one of them finished.
 func TestAPlannerThatDiedLeavesNoDuplicates(t *testing.T) {
 	w := newWorld(t)
 	for page := range topology.PageNumber(6) {
@@ -176,7 +176,7 @@ func TestATickWaitsForItsSchedule(t *testing.T) {
 	}
 }
 
-// A batch waits for the configuration that its planner had seen.
+// A batch waits for the revision of the configuration seen by its planner.
 func TestABatchWaitsForItsConfiguration(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(0, 1)
@@ -219,8 +219,8 @@ func TestAFutureTickIsReported(t *testing.T) {
 	}
 }
 
-// Of several fetchers, whatever they do at the same time, no page is asked about twice at once (the API
-// looks), nor twice for one tick, and the integration's limit holds over all of them.
+// With several concurrent fetchers, a page is never sent twice at the same time (the API checks) nor twice for one
+// tick, and the integration's limit applies to all fetchers together.
 func TestFetchersShareTheWork(t *testing.T) {
 	w := newWorld(t)
 	const pages, ticks = 12, 5
@@ -336,7 +336,7 @@ func TestADeadFetchersPagesMoveOn(t *testing.T) {
 	}
 }
 
-// A call that lasts longer than a claim is not made by another fetcher meanwhile (the API looks).
+// A call that outlasts its claim is not repeated by another fetcher at the same time (the API checks).
 func TestALongCallKeepsItsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

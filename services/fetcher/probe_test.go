@@ -78,7 +78,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// A probe of an API whose application was made a moment ago is made with the application's token.
+// A probe of an API behind a new application uses the application's token.
 func TestAProbeSeesTheNewestConfiguration(t *testing.T) {
 	w := newWorld(t)
 	w.start(quick())

@@ -63,8 +63,7 @@ func (w *world) exchange() (*exchange, func()) {
 
 func host(url string) string { return strings.TrimPrefix(url, "http://") }
 
-// What an API is shown depends on whose application its URL belongs to, and the secret goes to nobody who
-// gets a token.
+// An API receives a token if its URL belongs to an application of the account, and the secret otherwise, never both.
 func TestWhatAnAPIIsShown(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(0, 2)
@@ -124,7 +123,7 @@ func TestWhatAnAPIIsShown(t *testing.T) {
 	credentials(poll())
 }
 
-// A token that is not taken is replaced by a fresh one, once.
+// A rejected token is replaced once.
 func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(0, 2)

@@ -107,8 +107,7 @@ func TestTokensAreAskedForOnce(t *testing.T) {
 	})
 }
 
-// A token is confirmed twice a second while it is used, in nobody's way; one that was not used for a while is
-// confirmed before it is.
+// A token in use is confirmed twice a second in the background; an idle one is confirmed before its next use.
 func TestTokensAreConfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsker(t, time.Hour)
@@ -163,8 +162,8 @@ func TestARefusalStopsAPoll(t *testing.T) {
 	})
 }
 
-// While the exchange cannot be reached a token goes on for five minutes, not past its end, and nobody waits;
-// once it answers, its word counts at once.
+// While the exchange is unreachable, a token stays in use for up to five minutes, but not beyond its expiry, and no
+// call waits. The exchange's first reply applies at once.
 func TestTokensGoOnWithoutTheExchange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {
@@ -222,7 +221,7 @@ func TestTokensGoOnWithoutTheExchange(t *testing.T) {
 	})
 }
 
-// An exchange that hangs holds up those who wait for the first answer; then the token goes on.
+// An unresponsive exchange delays only the calls waiting for its first reply; then the token stays in use.
 func TestAnExchangeThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsker(t, time.Hour)

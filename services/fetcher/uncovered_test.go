@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// The sentence about a rejected call names the destination that was meant, if one comes close.
+// The error of a rejected call names the most similar destination, if there is one.
 func TestUncovered(t *testing.T) {
 	var apps []catalog.Record[proto.Application]
 	for _, d := range []string{"localhost:9000/score", "scores.example.com", "wiki.example.com", "other.test",

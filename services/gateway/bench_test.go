@@ -66,7 +66,7 @@ const (
 	maxMoreBytes = 16 << 10 // with the race detector, sync.Pool drops a quarter of the buffers
 )
 
-// TestAllocationsPerRequest bounds the cost of a request through the gateway, whatever the size of its body.
+// TestAllocationsPerRequest bounds the allocations of a request through the gateway, for bodies of any size.
 func TestAllocationsPerRequest(t *testing.T) {
 	p := newPair(t)
 	for _, c := range loadColumns {
@@ -141,7 +141,7 @@ func newSide(t testing.TB, name string, h http.Handler) side {
 	return s
 }
 
-// client returns a function that makes a request over a connection that stays open.
+// client returns a function to make a request over a persistent connection.
 func (s side) client(t testing.TB, w *world, c loadColumn) func() {
 	server := s.plain
 	if c.secure {

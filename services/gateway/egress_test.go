@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// TestOriginDeny: a request that is admitted is not sent to an address that is denied.
+// TestOriginDeny: admitted requests are not forwarded to denied addresses.
 func TestOriginDeny(t *testing.T) {
 	for deny, want := range map[string]int{"127.0.0.0/8": 502, "192.0.2.0/24": 200} {
 		w := newWorld(t, Config{OriginDeny: []netip.Prefix{netip.MustParsePrefix(deny)}})

@@ -25,7 +25,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// A connection outlasts the authority that its certificate was found right with; the certificate does not.
+// A connection outlives the authority of its certificate; the certificate is then rejected.
 func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 	dir := t.TempDir()
 	cert, key, ca := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "ca.pem")
@@ -60,7 +60,7 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 		return a.StatusCode
 	}
 	bustest.Eventually(t, "the device is admitted", func() bool { return status() == 200 })
-	// Nobody is who asks; the origin learns whose certificate it is.
+	// The request has no identity; the origin receives the certificate's name.
 	if c, err := w.gateway.keys.Verify(assertion, strings.Repeat("d", 64)); err != nil || c.CommonName != "laptop" ||
 		c.Subject != "" || c.Nonce != "" {
 		t.Errorf("%q: %+v, %v", assertion, c, err)
@@ -74,7 +74,7 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 	}
 }
 
-// What cannot be used is said once, and what was read before is used on.
+// An unusable file is reported once, and the previous content stays in use.
 func TestBadFilesAreSaidOnce(t *testing.T) {
 	dir := t.TempDir()
 	files := pemFiles{listener: "access", cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"),
@@ -122,7 +122,7 @@ func TestBadFilesAreSaidOnce(t *testing.T) {
 	})
 }
 
-// TestEnvoysAskOverTLS, with certificates of their own where the operator names an authority for them.
+// TestEnvoysAskOverTLS: Envoys need client certificates if the operator configures an authority for them.
 func TestEnvoysAskOverTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key, ca := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "ca.pem")

@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// verify checks a token as an origin does: by the keys that the gateway serves.
+// verify checks a token like an origin, with the keys served by the gateway.
 func (w *world) verify(token, aud string) map[string]any {
 	w.Helper()
 	var keys jose.JSONWebKeySet
@@ -95,7 +95,7 @@ func TestServiceTokenThroughTheGateway(t *testing.T) {
 	}
 }
 
-// TestNothingForgedPasses attacks the origin's trust in what the gateway tells it.
+// TestNothingForgedPasses attacks the headers an origin trusts.
 func TestNothingForgedPasses(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.app("app.example.com", w.origin.URL, nil, w.robots())
@@ -137,7 +137,7 @@ func TestNothingForgedPasses(t *testing.T) {
 	}
 }
 
-// TestHostsOnTheWire: it is the host that net/http found which decides, and which the origin sees.
+// TestHostsOnTheWire: the host parsed by net/http is the one used for the decision and sent to the origin.
 func TestHostsOnTheWire(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.app("app.example.com", w.origin.URL, nil, w.robots())

@@ -22,8 +22,8 @@ import (
 	"plumbline.dev/services/gateway/forward"
 )
 
-// entry is one way in which a request reaches the gateway. It gives the status, 200 for one that is admitted, and the
-// Host that the origin got, where the gateway itself sends the request.
+// entry is one way for a request to reach the gateway. It returns the status, 200 if the request was admitted, and the
+// Host received by the origin if the gateway forwards the request itself.
 type entry func(w *world, method, host, target string, lines ...string) (status int, sent seen)
 
 var entries = map[string]entry{
@@ -150,7 +150,7 @@ func (w *world) over2(method, host, target string, lines ...string) (status int,
 	}
 }
 
-// escapeHost escapes the bytes of a host that stand in no request line.
+// escapeHost escapes the bytes of a host not allowed in a request line.
 func escapeHost(host string) string {
 	var b strings.Builder
 	for i := range len(host) {
@@ -168,8 +168,8 @@ func newEntries(t *testing.T) *world {
 	return newWorld(t, Config{ExtAuthzAddr: "127.0.0.1:0", TrustedProxy: local, ForwardAuthFrom: local})
 }
 
-// TestHostsThroughEveryEntry: whatever way a request comes, it is decided about the host that it is for, in any
-// spelling, and the origin gets that host.
+// TestHostsThroughEveryEntry: through every entry and in any spelling, a request is decided for its own host, and the
+// origin receives that host.
 func TestHostsThroughEveryEntry(t *testing.T) {
 	w := newEntries(t)
 	open := w.policy(proto.DecisionBypass, "everyone", struct{}{})
@@ -224,7 +224,7 @@ func TestHostsThroughEveryEntry(t *testing.T) {
 	}
 }
 
-// TestPathsThroughEveryEntry: the origin gets the path that was decided about.
+// TestPathsThroughEveryEntry: the origin receives the path used for the decision.
 func TestPathsThroughEveryEntry(t *testing.T) {
 	w := newEntries(t)
 	open := w.policy(proto.DecisionBypass, "everyone", struct{}{})
@@ -235,7 +235,7 @@ func TestPathsThroughEveryEntry(t *testing.T) {
 		"/public/a": "/public/a", "/public/%61|": "/public/%61%7C", "/public/a|b%3Bc": "/public/a%7Cb%3Bc", `/public/{"^}%2B<>`: "/public/%7B%22%5E%7D%2B%3C%3E",
 		"/public/`%26": "/public/%60%26", "/public/é%3D": "/public/%C3%A9%3D", "/public/\xff%3D": "/public/%FF%3D", "/public/a?q=|é&x=%zz": "/public/a?q=|é&x=%zz",
 		"/public/a%2Fb|": "/public/a%2Fb%7C", "/public//a|%2F": "/public//a%7C%2F", "/public/;v|%3b": "/public/;v%7C%3b", "/public?": "/public?",
-		// Decided otherwise by who decodes.
+		// The decision depends on whether the path is decoded.
 		"/public%2fadmin": "", "/public%2fadmin|": "", `/public%2fadmin"`: "", "/public%2Fadmin\xff": "", "/public%5cadmin|": "", `/public\admin%2F`: "",
 		"/public/..%2fadmin|": "", "/public/|/../../admin%2F": "", "/public./a": "", "/public%20/a": "", "/public::$DATA": "", "/public/a%00|": "",
 		"/|%2F..%2Fpublic": "", "/public%252fadmin|": "", "/%2525252570ublic": "",

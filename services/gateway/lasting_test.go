@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// lasting is an origin whose answers do not end by themselves.
+// lasting is an origin with responses that never end by themselves.
 func lasting(rw http.ResponseWriter, r *http.Request) {
 	flush := func() { _ = http.NewResponseController(rw).Flush() }
 	switch r.URL.Path {
@@ -193,7 +193,7 @@ func TestStreamsOfOneConnectionEndAlone(t *testing.T) {
 	w.saveToken()
 	for name, a := range map[string]*http.Response{"a stream": events, "a download that nobody reads": download} {
 		if name != "a stream" {
-			// Its stream is reset while its window is full: what is read after that ends in an error, too.
+			// Its stream is reset while the window is full: later reads return an error too.
 			bustest.Eventually(t, "the download was decided about", func() bool { return w.decided("token_disabled") >= 2 })
 		}
 		if _, err := io.Copy(io.Discard, a.Body); err == nil {
@@ -234,7 +234,7 @@ func (w *world) decided(reason string) int {
 	return 0
 }
 
-// TestWhatIsAdmittedStaysOpen: and what it is decided by again and again is recorded once.
+// TestWhatIsAdmittedStaysOpen: admitted connections stay open, and repeated decisions are logged once.
 func TestWhatIsAdmittedStaysOpen(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.origin.Config.Handler = http.HandlerFunc(lasting)

@@ -92,7 +92,7 @@ func TestTLS(t *testing.T) {
 	get := func(client tls.Certificate, version uint16) (status int, protocol string, serial *big.Int, err error) {
 		cfg := &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, ServerName: "app.example.com", NextProtos: []string{"h2", "http/1.1"}} //nolint:gosec // the test looks at the certificate itself
 		if client.Certificate != nil {
-			// Shown even where the server does not name its issuer.
+			// The browser sends it although the server does not name its issuer.
 			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil }
 		}
 		tr := &http.Transport{TLSClientConfig: cfg, ForceAttemptHTTP2: true,
@@ -231,7 +231,7 @@ func TestWebSocket(t *testing.T) {
 	if _, message, err := c.Read(t.Context()); err != nil || string(message) != "echo hello" {
 		t.Errorf("%q, %v", message, err)
 	}
-	// It is left open: the gateway's end, which newWorld waits for, must not wait for it.
+	// The connection stays open: the shutdown of the gateway, awaited by newWorld, must not wait for it.
 }
 
 func TestStreamsAreFlushed(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// raw starts an origin that answers with bytes, whatever it is asked.
+// raw starts an origin with the given bytes as its response to any request.
 func raw(t *testing.T, answer string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,7 +96,7 @@ func TestWhatOriginsAnswer(t *testing.T) {
 	}
 }
 
-// TestInterimAnswers: early hints pass, and a client that waits to be told to go on is.
+// TestInterimAnswers: early hints are forwarded, and a client waiting for 100 Continue receives it.
 func TestInterimAnswers(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.app("app.example.com",
@@ -118,8 +118,8 @@ func TestInterimAnswers(t *testing.T) {
 	}
 }
 
-// TestTrailersOfClients: what comes behind a body was not there when the request was decided.
-// An origin that goes on with what comes before its answer, while clients give up, harms nobody.
+// TestTrailersOfClients: trailers arrive after the decision, so they are not trusted. Clients that give up while an
+// origin sends interim responses affect no other client.
 func TestInterimAnswersAfterTheClientHasGone(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.app("early.example.com", raw(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 20_000)), nil,

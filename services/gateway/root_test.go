@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestTheTeamDomainsRoot: who types the team domain's name is told what it is for.
+// TestTheTeamDomainsRoot: the root of the team domain shows a page that explains its purpose.
 func TestTheTeamDomainsRoot(t *testing.T) {
 	w := newWorld(t, Config{})
 	for _, c := range []struct {

@@ -13,8 +13,8 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// An end that is asked for while a scoring API does not answer, somebody follows and somebody else is in
-// the middle of an import is still a quick and clean one.
+// An installation stops quickly and cleanly with an unresponsive scoring API, an open result stream and an import in
+// progress.
 func TestStopsWhileBusy(t *testing.T) {
 	asked := make(chan struct{}, 100)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

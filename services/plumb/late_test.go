@@ -79,8 +79,8 @@ func (s *services) awaitReady(t *testing.T) {
 	}
 }
 
-// A server that lost the others accepts connections, and its JetStream answers nothing: a service that starts
-// meanwhile waits, and is ready once they are back.
+// A server without a quorum accepts connections, but its JetStream does not respond: a service started then waits, and
+// becomes ready when the other servers return.
 func TestServicesWaitForJetStream(t *testing.T) {
 	t.Parallel()
 	n := bustest.StartNetwork(t)
@@ -93,7 +93,7 @@ func TestServicesWaitForJetStream(t *testing.T) {
 			_, err := alone.JetStream().AccountInfo(ctx)
 			return err != nil
 		})
-		// A leader that was cut off goes on answering; nobody takes it for current once it has heard from nobody else.
+		// A partitioned leader continues to reply; its replies do not count as current once it has lost its followers.
 		for _, stream := range topology.Streams(topology.Options{}) {
 			bustest.Eventually(t, stream.Name+" is led by nobody who hears from others", func() bool {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -28,7 +28,7 @@ import (
 // childData names the data directory in the environment of a process that runs an installation for a test.
 const childData = "PLUMB_TEST_CHILD_DATA"
 
-// TestChild is the process that [TestStrangersLeaveTheStoreItsFiles] starts. It runs until its standard input ends.
+// TestChild is the process started by [TestStrangersLeaveTheStoreItsFiles]. It runs until its standard input ends.
 func TestChild(t *testing.T) {
 	data := os.Getenv(childData)
 	if data == "" {
@@ -52,7 +52,7 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// lockedText is what a process logged.
+// lockedText is the log of a process.
 type lockedText struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -70,7 +70,7 @@ func (l *lockedText) String() string {
 	return l.text.String()
 }
 
-// startChild runs an installation in a process that may have few files open.
+// startChild runs an installation in a process with a low limit of open files.
 func startChild(t *testing.T, files int) (i plumb.Installation, logged *lockedText, stop func() error) {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), "sh", "-c",

@@ -20,7 +20,7 @@ import (
 	"plumbline.dev/services/plumb"
 )
 
-// stopWithin is what a person waits at most after Ctrl-C.
+// stopWithin is the longest acceptable time to stop after Ctrl-C.
 const stopWithin = 5 * time.Second
 
 func config(data string) plumb.Config {
@@ -29,7 +29,7 @@ func config(data string) plumb.Config {
 		MinInterval: time.Second, LogMaxBytes: 1 << 30}
 }
 
-// start runs plumb until stop is called, which fails the test if that takes too long or ends with an error.
+// start runs plumb until stop is called. stop fails the test if stopping takes too long or returns an error.
 func start(t *testing.T, cfg plumb.Config) (plumb.Installation, func()) {
 	t.Helper()
 	s, err := plumb.New(cfg, plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
@@ -110,7 +110,7 @@ func TestStartsStopsAndStartsAgain(t *testing.T) {
 	}
 }
 
-// Another system connects over the network as a follower, and is not more than that.
+// Another system connects over the network as a follower, with no further permissions.
 func TestAFollowerConnects(t *testing.T) {
 	i, stop := start(t, config(t.TempDir()))
 	defer stop()

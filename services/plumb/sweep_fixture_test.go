@@ -31,7 +31,7 @@ import (
 	"plumbline.dev/services/plumb"
 )
 
-// swept is an installation with applications whose protection depends on every kind of record.
+// swept is an installation with applications protected by every kind of record.
 type swept struct {
 	t      *testing.T
 	cfg    plumb.Config
@@ -46,8 +46,8 @@ type swept struct {
 	beat               beat
 }
 
-// beat is what shows that the gateway has read a bucket up to a point: a record that is written behind the garbage, and
-// flips what the gateway answers.
+// beat proves that the gateway has read a bucket up to a point: a record written after the garbage, which changes the
+// gateway's response.
 type beat struct {
 	app, policy string
 	body        object
@@ -61,7 +61,7 @@ type credentials struct {
 	ClientSecret string `json:"client_secret"`
 }
 
-// logged keeps what the services log, and writes it to the test's log.
+// logged stores the services' log, and copies it to the test's log.
 type logged struct {
 	mu   sync.Mutex
 	text *bytes.Buffer
@@ -103,7 +103,7 @@ func (s *swept) start() {
 		text := s.logs.text.String()
 		s.t.Fatal(errors.Join(err, service.Ready(s.t.Context())), "\n", text[max(0, len(text)-20_000):])
 	}
-	// The same addresses at the next start: one that is not ready does not say them.
+	// The next start uses the same addresses, because an installation that is not ready does not report them.
 	for url, addr := range map[string]*string{s.i.APIURL: &s.cfg.APIAddr, s.i.AccessURL: &s.cfg.AccessAddr,
 		s.i.AdminURL: &s.cfg.AdminAddr} {
 		*addr = strings.TrimPrefix(url, "http://")
@@ -112,7 +112,7 @@ func (s *swept) start() {
 	s.connect()
 }
 
-// startBroken is start with records that keep a service from being ready.
+// startBroken is start with records that prevent readiness.
 func (s *swept) startBroken() *plumb.Service {
 	s.t.Helper()
 	service := s.run()
@@ -178,7 +178,7 @@ func (s *swept) connect() {
 	}
 }
 
-// breaker dials connections that break the header [bustest.BrokenHeader].
+// breaker dials connections that corrupt the header [bustest.BrokenHeader].
 type breaker struct{}
 
 func (breaker) Dial(network, address string) (net.Conn, error) {
@@ -231,7 +231,7 @@ func (s *swept) api(method, path, kind string, body any) (int, json.RawMessage) 
 	return resp.StatusCode, e.Result
 }
 
-// must calls the control plane and reads the id of what it made.
+// must calls the control plane and returns the id of the created resource.
 func (s *swept) must(method, path string, body, into any) {
 	s.t.Helper()
 	status, result := s.api(method, path, "application/json", body)
@@ -385,7 +385,7 @@ func (s *swept) visit(v visit) int {
 	return resp.StatusCode
 }
 
-// denied are the requests that no record, readable or not, may open.
+// denied are requests denied for every state of the records.
 func (s *swept) denied() []visit {
 	return []visit{
 		{name: "no credentials", host: "closed.test", path: "/"},
@@ -400,7 +400,7 @@ func (s *swept) denied() []visit {
 	}
 }
 
-// allowed are the requests that readable records allow.
+// allowed are requests allowed by readable records.
 func (s *swept) allowed() []visit {
 	return []visit{
 		{name: "a service token", host: "closed.test", path: "/", as: &s.good},
@@ -410,7 +410,7 @@ func (s *swept) allowed() []visit {
 	}
 }
 
-// read waits until the gateway has read what a bucket had before the call. Of other streams it waits for nothing.
+// read waits until the gateway has read a bucket up to the time of the call. For other streams it does not wait.
 func (s *swept) read(t *testing.T, stream string) {
 	t.Helper()
 	want := func(v visit) {
@@ -471,7 +471,7 @@ func (s *swept) poll(t *testing.T) {
 		var poll struct{ Devices, Pass, Fail int }
 		status, result := s.api("GET", fmt.Sprintf("%s/polls/%d?since=%s", path, ordered.Tick, ordered.At), "", nil)
 		last = fmt.Sprintf("%d %s", status, result)
-		// The devices are those of the pages that are done.
+		// The devices are those on the finished pages.
 		return status == 200 && json.Unmarshal(result, &poll) == nil && poll.Devices == 2 && poll.Pass == 1 && poll.Fail == 1
 	})
 	for _, v := range s.allowed() {

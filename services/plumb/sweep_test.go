@@ -14,14 +14,14 @@ import (
 	"plumbline.dev/proto"
 )
 
-// maxSubjects bounds the subjects of a kind that garbage is written under, beside one that is new: the outbox has one
-// for each change that the test makes.
+// maxSubjects bounds the existing subjects of a kind that garbage is written to, in addition to a new one: the outbox
+// has one for each change made by the test.
 const maxSubjects = 10
 
 // target is a kind of record: a key of a bucket, or a subject of a stream.
 type target struct{ stream, pattern string }
 
-// targets are all kinds that the table of the bus has.
+// targets are all kinds of records in the table of the bus.
 func targets() []target {
 	var all []target
 	for _, b := range topology.Buckets() {
@@ -37,7 +37,7 @@ func targets() []target {
 	return all
 }
 
-// unread are the kinds that no service reads by itself, and why a test of what is reported passes them over.
+// unread are the kinds not read by any service, with the reason for not testing their reports.
 var unread = map[string]string{
 	"$KV.CONFIG.*.claim.*":  "a reservation has no content: its revisions alone count",
 	"$KV.SESSIONS.*.user.*": "read when a person is asked about",
@@ -74,7 +74,7 @@ func kindsOfGarbage(t *testing.T) []garbage {
 	}
 }
 
-// foreign is a subject of a pattern that no service has written.
+// foreign returns an unused subject of a pattern.
 func (s *swept) foreign(pattern string) string {
 	a := s.i.Account
 	id := proto.NewID().String()
@@ -110,8 +110,8 @@ func (s *swept) foreign(pattern string) string {
 	return strings.Join(parts, ".")
 }
 
-// A single record that cannot be read, of any kind and at any key, ends no service, opens nothing, closes nothing that
-// does not depend on it, and is reported with its key.
+// One unreadable record, of any kind and at any key, stops no service, opens no application, closes only applications
+// that depend on it, and is reported with its key.
 func TestUnreadableRecordsOfEveryKind(t *testing.T) {
 	s := newSwept(t)
 	all := targets()
@@ -135,7 +135,8 @@ func TestUnreadableRecordsOfEveryKind(t *testing.T) {
 	s.start()
 	s.settle("started with garbage")
 
-	// An application that nobody could ever read may be any destination's: all are closed, and the reason is told.
+	// An application without any readable revision may protect any destination: all are closed, and the reason is
+	// reported.
 	unknown := s.foreign(application)
 	s.write(t, unknown, kindsOfGarbage(t)[1])
 	s.stop()
@@ -189,7 +190,7 @@ func (s *swept) write(t *testing.T, subject string, g garbage) uint64 {
 	return ack.Sequence
 }
 
-// sweep writes every kind of garbage at a key that there is, if there is one, and at one that there is not.
+// sweep writes every kind of garbage at an existing key, if there is one, and at a new key.
 func (s *swept) sweep(t *testing.T, k target) {
 	subjects, err := s.writer.Subjects(t.Context(), k.stream, k.pattern)
 	if err != nil {
@@ -225,7 +226,7 @@ func (s *swept) sweep(t *testing.T, k target) {
 				_, key, _ = strings.Cut(rest, ".")
 			}
 			if k.stream == topology.BucketStream(topology.Sessions) {
-				// A session's key is what its browser shows: the log names the account and the kind.
+				// A session's key is the secret of its browser, so the log has the account and the kind only.
 				key = key[:strings.LastIndexByte(key, '.')+1]
 			}
 			bustest.Eventually(t, "the log names "+key, func() bool { return s.logs.has(key) })
@@ -238,7 +239,7 @@ func (s *swept) sweep(t *testing.T, k target) {
 	}
 }
 
-// repair writes what a key had before, or deletes the key.
+// repair restores the previous value of a key, or deletes the key.
 func (s *swept) repair(t *testing.T, k target, subject string, before *bus.Msg) {
 	t.Helper()
 	bucket := strings.HasPrefix(k.stream, "KV_") && strings.HasPrefix(subject, "$KV.")

@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// bucket is a registry without a bus: what it commits goes straight to its index.
+// bucket is a registry without a bus: its commits are applied directly to its index.
 type bucket struct {
 	t        testing.TB
 	account  proto.Account

@@ -63,8 +63,8 @@ func TestAccountsAreApart(t *testing.T) {
 	want(t, "pages of the other", other.sizes(), []int{5})
 }
 
-// A restart knows every device, goes on where the last registry stopped, and answers a command whose
-// acknowledgement was lost as it was answered before.
+// After a restart, a registry knows every device, continues after the last command, and repeats its answer to a command
+// with a lost acknowledgement.
 func TestRestart(t *testing.T) {
 	w := newWorld(t)
 	_, stop := w.run(Config{})
@@ -100,7 +100,7 @@ func TestRestart(t *testing.T) {
 	want(t, "pages", w.sizes(), []int{1000, 650})
 }
 
-// A registry that dies between two parts of a command leaves it to the next, which does the rest, no more.
+// If a registry crashes between two parts of a command, the next registry completes exactly the rest.
 func TestDeathBetweenParts(t *testing.T) {
 	w := newWorld(t)
 	cfg := Config{MaxPages: 2}
@@ -219,7 +219,7 @@ func TestTwoRegistriesAtWork(t *testing.T) {
 	for i := range 8 {
 		senders.Go(func() {
 			for j := range 10 {
-				// Neighbours overlap by half, so that each device is named twice.
+				// Neighbours overlap by half, so each device appears twice.
 				from := (i*10 + j) * 50
 				a := w.do(&proto.Command{Upsert: fleet(from, from+100)})
 				mu.Lock()
@@ -235,7 +235,7 @@ func TestTwoRegistriesAtWork(t *testing.T) {
 	}
 }
 
-// One command that touches more pages than an atomic batch holds messages.
+// A command for more pages than an atomic batch can hold.
 func TestCommandOverManyPages(t *testing.T) {
 	w := newWorld(t)
 	operator := w.bus.Conn(topology.Operator)
@@ -288,7 +288,7 @@ func TestGarbageBlocksNobody(t *testing.T) {
 	}
 }
 
-// A page that cannot be read stops its account until it is mended, and nobody else.
+// An unreadable page blocks the commands of its account until it is repaired, and of no other account.
 func TestDamagedPage(t *testing.T) {
 	w := newWorld(t)
 	operator := w.bus.Conn(topology.Operator)
@@ -311,8 +311,8 @@ func TestDamagedPage(t *testing.T) {
 	want(t, "pages", w.sizes(), []int{3})
 }
 
-// While a command waits to be tried again, the server hands out none behind it: this is what makes a
-// sequence below the cursor mean that a command was settled.
+// While a command waits for its retry, the server delivers no later one: a sequence below the cursor is therefore
+// always settled.
 func TestNoCommandPassesAnother(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start,
 		"three replicas": bustest.Cluster} {
@@ -367,7 +367,7 @@ func TestNoCommandPassesAnother(t *testing.T) {
 	}
 }
 
-// A registry that has lost the bus keeps its command, and says that it is not ready.
+// A registry without a bus keeps its command, and is not ready.
 func TestAnOutageIsNoReasonToGiveUp(t *testing.T) {
 	w := newWorld(t)
 	m, _ := w.send(&proto.Command{Upsert: fleet(0, 3)})

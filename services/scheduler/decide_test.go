@@ -19,7 +19,7 @@ var (
 // moment is a time after the begin of a slot, counted from base.
 func moment(number int64, after time.Duration) time.Time { return cut.Begin(base + number).Add(after) }
 
-// tick is what a right scheduler stores for a slot, a second after its begin.
+// tick returns the tick of a correct scheduler for a slot, a second after its start.
 func tick(number int64) *Stored {
 	at := moment(number, time.Second)
 	return &Stored{Seq: 100, StoredAt: at, Seen: at,

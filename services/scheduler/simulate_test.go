@@ -13,9 +13,9 @@ import (
 	"plumbline.dev/services/internal/slot"
 )
 
-// The simulation: several schedulers that read, decide and publish with delays between, on a server that
-// takes a tick only behind the newest. Their clocks are wrong and jump, so does the server's; they see
-// changes late, die and come back. What must hold is checked after every step.
+// The simulation: several schedulers read, decide and publish with delays in between, on a server that accepts a tick
+// only after the newest one. The clocks of schedulers and server are wrong and jump. Schedulers see changes late, crash
+// and return. The invariants are checked after every step.
 //
 // All times are true time, counted from the start; a clock is an offset on it.
 type simulation struct {
@@ -47,7 +47,7 @@ type version struct {
 type taken struct {
 	at     time.Duration
 	server time.Duration // the server's clock then
-	// doubtful is one whose slot says little: a rogue's, or one made while the server's clock was being set.
+	// doubtful is set for a tick with an unreliable slot: a rogue's, or one published while the server's clock was set.
 	doubtful bool
 	rogues   int // how many ticks rogues had published
 }
@@ -117,7 +117,7 @@ const (
 	maxLag     = 4 * time.Second
 )
 
-// pass is what Service.pass and tend do, with a moment between reading and publishing.
+// pass does the work of Service.pass and tend, with a delay between reading and publishing.
 func (r *runner) pass() {
 	if r.publishing != nil {
 		r.settle()
@@ -203,7 +203,7 @@ func (s *simulation) publish(tick proto.Tick, expects uint64, rogue bool) bool {
 	// Slots are the server's time. When its clock is set back, hours come again, and only they.
 	first, twice := s.taken[name]
 	again := first.server > s.server
-	// A rogue's tick takes the place of the newest one and does not carry on what that one knew.
+	// A rogue's tick replaces the newest one without its history.
 	hidden := first.rogues != s.rogues && first.at < s.stepped
 	if twice && !again && !hidden && !first.doubtful && !doubtful {
 		s.t.Fatalf("%v: slot %+v makes a second tick, the first was at %v", s.now, name, first.at)
@@ -283,7 +283,7 @@ func (s *simulation) setServer(offset time.Duration) {
 	}
 }
 
-// misfortunes are what may happen, besides time going by.
+// misfortunes are the possible faults, besides the passing of time.
 var misfortunes = map[string]func(*simulation, *runner){
 	"a scheduler dies":                 func(_ *simulation, r *runner) { r.alive = false },
 	"a scheduler starts":               func(_ *simulation, r *runner) { r.start() },
@@ -327,7 +327,7 @@ func each(s *simulation, do func(*runner)) {
 	}
 }
 
-// Invariant 2, through schedulers that die, clocks that step and changes that arrive late.
+// Invariant 2, with crashing schedulers, clock steps and late changes.
 func TestSimulation(t *testing.T) {
 	names := slices.Sorted(maps.Keys(misfortunes))
 	most := 0
@@ -352,7 +352,7 @@ func TestSimulation(t *testing.T) {
 	t.Logf("at most %d ticks", most)
 }
 
-// Runs that once broke what must hold: with many a seed, so that they hold whatever the delays between the steps are.
+// Runs that violated an invariant in the past, each with many seeds to vary the delays between the steps.
 func TestSimulatedRunsThatOnceFailed(t *testing.T) {
 	type step struct {
 		after int // seconds
@@ -363,7 +363,7 @@ func TestSimulatedRunsThatOnceFailed(t *testing.T) {
 		manual, rogue            = "somebody polls now", "a rogue publishes an hour ahead"
 	)
 	for name, steps := range map[string][]step{
-		// Seed 11328827767349238465: the manual tick took over the rogue's slot, to which the clock came near meanwhile.
+		// Seed 11328827767349238465: the manual tick used the rogue's slot, which the clock had nearly reached by then.
 		"a manual tick behind a rogue's": {{11, rogue}, {19, hourOn}, {2, manual}, {71, starts}},
 		"the clock returns to a slot, by a manual tick": {{3, hourOn}, {13, setRight}, {2, manual}, {1, hourOn}, {3, starts},
 			{4, starts}},

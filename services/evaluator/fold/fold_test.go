@@ -114,7 +114,7 @@ func (p *page) is(b byte, n int, want string) {
 	}
 }
 
-// changed checks what the last step said changed: check, outcome, device, from and reason of each.
+// changed checks the changes of the last step: check, outcome, device, previous outcome and reason of each.
 func (p *page) changed(want ...string) {
 	p.t.Helper()
 	got := []string{}
@@ -160,7 +160,7 @@ func TestLatePollsAreDropped(t *testing.T) {
 			Observations: []proto.Observation{{Device: dev(1), Score: 0}}}, fold.Late)
 	}
 	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 5, Poll: proto.Poll{Error: proto.ReasonTimeout}}, fold.Late)
-	// What it had seen of the page counts all the same.
+	// Its revision of the page still counts.
 	p.on.Page = fold.Page{Revision: 3, Devices: devices(1, 2)}
 	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 5, PageRevision: 3,
 		Observations: []proto.Observation{{Device: dev(1), Score: 0}}}, fold.Written)
@@ -252,7 +252,7 @@ func TestAnEditedCheckIsEvaluatedFromTheScores(t *testing.T) {
 		p.entry.Checks) != "" {
 		t.Errorf("checks %v", p.entry.Checks)
 	}
-	// An edit that flips nothing is written, so that nobody goes back behind it.
+	// An edit without a changed outcome is written too, so that no later evaluation uses an older revision.
 	p.on.Config = fold.Config{Revision: 8, Exists: true,
 		Checks: []fold.Check{check(1, 8, ">", 61, 0), check(2, 7, "<", 50, 0)}}
 	p.other(proto.CauseConfig, fold.Written)

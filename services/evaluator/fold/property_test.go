@@ -86,7 +86,7 @@ func foldIsTheModel(t *rapid.T) {
 			}
 		}
 		model = next
-		// What goes over the wire is what the next fold begins with.
+		// The next fold begins with the decoded entry.
 		entry = new(proto.Entry)
 		if err := proto.Unmarshal(encode(t, step.Entry), entry); err != nil {
 			t.Fatal(err)

@@ -92,8 +92,8 @@ func TestReplicasRotateWhileTheyWork(t *testing.T) {
 	}
 }
 
-// A replica whose view stands still neither signs nor serves once it cannot be certain of the keys, and others
-// rotate on meanwhile; up to then what they sign with is among what it serves.
+// A replica with a lagging view neither signs nor serves once its keys are unconfirmed, while the others rotate. Until
+// then, it serves the keys they sign with.
 func TestALaggingReplicaDoesNotServeWithoutTheKeyThatSigns(t *testing.T) {
 	w := newWorld(t, bustest.Start(t))
 	first, second := w.start(), w.startWith(50*time.Millisecond)

@@ -19,7 +19,7 @@ type event struct {
 	record  *proto.KeyRotation
 }
 
-// store is the bucket: everything that was ever written, in order; revisions count from 1.
+// store is the bucket: all records ever written, in order. Revisions count from 1.
 type store struct{ all []event }
 
 // newest is the last write of a key, or of the rotation, and its revision.
@@ -55,7 +55,7 @@ func (b *store) do(s *state, todo step, now time.Time) error {
 	return nil
 }
 
-// replica is a key set with a view that may lag, a clock that may be wrong, and steps that may be carried out late.
+// replica is a key set with a lagging view, a wrong clock, and delayed steps.
 type replica struct {
 	skew      time.Duration
 	state     *state
@@ -94,9 +94,8 @@ func (r *replica) signs(now time.Time) uint64 {
 	return r.state.rotation.Current
 }
 
-// Whatever replicas do in which order, however far their views lag, when they act on what they saw, and with
-// clocks that differ by minutes: what one of them signs with, each of them that serves keys serves; and a key
-// is there for a week after it has signed.
+// For any order of steps, lag of views, delay before a step, and clocks differing by minutes: every replica that serves
+// keys serves the key that another replica signs with, and a key is published for a week after its last signature.
 func TestNobodyServesKeysWithoutTheOneThatAnotherSignsWith(t *testing.T) {
 	rotations := 0
 	// A hundred histories, as rapid draws unless it is told otherwise, do not meet the rare ones.
@@ -310,8 +309,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A key that another replica says it made long ago is usable at once; one that only its clock says is old
-// enough is not.
+// A key created long ago according to another replica is usable at once; a key old enough only by this replica's clock
+// is not.
 func TestUsable(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	for _, c := range []struct {

@@ -89,7 +89,7 @@ func TestARotationThatIsWantedTooEarlyHappensWithinAMinute(t *testing.T) {
 		}
 	}
 	r.stop()
-	// Whoever is there then does it.
+	// Any replica running at that time performs it.
 	w.clock.Advance(Lead - time.Second)
 	r = w.start()
 	w.settled(r)
@@ -101,7 +101,7 @@ func TestARotationThatIsWantedTooEarlyHappensWithinAMinute(t *testing.T) {
 	if got := w.rotation(); got.Wanted {
 		t.Errorf("%+v", got)
 	}
-	// And at once where the next key has been there for long.
+	// The rotation happens at once if the next key has been published long enough.
 	bustest.Eventually(t, "the key after it is made", func() bool {
 		return w.bus.Newest(topology.Keys, topology.SigningKeyKey(3), new(proto.SigningKey)) != 0
 	})
@@ -155,7 +155,7 @@ func TestAnInstallationFromBeforeIsTakenOver(t *testing.T) {
 	}
 }
 
-// What a crash left behind is put right by whoever looks next.
+// The next replica repairs the state left by a crash.
 func TestWhatACrashLeftIsPutRight(t *testing.T) {
 	w := newWorld(t, bustest.Start(t))
 	r := w.start()
@@ -196,7 +196,7 @@ func TestWhatACrashLeftIsPutRight(t *testing.T) {
 	if len(r.state.Load().members) != 2 {
 		t.Error("what nothing names is still there")
 	}
-	// Where even the key that signs is lost, the next takes its place.
+	// If even the signing key is lost, the next key replaces it.
 	if revision, err = conn.Get(t.Context(), topology.Keys, topology.SigningKeyKey(2), &record); err == nil {
 		err = conn.Delete(t.Context(), topology.Keys, topology.SigningKeyKey(2), revision)
 	}

@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// A record of KEYS that cannot be read ends nobody: the keys that are known, or that can be read, stay in use.
-// Nothing is rotated until the record of the rotation can be read, or somebody asks for it.
+// An unreadable record of KEYS stops no replica: known and readable keys stay in use. The keys rotate only after the
+// rotation record is readable again, or by command.
 func TestKeysStayInUseWhateverIsWritten(t *testing.T) {
 	w := newWorld(t, bustest.Start(t))
 	r := w.start()
@@ -74,7 +74,7 @@ func TestKeysStayInUseWhateverIsWritten(t *testing.T) {
 	}
 	w.clock.Advance(Lead)
 	works(r, "later", false)
-	// Whoever writes the record mends it.
+	// Writing the record repairs it.
 	if _, err := operator.Put(t.Context(), topology.Keys, topology.RotationKey, rotation,
 		r.state.Load().rotationRevision); err != nil {
 		t.Fatal(err)

@@ -203,7 +203,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// endless repeats a piece for ever and counts what was read of it.
+// endless repeats a piece forever and counts the bytes read.
 type endless struct {
 	piece string
 	read  int64
@@ -258,7 +258,7 @@ func TestReaderFails(t *testing.T) {
 	}
 }
 
-// Whatever was decoded before, in whatever pieces the answer comes, the answer is the same.
+// The result depends neither on earlier responses nor on the sizes of reads.
 func TestPiecesAndReuse(t *testing.T) {
 	devices := fleet(300)
 	rapid.Check(t, func(t *rapid.T) {

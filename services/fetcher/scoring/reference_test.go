@@ -14,8 +14,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The reference decoder is plain and slow: it reads the whole answer into a tree that keeps the order and
-// the repetitions of members, and looks at that.
+// The reference decoder is simple and slow: it reads the whole response into a tree with the order and the repetitions
+// of members, and inspects the tree.
 
 type member struct {
 	name  string

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// certificate has subject alternative names: those that begin with a scheme are URIs.
+// certificate has the given subject alternative names. Names beginning with a scheme are URIs.
 func certificate(t testing.TB, uris []string, dns ...string) *x509.Certificate {
 	t.Helper()
 	c := &x509.Certificate{DNSNames: dns}
@@ -80,7 +80,7 @@ func TestBehind(t *testing.T) {
 	}
 }
 
-// A device that is removed is behind nothing, and its address is the next holder's.
+// No request comes from a removed device, and its address belongs to the next device.
 func TestBehindFollowsTheInventory(t *testing.T) {
 	d, _, _ := offline(t, "100.64.0.0/10")
 	peer, cert := netip.MustParseAddr("100.64.0.1"), certificate(t, []string{"urn:uuid:" + dev(1).String()})

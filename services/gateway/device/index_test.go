@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The index says at each moment what a look through all pages says, whatever order pages are put in.
+// At any time, the index agrees with a search of all pages, for any order of updates.
 func TestTheIndexIsWhatThePagesSay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, model := &index{}, map[topology.PageNumber][]proto.Device{}
@@ -96,7 +96,7 @@ func TestRefs(t *testing.T) {
 	}
 }
 
-// A page that cannot be read has no devices: whoever was in it is known no more.
+// An unreadable page has no devices: its former devices are unknown.
 func TestAPageThatCannotBeRead(t *testing.T) {
 	d, _, _ := offline(t, "100.64.0.0/10")
 	data, err := proto.Marshal(&proto.Page{Devices: []proto.Device{{ID: dev(1), IPv4: "100.64.0.1"}}})

@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// world is a server with whoever writes, and a view of it.
+// world is a server, the connections of the writers, and a view.
 type world struct {
 	*testing.T
 	registry, evaluator, api *bus.Conn
@@ -166,7 +166,7 @@ func TestResultsWhileTheStateStandsStill(t *testing.T) {
 	bustest.Eventually(t, "everything is confirmed", func() bool { return w.stale.Err() == nil })
 }
 
-// A watch whose consumer the server has forgotten goes on.
+// A watch continues after the server has lost its consumer.
 func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
@@ -207,8 +207,8 @@ func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 	}
 }
 
-// NATS is gone for longer than the limit: what is known stays, and is too old. When it is back everything is
-// confirmed again, and what changed meanwhile is known, without anybody's help.
+// NATS is unreachable for longer than the limit: the view keeps its data and is stale. After NATS returns, everything
+// is confirmed again and later changes are known, without intervention.
 func TestAnOutage(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)

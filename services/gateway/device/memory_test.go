@@ -52,7 +52,7 @@ func TestMemory(t *testing.T) {
 	if each > 100 {
 		t.Errorf("%.1f bytes a device", each)
 	}
-	// What is polled and enrolled again and again takes no more.
+	// Polling and enrolling the same devices repeatedly needs no further memory.
 	for range 3 {
 		fill(d, devices)
 	}

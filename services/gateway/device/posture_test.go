@@ -149,7 +149,7 @@ func TestPosture(t *testing.T) {
 	}
 }
 
-// Of a page whose newest entry cannot be read nothing is known: what it said before is over.
+// If the newest entry of a page is unreadable, nothing is known about the page: older entries no longer count.
 func TestAnEntryThatCannotBeReadTakesThePass(t *testing.T) {
 	for name, spoil := range map[string]func(*bus.Msg){
 		"the body":   func(m *bus.Msg) { m.Data = m.Data[:len(m.Data)/2] },
@@ -176,7 +176,7 @@ func TestAnEntryThatCannotBeReadTakesThePass(t *testing.T) {
 	}
 }
 
-// What is kept in few bytes says the same as the entries themselves, whatever order they come in.
+// The compact form agrees with the entries themselves, for any order of updates.
 func TestTheStateIsWhatTheNewestEntriesSay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d, s, _ := offline(t)

@@ -60,7 +60,7 @@ func sign(t testing.TB, key any, alg jose.SignatureAlgorithm, kid string, payloa
 	return token
 }
 
-// asked is what an endpoint is asked: the claims of the question.
+// asked holds the claims of the request that an endpoint received.
 type asked struct {
 	Type     string          `json:"type"`
 	Identity json.RawMessage `json:"identity"`
@@ -75,7 +75,7 @@ type api struct {
 	fetches atomic.Int32
 	mu      sync.Mutex
 	last    asked
-	// What tests change.
+	// Settings changed by tests.
 	answer func(w http.ResponseWriter, q asked)
 	keys   func() any
 }
@@ -204,7 +204,7 @@ func person(name string) *Ask {
 			Claims: json.RawMessage(`{"groups":["a"]}`), Country: "DE", StartedAt: 1_700_000_000_000}}
 }
 
-// want asserts what is known of a rule: "yes", "no" or "unknown".
+// want asserts the answer to a rule: "yes", "no" or "unknown".
 func (w *world) want(t *testing.T, ask *Ask, r policy.Evaluation, want string) {
 	t.Helper()
 	got := "unknown"
@@ -281,7 +281,7 @@ func TestAnswersAreKept(t *testing.T) {
 	calls(6)
 }
 
-// Whatever is wrong with an answer, nothing is known of the rule.
+// Every invalid response makes the rule unknown.
 func TestAnswersThatProveNothing(t *testing.T) {
 	now := time.Now().Unix()
 	good := func(nonce string) []byte {
@@ -400,7 +400,7 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 	})
 }
 
-// Whoever waits for a slow endpoint waits for a bounded time, and one question is asked for all of them.
+// Requests wait for a slow endpoint for a bounded time, and share one call.
 func TestASlowEndpoint(t *testing.T) {
 	w, a := newWorld(t, Config{Timeout: 2 * time.Second}), newAPI(t)
 	over := make(chan struct{})
@@ -487,7 +487,7 @@ func TestADeadEndpointIsLeftAlone(t *testing.T) {
 	w.want(t, person("eve"), a.rule(), "yes")
 }
 
-// An identity that is too large is not cut into something else.
+// An identity above the size limit is not truncated.
 func TestIdentitiesAreBounded(t *testing.T) {
 	w, a := newWorld(t, Config{}), newAPI(t)
 	big := person("bob")

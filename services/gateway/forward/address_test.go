@@ -54,7 +54,7 @@ func TestClientAddr(t *testing.T) {
 	}
 }
 
-// Whoever is not trusted cannot choose the address, whatever stands before the trusted proxy's word.
+// Untrusted clients cannot choose their address by adding entries before those of the trusted proxy.
 func FuzzClientAddr(f *testing.F) {
 	for _, s := range []string{"", "10.0.0.1", "x, 10.0.0.2,,", "[::1]:80", ","} {
 		f.Add(s)

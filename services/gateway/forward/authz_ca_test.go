@@ -94,7 +94,7 @@ func TestCertificatesThatEnvoyPassesOn(t *testing.T) {
 	}
 }
 
-// A verdict about a certificate does not outlive the authority that it was found with.
+// A cached verdict on a certificate ends with the authority that verified it.
 func TestAuthoritiesChange(t *testing.T) {
 	ours, theirs := newCA(t), newCA(t)
 	pool := ours.pool

@@ -60,7 +60,7 @@ func attributes(method, path string, header ...string) *authv3.AttributeContext 
 	return &authv3.AttributeContext{Source: source("198.51.100.7"), Request: &authv3.AttributeContext_Request{Http: h}}
 }
 
-// joined is the other form of the same, which Envoys use by default.
+// joined returns the headers in the other form, Envoy's default.
 func joined(a *authv3.AttributeContext) *authv3.AttributeContext {
 	h := a.Request.Http
 	h.Headers = map[string]string{}

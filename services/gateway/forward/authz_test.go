@@ -147,7 +147,7 @@ func TestEnvoyIsToldWhatToAnswer(t *testing.T) {
 	}
 }
 
-// Nothing that Envoy may be made to send is answered with an error, which an Envoy may take for a yes.
+// No request from Envoy gets an error as its response, because Envoy may treat an error as permission.
 func TestRequestsThatEnvoyDoesNotDescribe(t *testing.T) {
 	e := newEnvoy(t, nil)
 	with := func(change func(*authv3.AttributeContext)) *authv3.AttributeContext {
@@ -236,7 +236,7 @@ func TestTheServerOfEnvoys(t *testing.T) {
 	}
 }
 
-// Whatever the attributes are, there is an answer, and what is decided about is what Envoy has.
+// Any attributes get a response, and the decision is about the request that Envoy sends.
 func FuzzAttributes(f *testing.F) {
 	f.Add("GET", "https", "app.example.com", "/public", "cookie", "a=b", "198.51.100.7", "")
 	f.Add("CONNECT", "", "a:1", "a:1", ":path", "", "x", "%2B")

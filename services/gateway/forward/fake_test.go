@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// decider plays the gate: what it decides depends on the request in the plainest way.
+// decider is a fake gate with a simple rule for each request.
 type decider struct {
 	mu    sync.Mutex
 	asked []*gate.Request
@@ -49,7 +49,7 @@ func (d *decider) Check(_ context.Context, r *gate.Request) *gate.Answer {
 	case path == "/stale":
 		return say(503, policy.Stale, http.Header{"Retry-After": {"5"}}, "stale")
 	case path == "/nothing":
-		// Neither admitted nor answered: what must never happen.
+		// Neither admitted nor denied, which must never occur.
 	case r.Header.Get("Cf-Access-Client-Id") == "wrong":
 		return say(401, policy.WrongSecret, http.Header{"Www-Authenticate": {"Cloudflare-Access"}}, "wrong")
 	case r.Header.Get("Cf-Access-Client-Id") == "good":
@@ -69,7 +69,7 @@ func (d *decider) Check(_ context.Context, r *gate.Request) *gate.Answer {
 	return a
 }
 
-// last is what was asked last; count is how often.
+// last is the latest request, and count is the number of requests.
 func (d *decider) last(t *testing.T) *gate.Request {
 	t.Helper()
 	d.mu.Lock()
@@ -86,7 +86,7 @@ func (d *decider) count() int {
 	return len(d.asked)
 }
 
-// origin remembers the request that reached it.
+// origin records the latest request.
 type origin struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -105,7 +105,7 @@ func newOrigin(t *testing.T) *origin {
 	return o
 }
 
-// take is the request that reached the origin since the last time, or nil.
+// take returns the request received by the origin since the previous call, or nil.
 func (o *origin) take() *http.Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()

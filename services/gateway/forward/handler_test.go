@@ -209,7 +209,7 @@ func TestAnswersAreNotKept(t *testing.T) {
 	}
 }
 
-// However a request is described, what is decided about is what the proxy sends on.
+// However a proxy describes a request, the decision is about the request that it forwards.
 func FuzzOriginal(f *testing.F) {
 	for _, s := range []string{"/", "//x", "/a?b", "/%2f", "/a#b", "*", "http://x/", "/\x00", "/é", "/a b", "/;/..", "?x",
 		"/\\", "/\"!"} {

@@ -18,14 +18,14 @@ import (
 // The proxies of these tests ask and act as the real ones do that are configured as in deploy/proxies; they
 // were compared with nginx 1.22, Caddy 2.6 and 2.11, and the source of Traefik 3.7.
 
-// asksFirst is a reverse proxy that asks about each request.
+// asksFirst is a reverse proxy with forward auth for every request.
 type asksFirst struct {
 	gateway string
 	origin  *httputil.ReverseProxy
-	// describe sets on the question what it is about.
+	// describe adds the description of the request to the auth request.
 	describe func(question, r *http.Request)
 	path     string
-	// act changes an admitted request, or answers one that is not.
+	// act modifies an admitted request, or responds to a denied one.
 	act func(p *asksFirst, w http.ResponseWriter, r *http.Request, answer *http.Response) (admitted bool)
 }
 
@@ -266,7 +266,7 @@ func (s *site) get(t *testing.T, method, path string, header ...string) (*http.R
 	return answer, string(body)
 }
 
-// What reaches the origin, and what the client is answered, behind each kind of proxy.
+// The requests at the origin and the responses at the client, for each kind of proxy.
 func TestBehindProxies(t *testing.T) {
 	forged := []string{"Cf-Access-Jwt-Assertion", "forged", "Cf-Access-Authenticated-User-Email", "forged@example.com",
 		"Cf-Ray", "forged", "Cf-Access-Token", "forged", "X-Original-Url", "http://app.example.com/public",

@@ -82,8 +82,8 @@ func FuzzCookies(f *testing.F) {
 	})
 }
 
-// FuzzCredentials: what is taken for credentials is exactly an object of the two members; whatever a request
-// has is either taken, refused or not ours, and never reaches the origin if it is ours.
+// FuzzCredentials: credentials are exactly an object with the two members. A header is used as credentials, denied, or
+// belongs to the application; the gateway's own headers never reach the origin.
 func FuzzCredentials(f *testing.F) {
 	for _, s := range []string{"", "Bearer x", `{"cf-access-client-id":"a","cf-access-client-secret":"b"}`,
 		`{"cf-access-client-id":"a"}`, `{`, `{}{}`,

@@ -36,7 +36,7 @@ func TestDeniedAtTheLogin(t *testing.T) {
 	if a := ask(); a.Response == nil || a.Response.Status != http.StatusFound || a.Identity.Session != nil {
 		t.Errorf("a person who is admitted now is not sent to log in: %+v", a)
 	}
-	// A session that has ended denies nobody.
+	// An ended session causes no denial.
 	w.login.denied = &Denial{Session: "ended", At: w.clock.Now()}
 	if a := ask(); a.Response == nil || a.Response.Status != http.StatusFound {
 		t.Errorf("%+v", a)

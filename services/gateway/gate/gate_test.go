@@ -25,7 +25,7 @@ func with(h http.Header, more ...string) http.Header {
 	return h
 }
 
-// TestAnswersWithoutSufficientCredentials is the table of api/README.md 8.5, in lenient mode where it says so.
+// TestAnswersWithoutSufficientCredentials is the table of api/README.md 8.5; rows in lenient mode say so.
 func TestAnswersWithoutSufficientCredentials(t *testing.T) {
 	w := newWorld(t)
 	service := w.policy(proto.DecisionNonIdentity, w.robot())
@@ -127,14 +127,14 @@ func TestLenientMode(t *testing.T) {
 	if !a.Admitted() || a.Assertion == "" || len(a.SetCookies) != 1 || a.SetCookies[0].Value != a.Assertion {
 		t.Errorf("credentials in lenient mode: %+v", a)
 	}
-	// A person's session counts beside credentials that are not right.
+	// A valid session counts although the request also has invalid service credentials.
 	ada := w.logIn("ada@example.com", app)
 	a = w.ask("GET", "https://app.example.com/",
 		with(http.Header{idHeader: {w.token.ClientID}}, "Cookie", "CF_Authorization="+ada))
 	if !a.Admitted() || a.Decision.Reason != policy.Allow || a.Email != "ada@example.com" || a.Assertion != ada {
 		t.Errorf("a session beside half-given credentials: %+v", a)
 	}
-	// Credentials that are right, at an application that does not know them.
+	// Valid credentials of a service token unknown to the application.
 	if a = w.ask("GET", "https://people.example.com/", w.credentials()); a.Response == nil || a.Response.Status != 302 ||
 		!w.login.status {
 		t.Errorf("right credentials of nobody's policy: %+v, status %v", a, w.login.status)
@@ -143,7 +143,7 @@ func TestLenientMode(t *testing.T) {
 		with(w.credentials(), secretHeader, "again")); a.Response.Status != 302 || w.login.status {
 		t.Errorf("duplicated credentials: %+v, status %v", a, w.login.status)
 	}
-	// A service's own application token, where the application has an Allow policy.
+	// An application token of a service, for an application with an Allow policy.
 	token := w.keys.issue(app.AUD, &keycache.Claims{Type: "app", CommonName: w.token.ClientID, IssuedAt: w.clock.Now(),
 		Expires: w.clock.Now().Add(time.Hour)})
 	if a = w.ask("GET", "https://app.example.com/", http.Header{"Cf-Access-Token": {token}}); !a.Admitted() ||
@@ -239,7 +239,7 @@ func TestStrictMode(t *testing.T) {
 	}
 }
 
-// TestTokensOfPeople: what an application token of a person needs to count.
+// TestTokensOfPeople lists the requirements of a user's application token.
 func TestTokensOfPeople(t *testing.T) {
 	w := newWorld(t)
 	allow := w.policy(proto.DecisionAllow, emailRule("ada@example.com"), emailRule("bob@example.com"))

@@ -35,8 +35,8 @@ func received(t testing.TB, target string) (*url.URL, bool) {
 	return &u, true
 }
 
-// TestPathTricks attacks applications that are told apart by path: / is everybody's, /admin is not, /pub is
-// a hole in what surrounds it.
+// TestPathTricks attacks applications distinguished by path: / is public, /admin is protected, and /admin/pub is public
+// again.
 func TestPathTricks(t *testing.T) {
 	m := compile("parts.example.com", "parts.example.com/admin", "parts.example.com/admin/pub",
 		"parts.example.com/files/*.txt")
@@ -52,11 +52,11 @@ func TestPathTricks(t *testing.T) {
 		{
 			"/": root, "/x": root, "/administrator": root, "/x/admin": root, "/admin": admin, "/admin/": admin, "/admin/x": admin, "/admin/pub": pub,
 			"/%61dmin/x": admin, "/admin/public": admin, "/.well-known/x": root, "/admin?/../pub": admin,
-			// What can be read in several ways that all lead to the same application goes through, as it came.
+			// Ambiguous paths are forwarded unchanged if every reading leads to the same application.
 			"/x//y": root, "/admin//x": admin, "/x/a%2Fb": root, "/admin/a%2Fb": admin, "/x;v=1/y": root, `/x/a%5Cb`: root, "/x/100%25": root,
 			"/x/https://example.org/": root, "/ADMIN": root, "/caf%C3%A9/%C3%80%C2%BF": root, "/%C0x": root, "/%e0%a0%80": root, "/x%3Fy": root, "/admin/x%3Fy%23": admin,
 		},
-		// Windows takes these for /admin; no client that is right sends them.
+		// Windows reads these as /admin; well-behaved clients never send them.
 		refused("/admin%20", "/admin/...", "/admin.", "/admin./x", "/x/admin%20/y", "/admin%2e", "/admin%252e",
 			"/admin::$DATA", "/admin%3a:$DATA/x", "/x::$INDEX_ALLOCATION/y", "/admin.;a/x", "/%25252561dmin",
 			"/%2525252561dmin/x"),
@@ -87,7 +87,7 @@ func TestPathTricks(t *testing.T) {
 			}
 		}
 	}
-	// Where the path decides nothing, only what could leave the origin's own path is refused.
+	// If the path does not affect the decision, only paths that could escape the origin's base path are denied.
 	whole := compile("parts.example.com")
 	for target, want := range map[string]policy.Reason{
 		"//x": policy.Undecided, "/a%2Fb": policy.Undecided, "/a;b": policy.Undecided, `/a%5Cb`: policy.Undecided, "/%2561": policy.Undecided,

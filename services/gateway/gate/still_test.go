@@ -106,7 +106,7 @@ func TestStill(t *testing.T) {
 	}
 }
 
-// TestStillTheSame: who is admitted as somebody else than the origin was told of is not admitted as before.
+// TestStillTheSame: a user admitted with another identity than the origin received does not keep an open connection.
 func TestStillTheSame(t *testing.T) {
 	w := newWorld(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})

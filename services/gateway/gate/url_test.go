@@ -46,7 +46,7 @@ func TestPathsAsSent(t *testing.T) {
 	}
 }
 
-// FuzzPathsAsSent: what is decided about is what is sent, and that is what came.
+// FuzzPathsAsSent: the decision is about the forwarded path, which equals the received one.
 func FuzzPathsAsSent(f *testing.F) {
 	for _, s := range []string{"/g%2Fp|x", "/public%2fadmin|", "/%3b\xff", `/a\%2F`, "/%zz", "/a%2Fb?c|d", "//x|%2F"} {
 		f.Add(s)

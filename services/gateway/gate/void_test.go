@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// TestWhyATokenDoesNotCount: who shows one that does not count is sent to log in, and the record says why.
+// TestWhyATokenDoesNotCount: a user with an invalid token is redirected to the login, and the log records the reason.
 func TestWhyATokenDoesNotCount(t *testing.T) {
 	w := newWorld(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})

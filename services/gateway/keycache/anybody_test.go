@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Anybody's token is obtained once for each application, policy and common name.
+// A token without identity is obtained once for each application, policy and common name.
 func TestAnybodysTokenIsObtainedOnce(t *testing.T) {
 	k, e, c := newCache(t, Config{})
 	e.set(func() { e.life, e.clock = time.Hour, c })

@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// issuing gives numbered tokens that live an hour from now, as the clock has it.
+// issuing returns numbered tokens valid for an hour of the clock.
 func issuing(e *exchange, c *clock.Fake) {
 	n := 0
 	e.set(func() {
@@ -168,7 +168,7 @@ func TestThoseWhoWaitShareOneQuestion(t *testing.T) {
 	gate := make(chan struct{})
 	e.set(func() { e.before = gate })
 	q := request()
-	// The one who asks first gives up; the others still get their answer.
+	// The first caller gives up; the others still receive the token.
 	first, giveUp := context.WithCancel(t.Context())
 	gone := make(chan error)
 	go func() { _, err := k.Service(first, q); gone <- err }()
@@ -192,7 +192,7 @@ func TestThoseWhoWaitShareOneQuestion(t *testing.T) {
 	}
 }
 
-// A refusal may be about where one request came from: it is nobody else's, and it is not kept.
+// A denial may depend on the source of a request, so it is neither shared nor cached.
 func TestARefusalIsItsOwnRequests(t *testing.T) {
 	k, e, _ := newCache(t, Config{})
 	gate := make(chan struct{})

@@ -20,7 +20,7 @@ import (
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// under signs claims under a header that is given byte for byte.
+// under signs claims with the given bytes as header.
 func under(t testing.TB, header string, payload any) string {
 	t.Helper()
 	body, err := json.Marshal(payload)
@@ -30,7 +30,7 @@ func under(t testing.TB, header string, payload any) string {
 	return resign(t, b64(header)+"."+base64.RawURLEncoding.EncodeToString(body))
 }
 
-// resign signs two segments with key "one", whatever they are.
+// resign signs any two segments with key "one".
 func resign(t testing.TB, input string) string {
 	t.Helper()
 	key := pairOf("one")
@@ -96,7 +96,7 @@ func TestTheGlobalSessionsTokenIsOfItsOwnTypeAndAccount(t *testing.T) {
 	}
 }
 
-// Each of these was a hole of somebody's verifier.
+// Each of these was a vulnerability of a real verifier.
 func TestAttacks(t *testing.T) {
 	valid := sign(t, "one", good())
 	parts := strings.Split(valid, ".")
@@ -116,7 +116,7 @@ func TestAttacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A last character that decodes to the same bytes: its two lowest bits are not used.
+	// The last character decodes to the same bytes: its two lowest bits are unused.
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, valid[len(valid)-1])
 	respelled := valid[:len(valid)-1] + string(alphabet[last^1])
@@ -212,7 +212,7 @@ func TestAttacks(t *testing.T) {
 			if got, err := k.Verify(c.token, aud); !errors.Is(err, c.want) || got != nil {
 				t.Errorf("%v, %v, want %v", got, err, c.want)
 			}
-			// What is refused is refused when it comes again, and takes no other down.
+			// A rejected token is rejected again, and does not affect others.
 			if got, err := k.Verify(c.token, aud); !errors.Is(err, c.want) || got != nil {
 				t.Errorf("the second time: %v, %v", got, err)
 			}
@@ -230,7 +230,7 @@ func TestATokenOfNoAudienceIsForNobody(t *testing.T) {
 	}
 }
 
-// A token that was found right is looked at again in everything but its signature.
+// A cached token is checked again, except for its signature.
 func TestAKnownTokenEnds(t *testing.T) {
 	k, _, c := newCache(t, Config{})
 	token := sign(t, "one", good(set("exp", start.Unix()+60), set("iat", start.Unix()+59)))
@@ -266,7 +266,7 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 	}
 }
 
-// Whatever Verify takes, a plain reading of the specification with go-jose takes as well.
+// Every token accepted by Verify is also accepted by a literal implementation of the specification with go-jose.
 func FuzzVerify(f *testing.F) {
 	valid := sign(f, "one", good())
 	parts := strings.Split(valid, ".")
@@ -293,7 +293,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// plainly reads a token anew and tells what is wrong with it.
+// plainly verifies a token without caches and returns the reason for rejecting it.
 func plainly(token string, key *rsa.PublicKey) string {
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 
 var start = time.Unix(1_800_000_000, 0)
 
-// keyPairs are made once: they are what is slow about these tests.
+// keyPairs are generated once, because generating them is slow.
 var keyPairs = sync.OnceValue(func() [2]*rsa.PrivateKey {
 	var pairs [2]*rsa.PrivateKey
 	for i := range pairs {
@@ -126,7 +126,7 @@ func newCache(t testing.TB, cfg Config) (*Cache, *exchange, *clock.Fake) {
 
 type m = map[string]any
 
-// good are the claims of an application token that is valid now.
+// good returns the claims of a valid application token.
 func good(change ...func(m)) m {
 	c := m{"type": "app", "aud": []string{aud}, "iss": issuer, "iat": start.Unix(), "exp": start.Unix() + 3600, "sub": "",
 		"common_name": "x.access"}

@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// TestLogoutAtTheProvider: who logs out of the team domain goes on to the provider's own logout, where it says
-// that it has one, and to nowhere else that anybody could name.
+// TestLogoutAtTheProvider: a logout at the team domain continues at the provider's end-session endpoint, if it has one,
+// and cannot be redirected anywhere else.
 func TestLogoutAtTheProvider(t *testing.T) {
 	const own = "https://idp.example.test/logout?realm=a"
 	for _, c := range []struct {

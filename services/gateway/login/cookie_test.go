@@ -65,7 +65,7 @@ func TestCookieAttributes(t *testing.T) {
 	}
 }
 
-// A service gets the cookies that a person would, for as long as its client lasts.
+// A service receives a user's cookies, valid as long as its client.
 func TestServiceCookies(t *testing.T) {
 	for _, c := range []struct {
 		name, url string
@@ -100,7 +100,7 @@ func TestServiceCookies(t *testing.T) {
 	}
 }
 
-// A cookie that browsers would drop is not a way to send somebody round and round.
+// A cookie rejected by browsers must not cause a redirect loop.
 func TestTokenTooLongForACookie(t *testing.T) {
 	w := newWorld(t, teamURL)
 	w.app("app.example.test")

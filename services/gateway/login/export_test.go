@@ -1,7 +1,7 @@
 package login
 
-// For the tests of the whole gateway, which this package cannot import.
+// Exported for the tests of package gateway, which this package cannot import.
 var NewIDP = newIDP
 
-// Credentials are what a client of the provider shows.
+// Credentials are the credentials of a client of the provider.
 func (p *idp) Credentials() (id, secret string) { return p.clientID, p.secret }

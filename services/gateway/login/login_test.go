@@ -80,7 +80,7 @@ func cookie(r *http.Response, name string) *http.Cookie {
 	return nil
 }
 
-// The second application asks no provider; one that takes no logins at this provider does.
+// The second application uses the existing session; one that does not accept this provider asks for a login.
 func TestGlobalSession(t *testing.T) {
 	w := newWorld(t, teamURL)
 	other := w.addIDP(teamURL)
@@ -176,7 +176,7 @@ func TestPersonIsRefused(t *testing.T) {
 	}
 }
 
-// A person who is denied can log out at the application, and be somebody else.
+// A denied user can log out at the application and log in as another user.
 func TestLogoutOfADenied(t *testing.T) {
 	w := newWorld(t, teamURL)
 	w.app("app.example.test")
@@ -212,7 +212,7 @@ func TestLogoutOfADenied(t *testing.T) {
 	}
 }
 
-// Who is admitted without a token is not sent round and round.
+// A user admitted without a token is not redirected in a loop.
 func TestAdmittedWithoutAToken(t *testing.T) {
 	w := newWorld(t, teamURL)
 	w.app("app.example.test")
@@ -281,7 +281,7 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// A session that was ended while its person went on to another application is not brought back by that.
+// A session ended while its user is redirected to another application is not restored.
 func TestLogoutIsFinal(t *testing.T) {
 	w := newWorld(t, teamURL)
 	w.app("app.example.test")
@@ -295,7 +295,7 @@ func TestLogoutIsFinal(t *testing.T) {
 		t.Fatal(err)
 	}
 	app2 := parse(t, b.get("https://app2.example.test/").next(t))
-	// Whatever the view knows by now: the record stays deleted.
+	// Even if the view lags, the record stays deleted.
 	b.get(app2.String())
 	var s proto.Session
 	if _, err := w.operator.Get(t.Context(), topology.Sessions, topology.SessionKey(w.account, nonce), &s); err == nil {
@@ -381,7 +381,7 @@ func TestIdentity(t *testing.T) {
 			}
 		}
 	}
-	// Cookies that name two people name nobody.
+	// Cookies of two different users identify neither.
 	other := w.browser()
 	w.idp.person = map[string]any{"sub": "m", "email": "mallory@example.com"}
 	other.follow(appURL + "/")

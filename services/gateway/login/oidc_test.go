@@ -19,8 +19,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// idp is an OpenID Connect provider that takes nothing but what the standards say: a registered client and
-// redirect URI, PKCE with S256, a nonce, codes that work once. Everybody is logged in at once, as Person.
+// idp is a strict OpenID Connect provider: it requires a registered client and redirect URI, PKCE with S256 and a
+// nonce, and its codes work once. Every login succeeds at once, as Person.
 type idp struct {
 	t        testing.TB
 	issuer   string
@@ -33,7 +33,7 @@ type idp struct {
 	info   map[string]any // claims of userinfo; nil: the same
 	codes  map[string]*grant
 	calls  int
-	// What an attacker, or a broken provider, does otherwise.
+	// Faults of an attacker or of a broken provider.
 	tamper    func(claims map[string]any)
 	sign      func(claims []byte) string
 	deny      string // the error that the browser is sent back with

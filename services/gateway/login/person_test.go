@@ -33,7 +33,8 @@ func TestPeopleAreNamedAlike(t *testing.T) {
 	}
 }
 
-// Whatever a provider says, what is kept of it is bounded and can be shown, compared and put into a header.
+// For any response of a provider, the stored attributes are bounded and can be displayed, compared and sent in a
+// header.
 func FuzzPersonOf(f *testing.F) {
 	f.Add(`{"sub":"1","email":"ada@example.com","email_verified":true,"name":"Ada","amr":["pwd"]}`,
 		`{"sub":"1","groups":["a"]}`, "")

@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// A probe finds what logins would fail at, and says which setting to change.
+// A probe finds misconfigurations that would fail logins, and names the setting.
 func TestProbe(t *testing.T) {
 	at := func(path string, answer http.HandlerFunc) func(w http.ResponseWriter, r *http.Request) bool {
 		return func(w http.ResponseWriter, r *http.Request) bool {

@@ -17,7 +17,7 @@ import (
 
 type gateApp = gate.Application
 
-// Whatever a provider's settings leave to it, people log in.
+// Users can log in with every combination of optional settings of a provider.
 func TestSettingsOfProviders(t *testing.T) {
 	for name, change := range map[string]func(r *proto.IdentityProvider, p *idp){
 		"discovered":         func(*proto.IdentityProvider, *idp) {},
@@ -102,7 +102,7 @@ func TestClaimsThatTokensCarryOn(t *testing.T) {
 	}
 }
 
-// Keys that a provider changes are found; nobody who is not its own makes us look for them.
+// Rotated keys of a provider are found; tokens of other issuers do not trigger requests for keys.
 func TestProviderChangesItsKey(t *testing.T) {
 	w := newWorld(t, teamURL)
 	w.app("app.example.test")
@@ -200,7 +200,7 @@ func TestBrokenProviderIsLeftAlone(t *testing.T) {
 	if got := w.browser().follow(appURL + "/"); got.StatusCode != http.StatusOK {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
-	// What was known before is used on while it cannot be asked again.
+	// Cached metadata stays in use while the provider is unreachable.
 	w.clock.Advance(discoveryLife)
 	w.idp.broken = func(rw http.ResponseWriter, r *http.Request) bool {
 		if strings.HasPrefix(r.URL.Path, "/.well-known") {
@@ -262,7 +262,7 @@ func TestExchangeIsAway(t *testing.T) {
 	}
 }
 
-// Sessions that the server no longer tells about are forgotten; what is no session is no session.
+// Sessions unknown to the server are forgotten; invalid records are no sessions.
 func TestSessionsView(t *testing.T) {
 	w := newWorld(t, teamURL)
 	put := func(key string, s *proto.Session) {

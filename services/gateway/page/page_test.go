@@ -99,7 +99,7 @@ func TestAgo(t *testing.T) {
 	}
 }
 
-// What a page says of a check, of the device and of the way back.
+// The page's text about a check, the device and the next step.
 func TestPageOfAScore(t *testing.T) {
 	r := refusal
 	check := *r.Check

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestMain discards what http.Transport logs about broken origins.
+// TestMain discards the log of http.Transport about broken origins.
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard)
 	os.Exit(m.Run())
@@ -81,8 +81,8 @@ var answers = map[string]string{
 	"body larger than its buffer": "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100_000),
 }
 
-// TestAnswersReachClientsUnchanged compares what a client gets through the proxy with what it gets from the origin
-// itself: status, headers, body, trailers, and whether the response is whole.
+// TestAnswersReachClientsUnchanged compares responses through the proxy with those of the origin: status, headers,
+// body, trailers, and completeness.
 func TestAnswersReachClientsUnchanged(t *testing.T) {
 	for name, answer := range answers {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -108,7 +108,7 @@ func TestAnswersReachClientsUnchanged(t *testing.T) {
 	}
 }
 
-// outcome is what a client gets, as text.
+// outcome formats a client's response as text.
 func outcome(ctx context.Context, t testing.TB, method, url string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, url, nil)

@@ -98,7 +98,7 @@ func TestAnOriginThatNeverAnswers(t *testing.T) {
 	}
 }
 
-// A response that no request belongs to reaches nobody.
+// A response without a request reaches no client.
 func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 	goOn, said := make(chan struct{}), make(chan struct{})
 	h := newHost(t, func(n int, c net.Conn, in *bufio.Reader) {
@@ -125,7 +125,7 @@ func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 	}
 }
 
-// When a client goes, the origin notices, whatever the response's state.
+// If a client disconnects, the origin's connection ends, in any state of the response.
 func TestAClientThatGoes(t *testing.T) {
 	gone, under := make(chan struct{}, 1), make(chan struct{}, 1)
 	h := newHost(t, func(_ int, c net.Conn, in *bufio.Reader) {

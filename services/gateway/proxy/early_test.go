@@ -17,7 +17,7 @@ const noisyHeads = "Connection: keep-alive, X-Named\r\nConnection: x-also\r\nKee
 	"Upgrade: h2c\r\nProxy-Authenticate: Basic\r\nTe: trailers\r\nTrailer: X-T\r\nX-Named: 1\r\nX-Also: 1\r\nLink: " +
 	"</a.css>\r\n"
 
-// informed takes down the informational responses that a client gets, and the final status.
+// informed records the informational responses received by a client, and the final status.
 func informed(t *testing.T, c *http.Client, url string) (early []http.Header, status int) {
 	t.Helper()
 	trace := &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
@@ -67,7 +67,7 @@ func TestEarlyHintsForHTTP10(t *testing.T) {
 	}
 }
 
-// A WebSocket's handshake, and what comes before it, has only the hop-by-hop headers that it needs.
+// A WebSocket handshake, and responses before it, have only the necessary hop-by-hop headers.
 func TestWebSocketHandshakes(t *testing.T) {
 	switched := strings.Replace(noisyHeads, "Upgrade: h2c\r\n", "Upgrade: websocket\r\n", 1)
 	switched = strings.Replace(switched, "keep-alive, ", "upgrade, keep-alive, ", 1)
@@ -112,7 +112,7 @@ func TestWhatOpensNoWebSocket(t *testing.T) {
 	}
 }
 
-// rawly sends bytes and gives those that come back until the connection ends.
+// rawly sends bytes and returns all bytes received until the connection ends.
 func rawly(t *testing.T, url, request string) string {
 	t.Helper()
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))

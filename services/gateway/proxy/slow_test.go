@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-// unwatched is a proxy whose watch looks only when the test says so, and its server's address.
+// unwatched is a proxy with a watch that runs only on demand, and the address of its server.
 func unwatched(t *testing.T, cfg Config, origin string) (*Proxy, string) {
 	t.Helper()
 	p, err := New(cfg, slog.New(slog.DiscardHandler), func(policy.Reason) {})
@@ -40,7 +40,7 @@ func dial(t *testing.T, addr, text string) (net.Conn, *bufio.Reader) {
 	return c, bufio.NewReader(c)
 }
 
-// waiting counts the requests that wait for their clients.
+// waiting returns the number of requests waiting for their clients.
 func (p *Proxy) waiting() (n int) {
 	for _, r := range p.watch.old(time.Now().Add(lasting), nil) {
 		if r.up.since.Load() != 0 || r.down.since.Load() != 0 {
@@ -68,7 +68,7 @@ func reading(t *testing.T, size int) *host {
 	})
 }
 
-// An upload that stands still ends after a while, and its client is told so.
+// A stalled upload is ended after a timeout, and the client receives the reason.
 func TestASlowUploadEnds(t *testing.T) {
 	p, addr := unwatched(t, Config{}, reading(t, 2).url)
 	_, in := dial(t, addr, slowUpload)
@@ -87,7 +87,7 @@ func TestASlowUploadEnds(t *testing.T) {
 	}
 }
 
-// A response that its client does not read ends after a while.
+// A response not read by its client is ended after a timeout.
 func TestAnUnreadResponseEnds(t *testing.T) {
 	p, addr := unwatched(t, Config{}, reading(t, 64<<20).url)
 	_, in := dial(t, addr, "GET / HTTP/1.1\r\nHost: app\r\n\r\n")
@@ -98,7 +98,7 @@ func TestAnUnreadResponseEnds(t *testing.T) {
 		}
 		return false
 	})
-	// 64 MB at the rate that is allowed.
+	// 64 MB at the minimum rate.
 	p.watch.sweep(t.Context(), time.Now().Add(maxLag+64<<20/minRate*time.Second))
 	bustest.Eventually(t, "the request has ended", func() bool {
 		return len(p.watch.old(time.Now().Add(lasting), nil)) == 0
@@ -193,7 +193,7 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
-// The client gets the head of a response that ends early, and what there is of the body.
+// The client receives the head of a truncated response, and the available part of the body.
 func TestAShortResponseHasItsHead(t *testing.T) {
 	for _, body := range []string{"", "abc"} {
 		_, addr := unwatched(t, Config{},

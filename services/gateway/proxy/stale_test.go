@@ -55,8 +55,8 @@ func newStale(t *testing.T, secure bool) *stale {
 	return s
 }
 
-// A request of which nothing was written is made again over another connection, whatever its method, with the whole
-// body: the origin has closed the connection before.
+// If the origin closed an idle connection and nothing of the request was written, the request is retried on another
+// connection, for any method, with its whole body.
 func TestRequestsAfterTheOriginHasClosed(t *testing.T) {
 	large := strings.Repeat("large ", 50_000)
 	for _, secure := range []bool{false, true} {
@@ -98,7 +98,7 @@ func TestRequestsAfterTheOriginHasClosed(t *testing.T) {
 	}
 }
 
-// A request that an origin may have carried out is not made again, unless its method says that this does no harm.
+// A request possibly executed by an origin is retried only if its method is idempotent.
 func TestRequestsThatTheOriginMayHaveCarriedOut(t *testing.T) {
 	for method, want := range map[string]struct{ status, requests int }{
 		http.MethodPost: {http.StatusBadGateway, 2}, http.MethodPatch: {http.StatusBadGateway, 2}, http.MethodGet: {http.StatusBadGateway, 3},

@@ -46,8 +46,7 @@ func TestLateOrigins(t *testing.T) {
 	})
 }
 
-// TestPassagesAreKeptInOrder: whatever the order of events, the list holds exactly those that are under way, the
-// oldest first.
+// TestPassagesAreKeptInOrder: for any order of events, the list holds exactly the requests in progress, oldest first.
 func TestPassagesAreKeptInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &watch{limit: time.Hour}
@@ -75,7 +74,7 @@ func TestPassagesAreKeptInOrder(t *testing.T) {
 	})
 }
 
-// A connection that was cut off in the middle of an answer serves no other request, whatever became of the answer.
+// A connection cut off during a response is not reused.
 func TestACutConnectionIsNotUsedAgain(t *testing.T) {
 	for _, begun := range []bool{false, true} {
 		refusal := &gate.Answer{Response: &gate.Response{Status: http.StatusUnauthorized}}

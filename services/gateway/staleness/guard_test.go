@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// stream is a stream of numbered messages; those that concern the view are marked.
+// stream is a stream of numbered messages; some of them concern the view.
 type stream struct {
 	mu      sync.Mutex
 	away    bool
@@ -62,7 +62,7 @@ func (s *stream) NextAfter(_ context.Context, _, _ string, after uint64) (uint64
 	return 0, nil
 }
 
-// deliver gives the view what it lacks.
+// deliver sends the view its missing messages.
 func (s *stream) deliver() {
 	for seq := range s.ours {
 		s.seen = max(s.seen, seq)
@@ -88,7 +88,7 @@ func (s *stream) set(f func()) {
 	f()
 }
 
-// counted tells how often somebody asked, and how often the view was started again.
+// counted returns the number of requests, and of restarts of the view.
 func (s *stream) counted() (asked, starts int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,7 +182,7 @@ func TestGoesOnForTheLimitAndRecovers(t *testing.T) {
 	})
 }
 
-// A view with a filter never sees what others write: that is no age.
+// A filtered view never sees messages of others; this does not make it stale.
 func TestWhatDoesNotConcernAViewDoesNotHoldIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream()
@@ -200,7 +200,7 @@ func TestWhatDoesNotConcernAViewDoesNotHoldIt(t *testing.T) {
 	})
 }
 
-// A view that something new is always under way to is confirmed all the same.
+// A view with a constant flow of new messages is confirmed too.
 func TestAStreamThatNeverRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream()
@@ -266,7 +266,7 @@ func TestAViewBeyondRepairEndsTheProcess(t *testing.T) {
 	})
 }
 
-// While nobody answers nothing is held against the view.
+// While the leader is unreachable, the view is not restarted.
 func TestAnOutageIsNotTheViewsFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream()
@@ -292,7 +292,7 @@ func TestAnOutageIsNotTheViewsFault(t *testing.T) {
 	})
 }
 
-// A stream that was restored from a backup, or made anew, goes on with numbers that the watch does not wait for.
+// A stream restored from a backup or created anew continues with sequences that the watch does not expect.
 func TestAStreamThatWasReplaced(t *testing.T) {
 	for _, replace := range []func(*stream){
 		func(s *stream) { s.last-- },
@@ -314,7 +314,7 @@ func TestAStreamThatWasReplaced(t *testing.T) {
 			}
 		})
 	}
-	// A leader that is behind for a moment is none of that.
+	// A leader lagging for a moment does not count as a restored stream.
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream()
 		h, ended := run(t, 5*time.Second, s, true)
@@ -336,7 +336,7 @@ func TestAStreamThatWasReplaced(t *testing.T) {
 	})
 }
 
-// The oldest part counts, and one that hangs holds up no other.
+// The oldest part determines the age, and a blocked part does not block the others.
 func TestTheOldestPartCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newStream(), newStream()

@@ -40,7 +40,7 @@ func TestCovers(t *testing.T) {
 			[]string{"https://example.com/alpha", "https://example.com"}},
 		{"example.com/foo*/bar", []string{"https://example.com/foo/bar", "https://example.com/food/bar", "https://example.com/food/stuff/bar"},
 			[]string{"https://example.com/foo", "https://example.com/fo/bar", "https://example.com/foo/barn"}},
-		// And what follows from them.
+		// And their consequences.
 		{"*.*.example.com", []string{"https://a.b.example.com"}, []string{"https://a.example.com", "https://a.b.c.example.com"}},
 		{"foo*.example.com", []string{"https://foo.example.com", "https://foobar.example.com"}, []string{"https://xfoo.example.com"}},
 		{"a*z.example.com", []string{"https://az.example.com", "https://abcz.example.com"}, []string{"https://a.z.example.com", "https://a.example.com"}},
@@ -162,8 +162,7 @@ var (
 	})
 )
 
-// The answer is one that covers the URL, none that covers it is more specific, and it does not depend on
-// the order of the applications.
+// The result covers the URL, no more specific destination covers it, and the order of the applications does not matter.
 func TestFindIsTheBestOfThoseThatCover(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var apps []catalog.Record[proto.Application]
@@ -196,7 +195,7 @@ func TestFindIsTheBestOfThoseThatCover(t *testing.T) {
 	})
 }
 
-// A path without wildcard covers exactly itself and what lies below it, segment by segment.
+// A path without a wildcard covers itself and everything below it, by segments.
 func TestPathsEndAtSegments(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		mine := rapid.SliceOfN(rapid.StringMatching(`[ab]{1,2}`), 0, 3).Draw(t, "mine")
@@ -236,7 +235,7 @@ func FuzzParse(f *testing.F) {
 		if strings.Contains(s, "*") {
 			return
 		}
-		// What has no wildcard covers itself.
+		// A pattern without a wildcard covers itself.
 		u := &url.URL{Scheme: "http", Host: p.host, Path: p.path}
 		if strings.Contains(p.host, ":") {
 			u.Host = "[" + p.host + "]"

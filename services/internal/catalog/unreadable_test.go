@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// An application that cannot be read keeps its destinations, and lets nobody in. Where they are not known, the view
-// says so until the record is repaired or deleted.
+// An unreadable application keeps its destinations and denies every request. If its destinations are unknown, the view
+// reports this until the record is repaired or deleted.
 func TestAnApplicationThatCannotBeRead(t *testing.T) {
 	b := bustest.Start(t)
 	operator, a := b.BrokenConn(), proto.NewAccount()

@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// cases are what a gateway decides about all day.
+// cases are typical decisions of a gateway.
 func benchCases() map[string]struct {
 	policies []*Policy
 	facts    *Facts
@@ -72,7 +72,7 @@ func TestDecidingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkCompile is what a change of a policy with a large group costs.
+// BenchmarkCompile measures a change of a policy with a large group.
 func BenchmarkCompile(b *testing.B) {
 	var staff []proto.Rule
 	for n := range 1000 {

@@ -34,7 +34,7 @@ func FuzzParseRule(f *testing.F) {
 		if m.Matches(&Facts{}).Yes() && selector != "everyone" {
 			t.Fatalf("%s %s holds for a request of which nothing is known", selector, body)
 		}
-		// Nobody is anybody for want of a name.
+		// An empty name matches no identity.
 		nameless := Facts{LoggedIn: true, Claims: NewClaims([]byte(`{}`)), Certificate: true}
 		if m.Matches(&nameless).Yes() && selector != "everyone" && selector != "certificate" {
 			t.Fatalf("%s %s holds for somebody without a name", selector, body)
@@ -65,7 +65,7 @@ func read(all []map[string]json.RawMessage) []proto.Rule {
 	return out
 }
 
-// fuzzedFacts are three requests: a service with a device, a person, nobody.
+// fuzzedFacts are three requests: a service with a device, a user, and an anonymous client.
 func fuzzedFacts() []*Facts {
 	outcomes := map[proto.ID]proto.Outcome{checkA: proto.OutcomePass, checkB: proto.OutcomeFail}
 	posture := func(id proto.ID) proto.Outcome { return outcomes[id] }
@@ -79,8 +79,8 @@ func fuzzedFacts() []*Facts {
 // never is evaluated, and holds for none of the fuzzed requests.
 var never = ruleOf("common_name", `{"common_name":"nobody at all"}`)
 
-// FuzzCompile holds on to what a policy with rules that cannot be evaluated may do: it admits only if it
-// would whatever their answers, and one more of them admits nobody.
+// FuzzCompile: a policy with rules that cannot be evaluated admits a request only if it would for every answer of those
+// rules, and one more such rule admits no further request.
 func FuzzCompile(f *testing.F) {
 	f.Add([]byte(
 		`{"decision":"non_identity","include":[{"any_valid_service_token":{}}],"require":[{"geo":{"country_code":"AQ"}}]}`), uint8(0))
@@ -139,7 +139,7 @@ func checkDecision(t *testing.T, d Decision, p *proto.Policy) {
 	}
 }
 
-// place is where a rule stands.
+// place is the list of a rule.
 type place struct{ list, n int }
 
 func (at place) in(p *proto.Policy) *proto.Rule {
@@ -182,7 +182,7 @@ func copied(p *proto.Policy) *proto.Policy {
 	return &other
 }
 
-// FuzzClaims holds on to what claims of a provider may be taken for.
+// FuzzClaims checks the interpretation of a provider's claims.
 func FuzzClaims(f *testing.F) {
 	f.Add([]byte(`{"groups":["dev",7,true,null,{}]}`), "groups")
 	f.Add([]byte(`{"a":1,"a":2}`), "a")

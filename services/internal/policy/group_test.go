@@ -169,7 +169,7 @@ func TestGroupsAreBounded(t *testing.T) {
 	if d := Decide([]*Policy{both}, &Facts{}); d.Reason != TooManyRules {
 		t.Errorf("two halves: %+v", d)
 	}
-	// A group that is too large takes nothing away from the rules beside it.
+	// A group above the size limit does not affect the other rules.
 	beside := Compile(pol(proto.DecisionBypass, rules(groupRule(idOf(1)), everybody), nil, nil), many(MaxRules+1))
 	if d := Decide([]*Policy{beside}, &Facts{}); d.Reason != Bypass {
 		t.Errorf("beside a group that is too large: %+v", d)

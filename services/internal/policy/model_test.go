@@ -9,14 +9,13 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The model below is api/README.md 4.4 in the plainest words, and "what is unknown never admits" as: whatever
-// the answer of each rule that cannot be evaluated would be, all of them tried. It shares no code with the
-// package: its leaves are rules with an answer written beside each.
+// The model below implements api/README.md 4.4 literally. It tries every answer of the rules that cannot be evaluated:
+// an unknown rule never admits a request. It shares no code with the package: its leaves are rules with their answers.
 
 // leaf is a rule with its answer.
 type leaf struct {
 	rule proto.Rule
-	// says is 'y', 'n' or '?'; an 'n' that who asks could put right has why.
+	// says is 'y', 'n' or '?'. An 'n' has why if the user could fix the cause.
 	says func(f *Facts) byte
 	why  func(f *Facts) Reason
 }
@@ -62,7 +61,7 @@ func onDevice(check proto.ID) leaf {
 	}}
 }
 
-// leaves that a Bypass policy may have come first.
+// The leaves allowed in a Bypass policy come first.
 var leaves = []leaf{
 	{everybody, always('y'), nothing},
 	{anyToken, func(f *Facts) byte { return letter(!f.ServiceToken.IsZero()) }, noToken},
@@ -111,13 +110,13 @@ type modelPolicy struct {
 	tree
 }
 
-// occurrence is a leaf at one place, with what it says there.
+// occurrence is a leaf at one place, with its answer there.
 type occurrence struct {
 	says byte
 	why  Reason
 }
 
-// occurrences are the leaves of a tree in the order in which holds asks for them.
+// occurrences returns the leaves of a tree in their order of evaluation.
 func (t *tree) occurrences(f *Facts, bypass bool) []*occurrence {
 	switch {
 	case t.missing:
@@ -175,8 +174,8 @@ func (t *tree) holds(answers *[]bool) bool {
 	return included && required && !excluded
 }
 
-// sure tells whether the answers of some occurrences can be chosen so that the policy holds, or does not,
-// whatever the answers of the other unknown ones are.
+// sure reports whether the answers of some occurrences can be chosen so that the policy matches, or does not, for all
+// answers of the other unknown ones.
 func (t *tree) sure(want bool, all []*occurrence, choose func(*occurrence) bool) bool {
 	var chosen, open []int
 	answers := make([]bool, len(all))
@@ -209,7 +208,7 @@ func set(answers []bool, at []int, bits int) {
 	}
 }
 
-// model decides. The reason is that of a refusal, as far as the model knows it.
+// model decides a request. It returns the reason of a denial if the model determines one.
 func model(all []*modelPolicy, f *Facts, service bool) (admitted bool, policy proto.ID, why Reason) {
 	if service {
 		g := *f
@@ -258,8 +257,8 @@ func model(all []*modelPolicy, f *Facts, service bool) (admitted bool, policy pr
 
 func none(*occurrence) bool { return false }
 
-// inTheWay is the kind of problem that is named: the most useful one such that with those as useful or more
-// out of the way the policy would do the other thing.
+// inTheWay returns the reported kind of problem: the most useful one whose removal, together with more useful ones,
+// would change the result.
 func inTheWay(p *modelPolicy, at []*occurrence, want bool) Reason {
 	for level := LoginRequired.use(); level > 0; level-- {
 		if p.sure(want, at, func(o *occurrence) bool { return o.why.use() >= level }) {
@@ -311,7 +310,7 @@ func (w *world) policy(p *modelPolicy) *proto.Policy {
 	return q
 }
 
-// Generators. Leaves are few enough that all answers of the unknown ones can be tried.
+// Generators. There are few leaves, so all answers of the unknown ones can be tried.
 
 func drawTree(t *rapid.T, depth int) *tree {
 	kind := rapid.IntRange(0, 9).Draw(t, "kind")
@@ -397,7 +396,7 @@ func TestAgreesWithThePlainModel(t *testing.T) {
 	})
 }
 
-// What the truth of a rule says stands in the way does.
+// The problem reported by a rule is the one that changes the decision.
 func TestLawsOfTruth(t *testing.T) {
 	p, q := &Problem{Reason: PostureFailed}, &Problem{Reason: UnsupportedSelector}
 	var all []Truth

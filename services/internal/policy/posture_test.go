@@ -6,7 +6,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// What the refusal of a device says, and of which check.
+// The reason of a device's denial, and the check it names.
 func TestPosture(t *testing.T) {
 	a, b := onDevice(checkA).rule, onDevice(checkB).rule
 	const pass, fail, unknown = proto.OutcomePass, proto.OutcomeFail, proto.OutcomeUnknown
@@ -67,7 +67,7 @@ func TestPosture(t *testing.T) {
 			t.Errorf("%s: %s of %s, want %s of %s", c.name, d.Reason, d.Check, c.want, c.check)
 		}
 	}
-	// Somebody who is not logged in is asked to log in first.
+	// An anonymous user is asked to log in first.
 	f := Facts{Posture: outcomes(fail, fail)}
 	if d := Decide(compileAll([]*proto.Policy{pol(proto.DecisionNonIdentity, rules(a), nil, nil), allowAnn}),
 		&f); d.Reason != LoginRequired {

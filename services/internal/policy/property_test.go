@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// drawWorld makes policies and the groups that they name.
+// drawWorld generates policies and the groups they refer to.
 func drawWorld(t *rapid.T) (*world, []*proto.Policy) {
 	w := &world{map[proto.ID]*proto.Group{}}
 	var all []*proto.Policy
@@ -29,7 +29,7 @@ func (w *world) decide(all []*proto.Policy, f *Facts, service bool) Decision {
 	return Decide(ready, f)
 }
 
-// A policy that is changed so that it admits fewer, in whatever way, lets nobody in who was not before.
+// Restricting a policy in any way admits no further request.
 func TestTighteningNeverAdmits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, all := drawWorld(t)
@@ -61,8 +61,8 @@ func TestTighteningNeverAdmits(t *testing.T) {
 	})
 }
 
-// With less known, and with less that can be evaluated, nobody is admitted who was not before: a rule that
-// becomes unknown, a group that is gone or contains itself, a fact that is not there.
+// With fewer facts, or fewer rules that can be evaluated, no further request is admitted: a rule becomes unknown, a
+// group is deleted or contains itself, a fact is missing.
 func TestLessKnowledgeNeverAdmits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, all := drawWorld(t)
@@ -137,7 +137,7 @@ func TestOrderThatDoesNotMatter(t *testing.T) {
 	})
 }
 
-// Strict mode admits nobody whom the policies do not admit without it, and nobody for a login.
+// Strict mode admits only requests admitted in lenient mode, and starts no login.
 func TestStrictModeIsTheStricter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, all := drawWorld(t)

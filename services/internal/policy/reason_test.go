@@ -35,7 +35,7 @@ func TestReasonsAreAClosedList(t *testing.T) {
 	}
 }
 
-// What anybody may write into a policy must not become a label.
+// Text from a policy must not become a metric label.
 func TestAProblemsLabelIsOfAClosedList(t *testing.T) {
 	for selector, want := range map[string]string{
 		"geo": "geo", "azureAD": "azureAD", "group": "group", "device_posture": "device_posture", "": "",

@@ -13,7 +13,7 @@ import (
 
 var idpA, idpB = proto.ID{15: 11}, proto.ID{15: 12}
 
-// person is somebody logged in at idpA.
+// person is a user logged in at idpA.
 func person(change func(*Facts)) Facts {
 	f := Facts{LoggedIn: true, Email: "Ann@Example.com", IDP: idpA, AMR: []string{"pwd", "hwk"},
 		Claims: NewClaims([]byte(`{"team":"red","level":3,"big":9007199254740993,"staff":true,"none":null,"deep":{"a":"b"},
@@ -232,7 +232,7 @@ func TestEqualFold(t *testing.T) {
 	})
 }
 
-// Every selector of the contract is either evaluated or named as one that is not.
+// Every selector of the contract is either evaluated or listed as unsupported.
 func TestSelectorsOfTheContract(t *testing.T) {
 	all := []string{"service_token", "any_valid_service_token", "device_posture", "email", "email_domain", "email_list",
 		"everyone", "ip", "ip_list", "geo", "group", "certificate", "common_name", "auth_method", "auth_context",
@@ -257,7 +257,7 @@ func TestSelectorsOfTheContract(t *testing.T) {
 	}
 }
 
-// TestSelectorTable checks what the API, the command line and the importers derive from the table.
+// TestSelectorTable checks the names that the API, the command line and the importers take from the table.
 func TestSelectorTable(t *testing.T) {
 	names := map[string]string{}
 	for _, s := range Selectors() {

@@ -137,7 +137,7 @@ func ref(prefix string, n int) *rapid.Generator[string] {
 	})
 }
 
-// documents draws some of every kind, which refer to one another; groups to those before them.
+// documents draws some documents of every kind with references to one another; groups refer to earlier groups.
 func documents(t *rapid.T) []document.Document {
 	const each = 3
 	var docs []document.Document
@@ -223,15 +223,15 @@ func (a *account) carryOut(p *apply.Plan) {
 	}
 }
 
-// Whatever the files say, and whatever the account was before: applied once it is so, and a second time
-// changes nothing. With prune, there is nothing else of these kinds.
+// For any files and any state of the account, applying makes the account match, and a second time changes nothing. With
+// prune, no other resources of these kinds remain.
 func TestApplyingTwiceChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newAccount(t)
 		before, after := documents(t), documents(t)
 		after = after[:rapid.IntRange(0, len(after)).Draw(t, "some")]
 		a.carryOut(a.plan(before, apply.Options{}))
-		// What documents refer to stays, so that they can be read.
+		// Resources referred to by documents stay, so that the references resolve.
 		p, err := apply.New(after, a.has, secrets, apply.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -246,7 +246,7 @@ func TestApplyingTwiceChangesNothing(t *testing.T) {
 	})
 }
 
-// Pruned to files that describe everything, nothing else is left; what refers to others goes before them.
+// Pruning with files that describe everything leaves nothing else. Referring resources are deleted first.
 func TestPruneLeavesWhatIsDescribed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newAccount(t)
@@ -280,7 +280,7 @@ func TestPruneLeavesWhatIsDescribed(t *testing.T) {
 	})
 }
 
-// An application that has another name in the files stays the one that it is: two cannot protect the same.
+// An application renamed in the files keeps its id, because two cannot protect the same domain.
 func TestPruneRenamesAnApplication(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newAccount(t)
@@ -309,7 +309,7 @@ func TestPruneRenamesAnApplication(t *testing.T) {
 	})
 }
 
-// Without prune nothing that no document has is touched: the control plane says that the place is taken.
+// Without prune, resources without a document stay; the control plane rejects the duplicate domain.
 func TestWithoutPruneNothingIsRenamed(t *testing.T) {
 	state := apply.State{client.KindApplication: {{"id": "00000000-0000-4000-8000-000000000001", "name": "one",
 		"domain": "one.example.com"}}}
@@ -320,7 +320,7 @@ func TestWithoutPruneNothingIsRenamed(t *testing.T) {
 	}
 }
 
-// What is exported of an account says of it what it is: applied to it, nothing changes.
+// Applying an export to the exported account changes nothing.
 func TestExportedIsAsItIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newAccount(t)
@@ -429,7 +429,7 @@ func TestWhatCannotBeMeantIsTold(t *testing.T) {
 	}
 }
 
-// One that was changed after it was planned is not written over.
+// A resource changed after planning is not overwritten.
 func TestChangedMeanwhileIsNotWrittenOver(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newAccount(t)

@@ -85,7 +85,7 @@ func TestACircleIsNamed(t *testing.T) {
 	}
 }
 
-// What exists already can be changed in a circle, and an integration that is not tested again waits for nothing.
+// Existing resources may refer to each other in a circle, and an integration without a new test waits for nothing.
 func TestACircleOfWhatExistsIsNone(t *testing.T) {
 	const id = "00000000-0000-4000-8000-00000000000"
 	state := apply.State{

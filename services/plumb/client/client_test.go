@@ -93,7 +93,7 @@ func TestFindGoesByIDThenByName(t *testing.T) {
 	}
 }
 
-// What the control plane said beyond what the commands know is not lost.
+// Members unknown to the commands are kept.
 func TestItemsKeepWhatWasSaid(t *testing.T) {
 	c := serve(t,
 		map[string]http.HandlerFunc{"GET /devices/posture/integration/i": func(w http.ResponseWriter, _ *http.Request) {

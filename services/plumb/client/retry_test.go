@@ -94,7 +94,7 @@ func TestBusyServersAreGivenUp(t *testing.T) {
 	}
 }
 
-// A list ends, whatever the server makes of the page.
+// A list ends even if the server ignores the page parameter.
 func TestListsThatIgnoreThePageEnd(t *testing.T) {
 	asked := 0
 	cl, _ := busy(t, func(w http.ResponseWriter, r *http.Request) {
@@ -105,7 +105,7 @@ func TestListsThatIgnoreThePageEnd(t *testing.T) {
 	if err != nil || len(all) != 2 || asked != 2 {
 		t.Errorf("%v, %v, asked %d times", all, err, asked)
 	}
-	// Resources that come and go between two pages move the others: none is there twice.
+	// Resources created or deleted between two pages shift the others: the list still has no duplicates.
 	cl, _ = busy(t, func(w http.ResponseWriter, r *http.Request) {
 		page := map[string][]client.Object{"1": {{"id": "a"}, {"id": "b"}},
 			"2": {{"id": "b"}, {"id": "c"}}}[r.URL.Query().Get("page")]

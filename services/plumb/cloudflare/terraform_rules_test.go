@@ -114,7 +114,7 @@ func TestUnsupportedRulesAreLeftOut(t *testing.T) {
 	}
 }
 
-// exported are the documents of a state, and what was left out.
+// exported returns the documents of a state, and the omitted parts.
 func exported(t *testing.T, text []byte) (docs, leftOut string) {
 	t.Helper()
 	found, all, err := cloudflare.Terraform(text)
@@ -130,7 +130,7 @@ func exported(t *testing.T, text []byte) (docs, leftOut string) {
 
 const app1 = `{"id":"aaaaaaaa-0000-4000-8000-000000000001","name":"app","domain":"a.example.com"`
 
-// A policy that belongs to an application is never lost without a word.
+// A policy of an application is never omitted silently.
 func TestPoliciesOfApplications(t *testing.T) {
 	own := func(name, decision, app, rules string, precedence int) [2]string {
 		return [2]string{"cloudflare_access_policy",

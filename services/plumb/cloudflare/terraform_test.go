@@ -24,7 +24,7 @@ func TestWhatIsNoStateIsRefused(t *testing.T) {
 	}
 }
 
-// Terraform writes some names in another way than the API, which would not know them.
+// Terraform spells some names differently from the API.
 func TestNamesAreThoseOfTheAPI(t *testing.T) {
 	const text = `{"version":4,"resources":[
 		{"mode":"managed","type":"cloudflare_zero_trust_device_posture_rule","instances":[{"attributes":{"id":"1","name":"disk","type":"disk_encryption",
@@ -68,7 +68,7 @@ func TestNamesAreThoseOfTheAPI(t *testing.T) {
 	}
 }
 
-// Whatever a state holds, what is made of it are documents that can be read, without what is secret in it.
+// Any state is exported to readable documents without secrets.
 func FuzzTerraform(f *testing.F) {
 	for _, attributes := range []string{
 		`{"id":"1","name":"a","client_id":"x.access","client_secret":"hush"}`,

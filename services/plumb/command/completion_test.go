@@ -2,5 +2,5 @@ package command
 
 import "time"
 
-// A machine that is busy completes what there is, too, in these tests and in the processes that they start.
+// These tests, and the processes they start, wait longer for completions, because the machine may be busy.
 func init() { completionWait = time.Minute }

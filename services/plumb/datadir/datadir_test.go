@@ -130,7 +130,7 @@ func TestTwoProcessesDoNotShareADirectory(t *testing.T) {
 	again()
 }
 
-// Permissions are signed into a credentials file: a topology that has changed needs a new one.
+// Permissions are signed into the credentials file, so a changed topology needs a new file.
 func TestCredentialsOfOtherPermissionsAreMadeAnew(t *testing.T) {
 	d := datadir.Dir(t.TempDir())
 	authority, err := creds.New()

@@ -76,7 +76,7 @@ func start(t *testing.T, cfg plumb.Config, sampleAddr string) *run {
 	return r
 }
 
-// until gives the next line that matches.
+// until returns the next matching line.
 func (r *run) until(pattern string) []string {
 	r.t.Helper()
 	want, late := regexp.MustCompile(pattern), time.After(firstPollWithin)

@@ -91,7 +91,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// Where nobody watches there is one line for each poll, and nothing that steers a terminal.
+// Without a terminal, there is one line for each poll, without control sequences.
 func TestShowWithoutATerminal(t *testing.T) {
 	var out strings.Builder
 	s := Show{Out: &out}

@@ -12,11 +12,11 @@ import (
 	"plumbline.dev/services/plumb/stack"
 )
 
-// A party finds its own files, and nothing by which it could be another.
+// Each role gets its own files, and no credentials of another role.
 func TestEachPartyGetsItsOwnFilesOnly(t *testing.T) {
 	dir := t.TempDir()
 	f := stack.Files{Dir: dir, UID: -1, GID: -1}
-	// A mount point is there before, and stays what it is.
+	// An existing mount point keeps its mode.
 	mount := filepath.Join(dir, stack.PartiesDir, "fetcher")
 	if err := os.MkdirAll(mount, 0o700); err != nil {
 		t.Fatal(err)

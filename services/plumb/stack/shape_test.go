@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/plumb/stack"
 )
 
-// The stack refuses to start on volumes whose streams its NATS servers would not find.
+// The stack refuses to start on volumes with streams in a place unknown to its NATS servers.
 func TestInitRefusesTheStoreOfAnotherShape(t *testing.T) {
 	for _, c := range []struct {
 		name                       string

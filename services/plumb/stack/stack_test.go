@@ -70,7 +70,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// A NATS server that includes auth.conf takes the credentials files, and provisioning works over them.
+// A NATS server with auth.conf accepts the credentials files, and provisioning works with them.
 func TestTheFilesFitAServer(t *testing.T) {
 	dir := t.TempDir()
 	if err := (stack.Files{Dir: dir, UID: -1, GID: -1, Accounts: t.TempDir()}).Init(); err != nil {

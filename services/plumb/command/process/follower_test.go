@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/internal/cli"
 )
 
-// The consumer of a follower is shown when it is created, to nobody but the operator's terminal, and in the list. A
+// The names of a follower's consumers are shown in the list and, when it is created, on the operator's terminal only. A
 // follower created by an earlier version is marked.
 func TestFollowersConsumersAreShown(t *testing.T) {
 	data := t.TempDir()

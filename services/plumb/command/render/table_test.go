@@ -29,7 +29,7 @@ func TestColumnsAlign(t *testing.T) {
 	}
 }
 
-// A hostname that somebody chose does not steer the terminal of who looks at it.
+// Control characters in a hostname do not reach the terminal.
 func TestNamesDoNotSteerTheTerminal(t *testing.T) {
 	var out strings.Builder
 	tab := NewTable(&cli.Terminal{Out: &out, Colour: true})

@@ -37,7 +37,7 @@ func watching(t *testing.T, tty bool, answers ...any) (out, problems string, err
 	return out, problems, err
 }
 
-// What is the same is not said again; a terminal is drawn over, another output goes on.
+// An unchanged result is not repeated. A terminal is redrawn; other outputs are appended to.
 func TestWatching(t *testing.T) {
 	out, _, err := watching(t, false, "a", "a", "b", "b", "a")
 	if out != "a\nb\na\n" || err != nil {
@@ -49,7 +49,7 @@ func TestWatching(t *testing.T) {
 	}
 }
 
-// A control plane that starts anew does not end a watch; one that refuses does, and so does a first failure.
+// A restart of the control plane does not end a watch; a rejected request and a failed first request do.
 func TestWatchingGoesOn(t *testing.T) {
 	away := errors.New("nobody answers")
 	out, problems, err := watching(t, false, "a", away, &client.Error{Status: 503, Message: "busy"}, "b")
