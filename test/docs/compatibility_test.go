@@ -32,7 +32,7 @@ type operation struct {
 type schema struct {
 	Ref        string            `json:"$ref"`
 	Properties map[string]schema `json:"properties"`
-	Enum       []any             `json:"enum"`
+	Kept       bool              `json:"x-plumbline-kept"`
 }
 
 // TestCompatibilityTable makes the table of services/api/COMPATIBILITY.md from the OpenAPI description that an
@@ -87,6 +87,7 @@ func (api *openAPI) table(t *testing.T) string {
 			continue
 		}
 		var verbs []string
+		zone, kept := "", ""
 		for verb, text := range operations {
 			if verb == "parameters" {
 				continue
@@ -97,16 +98,12 @@ func (api *openAPI) table(t *testing.T) string {
 			}
 			verbs = append(verbs, strings.ToUpper(verb))
 			if op.Body != nil && endpoint == r.path {
-				api.checkKept(t, r, op.Body.Content["application/json"].Schema)
+				kept = strings.Join(api.kept(op.Body.Content["application/json"].Schema), ", ")
 			}
 		}
 		sort.Strings(verbs)
-		zone, kept := "", ""
 		if api.Paths[strings.Replace(path, "/accounts/{account}", "/zones/{zone}", 1)] != nil {
 			zone = "yes"
-		}
-		if endpoint == r.path && len(r.kept) > 0 {
-			kept = "`" + strings.Join(r.kept, "`, `") + "`"
 		}
 		rows = append(rows, "| `"+endpoint+"` | "+zone+" | "+strings.Join(verbs, ", ")+" | "+kept+" | "+
 			strings.Join(r.testedBy(clients), ", ")+" |\n")
@@ -115,19 +112,19 @@ func (api *openAPI) table(t *testing.T) string {
 	return head + strings.Join(rows, "")
 }
 
-// checkKept fails if a field said to be kept is no member of the body, or no value of its type.
-func (api *openAPI) checkKept(t *testing.T, r *resource, body schema) {
-	t.Helper()
+// kept returns the members of a body that are stored and returned without another effect, in order.
+func (api *openAPI) kept(body schema) []string {
 	if name, ok := strings.CutPrefix(body.Ref, "#/components/schemas/"); ok {
 		body = api.Components.Schemas[name]
 	}
-	for _, kept := range r.kept {
-		name, value, typed := strings.Cut(kept, "=")
-		member, ok := body.Properties[name]
-		if !ok || typed && !slices.Contains(member.Enum, any(value)) {
-			t.Errorf("the body of %s has no %s", r.path, kept)
+	var all []string
+	for name, member := range body.Properties {
+		if member.Kept {
+			all = append(all, "`"+name+"`")
 		}
 	}
+	slices.Sort(all)
+	return all
 }
 
 // clientSources returns the tests of each client, and the sources of plumb, by the names in clients.

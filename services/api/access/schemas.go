@@ -7,6 +7,19 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
+// Members that are stored and returned, and have no other effect, unless x_unsupported lists them.
+var (
+	keptOfApplications = []string{"allow_authenticate_via_warp", "allow_iframe", "app_launcher_visible", "custom_pages",
+		"logo_url", "mfa_config", "oauth_configuration", "scim_config", "skip_interstitial",
+		"use_clientless_isolation_app_launcher_url"}
+	keptOfPolicies = []string{"approval_groups", "approval_required", "connection_rules", "isolation_required",
+		"mfa_config", "purpose_justification_prompt", "purpose_justification_required"}
+	keptOfOrganizations = []string{"allow_authenticate_via_warp", "auto_redirect_to_identity", "custom_pages",
+		"deny_unmatched_requests", "deny_unmatched_requests_exempted_zone_names", "is_ui_read_only", "login_design",
+		"mfa_config", "mfa_required_for_all_apps", "mfa_ssh_piv_key_requirements", "ui_read_only_toggle_reason",
+		"user_seat_expiration_inactive_time", "warp_auth_session_duration"}
+)
+
 // schemas returns the schemas that several operations of Access share. Resources that are stored as sent may have
 // members beside those listed.
 func schemas() openapi.Members {
@@ -34,7 +47,7 @@ func ruleSchemas() openapi.Members {
 	sent := rules.With(openapi.Members{"name": openapi.Text()})
 	timed := openapi.Members{"id": openapi.UUID(), "x_unsupported": openapi.Unsupported,
 		"created_at": openapi.Time().OrNull(), "updated_at": openapi.Time().OrNull()}
-	policy := openapi.Echoed(policyMembers).With(openapi.Members{"name": openapi.Text(),
+	policy := openapi.Echoed(policyMembers).Kept(keptOfPolicies...).With(openapi.Members{"name": openapi.Text(),
 		"decision": openapi.Enum(decisions...), "precedence": openapi.Between(1, maxPrecedence)})
 	for name, s := range sent {
 		if name == "exclude" || name == "require" {
@@ -74,7 +87,7 @@ func examples(of []openapi.Schema) []any {
 }
 
 func applicationSchemas() openapi.Members {
-	sent := openapi.Echoed(applicationMembers).With(openapi.Members{
+	sent := openapi.Echoed(applicationMembers).Kept(keptOfApplications...).With(openapi.Members{
 		"name": openapi.Text().OrNull(), "type": openapi.Enum(applicationTypes...),
 		"session_duration": openapi.Duration().OrNull(),
 		"x_origin_url":     openapi.Text().Describe("URL that admitted requests are proxied to.").OrNull(),
@@ -101,8 +114,8 @@ func applicationSchemas() openapi.Members {
 func providerSchemas() openapi.Members {
 	config := openapi.Object(openapi.Echoed(providerConfig))
 	sent := openapi.Members{"name": openapi.Text().OrNull(), "type": openapi.Enum(providerTypes...),
-		"config": config.OrNull(), "scim_config": openapi.Object(nil).OrNull()}
-	org := openapi.Echoed(organizationMembers).With(openapi.Members{
+		"config": config.OrNull(), "scim_config": openapi.Object(nil).OrNull()}.Kept("scim_config")
+	org := openapi.Echoed(organizationMembers).Kept(keptOfOrganizations...).With(openapi.Members{
 		"name": openapi.Text().OrNull(), "session_duration": openapi.Duration().OrNull(), strictMember: openapi.Bool(),
 		inactivityMember: openapi.Object(openapi.Members{"enabled": openapi.Bool(),
 			"inactivity_threshold_days": openapi.Between(30, 365), "action": openapi.Enum("disable", "delete")}).OrNull(),

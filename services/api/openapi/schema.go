@@ -137,6 +137,19 @@ func Echoed(kinds map[string]v4.MemberKind) Members {
 	return m
 }
 
+// Kept returns a copy of the members in which the named ones have the extension x-plumbline-kept: they are stored and
+// returned, and have no other effect. It panics if there is no such member.
+func (m Members) Kept(names ...string) Members {
+	all := maps.Clone(m)
+	for _, name := range names {
+		if all[name] == nil {
+			panic("openapi: no member " + name)
+		}
+		all[name] = all[name].With("x-plumbline-kept", true)
+	}
+	return all
+}
+
 // With returns a copy of the members with further ones, which replace those of the same name.
 func (m Members) With(more Members) Members {
 	all := maps.Clone(m)

@@ -42,7 +42,7 @@ func schemas() openapi.Members {
 		"match": openapi.List(openapi.Object(openapi.Members{"platform": openapi.Text().OrNull()})).OrNull(),
 		"input": openapi.Object(openapi.Members{"connection_id": openapi.Text().OrNull(), "operator": openapi.Text().OrNull(),
 			"score": openapi.Number().OrNull()}).OrNull(),
-	}
+	}.Kept("match", "schedule")
 	return openapi.Members{
 		"Integration":       openapi.Of[integrationView]().Describe("The secret in config is omitted."),
 		"IntegrationBody":   openapi.Object(integration, "name", "type", "interval", "config"),
