@@ -17,8 +17,9 @@ import (
 type Following struct {
 	Account proto.Account // the zero account means every account
 	// Name, if not empty, lets the server store the position: the next Follow with this name continues after the last
-	// event handled without an error. It must be the name of the follower in the credentials ("plumb follower create
-	// NAME"). Only one process at a time may use a name.
+	// event handled without an error, or with this event if the server failed before it stored the position. It must
+	// be the name of the follower in the credentials ("plumb follower create NAME"). Only one process at a time may
+	// use a name.
 	Name string
 	// After is the [Event.Seq] to continue after, for a follower storing its own position. 0 begins with the state.
 	// It cannot be combined with Name or Cursor. Prefer Cursor: a sequence alone cannot distinguish the log from
@@ -94,7 +95,7 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 			return stop.error
 		case errors.As(err, &why):
 			c.log.Warn("cannot continue from the position, reading a new state", "why", why, "after", fl.pos.seq, "name", f.Name)
-			fl.pos, fl.fresh = cursor{}, true
+			fl.pos, fl.fresh, fl.handled = cursor{}, true, 0
 			sleep(ctx, fl.backoff)
 			continue
 		case c.nc.IsClosed():
@@ -122,6 +123,9 @@ type follower struct {
 	// already includes the changes of this entry. If it is the position of a change, the rest of its batch is still
 	// to come.
 	from uint64
+	// handled is the last change handled since the last state: the server may deliver it again if it lost the
+	// position.
+	handled uint64
 	// skip is the last unreadable change; a state was read since.
 	skip uint64
 	// backoff is the wait before a new state is read. It grows while changes are unreadable.
@@ -381,10 +385,14 @@ func (f *follower) change(ctx context.Context, m *Msg) error {
 	if m.Seq > f.skip {
 		f.backoff = 0
 	}
-	if m.Seq-uint64(change.Index) == f.from {
+	if m.Seq-uint64(change.Index) == f.from || m.Seq <= f.handled {
 		return nil
 	}
 	position := cursorOf(m.Seq, time.Unix(0, f.pos.created), m.Time)
-	return f.emit(ctx, Event{Kind: EventChange, Seq: m.Seq, Cursor: position.String(), Time: m.Time,
+	err = f.emit(ctx, Event{Kind: EventChange, Seq: m.Seq, Cursor: position.String(), Time: m.Time,
 		Ref: ref, Change: change})
+	if err == nil {
+		f.handled = m.Seq
+	}
+	return err
 }
