@@ -107,13 +107,13 @@ func TestTheSingleHeader(t *testing.T) {
 	} {
 		w.refused(t, name, request("GET", singleHost, "/", headers...), http.StatusUnauthorized)
 	}
-	// Where an application does not name the header, it is none of ours.
+	// An application without this header setting ignores the header.
 	w.refused(t, "at another application", request("GET", appHost, "/", "X-Service-Token: "+object), http.StatusForbidden)
 }
 
 var changing = regexp.MustCompile(`[0-9a-f]{16}|\d\d:\d\d:\d\d`)
 
-// Whoever tries Client IDs learns from neither the answer nor its time which of them there are.
+// Neither the response nor its timing reveals which Client IDs exist.
 func TestAnUnknownIDLooksLikeAWrongSecret(t *testing.T) {
 	w := under
 	wrong := strings.Repeat("0", len(w.service.ClientSecret)-6) + "123456"
@@ -152,9 +152,9 @@ func TestAnUnknownIDLooksLikeAWrongSecret(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant as for an unknown id:\n%s", name, got, want)
 		}
 	}
-	// The medians of interleaved requests. Whatever a lookup, a hash or a question to the exchange may cost more on
-	// one way shows as far more than the bound; a machine that is busy does not, as it slows both. One round that
-	// keeps it is enough: what is really slower is so in each.
+	// The medians of interleaved requests. An extra lookup, hash or request to the exchange would exceed the bound by far;
+	// load on the machine slows both kinds alike. One round within the bound is enough, since a real difference shows in
+	// every round.
 	rounds, samples := 5, 600
 	var report []string
 	for range rounds {
@@ -174,7 +174,7 @@ func TestAnUnknownIDLooksLikeAWrongSecret(t *testing.T) {
 		}
 		base := median("unknown")
 		apart := func(name string) time.Duration { return (median(name) - base).Abs() }
-		// Two that are answered alike show how much the machine itself makes of it.
+		// Two equivalent requests show the noise of the machine.
 		bound := max(base/5, 20*time.Microsecond, 2*apart("unknown too"))
 		report = append(report, fmt.Sprintf("unknown %v, another unknown %v, known %v, off %v", base, median("unknown too"),
 			median("known"), median("off")))

@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// Where floods come from, and who is beside them.
+// Addresses of the floods, and of the users beside them.
 const (
 	flooding  = "127.0.0.20"
 	crowding  = "127.0.0.22"
@@ -43,8 +43,8 @@ func (b *browser) callbackAt(t *testing.T, idp string) string {
 	return callback
 }
 
-// One login causes one call to the provider, however many codes come with it, and an address that brings codes without
-// end keeps nobody else from logging in.
+// One login causes one call to the provider, for any number of codes, and an address sending codes without end does not
+// prevent other logins.
 func TestAFloodOfOneLogin(t *testing.T) {
 	w := under
 	w.provider.LogIn("ada@example.com")
@@ -72,7 +72,8 @@ func TestAFloodOfOneLogin(t *testing.T) {
 	}
 }
 
-// A provider that answers nobody takes neither the logins at another provider nor, from one address, those of others.
+// An unresponsive provider affects neither logins at another provider nor, if flooded from one address, those of other
+// addresses.
 func TestAFloodAtOneProvider(t *testing.T) {
 	const each = 16 // calls of one address that may be under way at one provider: a quarter of 64
 	w := under

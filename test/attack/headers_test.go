@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// forged are headers that an origin must get from the gateway only, in every spelling.
+// forged are headers reserved to the gateway, in every spelling.
 var forged = []string{
 	"Cf-Access-Jwt-Assertion: forged", "cf-access-jwt-assertion: forged", "CF_ACCESS_JWT_ASSERTION: forged",
 	"cf_access_jwt_assertion: forged", "Cf-Access_Jwt-Assertion: forged", "Cf-Access-Authenticated-User-Email: forged",
@@ -31,7 +31,7 @@ var forged = []string{
 	"X-Forwarded-Email: forged", "X_Forwarded_Groups: forged",
 }
 
-// Nothing that a client says in the gateway's name arrives at an origin.
+// No header in the gateway's name reaches an origin from a client.
 func TestForgedHeaders(t *testing.T) {
 	w := under
 	for host, credentials := range map[string][]string{appHost: lines(w.service), mixedHost: lines(w.service),
@@ -51,7 +51,7 @@ func TestForgedHeaders(t *testing.T) {
 				t.Errorf("%s: the cookies %q arrived", host, c)
 			}
 		}
-		// One at a time: what shadows what must not matter.
+		// One at a time, because one header may shadow another.
 		for _, line := range forged {
 			x := w.admitted(t, line, request("GET", host, "/", append(slices.Clone(credentials), line)...))
 			if strings.Contains(fmt.Sprint(x.Header), "forged") {
@@ -71,8 +71,8 @@ func TestForgedHeaders(t *testing.T) {
 	}
 }
 
-// A header that Connection names is of this connection only: no credential escapes a check by that, and none
-// of the gateway's headers is lost.
+// A header named by Connection belongs to this connection only: naming credentials there does not bypass the check, and
+// the gateway's own headers are kept.
 func TestHopByHop(t *testing.T) {
 	w := under
 	for _, named := range []string{"Cf-Access-Client-Secret", "cf-access-client-secret",
@@ -108,7 +108,7 @@ func TestManyNamesInConnection(t *testing.T) {
 	}
 }
 
-// Clients that send nothing of their bodies do not keep others from the origin.
+// Clients that never send their bodies do not keep other clients from the origin.
 func TestUploadsThatStandStill(t *testing.T) {
 	w := under
 	for range 64 {
@@ -123,8 +123,8 @@ func TestUploadsThatStandStill(t *testing.T) {
 	w.origin.settle() // they arrive beside the others
 }
 
-// What two servers could take for another number of requests is one or none to the gateway, and what comes
-// behind it is decided about on its own.
+// Bytes that two servers could split into different requests are one request or none to the gateway, and every further
+// request is decided separately.
 func TestSmuggledRequests(t *testing.T) {
 	w := under
 	inner := "GET /admin/smuggled HTTP/1.1\r\nHost: " + siteHost + "\r\nX: "
@@ -205,8 +205,8 @@ func TestSmuggledRequests(t *testing.T) {
 	}
 }
 
-// Another protocol is a matter of those who may enter, and it is WebSocket or none: a tunnel of HTTP/2 to the
-// origin would carry requests that nobody decides about.
+// A protocol upgrade needs admission, and only WebSocket is forwarded: an HTTP/2 tunnel to the origin would carry
+// requests without a decision.
 func TestUpgrades(t *testing.T) {
 	w := under
 	socket := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
@@ -221,7 +221,7 @@ func TestUpgrades(t *testing.T) {
 		if _, err := io.WriteString(c, text); err != nil {
 			t.Fatal(err)
 		}
-		// The connection may stay open: one answer is what is waited for.
+		// The connection may stay open, so the test waits for one response only.
 		if err := c.SetReadDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +289,7 @@ func TestUpgrades(t *testing.T) {
 	}
 }
 
-// oneAnswer reads until an answer is there that ends a connection's first exchange.
+// oneAnswer reads until the first exchange of a connection is complete.
 type oneAnswer struct {
 	c    io.Reader
 	done bool

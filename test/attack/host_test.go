@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// It is one host, that of the request's target or of its Host header, which decides and which the origin
-// sees; what names two is refused.
+// One host, of the request target or the Host header, is used for the decision and seen by the origin; a request with
+// two is rejected.
 func TestHostTricks(t *testing.T) {
 	w := under
 	for name, text := range map[string]string{
@@ -53,7 +53,7 @@ func TestHostTricks(t *testing.T) {
 			t.Errorf("%s: answered with %d, %d requests arrived: %+v", name, a.Status, len(arrived), arrived)
 		}
 	}
-	// What a client says of the host in a header of proxies does not count, in either direction.
+	// A client's forwarded headers about the host are ignored, for access and for denial.
 	for _, h := range []string{"X-Forwarded-Host", "X-Host", "X-Original-Host", "Forwarded", "X-Forwarded-Server",
 		"X-HTTP-Host-Override", "X-Original-URL", "X-Rewrite-URL", "X_Forwarded_Host"} {
 		for _, value := range []string{siteHost, "host=" + siteHost, "http://" + siteHost + "/"} {
@@ -64,7 +64,7 @@ func TestHostTricks(t *testing.T) {
 			t.Errorf("%s: the origin is told Host %q, X-Forwarded-Host %q", h, x.Host, got)
 		}
 	}
-	// Of a proxy that the operator trusts it does.
+	// Those of a trusted proxy are used.
 	a, arrived := w.send(t, trusted, request("GET", siteHost, "/", "X-Forwarded-Host: "+appHost))
 	if a.Status != http.StatusForbidden || len(arrived) > 0 {
 		t.Errorf("a trusted proxy: %d, %d arrived", a.Status, len(arrived))
@@ -81,7 +81,7 @@ func TestHostTricks(t *testing.T) {
 	}
 }
 
-// The address that a client comes from is that of its connection, whatever it says.
+// The client's address is that of its connection, regardless of its headers.
 func TestAddressesThatAreMadeUp(t *testing.T) {
 	w := under
 	made := []string{"X-Forwarded-For: 203.0.113.7", "x-forwarded-for: 203.0.113.8", "X_Forwarded_For: 203.0.113.9",
@@ -101,7 +101,7 @@ func TestAddressesThatAreMadeUp(t *testing.T) {
 	}
 }
 
-// Another proxy's questions are answered to those only that the operator names.
+// Only proxies named by the operator may use forward auth.
 func TestForwardAuth(t *testing.T) {
 	w := under
 	const ask = "/cdn-cgi/access/forward-auth/"
@@ -118,13 +118,13 @@ func TestForwardAuth(t *testing.T) {
 				t.Errorf("%s from %q: %d, %v", dialect, from, a.Status, a.Header)
 			}
 		}
-		// Nor does a header name who asks.
+		// A header cannot name the proxy either.
 		a, _ := w.send(t, "", request("GET", "proxy.example.com", ask+dialect,
 			lines(w.service, append(described, "X-Real-IP: "+asker, "Forwarded: for="+asker)...)...))
 		if a.Status != http.StatusForbidden {
 			t.Errorf("%s with a made-up address: %d", dialect, a.Status)
 		}
-		// The one that may ask is answered: with a token for the service, with a refusal for a client that shows nothing.
+		// An allowed proxy receives a token for the service, and a denial for a client without credentials.
 		a, arrived := w.send(t, asker, text)
 		want := http.StatusOK
 		if dialect == "nginx/answer" {
@@ -143,7 +143,7 @@ func TestForwardAuth(t *testing.T) {
 			a.Header.Get("Cf-Access-Jwt-Assertion") != "" {
 			t.Errorf("%s without credentials: %d, %v", dialect, a.Status, a.Header)
 		}
-		// A client cannot add to what the proxy says.
+		// A client cannot add to the proxy's headers.
 		for _, line := range described {
 			doubled := request("GET", "proxy.example.com", ask+dialect,
 				lines(w.service, append(described, strings.Replace(line, appHost, siteHost, 1))...)...)

@@ -59,7 +59,7 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "origin")
 }
 
-// upgrade accepts whatever is offered and sends back what comes then, a line.
+// upgrade accepts any upgrade and echoes one line.
 func (o *origin) upgrade(w http.ResponseWriter, offer string) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -76,7 +76,7 @@ func (o *origin) upgrade(w http.ResponseWriter, offer string) {
 	}
 }
 
-// take gives what arrived since it was last called.
+// take returns the requests received since the previous call.
 func (o *origin) take() []arrival {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -85,8 +85,7 @@ func (o *origin) take() []arrival {
 	return fresh
 }
 
-// settle waits until nothing arrives any more: what a client gave up may be under way still. It gives what
-// arrived.
+// settle waits until no more requests arrive, because an abandoned request may still be in progress, and returns them.
 func (o *origin) settle() (late []arrival) {
 	for {
 		<-time.After(50 * time.Millisecond)
@@ -97,14 +96,14 @@ func (o *origin) settle() (late []arrival) {
 	}
 }
 
-// ever gives all that arrived, and the bytes of it.
+// ever returns all requests received, and their bytes.
 func (o *origin) ever() ([]arrival, string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.all), o.bytes.String()
 }
 
-// listener keeps what its connections are sent.
+// listener records the bytes sent to its connections.
 type listener struct {
 	net.Listener
 	o *origin
@@ -128,8 +127,7 @@ func (c tapped) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// only gives the values of a header that must be there once at most, in any spelling that a server might
-// read as the same.
+// only returns the values of a header that may occur once at most, in any spelling that a server might treat as equal.
 func (a arrival) only(name string) (value string, count int) {
 	for n, values := range a.Header {
 		if strings.EqualFold(strings.ReplaceAll(n, "_", "-"), name) {

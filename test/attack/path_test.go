@@ -48,7 +48,7 @@ func underAdmin(target string) (reading string, under bool) {
 var overlong = strings.NewReplacer("\xc0\xaf", "/", "\xc0\xae", ".", "\xe0\x80\xaf", "/", "\xe0\x80\xae", ".",
 	"\xf0\x80\x80\xaf", "/", "\xf0\x80\x80\xae", ".", "\xc1\x9c", `\`)
 
-// decode takes what is no escape as it stands, as lenient decoders do.
+// decode keeps invalid escapes unchanged, like lenient decoders.
 func decode(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -109,7 +109,7 @@ func TestPathTricks(t *testing.T) {
 			t.Errorf("%.100q: answered with %d, %d requests arrived", target, a.Status, len(arrived))
 		}
 	}
-	// The service gets in, and others get what is open.
+	// The service is admitted, and other clients reach the public paths.
 	if x := w.admitted(t, "the service",
 		request("GET", siteHost, "/admin/x", lines(w.service)...)); x.Target != "/admin/x" {
 		t.Errorf("%s arrived", x.Target)
@@ -121,7 +121,7 @@ func TestPathTricks(t *testing.T) {
 	}
 }
 
-// What no table thinks of: targets of random pieces.
+// Targets of random pieces, for cases missing in the tables.
 func TestPathsOfPieces(t *testing.T) {
 	w := under
 	pieces := []string{"/", "/", "/", "admin", "admin", "%61dmin", "x", ".", "..", "%2e", "%2E%2e", "%2f", "%5c", `\`, ";",
@@ -133,7 +133,7 @@ func TestPathsOfPieces(t *testing.T) {
 	const batch, batches = 50, 20
 	arrived := 0
 	for range batches {
-		// On one connection: one that is refused must not spoil the next.
+		// All on one connection: a denied request must not affect the next.
 		var targets []string
 		var text strings.Builder
 		for len(targets) < batch {
@@ -153,7 +153,7 @@ func TestPathsOfPieces(t *testing.T) {
 				t.Errorf("%q arrived as %q, which can be read as %q", x.Header.Get("X-Target"), x.Target, reading)
 			}
 		}
-		// What cannot be parsed ends the connection, with 400.
+		// A malformed request ends the connection, with 400.
 		if last := answers[len(answers)-1]; len(answers) != batch+1 && last.Status != http.StatusBadRequest {
 			t.Errorf("%d answers to %d requests, the last is %d", len(answers), batch+1, last.Status)
 		}

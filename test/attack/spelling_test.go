@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A host that is closed below a wildcard that is open is reached by no other spelling of its name, on any way in.
+// A protected host below a public wildcard cannot be reached by another spelling of its name, through any entry.
 func TestHostsInOtherSpellings(t *testing.T) {
 	w := under
 	if x := w.admitted(t, "an open host", request("GET", "a"+wildHosts, "/")); x.Host != "a"+wildHosts {
@@ -51,7 +51,7 @@ func TestHostsInOtherSpellings(t *testing.T) {
 	}
 }
 
-// A byte that no URL may have changes nothing about the other bytes of a path, nor about who may ask for it.
+// A byte invalid in URLs changes neither the other bytes of a path nor the decision.
 func TestPathsWithRawBytes(t *testing.T) {
 	w := under
 	for _, raw := range []string{"|", `"`, "{", "}", "^", "<", ">", `\`, "`", "\xff", "é", "\x80/"} {
@@ -79,7 +79,7 @@ func TestPathsWithRawBytes(t *testing.T) {
 	}
 }
 
-// What passes as a preflight carries nothing to the origin, and opens nothing.
+// A request treated as a preflight carries nothing to the origin and grants nothing.
 func TestPreflightsThatAreMore(t *testing.T) {
 	w := under
 	asked := []string{"Origin: https://spa.example.com", "Access-Control-Request-Method: PUT"}

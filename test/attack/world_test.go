@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// What the installation is at the provider.
+// Credentials of the installation at the provider.
 const (
 	clientID     = "plumbline"
 	clientSecret = "the-secret-at-the-provider"
@@ -39,7 +39,7 @@ const (
 	optionsHost = "options.example.com" // for the service, and preflights pass
 )
 
-// Where who comes from.
+// Addresses of the clients.
 const (
 	asker   = "127.0.0.9" // may ask about others' requests
 	trusted = "127.0.0.8" // is a proxy whose word counts
@@ -178,7 +178,7 @@ func (w *world) known(ctx context.Context) error {
 	return nil
 }
 
-// visit asks as a client that is right does, and gives the status.
+// visit sends a well-formed request and returns the status.
 func (w *world) visit(ctx context.Context, url string, token stack.ServiceToken) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -202,7 +202,7 @@ func lines(token stack.ServiceToken, more ...string) []string {
 		more...)
 }
 
-// verdict looks at everything that arrived.
+// verdict checks all requests received by the origin.
 func (w *world) verdict() error {
 	all, bytes := w.origin.ever()
 	var problems []error

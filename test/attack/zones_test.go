@@ -53,7 +53,7 @@ func apiToken(t *testing.T, group string, resources any) (id, value string) {
 	return made.ID, made.Value
 }
 
-// A token for one zone takes nobody's requests but the zone's.
+// A token limited to a zone gives access to that zone only.
 func TestZoneTokens(t *testing.T) {
 	const zone = "00112233445566778899aabbccddeeff"
 	_, token := apiToken(t, "959972745952452f8be2452be8cbb9f2",
@@ -89,7 +89,7 @@ func TestZoneTokens(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &own); status != 201 || err != nil {
 		t.Fatalf("the zone's own host: %d %s %v", status, body, err)
 	}
-	// Nor by a change of what is its own, or of what is another's.
+	// Changing its own resources or others' does not extend its access.
 	for name, edit := range map[string]func(map[string]any){
 		"domain": func(a map[string]any) { a["domain"] = appHost + "/x" },
 		"destinations": func(a map[string]any) {
@@ -116,7 +116,7 @@ func TestZoneTokens(t *testing.T) {
 	under.refused(t, "what the zone tried to open", request("GET", appHost, "/x"), http.StatusForbidden)
 }
 
-// A stream ends with the token that opened it, however the token ends.
+// A stream ends with the token that opened it, for every way a token can end.
 func TestAStreamEndsWithItsToken(t *testing.T) {
 	const reading, other = "09bb80091097b2154d8fd5495c585c4a", "bfe0d8686a584fa680f4c53b5eb0de6d"
 	account := under.control.Account.String()

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What the benchmark prints is read by scripts.
+// Scripts read the output of the benchmark.
 func TestItMeasuresAndReports(t *testing.T) {
 	r, err := measure(t.Context(), config{devices: 2500, concurrency: 2, rounds: 1, json: true, latency: time.Millisecond})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// tab is a page of a browser whose user begins with nothing.
+// tab is a page of a browser with an empty profile.
 type tab struct {
 	testing.TB
 	ctx context.Context
@@ -60,7 +60,7 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// picture writes what the user sees now.
+// picture saves a screenshot.
 func (b *tab) picture(dir string) {
 	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 	defer cancel()
@@ -74,7 +74,7 @@ func (b *tab) picture(dir string) {
 	b.Logf("the browser is at %s, a picture at %s, %v:\n%s", url, path, errors.Join(err1, err2, err3), text)
 }
 
-// page is where a browser has come to.
+// page is the current page of a browser.
 type page struct {
 	Status    int64
 	URL, Text string
@@ -108,7 +108,7 @@ func (b *tab) run(what string, actions ...action) {
 	}
 }
 
-// ask gives what the page says.
+// ask returns the result of a script in the page.
 func ask[T any](b *tab, what string, question chromedp.Action[T]) T {
 	b.Helper()
 	ctx, cancel := b.soon()
@@ -141,7 +141,7 @@ func (b *tab) clicks(selector string) page {
 	return b.does("click "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// text is that of an element.
+// text returns the text of an element.
 func (b *tab) text(selector string) string {
 	b.Helper()
 	return ask(b, selector, chromedp.Text(chromedp.CSS(selector)))
@@ -155,7 +155,7 @@ func (b *tab) logsIn(login, password string) page {
 	return b.clicks("#submit")
 }
 
-// is fails the test where a page is not the one that was expected.
+// is fails the test if the page is not the expected one.
 func (b *tab) is(what string, p page, status int, url, text string) {
 	b.Helper()
 	if p.Status != int64(status) || !strings.HasPrefix(p.URL, url) || !strings.Contains(p.Text, text) {
@@ -163,7 +163,7 @@ func (b *tab) is(what string, p page, status int, url, text string) {
 	}
 }
 
-// cookies are the ones that go with a request for a URL, by name.
+// cookies returns the cookies sent with a request for a URL, by name.
 func (b *tab) cookies(url string) map[string]*network.Cookie {
 	b.Helper()
 	ctx, cancel := b.soon()
@@ -182,7 +182,7 @@ func (b *tab) cookies(url string) map[string]*network.Cookie {
 	return found
 }
 
-// asCookie is the header with which something other than a browser shows a cookie.
+// asCookie returns the header for sending a cookie without a browser.
 func asCookie(c *network.Cookie) []string {
 	return []string{"Cookie", (&http.Cookie{Name: c.Name, Value: c.Value}).String()}
 }

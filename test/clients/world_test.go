@@ -24,7 +24,7 @@ const (
 	clientSecret = "the-secret-at-the-provider"
 )
 
-// world is an installation, and what a client is told of it.
+// world is an installation, and the settings of a client.
 type world struct {
 	base, token, account string
 	control              *stack.Control
@@ -58,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// environment is what a client's process gets besides its own.
+// environment returns the additional environment of a client's process.
 func (w *world) environment() []string {
 	return append(os.Environ(), "PLUMBLINE_BASE="+w.base, "PLUMBLINE_TOKEN="+w.token, "PLUMBLINE_ACCOUNT="+w.account,
 		"CLOUDFLARE_API_URL="+w.base, "CLOUDFLARE_API_TOKEN="+w.token, "NO_PROXY=*")

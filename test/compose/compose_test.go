@@ -38,7 +38,7 @@ func TestTheStackPollsAndSurvives(t *testing.T) {
 		t.Fatalf("%d fetchers run, want 3", n)
 	}
 
-	// A fetcher that is killed takes no poll with it: what it had in hand moves to the others.
+	// Killing a fetcher loses no poll: its pages move to the other fetchers.
 	victim := s.containers(t, "fetcher")[0]
 	s.must(t, "docker", "kill", "--signal", "KILL", victim)
 	next := s.polled(t, first.Poll.Tick, time.Minute)
@@ -54,7 +54,7 @@ func TestTheStackPollsAndSurvives(t *testing.T) {
 		t.Errorf("plumb status says %s (%v)", out, err)
 	}
 
-	// What the volumes keep is enough to go on from; the jobs that made it have nothing to do.
+	// The stack restarts from its volumes; the set-up jobs then have nothing to do.
 	s.mustDo(t, "down", "--timeout", "60")
 	s.mustDo(t, "up", "-d", "--scale", "fetcher=3")
 	account, token := s.account, s.token
@@ -66,7 +66,7 @@ func TestTheStackPollsAndSurvives(t *testing.T) {
 	s.keepsItsSecrets(t)
 }
 
-// complete checks a poll that is over: every device has a result for every check.
+// complete checks a finished poll: every device has a result for every check.
 func complete(t *testing.T, s status) {
 	t.Helper()
 	p := s.Poll
@@ -78,7 +78,7 @@ func complete(t *testing.T, s status) {
 	}
 }
 
-// running are the ids of every container of the stack that runs.
+// running returns the ids of all running containers of the stack.
 func (s *stack) running(t *testing.T) []string {
 	t.Helper()
 	return strings.Fields(s.must(t, "docker", "ps", "-q", "--no-trunc", "--filter",
@@ -115,7 +115,7 @@ func (s *stack) hasNothingButTheBinary(t *testing.T, image string) {
 	}
 }
 
-// keepsItsSecrets looks for what must not be in a log.
+// keepsItsSecrets searches the logs for secrets.
 func (s *stack) keepsItsSecrets(t *testing.T) {
 	t.Helper()
 	logs, err := s.do(t.Context(), "logs", "--no-color")

@@ -23,7 +23,7 @@ type engine struct {
 	env []string
 }
 
-// startEngine finds the engine that the machine has, or starts one that lives as long as the test.
+// startEngine finds the machine's engine, or starts one until the test ends.
 func startEngine(t *testing.T) *engine {
 	t.Helper()
 	e := &engine{env: os.Environ()}
@@ -94,7 +94,7 @@ func removeBridge(t *testing.T) {
 	})
 }
 
-// output runs a program against the engine and gives what it printed.
+// output runs a program against the engine and returns its output.
 func (e *engine) output(ctx context.Context, name string, args ...string) (string, error) {
 	var out, errs bytes.Buffer
 	err := e.run(ctx, nil, &out, &errs, name, args...)
@@ -115,7 +115,7 @@ func (e *engine) run(ctx context.Context, in io.Reader, out, errs io.Writer, nam
 	return nil
 }
 
-// must is output that the test cannot go on without.
+// must is output, and fails the test on an error.
 func (e *engine) must(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := e.output(t.Context(), name, args...)

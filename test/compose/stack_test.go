@@ -68,13 +68,13 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// do runs a Compose command and gives what it printed.
+// do runs a Compose command and returns its output.
 func (s *stack) do(ctx context.Context, args ...string) (string, error) {
 	args = slices.Concat(s.compose[1:], []string{"-f", filepath.Join(deploy, "compose.yaml")}, args)
 	return s.output(ctx, s.compose[0], args...)
 }
 
-// mustDo is do that the test cannot go on without.
+// mustDo is do, and fails the test on an error.
 func (s *stack) mustDo(t *testing.T, args ...string) string {
 	t.Helper()
 	start := time.Now()
@@ -110,7 +110,7 @@ func (s *stack) containers(t *testing.T, service string) []string {
 	return strings.Fields(out)
 }
 
-// login reads the account and the token that the first start has made, from where the set-up job has them.
+// login reads the account and the token created by the first start from the files of the set-up job.
 func (s *stack) login(t *testing.T) {
 	t.Helper()
 	out, err := s.output(t.Context(), "docker", "ps", "-aq", "--filter", "label=com.docker.compose.project="+s.project,
@@ -137,7 +137,7 @@ func (s *stack) login(t *testing.T) {
 	s.account, s.token = read("account-id"), read("api-token")
 }
 
-// status is what the API says of an integration.
+// status returns the API's status of an integration.
 type status struct {
 	Name    string `json:"name"`
 	Overdue bool   `json:"overdue"`
@@ -182,8 +182,8 @@ func (s *stack) get(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(envelope.Result, into)
 }
 
-// guards checks the gateway as the host sees it: it publishes the keys that the sample verifies with, and
-// lets nobody through to what is no application.
+// guards checks the gateway from the host: it publishes the keys used by the sample API, and denies requests for
+// unknown applications.
 func (s *stack) guards(t *testing.T) {
 	t.Helper()
 	for path, want := range map[string]func(status int, body string) bool{
@@ -237,7 +237,7 @@ var (
 	image = regexp.MustCompile(`(?m)^ +image: (\S+)$`)
 )
 
-// baseImages are those that the Dockerfile and the compose file name and that are not built here.
+// baseImages are the images named by the Dockerfile and the compose file and not built here.
 func baseImages(t *testing.T) []string {
 	t.Helper()
 	var images []string

@@ -33,7 +33,7 @@ var standIns = []standIn{
 	{regexp.MustCompile(`^golang:[0-9.]+-alpine$`), golangImage, []string{
 		"ENV PATH=/go/bin:/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin",
 		"ENV GOPATH=/go", "ENV GOTOOLCHAIN=local",
-		// The module cache that the image brings; go.sum still says what it must hold.
+		// The module cache of the image; go.sum verifies its content.
 		"ENV GOPROXY=file:///var/cache/go-modules", "ENV GOSUMDB=off",
 		"WORKDIR /go",
 	}},
@@ -44,10 +44,10 @@ var standIns = []standIn{
 	}},
 }
 
-// madeOf labels a stand-in with what it was made of, so that one with yesterday's modules is not used today.
+// madeOf labels a stand-in image with a hash of its inputs, so that an outdated one is not used.
 const madeOf = "dev.plumbline.stand-in"
 
-// provideImages has the base images in the engine: pulled where a registry answers, else made.
+// provideImages pulls the base images if a registry responds, and builds stand-ins otherwise.
 func provideImages(t *testing.T, e *engine, images []string) {
 	t.Helper()
 	modules, err := os.ReadFile(filepath.Join(services, "go.sum"))
@@ -118,7 +118,7 @@ func golangImage(ctx context.Context, _ string, root *rootfs) error {
 	})
 }
 
-// natsImage is the server of that version, built from its module.
+// natsImage builds the server of that version from its module.
 func natsImage(ctx context.Context, image string, root *rootfs) error {
 	version := strings.TrimSuffix(strings.TrimPrefix(image, "nats:"), "-alpine")
 	bin, err := os.MkdirTemp("", "plumbline-nats-")
@@ -156,7 +156,7 @@ type rootfs struct {
 	w *tar.Writer
 }
 
-// base is what alpine brings, as far as it is used: busybox, CA certificates, users.
+// base builds the used part of alpine: busybox, CA certificates, users.
 func (r *rootfs) base() error {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
@@ -223,7 +223,7 @@ func (r *rootfs) file(from, name string) error {
 	return err
 }
 
-// tree copies a directory, but for the names, relative to it, that skip.
+// tree copies a directory without the names in skip, which are relative to it.
 func (r *rootfs) tree(from, into string, skip func(name string) bool) error {
 	from, err := filepath.EvalSymlinks(from)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"plumbline.dev/test/scorer"
 )
 
-// A page whose call or evaluation died with the process waits for the AckWait of 15 s: there are more pages
-// than the kills of that time can hold up.
+// A page lost with its process waits for the AckWait of 15 s. There are more pages than the kills within that time can
+// delay.
 const (
 	pages       = 20
 	devices     = pages * proto.PageSize
@@ -36,7 +36,7 @@ func kills() int {
 	return 10
 }
 
-// seed is that of the moments; the variable repeats a run.
+// seed determines the moments of the kills; the variable repeats a run.
 func seed(t *testing.T) uint64 {
 	s := rand.Uint64()
 	if text := os.Getenv("CRASH_SEED"); text != "" {
@@ -133,8 +133,8 @@ func (r *run) killInPoll(random *rand.Rand) {
 	edited()
 }
 
-// edit enrols some devices and removes one, at the same time as the kill. What it returns waits for the
-// answers, if there are any.
+// edit enrols some devices and removes one while the process is killed. The returned function waits for the responses,
+// if any.
 func (r *run) edit(random *rand.Rand) (wait func()) {
 	from, count, leaves := r.enrolled, 1+random.IntN(40), random.IntN(devices)
 	r.enrolled += count
@@ -170,7 +170,7 @@ func (r *run) edit(random *rand.Rand) (wait func()) {
 	}
 }
 
-// check is what holds at once after a kill.
+// check asserts the invariants right after a kill.
 func (r *run) check(n int) {
 	r.Helper()
 	operator, follower, closeBoth := r.connect()
@@ -195,8 +195,8 @@ func (r *run) connect() (operator, follower *bus.Conn, closeBoth func()) {
 	return operator, follower, func() { operator.Close(); follower.Close() }
 }
 
-// checkEnrolled compares the inventory with what was answered; what was not may have happened or not, or may
-// happen yet.
+// checkEnrolled compares the inventory with the acknowledged changes. Unacknowledged ones may have happened, or may
+// still happen.
 func (r *run) checkEnrolled(operator *bus.Conn) {
 	r.Helper()
 	inventory, err := ledger.ReadInventory(r.Context(), operator, r.control.Account)

@@ -15,7 +15,7 @@ var (
 	comment  = regexp.MustCompile(`\n\s*// ?`)
 )
 
-// TestCitedSectionsExist checks that code cites sections of services/api/README.md that exist, and no other contract.
+// TestCitedSectionsExist checks that code cites existing sections of services/api/README.md, and no other contract.
 func TestCitedSectionsExist(t *testing.T) {
 	var sections []string
 	for _, m := range section.FindAllStringSubmatch(read(t, "services/api/README.md"), -1) {

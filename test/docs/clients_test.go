@@ -34,8 +34,8 @@ func TestJavaScriptFollows(t *testing.T) {
 	f.followed(t, f.start(t, "follower", "exec node "+file))
 }
 
-// TestPythonFollows runs the Python snippet with nats-py if that is installed, otherwise with the stand-in of this
-// folder, which has the part of nats-py that the snippet uses.
+// TestPythonFollows runs the Python snippet with nats-py if it is installed, otherwise with the stand-in in this
+// folder, which implements the part used by the snippet.
 func TestPythonFollows(t *testing.T) {
 	f := newFixture(t)
 	f.up(t)
@@ -64,7 +64,7 @@ func (f *fixture) follower(t *testing.T, name string) string {
 	return consumer
 }
 
-// python returns a Python that has some modules.
+// python returns a Python with some modules.
 func python(t *testing.T, modules ...string) string {
 	t.Helper()
 	var said []byte

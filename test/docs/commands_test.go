@@ -62,7 +62,7 @@ var (
 	composeService = regexp.MustCompile(`(?:--scale |run --rm (?:-T )?)([a-z]+)`)
 )
 
-// TestTheStackOfTheDocuments checks files and services of the commands that package compose runs.
+// TestTheStackOfTheDocuments checks the files and services in the commands run by package compose.
 func TestTheStackOfTheDocuments(t *testing.T) {
 	for _, document := range documents {
 		for _, s := range snippets(t, document) {

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write services/api/COMPATIBILITY.md again")
 
-// openAPI is the part of the description that the table is made from.
+// openAPI is the part of the description used for the table.
 type openAPI struct {
 	Paths      map[string]map[string]json.RawMessage `json:"paths"` // by verb; parameters is no verb
 	Components struct{ Schemas map[string]schema }   `json:"components"`

@@ -102,7 +102,7 @@ func (f *fixture) run(t *testing.T, name, script string, env ...string) string {
 	return p.Output()
 }
 
-// until runs a script that does not end by itself until its output contains a word.
+// until runs a script until its output contains a word; the script does not end by itself.
 func (f *fixture) until(t *testing.T, name, script, word string) {
 	t.Helper()
 	p := f.start(t, name, "exec "+strings.TrimSpace(script))

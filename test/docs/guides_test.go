@@ -16,7 +16,7 @@ func TestScoringAPIInGo(t *testing.T) {
 	scoring(t, []string{build(t, "services", text(t, scoringAPI, "scorer-go"))})
 }
 
-// scoring runs the guide with an API that a command starts.
+// scoring runs the guide with an API started by a command.
 func scoring(t *testing.T, command []string) {
 	t.Helper()
 	f := newFixture(t)
@@ -75,7 +75,7 @@ CLIENT_ID=$(./plumb token show fetchers -o json | sed -n 's/.*"client_id": *"\([
 	ours.with("0123456789abcdef0123456789abcdef", theirs.read(t, "plumb-data/account-id"))
 	ours.run(t, "import", text(t, guide, "import"), "PLUMB_CLOUDFLARE_URL=http://"+theirs.plumb.API)
 
-	// What the files ask the reader for: the secrets that no API returns.
+	// The secrets that the reader adds to the files, because no API returns them.
 	secret := theirs.read(t, "fetchers.secret")
 	var env []string
 	for _, name := range variables(ours.run(t, "files", "cat access/*.yaml")) {

@@ -12,7 +12,7 @@ import (
 
 const followers = "bus/README.md"
 
-// follower is a program of another module around the snippet, whose last statement it is.
+// follower is a program in another module, with the snippet as the last statement of a function.
 const follower = `package main
 
 import (

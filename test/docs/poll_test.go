@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// pollOnce enrols the fleet and polls an API, which passes one device of two.
+// pollOnce enrols the fleet and polls an API; one device of two passes.
 func (f *fixture) pollOnce(t *testing.T) {
 	t.Helper()
 	scores := httptest.NewServer(http.HandlerFunc(answer))

@@ -56,7 +56,7 @@ var resources = []resource{
 	{"/logs/audit", [6]string{``, `LogAudit`, `logs\.audit`, ``, ``, ``}},
 }
 
-// resourceOf returns the resource of an endpoint: the first whose path begins it.
+// resourceOf returns the resource of an endpoint: the first with a path that is a prefix of it.
 func resourceOf(endpoint string) *resource {
 	for i := range resources {
 		if rest, ok := strings.CutPrefix(endpoint, resources[i].path); ok && (rest == "" || rest[0] == '/') {

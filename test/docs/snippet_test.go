@@ -18,7 +18,7 @@ var documents = []string{
 	".github/CONTRIBUTING.md", ".github/SECURITY.md",
 }
 
-// tested are the snippets that tests run, by document.
+// tested are the snippets run by tests, by document.
 var tested = map[string][]string{
 	"README.md":                        {"demo", "all", "build", "use", "follow", "sdk"},
 	"deploy/guides/scoring-api.md":     {"scorer-go", "scorer-python", "scorer-javascript", "connect", "integrate"},

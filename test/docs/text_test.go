@@ -21,7 +21,7 @@ func endsWith(out, word string) bool { return strings.HasSuffix(strings.TrimSpac
 
 var variable = regexp.MustCompile(`\$\{env:(\w+)\}`)
 
-// variables returns the names of the variables that files refer to, each once.
+// variables returns the names of the variables in files, each once.
 func variables(files string) []string {
 	var names []string
 	for _, m := range variable.FindAllStringSubmatch(files, -1) {

@@ -13,14 +13,14 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// pollLine is the line that the demo prints for each poll.
+// pollLine matches the demo's line for a poll.
 var pollLine = regexp.MustCompile(
 	`poll (\d+): 3 pages, 2,500 devices: ([\d,]+) pass, ([\d,]+) fail, ([\d,]+) unknown, ([\d,]+) changed, in \S+$`)
 
-// poll is what such a line says.
+// poll holds the figures of such a line.
 type poll struct{ tick, pass, fail, unknown, changed int }
 
-// polls are the complete polls that a demo printed.
+// polls returns the complete polls printed by a demo.
 func polls(p *stack.Process) (shown []poll) {
 	for _, line := range p.Lines() {
 		if m := pollLine.FindStringSubmatch(line); m != nil {
@@ -80,7 +80,7 @@ func TestTheDemoPollsAndGoesOnWhereItStopped(t *testing.T) {
 	end(t, plumb.Process())
 }
 
-// awaitGuarded waits until the demo has shown the application behind the gateway, which it makes anew.
+// awaitGuarded waits until the demo has shown its new application behind the gateway.
 func awaitGuarded(t *testing.T, p *stack.Process) {
 	t.Helper()
 	stack.Until(t, time.Minute, "a device that passes is admitted, and one that fails is refused", func() error {
@@ -92,8 +92,7 @@ func awaitGuarded(t *testing.T, p *stack.Process) {
 	})
 }
 
-// awaitPolls waits until the polls that were printed, of which there is at least one, are as they should be.
-// Their numbers rise.
+// awaitPolls waits until at least one poll is printed and all of them are correct. Their numbers increase.
 func awaitPolls(t *testing.T, p *stack.Process, within time.Duration, what string,
 	ok func([]poll) bool) (shown []poll) {
 	t.Helper()
@@ -125,7 +124,7 @@ func end(t *testing.T, p *stack.Process) {
 	t.Logf("Ctrl-C ended it after %v", time.Since(begin).Round(10*time.Millisecond))
 }
 
-// countResources counts what the demo sets up.
+// countResources counts the resources created by the demo.
 func countResources(t *testing.T, p *stack.Plumb) string {
 	t.Helper()
 	control, err := p.Control()

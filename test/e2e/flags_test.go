@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// elsewhere are flags of services that plumb up has no need of: what it makes and keeps under --data, what its
-// own server is in place of, and bounds of single services that one machine needs no other value for.
+// elsewhere are flags of services not needed by plumb up: it creates these files under --data, has its own server, or
+// needs no other value for a bound on one machine.
 var elsewhere = []string{
 	"--identity", "--seal-to", "--seal-gateway", "--session-key",
 	"--nats-url", "--nats-creds", "--nats-ping",
@@ -34,8 +34,8 @@ func flagsOf(t *testing.T, name string, args ...string) []string {
 	return all
 }
 
-// What a service's own binary takes, plumb up takes by the same name; and services/plumb/README.md documents every
-// flag.
+// Every flag of a service's own binary is a flag of plumb up with the same name, and services/plumb/README.md documents
+// every flag.
 func TestPlumbUpTakesWhatTheServicesTake(t *testing.T) {
 	up := flagsOf(t, "plumb", "up")
 	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api"} {

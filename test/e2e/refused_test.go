@@ -12,7 +12,7 @@ import (
 
 func asRefused(err error, into **stack.Refused) bool { return errors.As(err, into) }
 
-// "Test and save": an API that does not answer properly is not saved.
+// "Test and save": an API with an improper response is not saved.
 func TestAnAPIThatDoesNotAnswerIsRefused(t *testing.T) {
 	plumb := stack.Up(t)
 	control, err := plumb.Control()

@@ -17,7 +17,7 @@ import (
 // Each service as its own process, three fetchers among them: every process is killed while a poll is under
 // way, one after the other, and comes back; so is the NATS server.
 func TestSeparateServicesSurviveKills(t *testing.T) {
-	// More pages than kills can hold up: one whose call died with its fetcher waits for the AckWait of 15 s.
+	// More pages than the kills can delay: a page lost with its fetcher waits for the AckWait of 15 s.
 	const devices, concurrency = 20_000, 3
 	s := stack.NewSeparate(t, 3)
 	control, err := s.Control()

@@ -46,7 +46,7 @@ func newVerifier(t *testing.T, certs, issuer string) *verifier {
 	return &verifier{in, bufio.NewScanner(out)}
 }
 
-// python is one that has PyJWT and can verify RS256 with it.
+// python returns a Python with PyJWT and RS256.
 func python(t *testing.T) string {
 	t.Helper()
 	var all []string
@@ -61,7 +61,7 @@ func python(t *testing.T) string {
 	return ""
 }
 
-// accepts gives the id of the key that a token was verified with, and fails the test where it is refused.
+// accepts returns the id of the key that verified a token, and fails the test if the token is rejected.
 func (v *verifier) accepts(t *testing.T, aud, token string) (kid string) {
 	t.Helper()
 	if _, err := fmt.Fprintln(v.in, aud, token); err != nil {
@@ -77,8 +77,8 @@ func (v *verifier) accepts(t *testing.T, aud, token string) (kid string) {
 	return kid
 }
 
-// An origin that verifies with another language's library accepts every request before, during and after a
-// rotation of the signing keys: with the tokens that are in use, and with new ones.
+// An origin that uses the library of another language accepts every request before, during and after a rotation of the
+// signing keys, with existing and with new tokens.
 func TestATokenOfEveryKeyIsAccepted(t *testing.T) {
 	plumb := stack.Up(t)
 	control, err := plumb.Control()

@@ -17,10 +17,10 @@ import (
 // host is the application of the configurations.
 const host = "app.example.com"
 
-// allowedOrigin is the site whose pages may ask the application.
+// allowedOrigin is the site allowed to send cross-origin requests.
 const allowedOrigin = "https://spa.example.com"
 
-// installation is a gateway, which the proxies may ask, and the application's origin behind them.
+// installation is a gateway that accepts forward auth from the proxies, and the application's origin behind them.
 type installation struct {
 	plumb  *stack.Plumb
 	origin *origin
@@ -92,7 +92,7 @@ func freeAddr(t *testing.T) (addr, port string) {
 	return addr, port
 }
 
-// clientOf makes a client whose every connection is to one address. It follows no redirect.
+// clientOf returns a client that connects to one address only and follows no redirect.
 func clientOf(addr string, t *http.Transport) *http.Client {
 	if t == nil {
 		t = new(http.Transport)

@@ -68,7 +68,7 @@ func echo(w http.ResponseWriter) {
 	}
 }
 
-// take returns what arrived since the last call.
+// take returns the requests received since the previous call.
 func (o *origin) take() []arrival {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -24,8 +24,8 @@ func TestNginx(t *testing.T) {
 	ask := filepath.Join(dir, "plumbline_ask.conf")
 	write(t, ask, in.template(t, "nginx_ask.conf"))
 	site := in.template(t, "nginx.conf", "listen 80;", "listen "+addr+";", "/etc/nginx/plumbline_ask.conf", ask)
-	// The frame of an nginx.conf that includes the site in its http block, with every file in one directory. One process:
-	// workers would outlive a master that is killed.
+	// The frame of an nginx.conf that includes the site in its http block, with every file in one directory. It runs as
+	// one process, because workers would outlive a killed master.
 	frame := "daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {} http { access_log off; " +
 		"client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;" +
 		" fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;\n%[2]s\n}\n"
@@ -44,7 +44,7 @@ func TestCaddy(t *testing.T) {
 	secure, securePort := freeAddr(t)
 	site := in.template(t, "Caddyfile", host+" {", "http://"+host+":"+port+", https://"+host+":"+securePort+" {")
 	config := filepath.Join(dir, "Caddyfile")
-	// What a machine without access to a certificate authority needs, and no other listeners.
+	// Settings for a machine without access to a certificate authority, and no other listeners.
 	write(t, config,
 		"{\n\tadmin off\n\tpersist_config off\n\tlocal_certs\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n\n"+
 			site)
@@ -60,7 +60,7 @@ func TestCaddy(t *testing.T) {
 	}
 }
 
-// newSite is the application at a proxy that listens for HTTP at addr.
+// newSite returns the application at a proxy listening for HTTP at addr.
 func newSite(in *installation, addr string) *site {
 	return &site{in: in, addr: addr, client: clientOf(addr, nil)}
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// forged are headers that must not arrive as a client sends them.
+// forged are headers that must not reach the origin unchanged.
 var forged = []string{"Cf-Access-Jwt-Assertion", "forged", "Cf-Access-Authenticated-User-Email", "forged", "Cf-Ray",
 	"forged", "Cf-Connecting-Ip", "forged", "X-Original-URL", "/forged", "X-Original-Path", "/forged", "X-Original-Host",
 	"forged", "X-Original-Method", "FORGED", "X-Override-URL", "/forged",
@@ -21,7 +21,7 @@ var forged = []string{"Cf-Access-Jwt-Assertion", "forged", "Cf-Access-Authentica
 	"X-Forwarded-User", "forged", "Remote-User", "forged", "X-Auth-Request-Email", "forged", "True-Client-Ip", "forged",
 	"X-HTTP-Method-Override", "FORGED"}
 
-// check sends everything that a guarded application is sent.
+// check sends every kind of request for a guarded application.
 func check(t *testing.T, s *site) {
 	clients := map[string]*http.Client{"http": s.client}
 	if s.http2 != nil {
@@ -147,7 +147,7 @@ func checkWebSocket(t *testing.T, s *site) {
 	}
 }
 
-// What is decided about a path holds for the path that arrives. Without credentials only /public is open.
+// The decision applies to the path received by the origin. Without credentials only /public is open.
 func checkPaths(t *testing.T, s *site) {
 	for _, target := range []string{"/public", "/public/x", "/public/a%2Fb?c=%2F", "/public/caf%C3%A9", "/public/a%20b"} {
 		if status, arrived, _ := s.raw(t, request{method: "GET", target: target}); status != http.StatusOK ||
@@ -174,8 +174,8 @@ func checkPaths(t *testing.T, s *site) {
 	}
 }
 
-// isPublic reports whether every origin reads a path as one under /public. A proxy may decode a path itself, as
-// Caddy does with one that holds raw characters: then it asks about the decoded path and sends that.
+// isPublic reports whether every origin reads a path as one under /public. A proxy may decode a path itself, as Caddy
+// does with raw characters: it then asks about the decoded path and forwards it.
 func isPublic(uri string) bool {
 	lower := strings.ToLower(uri)
 	for _, other := range []string{"%2f", "..", ";", "%25"} {

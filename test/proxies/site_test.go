@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// site is a proxy that guards the application with the gateway.
+// site is a proxy with the gateway's forward auth for the application.
 type site struct {
 	in     *installation
 	addr   string

@@ -107,7 +107,7 @@ func TestAModuleWithoutALicenceIsAnError(t *testing.T) {
 	}
 }
 
-// Every module of plumb, on every platform, has a licence that an archive includes.
+// The archive has a licence for every module of plumb, on every platform.
 func TestEveryModuleHasALicence(t *testing.T) {
 	t.Chdir("../..")
 	for _, p := range platforms {

@@ -12,7 +12,7 @@ import (
 
 const device = `{"device_id":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","email":"","serial_number":"A","mac_address":"","virtual_ipv4":"","hostname":"büro"}`
 
-// What the end-to-end tests rely on: the API notices requests that are not the contract's.
+// The end-to-end tests rely on the API to detect requests that violate the contract.
 func TestTheAPINoticesWhatTheContractDoesNotAllow(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, kind, body string

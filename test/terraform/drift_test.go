@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What somebody changed behind terraform's back is seen and mended; what somebody deleted is made again.
+// Terraform detects and repairs changes made elsewhere, and creates deleted resources again.
 func TestDrift(t *testing.T) {
 	w := start(t)
 	s := w.workspace(t)
@@ -62,7 +62,7 @@ func TestDrift(t *testing.T) {
 	s.apply()
 	s.unchanged("mended")
 
-	// In the order that nothing refers to what is deleted.
+	// In an order without references to deleted resources.
 	for _, address := range []string{"application.it", "policy.it", "group.it", "identity_provider.it",
 		"service_token.it"} {
 		call(http.MethodDelete, paths["cloudflare_zero_trust_access_"+address], nil, nil)
@@ -97,7 +97,7 @@ func TestMany(t *testing.T) {
 	w.nothingLeft(t)
 }
 
-// What is refused is refused at once, with a sentence that says why.
+// Rejected requests fail at once, with a sentence about the cause.
 func TestRefused(t *testing.T) {
 	w := start(t)
 	resource := func(kind, body string) string {

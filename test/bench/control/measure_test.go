@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What the benchmark prints is read by scripts.
+// Scripts read the output of the benchmark.
 func TestItAsksAndReports(t *testing.T) {
 	r, err := Measure(t.Context(), Config{Resources: 30, Devices: 1500, Requests: 20, Progress: t.Logf})
 	if err != nil {

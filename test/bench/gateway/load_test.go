@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// serving gives the address of a server that runs until the test ends.
+// serving returns the address of a server that runs until the test ends.
 func serving(t *testing.T, h http.Handler) string {
 	t.Helper()
 	s := httptest.NewServer(h)
@@ -18,7 +18,7 @@ func serving(t *testing.T, h http.Handler) string {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// The load reaches the origin through the bare proxy, and counts what arrived.
+// The load reaches the origin through the bare proxy, and the count of responses is right.
 func TestLoadThroughTheBareProxy(t *testing.T) {
 	o := new(origin)
 	at := serving(t, o.handler(100))
@@ -41,7 +41,7 @@ func TestLoadThroughTheBareProxy(t *testing.T) {
 	}
 }
 
-// Whatever is not the origin's answer ends the measurement.
+// Any response not from the origin ends the measurement.
 func TestLoadEndsWithAnAnswerThatIsNotTheOrigins(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"refused":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A measurement that breaks off says which process is gone.
+// An aborted measurement names the process that exited.
 func TestItSaysWhoEnded(t *testing.T) {
 	w := &workbench{Config: Config{Connections: 2, During: time.Second, Body: 100}}
 	defer w.close()
@@ -39,7 +39,7 @@ func TestItSaysWhoEnded(t *testing.T) {
 	}
 }
 
-// What the benchmark prints is read by scripts.
+// Scripts read the output of the benchmark.
 func TestItMeasuresAndReports(t *testing.T) {
 	r, err := Measure(t.Context(),
 		Config{Connections: 2, Rounds: 2, During: 50 * time.Millisecond, Body: 100, Progress: t.Logf})

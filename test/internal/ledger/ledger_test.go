@@ -20,7 +20,7 @@ var (
 	page        = topology.PageRef{Account: account, Integration: integration}
 )
 
-// entry is one of a page that holds one device.
+// entry returns the entry of a page with one device.
 func entry(tick uint64, outcome proto.Outcome, changed int) bus.Outgoing {
 	e := &proto.Entry{Tick: tick, Checks: []proto.CheckRef{{ID: check, Revision: 1}}, Results: []proto.Result{
 		{Device: device, Score: 1, Verdicts: []proto.Verdict{{Outcome: outcome, Reason: proto.ReasonScore, Observed: outcome}}}}}
@@ -34,7 +34,7 @@ func change(index int, tick uint64, from, to proto.Outcome) bus.Outgoing {
 		Devices: []proto.ChangedDevice{{Device: device, From: from, Reason: proto.ReasonScore, Score: 1}}}}
 }
 
-// The tests that rest on the ledger can fail: it notices each way in which a log can be wrong.
+// The ledger detects every kind of fault in a log, so the tests that use it can fail.
 func TestTheLedgerNoticesWhatIsWrong(t *testing.T) {
 	pass, fail, none := proto.OutcomePass, proto.OutcomeFail, proto.OutcomeNone
 	for name, c := range map[string]struct {

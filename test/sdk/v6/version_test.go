@@ -5,7 +5,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v6/zero_trust"
 )
 
-// The parameters of an application's own policies, which v7 has in another shape.
+// The parameters of an application's own policies, with another shape in v7.
 
 func newOwn(account string, precedence int64) zero_trust.AccessApplicationPolicyNewParams {
 	return zero_trust.AccessApplicationPolicyNewParams{AccountID: cloudflare.F(account),

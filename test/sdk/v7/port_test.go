@@ -10,7 +10,7 @@ import (
 
 var update = flag.Bool("update", false, "write what is made of v6 anew")
 
-// v7 is tried with what v6 is tried with, word for word but for the version; version_test.go has what differs.
+// The tests of v7 are generated from those of v6; version_test.go has the differences.
 func TestMadeOfV6(t *testing.T) {
 	for _, name := range []string{"devices_test.go", "life_test.go", "posture_test.go", "tokens_test.go"} {
 		b, err := os.ReadFile(filepath.Join("..", "v6", name))

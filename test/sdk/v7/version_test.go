@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/test/sdk/world"
 )
 
-// The parameters of an application's own policies, which v6 has in another shape.
+// The parameters of an application's own policies, with another shape in v6.
 
 func newOwn(account string, precedence int64) zero_trust.AccessApplicationPolicyNewParams {
 	return zero_trust.AccessApplicationPolicyNewParams{AccountID: cloudflare.F(account),
@@ -21,7 +21,7 @@ func changedOwn(account string, precedence int64) zero_trust.AccessApplicationPo
 		Body: zero_trust.AccessApplicationPolicyUpdateParamsBodyAccessAppPolicyRequest{Precedence: cloudflare.F(precedence)}}
 }
 
-// What v7 knows and v6 does not.
+// Features of v7 missing in v6.
 func TestOfV7Alone(t *testing.T) {
 	w, ctx := world.Start(t)
 	client := cloudflare.NewClient(option.WithBaseURL(w.Base), option.WithAPIToken(w.Token),
