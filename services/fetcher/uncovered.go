@@ -8,6 +8,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/excerpt"
 )
 
 // uncovered describes the credentials sent to a scoring API whose URL belongs to no application, and names the closest
@@ -23,7 +24,7 @@ func uncovered(apps []catalog.Record[proto.Application], u *url.URL) string {
 		}
 	}
 	if best != "" {
-		text += fmt.Sprintf(" The closest destination of an application is %q.", clipName(best))
+		text += fmt.Sprintf(" The closest destination of an application is %q.", excerpt.Of(best, maxShown))
 	}
 	return text
 }
@@ -79,9 +80,5 @@ func sharedLabels(a, b string) int {
 	return n
 }
 
-func clipName(s string) string {
-	if len(s) > 120 {
-		return strings.ToValidUTF8(s[:120], "") + "…"
-	}
-	return s
-}
+// maxShown bounds a destination in a message, in bytes.
+const maxShown = 120

@@ -1,11 +1,10 @@
 package v4
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
+	"plumbline.dev/services/internal/requestid"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ import (
 func (e *Edge) observed(pattern string, h PublicHandler) http.Handler {
 	name := strings.TrimPrefix(pattern, AccountPath)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, request := time.Now(), requestID()
+		start, request := time.Now(), requestid.New()
 		rec := &recorder{ResponseWriter: w, timeout: e.ClientTimeout}
 		header := w.Header()
 		header.Set("X-Request-Id", request)
@@ -70,12 +69,6 @@ func recovered(f func() error) (err error) {
 			Cause: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 	}()
 	return f()
-}
-
-func requestID() string {
-	var b [8]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }
 
 // recorder records the status for the metrics.

@@ -2,8 +2,8 @@ package v4
 
 import (
 	"maps"
+	"plumbline.dev/services/internal/excerpt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -32,12 +32,10 @@ func SortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 func ContainsFold(text, lower string) bool { return strings.Contains(strings.ToLower(text), lower) }
 
 // Quote returns a quoted, shortened name for a message.
-func Quote(name string) string { return strconv.Quote(Clip(name)) }
+func Quote(name string) string { return excerpt.Quoted(name, maxShown) }
 
 // Clip shortens client input for a message.
-func Clip(s string) string {
-	if len(s) > 64 {
-		s = strings.ToValidUTF8(s[:64], "") + "…"
-	}
-	return s
-}
+func Clip(s string) string { return excerpt.Of(s, maxShown) }
+
+// maxShown bounds client input in a message, in bytes.
+const maxShown = 64

@@ -2,8 +2,6 @@ package forward
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,6 +13,7 @@ import (
 	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/gateway/page"
 	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/requestid"
 )
 
 // Path is the prefix for requests from proxies over HTTP. The kind of proxy follows.
@@ -95,15 +94,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *dialect, sta
 
 // refusal returns a response without a decision.
 func refusal(asked http.Header, status int, why policy.Reason) *gate.Response {
-	header, body := page.Refuse(asked, &page.Refusal{Status: status, Reason: why, Ray: newRay(), At: time.Now()})
+	header, body := page.Refuse(asked, &page.Refusal{Status: status, Reason: why, Ray: requestid.New(), At: time.Now()})
 	return &gate.Response{Status: status, Header: header, Body: body}
-}
-
-// newRay returns a request id for a request that the gate has not seen.
-func newRay() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }
 
 func (h *Handler) check(w http.ResponseWriter, r *http.Request, d *dialect) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/policycache"
+	"plumbline.dev/services/internal/requestid"
 	"plumbline.dev/services/internal/servicetoken"
 )
 
@@ -76,7 +76,7 @@ func (g *Gate) Check(ctx context.Context, r *Request) *Answer {
 		*q = evaluation{} // drop all references to the request
 		evaluations.Put(q)
 	}()
-	*q = evaluation{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: NewRequestID()}}
+	*q = evaluation{Gate: g, ctx: ctx, r: r, now: g.Clock.Now(), a: &Answer{Ray: requestid.New()}}
 	q.check()
 	if q.a.Decision.Reason != policy.Undecided {
 		g.Decided(q.a.Decision.Reason)
@@ -176,16 +176,4 @@ func (q *evaluation) describe() bool {
 	q.a.Response = &Response{Status: http.StatusOK, Header: http.Header{"Cf-Access-Metadata": {signed}, rayHeader: {q.a.Ray}}}
 	q.mark(q.a.Response.Header)
 	return true
-}
-
-// NewRequestID returns a request id. It need not be unguessable.
-func NewRequestID() string {
-	const digits = "0123456789abcdef"
-	var b [16]byte
-	n := rand.Uint64()
-	for i := range b {
-		b[i] = digits[n&15]
-		n >>= 4
-	}
-	return string(b[:])
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/excerpt"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -40,8 +41,8 @@ func (q *evaluation) record() {
 func (q *evaluation) log(level slog.Level) {
 	d, who := q.a.Decision, &q.a.Identity
 	fields := []slog.Attr{
-		slog.String("ray", q.a.Ray), slog.String("reason", d.Reason.String()), slog.String("host", clip(q.r.URL.Host)),
-		slog.String("ip", q.ip()),
+		slog.String("ray", q.a.Ray), slog.String("reason", d.Reason.String()),
+		slog.String("host", excerpt.Of(q.r.URL.Host, maxHost)), slog.String("ip", q.ip()),
 	}
 	if app := q.a.App.Value; app != nil {
 		fields = append(fields, slog.String("application", app.ID.String()))
@@ -84,10 +85,5 @@ func (q *evaluation) ip() string {
 	return q.text
 }
 
-// clip bounds client-supplied text in the log.
-func clip(s string) string {
-	if len(s) > 255 {
-		return s[:255]
-	}
-	return s
-}
+// maxHost bounds the host in the log, in bytes.
+const maxHost = 255

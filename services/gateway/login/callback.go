@@ -52,7 +52,7 @@ func (v *request) callback(ctx context.Context) *gate.Response {
 // provider is called: one login causes one call with our secret, however many codes arrive with its state.
 func (v *request) confirm(ctx context.Context, q url.Values, sealed string, st *state, r idpRecord) (*person, error) {
 	if _, there := q["error"]; there {
-		return nil, fail(policy.LoginFailed, "the provider sent the browser back with the error %q", clip(q.Get("error")))
+		return nil, fail(policy.LoginFailed, "the provider sent the browser back with the error %q", shown(q.Get("error")))
 	}
 	code, ok := single(q, "code")
 	if !ok || len(code) > maxCode {

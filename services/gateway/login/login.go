@@ -2,8 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,6 +14,7 @@ import (
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/hostname"
+	"plumbline.dev/services/internal/requestid"
 	"plumbline.dev/services/internal/teamdomain"
 )
 
@@ -116,7 +115,7 @@ func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request, q *gate.Reques
 func (l *Login) Handle(ctx context.Context, q *gate.Request) *gate.Response { return l.answer(ctx, q) }
 
 func (l *Login) answer(ctx context.Context, q *gate.Request) *gate.Response {
-	v := &request{Login: l, Request: q, ray: newRay(), atTeam: l.IsTeam(q.URL)}
+	v := &request{Login: l, Request: q, ray: requestid.New(), atTeam: l.IsTeam(q.URL)}
 	path := q.URL.Path
 	handle, methods := v.find(path)
 	switch {
@@ -155,13 +154,6 @@ func (v *request) find(path string) (handle func(context.Context) *gate.Response
 		return v.identity, look
 	}
 	return nil, ""
-}
-
-// newRay returns a request id of 16 hex characters.
-func newRay() string {
-	var b [8]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }
 
 func (v *request) now() time.Time { return v.clock.Now() }

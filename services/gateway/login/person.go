@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/excerpt"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -79,7 +80,7 @@ func personOf(idp *proto.IdentityProvider, token, userinfo map[string]json.RawMe
 	name := emailClaim(idp)
 	p.Email = text(all[name])
 	if p.Email == "" && (idp.EmailClaim != "" || given(all[name])) || p.Email != "" && !isEmail(p.Email) {
-		return nil, fail(policy.LoginWithoutEmail, "the claim %q is not an ASCII e-mail address", clip(name))
+		return nil, fail(policy.LoginWithoutEmail, "the claim %q is not an ASCII e-mail address", shown(name))
 	}
 	p.Name = cleanName(text(all["name"]))
 	p.AMR = methods(all["amr"])
@@ -204,10 +205,5 @@ func userID(a proto.Account, idp proto.ID, p *person) proto.ID {
 	return proto.DeriveID(a, idp.String()+" "+p.Subject)
 }
 
-// clip bounds untrusted text in the log.
-func clip(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "…"
-	}
-	return s
-}
+// shown returns untrusted text for the log, shortened.
+func shown(s string) string { return excerpt.Of(s, 64) }

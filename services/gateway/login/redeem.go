@@ -27,7 +27,7 @@ func (p *providers) redeem(ctx context.Context, at *provider, st *state, code st
 	if err != nil {
 		var refused *oauth2.RetrieveError
 		if errors.As(err, &refused) && refused.ErrorCode != "" {
-			return nil, fail(policy.LoginFailed, "the token endpoint rejected the code: %q", clip(refused.ErrorCode))
+			return nil, fail(policy.LoginFailed, "the token endpoint rejected the code: %q", shown(refused.ErrorCode))
 		}
 		return nil, fail(policy.ProviderUnavailable, "token endpoint: %w", plain(err))
 	}
@@ -103,7 +103,7 @@ func plain(err error) error {
 	)
 	switch {
 	case errors.As(err, &mismatch):
-		return fmt.Errorf("the provider calls itself %q", clip(mismatch.Discovered))
+		return fmt.Errorf("the provider calls itself %q", shown(mismatch.Discovered))
 	case errors.As(err, &expired):
 		return errors.New("it has expired; check the clocks")
 	case errors.As(err, &tooLarge):

@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
 	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/requestid"
 )
 
 // Redirect redirects a person to the team domain to log in to an application (api/README.md 8.5); nil if the
@@ -18,7 +19,7 @@ func (l *Login) Redirect(ctx context.Context, r *gate.Request, app gate.Applicat
 		l.log.Debug("no identity provider to log in with", "application", app.Value.ID)
 		return nil
 	}
-	v := &request{Login: l, Request: r, ray: newRay()}
+	v := &request{Login: l, Request: r, ray: requestid.New()}
 	origin, ok := originOf(r.URL, app.Value, l.team)
 	if !ok {
 		return v.refuse(policy.UnknownHost, app, "", errors.New("redirects to this port are not allowed: name it in the application's domain"))

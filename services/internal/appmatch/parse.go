@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 
+	"plumbline.dev/services/internal/excerpt"
 	"plumbline.dev/services/internal/hostname"
 )
 
@@ -80,9 +80,4 @@ func patternPath(s string) (string, error) {
 	return b.String(), nil
 }
 
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return strconv.Quote(s)
-}
+func quote(s string) string { return excerpt.Quoted(s, 80) }

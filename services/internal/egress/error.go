@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
+	"plumbline.dev/services/internal/excerpt"
 	"syscall"
 )
 
@@ -75,11 +75,12 @@ func explain(err error) (Kind, string) {
 	case errors.Is(err, context.Canceled):
 		return Cancelled, "The call was cancelled."
 	case errors.As(err, &name) && name.IsNotFound:
-		return Transport, fmt.Sprintf("The host name %q does not exist.", clip(name.Name))
+		return Transport, fmt.Sprintf("The host name %q does not exist.", excerpt.Words(name.Name, maxShown))
 	case errors.As(err, &name):
-		return Transport, fmt.Sprintf("The host name %q could not be resolved.", clip(name.Name))
+		return Transport, fmt.Sprintf("The host name %q could not be resolved.", excerpt.Words(name.Name, maxShown))
 	case errors.As(err, &cert):
-		return Untrusted, "The server's certificate is not trusted: " + clip(cert.Err.Error()) + ". The flag --trusted-ca names further authorities."
+		return Untrusted, "The server's certificate is not trusted: " + excerpt.Words(cert.Err.Error(), maxShown) +
+			". The flag --trusted-ca names further authorities."
 	case errors.As(err, &record):
 		return Transport, "The server does not speak TLS on that port."
 	case errors.As(err, &alert):
@@ -101,15 +102,5 @@ func explain(err error) (Kind, string) {
 	return Transport, "The connection failed, or the response was not HTTP."
 }
 
-// clip shortens a text at the end of a word.
-func clip(s string) string {
-	const most = 240
-	if len(s) <= most {
-		return s
-	}
-	s = s[:most]
-	if at := strings.LastIndexByte(s, ' '); at > most/2 {
-		s = s[:at]
-	}
-	return strings.ToValidUTF8(s, "") + "…"
-}
+// maxShown bounds text from outside in a sentence, in bytes.
+const maxShown = 240

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/excerpt"
 )
 
 // Matcher is a compiled rule. It must not modify the facts and must be safe for concurrent use.
@@ -139,9 +139,4 @@ func parseID(s string, otherwise error) (proto.ID, error) {
 	return id, nil
 }
 
-func quote(s string) string {
-	if len(s) > 64 {
-		s = s[:64] + "…"
-	}
-	return strconv.Quote(s)
-}
+func quote(s string) string { return excerpt.Quoted(s, 64) }

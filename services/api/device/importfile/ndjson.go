@@ -29,7 +29,7 @@ func parseJSON(line []byte, d *proto.Device) *proto.Error {
 		key := name.String()
 		column := slices.Index(Columns, key)
 		if column < 0 {
-			return refusal(CodeMalformed, "the key %q is not known; the keys are %s", clip(key), strings.Join(Columns, ", "))
+			return refusal(CodeMalformed, "the key %q is not known; the keys are %s", shown(key), strings.Join(Columns, ", "))
 		}
 		value, err := dec.ReadToken()
 		switch {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/excerpt"
 )
 
 // Format is the format of a list.
@@ -155,10 +156,10 @@ func setField(d *proto.Device, column int, value string) *proto.Error {
 		}
 		id, err := proto.ParseID(value)
 		if err != nil || id.IsZero() {
-			return refusal(CodeInvalidID, "device_id %q is not a UUID", clip(value))
+			return refusal(CodeInvalidID, "device_id %q is not a UUID", shown(value))
 		}
 		if PlaceholderID(id) {
-			return refusal(CodeUnusualID, "device_id %q is a placeholder that many devices have", clip(value))
+			return refusal(CodeUnusualID, "device_id %q is a placeholder that many devices have", shown(value))
 		}
 		d.ID = id
 	case 1:
@@ -170,7 +171,7 @@ func setField(d *proto.Device, column int, value string) *proto.Error {
 	case 4:
 		var err error
 		if d.IPv4, err = hostAddress(value); err != nil {
-			return refusal(CodeAddress, "virtual_ipv4 %q %v", clip(value), err)
+			return refusal(CodeAddress, "virtual_ipv4 %q %v", shown(value), err)
 		}
 	case 5:
 		d.Hostname = value
@@ -195,12 +196,8 @@ func refusal(code, format string, args ...any) *proto.Error {
 	return &proto.Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-func clip(s string) string {
-	if len(s) > 64 {
-		s = strings.ToValidUTF8(s[:64], "") + "…"
-	}
-	return s
-}
+// shown returns text of a row for a message, shortened.
+func shown(s string) string { return excerpt.Of(s, 64) }
 
 // IsFormat reports whether an error is about the list as a whole.
 func IsFormat(err error) bool {
