@@ -96,3 +96,24 @@ func TestPermissionOfEveryRoute(t *testing.T) {
 		t.Errorf("who may only read stored configuration: %v, then %v", before, after)
 	}
 }
+
+func TestRoutesWithTextMessages(t *testing.T) {
+	t.Parallel()
+	// Cloudflare's SDK for Go v0 reads the messages about these as strings.
+	named := []string{"/access/apps", "/access/groups", "/access/policies", "/access/service_tokens"}
+	seen := map[string]bool{}
+	for _, r := range v4.WithZones(apitest.Start(t).API.Routes()) {
+		_, path, _ := strings.Cut(r.Key(), " ")
+		of := slices.IndexFunc(named, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+		if of >= 0 {
+			seen[named[of]] = true
+		}
+		// The checks of users are not in that SDK, and never have a message.
+		if want := of >= 0 && !strings.HasSuffix(path, "/user_policy_checks"); r.TextMessages != want {
+			t.Errorf("%s %s: %v", r.Method, r.Path, r.TextMessages)
+		}
+	}
+	if len(seen) != len(named) {
+		t.Errorf("only %v have routes", seen)
+	}
+}

@@ -24,7 +24,7 @@ import (
 
 func (s *API) applicationRoutes() []v4.Route {
 	const all, one = v4.AccountPath + "/access/apps", v4.AccountPath + "/access/apps/{id}"
-	return append([]v4.Route{
+	return v4.WithTextMessages(append([]v4.Route{
 		{Method: http.MethodGet, Path: all, Scope: permission.Apps, Handle: s.listApplications, Zones: true},
 		{Method: http.MethodPost, Path: all, Scope: permission.Apps, Handle: s.createApplication, Zones: true},
 		{Method: http.MethodGet, Path: one, Scope: permission.Apps, Handle: s.getApplication, Zones: true},
@@ -35,7 +35,7 @@ func (s *API) applicationRoutes() []v4.Route {
 		// spelling of the Go SDK v0
 		{Method: http.MethodPut, Path: one + "/settings", Scope: permission.Apps, Handle: s.changeSettings, Zones: true},
 		{Method: http.MethodPatch, Path: one + "/settings", Scope: permission.Apps, Handle: s.changeSettings, Zones: true},
-	}, s.appPolicyRoutes()...)
+	}, s.appPolicyRoutes()...))
 }
 
 // viewApplication returns an application as responses show it: the body as sent, with our members (api/README.md 3.3).
@@ -128,7 +128,7 @@ func (s *API) createApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 	app := proto.Application{ID: proto.NewID(), AUD: newAUD(), CreatedAt: now, UpdatedAt: now, Zone: c.Zone}
 	a, err := s.saveApplication(ctx, c, body, &app, catalog.Record[proto.Application]{})
 	a.Status = http.StatusCreated
-	a.Asked = s.sameApplicationName(c, &app)
+	a.Messages = s.sameApplicationName(c, &app)
 	return a, err
 }
 
@@ -155,7 +155,7 @@ func (s *API) updateApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 		Policies:  old.Value.Policies, Zone: old.Value.Zone}
 	a, err := s.saveApplication(ctx, c, body, &app, old)
 	if app.Name != old.Value.Name {
-		a.Asked = s.sameApplicationName(c, &app)
+		a.Messages = s.sameApplicationName(c, &app)
 	}
 	return a, err
 }

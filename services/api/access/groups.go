@@ -23,7 +23,7 @@ import (
 func (s *API) newGroups() *resource.Kind[proto.Group, *proto.Group] {
 	return &resource.Kind[proto.Group, *proto.Group]{
 		Store: s.store, Name: "group", Kind: topology.KindGroup, Path: "/access/groups", Scope: permission.Organization,
-		Zones: true, NotFound: errNoGroup,
+		Zones: true, TextMessages: true, NotFound: errNoGroup,
 		Find: resource.ByID(s.store.Catalog.Group),
 		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Group]] {
 			return s.index.account(a).groups.All()

@@ -18,7 +18,7 @@ import (
 func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 	return &resource.Kind[proto.Policy, *proto.Policy]{
 		Store: s.store, Name: "reusable policy", Kind: topology.KindPolicy, Path: "/access/policies", Scope: permission.Apps,
-		NotFound: errNoPolicy,
+		TextMessages: true, NotFound: errNoPolicy,
 		Find: resource.ByID(func(a proto.Account, id proto.ID) (catalog.Record[proto.Policy], bool) {
 			p, found := s.store.Catalog.Policy(a, id)
 			return p, found && p.Value.Owner.IsZero()

@@ -18,7 +18,7 @@ import (
 
 func (s *API) serviceTokenRoutes() []v4.Route {
 	const all, one = v4.AccountPath + "/access/service_tokens", v4.AccountPath + "/access/service_tokens/{id}"
-	return []v4.Route{
+	return v4.WithTextMessages([]v4.Route{
 		{Method: http.MethodGet, Path: all, Scope: permission.ServiceTokens, Handle: s.listServiceTokens, Zones: true},
 		{Method: http.MethodPost, Path: all, Scope: permission.ServiceTokens, Handle: s.createServiceToken, Zones: true},
 		{Method: http.MethodGet, Path: one, Scope: permission.ServiceTokens, Handle: s.getServiceToken, Zones: true},
@@ -26,7 +26,7 @@ func (s *API) serviceTokenRoutes() []v4.Route {
 		{Method: http.MethodDelete, Path: one, Scope: permission.ServiceTokens, Handle: s.deleteServiceToken, Zones: true},
 		{Method: http.MethodPost, Path: one + "/refresh", Scope: permission.ServiceTokens, Handle: s.refreshServiceToken},
 		{Method: http.MethodPost, Path: one + "/rotate", Scope: permission.ServiceTokens, Handle: s.rotateServiceToken},
-	}
+	})
 }
 
 // serviceTokenView is a service token in a response (api/README.md 2.3).
@@ -142,7 +142,7 @@ func (s *API) createServiceToken(ctx context.Context, c *v4.Call) (v4.Response, 
 		s.sawToken(ctx, revision)
 	}
 	return v4.Response{Status: http.StatusCreated, Result: s.viewServiceToken(key, &t, secret), Revision: revision,
-		Asked: s.sameServiceTokenName(c, &t)}, err
+		Messages: s.sameServiceTokenName(c, &t)}, err
 }
 
 // sawToken waits until this replica sees a new token, so that rules about it in the next requests are not reported as
@@ -200,7 +200,7 @@ func (s *API) changeServiceToken(ctx context.Context, c *v4.Call,
 		}
 		a := v4.Response{Result: s.viewServiceToken(old.Key, &t, secret), Revision: revision}
 		if t.Name != old.Value.Name {
-			a.Asked = s.sameServiceTokenName(c, &t)
+			a.Messages = s.sameServiceTokenName(c, &t)
 		}
 		return a, err
 	}

@@ -139,6 +139,10 @@ func (op Operation) parameters(r v4.Route) []any {
 		}
 		all = append(all, one)
 	}
+	if r.TextMessages {
+		all = append(all, map[string]any{"name": v4.HeaderMessages, "in": "header", "schema": Text(),
+			"description": "If it has a value, messages holds every message. Otherwise it is empty."})
+	}
 	if conditional(r) {
 		all = append(all, map[string]any{"name": "If-Match", "in": "header", "description": "Expected ETag of the resource.",
 			"schema": Text()})

@@ -33,6 +33,8 @@ type Kind[T any, M interface {
 	Scope v4.Scope
 	// Zones is set if the routes exist under zones, too.
 	Zones bool
+	// TextMessages is that of the routes. Optional.
+	TextMessages bool
 	// NotFound is the error about a resource that does not exist.
 	NotFound *v4.Error
 
@@ -96,13 +98,17 @@ func (k *Kind[T, M]) Routes() []v4.Route {
 	if k.Update != nil {
 		update = k.Update
 	}
-	return []v4.Route{
+	routes := []v4.Route{
 		{Method: http.MethodGet, Path: all, Scope: k.Scope, Handle: k.list, Zones: k.Zones},
 		{Method: http.MethodPost, Path: all, Scope: k.Scope, Handle: k.create, Zones: k.Zones},
 		{Method: http.MethodGet, Path: one, Scope: k.Scope, Handle: k.get, Zones: k.Zones},
 		{Method: http.MethodPut, Path: one, Scope: k.Scope, Handle: update, Zones: k.Zones},
 		{Method: http.MethodDelete, Path: one, Scope: k.Scope, Handle: k.delete, Zones: k.Zones},
 	}
+	if k.TextMessages {
+		return v4.WithTextMessages(routes)
+	}
+	return routes
 }
 
 // Operations describes the five operations.
@@ -221,7 +227,7 @@ func (k *Kind[T, M]) changed(ctx context.Context, c *v4.Call, status int, t, old
 	}
 	meta := k.Meta(c.Account, t)
 	if meta.Name != "" && (old == nil || k.Meta(c.Account, old).Name != meta.Name) {
-		r.Asked = SameName(k.Name, meta.Name, meta.ID, Items(k.Items(c.Account), func(o catalog.Record[T]) string {
+		r.Messages = SameName(k.Name, meta.Name, meta.ID, Items(k.Items(c.Account), func(o catalog.Record[T]) string {
 			other := k.Meta(c.Account, o.Value)
 			return c.Visible(other.Zone, other.Name)
 		}))

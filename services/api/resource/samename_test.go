@@ -2,6 +2,7 @@ package resource_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,9 @@ import (
 	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/v4"
 )
+
+// textMessages are the resources whose messages Cloudflare's SDK for Go v0 reads as strings.
+var textMessages = []string{"/access/apps", "/access/groups", "/access/policies", "/access/service_tokens"}
 
 // TestMessagesAboutEqualNames checks that the response to the creation or renaming of a resource names another one with
 // the same name, and that later changes do not repeat it.
@@ -64,10 +68,10 @@ func TestMessagesAboutEqualNames(t *testing.T) {
 			!strings.Contains(says[2], `with the name "twice": `) || says[3] != "" {
 			t.Errorf("%s: %d %d %q %s", c.path, renamed.Status, again.Status, says, renamed.Body)
 		}
-		// Cloudflare's SDK for Go v0 reads messages about these as strings, and fails on an object.
-		if r := f.Do("POST", c.path, c.body("d")); strings.HasPrefix(c.path, "/access/") &&
-			r.Message(resource.CodeSameName) != "" {
-			t.Errorf("%s: a message that was not asked for: %s", c.path, r.Body)
+		// Cloudflare's SDK for Go v0 reads messages about some resources as strings, and fails on an object.
+		r := f.Do("POST", c.path, c.body("d"))
+		if silent := r.Message(resource.CodeSameName) == ""; silent != slices.Contains(textMessages, c.path) {
+			t.Errorf("%s: without asking for messages: %s", c.path, r.Body)
 		}
 	}
 }

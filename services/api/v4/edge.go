@@ -114,8 +114,8 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, methods map[string]
 	if err != nil {
 		return err
 	}
-	if r.Header.Get(HeaderMessages) != "" {
-		a.Messages = append(a.Messages, a.Asked...)
+	if rt.TextMessages && r.Header.Get(HeaderMessages) == "" {
+		a.Messages = nil
 	}
 	return a.Write(w)
 }

@@ -15,16 +15,13 @@ type Response struct {
 	Result   any
 	Info     any // page information of a list
 	Messages []Notice
-	// Asked holds messages for clients that send [HeaderMessages]. Others get none, since Cloudflare's SDKs for Go up to
-	// v0 fail on a message about an application, a group, a policy or a service token: they expect strings.
-	Asked []Notice
 	// Beside is an object with further members for the envelope, or nil.
 	Beside any
 	// Revision is the resource's revision, which is sent as the ETag; 0: no ETag.
 	Revision uint64
 }
 
-// HeaderMessages asks for every message that the control plane has about a response.
+// HeaderMessages is the header that asks for the messages of routes with TextMessages.
 const HeaderMessages = "X-Plumbline-Messages"
 
 // Notice is an error or a message in the envelope.

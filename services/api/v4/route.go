@@ -13,6 +13,9 @@ type Route struct {
 	Method, Path string
 	Scope        Scope // scope that a token needs permission for
 	Zones        bool  // also under a zone
+	// TextMessages is set if Cloudflare's SDKs for Go up to v0 read messages of the response as strings, and so fail on
+	// objects. Messages are then only sent to clients that send [HeaderMessages].
+	TextMessages bool
 	Handle       func(context.Context, *Call) (Response, error)
 	Stream       func(http.ResponseWriter, *Call) error
 }
@@ -47,6 +50,14 @@ func WithZones(routes []Route) []Route {
 		}
 	}
 	return all
+}
+
+// WithTextMessages sets TextMessages of the routes and returns them.
+func WithTextMessages(routes []Route) []Route {
+	for n := range routes {
+		routes[n].TextMessages = true
+	}
+	return routes
 }
 
 // Key returns the method and the path, relative to the account or the zone.
