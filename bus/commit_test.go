@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// Whoever may write to any subject of a stream can add to an open batch of another and commit it, if it knows the
-// batch's id. The ids of the past are in the headers of what was stored: the next does not follow from them.
+// A client that may write to any subject of a stream can add to another client's open batch and commit it if it knows
+// the batch's id. Headers of stored messages reveal past ids, from which the next one must not follow.
 func TestNoBatchIDFollowsFromOthers(t *testing.T) {
 	b := bustest.Start(t)
 	api, operator := b.Conn(topology.API), b.Conn(topology.Operator)

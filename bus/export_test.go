@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Distort has a connection get what edit makes of each stream's description, or the error that it returns.
+// Distort makes a connection receive the result of edit instead of each stream's description.
 func Distort(c *Conn, edit func(*jetstream.StreamInfo) error) { c.js = distorted{c.js, edit} }
 
 type distorted struct {
@@ -46,7 +46,7 @@ func PullsExpire(after, margin time.Duration) func(*Config) {
 	return hasten(func(t *timing) { t.pullExpires, t.pullMargin = after, margin })
 }
 
-// AckWait sets the acknowledgement deadline that stages expect of their consumers.
+// AckWait sets the acknowledgement deadline of consumers for stages.
 func AckWait(d time.Duration) func(*Config) {
 	return hasten(func(t *timing) { t.ackWait = d })
 }

@@ -41,7 +41,7 @@ func TestFollowWithoutConsumers(t *testing.T) {
 			t.Errorf("%s has consumers, %v", name, err)
 		}
 	}
-	// What comes next was deleted, and then the position is beyond the end.
+	// The next entry was deleted, and the position is beyond the end.
 	log, err := js.Stream(t.Context(), topology.PostureLog)
 	if err != nil {
 		t.Fatal(err)
@@ -58,8 +58,8 @@ func TestFollowWithoutConsumers(t *testing.T) {
 	}
 }
 
-// A record of the log that cannot be read holds nobody up: of an entry the page has no results, and after a
-// change a new state is taken, once.
+// An unreadable record of the log stops no follower: an unreadable entry leaves its page without results, and an
+// unreadable change causes one new state.
 func TestFollowPassesWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for _, role := range []topology.Role{topology.API, topology.Follower} {

@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// A follower has credentials of an earlier version, whose consumers' names had no secret part, and its position on the
+// A follower has credentials of an earlier version, with consumer names without a secret part, and a position on the
 // server. With new credentials it continues after the last handled change.
 func TestAFollowerKeepsItsPositionWithNewCredentials(t *testing.T) {
 	b := bustest.Start(t)

@@ -15,8 +15,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// A follower whose copy of the state is ahead of its copy of the log waits for the log. It takes a new state only if the
-// log is another one, or holds something else.
+// A follower with a copy of the state ahead of its copy of the log waits for the log. It takes a new state only if the
+// log was replaced or has other content.
 func TestFollowWaitsForTheLog(t *testing.T) {
 	t.Parallel()
 	short := func(info *jetstream.StreamInfo) error { info.State.LastSeq = 1; return nil }

@@ -94,7 +94,7 @@ func (w *writer) want() map[bus.ResultKey]proto.Outcome {
 	return all
 }
 
-// settled reports whether the followers' copies hold what was written.
+// settled reports whether the followers' copies are up to date.
 func (w *writer) settled() bool {
 	end, _, err := w.c.End(w.t.Context())
 	if err != nil {
@@ -115,7 +115,7 @@ func (w *writer) settled() bool {
 	return true
 }
 
-// followUntil folds events until the results are what is wanted, and returns the position.
+// followUntil folds events until the results equal want, and returns the position.
 func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (kinds map[bus.EventKind]int, at uint64) {
 	t.Helper()
 	kinds = map[bus.EventKind]int{}
@@ -180,7 +180,7 @@ func TestFollowGivesStateThenChanges(t *testing.T) {
 	if kinds[bus.EventReset] != 1 || kinds[bus.EventState] != len(w.last) {
 		t.Errorf("first events %v", kinds)
 	}
-	// Invariant 4, from that position on, in steps.
+	// Invariant 4, from that position, step by step.
 	for range 10 {
 		for range 5 {
 			w.commit()
@@ -349,7 +349,7 @@ func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
 			bustest.Eventually(t, "the state is up to date", w.settled)
 			var r bus.Results
 			at := followOneChange(t, c, f, &r, w)
-			// The byte bound deletes what comes next.
+			// The byte limit deletes the next entry.
 			for first := uint64(0); first <= at+1; {
 				for range 20 {
 					w.commit()
@@ -372,8 +372,8 @@ func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
 	}
 }
 
-// The log may delete what comes next also while a follower runs: one that takes its time over a change, or
-// whose machine was asleep.
+// The log may delete the next entry while a follower runs, for example during a long handling of a change, or while its
+// machine is suspended.
 func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {
@@ -429,7 +429,7 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 	}
 }
 
-// A log whose every message has grown too old still has a state, and a place where what comes next will be.
+// A log with only expired messages still has a state, and a position for the next entry.
 func TestFollowAnEmptiedLog(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]bus.Following{"named": {Name: string(topology.Follower)}, "by position": {}} {

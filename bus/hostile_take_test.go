@@ -61,7 +61,7 @@ func consumerOf(b *bustest.Bus, follower string) string {
 	return b.Server(0).Authority().FollowerConsumer(follower)
 }
 
-// prey is a follower that has taken one message and acknowledged none.
+// prey is a follower with one received and unacknowledged message.
 type prey struct {
 	c    *bus.Conn
 	name string
@@ -234,7 +234,7 @@ func (a *taker) replies(stream string, targets []string) {
 	a.asks("CONSUMER.DELETE."+stream+"."+a.own, "", &struct{}{})
 }
 
-// Consumers have names that no other follower can compute.
+// Other followers cannot compute the names of consumers.
 func TestTheConsumersOfFollowersHaveSecretNames(t *testing.T) {
 	one, other := bustest.Start(t), bustest.Start(t)
 	names := []string{consumerOf(one, "soc"), consumerOf(one, "siem"), consumerOf(other, "soc")}

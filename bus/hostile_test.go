@@ -68,7 +68,7 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 			t.Fatal(err)
 		}
 	}
-	// What was sent before these answers was handled before them. A consumer may be there, as an attack made it.
+	// Messages sent before these replies were handled before them. A consumer may exist, created by an attack.
 	for _, stream := range []string{topology.PostureLog, topology.PostureState} {
 		pull := jetstream.ConsumerConfig{Durable: own, AckPolicy: jetstream.AckExplicitPolicy}
 		var err error

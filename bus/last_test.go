@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Whoever writes behind the newest message of a subject can do so if nobody can read that message's headers.
+// A writer can write after the newest message of a subject even if the headers of that message are unreadable.
 func TestTheNewestMessageHasASequenceWithoutReadableHeaders(t *testing.T) {
 	b := bustest.Start(t)
 	broken, a := b.BrokenConn(), proto.NewAccount()

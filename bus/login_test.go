@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// userCreds is a credentials file that expires at a time; the zero time is never.
+// userCreds returns a credentials file with an expiry; the zero time means none.
 func userCreds(t *testing.T, expires time.Time) string {
 	t.Helper()
 	account, err := nkeys.CreateAccount()

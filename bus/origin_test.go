@@ -25,8 +25,8 @@ func (x *taken) logged(t *testing.T) (all []uint64) {
 	return all
 }
 
-// A copy that stands still, as one does after the servers were away, holds nothing back: what it lacks is read from
-// the log, in order, and the copy is followed again when it goes on.
+// A stalled copy, such as after an outage of the servers, holds nothing back: missing messages are read from the log,
+// in order, and the copy is followed again after it continues.
 func TestACopyThatStandsStillIsOvertaken(t *testing.T) {
 	b := bustest.Start(t)
 	operator, evaluator := b.Conn(topology.Operator), b.Conn(topology.Evaluator)

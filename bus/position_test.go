@@ -58,7 +58,7 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 	}
 	after(second, second+1) // a deletion counts
 
-	// Of the streams that it does not read, nobody is told anything.
+	// A role cannot ask for the position of streams that it does not read.
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := reader.NextAfter(ctx, topology.BucketStream(topology.Keys), topology.BucketSubject(topology.Keys, ">"), 0); err == nil {
@@ -66,7 +66,7 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 	}
 }
 
-// A leader that is cut off goes on answering for a while, but says that it is.
+// A partitioned leader replies for a while, but reports that it is partitioned.
 func TestAPositionTellsSinceWhenItsLeaderIsAlone(t *testing.T) {
 	t.Parallel()
 	b := bustest.Cluster(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What a cluster cannot do before its servers have found each other is tried again, for a minute; what it
-// refuses is refused.
+// Requests that fail until the servers of a cluster have found each other are retried for a minute; rejected ones are
+// not.
 func TestProvisioningIsPatientWithAClusterThatStarts(t *testing.T) {
 	answer := func(code jetstream.ErrorCode) error {
 		return fmt.Errorf("nats: %w", &jetstream.APIError{Code: 503, ErrorCode: code})
@@ -57,8 +57,9 @@ func TestProvisioningIsPatientWithAClusterThatStarts(t *testing.T) {
 	}
 }
 
-// A stream's bound is halved until it fits on the disks, also on those of a cluster, which answers otherwise than one
-// server. A cluster that starts answers likewise before it knows its servers' disks: that costs no stream its bound.
+// A stream's size limit is halved until it fits on the disks, also in a cluster, which returns another error than a
+// single server. A starting cluster returns that error before it knows its servers' disks; this must not lower the
+// limit.
 func TestABoundIsHalvedUntilItFits(t *testing.T) {
 	const room = 3 << 30
 	answer := func(code jetstream.ErrorCode, text string) error {

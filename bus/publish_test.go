@@ -13,9 +13,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Answers may be lost, as when a stream's leader goes, or never come, as here, where the publisher may not:
-// publishing many at a time ends with its context nevertheless, and what was never answered does not stay in
-// the way of what comes later.
+// Acknowledgements may be lost, for example with a stream's leader, or never sent, as here without the permission.
+// Publishing many messages nevertheless ends with its context, and unacknowledged messages do not block later ones.
 func TestPublishAllOutlivesLostAnswers(t *testing.T) {
 	t.Parallel()
 	c := bustest.Start(t).ConnWith(0, topology.Evaluator, bus.PublishAsyncWithin(time.Second))

@@ -134,7 +134,7 @@ func TestAMessageThatNobodyWaitsForIsHandedBack(t *testing.T) {
 	finish <- true
 }
 
-// A stage that ends takes nothing with it: another has the messages at once.
+// A stage that ends keeps no messages: another stage receives them at once.
 func TestAStageThatEndsHoldsNoMessage(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
@@ -164,7 +164,7 @@ func TestAStageThatEndsHoldsNoMessage(t *testing.T) {
 	}
 }
 
-// A connection that was closed for good ends what runs on it: nothing would ever come again.
+// Closing a connection ends its stages, which could receive nothing more.
 func TestAClosedConnectionEndsItsStages(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)

@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Of a stream that several accounts share, a range is one account's messages, whole and in order, however
-// many answers they come in; the api may read it with its own permissions.
+// In a stream shared by several accounts, a range returns the messages of one account, complete and in order, from any
+// number of replies. The api's own permissions suffice.
 func TestARangeIsWholeAndInOrder(t *testing.T) {
 	b := bustest.Start(t)
 	operator, api := b.Conn(topology.Operator), b.Conn(topology.API)

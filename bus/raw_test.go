@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// publishRaw stores a body under a schema that this build does not write.
+// publishRaw stores a body under a schema not written by this build.
 func publishRaw(t *testing.T, c *bus.Conn, subject, schema string, body []byte) error {
 	t.Helper()
 	m := nats.NewMsg(subject)
@@ -18,7 +18,7 @@ func publishRaw(t *testing.T, c *bus.Conn, subject, schema string, body []byte) 
 	return err
 }
 
-// messageOf is a message of a schema that nobody can decode.
+// messageOf is a message of a schema without a decoder.
 func messageOf(subject, schema string) *nats.Msg {
 	m := &nats.Msg{Subject: subject, Header: nats.Header{}, Data: []byte("\xc1garbage")}
 	if schema != "" {

@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// In a cluster, the leader of a consumer may have requests of a stage that has ended, on another server and in another
-// account. They take no message from the stages that go on, whether the process of the one that ended is still there.
+// In a cluster, the leader of a consumer may still have requests of an ended stage, on another server and in another
+// account. They take no messages from running stages, whether or not the process of the ended stage still runs.
 func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 	t.Parallel()
 	b := bustest.Cluster(t)
@@ -49,7 +49,7 @@ func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 	}
 }
 
-// handling runs a stage that handles whatever there is.
+// handling runs a stage that handles every message.
 func handling(t *testing.T, c *bus.Conn) (handled <-chan *bus.Msg, stop func()) {
 	t.Helper()
 	all := make(chan *bus.Msg, 100)

@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// taken is what a tail applied.
+// taken is the list of messages applied by a tail.
 type taken struct {
 	mu  sync.Mutex
 	all []*bus.Msg
@@ -44,14 +44,14 @@ func (x *taken) last() uint64 {
 	return 0
 }
 
-// run runs a tail until the test ends, which it must not fail before.
+// run runs a tail until the test ends, and fails the test if the tail ends earlier.
 func run(t *testing.T, tail *bus.Tail) {
 	t.Helper()
 	bustest.Run(t, tail.Run)
 }
 
-// A tail gets what matches its filters, in order, what was there before it and what comes later; whatever else is
-// written, with whatever headers, and whoever rings its bell.
+// A tail receives all matching messages in order, existing and later ones, regardless of other messages, their headers,
+// and spurious notifications.
 func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
@@ -73,7 +73,7 @@ func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
 		put(operator, topology.KindApplication, proto.NewID(), nil)
 		put(operator, topology.KindTag, proto.NewID(), nil)
 	}
-	// What the server adds to its answers, said by the message itself; and headers that nobody can read.
+	// Messages with the headers of server replies, and unreadable headers.
 	misleading := []nats.Header{
 		{"Nats-Sequence": {"1"}, "Nats-Subject": {"else"}, "Nats-Last-Sequence": {"7"}, "Nats-Num-Pending": {"0"}, "Nats-Time-Stamp": {"now"}},
 		{"Status": {"204"}, "Description": {"EOB"}}, {"Status": {"404"}}, {"Status": {"503"}}, {bustest.BrokenHeader: {"x"}},
@@ -95,7 +95,7 @@ func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
 		t.Fatalf("at first %d messages, %d were written", len(got.seqs()), len(want))
 	}
 	for n := range 50 {
-		// A bell that nobody rang, of a message that there is not.
+		// A notification about a message that does not exist.
 		if err := operator.NATS().PublishMsg(&nats.Msg{Subject: strings.ReplaceAll(topology.Bell(tail.Stream, tail.Filters[0]), "*", "x"),
 			Header: nats.Header{"Nats-Sequence": {fmt.Sprint(1_000_000 + n)}}}); err != nil {
 			t.Fatal(err)
@@ -110,7 +110,7 @@ func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
 	bustest.Eventually(t, "the tail is as far", func() bool { return tail.At() >= got.last() })
 }
 
-// Without a bell what is written is read all the same, a moment later.
+// Without a notification, messages are read a moment later.
 func TestALostBellDelaysByAMoment(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
@@ -137,7 +137,7 @@ func TestALostBellDelaysByAMoment(t *testing.T) {
 	bustest.Eventually(t, "the first is read", func() bool { return got.last() == 1 })
 	put(2)
 	bustest.Eventually(t, "the second is read", func() bool { return got.last() == 2 })
-	// A topology that knows of bells adds one to a stream that was made without, which keeps what it has.
+	// A newer topology adds notifications to an existing stream, which keeps its messages.
 	if err := bus.Provision(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func newPage() topology.PageRef {
 	return topology.PageRef{Account: proto.NewAccount(), Integration: proto.NewID()}
 }
 
-// newest is the newest message of a subject, once the replica that answers has one that will do.
+// newest returns the newest message of a subject once the replica has an acceptable one.
 func newest(t *testing.T, c *bus.Conn, stream, subject string, ok func(*bus.Msg) bool) (m *bus.Msg) {
 	t.Helper()
 	bustest.Eventually(t, "a replica has the newest of "+subject, func() bool {
@@ -285,8 +285,8 @@ func TestCommitWaitsForRoom(t *testing.T) {
 	writers.Wait()
 }
 
-// Invariant 9: what cannot be handled ends in the dead letters with its reason, and what waits for a newer
-// reader holds up nobody.
+// Invariant 9: a message that fails permanently ends in the dead letters with its reason, and a message for a newer
+// reader blocks no other.
 func TestConsume(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)

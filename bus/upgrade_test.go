@@ -11,8 +11,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// A bucket that was made before changes were stored with what the audit log is to be told of them keeps what it
-// has, and takes such changes.
+// A bucket created before changes were stored with their audit events keeps its records, and accepts such changes.
 func TestABucketOfBeforeIsBroughtUpToDate(t *testing.T) {
 	b := bustest.Start(t)
 	conn, ctx := b.Conn(topology.Operator), t.Context()

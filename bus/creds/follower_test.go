@@ -64,8 +64,8 @@ func TestFollowersAreKept(t *testing.T) {
 	}
 }
 
-// An authority that had one account for everybody, or one for all of our own roles, gets the others. The users that it
-// made in the pipeline's account are void; followers that have an account keep it.
+// An authority with one account for all users, or one for all roles, gets the missing accounts. Users created in the
+// pipeline's account become invalid; followers with an account keep it.
 func TestAnAuthorityOfBeforeIsCompleted(t *testing.T) {
 	for name, had := range map[string][]topology.Zone{
 		"one account": nil, "accounts for followers": {topology.Mirror, topology.Follow},
@@ -82,7 +82,7 @@ func TestAnAuthorityOfBeforeIsCompleted(t *testing.T) {
 				t.Fatal(err)
 			}
 			operator, gateway := older(t, dir, topology.Operator, had...), older(t, dir, topology.Gateway, had...)
-			// What was made within the second of the upgrade counts as new.
+			// Credentials created within the second of the upgrade count as new.
 			made := time.Now().Unix()
 			bustest.Eventually(t, "the clock has moved on", func() bool { return time.Now().Unix() > made+1 })
 			a, err := creds.Open(dir)

@@ -13,8 +13,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// older makes an authority's file what it was when it had the given zones beside the pipeline's, and returns a role's
-// credentials of that time, when all roles were in the account of the pipeline.
+// older restores the state of an authority's file with only the given zones beside the pipeline's account. It returns a
+// role's credentials from that time, when all roles shared the account.
 func older(t *testing.T, dir string, role topology.Role, had ...topology.Zone) (file []byte) {
 	t.Helper()
 	path := filepath.Join(dir, "authority.json")

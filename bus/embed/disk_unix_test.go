@@ -15,8 +15,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// A file that may not grow stands for a full disk. The limit is above the size of the log that go test keeps of opened
-// files, and below the size of the store's blocks.
+// A limit on the size of files stands for a full disk. The limit exceeds the log of opened files kept by go test, and
+// is below the size of the store's blocks.
 func TestWatchTellsOfAStoreThatCannotBeWritten(t *testing.T) {
 	s, err := embed.Start(t.Context(), embed.Config{Dir: t.TempDir()})
 	if err != nil {
@@ -63,8 +63,8 @@ func TestWatchTellsOfAStoreThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-// What is free of the disk now, which others fill too, is no bound: a server that began on an emptier disk could
-// not change its streams any more, as when another version is started.
+// The free space of the disk is no bound, because other programs use it too: a server that started with more free space
+// could no longer change its streams, for example for another version.
 func TestStreamsMayBeBoundedByTheWholeDisk(t *testing.T) {
 	dir := t.TempDir()
 	var disk syscall.Statfs_t

@@ -36,7 +36,7 @@ func TestARejectionIsReadWhileTheServerDoesNotRead(t *testing.T) {
 	}
 }
 
-// What a client writes arrives in order.
+// Writes of a client arrive in order.
 func TestWritesArriveInOrder(t *testing.T) {
 	server, client := net.Pipe()
 	c := &loginConn{Conn: client}

@@ -15,8 +15,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// An installation whose roles shared the pipeline's account starts with this version: its streams keep their messages,
-// its followers their credentials, and what its roles had is void.
+// An installation with all roles in the pipeline's account starts with this version: its streams keep their messages,
+// its followers their credentials, and the roles' old credentials become invalid.
 func TestAnInstallationOfOneAccountIsMigrated(t *testing.T) {
 	dir, o := t.TempDir(), topology.Options{LogMaxBytes: 1 << 30}
 	s, err := embed.Start(t.Context(), embed.Config{Dir: dir})
@@ -42,7 +42,7 @@ func TestAnInstallationOfOneAccountIsMigrated(t *testing.T) {
 	operator.Close()
 	s.Close()
 	forgetZones(t, dir)
-	// What was made within the second of the upgrade counts as new.
+	// Credentials created within the second of the upgrade count as new.
 	made := time.Now().Unix()
 	bustest.Eventually(t, "the clock has moved on", func() bool { return time.Now().Unix() > made+1 })
 
@@ -86,7 +86,7 @@ func provisioned(t *testing.T, s *embed.Server, o topology.Options) *bus.Conn {
 	return c
 }
 
-// batchOfBefore stores a batch where all streams used to be.
+// batchOfBefore stores a batch in the former account of all streams.
 func batchOfBefore(t *testing.T, operator *bus.Conn, o topology.Options, page topology.PageRef) {
 	t.Helper()
 	if err := operator.JetStreamOf(topology.PostureBatches).DeleteStream(t.Context(), topology.PostureBatches); err != nil {
@@ -105,7 +105,7 @@ func batchOfBefore(t *testing.T, operator *bus.Conn, o topology.Options, page to
 	}
 }
 
-// forgetZones leaves an authority the accounts that there were before roles had their own.
+// forgetZones removes the roles' own accounts from an authority.
 func forgetZones(t *testing.T, dir string) {
 	t.Helper()
 	path := filepath.Join(dir, "nats", "authority.json")

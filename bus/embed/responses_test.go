@@ -11,8 +11,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// For a request that crosses accounts the server notes where its answer goes. It forgets that with the answer: what a
-// busy evaluator asks leaves next to nothing behind.
+// For a request across accounts the server stores the reply's destination, and removes it with the reply. The requests
+// of a busy evaluator leave almost nothing behind.
 func TestTheServerForgetsWhereAnswersWent(t *testing.T) {
 	s, err := Start(t.Context(), Config{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
@@ -61,7 +61,7 @@ func TestTheServerForgetsWhereAnswersWent(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	// Some are of requests that found nothing to read and are answered by no other request.
+	// Some belong to requests without a result, and no other request reuses them.
 	const few = messages / 10
 	for _, z := range []topology.Zone{topology.Pipeline, topology.ZoneOf(topology.Evaluator), topology.ZoneOf(topology.Fetcher)} {
 		a, err := s.ns.LookupAccount(s.authority.Account(z))
@@ -80,7 +80,7 @@ func TestTheServerForgetsWhereAnswersWent(t *testing.T) {
 	}
 }
 
-// evaluateOnce asks for what an evaluator asks for: state, pages in a batch, and a commit.
+// evaluateOnce sends the requests of one evaluation: state, pages in a batch, and a commit.
 func evaluateOnce(ctx context.Context, c *bus.Conn, m *bus.Msg) error {
 	page, err := topology.ParsePage(m.Subject)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// stuck is a server that stops when its channel is closed.
+// stuck is a server that stops only after its channel is closed.
 type stuck chan struct{}
 
 func (s stuck) Shutdown()        { <-s }

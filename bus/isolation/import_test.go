@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// The server leaves out, without an error, imports that it takes for cycles. Each import of the topology carries a
-// message to where it leads, once.
+// The server silently omits imports that it takes for cycles. Each import of the topology carries a message to its
+// destination, once.
 func TestEveryImportCarriesAMessage(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three servers": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestImportsOfAZoneDoNotOverlap(t *testing.T) {
 	}
 }
 
-// A role's account lets through what its permissions name, and nothing else.
+// A role's account allows exactly its permissions.
 func TestImportsOfARoleAreItsPermissions(t *testing.T) {
 	for _, r := range topology.Roles() {
 		if r == topology.Operator || r == topology.Follower {
@@ -84,7 +84,7 @@ func TestImportsOfARoleAreItsPermissions(t *testing.T) {
 	}
 }
 
-// Requests name who asks by the import that they come through: no zone imports them in the name of another role.
+// The import of a request identifies the requester: no zone imports requests in the name of another role.
 func TestARoleAsksInItsOwnName(t *testing.T) {
 	for _, z := range topology.Zones() {
 		for _, i := range z.Imports() {
@@ -104,7 +104,7 @@ func TestARoleAsksInItsOwnName(t *testing.T) {
 	}
 }
 
-// The zone in which consumers may be created by a role has nothing but its stream.
+// The only stream in a zone that allows a role to create consumers is its own.
 func TestTheQueueLeadsNowhere(t *testing.T) {
 	if all := topology.Queue.Imports(); len(all) != 0 {
 		t.Errorf("%s imports %v", topology.Queue, all)
@@ -121,7 +121,7 @@ func TestTheQueueLeadsNowhere(t *testing.T) {
 	}
 }
 
-// Followers share nothing that one of them could use against another.
+// Followers share nothing that could be used against one another.
 func TestFollowersAreApart(t *testing.T) {
 	a, b := topology.FollowerPermissions("a", "k1"), topology.FollowerPermissions("b", "k2")
 	for _, p := range a.Publish {

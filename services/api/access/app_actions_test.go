@@ -115,7 +115,7 @@ func TestUnsupportedMembersAreNamed(t *testing.T) {
 		t.Errorf("stored %+v, %v", record, err)
 	}
 	token := apitest.Text(f.Want(201, "POST", "/access/service_tokens", map[string]any{"name": "t"}), "id")
-	// What came back is sent again: it is not kept as if it were the client's.
+	// The client sends back the whole response; owned members are not stored.
 	if again := f.Want(200, "PUT", "/access/policies/"+apitest.Text(p, "id"),
 		apitest.With(apitest.With(apitest.PolicyBody("p", token), "x_unsupported", []any{"geo"}), "approval_required",
 			true)); again["x_unsupported"] != nil {

@@ -18,7 +18,7 @@ import (
 func TestApplicationLife(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
-	// What Terraform's provider sends for a minimal application (api/README.md 3.7).
+	// The request of Terraform's provider for a minimal application (api/README.md 3.7).
 	policy := f.Want(201, "POST", "/access/policies", apitest.PolicyBody("shared", proto.NewID().String()))
 	made := f.Want(201, "POST", "/access/apps", map[string]any{
 		"app_launcher_visible": true, "destinations": []any{map[string]any{"type": "public", "uri": "scores.example.com"}},
@@ -163,7 +163,7 @@ func TestUnservedHostedTypesHaveDestinations(t *testing.T) {
 		if record := storedApplication(f, made["id"]); len(record.Domains) != 0 {
 			t.Errorf("%s is served: %+v", kind, record)
 		}
-		// One that has nothing public is kept as it is.
+		// An application without public destinations is stored unchanged.
 		f.Want(201, "POST", "/access/apps",
 			map[string]any{"name": kind, "type": kind,
 				"destinations": []any{map[string]any{"type": "private", "cidr": "10.0.0.0/8"}}})

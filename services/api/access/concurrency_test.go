@@ -61,7 +61,7 @@ func TestConcurrentRequestsForADestination(t *testing.T) {
 		if got[201] != 1 || got[409] != n-1 {
 			t.Fatalf("statuses %v", got)
 		}
-		// And of those who move there.
+		// Likewise for concurrent moves to it.
 		ids := make([]string, n)
 		for i := range ids {
 			ids[i] = apitest.Text(f.Want(201, "POST", "/access/apps",

@@ -8,8 +8,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// A client that keeps self_hosted_domains as a set sends all three views back in an order of its own, without
-// having changed anything: no destination is lost, nor one that is not a host where the hosts do change.
+// A client that stores self_hosted_domains as a set returns all three views in another order without a change: no
+// destination is lost, not even a non-host destination when the hosts change.
 func TestDestinationsOfASet(t *testing.T) {
 	const private = `{"type":"private","cidr":"10.0.0.0/8"}`
 	const list = `"destinations":[{"type":"public","uri":"b.example.com"},{"type":"public","uri":"a.example.com"},` +
@@ -151,7 +151,7 @@ func TestViewsOfDestinations(t *testing.T) {
 			if err != nil || d.domain != c.domain || !slices.Equal(d.hosts, c.hosts) || len(d.list) != c.list {
 				t.Fatalf("got %+v, %v", d, err)
 			}
-			// What is read back says the same when it is sent again.
+			// Sending a response back changes nothing.
 			body := v4.Object{}
 			d.put(body)
 			again, err := readDestinations(must(v4.ParseObject(body.Encode())), &d)

@@ -93,7 +93,7 @@ func TestHeadersThatCannotCarryCredentials(t *testing.T) {
 	}
 }
 
-// must returns a value that comes without an error.
+// must returns the value of a call without an error.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

@@ -57,7 +57,7 @@ func TestKeys(t *testing.T) {
 	if got := apitest.Summary(f.Events()); got != "update keys, rotate keys, rotate keys" {
 		t.Errorf("recorded %s", got)
 	}
-	// They are everybody's: another account sees how they stand, and changes nothing.
+	// All accounts share the keys: another account can read their state, and change nothing.
 	other, token := proto.NewAccount(), strings.Repeat("another_", 6)
 	if _, err := apitoken.Bootstrap(t.Context(), f.Conn, f.Clock, other, token, ""); err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func TestOrganization(t *testing.T) {
 	if made["name"] != "Example" || made["auth_domain"] != "x.example.com" || made["strict_service_token_auth"] != true {
 		t.Errorf("made %v", made)
 	}
-	// Logins stay at the team domain, and the answer says that another one changes nothing.
+	// Logins stay at the team domain, and the response lists another auth_domain as unsupported.
 	if apitest.JSON(t, made["x_unsupported"]) != `["auth_domain"]` {
 		t.Errorf("made %v", made)
 	}

@@ -50,14 +50,14 @@ func TestPoliciesOfAnApplication(t *testing.T) {
 	f.WantError(409, v4.CodeConflict, "DELETE", "/access/policies/"+apitest.Text(shared, "id"), nil)
 	f.WantError(404, v4.CodeNotFound, "GET", "/access/policies/"+ids["first"], nil) // not reusable
 
-	// What was read is written back: nothing changes, not even the ids.
+	// Sending a response back changes nothing, not even the ids.
 	full := f.Want(200, "GET", path, nil)
 	f.Want(200, "PUT", path, full)
 	if again := wantPolicies(f, app, "2 first", "5 shared", "7 third"); again["first"] != ids["first"] ||
 		again["third"] != ids["third"] {
 		t.Errorf("ids %v, then %v", ids, again)
 	}
-	// Inline policies without ids keep theirs by name; the order counts where no precedence is said.
+	// Inline policies without ids are matched by name. Their order counts if no precedence is given.
 	f.Want(200, "PUT", path,
 		map[string]any{"domain": "a.example.com",
 			"policies": []any{apitest.PolicyBody("third", "u"), shared["id"], apitest.PolicyBody("new", "t")}})

@@ -33,7 +33,7 @@ func TestProvidersHaveTheMembersOfTerraform(t *testing.T) {
 	} {
 		made := f.Want(201, "POST", "/access/identity_providers", c.body)
 		path := "/access/identity_providers/" + apitest.Text(made, "id")
-		// What was read is written back, and means the same.
+		// Sending a response back changes nothing.
 		for _, got := range []map[string]any{made, f.Want(200, "GET", path, nil), f.Want(200, "PUT", path, made),
 			f.Want(200, "GET", path, nil)} {
 			scim, _ := json.Marshal(got["scim_config"])

@@ -27,7 +27,7 @@ func TestProviderLife(t *testing.T) {
 		t.Errorf("stored %+v", p)
 	}
 
-	// What was read is written back, with an issuer: the secret stays.
+	// A response with an issuer is sent back: the secret stays.
 	config["x_issuer"] = "https://id.example.com"
 	delete(config, "auth_url")
 	made["config"] = apitest.With(config, "pkce_enabled", false)
@@ -36,7 +36,7 @@ func TestProviderLife(t *testing.T) {
 		providerSecret(f, made["id"]) != apitest.Secret {
 		t.Errorf("stored %+v", p)
 	}
-	// A client that knows no x_issuer leaves it out.
+	// A client without support for x_issuer omits it.
 	changed := f.Want(200, "PUT", path,
 		apitest.ProviderBody(func(_, c map[string]any) { c["client_secret"] = "another"; delete(c, "certs_url") }))
 	if changed["config"].(map[string]any)["x_issuer"] != "https://id.example.com" ||

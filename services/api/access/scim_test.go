@@ -42,7 +42,7 @@ func TestSCIMIsChecked(t *testing.T) {
 			t.Errorf("%s: %v, want %q", scim, err, want)
 		}
 	}
-	// What was read is written back, without the secret that no answer has. Another scheme needs its own.
+	// A response is sent back without the secret, which no response has. Another scheme needs a new secret.
 	if err := checkSCIM(must(v4.ParseObject(before.Sent)), before); err != nil {
 		t.Error(err)
 	}

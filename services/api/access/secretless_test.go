@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// No secret of what is only kept is stored or returned, whatever its name, its form and its place.
+// No secret of an unsupported feature is stored or returned, for any name, form and place.
 func TestKeptIsWithoutSecrets(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"api_token":"hush","name":"a"}`:                                `{"name":"a"}`,

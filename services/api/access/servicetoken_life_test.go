@@ -149,7 +149,7 @@ func TestConcurrentRotations(t *testing.T) {
 	}
 }
 
-// The reasons of a refusal are the ones that the api's states lead to.
+// The reasons of a denial follow from the states of a token in the API.
 func TestDisabledServiceTokensAreRejected(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)

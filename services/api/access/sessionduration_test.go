@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// What is to expire immediately is another thing than what nobody said anything about.
+// A session that expires immediately differs from an unset duration.
 func TestSessionDurations(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		`null`: 0, `""`: 0, `"24h"`: 24 * time.Hour, `"1s"`: time.Second, `"0s"`: proto.Immediately,

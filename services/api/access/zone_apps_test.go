@@ -78,7 +78,7 @@ func TestZoneTokensKeepToTheHosts(t *testing.T) {
 	refused(at(f, token, "PUT", apps+"/"+one, app("closed.lab/secret")), "takes requests")
 	refused(at(f, token, "PUT", apps+"/"+one, app("closed.example")), "not within")
 	made(at(f, token, "PUT", apps+"/"+one, app("mine.lab/more")))
-	// Whoever changes an application of the zone keeps it there; the account's own are out of the zone's reach.
+	// Changing an application of the zone keeps it in the zone; applications of the account are inaccessible.
 	if says := f.WantError(400, v4.CodeInvalid, "PUT", "/access/apps/"+one,
 		app("closed.example")); !strings.Contains(says, "not within") {
 		t.Error(says)
@@ -88,7 +88,7 @@ func TestZoneTokensKeepToTheHosts(t *testing.T) {
 		t.Errorf("another's application: %d", r.Status)
 	}
 
-	// A zone with applications keeps the hosts that they need.
+	// A zone with applications keeps their hosts.
 	path := "/zones/" + zone.String()
 	for _, c := range []struct {
 		method string

@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Whatever a token is asked to be, it is refused or it is sound: what is stored is known, says the same when it
-// is read back and sent again, and restricts at least as its condition did.
+// Any request for a token is either rejected or valid: the stored token has known permissions, is unchanged after a
+// round trip, and is at least as restricted as its condition.
 func FuzzAPITokens(f *testing.F) {
 	account := proto.Account{1}
 	whole := `"com.cloudflare.api.account.` + account.String() + `"`

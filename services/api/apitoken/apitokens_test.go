@@ -57,14 +57,14 @@ func TestAPITokenLife(t *testing.T) {
 	bustest.Eventually(t, "the use is known",
 		func() bool { return f.Want(200, "GET", path, nil)["last_used_on"] == "2026-03-01T12:00:00Z" })
 
-	// What a part of a token does not name stays.
+	// Omitted members of a partial update stay.
 	f.Clock.Advance(time.Minute)
 	changed := f.Want(200, "PUT", path, map[string]any{"policies": f.TokenBody("ci", apitest.WriteApps)["policies"]})
 	if apitest.JSON(t, changed["condition"]) != apitest.JSON(t, got["condition"]) ||
 		changed["expires_on"] != got["expires_on"] || changed["modified_on"] == got["modified_on"] {
 		t.Errorf("changed %v", changed)
 	}
-	// A whole token has the restrictions that it names and no others: Terraform's provider leaves out what was removed.
+	// A full update sets exactly the given restrictions: Terraform's provider omits removed ones.
 	whole := f.Want(200, "PUT", path,
 		apitest.Plus(f.TokenBody("ci", apitest.WriteApps), map[string]any{"expires_on": "2026-05-01T00:00:00Z"}))
 	if whole["condition"] != nil || whole["not_before"] != nil || whole["expires_on"] != "2026-05-01T00:00:00Z" {

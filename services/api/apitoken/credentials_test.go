@@ -144,7 +144,7 @@ func TestValidityOfTokens(t *testing.T) {
 		}, 200},
 	} {
 		token := f.StoreToken(c.change, all...)
-		// What headers say of the address can be made up.
+		// Headers with an address can be forged.
 		req := f.Request("GET", f.Path("/access/groups"), nil)
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("X-Forwarded-For", "198.51.100.7")

@@ -31,7 +31,7 @@ func changeToken(f *apitest.Fixture, value string, change func(*proto.APIToken))
 	}
 }
 
-// endings are the ways in which a token loses its permission.
+// endings are the ways for a token to lose its permission.
 var endings = []struct {
 	name string
 	end  func(f *apitest.Fixture, token string)

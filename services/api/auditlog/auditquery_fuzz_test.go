@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Whatever is asked of the audit log is refused, or is a page that can be read.
+// Any query of the audit log is rejected or returns a valid page.
 func FuzzAuditQueries(f *testing.F) {
 	for _, q := range []string{"", "page=2&per_page=10&direction=asc", "since=2026-01-02&before=2026-01-03T00:00:00Z",
 		"actor.ip=10.0.0.0/8", "actor.ip=::1&id=x&action.type=delete", "page=0", "since=0001-01-01"} {

@@ -98,7 +98,7 @@ func TestPhysicalDevices(t *testing.T) {
 		"serial_number": "SN003",
 		"tags":          map[string]any{}, "x_virtual_ipv4": "100.64.0.3", "x_revoked_at": nil,
 	})
-	// Nothing is null that the SDKs declare without: it has a value, or is not there.
+	// Members without null in the SDKs have a value or are absent.
 	registration := f.Want(200, "GET", "/devices/registrations/"+ids[3].String(), nil)
 	apitest.Same(t, "a registration", registration, map[string]any{
 		"id": ids[3].String(), "created_at": registration["created_at"], "deleted_at": nil,

@@ -53,7 +53,7 @@ func TestRevocation(t *testing.T) {
 		d["x_revoked_at"] == nil {
 		t.Errorf("a device: %v", d)
 	}
-	// An import updates what is known of it, and it stays revoked.
+	// An import updates its properties, and it stays revoked.
 	if got := f.Import("text/csv", "serial_number,hostname\nSN001,renamed\n"); got.Updated != 1 {
 		t.Errorf("import %+v", got)
 	}
@@ -70,7 +70,7 @@ func TestRevocation(t *testing.T) {
 	if stored(); len(page.Revoked) != 1 || page.Revoked[0].ID != ids[0] {
 		t.Errorf("revoked: %+v", page.Revoked)
 	}
-	// Of several, one that is not there keeps all of them as they are.
+	// If one of several devices does not exist, none is changed.
 	f.WantError(404, v4.CodeNotFound, "DELETE", all+query+"&id="+proto.NewID().String(), nil)
 	f.WantError(400, v4.CodeInvalid, "DELETE", all, nil)
 	f.WantError(400, v4.CodeInvalid, "POST", "/devices/revoke", map[string]any{"a": 1})

@@ -71,7 +71,7 @@ func TestUserPolicyChecks(t *testing.T) {
 
 	f.WantError(400, v4.CodeInvalid, "GET", path, nil)
 	f.WantError(400, v4.CodeInvalid, "GET", path+"?email=nobody", nil)
-	// Who may not read people asks about herself only.
+	// A user without permission to read users may ask about themselves only.
 	key := f.Want(200, "POST", "/tokens", f.TokenBody("apps", apitest.ReadApps))
 	req := f.Request("GET", f.Path(path+"?email=ada@example.com"), nil)
 	req.Header.Set("Authorization", "Bearer "+apitest.Text(key, "value"))

@@ -129,7 +129,7 @@ func TestHistoryOfADeviceOfSeveralPages(t *testing.T) {
 		}
 		apitest.Same(t, fmt.Sprintf("in pieces of %d", limit), got, want)
 	}
-	// One that is gone has a history too.
+	// A removed device has a history too.
 	f.Want(200, "DELETE", "/plumbline/devices/"+f.Devices[0].String(), nil)
 	bustest.Eventually(t, "the history of a removed device", func() bool {
 		all, _ := f.List(path)

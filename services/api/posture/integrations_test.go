@@ -34,7 +34,7 @@ func TestIntegrationLife(t *testing.T) {
 		t.Fatalf("probes %+v", probes)
 	}
 
-	// What decides about a new poll and a new test, one change at a time.
+	// The members whose change causes a new poll or a new test, one at a time.
 	for _, c := range []struct {
 		name            string
 		body            string

@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/services/internal/overview"
 )
 
-// A poll that was ordered is over once each page has a result that is newer than the order, whichever tick it is of.
+// An ordered poll is finished once every page has a result newer than the order, of any tick.
 func TestPollResultCountsPages(t *testing.T) {
 	const tick, ordered = 7, proto.Millis(1000)
 	page := func(tick uint64, polled proto.Millis, why proto.Reason) overview.Page {

@@ -57,7 +57,7 @@ func TestStatusAndPollNow(t *testing.T) {
 	if got != want {
 		t.Errorf("tick %+v, want %+v", got, want)
 	}
-	// The slot of a tick that is ahead of its time is not taken over.
+	// The slot of a tick from the future is not used again.
 	ahead := sent
 	ahead.Slot = slot.Of(f.Integration, ahead.Interval).At(time.Now()) + 1000
 	if _, err := f.Conn.Publish(t.Context(), bus.Outgoing{Subject: subject, Body: &ahead}); err != nil {

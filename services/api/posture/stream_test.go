@@ -94,13 +94,13 @@ func TestLiveStream(t *testing.T) {
 	}
 	stop()
 
-	// What came while nobody followed comes first.
+	// Events stored since the last connection come first.
 	missed := f.Evaluate(3, 90, proto.OutcomePass)
 	next, _ = follow(f.Fixture, "", change.id)
 	if e := next(); e.kind != "change" || !isAt(e.id, missed) {
 		t.Errorf("after %s comes %+v", change.id, e)
 	}
-	// Only what is asked for.
+	// Only the requested events.
 	other, _ := follow(f.Fixture, "?outcome=fail&check="+f.Check.String(), change.id)
 	none, _ := follow(f.Fixture, "?check="+proto.NewID().String(), change.id)
 	last := f.Evaluate(4, 5, proto.OutcomeFail)
@@ -117,7 +117,7 @@ func TestLiveStream(t *testing.T) {
 			t.Errorf("state %+v", e)
 		}
 	}
-	// From a log that is not this one.
+	// A position of another log.
 	anew, _ := follow(f.Fixture, "", "999999999")
 	for _, want := range []string{"reset", "ready"} {
 		if e := anew(); e.kind != want {

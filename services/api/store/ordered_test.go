@@ -8,7 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// A shelf is what a sorted map is, and what was read of it stays as it was.
+// The ordered index equals a sorted map, and earlier snapshots do not change.
 func TestAShelfKeepsItsOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s Ordered[int]
@@ -44,7 +44,7 @@ func TestAShelfKeepsItsOrder(t *testing.T) {
 	})
 }
 
-// What an answer shows is made once for what it is made of.
+// The JSON of a record is encoded once.
 func TestAnItemIsShownOnceForItsBasis(t *testing.T) {
 	i, made := &Item[string]{Value: "x"}, 0
 	show := func() any { made++; return map[string]int{"n": made} }

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 )
 
-// Nobody gets an answer to a question that was asked before they came; those who wait together share one.
+// A caller never gets the answer to an earlier request; callers waiting at the same time share one.
 func TestConfirmationsAreSharedAndNeverOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked uint64

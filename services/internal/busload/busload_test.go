@@ -13,7 +13,7 @@ import (
 	"plumbline.dev/services/internal/busload"
 )
 
-// Every role may ask for all that is shown of it: one that may not would see nothing.
+// Every role has the permissions for its dashboard, which would otherwise be empty.
 func TestEveryRoleSeesItsStreamsAndConsumers(t *testing.T) {
 	b, r := bustest.Start(t), prometheus.NewRegistry()
 	for _, role := range topology.Roles() {

@@ -70,7 +70,7 @@ func TestFollowsTheBucket(t *testing.T) {
 	if got := c.Checks(a, integration); len(got) != 0 {
 		t.Errorf("a deleted check is still there: %+v", got)
 	}
-	// What was deleted can be made again.
+	// A deleted resource can be created again.
 	if again := put(topology.KindCheck, check, &proto.Check{ID: check, Integration: integration}, 0); again <= revision+1 {
 		t.Errorf("made again at %d", again)
 	}
@@ -106,7 +106,7 @@ func TestABadRecordIsLeftOut(t *testing.T) {
 	}
 }
 
-// Who follows the view's changes has seen those that its revision says it has.
+// A subscriber has received every change up to the view's revision.
 func TestTellsOfEachChange(t *testing.T) {
 	b := bustest.Start(t)
 	writer := b.Conn(topology.API)
@@ -130,7 +130,7 @@ func TestTellsOfEachChange(t *testing.T) {
 	if err != nil || len(told) == 0 {
 		t.Fatal(err, told)
 	}
-	// What is overwritten before the view reads it is told of as one change.
+	// Several changes before the view reads them are reported as one.
 	last := told[len(told)-1]
 	if last.Is != nil || last.Account != a || last.Kind != topology.KindTag || last.ID != id || last.Revision != second+1 {
 		t.Errorf("%+v", told)

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// echoer shows what its flags came to.
+// echoer prints the values of its flags.
 func echoer() int {
 	var flags struct {
 		Name     string        `help:"What to say."`
@@ -61,7 +61,7 @@ func echoer() int {
 		})
 }
 
-// still is a service that does nothing.
+// still is a service without any work.
 type still struct{}
 
 func (still) Run(ctx context.Context) error { <-ctx.Done(); return nil }

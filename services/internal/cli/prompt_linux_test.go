@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An interrupt ends every prompt at once, and the terminal shows again what is typed.
+// An interrupt ends every prompt at once and restores the echo of the terminal.
 func TestPromptsEndWithTheirContext(t *testing.T) {
 	for name, ask := range map[string]func(*Terminal, context.Context) error{
 		"Ask":       func(term *Terminal, ctx context.Context) error { _, err := term.Ask(ctx, "Name: "); return err },

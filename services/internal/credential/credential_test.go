@@ -109,7 +109,7 @@ func TestOneMistypedCharacterShows(t *testing.T) {
 	})
 }
 
-// The checksum is part of the form of secrets that are out there: it stays.
+// Existing secrets contain the checksum, so its form must not change.
 func TestChecksumStays(t *testing.T) {
 	const s = "cfast_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd" + "121c13d6"
 	if !wellFormed(s) {

@@ -143,7 +143,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	wantKind(t, err, Transport)
 }
 
-// raw serves each connection with what the function writes.
+// raw serves each connection with a function.
 func raw(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -29,7 +29,7 @@ func TestClaimed(t *testing.T) {
 			t.Errorf("%q: %t", name, !want)
 		}
 	}
-	// A header that the gateway removes from every request cannot carry credentials.
+	// A header removed by the gateway cannot carry credentials.
 	for name := range claimed {
 		if _, ok := Credentials(name); ok || !Claimed(name) {
 			t.Errorf("%s is removed and read", name)

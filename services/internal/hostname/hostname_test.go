@@ -60,7 +60,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// FuzzParse: what is in the one form stays as it is, and is one that net/http sends without a change.
+// FuzzParse: a canonical host parses to itself, and net/http sends it unchanged.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"bücher.example:80", "[::1]:80", "xn--bcher-kva.example", "a..b", "ＥＸ．com", "a\u200db"} {
 		f.Add(s)

@@ -52,8 +52,7 @@ func answered(t *testing.T, c net.Conn) bool {
 
 const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
-// Connections that never send a request, or do not finish one, make room for those that do. A request in progress
-// keeps its connection.
+// Connections without a complete request make room for others. A request in progress keeps its connection.
 func TestUnfinishedConnectionsMakeRoom(t *testing.T) {
 	inside, finish := make(chan struct{}, 1), make(chan struct{})
 	addr := boundedServer(t, 4, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -43,7 +43,7 @@ func TestServesUntilItsContextEnds(t *testing.T) {
 	}
 }
 
-// A request that does not end by itself is told, then cut off.
+// On shutdown, a request is cancelled, and cut off if it does not end.
 func TestARequestThatHangsEndsWithTheServer(t *testing.T) {
 	under := make(chan struct{})
 	s := newServer(func(_ http.ResponseWriter, r *http.Request) { close(under); <-r.Context().Done() })

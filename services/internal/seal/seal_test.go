@@ -160,7 +160,7 @@ func TestIdentityFiles(t *testing.T) {
 	if to, err := seal.ParseRecipients(ra + "\n" + rb); err != nil || len(to) != 2 {
 		t.Errorf("%d recipients, %v", len(to), err)
 	}
-	// A mistake is told without what was mistaken: it may be most of a secret.
+	// Errors do not quote the input, because it may be most of a secret.
 	for _, bad := range []string{"", "# nothing", a[:len(a)-1], a + "x", "AGE-SECRET-KEY-1", ra} {
 		_, err := seal.ParseIdentities(bad)
 		if err == nil {

@@ -19,7 +19,7 @@ import (
 	"plumbline.dev/services/internal/storecheck"
 )
 
-// settings changes records as the API does, and knows what there should be.
+// settings changes records like the API and tracks the expected content.
 type settings struct {
 	t       *testing.T
 	c       *bus.Conn
@@ -68,7 +68,7 @@ func (s *settings) app(n int, name string) {
 
 func (s *settings) token(n int, name string) {
 	s.t.Helper()
-	// Most of the bucket is records that count, wherever it is damaged.
+	// Most of the bucket is records that matter, so damage anywhere affects them.
 	s.write(topology.Tokens, tokenKey(s.account, n), name, &proto.ServiceToken{Name: name, SecretHash: incompressible(n, name, 4<<10)})
 }
 
@@ -79,7 +79,7 @@ func incompressible(n int, name string, size int) []byte {
 	return data
 }
 
-// agrees reports whether the buckets hold what they should.
+// agrees reports whether the buckets have the expected content.
 func (s *settings) agrees(t *testing.T, c *bus.Conn) bool {
 	for subject, name := range s.want {
 		bucket := topology.Config
@@ -141,8 +141,8 @@ func newSettings(t *testing.T) (store, old bustest.Stopped, s *settings) {
 	return store, old, s
 }
 
-// A store that lost what the control plane was told says what, and goes on when the loss is accepted. A deletion is
-// made again by itself. A store that lost nothing says nothing.
+// A store that lost changes of the control plane reports them, and starts after the loss is accepted. Deletions are
+// repeated automatically. An intact store reports nothing.
 func TestLostSettingsAreNoticed(t *testing.T) {
 	store, old, s := newSettings(t)
 	config, tokens := topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens)

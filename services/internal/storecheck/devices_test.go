@@ -18,7 +18,7 @@ import (
 	"plumbline.dev/services/registry"
 )
 
-// fleet sends commands to a registry and knows what devices there should be.
+// fleet sends commands to a registry and tracks the expected devices.
 type fleet struct {
 	t       *testing.T
 	api     *bus.Conn
@@ -88,7 +88,7 @@ func (f *fleet) remove(first, last int) {
 	}
 }
 
-// have are the devices that the bucket holds.
+// have returns the devices in the bucket.
 func (f *fleet) have(t *testing.T, c *bus.Conn) map[proto.ID]string {
 	t.Helper()
 	all := map[proto.ID]string{}
@@ -137,7 +137,7 @@ func newFleet(t *testing.T) (store, old bustest.Stopped, f *fleet) {
 	f.enrol(fleetSize/2, fleetSize, "second")
 	f.enrol(1000, 1000+devicesUpdated, "third")
 	f.remove(17_000, 18_000)
-	// A command that is set aside is settled as well.
+	// A command set aside is settled as well.
 	if _, err := f.api.JetStream().Publish(t.Context(), topology.Command(f.account), []byte("garbage")); err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +150,8 @@ func newFleet(t *testing.T) (store, old bustest.Stopped, f *fleet) {
 	return store, old, f
 }
 
-// A store that lost devices, or changes of devices, says so, is not ready until the loss is accepted, and works then.
-// One that lost none says nothing.
+// A store that lost devices, or their changes, reports this, becomes ready only after the loss is accepted, and then
+// works. An intact store reports nothing.
 func TestLostDevicesAreNoticed(t *testing.T) {
 	store, old, f := newFleet(t)
 	last := store.Blocks(devicesBucket) - 1
@@ -216,8 +216,8 @@ func TestLostDevicesAreNoticed(t *testing.T) {
 	}
 }
 
-// A registry that starts on a damaged bucket by itself is not ready and enrols nobody: its cursor would say that what
-// is left is all.
+// A registry started alone on a damaged bucket is not ready and enrols no devices, because its cursor would hide the
+// loss.
 func TestTheRegistryIsNotReadyWithoutItsPages(t *testing.T) {
 	store, _, f := newFleet(t)
 	store.CorruptBlock(devicesBucket, 0)

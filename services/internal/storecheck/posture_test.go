@@ -189,8 +189,8 @@ func follow(t *testing.T, c *bus.Conn, w *writer, seen []bus.Event) []bus.Event 
 	return seen
 }
 
-// A store of which one stream is damaged, lost or older than the other has all results after a start, and followers
-// get them, whether they begin anew or go on.
+// With one stream damaged, lost or outdated, all results are restored at the start, and both new and continuing
+// followers receive them.
 func TestTheLogAndTheStateAreMadeToAgree(t *testing.T) {
 	store := bustest.NewStore(t)
 	server := store.Start()

@@ -8,8 +8,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Every line that is not blank, the header aside, comes out once: as a device that can be enrolled, or
-// refused, with its line.
+// Every line except blank ones and the header results in exactly one device or one rejection, with its line number.
 func FuzzEveryRowIsAccountedFor(f *testing.F) {
 	f.Add([]byte("device_id,serial_number\n"+id1+",a\n,b\n\"x\n"), true)
 	f.Add([]byte("\ufeffserial_number,hostname\r\n\"a\"\"b\",c\r\n\r\n\xff\r\n"), true)

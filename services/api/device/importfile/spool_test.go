@@ -13,7 +13,7 @@ import (
 func TestOnlyUniqueSerialsMakeIDs(t *testing.T) {
 	dir, a := t.TempDir(), proto.Account{1}
 	rapid.Check(t, func(t *rapid.T) {
-		// Few serial numbers, so that many are equal; a limit so low that there are several passes.
+		// Few serial numbers, so many are equal, and a limit low enough for several passes.
 		serials := rapid.SliceOf(rapid.SampledFrom([]string{"A1", "B2", "C3", "D4", "E5", "F6", "None", ""})).Draw(t, "serials")
 		withID := rapid.SliceOfN(rapid.Bool(), len(serials), len(serials)).Draw(t, "with id")
 		s := NewSpool(dir, rapid.IntRange(1, 5).Draw(t, "limit"))
@@ -106,7 +106,7 @@ func TestEveryColumnIsRead(t *testing.T) {
 	}
 }
 
-// Serial numbers that differ in case only are one. A device that an earlier version enrolled keeps its id.
+// Serial numbers are compared without case. A device enrolled by an earlier version keeps its id.
 func TestSerialsInEitherCase(t *testing.T) {
 	a := proto.Account{1}
 	old := proto.DeriveID(a, "kept-1")
