@@ -51,14 +51,15 @@ func TestAnswersEachRequestOnce(t *testing.T) {
 	asks := b.Conn(topology.Fetcher)
 	var handled atomic.Int64
 	for range 2 {
-		stop := endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Workers: 4, Handle: func(_ context.Context, m *bus.Msg) proto.Message {
-			var q proto.CertsQuery
-			if err := m.Decode(&q); err != nil {
-				return refuse(err)
-			}
-			handled.Add(1)
-			return &proto.CertsAnswer{Certs: []byte("x")}
-		}})
+		stop := endpoint(t, b.Conn(topology.Exchange),
+			bus.Endpoint{Workers: 4, Handle: func(_ context.Context, m *bus.Msg) proto.Message {
+				var q proto.CertsQuery
+				if err := m.Decode(&q); err != nil {
+					return refuse(err)
+				}
+				handled.Add(1)
+				return &proto.CertsAnswer{Certs: []byte("x")}
+			}})
 		defer func() {
 			if err := stop(); err != nil {
 				t.Error(err)
@@ -83,11 +84,12 @@ func TestRefusesWhatCannotWaitAndAnswersWhatWaits(t *testing.T) {
 	b := bustest.Start(t)
 	asks := b.Conn(topology.Fetcher)
 	started, release := make(chan struct{}, 8), make(chan struct{})
-	stop := endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Workers: 1, Queue: 1, Handle: func(context.Context, *bus.Msg) proto.Message {
-		started <- struct{}{}
-		<-release
-		return &proto.CertsAnswer{Certs: []byte("late")}
-	}})
+	stop := endpoint(t, b.Conn(topology.Exchange),
+		bus.Endpoint{Workers: 1, Queue: 1, Handle: func(context.Context, *bus.Msg) proto.Message {
+			started <- struct{}{}
+			<-release
+			return &proto.CertsAnswer{Certs: []byte("late")}
+		}})
 	got := make(chan proto.CertsAnswer, 3)
 	go func() { got <- ask(t, asks) }()
 	<-started
@@ -112,7 +114,9 @@ func TestRefusesWhatCannotWaitAndAnswersWhatWaits(t *testing.T) {
 
 func TestAPanicIsAnswered(t *testing.T) {
 	b := bustest.Start(t)
-	endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Handle: func(context.Context, *bus.Msg) proto.Message { panic("oops") }})
+	endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Handle: func(context.Context, *bus.Msg) proto.Message {
+		panic("oops")
+	}})
 	for range 2 {
 		if answer := ask(t, b.Conn(topology.Fetcher)); answer.Error == nil || answer.Error.Message != "panic: oops" {
 			t.Errorf("%+v", answer)
@@ -124,11 +128,12 @@ func TestAHungRequestDoesNotHoldTheEndpoint(t *testing.T) {
 	b := bustest.Start(t)
 	asks := b.Conn(topology.Fetcher)
 	started, answered := make(chan struct{}), make(chan proto.CertsAnswer, 1)
-	stop := endpoint(t, b.Conn(topology.Exchange), bus.Endpoint{Grace: 10 * time.Millisecond, Handle: func(ctx context.Context, _ *bus.Msg) proto.Message {
-		close(started)
-		<-ctx.Done()
-		return refuse(context.Cause(ctx))
-	}})
+	stop := endpoint(t, b.Conn(topology.Exchange),
+		bus.Endpoint{Grace: 10 * time.Millisecond, Handle: func(ctx context.Context, _ *bus.Msg) proto.Message {
+			close(started)
+			<-ctx.Done()
+			return refuse(context.Cause(ctx))
+		}})
 	go func() { answered <- ask(t, asks) }()
 	<-started
 	if err := stop(); err != nil {

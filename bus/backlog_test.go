@@ -32,7 +32,8 @@ func TestBacklogOfAConsumer(t *testing.T) {
 		t.Fatalf("%d, %v", n, err)
 	}
 	want(0, 3)
-	if _, err := api.Backlog(t.Context(), topology.BucketStream(topology.Config), "nobody"); err == nil || errors.Is(err, bus.ErrConflict) {
+	if _, err := api.Backlog(t.Context(), topology.BucketStream(topology.Config), "nobody"); err == nil ||
+		errors.Is(err, bus.ErrConflict) {
 		t.Errorf("of no consumer: %v", err)
 	}
 }
@@ -40,13 +41,15 @@ func TestBacklogOfAConsumer(t *testing.T) {
 func TestForwardKeepsBodyAndSchema(t *testing.T) {
 	b := bustest.Start(t)
 	api, a := b.Conn(topology.API), proto.NewAccount()
-	m := &bus.Msg{Subject: "x", Data: []byte("unknown"), Header: map[string][]string{proto.HeaderSchema: {"x.9"}, "Nats-TTL": {"1s"}}}
+	m := &bus.Msg{Subject: "x", Data: []byte("unknown"),
+		Header: map[string][]string{proto.HeaderSchema: {"x.9"}, "Nats-TTL": {"1s"}}}
 	subject := topology.ActionOutbox(a, proto.NewID())
 	if err := api.Forward(t.Context(), subject, m); err != nil {
 		t.Fatal(err)
 	}
 	got, err := api.LeaderLast(t.Context(), topology.AuditOutbox, subject)
-	if err != nil || string(got.Data) != "unknown" || got.Header.Get(proto.HeaderSchema) != "x.9" || got.Header.Get("Nats-TTL") != "" {
+	if err != nil || string(got.Data) != "unknown" || got.Header.Get(proto.HeaderSchema) != "x.9" ||
+		got.Header.Get("Nats-TTL") != "" {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -33,7 +33,9 @@ func TestClientsLeaveAServerThatIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := cutOff(scheduler)
-	bustest.Eventually(t, "a tick is published though a server is cut off", func() bool { return write(scheduler, id) == nil })
+	bustest.Eventually(t, "a tick is published though a server is cut off", func() bool {
+		return write(scheduler, id) == nil
+	})
 	if now := scheduler.NATS().ConnectedServerName(); now == fmt.Sprint("n", server) {
 		t.Errorf("published by %s, which is cut off", now)
 	}
@@ -65,6 +67,8 @@ func TestClientsLeaveAServerThatIsCutOff(t *testing.T) {
 	}
 	cutOff(exchange)
 	second := put()
-	bustest.Eventually(t, "the next record is read though a server is cut off", func() bool { return got.last() >= second })
+	bustest.Eventually(t, "the next record is read though a server is cut off", func() bool {
+		return got.last() >= second
+	})
 	n.Heal()
 }

@@ -106,7 +106,8 @@ func TestFollowPassesWhatCannotBeRead(t *testing.T) {
 						spoil(topology.Change(w.account, w.check, 1, 0), "")
 					}
 					if readies == 5 {
-						for last = w.last[w.pages[0]]; slices.Max(garbage) > last; last = slices.Max([]uint64{w.last[w.pages[0]], w.last[w.pages[1]], w.last[w.pages[2]]}) {
+						for last = w.last[w.pages[0]]; slices.Max(garbage) > last; last =
+							slices.Max([]uint64{w.last[w.pages[0]], w.last[w.pages[1]], w.last[w.pages[2]]}) {
 							w.commit()
 						}
 					}

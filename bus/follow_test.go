@@ -37,7 +37,8 @@ func newWriter(t *testing.T, b *bustest.Bus) *writer {
 
 func newWriterOn(t *testing.T, c *bus.Conn) *writer {
 	w := &writer{t: t, c: c, copies: c, account: proto.NewAccount(), check: proto.NewID(),
-		last: map[topology.PageRef]uint64{}, state: map[topology.PageRef]map[proto.ID]proto.Outcome{}, rng: rand.New(rand.NewPCG(1, 2))}
+		last: map[topology.PageRef]uint64{}, state: map[topology.PageRef]map[proto.ID]proto.Outcome{},
+		rng: rand.New(rand.NewPCG(1, 2))}
 	integration := proto.NewID()
 	for i := range 3 {
 		p := topology.PageRef{Account: w.account, Integration: integration, Page: topology.PageNumber(i)}
@@ -60,13 +61,15 @@ func (w *writer) commit() {
 		was, had := w.state[p][d]
 		if w.rng.IntN(4) == 0 {
 			if had {
-				changed[proto.OutcomeUnknown] = append(changed[proto.OutcomeUnknown], proto.ChangedDevice{Device: d, From: was, Reason: proto.ReasonRemoved})
+				changed[proto.OutcomeUnknown] = append(changed[proto.OutcomeUnknown],
+					proto.ChangedDevice{Device: d, From: was, Reason: proto.ReasonRemoved})
 				delete(w.state[p], d)
 			}
 			continue
 		}
 		is := proto.Outcome(w.rng.IntN(3))
-		entry.Results = append(entry.Results, proto.Result{Device: d, Score: proto.NoScore, Verdicts: []proto.Verdict{{Outcome: is, Observed: is}}})
+		entry.Results = append(entry.Results,
+			proto.Result{Device: d, Score: proto.NoScore, Verdicts: []proto.Verdict{{Outcome: is, Observed: is}}})
 		if !had || is != was {
 			changed[is] = append(changed[is], proto.ChangedDevice{Device: d, From: was, Reason: proto.ReasonScore})
 		}
@@ -116,7 +119,8 @@ func (w *writer) settled() bool {
 }
 
 // followUntil folds events until the results equal want, and returns the position.
-func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (kinds map[bus.EventKind]int, at uint64) {
+func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results,
+	w *writer) (kinds map[bus.EventKind]int, at uint64) {
 	t.Helper()
 	kinds = map[bus.EventKind]int{}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -135,7 +139,8 @@ func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *
 		return nil
 	})
 	if !errors.Is(err, enough) {
-		t.Fatalf("Follow ended with %v, events %v; results (-want +got):\n%s", err, kinds, cmp.Diff(want, maps.Collect(r.All())))
+		t.Fatalf("Follow ended with %v, events %v; results (-want +got):\n%s", err, kinds,
+			cmp.Diff(want, maps.Collect(r.All())))
 	}
 	return kinds, at
 }
@@ -423,7 +428,8 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 				return nil
 			})
 			if !errors.Is(err, enough) || resets != 2 {
-				t.Errorf("Follow ended with %v after %d resets; results (-want +got):\n%s", err, resets, cmp.Diff(w.want(), maps.Collect(r.All())))
+				t.Errorf("Follow ended with %v after %d resets; results (-want +got):\n%s", err, resets,
+					cmp.Diff(w.want(), maps.Collect(r.All())))
 			}
 		})
 	}
@@ -478,7 +484,9 @@ func TestFollowAnEmptiedLog(t *testing.T) {
 func TestAHandlersErrorEndsFollow(t *testing.T) {
 	b := bustest.Start(t)
 	broke := errors.New("broke")
-	err := b.Conn(topology.Follower).Follow(t.Context(), bus.Following{}, func(context.Context, bus.Event) error { return broke })
+	err := b.Conn(topology.Follower).Follow(t.Context(), bus.Following{}, func(context.Context, bus.Event) error {
+		return broke
+	})
 	if !errors.Is(err, broke) {
 		t.Errorf("%v", err)
 	}

@@ -16,10 +16,12 @@ import (
 )
 
 // A follower knows the name of another follower, and how the names of consumers are formed. It can neither take nor
-// acknowledge the other's messages, nor set back or remove its consumer: not by a consumer that delivers to the subjects
-// of such requests, and not by replies to its own requests. The same attack succeeds if the consumer's name is known.
+// acknowledge the other's messages, nor set back or remove its consumer: not by a consumer that delivers to the
+// subjects of such requests, and not by replies to its own requests. The same attack succeeds if the consumer's name is
+// known.
 func TestAHostileFollowerTakesNothingFromOthers(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three servers": bustest.Cluster} {
+	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start,
+		"three servers": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) { hostileTaker(t, start(t)) })
 	}
 }
@@ -37,7 +39,8 @@ func hostileTaker(t *testing.T, b *bustest.Bus) {
 	evil := &taker{t: t, Conn: b.Follower("evil"), own: consumerOf(b, "evil")}
 	evil.spies(victim.name)
 	key := strings.TrimPrefix(evil.own, "follow_evil_")
-	guesses := []string{"victim", "follow_victim", "victim_KEY", "follow_victim_KEY", "victim_" + key, "follow_victim_" + key}
+	guesses := []string{"victim", "follow_victim", "victim_KEY", "follow_victim_KEY", "victim_" + key,
+		"follow_victim_" + key}
 	for _, guess := range guesses {
 		evil.takes(guess)
 	}
@@ -119,8 +122,9 @@ func (a *taker) spies(secret string) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	asks := map[string]string{"$JS.API.INFO": "", "$JS.API.STREAM.LIST": "", "$JS.API.STREAM.NAMES": "", "$SYS.REQ.USER.INFO": "",
-		"$SYS.REQ.ACCOUNT.PING.CONNZ": "", "$SYS.REQ.SERVER.PING.JSZ": `{"accounts":true,"streams":true,"consumer":true}`}
+	asks := map[string]string{"$JS.API.INFO": "", "$JS.API.STREAM.LIST": "", "$JS.API.STREAM.NAMES": "",
+		"$SYS.REQ.USER.INFO": "", "$SYS.REQ.ACCOUNT.PING.CONNZ": "",
+		"$SYS.REQ.SERVER.PING.JSZ": `{"accounts":true,"streams":true,"consumer":true}`}
 	for _, s := range []string{topology.PostureLog, topology.PostureState} {
 		for _, call := range []string{"CONSUMER.NAMES.", "CONSUMER.LIST.", "STREAM.SNAPSHOT."} {
 			asks["$JS.API."+call+s] = ""
@@ -131,7 +135,8 @@ func (a *taker) spies(secret string) {
 		asks["$JS.API.STREAM.INFO."+s] = `{"deleted_details":true,"subjects_filter":">"}`
 	}
 	for subject, body := range asks {
-		m := &nats.Msg{Subject: subject, Reply: inbox.Subject, Data: []byte(body), Header: nats.Header{"Nats-Trace-Dest": {inbox.Subject}}}
+		m := &nats.Msg{Subject: subject, Reply: inbox.Subject, Data: []byte(body),
+			Header: nats.Header{"Nats-Trace-Dest": {inbox.Subject}}}
 		if err := nc.PublishMsg(m); err != nil {
 			a.t.Fatal(err)
 		}
@@ -166,8 +171,8 @@ func (a *taker) takes(name string) {
 	a.t.Helper()
 	on := topology.PostureLog + "." + name
 	next, ack := "$JS.API.CONSUMER.MSG.NEXT."+on, "$JS.ACK."+on+".1.1.1.1700000000000000000.0"
-	targets := []string{next, ack, "$JS.API.CONSUMER.DELETE." + on, "$JS.API.CONSUMER.PAUSE." + on, "$JS.API.CONSUMER.RESET." + on,
-		"$JS.API.CONSUMER.UNPIN." + on, "$JS.API.CONSUMER.LEADER.STEPDOWN." + on}
+	targets := []string{next, ack, "$JS.API.CONSUMER.DELETE." + on, "$JS.API.CONSUMER.PAUSE." + on,
+		"$JS.API.CONSUMER.RESET." + on, "$JS.API.CONSUMER.UNPIN." + on, "$JS.API.CONSUMER.LEADER.STEPDOWN." + on}
 	a.replies(topology.PostureLog, targets)
 	for _, target := range targets {
 		a.delivers(topology.PostureLog, target)
@@ -181,8 +186,9 @@ func (a *taker) takes(name string) {
 // delivers has a consumer send the messages of a stream, without their content, to a subject.
 func (a *taker) delivers(stream, target string) {
 	a.t.Helper()
-	create := fmt.Sprintf(`{"stream_name":%q,"config":{"name":%q,"durable_name":%[2]q,"deliver_subject":%q,"headers_only":true,`+
-		`"ack_policy":"explicit","ack_wait":1000000}}`, stream, a.own, target)
+	create := fmt.Sprintf(
+		`{"stream_name":%q,"config":{"name":%q,"durable_name":%[2]q,"deliver_subject":%q,"headers_only":true,`+
+			`"ack_policy":"explicit","ack_wait":1000000}}`, stream, a.own, target)
 	var made struct {
 		Error *struct{ Description string } `json:"error"`
 	}
@@ -217,7 +223,8 @@ func (a *taker) asks(call, body string, answer any) {
 // replies has the server answer requests of the follower to the targets.
 func (a *taker) replies(stream string, targets []string) {
 	a.t.Helper()
-	pull := fmt.Sprintf(`{"stream_name":%q,"config":{"name":%q,"durable_name":%[2]q,"ack_policy":"explicit","headers_only":true}}`, stream, a.own)
+	pull := fmt.Sprintf(
+		`{"stream_name":%q,"config":{"name":%q,"durable_name":%[2]q,"ack_policy":"explicit","headers_only":true}}`, stream, a.own)
 	a.asks("CONSUMER.CREATE."+stream+"."+a.own, pull, &struct{}{})
 	for _, ask := range [][2]string{
 		{"STREAM.INFO." + stream, ""}, {"STREAM.MSG.GET." + stream, `{"seq":1}`}, {"DIRECT.GET." + stream, `{"seq":9999999}`},

@@ -16,7 +16,8 @@ import (
 // every request that it may make, and as the subject that a consumer delivers to. Nothing is stored anywhere.
 func TestAHostileFollowerWritesNothing(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three servers": bustest.Cluster} {
+	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start,
+		"three servers": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); hostileFollower(t, start(t)) })
 	}
 }
@@ -43,7 +44,8 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 			targets = append(targets, bustest.Literal(i.LocalSubject()))
 		}
 	}
-	targets = append(targets, "$JS.API.CONSUMER.DELETE.POSTURE_LOG."+position.Durable, "mirror.api.CONSUMER.CREATE.POSTURE_LOG."+own)
+	targets = append(targets, "$JS.API.CONSUMER.DELETE.POSTURE_LOG."+position.Durable,
+		"mirror.api.CONSUMER.CREATE.POSTURE_LOG."+own)
 	nc, page := evil.NATS(), w.pages[0]
 	for i, target := range targets {
 		for _, stream := range []string{topology.PostureLog, topology.PostureState} {
@@ -73,7 +75,8 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 		pull := jetstream.ConsumerConfig{Durable: own, AckPolicy: jetstream.AckExplicitPolicy}
 		var err error
 		bustest.Eventually(t, "the attack on "+stream+" was handled", func() bool {
-			if err = evil.JetStream().DeleteConsumer(t.Context(), stream, own); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			if err = evil.JetStream().DeleteConsumer(t.Context(), stream, own); err != nil &&
+				!errors.Is(err, jetstream.ErrConsumerNotFound) {
 				return false
 			}
 			if _, err = evil.JetStream().CreateConsumer(t.Context(), stream, pull); err != nil {

@@ -25,7 +25,8 @@ func TestTheNewestMessageHasASequenceWithoutReadableHeaders(t *testing.T) {
 		{topology.Evaluator, topology.PostureLog, topology.Log(page), &proto.Entry{Tick: 1}},
 		{topology.API, topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, topology.ConfigKey(a, topology.KindTag, proto.NewID())), &proto.Tag{Name: "x"}},
 	} {
-		ack, err := broken.JetStream().PublishMsg(t.Context(), &nats.Msg{Subject: c.subject, Data: []byte("x"), Header: nats.Header{bustest.BrokenHeader: {"x"}}})
+		ack, err := broken.JetStream().PublishMsg(t.Context(),
+			&nats.Msg{Subject: c.subject, Data: []byte("x"), Header: nats.Header{bustest.BrokenHeader: {"x"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +36,8 @@ func TestTheNewestMessageHasASequenceWithoutReadableHeaders(t *testing.T) {
 			t.Errorf("%s, %s: %+v, %v, want sequence %d", c.role, c.stream, m, err, ack.Sequence)
 			continue
 		}
-		if _, err := conn.Publish(t.Context(), bus.Outgoing{Subject: c.subject, Body: c.next, ExpectLast: bus.Expect(m.Seq)}); err != nil {
+		if _, err := conn.Publish(t.Context(),
+			bus.Outgoing{Subject: c.subject, Body: c.next, ExpectLast: bus.Expect(m.Seq)}); err != nil {
 			t.Errorf("%s, %s: %v", c.role, c.stream, err)
 		}
 	}

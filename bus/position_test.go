@@ -15,7 +15,8 @@ import (
 func TestWhatComesAfterAPosition(t *testing.T) {
 	b := bustest.Start(t)
 	writer, reader := b.Conn(topology.API), b.Conn(topology.Gateway)
-	stream, filter := topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, topology.ConfigKeys(topology.KindCheck))
+	stream, filter := topology.BucketStream(topology.Config),
+		topology.BucketSubject(topology.Config, topology.ConfigKeys(topology.KindCheck))
 	position := func() uint64 {
 		t.Helper()
 		p, err := reader.Position(t.Context(), stream)
@@ -37,7 +38,8 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 	a, check := proto.NewAccount(), proto.NewID()
 	put := func(kind topology.Kind, id proto.ID, expect uint64) uint64 {
 		t.Helper()
-		revision, err := writer.Put(t.Context(), topology.Config, topology.ConfigKey(a, kind, id), &proto.Check{ID: id}, expect)
+		revision, err := writer.Put(t.Context(), topology.Config, topology.ConfigKey(a, kind, id),
+			&proto.Check{ID: id}, expect)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +55,8 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 	}
 	second := put(topology.KindCheck, check, first)
 	after(0, second) // the first is gone
-	if err := writer.Delete(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindCheck, check), second); err != nil {
+	if err := writer.Delete(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindCheck, check),
+		second); err != nil {
 		t.Fatal(err)
 	}
 	after(second, second+1) // a deletion counts
@@ -61,7 +64,8 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 	// A role cannot ask for the position of streams that it does not read.
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := reader.NextAfter(ctx, topology.BucketStream(topology.Keys), topology.BucketSubject(topology.Keys, ">"), 0); err == nil {
+	if _, err := reader.NextAfter(ctx, topology.BucketStream(topology.Keys), topology.BucketSubject(topology.Keys, ">"),
+		0); err == nil {
 		t.Error("the gateway may read the stream of signing keys")
 	}
 }

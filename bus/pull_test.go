@@ -23,7 +23,8 @@ type relay struct {
 func newRelay(t *testing.T, conn *bus.Conn) *relay {
 	t.Helper()
 	r := &relay{t: t, requests: make(chan *nats.Msg, 100), nc: conn.NATS()}
-	if _, err := r.nc.Subscribe("$JS.API.CONSUMER.MSG.NEXT.RELAY.evaluate", func(m *nats.Msg) { r.requests <- m }); err != nil {
+	if _, err := r.nc.Subscribe("$JS.API.CONSUMER.MSG.NEXT.RELAY.evaluate",
+		func(m *nats.Msg) { r.requests <- m }); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.nc.Flush(); err != nil {
@@ -34,7 +35,8 @@ func newRelay(t *testing.T, conn *bus.Conn) *relay {
 
 // pass gives a request to the consumer.
 func (r *relay) pass(request *nats.Msg) {
-	err := r.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+topology.PostureScores+"."+topology.ConsumerEvaluate, request.Reply, request.Data)
+	err := r.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+topology.PostureScores+"."+topology.ConsumerEvaluate,
+		request.Reply, request.Data)
 	if err != nil {
 		r.t.Error(err)
 	}
@@ -58,7 +60,8 @@ func (r *relay) consume(conn *bus.Conn, h bus.Handler) (stop func()) {
 func scores(t *testing.T, conn *bus.Conn, n int) {
 	t.Helper()
 	for range n {
-		if _, err := conn.Publish(t.Context(), bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Change{}}); err != nil {
+		if _, err := conn.Publish(t.Context(),
+			bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Change{}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -170,7 +173,8 @@ func TestAClosedConnectionEndsItsStages(t *testing.T) {
 	b := bustest.Start(t)
 	for name, run := range map[string]func(*bus.Conn) error{
 		"stage": func(c *bus.Conn) error {
-			return c.Consume(t.Context(), bus.Stage{Name: "ended", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 3},
+			return c.Consume(t.Context(),
+				bus.Stage{Name: "ended", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 3},
 				func(context.Context, *bus.Msg) error { return nil })
 		},
 		"follower": func(c *bus.Conn) error {

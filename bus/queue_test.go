@@ -34,14 +34,16 @@ func TestBatchesOfBeforeAreMoved(t *testing.T) {
 				if _, err := operator.JetStreamOf(topology.PostureBatches).CreateStream(ctx, queue); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := operator.Publish(ctx, bus.Outgoing{Subject: topology.Batch(pages[0]), Body: &proto.Batch{Tick: 1}}); err != nil {
+				if _, err := operator.Publish(ctx,
+					bus.Outgoing{Subject: topology.Batch(pages[0]), Body: &proto.Batch{Tick: 1}}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if err := bus.Provision(ctx, operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := operator.JetStream().Stream(ctx, topology.PostureBatches); !errors.Is(err, jetstream.ErrStreamNotFound) {
+			if _, err := operator.JetStream().Stream(ctx, topology.PostureBatches); !errors.Is(err,
+				jetstream.ErrStreamNotFound) {
 				t.Errorf("the old stream is still there: %v", err)
 			}
 			left, err := b.Conn(topology.Fetcher).Subjects(ctx, topology.PostureBatches, ">")
@@ -68,7 +70,8 @@ func batchesOfBefore(t *testing.T, operator *bus.Conn, pages []topology.PageRef)
 			t.Fatal(err)
 		}
 		for _, p := range pages {
-			if _, err := operator.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(p), Body: &proto.Batch{Tick: 1}}); err != nil {
+			if _, err := operator.Publish(t.Context(),
+				bus.Outgoing{Subject: topology.Batch(p), Body: &proto.Batch{Tick: 1}}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -64,7 +64,8 @@ func TestARangeIsWholeAndInOrder(t *testing.T) {
 		t.Errorf("nothing asked for: %v", got)
 	}
 	wrong := errors.New("no")
-	if err := api.Range(t.Context(), topology.AuditLog, topology.Audit(mine), 1, 9, func(*bus.Msg) error { return wrong }); !errors.Is(err, wrong) {
+	if err := api.Range(t.Context(), topology.AuditLog, topology.Audit(mine), 1, 9,
+		func(*bus.Msg) error { return wrong }); !errors.Is(err, wrong) {
 		t.Errorf("%v", err)
 	}
 
@@ -75,10 +76,12 @@ func TestARangeIsWholeAndInOrder(t *testing.T) {
 	if _, err := api.At(t.Context(), topology.AuditLog, 701); !errors.Is(err, bus.ErrNotFound) {
 		t.Errorf("message 701: %v", err)
 	}
-	if seq, err := api.FirstSince(t.Context(), topology.AuditLog, topology.Audit(other), m.Time.Add(-time.Hour)); err != nil || seq != 4 {
+	if seq, err := api.FirstSince(t.Context(), topology.AuditLog, topology.Audit(other),
+		m.Time.Add(-time.Hour)); err != nil || seq != 4 {
 		t.Errorf("an hour ago: %d, %v", seq, err)
 	}
-	if seq, err := api.FirstSince(t.Context(), topology.AuditLog, topology.Audit(other), time.Now().Add(time.Hour)); err != nil || seq != 0 {
+	if seq, err := api.FirstSince(t.Context(), topology.AuditLog, topology.Audit(other),
+		time.Now().Add(time.Hour)); err != nil || seq != 0 {
 		t.Errorf("in an hour: %d, %v", seq, err)
 	}
 }
@@ -93,7 +96,8 @@ func TestAKeyMovesAtOnce(t *testing.T) {
 	}
 	move := func(expect uint64) error {
 		_, err := api.Commit(t.Context(), []bus.Outgoing{
-			bus.PutMsg(topology.Tokens, "a.api.2", &proto.TokenSeen{At: 2}, 0), bus.DeleteMsg(topology.Tokens, "a.api.1", expect),
+			bus.PutMsg(topology.Tokens, "a.api.2", &proto.TokenSeen{At: 2}, 0),
+			bus.DeleteMsg(topology.Tokens, "a.api.1", expect),
 		})
 		return err
 	}

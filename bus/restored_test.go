@@ -22,7 +22,8 @@ import (
 
 func provision(t *testing.T, s *embed.Server) {
 	t.Helper()
-	if err := bus.Provision(t.Context(), connect(t, s, topology.Operator), topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+	if err := bus.Provision(t.Context(), connect(t, s, topology.Operator),
+		topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -40,7 +41,8 @@ func connect(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
 // on is the writer as it is now, with another connection and another future.
 func (w *writer) on(c *bus.Conn, seed uint64) *writer {
 	n := *w
-	n.c, n.copies, n.last, n.state, n.rng = c, c, maps.Clone(w.last), map[topology.PageRef]map[proto.ID]proto.Outcome{}, rand.New(rand.NewPCG(seed, 0))
+	n.c, n.copies, n.last, n.state, n.rng = c, c, maps.Clone(w.last), map[topology.PageRef]map[proto.ID]proto.Outcome{},
+		rand.New(rand.NewPCG(seed, 0))
 	for p, devices := range w.state {
 		n.state[p] = maps.Clone(devices)
 	}
@@ -83,7 +85,8 @@ func lastCursor(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *w
 // out, whether the log ends before their position or has passed it.
 func TestAFollowerOfARestoredLogTakesANewState(t *testing.T) {
 	t.Parallel()
-	for name, later := range map[string]int{"the log ends before the position": 1, "the log has passed the position": 200} {
+	for name, later := range map[string]int{"the log ends before the position": 1,
+		"the log has passed the position": 200} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := bustest.NewStore(t)

@@ -24,7 +24,8 @@ func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 				ended := b.ConnWith(i, topology.Evaluator, expire)
 				next := b.ConnWith((i+1)%b.Servers(), topology.Evaluator, expire)
 				_, stop := handling(t, ended)
-				consumer, err := b.Conn(topology.Operator).JetStream().Consumer(t.Context(), topology.PostureScores, topology.ConsumerEvaluate)
+				consumer, err := b.Conn(topology.Operator).JetStream().Consumer(t.Context(), topology.PostureScores,
+					topology.ConsumerEvaluate)
 				if err != nil {
 					t.Fatal(err)
 				}

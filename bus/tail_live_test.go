@@ -60,7 +60,8 @@ func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
 	var want []uint64
 	put := func(c *bus.Conn, kind topology.Kind, id proto.ID, header nats.Header) {
 		t.Helper()
-		m := &nats.Msg{Subject: topology.BucketSubject(topology.Config, topology.ConfigKey(a, kind, id)), Data: []byte("x"), Header: header}
+		m := &nats.Msg{Subject: topology.BucketSubject(topology.Config, topology.ConfigKey(a, kind, id)), Data: []byte("x"),
+			Header: header}
 		ack, err := c.JetStream().PublishMsg(t.Context(), m)
 		if err != nil {
 			t.Fatal(err)
@@ -96,8 +97,9 @@ func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
 	}
 	for n := range 50 {
 		// A notification about a message that does not exist.
-		if err := operator.NATS().PublishMsg(&nats.Msg{Subject: strings.ReplaceAll(topology.Bell(tail.Stream, tail.Filters[0]), "*", "x"),
-			Header: nats.Header{"Nats-Sequence": {fmt.Sprint(1_000_000 + n)}}}); err != nil {
+		if err := operator.NATS().PublishMsg(
+			&nats.Msg{Subject: strings.ReplaceAll(topology.Bell(tail.Stream, tail.Filters[0]), "*", "x"),
+				Header: nats.Header{"Nats-Sequence": {fmt.Sprint(1_000_000 + n)}}}); err != nil {
 			t.Fatal(err)
 		}
 		put(broken, topology.KindApplication, proto.NewID(), misleading[n%len(misleading)])
@@ -128,7 +130,8 @@ func TestALostBellDelaysByAMoment(t *testing.T) {
 		Filters: []string{topology.BucketSubject(topology.Tokens, topology.AllServiceTokenKeys)}})
 	put := func(n uint64) {
 		t.Helper()
-		seq, err := b.Conn(topology.API).Put(t.Context(), topology.Tokens, fmt.Sprintf("a.service.%d", n), &proto.TokenSeen{At: 1}, 0)
+		seq, err := b.Conn(topology.API).Put(t.Context(), topology.Tokens, fmt.Sprintf("a.service.%d", n),
+			&proto.TokenSeen{At: 1}, 0)
 		if err != nil || seq != n {
 			t.Fatalf("%d, %v", seq, err)
 		}
@@ -141,7 +144,8 @@ func TestALostBellDelaysByAMoment(t *testing.T) {
 	if err := bus.Provision(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 		t.Fatal(err)
 	}
-	bell, err := b.Conn(topology.Gateway).NATS().SubscribeSync(topology.Bell(topology.BucketStream(topology.Tokens), "$KV.TOKENS.*.service.*"))
+	bell, err := b.Conn(topology.Gateway).NATS().SubscribeSync(topology.Bell(topology.BucketStream(topology.Tokens),
+		"$KV.TOKENS.*.service.*"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,8 @@ func TestAStreamThatWasSetBackIsTold(t *testing.T) {
 			t.Errorf("at %d: replaced %v, sound %v", step.last, got, i.sound())
 		}
 	}
-	if i = (incarnation{}); i.replaced(at(3), 0, DefaultSetBack, now) || !i.replaced(Position{Last: 30, Created: made.Add(1)}, 3, DefaultSetBack, now) {
+	if i = (incarnation{}); i.replaced(at(3), 0, DefaultSetBack, now) ||
+		!i.replaced(Position{Last: 30, Created: made.Add(1)}, 3, DefaultSetBack, now) {
 		t.Error("a stream that was made anew is not told")
 	}
 }

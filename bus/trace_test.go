@@ -13,15 +13,18 @@ import (
 
 func TestTraceContextGoesWithTheMessage(t *testing.T) {
 	b := bustest.Start(t)
-	sent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
+	sent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2},
+		TraceFlags: trace.FlagsSampled})
 	ctx := trace.ContextWithRemoteSpanContext(t.Context(), sent)
-	if _, err := b.Conn(topology.Fetcher).Publish(ctx, bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Input{}}); err != nil {
+	if _, err := b.Conn(topology.Fetcher).Publish(ctx,
+		bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Input{}}); err != nil {
 		t.Fatal(err)
 	}
 	got := make(chan trace.TraceID, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go b.Conn(topology.Evaluator).Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate},
+	go b.Conn(topology.Evaluator).Consume(ctx,
+		bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate},
 		func(ctx context.Context, _ *bus.Msg) error {
 			got <- trace.SpanContextFromContext(ctx).TraceID()
 			return nil

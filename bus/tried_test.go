@@ -91,7 +91,8 @@ func secondBatchIsRefused(t *testing.T, b *bustest.Bus) {
 		t.Fatal(err)
 	}
 	send := func(id string) error {
-		_, err := c.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(p), Body: &proto.Batch{Tick: 1}, MsgID: id + p.Account.String()})
+		_, err := c.Publish(t.Context(),
+			bus.Outgoing{Subject: topology.Batch(p), Body: &proto.Batch{Tick: 1}, MsgID: id + p.Account.String()})
 		return err
 	}
 	if err := send("1:0"); err != nil {
@@ -106,11 +107,12 @@ func secondBatchIsRefused(t *testing.T, b *bustest.Bus) {
 	working, finish := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	stop := bustest.Run(t, func(ctx context.Context) error {
-		return c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable}, func(context.Context, *bus.Msg) error {
-			once.Do(func() { close(working) })
-			<-finish
-			return nil
-		})
+		return c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable},
+			func(context.Context, *bus.Msg) error {
+				once.Do(func() { close(working) })
+				<-finish
+				return nil
+			})
 	})
 	<-working
 	if err := send("3:0"); !errors.Is(err, bus.ErrOccupied) {
@@ -181,7 +183,8 @@ func staleCursorIsRefused(t *testing.T, b *bustest.Bus) {
 	if _, err := c.Commit(t.Context(), batch(5000, 3, revision)); !errors.Is(err, bus.ErrConflict) {
 		t.Fatalf("a registry with an old cursor: %v", err)
 	}
-	if _, err := c.Get(t.Context(), topology.Devices, topology.PageKey(a, 5000), new(proto.Page)); !errors.Is(err, bus.ErrNotFound) {
+	if _, err := c.Get(t.Context(), topology.Devices, topology.PageKey(a, 5000), new(proto.Page)); !errors.Is(err,
+		bus.ErrNotFound) {
 		t.Fatalf("a page of the refused batch: %v", err)
 	}
 	if _, err := c.Commit(t.Context(), batch(9000, topology.MaxBatch, revision)); err == nil {
@@ -295,7 +298,8 @@ func TestConsume(t *testing.T) {
 	send := func(page topology.PageNumber, mark uint64) {
 		t.Helper()
 		p.Page = page
-		if _, err := sender.Publish(t.Context(), bus.Outgoing{Subject: topology.Scores(p), Body: &proto.Input{Tick: mark}}); err != nil {
+		if _, err := sender.Publish(t.Context(),
+			bus.Outgoing{Subject: topology.Scores(p), Body: &proto.Input{Tick: mark}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -303,8 +307,9 @@ func TestConsume(t *testing.T) {
 	send(1, 2) // permanent
 	send(2, 3) // fails once
 	send(3, 4) // panics always
-	if _, err := sender.Publish(t.Context(), bus.Outgoing{Subject: topology.Scores(topology.PageRef{Account: p.Account, Page: 4}),
-		Body: &proto.Batch{Tick: 5}}); err != nil { // of another schema
+	if _, err := sender.Publish(t.Context(),
+		bus.Outgoing{Subject: topology.Scores(topology.PageRef{Account: p.Account, Page: 4}),
+			Body: &proto.Batch{Tick: 5}}); err != nil { // of another schema
 		t.Fatal(err)
 	}
 	p.Page = 5
@@ -369,7 +374,8 @@ func TestConsume(t *testing.T) {
 		t.Fatal(err)
 	}
 	var dead proto.DeadLetter
-	if err := letter.Decode(&dead); err != nil || dead.Reason == "" || len(dead.Data) == 0 || dead.Stream != topology.PostureScores {
+	if err := letter.Decode(&dead); err != nil || dead.Reason == "" || len(dead.Data) == 0 ||
+		dead.Stream != topology.PostureScores {
 		t.Errorf("dead letter %+v, %v", dead, err)
 	}
 }
@@ -384,16 +390,18 @@ func TestSlowHandlerKeepsItsMessage(t *testing.T) {
 	if _, err := c.JetStream().CreateOrUpdateConsumer(t.Context(), d.Stream, d.Config); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(p), Body: &proto.Batch{Tick: 1}}); err != nil {
+	if _, err := c.Publish(t.Context(),
+		bus.Outgoing{Subject: topology.Batch(p), Body: &proto.Batch{Tick: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	var calls atomic.Int32
 	stop := bustest.Run(t, func(ctx context.Context) error {
-		return c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable, Workers: 2}, func(context.Context, *bus.Msg) error {
-			calls.Add(1)
-			<-time.After(wait + wait/2)
-			return nil
-		})
+		return c.Consume(ctx, bus.Stage{Name: "fetch", Stream: d.Stream, Consumer: d.Config.Durable, Workers: 2},
+			func(context.Context, *bus.Msg) error {
+				calls.Add(1)
+				<-time.After(wait + wait/2)
+				return nil
+			})
 	})
 	bustest.Eventually(t, "the batch is acknowledged", func() bool {
 		left, err := c.Subjects(t.Context(), topology.PostureBatches, topology.Batch(p))
@@ -436,7 +444,8 @@ func TestPermissionsHold(t *testing.T) {
 			}
 		})
 	}
-	for _, role := range []topology.Role{topology.Scheduler, topology.Fetcher, topology.Evaluator, topology.API, topology.Follower} {
+	for _, role := range []topology.Role{topology.Scheduler, topology.Fetcher, topology.Evaluator, topology.API,
+		topology.Follower} {
 		conn := b.Conn(role)
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

@@ -20,8 +20,9 @@ func TestABucketOfBeforeIsBroughtUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := conn.JetStream().CreateStream(ctx, jetstream.StreamConfig{
-		Name: stream, Subjects: []string{topology.BucketSubject(topology.Config, ">")}, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew,
-		AllowRollup: true, DenyDelete: true, AllowDirect: true, Storage: jetstream.FileStorage, Duplicates: topology.Duplicates,
+		Name: stream, Subjects: []string{topology.BucketSubject(topology.Config, ">")}, MaxMsgsPerSubject: 1,
+		Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true, AllowDirect: true, Storage: jetstream.FileStorage,
+		Duplicates: topology.Duplicates,
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,8 @@ func TestAWatchOutlivesItsServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := bus.Connect(t.Context(), bus.Config{URL: "nats://" + addr, Role: role, Log: bustest.Log(t), Options: []nats.Option{nats.UserJWTAndSeed(token, seed)}})
+		c, err := bus.Connect(t.Context(), bus.Config{URL: "nats://" + addr, Role: role, Log: bustest.Log(t),
+			Options: []nats.Option{nats.UserJWTAndSeed(token, seed)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +54,8 @@ func TestAWatchOutlivesItsServer(t *testing.T) {
 	put := func() uint64 {
 		t.Helper()
 		id := proto.NewID()
-		revision, err := writer.Put(t.Context(), topology.Config, topology.ConfigKey(account, topology.KindCheck, id), &proto.Check{ID: id}, 0)
+		revision, err := writer.Put(t.Context(), topology.Config, topology.ConfigKey(account, topology.KindCheck, id),
+			&proto.Check{ID: id}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

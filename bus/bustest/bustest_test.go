@@ -35,7 +35,8 @@ func TestTheLogRepeatsNothingForEver(t *testing.T) {
 	}
 	log.Error("once")
 	text := o.String()
-	for what, want := range map[string]int{"no route": 3, "another": 3, "once": 1, "server=n0": 7, "not written": 0, "similar records are omitted": 2} {
+	for what, want := range map[string]int{"no route": 3, "another": 3, "once": 1, "server=n0": 7, "not written": 0,
+		"similar records are omitted": 2} {
 		if got := strings.Count(text, what); got != want {
 			t.Errorf("%q is there %d times, want %d, in:\n%s", what, got, want, text)
 		}

@@ -45,7 +45,8 @@ func (a *Authority) StopDeliveries(ctx context.Context, url, name string, more .
 // "STREAM.name".
 func (a *Authority) consumersOf(name string) []string {
 	var all []string
-	consumers := slices.Concat(topology.FollowerConsumers(name, a.followerKey(name)), topology.FormerFollowerConsumers(name))
+	consumers := slices.Concat(topology.FollowerConsumers(name, a.followerKey(name)),
+		topology.FormerFollowerConsumers(name))
 	for _, stream := range topology.Mirrors(topology.Options{}) {
 		for _, consumer := range consumers {
 			all = append(all, stream.Name+"."+consumer)

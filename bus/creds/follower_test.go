@@ -57,7 +57,8 @@ func TestFollowersAreKept(t *testing.T) {
 		t.Errorf("followers %+v, %v", all, err)
 	}
 	if name := other.FollowerConsumer("soc"); all[0].Consumer != name || all[1].Consumer != name {
-		t.Errorf("consumers %s and %s instead of %s: a follower created again loses its position", all[0].Consumer, all[1].Consumer, name)
+		t.Errorf("consumers %s and %s instead of %s: a follower created again loses its position", all[0].Consumer,
+			all[1].Consumer, name)
 	}
 	if info, err := os.Stat(filepath.Join(dir, "followers.json")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("list of followers: %v, %v", info, err)

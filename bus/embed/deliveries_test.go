@@ -24,7 +24,8 @@ func TestARevokedFollowerTakesNothingFromOthers(t *testing.T) {
 		return strings.Contains(string(m.Data), want)
 	}
 	made := func(nc *nats.Conn, name, more string) {
-		body := fmt.Sprintf(`{"stream_name":"POSTURE_LOG","config":{"name":%q,"durable_name":%[1]q,"ack_policy":"explicit"%s}}`, name, more)
+		body := fmt.Sprintf(
+			`{"stream_name":"POSTURE_LOG","config":{"name":%q,"durable_name":%[1]q,"ack_policy":"explicit"%s}}`, name, more)
 		if !ask(nc, create+name, body, `"created"`) {
 			t.Fatalf("consumer %s was not made", name)
 		}

@@ -89,7 +89,8 @@ func provisioned(t *testing.T, s *embed.Server, o topology.Options) *bus.Conn {
 // batchOfBefore stores a batch in the former account of all streams.
 func batchOfBefore(t *testing.T, operator *bus.Conn, o topology.Options, page topology.PageRef) {
 	t.Helper()
-	if err := operator.JetStreamOf(topology.PostureBatches).DeleteStream(t.Context(), topology.PostureBatches); err != nil {
+	if err := operator.JetStreamOf(topology.PostureBatches).DeleteStream(t.Context(),
+		topology.PostureBatches); err != nil {
 		t.Fatal(err)
 	}
 	for _, cfg := range topology.Streams(o) {
@@ -100,7 +101,8 @@ func batchOfBefore(t *testing.T, operator *bus.Conn, o topology.Options, page to
 			t.Fatal(err)
 		}
 	}
-	if _, err := operator.Publish(t.Context(), bus.Outgoing{Subject: topology.Batch(page), Body: &proto.Batch{Tick: 1}}); err != nil {
+	if _, err := operator.Publish(t.Context(),
+		bus.Outgoing{Subject: topology.Batch(page), Body: &proto.Batch{Tick: 1}}); err != nil {
 		t.Fatal(err)
 	}
 }

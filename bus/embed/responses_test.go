@@ -45,7 +45,8 @@ func TestTheServerForgetsWhereAnswersWent(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- evaluator.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 16},
+		ended <- evaluator.Consume(ctx,
+			bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 16},
 			func(ctx context.Context, m *bus.Msg) error {
 				err := evaluateOnce(ctx, evaluator, m)
 				handled <- err
@@ -63,7 +64,8 @@ func TestTheServerForgetsWhereAnswersWent(t *testing.T) {
 	}
 	// Some belong to requests without a result, and no other request reuses them.
 	const few = messages / 10
-	for _, z := range []topology.Zone{topology.Pipeline, topology.ZoneOf(topology.Evaluator), topology.ZoneOf(topology.Fetcher)} {
+	for _, z := range []topology.Zone{topology.Pipeline, topology.ZoneOf(topology.Evaluator),
+		topology.ZoneOf(topology.Fetcher)} {
 		a, err := s.ns.LookupAccount(s.authority.Account(z))
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +91,8 @@ func evaluateOnce(ctx context.Context, c *bus.Conn, m *bus.Msg) error {
 	if _, err := c.Last(ctx, topology.PostureLog, topology.Log(page)); err == nil {
 		return fmt.Errorf("page %d has an entry already", page.Page)
 	}
-	if err := c.Range(ctx, topology.PostureState, topology.AllLogs, 1, 1<<60, func(*bus.Msg) error { return bus.ErrStop }); err != nil {
+	if err := c.Range(ctx, topology.PostureState, topology.AllLogs, 1, 1<<60,
+		func(*bus.Msg) error { return bus.ErrStop }); err != nil {
 		return err
 	}
 	_, err = c.Commit(ctx, []bus.Outgoing{

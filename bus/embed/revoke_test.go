@@ -11,7 +11,8 @@ import (
 
 // A revoked follower is disconnected from every server of a cluster and cannot log in again, a new one can.
 func TestARevokedFollowerIsCutOff(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three servers": bustest.Cluster} {
+	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start,
+		"three servers": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
 			authority := b.Server(0).Authority()

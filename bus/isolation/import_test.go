@@ -13,7 +13,8 @@ import (
 // The server silently omits imports that it takes for cycles. Each import of the topology carries a message to its
 // destination, once.
 func TestEveryImportCarriesAMessage(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three servers": bustest.Cluster} {
+	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start,
+		"three servers": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
 			users := map[topology.Zone]*nats.Conn{}

@@ -27,7 +27,8 @@ func Share(n int) int { return max(Limit()/n, 8) }
 // Warn logs a warning if the limit is below [Enough].
 func Warn(log *slog.Logger) {
 	if limit := Limit(); limit < Enough {
-		log.Warn("the limit of open files is low: connections are closed early when there are many; raise it (ulimit -n, LimitNOFILE)",
+		log.Warn("the limit of open files is low: connections are closed early when there are many; raise it (ulimit -n, "+
+			"LimitNOFILE)",
 			"limit", limit, "enough", Enough)
 	}
 }

@@ -56,17 +56,19 @@ func worldOn(t testing.TB, b *bustest.Bus) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{TB: t, bus: b, api: b.Conn(topology.API), fetcher: b.Conn(topology.Fetcher), gateway: b.Conn(topology.Gateway), clock: clock.NewFake(time.Now()), ids: ids,
+	w := &world{TB: t, bus: b, api: b.Conn(topology.API), fetcher: b.Conn(topology.Fetcher),
+		gateway: b.Conn(topology.Gateway), clock: clock.NewFake(time.Now()), ids: ids,
 		account: proto.NewAccount(), secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
-	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "poller", SecretHash: credential.Hash(w.secret),
-		Version: 1, ExpiresAt: proto.At(w.clock.Now().Add(24 * time.Hour))}
+	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "poller",
+		SecretHash: credential.Hash(w.secret), Version: 1, ExpiresAt: proto.At(w.clock.Now().Add(24 * time.Hour))}
 	body, err := json.Marshal(map[string]string{"token_id": w.token.ID.String()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.policy = &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionNonIdentity, Include: []proto.Rule{{Selector: "service_token", Body: body}}}
-	w.app = &proto.Application{ID: proto.NewID(), AUD: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", Domains: []string{"api.example.com"},
-		Policies: []proto.PolicyLink{{Policy: w.policy.ID, Precedence: 1}}}
+	w.policy = &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionNonIdentity,
+		Include: []proto.Rule{{Selector: "service_token", Body: body}}}
+	w.app = &proto.Application{ID: proto.NewID(), AUD: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+		Domains: []string{"api.example.com"}, Policies: []proto.PolicyLink{{Policy: w.policy.ID, Precedence: 1}}}
 	w.save()
 	return w
 }
@@ -104,7 +106,8 @@ func (w *world) deps(log *slog.Logger) Deps {
 	if log == nil {
 		log = bustest.Log(w)
 	}
-	return Deps{Bus: w.bus.Conn(topology.Exchange), Log: log, Metrics: prometheus.NewRegistry(), Clock: w.clock, Identities: w.ids}
+	return Deps{Bus: w.bus.Conn(topology.Exchange), Log: log, Metrics: prometheus.NewRegistry(), Clock: w.clock,
+		Identities: w.ids}
 }
 
 // start runs an exchange until stop is called or the test ends, and waits until it is ready.
@@ -130,7 +133,8 @@ func (w *world) launch(deps Deps) (s *Service, stop func()) {
 }
 
 func (w *world) request() *proto.ServiceExchange {
-	return &proto.ServiceExchange{Account: w.account, ClientID: w.token.ClientID, ClientSecret: w.secret, Application: w.app.ID}
+	return &proto.ServiceExchange{Account: w.account, ClientID: w.token.ClientID, ClientSecret: w.secret,
+		Application: w.app.ID}
 }
 
 // ask sends a request over the bus as a fetcher does.
@@ -173,12 +177,13 @@ func (w *world) audited() []*proto.AuditEvent {
 	var all []*proto.AuditEvent
 	at, err := conn.Position(w.Context(), stream)
 	if err == nil {
-		err = conn.Range(w.Context(), stream, topology.OutboxesOf(topology.Tokens, w.account), 1, at.Last, func(m *bus.Msg) error {
-			var body proto.AuditOutbox
-			err := m.Decode(&body)
-			all = append(all, body.Events...)
-			return err
-		})
+		err = conn.Range(w.Context(), stream, topology.OutboxesOf(topology.Tokens, w.account), 1, at.Last,
+			func(m *bus.Msg) error {
+				var body proto.AuditOutbox
+				err := m.Decode(&body)
+				all = append(all, body.Events...)
+				return err
+			})
 	}
 	if err != nil {
 		w.Fatal(err)

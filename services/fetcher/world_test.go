@@ -52,22 +52,23 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, bus: b, api: b.Conn(topology.API), registry: b.Conn(topology.Registry), scheduler: b.Conn(topology.Scheduler),
-		operator: b.Conn(topology.Operator), account: proto.NewAccount(), identities: identities, recipients: recipients,
-		pages: map[topology.PageNumber][]proto.Device{}}
+	return &world{t: t, bus: b, api: b.Conn(topology.API), registry: b.Conn(topology.Registry),
+		scheduler: b.Conn(topology.Scheduler), operator: b.Conn(topology.Operator), account: proto.NewAccount(),
+		identities: identities, recipients: recipients, pages: map[topology.PageNumber][]proto.Device{}}
 }
 
 // quick is a configuration with which nothing takes long but an API that does not answer.
 func quick() Config {
-	return Config{CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second, retryWait: 5 * time.Millisecond,
-		catalogWait: time.Second, Sweep: 50 * time.Millisecond, Grace: 200 * time.Millisecond}
+	return Config{CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second,
+		retryWait: 5 * time.Millisecond, catalogWait: time.Second, Sweep: 50 * time.Millisecond,
+		Grace: 200 * time.Millisecond}
 }
 
 // start runs a fetcher until stop is called, or the test ends.
 func (w *world) start(cfg Config) (s *Service, stop func()) {
 	w.t.Helper()
-	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Fetcher), Log: bustest.Log(w.t), Metrics: prometheus.NewRegistry(), Clock: clock.System,
-		Identities: w.identities})
+	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Fetcher), Log: bustest.Log(w.t), Metrics: prometheus.NewRegistry(),
+		Clock: clock.System, Identities: w.identities})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -79,7 +80,8 @@ func (w *world) enrol(page topology.PageNumber, n int) []proto.Device {
 	w.t.Helper()
 	devices := make([]proto.Device, n)
 	for i := range devices {
-		devices[i] = proto.Device{ID: proto.NewID(), Hostname: fmt.Sprintf("host-%d-%d", page, i), Serial: fmt.Sprintf("S%d", i)}
+		devices[i] = proto.Device{ID: proto.NewID(), Hostname: fmt.Sprintf("host-%d-%d", page, i),
+			Serial: fmt.Sprintf("S%d", i)}
 	}
 	w.put(page, devices)
 	return devices
@@ -152,7 +154,8 @@ func (w *world) remove(i *proto.Integration) {
 func (w *world) protect(domain, origin string) *proto.Application {
 	w.t.Helper()
 	a := &proto.Application{ID: proto.NewID(), AUD: "aud", Name: "api", Domains: []string{domain}, OriginURL: origin}
-	if _, err := w.api.Put(w.t.Context(), topology.Config, topology.ConfigKey(w.account, topology.KindApplication, a.ID), a, 0); err != nil {
+	if _, err := w.api.Put(w.t.Context(), topology.Config, topology.ConfigKey(w.account, topology.KindApplication, a.ID),
+		a, 0); err != nil {
 		w.t.Fatal(err)
 	}
 	return a
@@ -179,7 +182,8 @@ func (w *world) stored(i *proto.Integration, page topology.PageNumber) (*proto.I
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m, err := s.GetLastMsgForSubject(w.t.Context(), topology.Scores(topology.PageRef{Account: w.account, Integration: i.ID, Page: page}))
+	m, err := s.GetLastMsgForSubject(w.t.Context(),
+		topology.Scores(topology.PageRef{Account: w.account, Integration: i.ID, Page: page}))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, false
 	}
@@ -264,7 +268,8 @@ func (a *scoringAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = json.Unmarshal(data, &body)
 	}
-	if err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || len(body.Devices) > proto.PageSize {
+	if err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" ||
+		len(body.Devices) > proto.PageSize {
 		a.t.Errorf("a request that is not by the contract: %s %v, %d devices, %v", r.Method, r.Header, len(body.Devices), err)
 	}
 	devices := make([]proto.ID, len(body.Devices))

@@ -87,7 +87,8 @@ func (c Config) withDefaults() (Config, error) {
 	case (c.ExtAuthzCert == "") != (c.ExtAuthzKey == ""):
 		return c, errors.New("a TLS certificate needs its key: give --ext-authz-cert and --ext-authz-key, or neither")
 	case c.ExtAuthzCA != "" && c.ExtAuthzCert == "":
-		return c, errors.New("the certificates of Envoys (--ext-authz-ca) need TLS: give --ext-authz-cert and --ext-authz-key")
+		return c, errors.New(
+			"the certificates of Envoys (--ext-authz-ca) need TLS: give --ext-authz-cert and --ext-authz-key")
 	case c.ExtAuthzCert != "" && c.ExtAuthzAddr == "":
 		return c, errors.New("--ext-authz-cert requires --ext-authz-addr")
 	case len(c.SessionKey) != login.KeySize:

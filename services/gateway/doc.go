@@ -3,6 +3,6 @@
 // request (package forward).
 //
 // All data for decisions is in memory and kept up to date by watches. If NATS or the exchange is away, the gateway
-// continues with the last known state for as long as the operator allows, and then denies everything (package staleness).
-// Any number of gateways may run at once.
+// continues with the last known state for as long as the operator allows, and then denies everything (package
+// staleness). Any number of gateways may run at once.
 package gateway

@@ -14,8 +14,8 @@ import (
 // read returns the request as the client made it. A proxy's headers about its client are used only if the proxy is
 // trusted. The connection's certificate then belongs to the proxy and is ignored.
 func (f *front) read(r *http.Request) proxy.Request {
-	u := &url.URL{Scheme: "http", Host: r.Host, User: r.URL.User, Opaque: r.URL.Opaque, Path: r.URL.Path, RawPath: r.URL.RawPath,
-		RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
+	u := &url.URL{Scheme: "http", Host: r.Host, User: r.URL.User, Opaque: r.URL.Opaque, Path: r.URL.Path,
+		RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
 	defer gate.Normalize(u)
 	q := proxy.Request{Request: &gate.Request{Method: r.Method, URL: u, Header: r.Header, Body: r.ContentLength != 0}}
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {

@@ -87,15 +87,18 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, conn: deps.Bus, link: deps.Bus, log: deps.Log, clock: deps.Clock,
 		// All kinds: a kind that the view did not follow would count as missed.
-		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log), sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
-		seen: servicetoken.NewSeen(deps.Bus, deps.Log),
+		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log),
+		sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
+		seen:     servicetoken.NewSeen(deps.Bus, deps.Log),
 	}
 	m, err := newMetrics(deps.Metrics, cfg.StaleLimit, s.unconfirmed)
 	if err != nil {
 		return nil, err
 	}
-	s.devices = device.New(device.Config{Overlay: cfg.Overlay}, device.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock, Settings: s.catalog})
-	if s.keys, err = keycache.New(keycache.Config{Issuer: cfg.TeamDomain}, keycache.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock}); err != nil {
+	s.devices = device.New(device.Config{Overlay: cfg.Overlay},
+		device.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock, Settings: s.catalog})
+	if s.keys, err = keycache.New(keycache.Config{Issuer: cfg.TeamDomain},
+		keycache.Deps{Bus: deps.Bus, Log: deps.Log, Clock: deps.Clock}); err != nil {
 		return nil, err
 	}
 	s.stale = staleness.New(cfg.StaleLimit, deps.Clock, deps.Log, s.parts()...)
@@ -115,7 +118,8 @@ func (s *Service) parts() []staleness.Part {
 	view := func(name, bucket, keys string, seen func() uint64, run func(context.Context) error) staleness.View {
 		again, restart := staleness.Restartable(run)
 		s.watches = append(s.watches, watch{name, again})
-		return staleness.View{Name: name, Stream: topology.BucketStream(bucket), Filter: topology.BucketSubject(bucket, keys), Seen: seen, Restart: restart}
+		return staleness.View{Name: name, Stream: topology.BucketStream(bucket), Filter: topology.BucketSubject(bucket, keys),
+			Seen: seen, Restart: restart}
 	}
 	views := append([]staleness.View{
 		view("configuration", topology.Config, ">", s.catalog.Revision, s.catalog.Run),
@@ -130,32 +134,38 @@ func (s *Service) parts() []staleness.Part {
 }
 
 func (s *Service) buildGate(deps Deps, m *metrics, outside *http.Client) error {
-	rules, err := policycache.New(s.catalog, deps.Log, func(p *policy.Problem) { m.unevaluable.WithLabelValues(p.Reason.String(), p.Label()).Inc() })
+	rules, err := policycache.New(s.catalog, deps.Log, func(p *policy.Problem) {
+		m.unevaluable.WithLabelValues(p.Reason.String(), p.Label()).Inc()
+	})
 	if err != nil {
 		return err
 	}
-	evaluator, err := external.New(external.Config{}, external.Deps{Signer: s.keys, Client: outside, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock})
+	evaluator, err := external.New(external.Config{},
+		external.Deps{Signer: s.keys, Client: outside, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock})
 	if err != nil {
 		return err
 	}
 	s.gate, err = gate.New(gate.Deps{
 		Catalog: s.catalog, Rules: rules, Tokens: s.tokens, Keys: s.keys, Devices: devices{s.devices}, Sessions: s.sessions,
-		External: evaluator, Freshness: s.stale, Access: s.recorder, Seen: s.seen, Log: deps.Log, Clock: deps.Clock, Decided: m.decided,
+		External: evaluator, Freshness: s.stale, Access: s.recorder, Seen: s.seen, Log: deps.Log, Clock: deps.Clock,
+		Decided: m.decided,
 	})
 	return err
 }
 
 func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error {
 	people, err := login.New(login.Config{TeamDomain: s.cfg.TeamDomain, SessionKey: s.cfg.SessionKey}, login.Deps{
-		Bus: deps.Bus, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock, Catalog: s.catalog, Sessions: s.sessions, Gate: s.gate,
-		Keys: s.keys, Devices: devices{s.devices}, Recorder: s.recorder, Identities: deps.Identities, HTTP: outside,
+		Bus: deps.Bus, Log: deps.Log, Metrics: deps.Metrics, Clock: deps.Clock, Catalog: s.catalog, Sessions: s.sessions,
+		Gate: s.gate, Keys: s.keys, Devices: devices{s.devices}, Recorder: s.recorder, Identities: deps.Identities,
+		HTTP: outside,
 	})
 	if err != nil {
 		return err
 	}
 	s.login = people
 	s.gate.SendTo(people)
-	if s.origins, err = proxy.New(proxy.Config{RootCAs: s.cfg.RootCAs, Own: s.cfg.own(), Deny: s.cfg.OriginDeny, IdleTimeout: s.cfg.OriginIdle, Still: s.gate.Still}, deps.Log, m.decided); err != nil {
+	if s.origins, err = proxy.New(proxy.Config{RootCAs: s.cfg.RootCAs, Own: s.cfg.own(), Deny: s.cfg.OriginDeny,
+		IdleTimeout: s.cfg.OriginIdle, Still: s.gate.Still}, deps.Log, m.decided); err != nil {
 		return err
 	}
 	asked := forward.Deps{Gate: s.gate, Log: deps.Log, Metrics: deps.Metrics}
@@ -174,7 +184,8 @@ func (s *Service) buildFront(deps Deps, m *metrics, outside *http.Client) error 
 		return err
 	}
 	front := &front{
-		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: s.origins, login: people, certs: s.keys.Certs, forward: others, clock: deps.Clock,
+		trusted: s.cfg.TrustedProxy, team: team, gate: s.gate, proxy: s.origins, login: people, certs: s.keys.Certs,
+		forward: others, clock: deps.Clock,
 	}
 	s.server = newServer(s.cfg.AccessAddr, deps.Log, front)
 	if s.cfg.TLSCert != "" {
@@ -204,7 +215,8 @@ func (s *Service) buildAuthz(asked forward.Deps) error {
 	if s.cfg.ExtAuthzAddr == "" {
 		return nil
 	}
-	cfg := forward.AuthzConfig{Addr: s.cfg.ExtAuthzAddr, From: s.cfg.ForwardAuthFrom, Trusted: s.cfg.TrustedProxy, DeviceCA: s.files[0].authorities}
+	cfg := forward.AuthzConfig{Addr: s.cfg.ExtAuthzAddr, From: s.cfg.ForwardAuthFrom, Trusted: s.cfg.TrustedProxy,
+		DeviceCA: s.files[0].authorities}
 	if s.cfg.ExtAuthzCert != "" {
 		cfg.TLS = s.files[1].listener(protocols...)
 	}
@@ -287,10 +299,12 @@ func newServer(addr string, log *slog.Logger, h http.Handler) *httpserve.Server 
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace, MaxConns: openfiles.Share(4), HTTP: &http.Server{
-		Handler: h, Protocols: &protocols,
-		// Bodies have no time limit, for uploads and streams.
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
-	}}
+	return &httpserve.Server{Name: "gateway (--access-addr)", Addr: addr, Log: log, Grace: grace,
+		MaxConns: openfiles.Share(4), HTTP: &http.Server{
+			Handler: h, Protocols: &protocols,
+			// Bodies have no time limit, for uploads and streams.
+			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+			HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250, SendPingTimeout: 30 * time.Second,
+				PingTimeout: 15 * time.Second},
+		}}
 }

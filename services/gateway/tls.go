@@ -180,7 +180,8 @@ func firstEnd(file []byte) int64 {
 type ends []*certificates
 
 var certificateDesc = prometheus.NewDesc("plumbline_gateway_certificate_expires_timestamp_seconds",
-	"Expiry of the certificate, or of the first authority of client certificates to expire: Unix time. file is tls_cert, device_ca, ext_authz_cert or ext_authz_ca.", []string{"file"}, nil)
+	"Expiry of the certificate, or of the first authority of client certificates to expire: Unix time. file is "+
+		"tls_cert, device_ca, ext_authz_cert or ext_authz_ca.", []string{"file"}, nil)
 
 // Describe implements prometheus.Collector.
 func (ends) Describe(out chan<- *prometheus.Desc) { out <- certificateDesc }

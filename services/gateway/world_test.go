@@ -56,24 +56,30 @@ func newWorld(t testing.TB, cfg Config) *world {
 	w := &world{TB: t, bus: bustest.Start(t), ids: ids, account: proto.NewAccount(), secret: credential.NewServiceSecret(),
 		metrics: prometheus.NewRegistry(), revisions: map[string]uint64{}}
 	w.api = w.bus.Conn(topology.API)
-	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "robot", SecretHash: credential.Hash(w.secret), Version: 1}
+	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "robot",
+		SecretHash: credential.Hash(w.secret), Version: 1}
 	w.saveToken()
 	w.origin = httptest.NewServer(http.HandlerFunc(echo))
 	t.Cleanup(w.origin.Close)
-	cfg.AccessAddr, cfg.TeamDomain, cfg.SessionKey = "127.0.0.1:0", "https://team.example.com", bytes.Repeat([]byte{7}, login.KeySize)
+	cfg.AccessAddr, cfg.TeamDomain, cfg.SessionKey = "127.0.0.1:0", "https://team.example.com",
+		bytes.Repeat([]byte{7}, login.KeySize)
 	quiet := slog.New(slog.DiscardHandler)
-	ex, err := exchange.New(exchange.Config{TeamDomain: cfg.TeamDomain}, exchange.Deps{Bus: w.bus.Conn(topology.Exchange), Log: quiet,
-		Metrics: prometheus.NewRegistry(), Clock: clock.System, Identities: ids})
+	ex, err := exchange.New(exchange.Config{TeamDomain: cfg.TeamDomain},
+		exchange.Deps{Bus: w.bus.Conn(topology.Exchange), Log: quiet,
+			Metrics: prometheus.NewRegistry(), Clock: clock.System, Identities: ids})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.run(ex.Run)
-	w.gateway, err = New(cfg, Deps{Bus: w.bus.Conn(topology.Gateway), Log: quiet, Metrics: w.metrics, Clock: clock.System, Identities: ids})
+	w.gateway, err = New(cfg,
+		Deps{Bus: w.bus.Conn(topology.Gateway), Log: quiet, Metrics: w.metrics, Clock: clock.System, Identities: ids})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.run(w.gateway.Run)
-	bustest.Eventually(t, "exchange and gateway are ready", func() bool { return ex.Ready(t.Context()) == nil && w.gateway.Ready(t.Context()) == nil })
+	bustest.Eventually(t, "exchange and gateway are ready", func() bool {
+		return ex.Ready(t.Context()) == nil && w.gateway.Ready(t.Context()) == nil
+	})
 	return w
 }
 
@@ -115,10 +121,11 @@ func (w *world) robots() *proto.Policy {
 }
 
 // app makes an application and waits until the gateway serves it.
-func (w *world) app(domain, origin string, change func(*proto.Application), policies ...*proto.Policy) *proto.Application {
+func (w *world) app(domain, origin string, change func(*proto.Application),
+	policies ...*proto.Policy) *proto.Application {
 	w.Helper()
-	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat(strings.ReplaceAll(proto.NewID().String(), "-", ""), 2), Name: domain, Type: "self_hosted",
-		Domains: []string{domain}, OriginURL: origin}
+	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat(strings.ReplaceAll(proto.NewID().String(), "-", ""), 2),
+		Name: domain, Type: "self_hosted", Domains: []string{domain}, OriginURL: origin}
 	for i, p := range policies {
 		a.Policies = append(a.Policies, proto.PolicyLink{Policy: p.ID, Precedence: i + 1})
 	}

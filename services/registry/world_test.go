@@ -33,7 +33,8 @@ func newWorldOn(t testing.TB, b *bustest.Bus) *world {
 
 func (w *world) registry(cfg Config) *Service {
 	w.t.Helper()
-	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Registry), Log: bustest.Log(w.t), Metrics: prometheus.NewRegistry(), Clock: clock.System})
+	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Registry), Log: bustest.Log(w.t), Metrics: prometheus.NewRegistry(),
+		Clock: clock.System})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -62,7 +63,8 @@ func (w *world) send(c *proto.Command) (*bus.Msg, *nats.Subscription) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m := &bus.Msg{Subject: topology.Command(w.account), Data: data, Header: nats.Header{proto.HeaderReplyTo: {inbox}}, Time: time.Now()}
+	m := &bus.Msg{Subject: topology.Command(w.account), Data: data, Header: nats.Header{proto.HeaderReplyTo: {inbox}},
+		Time: time.Now()}
 	ack, err := w.api.Publish(w.t.Context(), bus.Outgoing{Subject: m.Subject, Body: c, Header: m.Header})
 	if err != nil {
 		w.t.Fatal(err)
@@ -92,7 +94,8 @@ func (w *world) do(c *proto.Command) proto.CommandAnswer {
 // pages reads the account's pages and fails if invariant 1 does not hold.
 func (w *world) pages() map[topology.PageNumber][]proto.Device {
 	w.t.Helper()
-	subjects, err := w.api.Subjects(w.t.Context(), topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.PageKeys(w.account)))
+	subjects, err := w.api.Subjects(w.t.Context(), topology.BucketStream(topology.Devices),
+		topology.BucketSubject(topology.Devices, topology.PageKeys(w.account)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -136,7 +139,8 @@ func (w *world) ready(s *Service) {
 func fleet(from, to int) []proto.Device {
 	all := make([]proto.Device, 0, to-from)
 	for i := from; i < to; i++ {
-		all = append(all, proto.Device{ID: numbered(i), Email: fmt.Sprintf("user%d@example.com", i), Serial: fmt.Sprintf("SN%08d", i), Hostname: fmt.Sprintf("host-%d", i)})
+		all = append(all, proto.Device{ID: numbered(i), Email: fmt.Sprintf("user%d@example.com", i),
+			Serial: fmt.Sprintf("SN%08d", i), Hostname: fmt.Sprintf("host-%d", i)})
 	}
 	return all
 }
@@ -164,5 +168,6 @@ func counts(a proto.CommandAnswer) string {
 	if a.Error != nil {
 		return a.Error.Code
 	}
-	return fmt.Sprintf("+%d ~%d =%d -%d ?%d !%d", a.Enrolled, a.Updated, a.Unchanged, a.Removed, a.Absent, len(a.Refused)+a.RefusedMore)
+	return fmt.Sprintf("+%d ~%d =%d -%d ?%d !%d", a.Enrolled, a.Updated, a.Unchanged, a.Removed, a.Absent,
+		len(a.Refused)+a.RefusedMore)
 }

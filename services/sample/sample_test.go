@@ -44,7 +44,8 @@ func newIssuer(t testing.TB) *issuer {
 			http.Error(w, "away", http.StatusServiceUnavailable)
 			return
 		}
-		json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "k", Algorithm: "RS256", Use: "sig"}}})
+		json.NewEncoder(w).Encode(
+			jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "k", Algorithm: "RS256", Use: "sig"}}})
 	}))
 	t.Cleanup(i.Close)
 	return i
@@ -96,7 +97,8 @@ func newAPI(t testing.TB, change func(*sample.Config)) *api {
 }
 
 func (a *api) claims() map[string]any {
-	return map[string]any{"iss": a.URL, "aud": aud, "exp": a.clock.Now().Unix() + 3600, "iat": a.clock.Now().Unix(), "sub": "", "type": "app", "common_name": "x.access"}
+	return map[string]any{"iss": a.URL, "aud": aud, "exp": a.clock.Now().Unix() + 3600, "iat": a.clock.Now().Unix(),
+		"sub": "", "type": "app", "common_name": "x.access"}
 }
 
 func (a *api) post(body string, tokens ...string) *httptest.ResponseRecorder {
@@ -118,7 +120,8 @@ func (a *api) ask(ids ...string) scores {
 	a.t.Helper()
 	devices := []map[string]string{}
 	for _, id := range ids {
-		devices = append(devices, map[string]string{"device_id": id, "email": "", "serial_number": "s", "mac_address": "", "virtual_ipv4": "", "hostname": "東京"})
+		devices = append(devices, map[string]string{"device_id": id, "email": "", "serial_number": "s", "mac_address": "",
+			"virtual_ipv4": "", "hostname": "東京"})
 	}
 	body, err := json.Marshal(map[string]any{"devices": devices})
 	if err != nil {
@@ -126,7 +129,8 @@ func (a *api) ask(ids ...string) scores {
 	}
 	w := a.post(string(body), a.token)
 	var answer struct{ Result scores }
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 200 || w.Header().Get("Content-Type") != "application/json" {
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 200 ||
+		w.Header().Get("Content-Type") != "application/json" {
 		a.t.Fatalf("%d %v %s: %v", w.Code, w.Header(), w.Body, err)
 	}
 	return answer.Result
@@ -329,7 +333,8 @@ func TestServesAndStops(t *testing.T) {
 	a := newAPI(t, func(c *sample.Config) { c.Addr = "127.0.0.1:0" })
 	stop := bustest.Run(t, a.Run)
 	bustest.Eventually(t, "the API listens", func() bool { return a.Addr() != "" })
-	q, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+a.Addr(), bytes.NewReader([]byte(`{"devices":[]}`)))
+	q, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+a.Addr(),
+		bytes.NewReader([]byte(`{"devices":[]}`)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,9 +373,11 @@ func TestLatency(t *testing.T) {
 }
 
 func TestConfiguration(t *testing.T) {
-	for _, cfg := range []sample.Config{{}, {Issuer: "team"}, {Issuer: "http://t", Missing: 2}, {Issuer: "http://t", Missing: math.NaN()},
+	for _, cfg := range []sample.Config{{}, {Issuer: "team"}, {Issuer: "http://t", Missing: 2},
+		{Issuer: "http://t", Missing: math.NaN()},
 		{Issuer: "http://t", Latency: -1}, {Issuer: "http://t", CertsURL: "file:///etc/passwd"}} {
-		if _, err := sample.New(cfg, sample.Deps{Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: clock.System}); err == nil {
+		if _, err := sample.New(cfg,
+			sample.Deps{Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: clock.System}); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}
 	}

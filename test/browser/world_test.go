@@ -26,7 +26,8 @@ import (
 )
 
 // laptop is Ada's: every browser on this machine runs on it.
-var laptop = proto.Device{ID: proto.DeriveID(proto.Account{}, "ada's laptop"), Email: ada, Hostname: "laptop", IPv4: "127.0.0.1"}
+var laptop = proto.Device{ID: proto.DeriveID(proto.Account{}, "ada's laptop"), Email: ada, Hostname: "laptop",
+	IPv4: "127.0.0.1"}
 
 const threshold = 50
 
@@ -55,7 +56,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t}
 	var err error
-	if w.plumb, err = stack.New("up", filepath.Join(t.TempDir(), "data"), "--min-interval", "1s", "--overlay", "127.0.0.1/32"); err != nil {
+	if w.plumb, err = stack.New("up", filepath.Join(t.TempDir(), "data"), "--min-interval", "1s", "--overlay",
+		"127.0.0.1/32"); err != nil {
 		t.Fatal(err)
 	}
 	_, port, err := net.SplitHostPort(w.plumb.Access)
@@ -90,8 +92,10 @@ func newWorld(t *testing.T) *world {
 // serveApp is the application: it greets who asks and has a link to its next page.
 func serveApp(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprintf(rw, `<!doctype html><title>Application</title><h1 id="hello">Hello %s at %s</h1><p id="path">%s</p><a id="next" href="/page?n=1">Next</a>`,
-		html.EscapeString(r.Header.Get("Cf-Access-Authenticated-User-Email")), html.EscapeString(r.Host), html.EscapeString(r.RequestURI))
+	fmt.Fprintf(rw,
+		`<!doctype html><title>Application</title><h1 id="hello">Hello %s at %s</h1><p id="path">%s</p><a id="next" href="/page?n=1">Next</a>`,
+		html.EscapeString(r.Header.Get("Cf-Access-Authenticated-User-Email")), html.EscapeString(r.Host),
+		html.EscapeString(r.RequestURI))
 }
 
 func (w *world) do(err error) {
@@ -105,8 +109,10 @@ func (w *world) do(err error) {
 func (w *world) newIDP(name string) string {
 	w.Helper()
 	var made struct{ ID string }
-	w.do(w.control.Call(w.Context(), http.MethodPost, "/access/identity_providers", map[string]any{"name": name, "type": "oidc",
-		"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": w.issuer, "prompt": "login"}}, &made))
+	w.do(w.control.Call(w.Context(), http.MethodPost, "/access/identity_providers",
+		map[string]any{"name": name, "type": "oidc",
+			"config": map[string]any{"client_id": clientID, "client_secret": clientSecret, "x_issuer": w.issuer,
+				"prompt": "login"}}, &made))
 	return made.ID
 }
 
@@ -118,10 +124,12 @@ func (w *world) enrol() {
 	w.do(err)
 	api := &scorer.API{ClientID: "0123456789abcdef0123456789abcdef.access", ClientSecret: "the-secret"}
 	api.Score(func(scorer.Device, int) any { return w.score.Load() })
-	w.integration, err = w.control.CreateIntegration(w.Context(), stack.Integration{Name: "scores", URL: api.Listen(w), Interval: "1h",
-		ClientID: api.ClientID, ClientSecret: api.ClientSecret})
+	w.integration, err = w.control.CreateIntegration(w.Context(),
+		stack.Integration{Name: "scores", URL: api.Listen(w), Interval: "1h",
+			ClientID: api.ClientID, ClientSecret: api.ClientSecret})
 	w.do(err)
-	w.check, err = w.control.CreateCheck(w.Context(), stack.Check{Name: "Disk encryption", Integration: w.integration, Operator: ">=", Score: threshold})
+	w.check, err = w.control.CreateCheck(w.Context(),
+		stack.Check{Name: "Disk encryption", Integration: w.integration, Operator: ">=", Score: threshold})
 	w.do(err)
 }
 
@@ -165,8 +173,9 @@ func (w *world) scores(score int64, want proto.Outcome) time.Time {
 func (w *world) serve(name string, settings map[string]any, require ...any) string {
 	w.Helper()
 	include := []any{map[string]any{"email_domain": map[string]any{"domain": "example.com"}}}
-	_, err := w.control.CreateGuarded(w.Context(), stack.Guarded{Name: name, Domain: name + ".localhost", Origin: w.origin.URL,
-		Policies: []any{stack.Policy("people", "allow", include, require...)}, Settings: settings})
+	_, err := w.control.CreateGuarded(w.Context(),
+		stack.Guarded{Name: name, Domain: name + ".localhost", Origin: w.origin.URL,
+			Policies: []any{stack.Policy("people", "allow", include, require...)}, Settings: settings})
 	w.do(err)
 	_, port, err := net.SplitHostPort(w.plumb.Access)
 	w.do(err)

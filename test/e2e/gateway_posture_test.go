@@ -55,7 +55,8 @@ func newMeasured(t *testing.T, args ...string) *measured {
 	api := new(scorer.API)
 	api.Score(func(scorer.Device, int) any { return m.score.Load() })
 	m.integration = protect(t, m.control, api, m.plumb, "1h", 0)
-	if m.check, err = m.control.CreateCheck(t.Context(), stack.Check{Name: "healthy", Integration: m.integration, Operator: ">=", Score: threshold}); err != nil {
+	if m.check, err = m.control.CreateCheck(t.Context(),
+		stack.Check{Name: "healthy", Integration: m.integration, Operator: ">=", Score: threshold}); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -97,7 +98,8 @@ func TestADeviceThatFailsIsRefusedAtItsNextRequest(t *testing.T) {
 	}
 	outside := *s
 	outside.visitor = stack.NewVisitor(t, m.plumb.Access, "", nil)
-	if v := outside.visit(append(s.token.Credentials(), "X-Forwarded-For", laptop.IPv4)...); v.Status != http.StatusForbidden {
+	if v := outside.visit(append(s.token.Credentials(), "X-Forwarded-For",
+		laptop.IPv4)...); v.Status != http.StatusForbidden {
 		t.Errorf("with an address that the client made up: %+v", v)
 	}
 
@@ -119,7 +121,8 @@ func TestADeviceThatFailsIsRefusedAtItsNextRequest(t *testing.T) {
 		t.Helper()
 		s.becomes(atOnce, http.StatusForbidden, "", s.token)
 		v := s.visit(s.token.Credentials()...)
-		if v.Check.ID != m.check.String() || v.Check.Name != "healthy" || v.Check.Outcome != outcome || time.Since(v.Check.LookedAt) > time.Minute {
+		if v.Check.ID != m.check.String() || v.Check.Name != "healthy" || v.Check.Outcome != outcome ||
+			time.Since(v.Check.LookedAt) > time.Minute {
 			t.Errorf("the refusal names %+v: %s", v.Check, v.Body)
 		}
 	}
@@ -134,7 +137,8 @@ func TestADeviceThatFailsIsRefusedAtItsNextRequest(t *testing.T) {
 	s.becomes(atOnce, http.StatusOK, "", s.token)
 
 	// A check whose results expire makes them unknown.
-	s.do(m.control.ChangeCheck(t.Context(), m.check, stack.Check{Name: "healthy", Integration: m.integration, Operator: ">=", Score: threshold, Expiration: "1s"}))
+	s.do(m.control.ChangeCheck(t.Context(), m.check,
+		stack.Check{Name: "healthy", Integration: m.integration, Operator: ">=", Score: threshold, Expiration: "1s"}))
 	turns(proto.OutcomeUnknown)
 	refused("unknown")
 }
@@ -153,8 +157,9 @@ func newAuthority(t *testing.T, dir, name string) *authority {
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Minute),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +180,8 @@ func (a *authority) issue(t *testing.T, template *x509.Certificate) (cert tls.Ce
 	if err != nil {
 		t.Fatal(err)
 	}
-	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(2), time.Now().Add(-time.Minute), time.Now().Add(time.Hour)
+	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(2), time.Now().Add(-time.Minute),
+		time.Now().Add(time.Hour)
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +190,8 @@ func (a *authority) issue(t *testing.T, template *x509.Certificate) (cert tls.Ce
 	if err != nil {
 		t.Fatal(err)
 	}
-	certPEM, keyPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})
+	certPEM, keyPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})
 	if cert, err = tls.X509KeyPair(certPEM, keyPEM); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +202,8 @@ func (a *authority) issue(t *testing.T, template *x509.Certificate) (cert tls.Ce
 // only.
 func TestADeviceIsKnownByItsCertificate(t *testing.T) {
 	dir := t.TempDir()
-	servers, devices, others := newAuthority(t, dir, "servers"), newAuthority(t, dir, "devices"), newAuthority(t, dir, "others")
+	servers, devices, others := newAuthority(t, dir, "servers"), newAuthority(t, dir, "devices"),
+		newAuthority(t, dir, "others")
 	_, certPEM, keyPEM := servers.issue(t, &x509.Certificate{DNSNames: []string{"wiki.example.com"}})
 	certPath, keyPath := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	for path, text := range map[string][]byte{certPath: certPEM, keyPath: keyPEM} {
@@ -260,18 +268,21 @@ func newMeasuredTLS(t *testing.T, servers *authority, cert, key, deviceCA string
 	// The scoring API belongs to no application here: it is shown the credentials.
 	api := &scorer.API{ClientID: "0123456789abcdef0123456789abcdef.access", ClientSecret: "the-secret"}
 	api.Score(func(scorer.Device, int) any { return 90 })
-	if m.integration, err = m.control.CreateIntegration(t.Context(), stack.Integration{Name: "scores", URL: api.Listen(t), Interval: "1h",
-		ClientID: api.ClientID, ClientSecret: api.ClientSecret}); err != nil {
+	if m.integration, err = m.control.CreateIntegration(t.Context(),
+		stack.Integration{Name: "scores", URL: api.Listen(t), Interval: "1h",
+			ClientID: api.ClientID, ClientSecret: api.ClientSecret}); err != nil {
 		t.Fatal(err)
 	}
-	if m.check, err = m.control.CreateCheck(t.Context(), stack.Check{Name: "healthy", Integration: m.integration, Operator: ">=", Score: threshold}); err != nil {
+	if m.check, err = m.control.CreateCheck(t.Context(),
+		stack.Check{Name: "healthy", Integration: m.integration, Operator: ">=", Score: threshold}); err != nil {
 		t.Fatal(err)
 	}
 	token, err := m.control.CreateToken(t.Context(), "service")
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := stack.Policy("healthy devices", "non_identity", []any{stack.TokenRule(token.ID)}, stack.PostureRule(m.check.String()))
+	policy := stack.Policy("healthy devices", "non_identity", []any{stack.TokenRule(token.ID)},
+		stack.PostureRule(m.check.String()))
 	if _, err := m.control.CreateGuarded(t.Context(), stack.Guarded{Name: "wiki", Domain: "wiki.example.com",
 		Origin: stack.NewOrigin(t, nil).URL, Policies: []any{policy}}); err != nil {
 		t.Fatal(err)

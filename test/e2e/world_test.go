@@ -61,7 +61,8 @@ type issuer interface {
 
 // protect makes a service token, an application over the API and an integration that polls it, with so many
 // calls at once; 0: the default.
-func protect(t *testing.T, control *stack.Control, api *scorer.API, team issuer, interval string, concurrency int) proto.ID {
+func protect(t *testing.T, control *stack.Control, api *scorer.API, team issuer, interval string,
+	concurrency int) proto.ID {
 	t.Helper()
 	url := api.Listen(t)
 	token, err := control.CreateToken(t.Context(), "posture")
@@ -260,7 +261,8 @@ func (f *following) agree(l *ledger.Ledger) error {
 		}
 	}
 	if count != len(want) || !f.ready || f.again {
-		return fmt.Errorf("the follower knows %d results of %d; ready: %v; told something twice: %v", count, len(want), f.ready, f.again)
+		return fmt.Errorf("the follower knows %d results of %d; ready: %v; told something twice: %v", count, len(want),
+			f.ready, f.again)
 	}
 	return nil
 }

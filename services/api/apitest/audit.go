@@ -12,8 +12,9 @@ import (
 	"plumbline.dev/services/api/store"
 )
 
-// Events returns the audit events of the account, once those of every acknowledged change are in the audit log. They are
-// ordered by their time on the fixture's clock: the log orders events of one bucket, but not those of different ones.
+// Events returns the audit events of the account, once those of every acknowledged change are in the audit log. They
+// are ordered by their time on the fixture's clock: the log orders events of one bucket, but not those of different
+// ones.
 func (f *Fixture) Events() []*proto.AuditEvent {
 	f.T.Helper()
 	changes := store.New(f.Conn, bustest.Log(f.T), f.Clock, nil)

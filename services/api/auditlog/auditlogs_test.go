@@ -84,7 +84,8 @@ func TestPagesOfTheAuditLog(t *testing.T) {
 			t.Errorf("%s: %d changes, or in another order", query, len(got))
 		}
 	}
-	if got, info := readPage(f, ""); len(got) != auditlog.DefaultPerPage || !slices.Equal(got, newest[:auditlog.DefaultPerPage]) ||
+	if got, info := readPage(f, ""); len(got) != auditlog.DefaultPerPage ||
+		!slices.Equal(got, newest[:auditlog.DefaultPerPage]) ||
 		info["total_pages"] != 15. {
 		t.Errorf("a page: %d, %v", len(got), info)
 	}

@@ -48,7 +48,8 @@ func (s *API) getDevice(ctx context.Context, c *v4.Call) (v4.Response, error) {
 
 // View returns a device as responses show it.
 func View(page topology.PageNumber, d *proto.Device) EnrolledDevice {
-	v := EnrolledDevice{Device: d, Page: page, EnrolledAt: v4.Timestamp(d.EnrolledAt), UpdatedAt: v4.Timestamp(d.UpdatedAt)}
+	v := EnrolledDevice{Device: d, Page: page, EnrolledAt: v4.Timestamp(d.EnrolledAt),
+		UpdatedAt: v4.Timestamp(d.UpdatedAt)}
 	if d.RevokedAt != 0 {
 		v.RevokedAt = (*v4.Timestamp)(&d.RevokedAt)
 	}

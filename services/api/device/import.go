@@ -74,7 +74,8 @@ func (s *API) importDevices(w http.ResponseWriter, c *v4.Call) error {
 	}
 	body := &patientReader{r: c.Body, connection: http.NewResponseController(w), permitted: permitted}
 	defer context.AfterFunc(permitted, body.stop)()
-	result, err := s.runImport(ctx, permitted, c.Account, importfile.NewReader(body, format), newProgressWriter(w, c.Request))
+	result, err := s.runImport(ctx, permitted, c.Account, importfile.NewReader(body, format),
+		newProgressWriter(w, c.Request))
 	body.done()
 	if err != nil {
 		return err

@@ -14,11 +14,11 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// relay publishes the events of the audit log, each of them once. A change stores its events in the outbox, in one batch
-// with itself, and its response does not wait for the audit log. One replica at a time takes the outbox messages of a
-// stream, in order, and publishes their events. So the log gets each event no matter which process ends. If a process
-// ends between publishing and acknowledging, another one publishes the event again under the same id, and the log drops
-// it. The log has an event twice only if all replicas were down for longer than it remembers ids.
+// relay publishes the events of the audit log, each of them once. A change stores its events in the outbox, in one
+// batch with itself, and its response does not wait for the audit log. One replica at a time takes the outbox messages
+// of a stream, in order, and publishes their events. So the log gets each event no matter which process ends. If a
+// process ends between publishing and acknowledging, another one publishes the event again under the same id, and the
+// log drops it. The log has an event twice only if all replicas were down for longer than it remembers ids.
 type relay struct {
 	conn  *bus.Conn
 	log   *slog.Logger

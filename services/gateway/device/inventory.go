@@ -21,7 +21,8 @@ type inventory struct {
 
 func newInventory(conn *bus.Conn) *inventory {
 	v := &inventory{conn: conn, accounts: map[proto.Account]*index{}}
-	v.tail = newTail(conn, topology.BucketStream(topology.Devices), "", topology.BucketSubject(topology.Devices, topology.AllPageKeys), v.apply)
+	v.tail = newTail(conn, topology.BucketStream(topology.Devices), "",
+		topology.BucketSubject(topology.Devices, topology.AllPageKeys), v.apply)
 	return v
 }
 

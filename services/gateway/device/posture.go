@@ -44,7 +44,8 @@ func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture
 		p.Reason = proto.ReasonCheckRemoved
 		return p
 	}
-	e := d.state.page(topology.PageRef{Account: account, Integration: rule.Value.Integration, Page: topology.PageNumber(at.page())})
+	e := d.state.page(topology.PageRef{Account: account, Integration: rule.Value.Integration,
+		Page: topology.PageNumber(at.page())})
 	switch {
 	case e == nil:
 		p.Reason = proto.ReasonNeverPolled

@@ -28,7 +28,8 @@ type verdict struct{ outcome, reason uint8 }
 // compact converts an entry. ids are those of the inventory's page, which are shared if they are equal.
 func compact(seq uint64, e *proto.Entry, ids []proto.ID) *entry {
 	n := len(e.Results)
-	c := &entry{seq: seq, closed: e.Closed, polledAt: e.Poll.At, answered: e.Poll.At != 0 && e.Poll.Error == proto.ReasonNone}
+	c := &entry{seq: seq, closed: e.Closed, polledAt: e.Poll.At,
+		answered: e.Poll.At != 0 && e.Poll.Error == proto.ReasonNone}
 	if n == 0 {
 		return c
 	}

@@ -111,7 +111,8 @@ func result(n, score int, outcomes ...proto.Outcome) proto.Result {
 }
 
 func entryOf(results ...proto.Result) *proto.Entry {
-	return &proto.Entry{Poll: proto.Poll{At: proto.At(epoch), Attempts: 1, Status: 200}, Checks: []proto.CheckRef{{ID: check}}, Results: results}
+	return &proto.Entry{Poll: proto.Poll{At: proto.At(epoch), Attempts: 1, Status: 200},
+		Checks: []proto.CheckRef{{ID: check}}, Results: results}
 }
 
 // server is a NATS server that can be stopped and started again with what it holds.
@@ -140,7 +141,8 @@ func startServer(t testing.TB) *server {
 func (s *server) start() {
 	s.t.Helper()
 	var err error
-	s.Server, err = embed.Start(s.t.Context(), embed.Config{Dir: filepath.Join(s.dir, "data"), Addr: s.addr, NoSync: true, Log: bustest.Log(s.t)})
+	s.Server, err = embed.Start(s.t.Context(),
+		embed.Config{Dir: filepath.Join(s.dir, "data"), Addr: s.addr, NoSync: true, Log: bustest.Log(s.t)})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -153,7 +155,8 @@ func (s *server) conn(role topology.Role) *bus.Conn {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	c, err := bus.Connect(s.t.Context(), bus.Config{URL: "nats://" + s.addr, Role: role, Log: bustest.Log(s.t), Options: []nats.Option{nats.UserJWTAndSeed(token, seed)}})
+	c, err := bus.Connect(s.t.Context(), bus.Config{URL: "nats://" + s.addr, Role: role, Log: bustest.Log(s.t),
+		Options: []nats.Option{nats.UserJWTAndSeed(token, seed)}})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -23,7 +23,8 @@ type claims struct {
 }
 
 // read verifies an answer: signed by a published key, still valid, and with the nonce of the question.
-func (e *Evaluator) read(ctx context.Context, keysURL, nonce string, text []byte) (verdict bool, until time.Time, err error) {
+func (e *Evaluator) read(ctx context.Context, keysURL, nonce string,
+	text []byte) (verdict bool, until time.Time, err error) {
 	var body envelope
 	if json.Unmarshal(text, &body) != nil || body.Token == "" {
 		return false, time.Time{}, failf(badAnswer, `the answer is not of the form {"token": "..."}`)

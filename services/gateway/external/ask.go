@@ -64,7 +64,8 @@ func (a *Ask) identity() (json.RawMessage, error) {
 		who.DeviceID = a.Device.String()
 	}
 	s := a.Session
-	who.Email, who.Name, who.UserID, who.AMR, who.IssuedAt = s.Email, s.Name, s.User.String(), s.AMR, s.StartedAt.Time().Unix()
+	who.Email, who.Name, who.UserID, who.AMR, who.IssuedAt = s.Email, s.Name, s.User.String(), s.AMR,
+		s.StartedAt.Time().Unix()
 	who.IDP = provider{ID: s.IDP.String(), Type: proto.TypeOIDC}
 	if len(s.Claims) < maxIdentity/2 {
 		who.OIDCFields = s.Claims

@@ -42,8 +42,9 @@ func (e *Evaluator) ask(ctx context.Context, q *question) (verdict bool, until t
 	}
 	defer leave()
 	nonce := rand.Text() // 26 characters, 130 bits
-	token, err := e.signer.Statement(ctx, &proto.Statement{Kind: proto.StatementExternal, Account: q.Account, Application: q.Application,
-		Hostname: q.Host, Audience: q.EvaluateURL, Identity: q.identity, Nonce: nonce})
+	token, err := e.signer.Statement(ctx,
+		&proto.Statement{Kind: proto.StatementExternal, Account: q.Account, Application: q.Application,
+			Hostname: q.Host, Audience: q.EvaluateURL, Identity: q.identity, Nonce: nonce})
 	if err != nil {
 		// This is not the endpoint's fault.
 		at.circuit.passed()

@@ -14,7 +14,8 @@ var errNoClient = errors.New("X-Forwarded-For does not end with the client's add
 
 // passed lists the headers of an admitted request that are returned to the proxy, in addition to the application's
 // own header for credentials.
-var passed = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Ray", "Cookie", "Authorization"}
+var passed = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Ray", "Cookie",
+	"Authorization"}
 
 // admit tells the proxy to forward the request, and with which headers.
 func admit(w http.ResponseWriter, q *gate.Request, a *gate.Answer, empties bool) {

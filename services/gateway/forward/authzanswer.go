@@ -16,7 +16,8 @@ import (
 
 // alwaysRemoved lists headers to remove unless they are set, because an Envoy may be configured not to list a request's
 // headers.
-var alwaysRemoved = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Access-Client-Id", "Cf-Access-Client-Secret", "Cf-Access-Token"}
+var alwaysRemoved = []string{"Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Access-Client-Id",
+	"Cf-Access-Client-Secret", "Cf-Access-Token"}
 
 // proxysOwn lists headers that Envoy sets itself and a gateway would replace. The others of their kind stay if a
 // trusted proxy in front of Envoy may have set them.
@@ -57,7 +58,8 @@ func (d *described) admitted(a *gate.Answer) *authv3.CheckResponse {
 	for _, c := range a.SetCookies {
 		ok.ResponseHeadersToAdd = append(ok.ResponseHeadersToAdd, header("Set-Cookie", c.String(), true))
 	}
-	return &authv3.CheckResponse{Status: &status.Status{Code: int32(codes.OK)}, HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: ok}}
+	return &authv3.CheckResponse{Status: &status.Status{Code: int32(codes.OK)},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: ok}}
 }
 
 // denied tells Envoy to answer with our response. Any status is possible, including 200.
@@ -78,7 +80,8 @@ func denied(r *gate.Response) *authv3.CheckResponse {
 	if r.Status == http.StatusUnauthorized {
 		code = codes.Unauthenticated
 	}
-	return &authv3.CheckResponse{Status: &status.Status{Code: int32(code)}, HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: no}}
+	return &authv3.CheckResponse{Status: &status.Status{Code: int32(code)},
+		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: no}}
 }
 
 // header sets or appends a header. The older field for this choice stays unset, and older Envoys then overwrite.
@@ -87,7 +90,8 @@ func header(name, value string, add bool) *corev3.HeaderValueOption {
 	if add {
 		action = corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD
 	}
-	return &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: strings.ToLower(name), Value: value}, AppendAction: action}
+	return &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: strings.ToLower(name), Value: value},
+		AppendAction: action}
 }
 
 func sorted(h http.Header) []string {

@@ -37,7 +37,8 @@ func readForwarded(h http.Header) (o *original, err error) {
 	for _, part := range []struct {
 		name string
 		into *string
-	}{{"X-Forwarded-Method", &o.method}, {"X-Forwarded-Proto", &o.scheme}, {"X-Forwarded-Host", &o.host}, {"X-Forwarded-Uri", &o.uri}} {
+	}{{"X-Forwarded-Method", &o.method}, {"X-Forwarded-Proto", &o.scheme}, {"X-Forwarded-Host", &o.host},
+		{"X-Forwarded-Uri", &o.uri}} {
 		if *part.into, err = single(h, part.name); err != nil {
 			return nil, err
 		}
@@ -88,7 +89,8 @@ func (o *original) request(h http.Header, client netip.Addr) (*gate.Request, err
 	if o.host == "" || strings.ContainsAny(o.host, "/?#@\\ ,") {
 		return nil, errors.New("the host is not a name or an address, with or without a port")
 	}
-	if !strings.HasPrefix(o.uri, "/") || strings.ContainsFunc(o.uri, func(r rune) bool { return r <= ' ' || r == '#' || r == 0x7f }) {
+	if !strings.HasPrefix(o.uri, "/") ||
+		strings.ContainsFunc(o.uri, func(r rune) bool { return r <= ' ' || r == '#' || r == 0x7f }) {
 		return nil, errors.New("the URI is not a path and a query")
 	}
 	u, err := url.ParseRequestURI(o.uri)
@@ -112,5 +114,6 @@ func misspelt(h http.Header) string {
 }
 
 func tokenRune(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+		strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }

@@ -18,8 +18,8 @@
 // own header for credentials. The proxy must remove any of these missing from the answer. Caddy cannot detect a
 // missing header, so it gets an empty one. The answer cannot list all other headers to remove: the proxy must remove
 // every other Cf-Access-* header, and those that give another URL or method (X-Original-URL, X-Rewrite-URL,
-// X-HTTP-Method-Override). Requests with headers such as Cf_Access_Jwt_Assertion, which some origins treat as equal, are
-// denied here.
+// X-HTTP-Method-Override). Requests with headers such as Cf_Access_Jwt_Assertion, which some origins treat as equal,
+// are denied here.
 //
 // Any other answer is for the client. nginx reads the status only: it gets 401 for 401 and for redirects, 403 for
 // everything else, and requests the full answer under nginx/answer. Traefik and Caddy treat any 2xx answer as an

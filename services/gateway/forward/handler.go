@@ -87,7 +87,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse answers without a decision.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *dialect, status int, why policy.Reason, result string) {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *dialect, status int, why policy.Reason,
+	result string) {
 	h.metrics.answered(d.name, result)
 	d.answer(w, refusal(r.Header, status, why))
 }

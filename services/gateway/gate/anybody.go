@@ -194,8 +194,9 @@ func (q *evaluation) facts() *policy.Facts {
 	if s := q.a.Identity.Session; s != nil {
 		f.LoggedIn, f.Email, f.IDP, f.AMR, f.Claims = true, s.Email, s.IDP, s.AMR, q.claimsOf(s)
 		if len(q.app.external) > 0 && q.External != nil {
-			f.External = q.External.Evaluate(q.ctx, &external.Ask{Account: q.a.App.Account, Application: q.a.App.Value.ID, Host: q.r.URL.Host,
-				Session: s, Device: q.a.Device, IP: q.r.Peer}, q.app.external)
+			f.External = q.External.Evaluate(q.ctx,
+				&external.Ask{Account: q.a.App.Account, Application: q.a.App.Value.ID, Host: q.r.URL.Host,
+					Session: s, Device: q.a.Device, IP: q.r.Peer}, q.app.external)
 		}
 	}
 	return f

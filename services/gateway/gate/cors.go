@@ -12,14 +12,16 @@ import (
 
 // isPreflight reports whether a request is a CORS preflight. Browsers send preflights without credentials.
 func isPreflight(r *Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
+		r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // isBare reports whether a request is only its head: it changes to no other protocol and has no body. Only such an
 // OPTIONS request bypasses the policies (options_preflight_bypass), with or without an Origin, as at Cloudflare.
 func isBare(r *Request) bool {
 	length := r.Header.Get("Content-Length")
-	return !r.Body && len(r.Header["Upgrade"]) == 0 && len(r.Header["Transfer-Encoding"]) == 0 && (length == "" || length == "0")
+	return !r.Body && len(r.Header["Upgrade"]) == 0 && len(r.Header["Transfer-Encoding"]) == 0 &&
+		(length == "" || length == "0")
 }
 
 // preflight returns the response to a preflight according to the application's cors_headers, or nil if they do not
@@ -37,7 +39,8 @@ func preflight(c *proto.CORS, r *Request) *Response {
 	wanted := strings.Join(r.Header.Values("Access-Control-Request-Headers"), ",")
 	for name := range strings.SplitSeq(wanted, ",") {
 		name = strings.TrimSpace(name)
-		if name != "" && !c.AllHeaders && !slices.ContainsFunc(c.Headers, func(s string) bool { return strings.EqualFold(s, name) }) {
+		if name != "" && !c.AllHeaders &&
+			!slices.ContainsFunc(c.Headers, func(s string) bool { return strings.EqualFold(s, name) }) {
 			return nil
 		}
 	}
@@ -62,7 +65,9 @@ func preflight(c *proto.CORS, r *Request) *Response {
 
 // allowOrigin adds the headers that let the origin read the response, if it may.
 func allowOrigin(c *proto.CORS, origin string, h http.Header) bool {
-	named := slices.ContainsFunc(c.Origins, func(s string) bool { return strings.EqualFold(strings.TrimSuffix(s, "/"), origin) })
+	named := slices.ContainsFunc(c.Origins, func(s string) bool {
+		return strings.EqualFold(strings.TrimSuffix(s, "/"), origin)
+	})
 	switch {
 	case named:
 		h.Set("Access-Control-Allow-Origin", origin)

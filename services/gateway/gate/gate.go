@@ -142,7 +142,8 @@ func (q *evaluation) check() {
 	case q.app.app.Value.Gate.OptionsBypass && q.r.Method == http.MethodOptions && isBare(q.r):
 		q.a.Decision = policy.Decision{Reason: policy.Preflight}
 	case isPreflight(q.r) && q.preflight():
-	case q.r.Method == http.MethodHead && !q.repeated && q.r.Header.Get("Cf-Access-Metadata-Request") == "true" && q.describe():
+	case q.r.Method == http.MethodHead && !q.repeated && q.r.Header.Get("Cf-Access-Metadata-Request") == "true" &&
+		q.describe():
 	case q.creds.given && !q.app.lenient:
 		q.checkService()
 	default:
@@ -173,7 +174,8 @@ func (q *evaluation) describe() bool {
 		q.Log.Debug("failed to obtain a statement about an application", "application", q.a.App.Value.ID, "err", err)
 		return false
 	}
-	q.a.Response = &Response{Status: http.StatusOK, Header: http.Header{"Cf-Access-Metadata": {signed}, rayHeader: {q.a.Ray}}}
+	q.a.Response = &Response{Status: http.StatusOK,
+		Header: http.Header{"Cf-Access-Metadata": {signed}, rayHeader: {q.a.Ray}}}
 	q.mark(q.a.Response.Header)
 	return true
 }

@@ -25,9 +25,9 @@ func (q *evaluation) record() {
 		return
 	}
 	note := proto.Authentication{
-		At: proto.At(q.now), Application: q.a.App.Value.ID, Allowed: q.a.Admitted(), Reason: d.Reason.String(), Policy: d.Policy,
-		ClientID: who.ClientID, TokenID: who.Token, IP: q.ip(), Action: proto.ActionRequest, Host: q.r.URL.Host,
-		Device: q.a.Device, Check: d.Check, Ray: q.a.Ray,
+		At: proto.At(q.now), Application: q.a.App.Value.ID, Allowed: q.a.Admitted(), Reason: d.Reason.String(),
+		Policy: d.Policy, ClientID: who.ClientID, TokenID: who.Token, IP: q.ip(), Action: proto.ActionRequest,
+		Host: q.r.URL.Host, Device: q.a.Device, Check: d.Check, Ray: q.a.Ray,
 	}
 	if who.ClientID != "" {
 		note.Action = proto.ActionService

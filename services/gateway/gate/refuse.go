@@ -119,8 +119,8 @@ func (q *evaluation) explain(check proto.ID) *page.Check {
 
 // required describes the passing scores of a check; empty for an unknown operator.
 func required(op proto.Operator, score float64) string {
-	words, ok := map[proto.Operator]string{proto.OpLess: "less than ", proto.OpLessEqual: "at most ", proto.OpGreater: "more than ",
-		proto.OpGreaterEqual: "at least ", proto.OpEqual: "exactly "}[op]
+	words, ok := map[proto.Operator]string{proto.OpLess: "less than ", proto.OpLessEqual: "at most ",
+		proto.OpGreater: "more than ", proto.OpGreaterEqual: "at least ", proto.OpEqual: "exactly "}[op]
 	if !ok {
 		return ""
 	}

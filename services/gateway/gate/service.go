@@ -60,8 +60,8 @@ func (q *evaluation) admitService(d policy.Decision) {
 		return
 	}
 	ask := keycache.ServiceRequest{
-		Account: q.a.App.Account, Token: q.token.ID, TokenRevision: q.token.Revision, App: q.a.App.Value.ID, AppRevision: q.a.App.Revision,
-		ClientID: q.token.ClientID, ClientSecret: q.creds.secret, IP: q.ip(),
+		Account: q.a.App.Account, Token: q.token.ID, TokenRevision: q.token.Revision, App: q.a.App.Value.ID,
+		AppRevision: q.a.App.Revision, ClientID: q.token.ClientID, ClientSecret: q.creds.secret, IP: q.ip(),
 	}
 	if len(q.asked) > 0 || q.r.Certificate != nil {
 		ask.Vouched = &proto.Vouched{Device: q.a.Device, Postures: q.asked}
@@ -80,7 +80,8 @@ func (q *evaluation) admitNobody(d policy.Decision) {
 		q.a.Decision = d
 		return
 	}
-	ask := keycache.AnybodyRequest{Account: q.a.App.Account, App: q.a.App.Value.ID, AppRevision: q.a.App.Revision, Policy: d.Policy}
+	ask := keycache.AnybodyRequest{Account: q.a.App.Account, App: q.a.App.Value.ID, AppRevision: q.a.App.Revision,
+		Policy: d.Policy}
 	if q.r.Certificate != nil {
 		ask.CommonName = q.r.Certificate.Subject.CommonName
 	}
@@ -101,7 +102,8 @@ func (q *evaluation) admit(d policy.Decision, token string, err error) {
 	if errors.As(err, &refused) || q.ctx.Err() != nil {
 		level = q.Log.Info
 	}
-	level("no application token for an admitted request", "ray", q.a.Ray, "application", q.a.App.Value.ID, "token", q.a.Identity.Token, "err", err)
+	level("no application token for an admitted request", "ray", q.a.Ray, "application", q.a.App.Value.ID, "token",
+		q.a.Identity.Token, "err", err)
 	q.refuse(policy.Decision{Reason: policy.Unavailable, Policy: d.Policy}, http.StatusServiceUnavailable)
 	q.a.Response.Header.Set("Retry-After", "1")
 }

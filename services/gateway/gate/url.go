@@ -46,7 +46,8 @@ func inQuery(c byte) bool { return c > ' ' && c != '#' && c != 0x7f }
 // inPath reports whether a byte may stand in the path of a URL: those of RFC 3986, 3.3, with the brackets that
 // [url.URL.EscapedPath] allows as well.
 func inPath(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("/%-._~!$&'()*+,;=:@[]", c) >= 0
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		strings.IndexByte("/%-._~!$&'()*+,;=:@[]", c) >= 0
 }
 
 // escapeOthers escapes the bytes that are not allowed, and leaves the others.

@@ -54,8 +54,8 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	b := bustest.Start(t)
-	w := &world{TB: t, api: b.Conn(topology.API), clock: clock.NewFake(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)), account: proto.NewAccount(),
-		secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
+	w := &world{TB: t, api: b.Conn(topology.API), clock: clock.NewFake(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
+		account: proto.NewAccount(), secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
 	w.keys.tokens, w.people, w.devices.posture = map[string]*keycache.Claims{}, fakeSessions{}, map[proto.ID]Posture{}
 	conn := b.Conn(topology.Gateway)
 	w.catalog, w.tokens = catalog.New(conn, bustest.Log(t)), servicetoken.NewView(conn, bustest.Log(t))
@@ -63,8 +63,9 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.gate, err = New(Deps{Catalog: w.catalog, Rules: rules, Tokens: w.tokens, Keys: &w.keys, Devices: &w.devices, Sessions: w.people,
-		External: &w.external, Freshness: w, Access: &w.log, Seen: &w.log, Log: bustest.Log(t), Clock: w.clock})
+	w.gate, err = New(Deps{Catalog: w.catalog, Rules: rules, Tokens: w.tokens, Keys: &w.keys, Devices: &w.devices,
+		Sessions: w.people, External: &w.external, Freshness: w, Access: &w.log, Seen: &w.log, Log: bustest.Log(t),
+		Clock: w.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,8 @@ func newWorld(t testing.TB) *world {
 	w.run(w.catalog.Run)
 	w.run(w.tokens.Run)
 	w.run(w.gate.Run)
-	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "robot", SecretHash: credential.Hash(w.secret), Version: 1}
+	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "robot",
+		SecretHash: credential.Hash(w.secret), Version: 1}
 	w.saveToken()
 	return w
 }
@@ -135,7 +137,8 @@ func (w *world) policy(d proto.Decision, include ...proto.Rule) *proto.Policy {
 
 func (w *world) app(domain string, gate proto.Gate, policies ...*proto.Policy) *proto.Application {
 	w.Helper()
-	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("a", 32) + strings.ReplaceAll(proto.NewID().String(), "-", ""), Name: "app " + domain,
+	a := &proto.Application{ID: proto.NewID(),
+		AUD: strings.Repeat("a", 32) + strings.ReplaceAll(proto.NewID().String(), "-", ""), Name: "app " + domain,
 		Type: "self_hosted", Domains: []string{domain}, OriginURL: "http://127.0.0.1:1", Gate: gate}
 	for i, p := range policies {
 		a.Policies = append(a.Policies, proto.PolicyLink{Policy: p.ID, Precedence: i + 1})
@@ -171,8 +174,10 @@ func (w *world) logIn(email string, app *proto.Application) string {
 		w.provider = proto.NewID()
 		w.save(topology.KindIDP, w.provider, &proto.IdentityProvider{ID: w.provider, Name: "provider", Type: proto.TypeOIDC})
 	}
-	w.people[nonce] = &proto.Session{Nonce: nonce, User: proto.NewID(), Email: email, IDP: w.provider, ExpiresAt: proto.At(w.clock.Now().Add(time.Hour))}
-	return w.keys.issue(app.AUD, &keycache.Claims{Type: "app", Email: email, Nonce: nonce, IssuedAt: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour)})
+	w.people[nonce] = &proto.Session{Nonce: nonce, User: proto.NewID(), Email: email, IDP: w.provider,
+		ExpiresAt: proto.At(w.clock.Now().Add(time.Hour))}
+	return w.keys.issue(app.AUD, &keycache.Claims{Type: "app", Email: email, Nonce: nonce, IssuedAt: w.clock.Now(),
+		Expires: w.clock.Now().Add(time.Hour)})
 }
 
 func (w *world) credentials() http.Header {

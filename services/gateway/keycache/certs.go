@@ -74,9 +74,9 @@ func (k *Cache) Confirmed() time.Time {
 	return time.Time{}
 }
 
-// Part returns the part of a [staleness.Guard] for the public keys. The keys count as current while the exchange replies to
-// each request for them: it publishes a key a minute before signing with it, and the keys are requested nearly as
-// often as they are confirmed.
+// Part returns the part of a [staleness.Guard] for the public keys. The keys count as current while the exchange
+// replies to each request for them: it publishes a key a minute before signing with it, and the keys are requested
+// nearly as often as they are confirmed.
 func (k *Cache) Part() staleness.Part { return publicKeys{k} }
 
 type publicKeys struct{ *Cache }

@@ -46,7 +46,8 @@ func TestWhatKeysCount(t *testing.T) {
 		{"none", []byte(`{"keys":[]}`), 0},
 		{"nothing", nil, 0},
 		{"a page", []byte("<html>"), 0},
-		{"very many", []byte(`{"keys":[` + strings.Repeat(strings.TrimSuffix(strings.TrimPrefix(string(document("one")), `{"keys":[`), `]}`)+",", maxKeys) +
+		{"very many", []byte(`{"keys":[` +
+			strings.Repeat(strings.TrimSuffix(strings.TrimPrefix(string(document("one")), `{"keys":[`), `]}`)+",", maxKeys) +
 			strings.TrimPrefix(string(document("one")), `{"keys":[`)), 0},
 	} {
 		s, err := parseCerts(c.doc, nil)
@@ -182,7 +183,8 @@ func TestRunAsksAgain(t *testing.T) {
 		}
 		asked(499*time.Millisecond, 11, "not twice within a second")
 		asked(300*time.Millisecond, 12, "a second later")
-		if _, err := k.Verify(sign(t, "two", m{"type": "app", "aud": aud, "iss": issuer, "iat": time.Now().Unix(), "exp": time.Now().Unix() + 60}), aud); err != nil {
+		if _, err := k.Verify(sign(t, "two", m{"type": "app", "aud": aud, "iss": issuer, "iat": time.Now().Unix(),
+			"exp": time.Now().Unix() + 60}), aud); err != nil {
 			t.Error(err)
 		}
 		stop()

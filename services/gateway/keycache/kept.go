@@ -63,7 +63,8 @@ func (s *services) keep(key serviceKey, answer *proto.TokenAnswer, now time.Time
 		s.makeRoom(now)
 	}
 	s.kept[key] = &obtained{
-		token: answer.Token, renew: expires.Add(-min(left/10, 5*time.Minute)), until: expires.Add(-min(left/20, 30*time.Second)),
+		token: answer.Token, renew: expires.Add(-min(left/10, 5*time.Minute)),
+		until: expires.Add(-min(left/20, 30*time.Second)),
 	}
 }
 

@@ -75,7 +75,8 @@ type question interface {
 
 func (q *ServiceRequest) message() (string, proto.Message) {
 	return topology.ExchangeService, &proto.ServiceExchange{
-		Account: q.Account, ClientID: q.ClientID, ClientSecret: q.ClientSecret, Application: q.App, IP: q.IP, Vouched: q.Vouched,
+		Account: q.Account, ClientID: q.ClientID, ClientSecret: q.ClientSecret, Application: q.App, IP: q.IP,
+		Vouched: q.Vouched,
 	}
 }
 

@@ -42,7 +42,8 @@ func logoutURL(text, issuer string) *url.URL {
 // The provider is not asked to redirect back. It would need a registered URL, and most providers answer an
 // unregistered one with an error instead of the logout.
 func (v *request) atProvider(ctx context.Context, s heldSession) string {
-	if mode, dest := v.Header.Get("Sec-Fetch-Mode"), v.Header.Get("Sec-Fetch-Dest"); mode != "" && mode != "navigate" || dest != "" && dest != "document" {
+	if mode, dest := v.Header.Get("Sec-Fetch-Mode"), v.Header.Get("Sec-Fetch-Dest"); mode != "" && mode != "navigate" ||
+		dest != "" && dest != "document" {
 		return ""
 	}
 	r, ok := v.catalog.IdentityProvider(s.account, s.IDP)

@@ -73,8 +73,8 @@ func (v *request) arrived(ctx context.Context, account proto.Account, nonce stri
 
 // exchange returns the request for an application token.
 func (v *request) exchange(s *proto.Session, app gate.Application, c *code) *proto.UserExchange {
-	q := &proto.UserExchange{Account: app.Account, Application: app.Value.ID, Policy: c.Policy, Session: s.Nonce, User: s.User,
-		Email: s.Email, Country: s.Country, Until: c.Ends}
+	q := &proto.UserExchange{Account: app.Account, Application: app.Value.ID, Policy: c.Policy, Session: s.Nonce,
+		User: s.User, Email: s.Email, Country: s.Country, Until: c.Ends}
 	if r, ok := v.catalog.IdentityProvider(app.Account, s.IDP); ok {
 		q.Custom = custom(s.Claims, r.Value.Claims)
 	}
@@ -95,7 +95,8 @@ func (v *request) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gat
 	}
 	for _, c := range all {
 		if len(c.String()) > maxCookie {
-			return v.refuse(policy.LoginFailed, app, "", errors.New("the token is too long for a cookie: reduce the claims in the identity provider's settings"))
+			return v.refuse(policy.LoginFailed, app, "",
+				errors.New("the token is too long for a cookie: reduce the claims in the identity provider's settings"))
 		}
 	}
 	if all[0].SameSite != http.SameSiteStrictMode {
@@ -103,6 +104,7 @@ func (v *request) hand(f *flow, app gate.Application, t *proto.TokenAnswer) *gat
 	}
 	// A browser still counts a redirect as initiated by the provider's site, and would not send a Strict cookie with
 	// it.
-	answer := v.tell(http.StatusOK, &page.Notice{Title: "You are logged in", Onward: back, Links: []page.Link{{Text: "Go to " + app.Value.Name, URL: back}}})
+	answer := v.tell(http.StatusOK, &page.Notice{Title: "You are logged in", Onward: back,
+		Links: []page.Link{{Text: "Go to " + app.Value.Name, URL: back}}})
 	return withCookies(answer, all...)
 }

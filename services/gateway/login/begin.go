@@ -123,8 +123,8 @@ func (v *request) send(ctx context.Context, f *flow, app gate.Application, r idp
 		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the browser has several "+cookieTeam+" cookies"))
 	}
 	secret := secretOf(v.Header, cookieTeam)
-	st := &state{Flow: *f, Provider: r.Value.ID, Browser: hashOf(secret), Nonce: newSecret(), Verifier: oauth2.GenerateVerifier(),
-		Until: proto.At(v.now().Add(stateLife))}
+	st := &state{Flow: *f, Provider: r.Value.ID, Browser: hashOf(secret), Nonce: newSecret(),
+		Verifier: oauth2.GenerateVerifier(), Until: proto.At(v.now().Add(stateLife))}
 	sealed, err := v.box.seal(purposeState, st)
 	if err != nil {
 		return v.refuse(policy.Unavailable, app, back, err)

@@ -33,7 +33,9 @@ type box struct {
 
 func newBox(key []byte) (*box, error) {
 	if len(key) != KeySize {
-		return nil, fmt.Errorf("the session key has %d bytes, must have %d: give the key shared by all gateways with --session-key", len(key), KeySize)
+		return nil, fmt.Errorf(
+			"the session key has %d bytes, must have %d: give the key shared by all gateways with --session-key",
+			len(key), KeySize)
 	}
 	block, err := aes.NewCipher(derive(key, "sealing"))
 	if err != nil {

@@ -89,7 +89,8 @@ func (v *request) confirm(ctx context.Context, q url.Values, sealed string, st *
 
 // once marks a sealed text as used. It fails if the text was used before.
 func (v *request) once(ctx context.Context, account proto.Account, sealed string) error {
-	_, err := v.conn.Put(ctx, topology.Sessions, topology.UsedKey(account, sha256.Sum256([]byte(sealed))), &proto.Used{At: proto.At(v.now())}, 0)
+	_, err := v.conn.Put(ctx, topology.Sessions, topology.UsedKey(account, sha256.Sum256([]byte(sealed))),
+		&proto.Used{At: proto.At(v.now())}, 0)
 	switch {
 	case errors.Is(err, bus.ErrConflict):
 		return fail(policy.LoginReplayed, "already used")

@@ -97,7 +97,8 @@ func (l *Login) teamCookie(value string) *http.Cookie {
 
 // globalCookie returns the cookie of the global session.
 func (l *Login) globalCookie(token string, life time.Duration) *http.Cookie {
-	c := &http.Cookie{Name: cookieToken, Value: token, Path: "/", MaxAge: seconds(life), HttpOnly: true, Secure: l.secure(), SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{Name: cookieToken, Value: token, Path: "/", MaxAge: seconds(life), HttpOnly: true,
+		Secure: l.secure(), SameSite: http.SameSiteLaxMode}
 	if c.Secure {
 		c.SameSite = http.SameSiteNoneMode
 	}
@@ -110,14 +111,16 @@ func (l *Login) secure() bool { return l.team.Scheme == "https" }
 // tokenCookies returns the cookies of an application's session.
 func (l *Login) tokenCookies(app gate.Application, token, path string, life time.Duration, secure bool) []*http.Cookie {
 	g := &app.Value.Gate
-	c := &http.Cookie{Name: cookieToken, Value: token, Path: "/", MaxAge: seconds(life), HttpOnly: !g.CookieScripts, Secure: secure, SameSite: sameSite(g.SameSite, secure)}
+	c := &http.Cookie{Name: cookieToken, Value: token, Path: "/", MaxAge: seconds(life), HttpOnly: !g.CookieScripts,
+		Secure: secure, SameSite: sameSite(g.SameSite, secure)}
 	if g.CookiePath {
 		c.Path = path
 	}
 	all := []*http.Cookie{c}
 	if g.CookieBinding {
-		all = append(all, &http.Cookie{Name: cookieBinding, Value: l.box.bind(token), Path: c.Path, MaxAge: c.MaxAge, HttpOnly: true,
-			Secure: secure, SameSite: c.SameSite})
+		all = append(all,
+			&http.Cookie{Name: cookieBinding, Value: l.box.bind(token), Path: c.Path, MaxAge: c.MaxAge, HttpOnly: true,
+				Secure: secure, SameSite: c.SameSite})
 	}
 	return all
 }

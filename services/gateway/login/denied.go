@@ -30,8 +30,8 @@ const denialLife = 12 * time.Hour
 
 // newDenial returns the denial of a login.
 func (v *request) newDenial(app gate.Application, s *proto.Session, d policy.Decision) *denial {
-	return &denial{Account: app.Account, Application: app.Value.ID, Session: s.Nonce, Reason: uint8(d.Reason), Policy: d.Policy,
-		Check: d.Check, At: proto.At(v.now()), Until: min(s.ExpiresAt, proto.At(v.now().Add(denialLife)))}
+	return &denial{Account: app.Account, Application: app.Value.ID, Session: s.Nonce, Reason: uint8(d.Reason),
+		Policy: d.Policy, Check: d.Check, At: proto.At(v.now()), Until: min(s.ExpiresAt, proto.At(v.now().Add(denialLife)))}
 }
 
 // deniedCookie returns the cookie with a denial for its application.

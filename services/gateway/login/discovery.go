@@ -30,7 +30,8 @@ func discover(ctx context.Context, issuer string) (found oidc.ProviderConfig, mo
 		return found, more, fail(policy.ProviderUnavailable, "discovery: the document cannot be read")
 	}
 	e := provider.Endpoint()
-	return oidc.ProviderConfig{AuthURL: e.AuthURL, TokenURL: e.TokenURL, JWKSURL: more.JWKS, UserInfoURL: provider.UserInfoEndpoint()}, more, nil
+	return oidc.ProviderConfig{AuthURL: e.AuthURL, TokenURL: e.TokenURL, JWKSURL: more.JWKS,
+		UserInfoURL: provider.UserInfoEndpoint()}, more, nil
 }
 
 // fill sets the endpoints that are missing in the settings.
@@ -38,7 +39,8 @@ func fill(cfg *oidc.ProviderConfig, found oidc.ProviderConfig) {
 	for _, f := range []struct {
 		to   *string
 		from string
-	}{{&cfg.AuthURL, found.AuthURL}, {&cfg.TokenURL, found.TokenURL}, {&cfg.JWKSURL, found.JWKSURL}, {&cfg.UserInfoURL, found.UserInfoURL}} {
+	}{{&cfg.AuthURL, found.AuthURL}, {&cfg.TokenURL, found.TokenURL}, {&cfg.JWKSURL, found.JWKSURL},
+		{&cfg.UserInfoURL, found.UserInfoURL}} {
 		if *f.to == "" {
 			*f.to = f.from
 		}

@@ -22,8 +22,9 @@ const catchUp = 2 * time.Second
 func (v *request) enter(ctx context.Context, f *flow, app gate.Application, r idpRecord, p *person) *gate.Response {
 	start := v.now()
 	global := v.globalLife(app.Account)
-	s := &proto.Session{Nonce: newNonce(), User: userID(app.Account, r.Value.ID, p), Email: p.Email, Name: p.Name, IDP: r.Value.ID,
-		Subject: p.Subject, AMR: p.AMR, Claims: p.Claims, IP: v.ip(), StartedAt: proto.At(start), ExpiresAt: proto.At(start.Add(global))}
+	s := &proto.Session{Nonce: newNonce(), User: userID(app.Account, r.Value.ID, p), Email: p.Email, Name: p.Name,
+		IDP: r.Value.ID, Subject: p.Subject, AMR: p.AMR, Claims: p.Claims, IP: v.ip(), StartedAt: proto.At(start),
+		ExpiresAt: proto.At(start.Add(global))}
 	s.Device, _ = v.devices.Behind(app.Account, v.Peer, v.Certificate)
 	s.Hint = v.hintOf(s.Nonce, p.IDToken)
 	d := v.gate.Decide(ctx, v.forApp(f), app, s)
@@ -32,8 +33,9 @@ func (v *request) enter(ctx context.Context, f *flow, app gate.Application, r id
 	if err := v.keep(ctx, app.Account, s); err != nil {
 		return v.refuse(policy.Unavailable, app, back, err)
 	}
-	token, err := v.keys.User(ctx, &proto.UserExchange{Account: app.Account, Session: s.Nonce, User: s.User, Email: s.Email,
-		Country: s.Country, Until: proto.At(start.Add(global))})
+	token, err := v.keys.User(ctx,
+		&proto.UserExchange{Account: app.Account, Session: s.Nonce, User: s.User, Email: s.Email,
+			Country: s.Country, Until: proto.At(start.Add(global))})
 	if err != nil {
 		return v.refuse(policy.Unavailable, app, back, err)
 	}
@@ -127,14 +129,16 @@ func (v *request) forApp(f *flow) *gate.Request {
 }
 
 // goOn records a login and redirects the browser to the application, or shows the reason for a denial.
-func (v *request) goOn(ctx context.Context, f *flow, app gate.Application, s *proto.Session, d policy.Decision) *gate.Response {
+func (v *request) goOn(ctx context.Context, f *flow, app gate.Application, s *proto.Session,
+	d policy.Decision) *gate.Response {
 	v.metrics.logins.WithLabelValues(d.Reason.String()).Inc()
 	v.recorder.Record(app.Account, proto.Authentication{
-		At: proto.At(v.now()), Application: app.Value.ID, Allowed: d.Admitted(), Reason: d.Reason.String(), Policy: d.Policy, IP: v.ip(),
-		Action: proto.ActionLogin, Host: hostOf(f.Origin), User: s.User, Email: s.Email, IDP: s.IDP, Device: s.Device, Check: d.Check,
-		Ray: v.ray, Country: s.Country,
+		At: proto.At(v.now()), Application: app.Value.ID, Allowed: d.Admitted(), Reason: d.Reason.String(), Policy: d.Policy,
+		IP: v.ip(), Action: proto.ActionLogin, Host: hostOf(f.Origin), User: s.User, Email: s.Email, IDP: s.IDP,
+		Device: s.Device, Check: d.Check, Ray: v.ray, Country: s.Country,
 	})
-	v.log.Info("login", "application", app.Value.ID, "user", s.User, "idp", s.IDP, "reason", d.Reason.String(), "policy", d.Policy, "ray", v.ray)
+	v.log.Info("login", "application", app.Value.ID, "user", s.User, "idp", s.IDP, "reason", d.Reason.String(), "policy",
+		d.Policy, "ray", v.ray)
 	back := f.Origin + f.Path
 	switch {
 	case !d.Admitted():

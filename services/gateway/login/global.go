@@ -62,7 +62,8 @@ func (v *request) sessionOf(token string) (heldSession, gate.Application, *keyca
 			continue
 		}
 		c, err := v.keys.Verify(token, app.Value.AUD)
-		if err != nil || c.Nonce != s.Nonce || c.Subject != s.User.String() || c.IssuedAt.Before(app.Value.Gate.RevokedAt.Time()) {
+		if err != nil || c.Nonce != s.Nonce || c.Subject != s.User.String() ||
+			c.IssuedAt.Before(app.Value.Gate.RevokedAt.Time()) {
 			continue
 		}
 		return s, app, c, true

@@ -123,9 +123,10 @@ const version = 2
 
 func (v *request) describe(s heldSession, c *keycache.Claims) *whoami {
 	w := &whoami{
-		ID: s.User.String(), Name: s.Name, Email: s.Email, AMR: s.AMR, IDP: loginMethod{s.IDP.String(), proto.TypeOIDC}, Geo: geo{s.Country},
-		UserUUID: s.User.String(), AccountID: s.account.String(), IssuedAt: c.IssuedAt.Unix(), IP: v.ip(), AuthStatus: "NONE",
-		DeviceSessions: map[string]lastSession{}, DevicePosture: map[string]posture{}, MTLS: mtls{Status: "NONE"}, Version: version,
+		ID: s.User.String(), Name: s.Name, Email: s.Email, AMR: s.AMR, IDP: loginMethod{s.IDP.String(), proto.TypeOIDC},
+		Geo: geo{s.Country}, UserUUID: s.User.String(), AccountID: s.account.String(), IssuedAt: c.IssuedAt.Unix(),
+		IP: v.ip(), AuthStatus: "NONE", DeviceSessions: map[string]lastSession{}, DevicePosture: map[string]posture{},
+		MTLS: mtls{Status: "NONE"}, Version: version,
 	}
 	if r, ok := v.catalog.IdentityProvider(s.account, s.IDP); ok {
 		w.OIDCFields = custom(s.Claims, r.Value.Claims)

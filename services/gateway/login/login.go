@@ -59,8 +59,8 @@ func New(cfg Config, deps Deps) (*Login, error) {
 		return nil, fmt.Errorf("login: %w", err)
 	}
 	return &Login{
-		team: team, conn: deps.Bus, log: deps.Log, clock: deps.Clock, catalog: deps.Catalog, sessions: deps.Sessions, gate: deps.Gate,
-		keys: deps.Keys, devices: deps.Devices, recorder: deps.Recorder, box: sealed, providers: ready,
+		team: team, conn: deps.Bus, log: deps.Log, clock: deps.Clock, catalog: deps.Catalog, sessions: deps.Sessions,
+		gate: deps.Gate, keys: deps.Keys, devices: deps.Devices, recorder: deps.Recorder, box: sealed, providers: ready,
 		limits: limits, metrics: m,
 	}, nil
 }

@@ -38,8 +38,8 @@ func (v *request) logout(ctx context.Context) *gate.Response {
 		v.metrics.logouts.Inc()
 		v.log.Info("logout", "user", s.User, "application", app, "ray", v.ray)
 		v.recorder.Record(s.account, proto.Authentication{At: proto.At(v.now()), Application: app, Allowed: true,
-			Reason: policy.SessionEnded.String(), IP: v.ip(), Action: proto.ActionLogout, Host: strings.ToLower(v.URL.Host), User: s.User,
-			Email: s.Email, IDP: s.IDP, Device: s.Device, Ray: v.ray, Country: s.Country})
+			Reason: policy.SessionEnded.String(), IP: v.ip(), Action: proto.ActionLogout, Host: strings.ToLower(v.URL.Host),
+			User: s.User, Email: s.Email, IDP: s.IDP, Device: s.Device, Ray: v.ray, Country: s.Country})
 	}
 	if failed {
 		// Keep the cookies for another attempt.
@@ -52,10 +52,12 @@ func (v *request) logout(ctx context.Context) *gate.Response {
 	if provider != "" {
 		return v.redirect(provider, expired...)
 	}
-	n := &page.Notice{Title: "You are logged out", Texts: []string{"Your session and your access to every application have ended. " +
-		"The identity provider may still know you: log out there too if others use this device."}}
+	n := &page.Notice{Title: "You are logged out",
+		Texts: []string{"Your session and your access to every application have ended. " +
+			"The identity provider may still know you: log out there too if others use this device."}}
 	if app, found := v.gate.Find(&url.URL{Scheme: v.URL.Scheme, Host: v.URL.Host, Path: "/"}); found && !v.atTeam {
-		n.Organization, n.Links = v.organization(app.Account), []page.Link{{Text: "Log in to " + app.Value.Name + " again", URL: "/"}}
+		n.Organization, n.Links = v.organization(app.Account),
+			[]page.Link{{Text: "Log in to " + app.Value.Name + " again", URL: "/"}}
 	}
 	return withCookies(v.tell(http.StatusOK, n), expired...)
 }
@@ -140,7 +142,8 @@ func (v *request) expired() []*http.Cookie {
 // returnTo returns the target of a logout if it is on one of our own hosts.
 func (v *request) returnTo() (string, bool) {
 	raw, ok := single(v.URL.Query(), "returnTo")
-	if !ok || len(raw) > maxPath || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }) {
+	if !ok || len(raw) > maxPath ||
+		strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }) {
 		return "", false
 	}
 	u, err := url.Parse(raw)

@@ -20,9 +20,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "plumbline_gateway_identity_provider_seconds",
 			Help:    "Time in which an identity provider redeemed a code.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 11)}, []string{"result"}),
-		logouts: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumbline_gateway_logouts_total", Help: "Sessions ended by a logout."}),
+		logouts: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumbline_gateway_logouts_total",
+			Help: "Sessions ended by a logout."}),
 	}
-	for _, reason := range []policy.Reason{policy.Allow, policy.PersonNotAdmitted, policy.ProviderUnavailable, policy.LoginFailed} {
+	for _, reason := range []policy.Reason{policy.Allow, policy.PersonNotAdmitted, policy.ProviderUnavailable,
+		policy.LoginFailed} {
 		m.logins.WithLabelValues(reason.String())
 	}
 	for _, c := range []prometheus.Collector{m.logins, m.seconds, m.logouts} {

@@ -89,7 +89,8 @@ func personOf(idp *proto.IdentityProvider, token, userinfo map[string]json.RawMe
 		return nil, fail(policy.LoginFailed, "cannot encode the claims: %w", err)
 	}
 	if len(claims) > maxClaims {
-		return nil, fail(policy.LoginFailed, "the claims have %d bytes, at most %d are allowed: have the provider send fewer", len(claims), maxClaims)
+		return nil, fail(policy.LoginFailed, "the claims have %d bytes, at most %d are allowed: have the provider send fewer",
+			len(claims), maxClaims)
 	}
 	p.Claims = claims
 	return p, nil

@@ -156,7 +156,8 @@ func (p *providers) make(ctx context.Context, idp *proto.IdentityProvider) (*pro
 	if len(secret) == 0 {
 		style = oauth2.AuthStyleInParams
 	}
-	for _, e := range []struct{ name, url string }{{"authorization", cfg.AuthURL}, {"token", cfg.TokenURL}, {"keys", cfg.JWKSURL}, {"userinfo", cfg.UserInfoURL}} {
+	for _, e := range []struct{ name, url string }{{"authorization", cfg.AuthURL}, {"token", cfg.TokenURL},
+		{"keys", cfg.JWKSURL}, {"userinfo", cfg.UserInfoURL}} {
 		if e.url == "" && e.name == "userinfo" {
 			continue
 		}
@@ -167,11 +168,13 @@ func (p *providers) make(ctx context.Context, idp *proto.IdentityProvider) (*pro
 	made := cfg.NewProvider(ctx)
 	return &provider{
 		IdentityProvider: idp, oidc: made, clock: p.clock, logout: logout,
-		oauth2: oauth2.Config{ClientID: idp.ClientID, ClientSecret: string(secret), RedirectURL: p.callback, Scopes: scopes(idp.Scopes),
+		oauth2: oauth2.Config{ClientID: idp.ClientID, ClientSecret: string(secret), RedirectURL: p.callback,
+			Scopes:   scopes(idp.Scopes),
 			Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthURL, TokenURL: cfg.TokenURL, AuthStyle: style}},
-		verifier: made.VerifierContext(ctx, &oidc.Config{ClientID: idp.ClientID, SupportedSigningAlgs: algorithms, Now: p.clock.Now,
-			// Without an issuer in the settings, only the keys identify the signer.
-			SkipIssuerCheck: idp.Issuer == ""}),
+		verifier: made.VerifierContext(ctx,
+			&oidc.Config{ClientID: idp.ClientID, SupportedSigningAlgs: algorithms, Now: p.clock.Now,
+				// Without an issuer in the settings, only the keys identify the signer.
+				SkipIssuerCheck: idp.Issuer == ""}),
 	}, nil
 }
 

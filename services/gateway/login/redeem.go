@@ -33,7 +33,8 @@ func (p *providers) redeem(ctx context.Context, at *provider, st *state, code st
 	}
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" || len(raw) > maxIDToken {
-		return nil, fail(policy.LoginFailed, "the token endpoint returned no ID token, or one longer than %d bytes", maxIDToken)
+		return nil, fail(policy.LoginFailed, "the token endpoint returned no ID token, or one longer than %d bytes",
+			maxIDToken)
 	}
 	claims, err := at.verify(ctx, raw, token.AccessToken, st.Nonce)
 	if err != nil {
@@ -77,7 +78,8 @@ func (p *provider) verify(ctx context.Context, raw, access, nonce string) (map[s
 	return claims, nil
 }
 
-func (p *provider) userinfo(ctx context.Context, token *oauth2.Token, subject string) (map[string]json.RawMessage, error) {
+func (p *provider) userinfo(ctx context.Context, token *oauth2.Token,
+	subject string) (map[string]json.RawMessage, error) {
 	info, err := p.oidc.UserInfo(ctx, oauth2.StaticTokenSource(token))
 	if err != nil {
 		return nil, fail(policy.ProviderUnavailable, "userinfo: %w", plain(err))

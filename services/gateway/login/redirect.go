@@ -22,14 +22,15 @@ func (l *Login) Redirect(ctx context.Context, r *gate.Request, app gate.Applicat
 	v := &request{Login: l, Request: r, ray: requestid.New()}
 	origin, ok := originOf(r.URL, app.Value, l.team)
 	if !ok {
-		return v.refuse(policy.UnknownHost, app, "", errors.New("redirects to this port are not allowed: name it in the application's domain"))
+		return v.refuse(policy.UnknownHost, app, "",
+			errors.New("redirects to this port are not allowed: name it in the application's domain"))
 	}
 	if len(cookies(r.Header, cookieApp)) > 1 {
 		return v.refuse(policy.LoginStateInvalid, app, "", errors.New("the browser has several "+cookieApp+" cookies"))
 	}
 	secret := secretOf(r.Header, cookieApp)
-	f := flow{Account: app.Account, Application: app.Value.ID, Origin: origin, Path: pathOf(r.URL), Browser: hashOf(secret),
-		Until: proto.At(l.clock.Now().Add(flowLife))}
+	f := flow{Account: app.Account, Application: app.Value.ID, Origin: origin, Path: pathOf(r.URL),
+		Browser: hashOf(secret), Until: proto.At(l.clock.Now().Add(flowLife))}
 	to, err := l.loginURL(ctx, &f, app, serviceToken)
 	if err != nil {
 		l.log.Error("failed to redirect a person to the login", "application", app.Value.ID, "err", err)
@@ -48,8 +49,9 @@ func (l *Login) loginURL(ctx context.Context, f *flow, app gate.Application, ser
 	}
 	host := hostOf(f.Origin)
 	to := l.team.String() + pathLogin + url.PathEscape(host) + "?kid=" + app.Value.AUD
-	meta, err := l.keys.Statement(ctx, &proto.Statement{Kind: proto.StatementMeta, Account: f.Account, Application: f.Application,
-		Hostname: host, RedirectURL: f.Path, ServiceTokenStatus: serviceToken})
+	meta, err := l.keys.Statement(ctx,
+		&proto.Statement{Kind: proto.StatementMeta, Account: f.Account, Application: f.Application,
+			Hostname: host, RedirectURL: f.Path, ServiceTokenStatus: serviceToken})
 	if err != nil {
 		// It identifies the application to clients; the login works without it.
 		l.log.Debug("redirecting without a statement", "application", app.Value.ID, "err", err)

@@ -63,8 +63,9 @@ func (v *request) refuse(why policy.Reason, app gate.Application, back string, d
 	}
 	log.Log(context.Background(), level, "login failed", "err", detail)
 	if app.Value != nil && level > slog.LevelDebug {
-		v.recorder.Record(app.Account, proto.Authentication{At: proto.At(v.now()), Application: app.Value.ID, Reason: why.String(),
-			IP: v.ip(), Action: proto.ActionLogin, Ray: v.ray})
+		v.recorder.Record(app.Account,
+			proto.Authentication{At: proto.At(v.now()), Application: app.Value.ID, Reason: why.String(),
+				IP: v.ip(), Action: proto.ActionLogin, Ray: v.ray})
 	}
 	return v.tell(statusOf(why), n)
 }

@@ -57,8 +57,8 @@ func start(t testing.TB) *whole {
 		for _, c := range r.Cookies() {
 			names = append(names, c.Name)
 		}
-		fmt.Fprintf(rw, "origin: %s for %s, assertion %t, cookies %s", r.URL.Path, r.Header.Get("Cf-Access-Authenticated-User-Email"),
-			r.Header.Get("Cf-Access-Jwt-Assertion") != "", names)
+		fmt.Fprintf(rw, "origin: %s for %s, assertion %t, cookies %s", r.URL.Path,
+			r.Header.Get("Cf-Access-Authenticated-User-Email"), r.Header.Get("Cf-Access-Jwt-Assertion") != "", names)
 	}))
 	t.Cleanup(origin.Close)
 	provider := httptest.NewUnstartedServer(nil)
@@ -74,36 +74,43 @@ func start(t testing.TB) *whole {
 		}
 	}
 	client, secret := idp.Credentials()
-	r := proto.IdentityProvider{ID: proto.NewID(), Name: "Example", Type: proto.TypeOIDC, ClientID: client, Issuer: provider.URL}
+	r := proto.IdentityProvider{ID: proto.NewID(), Name: "Example", Type: proto.TypeOIDC, ClientID: client,
+		Issuer: provider.URL}
 	if r.SealedSecret, err = seal.Seal([]age.Recipient{identity.Recipient()}, r.ID.String(), []byte(secret)); err != nil {
 		t.Fatal(err)
 	}
 	put(topology.KindIDP, r.ID, &r)
-	p := proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: []proto.Rule{{Selector: "email_domain", Body: json.RawMessage(`{"domain":"example.com"}`)}}}
+	p := proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow,
+		Include: []proto.Rule{{Selector: "email_domain", Body: json.RawMessage(`{"domain":"example.com"}`)}}}
 	put(topology.KindPolicy, p.ID, &p)
 	for i, host := range []string{"app.example.test", "other.example.test"} {
-		a := proto.Application{ID: proto.NewID(), AUD: strings.Repeat([]string{"5e", "6f"}[i], 32), Name: host, Type: "self_hosted", Domains: []string{host},
-			OriginURL: origin.URL, Policies: []proto.PolicyLink{{Policy: p.ID, Precedence: 1}}}
+		a := proto.Application{ID: proto.NewID(), AUD: strings.Repeat([]string{"5e", "6f"}[i], 32), Name: host,
+			Type: "self_hosted", Domains: []string{host}, OriginURL: origin.URL,
+			Policies: []proto.PolicyLink{{Policy: p.ID, Precedence: 1}}}
 		put(topology.KindApplication, a.ID, &a)
 	}
 
 	quiet := slog.New(slog.DiscardHandler)
-	ex, err := exchange.New(exchange.Config{TeamDomain: team}, exchange.Deps{Bus: b.Conn(topology.Exchange), Log: quiet, Metrics: prometheus.NewRegistry(),
-		Clock: clock.System, Identities: ids})
+	ex, err := exchange.New(exchange.Config{TeamDomain: team},
+		exchange.Deps{Bus: b.Conn(topology.Exchange), Log: quiet, Metrics: prometheus.NewRegistry(),
+			Clock: clock.System, Identities: ids})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run(ex.Run)
 	for i := range w.gateways {
-		w.gateways[i], err = gateway.New(gateway.Config{AccessAddr: "127.0.0.1:0", TeamDomain: team, SessionKey: bytes.Repeat([]byte{7}, login.KeySize)},
-			gateway.Deps{Bus: b.Conn(topology.Gateway), Log: quiet, Metrics: prometheus.NewRegistry(), Clock: clock.System, Identities: ids})
+		w.gateways[i], err = gateway.New(gateway.Config{AccessAddr: "127.0.0.1:0", TeamDomain: team,
+			SessionKey: bytes.Repeat([]byte{7}, login.KeySize)},
+			gateway.Deps{Bus: b.Conn(topology.Gateway), Log: quiet, Metrics: prometheus.NewRegistry(), Clock: clock.System,
+				Identities: ids})
 		if err != nil {
 			t.Fatal(err)
 		}
 		run(w.gateways[i].Run)
 	}
 	bustest.Eventually(t, "everything is ready", func() bool {
-		return ex.Ready(t.Context()) == nil && w.gateways[0].Ready(t.Context()) == nil && w.gateways[1].Ready(t.Context()) == nil
+		return ex.Ready(t.Context()) == nil && w.gateways[0].Ready(t.Context()) == nil &&
+			w.gateways[1].Ready(t.Context()) == nil
 	})
 	return w
 }
@@ -148,7 +155,8 @@ func TestWholeLogin(t *testing.T) {
 	w.at = func() int { turn++; return turn % 2 }
 	c := w.browser()
 	want := `origin: /reports for ada@example.com, assertion true, cookies [CF_Authorization]`
-	if resp, body := w.get(c, "http://app.example.test/reports?a=b"); resp.StatusCode != http.StatusOK || body != want || resp.Request.URL.RequestURI() != "/reports?a=b" {
+	if resp, body := w.get(c, "http://app.example.test/reports?a=b"); resp.StatusCode != http.StatusOK || body != want ||
+		resp.Request.URL.RequestURI() != "/reports?a=b" {
 		t.Fatalf("%d at %s: %s", resp.StatusCode, resp.Request.URL, body)
 	}
 	for range 4 {
@@ -178,7 +186,8 @@ func TestWholeLogin(t *testing.T) {
 		t.Fatalf("a copy of her cookies, before: %d %s", resp.StatusCode, body)
 	}
 	w.at = func() int { return 0 }
-	if resp, body := w.get(c, "http://app.example.test/cdn-cgi/access/logout"); resp.StatusCode != http.StatusOK || !strings.Contains(body, "logged out") {
+	if resp, body := w.get(c, "http://app.example.test/cdn-cgi/access/logout"); resp.StatusCode != http.StatusOK ||
+		!strings.Contains(body, "logged out") {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
 	w.at = func() int { return 1 }
@@ -189,7 +198,8 @@ func TestWholeLogin(t *testing.T) {
 	if resp, _ := w.get(copied, "http://other.example.test/"); resp.StatusCode != http.StatusFound {
 		t.Errorf("the other application: %d", resp.StatusCode)
 	}
-	if resp, _ := w.get(copied, "http://team.example.test/cdn-cgi/access/get-identity"); resp.StatusCode != http.StatusUnauthorized {
+	if resp, _ := w.get(copied,
+		"http://team.example.test/cdn-cgi/access/get-identity"); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the global session: %d", resp.StatusCode)
 	}
 }
@@ -205,7 +215,8 @@ func TestWholeRedirect(t *testing.T) {
 		t.Fatalf("%d %v", resp.StatusCode, err)
 	}
 	q := to.Query()
-	if !strings.HasPrefix(to.String(), team+"/cdn-cgi/access/login/app.example.test?kid="+w.aud+"&meta=ey") || q.Get("redirect_url") != "/deep/er?x=1" {
+	if !strings.HasPrefix(to.String(), team+"/cdn-cgi/access/login/app.example.test?kid="+w.aud+"&meta=ey") ||
+		q.Get("redirect_url") != "/deep/er?x=1" {
 		t.Errorf("to %s", to)
 	}
 	for name, want := range map[string]string{

@@ -141,16 +141,19 @@ func (r *Refusal) json() []byte {
 		Application string  `json:"application,omitzero"`
 		Message     string  `json:"message,omitzero"`
 		Check       *check  `json:"check,omitzero"`
-	}{Error: problem{r.Reason.String(), r.Reason.Sentence()}, Reason: r.Reason.String(), Ray: r.Ray, Application: r.Application, Message: r.Message}
+	}{Error: problem{r.Reason.String(), r.Reason.Sentence()}, Reason: r.Reason.String(), Ray: r.Ray,
+		Application: r.Application, Message: r.Message}
 	if c := r.Check; c != nil {
-		body.Check = &check{ID: c.ID, Name: c.Name, Outcome: c.Outcome, Detail: c.Detail, Required: c.Required, Score: c.Score}
+		body.Check = &check{ID: c.ID, Name: c.Name, Outcome: c.Outcome, Detail: c.Detail, Required: c.Required,
+			Score: c.Score}
 		if !c.LookedAt.IsZero() {
 			body.Check.LookedAt = c.LookedAt.UTC().Format(time.RFC3339Nano)
 		}
 	}
 	b, err := json.Marshal(&body)
 	if err != nil { // a name that is not valid UTF-8
-		return []byte(`{"error":{"code":"` + r.Reason.String() + `"},"reason":"` + r.Reason.String() + `","ray":"` + r.Ray + `"}` + "\n")
+		return []byte(`{"error":{"code":"` + r.Reason.String() + `"},"reason":"` + r.Reason.String() + `","ray":"` + r.Ray +
+			`"}` + "\n")
 	}
 	return append(b, '\n')
 }

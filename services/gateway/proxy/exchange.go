@@ -67,8 +67,8 @@ func isIdempotent(r *http.Request) bool {
 
 // hopByHop lists the headers of a single connection, apart from those named in the Connection header (RFC 9110,
 // 7.6.1). HTTP/2 clients treat most of them as a protocol error.
-var hopByHop = [...]string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
-	"Transfer-Encoding", "Upgrade"}
+var hopByHop = [...]string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+	"Te", "Trailer", "Transfer-Encoding", "Upgrade"}
 
 // removeHopByHop removes the hop-by-hop headers of an informational response. ReverseProxy does the same for all
 // other responses.
@@ -87,7 +87,8 @@ func removeHopByHop(h http.Header) {
 // body. After a change to HTTP/2 (h2c), the origin would answer requests on the connection without any decision.
 func withoutOffer(r *http.Request) *http.Request {
 	offer, offered := r.Header["Upgrade"]
-	if !offered || r.Method == http.MethodGet && r.ContentLength == 0 && len(offer) == 1 && strings.EqualFold(offer[0], "websocket") {
+	if !offered || r.Method == http.MethodGet && r.ContentLength == 0 && len(offer) == 1 &&
+		strings.EqualFold(offer[0], "websocket") {
 		return r
 	}
 	r.Header = r.Header.Clone()

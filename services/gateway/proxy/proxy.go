@@ -70,7 +70,8 @@ func New(cfg Config, log *slog.Logger, failed func(policy.Reason)) (*Proxy, erro
 	if cfg.IdleTimeout <= 0 {
 		cfg.IdleTimeout = DefaultIdleTimeout
 	}
-	out := egress.Config{IdleTimeout: cfg.IdleTimeout, DenyAddrs: cfg.Own, Deny: cfg.Deny, MaxConnsPerHost: cfg.Conns, MaxHeaderBytes: 1 << 20, RootCAs: cfg.RootCAs}
+	out := egress.Config{IdleTimeout: cfg.IdleTimeout, DenyAddrs: cfg.Own, Deny: cfg.Deny, MaxConnsPerHost: cfg.Conns,
+		MaxHeaderBytes: 1 << 20, RootCAs: cfg.RootCAs}
 	t, err := egress.NewTransport(out, func(t *http.Transport) {
 		t.ResponseHeaderTimeout = 0 // watch does this
 		t.ExpectContinueTimeout = continueTimeout
@@ -244,7 +245,8 @@ func (p *Proxy) unanswered(w http.ResponseWriter, r *http.Request, err error) {
 
 func (p *Proxy) refuse(w http.ResponseWriter, q Request, why policy.Reason, status int) {
 	p.failed(why)
-	h, body := page.Refuse(q.Header, &page.Refusal{Status: status, Reason: why, Ray: q.Answer.Ray, Application: q.Answer.App.Value.Name})
+	h, body := page.Refuse(q.Header,
+		&page.Refusal{Status: status, Reason: why, Ray: q.Answer.Ray, Application: q.Answer.App.Value.Name})
 	write(w, status, h, body)
 }
 

@@ -1,4 +1,5 @@
-// Package staleness measures how far a gateway's data lags behind the bus, and reports when it is too old for decisions.
+// Package staleness measures how far a gateway's data lags behind the bus, and reports when it is too old for
+// decisions.
 //
 // A gateway decides on views of the bus: configuration, service tokens, sessions, inventory, results. Watches
 // maintain them, and a silent watch cannot distinguish an idle stream from a lost connection. Therefore the leader of

@@ -75,7 +75,8 @@ func (g *Guard) Err() error {
 		case at.IsZero():
 			all = append(all, fmt.Errorf("%s is not known yet: %w", p.Name(), err))
 		case err != nil:
-			all = append(all, fmt.Errorf("%s is not confirmed for %s: %w", p.Name(), g.clock.Now().Sub(at).Round(time.Second), err))
+			all = append(all,
+				fmt.Errorf("%s is not confirmed for %s: %w", p.Name(), g.clock.Now().Sub(at).Round(time.Second), err))
 		}
 	}
 	return errors.Join(all...)

@@ -103,6 +103,7 @@ func (g *Guard) tell(p *held, since time.Time, err error) {
 		g.log.Info("confirmed again", "part", p.Name())
 	case err != nil && !p.told && !since.IsZero() && g.clock.Now().Sub(since) > warnAfter:
 		p.told = true
-		g.log.Warn("failed to confirm data, continuing with the last known state", "part", p.Name(), "since", since, "for", g.limit, "err", err)
+		g.log.Warn("failed to confirm data, continuing with the last known state", "part", p.Name(), "since", since, "for",
+			g.limit, "err", err)
 	}
 }

@@ -104,8 +104,8 @@ func (p *viewPart) Confirm(ctx context.Context) (time.Time, error) {
 	}
 }
 
-// checkStream checks that the stream is the original one: positions in another stream are meaningless, and its watch would
-// wait for sequences that never come.
+// checkStream checks that the stream is the original one: positions in another stream are meaningless, and its watch
+// would wait for sequences that never come.
 func (p *viewPart) checkStream(position bus.Position) error {
 	if p.created.IsZero() {
 		p.created = position.Created

@@ -44,8 +44,10 @@ func TestFollowsTheBucket(t *testing.T) {
 	if err := everything.Await(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := everything.RevisionOf(topology.KindIntegration, topology.KindCheck); len(everything.Applications(a)) != 1 || got != before || everything.Revision() <= got {
-		t.Errorf("a view of all kinds: %d applications, integrations at %d, all at %d", len(everything.Applications(a)), got, everything.Revision())
+	if got := everything.RevisionOf(topology.KindIntegration, topology.KindCheck); len(everything.Applications(a)) != 1 ||
+		got != before || everything.Revision() <= got {
+		t.Errorf("a view of all kinds: %d applications, integrations at %d, all at %d", len(everything.Applications(a)), got,
+			everything.Revision())
 	}
 
 	changed := c.Changed()
@@ -61,7 +63,8 @@ func TestFollowsTheBucket(t *testing.T) {
 		t.Errorf("another account sees %+v", got)
 	}
 
-	if err := writer.Delete(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindCheck, check), revision); err != nil {
+	if err := writer.Delete(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindCheck, check),
+		revision); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.AwaitRevision(t.Context(), revision+1); err != nil {
@@ -87,10 +90,12 @@ func TestABadRecordIsLeftOut(t *testing.T) {
 	b := bustest.Start(t)
 	writer := b.Conn(topology.Operator)
 	a, good, bad := proto.NewAccount(), proto.NewID(), proto.NewID()
-	if _, err := writer.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Config, topology.ConfigKey(a, topology.KindCheck, bad)), []byte("not msgpack")); err != nil {
+	if _, err := writer.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Config,
+		topology.ConfigKey(a, topology.KindCheck, bad)), []byte("not msgpack")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := writer.Put(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindCheck, good), &proto.Check{ID: good}, 0); err != nil {
+	if _, err := writer.Put(t.Context(), topology.Config, topology.ConfigKey(a, topology.KindCheck, good),
+		&proto.Check{ID: good}, 0); err != nil {
 		t.Fatal(err)
 	}
 	c := New(b.Conn(topology.Evaluator), bustest.Log(t), topology.KindCheck, topology.KindIntegration)

@@ -41,7 +41,8 @@ func NewClientID() string {
 	return hex.EncodeToString(b[:]) + ".access"
 }
 
-// IsClientID reports whether s may be a Client ID, of ours or of Cloudflare's. Cloudflare's reference shows longer ones.
+// IsClientID reports whether s may be a Client ID, of ours or of Cloudflare's. Cloudflare's reference shows longer
+// ones.
 func IsClientID(s string) bool {
 	random, rest, _ := strings.Cut(s, ".")
 	_, err := hex.DecodeString(random)

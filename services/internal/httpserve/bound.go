@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// bound limits the connections of a server. Above the limit, the connection that has had no request for the longest time
-// is closed: one that never sent a request, does not finish one, or is idle. If all have requests, the new one is.
+// bound limits the connections of a server. Above the limit, the connection that has had no request for the longest
+// time is closed: one that never sent a request, does not finish one, or is idle. If all have requests, the new one is.
 type bound struct {
 	most int
 	log  *slog.Logger

@@ -36,10 +36,14 @@ func TestAggregate(t *testing.T) {
 	}
 	put(0, proto.Summary{Cause: proto.CausePage, EvaluatedAt: epoch, Devices: 10, Unknown: 20, Changed: 20})
 	put(0, proto.Summary{Cause: proto.CausePage, EvaluatedAt: epoch + 5, Devices: 11, Unknown: 22, Changed: 2})
-	put(1, proto.Summary{Tick: 6, PolledAt: epoch + 1000, EvaluatedAt: epoch + 1001, Devices: 5, Pass: 4, Fail: 6, Changed: 10, TookMillis: 30})
-	put(2, proto.Summary{Tick: 7, PolledAt: epoch + 3000, EvaluatedAt: epoch + 3001, Devices: 1, Pass: 1, Fail: 1, Changed: 2, TookMillis: 40})
-	put(2, proto.Summary{Tick: 7, Cause: proto.CauseExpired, PolledAt: epoch + 3000, EvaluatedAt: epoch + 9000, Devices: 1, Unknown: 2, Changed: 2})
-	put(3, proto.Summary{Tick: 7, PolledAt: epoch + 4000, EvaluatedAt: epoch + 4001, Error: proto.ReasonTimeout, TookMillis: 60_000})
+	put(1, proto.Summary{Tick: 6, PolledAt: epoch + 1000, EvaluatedAt: epoch + 1001, Devices: 5, Pass: 4, Fail: 6,
+		Changed: 10, TookMillis: 30})
+	put(2, proto.Summary{Tick: 7, PolledAt: epoch + 3000, EvaluatedAt: epoch + 3001, Devices: 1, Pass: 1, Fail: 1,
+		Changed: 2, TookMillis: 40})
+	put(2, proto.Summary{Tick: 7, Cause: proto.CauseExpired, PolledAt: epoch + 3000, EvaluatedAt: epoch + 9000, Devices: 1,
+		Unknown: 2, Changed: 2})
+	put(3, proto.Summary{Tick: 7, PolledAt: epoch + 4000, EvaluatedAt: epoch + 4001, Error: proto.ReasonTimeout,
+		TookMillis: 60_000})
 	put(4, proto.Summary{Tick: 9, Closed: true, Changed: 3})
 	o.apply(Page{PageRef: ref(3), Seq: 1, Summary: proto.Summary{Tick: 1}}) // read twice: it is older
 	want := Aggregate{
@@ -212,7 +216,8 @@ func TestAwaitOfAnEmptyState(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	o := New(nil)
 	now := epoch.Add(time.Hour).Time()
-	records := []catalog.Record[proto.Integration]{{Account: proto.Account{1}, Value: &proto.Integration{ID: proto.ID{2}, Name: "EDR", Type: proto.TypeCustomS2S, Interval: time.Minute}}}
+	records := []catalog.Record[proto.Integration]{{Account: proto.Account{1},
+		Value: &proto.Integration{ID: proto.ID{2}, Name: "EDR", Type: proto.TypeCustomS2S, Interval: time.Minute}}}
 	integrations := func() []catalog.Record[proto.Integration] { return records }
 	reg := prometheus.NewRegistry()
 	for range 2 { // of two services in one process
@@ -220,7 +225,8 @@ func TestMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o.apply(Page{PageRef: ref(0), Seq: 1, Summary: proto.Summary{Tick: 1, PolledAt: epoch.Add(time.Minute), Devices: 4, Pass: 3, Fail: 1}})
+	o.apply(Page{PageRef: ref(0), Seq: 1,
+		Summary: proto.Summary{Tick: 1, PolledAt: epoch.Add(time.Minute), Devices: 4, Pass: 3, Fail: 1}})
 	want := strings.ReplaceAll(`
 # HELP plumbline_integration_age_seconds Time since the last poll of the page polled least recently.
 # TYPE plumbline_integration_age_seconds gauge
@@ -238,7 +244,8 @@ plumbline_integration_results{integration="ID",outcome="pass"} 3
 plumbline_integration_results{integration="ID",outcome="unknown"} 0
 `, "ID", proto.ID{2}.String())
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want),
-		"plumbline_integration_info", "plumbline_integration_overdue", "plumbline_integration_age_seconds", "plumbline_integration_results"); err != nil {
+		"plumbline_integration_info", "plumbline_integration_overdue", "plumbline_integration_age_seconds",
+		"plumbline_integration_results"); err != nil {
 		t.Error(err)
 	}
 }

@@ -29,26 +29,29 @@ type settings struct {
 }
 
 func (s *settings) on(t *testing.T, server *embed.Server) *settings {
-	return &settings{t: t, c: connect(t, server, topology.Operator), account: s.account, want: maps.Clone(s.want), at: maps.Clone(s.at)}
+	return &settings{t: t, c: connect(t, server, topology.Operator), account: s.account, want: maps.Clone(s.want),
+		at: maps.Clone(s.at)}
 }
 
 // write writes a record, or deletes it if the name is empty, and what the audit log is told.
 func (s *settings) write(bucket, key, name string, body proto.Message) {
 	s.t.Helper()
 	subject := topology.BucketSubject(bucket, key)
-	e := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(time.Now()), Action: "update", Kind: "kind", Resource: key, Name: name,
-		Records: []proto.AuditRecord{{Subject: subject, Replaced: s.at[subject], Deleted: name == ""}}}
+	e := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(time.Now()), Action: "update", Kind: "kind", Resource: key,
+		Name: name, Records: []proto.AuditRecord{{Subject: subject, Replaced: s.at[subject], Deleted: name == ""}}}
 	change := bus.PutMsg(bucket, key, body, s.at[subject])
 	if name == "" {
 		change = bus.DeleteMsg(bucket, key, s.at[subject])
 	}
 	first, err := s.c.Commit(s.t.Context(), []bus.Outgoing{{Subject: topology.Outbox(bucket, s.account, e.ID),
-		Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{e}}, Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}}, change})
+		Body:   &proto.AuditOutbox{Events: []*proto.AuditEvent{e}},
+		Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}}, change})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.at[subject], s.want[subject] = first+1, name
-	if _, err := s.c.Publish(s.t.Context(), bus.Outgoing{Subject: topology.Audit(s.account), Body: e, MsgID: e.ID.String()}); err != nil {
+	if _, err := s.c.Publish(s.t.Context(),
+		bus.Outgoing{Subject: topology.Audit(s.account), Body: e, MsgID: e.ID.String()}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -69,7 +72,8 @@ func (s *settings) app(n int, name string) {
 func (s *settings) token(n int, name string) {
 	s.t.Helper()
 	// Most of the bucket is records that matter, so damage anywhere affects them.
-	s.write(topology.Tokens, tokenKey(s.account, n), name, &proto.ServiceToken{Name: name, SecretHash: incompressible(n, name, 4<<10)})
+	s.write(topology.Tokens, tokenKey(s.account, n), name,
+		&proto.ServiceToken{Name: name, SecretHash: incompressible(n, name, 4<<10)})
 }
 
 // incompressible returns the random bytes of a record.
@@ -195,7 +199,8 @@ func TestLostSettingsAreNoticed(t *testing.T) {
 				t.Fatalf("with accepted loss: %v, %+v", err, accepted)
 			}
 			for n := range settingsEach { // what was deleted stays deleted
-				for bucket, key := range map[string]string{topology.Config: appKey(s.account, n), topology.Tokens: tokenKey(s.account, n)} {
+				for bucket, key := range map[string]string{topology.Config: appKey(s.account, n),
+					topology.Tokens: tokenKey(s.account, n)} {
 					subject := topology.BucketSubject(bucket, key)
 					m, err := s.c.LeaderLast(t.Context(), topology.BucketStream(bucket), subject)
 					switch {

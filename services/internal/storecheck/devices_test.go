@@ -65,8 +65,8 @@ func (f *fleet) enrol(first, last int, hostname string) {
 	for first < last {
 		c := &proto.Command{}
 		for ; first < last && len(c.Upsert) < 5000; first++ {
-			d := proto.Device{ID: proto.DeriveID(f.account, fmt.Sprint(first)), Hostname: hostname, Email: strings.Repeat("e", 250) + "@example.com",
-				Serial: strings.Repeat("s", 250)}
+			d := proto.Device{ID: proto.DeriveID(f.account, fmt.Sprint(first)), Hostname: hostname,
+				Email: strings.Repeat("e", 250) + "@example.com", Serial: strings.Repeat("s", 250)}
 			c.Upsert, f.want[d.ID] = append(c.Upsert, d), hostname
 		}
 		if a := f.do(c); a.Error != nil || a.Enrolled+a.Updated+a.Unchanged != len(c.Upsert) {
@@ -92,7 +92,8 @@ func (f *fleet) remove(first, last int) {
 func (f *fleet) have(t *testing.T, c *bus.Conn) map[proto.ID]string {
 	t.Helper()
 	all := map[proto.ID]string{}
-	err := c.Range(t.Context(), topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, topology.AllPageKeys), 1, 1<<40,
+	err := c.Range(t.Context(), topology.BucketStream(topology.Devices),
+		topology.BucketSubject(topology.Devices, topology.AllPageKeys), 1, 1<<40,
 		func(m *bus.Msg) error {
 			var page proto.Page
 			if m.Deleted() || m.Decode(&page) != nil {
@@ -231,7 +232,8 @@ func TestTheRegistryIsNotReadyWithoutItsPages(t *testing.T) {
 	defer stop()
 	bustest.Eventually(t, "the registry says what is lost", func() bool {
 		err := service.Ready(t.Context())
-		return err != nil && strings.Contains(err.Error(), "--accept-loss") && strings.Contains(err.Error(), f.account.String())
+		return err != nil && strings.Contains(err.Error(), "--accept-loss") &&
+			strings.Contains(err.Error(), f.account.String())
 	})
 	api := connect(t, server, topology.API)
 	if _, err := api.Publish(t.Context(), bus.Outgoing{Subject: topology.Command(f.account),

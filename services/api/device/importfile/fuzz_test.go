@@ -37,7 +37,8 @@ func FuzzEveryRowIsAccountedFor(f *testing.F) {
 			switch {
 			case r.Error != nil && (r.Error.Code == "" || !utf8.ValidString(r.Error.Message)):
 				t.Fatalf("line %d is refused with %+v", r.Line, r.Error)
-			case r.Error == nil && (r.Device.ID.IsZero() || r.Device.FieldBytes() > proto.MaxDeviceField || !utf8.ValidString(r.Device.Hostname)):
+			case r.Error == nil &&
+				(r.Device.ID.IsZero() || r.Device.FieldBytes() > proto.MaxDeviceField || !utf8.ValidString(r.Device.Hostname)):
 				t.Fatalf("line %d is a device that cannot be enrolled: %+v", r.Line, r.Device)
 			}
 			return nil

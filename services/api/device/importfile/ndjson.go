@@ -17,7 +17,8 @@ func parseJSON(line []byte, d *proto.Device) *proto.Error {
 	dec := jsontext.NewDecoder(bytes.NewReader(line))
 	switch t, err := dec.ReadToken(); {
 	case err == nil && t.Kind() == '[':
-		return refusal(CodeMalformed, "the row is a JSON array: send an array of devices as application/json, NDJSON has one object on a line")
+		return refusal(CodeMalformed,
+			"the row is a JSON array: send an array of devices as application/json, NDJSON has one object on a line")
 	case err != nil || t.Kind() != '{':
 		return refusal(CodeMalformed, "the row is not a JSON object")
 	}

@@ -182,7 +182,8 @@ func setField(d *proto.Device, column int, value string) *proto.Error {
 // check validates a device.
 func check(d *proto.Device) *proto.Error {
 	if d.FieldBytes() > proto.MaxDeviceField {
-		return refusal(CodeTooLong, "the fields are %d bytes together, at most %d are possible", d.FieldBytes(), proto.MaxDeviceField)
+		return refusal(CodeTooLong, "the fields are %d bytes together, at most %d are possible", d.FieldBytes(),
+			proto.MaxDeviceField)
 	}
 	for _, field := range []string{d.Email, d.Serial, d.MAC, d.IPv4, d.Hostname} {
 		if strings.ContainsFunc(field, unicode.IsControl) {

@@ -65,7 +65,8 @@ func TestJSONArray(t *testing.T) {
 		want       []string
 	}{
 		{"on one line", `[{"serial_number":"a"},{"serial_number":"b","email":"x,]}"}]`, []string{"1: a||", "1: b||x,]}"}},
-		{"pretty-printed", "\ufeff[\n  {\n    \"serial_number\": \"a\",\n    \"hostname\": \"say \\\"[\"\n  },\n  {\"serial_number\": \"b\"}\n]\n",
+		{"pretty-printed",
+			"\ufeff[\n  {\n    \"serial_number\": \"a\",\n    \"hostname\": \"say \\\"[\"\n  },\n  {\"serial_number\": \"b\"}\n]\n",
 			[]string{`2: a|say "[|`, "6: b||"}},
 		{"empty", " [ ] ", nil},
 		{"bad elements", `[1,"x",[2],{"serial":"a"},{"serial_number":"ok"},{"email":1}]`,
@@ -96,9 +97,9 @@ func TestVirtualIPv4(t *testing.T) {
 			t.Errorf("%q: %q, %v", text, d.IPv4, err)
 		}
 	}
-	for _, text := range []string{"100.64.9.2:51820", "100.64.9.2,100.64.9.3", "100.64.9.2 100.64.9.3", "100.64.0.0/10", "100.64.9.2/24", "100.064.9.2",
-		"100.64.9.2/032", "100.64.9", "0x64.1.1.1", "fe80::1", "fd00::1/128", "0.0.0.0", "255.255.255.255", "224.0.0.1", "host.example", "[]",
-		"::ffff:100.64.9.2/32", "100.64.9.2%eth0", "/32"} {
+	for _, text := range []string{"100.64.9.2:51820", "100.64.9.2,100.64.9.3", "100.64.9.2 100.64.9.3", "100.64.0.0/10",
+		"100.64.9.2/24", "100.064.9.2", "100.64.9.2/032", "100.64.9", "0x64.1.1.1", "fe80::1", "fd00::1/128", "0.0.0.0",
+		"255.255.255.255", "224.0.0.1", "host.example", "[]", "::ffff:100.64.9.2/32", "100.64.9.2%eth0", "/32"} {
 		var d proto.Device
 		if err := setField(&d, 4, text); err == nil || err.Code != CodeAddress || d.IPv4 != "" {
 			t.Errorf("%q is taken: %q, %v", text, d.IPv4, err)
@@ -107,8 +108,9 @@ func TestVirtualIPv4(t *testing.T) {
 }
 
 func TestPlaceholderIDs(t *testing.T) {
-	for _, text := range []string{"03000200-0400-0500-0006-000700080009", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "11111111-1111-1111-1111-111111111111",
-		"ABABABAB-ABAB-ABAB-ABAB-ABABABABABAB", "12345678-1234-5678-90AB-CDDEEFAABBCC"} {
+	for _, text := range []string{"03000200-0400-0500-0006-000700080009", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+		"11111111-1111-1111-1111-111111111111", "ABABABAB-ABAB-ABAB-ABAB-ABABABABABAB",
+		"12345678-1234-5678-90AB-CDDEEFAABBCC"} {
 		var d proto.Device
 		if err := setField(&d, 0, text); err == nil || err.Code != CodeUnusualID {
 			t.Errorf("%s: %v", text, err)
@@ -218,8 +220,9 @@ type errorReader struct{ err error }
 func (e errorReader) Read([]byte) (int, error) { return 0, e.err }
 
 func TestPlaceholders(t *testing.T) {
-	for _, s := range []string{"", " ", "None", "To be filled by O.E.M.", "to be  filled by o.e.m.", "Default string", "0", "00000000", "System Serial Number",
-		"Not Specified", "N/A", "n/a", "-", "----", "Default Serial", "System Product Name", "OEM_Serial", "TBD", "Standard", "#N/A", "to be filled", "To_be_filled_by_O.E.M.",
+	for _, s := range []string{"", " ", "None", "To be filled by O.E.M.", "to be  filled by o.e.m.", "Default string", "0",
+		"00000000", "System Serial Number", "Not Specified", "N/A", "n/a", "-", "----", "Default Serial",
+		"System Product Name", "OEM_Serial", "TBD", "Standard", "#N/A", "to be filled", "To_be_filled_by_O.E.M.",
 		"xxxxxxx", "XXXX-XXXX", "........", "0-0-0", "123456789", "7"} {
 		if !Placeholder(s) {
 			t.Errorf("%q is taken for a serial number", s)

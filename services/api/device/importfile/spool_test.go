@@ -14,7 +14,8 @@ func TestOnlyUniqueSerialsMakeIDs(t *testing.T) {
 	dir, a := t.TempDir(), proto.Account{1}
 	rapid.Check(t, func(t *rapid.T) {
 		// Few serial numbers, so many are equal, and a limit low enough for several passes.
-		serials := rapid.SliceOf(rapid.SampledFrom([]string{"A1", "B2", "C3", "D4", "E5", "F6", "None", ""})).Draw(t, "serials")
+		serials := rapid.SliceOf(rapid.SampledFrom([]string{"A1", "B2", "C3", "D4", "E5", "F6", "None", ""})).Draw(t,
+			"serials")
 		withID := rapid.SliceOfN(rapid.Bool(), len(serials), len(serials)).Draw(t, "with id")
 		s := NewSpool(dir, rapid.IntRange(1, 5).Draw(t, "limit"))
 		defer s.Close()
@@ -72,7 +73,8 @@ func TestAnEarlyEndOfTheDrain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Drain(proto.Account{}, func(proto.ID) bool { return false }, func(Row) error { return os.ErrClosed }); err != os.ErrClosed {
+	if err := s.Drain(proto.Account{}, func(proto.ID) bool { return false },
+		func(Row) error { return os.ErrClosed }); err != os.ErrClosed {
 		t.Errorf("got %v", err)
 	}
 }
