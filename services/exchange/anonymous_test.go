@@ -16,7 +16,7 @@ import (
 // TestAnybodysToken: a request without identity has an application token too (api/README.md 8.4), with the common name
 // of its certificate (8.3), but never one that identifies it as a service.
 func TestAnybodysToken(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	allow := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: w.policy.Include}
 	loose := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionNonIdentity, Include: w.policy.Include}
 	for _, p := range []*proto.Policy{allow, loose} {

@@ -40,7 +40,7 @@ func part(t testing.TB, token string, n int) map[string]any {
 }
 
 func TestExchangesServiceCredentials(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, _ := w.start(w.deps(nil))
 	answer := w.ask(w.request())
 	if answer.Error != nil || answer.Policy != w.policy.ID {
@@ -78,7 +78,7 @@ func TestExchangesServiceCredentials(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.start(w.deps(nil))
 	for _, c := range []struct {
 		name   string
@@ -123,7 +123,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestGarbageIsAnswered(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.start(w.deps(nil))
 	m, err := w.fetcher.NATS().Request(topology.ExchangeService, []byte("not msgpack"), 5*time.Second)
 	if err != nil {
@@ -140,37 +140,37 @@ func TestGarbageIsAnswered(t *testing.T) {
 func TestRightsEndWithinASecond(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		end  func(w *world)
+		end  func(w *fixture)
 		want string
 	}{
-		{"disabled", func(w *world) { w.token.Disabled = true; w.save() }, "token_disabled"},
-		{"expired by the clock", func(w *world) { w.clock.Advance(24 * time.Hour) }, "token_expired"},
-		{"expiry moved", func(w *world) { w.token.ExpiresAt = proto.At(w.clock.Now()); w.save() }, "token_expired"},
-		{"rotated", func(w *world) { w.token.SecretHash = credential.Hash("another"); w.save() }, "unknown_credentials"},
-		{"deleted", func(w *world) {
+		{"disabled", func(w *fixture) { w.token.Disabled = true; w.save() }, "token_disabled"},
+		{"expired by the clock", func(w *fixture) { w.clock.Advance(24 * time.Hour) }, "token_expired"},
+		{"expiry moved", func(w *fixture) { w.token.ExpiresAt = proto.At(w.clock.Now()); w.save() }, "token_expired"},
+		{"rotated", func(w *fixture) { w.token.SecretHash = credential.Hash("another"); w.save() }, "unknown_credentials"},
+		{"deleted", func(w *fixture) {
 			key, _ := topology.ServiceTokenKey(w.account, w.token.ClientID)
 			w.delete(topology.Tokens, key)
 		}, "unknown_credentials"},
-		{"unreadable", func(w *world) {
+		{"unreadable", func(w *fixture) {
 			key, _ := topology.ServiceTokenKey(w.account, w.token.ClientID)
 			if _, err := w.bus.Conn(topology.Operator).JetStream().Publish(w.Context(),
 				topology.BucketSubject(topology.Tokens, key), []byte("x")); err != nil {
 				w.Fatal(err)
 			}
 		}, "unknown_credentials"},
-		{"policy changed", func(w *world) { w.policy.Include[0].Selector = "geo"; w.save() }, "unsupported_selector"},
-		{"policy emptied", func(w *world) { w.policy.Include = nil; w.save() }, "no_policy_holds"},
-		{"policy deleted", func(w *world) {
+		{"policy changed", func(w *fixture) { w.policy.Include[0].Selector = "geo"; w.save() }, "unsupported_selector"},
+		{"policy emptied", func(w *fixture) { w.policy.Include = nil; w.save() }, "no_policy_holds"},
+		{"policy deleted", func(w *fixture) {
 			w.delete(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, w.policy.ID))
 		}, "missing_policy"},
-		{"policy taken out", func(w *world) { w.app.Policies = nil; w.save() }, "no_policies"},
-		{"policy made Allow", func(w *world) { w.policy.Decision = proto.DecisionAllow; w.save() }, "no_policy_holds"},
-		{"application deleted", func(w *world) {
+		{"policy taken out", func(w *fixture) { w.app.Policies = nil; w.save() }, "no_policies"},
+		{"policy made Allow", func(w *fixture) { w.policy.Decision = proto.DecisionAllow; w.save() }, "no_policy_holds"},
+		{"application deleted", func(w *fixture) {
 			w.delete(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, w.app.ID))
 		}, "unknown_application"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.start(w.deps(nil))
 			if answer := w.ask(w.request()); answer.Error != nil {
 				t.Fatal(answer.Error)
@@ -184,7 +184,7 @@ func TestRightsEndWithinASecond(t *testing.T) {
 }
 
 func TestATokenIsMadeOncePerGrant(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, _ := w.start(w.deps(nil))
 	var mu sync.Mutex
 	tokens := map[string]int{}
@@ -235,7 +235,7 @@ func TestATokenIsMadeOncePerGrant(t *testing.T) {
 }
 
 func TestBypassAdmits(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.policy.Decision, w.policy.Include = proto.DecisionBypass, []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}
 	w.save()
 	w.start(w.deps(nil))
@@ -250,7 +250,7 @@ func TestBypassAdmits(t *testing.T) {
 }
 
 func TestPrecedenceOrdersThePolicies(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	second := *w.policy
 	second.ID, second.SessionDuration = proto.NewID(), 2*time.Minute
 	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, second.ID), &second)
@@ -263,7 +263,7 @@ func TestPrecedenceOrdersThePolicies(t *testing.T) {
 }
 
 func TestAuthenticationsAreRecorded(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.start(w.deps(nil))
 	unknown, wrong, right := w.request(), w.request(), w.request()
 	unknown.ClientID = credential.NewClientID()
@@ -286,7 +286,7 @@ func TestAuthenticationsAreRecorded(t *testing.T) {
 
 // No log line and no message in a stream tells a secret or a token (invariant 7).
 func TestSecretsStayOutOfLogsAndStreams(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	var log bytes.Buffer
 	var mu sync.Mutex
 	deps := w.deps(slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -348,7 +348,7 @@ func (l lockedWriter) Write(b []byte) (int, error) {
 }
 
 func TestConfiguration(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for _, domain := range []string{"", "team.example.com", "ftp://team.example.com", "https://",
 		"https://team.example.com/path", "https://u@team.example.com", "https://team.example.com?x"} {
 		if _, err := New(Config{TeamDomain: domain}, w.deps(nil)); err == nil {
@@ -366,7 +366,7 @@ func TestConfiguration(t *testing.T) {
 }
 
 func TestASelectorThatCannotBeEvaluatedIsNamedInTheMetrics(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.policy.Include = append(w.policy.Include, proto.Rule{Selector: "geo", Body: []byte(`{"country_code":"DE"}`)},
 		proto.Rule{Selector: "made up"})
 	w.save()

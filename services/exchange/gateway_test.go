@@ -13,7 +13,7 @@ import (
 
 // What is known about a request beside its credentials counts where a gateway vouches for it, and only there.
 func TestOnlyGatewaysVouch(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	check := proto.NewID()
 	body, err := json.Marshal(map[string]string{"integration_uid": check.String()})
 	if err != nil {
@@ -58,7 +58,7 @@ func TestOnlyGatewaysVouch(t *testing.T) {
 
 // A gateway records its requests itself, with what it alone knows; so ACCESS_LOG has each once.
 func TestAGatewaysRequestsAreNotRecordedTwice(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, stop := w.start(w.deps(nil))
 	wrong := w.request()
 	wrong.ClientSecret = "wrong"
@@ -72,7 +72,7 @@ func TestAGatewaysRequestsAreNotRecordedTwice(t *testing.T) {
 }
 
 func TestUseOfAServiceTokenIsNoted(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, stop := w.start(w.deps(nil))
 	wrong, elsewhere := w.request(), w.request()
 	wrong.ClientSecret = "wrong"
@@ -97,7 +97,7 @@ func TestUseOfAServiceTokenIsNoted(t *testing.T) {
 }
 
 func TestTheSecretBeforeARotationCountsInItsGrace(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.start(w.deps(nil))
 	old, grace := w.secret, 10*60*1000
 	w.secret = credential.NewServiceSecret()

@@ -52,7 +52,7 @@ func TestSessionDuration(t *testing.T) {
 }
 
 func BenchmarkExchange(b *testing.B) {
-	w := newWorld(b)
+	w := newFixture(b)
 	s, _ := w.start(w.deps(nil))
 	run := func(b *testing.B, before func()) {
 		b.ReportAllocs()

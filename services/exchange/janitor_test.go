@@ -13,13 +13,13 @@ import (
 	"plumbline.dev/services/internal/credential"
 )
 
-func (w *world) notices(token *proto.ServiceToken) []proto.TokenNotice {
+func (w *fixture) notices(token *proto.ServiceToken) []proto.TokenNotice {
 	w.Helper()
 	return stored[proto.TokenNotice](w, topology.AccessLogs, topology.TokenNotice(w.account, token.ID))
 }
 
 // another is a service token of its own that lives long and was made some days ago.
-func (w *world) another(name string, age int) *proto.ServiceToken {
+func (w *fixture) another(name string, age int) *proto.ServiceToken {
 	w.Helper()
 	made := proto.At(w.clock.Now().Add(-time.Duration(age) * testDay))
 	t := &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: name, SecretHash: credential.Hash(name), Version: 1,
@@ -28,7 +28,7 @@ func (w *world) another(name string, age int) *proto.ServiceToken {
 	return t
 }
 
-func (w *world) saveToken(t *proto.ServiceToken) {
+func (w *fixture) saveToken(t *proto.ServiceToken) {
 	w.Helper()
 	key, err := topology.ServiceTokenKey(w.account, t.ClientID)
 	if err != nil {
@@ -38,7 +38,7 @@ func (w *world) saveToken(t *proto.ServiceToken) {
 }
 
 // record is a token as it is stored now, nil where it is deleted.
-func (w *world) record(t *proto.ServiceToken) *proto.ServiceToken {
+func (w *fixture) record(t *proto.ServiceToken) *proto.ServiceToken {
 	w.Helper()
 	key, err := topology.ServiceTokenKey(w.account, t.ClientID)
 	if err != nil {
@@ -52,7 +52,7 @@ func (w *world) record(t *proto.ServiceToken) *proto.ServiceToken {
 }
 
 // swept has one more janitor look at the tokens as each of the exchanges sees them now.
-func (w *world) swept(services ...*Service) {
+func (w *fixture) swept(services ...*Service) {
 	w.Helper()
 	for _, s := range services {
 		bustest.Eventually(w, "the views are there", func() bool { return s.Ready(w.Context()) == nil })
@@ -61,7 +61,7 @@ func (w *world) swept(services ...*Service) {
 }
 
 func TestTheEndOfATokenIsToldOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.token.ExpiresAt = proto.At(w.clock.Now().Add(8 * testDay))
 	w.token.Name = "poller"
 	w.save()
@@ -108,7 +108,7 @@ func TestTheEndOfATokenIsToldOnce(t *testing.T) {
 }
 
 func TestTokensThatExpiredLongAgoAreNotTold(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.token.ExpiresAt = proto.At(w.clock.Now().Add(-tellUntil - time.Second))
 	w.save()
 	recent := w.another("recent", 400)
@@ -129,7 +129,7 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 		action string
 	}{{"turned off", false, proto.TokenIdle, "update"}, {"deleted", true, proto.TokenRemoved, "delete"}} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.token.CreatedAt = proto.At(w.clock.Now().Add(-100 * testDay)) // a policy names it
 			w.save()
 			unused, used, young, grouped := w.another("unused", 100), w.another("used", 100), w.another("young", 29), w.another("grouped", 100)
@@ -213,7 +213,7 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 }
 
 // newAccountToken is an old token of an account that asked for nothing; the function tells whether it was touched.
-func newAccountToken(w *world, age int) func() bool {
+func newAccountToken(w *fixture, age int) func() bool {
 	w.Helper()
 	account := proto.NewAccount()
 	t := &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), CreatedAt: proto.At(w.clock.Now().Add(-time.Duration(age) * testDay))}
@@ -231,7 +231,7 @@ func newAccountToken(w *world, age int) func() bool {
 
 // The note of when a deleted token was last used goes too, once nobody can be about to write it again.
 func TestNotesOfDeletedTokensGo(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	gone := credential.NewClientID()
 	key, err := topology.TokenSeenKey(w.account, gone)
 	if err != nil {

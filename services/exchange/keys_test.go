@@ -36,7 +36,7 @@ func TestExchangesThatStartTogetherAgreeOnOneKey(t *testing.T) {
 		bus  func(testing.TB) *bustest.Bus
 	}{{"one server", bustest.Start}, {"three replicas", bustest.Cluster}} {
 		t.Run(c.name, func(t *testing.T) {
-			w := worldOn(t, c.bus(t))
+			w := fixtureOn(t, c.bus(t))
 			var services []*Service
 			for range 3 {
 				s, _ := w.launch(w.deps(nil))
@@ -62,7 +62,7 @@ func TestExchangesThatStartTogetherAgreeOnOneKey(t *testing.T) {
 }
 
 func TestARestartKeepsTheKey(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, stop := w.start(w.deps(nil))
 	first := w.ask(w.request()).Token
 	stop()
@@ -73,7 +73,7 @@ func TestARestartKeepsTheKey(t *testing.T) {
 }
 
 func TestAKeyIsUselessWithoutTheIdentity(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, stop := w.start(w.deps(nil))
 	var record proto.SigningKey
 	if _, err := w.bus.Conn(topology.Exchange).Get(t.Context(), topology.Keys, topology.SigningKeyKey(1), &record); err != nil {
@@ -116,7 +116,7 @@ func TestAKeyIsUselessWithoutTheIdentity(t *testing.T) {
 }
 
 func TestARecordOfAnotherKeyIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, stop := w.start(w.deps(nil))
 	stop()
 	conn := w.bus.Conn(topology.Exchange)
@@ -159,7 +159,7 @@ func TestARecordOfAnotherKeyIsRefused(t *testing.T) {
 }
 
 func TestCertsEndpoint(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, err := New(Config{TeamDomain: team, AccessAddr: "127.0.0.1:0"}, w.deps(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ func checkCerts(t *testing.T, body []byte, kid string) {
 }
 
 func TestBeforeTheKeyIsThere(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, err := New(Config{TeamDomain: team}, w.deps(nil))
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ import (
 )
 
 // certsOfAll is one address of several exchanges, as a load balancer makes it: each request goes to the next.
-func (w *world) certsOfAll(services []*Service) (url string, fetched *atomic.Int32) {
+func (w *fixture) certsOfAll(services []*Service) (url string, fetched *atomic.Int32) {
 	fetched = new(atomic.Int32)
 	handlers := make([]http.Handler, len(services))
 	for i, s := range services {
@@ -79,7 +79,7 @@ func (r *restful) VerifySignature(ctx context.Context, token string) ([]byte, er
 // An origin that checks tokens with a library's own key set and its own cache sees no failure before, during and
 // after rotations, on demand and by the calendar, whichever of several exchanges signs and serves.
 func TestVerifiersSeeNothingOfRotations(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.app.SessionDuration = time.Hour
 	w.token.ExpiresAt = 0
 	w.save()

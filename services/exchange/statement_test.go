@@ -12,7 +12,7 @@ import (
 )
 
 func TestStatements(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, _ := w.start(w.deps(nil))
 	now := float64(w.clock.Now().Unix())
 	applications := oidc.NewVerifier(team, oidc.NewRemoteKeySet(t.Context(), w.serveCerts(s)),
@@ -55,7 +55,7 @@ func TestStatements(t *testing.T) {
 }
 
 func TestStatementsAreRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.start(w.deps(nil))
 	external := proto.Statement{Kind: proto.StatementExternal, Account: w.account, Application: w.app.ID,
 		Audience: "https://evaluate.example.com", Identity: json.RawMessage(`{}`), Nonce: "n"}

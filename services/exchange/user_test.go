@@ -15,19 +15,19 @@ import (
 )
 
 // withAllow replaces the fixture's policy by an Allow policy for users.
-func withAllow(w *world) {
+func withAllow(w *fixture) {
 	w.policy.Decision, w.policy.Include = proto.DecisionAllow, []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}
 	w.save()
 }
 
-func (w *world) person() *proto.UserExchange {
+func (w *fixture) person() *proto.UserExchange {
 	return &proto.UserExchange{Account: w.account, Application: w.app.ID, Policy: w.policy.ID, Session: "AbCdEfGh01234567",
 		User: proto.ID{15: 7}, Email: "ada@example.com", Country: "DE",
 		Until: proto.At(w.clock.Now().Add(40 * 24 * time.Hour))}
 }
 
 func TestAPersonsToken(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	withAllow(w)
 	s, _ := w.start(w.deps(nil))
 	q := w.person()
@@ -51,7 +51,7 @@ func TestAPersonsToken(t *testing.T) {
 }
 
 func TestAPersonsTokenEnds(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	withAllow(w)
 	w.start(w.deps(nil))
 	for _, c := range []struct {
@@ -79,7 +79,7 @@ func TestAPersonsTokenEnds(t *testing.T) {
 }
 
 func TestAGlobalSessionsToken(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	withAllow(w)
 	s, _ := w.start(w.deps(nil))
 	q := w.person()
@@ -105,7 +105,7 @@ func TestAGlobalSessionsToken(t *testing.T) {
 }
 
 func TestAPersonsTokenIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	withAllow(w)
 	other := func(d proto.Decision, linked bool) proto.ID {
 		p := &proto.Policy{ID: proto.NewID(), Decision: d, Include: []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}}
@@ -169,7 +169,7 @@ func TestAPersonsTokenIsRefused(t *testing.T) {
 // A token that is issued after a revocation does not seem older than it, and one from before is not handed out
 // again.
 func TestTokensAfterARevocation(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	allow := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow,
 		Include: []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}}
 	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, allow.ID), allow)

@@ -42,7 +42,7 @@ func scored(v string) string { return `{"s2s_id":"x","score":` + v + `}` }
 
 // Invalid results for some devices affect these devices only.
 func TestAnswersAboutDevices(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	devices := w.enrol(0, 3)
 	w.start(quick())
 	const none, missing, invalid = proto.ReasonNone, proto.ReasonMissing, proto.ReasonInvalidScore
@@ -122,7 +122,7 @@ func rawServer(t testing.TB, serve func(net.Conn)) string {
 // A fault of the whole response is reported as the error of the poll, in a sentence without any part of the response.
 func TestAnswersThatAreOfNoUse(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 3)
 	cfg := quick()
 	// permanent failures all run, in parallel
@@ -244,7 +244,7 @@ func closedPort(t testing.TB) string {
 
 // An answer of 1 GiB is read up to the limit, whether it says how long it is or not.
 func TestAHugeAnswerIsNotRead(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 3)
 	cfg := quick()
 	cfg.AttemptTimeout, cfg.CallTimeout = 20*time.Second, 20*time.Second
@@ -284,7 +284,7 @@ func TestAHugeAnswerIsNotRead(t *testing.T) {
 }
 
 func TestAttemptsAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	w.start(quick())
 	for _, c := range []struct {
@@ -330,7 +330,7 @@ func TestAttemptsAgain(t *testing.T) {
 
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	w.start(quick())
 	var calls [2]time.Time
@@ -362,7 +362,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 // reports the reason. A new URL or new credentials end the pause.
 func TestRetryAfterHoldsTheNextPolls(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	w.enrol(1, 1)
 	w.start(quick())
@@ -406,7 +406,7 @@ func TestRetryAfterHoldsTheNextPolls(t *testing.T) {
 
 // A page without devices needs no call and gets its input all the same.
 func TestAnEmptyPageIsNotAsked(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	revision := w.put(0, nil)
 	w.start(quick())

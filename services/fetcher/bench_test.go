@@ -18,7 +18,7 @@ import (
 const benchPages = 32
 
 // benchAPI repeats its previous response for each page, to keep its own work out of the measurement.
-func benchAPI(b *testing.B, w *world) *httptest.Server {
+func benchAPI(b *testing.B, w *fixture) *httptest.Server {
 	answers := map[string][]byte{}
 	for page := range topology.PageNumber(benchPages) {
 		devices := w.enrol(page, proto.PageSize)
@@ -46,7 +46,7 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // BenchmarkPoll is a tick of 32 full pages, from the tick to the last input stored.
 func BenchmarkPoll(b *testing.B) {
-	w := newWorld(b)
+	w := newFixture(b)
 	w.start(Config{})
 	i := w.integrate(benchAPI(b, w).URL)
 	stored, err := w.operator.NATS().SubscribeSync(
@@ -76,7 +76,7 @@ func BenchmarkPoll(b *testing.B) {
 
 // BenchmarkBareLoop is the same calls by a loop that encodes, posts, reads and decodes and does nothing else.
 func BenchmarkBareLoop(b *testing.B) {
-	w := newWorld(b)
+	w := newFixture(b)
 	url := benchAPI(b, w).URL
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: proto.DefaultConcurrency}}
 	b.ReportAllocs()

@@ -16,7 +16,7 @@ import (
 )
 
 // consumer returns the server's state of an integration's consumer, if it exists.
-func (w *world) consumer(i *proto.Integration) (*jetstream.ConsumerInfo, bool) {
+func (w *fixture) consumer(i *proto.Integration) (*jetstream.ConsumerInfo, bool) {
 	w.t.Helper()
 	d := topology.FetchConsumer(w.account, i.ID, 1)
 	c, err := w.operator.JetStreamOf(d.Stream).Consumer(w.t.Context(), d.Stream, d.Config.Durable)
@@ -29,7 +29,7 @@ func (w *world) consumer(i *proto.Integration) (*jetstream.ConsumerInfo, bool) {
 	return c.CachedInfo(), true
 }
 
-func (w *world) batch(i *proto.Integration, page topology.PageNumber, tick uint64) {
+func (w *fixture) batch(i *proto.Integration, page topology.PageNumber, tick uint64) {
 	w.t.Helper()
 	_, err := w.bus.Conn(topology.Fetcher).Publish(w.t.Context(),
 		bus.Outgoing{MsgID: batchID(tick, page), Body: &proto.Batch{Tick: tick, Pages: 1},
@@ -40,7 +40,7 @@ func (w *world) batch(i *proto.Integration, page topology.PageNumber, tick uint6
 }
 
 func TestTheConsumerFollowsTheConfiguration(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	s, _ := w.start(quick())
 	api := newAPI(t, nil)
@@ -79,7 +79,7 @@ func TestTheConsumerFollowsTheConfiguration(t *testing.T) {
 // Everything left by a removed integration is cleaned up without a call: waiting batches, a call in progress, and the
 // consumer, on every fetcher.
 func TestARemovedIntegrationIsClearedAway(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for page := range topology.PageNumber(20) {
 		w.enrol(page, 1)
 	}
@@ -112,7 +112,7 @@ func TestARemovedIntegrationIsClearedAway(t *testing.T) {
 
 // A call to a URL that hangs does not hold its page once the URL was mended.
 func TestACallToAnOldURLIsGivenUp(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	cfg := quick()
 	cfg.CallTimeout, cfg.AttemptTimeout = time.Minute, time.Minute
@@ -132,7 +132,7 @@ func TestACallToAnOldURLIsGivenUp(t *testing.T) {
 
 // Batches and consumers of integrations removed while no fetcher ran, or created by a late planner, are found.
 func TestStraysAreFound(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	withBatch, withConsumer, alive := w.integrate("http://127.0.0.1:1"), w.integrate("http://127.0.0.1:1"),
 		w.integrate("http://127.0.0.1:1", func(i *proto.Integration) { i.Paused = true })
@@ -165,7 +165,7 @@ func TestStraysAreFound(t *testing.T) {
 // An API that never responds does not delay the calls of others.
 func TestASlowAPIStarvesNobody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	for page := range topology.PageNumber(16) {
 		w.enrol(page, 1)
 	}
@@ -204,7 +204,7 @@ func TestASlowAPIStarvesNobody(t *testing.T) {
 
 // Invariant 10: however many pages there are, and whatever the integration's limit, only so many are in memory.
 func TestPagesInFlightAreBounded(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for page := range topology.PageNumber(60) {
 		w.enrol(page, 1)
 	}
@@ -234,7 +234,7 @@ func TestPagesInFlightAreBounded(t *testing.T) {
 // A batch that fails permanently leaves a dead letter and a failed poll.
 func TestAnUnreadablePageGetsAFailedPoll(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	w.start(quick())
 	i := w.integrate(newAPI(t, nil).URL)

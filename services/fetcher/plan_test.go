@@ -17,7 +17,7 @@ import (
 )
 
 func TestATickAsksEveryPageOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for page := range topology.PageNumber(5) {
 		w.enrol(page, 3)
 	}
@@ -43,7 +43,7 @@ func TestATickAsksEveryPageOnce(t *testing.T) {
 
 // A planner crashed halfway and left some batches behind, one of them finished.
 func TestAPlannerThatDiedLeavesNoDuplicates(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for page := range topology.PageNumber(6) {
 		w.enrol(page, 2)
 	}
@@ -87,7 +87,7 @@ func TestAPlannerThatDiedLeavesNoDuplicates(t *testing.T) {
 }
 
 func TestAnOverrunIsCounted(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for page := range topology.PageNumber(4) {
 		w.enrol(page, 1)
 	}
@@ -122,7 +122,7 @@ func TestAnOverrunIsCounted(t *testing.T) {
 
 func TestTicksThatAreSkipped(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	s, _ := w.start(quick())
 	api := newAPI(t, nil)
@@ -162,7 +162,7 @@ func TestTicksThatAreSkipped(t *testing.T) {
 
 // A tick that was made from a newer schedule than the fetcher has seen waits for it.
 func TestATickWaitsForItsSchedule(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	w.start(quick())
 	old, renewed := newAPI(t, nil), newAPI(t, nil)
@@ -178,7 +178,7 @@ func TestATickWaitsForItsSchedule(t *testing.T) {
 
 // A batch waits for the revision of the configuration seen by its planner.
 func TestABatchWaitsForItsConfiguration(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	w.start(quick())
 	old, renewed := newAPI(t, nil), newAPI(t, nil)
@@ -208,7 +208,7 @@ func TestABatchWaitsForItsConfiguration(t *testing.T) {
 }
 
 func TestAFutureTickIsReported(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 1)
 	s, _ := w.start(quick())
 	i := w.integrate(newAPI(t, nil).URL)
@@ -222,7 +222,7 @@ func TestAFutureTickIsReported(t *testing.T) {
 // With several concurrent fetchers, a page is never sent twice at the same time (the API checks) nor twice for one
 // tick, and the integration's limit applies to all fetchers together.
 func TestFetchersShareTheWork(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	const pages, ticks = 12, 5
 	for page := range topology.PageNumber(pages) {
 		w.enrol(page, 2)
@@ -261,7 +261,7 @@ func TestFetchersShareTheWork(t *testing.T) {
 
 // A fetcher that is stopped in the middle of a call leaves it to the next, and stops in time.
 func TestAStoppedFetcherLeavesItsPages(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	cfg := quick()
 	cfg.AttemptTimeout, cfg.CallTimeout = time.Minute, time.Minute
@@ -299,7 +299,7 @@ func TestAStoppedFetcherLeavesItsPages(t *testing.T) {
 // A fetcher that died in the middle of a call says nothing more, and its page goes to another.
 func TestADeadFetchersPagesMoveOn(t *testing.T) {
 	t.Parallel() // it takes as long as a claim lasts
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	api := newAPI(t, nil)
 	i := w.integrate(api.URL)
@@ -339,7 +339,7 @@ func TestADeadFetchersPagesMoveOn(t *testing.T) {
 // A call that outlasts its claim is not repeated by another fetcher at the same time (the API checks).
 func TestALongCallKeepsItsPage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	cfg := quick()
 	cfg.CallTimeout, cfg.AttemptTimeout = time.Minute, time.Minute

@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-func (w *world) probe(q *proto.Probe) proto.Poll {
+func (w *fixture) probe(q *proto.Probe) proto.Poll {
 	w.t.Helper()
 	var answer proto.ProbeAnswer
 	bustest.Eventually(w.t, "a fetcher answers the probe", func() bool {
@@ -24,7 +24,7 @@ func (w *world) probe(q *proto.Probe) proto.Poll {
 }
 
 func TestProbe(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	cfg := quick()
 	cfg.ProbeTimeout, cfg.AttemptTimeout = 4*time.Second, 2*time.Second
 	w.start(cfg)
@@ -80,7 +80,7 @@ func TestProbe(t *testing.T) {
 
 // A probe of an API behind a new application uses the application's token.
 func TestAProbeSeesTheNewestConfiguration(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.start(quick())
 	w.exchange()
 	api := newAPI(t, func(rw http.ResponseWriter, r *http.Request, devices []proto.ID) {

@@ -21,7 +21,7 @@ import (
 )
 
 func TestConfigurationThatIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for name, cfg := range map[string]Config{
 		"a negative number":   {MaxInFlight: -1},
 		"a negative duration": {CallTimeout: -time.Second},
@@ -34,7 +34,7 @@ func TestConfigurationThatIsRefused(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, err := New(quick(), Deps{Bus: w.bus.Conn(topology.Fetcher), Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestItStopsBeforeTheTopologyIsThere(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	if err := w.operator.JetStream().DeleteStream(t.Context(), topology.PostureTicks); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func (l *lockedBuffer) String() string {
 
 // No secret is in a log line, a metric, an input or a dead letter, whatever fails.
 func TestSecretsStayInside(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	var log lockedBuffer
 	registry := prometheus.NewRegistry()
@@ -146,7 +146,7 @@ func message(m *nats.Msg) string {
 }
 
 func TestMetricsAreInOrder(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 3)
 	s, _ := w.start(quick())
 	api := newAPI(t, func(rw http.ResponseWriter, r *http.Request, d []proto.ID) {

@@ -25,7 +25,7 @@ type exchange struct {
 	last   proto.ServiceExchange
 }
 
-func (w *world) exchange() (*exchange, func()) {
+func (w *fixture) exchange() (*exchange, func()) {
 	w.t.Helper()
 	x := new(exchange)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,7 +65,7 @@ func host(url string) string { return strings.TrimPrefix(url, "http://") }
 
 // An API receives a token if its URL belongs to an application of the account, and the secret otherwise, never both.
 func TestWhatAnAPIIsShown(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	s, _ := w.start(quick())
 	x, _ := w.exchange()
@@ -125,7 +125,7 @@ func TestWhatAnAPIIsShown(t *testing.T) {
 
 // A rejected token is replaced once.
 func TestARefusedTokenIsReplacedOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	w.start(quick())
 	x, _ := w.exchange()
@@ -164,7 +164,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 }
 
 func TestTheExchangeRefuses(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	w.start(quick())
 	x, _ := w.exchange()
@@ -184,7 +184,7 @@ func TestTheExchangeRefuses(t *testing.T) {
 
 // A service token that is turned off stops working between two pages, without a change of the configuration.
 func TestATokenThatIsTurnedOff(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	w.start(quick())
 	x, _ := w.exchange()
@@ -219,7 +219,7 @@ func TestATokenThatIsTurnedOff(t *testing.T) {
 }
 
 func TestTheExchangeIsAway(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.enrol(0, 2)
 	cfg := quick()
 	cfg.CallTimeout = 300 * time.Millisecond
@@ -239,7 +239,7 @@ func TestTheExchangeIsAway(t *testing.T) {
 }
 
 func TestASecretOfAnotherFetcher(t *testing.T) {
-	w, other := newWorld(t), newWorld(t)
+	w, other := newFixture(t), newFixture(t)
 	w.enrol(0, 2)
 	w.start(quick())
 	api := newAPI(t, nil)

@@ -45,7 +45,7 @@ func BenchmarkRequest(b *testing.B) {
 	for _, c := range loadColumns {
 		for _, side := range p.sides {
 			b.Run(c.name+"/"+side.name, func(b *testing.B) {
-				request := side.client(b, p.world, c)
+				request := side.client(b, p.fixture, c)
 				request()
 				b.ReportAllocs()
 				before := processTime(b)
@@ -75,7 +75,7 @@ func TestAllocationsPerRequest(t *testing.T) {
 		}
 		var objects, size [2]uint64
 		for i, side := range p.sides {
-			objects[i], size[i] = allocated(side.client(t, p.world, c))
+			objects[i], size[i] = allocated(side.client(t, p.fixture, c))
 		}
 		t.Logf("%s: %d objects and %d bytes, bare %d and %d", c.name, objects[1], size[1], objects[0], size[0])
 		if objects[1] > objects[0]+maxMore || size[1] > size[0]+maxMoreBytes {
@@ -105,8 +105,8 @@ func allocated(request func()) (objects, size uint64) {
 
 // pair is a gateway and a bare reverse proxy with the same origin.
 type pair struct {
-	world *world
-	sides [2]side
+	fixture *fixture
+	sides   [2]side
 }
 
 type side struct {
@@ -115,7 +115,7 @@ type side struct {
 }
 
 func newPair(t testing.TB) *pair {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	origin := "http://" + rawOrigin(t)
 	w.app("app.example.com", origin, nil, w.robots())
 	to, err := url.Parse(origin)
@@ -142,7 +142,7 @@ func newSide(t testing.TB, name string, h http.Handler) side {
 }
 
 // client returns a function to make a request over a persistent connection.
-func (s side) client(t testing.TB, w *world, c loadColumn) func() {
+func (s side) client(t testing.TB, w *fixture, c loadColumn) func() {
 	server := s.plain
 	if c.secure {
 		server = s.secure
@@ -180,7 +180,7 @@ func (s side) client(t testing.TB, w *world, c loadColumn) func() {
 	}
 }
 
-func clientHTTP2(t testing.TB, w *world, addr string, cfg *tls.Config) func() {
+func clientHTTP2(t testing.TB, w *fixture, addr string, cfg *tls.Config) func() {
 	tr := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: cfg.Clone(), DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)
@@ -276,7 +276,7 @@ func (p *pooled) Put(b []byte) { p.Pool.Put((*[32 << 10]byte)(b)) }
 // BenchmarkDecision is the part of a request that the gateway adds to a reverse proxy: reading the request and
 // deciding about it.
 func BenchmarkDecision(b *testing.B) {
-	w := newWorld(b, Config{})
+	w := newFixture(b, Config{})
 	w.app("app.example.com", "http://127.0.0.1:1", nil, w.robots())
 	front := &front{gate: w.gateway.gate, proxy: w.gateway.origins, login: w.gateway.login, clock: w.gateway.clock}
 	r := httptest.NewRequest(http.MethodGet, "http://app.example.com/some/path?x=1", nil)

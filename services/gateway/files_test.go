@@ -32,7 +32,7 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 	authority, other := issue(t, "devices", nil), issue(t, "other devices", nil)
 	write(t, issue(t, "app.example.com", nil), cert, key)
 	write(t, authority, ca, "")
-	w := newWorld(t, Config{TLSCert: cert, TLSKey: key, DeviceCA: ca})
+	w := newFixture(t, Config{TLSCert: cert, TLSKey: key, DeviceCA: ca})
 	w.appUnseen("app.example.com", w.origin.URL,
 		w.policy(proto.DecisionNonIdentity, "common_name", map[string]string{"common_name": "laptop"}))
 	laptop := issue(t, "laptop", &authority)
@@ -130,7 +130,7 @@ func TestEnvoysAskOverTLS(t *testing.T) {
 		issue(t, "envoys", nil)
 	write(t, first, cert, key)
 	write(t, authority, ca, "")
-	w := newWorld(t, Config{ExtAuthzAddr: "127.0.0.1:0", ExtAuthzCert: cert, ExtAuthzKey: key, ExtAuthzCA: ca,
+	w := newFixture(t, Config{ExtAuthzAddr: "127.0.0.1:0", ExtAuthzCert: cert, ExtAuthzKey: key, ExtAuthzCA: ca,
 		ForwardAuthFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	bustest.Eventually(t, "Envoys can ask", func() bool { return w.gateway.authz.Bound() != "" })
 	ask := func(server tls.Certificate, own ...tls.Certificate) error {

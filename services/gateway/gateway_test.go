@@ -17,7 +17,7 @@ import (
 )
 
 // verify checks a token like an origin, with the keys served by the gateway.
-func (w *world) verify(token, aud string) map[string]any {
+func (w *fixture) verify(token, aud string) map[string]any {
 	w.Helper()
 	var keys jose.JSONWebKeySet
 	if err := json.Unmarshal([]byte(w.get("anything.example.org", "/cdn-cgi/access/certs").body), &keys); err != nil {
@@ -41,7 +41,7 @@ func (w *world) verify(token, aud string) map[string]any {
 }
 
 func TestServiceTokenThroughTheGateway(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	app := w.app("app.example.com", w.origin.URL, func(a *proto.Application) {
 		a.Gate.TokenHeader = "Authorization"
 	}, w.robots())
@@ -97,7 +97,7 @@ func TestServiceTokenThroughTheGateway(t *testing.T) {
 
 // TestNothingForgedPasses attacks the headers an origin trusts.
 func TestNothingForgedPasses(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	w.app("app.example.com", w.origin.URL, nil, w.robots())
 	w.app("open.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
 	forged := []string{
@@ -139,7 +139,7 @@ func TestNothingForgedPasses(t *testing.T) {
 
 // TestHostsOnTheWire: the host parsed by net/http is the one used for the decision and sent to the origin.
 func TestHostsOnTheWire(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	w.app("app.example.com", w.origin.URL, nil, w.robots())
 	w.app("open.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
 	for _, c := range []struct {
@@ -179,7 +179,7 @@ func TestHostsOnTheWire(t *testing.T) {
 }
 
 func TestMetadata(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	w.app("app.example.com/admin", w.origin.URL, nil, w.robots())
 	for path, status := range map[string]int{"/admin": 200, "/admin/x": 200, "": 404, "/other": 404, "/admin/..%2f": 404} {
 		got := w.get("app.example.com", "/.well-known/cloudflare-access-protected-resource"+path)
@@ -201,7 +201,7 @@ func TestMetadata(t *testing.T) {
 }
 
 func TestOriginsThatDoNotAnswer(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	open := w.policy(proto.DecisionBypass, "everyone", struct{}{})
 	w.app("gone.example.com", "http://127.0.0.1:1", nil, open)
 	w.app("none.example.com", "", nil, open)
@@ -220,7 +220,7 @@ func TestOriginsThatDoNotAnswer(t *testing.T) {
 }
 
 func TestRunEndsWithStreamsOpen(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	release := make(chan struct{})
 	w.origin.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(200)
@@ -242,5 +242,5 @@ func TestRunEndsWithStreamsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	// The rest is newWorld's: the gateway's end is waited for, and is no error.
+	// The rest is newFixture's: the gateway's end is waited for, and is no error.
 }

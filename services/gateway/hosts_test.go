@@ -24,26 +24,26 @@ import (
 
 // entry is one way for a request to reach the gateway. It returns the status, 200 if the request was admitted, and the
 // Host received by the origin if the gateway forwards the request itself.
-type entry func(w *world, method, host, target string, lines ...string) (status int, sent seen)
+type entry func(w *fixture, method, host, target string, lines ...string) (status int, sent seen)
 
 var entries = map[string]entry{
-	"origin form": func(w *world, method, host, target string, lines ...string) (int, seen) {
+	"origin form": func(w *fixture, method, host, target string, lines ...string) (int, seen) {
 		return w.reach(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\n", method, target, host), lines...)
 	},
-	"absolute form": func(w *world, method, host, target string, lines ...string) (int, seen) {
+	"absolute form": func(w *fixture, method, host, target string, lines ...string) (int, seen) {
 		escaped := strings.ReplaceAll(escapeHost(host), " ", "%20")
 		return w.reach(fmt.Sprintf("%s http://%s%s HTTP/1.1\r\nHost: other.lab\r\n", method, escaped, target), lines...)
 	},
-	"HTTP/2": func(w *world, method, host, target string, lines ...string) (int, seen) {
+	"HTTP/2": func(w *fixture, method, host, target string, lines ...string) (int, seen) {
 		return w.over2(method, host, target, lines...)
 	},
-	"X-Forwarded-Host": func(w *world, method, host, target string, lines ...string) (int, seen) {
+	"X-Forwarded-Host": func(w *fixture, method, host, target string, lines ...string) (int, seen) {
 		return w.reach(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: other.lab\r\nX-Forwarded-Host: %s\r\n", method, target, host),
 			lines...)
 	},
 	"traefik": forwarded("traefik"),
 	"caddy":   forwarded("caddy"),
-	"nginx": func(w *world, method, host, target string, lines ...string) (int, seen) {
+	"nginx": func(w *fixture, method, host, target string, lines ...string) (int, seen) {
 		ask := func(path string) int {
 			status, _ := w.reach(
 				fmt.Sprintf("GET %s HTTP/1.1\r\nHost: proxy.lab\r\nX-Original-Method: %s\r\nX-Original-Url: http://%s%s\r\n"+
@@ -55,7 +55,7 @@ var entries = map[string]entry{
 		}
 		return ask("nginx/answer"), seen{} // nginx itself takes 401 and 403 only
 	},
-	"ext_authz": func(w *world, method, host, target string, lines ...string) (int, seen) {
+	"ext_authz": func(w *fixture, method, host, target string, lines ...string) (int, seen) {
 		headers := map[string]string{}
 		for _, line := range lines {
 			name, value, _ := strings.Cut(line, ": ")
@@ -79,7 +79,7 @@ var entries = map[string]entry{
 }
 
 func forwarded(dialect string) entry {
-	return func(w *world, method, host, target string, lines ...string) (int, seen) {
+	return func(w *fixture, method, host, target string, lines ...string) (int, seen) {
 		return w.reach(
 			fmt.Sprintf(
 				"GET %s HTTP/1.1\r\nHost: proxy.lab\r\nX-Forwarded-Method: %s\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: %s\r\n"+
@@ -88,14 +88,14 @@ func forwarded(dialect string) entry {
 }
 
 // reach sends the head of a request.
-func (w *world) reach(head string, lines ...string) (int, seen) {
+func (w *fixture) reach(head string, lines ...string) (int, seen) {
 	a := w.send(head + strings.Join(append(lines, "Accept: application/json", "Connection: close", "", ""), "\r\n"))
 	sent, _ := a.origin()
 	return a.status, sent
 }
 
 // over2 sends a request over HTTP/2 without TLS, the fields as they are.
-func (w *world) over2(method, host, target string, lines ...string) (status int, sent seen) {
+func (w *fixture) over2(method, host, target string, lines ...string) (status int, sent seen) {
 	w.Helper()
 	c, err := net.Dial("tcp", w.gateway.AccessAddr())
 	if err != nil {
@@ -163,9 +163,9 @@ func escapeHost(host string) string {
 	return b.String()
 }
 
-func newEntries(t *testing.T) *world {
+func newEntries(t *testing.T) *fixture {
 	local := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	return newWorld(t, Config{ExtAuthzAddr: "127.0.0.1:0", TrustedProxy: local, ForwardAuthFrom: local})
+	return newFixture(t, Config{ExtAuthzAddr: "127.0.0.1:0", TrustedProxy: local, ForwardAuthFrom: local})
 }
 
 // TestHostsThroughEveryEntry: through every entry and in any spelling, a request is decided for its own host, and the

@@ -51,7 +51,7 @@ func lasting(rw http.ResponseWriter, r *http.Request) {
 // TestWhatIsOpenEndsWithItsAdmission: whatever is under way when its service token is turned off, the client
 // notices, the origin is let go, and ACCESS_LOG says why, once.
 func TestWhatIsOpenEndsWithItsAdmission(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	gone, come := make(chan string, 16), make(chan string, 16)
 	w.origin.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		defer func() { gone <- r.URL.Path }()
@@ -153,7 +153,7 @@ func TestWhatIsOpenEndsWithItsAdmission(t *testing.T) {
 
 // TestStreamsOfOneConnectionEndAlone: over HTTP/2 a stream ends, and not the others of its connection.
 func TestStreamsOfOneConnectionEndAlone(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	w.origin.Config.Handler = http.HandlerFunc(lasting)
 	w.app("app.example.com", w.origin.URL, nil, w.robots())
 	w.app("open.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
@@ -215,7 +215,7 @@ func TestStreamsOfOneConnectionEndAlone(t *testing.T) {
 }
 
 // decided is how many decisions had a reason.
-func (w *world) decided(reason string) int {
+func (w *fixture) decided(reason string) int {
 	w.Helper()
 	all, err := w.metrics.Gather()
 	if err != nil {
@@ -236,7 +236,7 @@ func (w *world) decided(reason string) int {
 
 // TestWhatIsAdmittedStaysOpen: admitted connections stay open, and repeated decisions are logged once.
 func TestWhatIsAdmittedStaysOpen(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	w.origin.Config.Handler = http.HandlerFunc(lasting)
 	app := w.app("app.example.com", w.origin.URL, nil, w.robots())
 	other := w.app("other.example.com", w.origin.URL, nil, w.robots())
@@ -277,7 +277,7 @@ func TestWhatIsAdmittedStaysOpen(t *testing.T) {
 }
 
 // recorded are the messages of ACCESS_LOG about an application.
-func (w *world) recorded(app *proto.Application) []proto.Authentication {
+func (w *fixture) recorded(app *proto.Application) []proto.Authentication {
 	w.Helper()
 	s, err := w.bus.Conn(topology.Operator).JetStream().Stream(w.Context(), topology.AccessLogs)
 	if err != nil {

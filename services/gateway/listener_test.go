@@ -84,7 +84,7 @@ func TestTLS(t *testing.T) {
 		issue(t, "devices", nil)
 	write(t, first, cert, key)
 	write(t, authority, ca, "")
-	w := newWorld(t, Config{TLSCert: cert, TLSKey: key, DeviceCA: ca})
+	w := newFixture(t, Config{TLSCert: cert, TLSKey: key, DeviceCA: ca})
 	certified := w.policy(proto.DecisionNonIdentity, "common_name", map[string]string{"common_name": "laptop"})
 	// The configuration cannot be waited for over plain HTTP: the requests below are repeated.
 	w.appUnseen("app.example.com", w.origin.URL, certified)
@@ -153,7 +153,7 @@ plumbline_gateway_certificate_expires_timestamp_seconds{file="tls_cert"} %d
 }
 
 // appUnseen makes an application without waiting for it.
-func (w *world) appUnseen(domain, origin string, p *proto.Policy) {
+func (w *fixture) appUnseen(domain, origin string, p *proto.Policy) {
 	w.Helper()
 	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("d", 64), Name: domain, Type: "self_hosted",
 		Domains: []string{domain}, OriginURL: origin, Policies: []proto.PolicyLink{{Policy: p.ID, Precedence: 1}}}
@@ -161,7 +161,7 @@ func (w *world) appUnseen(domain, origin string, p *proto.Policy) {
 }
 
 func TestHTTP2WithoutTLS(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	w.app("app.example.com", w.origin.URL, nil, w.robots())
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
@@ -190,7 +190,7 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 }
 
 func TestWebSocket(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	ended := make(chan error, 1)
 	w.origin.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Cf-Access-Jwt-Assertion") == "" || r.Header.Get("Cf-Access-Client-Secret") != "" {
@@ -231,11 +231,11 @@ func TestWebSocket(t *testing.T) {
 	if _, message, err := c.Read(t.Context()); err != nil || string(message) != "echo hello" {
 		t.Errorf("%q, %v", message, err)
 	}
-	// The connection stays open: the shutdown of the gateway, awaited by newWorld, must not wait for it.
+	// The connection stays open: the shutdown of the gateway, awaited by newFixture, must not wait for it.
 }
 
 func TestStreamsAreFlushed(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	next := make(chan struct{})
 	w.origin.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/event-stream")
@@ -288,7 +288,7 @@ func TestTrustedProxies(t *testing.T) {
 		{"no address", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For: unknown"}, 200, "", "unknown, 127.0.0.1", "http"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, Config{TrustedProxy: c.trusted})
+			w := newFixture(t, Config{TrustedProxy: c.trusted})
 			w.app("app.example.com", w.origin.URL, nil, w.policy(proto.DecisionBypass, "everyone", struct{}{}))
 			got := w.get("app.example.com", "/", c.lines...)
 			o, _ := got.origin()

@@ -40,7 +40,7 @@ func raw(t *testing.T, answer string) string {
 
 // TestWhatOriginsAnswer: it reaches the client as it was meant, and what concerns one connection only does not.
 func TestWhatOriginsAnswer(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	open := w.policy(proto.DecisionBypass, "everyone", struct{}{})
 	for _, c := range []struct{ name, answer, want string }{
 		{"plain", "HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-A: 1\r\nX-A: 2\r\nSet-Cookie: a=b\r\nConnection: " +
@@ -98,7 +98,7 @@ func TestWhatOriginsAnswer(t *testing.T) {
 
 // TestInterimAnswers: early hints are forwarded, and a client waiting for 100 Continue receives it.
 func TestInterimAnswers(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	w.app("app.example.com",
 		raw(t, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), nil,
 		w.policy(proto.DecisionBypass, "everyone", struct{}{}))
@@ -121,7 +121,7 @@ func TestInterimAnswers(t *testing.T) {
 // TestTrailersOfClients: trailers arrive after the decision, so they are not trusted. Clients that give up while an
 // origin sends interim responses affect no other client.
 func TestInterimAnswersAfterTheClientHasGone(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	w.app("early.example.com", raw(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 20_000)), nil,
 		w.policy(proto.DecisionBypass, "everyone", struct{}{}))
 	for i := range 100 {
@@ -139,7 +139,7 @@ func TestInterimAnswersAfterTheClientHasGone(t *testing.T) {
 }
 
 func TestTrailersOfClients(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	seen := make(chan http.Header, 1)
 	w.origin.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -18,7 +18,7 @@ func (l fakeLink) Unwritable() error { return l.unwritable }
 
 // A gateway with a stalled reader is not ready, unless it is without a connection: then it goes on with what it knows.
 func TestReadyWithAStalledReader(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	if w.gateway.link != link(w.gateway.conn) {
 		t.Fatal("the gateway's readiness does not look at its connection")
 	}

@@ -7,7 +7,7 @@ import (
 
 // TestTheTeamDomainsRoot: the root of the team domain shows a page that explains its purpose.
 func TestTheTeamDomainsRoot(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newFixture(t, Config{})
 	for _, c := range []struct {
 		request string
 		page    bool

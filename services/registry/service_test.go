@@ -20,7 +20,7 @@ import (
 )
 
 func TestImportFillsPages(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, _ := w.run(Config{})
 	for _, c := range []struct {
 		command proto.Command
@@ -52,7 +52,7 @@ func TestImportFillsPages(t *testing.T) {
 }
 
 func TestAccountsAreApart(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run(Config{})
 	want(t, "answer", counts(w.do(&proto.Command{Upsert: fleet(0, 10)})), "+10 ~0 =0 -0 ?0 !0")
 	other := *w
@@ -66,7 +66,7 @@ func TestAccountsAreApart(t *testing.T) {
 // After a restart, a registry knows every device, continues after the last command, and repeats its answer to a command
 // with a lost acknowledgement.
 func TestRestart(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, stop := w.run(Config{})
 	w.do(&proto.Command{Upsert: fleet(0, 1500)})
 	earlier, _ := w.send(&proto.Command{Upsert: fleet(1500, 1600)})
@@ -102,7 +102,7 @@ func TestRestart(t *testing.T) {
 
 // If a registry crashes between two parts of a command, the next registry completes exactly the rest.
 func TestDeathBetweenParts(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	cfg := Config{MaxPages: 2}
 	m, answers := w.send(&proto.Command{Upsert: fleet(0, 7500)})
 	first := w.registry(cfg)
@@ -137,11 +137,11 @@ func TestDeathBetweenParts(t *testing.T) {
 // Registries that each believe they have the command alone: every command is handed to all of them at
 // once, and one of them dies in the middle of it. It is applied once, and all answers agree.
 func TestRacingRegistries(t *testing.T) {
-	t.Run("one server", func(t *testing.T) { race(t, newWorld(t), 25) })
-	t.Run("three replicas", func(t *testing.T) { race(t, newWorldOn(t, bustest.Cluster(t)), 5) })
+	t.Run("one server", func(t *testing.T) { race(t, newFixture(t), 25) })
+	t.Run("three replicas", func(t *testing.T) { race(t, newFixtureOn(t, bustest.Cluster(t)), 5) })
 }
 
-func race(t *testing.T, w *world, rounds int) {
+func race(t *testing.T, w *fixture, rounds int) {
 	racers := make([]*Service, 3)
 	for i := range racers {
 		racers[i] = w.registry(Config{MaxPages: 2})
@@ -210,7 +210,7 @@ func race(t *testing.T, w *world, rounds int) {
 
 // Two registries share the commands of many senders.
 func TestTwoRegistriesAtWork(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run(Config{})
 	w.run(Config{})
 	var senders sync.WaitGroup
@@ -237,7 +237,7 @@ func TestTwoRegistriesAtWork(t *testing.T) {
 
 // A command for more pages than an atomic batch can hold.
 func TestCommandOverManyPages(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	operator := w.bus.Conn(topology.Operator)
 	const pages = 1200
 	var puts []bus.Outgoing
@@ -262,7 +262,7 @@ func TestCommandOverManyPages(t *testing.T) {
 }
 
 func TestGarbageBlocksNobody(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	inbox := w.api.CommandInbox()
 	answers, err := w.api.NATS().SubscribeSync(inbox)
 	if err != nil {
@@ -290,7 +290,7 @@ func TestGarbageBlocksNobody(t *testing.T) {
 
 // An unreadable page blocks the commands of its account until it is repaired, and of no other account.
 func TestDamagedPage(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	operator := w.bus.Conn(topology.Operator)
 	key := topology.PageKey(w.account, 0)
 	ack, err := operator.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Devices, key), []byte("garbage"))
@@ -318,7 +318,7 @@ func TestNoCommandPassesAnother(t *testing.T) {
 		"three replicas": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
-			w := newWorldOn(t, b)
+			w := newFixtureOn(t, b)
 			for i := range 3 {
 				w.send(&proto.Command{Upsert: fleet(i, i+1)})
 			}
@@ -369,7 +369,7 @@ func TestNoCommandPassesAnother(t *testing.T) {
 
 // A registry without a bus keeps its command, and is not ready.
 func TestAnOutageIsNoReasonToGiveUp(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	m, _ := w.send(&proto.Command{Upsert: fleet(0, 3)})
 	s := w.registry(Config{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -410,7 +410,7 @@ func mustRead(t *testing.T, m *bus.Msg) *command {
 }
 
 func TestReadyOnceTheInventoryIsLoaded(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s := w.registry(Config{})
 	if s.Ready(t.Context()) == nil {
 		t.Error("ready before it runs")
@@ -449,7 +449,7 @@ func BenchmarkImport(b *testing.B) {
 		b.Run(fmt.Sprintf("100000 devices in commands of %d", size), func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
-				w := newWorld(b)
+				w := newFixture(b)
 				s, stop := w.run(Config{})
 				w.ready(s)
 				const devices = 100_000

@@ -19,8 +19,8 @@ import (
 	"plumbline.dev/services/internal/slot"
 )
 
-// world is a server, and the api that configures integrations on it.
-type world struct {
+// fixture is a server, and the api that configures integrations on it.
+type fixture struct {
 	t       testing.TB
 	bus     *bustest.Bus
 	api     *bus.Conn
@@ -28,14 +28,14 @@ type world struct {
 	fake    *clock.Fake // for the schedulers that run on it; hours behind the server's clock
 }
 
-func newWorld(t testing.TB) *world {
+func newFixture(t testing.TB) *fixture {
 	b := bustest.Start(t)
-	return &world{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(), fake: clock.NewFake(time.Now().Add(-24 * time.Hour))}
+	return &fixture{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(), fake: clock.NewFake(time.Now().Add(-24 * time.Hour))}
 }
 
 // run runs a scheduler until stop is called, or the test ends. Without a clock it is on the fake one, and
 // so is the server as far as the scheduler can tell.
-func (w *world) run(c clock.Clock) (s *Service, stop func()) {
+func (w *fixture) run(c clock.Clock) (s *Service, stop func()) {
 	w.t.Helper()
 	deps := Deps{Bus: w.bus.Conn(topology.Scheduler), Log: bustest.Log(w.t), Metrics: prometheus.NewRegistry(), Clock: c}
 	if c == nil {
@@ -55,14 +55,14 @@ func (s *Service) counted(r Reason) float64 {
 
 // subject is an integration under test.
 type subject struct {
-	*world
+	*fixture
 	proto.Integration
 	revision uint64
 }
 
-func (w *world) integration(interval time.Duration) *subject {
+func (w *fixture) integration(interval time.Duration) *subject {
 	w.t.Helper()
-	s := &subject{world: w, Integration: proto.Integration{ID: proto.NewID(), Type: proto.TypeCustomS2S, Interval: interval, Schedule: 1}}
+	s := &subject{fixture: w, Integration: proto.Integration{ID: proto.NewID(), Type: proto.TypeCustomS2S, Interval: interval, Schedule: 1}}
 	s.save(func(*proto.Integration) {})
 	return s
 }
@@ -113,7 +113,7 @@ func (s *subject) stand(slots int64) {
 }
 
 func TestNewAndChangedIntegrationsArePolledAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run(nil)
 	i := w.integration(time.Hour)
 	i.stand(0)
@@ -141,7 +141,7 @@ func TestNewAndChangedIntegrationsArePolledAtOnce(t *testing.T) {
 }
 
 func TestPausedIsNotPolledAndResumedIsAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, _ := w.run(nil)
 	i, other := w.integration(time.Hour), w.integration(time.Hour)
 	i.stand(0)
@@ -163,7 +163,7 @@ func TestPausedIsNotPolledAndResumedIsAtOnce(t *testing.T) {
 }
 
 func TestOneTickIsMadeUpAfterAnOutage(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, stop := w.run(nil)
 	i := w.integration(time.Minute)
 	i.stand(0)
@@ -185,7 +185,7 @@ func TestOneTickIsMadeUpAfterAnOutage(t *testing.T) {
 }
 
 func TestAManualTickDoesNotDisturb(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run(nil)
 	i := w.integration(time.Minute)
 	i.stand(0)
@@ -207,7 +207,7 @@ func TestSchedulersAtOnce(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three replicas": bustest.Cluster} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
-			w := &world{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(), fake: clock.NewFake(time.Now())}
+			w := &fixture{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(), fake: clock.NewFake(time.Now())}
 			w.integration(500 * time.Millisecond)
 			all, err := b.Conn(topology.Operator).JetStream().OrderedConsumer(t.Context(), topology.PostureTicks, jetstream.OrderedConsumerConfig{})
 			if err != nil {
@@ -247,7 +247,7 @@ func TestSchedulersAtOnce(t *testing.T) {
 
 // A scheduler whose clock is an hour fast goes by the server's, says so, and goes on when it is set right.
 func TestOwnClockAnHourFast(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.fake.Set(time.Now().Add(time.Hour))
 	s, _ := w.run(w.fake)
 	i := w.integration(time.Minute)
@@ -274,7 +274,7 @@ func TestOwnClockAnHourFast(t *testing.T) {
 
 // A tick from an hour ahead neither silences the integration nor is it believed.
 func TestATickFromAnHourAhead(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	i := w.integration(time.Second)
 	cut := slot.Of(i.ID, i.Interval)
 	ahead := cut.At(time.Now().Add(time.Hour))
@@ -295,7 +295,7 @@ func TestATickFromAnHourAhead(t *testing.T) {
 }
 
 func TestAnUnreadableTickIsReplaced(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	i := w.integration(time.Hour)
 	ack, err := w.bus.Conn(topology.Operator).JetStream().Publish(t.Context(), topology.Tick(w.account, i.ID), []byte("garbage"))
 	if err != nil {
@@ -313,7 +313,7 @@ func TestAnUnreadableTickIsReplaced(t *testing.T) {
 
 // A scheduler that does not know a change yet leaves the integration to those who do.
 func TestAStaleCatalogPublishesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	i, other := w.integration(time.Minute), w.integration(time.Minute)
 	if _, err := w.bus.Conn(topology.Operator).Publish(t.Context(), bus.Outgoing{Subject: topology.Tick(w.account, i.ID),
 		Body: &proto.Tick{Interval: time.Hour, Schedule: 2}}); err != nil {
@@ -336,7 +336,7 @@ func TestAStaleCatalogPublishesNothing(t *testing.T) {
 }
 
 func TestRemovedIntegrationsAreForgotten(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	s, stop := w.run(nil)
 	i := w.integration(time.Minute)
 	_, seq := i.next(0)
@@ -361,7 +361,7 @@ func TestRemovedIntegrationsAreForgotten(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	broken := errors.New("no answer")
@@ -397,7 +397,7 @@ func TestConfig(t *testing.T) {
 
 // One pass over ten thousand integrations that are all due.
 func BenchmarkTenThousandDue(b *testing.B) {
-	w := newWorld(b)
+	w := newFixture(b)
 	const n = 10_000
 	puts := make([]bus.Outgoing, n)
 	for i := range puts {

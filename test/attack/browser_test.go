@@ -11,15 +11,15 @@ import (
 
 // browser keeps cookies by host and follows redirects when it is told to.
 type browser struct {
-	*world
+	*fixture
 	jar  map[string]map[string]string
 	from string // the address that it comes from; empty for any
 }
 
-func (w *world) browser() *browser { return w.browserAt("") }
+func (w *fixture) browser() *browser { return w.browserAt("") }
 
 // browserAt is a browser at an address of this machine.
-func (w *world) browserAt(from string) *browser {
+func (w *fixture) browserAt(from string) *browser {
 	return &browser{w, map[string]map[string]string{}, from}
 }
 
@@ -98,7 +98,7 @@ func (b *browser) walk(t testing.TB, from, until string) (stopped string, a answ
 }
 
 // personAt is a browser of a person who has logged in to a host.
-func (w *world) personAt(t testing.TB, host, email string) *browser {
+func (w *fixture) personAt(t testing.TB, host, email string) *browser {
 	t.Helper()
 	w.provider.LogIn(email)
 	b := w.browser()

@@ -18,7 +18,7 @@ type field struct{ name, value string }
 
 // over2 sends one request over HTTP/2 without TLS, the fields as they are, and gives its status, 0 where the
 // stream or the connection is ended without one, and what arrived.
-func (w *world) over2(t testing.TB, fields []field, body string) (status int, header http.Header, arrived []arrival) {
+func (w *fixture) over2(t testing.TB, fields []field, body string) (status int, header http.Header, arrived []arrival) {
 	t.Helper()
 	w.origin.take()
 	c := w.dial(t, "")

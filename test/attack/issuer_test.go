@@ -13,7 +13,7 @@ import (
 // A token that the exchange signed with the very key that it signs with now, but as the issuer of another
 // team domain, or that has expired, opens nothing.
 func TestGenuineTokensOfAnotherIssuerAndTime(t *testing.T) {
-	w := &world{apps: map[string]stack.Application{}}
+	w := &fixture{apps: map[string]stack.Application{}}
 	var err error
 	if w.plumb, err = stack.New("up", filepath.Join(t.TempDir(), "data")); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ type certs struct {
 	raw []byte
 }
 
-func (w *world) certs() (*certs, error) {
+func (w *fixture) certs() (*certs, error) {
 	resp, err := http.Get(w.plumb.Certs())
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (w *world) certs() (*certs, error) {
 }
 
 // verify checks an application token as a careful origin does.
-func (w *world) verify(token, aud string) error {
+func (w *fixture) verify(token, aud string) error {
 	keys, err := w.certs()
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func leads(a answer) []string {
 var link = regexp.MustCompile(`(?i)(?:href|src|action|content)="(?:\d+;\s*url=)?([^"]*)"`)
 
 // elsewhere tells which of the places an answer leads to are neither ours nor the provider's.
-func (w *world) elsewhere(a answer) []string {
+func (w *fixture) elsewhere(a answer) []string {
 	team, err := url.Parse(w.plumb.Issuer() + "/cdn-cgi/access/login/x")
 	if err != nil {
 		return []string{err.Error()}

@@ -57,7 +57,7 @@ type genuine struct {
 	head, claims members
 }
 
-func (w *world) tokenOf(t testing.TB, host string, token stack.ServiceToken) genuine {
+func (w *fixture) tokenOf(t testing.TB, host string, token stack.ServiceToken) genuine {
 	t.Helper()
 	x := w.admitted(t, host, request("GET", host, "/", lines(token)...))
 	g := genuine{text: x.Header.Get("Cf-Access-Jwt-Assertion")}
@@ -80,7 +80,7 @@ func shown(token string) map[string]string {
 }
 
 // outside fails the test if a token opens a host in any way.
-func (w *world) outside(t testing.TB, what, host, token string) {
+func (w *fixture) outside(t testing.TB, what, host, token string) {
 	t.Helper()
 	for way, line := range shown(token) {
 		w.refused(t, what+" in "+way, request("GET", host, "/", line), http.StatusFound, http.StatusForbidden,
@@ -217,7 +217,7 @@ func TestForgedTokens(t *testing.T) {
 }
 
 // ownKeys are tokens that name the key that they were signed with.
-func (w *world) ownKeys(t *testing.T, forged map[string]string, sign func(*rsa.PrivateKey, any, any) string,
+func (w *fixture) ownKeys(t *testing.T, forged map[string]string, sign func(*rsa.PrivateKey, any, any) string,
 	key *rsa.PrivateKey, g genuine, url string) {
 	t.Helper()
 	public := jose.JSONWebKey{Key: &key.PublicKey, KeyID: g.head["kid"].(string), Algorithm: "RS256", Use: "sig"}
@@ -330,7 +330,7 @@ func TestTokensOfSomethingElse(t *testing.T) {
 }
 
 // status tells whether a request is answered with a status.
-func (w *world) status(t testing.TB, host string, want int, lines ...string) error {
+func (w *fixture) status(t testing.TB, host string, want int, lines ...string) error {
 	t.Helper()
 	if a, _ := w.get(t, host, "/", lines...); a.Status != want {
 		return fmt.Errorf("answered with %d: %.300s", a.Status, a.Body)

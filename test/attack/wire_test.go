@@ -21,7 +21,7 @@ type answer struct {
 }
 
 // dial connects to the gateway from an address of this machine, empty for any.
-func (w *world) dial(t testing.TB, from string) net.Conn {
+func (w *fixture) dial(t testing.TB, from string) net.Conn {
 	t.Helper()
 	d := &net.Dialer{Timeout: 30 * time.Second}
 	if from != "" {
@@ -40,7 +40,7 @@ func (w *world) dial(t testing.TB, from string) net.Conn {
 
 // exchange writes bytes on a connection of its own and gives all that is answered until the gateway closes
 // it: the last request must ask for that.
-func (w *world) exchange(t testing.TB, from, bytes string) []answer {
+func (w *fixture) exchange(t testing.TB, from, bytes string) []answer {
 	t.Helper()
 	c := w.dial(t, from)
 	defer c.Close()
@@ -83,13 +83,13 @@ func request(method, host, target string, lines ...string) string {
 }
 
 // get sends one request and gives the answer, and what arrived because of it.
-func (w *world) get(t testing.TB, host, target string, lines ...string) (answer, []arrival) {
+func (w *fixture) get(t testing.TB, host, target string, lines ...string) (answer, []arrival) {
 	t.Helper()
 	return w.send(t, "", request("GET", host, target, lines...))
 }
 
 // send is get for the text of a request, from an address.
-func (w *world) send(t testing.TB, from, text string) (answer, []arrival) {
+func (w *fixture) send(t testing.TB, from, text string) (answer, []arrival) {
 	t.Helper()
 	w.origin.take()
 	answers := w.exchange(t, from, text)
@@ -103,7 +103,7 @@ func (w *world) send(t testing.TB, from, text string) (answer, []arrival) {
 
 // refused sends a request and fails the test if it arrives, or is answered with another status than one of
 // these.
-func (w *world) refused(t testing.TB, what, text string, status ...int) answer {
+func (w *fixture) refused(t testing.TB, what, text string, status ...int) answer {
 	t.Helper()
 	a, arrived := w.send(t, "", text)
 	for _, x := range arrived {
@@ -119,7 +119,7 @@ func (w *world) refused(t testing.TB, what, text string, status ...int) answer {
 }
 
 // admitted sends a request and gives what arrived; the test ends if it does not.
-func (w *world) admitted(t testing.TB, what, text string) arrival {
+func (w *fixture) admitted(t testing.TB, what, text string) arrival {
 	t.Helper()
 	a, arrived := w.send(t, "", text)
 	if a.Status != http.StatusOK || len(arrived) != 1 {

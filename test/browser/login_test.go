@@ -23,7 +23,7 @@ const atOnce = time.Second
 // looked at. When the device is well again, so is she. The next application asks for no password; after a
 // logout each does.
 func TestAPersonWorksUntilHerDeviceFails(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	only := map[string]any{"allowed_idps": []string{w.idp}}
 	app := w.serve("app", only, stack.PostureRule(w.check.String()))
 	second := w.serve("second", only)
@@ -92,7 +92,7 @@ func TestAPersonWorksUntilHerDeviceFails(t *testing.T) {
 }
 
 // hasCookies checks the attributes of the cookies that a login leaves, and gives the application's.
-func (w *world) hasCookies(b *tab, app string) *network.Cookie {
+func (w *fixture) hasCookies(b *tab, app string) *network.Cookie {
 	w.Helper()
 	c, team := b.cookies(app), b.cookies(w.team)
 	mine := c["CF_Authorization"]
@@ -121,7 +121,7 @@ func (w *world) hasCookies(b *tab, app string) *network.Cookie {
 }
 
 // isExplained checks what the page of a refusal says.
-func (w *world) isExplained(b *tab, p page) {
+func (w *fixture) isExplained(b *tab, p page) {
 	w.Helper()
 	if name, outcome := b.text("#check"), b.text("#outcome"); name != "Disk encryption" || outcome != "fail" {
 		w.Errorf("the page says of the check %q that it is %q", name, outcome)
@@ -148,7 +148,7 @@ func (w *world) isExplained(b *tab, p page) {
 // With two providers she is asked which; where an application's cookie is for its own site only, she gets in
 // from others' pages as well, by way of the global session.
 func TestChoiceOfProviderAndStrictCookies(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.newIDP("Second <b>provider</b>")
 	app := w.serve("app", nil)
 	strict := w.serve("strict", map[string]any{"same_site_cookie_attribute": "strict"})

@@ -16,7 +16,7 @@ import (
 )
 
 // run runs a client's tests, which tell themselves what they found.
-func (w *world) run(t *testing.T, dir string, more []string, name string, args ...string) {
+func (w *fixture) run(t *testing.T, dir string, more []string, name string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute*stack.Slowness())
 	defer cancel()
@@ -33,18 +33,18 @@ func (w *world) run(t *testing.T, dir string, more []string, name string, args .
 
 // The newest TypeScript SDK: the life of every resource, every answer held against the SDK's own types.
 func TestTypeScript(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.logIn(t)
 	w.run(t, npm.Installed(t, "clients", "node"), []string{"PLUMBLINE_PERSON=" + ada}, "node", "--test-reporter=spec",
 		"typescript.test.mjs")
 }
 
 func TestOlderTypeScript(t *testing.T) {
-	newWorld(t).run(t, npm.Installed(t, "clients", "node"), nil, "node", "--test-reporter=spec", "older.test.mjs")
+	newFixture(t).run(t, npm.Installed(t, "clients", "node"), nil, "node", "--test-reporter=spec", "older.test.mjs")
 }
 
 func TestPython(t *testing.T) {
-	newWorld(t).run(t, ".", []string{"PYTHONDONTWRITEBYTECODE=1"}, python(t), "cloudflare_test.py")
+	newFixture(t).run(t, ".", []string{"PYTHONDONTWRITEBYTECODE=1"}, python(t), "cloudflare_test.py")
 }
 
 // python is one that has python-cloudflare.

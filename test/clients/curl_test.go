@@ -11,7 +11,7 @@ import (
 )
 
 // curl makes a request as Cloudflare's documentation shows it, and gives the status and the answer.
-func (w *world) curl(t *testing.T, path string, args ...string) (status string, answer struct {
+func (w *fixture) curl(t *testing.T, path string, args ...string) (status string, answer struct {
 	Success bool
 	Errors  []struct {
 		Code    int
@@ -36,7 +36,7 @@ func (w *world) curl(t *testing.T, path string, args ...string) (status string, 
 // What people write at a shell: bodies with curl's own content type and without any, slashes at the end, old and
 // new versions of HTTP, bodies in pieces and after a question, answers that are compressed if that is possible.
 func TestCurl(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	body := `{"name": "curl", "duration": "8760h"}`
 	large := `{"name": "large", "x": "` + strings.Repeat("x", 5000) + `"}` // curl asks first whether it may send it
 	made := map[string]bool{}

@@ -14,7 +14,7 @@ import (
 // Another system follows with the credentials file and nothing else: the state, then every change. One that
 // has a name goes on after the last event that it handled, also when Plumbline was restarted meanwhile.
 func TestAnotherSystemFollows(t *testing.T) {
-	w := newWorld(t, 1_100, "1h")
+	w := newFixture(t, 1_100, "1h")
 	w.settle()
 	name := bus.Following{Account: w.control.Account, Name: string(topology.Follower)}
 
@@ -57,7 +57,7 @@ func TestAnotherSystemFollows(t *testing.T) {
 }
 
 // agrees waits until a follower has what the log has.
-func (w *world) agrees(told *following) {
+func (w *fixture) agrees(told *following) {
 	w.Helper()
 	stack.Until(w, soon, "the follower has what the log has", func() error {
 		if err := w.audit.CatchUp(w.Context(), w.follower); err != nil {

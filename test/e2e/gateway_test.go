@@ -191,7 +191,7 @@ func TestAServiceTokenOpensItsApplication(t *testing.T) {
 // A token that is turned off stops working within a second at the gateway and at the exchange, and in the
 // fetchers: whether they show an API an application token, or the gateway in front of it the credentials.
 func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
-	w := newWorld(t, 10, "1h")
+	w := newFixture(t, 10, "1h")
 	s := newSite(t, w.control, w.plumb.Access, "", w.plumb)
 	s.enters()
 
@@ -299,7 +299,7 @@ func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
 }
 
 // tokenOf is the id of the service token of that name.
-func (w *world) tokenOf(name string) string {
+func (w *fixture) tokenOf(name string) string {
 	w.Helper()
 	var all []struct{ ID, Name string }
 	w.do(w.control.Call(w.Context(), "GET", "/access/service_tokens", nil, &all))

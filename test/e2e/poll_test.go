@@ -21,7 +21,7 @@ import (
 // JOSE library accepts. The parts build on each other: one installation goes through all of them.
 func TestAnAPIOfTheContractIsPolled(t *testing.T) {
 	const devices = 1_250
-	w := newWorld(t, devices, "1h")
+	w := newFixture(t, devices, "1h")
 	t.Run("each device is asked about once", func(t *testing.T) { w.in(t).firstPoll(devices) })
 	t.Run("wrong scores have reasons", func(t *testing.T) { w.in(t).wrongScores() })
 	t.Run("failed calls have reasons", func(t *testing.T) { w.in(t).failedCalls() })
@@ -31,13 +31,13 @@ func TestAnAPIOfTheContractIsPolled(t *testing.T) {
 	t.Run("a removed integration closes its results", func(t *testing.T) { w.in(t).removedIntegration() })
 }
 
-func (w *world) in(t *testing.T) *world {
+func (w *fixture) in(t *testing.T) *fixture {
 	inner := *w
 	inner.T = t
 	return &inner
 }
 
-func (w *world) firstPoll(devices int) {
+func (w *fixture) firstPoll(devices int) {
 	w.settle()
 	asked := map[string]scorer.Device{}
 	for _, c := range w.api.Calls() {
@@ -82,7 +82,7 @@ func (w *world) firstPoll(devices int) {
 }
 
 // wrongScores answers ten devices wrongly, each in another way: they keep what they had.
-func (w *world) wrongScores() {
+func (w *fixture) wrongScores() {
 	wrong := []struct {
 		score   any
 		problem proto.Reason
@@ -129,13 +129,13 @@ func (w *world) wrongScores() {
 }
 
 // shownProblem is what the control plane says of a device's results.
-func (w *world) shownProblem(device proto.ID) string {
+func (w *fixture) shownProblem(device proto.ID) string {
 	var shown json.RawMessage
 	w.do(w.control.Call(w.Context(), "GET", "/plumbline/results/devices/"+device.String(), nil, &shown))
 	return string(shown)
 }
 
-func (w *world) failedCalls() {
+func (w *fixture) failedCalls() {
 	id := stack.FleetDevice(20).ID
 	for _, c := range []struct {
 		name   string
@@ -189,7 +189,7 @@ func (w *world) failedCalls() {
 }
 
 // changedCheck lowers a check to 0, which every score passes.
-func (w *world) changedCheck() {
+func (w *fixture) changedCheck() {
 	calls := len(w.api.Calls())
 	w.do(w.control.ChangeCheck(w.Context(), w.check,
 		stack.Check{Name: "healthy", Integration: w.integration, Operator: ">=", Score: 0}))
@@ -210,7 +210,7 @@ func (w *world) changedCheck() {
 }
 
 // removedCheck makes a second check and removes it again: a follower is told that its results are closed.
-func (w *world) removedCheck() {
+func (w *fixture) removedCheck() {
 	var told following
 	stop := follow(w.T, w.follower, bus.Following{Account: w.control.Account}, &told)
 	defer stop()
@@ -253,7 +253,7 @@ func (w *world) removedCheck() {
 	})
 }
 
-func (w *world) removedDevice() {
+func (w *fixture) removedDevice() {
 	gone := stack.FleetDevice(7).ID
 	w.do(w.control.RemoveDevice(w.Context(), gone))
 	stack.Until(w, soon, "the device's results are closed", func() error {
@@ -281,7 +281,7 @@ func (w *world) removedDevice() {
 	}
 }
 
-func (w *world) removedIntegration() {
+func (w *fixture) removedIntegration() {
 	// A check keeps its integration: it goes first.
 	w.do(w.control.RemoveCheck(w.Context(), w.check))
 	w.do(w.control.RemoveIntegration(w.Context(), w.integration))
@@ -301,7 +301,7 @@ func (w *world) removedIntegration() {
 
 // An integration says when its results are late, whoever is to blame; while it is paused it is not polled.
 func TestPausedAndOverdueShow(t *testing.T) {
-	w := newWorld(t, 10, "1s")
+	w := newFixture(t, 10, "1s")
 	other := &scorer.API{ClientID: "0123456789abcdef0123456789abcdef.access", ClientSecret: "secret-of-another-access"}
 	// Its URL belongs to no application here: Client ID and Secret are sent to it.
 	beside, err := w.control.CreateIntegration(t.Context(), stack.Integration{
@@ -337,7 +337,7 @@ func TestPausedAndOverdueShow(t *testing.T) {
 	}
 }
 
-func (w *world) statusIs(ok func(status) bool) func() error {
+func (w *fixture) statusIs(ok func(status) bool) func() error {
 	return func() error {
 		s, err := statusOf(w.Context(), w.control, w.integration)
 		if err == nil && !ok(s) {
@@ -347,7 +347,7 @@ func (w *world) statusIs(ok func(status) bool) func() error {
 	}
 }
 
-func (w *world) awaitTicks(integration proto.ID, count int) {
+func (w *fixture) awaitTicks(integration proto.ID, count int) {
 	w.Helper()
 	first, err := ledger.NewestTick(w.Context(), w.operator, w.control.Account, integration)
 	w.do(err)

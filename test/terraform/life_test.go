@@ -84,7 +84,7 @@ func (s *workspace) imported(when, text string) {
 }
 
 // nothingLeft fails the test where the account has any of the resources that are destroyed with their state.
-func (w *world) nothingLeft(t *testing.T) {
+func (w *fixture) nothingLeft(t *testing.T) {
 	t.Helper()
 	for _, path := range []string{"/access/apps", "/access/policies", "/access/groups", "/access/identity_providers",
 		"/access/service_tokens", "/access/tags", "/devices/posture", "/devices/posture/integration"} {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestCommandsOverTheBus(t *testing.T) {
-	w := newWorld(t, bustest.Start(t))
+	w := newFixture(t, bustest.Start(t))
 	r := w.start()
 	w.settled(r)
 	listening := make(chan struct{})

@@ -18,15 +18,15 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// world is a bus, a clock, and the identities of an exchange.
-type world struct {
+// fixture is a bus, a clock, and the identities of an exchange.
+type fixture struct {
 	*testing.T
 	bus   *bustest.Bus
 	clock *clock.Fake
 	ids   []age.Identity
 }
 
-func newWorld(t *testing.T, b *bustest.Bus) *world {
+func newFixture(t *testing.T, b *bustest.Bus) *fixture {
 	t.Helper()
 	identity, _, err := seal.NewIdentity()
 	if err != nil {
@@ -36,7 +36,7 @@ func newWorld(t *testing.T, b *bustest.Bus) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{T: t, bus: b, clock: clock.NewFake(time.UnixMilli(1_800_000_000_000)), ids: ids}
+	return &fixture{T: t, bus: b, clock: clock.NewFake(time.UnixMilli(1_800_000_000_000)), ids: ids}
 }
 
 // delayedSet is the key set of a replica whose updates can be held back.
@@ -46,9 +46,9 @@ type delayedSet struct {
 	stop func()
 }
 
-func (w *world) start() *delayedSet { return w.startWith(confirmTimeout) }
+func (w *fixture) start() *delayedSet { return w.startWith(confirmTimeout) }
 
-func (w *world) startWith(confirmTimeout time.Duration) *delayedSet {
+func (w *fixture) startWith(confirmTimeout time.Duration) *delayedSet {
 	w.Helper()
 	conn := w.bus.Conn(topology.Exchange)
 	r := &delayedSet{KeySet: NewKeySet(conn, bustest.Log(w), w.clock, w.ids)}
@@ -66,7 +66,7 @@ func (w *world) startWith(confirmTimeout time.Duration) *delayedSet {
 }
 
 // settled waits until there is nothing to do for any replica.
-func (w *world) settled(replicas ...*delayedSet) {
+func (w *fixture) settled(replicas ...*delayedSet) {
 	w.Helper()
 	bustest.Eventually(w, "nothing is left to do", func() bool {
 		for _, r := range replicas {
@@ -82,7 +82,7 @@ func (w *world) settled(replicas ...*delayedSet) {
 	})
 }
 
-func (w *world) command(r *delayedSet, q *proto.KeysCommand) *proto.KeysAnswer {
+func (w *fixture) command(r *delayedSet, q *proto.KeysCommand) *proto.KeysAnswer {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
@@ -90,7 +90,7 @@ func (w *world) command(r *delayedSet, q *proto.KeysCommand) *proto.KeysAnswer {
 }
 
 // rotation is the record as it stands.
-func (w *world) rotation() *proto.KeyRotation {
+func (w *fixture) rotation() *proto.KeyRotation {
 	w.Helper()
 	var r proto.KeyRotation
 	if w.bus.Newest(topology.Keys, topology.RotationKey, &r) == 0 {

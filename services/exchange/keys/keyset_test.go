@@ -19,7 +19,7 @@ func TestReplicasRotateWhileTheyWork(t *testing.T) {
 		rounds int
 	}{{"one server", bustest.Start, 4}, {"three servers", bustest.Cluster, 2}} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, c.bus(t))
+			w := newFixture(t, c.bus(t))
 			replicas := []*delayedSet{w.start(), w.start(), w.start()}
 			for _, r := range replicas {
 				if _, err := r.Await(t.Context()); err != nil {
@@ -95,7 +95,7 @@ func TestReplicasRotateWhileTheyWork(t *testing.T) {
 // A replica with a lagging view neither signs nor serves once its keys are unconfirmed, while the others rotate. Until
 // then, it serves the keys they sign with.
 func TestALaggingReplicaDoesNotServeWithoutTheKeyThatSigns(t *testing.T) {
-	w := newWorld(t, bustest.Start(t))
+	w := newFixture(t, bustest.Start(t))
 	first, second := w.start(), w.startWith(50*time.Millisecond)
 	w.settled(first, second)
 	w.clock.Advance(Lead)

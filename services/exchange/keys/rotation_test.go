@@ -14,7 +14,7 @@ import (
 )
 
 func TestKeysRotateEverySixWeeks(t *testing.T) {
-	w := newWorld(t, bustest.Start(t))
+	w := newFixture(t, bustest.Start(t))
 	r := w.start()
 	w.settled(r)
 	began := w.clock.Now()
@@ -78,7 +78,7 @@ func TestKeysRotateEverySixWeeks(t *testing.T) {
 
 // On a new installation the next key is as young as the first: the rotation is remembered.
 func TestARotationThatIsWantedTooEarlyHappensWithinAMinute(t *testing.T) {
-	w := newWorld(t, bustest.Start(t))
+	w := newFixture(t, bustest.Start(t))
 	r := w.start()
 	w.settled(r)
 	began := w.clock.Now()
@@ -116,7 +116,7 @@ func TestARotationThatIsWantedTooEarlyHappensWithinAMinute(t *testing.T) {
 
 // An installation of the build before had one key and no record of a rotation.
 func TestAnInstallationFromBeforeIsTakenOver(t *testing.T) {
-	w := newWorld(t, bustest.Start(t))
+	w := newFixture(t, bustest.Start(t))
 	conn := w.bus.Conn(topology.Exchange)
 	to, err := seal.RecipientsOf(w.ids)
 	if err != nil {
@@ -157,7 +157,7 @@ func TestAnInstallationFromBeforeIsTakenOver(t *testing.T) {
 
 // The next replica repairs the state left by a crash.
 func TestWhatACrashLeftIsPutRight(t *testing.T) {
-	w := newWorld(t, bustest.Start(t))
+	w := newFixture(t, bustest.Start(t))
 	r := w.start()
 	w.settled(r)
 	w.clock.Advance(time.Hour)

@@ -13,7 +13,7 @@ import (
 // An unreadable record of KEYS stops no replica: known and readable keys stay in use. The keys rotate only after the
 // rotation record is readable again, or by command.
 func TestKeysStayInUseWhateverIsWritten(t *testing.T) {
-	w := newWorld(t, bustest.Start(t))
+	w := newFixture(t, bustest.Start(t))
 	r := w.start()
 	w.settled(r)
 	w.clock.Advance(time.Hour)

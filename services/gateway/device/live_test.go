@@ -16,8 +16,8 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// world is a server, the connections of the writers, and a view.
-type world struct {
+// fixture is a server, the connections of the writers, and a view.
+type fixture struct {
 	*testing.T
 	registry, evaluator, api *bus.Conn
 	devices                  *Devices
@@ -26,9 +26,9 @@ type world struct {
 	revisions                map[string]uint64
 }
 
-// watchWorld runs a view, and a staleness guard over it with a limit.
-func watchWorld(t *testing.T, conn func(topology.Role) *bus.Conn, limit time.Duration) *world {
-	w := &world{T: t, registry: conn(topology.Registry), evaluator: conn(topology.Evaluator), api: conn(topology.API),
+// watchFixture runs a view, and a staleness guard over it with a limit.
+func watchFixture(t *testing.T, conn func(topology.Role) *bus.Conn, limit time.Duration) *fixture {
+	w := &fixture{T: t, registry: conn(topology.Registry), evaluator: conn(topology.Evaluator), api: conn(topology.API),
 		revisions: map[string]uint64{}}
 	gateway := conn(topology.Gateway)
 	w.catalog = catalog.New(gateway, bustest.Log(t))
@@ -49,7 +49,7 @@ func watchWorld(t *testing.T, conn func(topology.Role) *bus.Conn, limit time.Dur
 	return w
 }
 
-func (w *world) ready() {
+func (w *fixture) ready() {
 	w.Helper()
 	if err := w.devices.Await(w.Context()); err != nil {
 		w.Fatal(err)
@@ -60,7 +60,7 @@ func (w *world) ready() {
 	bustest.Eventually(w, "everything is confirmed", func() bool { return w.stale.Fresh(time.Now()) })
 }
 
-func (w *world) put(conn *bus.Conn, bucket, key string, m proto.Message) {
+func (w *fixture) put(conn *bus.Conn, bucket, key string, m proto.Message) {
 	w.Helper()
 	revision, err := conn.Put(w.Context(), bucket, key, m, w.revisions[key])
 	if err != nil {
@@ -69,7 +69,7 @@ func (w *world) put(conn *bus.Conn, bucket, key string, m proto.Message) {
 	w.revisions[key] = revision
 }
 
-func (w *world) configure() {
+func (w *fixture) configure() {
 	w.Helper()
 	w.put(w.api, topology.Config, topology.ConfigKey(account, topology.KindIntegration, integration),
 		&proto.Integration{ID: integration, Type: proto.TypeCustomS2S})
@@ -77,13 +77,13 @@ func (w *world) configure() {
 		&proto.Check{ID: check, Type: proto.TypeCustomS2S, Integration: integration})
 }
 
-func (w *world) enrol(n topology.PageNumber, devices ...proto.Device) {
+func (w *fixture) enrol(n topology.PageNumber, devices ...proto.Device) {
 	w.Helper()
 	w.put(w.registry, topology.Devices, topology.PageKey(account, n), &proto.Page{Devices: devices})
 }
 
 // say commits an entry and gives its place in the log.
-func (w *world) say(n topology.PageNumber, results ...proto.Result) uint64 {
+func (w *fixture) say(n topology.PageNumber, results ...proto.Result) uint64 {
 	w.Helper()
 	ack, err := w.evaluator.Publish(w.Context(), bus.Outgoing{Subject: topology.Log(onPage(n)), Body: entryOf(results...)})
 	if err != nil {
@@ -92,7 +92,7 @@ func (w *world) say(n topology.PageNumber, results ...proto.Result) uint64 {
 	return ack.Seq
 }
 
-func (w *world) eventually(n int, want proto.Outcome) time.Duration {
+func (w *fixture) eventually(n int, want proto.Outcome) time.Duration {
 	w.Helper()
 	return machine.Took(func() {
 		bustest.Eventually(w, "the outcome is "+want.String(), func() bool {
@@ -104,7 +104,7 @@ func (w *world) eventually(n int, want proto.Outcome) time.Duration {
 func TestFollowsInventoryAndResults(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	early := watchWorld(t, b.Conn, time.Minute) // begins with nothing
+	early := watchFixture(t, b.Conn, time.Minute) // begins with nothing
 	early.ready()
 	early.configure()
 	early.enrol(0, proto.Device{ID: dev(1), IPv4: "100.64.0.1"}, proto.Device{ID: dev(2)})
@@ -125,7 +125,7 @@ func TestFollowsInventoryAndResults(t *testing.T) {
 		t.Errorf("%v, %t", id, ok)
 	}
 
-	late := watchWorld(t, b.Conn, time.Minute) // begins with what is there
+	late := watchFixture(t, b.Conn, time.Minute) // begins with what is there
 	late.revisions = early.revisions
 	late.ready()
 	if got := late.devices.Posture(account, dev(1), check); got.Outcome != proto.OutcomeFail || got.Score != 20 {
@@ -152,7 +152,7 @@ func TestFollowsInventoryAndResults(t *testing.T) {
 func TestResultsWhileTheStateStandsStill(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	w := watchWorld(t, b.Conn, time.Minute)
+	w := watchFixture(t, b.Conn, time.Minute)
 	w.configure()
 	w.enrol(0, proto.Device{ID: dev(1)})
 	w.say(0, result(1, 80, proto.OutcomePass))
@@ -170,7 +170,7 @@ func TestResultsWhileTheStateStandsStill(t *testing.T) {
 func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	w := watchWorld(t, b.Conn, time.Minute)
+	w := watchFixture(t, b.Conn, time.Minute)
 	w.configure()
 	w.enrol(0, proto.Device{ID: dev(1)})
 	w.say(0, result(1, 80, proto.OutcomePass))
@@ -212,7 +212,7 @@ func TestAForgottenConsumerIsMadeAgain(t *testing.T) {
 func TestAnOutage(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
-	w := watchWorld(t, s.conn, 2*time.Second)
+	w := watchFixture(t, s.conn, 2*time.Second)
 	w.configure()
 	w.enrol(0, proto.Device{ID: dev(1), IPv4: "100.64.0.1"})
 	w.say(0, result(1, 80, proto.OutcomePass))
@@ -257,7 +257,7 @@ func TestAnOutage(t *testing.T) {
 func TestStreamsWithoutALeader(t *testing.T) {
 	t.Parallel()
 	b := bustest.Cluster(t)
-	w := watchWorld(t, func(r topology.Role) *bus.Conn { return b.ConnTo(0, r) }, 3*time.Second)
+	w := watchFixture(t, func(r topology.Role) *bus.Conn { return b.ConnTo(0, r) }, 3*time.Second)
 	w.configure()
 	w.ready()
 	b.Server(1).Close()

@@ -171,20 +171,20 @@ func (s *signer) Statement(_ context.Context, q *proto.Statement) (string, error
 	return sign(s.t, account, jose.RS256, "account", payload), nil
 }
 
-type world struct {
+type fixture struct {
 	*Evaluator
 	signer *signer
 	clock  *clock.Fake
 }
 
-func newWorld(t *testing.T, cfg Config) *world {
+func newFixture(t *testing.T, cfg Config) *fixture {
 	t.Helper()
 	client, err := egress.New(egress.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.CloseIdleConnections)
-	w := &world{signer: &signer{t: t}, clock: clock.NewFake(time.Now())}
+	w := &fixture{signer: &signer{t: t}, clock: clock.NewFake(time.Now())}
 	w.Evaluator, err = New(cfg, Deps{Signer: w.signer, Client: client, Log: slog.New(slog.DiscardHandler),
 		Metrics: prometheus.NewRegistry(), Clock: w.clock})
 	if err != nil {
@@ -193,7 +193,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 	return w
 }
 
-func (w *world) count(result string) int {
+func (w *fixture) count(result string) int {
 	return int(testutil.ToFloat64(w.metrics.evaluations.WithLabelValues(result)))
 }
 
@@ -205,7 +205,7 @@ func person(name string) *Ask {
 }
 
 // want asserts the answer to a rule: "yes", "no" or "unknown".
-func (w *world) want(t *testing.T, ask *Ask, r policy.Evaluation, want string) {
+func (w *fixture) want(t *testing.T, ask *Ask, r policy.Evaluation, want string) {
 	t.Helper()
 	got := "unknown"
 	if yes, known := w.Evaluate(t.Context(), ask, []policy.Evaluation{r})[r]; known {
@@ -217,7 +217,7 @@ func (w *world) want(t *testing.T, ask *Ask, r policy.Evaluation, want string) {
 }
 
 func TestAnEndpointIsAsked(t *testing.T) {
-	w, a := newWorld(t, Config{}), newAPI(t)
+	w, a := newFixture(t, Config{}), newAPI(t)
 	w.want(t, person("bob"), a.rule(), "yes")
 	var who map[string]any
 	if err := json.Unmarshal(a.last.Identity, &who); err != nil {
@@ -245,7 +245,7 @@ func TestAnEndpointIsAsked(t *testing.T) {
 }
 
 func TestAnswersAreKept(t *testing.T) {
-	w, a := newWorld(t, Config{}), newAPI(t)
+	w, a := newFixture(t, Config{}), newAPI(t)
 	calls := func(want int) {
 		t.Helper()
 		if n := int(a.calls.Load()); n != want {
@@ -331,7 +331,7 @@ func TestAnswersThatProveNothing(t *testing.T) {
 		"a JWT of five parts":       func(*testing.T, asked) string { return "a.b.c.d.e" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, a := newWorld(t, Config{}), newAPI(t)
+			w, a := newFixture(t, Config{}), newAPI(t)
 			a.answer = func(rw http.ResponseWriter, q asked) {
 				replayed = a.token(theirs, "k1", q.Nonce, true)
 				a.say(rw, replayed)
@@ -359,7 +359,7 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 		"cut off":    {func(rw http.ResponseWriter, _ asked) { rw.Header().Set("Content-Length", "100"); fmt.Fprint(rw, "{") }, unreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, a := newWorld(t, Config{}), newAPI(t)
+			w, a := newFixture(t, Config{}), newAPI(t)
 			a.answer = c.answer
 			w.want(t, person("bob"), a.rule(), "unknown")
 			if w.count(c.result) != 1 {
@@ -378,7 +378,7 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 		})
 	}
 	t.Run("addresses that are never called", func(t *testing.T) {
-		w, a := newWorld(t, Config{}), newAPI(t)
+		w, a := newFixture(t, Config{}), newAPI(t)
 		for _, url := range []string{"http://169.254.169.254/", "http://203.0.113.1/", "ftp://127.0.0.1/",
 			"https://u:p@127.0.0.1/", ""} {
 			w.want(t, person("bob"), policy.Evaluation{EvaluateURL: url, KeysURL: a.url + "/keys"}, "unknown")
@@ -386,7 +386,7 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 		}
 	})
 	t.Run("the exchange is away", func(t *testing.T) {
-		w, a := newWorld(t, Config{}), newAPI(t)
+		w, a := newFixture(t, Config{}), newAPI(t)
 		w.signer.fail.Store(true)
 		for range failuresToOpen + 1 {
 			w.want(t, person("bob"), a.rule(), "unknown")
@@ -402,7 +402,7 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 
 // Requests wait for a slow endpoint for a bounded time, and share one call.
 func TestASlowEndpoint(t *testing.T) {
-	w, a := newWorld(t, Config{Timeout: 2 * time.Second}), newAPI(t)
+	w, a := newFixture(t, Config{Timeout: 2 * time.Second}), newAPI(t)
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
 	a.answer = func(http.ResponseWriter, asked) { <-over }
@@ -423,7 +423,7 @@ func TestASlowEndpoint(t *testing.T) {
 
 // A slow endpoint takes its own places, not those of the others; and all rules are asked at the same time.
 func TestPlacesAreBounded(t *testing.T) {
-	w, slow, quick := newWorld(t, Config{InFlight: 3, AtEndpoint: 2, Timeout: 20 * time.Second}), newAPI(t), newAPI(t)
+	w, slow, quick := newFixture(t, Config{InFlight: 3, AtEndpoint: 2, Timeout: 20 * time.Second}), newAPI(t), newAPI(t)
 	release := make(chan struct{})
 	var inside, most atomic.Int32
 	slow.answer = func(rw http.ResponseWriter, q asked) {
@@ -457,7 +457,7 @@ func TestPlacesAreBounded(t *testing.T) {
 
 // An endpoint that fails again and again is left alone, and tried by one question from time to time.
 func TestADeadEndpointIsLeftAlone(t *testing.T) {
-	w, a := newWorld(t, Config{}), newAPI(t)
+	w, a := newFixture(t, Config{}), newAPI(t)
 	a.answer = func(rw http.ResponseWriter, _ asked) { rw.WriteHeader(500) }
 	for i := range 20 {
 		w.want(t, person(fmt.Sprint(i)), a.rule(), "unknown")
@@ -489,7 +489,7 @@ func TestADeadEndpointIsLeftAlone(t *testing.T) {
 
 // An identity above the size limit is not truncated.
 func TestIdentitiesAreBounded(t *testing.T) {
-	w, a := newWorld(t, Config{}), newAPI(t)
+	w, a := newFixture(t, Config{}), newAPI(t)
 	big := person("bob")
 	big.Session.Claims = json.RawMessage(`"` + strings.Repeat("x", maxIdentity) + `"`)
 	w.want(t, big, a.rule(), "yes")

@@ -15,7 +15,7 @@ func TestKeys(t *testing.T) {
 		return func() *Ask { n++; return person(fmt.Sprint(n)) }
 	}
 	t.Run("are fetched once, and again when a new one is named", func(t *testing.T) {
-		w, a, ask := newWorld(t, Config{}), newAPI(t), newAsk()
+		w, a, ask := newFixture(t, Config{}), newAPI(t), newAsk()
 		for range 3 {
 			w.want(t, ask(), a.rule(), "yes")
 		}
@@ -38,7 +38,7 @@ func TestKeys(t *testing.T) {
 		}
 	})
 	t.Run("go on for a day without their URL", func(t *testing.T) {
-		w, a, ask := newWorld(t, Config{}), newAPI(t), newAsk()
+		w, a, ask := newFixture(t, Config{}), newAPI(t), newAsk()
 		a.answer = func(rw http.ResponseWriter, q asked) {
 			a.say(rw, sign(t, theirs, jose.RS256, "k1",
 				fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+60, q.Nonce)))
@@ -54,7 +54,7 @@ func TestKeys(t *testing.T) {
 		w.want(t, ask(), a.rule(), "yes")
 	})
 	t.Run("without an id, one alone", func(t *testing.T) {
-		w, a, ask := newWorld(t, Config{}), newAPI(t), newAsk()
+		w, a, ask := newFixture(t, Config{}), newAPI(t), newAsk()
 		a.answer = func(rw http.ResponseWriter, q asked) { a.say(rw, a.token(theirs, "", q.Nonce, true)) }
 		a.keys = func() any { return jwks("", theirs) }
 		w.want(t, ask(), a.rule(), "yes")
@@ -78,7 +78,7 @@ func TestKeys(t *testing.T) {
 		"no set":         "k1",
 	} {
 		t.Run("of no use: "+name, func(t *testing.T) {
-			w, a := newWorld(t, Config{}), newAPI(t)
+			w, a := newFixture(t, Config{}), newAPI(t)
 			a.keys = func() any { return keys }
 			w.want(t, person("bob"), a.rule(), "unknown")
 			if w.count(badKeys) != 1 {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestPreflight(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	robots := w.policy(proto.DecisionNonIdentity, w.robot())
 	w.app("plain.example.com", proto.Gate{}, robots)
 	w.app("bypass.example.com", proto.Gate{OptionsBypass: true}, robots)
@@ -66,7 +66,7 @@ func TestPreflight(t *testing.T) {
 
 // Only the head of an OPTIONS request bypasses the policies.
 func TestOptionsBypassIsBare(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.app("bypass.example.com", proto.Gate{OptionsBypass: true}, w.policy(proto.DecisionNonIdentity, w.robot()))
 	for name, h := range map[string]http.Header{
 		"a length":   {"Content-Length": {"5"}},

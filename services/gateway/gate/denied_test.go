@@ -12,7 +12,7 @@ import (
 
 // A person who was denied at the login gets the page at the application, and is evaluated again at each request.
 func TestDeniedAtTheLogin(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionAllow, emailRule("ada@example.com")))
 	nonce := func(email string) string { return w.keys.tokens[w.logIn(email, app)].Nonce }
 	ask := func() *Answer { return w.ask("GET", "https://app.example.com/x", http.Header{}) }

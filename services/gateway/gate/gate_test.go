@@ -27,7 +27,7 @@ func with(h http.Header, more ...string) http.Header {
 
 // TestAnswersWithoutSufficientCredentials is the table of api/README.md 8.5; rows in lenient mode say so.
 func TestAnswersWithoutSufficientCredentials(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	service := w.policy(proto.DecisionNonIdentity, w.robot())
 	allow := w.policy(proto.DecisionAllow, emailRule("ada@example.com"))
 	only, both := w.app("only.example.com", proto.Gate{}, service), w.app("both.example.com", proto.Gate{}, service, allow)
@@ -116,7 +116,7 @@ func reasonShown(r policy.Reason) string {
 
 // TestServiceTokenStatus: the login is told whether credentials were right (api/README.md 8.5, meta).
 func TestLenientMode(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})
 	service, allow := w.policy(proto.DecisionNonIdentity, w.robot()),
 		w.policy(proto.DecisionAllow, emailRule("ada@example.com"))
@@ -160,7 +160,7 @@ func TestLenientMode(t *testing.T) {
 
 // TestStrictMode is api/README.md 8.6.
 func TestStrictMode(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	other := proto.NewID()
 	service := w.policy(proto.DecisionNonIdentity, w.robot())
 	stranger := w.policy(proto.DecisionNonIdentity, rule("service_token", map[string]string{"token_id": other.String()}))
@@ -241,7 +241,7 @@ func TestStrictMode(t *testing.T) {
 
 // TestTokensOfPeople lists the requirements of a user's application token.
 func TestTokensOfPeople(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	allow := w.policy(proto.DecisionAllow, emailRule("ada@example.com"), emailRule("bob@example.com"))
 	app := w.app("app.example.com", proto.Gate{}, allow)
 	bound := w.app("bound.example.com", proto.Gate{CookieBinding: true}, allow)
@@ -297,7 +297,7 @@ func TestTokensOfPeople(t *testing.T) {
 }
 
 func TestPosture(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	check := proto.NewID()
 	w.save(topology.KindCheck, check, &proto.Check{ID: check, Name: "Score at least 80"})
 	p := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: []proto.Rule{everyone()},
@@ -353,7 +353,7 @@ func TestPosture(t *testing.T) {
 
 // TestWhatIsRecorded: api/README.md 4.4 and 8.6.
 func TestWhatIsRecorded(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app := w.app("app.example.com", proto.Gate{OptionsBypass: true}, w.policy(proto.DecisionNonIdentity, w.robot()))
 	w.app("open.example.com", proto.Gate{}, w.policy(proto.DecisionBypass, everyone()))
 	for _, c := range []struct {
@@ -390,7 +390,7 @@ func TestWhatIsRecorded(t *testing.T) {
 }
 
 func TestNothingIsDecidedByWhatIsTooOld(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.app("open.example.com", proto.Gate{}, w.policy(proto.DecisionBypass, everyone()))
 	w.stale = true
 	a := w.ask("GET", "https://open.example.com/", nil)
@@ -401,7 +401,7 @@ func TestNothingIsDecidedByWhatIsTooOld(t *testing.T) {
 }
 
 func TestOnlySelfHostedApplicationsAreServed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionBypass, everyone()))
 	app.Type = "saas"
 	w.save(topology.KindApplication, app.ID, app)
@@ -411,7 +411,7 @@ func TestOnlySelfHostedApplicationsAreServed(t *testing.T) {
 }
 
 func TestDescribesApplications(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()))
 	a := w.ask("HEAD", "https://app.example.com/x", http.Header{"Cf-Access-Metadata-Request": {"true"}})
 	if a.Admitted() || a.Response.Status != 200 ||
@@ -427,7 +427,7 @@ func TestDescribesApplications(t *testing.T) {
 }
 
 func TestExchangeAway(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()))
 	w.keys.fail = keycache.ErrUnavailable
 	a := w.ask("GET", "https://app.example.com/", w.credentials())
@@ -437,7 +437,7 @@ func TestExchangeAway(t *testing.T) {
 }
 
 func TestDenyPagesOfTheOwner(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	allow, service := w.policy(proto.DecisionAllow, emailRule("ada@example.com")),
 		w.policy(proto.DecisionNonIdentity, w.robot())
 	gate := proto.Gate{DenyURL: "https://help.example.com/denied", NonIdentityDenyURL: "https://help.example.com/machines"}

@@ -16,49 +16,49 @@ func TestStill(t *testing.T) {
 	check := proto.NewID()
 	for _, c := range []struct {
 		name   string
-		change func(w *world, app *proto.Application, ada string)
+		change func(w *fixture, app *proto.Application, ada string)
 		robot  policy.Reason // Undecided: still admitted
 		person policy.Reason
 	}{
-		{"nothing changed", func(*world, *proto.Application, string) {}, policy.Undecided, policy.Undecided},
-		{"the service token is turned off", func(w *world, _ *proto.Application, _ string) {
+		{"nothing changed", func(*fixture, *proto.Application, string) {}, policy.Undecided, policy.Undecided},
+		{"the service token is turned off", func(w *fixture, _ *proto.Application, _ string) {
 			w.token.Disabled = true
 			w.saveToken()
 		}, policy.TokenDisabled, policy.Undecided},
-		{"logout", func(w *world, _ *proto.Application, ada string) { delete(w.people, w.keys.tokens[ada].Nonce) }, policy.Undecided, policy.SessionEnded},
-		{"the identity provider is deleted", func(w *world, _ *proto.Application, _ string) {
+		{"logout", func(w *fixture, _ *proto.Application, ada string) { delete(w.people, w.keys.tokens[ada].Nonce) }, policy.Undecided, policy.SessionEnded},
+		{"the identity provider is deleted", func(w *fixture, _ *proto.Application, _ string) {
 			w.save(topology.KindIDP, w.provider, nil)
 		}, policy.Undecided, policy.ProviderNotAllowed},
-		{"the identity provider is of a type that is not served", func(w *world, _ *proto.Application, _ string) {
+		{"the identity provider is of a type that is not served", func(w *fixture, _ *proto.Application, _ string) {
 			w.save(topology.KindIDP, w.provider, &proto.IdentityProvider{ID: w.provider, Type: "github"})
 		}, policy.Undecided, policy.ProviderNotAllowed},
-		{"the identity provider is removed from allowed_idps", func(w *world, app *proto.Application, _ string) {
+		{"the identity provider is removed from allowed_idps", func(w *fixture, app *proto.Application, _ string) {
 			app.Gate.IDPs = []proto.ID{proto.NewID()}
 			w.save(topology.KindApplication, app.ID, app)
 		}, policy.Undecided, policy.ProviderNotAllowed},
-		{"the identity provider is among the allowed_idps", func(w *world, app *proto.Application, _ string) {
+		{"the identity provider is among the allowed_idps", func(w *fixture, app *proto.Application, _ string) {
 			app.Gate.IDPs = []proto.ID{proto.NewID(), w.provider}
 			w.save(topology.KindApplication, app.ID, app)
 		}, policy.Undecided, policy.Undecided},
-		{"the tokens are revoked", func(w *world, app *proto.Application, _ string) {
+		{"the tokens are revoked", func(w *fixture, app *proto.Application, _ string) {
 			w.clock.Advance(time.Minute)
 			app.Gate.RevokedAt = proto.At(w.clock.Now())
 			w.save(topology.KindApplication, app.ID, app)
 		}, policy.Undecided, policy.TokenRevoked},
-		{"the device fails", func(w *world, _ *proto.Application, _ string) {
+		{"the device fails", func(w *fixture, _ *proto.Application, _ string) {
 			w.devices.posture[check] = Posture{Outcome: proto.OutcomeFail}
 		}, policy.PostureFailed, policy.PostureFailed},
-		{"the application is gone", func(w *world, app *proto.Application, _ string) {
+		{"the application is gone", func(w *fixture, app *proto.Application, _ string) {
 			app.Domains = []string{"other.example.com"}
 			w.save(topology.KindApplication, app.ID, app)
 		}, policy.UnknownHost, policy.UnknownHost},
-		{"another application has the place", func(w *world, app *proto.Application, _ string) {
+		{"another application has the place", func(w *fixture, app *proto.Application, _ string) {
 			w.app("app.example.com/socket", proto.Gate{}, w.policy(proto.DecisionBypass, everyone()))
 		}, policy.UnknownApplication, policy.UnknownApplication},
-		{"nothing is known for long", func(w *world, _ *proto.Application, _ string) { w.stale = true }, policy.Stale, policy.Stale},
+		{"nothing is known for long", func(w *fixture, _ *proto.Application, _ string) { w.stale = true }, policy.Stale, policy.Stale},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.devices.behind, w.devices.posture[check] = proto.NewID(), Posture{Outcome: proto.OutcomePass}
 			demand := func(p *proto.Policy) *proto.Policy {
 				p.Require = []proto.Rule{postureRule(check)}
@@ -108,7 +108,7 @@ func TestStill(t *testing.T) {
 
 // TestStillTheSame: a user admitted with another identity than the origin received does not keep an open connection.
 func TestStillTheSame(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})
 	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()),
 		w.policy(proto.DecisionAllow, emailRule("ada@example.com")))

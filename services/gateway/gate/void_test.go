@@ -16,7 +16,7 @@ import (
 
 // TestWhyATokenDoesNotCount: a user with an invalid token is redirected to the login, and the log records the reason.
 func TestWhyATokenDoesNotCount(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.save(topology.KindOrganization, topology.OrganizationID(w.account), &proto.Organization{Lenient: true})
 	app := w.app("app.example.com", proto.Gate{}, w.policy(proto.DecisionNonIdentity, w.robot()),
 		w.policy(proto.DecisionAllow, emailRule("ada@example.com")))
@@ -71,7 +71,7 @@ func TestWhyATokenDoesNotCount(t *testing.T) {
 
 // TestNobodyHasAnAssertion: who is admitted for the address, or the certificate, comes with a token all the same.
 func TestNobodyHasAnAssertion(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	anybody := w.policy(proto.DecisionNonIdentity, everyone())
 	app := w.app("app.example.com", proto.Gate{}, anybody)
 	w.app("open.example.com", proto.Gate{}, w.policy(proto.DecisionBypass, everyone()))

@@ -37,7 +37,7 @@ func TestLogoutAtTheProvider(t *testing.T) {
 		{"a password", "https://a:b@idp.example.test/logout", teamURL, nil, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, teamURL)
+			w := newFixture(t, teamURL)
 			w.idp.logout = c.announce
 			w.app("app.example.test")
 			b := w.browser()
@@ -87,7 +87,7 @@ func TestLogoutAtTheProvider(t *testing.T) {
 
 // An ID token is too long for an address, or the provider does not answer: the logout goes without.
 func TestLogoutWithoutTheProvider(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.idp.logout = "https://idp.example.test/logout"
 	w.idp.person["long"] = strings.Repeat("x", maxHint)
 	w.app("app.example.test")
@@ -96,7 +96,7 @@ func TestLogoutWithoutTheProvider(t *testing.T) {
 	if q := parse(t, b.get(teamURL+pathLogout).next(t)).Query(); q.Has("id_token_hint") || q.Get("client_id") == "" {
 		t.Errorf("%v", q)
 	}
-	again := newWorld(t, teamURL)
+	again := newFixture(t, teamURL)
 	again.app("app.example.test")
 	b = again.browser()
 	b.follow(appURL + "/")

@@ -24,7 +24,7 @@ func (b *browser) loggedIn() bool {
 }
 
 func TestStateWorksOnce(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.idp.reusable = true // the provider's own codes being one-time is not what this relies on
 	w.app("app.example.test")
 	b := w.browser()
@@ -45,7 +45,7 @@ func TestStateWorksOnce(t *testing.T) {
 // The attacker begins a login and has the victim finish it, so that she works in his name (login CSRF); or
 // he takes over a link of hers.
 func TestStateOfAnotherBrowser(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	attacker, victim := w.browser(), w.browser()
 	callback := attacker.until(appURL+"/", pathCallback)
@@ -62,7 +62,7 @@ func TestStateOfAnotherBrowser(t *testing.T) {
 }
 
 func TestStateExpires(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	b := w.browser()
 	callback := b.until(appURL+"/x", pathCallback)
@@ -75,7 +75,7 @@ func TestStateExpires(t *testing.T) {
 }
 
 func TestCodeOfAnotherApplication(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.app("app2.example.test")
 	b := w.browser()
@@ -102,7 +102,7 @@ func TestCodeOfAnotherApplication(t *testing.T) {
 }
 
 func TestCodeOfAnotherBrowser(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	attacker, victim := w.browser(), w.browser()
 	at := attacker.until(appURL+"/", pathAuthorized)
@@ -123,7 +123,7 @@ func TestCodeOfAnotherBrowser(t *testing.T) {
 }
 
 func TestCodeOfAnEndedSession(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	b := w.browser()
 	at := b.until(appURL+"/", pathAuthorized)
@@ -133,7 +133,7 @@ func TestCodeOfAnEndedSession(t *testing.T) {
 
 // Cookies exchanged for others, and more cookies than are read.
 func TestSwappedCookies(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	b := w.browser()
 	b.follow(appURL + "/")
@@ -177,7 +177,7 @@ func TestSwappedCookies(t *testing.T) {
 
 // A neighbour of the domain can give a browser its own cookie beside the gateway's. No step of a login goes on then.
 func TestACookieOfANeighbour(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	b := w.browser()
 	at := b.until(appURL+"/", pathAuthorized)
@@ -208,7 +208,7 @@ func TestACookieOfANeighbour(t *testing.T) {
 }
 
 func TestLinksThatWereChanged(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	app := w.app("app.example.test")
 	other := w.app("app2.example.test")
 	link := parse(t, w.browser().get(appURL+"/in?a=1").next(t))
@@ -263,7 +263,7 @@ func TestLinksThatWereChanged(t *testing.T) {
 
 // An invalid response of a provider creates no session.
 func TestIDTokensThatDoNotHold(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	set := func(name string, value any) func() {
 		return func() { w.idp.tamper = func(c map[string]any) { c[name] = value } }
@@ -345,7 +345,7 @@ func embedded(t testing.TB, key *rsa.PrivateKey, claims []byte) string {
 }
 
 func TestUserinfoThatDoesNotHold(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.idp.person = map[string]any{"sub": "s-1", "email_verified": true} // no address: userinfo is asked
 	for name, c := range map[string]struct {
@@ -366,7 +366,7 @@ func TestUserinfoThatDoesNotHold(t *testing.T) {
 }
 
 func TestCallbacksThatDoNotHold(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	change := func(name string, f func(q url.Values)) {
 		b := w.browser()
@@ -397,7 +397,7 @@ func TestCallbacksThatDoNotHold(t *testing.T) {
 
 // Configuration changed during a login applies when the user returns.
 func TestConfigurationThatChanges(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	app := w.app("app.example.test")
 	b := w.browser()
 	callback, code := b.until(appURL+"/", pathCallback), w.browser()
@@ -413,7 +413,7 @@ func TestConfigurationThatChanges(t *testing.T) {
 }
 
 func TestGatewaysShareAKey(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	first := w.login
 	twin := *first

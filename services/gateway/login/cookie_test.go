@@ -28,7 +28,7 @@ func TestCookieAttributes(t *testing.T) {
 		{"strict", teamURL, appURL, proto.Gate{SameSite: "strict"}, "Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Strict", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, c.team)
+			w := newFixture(t, c.team)
 			w.app("app.example.test/eng", func(a *proto.Application) { a.Gate = c.gate })
 			w.put("org", proto.ID(w.account), &proto.Organization{SessionDuration: time.Hour})
 			w.gate.decide = func(_ gateApp, _ *proto.Session) policy.Decision {
@@ -78,7 +78,7 @@ func TestServiceCookies(t *testing.T) {
 			[]string{"Path=/eng; HttpOnly; Secure; SameSite=Lax", "Path=/eng; HttpOnly; Secure; SameSite=Lax"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, teamURL)
+			w := newFixture(t, teamURL)
 			app := w.app("app.example.test/eng", func(a *proto.Application) { a.Gate = c.gate })
 			at, err := url.Parse(c.url)
 			if err != nil {
@@ -102,7 +102,7 @@ func TestServiceCookies(t *testing.T) {
 
 // A cookie rejected by browsers must not cause a redirect loop.
 func TestTokenTooLongForACookie(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	b := w.browser()
 	at := b.until(appURL+"/", pathAuthorized)

@@ -40,9 +40,9 @@ const (
 	idpURL  = "https://idp.example.test"
 )
 
-// world is a gateway's logins, the provider, and applications, without a network between them: browsers call
+// fixture is a gateway's logins, the provider, and applications, without a network between them: browsers call
 // the handlers.
-type world struct {
+type fixture struct {
 	t        testing.TB
 	bus      *bustest.Bus
 	operator *bus.Conn
@@ -63,9 +63,9 @@ type world struct {
 	logs     *strings.Builder
 }
 
-func newWorld(t testing.TB, team string) *world {
+func newFixture(t testing.TB, team string) *fixture {
 	t.Helper()
-	w := &world{t: t, bus: bustest.Start(t), clock: clock.NewFake(time.Now().Truncate(time.Second)), account: proto.NewAccount(), hosts: map[string]http.Handler{}}
+	w := &fixture{t: t, bus: bustest.Start(t), clock: clock.NewFake(time.Now().Truncate(time.Second)), account: proto.NewAccount(), hosts: map[string]http.Handler{}}
 	w.operator = w.bus.Conn(topology.Operator)
 	conn := w.bus.Conn(topology.Gateway)
 	w.logs = &strings.Builder{}
@@ -85,8 +85,8 @@ func newWorld(t testing.TB, team string) *world {
 		}
 		return sealed
 	}
-	w.keys = &keys{clock: w.clock, made: map[string]*keycache.Claims{}, aud: map[string]string{}, world: w}
-	w.gate = &doorkeeper{world: w, decide: func(gate.Application, *proto.Session) policy.Decision {
+	w.keys = &keys{clock: w.clock, made: map[string]*keycache.Claims{}, aud: map[string]string{}, fixture: w}
+	w.gate = &doorkeeper{fixture: w, decide: func(gate.Application, *proto.Session) policy.Decision {
 		return policy.Decision{Reason: policy.Allow, Policy: proto.ID{9}}
 	}}
 	w.devices = &devices{}
@@ -123,7 +123,7 @@ func run(t testing.TB, part func(context.Context) error) {
 }
 
 // put writes a record of CONFIG and waits until it counts.
-func (w *world) put(kind topology.Kind, id proto.ID, m proto.Message) {
+func (w *fixture) put(kind topology.Kind, id proto.ID, m proto.Message) {
 	w.t.Helper()
 	key := topology.ConfigKey(w.account, kind, id)
 	last, err := w.operator.Last(w.t.Context(), topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, key))
@@ -141,7 +141,7 @@ func (w *world) put(kind topology.Kind, id proto.ID, m proto.Message) {
 }
 
 // app adds an application.
-func (w *world) app(domain string, change ...func(*proto.Application)) gate.Application {
+func (w *fixture) app(domain string, change ...func(*proto.Application)) gate.Application {
 	w.t.Helper()
 	var aud [32]byte
 	rand.Read(aud[:])
@@ -155,7 +155,7 @@ func (w *world) app(domain string, change ...func(*proto.Application)) gate.Appl
 }
 
 // addIDP adds a second provider.
-func (w *world) addIDP(team string) proto.IdentityProvider {
+func (w *fixture) addIDP(team string) proto.IdentityProvider {
 	w.other = newIDP(w.t, "https://other.example.test", team+pathCallback, w.clock.Now)
 	w.other.person = map[string]any{"sub": "o-1", "email": "bob@example.org"}
 	w.hosts["other.example.test"] = w.other
@@ -166,7 +166,7 @@ func (w *world) addIDP(team string) proto.IdentityProvider {
 }
 
 // inside answers requests in the process.
-type inside struct{ *world }
+type inside struct{ *fixture }
 
 func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	h := http.Handler(http.HandlerFunc(i.gateway))
@@ -185,7 +185,7 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // gateway is the rest of it: what needs no login is not asked about, the rest only for a session.
-func (w *world) gateway(rw http.ResponseWriter, r *http.Request) {
+func (w *fixture) gateway(rw http.ResponseWriter, r *http.Request) {
 	u := *r.URL
 	q := &gate.Request{Method: r.Method, URL: &u, Header: r.Header, Peer: netip.MustParseAddr("192.0.2.7")}
 	if strings.HasPrefix(u.Path, ourPaths+"/") || w.login.IsTeam(&u) {
@@ -230,7 +230,7 @@ func (w *world) gateway(rw http.ResponseWriter, r *http.Request) {
 
 // doorkeeper stands for the gate.
 type doorkeeper struct {
-	*world
+	*fixture
 	decide func(gate.Application, *proto.Session) policy.Decision
 }
 
@@ -247,7 +247,7 @@ func (d *doorkeeper) Find(u *url.URL) (gate.Application, bool) {
 
 // keys stands for the key cache and the exchange behind it. Its tokens look like real ones.
 type keys struct {
-	*world
+	*fixture
 	clock clock.Clock
 	mu    sync.Mutex
 	made  map[string]*keycache.Claims
@@ -338,17 +338,17 @@ func (r *records) last() proto.Authentication {
 
 // browser has cookies, and follows redirects only where it is told to.
 type browser struct {
-	*world
+	*fixture
 	client *http.Client
 	header http.Header
 }
 
-func (w *world) browser() *browser {
+func (w *fixture) browser() *browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &browser{world: w, client: &http.Client{Transport: inside{w}, Jar: jar,
+	return &browser{fixture: w, client: &http.Client{Transport: inside{w}, Jar: jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, header: http.Header{}}
 }
 

@@ -29,7 +29,7 @@ func (p *idp) tokenCalls() *int {
 
 // One state causes one call with our secret, however many codes come with it, one after the other or at once.
 func TestAStateCausesOneCall(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	calls := w.idp.tokenCalls()
 	b := w.browser()
@@ -56,7 +56,7 @@ func TestAStateCausesOneCall(t *testing.T) {
 
 // A flood of logins at one provider, from one address or from many, leaves the others alone.
 func TestAFloodAtOneProvider(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	other := w.addIDP(teamURL)
 	r, _ := w.catalog.IdentityProvider(w.account, w.provider.ID)
@@ -136,7 +136,7 @@ func TestClientsAreLimited(t *testing.T) {
 
 // A session counts as long as people log in to the application by its provider.
 func TestSessionsOfAProviderThatIsGone(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	app := w.app("app.example.test")
 	b := w.browser()
 	at := b.until(appURL+"/", pathAuthorized)

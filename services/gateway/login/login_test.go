@@ -17,7 +17,7 @@ import (
 const appURL = "https://app.example.test"
 
 func TestPersonLogsIn(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	app := w.app("app.example.test", func(a *proto.Application) { a.SessionDuration = time.Hour })
 	b := w.browser()
 
@@ -82,7 +82,7 @@ func cookie(r *http.Response, name string) *http.Cookie {
 
 // The second application uses the existing session; one that does not accept this provider asks for a login.
 func TestGlobalSession(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	other := w.addIDP(teamURL)
 	use := func(id proto.ID) func(*proto.Application) {
 		return func(a *proto.Application) { a.Gate.IDPs = []proto.ID{id} }
@@ -113,7 +113,7 @@ func TestGlobalSession(t *testing.T) {
 }
 
 func TestChoiceOfProvider(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	other := w.addIDP(teamURL)
 	w.app("app.example.test")
 	b := w.browser()
@@ -129,7 +129,7 @@ func TestChoiceOfProvider(t *testing.T) {
 }
 
 func TestNobodyCanLogIn(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	app := w.app("app.example.test", func(a *proto.Application) { a.Gate.IDPs = []proto.ID{proto.NewID()} })
 	if answer := w.login.Redirect(t.Context(), &gate.Request{Method: "GET", URL: parse(t, appURL), Header: http.Header{}},
 		app, false); answer != nil {
@@ -146,7 +146,7 @@ func parse(t testing.TB, s string) *url.URL {
 }
 
 func TestPersonIsRefused(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	app := w.app("app.example.test")
 	w.gate.decide = func(gate.Application, *proto.Session) policy.Decision {
 		return policy.Decision{Reason: policy.PostureFailed, Policy: proto.ID{4}, Check: proto.ID{5}}
@@ -178,7 +178,7 @@ func TestPersonIsRefused(t *testing.T) {
 
 // A denied user can log out at the application and log in as another user.
 func TestLogoutOfADenied(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.gate.decide = func(gate.Application, *proto.Session) policy.Decision {
 		return policy.Decision{Reason: policy.PersonNotAdmitted}
@@ -214,7 +214,7 @@ func TestLogoutOfADenied(t *testing.T) {
 
 // A user admitted without a token is not redirected in a loop.
 func TestAdmittedWithoutAToken(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.gate.decide = func(gate.Application, *proto.Session) policy.Decision {
 		return policy.Decision{Reason: policy.Bypass}
@@ -226,7 +226,7 @@ func TestAdmittedWithoutAToken(t *testing.T) {
 }
 
 func TestTwoTabs(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	b := w.browser()
 	one, two := b.until(appURL+"/one", pathCallback), b.until(appURL+"/two", pathCallback)
@@ -240,7 +240,7 @@ func TestTwoTabs(t *testing.T) {
 func TestLogout(t *testing.T) {
 	for _, at := range []string{appURL, teamURL} {
 		t.Run(at, func(t *testing.T) {
-			w := newWorld(t, teamURL)
+			w := newFixture(t, teamURL)
 			w.app("app.example.test")
 			w.app("app2.example.test/eng", func(a *proto.Application) { a.Gate.CookiePath = true })
 			b := w.browser()
@@ -248,7 +248,7 @@ func TestLogout(t *testing.T) {
 			b.follow("https://app2.example.test/eng/")
 			stolen := b.client.Jar.Cookies(parse(t, appURL))
 			nonce := w.keys.asked[0].Session
-			if ahead := (&browser{b.world, b.client, http.Header{"Sec-Purpose": {"prefetch"}}}).get(at +
+			if ahead := (&browser{b.fixture, b.client, http.Header{"Sec-Purpose": {"prefetch"}}}).get(at +
 				pathLogout); ahead.StatusCode != http.StatusForbidden {
 				t.Errorf("fetched ahead: %d", ahead.StatusCode)
 			}
@@ -283,7 +283,7 @@ func TestLogout(t *testing.T) {
 
 // A session ended while its user is redirected to another application is not restored.
 func TestLogoutIsFinal(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.app("app2.example.test", func(a *proto.Application) { a.SessionDuration = 7 * 24 * time.Hour })
 	b := w.browser()
@@ -308,7 +308,7 @@ func TestLogoutIsFinal(t *testing.T) {
 }
 
 func TestLongerApplicationSessionKeepsTheRecord(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.app("app2.example.test", func(a *proto.Application) { a.SessionDuration = 7 * 24 * time.Hour })
 	b := w.browser()
@@ -328,7 +328,7 @@ func TestLongerApplicationSessionKeepsTheRecord(t *testing.T) {
 }
 
 func TestReturnTo(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	for to, want := range map[string]string{
 		appURL + "/bye?x=1":                appURL + "/bye?x=1",
@@ -357,7 +357,7 @@ func TestReturnTo(t *testing.T) {
 }
 
 func TestIdentity(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	check := proto.Check{ID: proto.NewID(), Name: "Score", Type: proto.TypeCustomS2S}
 	w.put(topology.KindCheck, check.ID, &check)
@@ -412,7 +412,7 @@ func cookieHeader(b *browser, at string) string {
 }
 
 func TestPathsAndMethods(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	for url, want := range map[string]int{
 		appURL + pathCallback: 404, appURL + pathLogin + "app.example.test": 404, teamURL + pathAuthorized: 404,

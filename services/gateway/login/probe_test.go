@@ -34,7 +34,7 @@ func TestProbe(t *testing.T) {
 	complete := func(q *proto.ProviderProbe) {
 		q.Complete, q.TokenURL, q.CertsURL = true, idpURL+"/token", idpURL+"/keys"
 	}
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	run(t, w.login.AnswerProbes)
 	for name, c := range map[string]struct {
 		change  func(*proto.ProviderProbe)
@@ -84,7 +84,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-func askProbe(t *testing.T, w *world, q *proto.ProviderProbe) proto.ProviderProbeAnswer {
+func askProbe(t *testing.T, w *fixture, q *proto.ProviderProbe) proto.ProviderProbeAnswer {
 	t.Helper()
 	var got proto.ProviderProbeAnswer
 	asker := w.bus.Conn(topology.API)

@@ -55,7 +55,7 @@ func TestSettingsOfProviders(t *testing.T) {
 		"scopes of one's own": func(r *proto.IdentityProvider, _ *idp) { r.Scopes = []string{"groups"} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, teamURL)
+			w := newFixture(t, teamURL)
 			w.app("app.example.test")
 			change(&w.provider, w.idp)
 			w.put(topology.KindIDP, w.provider.ID, &w.provider)
@@ -67,7 +67,7 @@ func TestSettingsOfProviders(t *testing.T) {
 }
 
 func TestPrompt(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.provider.Prompt = "select_account"
 	w.put(topology.KindIDP, w.provider.ID, &w.provider)
@@ -81,7 +81,7 @@ func TestPrompt(t *testing.T) {
 }
 
 func TestClaimsThatTokensCarryOn(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.provider.Claims = []string{"groups", "level", "absent"}
 	w.put(topology.KindIDP, w.provider.ID, &w.provider)
@@ -104,7 +104,7 @@ func TestClaimsThatTokensCarryOn(t *testing.T) {
 
 // Rotated keys of a provider are found; tokens of other issuers do not trigger requests for keys.
 func TestProviderChangesItsKey(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.browser().follow(appURL + "/")
 	w.idp.published[0].KeyID = "r2"
@@ -163,7 +163,7 @@ func TestProvidersThatFail(t *testing.T) {
 		"wrong secret":    func(p *idp) { p.secret = "another" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, teamURL)
+			w := newFixture(t, teamURL)
 			w.app("app.example.test")
 			breakIt(w.idp)
 			b := w.browser()
@@ -183,7 +183,7 @@ func TestProvidersThatFail(t *testing.T) {
 
 // Visitors do not make us call a provider that is broken all the time; once it is well again they get in.
 func TestBrokenProviderIsLeftAlone(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.idp.broken = func(rw http.ResponseWriter, _ *http.Request) bool {
 		rw.WriteHeader(http.StatusBadGateway)
@@ -215,7 +215,7 @@ func TestBrokenProviderIsLeftAlone(t *testing.T) {
 }
 
 func TestSecretOfAnotherProvider(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.provider.SealedSecret = w.secret(proto.NewID(), w.idp.secret)
 	w.put(topology.KindIDP, w.provider.ID, &w.provider)
@@ -223,7 +223,7 @@ func TestSecretOfAnotherProvider(t *testing.T) {
 }
 
 func TestCallsAreBounded(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	b := w.browser()
 	callback := b.until(appURL+"/", pathCallback)
@@ -244,7 +244,7 @@ func TestCallsAreBounded(t *testing.T) {
 }
 
 func TestExchangeIsAway(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	w.app("app.example.test")
 	w.keys.meta = errors.New("no signatures left")
 	b := w.browser()
@@ -264,7 +264,7 @@ func TestExchangeIsAway(t *testing.T) {
 
 // Sessions unknown to the server are forgotten; invalid records are no sessions.
 func TestSessionsView(t *testing.T) {
-	w := newWorld(t, teamURL)
+	w := newFixture(t, teamURL)
 	put := func(key string, s *proto.Session) {
 		t.Helper()
 		revision, err := w.operator.Put(t.Context(), topology.Sessions, key, s, 0)

@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/internal/policy"
 )
 
-type world struct {
+type fixture struct {
 	*testing.T
 	writer   *bus.Conn
 	account  proto.Account
@@ -21,9 +21,9 @@ type world struct {
 	problems []policy.Reason
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	b := bustest.Start(t)
-	w := &world{T: t, writer: b.Conn(topology.API), account: proto.NewAccount()}
+	w := &fixture{T: t, writer: b.Conn(topology.API), account: proto.NewAccount()}
 	w.catalog = catalog.New(b.Conn(topology.Exchange), bustest.Log(t), topology.KindApplication, topology.KindPolicy,
 		topology.KindGroup)
 	go w.catalog.Run(t.Context())
@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // put writes a record and waits until the catalog has it.
-func (w *world) put(kind topology.Kind, id proto.ID, m proto.Message, expect uint64) uint64 {
+func (w *fixture) put(kind topology.Kind, id proto.ID, m proto.Message, expect uint64) uint64 {
 	w.Helper()
 	revision, err := w.writer.Put(w.Context(), topology.Config, topology.ConfigKey(w.account, kind, id), m, expect)
 	if err == nil {
@@ -52,7 +52,7 @@ func (w *world) put(kind topology.Kind, id proto.ID, m proto.Message, expect uin
 }
 
 // remove deletes a record and waits until the catalog has it no longer.
-func (w *world) remove(kind topology.Kind, id proto.ID, revision uint64) {
+func (w *fixture) remove(kind topology.Kind, id proto.ID, revision uint64) {
 	w.Helper()
 	before := w.catalog.Revision()
 	if err := w.writer.Delete(w.Context(), topology.Config, topology.ConfigKey(w.account, kind, id),
@@ -65,7 +65,7 @@ func (w *world) remove(kind topology.Kind, id proto.ID, revision uint64) {
 }
 
 // of is the list of the application as the catalog has it.
-func (w *world) of(id proto.ID) []*policy.Policy {
+func (w *fixture) of(id proto.ID) []*policy.Policy {
 	w.Helper()
 	app, ok := w.catalog.Application(w.account, id)
 	if !ok {
@@ -74,7 +74,7 @@ func (w *world) of(id proto.ID) []*policy.Policy {
 	return w.rules.Of(app)
 }
 
-func (w *world) decides(app proto.ID, email string, want policy.Reason) {
+func (w *fixture) decides(app proto.ID, email string, want policy.Reason) {
 	w.Helper()
 	if d := policy.Decide(w.of(app), &policy.Facts{LoggedIn: true, Email: email}); d.Reason != want {
 		w.Errorf("%s: %s, want %s", email, d.Reason, want)
@@ -90,7 +90,7 @@ func inGroup(id proto.ID) proto.Rule { return rule("group", `{"id":"`+id.String(
 func mail(address string) proto.Rule { return rule("email", `{"email":"`+address+`"}`) }
 
 func TestNoticesChangedGroups(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app, staff, inner, allow := proto.NewID(), proto.NewID(), proto.NewID(), proto.NewID()
 	w.put(topology.KindPolicy, allow,
 		&proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{inGroup(staff)}}, 0)
@@ -132,7 +132,7 @@ func TestNoticesChangedGroups(t *testing.T) {
 }
 
 func TestPoliciesComeByPrecedenceAndAreNamedWhenMissing(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app, first, second := proto.NewID(), proto.NewID(), proto.NewID()
 	everyone := []proto.Rule{rule("everyone", `{}`)}
 	w.put(topology.KindPolicy, first, &proto.Policy{ID: first, Decision: proto.DecisionDeny, Include: everyone}, 0)
@@ -160,7 +160,7 @@ func TestPoliciesComeByPrecedenceAndAreNamedWhenMissing(t *testing.T) {
 }
 
 func TestTheListStaysUntilTheCatalogChanges(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app, allow := proto.NewID(), proto.NewID()
 	w.put(topology.KindPolicy, allow,
 		&proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{mail("ann@example.com")}}, 0)
@@ -183,7 +183,7 @@ func TestTheListStaysUntilTheCatalogChanges(t *testing.T) {
 }
 
 func TestManyAskWhileTheCatalogChanges(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app, allow := proto.NewID(), proto.NewID()
 	revision := w.put(topology.KindPolicy, allow,
 		&proto.Policy{ID: allow, Decision: proto.DecisionAllow, Include: []proto.Rule{mail("ann@example.com")}}, 0)

@@ -21,8 +21,8 @@ import (
 // soon is how long something may take that happens at once.
 const soon = 15 * time.Second
 
-// world is plumb up, a fleet and a scoring API that it polls.
-type world struct {
+// fixture is plumb up, a fleet and a scoring API that it polls.
+type fixture struct {
 	*testing.T
 	plumb       *stack.Plumb
 	control     *stack.Control
@@ -36,8 +36,8 @@ type world struct {
 
 const threshold = 60
 
-func newWorld(t *testing.T, devices int, interval string) *world {
-	w := &world{T: t, plumb: stack.Up(t), api: new(scorer.API)}
+func newFixture(t *testing.T, devices int, interval string) *fixture {
+	w := &fixture{T: t, plumb: stack.Up(t), api: new(scorer.API)}
 	var err error
 	if w.control, err = w.plumb.Control(); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func protect(t *testing.T, control *stack.Control, api *scorer.API, team issuer,
 	return id
 }
 
-func (w *world) connect() {
+func (w *fixture) connect() {
 	w.Helper()
 	log := slog.New(slog.DiscardHandler)
 	var err error
@@ -99,7 +99,7 @@ func (w *world) connect() {
 	w.Cleanup(w.operator.Close)
 }
 
-func (w *world) newCheck(k stack.Check) proto.ID {
+func (w *fixture) newCheck(k stack.Check) proto.ID {
 	w.Helper()
 	id, err := w.control.CreateCheck(w.Context(), k)
 	if err != nil {
@@ -108,7 +108,7 @@ func (w *world) newCheck(k stack.Check) proto.ID {
 	return id
 }
 
-func (w *world) do(err error) {
+func (w *fixture) do(err error) {
 	w.Helper()
 	if err != nil {
 		w.Fatal(err)
@@ -116,7 +116,7 @@ func (w *world) do(err error) {
 }
 
 // settle waits until each page has its entry of the newest tick.
-func (w *world) settle() {
+func (w *fixture) settle() {
 	w.Helper()
 	var tick ledger.Tick
 	stack.Until(w, soon, "a tick", func() (err error) {
@@ -129,7 +129,7 @@ func (w *world) settle() {
 }
 
 // poll asks for a poll and waits for its entries.
-func (w *world) poll() {
+func (w *fixture) poll() {
 	w.Helper()
 	before, err := ledger.NewestTick(w.Context(), w.operator, w.control.Account, w.integration)
 	w.do(err)
@@ -146,7 +146,7 @@ func (w *world) poll() {
 }
 
 // result is the newest entry's word on a device, and the entry; the check is the i-th of its checks.
-func (w *world) result(device proto.ID) (*proto.Entry, *proto.Result) {
+func (w *fixture) result(device proto.ID) (*proto.Entry, *proto.Result) {
 	w.Helper()
 	w.do(w.audit.CatchUp(w.Context(), w.follower))
 	for ref, p := range w.audit.Pages() {
@@ -164,7 +164,7 @@ func (w *world) result(device proto.ID) (*proto.Entry, *proto.Result) {
 }
 
 // verdict is what a check says of a device in the newest entry.
-func (w *world) verdict(device, check proto.ID) proto.Verdict {
+func (w *fixture) verdict(device, check proto.ID) proto.Verdict {
 	w.Helper()
 	entry, result := w.result(device)
 	for i, c := range entry.Checks {

@@ -17,21 +17,21 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// world is a server, and the api that sends commands over it.
-type world struct {
+// fixture is a server, and the api that sends commands over it.
+type fixture struct {
 	t       testing.TB
 	bus     *bustest.Bus
 	api     *bus.Conn
 	account proto.Account
 }
 
-func newWorld(t testing.TB) *world { return newWorldOn(t, bustest.Start(t)) }
+func newFixture(t testing.TB) *fixture { return newFixtureOn(t, bustest.Start(t)) }
 
-func newWorldOn(t testing.TB, b *bustest.Bus) *world {
-	return &world{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount()}
+func newFixtureOn(t testing.TB, b *bustest.Bus) *fixture {
+	return &fixture{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount()}
 }
 
-func (w *world) registry(cfg Config) *Service {
+func (w *fixture) registry(cfg Config) *Service {
 	w.t.Helper()
 	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Registry), Log: bustest.Log(w.t), Metrics: prometheus.NewRegistry(),
 		Clock: clock.System})
@@ -42,17 +42,17 @@ func (w *world) registry(cfg Config) *Service {
 }
 
 // run runs a registry until stop is called, or the test ends.
-func (w *world) run(cfg Config) (s *Service, stop func()) {
+func (w *fixture) run(cfg Config) (s *Service, stop func()) {
 	s = w.registry(cfg)
 	return s, w.start(s.Run)
 }
 
-func (w *world) start(run func(context.Context) error) (stop func()) {
+func (w *fixture) start(run func(context.Context) error) (stop func()) {
 	return bustest.Run(w.t, run)
 }
 
 // send stores a command and returns the message as its consumer would get it, and where its answers come.
-func (w *world) send(c *proto.Command) (*bus.Msg, *nats.Subscription) {
+func (w *fixture) send(c *proto.Command) (*bus.Msg, *nats.Subscription) {
 	w.t.Helper()
 	inbox := w.api.CommandInbox()
 	answers, err := w.api.NATS().SubscribeSync(inbox)
@@ -73,7 +73,7 @@ func (w *world) send(c *proto.Command) (*bus.Msg, *nats.Subscription) {
 	return m, answers
 }
 
-func (w *world) answer(answers *nats.Subscription) (a proto.CommandAnswer) {
+func (w *fixture) answer(answers *nats.Subscription) (a proto.CommandAnswer) {
 	w.t.Helper()
 	m, err := answers.NextMsg(20 * time.Second)
 	if err != nil {
@@ -85,14 +85,14 @@ func (w *world) answer(answers *nats.Subscription) (a proto.CommandAnswer) {
 	return a
 }
 
-func (w *world) do(c *proto.Command) proto.CommandAnswer {
+func (w *fixture) do(c *proto.Command) proto.CommandAnswer {
 	w.t.Helper()
 	_, answers := w.send(c)
 	return w.answer(answers)
 }
 
 // pages reads the account's pages and fails if invariant 1 does not hold.
-func (w *world) pages() map[topology.PageNumber][]proto.Device {
+func (w *fixture) pages() map[topology.PageNumber][]proto.Device {
 	w.t.Helper()
 	subjects, err := w.api.Subjects(w.t.Context(), topology.BucketStream(topology.Devices),
 		topology.BucketSubject(topology.Devices, topology.PageKeys(w.account)))
@@ -119,7 +119,7 @@ func (w *world) pages() map[topology.PageNumber][]proto.Device {
 	return pages
 }
 
-func (w *world) sizes() []int {
+func (w *fixture) sizes() []int {
 	w.t.Helper()
 	pages := w.pages()
 	sizes := make([]int, len(pages))
@@ -129,7 +129,7 @@ func (w *world) sizes() []int {
 	return sizes
 }
 
-func (w *world) ready(s *Service) {
+func (w *fixture) ready(s *Service) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()

@@ -23,8 +23,8 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// world is a server with everything a fetcher meets there: the parts are played by the test.
-type world struct {
+// fixture is a server with everything a fetcher meets there: the parts are played by the test.
+type fixture struct {
 	t          testing.TB
 	bus        *bustest.Bus
 	api        *bus.Conn
@@ -37,7 +37,7 @@ type world struct {
 	pages      map[topology.PageNumber][]proto.Device
 }
 
-func newWorld(t testing.TB) *world {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	b := bustest.Start(t)
 	identity, _, err := seal.NewIdentity()
@@ -52,7 +52,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, bus: b, api: b.Conn(topology.API), registry: b.Conn(topology.Registry),
+	return &fixture{t: t, bus: b, api: b.Conn(topology.API), registry: b.Conn(topology.Registry),
 		scheduler: b.Conn(topology.Scheduler), operator: b.Conn(topology.Operator), account: proto.NewAccount(),
 		identities: identities, recipients: recipients, pages: map[topology.PageNumber][]proto.Device{}}
 }
@@ -65,7 +65,7 @@ func quick() Config {
 }
 
 // start runs a fetcher until stop is called, or the test ends.
-func (w *world) start(cfg Config) (s *Service, stop func()) {
+func (w *fixture) start(cfg Config) (s *Service, stop func()) {
 	w.t.Helper()
 	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Fetcher), Log: bustest.Log(w.t), Metrics: prometheus.NewRegistry(),
 		Clock: clock.System, Identities: w.identities})
@@ -76,7 +76,7 @@ func (w *world) start(cfg Config) (s *Service, stop func()) {
 }
 
 // enrol puts devices into a page.
-func (w *world) enrol(page topology.PageNumber, n int) []proto.Device {
+func (w *fixture) enrol(page topology.PageNumber, n int) []proto.Device {
 	w.t.Helper()
 	devices := make([]proto.Device, n)
 	for i := range devices {
@@ -87,7 +87,7 @@ func (w *world) enrol(page topology.PageNumber, n int) []proto.Device {
 	return devices
 }
 
-func (w *world) put(page topology.PageNumber, devices []proto.Device) (revision uint64) {
+func (w *fixture) put(page topology.PageNumber, devices []proto.Device) (revision uint64) {
 	w.t.Helper()
 	key := topology.PageKey(w.account, page)
 	before, err := w.registry.Get(w.t.Context(), topology.Devices, key, new(proto.Page))
@@ -103,7 +103,7 @@ func (w *world) put(page topology.PageNumber, devices []proto.Device) (revision 
 }
 
 // integrate stores an integration over a URL; change may alter it.
-func (w *world) integrate(url string, change ...func(*proto.Integration)) *proto.Integration {
+func (w *fixture) integrate(url string, change ...func(*proto.Integration)) *proto.Integration {
 	w.t.Helper()
 	i := &proto.Integration{ID: proto.NewID(), Name: "test", Type: proto.TypeCustomS2S, Interval: time.Minute, APIURL: url,
 		ClientID: "0123456789abcdef0123456789abcdef.access", Schedule: 1}
@@ -115,7 +115,7 @@ func (w *world) integrate(url string, change ...func(*proto.Integration)) *proto
 	return i
 }
 
-func (w *world) seal(id proto.ID, secret string) []byte {
+func (w *fixture) seal(id proto.ID, secret string) []byte {
 	w.t.Helper()
 	sealed, err := seal.Seal(w.recipients, id.String(), []byte(secret))
 	if err != nil {
@@ -124,7 +124,7 @@ func (w *world) seal(id proto.ID, secret string) []byte {
 	return sealed
 }
 
-func (w *world) save(i *proto.Integration) (revision uint64) {
+func (w *fixture) save(i *proto.Integration) (revision uint64) {
 	w.t.Helper()
 	key := topology.ConfigKey(w.account, topology.KindIntegration, i.ID)
 	before, err := w.api.Get(w.t.Context(), topology.Config, key, new(proto.Integration))
@@ -138,7 +138,7 @@ func (w *world) save(i *proto.Integration) (revision uint64) {
 	return revision
 }
 
-func (w *world) remove(i *proto.Integration) {
+func (w *fixture) remove(i *proto.Integration) {
 	w.t.Helper()
 	key := topology.ConfigKey(w.account, topology.KindIntegration, i.ID)
 	before, err := w.api.Get(w.t.Context(), topology.Config, key, new(proto.Integration))
@@ -151,7 +151,7 @@ func (w *world) remove(i *proto.Integration) {
 }
 
 // protect stores an application over a domain, which the gateway serves if it has an origin.
-func (w *world) protect(domain, origin string) *proto.Application {
+func (w *fixture) protect(domain, origin string) *proto.Application {
 	w.t.Helper()
 	a := &proto.Application{ID: proto.NewID(), AUD: "aud", Name: "api", Domains: []string{domain}, OriginURL: origin}
 	if _, err := w.api.Put(w.t.Context(), topology.Config, topology.ConfigKey(w.account, topology.KindApplication, a.ID),
@@ -162,7 +162,7 @@ func (w *world) protect(domain, origin string) *proto.Application {
 }
 
 // tick publishes a tick and returns its number.
-func (w *world) tick(i *proto.Integration, change ...func(*proto.Tick)) uint64 {
+func (w *fixture) tick(i *proto.Integration, change ...func(*proto.Tick)) uint64 {
 	w.t.Helper()
 	tick := &proto.Tick{Due: proto.At(time.Now()), Interval: i.Interval, Schedule: i.Schedule}
 	for _, f := range change {
@@ -176,7 +176,7 @@ func (w *world) tick(i *proto.Integration, change ...func(*proto.Tick)) uint64 {
 }
 
 // stored is the newest input of a page, if there is one.
-func (w *world) stored(i *proto.Integration, page topology.PageNumber) (*proto.Input, bool) {
+func (w *fixture) stored(i *proto.Integration, page topology.PageNumber) (*proto.Input, bool) {
 	w.t.Helper()
 	s, err := w.operator.JetStream().Stream(w.t.Context(), topology.PostureScores)
 	if err != nil {
@@ -198,7 +198,7 @@ func (w *world) stored(i *proto.Integration, page topology.PageNumber) (*proto.I
 }
 
 // input waits for a page's input of a tick.
-func (w *world) input(i *proto.Integration, page topology.PageNumber, tick uint64) *proto.Input {
+func (w *fixture) input(i *proto.Integration, page topology.PageNumber, tick uint64) *proto.Input {
 	w.t.Helper()
 	var in *proto.Input
 	bustest.Eventually(w.t, fmt.Sprintf("page %d has the input of tick %d", page, tick), func() bool {
@@ -213,7 +213,7 @@ func (w *world) input(i *proto.Integration, page topology.PageNumber, tick uint6
 }
 
 // messages is how many messages of a subject, or all that match, a stream holds.
-func (w *world) messages(stream, filter string) (n uint64) {
+func (w *fixture) messages(stream, filter string) (n uint64) {
 	w.t.Helper()
 	subjects, err := w.operator.Subjects(w.t.Context(), stream, filter)
 	if err != nil {
@@ -226,7 +226,7 @@ func (w *world) messages(stream, filter string) (n uint64) {
 }
 
 // idle waits until no batch of an integration is left.
-func (w *world) idle(i *proto.Integration) {
+func (w *fixture) idle(i *proto.Integration) {
 	w.t.Helper()
 	bustest.Eventually(w.t, "no batch is left", func() bool {
 		return w.messages(topology.PostureBatches, topology.Batches(w.account, i.ID)) == 0

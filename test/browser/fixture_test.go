@@ -31,8 +31,8 @@ var laptop = proto.Device{ID: proto.DeriveID(proto.Account{}, "ada's laptop"), E
 
 const threshold = 50
 
-// world is an installation with a provider, a device and a check over it.
-type world struct {
+// fixture is an installation with a provider, a device and a check over it.
+type fixture struct {
 	*testing.T
 	plumb       *stack.Plumb
 	control     *stack.Control
@@ -52,9 +52,9 @@ type entry struct {
 	at      time.Time
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	w := &world{T: t}
+	w := &fixture{T: t}
 	var err error
 	if w.plumb, err = stack.New("up", filepath.Join(t.TempDir(), "data"), "--min-interval", "1s", "--overlay",
 		"127.0.0.1/32"); err != nil {
@@ -98,7 +98,7 @@ func serveApp(rw http.ResponseWriter, r *http.Request) {
 		html.EscapeString(r.RequestURI))
 }
 
-func (w *world) do(err error) {
+func (w *fixture) do(err error) {
 	w.Helper()
 	if err != nil {
 		w.Fatal(err)
@@ -106,7 +106,7 @@ func (w *world) do(err error) {
 }
 
 // newIDP makes an identity provider, which asks for the password each time.
-func (w *world) newIDP(name string) string {
+func (w *fixture) newIDP(name string) string {
 	w.Helper()
 	var made struct{ ID string }
 	w.do(w.control.Call(w.Context(), http.MethodPost, "/access/identity_providers",
@@ -117,7 +117,7 @@ func (w *world) newIDP(name string) string {
 }
 
 // enrol makes the device, its check and a first result.
-func (w *world) enrol() {
+func (w *fixture) enrol() {
 	w.Helper()
 	w.score.Store(90)
 	_, err := w.control.Import(w.Context(), func(yield func(proto.Device) bool) { yield(laptop) })
@@ -134,7 +134,7 @@ func (w *world) enrol() {
 }
 
 // follow has the check's outcomes told as they are written.
-func (w *world) follow() {
+func (w *fixture) follow() {
 	w.Helper()
 	conn, err := w.plumb.Follower(w.Context(), slog.New(slog.DiscardHandler))
 	w.do(err)
@@ -152,7 +152,7 @@ func (w *world) follow() {
 }
 
 // scores has the device polled with another score and waits for the outcome in the posture log.
-func (w *world) scores(score int64, want proto.Outcome) time.Time {
+func (w *fixture) scores(score int64, want proto.Outcome) time.Time {
 	w.Helper()
 	w.score.Store(score)
 	w.do(w.control.PollNow(w.Context(), w.integration))
@@ -170,7 +170,7 @@ func (w *world) scores(score int64, want proto.Outcome) time.Time {
 }
 
 // serve puts an application in front of the origin and gives its URL, once the gateway knows it.
-func (w *world) serve(name string, settings map[string]any, require ...any) string {
+func (w *fixture) serve(name string, settings map[string]any, require ...any) string {
 	w.Helper()
 	include := []any{map[string]any{"email_domain": map[string]any{"domain": "example.com"}}}
 	_, err := w.control.CreateGuarded(w.Context(),

@@ -29,8 +29,8 @@ import (
 
 const team = "http://team.example.test"
 
-// whole is two gateways, an exchange, a provider and an origin, over TCP.
-type whole struct {
+// fixture is two gateways, an exchange, a provider and an origin, over TCP.
+type fixture struct {
 	testing.TB
 	gateways [2]*gateway.Service
 	account  proto.Account
@@ -39,9 +39,9 @@ type whole struct {
 	at func() int
 }
 
-func start(t testing.TB) *whole {
+func start(t testing.TB) *fixture {
 	t.Helper()
-	w := &whole{TB: t, account: proto.NewAccount(), aud: strings.Repeat("5e", 32), at: func() int { return 0 }}
+	w := &fixture{TB: t, account: proto.NewAccount(), aud: strings.Repeat("5e", 32), at: func() int { return 0 }}
 	b := bustest.Start(t)
 	api := b.Conn(topology.API)
 	identity, err := age.GenerateX25519Identity()
@@ -116,7 +116,7 @@ func start(t testing.TB) *whole {
 }
 
 // browser keeps cookies and finds the gateways under every name of example.test.
-func (w *whole) browser() *http.Client {
+func (w *fixture) browser() *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		w.Fatal(err)
@@ -130,7 +130,7 @@ func (w *whole) browser() *http.Client {
 	return &http.Client{Jar: jar, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 }
 
-func (w *whole) get(c *http.Client, url string) (*http.Response, string) {
+func (w *fixture) get(c *http.Client, url string) (*http.Response, string) {
 	w.Helper()
 	r, err := http.NewRequestWithContext(w.Context(), http.MethodGet, url, nil)
 	if err != nil {

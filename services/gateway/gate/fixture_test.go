@@ -27,8 +27,8 @@ import (
 	"plumbline.dev/services/internal/servicetoken"
 )
 
-// world is a gate over a real bus, and fakes of what else it needs.
-type world struct {
+// fixture is a gate over a real bus, and fakes of what else it needs.
+type fixture struct {
 	testing.TB
 	gate    *Gate
 	api     *bus.Conn
@@ -51,10 +51,10 @@ type world struct {
 	revisions map[string]uint64
 }
 
-func newWorld(t testing.TB) *world {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	b := bustest.Start(t)
-	w := &world{TB: t, api: b.Conn(topology.API), clock: clock.NewFake(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
+	w := &fixture{TB: t, api: b.Conn(topology.API), clock: clock.NewFake(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
 		account: proto.NewAccount(), secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
 	w.keys.tokens, w.people, w.devices.posture = map[string]*keycache.Claims{}, fakeSessions{}, map[proto.ID]Posture{}
 	conn := b.Conn(topology.Gateway)
@@ -80,13 +80,13 @@ func newWorld(t testing.TB) *world {
 }
 
 // Fresh implements [gate.Freshness].
-func (w *world) Fresh(time.Time) bool { return !w.stale }
+func (w *fixture) Fresh(time.Time) bool { return !w.stale }
 
-func (w *world) run(part func(context.Context) error) {
+func (w *fixture) run(part func(context.Context) error) {
 	bustest.Run(w, part)
 }
 
-func (w *world) put(bucket, key string, m proto.Message) {
+func (w *fixture) put(bucket, key string, m proto.Message) {
 	w.Helper()
 	var revision uint64
 	var err error
@@ -107,7 +107,7 @@ func (w *world) put(bucket, key string, m proto.Message) {
 	w.revisions[key] = revision
 }
 
-func (w *world) saveToken() {
+func (w *fixture) saveToken() {
 	w.Helper()
 	key, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
 	if err != nil {
@@ -118,7 +118,7 @@ func (w *world) saveToken() {
 }
 
 // save writes a configured resource and waits until the gate has it.
-func (w *world) save(kind topology.Kind, id proto.ID, m proto.Message) {
+func (w *fixture) save(kind topology.Kind, id proto.ID, m proto.Message) {
 	w.Helper()
 	key := topology.ConfigKey(w.account, kind, id)
 	w.put(topology.Config, key, m)
@@ -128,14 +128,14 @@ func (w *world) save(kind topology.Kind, id proto.ID, m proto.Message) {
 	w.gate.refresh()
 }
 
-func (w *world) policy(d proto.Decision, include ...proto.Rule) *proto.Policy {
+func (w *fixture) policy(d proto.Decision, include ...proto.Rule) *proto.Policy {
 	w.Helper()
 	p := &proto.Policy{ID: proto.NewID(), Decision: d, Include: include}
 	w.save(topology.KindPolicy, p.ID, p)
 	return p
 }
 
-func (w *world) app(domain string, gate proto.Gate, policies ...*proto.Policy) *proto.Application {
+func (w *fixture) app(domain string, gate proto.Gate, policies ...*proto.Policy) *proto.Application {
 	w.Helper()
 	a := &proto.Application{ID: proto.NewID(),
 		AUD: strings.Repeat("a", 32) + strings.ReplaceAll(proto.NewID().String(), "-", ""), Name: "app " + domain,
@@ -157,7 +157,7 @@ func rule(selector string, body any) proto.Rule {
 
 func everyone() proto.Rule { return rule("everyone", struct{}{}) }
 
-func (w *world) robot() proto.Rule {
+func (w *fixture) robot() proto.Rule {
 	return rule("service_token", map[string]string{"token_id": w.token.ID.String()})
 }
 
@@ -168,7 +168,7 @@ func postureRule(check proto.ID) proto.Rule {
 }
 
 // logIn makes a session of a person and gives her application token.
-func (w *world) logIn(email string, app *proto.Application) string {
+func (w *fixture) logIn(email string, app *proto.Application) string {
 	nonce := strings.ReplaceAll(proto.NewID().String(), "-", "")[:16]
 	if w.provider.IsZero() {
 		w.provider = proto.NewID()
@@ -180,13 +180,13 @@ func (w *world) logIn(email string, app *proto.Application) string {
 		Expires: w.clock.Now().Add(time.Hour)})
 }
 
-func (w *world) credentials() http.Header {
+func (w *fixture) credentials() http.Header {
 	return http.Header{idHeader: {w.token.ClientID}, secretHeader: {w.secret}}
 }
 
 var peer = netip.MustParseAddr("192.0.2.7")
 
-func (w *world) ask(method, target string, h http.Header) *Answer {
+func (w *fixture) ask(method, target string, h http.Header) *Answer {
 	w.Helper()
 	u, err := url.Parse(target)
 	if err != nil {

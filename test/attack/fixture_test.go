@@ -45,8 +45,8 @@ const (
 	trusted = "127.0.0.8" // is a proxy whose word counts
 )
 
-// world is the installation under attack.
-type world struct {
+// fixture is the installation under attack.
+type fixture struct {
 	plumb    *stack.Plumb
 	control  *stack.Control
 	origin   *origin
@@ -58,7 +58,7 @@ type world struct {
 }
 
 // under is the one installation.
-var under *world
+var under *fixture
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -90,8 +90,8 @@ func run(m *testing.M) int {
 	return code
 }
 
-func start(dir string) (*world, error) {
-	w := &world{apps: map[string]stack.Application{}}
+func start(dir string) (*fixture, error) {
+	w := &fixture{apps: map[string]stack.Application{}}
 	var err error
 	if w.plumb, err = stack.New("up", filepath.Join(dir, "data"), "--min-interval", "1s",
 		"--trusted-proxy", trusted+"/32", "--forward-auth-from", asker+"/32"); err != nil {
@@ -117,7 +117,7 @@ func start(dir string) (*world, error) {
 	return w, w.configure(ctx)
 }
 
-func (w *world) configure(ctx context.Context) error {
+func (w *fixture) configure(ctx context.Context) error {
 	for name, token := range map[string]*stack.ServiceToken{"service": &w.service, "stranger": &w.stranger,
 		"off": &w.off} {
 		var err error
@@ -162,7 +162,7 @@ func (w *world) configure(ctx context.Context) error {
 }
 
 // known waits until the gateway has heard of everything.
-func (w *world) known(ctx context.Context) error {
+func (w *fixture) known(ctx context.Context) error {
 	for domain := range w.apps {
 		if err := stack.AskUntil(10*time.Second*stack.Slowness(), func() error {
 			resp, err := w.visit(ctx, "http://"+strings.Replace(domain, "*", "x", 1)+"/", w.service)
@@ -179,7 +179,7 @@ func (w *world) known(ctx context.Context) error {
 }
 
 // visit sends a well-formed request and returns the status.
-func (w *world) visit(ctx context.Context, url string, token stack.ServiceToken) (int, error) {
+func (w *fixture) visit(ctx context.Context, url string, token stack.ServiceToken) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err
@@ -203,7 +203,7 @@ func lines(token stack.ServiceToken, more ...string) []string {
 }
 
 // verdict checks all requests received by the origin.
-func (w *world) verdict() error {
+func (w *fixture) verdict() error {
 	all, bytes := w.origin.ever()
 	var problems []error
 	for _, secret := range []string{w.service.ClientSecret, w.stranger.ClientSecret, w.off.ClientSecret, clientSecret} {
@@ -220,7 +220,7 @@ func (w *world) verdict() error {
 }
 
 // inOrder tells why a request should not have arrived as it did.
-func (w *world) inOrder(a arrival) error {
+func (w *fixture) inOrder(a arrival) error {
 	token, count := a.only("cf-access-jwt-assertion")
 	host, _, _ := strings.Cut(strings.ToLower(a.Host), ":")
 	host = strings.TrimSuffix(host, ".")

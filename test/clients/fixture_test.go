@@ -24,14 +24,14 @@ const (
 	clientSecret = "the-secret-at-the-provider"
 )
 
-// world is an installation, and the settings of a client.
-type world struct {
+// fixture is an installation, and the settings of a client.
+type fixture struct {
 	base, token, account string
 	control              *stack.Control
 	plumb                *stack.Plumb
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	p, err := stack.New("up", filepath.Join(t.TempDir(), "data"), "--min-interval", "1s")
 	if err != nil {
@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 	p.Args = append(p.Args, "--team-domain", "http://team.localhost:"+port)
 	p.Start(t)
 	p.AwaitReady(t)
-	w := &world{base: "http://" + p.API + "/client/v4", plumb: p}
+	w := &fixture{base: "http://" + p.API + "/client/v4", plumb: p}
 	if w.control, err = p.Control(); err != nil {
 		t.Fatal(err)
 	}
@@ -59,13 +59,13 @@ func newWorld(t *testing.T) *world {
 }
 
 // environment returns the additional environment of a client's process.
-func (w *world) environment() []string {
+func (w *fixture) environment() []string {
 	return append(os.Environ(), "PLUMBLINE_BASE="+w.base, "PLUMBLINE_TOKEN="+w.token, "PLUMBLINE_ACCOUNT="+w.account,
 		"CLOUDFLARE_API_URL="+w.base, "CLOUDFLARE_API_TOKEN="+w.token, "NO_PROXY=*")
 }
 
 // logIn has Ada log in to an application, which stays, as it is named in the clients' tests.
-func (w *world) logIn(t *testing.T) {
+func (w *fixture) logIn(t *testing.T) {
 	t.Helper()
 	_, port, err := net.SplitHostPort(w.plumb.Access)
 	if err != nil {

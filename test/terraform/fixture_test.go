@@ -22,17 +22,17 @@ import (
 // zone is a namespace of the account, with the hosts of example.com.
 const zone = "00112233445566778899aabbccddeeff"
 
-// world is an installation, and how terraform is run against it.
-type world struct {
+// fixture is an installation, and how terraform is run against it.
+type fixture struct {
 	terraform string
 	env       []string
 	account   string
 	control   *stack.Control
 }
 
-func start(t *testing.T) *world {
+func start(t *testing.T) *fixture {
 	t.Helper()
-	w := &world{terraform: program(t)}
+	w := &fixture{terraform: program(t)}
 	dir := provider(t)
 	p := stack.Up(t, "--zone", zone+"=example.com")
 	control, err := p.Control()
@@ -67,12 +67,12 @@ func start(t *testing.T) *world {
 
 // workspace is a directory with a configuration and a state.
 type workspace struct {
-	*world
+	*fixture
 	t   *testing.T
 	dir string
 }
 
-func (w *world) workspace(t *testing.T) *workspace {
+func (w *fixture) workspace(t *testing.T) *workspace {
 	s := &workspace{w, t, t.TempDir()}
 	s.write("provider.tf", file(t, "testdata/provider.tf"))
 	return s

@@ -27,8 +27,8 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// world is a gateway and an exchange on a real bus, and an origin that tells what it got.
-type world struct {
+// fixture is a gateway and an exchange on a real bus, and an origin that tells what it got.
+type fixture struct {
 	testing.TB
 	bus     *bustest.Bus
 	api     *bus.Conn
@@ -43,7 +43,7 @@ type world struct {
 	revisions map[string]uint64
 }
 
-func newWorld(t testing.TB, cfg Config) *world {
+func newFixture(t testing.TB, cfg Config) *fixture {
 	t.Helper()
 	identity, _, err := seal.NewIdentity()
 	if err != nil {
@@ -53,7 +53,7 @@ func newWorld(t testing.TB, cfg Config) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{TB: t, bus: bustest.Start(t), ids: ids, account: proto.NewAccount(), secret: credential.NewServiceSecret(),
+	w := &fixture{TB: t, bus: bustest.Start(t), ids: ids, account: proto.NewAccount(), secret: credential.NewServiceSecret(),
 		metrics: prometheus.NewRegistry(), revisions: map[string]uint64{}}
 	w.api = w.bus.Conn(topology.API)
 	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "robot",
@@ -83,11 +83,11 @@ func newWorld(t testing.TB, cfg Config) *world {
 	return w
 }
 
-func (w *world) run(part func(context.Context) error) {
+func (w *fixture) run(part func(context.Context) error) {
 	bustest.Run(w, part)
 }
 
-func (w *world) put(bucket, key string, m proto.Message) {
+func (w *fixture) put(bucket, key string, m proto.Message) {
 	w.Helper()
 	revision, err := w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
 	if err != nil {
@@ -96,7 +96,7 @@ func (w *world) put(bucket, key string, m proto.Message) {
 	w.revisions[key] = revision
 }
 
-func (w *world) saveToken() {
+func (w *fixture) saveToken() {
 	w.Helper()
 	key, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
 	if err != nil {
@@ -105,7 +105,7 @@ func (w *world) saveToken() {
 	w.put(topology.Tokens, key, w.token)
 }
 
-func (w *world) policy(d proto.Decision, selector string, body any) *proto.Policy {
+func (w *fixture) policy(d proto.Decision, selector string, body any) *proto.Policy {
 	w.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -116,12 +116,12 @@ func (w *world) policy(d proto.Decision, selector string, body any) *proto.Polic
 	return p
 }
 
-func (w *world) robots() *proto.Policy {
+func (w *fixture) robots() *proto.Policy {
 	return w.policy(proto.DecisionNonIdentity, "service_token", map[string]string{"token_id": w.token.ID.String()})
 }
 
 // app makes an application and waits until the gateway serves it.
-func (w *world) app(domain, origin string, change func(*proto.Application),
+func (w *fixture) app(domain, origin string, change func(*proto.Application),
 	policies ...*proto.Policy) *proto.Application {
 	w.Helper()
 	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat(strings.ReplaceAll(proto.NewID().String(), "-", ""), 2),
@@ -139,7 +139,7 @@ func (w *world) app(domain, origin string, change func(*proto.Application),
 }
 
 // served waits until the gateway decides by what was written.
-func (w *world) served() {
+func (w *fixture) served() {
 	w.Helper()
 	probe := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("e", 64), Name: "probe", Type: "self_hosted",
 		Domains: []string{strings.ReplaceAll(proto.NewID().String(), "-", "") + ".probe.example.com"}}
@@ -179,7 +179,7 @@ func (a answer) origin() (s seen, ok bool) {
 }
 
 // send writes bytes to the gateway, and reads one answer.
-func (w *world) send(request string) answer {
+func (w *fixture) send(request string) answer {
 	w.Helper()
 	conn, err := net.Dial("tcp", w.gateway.AccessAddr())
 	if err != nil {
@@ -204,11 +204,11 @@ func (w *world) send(request string) answer {
 }
 
 // get asks for a path of a host, with the lines of a header.
-func (w *world) get(host, path string, lines ...string) answer {
+func (w *fixture) get(host, path string, lines ...string) answer {
 	w.Helper()
 	return w.send("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + strings.Join(append(lines, ""), "\r\n") + "\r\n")
 }
 
-func (w *world) credentials(more ...string) []string {
+func (w *fixture) credentials(more ...string) []string {
 	return append([]string{"CF-Access-Client-Id: " + w.token.ClientID, "CF-Access-Client-Secret: " + w.secret}, more...)
 }

@@ -22,8 +22,8 @@ import (
 
 const team = "https://team.example.com"
 
-// world is an installation with one application, one policy and one service token.
-type world struct {
+// fixture is an installation with one application, one policy and one service token.
+type fixture struct {
 	testing.TB
 	bus     *bustest.Bus
 	api     *bus.Conn
@@ -41,12 +41,12 @@ type world struct {
 	revisions map[string]uint64
 }
 
-func newWorld(t testing.TB) *world {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	return worldOn(t, bustest.Start(t))
+	return fixtureOn(t, bustest.Start(t))
 }
 
-func worldOn(t testing.TB, b *bustest.Bus) *world {
+func fixtureOn(t testing.TB, b *bustest.Bus) *fixture {
 	t.Helper()
 	identity, _, err := seal.NewIdentity()
 	if err != nil {
@@ -56,7 +56,7 @@ func worldOn(t testing.TB, b *bustest.Bus) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{TB: t, bus: b, api: b.Conn(topology.API), fetcher: b.Conn(topology.Fetcher),
+	w := &fixture{TB: t, bus: b, api: b.Conn(topology.API), fetcher: b.Conn(topology.Fetcher),
 		gateway: b.Conn(topology.Gateway), clock: clock.NewFake(time.Now()), ids: ids,
 		account: proto.NewAccount(), secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
 	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "poller",
@@ -74,7 +74,7 @@ func worldOn(t testing.TB, b *bustest.Bus) *world {
 }
 
 // save writes what the test changed.
-func (w *world) save() {
+func (w *fixture) save() {
 	w.Helper()
 	key, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
 	if err != nil {
@@ -85,7 +85,7 @@ func (w *world) save() {
 	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, w.app.ID), w.app)
 }
 
-func (w *world) put(bucket, key string, m proto.Message) {
+func (w *fixture) put(bucket, key string, m proto.Message) {
 	w.Helper()
 	revision, err := w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
 	if err != nil {
@@ -94,7 +94,7 @@ func (w *world) put(bucket, key string, m proto.Message) {
 	w.revisions[key] = revision
 }
 
-func (w *world) delete(bucket, key string) {
+func (w *fixture) delete(bucket, key string) {
 	w.Helper()
 	if err := w.api.Delete(w.Context(), bucket, key, w.revisions[key]); err != nil {
 		w.Fatal(err)
@@ -102,7 +102,7 @@ func (w *world) delete(bucket, key string) {
 	delete(w.revisions, key)
 }
 
-func (w *world) deps(log *slog.Logger) Deps {
+func (w *fixture) deps(log *slog.Logger) Deps {
 	if log == nil {
 		log = bustest.Log(w)
 	}
@@ -111,19 +111,19 @@ func (w *world) deps(log *slog.Logger) Deps {
 }
 
 // start runs an exchange until stop is called or the test ends, and waits until it is ready.
-func (w *world) start(deps Deps) (s *Service, stop func()) {
+func (w *fixture) start(deps Deps) (s *Service, stop func()) {
 	w.Helper()
 	s, stop = w.launch(deps)
 	w.ready(s)
 	return s, stop
 }
 
-func (w *world) ready(s *Service) {
+func (w *fixture) ready(s *Service) {
 	w.Helper()
 	bustest.Eventually(w, "the exchange is ready", func() bool { return s.Ready(w.Context()) == nil })
 }
 
-func (w *world) launch(deps Deps) (s *Service, stop func()) {
+func (w *fixture) launch(deps Deps) (s *Service, stop func()) {
 	w.Helper()
 	s, err := New(Config{TeamDomain: team + "/"}, deps)
 	if err != nil {
@@ -132,13 +132,13 @@ func (w *world) launch(deps Deps) (s *Service, stop func()) {
 	return s, bustest.Run(w, s.Run)
 }
 
-func (w *world) request() *proto.ServiceExchange {
+func (w *fixture) request() *proto.ServiceExchange {
 	return &proto.ServiceExchange{Account: w.account, ClientID: w.token.ClientID, ClientSecret: w.secret,
 		Application: w.app.ID}
 }
 
 // ask sends a request over the bus as a fetcher does.
-func (w *world) ask(q *proto.ServiceExchange) *proto.TokenAnswer {
+func (w *fixture) ask(q *proto.ServiceExchange) *proto.TokenAnswer {
 	w.Helper()
 	return w.from(w.fetcher, topology.ExchangeService, q)
 }
@@ -152,7 +152,7 @@ func code(a *proto.TokenAnswer) string {
 }
 
 // eventually asks until the answer has a code; configuration takes a moment to arrive.
-func (w *world) eventually(want string) *proto.TokenAnswer {
+func (w *fixture) eventually(want string) *proto.TokenAnswer {
 	w.Helper()
 	var answer *proto.TokenAnswer
 	bustest.Eventually(w, "the answer is "+want, func() bool {
@@ -162,16 +162,16 @@ func (w *world) eventually(want string) *proto.TokenAnswer {
 	return answer
 }
 
-func (w *world) signatures(s *Service) int { return int(testutil.ToFloat64(s.metrics.signatures)) }
+func (w *fixture) signatures(s *Service) int { return int(testutil.ToFloat64(s.metrics.signatures)) }
 
-func (w *world) serveCerts(s *Service) string {
+func (w *fixture) serveCerts(s *Service) string {
 	server := httptest.NewServer(s.Handler())
 	w.Cleanup(server.Close)
 	return server.URL + CertsPath
 }
 
 // audited returns the audit events in the outbox of the tokens.
-func (w *world) audited() []*proto.AuditEvent {
+func (w *fixture) audited() []*proto.AuditEvent {
 	w.Helper()
 	conn, stream := w.bus.Conn(topology.Operator), topology.BucketStream(topology.Tokens)
 	var all []*proto.AuditEvent
@@ -195,7 +195,7 @@ func (w *world) audited() []*proto.AuditEvent {
 func stored[T any, M interface {
 	*T
 	proto.Message
-}](w *world, stream, subject string) []T {
+}](w *fixture, stream, subject string) []T {
 	w.Helper()
 	s, err := w.bus.Conn(topology.Operator).JetStream().Stream(w.Context(), stream)
 	if err != nil {
@@ -220,14 +220,14 @@ func stored[T any, M interface {
 	return all
 }
 
-// recorded are the authentications of the world's application.
-func (w *world) recorded() []proto.Authentication {
+// recorded are the authentications of the fixture's application.
+func (w *fixture) recorded() []proto.Authentication {
 	w.Helper()
 	return stored[proto.Authentication](w, topology.AccessLogs, topology.AccessLog(w.account, w.app.ID))
 }
 
 // from sends a request on a connection.
-func (w *world) from(c *bus.Conn, subject string, q proto.Message) *proto.TokenAnswer {
+func (w *fixture) from(c *bus.Conn, subject string, q proto.Message) *proto.TokenAnswer {
 	w.Helper()
 	var answer proto.TokenAnswer
 	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
