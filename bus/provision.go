@@ -31,6 +31,9 @@ func Provision(ctx context.Context, c *Conn, o topology.Options) error {
 	if err := c.moveQueue(ctx); err != nil {
 		return fmt.Errorf("move %s: %w", topology.PostureBatches, err)
 	}
+	if err := c.copyTokenUses(ctx); err != nil {
+		return fmt.Errorf("last uses of service tokens: %w", err)
+	}
 	if err := c.provisionMirrors(ctx, o); err != nil {
 		return fmt.Errorf("copies for followers: %w", err)
 	}

@@ -75,6 +75,8 @@ func (a *Authority) accountJWT(zone topology.Zone) (id, token string, err error)
 			LocalSubject: "$JS.API.>", Type: jwt.Service})
 	}
 	switch zone {
+	case topology.Queue:
+		c.Limits.JetStreamLimits.Consumer = topology.MaxFetchConsumers
 	case topology.Pipeline:
 		if !a.since.IsZero() {
 			c.RevokeAt(jwt.All, a.since)

@@ -14,15 +14,18 @@ import (
 const (
 	Devices = "DEVICES" // pages, and the registry's cursor
 	// integrations, checks, applications, policies, groups, identity providers, tags, organization
-	Config   = "CONFIG"
-	Tokens   = "TOKENS"   // service tokens and API tokens, by hash
-	Keys     = "KEYS"     // sealed signing keys and their roles
-	Sessions = "SESSIONS" // logins, users, and used one-time values
-	Holds    = "HOLDS"    // holds of checks
+	Config = "CONFIG"
+	Tokens = "TOKENS" // service tokens and API tokens, by hash
+	// TokenUses holds the last uses of service tokens. It is apart from [Tokens] because gateways write it: a writer of
+	// a stream with atomic batches can keep all of the batches that the server allows the stream open.
+	TokenUses = "TOKEN_USES"
+	Keys      = "KEYS"     // sealed signing keys and their roles
+	Sessions  = "SESSIONS" // logins, users, and used one-time values
+	Holds     = "HOLDS"    // holds of checks
 )
 
 // Buckets returns the names of all buckets.
-func Buckets() []string { return []string{Devices, Config, Tokens, Keys, Sessions, Holds} }
+func Buckets() []string { return []string{Devices, Config, Tokens, TokenUses, Keys, Sessions, Holds} }
 
 // MaxSession is the longest duration of a user's session. User records are kept longer.
 const MaxSession = 30 * 24 * time.Hour
@@ -114,7 +117,9 @@ func KeyPatterns(bucket string) []string {
 		}
 		return all
 	case Tokens:
-		return []string{AllServiceTokenKeys, AllTokenSeenKeys, AllAPITokenKeys, AllAPITokenUsedKeys}
+		return []string{AllServiceTokenKeys, AllAPITokenKeys, AllAPITokenUsedKeys}
+	case TokenUses:
+		return []string{AllTokenSeenKeys}
 	case Keys:
 		return []string{SigningKeyKeys, RotationKey}
 	case Sessions:
@@ -175,11 +180,14 @@ func ServiceTokenKey(a proto.Account, clientID string) (string, error) {
 // AllServiceTokenKeys matches the service tokens of every account.
 const AllServiceTokenKeys = "*.service.*"
 
-// TokenSeenKey returns the key of the time of a service token's last use, in TOKENS.
+// TokenSeenKey returns the key of the time of a service token's last use, in TOKEN_USES.
 func TokenSeenKey(a proto.Account, clientID string) (string, error) {
 	key, err := ServiceTokenKey(a, clientID)
-	return strings.Replace(key, ".service.", ".seen.", 1), err
+	return SeenKeyOf(key), err
 }
+
+// SeenKeyOf returns the key in TOKEN_USES that belongs to the key of a service token in TOKENS.
+func SeenKeyOf(token string) string { return strings.Replace(token, ".service.", ".seen.", 1) }
 
 // AllTokenSeenKeys matches the times of last use of all service tokens, in every account.
 const AllTokenSeenKeys = "*.seen.*"

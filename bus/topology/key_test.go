@@ -24,7 +24,7 @@ func TestEveryKindOfKeyHasAPattern(t *testing.T) {
 	keys := map[string]struct{ bucket, key string }{
 		"PageKey": {topology.Devices, topology.PageKey(a, 7)}, "CursorKey": {topology.Devices, topology.CursorKey},
 		"ConfigKey":       {topology.Config, topology.ConfigKey(a, topology.KindTag, id)},
-		"ServiceTokenKey": {topology.Tokens, service}, "TokenSeenKey": {topology.Tokens, seen},
+		"ServiceTokenKey": {topology.Tokens, service}, "TokenSeenKey": {topology.TokenUses, seen},
 		"APITokenKey": {topology.Tokens, topology.APITokenKey(a, make([]byte, 32))}, "APITokenUsedKey": {topology.Tokens, topology.APITokenUsedKey(a, id)},
 		"SigningKeyKey": {topology.Keys, topology.SigningKeyKey(7)}, "RotationKey": {topology.Keys, topology.RotationKey},
 		"SessionKey": {topology.Sessions, topology.SessionKey(a, "n")}, "UserKey": {topology.Sessions, topology.UserKey(a, id)},

@@ -83,15 +83,15 @@ func grants(r Role) grant {
 	case Exchange:
 		return grant{
 			read: []watch{bucketWatch(Config, apps, policies, ConfigKeys(KindGroup), ConfigKeys(KindOrganization)),
-				bucketWatch(Tokens, AllServiceTokenKeys, AllTokenSeenKeys), bucketWatch(Keys, ">")},
-			get:  []string{Config, Tokens, Keys},
+				bucketWatch(Tokens, AllServiceTokenKeys), bucketWatch(TokenUses, AllTokenSeenKeys), bucketWatch(Keys, ">")},
+			get:  []string{Config, Tokens, TokenUses, Keys},
 			last: []string{AccessLogs + " " + tokenRoot + "*.*"},
 			write: []string{BucketSubject(Keys, SigningKeyKeys), BucketSubject(Keys, RotationKey),
-				BucketSubject(Tokens, AllServiceTokenKeys), BucketSubject(Tokens, AllTokenSeenKeys)},
+				BucketSubject(Tokens, AllServiceTokenKeys), BucketSubject(TokenUses, AllTokenSeenKeys)},
 		}
 	case Gateway:
 		return grant{
-			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, AllServiceTokenKeys, AllTokenSeenKeys),
+			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, AllServiceTokenKeys),
 				bucketWatch(Devices, AllPageKeys), bucketWatch(Sessions, AllSessionKeys),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
 			get:  []string{Config, Tokens, Devices, Sessions},
@@ -101,22 +101,24 @@ func grants(r Role) grant {
 			// granted only for streams the gateway may read in full.
 			after: []string{BucketStream(Config), BucketStream(Tokens), BucketStream(Devices), BucketStream(Sessions),
 				PostureLog},
-			write: []string{BucketSubject(Tokens, AllTokenSeenKeys), BucketSubject(Sessions, AllSessionKeys),
+			write: []string{BucketSubject(TokenUses, AllTokenSeenKeys), BucketSubject(Sessions, AllSessionKeys),
 				BucketSubject(Sessions, AllUserKeys), BucketSubject(Sessions, AllUsedKeys)},
 		}
 	case API:
 		return grant{
 			durables: []string{BucketStream(Config) + " " + ConsumerAudit, BucketStream(Tokens) + " " + ConsumerAudit,
 				BucketStream(Holds) + " " + ConsumerAudit, AuditOutbox + " " + ConsumerAudit},
-			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(Devices, ">"), bucketWatch(Holds, AllHoldKeys),
+			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(TokenUses, ">"),
+				bucketWatch(Devices, ">"), bucketWatch(Holds, AllHoldKeys),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
-			get:  []string{Config, Tokens, Devices, Sessions, Holds},
+			get:  []string{Config, Tokens, TokenUses, Devices, Sessions, Holds},
 			list: []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
 			last: []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs,
 				AuditOutbox + " " + outboxes(actions)},
 			after:  []string{AuditLog, PostureLog, AccessLogs, PostureTicks, AuditOutbox},
 			ranges: []string{AuditLog, PostureLog, AccessLogs, BucketStream(Sessions)},
-			write:  []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">"), BucketSubject(Holds, AllHoldKeys)},
+			write: []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">"), BucketSubject(TokenUses, ">"),
+				BucketSubject(Holds, AllHoldKeys)},
 		}
 	}
 	return grant{}

@@ -138,6 +138,10 @@ func bell(stream string) *jetstream.RePublish {
 // restarting. The limit is far above the number of consumers left behind by well-behaved followers.
 const MaxFollowers = 4096
 
+// MaxFetchConsumers is the maximum number of consumers in [Queue], where fetchers create one per integration. A
+// compromised fetcher can otherwise exhaust the servers' memory with consumers.
+const MaxFetchConsumers = 4096
+
 // FollowPrefix is the name prefix of every consumer created by another system.
 const FollowPrefix = "follow_"
 

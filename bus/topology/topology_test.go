@@ -206,6 +206,8 @@ func TestNoRoleMayDoMoreThanItsPart(t *testing.T) {
 			{topology.BucketSubject(topology.Config, ">"), []topology.Role{topology.API}},
 			{"audit.>", []topology.Role{topology.API}},
 			{topology.BucketSubject(topology.Sessions, ">"), []topology.Role{topology.Gateway}},
+			{topology.BucketSubject(topology.Tokens, ">"), []topology.Role{topology.API, topology.Exchange}},
+			{topology.BucketSubject(topology.TokenUses, ">"), []topology.Role{topology.API, topology.Exchange, topology.Gateway}},
 		} {
 			if may := allows(p.Publish, rule.subject); may != slices.Contains(rule.roles, r) {
 				t.Errorf("%s may publish to %s: %v; who may is %v", r, rule.subject, may, rule.roles)
@@ -220,6 +222,31 @@ func TestNoRoleMayDoMoreThanItsPart(t *testing.T) {
 			if other != r && allows(p.Subscribe, other.InboxPrefix()+".>") {
 				t.Errorf("%s may listen on the inboxes of %s", r, other)
 			}
+		}
+	}
+}
+
+// A writer of a stream with atomic batches can keep open all the batches that the server allows the stream. Other roles
+// that write batches there then cannot. Two streams have a second writer, which could hinder the api.
+func TestStreamsWithBatchesHaveOneWriter(t *testing.T) {
+	second := map[string]topology.Role{topology.BucketStream(topology.Tokens): topology.Exchange,
+		topology.BucketStream(topology.Holds): topology.Evaluator}
+	for _, s := range topology.Streams(topology.Options{}) {
+		if !s.AllowAtomicPublish {
+			continue
+		}
+		var writers []topology.Role
+		for _, r := range topology.Roles() {
+			if r == topology.Operator || r == second[s.Name] {
+				continue
+			}
+			may := topology.PermissionsOf(r).Publish
+			if slices.ContainsFunc(s.Subjects, func(subject string) bool { return allows(may, subject) }) {
+				writers = append(writers, r)
+			}
+		}
+		if len(writers) != 1 {
+			t.Errorf("%s has atomic batches and the writers %v", s.Name, writers)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func TestUseOfAServiceTokenIsNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var seen proto.TokenSeen
-	if _, err := w.api.Get(t.Context(), topology.Tokens, key, &seen); err == nil {
+	if _, err := w.api.Get(t.Context(), topology.TokenUses, key, &seen); err == nil {
 		t.Fatal("a wrong secret counts as use")
 	}
 	_, stop = w.start(w.deps(nil))
@@ -91,7 +91,7 @@ func TestUseOfAServiceTokenIsNoted(t *testing.T) {
 	elsewhere.Application = proto.NewID()
 	w.ask(elsewhere)
 	stop()
-	if _, err := w.api.Get(t.Context(), topology.Tokens, key, &seen); err != nil || seen.At != proto.At(w.clock.Now()) {
+	if _, err := w.api.Get(t.Context(), topology.TokenUses, key, &seen); err != nil || seen.At != proto.At(w.clock.Now()) {
 		t.Errorf("%+v, %v", seen, err)
 	}
 }

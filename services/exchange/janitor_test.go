@@ -140,7 +140,7 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				w.put(topology.Tokens, key, &proto.TokenSeen{At: proto.At(w.clock.Now().Add(-ago))})
+				w.put(topology.TokenUses, key, &proto.TokenSeen{At: proto.At(w.clock.Now().Add(-ago))})
 			}
 			seen(unused, 31*testDay)
 			seen(used, 29*testDay)
@@ -237,15 +237,15 @@ func TestNotesOfDeletedTokensGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.put(topology.Tokens, key, &proto.TokenSeen{At: proto.At(w.clock.Now())})
+	w.put(topology.TokenUses, key, &proto.TokenSeen{At: proto.At(w.clock.Now())})
 	own, err := topology.TokenSeenKey(w.account, w.token.ClientID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.put(topology.Tokens, own, &proto.TokenSeen{At: proto.At(w.clock.Now())})
+	w.put(topology.TokenUses, own, &proto.TokenSeen{At: proto.At(w.clock.Now())})
 	s, _ := w.start(w.deps(nil))
 	has := func(key string) bool {
-		_, err := w.api.Get(t.Context(), topology.Tokens, key, &proto.TokenSeen{})
+		_, err := w.api.Get(t.Context(), topology.TokenUses, key, &proto.TokenSeen{})
 		return err == nil
 	}
 	w.clock.Advance(orphaned - time.Second)

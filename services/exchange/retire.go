@@ -36,7 +36,7 @@ func (c *janitor) retire(ctx context.Context, t servicetoken.Record, i proto.Ina
 		return
 	}
 	var seen proto.TokenSeen
-	if _, err := c.conn.Get(ctx, topology.Tokens, seenKey, &seen); err != nil && !errors.Is(err, bus.ErrNotFound) {
+	if _, err := c.conn.Get(ctx, topology.TokenUses, seenKey, &seen); err != nil && !errors.Is(err, bus.ErrNotFound) {
 		log.Warn("failed to read the last use of a service token, retrying", "err", err)
 		return
 	}
@@ -96,7 +96,7 @@ func (c *janitor) forget(ctx context.Context, now time.Time) {
 		if have[key] || now.Sub(note.At.Time()) < orphaned {
 			continue
 		}
-		if err := c.conn.Delete(ctx, topology.Tokens, key, note.Revision); err != nil && !errors.Is(err, bus.ErrConflict) {
+		if err := c.conn.Delete(ctx, topology.TokenUses, key, note.Revision); err != nil && !errors.Is(err, bus.ErrConflict) {
 			c.log.Warn("failed to delete the last use of a deleted service token, retrying", "err", err)
 			return
 		}

@@ -75,9 +75,9 @@ func (s *API) forgetSeen(ctx context.Context, a proto.Account, t *proto.ServiceT
 	if err != nil {
 		return
 	}
-	revision, err := s.store.Conn.Get(ctx, topology.Tokens, key, &proto.TokenSeen{})
+	revision, err := s.store.Conn.Get(ctx, topology.TokenUses, key, &proto.TokenSeen{})
 	if err == nil {
-		err = s.store.Conn.Delete(ctx, topology.Tokens, key, revision)
+		err = s.store.Conn.Delete(ctx, topology.TokenUses, key, revision)
 	}
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
 		s.store.Log.Debug("failed to remove the last use of a deleted service token", "token", t.ID, "err", err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/apitest"
@@ -163,12 +164,16 @@ func TestLastSeen(t *testing.T) {
 	if made["last_seen_at"] != nil {
 		t.Errorf("made %v", made)
 	}
-	if _, err := f.Conn.Put(t.Context(), topology.Tokens, key, &proto.TokenSeen{At: proto.At(f.Clock.Now())},
+	if _, err := f.Conn.Put(t.Context(), topology.TokenUses, key, &proto.TokenSeen{At: proto.At(f.Clock.Now())},
 		0); err != nil {
 		t.Fatal(err)
 	}
-	r := f.Do("GET", path, nil)
-	if !strings.Contains(string(r.Result), `"last_seen_at":"2026-03-01T12:00:00Z"`) || r.Header.Get("ETag") != tag {
+	var r apitest.Response
+	bustest.Eventually(t, "the last use is shown", func() bool {
+		r = f.Do("GET", path, nil)
+		return strings.Contains(string(r.Result), `"last_seen_at":"2026-03-01T12:00:00Z"`)
+	})
+	if r.Header.Get("ETag") != tag {
 		t.Errorf("%s, tag %s, before %s", r.Result, r.Header.Get("ETag"), tag)
 	}
 	if list := f.Do("GET", "/access/service_tokens", nil); !strings.Contains(string(list.Result),
@@ -176,7 +181,7 @@ func TestLastSeen(t *testing.T) {
 		t.Errorf("list %s", list.Result)
 	}
 	f.Want(200, "DELETE", path, nil)
-	if _, err := f.Conn.Get(t.Context(), topology.Tokens, key, &proto.TokenSeen{}); err == nil {
+	if _, err := f.Conn.Get(t.Context(), topology.TokenUses, key, &proto.TokenSeen{}); err == nil {
 		t.Error("when a deleted token was last used is left behind")
 	}
 }

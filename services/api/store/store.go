@@ -46,6 +46,7 @@ func New(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge)
 func (s *Store) AddTo(g *lifecycle.Group) {
 	g.Add("view of the configuration", s.Catalog.Run)
 	g.Add("view of the tokens", s.Tokens.Run)
+	g.Add("view of the uses of service tokens", s.Tokens.RunLastSeen)
 	g.Add("audit log", s.relay.Run)
 }
 

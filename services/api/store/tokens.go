@@ -14,10 +14,11 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/servicetoken"
 )
 
-// Tokens is a view of the TOKENS bucket: service tokens by id, API tokens by hash, and last uses. It is safe for
-// concurrent use.
+// Tokens is a view of the buckets TOKENS and TOKEN_USES: service tokens by id, API tokens by hash, and last uses. It is
+// safe for concurrent use.
 type Tokens struct {
 	conn *bus.Conn
 	log  *slog.Logger
@@ -29,7 +30,7 @@ type Tokens struct {
 	api     map[string]APIToken
 	apiKeys map[TokenKey]string       // bucket keys of API tokens, by id
 	used    map[TokenKey]proto.Millis // last uses of API tokens, to the hour
-	seen    map[string]proto.Millis   // last uses of service tokens, by bucket key
+	seen    *servicetoken.LastSeen
 	sorted  map[proto.Account]*Ordered[ServiceToken]
 	hashes  map[string][]proto.Account // accounts with each API token, by hash
 }
@@ -56,12 +57,15 @@ func newTokens(conn *bus.Conn, log *slog.Logger) *Tokens {
 	return &Tokens{
 		conn: conn, log: log, Progress: NewProgress(topology.Tokens), service: map[TokenKey]ServiceToken{},
 		keys: map[string]TokenKey{}, api: map[string]APIToken{}, apiKeys: map[TokenKey]string{},
-		used: map[TokenKey]proto.Millis{}, seen: map[string]proto.Millis{},
+		used: map[TokenKey]proto.Millis{}, seen: servicetoken.NewLastSeen(conn, log),
 		hashes: map[string][]proto.Account{}, sorted: map[proto.Account]*Ordered[ServiceToken]{},
 	}
 }
 
-// Run keeps the view up to date until ctx ends.
+// RunLastSeen keeps the last uses of service tokens up to date until ctx ends.
+func (v *Tokens) RunLastSeen(ctx context.Context) error { return v.seen.Run(ctx) }
+
+// Run keeps the rest of the view up to date until ctx ends.
 func (v *Tokens) Run(ctx context.Context) error {
 	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Tokens)); err != nil {
 		return err
@@ -82,10 +86,7 @@ func (v *Tokens) apply(u bus.Update) error {
 	var err error
 	switch {
 	case len(parts) == 3 && parts[1] == "seen":
-		var s proto.TokenSeen
-		if err = u.Decode(&s); err == nil {
-			v.seen[serviceKey(u.Key)] = s.At
-		}
+		// Earlier versions stored the last uses of service tokens here.
 	case len(parts) == 3 && parts[1] == "service":
 		t := new(proto.ServiceToken)
 		if err = u.Decode(t); err == nil {
@@ -122,18 +123,12 @@ func (v *Tokens) apply(u bus.Update) error {
 	return nil
 }
 
-// serviceKey returns the key of the service token that a "seen" key belongs to.
-func serviceKey(seen string) string { return strings.Replace(seen, ".seen.", ".service.", 1) }
-
 // forget removes the previous value of a key. The caller holds the lock.
 func (v *Tokens) forget(u bus.Update) {
 	if k, ok := v.keys[u.Key]; ok {
 		delete(v.service, k)
 		v.sorted[k.Account].Remove(k.ID)
 		delete(v.keys, u.Key)
-	}
-	if strings.Contains(u.Key, ".seen.") {
-		delete(v.seen, serviceKey(u.Key))
 	}
 	if parts := strings.Split(u.Key, "."); len(parts) == 3 && parts[1] == "used" {
 		if id, err := proto.ParseID(parts[2]); err == nil {
@@ -224,9 +219,7 @@ func (v *Tokens) accountOf(hash []byte) (proto.Account, bool) {
 
 // LastSeen returns when the service token of a key was last used; 0 if never.
 func (v *Tokens) LastSeen(key string) proto.Millis {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
-	return v.seen[key]
+	return v.seen.OfKey(key)
 }
 
 // Has reports whether a service token exists.

@@ -24,7 +24,7 @@ type LastSeen struct {
 // SeenNote records the last use of a service token.
 type SeenNote struct {
 	At       proto.Millis
-	Revision uint64 // of its key in TOKENS
+	Revision uint64 // of its key in TOKEN_USES
 }
 
 // NewLastSeen returns an empty view. [LastSeen.Run] fills it.
@@ -34,10 +34,10 @@ func NewLastSeen(conn *bus.Conn, log *slog.Logger) *LastSeen {
 
 // Run maintains the view until ctx ends. It runs once.
 func (l *LastSeen) Run(ctx context.Context) error {
-	if err := l.conn.AwaitTopology(ctx, topology.BucketStream(topology.Tokens)); err != nil {
+	if err := l.conn.AwaitTopology(ctx, topology.BucketStream(topology.TokenUses)); err != nil {
 		return err
 	}
-	return l.conn.Watch(ctx, topology.Tokens, []string{topology.AllTokenSeenKeys}, l.apply, func() { close(l.caughtUp) })
+	return l.conn.Watch(ctx, topology.TokenUses, []string{topology.AllTokenSeenKeys}, l.apply, func() { close(l.caughtUp) })
 }
 
 // CaughtUp returns a channel closed once the view contains the content of the bucket at the start of Run.
@@ -52,7 +52,7 @@ func (l *LastSeen) apply(u bus.Update) error {
 	}
 	var seen proto.TokenSeen
 	if err := u.Decode(&seen); err != nil {
-		l.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, err)
+		l.conn.Unreadable(topology.BucketStream(topology.TokenUses), u.Key, u.Revision, err)
 		return nil
 	}
 	l.notes[u.Key] = SeenNote{At: seen.At, Revision: u.Revision}
@@ -70,7 +70,14 @@ func (l *LastSeen) Of(a proto.Account, clientID string) proto.Millis {
 	return l.notes[key].At
 }
 
-// All returns the records by their key in TOKENS.
+// OfKey returns the time of the last use of the service token with a key of TOKENS; 0 means never.
+func (l *LastSeen) OfKey(key string) proto.Millis {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.notes[topology.SeenKeyOf(key)].At
+}
+
+// All returns the records by their key in TOKEN_USES.
 func (l *LastSeen) All() map[string]SeenNote {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Seen records the last use of service tokens in TOKENS. It writes at most one record a minute for each token, and
+// Seen records the last use of service tokens in TOKEN_USES. It writes at most one record a minute for each token, and
 // never delays a request, so the recorded time is accurate to about a minute. It is safe for concurrent use.
 type Seen struct {
 	conn *bus.Conn
@@ -119,7 +119,7 @@ func (s *Seen) write(ctx context.Context) {
 		out, from := make([]bus.Outgoing, 0, len(part)), make([]use, 0, len(part))
 		for _, u := range part {
 			if key, err := topology.TokenSeenKey(u.account, u.clientID); err == nil {
-				out = append(out, bus.Outgoing{Subject: topology.BucketSubject(topology.Tokens, key), Body: &proto.TokenSeen{At: u.at}})
+				out = append(out, bus.Outgoing{Subject: topology.BucketSubject(topology.TokenUses, key), Body: &proto.TokenSeen{At: u.at}})
 				from = append(from, u)
 			}
 		}
