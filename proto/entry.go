@@ -22,7 +22,7 @@ type Entry struct {
 	EvaluatedAt    Millis
 	// NextExpiry is the time of the next result's expiration; 0 if none will expire.
 	NextExpiry Millis
-	// Closed is set if the integration was removed: there are no checks and no results any more.
+	// Closed is set if the integration or the page was removed: there are no checks and no results any more.
 	Closed  bool
 	Checks  []CheckRef
 	Results []Result

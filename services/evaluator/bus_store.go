@@ -35,14 +35,15 @@ func (s *busStore) newest(ctx context.Context, p topology.PageRef) (state, error
 		return state{}, err
 	}
 	st := state{entry: new(proto.Entry)}
-	if err := m.Decode(st.entry); bus.IsPermanent(err) {
+	unreadable := m.Decode(st.entry)
+	if bus.IsPermanent(unreadable) {
 		// The next entry replaces it: a page with an unreadable newest entry must not stay unreadable for ever.
-		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		s.conn.Unreadable(m.Stream, m.Subject, m.Seq, unreadable)
 		st.entry = new(proto.Entry)
-	} else if err != nil {
-		return state{}, err
+	} else if unreadable != nil {
+		return state{}, unreadable
 	}
-	if st.seq, err = bus.LogSequence(m); err != nil {
+	if st.seq, err = bus.LogSequence(m); err != nil && unreadable == nil {
 		return state{}, err
 	}
 	if inLog {
@@ -53,11 +54,22 @@ func (s *busStore) newest(ctx context.Context, p topology.PageRef) (state, error
 
 func (s *busStore) page(ctx context.Context, p topology.PageRef) (fold.Page, error) {
 	var record proto.Page
-	revision, err := s.conn.Get(ctx, topology.Devices, topology.PageKey(p.Account, p.Page), &record)
-	if err != nil && !errors.Is(err, bus.ErrNotFound) {
+	key := topology.PageKey(p.Account, p.Page)
+	revision, err := s.conn.Get(ctx, topology.Devices, key, &record)
+	missing := errors.Is(err, bus.ErrNotFound)
+	if err != nil && !missing {
 		return fold.Page{}, err
 	}
-	page := fold.Page{Revision: revision, Devices: make([]proto.ID, len(record.Devices))}
+	if missing && revision == 0 { // or a replica lags: the leader lists the keys
+		keys, err := s.conn.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, key))
+		if err != nil {
+			return fold.Page{}, err
+		}
+		if len(keys) > 0 {
+			return fold.Page{}, fmt.Errorf("page %d exists, and the read of it lags", p.Page)
+		}
+	}
+	page := fold.Page{Revision: revision, Missing: missing, Devices: make([]proto.ID, len(record.Devices))}
 	for i := range record.Devices {
 		page.Devices[i] = record.Devices[i].ID
 	}

@@ -84,6 +84,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("page changes", s.whenReady(s.pageChanges))
 	g.Add("config changes", s.whenReady(s.configChanges))
 	g.Add("sweep", s.whenReady(s.sweep))
+	g.Add("entries without a page", s.whenReady(s.orphans))
 	g.Add("agreement of log and state", s.whenReady(s.agreement))
 	return g.Run(ctx)
 }

@@ -6,8 +6,10 @@ import (
 
 // Page is the part of an inventory record used by the fold.
 type Page struct {
-	Revision uint64 // of the page's key in DEVICES; 0: there is no such page
-	Devices  []proto.ID
+	Revision uint64 // of the page's key in DEVICES; 0: there never was such a page
+	// Missing is set if there is no such page, or no longer.
+	Missing bool
+	Devices []proto.ID
 }
 
 // Config is the part of an integration's configuration used by the fold.
@@ -92,29 +94,30 @@ func Next(prev *proto.Entry, in *proto.Input, on Basis) Step {
 	case on.Config.Revision < max(in.ConfigRevision, before.ConfigRevision):
 		return Step{Reason: StaleConfig}
 	case !on.Config.Exists:
-		return remove(prev, on)
-	case prev == nil && on.Page.Revision == 0:
-		return Step{Reason: Unchanged} // no device was enrolled into such a page
+		return remove(prev, on, proto.CauseConfig, proto.ReasonCheckRemoved)
+	case on.Page.Missing:
+		// An entry without a page would show its last poll, such as a failed one, for ever.
+		return remove(prev, on, proto.CausePage, proto.ReasonRemoved)
 	}
 	poll := in.Cause == proto.CausePoll && in.Tick > before.Tick
 	p := pass{before: before, in: in, on: on, poll: poll}
 	return p.run()
 }
 
-// remove closes the page's results of a removed integration.
-func remove(prev *proto.Entry, on Basis) Step {
+// remove closes the results of a removed integration or page.
+func remove(prev *proto.Entry, on Basis, cause proto.Cause, why proto.Reason) Step {
 	if prev == nil || prev.Closed {
 		return Step{Reason: Unchanged}
 	}
 	next := &proto.Entry{
-		Cause: proto.CauseConfig, Tick: prev.Tick, Poll: prev.Poll, PageRevision: on.Page.Revision,
+		Cause: cause, Tick: prev.Tick, Poll: prev.Poll, PageRevision: on.Page.Revision,
 		ConfigRevision: on.Config.Revision, EvaluatedAt: on.Now, Closed: true,
 	}
 	var out changes
 	out.open(columns(prev.Checks, nil))
 	for i := range prev.Results {
 		for c := range out.columns {
-			out.gone(c, &prev.Results[i], proto.ReasonCheckRemoved)
+			out.gone(c, &prev.Results[i], why)
 		}
 	}
 	return Step{Reason: Written, Entry: next, Changes: out.list(), Members: len(prev.Results) > 0}

@@ -340,9 +340,11 @@ func TestNothingIsSaidOfNothing(t *testing.T) {
 	p := newPage(t, nil)
 	p.other(proto.CausePage, fold.Unchanged)
 	p.other(proto.CauseConfig, fold.Unchanged)
-	p.on.Page.Revision = 0
+	p.on.Page.Revision, p.on.Page.Missing = 0, true
 	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 1}, fold.Unchanged) // there is no such page
-	p.on.Page.Revision = 1
+	p.on.Page.Revision = 2
+	p.fold(&proto.Input{Cause: proto.CausePoll, Tick: 1}, fold.Unchanged) // it was deleted
+	p.on.Page.Revision, p.on.Page.Missing = 3, false
 	p.poll(nil) // there is, and it is empty
 	if p.entry.Poll.At == 0 {
 		t.Errorf("%+v", p.entry)
