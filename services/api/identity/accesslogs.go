@@ -124,7 +124,7 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 	if q.ascending {
 		read = s.store.ReadForwards
 	}
-	views, looked, skip := []any{}, 0, (q.page-1)*q.size
+	views, looked, skip, left := []any{}, 0, (q.page-1)*q.size, v4.LeftOut{}
 	err = read(ctx, r, func(m *bus.Msg) error {
 		if looked++; looked > maxAccessRead {
 			return bus.ErrStop
@@ -132,6 +132,7 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 		var e proto.Authentication
 		if err := m.Decode(&e); err != nil {
 			s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			left.Add(m.Subject, m.Seq)
 			return nil
 		}
 		v := s.viewAccess(c.Account, &e)
@@ -151,10 +152,10 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 		Count   int `json:"count"`
 		Page    int `json:"page"`
 		PerPage int `json:"per_page"`
-	}{len(views), q.page, q.size}}
+	}{len(views), q.page, q.size}, Messages: left.Notices()}
 	if looked > maxAccessRead {
-		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod,
-			Message: "the result may be incomplete because the read limit was reached: use a shorter period (since, until)"}}
+		a.Messages = append(a.Messages, v4.Notice{Code: v4.CodePartOfPeriod,
+			Message: "the result may be incomplete because the read limit was reached: use a shorter period (since, until)"})
 	}
 	return a, err
 }

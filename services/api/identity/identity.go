@@ -139,7 +139,7 @@ func (s *API) addPosture(ctx context.Context, a proto.Account, all map[string]de
 		e := entries[ref.Integration]
 		if e == nil && s.posture.IsPolled(a, r.Value) {
 			var err error
-			if e, err = s.posture.Entry(ctx, ref); err != nil {
+			if e, err = s.posture.Entry(ctx, ref, nil); err != nil {
 				return err
 			}
 			entries[ref.Integration] = e

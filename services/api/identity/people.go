@@ -66,10 +66,12 @@ func (s *API) listPeople(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	email, name, search := strings.ToLower(q.Get("email")), strings.ToLower(q.Get("name")),
 		strings.ToLower(q.Get("search"))
 	var all []personView
+	var left v4.LeftOut
 	err = s.records(ctx, topology.UserKeysOf(c.Account), func(m *bus.Msg) error {
 		var u proto.User
 		if err := m.Decode(&u); err != nil {
 			s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			left.Add(m.Subject, m.Seq)
 			return nil
 		}
 		e, n := strings.ToLower(u.Email), strings.ToLower(u.Name)
@@ -89,7 +91,7 @@ func (s *API) listPeople(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err == nil {
 		err = s.countDevices(ctx, c.Account, part)
 	}
-	return v4.Response{Result: append([]personView{}, part...), Info: info}, err
+	return v4.Response{Result: append([]personView{}, part...), Info: info, Messages: left.Notices()}, err
 }
 
 // records reads the newest record of each key of SESSIONS that matches.

@@ -50,11 +50,12 @@ func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return v4.Response{}, err
 	}
 	defer done()
-	now, views := s.store.Clock.Now(), []sessionView{}
+	now, views, left := s.store.Clock.Now(), []sessionView{}, v4.LeftOut{}
 	err = s.records(ctx, topology.SessionKeysOf(c.Account), func(m *bus.Msg) error {
 		var login proto.Session
 		if err := m.Decode(&login); err != nil {
 			s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			left.Add("session", m.Seq) // its key is the session's secret
 			return nil
 		}
 		if login.User != u.ID || !login.ExpiresAt.Time().After(now) {
@@ -66,7 +67,7 @@ func (s *API) sessionsOf(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return nil
 	})
 	slices.SortFunc(views, func(a, b sessionView) int { return cmp.Compare(b.Metadata.Iat, a.Metadata.Iat) })
-	return v4.Response{Result: views, Info: v4.SinglePage(len(views))}, err
+	return v4.Response{Result: views, Info: v4.SinglePage(len(views)), Messages: left.Notices()}, err
 }
 
 // failedLogin is a denied login.
@@ -98,7 +99,7 @@ func (s *API) failedLogins(ctx context.Context, c *v4.Call) (v4.Response, error)
 	if err != nil {
 		return v4.Response{}, err
 	}
-	views, looked := []failedLogin{}, 0
+	views, looked, left := []failedLogin{}, 0, v4.LeftOut{}
 	err = s.store.ReadBackwards(ctx, r, func(m *bus.Msg) error {
 		if looked++; looked > maxAccessRead || len(views) == maxFailedLogins {
 			return bus.ErrStop
@@ -106,6 +107,7 @@ func (s *API) failedLogins(ctx context.Context, c *v4.Call) (v4.Response, error)
 		var e proto.Authentication
 		if err := m.Decode(&e); err != nil {
 			s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+			left.Add(m.Subject, m.Seq)
 			return nil
 		}
 		if e.User == u.ID && e.Action == proto.ActionLogin && !e.Allowed {
@@ -113,7 +115,7 @@ func (s *API) failedLogins(ctx context.Context, c *v4.Call) (v4.Response, error)
 		}
 		return nil
 	})
-	return v4.Response{Result: views, Info: v4.SinglePage(len(views))}, err
+	return v4.Response{Result: views, Info: v4.SinglePage(len(views)), Messages: left.Notices()}, err
 }
 
 // nonceForm matches nonces; other text must not get into subjects.

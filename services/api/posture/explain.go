@@ -75,24 +75,24 @@ func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Check]) int {
 		return int(a.Value.CreatedAt - b.Value.CreatedAt)
 	})
-	entries, why := map[proto.ID]*proto.Entry{}, make([]Explanation, len(all))
+	entries, why, left := map[proto.ID]*proto.Entry{}, make([]Explanation, len(all)), v4.LeftOut{}
 	for n, r := range all {
 		ref := topology.PageRef{Account: c.Account, Integration: r.Value.Integration, Page: page}
 		e := entries[ref.Integration]
 		if e == nil && s.IsPolled(c.Account, r.Value) {
-			if e, err = s.Entry(ctx, ref); err != nil {
+			if e, err = s.Entry(ctx, ref, &left); err != nil {
 				return v4.Response{}, err
 			}
 			entries[ref.Integration] = e
 		}
 		why[n] = s.Explain(ref, r, d, e)
 	}
-	return v4.OK(struct {
+	return v4.Response{Result: struct {
 		Device    proto.ID            `json:"device_id"`
 		Page      topology.PageNumber `json:"page"`
 		RevokedAt v4.Timestamp        `json:"revoked_at"`
 		Checks    []Explanation       `json:"checks"`
-	}{id, page, v4.Timestamp(d.RevokedAt), why}), nil
+	}{id, page, v4.Timestamp(d.RevokedAt), why}, Messages: left.Notices()}, nil
 }
 
 // IsPolled reports whether the integration of a check exists and has a type that is polled.

@@ -112,7 +112,7 @@ func (s *API) deviceHistory(ctx context.Context, c *v4.Call, id proto.ID) (v4.Re
 		info.Cursor = at.String()
 	}
 	info.Count = len(h.results)
-	return v4.Response{Result: h.results, Info: info}, nil
+	return v4.Response{Result: h.results, Info: info, Messages: h.left.Notices()}, nil
 }
 
 // history builds one page of a device's history.
@@ -125,6 +125,7 @@ type history struct {
 	since, until time.Time
 	results      []pastResult
 	entries      int
+	left         v4.LeftOut
 }
 
 // read reads from a position and returns the position to continue from; it has no lives at the end.
@@ -148,12 +149,12 @@ func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, er
 				return bus.ErrStop
 			}
 			h.entries++
-			found, err := h.s.addPast(h.results, m, h.account, h.device, h.only)
-			if len(found) > len(h.results) {
+			before := len(h.results)
+			h.add(m)
+			if len(h.results) > before {
 				at.Oldest = m.Seq
 			}
-			h.results = found
-			return err
+			return nil
 		})
 		if err != nil || full {
 			return at, err
@@ -162,26 +163,26 @@ func (h *history) read(ctx context.Context, at historyCursor) (historyCursor, er
 	return at, nil
 }
 
-// addPast appends the results of a device in an entry.
-func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id proto.ID,
-	only []proto.ID) ([]pastResult, error) {
+// add appends the results of the device in an entry.
+func (h *history) add(m *bus.Msg) {
 	ref, err := topology.ParsePage(m.Subject)
 	var e proto.Entry
 	if err == nil {
 		err = m.Decode(&e)
 	}
 	if err != nil {
-		s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
-		return results, nil
+		h.s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		h.left.Add(m.Subject, m.Seq)
+		return
 	}
-	n := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == id })
+	n := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == h.device })
 	if n < 0 {
-		return results, nil
+		return
 	}
 	r := &e.Results[n]
 	for i, verdict := range r.Verdicts {
 		check := e.Checks[i]
-		if len(only) > 0 && !slices.Contains(only, check.ID) {
+		if len(h.only) > 0 && !slices.Contains(h.only, check.ID) {
 			continue
 		}
 		past := pastResult{At: v4.Timestamp(e.EvaluatedAt), Integration: ref.Integration, Check: check.ID,
@@ -190,12 +191,11 @@ func (s *API) addPast(results []pastResult, m *bus.Msg, a proto.Account, id prot
 			ObservedAt: v4.Timestamp(r.ObservedAt),
 			Problem:    reasonText(r.Problem), Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed,
 			Seq: m.Seq}
-		if known, found := s.store.Catalog.Check(a, check.ID); found {
+		if known, found := h.s.store.Catalog.Check(h.account, check.ID); found {
 			past.Name = known.Value.Name
 		}
-		results = append(results, past)
+		h.results = append(h.results, past)
 	}
-	return results, nil
 }
 
 // score returns a score for a response; nil if there is none.

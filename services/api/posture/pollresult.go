@@ -110,7 +110,7 @@ func (s *API) enrolledPages(ctx context.Context, a proto.Account, id proto.ID, p
 
 // explainFailure copies the details of a failed call from a page's newest entry.
 func (s *API) explainFailure(ctx context.Context, page topology.PageRef, p *pollView) error {
-	e, err := s.Entry(ctx, page)
+	e, err := s.Entry(ctx, page, nil)
 	if err != nil {
 		return err
 	}

@@ -87,9 +87,9 @@ func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error
 		entryView
 		resultView
 	}
-	views := []view{}
+	views, left := []view{}, v4.LeftOut{}
 	for _, i := range s.polled(c.Account) {
-		e, err := s.Entry(ctx, topology.PageRef{Account: c.Account, Integration: i.Value.ID, Page: page})
+		e, err := s.Entry(ctx, topology.PageRef{Account: c.Account, Integration: i.Value.ID, Page: page}, &left)
 		if err != nil {
 			return v4.Response{}, err
 		}
@@ -99,12 +99,12 @@ func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error
 		}
 		views = append(views, v)
 	}
-	return v4.OK(struct {
+	return v4.Response{Result: struct {
 		Device       proto.ID            `json:"device_id"`
 		Page         topology.PageNumber `json:"page"`
 		Integrations []view              `json:"integrations"`
 		Unsupported  []verdictView       `json:"unsupported,omitempty"`
-	}{id, page, views, s.unsupportedChecks(c.Account)}), nil
+	}{id, page, views, s.unsupportedChecks(c.Account)}, Messages: left.Notices()}, nil
 }
 
 // pageResults returns the results of the devices of a page in every integration's newest entry; ?integration_id=
@@ -133,12 +133,12 @@ func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		Devices []device `json:"devices"`
 	}
 	only := c.URL.Query().Get("integration_id")
-	views := []view{}
+	views, left := []view{}, v4.LeftOut{}
 	for _, i := range s.polled(c.Account) {
 		if only != "" && only != i.Value.ID.String() {
 			continue
 		}
-		e, err := s.Entry(ctx, topology.PageRef{Account: c.Account, Integration: i.Value.ID, Page: page})
+		e, err := s.Entry(ctx, topology.PageRef{Account: c.Account, Integration: i.Value.ID, Page: page}, &left)
 		if err != nil {
 			return v4.Response{}, err
 		}
@@ -148,11 +148,11 @@ func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		}
 		views = append(views, v)
 	}
-	return v4.OK(struct {
+	return v4.Response{Result: struct {
 		Page         topology.PageNumber `json:"page"`
 		Integrations []view              `json:"integrations"`
 		Unsupported  []verdictView       `json:"unsupported,omitempty"`
-	}{page, views, s.unsupportedChecks(c.Account)}), nil
+	}{page, views, s.unsupportedChecks(c.Account)}, Messages: left.Notices()}, nil
 }
 
 // polled returns the integrations with a type that is polled, including paused ones.
@@ -162,8 +162,9 @@ func (s *API) polled(a proto.Account) []catalog.Record[proto.Integration] {
 	})
 }
 
-// Entry returns the newest entry of a page; an empty one if there is none yet.
-func (s *API) Entry(ctx context.Context, p topology.PageRef) (*proto.Entry, error) {
+// Entry returns the newest entry of a page; an empty one if there is none yet, or if it cannot be read. An unreadable
+// entry is added to left.
+func (s *API) Entry(ctx context.Context, p topology.PageRef, left *v4.LeftOut) (*proto.Entry, error) {
 	m, err := s.store.Conn.Last(ctx, topology.PostureLog, topology.Log(p))
 	if errors.Is(err, bus.ErrNotFound) {
 		// The log may have expired the entry; the state keeps it.
@@ -178,7 +179,8 @@ func (s *API) Entry(ctx context.Context, p topology.PageRef) (*proto.Entry, erro
 	}
 	if err := m.Decode(e); err != nil {
 		s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
-		return new(proto.Entry), nil // treated like a page without an entry
+		left.Add(m.Subject, m.Seq)
+		return new(proto.Entry), nil
 	}
 	return e, nil
 }
