@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
+	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -43,6 +44,9 @@ type AuthzConfig struct {
 	DeviceCA func() *x509.CertPool
 	// TLS, if set, is used for connections from Envoy.
 	TLS *tls.Config
+	// MaxConns limits the connections: above it, silent ones are closed for new ones. 0: an eighth of the limit of open
+	// files.
+	MaxConns int
 }
 
 // Authz serves Envoy's ext_authz filter: envoy.service.auth.v3.Authorization over gRPC, and gRPC's health protocol.
@@ -101,7 +105,8 @@ func (s *Authz) Run(ctx context.Context) error {
 	s.bound.Store(&addr)
 	s.deps.Log.Info("listens", "server", "ext_authz (--ext-authz-addr)", "addr", addr)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
+	limited := httpserve.Limit(l, s.cfg.MaxConns, s.deps.Log.With("server", "ext_authz (--ext-authz-addr)"))
+	go func() { ended <- server.Serve(limited) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("ext_authz (--ext-authz-addr): %w", err)
