@@ -6,14 +6,13 @@ import (
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/openapi"
-	"plumbline.dev/services/api/posture"
 )
 
 // description returns the OpenAPI description of the API.
 func (s *Service) description() *openapi.Description {
 	d := &openapi.Description{Operations: openapi.Operations{}, Schemas: openapi.Members{}}
 	s.access.Describe(d)
-	posture.Describe(d)
+	s.posture.Describe(d)
 	device.Describe(d)
 	identity.Describe(d)
 	apitoken.Describe(d)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/overview"
@@ -47,6 +48,9 @@ type API struct {
 	probes     *prometheus.CounterVec
 	following  prometheus.Gauge
 	Overview   *overview.Overview // newest entry of each page
+
+	integrations *resource.Kind[proto.Integration, *proto.Integration]
+	checks       *resource.Kind[proto.Check, *proto.Check]
 }
 
 // New returns the API of device posture.
@@ -55,6 +59,8 @@ func New(cfg Config, d Deps) *API {
 		cfg: cfg, store: d.Store, device: d.Device, streams: d.Streams, checkUsers: d.CheckUsers, probes: d.Probes,
 		following: d.Following, Overview: overview.New(d.Store.Conn),
 	}
-	a.register()
+	a.integrations, a.checks = a.newIntegrations(), a.newChecks()
+	a.integrations.Register()
+	a.checks.Register()
 	return a
 }

@@ -3,29 +3,17 @@ package posture
 import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/openapi"
-	"plumbline.dev/services/api/v4"
 )
 
-// operations describes the routes of integrations and of checks, which the v4 API calls posture rules.
-func operations() openapi.Operations {
-	integrations := openapi.Resource{
-		Path: "/devices/posture/integration", ID: "{id}", One: "an integration", Many: "integrations, the oldest first",
-		View: openapi.Ref("Integration"),
-		Body: openapi.Ref("IntegrationBody"), Unpaged: true, Patch: true,
-		BodyDetails: "The scoring API of a custom_s2s integration is called once; the integration is rejected if the call " +
-			"fails. " +
-			"Integrations of other types are stored and returned, but never polled.",
-	}.Operations()
-	change := integrations["PATCH /devices/posture/integration/{id}"]
-	change.Body, change.Details = openapi.Ref("IntegrationChange"),
+// operations describes the routes of integrations and of checks.
+func (s *API) operations() openapi.Operations {
+	all := openapi.Union(s.integrations.Operations(), s.checks.Operations())
+	const change = "PATCH /devices/posture/integration/{id}"
+	op := all[change]
+	op.Body, op.Details = openapi.Ref("IntegrationChange"),
 		"A JSON merge patch. The scoring API is called again if the URL or the credentials change."
-	integrations["PATCH /devices/posture/integration/{id}"] = change
-	return openapi.Union(integrations, openapi.Resource{
-		Path: "/devices/posture", ID: "{id}", One: "a check", Many: "checks, the oldest first", View: openapi.Ref("Check"),
-		Body:    openapi.Ref("CheckBody"),
-		Unpaged: true, Deleted: openapi.Of[v4.IDOnly](),
-		BodyDetails: "Checks of types other than custom_s2s are stored and returned, but their outcome is always unknown.",
-	}.Operations())
+	all[change] = op
+	return all
 }
 
 func schemas() openapi.Members {

@@ -2,16 +2,15 @@ package posture
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
@@ -19,14 +18,48 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-func (s *API) integrationRoutes() []v4.Route {
-	const all, one = v4.AccountPath + "/devices/posture/integration", v4.AccountPath + "/devices/posture/integration/{id}"
-	return []v4.Route{
-		{Method: http.MethodGet, Path: all, Scope: permission.Posture, Handle: s.listIntegrations},
-		{Method: http.MethodPost, Path: all, Scope: permission.Posture, Handle: s.createIntegration},
-		{Method: http.MethodGet, Path: one, Scope: permission.Posture, Handle: s.getIntegration},
-		{Method: http.MethodPatch, Path: one, Scope: permission.Posture, Handle: s.updateIntegration},
-		{Method: http.MethodDelete, Path: one, Scope: permission.Posture, Handle: s.deleteIntegration},
+// newIntegrations returns the kind of integrations. Its checks stay when an integration is deleted, since they belong to
+// the account and can be given another integration; the evaluators close their results.
+func (s *API) newIntegrations() *resource.Kind[proto.Integration, *proto.Integration] {
+	return &resource.Kind[proto.Integration, *proto.Integration]{
+		Store: s.store, Name: "integration", Kind: topology.KindIntegration, Path: "/devices/posture/integration",
+		Scope: permission.Posture, Unpaged: true, Patch: true, PlainStatus: true, NotFound: errNoIntegration,
+		Find: resource.ByID(s.store.Catalog.Integration),
+		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Integration]] {
+			return store.ByAge(s.store.Catalog.IntegrationsOf(a),
+				func(r catalog.Record[proto.Integration]) (proto.ID, proto.Millis) {
+					return r.Value.ID, r.Value.CreatedAt
+				})
+		},
+		Meta: func(_ proto.Account, i *proto.Integration) resource.Meta {
+			return resource.Meta{ID: i.ID, Name: i.Name}
+		},
+		New: func(_ *v4.Call, now proto.Millis) proto.Integration {
+			return proto.Integration{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now, Schedule: 1, ScheduledAt: now}
+		},
+		Decode: func(_ proto.Account, body v4.Object, i, _ *proto.Integration) error {
+			change, err := s.readIntegration(body, nil)
+			if err == nil {
+				err = change.seal(s.cfg.SealTo, i.ID)
+			}
+			if err == nil {
+				change.apply(i)
+			}
+			return err
+		},
+		Create: s.createIntegration,
+		Update: s.updateIntegration,
+		Unused: s.integrationUnused,
+		View:   func(_ proto.Account, i *proto.Integration) any { return viewIntegration(i) },
+		Basis:  store.NoBasis[catalog.Record[proto.Integration]],
+		// A deletion has no result.
+		Deleted: func(*proto.Integration) any { return nil },
+		Doc: openapi.Resource{
+			One: "an integration", Many: "integrations, the oldest first", View: openapi.Ref("Integration"),
+			Body: openapi.Ref("IntegrationBody"),
+			BodyDetails: "The scoring API of a custom_s2s integration is called once; the integration is rejected if the " +
+				"call fails. Integrations of other types are stored and returned, but never polled.",
+		},
 	}
 }
 
@@ -54,60 +87,14 @@ func viewIntegration(i *proto.Integration) integrationView {
 		Paused: i.Paused, Concurrency: i.Limit(), Unsupported: unsupportedType(i.Type)}
 }
 
-func (s *API) listIntegrations(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	if err := s.store.Fresh(ctx); err != nil {
-		return v4.Response{}, err
-	}
-	all := s.store.Catalog.IntegrationsOf(c.Account)
-	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Integration]) int {
-		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
-	})
-	views := make([]integrationView, len(all))
-	for n, i := range all {
-		views[n] = viewIntegration(i.Value)
-	}
-	return v4.Response{Result: views, Info: v4.SinglePage(len(views))}, nil
-}
-
-func (s *API) getIntegration(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	i, err := s.integration(ctx, c)
-	if err != nil {
-		return v4.Response{}, err
-	}
-	return v4.Response{Result: viewIntegration(i.Value), Revision: i.Revision}, nil
-}
-
-// integration returns the integration that the path names.
-func (s *API) integration(ctx context.Context, c *v4.Call) (catalog.Record[proto.Integration], error) {
-	return resource.Find(ctx, s.store.Fresh, c, s.store.Catalog.Integration, errNoIntegration)
-}
-
-func (s *API) createIntegration(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	body, err := c.Object()
-	if err != nil {
-		return v4.Response{}, err
-	}
-	now := proto.At(s.store.Clock.Now())
-	i := proto.Integration{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now, Schedule: 1, ScheduledAt: now}
-	change, err := s.readIntegration(body, nil)
-	if err == nil {
-		err = change.seal(s.cfg.SealTo, i.ID)
-	}
-	if err != nil {
-		return v4.Response{}, err
-	}
-	change.apply(&i)
+// createIntegration stores a new integration if its scoring API passes the test.
+func (s *API) createIntegration(ctx context.Context, a proto.Account, i *proto.Integration) (uint64, error) {
 	if i.Type == proto.TypeCustomS2S {
-		if err := s.store.Fresh(ctx); err != nil {
-			return v4.Response{}, err
+		if err := s.probe(ctx, a, i); err != nil {
+			return 0, err
 		}
-		err = s.probe(ctx, c.Account, &i)
 	}
-	if err != nil {
-		return v4.Response{}, err
-	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindIntegration, i.ID, &i, store.Prior{})
-	return v4.Response{Result: viewIntegration(&i), Revision: revision, Messages: s.sameIntegrationName(c, &i)}, err
+	return s.store.Put(ctx, a, topology.KindIntegration, i.ID, i, store.Prior{})
 }
 
 // updateIntegration merges the body into an integration (api/README.md 5.3). The scoring API is tested again only if
@@ -120,7 +107,7 @@ func (s *API) updateIntegration(ctx context.Context, c *v4.Call) (v4.Response, e
 	var sealed []byte             // new secret, the same for every attempt
 	var proven *proto.Integration // version that passed the test
 	for range store.MaxAttempts {
-		old, err := s.integration(ctx, c)
+		old, err := s.integrations.Named(ctx, c)
 		if err != nil {
 			return v4.Response{}, err
 		}
@@ -151,11 +138,8 @@ func (s *API) updateIntegration(ctx context.Context, c *v4.Call) (v4.Response, e
 		if errors.Is(err, bus.ErrConflict) {
 			continue
 		}
-		a := v4.Response{Result: viewIntegration(&i), Revision: revision}
-		if i.Name != old.Value.Name {
-			a.Messages = s.sameIntegrationName(c, &i)
-		}
-		return a, err
+		return v4.Response{Result: viewIntegration(&i), Revision: revision,
+			Messages: s.integrations.SameName(c, &i, old.Value)}, err
 	}
 	return v4.Response{}, v4.ErrConflict
 }
@@ -170,28 +154,13 @@ func rescheduled(before, after *proto.Integration) bool {
 	return !sameTarget(before, after) || before.Interval != after.Interval || before.Paused && !after.Paused
 }
 
-// deleteIntegration deletes an integration. Its checks stay, since they belong to the account and can be given another
-// integration; the evaluators close their results.
-func (s *API) deleteIntegration(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	for range store.MaxAttempts {
-		i, err := s.integration(ctx, c)
-		if err != nil {
-			return v4.Response{}, err
-		}
-		var users []string
-		for _, check := range s.store.Catalog.Checks(c.Account, i.Value.ID) {
-			users = v4.Union(users, s.checkUsers(c.Account, check.Value.ID))
-		}
-		if err := resource.InUse("posture integration, through its rules,", users); err != nil {
-			return v4.Response{}, err
-		}
-		err = s.store.Remove(ctx, c.Account, topology.KindIntegration, i.Value.ID, store.PriorOf(i))
-		if errors.Is(err, bus.ErrConflict) {
-			continue
-		}
-		return v4.OK(nil), err
+// integrationUnused returns an error while a policy or a group names a check of the integration.
+func (s *API) integrationUnused(a proto.Account, i *proto.Integration) error {
+	var users []string
+	for _, check := range s.store.Catalog.Checks(a, i.ID) {
+		users = v4.Union(users, s.checkUsers(a, check.Value.ID))
 	}
-	return v4.Response{}, v4.ErrConflict
+	return resource.InUse("posture integration, through its rules,", users)
 }
 
 var errNoIntegration = v4.Errorf(http.StatusNotFound, v4.CodeUnknownIntegration, "posture integration not found")

@@ -82,7 +82,7 @@ func (p *pastPoll) add(s *proto.Summary, call func() proto.Poll) {
 // polls lists an integration's polls, newest first; without a period, as many as fit on one page. If the period begins
 // during a poll, the oldest poll lacks some of its pages.
 func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	i, err := s.integration(ctx, c)
+	i, err := s.integrations.Named(ctx, c)
 	if err != nil {
 		return v4.Response{}, err
 	}

@@ -18,7 +18,7 @@ var errNoTick = v4.Errorf(http.StatusNotFound, v4.CodeNotFound, "the integration
 // of a call that ended after the tick: the tick's own call, a later one, or one that was in flight when the tick came,
 // since a page never has two calls in flight.
 func (s *API) poll(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	i, err := s.integration(ctx, c)
+	i, err := s.integrations.Named(ctx, c)
 	if err != nil {
 		return v4.Response{}, err
 	}

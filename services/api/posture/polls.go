@@ -136,7 +136,7 @@ func (s *API) newestTick(ctx context.Context, a proto.Account, id proto.ID) (uin
 
 // pollNow publishes a tick in the slot of the newest one, which leaves the schedule unchanged.
 func (s *API) pollNow(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	i, err := s.integration(ctx, c)
+	i, err := s.integrations.Named(ctx, c)
 	switch {
 	case err != nil:
 		return v4.Response{}, err

@@ -1,16 +1,15 @@
 package posture
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
@@ -18,16 +17,44 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// ruleRoutes returns the routes of checks, which the v4 API calls posture rules.
-
-func (s *API) ruleRoutes() []v4.Route {
-	const all, one = v4.AccountPath + "/devices/posture", v4.AccountPath + "/devices/posture/{id}"
-	return []v4.Route{
-		{Method: http.MethodGet, Path: all, Scope: permission.Posture, Handle: s.listRules},
-		{Method: http.MethodPost, Path: all, Scope: permission.Posture, Handle: s.createRule},
-		{Method: http.MethodGet, Path: one, Scope: permission.Posture, Handle: s.getRule},
-		{Method: http.MethodPut, Path: one, Scope: permission.Posture, Handle: s.updateRule},
-		{Method: http.MethodDelete, Path: one, Scope: permission.Posture, Handle: s.deleteRule},
+// newChecks returns the kind of checks, which the v4 API calls posture rules.
+func (s *API) newChecks() *resource.Kind[proto.Check, *proto.Check] {
+	return &resource.Kind[proto.Check, *proto.Check]{
+		Store: s.store, Name: "posture rule", Kind: topology.KindCheck, Path: "/devices/posture", Scope: permission.Posture,
+		Unpaged: true, PlainStatus: true, NotFound: errNoRule,
+		Find: resource.ByID(s.store.Catalog.Check),
+		Items: func(a proto.Account) []*store.Item[catalog.Record[proto.Check]] {
+			return store.ByAge(s.store.Catalog.ChecksOf(a), func(r catalog.Record[proto.Check]) (proto.ID, proto.Millis) {
+				return r.Value.ID, r.Value.CreatedAt
+			})
+		},
+		Meta: func(_ proto.Account, c *proto.Check) resource.Meta { return resource.Meta{ID: c.ID, Name: c.Name} },
+		New: func(_ *v4.Call, now proto.Millis) proto.Check {
+			return proto.Check{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now}
+		},
+		Next: func(old *proto.Check, now proto.Millis) proto.Check {
+			return proto.Check{ID: old.ID, CreatedAt: old.CreatedAt, UpdatedAt: now}
+		},
+		Decode: func(a proto.Account, body v4.Object, c, _ *proto.Check) error {
+			if err := readRule(body, c); err != nil {
+				return err
+			}
+			return s.checkConnection(a, c)
+		},
+		Stored: s.undoExcess,
+		// While a policy or a group names the check, its deletion would silently deny everyone.
+		Unused: func(a proto.Account, c *proto.Check) error {
+			return resource.InUse("posture rule", s.checkUsers(a, c.ID))
+		},
+		View:    func(_ proto.Account, c *proto.Check) any { return viewRule(c) },
+		Basis:   store.NoBasis[catalog.Record[proto.Check]],
+		Notices: noticeExpiration,
+		Doc: openapi.Resource{
+			One: "a check", Many: "checks, the oldest first", View: openapi.Ref("Check"), Body: openapi.Ref("CheckBody"),
+			Deleted: openapi.Of[v4.IDOnly](),
+			BodyDetails: "Checks of types other than custom_s2s are stored and returned, but their outcome is always " +
+				"unknown.",
+		},
 	}
 }
 
@@ -40,98 +67,30 @@ func viewRule(c *proto.Check) json.RawMessage {
 	}{c.ID, unsupportedType(c.Type)})
 }
 
-func (s *API) listRules(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	if err := s.store.Fresh(ctx); err != nil {
-		return v4.Response{}, err
+// checkConnection returns an error if a check's integration cannot evaluate it, or has too many checks.
+func (s *API) checkConnection(a proto.Account, check *proto.Check) error {
+	if check.Type != proto.TypeCustomS2S {
+		return nil
 	}
-	all := s.store.Catalog.ChecksOf(c.Account)
-	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Check]) int {
-		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
-	})
-	views := make([]json.RawMessage, len(all))
-	for n, r := range all {
-		views[n] = viewRule(r.Value)
+	i, found := s.store.Catalog.Integration(a, check.Integration)
+	switch {
+	case !found:
+		return invalidRule("input.connection_id: posture integration not found")
+	case i.Value.Type != proto.TypeCustomS2S:
+		return invalidRule("input.connection_id: the integration has type %s, but custom_s2s is required", i.Value.Type)
+	case s.others(a, check) >= proto.MaxChecks:
+		return errManyRules
 	}
-	return v4.Response{Result: views, Info: v4.SinglePage(len(views))}, nil
+	return nil
 }
 
-func (s *API) getRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	r, err := s.rule(ctx, c)
-	if err != nil {
-		return v4.Response{}, err
+// noticeExpiration returns a message if the results of a check never expire.
+func noticeExpiration(_ context.Context, _ proto.Account, check, _ *proto.Check) []v4.Notice {
+	if check.Type != proto.TypeCustomS2S || check.Expiration != 0 {
+		return nil
 	}
-	return v4.Response{Result: viewRule(r.Value), Revision: r.Revision}, nil
-}
-
-// rule returns the check that the path names.
-func (s *API) rule(ctx context.Context, c *v4.Call) (catalog.Record[proto.Check], error) {
-	return resource.Find(ctx, s.store.Fresh, c, s.store.Catalog.Check, errNoRule)
-}
-
-func (s *API) createRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	body, err := c.Object()
-	if err == nil {
-		err = s.store.Fresh(ctx)
-	}
-	if err != nil {
-		return v4.Response{}, err
-	}
-	now := proto.At(s.store.Clock.Now())
-	check := proto.Check{ID: proto.NewID(), CreatedAt: now, UpdatedAt: now}
-	return s.saveRule(ctx, c, body, check, catalog.Record[proto.Check]{})
-}
-
-// updateRule replaces a rule (api/README.md 6.1).
-func (s *API) updateRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	body, err := c.Object()
-	if err != nil {
-		return v4.Response{}, err
-	}
-	old, err := s.rule(ctx, c)
-	if err != nil {
-		return v4.Response{}, err
-	}
-	check := proto.Check{ID: old.Value.ID, CreatedAt: old.Value.CreatedAt, UpdatedAt: proto.At(s.store.Clock.Now())}
-	return s.saveRule(ctx, c, body, check, old)
-}
-
-// saveRule reads a body into a check and stores it in place of old, which has no value for a new one.
-func (s *API) saveRule(ctx context.Context, c *v4.Call, body v4.Object, check proto.Check,
-	old catalog.Record[proto.Check]) (v4.Response, error) {
-	if err := readRule(body, &check); err != nil {
-		return v4.Response{}, err
-	}
-	if check.Type == proto.TypeCustomS2S {
-		i, found := s.store.Catalog.Integration(c.Account, check.Integration)
-		switch {
-		case !found:
-			return v4.Response{}, invalidRule("input.connection_id: posture integration not found")
-		case i.Value.Type != proto.TypeCustomS2S:
-			return v4.Response{}, invalidRule("input.connection_id: the integration has type %s, but custom_s2s is required",
-				i.Value.Type)
-		case s.others(c.Account, &check) >= proto.MaxChecks:
-			return v4.Response{}, errManyRules
-		}
-	}
-	revision, err := s.store.Put(ctx, c.Account, topology.KindCheck, check.ID, &check, store.PriorOf(old))
-	if err != nil {
-		return v4.Response{}, err
-	}
-	if old.Value == nil || old.Value.Integration != check.Integration {
-		if err := s.undoExcess(ctx, c.Account, &check, revision, old.Value); err != nil {
-			return v4.Response{}, err
-		}
-	}
-	a := v4.Response{Result: viewRule(&check), Revision: revision}
-	if check.Type == proto.TypeCustomS2S && check.Expiration == 0 {
-		a.Messages = []v4.Notice{{Code: codeNoExpiration,
-			Message: "this rule has no expiration: a result stays valid until newer data arrives, " +
-				"even if the integration cannot be polled for a long time"}}
-	}
-	if old.Value == nil || old.Value.Name != check.Name {
-		a.Messages = append(a.Messages, s.sameRuleName(c, &check)...)
-	}
-	return a, nil
+	return []v4.Notice{{Code: codeNoExpiration, Message: "this rule has no expiration: a result stays valid until newer " +
+		"data arrives, even if the integration cannot be polled for a long time"}}
 }
 
 // codeNoExpiration is the code of a message, not of an error.
@@ -152,9 +111,8 @@ func (s *API) others(a proto.Account, check *proto.Check) int {
 
 // undoExcess undoes a write that exceeded the number of checks of an integration because several were saved at once.
 // Each request counts after its own write, so at least the later ones see them all.
-func (s *API) undoExcess(ctx context.Context, a proto.Account, check *proto.Check, revision uint64,
-	old *proto.Check) error {
-	if check.Integration.IsZero() {
+func (s *API) undoExcess(ctx context.Context, a proto.Account, check, old *proto.Check, revision uint64) error {
+	if check.Integration.IsZero() || old != nil && old.Integration == check.Integration {
 		return nil
 	}
 	err := s.store.Fresh(ctx)
@@ -174,26 +132,6 @@ func (s *API) undoExcess(ctx context.Context, a proto.Account, check *proto.Chec
 		return undone
 	}
 	return err
-}
-
-// deleteRule deletes a check. It returns an error while a policy or a group names the check, since the rule would
-// silently admit no one any more.
-func (s *API) deleteRule(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	for range store.MaxAttempts {
-		r, err := s.rule(ctx, c)
-		if err != nil {
-			return v4.Response{}, err
-		}
-		if err := resource.InUse("posture rule", s.checkUsers(c.Account, r.Value.ID)); err != nil {
-			return v4.Response{}, err
-		}
-		err = s.store.Remove(ctx, c.Account, topology.KindCheck, r.Value.ID, store.PriorOf(r))
-		if errors.Is(err, bus.ErrConflict) {
-			continue
-		}
-		return v4.OK(v4.IDOnly{ID: r.Value.ID}), err
-	}
-	return v4.Response{}, v4.ErrConflict
 }
 
 var errNoRule = v4.Errorf(http.StatusNotFound, v4.CodeUnknownRule, "posture rule not found")

@@ -35,6 +35,12 @@ type Kind[T any, M interface {
 	Zones bool
 	// TextMessages is that of the routes. Optional.
 	TextMessages bool
+	// Unpaged is set if a list has every resource, whatever the query. Optional.
+	Unpaged bool
+	// Patch is set if an update is a PATCH in place of a PUT. Update is required then. Optional.
+	Patch bool
+	// PlainStatus is set if a create and a deletion are answered with 200, in place of 201 and 202. Optional.
+	PlainStatus bool
 	// NotFound is the error about a resource that does not exist.
 	NotFound *v4.Error
 
@@ -56,6 +62,9 @@ type Kind[T any, M interface {
 	Decode func(a proto.Account, body v4.Object, into, old *T) error
 	// Create stores a new resource. Optional; the default is a plain put.
 	Create func(ctx context.Context, a proto.Account, t *T) (uint64, error)
+	// Stored is called after a create or an update, before the response. It undoes the change if it returns an error.
+	// Optional.
+	Stored func(ctx context.Context, a proto.Account, t, old *T, revision uint64) error
 	// Update replaces the handler of updates. Optional.
 	Update func(ctx context.Context, c *v4.Call) (v4.Response, error)
 	// Unused returns an error if something refers to a resource that is about to be deleted.
@@ -94,7 +103,10 @@ func (k *Kind[T, M]) param() string {
 func (k *Kind[T, M]) Routes() []v4.Route {
 	all := v4.AccountPath + k.Path
 	one := all + "/{" + k.param() + "}"
-	update := k.update
+	update, method := k.update, http.MethodPut
+	if k.Patch {
+		method = http.MethodPatch
+	}
 	if k.Update != nil {
 		update = k.Update
 	}
@@ -102,7 +114,7 @@ func (k *Kind[T, M]) Routes() []v4.Route {
 		{Method: http.MethodGet, Path: all, Scope: k.Scope, Handle: k.list, Zones: k.Zones},
 		{Method: http.MethodPost, Path: all, Scope: k.Scope, Handle: k.create, Zones: k.Zones},
 		{Method: http.MethodGet, Path: one, Scope: k.Scope, Handle: k.get, Zones: k.Zones},
-		{Method: http.MethodPut, Path: one, Scope: k.Scope, Handle: update, Zones: k.Zones},
+		{Method: method, Path: one, Scope: k.Scope, Handle: update, Zones: k.Zones},
 		{Method: http.MethodDelete, Path: one, Scope: k.Scope, Handle: k.delete, Zones: k.Zones},
 	}
 	if k.TextMessages {
@@ -114,8 +126,17 @@ func (k *Kind[T, M]) Routes() []v4.Route {
 // Operations describes the five operations.
 func (k *Kind[T, M]) Operations() openapi.Operations {
 	d := k.Doc
-	d.Path, d.ID, d.CreateStatus, d.DeleteStatus = k.Path, "{"+k.param()+"}", http.StatusCreated, http.StatusAccepted
+	d.Path, d.ID, d.Unpaged, d.Patch = k.Path, "{"+k.param()+"}", k.Unpaged, k.Patch
+	d.CreateStatus, d.DeleteStatus = k.status(http.StatusCreated), k.status(http.StatusAccepted)
 	return d.Operations()
+}
+
+// status returns the status of a success; usual is that of most kinds.
+func (k *Kind[T, M]) status(usual int) int {
+	if k.PlainStatus {
+		return http.StatusOK
+	}
+	return usual
 }
 
 // Register registers the kind with the audit log.
@@ -157,9 +178,12 @@ func (k *Kind[T, M]) list(ctx context.Context, c *v4.Call) (v4.Response, error) 
 			return c.Sees(k.Meta(c.Account, r.Value).Zone) && (wanted == nil || wanted(r.Value))
 		})
 	}
-	part, info, err := v4.Page(q, items)
-	if err != nil {
-		return v4.Response{}, err
+	part, info := items, v4.SinglePage(len(items))
+	if !k.Unpaged {
+		var err error
+		if part, info, err = v4.Page(q, items); err != nil {
+			return v4.Response{}, err
+		}
 	}
 	views, err := store.EncodeAll(part, k.Basis, func(r catalog.Record[T]) any { return k.View(c.Account, r.Value) })
 	return v4.Response{Result: views, Info: info}, err
@@ -194,7 +218,7 @@ func (k *Kind[T, M]) create(ctx context.Context, c *v4.Call) (v4.Response, error
 	if err != nil {
 		return v4.Response{}, err
 	}
-	return k.changed(ctx, c, http.StatusCreated, &t, nil, revision), nil
+	return k.changed(ctx, c, k.status(http.StatusCreated), &t, nil, revision)
 }
 
 func (k *Kind[T, M]) update(ctx context.Context, c *v4.Call) (v4.Response, error) {
@@ -214,28 +238,40 @@ func (k *Kind[T, M]) update(ctx context.Context, c *v4.Call) (v4.Response, error
 	if err != nil {
 		return v4.Response{}, err
 	}
-	return k.changed(ctx, c, http.StatusOK, &t, old.Value, revision), nil
+	return k.changed(ctx, c, http.StatusOK, &t, old.Value, revision)
 }
 
 // changed returns the response about a resource that was stored.
-func (k *Kind[T, M]) changed(ctx context.Context, c *v4.Call, status int, t, old *T, revision uint64) v4.Response {
+func (k *Kind[T, M]) changed(ctx context.Context, c *v4.Call, status int, t, old *T,
+	revision uint64) (v4.Response, error) {
+	if k.Stored != nil {
+		if err := k.Stored(ctx, c.Account, t, old, revision); err != nil {
+			return v4.Response{}, err
+		}
+	}
 	r := v4.Response{Status: status, Revision: revision}
 	if k.Changed != nil {
 		r.Result = k.Changed(c.Account, t, old)
 	} else {
 		r.Result = k.View(c.Account, t)
 	}
+	if k.Notices != nil {
+		r.Messages = k.Notices(ctx, c.Account, t, old)
+	}
+	r.Messages = append(r.Messages, k.SameName(c, t, old)...)
+	return r, nil
+}
+
+// SameName returns a message if a create or an update gives a resource the name of another one.
+func (k *Kind[T, M]) SameName(c *v4.Call, t, old *T) []v4.Notice {
 	meta := k.Meta(c.Account, t)
 	if meta.Name != "" && (old == nil || k.Meta(c.Account, old).Name != meta.Name) {
-		r.Messages = SameName(k.Name, meta.Name, meta.ID, Items(k.Items(c.Account), func(o catalog.Record[T]) string {
+		return SameName(k.Name, meta.Name, meta.ID, Items(k.Items(c.Account), func(o catalog.Record[T]) string {
 			other := k.Meta(c.Account, o.Value)
 			return c.Visible(other.Zone, other.Name)
 		}))
 	}
-	if k.Notices != nil {
-		r.Messages = append(r.Messages, k.Notices(ctx, c.Account, t, old)...)
-	}
-	return r
+	return nil
 }
 
 // delete deletes a resource unless something refers to it. It tries again after a lost race.
@@ -257,7 +293,7 @@ func (k *Kind[T, M]) delete(ctx context.Context, c *v4.Call) (v4.Response, error
 		if k.Deleted != nil {
 			result = k.Deleted(r.Value)
 		}
-		return v4.Response{Status: http.StatusAccepted, Result: result}, err
+		return v4.Response{Status: k.status(http.StatusAccepted), Result: result}, err
 	}
 	return v4.Response{}, v4.ErrConflict
 }

@@ -109,6 +109,17 @@ func (i *Item[V]) Encoded(of Basis, show func() any) (json.RawMessage, error) {
 	return b, nil
 }
 
+// ByAge returns records as items, the oldest first. It suits kinds with few resources, which need no index.
+func ByAge[V any](all []V, of func(V) (proto.ID, proto.Millis)) []*Item[V] {
+	items := make([]*Item[V], len(all))
+	for n, v := range all {
+		id, created := of(v)
+		items[n] = &Item[V]{Value: v, ID: id, created: created}
+	}
+	slices.SortFunc(items, byAge)
+	return items
+}
+
 // EncodeAll returns the JSON of a page of resources.
 func EncodeAll[V any](part []*Item[V], of func(V) Basis, show func(V) any) (v4.RawList, error) {
 	views := make(v4.RawList, len(part))
