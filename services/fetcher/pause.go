@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// maxPause bounds for how long an API is left alone because it asked for it.
+// maxPause bounds the pause after a Retry-After of an API.
 const maxPause = 24 * time.Hour
 
 // pauses remembers the APIs with a Retry-After, and its end. Until then they receive no request, about any page, not

@@ -18,7 +18,7 @@ import (
 type problem struct {
 	reason   proto.Reason
 	sentence string
-	// retry: the same again, later, may succeed. after is how long the API asked to be left alone.
+	// retry: the same again, later, may succeed. after is the pause requested by the API.
 	retry bool
 	after time.Duration
 	// refused is set if the API rejected the credentials; another application token may help.

@@ -17,7 +17,8 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer, limit time.Duration, age func() float64) (*metrics, error) {
 	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "plumbline_gateway_decisions_total",
-		Help: "Requests by the reason of the decision. Admitted requests that fail at the origin or are ended later count twice.",
+		Help: "Requests by the reason of the decision. Admitted requests that fail at the origin or are ended later " +
+			"count twice.",
 	}, []string{"reason"})
 	m := &metrics{
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{

@@ -50,7 +50,8 @@ func answerable(subject string) bool {
 // not before the cursor shows that the bucket lost something.
 func (s *Service) bury(ctx context.Context, m *bus.Msg, why error) error {
 	a := proto.CommandAnswer{Seq: m.Seq, Error: &proto.Error{Code: "command_given_up",
-		Message: "The command could not be applied and was set aside; see the dead letters of stage registry for the reason."}}
+		Message: "The command could not be applied and was set aside; see the dead letters of stage registry for " +
+			"the reason."}}
 	var known *proto.Error
 	if errors.As(why, &known) {
 		a.Error = known

@@ -39,7 +39,7 @@ type part struct {
 
 func (p *part) end() int { return p.begin + len(p.steps) }
 
-// items is how many items a command has: its removals, its upserts, its revocations and their ends, in one row.
+// items returns the number of items of a command: removals, upserts, revocations and unrevocations, in this order.
 func items(c *proto.Command) int {
 	return len(c.Remove) + len(c.Upsert) + len(c.Revoke) + len(c.Unrevoke)
 }

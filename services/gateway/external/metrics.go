@@ -15,7 +15,8 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		evaluations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_gateway_external_evaluations_total",
-			Help: "External evaluations by result: yes, no, or a failure (unreachable, bad_answer, bad_keys, unsigned, busy, circuit)."}, []string{"result"}),
+			Help: "External evaluations by result: yes, no, or a failure (unreachable, bad_answer, bad_keys, unsigned, " +
+				"busy, circuit)."}, []string{"result"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "plumbline_gateway_external_evaluation_seconds",
 			Help: "Duration of answered external evaluations.", Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 8)}),
 	}

@@ -15,7 +15,8 @@ type metrics struct{ answers *prometheus.CounterVec }
 // newMetrics registers the counters, which both listeners share.
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plumbline_gateway_forward_answers_total",
-		Help: "Answers to other proxies: admitted, refused, bad (malformed), not_allowed (from an address that may not ask)."}, []string{"proxy", "result"})}
+		Help: "Answers to other proxies: admitted, refused, bad (malformed), " +
+			"not_allowed (from an address that may not ask)."}, []string{"proxy", "result"})}
 	var there prometheus.AlreadyRegisteredError
 	switch err := r.Register(m.answers); {
 	case errors.As(err, &there):

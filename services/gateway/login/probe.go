@@ -28,12 +28,14 @@ func (l *Login) AnswerProbes(ctx context.Context) error {
 			var q proto.ProviderProbe
 			if err := m.Decode(&q); err != nil {
 				l.log.Error("a provider probe cannot be read", "subject", m.Subject, "err", err)
-				return defect("request", "The gateway does not understand the request: run api and gateways of the same version.").answer()
+				return defect("request",
+					"The gateway does not understand the request: run api and gateways of the same version.").answer()
 			}
 			ctx, cancel := context.WithTimeout(ctx, callTime)
 			defer cancel()
 			found := l.providers.probe(ctx, &q)
-			l.log.Info("probed an identity provider", "account", topology.AccountOf(m.Subject), "provider", q.Provider, "failure", found.kind)
+			l.log.Info("probed an identity provider", "account", topology.AccountOf(m.Subject), "provider", q.Provider,
+				"failure", found.kind)
 			return found.answer()
 		},
 		Refuse: func(error) proto.Message {
@@ -98,14 +100,17 @@ func (p *providers) describe(ctx context.Context, q *proto.ProviderProbe) (endpo
 	switch {
 	case wrong.kind != "":
 	case status != http.StatusOK:
-		wrong = defect("status", "The provider answered %d in place of its discovery document at %s: config.x_issuer must be "+
-			"the URL in front of /.well-known/openid-configuration.", status, shown(at))
+		wrong = defect("status",
+			"The provider answered %d in place of its discovery document at %s: config.x_issuer must be "+
+				"the URL in front of /.well-known/openid-configuration.", status, shown(at))
 	case json.Unmarshal(body, &document) != nil:
-		wrong = defect("document", "The answer at %s is no discovery document, which is JSON of at most %d bytes: config.x_issuer must be "+
-			"the URL in front of /.well-known/openid-configuration.", shown(at), callSize)
+		wrong = defect("document",
+			"The answer at %s is no discovery document, which is JSON of at most %d bytes: config.x_issuer must be "+
+				"the URL in front of /.well-known/openid-configuration.", shown(at), callSize)
 	case document.Issuer != q.Issuer:
-		wrong = defect("issuer", "The provider calls itself %q and config.x_issuer is %q: set it to the provider's own name, "+
-			"which its ID tokens carry.", shown(document.Issuer), shown(q.Issuer))
+		wrong = defect("issuer",
+			"The provider calls itself %q and config.x_issuer is %q: set it to the provider's own name, "+
+				"which its ID tokens carry.", shown(document.Issuer), shown(q.Issuer))
 	}
 	if wrong.kind != "" && wrong.kind != "issuer" && q.Complete {
 		wrong.text += " Logins use the endpoints that are set meanwhile."
@@ -121,7 +126,8 @@ func (p *providers) fetchKeys(ctx context.Context, at string) finding {
 	case wrong.kind != "":
 		return wrong
 	case status != http.StatusOK:
-		return defect("status", "The provider answered %d in place of its keys at %s: check config.certs_url.", status, shown(at))
+		return defect("status", "The provider answered %d in place of its keys at %s: check config.certs_url.", status,
+			shown(at))
 	case json.Unmarshal(body, &keys) != nil || len(keys.Keys) == 0:
 		return defect("keys", "The answer at %s has no keys (a JSON Web Key Set): check config.certs_url.", shown(at))
 	}
@@ -136,7 +142,8 @@ func (p *providers) fetch(ctx context.Context, what, member, at string) (status 
 	}
 	failed := func(err error) (int, []byte, finding) {
 		e := egress.Explain(err)
-		return 0, nil, defect(string(e.Kind), "The %s at %s cannot be fetched. %s Check config.%s.", what, shown(at), e.Sentence, member)
+		return 0, nil,
+			defect(string(e.Kind), "The %s at %s cannot be fetched. %s Check config.%s.", what, shown(at), e.Sentence, member)
 	}
 	u, err := egress.ParseURL(at)
 	if err != nil {

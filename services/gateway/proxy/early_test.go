@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-const noisyHeads = "Connection: keep-alive, X-Named\r\nConnection: x-also\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n" +
+const noisyHeads = "Connection: keep-alive, X-Named\r\nConnection: x-also\r\nKeep-Alive: timeout=5\r\n" +
+	"Proxy-Connection: keep-alive\r\n" +
 	"Upgrade: h2c\r\nProxy-Authenticate: Basic\r\nTe: trailers\r\nTrailer: X-T\r\nX-Named: 1\r\nX-Also: 1\r\nLink: " +
 	"</a.css>\r\n"
 

@@ -73,7 +73,8 @@ func TestAnIntegrationComesAfterItsApplication(t *testing.T) {
 func TestACircleIsNamed(t *testing.T) {
 	text := strings.Replace(behindAnApplication, "policies: [pollers]", "policies: [pollers, healthy devices]", 1)
 	_, err := apply.New(parsed(t, text), apply.State{}, secrets, apply.Options{})
-	const want = `integration "scores" → application "scores" → policy "healthy devices" → check "healthy" → integration "scores"`
+	const want = `integration "scores" → application "scores" → policy "healthy devices" → check "healthy" → ` +
+		`integration "scores"`
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}

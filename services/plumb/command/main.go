@@ -63,7 +63,8 @@ type grammar struct {
 const about = "Plumbline polls a scoring API for every enrolled device, decides pass or fail from the score, " +
 	"and publishes each result on NATS."
 
-const exitCodes = "Exit codes: 0 success; 1 failure; 2 usage error; 3 not found; 4 API token unknown or not permitted; " +
+const exitCodes = "Exit codes: 0 success; 1 failure; 2 usage error; 3 not found; " +
+	"4 API token unknown or not permitted; " +
 	"5 conflict: changed by another client, or already exists; 6 changes are pending (apply --dry-run); " +
 	"7 something was left out (import)."
 

@@ -97,7 +97,8 @@ func (r *run) until(pattern string) []string {
 	}
 }
 
-const complete = `poll (\d+): 3 pages, 2,500 devices: ([\d,]+) pass, ([\d,]+) fail, ([\d,]+) unknown, ([\d,]+) changed, in `
+const complete = `poll (\d+): 3 pages, 2,500 devices: ([\d,]+) pass, ([\d,]+) fail, ` +
+	`([\d,]+) unknown, ([\d,]+) changed, in `
 
 func number(t *testing.T, text string) int {
 	t.Helper()

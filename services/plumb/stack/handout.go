@@ -20,7 +20,7 @@ const PartiesDir = "parties"
 // A handout is a file for a party, and its name in the party's directory.
 type handout struct{ party, name, from string }
 
-// handouts are all of them: NATS credentials for every role but followers, and
+// handouts returns every handout: NATS credentials for every role but followers, and
 //
 //	nats/auth.conf
 //	fetcher/identity, exchange/identity, gateway/identity

@@ -31,7 +31,8 @@ func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 			columns[n] = unnamed
 			continue
 		case columns[n] < 0:
-			return nil, &FormatError{"the column \"" + shown(name) + "\" is not known; the columns are " + strings.Join(Columns, ", ")}
+			return nil, &FormatError{"the column \"" + shown(name) + "\" is not known; the columns are " +
+				strings.Join(Columns, ", ")}
 		case slices.Contains(columns[:n], columns[n]):
 			return nil, &FormatError{"the column " + name + " is there twice"}
 		}

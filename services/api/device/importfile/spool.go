@@ -68,7 +68,8 @@ func (s *Spool) Hold(row Row) (refused *proto.Error, err error) {
 	case row.Device.Serial == "":
 		return refusal(CodeNoSerial, "the row has neither a device_id nor a serial_number to derive one from"), nil
 	case Placeholder(row.Device.Serial):
-		return refusal(CodeSerial, "the row has no device_id, and its serial_number %q is one that many devices have", shown(row.Device.Serial)), nil
+		return refusal(CodeSerial, "the row has no device_id, and its serial_number %q is one that many devices have",
+			shown(row.Device.Serial)), nil
 	}
 	if s.rows == nil {
 		if s.rows, err = newSpoolFile(s.dir); err != nil {
@@ -109,7 +110,8 @@ func (s *Spool) Drain(a proto.Account, known func(proto.ID) bool, yield func(Row
 			}
 			at, _ := slices.BinarySearch(serials, hash)
 			if at+1 < len(serials) && serials[at+1] == hash {
-				row.Error = refusal(CodeAmbiguous, "the row has no device_id, and its serial_number %q is there more than once", shown(row.Device.Serial))
+				row.Error = refusal(CodeAmbiguous, "the row has no device_id, and its serial_number %q is there more than once",
+					shown(row.Device.Serial))
 				row.Device = proto.Device{}
 			} else {
 				row.Device.ID = deriveID(a, row.Device.Serial, known)

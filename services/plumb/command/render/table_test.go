@@ -24,7 +24,8 @@ func TestColumnsAlign(t *testing.T) {
 	if want := "NAME   STATE    N\nGröße  pass     7\nx      overdue  10\n"; plain.String() != want {
 		t.Errorf("plain\n%s, want\n%s", plain.String(), want)
 	}
-	if want := "NAME   STATE    N\nGröße  \x1b[32mpass\x1b[0m     7\nx      \x1b[31moverdue\x1b[0m  10\n"; coloured.String() != want {
+	const want = "NAME   STATE    N\nGröße  \x1b[32mpass\x1b[0m     7\nx      \x1b[31moverdue\x1b[0m  10\n"
+	if coloured.String() != want {
 		t.Errorf("coloured\n%q, want\n%q", coloured.String(), want)
 	}
 }
