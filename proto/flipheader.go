@@ -170,3 +170,16 @@ func ParseEndedExemptions(text string) ([]ID, error) {
 	}
 	return ids, nil
 }
+
+// Headers returns the headers of an entry's message besides those of every message. changed is how many results its
+// changes name.
+func (e *Entry) Headers(changed int) map[string][]string {
+	h := map[string][]string{HeaderSummary: {e.Summarize(changed).String()}}
+	if len(e.Checks) > 0 {
+		h[HeaderFlips] = []string{FormatFlips(e.CheckFlips())}
+	}
+	if ended := e.EndedExemptions(); ended != "" {
+		h[HeaderExemptionsEnded] = []string{ended}
+	}
+	return h
+}

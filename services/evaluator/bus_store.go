@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -119,7 +118,22 @@ func (s *busStore) view(p topology.PageRef) (config fold.Config, ok bool) {
 	for i, r := range records {
 		config.Checks[i] = fold.Check{Revision: r.Revision, Check: r.Value}
 	}
+	config.Organization = s.catalog.Organization(p.Account).Value
+	config.Exempt = exempt(s.catalog.ExemptionsByDevice(p.Account))
 	return config, s.catalog.Revision() == config.Revision
+}
+
+// exempt returns a lookup of exemptions; nil if there are none.
+func exempt(all map[proto.ID][]catalog.Record[proto.Exemption]) func(proto.ID) []fold.Exemption {
+	if len(all) == 0 {
+		return nil
+	}
+	return func(device proto.ID) (of []fold.Exemption) {
+		for _, r := range all[device] {
+			of = append(of, fold.Exemption{Revision: r.Revision, Exemption: r.Value})
+		}
+		return of
+	}
 }
 
 func (s *busStore) revision(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (uint64, error) {
@@ -143,7 +157,7 @@ func (s *busStore) commit(ctx context.Context, p topology.PageRef, step *fold.St
 	all := make([]bus.Outgoing, 0, 1+len(step.Changes))
 	all = append(all, bus.Outgoing{
 		Subject: topology.Log(p), Body: step.Entry, ExpectLast: bus.Expect(expect),
-		Header: nats.Header{proto.HeaderSummary: {step.Entry.Summarize(step.Changed()).String()}},
+		Header: step.Entry.Headers(step.Changed()),
 	})
 	for i, c := range step.Changes {
 		all = append(all, bus.Outgoing{

@@ -10,7 +10,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// configChanges is the stage that requests an evaluation of the pages affected by a changed integration or check.
+// configChanges is the stage that requests an evaluation of the pages affected by a changed integration, check,
+// exemption or organization.
 func (s *Service) configChanges(ctx context.Context) error {
 	return s.bus.Consume(ctx, s.stage("config_changes", topology.BucketStream(topology.Config), topology.ConsumerConfigChanges, 2), s.configChanged)
 }
@@ -24,12 +25,9 @@ func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
 	if err != nil {
 		return bus.Permanent(err)
 	}
-	if kind != topology.KindIntegration && kind != topology.KindCheck {
-		return nil
-	}
-	var body proto.Message = new(proto.Check)
-	if kind == topology.KindIntegration {
-		body = new(proto.Integration)
+	body, ok := recordOf(kind)
+	if !ok {
+		return bus.Permanent(fmt.Errorf("a change of a %s", kind))
 	}
 	if !m.Deleted() {
 		if err := m.Decode(body); err != nil {
@@ -42,9 +40,14 @@ func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
 		return err
 	}
 	var pages []topology.PageRef
-	if kind == topology.KindIntegration {
+	switch kind {
+	case topology.KindIntegration:
 		pages, err = s.pagesOfIntegrationChange(ctx, account, id, m.Deleted())
-	} else {
+	case topology.KindExemption:
+		pages, err = s.pagesOfExemptionChange(ctx, account, id)
+	case topology.KindOrganization:
+		pages, err = s.everyPage(ctx, account)
+	default:
 		pages, err = s.pagesOfCheckChange(ctx, account, id)
 	}
 	if err != nil {
@@ -53,7 +56,7 @@ func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
 	all := make([]asked, len(pages))
 	for i, p := range pages {
 		all[i] = asked{page: p, input: proto.Input{Cause: proto.CauseConfig, ConfigRevision: m.Seq}, id: strconv.FormatUint(m.Seq, 10)}
-		if !m.Deleted() {
+		if !m.Deleted() && kind != topology.KindExemption {
 			all[i].input.PageRevision = 1 // the page exists: it was listed
 		}
 	}
@@ -104,6 +107,47 @@ func (s *Service) pagesOfCheckChange(ctx context.Context, a proto.Account, id pr
 		if fresh && integration.Value.ID != check.Value.Integration {
 			continue
 		}
+		for _, n := range pages {
+			out = append(out, topology.PageRef{Account: a, Integration: integration.Value.ID, Page: n})
+		}
+	}
+	return out, nil
+}
+
+func recordOf(kind topology.Kind) (proto.Message, bool) {
+	switch kind {
+	case topology.KindIntegration:
+		return new(proto.Integration), true
+	case topology.KindCheck:
+		return new(proto.Check), true
+	case topology.KindExemption:
+		return new(proto.Exemption), true
+	case topology.KindOrganization:
+		return new(proto.Organization), true
+	}
+	return nil, false
+}
+
+// pagesOfExemptionChange returns the page of an exemption's device, for each integration. A deleted exemption says
+// nothing about its page: if it was deleted before this process began, every page is affected.
+func (s *Service) pagesOfExemptionChange(ctx context.Context, a proto.Account, id proto.ID) (out []topology.PageRef, err error) {
+	page, ok := s.exempted.page(a, id)
+	if !ok {
+		return s.everyPage(ctx, a)
+	}
+	for _, integration := range s.catalog.IntegrationsOf(a) {
+		out = append(out, topology.PageRef{Account: a, Integration: integration.Value.ID, Page: page})
+	}
+	return out, nil
+}
+
+// everyPage returns every page of the account, for each integration.
+func (s *Service) everyPage(ctx context.Context, a proto.Account) (out []topology.PageRef, err error) {
+	pages, err := s.pagesOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	for _, integration := range s.catalog.IntegrationsOf(a) {
 		for _, n := range pages {
 			out = append(out, topology.PageRef{Account: a, Integration: integration.Value.ID, Page: n})
 		}

@@ -189,5 +189,43 @@ func (v *evaluation) news(ctx context.Context, prev, next *proto.Entry, members 
 			v.needConfig = max(v.needConfig, r)
 		}
 	}
+	if err := v.newsOfEnforcement(ctx, prev, next, first); err != nil {
+		return false, err
+	}
 	return v.needPage > v.hasPage || v.needConfig > v.hasConfig, nil
+}
+
+// newsOfEnforcement requires the newest revisions of the exemptions and the account's settings that came or went.
+func (v *evaluation) newsOfEnforcement(ctx context.Context, prev, next *proto.Entry, first bool) error {
+	need := func(kind topology.Kind, id proto.ID) error {
+		r, err := v.revision(ctx, v.ref.Account, kind, id)
+		v.needConfig = max(v.needConfig, r)
+		return err
+	}
+	if prev == nil {
+		prev = new(proto.Entry)
+	}
+	if first || prev.Observe != next.Observe {
+		if err := need(topology.KindOrganization, topology.OrganizationID(v.ref.Account)); err != nil {
+			return err
+		}
+	}
+	known := func(all []proto.ExemptionRef, x proto.ExemptionRef) bool {
+		return slices.ContainsFunc(all, func(r proto.ExemptionRef) bool { return r.ID == x.ID && r.Revision == x.Revision })
+	}
+	for _, x := range next.Exemptions {
+		if first || !known(prev.Exemptions, x) {
+			if err := need(topology.KindExemption, x.ID); err != nil {
+				return err
+			}
+		}
+	}
+	for _, x := range prev.Exemptions {
+		if !known(next.Exemptions, x) {
+			if err := need(topology.KindExemption, x.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -44,14 +44,28 @@ func newFixture(t testing.TB, o topology.Options) *fixture {
 func (f *fixture) evaluators(n int) {
 	f.t.Helper()
 	for range n {
-		s, err := evaluator.New(evaluator.Config{Sweep: 20 * time.Millisecond},
-			evaluator.Deps{Bus: f.b.Conn(topology.Evaluator), Log: bustest.Log(f.t), Metrics: prometheus.NewRegistry(), Clock: f.clock})
-		if err != nil {
-			f.t.Fatal(err)
+		f.t.Cleanup(f.evaluator())
+	}
+}
+
+// evaluator starts a service, and returns a function that ends it.
+func (f *fixture) evaluator() (stop func()) {
+	f.t.Helper()
+	s, err := evaluator.New(evaluator.Config{Sweep: 20 * time.Millisecond},
+		evaluator.Deps{Bus: f.b.Conn(topology.Evaluator), Log: bustest.Log(f.t), Metrics: prometheus.NewRegistry(), Clock: f.clock})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	f.running = append(f.running, s)
+	bustest.Eventually(f.t, "the evaluator is ready", func() bool { return s.Ready(f.t.Context()) == nil })
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			f.t.Errorf("an evaluator ended with %v", err)
 		}
-		bustest.Run(f.t, s.Run)
-		f.running = append(f.running, s)
-		bustest.Eventually(f.t, "the evaluator is ready", func() bool { return s.Ready(f.t.Context()) == nil })
 	}
 }
 

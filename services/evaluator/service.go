@@ -36,6 +36,7 @@ type Service struct {
 	metrics  *metrics
 	store    *busStore
 	pages    *evaluator
+	exempted *exempted
 	disagree atomic.Pointer[error] // how the log and the state differ
 }
 
@@ -55,9 +56,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, clock: deps.Clock,
-		catalog:  catalog.New(deps.Bus, deps.Log, topology.KindIntegration, topology.KindCheck),
+		catalog:  catalog.New(deps.Bus, deps.Log, topology.KindIntegration, topology.KindCheck, topology.KindExemption, topology.KindOrganization),
 		overview: overview.New(deps.Bus),
 	}
+	s.exempted = newExempted()
+	s.catalog.Tell(s.exempted.changed)
 	var err error
 	if s.metrics, err = newMetrics(deps.Metrics); err != nil {
 		return nil, fmt.Errorf("evaluator: %w", err)

@@ -46,6 +46,12 @@ func BenchmarkNext(b *testing.B) {
 			})
 			return e
 		}},
+		{"poll/unchanged", 2, func(e *proto.Entry, in *proto.Input, on *fold.Basis) *proto.Entry {
+			same := *in
+			same.Tick = 1
+			e = fold.Next(nil, &same, *on).Entry
+			return e
+		}},
 		{"poll/first", 2, func(*proto.Entry, *proto.Input, *fold.Basis) *proto.Entry { return nil }},
 		{"page/unchanged", 2, func(e *proto.Entry, in *proto.Input, _ *fold.Basis) *proto.Entry {
 			*in = proto.Input{Cause: proto.CausePage}

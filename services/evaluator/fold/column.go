@@ -20,6 +20,10 @@ type column struct {
 	expiration proto.Millis // 0: a score counts until a newer one comes
 	// passes has the outcome of every possible score: an operator is looked up once a page.
 	passes [101]bool
+	// plain is set if the score alone decides, the breaker aside; guarded if flips are left for [pass.resolve].
+	plain, guarded, settling bool
+	// The rest is behind a pointer: the walk over the devices mostly does without it.
+	*enforcement
 }
 
 // columns returns those of the new entry, by id, then the removed checks.
@@ -59,6 +63,8 @@ func compile(c Check, before []proto.CheckRef) column {
 	for score := range col.passes {
 		col.passes[score], _ = c.Operator.Holds(score, c.Score)
 	}
+	col.enforcement = new(enforcement)
+	col.compileEnforcement(c.Check)
 	return col
 }
 
@@ -72,7 +78,7 @@ func (c *column) judge(res, old *proto.Result, fresh bool, now proto.Millis) (v 
 		return unknown(or(res.Problem, proto.ReasonNeverPolled)), 0
 	case c.expiration > 0:
 		expires = res.ObservedAt + c.expiration
-		if now >= expires || (!fresh && c.hadExpired(old)) {
+		if now >= expires && !(c.settling && c.wasKnown(old)) || (!fresh && c.hadExpired(old)) {
 			return unknown(or(res.Problem, proto.ReasonExpired)), 0
 		}
 	}
@@ -90,7 +96,12 @@ func (c *column) hadExpired(old *proto.Result) bool {
 		return false
 	}
 	v := old.Verdicts[c.was]
-	return v.Outcome == proto.OutcomeUnknown && v.Reason != proto.ReasonUnsupported
+	return v.Observed == proto.OutcomeUnknown && v.Reason != proto.ReasonUnsupported
+}
+
+// wasKnown reports whether the previous entry has evidence of the device for the check.
+func (c *column) wasKnown(old *proto.Result) bool {
+	return old != nil && c.was >= 0 && old.Verdicts[c.was].Observed != proto.OutcomeUnknown
 }
 
 func unknown(r proto.Reason) proto.Verdict { return proto.Verdict{Reason: r} }

@@ -19,6 +19,16 @@ type Config struct {
 	Exists bool
 	// Checks are those over the integration, in any order. The first [proto.MaxChecks] by id count.
 	Checks []Check
+	// Organization has the account's settings for enforcement; nil: the defaults.
+	Organization *proto.Organization
+	// Exempt returns the exemptions of a device, by id; nil if the account has none.
+	Exempt func(device proto.ID) []Exemption
+}
+
+// Exemption is an exemption and its revision in CONFIG.
+type Exemption struct {
+	Revision uint64
+	*proto.Exemption
 }
 
 // Check is a check and its revision in CONFIG.
@@ -99,9 +109,25 @@ func Next(prev *proto.Entry, in *proto.Input, on Basis) Step {
 		// An entry without a page would show its last poll, such as a failed one, for ever.
 		return remove(prev, on, proto.CausePage, proto.ReasonRemoved)
 	}
-	poll := in.Cause == proto.CausePoll && in.Tick > before.Tick
-	p := pass{before: before, in: in, on: on, poll: poll}
-	return p.run()
+	p := pass{before: before, in: in, on: on}
+	p.poll = in.Cause == proto.CausePoll && in.Tick > before.Tick
+	p.enforce()
+	if !p.poll || prev == nil || !p.unsettled() {
+		return p.run()
+	}
+	// What a person or the clock decided is applied first, to the evidence of before: the rest are the poll's flips.
+	first := pass{before: before, in: &proto.Input{Cause: proto.CausePage}, on: on, settling: true}
+	first.enforce()
+	settled := first.run()
+	if settled.Entry == nil {
+		return p.run()
+	}
+	p.before = settled.Entry
+	p.enforce()
+	step := p.run()
+	step.Members = step.Members || settled.Members
+	step.Changes = Between(prev, step.Entry)
+	return step
 }
 
 // remove closes the results of a removed integration or page.

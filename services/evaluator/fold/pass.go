@@ -12,6 +12,14 @@ type pass struct {
 	in     *proto.Input
 	on     Basis
 	poll   bool // the input's scores, or its failure, count
+	// settling is set while what a person or the clock decided is applied before a poll. No score expires then: whether
+	// it has is the poll's to say.
+	settling bool
+	// observing is the account's observe switch; exemptions are those of devices on the page, and byDevice their places.
+	observing  proto.EntryObserve
+	exemptions []exemption
+	byDevice   map[proto.ID][]int
+	counts     [][proto.OutcomeNone]int // outcomes of before by check, once counted
 
 	next    *proto.Entry
 	changes changes
@@ -31,17 +39,22 @@ func (p *pass) run() Step {
 	verdicts := make([]proto.Verdict, n*len(p.on.Page.Devices))
 	for i, id := range p.on.Page.Devices {
 		var was *proto.Result
-		if at := old.find(id); at >= 0 {
-			was, stayed[at] = &old.all[at], true
+		oldAt := old.find(id)
+		if oldAt >= 0 {
+			was, stayed[oldAt] = &old.all[oldAt], true
 		}
 		var o *proto.Observation
 		if at := seen.find(id); at >= 0 {
 			o = &seen.all[at]
 		}
 		p.next.Results[i].Verdicts = verdicts[i*n : (i+1)*n : (i+1)*n]
-		p.device(&p.next.Results[i], id, was, o)
+		p.device(place{result: i, old: oldAt}, id, was, o)
 	}
 	left := p.lost(stayed)
+	for c := range p.changes.columns {
+		p.resolve(c, stayed)
+	}
+	p.keepStates()
 	return p.end(left || p.came > 0)
 }
 
@@ -67,6 +80,9 @@ func (p *pass) lost(stayed []bool) (left bool) {
 
 func (p *pass) begin() {
 	p.changes.open(columns(p.before.Checks, p.on.Config.Checks))
+	for i := range p.changes.columns {
+		p.open(&p.changes.columns[i])
+	}
 	p.next = &proto.Entry{
 		Cause: p.in.Cause, Tick: p.before.Tick, Poll: p.before.Poll,
 		PageRevision: p.on.Page.Revision, ConfigRevision: p.on.Config.Revision, EvaluatedAt: p.on.Now,
@@ -93,7 +109,8 @@ func (p *pass) begin() {
 }
 
 // device sets the result of one device; old and o are nil if it had none or the input does not mention it.
-func (p *pass) device(res *proto.Result, id proto.ID, old *proto.Result, o *proto.Observation) {
+func (p *pass) device(at place, id proto.ID, old *proto.Result, o *proto.Observation) {
+	res := &p.next.Results[at.result]
 	verdicts := res.Verdicts
 	if old != nil {
 		*res = *old
@@ -109,19 +126,30 @@ func (p *pass) device(res *proto.Result, id proto.ID, old *proto.Result, o *prot
 	case o != nil:
 		fresh = p.observe(res, o)
 	}
+	var exempt []*proto.Exemption
+	if len(p.exemptions) > 0 {
+		exempt = p.exemptionsOf(res, old, at, fresh)
+	}
 	for i := range verdicts {
 		c := &p.changes.columns[i]
 		v, expires := c.judge(res, old, fresh, p.on.Now)
-		verdicts[i] = v
-		if expires != 0 && (p.next.NextExpiry == 0 || expires < p.next.NextExpiry) {
-			p.next.NextExpiry = expires
+		if expires != 0 {
+			p.due(expires)
 		}
+		if !c.plain || len(exempt) > 0 {
+			v = p.decide(c, at, res, old, v, exempt)
+		}
+		verdicts[i] = v
 		from := proto.OutcomeNone
 		if old != nil && c.was >= 0 {
 			if old.Verdicts[c.was] == v {
 				continue
 			}
 			from = old.Verdicts[c.was].Outcome
+			if c.guarded && flips(old.Verdicts[c.was], v) {
+				c.flips = append(c.flips, at)
+				continue // resolve decides
+			}
 		}
 		p.differs = true
 		if from != v.Outcome {
@@ -149,7 +177,8 @@ func (p *pass) observe(res *proto.Result, o *proto.Observation) (fresh bool) {
 
 func (p *pass) end(members bool) Step {
 	// A different next expiry is written even alone: otherwise its sweep would never end.
-	if !p.poll && !p.differs && !members && !p.before.Closed && p.next.NextExpiry == p.before.NextExpiry {
+	if !p.poll && !p.differs && !members && !p.before.Closed && p.next.NextExpiry == p.before.NextExpiry &&
+		p.sameStates() {
 		if p.in.Cause == proto.CausePoll {
 			return Step{Reason: Late}
 		}

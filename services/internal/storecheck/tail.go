@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -163,7 +162,7 @@ func (c *checker) commit(ctx context.Context, subject string, before, after *pro
 	}
 	step := fold.Step{Entry: after, Changes: without(fold.Between(before, after), told)}
 	batch := []bus.Outgoing{{Subject: subject, Body: after, ExpectLast: bus.Expect(expect),
-		Header: nats.Header{proto.HeaderSummary: {after.Summarize(step.Changed()).String()}}}}
+		Header: after.Headers(step.Changed())}}
 	for i, change := range step.Changes {
 		batch = append(batch, bus.Outgoing{
 			Subject: topology.Change(page.Account, change.Check, change.Outcome, page.Page),

@@ -1,0 +1,172 @@
+package fold
+
+import (
+	"slices"
+
+	"plumbline.dev/proto"
+)
+
+// flips reports whether a new verdict by the score turns one by the score, or a held one, between pass and fail. What a
+// person decided is no flip, nor is a transition from or to unknown.
+func flips(old, v proto.Verdict) bool {
+	return v.Reason == proto.ReasonScore && (old.Reason == proto.ReasonScore || old.Reason == proto.ReasonHeld) &&
+		old.Outcome != v.Outcome && old.Outcome != proto.OutcomeUnknown
+}
+
+// keepsHold reports whether the hold of before goes on. It ends with a release, with the breaker, and with an edit of
+// what decides outcomes.
+func (p *pass) keepsHold(c *column, h *proto.PageHold) bool {
+	in := p.in
+	released := in.Cause == proto.CauseRelease && in.Check == c.ID && h.Since <= in.DecidedAt &&
+		(in.Tick == 0 || in.Tick == p.before.Tick)
+	return !released && !c.breaker.Off && c.check.Rule() == h.Rule
+}
+
+// resolve decides the flips of a check: they are applied, or the outcomes stay.
+func (p *pass) resolve(i int, stayed []bool) {
+	c := &p.changes.columns[i]
+	if c.gone || !c.guarded {
+		return
+	}
+	if p.poll {
+		p.trip(i, c, stayed)
+	}
+	held := c.hold
+	if held != nil {
+		h := *held
+		end := h.Since + p.maxHold(c)
+		h.Safe = h.Safe || p.on.Now >= end
+		if !h.Safe {
+			p.due(end)
+		}
+		held, c.next.Hold = &h, &h
+	}
+	for _, at := range c.flips {
+		v, old := &p.next.Results[at.result].Verdicts[i], p.before.Results[at.old].Verdicts[c.was]
+		// The safe side: what would pass alone stays, what would fail is applied.
+		if held != nil && !(held.Safe && v.Outcome == proto.OutcomeFail) {
+			if v.Outcome == proto.OutcomeFail && v.Observed == proto.OutcomePass {
+				c.next.Recovering = append(c.next.Recovering, at.result)
+			}
+			v.Outcome, v.Reason = old.Outcome, proto.ReasonHeld
+		}
+		if *v == old {
+			continue
+		}
+		p.differs = true
+		if v.Outcome != old.Outcome {
+			res := &p.next.Results[at.result]
+			p.changes.add(i, v.Outcome,
+				proto.ChangedDevice{Device: res.Device, From: old.Outcome, Reason: v.Reason, Score: res.Score})
+		}
+	}
+	slices.Sort(c.next.Recovering)
+}
+
+// maxHold is how long a hold lasts before the safe side applies.
+func (p *pass) maxHold(c *column) proto.Millis {
+	most := proto.Millis(c.breaker.MaxHold.Milliseconds())
+	if c.expiration > 0 {
+		most = min(most, c.expiration)
+	}
+	return most
+}
+
+// trip counts a poll's flips against the outcomes of before. Beyond the limits a hold begins or goes on; within them it
+// ends, and the flips count in the window.
+func (p *pass) trip(i int, c *column, stayed []bool) {
+	now := p.on.StoredAt
+	if w := c.next.Window; w.Net != 0 && now >= w.Start.Add(c.breaker.Window) {
+		c.next.Window = proto.FlipWindow{}
+	}
+	if len(c.flips) == 0 {
+		c.hold = nil
+		return
+	}
+	f := proto.Flips{Net: c.next.Window.Net}
+	for _, at := range c.flips {
+		if p.next.Results[at.result].Verdicts[i].Outcome == proto.OutcomeFail {
+			f.Out++
+		} else {
+			f.In++
+		}
+	}
+	p.count(stayed)
+	f.Passing = p.counts[c.was][proto.OutcomePass]
+	f.Known = f.Passing + p.counts[c.was][proto.OutcomeFail]
+	c.next.Flips = f
+	if out, in := c.breaker.Beyond(f); out || in {
+		h := proto.PageHold{Tick: p.in.Tick, Since: now, Rule: c.check.Rule()}
+		if c.hold != nil {
+			h = *c.hold
+		}
+		h.Out, h.In = h.Out || out, h.In || in
+		c.hold = &h
+		return
+	}
+	c.hold = nil
+	w := &c.next.Window
+	if w.Net == 0 {
+		w.Start = now
+	}
+	if w.Net += f.In - f.Out; w.Net == 0 {
+		*w = proto.FlipWindow{}
+	}
+}
+
+// keepStates sets what the next entry keeps besides the verdicts.
+func (p *pass) keepStates() {
+	p.next.Observe, p.next.Exemptions = p.observing, p.refs()
+	if p.observing.On {
+		p.due(p.observing.Until)
+	}
+	for i := range p.next.Checks {
+		if p.changes.columns[i].next.IsZero() {
+			continue
+		}
+		if p.next.States == nil {
+			p.next.States = make([]proto.CheckState, len(p.next.Checks))
+		}
+		p.next.States[i] = p.changes.columns[i].next
+	}
+}
+
+// sameStates reports whether there is nothing to write of the enforcement. The lists of a state need no comparison: they
+// differ only together with verdicts, checks or devices.
+func (p *pass) sameStates() bool {
+	if p.next.Observe != p.before.Observe || !slices.Equal(p.next.Exemptions, p.before.Exemptions) {
+		return false
+	}
+	for i := range p.next.Checks {
+		was := &proto.CheckState{}
+		if at := p.changes.columns[i].was; at >= 0 {
+			was = p.before.State(at)
+		}
+		if !sameHold(was.Hold, p.next.State(i).Hold) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameHold(a, b *proto.PageHold) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// count counts the outcomes of before, by check, once.
+func (p *pass) count(stayed []bool) {
+	if p.counts != nil {
+		return
+	}
+	p.counts = make([][proto.OutcomeNone]int, len(p.before.Checks))
+	for n := range p.before.Results {
+		if !stayed[n] {
+			continue
+		}
+		for i, v := range p.before.Results[n].Verdicts {
+			if v.Outcome < proto.OutcomeNone {
+				p.counts[i][v.Outcome]++
+			}
+		}
+	}
+}

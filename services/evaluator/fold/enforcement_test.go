@@ -1,0 +1,239 @@
+package fold_test
+
+import (
+	"testing"
+	"time"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/evaluator/fold"
+)
+
+// has checks a device's verdict of the n-th check: outcome, reason and observed outcome, as "pass held fail".
+func (p *page) has(b byte, n int, want string) {
+	p.t.Helper()
+	for _, r := range p.entry.Results {
+		if r.Device != dev(b) {
+			continue
+		}
+		v := r.Verdicts[n]
+		if got := v.Outcome.String() + " " + v.Reason.String() + " " + v.Observed.String(); got != want {
+			p.t.Errorf("device %d, check %d: %s, want %s", b, n, got, want)
+		}
+		return
+	}
+	p.t.Errorf("device %d has no result, want %s", b, want)
+}
+
+// edit gives the first check another revision with changed members.
+func (p *page) edit(change func(*proto.Check)) {
+	p.t.Helper()
+	p.on.Config.Revision++
+	c := *p.on.Config.Checks[0].Check
+	change(&c)
+	p.on.Config.Checks = append([]fold.Check{{Revision: p.on.Config.Revision, Check: &c}}, p.on.Config.Checks[1:]...)
+}
+
+// exempt gives the account these exemptions.
+func (p *page) exempt(all ...fold.Exemption) {
+	p.on.Config.Revision++
+	p.on.Config.Exempt = func(device proto.ID) (of []fold.Exemption) {
+		for _, x := range all {
+			if x.Device == device {
+				of = append(of, x)
+			}
+		}
+		return of
+	}
+	if len(all) == 0 {
+		p.on.Config.Exempt = nil
+	}
+}
+
+func exemption(b byte, check proto.ID, until proto.Millis) fold.Exemption {
+	return fold.Exemption{Revision: 5, Exemption: &proto.Exemption{ID: proto.ID{0xe0, b}, Device: dev(b), Check: check, Until: until}}
+}
+
+func (p *page) due(want proto.Millis) {
+	p.t.Helper()
+	if p.entry.NextExpiry != want {
+		p.t.Errorf("next expiry %d, want %d", p.entry.NextExpiry, want)
+	}
+}
+
+func threshold(f float64) *float64 { return &f }
+
+func TestHysteresis(t *testing.T) {
+	p := newPage(t, devices(1, 2), check(1, 1, ">=", 50, 0))
+	p.edit(func(c *proto.Check) { c.RecoverScore = threshold(70) })
+	p.poll(map[byte]any{1: 55, 2: 40})
+	p.has(1, 0, "pass score pass") // it never failed
+	p.has(2, 0, "fail score fail")
+	p.poll(map[byte]any{1: 49, 2: 69})
+	p.has(1, 0, "fail score fail")
+	p.has(2, 0, "fail score pass")
+	p.poll(map[byte]any{1: 60, 2: 70})
+	p.has(1, 0, "fail score pass")
+	p.has(2, 0, "pass score pass")
+	p.changed("1 2 fail>pass score")
+	p.pollFails(proto.ReasonTimeout)
+	p.has(1, 0, "fail score pass")
+	// Observe mode does not forget who was failing.
+	p.edit(func(c *proto.Check) { c.Mode = proto.ModeObserve })
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(1, 0, "pass observe_only pass")
+	p.poll(map[byte]any{1: 65, 2: 50})
+	p.has(1, 0, "pass observe_only pass")
+	p.edit(func(c *proto.Check) { c.Mode = "" })
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(1, 0, "fail score pass")
+	p.has(2, 0, "pass score pass")
+	p.edit(func(c *proto.Check) { c.RecoverScore = nil })
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(1, 0, "pass score pass")
+}
+
+func TestObserveMode(t *testing.T) {
+	p := newPage(t, devices(1, 2, 3), check(1, 1, ">=", 50, time.Minute))
+	p.edit(func(c *proto.Check) { c.Mode = proto.ModeObserve })
+	p.poll(map[byte]any{1: 80, 2: 10, 3: proto.ReasonMissing})
+	p.has(1, 0, "pass score pass")
+	p.has(2, 0, "pass observe_only fail")
+	p.has(3, 0, "pass observe_only unknown")
+	p.due(epoch + 60_000)
+	p.wait(time.Minute)
+	p.other(proto.CauseExpired, fold.Written)
+	p.changed() // unknown passes as well
+	p.has(1, 0, "pass observe_only unknown")
+	p.other(proto.CauseExpired, fold.Unchanged)
+	p.poll(map[byte]any{1: 80, 2: 10, 3: 10})
+	p.edit(func(c *proto.Check) { c.Mode = proto.ModeEnforce })
+	p.other(proto.CauseConfig, fold.Written)
+	p.changed("1 2 pass>fail score", "1 3 pass>fail score")
+}
+
+func TestTheObserveSwitch(t *testing.T) {
+	p := newPage(t, devices(1), check(1, 1, ">=", 50, 0))
+	p.poll(map[byte]any{1: 10})
+	until := epoch.Add(time.Hour)
+	p.on.Config.Organization = &proto.Organization{Observe: &proto.ObserveSwitch{Until: until}}
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(1, 0, "pass observe_only fail")
+	p.due(until)
+	p.other(proto.CauseConfig, fold.Unchanged)
+	p.wait(time.Hour)
+	p.other(proto.CauseExpired, fold.Written)
+	p.changed("1 1 pass>fail score")
+	p.due(0)
+	p.wait(-time.Minute) // a slower clock does not turn it on again
+	p.other(proto.CauseExpired, fold.Unchanged)
+	p.poll(map[byte]any{1: 11})
+	p.has(1, 0, "fail score fail")
+	p.on.Config.Organization = nil
+	p.other(proto.CauseConfig, fold.Written)
+	if p.entry.Observe != (proto.EntryObserve{}) {
+		t.Errorf("%+v", p.entry.Observe)
+	}
+}
+
+func TestAnExemptionEndsByItself(t *testing.T) {
+	p := newPage(t, devices(1, 2, 3), check(1, 1, ">=", 50, 0), check(2, 1, ">=", 90, 0))
+	p.poll(map[byte]any{1: 10, 2: 10, 3: 10})
+	until := epoch.Add(time.Hour)
+	p.exempt(exemption(1, chk(1), until), exemption(2, proto.ID{}, until+1), exemption(3, chk(9), until))
+	p.other(proto.CauseConfig, fold.Written)
+	p.changed("1 1 fail>pass exempt", "1 2 fail>pass exempt", "2 2 fail>pass exempt")
+	p.due(until)
+	if len(p.entry.Exemptions) != 2 { // the third is from a check over another integration
+		t.Errorf("%+v", p.entry.Exemptions)
+	}
+	p.poll(map[byte]any{1: 60, 2: 60, 3: 10}) // 1 passes by itself; 2 does not pass every check yet
+	p.has(1, 0, "pass score pass")
+	p.has(2, 0, "pass score pass")
+	p.has(2, 1, "pass exempt fail")
+	if got := p.entry.EndedExemptions(); got != exemption(1, chk(1), 0).ID.String() {
+		t.Errorf("ended: %q", got)
+	}
+	p.poll(map[byte]any{1: 10, 2: 95, 3: 10})
+	p.has(1, 0, "fail score fail") // it ended, and does not come back
+	p.wait(time.Hour)
+	p.other(proto.CauseExpired, fold.Unchanged) // nothing is left to end
+	p.poll(map[byte]any{1: 10, 2: 10, 3: 10})
+	p.has(2, 0, "fail score fail")
+	p.exempt()
+	p.other(proto.CauseConfig, fold.Written)
+	if len(p.entry.Exemptions) != 0 || p.entry.EndedExemptions() != "" {
+		t.Errorf("%+v", p.entry.Exemptions)
+	}
+}
+
+func TestAnExemptionEndsWithItsTime(t *testing.T) {
+	p := newPage(t, devices(1), check(1, 1, ">=", 50, time.Minute))
+	p.edit(func(c *proto.Check) { c.Grace = time.Hour })
+	until := epoch.Add(30 * time.Second)
+	p.exempt(exemption(1, chk(1), until))
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(1, 0, "pass exempt unknown") // without any evidence
+	p.poll(map[byte]any{1: 10})
+	p.has(1, 0, "pass exempt fail")
+	p.due(until)
+	p.wait(30 * time.Second)
+	p.other(proto.CauseExpired, fold.Written)
+	p.has(1, 0, "fail score fail") // no grace after an exemption
+	p.wait(-time.Second)
+	p.other(proto.CausePage, fold.Unchanged)
+	p.poll(map[byte]any{1: 10})
+	p.has(1, 0, "fail score fail")
+}
+
+func TestGrace(t *testing.T) {
+	p := newPage(t, devices(1, 2, 3), check(1, 1, ">=", 50, 0))
+	p.edit(func(c *proto.Check) { c.Grace = time.Hour })
+	p.poll(map[byte]any{1: 80, 2: 10, 3: 80})
+	p.has(2, 0, "fail score fail") // it did not pass before
+	p.wait(time.Minute)
+	p.poll(map[byte]any{1: 10, 2: 10, 3: 80})
+	p.changed()
+	p.has(1, 0, "pass grace fail")
+	end := epoch.Add(61 * time.Minute)
+	p.due(end)
+	p.wait(30 * time.Minute)
+	p.on.Page = fold.Page{Revision: 2, Devices: devices(4, 3, 1, 2)} // another place in the page
+	p.poll(map[byte]any{1: 20, 2: 10, 3: 10})
+	p.has(1, 0, "pass grace fail")
+	p.due(end)
+	p.wait(30 * time.Minute)
+	p.other(proto.CauseExpired, fold.Written)
+	p.changed("1 1 pass>fail score")
+	p.due(epoch.Add(91 * time.Minute))
+	p.wait(-time.Minute)
+	p.poll(map[byte]any{1: 20, 2: 10, 3: 90}) // 3 is well again
+	p.has(1, 0, "fail score fail")
+	p.has(3, 0, "pass score pass")
+	p.wait(time.Minute)
+	p.poll(map[byte]any{1: 20, 2: 10, 3: 10}) // and gets another grace
+	p.has(3, 0, "pass grace fail")
+	p.edit(func(c *proto.Check) { c.Grace = 0 })
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(3, 0, "fail score fail")
+}
+
+func TestTheOrderOfTheSteps(t *testing.T) {
+	p := newPage(t, devices(1, 2), check(1, 1, ">=", 50, 0))
+	p.edit(func(c *proto.Check) { c.RecoverScore, c.Grace = threshold(70), time.Hour })
+	p.poll(map[byte]any{1: 80, 2: 80})
+	p.poll(map[byte]any{1: 10, 2: 10})
+	p.poll(map[byte]any{1: 60, 2: 10})
+	p.has(1, 0, "pass grace pass") // hysteresis says fail, and grace keeps the pass
+	p.exempt(exemption(1, chk(1), epoch.Add(time.Minute)))
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(1, 0, "pass exempt pass")
+	p.edit(func(c *proto.Check) { c.Mode = proto.ModeObserve })
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(1, 0, "pass observe_only pass")
+	p.has(2, 0, "pass observe_only fail")
+	p.poll(map[byte]any{1: 70, 2: 10})
+	p.has(1, 0, "pass score pass")
+	if p.entry.EndedExemptions() == "" {
+		t.Error("the exemption did not end")
+	}
+}
