@@ -39,7 +39,7 @@ func enforced() map[string]Message {
 		"exemption.1": &Exemption{ID: id(7), Device: id(1), Page: 3, Check: id(3), Until: 5, Reason: "repair", Author: "a@example.com",
 			CreatedAt: 1},
 		"hold.1": &Hold{ID: id(9), Integration: id(5), Check: id(3), State: HoldReleased, Tick: 9, Since: 1, Out: true, In: true, Pages: 2,
-			Devices: 300, Fleet: Flips{1, 2, 3, 4, -5}, UpdatedAt: 2, By: "a@example.com", Reason: "checked", DecidedAt: 2,
+			Devices: 300, Fleet: Flips{1, 2, 3, 4, -5}, PolledAt: 3, UpdatedAt: 2, By: "a@example.com", Reason: "checked", DecidedAt: 2,
 			Release: []PageTick{{4, 9}}},
 	}
 }

@@ -32,8 +32,9 @@ type Hold struct {
 	// Pages is how many pages hold outcomes, Devices how many results they hold.
 	Pages   int `msgpack:"pages"`
 	Devices int `msgpack:"devices"`
-	// Fleet has the flips of all pages of the integration.
+	// Fleet has the flips of all pages of the integration, PolledAt is when the newest poll among them was stored.
 	Fleet     Flips  `msgpack:"fleet"`
+	PolledAt  Millis `msgpack:"polled_at"`
 	UpdatedAt Millis `msgpack:"updated_at"`
 	// By, Reason and DecidedAt are of a release or a rejection. By is empty if no person decided.
 	By        string `msgpack:"by"`
@@ -60,7 +61,8 @@ func (h *Hold) Decide(to HoldState, by, reason string, now Millis) (*Hold, bool)
 		return nil, false
 	}
 	next := *h
-	next.State, next.By, next.Reason, next.DecidedAt, next.UpdatedAt, next.Release = to, by, reason, now, now, nil
+	next.State, next.By, next.Reason, next.UpdatedAt, next.Release = to, by, reason, now, nil
+	next.DecidedAt = max(now, h.PolledAt) // a slow clock does not leave out the polls that were seen
 	return &next, true
 }
 

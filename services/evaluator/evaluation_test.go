@@ -48,7 +48,7 @@ func (s *scripted) commit(_ context.Context, _ topology.PageRef, step *fold.Step
 }
 
 func newTestEvaluator(t *testing.T, s store) *evaluator {
-	m, err := newMetrics(prometheus.NewRegistry())
+	m, err := newMetrics(prometheus.NewRegistry(), func() map[proto.HoldState]int { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

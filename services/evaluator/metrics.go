@@ -17,7 +17,7 @@ type metrics struct {
 	failures    *prometheus.CounterVec
 }
 
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, holds func() map[proto.HoldState]int) (*metrics, error) {
 	opts := func(name, help string) prometheus.CounterOpts {
 		return prometheus.CounterOpts{Namespace: "plumbline", Subsystem: "evaluator", Name: name, Help: help}
 	}
@@ -33,6 +33,13 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			opts("inputs_published_total", "Inputs for pages from other causes than a poll, by cause."), []string{"cause"}),
 		failures: prometheus.NewCounterVec(
 			opts("failures_total", "Messages with failed handling, by stage; most are retried."), []string{"stage"}),
+	}
+	for _, state := range []proto.HoldState{proto.HoldStanding, proto.HoldRejected, proto.HoldExpired} {
+		o := prometheus.GaugeOpts(opts("holds", "Holds of checks, by state."))
+		o.ConstLabels = prometheus.Labels{"state": string(state)}
+		if err := r.Register(prometheus.NewGaugeFunc(o, func() float64 { return float64(holds()[state]) })); err != nil {
+			return nil, err
+		}
 	}
 	for _, c := range []prometheus.Collector{m.evaluations, m.took, m.conflicts, m.changes, m.published, m.failures} {
 		if err := r.Register(c); err != nil {

@@ -37,6 +37,7 @@ type Service struct {
 	store    *busStore
 	pages    *evaluator
 	exempted *exempted
+	holds    *holdView
 	disagree atomic.Pointer[error] // how the log and the state differ
 }
 
@@ -59,10 +60,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		catalog:  catalog.New(deps.Bus, deps.Log, topology.KindIntegration, topology.KindCheck, topology.KindExemption, topology.KindOrganization),
 		overview: overview.New(deps.Bus),
 	}
-	s.exempted = newExempted()
+	s.exempted, s.holds = newExempted(), newHoldView(deps.Bus)
 	s.catalog.Tell(s.exempted.changed)
 	var err error
-	if s.metrics, err = newMetrics(deps.Metrics); err != nil {
+	if s.metrics, err = newMetrics(deps.Metrics, s.holds.count); err != nil {
 		return nil, fmt.Errorf("evaluator: %w", err)
 	}
 	if err := overview.Register(deps.Metrics, s.overview, s.catalog.Integrations, s.clock); err != nil {
@@ -76,16 +77,19 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Run evaluates until ctx ends, then lets the evaluations under way finish.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.bus.AwaitTopology(ctx, topology.PostureLog, topology.PostureState,
-		topology.BucketStream(topology.Devices), topology.BucketStream(topology.Config)); err != nil {
+		topology.BucketStream(topology.Devices), topology.BucketStream(topology.Config), topology.BucketStream(topology.Holds)); err != nil {
 		return stopped(ctx, err)
 	}
 	g := lifecycle.Group{Log: s.log}
 	g.Add("catalog", s.catalog.Run)
 	g.Add("overview", s.overview.Run)
+	g.Add("holds", s.holds.run)
 	g.Add("commits", s.store.group.run)
 	g.Add("evaluate", s.whenReady(s.evaluate))
 	g.Add("page changes", s.whenReady(s.pageChanges))
 	g.Add("config changes", s.whenReady(s.configChanges))
+	g.Add("hold changes", s.whenReady(s.holdChanges))
+	g.Add("verdicts", s.whenReady(s.verdicts))
 	g.Add("sweep", s.whenReady(s.sweep))
 	g.Add("entries without a page", s.whenReady(s.orphans))
 	g.Add("agreement of log and state", s.whenReady(s.agreement))
@@ -95,7 +99,7 @@ func (s *Service) Run(ctx context.Context) error {
 // whenReady runs a part once the configuration and the pages are in view.
 func (s *Service) whenReady(run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx)); err != nil {
+		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.await(ctx)); err != nil {
 			return stopped(ctx, err)
 		}
 		return run(ctx)
@@ -117,7 +121,7 @@ const readyPatience = 100 * time.Millisecond
 func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	all := []error{s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx)}
+	all := []error{s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.await(ctx)}
 	if why := s.disagree.Load(); why != nil {
 		all = append(all, *why)
 	}

@@ -121,7 +121,7 @@ func (w *world) close() {
 }
 
 func (w *world) restart(k *worker) {
-	m, err := newMetrics(prometheus.NewRegistry())
+	m, err := newMetrics(prometheus.NewRegistry(), func() map[proto.HoldState]int { return nil })
 	if err != nil {
 		w.t.Fatal(err)
 	}

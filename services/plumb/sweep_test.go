@@ -44,7 +44,6 @@ var unread = map[string]string{
 	"$KV.SESSIONS.*.used.*": "its existence counts, not its content",
 	"posture.dead.*.*":      "read by operators only",
 	"posture.hold.*.*.*":    "read by followers only",
-	"$KV.HOLDS.*.*.*":       "read once the breaker is in place",
 	"posture.change.>":      "read when somebody follows or asks for history",
 	"access.log.*.*":        "read when somebody asks for the log",
 	"access.token.*.*":      "read when the exchange tells of the token's end",

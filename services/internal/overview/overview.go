@@ -3,6 +3,7 @@ package overview
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -16,6 +17,7 @@ type Page struct {
 	topology.PageRef
 	Seq     uint64 // of the entry in POSTURE_LOG
 	Summary proto.Summary
+	Flips   string // the header [proto.HeaderFlips]
 	// Since is the time from which a page without a poll has waited: its oldest entry seen by this process.
 	Since proto.Millis
 	// TickChanged is the number of results with a changed outcome in the entries of the page's newest tick, as seen
@@ -91,7 +93,7 @@ func (o *Overview) read(m *bus.Msg) error {
 	if err != nil {
 		return err
 	}
-	o.apply(Page{PageRef: ref, Seq: seq, Summary: s})
+	o.apply(Page{PageRef: ref, Seq: seq, Summary: s, Flips: m.Header.Get(proto.HeaderFlips)})
 	return nil
 }
 
@@ -219,4 +221,28 @@ func (o *Overview) Due(now proto.Millis) []Page {
 		}
 	}
 	return out
+}
+
+// Held returns the checks that some page holds outcomes of, in no order.
+func (o *Overview) Held() []topology.HoldRef {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	found := map[topology.HoldRef]bool{}
+	for k, pages := range o.pages {
+		for _, p := range pages {
+			if p.Summary.Closed || proto.HoldsIn(p.Flips) == 0 {
+				continue
+			}
+			flips, err := proto.ParseFlips(p.Flips)
+			if err != nil {
+				continue // of a later version
+			}
+			for _, f := range flips {
+				if f.Held {
+					found[topology.HoldRef{Account: k.account, Integration: k.id, Check: f.Check}] = true
+				}
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(found))
 }

@@ -1,0 +1,173 @@
+package evaluator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+)
+
+// holdView holds the newest record of every hold. It is safe for concurrent use.
+type holdView struct {
+	conn *bus.Conn
+
+	mu      sync.Mutex
+	records map[topology.HoldRef]holdRecord
+	synced  chan struct{}
+	once    sync.Once
+}
+
+type holdRecord struct {
+	revision uint64
+	hold     *proto.Hold // nil if the record is deleted or unreadable: a new one replaces it
+}
+
+func newHoldView(conn *bus.Conn) *holdView {
+	return &holdView{conn: conn, records: map[topology.HoldRef]holdRecord{}, synced: make(chan struct{})}
+}
+
+func (v *holdView) run(ctx context.Context) error {
+	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Holds)); err != nil {
+		return stopped(ctx, err)
+	}
+	return v.conn.Watch(ctx, topology.Holds, []string{topology.AllHoldKeys}, v.apply, func() { v.once.Do(func() { close(v.synced) }) })
+}
+
+func (v *holdView) await(ctx context.Context) error {
+	select {
+	case <-v.synced:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the view of the holds is not complete yet: %w", context.Cause(ctx))
+	}
+}
+
+func (v *holdView) apply(u bus.Update) error {
+	ref, err := topology.ParseHoldKey(u.Key)
+	record := holdRecord{revision: u.Revision}
+	if err == nil && !u.Deleted {
+		hold := new(proto.Hold)
+		if err = u.Decode(hold); err == nil {
+			record.hold = hold
+		}
+	}
+	if err != nil {
+		v.conn.Unreadable(topology.BucketStream(topology.Holds), u.Key, u.Revision, err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.records[ref] = record
+	return nil
+}
+
+func (v *holdView) of(ref topology.HoldRef) holdRecord {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.records[ref]
+}
+
+// open returns the holds that are not over.
+func (v *holdView) open() (all []topology.HoldRef) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for ref, r := range v.records {
+		if r.hold != nil && !r.hold.State.Over() {
+			all = append(all, ref)
+		}
+	}
+	return all
+}
+
+// count returns the number of holds by state.
+func (v *holdView) count() map[proto.HoldState]int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n := map[proto.HoldState]int{}
+	for _, r := range v.records {
+		if r.hold != nil {
+			n[r.hold.State]++
+		}
+	}
+	return n
+}
+
+// storeHold stores a record in place of the last one, with its audit event if the state changed. If another evaluator or
+// a person was first, the next round judges anew.
+func (s *Service) storeHold(ctx context.Context, ref topology.HoldRef, last holdRecord, next *proto.Hold) error {
+	var batch []bus.Outgoing
+	if last.hold == nil || last.hold.ID != next.ID || last.hold.State != next.State {
+		event, err := holdEvent(ref, last.hold, next)
+		if err != nil {
+			return err
+		}
+		batch = append(batch, bus.Outgoing{Subject: topology.Outbox(topology.Holds, ref.Account, event.ID),
+			Body:   &proto.AuditOutbox{Events: []*proto.AuditEvent{event}},
+			Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}})
+	}
+	key := topology.HoldKey(ref.Account, ref.Integration, ref.Check)
+	_, err := s.bus.Commit(ctx, append(batch, bus.PutMsg(topology.Holds, key, next, last.revision)))
+	if errors.Is(err, bus.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// holdChanges is the stage that tells other systems of a changed hold, and has released pages evaluated.
+func (s *Service) holdChanges(ctx context.Context) error {
+	return s.bus.Consume(ctx, s.stage("hold_changes", topology.BucketStream(topology.Holds), topology.ConsumerHolds, 2), s.holdChanged)
+}
+
+func (s *Service) holdChanged(ctx context.Context, m *bus.Msg) error {
+	key, err := topology.KeyOf(topology.Holds, m.Subject)
+	if err != nil {
+		return bus.Permanent(err)
+	}
+	ref, err := topology.ParseHoldKey(key)
+	if err != nil {
+		return bus.Permanent(err)
+	}
+	if m.Deleted() {
+		return nil
+	}
+	var hold proto.Hold
+	if err := m.Decode(&hold); err != nil {
+		return err
+	}
+	revision := strconv.FormatUint(m.Seq, 10)
+	if hold.State == proto.HoldReleased {
+		if err := s.release(ctx, ref, &hold, revision); err != nil {
+			return err
+		}
+	}
+	_, err = s.bus.Publish(ctx, bus.Outgoing{Subject: topology.Hold(ref), Body: hold.Notice(), MsgID: "hold:" + revision})
+	return err
+}
+
+// release requests the evaluation of the pages of a released hold. A person's release is of every page: a page that
+// holds outcomes may not be in the overview yet.
+func (s *Service) release(ctx context.Context, ref topology.HoldRef, hold *proto.Hold, revision string) error {
+	page := func(n topology.PageNumber, tick uint64) asked {
+		return asked{page: topology.PageRef{Account: ref.Account, Integration: ref.Integration, Page: n}, id: revision,
+			input: proto.Input{Cause: proto.CauseRelease, Tick: tick, Check: ref.Check, DecidedAt: hold.DecidedAt}}
+	}
+	var all []asked
+	for _, p := range hold.Release {
+		all = append(all, page(topology.PageNumber(p.Page), p.Tick))
+	}
+	if len(all) == 0 {
+		pages, err := s.evaluatedPages(ctx, ref.Account, ref.Integration)
+		if err != nil {
+			return err
+		}
+		for n := range pages {
+			all = append(all, page(n, 0))
+		}
+	}
+	return s.ask(ctx, all)
+}

@@ -1,0 +1,137 @@
+// Package judge decides about the holds of one check over all pages of an integration. It is pure: reading pages,
+// storing records and the races of several evaluators are its caller's concern. Whichever evaluator judges, the same
+// pages lead to the same verdict.
+package judge
+
+import (
+	"slices"
+
+	"plumbline.dev/proto"
+)
+
+// Page is the newest entry of a polled page, as its headers show it.
+type Page struct {
+	Number   uint32
+	Tick     uint64
+	PolledAt proto.Millis
+	Checks   []proto.CheckFlips
+}
+
+// Case is everything a verdict depends on.
+type Case struct {
+	Integration, Check proto.ID
+	// Pages are those of the integration with a poll and with devices. A page without a poll has neither a pass nor a
+	// fail that could flip.
+	Pages   []Page
+	Breaker proto.Breaker
+	Last    *proto.Hold // the newest record; nil if there is none
+	Now     proto.Millis
+}
+
+// Patience is how long a verdict waits for the pages of a tick. Pages that are later do not hide a hold from people.
+const Patience proto.Millis = 60_000
+
+// WithinLimits is the reason of a release without a person's decision.
+const WithinLimits = "the flips of all pages together are within the limits"
+
+// finding is what the pages show.
+type finding struct {
+	held     []proto.PageTick
+	hold     proto.Hold // the sums over the held pages
+	safe     bool       // the safe side applies on every held page
+	complete bool       // every page has an entry of the held pages' newest tick
+	newest   proto.Millis
+	first    proto.Millis // when the first held page's newest poll was stored
+}
+
+// Next returns the record after the newest one, or nil if that stays. A verdict needs every page of the held pages'
+// newest tick: then the holds are released if the flips of all pages are within the limits, and stand otherwise.
+func (c *Case) Next() *proto.Hold {
+	f := c.find()
+	last := c.Last
+	if len(f.held) == 0 {
+		if last == nil || last.State.Over() {
+			return nil
+		}
+		return c.to(last, proto.HoldEnded)
+	}
+	if last == nil || last.State.Over() {
+		last = &proto.Hold{ID: c.id(f), Integration: c.Integration, Check: c.Check, State: proto.HoldStanding, Since: f.hold.Since}
+	}
+	next := *last
+	next.Tick, next.Out, next.In = f.hold.Tick, last.Out || f.hold.Out, last.In || f.hold.In
+	next.Pages, next.Devices, next.Fleet = len(f.held), f.hold.Devices, f.hold.Fleet
+	next.PolledAt, next.UpdatedAt = f.newest, c.Now
+	out, in := c.Breaker.Beyond(next.Fleet)
+	switch {
+	case f.safe:
+		next.State = proto.HoldExpired
+	case f.complete && !out && !in && next.State == proto.HoldStanding:
+		next.State, next.Reason, next.Release = proto.HoldReleased, WithinLimits, f.held
+		next.DecidedAt = max(c.Now, f.newest)
+	case !f.complete && c.Now < f.first+Patience:
+		return nil
+	}
+	if c.Last != nil && c.Last.ID == next.ID && same(c.Last, &next) {
+		return nil
+	}
+	return &next
+}
+
+func (c *Case) find() (f finding) {
+	f.safe, f.complete = true, true
+	for i := range c.Pages {
+		p := &c.Pages[i]
+		n := slices.IndexFunc(p.Checks, func(x proto.CheckFlips) bool { return x.Check == c.Check })
+		if n < 0 {
+			continue
+		}
+		x := &p.Checks[n]
+		f.hold.Fleet.Add(x.Flips)
+		f.newest = max(f.newest, p.PolledAt)
+		if !x.Held || c.released(p) {
+			continue
+		}
+		if len(f.held) == 0 || x.Since < f.hold.Since {
+			f.hold.Since = x.Since
+		}
+		if len(f.held) == 0 || p.PolledAt < f.first {
+			f.first = p.PolledAt
+		}
+		f.held = append(f.held, proto.PageTick{Page: p.Number, Tick: p.Tick})
+		f.hold.Tick = max(f.hold.Tick, p.Tick)
+		f.hold.Out, f.hold.In = f.hold.Out || x.Out, f.hold.In || x.In
+		f.hold.Devices += x.Devices
+		f.safe = f.safe && x.Safe
+	}
+	for i := range c.Pages {
+		f.complete = f.complete && c.Pages[i].Tick >= f.hold.Tick
+	}
+	f.safe = f.safe && len(f.held) > 0
+	return f
+}
+
+// released reports whether the page's hold was released, and its input is on the way: no poll came after the decision.
+func (c *Case) released(p *Page) bool {
+	return c.Last != nil && c.Last.State == proto.HoldReleased && p.PolledAt <= c.Last.DecidedAt
+}
+
+// id derives the id of a new hold, so that two evaluators give it the same.
+func (c *Case) id(f finding) proto.ID {
+	before := proto.ID{}
+	if c.Last != nil {
+		before = c.Last.ID
+	}
+	return proto.DeriveID(proto.Account(c.Check), "hold "+c.Integration.String()+" "+before.String()+" "+f.hold.Since.Time().String())
+}
+
+func (c *Case) to(last *proto.Hold, s proto.HoldState) *proto.Hold {
+	next := *last
+	next.State, next.UpdatedAt, next.Pages, next.Devices = s, c.Now, 0, 0
+	return &next
+}
+
+// same reports whether nothing differs that is worth another record: a tick alone is not.
+func same(a, b *proto.Hold) bool {
+	return a.State == b.State && a.Out == b.Out && a.In == b.In && a.Pages == b.Pages && a.Devices == b.Devices
+}

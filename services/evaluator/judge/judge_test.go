@@ -1,0 +1,115 @@
+package judge_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/evaluator/judge"
+)
+
+var check, other = proto.ID{0xc0}, proto.ID{0xc1}
+
+const epoch proto.Millis = 1_700_000_000_000
+
+// page has 1,000 devices that passed; a held one holds out of them.
+func page(n uint32, tick uint64, out int, held bool) judge.Page {
+	x := proto.CheckFlips{Check: check, Flips: proto.Flips{Out: out, Passing: 1000, Known: 1000}}
+	if held {
+		x.Held, x.Since, x.Tick, x.Out, x.Devices = true, epoch, tick, true, out
+	}
+	return judge.Page{Number: n, Tick: tick, PolledAt: epoch, Checks: []proto.CheckFlips{{Check: other}, x}}
+}
+
+func of(last *proto.Hold, pages ...judge.Page) *judge.Case {
+	return &judge.Case{Check: check, Pages: pages, Breaker: proto.DefaultBreaker(), Last: last, Now: epoch + 100}
+}
+
+func state(h *proto.Hold) proto.HoldState {
+	if h == nil {
+		return "no record"
+	}
+	return h.State
+}
+
+func TestVerdicts(t *testing.T) {
+	standing := of(nil, page(1, 7, 900, true)).Next()
+	if standing == nil || standing.Pages != 1 || standing.Devices != 900 || !standing.Out || standing.Tick != 7 || standing.Since != epoch {
+		t.Fatalf("%+v", standing)
+	}
+	with := func(s proto.HoldState, at proto.Millis) *proto.Hold {
+		h := *standing
+		h.State, h.DecidedAt = s, at
+		return &h
+	}
+	safe := page(1, 7, 900, true)
+	safe.Checks[1].Safe = true
+	opened := page(1, 7, 0, true)
+	opened.Checks[1].Flips = proto.Flips{In: 300, Passing: 100, Known: 1000}
+	lost := page(1, 7, 1, true) // the window tripped, on a fleet of which every page lost as much
+	lost.Checks[1].Flips.Net = -260
+	for name, c := range map[string]struct {
+		of   *judge.Case
+		want proto.HoldState
+	}{
+		"nothing is held":                          {of(nil, page(1, 7, 0, false)), "no record"},
+		"no pages":                                 {of(nil), "no record"},
+		"one site":                                 {of(nil, page(1, 7, 900, true), page(2, 7, 0, false), page(3, 7, 0, false), page(4, 7, 0, false), page(5, 7, 0, false)), proto.HoldReleased},
+		"the limit of the fleet":                   {of(nil, page(1, 7, 600, true), page(2, 7, 0, false), page(3, 7, 0, false)), proto.HoldReleased},
+		"beyond the limit":                         {of(nil, page(1, 7, 601, true), page(2, 7, 0, false), page(3, 7, 0, false)), proto.HoldStanding},
+		"opened":                                   {of(nil, opened, page(2, 7, 0, false)), proto.HoldReleased},
+		"opened beyond the limit":                  {of(nil, opened), proto.HoldStanding},
+		"a slow loss of the fleet":                 {of(nil, lost), proto.HoldStanding},
+		"a page is missing":                        {of(nil, page(1, 7, 100, true), page(2, 6, 0, false)), "no record"},
+		"a page is ahead":                          {of(nil, page(1, 7, 300, true), page(2, 8, 0, false)), proto.HoldReleased},
+		"it stands":                                {of(standing, page(1, 7, 900, true)), "no record"},
+		"it stands at the next tick":               {of(standing, page(1, 8, 900, true)), "no record"},
+		"another page joins":                       {of(standing, page(1, 8, 900, true), page(2, 8, 900, true)), proto.HoldStanding},
+		"later polls are well":                     {of(standing, page(1, 8, 0, false)), proto.HoldEnded},
+		"its end is known":                         {of(with(proto.HoldEnded, 0), page(1, 8, 0, false)), "no record"},
+		"a rejected one is not released":           {of(with(proto.HoldRejected, epoch), page(1, 7, 300, true), page(2, 7, 0, false)), proto.HoldRejected},
+		"a rejected one ends":                      {of(with(proto.HoldRejected, epoch), page(1, 8, 0, false)), proto.HoldEnded},
+		"the safe side":                            {of(standing, safe), proto.HoldExpired},
+		"the safe side on one of two":              {of(standing, safe, page(2, 7, 900, true)), proto.HoldStanding},
+		"a release is on its way":                  {of(with(proto.HoldReleased, epoch), page(1, 7, 900, true)), "no record"},
+		"a release was before the poll":            {of(with(proto.HoldReleased, epoch-1), page(1, 8, 900, true)), proto.HoldStanding},
+		"an expired one ends with its safe side":   {of(with(proto.HoldExpired, 0), page(1, 8, 0, false)), proto.HoldEnded},
+		"a page without the check does not matter": {of(nil, page(1, 7, 900, true), judge.Page{Number: 2, Tick: 7}), proto.HoldStanding},
+	} {
+		if got := state(c.of.Next()); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestARecordBeginsAnew(t *testing.T) {
+	first := of(nil, page(1, 7, 900, true)).Next()
+	if again := of(nil, page(1, 7, 900, true)).Next(); again.ID != first.ID {
+		t.Errorf("two evaluators give ids %s and %s", first.ID, again.ID)
+	}
+	ended := of(first, page(1, 8, 0, false)).Next()
+	next := of(ended, page(1, 9, 900, true)).Next()
+	if next == nil || next.ID == first.ID || next.State != proto.HoldStanding {
+		t.Errorf("%+v after %+v", next, ended)
+	}
+}
+
+func TestAReleaseNamesItsPages(t *testing.T) {
+	h := of(nil, page(4, 7, 250, true), page(5, 8, 0, false), page(6, 7, 0, false)).Next()
+	if diff := cmp.Diff([]proto.PageTick{{Page: 4, Tick: 7}}, h.Release); diff != "" || h.By != "" || h.Reason != judge.WithinLimits || h.DecidedAt < epoch {
+		t.Errorf("%+v %s", h, diff)
+	}
+}
+
+// Pages that never come do not hide a hold for good.
+func TestLatePagesDoNotHideAHold(t *testing.T) {
+	c := of(nil, page(1, 7, 900, true), page(2, 6, 0, false))
+	c.Now = epoch + judge.Patience
+	if got := state(c.Next()); got != proto.HoldStanding {
+		t.Errorf("%s", got)
+	}
+	c.Pages[0].Checks[1].Flips.Out = 100 // within the limits, and yet not judged
+	if got := state(c.Next()); got != proto.HoldStanding {
+		t.Errorf("%s", got)
+	}
+}

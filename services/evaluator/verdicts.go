@@ -1,0 +1,98 @@
+package evaluator
+
+import (
+	"context"
+	"encoding/json"
+
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/evaluator/judge"
+	"plumbline.dev/services/internal/overview"
+)
+
+// verdicts judges the holds of every integration until ctx ends. Every evaluator judges: the record's revision lets one
+// of them write.
+func (s *Service) verdicts(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.clock.After(s.cfg.Sweep):
+		}
+		if err := s.judgeOnce(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("cannot store a verdict about a hold, trying again", "err", err)
+		}
+	}
+}
+
+func (s *Service) judgeOnce(ctx context.Context) error {
+	refs := map[topology.HoldRef]bool{}
+	for _, ref := range s.holds.open() {
+		refs[ref] = true
+	}
+	for _, ref := range s.overview.Held() {
+		refs[ref] = true
+	}
+	for ref := range refs {
+		// The record is read before the pages: an older record fails to be replaced, older pages would not.
+		last := s.holds.of(ref)
+		c := judge.Case{Integration: ref.Integration, Check: ref.Check, Last: last.hold, Now: proto.At(s.clock.Now()),
+			Pages: judgedPages(s.overview.Pages(ref.Account, ref.Integration))}
+		check, _ := s.catalog.Check(ref.Account, ref.Check)
+		c.Breaker = proto.BreakerOf(check.Value, s.catalog.Organization(ref.Account).Value)
+		next := c.Next()
+		if next == nil {
+			continue
+		}
+		if err := s.storeHold(ctx, ref, last, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgedPages returns the pages with a poll and with devices.
+func judgedPages(all []overview.Page) (out []judge.Page) {
+	for _, p := range all {
+		s := &p.Summary
+		if s.Closed || s.PolledAt == 0 || s.Devices == 0 {
+			continue
+		}
+		flips, err := proto.ParseFlips(p.Flips)
+		if err != nil {
+			flips = nil // an entry of a version without a breaker
+		}
+		out = append(out, judge.Page{Number: uint32(p.Page), Tick: s.Tick, PolledAt: s.PolledAt, Checks: flips})
+	}
+	return out
+}
+
+// holdEvent returns the audit event of a hold's new state.
+func holdEvent(ref topology.HoldRef, last, next *proto.Hold) (*proto.AuditEvent, error) {
+	shown := func(h *proto.Hold) (json.RawMessage, error) {
+		if h == nil {
+			return nil, nil
+		}
+		n := h.Notice()
+		return json.Marshal(map[string]any{"id": n.ID, "integration_id": n.Integration, "check_id": n.Check, "state": n.State,
+			"tick": n.Tick, "since": n.Since, "directions": n.Directions, "pages": n.Pages, "devices": n.Devices, "reason": n.Reason})
+	}
+	if last != nil && last.ID != next.ID {
+		last = nil
+	}
+	before, err := shown(last)
+	if err != nil {
+		return nil, err
+	}
+	after, err := shown(next)
+	if err != nil {
+		return nil, err
+	}
+	action := "update"
+	if last == nil {
+		action = "create"
+	}
+	return &proto.AuditEvent{ID: proto.DeriveID(ref.Account, "hold "+next.ID.String()+" "+string(next.State)), At: next.UpdatedAt,
+		Actor: proto.Actor{Type: "system", Name: "breaker"}, Action: action, Kind: "hold", Resource: next.ID.String(),
+		Before: before, After: after}, nil
+}
