@@ -1,6 +1,7 @@
 package evaluator_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"

@@ -124,6 +124,9 @@ func (l *Ledger) book(m *bus.Msg) error {
 		}
 		return l.entry(m)
 	}
+	if _, err := topology.ParseHold(m.Subject); err == nil {
+		return l.close() // a notice stands between two batches
+	}
 	return l.change(m, seq)
 }
 
