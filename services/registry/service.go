@@ -37,6 +37,8 @@ type Service struct {
 	seen atomic.Uint64
 	// trouble is why the command at hand has to be tried again, nil while all is well.
 	trouble atomic.Pointer[error]
+	// unstoredPages is why pages of the index are missing in the store, nil if none is.
+	unstoredPages atomic.Pointer[error]
 }
 
 // New makes a registry; it does nothing until Run.
@@ -64,6 +66,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g := lifecycle.Group{Log: s.log}
 	g.Add("watch of DEVICES", s.watch)
 	g.Add("device commands", s.consume)
+	g.Add("comparison with the store", s.compareStored)
 	return g.Run(ctx)
 }
 
@@ -93,6 +96,9 @@ func (s *Service) Ready(ctx context.Context) error {
 	}
 	if err := s.index.complete(); err != nil {
 		return err
+	}
+	if why := s.unstoredPages.Load(); why != nil {
+		return *why
 	}
 	if why := s.trouble.Load(); why != nil {
 		return fmt.Errorf("a device command cannot be applied yet: %w", *why)
