@@ -53,7 +53,7 @@ func FuzzHandlers(fuzz *testing.F) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), fuzzWithin)
 		defer cancel()
-		if r.Stream != nil { // some respond for as long as the client listens
+		if r.Stream != nil { // some respond as long as the client listens
 			ctx, cancel = context.WithTimeout(ctx, 20*time.Millisecond)
 			defer cancel()
 		}

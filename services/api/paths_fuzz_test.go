@@ -25,7 +25,7 @@ func FuzzPaths(fuzz *testing.F) {
 	}
 	fuzz.Fuzz(func(t *testing.T, method int, p string) {
 		if strings.HasSuffix(path.Clean(p), "/results/stream") {
-			return // it answers for as long as the client listens
+			return // it responds as long as the client listens
 		}
 		req := httptest.NewRequest(fuzzMethods[uint(method)%uint(len(fuzzMethods))], "/", nil)
 		req.URL = &url.URL{Path: p}

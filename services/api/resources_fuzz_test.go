@@ -53,7 +53,7 @@ func (m *resources) path(pattern, other string) string {
 		case part == "{policy}":
 			known = m.ids["policies"]
 		case known == "":
-			known = m.ids["integration"] // an id, of something else
+			known = m.ids["integration"] // the id of another kind of resource
 		}
 		if parts[n] = known; other != "" && n > 4 {
 			parts[n] = other

@@ -61,7 +61,7 @@ func TestPermissionOfEveryRoute(t *testing.T) {
 		}), with(func(g permission.Group) bool { return g.Permission == n })
 		for _, path := range of {
 			if r.Stream != nil && r.Method == http.MethodGet {
-				path += "?outcome=none" // refused once it is let in: it would go on for ever
+				path += "?outcome=none" // an invalid query: an allowed stream would never end
 			}
 			refused := func(token string) bool {
 				status, body := f.Status(token, r.Method, path)
@@ -85,7 +85,7 @@ func TestPermissionOfEveryRoute(t *testing.T) {
 	if n := len(slices.Compact(paths)); n != len(all) {
 		t.Errorf("%d routes, %d different ones", len(all), n)
 	}
-	// What the walk itself stored are tokens and their uses; once those are stored, readers change nothing.
+	// The requests so far stored tokens and their uses. Once those are stored, readers change nothing.
 	before := sent()
 	for _, r := range all {
 		if r.Method != http.MethodGet {

@@ -90,14 +90,18 @@ func TestRequestsWithoutABus(t *testing.T) {
 		{"GET", "/devices/physical-devices", nil},
 		{"GET", "/plumbline/posture-log", nil}, {"GET", "/plumbline/results/stream", nil}, {"GET", "/audit_logs", nil},
 	} {
-		var got apitest.Response
-		took := machine.Took(func() { got = f.Do(r.method, r.path, r.body) })
-		if got.Status != 503 || got.Header.Get("Retry-After") == "" || got.Header.Get("X-Should-Retry") != "" {
-			t.Errorf("%s %s: %d %v %s", r.method, r.path, got.Status, got.Header, got.Body)
-		}
-		if took > soon {
-			t.Errorf("%s %s took %v", r.method, r.path, took)
-		}
+		t.Run(r.method+" "+r.path, func(t *testing.T) {
+			t.Parallel()
+			f := f.In(t)
+			var got apitest.Response
+			took := machine.Took(func() { got = f.Do(r.method, r.path, r.body) })
+			if got.Status != 503 || got.Header.Get("Retry-After") == "" || got.Header.Get("X-Should-Retry") != "" {
+				t.Errorf("%d %v %s", got.Status, got.Header, got.Body)
+			}
+			if took > soon {
+				t.Errorf("took %v", took)
+			}
+		})
 	}
 	if err := f.API.Ready(t.Context()); err == nil {
 		t.Error("ready without a bus")

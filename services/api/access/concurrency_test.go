@@ -53,7 +53,7 @@ func TestConcurrentRequestsForADestination(t *testing.T) {
 	for round := range 4 {
 		uri := fmt.Sprintf("round%d.example.com/path", round)
 		got := atOnce(f, replicas, n, func(i int) *http.Request {
-			// The same place, in other words: the form decides, and no other destination stands in the way.
+			// Each has a destination of its own beside the one that all want.
 			body := map[string]any{"name": fmt.Sprint("a", i),
 				"self_hosted_domains": []string{fmt.Sprintf("own%d-%d.example.com", round, i), uri}}
 			return f.Request("POST", f.Path("/access/apps"), body)

@@ -71,8 +71,8 @@ func TestAProviderInAllowedIDPsIsDeleted(t *testing.T) {
 		}
 	}
 	closed(f.Want(200, "GET", path, nil))
-	closed(f.Want(200, "PUT", path, body)) // somebody changes something else
-	// An application cannot begin to take logins there.
+	closed(f.Want(200, "PUT", path, body)) // a change of another member
+	// A new application cannot use a missing provider.
 	f.WantError(400, v4.CodeInvalid, "POST", "/access/apps",
 		map[string]any{"name": "b", "domain": "b.example.com", "allowed_idps": []any{idp}})
 }

@@ -46,7 +46,7 @@ func TestOrganization(t *testing.T) {
 		t.Errorf("stored %+v", o)
 	}
 	f.Clock.Advance(time.Hour)
-	// A client that does not know the two members does not change them; the others it replaces.
+	// PUT replaces all members but two, which remain if they are absent.
 	put := f.Want(200, "PUT", path, map[string]any{"name": "Other"})
 	if o := storedOrganization(f); !o.Lenient || o.SessionDuration != 0 || !o.Inactivity.Enabled ||
 		put["login_design"] != nil || put["created_at"] != made["created_at"] || put["updated_at"] == made["updated_at"] {

@@ -200,7 +200,7 @@ func TestMakeReusable(t *testing.T) {
 	link := map[string]any{"domain": "b.example.com", "policies": []any{apitest.Text(own, "id")}}
 	f.WantError(400, v4.CodeInvalid, "POST", "/access/apps", link)
 	f.WantError(404, v4.CodeNotFound, "GET", "/access/policies/"+apitest.Text(own, "id"), nil)
-	for range 2 { // again: nothing more happens
+	for range 2 { // the second request changes nothing
 		got := f.Want(200, "PUT", path+"/make_reusable", nil)
 		if got["reusable"] != true || got["id"] != own["id"] || got["session_duration"] != "2h" ||
 			got["precedence"] != 1.0 {

@@ -89,7 +89,7 @@ func TestRotationWithAGracePeriod(t *testing.T) {
 		at(time.Hour) {
 		t.Errorf("moved %v", r)
 	}
-	works(false, false, true) // what has ended does not begin again
+	works(false, false, true) // an expired secret stays expired
 
 	rotate("PUT", path, map[string]any{"client_secret_version": 5, "previous_client_secret_expires_at": at(time.Hour)})
 	works(false, false, true, true)
@@ -108,7 +108,7 @@ func TestRotationWithAGracePeriod(t *testing.T) {
 	f.Want(200, "PUT", path, map[string]any{"previous_client_secret_expires_at": nil})
 	works(false, false, false, false, false, true)
 
-	// Turning a token off ends the grace for good.
+	// Disabling a token ends the grace period for good.
 	rotate("POST", path+"/rotate", map[string]any{"previous_client_secret_expires_at": at(time.Hour)})
 	works(false, false, false, false, false, true, true)
 	f.Want(200, "PUT", path, map[string]any{"enabled": false})

@@ -59,7 +59,7 @@ func TestServiceTokenLife(t *testing.T) {
 		!credential.Matches(apitest.Text(rotated, "client_secret"), record.SecretHash) {
 		t.Errorf("stored %+v", record)
 	}
-	// A lower version makes no secret. The next one does.
+	// A lower version does not rotate the secret. The next higher one does.
 	lower := f.Want(200, "PUT", path, map[string]any{"client_secret_version": 1})
 	if lower["client_secret"] != nil || lower["client_secret_version"] != 1.0 {
 		t.Errorf("a lower version: %v", lower)
@@ -118,7 +118,7 @@ func TestImportedServiceTokens(t *testing.T) {
 		{"name": "a", "client_id": "00112233445566778899aabbccddeeff.access", "client_secret": old},
 		{"name": "a", "x_client_id": "10112233445566778899AABBCCDDEEFF.access",
 			"x_client_secret": credential.NewServiceSecret()},
-		{"name": "a", "client_id": "20112233445566778899aabbccddeeff.access"}, // no secret: what a list showed
+		{"name": "a", "client_id": "20112233445566778899aabbccddeeff.access"}, // no secret, as in a list
 	} {
 		made := f.Want(201, "POST", "/access/service_tokens", body)
 		if n < 2 && !strings.HasPrefix(apitest.Text(made, "client_id"), fmt.Sprint(n)+"0112233445566778899aabbccddeeff") ||

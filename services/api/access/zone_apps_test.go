@@ -63,7 +63,7 @@ func TestZoneTokensKeepToTheHosts(t *testing.T) {
 	} {
 		refused(at(f, token, "POST", apps, app(domain)), says)
 	}
-	// All destinations count, in each of their forms.
+	// All destinations are checked, in each of the three views.
 	refused(at(f, token, "POST", apps,
 		app("a.lab", func(b map[string]any) { b["self_hosted_domains"] = []string{"a.lab", "closed.lab/x"} })),
 		"takes requests")
@@ -83,7 +83,7 @@ func TestZoneTokensKeepToTheHosts(t *testing.T) {
 		app("closed.example")); !strings.Contains(says, "not within") {
 		t.Error(says)
 	}
-	f.Want(200, "PUT", "/access/apps/"+one, app("closed.lab/secret")) // the account may
+	f.Want(200, "PUT", "/access/apps/"+one, app("closed.lab/secret")) // allowed for the account
 	if r := at(f, token, "PUT", apps+"/"+closed, app("closed.lab")); r.Status != 404 {
 		t.Errorf("another's application: %d", r.Status)
 	}
@@ -102,7 +102,7 @@ func TestZoneTokensKeepToTheHosts(t *testing.T) {
 			t.Errorf("%s %v: %d %s", c.method, c.body, r.Status, r.Body)
 		}
 	}
-	// The zone's token says nothing about the zone.
+	// The zone's token cannot change the zone.
 	for _, method := range []string{"PUT", "PATCH", "DELETE"} {
 		if r := at(f, token, method, path, map[string]any{"name": "example"}); r.Status != 403 {
 			t.Errorf("%s with the zone's token: %d", method, r.Status)

@@ -64,7 +64,7 @@ func TestResourcesOfZones(t *testing.T) {
 				t.Errorf("%s in %s: %s", path, at, r.Body)
 			}
 		}
-		f.Want(200, "GET", one, nil) // the account has its zones' too
+		f.Want(200, "GET", one, nil) // the account has the resources of its zones
 		if r := do("DELETE", other, one, nil); r.Status != 404 {
 			t.Errorf("delete of %s: %d", path, r.Status)
 		}

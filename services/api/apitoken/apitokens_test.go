@@ -206,7 +206,7 @@ func TestBootstrapTokenKeepsAllPermissions(t *testing.T) {
 		t.Errorf("narrowed %v", got)
 	}
 	f.WantError(403, v4.CodeUnauthorized, "GET", "/access/apps", nil)
-	s := f.Replica() // a start does not give back what was taken away
+	s := f.Replica() // a start does not restore removed permissions
 	f.Handler = s.Handler()
 	f.WantError(403, v4.CodeUnauthorized, "GET", "/access/apps", nil)
 }

@@ -83,7 +83,7 @@ func TestEveryKindIsRecorded(t *testing.T) {
 					return r.Result
 				}
 				view := v4.Decode(r.Result)
-				delete(view, c.key) // of the list, not of the resource
+				delete(view, c.key) // in lists only
 				return view.Encode()
 			}
 			r := f.Do("POST", c.path, c.made)

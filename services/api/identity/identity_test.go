@@ -47,7 +47,7 @@ func TestLastSeenIdentity(t *testing.T) {
 			"mtls_auth": map[string]any{"auth_status": "NONE", "cert_issuer_dn": "", "cert_issuer_ski": "",
 				"cert_presented": false, "cert_serial": ""},
 			"version": 2.0, "x_devices": []any{f.Devices[0].String()}})
-	// Without a device behind the login, those of the address count: all of them must pass.
+	// If the login had no device, all devices of the address must pass.
 	anna.Device = proto.ID{}
 	f.StoreLogin(anna)
 	got = f.Want(200, "GET", path, nil)
@@ -55,7 +55,7 @@ func TestLastSeenIdentity(t *testing.T) {
 		p["error"] != "missing" || len(got["x_devices"].([]any)) != 2 {
 		t.Errorf("of two devices: %v, %v", p, got["x_devices"])
 	}
-	// A revoked device counts no longer.
+	// A revoked device does not count.
 	f.Want(200, "POST", "/devices/physical-devices/"+f.Devices[1].String()+"/revoke", nil)
 	got = f.Want(200, "GET", path, nil)
 	if p := got["devicePosture"].(map[string]any)[f.Check.String()].(map[string]any); p["success"] != true {

@@ -60,7 +60,7 @@ func TestPeople(t *testing.T) {
 		"/failed_logins"} {
 		f.WantError(404, v4.CodeNotFound, "GET", "/access/users/"+proto.NewID().String()+path, nil)
 	}
-	f.WantError(404, v4.CodeNotFound, "GET", "/access/users/"+id+"/active_sessions/nonce1", nil) // another's
+	f.WantError(404, v4.CodeNotFound, "GET", "/access/users/"+id+"/active_sessions/nonce1", nil) // of another person
 	f.WantError(404, v4.CodeNotFound, "GET", "/access/users/"+id+"/active_sessions/a.b", nil)
 	sessions, _ := f.List("/access/users/" + id + "/active_sessions")
 	if len(sessions) != 1 || sessions[0]["name"] != "nonce0" ||

@@ -105,7 +105,7 @@ func TestHistoryOfADeviceOfSeveralPages(t *testing.T) {
 	storeEntry(f, 3, 2)
 	storeEntry(f, 3, 3)
 	recordRemoval(f, 3)
-	storeEntry(f, 0, 4) // the page that it is in now, in an earlier life
+	storeEntry(f, 0, 4) // its page of now, when it was there before
 	recordRemoval(f, 0)
 	if m, err := f.Conn.Last(t.Context(), topology.PostureLog, topology.Log(f.Page())); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func TestStatusAndPollNow(t *testing.T) {
 	if ticks[1] <= ticks[0] || ticks[0] == 0 {
 		t.Errorf("ticks %v", ticks)
 	}
-	// A tick of the scheduler's, then one by hand: it takes its slot and its schedule over.
+	// A manual tick after one of the scheduler has the slot and the schedule of that one.
 	subject := topology.Tick(f.Account, f.Integration)
 	sent := proto.Tick{Slot: 42, Due: 1, Interval: 10 * time.Minute, Schedule: 3, Cause: proto.TickDue}
 	if _, err := f.Conn.Publish(t.Context(), bus.Outgoing{Subject: subject, Body: &sent}); err != nil {

@@ -64,7 +64,7 @@ func TestRulesAreEchoed(t *testing.T) {
 			if o.Has("x_unsupported") == strings.Contains(c.sent, "custom_s2s") {
 				t.Errorf("x_unsupported is %s", o["x_unsupported"])
 			}
-			delete(o, "x_unsupported") // ours
+			delete(o, "x_unsupported") // added by the api
 			if want := v4.Decode(json.RawMessage(fmt.Sprintf(c.echoed, i))); !bytes.Equal(want.Encode(), o.Encode()) {
 				t.Errorf("sent %s, echoed %s", c.sent, o.Encode())
 			}
@@ -203,7 +203,7 @@ func TestLimitOfRules(t *testing.T) {
 	if got := f.Do("GET", "/devices/posture/"+apitest.Text(moving, "id"), nil); got.Status != 200 {
 		t.Errorf("the rule that was to move is gone: %s", got.Body)
 	}
-	// A full integration's rules can still be changed.
+	// The rules of a full integration can still be changed.
 	f.Want(200, "PUT", "/devices/posture/"+apitest.Text(last, "id"), apitest.CheckBody(i))
 }
 
@@ -255,7 +255,7 @@ func TestUnsupportedChecks(t *testing.T) {
 		map[string]any{"name": "Compliant", "type": "intune", "description": "by Intune",
 			"input": map[string]any{"connection_id": intune["id"], "compliance_status": "compliant"}})
 	apitest.Same(t, "the check", check["x_unsupported"], any([]any{"intune"}))
-	again := f.Want(200, "PUT", "/devices/posture/"+apitest.Text(check, "id"), check) // echoed, and not kept twice
+	again := f.Want(200, "PUT", "/devices/posture/"+apitest.Text(check, "id"), check) // the response is sent back, and its x_unsupported is not stored
 	apitest.Same(t, "the check again", again, check)
 	supported := f.Want(200, "GET", "/devices/posture/"+f.Check.String(), nil)
 	if _, named := supported["x_unsupported"]; named {

@@ -107,7 +107,7 @@ func TestLiveStream(t *testing.T) {
 	if e := other(); e.kind != "change" || !isAt(e.id, last) {
 		t.Errorf("of failures: %+v", e)
 	}
-	// With the state.
+	// The state first.
 	f.AwaitState(last - 1)
 	whole, _ := follow(f.Fixture, "?state=true", "")
 	for _, want := range []string{"reset", "state", "ready"} {

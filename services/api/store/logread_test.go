@@ -22,7 +22,7 @@ func TestReadBackwards(t *testing.T) {
 	var all []bus.Outgoing
 	for n := range 3000 {
 		id := app
-		if n < 1500 || n > 2900 || n%100 == 0 { // long stretches of nothing that is asked for
+		if n < 1500 || n > 2900 || n%100 == 0 { // long stretches without messages of app
 			id = other
 		}
 		all = append(all,

@@ -89,7 +89,7 @@ func exercise(f *apitest.Fixture, k kind, n int) {
 	if r := f.Do("DELETE", one, nil); r.Status/100 != 2 {
 		f.T.Fatalf("DELETE %s: %d %s", one, r.Status, r.Body)
 	}
-	if n%2 == 0 { // so that in every second round the list comes right after
+	if n%2 == 0 { // in every second round the list comes right after the deletion
 		if r := f.Do("GET", one, nil); r.Status != http.StatusNotFound {
 			f.T.Fatalf("deleted, then %d", r.Status)
 		}
