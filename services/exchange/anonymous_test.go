@@ -20,7 +20,7 @@ func TestAnybodysToken(t *testing.T) {
 	allow := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: w.policy.Include}
 	loose := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionNonIdentity, Include: w.policy.Include}
 	for _, p := range []*proto.Policy{allow, loose} {
-		w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, p.ID), p)
+		w.records.Configure(topology.KindPolicy, p.ID, p)
 	}
 	gone := proto.NewID()
 	w.app.Policies = append(w.app.Policies, proto.PolicyLink{Policy: allow.ID, Precedence: 2},

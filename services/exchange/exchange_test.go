@@ -149,7 +149,7 @@ func TestRightsEndWithinASecond(t *testing.T) {
 		{"rotated", func(w *fixture) { w.token.SecretHash = credential.Hash("another"); w.save() }, "unknown_credentials"},
 		{"deleted", func(w *fixture) {
 			key, _ := topology.ServiceTokenKey(w.account, w.token.ClientID)
-			w.delete(topology.Tokens, key)
+			w.records.Delete(topology.Tokens, key)
 		}, "unknown_credentials"},
 		{"unreadable", func(w *fixture) {
 			key, _ := topology.ServiceTokenKey(w.account, w.token.ClientID)
@@ -161,12 +161,12 @@ func TestRightsEndWithinASecond(t *testing.T) {
 		{"policy changed", func(w *fixture) { w.policy.Include[0].Selector = "geo"; w.save() }, "unsupported_selector"},
 		{"policy emptied", func(w *fixture) { w.policy.Include = nil; w.save() }, "no_policy_holds"},
 		{"policy deleted", func(w *fixture) {
-			w.delete(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, w.policy.ID))
+			w.records.Delete(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, w.policy.ID))
 		}, "missing_policy"},
 		{"policy taken out", func(w *fixture) { w.app.Policies = nil; w.save() }, "no_policies"},
 		{"policy made Allow", func(w *fixture) { w.policy.Decision = proto.DecisionAllow; w.save() }, "no_policy_holds"},
 		{"application deleted", func(w *fixture) {
-			w.delete(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, w.app.ID))
+			w.records.Delete(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, w.app.ID))
 		}, "unknown_application"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -218,9 +218,9 @@ func TestATokenIsMadeOncePerGrant(t *testing.T) {
 	}
 	for _, change := range []func(){
 		func() {
-			w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, w.app.ID), w.app)
+			w.records.Configure(topology.KindApplication, w.app.ID, w.app)
 		},
-		func() { w.put(topology.Tokens, tokenKey, w.token) },
+		func() { w.records.Put(topology.Tokens, tokenKey, w.token) },
 	} {
 		before := w.signatures(s)
 		change()
@@ -253,7 +253,7 @@ func TestPrecedenceOrdersThePolicies(t *testing.T) {
 	w := newFixture(t)
 	second := *w.policy
 	second.ID, second.SessionDuration = proto.NewID(), 2*time.Minute
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, second.ID), &second)
+	w.records.Configure(topology.KindPolicy, second.ID, &second)
 	w.app.Policies = []proto.PolicyLink{{Policy: w.policy.ID, Precedence: 2}, {Policy: second.ID, Precedence: 1}}
 	w.save()
 	w.start(w.deps(nil))

@@ -37,8 +37,7 @@ type fixture struct {
 	policy  *proto.Policy
 	token   *proto.ServiceToken
 	secret  string
-	// revisions of app, policy and token, by key.
-	revisions map[string]uint64
+	records *bustest.Records // app, policy and token among them
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -58,7 +57,8 @@ func fixtureOn(t testing.TB, b *bustest.Bus) *fixture {
 	}
 	w := &fixture{TB: t, bus: b, api: b.Conn(topology.API), fetcher: b.Conn(topology.Fetcher),
 		gateway: b.Conn(topology.Gateway), clock: clock.NewFake(time.Now()), ids: ids,
-		account: proto.NewAccount(), secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
+		account: proto.NewAccount(), secret: credential.NewServiceSecret()}
+	w.records = bustest.NewRecords(t, w.api, w.account)
 	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "poller",
 		SecretHash: credential.Hash(w.secret), Version: 1, ExpiresAt: proto.At(w.clock.Now().Add(24 * time.Hour))}
 	body, err := json.Marshal(map[string]string{"token_id": w.token.ID.String()})
@@ -76,30 +76,9 @@ func fixtureOn(t testing.TB, b *bustest.Bus) *fixture {
 // save writes what the test changed.
 func (w *fixture) save() {
 	w.Helper()
-	key, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.put(topology.Tokens, key, w.token)
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, w.policy.ID), w.policy)
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, w.app.ID), w.app)
-}
-
-func (w *fixture) put(bucket, key string, m proto.Message) {
-	w.Helper()
-	revision, err := w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.revisions[key] = revision
-}
-
-func (w *fixture) delete(bucket, key string) {
-	w.Helper()
-	if err := w.api.Delete(w.Context(), bucket, key, w.revisions[key]); err != nil {
-		w.Fatal(err)
-	}
-	delete(w.revisions, key)
+	w.records.ServiceToken(w.token)
+	w.records.Configure(topology.KindPolicy, w.policy.ID, w.policy)
+	w.records.Configure(topology.KindApplication, w.app.ID, w.app)
 }
 
 func (w *fixture) deps(log *slog.Logger) Deps {

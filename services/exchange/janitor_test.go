@@ -34,7 +34,7 @@ func (w *fixture) saveToken(t *proto.ServiceToken) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.put(topology.Tokens, key, t)
+	w.records.Put(topology.Tokens, key, t)
 }
 
 // record is a token as it is stored now, nil where it is deleted.
@@ -45,7 +45,9 @@ func (w *fixture) record(t *proto.ServiceToken) *proto.ServiceToken {
 		w.Fatal(err)
 	}
 	var got proto.ServiceToken
-	if w.revisions[key], err = w.api.Get(w.Context(), topology.Tokens, key, &got); err != nil {
+	revision, err := w.api.Get(w.Context(), topology.Tokens, key, &got)
+	w.records.Expect(key, revision)
+	if err != nil {
 		return nil
 	}
 	return &got
@@ -140,7 +142,7 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				w.put(topology.TokenUses, key, &proto.TokenSeen{At: proto.At(w.clock.Now().Add(-ago))})
+				w.records.Put(topology.TokenUses, key, &proto.TokenSeen{At: proto.At(w.clock.Now().Add(-ago))})
 			}
 			seen(unused, 31*testDay)
 			seen(used, 29*testDay)
@@ -149,7 +151,7 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 				t.Fatal(err)
 			}
 			group := &proto.Group{ID: proto.NewID(), Require: []proto.Rule{{Selector: "service_token", Body: body}}}
-			w.put(topology.Config, topology.ConfigKey(w.account, topology.KindGroup, group.ID), group)
+			w.records.Configure(topology.KindGroup, group.ID, group)
 			stranger := newAccountToken(w, 100)
 
 			services := make([]*Service, 2)
@@ -160,7 +162,7 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 			if got := w.record(unused); got == nil || got.Disabled {
 				t.Fatal("turned off though nobody asked for it")
 			}
-			w.put(topology.Config, topology.ConfigKey(w.account, topology.KindOrganization, topology.OrganizationID(w.account)),
+			w.records.Configure(topology.KindOrganization, topology.OrganizationID(w.account),
 				&proto.Organization{Inactivity: proto.Inactivity{Enabled: true, Days: 30, Delete: c.delete}})
 			bustest.Eventually(t, "the token that nobody uses is "+c.name, func() bool {
 				got := w.record(unused)
@@ -221,7 +223,7 @@ func newAccountToken(w *fixture, age int) func() bool {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.put(topology.Tokens, key, t)
+	w.records.Put(topology.Tokens, key, t)
 	return func() bool {
 		var got proto.ServiceToken
 		_, err := w.api.Get(w.Context(), topology.Tokens, key, &got)
@@ -237,12 +239,12 @@ func TestNotesOfDeletedTokensGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.put(topology.TokenUses, key, &proto.TokenSeen{At: proto.At(w.clock.Now())})
+	w.records.Put(topology.TokenUses, key, &proto.TokenSeen{At: proto.At(w.clock.Now())})
 	own, err := topology.TokenSeenKey(w.account, w.token.ClientID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.put(topology.TokenUses, own, &proto.TokenSeen{At: proto.At(w.clock.Now())})
+	w.records.Put(topology.TokenUses, own, &proto.TokenSeen{At: proto.At(w.clock.Now())})
 	s, _ := w.start(w.deps(nil))
 	has := func(key string) bool {
 		_, err := w.api.Get(t.Context(), topology.TokenUses, key, &proto.TokenSeen{})

@@ -96,7 +96,7 @@ func TestAGlobalSessionsToken(t *testing.T) {
 	if _, err := verifier.Verify(t.Context(), token); err == nil {
 		t.Error("an application takes the token of the global session")
 	}
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindOrganization, topology.OrganizationID(w.account)),
+	w.records.Configure(topology.KindOrganization, topology.OrganizationID(w.account),
 		&proto.Organization{SessionDuration: time.Hour})
 	bustest.Eventually(t, "an hour", func() bool {
 		token := part(t, w.from(w.gateway, topology.ExchangeUser, q).Token, 1)
@@ -109,7 +109,7 @@ func TestAPersonsTokenIsRefused(t *testing.T) {
 	withAllow(w)
 	other := func(d proto.Decision, linked bool) proto.ID {
 		p := &proto.Policy{ID: proto.NewID(), Decision: d, Include: []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}}
-		w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, p.ID), p)
+		w.records.Configure(topology.KindPolicy, p.ID, p)
 		if linked {
 			w.app.Policies = append(w.app.Policies, proto.PolicyLink{Policy: p.ID, Precedence: len(w.app.Policies) + 1})
 		}
@@ -172,7 +172,7 @@ func TestTokensAfterARevocation(t *testing.T) {
 	w := newFixture(t)
 	allow := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow,
 		Include: []proto.Rule{{Selector: "everyone", Body: []byte(`{}`)}}}
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, allow.ID), allow)
+	w.records.Configure(topology.KindPolicy, allow.ID, allow)
 	w.app.Policies = append(w.app.Policies, proto.PolicyLink{Policy: allow.ID, Precedence: 2})
 	w.clock.Set(w.clock.Now().Truncate(time.Second).Add(400 * time.Millisecond))
 	w.save()

@@ -40,7 +40,7 @@ type fixture struct {
 	gateway *Service
 	metrics *prometheus.Registry
 
-	revisions map[string]uint64
+	records *bustest.Records
 }
 
 func newFixture(t testing.TB, cfg Config) *fixture {
@@ -54,8 +54,9 @@ func newFixture(t testing.TB, cfg Config) *fixture {
 		t.Fatal(err)
 	}
 	w := &fixture{TB: t, bus: bustest.Start(t), ids: ids, account: proto.NewAccount(), secret: credential.NewServiceSecret(),
-		metrics: prometheus.NewRegistry(), revisions: map[string]uint64{}}
+		metrics: prometheus.NewRegistry()}
 	w.api = w.bus.Conn(topology.API)
+	w.records = bustest.NewRecords(t, w.api, w.account)
 	w.token = &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: "robot",
 		SecretHash: credential.Hash(w.secret), Version: 1}
 	w.saveToken()
@@ -87,22 +88,9 @@ func (w *fixture) run(part func(context.Context) error) {
 	bustest.Run(w, part)
 }
 
-func (w *fixture) put(bucket, key string, m proto.Message) {
-	w.Helper()
-	revision, err := w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.revisions[key] = revision
-}
-
 func (w *fixture) saveToken() {
 	w.Helper()
-	key, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.put(topology.Tokens, key, w.token)
+	w.records.ServiceToken(w.token)
 }
 
 func (w *fixture) policy(d proto.Decision, selector string, body any) *proto.Policy {
@@ -112,7 +100,7 @@ func (w *fixture) policy(d proto.Decision, selector string, body any) *proto.Pol
 		w.Fatal(err)
 	}
 	p := &proto.Policy{ID: proto.NewID(), Decision: d, Include: []proto.Rule{{Selector: selector, Body: b}}}
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindPolicy, p.ID), p)
+	w.records.Configure(topology.KindPolicy, p.ID, p)
 	return p
 }
 
@@ -133,7 +121,7 @@ func (w *fixture) app(domain, origin string, change func(*proto.Application),
 		change(a)
 	}
 	key := topology.ConfigKey(w.account, topology.KindApplication, a.ID)
-	w.put(topology.Config, key, a)
+	w.records.Put(topology.Config, key, a)
 	w.served()
 	return a
 }
@@ -143,7 +131,7 @@ func (w *fixture) served() {
 	w.Helper()
 	probe := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("e", 64), Name: "probe", Type: "self_hosted",
 		Domains: []string{strings.ReplaceAll(proto.NewID().String(), "-", "") + ".probe.example.com"}}
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, probe.ID), probe)
+	w.records.Configure(topology.KindApplication, probe.ID, probe)
 	bustest.Eventually(w, "the gateway has the configuration", func() bool {
 		got := w.send("GET / HTTP/1.1\r\nHost: " + probe.Domains[0] + "\r\nConnection: close\r\n\r\n")
 		return got.status != http.StatusNotFound

@@ -257,7 +257,7 @@ func TestWhatIsAdmittedStaysOpen(t *testing.T) {
 	}()
 	// The other one ends by what the gateway looks at after this one, or in the same second.
 	other.Policies = nil
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, other.ID), other)
+	w.records.Configure(topology.KindApplication, other.ID, other)
 	if _, _, err := ends.Read(t.Context()); err == nil {
 		t.Error("the WebSocket of an application without policies goes on")
 	}

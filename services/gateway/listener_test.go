@@ -157,7 +157,7 @@ func (w *fixture) appUnseen(domain, origin string, p *proto.Policy) {
 	w.Helper()
 	a := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("d", 64), Name: domain, Type: "self_hosted",
 		Domains: []string{domain}, OriginURL: origin, Policies: []proto.PolicyLink{{Policy: p.ID, Precedence: 1}}}
-	w.put(topology.Config, topology.ConfigKey(w.account, topology.KindApplication, a.ID), a)
+	w.records.Configure(topology.KindApplication, a.ID, a)
 }
 
 func TestHTTP2WithoutTLS(t *testing.T) {

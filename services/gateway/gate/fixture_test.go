@@ -48,14 +48,15 @@ type fixture struct {
 	stale    bool
 	provider proto.ID // of the sessions of logIn
 
-	revisions map[string]uint64
+	records *bustest.Records
 }
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	b := bustest.Start(t)
 	w := &fixture{TB: t, api: b.Conn(topology.API), clock: clock.NewFake(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
-		account: proto.NewAccount(), secret: credential.NewServiceSecret(), revisions: map[string]uint64{}}
+		account: proto.NewAccount(), secret: credential.NewServiceSecret()}
+	w.records = bustest.NewRecords(t, w.api, w.account)
 	w.keys.tokens, w.people, w.devices.posture = map[string]*keycache.Claims{}, fakeSessions{}, map[proto.ID]Posture{}
 	conn := b.Conn(topology.Gateway)
 	w.catalog, w.tokens = catalog.New(conn, bustest.Log(t)), servicetoken.NewView(conn, bustest.Log(t))
@@ -86,43 +87,22 @@ func (w *fixture) run(part func(context.Context) error) {
 	bustest.Run(w, part)
 }
 
-func (w *fixture) put(bucket, key string, m proto.Message) {
-	w.Helper()
-	var revision uint64
-	var err error
-	if m != nil {
-		revision, err = w.api.Put(w.Context(), bucket, key, m, w.revisions[key])
-	} else {
-		if err = w.api.Delete(w.Context(), bucket, key, w.revisions[key]); err == nil {
-			var last *bus.Msg
-			last, err = w.api.Last(w.Context(), topology.BucketStream(bucket), topology.BucketSubject(bucket, key))
-			if err == nil {
-				revision = last.Seq
-			}
-		}
-	}
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.revisions[key] = revision
-}
-
 func (w *fixture) saveToken() {
 	w.Helper()
-	key, err := topology.ServiceTokenKey(w.account, w.token.ClientID)
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.put(topology.Tokens, key, w.token)
-	bustest.Eventually(w, "the token is seen", func() bool { return w.tokens.Revision() >= w.revisions[key] })
+	revision := w.records.ServiceToken(w.token)
+	bustest.Eventually(w, "the token is seen", func() bool { return w.tokens.Revision() >= revision })
 }
 
-// save writes a configured resource and waits until the gate has it.
+// save writes a configured resource, or deletes it if m is nil, and waits until the gate has it.
 func (w *fixture) save(kind topology.Kind, id proto.ID, m proto.Message) {
 	w.Helper()
-	key := topology.ConfigKey(w.account, kind, id)
-	w.put(topology.Config, key, m)
-	if err := w.catalog.AwaitRevision(w.Context(), w.revisions[key]); err != nil {
+	var revision uint64
+	if m != nil {
+		revision = w.records.Configure(kind, id, m)
+	} else {
+		revision = w.records.Delete(topology.Config, topology.ConfigKey(w.account, kind, id))
+	}
+	if err := w.catalog.AwaitRevision(w.Context(), revision); err != nil {
 		w.Fatal(err)
 	}
 	w.gate.refresh()
