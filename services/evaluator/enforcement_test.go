@@ -40,6 +40,7 @@ func TestExemptionsAndTheObserveSwitch(t *testing.T) {
 	f.poll(3, 5, revision, map[proto.ID]int{d[1]: 10})
 	fails, exempt := is(map[proto.ID]string{d[1]: "fail score"}), is(map[proto.ID]string{d[1]: "pass exempt"})
 	f.until(3, "it fails", fails)
+	f.settled() // or the input of the page's change shows the exemption first
 
 	x := &proto.Exemption{ID: proto.NewID(), Device: d[1], Page: 3, Check: c[0], Until: f.now().Add(time.Hour), Reason: "repair"}
 	f.exempt(x)
@@ -53,6 +54,7 @@ func TestExemptionsAndTheObserveSwitch(t *testing.T) {
 	x.ID, x.Check = proto.NewID(), proto.ID{}
 	f.exempt(x)
 	f.until(3, "it is exempt from every check", exempt)
+	f.settled()
 	f.clock.Advance(time.Hour)
 	e = f.until(3, "the exemption's time is over", f.sweeping(fails))
 	if e.Cause != proto.CauseExpired || e.EndedExemptions() != x.ID.String() {
