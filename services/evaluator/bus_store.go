@@ -118,7 +118,7 @@ func (s *busStore) view(p topology.PageRef) (config fold.Config, ok bool) {
 	for i, r := range records {
 		config.Checks[i] = fold.Check{Revision: r.Revision, Check: r.Value}
 	}
-	config.Organization = s.catalog.Organization(p.Account).Value
+	config.Organization = s.organization(p.Account)
 	config.Exempt = exempt(s.catalog.ExemptionsByDevice(p.Account))
 	return config, s.catalog.Revision() == config.Revision
 }
@@ -134,6 +134,18 @@ func exempt(all map[proto.ID][]catalog.Record[proto.Exemption]) func(proto.ID) [
 		}
 		return of
 	}
+}
+
+// organization returns an account's organization. If it has no settings for breakers, they are off: nobody could release
+// a hold yet.
+func (s *busStore) organization(a proto.Account) *proto.Organization {
+	o := s.catalog.Organization(a).Value
+	if o.Breaker != nil {
+		return o
+	}
+	off := *o
+	off.Breaker = &proto.Breaker{Off: true}
+	return &off
 }
 
 func (s *busStore) revision(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (uint64, error) {

@@ -39,7 +39,7 @@ func (s *Service) judgeOnce(ctx context.Context) error {
 		c := judge.Case{Integration: ref.Integration, Check: ref.Check, Last: last.hold, Now: proto.At(s.clock.Now()),
 			Pages: judgedPages(s.overview.Pages(ref.Account, ref.Integration))}
 		check, _ := s.catalog.Check(ref.Account, ref.Check)
-		c.Breaker = proto.BreakerOf(check.Value, s.catalog.Organization(ref.Account).Value)
+		c.Breaker = proto.BreakerOf(check.Value, s.store.organization(ref.Account))
 		next := c.Next()
 		if next == nil {
 			continue
