@@ -46,11 +46,10 @@ func BenchmarkNext(b *testing.B) {
 			})
 			return e
 		}},
-		{"poll/unchanged", 2, func(e *proto.Entry, in *proto.Input, on *fold.Basis) *proto.Entry {
+		{"poll/unchanged", 2, func(_ *proto.Entry, in *proto.Input, on *fold.Basis) *proto.Entry {
 			same := *in
 			same.Tick = 1
-			e = fold.Next(nil, &same, *on).Entry
-			return e
+			return fold.Next(nil, &same, *on).Entry
 		}},
 		{"poll/first", 2, func(*proto.Entry, *proto.Input, *fold.Basis) *proto.Entry { return nil }},
 		{"page/unchanged", 2, func(e *proto.Entry, in *proto.Input, _ *fold.Basis) *proto.Entry {

@@ -78,8 +78,8 @@ func TestFollowsTheBucket(t *testing.T) {
 		t.Errorf("made again at %d", again)
 	}
 
-	short, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer stop()
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
 	if err := c.AwaitRevision(short, 1<<40); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("waiting for what never comes: %v", err)
 	}

@@ -39,11 +39,11 @@ func TestALimitedListenerClosesSilentConnections(t *testing.T) {
 		return err == nil
 	}
 	addr := inner.Addr().String()
-	first, second := dial(t, addr, ""), net.Conn(nil)
+	first := dial(t, addr, "")
 	if !echoes(first) {
 		t.Fatal("the first connection gets no answer")
 	}
-	second = dial(t, addr, "")
+	second := dial(t, addr, "")
 	if !echoes(second) || !echoes(first) { // the second is now the silent one
 		t.Fatal("two connections are over the limit of two")
 	}
