@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/internal/hostname"
 )
 
-// maxURL bounds a URL, in bytes.
+// maxURL bounds a URL, in bytes, as it was given and as it is sent: with its path escaped and its host in ASCII.
 const maxURL = 2048
 
 // ParseURL parses a URL given by a user. Its error is an *[Error] of kind [BadURL] or [Denied] with a sentence for
@@ -45,6 +45,9 @@ func ParseURL(raw string) (*url.URL, error) {
 		return nil, badURL("The URL cannot be called: %s.", err)
 	}
 	u.Host = host.String() // compared values, such as an application's destination, have this form too
+	if len(u.String()) > maxURL {
+		return nil, badURL("The URL is longer than %d bytes once it is escaped.", maxURL)
+	}
 	a, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
 		return u, nil
