@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
@@ -118,22 +117,7 @@ func (c *importCloudflare) account(t *cli.Terminal) (*client.Client, error) {
 		return nil, cli.Usage("give --cloudflare-account and --cloudflare-token, or --terraform-state")
 	}
 	return client.New(client.Config{URL: c.CloudflareURL, Token: c.CloudflareToken, Account: c.CloudflareAccount,
-		Transport: remote.Transport(), Wait: waitAloud(t)})
-}
-
-// waitAloud returns a function that writes why it waits to t.Err.
-func waitAloud(t *cli.Terminal) func(context.Context, time.Duration, string) error {
-	return func(ctx context.Context, d time.Duration, why string) error {
-		fmt.Fprintf(t.Err, "%s: waiting %v\n", render.Clean(why), d.Round(time.Millisecond))
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+		Transport: remote.Transport(), Wait: remote.WaitAloud(t)})
 }
 
 type kindFile struct {

@@ -63,7 +63,7 @@ func (c *Demo) remoteFlags(i plumb.Installation) string {
 const startTimeout = 2 * time.Minute
 
 func (c *stackDemo) Run(ctx context.Context, t *cli.Terminal) error {
-	cl, err := c.Client()
+	cl, err := c.PatientClient(t)
 	if err != nil {
 		return err
 	}

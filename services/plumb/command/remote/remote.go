@@ -30,30 +30,48 @@ const (
 
 // Client returns a client of the control plane that the flags name.
 func (r *Flags) Client() (*client.Client, error) {
-	c, err := r.context()
+	cfg, err := r.config()
 	if err != nil {
 		return nil, err
+	}
+	return client.New(cfg)
+}
+
+// PatientClient returns a client that waits while the control plane is unavailable, and says so on the terminal. Only
+// reads are repeated.
+func (r *Flags) PatientClient(t *cli.Terminal) (*client.Client, error) {
+	cfg, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Wait = WaitAloud(t)
+	return client.New(cfg)
+}
+
+func (r *Flags) config() (client.Config, error) {
+	c, err := r.context()
+	if err != nil {
+		return client.Config{}, err
 	}
 	d := datadir.Dir(cmp.Or(r.Data, defaultData))
 	token := cmp.Or(r.Token, c.Token)
 	if token == "" && c.TokenFile != "" {
 		if token, err = datadir.Read(c.TokenFile); err != nil {
-			return nil, fmt.Errorf("API token of the context: %w", err)
+			return client.Config{}, fmt.Errorf("API token of the context: %w", err)
 		}
 	}
 	if token, err = orStored(token, d.TokenPath(), "API token", "--token (PLUMB_TOKEN, PLUMB_TOKEN_FILE)"); err != nil {
-		return nil, err
+		return client.Config{}, err
 	}
 	text, err := orStored(cmp.Or(r.Account, c.Account), d.AccountPath(), "account", "--account (PLUMB_ACCOUNT)")
 	if err != nil {
-		return nil, err
+		return client.Config{}, err
 	}
 	account, err := proto.ParseAccount(text)
 	if err != nil {
-		return nil, err
+		return client.Config{}, err
 	}
-	cfg := client.Config{URL: cmp.Or(r.URL, c.URL, defaultURL), Token: token, Account: account, Transport: Transport()}
-	return client.New(cfg)
+	return client.Config{URL: cmp.Or(r.URL, c.URL, defaultURL), Token: token, Account: account, Transport: Transport()}, nil
 }
 
 // Transport returns a transport that uses the proxy of the environment. Commands use it, services do not.
