@@ -98,8 +98,12 @@ func fromCode(code int, err error) error {
 // failure of the connection or a missing leader.
 func Answered(err error) bool {
 	var api *jetstream.APIError
-	return errors.Is(err, ErrNotFound) ||
-		errors.As(err, &api) && api.ErrorCode != codeNotAvailable && api.ErrorCode != codeNotEnabled
+	return errors.Is(err, ErrNotFound) || errors.As(err, &api) && !isNotReady(api.ErrorCode)
+}
+
+// isNotReady reports whether a code means that JetStream cannot answer yet, whatever the request.
+func isNotReady(code jetstream.ErrorCode) bool {
+	return code == codeNotAvailable || code == codeNotEnabled
 }
 
 // Transient reports whether err is about the connection or the server rather than the request, so a retry may

@@ -130,7 +130,7 @@ func patiently(ctx context.Context, patience time.Duration, do func(context.Cont
 func unsettled(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return api.ErrorCode == codeNoPeers || api.ErrorCode == codeNotAvailable || api.ErrorCode == codeNotEnabled
+		return api.ErrorCode == codeNoPeers || isNotReady(api.ErrorCode)
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, nats.ErrNoResponders)
