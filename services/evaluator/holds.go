@@ -50,15 +50,18 @@ func (v *holdView) await(ctx context.Context) error {
 
 func (v *holdView) apply(u bus.Update) error {
 	ref, err := topology.ParseHoldKey(u.Key)
-	record := holdRecord{revision: u.Revision}
-	if err == nil && !u.Deleted {
-		hold := new(proto.Hold)
-		if err = u.Decode(hold); err == nil {
-			record.hold = hold
-		}
-	}
 	if err != nil {
 		v.conn.Unreadable(topology.BucketStream(topology.Holds), u.Key, u.Revision, err)
+		return nil
+	}
+	record := holdRecord{revision: u.Revision}
+	if !u.Deleted {
+		hold := new(proto.Hold)
+		if err := u.Decode(hold); err != nil {
+			v.conn.Unreadable(topology.BucketStream(topology.Holds), u.Key, u.Revision, err)
+		} else {
+			record.hold = hold
+		}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
