@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/auditlog"
 	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/enforcement"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/posture"
@@ -36,20 +37,21 @@ type Deps struct {
 
 // Service is the control plane. Any number of replicas may run.
 type Service struct {
-	identity *identity.API
-	posture  *posture.API
-	access   *access.API
-	apitoken *apitoken.API
-	auditlog *auditlog.API
-	device   *device.API
-	cfg      Config
-	store    *store.Store
-	metrics  *metrics
-	edge     *v4.Edge
-	handler  http.Handler
-	streams  *v4.Streams
-	server   *httpserve.Server
-	ending   chan struct{} // closed when the service ends
+	identity    *identity.API
+	posture     *posture.API
+	access      *access.API
+	apitoken    *apitoken.API
+	auditlog    *auditlog.API
+	device      *device.API
+	enforcement *enforcement.API
+	cfg         Config
+	store       *store.Store
+	metrics     *metrics
+	edge        *v4.Edge
+	handler     http.Handler
+	streams     *v4.Streams
+	server      *httpserve.Server
+	ending      chan struct{} // closed when the service ends
 }
 
 // New returns the service. Nothing runs until [Service.Run].
@@ -76,6 +78,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	)
 	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
 	s.auditlog = auditlog.New(s.store)
+	s.enforcement = enforcement.New(s.store)
 	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody,
 		ClientTimeout: cfg.clientTimeout, Observe: m.request}
 	rules, err := policycache.New(s.store.Catalog, deps.Log, func(*policy.Problem) {})
@@ -93,7 +96,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 func (s *Service) routes() []v4.Route {
 	return slices.Concat(
 		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(),
-		s.auditlog.Routes(),
+		s.auditlog.Routes(), s.enforcement.Routes(),
 	)
 }
 

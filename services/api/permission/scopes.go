@@ -19,6 +19,9 @@ const (
 	Results       v4.Scope = "results"        // scores and outcomes
 	AccessLogs    v4.Scope = "access_logs"    // authentications
 	Audit         v4.Scope = "audit"          // audit log
+	Enforcement   v4.Scope = "enforcement"    // holds of breakers: edit releases and rejects them
+	Exemptions    v4.Scope = "exemptions"     // exemptions of devices from checks
+	ObserveSwitch v4.Scope = "observe_switch" // edit changes the account's observe switch; Posture reads it
 	APITokens     v4.Scope = "api_tokens"
 	// Own is the scope of routes about the token itself. Every token has it.
 	Own v4.Scope = "own"
@@ -55,6 +58,12 @@ var Groups = []Group{
 	{"103b702d8615e5cdb41b7543811b2129", "Audit Logs Read", v4.Permission{Scope: Audit, Edit: false}, false},
 	{"b94e2fdadec94facc24f748b3deeb300", "Devices Read", v4.Permission{Scope: Devices, Edit: false}, false},
 	{"fdd5d4e75404f95bae2cae05a2124192", "Devices Write", v4.Permission{Scope: Devices, Edit: true}, false},
+	{"1d3adf32e0415484349306aa618dc901", "Posture Enforcement Read", v4.Permission{Scope: Enforcement, Edit: false}, false},
+	{"f2bbcb66574b00e54eea082aa2e6ae8a", "Posture Enforcement Switch Write", v4.Permission{Scope: ObserveSwitch, Edit: true},
+		false},
+	{"68936af626185330d0e0fe4f5aade05e", "Posture Enforcement Write", v4.Permission{Scope: Enforcement, Edit: true}, false},
+	{"42fc8d8c54f85ae68cfbf24dc242499f", "Posture Exemptions Read", v4.Permission{Scope: Exemptions, Edit: false}, false},
+	{"08d9da40ab7c1c2ce1aba471877f36ad", "Posture Exemptions Write", v4.Permission{Scope: Exemptions, Edit: true}, false},
 	{"09bb80091097b2154d8fd5495c585c4a", "Posture Results Read", v4.Permission{Scope: Results, Edit: false}, false},
 	{"3f376c8e6f764a938b848bd01c8995c4", "Zero Trust Read", v4.Permission{Scope: Posture, Edit: false}, false},
 	{"b33f02c6f7284e05a6f20741c0bb0567", "Zero Trust Write", v4.Permission{Scope: Posture, Edit: true}, false},
