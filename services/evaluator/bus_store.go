@@ -10,6 +10,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/evaluator/fold"
+	"plumbline.dev/services/evaluator/settings"
 	"plumbline.dev/services/internal/catalog"
 )
 
@@ -87,7 +88,7 @@ func (s *busStore) config(ctx context.Context, p topology.PageRef, least uint64)
 				return fold.Config{}, err
 			}
 		}
-		config, ok := s.view(p)
+		config, ok := settings.Of(s.catalog, p.Account, p.Integration)
 		if !ok {
 			continue
 		}
@@ -107,45 +108,6 @@ func (s *busStore) config(ctx context.Context, p topology.PageRef, least uint64)
 			return config, nil
 		}
 	}
-}
-
-// view is the integration and its checks as of one revision; not ok if they changed while they were read.
-func (s *busStore) view(p topology.PageRef) (config fold.Config, ok bool) {
-	config.Revision = s.catalog.Revision()
-	_, config.Exists = s.catalog.Integration(p.Account, p.Integration)
-	records := s.catalog.Checks(p.Account, p.Integration)
-	config.Checks = make([]fold.Check, len(records))
-	for i, r := range records {
-		config.Checks[i] = fold.Check{Revision: r.Revision, Check: r.Value}
-	}
-	config.Organization = s.organization(p.Account)
-	config.Exempt = exempt(s.catalog.ExemptionsByDevice(p.Account))
-	return config, s.catalog.Revision() == config.Revision
-}
-
-// exempt returns a lookup of exemptions; nil if there are none.
-func exempt(all map[proto.ID][]catalog.Record[proto.Exemption]) func(proto.ID) []fold.Exemption {
-	if len(all) == 0 {
-		return nil
-	}
-	return func(device proto.ID) (of []fold.Exemption) {
-		for _, r := range all[device] {
-			of = append(of, fold.Exemption{Revision: r.Revision, Exemption: r.Value})
-		}
-		return of
-	}
-}
-
-// organization returns an account's organization. If it has no settings for breakers, they are off: nobody could release
-// a hold yet.
-func (s *busStore) organization(a proto.Account) *proto.Organization {
-	o := s.catalog.Organization(a).Value
-	if o.Breaker != nil {
-		return o
-	}
-	off := *o
-	off.Breaker = &proto.Breaker{Off: true}
-	return &off
 }
 
 func (s *busStore) revision(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (uint64, error) {
