@@ -20,8 +20,8 @@ const (
 // The bounds of the settings for enforcement.
 const (
 	MaxGrace       = 365 * 24 * time.Hour
-	MaxExemption   = 366 * 24 * time.Hour
-	MaxObserve     = 366 * 24 * time.Hour
+	MaxExemption   = 366 * 24 * time.Hour // a year, leap years included
+	MaxObserve     = 7 * 24 * time.Hour
 	MaxRemediation = 2000   // characters of a check's remediation
 	MaxNote        = 500    // characters of a reason given by a person
 	MaxExemptions  = 10_000 // of one account; further ones are not evaluated
@@ -75,9 +75,11 @@ type ObserveSwitch struct {
 	Until  Millis `msgpack:"until"`
 	Reason string `msgpack:"reason"`
 	By     string `msgpack:"by"` // the author, for people
+	Since  Millis `msgpack:"since"`
 }
 
-// Validate returns an error if the switch has no reason, or its end is not after now or too far away.
+// Validate returns an error if the switch has no reason, or its end is not after now or more than [MaxObserve] away. Ends
+// have an hour more, for clients whose clocks are ahead.
 func (s *ObserveSwitch) Validate(now Millis) error {
 	if err := validNote(s.Reason); err != nil {
 		return err
@@ -97,6 +99,10 @@ type Exemption struct {
 	Reason    string `msgpack:"reason"`
 	Author    string `msgpack:"author"`
 	CreatedAt Millis `msgpack:"created_at"`
+	// Enrolled is when the device was enrolled: the exemption ends with that enrolment. Zero matches every enrolment.
+	Enrolled Millis `msgpack:"enrolled"`
+	// DeviceName is the device's name when the exemption was made, for people.
+	DeviceName string `msgpack:"device_name"`
 }
 
 // Schema implements Message.
@@ -105,7 +111,13 @@ func (*Exemption) Schema() Schema { return Schema{"exemption", 1} }
 // Covers reports whether the exemption is from this check.
 func (x *Exemption) Covers(check ID) bool { return x.Check == ID{} || x.Check == check }
 
-// Validate returns an error if the exemption names no device or reason, or its end is not after now or too far away.
+// Concerns reports whether the exemption is of the device enrolled at a time. Zero is an unknown time.
+func (x *Exemption) Concerns(enrolled Millis) bool {
+	return x.Enrolled == 0 || enrolled == 0 || x.Enrolled == enrolled
+}
+
+// Validate returns an error if the exemption names no device or reason, or its end is not after now or more than
+// [MaxExemption] away. Ends have an hour more, for clients whose clocks are ahead.
 func (x *Exemption) Validate(now Millis) error {
 	if x.Device == (ID{}) {
 		return fmt.Errorf("device is required")
@@ -126,14 +138,18 @@ func validNote(reason string) error {
 	return nil
 }
 
+// clockSlack is how far the clock of a client may be ahead.
+const clockSlack = time.Hour
+
 func validEnd(until, now Millis, most time.Duration) error {
 	switch {
 	case until == 0:
 		return fmt.Errorf("until is required")
 	case until <= now:
 		return fmt.Errorf("until must be in the future, got %s", until.Time().UTC().Format(time.RFC3339))
-	case until > now.Add(most):
-		return fmt.Errorf("until must be within %d days", int(most.Hours()/24)-1)
+	case until > now.Add(most+clockSlack):
+		return fmt.Errorf("until must be within %d days, got %s", int(most.Hours()/24),
+			until.Time().UTC().Format(time.RFC3339))
 	}
 	return nil
 }

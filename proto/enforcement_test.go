@@ -35,9 +35,10 @@ func enforced() map[string]Message {
 		"input.1.release": &Input{Cause: CauseRelease, Tick: 9, PageRevision: 1, Check: id(3), DecidedAt: 1_700_000_000_000},
 		"check.1.enforced": &Check{ID: id(3), Type: TypeCustomS2S, Operator: OpGreaterEqual, Score: 50, RecoverScore: number(0),
 			Mode: ModeObserve, Grace: time.Hour, Breaker: &Breaker{}, Remediation: "Update **now**."},
-		"organization.1.enforced": &Organization{Breaker: &breaker, Observe: &ObserveSwitch{Until: 5, Reason: "down", By: "a@example.com"}},
+		"organization.1.enforced": &Organization{Breaker: &breaker, Observe: &ObserveSwitch{Until: 5, Reason: "down", By: "a@example.com",
+			Since: 4}},
 		"exemption.1": &Exemption{ID: id(7), Device: id(1), Page: 3, Check: id(3), Until: 5, Reason: "repair", Author: "a@example.com",
-			CreatedAt: 1},
+			CreatedAt: 1, Enrolled: 4, DeviceName: "laptop-1"},
 		"hold.1": &Hold{ID: id(9), Integration: id(5), Check: id(3), State: HoldReleased, Tick: 9, Since: 1, Out: true, In: true, Pages: 2,
 			Devices: 300, Fleet: Flips{1, 2, 3, 4, -5}, PolledAt: 3, UpdatedAt: 2, By: "a@example.com", Reason: "checked", DecidedAt: 2,
 			Release: []PageTick{{4, 9}}},
@@ -261,6 +262,7 @@ func TestMembersOutOfBounds(t *testing.T) {
 		"until":                   (&Exemption{Device: id(1), Until: now, Reason: "r"}).Validate(now),
 		"until must be within":    (&Exemption{Device: id(1), Until: now.Add(367 * 24 * time.Hour), Reason: "r"}).Validate(now),
 		"until is required":       (&ObserveSwitch{Reason: "r"}).Validate(now),
+		"until must be within 7":  (&ObserveSwitch{Until: now.Add(MaxObserve + time.Hour + 1e6), Reason: "r"}).Validate(now),
 	}
 	for prefix, err := range errs {
 		if err == nil || !strings.HasPrefix(err.Error(), prefix) {
@@ -273,6 +275,7 @@ func TestMembersOutOfBounds(t *testing.T) {
 		(&Check{}).ValidateEnforcement(),
 		(&Exemption{Device: id(1), Until: now.Add(365 * 24 * time.Hour), Reason: "r"}).Validate(now),
 		(&ObserveSwitch{Until: now + 1, Reason: "r"}).Validate(now),
+		(&ObserveSwitch{Until: now.Add(MaxObserve), Reason: "r"}).Validate(now),
 	} {
 		if err != nil {
 			t.Error(err)

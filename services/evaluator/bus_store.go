@@ -69,9 +69,10 @@ func (s *busStore) page(ctx context.Context, p topology.PageRef) (fold.Page, err
 			return fold.Page{}, fmt.Errorf("page %d exists, and the read of it lags", p.Page)
 		}
 	}
-	page := fold.Page{Revision: revision, Missing: missing, Devices: make([]proto.ID, len(record.Devices))}
+	page := fold.Page{Revision: revision, Missing: missing, Devices: make([]proto.ID, len(record.Devices)),
+		Enrolled: make([]proto.Millis, len(record.Devices))}
 	for i := range record.Devices {
-		page.Devices[i] = record.Devices[i].ID
+		page.Devices[i], page.Enrolled[i] = record.Devices[i].ID, record.Devices[i].EnrolledAt
 	}
 	return page, nil
 }

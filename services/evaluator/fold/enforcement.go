@@ -48,7 +48,7 @@ func (c *column) compileEnforcement(k *proto.Check) {
 
 // enforce reads the account's settings: the observe switch, and the exemptions of the page's devices.
 func (p *pass) enforce() {
-	p.observing, p.exemptions, p.byDevice = proto.EntryObserve{}, nil, nil
+	p.observing, p.exemptions, p.byDevice, p.over = proto.EntryObserve{}, nil, nil, nil
 	if o := p.on.Config.Organization; o != nil && o.Observe != nil {
 		p.observing = proto.EntryObserve{Until: o.Observe.Until, On: p.on.Now < o.Observe.Until}
 		if p.before.Observe.Until == p.observing.Until && !p.before.Observe.On {
@@ -59,9 +59,9 @@ func (p *pass) enforce() {
 		return
 	}
 	p.byDevice = map[proto.ID][]int{}
-	for _, id := range p.on.Page.Devices {
+	for i, id := range p.on.Page.Devices {
 		for _, x := range p.on.Config.Exempt(id) {
-			if !p.concerns(x.Exemption) {
+			if !p.concerns(x.Exemption) || !x.Concerns(p.on.Page.enrolled(i)) {
 				continue
 			}
 			ref := proto.ExemptionRef{ID: x.ID, Revision: x.Revision, Ended: p.on.Now >= x.Until}
@@ -70,6 +70,12 @@ func (p *pass) enforce() {
 			}
 			p.byDevice[id] = append(p.byDevice[id], len(p.exemptions))
 			p.exemptions = append(p.exemptions, exemption{x.Exemption, ref})
+		}
+	}
+	for _, ref := range p.before.Exemptions {
+		applies := slices.ContainsFunc(p.exemptions, func(x exemption) bool { return x.ID == ref.ID })
+		if ref.Ended && !applies && p.on.Config.HasExemption(ref.ID) {
+			p.over = append(p.over, ref)
 		}
 	}
 }
@@ -96,7 +102,8 @@ func (p *pass) unsettled() bool {
 }
 
 // refs returns the entry's list of exemptions.
-func (p *pass) refs() (all []proto.ExemptionRef) {
+func (p *pass) refs() []proto.ExemptionRef {
+	all := slices.Clone(p.over)
 	for _, x := range p.exemptions {
 		all = append(all, x.ref)
 	}

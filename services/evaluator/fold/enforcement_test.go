@@ -1,6 +1,7 @@
 package fold_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -44,8 +45,11 @@ func (p *page) exempt(all ...fold.Exemption) {
 		}
 		return of
 	}
+	p.on.Config.HasExemption = func(id proto.ID) bool {
+		return slices.ContainsFunc(all, func(x fold.Exemption) bool { return x.ID == id })
+	}
 	if len(all) == 0 {
-		p.on.Config.Exempt = nil
+		p.on.Config.Exempt, p.on.Config.HasExemption = nil, nil
 	}
 }
 
@@ -183,6 +187,35 @@ func TestAnExemptionEndsWithItsTime(t *testing.T) {
 	p.other(proto.CausePage, fold.Unchanged)
 	p.poll(map[byte]any{1: 10})
 	p.has(1, 0, "fail score fail")
+}
+
+// An ended exemption does not return with its device, and none applies to a device that was enrolled anew.
+func TestAnExemptionAndADeviceThatLeaves(t *testing.T) {
+	p := newPage(t, devices(1, 2), check(1, 1, ">=", 50, 0))
+	p.on.Page.Enrolled = []proto.Millis{10, 10}
+	one, two := exemption(1, chk(1), epoch.Add(time.Hour)), exemption(2, chk(1), epoch.Add(time.Hour))
+	one.Enrolled, two.Enrolled = 10, 10
+	p.exempt(one, two)
+	p.poll(map[byte]any{1: 60, 2: 10})
+	p.has(2, 0, "pass exempt fail")
+	ended := one.ID.String()
+	p.on.Page = fold.Page{Revision: 2} // both are revoked
+	p.other(proto.CausePage, fold.Written)
+	if got := p.entry.EndedExemptions(); got != ended {
+		t.Errorf("ended: %q, want %q", got, ended)
+	}
+	p.on.Page = fold.Page{Revision: 3, Devices: devices(1, 2), Enrolled: []proto.Millis{10, 10}} // the revocations end
+	p.poll(map[byte]any{1: 10, 2: 10})
+	p.has(1, 0, "fail score fail")
+	p.has(2, 0, "pass exempt fail")
+	p.on.Page = fold.Page{Revision: 4, Devices: devices(1, 2), Enrolled: []proto.Millis{10, 20}} // 2 is enrolled anew
+	p.poll(map[byte]any{1: 10, 2: 10})
+	p.has(2, 0, "fail score fail")
+	p.exempt()
+	p.other(proto.CauseConfig, fold.Written)
+	if got := p.entry.EndedExemptions(); got != "" {
+		t.Errorf("ended: %q", got)
+	}
 }
 
 func TestGrace(t *testing.T) {

@@ -10,6 +10,16 @@ type Page struct {
 	// Missing is set if there is no such page, or no longer.
 	Missing bool
 	Devices []proto.ID
+	// Enrolled are the times of the devices' enrolments, in the order of Devices; nil: unknown.
+	Enrolled []proto.Millis
+}
+
+// enrolled returns when the i-th device was enrolled; 0: unknown.
+func (p *Page) enrolled(i int) proto.Millis {
+	if i >= len(p.Enrolled) {
+		return 0
+	}
+	return p.Enrolled[i]
 }
 
 // Config is the part of an integration's configuration used by the fold.
@@ -23,6 +33,8 @@ type Config struct {
 	Organization *proto.Organization
 	// Exempt returns the exemptions of a device, by id; nil if the account has none.
 	Exempt func(device proto.ID) []Exemption
+	// HasExemption reports whether the account has an exemption with this id, of whatever device. It is set if Exempt is.
+	HasExemption func(id proto.ID) bool
 }
 
 // Exemption is an exemption and its revision in CONFIG.

@@ -3,6 +3,7 @@ package fold_test
 import (
 	"bytes"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,14 +28,19 @@ type site struct {
 	on       fold.Basis
 	tick     uint64
 	exempt   map[proto.ID]fold.Exemption
+	enrolled map[proto.ID]proto.Millis
+	over     map[proto.ID]bool // exemptions that an entry showed as ended
 }
 
 func enforcement(t *rapid.T) {
-	s := &site{t: t, follower: foldtest.Follower{}, exempt: map[proto.ID]fold.Exemption{}}
+	s := &site{t: t, follower: foldtest.Follower{}, exempt: map[proto.ID]fold.Exemption{},
+		enrolled: map[proto.ID]proto.Millis{}, over: map[proto.ID]bool{}}
 	s.on = fold.Basis{Page: fold.Page{Revision: 1}, StoredAt: epoch, Now: epoch,
 		Config: fold.Config{Revision: 1, Exists: true, Organization: &proto.Organization{}}}
 	for i := range rapid.IntRange(1, 40).Draw(t, "devices") {
 		s.on.Page.Devices = append(s.on.Page.Devices, dev(byte(i)))
+		s.on.Page.Enrolled = append(s.on.Page.Enrolled, 1)
+		s.enrolled[dev(byte(i))] = 1
 	}
 	s.on.Config.Checks = []fold.Check{{Revision: 1, Check: s.check(0)}, {Revision: 1, Check: s.check(1)}}
 	for range rapid.IntRange(1, 25).Draw(t, "steps") {
@@ -64,11 +70,7 @@ func (s *site) step(what int) {
 		s.maybe(proto.CauseConfig)
 	case 3:
 		s.on.Page.Revision++
-		ids := rapid.SliceOfNDistinct(rapid.IntRange(0, 45), 0, 45, rapid.ID).Draw(s.t, "page")
-		s.on.Page.Devices = nil
-		for _, i := range ids {
-			s.on.Page.Devices = append(s.on.Page.Devices, dev(byte(i)))
-		}
+		s.enrol(rapid.SliceOfNDistinct(rapid.IntRange(0, 45), 0, 45, rapid.ID).Draw(s.t, "page"))
 		s.maybe(proto.CausePage)
 	case 4:
 		s.fold(&proto.Input{Cause: proto.CauseExpired})
@@ -102,20 +104,42 @@ func (s *site) check(i int) *proto.Check {
 	return k
 }
 
+// enrol changes the page's devices. A device that returns was revoked, or is enrolled anew.
+func (s *site) enrol(devices []int) {
+	was := slices.Clone(s.on.Page.Devices)
+	s.on.Page.Devices, s.on.Page.Enrolled = nil, nil
+	for _, i := range devices {
+		id := dev(byte(i))
+		if !slices.Contains(was, id) && (s.enrolled[id] == 0 || rapid.Bool().Draw(s.t, "anew")) {
+			s.enrolled[id] = proto.Millis(s.on.Page.Revision)
+		}
+		s.on.Page.Devices = append(s.on.Page.Devices, id)
+		s.on.Page.Enrolled = append(s.on.Page.Enrolled, s.enrolled[id])
+	}
+}
+
 func (s *site) changeExemptions() {
 	s.on.Config.Revision++
 	id := dev(byte(rapid.IntRange(0, 8).Draw(s.t, "device")))
 	if _, ok := s.exempt[id]; ok {
 		delete(s.exempt, id)
-	} else {
+	} else if s.enrolled[id] != 0 {
 		x := exemption(id[1], chk(0), s.on.Now.Add(time.Hour))
 		if rapid.Bool().Draw(s.t, "every check") {
 			x.Check = proto.ID{}
 		}
-		x.ID[2], x.Revision = byte(s.on.Config.Revision), s.on.Config.Revision
+		x.ID[2], x.Revision, x.Enrolled = byte(s.on.Config.Revision), s.on.Config.Revision, s.enrolled[id]
 		s.exempt[id] = x
 	}
 	all := maps.Clone(s.exempt)
+	s.on.Config.HasExemption = func(id proto.ID) bool {
+		for _, x := range all {
+			if x.ID == id {
+				return true
+			}
+		}
+		return false
+	}
 	s.on.Config.Exempt = func(device proto.ID) []fold.Exemption {
 		if x, ok := all[device]; ok {
 			return []fold.Exemption{x}
@@ -240,6 +264,26 @@ func (s *site) fold(in *proto.Input) {
 		s.t.Fatalf("due at %d, evaluated at %d", due, s.on.Now)
 	}
 	s.consistent()
+	s.endedForGood()
+}
+
+// endedForGood checks that an exemption that ended, or whose device was enrolled anew, never decides again.
+func (s *site) endedForGood() {
+	for _, ref := range s.entry.Exemptions {
+		if s.over[ref.ID] && !ref.Ended {
+			s.t.Fatalf("exemption %s is back", ref.ID)
+		}
+		s.over[ref.ID] = ref.Ended
+	}
+	for i := range s.entry.Results {
+		r := &s.entry.Results[i]
+		for c, v := range r.Verdicts {
+			x, ok := s.exempt[r.Device]
+			if v.Reason == proto.ReasonExempt && (!ok || s.over[x.ID] || x.Enrolled != s.enrolled[r.Device]) {
+				s.t.Fatalf("check %d of %s: %+v, exemption %+v, over: %t", c, r.Device, v, x.Exemption, s.over[x.ID])
+			}
+		}
+	}
 }
 
 // consistent checks that reasons fit their outcomes.

@@ -19,7 +19,10 @@ type pass struct {
 	observing  proto.EntryObserve
 	exemptions []exemption
 	byDevice   map[proto.ID][]int
-	counts     [][proto.OutcomeNone]int // outcomes of before by check, once counted
+	// over are ended exemptions of devices that are not on the page now, such as revoked ones. An ended exemption does not
+	// come back with its device.
+	over   []proto.ExemptionRef
+	counts [][proto.OutcomeNone]int // outcomes of before by check, once counted
 
 	next    *proto.Entry
 	changes changes

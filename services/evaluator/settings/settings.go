@@ -3,6 +3,8 @@
 package settings
 
 import (
+	"slices"
+
 	"plumbline.dev/proto"
 	"plumbline.dev/services/evaluator/fold"
 	"plumbline.dev/services/internal/catalog"
@@ -19,20 +21,29 @@ func Of(c *catalog.Catalog, a proto.Account, integration proto.ID) (config fold.
 		config.Checks[i] = fold.Check{Revision: r.Revision, Check: r.Value}
 	}
 	config.Organization = Organization(c, a)
-	config.Exempt = exempt(c.ExemptionsByDevice(a))
+	exempt(&config, c.ExemptionsByDevice(a))
 	return config, c.Revision() == config.Revision
 }
 
-// exempt returns a lookup of exemptions; nil if there are none.
-func exempt(all map[proto.ID][]catalog.Record[proto.Exemption]) func(proto.ID) []fold.Exemption {
+// exempt sets the lookups of exemptions, unless there are none.
+func exempt(config *fold.Config, all map[proto.ID][]catalog.Record[proto.Exemption]) {
 	if len(all) == 0 {
-		return nil
+		return
 	}
-	return func(device proto.ID) (of []fold.Exemption) {
+	config.Exempt = func(device proto.ID) (of []fold.Exemption) {
 		for _, r := range all[device] {
 			of = append(of, fold.Exemption{Revision: r.Revision, Exemption: r.Value})
 		}
 		return of
+	}
+	// The same map, not the catalog: it is of the configuration's revision.
+	config.HasExemption = func(id proto.ID) bool {
+		for _, of := range all {
+			if slices.ContainsFunc(of, func(r catalog.Record[proto.Exemption]) bool { return r.Value.ID == id }) {
+				return true
+			}
+		}
+		return false
 	}
 }
 
