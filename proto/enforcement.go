@@ -52,9 +52,14 @@ func (op Operator) Stricter(a, b float64) bool {
 // ValidateEnforcement returns an error that names the first of the check's members for enforcement outside its bounds.
 func (c *Check) ValidateEnforcement() error {
 	switch {
+	case c.RecoverScore != nil && c.Operator == OpEqual:
+		return fmt.Errorf("x_recover_score must be null for the operator %q, which has no stricter score", c.Operator)
 	case c.RecoverScore != nil && !c.Operator.Stricter(*c.RecoverScore, c.Score):
 		return fmt.Errorf("x_recover_score must be stricter than the check's score: %q %v is not stricter than %q %v",
 			c.Operator, *c.RecoverScore, c.Operator, c.Score)
+	case c.RecoverScore != nil && !c.Recovers(0) && !c.Recovers(100):
+		return fmt.Errorf("x_recover_score must leave a score to recover with: no score from 0 to 100 is %s %v",
+			c.Operator, *c.RecoverScore)
 	case c.Mode != "" && c.Mode != ModeEnforce && c.Mode != ModeObserve:
 		return fmt.Errorf("x_mode must be %q or %q, got %q", ModeEnforce, ModeObserve, clip(string(c.Mode)))
 	case c.Grace < 0 || c.Grace > MaxGrace:

@@ -252,6 +252,8 @@ func TestMembersOutOfBounds(t *testing.T) {
 		"x_recover_score":         (&Check{Operator: ">=", Score: 50, RecoverScore: number(50)}).ValidateEnforcement(),
 		"x_recover_score must":    (&Check{Operator: "<", Score: 50, RecoverScore: number(60)}).ValidateEnforcement(),
 		"x_recover_score must be": (&Check{Operator: "==", Score: 50, RecoverScore: number(60)}).ValidateEnforcement(),
+		"x_recover_score must l":  (&Check{Operator: ">=", Score: 50, RecoverScore: number(101)}).ValidateEnforcement(),
+		"x_recover_score must le": (&Check{Operator: "<", Score: 50, RecoverScore: number(0)}).ValidateEnforcement(),
 		"x_mode":                  (&Check{Mode: "off"}).ValidateEnforcement(),
 		"x_grace":                 (&Check{Grace: -1}).ValidateEnforcement(),
 		"x_grace must":            (&Check{Grace: MaxGrace + 1}).ValidateEnforcement(),

@@ -20,8 +20,11 @@ const Member = "x_breaker"
 // default (see [proto.DefaultBreaker]). An error names the setting.
 func Read(body v4.Object) (*proto.Breaker, error) {
 	in, err := body.Member(Member)
-	if err != nil || in == nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf(`%s must be an object such as {"share":0.1}, or null`, Member)
+	}
+	if in == nil {
+		return nil, nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		if _, known := members()[name]; !known {

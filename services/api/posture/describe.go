@@ -31,6 +31,9 @@ func schemas() openapi.Members {
 		"input": openapi.Object(openapi.Members{"connection_id": openapi.Text().OrNull(), "operator": openapi.Text().OrNull(),
 			"score": openapi.Number().OrNull()}).OrNull(),
 	}.Kept("match", "schedule")
+	for _, s := range settings() {
+		check[s.name] = s.schema()
+	}
 	return openapi.Members{
 		"Integration":       openapi.Of[integrationView]().Describe("The secret in config is omitted."),
 		"IntegrationBody":   openapi.Object(integration, "name", "type", "interval", "config"),

@@ -22,8 +22,8 @@ var ruleTypes = []string{
 
 var platforms = []string{"windows", "mac", "linux", "android", "ios", "chromeos"}
 
-// readRule reads a whole rule into a check and keeps the body as sent.
-func readRule(body v4.Object, check *proto.Check) error {
+// readRule reads a whole rule into a check and keeps the body as sent. old is the check that it replaces, or nil.
+func readRule(body v4.Object, check, old *proto.Check) error {
 	var err error
 	if check.Name, err = body.Line("name"); err != nil {
 		return invalidRule("name must be text of at most %d bytes without control characters", v4.MaxName)
@@ -60,6 +60,9 @@ func readRule(body v4.Object, check *proto.Check) error {
 	}
 	if input != nil {
 		body.Set("input", input)
+	}
+	if err := readEnforcement(body, check, old); err != nil {
+		return err
 	}
 	check.Sent = body.EncodeSanitized("id", "x_unsupported")
 	return nil

@@ -35,8 +35,8 @@ func (s *API) newChecks() *resource.Kind[proto.Check, *proto.Check] {
 		Next: func(old *proto.Check, now proto.Millis) proto.Check {
 			return proto.Check{ID: old.ID, CreatedAt: old.CreatedAt, UpdatedAt: now}
 		},
-		Decode: func(a proto.Account, body v4.Object, c, _ *proto.Check) error {
-			if err := readRule(body, c); err != nil {
+		Decode: func(a proto.Account, body v4.Object, c, old *proto.Check) error {
+			if err := readRule(body, c, old); err != nil {
 				return err
 			}
 			return s.checkConnection(a, c)
@@ -46,9 +46,11 @@ func (s *API) newChecks() *resource.Kind[proto.Check, *proto.Check] {
 		Unused: func(a proto.Account, c *proto.Check) error {
 			return resource.InUse("posture rule", s.checkUsers(a, c.ID))
 		},
-		View:    func(_ proto.Account, c *proto.Check) any { return viewRule(c) },
-		Basis:   store.NoBasis[catalog.Record[proto.Check]],
-		Notices: noticeExpiration,
+		View:  func(_ proto.Account, c *proto.Check) any { return viewRule(c) },
+		Basis: store.NoBasis[catalog.Record[proto.Check]],
+		Notices: func(_ context.Context, _ proto.Account, c, _ *proto.Check) []v4.Notice {
+			return append(noticeExpiration(c), noticeRecoverScore(c)...)
+		},
 		Doc: openapi.Resource{
 			One: "a check", Many: "checks, the oldest first", View: openapi.Ref("Check"), Body: openapi.Ref("CheckBody"),
 			Deleted: openapi.Of[v4.IDOnly](),
@@ -61,7 +63,7 @@ func (s *API) newChecks() *resource.Kind[proto.Check, *proto.Check] {
 // viewRule returns a check as responses show it: the body as sent, with its id, and with its type if that is not
 // evaluated.
 func viewRule(c *proto.Check) json.RawMessage {
-	return v4.Splice(c.Sent, struct {
+	return v4.Splice(withoutStale(c), struct {
 		ID          proto.ID `json:"id"`
 		Unsupported []string `json:"x_unsupported,omitempty"`
 	}{c.ID, unsupportedType(c.Type)})
@@ -85,7 +87,7 @@ func (s *API) checkConnection(a proto.Account, check *proto.Check) error {
 }
 
 // noticeExpiration returns a message if the results of a check never expire.
-func noticeExpiration(_ context.Context, _ proto.Account, check, _ *proto.Check) []v4.Notice {
+func noticeExpiration(check *proto.Check) []v4.Notice {
 	if check.Type != proto.TypeCustomS2S || check.Expiration != 0 {
 		return nil
 	}
