@@ -1,0 +1,83 @@
+package trial
+
+import "plumbline.dev/proto"
+
+// Counts counts devices by what a tried check decides about them.
+type Counts struct {
+	Devices int
+	// Decided has the devices by their outcome and its reason.
+	Decided map[Decision]int
+	// Compared has the devices by the outcome they are compared with: [proto.OutcomeNone] if there is no such check.
+	Compared [proto.OutcomeNone + 1]int
+	// Flips has the flipping devices by their new outcome.
+	Flips [proto.OutcomeNone]int
+}
+
+// Decision is an outcome and its reason.
+type Decision struct {
+	Outcome proto.Outcome
+	Reason  proto.Reason
+}
+
+// Flip is a device with another outcome than the one it is compared with.
+type Flip struct {
+	Device proto.ID
+	Result int // place among the page's devices
+	Score  int // or [proto.NoScore]
+	From   proto.Outcome
+	proto.Verdict
+}
+
+// Outcome returns the number of devices with an outcome.
+func (c *Counts) Outcome(o proto.Outcome) (n int) {
+	for d, devices := range c.Decided {
+		if d.Outcome == o {
+			n += devices
+		}
+	}
+	return n
+}
+
+// Flipping returns the number of flipping devices.
+func (c *Counts) Flipping() (n int) {
+	for _, devices := range c.Flips {
+		n += devices
+	}
+	return n
+}
+
+// Add adds other devices.
+func (c *Counts) Add(o *Counts) {
+	c.Devices += o.Devices
+	if c.Decided == nil {
+		c.Decided = map[Decision]int{}
+	}
+	for d, n := range o.Decided {
+		c.Decided[d] += n
+	}
+	for i, n := range o.Compared {
+		c.Compared[i] += n
+	}
+	for i, n := range o.Flips {
+		c.Flips[i] += n
+	}
+}
+
+// count adds one device, and reports whether it flips. A check that does not exist denies nobody: compared with none, a
+// device flips unless it passes.
+func (c *Counts) count(from proto.Outcome, v proto.Verdict) (flips bool) {
+	if c.Decided == nil {
+		c.Decided = map[Decision]int{}
+	}
+	c.Devices++
+	c.Decided[Decision{v.Outcome, v.Reason}]++
+	c.Compared[from]++
+	if from == proto.OutcomeNone {
+		from = proto.OutcomePass
+	}
+	if from == v.Outcome {
+		return false
+	}
+	c.Flips[v.Outcome]++
+	return true
+}
