@@ -22,10 +22,15 @@ const (
 	Keys      = "KEYS"     // sealed signing keys and their roles
 	Sessions  = "SESSIONS" // logins, users, and used one-time values
 	Holds     = "HOLDS"    // holds of checks
+	// PolicyTests holds the tests of policies and their results, for [PolicyTestsKept] and up to
+	// [PolicyTestsMaxBytes].
+	PolicyTests = "POLICY_TESTS"
 )
 
 // Buckets returns the names of all buckets.
-func Buckets() []string { return []string{Devices, Config, Tokens, TokenUses, Keys, Sessions, Holds} }
+func Buckets() []string {
+	return []string{Devices, Config, Tokens, TokenUses, Keys, Sessions, Holds, PolicyTests}
+}
 
 // MaxSession is the longest duration of a user's session. User records are kept longer.
 const MaxSession = 30 * 24 * time.Hour
@@ -126,6 +131,8 @@ func KeyPatterns(bucket string) []string {
 		return []string{AllSessionKeys, AllUserKeys, AllUsedKeys}
 	case Holds:
 		return []string{AllHoldKeys}
+	case PolicyTests:
+		return []string{AllPolicyTestKeys, AllPolicyTestUserKeys}
 	}
 	return nil
 }
@@ -294,3 +301,25 @@ func parseHold(text string, t []string) (HoldRef, error) {
 	}
 	return HoldRef{Account: a, Integration: i, Check: c}, nil
 }
+
+// Bounds of POLICY_TESTS. The oldest records go first when it is full.
+const (
+	PolicyTestsKept     = 24 * time.Hour // after its last change, a record is deleted
+	PolicyTestsMaxBytes = 256 << 20
+)
+
+// PolicyTestKey returns the key of a policy test, in POLICY_TESTS.
+func PolicyTestKey(a proto.Account, test proto.ID) string {
+	return a.String() + ".test." + test.String()
+}
+
+// AllPolicyTestKeys matches the policy tests of every account.
+const AllPolicyTestKeys = "*.test.*"
+
+// PolicyTestUsersKey returns the key of the n-th part of a policy test's results, in POLICY_TESTS.
+func PolicyTestUsersKey(a proto.Account, test proto.ID, n int) string {
+	return a.String() + ".users." + test.String() + "." + strconv.Itoa(n)
+}
+
+// AllPolicyTestUserKeys matches the results of the policy tests of every account.
+const AllPolicyTestUserKeys = "*.users.*.*"

@@ -112,13 +112,14 @@ func join(roles []Role) string {
 // description returns the description of a stream on the server.
 func description(stream string) string {
 	bucket := map[string]string{
-		BucketStream(Devices):   "pages of enrolled devices",
-		BucketStream(Config):    "integrations, checks, applications, policies, groups, identity providers, organization",
-		BucketStream(Tokens):    "hashes of token secrets",
-		BucketStream(TokenUses): "last uses of service tokens",
-		BucketStream(Keys):      "sealed signing keys",
-		BucketStream(Sessions):  "logins and users",
-		BucketStream(Holds):     "holds of checks",
+		BucketStream(Devices):     "pages of enrolled devices",
+		BucketStream(Config):      "integrations, checks, applications, policies, groups, identity providers, organization",
+		BucketStream(Tokens):      "hashes of token secrets",
+		BucketStream(TokenUses):   "last uses of service tokens",
+		BucketStream(Keys):        "sealed signing keys",
+		BucketStream(Sessions):    "logins and users",
+		BucketStream(Holds):       "holds of checks",
+		BucketStream(PolicyTests): "tests of policies and their results",
 	}[stream]
 	if bucket != "" {
 		return bucket

@@ -28,8 +28,10 @@ func TestEveryKindOfKeyHasAPattern(t *testing.T) {
 		"APITokenKey": {topology.Tokens, topology.APITokenKey(a, make([]byte, 32))}, "APITokenUsedKey": {topology.Tokens, topology.APITokenUsedKey(a, id)},
 		"SigningKeyKey": {topology.Keys, topology.SigningKeyKey(7)}, "RotationKey": {topology.Keys, topology.RotationKey},
 		"SessionKey": {topology.Sessions, topology.SessionKey(a, "n")}, "UserKey": {topology.Sessions, topology.UserKey(a, id)},
-		"HoldKey": {topology.Holds, topology.HoldKey(a, id, id)},
-		"UsedKey": {topology.Sessions, topology.UsedKey(a, [32]byte{})},
+		"HoldKey":            {topology.Holds, topology.HoldKey(a, id, id)},
+		"PolicyTestKey":      {topology.PolicyTests, topology.PolicyTestKey(a, id)},
+		"PolicyTestUsersKey": {topology.PolicyTests, topology.PolicyTestUsersKey(a, id, 7)},
+		"UsedKey":            {topology.Sessions, topology.UsedKey(a, [32]byte{})},
 	}
 	names, kinds := declared(t)
 	for _, name := range names {

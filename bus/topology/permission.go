@@ -111,14 +111,16 @@ func grants(r Role) grant {
 			read: []watch{bucketWatch(Config, ">"), bucketWatch(Tokens, ">"), bucketWatch(TokenUses, ">"),
 				bucketWatch(Devices, ">"), bucketWatch(Holds, AllHoldKeys),
 				{PostureState, []string{AllLogs}}, {PostureLog, []string{AllLogs, changeRoot + ">"}}},
-			get:  []string{Config, Tokens, TokenUses, Devices, Sessions, Holds},
+			get:  []string{Config, Tokens, TokenUses, Devices, Sessions, Holds, PolicyTests},
 			list: []string{BucketStream(Devices), PostureLog, PostureState, PostureTicks, PostureBatches, PostureScores},
 			last: []string{PostureTicks + " " + tickRoot + "*.*", PostureLog + " " + AllLogs, PostureState + " " + AllLogs,
 				AuditOutbox + " " + outboxes(actions)},
-			after:  []string{AuditLog, PostureLog, AccessLogs, PostureTicks, AuditOutbox},
+			after: []string{AuditLog, PostureLog, AccessLogs, PostureTicks, AuditOutbox,
+				BucketStream(PolicyTests)},
 			ranges: []string{AuditLog, PostureLog, AccessLogs, BucketStream(Sessions)},
 			write: []string{BucketSubject(Config, ">"), BucketSubject(Tokens, ">"), BucketSubject(TokenUses, ">"),
-				BucketSubject(Holds, AllHoldKeys)},
+				BucketSubject(Holds, AllHoldKeys), BucketSubject(PolicyTests, AllPolicyTestKeys),
+				BucketSubject(PolicyTests, AllPolicyTestUserKeys)},
 		}
 	}
 	return grant{}

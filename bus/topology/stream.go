@@ -94,17 +94,22 @@ func Streams(o Options) []jetstream.StreamConfig {
 	for _, bucket := range Buckets() {
 		// User records expire one month after the last login. Sessions are always shorter.
 		var age time.Duration
-		if bucket == Sessions {
+		var maxBytes int64
+		discard := jetstream.DiscardNew
+		switch bucket {
+		case Sessions:
 			age = 31 * day
+		case PolicyTests:
+			age, maxBytes, discard = PolicyTestsKept, PolicyTestsMaxBytes, jetstream.DiscardOld
 		}
 		subjects, audited := []string{BucketSubject(bucket, ">")}, bucket == Config || bucket == Tokens || bucket == Holds
 		if audited {
 			subjects = append(subjects, outboxes(bucket))
 		}
 		all = append(all, jetstream.StreamConfig{
-			MaxAge: age,
-			Name:   BucketStream(bucket), Subjects: subjects,
-			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true,
+			MaxAge: age, MaxBytes: maxBytes,
+			Name: BucketStream(bucket), Subjects: subjects,
+			MaxMsgsPerSubject: 1, Discard: discard, DenyDelete: true,
 			AllowDirect: true, RePublish: bell(BucketStream(bucket)),
 			// The registry commits pages and its cursor together. The api commits a change together with its audit
 			// entry, and an application together with its policies.
