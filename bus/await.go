@@ -2,7 +2,10 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"plumbline.dev/bus/servererr"
 )
 
 // awaitEvery is the interval between the attempts of [Conn.Await].
@@ -16,7 +19,7 @@ func (c *Conn) Await(ctx context.Context, what string, do func(context.Context) 
 		attempt, cancel := context.WithTimeout(ctx, publishTimeout)
 		err := do(attempt)
 		cancel()
-		if err == nil || ctx.Err() != nil || !(Transient(err) || unsettled(err)) || c.nc.IsClosed() {
+		if err == nil || ctx.Err() != nil || !(Transient(err) || servererr.IsUnsettled(err)) || c.nc.IsClosed() {
 			return err
 		}
 		if !told {
@@ -25,4 +28,28 @@ func (c *Conn) Await(ctx context.Context, what string, do func(context.Context) 
 		}
 		sleep(ctx, awaitEvery)
 	}
+}
+
+// AwaitTopology waits until package provision has created the given streams, so services can start in any order.
+func (c *Conn) AwaitTopology(ctx context.Context, streams ...string) error {
+	for _, name := range streams {
+		for told := false; ; {
+			attempt, cancel := context.WithTimeout(ctx, requestTimeout)
+			_, err := c.JetStreamOf(name).Stream(attempt, name)
+			cancel()
+			if err == nil {
+				break
+			}
+			if !told {
+				c.log.Info("waiting for a stream to be provisioned", "stream", name, "err", err)
+				told = true
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("stream %s: %w", name, context.Cause(ctx))
+			case <-time.After(250 * time.Millisecond):
+			}
+		}
+	}
+	return nil
 }

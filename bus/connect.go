@@ -190,6 +190,9 @@ func (c *Conn) closed() error {
 // NATS returns the underlying connection, for requests and replies.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
 
+// Log returns the connection's logger.
+func (c *Conn) Log() *slog.Logger { return c.log }
+
 // JetStream returns the connection's JetStream context. For the operator it is the one of the pipeline's zone.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/servererr"
 )
 
 const (
@@ -51,7 +52,7 @@ func (c *Conn) reached(err error) {
 func isOutOfReach(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return api.ErrorCode == codeNotAvailable
+		return api.ErrorCode == servererr.NotAvailable
 	}
 	return isUnanswered(err) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrNoStreamResponse) ||
 		errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, errNoMajority)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/servererr"
 )
 
 // ErrConflict is returned if the newest message of a subject is not the expected one because of a concurrent write.
@@ -41,22 +42,6 @@ func IsPermanent(err error) bool {
 	return errors.As(err, &p)
 }
 
-// Error codes of the server relevant to writers (nats-server errors.json).
-const (
-	codeWrongLastSequence         = 10071
-	codeWrongLastSequenceConstant = 10164 // the same, from a replicated stream
-	codeStoreFailed               = 10077 // the stream's bounds, by subject or in all, or its disk
-	codeBatchIncomplete           = 10176
-	codeBatchesOpen               = 10210
-	codeNoMessage                 = 10037
-	codeInsufficientStorage       = 10047
-	codeInsufficientResources     = 10023
-	codeAccountResources          = 10002
-	codeNoPeers                   = 10005 // from a cluster, when placing a stream or consumer
-	codeNotAvailable              = 10008 // JetStream has no leader
-	codeNotEnabled                = 10039 // also from a server of a cluster that has not set up the account yet
-)
-
 // translate joins API errors with the errors of this package, such as [ErrConflict], and returns all others
 // unchanged.
 func translate(err error) error {
@@ -79,16 +64,16 @@ func translate(err error) error {
 
 func fromCode(code int, err error) error {
 	switch code {
-	case codeWrongLastSequence, codeWrongLastSequenceConstant:
+	case servererr.WrongLastSequence, servererr.WrongLastSequenceConstant:
 		return errors.Join(ErrConflict, err)
-	case codeStoreFailed:
-		if isFull(err) {
+	case servererr.StoreFailed:
+		if servererr.IsFull(err) {
 			return err
 		}
 		return errors.Join(ErrOccupied, err)
-	case codeBatchIncomplete, codeBatchesOpen:
+	case servererr.BatchIncomplete, servererr.BatchesOpen:
 		return errors.Join(ErrBusy, err)
-	case codeNoMessage:
+	case servererr.NoMessage:
 		return errors.Join(ErrNotFound, err)
 	}
 	return err
@@ -98,12 +83,7 @@ func fromCode(code int, err error) error {
 // failure of the connection or a missing leader.
 func Answered(err error) bool {
 	var api *jetstream.APIError
-	return errors.Is(err, ErrNotFound) || errors.As(err, &api) && !isNotReady(api.ErrorCode)
-}
-
-// isNotReady reports whether a code means that JetStream cannot answer yet, whatever the request.
-func isNotReady(code jetstream.ErrorCode) bool {
-	return code == codeNotAvailable || code == codeNotEnabled
+	return errors.Is(err, ErrNotFound) || errors.As(err, &api) && !servererr.IsNotReady(api.ErrorCode)
 }
 
 // Transient reports whether err is about the connection or the server rather than the request, so a retry may

@@ -4,19 +4,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"strings"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Notes are metadata of a stream written by the operator.
 const (
-	notePrefix = "plumbline."
+	NotePrefix = "plumbline." // of the names of all notes
 	// NoteUnreadable is the sequence of the newest unreadable message found by the last check of the store. A
 	// follower at an earlier position reads a new state.
-	NoteUnreadable = notePrefix + "unreadable"
+	NoteUnreadable = NotePrefix + "unreadable"
 	// NoteAccepted is the sequence up to which the operator accepted losses of a stream.
-	NoteAccepted = notePrefix + "accepted-loss"
+	NoteAccepted = NotePrefix + "accepted-loss"
 )
 
 // Note returns a note of a stream, or "" if there is none.
@@ -44,18 +41,4 @@ func (c *Conn) SetNote(ctx context.Context, stream, name, text string) error {
 		return fmt.Errorf("notes of %s: %w", stream, translate(err))
 	}
 	return nil
-}
-
-// withNotes returns a copy of cfg including the given notes of the existing stream.
-func withNotes(cfg jetstream.StreamConfig, notes map[string]string) jetstream.StreamConfig {
-	for name, text := range notes {
-		if !strings.HasPrefix(name, notePrefix) {
-			continue
-		}
-		if cfg.Metadata = maps.Clone(cfg.Metadata); cfg.Metadata == nil {
-			cfg.Metadata = map[string]string{}
-		}
-		cfg.Metadata[name] = text
-	}
-	return cfg
 }

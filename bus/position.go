@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/servererr"
 )
 
 // Position is the state of a stream as reported by its leader.
@@ -108,7 +109,7 @@ func (c *Conn) ask(ctx context.Context, stream string, question []byte) (uint64,
 		return 0, err
 	}
 	switch {
-	case answer.Error != nil && answer.Error.ErrorCode == codeNoMessage:
+	case answer.Error != nil && answer.Error.ErrorCode == servererr.NoMessage:
 		return 0, nil
 	case answer.Error != nil:
 		return 0, translate(answer.Error)

@@ -16,13 +16,14 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
 
-func provision(t *testing.T, s *embed.Server) {
+func createTopology(t *testing.T, s *embed.Server) {
 	t.Helper()
-	if err := bus.Provision(t.Context(), connect(t, s, topology.Operator),
+	if err := provision.Topology(t.Context(), connect(t, s, topology.Operator),
 		topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func TestAFollowerOfARestoredLogTakesANewState(t *testing.T) {
 			t.Parallel()
 			store := bustest.NewStore(t)
 			server := store.Start()
-			provision(t, server)
+			createTopology(t, server)
 			w := newWriterOn(t, connect(t, server, topology.Evaluator))
 			w.commits(20)
 			server.Close()
@@ -142,7 +143,7 @@ func TestARunningFollowerFindsAnotherLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			server := store.StartAt(addr)
-			provision(t, server)
+			createTopology(t, server)
 			w := newWriterOn(t, connect(t, server, topology.Evaluator))
 			w.commits(20)
 			server.Close()
@@ -176,7 +177,7 @@ func TestARunningFollowerFindsAnotherLog(t *testing.T) {
 			server.Close()
 			harm(store, old)
 			server = store.StartAt(addr)
-			provision(t, server)
+			createTopology(t, server)
 			if name == "a new log" {
 				w = newWriterOn(t, connect(t, server, topology.Evaluator))
 				w.account = before.account
@@ -205,7 +206,7 @@ func TestACopyOfALostLogIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	store := bustest.NewStore(t)
 	server := store.Start()
-	provision(t, server)
+	createTopology(t, server)
 	w := newWriterOn(t, connect(t, server, topology.Evaluator))
 	w.copies = connect(t, server, topology.Follower)
 	w.commits(5)
@@ -216,7 +217,7 @@ func TestACopyOfALostLogIsMadeAnew(t *testing.T) {
 	server = store.Start()
 	operator, follower := connect(t, server, topology.Operator), connect(t, server, topology.Follower)
 	for _, stream := range []string{topology.PostureLog, topology.PostureState} {
-		if err := bus.Recreate(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}, stream, 1); err != nil {
+		if err := provision.Recreate(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}, stream, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -233,14 +234,14 @@ func TestACopyOfALostLogIsMadeAnew(t *testing.T) {
 		return all
 	}
 	old := created()
-	provision(t, server)
+	createTopology(t, server)
 	anew := created()
 	if anew[0].Equal(old[0]) || anew[1].Equal(old[1]) {
 		t.Errorf("the copies were made at %v, after provisioning at %v", old, anew)
 	}
 	w.copies = follower
 	bustest.Eventually(t, "the copies hold the new log", w.settled)
-	provision(t, server)
+	createTopology(t, server)
 	if again := created(); !slices.Equal(again, anew) {
 		t.Errorf("provisioning made copies of %v anew, at %v", anew, again)
 	}

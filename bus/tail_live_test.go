@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -141,7 +142,7 @@ func TestALostBellDelaysByAMoment(t *testing.T) {
 	put(2)
 	bustest.Eventually(t, "the second is read", func() bool { return got.last() == 2 })
 	// A newer topology adds notifications to an existing stream, which keeps its messages.
-	if err := bus.Provision(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+	if err := provision.Topology(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 		t.Fatal(err)
 	}
 	bell, err := b.Conn(topology.Gateway).NATS().SubscribeSync(topology.Bell(topology.BucketStream(topology.Tokens),
@@ -186,7 +187,7 @@ func TestATailOfAStreamThatIsMadeAnew(t *testing.T) {
 	}
 	provision := func() {
 		t.Helper()
-		if err := bus.Provision(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+		if err := provision.Topology(t.Context(), operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 			t.Fatal(err)
 		}
 	}

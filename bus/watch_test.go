@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -46,7 +47,7 @@ func TestAWatchOutlivesItsServer(t *testing.T) {
 		t.Cleanup(c.Close)
 		return c
 	}
-	if err := bus.Provision(t.Context(), conn(topology.Operator), topology.Options{LogMaxBytes: 64 << 20}); err != nil {
+	if err := provision.Topology(t.Context(), conn(topology.Operator), topology.Options{LogMaxBytes: 64 << 20}); err != nil {
 		t.Fatal(err)
 	}
 	writer, reader := conn(topology.API), conn(topology.Gateway)

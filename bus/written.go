@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/servererr"
 )
 
 // ErrFull is returned if the server lacks the space to store a message.
@@ -49,21 +50,6 @@ func subjectKind(subject string) string {
 	return strings.Join(t[:min(len(t), 2)], ".")
 }
 
-// isFull reports whether err states that JetStream, the account, the stream or the disk has no space.
-func isFull(err error) bool {
-	var api *jetstream.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	switch api.ErrorCode {
-	case codeInsufficientResources, codeInsufficientStorage, codeAccountResources:
-		return true
-	case codeStoreFailed:
-		return !strings.Contains(api.Description, "maximum messages")
-	}
-	return false
-}
-
 func isUnanswered(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, jetstream.ErrAsyncPublishTimeout)
@@ -77,7 +63,7 @@ func (c *Conn) wrote(subject string, err error) error {
 	defer w.mu.Unlock()
 	f, failed := w.failing[kind]
 	switch {
-	case isFull(err):
+	case servererr.IsFull(err):
 		w.full++
 		f.err = err
 		w.note(kind, f, now)

@@ -12,6 +12,7 @@ import (
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/creds"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 )
 
@@ -83,7 +84,7 @@ func (b *Bus) provision(o topology.Options) {
 	b.t.Helper()
 	ctx, cancel := starting(b.t)
 	defer cancel()
-	if err := bus.Provision(ctx, b.Conn(topology.Operator), o); err != nil {
+	if err := provision.Topology(ctx, b.Conn(topology.Operator), o); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 )
 
@@ -82,7 +82,7 @@ func TestStreamsMayBeBoundedByTheWholeDisk(t *testing.T) {
 	}
 	defer conn.Close()
 	o := topology.Options{LogMaxBytes: int64(disk.Blocks) * int64(disk.Bsize) / 10 * 9}
-	if err := bus.Provision(t.Context(), conn, o); err != nil {
+	if err := provision.Topology(t.Context(), conn, o); err != nil {
 		t.Fatal(err)
 	}
 	log, err := conn.JetStream().Stream(t.Context(), topology.PostureLog)

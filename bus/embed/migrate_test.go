@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -80,7 +81,7 @@ func connected(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
 func provisioned(t *testing.T, s *embed.Server, o topology.Options) *bus.Conn {
 	t.Helper()
 	c := connected(t, s, topology.Operator)
-	if err := bus.Provision(t.Context(), c, o); err != nil {
+	if err := provision.Topology(t.Context(), c, o); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -27,7 +28,7 @@ func TestTheServerForgetsWhereAnswersWent(t *testing.T) {
 		t.Cleanup(c.Close)
 		return c
 	}
-	if err := bus.Provision(t.Context(), as(topology.Operator), topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+	if err := provision.Topology(t.Context(), as(topology.Operator), topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 		t.Fatal(err)
 	}
 	const messages = 500

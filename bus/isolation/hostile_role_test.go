@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/servererr"
 	"plumbline.dev/bus/topology"
 )
 
@@ -102,7 +103,7 @@ func sow(t *testing.T, operator *bus.Conn) []seed {
 	for _, subject := range slices.Compact(subjects) {
 		body := []byte("of " + subject)
 		ack, err := operator.JetStream().Publish(t.Context(), subject, body)
-		if isOccupied(err) {
+		if servererr.IsOccupied(err) {
 			continue // of the attack before, still there
 		}
 		if err != nil {
@@ -123,11 +124,6 @@ func sow(t *testing.T, operator *bus.Conn) []seed {
 		}
 	}
 	return all
-}
-
-func isOccupied(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == 10077
 }
 
 // claimed is a message that a consumer has handed out and nobody has acknowledged.

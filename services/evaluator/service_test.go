@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/evaluator/foldtest"
@@ -285,7 +285,7 @@ func TestALogBehindTheStateIsNotReady(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), topology.PostureLog); err != nil {
 		t.Fatal(err)
 	}
-	if err := bus.Recreate(t.Context(), f.operator, topology.Options{}, topology.PostureLog, 1); err != nil {
+	if err := provision.Recreate(t.Context(), f.operator, topology.Options{}, topology.PostureLog, 1); err != nil {
 		t.Fatal(err)
 	}
 	bustest.Eventually(t, "the evaluator is not ready", func() bool {

@@ -12,6 +12,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/openfiles"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/admin"
 	"plumbline.dev/services/internal/busload"
@@ -173,7 +174,7 @@ func (s *Service) prepare(ctx context.Context, server *embed.Server) error {
 		bound = embed.LogMaxBytes(filepath.Clean(s.cfg.Data))
 	}
 	options := topology.Options{LogMaxBytes: bound}
-	if err := bus.Provision(ctx, conn, options); err != nil {
+	if err := provision.Topology(ctx, conn, options); err != nil {
 		return fmt.Errorf("provision: %w", err)
 	}
 	found, err := storecheck.Check(ctx, conn, options, s.cfg.AcceptLoss, s.deps.Log)

@@ -7,6 +7,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/store"
@@ -71,7 +72,7 @@ func (f *Fixture) RemoveAuditLog() (restore func()) {
 	}
 	return func() {
 		f.T.Helper()
-		if err := bus.Provision(f.T.Context(), f.Conn, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+		if err := provision.Topology(f.T.Context(), f.Conn, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 			f.T.Fatal(err)
 		}
 	}

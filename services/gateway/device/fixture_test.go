@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
@@ -132,7 +133,8 @@ func startServer(t testing.TB) *server {
 	s := &server{t: t, dir: t.TempDir(), addr: addr}
 	s.start()
 	t.Cleanup(func() { s.Close() })
-	if err := bus.Provision(t.Context(), s.conn(topology.Operator), topology.Options{LogMaxBytes: 256 << 20}); err != nil {
+	err = provision.Topology(t.Context(), s.conn(topology.Operator), topology.Options{LogMaxBytes: 256 << 20})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
@@ -224,7 +225,7 @@ func TestTheRegistryIsNotReadyWithoutItsPages(t *testing.T) {
 	store.CorruptBlock(devicesBucket, 0)
 	server := store.Start()
 	operator := connect(t, server, topology.Operator)
-	if err := bus.Provision(t.Context(), operator, options); err != nil {
+	if err := provision.Topology(t.Context(), operator, options); err != nil {
 		t.Fatal(err)
 	}
 	before := f.on(t, server).have(t, operator)

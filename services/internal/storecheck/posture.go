@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -211,7 +212,7 @@ func (c *checker) rebuildState(ctx context.Context) error {
 	if err := js.DeleteStream(ctx, topology.PostureState); err != nil {
 		return fmt.Errorf("rebuild POSTURE_STATE: %w", err)
 	}
-	if err := bus.Recreate(ctx, c.conn, c.options, topology.PostureState, state.last+1); err != nil {
+	if err := provision.Recreate(ctx, c.conn, c.options, topology.PostureState, state.last+1); err != nil {
 		return fmt.Errorf("rebuild POSTURE_STATE: %w", err)
 	}
 	for {

@@ -16,6 +16,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/embed"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/evaluator/fold"
@@ -38,7 +39,7 @@ func connect(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
 func check(t *testing.T, s *embed.Server) storecheck.Report {
 	t.Helper()
 	c := connect(t, s, topology.Operator)
-	if err := bus.Provision(t.Context(), c, options); err != nil {
+	if err := provision.Topology(t.Context(), c, options); err != nil {
 		t.Fatal(err)
 	}
 	report, err := storecheck.Check(t.Context(), c, options, false, bustest.Log(t))

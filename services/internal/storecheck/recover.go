@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 )
 
@@ -97,7 +98,7 @@ func (c *checker) writeBack(ctx context.Context, bucket string, seen uint64) err
 	if err := js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("make %s anew: %w", bucket, err)
 	}
-	if err := bus.Recreate(ctx, c.conn, c.options, stream, seen+1); err != nil {
+	if err := provision.Recreate(ctx, c.conn, c.options, stream, seen+1); err != nil {
 		return fmt.Errorf("make %s anew: %w", bucket, err)
 	}
 	err := c.conn.Range(ctx, copyName(stream), ">", 1, everything, func(m *bus.Msg) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -60,7 +61,7 @@ func (c *checker) advance(ctx context.Context, bucket string, seen uint64) error
 		if err := c.conn.JetStream().DeleteStream(ctx, stream); err != nil {
 			return fmt.Errorf("make %s anew: %w", bucket, err)
 		}
-		if err := bus.Recreate(ctx, c.conn, c.options, stream, seen+1); err != nil {
+		if err := provision.Recreate(ctx, c.conn, c.options, stream, seen+1); err != nil {
 			return fmt.Errorf("make %s anew: %w", bucket, err)
 		}
 		return nil

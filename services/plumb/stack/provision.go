@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/storecheck"
 )
@@ -27,7 +28,7 @@ func (s Servers) Provision(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer conn.Close()
-	if err := bus.Provision(ctx, conn, s.Options); err != nil {
+	if err := provision.Topology(ctx, conn, s.Options); err != nil {
 		return fmt.Errorf("provision: %w", err)
 	}
 	found, err := storecheck.Check(ctx, conn, s.Options, s.AcceptLoss, log)

@@ -1,4 +1,4 @@
-package bus
+package provision
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/servererr"
 )
 
 // Requests that fail until the servers of a cluster have found each other are retried for a minute; rejected ones are
@@ -23,9 +24,9 @@ func TestProvisioningIsPatientWithAClusterThatStarts(t *testing.T) {
 		err    error
 		passes bool
 	}{
-		{answer(codeNoPeers), true}, {answer(codeNotAvailable), true}, {answer(codeNotEnabled), true},
+		{answer(servererr.NoPeers), true}, {answer(servererr.NotAvailable), true}, {answer(servererr.NotEnabled), true},
 		{nats.ErrNoResponders, true}, {nats.ErrTimeout, true}, {context.DeadlineExceeded, true},
-		{answer(codeInsufficientStorage), false}, {answer(10074), false}, {errors.New("other"), false},
+		{answer(servererr.InsufficientStorage), false}, {answer(10074), false}, {errors.New("other"), false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			calls := 0
@@ -65,9 +66,9 @@ func TestABoundIsHalvedUntilItFits(t *testing.T) {
 	answer := func(code jetstream.ErrorCode, text string) error {
 		return &jetstream.APIError{Code: 400, ErrorCode: code, Description: text}
 	}
-	one := answer(codeInsufficientStorage, "insufficient storage resources available")
-	cluster := answer(codeNoPeers, "no suitable peers for placement, insufficient storage")
-	offline := answer(codeNoPeers, "no suitable peers for placement, peer offline")
+	one := answer(servererr.InsufficientStorage, "insufficient storage resources available")
+	cluster := answer(servererr.NoPeers, "no suitable peers for placement, insufficient storage")
+	offline := answer(servererr.NoPeers, "no suitable peers for placement, peer offline")
 	for _, c := range []struct {
 		what    string
 		answer  error
@@ -83,8 +84,8 @@ func TestABoundIsHalvedUntilItFits(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			begin, got := time.Now(), int64(0)
-			conn := &Conn{log: slog.New(slog.DiscardHandler)}
-			err := conn.provisionStream(t.Context(), jetstream.StreamConfig{Name: "LOG", MaxBytes: 20 << 30},
+			p := &provisioner{log: slog.New(slog.DiscardHandler)}
+			err := p.provisionStream(t.Context(), jetstream.StreamConfig{Name: "LOG", MaxBytes: 20 << 30},
 				func(_ context.Context, cfg jetstream.StreamConfig) error {
 					if time.Since(begin) < c.unknown || cfg.MaxBytes > c.room {
 						return c.answer

@@ -1,4 +1,4 @@
-package bus
+package provision
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 // provisionMirrors creates the followers' copies of the streams. A copy older than its stream, or ahead of it, is a
 // copy of a different stream, or the stream was restored from an older state. Such a copy is recreated, and followers
 // read a new state.
-func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
-	js, err := jetstream.NewWithAPIPrefix(c.nc, topology.Mirror.APIPrefix())
+func (p *provisioner) provisionMirrors(ctx context.Context, o topology.Options) error {
+	js, err := jetstream.NewWithAPIPrefix(p.NATS(), topology.Mirror.APIPrefix())
 	if err != nil {
 		return err
 	}
@@ -23,11 +23,11 @@ func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 		if err != nil {
 			return err
 		}
-		stream, err := c.js.Stream(ctx, cfg.Name) // read second: a copy is never ahead of its stream
+		stream, err := p.JetStream().Stream(ctx, cfg.Name) // read second: a copy is never ahead of its stream
 		if err != nil || isCopy(copied.CachedInfo(), stream.CachedInfo()) {
 			return err
 		}
-		c.log.Warn("the followers' copy does not match its stream, recreating the copy", "stream", cfg.Name)
+		p.log.Warn("the followers' copy does not match its stream, recreating the copy", "stream", cfg.Name)
 		if err := js.DeleteStream(ctx, cfg.Name); err != nil {
 			return err
 		}
@@ -35,10 +35,10 @@ func (c *Conn) provisionMirrors(ctx context.Context, o topology.Options) error {
 		return err
 	}
 	for _, cfg := range topology.Mirrors(o) {
-		if err := c.provisionStream(ctx, cfg, create); err != nil {
+		if err := p.provisionStream(ctx, cfg, create); err != nil {
 			return fmt.Errorf("stream %s: %w", cfg.Name, err)
 		}
-		if err := c.removeFollowers(ctx, cfg.Name); err != nil {
+		if err := p.removeFollowers(ctx, cfg.Name); err != nil {
 			return fmt.Errorf("stream %s: %w", cfg.Name, err)
 		}
 	}
@@ -52,8 +52,8 @@ func isCopy(copied, stream *jetstream.StreamInfo) bool {
 
 // removeFollowers removes the consumers created by followers when they shared the pipeline's account. Their
 // credentials are no longer valid.
-func (c *Conn) removeFollowers(ctx context.Context, stream string) error {
-	s, err := c.js.Stream(ctx, stream)
+func (p *provisioner) removeFollowers(ctx context.Context, stream string) error {
+	s, err := p.JetStream().Stream(ctx, stream)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,8 @@ func (c *Conn) removeFollowers(ctx context.Context, stream string) error {
 		return err
 	}
 	for _, name := range old {
-		if err := c.js.DeleteConsumer(ctx, stream, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		err := p.JetStream().DeleteConsumer(ctx, stream, name)
+		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return err
 		}
 	}

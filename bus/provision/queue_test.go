@@ -1,4 +1,4 @@
-package bus_test
+package provision_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -39,7 +40,7 @@ func TestBatchesOfBeforeAreMoved(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := bus.Provision(ctx, operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+			if err := provision.Topology(ctx, operator, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := operator.JetStream().Stream(ctx, topology.PostureBatches); !errors.Is(err,
@@ -83,4 +84,8 @@ func batchesOfBefore(t *testing.T, operator *bus.Conn, pages []topology.PageRef)
 	}
 	t.Fatal("the topology has no stream of batches")
 	return jetstream.StreamConfig{}
+}
+
+func newPage() topology.PageRef {
+	return topology.PageRef{Account: proto.NewAccount(), Integration: proto.NewID()}
 }

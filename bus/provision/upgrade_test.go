@@ -1,4 +1,4 @@
-package bus_test
+package provision_test
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -32,7 +33,7 @@ func TestABucketOfBeforeIsBroughtUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := bus.Provision(ctx, conn, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
+	if err := provision.Topology(ctx, conn, topology.Options{LogMaxBytes: 1 << 30}); err != nil {
 		t.Fatal(err)
 	}
 	event := &proto.AuditEvent{ID: proto.NewID()}

@@ -1,4 +1,4 @@
-package bus
+package provision
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/servererr"
 	"plumbline.dev/bus/topology"
 )
 
@@ -16,8 +17,8 @@ const movedRoot = "moved."
 // moveQueue moves the batches of an older installation from the pipeline's zone to [topology.Queue]. The new stream
 // already exists. The move may be interrupted at any point and repeated. Consumers are not moved: fetchers create
 // them when they start.
-func (c *Conn) moveQueue(ctx context.Context) error {
-	old, err := c.js.Stream(ctx, topology.PostureBatches)
+func (p *provisioner) moveQueue(ctx context.Context) error {
+	old, err := p.JetStream().Stream(ctx, topology.PostureBatches)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
@@ -25,7 +26,7 @@ func (c *Conn) moveQueue(ctx context.Context) error {
 		return err
 	}
 	info := old.CachedInfo()
-	c.log.Info("moving the batches to a zone of their own", "stream", topology.PostureBatches, "messages", info.State.Msgs)
+	p.log.Info("moving the batches to a zone of their own", "stream", topology.PostureBatches, "messages", info.State.Msgs)
 	var names []string
 	lister := old.ConsumerNames(ctx)
 	for name := range lister.Name() {
@@ -35,7 +36,7 @@ func (c *Conn) moveQueue(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		err := c.js.DeleteConsumer(ctx, topology.PostureBatches, name)
+		err := p.JetStream().DeleteConsumer(ctx, topology.PostureBatches, name)
 		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return fmt.Errorf("consumer %s: %w", name, err)
 		}
@@ -43,19 +44,19 @@ func (c *Conn) moveQueue(ctx context.Context) error {
 	// From here on, messages sent to the new stream must not be stored in the old one.
 	cfg := info.Config
 	cfg.Subjects = []string{movedRoot + ">"}
-	if _, err := c.js.UpdateStream(ctx, cfg); err != nil {
+	if _, err := p.JetStream().UpdateStream(ctx, cfg); err != nil {
 		return err
 	}
 	for seq := info.State.FirstSeq; seq <= info.State.LastSeq && info.State.Msgs > 0; seq++ {
-		if err := c.moveBatch(ctx, old, seq); err != nil {
+		if err := p.moveBatch(ctx, old, seq); err != nil {
 			return fmt.Errorf("message %d: %w", seq, err)
 		}
 	}
-	return c.js.DeleteStream(ctx, topology.PostureBatches)
+	return p.JetStream().DeleteStream(ctx, topology.PostureBatches)
 }
 
 // moveBatch copies a message, unless the new stream already holds a newer batch of the same page.
-func (c *Conn) moveBatch(ctx context.Context, old jetstream.Stream, seq uint64) error {
+func (p *provisioner) moveBatch(ctx context.Context, old jetstream.Stream, seq uint64) error {
 	m, err := old.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
@@ -64,8 +65,8 @@ func (c *Conn) moveBatch(ctx context.Context, old jetstream.Stream, seq uint64) 
 		return err
 	}
 	m.Header.Del(jetstream.ExpectedLastSubjSeqHeader) // refers to the old stream
-	_, err = c.js.PublishMsg(ctx, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
-	if err = translate(err); errors.Is(err, ErrOccupied) {
+	_, err = p.JetStream().PublishMsg(ctx, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
+	if servererr.IsOccupied(err) {
 		return nil
 	}
 	return err

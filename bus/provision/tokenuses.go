@@ -1,9 +1,10 @@
-package bus
+package provision
 
 import (
 	"context"
 	"errors"
 
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -11,13 +12,13 @@ import (
 // copyTokenUses copies the last uses of service tokens from TOKENS, where earlier versions stored them, to TOKEN_USES.
 // It leaves the originals, and it copies no key present in TOKEN_USES, so it may be interrupted and repeated. Without
 // the copies, the exchange would retire tokens as unused.
-func (c *Conn) copyTokenUses(ctx context.Context) error {
-	old, err := c.Subjects(ctx, topology.BucketStream(topology.Tokens),
+func (p *provisioner) copyTokenUses(ctx context.Context) error {
+	old, err := p.Subjects(ctx, topology.BucketStream(topology.Tokens),
 		topology.BucketSubject(topology.Tokens, topology.AllTokenSeenKeys))
 	if err != nil || len(old) == 0 {
 		return err
 	}
-	there, err := c.Subjects(ctx, topology.BucketStream(topology.TokenUses), ">")
+	there, err := p.Subjects(ctx, topology.BucketStream(topology.TokenUses), ">")
 	if err != nil {
 		return err
 	}
@@ -31,23 +32,23 @@ func (c *Conn) copyTokenUses(ctx context.Context) error {
 			continue
 		}
 		var seen proto.TokenSeen
-		switch _, err = c.Get(ctx, topology.Tokens, key, &seen); {
-		case errors.Is(err, ErrNotFound):
+		switch _, err = p.Get(ctx, topology.Tokens, key, &seen); {
+		case errors.Is(err, bus.ErrNotFound):
 			continue
-		case IsPermanent(err):
-			c.Unreadable(topology.BucketStream(topology.Tokens), key, 0, err)
+		case bus.IsPermanent(err):
+			p.Unreadable(topology.BucketStream(topology.Tokens), key, 0, err)
 			continue
 		case err != nil:
 			return err
 		}
-		_, err = c.Publish(ctx, PutMsg(topology.TokenUses, key, &seen, 0))
-		if err != nil && !errors.Is(err, ErrConflict) {
+		_, err = p.Publish(ctx, bus.PutMsg(topology.TokenUses, key, &seen, 0))
+		if err != nil && !errors.Is(err, bus.ErrConflict) {
 			return err
 		}
 		copied++
 	}
 	if copied > 0 {
-		c.log.Info("copied the last uses of service tokens to a bucket of their own", "records", copied)
+		p.log.Info("copied the last uses of service tokens to a bucket of their own", "records", copied)
 	}
 	return nil
 }
