@@ -18,10 +18,11 @@ type Place struct {
 	Index int
 }
 
-// Deciding returns the rule that decides whether the policy applies to the facts, and whether it applies. If it
-// applies, that is the first include rule that holds. If it does not, that is the rule that a refusal names
-// ([Decision.Selector]), or else the first rule in the way. An unknown rule counts as in a decision: it never lets a
-// policy admit, and never keeps a policy from denying. ok is false for a policy that is unknown as a whole.
+// Deciding returns the rule that decides whether the policy applies to the facts, and whether it applies. That is the
+// rule that a refusal names ([Decision.Selector]), if it names one. Otherwise it is the first include rule that holds
+// if the policy applies, and the first rule in the way if it does not. An unknown rule counts as in a decision: it
+// never lets a policy admit, and never keeps a policy from denying. ok is false for a policy that is unknown as a
+// whole.
 func (p *Policy) Deciding(f *Facts) (at Place, applies, ok bool) {
 	if p.broken != nil {
 		return Place{}, false, false
@@ -30,7 +31,7 @@ func (p *Policy) Deciding(f *Facts) (at Place, applies, ok bool) {
 	holds := func(t Truth) bool { return t.is == isYes || deny && t.is == isUnknown }
 	at, applies = p.inTheWay(f, holds)
 	switch total := p.criteria.holds(f); {
-	case applies && deny && total.is == isUnknown && total.down != nil:
+	case applies && deny && total.down != nil:
 		at = p.placeOf(f, at, func(t Truth) *Problem { return t.down }, func(t Truth) *Problem { return t.up }, total.down)
 	case !applies && total.up != nil:
 		at = p.placeOf(f, at, func(t Truth) *Problem { return t.up }, func(t Truth) *Problem { return t.down }, total.up)
