@@ -23,7 +23,7 @@ const (
 	MaxExemption   = 366 * 24 * time.Hour // a year, leap years included
 	MaxObserve     = 7 * 24 * time.Hour
 	MaxRemediation = 2000   // characters of a check's remediation
-	MaxNote        = 500    // characters of a reason given by a person
+	MaxNote        = 1000   // characters of a reason given by a person
 	MaxExemptions  = 10_000 // of one account; further ones are not evaluated
 )
 

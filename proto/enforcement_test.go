@@ -350,8 +350,28 @@ func TestAHoldIsDecidedOnce(t *testing.T) {
 			t.Errorf("a hold that is %s was released", s)
 		}
 	}
+	if _, ok := (&Hold{State: HoldExpired}).Decide(HoldRejected, "c", "r", 7); ok {
+		t.Error("a hold under the safe side was rejected")
+	}
+	if h, ok := (&Hold{State: HoldExpired}).Decide(HoldReleased, "c", "r", 7); !ok || h.State != HoldReleased {
+		t.Errorf("%+v, %t", h, ok)
+	}
 	if n := released.Notice(); n.State != "released" || n.DecidedAt != "1970-01-01T00:00:00.006Z" ||
 		n.Check != h.Check.String() {
 		t.Errorf("%+v", n)
+	}
+}
+
+func TestHoldTime(t *testing.T) {
+	o := &Organization{Breaker: &Breaker{MaxHold: 2 * time.Hour}}
+	for want, c := range map[time.Duration]*Check{2 * time.Hour: nil, time.Hour: {Expiration: time.Hour},
+		time.Millisecond: {Expiration: 1}, 30 * time.Minute: {Breaker: &Breaker{MaxHold: 30 * time.Minute}},
+		20 * time.Minute: {Breaker: &Breaker{MaxHold: 30 * time.Minute}, Expiration: 20 * time.Minute}} {
+		if got := HoldTime(c, o); got != want {
+			t.Errorf("%+v: %v, want %v", c, got, want)
+		}
+	}
+	if got := HoldTime(&Check{Expiration: 24 * time.Hour}, nil); got != 4*time.Hour {
+		t.Errorf("the default is %v", got)
 	}
 }

@@ -55,15 +55,28 @@ type PageTick struct {
 func (*Hold) Schema() Schema { return Schema{"hold", 1} }
 
 // Decide returns the hold after a person's decision: [HoldReleased] or [HoldRejected]. It returns false if the hold is
-// over, or the decision was made already.
+// over, if the decision was made already, or if the held outcomes, which a rejection confirms, no longer apply.
 func (h *Hold) Decide(to HoldState, by, reason string, now Millis) (*Hold, bool) {
-	if h.State.Over() || h.State == to {
+	if h.State.Over() || h.State == to || h.State == HoldExpired && to == HoldRejected {
 		return nil, false
 	}
 	next := *h
 	next.State, next.By, next.Reason, next.UpdatedAt, next.Release = to, by, reason, now, nil
 	next.DecidedAt = max(now, h.PolledAt) // a slow clock does not leave out the polls that were seen
 	return &next, true
+}
+
+// ValidateReason returns an error if a person's reason for a decision is blank or longer than [MaxNote] characters.
+func ValidateReason(reason string) error { return validNote(reason) }
+
+// HoldTime is how long outcomes of a check are held before the safe side applies: the breaker's MaxHold, or the check's
+// expiration if it is shorter. Both arguments may be nil.
+func HoldTime(c *Check, o *Organization) time.Duration {
+	b := BreakerOf(c, o)
+	if c != nil && c.Expiration > 0 {
+		return min(b.MaxHold, max(c.Expiration, time.Millisecond))
+	}
+	return b.MaxHold
 }
 
 // HoldNotice is the message about a changed hold, for other systems: a map whose ids and times are text.

@@ -78,7 +78,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	)
 	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
 	s.auditlog = auditlog.New(s.store)
-	s.enforcement = enforcement.New(s.store)
+	s.enforcement = enforcement.New(enforcement.Deps{Store: s.store, Device: s.device, Posture: s.posture})
 	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody,
 		ClientTimeout: cfg.clientTimeout, Observe: m.request}
 	rules, err := policycache.New(s.store.Catalog, deps.Log, func(*policy.Problem) {})

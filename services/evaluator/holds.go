@@ -105,7 +105,11 @@ func (v *holdView) count() map[proto.HoldState]int {
 func (s *Service) storeHold(ctx context.Context, ref topology.HoldRef, last holdRecord, next *proto.Hold) error {
 	var batch []bus.Outgoing
 	if last.hold == nil || last.hold.ID != next.ID || last.hold.State != next.State {
-		event, err := holdEvent(ref, last.hold, next)
+		name := ""
+		if check, found := s.catalog.Check(ref.Account, ref.Check); found {
+			name = check.Value.Name
+		}
+		event, err := holdEvent(ref, name, last.hold, next)
 		if err != nil {
 			return err
 		}

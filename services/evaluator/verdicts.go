@@ -68,14 +68,15 @@ func judgedPages(all []overview.Page) (out []judge.Page) {
 	return out
 }
 
-// holdEvent returns the audit event of a hold's new state.
-func holdEvent(ref topology.HoldRef, last, next *proto.Hold) (*proto.AuditEvent, error) {
+// holdEvent returns the audit event of the new state of the hold of a check with a name. It shows the hold with members
+// of the API.
+func holdEvent(ref topology.HoldRef, name string, last, next *proto.Hold) (*proto.AuditEvent, error) {
 	shown := func(h *proto.Hold) (json.RawMessage, error) {
 		if h == nil {
 			return nil, nil
 		}
 		n := h.Notice()
-		return json.Marshal(map[string]any{"id": n.ID, "integration_id": n.Integration, "check_id": n.Check, "state": n.State,
+		return json.Marshal(map[string]any{"id": n.ID, "integration_id": n.Integration, "rule_id": n.Check, "name": name, "state": n.State,
 			"tick": n.Tick, "since": n.Since, "directions": n.Directions, "pages": n.Pages, "devices": n.Devices, "reason": n.Reason})
 	}
 	if last != nil && last.ID != next.ID {
@@ -94,6 +95,6 @@ func holdEvent(ref topology.HoldRef, last, next *proto.Hold) (*proto.AuditEvent,
 		action = "create"
 	}
 	return &proto.AuditEvent{ID: proto.DeriveID(ref.Account, "hold "+next.ID.String()+" "+string(next.State)), At: next.UpdatedAt,
-		Actor: proto.Actor{Type: "system", Name: "breaker"}, Action: action, Kind: "hold", Resource: next.ID.String(),
+		Actor: proto.Actor{Type: "system", Name: "breaker"}, Action: action, Kind: "hold", Resource: next.ID.String(), Name: name,
 		Before: before, After: after}, nil
 }

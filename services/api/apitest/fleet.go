@@ -47,29 +47,46 @@ func (f *Fleet) Page() topology.PageRef {
 // returns the sequence of the change of the first device's outcome.
 func (f *Fleet) Evaluate(tick uint64, score int, outcome proto.Outcome) (change uint64) {
 	f.T.Helper()
+	e := f.entry(tick, score, proto.Verdict{Outcome: outcome, Reason: proto.ReasonScore, Observed: outcome})
+	c := proto.Change{Index: 1, Integration: f.Integration, Tick: tick, At: e.EvaluatedAt, Devices: []proto.ChangedDevice{
+		{Device: f.Devices[0], From: proto.OutcomeNone, Reason: proto.ReasonScore, Score: score}}}
+	return f.commit(e, bus.Outgoing{Subject: topology.Change(f.Account, f.Check, outcome, 0), Body: &c}) + 1
+}
+
+// Hold stores the results of a poll that the page holds since a time: the first device would change from pass to fail.
+func (f *Fleet) Hold(tick uint64, since proto.Millis) {
+	f.T.Helper()
+	e := f.entry(tick, 10, proto.Verdict{Outcome: proto.OutcomePass, Reason: proto.ReasonHeld,
+		Observed: proto.OutcomeFail})
+	e.States = []proto.CheckState{{Flips: proto.Flips{Out: 1, Passing: 1, Known: 1},
+		Hold: &proto.PageHold{Tick: tick, Since: since, Out: true}}}
+	f.commit(e)
+}
+
+// entry returns the entry of a poll of the page.
+func (f *Fleet) entry(tick uint64, score int, v proto.Verdict) *proto.Entry {
 	now := proto.At(f.Clock.Now())
-	e := proto.Entry{
+	return &proto.Entry{
 		Tick: tick, EvaluatedAt: now, Checks: []proto.CheckRef{{ID: f.Check}},
 		Poll: proto.Poll{At: now, Attempts: 2, Status: 200, Took: 1500 * time.Millisecond},
 		Results: []proto.Result{
-			{Device: f.Devices[0], Score: score, S2SID: "s2s", ObservedAt: now,
-				Verdicts: []proto.Verdict{{Outcome: outcome, Reason: proto.ReasonScore, Observed: outcome}}},
+			{Device: f.Devices[0], Score: score, S2SID: "s2s", ObservedAt: now, Verdicts: []proto.Verdict{v}},
 			{Device: f.Devices[1], Score: proto.NoScore, Problem: proto.ReasonMissing,
 				Verdicts: []proto.Verdict{{Reason: proto.ReasonMissing}}},
 		},
 	}
-	c := proto.Change{Index: 1, Integration: f.Integration, Tick: tick, At: now, Devices: []proto.ChangedDevice{
-		{Device: f.Devices[0], From: proto.OutcomeNone, Reason: proto.ReasonScore, Score: score}}}
-	first, err := f.Conn.Commit(f.T.Context(), []bus.Outgoing{
-		{Subject: topology.Log(f.Page()), Body: &e, ExpectLast: bus.Expect(f.Last),
-			Header: map[string][]string{proto.HeaderSummary: {e.Summarize(1).String()}}},
-		{Subject: topology.Change(f.Account, f.Check, outcome, 0), Body: &c},
-	})
+}
+
+// commit stores an entry with its changes, and returns the sequence of the entry.
+func (f *Fleet) commit(e *proto.Entry, changes ...bus.Outgoing) uint64 {
+	f.T.Helper()
+	first, err := f.Conn.Commit(f.T.Context(), append([]bus.Outgoing{{Subject: topology.Log(f.Page()), Body: e,
+		ExpectLast: bus.Expect(f.Last), Header: e.Headers(len(changes))}}, changes...))
 	if err != nil {
 		f.T.Fatal(err)
 	}
 	f.Last = first
-	return first + 1
+	return first
 }
 
 // AwaitState waits until POSTURE_STATE has the entry at a sequence of the log.

@@ -129,7 +129,7 @@ func (s *API) recheck(c *v4.Call, given presented) error {
 // pathActions maps the last part of a path to the action in the audit log.
 var pathActions = map[string]string{
 	"refresh": "refresh", "rotate": "rotate", "value": "roll", "revoke_tokens": "revoke", "revoke-tokens": "revoke",
-	"revoke": "revoke",
+	"revoke": "revoke", "release": "release", "reject": "reject",
 }
 
 // actorOf returns the actor of a request for the audit log, and the action that its path names; action is empty if it

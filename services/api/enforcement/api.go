@@ -1,21 +1,36 @@
 package enforcement
 
 import (
+	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/posture"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 )
 
+// Deps are the dependencies of the API.
+type Deps struct {
+	Store   *store.Store
+	Device  *device.API
+	Posture *posture.API
+}
+
 // API serves holds, exemptions and the observe switch. It is safe for concurrent use.
 type API struct {
-	store *store.Store
+	store   *store.Store
+	device  *device.API
+	posture *posture.API
 }
 
 // New returns the API of enforcement.
-func New(s *store.Store) *API { return &API{store: s} }
+func New(d Deps) *API {
+	a := &API{store: d.Store, device: d.Device, posture: d.Posture}
+	store.Register(a.store, store.KindHold, a.auditHold)
+	return a
+}
 
 // Routes returns the routes of enforcement.
-func (s *API) Routes() []v4.Route { return nil }
+func (s *API) Routes() []v4.Route { return s.holdRoutes() }
 
 // Describe adds the routes of enforcement to a description.
-func Describe(d *openapi.Description) { d.Add(nil, nil) }
+func Describe(d *openapi.Description) { d.Add(holdOperations(), nil) }

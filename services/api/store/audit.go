@@ -61,7 +61,7 @@ func (s *Store) newEvent(ctx context.Context, c Change) *proto.AuditEvent {
 // that is not visible in the API.
 func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Write,
 	before proto.Message) *proto.AuditEvent {
-	c := Change{Kind: kindOf(w.Key)}
+	c := Change{Kind: kindOf(bucket, w.Key)}
 	c.Before, c.After = s.show(a, c.Kind, before), s.show(a, c.Kind, w.After)
 	if c.Kind == "" {
 		return nil
@@ -103,8 +103,11 @@ func identity(w Write, e *proto.AuditEvent) (id, name string) {
 	return v.ID, v.Name
 }
 
-// kindOf returns the kind of resource that a key holds; empty if it holds none.
-func kindOf(key string) string {
+// kindOf returns the kind of resource that a key of a bucket holds; empty if it holds none.
+func kindOf(bucket, key string) string {
+	if bucket == topology.Holds {
+		return KindHold
+	}
 	parts := strings.Split(key, ".")
 	if len(parts) != 3 {
 		return ""

@@ -10,8 +10,8 @@ type kind struct {
 	show      func(proto.Account, proto.Message) any
 }
 
-// Register registers a kind of resource with the audit log. Names are those of the keys in CONFIG, and service_token
-// and api_token. show returns a record as in API responses, without its secrets. Kinds must be registered before the
+// Register registers a kind of resource with the audit log. Names are those of the keys in CONFIG, service_token,
+// api_token and [KindHold]. show returns a record as in API responses, without its secrets. Kinds must be registered before the
 // store is used.
 func Register[T any, M interface {
 	*T
@@ -23,9 +23,9 @@ func Register[T any, M interface {
 	}
 }
 
-// recordOf returns an empty record for a key; nil if the audit log does not show the key.
-func (s *Store) recordOf(key string) proto.Message {
-	k, known := s.kinds[kindOf(key)]
+// recordOf returns an empty record for a key of a bucket; nil if the audit log does not show the key.
+func (s *Store) recordOf(bucket, key string) proto.Message {
+	k, known := s.kinds[kindOf(bucket, key)]
 	if !known {
 		return nil
 	}

@@ -26,8 +26,12 @@ func (s *Store) AwaitRelayed(ctx context.Context, a proto.Account) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, relayedWait)
 	defer cancel()
-	return s.relay.awaitChanges(ctx, topology.Config, a) == nil && s.relay.awaitChanges(ctx, topology.Tokens, a) == nil &&
-		s.relay.awaitActions(ctx, a) == nil
+	for _, bucket := range []string{topology.Config, topology.Tokens, topology.Holds} {
+		if s.relay.awaitChanges(ctx, bucket, a) != nil {
+			return false
+		}
+	}
+	return s.relay.awaitActions(ctx, a) == nil
 }
 
 // awaitChanges waits for the newest change of a bucket.

@@ -141,7 +141,7 @@ func (s *Store) reborn(ctx context.Context, all []bus.Outgoing, events []*proto.
 }
 
 func bucketStreamOf(subject string) string {
-	for _, bucket := range []string{topology.Config, topology.Tokens} {
+	for _, bucket := range []string{topology.Config, topology.Tokens, topology.Holds} {
 		if _, err := topology.KeyOf(bucket, subject); err == nil {
 			return topology.BucketStream(bucket)
 		}
@@ -172,7 +172,7 @@ func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Mes
 		case err == nil && m.Seq > k.Prior.Revision, err == nil && m.Seq == k.Prior.Revision && m.Deleted():
 			return nil, bus.ErrConflict
 		case err == nil && m.Seq == k.Prior.Revision:
-			into := s.recordOf(k.Key)
+			into := s.recordOf(bucket, k.Key)
 			if into == nil {
 				return nil, nil
 			}

@@ -34,7 +34,7 @@ func (p *pass) resolve(i int, stayed []bool) {
 	held := c.hold
 	if held != nil {
 		h := *held
-		end := h.Since + p.maxHold(c)
+		end := h.Since.Add(proto.HoldTime(c.check, p.on.Config.Organization))
 		h.Safe = h.Safe || p.on.Now >= end
 		if !h.Safe {
 			p.due(end)
@@ -61,15 +61,6 @@ func (p *pass) resolve(i int, stayed []bool) {
 		}
 	}
 	slices.Sort(c.next.Recovering)
-}
-
-// maxHold is how long a hold lasts before the safe side applies.
-func (p *pass) maxHold(c *column) proto.Millis {
-	most := proto.Millis(c.breaker.MaxHold.Milliseconds())
-	if c.expiration > 0 {
-		most = min(most, c.expiration)
-	}
-	return most
 }
 
 // trip counts a poll's flips against the outcomes of before. Beyond the limits a hold begins or goes on; within them it

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
+)
+
+// KindHold is the kind of a hold in the audit log.
+const KindHold = "hold"
+
+// Holds is a view of the bucket HOLDS: the newest hold of each check over an integration. It is safe for concurrent
+// use.
+type Holds struct {
+	conn *bus.Conn
+
+	Progress
+	records map[topology.HoldRef]catalog.Record[proto.Hold]
+}
+
+func newHolds(conn *bus.Conn) *Holds {
+	return &Holds{conn: conn, Progress: NewProgress(topology.Holds),
+		records: map[topology.HoldRef]catalog.Record[proto.Hold]{}}
+}
+
+// Run keeps the view up to date until ctx ends.
+func (v *Holds) Run(ctx context.Context) error {
+	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Holds)); err != nil {
+		return err
+	}
+	return v.conn.Watch(ctx, topology.Holds, []string{topology.AllHoldKeys}, v.apply, v.InSync)
+}
+
+func (v *Holds) apply(u bus.Update) error {
+	v.Mu.Lock()
+	defer v.Mu.Unlock()
+	v.Saw(u.Revision)
+	ref, err := topology.ParseHoldKey(u.Key)
+	if err == nil {
+		delete(v.records, ref)
+	}
+	if err == nil && !u.Deleted {
+		hold := new(proto.Hold)
+		if err = u.Decode(hold); err == nil {
+			v.records[ref] = catalog.Record[proto.Hold]{Account: ref.Account, Revision: u.Revision, Value: hold}
+		}
+	}
+	if err != nil {
+		v.conn.Unreadable(topology.BucketStream(topology.Holds), u.Key, u.Revision, err)
+	}
+	return nil
+}
+
+// Of returns the holds of an account, the newest first.
+func (v *Holds) Of(a proto.Account) []catalog.Record[proto.Hold] {
+	v.Mu.RLock()
+	defer v.Mu.RUnlock()
+	var all []catalog.Record[proto.Hold]
+	for ref, r := range v.records {
+		if ref.Account == a {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b catalog.Record[proto.Hold]) int {
+		return cmp.Or(cmp.Compare(b.Value.Since, a.Value.Since), slices.Compare(a.Value.ID[:], b.Value.ID[:]))
+	})
+	return all
+}
+
+// FreshHolds waits until the view of the holds includes every write that was acknowledged before the call.
+func (s *Store) FreshHolds(ctx context.Context) error { return UpToDate(ctx, s.held, s.Holds) }
+
+// PutHold stores a hold. The error of a lost race is [bus.ErrConflict].
+func (s *Store) PutHold(ctx context.Context, a proto.Account, h *proto.Hold, prior Prior) (uint64, error) {
+	return s.Commit(ctx, a, topology.Holds,
+		Write{Key: topology.HoldKey(a, h.Integration, h.Check), Prior: prior, After: h})
+}
