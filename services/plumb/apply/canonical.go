@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"plumbline.dev/services/internal/ownedmember"
 	"plumbline.dev/services/internal/secretname"
@@ -86,7 +87,8 @@ func dropSecrets(v any) {
 // places lists the members for the domains of an application, each in its own form.
 var places = []string{"domain", "self_hosted_domains", "destinations"}
 
-// merge returns a resource of the account with the members of a document.
+// merge returns a resource of the account with the members of a document. A null of the document stays if the control
+// plane keeps a member that is omitted.
 func merge(k client.Kind, have, spec map[string]any) map[string]any {
 	base := cloned(have)
 	if k == client.KindApplication && slices.ContainsFunc(places, func(p string) bool { return spec[p] != nil }) {
@@ -94,7 +96,13 @@ func merge(k client.Kind, have, spec map[string]any) map[string]any {
 			delete(base, p)
 		}
 	}
-	return merged(base, spec)
+	all := merged(base, spec)
+	for name, v := range spec {
+		if v == nil && k == client.KindCheck && strings.HasPrefix(name, "x_") {
+			all[name] = nil
+		}
+	}
+	return all
 }
 
 func merged(base, spec map[string]any) map[string]any {

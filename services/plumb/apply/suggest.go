@@ -44,7 +44,7 @@ func distance(a, b string) int {
 }
 
 // maxNamed is the largest number of members that an error lists.
-const maxNamed = 10
+const maxNamed = 12
 
 // unknownMember returns the error for an unknown member.
 func unknownMember(m Member) error {

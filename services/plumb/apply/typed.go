@@ -13,7 +13,7 @@ import (
 // numbers and switches list the members that are numbers and booleans. Other members are strings, lists or objects.
 var (
 	numbers = []string{"score", "total_score", "active_threats", "update_window_days", "precedence", "approvals_needed",
-		"max_age", "x_concurrency", "inactivity_threshold_days"}
+		"max_age", "x_concurrency", "x_recover_score", "share", "floor", "inactivity_threshold_days"}
 	switches = []string{"enabled", "exists", "requireAll", "check_private_key", "infected", "is_active", "x_paused",
 		"is_default", "approval_required", "purpose_justification_required", "isolation_required", "mfa_disabled",
 		"app_launcher_visible", "auto_redirect_to_identity", "allow_authenticate_via_warp", "allow_iframe",

@@ -38,6 +38,36 @@ type Check struct {
 	Description string     `json:"description,omitempty"`
 	Expiration  string     `json:"expiration,omitempty"`
 	Input       CheckInput `json:"input,omitzero"`
+	// The members for enforcement are empty if they have their defaults.
+	Mode         string      `json:"x_mode,omitempty"`
+	RecoverScore json.Number `json:"x_recover_score,omitempty"`
+	Grace        string      `json:"x_grace,omitempty"`
+	Breaker      *Breaker    `json:"x_breaker,omitempty"`
+	Remediation  string      `json:"x_remediation,omitempty"`
+}
+
+// Breaker holds the settings of a breaker. A setting that is nil or empty has its default.
+type Breaker struct {
+	Enabled *bool       `json:"enabled,omitempty"`
+	Share   json.Number `json:"share,omitempty"`
+	Floor   json.Number `json:"floor,omitempty"`
+	Window  string      `json:"window,omitempty"`
+	MaxHold string      `json:"max_hold,omitempty"`
+}
+
+// String returns the settings that are not defaults, such as "on, share 0.1", or "off".
+func (b *Breaker) String() string {
+	if b.Enabled != nil && !*b.Enabled {
+		return "off"
+	}
+	text := "on"
+	for _, s := range [][2]string{{"share", b.Share.String()}, {"floor", b.Floor.String()}, {"window", b.Window},
+		{"max hold", b.MaxHold}} {
+		if s[1] != "" {
+			text += ", " + s[0] + " " + s[1]
+		}
+	}
+	return text
 }
 
 // CheckInput is the condition of a custom_s2s rule: score Operator Score.

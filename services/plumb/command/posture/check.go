@@ -29,10 +29,10 @@ func (checkName) Kind() resource.Kind[client.Check] { return checks }
 
 var checks = resource.Kind[client.Check]{
 	Collection: func(cl *client.Client) client.Collection[client.Check] { return cl.Checks },
-	Header:     []any{"ID", "NAME", "PASSES WHEN", "EXPIRES", "INTEGRATION", "STATE"},
+	Header:     []any{"ID", "NAME", "PASSES WHEN", "EXPIRES", "INTEGRATION", "STATE", "ENFORCEMENT"},
 	Row: func(k client.Check) []any {
 		expires, integration := render.OrDash(k.Expiration), render.OrDash(k.Input.Integration)
-		return []any{k.ID, k.Name, comparison(k), expires, integration, checkState(k)}
+		return []any{k.ID, k.Name, comparison(k), expires, integration, checkState(k), enforcement(k)}
 	},
 	Fields: func(tab *render.Table, k client.Check) {
 		tab.Row("id", k.ID)
@@ -44,6 +44,7 @@ var checks = resource.Kind[client.Check]{
 		tab.Row("expires", render.OrDash(k.Expiration))
 		tab.Row("integration", render.OrDash(k.Input.Integration))
 		tab.Row("state", checkState(k))
+		settingRows(tab, k)
 	},
 }
 
@@ -70,6 +71,7 @@ type checkCreate struct {
 	Score       float64 `required:"" env:"-" help:"Threshold, 0 to 100."`
 	Expiration  string  `env:"-" help:"Validity of a score, such as 1h. Default: until the next score." placeholder:"DURATION"`
 	Description string  `env:"-" help:"Description."`
+	settingFlags
 }
 
 // Body returns the check of the flags.
@@ -78,10 +80,15 @@ func (c checkCreate) Body(ctx context.Context, _ *cli.Terminal, cl *client.Clien
 	if err != nil {
 		return nil, err
 	}
-	return client.Check{
-		Name: c.Name, Type: proto.TypeCustomS2S, Expiration: c.Expiration, Description: c.Description,
-		Input: client.CheckInput{Integration: integration, Operator: c.Operator, Score: client.Number(c.Score)},
-	}, nil
+	body := map[string]any{"name": c.Name, "type": proto.TypeCustomS2S,
+		"input": client.CheckInput{Integration: integration, Operator: c.Operator, Score: client.Number(c.Score)}}
+	for name, text := range map[string]string{"expiration": c.Expiration, "description": c.Description} {
+		if text != "" {
+			body[name] = text
+		}
+	}
+	_, err = c.set(body)
+	return body, err
 }
 
 type checkEdit struct {
@@ -90,12 +97,17 @@ type checkEdit struct {
 	Score       *float64 `env:"-" help:"New threshold."`
 	Expiration  *string  `env:"-" help:"New validity of a score. Empty: until the next score."`
 	Description *string  `env:"-" help:"New description."`
+	settingFlags
 }
 
 // Edit sets the members of a check for the given flags.
 func (c checkEdit) Edit(_ context.Context, _ *cli.Terminal, _ *client.Client, _ client.Check,
 	body map[string]any) (int, error) {
-	edited := resource.Set(body, "name", c.Name) + resource.Set(body, "expiration", c.Expiration) +
+	edited, err := c.set(body)
+	if err != nil {
+		return 0, err
+	}
+	edited += resource.Set(body, "name", c.Name) + resource.Set(body, "expiration", c.Expiration) +
 		resource.Set(body, "description", c.Description)
 	if c.Operator == nil && c.Score == nil {
 		return edited, nil

@@ -69,6 +69,8 @@ func (k Kind[T]) edit(ctx context.Context, t *cli.Terminal, all client.Collectio
 	}
 	if all.Merges() {
 		nullRemoved(before, after)
+	} else {
+		nullRemovedExtensions(before, after)
 	}
 	if item, err = all.Replace(ctx, item.Value.ResourceID(), item.Revision, after); err != nil {
 		return fmt.Errorf("%w; your changes are kept in %s", err, path)
@@ -115,6 +117,16 @@ func nullRemoved(before, after map[string]any) {
 		inner, isObject := is.(map[string]any)
 		if outer, wasObject := was.(map[string]any); isObject && wasObject {
 			nullRemoved(outer, inner)
+		}
+	}
+}
+
+// nullRemovedExtensions sets the members of Plumbline's own that after lacks to null in after. The control plane keeps
+// them if they are omitted, because a client of Cloudflare's does not know them.
+func nullRemovedExtensions(before, after map[string]any) {
+	for name := range before {
+		if _, there := after[name]; !there && strings.HasPrefix(name, "x_") {
+			after[name] = nil
 		}
 	}
 }
