@@ -299,7 +299,7 @@ func TestTokensOfPeople(t *testing.T) {
 func TestPosture(t *testing.T) {
 	w := newFixture(t)
 	check := proto.NewID()
-	w.save(topology.KindCheck, check, &proto.Check{ID: check, Name: "Score at least 80"})
+	w.save(topology.KindCheck, check, &proto.Check{ID: check, Name: "Score at least 80", Remediation: "Start the *agent*."})
 	p := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: []proto.Rule{everyone()},
 		Require: []proto.Rule{postureRule(check)}}
 	w.save(topology.KindPolicy, p.ID, p)
@@ -336,12 +336,12 @@ func TestPosture(t *testing.T) {
 	}
 	var body struct {
 		Check struct {
-			Name, Outcome string
-			LookedAt      time.Time `json:"looked_at"`
+			Name, Outcome, Remediation string
+			LookedAt                   time.Time `json:"looked_at"`
 		}
 	}
 	if err := json.Unmarshal(a.Response.Body, &body); err != nil || body.Check.Name != "Score at least 80" ||
-		body.Check.Outcome != "fail" || !body.Check.LookedAt.Equal(looked) {
+		body.Check.Remediation != "Start the *agent*." || body.Check.Outcome != "fail" || !body.Check.LookedAt.Equal(looked) {
 		t.Errorf("answer %s: %v", a.Response.Body, err)
 	}
 	if noted := w.log.take(); len(noted) != 1 || noted[0].Check != check || noted[0].Reason != "posture_failed" ||

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -95,8 +96,8 @@ func (q *evaluation) say(d policy.Decision, status int) *Response {
 // explain describes a check and its newest result for the device behind the request.
 func (q *evaluation) explain(check proto.ID) *page.Check {
 	c := &page.Check{ID: check.String(), Name: check.String(), Outcome: proto.OutcomeUnknown.String()}
-	if known, ok := q.catalog.Check(q.a.App.Account, check); ok && known.Value.Name != "" {
-		c.Name = known.Value.Name
+	if known, ok := q.catalog.Check(q.a.App.Account, check); ok {
+		c.Name, c.Remediation = cmp.Or(known.Value.Name, c.Name), known.Value.Remediation
 	}
 	if q.a.Device.IsZero() {
 		c.DeviceUnknown = true

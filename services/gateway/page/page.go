@@ -44,6 +44,8 @@ type Check struct {
 	DeviceUnknown bool
 	// LookedAt is the time of the device's newest poll; zero if there is none or the device is not known.
 	LookedAt time.Time
+	// Remediation is the owner's advice for users whose device fails, in Markdown; empty: none.
+	Remediation string
 }
 
 //go:embed page.html
@@ -95,7 +97,11 @@ func (r *Refusal) html() []byte {
 		Style     template.CSS
 		Title     string
 		Ago, Seen string
+		Advice    template.HTML
 	}{Refusal: r, Style: template.CSS(style), Title: strconv.Itoa(r.Status) + " " + http.StatusText(r.Status)} //nolint:gosec // our own file
+	if r.Check != nil {
+		data.Advice = remediation(r.Check.Remediation)
+	}
 	if r.Check != nil && !r.Check.LookedAt.IsZero() {
 		data.Seen = r.Check.LookedAt.UTC().Format("2 January 2006, 15:04:05 UTC")
 		data.Ago = ago(r.At.Sub(r.Check.LookedAt))
@@ -126,13 +132,14 @@ func (r *Refusal) json() []byte {
 		Message string `json:"message"`
 	}
 	type check struct {
-		ID       string `json:"id"`
-		Name     string `json:"name"`
-		Outcome  string `json:"outcome"`
-		Detail   string `json:"detail,omitzero"`
-		Required string `json:"required,omitzero"`
-		Score    string `json:"score,omitzero"`
-		LookedAt string `json:"looked_at,omitzero"`
+		ID          string `json:"id"`
+		Name        string `json:"name"`
+		Outcome     string `json:"outcome"`
+		Detail      string `json:"detail,omitzero"`
+		Required    string `json:"required,omitzero"`
+		Score       string `json:"score,omitzero"`
+		LookedAt    string `json:"looked_at,omitzero"`
+		Remediation string `json:"remediation,omitzero"`
 	}
 	body := struct {
 		Error       problem `json:"error"`
@@ -145,7 +152,7 @@ func (r *Refusal) json() []byte {
 		Application: r.Application, Message: r.Message}
 	if c := r.Check; c != nil {
 		body.Check = &check{ID: c.ID, Name: c.Name, Outcome: c.Outcome, Detail: c.Detail, Required: c.Required,
-			Score: c.Score}
+			Score: c.Score, Remediation: c.Remediation}
 		if !c.LookedAt.IsZero() {
 			body.Check.LookedAt = c.LookedAt.UTC().Format(time.RFC3339Nano)
 		}
