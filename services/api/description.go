@@ -4,7 +4,6 @@ import (
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/auditlog"
 	"plumbline.dev/services/api/device"
-	"plumbline.dev/services/api/enforcement"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/openapi"
 )
@@ -18,6 +17,6 @@ func (s *Service) description() *openapi.Description {
 	identity.Describe(d)
 	apitoken.Describe(d)
 	auditlog.Describe(d)
-	enforcement.Describe(d)
+	s.enforcement.Describe(d)
 	return d
 }

@@ -1,9 +1,11 @@
 package enforcement
 
 import (
+	"plumbline.dev/proto"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/posture"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 )
@@ -20,17 +22,23 @@ type API struct {
 	store   *store.Store
 	device  *device.API
 	posture *posture.API
+
+	exemptions *resource.Kind[proto.Exemption, *proto.Exemption]
 }
 
 // New returns the API of enforcement.
 func New(d Deps) *API {
 	a := &API{store: d.Store, device: d.Device, posture: d.Posture}
 	store.Register(a.store, store.KindHold, a.auditHold)
+	a.exemptions = a.newExemptions()
+	a.exemptions.Register()
 	return a
 }
 
 // Routes returns the routes of enforcement.
-func (s *API) Routes() []v4.Route { return s.holdRoutes() }
+func (s *API) Routes() []v4.Route { return append(s.holdRoutes(), s.exemptions.Routes()...) }
 
 // Describe adds the routes of enforcement to a description.
-func Describe(d *openapi.Description) { d.Add(holdOperations(), nil) }
+func (s *API) Describe(d *openapi.Description) {
+	d.Add(openapi.Union(holdOperations(), s.exemptions.Operations()), nil)
+}

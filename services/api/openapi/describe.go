@@ -65,10 +65,11 @@ type Resource struct {
 	CreateStatus, DeleteStatus int    // 0: 200
 	Deleted                    Schema // result of a deletion; nil: null
 	Patch                      bool   // PATCH instead of PUT
+	Fixed                      bool   // neither
 	ListDetails, BodyDetails   string
 }
 
-// Operations returns the five operations of the resource.
+// Operations returns the operations of the resource: four if it is fixed, five otherwise.
 func (r Resource) Operations() Operations {
 	list := Operation{Summary: "List " + r.Many, Query: Parameters(r.Query, PageParams), Result: List(r.View),
 		Info: Of[v4.PageInfo](), Details: r.ListDetails}
@@ -80,14 +81,17 @@ func (r Resource) Operations() Operations {
 		change, how = http.MethodPatch, "Change "
 	}
 	one := r.Path + "/" + r.ID
-	return Operations{
+	all := Operations{
 		"GET " + r.Path: list,
 		"POST " + r.Path: {Summary: "Create " + r.One, Body: r.Body, Result: r.View, Status: r.CreateStatus,
 			Details: r.BodyDetails},
-		"GET " + one:       {Summary: "Get " + r.One, Result: r.View},
-		change + " " + one: {Summary: how + r.One, Body: r.Body, Result: r.View},
-		"DELETE " + one:    {Summary: "Delete " + r.One, Result: r.Deleted, Status: r.DeleteStatus},
+		"GET " + one:    {Summary: "Get " + r.One, Result: r.View},
+		"DELETE " + one: {Summary: "Delete " + r.One, Result: r.Deleted, Status: r.DeleteStatus},
 	}
+	if !r.Fixed {
+		all[change+" "+one] = Operation{Summary: how + r.One, Body: r.Body, Result: r.View}
+	}
+	return all
 }
 
 // Union returns the operations of all arguments.

@@ -174,7 +174,7 @@ func schemaOf(t reflect.Type) Schema {
 	if s, ok := special[t]; ok {
 		return s
 	}
-	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+	if t.Kind() != reflect.Pointer && t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
 		return Text()
 	}
 	switch t.Kind() {

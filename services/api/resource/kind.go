@@ -39,6 +39,8 @@ type Kind[T any, M interface {
 	Unpaged bool
 	// Patch is set if an update is a PATCH in place of a PUT. Update is required then. Optional.
 	Patch bool
+	// Fixed is set if a resource cannot be changed: there is no update. Optional; Next is not used then.
+	Fixed bool
 	// PlainStatus is set if a create and a deletion are answered with 200, in place of 201 and 202. Optional.
 	PlainStatus bool
 	// NotFound is the error about a resource that does not exist.
@@ -99,7 +101,7 @@ func (k *Kind[T, M]) param() string {
 	return k.Param
 }
 
-// Routes returns the routes of the five operations.
+// Routes returns the routes of the operations.
 func (k *Kind[T, M]) Routes() []v4.Route {
 	all := v4.AccountPath + k.Path
 	one := all + "/{" + k.param() + "}"
@@ -114,8 +116,10 @@ func (k *Kind[T, M]) Routes() []v4.Route {
 		{Method: http.MethodGet, Path: all, Scope: k.Scope, Handle: k.list, Zones: k.Zones},
 		{Method: http.MethodPost, Path: all, Scope: k.Scope, Handle: k.create, Zones: k.Zones},
 		{Method: http.MethodGet, Path: one, Scope: k.Scope, Handle: k.get, Zones: k.Zones},
-		{Method: method, Path: one, Scope: k.Scope, Handle: update, Zones: k.Zones},
 		{Method: http.MethodDelete, Path: one, Scope: k.Scope, Handle: k.delete, Zones: k.Zones},
+	}
+	if !k.Fixed {
+		routes = append(routes, v4.Route{Method: method, Path: one, Scope: k.Scope, Handle: update, Zones: k.Zones})
 	}
 	if k.TextMessages {
 		return v4.WithTextMessages(routes)
@@ -123,10 +127,10 @@ func (k *Kind[T, M]) Routes() []v4.Route {
 	return routes
 }
 
-// Operations describes the five operations.
+// Operations describes the operations.
 func (k *Kind[T, M]) Operations() openapi.Operations {
 	d := k.Doc
-	d.Path, d.ID, d.Unpaged, d.Patch = k.Path, "{"+k.param()+"}", k.Unpaged, k.Patch
+	d.Path, d.ID, d.Unpaged, d.Patch, d.Fixed = k.Path, "{"+k.param()+"}", k.Unpaged, k.Patch, k.Fixed
 	d.CreateStatus, d.DeleteStatus = k.status(http.StatusCreated), k.status(http.StatusAccepted)
 	return d.Operations()
 }

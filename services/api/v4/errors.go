@@ -58,6 +58,7 @@ const (
 	CodePartOfPeriod       = 10206 // code of a message
 	CodeUnreadable         = 10207 // code of a message
 	CodeNotYetRelayed      = 10208 // code of a message
+	CodePassesAlready      = 10209 // code of a message
 	CodeInternal           = 10500
 	CodeUnavailable        = 10503
 )

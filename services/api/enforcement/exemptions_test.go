@@ -1,0 +1,192 @@
+package enforcement_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/apitest"
+	"plumbline.dev/services/api/v4"
+)
+
+const exemptions = "/plumbline/exemptions"
+
+func in(f *apitest.Fixture, d time.Duration) string { return f.Clock.Now().Add(d).Format(time.RFC3339) }
+
+// exemption is a request for an exemption of the fleet's n-th device from its check, for an hour.
+func exemption(f *apitest.Fleet, n int) map[string]any {
+	return map[string]any{"device_id": f.Devices[n], "rule_id": f.Check, "until": in(f.Fixture, time.Hour),
+		"reason": "in repair"}
+}
+
+func TestExemptions(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	f.Events()
+	f.PurgeAudit()
+	x := f.Want(200, "POST", exemptions, exemption(f, 0))
+	if x["device_id"] != f.Devices[0].String() || x["rule_id"] != f.Check.String() || x["rule_name"] != "Healthy" ||
+		x["device_name"] != "S-1" || x["author"] == "" || x["until"] != "2026-03-01T13:00:00Z" || x["reason"] != "in repair" {
+		t.Errorf("%v", x)
+	}
+	one := exemptions + "/" + x["id"].(string)
+	if got := f.Want(200, "GET", one, nil); fmt.Sprint(got) != fmt.Sprint(x) {
+		t.Errorf("%v, created as %v", got, x)
+	}
+	f.Clock.Advance(time.Minute)
+	body := exemption(f, 1)
+	delete(body, "rule_id")
+	everything := f.Want(200, "POST", exemptions, body)
+	if everything["rule_id"] != nil || everything["rule_name"] != nil {
+		t.Errorf("%v", everything)
+	}
+	for query, want := range map[string]string{
+		"": "S-1 S-2", "?device_id=" + f.Devices[1].String(): "S-2", "?rule_id=" + f.Check.String(): "S-1 S-2",
+		"?rule_id=" + proto.NewID().String(): "S-2", "?per_page=1&page=2": "S-2", "?device_id=x": "",
+	} {
+		all, _ := f.List(exemptions + query)
+		var names []string
+		for _, x := range all {
+			names = append(names, x["device_name"].(string))
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%q: %s, want %s", query, got, want)
+		}
+	}
+	f.WantError(405, v4.CodeMethod, "PUT", one, body)
+	if got := f.Want(200, "DELETE", one, nil); got["id"] != x["id"] {
+		t.Errorf("%v", got)
+	}
+	f.WantError(404, v4.CodeNotFound, "GET", one, nil)
+	f.WantError(404, v4.CodeNotFound, "DELETE", one, nil)
+	if got := apitest.Summary(f.Events()); got != "create exemption, create exemption, delete exemption" {
+		t.Error(got)
+	}
+	// The name of a check in a list is its newest one.
+	f.Want(200, "POST", exemptions, exemption(f, 0))
+	f.List(exemptions)
+	f.Want(200, "PUT", "/devices/posture/"+f.Check.String(), apitest.With(apitest.CheckBody(f.Integration), "name", "Well"))
+	if all, _ := f.List(exemptions + "?device_id=" + f.Devices[0].String()); all[0]["rule_name"] != "Well" {
+		t.Errorf("%v", all)
+	}
+	f.Clock.Advance(time.Hour)
+	if all, _ := f.List(exemptions + "?device_id=" + f.Devices[1].String()); len(all) != 0 {
+		t.Errorf("its time is over: %v", all)
+	}
+}
+
+func TestInvalidExemptions(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	other := f.Want(200, "POST", "/devices/posture", map[string]any{"name": "Disk", "type": "disk_encryption"})
+	f.Want(200, "POST", "/devices/registrations/revoke?id="+f.Devices[1].String(), nil)
+	for message, change := range map[string]map[string]any{
+		"device_id must be the id of a device":                     {"device_id": "x"},
+		"device_id must be the id of a device ":                    {"device_id": nil},
+		"device_id: no enrolled device has the id":                 {"device_id": proto.NewID()},
+		"device_id: the device is revoked":                         {"device_id": f.Devices[1]},
+		"rule_id must be the id of a posture rule":                 {"rule_id": 7},
+		"rule_id: posture rule not found":                          {"rule_id": proto.NewID()},
+		"rule_id: a rule of type disk_encryption is not evaluated": {"rule_id": other["id"]},
+		"until is required":                                        {"until": nil},
+		"until must be a time in RFC 3339":                         {"until": "tomorrow"},
+		"until must be in the future":                              {"until": in(f.Fixture, 0)},
+		"until must be within 366 days":                            {"until": in(f.Fixture, 368*24*time.Hour)},
+		"reason is required and must not be blank":                 {"reason": " \t"},
+		"reason is required and must not be blank ":                {"reason": nil},
+		"reason must be a string":                                  {"reason": 1},
+		fmt.Sprintf("reason has more than %d char", proto.MaxNote): {"reason": strings.Repeat("x", proto.MaxNote+1)},
+	} {
+		got := f.WantError(400, v4.CodeInvalid, "POST", exemptions, apitest.Plus(exemption(f, 0), change))
+		if !strings.Contains(got, strings.TrimSpace(message)) {
+			t.Errorf("%v: %s, want %s", change, got, message)
+		}
+	}
+	if all, _ := f.List(exemptions); len(all) != 0 {
+		t.Errorf("%v", all)
+	}
+	f.Want(200, "POST", exemptions, exemption(f, 0))
+	if got := f.WantError(409, v4.CodeConflict, "POST", exemptions, exemption(f, 0)); !strings.Contains(got, "end it first") {
+		t.Error(got)
+	}
+	f.Want(200, "POST", exemptions, apitest.With(exemption(f, 0), "rule_id", nil)) // another scope
+	f.Clock.Advance(time.Hour)
+	f.Want(200, "POST", exemptions, exemption(f, 0)) // the first is over
+}
+
+// One of several requests at once for the same device and check wins, at several replicas.
+func TestSimultaneousExemptions(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	replicas := []*apitest.Fixture{f.Fixture, f.At(f.Replica())}
+	const n = 6
+	var wg sync.WaitGroup
+	status := make([]int, n)
+	for i := range n {
+		wg.Go(func() { status[i] = replicas[i%2].Do("POST", exemptions, exemption(f, 0)).Status })
+	}
+	wg.Wait()
+	won := 0
+	for _, s := range status {
+		switch s {
+		case http.StatusOK:
+			won++
+		case http.StatusConflict:
+		default:
+			t.Errorf("status %d", s)
+		}
+	}
+	if all, _ := f.List(exemptions); won != 1 || len(all) != 1 {
+		t.Errorf("%d of %d requests won, and there are %d exemptions", won, n, len(all))
+	}
+}
+
+func TestTooManyExemptions(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	var all []bus.Outgoing
+	for i := range proto.MaxExemptions - 1 {
+		x := proto.Exemption{ID: proto.NewID(), Device: proto.NewID(), Page: 9, Until: proto.At(f.Clock.Now().Add(time.Hour)),
+			Reason: "r", CreatedAt: proto.Millis(i)}
+		all = append(all, bus.PutMsg(topology.Config, topology.ConfigKey(f.Account, topology.KindExemption, x.ID), &x, 0))
+		if len(all) == 500 || i == proto.MaxExemptions-2 {
+			if _, err := f.Conn.Commit(t.Context(), all); err != nil {
+				t.Fatal(err)
+			}
+			all = nil
+		}
+	}
+	f.Want(200, "POST", exemptions, exemption(f, 0))
+	if got := f.WantError(409, v4.CodeConflict, "POST", exemptions, exemption(f, 1)); !strings.Contains(got, "10000 exemptions") {
+		t.Error(got)
+	}
+	_, info := f.List(exemptions + "?per_page=1")
+	if info["total_count"] != float64(proto.MaxExemptions) {
+		t.Errorf("%v", info)
+	}
+}
+
+// An exemption of a device that passes by itself ends at once, and the response says so.
+func TestExemptionOfAPassingDevice(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	f.Evaluate(1, 20, proto.OutcomeFail)
+	r := f.Do("POST", exemptions, exemption(f, 0))
+	if r.Status != 200 || r.Message(v4.CodePassesAlready) != "" {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+	f.Evaluate(2, 90, proto.OutcomePass)
+	r = f.Do("POST", exemptions, apitest.With(exemption(f, 0), "rule_id", nil))
+	if r.Status != 200 || r.Message(v4.CodePassesAlready) == "" {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+	if r := f.Do("POST", exemptions, exemption(f, 1)); r.Message(v4.CodePassesAlready) != "" {
+		t.Errorf("a device without a score: %s", r.Body)
+	}
+}
