@@ -19,6 +19,9 @@ type CheckState struct {
 	// Recovering are the results, by index, of devices that failed before and whose score does not meet the recover
 	// score yet, though the verdict's reason is another one.
 	Recovering []int
+	// Withheld are the results, by index, whose held outcome is a pass and that fail because the safe side applies. They
+	// pass again with evidence of it, and later polls are measured against their held outcome.
+	Withheld []int
 }
 
 // FlipWindow adds up the flips of polls. The zero window has not begun.
@@ -71,7 +74,7 @@ func (e *Entry) State(i int) *CheckState {
 
 // IsZero reports whether the check is at rest.
 func (s *CheckState) IsZero() bool {
-	return s.Flips == (Flips{}) && s.Window == (FlipWindow{}) && s.Hold == nil && len(s.Graces)+len(s.Recovering) == 0
+	return s.Flips == (Flips{}) && s.Window == (FlipWindow{}) && s.Hold == nil && len(s.Graces)+len(s.Recovering)+len(s.Withheld) == 0
 }
 
 // GraceOf returns the start of the grace of the i-th result.
@@ -101,7 +104,8 @@ func (e *Entry) extended() bool {
 //
 //	[[observe_until, on] | nil, [[exemption, revision, ended]...], [state | nil ...]]
 //
-// with one state for each check: [flips | nil, window | nil, hold | nil, [result, age_ms, ...], [result, ...]].
+// with one state for each check: [flips | nil, window | nil, hold | nil, [result, age_ms, ...], [result, ...]]. Withheld
+// results follow if there are any.
 func (e *Entry) encodeStates(w *writer) {
 	w.array(3)
 	if e.Observe == (EntryObserve{}) {
@@ -130,7 +134,11 @@ func (s *CheckState) encode(w *writer, polled Millis) {
 		w.put(w.enc.EncodeNil())
 		return
 	}
-	w.array(5)
+	if len(s.Withheld) == 0 {
+		w.array(5)
+	} else {
+		w.array(6)
+	}
 	if s.Flips == (Flips{}) {
 		w.put(w.enc.EncodeNil())
 	} else {
@@ -162,9 +170,14 @@ func (s *CheckState) encode(w *writer, polled Millis) {
 		w.uint(uint64(g.Result))
 		w.int(int64(polled - g.Since))
 	}
-	w.array(len(s.Recovering))
-	for _, i := range s.Recovering {
-		w.uint(uint64(i))
+	for n, list := range [][]int{s.Recovering, s.Withheld} {
+		if n > 0 && len(list) == 0 {
+			break
+		}
+		w.array(len(list))
+		for _, i := range list {
+			w.uint(uint64(i))
+		}
 	}
 }
 
@@ -252,12 +265,14 @@ func (s *CheckState) decode(all *reader, polled Millis, results int) {
 		s.Graces = append(s.Graces, Grace{Result: index(&gr), Since: polled - gr.at()})
 	}
 	r.keep(gr.close())
-	n = r.list(PageSize)
-	rr := reader{dec: r.dec, left: n, err: r.err}
-	for rr.err == nil && rr.left > 0 {
-		s.Recovering = append(s.Recovering, index(&rr))
+	for _, list := range []*[]int{&s.Recovering, &s.Withheld} {
+		n = r.list(PageSize)
+		rr := reader{dec: r.dec, left: n, err: r.err}
+		for rr.err == nil && rr.left > 0 {
+			*list = append(*list, index(&rr))
+		}
+		r.keep(rr.close())
 	}
-	r.keep(rr.close())
 	all.keep(r.close())
 }
 

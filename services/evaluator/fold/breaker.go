@@ -13,13 +13,23 @@ func flips(old, v proto.Verdict) bool {
 		old.Outcome != v.Outcome && old.Outcome != proto.OutcomeUnknown
 }
 
-// keepsHold reports whether the hold of before goes on. It ends with a release, with the breaker, and with an edit of
-// what decides outcomes.
+// heldVerdict returns the device's verdict before the input. For a device withheld by the safe side it is the held one:
+// polls are measured against it.
+func (c *column) heldVerdict(at place, old *proto.Result) proto.Verdict {
+	v := old.Verdicts[c.was]
+	if c.withheld[at.old] && v.Reason == proto.ReasonScore {
+		return proto.Verdict{Outcome: proto.OutcomePass, Reason: proto.ReasonHeld, Observed: v.Observed}
+	}
+	return v
+}
+
+// keepsHold reports whether the hold of before goes on. It ends with a release, with the breaker, in observe mode, and
+// with an edit of what decides outcomes.
 func (p *pass) keepsHold(c *column, h *proto.PageHold) bool {
 	in := p.in
 	released := in.Cause == proto.CauseRelease && in.Check == c.ID && h.Since <= in.DecidedAt &&
 		(in.Tick == 0 || in.Tick == p.before.Tick)
-	return !released && !c.breaker.Off && c.check.Rule() == h.Rule
+	return !released && !c.breaker.Off && !c.observe && c.check.Rule() == h.Rule
 }
 
 // resolve decides the flips of a check: they are applied, or the outcomes stay.
@@ -44,7 +54,11 @@ func (p *pass) resolve(i int, stayed []bool) {
 	for _, at := range c.flips {
 		v, old := &p.next.Results[at.result].Verdicts[i], p.before.Results[at.old].Verdicts[c.was]
 		// The safe side: what would pass alone stays, what would fail is applied.
-		if held != nil && !(held.Safe && v.Outcome == proto.OutcomeFail) {
+		switch {
+		case held == nil:
+		case held.Safe && v.Outcome == proto.OutcomeFail:
+			c.next.Withheld = append(c.next.Withheld, at.result)
+		default:
 			if v.Outcome == proto.OutcomeFail && v.Observed == proto.OutcomePass {
 				c.next.Recovering = append(c.next.Recovering, at.result)
 			}
@@ -61,9 +75,10 @@ func (p *pass) resolve(i int, stayed []bool) {
 		}
 	}
 	slices.Sort(c.next.Recovering)
+	slices.Sort(c.next.Withheld)
 }
 
-// trip counts a poll's flips against the outcomes of before. Beyond the limits a hold begins or goes on; within them it
+// trip counts a poll's flips against the outcomes of before, or the held ones. Beyond the limits a hold begins or goes on; within them it
 // ends, and the flips count in the window.
 func (p *pass) trip(i int, c *column, stayed []bool) {
 	now := p.on.StoredAt
@@ -85,6 +100,11 @@ func (p *pass) trip(i int, c *column, stayed []bool) {
 	p.count(stayed)
 	f.Passing = p.counts[c.was][proto.OutcomePass]
 	f.Known = f.Passing + p.counts[c.was][proto.OutcomeFail]
+	for at := range c.withheld {
+		if stayed[at] {
+			f.Passing++
+		}
+	}
 	c.next.Flips = f
 	if out, in := c.breaker.Beyond(f); out || in {
 		h := proto.PageHold{Tick: p.in.Tick, Since: now, Rule: c.check.Rule()}

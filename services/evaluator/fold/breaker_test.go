@@ -144,13 +144,85 @@ func TestTheSafeSide(t *testing.T) {
 	p.wait(-time.Hour)
 	p.other(proto.CauseExpired, fold.Unchanged) // a slower clock takes nothing back
 	p.wait(time.Hour)
-	p.scores(0, 0) // 50 would pass again: that is beyond the limits
-	p.counts(50, 50, 50)
 	p.scores(50, 0)
 	p.counts(50, 50, 0)
-	if p.entry.State(0).Hold != nil {
-		t.Error("a poll within the limits did not end it")
+	if f := p.entry.State(0).Flips; f != (proto.Flips{Out: 50, Passing: 100, Known: 100}) || !p.hold().Safe {
+		t.Errorf("it is measured against the held outcomes: %+v, hold %+v", f, p.hold())
 	}
+	p.scores(30, 0) // still beyond the limits; 20 pass by both
+	p.counts(70, 30, 0)
+	p.has(40, 0, "pass score pass")
+	p.pollFails(proto.ReasonTimeout)
+	p.counts(70, 30, 0)
+	p.scores(60, 0)
+	p.counts(40, 60, 0)
+	p.other(proto.CausePage, fold.Unchanged)
+	p.scores(0, 0) // the API is well again
+	p.counts(100, 0, 0)
+	if p.entry.State(0).Hold != nil || p.entry.State(0).Window != (proto.FlipWindow{}) {
+		t.Errorf("a poll within the limits did not end it: %+v", p.entry.State(0))
+	}
+}
+
+func TestAPartialRecoveryEndsTheSafeSide(t *testing.T) {
+	p := fleet(t, 100)
+	p.scores(100, 0)
+	p.wait(4 * time.Hour)
+	p.other(proto.CauseExpired, fold.Written)
+	p.counts(0, 100, 0)
+	p.scores(20, 0)
+	p.counts(80, 20, 0)
+	if p.entry.State(0).Hold != nil || p.entry.State(0).Window.Net != -20 {
+		t.Errorf("%+v", p.entry.State(0))
+	}
+}
+
+// What failed before the hold does not pass under the safe side, and a person's release applies the evidence.
+func TestTheSafeSideOfBothDirections(t *testing.T) {
+	p := newPage(t, fleet(t, 100).on.Page.Devices, check(1, 1, ">=", 50, 0))
+	p.scores(50, 0) // the first evidence: 50 fail, 50 pass
+	answers := map[byte]any{}
+	for i := range 100 {
+		answers[byte(i)] = 80 * (1 - i/50) // the opposite
+	}
+	p.poll(answers)
+	p.counts(50, 50, 100)
+	p.wait(4 * time.Hour)
+	p.other(proto.CauseExpired, fold.Written)
+	p.counts(0, 100, 50)
+	p.has(1, 0, "fail held pass")
+	p.has(60, 0, "fail score fail")
+	// Devices leave and come: the places of those withheld move.
+	devices := p.on.Page.Devices
+	p.on.Page = fold.Page{Revision: 2, Devices: append([]proto.ID{dev(200)}, devices[10:]...)}
+	p.other(proto.CausePage, fold.Written)
+	delete(answers, 200)
+	p.poll(answers)
+	p.counts(0, 90, 40)
+	if f := p.entry.State(0).Flips; f.Out != 50 || f.In != 40 || f.Passing != 50 || f.Known != 90 {
+		t.Errorf("%+v", f)
+	}
+	release := proto.Input{Cause: proto.CauseRelease, Check: chk(1), DecidedAt: p.on.StoredAt}
+	p.fold(&release, fold.Written)
+	p.counts(40, 50, 0)
+	if s := p.entry.State(0); s.Hold != nil || s.Withheld != nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestHysteresisUnderTheSafeSide(t *testing.T) {
+	p := fleet(t, 100)
+	p.edit(func(c *proto.Check) { c.RecoverScore = threshold(70) })
+	p.other(proto.CauseConfig, fold.Written)
+	p.scores(90, 0)
+	p.wait(4 * time.Hour)
+	p.other(proto.CauseExpired, fold.Written)
+	p.counts(10, 90, 0)
+	p.scores(90, 60) // not enough for a device that failed
+	p.counts(10, 90, 0)
+	p.has(1, 0, "fail score pass")
+	p.scores(90, 70)
+	p.counts(100, 0, 0)
 }
 
 func TestAnExpirationEndsAHoldEarlier(t *testing.T) {
@@ -334,4 +406,19 @@ func TestHysteresisUnderAHold(t *testing.T) {
 	p.has(1, 0, "pass held pass")
 	p.scores(90, 70)
 	p.counts(100, 0, 0)
+}
+
+// The account's observe switch ends holds: every device passes.
+func TestTheObserveSwitchEndsAHold(t *testing.T) {
+	p := newPage(t, fleet(t, 100).on.Page.Devices, check(1, 1, ">=", 50, 0))
+	p.scores(90, 10)
+	p.scores(0, 0) // the opposite: 90 would pass
+	p.counts(10, 90, 90)
+	p.on.Config.Revision++
+	p.on.Config.Organization = &proto.Organization{Observe: &proto.ObserveSwitch{Until: epoch.Add(time.Hour)}}
+	p.other(proto.CauseConfig, fold.Written)
+	p.counts(100, 0, 0)
+	p.scores(100, 10) // nothing to hold
+	p.counts(100, 0, 0)
+	p.has(1, 0, "pass observe_only fail")
 }

@@ -13,10 +13,12 @@ type enforcement struct {
 	observe  bool
 	grace    proto.Millis
 	breaker  proto.Breaker
-	// old is the check's state in the previous entry, and graces and recovering are its lists by result.
+	// old is the check's state in the previous entry, and the others are its lists by result. withheld is empty unless the
+	// hold goes on.
 	old        *proto.CheckState
 	graces     map[int]proto.Millis
 	recovering map[int]bool
+	withheld   map[int]bool
 	// hold is the hold that goes on, if any; flips has the places of flips.
 	hold  *proto.PageHold
 	flips []place
@@ -133,11 +135,11 @@ func (p *pass) open(c *column) {
 		c.next.Flips = proto.Flips{}
 	}
 	if h := c.old.Hold; h != nil && p.keepsHold(c, h) {
-		c.hold = h
+		c.hold, c.withheld = h, places(c.old.Withheld)
 	} else if h != nil {
 		c.next.Window = proto.FlipWindow{}
 	}
-	c.guarded = !c.breaker.Off && (p.poll || c.hold != nil)
+	c.guarded = !c.breaker.Off && !c.observe && (p.poll || c.hold != nil)
 }
 
 func (c *column) readLists() {
@@ -147,12 +149,19 @@ func (c *column) readLists() {
 			c.graces[g.Result] = g.Since
 		}
 	}
-	if len(c.old.Recovering) > 0 {
-		c.recovering = make(map[int]bool, len(c.old.Recovering))
-		for _, i := range c.old.Recovering {
-			c.recovering[i] = true
-		}
+	c.recovering = places(c.old.Recovering)
+}
+
+// places returns a set of indexes; nil if there are none.
+func places(all []int) map[int]bool {
+	if len(all) == 0 {
+		return nil
 	}
+	set := make(map[int]bool, len(all))
+	for _, i := range all {
+		set[i] = true
+	}
+	return set
 }
 
 // exemptionsOf returns the device's exemptions that apply. It ends those with nothing left to exempt from: the device

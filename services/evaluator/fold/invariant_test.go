@@ -30,11 +30,19 @@ type site struct {
 	exempt   map[proto.ID]fold.Exemption
 	enrolled map[proto.ID]proto.Millis
 	over     map[proto.ID]bool // exemptions that an entry showed as ended
+	held     map[proto.ID]held // by check: the model of its hold
+}
+
+// held are the outcomes that the hold of a check keeps, by device, since a tick. A device whose outcome a person, the
+// clock or missing evidence decided is not among them.
+type held struct {
+	tick     uint64
+	outcomes map[proto.ID]proto.Outcome
 }
 
 func enforcement(t *rapid.T) {
 	s := &site{t: t, follower: foldtest.Follower{}, exempt: map[proto.ID]fold.Exemption{},
-		enrolled: map[proto.ID]proto.Millis{}, over: map[proto.ID]bool{}}
+		enrolled: map[proto.ID]proto.Millis{}, over: map[proto.ID]bool{}, held: map[proto.ID]held{}}
 	s.on = fold.Basis{Page: fold.Page{Revision: 1}, StoredAt: epoch, Now: epoch,
 		Config: fold.Config{Revision: 1, Exists: true, Organization: &proto.Organization{}}}
 	for i := range rapid.IntRange(1, 40).Draw(t, "devices") {
@@ -173,9 +181,13 @@ func (s *site) poll() {
 			settled = step.Entry
 		}
 	}
+	if settled != nil {
+		s.keep(settled)
+	}
+	models := maps.Clone(s.held)
 	s.fold(in)
 	if settled != nil {
-		s.bounded(settled)
+		s.bounded(settled, models)
 	}
 	if again := fold.Next(s.entry, in, s.on); again.Reason != fold.Late {
 		s.t.Fatalf("the same poll again: %s", again.Reason)
@@ -184,19 +196,29 @@ func (s *site) poll() {
 
 // bounded is invariant 11 for one page: what a poll flips between pass and fail by the evidence is within the limits, of
 // the poll and of its window, or nothing of it is applied but the safe side.
-func (s *site) bounded(before *proto.Entry) {
+func (s *site) bounded(before *proto.Entry, models map[proto.ID]held) {
 	old := map[proto.ID]*proto.Result{}
 	for i := range before.Results {
 		old[before.Results[i].Device] = &before.Results[i]
 	}
 	for c, ref := range s.entry.Checks {
-		out, in, passing, known := 0, 0, 0, 0
+		model := models[ref.ID]
+		if hold := before.State(c).Hold; hold == nil || hold.Tick != model.tick {
+			model = held{}
+		}
+		out, in, passing, known, returned := 0, 0, 0, 0, 0
 		for i := range s.entry.Results {
 			was := old[s.entry.Results[i].Device]
 			if was == nil {
 				continue
 			}
 			from, to := was.Verdicts[c], s.entry.Results[i].Verdicts[c]
+			if kept, ok := model.outcomes[was.Device]; ok && (from.Reason == proto.ReasonScore || from.Reason == proto.ReasonHeld) {
+				if from.Outcome == proto.OutcomeFail && kept == proto.OutcomePass && to.Outcome == kept {
+					returned++ // a device that the safe side withheld
+				}
+				from.Outcome = kept
+			}
 			if from.Outcome != proto.OutcomeUnknown {
 				known++
 			}
@@ -222,6 +244,8 @@ func (s *site) bounded(before *proto.Entry) {
 			s.t.Fatalf("check %s: a net of %d within the window, %d passes before, and no hold", ref.ID, net, passing)
 		case hold != nil && (in > 0 || out > 0 && !hold.Safe):
 			s.t.Fatalf("check %s: under hold %+v, %d lost and %d gained", ref.ID, hold, out, in)
+		case hold != nil && returned > 0 && !hold.Safe:
+			s.t.Fatalf("check %s: %d devices were withheld without a safe side", ref.ID, returned)
 		case hold != nil && hold.Safe && s.on.Now < hold.Since.Add(b.MaxHold):
 			s.t.Fatalf("check %s: the safe side before its time", ref.ID)
 		}
@@ -251,6 +275,7 @@ func (s *site) fold(in *proto.Input) {
 		}
 	}
 	s.follower = foldtest.StateOf(step.Entry)
+	s.keep(step.Entry)
 	s.entry = new(proto.Entry)
 	if err := proto.Unmarshal(encode(s.t, step.Entry), s.entry); err != nil {
 		s.t.Fatal(err)
@@ -283,6 +308,37 @@ func (s *site) endedForGood() {
 				s.t.Fatalf("check %d of %s: %+v, exemption %+v, over: %t", c, r.Device, v, x.Exemption, s.over[x.ID])
 			}
 		}
+	}
+}
+
+// keep brings the model of the holds up to date with the entry after s.entry.
+func (s *site) keep(next *proto.Entry) {
+	for c, ref := range next.Checks {
+		hold, model := next.State(c).Hold, s.held[ref.ID]
+		if hold == nil {
+			delete(s.held, ref.ID)
+			continue
+		}
+		if model.tick != hold.Tick {
+			model = held{}
+		}
+		now := held{hold.Tick, map[proto.ID]proto.Outcome{}} // without the devices that left
+		for i := range next.Results {
+			r := &next.Results[i]
+			v := r.Verdicts[c]
+			if v.Reason != proto.ReasonScore && v.Reason != proto.ReasonHeld {
+				continue
+			}
+			kept, known := model.outcomes[r.Device]
+			if !known {
+				kept = v.Outcome
+			}
+			now.outcomes[r.Device] = kept
+			if v.Outcome != kept && (kept != proto.OutcomePass || !hold.Safe || v.Reason != proto.ReasonScore) {
+				s.t.Fatalf("check %s: result %d, %+v, was %s when hold %+v began", ref.ID, i, v, kept, hold)
+			}
+		}
+		s.held[ref.ID] = now
 	}
 }
 

@@ -145,13 +145,17 @@ func (p *pass) device(at place, id proto.ID, old *proto.Result, o *proto.Observa
 		verdicts[i] = v
 		from := proto.OutcomeNone
 		if old != nil && c.was >= 0 {
-			if old.Verdicts[c.was] == v {
+			same := old.Verdicts[c.was] == v
+			if same && c.withheld == nil {
 				continue
 			}
 			from = old.Verdicts[c.was].Outcome
-			if c.guarded && flips(old.Verdicts[c.was], v) {
+			if c.guarded && flips(c.heldVerdict(at, old), v) {
 				c.flips = append(c.flips, at)
 				continue // resolve decides
+			}
+			if same {
+				continue
 			}
 		}
 		p.differs = true
