@@ -3,8 +3,10 @@
 package bustest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -50,27 +52,51 @@ func Cluster(t testing.TB) *Bus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var addrs []string
-	for range 3 {
+	b, addrs := &Bus{t: t}, freeAddrs(t)
+	b.startServers(func(i int) *embed.Cluster {
+		return &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: addrs[:],
+			Authority: authority}
+	})
+	b.provision(topology.Options{Replicas: 3, LogMaxBytes: 1 << 30})
+	return b
+}
+
+// freeAddrs returns an unused address on loopback for each server of a cluster.
+func freeAddrs(t testing.TB) (addrs [3]string) {
+	t.Helper()
+	for i := range addrs {
 		addr, err := machine.FreeAddr()
 		if err != nil {
 			t.Fatal(err)
 		}
-		addrs = append(addrs, addr)
+		addrs[i] = addr
 	}
-	b := &Bus{t: t}
-	for i, addr := range addrs {
-		s, err := startServer(t, embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
-			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addr, Peers: addrs,
-				Authority: authority}})
-		if err != nil {
-			t.Fatal(err)
+	return addrs
+}
+
+// startServers starts the three servers of a cluster at the same time. A server asks for votes within a second of its
+// start. If no other server runs by then, the cluster has no leader for four to nine seconds.
+func (b *Bus) startServers(member func(i int) *embed.Cluster) {
+	b.t.Helper()
+	b.servers = make([]*embed.Server, 3)
+	var errs [3]error
+	var running sync.WaitGroup
+	for i := range b.servers {
+		cfg := embed.Config{Dir: b.t.TempDir(), NoSync: true, Log: Log(b.t), Addr: "127.0.0.1:0", Cluster: member(i)}
+		running.Go(func() { b.servers[i], errs[i] = startServer(b.t, cfg) })
+	}
+	running.Wait()
+	b.t.Cleanup(func() {
+		for _, s := range b.servers {
+			if s != nil {
+				running.Go(s.Close)
+			}
 		}
-		t.Cleanup(s.Close)
-		b.servers = append(b.servers, s)
+		running.Wait()
+	})
+	if err := errors.Join(errs[:]...); err != nil {
+		b.t.Fatal(err)
 	}
-	b.provision(topology.Options{Replicas: 3, LogMaxBytes: 1 << 30})
-	return b
 }
 
 // startServer is like [embed.Start], with a time limit.

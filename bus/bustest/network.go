@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"plumbline.dev/bus"
-	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/creds"
 	"plumbline.dev/bus/embed"
 	"plumbline.dev/bus/topology"
@@ -28,30 +27,23 @@ func StartNetwork(t testing.TB) *Network {
 		t.Fatal(err)
 	}
 	n := &Network{Bus: &Bus{t: t}}
-	var addrs [3]string
+	addrs := freeAddrs(t)
+	var peers [3][]string
 	for i := range addrs {
-		if addrs[i], err = machine.FreeAddr(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range addrs {
-		var peers []string
 		for j := range addrs {
 			if j != i {
 				n.routes[i][j] = newLink(t, addrs[j])
-				peers = append(peers, n.routes[i][j].addr())
+				peers[i] = append(peers[i], n.routes[i][j].addr())
 			}
 		}
-		s, err := startServer(t, embed.Config{Dir: t.TempDir(), NoSync: true, Log: Log(t), Addr: "127.0.0.1:0",
-			Cluster: &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: peers,
-				Authority: authority,
-				// an unused address, or servers would connect directly, bypassing the links
-				Advertise: "127.0.0.1:1"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Close)
-		n.servers = append(n.servers, s)
+	}
+	n.startServers(func(i int) *embed.Cluster {
+		return &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: peers[i],
+			Authority: authority,
+			// an unused address, or servers would connect directly, bypassing the links
+			Advertise: "127.0.0.1:1"}
+	})
+	for i, s := range n.servers {
 		n.clients[i] = newLink(t, s.Addr())
 	}
 	n.provision(topology.Options{Replicas: 3, LogMaxBytes: 1 << 30})

@@ -38,26 +38,43 @@ func patiently(ctx context.Context, patience time.Duration, do func(context.Cont
 }
 
 // oneQuestion is the timeout of one request. A request sent before the cluster had a leader is never answered,
-// however long ctx lasts. firstQuestion is the timeout of the first request to a cluster that may have no leader yet.
+// however long ctx lasts. nextQuestion is the time between the requests of awaitJetStream.
 const (
-	oneQuestion   = 5 * time.Second
-	firstQuestion = 250 * time.Millisecond
+	oneQuestion  = 5 * time.Second
+	nextQuestion = 250 * time.Millisecond
 )
 
-// awaitJetStream waits for a leader: a newly started server or cluster has none at first. The timeout of its requests
-// doubles from firstQuestion to oneQuestion.
+// awaitJetStream waits for a leader: a newly started server or cluster has none at first. It sends the next request
+// while earlier ones are unanswered. So a leader is noticed soon after its election, and a slow one as well.
 func (p *provisioner) awaitJetStream(ctx context.Context) error {
-	for timeout := firstQuestion; ; timeout = min(2*timeout, oneQuestion) {
-		attempt, cancel := context.WithTimeout(ctx, timeout)
-		_, err := p.JetStream().AccountInfo(attempt)
-		cancel()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("JetStream is not available: %w", errors.Join(err, context.Cause(ctx)))
-		case <-time.After(100 * time.Millisecond):
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	answers := make(chan error)
+	next := time.NewTicker(nextQuestion)
+	defer next.Stop()
+	var last error
+	for {
+		go func() {
+			attempt, cancel := context.WithTimeout(asking, oneQuestion)
+			defer cancel()
+			_, err := p.JetStream().AccountInfo(attempt)
+			select {
+			case answers <- err:
+			case <-asking.Done():
+			}
+		}()
+		for waiting := true; waiting; {
+			select {
+			case err := <-answers:
+				if err == nil {
+					return nil
+				}
+				last = err
+			case <-next.C:
+				waiting = false
+			case <-ctx.Done():
+				return fmt.Errorf("JetStream is not available: %w", errors.Join(last, context.Cause(ctx)))
+			}
 		}
 	}
 }
