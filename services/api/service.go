@@ -131,6 +131,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.store.AddTo(&g)
 	g.Add("view of the inventory", s.device.Inventory.Run)
 	g.Add("overview of the pages", s.posture.Overview.Run)
+	g.Add("ends of exemptions", s.enforcement.RunEnds)
 	g.Add("uses of API tokens", s.apitoken.Run)
 	g.Add("control plane", s.listen)
 	return g.Run(ctx)

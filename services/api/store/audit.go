@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
@@ -18,6 +19,7 @@ const (
 	ActionDelete = "delete"
 	ActionImport = "import"
 	ActionPoll   = "poll"
+	ActionEnd    = "end" // of what has an end, by the services themselves
 )
 
 // origin is the actor of a change, and the action that the request names.
@@ -61,6 +63,11 @@ func (s *Store) newEvent(ctx context.Context, c Change) *proto.AuditEvent {
 // that is not visible in the API.
 func (s *Store) event(ctx context.Context, a proto.Account, bucket string, w Write,
 	before proto.Message) *proto.AuditEvent {
+	if w.Told != nil {
+		e := s.newEvent(ctx, *w.Told)
+		e.Records = writtenKeys(bucket, w)
+		return e
+	}
 	c := Change{Kind: kindOf(bucket, w.Key)}
 	c.Before, c.After = s.show(a, c.Kind, before), s.show(a, c.Kind, w.After)
 	if c.Kind == "" {
@@ -93,14 +100,15 @@ func identity(w Write, e *proto.AuditEvent) (id, name string) {
 		view = e.Before
 	}
 	var v struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
+		ID     string `json:"id"`
+		Name   string `json:"name"`
+		Device string `json:"device_name"` // of an exemption, which has no name
 	}
 	_ = json.Unmarshal(view, &v) // empty if the name is not a string
 	if v.ID == "" {
 		v.ID = w.Key[strings.LastIndexByte(w.Key, '.')+1:]
 	}
-	return v.ID, v.Name
+	return v.ID, cmp.Or(v.Name, v.Device)
 }
 
 // kindOf returns the kind of resource that a key of a bucket holds; empty if it holds none.

@@ -40,6 +40,13 @@ func (p *Progress) Await(ctx context.Context) error {
 	return p.await(ctx, "complete", func() bool { return p.complete })
 }
 
+// Changed returns a channel that is closed at the next change of the view.
+func (p *Progress) Changed() <-chan struct{} {
+	p.Mu.RLock()
+	defer p.Mu.RUnlock()
+	return p.changed
+}
+
 // Revision returns the newest revision that the view has seen.
 func (p *Progress) Revision() uint64 {
 	p.Mu.RLock()

@@ -23,6 +23,8 @@ type Write struct {
 	MoveTo string
 	// Reservation marks a key without a value; it is not audited. See [topology.KindReservation].
 	Reservation bool
+	// Told, if not nil, is the change in the audit log, in place of the one of the key's record.
+	Told *Change
 }
 
 // Prior is the state that a write replaces. The key must still be at Revision; 0 means that it must not exist. Record

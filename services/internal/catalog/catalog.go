@@ -335,6 +335,12 @@ func (c *Catalog) Organization(a proto.Account) Record[proto.Organization] {
 	return r
 }
 
+// Organizations returns the organizations of every account, sorted by account.
+func (c *Catalog) Organizations() []Record[proto.Organization] {
+	return list(c, c.orgs, func(Record[proto.Organization]) bool { return true },
+		func(*proto.Organization) proto.ID { return proto.ID{} })
+}
+
 // Zone looks up a zone.
 func (c *Catalog) Zone(a, zone proto.Account) (Record[proto.Zone], bool) {
 	return find(c, c.zones, a, topology.ZoneID(zone))

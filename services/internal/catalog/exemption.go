@@ -15,6 +15,12 @@ func (c *Catalog) Exemptions(a proto.Account) []Record[proto.Exemption] {
 		func(v *proto.Exemption) proto.ID { return v.ID })
 }
 
+// AllExemptions returns the exemptions of every account, sorted by account and id.
+func (c *Catalog) AllExemptions() []Record[proto.Exemption] {
+	return list(c, c.exemptions, func(Record[proto.Exemption]) bool { return true },
+		func(v *proto.Exemption) proto.ID { return v.ID })
+}
+
 // ExemptionsByDevice returns the first [proto.MaxExemptions] exemptions of an account by device, those of a device
 // sorted by id. The map is shared and must not be modified; it is nil without exemptions.
 func (c *Catalog) ExemptionsByDevice(a proto.Account) map[proto.ID][]Record[proto.Exemption] {

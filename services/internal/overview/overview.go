@@ -18,6 +18,7 @@ type Page struct {
 	Seq     uint64 // of the entry in POSTURE_LOG
 	Summary proto.Summary
 	Flips   string // the header [proto.HeaderFlips]
+	Ended   string // the header [proto.HeaderExemptionsEnded]
 	// Since is the time from which a page without a poll has waited: its oldest entry seen by this process.
 	Since proto.Millis
 	// TickChanged is the number of results with a changed outcome in the entries of the page's newest tick, as seen
@@ -93,7 +94,8 @@ func (o *Overview) read(m *bus.Msg) error {
 	if err != nil {
 		return err
 	}
-	o.apply(Page{PageRef: ref, Seq: seq, Summary: s, Flips: m.Header.Get(proto.HeaderFlips)})
+	o.apply(Page{PageRef: ref, Seq: seq, Summary: s, Flips: m.Header.Get(proto.HeaderFlips),
+		Ended: m.Header.Get(proto.HeaderExemptionsEnded)})
 	return nil
 }
 

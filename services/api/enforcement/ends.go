@@ -1,0 +1,250 @@
+package enforcement
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/overview"
+)
+
+// Why an exemption ended by itself.
+const (
+	endTime   = "time_over"
+	endPasses = "device_passes"
+	endDevice = "device_removed"
+	endCheck  = "check_removed"
+)
+
+// Bounds of the ends.
+const (
+	endsLook  = 15 * time.Second // between looks while nothing changes
+	endsRetry = time.Second      // after a failure
+	endsBatch = 50               // exemptions of one write
+)
+
+// ends deletes the records of exemptions that ended. The evaluators stop to apply them without it: a record is deleted so
+// that people see its end, with an event in the audit log. Every replica does
+// the same; a record's revision lets one of them write. What a replica knows of an end is in the configuration, in the
+// inventory or in the newest entries, so that nothing is lost when it stops.
+type ends struct {
+	*API
+	wake chan struct{}
+	// enrolled has the page revision at which the device of an exemption was last found enrolled.
+	enrolled map[proto.ID]uint64
+	last     struct { // the page read last in a round
+		topology.PageRef
+		*proto.Page
+		seen uint64 // revision of the view before the read, which is at least as new
+	}
+}
+
+// RunEnds ends exemptions until ctx ends.
+func (s *API) RunEnds(ctx context.Context) error {
+	e := &ends{API: s, wake: make(chan struct{}, 1), enrolled: map[proto.ID]uint64{}}
+	defer s.posture.Overview.Subscribe(func(p overview.Page) {
+		if p.Ended != "" {
+			e.awaken()
+		}
+	})()
+	if err := errors.Join(s.store.Catalog.Await(ctx), s.posture.Overview.Await(ctx), s.device.Inventory.Await(ctx)); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	for {
+		config, inventory := s.store.Catalog.Changed(), s.device.Inventory.Changed()
+		next, err := e.round(ctx)
+		pause := endsLook
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.store.Log.Warn("failed to end exemptions, retrying", "err", err)
+			pause, config, inventory = endsRetry, nil, nil
+		case next != 0:
+			pause = min(pause, max(0, next.Time().Sub(s.store.Clock.Now())))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.wake:
+		case <-config:
+		case <-inventory:
+		case <-s.store.Clock.After(pause):
+		}
+	}
+}
+
+func (e *ends) awaken() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ended is an exemption that is over.
+type ended struct {
+	catalog.Record[proto.Exemption]
+	why string
+}
+
+// round ends what is over, and returns when something is over next; 0: nothing has an end.
+func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
+	// The configuration first: the device and the check of an exemption are older than its record.
+	all := e.store.Catalog.AllExemptions()
+	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Exemption]) int {
+		return cmp.Or(bytes.Compare(a.Account[:], b.Account[:]), cmp.Compare(a.Value.Page, b.Value.Page))
+	})
+	e.last.Page = nil
+	if len(all) > 0 {
+		if err := e.device.Fresh(ctx); err != nil {
+			return 0, err
+		}
+	}
+	now, marks := proto.At(e.store.Clock.Now()), e.posture.Overview.EndedExemptions()
+	var over []ended
+	enrolled := make(map[proto.ID]uint64, len(all))
+	for _, r := range all {
+		why, err := e.why(ctx, r, now, marks[r.Value.ID])
+		if err != nil {
+			return 0, err
+		}
+		if why != "" {
+			over = append(over, ended{r, why})
+			continue
+		}
+		enrolled[r.Value.ID] = e.enrolled[r.Value.ID]
+		next = sooner(next, r.Value.Until)
+	}
+	e.enrolled = enrolled
+	for _, some := range slices.Collect(slices.Chunk(over, endsBatch)) {
+		for _, of := range byAccount(some) {
+			if err := e.end(ctx, now, of); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return next, nil
+}
+
+// sooner returns the earlier of two times, where 0 means none.
+func sooner(a, b proto.Millis) proto.Millis {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// byAccount splits exemptions that are sorted by account.
+func byAccount(all []ended) (parts [][]ended) {
+	for len(all) > 0 {
+		n := slices.IndexFunc(all, func(x ended) bool { return x.Account != all[0].Account })
+		if n < 0 {
+			n = len(all)
+		}
+		parts, all = append(parts, all[:n]), all[n:]
+	}
+	return parts
+}
+
+// why returns why an exemption is over; "" if it is not. marks are the pages that report its end.
+func (e *ends) why(ctx context.Context, r catalog.Record[proto.Exemption], now proto.Millis,
+	marks []overview.ExemptionEnd) (string, error) {
+	x := r.Value
+	if x.Until <= now {
+		return endTime, nil
+	}
+	if !x.Check.IsZero() {
+		if _, found := e.store.Catalog.Check(r.Account, x.Check); !found {
+			return endCheck, nil
+		}
+	}
+	if there, err := e.isEnrolled(ctx, r); err != nil || !there {
+		return endDevice, err
+	}
+	return usedUp(x, e.integrationsOf(r.Account, x), marks), nil
+}
+
+// usedUp returns why an exemption is over by its marks; "" if it is not. One from every check is over once the device
+// passes those of every integration.
+func usedUp(x *proto.Exemption, integrations []proto.ID, marks []overview.ExemptionEnd) string {
+	why := endPasses
+	for _, id := range integrations {
+		n := slices.IndexFunc(marks, func(m overview.ExemptionEnd) bool { return m.Integration == id })
+		if n < 0 {
+			return ""
+		}
+		if marks[n].At >= x.Until {
+			why = endTime // by the evaluator's clock
+		}
+	}
+	if len(integrations) == 0 {
+		return ""
+	}
+	return why
+}
+
+// isEnrolled reports whether the device is enrolled as it was when the exemption was made; its page cannot differ then.
+func (e *ends) isEnrolled(ctx context.Context, r catalog.Record[proto.Exemption]) (bool, error) {
+	x, page := r.Value, topology.PageNumber(r.Value.Page)
+	seen := e.device.Inventory.RevisionOf(r.Account, page)
+	if seen != 0 && e.enrolled[x.ID] == seen {
+		return true, nil
+	}
+	if err := e.read(ctx, topology.PageRef{Account: r.Account, Page: page}); err != nil {
+		return false, err
+	}
+	p := e.last.Page
+	is := func(d proto.Device) bool { return d.ID == x.Device && x.Concerns(d.EnrolledAt) }
+	if !slices.ContainsFunc(p.Devices, is) && !slices.ContainsFunc(p.Revoked, is) {
+		return false, nil
+	}
+	e.enrolled[x.ID] = e.last.seen
+	return true, nil
+}
+
+// read reads a page of the inventory, once for exemptions in the order of their pages.
+func (e *ends) read(ctx context.Context, ref topology.PageRef) (err error) {
+	if e.last.Page != nil && e.last.PageRef == ref {
+		return nil
+	}
+	e.last.PageRef, e.last.seen = ref, e.device.Inventory.RevisionOf(ref.Account, ref.Page)
+	e.last.Page, err = e.device.Page(ctx, ref.Account, ref.Page)
+	return err
+}
+
+// endedView is an exemption that ended, in the audit log.
+type endedView struct {
+	device.ExemptionView
+	EndedAt v4.Timestamp `json:"ended_at"`
+	Because string       `json:"ended_because"`
+}
+
+// end deletes the records of exemptions of one account. If another replica or a person was first, the next round sees
+// it.
+func (e *ends) end(ctx context.Context, now proto.Millis, all []ended) error {
+	writes := make([]store.Write, len(all))
+	for n, x := range all {
+		view := e.device.ViewExemption(x.Account, x.Value)
+		writes[n] = store.ConfigWrite(x.Account, topology.KindExemption, x.Value.ID, nil, store.PriorOf(x.Record))
+		writes[n].Told = &store.Change{Action: store.ActionEnd, Kind: string(topology.KindExemption), ID: x.Value.ID.String(),
+			Name: x.Value.DeviceName, Before: view, After: endedView{view, v4.Timestamp(now), x.why}}
+	}
+	_, err := e.store.Commit(ctx, all[0].Account, topology.Config, writes...)
+	if errors.Is(err, bus.ErrConflict) {
+		return nil
+	}
+	return err
+}
