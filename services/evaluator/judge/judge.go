@@ -28,7 +28,8 @@ type Case struct {
 	Now     proto.Millis
 }
 
-// Patience is how long a verdict waits for the pages of a tick. Pages that are later do not hide a hold from people.
+// Patience is how long a verdict waits for the pages of a tick, and for released pages to let go. Pages that are later
+// do not hide a hold from people.
 const Patience proto.Millis = 60_000
 
 // WithinLimits is the reason of a release without a person's decision.
@@ -54,6 +55,9 @@ func (c *Case) Next() *proto.Hold {
 			return nil
 		}
 		return c.to(last, proto.HoldEnded)
+	}
+	if c.Breaker.Off {
+		return nil // a person turned it off: the pages are about to let go, and then the hold has ended
 	}
 	if last == nil || last.State.Over() {
 		last = &proto.Hold{ID: c.id(f), Integration: c.Integration, Check: c.Check, State: proto.HoldStanding, Since: f.hold.Since}
@@ -111,9 +115,18 @@ func (c *Case) find() (f finding) {
 	return f
 }
 
-// released reports whether the page's hold was released, and its input is on the way: no poll came after the decision.
+// released reports whether the page's hold was released, and its input is on the way. A release by the fleet's flips is
+// of a page at a tick: a page with a newer one holds outcomes that nobody judged. A person's release is of every page
+// whose poll came before the decision. After [Patience] the input was lost, or was early: a poll stored before the
+// decision may be evaluated after it.
 func (c *Case) released(p *Page) bool {
-	return c.Last != nil && c.Last.State == proto.HoldReleased && p.PolledAt <= c.Last.DecidedAt
+	switch {
+	case c.Last == nil || c.Last.State != proto.HoldReleased || c.Now >= c.Last.DecidedAt+Patience:
+		return false
+	case len(c.Last.Release) > 0:
+		return slices.Contains(c.Last.Release, proto.PageTick{Page: p.Number, Tick: p.Tick})
+	}
+	return p.PolledAt <= c.Last.DecidedAt
 }
 
 // id derives the id of a new hold, so that two evaluators give it the same.

@@ -48,6 +48,12 @@ func TestVerdicts(t *testing.T) {
 	opened.Checks[1].Flips = proto.Flips{In: 300, Passing: 100, Known: 1000}
 	lost := page(1, 7, 1, true) // the window tripped, on a fleet of which every page lost as much
 	lost.Checks[1].Flips.Net = -260
+	named := with(proto.HoldReleased, epoch)
+	named.Release = []proto.PageTick{{Page: 1, Tick: 7}}
+	unheard := of(with(proto.HoldReleased, epoch), page(1, 7, 900, true))
+	unheard.Now = epoch + judge.Patience
+	off := of(nil, page(1, 7, 300, true), page(2, 7, 0, false))
+	off.Breaker.Off = true
 	for name, c := range map[string]struct {
 		of   *judge.Case
 		want proto.HoldState
@@ -72,6 +78,10 @@ func TestVerdicts(t *testing.T) {
 		"the safe side":                            {of(standing, safe), proto.HoldExpired},
 		"the safe side on one of two":              {of(standing, safe, page(2, 7, 900, true)), proto.HoldStanding},
 		"a release is on its way":                  {of(with(proto.HoldReleased, epoch), page(1, 7, 900, true)), "no record"},
+		"a poll came between verdict and release":  {of(named, page(1, 8, 900, true)), proto.HoldStanding},
+		"a release of this tick is on its way":     {of(named, page(1, 7, 900, true)), "no record"},
+		"a release did not arrive":                 {unheard, proto.HoldStanding},
+		"the breaker was turned off":               {off, "no record"},
 		"a release was before the poll":            {of(with(proto.HoldReleased, epoch-1), page(1, 8, 900, true)), proto.HoldStanding},
 		"an expired one ends with its safe side":   {of(with(proto.HoldExpired, 0), page(1, 8, 0, false)), proto.HoldEnded},
 		"a page without the check does not matter": {of(nil, page(1, 7, 900, true), judge.Page{Number: 2, Tick: 7}), proto.HoldStanding},
