@@ -148,7 +148,7 @@ func (s *Service) holdChanged(ctx context.Context, m *bus.Msg) error {
 	}
 	revision := strconv.FormatUint(m.Seq, 10)
 	if hold.State == proto.HoldReleased {
-		if err := s.release(ctx, ref, &hold, revision); err != nil {
+		if err := s.release(ctx, ref, &hold, proto.At(m.Time), revision); err != nil {
 			return err
 		}
 	}
@@ -158,23 +158,37 @@ func (s *Service) holdChanged(ctx context.Context, m *bus.Msg) error {
 
 // release requests the evaluation of the pages of a released hold. A person's release is of every page: a page that
 // holds outcomes may not be in the overview yet.
-func (s *Service) release(ctx context.Context, ref topology.HoldRef, hold *proto.Hold, revision string) error {
-	page := func(n topology.PageNumber, tick uint64) asked {
-		return asked{page: topology.PageRef{Account: ref.Account, Integration: ref.Integration, Page: n}, id: revision,
-			input: proto.Input{Cause: proto.CauseRelease, Tick: tick, Check: ref.Check, DecidedAt: hold.DecidedAt}}
-	}
-	var all []asked
-	for _, p := range hold.Release {
-		all = append(all, page(topology.PageNumber(p.Page), p.Tick))
-	}
-	if len(all) == 0 {
-		pages, err := s.evaluatedPages(ctx, ref.Account, ref.Integration)
-		if err != nil {
+func (s *Service) release(ctx context.Context, ref topology.HoldRef, hold *proto.Hold, storedAt proto.Millis,
+	revision string) error {
+	var pages map[topology.PageNumber]bool
+	if len(hold.Release) == 0 {
+		var err error
+		if pages, err = s.evaluatedPages(ctx, ref.Account, ref.Integration); err != nil {
 			return err
 		}
-		for n := range pages {
-			all = append(all, page(n, 0))
-		}
 	}
-	return s.ask(ctx, all)
+	return s.ask(ctx, releaseInputs(ref, hold, storedAt, revision, pages))
+}
+
+// releaseInputs returns the inputs that release a hold: of the pages that it lists, or of all pages. The decision counts
+// from when the server stored it: the clock of whoever decided may be ahead, and an input that is delivered late must not
+// release a hold that began after the decision. It counts for every poll that was judged in any case: another server may
+// have stored that, by another clock.
+func releaseInputs(ref topology.HoldRef, hold *proto.Hold, storedAt proto.Millis, revision string,
+	pages map[topology.PageNumber]bool) (all []asked) {
+	add := func(n topology.PageNumber, tick uint64) {
+		all = append(all, asked{page: topology.PageRef{Account: ref.Account, Integration: ref.Integration, Page: n},
+			id: revision, input: proto.Input{Cause: proto.CauseRelease, Tick: tick, Check: ref.Check,
+				DecidedAt: max(storedAt, hold.PolledAt)}})
+	}
+	if len(hold.Release) > 0 {
+		for _, p := range hold.Release {
+			add(topology.PageNumber(p.Page), p.Tick)
+		}
+		return all
+	}
+	for n := range pages {
+		add(n, 0)
+	}
+	return all
 }
