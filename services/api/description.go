@@ -6,6 +6,7 @@ import (
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/policytest"
 )
 
 // description returns the OpenAPI description of the API.
@@ -18,5 +19,6 @@ func (s *Service) description() *openapi.Description {
 	apitoken.Describe(d)
 	auditlog.Describe(d)
 	s.enforcement.Describe(d)
+	policytest.Describe(d)
 	return d
 }

@@ -17,6 +17,7 @@ import (
 	"plumbline.dev/services/api/enforcement"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/policytest"
 	"plumbline.dev/services/api/posture"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
@@ -44,6 +45,7 @@ type Service struct {
 	auditlog    *auditlog.API
 	device      *device.API
 	enforcement *enforcement.API
+	policytest  *policytest.API
 	cfg         Config
 	store       *store.Store
 	metrics     *metrics
@@ -87,6 +89,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.identity = identity.New(identity.Deps{Store: s.store, Device: s.device, Access: s.access, Posture: s.posture,
 		Rules: rules})
+	s.policytest = policytest.New(policytest.Deps{Store: s.store, Device: s.device, Access: s.access,
+		Posture: s.posture})
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()
 	return s, nil
@@ -96,7 +100,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 func (s *Service) routes() []v4.Route {
 	return slices.Concat(
 		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(),
-		s.auditlog.Routes(), s.enforcement.Routes(),
+		s.auditlog.Routes(), s.enforcement.Routes(), s.policytest.Routes(),
 	)
 }
 
@@ -109,7 +113,7 @@ func (s *Service) newHandler(routes []v4.Route) http.Handler {
 func (s *Service) Run(ctx context.Context) error {
 	err := s.store.Conn.AwaitTopology(ctx, topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens),
 		topology.BucketStream(topology.Devices), topology.PostureLog, topology.PostureState, topology.AuditLog,
-		topology.AuditOutbox, topology.BucketStream(topology.Holds))
+		topology.AuditOutbox, topology.BucketStream(topology.Holds), topology.BucketStream(topology.PolicyTests))
 	if err == nil && s.cfg.BootstrapToken != "" {
 		err = s.store.Conn.Await(ctx, "the bootstrap token", func(ctx context.Context) error {
 			_, err := apitoken.Bootstrap(ctx, s.store.Conn, s.store.Clock, s.cfg.Account, s.cfg.BootstrapToken,
@@ -133,6 +137,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("overview of the pages", s.posture.Overview.Run)
 	g.Add("ends of exemptions", s.enforcement.RunEnds)
 	g.Add("uses of API tokens", s.apitoken.Run)
+	g.Add("policy tests", s.policytest.Run)
 	g.Add("control plane", s.listen)
 	return g.Run(ctx)
 }

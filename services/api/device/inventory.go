@@ -140,6 +140,19 @@ func (v *Inventory) selected(a proto.Account, from topology.PageNumber,
 	return pages
 }
 
+// PagesOf returns the pages, in order, with an active device for which want reports true, by its id and by the hash of
+// its address ([EmailHash]).
+func (v *Inventory) PagesOf(a proto.Account, want func(id proto.ID, email uint32) bool) []topology.PageNumber {
+	return v.selected(a, 0, func(x *indexedPage) bool {
+		for n, id := range x.IDs[:x.Active] {
+			if want(id, x.Emails[n]) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // RevisionOf returns the revision of a page in the view; 0 if the view does not have it.
 func (v *Inventory) RevisionOf(a proto.Account, page topology.PageNumber) uint64 {
 	v.Mu.RLock()

@@ -113,8 +113,8 @@ func (s *API) identify(ctx context.Context, a proto.Account, login *proto.Sessio
 	return v, nil
 }
 
-// maxOwnDevices bounds the devices of a person that are checked.
-const maxOwnDevices = 20
+// MaxOwnDevices bounds the devices of a person that are checked.
+const MaxOwnDevices = 20
 
 // devicesOf returns the device of a login, or, if it is unknown, the devices enrolled for the address.
 func (s *API) devicesOf(ctx context.Context, a proto.Account, login *proto.Session) ([]device.Placed, error) {
@@ -127,7 +127,7 @@ func (s *API) devicesOf(ctx context.Context, a proto.Account, login *proto.Sessi
 	} else if q.Email == "" {
 		return nil, nil
 	}
-	return s.device.List(ctx, a, q, maxOwnDevices)
+	return s.device.List(ctx, a, q, MaxOwnDevices)
 }
 
 // addPosture adds the outcome of every check for a device. A person with several devices passes a check if all of them

@@ -89,28 +89,34 @@ func (s *API) userChecks(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if u.Last.StartedAt != 0 {
 		view.User.IssuedAt = who.IssuedAt
 	}
-	view.App = s.checkApp(c.Account, app, factsOf(&u.Last, who))
+	view.App = s.checkApp(c.Account, app, FactsOf(&u.Last, outcomeOf(who)))
 	return v4.OK(view), nil
 }
 
-// factsOf returns the facts known about a person from their last login.
-func factsOf(login *proto.Session, who *identityView) *policy.Facts {
-	f := &policy.Facts{LoggedIn: true, Email: login.Email, IDP: login.IDP, AMR: login.AMR}
+// outcomeOf returns the outcomes of a person by check; nil if no device of theirs is known.
+func outcomeOf(who *identityView) func(proto.ID) proto.Outcome {
+	if len(who.Devices) == 0 {
+		return nil
+	}
+	return func(check proto.ID) proto.Outcome {
+		p, there := who.DevicePosture[check.String()]
+		switch {
+		case !there || p.Error != "":
+			return proto.OutcomeUnknown
+		case p.Success:
+			return proto.OutcomePass
+		}
+		return proto.OutcomeFail
+	}
+}
+
+// FactsOf returns the facts known about a person from their last login. outcome returns the current outcomes of their
+// devices; nil means that no device is known.
+func FactsOf(login *proto.Session, outcome func(check proto.ID) proto.Outcome) *policy.Facts {
+	f := &policy.Facts{LoggedIn: true, Email: login.Email, IDP: login.IDP, AMR: login.AMR, Posture: outcome}
 	f.IP, _ = netip.ParseAddr(login.IP) // an invalid address is unknown
 	if len(login.Claims) > 0 {
 		f.Claims = policy.NewClaims(login.Claims)
-	}
-	if len(who.Devices) > 0 {
-		f.Posture = func(check proto.ID) proto.Outcome {
-			p, there := who.DevicePosture[check.String()]
-			switch {
-			case !there || p.Error != "":
-				return proto.OutcomeUnknown
-			case p.Success:
-				return proto.OutcomePass
-			}
-			return proto.OutcomeFail
-		}
 	}
 	return f
 }

@@ -234,6 +234,7 @@ var refusalSays = map[int]string{
 	http.StatusGone:                  "The log no longer has the entries after the cursor.",
 	http.StatusRequestEntityTooLarge: "The body is too large.",
 	http.StatusUnsupportedMediaType:  "The content type is not supported.",
+	http.StatusTooManyRequests:       "Too many requests of this kind are running: try again later.",
 	http.StatusServiceUnavailable:    "A dependency is temporarily unavailable: try again.",
 }
 

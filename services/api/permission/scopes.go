@@ -12,6 +12,7 @@ import (
 // Scopes of routes.
 const (
 	Apps          v4.Scope = "apps"           // applications, policies, tags
+	PolicyTests   v4.Scope = "policy_tests"   // tests of policies against every user
 	ServiceTokens v4.Scope = "service_tokens" //
 	Organization  v4.Scope = "organization"   // the organisation, identity providers, groups, people, signing keys
 	Posture       v4.Scope = "posture"        // integrations and checks
@@ -49,6 +50,8 @@ var Groups = []Group{
 		v4.Permission{Scope: Organization, Edit: false}, false},
 	{"bfe0d8686a584fa680f4c53b5eb0de6d", "Access: Organizations, Identity Providers, and Groups Write",
 		v4.Permission{Scope: Organization, Edit: true}, false},
+	{"b8b7514ce5364cd8ac0455f3eb16eb5f", "Access: Policy Test Read", v4.Permission{Scope: PolicyTests, Edit: false}, false},
+	{"6d23f290472f4e6fad5c4398c057c356", "Access: Policy Test Write", v4.Permission{Scope: PolicyTests, Edit: true}, false},
 	{"91f7ce32fa614d73b7e1fc8f0e78582b", "Access: Service Tokens Read", v4.Permission{Scope: ServiceTokens, Edit: false},
 		false},
 	{"a1c0fec57cf94af79479a6d827fa518c", "Access: Service Tokens Write", v4.Permission{Scope: ServiceTokens, Edit: true},

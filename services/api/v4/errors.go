@@ -55,6 +55,7 @@ const (
 	CodePrecondition       = 10412
 	CodeTooLarge           = 10413
 	CodeMediaType          = 10415
+	CodeTooManyRequests    = 10429
 	CodePartOfPeriod       = 10206 // code of a message
 	CodeUnreadable         = 10207 // code of a message
 	CodeNotYetRelayed      = 10208 // code of a message
