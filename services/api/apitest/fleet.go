@@ -107,3 +107,11 @@ func (f *Fixture) PurgeLog() {
 	f.T.Helper()
 	f.purge(topology.PostureLog)
 }
+
+// Enforce stores the results of a poll with any verdict for the first device, and with further changes of the entry.
+func (f *Fleet) Enforce(tick uint64, score int, v proto.Verdict, change func(*proto.Entry)) {
+	f.T.Helper()
+	e := f.entry(tick, score, v)
+	change(e)
+	f.commit(e)
+}

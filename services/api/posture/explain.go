@@ -35,7 +35,8 @@ type Explanation struct {
 	Wanted      *float64       `json:"wanted_score"`
 	Outcome     proto.Outcome  `json:"outcome"`
 	Reason      proto.Reason   `json:"reason"`
-	Observed    proto.Outcome  `json:"observed"` // outcome of the newest evidence
+	Observed    proto.Outcome  `json:"observed"`      // outcome of the newest evidence
+	Why         string         `json:"why,omitempty"` // why the outcome is not by the score alone
 	Score       *int           `json:"score"`
 	Problem     string         `json:"problem"` // why the newest poll gave no score; empty if it did
 	S2SID       string         `json:"s2s_id"`
@@ -130,6 +131,7 @@ func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *pr
 		if column >= 0 {
 			v := result.Verdicts[column]
 			x.Outcome, x.Reason, x.Observed, x.Used = v.Outcome, v.Reason, v.Observed, e.Checks[column].Revision
+			x.Why = s.enforced(ref.Account, e, row, column)
 		}
 		if result.ObservedAt != 0 {
 			x.AgeMS = new(max(0, s.store.Clock.Now().Sub(result.ObservedAt.Time()).Milliseconds()))
@@ -162,12 +164,10 @@ func sentence(x *Explanation, e *proto.Entry) string {
 		return "The device is revoked, so it is not polled."
 	case e == nil:
 		return "The integration of the check does not exist, so it is not polled."
+	case x.Why != "":
+		return enforcedSentence(x)
 	case x.Reason == proto.ReasonScore && x.Score != nil:
-		verb := "holds"
-		if x.Outcome != proto.OutcomePass {
-			verb = "does not hold"
-		}
-		return fmt.Sprintf("The newest score is %d, and %d %s %v %s.", *x.Score, *x.Score, x.Operator, *x.Wanted, verb)
+		return comparisonSentence(x, x.Outcome == proto.OutcomePass)
 	case x.Reason == proto.ReasonExpired:
 		return "The newest score is older than the check's expiration."
 	case x.Reason == proto.ReasonNeverPolled:

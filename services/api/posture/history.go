@@ -40,7 +40,8 @@ type pastResult struct {
 	Outcome       proto.Outcome `json:"outcome"`
 	Reason        proto.Reason  `json:"reason"`
 	Observed      proto.Outcome `json:"observed"`
-	Seq           uint64        `json:"seq"` // sequence of the entry in the log
+	Why           string        `json:"why,omitempty"` // why the outcome is not by the score alone
+	Seq           uint64        `json:"seq"`           // sequence of the entry in the log
 }
 
 // historyCursor is the position at which a page of a history ended. Reading continues before an entry in the first of
@@ -190,7 +191,7 @@ func (h *history) add(m *bus.Msg) {
 			Cause: e.Cause.String(), Status: e.Poll.Status, Error: reasonText(e.Poll.Error), Score: score(r.Score),
 			ObservedAt: v4.Timestamp(r.ObservedAt),
 			Problem:    reasonText(r.Problem), Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed,
-			Seq: m.Seq}
+			Why: h.s.enforced(h.account, &e, n, i), Seq: m.Seq}
 		if known, found := h.s.store.Catalog.Check(h.account, check.ID); found {
 			past.Name = known.Value.Name
 		}

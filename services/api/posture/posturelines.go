@@ -86,7 +86,7 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 			if err := l.know(ctx, ref.Page); err != nil {
 				return err
 			}
-			l.out.Line(l.view(ref, &e, result, i, &checks[i], logCursor{m.Seq, number}))
+			l.out.Line(l.view(ref, &e, n, i, &checks[i], logCursor{m.Seq, number}))
 		}
 	}
 	// Flush before reading more, so that a slow client delays only itself.
@@ -131,16 +131,17 @@ func (l *postureLines) know(ctx context.Context, page topology.PageNumber) error
 	return nil
 }
 
-func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, r *proto.Result, i int, check *usedCheck,
+func (l *postureLines) view(ref topology.PageRef, e *proto.Entry, row, i int, check *usedCheck,
 	at logCursor) *postureLine {
+	r := &e.Results[row]
 	line := &postureLine{
 		DeviceID: r.Device, Registration: r.Device, PolicyID: check.ID, CheckName: check.Name, CheckType: check.Type,
 		Passed: r.Verdicts[i].Outcome == proto.OutcomePass, Expected: check.expected,
 		Received: received{Score: score(r.Score), S2SID: r.S2SID, ObservedAt: v4.Timestamp(r.ObservedAt),
 			Problem: reasonText(r.Problem)},
 		Timestamp: v4.Timestamp(e.EvaluatedAt), Outcome: r.Verdicts[i].Outcome, Reason: r.Verdicts[i].Reason,
-		Integration: ref.Integration,
-		Tick:        e.Tick, CheckRevision: e.Checks[i].Revision, Cursor: at.String(),
+		Observed: r.Verdicts[i].Observed, Why: l.s.enforced(l.account, e, row, i), Integration: ref.Integration,
+		Tick: e.Tick, CheckRevision: e.Checks[i].Revision, Cursor: at.String(),
 	}
 	if d := l.devices[r.Device]; d != nil {
 		line.DeviceName, line.DeviceSerial, line.Email = d.Hostname, d.Serial, d.Email

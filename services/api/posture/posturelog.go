@@ -43,6 +43,8 @@ type postureLine struct {
 
 	Outcome       proto.Outcome `json:"x_outcome"`
 	Reason        proto.Reason  `json:"x_reason"`
+	Observed      proto.Outcome `json:"x_observed"`
+	Why           string        `json:"x_why,omitempty"` // why the outcome is not by the score alone
 	Integration   proto.ID      `json:"x_integration_id"`
 	Tick          uint64        `json:"x_tick"`
 	CheckRevision uint64        `json:"x_check_revision"`

@@ -55,7 +55,7 @@ func TestPostureLog(t *testing.T) {
 			"PostureReceivedJSON": map[string]any{"score": 80.0, "s2s_id": "s2s", "observed_at": "2026-03-01T12:00:00Z",
 				"problem": ""},
 			"RegistrationID": f.Devices[0].String(), "Timestamp": "2026-03-01T12:00:00Z", "UserUID": "",
-			"x_outcome": "pass", "x_reason": "score", "x_integration_id": f.Integration.String(), "x_tick": 1.0,
+			"x_outcome": "pass", "x_reason": "score", "x_observed": "pass", "x_integration_id": f.Integration.String(), "x_tick": 1.0,
 			"x_check_revision": 0.0, "x_cursor": cursor})
 	// A client can continue after any line.
 	for n := range all {

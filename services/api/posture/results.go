@@ -60,6 +60,7 @@ type verdictView struct {
 	Outcome  proto.Outcome `json:"outcome"`
 	Reason   proto.Reason  `json:"reason"`
 	Observed proto.Outcome `json:"observed"`
+	Why      string        `json:"why,omitempty"` // why the outcome is not by the score alone
 }
 
 // deviceResults returns the results of a device in every integration's newest entry, or, with ?history=1, in every
@@ -95,7 +96,7 @@ func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error
 		}
 		v := view{viewEntry(i.Value, e), resultView{Checks: s.unpolled(c.Account, i.Value.ID, d)}}
 		if n := slices.IndexFunc(e.Results, func(r proto.Result) bool { return r.Device == id }); n >= 0 {
-			v.resultView = s.viewResult(c.Account, e, &e.Results[n])
+			v.resultView = s.viewResult(c.Account, e, n)
 		}
 		views = append(views, v)
 	}
@@ -144,7 +145,7 @@ func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		}
 		v := view{viewEntry(i.Value, e), make([]device, len(e.Results))}
 		for n := range e.Results {
-			v.Devices[n] = device{e.Results[n].Device, s.viewResult(c.Account, e, &e.Results[n])}
+			v.Devices[n] = device{e.Results[n].Device, s.viewResult(c.Account, e, n)}
 		}
 		views = append(views, v)
 	}
@@ -203,7 +204,9 @@ func reasonText(r proto.Reason) string {
 	return r.String()
 }
 
-func (s *API) viewResult(a proto.Account, e *proto.Entry, r *proto.Result) resultView {
+// viewResult returns the result at an index of an entry.
+func (s *API) viewResult(a proto.Account, e *proto.Entry, row int) resultView {
+	r := &e.Results[row]
 	v := resultView{ObservedAt: v4.Timestamp(r.ObservedAt), Problem: reasonText(r.Problem), S2SID: r.S2SID,
 		Checks: make([]verdictView, len(r.Verdicts))}
 	if r.Score != proto.NoScore {
@@ -211,7 +214,8 @@ func (s *API) viewResult(a proto.Account, e *proto.Entry, r *proto.Result) resul
 	}
 	for n, verdict := range r.Verdicts {
 		id := e.Checks[n].ID
-		v.Checks[n] = verdictView{Check: id, Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed}
+		v.Checks[n] = verdictView{Check: id, Outcome: verdict.Outcome, Reason: verdict.Reason, Observed: verdict.Observed,
+			Why: s.enforced(a, e, row, n)}
 		if check, found := s.store.Catalog.Check(a, id); found {
 			v.Checks[n].Name = check.Value.Name
 		}

@@ -210,7 +210,7 @@ func (f *feed) viewState(e bus.Event) stateEvent {
 	v := stateEvent{entryView: viewEntry(i, e.Entry), Page: e.Page.Page,
 		Devices: make([]stateDevice, len(e.Entry.Results))}
 	for n := range e.Entry.Results {
-		v.Devices[n] = stateDevice{e.Entry.Results[n].Device, f.s.viewResult(f.account, e.Entry, &e.Entry.Results[n])}
+		v.Devices[n] = stateDevice{e.Entry.Results[n].Device, f.s.viewResult(f.account, e.Entry, n)}
 	}
 	return v
 }

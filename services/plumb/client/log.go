@@ -24,8 +24,11 @@ type PostureLine struct {
 	} `json:"PostureReceivedJSON"`
 	Outcome string `json:"x_outcome"`
 	Reason  string `json:"x_reason"`
-	Tick    uint64 `json:"x_tick"`
-	Cursor  string `json:"x_cursor"`
+	// Observed is the outcome of the newest score alone, and Why says why Outcome is not by the score alone.
+	Observed string `json:"x_observed"`
+	Why      string `json:"x_why"`
+	Tick     uint64 `json:"x_tick"`
+	Cursor   string `json:"x_cursor"`
 	// Unreadable reports an entry of the log that cannot be read, at Sequence. Its results are not known.
 	Unreadable bool   `json:"x_unreadable"`
 	Sequence   uint64 `json:"x_sequence"`
@@ -223,6 +226,7 @@ type PastResult struct {
 	Problem    string     `json:"problem"`
 	Outcome    string     `json:"outcome"`
 	Reason     string     `json:"reason"`
+	Evidence
 }
 
 // HistoryQuery selects results of a device. A zero member selects any.

@@ -13,14 +13,14 @@ import (
 
 // Explanation explains a check's result for a device.
 type Explanation struct {
-	Check       string     `json:"check_id"`
-	Name        string     `json:"name"`
-	Type        string     `json:"type"`
-	Operator    string     `json:"operator"`
-	Wanted      *float64   `json:"wanted_score"`
-	Outcome     string     `json:"outcome"`
-	Reason      string     `json:"reason"`
-	Observed    string     `json:"observed"` // outcome of the newest score alone
+	Check    string   `json:"check_id"`
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`
+	Operator string   `json:"operator"`
+	Wanted   *float64 `json:"wanted_score"`
+	Outcome  string   `json:"outcome"`
+	Reason   string   `json:"reason"`
+	Evidence
 	Score       *int       `json:"score"`
 	Problem     string     `json:"problem"`
 	ObservedAt  *time.Time `json:"observed_at"`

@@ -31,6 +31,26 @@ type Verdict struct {
 	Name    string `json:"name"`
 	Outcome string `json:"outcome"`
 	Reason  string `json:"reason"`
+	Evidence
+}
+
+// Evidence is what is known about an outcome besides its reason.
+type Evidence struct {
+	Observed string `json:"observed"` // outcome of the newest score alone
+	Why      string `json:"why"`      // why the outcome is not by the score alone, or empty
+}
+
+// Note returns text for people about an outcome that differs from the evidence, or has an explanation; otherwise it
+// returns an empty string.
+func (e Evidence) Note(outcome string) string {
+	note := ""
+	if e.Observed != "" && e.Observed != outcome {
+		note = "observed " + e.Observed
+	}
+	if note != "" && e.Why != "" {
+		note += "; "
+	}
+	return note + e.Why
 }
 
 // DeviceResults returns a device's score and the outcome of every check.

@@ -44,7 +44,8 @@ func (c *postureLog) Run(ctx context.Context, t *cli.Terminal) error {
 					v.Reason, v.CheckName = "unreadable", fmt.Sprintf("entry %d of the log cannot be read", v.Sequence)
 				}
 				err = out.Line(entry.Raw, render.Moment(&v.At), v.Device, v.Outcome, v.Reason,
-					render.Number(v.Received.Score), render.OrDash(cmp.Or(v.Host, v.Email)), v.CheckName)
+					render.Number(v.Received.Score), render.OrDash(cmp.Or(v.Host, v.Email)),
+					render.Noted(v.CheckName, client.Evidence{Observed: v.Observed, Why: v.Why}.Note(v.Outcome)))
 			}
 			if err != nil {
 				return out.End(t, err, "continue with --since, or narrow it with --device, --check, --outcome")

@@ -76,6 +76,9 @@ func explanationRows(tab *render.Table, x *client.Explanation) {
 	if x.Observed != "" && x.Observed != x.Outcome {
 		tab.Row("score alone", x.Observed)
 	}
+	if x.Why != "" {
+		tab.Row("enforcement", x.Why)
+	}
 	revision := fmt.Sprint(x.Revision)
 	if x.Used != 0 && x.Used != x.Revision {
 		revision += fmt.Sprintf("; the outcome is of revision %d, a new evaluation is due", x.Used)

@@ -41,7 +41,7 @@ func (c *History) Run(ctx context.Context, t *cli.Terminal) error {
 			v := &entry.Value
 			err = out.Line(entry.Raw, render.Moment(&v.At), fmt.Sprint(v.Tick), v.Cause, v.Outcome, v.Reason,
 				render.Number(v.Score), render.Moment(v.ObservedAt), render.OrDash(cmp.Or(v.Problem, v.Error)),
-				cmp.Or(v.Name, v.Check))
+				render.Noted(cmp.Or(v.Name, v.Check), v.Note(v.Outcome)))
 		}
 		if err != nil {
 			return out.End(t, err, "narrow it with a check, --since and --until")

@@ -45,13 +45,33 @@ func (c *Results) Run(ctx context.Context, t *cli.Terminal) error {
 }
 
 func resultRows(tab *render.Table, r client.DeviceResults) {
-	tab.Row("INTEGRATION", "CHECK", "OUTCOME", "REASON", "SCORE", "OBSERVED", "PROBLEM")
+	header := []any{"INTEGRATION", "CHECK", "OUTCOME", "REASON", "SCORE", "OBSERVED", "PROBLEM"}
+	if noted(r) {
+		header = append(header, "NOTE")
+	}
+	tab.Row(header...)
 	for _, i := range r.Integrations {
 		for _, k := range i.Checks {
-			tab.Row(i.Name, k.Name, k.Outcome, k.Reason, render.Number(i.Score), render.Moment(i.ObservedAt),
-				render.OrDash(i.Problem))
+			row := []any{i.Name, k.Name, k.Outcome, k.Reason, render.Number(i.Score), render.Moment(i.ObservedAt),
+				render.OrDash(i.Problem)}
+			if note := k.Note(k.Outcome); note != "" {
+				row = append(row, note)
+			}
+			tab.Row(row...)
 		}
 	}
+}
+
+// noted reports whether any outcome has a note.
+func noted(r client.DeviceResults) bool {
+	for _, i := range r.Integrations {
+		for _, k := range i.Checks {
+			if k.Note(k.Outcome) != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // follow shows changes until ctx ends. If the stream breaks, it continues after the last position.

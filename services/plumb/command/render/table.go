@@ -91,6 +91,14 @@ func OrDash(s string) string {
 	return s
 }
 
+// Noted returns s with a note in brackets, or s if there is no note.
+func Noted(s, note string) string {
+	if note == "" {
+		return s
+	}
+	return s + " (" + note + ")"
+}
+
 // Number returns n, or a dash if n is nil.
 func Number(n *int) string {
 	if n == nil {
