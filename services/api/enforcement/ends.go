@@ -131,6 +131,9 @@ func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
 	e.enrolled = enrolled
 	for _, some := range slices.Collect(slices.Chunk(over, endsBatch)) {
 		for _, of := range byAccount(some) {
+			if err := ctx.Err(); err != nil { // a write goes on when the service stops
+				return 0, err
+			}
 			if err := e.end(ctx, now, of); err != nil {
 				return 0, err
 			}

@@ -152,7 +152,7 @@ func TestTooManyExemptions(t *testing.T) {
 	f := apitest.StartFleet(t)
 	var all []bus.Outgoing
 	for i := range proto.MaxExemptions - 1 {
-		x := proto.Exemption{ID: proto.NewID(), Device: proto.NewID(), Page: 9, Until: proto.At(f.Clock.Now().Add(time.Hour)),
+		x := proto.Exemption{ID: proto.NewID(), Device: f.Devices[1], Until: proto.At(f.Clock.Now().Add(time.Hour)),
 			Reason: "r", CreatedAt: proto.Millis(i)}
 		all = append(all, bus.PutMsg(topology.Config, topology.ConfigKey(f.Account, topology.KindExemption, x.ID), &x, 0))
 		if len(all) == 500 || i == proto.MaxExemptions-2 {
