@@ -120,6 +120,9 @@ func (w *holdWorld) edit(change func(*fold.Config)) {
 		}
 		return of
 	}
+	next.HasExemption = func(id proto.ID) bool {
+		return slices.ContainsFunc(all, func(x fold.Exemption) bool { return x.ID == id })
+	}
 	w.configs = append(w.configs, next)
 	for n := range w.sheets {
 		w.send(n, &proto.Input{Cause: proto.CauseConfig, ConfigRevision: w.counter})

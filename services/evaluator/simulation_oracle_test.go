@@ -22,9 +22,11 @@ type oracle struct {
 type guard struct {
 	since proto.Millis // when the first of the polls beyond the limits was stored; 0 if the newest was within them
 	safe  bool
-	start proto.Millis // of the window
-	net   int
-	flips proto.Flips // of the newest poll
+	// withheld are the devices that fail by the safe side: polls are measured against the pass they had.
+	withheld map[proto.ID]bool
+	start    proto.Millis // of the window
+	net      int
+	flips    proto.Flips // of the newest poll
 }
 
 // seenCommit is one check of one commit.
@@ -40,6 +42,7 @@ type seenCommit struct {
 	lost, came  int               // flips that were made
 	passing     int
 	known       int
+	withheld    map[proto.ID]bool // devices that lost a pass by the evidence
 }
 
 func (o *oracle) verify(s *sheet, prev *proto.Entry, step *fold.Step, m message) {
@@ -135,6 +138,9 @@ func passes(k *proto.Check, score int) proto.Outcome {
 // base returns a device's outcome before the input: the last one, or the one by the old score under an edited check.
 func (c *seenCommit) base(r *proto.Result, now proto.Verdict, g *guard) proto.Verdict {
 	v := r.Verdicts[c.was]
+	if g.withheld[r.Device] && v.Reason == proto.ReasonScore {
+		v.Outcome, v.Reason = proto.OutcomePass, proto.ReasonHeld
+	}
 	if c.prev.Checks[c.was].Revision != c.e.Checks[c.is].Revision {
 		person := decided(v) || decided(now)
 		expired := v.Observed == proto.OutcomeUnknown && c.check.Expiration > 0 &&
@@ -147,9 +153,6 @@ func (c *seenCommit) base(r *proto.Result, now proto.Verdict, g *guard) proto.Ve
 		default:
 			v.Outcome, v.Reason = passes(c.check, r.Score), proto.ReasonScore
 		}
-	}
-	if g.safe && v.Reason == proto.ReasonHeld && v.Observed == proto.OutcomeFail {
-		v.Outcome, v.Reason = proto.OutcomeFail, proto.ReasonScore
 	}
 	return v
 }
@@ -203,6 +206,15 @@ func (c *seenCommit) verify(g *guard) {
 		if s.Hold != nil {
 			g.since, g.safe = s.Hold.Since, s.Hold.Safe
 		}
+		g.withheld = map[proto.ID]bool{}
+		for _, i := range s.Withheld {
+			g.withheld[c.e.Results[i].Device] = true
+		}
+	}
+	if g.since == 0 || !g.safe {
+		g.withheld = nil
+	} else if c.unsettled == nil {
+		g.withheld = c.withheld
 	}
 	if shown := c.e.State(c.is).Hold; (shown != nil) != (g.since != 0) || shown != nil && shown.Safe != g.safe {
 		c.fatal(g, "the hold differs")
@@ -211,13 +223,14 @@ func (c *seenCommit) verify(g *guard) {
 
 // polled holds the flips of a poll against the limits.
 func (c *seenCommit) polled(g *guard) {
+	if c.breaker.Off || c.e.Observe.On {
+		g.flips = proto.Flips{}
+		return
+	}
 	if g.net != 0 && c.in.at >= g.start.Add(c.breaker.Window) {
 		g.start, g.net = 0, 0
 	}
 	g.flips = proto.Flips{}
-	if c.breaker.Off {
-		return
-	}
 	if c.out+c.gained > 0 {
 		g.flips = proto.Flips{Out: c.out, In: c.gained, Passing: c.passing, Known: c.known, Net: g.net}
 	}
@@ -257,6 +270,7 @@ func (c *seenCommit) polled(g *guard) {
 
 // count compares the entry with what was before the input.
 func (c *seenCommit) count(g *guard) {
+	c.withheld = map[proto.ID]bool{}
 	old := map[proto.ID]*proto.Result{}
 	for i := range c.prev.Results {
 		old[c.prev.Results[i].Device] = &c.prev.Results[i]
@@ -297,6 +311,7 @@ func (c *seenCommit) count(g *guard) {
 		case v.Outcome == base.Outcome, decided(v):
 		case base.Outcome == proto.OutcomePass:
 			c.lost++
+			c.withheld[r.Device] = true
 		default:
 			c.came++
 		}

@@ -7,8 +7,8 @@ import (
 	"plumbline.dev/services/evaluator/judge"
 )
 
-// settle has everything seen and judged: then a record is open exactly if a page holds outcomes. One calm poll ends
-// every hold.
+// settle has everything seen and judged: then a record is open exactly if a page holds outcomes. One calm poll
+// ends every hold: its evidence is what was held.
 func (w *holdWorld) settle() {
 	w.judged()
 	for _, c := range w.configs[len(w.configs)-1].Checks {
@@ -27,6 +27,9 @@ func (w *holdWorld) settle() {
 			if k.Check == check {
 				outcomes[k.Device] = o
 			}
+		}
+		for id := range w.history[n][len(s.log)-1][check].withheld {
+			outcomes[id] = proto.OutcomePass
 		}
 		w.send(n, pollOf(w.tick, s.pages[len(s.pages)-1], n, func(_ int, id proto.ID) int {
 			return map[proto.Outcome]int{proto.OutcomePass: 100}[outcomes[id]]
