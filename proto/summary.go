@@ -19,6 +19,30 @@ type Summary struct {
 	// Results by outcome, over all checks.
 	Unknown, Pass, Fail int
 	Changed             int // results with a changed outcome
+	Enforced            Enforced
+}
+
+// Enforced counts the results of an entry, over all checks, with an outcome that is not by the score, by its reason.
+type Enforced struct {
+	ObserveOnly, Exempt, Grace, Held int
+}
+
+// Add adds the counts of another entry.
+func (n *Enforced) Add(o Enforced) {
+	n.ObserveOnly, n.Exempt, n.Grace, n.Held = n.ObserveOnly+o.ObserveOnly, n.Exempt+o.Exempt, n.Grace+o.Grace, n.Held+o.Held
+}
+
+func (n *Enforced) count(r Reason) {
+	switch r {
+	case ReasonObserveOnly:
+		n.ObserveOnly++
+	case ReasonExempt:
+		n.Exempt++
+	case ReasonGrace:
+		n.Grace++
+	case ReasonHeld:
+		n.Held++
+	}
 }
 
 // Summarize is the entry's summary; changed is how many results its changes name.
@@ -30,6 +54,7 @@ func (e *Entry) Summarize(changed int) Summary {
 	}
 	for i := range e.Results {
 		for _, v := range e.Results[i].Verdicts {
+			s.Enforced.count(v.Reason)
 			switch v.Outcome {
 			case OutcomePass:
 				s.Pass++
@@ -43,12 +68,21 @@ func (e *Entry) Summarize(changed int) Summary {
 	return s
 }
 
-const summaryFormat = "1 %d %d %d %d %d %d %d %t %d %d %d %d %d"
+const (
+	summaryFormat  = "1 %d %d %d %d %d %d %d %t %d %d %d %d %d"
+	summaryFields  = 14
+	enforcedFormat = " %d %d %d %d"
+)
 
-// String is the header's value: the layout's number, 1, and the fields in order, separated by blanks.
+// String is the header's value: the layout's number, 1, and the fields in order, separated by blanks. The counts of
+// Enforced are left out if all are 0.
 func (s Summary) String() string {
-	return fmt.Sprintf(summaryFormat, s.Tick, s.Cause, s.PolledAt, s.EvaluatedAt, s.NextExpiry, s.TookMillis,
+	text := fmt.Sprintf(summaryFormat, s.Tick, s.Cause, s.PolledAt, s.EvaluatedAt, s.NextExpiry, s.TookMillis,
 		s.Error, s.Closed, s.Devices, s.Unknown, s.Pass, s.Fail, s.Changed)
+	if n := s.Enforced; n != (Enforced{}) {
+		text += fmt.Sprintf(enforcedFormat, n.ObserveOnly, n.Exempt, n.Grace, n.Held)
+	}
+	return text
 }
 
 // ParseSummary reads the form written by String; fields past the known ones are skipped.
@@ -61,5 +95,12 @@ func ParseSummary(text string) (Summary, error) {
 		return Summary{}, fmt.Errorf("entry summary %q: %w", clip(text), err)
 	}
 	s.Cause, s.Error = Cause(cause), Reason(reason)
+	if fields := strings.Fields(text); len(fields) >= summaryFields+4 {
+		n := &s.Enforced
+		if _, err := fmt.Sscan(strings.Join(fields[summaryFields:], " "), &n.ObserveOnly, &n.Exempt, &n.Grace,
+			&n.Held); err != nil {
+			return Summary{}, fmt.Errorf("entry summary %q: %w", clip(text), err)
+		}
+	}
 	return s, nil
 }

@@ -60,6 +60,9 @@ func TestSummaryText(t *testing.T) {
 			Error: ReasonTimeout, Closed: rapid.Bool().Draw(t, "closed"), Devices: 8, Unknown: 9, Pass: 10, Fail: 11,
 			Changed: 12,
 		}
+		if rapid.Bool().Draw(t, "enforced") {
+			s.Enforced = Enforced{ObserveOnly: rapid.IntRange(0, 9).Draw(t, "observe only"), Exempt: 1, Grace: 2, Held: 3}
+		}
 		back, err := ParseSummary(s.String())
 		if err != nil || back != s {
 			t.Fatalf("%q came back as %+v, %v", s, back, err)
@@ -68,6 +71,18 @@ func TestSummaryText(t *testing.T) {
 			t.Fatalf("with fields of a newer writer: %+v, %v", grown, err)
 		}
 	})
+	for _, bad := range []string{"a 2 3 4", "1 2 3 -"} {
+		if s, err := ParseSummary(Summary{}.String() + " " + bad); err == nil {
+			t.Errorf("%q was read as %+v", bad, s)
+		}
+	}
+	v := func(r Reason) Verdict { return Verdict{Outcome: OutcomePass, Reason: r} }
+	e := Entry{Results: []Result{
+		{Verdicts: []Verdict{v(ReasonHeld), v(ReasonScore), v(ReasonGrace)}},
+		{Verdicts: []Verdict{v(ReasonHeld), v(ReasonObserveOnly), v(ReasonExempt)}}}}
+	if got := e.Summarize(0).Enforced; got != (Enforced{ObserveOnly: 1, Exempt: 1, Grace: 1, Held: 2}) {
+		t.Errorf("counted %+v", got)
+	}
 	if s, err := ParseSummary("1 2 3"); err == nil {
 		t.Errorf("a short summary was read as %+v", s)
 	}

@@ -197,6 +197,10 @@ func closed() map[string][]string {
 	for _, o := range []proto.Outcome{proto.OutcomePass, proto.OutcomeFail, proto.OutcomeUnknown} {
 		all["plumbline_integration_results outcome"] = append(all["plumbline_integration_results outcome"], o.String())
 	}
+	for _, r := range []proto.Reason{proto.ReasonObserveOnly, proto.ReasonExempt, proto.ReasonGrace, proto.ReasonHeld} {
+		const label = "plumbline_integration_enforced_results reason"
+		all[label] = append(all[label], r.String())
+	}
 	return all
 }
 

@@ -12,6 +12,8 @@ type Aggregate struct {
 	Pages, Devices int
 	// Results by outcome, over all checks.
 	Pass, Fail, Unknown int
+	// Enforced counts the results with an outcome that is not by the score.
+	Enforced proto.Enforced
 
 	Tick    uint64 // the newest tick of any polled page; 0: none
 	Done    int    // pages last polled for this tick
@@ -62,6 +64,7 @@ func (sum *Aggregate) add(p *Page) {
 	sum.Pass += s.Pass
 	sum.Fail += s.Fail
 	sum.Unknown += s.Unknown
+	sum.Enforced.Add(s.Enforced)
 	if s.Error != proto.ReasonNone {
 		sum.Failed++
 	}

@@ -32,20 +32,21 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	infoDesc    = desc("info", "Always 1, with the name of an integration.", "name")
-	overdueDesc = desc("overdue", "1 if any page was not polled within twice the interval.")
-	pausedDesc  = desc("paused", "1 while the integration is paused.")
-	ageDesc     = desc("age_seconds", "Time since the last poll of the page polled least recently.")
-	pagesDesc   = desc("pages", "Pages of devices.")
-	failedDesc  = desc("failed_pages", "Pages with a failed newest poll.")
-	devicesDesc = desc("devices", "Devices with a result.")
-	resultsDesc = desc("results", "Results over all checks, by outcome.", "outcome")
+	infoDesc     = desc("info", "Always 1, with the name of an integration.", "name")
+	overdueDesc  = desc("overdue", "1 if any page was not polled within twice the interval.")
+	pausedDesc   = desc("paused", "1 while the integration is paused.")
+	ageDesc      = desc("age_seconds", "Time since the last poll of the page polled least recently.")
+	pagesDesc    = desc("pages", "Pages of devices.")
+	failedDesc   = desc("failed_pages", "Pages with a failed newest poll.")
+	devicesDesc  = desc("devices", "Devices with a result.")
+	resultsDesc  = desc("results", "Results over all checks, by outcome.", "outcome")
+	enforcedDesc = desc("enforced_results", "Results with an outcome that is not by the score, by reason.", "reason")
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{infoDesc, overdueDesc, pausedDesc, ageDesc, pagesDesc, failedDesc, devicesDesc,
-		resultsDesc} {
+		resultsDesc, enforcedDesc} {
 		out <- d
 	}
 }
@@ -70,6 +71,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(resultsDesc, float64(a.Pass), proto.OutcomePass.String())
 		gauge(resultsDesc, float64(a.Fail), proto.OutcomeFail.String())
 		gauge(resultsDesc, float64(a.Unknown), proto.OutcomeUnknown.String())
+		gauge(enforcedDesc, float64(a.Enforced.ObserveOnly), proto.ReasonObserveOnly.String())
+		gauge(enforcedDesc, float64(a.Enforced.Exempt), proto.ReasonExempt.String())
+		gauge(enforcedDesc, float64(a.Enforced.Grace), proto.ReasonGrace.String())
+		gauge(enforcedDesc, float64(a.Enforced.Held), proto.ReasonHeld.String())
 	}
 }
 

@@ -226,11 +226,20 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	o.apply(Page{PageRef: ref(0), Seq: 1,
-		Summary: proto.Summary{Tick: 1, PolledAt: epoch.Add(time.Minute), Devices: 4, Pass: 3, Fail: 1}})
+		Summary: proto.Summary{Tick: 1, PolledAt: epoch.Add(time.Minute), Devices: 4, Pass: 3, Fail: 1,
+			Enforced: proto.Enforced{ObserveOnly: 1, Exempt: 2, Grace: 3, Held: 4}}})
+	o.apply(Page{PageRef: ref(1), Seq: 2, Summary: proto.Summary{Tick: 1, PolledAt: epoch.Add(time.Minute), Devices: 4,
+		Enforced: proto.Enforced{Held: 5}}})
 	want := strings.ReplaceAll(`
 # HELP plumbline_integration_age_seconds Time since the last poll of the page polled least recently.
 # TYPE plumbline_integration_age_seconds gauge
 plumbline_integration_age_seconds{integration="ID"} 3540
+# HELP plumbline_integration_enforced_results Results with an outcome that is not by the score, by reason.
+# TYPE plumbline_integration_enforced_results gauge
+plumbline_integration_enforced_results{integration="ID",reason="exempt"} 2
+plumbline_integration_enforced_results{integration="ID",reason="grace"} 3
+plumbline_integration_enforced_results{integration="ID",reason="held"} 9
+plumbline_integration_enforced_results{integration="ID",reason="observe_only"} 1
 # HELP plumbline_integration_info Always 1, with the name of an integration.
 # TYPE plumbline_integration_info gauge
 plumbline_integration_info{integration="ID",name="EDR"} 1
@@ -245,7 +254,7 @@ plumbline_integration_results{integration="ID",outcome="unknown"} 0
 `, "ID", proto.ID{2}.String())
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want),
 		"plumbline_integration_info", "plumbline_integration_overdue", "plumbline_integration_age_seconds",
-		"plumbline_integration_results"); err != nil {
+		"plumbline_integration_results", "plumbline_integration_enforced_results"); err != nil {
 		t.Error(err)
 	}
 }
