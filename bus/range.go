@@ -35,6 +35,20 @@ func (c *Conn) Range(ctx context.Context, stream, subject string, first, last ui
 	return nil
 }
 
+// First reads the first message of a subject from a sequence on, or returns [ErrNotFound] if there is none up to last.
+// The stream must allow direct gets. Any replica may answer.
+func (c *Conn) First(ctx context.Context, stream, subject string, first, last uint64) (*Msg, error) {
+	var found *Msg
+	_, err := c.read(ctx, stream, subject, first, 1, func(m *Msg) error { found = m; return nil })
+	if err == nil && (found == nil || found.Seq > last) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("first of %s in %s from %d: %w", subject, stream, first, err)
+	}
+	return found, nil
+}
+
 // FirstSince asks a stream's leader for the sequence of the first matching message stored at or after a time; 0 if
 // there is none.
 func (c *Conn) FirstSince(ctx context.Context, stream, filter string, at time.Time) (uint64, error) {

@@ -69,6 +69,13 @@ func TestARangeIsWholeAndInOrder(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 
+	for _, c := range []struct{ first, last, want uint64 }{{1, 9, 4}, {5, 11, 11}, {5, 10, 0}, {699, 1 << 40, 0}} {
+		m, err := api.First(t.Context(), topology.AuditLog, topology.Audit(other), c.first, c.last)
+		if c.want == 0 && !errors.Is(err, bus.ErrNotFound) || c.want != 0 && (err != nil || m.Seq != c.want) {
+			t.Errorf("the first from %d to %d: %+v, %v", c.first, c.last, m, err)
+		}
+	}
+
 	m, err := api.At(t.Context(), topology.AuditLog, 4)
 	if err != nil || m.Subject != topology.Audit(other) || m.Seq != 4 {
 		t.Errorf("message 4: %+v, %v", m, err)
