@@ -50,7 +50,7 @@ func (p *Past) Counts() (sum Counts) {
 }
 
 // Entry decides about the devices of a page's next entry. The counts compare with the outcomes the entry has for the
-// check. changed is how many devices have another outcome than in the page's entry before.
+// check. changed is how many devices have another outcome than in the page's entry before, 0 for its first one.
 func (p *Past) Entry(page uint32, e *proto.Entry) (changed int) {
 	k := p.pages[page]
 	before := p.before(k, e)
@@ -72,7 +72,7 @@ func (p *Past) Entry(page uint32, e *proto.Entry) (changed int) {
 			from = e.Results[i].Verdicts[stored].Outcome
 		}
 		next.counts.count(from, v)
-		if was := before.Results[i].Verdicts[0]; was.Outcome != v.Outcome && was.Reason != proto.ReasonNeverPolled {
+		if was := before.Results[i].Verdicts[0]; k != nil && was.Outcome != v.Outcome && was.Reason != proto.ReasonNeverPolled {
 			changed++
 		}
 	}
@@ -141,6 +141,7 @@ func (p *Past) at(e *proto.Entry, revision uint64) fold.Config {
 		config.Organization = &proto.Organization{Observe: &proto.ObserveSwitch{Until: e.Observe.Until}}
 	}
 	if p.config.Exempt != nil && len(e.Exemptions) > 0 {
+		config.HasExemption = p.config.HasExemption
 		config.Exempt = func(device proto.ID) (of []fold.Exemption) {
 			for _, x := range p.config.Exempt(device) {
 				if slices.ContainsFunc(e.Exemptions, func(r proto.ExemptionRef) bool { return r.ID == x.ID && !r.Ended }) {

@@ -1,6 +1,7 @@
 package trial_test
 
 import (
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -35,6 +36,9 @@ func newLife(t *rapid.T) *life {
 			}
 		}
 		return of
+	}
+	l.on.Config.HasExemption = func(id proto.ID) bool {
+		return slices.ContainsFunc(l.exempted, func(x fold.Exemption) bool { return x.ID == id })
 	}
 	for i := range rapid.IntRange(0, 3).Draw(t, "checks") {
 		l.edit(someCheck(t, chk(i)))
