@@ -58,7 +58,7 @@ func TestPermissionOfEveryRoute(t *testing.T) {
 		n := r.PermissionFor(r.Method)
 		lacking, having := with(func(g permission.Group) bool {
 			return !g.Satisfies(n)
-		}), with(func(g permission.Group) bool { return g.Permission == n })
+		}), with(func(g permission.Group) bool { return g.Permission == n || slices.Contains(r.Also, g.Permission) })
 		for _, path := range of {
 			if r.Stream != nil && r.Method == http.MethodGet {
 				path += "?outcome=none" // an invalid query: an allowed stream would never end
@@ -69,6 +69,11 @@ func TestPermissionOfEveryRoute(t *testing.T) {
 			}
 			if own := r.Scope == permission.Own; refused(lacking) == own || refused(nothing) == own {
 				t.Errorf("%s %s: without the permission, refused: %t", r.Method, path, !own)
+			}
+			for _, also := range r.Also {
+				if !refused(with(func(g permission.Group) bool { return !g.Satisfies(also) })) {
+					t.Errorf("%s %s is open to who lacks %v", r.Method, path, also)
+				}
 			}
 			if refused(having) {
 				t.Errorf("%s %s is refused to who has the permission", r.Method, path)

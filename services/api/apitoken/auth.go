@@ -23,11 +23,11 @@ func (s *API) Authenticate(r *http.Request) (*v4.Call, error) {
 	return c, nil
 }
 
-// Authorize returns an error if the call's token lacks the call's permission. It records the use of the token and adds
+// Authorize returns an error if the call's token lacks one of the call's permissions. It records the use of the token and adds
 // the actor for the audit log to the request's context.
 func (s *API) Authorize(c *v4.Call) error {
-	if !permission.Permits(c.Token, c.Permission, c.Zone) {
-		return permission.Denied(c.Permission)
+	if err := permitted(c, c.Token); err != nil {
+		return err
 	}
 	s.uses.note(c.Account, c.Token.ID, s.store.Tokens.LastUsed(c.Account, c.Token.ID), s.store.Clock.Now())
 	actor, action := actorOf(c.Request, c.Token)
@@ -120,8 +120,15 @@ func (s *API) recheck(c *v4.Call, given presented) error {
 	if account != c.Account || t.ID != c.Token.ID {
 		return errAuthentication
 	}
-	if !permission.Permits(t, c.Permission, c.Zone) {
-		return permission.Denied(c.Permission)
+	return permitted(c, t)
+}
+
+// permitted returns an error if a token lacks one of the permissions that a call requires.
+func permitted(c *v4.Call, t *proto.APIToken) error {
+	for _, n := range append([]v4.Permission{c.Permission}, c.Also...) {
+		if !permission.Permits(t, n, c.Zone) {
+			return permission.Denied(n)
+		}
 	}
 	return nil
 }

@@ -88,6 +88,11 @@ func (op Operation) document(r v4.Route) map[string]any {
 		"x-scope": map[string]any{"area": r.Scope, "edit": r.PermissionFor(r.Method).Edit,
 			"permissions": permissionsFor(r.PermissionFor(r.Method))},
 	}
+	for _, n := range r.Also {
+		scope := d["x-scope"].(map[string]any)
+		also, _ := scope["also"].([]any)
+		scope["also"] = append(also, map[string]any{"area": n.Scope, "edit": n.Edit, "permissions": permissionsFor(n)})
+	}
 	if op.Details != "" {
 		d["description"] = op.Details
 	}
@@ -185,7 +190,7 @@ func (op Operation) responses(r v4.Route) map[string]any {
 	for kind, what := range op.OtherContent {
 		content[kind] = map[string]any{"schema": Text().Describe(what)}
 	}
-	if len(content) == 0 {
+	if len(content) == 0 || op.Result != nil {
 		content["application/json"] = map[string]any{"schema": op.envelope()}
 	}
 	all[strconv.Itoa(op.success())] = map[string]any{"description": "Success.", "content": content}
@@ -253,7 +258,7 @@ func (op Operation) statuses(r v4.Route) []int {
 	all := map[int]bool{http.StatusBadRequest: true, http.StatusForbidden: true, http.StatusNotFound: true,
 		http.StatusServiceUnavailable: true}
 	all[http.StatusConflict] = r.Method != http.MethodGet
-	all[http.StatusRequestEntityTooLarge] = r.Stream == nil
+	all[http.StatusRequestEntityTooLarge] = r.Stream == nil || r.Bounded
 	all[http.StatusPreconditionFailed] = conditional(r)
 	for _, status := range op.Statuses {
 		all[status] = true

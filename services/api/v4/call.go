@@ -18,6 +18,7 @@ type Call struct {
 	// Recheck returns an error once the token may no longer be used for the request.
 	Recheck    func() error
 	Permission Permission      // required of the token
+	Also       []Permission    // further permissions that are required of the token
 	Client     context.Context // context of a stream's client; it outlives the token's permission
 	Payload    []byte          // body of an ordinary request
 }

@@ -29,7 +29,7 @@ type Edge struct {
 type gate interface {
 	// Authenticate returns the call of a request, with its account, zone and token.
 	Authenticate(r *http.Request) (*Call, error)
-	// Authorize returns an error if the call's token lacks the call's permission. It may replace the request, to add
+	// Authorize returns an error if the call's token lacks one of the call's permissions. It may replace the request, to add
 	// the actor to its context.
 	Authorize(c *Call) error
 }
@@ -100,15 +100,17 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, methods map[string]
 	if !known {
 		return MethodNotAllowed(slices.Sorted(maps.Keys(methods))...)
 	}
-	c.Permission = rt.PermissionFor(method)
+	c.Permission, c.Also = rt.PermissionFor(method), rt.Also
 	if err := e.Gate.Authorize(c); err != nil {
 		return err
 	}
+	if rt.Stream == nil || rt.Bounded {
+		if c.Payload, err = readBody(w, r, e.MaxBody); err != nil {
+			return err
+		}
+	}
 	if rt.Stream != nil {
 		return e.whilePermitted(c, func(c *Call) error { return rt.Stream(w, c) })
-	}
-	if c.Payload, err = readBody(w, r, e.MaxBody); err != nil {
-		return err
 	}
 	a, err := rt.Handle(c.Context(), c)
 	if err != nil {

@@ -8,11 +8,16 @@ import (
 )
 
 // Route is one operation of the API. Either Handle or Stream is set. Stream writes its response itself, and its request
-// body is not bounded.
+// body is not bounded unless Bounded is set.
 type Route struct {
 	Method, Path string
-	Scope        Scope // scope that a token needs permission for
-	Zones        bool  // also under a zone
+	Scope        Scope        // scope that a token needs permission for
+	Also         []Permission // further permissions that a token needs
+	Zones        bool         // also under a zone
+	// Reads is set if the request changes nothing, though its method is POST: the permission to read suffices.
+	Reads bool
+	// Bounded is set if the body of a Stream is read before it, like that of an ordinary request.
+	Bounded bool
 	// TextMessages is set if Cloudflare's SDKs for Go up to v0 read messages of the response as strings, and so fail on
 	// objects. Messages are then only sent to clients that send [HeaderMessages].
 	TextMessages bool
@@ -29,9 +34,10 @@ type Permission struct {
 	Edit  bool
 }
 
-// PermissionFor returns the permission that a request with a method requires. Only GET and HEAD are reads.
+// PermissionFor returns the permission that a request with a method requires. Only GET and HEAD are reads, unless the
+// route says otherwise.
 func (r Route) PermissionFor(method string) Permission {
-	return Permission{r.Scope, method != http.MethodGet && method != http.MethodHead}
+	return Permission{r.Scope, !r.Reads && method != http.MethodGet && method != http.MethodHead}
 }
 
 // Prefixes of the paths under an account and under a zone.
