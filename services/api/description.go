@@ -7,6 +7,7 @@ import (
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/policytest"
+	"plumbline.dev/services/api/trial"
 )
 
 // description returns the OpenAPI description of the API.
@@ -20,5 +21,6 @@ func (s *Service) description() *openapi.Description {
 	auditlog.Describe(d)
 	s.enforcement.Describe(d)
 	policytest.Describe(d)
+	trial.Describe(d)
 	return d
 }

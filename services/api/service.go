@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
 	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/auditlog"
@@ -20,6 +21,7 @@ import (
 	"plumbline.dev/services/api/policytest"
 	"plumbline.dev/services/api/posture"
 	"plumbline.dev/services/api/store"
+	"plumbline.dev/services/api/trial"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/httpserve"
@@ -40,6 +42,7 @@ type Deps struct {
 type Service struct {
 	identity    *identity.API
 	posture     *posture.API
+	trial       *trial.API
 	access      *access.API
 	apitoken    *apitoken.API
 	auditlog    *auditlog.API
@@ -76,8 +79,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 			ProbeTimeout: cfg.ProbeTimeout},
 		posture.Deps{Store: s.store, Device: s.device, Streams: s.streams, CheckUsers: s.access.CheckUsers, Probes: m.probes,
-			Following: m.streams},
+			Following: m.streams,
+			Flips: func(ctx context.Context, a proto.Account, edited, old *proto.Check) (int, int, error) {
+				return s.trial.Flips(ctx, a, edited, old)
+			}},
 	)
+	s.trial = trial.New(trial.Deps{Store: s.store, Device: s.device, Streams: s.streams, Drafts: s.posture,
+		Overview: s.posture.Overview})
 	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
 	s.auditlog = auditlog.New(s.store)
 	s.enforcement = enforcement.New(enforcement.Deps{Store: s.store, Device: s.device, Posture: s.posture})
@@ -100,7 +108,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 func (s *Service) routes() []v4.Route {
 	return slices.Concat(
 		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(),
-		s.auditlog.Routes(), s.enforcement.Routes(), s.policytest.Routes(),
+		s.auditlog.Routes(), s.enforcement.Routes(), s.policytest.Routes(), s.trial.Routes(),
 	)
 }
 

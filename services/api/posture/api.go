@@ -3,6 +3,7 @@
 package posture
 
 import (
+	"context"
 	"time"
 
 	"filippo.io/age"
@@ -34,8 +35,10 @@ type Deps struct {
 	Streams *v4.Streams
 	// CheckUsers returns the names of the policies and groups that require a check.
 	CheckUsers func(a proto.Account, check proto.ID) []string
-	Probes     *prometheus.CounterVec // by result
-	Following  prometheus.Gauge       // clients that follow results
+	// Flips returns how many outcomes of how many devices an edit of a check would flip.
+	Flips     func(ctx context.Context, a proto.Account, edited, old *proto.Check) (flips, devices int, err error)
+	Probes    *prometheus.CounterVec // by result
+	Following prometheus.Gauge       // clients that follow results
 }
 
 // API serves device posture. It is safe for concurrent use.
@@ -45,6 +48,7 @@ type API struct {
 	device     *device.API
 	streams    *v4.Streams
 	checkUsers func(proto.Account, proto.ID) []string
+	flips      func(ctx context.Context, a proto.Account, edited, old *proto.Check) (flips, devices int, err error)
 	probes     *prometheus.CounterVec
 	following  prometheus.Gauge
 	Overview   *overview.Overview // newest entry of each page
@@ -56,7 +60,7 @@ type API struct {
 // New returns the API of device posture.
 func New(cfg Config, d Deps) *API {
 	a := &API{
-		cfg: cfg, store: d.Store, device: d.Device, streams: d.Streams, checkUsers: d.CheckUsers, probes: d.Probes,
+		cfg: cfg, store: d.Store, device: d.Device, streams: d.Streams, checkUsers: d.CheckUsers, flips: d.Flips, probes: d.Probes,
 		following: d.Following, Overview: overview.New(d.Store.Conn),
 	}
 	a.integrations, a.checks = a.newIntegrations(), a.newChecks()

@@ -13,6 +13,10 @@ func (s *API) operations() openapi.Operations {
 	op.Body, op.Details = openapi.Ref("IntegrationChange"),
 		"A JSON merge patch. The scoring API is called again if the URL or the credentials change."
 	all[change] = op
+	const replace = "PUT /devices/posture/{id}"
+	op = all[replace]
+	op.Query = append(op.Query, expectFlipsParam())
+	all[replace] = op
 	return all
 }
 
@@ -39,6 +43,7 @@ func schemas() openapi.Members {
 		"IntegrationBody":   openapi.Object(integration, "name", "type", "interval", "config"),
 		"IntegrationChange": openapi.Object(integration),
 		"CheckBody":         openapi.Object(check, "type"),
+		"CheckChange":       openapi.Object(check),
 		"Check": openapi.Object(check.With(openapi.Members{"id": openapi.UUID(), "x_unsupported": openapi.Unsupported}), "id",
 			"type"),
 	}

@@ -41,6 +41,7 @@ func (s *API) newChecks() *resource.Kind[proto.Check, *proto.Check] {
 			}
 			return s.checkConnection(a, c)
 		},
+		Guard:  s.expectFlips,
 		Stored: s.undoExcess,
 		// While a policy or a group names the check, its deletion would silently deny everyone.
 		Unused: func(a proto.Account, c *proto.Check) error {

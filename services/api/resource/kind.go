@@ -64,6 +64,8 @@ type Kind[T any, M interface {
 	Decode func(a proto.Account, body v4.Object, into, old *T) error
 	// Create stores a new resource. Optional; the default is a plain put.
 	Create func(ctx context.Context, a proto.Account, t *T) (uint64, error)
+	// Guard returns an error if an update must not be stored. Optional.
+	Guard func(ctx context.Context, c *v4.Call, t, old *T) error
 	// Stored is called after a create or an update, before the response. It undoes the change if it returns an error.
 	// Optional.
 	Stored func(ctx context.Context, a proto.Account, t, old *T, revision uint64) error
@@ -237,6 +239,11 @@ func (k *Kind[T, M]) update(ctx context.Context, c *v4.Call) (v4.Response, error
 	t := k.Next(old.Value, proto.At(k.Store.Clock.Now()))
 	if err := k.Decode(c.Account, body, &t, old.Value); err != nil {
 		return v4.Response{}, err
+	}
+	if k.Guard != nil {
+		if err := k.Guard(ctx, c, &t, old.Value); err != nil {
+			return v4.Response{}, err
+		}
 	}
 	revision, err := k.Store.Put(ctx, c.Account, k.Kind, k.Meta(c.Account, &t).ID, M(&t), store.PriorOf[T, M](old))
 	if err != nil {
