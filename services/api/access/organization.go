@@ -208,12 +208,12 @@ func (s *API) changeOrganization(ctx context.Context, c *v4.Call,
 		}
 		before := v4.Decode(old.Value.Sent)
 		before.Set(strictMember, !old.Value.Lenient)
-		after, err := change(before, body, old.Revision != 0)
+		after, err := change(before, body, old.Value.CreatedAt != 0)
 		if err != nil {
 			return v4.Response{}, err
 		}
 		now := proto.At(s.store.Clock.Now())
-		o := proto.Organization{CreatedAt: cmp.Or(old.Value.CreatedAt, now), UpdatedAt: now}
+		o := proto.Organization{CreatedAt: cmp.Or(old.Value.CreatedAt, now), UpdatedAt: now, Observe: old.Value.Observe}
 		if err := readOrganization(after, &o); err != nil {
 			return v4.Response{}, err
 		}

@@ -1,6 +1,8 @@
 package enforcement
 
 import (
+	"slices"
+
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/openapi"
@@ -36,9 +38,11 @@ func New(d Deps) *API {
 }
 
 // Routes returns the routes of enforcement.
-func (s *API) Routes() []v4.Route { return append(s.holdRoutes(), s.exemptions.Routes()...) }
+func (s *API) Routes() []v4.Route {
+	return slices.Concat(s.holdRoutes(), s.exemptions.Routes(), s.observeRoutes())
+}
 
 // Describe adds the routes of enforcement to a description.
 func (s *API) Describe(d *openapi.Description) {
-	d.Add(openapi.Union(holdOperations(), s.exemptions.Operations()), nil)
+	d.Add(openapi.Union(holdOperations(), s.exemptions.Operations(), observeOperations()), nil)
 }

@@ -33,8 +33,8 @@ const (
 	endsBatch = 50               // exemptions of one write
 )
 
-// ends deletes the records of exemptions that ended. The evaluators stop to apply them without it: a record is deleted so
-// that people see its end, with an event in the audit log. Every replica does
+// ends deletes the records of exemptions and observe switches that ended. The evaluators stop to apply them without it: a
+// record is deleted so that people see its end, with an event in the audit log. Every replica does
 // the same; a record's revision lets one of them write. What a replica knows of an end is in the configuration, in the
 // inventory or in the newest entries, so that nothing is lost when it stops.
 type ends struct {
@@ -49,7 +49,7 @@ type ends struct {
 	}
 }
 
-// RunEnds ends exemptions until ctx ends.
+// RunEnds ends exemptions and observe switches until ctx ends.
 func (s *API) RunEnds(ctx context.Context) error {
 	e := &ends{API: s, wake: make(chan struct{}, 1), enrolled: map[proto.ID]uint64{}}
 	defer s.posture.Overview.Subscribe(func(p overview.Page) {
@@ -139,7 +139,8 @@ func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
 			}
 		}
 	}
-	return next, nil
+	at, err := e.endSwitches(ctx, now)
+	return sooner(next, at), err
 }
 
 // sooner returns the earlier of two times, where 0 means none.

@@ -93,7 +93,7 @@ func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		Page      topology.PageNumber `json:"page"`
 		RevokedAt v4.Timestamp        `json:"revoked_at"`
 		Checks    []Explanation       `json:"checks"`
-	}{id, page, v4.Timestamp(d.RevokedAt), why}, Messages: left.Notices()}, nil
+	}{id, page, v4.Timestamp(d.RevokedAt), why}, Messages: s.notices(c.Account, left.Notices()...)}, nil
 }
 
 // IsPolled reports whether the integration of a check exists and has a type that is polled.

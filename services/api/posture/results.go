@@ -105,7 +105,7 @@ func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error
 		Page         topology.PageNumber `json:"page"`
 		Integrations []view              `json:"integrations"`
 		Unsupported  []verdictView       `json:"unsupported,omitempty"`
-	}{id, page, views, s.unsupportedChecks(c.Account)}, Messages: left.Notices()}, nil
+	}{id, page, views, s.unsupportedChecks(c.Account)}, Messages: s.notices(c.Account, left.Notices()...)}, nil
 }
 
 // pageResults returns the results of the devices of a page in every integration's newest entry; ?integration_id=
@@ -153,7 +153,7 @@ func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		Page         topology.PageNumber `json:"page"`
 		Integrations []view              `json:"integrations"`
 		Unsupported  []verdictView       `json:"unsupported,omitempty"`
-	}{page, views, s.unsupportedChecks(c.Account)}, Messages: left.Notices()}, nil
+	}{page, views, s.unsupportedChecks(c.Account)}, Messages: s.notices(c.Account, left.Notices()...)}, nil
 }
 
 // polled returns the integrations with a type that is polled, including paused ones.

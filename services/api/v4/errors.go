@@ -60,6 +60,7 @@ const (
 	CodeUnreadable         = 10207 // code of a message
 	CodeNotYetRelayed      = 10208 // code of a message
 	CodePassesAlready      = 10209 // code of a message
+	CodeNotEnforced        = 10210 // code of a message
 	CodeInternal           = 10500
 	CodeUnavailable        = 10503
 )
