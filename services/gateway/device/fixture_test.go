@@ -40,6 +40,17 @@ func dev(n int) proto.ID {
 type settings struct {
 	checks       map[proto.ID]*proto.Check
 	integrations map[proto.ID]bool
+	exemptions   []*proto.Exemption
+}
+
+func (s *settings) ExemptionsByDevice(a proto.Account) map[proto.ID][]catalog.Record[proto.Exemption] {
+	all := map[proto.ID][]catalog.Record[proto.Exemption]{}
+	for _, x := range s.exemptions {
+		if a == account {
+			all[x.Device] = append(all[x.Device], catalog.Record[proto.Exemption]{Account: a, Value: x})
+		}
+	}
+	return all
 }
 
 func (s *settings) Check(a proto.Account, id proto.ID) (catalog.Record[proto.Check], bool) {

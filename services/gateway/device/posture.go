@@ -2,9 +2,11 @@ package device
 
 import (
 	"slices"
+	"time"
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/internal/catalog"
 )
 
 // Posture is the newest result of one check for one device. The zero value is unknown, which never passes.
@@ -24,7 +26,8 @@ type Posture struct {
 // ([proto.ReasonUnsupported]), or the entry does not cover the device or the check yet ([proto.ReasonNeverPolled]).
 //
 // The evaluator expires results. Because it may be down, Posture also applies the check's expiration to the age of
-// the score, by this machine's clock. A fast clock denies early; a slow clock relies on the evaluator.
+// the score, by this machine's clock. A fast clock denies early; a slow clock relies on the evaluator. An outcome by an
+// exemption or in observe mode does not depend on a score; see [Devices.lapsed] for their ends.
 func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture {
 	p := Posture{Score: proto.NoScore}
 	at, enrolled := d.inventory.find(account, device)
@@ -60,7 +63,7 @@ func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture
 		return p
 	}
 	v := e.verdicts[row*len(e.checks)+column]
-	p.Outcome, p.Reason, p.Score = proto.Outcome(v.outcome), proto.Reason(v.reason), int(e.scores[row])
+	p.Outcome, p.Reason, p.Score = v.outcome(), proto.Reason(v.reason), int(e.scores[row])
 	p.ObservedAt = e.observedAt(row)
 	if p.Score == proto.NoScore {
 		p.ObservedAt = 0
@@ -69,12 +72,32 @@ func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture
 	if e.answered && p.Reason != proto.ReasonNeverPolled {
 		p.LookedAt = e.polledAt
 	}
-	if p.Outcome != proto.OutcomePass && p.Outcome != proto.OutcomeFail {
-		p.Outcome = proto.OutcomeUnknown
+	if excused := p.Reason == proto.ReasonExempt || p.Reason == proto.ReasonObserveOnly; excused {
+		if !d.lapsed(account, device, rule.Value, e, p.Reason) {
+			return p
+		}
+		p.Outcome = v.observed()
+	}
+	if p.Outcome == proto.OutcomeUnknown {
 		return p
 	}
 	if life := rule.Value.Expiration; life > 0 && !d.clock.Now().Before(p.ObservedAt.Time().Add(life)) {
 		p.Outcome, p.Reason = proto.OutcomeUnknown, proto.ReasonExpired
 	}
 	return p
+}
+
+// lateEnd is how long after its end an observe switch still counts: the evaluator ends it, and knows what applies then.
+const lateEnd = time.Minute
+
+// lapsed reports whether the exemption or the observe switch behind a pass is over, although the evaluator has not said
+// so. The device's observed outcome counts then.
+func (d *Devices) lapsed(account proto.Account, device proto.ID, check *proto.Check, e *entry, why proto.Reason) bool {
+	now := proto.At(d.clock.Now())
+	if why == proto.ReasonObserveOnly {
+		return check.Mode != proto.ModeObserve && e.observeUntil != 0 && now >= e.observeUntil.Add(lateEnd)
+	}
+	return !slices.ContainsFunc(d.config.ExemptionsByDevice(account)[device], func(r catalog.Record[proto.Exemption]) bool {
+		return r.Value.Covers(check.ID) && now < r.Value.Until
+	})
 }

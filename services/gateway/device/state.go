@@ -20,16 +20,37 @@ type entry struct {
 	observed []proto.Millis // nil: every device's score is from the newest poll
 	scores   []int8
 	verdicts []verdict // for each device, each check
+	// observeUntil is the end of the account's observe switch, as the entry used it; 0 without one.
+	observeUntil proto.Millis
 }
 
-// verdict is a [proto.Verdict] in two bytes.
-type verdict struct{ outcome, reason uint8 }
+// verdict is a [proto.Verdict] in two bytes: the first has the outcome in its lower half and the observed one in its
+// upper half.
+type verdict struct{ outcomes, reason uint8 }
+
+func packed(v proto.Verdict) verdict {
+	return verdict{uint8(known(v.Outcome)) | uint8(known(v.Observed))<<4, uint8(v.Reason)}
+}
+
+// known returns unknown for an outcome of a newer version.
+func known(o proto.Outcome) proto.Outcome {
+	if o != proto.OutcomePass && o != proto.OutcomeFail {
+		return proto.OutcomeUnknown
+	}
+	return o
+}
+
+func (v verdict) outcome() proto.Outcome  { return proto.Outcome(v.outcomes & 0xf) }
+func (v verdict) observed() proto.Outcome { return proto.Outcome(v.outcomes >> 4) }
 
 // compact converts an entry. ids are those of the inventory's page, which are shared if they are equal.
 func compact(seq uint64, e *proto.Entry, ids []proto.ID) *entry {
 	n := len(e.Results)
 	c := &entry{seq: seq, closed: e.Closed, polledAt: e.Poll.At,
 		answered: e.Poll.At != 0 && e.Poll.Error == proto.ReasonNone}
+	if e.Observe.On {
+		c.observeUntil = e.Observe.Until
+	}
 	if n == 0 {
 		return c
 	}
@@ -51,7 +72,7 @@ func compact(seq uint64, e *proto.Entry, ids []proto.ID) *entry {
 			c.observed[i] = r.ObservedAt
 		}
 		for _, v := range r.Verdicts {
-			c.verdicts = append(c.verdicts, verdict{uint8(v.Outcome), uint8(v.Reason)})
+			c.verdicts = append(c.verdicts, packed(v))
 		}
 	}
 	if slices.Equal(ids, c.devices) {
