@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/breaker"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
@@ -44,8 +45,8 @@ var organizationMembers = map[string]v4.MemberKind{
 	"mfa_ssh_piv_key_requirements": v4.ObjectMember,
 }
 
-// Members of an organisation that only curl users know. A PUT without them keeps them: a write by another client would
-// otherwise change access unnoticed.
+// Members of an organisation that only curl users know. A PUT without them, or without the settings of the breaker,
+// keeps them: a write by another client would otherwise change access unnoticed.
 const (
 	strictMember     = "strict_service_token_auth"
 	inactivityMember = "service_token_inactivity"
@@ -73,6 +74,12 @@ func readOrganization(body v4.Object, o *proto.Organization) error {
 	o.Lenient = given && !strict
 	if o.Inactivity, err = readInactivity(body); err != nil {
 		return err
+	}
+	if o.Breaker, err = breaker.Read(body); err != nil {
+		return v4.Invalid("%v", err)
+	}
+	if o.Breaker == nil {
+		delete(body, breaker.Member)
 	}
 	o.Sent = body.EncodeSanitized(slices.Concat(ownedmember.Common(), []string{strictMember})...)
 	return nil
@@ -156,7 +163,7 @@ func (s *API) createOrganization(ctx context.Context, c *v4.Call) (v4.Response, 
 
 func (s *API) replaceOrganization(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return s.changeOrganization(ctx, c, func(before, body v4.Object, _ bool) (v4.Object, error) {
-		for _, name := range []string{strictMember, inactivityMember} {
+		for _, name := range []string{strictMember, inactivityMember, breaker.Member} {
 			if _, said := body[name]; !said && before.Has(name) {
 				body[name] = before[name]
 			}

@@ -1,9 +1,12 @@
 package access_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/apitest"
 	"plumbline.dev/services/api/v4"
@@ -72,6 +75,77 @@ func TestOrganization(t *testing.T) {
 	} {
 		for _, method := range []string{"PUT", "PATCH"} {
 			f.WantError(400, v4.CodeInvalid, method, path, body)
+		}
+	}
+}
+
+// TestBreakerOfTheAccount checks that the settings of the account's breaker are kept unless a request has them, that null
+// resets them, and that a patch merges them.
+func TestBreakerOfTheAccount(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t)
+	const path = "/access/organizations"
+	d := proto.DefaultBreaker()
+	stored := func(what string, want *proto.Breaker) {
+		t.Helper()
+		if diff := cmp.Diff(want, storedOrganization(f).Breaker); diff != "" {
+			t.Errorf("%s: -want +stored:\n%s", what, diff)
+		}
+	}
+	made := f.Want(201, "POST", path, map[string]any{"name": "o", "x_breaker": map[string]any{"share": 0.1, "max_hold": "1d"}})
+	if apitest.JSON(t, made["x_breaker"]) != `{"max_hold":"1d","share":0.1}` {
+		t.Errorf("%v", made)
+	}
+	d.Share, d.MaxHold = 0.1, 24*time.Hour
+	stored("made", &d)
+	if put := f.Want(200, "PUT", path, map[string]any{"name": "p"}); put["x_breaker"] == nil {
+		t.Errorf("%v", put)
+	}
+	stored("a PUT without it", &d)
+	f.Want(200, "PATCH", path, map[string]any{"name": "q"})
+	stored("a PATCH without it", &d)
+	f.Want(200, "PATCH", path, map[string]any{"x_breaker": map[string]any{"enabled": false, "share": nil}})
+	d.Off, d.Share = true, proto.DefaultBreaker().Share
+	stored("a PATCH of a part", &d)
+	for _, method := range []string{"PUT", "PATCH"} {
+		for _, bad := range []string{`true`, `{"share":1.1}`, `{"floor":-1}`, `{"max_hold":"0s"}`, `{"shares":1}`} {
+			if m := f.WantError(400, v4.CodeInvalid, method, path, `{"x_breaker":`+bad+`}`); !strings.Contains(m, "x_breaker") {
+				t.Errorf("%s %s: %s", method, bad, m)
+			}
+		}
+	}
+	stored("invalid ones", &d)
+	if put := f.Want(200, "PUT", path, map[string]any{"name": "p", "x_breaker": nil}); put["x_breaker"] != nil {
+		t.Errorf("%v", put)
+	}
+	stored("null", nil)
+	d = proto.DefaultBreaker()
+	f.Want(200, "PUT", path, map[string]any{"x_breaker": map[string]any{}})
+	stored("an empty one", &d)
+	f.Want(200, "PATCH", path, map[string]any{"x_breaker": nil})
+	stored("a PATCH with null", nil)
+}
+
+// TestAWriteKeepsTheObserveSwitch checks that no write of the organization ends the observe switch.
+func TestAWriteKeepsTheObserveSwitch(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t)
+	const path = "/access/organizations"
+	f.Want(201, "POST", path, map[string]any{"name": "o"})
+	o := storedOrganization(f)
+	o.Observe = &proto.ObserveSwitch{Until: proto.At(f.Clock.Now()) + 1000, Reason: "down", By: "a"}
+	key := topology.ConfigKey(f.Account, topology.KindOrganization, topology.OrganizationID(f.Account))
+	revision, err := f.Conn.Get(t.Context(), topology.Config, key, new(proto.Organization))
+	if err == nil {
+		_, err = f.Conn.Put(t.Context(), topology.Config, key, &o, revision)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"PUT", "PATCH"} {
+		f.Want(200, method, path, map[string]any{"name": "p"})
+		if diff := cmp.Diff(o.Observe, storedOrganization(f).Observe); diff != "" {
+			t.Errorf("%s: %s", method, diff)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package access
 import (
 	"maps"
 
+	"plumbline.dev/services/api/breaker"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/internal/policy"
 )
@@ -119,6 +120,7 @@ func providerSchemas() openapi.Members {
 		"name": openapi.Text().OrNull(), "session_duration": openapi.Duration().OrNull(), strictMember: openapi.Bool(),
 		inactivityMember: openapi.Object(openapi.Members{"enabled": openapi.Bool(),
 			"inactivity_threshold_days": openapi.Between(30, 365), "action": openapi.Enum("disable", "delete")}).OrNull(),
+		breaker.Member: breaker.Schema(),
 	})
 	return openapi.Members{
 		"IdentityProviderBody": openapi.Object(sent, "type"),

@@ -63,7 +63,9 @@ var specMembers = map[string][]string{
 		"user_seat_expiration_inactive_time", "warp_auth_session_duration", "deny_unmatched_requests_exempted_zone_names",
 		"custom_pages", "login_design", "mfa_config", "mfa_ssh_piv_key_requirements", "allow_authenticate_via_warp",
 		"auto_redirect_to_identity", "is_ui_read_only", "mfa_configuration_allowed", "mfa_required_for_all_apps",
-		"ui_read_only_toggle_reason", "warp_auth_non_browser_401", "strict_service_token_auth", "service_token_inactivity"},
+		"ui_read_only_toggle_reason", "warp_auth_non_browser_401", "strict_service_token_auth", "service_token_inactivity",
+		"x_breaker"},
+	"organization.x_breaker":                {"enabled", "share", "floor", "window", "max_hold"},
 	"organization.service_token_inactivity": {"enabled", "inactivity_threshold_days", "action"},
 }
 

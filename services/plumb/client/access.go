@@ -55,6 +55,8 @@ type Organization struct {
 	SessionDuration string      `json:"session_duration,omitempty"`
 	Strict          *bool       `json:"strict_service_token_auth,omitempty"`
 	Inactivity      *Inactivity `json:"service_token_inactivity,omitempty"`
+	// Breaker is nil if the account has Plumbline's defaults.
+	Breaker *Breaker `json:"x_breaker,omitempty"`
 }
 
 // Inactivity is the action for unused service tokens.

@@ -5,6 +5,7 @@ import (
 
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
+	"plumbline.dev/services/plumb/command/breaker"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
@@ -41,6 +42,11 @@ func orgFields(tab *render.Table, o client.Organization) {
 		idle = fmt.Sprintf("%s after %d days", i.Action, i.Days)
 	}
 	tab.Row("idle service tokens", idle)
+	if o.Breaker != nil {
+		tab.Row("breaker", o.Breaker.String())
+	} else {
+		tab.Row("breaker", "on")
+	}
 }
 
 type orgSet struct {
@@ -49,23 +55,32 @@ type orgSet struct {
 	Mode            string `env:"-" enum:",strict,lenient" default:"" help:"How invalid service credentials are handled: strict (reject) or lenient (fall back to login)." placeholder:"MODE"`
 	IdleDays        int    `env:"-" help:"Days without use after which a service token is idle, 30 to 365." placeholder:"DAYS"`
 	IdleAction      string `env:"-" enum:",disable,delete,keep" default:"" help:"Action for idle service tokens: disable, delete or keep." placeholder:"ACTION"`
+	breaker.Flags   `set:"breaker_default=Plumbline's defaults"`
 }
 
 // Body returns the members of the given flags.
 func (c orgSet) Body() (any, error) {
-	body := client.Organization{Name: c.Name, SessionDuration: c.SessionDuration}
+	body := map[string]any{}
+	for name, text := range map[string]string{"name": c.Name, "session_duration": c.SessionDuration} {
+		if text != "" {
+			body[name] = text
+		}
+	}
 	if c.Mode != "" {
-		body.Strict = new(c.Mode == "strict")
+		body["strict_service_token_auth"] = c.Mode == "strict"
 	}
 	switch {
 	case c.IdleAction == "keep" && c.IdleDays == 0:
-		body.Inactivity = &client.Inactivity{}
+		body["service_token_inactivity"] = client.Inactivity{}
 	case c.IdleAction == "keep" || (c.IdleAction == "") != (c.IdleDays == 0):
 		return nil, cli.Usage("give --idle-days and --idle-action (disable or delete) together")
 	case c.IdleAction != "":
-		body.Inactivity = &client.Inactivity{Enabled: true, Days: c.IdleDays, Action: c.IdleAction}
+		body["service_token_inactivity"] = client.Inactivity{Enabled: true, Days: c.IdleDays, Action: c.IdleAction}
 	}
-	if body == (client.Organization{}) {
+	if _, err := c.Set(body); err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
 		return nil, resource.ErrNothing
 	}
 	return body, nil

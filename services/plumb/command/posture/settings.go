@@ -8,22 +8,19 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/plumb/client"
+	"plumbline.dev/services/plumb/command/breaker"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
 )
 
 // settingFlags are the flags for the enforcement of a check. A flag that is not given changes nothing.
 type settingFlags struct {
-	Mode            *string  `env:"-" enum:"enforce,observe" help:"enforce, or observe: every outcome is pass, and the observed outcome is shown beside it." placeholder:"MODE"`
-	RecoverScore    *string  `env:"-" help:"Score that a failing device is compared with, stricter than --score. Empty: --score." placeholder:"SCORE"`
-	Grace           *string  `env:"-" help:"How long a device that changes to fail keeps its pass, such as 36h or 14d. Empty: not at all." placeholder:"DURATION"`
-	Breaker         *string  `env:"-" enum:"on,off,default" help:"Hold a poll that changes too many outcomes: on, off, or default for the account's settings." placeholder:"on|off|default"`
-	BreakerShare    *float64 `env:"-" help:"Share of a page's devices that a poll may change in one direction, 0 to 1." placeholder:"SHARE"`
-	BreakerFloor    *int     `env:"-" help:"Number of a page's devices that a poll may change whatever the share is." placeholder:"DEVICES"`
-	BreakerWindow   *string  `env:"-" help:"Time over which slow changes are added up, such as 1h." placeholder:"DURATION"`
-	MaxHold         *string  `env:"-" help:"Time after which a held device passes only if both outcomes are pass, such as 4h." placeholder:"DURATION"`
-	Remediation     *string  `env:"-" help:"Text on the deny page for users whose device fails: plain text or Markdown. Empty: none." placeholder:"TEXT"`
-	RemediationFile []byte   `env:"-" type:"filecontent" help:"File with the text for --remediation." placeholder:"PATH"`
+	Mode            *string `env:"-" enum:"enforce,observe" help:"enforce, or observe: every outcome is pass, and the observed outcome is shown beside it." placeholder:"MODE"`
+	RecoverScore    *string `env:"-" help:"Score that a failing device is compared with, stricter than --score. Empty: --score." placeholder:"SCORE"`
+	Grace           *string `env:"-" help:"How long a device that changes to fail keeps its pass, such as 36h or 14d. Empty: not at all." placeholder:"DURATION"`
+	Remediation     *string `env:"-" help:"Text on the deny page for users whose device fails: plain text or Markdown. Empty: none." placeholder:"TEXT"`
+	RemediationFile []byte  `env:"-" type:"filecontent" help:"File with the text for --remediation." placeholder:"PATH"`
+	breaker.Flags   `set:"breaker_default=the account's settings"`
 }
 
 // set sets the members of a check for the given flags, and returns their number.
@@ -35,8 +32,8 @@ func (f settingFlags) set(body map[string]any) (int, error) {
 		text := strings.TrimRight(string(f.RemediationFile), "\r\n")
 		f.Remediation = &text
 	}
-	edited := resetOr(body, "x_mode", f.Mode) + resetOr(body, "x_grace", f.Grace) +
-		resetOr(body, "x_remediation", f.Remediation)
+	edited := resource.SetOrReset(body, "x_mode", f.Mode) + resource.SetOrReset(body, "x_grace", f.Grace) +
+		resource.SetOrReset(body, "x_remediation", f.Remediation)
 	if f.RecoverScore != nil {
 		score, err := strconv.ParseFloat(*f.RecoverScore, 64)
 		if *f.RecoverScore != "" && err != nil {
@@ -47,38 +44,8 @@ func (f settingFlags) set(body map[string]any) (int, error) {
 		}
 		edited++
 	}
-	n, err := f.setBreaker(body)
+	n, err := f.Flags.Set(body)
 	return edited + n, err
-}
-
-// setBreaker sets the settings of the breaker for the given flags.
-func (f settingFlags) setBreaker(body map[string]any) (int, error) {
-	given := f.BreakerShare != nil || f.BreakerFloor != nil || f.BreakerWindow != nil || f.MaxHold != nil
-	switch {
-	case f.Breaker == nil && !given:
-		return 0, nil
-	case f.Breaker != nil && *f.Breaker == "default":
-		if given {
-			return 0, cli.Usage("--breaker default takes the account's settings: leave out the other flags of the breaker")
-		}
-		body["x_breaker"] = nil
-		return 1, nil
-	}
-	in := resource.Member(body, "x_breaker")
-	if f.Breaker != nil {
-		in["enabled"] = *f.Breaker == "on"
-	}
-	return 1 + resource.Set(in, "share", f.BreakerShare) + resource.Set(in, "floor", f.BreakerFloor) +
-		resetOr(in, "window", f.BreakerWindow) + resetOr(in, "max_hold", f.MaxHold), nil
-}
-
-// resetOr sets a member to a flag's text, or to null if the text is empty. It returns the number of changed members.
-func resetOr(body map[string]any, name string, text *string) int {
-	if text != nil && *text == "" {
-		body[name] = nil
-		return 1
-	}
-	return resource.Set(body, name, text)
 }
 
 // enforcement returns the settings of a check that change how it is enforced, such as "observe" or

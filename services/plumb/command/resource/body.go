@@ -15,6 +15,15 @@ func Set[T any](object map[string]any, name string, value *T) int {
 	return 1
 }
 
+// SetOrReset sets a member to a flag's text, or to null if the text is empty. It returns the number of changed members.
+func SetOrReset(object map[string]any, name string, text *string) int {
+	if text != nil && *text == "" {
+		object[name] = nil
+		return 1
+	}
+	return Set(object, name, text)
+}
+
 // SetAll sets the members of an object with a list that is not empty, and returns their number.
 func SetAll[T any](object map[string]any, lists map[string][]T) int {
 	changed := 0
