@@ -39,6 +39,7 @@ type standingView struct {
 	Standing string    `json:"standing"`
 	AgeMS    int64     `json:"age_ms"` // age of the oldest page
 	Checks   int       `json:"checks"`
+	Holds    int       `json:"holds"` // checks whose outcomes a breaker holds
 	Poll     *pollView `json:"poll"` // newest poll; null before the first
 }
 
@@ -66,6 +67,15 @@ func (s *API) status(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err := s.store.Fresh(ctx); err != nil {
 		return v4.Response{}, err
 	}
+	if err := s.store.FreshHolds(ctx); err != nil {
+		return v4.Response{}, err
+	}
+	holds := map[proto.ID]int{}
+	for _, r := range s.store.Holds.Of(c.Account) {
+		if !r.Value.State.Over() {
+			holds[r.Value.Integration]++
+		}
+	}
 	all := s.store.Catalog.IntegrationsOf(c.Account)
 	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Integration]) int {
 		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
@@ -77,7 +87,7 @@ func (s *API) status(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		views[n] = standingView{
 			ID: i.Value.ID, Name: i.Value.Name, Interval: i.Value.IntervalText, Paused: i.Value.Paused,
 			Overdue: standing == overview.Overdue, Standing: standing.String(), AgeMS: age.Milliseconds(),
-			Checks: len(s.store.Catalog.Checks(c.Account, i.Value.ID)),
+			Checks: len(s.store.Catalog.Checks(c.Account, i.Value.ID)), Holds: holds[i.Value.ID],
 		}
 		tick, at, err := s.newestTick(ctx, c.Account, i.Value.ID)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,6 +19,7 @@ type Collection[T Named] struct {
 	paged  bool
 	single bool // the account has exactly one resource
 	merges bool
+	filter url.Values // further parameters of a list
 }
 
 // Named is a resource with an id and a name.
@@ -61,6 +63,7 @@ func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 	list := pages[Item[T]]{all: []Item[T]{}}
 	for page := 1; page <= maxPages; page++ {
 		query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
+		maps.Copy(query, r.filter)
 		some, err := decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.path+"?"+query.Encode(), nil))
 		if err != nil {
 			return nil, err

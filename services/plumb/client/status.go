@@ -19,6 +19,7 @@ type Status struct {
 	Overdue  bool   `json:"overdue"`
 	Standing string `json:"standing"` // such as on_time; unsupported: stored, but never polled
 	Checks   int    `json:"checks"`
+	Holds    int    `json:"holds"` // checks whose outcomes a breaker holds
 	Poll     *Poll  `json:"poll"` // the newest poll; nil before the first
 }
 

@@ -105,6 +105,9 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind, prefix string
 	if kind == kindPermission {
 		return permissionNames(ctx, cl)
 	}
+	if kind == client.KindHold {
+		return openHolds(ctx, cl)
+	}
 	if kind == kindDevice {
 		return deviceNames(ctx, cl, prefix)
 	}
@@ -136,6 +139,19 @@ func deviceNames(ctx context.Context, cl *client.Client, prefix string) []string
 			serial = *i.Value.Serial
 		}
 		names = append(names, i.Value.Name, serial, i.Value.ID)
+	}
+	return names
+}
+
+// openHolds returns the names and ids of the holds that are not over.
+func openHolds(ctx context.Context, cl *client.Client) []string {
+	all, err := cl.Holds(url.Values{"state": {"open"}}).List(ctx)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, i := range all {
+		names = append(names, i.Value.Name, i.Value.ID)
 	}
 	return names
 }
@@ -178,6 +194,7 @@ var completed = map[string]client.Kind{
 	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy, "group": client.KindGroup,
 	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "zone": client.KindZone, "app": client.KindApplication,
 	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission, "device": kindDevice,
+	"hold": client.KindHold,
 }
 
 // takeRemoteFlags sets the flags of r that are among the words.

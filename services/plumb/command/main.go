@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/services/plumb/command/account"
 	"plumbline.dev/services/plumb/command/device"
 	"plumbline.dev/services/plumb/command/documents"
+	"plumbline.dev/services/plumb/command/hold"
 	"plumbline.dev/services/plumb/command/logs"
 	"plumbline.dev/services/plumb/command/posture"
 	"plumbline.dev/services/plumb/command/process"
@@ -29,6 +30,7 @@ type grammar struct {
 	Check       posture.Checks       `cmd:"" help:"Manage checks, which compare scores with thresholds."`
 	Token       access.ServiceTokens `cmd:"" help:"Manage service tokens."`
 	App         access.Apps          `cmd:"" help:"Manage the applications that the gateway protects."`
+	Hold        hold.Holds           `cmd:"" help:"List, release and reject holds: outcomes that a breaker keeps from changing."`
 	Policy      access.Policies      `cmd:"" help:"Manage reusable policies."`
 	Group       access.Groups        `cmd:"" help:"Manage groups of rules that policies refer to."`
 	Idp         access.Providers     `cmd:"" help:"Manage identity providers for logins."`

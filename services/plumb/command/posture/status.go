@@ -19,6 +19,11 @@ type Status struct {
 	render.Reading
 }
 
+// Help returns the text that --help shows below the summary.
+func (Status) Help() string {
+	return "An integration is holding if a breaker keeps the outcomes of a check: see plumb hold list."
+}
+
 // Run shows the newest poll of each integration.
 func (c *Status) Run(ctx context.Context, t *cli.Terminal) error {
 	return resource.Read(ctx, t, &c.Flags, &c.Reading, (*client.Client).Overview, statusRows)
@@ -38,8 +43,20 @@ func statusRows(tab *render.Table, all []client.Item[client.Status]) {
 	}
 }
 
-// integrationHealth returns the state of an integration: unsupported, paused, overdue, failed or ok.
+// integrationHealth returns the state of an integration: unsupported, paused, overdue, failed or ok. A hold is added to
+// it, or stands in place of ok.
 func integrationHealth(s client.Status) string {
+	state := pollHealth(s)
+	switch {
+	case s.Holds == 0:
+		return state
+	case state == "ok":
+		return "holding"
+	}
+	return state + ", holding"
+}
+
+func pollHealth(s client.Status) string {
 	switch {
 	case s.Standing == render.Unsupported:
 		return render.Unsupported

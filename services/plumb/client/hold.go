@@ -1,0 +1,72 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// KindHold is the kind of holds.
+const KindHold Kind = "hold"
+
+// Hold is the newest hold of a check over an integration.
+type Hold struct {
+	ID          string     `json:"id"`
+	Name        string     `json:"name"` // of the check
+	Check       string     `json:"rule_id"`
+	Integration string     `json:"integration_name"`
+	State       string     `json:"state"`
+	Directions  []string   `json:"directions"` // lock_out, open_up
+	Tick        uint64     `json:"tick"`
+	Since       *time.Time `json:"since"`
+	SafeSideAt  *time.Time `json:"safe_side_at"` // nil if the hold is over
+	Pages       int        `json:"pages"`
+	Devices     int        `json:"devices"`
+	FleetLost   int        `json:"fleet_lost"`
+	FleetGained int        `json:"fleet_gained"`
+	FleetPass   int        `json:"fleet_pass"`
+	FleetKnown  int        `json:"fleet_known"`
+	By          string     `json:"by"`
+	Reason      string     `json:"reason"`
+	DecidedAt   *time.Time `json:"decided_at"`
+	// PagesHeld and DevicesHeld are empty in a list.
+	PagesHeld   []HeldPage   `json:"pages_held"`
+	DevicesHeld []HeldDevice `json:"devices_held"`
+}
+
+// HeldPage is a page that holds outcomes.
+type HeldPage struct {
+	Page     int  `json:"page"`
+	SafeSide bool `json:"safe_side"`
+	Devices  int  `json:"devices"`
+	Lost     int  `json:"lost"`
+	Gained   int  `json:"gained"`
+	Pass     int  `json:"pass"`
+	Known    int  `json:"known"`
+}
+
+// HeldDevice is a device whose outcome a release would change.
+type HeldDevice struct {
+	ID       string `json:"device_id"`
+	Hostname string `json:"hostname"`
+	Serial   string `json:"serial_number"`
+	Page     int    `json:"page"`
+	Score    *int   `json:"score"`
+	Outcome  string `json:"outcome"`
+	Observed string `json:"observed"`
+}
+
+func (h Hold) ResourceID() string   { return h.ID }
+func (h Hold) ResourceName() string { return h.Name }
+
+// Holds is the collection of the holds with the parameters of a filter. Holds are neither created nor deleted by it.
+func (c *Client) Holds(filter url.Values) Collection[Hold] {
+	return Collection[Hold]{c: c, kind: string(KindHold), path: "/plumbline/holds", paged: true, filter: filter}
+}
+
+// DecideHold releases or rejects a hold; action is release or reject.
+func (c *Client) DecideHold(ctx context.Context, id, action, reason string) (Item[Hold], error) {
+	return item[Hold](c.callIf(ctx, http.MethodPost, "/plumbline/holds/"+url.PathEscape(id)+"/"+action, "",
+		map[string]string{"reason": reason}))
+}
