@@ -40,7 +40,7 @@ type standingView struct {
 	AgeMS    int64     `json:"age_ms"` // age of the oldest page
 	Checks   int       `json:"checks"`
 	Holds    int       `json:"holds"` // checks whose outcomes a breaker holds
-	Poll     *pollView `json:"poll"` // newest poll; null before the first
+	Poll     *pollView `json:"poll"`  // newest poll; null before the first
 }
 
 // pollView is one poll. Pass, Fail and Unknown count results, one for each device and check.

@@ -20,7 +20,7 @@ type Status struct {
 	Standing string `json:"standing"` // such as on_time; unsupported: stored, but never polled
 	Checks   int    `json:"checks"`
 	Holds    int    `json:"holds"` // checks whose outcomes a breaker holds
-	Poll     *Poll  `json:"poll"` // the newest poll; nil before the first
+	Poll     *Poll  `json:"poll"`  // the newest poll; nil before the first
 }
 
 // Poll is a poll of an integration. Pass, Fail and Unknown count results: a device has one for each check.
