@@ -52,26 +52,24 @@ func Cluster(t testing.TB) *Bus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, addrs := &Bus{t: t}, freeAddrs(t)
+	b, addrs := &Bus{t: t}, []string{FreeAddr(t), FreeAddr(t), FreeAddr(t)}
 	b.startServers(func(i int) *embed.Cluster {
-		return &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: addrs[:],
+		return &embed.Cluster{Name: "test", Server: fmt.Sprintf("n%d", i), Addr: addrs[i], Peers: addrs,
 			Authority: authority}
 	})
 	b.provision(topology.Options{Replicas: 3, LogMaxBytes: 1 << 30})
 	return b
 }
 
-// freeAddrs returns an unused address on loopback for each server of a cluster.
-func freeAddrs(t testing.TB) (addrs [3]string) {
+// FreeAddr returns an unused loopback address, a different one on each call. Unlike port 0, it suits a process that
+// chooses its addresses before it listens: the operating system gives the port to no connection meanwhile.
+func FreeAddr(t testing.TB) string {
 	t.Helper()
-	for i := range addrs {
-		addr, err := machine.FreeAddr()
-		if err != nil {
-			t.Fatal(err)
-		}
-		addrs[i] = addr
+	addr, err := machine.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return addrs
+	return addr
 }
 
 // startServers starts the three servers of a cluster at the same time. A server asks for votes within a second of its

@@ -27,7 +27,7 @@ func StartNetwork(t testing.TB) *Network {
 		t.Fatal(err)
 	}
 	n := &Network{Bus: &Bus{t: t}}
-	addrs := freeAddrs(t)
+	addrs := [3]string{FreeAddr(t), FreeAddr(t), FreeAddr(t)}
 	var peers [3][]string
 	for i := range addrs {
 		for j := range addrs {

@@ -29,7 +29,7 @@ func TestStopsWhileBusy(t *testing.T) {
 	}))
 	t.Cleanup(api.Close)
 	t.Cleanup(api.CloseClientConnections)
-	i, stop := start(t, config(t.TempDir()))
+	i, stop := start(t, config(t, t.TempDir()))
 	c, err := client.New(client.Config{URL: i.APIURL, Token: i.Token, Account: i.Account})
 	if err != nil {
 		t.Fatal(err)

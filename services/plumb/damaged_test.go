@@ -15,7 +15,7 @@ import (
 // On a store that lost the control plane's records, /readyz names what is missing and what to do, until the loss is
 // accepted.
 func TestADamagedStoreIsNotReady(t *testing.T) {
-	cfg := config(t.TempDir() + "/data")
+	cfg := config(t, t.TempDir()+"/data")
 	_, stop := start(t, cfg)
 	stop()
 	bustest.StoreAt(t, cfg.Data).RemoveStream(topology.BucketStream(topology.Tokens))

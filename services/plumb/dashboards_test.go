@@ -43,7 +43,7 @@ func TestDashboardsAndAlertsAskForWhatThereIs(t *testing.T) {
 // registered are the labels of every metric that the services register, whether it has a series yet or not.
 func registered(t *testing.T) map[string][]string {
 	t.Helper()
-	cfg := config(t.TempDir() + "/data")
+	cfg := config(t, t.TempDir()+"/data")
 	// What is registered for them only is there too.
 	cfg.Gateway.TLSCert, cfg.Gateway.TLSKey = selfSigned(t)
 	registry := cli.Metrics()

@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
-	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/clock"
 )
@@ -24,15 +23,8 @@ type services struct {
 // startServices runs every service on a connection of its own until the test ends. prepare is called before.
 func startServices(t *testing.T, prepare func(), connect func(topology.Role) *bus.Conn) *services {
 	t.Helper()
-	free := func() string {
-		addr, err := machine.FreeAddr()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return addr
-	}
-	s, err := New(Config{Data: t.TempDir(), APIAddr: free(), AccessAddr: free(), AdminAddr: free(),
-		TeamDomain: "http://team.test", MinInterval: time.Second},
+	s, err := New(Config{Data: t.TempDir(), APIAddr: bustest.FreeAddr(t), AccessAddr: bustest.FreeAddr(t),
+		AdminAddr: bustest.FreeAddr(t), TeamDomain: "http://team.test", MinInterval: time.Second},
 		Deps{Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)

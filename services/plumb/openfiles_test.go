@@ -34,7 +34,7 @@ func TestChild(t *testing.T) {
 	if data == "" {
 		return
 	}
-	s, err := plumb.New(config(data),
+	s, err := plumb.New(config(t, data),
 		plumb.Deps{Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Metrics: cli.Metrics(), Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)

@@ -23,10 +23,10 @@ import (
 // stopWithin is the longest acceptable time to stop after Ctrl-C.
 const stopWithin = 5 * time.Second
 
-func config(data string) plumb.Config {
-	const free = "127.0.0.1:0"
-	return plumb.Config{Data: data, APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free,
-		MinInterval: time.Second, LogMaxBytes: 1 << 30}
+func config(t *testing.T, data string) plumb.Config {
+	t.Helper()
+	return plumb.Config{Data: data, APIAddr: bustest.FreeAddr(t), AccessAddr: bustest.FreeAddr(t),
+		NATSAddr: bustest.FreeAddr(t), AdminAddr: bustest.FreeAddr(t), MinInterval: time.Second, LogMaxBytes: 1 << 30}
 }
 
 // start runs plumb until stop is called. stop fails the test if stopping takes too long or returns an error.
@@ -79,7 +79,7 @@ func get(t *testing.T, url string) (int, string) {
 
 func TestStartsStopsAndStartsAgain(t *testing.T) {
 	data := t.TempDir() + "/data"
-	first, stop := start(t, config(data))
+	first, stop := start(t, config(t, data))
 	if code, text := get(t, first.AdminURL+"/readyz"); code != http.StatusOK {
 		t.Errorf("/readyz: %d %s", code, text)
 	}
@@ -100,7 +100,7 @@ func TestStartsStopsAndStartsAgain(t *testing.T) {
 	}
 	stop()
 
-	second, stop := start(t, config(data))
+	second, stop := start(t, config(t, data))
 	defer stop()
 	if second.Account != first.Account || second.Token != first.Token || !first.TokenMade || second.TokenMade {
 		t.Errorf("another account or token after a restart")
@@ -112,7 +112,7 @@ func TestStartsStopsAndStartsAgain(t *testing.T) {
 
 // Another system connects over the network as a follower, with no further permissions.
 func TestAFollowerConnects(t *testing.T) {
-	i, stop := start(t, config(t.TempDir()))
+	i, stop := start(t, config(t, t.TempDir()))
 	defer stop()
 	conn, err := bus.Connect(t.Context(),
 		bus.Config{URL: "nats://" + i.NATSAddr, Creds: i.Data.FollowerPath(), Role: topology.Follower})
@@ -141,9 +141,9 @@ func run(t *testing.T, cfg plumb.Config) error {
 
 func TestTwoDoNotShareADirectory(t *testing.T) {
 	data := t.TempDir()
-	_, stop := start(t, config(data))
+	_, stop := start(t, config(t, data))
 	defer stop()
-	if err := run(t, config(data)); err == nil || !strings.Contains(err.Error(), "is in use by process") {
+	if err := run(t, config(t, data)); err == nil || !strings.Contains(err.Error(), "is in use by process") {
 		t.Errorf("the second ended with %v", err)
 	}
 }
@@ -161,7 +161,7 @@ func TestAnAddressInUseIsToldByItsFlag(t *testing.T) {
 		"--admin-addr":     func(c *plumb.Config, addr string) { c.AdminAddr = addr },
 		"--ext-authz-addr": func(c *plumb.Config, addr string) { c.Gateway.ExtAuthzAddr = addr },
 	} {
-		cfg := config(t.TempDir())
+		cfg := config(t, t.TempDir())
 		set(&cfg, l.Addr().String())
 		if err := run(t, cfg); err == nil || !strings.Contains(err.Error(), "is in use") ||
 			!strings.Contains(err.Error(), flag) {

@@ -81,7 +81,7 @@ func (l *logged) Write(p []byte) (int, error) {
 
 func newSwept(t *testing.T) *swept {
 	t.Helper()
-	s := &swept{t: t, cfg: config(t.TempDir()), client: &http.Client{Timeout: 20 * time.Second},
+	s := &swept{t: t, cfg: config(t, t.TempDir()), client: &http.Client{Timeout: 20 * time.Second},
 		logs: &logged{text: &bytes.Buffer{}}}
 	s.cfg.Gateway.Overlay = []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}
 	s.cfg.Gateway.TrustedProxy = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -26,17 +27,19 @@ import (
 // installation runs all of Plumbline on free ports until the test ends.
 func installation(t *testing.T) plumb.Installation {
 	t.Helper()
-	const free = "127.0.0.1:0"
-	s, err := plumb.New(plumb.Config{Data: t.TempDir(), APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free,
-		MinInterval: time.Second, LogMaxBytes: 1 << 30},
+	s, err := plumb.New(plumb.Config{Data: t.TempDir(), APIAddr: bustest.FreeAddr(t), AccessAddr: bustest.FreeAddr(t),
+		NATSAddr: bustest.FreeAddr(t), AdminAddr: bustest.FreeAddr(t), MinInterval: time.Second, LogMaxBytes: 1 << 30},
 		plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)
 	}
-	bustest.Run(t, s.Run)
-	bounded, stop := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer stop()
-	i, err := s.Await(bounded)
+	running, ended := context.WithCancelCause(t.Context())
+	bustest.Run(t, func(ctx context.Context) error {
+		err := s.Run(ctx)
+		ended(errors.Join(errors.New("plumb ended"), err))
+		return err
+	})
+	i, err := s.Await(running)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,10 +112,9 @@ func number(t *testing.T, text string) int {
 // The demo shows a complete poll of every device soon after its start, ends in time, and goes on where it
 // was: with the same devices, and later polls.
 func TestTheDemo(t *testing.T) {
-	const free = "127.0.0.1:0"
-	cfg := plumb.Config{Data: t.TempDir(), APIAddr: free, AccessAddr: free, NATSAddr: free, AdminAddr: free,
-		MinInterval: time.Second, LogMaxBytes: 1 << 30}
-	first := start(t, cfg, free)
+	cfg := plumb.Config{Data: t.TempDir(), APIAddr: bustest.FreeAddr(t), AccessAddr: bustest.FreeAddr(t),
+		NATSAddr: bustest.FreeAddr(t), AdminAddr: bustest.FreeAddr(t), MinInterval: time.Second, LogMaxBytes: 1 << 30}
+	first := start(t, cfg, bustest.FreeAddr(t))
 	i := <-first.ready
 	first.until(`^2,500 devices are enrolled$`)
 	m := first.until(complete)
@@ -132,7 +131,7 @@ func TestTheDemo(t *testing.T) {
 	before := device(t, i)
 	first.stop()
 
-	second := start(t, cfg, free)
+	second := start(t, cfg, bustest.FreeAddr(t))
 	i = <-second.ready
 	second.until(`^using the demo data of an earlier run$`)
 	second.until(`^  403 refused: posture_failed`)
