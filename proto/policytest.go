@@ -57,9 +57,9 @@ type PolicyTestUser struct {
 	// Policy is the index of the policy that decided or came closest, -1 if there is none.
 	Policy int    `msgpack:"policy"`
 	Rule   string `msgpack:"rule"` // such as "require[1]" or "include"; empty without a policy
-	// Selector is that of the rule, or of the rule in a group that blocked the user.
+	// Selector is the selector of the rule. If a rule in a group blocked the user, it is the selector of this rule.
 	Selector string `msgpack:"selector"`
-	Check    ID     `msgpack:"check"` // posture check that blocked the user; zero if none did
+	Check    ID     `msgpack:"check"` // failed posture check; zero without one
 }
 
 // Schema implements Message.

@@ -47,8 +47,8 @@ func (t *tested) evaluate(u *proto.User, outcome func(proto.ID) proto.Outcome) p
 	return r
 }
 
-// statusOf returns the status of a user by the reason of the decision. It is error if the decision depends on a fact
-// that belongs to a request and is not stored with a login.
+// statusOf returns the status of a user by the reason of the decision. A decision that lacks a fact about the request is
+// an error, because a login does not store the fact.
 func statusOf(r policy.Reason) string {
 	switch r {
 	case policy.AddressUnknown, policy.AuthMethodUnknown, policy.ClaimsUnknown, policy.ExternalUnavailable,
@@ -61,8 +61,8 @@ func statusOf(r policy.Reason) string {
 	return blocked
 }
 
-// closest returns the policy that came closest to admitting a user whom none admits: one whose include rules hold,
-// before one whose include rules do not. The first one wins a tie.
+// closest returns the policy that came closest to admitting a denied user. A policy with an include rule that holds is
+// closer than a policy without one. The first policy wins a tie.
 func (t *tested) closest(f *policy.Facts) (n int, at policy.Place, found bool) {
 	for i, p := range t.compiled {
 		if p.Decides() == proto.DecisionDeny {

@@ -14,7 +14,7 @@ import (
 type member struct {
 	device   proto.ID // of the last login; zero: unknown
 	email    string   // lower case; empty if the policies have no posture check
-	devices  int      // that the outcomes are of
+	devices  int      // number of devices combined in the outcomes
 	outcomes []proto.Outcome
 }
 
@@ -60,8 +60,8 @@ func (t *test) evaluateAll(ctx context.Context) error {
 	return t.flush(ctx)
 }
 
-// read calls visit with each user whose record is at or after a sequence, and returns the sequence to continue from. The
-// user is nil if the record cannot be decoded.
+// read calls visit with the users of the records from a sequence on, and returns the sequence to continue from. The user
+// is nil if the record cannot be decoded.
 func (t *test) read(ctx context.Context, first uint64, visit func(proto.ID, *proto.User) error) (uint64, error) {
 	s := t.api.store
 	stream := topology.BucketStream(topology.Sessions)

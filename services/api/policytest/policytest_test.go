@@ -141,7 +141,8 @@ func TestPolicyTestOfEnrolledDevices(t *testing.T) {
 	}
 	f.Import("text/csv", "serial_number,email\nS-2,ada@example.com\n")
 	id, _ = run(t, f.Fixture, everyone)
-	if got := results(f.Fixture, id); len(got) != 1 || !strings.HasPrefix(got[0], "ada@example.com blocked posture_unknown") {
+	if got := results(f.Fixture, id); len(got) != 1 ||
+		!strings.HasPrefix(got[0], "ada@example.com blocked posture_unknown") {
 		t.Errorf("with a second device without a score, %s", got)
 	}
 }
@@ -271,7 +272,8 @@ func TestChangeOfStoredPolicy(t *testing.T) {
 	}{
 		{stored["id"], "ada@example.com blocked person_not_admitted staff include "},
 		{map[string]any{"id": stored["id"]}, "ada@example.com blocked person_not_admitted staff include "},
-		{apitest.Plus(change, map[string]any{"id": stored["id"]}), "ada@example.com approved allow staff include[0] email_domain"},
+		{apitest.Plus(change, map[string]any{"id": stored["id"]}),
+			"ada@example.com approved allow staff include[0] email_domain"},
 	} {
 		id, progress := run(t, f, c.policy)
 		if got := results(f, id); len(got) != 1 || got[0] != c.want {
@@ -281,7 +283,8 @@ func TestChangeOfStoredPolicy(t *testing.T) {
 			t.Errorf("%v", p)
 		}
 	}
-	if now := f.Want(200, "GET", "/access/policies/"+apitest.Text(stored, "id"), nil); apitest.JSON(t, now) != apitest.JSON(t, stored) {
+	now := f.Want(200, "GET", "/access/policies/"+apitest.Text(stored, "id"), nil)
+	if apitest.JSON(t, now) != apitest.JSON(t, stored) {
 		t.Errorf("the policy is now %v", now)
 	}
 }

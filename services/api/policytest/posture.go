@@ -14,8 +14,8 @@ import (
 // checks returns the posture checks of the policies.
 func (t *tested) checks() []proto.ID { return policy.Checks(t.compiled) }
 
-// readPosture reads the outcomes of the users' devices, page by page: those of the device of the last login, or, if that
-// is unknown, those of the devices enrolled for the user's address.
+// readPosture reads the outcomes of the users' devices, page by page: those of the device of the last login, or, if
+// that is unknown, those of the devices enrolled for the user's address.
 func (t *test) readPosture(ctx context.Context) error {
 	checks := t.checks()
 	if len(checks) == 0 || len(t.members) == 0 {

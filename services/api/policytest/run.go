@@ -50,7 +50,8 @@ func (t *test) execute(ctx context.Context) {
 	}
 }
 
-// ending returns the state of a test that ended with err, and a sentence on the problem. cause is that of its context.
+// ending returns the state of a test that ended with err, and a sentence on the problem. cause is the cause of the end
+// of the test's context, nil if the context had not ended.
 func ending(err, cause error) (state, problem string) {
 	switch {
 	case err == nil:
@@ -79,7 +80,7 @@ func (t *test) run(ctx context.Context) error {
 	if err := t.evaluateAll(ctx); err != nil {
 		return err
 	}
-	t.record.Total -= len(t.members) // users whose record was deleted in the meantime
+	t.record.Total -= len(t.members) // their records were deleted in the meantime
 	return nil
 }
 

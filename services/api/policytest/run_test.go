@@ -136,8 +136,8 @@ func TestProgressOfALostTest(t *testing.T) {
 	r := &proto.PolicyTest{State: proto.PolicyTestProcessing, UpdatedAt: now, Total: 40,
 		Parts: []proto.PolicyPart{{Approved: 10, Blocked: 5, Errored: 5}, {Approved: 6}}}
 	v := viewProgress(r, now.Add(lease))
-	if v.Status != proto.PolicyTestProcessing || v.Processed != 65 || v.Approved != 61 || v.Blocked != 19 || v.Errored != 19 ||
-		v.Pages != 2 {
+	if v.Status != proto.PolicyTestProcessing || v.Processed != 65 || v.Approved != 61 || v.Blocked != 19 ||
+		v.Errored != 19 || v.Pages != 2 {
 		t.Errorf("a running test is %+v", v)
 	}
 	if v := viewProgress(r, now.Add(lease+time.Millisecond)); v.Status != proto.PolicyTestExceededTime ||

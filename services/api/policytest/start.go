@@ -85,7 +85,7 @@ func (s *API) record(ctx context.Context, t *test) error {
 		return err
 	}
 	if err := t.save(ctx); err != nil {
-		action.Settle(ctx, true) // nobody knows the id of the test
+		action.Settle(ctx, true) // no client knows the id of the test
 		return err
 	}
 	action.End(ctx, told)
@@ -102,8 +102,8 @@ func (s *API) newTest(a proto.Account, by string, policies []proto.Policy) *test
 		g, found := s.store.Catalog.Group(a, id)
 		return g.Value, found
 	})}
-	t.record = proto.PolicyTest{ID: proto.NewID(), State: proto.PolicyTestProcessing, By: by, CreatedAt: now, UpdatedAt: now,
-		Policies: make([]proto.TestedPolicy, len(policies))}
+	t.record = proto.PolicyTest{ID: proto.NewID(), State: proto.PolicyTestProcessing, By: by, CreatedAt: now,
+		UpdatedAt: now, Policies: make([]proto.TestedPolicy, len(policies))}
 	for n, p := range policies {
 		t.record.Policies[n] = proto.TestedPolicy{ID: p.ID, Name: p.Name, Decision: p.Decision}
 	}
@@ -120,7 +120,7 @@ type tested struct {
 	index    map[proto.ID]int // by the id that the compiled policy has
 }
 
-// newTested compiles policies. A policy that is not stored gets an id, by which its decisions are recognized.
+// newTested compiles policies. A policy without an id gets a new one, which its decisions then name.
 func newTested(policies []proto.Policy, groups policy.Groups) tested {
 	t := tested{policies: policies, compiled: make([]*policy.Policy, len(policies)), index: map[proto.ID]int{}}
 	for n, p := range policies {

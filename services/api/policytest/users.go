@@ -21,8 +21,8 @@ type userView struct {
 	// Policy is the policy that decided, or came closest to admitting the user; null if there is none.
 	Policy   *decidingPolicy `json:"x_policy"`
 	Rule     string          `json:"x_rule"`     // of the policy, such as require[1]; "include" if no include rule holds
-	Selector string          `json:"x_selector"` // of the rule, or of the rule in a group that blocked the user
-	Check    *proto.ID       `json:"x_check_id"` // posture check that blocked the user
+	Selector string          `json:"x_selector"` // of the rule, or of a rule in a group
+	Check    *proto.ID       `json:"x_check_id"` // failed posture check; null without one
 }
 
 type decidingPolicy struct {

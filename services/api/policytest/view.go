@@ -70,7 +70,8 @@ func (s *API) find(ctx context.Context, c *v4.Call) (*proto.PolicyTest, error) {
 	return r, s.get(ctx, topology.PolicyTestKey(c.Account, id), r)
 }
 
-// get reads a record of POLICY_TESTS. A replica of the bucket that lags may not have it yet, so the leader is asked too.
+// get reads a record of POLICY_TESTS. A replica of the bucket that lags may not have it yet, so the leader is asked
+// too.
 func (s *API) get(ctx context.Context, key string, into proto.Message) error {
 	_, err := s.store.Conn.Get(ctx, topology.PolicyTests, key, into)
 	if !errors.Is(err, bus.ErrNotFound) {
@@ -116,4 +117,5 @@ func percent(n, of int) int {
 }
 
 var errNoTest = v4.Errorf(http.StatusNotFound, v4.CodeNotFound,
-	"access.api.error.not_found: there is no such policy test, or its results were deleted after %s", topology.PolicyTestsKept)
+	"access.api.error.not_found: there is no such policy test, or its results were deleted after %s",
+	topology.PolicyTestsKept)

@@ -18,11 +18,10 @@ type Place struct {
 	Index int
 }
 
-// Deciding returns the rule that decides whether the policy applies to the facts, and whether it applies. That is the
-// rule that a refusal names ([Decision.Selector]), if it names one. Otherwise it is the first include rule that holds
-// if the policy applies, and the first rule in the way if it does not. An unknown rule counts as in a decision: it
-// never lets a policy admit, and never keeps a policy from denying. ok is false for a policy that is unknown as a
-// whole.
+// Deciding reports whether the policy applies to the facts, and returns the deciding rule. If a refusal names a rule
+// ([Decision.Selector]), that rule decides. Otherwise the first include rule that holds decides if the policy applies,
+// and the first rule in the way if it does not. An unknown rule counts as in a decision: a policy never admits because
+// of it, and never fails to deny because of it. ok is false if the policy as a whole is unknown.
 func (p *Policy) Deciding(f *Facts) (at Place, applies, ok bool) {
 	if p.broken != nil {
 		return Place{}, false, false
