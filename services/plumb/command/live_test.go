@@ -17,7 +17,11 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/creds"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/plumb"
@@ -100,9 +104,43 @@ func TestCommands(t *testing.T) {
 	testscript.Run(t,
 		testscript.Params{Dir: filepath.Join("testdata", "live"), UpdateScripts: *update, RequireExplicitExec: true,
 			Setup: func(env *testscript.Env) error {
-				env.Vars = append(env.Vars, environment(installation(t), api.URL)...)
+				i := installation(t)
+				env.Values[installationKey{}] = i
+				env.Vars = append(env.Vars, environment(i, api.URL)...)
 				return nil
-			}})
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"login": login}})
+}
+
+// installationKey is the key of a script's installation in its values.
+type installationKey struct{}
+
+// login stores a user's record as a gateway does at a login: login EMAIL NAME [DEVICE]. A device is given by its serial
+// number.
+func login(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: login EMAIL NAME [DEVICE]")
+	}
+	i := ts.Value(installationKey{}).(plumb.Installation)
+	authority, err := creds.Open(filepath.Join(string(i.Data), "nats"))
+	ts.Check(err)
+	text, err := authority.File(topology.Operator)
+	ts.Check(err)
+	path := ts.MkAbs("operator.creds")
+	ts.Check(os.WriteFile(path, text, 0o600))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := bus.Connect(ctx, bus.Config{URL: "nats://" + i.NATSAddr, Creds: path, Role: topology.Operator})
+	ts.Check(err)
+	defer conn.Close()
+	now := proto.At(time.Now())
+	u := &proto.User{ID: proto.DeriveID(i.Account, args[0]), Email: args[0], Name: args[1], CreatedAt: now,
+		LastSeenAt: now, Last: proto.Session{Email: args[0], Name: args[1], IP: "192.0.2.7", StartedAt: now}}
+	if len(args) == 3 {
+		u.Last.Device = proto.DeriveID(i.Account, args[2])
+	}
+	_, err = conn.Put(ctx, topology.Sessions, topology.UserKey(i.Account, u.ID), u, 0)
+	ts.Check(err)
 }
 
 // child is plumb in a process of its own.
