@@ -26,6 +26,8 @@ var resources = []resource{
 	{"/access/policies",
 		[6]string{`CreateAccessPolicy`, `AccessPolicyNewParams`, `access\.policies`, `access\.policies`, `access_policy"`,
 			`/access/policies`}},
+	{"/access/policy-tests",
+		[6]string{``, `PolicyTestNewParams`, `policyTests`, `policy_tests`, ``, `/access/policy-tests`}},
 	{"/access/groups",
 		[6]string{`CreateAccessGroup`, `AccessGroupNewParams`, `access\.groups`, `access\.groups`, `access_group`,
 			`/access/groups`}},

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
 	"plumbline.dev/test/internal/stack"
 )
 
@@ -20,6 +22,7 @@ type World struct {
 	Token   string
 	Account string
 	Zone    string
+	plumb   *stack.Plumb
 }
 
 // Start runs an installation until the end of the test, whose time is what the context has.
@@ -37,7 +40,7 @@ func Start(t *testing.T) (World, context.Context) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second*stack.Slowness())
 	t.Cleanup(cancel)
 	return World{Base: "http://" + p.API + "/client/v4", Token: read("api-token"), Account: read("account-id"),
-		Zone: "00112233445566778899aabbccddeeff"}, ctx
+		Zone: "00112233445566778899aabbccddeeff", plumb: p}, ctx
 }
 
 // Only makes every client's requests go to the installation: nothing of a test leaves the machine.
@@ -74,6 +77,27 @@ func (w World) Enrol(ctx context.Context, t *testing.T, n int) {
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		t.Fatalf("import: %s", answer.Status)
+	}
+}
+
+// StoreLogins stores the records of users who logged in, as a gateway does, in this order. Their names are their
+// addresses in upper case.
+func (w World) StoreLogins(ctx context.Context, t *testing.T, addresses ...string) {
+	t.Helper()
+	conn, err := w.plumb.Operator(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	account, err := proto.ParseAccount(w.Account)
+	for n := 0; err == nil && n < len(addresses); n++ {
+		email, now := addresses[n], proto.At(time.Now())
+		u := &proto.User{ID: proto.DeriveID(account, email), Email: email, Name: strings.ToUpper(email), CreatedAt: now,
+			LastSeenAt: now, Last: proto.Session{Email: email, IP: "192.0.2.7", StartedAt: now}}
+		_, err = conn.Put(ctx, topology.Sessions, topology.UserKey(account, u.ID), u, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
