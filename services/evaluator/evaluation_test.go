@@ -155,7 +155,7 @@ func TestOnlyTheBucketClosesAPage(t *testing.T) {
 	p := topology.PageRef{Account: proto.NewAccount(), Integration: proto.NewID()}
 	key := topology.ConfigKey(p.Account, topology.KindIntegration, p.Integration)
 	conn := b.Conn(topology.Evaluator)
-	c := catalog.New(conn, bustest.Log(t), topology.KindIntegration, topology.KindCheck)
+	c := catalog.New(conn, topology.KindIntegration, topology.KindCheck)
 	go c.Run(t.Context())
 	if err := c.Await(t.Context()); err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package evaluator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
 
@@ -15,12 +14,10 @@ import (
 
 // holdView holds the newest record of every hold. It is safe for concurrent use.
 type holdView struct {
-	conn *bus.Conn
+	*bus.View
 
 	mu      sync.Mutex
 	records map[topology.HoldRef]holdRecord
-	synced  chan struct{}
-	once    sync.Once
 }
 
 type holdRecord struct {
@@ -29,44 +26,27 @@ type holdRecord struct {
 }
 
 func newHoldView(conn *bus.Conn) *holdView {
-	return &holdView{conn: conn, records: map[topology.HoldRef]holdRecord{}, synced: make(chan struct{})}
-}
-
-func (v *holdView) run(ctx context.Context) error {
-	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Holds)); err != nil {
-		return stopped(ctx, err)
-	}
-	return v.conn.Watch(ctx, topology.Holds, []string{topology.AllHoldKeys}, v.apply, func() { v.once.Do(func() { close(v.synced) }) })
-}
-
-func (v *holdView) await(ctx context.Context) error {
-	select {
-	case <-v.synced:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("the view of the holds is not complete yet: %w", context.Cause(ctx))
-	}
+	v := &holdView{records: map[topology.HoldRef]holdRecord{}}
+	v.View = bus.NewView(conn, topology.Holds, []string{topology.AllHoldKeys}, v.apply)
+	return v
 }
 
 func (v *holdView) apply(u bus.Update) error {
 	ref, err := topology.ParseHoldKey(u.Key)
 	if err != nil {
-		v.conn.Unreadable(topology.BucketStream(topology.Holds), u.Key, u.Revision, err)
-		return nil
+		return err
 	}
 	record := holdRecord{revision: u.Revision}
 	if !u.Deleted {
 		hold := new(proto.Hold)
-		if err := u.Decode(hold); err != nil {
-			v.conn.Unreadable(topology.BucketStream(topology.Holds), u.Key, u.Revision, err)
-		} else {
+		if err = u.Decode(hold); err == nil {
 			record.hold = hold
 		}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.records[ref] = record
-	return nil
+	return err
 }
 
 func (v *holdView) of(ref topology.HoldRef) holdRecord {

@@ -57,7 +57,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, clock: deps.Clock,
-		catalog:  catalog.New(deps.Bus, deps.Log, topology.KindIntegration, topology.KindCheck, topology.KindExemption, topology.KindOrganization),
+		catalog:  catalog.New(deps.Bus, topology.KindIntegration, topology.KindCheck, topology.KindExemption, topology.KindOrganization),
 		overview: overview.New(deps.Bus),
 	}
 	s.exempted, s.holds = newExempted(), newHoldView(deps.Bus)
@@ -83,7 +83,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g := lifecycle.Group{Log: s.log}
 	g.Add("catalog", s.catalog.Run)
 	g.Add("overview", s.overview.Run)
-	g.Add("holds", s.holds.run)
+	g.Add("holds", s.holds.Run)
 	g.Add("commits", s.store.group.run)
 	g.Add("evaluate", s.whenReady(s.evaluate))
 	g.Add("page changes", s.whenReady(s.pageChanges))
@@ -99,7 +99,7 @@ func (s *Service) Run(ctx context.Context) error {
 // whenReady runs a part once the configuration and the pages are in view.
 func (s *Service) whenReady(run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.await(ctx)); err != nil {
+		if err := errors.Join(s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.Await(ctx)); err != nil {
 			return stopped(ctx, err)
 		}
 		return run(ctx)
@@ -121,7 +121,7 @@ const readyPatience = 100 * time.Millisecond
 func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	all := []error{s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.await(ctx)}
+	all := []error{s.bus.Ready(ctx), s.catalog.Await(ctx), s.overview.Await(ctx), s.holds.Await(ctx)}
 	if why := s.disagree.Load(); why != nil {
 		all = append(all, *why)
 	}

@@ -62,14 +62,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, conn: deps.Bus, log: deps.Log, clock: deps.Clock, metrics: m, keys: set,
-		catalog: catalog.New(deps.Bus, deps.Log, topology.KindApplication, topology.KindPolicy, topology.KindGroup,
+		catalog: catalog.New(deps.Bus, topology.KindApplication, topology.KindPolicy, topology.KindGroup,
 			topology.KindOrganization),
-		tokens:   servicetoken.NewView(deps.Bus, deps.Log),
+		tokens:   servicetoken.NewView(deps.Bus),
 		recorder: accesslog.New(deps.Bus, deps.Log, logBacklog, m.unrecorded),
 		seen:     servicetoken.NewSeen(deps.Bus, deps.Log),
 		awake:    make(chan struct{}),
 	}
-	s.lastSeen = servicetoken.NewLastSeen(deps.Bus, deps.Log)
+	s.lastSeen = servicetoken.NewLastSeen(deps.Bus)
 	s.janitor = newJanitor(deps.Bus, deps.Log, deps.Clock, s.catalog, s.tokens, s.lastSeen, m.tokens)
 	s.certs = &httpserve.Server{Name: "certs endpoint (--access-addr)", Addr: cfg.AccessAddr, Log: deps.Log,
 		HTTP: &http.Server{
@@ -131,7 +131,7 @@ func (s *Service) awaken(ctx context.Context) error {
 		return unlessEnded(ctx, err)
 	}
 	select {
-	case <-s.tokens.CaughtUp():
+	case <-s.tokens.Synced():
 		close(s.awake)
 		s.log.Info("exchange can issue tokens", "kid", set.Signing().ID(), "issuer", s.cfg.TeamDomain)
 	case <-ctx.Done():
@@ -142,7 +142,7 @@ func (s *Service) awaken(ctx context.Context) error {
 
 // runJanitor runs the janitor once the views are loaded.
 func (s *Service) runJanitor(ctx context.Context) error {
-	for _, there := range []<-chan struct{}{s.awake, s.lastSeen.CaughtUp()} {
+	for _, there := range []<-chan struct{}{s.awake, s.lastSeen.Synced()} {
 		select {
 		case <-there:
 		case <-ctx.Done():

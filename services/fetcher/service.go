@@ -64,7 +64,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.metrics, err = newMetrics(deps.Metrics, s.gate); err != nil {
 		return nil, err
 	}
-	s.catalog = catalog.New(deps.Bus, deps.Log, topology.KindIntegration, topology.KindApplication)
+	s.catalog = catalog.New(deps.Bus, topology.KindIntegration, topology.KindApplication)
 	s.targets = newTargets(s.catalog, deps.Identities)
 	s.caller = &caller{client: client, clock: deps.Clock, cfg: cfg, metrics: s.metrics,
 		tokens: newTokens(s.askExchange, deps.Clock, s.metrics)}

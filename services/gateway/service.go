@@ -87,7 +87,7 @@ func build(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, conn: deps.Bus, link: deps.Bus, log: deps.Log, clock: deps.Clock,
 		// All kinds: a kind that the view did not follow would count as missed.
-		catalog: catalog.New(deps.Bus, deps.Log), tokens: servicetoken.NewView(deps.Bus, deps.Log),
+		catalog: catalog.New(deps.Bus), tokens: servicetoken.NewView(deps.Bus),
 		sessions: login.NewSessions(deps.Bus, deps.Log, deps.Clock),
 		seen:     servicetoken.NewSeen(deps.Bus, deps.Log),
 	}

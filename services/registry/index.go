@@ -17,17 +17,14 @@ import (
 //
 // A commit's cursor is its last message: an index with a cursor has the pages committed with it and before it.
 type index struct {
-	log  *slog.Logger
-	conn *bus.Conn // notified of unreadable records
+	*bus.View
+	log *slog.Logger
 
 	mu       sync.RWMutex
 	accounts map[proto.Account]*inventory
 	cursor   proto.Cursor
 	fence    uint64 // the cursor's revision; 0: there is none yet
 	lost     error  // why the cursor cannot be read: no command can be applied
-	revision uint64 // the newest seen of the bucket
-	caughtUp bool
-	moved    chan struct{} // closed at the next update
 }
 
 // inventory is one account's part of the index.
@@ -49,36 +46,35 @@ type pageRecord struct {
 // maxPageNumber keeps one absurd key from taking the memory of a billion devices.
 const maxPageNumber = 1 << 20
 
-func newIndex(log *slog.Logger) *index {
-	return &index{log: log, accounts: map[proto.Account]*inventory{}, moved: make(chan struct{})}
+func newIndex(conn *bus.Conn, log *slog.Logger) *index {
+	x := &index{log: log, accounts: map[proto.Account]*inventory{}}
+	x.View = bus.NewView(conn, topology.Devices, []string{">"}, x.apply)
+	return x
 }
 
 func newInventory() *inventory {
 	return &inventory{where: map[proto.ID]topology.PageNumber{}, damaged: map[topology.PageNumber]error{}}
 }
 
-// apply handles one update of the bucket. An unreadable page stops its account only; an unreadable cursor stops
-// commands until it is repaired.
+// apply handles one update of the bucket. It returns an error if the record is unreadable. An unreadable page stops its
+// account only; an unreadable cursor stops commands until it is repaired.
 func (x *index) apply(u bus.Update) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	defer x.announce()
-	x.revision = max(x.revision, u.Revision)
 	if u.Key == topology.CursorKey {
 		x.cursor, x.fence, x.lost = proto.Cursor{}, u.Revision, nil
 		if u.Deleted {
 			return nil
 		}
 		if err := u.Decode(&x.cursor); err != nil {
-			x.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
 			x.lost = fmt.Errorf("the registry cannot read how far it has come, in key %s of DEVICES: %w", u.Key, err)
+			return err
 		}
 		return nil
 	}
 	account, n, err := topology.ParsePageKey(u.Key)
 	if err != nil {
-		x.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
-		return nil
+		return err
 	}
 	inv := x.accounts[account]
 	if inv == nil {
@@ -97,10 +93,9 @@ func (x *index) apply(u bus.Update) error {
 	}
 	if err != nil {
 		inv.damaged[n] = err
-		x.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
 		x.log.Error("a page cannot be read; commands of its account go to the dead letters until it is mended",
 			"account", account, "page", n, "revision", u.Revision, "err", err)
-		return nil
+		return err
 	}
 	delete(inv.damaged, n)
 	return nil
@@ -144,34 +139,12 @@ func (inv *inventory) damage() error {
 	return nil
 }
 
-// live is called once the watch has delivered the bucket's content.
-func (x *index) live() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.caughtUp = true
-	x.announce()
-}
-
-func (x *index) announce() {
-	close(x.moved)
-	x.moved = make(chan struct{})
-}
-
-// await waits until the index has caught up and has seen a revision.
+// await waits until the index is in sync and has seen a revision.
 func (x *index) await(ctx context.Context, revision uint64) error {
-	for {
-		x.mu.RLock()
-		done, at, moved := x.caughtUp && x.revision >= revision, x.revision, x.moved
-		x.mu.RUnlock()
-		if done {
-			return nil
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return fmt.Errorf("the index of DEVICES is at revision %d, not yet at %d: %w", at, revision, context.Cause(ctx))
-		}
+	if err := x.Await(ctx); err != nil {
+		return err
 	}
+	return x.AwaitRevision(ctx, revision)
 }
 
 // of returns an account's inventory, possibly empty. The lock is held.
@@ -193,10 +166,4 @@ func (x *index) counts() map[proto.Account]count {
 		counts[a] = count{devices: len(inv.where), pages: len(inv.pages)}
 	}
 	return counts
-}
-
-func (x *index) isLive() bool {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.caughtUp
 }

@@ -28,7 +28,7 @@ type bucket struct {
 }
 
 func newBucket(t testing.TB, l limits) *bucket {
-	return &bucket{t: t, account: proto.Account{1}, limits: l, index: newIndex(bustest.Log(t)),
+	return &bucket{t: t, account: proto.Account{1}, limits: l, index: newIndex(nil, bustest.Log(t)),
 		pages: map[topology.PageNumber]*proto.Page{}}
 }
 

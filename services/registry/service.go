@@ -47,8 +47,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{bus: deps.Bus, log: deps.Log, clock: deps.Clock, limits: limits, index: newIndex(deps.Log)}
-	s.index.conn = deps.Bus
+	s := &Service{bus: deps.Bus, log: deps.Log, clock: deps.Clock, limits: limits, index: newIndex(deps.Bus, deps.Log)}
 	if s.metrics, err = newMetrics(deps.Metrics, s.index); err != nil {
 		return nil, err
 	}
@@ -57,30 +56,18 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // Run handles commands until ctx ends, then finishes the one at hand, for three seconds at most.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.bus.AwaitTopology(ctx, topology.BucketStream(topology.Devices)); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
 	g := lifecycle.Group{Log: s.log}
-	g.Add("watch of DEVICES", s.watch)
+	g.Add("watch of DEVICES", s.index.Run)
 	g.Add("device commands", s.consume)
 	g.Add("comparison with the store", s.compareStored)
 	return g.Run(ctx)
-}
-
-func (s *Service) watch(ctx context.Context) error {
-	return s.bus.Watch(ctx, topology.Devices, []string{">"}, s.index.apply, func() {
-		s.index.live()
-		s.log.Info("the inventory is loaded", "accounts", len(s.index.counts()))
-	})
 }
 
 func (s *Service) consume(ctx context.Context) error {
 	if err := s.index.await(ctx, 0); err != nil {
 		return nil // only the end of ctx ends this wait
 	}
+	s.log.Info("the inventory is loaded", "accounts", len(s.index.counts()))
 	return s.bus.Consume(ctx,
 		bus.Stage{Name: stageName, Stream: topology.DeviceCommands, Consumer: topology.ConsumerRegistry,
 			Bury: s.bury, Observe: s.metrics.observe}, s.handle)
@@ -91,7 +78,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	if err := s.bus.Ready(ctx); err != nil {
 		return err
 	}
-	if !s.index.isLive() {
+	if !s.index.InSync() {
 		return errors.New("the inventory is being loaded")
 	}
 	if err := s.index.complete(); err != nil {

@@ -75,7 +75,7 @@ func TestRestart(t *testing.T) {
 	stop()
 	_, waiting := w.send(&proto.Command{Remove: ids(0, 10), Upsert: fleet(1640, 1660)})
 	s := w.registry(Config{})
-	w.start(s.watch)
+	w.start(s.index.Run)
 	if err := s.index.await(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestDeathBetweenParts(t *testing.T) {
 	cfg := Config{MaxPages: 2}
 	m, answers := w.send(&proto.Command{Upsert: fleet(0, 7500)})
 	first := w.registry(cfg)
-	stop := w.start(first.watch)
+	stop := w.start(first.index.Run)
 	if err := first.index.await(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func race(t *testing.T, w *fixture, rounds int) {
 	racers := make([]*Service, 3)
 	for i := range racers {
 		racers[i] = w.registry(Config{MaxPages: 2})
-		w.start(racers[i].watch)
+		w.start(racers[i].index.Run)
 		if err := racers[i].index.await(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
@@ -374,7 +374,7 @@ func TestAnOutageIsNoReasonToGiveUp(t *testing.T) {
 	s := w.registry(Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 2)
-	go func() { done <- s.watch(ctx) }()
+	go func() { done <- s.index.Run(ctx) }()
 	if err := s.index.await(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}

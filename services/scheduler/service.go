@@ -56,7 +56,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, bus: deps.Bus, log: deps.Log, clock: deps.Clock, entries: map[key]*entry{},
 		server:  &serverClock{ask: deps.ServerTime, local: deps.Clock},
-		catalog: catalog.New(deps.Bus, deps.Log, topology.KindIntegration)}
+		catalog: catalog.New(deps.Bus, topology.KindIntegration)}
 	if s.metrics, err = newMetrics(deps.Metrics); err != nil {
 		return nil, err
 	}

@@ -2,27 +2,27 @@ package device
 
 import (
 	"bytes"
-	"context"
 	"hash/fnv"
 	"io"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/store"
 )
 
 // Inventory maps devices to their pages. It is a view of the DEVICES bucket that holds an id and a hash of the e-mail
 // address for each device, 20 bytes, sorted by page. 1,000,000 devices take 20 MB, and a lookup in their 1,000 pages
 // takes about 50 µs. Everything else is read from the bucket at each request. It is safe for concurrent use.
 type Inventory struct {
+	*bus.View
 	conn *bus.Conn
 	log  *slog.Logger
 
-	store.Progress
+	mu    sync.RWMutex
 	Pages map[proto.Account]map[topology.PageNumber]*indexedPage
 }
 
@@ -35,32 +35,24 @@ type indexedPage struct {
 }
 
 func newInventory(conn *bus.Conn, log *slog.Logger) *Inventory {
-	return &Inventory{conn: conn, log: log, Pages: map[proto.Account]map[topology.PageNumber]*indexedPage{},
-		Progress: store.NewProgress(topology.Devices)}
-}
-
-// Run keeps the view up to date until ctx ends.
-func (v *Inventory) Run(ctx context.Context) error {
-	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Devices)); err != nil {
-		return err
-	}
-	return v.conn.Watch(ctx, topology.Devices, []string{">"}, v.apply, v.InSync)
+	v := &Inventory{conn: conn, log: log, Pages: map[proto.Account]map[topology.PageNumber]*indexedPage{}}
+	v.View = bus.NewView(conn, topology.Devices, []string{">"}, v.apply)
+	return v
 }
 
 func (v *Inventory) apply(u bus.Update) error {
 	var indexed *indexedPage
+	var unreadable error
 	account, page, notPage := topology.ParsePageKey(u.Key) // the registry's cursor is not a page
 	if notPage == nil && !u.Deleted {
 		var p proto.Page
-		if err := u.Decode(&p); err != nil {
-			v.conn.Unreadable(topology.BucketStream(topology.Devices), u.Key, u.Revision, err)
+		if unreadable = u.Decode(&p); unreadable != nil {
 			p = proto.Page{}
 		}
 		indexed = indexPage(&p, u.Revision)
 	}
-	v.Mu.Lock()
-	defer v.Mu.Unlock()
-	v.Saw(u.Revision)
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	switch {
 	case notPage != nil:
 	case u.Deleted:
@@ -71,7 +63,7 @@ func (v *Inventory) apply(u bus.Update) error {
 		}
 		v.Pages[account][page] = indexed
 	}
-	return nil
+	return unreadable
 }
 
 // indexPage returns the indexed part of a page. It sorts the devices of the page.
@@ -115,8 +107,8 @@ func (x *indexedPage) has(id proto.ID, revoked bool) bool {
 
 // PageOf returns the page of a device, even a revoked one.
 func (v *Inventory) PageOf(a proto.Account, id proto.ID) (topology.PageNumber, bool) {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	for page, x := range v.Pages[a] {
 		if x.has(id, false) || x.has(id, true) {
 			return page, true
@@ -128,8 +120,8 @@ func (v *Inventory) PageOf(a proto.Account, id proto.ID) (topology.PageNumber, b
 // selected returns the pages, in order, starting at from, for which want reports true.
 func (v *Inventory) selected(a proto.Account, from topology.PageNumber,
 	want func(*indexedPage) bool) []topology.PageNumber {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	var pages []topology.PageNumber
 	for n, x := range v.Pages[a] {
 		if n >= from && len(x.IDs) > 0 && want(x) {
@@ -155,8 +147,8 @@ func (v *Inventory) PagesOf(a proto.Account, want func(id proto.ID, email uint32
 
 // RevisionOf returns the revision of a page in the view; 0 if the view does not have it.
 func (v *Inventory) RevisionOf(a proto.Account, page topology.PageNumber) uint64 {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	if x := v.Pages[a][page]; x != nil {
 		return x.Revision
 	}
@@ -165,16 +157,16 @@ func (v *Inventory) RevisionOf(a proto.Account, page topology.PageNumber) uint64
 
 // Has reports whether a page exists.
 func (v *Inventory) Has(a proto.Account, page topology.PageNumber) bool {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	_, found := v.Pages[a][page]
 	return found
 }
 
 // EnrolledFor adds up the active devices of people, by the hash of their address.
 func (v *Inventory) EnrolledFor(a proto.Account, counts map[uint32]int) {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	for _, x := range v.Pages[a] {
 		for _, hash := range x.Emails[:x.Active] {
 			if n, asked := counts[hash]; asked {
@@ -186,8 +178,8 @@ func (v *Inventory) EnrolledFor(a proto.Account, counts map[uint32]int) {
 
 // Size returns the number of an account's pages and of its active devices.
 func (v *Inventory) Size(a proto.Account) (pages, devices int) {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	for _, x := range v.Pages[a] {
 		devices += x.Active
 	}
@@ -196,8 +188,8 @@ func (v *Inventory) Size(a proto.Account) (pages, devices int) {
 
 // revoked returns the number of an account's revoked devices.
 func (v *Inventory) revoked(a proto.Account) (n int) {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	for _, x := range v.Pages[a] {
 		n += len(x.IDs) - x.Active
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -17,29 +18,21 @@ const KindHold = "hold"
 // Holds is a view of the bucket HOLDS: the newest hold of each check over an integration. It is safe for concurrent
 // use.
 type Holds struct {
-	conn *bus.Conn
+	*bus.View
 
-	Progress
+	mu      sync.RWMutex
 	records map[topology.HoldRef]catalog.Record[proto.Hold]
 }
 
 func newHolds(conn *bus.Conn) *Holds {
-	return &Holds{conn: conn, Progress: NewProgress(topology.Holds),
-		records: map[topology.HoldRef]catalog.Record[proto.Hold]{}}
-}
-
-// Run keeps the view up to date until ctx ends.
-func (v *Holds) Run(ctx context.Context) error {
-	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Holds)); err != nil {
-		return err
-	}
-	return v.conn.Watch(ctx, topology.Holds, []string{topology.AllHoldKeys}, v.apply, v.InSync)
+	v := &Holds{records: map[topology.HoldRef]catalog.Record[proto.Hold]{}}
+	v.View = bus.NewView(conn, topology.Holds, []string{topology.AllHoldKeys}, v.apply)
+	return v
 }
 
 func (v *Holds) apply(u bus.Update) error {
-	v.Mu.Lock()
-	defer v.Mu.Unlock()
-	v.Saw(u.Revision)
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	ref, err := topology.ParseHoldKey(u.Key)
 	if err == nil {
 		delete(v.records, ref)
@@ -50,16 +43,13 @@ func (v *Holds) apply(u bus.Update) error {
 			v.records[ref] = catalog.Record[proto.Hold]{Account: ref.Account, Revision: u.Revision, Value: hold}
 		}
 	}
-	if err != nil {
-		v.conn.Unreadable(topology.BucketStream(topology.Holds), u.Key, u.Revision, err)
-	}
-	return nil
+	return err
 }
 
 // Of returns the holds of an account, the newest first.
 func (v *Holds) Of(a proto.Account) []catalog.Record[proto.Hold] {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	var all []catalog.Record[proto.Hold]
 	for ref, r := range v.records {
 		if ref.Account == a {

@@ -38,7 +38,7 @@ type Store struct {
 // New returns a store. owed is the gauge of waiting outbox messages.
 func New(conn *bus.Conn, log *slog.Logger, c clock.Clock, owed prometheus.Gauge) *Store {
 	return &Store{
-		Conn: conn, Log: log, Clock: c, Catalog: catalog.New(conn, log), Tokens: newTokens(conn, log),
+		Conn: conn, Log: log, Clock: c, Catalog: catalog.New(conn), Tokens: newTokens(conn),
 		Holds: newHolds(conn), held: NewLeaderPosition(conn, topology.Holds),
 		relay: newRelay(conn, log, c, owed), config: NewLeaderPosition(conn, topology.Config),
 		secrets: NewLeaderPosition(conn, topology.Tokens), kinds: map[string]kind{}, scans: make(chan struct{}, maxScans),

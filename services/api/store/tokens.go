@@ -6,9 +6,9 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -20,10 +20,9 @@ import (
 // Tokens is a view of the buckets TOKENS and TOKEN_USES: service tokens by id, API tokens by hash, and last uses. It is
 // safe for concurrent use.
 type Tokens struct {
-	conn *bus.Conn
-	log  *slog.Logger
+	*bus.View
 
-	Progress
+	mu      sync.RWMutex
 	service map[TokenKey]ServiceToken
 	turns   uint64              // number of changes to service tokens
 	keys    map[string]TokenKey // service tokens, by bucket key
@@ -53,30 +52,23 @@ type APIToken struct {
 	catalog.Record[proto.APIToken]
 }
 
-func newTokens(conn *bus.Conn, log *slog.Logger) *Tokens {
-	return &Tokens{
-		conn: conn, log: log, Progress: NewProgress(topology.Tokens), service: map[TokenKey]ServiceToken{},
-		keys: map[string]TokenKey{}, api: map[string]APIToken{}, apiKeys: map[TokenKey]string{},
-		used: map[TokenKey]proto.Millis{}, seen: servicetoken.NewLastSeen(conn, log),
+func newTokens(conn *bus.Conn) *Tokens {
+	v := &Tokens{
+		service: map[TokenKey]ServiceToken{},
+		keys:    map[string]TokenKey{}, api: map[string]APIToken{}, apiKeys: map[TokenKey]string{},
+		used: map[TokenKey]proto.Millis{}, seen: servicetoken.NewLastSeen(conn),
 		hashes: map[string][]proto.Account{}, sorted: map[proto.Account]*Ordered[ServiceToken]{},
 	}
+	v.View = bus.NewView(conn, topology.Tokens, []string{">"}, v.apply)
+	return v
 }
 
-// RunLastSeen keeps the last uses of service tokens up to date until ctx ends.
+// RunLastSeen keeps the last uses of service tokens up to date until ctx ends. Run does so for the rest of the view.
 func (v *Tokens) RunLastSeen(ctx context.Context) error { return v.seen.Run(ctx) }
 
-// Run keeps the rest of the view up to date until ctx ends.
-func (v *Tokens) Run(ctx context.Context) error {
-	if err := v.conn.AwaitTopology(ctx, topology.BucketStream(topology.Tokens)); err != nil {
-		return err
-	}
-	return v.conn.Watch(ctx, topology.Tokens, []string{">"}, v.apply, v.InSync)
-}
-
 func (v *Tokens) apply(u bus.Update) error {
-	v.Mu.Lock()
-	defer v.Mu.Unlock()
-	v.Saw(u.Revision)
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.forget(u)
 	if u.Deleted {
 		return nil
@@ -117,10 +109,7 @@ func (v *Tokens) apply(u bus.Update) error {
 	default:
 		err = fmt.Errorf("unknown key format")
 	}
-	if err != nil {
-		v.conn.Unreadable(topology.BucketStream(topology.Tokens), u.Key, u.Revision, err)
-	}
-	return nil
+	return err
 }
 
 // forget removes the previous value of a key. The caller holds the lock.
@@ -150,8 +139,8 @@ func (v *Tokens) forget(u bus.Update) {
 
 // FindAPI returns the API token with a hash in an account, and reports whether any account has one.
 func (v *Tokens) FindAPI(a proto.Account, hash []byte) (t *proto.APIToken, elsewhere bool) {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	return v.api[topology.APITokenKey(a, hash)].Value, len(v.hashes[hex.EncodeToString(hash)]) > 0
 }
 
@@ -171,29 +160,29 @@ func (v *Tokens) LookUp(named bool, account *proto.Account, hash []byte) *proto.
 
 // Known reports whether any account has an API token with a hash.
 func (v *Tokens) Known(hash []byte) bool {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	return len(v.hashes[hex.EncodeToString(hash)]) > 0
 }
 
 // GetAPI returns an API token by its id.
 func (v *Tokens) GetAPI(a proto.Account, id proto.ID) (APIToken, bool) {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	t, found := v.api[v.apiKeys[TokenKey{a, id}]]
 	return t, found
 }
 
 // ListAPI returns the API tokens of an account, oldest first.
 func (v *Tokens) ListAPI(a proto.Account) []APIToken {
-	v.Mu.RLock()
+	v.mu.RLock()
 	var all []APIToken
 	for id, key := range v.apiKeys {
 		if id.Account == a {
 			all = append(all, v.api[key])
 		}
 	}
-	v.Mu.RUnlock()
+	v.mu.RUnlock()
 	slices.SortFunc(all, func(a, b APIToken) int {
 		return cmp.Or(cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt), bytes.Compare(a.Value.ID[:], b.Value.ID[:]))
 	})
@@ -202,15 +191,15 @@ func (v *Tokens) ListAPI(a proto.Account) []APIToken {
 
 // LastUsed returns when an API token was last used; 0 if never, or not for a long time.
 func (v *Tokens) LastUsed(a proto.Account, id proto.ID) proto.Millis {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	return v.used[TokenKey{a, id}]
 }
 
 // accountOf returns the account with an API token; false if there is not exactly one.
 func (v *Tokens) accountOf(hash []byte) (proto.Account, bool) {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	if of := v.hashes[hex.EncodeToString(hash)]; len(of) == 1 {
 		return of[0], true
 	}
@@ -224,31 +213,31 @@ func (v *Tokens) LastSeen(key string) proto.Millis {
 
 // Has reports whether a service token exists.
 func (v *Tokens) Has(a proto.Account, id proto.ID) bool {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	_, found := v.service[TokenKey{a, id}]
 	return found
 }
 
 // ServiceTokenChanges returns a number that grows whenever a service token is created or deleted.
 func (v *Tokens) ServiceTokenChanges() uint64 {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	return v.turns
 }
 
 // Get returns a service token.
 func (v *Tokens) Get(a proto.Account, id proto.ID) (ServiceToken, bool) {
-	v.Mu.RLock()
-	defer v.Mu.RUnlock()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	t, ok := v.service[TokenKey{a, id}]
 	return t, ok
 }
 
 // List returns the service tokens of an account, oldest first. The slice is shared and must not be modified.
 func (v *Tokens) List(a proto.Account) []*Item[ServiceToken] {
-	v.Mu.RLock()
+	v.mu.RLock()
 	sorted := v.sorted[a]
-	v.Mu.RUnlock()
+	v.mu.RUnlock()
 	return sorted.All()
 }

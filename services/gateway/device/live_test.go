@@ -31,7 +31,7 @@ func watchFixture(t *testing.T, conn func(topology.Role) *bus.Conn, limit time.D
 	w := &fixture{T: t, registry: conn(topology.Registry), evaluator: conn(topology.Evaluator), api: conn(topology.API),
 		revisions: map[string]uint64{}}
 	gateway := conn(topology.Gateway)
-	w.catalog = catalog.New(gateway, bustest.Log(t))
+	w.catalog = catalog.New(gateway)
 	w.devices = New(Config{Overlay: []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}},
 		Deps{Bus: gateway, Log: bustest.Log(t), Clock: clock.NewFake(epoch), Settings: w.catalog})
 	watch, restart := staleness.Restartable(w.catalog.Run)

@@ -59,7 +59,7 @@ func newFixture(t testing.TB) *fixture {
 	w.records = bustest.NewRecords(t, w.api, w.account)
 	w.keys.tokens, w.people, w.devices.posture = map[string]*keycache.Claims{}, fakeSessions{}, map[proto.ID]Posture{}
 	conn := b.Conn(topology.Gateway)
-	w.catalog, w.tokens = catalog.New(conn, bustest.Log(t)), servicetoken.NewView(conn, bustest.Log(t))
+	w.catalog, w.tokens = catalog.New(conn), servicetoken.NewView(conn)
 	rules, err := policycache.New(w.catalog, bustest.Log(t), func(*policy.Problem) {})
 	if err != nil {
 		t.Fatal(err)

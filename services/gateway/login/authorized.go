@@ -63,7 +63,7 @@ func (v *request) authorized(ctx context.Context) *gate.Response {
 func (v *request) arrived(ctx context.Context, account proto.Account, nonce string) (*proto.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
-	_ = v.sessions.await(ctx, func() bool { _, ok := v.sessions.held[nonce]; return ok })
+	_ = v.sessions.AwaitUntil(ctx, "with the session of the code", func() bool { return v.sessions.holds(nonce) })
 	s, ok := v.sessions.Session(account, nonce)
 	if !ok {
 		return nil, fail(policy.SessionEnded, "the session of the code does not exist")

@@ -70,7 +70,7 @@ func newFixture(t testing.TB, team string) *fixture {
 	conn := w.bus.Conn(topology.Gateway)
 	w.logs = &strings.Builder{}
 	log := slog.New(slog.NewTextHandler(&locked{b: w.logs}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.catalog = catalog.New(conn, log)
+	w.catalog = catalog.New(conn)
 	w.sessions = NewSessions(conn, log, w.clock)
 	run(t, w.catalog.Run)
 	run(t, w.sessions.Run)

@@ -112,7 +112,7 @@ func (v *request) end(ctx context.Context, s heldSession) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
-	return v.sessions.await(ctx, func() bool { _, there := v.sessions.held[s.Nonce]; return !there })
+	return v.sessions.AwaitUntil(ctx, "without the ended session", func() bool { return !v.sessions.holds(s.Nonce) })
 }
 
 // expired returns cookies that delete the browser's cookies, on every path used by an application of this host.

@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -18,15 +17,13 @@ import (
 // Sessions holds the logins of every account, kept up to date by a watch. A session ended elsewhere is invalid as
 // soon as the change arrives. It is safe for concurrent use.
 type Sessions struct {
+	*bus.View
 	conn  *bus.Conn
 	log   *slog.Logger
 	clock clock.Clock
 
-	mu       sync.RWMutex
-	held     map[string]heldSession // by nonce, which is long enough to be unique
-	revision uint64
-	caught   bool
-	changed  chan struct{}
+	mu   sync.RWMutex
+	held map[string]heldSession // by nonce, which is long enough to be unique
 }
 
 // heldSession is a session with the account and revision of its record.
@@ -49,32 +46,19 @@ const sweep = 10 * time.Minute
 
 // NewSessions returns an empty view. [Sessions.Run] fills it.
 func NewSessions(conn *bus.Conn, log *slog.Logger, c clock.Clock) *Sessions {
-	return &Sessions{conn: conn, log: log, clock: c, held: map[string]heldSession{}, changed: make(chan struct{})}
+	s := &Sessions{conn: conn, log: log, clock: c, held: map[string]heldSession{}}
+	s.View = bus.NewView(conn, topology.Sessions, []string{topology.AllSessionKeys}, s.apply)
+	return s
 }
 
 // Run maintains the view until ctx ends. It may be run again afterwards.
 func (s *Sessions) Run(ctx context.Context) error {
-	if err := s.conn.AwaitTopology(ctx, topology.BucketStream(topology.Sessions)); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
 	watching, cancel := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
 	defer sweeper.Wait()
 	defer cancel()
 	sweeper.Go(func() { s.forget(watching) })
-	err := s.conn.Watch(watching, topology.Sessions, []string{topology.AllSessionKeys}, s.apply, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.caught = true
-		s.announce()
-	})
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
+	return s.View.Run(watching)
 }
 
 func (s *Sessions) forget(ctx context.Context) {
@@ -98,8 +82,6 @@ func (s *Sessions) forget(ctx context.Context) {
 func (s *Sessions) apply(u bus.Update) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.announce()
-	s.revision = max(s.revision, u.Revision)
 	_, nonce, _ := strings.Cut(strings.TrimPrefix(u.Key, topology.AccountOf(u.Key).String()+"."), ".")
 	delete(s.held, nonce)
 	if u.Deleted {
@@ -122,12 +104,6 @@ func (s *Sessions) apply(u bus.Update) error {
 // redacted returns a key without its nonce, which is half of a credential.
 func redacted(key string) string { return key[:strings.LastIndexByte(key, '.')+1] + "…" }
 
-// announce wakes all waiters. The lock must be held.
-func (s *Sessions) announce() {
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
 // Session returns a person's login; false if it does not exist or has ended. It must not be modified.
 func (s *Sessions) Session(account proto.Account, nonce string) (*proto.Session, bool) {
 	h, ok := s.find(nonce)
@@ -145,36 +121,10 @@ func (s *Sessions) find(nonce string) (heldSession, bool) {
 	return h, true
 }
 
-// Revision returns the newest revision of a session seen by the view. It never decreases.
-func (s *Sessions) Revision() uint64 {
+// holds reports whether the view has a session, even an expired one.
+func (s *Sessions) holds(nonce string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.revision
-}
-
-// Await waits until the view contains everything that the bucket contained when Run began.
-func (s *Sessions) Await(ctx context.Context) error {
-	return s.await(ctx, func() bool { return s.caught })
-}
-
-// AwaitRevision waits until the view has seen a revision of a session.
-func (s *Sessions) AwaitRevision(ctx context.Context, revision uint64) error {
-	return s.await(ctx, func() bool { return s.revision >= revision })
-}
-
-// await waits until ok returns true. It calls ok under the lock.
-func (s *Sessions) await(ctx context.Context, ok func() bool) error {
-	for {
-		s.mu.RLock()
-		done, changed := ok(), s.changed
-		s.mu.RUnlock()
-		if done {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("the view of SESSIONS lags behind: %w", context.Cause(ctx))
-		}
-	}
+	_, ok := s.held[nonce]
+	return ok
 }

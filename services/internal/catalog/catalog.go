@@ -3,9 +3,7 @@ package catalog
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 
@@ -32,9 +30,7 @@ type key struct {
 
 // Catalog is a view of some kinds of configured resources. It is safe for concurrent use.
 type Catalog struct {
-	conn  *bus.Conn
-	log   *slog.Logger
-	kinds []topology.Kind
+	*bus.View
 
 	mu           sync.RWMutex
 	integrations map[key]Record[proto.Integration]
@@ -53,10 +49,7 @@ type Catalog struct {
 	exempt map[proto.Account]map[proto.ID][]Record[proto.Exemption]
 	// uncertain holds the applications without any readable revision.
 	uncertain map[key]bool
-	revision  uint64
 	newest    map[topology.Kind]uint64 // revision of each kind
-	caughtUp  bool
-	changed   chan struct{}
 	tell      []func(Change)
 }
 
@@ -70,12 +63,11 @@ type Change struct {
 	Was, Is  any
 }
 
-// New returns an empty view of the kinds, or of all kinds if none is named. [Catalog.Run] fills it. A record that
+// New returns an empty view of the kinds, or of all kinds if none is named. Its Run fills it. A record that
 // cannot be decoded, or does not match its key, is reported and left out, so that it does not affect the others. An
 // application stays, closed: see [Record].
-func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
-	return &Catalog{
-		conn: conn, log: log, kinds: kinds, changed: make(chan struct{}),
+func New(conn *bus.Conn, kinds ...topology.Kind) *Catalog {
+	c := &Catalog{
 		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
 		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{},
 		policies: map[key]Record[proto.Policy]{}, groups: map[key]Record[proto.Group]{},
@@ -85,41 +77,27 @@ func New(conn *bus.Conn, log *slog.Logger, kinds ...topology.Kind) *Catalog {
 		exemptions: map[key]Record[proto.Exemption]{}, exempt: map[proto.Account]map[proto.ID][]Record[proto.Exemption]{},
 		newest: map[topology.Kind]uint64{}, uncertain: map[key]bool{},
 	}
-}
-
-// Tell registers f for every change. It is called for one change at a time, before [Catalog.Revision] includes the
-// change, so that data kept by f is as current as the view. f must not call the view. Call Tell before Run.
-func (c *Catalog) Tell(f func(Change)) { c.tell = append(c.tell, f) }
-
-// Run keeps the view up to date until ctx ends.
-func (c *Catalog) Run(ctx context.Context) error {
-	if err := c.conn.AwaitTopology(ctx, topology.BucketStream(topology.Config)); err != nil {
-		return err
-	}
 	var keys []string
-	for _, k := range c.kinds {
+	for _, k := range kinds {
 		keys = append(keys, topology.ConfigKeys(k))
 	}
 	if len(keys) == 0 {
 		keys = []string{">"}
 	}
-	return c.conn.Watch(ctx, topology.Config, keys, c.apply, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.caughtUp = true
-		c.announce()
-	})
+	c.View = bus.NewView(conn, topology.Config, keys, c.apply)
+	return c
 }
+
+// Tell registers f for every change. It is called for one change at a time, before Revision includes the
+// change, so that data kept by f is as current as the view. f must not call the view. Call Tell before Run.
+func (c *Catalog) Tell(f func(Change)) { c.tell = append(c.tell, f) }
 
 func (c *Catalog) apply(u bus.Update) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.revision = max(c.revision, u.Revision)
-	defer c.announce()
 	account, kind, id, err := topology.ParseConfigKey(u.Key)
 	if err != nil {
-		c.conn.Unreadable(topology.BucketStream(topology.Config), u.Key, u.Revision, err)
-		return nil
+		return err
 	}
 	c.newest[kind] = u.Revision
 	k := key{account, id}
@@ -150,15 +128,12 @@ func (c *Catalog) apply(u bus.Update) error {
 	case topology.KindZone:
 		change.Was, change.Is, err = put(c.zones, k, u, func(v *proto.Zone) proto.ID { return id })
 	}
-	if err != nil {
-		c.conn.Unreadable(topology.BucketStream(topology.Config), u.Key, u.Revision, err)
-	}
 	if kind == topology.KindZone && err != nil {
 		change.Is = c.keepZone(k, u.Revision, change.Was)
 	}
 	if kind == topology.KindApplication {
 		// An application that arrives later and was never readable has not protected anything here.
-		uncertain := err != nil && (change.Was == nil && !c.caughtUp || c.uncertain[k])
+		uncertain := err != nil && (change.Was == nil && !c.InSync() || c.uncertain[k])
 		delete(c.uncertain, k)
 		if err != nil {
 			change.Is = c.closeApplication(k, u.Revision, change.Was, uncertain)
@@ -167,7 +142,7 @@ func (c *Catalog) apply(u bus.Update) error {
 	for _, tell := range c.tell {
 		tell(change)
 	}
-	return nil
+	return err
 }
 
 func put[T any, M interface {
@@ -238,26 +213,6 @@ func (c *Catalog) Uncertain() []string {
 	return all
 }
 
-// announce wakes all waiters. The lock must be held.
-func (c *Catalog) announce() {
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-// Changed returns a channel that is closed at the next change.
-func (c *Catalog) Changed() <-chan struct{} {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.changed
-}
-
-// Revision returns the newest revision of CONFIG seen among the view's kinds. It never decreases.
-func (c *Catalog) Revision() uint64 {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.revision
-}
-
 // RevisionOf returns the newest revision seen of some of the view's kinds, for requests to a service that follows
 // only these.
 func (c *Catalog) RevisionOf(kinds ...topology.Kind) uint64 {
@@ -268,32 +223,6 @@ func (c *Catalog) RevisionOf(kinds ...topology.Kind) uint64 {
 		newest = max(newest, c.newest[k])
 	}
 	return newest
-}
-
-// Await waits until the view contains everything that the bucket contained when Run began.
-func (c *Catalog) Await(ctx context.Context) error {
-	return c.await(ctx, "caught up", func() bool { return c.caughtUp })
-}
-
-// AwaitRevision waits until the view has seen a revision.
-func (c *Catalog) AwaitRevision(ctx context.Context, revision uint64) error {
-	return c.await(ctx, fmt.Sprintf("at revision %d", revision), func() bool { return c.revision >= revision })
-}
-
-func (c *Catalog) await(ctx context.Context, what string, ok func() bool) error {
-	for {
-		c.mu.RLock()
-		done, changed, at := ok(), c.changed, c.revision
-		c.mu.RUnlock()
-		if done {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("the view of CONFIG, at revision %d, is not yet %s: %w", at, what, context.Cause(ctx))
-		}
-	}
 }
 
 // Integration looks up an integration.

@@ -27,7 +27,7 @@ func TestFollowsTheBucket(t *testing.T) {
 	application := proto.NewID()
 	put(topology.KindApplication, application, &proto.Application{ID: application}, 0) // not of a kind that is followed
 
-	c := New(reader, bustest.Log(t), topology.KindIntegration, topology.KindCheck)
+	c := New(reader, topology.KindIntegration, topology.KindCheck)
 	stop := bustest.Run(t, c.Run)
 	if err := c.Await(t.Context()); err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestFollowsTheBucket(t *testing.T) {
 		t.Errorf("revision %d, %d applications", c.Revision(), len(c.Applications(a)))
 	}
 
-	everything := New(writer, bustest.Log(t))
+	everything := New(writer)
 	go everything.Run(t.Context())
 	if err := everything.Await(t.Context()); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestABadRecordIsLeftOut(t *testing.T) {
 		&proto.Check{ID: good}, 0); err != nil {
 		t.Fatal(err)
 	}
-	c := New(b.Conn(topology.Evaluator), bustest.Log(t), topology.KindCheck, topology.KindIntegration)
+	c := New(b.Conn(topology.Evaluator), topology.KindCheck, topology.KindIntegration)
 	go c.Run(t.Context())
 	if err := c.Await(t.Context()); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestTellsOfEachChange(t *testing.T) {
 	a, id := proto.NewAccount(), proto.NewID()
 	k := topology.ConfigKey(a, topology.KindTag, id)
 	var told []Change
-	c := New(b.Conn(topology.API), bustest.Log(t))
+	c := New(b.Conn(topology.API))
 	c.Tell(func(ch Change) { told = append(told, ch) })
 	go c.Run(t.Context())
 	first, err := writer.Put(t.Context(), topology.Config, k, &proto.Tag{Name: "a"}, 0)

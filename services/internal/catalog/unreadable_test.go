@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -51,16 +52,17 @@ func TestAnApplicationThatCannotBeRead(t *testing.T) {
 	}
 	from := proto.NewID() // was never readable
 	uncertain := spoil(from, "\xc1", nil)
-	start := func() *Catalog {
+	start := func(conn *bus.Conn) *Catalog {
 		t.Helper()
-		c := New(b.Conn(topology.Gateway), bustest.Log(t))
+		c := New(conn)
 		go func() { _ = c.Run(t.Context()) }()
 		if err := c.Await(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return c
 	}
-	c := start()
+	reader := b.Conn(topology.Gateway)
+	c := start(reader)
 	key := topology.ConfigKey(a, topology.KindApplication, from)
 	if got := c.Uncertain(); !slices.Equal(got, []string{key}) {
 		t.Errorf("uncertain: %v", got)
@@ -97,14 +99,14 @@ func TestAnApplicationThatCannotBeRead(t *testing.T) {
 	if got := c.Uncertain(); len(got) != 1 {
 		t.Errorf("a view that knows the destinations is uncertain of %v", got)
 	}
-	if got := start().Uncertain(); len(got) != 1+len(cases) {
+	if got := start(b.Conn(topology.Gateway)).Uncertain(); len(got) != 1+len(cases) {
 		t.Errorf("a view that began later is uncertain of %d, want %d", len(got), 1+len(cases))
 	}
 	if err := operator.Delete(t.Context(), topology.Config, key, uncertain); err != nil {
 		t.Fatal(err)
 	}
 	bustest.Eventually(t, "nothing is uncertain", func() bool { return len(c.Uncertain()) == 0 })
-	for _, u := range c.conn.UnreadableRecords() {
+	for _, u := range reader.UnreadableRecords() {
 		if u.Stream != topology.BucketStream(topology.Config) || u.Now != len(cases) {
 			t.Errorf("reported: %+v", u)
 		}

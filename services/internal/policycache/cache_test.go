@@ -24,7 +24,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	b := bustest.Start(t)
 	w := &fixture{T: t, writer: b.Conn(topology.API), account: proto.NewAccount()}
-	w.catalog = catalog.New(b.Conn(topology.Exchange), bustest.Log(t), topology.KindApplication, topology.KindPolicy,
+	w.catalog = catalog.New(b.Conn(topology.Exchange), topology.KindApplication, topology.KindPolicy,
 		topology.KindGroup)
 	go w.catalog.Run(t.Context())
 	if err := w.catalog.Await(t.Context()); err != nil {
@@ -216,7 +216,7 @@ func TestManyAskWhileTheCatalogChanges(t *testing.T) {
 }
 
 func BenchmarkOf(b *testing.B) {
-	r := &Cache{catalog: catalog.New(nil, nil)}
+	r := &Cache{catalog: catalog.New(nil)}
 	record := catalog.Record[proto.Application]{Value: &proto.Application{ID: proto.NewID()}}
 	b.ReportAllocs()
 	for b.Loop() {

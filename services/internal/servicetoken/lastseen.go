@@ -1,8 +1,6 @@
 package servicetoken
 
 import (
-	"context"
-	"log/slog"
 	"maps"
 	"sync"
 
@@ -13,12 +11,10 @@ import (
 
 // LastSeen is a view of the records of [Seen], for every account. It is safe for concurrent use.
 type LastSeen struct {
-	conn *bus.Conn
-	log  *slog.Logger
+	*bus.View
 
-	mu       sync.RWMutex
-	notes    map[string]SeenNote
-	caughtUp chan struct{}
+	mu    sync.RWMutex
+	notes map[string]SeenNote
 }
 
 // SeenNote records the last use of a service token.
@@ -27,21 +23,12 @@ type SeenNote struct {
 	Revision uint64 // of its key in TOKEN_USES
 }
 
-// NewLastSeen returns an empty view. [LastSeen.Run] fills it.
-func NewLastSeen(conn *bus.Conn, log *slog.Logger) *LastSeen {
-	return &LastSeen{conn: conn, log: log, notes: map[string]SeenNote{}, caughtUp: make(chan struct{})}
+// NewLastSeen returns an empty view. Its Run fills it.
+func NewLastSeen(conn *bus.Conn) *LastSeen {
+	l := &LastSeen{notes: map[string]SeenNote{}}
+	l.View = bus.NewView(conn, topology.TokenUses, []string{topology.AllTokenSeenKeys}, l.apply)
+	return l
 }
-
-// Run maintains the view until ctx ends. It runs once.
-func (l *LastSeen) Run(ctx context.Context) error {
-	if err := l.conn.AwaitTopology(ctx, topology.BucketStream(topology.TokenUses)); err != nil {
-		return err
-	}
-	return l.conn.Watch(ctx, topology.TokenUses, []string{topology.AllTokenSeenKeys}, l.apply, func() { close(l.caughtUp) })
-}
-
-// CaughtUp returns a channel closed once the view contains the content of the bucket at the start of Run.
-func (l *LastSeen) CaughtUp() <-chan struct{} { return l.caughtUp }
 
 func (l *LastSeen) apply(u bus.Update) error {
 	l.mu.Lock()
@@ -52,8 +39,7 @@ func (l *LastSeen) apply(u bus.Update) error {
 	}
 	var seen proto.TokenSeen
 	if err := u.Decode(&seen); err != nil {
-		l.conn.Unreadable(topology.BucketStream(topology.TokenUses), u.Key, u.Revision, err)
-		return nil
+		return err
 	}
 	l.notes[u.Key] = SeenNote{At: seen.At, Revision: u.Revision}
 	return nil
