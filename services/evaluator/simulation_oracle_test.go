@@ -357,10 +357,11 @@ func (o *oracle) fair(check proto.ID, h *proto.Hold, seen []int, b proto.Breaker
 		if len(e.Results) == 0 || e.Poll.At == 0 {
 			continue
 		}
-		if e.Tick < tick {
+		at := slices.IndexFunc(s.log, func(r record) bool { return r.entry.Tick == tick })
+		if e.Tick < tick || at < 0 {
 			o.w.t.Fatalf("released at tick %d, page %d is at %d", tick, n, e.Tick)
 		}
-		fleet.Add(o.history[n][seen[n]-1][check].flips)
+		fleet.Add(o.history[n][at][check].flips) // of that poll, whatever the page has seen since
 	}
 	limit := func(n int) float64 { return max(float64(b.Floor), b.Share*float64(n)) }
 	if beyond(limit, fleet) {

@@ -40,13 +40,15 @@ type finding struct {
 	held     []proto.PageTick
 	hold     proto.Hold // the sums over the held pages
 	safe     bool       // the safe side applies on every held page
-	complete bool       // every page has an entry of the held pages' newest tick
+	complete bool       // the newest entry of every page is of the held pages' newest tick
 	newest   proto.Millis
 	first    proto.Millis // when the first held page's newest poll was stored
 }
 
-// Next returns the record after the newest one, or nil if that stays. A verdict needs every page of the held pages'
-// newest tick: then the holds are released if the flips of all pages are within the limits, and stand otherwise.
+// Next returns the record after the newest one, or nil if that stays. A verdict needs every page at the held pages' newest
+// tick: then the holds are released if the flips of all pages are within the limits, and stand otherwise. A page at a
+// newer tick does not show its flips of that tick any more: when the API recovers, most of the pages would show none, and
+// what the last ones hold would be released.
 func (c *Case) Next() *proto.Hold {
 	f := c.find()
 	last := c.Last
@@ -109,7 +111,7 @@ func (c *Case) find() (f finding) {
 		f.safe = f.safe && x.Safe
 	}
 	for i := range c.Pages {
-		f.complete = f.complete && c.Pages[i].Tick >= f.hold.Tick
+		f.complete = f.complete && c.Pages[i].Tick == f.hold.Tick
 	}
 	f.safe = f.safe && len(f.held) > 0
 	return f

@@ -67,7 +67,8 @@ func TestVerdicts(t *testing.T) {
 		"opened beyond the limit":                  {of(nil, opened), proto.HoldStanding},
 		"a slow loss of the fleet":                 {of(nil, lost), proto.HoldStanding},
 		"a page is missing":                        {of(nil, page(1, 7, 100, true), page(2, 6, 0, false)), "no record"},
-		"a page is ahead":                          {of(nil, page(1, 7, 300, true), page(2, 8, 0, false)), proto.HoldReleased},
+		"a page is ahead":                          {of(nil, page(1, 7, 300, true), page(2, 8, 0, false)), "no record"},
+		"the last page of a malfunction":           {of(standing, page(1, 7, 900, true), page(2, 8, 0, false), page(3, 8, 0, false), page(4, 8, 0, false), page(5, 8, 0, false)), "no record"},
 		"it stands":                                {of(standing, page(1, 7, 900, true)), "no record"},
 		"it stands at the next tick":               {of(standing, page(1, 8, 900, true)), "no record"},
 		"another page joins":                       {of(standing, page(1, 8, 900, true), page(2, 8, 900, true)), proto.HoldStanding},
@@ -105,7 +106,7 @@ func TestARecordBeginsAnew(t *testing.T) {
 }
 
 func TestAReleaseNamesItsPages(t *testing.T) {
-	h := of(nil, page(4, 7, 250, true), page(5, 8, 0, false), page(6, 7, 0, false)).Next()
+	h := of(nil, page(4, 7, 250, true), page(5, 7, 0, false), page(6, 7, 0, false)).Next()
 	if diff := cmp.Diff([]proto.PageTick{{Page: 4, Tick: 7}}, h.Release); diff != "" || h.By != "" || h.Reason != judge.WithinLimits || h.DecidedAt < epoch {
 		t.Errorf("%+v %s", h, diff)
 	}
