@@ -20,6 +20,7 @@ type Collection[T Named] struct {
 	single bool // the account has exactly one resource
 	merges bool
 	filter url.Values // further parameters of a list
+	query  url.Values // of a replacement
 }
 
 // Named is a resource with an id and a name.
@@ -145,7 +146,17 @@ func (r Collection[T]) Merges() bool { return r.merges }
 
 // Replace changes a resource if it has the revision. Otherwise it returns an error.
 func (r Collection[T]) Replace(ctx context.Context, id, revision string, body any) (Item[T], error) {
-	return item[T](r.c.callIf(ctx, r.update, r.one(id), revision, body))
+	path := r.one(id)
+	if len(r.query) > 0 {
+		path += "?" + r.query.Encode()
+	}
+	return item[T](r.c.callIf(ctx, r.update, path, revision, body))
+}
+
+// WithQuery returns the same endpoint with a query for [Collection.Replace].
+func (r Collection[T]) WithQuery(q url.Values) Collection[T] {
+	r.query = q
+	return r
 }
 
 // Delete removes a resource.

@@ -2,6 +2,8 @@ package posture
 
 import (
 	"context"
+	"net/url"
+	"strconv"
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/cli"
@@ -16,6 +18,7 @@ type Checks struct {
 	Create resource.Create[checkName, checkCreate, client.Check] `cmd:"" help:"Create a check that compares a device's score with a threshold."`
 	Show   resource.Show[checkName, client.Check]                `cmd:"" aliases:"get" help:"Show a check."`
 	Edit   resource.Replace[checkName, checkEdit, client.Check]  `cmd:"" help:"Change a check. Every device is evaluated again, without a poll."`
+	Try    checkTry                                              `cmd:"" help:"Show what a check, or a change of one, would decide, without saving it."`
 	Delete resource.Delete[checkName, client.Check]              `cmd:"" help:"Delete a check and close its results."`
 }
 
@@ -91,7 +94,8 @@ func (c checkCreate) Body(ctx context.Context, _ *cli.Terminal, cl *client.Clien
 	return body, err
 }
 
-type checkEdit struct {
+// checkChanges are the flags that change a check. A flag that is not given changes nothing.
+type checkChanges struct {
 	Name        *string  `env:"-" help:"New name."`
 	Operator    *string  `env:"-" help:"New comparison: one of < <= > >= ==."`
 	Score       *float64 `env:"-" help:"New threshold."`
@@ -100,9 +104,8 @@ type checkEdit struct {
 	settingFlags
 }
 
-// Edit sets the members of a check for the given flags.
-func (c checkEdit) Edit(_ context.Context, _ *cli.Terminal, _ *client.Client, _ client.Check,
-	body map[string]any) (int, error) {
+// change sets the members of a check for the given flags, and returns their number.
+func (c checkChanges) change(body map[string]any) (int, error) {
 	edited, err := c.set(body)
 	if err != nil {
 		return 0, err
@@ -114,4 +117,23 @@ func (c checkEdit) Edit(_ context.Context, _ *cli.Terminal, _ *client.Client, _ 
 	}
 	input := resource.Member(body, "input")
 	return edited + resource.Set(input, "operator", c.Operator) + resource.Set(input, "score", c.Score), nil
+}
+
+type checkEdit struct {
+	checkChanges
+	ExpectFlips *uint32 `env:"-" help:"Change nothing if the outcomes of more devices than this would flip; see plumb check try." placeholder:"N"`
+}
+
+// Edit sets the members of a check for the given flags.
+func (c checkEdit) Edit(_ context.Context, _ *cli.Terminal, _ *client.Client, _ client.Check,
+	body map[string]any) (int, error) {
+	return c.change(body)
+}
+
+// Query returns the query of the request.
+func (c checkEdit) Query() url.Values {
+	if c.ExpectFlips == nil {
+		return nil
+	}
+	return url.Values{"expect_flips": {strconv.FormatUint(uint64(*c.ExpectFlips), 10)}}
 }

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"net/url"
 	"reflect"
 
 	"plumbline.dev/services/internal/cli"
@@ -61,7 +62,7 @@ type Revision[T client.Named] interface {
 
 // Replace is the command to change one resource by a [Revision], or in an editor if no member was edited. The request
 // fails if the resource has changed since it was read. If the flags have a method Help() string, --help shows the text
-// of it.
+// of it; if they have a method Query() url.Values, the request has that query.
 type Replace[A Argument[T], F Revision[T], T client.Named] struct {
 	remote.Flags
 	render.Output
@@ -83,6 +84,9 @@ func (c *Replace[A, F, T]) Run(ctx context.Context, t *cli.Terminal) error {
 	}
 	kind := c.Argument.Kind()
 	all := kind.Collection(cl)
+	if f, ok := any(c.Changes).(interface{ Query() url.Values }); ok {
+		all = all.WithQuery(f.Query())
+	}
 	item, err := all.Current(ctx, c.Argument.Typed())
 	if err != nil {
 		return err
