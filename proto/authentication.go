@@ -29,8 +29,10 @@ type Authentication struct {
 	Email  string `msgpack:"email"`
 	IDP    ID     `msgpack:"idp"`    // the provider of the login
 	Device ID     `msgpack:"device"` // zero: not known
-	// Check is the posture check that denied the request, if one did.
+	// Check is the posture check that denied the request, or one that passed for another reason than its score, if there
+	// was one. Posture is the reason of its outcome.
 	Check   ID     `msgpack:"check"`
+	Posture string `msgpack:"posture,omitempty"`
 	Ray     string `msgpack:"ray"` // of the first request, shown on the deny page
 	Country string `msgpack:"country"`
 	Count   int    `msgpack:"count"` // how many this message stands for; 0 means 1

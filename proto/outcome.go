@@ -84,6 +84,11 @@ func (r Reason) String() string {
 	return fmt.Sprintf("reason(%d)", uint8(r))
 }
 
+// Enforced reports whether the reason is that of an outcome that is not by the score.
+func (r Reason) Enforced() bool {
+	return r == ReasonObserveOnly || r == ReasonExempt || r == ReasonGrace || r == ReasonHeld
+}
+
 // MarshalText is String.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 

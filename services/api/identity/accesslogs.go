@@ -51,7 +51,8 @@ type accessView struct {
 	User     string `json:"x_user_id"`
 	IDP      string `json:"x_idp_id"`
 	Device   string `json:"x_device_id"`
-	Check    string `json:"x_check_id"`
+	Check    string `json:"x_check_id"` // posture check that denied, or passed for another reason than its score
+	Posture  string `json:"x_posture"`  // reason of the outcome of the posture check
 	Country  string `json:"x_country"`
 	Count    int    `json:"x_count"` // equal events within a second are counted as one
 }
@@ -66,6 +67,7 @@ func (s *API) viewAccess(a proto.Account, m *proto.Authentication) accessView {
 		IP:        m.IP, Ray: m.Ray, Email: m.Email, Reason: m.Reason, Sort: string(m.Action), Policy: idText(m.Policy),
 		Token:    idText(m.TokenID),
 		ClientID: m.ClientID, User: idText(m.User), IDP: idText(m.IDP), Device: idText(m.Device), Check: idText(m.Check),
+		Posture: m.Posture,
 		Country: m.Country,
 		Count:   max(m.Count, 1),
 	}

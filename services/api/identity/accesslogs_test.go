@@ -54,7 +54,7 @@ func TestAccessRequests(t *testing.T) {
 			"user_email": "",
 			"x_reason":   "token_disabled", "x_action": "service", "x_policy_id": "", "x_service_token_id": token.String(),
 			"x_client_id": "c.access",
-			"x_user_id":   "", "x_idp_id": "", "x_device_id": "", "x_check_id": "", "x_country": "", "x_count": 4.0})
+			"x_user_id":   "", "x_idp_id": "", "x_device_id": "", "x_check_id": "", "x_posture": "", "x_country": "", "x_count": 4.0})
 	for query, want := range map[string]int{
 		"limit=1000": 30, "per_page=7": 7, "per_page=7&page=5": 2, "per_page=7&page=6": 0, "email=anna@": 20,
 		"email=anna@example.com&email_exact=true": 20,

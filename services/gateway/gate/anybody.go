@@ -185,9 +185,12 @@ func (q *evaluation) facts() *policy.Facts {
 		q.a.Device = device
 		if q.app.posture {
 			f.Posture = func(check proto.ID) proto.Outcome {
-				outcome := q.Devices.Posture(q.a.App.Account, device, check).Outcome
-				q.asked = append(q.asked, proto.Posture{Check: check, Outcome: outcome})
-				return outcome
+				p := q.Devices.Posture(q.a.App.Account, device, check)
+				q.asked = append(q.asked, proto.Posture{Check: check, Outcome: p.Outcome})
+				if p.Outcome == proto.OutcomePass && p.Reason.Enforced() && q.excused.check.IsZero() {
+					q.excused.check, q.excused.reason = check, p.Reason
+				}
+				return p.Outcome
 			}
 		}
 	}

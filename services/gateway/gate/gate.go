@@ -117,6 +117,11 @@ type evaluation struct {
 	// held is the client's valid application token, or empty.
 	held  string
 	asked []proto.Posture // the check results that the policies used
+	// excused is the first check with a pass that is not by the score, and its reason.
+	excused struct {
+		check  proto.ID
+		reason proto.Reason
+	}
 	known policy.Facts
 }
 

@@ -328,8 +328,20 @@ func TestPosture(t *testing.T) {
 		v.Postures[0].Outcome != proto.OutcomePass {
 		t.Errorf("the exchange is not told of the device: %+v", v)
 	}
-	w.log.take()
-	w.devices.posture[check] = Posture{Outcome: proto.OutcomeFail, LookedAt: looked}
+	if noted := w.log.take(); len(noted) == 0 || !noted[len(noted)-1].Check.IsZero() ||
+		noted[len(noted)-1].Posture != "" {
+		t.Errorf("noted of a pass by the score %+v", noted)
+	}
+	for _, why := range []proto.Reason{proto.ReasonObserveOnly, proto.ReasonExempt, proto.ReasonGrace, proto.ReasonHeld} {
+		w.devices.posture[check] = Posture{Outcome: proto.OutcomePass, Reason: why, LookedAt: looked}
+		if a := w.ask("GET", "https://app.example.com/", h); !a.Admitted() {
+			t.Errorf("a device that passes, %v: %v", why, a.Decision.Reason)
+		}
+		if noted := w.log.take(); len(noted) != 1 || noted[0].Check != check || noted[0].Posture != why.String() {
+			t.Errorf("noted of a pass, %v: %+v", why, noted)
+		}
+	}
+	w.devices.posture[check] = Posture{Outcome: proto.OutcomeFail, Reason: proto.ReasonScore, LookedAt: looked}
 	a := w.ask("GET", "https://app.example.com/", h)
 	if a.Decision.Reason != policy.PostureFailed || a.Response.Status != 403 {
 		t.Fatalf("a device that fails: %v", a.Decision.Reason)
@@ -345,6 +357,7 @@ func TestPosture(t *testing.T) {
 		t.Errorf("answer %s: %v", a.Response.Body, err)
 	}
 	if noted := w.log.take(); len(noted) != 1 || noted[0].Check != check || noted[0].Reason != "posture_failed" ||
+		noted[0].Posture != "score" ||
 		noted[0].Ray != a.Ray ||
 		noted[0].Device != w.devices.behind || noted[0].Email != "ada@example.com" {
 		t.Errorf("noted %+v", noted)

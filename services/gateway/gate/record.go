@@ -27,7 +27,11 @@ func (q *evaluation) record() {
 	note := proto.Authentication{
 		At: proto.At(q.now), Application: q.a.App.Value.ID, Allowed: q.a.Admitted(), Reason: d.Reason.String(),
 		Policy: d.Policy, ClientID: who.ClientID, TokenID: who.Token, IP: q.ip(), Action: proto.ActionRequest,
-		Host: q.r.URL.Host, Device: q.a.Device, Check: d.Check, Ray: q.a.Ray,
+		Host: q.r.URL.Host, Device: q.a.Device, Ray: q.a.Ray,
+	}
+	check, why := q.posture()
+	if note.Check = check; why != proto.ReasonNone {
+		note.Posture = why.String()
 	}
 	if who.ClientID != "" {
 		note.Action = proto.ActionService
@@ -38,7 +42,21 @@ func (q *evaluation) record() {
 	q.Access.Record(q.a.App.Account, note)
 }
 
+// posture returns the check that denied the request, or one that passed for another reason than its score, and the
+// reason. The id is zero if there is none.
+func (q *evaluation) posture() (proto.ID, proto.Reason) {
+	switch d := q.a.Decision; {
+	case !d.Check.IsZero() && !q.a.Device.IsZero():
+		return d.Check, q.Devices.Posture(q.a.App.Account, q.a.Device, d.Check).Reason
+	case q.a.Admitted():
+		return q.excused.check, q.excused.reason
+	default:
+		return d.Check, proto.ReasonNone
+	}
+}
+
 func (q *evaluation) log(level slog.Level) {
+	check, why := q.posture()
 	d, who := q.a.Decision, &q.a.Identity
 	fields := []slog.Attr{
 		slog.String("ray", q.a.Ray), slog.String("reason", d.Reason.String()),
@@ -50,7 +68,7 @@ func (q *evaluation) log(level slog.Level) {
 	for _, id := range []struct {
 		name string
 		proto.ID
-	}{{"policy", d.Policy}, {"check", d.Check}, {"token", who.Token}, {"device", q.a.Device}} {
+	}{{"policy", d.Policy}, {"check", check}, {"token", who.Token}, {"device", q.a.Device}} {
 		if !id.IsZero() {
 			fields = append(fields, slog.String(id.name, id.ID.String()))
 		}
@@ -60,6 +78,9 @@ func (q *evaluation) log(level slog.Level) {
 	}
 	if who.Session != nil {
 		fields = append(fields, slog.String("user", who.Session.User.String()))
+	}
+	if why != proto.ReasonNone {
+		fields = append(fields, slog.String("posture", why.String()))
 	}
 	if d.Selector != "" {
 		fields = append(fields, slog.String("selector", d.Selector))

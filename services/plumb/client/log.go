@@ -113,6 +113,7 @@ type Request struct {
 	Reason   string    `json:"x_reason"`
 	ClientID string    `json:"x_client_id"`
 	Device   string    `json:"x_device_id"`
+	Posture  string    `json:"x_posture"` // reason of the outcome of the posture check that decided, or empty
 	Count    int       `json:"x_count"`
 }
 

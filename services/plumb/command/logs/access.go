@@ -54,7 +54,7 @@ func (c *accessLog) Run(ctx context.Context, t *cli.Terminal) error {
 				}
 				err = out.Line(entry.Raw, render.Moment(&v.At), decision, v.Reason, fmt.Sprint(v.Count), v.Action,
 					render.OrDash(cmp.Or(v.Email, v.ClientID)), render.OrDash(v.IP), render.OrDash(v.Domain),
-					render.OrDash(v.Device))
+					render.Noted(render.OrDash(v.Device), v.Posture))
 			}
 			if err != nil {
 				return out.End(t, err, "continue with --since, or narrow it with --app, --email, --refused")
