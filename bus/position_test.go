@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"plumbline.dev/bus/bustest"
-	"plumbline.dev/bus/bustest/machine"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -99,13 +98,8 @@ func TestAPositionTellsSinceWhenItsLeaderIsAlone(t *testing.T) {
 			b.Server(i).Close()
 		}
 	}
-	alone := machine.Took(func() {
-		bustest.Eventually(t, "the leader is alone for three seconds", func() bool {
-			p, err := conn.Position(t.Context(), stream)
-			return err != nil || p.Heard > 3*time.Second
-		})
+	bustest.Eventually(t, "the leader is alone for three seconds", func() bool {
+		p, err := conn.Position(t.Context(), stream)
+		return err != nil || p.Heard > 3*time.Second
 	})
-	if alone > 6*time.Second {
-		t.Errorf("it took %v to say so", alone)
-	}
 }

@@ -88,7 +88,7 @@ func TestAWatchOutlivesItsServer(t *testing.T) {
 		s = start()
 		bustest.Eventually(t, "the writer is back", func() bool { return writer.Ready(t.Context()) == nil })
 		written = append(written, put())
-		if took := machine.Took(know); took > 4*time.Second {
+		if took := machine.Took(know); took > 20*time.Second {
 			t.Errorf("known after %v", took)
 		}
 		written = append(written, put())

@@ -176,7 +176,7 @@ func TestRightsEndWithinASecond(t *testing.T) {
 				t.Fatal(answer.Error)
 			}
 			c.end(w)
-			if took := machine.Took(func() { w.eventually(c.want) }); took > time.Second {
+			if took := machine.Took(func() { w.eventually(c.want) }); took > 10*time.Second {
 				t.Errorf("took %v", took)
 			}
 		})

