@@ -18,13 +18,6 @@ func (f *fixture) organization(o *proto.Organization) {
 	f.put(topology.Config, topology.ConfigKey(f.account, topology.KindOrganization, topology.OrganizationID(f.account)), o)
 }
 
-// guard turns the account's breakers on.
-func (f *fixture) guard() {
-	f.t.Helper()
-	b := proto.DefaultBreaker()
-	f.organization(&proto.Organization{Breaker: &b})
-}
-
 // sweeping has the evaluators look for due pages until the condition holds.
 func (f *fixture) sweeping(ok func(*proto.Entry) bool) func(*proto.Entry) bool {
 	return func(e *proto.Entry) bool {

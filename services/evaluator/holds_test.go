@@ -59,7 +59,6 @@ func fails(e *proto.Entry) bool {
 // A malfunction of the API is held on every page, and stands; a person releases it.
 func TestAHoldStandsUntilAPersonReleasesIt(t *testing.T) {
 	f := newFixture(t, topology.Options{})
-	f.guard()
 	c := ids(1)
 	f.check(c[0], ">=", 50, 0)
 	f.evaluators(2)
@@ -123,7 +122,6 @@ func (f *fixture) audited(action, state string) {
 // What one site's devices do is no malfunction: their page is released once every page has its entry.
 func TestAConcentrationIsReleased(t *testing.T) {
 	f := newFixture(t, topology.Options{})
-	f.guard()
 	c := ids(1)
 	f.check(c[0], ">=", 50, 0)
 	f.evaluators(2)
@@ -152,7 +150,6 @@ func TestAConcentrationIsReleased(t *testing.T) {
 // A hold ends by itself when the API is well again, and a rejected one too.
 func TestAHoldEndsByItself(t *testing.T) {
 	f := newFixture(t, topology.Options{})
-	f.guard()
 	c := ids(1)
 	f.check(c[0], ">=", 50, 0)
 	f.evaluators(2)

@@ -7,7 +7,6 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/evaluator/judge"
-	"plumbline.dev/services/evaluator/settings"
 	"plumbline.dev/services/internal/overview"
 )
 
@@ -40,7 +39,7 @@ func (s *Service) judgeOnce(ctx context.Context) error {
 		c := judge.Case{Integration: ref.Integration, Check: ref.Check, Last: last.hold, Now: proto.At(s.clock.Now()),
 			Pages: judgedPages(s.overview.Pages(ref.Account, ref.Integration))}
 		check, _ := s.catalog.Check(ref.Account, ref.Check)
-		c.Breaker = proto.BreakerOf(check.Value, settings.Organization(s.catalog, ref.Account))
+		c.Breaker = proto.BreakerOf(check.Value, s.catalog.Organization(ref.Account).Value)
 		next := c.Next()
 		if next == nil {
 			continue

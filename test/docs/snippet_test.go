@@ -12,7 +12,8 @@ import (
 
 // documents are those with snippets, by their paths in the repository.
 var documents = []string{
-	"README.md", "deploy/guides/scoring-api.md", "deploy/guides/from-cloudflare.md", "bus/README.md", "deploy/README.md",
+	"README.md", "deploy/guides/scoring-api.md", "deploy/guides/from-cloudflare.md",
+	"deploy/guides/enforcement.md", "bus/README.md", "deploy/README.md",
 	"deploy/UPGRADING.md", "services/README.md", "services/api/README.md", "services/api/COMPATIBILITY.md",
 	"services/gateway/README.md", "services/plumb/README.md", "test/README.md",
 	".github/CONTRIBUTING.md", ".github/SECURITY.md",

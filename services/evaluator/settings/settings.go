@@ -20,7 +20,7 @@ func Of(c *catalog.Catalog, a proto.Account, integration proto.ID) (config fold.
 	for i, r := range records {
 		config.Checks[i] = fold.Check{Revision: r.Revision, Check: r.Value}
 	}
-	config.Organization = Organization(c, a)
+	config.Organization = c.Organization(a).Value
 	exempt(&config, c.ExemptionsByDevice(a))
 	return config, c.Revision() == config.Revision
 }
@@ -45,16 +45,4 @@ func exempt(config *fold.Config, all map[proto.ID][]catalog.Record[proto.Exempti
 		}
 		return false
 	}
-}
-
-// Organization returns an account's organization. If it has no settings for breakers, they are off: nobody could release
-// a hold yet.
-func Organization(c *catalog.Catalog, a proto.Account) *proto.Organization {
-	o := c.Organization(a).Value
-	if o.Breaker != nil {
-		return o
-	}
-	off := *o
-	off.Breaker = &proto.Breaker{Off: true}
-	return &off
 }
