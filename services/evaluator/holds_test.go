@@ -2,6 +2,7 @@ package evaluator_test
 
 import (
 	"testing"
+	"time"
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
@@ -174,4 +175,42 @@ func TestAHoldEndsByItself(t *testing.T) {
 	f.holdIs(c[0], proto.HoldRejected)
 	f.scores(devices, revisions, 4, func(int) int { return 80 })
 	f.holdIs(c[0], proto.HoldEnded)
+}
+
+// A release in the middle of a poll is of the pages that a person saw held. The pages after it hold anew, under a hold of
+// their own.
+func TestAReleaseDuringAPollIsOfItsPages(t *testing.T) {
+	f := newFixture(t, topology.Options{})
+	c := ids(1)
+	f.check(c[0], ">=", 50, 0)
+	f.evaluators(2)
+	devices, revisions := f.fleet(3)
+	f.scores(devices[:2], revisions, 2, func(int) int { return 0 })
+	for n := range 2 {
+		f.until(topology.PageNumber(n), "the page is held", func(e *proto.Entry) bool { return e.State(0).Hold != nil })
+	}
+	f.clock.Advance(2 * time.Minute) // the verdict does not wait for the last page any longer
+	first, revision := f.holdIs(c[0], proto.HoldStanding)
+	for first.Pages < 2 {
+		first, revision = f.holdIs(c[0], proto.HoldStanding)
+	}
+	next, ok := first.Decide(proto.HoldReleased, "operator@example.com", "seen", first.PolledAt)
+	if !ok {
+		t.Fatalf("%+v", first)
+	}
+	if _, err := f.api.Put(t.Context(), topology.Holds, topology.HoldKey(f.account, f.integration, c[0]), next, revision); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		f.until(topology.PageNumber(n), "the evidence is applied", fails)
+	}
+	scores := map[proto.ID]int{}
+	for _, id := range devices[2] {
+		scores[id] = 0
+	}
+	f.poll(2, 2, revisions[2], scores)
+	e := f.until(2, "the last page is evaluated", func(e *proto.Entry) bool { return e.Tick == 2 })
+	if e.State(0).Hold == nil || fails(e) {
+		t.Errorf("a release of before applied to %+v", e)
+	}
 }
