@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 )
@@ -32,6 +33,7 @@ type EnrolledDevice struct {
 	EnrolledAt v4.Timestamp        `json:"enrolled_at"`
 	UpdatedAt  v4.Timestamp        `json:"updated_at"`
 	RevokedAt  *v4.Timestamp       `json:"revoked_at,omitempty"`
+	Exemptions []ExemptionView     `json:"exemptions,omitempty" says:"Active exemptions; absent if there are none."`
 }
 
 func (s *API) getDevice(ctx context.Context, c *v4.Call) (v4.Response, error) {
@@ -40,13 +42,18 @@ func (s *API) getDevice(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return v4.Response{}, err
 	}
 	page, d, err := s.Find(ctx, c.Account, id)
+	if err == nil {
+		err = s.store.Fresh(ctx)
+	}
 	if err != nil {
 		return v4.Response{}, err
 	}
-	return v4.OK(View(page, d)), nil
+	v := View(page, d)
+	v.Exemptions = s.Exemptions(c.Account, d)
+	return v4.Response{Result: v, Messages: resource.ObserveNotice(s.store, c.Account)}, nil
 }
 
-// View returns a device as responses show it.
+// View returns a device as responses show it, without exemptions.
 func View(page topology.PageNumber, d *proto.Device) EnrolledDevice {
 	v := EnrolledDevice{Device: d, Page: page, EnrolledAt: v4.Timestamp(d.EnrolledAt),
 		UpdatedAt: v4.Timestamp(d.UpdatedAt)}

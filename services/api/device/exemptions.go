@@ -46,9 +46,8 @@ func (s *API) IsActive(a proto.Account, x *proto.Exemption) bool {
 	return found
 }
 
-// Exemptions returns the active exemptions of a device, by id; an empty list if there are none.
-func (s *API) Exemptions(a proto.Account, d *proto.Device) []ExemptionView {
-	views := []ExemptionView{}
+// Exemptions returns the active exemptions of a device, by id; nil if there are none.
+func (s *API) Exemptions(a proto.Account, d *proto.Device) (views []ExemptionView) {
 	for _, r := range s.store.Catalog.ExemptionsByDevice(a)[d.ID] {
 		if s.IsActive(a, r.Value) && r.Value.Concerns(d.EnrolledAt) {
 			views = append(views, s.ViewExemption(a, r.Value))
@@ -59,3 +58,13 @@ func (s *API) Exemptions(a proto.Account, d *proto.Device) []ExemptionView {
 
 // NameOf returns the name of a device for people: the first that it has of hostname, serial number and id.
 func NameOf(d *proto.Device) string { return cmp.Or(d.Hostname, d.Serial, d.ID.String()) }
+
+// CountExemptions returns the number of active exemptions of an account.
+func (s *API) CountExemptions(a proto.Account) (n int) {
+	for _, r := range s.store.Catalog.Exemptions(a) {
+		if s.IsActive(a, r.Value) {
+			n++
+		}
+	}
+	return n
+}

@@ -47,6 +47,8 @@ type physicalView struct {
 	UpdatedAt      v4.Timestamp `json:"updated_at"`
 	IPv4           *string      `json:"x_virtual_ipv4"`
 	RevokedAt      v4.Timestamp `json:"x_revoked_at"`
+
+	Exemptions []ExemptionView `json:"x_exemptions,omitempty" says:"Active exemptions; absent if there are none."`
 }
 
 // noPolicy is a registration without a settings profile; there are no profiles.
@@ -73,11 +75,11 @@ func PersonID(a proto.Account, email string) proto.ID {
 	return proto.DeriveID(a, strings.ToLower(email))
 }
 
-func viewPhysical(a proto.Account, d *proto.Device, include string) physicalView {
+func (s *API) viewPhysical(a proto.Account, d *proto.Device, include string) physicalView {
 	v := physicalView{ID: d.ID, Registrations: registrations(d), CreatedAt: v4.Timestamp(d.EnrolledAt), User: userOf(a, d),
 		MAC:  v4.TextOrNull(d.MAC),
 		Name: d.Hostname, Serial: v4.TextOrNull(d.Serial), UpdatedAt: v4.Timestamp(d.UpdatedAt), IPv4: v4.TextOrNull(d.IPv4),
-		RevokedAt: v4.Timestamp(d.RevokedAt)}
+		RevokedAt: v4.Timestamp(d.RevokedAt), Exemptions: s.Exemptions(a, d)}
 	if include != "" {
 		v.Registration = &noPolicy{}
 	}
@@ -107,19 +109,25 @@ func (s *API) listPhysical(ctx context.Context, c *v4.Call) (v4.Response, error)
 	}
 	q.Email = strings.ToLower(v.Get("last_seen_user.email"))
 	found, info, err := s.listDevices(ctx, c.Account, q)
+	if err == nil {
+		err = s.store.Fresh(ctx)
+	}
 	views := make([]physicalView, len(found))
 	for n := range found {
-		views[n] = viewPhysical(c.Account, found[n].Device, v.Get("include"))
+		views[n] = s.viewPhysical(c.Account, found[n].Device, v.Get("include"))
 	}
 	return v4.Response{Result: views, Info: info}, err
 }
 
 func (s *API) getPhysical(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	d, err := s.namedDevice(ctx, c)
+	if err == nil {
+		err = s.store.Fresh(ctx)
+	}
 	if err != nil {
 		return v4.Response{}, err
 	}
-	return v4.OK(viewPhysical(c.Account, d, c.URL.Query().Get("include"))), nil
+	return v4.OK(s.viewPhysical(c.Account, d, c.URL.Query().Get("include"))), nil
 }
 
 // namedDevice returns the device that the path names.

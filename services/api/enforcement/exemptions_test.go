@@ -59,10 +59,16 @@ func TestExemptions(t *testing.T) {
 			t.Errorf("%q: %s, want %s", query, got, want)
 		}
 	}
+	shown(f, 0, x["id"])
+	shown(f, 1, everything["id"])
+	if r := f.Do("GET", "/plumbline/status", nil); r.Message(v4.CodeExemptions) != "2 exemptions are active" {
+		t.Errorf("%s", r.Body)
+	}
 	f.WantError(405, v4.CodeMethod, "PUT", one, body)
 	if got := f.Want(200, "DELETE", one, nil); got["id"] != x["id"] {
 		t.Errorf("%v", got)
 	}
+	shown(f, 0)
 	f.WantError(404, v4.CodeNotFound, "GET", one, nil)
 	f.WantError(404, v4.CodeNotFound, "DELETE", one, nil)
 	if got := apitest.Summary(f.Events()); got != "create exemption, create exemption, delete exemption" {
@@ -78,6 +84,27 @@ func TestExemptions(t *testing.T) {
 	f.Clock.Advance(time.Hour)
 	if all, _ := f.List(exemptions + "?device_id=" + f.Devices[1].String()); len(all) != 0 {
 		t.Errorf("its time is over: %v", all)
+	}
+}
+
+// shown checks that the n-th device has these exemptions wherever it is shown.
+func shown(f *apitest.Fleet, n int, want ...any) {
+	f.T.Helper()
+	d := f.Devices[n].String()
+	all, _ := f.List("/devices/physical-devices?id=" + d)
+	for where, members := range map[string]any{
+		"device": f.Want(200, "GET", "/plumbline/devices/"+d, nil)["exemptions"], "in a list": all[0]["x_exemptions"],
+		"physical": f.Want(200, "GET", "/devices/physical-devices/"+d, nil)["x_exemptions"],
+		"results":  f.Want(200, "GET", "/plumbline/results/devices/"+d, nil)["exemptions"],
+	} {
+		var ids []any
+		list, _ := members.([]any)
+		for _, x := range list {
+			ids = append(ids, x.(map[string]any)["id"])
+		}
+		if fmt.Sprintf("%v", ids) != fmt.Sprintf("%v", want) {
+			f.T.Errorf("%s: exemptions %v, want %v", where, ids, want)
+		}
 	}
 }
 

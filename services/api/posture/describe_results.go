@@ -3,6 +3,7 @@ package posture
 import (
 	"net/http"
 
+	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/v4"
 )
@@ -31,7 +32,8 @@ func resultOperations() openapi.Operations {
 				openapi.PeriodParams("of the result")),
 			Result: openapi.AnyOf(
 				openapi.Closed(openapi.Members{"device_id": openapi.UUID(), "page": openapi.Integer(),
-					"integrations": openapi.List(result), "unsupported": openapi.List(openapi.Of[verdictView]())}, "unsupported"),
+					"integrations": openapi.List(result), "unsupported": openapi.List(openapi.Of[verdictView]()),
+					"exemptions": openapi.List(openapi.Of[device.ExemptionView]())}, "unsupported", "exemptions"),
 				openapi.List(openapi.Of[pastResult]())),
 			Info: openapi.Of[v4.CursorInfo](),
 		},

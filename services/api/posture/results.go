@@ -101,11 +101,12 @@ func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error
 		views = append(views, v)
 	}
 	return v4.Response{Result: struct {
-		Device       proto.ID            `json:"device_id"`
-		Page         topology.PageNumber `json:"page"`
-		Integrations []view              `json:"integrations"`
-		Unsupported  []verdictView       `json:"unsupported,omitempty"`
-	}{id, page, views, s.unsupportedChecks(c.Account)}, Messages: s.notices(c.Account, left.Notices()...)}, nil
+		Device       proto.ID               `json:"device_id"`
+		Page         topology.PageNumber    `json:"page"`
+		Integrations []view                 `json:"integrations"`
+		Unsupported  []verdictView          `json:"unsupported,omitempty"`
+		Exemptions   []device.ExemptionView `json:"exemptions,omitempty"`
+	}{id, page, views, s.unsupportedChecks(c.Account), s.device.Exemptions(c.Account, d)}, Messages: s.notices(c.Account, left.Notices()...)}, nil
 }
 
 // pageResults returns the results of the devices of a page in every integration's newest entry; ?integration_id=

@@ -61,6 +61,7 @@ const (
 	CodeNotYetRelayed      = 10208 // code of a message
 	CodePassesAlready      = 10209 // code of a message
 	CodeNotEnforced        = 10210 // code of a message
+	CodeExemptions         = 10211 // code of a message
 	CodeInternal           = 10500
 	CodeUnavailable        = 10503
 )
