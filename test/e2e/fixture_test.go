@@ -32,12 +32,13 @@ type fixture struct {
 	follower    *bus.Conn
 	operator    *bus.Conn
 	audit       *ledger.Audit
+	patience    time.Duration // how long a poll may take
 }
 
 const threshold = 60
 
-func newFixture(t *testing.T, devices int, interval string) *fixture {
-	w := &fixture{T: t, plumb: stack.Up(t), api: new(scorer.API)}
+func newFixture(t *testing.T, devices int, interval string, args ...string) *fixture {
+	w := &fixture{T: t, plumb: stack.Up(t, args...), api: new(scorer.API), patience: soon}
 	var err error
 	if w.control, err = w.plumb.Control(); err != nil {
 		t.Fatal(err)
@@ -122,11 +123,11 @@ func (w *fixture) do(err error) {
 func (w *fixture) settle() {
 	w.Helper()
 	var tick ledger.Tick
-	stack.Until(w, soon, "a tick", func() (err error) {
+	stack.Until(w, w.patience, "a tick", func() (err error) {
 		tick, err = ledger.NewestTick(w.Context(), w.operator, w.control.Account, w.integration)
 		return err
 	})
-	ctx, cancel := context.WithTimeout(w.Context(), soon*stack.Slowness())
+	ctx, cancel := context.WithTimeout(w.Context(), w.patience*stack.Slowness())
 	defer cancel()
 	w.do(w.audit.Settle(ctx, w.operator, w.follower, tick.Seq))
 }
@@ -138,7 +139,7 @@ func (w *fixture) poll() {
 	w.do(err)
 	w.do(w.control.PollNow(w.Context(), w.integration))
 	w.audit.Manual++
-	stack.Until(w, soon, "the tick that was asked for", func() error {
+	stack.Until(w, w.patience, "the tick that was asked for", func() error {
 		tick, err := ledger.NewestTick(w.Context(), w.operator, w.control.Account, w.integration)
 		if err == nil && tick.Seq <= before.Seq {
 			err = fmt.Errorf("the newest tick is %d", tick.Seq)
