@@ -129,7 +129,8 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 		}()
 	}
 	run("stage", topology.Evaluator, func(c *bus.Conn) error {
-		return c.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8},
+		return c.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores,
+			Consumer: topology.ConsumerEvaluate, Workers: 8},
 			func(_ context.Context, m *bus.Msg) error { sources[0].readers["stage"].add(m.Seq); return nil })
 	})
 	var states atomic.Int64
@@ -158,7 +159,8 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 		return tail.Run(ctx)
 	})
 	run("audit relay", topology.API, func(c *bus.Conn) error {
-		return c.Consume(ctx, bus.Stage{Name: "audit", Stream: topology.BucketStream(topology.Config), Consumer: topology.ConsumerAudit},
+		return c.Consume(ctx, bus.Stage{Name: "audit", Stream: topology.BucketStream(topology.Config),
+			Consumer: topology.ConsumerAudit},
 			func(_ context.Context, m *bus.Msg) error { sources[2].readers["audit relay"].add(m.Seq); return nil })
 	})
 	bustest.EventuallyWhile(ctx, t, "the followers are ready", func() bool { return states.Load() >= 2 })

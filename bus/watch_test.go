@@ -47,7 +47,8 @@ func TestAWatchOutlivesItsServer(t *testing.T) {
 		t.Cleanup(c.Close)
 		return c
 	}
-	if err := provision.Topology(t.Context(), conn(topology.Operator), topology.Options{LogMaxBytes: 64 << 20}); err != nil {
+	if err := provision.Topology(t.Context(), conn(topology.Operator),
+		topology.Options{LogMaxBytes: 64 << 20}); err != nil {
 		t.Fatal(err)
 	}
 	writer, reader := conn(topology.API), conn(topology.Gateway)

@@ -83,8 +83,8 @@ type ObserveSwitch struct {
 	Since  Millis `msgpack:"since"`
 }
 
-// Validate returns an error if the switch has no reason, or its end is not after now or more than [MaxObserve] away. Ends
-// have an hour more, for clients whose clocks are ahead.
+// Validate returns an error if the switch has no reason, or its end is not after now or more than [MaxObserve] away.
+// Ends have an hour more, for clients whose clocks are ahead.
 func (s *ObserveSwitch) Validate(now Millis) error {
 	if err := validNote(s.Reason); err != nil {
 		return err

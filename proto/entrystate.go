@@ -74,7 +74,8 @@ func (e *Entry) State(i int) *CheckState {
 
 // IsZero reports whether the check is at rest.
 func (s *CheckState) IsZero() bool {
-	return s.Flips == (Flips{}) && s.Window == (FlipWindow{}) && s.Hold == nil && len(s.Graces)+len(s.Recovering)+len(s.Withheld) == 0
+	return s.Flips == (Flips{}) && s.Window == (FlipWindow{}) && s.Hold == nil && len(s.Graces)+len(s.Recovering)+
+		len(s.Withheld) == 0
 }
 
 // GraceOf returns the start of the grace of the i-th result.
@@ -104,8 +105,8 @@ func (e *Entry) extended() bool {
 //
 //	[[observe_until, on] | nil, [[exemption, revision, ended]...], [state | nil ...]]
 //
-// with one state for each check: [flips | nil, window | nil, hold | nil, [result, age_ms, ...], [result, ...]]. Withheld
-// results follow if there are any.
+// with one state for each check: [flips | nil, window | nil, hold | nil, [result, age_ms, ...], [result, ...]].
+// Withheld results follow if there are any.
 func (e *Entry) encodeStates(w *writer) {
 	w.array(3)
 	if e.Observe == (EntryObserve{}) {

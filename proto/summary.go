@@ -29,7 +29,8 @@ type Enforced struct {
 
 // Add adds the counts of another entry.
 func (n *Enforced) Add(o Enforced) {
-	n.ObserveOnly, n.Exempt, n.Grace, n.Held = n.ObserveOnly+o.ObserveOnly, n.Exempt+o.Exempt, n.Grace+o.Grace, n.Held+o.Held
+	n.ObserveOnly, n.Exempt = n.ObserveOnly+o.ObserveOnly, n.Exempt+o.Exempt
+	n.Grace, n.Held = n.Grace+o.Grace, n.Held+o.Held
 }
 
 func (n *Enforced) count(r Reason) {

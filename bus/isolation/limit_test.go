@@ -24,6 +24,7 @@ func TestTheConsumersOfBatchesAreLimited(t *testing.T) {
 		t.Fatal(err)
 	}
 	if info.Limits.Consumers != topology.MaxFetchConsumers {
-		t.Errorf("the account %s may have %d consumers, want %d", topology.Queue, info.Limits.Consumers, topology.MaxFetchConsumers)
+		t.Errorf("the account %s may have %d consumers, want %d", topology.Queue, info.Limits.Consumers,
+			topology.MaxFetchConsumers)
 	}
 }

@@ -37,7 +37,8 @@ func TestLastUsesOfServiceTokensAreCopied(t *testing.T) {
 		put(topology.Tokens, k, 7)
 	}
 	remove(topology.Tokens, gone, put(topology.Tokens, gone, 7))
-	if _, err := c.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Tokens, garbage), []byte("garbage")); err != nil {
+	if _, err := c.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Tokens, garbage),
+		[]byte("garbage")); err != nil {
 		t.Fatal(err)
 	}
 	put(topology.TokenUses, newer, 9)

@@ -94,6 +94,7 @@ func declared(t *testing.T) (names []string, kinds int) {
 		}
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
-		return !ast.IsExported(name) || !strings.HasSuffix(name, "Key") || strings.HasPrefix(name, "Parse") || strings.HasPrefix(name, "Is")
+		return !ast.IsExported(name) || !strings.HasSuffix(name, "Key") || strings.HasPrefix(name, "Parse") ||
+			strings.HasPrefix(name, "Is")
 	}), kinds
 }

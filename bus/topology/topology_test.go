@@ -135,7 +135,8 @@ func TestEveryStreamAndDurableOfTheTableIsThere(t *testing.T) {
 			t.Errorf("consumer %s is on stream %s, which is not there", d.Config.Durable, d.Stream)
 		}
 		if d.Config.MaxDeliver != -1 {
-			t.Errorf("consumer %s gives up after %d deliveries: a message would hold its subject for ever", d.Config.Durable, d.Config.MaxDeliver)
+			t.Errorf("consumer %s gives up after %d deliveries: a message would hold its subject for ever", d.Config.Durable,
+				d.Config.MaxDeliver)
 		}
 	}
 	for name, s := range streams {
@@ -213,8 +214,10 @@ func TestNoRoleMayDoMoreThanItsPart(t *testing.T) {
 				t.Errorf("%s may publish to %s: %v; who may is %v", r, rule.subject, may, rule.roles)
 			}
 		}
-		if r != topology.Exchange && (allows(p.Publish, "$JS.API.DIRECT.GET.KV_"+topology.Keys+".>") || allows(p.Publish, "$JS.API.CONSUMER.CREATE.KV_"+topology.Keys+".>") ||
-			allows(p.Publish, "$JS.API.STREAM.MSG.GET.KV_"+topology.Keys) || allows(p.Publish, "$JS.API.DIRECT.GET.KV_"+topology.Keys) ||
+		if r != topology.Exchange && (allows(p.Publish, "$JS.API.DIRECT.GET.KV_"+topology.Keys+".>") ||
+			allows(p.Publish, "$JS.API.CONSUMER.CREATE.KV_"+topology.Keys+".>") ||
+			allows(p.Publish, "$JS.API.STREAM.MSG.GET.KV_"+topology.Keys) ||
+			allows(p.Publish, "$JS.API.DIRECT.GET.KV_"+topology.Keys) ||
 			allows(p.Subscribe, "bell.KV_"+topology.Keys+".>")) {
 			t.Errorf("%s may read the signing keys", r)
 		}

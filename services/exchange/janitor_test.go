@@ -22,7 +22,8 @@ func (w *fixture) notices(token *proto.ServiceToken) []proto.TokenNotice {
 func (w *fixture) another(name string, age int) *proto.ServiceToken {
 	w.Helper()
 	made := proto.At(w.clock.Now().Add(-time.Duration(age) * testDay))
-	t := &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: name, SecretHash: credential.Hash(name), Version: 1,
+	t := &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), Name: name,
+		SecretHash: credential.Hash(name), Version: 1,
 		ExpiresAt: proto.At(w.clock.Now().Add(365 * testDay)), CreatedAt: made, UpdatedAt: made}
 	w.saveToken(t)
 	return t
@@ -58,7 +59,8 @@ func (w *fixture) swept(services ...*Service) {
 	w.Helper()
 	for _, s := range services {
 		bustest.Eventually(w, "the views are there", func() bool { return s.Ready(w.Context()) == nil })
-		newJanitor(s.conn, s.log, w.clock, s.catalog, s.tokens, s.lastSeen, s.metrics.tokens).sweep(w.Context(), w.clock.Now())
+		newJanitor(s.conn, s.log, w.clock, s.catalog, s.tokens, s.lastSeen, s.metrics.tokens).sweep(w.Context(),
+			w.clock.Now())
 	}
 }
 
@@ -81,7 +83,8 @@ func TestTheEndOfATokenIsToldOnce(t *testing.T) {
 		}
 	}
 	notice := func(state proto.TokenState, at time.Time, expiry proto.Millis) proto.TokenNotice {
-		return proto.TokenNotice{At: proto.At(at), Token: w.token.ID, ClientID: w.token.ClientID, Name: "poller", State: state, ExpiresAt: expiry}
+		return proto.TokenNotice{At: proto.At(at), Token: w.token.ID, ClientID: w.token.ClientID, Name: "poller",
+			State: state, ExpiresAt: expiry}
 	}
 	gauge := func(state string) float64 { return testutil.ToFloat64(first.metrics.tokens.WithLabelValues(state)) }
 	bustest.Eventually(t, "a valid token is counted", func() bool { return gauge("valid") == 1 && gauge("expiring") == 0 })
@@ -90,7 +93,8 @@ func TestTheEndOfATokenIsToldOnce(t *testing.T) {
 	w.clock.Set(began.Add(testDay))
 	expiring := notice(proto.TokenExpiring, w.clock.Now(), expiry)
 	want("a week before", expiring)
-	bustest.Eventually(t, "it is counted as expiring", func() bool { return gauge("expiring") == 1 && gauge("valid") == 0 })
+	bustest.Eventually(t, "it is counted as expiring",
+		func() bool { return gauge("expiring") == 1 && gauge("valid") == 0 })
 
 	// A restart knows what was told.
 	stop()
@@ -134,7 +138,8 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 			w := newFixture(t)
 			w.token.CreatedAt = proto.At(w.clock.Now().Add(-100 * testDay)) // a policy names it
 			w.save()
-			unused, used, young, grouped := w.another("unused", 100), w.another("used", 100), w.another("young", 29), w.another("grouped", 100)
+			unused, used, young, grouped := w.another("unused", 100), w.another("used", 100), w.another("young", 29),
+				w.another("grouped", 100)
 			unused.PreviousHash, unused.PreviousUntil = credential.Hash("before"), proto.At(w.clock.Now().Add(testDay))
 			w.saveToken(unused)
 			seen := func(token *proto.ServiceToken, ago time.Duration) {
@@ -183,12 +188,14 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 					t.Errorf("%+v", got)
 				}
 			}
-			if got := w.notices(unused); len(got) != 1 || got[0].State != c.state || got[0].Token != unused.ID || got[0].ExpiresAt != unused.ExpiresAt {
+			if got := w.notices(unused); len(got) != 1 || got[0].State != c.state || got[0].Token != unused.ID ||
+				got[0].ExpiresAt != unused.ExpiresAt {
 				t.Errorf("%+v", got)
 			}
 			// The audit event is stored with the change, and the api publishes it.
 			events := w.audited()
-			if len(events) != 1 || events[0].Actor.Type != "system" || events[0].Action != c.action || events[0].Resource != unused.ID.String() ||
+			if len(events) != 1 || events[0].Actor.Type != "system" || events[0].Action != c.action ||
+				events[0].Resource != unused.ID.String() ||
 				len(events[0].Before) == 0 || (len(events[0].After) == 0) != c.delete {
 				t.Errorf("%+v", events)
 			}
@@ -218,7 +225,8 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 func newAccountToken(w *fixture, age int) func() bool {
 	w.Helper()
 	account := proto.NewAccount()
-	t := &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(), CreatedAt: proto.At(w.clock.Now().Add(-time.Duration(age) * testDay))}
+	t := &proto.ServiceToken{ID: proto.NewID(), ClientID: credential.NewClientID(),
+		CreatedAt: proto.At(w.clock.Now().Add(-time.Duration(age) * testDay))}
 	key, err := topology.ServiceTokenKey(account, t.ClientID)
 	if err != nil {
 		w.Fatal(err)

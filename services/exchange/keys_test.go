@@ -76,7 +76,8 @@ func TestAKeyIsUselessWithoutTheIdentity(t *testing.T) {
 	w := newFixture(t)
 	s, stop := w.start(w.deps(nil))
 	var record proto.SigningKey
-	if _, err := w.bus.Conn(topology.Exchange).Get(t.Context(), topology.Keys, topology.SigningKeyKey(1), &record); err != nil {
+	if _, err := w.bus.Conn(topology.Exchange).Get(t.Context(), topology.Keys, topology.SigningKeyKey(1),
+		&record); err != nil {
 		t.Fatal(err)
 	}
 	if record.KID != s.keys.Latest().Signing().ID() {
@@ -165,7 +166,8 @@ func TestCertsEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := bustest.Run(t, s.Run)
-	bustest.Eventually(t, "the exchange is ready", func() bool { return s.Ready(t.Context()) == nil && s.AccessAddr() != "" })
+	bustest.Eventually(t, "the exchange is ready",
+		func() bool { return s.Ready(t.Context()) == nil && s.AccessAddr() != "" })
 	url := "http://" + s.AccessAddr() + CertsPath
 
 	get := func(method, url string) (*http.Response, []byte) {
@@ -187,13 +189,15 @@ func TestCertsEndpoint(t *testing.T) {
 	}
 	bustest.Eventually(t, "the next key is published", func() bool { return s.keys.Latest().Published == 2 })
 	r, body := get("GET", url)
-	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json" || !strings.Contains(r.Header.Get("Cache-Control"), "max-age=") {
+	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json" ||
+		!strings.Contains(r.Header.Get("Cache-Control"), "max-age=") {
 		t.Errorf("%d %v", r.StatusCode, r.Header)
 	}
 	checkCerts(t, body, part(t, w.ask(w.request()).Token, 0)["kid"].(string))
 
 	var answer proto.CertsAnswer
-	if err := w.fetcher.Request(t.Context(), topology.Certs, &proto.CertsQuery{}, &answer); err != nil || !bytes.Equal(answer.Certs, body) {
+	if err := w.fetcher.Request(t.Context(), topology.Certs, &proto.CertsQuery{}, &answer); err != nil ||
+		!bytes.Equal(answer.Certs, body) {
 		t.Errorf("on the bus: %s, %v", answer.Certs, err)
 	}
 	if r, body := get("HEAD", url); r.StatusCode != 200 || len(body) != 0 {
@@ -226,11 +230,13 @@ func checkCerts(t *testing.T, body []byte, kid string) {
 		t.Fatal(err)
 	}
 	// The one that signs, and the next.
-	if len(raw.Keys) != 2 || len(raw.PublicCerts) != 2 || raw.PublicCerts[0] != raw.PublicCert || raw.PublicCerts[1] == raw.PublicCert {
+	if len(raw.Keys) != 2 || len(raw.PublicCerts) != 2 || raw.PublicCerts[0] != raw.PublicCert ||
+		raw.PublicCerts[1] == raw.PublicCert {
 		t.Fatalf("%s", body)
 	}
 	key := raw.Keys[0]
-	if key["kid"] != kid || key["kty"] != "RSA" || key["alg"] != "RS256" || key["use"] != "sig" || key["e"] != "AQAB" || key["n"] == "" || len(key) != 6 {
+	if key["kid"] != kid || key["kty"] != "RSA" || key["alg"] != "RS256" || key["use"] != "sig" || key["e"] != "AQAB" ||
+		key["n"] == "" || len(key) != 6 {
 		t.Errorf("%v", key)
 	}
 	block, rest := pem.Decode([]byte(raw.PublicCert.Cert))

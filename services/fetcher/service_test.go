@@ -27,7 +27,8 @@ func TestConfigurationThatIsRefused(t *testing.T) {
 		"a negative duration": {CallTimeout: -time.Second},
 		"no address":          {Egress: egress.Config{DenyAddrs: []string{"8400"}}},
 	} {
-		if _, err := New(cfg, Deps{Bus: w.operator, Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: clock.System}); err == nil {
+		if _, err := New(cfg, Deps{Bus: w.operator, Log: bustest.Log(t), Metrics: prometheus.NewRegistry(),
+			Clock: clock.System}); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
@@ -35,7 +36,8 @@ func TestConfigurationThatIsRefused(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	w := newFixture(t)
-	s, err := New(quick(), Deps{Bus: w.bus.Conn(topology.Fetcher), Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: clock.System})
+	s, err := New(quick(), Deps{Bus: w.bus.Conn(topology.Fetcher), Log: bustest.Log(t), Metrics: prometheus.NewRegistry(),
+		Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,8 @@ func TestSecretsStayInside(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	cfg := quick()
 	cfg.CallTimeout = 100 * time.Millisecond
-	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Fetcher), Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	s, err := New(cfg, Deps{Bus: w.bus.Conn(topology.Fetcher),
+		Log:     slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: registry, Clock: clock.System, Identities: w.identities})
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +103,8 @@ func TestSecretsStayInside(t *testing.T) {
 		api := newAPI(t, reply(status, "the answer's own words"))
 		plain := w.integrate(api.URL + "/?key=in-the-url")
 		w.input(plain, 0, w.tick(plain))
-		w.probe(&proto.Probe{Integration: plain.ID, APIURL: plain.APIURL, ClientID: plain.ClientID, SealedSecret: plain.SealedSecret})
+		w.probe(&proto.Probe{Integration: plain.ID, APIURL: plain.APIURL, ClientID: plain.ClientID,
+			SealedSecret: plain.SealedSecret})
 		w.protect(host(api.URL), "")
 		withToken := w.integrate(api.URL + "/?key=in-the-url")
 		w.input(withToken, 0, w.tick(withToken))
@@ -119,7 +123,8 @@ func TestSecretsStayInside(t *testing.T) {
 			break
 		}
 		// The exchange has to be told, and the api tells where to call. Answers that cross accounts are on _R_.
-		if m.Subject != topology.ExchangeService && !strings.HasPrefix(m.Subject, "_R_") && !strings.HasPrefix(m.Subject, "$KV") &&
+		if m.Subject != topology.ExchangeService && !strings.HasPrefix(m.Subject, "_R_") &&
+			!strings.HasPrefix(m.Subject, "$KV") &&
 			!strings.HasPrefix(m.Subject, "posture.probe") {
 			said += message(m)
 		}
@@ -136,7 +141,8 @@ func TestSecretsStayInside(t *testing.T) {
 			t.Errorf("%s was said: ...%q", secret, said[max(0, i-200):min(len(said), i+100)])
 		}
 	}
-	if !strings.Contains(said, "a poll failed") || !strings.Contains(said, "posture.scores") || !strings.Contains(said, "posture.batch") || !strings.Contains(said, "auth_failed") {
+	if !strings.Contains(said, "a poll failed") || !strings.Contains(said, "posture.scores") ||
+		!strings.Contains(said, "posture.batch") || !strings.Contains(said, "auth_failed") {
 		t.Error("the test looks at nothing")
 	}
 }
@@ -171,6 +177,7 @@ func TestMetricsAreInOrder(t *testing.T) {
 	}
 	w.remove(i)
 	bustest.Eventually(t, "the series of a removed integration end", func() bool {
-		return testutil.CollectAndCount(s.metrics.polls)+testutil.CollectAndCount(s.metrics.seconds)+testutil.CollectAndCount(s.metrics.devices) == 0
+		return testutil.CollectAndCount(s.metrics.polls)+testutil.CollectAndCount(s.metrics.seconds)+
+			testutil.CollectAndCount(s.metrics.devices) == 0
 	})
 }

@@ -53,7 +53,8 @@ func newFixture(t testing.TB, cfg Config) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &fixture{TB: t, bus: bustest.Start(t), ids: ids, account: proto.NewAccount(), secret: credential.NewServiceSecret(),
+	w := &fixture{TB: t, bus: bustest.Start(t), ids: ids, account: proto.NewAccount(),
+		secret:  credential.NewServiceSecret(),
 		metrics: prometheus.NewRegistry()}
 	w.api = w.bus.Conn(topology.API)
 	w.records = bustest.NewRecords(t, w.api, w.account)

@@ -149,10 +149,12 @@ func TestPlacement(t *testing.T) {
 			want: proto.CommandAnswer{Removed: 1, Enrolled: 1}, pages: map[topology.PageNumber][]byte{0: {2, 3, 4}, 1: {}},
 			parts: 1},
 		{name: "nothing", do: proto.Command{}, pages: map[topology.PageNumber][]byte{}, parts: 1},
-		{name: "more pages than a commit holds", limits: limits{pageSize: 3, pages: 2, bytes: 1 << 20}, do: proto.Command{Upsert: devices(1, 2, 3, 4, 5, 6, 7, 8)},
+		{name: "more pages than a commit holds", limits: limits{pageSize: 3, pages: 2, bytes: 1 << 20},
+			do:   proto.Command{Upsert: devices(1, 2, 3, 4, 5, 6, 7, 8)},
 			want: proto.CommandAnswer{Enrolled: 8}, pages: map[topology.PageNumber][]byte{0: {1, 2, 3}, 1: {4, 5, 6}, 2: {7, 8}},
 			parts: 2},
-		{name: "more bytes than a commit holds", limits: limits{pageSize: 3, pages: 99, bytes: 1}, do: proto.Command{Upsert: devices(1, 2, 3)},
+		{name: "more bytes than a commit holds", limits: limits{pageSize: 3, pages: 99, bytes: 1},
+			do:   proto.Command{Upsert: devices(1, 2, 3)},
 			want: proto.CommandAnswer{Enrolled: 3}, pages: map[topology.PageNumber][]byte{0: {1, 2, 3}}, parts: 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,7 +19,8 @@ import (
 func TestALostPageIsNoticedWithoutACommand(t *testing.T) {
 	w := newFixture(t)
 	fake := clock.NewFake(time.Now())
-	s, err := New(Config{}, Deps{Bus: w.bus.Conn(topology.Registry), Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: fake})
+	s, err := New(Config{}, Deps{Bus: w.bus.Conn(topology.Registry), Log: bustest.Log(t),
+		Metrics: prometheus.NewRegistry(), Clock: fake})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	b := bustest.Start(t)
-	return &fixture{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(), fake: clock.NewFake(time.Now().Add(-24 * time.Hour))}
+	return &fixture{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(),
+		fake: clock.NewFake(time.Now().Add(-24 * time.Hour))}
 }
 
 // run runs a scheduler until stop is called, or the test ends. Without a clock it is on the fake one, and
@@ -62,7 +63,8 @@ type subject struct {
 
 func (w *fixture) integration(interval time.Duration) *subject {
 	w.t.Helper()
-	s := &subject{fixture: w, Integration: proto.Integration{ID: proto.NewID(), Type: proto.TypeCustomS2S, Interval: interval, Schedule: 1}}
+	s := &subject{fixture: w,
+		Integration: proto.Integration{ID: proto.NewID(), Type: proto.TypeCustomS2S, Interval: interval, Schedule: 1}}
 	s.save(func(*proto.Integration) {})
 	return s
 }
@@ -70,7 +72,8 @@ func (w *fixture) integration(interval time.Duration) *subject {
 func (s *subject) save(edit func(*proto.Integration)) {
 	s.t.Helper()
 	edit(&s.Integration)
-	revision, err := s.api.Put(s.t.Context(), topology.Config, topology.ConfigKey(s.account, topology.KindIntegration, s.ID), &s.Integration, s.revision)
+	revision, err := s.api.Put(s.t.Context(), topology.Config,
+		topology.ConfigKey(s.account, topology.KindIntegration, s.ID), &s.Integration, s.revision)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -129,7 +132,8 @@ func TestNewAndChangedIntegrationsArePolledAtOnce(t *testing.T) {
 	// 1h, 1m and back.
 	for _, interval := range []time.Duration{time.Minute, time.Hour} {
 		i.save(func(c *proto.Integration) { c.Interval, c.Schedule = interval, c.Schedule+1 })
-		if changed, seq = i.next(seq); changed.Interval != interval || changed.Schedule != i.Schedule || changed.Cause != proto.TickChanged {
+		if changed, seq = i.next(seq); changed.Interval != interval || changed.Schedule != i.Schedule ||
+			changed.Cause != proto.TickChanged {
 			t.Errorf("tick of the change to %v: %+v", interval, changed)
 		}
 		i.stand(1)
@@ -192,7 +196,8 @@ func TestAManualTickDoesNotDisturb(t *testing.T) {
 	first, seq := i.next(0)
 	manual := first
 	manual.Cause, manual.Due = proto.TickManual, proto.At(w.fake.Now())
-	ack, err := w.api.Publish(t.Context(), bus.Outgoing{Subject: topology.Tick(w.account, i.ID), Body: &manual, ExpectLast: bus.Expect(seq)})
+	ack, err := w.api.Publish(t.Context(),
+		bus.Outgoing{Subject: topology.Tick(w.account, i.ID), Body: &manual, ExpectLast: bus.Expect(seq)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +214,8 @@ func TestSchedulersAtOnce(t *testing.T) {
 			b := start(t)
 			w := &fixture{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(), fake: clock.NewFake(time.Now())}
 			w.integration(500 * time.Millisecond)
-			all, err := b.Conn(topology.Operator).JetStream().OrderedConsumer(t.Context(), topology.PostureTicks, jetstream.OrderedConsumerConfig{})
+			all, err := b.Conn(topology.Operator).JetStream().OrderedConsumer(t.Context(), topology.PostureTicks,
+				jetstream.OrderedConsumerConfig{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -279,7 +285,8 @@ func TestATickFromAnHourAhead(t *testing.T) {
 	cut := slot.Of(i.ID, i.Interval)
 	ahead := cut.At(time.Now().Add(time.Hour))
 	if _, err := w.bus.Conn(topology.Operator).Publish(t.Context(), bus.Outgoing{Subject: topology.Tick(w.account, i.ID),
-		Body: &proto.Tick{Slot: ahead, Due: proto.At(cut.Begin(ahead)), Interval: i.Interval, Schedule: i.Schedule}}); err != nil {
+		Body: &proto.Tick{Slot: ahead, Due: proto.At(cut.Begin(ahead)), Interval: i.Interval,
+			Schedule: i.Schedule}}); err != nil {
 		t.Fatal(err)
 	}
 	_, seq := i.newest()
@@ -297,7 +304,8 @@ func TestATickFromAnHourAhead(t *testing.T) {
 func TestAnUnreadableTickIsReplaced(t *testing.T) {
 	w := newFixture(t)
 	i := w.integration(time.Hour)
-	ack, err := w.bus.Conn(topology.Operator).JetStream().Publish(t.Context(), topology.Tick(w.account, i.ID), []byte("garbage"))
+	ack, err := w.bus.Conn(topology.Operator).JetStream().Publish(t.Context(), topology.Tick(w.account, i.ID),
+		[]byte("garbage"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +349,8 @@ func TestRemovedIntegrationsAreForgotten(t *testing.T) {
 	i := w.integration(time.Minute)
 	_, seq := i.next(0)
 	bustest.Eventually(t, "it is known", func() bool { return s.counted(ReasonWaiting) == 1 })
-	if err := w.api.Delete(t.Context(), topology.Config, topology.ConfigKey(w.account, topology.KindIntegration, i.ID), i.revision); err != nil {
+	if err := w.api.Delete(t.Context(), topology.Config, topology.ConfigKey(w.account, topology.KindIntegration, i.ID),
+		i.revision); err != nil {
 		t.Fatal(err)
 	}
 	bustest.Eventually(t, "it is forgotten", func() bool { return s.counted(ReasonWaiting) == 0 })
@@ -366,7 +375,8 @@ func TestReady(t *testing.T) {
 	defer cancel()
 	broken := errors.New("no answer")
 	var mu sync.Mutex
-	s, err := New(Config{}, Deps{Bus: w.bus.Conn(topology.Scheduler), Log: bustest.Log(t), Metrics: prometheus.NewRegistry(), Clock: w.fake,
+	s, err := New(Config{}, Deps{Bus: w.bus.Conn(topology.Scheduler), Log: bustest.Log(t),
+		Metrics: prometheus.NewRegistry(), Clock: w.fake,
 		ServerTime: func(context.Context) (time.Time, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -408,7 +418,8 @@ func BenchmarkTenThousandDue(b *testing.B) {
 	if errs := w.api.PublishAll(b.Context(), puts); errs != nil {
 		b.Fatal(errors.Join(errs...))
 	}
-	s, err := New(Config{}, Deps{Bus: w.bus.Conn(topology.Scheduler), Log: bustest.Log(b), Metrics: prometheus.NewRegistry(), Clock: w.fake,
+	s, err := New(Config{}, Deps{Bus: w.bus.Conn(topology.Scheduler), Log: bustest.Log(b),
+		Metrics: prometheus.NewRegistry(), Clock: w.fake,
 		ServerTime: func(context.Context) (time.Time, error) { return w.fake.Now(), nil }})
 	if err != nil {
 		b.Fatal(err)

@@ -77,7 +77,8 @@ func carryOut(q *proto.KeysCommand, s *state, now time.Time, rotated bool) (*pro
 		case len(accepted(s.rotation, now)) >= maxPrevious:
 			return nil, &proto.Error{Code: CodeRotations,
 				Message: fmt.Sprintf(
-					"Signing keys were rotated %d times within %d days, and all of them are still accepted. Try again when the oldest has expired.",
+					"Signing keys were rotated %d times within %d days, and all of them are still accepted. "+
+						"Try again when the oldest has expired.",
 					maxPrevious, int(Accepted/day))}
 		case !now.Before(usable(s.upcoming(), now)):
 			write, changed = *promoted(s, now), true

@@ -97,7 +97,8 @@ func (d *Devices) lapsed(account proto.Account, device proto.ID, check *proto.Ch
 	if why == proto.ReasonObserveOnly {
 		return check.Mode != proto.ModeObserve && e.observeUntil != 0 && now >= e.observeUntil.Add(lateEnd)
 	}
-	return !slices.ContainsFunc(d.config.ExemptionsByDevice(account)[device], func(r catalog.Record[proto.Exemption]) bool {
-		return r.Value.Covers(check.ID) && now < r.Value.Until
-	})
+	return !slices.ContainsFunc(d.config.ExemptionsByDevice(account)[device],
+		func(r catalog.Record[proto.Exemption]) bool {
+			return r.Value.Covers(check.ID) && now < r.Value.Until
+		})
 }

@@ -94,7 +94,8 @@ func (s *Authz) Run(ctx context.Context) error {
 	if s.cfg.TLS != nil {
 		transport = credentials.NewTLS(s.cfg.TLS)
 	}
-	server := grpc.NewServer(grpc.Creds(transport), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+	server := grpc.NewServer(grpc.Creds(transport), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(5*time.Second), grpc.MaxHeaderListSize(16<<10),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}))

@@ -25,7 +25,8 @@ func TestSilentConnectionsLeaveRoomForEnvoys(t *testing.T) {
 		if n%most == 0 {
 			// Its own idle connection may be closed as well; it connects again.
 			bustest.Eventually(t, "an Envoy gets an answer", func() bool {
-				_, err := e.client.Check(t.Context(), &authv3.CheckRequest{Attributes: attributes("GET", "/public")}, grpc.WaitForReady(true))
+				_, err := e.client.Check(t.Context(), &authv3.CheckRequest{Attributes: attributes("GET", "/public")},
+					grpc.WaitForReady(true))
 				return err == nil
 			})
 		}

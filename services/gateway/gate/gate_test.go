@@ -299,7 +299,8 @@ func TestTokensOfPeople(t *testing.T) {
 func TestPosture(t *testing.T) {
 	w := newFixture(t)
 	check := proto.NewID()
-	w.save(topology.KindCheck, check, &proto.Check{ID: check, Name: "Score at least 80", Remediation: "Start the *agent*."})
+	w.save(topology.KindCheck, check,
+		&proto.Check{ID: check, Name: "Score at least 80", Remediation: "Start the *agent*."})
 	p := &proto.Policy{ID: proto.NewID(), Decision: proto.DecisionAllow, Include: []proto.Rule{everyone()},
 		Require: []proto.Rule{postureRule(check)}}
 	w.save(topology.KindPolicy, p.ID, p)

@@ -50,11 +50,13 @@ func TestPathTricks(t *testing.T) {
 	}
 	for _, table := range []map[string]string{
 		{
-			"/": root, "/x": root, "/administrator": root, "/x/admin": root, "/admin": admin, "/admin/": admin, "/admin/x": admin, "/admin/pub": pub,
+			"/": root, "/x": root, "/administrator": root, "/x/admin": root, "/admin": admin, "/admin/": admin,
+			"/admin/x": admin, "/admin/pub": pub,
 			"/%61dmin/x": admin, "/admin/public": admin, "/.well-known/x": root, "/admin?/../pub": admin,
 			// Ambiguous paths are forwarded unchanged if every reading leads to the same application.
 			"/x//y": root, "/admin//x": admin, "/x/a%2Fb": root, "/admin/a%2Fb": admin, "/x;v=1/y": root, `/x/a%5Cb`: root, "/x/100%25": root,
-			"/x/https://example.org/": root, "/ADMIN": root, "/caf%C3%A9/%C3%80%C2%BF": root, "/%C0x": root, "/%e0%a0%80": root, "/x%3Fy": root, "/admin/x%3Fy%23": admin,
+			"/x/https://example.org/": root, "/ADMIN": root, "/caf%C3%A9/%C3%80%C2%BF": root, "/%C0x": root,
+			"/%e0%a0%80": root, "/x%3Fy": root, "/admin/x%3Fy%23": admin,
 		},
 		// Windows reads these as /admin; well-behaved clients never send them.
 		refused("/admin%20", "/admin/...", "/admin.", "/admin./x", "/x/admin%20/y", "/admin%2e", "/admin%252e",

@@ -74,7 +74,8 @@ func TestServiceCookies(t *testing.T) {
 	}{
 		{"nothing said", "https://app.example.test/eng/x", proto.Gate{}, []string{"Path=/; HttpOnly; Secure; SameSite=None"}},
 		{"plain http", "http://app.example.test/eng/x", proto.Gate{}, []string{"Path=/; HttpOnly; SameSite=Lax"}},
-		{"path and binding", "https://app.example.test/eng/x", proto.Gate{CookiePath: true, CookieBinding: true, SameSite: "lax"},
+		{"path and binding", "https://app.example.test/eng/x",
+			proto.Gate{CookiePath: true, CookieBinding: true, SameSite: "lax"},
 			[]string{"Path=/eng; HttpOnly; Secure; SameSite=Lax", "Path=/eng; HttpOnly; Secure; SameSite=Lax"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

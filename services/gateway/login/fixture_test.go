@@ -65,7 +65,8 @@ type fixture struct {
 
 func newFixture(t testing.TB, team string) *fixture {
 	t.Helper()
-	w := &fixture{t: t, bus: bustest.Start(t), clock: clock.NewFake(time.Now().Truncate(time.Second)), account: proto.NewAccount(), hosts: map[string]http.Handler{}}
+	w := &fixture{t: t, bus: bustest.Start(t), clock: clock.NewFake(time.Now().Truncate(time.Second)),
+		account: proto.NewAccount(), hosts: map[string]http.Handler{}}
 	w.operator = w.bus.Conn(topology.Operator)
 	conn := w.bus.Conn(topology.Gateway)
 	w.logs = &strings.Builder{}
@@ -95,13 +96,15 @@ func newFixture(t testing.TB, team string) *fixture {
 	w.hosts["idp.example.test"] = w.idp
 	key := make([]byte, KeySize)
 	rand.Read(key)
-	w.login, err = New(Config{TeamDomain: team, SessionKey: key}, Deps{Bus: conn, Log: log, Metrics: prometheus.NewRegistry(), Clock: w.clock,
-		Catalog: w.catalog, Sessions: w.sessions, Gate: w.gate, Keys: w.keys, Devices: w.devices, Recorder: w.records,
-		Identities: []age.Identity{identity}, HTTP: &http.Client{Transport: inside{w}}})
+	w.login, err = New(Config{TeamDomain: team, SessionKey: key},
+		Deps{Bus: conn, Log: log, Metrics: prometheus.NewRegistry(), Clock: w.clock,
+			Catalog: w.catalog, Sessions: w.sessions, Gate: w.gate, Keys: w.keys, Devices: w.devices, Recorder: w.records,
+			Identities: []age.Identity{identity}, HTTP: &http.Client{Transport: inside{w}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.provider = proto.IdentityProvider{ID: proto.NewID(), Name: "Example", Type: proto.TypeOIDC, ClientID: "plumbline", Issuer: idpURL}
+	w.provider = proto.IdentityProvider{ID: proto.NewID(), Name: "Example", Type: proto.TypeOIDC, ClientID: "plumbline",
+		Issuer: idpURL}
 	w.provider.SealedSecret = w.secret(w.provider.ID, w.idp.secret)
 	w.put(topology.KindIDP, w.provider.ID, &w.provider)
 	return w
@@ -126,7 +129,8 @@ func run(t testing.TB, part func(context.Context) error) {
 func (w *fixture) put(kind topology.Kind, id proto.ID, m proto.Message) {
 	w.t.Helper()
 	key := topology.ConfigKey(w.account, kind, id)
-	last, err := w.operator.Last(w.t.Context(), topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, key))
+	last, err := w.operator.Last(w.t.Context(), topology.BucketStream(topology.Config),
+		topology.BucketSubject(topology.Config, key))
 	expect := uint64(0)
 	if err == nil {
 		expect = last.Seq
@@ -159,7 +163,8 @@ func (w *fixture) addIDP(team string) proto.IdentityProvider {
 	w.other = newIDP(w.t, "https://other.example.test", team+pathCallback, w.clock.Now)
 	w.other.person = map[string]any{"sub": "o-1", "email": "bob@example.org"}
 	w.hosts["other.example.test"] = w.other
-	r := proto.IdentityProvider{ID: proto.NewID(), Name: "Other", Type: proto.TypeOIDC, ClientID: "plumbline", Issuer: w.other.issuer}
+	r := proto.IdentityProvider{ID: proto.NewID(), Name: "Other", Type: proto.TypeOIDC, ClientID: "plumbline",
+		Issuer: w.other.issuer}
 	r.SealedSecret = w.secret(r.ID, w.other.secret)
 	w.put(topology.KindIDP, r.ID, &r)
 	return r
@@ -234,7 +239,8 @@ type doorkeeper struct {
 	decide func(gate.Application, *proto.Session) policy.Decision
 }
 
-func (d *doorkeeper) Decide(_ context.Context, r *gate.Request, app gate.Application, s *proto.Session) policy.Decision {
+func (d *doorkeeper) Decide(_ context.Context, r *gate.Request, app gate.Application,
+	s *proto.Session) policy.Decision {
 	if !strings.Contains(r.URL.Host, "app") && !strings.Contains(r.URL.Host, "localhost") {
 		d.t.Errorf("policies are asked about a request for %s", r.URL)
 	}
@@ -293,7 +299,8 @@ func (k *keys) User(_ context.Context, q *proto.UserExchange) (*proto.TokenAnswe
 	if day := now.Add(24 * time.Hour); day.Before(expires) {
 		expires = day
 	}
-	k.made[token] = &keycache.Claims{Subject: q.User.String(), Email: q.Email, Nonce: q.Session, IssuedAt: now, Expires: expires}
+	k.made[token] = &keycache.Claims{Subject: q.User.String(), Email: q.Email, Nonce: q.Session, IssuedAt: now,
+		Expires: expires}
 	k.aud[token] = aud
 	return &proto.TokenAnswer{Token: token, ExpiresAt: proto.At(expires), Policy: q.Policy}, nil
 }

@@ -47,7 +47,8 @@ func TestProbe(t *testing.T) {
 		"a token endpoint for POST": {broken: at("/token", missing)},
 		"no URL that is called":     {change: func(q *proto.ProviderProbe) { q.Issuer = "http://8.8.8.8" }, failure: "denied", says: "public address"},
 		"status":                    {broken: at(discovery, missing), failure: "status", says: "answered 404"},
-		"redirect": {broken: at(discovery, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }),
+		"redirect": {broken: at(discovery,
+			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }),
 			failure: "status", says: "answered 302"},
 		"a page":    {broken: at(discovery, page), failure: "document", says: "is no discovery document"},
 		"too large": {broken: at(discovery, endless), failure: "document", says: "bytes"},
@@ -60,8 +61,9 @@ func TestProbe(t *testing.T) {
 		"an empty set of keys": {broken: at("/keys", keyless), failure: "keys", says: "has no keys"},
 		"described by nobody, endpoints set": {change: complete, broken: at(discovery, missing), failure: "status",
 			says: "Logins use the endpoints that are set meanwhile."},
-		"no token endpoint that is called": {change: func(q *proto.ProviderProbe) { q.TokenURL = "http://8.8.8.8/" }, failure: "denied",
-			says: "Check config.token_url."},
+		"no token endpoint that is called": {change: func(q *proto.ProviderProbe) { q.TokenURL = "http://8.8.8.8/" },
+			failure: "denied",
+			says:    "Check config.token_url."},
 		"another gateway's secret": {change: func(q *proto.ProviderProbe) {
 			other, _ := age.GenerateX25519Identity()
 			q.SealedSecret, _ = seal.Seal([]age.Recipient{other.Recipient()}, q.Provider.String(), []byte("secret"))

@@ -119,7 +119,8 @@ func (s *Seen) write(ctx context.Context) {
 		out, from := make([]bus.Outgoing, 0, len(part)), make([]use, 0, len(part))
 		for _, u := range part {
 			if key, err := topology.TokenSeenKey(u.account, u.clientID); err == nil {
-				out = append(out, bus.Outgoing{Subject: topology.BucketSubject(topology.TokenUses, key), Body: &proto.TokenSeen{At: u.at}})
+				out = append(out, bus.Outgoing{Subject: topology.BucketSubject(topology.TokenUses, key),
+					Body: &proto.TokenSeen{At: u.at}})
 				from = append(from, u)
 			}
 		}

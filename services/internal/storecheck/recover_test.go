@@ -16,8 +16,9 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The recreation of a bucket is interrupted, as by a kill, while its records are copied, while they are written back, or
-// at the end. The next check continues it, or leaves the bucket unchanged. No record is lost, and revisions increase.
+// The recreation of a bucket is interrupted, as by a kill, while its records are copied, while they are written back,
+// or at the end. The next check continues it, or leaves the bucket unchanged. No record is lost, and revisions
+// increase.
 func TestAnInterruptedRecoveryIsContinued(t *testing.T) {
 	const records = 10
 	for _, after := range []int64{1, records / 2, records, records + 1, records + records/2, 2 * records} {
@@ -40,7 +41,8 @@ func TestAnInterruptedRecoveryIsContinued(t *testing.T) {
 			if err := c.recovery(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := conn.JetStream().Stream(t.Context(), copyName(topology.BucketStream(topology.Config))); !errors.Is(err, jetstream.ErrStreamNotFound) {
+			if _, err := conn.JetStream().Stream(t.Context(),
+				copyName(topology.BucketStream(topology.Config))); !errors.Is(err, jetstream.ErrStreamNotFound) {
 				t.Errorf("the copy is left behind: %v", err)
 			}
 			written := uint64(0)
