@@ -96,7 +96,9 @@ type PhysicalDevice struct {
 	MAC       *string `json:"mac_address"`
 	IPv4      *string `json:"x_virtual_ipv4"`
 	RevokedAt *string `json:"x_revoked_at"`
-	User      *struct {
+	// Exemptions are the active ones.
+	Exemptions []Exemption `json:"x_exemptions"`
+	User       *struct {
 		Email string `json:"email"`
 	} `json:"last_seen_user"`
 }

@@ -108,6 +108,9 @@ func (c *completeCmd) names(ctx context.Context, kind client.Kind, prefix string
 	if kind == client.KindHold {
 		return openHolds(ctx, cl)
 	}
+	if kind == client.KindExemption {
+		return exemptionIDs(ctx, cl)
+	}
 	if kind == kindDevice {
 		return deviceNames(ctx, cl, prefix)
 	}
@@ -156,6 +159,18 @@ func openHolds(ctx context.Context, cl *client.Client) []string {
 	return names
 }
 
+func exemptionIDs(ctx context.Context, cl *client.Client) []string {
+	all, err := cl.Exemptions(nil).List(ctx)
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	for _, i := range all {
+		ids = append(ids, i.Value.ID)
+	}
+	return ids
+}
+
 func permissionNames(ctx context.Context, cl *client.Client) []string {
 	all, err := cl.PermissionGroups(ctx)
 	if err != nil {
@@ -194,7 +209,8 @@ var completed = map[string]client.Kind{
 	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy, "group": client.KindGroup,
 	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "zone": client.KindZone, "app": client.KindApplication,
 	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission, "device": kindDevice,
-	"hold": client.KindHold,
+	"hold":      client.KindHold,
+	"exemption": client.KindExemption,
 }
 
 // takeRemoteFlags sets the flags of r that are among the words.

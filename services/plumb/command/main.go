@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/services/plumb/command/account"
 	"plumbline.dev/services/plumb/command/device"
 	"plumbline.dev/services/plumb/command/documents"
+	"plumbline.dev/services/plumb/command/enforcement"
 	"plumbline.dev/services/plumb/command/hold"
 	"plumbline.dev/services/plumb/command/logs"
 	"plumbline.dev/services/plumb/command/posture"
@@ -28,6 +29,8 @@ type grammar struct {
 	Devices     device.Devices       `cmd:"" help:"List, import, show, revoke and delete devices."`
 	Integration posture.Integrations `cmd:"" help:"Manage integrations, the scoring APIs that are polled."`
 	Check       posture.Checks       `cmd:"" help:"Manage checks, which compare scores with thresholds."`
+	Exempt      enforcement.Exempt   `cmd:"" help:"Exempt devices from a check, or from every check, for a time."`
+	Enforcement enforcement.Switch   `cmd:"" help:"Show whether checks are enforced, or turn enforcement off for a time."`
 	Token       access.ServiceTokens `cmd:"" help:"Manage service tokens."`
 	App         access.Apps          `cmd:"" help:"Manage the applications that the gateway protects."`
 	Hold        hold.Holds           `cmd:"" help:"List, release and reject holds: outcomes that a breaker keeps from changing."`

@@ -57,9 +57,21 @@ func memberRows(tab *render.Table, raw json.RawMessage) {
 		if json.Unmarshal(v, &text) != nil {
 			text = string(v)
 		}
+		if name == "exemptions" {
+			exemptionRows(tab, v)
+			continue
+		}
 		if text != "" && text != "null" {
 			tab.Row(strings.ReplaceAll(fmt.Sprint(name), "_", " "), text)
 		}
+	}
+}
+
+func exemptionRows(tab *render.Table, raw json.RawMessage) {
+	var all []client.Exemption
+	_ = json.Unmarshal(raw, &all)
+	for _, x := range all {
+		tab.Row("exempt", fmt.Sprintf("from %s until %s, by %s: %s", x.From(), render.Moment(x.Until), x.Author, x.Reason))
 	}
 }
 

@@ -49,6 +49,9 @@ func deviceRows(tab *render.Table, all []client.Item[client.PhysicalDevice], mor
 		if d.User != nil {
 			person = d.User.Email
 		}
+		if len(d.Exemptions) > 0 {
+			state = "exempt"
+		}
 		if d.RevokedAt != nil {
 			state = "revoked"
 		}
