@@ -2,6 +2,7 @@ package posture_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,22 @@ func TestStatusAndPollNow(t *testing.T) {
 	}
 	if s := status(); s["poll"] != nil || s["paused"] != false || s["overdue"] != false || s["checks"] != 1.0 {
 		t.Errorf("before the first poll: %v", s)
+	}
+	for state, want := range map[proto.HoldState]float64{proto.HoldStanding: 1, proto.HoldRejected: 1, proto.HoldExpired: 1,
+		proto.HoldReleased: 0, proto.HoldEnded: 0} {
+		key := topology.HoldKey(f.Account, f.Integration, f.Check)
+		h := proto.Hold{ID: proto.NewID(), Integration: f.Integration, Check: f.Check, State: state}
+		var before proto.Hold
+		revision, err := f.Conn.Get(t.Context(), topology.Holds, key, &before)
+		if err != nil && !errors.Is(err, bus.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if _, err := f.Conn.Put(t.Context(), topology.Holds, key, &h, revision); err != nil {
+			t.Fatal(err)
+		}
+		if s := status(); s["holds"] != want {
+			t.Errorf("a hold that is %s: %v", state, s)
+		}
 	}
 	poll := "/plumbline/integrations/" + f.Integration.String() + "/poll"
 	ticks := make([]uint64, 2)
