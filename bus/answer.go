@@ -128,11 +128,7 @@ func (c *Conn) reply(to *nats.Msg, body proto.Message) {
 	if to.Reply == "" {
 		return // the sender does not wait for a reply
 	}
-	m, err := (&Outgoing{Subject: to.Reply, Body: body}).msg(context.Background())
-	if err == nil {
-		err = c.nc.PublishMsg(m)
-	}
-	if err != nil {
+	if err := c.Send(to.Reply, body); err != nil {
 		c.log.Warn("failed to send a reply", "subject", to.Subject, "err", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 type Update struct {
 	Key      string
 	Value    []byte // nil if Deleted
-	Header   nats.Header
+	Header   Header
 	Revision uint64 // the sequence in the bucket's stream; revisions order all keys of a bucket
 	Deleted  bool
 }
@@ -72,7 +72,7 @@ func PutMsg(bucket, key string, body proto.Message, expect uint64) Outgoing {
 
 // DeleteMsg returns the message to delete a key in a batch.
 func DeleteMsg(bucket, key string, expect uint64) Outgoing {
-	return Outgoing{Subject: topology.BucketSubject(bucket, key), Header: nats.Header{kvOperation: {"DEL"}},
+	return Outgoing{Subject: topology.BucketSubject(bucket, key), Header: Header{kvOperation: {"DEL"}},
 		ExpectLast: Expect(expect)}
 }
 

@@ -21,6 +21,27 @@ var ErrNotFound = errors.New("not found")
 // ErrBusy is returned if the server has too many open atomic batches. The same batch may be retried.
 var ErrBusy = errors.New("too many atomic batches are open")
 
+// Errors of the client library that callers distinguish.
+var (
+	// ErrNoResponders is returned by [Conn.Request] if nobody serves the subject.
+	ErrNoResponders = nats.ErrNoResponders
+	// ErrTimeout is returned if a request was not answered in time, besides [context.DeadlineExceeded].
+	ErrTimeout = nats.ErrTimeout
+	// ErrDisconnected is returned if the connection to the server is lost.
+	ErrDisconnected = nats.ErrDisconnected
+	// ErrTooLarge is returned for a message above the server's limit.
+	ErrTooLarge = nats.ErrMaxPayload
+	// ErrNoConsumer is returned if the consumer does not exist.
+	ErrNoConsumer = jetstream.ErrConsumerNotFound
+)
+
+// Rejected reports whether the server understood a write and rejected it for a reason other than conflicting writes, so
+// a retry cannot succeed.
+func Rejected(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.Code == 400 && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrBusy)
+}
+
 // permanent marks an error redelivery cannot fix.
 type permanent struct{ err error }
 

@@ -13,10 +13,13 @@ import (
 	"plumbline.dev/proto"
 )
 
+// Header holds the headers of a message. Names are case-sensitive.
+type Header = nats.Header
+
 // Msg is a stored message, as passed to a handler.
 type Msg struct {
 	Subject   string
-	Header    nats.Header
+	Header    Header
 	Data      []byte
 	Stream    string
 	Seq       uint64

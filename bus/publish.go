@@ -23,7 +23,7 @@ type Outgoing struct {
 	ExpectLast *uint64
 	// TTL is how long the stream, which must allow it, keeps the message; 0 means as long as its limits say.
 	TTL    time.Duration
-	Header nats.Header // added to the bus's own
+	Header Header // added to the bus's own
 }
 
 // Expect returns a value for [Outgoing.ExpectLast].

@@ -3,7 +3,6 @@ package provision_test
 import (
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
@@ -38,8 +37,7 @@ func TestABucketOfBeforeIsBroughtUpToDate(t *testing.T) {
 	}
 	event := &proto.AuditEvent{ID: proto.NewID()}
 	if _, err := b.Conn(topology.API).Commit(ctx, []bus.Outgoing{
-		{Subject: topology.Outbox(topology.Config, a, event.ID), Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{event}},
-			Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}},
+		{Subject: topology.Outbox(topology.Config, a, event.ID), Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{event}}, TTL: topology.OutboxTTL},
 		bus.PutMsg(topology.Config, key, tag, revision),
 	}); err != nil {
 		t.Fatal(err)

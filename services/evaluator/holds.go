@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -94,8 +93,7 @@ func (s *Service) storeHold(ctx context.Context, ref topology.HoldRef, last hold
 			return err
 		}
 		batch = append(batch, bus.Outgoing{Subject: topology.Outbox(topology.Holds, ref.Account, event.ID),
-			Body:   &proto.AuditOutbox{Events: []*proto.AuditEvent{event}},
-			Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}})
+			Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{event}}, TTL: topology.OutboxTTL})
 	}
 	key := topology.HoldKey(ref.Account, ref.Integration, ref.Check)
 	_, err := s.bus.Commit(ctx, append(batch, bus.PutMsg(topology.Holds, key, next, last.revision)))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -46,14 +45,14 @@ func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error)
 		return false, err
 	}
 	info, err := consumer.Info(ctx)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+	if errors.Is(err, bus.ErrNoConsumer) {
 		return true, nil // another fetcher was first
 	}
 	if err != nil || info.NumAckPending > 0 || info.NumPending > 0 {
 		return false, err
 	}
 	if err := js.DeleteConsumer(ctx, d.Stream, d.Config.Durable); err != nil &&
-		!errors.Is(err, jetstream.ErrConsumerNotFound) {
+		!errors.Is(err, bus.ErrNoConsumer) {
 		return false, err
 	}
 	return true, nil
@@ -113,7 +112,7 @@ func (c *consumers) owners(ctx context.Context) (map[ref]bool, error) {
 			continue
 		}
 		consumer, err := stream.Consumer(ctx, name)
-		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if errors.Is(err, bus.ErrNoConsumer) {
 			continue
 		}
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -22,15 +21,7 @@ func (s *Service) answer(replyTo string, a proto.CommandAnswer) {
 		s.log.Warn("a command asks for its answer on a subject that is not for answers", "seq", a.Seq)
 		return
 	}
-	data, err := proto.Marshal(&a)
-	if err == nil {
-		m := nats.NewMsg(replyTo)
-		m.Header.Set(proto.HeaderSchema, a.Schema().String())
-		m.Header.Set(proto.HeaderContentType, proto.ContentType)
-		m.Data = data
-		err = s.bus.NATS().PublishMsg(m)
-	}
-	if err != nil {
+	if err := s.bus.Send(replyTo, &a); err != nil {
 		s.log.Warn("a command's answer cannot be sent", "seq", a.Seq, "err", err)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
@@ -57,7 +55,7 @@ func (s *Service) handle(ctx context.Context, m *bus.Msg) error {
 		case err == nil:
 			failures = 0
 			continue
-		case ctx.Err() != nil || bus.IsPermanent(err) || hopeless(err):
+		case ctx.Err() != nil || bus.IsPermanent(err) || bus.Rejected(err):
 			return err
 		}
 		failures++
@@ -91,14 +89,6 @@ func (s *Service) retrying(c *command, failures int, err error) {
 // pause grows from 10 ms to 5 s: a conflict is over at once, an outage is not.
 func pause(failures int) time.Duration {
 	return min(5*time.Second, 5*time.Millisecond<<min(failures, 12))
-}
-
-// hopeless reports whether the server understood and rejected a commit for a reason other than conflicting writes. Such
-// a command is left to redelivery and ends in the dead letters.
-func hopeless(err error) bool {
-	var refused *jetstream.APIError
-	return errors.As(err, &refused) && refused.Code == 400 && !errors.Is(err, bus.ErrConflict) &&
-		!errors.Is(err, bus.ErrBusy)
 }
 
 // catchUp delays the next decision until the index has seen the current content of the bucket.
@@ -153,7 +143,7 @@ func (s *Service) advance(ctx context.Context, c *command) (answer proto.Command
 	// The cursor is last: a reader of the cursor has seen the pages.
 	batch = append(batch, bus.PutMsg(topology.Devices, topology.CursorKey, &cursor, d.fence))
 	first, err := s.bus.Commit(ctx, batch)
-	if errors.Is(err, nats.ErrMaxPayload) {
+	if errors.Is(err, bus.ErrTooLarge) {
 		err = bus.Permanent(err)
 	}
 	if err != nil {

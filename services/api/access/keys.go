@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/store"
-	"plumbline.dev/services/api/v4"
+	v4 "plumbline.dev/services/api/v4"
 )
 
 // keyRoutes returns the routes of the signing keys. The exchange has one set of keys for all accounts, and the api
@@ -97,7 +97,7 @@ func (s *API) commandKeys(ctx context.Context, c *v4.Call, command *proto.KeysCo
 	}
 	view, err := s.askExchange(ctx, command)
 	if err != nil {
-		if errors.Is(err, nats.ErrNoResponders) {
+		if errors.Is(err, bus.ErrNoResponders) {
 			action.End(ctx) // no exchange received the command
 		} else {
 			action.Settle(ctx, v4.Rejected(err))
@@ -116,7 +116,7 @@ func (s *API) askExchange(ctx context.Context, command *proto.KeysCommand) (keys
 	var reply proto.KeysAnswer
 	err := s.store.Conn.Request(ctx, topology.KeysCommands, command, &reply)
 	switch {
-	case errors.Is(err, nats.ErrNoResponders):
+	case errors.Is(err, bus.ErrNoResponders):
 		p := v4.Errorf(http.StatusServiceUnavailable, v4.CodeUnavailable,
 			"the signing keys are not available because no exchange is running: start one, then try again")
 		p.Cause = err

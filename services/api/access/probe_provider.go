@@ -7,10 +7,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/v4"
+	v4 "plumbline.dev/services/api/v4"
 )
 
 // CodeProviderTest is the code of a message, not of an error.
@@ -34,7 +34,7 @@ func (s *API) testProvider(ctx context.Context, a proto.Account, p *proto.Identi
 	}, &reply)
 	why, text := reply.Failure, reply.Detail
 	switch {
-	case errors.Is(err, nats.ErrNoResponders):
+	case errors.Is(err, bus.ErrNoResponders):
 		why, text = "no_gateway", "No gateway is running: start one, then save the provider again."
 	case err != nil:
 		s.store.Log.Warn("identity provider test failed", "account", a, "provider", p.ID, "err", err)

@@ -8,19 +8,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/v4"
+	v4 "plumbline.dev/services/api/v4"
 )
 
 // registryCommands sends commands to the registry and collects its answers. It must be used by one goroutine only.
 type registryCommands struct {
 	s       *API
 	account proto.Account
-	inbox   string // command n is answered at inbox.n
-	answers *nats.Subscription
+	inbox   *bus.Inbox // command n is answered at inbox.Subject.n
 	sent    int
 	waiting map[int]sentCommand
 	total   proto.CommandAnswer
@@ -39,12 +37,11 @@ const commandsInFlight = 8
 
 // newCommands subscribes to the registry's answers. The caller must call Close on the result.
 func (s *API) newCommands(a proto.Account) (*registryCommands, error) {
-	inbox := s.store.Conn.CommandInbox()
-	answers, err := s.store.Conn.NATS().SubscribeSync(inbox + ".*")
+	inbox, err := s.store.Conn.CommandReplies()
 	if err != nil {
-		return nil, fmt.Errorf("listen for the registry's answers: %w", err)
+		return nil, err
 	}
-	return &registryCommands{s: s, account: a, inbox: inbox, answers: answers, waiting: map[int]sentCommand{},
+	return &registryCommands{s: s, account: a, inbox: inbox, waiting: map[int]sentCommand{},
 		refused: func(int, proto.Refusal) {}, more: func(int) {}}, nil
 }
 
@@ -61,7 +58,7 @@ func (c *registryCommands) send(ctx context.Context, command *proto.Command, lin
 	c.waiting[n] = sentCommand{lines, len(command.Upsert)}
 	_, err := c.s.store.Conn.Publish(ctx, bus.Outgoing{
 		Subject: topology.Command(c.account), Body: command,
-		Header: nats.Header{proto.HeaderReplyTo: {c.inbox + "." + strconv.Itoa(n)}},
+		Header: bus.Header{proto.HeaderReplyTo: {c.inbox.Subject + "." + strconv.Itoa(n)}},
 	})
 	return err
 }
@@ -71,7 +68,7 @@ func (c *registryCommands) receive(ctx context.Context) error {
 	bounded, cancel := context.WithTimeoutCause(ctx, c.s.answerTimeout, errNoAnswer)
 	defer cancel()
 	for {
-		m, err := c.answers.NextMsgWithContext(bounded)
+		m, err := c.inbox.Next(bounded)
 		if err != nil {
 			if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 				return errUnanswered(errNoAnswer)
@@ -128,4 +125,4 @@ func (c *registryCommands) finish(ctx context.Context) error {
 }
 
 // Close ends the subscription to answers.
-func (c *registryCommands) Close() { _ = c.answers.Unsubscribe() }
+func (c *registryCommands) Close() { c.inbox.Close() }

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/api/v4"
+	v4 "plumbline.dev/services/api/v4"
 )
 
 // probe implements "Test and save" (api/README.md 5.4): a fetcher calls the scoring API without devices, with the
@@ -23,10 +23,10 @@ func (s *API) probe(ctx context.Context, a proto.Account, i *proto.Integration) 
 		ConfigRevision: s.store.Catalog.RevisionOf(topology.KindIntegration, topology.KindApplication),
 	}, &reply)
 	switch {
-	case errors.Is(err, nats.ErrNoResponders):
+	case errors.Is(err, bus.ErrNoResponders):
 		s.probes.WithLabelValues("no_fetcher").Inc()
 		return noFetcher(err, "the scoring API could not be tested because no fetcher is running: start one, then save again")
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, bus.ErrTimeout):
 		s.probes.WithLabelValues("no_answer").Inc()
 		return noFetcher(err, "the scoring API could not be tested: no fetcher reported within %v; save again",
 			s.cfg.ProbeTimeout)
@@ -65,7 +65,7 @@ const (
 func (s *API) askFetcher(ctx context.Context, subject string, ask, reply proto.Message) error {
 	for waited := time.Duration(0); ; waited += fetcherPause {
 		err := s.store.Conn.Request(ctx, subject, ask, reply)
-		if !errors.Is(err, nats.ErrNoResponders) || waited >= fetcherGrace {
+		if !errors.Is(err, bus.ErrNoResponders) || waited >= fetcherGrace {
 			return err
 		}
 		select {

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 )
@@ -33,7 +32,7 @@ type positionAnswer struct {
 // NewLeaderPosition returns the position of a bucket's leader.
 func NewLeaderPosition(conn *bus.Conn, bucket string) *LeaderPosition {
 	return &LeaderPosition{ask: func(ctx context.Context) (uint64, error) {
-		if err := connected(ctx, conn.NATS()); err != nil {
+		if err := connected(ctx, conn); err != nil {
 			return 0, err
 		}
 		at, err := conn.Position(ctx, topology.BucketStream(bucket))
@@ -107,10 +106,10 @@ func (c *LeaderPosition) run() {
 const awayFor = time.Second
 
 // connected waits up to [awayFor] for a connection.
-func connected(ctx context.Context, nc *nats.Conn) error {
-	for waited := time.Duration(0); !nc.IsConnected(); waited += awayFor / 20 {
+func connected(ctx context.Context, conn *bus.Conn) error {
+	for waited := time.Duration(0); !conn.Connected(); waited += awayFor / 20 {
 		if waited >= awayFor {
-			return nats.ErrDisconnected
+			return bus.ErrDisconnected
 		}
 		select {
 		case <-time.After(awayFor / 20):

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/embed"
@@ -44,8 +43,7 @@ func (s *settings) write(bucket, key, name string, body proto.Message) {
 		change = bus.DeleteMsg(bucket, key, s.at[subject])
 	}
 	first, err := s.c.Commit(s.t.Context(), []bus.Outgoing{{Subject: topology.Outbox(bucket, s.account, e.ID),
-		Body:   &proto.AuditOutbox{Events: []*proto.AuditEvent{e}},
-		Header: nats.Header{"Nats-TTL": {topology.OutboxTTL.String()}}}, change})
+		Body: &proto.AuditOutbox{Events: []*proto.AuditEvent{e}}, TTL: topology.OutboxTTL}, change})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -189,18 +188,13 @@ func holdPage(m *bus.Msg) heldPage {
 // touch writes a key of a bucket again without a change, or deletes it again if there is no message. Readers then see
 // it as the newest message.
 func (c *checker) touch(ctx context.Context, subject string, m *bus.Msg) error {
-	again := nats.NewMsg(subject)
+	var err error
 	if m == nil || m.Deleted() {
-		again.Header.Set("KV-Operation", "DEL")
+		_, err = c.conn.Publish(ctx, bus.Outgoing{Subject: subject, Header: bus.Header{"KV-Operation": {"DEL"}}})
 	} else {
-		again.Data = m.Data
-		for _, name := range []string{proto.HeaderSchema, proto.HeaderContentType} {
-			if v := m.Header.Get(name); v != "" {
-				again.Header.Set(name, v)
-			}
-		}
+		err = c.conn.Forward(ctx, subject, m)
 	}
-	if _, err := c.conn.JetStream().PublishMsg(ctx, again); err != nil {
+	if err != nil {
 		return fmt.Errorf("write %s again: %w", subject, err)
 	}
 	return nil

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
@@ -22,7 +21,7 @@ func (c *checker) seen(ctx context.Context, bucket string, entries uint64) (uint
 			continue
 		}
 		consumer, err := c.conn.JetStream().Consumer(ctx, stream, d.Config.Durable)
-		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if errors.Is(err, bus.ErrNoConsumer) {
 			continue
 		}
 		if err != nil {
@@ -89,7 +88,7 @@ func (c *checker) advance(ctx context.Context, bucket string, seen uint64) error
 func (c *checker) filler(ctx context.Context, bucket string) (bus.Outgoing, error) {
 	if bucket != topology.Devices {
 		return bus.Outgoing{Subject: topology.Outbox(bucket, proto.Account{}, proto.ID{}), Body: &proto.AuditOutbox{},
-			Header: nats.Header{"Nats-TTL": {"1s"}}}, nil
+			TTL: time.Second}, nil
 	}
 	cursor, _, err := c.cursor(ctx)
 	if cursor == nil {
