@@ -11,7 +11,7 @@ import (
 // on from one entry of a page to the next. Exemptions and the account's observe switch apply as the entries recorded
 // them, if the exemption is still on record.
 //
-// It keeps 19 bytes for each device, and 16 for each grace. It is not safe for concurrent use.
+// It keeps 20 bytes for each device, and 16 for each grace. It is not safe for concurrent use.
 type Past struct {
 	check  *proto.Check
 	config fold.Config
