@@ -94,16 +94,18 @@ func (s *API) listPeople(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.Response{Result: append([]personView{}, part...), Info: info, Messages: left.Notices()}, err
 }
 
-// records reads the newest record of each key of SESSIONS that matches.
+// records reads the newest record of each key of SESSIONS that matches. It reads the whole bucket: with a narrower
+// subject, the server would count all matching keys for each part that it sends.
 func (s *API) records(ctx context.Context, keys string, visit func(*bus.Msg) error) error {
 	stream := topology.BucketStream(topology.Sessions)
 	at, err := s.store.Conn.Position(ctx, stream)
 	if err != nil {
 		return err
 	}
-	r := store.LogRange{Stream: stream, Subject: topology.BucketSubject(topology.Sessions, keys), First: 1, Last: at.Last}
+	wanted := topology.BucketSubject(topology.Sessions, keys)
+	r := store.LogRange{Stream: stream, Subject: ">", First: 1, Last: at.Last}
 	return s.store.ReadForwards(ctx, r, func(m *bus.Msg) error {
-		if m.Deleted() {
+		if m.Deleted() || !topology.Includes(wanted, m.Subject) {
 			return nil
 		}
 		return visit(m)
