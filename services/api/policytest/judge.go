@@ -47,8 +47,8 @@ func (t *tested) evaluate(u *proto.User, outcome func(proto.ID) proto.Outcome) p
 	return r
 }
 
-// statusOf returns the status of a user by the reason of the decision. A decision that lacks a fact about the request is
-// an error, because a login does not store the fact.
+// statusOf returns the status of a user by the reason of the decision. A decision that lacks a fact about the request
+// is an error, because a login does not store the fact.
 func statusOf(r policy.Reason) string {
 	switch r {
 	case policy.AddressUnknown, policy.AuthMethodUnknown, policy.ClaimsUnknown, policy.ExternalUnavailable,

@@ -8,17 +8,12 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/identity"
-	"plumbline.dev/services/internal/policy"
 )
-
-// checks returns the posture checks of the policies.
-func (t *tested) checks() []proto.ID { return policy.Checks(t.compiled) }
 
 // readPosture reads the outcomes of the users' devices, page by page: those of the device of the last login, or, if
 // that is unknown, those of the devices enrolled for the user's address.
 func (t *test) readPosture(ctx context.Context) error {
-	checks := t.checks()
-	if len(checks) == 0 || len(t.members) == 0 {
+	if len(t.checks) == 0 || len(t.members) == 0 {
 		return nil
 	}
 	byID, byEmail := map[proto.ID][]*member{}, map[string][]*member{}
@@ -43,14 +38,14 @@ func (t *test) readPosture(ctx context.Context) error {
 			return err
 		}
 		slices.SortFunc(p.Devices, func(a, b proto.Device) int { return device.CompareIDs(a.ID, b.ID) })
-		outcome, err := t.api.posture.Outcomes(ctx, t.account, page, checks)
+		outcome, err := t.api.posture.Outcomes(ctx, t.account, page, t.checks)
 		if err != nil {
 			return err
 		}
 		for i := range p.Devices {
 			d := &p.Devices[i]
 			for _, m := range slices.Concat(byID[d.ID], byEmail[strings.ToLower(d.Email)]) {
-				m.add(len(checks), func(check int) proto.Outcome { return outcome(d.ID, check) })
+				m.add(len(t.checks), func(check int) proto.Outcome { return outcome(d.ID, check) })
 			}
 		}
 		if err := t.renew(ctx); err != nil {
@@ -83,9 +78,8 @@ func (t *test) outcome(m *member) func(proto.ID) proto.Outcome {
 	if m.devices == 0 {
 		return nil
 	}
-	checks := t.checks()
 	return func(id proto.ID) proto.Outcome {
-		if n := slices.Index(checks, id); n >= 0 {
+		if n := slices.Index(t.checks, id); n >= 0 {
 			return m.outcomes[n]
 		}
 		return proto.OutcomeUnknown

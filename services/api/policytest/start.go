@@ -118,6 +118,7 @@ type tested struct {
 	policies []proto.Policy
 	compiled []*policy.Policy
 	index    map[proto.ID]int // by the id that the compiled policy has
+	checks   []proto.ID       // posture checks of the policies
 }
 
 // newTested compiles policies. A policy without an id gets a new one, which its decisions then name.
@@ -129,5 +130,6 @@ func newTested(policies []proto.Policy, groups policy.Groups) tested {
 		}
 		t.compiled[n], t.index[p.ID] = policy.Compile(&p, groups), n
 	}
+	t.checks = policy.Checks(t.compiled)
 	return t
 }
