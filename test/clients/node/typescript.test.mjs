@@ -238,6 +238,24 @@ test('devices', async () => {
   for (const d of list.slice(0, 12)) await devices.delete(d.id, here).catch(() => {});
 });
 
+test('policy tests', async () => {
+  const tests = zt.access.applications.policyTests;
+  const reusable = await zt.access.policies.create({ ...here, name: 'nobody', decision: 'deny', include: [{ email: { email: 'nobody@example.com' } }] });
+  const begun = await tests.create({ ...here, policies: [reusable.id, { name: 'all', decision: 'allow', include: everyone }] });
+  assert.equal(begun.status, 'success');
+  let got;
+  do {
+    await new Promise((done) => setTimeout(done, 50));
+    got = await tests.get(begun.id, here);
+  } while (got.status === 'processing');
+  const people = world.person ? 1 : 0;
+  assert.deepEqual([got.status, got.total_users, got.users_approved, got.percent_users_processed], ['complete', people, people, 100]);
+  const approved = await all(tests.users.list(begun.id, { ...here, status: 'success', per_page: 1 }));
+  assert.deepEqual(approved.map((u) => [u.email, u.status]), world.person ? [[world.person, 'approved']] : []);
+  assert.deepEqual(await all(tests.users.list(begun.id, { ...here, status: 'fail' })), []);
+  await zt.access.policies.delete(reusable.id, here);
+});
+
 test('people and their logins', async () => {
   const { users } = zt.access;
   const people = await all(users.list({ ...here, per_page: 1 }));
