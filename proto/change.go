@@ -25,6 +25,26 @@ type ChangedDevice struct {
 	From   Outcome // OutcomeNone if it had no result before
 	Reason Reason
 	Score  int // NoScore if it has none
+	// Differs is set if the outcome by the newest evidence alone is not the new outcome; it is Observed then.
+	Differs  bool
+	Observed Outcome
+}
+
+// Changed returns the device with a new verdict, and its previous outcome.
+func Changed(r *Result, from Outcome, to Verdict) ChangedDevice {
+	d := ChangedDevice{Device: r.Device, From: from, Reason: to.Reason, Score: r.Score}
+	if to.Observed != to.Outcome {
+		d.Differs, d.Observed = true, to.Observed
+	}
+	return d
+}
+
+// ObservedOutcome returns the outcome by the newest evidence alone. to is the new outcome.
+func (d *ChangedDevice) ObservedOutcome(to Outcome) Outcome {
+	if d.Differs {
+		return d.Observed
+	}
+	return to
 }
 
 // Gone reports whether the device, or the check, was removed.
@@ -35,7 +55,8 @@ func (d ChangedDevice) Gone() bool {
 // Schema implements Message.
 func (*Change) Schema() Schema { return Schema{"change", 1} }
 
-// EncodeMsgpack writes [index, integration, tick, at, [[device, from, reason, score]...]].
+// EncodeMsgpack writes [index, integration, tick, at, [[device, from, reason, score, observed]...]]. observed is omitted
+// if it is the new outcome.
 func (c *Change) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
 	w.array(5)
@@ -46,11 +67,14 @@ func (c *Change) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w.array(len(c.Devices))
 	for i := range c.Devices {
 		d := &c.Devices[i]
-		w.array(4)
+		w.array(4 + int(flags(d.Differs)))
 		w.id(&d.Device)
 		w.out(d.From)
 		w.reason(d.Reason)
 		w.int(int64(d.Score))
+		if d.Differs {
+			w.out(d.Observed)
+		}
 	}
 	return w.err
 }
@@ -70,6 +94,9 @@ func (c *Change) DecodeMsgpack(dec *msgpack.Decoder) error {
 		d := &c.Devices[i]
 		dr.id(&d.Device)
 		d.From, d.Reason, d.Score = dr.out(), dr.reason(), int(dr.int())
+		if dr.left > 0 {
+			d.Differs, d.Observed = true, dr.out()
+		}
 		if err := dr.close(); err != nil {
 			return fmt.Errorf("device %d: %w", i, err)
 		}

@@ -45,7 +45,9 @@ type changedDevice struct {
 	Device proto.ID     `json:"device_id"`
 	From   string       `json:"from"` // "none" if it had no result
 	Reason proto.Reason `json:"reason"`
-	Score  *int         `json:"score"`
+	// Observed is the outcome by the score alone.
+	Observed proto.Outcome `json:"observed"`
+	Score    *int          `json:"score"`
 }
 
 type stateEvent struct {
@@ -219,7 +221,8 @@ func viewChange(e bus.Event) changeEvent {
 	v := changeEvent{Check: e.Ref.Check, Outcome: e.Ref.Outcome, Integration: e.Change.Integration, Page: e.Ref.Page,
 		Tick: e.Change.Tick, At: v4.Timestamp(e.Change.At), Devices: make([]changedDevice, len(e.Change.Devices))}
 	for n, d := range e.Change.Devices {
-		v.Devices[n] = changedDevice{Device: d.Device, From: d.From.String(), Reason: d.Reason}
+		v.Devices[n] = changedDevice{Device: d.Device, From: d.From.String(), Reason: d.Reason,
+			Observed: d.ObservedOutcome(e.Ref.Outcome)}
 		if d.Score != proto.NoScore {
 			v.Devices[n].Score = &d.Score
 		}

@@ -87,7 +87,7 @@ func TestLiveStream(t *testing.T) {
 	devices, _ := change.data["devices"].([]any)
 	if change.kind != "change" || !isAt(change.id, seq) || change.data["outcome"] != "fail" ||
 		change.data["check_id"] != f.Check.String() || len(devices) != 1 ||
-		apitest.JSON(t, devices[0]) != fmt.Sprintf(`{"device_id":"%s","from":"none","reason":"score","score":10}`,
+		apitest.JSON(t, devices[0]) != fmt.Sprintf(`{"device_id":"%s","from":"none","observed":"fail","reason":"score","score":10}`,
 			f.Devices[0]) {
 		t.Errorf("change %+v", change)
 	}

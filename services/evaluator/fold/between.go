@@ -28,7 +28,7 @@ func Between(before, after *proto.Entry) []Change {
 				from = before.Results[was].Verdicts[at].Outcome
 			}
 			if from != v.Outcome {
-				out.add(c, v.Outcome, proto.ChangedDevice{Device: res.Device, From: from, Reason: v.Reason, Score: res.Score})
+				out.add(c, v.Outcome, proto.Changed(res, from, v))
 			}
 		}
 	}

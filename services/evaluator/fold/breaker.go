@@ -69,9 +69,7 @@ func (p *pass) resolve(i int, stayed []bool) {
 		}
 		p.differs = true
 		if v.Outcome != old.Outcome {
-			res := &p.next.Results[at.result]
-			p.changes.add(i, v.Outcome,
-				proto.ChangedDevice{Device: res.Device, From: old.Outcome, Reason: v.Reason, Score: res.Score})
+			p.changes.add(i, v.Outcome, proto.Changed(&p.next.Results[at.result], old.Outcome, *v))
 		}
 	}
 	slices.Sort(c.next.Recovering)

@@ -160,7 +160,7 @@ func (p *pass) device(at place, id proto.ID, old *proto.Result, o *proto.Observa
 		}
 		p.differs = true
 		if from != v.Outcome {
-			p.changes.add(i, v.Outcome, proto.ChangedDevice{Device: id, From: from, Reason: v.Reason, Score: res.Score})
+			p.changes.add(i, v.Outcome, proto.Changed(res, from, v))
 		}
 	}
 }

@@ -76,5 +76,6 @@ type Change struct {
 		From   string `json:"from"`
 		Reason string `json:"reason"`
 		Score  *int   `json:"score"`
+		Evidence
 	} `json:"devices"`
 }
