@@ -72,7 +72,7 @@ func TestKilledInTheMiddleOfPolls(t *testing.T) {
 		r.plumb.AwaitReady(t)
 		r.check(n)
 	}
-	r.finish()
+	r.finish(1)
 }
 
 type run struct {
@@ -223,15 +223,15 @@ func (r *run) checkEnrolled(operator *bus.Conn) {
 	}
 }
 
-// finish waits until all is made up for, and looks at everything once more.
-func (r *run) finish() {
+// finish waits until all is made up for, some more ticks on, and looks at everything once more.
+func (r *run) finish(ticks uint64) {
 	r.Helper()
 	operator, follower, closeBoth := r.connect()
 	defer closeBoth()
 	last := r.audit.Tick().Seq
 	ctx, cancel := context.WithTimeout(r.Context(), 45*time.Second*stack.Slowness())
 	defer cancel()
-	if err := r.audit.Settle(ctx, operator, follower, last+1); err != nil {
+	if err := r.audit.Settle(ctx, operator, follower, last+ticks); err != nil {
 		r.Fatal(err)
 	}
 	if err := r.audit.Check(r.Context(), operator, follower); err != nil {

@@ -27,6 +27,8 @@ type Ledger struct {
 	read    uint64 // the last sequence read
 	changes int
 	entries int
+	// OnChange looks at each change and its entry; its error is that of the ledger.
+	OnChange func(*proto.Entry, topology.ChangeRef, *proto.Change) error
 }
 
 // Page is one page of one integration.
@@ -211,6 +213,11 @@ func (l *Ledger) change(m *bus.Msg, seq uint64) error {
 	l.changes++
 	o.next++
 	o.named += len(change.Devices)
+	if l.OnChange != nil {
+		if err := l.OnChange(o.page.Entry, ref, change); err != nil {
+			return err
+		}
+	}
 	for _, d := range change.Devices {
 		key := deviceCheck{d.Device, ref.Check}
 		had, ok := o.page.folded[key]
