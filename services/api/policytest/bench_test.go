@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/services/api/apitest"
 )
 
-// BenchmarkPolicyTest runs a test of 20,000 users with a device each. Half of the devices pass the check. The allocations
-// are those of the bus's server too.
+// BenchmarkPolicyTest runs a test of 20,000 users with a device each. Half of the devices pass the check. The
+// allocations include those of the bus's server.
 func BenchmarkPolicyTest(b *testing.B) {
 	const pages = 20
 	f := apitest.Start(b)
