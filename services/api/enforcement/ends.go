@@ -31,6 +31,8 @@ const (
 	endsLook  = 15 * time.Second // between looks while nothing changes
 	endsRetry = time.Second      // after a failure
 	endsBatch = 50               // exemptions of one write
+	// endsBurst is the wait for more changes after one: a round reads every exemption.
+	endsBurst = 100 * time.Millisecond
 )
 
 // ends deletes the records of exemptions and observe switches that ended. The evaluators stop to apply them without it: a
@@ -80,10 +82,20 @@ func (s *API) RunEnds(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-e.wake:
-		case <-config:
-		case <-inventory:
 		case <-s.store.Clock.After(pause):
+		case <-config:
+			burst(ctx)
+		case <-inventory:
+			burst(ctx)
 		}
+	}
+}
+
+// burst waits for the changes that come with one.
+func burst(ctx context.Context) {
+	select {
+	case <-time.After(endsBurst):
+	case <-ctx.Done():
 	}
 }
 
