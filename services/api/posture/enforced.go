@@ -2,6 +2,7 @@ package posture
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,9 @@ import (
 func (s *API) enforced(a proto.Account, e *proto.Entry, row, column int) string {
 	v := e.Results[row].Verdicts[column]
 	state := e.State(column)
+	if state.Hold != nil && slices.Contains(state.Withheld, row) {
+		return heldText(state)
+	}
 	switch v.Reason {
 	case proto.ReasonHeld:
 		return heldText(state)

@@ -75,6 +75,11 @@ func TestEnforcedOutcomes(t *testing.T) {
 			"held since 2026-03-01T12:00:00Z: 9 of 40 passing devices of the page would change to fail and 300 of 600 " +
 				"devices of the page would change to pass in one poll; held for so long, a device passes only if its outcome " +
 				"was pass before and is pass by its score", ""},
+		{"withheld at the safe side", nil, 35, proto.Verdict{Outcome: proto.OutcomeFail, Reason: proto.ReasonScore,
+			Observed: proto.OutcomeFail}, state(proto.CheckState{Flips: proto.Flips{Out: 1, Passing: 1, Known: 1},
+			Hold: &proto.PageHold{Tick: 1, Since: now, Out: true, Safe: true}, Withheld: []int{0}}),
+			"held since 2026-03-01T12:00:00Z: 1 of 1 passing devices of the page would change to fail in one poll; held for " +
+				"so long, a device passes only if its outcome was pass before and is pass by its score", ""},
 		{"hysteresis", func() { set("x_recover_score", 70.5) }, 65, proto.Verdict{Outcome: proto.OutcomeFail,
 			Reason: proto.ReasonScore, Observed: proto.OutcomePass}, func(*proto.Entry) {},
 			"the device failed before: it passes again when its score is >= 70.5",
