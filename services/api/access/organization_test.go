@@ -79,8 +79,8 @@ func TestOrganization(t *testing.T) {
 	}
 }
 
-// TestBreakerOfTheAccount checks that the settings of the account's breaker are kept unless a request has them, that null
-// resets them, and that a patch merges them.
+// TestBreakerOfTheAccount checks that the settings of the account's breaker are kept unless a request has them, that
+// null resets them, and that a patch merges them.
 func TestBreakerOfTheAccount(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)

@@ -23,8 +23,8 @@ func (s *API) Authenticate(r *http.Request) (*v4.Call, error) {
 	return c, nil
 }
 
-// Authorize returns an error if the call's token lacks one of the call's permissions. It records the use of the token and adds
-// the actor for the audit log to the request's context.
+// Authorize returns an error if the call's token lacks one of the call's permissions. It records the use of the token
+// and adds the actor for the audit log to the request's context.
 func (s *API) Authorize(c *v4.Call) error {
 	if err := permitted(c, c.Token); err != nil {
 		return err

@@ -33,8 +33,8 @@ func (s *API) ViewExemption(a proto.Account, x *proto.Exemption) ExemptionView {
 	return v
 }
 
-// IsActive reports whether an exemption's time is not over and its check exists. The record of another one is about to be
-// deleted.
+// IsActive reports whether an exemption's time is not over and its check exists. The record of another one is about to
+// be deleted.
 func (s *API) IsActive(a proto.Account, x *proto.Exemption) bool {
 	if x.Until <= proto.At(s.store.Clock.Now()) {
 		return false

@@ -60,7 +60,8 @@ type API struct {
 // New returns the API of device posture.
 func New(cfg Config, d Deps) *API {
 	a := &API{
-		cfg: cfg, store: d.Store, device: d.Device, streams: d.Streams, checkUsers: d.CheckUsers, flips: d.Flips, probes: d.Probes,
+		cfg: cfg, store: d.Store, device: d.Device, streams: d.Streams, checkUsers: d.CheckUsers, flips: d.Flips,
+		probes:    d.Probes,
 		following: d.Following, Overview: overview.New(d.Store.Conn),
 	}
 	a.integrations, a.checks = a.newIntegrations(), a.newChecks()

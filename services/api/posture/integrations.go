@@ -18,8 +18,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// newIntegrations returns the kind of integrations. Its checks stay when an integration is deleted, since they belong to
-// the account and can be given another integration; the evaluators close their results.
+// newIntegrations returns the kind of integrations. Its checks stay when an integration is deleted, since they belong
+// to the account and can be given another integration; the evaluators close their results.
 func (s *API) newIntegrations() *resource.Kind[proto.Integration, *proto.Integration] {
 	return &resource.Kind[proto.Integration, *proto.Integration]{
 		Store: s.store, Name: "integration", Kind: topology.KindIntegration, Path: "/devices/posture/integration",

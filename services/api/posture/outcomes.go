@@ -8,9 +8,9 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Outcomes returns the current outcomes of checks on a page, as a function of an active device and the index of a check.
-// The outcome is unknown if the check does not exist or is not evaluated, or if no entry has the device or the check. It
-// reads one entry for each integration of the checks.
+// Outcomes returns the current outcomes of checks on a page, as a function of an active device and the index of a
+// check. The outcome is unknown if the check does not exist or is not evaluated, or if no entry has the device or the
+// check. It reads one entry for each integration of the checks.
 func (s *API) Outcomes(ctx context.Context, a proto.Account, page topology.PageNumber,
 	checks []proto.ID) (func(device proto.ID, check int) proto.Outcome, error) {
 	type column struct {

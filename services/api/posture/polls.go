@@ -110,7 +110,8 @@ func (s *API) status(ctx context.Context, c *v4.Call) (v4.Response, error) {
 			}
 		}
 	}
-	return v4.Response{Result: views, Info: v4.SinglePage(len(views)), Messages: s.notices(c.Account, s.noticeExempt(c.Account)...)}, nil
+	return v4.Response{Result: views, Info: v4.SinglePage(len(views)),
+		Messages: s.notices(c.Account, s.noticeExempt(c.Account)...)}, nil
 }
 
 // viewPoll returns the poll of the newest tick, even if no page has been polled for it yet.

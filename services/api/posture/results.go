@@ -106,7 +106,8 @@ func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error
 		Integrations []view                 `json:"integrations"`
 		Unsupported  []verdictView          `json:"unsupported,omitempty"`
 		Exemptions   []device.ExemptionView `json:"exemptions,omitempty"`
-	}{id, page, views, s.unsupportedChecks(c.Account), s.device.Exemptions(c.Account, d)}, Messages: s.notices(c.Account, left.Notices()...)}, nil
+	}{id, page, views, s.unsupportedChecks(c.Account), s.device.Exemptions(c.Account, d)},
+		Messages: s.notices(c.Account, left.Notices()...)}, nil
 }
 
 // pageResults returns the results of the devices of a page in every integration's newest entry; ?integration_id=

@@ -156,7 +156,9 @@ func readRemediation(body v4.Object, c *proto.Check) error {
 	if err != nil {
 		return fmt.Errorf("x_remediation must be a string of at most %d characters", proto.MaxRemediation)
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }) {
+	if strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t'
+	}) {
 		return fmt.Errorf("x_remediation must have no control characters except line breaks and tabs")
 	}
 	c.Remediation = text

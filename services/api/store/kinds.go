@@ -11,8 +11,8 @@ type kind struct {
 }
 
 // Register registers a kind of resource with the audit log. Names are those of the keys in CONFIG, service_token,
-// api_token and [KindHold]. show returns a record as in API responses, without its secrets. Kinds must be registered before the
-// store is used.
+// api_token and [KindHold]. show returns a record as in API responses, without its secrets. Kinds must be registered
+// before the store is used.
 func Register[T any, M interface {
 	*T
 	proto.Message

@@ -29,8 +29,8 @@ type Edge struct {
 type gate interface {
 	// Authenticate returns the call of a request, with its account, zone and token.
 	Authenticate(r *http.Request) (*Call, error)
-	// Authorize returns an error if the call's token lacks one of the call's permissions. It may replace the request, to add
-	// the actor to its context.
+	// Authorize returns an error if the call's token lacks one of the call's permissions. It may replace the request, to
+	// add the actor to its context.
 	Authorize(c *Call) error
 }
 

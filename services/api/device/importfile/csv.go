@@ -70,7 +70,8 @@ const unnamed = -1
 var (
 	errOpenQuote  = errors.New("a quoted field is not closed on its line")
 	errAfterQuote = errors.New("something follows the closing quote of a field")
-	errBareQuote  = errors.New("a quote stands in a field that does not begin with one: quote the field and double the quote")
+	errBareQuote  = errors.New(
+		"a quote stands in a field that does not begin with one: quote the field and double the quote")
 )
 
 // splitCSV splits a line into its fields (RFC 4180). A field cannot span lines.

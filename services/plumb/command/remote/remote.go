@@ -71,7 +71,8 @@ func (r *Flags) config() (client.Config, error) {
 	if err != nil {
 		return client.Config{}, err
 	}
-	return client.Config{URL: cmp.Or(r.URL, c.URL, defaultURL), Token: token, Account: account, Transport: Transport()}, nil
+	url := cmp.Or(r.URL, c.URL, defaultURL)
+	return client.Config{URL: url, Token: token, Account: account, Transport: Transport()}, nil
 }
 
 // Transport returns a transport that uses the proxy of the environment. Commands use it, services do not.
