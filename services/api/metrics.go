@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -42,6 +43,16 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// registerEnforcement registers the gauges about what people decided: active exemptions, and accounts with the observe
+// switch on.
+func registerEnforcement(r prometheus.Registerer, exemptions, observing func() float64) error {
+	return errors.Join(
+		r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_api_exemptions",
+			Help: "Active exemptions of devices from checks."}, exemptions)),
+		r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_api_observe_switches",
+			Help: "Accounts whose observe switch is on: no check is enforced."}, observing)))
 }
 
 func (m *metrics) request(route, method string, status int, took time.Duration) {

@@ -89,6 +89,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
 	s.auditlog = auditlog.New(s.store)
 	s.enforcement = enforcement.New(enforcement.Deps{Store: s.store, Device: s.device, Posture: s.posture})
+	if err := registerEnforcement(deps.Metrics, s.enforcement.Active, s.enforcement.Observing); err != nil {
+		return nil, err
+	}
 	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody,
 		ClientTimeout: cfg.clientTimeout, Observe: m.request}
 	rules, err := policycache.New(s.store.Catalog, deps.Log, func(*policy.Problem) {})

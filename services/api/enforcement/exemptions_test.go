@@ -64,6 +64,9 @@ func TestExemptions(t *testing.T) {
 	if r := f.Do("GET", "/plumbline/status", nil); r.Message(v4.CodeExemptions) != "2 exemptions are active" {
 		t.Errorf("%s", r.Body)
 	}
+	if n := f.Metric("plumbline_api_exemptions"); n != 2 {
+		t.Errorf("%v exemptions are active", n)
+	}
 	f.WantError(405, v4.CodeMethod, "PUT", one, body)
 	if got := f.Want(200, "DELETE", one, nil); got["id"] != x["id"] {
 		t.Errorf("%v", got)

@@ -39,6 +39,9 @@ func TestObserveSwitch(t *testing.T) {
 	if r := f.Do("GET", "/plumbline/status", nil); !strings.Contains(r.Message(v4.CodeNotEnforced), "until 2026-03-08T12:01:00Z") {
 		t.Errorf("%s", r.Body)
 	}
+	if n := f.Metric("plumbline_api_observe_switches"); n != 1 {
+		t.Errorf("%v switches are on", n)
+	}
 	f.Want(201, "POST", "/access/organizations", map[string]any{"name": "Acme"}) // the switch has not made one
 	if got := f.Want(200, "DELETE", observe, nil); fmt.Sprint(got) != off {
 		t.Errorf("%v", got)
