@@ -50,7 +50,9 @@ func BenchmarkBreaker(b *testing.B) {
 		f.under(u, pages)
 	}
 	f.remember(4 * pages)
-	f.settled()
+	for !f.handled() {
+		<-time.After(50 * time.Millisecond)
+	}
 	for _, u := range all {
 		f.round(u, 80)
 	}
@@ -165,7 +167,9 @@ func (f *fixture) round(u *fleetUnder, level int) float64 {
 			f.t.Fatal(errs)
 		}
 	}
-	bustest.Eventually(f.t, "the round is evaluated", f.handled)
+	for !f.handled() { // a million devices on a busy machine take minutes
+		<-time.After(5 * time.Millisecond)
+	}
 	return float64(time.Since(begin).Microseconds()) / 1000
 }
 

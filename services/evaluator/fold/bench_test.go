@@ -2,6 +2,7 @@ package fold_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,6 +53,8 @@ func BenchmarkNext(b *testing.B) {
 			return fold.Next(nil, &same, *on).Entry
 		}},
 		{"poll/first", 2, func(*proto.Entry, *proto.Input, *fold.Basis) *proto.Entry { return nil }},
+		{"poll/at rest", 2, rest(false)},
+		{"poll/at rest, breakers off", 2, rest(true)},
 		{"page/unchanged", 2, func(e *proto.Entry, in *proto.Input, _ *fold.Basis) *proto.Entry {
 			*in = proto.Input{Cause: proto.CausePage}
 			return e
@@ -67,5 +70,19 @@ func BenchmarkNext(b *testing.B) {
 				fold.Next(entry, in, on)
 			}
 		})
+	}
+}
+
+// rest has no score cross a threshold: the breakers have nothing to count.
+func rest(off bool) func(*proto.Entry, *proto.Input, *fold.Basis) *proto.Entry {
+	return func(_ *proto.Entry, in *proto.Input, on *fold.Basis) *proto.Entry {
+		on.Config.Organization = &proto.Organization{Breaker: &proto.Breaker{Off: off, Share: 0.2, Floor: 10}}
+		on.Config.Checks = []fold.Check{check(0, 1, ">=", 50, time.Hour), check(1, 1, ">=", 60, time.Hour)}
+		first := *in
+		first.Tick, first.Observations = 1, slices.Clone(in.Observations)
+		for i := range first.Observations {
+			first.Observations[i].Score, in.Observations[i].Score = 60+i%40, 60+(i+i%50/49)%40
+		}
+		return fold.Next(nil, &first, *on).Entry
 	}
 }
