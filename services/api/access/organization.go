@@ -136,9 +136,10 @@ func (s *API) viewOrganization(o *proto.Organization) json.RawMessage {
 		Domain      string       `json:"auth_domain,omitempty"`
 		Strict      bool         `json:"strict_service_token_auth"`
 		Unsupported []string     `json:"x_unsupported,omitempty"`
+		Observe     any          `json:"x_observe,omitempty"` // read-only, while the switch is stored
 		CreatedAt   v4.Timestamp `json:"created_at"`
 		UpdatedAt   v4.Timestamp `json:"updated_at"`
-	}{domain, !o.Lenient, unsupported, v4.Timestamp(o.CreatedAt), v4.Timestamp(o.UpdatedAt)})
+	}{domain, !o.Lenient, unsupported, viewObserve(o.Observe), v4.Timestamp(o.CreatedAt), v4.Timestamp(o.UpdatedAt)})
 }
 
 func (s *API) getOrganization(ctx context.Context, c *v4.Call) (v4.Response, error) {
@@ -232,4 +233,12 @@ func (s *API) changeOrganization(ctx context.Context, c *v4.Call,
 		return v4.Response{Result: s.viewOrganization(&o), Revision: revision}, err
 	}
 	return v4.Response{}, v4.ErrConflict
+}
+
+// viewObserve returns the observe switch as an organization shows it; nil if there is none.
+func viewObserve(o *proto.ObserveSwitch) any {
+	if o == nil {
+		return nil
+	}
+	return map[string]any{"until": v4.Timestamp(o.Until), "since": v4.Timestamp(o.Since), "by": o.By, "reason": o.Reason}
 }

@@ -43,13 +43,22 @@ func TestObserveSwitch(t *testing.T) {
 		t.Errorf("%v switches are on", n)
 	}
 	f.Want(201, "POST", "/access/organizations", map[string]any{"name": "Acme"}) // the switch has not made one
+	org := f.Want(200, "GET", "/access/organizations", nil)
+	if o, _ := org["x_observe"].(map[string]any); o["until"] != on["until"] || o["reason"] != on["reason"] {
+		t.Errorf("the organization shows %v", org["x_observe"])
+	}
+	org["x_observe"] = map[string]any{"until": "x"} // it is read-only
+	f.Want(200, "PUT", "/access/organizations", org)
+	if got := f.Want(200, "GET", observe, nil); fmt.Sprint(got) != fmt.Sprint(on) {
+		t.Errorf("%v, stored as %v", got, on)
+	}
 	if got := f.Want(200, "DELETE", observe, nil); fmt.Sprint(got) != off {
 		t.Errorf("%v", got)
 	}
 	if r := f.Do("GET", "/plumbline/status", nil); r.Message(v4.CodeNotEnforced) != "" {
 		t.Errorf("%s", r.Body)
 	}
-	want := "create observe_switch, update observe_switch, update org, delete observe_switch"
+	want := "create observe_switch, update observe_switch, update org, update org, delete observe_switch"
 	if got := apitest.Summary(f.Events()); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
