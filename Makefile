@@ -27,9 +27,14 @@ lint:
 fmt:
 	gofmt -w $(MODULES)
 
-golden: ## write golden files, and the tables in documents, again
+golden: ## write every golden file, generated test and table in documents again
+	cd proto && go test . -run TestWireBytes -update
 	cd bus && go test ./topology -update
+	cd services && go test ./internal/cli -run TestScripts -update
+	cd services && go test ./sample -run TestDevicesAreAsMade -update
 	cd services && go test ./api -run 'TestServedDescription|TestGoldenResponses' -update
+	cd services && go test ./plumb/command -run 'TestScripts|TestCommands' -update
+	cd test && go test ./sdk/v7/port_test.go -update # the file alone: the package compiles Cloudflare's SDK
 	cd test && go test ./docs -run TestCompatibilityTable -update
 
 fuzz: ## every fuzz target for $(FUZZTIME)
