@@ -32,9 +32,16 @@ func dialTo(addr string) func(context.Context, string, string) (net.Conn, error)
 	}
 }
 
-// ready asks until the proxy guards the application.
+// ready returns why the proxy does not guard the application yet. Caddy listens for TLS before it has a certificate.
 func (s *site) ready(t *testing.T) error {
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/ready", nil)
+	if err := s.readyFor(t, s.client, "http"); err != nil || s.http2 == nil {
+		return err
+	}
+	return s.readyFor(t, s.http2, "https")
+}
+
+func (s *site) readyFor(t *testing.T, client *http.Client, scheme string) error {
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, scheme+"://"+host+"/ready", nil)
 	if err != nil {
 		return err
 	}
@@ -42,7 +49,7 @@ func (s *site) ready(t *testing.T) error {
 	for i := 0; i < len(credentials); i += 2 {
 		r.Header.Set(credentials[i], credentials[i+1])
 	}
-	a, err := s.client.Do(r)
+	a, err := client.Do(r)
 	if err != nil {
 		return err
 	}
