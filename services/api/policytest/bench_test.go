@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/apitest"
@@ -51,11 +51,11 @@ func BenchmarkPolicyTest(b *testing.B) {
 			for b.Loop() {
 				runtime.ReadMemStats(&before)
 				id := apitest.Text(f.Want(200, "POST", path, map[string]any{"policies": []any{policy}}), "id")
-				progress := map[string]any{"status": "processing"}
-				for progress["status"] == "processing" {
-					time.Sleep(10 * time.Millisecond)
+				var progress map[string]any
+				bustest.Eventually(b, "the test ends", func() bool {
 					progress = f.Want(200, "GET", path+"/"+id, nil)
-				}
+					return progress["status"] != "processing"
+				})
 				runtime.ReadMemStats(&after)
 				if progress["status"] != "complete" || progress["total_users"] != float64(pages*proto.PageSize) {
 					b.Fatalf("%v", progress)

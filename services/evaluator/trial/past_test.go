@@ -80,7 +80,7 @@ func TestPastKeepsHysteresisAndGrace(t *testing.T) {
 	check := &proto.Check{ID: chk(0), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60, RecoverScore: &again, Grace: 10 * time.Hour}
 	past := trial.NewPast(fold.Config{}, check)
 	for i, c := range []struct {
-		hour    time.Duration
+		hour    int
 		score   int
 		outcome proto.Outcome
 		reason  proto.Reason
@@ -99,7 +99,7 @@ func TestPastKeepsHysteresisAndGrace(t *testing.T) {
 		if i%2 == 1 {
 			devices = []proto.ID{dev(2), dev(1)}
 		}
-		changed := past.Entry(1, polled(epoch.Add(c.hour*time.Hour), c.score, devices...))
+		changed := past.Entry(1, polled(epoch.Add(time.Duration(c.hour)*time.Hour), c.score, devices...))
 		counts := past.Counts()
 		if counts.Decided[trial.Decision{Outcome: c.outcome, Reason: c.reason}] != 2 || changed != 2*c.changed {
 			t.Errorf("hour %d, score %d: %v, %d changed", c.hour, c.score, counts.Decided, changed)
