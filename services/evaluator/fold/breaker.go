@@ -51,11 +51,14 @@ func (p *pass) resolve(i int, stayed []bool) {
 		}
 		held, c.next.Hold = &h, &h
 	}
-	for _, at := range c.flips {
+	for _, at := range slices.Concat(c.flips, c.excused) {
 		v, old := &p.next.Results[at.result].Verdicts[i], p.before.Results[at.old].Verdicts[c.was]
 		// The safe side: what would pass alone stays, what would fail is applied.
 		switch {
 		case held == nil:
+		case v.Outcome == proto.OutcomePass && p.excuse(c, at, v):
+		case excused(old):
+			v.Outcome, v.Reason = proto.OutcomeFail, proto.ReasonHeld // the exemption or the grace is over
 		case held.Safe && v.Outcome == proto.OutcomeFail:
 			c.next.Withheld = append(c.next.Withheld, at.result)
 		default:
@@ -72,8 +75,42 @@ func (p *pass) resolve(i int, stayed []bool) {
 			p.changes.add(i, v.Outcome, proto.Changed(&p.next.Results[at.result], old.Outcome, *v))
 		}
 	}
+	slices.SortFunc(c.next.Graces, func(a, b proto.Grace) int { return a.Result - b.Result })
 	slices.Sort(c.next.Recovering)
 	slices.Sort(c.next.Withheld)
+}
+
+// excused reports whether a verdict is a pass by an exemption or a grace.
+func excused(v proto.Verdict) bool {
+	return v.Reason == proto.ReasonExempt || v.Reason == proto.ReasonGrace
+}
+
+// wasExcused reports whether the device passed by an exemption or a grace alone.
+func (c *column) wasExcused(at place, old *proto.Result) bool {
+	return excused(old.Verdicts[c.was]) && c.wasFailing(at, old)
+}
+
+// excuse has a device pass by its exemption, or by the grace that runs, though held evidence says that it needs
+// neither. It returns false if it has neither.
+func (p *pass) excuse(c *column, at place, v *proto.Verdict) bool {
+	exempt := slices.ContainsFunc(p.byDevice[p.next.Results[at.result].Device], func(n int) bool {
+		x := &p.exemptions[n]
+		return !x.ref.Ended && x.Covers(c.ID)
+	})
+	since, running := c.graces[at.old]
+	end := since + c.grace
+	switch {
+	case exempt:
+		v.Reason = proto.ReasonExempt
+		c.next.Recovering = append(c.next.Recovering, at.result)
+	case running && p.on.Now < end:
+		v.Reason = proto.ReasonGrace
+		c.next.Graces = append(c.next.Graces, proto.Grace{Result: at.result, Since: since})
+		p.due(end)
+	default:
+		return false
+	}
+	return true
 }
 
 // trip counts a poll's flips against the outcomes of before, or the held ones. Beyond the limits a hold begins or goes on; within them it

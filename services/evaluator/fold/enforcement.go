@@ -22,8 +22,10 @@ type enforcement struct {
 	// hold is the hold that goes on, if any; flips has the places of flips.
 	hold  *proto.PageHold
 	flips []place
-	next  proto.CheckState
-	check *proto.Check
+	// excused has the places of devices that failed, passed by an exemption or a grace, and pass by the evidence now.
+	excused []place
+	next    proto.CheckState
+	check   *proto.Check
 }
 
 // place is a device's place in the new entry's results and in the previous one's, -1 if it had none.
@@ -125,7 +127,7 @@ func (p *pass) open(c *column) {
 	if c.was >= 0 {
 		c.old = p.before.State(c.was)
 	}
-	if !c.plain || len(p.exemptions) > 0 {
+	if !c.plain || len(p.exemptions) > 0 || len(c.old.Recovering) > 0 {
 		c.readLists()
 	}
 	if c.next.Flips = c.old.Flips; !c.breaker.Off {
@@ -164,8 +166,8 @@ func places(all []int) map[int]bool {
 	return set
 }
 
-// exemptionsOf returns the device's exemptions that apply. It ends those with nothing left to exempt from: the device
-// passes the exemption's check, or every check of the integration.
+// exemptionsOf returns the device's exemptions that have an effect. The others have nothing left to exempt from: the
+// device passes the exemption's check, or every check of the integration. [pass.endExemptions] ends them.
 func (p *pass) exemptionsOf(res, old *proto.Result, at place, fresh bool) (active []*proto.Exemption) {
 	for _, n := range p.byDevice[res.Device] {
 		x := &p.exemptions[n]
@@ -185,13 +187,27 @@ func (p *pass) exemptionsOf(res, old *proto.Result, at place, fresh bool) (activ
 			}
 		}
 		if covered > 0 && covered == passing {
-			x.ref.Ended = true
+			p.needless = append(p.needless, n)
 			continue
 		}
 		p.due(x.Until)
 		active = append(active, x.Exemption)
 	}
 	return active
+}
+
+// endExemptions ends the exemptions with nothing left to exempt from. Held evidence ends none.
+func (p *pass) endExemptions() {
+	for _, n := range p.needless {
+		x := &p.exemptions[n]
+		if slices.ContainsFunc(p.changes.columns[:len(p.next.Checks)], func(c column) bool {
+			return x.Covers(c.ID) && c.next.Hold != nil
+		}) {
+			p.due(x.Until)
+		} else {
+			x.ref.Ended = true
+		}
+	}
 }
 
 // fails reports whether the device fails by the evidence, hysteresis included.

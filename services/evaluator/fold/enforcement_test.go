@@ -270,3 +270,126 @@ func TestTheOrderOfTheSteps(t *testing.T) {
 		t.Error("the exemption did not end")
 	}
 }
+
+// opened is a page of 100 devices that failed, 50 of them exempt, whose API answers 100 for all: the poll is held.
+func opened(t *testing.T, until proto.Millis) *page {
+	t.Helper()
+	p := newPage(t, fleet(t, 100).on.Page.Devices, check(1, 1, ">=", 50, 0))
+	var all []fold.Exemption
+	for i := range byte(50) {
+		all = append(all, exemption(i, chk(1), until))
+	}
+	p.exempt(all...)
+	p.scores(100, 10)
+	p.counts(50, 50, 0)
+	p.has(1, 0, "pass exempt fail")
+	p.scores(100, 100)
+	p.changed()
+	p.counts(50, 50, 50)
+	return p
+}
+
+func (p *page) ended(want int) {
+	p.t.Helper()
+	n := 0
+	for _, x := range p.entry.Exemptions {
+		if x.Ended {
+			n++
+		}
+	}
+	if n != want {
+		p.t.Errorf("%d exemptions ended, want %d", n, want)
+	}
+}
+
+// Held evidence ends no exemption: that would outlive the hold.
+func TestAHeldPollEndsNoExemption(t *testing.T) {
+	until := epoch.Add(time.Hour)
+	p := opened(t, until)
+	p.ended(0)
+	p.has(1, 0, "pass exempt pass")
+	p.due(until)
+	p.other(proto.CausePage, fold.Unchanged)
+	p.scores(100, 100)
+	p.has(1, 0, "pass exempt pass")
+	p.scores(100, 10) // the API is well again
+	p.changed()
+	p.ended(0)
+	p.has(1, 0, "pass exempt fail")
+	if p.entry.State(0).Hold != nil {
+		t.Errorf("%+v", p.entry.State(0).Hold)
+	}
+
+	p = opened(t, until)
+	p.fold(&proto.Input{Cause: proto.CauseRelease, Check: chk(1), DecidedAt: p.on.StoredAt}, fold.Written)
+	p.ended(50)
+	p.has(1, 0, "pass score pass")
+}
+
+// What held evidence says does not keep a pass either whose exemption is over, and a person's exemption counts at once.
+func TestExemptionsUnderAHeldOpenUp(t *testing.T) {
+	p := opened(t, epoch.Add(time.Hour))
+	p.wait(time.Hour)
+	p.other(proto.CauseExpired, fold.Written)
+	p.counts(0, 100, 100)
+	p.ended(50)
+	p.has(1, 0, "fail held pass")
+	p.exempt(exemption(60, chk(1), epoch.Add(2*time.Hour)))
+	p.other(proto.CauseConfig, fold.Written)
+	p.has(60, 0, "pass exempt pass")
+	p.ended(0)
+	p.scores(100, 100)
+	p.has(60, 0, "pass exempt pass")
+	p.scores(100, 10)
+	p.has(60, 0, "pass exempt fail")
+	p.counts(1, 99, 0)
+}
+
+// An exemption from every check lasts as long as the evidence of one of them is held.
+func TestAnExemptionFromEveryCheckUnderAHold(t *testing.T) {
+	p := newPage(t, fleet(t, 40).on.Page.Devices, check(1, 1, ">=", 50, 0), check(2, 1, ">=", 5, 0))
+	p.exempt(exemption(0, proto.ID{}, epoch.Add(time.Hour)))
+	p.scores(40, 10)
+	p.scores(40, 100)
+	p.ended(0)
+	p.has(0, 0, "pass exempt pass")
+	p.has(0, 1, "pass score pass")
+	p.fold(&proto.Input{Cause: proto.CauseRelease, Check: chk(1), DecidedAt: p.on.StoredAt}, fold.Written)
+	p.ended(1)
+	p.has(0, 0, "pass score pass")
+}
+
+// A held poll does not end a grace, which would begin anew after the hold.
+func TestAHeldPollEndsNoGrace(t *testing.T) {
+	p := fleet(t, 100)
+	p.edit(func(c *proto.Check) { c.Grace = time.Hour; c.RecoverScore = threshold(70) })
+	p.scores(90, 0) // in grace, which is no flip
+	p.has(1, 0, "pass grace fail")
+	end := epoch.Add(time.Hour)
+	p.wait(time.Hour)
+	p.scores(90, 0)
+	p.counts(10, 90, 0)
+	p.scores(95, 0)
+	p.has(92, 0, "pass grace fail")
+	end = end.Add(time.Hour)
+	p.due(end)
+	p.wait(time.Minute)
+	p.scores(0, 0) // every device passes: held
+	p.changed()
+	p.counts(10, 90, 90)
+	p.has(92, 0, "pass grace pass")
+	p.due(end)
+	p.other(proto.CausePage, fold.Unchanged)
+	p.scores(95, 0)
+	p.counts(10, 90, 0)
+	p.has(92, 0, "pass grace fail")
+	p.due(end)
+	p.scores(0, 0)
+	p.wait(59 * time.Minute)
+	p.other(proto.CauseExpired, fold.Written)
+	p.counts(5, 95, 95)
+	p.has(92, 0, "fail held pass")
+	p.scores(95, 0)
+	p.counts(5, 95, 0)
+	p.has(92, 0, "fail score fail")
+}

@@ -23,6 +23,8 @@ type pass struct {
 	// come back with its device.
 	over   []proto.ExemptionRef
 	counts [][proto.OutcomeNone]int // outcomes of before by check, once counted
+	// needless has the places of exemptions whose devices pass by the evidence.
+	needless []int
 
 	next    *proto.Entry
 	changes changes
@@ -57,6 +59,7 @@ func (p *pass) run() Step {
 	for c := range p.changes.columns {
 		p.resolve(c, stayed)
 	}
+	p.endExemptions()
 	p.keepStates()
 	return p.end(left || p.came > 0)
 }
@@ -153,6 +156,10 @@ func (p *pass) device(at place, id proto.ID, old *proto.Result, o *proto.Observa
 			if c.guarded && flips(c.heldVerdict(at, old), v) {
 				c.flips = append(c.flips, at)
 				continue // resolve decides
+			}
+			if c.guarded && c.wasExcused(at, old) && v.Outcome == proto.OutcomePass && v.Reason == proto.ReasonScore {
+				c.excused = append(c.excused, at)
+				continue
 			}
 			if same {
 				continue
