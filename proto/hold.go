@@ -43,6 +43,9 @@ type Hold struct {
 	// Release lists the pages, each with the tick of its entry, that a decision by the fleet's flips releases. A
 	// person's release is of every page that held outcomes at DecidedAt.
 	Release []PageTick `msgpack:"release"`
+	// Rejected is how many results were held when a person last rejected them, at least 1; 0 if nobody did. The fleet's
+	// flips do not release such a hold.
+	Rejected int `msgpack:"rejected"`
 }
 
 // PageTick is a page and the tick of its newest entry.
@@ -63,6 +66,9 @@ func (h *Hold) Decide(to HoldState, by, reason string, now Millis) (*Hold, bool)
 	next := *h
 	next.State, next.By, next.Reason, next.UpdatedAt, next.Release = to, by, reason, now, nil
 	next.DecidedAt = max(now, h.PolledAt) // a slow clock does not leave out the polls that were seen
+	if to == HoldRejected {
+		next.Rejected = max(1, h.Devices)
+	}
 	return &next, true
 }
 

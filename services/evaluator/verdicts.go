@@ -3,6 +3,7 @@ package evaluator
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
@@ -93,7 +94,11 @@ func holdEvent(ref topology.HoldRef, name string, last, next *proto.Hold) (*prot
 	if last == nil {
 		action = "create"
 	}
-	return &proto.AuditEvent{ID: proto.DeriveID(ref.Account, "hold "+next.ID.String()+" "+string(next.State)), At: next.UpdatedAt,
+	id := "hold " + next.ID.String() + " " + string(next.State)
+	if last != nil && last.State == proto.HoldRejected {
+		id += " " + strconv.FormatInt(int64(last.DecidedAt), 10) // it may stand again several times
+	}
+	return &proto.AuditEvent{ID: proto.DeriveID(ref.Account, id), At: next.UpdatedAt,
 		Actor: proto.Actor{Type: "system", Name: "breaker"}, Action: action, Kind: "hold", Resource: next.ID.String(), Name: name,
 		Before: before, After: after}, nil
 }

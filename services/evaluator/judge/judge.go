@@ -4,6 +4,7 @@
 package judge
 
 import (
+	"cmp"
 	"slices"
 
 	"plumbline.dev/proto"
@@ -35,11 +36,15 @@ const Patience proto.Millis = 60_000
 // WithinLimits is the reason of a release without a person's decision.
 const WithinLimits = "the flips of all pages together are within the limits"
 
+// Grown is the reason why a rejected hold stands again.
+const Grown = "it holds more than what was rejected"
+
 // finding is what the pages show.
 type finding struct {
 	held     []proto.PageTick
 	hold     proto.Hold // the sums over the held pages
 	safe     bool       // the safe side applies on every held page
+	unsafe   bool       // the safe side applies on no held page
 	complete bool       // the newest entry of every page is of the held pages' newest tick
 	newest   proto.Millis
 	first    proto.Millis // when the first held page's newest poll was stored
@@ -49,6 +54,9 @@ type finding struct {
 // tick: then the holds are released if the flips of all pages are within the limits, and stand otherwise. A page at a
 // newer tick does not show its flips of that tick any more: when the API recovers, most of the pages would show none, and
 // what the last ones hold would be released.
+//
+// A person rejects the outcomes they see: a rejected hold stands again if it holds another direction, or more than
+// twice as many results. It has expired as soon as the safe side applies on any page: people know of neither otherwise.
 func (c *Case) Next() *proto.Hold {
 	f := c.find()
 	last := c.Last
@@ -69,10 +77,17 @@ func (c *Case) Next() *proto.Hold {
 	next.Pages, next.Devices, next.Fleet = len(f.held), f.hold.Devices, f.hold.Fleet
 	next.PolledAt, next.UpdatedAt = f.newest, c.Now
 	out, in := c.Breaker.Beyond(next.Fleet)
+	rejected := last.State == proto.HoldRejected
+	if rejected {
+		next.Rejected = max(1, cmp.Or(last.Rejected, last.Devices)) // a record of an earlier version has no number
+		if next.Devices > 2*next.Rejected || next.Out != last.Out || next.In != last.In {
+			next.State, next.By, next.Reason, next.DecidedAt = proto.HoldStanding, "", Grown, 0
+		}
+	}
 	switch {
-	case f.safe:
+	case f.safe || rejected && !f.unsafe:
 		next.State = proto.HoldExpired
-	case f.complete && !out && !in && next.State == proto.HoldStanding:
+	case f.complete && !out && !in && next.State == proto.HoldStanding && next.Rejected == 0:
 		next.State, next.Reason, next.Release = proto.HoldReleased, WithinLimits, f.held
 		next.DecidedAt = max(c.Now, f.newest)
 	case !f.complete && c.Now < f.first+Patience:
@@ -85,7 +100,7 @@ func (c *Case) Next() *proto.Hold {
 }
 
 func (c *Case) find() (f finding) {
-	f.safe, f.complete = true, true
+	f.safe, f.unsafe, f.complete = true, true, true
 	for i := range c.Pages {
 		p := &c.Pages[i]
 		n := slices.IndexFunc(p.Checks, func(x proto.CheckFlips) bool { return x.Check == c.Check })
@@ -108,7 +123,7 @@ func (c *Case) find() (f finding) {
 		f.hold.Tick = max(f.hold.Tick, p.Tick)
 		f.hold.Out, f.hold.In = f.hold.Out || x.Out, f.hold.In || x.In
 		f.hold.Devices += x.Devices
-		f.safe = f.safe && x.Safe
+		f.safe, f.unsafe = f.safe && x.Safe, f.unsafe && !x.Safe
 	}
 	for i := range c.Pages {
 		f.complete = f.complete && c.Pages[i].Tick == f.hold.Tick

@@ -54,6 +54,10 @@ func TestVerdicts(t *testing.T) {
 	unheard.Now = epoch + judge.Patience
 	off := of(nil, page(1, 7, 300, true), page(2, 7, 0, false))
 	off.Breaker.Off = true
+	rejected, _ := standing.Decide(proto.HoldRejected, "a", "r", epoch)
+	again := of(rejected, page(1, 8, 900, true), page(2, 8, 901, true)).Next()
+	other := page(2, 7, 300, true)
+	other.Checks[1].Flips, other.Checks[1].Out, other.Checks[1].In = opened.Checks[1].Flips, false, true
 	for name, c := range map[string]struct {
 		of   *judge.Case
 		want proto.HoldState
@@ -75,6 +79,11 @@ func TestVerdicts(t *testing.T) {
 		"later polls are well":                     {of(standing, page(1, 8, 0, false)), proto.HoldEnded},
 		"its end is known":                         {of(with(proto.HoldEnded, 0), page(1, 8, 0, false)), "no record"},
 		"a rejected one is not released":           {of(with(proto.HoldRejected, epoch), page(1, 7, 300, true), page(2, 7, 0, false)), proto.HoldRejected},
+		"a rejected one grows a little":            {of(rejected, page(1, 7, 900, true), page(2, 7, 900, true)), proto.HoldRejected},
+		"a rejected one doubles":                   {of(rejected, page(1, 7, 900, true), page(2, 7, 901, true)), proto.HoldStanding},
+		"a rejected one opens":                     {of(rejected, page(1, 7, 900, true), other), proto.HoldStanding},
+		"rejected, and the safe side on one page":  {of(rejected, safe, page(2, 7, 900, true)), proto.HoldExpired},
+		"it stands again within the limits":        {of(again, page(1, 9, 300, true), page(2, 9, 0, false)), proto.HoldStanding},
 		"a rejected one ends":                      {of(with(proto.HoldRejected, epoch), page(1, 8, 0, false)), proto.HoldEnded},
 		"the safe side":                            {of(standing, safe), proto.HoldExpired},
 		"the safe side on one of two":              {of(standing, safe, page(2, 7, 900, true)), proto.HoldStanding},
@@ -122,5 +131,27 @@ func TestLatePagesDoNotHideAHold(t *testing.T) {
 	c.Pages[0].Checks[1].Flips.Out = 100 // within the limits, and yet not judged
 	if got := state(c.Next()); got != proto.HoldStanding {
 		t.Errorf("%s", got)
+	}
+}
+
+// A hold that stands again is nobody's decision.
+func TestARejectedHoldStandsAgain(t *testing.T) {
+	first := of(nil, page(1, 7, 900, true)).Next()
+	rejected, _ := first.Decide(proto.HoldRejected, "a", "r", epoch)
+	if rejected.Rejected != 900 {
+		t.Errorf("%+v", rejected)
+	}
+	h := of(rejected, page(1, 8, 1000, true), page(2, 8, 900, true)).Next()
+	if h.ID != first.ID || h.By != "" || h.Reason != judge.Grown || h.DecidedAt != 0 || h.Rejected != 900 {
+		t.Errorf("%+v", h)
+	}
+	h, _ = h.Decide(proto.HoldRejected, "b", "r", epoch)
+	if next := of(h, page(1, 9, 1000, true), page(2, 9, 900, true)).Next(); next != nil || h.Rejected != 1900 {
+		t.Errorf("%+v after %+v", next, h)
+	}
+	rejected.Rejected = 0 // of an earlier version, which is measured from now on
+	h = of(rejected, page(1, 8, 1000, true), page(2, 8, 700, true)).Next()
+	if h.State != proto.HoldRejected || h.Rejected != 900 || h.By != "a" {
+		t.Errorf("%+v", h)
 	}
 }
