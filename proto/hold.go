@@ -46,6 +46,9 @@ type Hold struct {
 	// Rejected is how many results were held when a person last rejected them, at least 1; 0 if nobody did. The fleet's
 	// flips do not release such a hold.
 	Rejected int `msgpack:"rejected"`
+	// Window adds up the flips that decisions by the fleet's flips released, over the holds of the check: no page counts
+	// them in a window of its own. A person's release begins it anew.
+	Window FlipWindow `msgpack:"window"`
 }
 
 // PageTick is a page and the tick of its newest entry.
@@ -68,6 +71,8 @@ func (h *Hold) Decide(to HoldState, by, reason string, now Millis) (*Hold, bool)
 	next.DecidedAt = max(now, h.PolledAt) // a slow clock does not leave out the polls that were seen
 	if to == HoldRejected {
 		next.Rejected = max(1, h.Devices)
+	} else {
+		next.Window = FlipWindow{}
 	}
 	return &next, true
 }

@@ -6,6 +6,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/evaluator/fold"
+	"plumbline.dev/services/evaluator/judge"
 )
 
 // An attacker who decides every score of the API, against a page of 100 devices that pass. What a breaker does not stop
@@ -105,5 +106,73 @@ func TestSilenceAndThen100(t *testing.T) {
 	p.scores(0, 0)
 	if got := p.passes(); got != 100 {
 		t.Errorf("%d pass", got)
+	}
+}
+
+// integration has pages of 100 devices each, and the newest record of their holds.
+type integration struct {
+	pages []*page
+	hold  *proto.Hold
+}
+
+// tick polls every page: on the first n of them every device has the score, on the others the other one. Then the holds
+// are judged, and released pages evaluated.
+func (i *integration) tick(n, score, other int) {
+	c := judge.Case{Check: chk(1), Breaker: proto.DefaultBreaker(), Last: i.hold}
+	for at, p := range i.pages {
+		p.wait(time.Minute)
+		if at < n {
+			p.scores(100, score)
+		} else {
+			p.scores(100, other)
+		}
+		c.Now = p.on.Now
+		c.Pages = append(c.Pages, judge.Page{Number: uint32(at), Tick: p.entry.Tick, PolledAt: p.entry.Poll.At,
+			Checks: p.entry.CheckFlips()})
+	}
+	next := c.Next()
+	if next == nil {
+		return
+	}
+	if i.hold = next; next.State != proto.HoldReleased {
+		return
+	}
+	for _, r := range next.Release {
+		i.pages[r.Page].fold(&proto.Input{Cause: proto.CauseRelease, Check: chk(1), Tick: r.Tick, DecidedAt: next.DecidedAt},
+			fold.Written)
+	}
+}
+
+func (i *integration) passes() (n int) {
+	for _, p := range i.pages {
+		n += p.passes()
+	}
+	return n
+}
+
+func newIntegration(t *testing.T, score int) *integration {
+	i := new(integration)
+	for range 20 {
+		i.pages = append(i.pages, newPage(t, fleet(t, 100).on.Page.Devices, check(1, 1, ">=", 50, 0)))
+	}
+	i.tick(20, score, score)
+	return i
+}
+
+// One page more at each tick looks like one site each time. Together they are bound by the fleet's window.
+func TestPagesInTurnAreBoundByTheFleetsWindow(t *testing.T) {
+	i := newIntegration(t, 80)
+	for n := range 16 {
+		i.tick(n+1, 0, 80)
+	}
+	if got := i.passes(); got != 1600 || i.hold.State != proto.HoldStanding {
+		t.Errorf("%d of 2000 pass, %+v", got, i.hold)
+	}
+	i = newIntegration(t, 0)
+	for n := range 5 {
+		i.tick(4*(n+1), 100, 0)
+	}
+	if got := i.passes(); got != 400 || i.hold.State != proto.HoldStanding {
+		t.Errorf("%d of 2000 pass, %+v", got, i.hold)
 	}
 }

@@ -48,12 +48,16 @@ type finding struct {
 	complete bool       // the newest entry of every page is of the held pages' newest tick
 	newest   proto.Millis
 	first    proto.Millis // when the first held page's newest poll was stored
+	// net has the flips of the held pages and of their windows. counted are those that the last release counted and pages
+	// show still, again the part of them on pages that hold them still.
+	net, counted, again int
 }
 
 // Next returns the record after the newest one, or nil if that stays. A verdict needs every page at the held pages' newest
 // tick: then the holds are released if the flips of all pages are within the limits, and stand otherwise. A page at a
 // newer tick does not show its flips of that tick any more: when the API recovers, most of the pages would show none, and
-// what the last ones hold would be released.
+// what the last ones hold would be released. What was released before counts as long as its window lasts, or the fleet
+// could be led away one page after the other.
 //
 // A person rejects the outcomes they see: a rejected hold stands again if it holds another direction, or more than
 // twice as many results. It has expired as soon as the safe side applies on any page: people know of neither otherwise.
@@ -76,7 +80,10 @@ func (c *Case) Next() *proto.Hold {
 	next.Tick, next.Out, next.In = f.hold.Tick, last.Out || f.hold.Out, last.In || f.hold.In
 	next.Pages, next.Devices, next.Fleet = len(f.held), f.hold.Devices, f.hold.Fleet
 	next.PolledAt, next.UpdatedAt = f.newest, c.Now
-	out, in := c.Breaker.Beyond(next.Fleet)
+	next.Window = c.window(&f)
+	fleet := next.Fleet
+	fleet.Net += next.Window.Net - f.counted
+	out, in := c.Breaker.Beyond(fleet)
 	rejected := last.State == proto.HoldRejected
 	if rejected {
 		next.Rejected = max(1, cmp.Or(last.Rejected, last.Devices)) // a record of an earlier version has no number
@@ -90,6 +97,7 @@ func (c *Case) Next() *proto.Hold {
 	case f.complete && !out && !in && next.State == proto.HoldStanding && next.Rejected == 0:
 		next.State, next.Reason, next.Release = proto.HoldReleased, WithinLimits, f.held
 		next.DecidedAt = max(c.Now, f.newest)
+		next.Window = added(next.Window, f.net-f.again, f.newest)
 	case !f.complete && c.Now < f.first+Patience:
 		return nil
 	}
@@ -109,6 +117,10 @@ func (c *Case) find() (f finding) {
 		}
 		x := &p.Checks[n]
 		f.hold.Fleet.Add(x.Flips)
+		net, counted := x.Flips.Net+x.Flips.In-x.Flips.Out, c.counted(p, x)
+		if counted {
+			f.counted += net
+		}
 		f.newest = max(f.newest, p.PolledAt)
 		if !x.Held || c.released(p) {
 			continue
@@ -120,6 +132,10 @@ func (c *Case) find() (f finding) {
 			f.first = p.PolledAt
 		}
 		f.held = append(f.held, proto.PageTick{Page: p.Number, Tick: p.Tick})
+		f.net += net
+		if counted {
+			f.again += net
+		}
 		f.hold.Tick = max(f.hold.Tick, p.Tick)
 		f.hold.Out, f.hold.In = f.hold.Out || x.Out, f.hold.In || x.In
 		f.hold.Devices += x.Devices
@@ -144,6 +160,35 @@ func (c *Case) released(p *Page) bool {
 		return slices.Contains(c.Last.Release, proto.PageTick{Page: p.Number, Tick: p.Tick})
 	}
 	return p.PolledAt <= c.Last.DecidedAt
+}
+
+// counted reports whether the last release counted the flips that a page shows: they are of the same tick, or the page
+// was polled before the release arrived.
+func (c *Case) counted(p *Page, x *proto.CheckFlips) bool {
+	return c.Last != nil && c.Last.State == proto.HoldReleased &&
+		slices.ContainsFunc(c.Last.Release, func(r proto.PageTick) bool {
+			return r.Page == p.Number && (r.Tick == p.Tick || x.Held && x.Tick <= r.Tick)
+		})
+}
+
+// window returns the window of released flips, unless it is over.
+func (c *Case) window(f *finding) proto.FlipWindow {
+	if c.Last == nil || c.Last.Window.Net == 0 || f.newest >= c.Last.Window.Start.Add(c.Breaker.Window) {
+		f.counted, f.again = 0, 0
+		return proto.FlipWindow{}
+	}
+	return c.Last.Window
+}
+
+// added returns the window with further flips, which were polled at a time.
+func added(w proto.FlipWindow, net int, at proto.Millis) proto.FlipWindow {
+	if w.Net == 0 {
+		w.Start = at
+	}
+	if w.Net += net; w.Net == 0 {
+		return proto.FlipWindow{}
+	}
+	return w
 }
 
 // id derives the id of a new hold, so that two evaluators give it the same.

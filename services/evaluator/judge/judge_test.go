@@ -2,6 +2,7 @@ package judge_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"plumbline.dev/proto"
@@ -152,6 +153,61 @@ func TestARejectedHoldStandsAgain(t *testing.T) {
 	rejected.Rejected = 0 // of an earlier version, which is measured from now on
 	h = of(rejected, page(1, 8, 1000, true), page(2, 8, 700, true)).Next()
 	if h.State != proto.HoldRejected || h.Rejected != 900 || h.By != "a" {
+		t.Errorf("%+v", h)
+	}
+}
+
+// What the fleet's flips release adds up within the window.
+func TestReleasesAddUp(t *testing.T) {
+	first := of(nil, page(1, 7, 400, true), page(2, 7, 0, false), page(3, 7, 0, false)).Next()
+	if first.State != proto.HoldReleased || first.Window != (proto.FlipWindow{Start: epoch, Net: -400}) {
+		t.Fatalf("%+v", first)
+	}
+	second := func(last *proto.Hold, out int, at proto.Millis) *proto.Hold {
+		c := of(last, page(1, 8, 0, false), page(2, 8, out, true), page(3, 8, 0, false))
+		for i := range c.Pages {
+			c.Pages[i].PolledAt = at
+		}
+		c.Now = at
+		return c.Next()
+	}
+	hour := epoch.Add(time.Hour)
+	h, want := second(first, 280, hour-1), proto.FlipWindow{Start: epoch, Net: -680}
+	if h.State != proto.HoldReleased || h.Window != want {
+		t.Errorf("the limit: %+v", h)
+	}
+	over := second(first, 281, hour-2)
+	if over.State != proto.HoldStanding || over.Window != first.Window {
+		t.Errorf("beyond the limit: %+v", over)
+	}
+	h, want = second(first, 281, hour), proto.FlipWindow{Start: hour, Net: -281}
+	if h.State != proto.HoldReleased || h.Window != want {
+		t.Errorf("in another window: %+v", h)
+	}
+	ended := of(over, page(1, 9, 0, false)).Next()
+	if h := second(ended, 281, hour-1); h.State != proto.HoldStanding {
+		t.Errorf("after a hold that ended: %+v", h)
+	}
+	person, _ := over.Decide(proto.HoldReleased, "a", "r", epoch)
+	if h := second(person, 281, hour-1); h.State != proto.HoldReleased || h.Window.Net != -281 {
+		t.Errorf("after a person's release: %+v", h)
+	}
+}
+
+// A release that is decided again counts once.
+func TestAReleaseCountsOnce(t *testing.T) {
+	first := of(nil, page(1, 7, 400, true), page(2, 7, 100, true), page(3, 7, 0, false)).Next()
+	if first.Window.Net != -500 {
+		t.Fatalf("%+v", first)
+	}
+	lost := of(first, page(1, 7, 400, true), page(2, 7, 100, false), page(3, 7, 0, false))
+	lost.Now = first.DecidedAt + judge.Patience
+	if h := lost.Next(); h == nil || h.State != proto.HoldReleased || h.Window.Net != -500 {
+		t.Errorf("%+v", h)
+	}
+	late := of(first, page(1, 8, 410, true), page(2, 8, 0, false), page(3, 8, 0, false)) // polled before the release came
+	late.Pages[0].Checks[1].Tick = 7
+	if h := late.Next(); h == nil || h.State != proto.HoldReleased || h.Window.Net != -500 {
 		t.Errorf("%+v", h)
 	}
 }
