@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,6 +20,7 @@ type Update struct {
 	Header   Header
 	Revision uint64 // the sequence in the bucket's stream; revisions order all keys of a bucket
 	Deleted  bool
+	Time     time.Time // when the server stored it
 }
 
 // Decode decodes the value like [Msg.Decode].
@@ -142,7 +144,8 @@ func (c *Conn) Watch(
 		if err != nil {
 			return err
 		}
-		u := Update{Key: key, Value: m.Data, Header: m.Header, Revision: m.Seq, Deleted: m.Deleted()}
+		u := Update{Key: key, Value: m.Data, Header: m.Header, Revision: m.Seq, Deleted: m.Deleted(),
+			Time: m.Time}
 		if u.Deleted {
 			u.Value = nil
 		}

@@ -50,7 +50,7 @@ func enforced() map[string]Message {
 		"hold.1": &Hold{ID: id(9), Integration: id(5), Check: id(3), State: HoldReleased, Tick: 9, Since: 1, Out: true, In: true, Pages: 2,
 			Devices: 300, Fleet: Flips{1, 2, 3, 4, -5}, PolledAt: 3, UpdatedAt: 2, By: "a@example.com", Reason: "checked", DecidedAt: 2,
 			Release: []PageTick{{4, 9}}, Rejected: 300,
-			Window: FlipWindow{Start: 4, Net: -6}},
+			Window: FlipWindow{Start: 4, Net: -6}, Freed: 7, Unfreed: 8},
 	}
 }
 

@@ -49,6 +49,10 @@ type Hold struct {
 	// Window adds up the flips that decisions by the fleet's flips released, over the holds of the check: no page counts
 	// them in a window of its own. A person's release begins it anew.
 	Window FlipWindow `msgpack:"window"`
+	// Freed is when a person's release of an earlier hold of the check was stored, and Unfreed how many pages hold
+	// outcomes since then or longer: the release did not reach them, and this record requests it again.
+	Freed   Millis `msgpack:"freed"`
+	Unfreed int    `msgpack:"unfreed"`
 }
 
 // PageTick is a page and the tick of its newest entry.
@@ -69,6 +73,7 @@ func (h *Hold) Decide(to HoldState, by, reason string, now Millis) (*Hold, bool)
 	next := *h
 	next.State, next.By, next.Reason, next.UpdatedAt, next.Release = to, by, reason, now, nil
 	next.DecidedAt = max(now, h.PolledAt) // a slow clock does not leave out the polls that were seen
+	next.Freed, next.Unfreed = 0, 0
 	if to == HoldRejected {
 		next.Rejected = max(1, h.Devices)
 	} else {

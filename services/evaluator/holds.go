@@ -21,7 +21,8 @@ type holdView struct {
 
 type holdRecord struct {
 	revision uint64
-	hold     *proto.Hold // nil if the record is deleted or unreadable: a new one replaces it
+	at       proto.Millis // when the server stored it
+	hold     *proto.Hold  // nil if the record is deleted or unreadable: a new one replaces it
 }
 
 func newHoldView(conn *bus.Conn) *holdView {
@@ -35,7 +36,7 @@ func (v *holdView) apply(u bus.Update) error {
 	if err != nil {
 		return err
 	}
-	record := holdRecord{revision: u.Revision}
+	record := holdRecord{revision: u.Revision, at: proto.At(u.Time)}
 	if !u.Deleted {
 		hold := new(proto.Hold)
 		if err = u.Decode(hold); err == nil {
@@ -130,8 +131,18 @@ func (s *Service) holdChanged(ctx context.Context, m *bus.Msg) error {
 			return err
 		}
 	}
+	if hold.Unfreed > 0 {
+		if err := s.release(ctx, ref, unfreed(&hold), hold.Freed, revision+".freed"); err != nil {
+			return err
+		}
+	}
 	_, err = s.bus.Publish(ctx, bus.Outgoing{Subject: topology.Hold(ref), Body: hold.Notice(), MsgID: "hold:" + revision})
 	return err
+}
+
+// unfreed returns the release by a person, of an earlier hold, that a record asks for again.
+func unfreed(h *proto.Hold) *proto.Hold {
+	return &proto.Hold{State: proto.HoldReleased, DecidedAt: h.Freed}
 }
 
 // release requests the evaluation of the pages of a released hold. A person's release is of every page: a page that

@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/evaluator/judge"
 )
 
 // fleet has pages of 20 devices, each with a score of 80 at tick 1.
@@ -213,4 +214,46 @@ func TestAReleaseDuringAPollIsOfItsPages(t *testing.T) {
 	if e.State(0).Hold == nil || fails(e) {
 		t.Errorf("a release of before applied to %+v", e)
 	}
+}
+
+// HOLDS keeps one record of a hold: a person's release that another record replaced before it was handled is not lost.
+func TestAReplacedReleaseIsNotLost(t *testing.T) {
+	f := newFixture(t, topology.Options{})
+	c := ids(1)
+	f.check(c[0], ">=", 50, 0)
+	stop := f.evaluator()
+	devices, revisions := f.fleet(2)
+	f.scores(devices, revisions, 2, func(int) int { return 0 })
+	h, revision := f.holdIs(c[0], proto.HoldStanding)
+	for h.Pages < 2 {
+		h, revision = f.holdIs(c[0], proto.HoldStanding)
+	}
+	stop()
+	put := func(next *proto.Hold) (at proto.Millis) {
+		key := topology.HoldKey(f.account, f.integration, c[0])
+		if _, err := f.api.Put(t.Context(), topology.Holds, key, next, revision); err != nil {
+			t.Fatal(err)
+		}
+		m, err := f.reader.Last(t.Context(), topology.BucketStream(topology.Holds),
+			topology.BucketSubject(topology.Holds, key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		revision = m.Seq
+		return proto.At(m.Time)
+	}
+	person, _ := h.Decide(proto.HoldReleased, "operator@example.com", "seen", f.now())
+	verdict := judge.Case{Integration: f.integration, Check: c[0], Breaker: proto.DefaultBreaker(), Last: person,
+		LastAt: put(person), Now: person.DecidedAt + judge.Patience}
+	for n := range devices {
+		e := f.newest(topology.PostureLog, topology.PageNumber(n))
+		verdict.Pages = append(verdict.Pages, judge.Page{Number: uint32(n), Tick: e.Tick, PolledAt: e.Poll.At,
+			Checks: e.CheckFlips()})
+	}
+	put(verdict.Next())
+	f.evaluators(1)
+	for n := range devices {
+		f.until(topology.PageNumber(n), "the release is applied", fails)
+	}
+	f.holdIs(c[0], proto.HoldEnded)
 }

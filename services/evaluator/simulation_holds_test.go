@@ -290,7 +290,8 @@ func (w *holdWorld) judgeOne(ctx context.Context, k *worker, check proto.ID) err
 		return err
 	}
 	seen := slices.Clone(k.seen)
-	c := judge.Case{Check: check, Last: last.hold, Now: proto.At(k.Now()), Pages: judgedPages(w.overview(seen))}
+	c := judge.Case{Check: check, Last: last.hold, LastAt: last.at, Now: proto.At(k.Now()),
+		Pages: judgedPages(w.overview(seen))}
 	config := w.configs[k.view]
 	for i := range config.Checks {
 		if config.Checks[i].ID == check {
@@ -336,10 +337,44 @@ func (w *holdWorld) record(check proto.ID, replaces uint64, r heldRecord) {
 	w.counter++
 	r.revision, r.at = w.counter, w.now
 	w.records[check] = append(all, r)
-	if r.hold.State == proto.HoldReleased {
-		w.queue = append(w.queue,
-			message{page: -1, do: func(ctx context.Context, _ *worker) error { return w.release(ctx, check, r) }})
+	if r.hold.State != proto.HoldReleased && r.hold.Unfreed == 0 {
+		return
 	}
+	if at := w.personsRelease(check); r.hold.Unfreed > 0 && at != r.hold.Freed {
+		w.t.Fatalf("a release of %d is requested again, a person released at %d", r.hold.Freed-start, at-start)
+	}
+	w.queue = append(w.queue, message{page: -1, gone: func() bool { return w.newestRecord(check).revision != r.revision },
+		do: func(ctx context.Context, _ *worker) error {
+			if r.hold.State == proto.HoldReleased {
+				if err := w.release(ctx, check, r); err != nil {
+					return err
+				}
+			}
+			if r.hold.Unfreed == 0 {
+				return nil
+			}
+			person := heldRecord{revision: r.revision, hold: unfreed(r.hold), at: r.hold.Freed, fair: true}
+			person.hold.By = "operator"
+			return w.release(ctx, check, person)
+		}})
+}
+
+func (w *holdWorld) newestRecord(check proto.ID) heldRecord {
+	all := w.records[check]
+	return all[len(all)-1]
+}
+
+// personsRelease returns when a person's newest release was stored; 0 if a person rejected a hold after it.
+func (w *holdWorld) personsRelease(check proto.ID) (at proto.Millis) {
+	for _, r := range w.records[check] {
+		switch {
+		case r.hold.State == proto.HoldReleased && r.hold.By != "":
+			at = max(r.at, r.hold.PolledAt)
+		case r.hold.State == proto.HoldRejected:
+			at = 0
+		}
+	}
+	return at
 }
 
 // release sends the inputs of a release, one at a time.

@@ -19,6 +19,7 @@ func (w *holdWorld) settle() {
 				w.recordsText(c.ID), w.pagesText(c.ID))
 		}
 	}
+	w.released()
 	w.tick++
 	for n, s := range w.sheets {
 		outcomes := map[proto.ID]proto.Outcome{}
@@ -41,6 +42,22 @@ func (w *holdWorld) settle() {
 	if n := w.held(check); n > 0 {
 		w.t.Fatalf("%d pages hold outcomes of check %s after a calm poll of tick %d: %s", n, check, w.tick,
 			w.pagesText(check))
+	}
+}
+
+// released checks that no page holds what a person released, whatever record replaced the one of the release.
+func (w *holdWorld) released() {
+	for _, c := range w.configs[len(w.configs)-1].Checks {
+		at := w.personsRelease(c.ID)
+		for n, s := range w.sheets {
+			e := s.last()
+			for i, ref := range e.Checks {
+				if h := e.State(i).Hold; ref.ID == c.ID && h != nil && h.Since <= at {
+					w.t.Fatalf("page %d holds outcomes that a person released at %d: %+v\nrecords: %s", n, at-start, h,
+						w.recordsText(c.ID))
+				}
+			}
+		}
 	}
 }
 

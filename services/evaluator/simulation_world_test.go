@@ -29,6 +29,8 @@ type message struct {
 	again bool
 	do    func(context.Context, *worker) error
 	once  bool // it is not delivered again
+	// gone reports whether the bucket has lost it to a later record; nil: never.
+	gone func() bool
 	// release is the record that an input of a release is from.
 	release *heldRecord
 }
@@ -198,6 +200,9 @@ func (w *world) take() {
 	i := w.pick(len(w.queue), "message")
 	m := w.queue[i]
 	w.queue = slices.Delete(w.queue, i, i+1)
+	if m.gone != nil && m.gone() {
+		return
+	}
 	w.begin(m, w.workers[w.pick(2, "evaluator")])
 }
 

@@ -37,8 +37,8 @@ func (s *Service) judgeOnce(ctx context.Context) error {
 	for ref := range refs {
 		// The record is read before the pages: an older record fails to be replaced, older pages would not.
 		last := s.holds.of(ref)
-		c := judge.Case{Integration: ref.Integration, Check: ref.Check, Last: last.hold, Now: proto.At(s.clock.Now()),
-			Pages: judgedPages(s.overview.Pages(ref.Account, ref.Integration))}
+		c := judge.Case{Integration: ref.Integration, Check: ref.Check, Last: last.hold, LastAt: last.at,
+			Now: proto.At(s.clock.Now()), Pages: judgedPages(s.overview.Pages(ref.Account, ref.Integration))}
 		check, _ := s.catalog.Check(ref.Account, ref.Check)
 		c.Breaker = proto.BreakerOf(check.Value, s.catalog.Organization(ref.Account).Value)
 		next := c.Next()

@@ -25,7 +25,8 @@ type Case struct {
 	// fail that could flip.
 	Pages   []Page
 	Breaker proto.Breaker
-	Last    *proto.Hold // the newest record; nil if there is none
+	Last    *proto.Hold  // the newest record; nil if there is none
+	LastAt  proto.Millis // when the server stored it
 	Now     proto.Millis
 }
 
@@ -51,6 +52,7 @@ type finding struct {
 	// net has the flips of the held pages and of their windows. counted are those that the last release counted and pages
 	// show still, again the part of them on pages that hold them still.
 	net, counted, again int
+	unfreed             int // held pages that a person's release did not reach
 }
 
 // Next returns the record after the newest one, or nil if that stays. A verdict needs every page at the held pages' newest
@@ -80,6 +82,7 @@ func (c *Case) Next() *proto.Hold {
 	next.Tick, next.Out, next.In = f.hold.Tick, last.Out || f.hold.Out, last.In || f.hold.In
 	next.Pages, next.Devices, next.Fleet = len(f.held), f.hold.Devices, f.hold.Fleet
 	next.PolledAt, next.UpdatedAt = f.newest, c.Now
+	next.Freed, next.Unfreed = c.freed(), f.unfreed
 	next.Window = c.window(&f)
 	fleet := next.Fleet
 	fleet.Net += next.Window.Net - f.counted
@@ -132,6 +135,9 @@ func (c *Case) find() (f finding) {
 			f.first = p.PolledAt
 		}
 		f.held = append(f.held, proto.PageTick{Page: p.Number, Tick: p.Tick})
+		if x.Since <= c.freed() {
+			f.unfreed++
+		}
 		f.net += net
 		if counted {
 			f.again += net
@@ -160,6 +166,18 @@ func (c *Case) released(p *Page) bool {
 		return slices.Contains(c.Last.Release, proto.PageTick{Page: p.Number, Tick: p.Tick})
 	}
 	return p.PolledAt <= c.Last.DecidedAt
+}
+
+// freed returns when a person's newest release was stored; 0 if there is none, or a person rejected a hold after it.
+// Its own record is gone if another one replaced it before it was handled.
+func (c *Case) freed() proto.Millis {
+	switch {
+	case c.Last == nil:
+		return 0
+	case c.Last.State == proto.HoldReleased && len(c.Last.Release) == 0:
+		return max(c.LastAt, c.Last.PolledAt)
+	}
+	return c.Last.Freed
 }
 
 // counted reports whether the last release counted the flips that a page shows: they are of the same tick, or the page
@@ -202,11 +220,15 @@ func (c *Case) id(f finding) proto.ID {
 
 func (c *Case) to(last *proto.Hold, s proto.HoldState) *proto.Hold {
 	next := *last
-	next.State, next.UpdatedAt, next.Pages, next.Devices = s, c.Now, 0, 0
+	next.State, next.UpdatedAt, next.Pages, next.Devices, next.Unfreed = s, c.Now, 0, 0, 0
 	return &next
 }
 
-// same reports whether nothing differs that is worth another record: a tick alone is not.
+// same reports whether nothing differs that is worth another record: a tick alone is not. A lost release is requested
+// again each [Patience].
 func same(a, b *proto.Hold) bool {
+	if b.Unfreed > a.Unfreed || b.Unfreed > 0 && b.UpdatedAt >= a.UpdatedAt+Patience {
+		return false
+	}
 	return a.State == b.State && a.Out == b.Out && a.In == b.In && a.Pages == b.Pages && a.Devices == b.Devices
 }

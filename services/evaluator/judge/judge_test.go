@@ -1,6 +1,7 @@
 package judge_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -208,6 +209,46 @@ func TestAReleaseCountsOnce(t *testing.T) {
 	late := of(first, page(1, 8, 410, true), page(2, 8, 0, false), page(3, 8, 0, false)) // polled before the release came
 	late.Pages[0].Checks[1].Tick = 7
 	if h := late.Next(); h == nil || h.State != proto.HoldReleased || h.Window.Net != -500 {
+		t.Errorf("%+v", h)
+	}
+}
+
+// A person's release whose record was replaced is asked for again, until no page holds what it was of.
+func TestALostReleaseIsAskedForAgain(t *testing.T) {
+	standing := of(nil, page(1, 7, 900, true)).Next()
+	person, _ := standing.Decide(proto.HoldReleased, "a", "r", epoch+10)
+	polled := page(1, 8, 900, true) // after the decision: another record
+	polled.PolledAt = epoch + 50
+	next := func(last *proto.Hold, at proto.Millis, pages ...judge.Page) *proto.Hold {
+		c := of(last, pages...)
+		c.LastAt, c.Now = epoch+20, at
+		return c.Next()
+	}
+	h := next(person, epoch+100, polled)
+	if h == nil || h.ID == person.ID || h.State != proto.HoldStanding || h.Freed != epoch+20 || h.Unfreed != 1 {
+		t.Fatalf("%+v", h)
+	}
+	if again := next(h, epoch+100+judge.Patience-1, polled); again != nil {
+		t.Errorf("%+v", again)
+	}
+	if again := next(h, epoch+100+judge.Patience, polled); again == nil || again.Unfreed != 1 || again.Freed != h.Freed {
+		t.Errorf("%+v", again)
+	}
+	anew := polled
+	anew.Checks = slices.Clone(polled.Checks)
+	anew.Number, anew.Checks[1].Since = 2, epoch+21 // the decision is not about this one
+	joined := next(h, epoch+200, anew, page(3, 8, 900, true), polled)
+	if joined == nil || joined.Unfreed != 2 {
+		t.Errorf("%+v", joined)
+	}
+	if h := next(joined, epoch+300, anew); h == nil || h.Unfreed != 0 || h.Freed != epoch+20 {
+		t.Errorf("%+v", h)
+	}
+	if h := next(joined, epoch+300, page(1, 9, 0, false)); h == nil || h.State != proto.HoldEnded || h.Unfreed != 0 {
+		t.Errorf("%+v", h)
+	}
+	rejected, _ := joined.Decide(proto.HoldRejected, "b", "r", epoch+300)
+	if h := next(rejected, epoch+400, polled); h == nil || h.Unfreed != 0 || h.Freed != 0 {
 		t.Errorf("%+v", h)
 	}
 }
