@@ -3,6 +3,7 @@ package evaluator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 
 	"plumbline.dev/bus/topology"
@@ -26,7 +27,8 @@ func (s *Service) verdicts(ctx context.Context) error {
 	}
 }
 
-func (s *Service) judgeOnce(ctx context.Context) error {
+// judgeOnce judges every hold. One that fails holds up no other.
+func (s *Service) judgeOnce(ctx context.Context) (failed error) {
 	refs := map[topology.HoldRef]bool{}
 	for _, ref := range s.holds.open() {
 		refs[ref] = true
@@ -45,11 +47,12 @@ func (s *Service) judgeOnce(ctx context.Context) error {
 		if next == nil {
 			continue
 		}
-		if err := s.storeHold(ctx, ref, last, next); err != nil {
-			return err
+		failed = errors.Join(failed, s.storeHold(ctx, ref, last, next))
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return failed
 }
 
 // judgedPages returns the pages with a poll and with devices.
