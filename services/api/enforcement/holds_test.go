@@ -277,6 +277,29 @@ func TestAReleaseDuringAPoll(t *testing.T) {
 	}
 }
 
+// TestADecisionAboutAnotherRevision checks that a decision with If-Match is about the hold that was read.
+func TestADecisionAboutAnotherRevision(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	h := holdOf(f)
+	read := store(f, h, 0)
+	h.In, h.Devices = true, 900
+	grown := store(f, h, read)
+	decide := func(action string, revision uint64) apitest.Response {
+		req := f.Request("POST", f.Path(holdPath(h, action)), because("r"))
+		req.Header.Set("If-Match", fmt.Sprintf(`"%d"`, revision))
+		return f.Send(req)
+	}
+	for _, action := range []string{"release", "reject"} {
+		if r := decide(action, read); r.Status != 412 || stored(f).State != proto.HoldStanding {
+			t.Errorf("%s: %d %s, stored %+v", action, r.Status, r.Body, stored(f))
+		}
+	}
+	if r := decide("release", grown); r.Status != 200 || stored(f).State != proto.HoldReleased {
+		t.Errorf("%d %s, stored %+v", r.Status, r.Body, stored(f))
+	}
+}
+
 func TestTokensThatMayDecide(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)

@@ -132,6 +132,12 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
+// IsStale reports whether an error says that a resource has another revision than the request expects.
+func IsStale(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusPreconditionFailed
+}
+
 // envelope is the outer object of every response.
 type envelope struct {
 	Success bool `json:"success"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -65,8 +66,15 @@ func (c *Client) Holds(filter url.Values) Collection[Hold] {
 	return Collection[Hold]{c: c, kind: string(KindHold), path: "/plumbline/holds", paged: true, filter: filter}
 }
 
-// DecideHold releases or rejects a hold; action is release or reject.
-func (c *Client) DecideHold(ctx context.Context, id, action, reason string) (Item[Hold], error) {
-	return item[Hold](c.callIf(ctx, http.MethodPost, "/plumbline/holds/"+url.PathEscape(id)+"/"+action, "",
+// DecideHold releases or rejects a hold if it has the revision; action is release or reject. If it has another one, the
+// error is one of [IsStale].
+func (c *Client) DecideHold(ctx context.Context, id, revision, action, reason string) (Item[Hold], error) {
+	return item[Hold](c.callIf(ctx, http.MethodPost, "/plumbline/holds/"+url.PathEscape(id)+"/"+action, revision,
 		map[string]string{"reason": reason}))
+}
+
+// SameDecision reports whether a decision about two revisions of a hold is the same: only the polls since differ.
+func (h Hold) SameDecision(o Hold) bool {
+	return h.ID == o.ID && h.State == o.State && h.By == o.By && slices.Equal(h.Directions, o.Directions) &&
+		h.Pages == o.Pages && h.Devices == o.Devices && h.FleetLost == o.FleetLost && h.FleetGained == o.FleetGained
 }
