@@ -16,6 +16,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/breaker"
 	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/ownedmember"
@@ -223,6 +224,9 @@ func (s *API) changeOrganization(ctx context.Context, c *v4.Call,
 		now := proto.At(s.store.Clock.Now())
 		o := proto.Organization{CreatedAt: cmp.Or(old.Value.CreatedAt, now), UpdatedAt: now, Observe: old.Value.Observe}
 		if err := readOrganization(after, &o); err != nil {
+			return v4.Response{}, err
+		}
+		if err := resource.GuardBreaker(ctx, s.store, c, &o, old.Value); err != nil {
 			return v4.Response{}, err
 		}
 		revision, err := s.store.Put(ctx, c.Account, topology.KindOrganization, topology.OrganizationID(c.Account), &o,

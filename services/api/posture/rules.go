@@ -41,7 +41,12 @@ func (s *API) newChecks() *resource.Kind[proto.Check, *proto.Check] {
 			}
 			return s.checkConnection(a, c)
 		},
-		Guard:  s.expectFlips,
+		Guard: func(ctx context.Context, c *v4.Call, check, old *proto.Check) error {
+			if err := resource.GuardRule(ctx, s.store, c, check, old); err != nil {
+				return err
+			}
+			return s.expectFlips(ctx, c, check, old)
+		},
 		Stored: s.undoExcess,
 		// While a policy or a group names the check, its deletion would silently deny everyone.
 		Unused: func(a proto.Account, c *proto.Check) error {
