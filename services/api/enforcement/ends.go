@@ -47,8 +47,11 @@ type ends struct {
 	last     struct { // the page read last in a round
 		topology.PageRef
 		*proto.Page
+		err  error
 		seen uint64 // revision of the view before the read, which is at least as new
 	}
+	inventory error   // why the inventory cannot be read in a round
+	failed    []error // failures of a round, at most maxFailures
 }
 
 // RunEnds ends exemptions and observe switches until ctx ends.
@@ -112,28 +115,24 @@ type ended struct {
 	why string
 }
 
-// round ends what is over, and returns when something is over next; 0: nothing has an end.
+// round ends what is over, and returns when something is over next; 0: nothing has an end. A failure leaves only what it
+// is about for the next round: a page that cannot be read does not keep the exemptions of other pages from ending.
 func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
 	// The configuration first: the device and the check of an exemption are older than its record.
 	all := e.store.Catalog.AllExemptions()
 	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Exemption]) int {
 		return cmp.Or(bytes.Compare(a.Account[:], b.Account[:]), cmp.Compare(a.Value.Page, b.Value.Page))
 	})
-	e.last.Page = nil
+	e.failed, e.inventory, e.last.Page, e.last.err = nil, nil, nil, nil
 	if len(all) > 0 {
-		if err := e.device.Fresh(ctx); err != nil {
-			return 0, err
-		}
+		e.inventory = e.device.Fresh(ctx)
+		e.fail(e.inventory)
 	}
 	now, marks := proto.At(e.store.Clock.Now()), e.posture.Overview.EndedExemptions()
 	var over []ended
 	enrolled := make(map[proto.ID]uint64, len(all))
 	for _, r := range all {
-		why, err := e.why(ctx, r, now, marks[r.Value.ID])
-		if err != nil {
-			return 0, err
-		}
-		if why != "" {
+		if why, err := e.why(ctx, r, now, marks[r.Value.ID]); err == nil && why != "" {
 			over = append(over, ended{r, why})
 			continue
 		}
@@ -141,18 +140,40 @@ func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
 		next = sooner(next, r.Value.Until)
 	}
 	e.enrolled = enrolled
-	for _, some := range slices.Collect(slices.Chunk(over, endsBatch)) {
+	next = sooner(next, e.endSwitches(ctx, now))
+	e.endAll(ctx, now, over)
+	return next, errors.Join(e.failed...)
+}
+
+// endAll ends exemptions. A write goes on when ctx ends; the rest is left for the next round.
+func (e *ends) endAll(ctx context.Context, now proto.Millis, over []ended) {
+	for some := range slices.Chunk(over, endsBatch) {
 		for _, of := range byAccount(some) {
-			if err := ctx.Err(); err != nil { // a write goes on when the service stops
-				return 0, err
+			if ctx.Err() != nil {
+				return
 			}
-			if err := e.end(ctx, now, of); err != nil {
-				return 0, err
+			err := e.end(ctx, now, of)
+			if e.fail(err); isUnreachable(err) {
+				return
 			}
 		}
 	}
-	at, err := e.endSwitches(ctx, now)
-	return sooner(next, at), err
+}
+
+// maxFailures bounds the failures of a round that are logged.
+const maxFailures = 10
+
+// fail records a failure of the round; nil is none.
+func (e *ends) fail(err error) {
+	if err != nil && len(e.failed) < maxFailures {
+		e.failed = append(e.failed, err)
+	}
+}
+
+// isUnreachable reports whether an error concerns every record, and each further one would cost a timeout.
+func isUnreachable(err error) bool {
+	return errors.Is(err, bus.ErrTimeout) || errors.Is(err, bus.ErrNoResponders) || errors.Is(err, bus.ErrDisconnected) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // sooner returns the earlier of two times, where 0 means none.
@@ -232,13 +253,20 @@ func (e *ends) isEnrolled(ctx context.Context, r catalog.Record[proto.Exemption]
 }
 
 // read reads a page of the inventory, once for exemptions in the order of their pages.
-func (e *ends) read(ctx context.Context, ref topology.PageRef) (err error) {
-	if e.last.Page != nil && e.last.PageRef == ref {
-		return nil
+func (e *ends) read(ctx context.Context, ref topology.PageRef) error {
+	if e.last.PageRef == ref && (e.last.Page != nil || e.last.err != nil) {
+		return e.last.err
+	}
+	if e.inventory != nil {
+		return e.inventory
 	}
 	e.last.PageRef, e.last.seen = ref, e.device.Inventory.RevisionOf(ref.Account, ref.Page)
-	e.last.Page, err = e.device.Page(ctx, ref.Account, ref.Page)
-	return err
+	e.last.Page, e.last.err = e.device.Page(ctx, ref.Account, ref.Page)
+	e.fail(e.last.err)
+	if isUnreachable(e.last.err) {
+		e.inventory = e.last.err
+	}
+	return e.last.err
 }
 
 // endedView is an exemption that ended, in the audit log.

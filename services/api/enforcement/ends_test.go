@@ -204,3 +204,40 @@ func TestEndsAfterARestart(t *testing.T) {
 		t.Errorf("%d ends, %q", len(told), told[used["id"].(string)])
 	}
 }
+
+// A page of the inventory that cannot be read keeps only its own exemptions, and these only until their time is over.
+func TestEndsBesideAnUnreadablePage(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	damaged := proto.Account{15: 1} // before the fixture's account
+	now := proto.At(f.Clock.Now())
+	lost := proto.Exemption{ID: proto.NewID(), Device: proto.NewID(), DeviceName: "lost", Reason: "r",
+		Until: now.Add(48 * time.Hour), CreatedAt: now}
+	f.Want(200, "PUT", observe, observing(f.Fixture, time.Hour))
+	removed := f.Want(200, "POST", exemptions, apitest.With(exemption(f, 0), "until", in(f.Fixture, 48*time.Hour)))
+	timed := f.Want(200, "POST", exemptions, exemption(f, 1))
+	if _, err := f.Conn.JetStream().Publish(t.Context(), topology.BucketSubject(topology.Devices,
+		topology.PageKey(damaged, 0)), []byte("garbage")); err != nil {
+		t.Fatal(err)
+	}
+	key := topology.ConfigKey(damaged, topology.KindExemption, lost.ID)
+	if _, err := f.Conn.Put(t.Context(), topology.Config, key, &lost, 0); err != nil {
+		t.Fatal(err)
+	}
+	there := func() bool {
+		_, err := f.Conn.Get(t.Context(), topology.Config, key, new(proto.Exemption))
+		return err == nil
+	}
+	f.Want(200, "DELETE", "/plumbline/devices/"+f.Devices[0].String(), nil)
+	ended(f.Fixture, removed["id"], "device_removed")
+	f.Clock.Advance(time.Hour)
+	ended(f.Fixture, timed["id"], "time_over")
+	passing(f.Fixture, "the observe switch ends", func() bool {
+		return !strings.Contains(string(f.Do("GET", "/access/organizations", nil).Body), "x_observe")
+	})
+	if !there() {
+		t.Error("an exemption ended though the page of its device cannot be read")
+	}
+	f.Clock.Advance(48 * time.Hour)
+	passing(f.Fixture, "the exemption ends by its time", func() bool { return !there() })
+}

@@ -140,17 +140,22 @@ func (s *API) storeObserve(ctx context.Context, old catalog.Record[proto.Organiz
 }
 
 // endSwitches removes the observe switches whose time is over, and returns when the next one is over; 0: none is on.
-func (e *ends) endSwitches(ctx context.Context, now proto.Millis) (next proto.Millis, err error) {
+func (e *ends) endSwitches(ctx context.Context, now proto.Millis) (next proto.Millis) {
 	for _, r := range e.store.Catalog.Organizations() {
 		switch o := r.Value.Observe; {
 		case o == nil:
 		case o.Until > now:
 			next = sooner(next, o.Until)
 		default:
-			if err := e.storeObserve(ctx, r, nil, store.ActionEnd); err != nil && !errors.Is(err, bus.ErrConflict) {
-				return next, err
+			err := e.storeObserve(ctx, r, nil, store.ActionEnd)
+			if isUnreachable(err) {
+				e.fail(err)
+				return next
+			}
+			if !errors.Is(err, bus.ErrConflict) {
+				e.fail(err)
 			}
 		}
 	}
-	return next, nil
+	return next
 }
