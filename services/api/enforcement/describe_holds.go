@@ -28,8 +28,9 @@ func holdOperations() openapi.Operations {
 		},
 		"GET /plumbline/holds/{id}": {
 			Summary: "Get a hold, with its pages and some of its devices",
-			Details: "pages_held has at most 100 pages, those with the most devices first, and devices_held at most 20 devices.",
-			Result:  describeHold(openapi.Of[oneHold]()),
+			Details: "pages_held has at most 100 pages, those with the most devices first, and devices_held at most 20 " +
+				"devices: with hostname, serial_number and score only if the token may read results.",
+			Result: describeHold(openapi.Of[oneHold]()),
 		},
 		"POST /plumbline/holds/{id}/release": {
 			Summary: "Release a hold: the observed outcomes are applied",

@@ -7,6 +7,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/overview"
 )
@@ -32,7 +33,8 @@ type heldPage struct {
 	Known    int                 `json:"known" says:"Devices that passed or failed before the poll."`
 }
 
-// heldDevice is a device whose outcome a release would change.
+// heldDevice is a device whose outcome a release would change. Its names and its score are empty without the permission
+// to read results.
 type heldDevice struct {
 	ID       proto.ID            `json:"device_id"`
 	Hostname string              `json:"hostname"`
@@ -65,8 +67,17 @@ func (s *API) getHold(ctx context.Context, c *v4.Call) (v4.Response, error) {
 			return v4.Response{}, err
 		}
 	}
+	messages := left.Notices()
+	results := v4.Permission{Scope: permission.Results}
+	if len(devices) > 0 && !permission.Permits(c.Token, results, c.Zone) {
+		for n := range devices {
+			devices[n].Hostname, devices[n].Serial, devices[n].Score = "", "", nil
+		}
+		messages = append(messages, v4.Notice{Code: v4.CodeNotPermitted, Message: "the names and scores of the devices are " +
+			"left out: the API token needs the permission " + permission.GroupsFor(results)})
+	}
 	return v4.Response{Result: oneHold{s.viewHold(c.Account, h), pages[:min(len(pages), maxHeldPages)], devices},
-		Revision: r.Revision, Messages: left.Notices()}, nil
+		Revision: r.Revision, Messages: messages}, nil
 }
 
 // heldPages returns the pages that hold outcomes of a check, those with the most devices first.

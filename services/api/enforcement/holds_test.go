@@ -1,6 +1,7 @@
 package enforcement_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -95,6 +96,15 @@ func TestListHolds(t *testing.T) {
 	}
 }
 
+// heldDevice is a device that a hold shows.
+type heldDevice struct {
+	ID       string `json:"device_id"`
+	Hostname string `json:"hostname"`
+	Serial   string `json:"serial_number"`
+	Score    *int   `json:"score"`
+	Observed string `json:"observed"`
+}
+
 func TestShowAHold(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)
@@ -117,6 +127,21 @@ func TestShowAHold(t *testing.T) {
 	if device["device_id"] != f.Devices[0].String() || device["serial_number"] != "S-1" || device["outcome"] != "pass" ||
 		device["observed"] != "fail" || device["score"] != 10.0 {
 		t.Errorf("%v", device)
+	}
+	for group, may := range map[string]bool{"Posture Enforcement Write": false, "Posture Results Read": true} {
+		r := f.As(f.StoreToken(nil, apitest.GroupID("Posture Enforcement Read"), apitest.GroupID(group)), "GET",
+			holdPath(h, ""), nil)
+		var got struct {
+			Devices []heldDevice `json:"devices_held"`
+		}
+		if err := json.Unmarshal(r.Result, &got); err != nil || len(got.Devices) != 1 {
+			t.Fatalf("%s: %d %s, %v", group, r.Status, r.Body, err)
+		}
+		d := got.Devices[0]
+		if d.ID != f.Devices[0].String() || d.Observed != "fail" || (d.Serial == "S-1") != may || (d.Score != nil) != may ||
+			!may && (d.Serial != "" || d.Hostname != "") || (r.Message(v4.CodeNotPermitted) == "") != may {
+			t.Errorf("%s: %s", group, r.Body)
+		}
 	}
 	if etag := f.Do("GET", holdPath(h, ""), nil).Header.Get("ETag"); etag != fmt.Sprintf(`"%d"`, revision) {
 		t.Errorf("ETag %s, want %d", etag, revision)

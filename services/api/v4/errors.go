@@ -62,6 +62,7 @@ const (
 	CodePassesAlready      = 10209 // code of a message
 	CodeNotEnforced        = 10210 // code of a message
 	CodeExemptions         = 10211 // code of a message
+	CodeNotPermitted       = 10212 // code of a message
 	CodeInternal           = 10500
 	CodeUnavailable        = 10503
 )
