@@ -112,6 +112,11 @@ func (r Collection[T]) Find(ctx context.Context, idOrName string) (Item[T], erro
 	if err != nil {
 		return Item[T]{}, err
 	}
+	return r.pick(all, idOrName)
+}
+
+// pick returns the one of several resources that has an id or a name.
+func (r Collection[T]) pick(all []Item[T], idOrName string) (Item[T], error) {
 	var found []Item[T]
 	for _, i := range all {
 		if i.Value.ResourceID() == idOrName {

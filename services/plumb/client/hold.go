@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"plumbline.dev/proto"
 )
 
 // KindHold is the kind of holds.
@@ -61,9 +63,45 @@ type HeldDevice struct {
 func (h Hold) ResourceID() string   { return h.ID }
 func (h Hold) ResourceName() string { return h.Name }
 
+// Open reports whether pages hold outcomes.
+func (h Hold) Open() bool {
+	return h.State != string(proto.HoldReleased) && h.State != string(proto.HoldEnded)
+}
+
 // Holds is the collection of the holds with the parameters of a filter. Holds are neither created nor deleted by it.
 func (c *Client) Holds(filter url.Values) Collection[Hold] {
 	return Collection[Hold]{c: c, kind: string(KindHold), path: "/plumbline/holds", paged: true, filter: filter}
+}
+
+// CurrentHold returns the hold with an id or the name of its check, and its revision. A check that moved to another
+// integration has a hold for each: an open one comes first, else the newest.
+func (c *Client) CurrentHold(ctx context.Context, idOrName string) (Item[Hold], error) {
+	holds := c.Holds(nil)
+	all, err := holds.List(ctx)
+	if err != nil {
+		return Item[Hold]{}, err
+	}
+	found, err := holds.pick(withoutPast(all, idOrName), idOrName)
+	if err != nil {
+		return found, err
+	}
+	return holds.Get(ctx, found.Value.ID)
+}
+
+// withoutPast returns holds, which are sorted from the newest, without those that have a name and are over, if an open
+// one or a newer one of the same check has it too.
+func withoutPast(all []Item[Hold], name string) []Item[Hold] {
+	open := slices.ContainsFunc(all, func(i Item[Hold]) bool { return i.Value.Name == name && i.Value.Open() })
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(all), func(i Item[Hold]) bool {
+		h := i.Value
+		if h.ID == name || h.Name != name || h.Open() {
+			return false
+		}
+		again := open || seen[h.Check]
+		seen[h.Check] = true
+		return again
+	})
 }
 
 // DecideHold releases or rejects a hold if it has the revision; action is release or reject. If it has another one, the

@@ -64,7 +64,7 @@ func (c *decision) decide(ctx context.Context, t *cli.Terminal, action string,
 	if err != nil {
 		return err
 	}
-	hold, err := cl.Holds(nil).Current(ctx, c.Hold)
+	hold, err := cl.CurrentHold(ctx, c.Hold)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ type show struct {
 func (c *show) Run(ctx context.Context, t *cli.Terminal) error {
 	return resource.Read(ctx, t, &c.Flags, &c.Reading,
 		func(cl *client.Client, ctx context.Context) (client.Item[client.Hold], error) {
-			return cl.Holds(nil).Current(ctx, c.Hold)
+			return cl.CurrentHold(ctx, c.Hold)
 		}, func(tab *render.Table, i client.Item[client.Hold]) { rows(tab, i.Value) })
 }
 
