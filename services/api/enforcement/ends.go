@@ -62,7 +62,8 @@ func (s *API) RunEnds(ctx context.Context) error {
 			e.awaken()
 		}
 	})()
-	if err := errors.Join(s.store.Catalog.Await(ctx), s.posture.Overview.Await(ctx), s.device.Inventory.Await(ctx)); err != nil {
+	if err := errors.Join(s.store.Catalog.Await(ctx), s.store.Holds.Await(ctx), s.posture.Overview.Await(ctx),
+		s.device.Inventory.Await(ctx)); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -115,8 +116,8 @@ type ended struct {
 	why string
 }
 
-// round ends what is over, and returns when something is over next; 0: nothing has an end. A failure leaves only what it
-// is about for the next round: a page that cannot be read does not keep the exemptions of other pages from ending.
+// round ends what is over, and returns when something is over next; 0: nothing has an end. A failure leaves only what
+// it is about for the next round: a page that cannot be read does not keep the exemptions of other pages from ending.
 func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
 	// The configuration first: the device and the check of an exemption are older than its record.
 	all := e.store.Catalog.AllExemptions()
@@ -141,6 +142,7 @@ func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
 	}
 	e.enrolled = enrolled
 	next = sooner(next, e.endSwitches(ctx, now))
+	e.removeHolds(ctx)
 	e.endAll(ctx, now, over)
 	return next, errors.Join(e.failed...)
 }

@@ -152,4 +152,4 @@ func (s *API) namedHold(ctx context.Context, c *v4.Call) (catalog.Record[proto.H
 }
 
 var errNoHold = v4.Errorf(http.StatusNotFound, v4.CodeNotFound,
-	"hold not found: it may be over, and a newer hold of the same check has taken its place")
+	"hold not found: it may be over, and a newer hold of the same check has taken its place, or the check is gone")

@@ -63,7 +63,8 @@ func TestListHolds(t *testing.T) {
 	h := holdOf(f)
 	store(f, h, 0)
 	ended := holdOf(f)
-	ended.Check, ended.State, ended.Since = proto.NewID(), proto.HoldEnded, h.Since-1000
+	second := f.Want(200, "POST", "/devices/posture", apitest.With(apitest.CheckBody(f.Integration), "name", "Second"))
+	ended.Check, ended.State, ended.Since = apitest.ID(second), proto.HoldEnded, h.Since-1000
 	store(f, ended, 0)
 	all, info := f.List("/plumbline/holds")
 	if len(all) != 2 || all[0]["id"] != h.ID.String() || all[1]["id"] != ended.ID.String() || info["total_count"] != 2.0 {
@@ -78,7 +79,7 @@ func TestListHolds(t *testing.T) {
 	if want := h.Since.Add(time.Hour).Time().UTC().Format(time.RFC3339); v["safe_side_at"] != want {
 		t.Errorf("the safe side applies at %v, want %s", v["safe_side_at"], want)
 	}
-	if all[1]["safe_side_at"] != nil || all[1]["name"] != "" {
+	if all[1]["safe_side_at"] != nil || all[1]["name"] != "Second" {
 		t.Errorf("%v", all[1])
 	}
 	for query, want := range map[string]int{
@@ -356,6 +357,46 @@ func TestTokensThatMayDecide(t *testing.T) {
 	token := f.StoreToken(func(t *proto.APIToken) { t.Name = "operator" }, apitest.GroupID("Posture Enforcement Write"))
 	if r := f.As(token, "POST", holdPath(h, "reject"), because("r")); r.Status != 200 || stored(f).By != "operator" {
 		t.Errorf("%d %s: %+v", r.Status, r.Body, stored(f))
+	}
+}
+
+// TestHoldsOfAGoneCheck checks that the record of a hold that is over is deleted once its check is gone or has moved.
+func TestHoldsOfAGoneCheck(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	other := f.Want(200, "POST", "/devices/posture/integration", apitest.IntegrationBody())["id"]
+	second := f.Want(200, "POST", "/devices/posture", apitest.CheckBody(f.Integration))
+	current, gone, moved, open := holdOf(f), holdOf(f), holdOf(f), holdOf(f)
+	current.State, gone.State, moved.State = proto.HoldReleased, proto.HoldEnded, proto.HoldEnded
+	gone.Check, moved.Check, open.Check = proto.NewID(), apitest.ID(second), proto.NewID()
+	f.Want(200, "PUT", "/devices/posture/"+second["id"].(string), apitest.CheckBody(other))
+	f.Stop()
+	for _, h := range []*proto.Hold{current, gone, moved, open} {
+		store(f, h, 0)
+	}
+	first := f.Replica()
+	f.Replica()
+	f.Fixture = f.At(first)
+	passing(f.Fixture, "the records are deleted", func() bool {
+		all, _ := f.List("/plumbline/holds")
+		return len(all) == 2
+	})
+	for h, status := range map[*proto.Hold]int{current: 200, open: 200, gone: 404, moved: 404} {
+		if r := f.Do("GET", holdPath(h, ""), nil); r.Status != status {
+			t.Errorf("%+v: %d %s", h, r.Status, r.Body)
+		}
+	}
+	told := 0
+	for _, e := range f.Events() {
+		if e.Kind == "hold" && e.Action == "delete" {
+			told++
+			if e.Actor.Type != "system" || len(e.Before) == 0 || e.Resource != gone.ID.String() && e.Resource != moved.ID.String() {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if told != 2 {
+		t.Errorf("%d of 2 deletions are in the audit log", told)
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -62,6 +63,13 @@ func (v *Holds) Of(a proto.Account) []catalog.Record[proto.Hold] {
 	return all
 }
 
+// All returns the holds of every account, in no order.
+func (v *Holds) All() []catalog.Record[proto.Hold] {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.Collect(maps.Values(v.records))
+}
+
 // FreshHolds waits until the view of the holds includes every write that was acknowledged before the call.
 func (s *Store) FreshHolds(ctx context.Context) error { return UpToDate(ctx, s.held, s.Holds) }
 
@@ -69,4 +77,10 @@ func (s *Store) FreshHolds(ctx context.Context) error { return UpToDate(ctx, s.h
 func (s *Store) PutHold(ctx context.Context, a proto.Account, h *proto.Hold, prior Prior) (uint64, error) {
 	return s.Commit(ctx, a, topology.Holds,
 		Write{Key: topology.HoldKey(a, h.Integration, h.Check), Prior: prior, After: h})
+}
+
+// RemoveHold deletes the record of a hold. The error of a lost race is [bus.ErrConflict].
+func (s *Store) RemoveHold(ctx context.Context, a proto.Account, h *proto.Hold, prior Prior) error {
+	_, err := s.Commit(ctx, a, topology.Holds, Write{Key: topology.HoldKey(a, h.Integration, h.Check), Prior: prior})
+	return err
 }
