@@ -15,7 +15,7 @@ type PolicyTest struct {
 	State string `msgpack:"state"`
 	// Problem is a sentence on why the test stopped early; empty otherwise.
 	Problem string `msgpack:"problem"`
-	By      string `msgpack:"by"` // name of the API token
+	By      string `msgpack:"by"` // address of the API key, else name of the API token
 	// Policies are the tested policies, in order of evaluation.
 	Policies  []TestedPolicy `msgpack:"policies"`
 	CreatedAt Millis         `msgpack:"created_at"`

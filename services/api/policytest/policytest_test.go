@@ -125,6 +125,26 @@ func TestPolicyTest(t *testing.T) {
 	}
 }
 
+// TestAuthorOfAPolicyTest checks that a test started with an API key names the address of its user.
+func TestAuthorOfAPolicyTest(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t)
+	body := map[string]any{"policies": []any{inline("p", "allow", []any{apitest.Everyone()}, nil, nil)}}
+	for want, change := range map[string]func(*proto.APIToken){
+		"ops@example.com": func(t *proto.APIToken) { t.Email = "ops@example.com" },
+		"made":            nil,
+	} {
+		r := f.As(f.StoreToken(change, apitest.GroupID("Access: Policy Test Write")), "POST", path, body)
+		if r.Status != 200 {
+			t.Fatalf("%d %s", r.Status, r.Body)
+		}
+		id := apitest.Text(r.Object(t), "id")
+		if got := f.Want(200, "GET", path+"/"+id, nil)["x_started_by"]; got != want {
+			t.Errorf("started by %v, want %s", got, want)
+		}
+	}
+}
+
 // TestPolicyTestOfEnrolledDevices checks that a user whose login has no device is tested with all devices enrolled for
 // their address, and passes a check if all of them do.
 func TestPolicyTestOfEnrolledDevices(t *testing.T) {

@@ -49,7 +49,7 @@ func (s *API) start(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if len(policies) > maxPolicies {
 		return v4.Response{}, v4.Invalid("a test has at most %d policies", maxPolicies)
 	}
-	t := s.newTest(c.Account, c.Token.Name, policies)
+	t := s.newTest(c.Account, c.Author(), policies)
 	if err := s.accept(ctx, t); err != nil {
 		return v4.Response{}, err
 	}
