@@ -26,7 +26,8 @@ func (s *API) newExemptions() *resource.Kind[proto.Exemption, *proto.Exemption] 
 		Store: s.store, Name: "exemption", Kind: topology.KindExemption, Path: "/plumbline/exemptions",
 		Scope: permission.Exemptions, Fixed: true, PlainStatus: true, NotFound: errNoExemption,
 		Find: resource.ByID(s.findExemption), Items: s.activeExemptions, Filter: filterExemptions,
-		Meta: func(_ proto.Account, x *proto.Exemption) resource.Meta { return resource.Meta{ID: x.ID} },
+		Query: checkFilter,
+		Meta:  func(_ proto.Account, x *proto.Exemption) resource.Meta { return resource.Meta{ID: x.ID} },
 		New: func(c *v4.Call, now proto.Millis) proto.Exemption {
 			return proto.Exemption{ID: proto.NewID(), Author: c.Author(), CreatedAt: now}
 		},
@@ -62,6 +63,16 @@ func (s *API) activeExemptions(a proto.Account) []*store.Item[catalog.Record[pro
 	return store.ByAge(all, func(r catalog.Record[proto.Exemption]) (proto.ID, proto.Millis) {
 		return r.Value.ID, r.Value.CreatedAt
 	})
+}
+
+// checkFilter returns an error if a member of the query of a list is not an id.
+func checkFilter(q url.Values) error {
+	for _, name := range []string{"device_id", "rule_id"} {
+		if _, err := proto.ParseID(q.Get(name)); q.Get(name) != "" && err != nil {
+			return v4.Invalid("%s must be an id", name)
+		}
+	}
+	return nil
 }
 
 // filterExemptions returns the filter of a list: by device, and by a check that the exemptions cover.

@@ -40,6 +40,9 @@ func TestExemptions(t *testing.T) {
 	if got := f.Want(200, "GET", one, nil); fmt.Sprint(got) != fmt.Sprint(x) {
 		t.Errorf("%v, created as %v", got, x)
 	}
+	for _, query := range []string{"device_id=x", "rule_id=garbage"} {
+		f.WantError(400, v4.CodeInvalid, "GET", exemptions+"?"+query, nil)
+	}
 	f.Clock.Advance(time.Minute)
 	body := exemption(f, 1)
 	delete(body, "rule_id")
@@ -49,7 +52,7 @@ func TestExemptions(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"": "S-1 S-2", "?device_id=" + f.Devices[1].String(): "S-2", "?rule_id=" + f.Check.String(): "S-1 S-2",
-		"?rule_id=" + proto.NewID().String(): "S-2", "?per_page=1&page=2": "S-2", "?device_id=x": "",
+		"?rule_id=" + proto.NewID().String(): "S-2", "?per_page=1&page=2": "S-2", "?device_id=": "S-1 S-2",
 	} {
 		all, _ := f.List(exemptions + query)
 		var names []string

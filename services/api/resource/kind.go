@@ -50,6 +50,8 @@ type Kind[T any, M interface {
 	Find func(a proto.Account, name string) (catalog.Record[T], bool)
 	// Items returns the resources of an account, the oldest first.
 	Items func(proto.Account) []*store.Item[catalog.Record[T]]
+	// Query returns an error if the query of a list is invalid. Optional.
+	Query func(url.Values) error
 	// Filter returns the filter for the query of a list; nil if it has none. Optional.
 	Filter func(url.Values) func(*T) bool
 
@@ -174,6 +176,11 @@ func (k *Kind[T, M]) list(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		return v4.Response{}, err
 	}
 	q := c.URL.Query()
+	if k.Query != nil {
+		if err := k.Query(q); err != nil {
+			return v4.Response{}, err
+		}
+	}
 	items := k.Items(c.Account)
 	var wanted func(*T) bool
 	if k.Filter != nil {
