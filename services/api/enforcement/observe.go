@@ -124,7 +124,7 @@ func (s *API) changeObserve(ctx context.Context, c *v4.Call, o *proto.ObserveSwi
 func (s *API) storeObserve(ctx context.Context, old catalog.Record[proto.Organization], o *proto.ObserveSwitch,
 	action string) error {
 	next := *old.Value
-	next.Observe = o
+	next.Observe, next.UpdatedAt = o, proto.At(s.store.Clock.Now())
 	told := &store.Change{Action: action, Kind: auditObserve, ID: old.Account.String(), Name: auditObserve}
 	if old.Value.Observe != nil {
 		told.Before = viewObserve(old.Value.Observe)

@@ -52,8 +52,13 @@ func TestObserveSwitch(t *testing.T) {
 	if got := f.Want(200, "GET", observe, nil); fmt.Sprint(got) != fmt.Sprint(on) {
 		t.Errorf("%v, stored as %v", got, on)
 	}
+	f.Clock.Advance(time.Minute)
 	if got := f.Want(200, "DELETE", observe, nil); fmt.Sprint(got) != off {
 		t.Errorf("%v", got)
+	}
+	// Gateways read from it when a switch was turned off before its time.
+	if got := f.Want(200, "GET", "/access/organizations", nil)["updated_at"]; got != "2026-03-01T12:02:00Z" {
+		t.Errorf("the organization was updated at %v", got)
 	}
 	if r := f.Do("GET", "/plumbline/status", nil); r.Message(v4.CodeNotEnforced) != "" {
 		t.Errorf("%s", r.Body)

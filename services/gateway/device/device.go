@@ -21,10 +21,12 @@ type Config struct {
 	Overlay []netip.Prefix
 }
 
-// Settings looks up configured checks, integrations and exemptions. [catalog.Catalog] implements it.
+// Settings looks up configured checks, integrations, exemptions and the account's settings. [catalog.Catalog] implements it.
 type Settings interface {
 	Check(a proto.Account, id proto.ID) (catalog.Record[proto.Check], bool)
 	Integration(a proto.Account, id proto.ID) (catalog.Record[proto.Integration], bool)
+	// Organization returns the account's settings. Its value is never nil.
+	Organization(a proto.Account) catalog.Record[proto.Organization]
 	// ExemptionsByDevice returns the exemptions of an account by device. The map must not be modified.
 	ExemptionsByDevice(a proto.Account) map[proto.ID][]catalog.Record[proto.Exemption]
 }

@@ -41,6 +41,14 @@ type settings struct {
 	checks       map[proto.ID]*proto.Check
 	integrations map[proto.ID]bool
 	exemptions   []*proto.Exemption
+	organization proto.Organization
+}
+
+func (s *settings) Organization(a proto.Account) catalog.Record[proto.Organization] {
+	if a != account {
+		return catalog.Record[proto.Organization]{Account: a, Value: &proto.Organization{}}
+	}
+	return catalog.Record[proto.Organization]{Account: a, Value: &s.organization}
 }
 
 func (s *settings) ExemptionsByDevice(a proto.Account) map[proto.ID][]catalog.Record[proto.Exemption] {

@@ -2,11 +2,9 @@ package device
 
 import (
 	"slices"
-	"time"
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/internal/catalog"
 )
 
 // Posture is the newest result of one check for one device. The zero value is unknown, which never passes.
@@ -26,8 +24,9 @@ type Posture struct {
 // ([proto.ReasonUnsupported]), or the entry does not cover the device or the check yet ([proto.ReasonNeverPolled]).
 //
 // The evaluator expires results. Because it may be down, Posture also applies the check's expiration to the age of
-// the score, by this machine's clock. A fast clock denies early; a slow clock relies on the evaluator. An outcome by an
-// exemption or in observe mode does not depend on a score; see [Devices.lapsed] for their ends.
+// the score, by this machine's clock. A fast clock denies early; a slow clock relies on the evaluator. A pass by an
+// exemption or in observe mode does not depend on a score while the excuse lasts; see [Devices.lapsed] for the ends of
+// excuses.
 func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture {
 	p := Posture{Score: proto.NoScore}
 	at, enrolled := d.inventory.find(account, device)
@@ -62,7 +61,7 @@ func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture
 		p.Reason = proto.ReasonNeverPolled
 		return p
 	}
-	v := e.verdicts[row*len(e.checks)+column]
+	v := e.verdicts[e.cell(row, column)]
 	p.Outcome, p.Reason, p.Score = v.outcome(), proto.Reason(v.reason), int(e.scores[row])
 	p.ObservedAt = e.observedAt(row)
 	if p.Score == proto.NoScore {
@@ -72,11 +71,15 @@ func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture
 	if e.answered && p.Reason != proto.ReasonNeverPolled {
 		p.LookedAt = e.polledAt
 	}
-	if excused := p.Reason == proto.ReasonExempt || p.Reason == proto.ReasonObserveOnly; excused {
-		if !d.lapsed(account, device, rule.Value, e, p.Reason) {
+	if p.Outcome == proto.OutcomePass && p.Reason.Enforced() {
+		switch {
+		case d.lapsed(excused{account, device, rule.Value, e, row, column, p.Reason}):
+			if p.Outcome = v.unexcused(); p.Outcome != proto.OutcomeUnknown {
+				p.Reason = proto.ReasonScore
+			}
+		case p.Reason == proto.ReasonExempt || p.Reason == proto.ReasonObserveOnly:
 			return p
 		}
-		p.Outcome = v.observed()
 	}
 	if p.Outcome == proto.OutcomeUnknown {
 		return p
@@ -85,20 +88,4 @@ func (d *Devices) Posture(account proto.Account, device, check proto.ID) Posture
 		p.Outcome, p.Reason = proto.OutcomeUnknown, proto.ReasonExpired
 	}
 	return p
-}
-
-// lateEnd is how long after its end an observe switch still counts: the evaluator ends it, and knows what applies then.
-const lateEnd = time.Minute
-
-// lapsed reports whether the exemption or the observe switch behind a pass is over, although the evaluator has not said
-// so. The device's observed outcome counts then.
-func (d *Devices) lapsed(account proto.Account, device proto.ID, check *proto.Check, e *entry, why proto.Reason) bool {
-	now := proto.At(d.clock.Now())
-	if why == proto.ReasonObserveOnly {
-		return check.Mode != proto.ModeObserve && e.observeUntil != 0 && now >= e.observeUntil.Add(lateEnd)
-	}
-	return !slices.ContainsFunc(d.config.ExemptionsByDevice(account)[device],
-		func(r catalog.Record[proto.Exemption]) bool {
-			return r.Value.Covers(check.ID) && now < r.Value.Until
-		})
 }

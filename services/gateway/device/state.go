@@ -22,10 +22,12 @@ type entry struct {
 	verdicts []verdict // for each device, each check
 	// observeUntil is the end of the account's observe switch, as the entry used it; 0 without one.
 	observeUntil proto.Millis
+	// graces has the starts of running graces by [entry.cell], holds those of held checks by column. Both are nil at rest.
+	graces, holds map[int]proto.Millis
 }
 
-// verdict is a [proto.Verdict] in two bytes: the first has the outcome in its lower half and the observed one in its
-// upper half.
+// verdict is a [proto.Verdict] in two bytes: the first has the outcome in its lower half, and in its upper half the
+// outcome that applies once an excuse is over: the observed one, or fail if the device fails by hysteresis.
 type verdict struct{ outcomes, reason uint8 }
 
 func packed(v proto.Verdict) verdict {
@@ -40,8 +42,13 @@ func known(o proto.Outcome) proto.Outcome {
 	return o
 }
 
-func (v verdict) outcome() proto.Outcome  { return proto.Outcome(v.outcomes & 0xf) }
-func (v verdict) observed() proto.Outcome { return proto.Outcome(v.outcomes >> 4) }
+func (v verdict) outcome() proto.Outcome   { return proto.Outcome(v.outcomes & 0xf) }
+func (v verdict) unexcused() proto.Outcome { return proto.Outcome(v.outcomes >> 4) }
+
+// failing returns the verdict with fail as the outcome that applies once its excuse is over.
+func (v verdict) failing() verdict {
+	return verdict{v.outcomes&0xf | uint8(proto.OutcomeFail)<<4, v.reason}
+}
 
 // compact converts an entry. ids are those of the inventory's page, which are shared if they are equal.
 func compact(seq uint64, e *proto.Entry, ids []proto.ID) *entry {
@@ -75,11 +82,38 @@ func compact(seq uint64, e *proto.Entry, ids []proto.ID) *entry {
 			c.verdicts = append(c.verdicts, packed(v))
 		}
 	}
+	for i := range e.States {
+		c.addState(i, &e.States[i])
+	}
 	if slices.Equal(ids, c.devices) {
 		c.devices = ids
 	}
 	return c
 }
+
+// addState adds what the state of the i-th check says about the ends of excuses.
+func (e *entry) addState(i int, s *proto.CheckState) {
+	for _, g := range s.Graces {
+		if e.graces == nil {
+			e.graces = map[int]proto.Millis{}
+		}
+		at := e.cell(g.Result, i)
+		e.graces[at], e.verdicts[at] = g.Since, e.verdicts[at].failing()
+	}
+	for _, row := range s.Recovering {
+		at := e.cell(row, i)
+		e.verdicts[at] = e.verdicts[at].failing()
+	}
+	if s.Hold != nil {
+		if e.holds == nil {
+			e.holds = map[int]proto.Millis{}
+		}
+		e.holds[i] = s.Hold.Since
+	}
+}
+
+// cell returns the index of a device's verdict of a check.
+func (e *entry) cell(row, column int) int { return row*len(e.checks) + column }
 
 // row returns the index of a device. Entries usually list the devices in the order of the page's slots.
 func (e *entry) row(device proto.ID, slot int) int {
