@@ -64,8 +64,9 @@ func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
 }
 
 // pagesOfIntegrationChange returns the affected pages. An evaluation depends only on the existence of an integration. A
-// new integration affects pages without an entry of it, a removed one those with an entry, an edit none.
-func (s *Service) pagesOfIntegrationChange(ctx context.Context, a proto.Account, id proto.ID, removed bool) (out []topology.PageRef, err error) {
+// new integration affects the pages without an entry over it, a removed one the pages with an entry, an edit no page.
+func (s *Service) pagesOfIntegrationChange(ctx context.Context, a proto.Account, id proto.ID,
+	removed bool) (out []topology.PageRef, err error) {
 	evaluated, err := s.evaluatedPages(ctx, a, id)
 	if err != nil {
 		return nil, err
@@ -88,9 +89,10 @@ func (s *Service) pagesOfIntegrationChange(ctx context.Context, a proto.Account,
 	return out, nil
 }
 
-// pagesOfCheckChange returns the affected pages. A check without edits affects its own integration; an edited or
-// removed check may have belonged to any other one before.
-func (s *Service) pagesOfCheckChange(ctx context.Context, a proto.Account, id proto.ID) (out []topology.PageRef, err error) {
+// pagesOfCheckChange returns the affected pages. A check without edits affects its own integration. An edited or
+// removed check may have belonged to any other integration.
+func (s *Service) pagesOfCheckChange(ctx context.Context, a proto.Account,
+	id proto.ID) (out []topology.PageRef, err error) {
 	pages, err := s.pagesOf(ctx, a)
 	if err != nil {
 		return nil, err
@@ -128,9 +130,10 @@ func recordOf(kind topology.Kind) (proto.Message, bool) {
 	return nil, false
 }
 
-// pagesOfExemptionChange returns the page of an exemption's device, for each integration. A deleted exemption says
-// nothing about its page: if it was deleted before this process began, every page is affected.
-func (s *Service) pagesOfExemptionChange(ctx context.Context, a proto.Account, id proto.ID) (out []topology.PageRef, err error) {
+// pagesOfExemptionChange returns the page of an exemption's device, for each integration. The record of a deleted
+// exemption no longer contains its page: if it was deleted before this process began, every page is affected.
+func (s *Service) pagesOfExemptionChange(ctx context.Context, a proto.Account,
+	id proto.ID) (out []topology.PageRef, err error) {
 	page, ok := s.exempted.page(a, id)
 	if !ok {
 		return s.everyPage(ctx, a)

@@ -25,20 +25,23 @@ type evaluation struct {
 	// hasPage and hasConfig are the revisions used in this round.
 	hasPage, hasConfig uint64
 	again              bool
-	// readEntry and readPage tell not to use memory.
+	// readEntry and readPage are set if the cache must not be used.
 	readEntry, readPage bool
 	written             bool
 }
 
-// maxRounds limits the restarts of an evaluation. A round is lost to another evaluator's entry, or to news.
+// maxRounds limits the restarts of an evaluation. A round fails if another evaluator stored an entry, or if the page or
+// the configuration changed.
 const maxRounds = 20
 
 var errBusy = fmt.Errorf("%d times another evaluator was first, or something had changed meanwhile", maxRounds)
 
-// evaluate updates a page with an input the server stored at storedAt; again is set if the input is a redelivery. It
-// returns once an entry is stored, or none is needed.
-func (e *evaluator) evaluate(ctx context.Context, p topology.PageRef, in *proto.Input, storedAt proto.Millis, again bool) (fold.Reason, error) {
-	v := evaluation{evaluator: e, ref: p, in: in, storedAt: storedAt, needPage: in.PageRevision, needConfig: in.ConfigRevision, again: again}
+// evaluate updates a page with an input that the server stored at storedAt. again is set if the input is a redelivery.
+// evaluate returns once an entry is stored, or none is needed.
+func (e *evaluator) evaluate(ctx context.Context, p topology.PageRef, in *proto.Input, storedAt proto.Millis,
+	again bool) (fold.Reason, error) {
+	v := evaluation{evaluator: e, ref: p, in: in, storedAt: storedAt, again: again,
+		needPage: in.PageRevision, needConfig: in.ConfigRevision}
 	for range maxRounds {
 		reason, done, err := v.round(ctx)
 		switch {
@@ -54,7 +57,7 @@ func (e *evaluator) evaluate(ctx context.Context, p topology.PageRef, in *proto.
 	return fold.Unchanged, errBusy
 }
 
-// round makes one attempt. It is not done if there is something newer to start from.
+// round makes one attempt. done is false if the attempt must be repeated from newer data.
 func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err error) {
 	last, remembered, err := v.last(ctx)
 	if err != nil {
@@ -92,7 +95,7 @@ func (v *evaluation) round(ctx context.Context) (why fold.Reason, done bool, err
 	if errors.Is(err, bus.ErrConflict) {
 		v.metrics.conflicts.Inc()
 		v.readEntry = true
-		return step.Reason, false, v.wait(ctx, rand.N(5*time.Millisecond)) // or the two stay in step
+		return step.Reason, false, v.wait(ctx, rand.N(5*time.Millisecond)) // or two evaluators stay in step
 	}
 	if err != nil {
 		return step.Reason, false, err

@@ -80,8 +80,8 @@ func (v *holdView) count() map[proto.HoldState]int {
 	return n
 }
 
-// storeHold stores a record in place of the last one, with its audit event if the state changed. If another evaluator or
-// a person was first, the next round judges anew.
+// storeHold stores next in place of last, with an audit event if the state changed. If another evaluator or a person
+// wrote the record first, the next round judges anew.
 func (s *Service) storeHold(ctx context.Context, ref topology.HoldRef, last holdRecord, next *proto.Hold) error {
 	var batch []bus.Outgoing
 	if last.hold == nil || last.hold.ID != next.ID || last.hold.State != next.State {
@@ -104,7 +104,7 @@ func (s *Service) storeHold(ctx context.Context, ref topology.HoldRef, last hold
 	return err
 }
 
-// holdChanges is the stage that tells other systems of a changed hold, and has released pages evaluated.
+// holdChanges is the stage that notifies other systems of changed holds and requests the evaluation of released pages.
 func (s *Service) holdChanges(ctx context.Context) error {
 	return s.bus.Consume(ctx, s.stage("hold_changes", topology.BucketStream(topology.Holds), topology.ConsumerHolds, 2), s.holdChanged)
 }
@@ -145,8 +145,8 @@ func unfreed(h *proto.Hold) *proto.Hold {
 	return &proto.Hold{State: proto.HoldReleased, DecidedAt: h.Freed}
 }
 
-// release requests the evaluation of the pages of a released hold. A person's release is of every page: a page that
-// holds outcomes may not be in the overview yet.
+// release requests the evaluation of the pages of a released hold. A person's release covers every page, because a page
+// that holds outcomes may not be in the overview yet.
 func (s *Service) release(ctx context.Context, ref topology.HoldRef, hold *proto.Hold, storedAt proto.Millis,
 	revision string) error {
 	var pages map[topology.PageNumber]bool
@@ -159,10 +159,10 @@ func (s *Service) release(ctx context.Context, ref topology.HoldRef, hold *proto
 	return s.ask(ctx, releaseInputs(ref, hold, storedAt, revision, pages))
 }
 
-// releaseInputs returns the inputs that release a hold: of the pages that it lists, or of all pages. The decision counts
-// from when the server stored it: the clock of whoever decided may be ahead, and an input that is delivered late must not
-// release a hold that began after the decision. It counts for every poll that was judged in any case: another server may
-// have stored that, by another clock.
+// releaseInputs returns the inputs that release a hold: one for each page that it lists, or for every page if it lists
+// none. The time of the decision is when the server stored it, because the clock of the person's machine may be ahead,
+// and an input that is delivered late must not release a hold that began after the decision. The time is not before the
+// last judged poll, which another server may have stored by another clock.
 func releaseInputs(ref topology.HoldRef, hold *proto.Hold, storedAt proto.Millis, revision string,
 	pages map[topology.PageNumber]bool) (all []asked) {
 	add := func(n topology.PageNumber, tick uint64) {

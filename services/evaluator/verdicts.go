@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/services/internal/overview"
 )
 
-// verdicts judges the holds of every integration until ctx ends. Every evaluator judges: the record's revision lets one
-// of them write.
+// verdicts judges the holds of every integration until ctx ends. Every evaluator judges; the record's revision lets
+// only one of them write.
 func (s *Service) verdicts(ctx context.Context) error {
 	for {
 		select {
@@ -37,7 +37,7 @@ func (s *Service) judgeOnce(ctx context.Context) (failed error) {
 		refs[ref] = true
 	}
 	for ref := range refs {
-		// The record is read before the pages: an older record fails to be replaced, older pages would not.
+		// The record is read before the pages: replacing an outdated record fails, judging outdated pages would not.
 		last := s.holds.of(ref)
 		c := judge.Case{Integration: ref.Integration, Check: ref.Check, Last: last.hold, LastAt: last.at,
 			Now: proto.At(s.clock.Now()), Pages: judgedPages(s.overview.Pages(ref.Account, ref.Integration))}
@@ -71,8 +71,8 @@ func judgedPages(all []overview.Page) (out []judge.Page) {
 	return out
 }
 
-// holdEvent returns the audit event of the new state of the hold of a check with a name. It shows the hold with members
-// of the API.
+// holdEvent returns the audit event of a hold's new state. name is the check's name. The event shows the hold with the
+// members that the API uses.
 func holdEvent(ref topology.HoldRef, name string, last, next *proto.Hold) (*proto.AuditEvent, error) {
 	shown := func(h *proto.Hold) (json.RawMessage, error) {
 		if h == nil {

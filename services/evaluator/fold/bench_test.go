@@ -10,7 +10,7 @@ import (
 	"plumbline.dev/services/evaluator/fold"
 )
 
-// full is a full page, two checks, a first entry, and the next poll of it.
+// full returns the first entry of a full page with a number of checks, the next poll, and what to fold the poll onto.
 func full(checks int) (*proto.Entry, *proto.Input, fold.Basis) {
 	on := fold.Basis{Page: fold.Page{Revision: 1}, Config: fold.Config{Revision: 1, Exists: true}, StoredAt: epoch, Now: epoch}
 	in := &proto.Input{Cause: proto.CausePoll, Tick: 1}
@@ -73,7 +73,8 @@ func BenchmarkNext(b *testing.B) {
 	}
 }
 
-// rest has no score cross a threshold: the breakers have nothing to count.
+// rest returns an edit of the first entry and the next poll after which no score crosses a threshold, so that the
+// breakers have nothing to count. off turns the breakers off.
 func rest(off bool) func(*proto.Entry, *proto.Input, *fold.Basis) *proto.Entry {
 	return func(_ *proto.Entry, in *proto.Input, on *fold.Basis) *proto.Entry {
 		on.Config.Organization = &proto.Organization{Breaker: &proto.Breaker{Off: off, Share: 0.2, Floor: 10}}

@@ -6,15 +6,15 @@ import (
 	"plumbline.dev/proto"
 )
 
-// flips reports whether a new verdict by the score turns one by the score, or a held one, between pass and fail. What a
-// person decided is no flip, nor is a transition from or to unknown.
+// flips reports whether the score turns an outcome by the score, or a held one, from pass to fail or back. A change
+// that a person decided is no flip, nor is a transition from or to unknown.
 func flips(old, v proto.Verdict) bool {
 	return v.Reason == proto.ReasonScore && (old.Reason == proto.ReasonScore || old.Reason == proto.ReasonHeld) &&
 		old.Outcome != v.Outcome && old.Outcome != proto.OutcomeUnknown
 }
 
-// heldVerdict returns the device's verdict before the input. For a device withheld by the safe side it is the held one:
-// polls are measured against it.
+// heldVerdict returns the verdict that a poll's flips are counted against: the device's verdict in the previous entry,
+// or the held one if the safe side applies to the device.
 func (c *column) heldVerdict(at place, old *proto.Result) proto.Verdict {
 	v := old.Verdicts[c.was]
 	if c.withheld[at.old] && v.Reason == proto.ReasonScore {
@@ -23,8 +23,8 @@ func (c *column) heldVerdict(at place, old *proto.Result) proto.Verdict {
 	return v
 }
 
-// keepsHold reports whether the hold of before goes on. It ends with a release, with the breaker, in observe mode, and
-// with an edit of what decides outcomes.
+// keepsHold reports whether the previous entry's hold continues. A release ends the hold, and so do turning the breaker
+// off, observe mode, and an edit of the settings that decide outcomes.
 func (p *pass) keepsHold(c *column, h *proto.PageHold) bool {
 	in := p.in
 	released := in.Cause == proto.CauseRelease && in.Check == c.ID && h.Since <= in.DecidedAt &&
@@ -32,7 +32,7 @@ func (p *pass) keepsHold(c *column, h *proto.PageHold) bool {
 	return !released && !c.breaker.Off && !c.observe && c.check.Rule() == h.Rule
 }
 
-// resolve decides the flips of a check: they are applied, or the outcomes stay.
+// resolve decides whether the flips of a check are applied or the previous outcomes are held.
 func (p *pass) resolve(i int, stayed []bool) {
 	c := &p.changes.columns[i]
 	if c.gone || !c.guarded {
@@ -53,7 +53,7 @@ func (p *pass) resolve(i int, stayed []bool) {
 	}
 	for _, at := range slices.Concat(c.flips, c.excused) {
 		v, old := &p.next.Results[at.result].Verdicts[i], p.before.Results[at.old].Verdicts[c.was]
-		// The safe side: what would pass alone stays, what would fail is applied.
+		// The safe side: a flip to fail is applied, a flip to pass is held.
 		switch {
 		case held == nil:
 		case v.Outcome == proto.OutcomePass && p.excuse(c, at, v):
@@ -113,8 +113,8 @@ func (p *pass) excuse(c *column, at place, v *proto.Verdict) bool {
 	return true
 }
 
-// trip counts a poll's flips against the outcomes of before, or the held ones. Beyond the limits a hold begins or goes on; within them it
-// ends, and the flips count in the window.
+// trip starts or continues a hold if a poll's flips exceed the limits. Otherwise it ends the hold and adds the flips to
+// the window. Flips are counted against the outcomes of the previous entry, or the held ones.
 func (p *pass) trip(i int, c *column, stayed []bool) {
 	now := p.on.StoredAt
 	if w := c.next.Window; w.Net != 0 && now >= w.Start.Add(c.breaker.Window) {
@@ -160,7 +160,7 @@ func (p *pass) trip(i int, c *column, stayed []bool) {
 	}
 }
 
-// keepStates sets what the next entry keeps besides the verdicts.
+// keepStates sets the observe switch, the exemptions and the check states of the next entry.
 func (p *pass) keepStates() {
 	p.next.Observe, p.next.Exemptions = p.observing, p.refs()
 	if p.observing.On {
@@ -177,8 +177,8 @@ func (p *pass) keepStates() {
 	}
 }
 
-// sameStates reports whether there is nothing to write of the enforcement. The lists of a state need no comparison: they
-// differ only together with verdicts, checks or devices.
+// sameStates reports whether the observe switch, the exemptions and the check states equal those of the previous entry.
+// Of a check's state it compares the hold alone: the lists differ only together with verdicts, checks or devices.
 func (p *pass) sameStates() bool {
 	if p.next.Observe != p.before.Observe || !slices.Equal(p.next.Exemptions, p.before.Exemptions) {
 		return false
@@ -199,7 +199,8 @@ func sameHold(a, b *proto.PageHold) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// count counts the outcomes of before, by check, once.
+// count counts, by check, the previous entry's outcomes of the devices that stayed. Only its first call for an entry
+// counts.
 func (p *pass) count(stayed []bool) {
 	if p.counts != nil {
 		return

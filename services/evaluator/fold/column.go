@@ -7,18 +7,18 @@ import (
 	"plumbline.dev/proto"
 )
 
-// column is one check of an evaluation: of the new entry, of the one before, or of both.
+// column is one check of an evaluation: of the new entry, of the previous one, or of both.
 type column struct {
 	proto.CheckRef
-	// was is the check's index in the previous entry, or -1; gone is set if the check is not in the new entry. A column
-	// has one or the other, or both entries have the check.
+	// was is the check's index in the previous entry, or -1. gone is set if the check is not in the new entry. At least
+	// one of the two entries contains the check.
 	was  int
 	gone bool
 	// edited is set if the previous entry used another revision.
 	edited     bool
 	supported  bool
 	expiration proto.Millis // 0: a score counts until a newer one comes
-	// passes has the outcome of every possible score: an operator is looked up once a page.
+	// passes reports for every possible score whether it passes, so that the operator is looked up once a page.
 	passes [101]bool
 	// plain is set if the score alone decides, the breaker aside; guarded if flips are left for [pass.resolve].
 	plain, guarded, settling bool
@@ -26,7 +26,7 @@ type column struct {
 	*enforcement
 }
 
-// columns returns those of the new entry, by id, then the removed checks.
+// columns returns the columns of the checks in the new entry, by id, and then of the removed checks.
 func columns(before []proto.CheckRef, now []Check) []column {
 	now = first(now)
 	out := make([]column, 0, len(now)+len(before))

@@ -8,18 +8,18 @@ import (
 
 // enforcement is the part of a column that lets an outcome differ from the evidence.
 type enforcement struct {
-	// recovers has, for every possible score, whether a failing device passes again; nil without a recover score.
+	// recovers maps every possible score to whether a failing device passes again. It is nil without a recover score.
 	recovers *[101]bool
 	observe  bool
 	grace    proto.Millis
 	breaker  proto.Breaker
-	// old is the check's state in the previous entry, and the others are its lists by result. withheld is empty unless the
-	// hold goes on.
+	// old is the check's state in the previous entry. graces, recovering and withheld are its lists by result. withheld is
+	// empty unless the hold continues.
 	old        *proto.CheckState
 	graces     map[int]proto.Millis
 	recovering map[int]bool
 	withheld   map[int]bool
-	// hold is the hold that goes on, if any; flips has the places of flips.
+	// hold is the hold that continues, or nil. flips contains the places of the flips.
 	hold  *proto.PageHold
 	flips []place
 	// excused has the places of devices that failed, passed by an exemption or a grace, and pass by the evidence now.
@@ -89,7 +89,7 @@ func (p *pass) concerns(x *proto.Exemption) bool {
 	return x.Check == proto.ID{} || slices.ContainsFunc(p.on.Config.Checks, func(c Check) bool { return c.ID == x.Check })
 }
 
-// unsettled reports whether a person or the clock decided something since the entry before.
+// unsettled reports whether a person or the clock decided something since the previous entry.
 func (p *pass) unsettled() bool {
 	if p.before.NextExpiry != 0 && p.before.NextExpiry <= p.on.Now || p.observing != p.before.Observe ||
 		!slices.Equal(p.refs(), p.before.Exemptions) {
@@ -154,7 +154,7 @@ func (c *column) readLists() {
 	c.recovering = places(c.old.Recovering)
 }
 
-// places returns a set of indexes; nil if there are none.
+// places returns the set of the indexes, or nil if there are none.
 func places(all []int) map[int]bool {
 	if len(all) == 0 {
 		return nil
@@ -216,9 +216,10 @@ func (c *column) fails(at place, res, old *proto.Result, v proto.Verdict) bool {
 		!c.recovers[res.Score] && c.wasFailing(at, old)
 }
 
-// decide turns the outcome by the score alone into the one by the check's settings, in the order hysteresis, mode,
-// exemption, grace.
-func (p *pass) decide(c *column, at place, res, old *proto.Result, v proto.Verdict, exempt []*proto.Exemption) proto.Verdict {
+// decide applies the check's settings to the verdict by the score alone, in the order hysteresis, mode, exemption,
+// grace.
+func (p *pass) decide(c *column, at place, res, old *proto.Result, v proto.Verdict,
+	exempt []*proto.Exemption) proto.Verdict {
 	fails := c.fails(at, res, old, v)
 	if fails {
 		v.Outcome = proto.OutcomeFail
@@ -264,7 +265,8 @@ func (c *column) wasFailing(at place, old *proto.Result) bool {
 	}
 }
 
-// wasPassing reports whether a grace begins if the device fails now: it passed, and not because of an exemption.
+// wasPassing reports whether a grace begins if the device fails now. That is so if the device passed in the previous
+// entry, and not because of an exemption.
 func (c *column) wasPassing(at place, old *proto.Result) bool {
 	if old == nil || c.was < 0 || old.Verdicts[c.was].Outcome != proto.OutcomePass {
 		return false
@@ -278,7 +280,7 @@ func (c *column) wasPassing(at place, old *proto.Result) bool {
 	return false
 }
 
-// due has the entry evaluated again at a time, unless it is 0.
+// due schedules a re-evaluation of the entry no later than at; 0 schedules nothing.
 func (p *pass) due(at proto.Millis) {
 	if at != 0 && (p.next.NextExpiry == 0 || at < p.next.NextExpiry) {
 		p.next.NextExpiry = at

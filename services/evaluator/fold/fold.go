@@ -6,15 +6,15 @@ import (
 
 // Page is the part of an inventory record used by the fold.
 type Page struct {
-	Revision uint64 // of the page's key in DEVICES; 0: there never was such a page
-	// Missing is set if there is no such page, or no longer.
+	Revision uint64 // of the page's key in DEVICES; 0: the page never existed
+	// Missing is set if the page does not exist, or no longer.
 	Missing bool
 	Devices []proto.ID
-	// Enrolled are the times of the devices' enrolments, in the order of Devices; nil: unknown.
+	// Enrolled are the times of the devices' enrolments, in the order of Devices. It is nil if they are unknown.
 	Enrolled []proto.Millis
 }
 
-// enrolled returns when the i-th device was enrolled; 0: unknown.
+// enrolled returns the time of the i-th device's enrolment, or 0 if it is unknown.
 func (p *Page) enrolled(i int) proto.Millis {
 	if i >= len(p.Enrolled) {
 		return 0
@@ -24,16 +24,16 @@ func (p *Page) enrolled(i int) proto.Millis {
 
 // Config is the part of an integration's configuration used by the fold.
 type Config struct {
-	Revision uint64 // of CONFIG: nothing newer was used, everything up to it was seen
+	Revision uint64 // of CONFIG: everything up to this revision was seen, and nothing newer was used
 	// Exists is false once the integration was removed.
 	Exists bool
-	// Checks are those over the integration, in any order. The first [proto.MaxChecks] by id count.
+	// Checks are the checks over the integration, in any order. Only the first [proto.MaxChecks] by id are evaluated.
 	Checks []Check
-	// Organization has the account's settings for enforcement; nil: the defaults.
+	// Organization contains the account's settings for enforcement. The defaults apply if it is nil.
 	Organization *proto.Organization
-	// Exempt returns the exemptions of a device, by id; nil if the account has none.
+	// Exempt returns the exemptions of a device. It is nil if the account has no exemptions.
 	Exempt func(device proto.ID) []Exemption
-	// HasExemption reports whether the account has an exemption with this id, of whatever device. It is set if Exempt is.
+	// HasExemption reports whether the account has an exemption with this id, for any device. It is set if Exempt is.
 	HasExemption func(id proto.ID) bool
 }
 
@@ -53,12 +53,12 @@ type Check struct {
 type Basis struct {
 	Page   Page
 	Config Config
-	// StoredAt is when the server stored the input: scores are observed then.
+	// StoredAt is when the server stored the input. It is the time of observation of the input's scores.
 	StoredAt proto.Millis
 	Now      proto.Millis
 }
 
-// Reason is why there is an entry to write, or none. The zero value writes nothing.
+// Reason is why [Next] wrote an entry, or why it did not. The zero value is [Unchanged].
 type Reason uint8
 
 // The reasons.
@@ -66,16 +66,16 @@ const (
 	Unchanged   Reason = iota // an input other than a poll, without a change
 	Late                      // a poll of a tick not newer than the entry's; it changes nothing else
 	StalePage                 // the page is older than the one seen by the input or the entry: read it again
-	StaleConfig               // the same of the configuration
+	StaleConfig               // the configuration is older than the one seen by the input or the entry
 	Written                   // there is an entry to write
 )
 
-// String is the word in metrics and logs.
+// String returns the reason as written in metrics and logs.
 func (r Reason) String() string {
 	return [...]string{"unchanged", "late", "stale_page", "stale_config", "written"}[min(r, Written)]
 }
 
-// Step is the result of an input. Entry and Changes are set only if Reason is [Written].
+// Step is the result of folding an input. Entry and Changes are set only if Reason is [Written].
 type Step struct {
 	Reason  Reason
 	Entry   *proto.Entry
@@ -84,14 +84,14 @@ type Step struct {
 	Members bool
 }
 
-// Change holds the devices with a new Outcome for a check.
+// Change lists the devices with a new outcome for a check.
 type Change struct {
 	Check   proto.ID
 	Outcome proto.Outcome
 	Devices []proto.ChangedDevice
 }
 
-// Changed is how many results the step's changes name.
+// Changed returns the number of changed results.
 func (s *Step) Changed() (n int) {
 	for i := range s.Changes {
 		n += len(s.Changes[i].Devices)
@@ -127,7 +127,7 @@ func Next(prev *proto.Entry, in *proto.Input, on Basis) Step {
 	if !p.poll || prev == nil || !p.unsettled() {
 		return p.run()
 	}
-	// What a person or the clock decided is applied first, to the evidence of before: the rest are the poll's flips.
+	// Decisions by a person or the clock are applied first, to the old evidence: the remaining flips are the poll's.
 	first := pass{before: before, in: &proto.Input{Cause: proto.CausePage}, on: on, settling: true}
 	first.enforce()
 	settled := first.run()

@@ -12,23 +12,23 @@ type pass struct {
 	in     *proto.Input
 	on     Basis
 	poll   bool // the input's scores, or its failure, count
-	// settling is set while what a person or the clock decided is applied before a poll. No score expires then: whether
-	// it has is the poll's to say.
+	// settling is set while decisions by a person or the clock are applied before a poll. No score expires then, because
+	// the poll may bring a new one.
 	settling bool
-	// observing is the account's observe switch; exemptions are those of devices on the page, and byDevice their places.
+	// observing is the account's observe switch. exemptions are those of devices on the page, byDevice their indexes.
 	observing  proto.EntryObserve
 	exemptions []exemption
 	byDevice   map[proto.ID][]int
 	// over are ended exemptions of devices that are not on the page now, such as revoked ones. An ended exemption does not
 	// come back with its device.
 	over   []proto.ExemptionRef
-	counts [][proto.OutcomeNone]int // outcomes of before by check, once counted
+	counts [][proto.OutcomeNone]int // number of outcomes in the previous entry by check; nil: not yet counted
 	// needless has the places of exemptions whose devices pass by the evidence.
 	needless []int
 
 	next    *proto.Entry
 	changes changes
-	differs bool // something other than the poll differs from the entry before
+	differs bool // something other than the poll differs from the previous entry
 	came    int
 }
 

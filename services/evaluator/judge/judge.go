@@ -30,8 +30,8 @@ type Case struct {
 	Now     proto.Millis
 }
 
-// Patience is how long a verdict waits for the pages of a tick, and for released pages to let go. Pages that are later
-// do not hide a hold from people.
+// Patience is how long, in ms, a verdict waits for all pages of a tick, and for released pages to end their holds.
+// After Patience a hold is published even if pages are missing.
 const Patience proto.Millis = 60_000
 
 // WithinLimits is the reason of a release without a person's decision.
@@ -40,13 +40,13 @@ const WithinLimits = "the flips of all pages together are within the limits"
 // Grown is the reason why a rejected hold stands again.
 const Grown = "it holds more than what was rejected"
 
-// finding is what the pages show.
+// finding is the sum of the holds over all pages of a [Case].
 type finding struct {
 	held     []proto.PageTick
 	hold     proto.Hold // the sums over the held pages
 	safe     bool       // the safe side applies on every held page
 	unsafe   bool       // the safe side applies on no held page
-	complete bool       // the newest entry of every page is of the held pages' newest tick
+	complete bool       // every page's newest entry has the newest tick of the held pages
 	newest   proto.Millis
 	first    proto.Millis // when the first held page's newest poll was stored
 	// net has the flips of the held pages and of their windows. counted are those that the last release counted and pages
@@ -55,14 +55,15 @@ type finding struct {
 	unfreed             int // held pages that a person's release did not reach
 }
 
-// Next returns the record after the newest one, or nil if that stays. A verdict needs every page at the held pages' newest
-// tick: then the holds are released if the flips of all pages are within the limits, and stand otherwise. A page at a
-// newer tick does not show its flips of that tick any more: when the API recovers, most of the pages would show none, and
-// what the last ones hold would be released. What was released before counts as long as its window lasts, or the fleet
-// could be led away one page after the other.
+// Next returns the next hold record, or nil if the last one is current. A verdict needs every page at the newest tick
+// of the held pages: then Next releases the holds if the flips of all pages together are within the limits, and lets
+// them stand otherwise. A page at a newer tick no longer shows its flips of that tick. If Next judged then, most pages
+// would show no flips when the API recovers, and the outcomes held on the last pages would be released. Flips that were
+// released earlier count until their window ends. Otherwise each poll could change the outcomes of some more pages.
 //
 // A person rejects the outcomes they see: a rejected hold stands again if it holds another direction, or more than
-// twice as many results. It has expired as soon as the safe side applies on any page: people know of neither otherwise.
+// twice as many results. It expires as soon as the safe side applies on any page. Otherwise people would not be
+// notified of these changes.
 func (c *Case) Next() *proto.Hold {
 	f := c.find()
 	last := c.Last
@@ -73,7 +74,7 @@ func (c *Case) Next() *proto.Hold {
 		return c.to(last, proto.HoldEnded)
 	}
 	if c.Breaker.Off {
-		return nil // a person turned it off: the pages are about to let go, and then the hold has ended
+		return nil // a person turned the breaker off: the pages are about to end their holds
 	}
 	if last == nil || last.State.Over() {
 		last = &proto.Hold{ID: c.id(f), Integration: c.Integration, Check: c.Check, State: proto.HoldStanding, Since: f.hold.Since}
@@ -154,10 +155,10 @@ func (c *Case) find() (f finding) {
 	return f
 }
 
-// released reports whether the page's hold was released, and its input is on the way. A release by the fleet's flips is
-// of a page at a tick: a page with a newer one holds outcomes that nobody judged. A person's release is of every page
-// whose poll came before the decision. After [Patience] the input was lost, or was early: a poll stored before the
-// decision may be evaluated after it.
+// released reports whether the page's hold was released and the input with the release is on the way. A release by the
+// fleet's flips covers a page at a tick: a page at a newer tick holds outcomes that have not been judged. A person's
+// release covers every page whose poll was stored before the decision. After [Patience] the input was lost, or came
+// early: a poll stored before the decision may be evaluated after it.
 func (c *Case) released(p *Page) bool {
 	switch {
 	case c.Last == nil || c.Last.State != proto.HoldReleased || c.Now >= c.Last.DecidedAt+Patience:
@@ -209,7 +210,7 @@ func added(w proto.FlipWindow, net int, at proto.Millis) proto.FlipWindow {
 	return w
 }
 
-// id derives the id of a new hold, so that two evaluators give it the same.
+// id derives the id of a new hold, so that two evaluators choose the same one.
 func (c *Case) id(f finding) proto.ID {
 	before := proto.ID{}
 	if c.Last != nil {
@@ -224,8 +225,8 @@ func (c *Case) to(last *proto.Hold, s proto.HoldState) *proto.Hold {
 	return &next
 }
 
-// same reports whether nothing differs that is worth another record: a tick alone is not. A lost release is requested
-// again each [Patience].
+// same reports whether a and b are equal in state, directions, and numbers of pages and devices, and b does not request
+// a lost release again. A lost release is requested again each [Patience].
 func same(a, b *proto.Hold) bool {
 	if b.Unfreed > a.Unfreed || b.Unfreed > 0 && b.UpdatedAt >= a.UpdatedAt+Patience {
 		return false

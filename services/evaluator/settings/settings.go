@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Of returns an integration's configuration as of one revision. ok is false if the cache changed meanwhile: the caller
-// tries again.
+// Of returns an integration's configuration at one revision. ok is false if the cache changed during the call: then the
+// caller tries again.
 func Of(c *catalog.Catalog, a proto.Account, integration proto.ID) (config fold.Config, ok bool) {
 	config.Revision = c.Revision()
 	_, config.Exists = c.Integration(a, integration)
@@ -25,7 +25,7 @@ func Of(c *catalog.Catalog, a proto.Account, integration proto.ID) (config fold.
 	return config, c.Revision() == config.Revision
 }
 
-// exempt sets the lookups of exemptions, unless there are none.
+// exempt sets the lookups of exemptions if the account has any.
 func exempt(config *fold.Config, all map[proto.ID][]catalog.Record[proto.Exemption]) {
 	if len(all) == 0 {
 		return
@@ -36,7 +36,7 @@ func exempt(config *fold.Config, all map[proto.ID][]catalog.Record[proto.Exempti
 		}
 		return of
 	}
-	// The same map, not the catalog: it is of the configuration's revision.
+	// This is the map at the configuration's revision. The catalog may be newer.
 	config.HasExemption = func(id proto.ID) bool {
 		for _, of := range all {
 			if slices.ContainsFunc(of, func(r catalog.Record[proto.Exemption]) bool { return r.Value.ID == id }) {

@@ -2,14 +2,14 @@ package trial
 
 import "plumbline.dev/proto"
 
-// Counts counts devices by what a tried check decides about them.
+// Counts contains the numbers of devices by the outcome of a tried check.
 type Counts struct {
 	Devices int
-	// Decided has the devices by their outcome and its reason.
+	// Decided counts the devices by outcome and reason.
 	Decided map[Decision]int
-	// Compared has the devices by the outcome they are compared with: [proto.OutcomeNone] if there is no such check.
+	// Compared counts the devices by the outcome compared with, which is [proto.OutcomeNone] if the check is new.
 	Compared [proto.OutcomeNone + 1]int
-	// Flips has the flipping devices by their new outcome.
+	// Flips counts the flipping devices by new outcome.
 	Flips [proto.OutcomeNone]int
 }
 
@@ -19,7 +19,7 @@ type Decision struct {
 	Reason  proto.Reason
 }
 
-// Flip is a device with another outcome than the one it is compared with.
+// Flip is a device whose outcome differs from the one compared with.
 type Flip struct {
 	Device proto.ID
 	Result int // place among the page's devices

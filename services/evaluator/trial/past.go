@@ -7,18 +7,18 @@ import (
 	"plumbline.dev/services/evaluator/fold"
 )
 
-// Past is what a check would have decided, entry by entry, had it applied from the first one on. Hysteresis and grace go
-// on from one entry of a page to the next. Exemptions and the account's observe switch apply as the entries recorded
-// them, if the exemption is still on record.
+// Past computes the outcomes that a check would have had, entry by entry, had it applied from the first entry on.
+// Hysteresis and grace continue from one entry of a page to the next. Exemptions and the account's observe switch apply
+// as the entries recorded them. An exemption that is no longer stored does not apply.
 //
-// It keeps 20 bytes for each device, and 16 for each grace. It is not safe for concurrent use.
+// A Past keeps 20 bytes for each device, and 16 for each grace. It is not safe for concurrent use.
 type Past struct {
 	check  *proto.Check
 	config fold.Config
 	pages  map[uint32]*kept
 }
 
-// kept is what the next entry of a page goes on from, for the one check.
+// kept is the state of the tried check after a page's newest entry so far. The next entry continues from it.
 type kept struct {
 	counts     Counts
 	devices    []proto.ID
@@ -28,7 +28,7 @@ type kept struct {
 	check      proto.CheckRef
 }
 
-// NewPast returns the past of a check over the integration of a configuration.
+// NewPast returns a Past for a check, over the integration of config. It ignores the check's breaker.
 func NewPast(config fold.Config, check *proto.Check) *Past {
 	alone := *check
 	alone.Breaker = &proto.Breaker{Off: true}
@@ -38,7 +38,7 @@ func NewPast(config fold.Config, check *proto.Check) *Past {
 // Pages returns the number of pages with an entry so far.
 func (p *Past) Pages() int { return len(p.pages) }
 
-// Has reports whether the page had an entry.
+// Has reports whether the page has had an entry so far.
 func (p *Past) Has(page uint32) bool { return p.pages[page] != nil }
 
 // Counts returns the counts of the newest entry of every page so far.
@@ -49,8 +49,9 @@ func (p *Past) Counts() (sum Counts) {
 	return sum
 }
 
-// Entry decides about the devices of a page's next entry. The counts compare with the outcomes the entry has for the
-// check. changed is how many devices have another outcome than in the page's entry before, 0 for its first one.
+// Entry evaluates the check for the next entry of a page. The counts compare its outcomes with the ones that the entry
+// contains for the check. changed is the number of devices whose outcome differs from the one of the page's previous
+// entry, 0 for the first entry.
 func (p *Past) Entry(page uint32, e *proto.Entry) (changed int) {
 	k := p.pages[page]
 	before := p.before(k, e)
@@ -83,7 +84,7 @@ func (p *Past) Entry(page uint32, e *proto.Entry) (changed int) {
 	return changed
 }
 
-// before returns an entry with the evidence of e and the verdicts of k, or those of e itself before there is one.
+// before returns an entry with the evidence of e and the verdicts of k, or the verdicts of e if k is nil.
 func (p *Past) before(k *kept, e *proto.Entry) *proto.Entry {
 	if k == nil {
 		k = p.stored(e)
@@ -92,7 +93,7 @@ func (p *Past) before(k *kept, e *proto.Entry) *proto.Entry {
 	out := &proto.Entry{Poll: e.Poll, PageRevision: 1, EvaluatedAt: e.EvaluatedAt, ConfigRevision: k.check.Revision,
 		Checks: []proto.CheckRef{{ID: p.check.ID, Revision: k.check.Revision}}, Results: make([]proto.Result, len(e.Results))}
 	place := places(k.devices, e)
-	now := make(map[int]int, len(k.graces)+len(k.recovering)) // places in e by those in k
+	now := make(map[int]int, len(k.graces)+len(k.recovering)) // index in e by index in k
 	verdicts := make([]proto.Verdict, len(e.Results))
 	for i := range e.Results {
 		out.Results[i] = e.Results[i]
@@ -120,7 +121,7 @@ func (p *Past) before(k *kept, e *proto.Entry) *proto.Entry {
 	return out
 }
 
-// stored returns what e itself says of the check.
+// stored returns the state of the check that e contains, or an empty state if e does not contain the check.
 func (p *Past) stored(e *proto.Entry) *kept {
 	column := columnOf(e, p.check.ID)
 	if column < 0 {
@@ -154,7 +155,8 @@ func (p *Past) at(e *proto.Entry, revision uint64) fold.Config {
 	return config
 }
 
-// places returns a lookup of the places of an entry's devices in a list; -1 if it lacks the device.
+// places returns a function from the index of a result of e to the index of its device in devices, or to -1 if devices
+// lacks it.
 func places(devices []proto.ID, e *proto.Entry) func(int) int {
 	var index map[proto.ID]int
 	return func(i int) int {

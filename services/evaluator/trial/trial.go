@@ -26,9 +26,9 @@ func New(config fold.Config, check *proto.Check) *Trial {
 	return t
 }
 
-// Page tries the check on a page at a time, and returns the counts of its devices and those that flip, in the order of
-// the page. entry is the page's newest entry and devices is its part of the inventory, as the entry used it. elsewhere is
-// nil, or the page's newest entry of another integration, to which the check belongs today.
+// Page evaluates the check on a page at a time. It returns the counts of the page's devices, and the flipping devices
+// in the order of the page. entry is the page's newest entry. page is the page's part of the inventory, as entry used
+// it. elsewhere is nil, or the page's newest entry of another integration, to which the check belongs today.
 func (t *Trial) Page(entry *proto.Entry, page fold.Page, elsewhere *proto.Entry, now proto.Millis) (Counts, []Flip) {
 	today := t.step(entry, page, t.before, now)
 	next := t.step(today, page, t.after, now)
@@ -49,9 +49,9 @@ func (t *Trial) Page(entry *proto.Entry, page fold.Page, elsewhere *proto.Entry,
 	return counts, flips
 }
 
-// step returns the entry after an evaluation that a configuration asks for, or the same one if that changes nothing.
+// step returns the entry after an evaluation with config, or entry itself if the evaluation changes nothing.
 func (t *Trial) step(entry *proto.Entry, page fold.Page, config fold.Config, now proto.Millis) *proto.Entry {
-	// The view may be older than the entry. What is tried is newer than both.
+	// The view may be older than the entry. The tried configuration is newer than both.
 	config.Revision = max(config.Revision, entry.ConfigRevision)
 	page.Revision = max(page.Revision, entry.PageRevision)
 	in := &proto.Input{Cause: proto.CauseConfig}
@@ -62,7 +62,7 @@ func (t *Trial) step(entry *proto.Entry, page fold.Page, config fold.Config, now
 	return step.Entry
 }
 
-// compared returns a lookup of today's outcomes, by a device's place in today's entry and by its id.
+// compared returns a function from a device's index in today's entry, and its id, to its outcome today.
 func (t *Trial) compared(today, elsewhere *proto.Entry) func(int, proto.ID) proto.Outcome {
 	if column := columnOf(today, t.check); column >= 0 {
 		return func(i int, _ proto.ID) proto.Outcome { return today.Results[i].Verdicts[column].Outcome }
