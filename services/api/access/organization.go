@@ -239,7 +239,7 @@ func (s *API) changeOrganization(ctx context.Context, c *v4.Call,
 	return v4.Response{}, v4.ErrConflict
 }
 
-// viewObserve returns the observe switch as an organization shows it; nil if there is none.
+// viewObserve returns the observe switch as an organization shows it, or nil if there is none.
 func viewObserve(o *proto.ObserveSwitch) any {
 	if o == nil {
 		return nil

@@ -85,7 +85,7 @@ func tokenLife(text string, now proto.Millis) (time.Duration, proto.Millis, erro
 
 const graceMember = "previous_client_secret_expires_at"
 
-// graceEnd reads the time at which the secret from before a rotation expires; 0 if absent or null.
+// graceEnd reads the time at which the secret from before a rotation expires, or 0 if absent or null.
 func graceEnd(body v4.Object) (proto.Millis, error) {
 	text, err := body.Text(graceMember)
 	if err != nil || text == "" {

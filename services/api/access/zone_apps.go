@@ -30,7 +30,7 @@ func within(destinations, hosts []string) bool {
 	})
 }
 
-// longest returns the length of the longest host suffix that contains a destination; -1 if there is none.
+// longest returns the length of the longest host suffix that contains a destination, or -1 if there is none.
 func longest(p appmatch.Pattern, hosts []string) int {
 	found := -1
 	for _, h := range hosts {

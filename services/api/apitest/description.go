@@ -75,7 +75,7 @@ func Description(t testing.TB) *OpenAPI {
 	return d
 }
 
-// At returns the value at a path of member names; nil if there is none.
+// At returns the value at a path of member names, or nil if there is none.
 func At(v any, path ...string) any {
 	for _, name := range path {
 		m, _ := v.(map[string]any)
@@ -120,7 +120,7 @@ func (d *OpenAPI) check(t testing.TB, what string, body []byte, path ...string) 
 }
 
 // CheckResponse checks that a response is described. It returns the description of the operation, with its path and
-// method; nil if the request has none, and for HEAD and status 500.
+// method. op is nil for HEAD, for status 500, and if the request has no description.
 func (d *OpenAPI) CheckResponse(t testing.TB, req *http.Request, status int, header http.Header,
 	body []byte) (op map[string]any, path, method string) {
 	t.Helper()

@@ -80,8 +80,8 @@ func (f *Fixture) As(token, method, path string, body any) Response {
 	return f.Send(req)
 }
 
-// Want is like [Fixture.Do], ends the test if the status is another one, and returns the result; nil if it is no
-// object.
+// Want is like [Fixture.Do], and ends the test if the status is another one. It returns the result, or nil if the
+// result is no object.
 func (f *Fixture) Want(status int, method, path string, body any) map[string]any {
 	f.T.Helper()
 	r := f.Do(method, path, body)

@@ -50,7 +50,7 @@ func Same(t testing.TB, what string, got, want any) {
 	}
 }
 
-// Panics returns what f panics with; nil if it does not.
+// Panics returns what f panics with, or nil if it does not.
 func Panics(f func()) (p any) {
 	defer func() { p = recover() }()
 	f()

@@ -46,7 +46,7 @@ func (s *API) IsActive(a proto.Account, x *proto.Exemption) bool {
 	return found
 }
 
-// Exemptions returns the active exemptions of a device, by id; nil if there are none.
+// Exemptions returns the active exemptions of a device, by id, or nil if there are none.
 func (s *API) Exemptions(a proto.Account, d *proto.Device) (views []ExemptionView) {
 	for _, r := range s.store.Catalog.ExemptionsByDevice(a)[d.ID] {
 		if s.IsActive(a, r.Value) && r.Value.Concerns(d.EnrolledAt) {

@@ -85,7 +85,7 @@ func CompareIDs(a, b proto.ID) int { return bytes.Compare(a[:], b[:]) }
 
 func compareDevices(a, b proto.Device) int { return CompareIDs(a.ID, b.ID) }
 
-// EmailHash returns a hash of an address, ignoring case; 0 if it is empty.
+// EmailHash returns a hash of an address, ignoring case, or 0 if it is empty.
 func EmailHash(email string) uint32 {
 	if email == "" {
 		return 0
@@ -145,7 +145,7 @@ func (v *Inventory) PagesOf(a proto.Account, want func(id proto.ID, email uint32
 	})
 }
 
-// RevisionOf returns the revision of a page in the view; 0 if the view does not have it.
+// RevisionOf returns the revision of a page in the view, or 0 if the view does not have it.
 func (v *Inventory) RevisionOf(a proto.Account, page topology.PageNumber) uint64 {
 	v.mu.RLock()
 	defer v.mu.RUnlock()

@@ -14,7 +14,7 @@ import (
 
 // decide returns the handler of a person's decision: [proto.HoldReleased] or [proto.HoldRejected]. It tries again after
 // a lost race: the evaluator updates a standing hold when further pages join it. If another person decided first, the
-// error has the state.
+// error contains the hold's state.
 func (s *API) decide(to proto.HoldState) func(context.Context, *v4.Call) (v4.Response, error) {
 	return func(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		reason, err := readReason(c)
@@ -59,7 +59,7 @@ func readReason(c *v4.Call) (string, error) {
 	return reason, nil
 }
 
-// decided returns the error for a decision about a hold in whose state it cannot be made.
+// decided returns the error for a hold that its state does not allow to be released or rejected.
 func decided(h *proto.Hold) error {
 	says := "the hold is " + string(h.State)
 	switch {

@@ -35,16 +35,15 @@ const (
 	endsBurst = 100 * time.Millisecond
 )
 
-// ends deletes the records of exemptions and observe switches that ended. The evaluators stop to apply them without it: a
-// record is deleted so that people see its end, with an event in the audit log. Every replica does
-// the same; a record's revision lets one of them write. What a replica knows of an end is in the configuration, in the
-// inventory or in the newest entries, so that nothing is lost when it stops.
+// ends deletes exemptions and observe switches that have ended, and audits each deletion. Evaluators ignore expired
+// ones by themselves. Every replica does this; the revision of a record lets only one of them delete it. A replica
+// decides by the configuration, the inventory and the newest entries, so it needs no state of its own after a restart.
 type ends struct {
 	*API
 	wake chan struct{}
-	// enrolled has the page revision at which the device of an exemption was last found enrolled.
+	// enrolled maps an exemption to the page's revision at which its device was last found enrolled.
 	enrolled map[proto.ID]uint64
-	last     struct { // the page read last in a round
+	last     struct { // the last page that the round read
 		topology.PageRef
 		*proto.Page
 		err  error
@@ -95,7 +94,7 @@ func (s *API) RunEnds(ctx context.Context) error {
 	}
 }
 
-// burst waits for the changes that come with one.
+// burst waits endsBurst, or until ctx ends, so that one round handles a burst of changes.
 func burst(ctx context.Context) {
 	select {
 	case <-time.After(endsBurst):
@@ -110,14 +109,15 @@ func (e *ends) awaken() {
 	}
 }
 
-// ended is an exemption that is over.
+// ended is an exemption that has ended, and the reason.
 type ended struct {
 	catalog.Record[proto.Exemption]
 	why string
 }
 
-// round ends what is over, and returns when something is over next; 0: nothing has an end. A failure leaves only what
-// it is about for the next round: a page that cannot be read does not keep the exemptions of other pages from ending.
+// round deletes the exemptions and observe switches that have ended, and the holds whose check is gone. It returns the
+// time of the next expiry, or 0 if none is pending. A failure leaves only its own records for the next round: an
+// unreadable page does not keep the exemptions of other pages from ending.
 func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
 	// The configuration first: the device and the check of an exemption are older than its record.
 	all := e.store.Catalog.AllExemptions()
@@ -216,8 +216,8 @@ func (e *ends) why(ctx context.Context, r catalog.Record[proto.Exemption], now p
 	return usedUp(x, e.integrationsOf(r.Account, x), marks), nil
 }
 
-// usedUp returns why an exemption is over by its marks; "" if it is not. One from every check is over once the device
-// passes those of every integration.
+// usedUp returns the reason an exemption ended according to its marks, or "" while it is active. An exemption from
+// every check ends once the device passes the checks of every integration.
 func usedUp(x *proto.Exemption, integrations []proto.ID, marks []overview.ExemptionEnd) string {
 	why := endPasses
 	for _, id := range integrations {
@@ -235,7 +235,8 @@ func usedUp(x *proto.Exemption, integrations []proto.ID, marks []overview.Exempt
 	return why
 }
 
-// isEnrolled reports whether the device is enrolled as it was when the exemption was made; its page cannot differ then.
+// isEnrolled reports whether the exemption's device still has the enrolment that it had when the exemption was made. A
+// device stays on its page for as long as it is enrolled.
 func (e *ends) isEnrolled(ctx context.Context, r catalog.Record[proto.Exemption]) (bool, error) {
 	x, page := r.Value, topology.PageNumber(r.Value.Page)
 	seen := e.device.Inventory.RevisionOf(r.Account, page)
@@ -254,7 +255,7 @@ func (e *ends) isEnrolled(ctx context.Context, r catalog.Record[proto.Exemption]
 	return true, nil
 }
 
-// read reads a page of the inventory, once for exemptions in the order of their pages.
+// read loads the page into e.last unless it is there. Call it in page order, so that each page is read once.
 func (e *ends) read(ctx context.Context, ref topology.PageRef) error {
 	if e.last.PageRef == ref && (e.last.Page != nil || e.last.err != nil) {
 		return e.last.err
@@ -278,8 +279,8 @@ type endedView struct {
 	Because string       `json:"ended_because"`
 }
 
-// end deletes the records of exemptions of one account. If another replica or a person was first, the next round sees
-// it.
+// end deletes exemptions of one account and audits their ends. If another replica or a person wrote one of them first,
+// end deletes none; the next round tries again with those that are left.
 func (e *ends) end(ctx context.Context, now proto.Millis, all []ended) error {
 	writes := make([]store.Write, len(all))
 	for n, x := range all {

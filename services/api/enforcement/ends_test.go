@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/services/api/apitest"
 )
 
-// record returns whether an exemption has a record.
+// recorded reports whether an exemption is stored.
 func recorded(f *apitest.Fixture, id any) bool {
 	f.T.Helper()
 	x, err := proto.ParseID(fmt.Sprint(id))
@@ -31,7 +31,7 @@ func recorded(f *apitest.Fixture, id any) bool {
 	return err == nil
 }
 
-// passing moves the clock until a condition holds.
+// passing advances the clock until ok returns true. what describes the condition.
 func passing(f *apitest.Fixture, what string, ok func() bool) {
 	f.T.Helper()
 	bustest.Eventually(f.T, what, func() bool {
@@ -40,7 +40,7 @@ func passing(f *apitest.Fixture, what string, ok func() bool) {
 	})
 }
 
-// ends returns the reason of each end in the audit log, by exemption, and checks that none is there twice.
+// ends returns the reason of each end in the audit log by the exemption's id, and checks that no end is there twice.
 func ends(f *apitest.Fixture) map[string]string {
 	f.T.Helper()
 	all := map[string]string{}
@@ -66,7 +66,7 @@ func ends(f *apitest.Fixture) map[string]string {
 	return all
 }
 
-// ended waits until an exemption has no record, and checks that the audit log has its end once, with the reason.
+// ended waits until an exemption is deleted, and checks that the audit log contains its end once, with the reason.
 func ended(f *apitest.Fixture, id any, why string) {
 	f.T.Helper()
 	passing(f, "the exemption ends: "+why, func() bool { return !recorded(f, id) })
@@ -76,7 +76,7 @@ func ended(f *apitest.Fixture, id any, why string) {
 	f.WantError(404, 12135, "GET", exemptions+"/"+fmt.Sprint(id), nil)
 }
 
-// report stores an entry of an integration for the fleet's page that reports ended exemptions.
+// report stores an entry for the fleet's page that reports the exemptions with the ids as ended.
 func report(f *apitest.Fleet, integration proto.ID, tick uint64, ids ...any) {
 	f.T.Helper()
 	now := proto.At(f.Clock.Now())
@@ -127,7 +127,7 @@ func TestEndsOfExemptions(t *testing.T) {
 	}
 }
 
-// A device that is removed and enrolled anew, faster than anybody looks, has no exemption from before.
+// A device that is removed and enrolled anew between two rounds does not keep its old exemption.
 func TestExemptionOfADeviceEnrolledAnew(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)
@@ -168,7 +168,7 @@ func TestEndOfAnExemptionFromEveryCheck(t *testing.T) {
 	ended(f.Fixture, x["id"], "device_passes")
 }
 
-// What ends while no replica runs ends when one starts; several replicas tell each end once.
+// Exemptions that expire while no replica runs are ended when one starts. Several replicas audit each end once.
 func TestEndsAfterARestart(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)

@@ -132,7 +132,8 @@ func readUntil(body v4.Object) (proto.Millis, error) {
 	return proto.At(at), nil
 }
 
-// checkExemption returns an error if the members of an exemption are invalid by themselves, or its check is unknown.
+// checkExemption returns an error if a member of an exemption is invalid, or if its check is unknown or of a type that
+// is not evaluated.
 func (s *API) checkExemption(a proto.Account, x *proto.Exemption) error {
 	if err := x.Validate(proto.At(s.store.Clock.Now())); err != nil {
 		return v4.Invalid("%v", err)
@@ -182,12 +183,12 @@ func (s *API) createExemption(ctx context.Context, a proto.Account, x *proto.Exe
 	return 0, v4.ErrConflict
 }
 
-// reservedName is the name that a new exemption reserves. Reservations are never deleted, so that devices share 256 of
-// them.
+// reservedName returns the name that a new exemption reserves. Reservations are never deleted, so devices share 256
+// names, which bounds their number.
 func reservedName(d proto.ID) string { return "exemption " + d.String()[:2] }
 
-// duplicate returns an error if the device of a new exemption has another one from the same check, or if there are too
-// many.
+// duplicate returns an error if the device of a new exemption already has an exemption from the same check, or if the
+// account has as many exemptions as it may have.
 func (s *API) duplicate(a proto.Account, x *proto.Exemption) error {
 	for _, r := range s.store.Catalog.ExemptionsByDevice(a)[x.Device] {
 		if other := r.Value; other.Check == x.Check && s.device.IsActive(a, other) && other.Concerns(x.Enrolled) {
@@ -204,8 +205,8 @@ func (s *API) duplicate(a proto.Account, x *proto.Exemption) error {
 
 func (s *API) count(a proto.Account) int { return len(s.store.Catalog.Exemptions(a)) }
 
-// undoExcess deletes a new exemption if there are too many because several were made at once. Each request counts after
-// its own write, so at least the later ones see them all.
+// undoExcess deletes a new exemption and returns an error if the account has too many, because several were made at
+// once. Each request counts after its own write, so at least the last request sees all exemptions.
 func (s *API) undoExcess(ctx context.Context, a proto.Account, x, _ *proto.Exemption, revision uint64) error {
 	err := s.store.Fresh(ctx)
 	if err == nil && s.count(a) <= proto.MaxExemptions {

@@ -52,7 +52,7 @@ type oneHold struct {
 	DevicesHeld []heldDevice `json:"devices_held"`
 }
 
-// getHold returns a hold with the pages and some of the devices it is about.
+// getHold returns a hold with its pages and some of its devices.
 func (s *API) getHold(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	r, err := s.namedHold(ctx, c)
 	if err != nil {

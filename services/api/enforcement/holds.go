@@ -28,7 +28,7 @@ func (s *API) holdRoutes() []v4.Route {
 var holdStates = []proto.HoldState{proto.HoldStanding, proto.HoldRejected, proto.HoldExpired, proto.HoldReleased,
 	proto.HoldEnded}
 
-// holdView is the newest hold of a check over an integration. By and Reason are empty until it is decided.
+// holdView is the newest hold of a check over an integration. By and Reason are empty until the hold is decided.
 type holdView struct {
 	ID              proto.ID        `json:"id"`
 	Name            string          `json:"name" says:"Name of the posture rule."`
@@ -95,7 +95,7 @@ func (s *API) listHolds(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.Response{Result: views, Info: info}, err
 }
 
-// freshHolds waits until the views of the holds, and of the checks they are about, are in sync.
+// freshHolds waits until the views of the holds and of their checks are in sync.
 func (s *API) freshHolds(ctx context.Context) error {
 	if err := s.store.Fresh(ctx); err != nil {
 		return err
@@ -134,7 +134,7 @@ func holdFilter(q url.Values) (func(*proto.Hold) bool, error) {
 // stateOpen is the filter for every state in which pages hold outcomes.
 const stateOpen = "open"
 
-// named returns the hold that the path names.
+// namedHold returns the hold whose id is in the path, or an error if it is unknown or a precondition fails.
 func (s *API) namedHold(ctx context.Context, c *v4.Call) (catalog.Record[proto.Hold], error) {
 	id, err := c.ID("id", errNoHold)
 	if err == nil {

@@ -139,7 +139,7 @@ func (s *API) storeObserve(ctx context.Context, old catalog.Record[proto.Organiz
 	return err
 }
 
-// endSwitches removes the observe switches whose time is over, and returns when the next one is over; 0: none is on.
+// endSwitches removes expired observe switches. It returns the time of the next expiry, or 0 if no switch is on.
 func (e *ends) endSwitches(ctx context.Context, now proto.Millis) (next proto.Millis) {
 	for _, r := range e.store.Catalog.Organizations() {
 		switch o := r.Value.Observe; {

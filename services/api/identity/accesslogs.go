@@ -162,7 +162,7 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 	return a, err
 }
 
-// appType returns the type of an application; "" if it was deleted.
+// appType returns the type of an application, or "" if it was deleted.
 func (s *API) appType(a proto.Account, id proto.ID) string {
 	if app, found := s.store.Catalog.Application(a, id); found {
 		return app.Value.Type

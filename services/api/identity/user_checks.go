@@ -93,7 +93,7 @@ func (s *API) userChecks(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(view), nil
 }
 
-// outcomeOf returns the outcomes of a person by check; nil if no device of theirs is known.
+// outcomeOf returns the outcomes of a person by check, or nil if no device of theirs is known.
 func outcomeOf(who *identityView) func(proto.ID) proto.Outcome {
 	if len(who.Devices) == 0 {
 		return nil

@@ -22,7 +22,7 @@ type Operation struct {
 	Result       Schema            // in the envelope; nil: null
 	Info         Schema            // result_info; nil: absent
 	Beside       Schema            // members beside the result
-	OtherContent map[string]string // description by content type, for responses without the envelope; beside Result, if set
+	OtherContent map[string]string // description by content type, without the envelope; beside Result, if set
 	Statuses     []int             // error statuses beside those that all routes have
 }
 

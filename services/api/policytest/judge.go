@@ -21,8 +21,8 @@ const (
 	identityUnreadable = "identity_unreadable" // the record of the user cannot be decoded
 )
 
-// evaluate returns what the policies decide about a user with the identity of their last login. outcome returns the
-// outcomes of the user's devices; nil if no device of theirs is known.
+// evaluate returns the decision of the policies about a user with the identity of their last login. outcome returns the
+// outcome of a check on the user's devices. It is nil if the user has no known device.
 func (t *tested) evaluate(u *proto.User, outcome func(proto.ID) proto.Outcome) proto.PolicyTestUser {
 	r := proto.PolicyTestUser{ID: u.ID, Email: u.Email, Name: u.Name, Policy: -1}
 	if u.Last.StartedAt == 0 {

@@ -34,8 +34,8 @@ func (t *test) list(ctx context.Context) error {
 	return err
 }
 
-// evaluateAll evaluates each user of the test once. A user who logs in meanwhile has a newer record, further back in
-// the stream, so it reads on until no listed user is left, or until there are no newer records.
+// evaluateAll evaluates each user of the test once. A user who logs in during the test has a newer record, further back
+// in the stream, so evaluateAll reads on until no listed user is left, or until there are no newer records.
 func (t *test) evaluateAll(ctx context.Context) error {
 	for first := uint64(1); len(t.members) > 0; {
 		next, err := t.read(ctx, first, func(id proto.ID, u *proto.User) error {

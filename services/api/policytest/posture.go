@@ -73,7 +73,7 @@ func (m *member) add(checks int, outcome func(check int) proto.Outcome) {
 	}
 }
 
-// outcome returns the outcomes of a user by check; nil if no device of theirs is known.
+// outcome returns a function from a check to the user's outcome. It returns nil if the user has no known device.
 func (t *test) outcome(m *member) func(proto.ID) proto.Outcome {
 	if m.devices == 0 {
 		return nil

@@ -22,7 +22,7 @@ const (
 	lastWrite = 5 * time.Second
 )
 
-// test is a test on the replica that runs it. One goroutine uses it at a time.
+// test is a policy test on the replica that runs it. It is not safe for concurrent use.
 type test struct {
 	tested
 	api     *API
@@ -50,8 +50,8 @@ func (t *test) execute(ctx context.Context) {
 	}
 }
 
-// ending returns the state of a test that ended with err, and a sentence on the problem. cause is the cause of the end
-// of the test's context, nil if the context had not ended.
+// ending returns the state of a test that ended with err, and a sentence on the problem. cause is [context.Cause] of
+// the test's context.
 func ending(err, cause error) (state, problem string) {
 	switch {
 	case err == nil:
@@ -80,7 +80,7 @@ func (t *test) run(ctx context.Context) error {
 	if err := t.evaluateAll(ctx); err != nil {
 		return err
 	}
-	t.record.Total -= len(t.members) // their records were deleted in the meantime
+	t.record.Total -= len(t.members) // the records of these users were deleted in the meantime
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// progressView is the progress of a test. Percentages are rounded down, those of users are of the processed ones.
+// progressView is the progress of a test. Percentages are rounded down. Percentages of users refer to processed users.
 type progressView struct {
 	ID        proto.ID `json:"id"`
 	Approved  int      `json:"percent_approved"`
@@ -60,7 +60,7 @@ func (s *API) progress(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(viewProgress(r, proto.At(s.store.Clock.Now()))), nil
 }
 
-// find returns the test that the path names.
+// find returns the test whose id is in the path.
 func (s *API) find(ctx context.Context, c *v4.Call) (*proto.PolicyTest, error) {
 	id, err := c.ID("id", errNoTest)
 	if err != nil {

@@ -199,7 +199,7 @@ func (h *history) add(m *bus.Msg) {
 	}
 }
 
-// score returns a score for a response; nil if there is none.
+// score returns a score for a response, or nil if there is none.
 func score(n int) *int {
 	if n == proto.NoScore {
 		return nil

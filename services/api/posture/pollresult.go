@@ -65,7 +65,7 @@ func readSince(text string) (proto.Millis, error) {
 }
 
 // count adds up the pages that have a result of the tick, of a later tick, or of a call that ended after since (0 means
-// none). It returns the first page with a failed call; nil if there is none.
+// none). It returns the first page with a failed call, or nil if there is none.
 func (p *pollView) count(pages []overview.Page, tick uint64, since proto.Millis) (failed *overview.Page) {
 	open, last := 0, since
 	for n := range pages {

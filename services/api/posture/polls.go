@@ -133,7 +133,7 @@ func viewPoll(pages overview.Aggregate, tick uint64, at time.Time) *pollView {
 	return p
 }
 
-// newestTick returns an integration's newest tick and the time it was stored; 0 if there is none.
+// newestTick returns an integration's newest tick and the time it was stored, or zeros if there is none.
 func (s *API) newestTick(ctx context.Context, a proto.Account, id proto.ID) (uint64, time.Time, error) {
 	m, err := s.store.Conn.Last(ctx, topology.PostureTicks, topology.Tick(a, id))
 	if errors.Is(err, bus.ErrNotFound) {

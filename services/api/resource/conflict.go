@@ -11,7 +11,7 @@ import (
 // maxUsers bounds the referring resources in an error message.
 const maxUsers = 5
 
-// InUse returns the error for a resource that cannot be deleted because users refer to it; nil if there are none.
+// InUse returns the error for a resource that cannot be deleted because users refer to it, or nil if there are none.
 func InUse(what string, users []string) error {
 	if len(users) == 0 {
 		return nil

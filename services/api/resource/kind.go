@@ -52,7 +52,7 @@ type Kind[T any, M interface {
 	Items func(proto.Account) []*store.Item[catalog.Record[T]]
 	// Query returns an error if the query of a list is invalid. Optional.
 	Query func(url.Values) error
-	// Filter returns the filter for the query of a list; nil if it has none. Optional.
+	// Filter returns the filter for the query of a list, or nil if it has none. Optional.
 	Filter func(url.Values) func(*T) bool
 
 	// Meta returns the metadata of a resource.
@@ -61,7 +61,7 @@ type Kind[T any, M interface {
 	New func(c *v4.Call, now proto.Millis) T
 	// Next returns the parts of a resource that an update keeps.
 	Next func(old *T, now proto.Millis) T
-	// Decode reads a whole body into a resource. old is the resource that it replaces; nil if there is none. It checks
+	// Decode reads a whole body into a resource. old is the resource that it replaces, or nil if there is none. It checks
 	// references to other resources; the view of CONFIG is in sync.
 	Decode func(a proto.Account, body v4.Object, into, old *T) error
 	// Create stores a new resource. Optional; the default is a plain put.

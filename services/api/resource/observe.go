@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// Observing returns the account's observe switch if it is on; nil if it is not.
+// Observing returns the account's observe switch if it is on, or nil if it is not.
 func Observing(s *store.Store, a proto.Account) *proto.ObserveSwitch {
 	o := s.Catalog.Organization(a).Value.Observe
 	if o == nil || o.Until <= proto.At(s.Clock.Now()) {

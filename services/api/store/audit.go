@@ -131,7 +131,7 @@ func kindOf(bucket, key string) string {
 	return parts[1]
 }
 
-// EncodeView returns the JSON of a view; nil if there is none.
+// EncodeView returns the JSON of a view, or nil if there is none.
 func EncodeView(view any) json.RawMessage {
 	if view == nil {
 		return nil

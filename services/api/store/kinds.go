@@ -23,7 +23,7 @@ func Register[T any, M interface {
 	}
 }
 
-// recordOf returns an empty record for a key of a bucket; nil if the audit log does not show the key.
+// recordOf returns an empty record for a key of a bucket, or nil if the audit log does not show the key.
 func (s *Store) recordOf(bucket, key string) proto.Message {
 	k, known := s.kinds[kindOf(bucket, key)]
 	if !known {
@@ -32,7 +32,7 @@ func (s *Store) recordOf(bucket, key string) proto.Message {
 	return k.newRecord()
 }
 
-// show returns a record as in API responses; nil if there is none.
+// show returns a record as in API responses, or nil if there is none.
 func (s *Store) show(a proto.Account, name string, m proto.Message) any {
 	k, known := s.kinds[name]
 	if m == nil || !known {

@@ -144,8 +144,8 @@ func (v *Tokens) FindAPI(a proto.Account, hash []byte) (t *proto.APIToken, elsew
 	return v.api[topology.APITokenKey(a, hash)].Value, len(v.hashes[hex.EncodeToString(hash)]) > 0
 }
 
-// LookUp returns the API token with a hash; nil if there is none. If the request names no account, it sets account to
-// the one that has the token.
+// LookUp returns the API token with a hash, or nil if there is none. If the request names no account, it sets account
+// to the one that has the token.
 func (v *Tokens) LookUp(named bool, account *proto.Account, hash []byte) *proto.APIToken {
 	if !named {
 		of, known := v.accountOf(hash)
@@ -189,14 +189,14 @@ func (v *Tokens) ListAPI(a proto.Account) []APIToken {
 	return all
 }
 
-// LastUsed returns when an API token was last used; 0 if never, or not for a long time.
+// LastUsed returns the time of the last use of an API token, or 0 if it was never used, or not for a long time.
 func (v *Tokens) LastUsed(a proto.Account, id proto.ID) proto.Millis {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.used[TokenKey{a, id}]
 }
 
-// accountOf returns the account with an API token; false if there is not exactly one.
+// accountOf returns the account with an API token, or false if there is not exactly one.
 func (v *Tokens) accountOf(hash []byte) (proto.Account, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -206,7 +206,7 @@ func (v *Tokens) accountOf(hash []byte) (proto.Account, bool) {
 	return proto.Account{}, false
 }
 
-// LastSeen returns when the service token of a key was last used; 0 if never.
+// LastSeen returns the time of the last use of the service token with a key, or 0 if it was never used.
 func (v *Tokens) LastSeen(key string) proto.Millis {
 	return v.seen.OfKey(key)
 }

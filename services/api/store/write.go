@@ -157,8 +157,8 @@ const (
 	ReplicaWait  = 20 * time.Millisecond
 )
 
-// replaced returns the record that a write replaces; nil if there is none. It reads the record from the bucket if the
-// caller does not have it. It returns [bus.ErrConflict] if the write would lose its race anyway.
+// replaced returns the record that a write replaces, or nil if there is none. It reads the record from the bucket if
+// the caller does not have it. It returns [bus.ErrConflict] if the write would lose its race anyway.
 func (s *Store) replaced(ctx context.Context, bucket string, k Write) (proto.Message, error) {
 	if k.Prior.Revision == 0 || k.Reservation {
 		return nil, nil

@@ -11,13 +11,13 @@ import (
 	"plumbline.dev/services/evaluator/trial"
 )
 
-// tally is what a trial counts.
+// tally contains the counts of a trial.
 type tally struct {
 	Devices int `json:"devices"`
 	Pass    int `json:"pass"`
 	Fail    int `json:"fail"`
 	Unknown int `json:"unknown"`
-	// Flips are the devices with another outcome than the one compared with.
+	// Flips is the number of devices whose outcome differs from the one compared with.
 	Flips          int           `json:"flips"`
 	FlipsToFail    int           `json:"flips_to_fail"`
 	FlipsToPass    int           `json:"flips_to_pass"`
@@ -32,7 +32,8 @@ type reasonCount struct {
 	Devices int           `json:"devices"`
 }
 
-// compared has the outcomes that a trial compares with; None are devices without one, because there is no such check.
+// compared counts the devices by the outcome that a trial compares with. None counts the devices without an outcome,
+// because the check is new.
 type compared struct {
 	Pass    int `json:"pass"`
 	Fail    int `json:"fail"`
@@ -66,7 +67,7 @@ type answer struct {
 	More     bool             `json:"more"` // there are further flipping devices
 }
 
-// flippingDevice is a device with another outcome than today's.
+// flippingDevice is a device whose outcome would differ from today's.
 type flippingDevice struct {
 	Device   proto.ID            `json:"device_id"`
 	Name     string              `json:"name"` // empty if the device left the inventory

@@ -82,8 +82,8 @@ func (s *API) try(w http.ResponseWriter, c *v4.Call) error {
 	return answer.Write(w)
 }
 
-// Flips returns how many outcomes of how many devices an edit of a check would flip. It returns an error if an entry
-// cannot be read: the number is unknown then.
+// Flips returns the number of devices whose outcome an edit of a check would flip, and the number of devices. It
+// returns an error if an entry is unreadable, because the number of flips is unknown then.
 func (s *API) Flips(ctx context.Context, a proto.Account, edited, old *proto.Check) (flips, devices int, err error) {
 	e := edit{account: a, check: edited, old: old}
 	r, err := s.tryNewest(ctx, &e, 0, proto.At(s.Store.Clock.Now()))
@@ -97,7 +97,7 @@ func (s *API) Flips(ctx context.Context, a proto.Account, edited, old *proto.Che
 	return r.counts.Flipping(), r.counts.Devices, nil
 }
 
-// acquire waits for one of the places of a kind of trial; done frees it.
+// acquire waits until a trial of a kind may run. The caller calls done when the trial ends.
 func acquire(ctx context.Context, places chan struct{}) (done func(), err error) {
 	select {
 	case places <- struct{}{}:

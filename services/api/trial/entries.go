@@ -23,7 +23,7 @@ func (s *API) newestEntries(ctx context.Context, a proto.Account, integration pr
 	}
 	seen := map[topology.PageNumber]bool{}
 	subject := topology.LogOfIntegration(a, integration)
-	// An entry that is written meanwhile comes after the end of the stream that was: the read goes on to the newest one.
+	// Entries written during the read come after the former end of the stream. The read continues to the newest one.
 	err := s.Store.Conn.Range(ctx, topology.PostureState, subject, 1, math.MaxInt64, func(m *bus.Msg) error {
 		ref, err := topology.ParsePage(m.Subject)
 		if err != nil {
@@ -52,7 +52,7 @@ func (s *API) newestEntries(ctx context.Context, a proto.Account, integration pr
 	return nil
 }
 
-// newestEntry reads the newest entry of a page; nil if it has none.
+// newestEntry reads the newest entry of a page. It returns nil if the page has none.
 func (s *API) newestEntry(ctx context.Context, ref topology.PageRef) (*bus.Msg, error) {
 	m, err := s.Store.Conn.Last(ctx, topology.PostureLog, topology.Log(ref))
 	if errors.Is(err, bus.ErrNotFound) {

@@ -32,7 +32,7 @@ func (t *tried) add(page topology.PageNumber, counts *trial.Counts, flips []tria
 	t.flipping.add(page, flips)
 }
 
-// workers is how many pages of a trial are evaluated at once. More would take the processor from the pipeline.
+// workers is the number of pages that a trial evaluates at once. More would take the processor from the pipeline.
 const workers = 2
 
 // tryNewest tries an edit on the newest entry of every page.
@@ -125,8 +125,9 @@ func (p *newestPage) try(ctx context.Context, in entryOf) error {
 	return nil
 }
 
-// elsewhere returns the page's entry with the outcomes of a check that is not evaluated over this integration today: an
-// empty one if they are unknown; nil if there is no such check.
+// elsewhere returns the entry to compare with for a check that is not evaluated over this integration today: the page's
+// entry over the check's integration, or an empty entry if the outcomes are unknown. It returns nil if the check is
+// new, or evaluated over this integration.
 func (p *newestPage) elsewhere(ctx context.Context, ref topology.PageRef) (*proto.Entry, error) {
 	today, evaluated := p.edit.today()
 	if p.edit.old == nil || evaluated && today == ref.Integration {
@@ -143,7 +144,7 @@ func (p *newestPage) elsewhere(ctx context.Context, ref topology.PageRef) (*prot
 	return cmp.Or(p.s.decode(m, p.tried), new(proto.Entry)), nil
 }
 
-// decode returns an entry; nil if it cannot be read.
+// decode returns an entry. It returns nil if the entry is unreadable, and counts it in t.
 func (s *API) decode(m *bus.Msg, t *tried) *proto.Entry {
 	e := new(proto.Entry)
 	if err := m.Decode(e); err != nil {
@@ -156,8 +157,9 @@ func (s *API) decode(m *bus.Msg, t *tried) *proto.Entry {
 	return e
 }
 
-// enrolled returns the devices of an entry, with the times of their enrolment if some may be exempt.
-func (s *API) enrolled(ctx context.Context, ref topology.PageRef, e *proto.Entry, config fold.Config) (fold.Page, error) {
+// enrolled returns the devices of an entry, with the times of their enrolments if some of them have an exemption.
+func (s *API) enrolled(ctx context.Context, ref topology.PageRef, e *proto.Entry,
+	config fold.Config) (fold.Page, error) {
 	page := fold.Page{Revision: e.PageRevision, Devices: trial.Devices(e)}
 	exempt := false
 	for _, id := range page.Devices {

@@ -22,7 +22,7 @@ type stepLine struct {
 	At    v4.Timestamp `json:"at"`
 	Pages int          `json:"pages"` // with an entry in this step
 	tally
-	// Changed are the devices with another outcome than in the step before: what the check itself would have changed.
+	// Changed is the number of devices whose outcome differs from the one in the previous step.
 	Changed int `json:"changed"`
 }
 
@@ -119,7 +119,7 @@ func (t *pastTrial) run(ctx context.Context) error {
 	return nil
 }
 
-// first returns the sequence of the first entry stored at a time or later, at most one beyond last.
+// first returns the sequence of the first entry stored at a time or later, or last+1 if there is none up to last.
 func (t *pastTrial) first(ctx context.Context, at time.Time, last uint64) (uint64, error) {
 	seq, err := t.s.Store.Conn.FirstSince(ctx, t.log.Stream, t.log.Subject, at)
 	if err != nil {
@@ -147,8 +147,8 @@ func (t *pastTrial) line(step int, at time.Time, pages, changed int) error {
 	return t.out.Flush()
 }
 
-// step evaluates the first entry of every page from one sequence to before another. It returns the number of pages with
-// an entry, and of changed devices.
+// step evaluates the first entry of every page with a sequence from first to before after. It returns the numbers of
+// pages with an entry and of changed devices.
 func (t *pastTrial) step(ctx context.Context, first, after uint64) (pages, changed int, err error) {
 	seen, read := map[topology.PageNumber]bool{}, 0
 	add := func(m *bus.Msg) error {
@@ -156,8 +156,8 @@ func (t *pastTrial) step(ctx context.Context, first, after uint64) (pages, chang
 		changed += n
 		return err
 	}
-	// One poll of every page is read as one piece. What is not in it is read page by page, because many polls of some pages
-	// may come before the first one of another.
+	// One poll of every page is read as one piece. Other pages are read one by one, because many polls of some pages may
+	// come before the first poll of another.
 	most := 2*len(t.pages) + extraEntries
 	err = t.s.Store.Conn.Range(ctx, t.log.Stream, t.log.Subject, first, after-1, func(m *bus.Msg) error {
 		if read++; read > most {
@@ -192,10 +192,11 @@ func (t *pastTrial) step(ctx context.Context, first, after uint64) (pages, chang
 	return len(seen), changed, nil
 }
 
-// extraEntries is how many entries of a step are read as one piece, besides two for each page.
+// extraEntries is the number of entries of a step that are read as one piece, in addition to two for each page.
 const extraEntries = 256
 
-// entry evaluates an entry, unless its page had one in this step. It returns the number of changed devices.
+// entry evaluates an entry, unless its page already had an entry in this step. It returns the number of changed
+// devices.
 func (t *pastTrial) entry(m *bus.Msg, seen map[topology.PageNumber]bool) (changed int, err error) {
 	ref, err := topology.ParsePage(m.Subject)
 	if err != nil {

@@ -107,14 +107,14 @@ func (q *request) times(now time.Time) ([]time.Time, error) {
 	return times, nil
 }
 
-// edit is a check as it would be, and as it is.
+// edit is a change of a check: check with the change, and old as it is stored.
 type edit struct {
 	account proto.Account
 	check   *proto.Check
 	old     *proto.Check // nil: a new check
 }
 
-// edit returns the edit that a request is about.
+// edit returns the change of a check that a request describes.
 func (s *API) edit(a proto.Account, q *request) (edit, error) {
 	e := edit{account: a}
 	if q.rule != nil {
@@ -132,10 +132,10 @@ func (s *API) edit(a proto.Account, q *request) (edit, error) {
 	return e, err
 }
 
-// integration returns the integration whose entries are evaluated; false if the check's type is not evaluated.
+// integration returns the integration of the changed check, or false if the check's type is not evaluated.
 func (e *edit) integration() (proto.ID, bool) { return integrationOf(e.check) }
 
-// today returns the integration with the outcomes of the check today; false if there is none.
+// today returns the integration that the stored check is evaluated over, or false if the check is not evaluated today.
 func (e *edit) today() (proto.ID, bool) { return integrationOf(e.old) }
 
 func integrationOf(c *proto.Check) (proto.ID, bool) {

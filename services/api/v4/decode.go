@@ -59,7 +59,7 @@ func IsNull(v json.RawMessage) bool { return len(v) == 0 || string(v) == "null" 
 // Has reports whether a member is present and not null.
 func (o Object) Has(name string) bool { return !IsNull(o[name]) }
 
-// Text returns a string; "" if the member is absent or null.
+// Text returns a string, or "" if the member is absent or null.
 func (o Object) Text(name string) (string, error) {
 	var s string
 	if o.Has(name) && json.Unmarshal(o[name], &s) != nil {
@@ -124,7 +124,7 @@ func (o Object) Int(name string, least, most int) (value int, given bool, err er
 	return int(f), true, nil
 }
 
-// Member returns a member that is an object; nil if it is absent or null.
+// Member returns a member that is an object, or nil if it is absent or null.
 func (o Object) Member(name string) (Object, error) {
 	var in Object
 	if o.Has(name) && json.Unmarshal(o[name], &in) != nil {

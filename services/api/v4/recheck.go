@@ -21,7 +21,7 @@ func (e *endedError) Error() string {
 
 func (e *endedError) Unwrap() error { return e.why }
 
-// TokenEnded returns the reason if [Edge.whilePermitted] ended a context; nil if it did not.
+// TokenEnded returns the reason that [Edge.whilePermitted] ended a context, or nil if it did not end it.
 func TokenEnded(ctx context.Context) error {
 	if e, ok := errors.AsType[*endedError](context.Cause(ctx)); ok {
 		return e

@@ -17,7 +17,7 @@ func Union(names, more []string) []string {
 	return names
 }
 
-// TextOrNull returns a pointer to s; nil if s is empty.
+// TextOrNull returns a pointer to s, or nil if s is empty.
 func TextOrNull(s string) *string {
 	if s == "" {
 		return nil

@@ -15,7 +15,7 @@ var signatures = []struct{ prefix, sentence string }{
 	{"\xfe\xff", "the list is in UTF-16: save it as UTF-8"},
 }
 
-// otherFormat returns a sentence about a list in an unsupported format, recognized by its first line; "" if it looks
+// otherFormat returns a sentence about a list in an unsupported format, recognized by its first line, or "" if it looks
 // fine.
 func otherFormat(line []byte) string {
 	for _, s := range signatures {
