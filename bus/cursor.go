@@ -16,7 +16,7 @@ import (
 // when the log was restored from an older copy.
 type cursor struct {
 	seq uint64
-	// created is the creation time of the log, in nanoseconds; 0 if unknown.
+	// created is the creation time of the log, in nanoseconds, or 0 if it is unknown.
 	created int64
 	// at is the time at which the server stored the change with this sequence, in nanoseconds. It is 0 if the time is
 	// unknown or the sequence is not a change.

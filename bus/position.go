@@ -71,9 +71,9 @@ func heardMajority(c *jetstream.ClusterInfo) (time.Duration, error) {
 	return heard[needed-1], nil
 }
 
-// NextAfter asks a stream's leader for the sequence of the first matching message after a sequence; 0 if there is
-// none. Together with [Conn.Position] it shows whether a reader of some subjects has read all of them: unlike a
-// direct get, it is never answered by a lagging replica.
+// NextAfter asks a stream's leader for the sequence of the first matching message after a sequence. It returns 0 if
+// there is none. Together with [Conn.Position] it shows whether a reader of some subjects has read all of them: unlike
+// a direct get, it is never answered by a lagging replica.
 func (c *Conn) NextAfter(ctx context.Context, stream, filter string, after uint64) (uint64, error) {
 	question, err := json.Marshal(struct {
 		Seq       uint64 `json:"seq"`
@@ -93,7 +93,7 @@ func (c *Conn) NextAfter(ctx context.Context, stream, filter string, after uint6
 	return seq, nil
 }
 
-// ask requests a message from a stream's leader and returns its sequence; 0 if there is none.
+// ask requests a message from a stream's leader and returns its sequence, or 0 if there is none.
 func (c *Conn) ask(ctx context.Context, stream string, question []byte) (uint64, error) {
 	r, err := c.nc.RequestWithContext(ctx, messageGet+stream, question)
 	if err != nil {

@@ -49,8 +49,8 @@ func (c *Conn) First(ctx context.Context, stream, subject string, first, last ui
 	return found, nil
 }
 
-// FirstSince asks a stream's leader for the sequence of the first matching message stored at or after a time; 0 if
-// there is none.
+// FirstSince asks a stream's leader for the sequence of the first matching message stored at or after a time. It
+// returns 0 if there is none.
 func (c *Conn) FirstSince(ctx context.Context, stream, filter string, at time.Time) (uint64, error) {
 	question, err := json.Marshal(struct {
 		Time      time.Time `json:"start_time"`

@@ -8,8 +8,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// View follows a bucket on behalf of a type that holds what it derives from the values, and embeds the View. Readers
-// can wait until the type is in sync with the bucket. A View is safe for concurrent use.
+// View keeps an in-memory copy of a bucket up to date. Embed it in the type that stores the decoded values. Readers can
+// wait until that type is in sync with the bucket. A View is safe for concurrent use.
 type View struct {
 	conn   *Conn
 	bucket string
@@ -103,8 +103,8 @@ func (v *View) AwaitRevision(ctx context.Context, revision uint64) error {
 	return v.AwaitUntil(ctx, fmt.Sprintf("at revision %d", revision), func() bool { return v.Revision() >= revision })
 }
 
-// AwaitUntil waits until ok returns true. It calls ok after each update. If ctx ends first, the error says that the
-// view is not yet what.
+// AwaitUntil waits until ok returns true. It calls ok after each update. what completes the error message if ctx ends
+// first: "the view of CONFIG, at revision 7, is not yet " + what.
 func (v *View) AwaitUntil(ctx context.Context, what string, ok func() bool) error {
 	for {
 		changed := v.Changed()

@@ -20,7 +20,7 @@ type Entry struct {
 	PageRevision   uint64
 	ConfigRevision uint64
 	EvaluatedAt    Millis
-	// NextExpiry is the time of the next result's expiration; 0 if none will expire.
+	// NextExpiry is the time of the next result's expiration, or 0 if none will expire.
 	NextExpiry Millis
 	// Closed is set if the integration or the page was removed: there are no checks and no results any more.
 	Closed  bool

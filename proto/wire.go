@@ -173,7 +173,8 @@ func (r *reader) reason() Reason { return Reason(r.uintMax(255)) }
 func (r *reader) out() Outcome   { return Outcome(r.uintMax(255)) }
 func (r *reader) count() int     { return int(r.uintMax(1 << 31)) }
 
-// list opens the nested array in the next field, of at most max elements; 0 if the field is absent.
+// list opens the nested array in the next field, of at most max elements, and returns its length. It returns 0 if the
+// field is absent.
 func (r *reader) list(max int) int {
 	if !r.next() {
 		return 0

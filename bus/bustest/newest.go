@@ -9,8 +9,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Newest reads the value of a key from the leader of the bucket's stream and returns its revision; 0 if there is no
-// value. [plumbline.dev/bus.Conn.Get] may be answered by a lagging replica.
+// Newest reads the value of a key from the leader of the bucket's stream. It returns the value's revision, or 0 if
+// there is no value. [plumbline.dev/bus.Conn.Get] may be answered by a lagging replica.
 func (b *Bus) Newest(bucket, key string, into proto.Message) (revision uint64) {
 	b.t.Helper()
 	if b.operator == nil {

@@ -40,7 +40,7 @@ func stateOf(t *proto.ServiceToken, now time.Time) string {
 	return stateValid
 }
 
-// noticeOf returns the notice due for a token's expiry; "" if there is none. Disabled tokens are announced too,
+// noticeOf returns the notice due for a token's expiry, or "" if there is none. Disabled tokens are announced too,
 // because they may be enabled again.
 func noticeOf(t *proto.ServiceToken, now time.Time) proto.TokenState {
 	end := t.ExpiresAt.Time()

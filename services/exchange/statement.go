@@ -61,7 +61,7 @@ func (s *Service) refuseStatement(why policy.Reason) *proto.TokenAnswer {
 	return &proto.TokenAnswer{Error: why.Refusal()}
 }
 
-// statementClaims returns the claims and the expiry of a statement; nil if the request is invalid.
+// statementClaims returns the claims and the expiry of a statement, or nil if the request is invalid.
 func statementClaims(q *proto.Statement, app *proto.Application, team string,
 	now time.Time) (c any, expires time.Time) {
 	at := now.Unix()

@@ -39,7 +39,7 @@ func (p *pauses) begin(of ref, at *target, status int, now time.Time, after time
 	p.held[of] = pause{until, status, at.url.String(), at.clientID, at.secret}
 }
 
-// problem returns the reason an API is not called now, with its last status; nil if it may be called.
+// problem returns the reason an API is not called now, with its last status, or nil if it may be called.
 func (p *pauses) problem(of ref, at *target, now time.Time) (*problem, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -37,7 +37,9 @@ func TestOpenConnectionsAndNewAuthorities(t *testing.T) {
 		w.policy(proto.DecisionNonIdentity, "common_name", map[string]string{"common_name": "laptop"}))
 	laptop := issue(t, "laptop", &authority)
 	dials := 0
-	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{laptop}}, //nolint:gosec // it is not about the server
+	tr := &http.Transport{
+		//nolint:gosec // The test is not about the server's certificate.
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{laptop}},
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			dials++
 			return new(net.Dialer).DialContext(ctx, network, w.gateway.AccessAddr())

@@ -198,7 +198,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	}
 }
 
-// lost is what the store lost and nobody accepted; nil if there is nothing.
+// lost returns an error about data that the store lost until an operator accepts the loss.
 func (s *Service) lost() error {
 	if err := s.damage.Load(); err != nil {
 		return *err

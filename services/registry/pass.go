@@ -42,8 +42,8 @@ func (s *Service) pass(ctx context.Context, m *bus.Msg, a proto.CommandAnswer) e
 	return err
 }
 
-// passed is the cursor after a command that is not applied, and the revision that it replaces; nil if the cursor is
-// past the command, or cannot be read.
+// passed returns the cursor after a command that is not applied, and the revision that it replaces. next is nil if the
+// cursor is past the command or cannot be read.
 func (s *Service) passed(m *bus.Msg, a proto.CommandAnswer) (next *proto.Cursor, fence uint64) {
 	s.index.mu.RLock()
 	defer s.index.mu.RUnlock()

@@ -126,7 +126,7 @@ func better(a, b, current uint64) bool {
 	return a > b
 }
 
-// upcoming returns the key after the current one; nil if it does not exist yet.
+// upcoming returns the key after the current one, or nil if it does not exist yet.
 func (s *state) upcoming() *member { return s.members[s.rotation.Current+1] }
 
 // published returns the numbers of the published keys: the signing key first, then upcoming keys, then previous ones.

@@ -40,7 +40,7 @@ func newCertificates(roots func() *x509.CertPool) (*certificates, error) {
 	return &certificates{roots: roots, known: known, now: time.Now}, nil
 }
 
-// verified returns the certificate from its URL-encoded PEM; nil if it is missing or rejected.
+// verified returns the certificate from its URL-encoded PEM, or nil if it is missing or rejected.
 func (c *certificates) verified(text string) *x509.Certificate {
 	if text == "" || c.roots == nil || len(text) > maxCertificate {
 		return nil

@@ -20,7 +20,7 @@ type Login interface {
 	// cookies. The gate adds the headers common to all such responses. serviceToken is false if invalid service
 	// credentials were sent. Redirect returns nil if no login is possible now, and the gate then denies the request.
 	Redirect(ctx context.Context, r *Request, app Application, serviceToken bool) *Response
-	// Denied returns the newest login of the browser at which the application denied its person; false if there is
+	// Denied returns the newest login of the browser at which the application denied its person, or false if there is
 	// none. The session may have ended since.
 	Denied(r *Request, app Application) (Denial, bool)
 	// Bound reports whether an application token in a cookie belongs to the CF_Binding cookie sent with it.

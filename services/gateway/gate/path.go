@@ -152,8 +152,8 @@ func withoutOverlong(p string) string {
 	return b.String() + p[done:]
 }
 
-// overlong returns the ASCII character encoded in two to four bytes at the start of s, and their number; 0 if there
-// is none.
+// overlong returns the ASCII character encoded in two to four bytes at the start of s, and their number n. n is 0 if
+// there is no such character.
 func overlong(s string) (c byte, n int) {
 	switch {
 	case len(s) >= 2 && s[0]&0xfe == 0xc0:

@@ -69,7 +69,7 @@ func (g *Gate) refresh() {
 	g.current.Store(next)
 }
 
-// Find returns the application of a URL, as [Gate.Check] finds it; false if it has none or is ambiguous.
+// Find returns the application of a URL, as [Gate.Check] finds it, or false if the URL has none or is ambiguous.
 func (g *Gate) Find(u *url.URL) (Application, bool) {
 	app, _, why := locate(g.current.Load().matcher, u)
 	return app, why == policy.Undecided

@@ -22,8 +22,8 @@ func (v *request) hintOf(session, token string) string {
 	return sealed
 }
 
-// logoutURL parses a provider's end_session_endpoint (OpenID Connect RP-Initiated Logout 1.0, 2.1); nil if a browser
-// should not be sent there.
+// logoutURL parses a provider's end_session_endpoint (OpenID Connect RP-Initiated Logout 1.0, 2.1). It returns nil if a
+// browser should not be sent there.
 func logoutURL(text, issuer string) *url.URL {
 	u, err := egress.ParseURL(text)
 	if err != nil {

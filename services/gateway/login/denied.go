@@ -45,7 +45,7 @@ func (v *request) deniedCookie(d *denial, app *proto.Application, secure bool) (
 	return c, nil
 }
 
-// Denied returns the newest login of the browser at which the application denied its person; false if there is none.
+// Denied returns the newest login of the browser at which the application denied its person, or false if there is none.
 func (l *Login) Denied(r *gate.Request, app gate.Application) (gate.Denial, bool) {
 	d, ok := l.denialOf(r.Header, app)
 	if !ok {

@@ -50,7 +50,7 @@ func pathOf(u *url.URL) string {
 	return "/"
 }
 
-// originOf returns the origin for the return from a login for u; false if no safe one exists. The code is sent to
+// originOf returns the origin for the return from a login for u, or false if no safe one exists. The code is sent to
 // this origin, so no stranger may control it. It uses https if the team domain does. Its port must be the scheme's
 // default, the team domain's, or one named by the application: another port of the host may belong to others.
 func originOf(u *url.URL, app *proto.Application, team *url.URL) (string, bool) {

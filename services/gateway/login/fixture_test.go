@@ -359,7 +359,7 @@ func (w *fixture) browser() *browser {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, header: http.Header{}}
 }
 
-// page is an answer, read.
+// answered is a response whose body has been read.
 type answered struct {
 	*http.Response
 	url, body string

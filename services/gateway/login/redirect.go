@@ -11,7 +11,7 @@ import (
 	"plumbline.dev/services/internal/requestid"
 )
 
-// Redirect redirects a person to the team domain to log in to an application (api/README.md 8.5); nil if the
+// Redirect redirects a person to the team domain to log in to an application (api/README.md 8.5). It returns nil if the
 // application has no provider. If the origin is not a safe redirect target, the response is a page. The gate adds all
 // headers except Location and Set-Cookie. serviceToken is false if invalid service credentials were sent.
 func (l *Login) Redirect(ctx context.Context, r *gate.Request, app gate.Application, serviceToken bool) *gate.Response {

@@ -104,7 +104,7 @@ func (s *Sessions) apply(u bus.Update) error {
 // redacted returns a key without its nonce, which is half of a credential.
 func redacted(key string) string { return key[:strings.LastIndexByte(key, '.')+1] + "…" }
 
-// Session returns a person's login; false if it does not exist or has ended. It must not be modified.
+// Session returns a person's login, or false if it does not exist or has ended. It must not be modified.
 func (s *Sessions) Session(account proto.Account, nonce string) (*proto.Session, bool) {
 	h, ok := s.find(nonce)
 	return h.Session, ok && h.account == account

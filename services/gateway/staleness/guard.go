@@ -61,7 +61,7 @@ func (g *Guard) Age(now time.Time) (time.Duration, bool) {
 	return max(0, now.Sub(*oldest)), true
 }
 
-// Err describes each unconfirmed part, with its age and the reason; nil if the last attempts all succeeded.
+// Err describes each unconfirmed part, with its age and the reason, or nil if the last attempts all succeeded.
 func (g *Guard) Err() error {
 	var all []error
 	for _, p := range g.parts {

@@ -10,8 +10,8 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
-// Find returns the application of a URL; false if it has none. The order of apps does not matter. If two have the
-// same destination, the lower id wins. For many URLs, [Compile] once.
+// Find returns the application of a URL, or false if the URL has none. The order of apps does not matter. If two have
+// the same destination, the lower id wins. For many URLs, [Compile] once.
 func Find(apps []catalog.Record[proto.Application], u *url.URL) (catalog.Record[proto.Application], bool) {
 	return Compile(apps).Find(u)
 }
@@ -52,7 +52,7 @@ func Compile(apps []catalog.Record[proto.Application]) *Matcher {
 	return m
 }
 
-// Find returns the application of a URL; false if it has none.
+// Find returns the application of a URL, or false if it has none.
 func (m *Matcher) Find(u *url.URL) (catalog.Record[proto.Application], bool) {
 	t, err := TargetOf(u)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// cases are typical decisions of a gateway.
+// benchCases returns typical decisions of a gateway, by name.
 func benchCases() map[string]struct {
 	policies []*Policy
 	facts    *Facts

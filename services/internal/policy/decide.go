@@ -17,7 +17,7 @@ type Decision struct {
 	// Check is the posture check that blocked the request. It is set for PostureFailed, PostureUnknown and
 	// DeviceUnknown only.
 	Check proto.ID
-	// SessionDuration is that of the admitting policy; 0 if the policy sets none.
+	// SessionDuration is the session duration of the admitting policy, or 0 if the policy sets none.
 	SessionDuration time.Duration
 }
 

@@ -43,7 +43,7 @@ type Selector struct {
 	parse func(body []byte) (Matcher, error)
 }
 
-// Resource is a kind of resource that a rule may refer to, as the audit log calls it.
+// Resource is a kind of resource that a rule may refer to. Files of plumb apply contain the kind by this name.
 type Resource string
 
 // The kinds of resource that rules refer to.

@@ -15,7 +15,7 @@ import (
 type standing struct {
 	first, last uint64
 	messages    uint64
-	// end is the newest sequence with a message; 0 if there is none.
+	// end is the newest sequence with a message, or 0 if there is none.
 	end uint64
 	// missing are the sequences between first and last without a message.
 	missing []uint64

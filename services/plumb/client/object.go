@@ -22,7 +22,7 @@ func (o Object) text(name string) string {
 	return s
 }
 
-// ResourceID returns the id; that of a tag is its name.
+// ResourceID returns the id. The id of a tag is its name.
 func (o Object) ResourceID() string {
 	if id := o.text("id"); id != "" {
 		return id
@@ -32,7 +32,7 @@ func (o Object) ResourceID() string {
 
 func (o Object) ResourceName() string { return o.text("name") }
 
-// Kind is a kind of resource, by its name in the audit log.
+// Kind is a kind of resource. Files of plumb apply contain the kind by this name.
 type Kind string
 
 // The kinds.
@@ -50,7 +50,7 @@ const (
 	KindAPIToken         Kind = "api_token"
 )
 
-// endpoint describes the endpoint of a kind.
+// endpoint describes the HTTP endpoint of a kind.
 type endpoint struct {
 	path, update  string
 	paged, single bool
