@@ -133,7 +133,7 @@ func (e *ends) round(ctx context.Context) (next proto.Millis, err error) {
 	var over []ended
 	enrolled := make(map[proto.ID]uint64, len(all))
 	for _, r := range all {
-		if why, err := e.why(ctx, r, now, marks[r.Value.ID]); err == nil && why != "" {
+		if why, err := e.endReason(ctx, r, now, marks[r.Value.ID]); err == nil && why != "" {
 			over = append(over, ended{r, why})
 			continue
 		}
@@ -198,8 +198,8 @@ func byAccount(all []ended) (parts [][]ended) {
 	return parts
 }
 
-// why returns why an exemption is over; "" if it is not. marks are the pages that report its end.
-func (e *ends) why(ctx context.Context, r catalog.Record[proto.Exemption], now proto.Millis,
+// endReason returns the reason an exemption ended, or "" while it is active. marks are the pages that report its end.
+func (e *ends) endReason(ctx context.Context, r catalog.Record[proto.Exemption], now proto.Millis,
 	marks []overview.ExemptionEnd) (string, error) {
 	x := r.Value
 	if x.Until <= now {
