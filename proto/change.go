@@ -55,8 +55,8 @@ func (d ChangedDevice) Gone() bool {
 // Schema implements Message.
 func (*Change) Schema() Schema { return Schema{"change", 1} }
 
-// EncodeMsgpack writes [index, integration, tick, at, [[device, from, reason, score, observed]...]]. observed is omitted
-// if it is the new outcome.
+// EncodeMsgpack writes [index, integration, tick, at, [[device, from, reason, score, observed]...]]. observed is
+// omitted if it is the new outcome.
 func (c *Change) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
 	w.array(5)

@@ -48,9 +48,9 @@ func enforced() map[string]Message {
 		"exemption.1": &Exemption{ID: id(7), Device: id(1), Page: 3, Check: id(3), Until: 5, Reason: "repair", Author: "a@example.com",
 			CreatedAt: 1, Enrolled: 4, DeviceName: "laptop-1"},
 		"hold.1": &Hold{ID: id(9), Integration: id(5), Check: id(3), State: HoldReleased, Tick: 9, Since: 1, Out: true, In: true, Pages: 2,
-			Devices: 300, Fleet: Flips{1, 2, 3, 4, -5}, PolledAt: 3, UpdatedAt: 2, By: "a@example.com", Reason: "checked", DecidedAt: 2,
-			Release: []PageTick{{4, 9}}, Rejected: 300,
-			Window: FlipWindow{Start: 4, Net: -6}, Freed: 7, Unfreed: 8},
+			Devices: 300, Fleet: Flips{1, 2, 3, 4, -5}, PolledAt: 3, UpdatedAt: 2, By: "a@example.com", Reason: "checked",
+			DecidedAt: 2, Release: []PageTick{{4, 9}}, Rejected: 300, Window: FlipWindow{Start: 4, Net: -6}, Freed: 7,
+			Unfreed: 8},
 	}
 }
 
@@ -387,8 +387,10 @@ func TestHoldTime(t *testing.T) {
 
 func TestChangesHaveTheObservedOutcome(t *testing.T) {
 	r := &Result{Device: id(1), Score: 8}
-	for _, to := range []Verdict{{OutcomePass, ReasonExempt, OutcomeFail}, {OutcomePass, ReasonObserveOnly, OutcomeUnknown},
-		{OutcomeFail, ReasonScore, OutcomePass}, {OutcomePass, ReasonScore, OutcomePass}, {}} {
+	for _, to := range []Verdict{
+		{OutcomePass, ReasonExempt, OutcomeFail}, {OutcomePass, ReasonObserveOnly, OutcomeUnknown},
+		{OutcomeFail, ReasonScore, OutcomePass}, {OutcomePass, ReasonScore, OutcomePass}, {},
+	} {
 		d := Changed(r, OutcomeNone, to)
 		if got := d.ObservedOutcome(to.Outcome); got != to.Observed || d.Differs != (to.Observed != to.Outcome) {
 			t.Errorf("%+v: %+v, observed %v", to, d, got)

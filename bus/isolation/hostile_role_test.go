@@ -21,12 +21,14 @@ import (
 // account, as the subject that a consumer delivers to, and in the headers that have the server send something. It has a
 // user that may do whatever its account can. It stores nothing but what the role may write, and removes nothing.
 func TestAHostileRoleWritesNothingElse(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three servers": bustest.Cluster} {
+	for name, start := range map[string]func(testing.TB) *bustest.Bus{
+		"one server": bustest.Start, "three servers": bustest.Cluster,
+	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
 			// The registry and the evaluator come last: each takes the messages of a consumer that the others must not.
-			for _, r := range []topology.Role{topology.Scheduler, topology.Fetcher, topology.Exchange, topology.Gateway, topology.API,
-				topology.Registry, topology.Evaluator} {
+			for _, r := range []topology.Role{topology.Scheduler, topology.Fetcher, topology.Exchange, topology.Gateway,
+				topology.API, topology.Registry, topology.Evaluator} {
 				t.Run(string(r), func(t *testing.T) { hostileRole(t, b, r) })
 			}
 		})
@@ -37,7 +39,9 @@ func hostileRole(t *testing.T, b *bustest.Bus, r topology.Role) {
 	operator := b.Conn(topology.Operator)
 	seeds := sow(t, operator)
 	var pending []claimed
-	for taker, d := range map[topology.Role]string{topology.Registry: topology.DeviceCommands, topology.Evaluator: topology.PostureScores} {
+	for taker, d := range map[topology.Role]string{
+		topology.Registry: topology.DeviceCommands, topology.Evaluator: topology.PostureScores,
+	} {
 		if taker != r && (taker != topology.Registry || r != topology.Evaluator) {
 			pending = append(pending, claim(t, operator, d, topology.DurablesOf(taker)[0].Config.Durable))
 		}
@@ -91,9 +95,9 @@ type seed struct {
 func sow(t *testing.T, operator *bus.Conn) []seed {
 	t.Helper()
 	var all []seed
-	subjects := []string{"$KV.CONFIG.victim.app.victim", "$KV.TOKENS.victim.service.victim", "$KV.TOKENS.victim.api.victim",
-		"$KV.TOKEN_USES.victim.seen.victim", "$KV.KEYS.rotation", "$KV.KEYS.signing.1", "$KV.SESSIONS.victim.session.victim",
-		"$KV.DEVICES.victim.page.0", "$KV.DEVICES.cursor"}
+	subjects := []string{"$KV.CONFIG.victim.app.victim", "$KV.TOKENS.victim.service.victim",
+		"$KV.TOKENS.victim.api.victim", "$KV.TOKEN_USES.victim.seen.victim", "$KV.KEYS.rotation", "$KV.KEYS.signing.1",
+		"$KV.SESSIONS.victim.session.victim", "$KV.DEVICES.victim.page.0", "$KV.DEVICES.cursor"}
 	for _, s := range topology.Streams(topology.Options{}) {
 		for _, subject := range s.Subjects {
 			subjects = append(subjects, strings.NewReplacer("*", "victim", ">", "victim.v.v.v").Replace(subject))

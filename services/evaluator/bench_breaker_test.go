@@ -32,9 +32,9 @@ type fleetUnder struct {
 }
 
 // BenchmarkBreaker compares polls with breakers and without, in turns over the same pages: at rest, where 2 % of the
-// scores drift without a flip, and where every result flips. A round is of BENCH_PAGES full pages, 20 by default; 1000 of
-// them are 1,000,000 devices. It reports medians, their ratios, and the spread (between the quartiles, of the median)
-// of the rounds without breakers.
+// scores drift without a flip, and where every result flips. A round is of BENCH_PAGES full pages, 20 by default; 1000
+// of them are 1,000,000 devices. It reports medians, their ratios, and the spread (between the quartiles, of the
+// median) of the rounds without breakers.
 func BenchmarkBreaker(b *testing.B) {
 	pages := 20
 	if text := os.Getenv("BENCH_PAGES"); text != "" {
@@ -140,8 +140,8 @@ func (f *fixture) remember(entries int) {
 	bustest.Eventually(f.t, "the evaluator is ready", func() bool { return s.Ready(context.Background()) == nil })
 }
 
-// round polls every page and returns how long the evaluation took, in ms. At 80 every result passes, with a drift of the
-// scores; at 0 every one fails.
+// round polls every page and returns how long the evaluation took, in ms. At 80 every result passes, with a drift of
+// the scores; at 0 every one fails.
 func (f *fixture) round(u *fleetUnder, level int) float64 {
 	u.tick++
 	out := make([]bus.Outgoing, len(u.inputs))

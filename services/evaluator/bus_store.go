@@ -61,7 +61,8 @@ func (s *busStore) page(ctx context.Context, p topology.PageRef) (fold.Page, err
 		return fold.Page{}, err
 	}
 	if missing && revision == 0 { // or a replica lags: the leader lists the keys
-		keys, err := s.conn.Subjects(ctx, topology.BucketStream(topology.Devices), topology.BucketSubject(topology.Devices, key))
+		keys, err := s.conn.Subjects(ctx, topology.BucketStream(topology.Devices),
+			topology.BucketSubject(topology.Devices, key))
 		if err != nil {
 			return fold.Page{}, err
 		}
@@ -117,8 +118,10 @@ func (s *busStore) revision(ctx context.Context, a proto.Account, kind topology.
 }
 
 // resource reads the newest revision of a resource, 0 if there never was one, and reports whether the resource exists.
-func (s *busStore) resource(ctx context.Context, a proto.Account, kind topology.Kind, id proto.ID) (revision uint64, exists bool, err error) {
-	m, err := s.conn.Last(ctx, topology.BucketStream(topology.Config), topology.BucketSubject(topology.Config, topology.ConfigKey(a, kind, id)))
+func (s *busStore) resource(ctx context.Context, a proto.Account, kind topology.Kind,
+	id proto.ID) (revision uint64, exists bool, err error) {
+	m, err := s.conn.Last(ctx, topology.BucketStream(topology.Config),
+		topology.BucketSubject(topology.Config, topology.ConfigKey(a, kind, id)))
 	if errors.Is(err, bus.ErrNotFound) {
 		return 0, false, nil
 	}

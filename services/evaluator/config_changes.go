@@ -13,7 +13,8 @@ import (
 // configChanges is the stage that requests an evaluation of the pages affected by a changed integration, check,
 // exemption or organization.
 func (s *Service) configChanges(ctx context.Context) error {
-	return s.bus.Consume(ctx, s.stage("config_changes", topology.BucketStream(topology.Config), topology.ConsumerConfigChanges, 2), s.configChanged)
+	stage := s.stage("config_changes", topology.BucketStream(topology.Config), topology.ConsumerConfigChanges, 2)
+	return s.bus.Consume(ctx, stage, s.configChanged)
 }
 
 func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
@@ -55,7 +56,8 @@ func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {
 	}
 	all := make([]asked, len(pages))
 	for i, p := range pages {
-		all[i] = asked{page: p, input: proto.Input{Cause: proto.CauseConfig, ConfigRevision: m.Seq}, id: strconv.FormatUint(m.Seq, 10)}
+		all[i] = asked{page: p, input: proto.Input{Cause: proto.CauseConfig, ConfigRevision: m.Seq},
+			id: strconv.FormatUint(m.Seq, 10)}
 		if !m.Deleted() && kind != topology.KindExemption {
 			all[i].input.PageRevision = 1 // the page exists: it was listed
 		}

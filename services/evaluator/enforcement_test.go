@@ -42,7 +42,8 @@ func TestExemptionsAndTheObserveSwitch(t *testing.T) {
 	f.until(3, "it fails", fails)
 	f.settled() // or the input of the page's change shows the exemption first
 
-	x := &proto.Exemption{ID: proto.NewID(), Device: d[1], Page: 3, Check: c[0], Until: f.now().Add(time.Hour), Reason: "repair"}
+	x := &proto.Exemption{ID: proto.NewID(), Device: d[1], Page: 3, Check: c[0], Until: f.now().Add(time.Hour),
+		Reason: "repair"}
 	f.exempt(x)
 	e := f.until(3, "it is exempt", exempt)
 	if e.Cause != proto.CauseConfig || e.NextExpiry != x.Until || len(e.Exemptions) != 1 {

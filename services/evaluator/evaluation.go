@@ -150,7 +150,8 @@ func (v *evaluation) inventory(ctx context.Context) (page fold.Page, remembered 
 			return page, false, nil
 		}
 		if pause > pagePatience {
-			return fold.Page{}, false, fmt.Errorf("the page is read at revision %d, while revision %d was seen", page.Revision, v.needPage)
+			return fold.Page{}, false, fmt.Errorf("the page is read at revision %d, while revision %d was seen",
+				page.Revision, v.needPage)
 		}
 		if err := v.wait(ctx, pause); err != nil {
 			return fold.Page{}, false, err

@@ -33,8 +33,9 @@ type fixture struct {
 
 func newFixture(t testing.TB, o topology.Options) *fixture {
 	b := bustest.StartWith(t, o)
-	f := &fixture{t: t, b: b, api: b.Conn(topology.API), registry: b.Conn(topology.Registry), fetcher: b.Conn(topology.Fetcher),
-		reader: b.Conn(topology.API), operator: b.Conn(topology.Operator), account: proto.NewAccount(), integration: proto.NewID(), revisions: map[string]uint64{},
+	f := &fixture{t: t, b: b, api: b.Conn(topology.API), registry: b.Conn(topology.Registry),
+		fetcher: b.Conn(topology.Fetcher), reader: b.Conn(topology.API), operator: b.Conn(topology.Operator),
+		account: proto.NewAccount(), integration: proto.NewID(), revisions: map[string]uint64{},
 		clock: clock.NewFake(time.Now())}
 	f.put(topology.Config, topology.ConfigKey(f.account, topology.KindIntegration, f.integration),
 		&proto.Integration{ID: f.integration, Type: proto.TypeCustomS2S, Interval: time.Minute})
@@ -53,7 +54,8 @@ func (f *fixture) evaluators(n int) {
 func (f *fixture) evaluator() (stop func()) {
 	f.t.Helper()
 	s, err := evaluator.New(evaluator.Config{Sweep: 20 * time.Millisecond},
-		evaluator.Deps{Bus: f.b.Conn(topology.Evaluator), Log: bustest.Log(f.t), Metrics: prometheus.NewRegistry(), Clock: f.clock})
+		evaluator.Deps{Bus: f.b.Conn(topology.Evaluator), Log: bustest.Log(f.t), Metrics: prometheus.NewRegistry(),
+			Clock: f.clock})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -86,8 +88,9 @@ func (f *fixture) put(bucket, key string, body proto.Message) uint64 {
 
 func (f *fixture) check(id proto.ID, op proto.Operator, score float64, expiration time.Duration) uint64 {
 	f.t.Helper()
-	return f.put(topology.Config, topology.ConfigKey(f.account, topology.KindCheck, id), &proto.Check{ID: id, Type: proto.TypeCustomS2S,
-		Integration: f.integration, Operator: op, Score: score, Expiration: expiration})
+	return f.put(topology.Config, topology.ConfigKey(f.account, topology.KindCheck, id), &proto.Check{
+		ID: id, Type: proto.TypeCustomS2S, Integration: f.integration, Operator: op, Score: score,
+		Expiration: expiration})
 }
 
 func (f *fixture) remove(kind topology.Kind, id proto.ID) {
@@ -114,7 +117,8 @@ func (f *fixture) ref(n topology.PageNumber) topology.PageRef {
 
 func (f *fixture) poll(n topology.PageNumber, tick uint64, revision uint64, scores map[proto.ID]int) {
 	f.t.Helper()
-	in := &proto.Input{Cause: proto.CausePoll, Tick: tick, PageRevision: revision, Poll: proto.Poll{Attempts: 1, Status: 200}}
+	in := &proto.Input{Cause: proto.CausePoll, Tick: tick, PageRevision: revision,
+		Poll: proto.Poll{Attempts: 1, Status: 200}}
 	for id, s := range scores {
 		in.Observations = append(in.Observations, proto.Observation{Device: id, Score: s})
 	}

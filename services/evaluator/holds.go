@@ -106,7 +106,8 @@ func (s *Service) storeHold(ctx context.Context, ref topology.HoldRef, last hold
 
 // holdChanges is the stage that notifies other systems of changed holds and requests the evaluation of released pages.
 func (s *Service) holdChanges(ctx context.Context) error {
-	return s.bus.Consume(ctx, s.stage("hold_changes", topology.BucketStream(topology.Holds), topology.ConsumerHolds, 2), s.holdChanged)
+	stage := s.stage("hold_changes", topology.BucketStream(topology.Holds), topology.ConsumerHolds, 2)
+	return s.bus.Consume(ctx, stage, s.holdChanged)
 }
 
 func (s *Service) holdChanged(ctx context.Context, m *bus.Msg) error {

@@ -76,7 +76,8 @@ func TestAHoldStandsUntilAPersonReleasesIt(t *testing.T) {
 	}
 	for n := range devices {
 		e := f.newest(topology.PostureLog, topology.PageNumber(n))
-		if v := e.Results[0].Verdicts[0]; v.Outcome != proto.OutcomePass || v.Reason != proto.ReasonHeld || v.Observed != proto.OutcomeFail {
+		if v := e.Results[0].Verdicts[0]; v.Outcome != proto.OutcomePass || v.Reason != proto.ReasonHeld ||
+			v.Observed != proto.OutcomeFail {
 			t.Errorf("page %d: %+v", n, v)
 		}
 	}
@@ -84,7 +85,8 @@ func TestAHoldStandsUntilAPersonReleasesIt(t *testing.T) {
 	if !ok {
 		t.Fatal("the hold is over")
 	}
-	if _, err := f.api.Put(t.Context(), topology.Holds, topology.HoldKey(f.account, f.integration, c[0]), next, revision); err != nil {
+	key := topology.HoldKey(f.account, f.integration, c[0])
+	if _, err := f.api.Put(t.Context(), topology.Holds, key, next, revision); err != nil {
 		t.Fatal(err)
 	}
 	for n := range devices {
@@ -95,7 +97,8 @@ func TestAHoldStandsUntilAPersonReleasesIt(t *testing.T) {
 		m, err := f.operator.Last(t.Context(), topology.PostureLog,
 			topology.Hold(topology.HoldRef{Account: f.account, Integration: f.integration, Check: c[0]}))
 		var notice proto.HoldNotice
-		return err == nil && m.Decode(&notice) == nil && notice.State == "released" && notice.By == next.By && notice.Reason == next.Reason
+		return err == nil && m.Decode(&notice) == nil && notice.State == "released" && notice.By == next.By &&
+			notice.Reason == next.Reason
 	})
 	f.audited("create", "standing")
 }
@@ -178,8 +181,8 @@ func TestAHoldEndsByItself(t *testing.T) {
 	f.holdIs(c[0], proto.HoldEnded)
 }
 
-// A release in the middle of a poll is of the pages that a person saw held. The pages after it hold anew, under a hold of
-// their own.
+// A release in the middle of a poll is of the pages that a person saw held. The pages after it hold anew, under a hold
+// of their own.
 func TestAReleaseDuringAPollIsOfItsPages(t *testing.T) {
 	f := newFixture(t, topology.Options{})
 	c := ids(1)
@@ -199,7 +202,8 @@ func TestAReleaseDuringAPollIsOfItsPages(t *testing.T) {
 	if !ok {
 		t.Fatalf("%+v", first)
 	}
-	if _, err := f.api.Put(t.Context(), topology.Holds, topology.HoldKey(f.account, f.integration, c[0]), next, revision); err != nil {
+	key := topology.HoldKey(f.account, f.integration, c[0])
+	if _, err := f.api.Put(t.Context(), topology.Holds, key, next, revision); err != nil {
 		t.Fatal(err)
 	}
 	for n := range 2 {

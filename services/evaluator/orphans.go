@@ -48,7 +48,8 @@ func (s *Service) orphansOnce(ctx context.Context) error {
 		if readable && (known.Summary.Closed || known.Summary.Devices > 0 && inventory[ref.Account][ref.Page]) {
 			continue
 		}
-		all = append(all, asked{page: ref, input: proto.Input{Cause: proto.CausePage}, id: fmt.Sprintf("orphan.%d", known.Seq)})
+		all = append(all, asked{page: ref, input: proto.Input{Cause: proto.CausePage},
+			id: fmt.Sprintf("orphan.%d", known.Seq)})
 	}
 	return s.ask(ctx, all)
 }

@@ -17,7 +17,8 @@ func TestTheEntryOfADeletedPageIsClosed(t *testing.T) {
 	f.check(c, ">=", 50, 0)
 	revision := f.page(0, d)
 	f.evaluators(2)
-	failed := &proto.Input{Cause: proto.CausePoll, Tick: 1, PageRevision: revision, Poll: proto.Poll{Attempts: 1, Error: proto.ReasonTimeout}}
+	failed := &proto.Input{Cause: proto.CausePoll, Tick: 1, PageRevision: revision,
+		Poll: proto.Poll{Attempts: 1, Error: proto.ReasonTimeout}}
 	f.send(0, failed)
 	f.until(0, "the failed poll is evaluated", func(e *proto.Entry) bool { return e.Poll.Error == proto.ReasonTimeout })
 

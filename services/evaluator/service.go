@@ -57,7 +57,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, clock: deps.Clock,
-		catalog:  catalog.New(deps.Bus, topology.KindIntegration, topology.KindCheck, topology.KindExemption, topology.KindOrganization),
+		catalog: catalog.New(deps.Bus, topology.KindIntegration, topology.KindCheck, topology.KindExemption,
+			topology.KindOrganization),
 		overview: overview.New(deps.Bus),
 	}
 	s.exempted, s.holds = newExempted(), newHoldView(deps.Bus)
@@ -77,7 +78,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Run evaluates until ctx ends, then lets the evaluations under way finish.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.bus.AwaitTopology(ctx, topology.PostureLog, topology.PostureState,
-		topology.BucketStream(topology.Devices), topology.BucketStream(topology.Config), topology.BucketStream(topology.Holds)); err != nil {
+		topology.BucketStream(topology.Devices), topology.BucketStream(topology.Config),
+		topology.BucketStream(topology.Holds)); err != nil {
 		return stopped(ctx, err)
 	}
 	g := lifecycle.Group{Log: s.log}

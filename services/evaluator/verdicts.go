@@ -79,8 +79,9 @@ func holdEvent(ref topology.HoldRef, name string, last, next *proto.Hold) (*prot
 			return nil, nil
 		}
 		n := h.Notice()
-		return json.Marshal(map[string]any{"id": n.ID, "integration_id": n.Integration, "rule_id": n.Check, "name": name, "state": n.State,
-			"tick": n.Tick, "since": n.Since, "directions": n.Directions, "pages": n.Pages, "devices": n.Devices, "reason": n.Reason})
+		return json.Marshal(map[string]any{"id": n.ID, "integration_id": n.Integration, "rule_id": n.Check, "name": name,
+			"state": n.State, "tick": n.Tick, "since": n.Since, "directions": n.Directions, "pages": n.Pages,
+			"devices": n.Devices, "reason": n.Reason})
 	}
 	if last != nil && last.ID != next.ID {
 		last = nil
@@ -102,6 +103,6 @@ func holdEvent(ref topology.HoldRef, name string, last, next *proto.Hold) (*prot
 		id += " " + strconv.FormatInt(int64(last.DecidedAt), 10) // it may stand again several times
 	}
 	return &proto.AuditEvent{ID: proto.DeriveID(ref.Account, id), At: next.UpdatedAt,
-		Actor: proto.Actor{Type: "system", Name: "breaker"}, Action: action, Kind: "hold", Resource: next.ID.String(), Name: name,
-		Before: before, After: after}, nil
+		Actor: proto.Actor{Type: "system", Name: "breaker"}, Action: action, Kind: "hold", Resource: next.ID.String(),
+		Name: name, Before: before, After: after}, nil
 }

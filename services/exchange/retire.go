@@ -46,8 +46,9 @@ func (c *janitor) retire(ctx context.Context, t servicetoken.Record, i proto.Ina
 	event := &proto.AuditEvent{ID: proto.NewID(), At: proto.At(now),
 		Actor:  proto.Actor{Type: "system", ID: "exchange", Name: janitorName},
 		Action: "update", Kind: "service_token", Resource: t.ID.String(), Name: t.Name,
-		Before:  shown(t.ServiceToken, seen.At),
-		Records: []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key), Replaced: t.Revision, Deleted: i.Delete}}}
+		Before: shown(t.ServiceToken, seen.At),
+		Records: []proto.AuditRecord{{Subject: topology.BucketSubject(topology.Tokens, key), Replaced: t.Revision,
+			Deleted: i.Delete}}}
 	state, change := proto.TokenRemoved, bus.DeleteMsg(topology.Tokens, key, t.Revision)
 	if i.Delete {
 		event.Action = "delete"

@@ -82,8 +82,9 @@ func forwarded(dialect string) entry {
 	return func(w *fixture, method, host, target string, lines ...string) (int, seen) {
 		return w.reach(
 			fmt.Sprintf(
-				"GET %s HTTP/1.1\r\nHost: proxy.lab\r\nX-Forwarded-Method: %s\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: %s\r\n"+
-					"X-Forwarded-Uri: %s\r\nX-Forwarded-For: 192.0.2.1\r\n", forward.Path+dialect, method, host, target), lines...)
+				"GET %s HTTP/1.1\r\nHost: proxy.lab\r\nX-Forwarded-Method: %s\r\nX-Forwarded-Proto: http\r\n"+
+					"X-Forwarded-Host: %s\r\nX-Forwarded-Uri: %s\r\nX-Forwarded-For: 192.0.2.1\r\n",
+				forward.Path+dialect, method, host, target), lines...)
 	}
 }
 

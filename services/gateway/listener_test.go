@@ -90,7 +90,10 @@ func TestTLS(t *testing.T) {
 	w.appUnseen("app.example.com", w.origin.URL, certified)
 
 	get := func(client tls.Certificate, version uint16) (status int, protocol string, serial *big.Int, err error) {
-		cfg := &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, ServerName: "app.example.com", NextProtos: []string{"h2", "http/1.1"}} //nolint:gosec // the test looks at the certificate itself
+		cfg := &tls.Config{
+			InsecureSkipVerify: true, //nolint:gosec // the test looks at the certificate itself
+			MinVersion:         version, MaxVersion: version, ServerName: "app.example.com",
+			NextProtos: []string{"h2", "http/1.1"}}
 		if client.Certificate != nil {
 			// The browser sends it although the server does not name its issuer.
 			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil }

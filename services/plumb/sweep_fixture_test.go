@@ -283,7 +283,8 @@ func (s *swept) setUp() {
 	s.t.Cleanup(origin.Close)
 
 	if status, result := s.api("POST", "/plumbline/devices", "text/csv", "device_id,virtual_ipv4,hostname\n"+
-		"11111111-1111-4111-8111-111111111111,100.64.0.1,host-80\n22222222-2222-4222-8222-222222222222,100.64.0.2,host-10\n"); status/100 != 2 {
+		"11111111-1111-4111-8111-111111111111,100.64.0.1,host-80\n"+
+		"22222222-2222-4222-8222-222222222222,100.64.0.2,host-10\n"); status/100 != 2 {
 		s.t.Fatalf("import: %d %s", status, result)
 	}
 	s.integration = s.id("/devices/posture/integration",

@@ -209,7 +209,9 @@ func TestAManualTickDoesNotDisturb(t *testing.T) {
 
 // Schedulers at once, on the machine's clock: every slot has one tick.
 func TestSchedulersAtOnce(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *bustest.Bus{"one server": bustest.Start, "three replicas": bustest.Cluster} {
+	for name, start := range map[string]func(testing.TB) *bustest.Bus{
+		"one server": bustest.Start, "three replicas": bustest.Cluster,
+	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
 			w := &fixture{t: t, bus: b, api: b.Conn(topology.API), account: proto.NewAccount(), fake: clock.NewFake(time.Now())}

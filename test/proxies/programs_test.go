@@ -52,7 +52,8 @@ func TestCaddy(t *testing.T) {
 		stack.Command{Name: "caddy", Path: path, Args: []string{"run", "--config", config, "--adapter", "caddyfile"},
 			Env: []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}})
 	s := newSite(in, addr)
-	s.http2 = clientOf(secure, &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}) //nolint:gosec // its own CA
+	s.http2 = clientOf(secure, &http.Transport{ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}) //nolint:gosec // its own CA
 	s.await(t, p)
 	check(t, s)
 	if a, _, _ := s.send(t, s.http2, "https", request{method: "GET", target: "/", credentials: true}); a.ProtoMajor != 2 {

@@ -92,7 +92,8 @@ func TestBreakerOfTheAccount(t *testing.T) {
 			t.Errorf("%s: -want +stored:\n%s", what, diff)
 		}
 	}
-	made := f.Want(201, "POST", path, map[string]any{"name": "o", "x_breaker": map[string]any{"share": 0.1, "max_hold": "1d"}})
+	made := f.Want(201, "POST", path,
+		map[string]any{"name": "o", "x_breaker": map[string]any{"share": 0.1, "max_hold": "1d"}})
 	if apitest.JSON(t, made["x_breaker"]) != `{"max_hold":"1d","share":0.1}` {
 		t.Errorf("%v", made)
 	}

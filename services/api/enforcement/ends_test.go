@@ -90,7 +90,8 @@ func report(f *apitest.Fleet, integration proto.ID, tick uint64, ids ...any) {
 	}
 	p := f.Page()
 	p.Integration = integration
-	if _, err := f.Conn.Publish(f.T.Context(), bus.Outgoing{Subject: topology.Log(p), Body: &e, Header: e.Headers(0)}); err != nil {
+	entry := bus.Outgoing{Subject: topology.Log(p), Body: &e, Header: e.Headers(0)}
+	if _, err := f.Conn.Publish(f.T.Context(), entry); err != nil {
 		f.T.Fatal(err)
 	}
 }

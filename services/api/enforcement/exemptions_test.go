@@ -84,7 +84,8 @@ func TestExemptions(t *testing.T) {
 	// The name of a check in a list is its newest one.
 	f.Want(200, "POST", exemptions, exemption(f, 0))
 	f.List(exemptions)
-	f.Want(200, "PUT", "/devices/posture/"+f.Check.String(), apitest.With(apitest.CheckBody(f.Integration), "name", "Well"))
+	f.Want(200, "PUT", "/devices/posture/"+f.Check.String(),
+		apitest.With(apitest.CheckBody(f.Integration), "name", "Well"))
 	if all, _ := f.List(exemptions + "?device_id=" + f.Devices[0].String()); all[0]["rule_name"] != "Well" {
 		t.Errorf("%v", all)
 	}
@@ -146,7 +147,8 @@ func TestInvalidExemptions(t *testing.T) {
 		t.Errorf("%v", all)
 	}
 	f.Want(200, "POST", exemptions, exemption(f, 0))
-	if got := f.WantError(409, v4.CodeConflict, "POST", exemptions, exemption(f, 0)); !strings.Contains(got, "end it first") {
+	got := f.WantError(409, v4.CodeConflict, "POST", exemptions, exemption(f, 0))
+	if !strings.Contains(got, "end it first") {
 		t.Error(got)
 	}
 	f.Want(200, "POST", exemptions, apitest.With(exemption(f, 0), "rule_id", nil)) // another scope
@@ -201,7 +203,8 @@ func TestTooManyExemptions(t *testing.T) {
 		return f.Do("GET", exemptions, nil).Status == http.StatusOK
 	})
 	f.Want(200, "POST", exemptions, exemption(f, 0))
-	if got := f.WantError(409, v4.CodeConflict, "POST", exemptions, exemption(f, 1)); !strings.Contains(got, "10000 exemptions") {
+	got := f.WantError(409, v4.CodeConflict, "POST", exemptions, exemption(f, 1))
+	if !strings.Contains(got, "10000 exemptions") {
 		t.Error(got)
 	}
 	_, info := f.List(exemptions + "?per_page=1")

@@ -86,7 +86,9 @@ func (s *API) listHolds(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	if err != nil {
 		return v4.Response{}, err
 	}
-	all := slices.DeleteFunc(s.store.Holds.Of(c.Account), func(r catalog.Record[proto.Hold]) bool { return !want(r.Value) })
+	all := slices.DeleteFunc(s.store.Holds.Of(c.Account), func(r catalog.Record[proto.Hold]) bool {
+		return !want(r.Value)
+	})
 	part, info, err := v4.Page(q, all)
 	views := make([]holdView, len(part))
 	for n, r := range part {

@@ -390,7 +390,8 @@ func TestHoldsOfAGoneCheck(t *testing.T) {
 	for _, e := range f.Events() {
 		if e.Kind == "hold" && e.Action == "delete" {
 			told++
-			if e.Actor.Type != "system" || len(e.Before) == 0 || e.Resource != gone.ID.String() && e.Resource != moved.ID.String() {
+			if e.Actor.Type != "system" || len(e.Before) == 0 ||
+				e.Resource != gone.ID.String() && e.Resource != moved.ID.String() {
 				t.Errorf("%+v", e)
 			}
 		}

@@ -36,7 +36,8 @@ func TestObserveSwitch(t *testing.T) {
 	if got := f.Want(200, "GET", observe, nil); fmt.Sprint(got) != fmt.Sprint(on) {
 		t.Errorf("%v, stored as %v", got, on)
 	}
-	if r := f.Do("GET", "/plumbline/status", nil); !strings.Contains(r.Message(v4.CodeNotEnforced), "until 2026-03-08T12:01:00Z") {
+	r := f.Do("GET", "/plumbline/status", nil)
+	if !strings.Contains(r.Message(v4.CodeNotEnforced), "until 2026-03-08T12:01:00Z") {
 		t.Errorf("%s", r.Body)
 	}
 	if n := f.Metric("plumbline_api_observe_switches"); n != 1 {
@@ -85,7 +86,8 @@ func TestInvalidObserveSwitch(t *testing.T) {
 			t.Errorf("%v: %s, want %s", change, got, message)
 		}
 	}
-	others := f.StoreToken(nil, apitest.GroupID("Access: Device Posture Write"), apitest.GroupID("Posture Enforcement Write"))
+	others := f.StoreToken(nil, apitest.GroupID("Access: Device Posture Write"),
+		apitest.GroupID("Posture Enforcement Write"))
 	if r := f.As(others, "GET", observe, nil); r.Status != 200 {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}

@@ -40,8 +40,8 @@ func TestStopAmongManyEnds(t *testing.T) {
 		return n
 	}
 	// The first replica is stopped as soon as it has ended some.
-	s, err := api.New(f.Config, api.Deps{Bus: f.Bus.Conn(topology.API), Log: bustest.Log(t), Metrics: prometheus.NewRegistry(),
-		Clock: f.Clock})
+	s, err := api.New(f.Config, api.Deps{Bus: f.Bus.Conn(topology.API), Log: bustest.Log(t),
+		Metrics: prometheus.NewRegistry(), Clock: f.Clock})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,9 @@ func TestUnreadableEntriesAreReported(t *testing.T) {
 	if _, err := f.Conn.JetStream().Publish(t.Context(), subject, []byte("private")); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/plumbline/results/devices/" + device, "/plumbline/results/devices/" + device + "?history=1",
-		"/plumbline/results/pages/0", "/plumbline/explain/" + device} {
+	for _, path := range []string{"/plumbline/results/devices/" + device,
+		"/plumbline/results/devices/" + device + "?history=1", "/plumbline/results/pages/0",
+		"/plumbline/explain/" + device} {
 		r := f.Do("GET", path, nil)
 		got := r.Message(v4.CodeUnreadable)
 		if r.Status != 200 || !strings.HasPrefix(got, subject+", sequence ") || strings.Contains(got, "private") {

@@ -30,8 +30,9 @@ func TestStatusAndPollNow(t *testing.T) {
 	if s := status(); s["poll"] != nil || s["paused"] != false || s["overdue"] != false || s["checks"] != 1.0 {
 		t.Errorf("before the first poll: %v", s)
 	}
-	for state, want := range map[proto.HoldState]float64{proto.HoldStanding: 1, proto.HoldRejected: 1, proto.HoldExpired: 1,
-		proto.HoldReleased: 0, proto.HoldEnded: 0} {
+	for state, want := range map[proto.HoldState]float64{
+		proto.HoldStanding: 1, proto.HoldRejected: 1, proto.HoldExpired: 1, proto.HoldReleased: 0, proto.HoldEnded: 0,
+	} {
 		key := topology.HoldKey(f.Account, f.Integration, f.Check)
 		h := proto.Hold{ID: proto.NewID(), Integration: f.Integration, Check: f.Check, State: state}
 		var before proto.Hold

@@ -91,8 +91,8 @@ func (s *API) Flips(ctx context.Context, a proto.Account, edited, old *proto.Che
 		return 0, 0, err
 	}
 	if notices := r.unreadable.Notices(); len(notices) > 0 {
-		return 0, 0, v4.Errorf(http.StatusConflict, v4.CodeConflict, "the outcomes that the change would flip are unknown: %s",
-			notices[0].Message)
+		return 0, 0, v4.Errorf(http.StatusConflict, v4.CodeConflict,
+			"the outcomes that the change would flip are unknown: %s", notices[0].Message)
 	}
 	return r.counts.Flipping(), r.counts.Devices, nil
 }

@@ -15,8 +15,8 @@ import (
 	"plumbline.dev/services/api/apitest"
 )
 
-// BenchmarkTry tries a check on 1,000,000 devices: against the newest scores, and against two polls in the log. heap-MB is
-// the largest growth of the heap of the process, in which the bus's server runs as well. Run it with -benchtime 3x.
+// BenchmarkTry tries a check on 1,000,000 devices: against the newest scores, and against two polls in the log. heap-MB
+// is the largest growth of the heap of the process, in which the bus's server runs as well. Run it with -benchtime 3x.
 func BenchmarkTry(b *testing.B) {
 	const pages, polls = 1000, 2
 	f := apitest.Start(b)

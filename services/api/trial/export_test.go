@@ -26,8 +26,10 @@ func RunPast(ctx context.Context, s *store.Store, pages []topology.PageRef, chec
 		return err
 	}
 	defer done()
-	t := &pastTrial{s: New(Deps{Store: s}), times: times, pages: pages, past: trial.NewPast(fold.Config{}, check), out: out,
-		log: store.LogRange{Stream: topology.PostureLog, Subject: topology.LogOfIntegration(pages[0].Account, pages[0].Integration)}}
+	t := &pastTrial{s: New(Deps{Store: s}), times: times, pages: pages, past: trial.NewPast(fold.Config{}, check),
+		out: out,
+		log: store.LogRange{Stream: topology.PostureLog,
+			Subject: topology.LogOfIntegration(pages[0].Account, pages[0].Integration)}}
 	if err := t.run(ctx); err != nil {
 		return err
 	}

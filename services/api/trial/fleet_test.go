@@ -47,7 +47,8 @@ func newFleet(t *testing.T, devices int) *fleet {
 }
 
 func (f *fleet) newIntegration(name string) proto.ID {
-	return apitest.ID(f.Want(200, "POST", "/devices/posture/integration", apitest.With(apitest.IntegrationBody(), "name", name)))
+	return apitest.ID(f.Want(200, "POST", "/devices/posture/integration",
+		apitest.With(apitest.IntegrationBody(), "name", name)))
 }
 
 // poll stores the scores of a poll, and waits until they are in the state.
@@ -58,7 +59,8 @@ func (f *fleet) poll(scores ...int) {
 	for i, score := range scores {
 		in.Observations = append(in.Observations, proto.Observation{Device: f.devices[i], Score: score})
 	}
-	if _, err := f.Conn.Publish(f.T.Context(), bus.Outgoing{Subject: topology.Scores(f.page(f.integration)), Body: in}); err != nil {
+	out := bus.Outgoing{Subject: topology.Scores(f.page(f.integration)), Body: in}
+	if _, err := f.Conn.Publish(f.T.Context(), out); err != nil {
 		f.T.Fatal(err)
 	}
 	f.until(f.integration, "the poll is in the state", func(e *proto.Entry) bool { return e.Tick == f.tick })
@@ -82,7 +84,8 @@ func (f *fleet) until(integration proto.ID, what string, ok func(*proto.Entry) b
 // has reports whether an entry has results of a check at its newest revision.
 func (f *fleet) has(e *proto.Entry, check proto.ID) bool {
 	var c proto.Check
-	revision, err := f.Conn.Get(f.T.Context(), topology.Config, topology.ConfigKey(f.Account, topology.KindCheck, check), &c)
+	key := topology.ConfigKey(f.Account, topology.KindCheck, check)
+	revision, err := f.Conn.Get(f.T.Context(), topology.Config, key, &c)
 	return err == nil && slices.Contains(e.Checks, proto.CheckRef{ID: check, Revision: revision})
 }
 

@@ -57,8 +57,8 @@ func TestTrialsOfTheLogAreLimited(t *testing.T) {
 	}
 }
 
-// An entry that cannot be read is left out of a trial, with a message. An edit that expects a number of flips is denied:
-// the number is unknown.
+// An entry that cannot be read is left out of a trial, with a message. An edit that expects a number of flips is
+// denied: the number is unknown.
 func TestAnUnreadableEntryIsNamed(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 2)
@@ -77,7 +77,8 @@ func TestAnUnreadableEntryIsNamed(t *testing.T) {
 	if r.Status != 200 || !strings.Contains(string(r.Body), "cannot be read and is left out") {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
-	message := f.WantError(409, v4.CodeConflict, "PUT", "/devices/posture/"+id.String()+"?expect_flips=9", f.rule(">=", 60, nil))
+	message := f.WantError(409, v4.CodeConflict, "PUT", "/devices/posture/"+id.String()+"?expect_flips=9",
+		f.rule(">=", 60, nil))
 	if !strings.Contains(message, "unknown") {
 		t.Error(message)
 	}

@@ -12,8 +12,9 @@ func TestANewCheck(t *testing.T) {
 	f := newFleet(t, 4)
 	f.poll(90, 50, 10) // the last device has no score
 	a := f.try(map[string]any{"rule": f.rule(">=", 60, nil), "limit": 2})
-	if a.Devices != 4 || a.Pass != 1 || a.Fail != 2 || a.Unknown != 1 || a.Flips != 3 || a.ToFail != 2 || a.ToUnknown != 1 ||
-		a.Compared.None != 4 || a.Rule != nil || *a.Integration != f.integration.String() || a.Pages != 1 || !a.More {
+	if a.Devices != 4 || a.Pass != 1 || a.Fail != 2 || a.Unknown != 1 || a.Flips != 3 || a.ToFail != 2 ||
+		a.ToUnknown != 1 || a.Compared.None != 4 || a.Rule != nil || *a.Integration != f.integration.String() ||
+		a.Pages != 1 || !a.More {
 		t.Errorf("%+v", a)
 	}
 	if len(a.Flipping) != 2 || a.Flipping[0].Name == "" || a.Flipping[0].From != "none" {
@@ -70,7 +71,8 @@ func TestACheckThatLeavesItsIntegration(t *testing.T) {
 		t.Errorf("moved: %+v", a)
 	}
 	a = f.try(map[string]any{"rule_id": id, "rule": map[string]any{"type": "firewall", "input": map[string]any{}}})
-	if a.Unknown != 3 || a.Flips != 3 || a.Compared.Pass != 2 || a.Reasons[0].Reason != "unsupported" || a.Integration != nil {
+	if a.Unknown != 3 || a.Flips != 3 || a.Compared.Pass != 2 || a.Reasons[0].Reason != "unsupported" ||
+		a.Integration != nil {
 		t.Errorf("of another type: %+v", a)
 	}
 	firewall := f.Want(200, "POST", "/devices/posture", map[string]any{"name": "Wall", "type": "firewall"})

@@ -45,7 +45,8 @@ type history struct {
 func newHistory(t *testing.T, pages int) *history {
 	b := bustest.Start(t)
 	h := &history{t: t, b: b, check: &proto.Check{ID: proto.NewID(), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60}}
-	h.store = store.New(b.Conn(topology.API), bustest.Log(t), nil, prometheus.NewGauge(prometheus.GaugeOpts{Name: "waiting"}))
+	h.store = store.New(b.Conn(topology.API), bustest.Log(t), nil,
+		prometheus.NewGauge(prometheus.GaugeOpts{Name: "waiting"}))
 	account, integration := proto.NewAccount(), proto.NewID()
 	for n := range pages {
 		h.pages = append(h.pages, topology.PageRef{Account: account, Integration: integration, Page: topology.PageNumber(n)})
@@ -57,7 +58,8 @@ func newHistory(t *testing.T, pages int) *history {
 func (h *history) write(page, score int, stored proto.Outcome) time.Time {
 	h.t.Helper()
 	at := proto.At(time.Now())
-	e := &proto.Entry{Tick: 1, EvaluatedAt: at, Poll: proto.Poll{At: at}, Checks: []proto.CheckRef{{ID: h.check.ID, Revision: 1}},
+	e := &proto.Entry{Tick: 1, EvaluatedAt: at, Poll: proto.Poll{At: at},
+		Checks: []proto.CheckRef{{ID: h.check.ID, Revision: 1}},
 		Results: []proto.Result{{Device: proto.ID{1, byte(page)}, Score: score, ObservedAt: at,
 			Verdicts: []proto.Verdict{{Outcome: stored, Reason: proto.ReasonScore, Observed: stored}}}}}
 	conn := h.b.Conn(topology.Operator)
@@ -130,7 +132,8 @@ func TestTheLogIsEvaluatedStepByStep(t *testing.T) {
 
 // plain returns the members without a list.
 func (l line) plain() [12]any {
-	return [...]any{l.Kind, l.Step, l.Steps, l.Pages, l.Changed, l.Entries, l.MostFlips, l.Devices, l.Pass, l.Fail, l.Flips, l.ToFail}
+	return [...]any{l.Kind, l.Step, l.Steps, l.Pages, l.Changed, l.Entries, l.MostFlips, l.Devices, l.Pass, l.Fail,
+		l.Flips, l.ToFail}
 }
 
 // Many entries of one page before the first one of another do not hide it.
@@ -142,7 +145,8 @@ func TestAPageBehindManyEntriesOfAnother(t *testing.T) {
 		h.write(0, 10, proto.OutcomeFail)
 	}
 	h.write(1, 50, proto.OutcomeFail)
-	if all := h.run(); len(all) != 2 || all[0].Pages != 2 || all[0].Devices != 2 || all[0].Pass != 1 || all[1].Entries != 2 {
+	if all := h.run(); len(all) != 2 || all[0].Pages != 2 || all[0].Devices != 2 || all[0].Pass != 1 ||
+		all[1].Entries != 2 {
 		t.Errorf("%+v", all)
 	}
 }
@@ -151,7 +155,8 @@ func TestAnUnreadableEntryIsCounted(t *testing.T) {
 	t.Parallel()
 	h := newHistory(t, 2)
 	h.round(h.write(0, 90, proto.OutcomePass))
-	if _, err := h.b.Conn(topology.Operator).JetStream().Publish(t.Context(), topology.Log(h.pages[1]), []byte("no entry")); err != nil {
+	js := h.b.Conn(topology.Operator).JetStream()
+	if _, err := js.Publish(t.Context(), topology.Log(h.pages[1]), []byte("no entry")); err != nil {
 		t.Fatal(err)
 	}
 	if all := h.run(); len(all) != 2 || all[1].Unreadable != 1 || all[1].Entries != 1 || all[1].Devices != 1 {
@@ -201,7 +206,8 @@ func TestThePastOverHTTP(t *testing.T) {
 	id := f.check(f.rule(">=", 60, nil))
 	f.Clock.Set(time.Now())
 	try := func(ctx context.Context) *httptest.ResponseRecorder {
-		body := map[string]any{"rule_id": id, "rule": map[string]any{"input": map[string]any{"score": 70}}, "since": "1h", "step": "30m"}
+		body := map[string]any{"rule_id": id, "rule": map[string]any{"input": map[string]any{"score": 70}}, "since": "1h",
+			"step": "30m"}
 		w := httptest.NewRecorder()
 		f.Handler.ServeHTTP(w, f.Request("POST", f.Path("/plumbline/checks/try"), body).WithContext(ctx))
 		return w
@@ -212,7 +218,8 @@ func TestThePastOverHTTP(t *testing.T) {
 	}
 	all := lines(t, w.Body.Bytes())
 	for n, text := range bytes.Split(bytes.TrimSpace(w.Body.Bytes()), []byte("\n")) {
-		schema, err := apitest.Description(t).Schema("components", "schemas", []string{"TrialStep", "TrialSummary"}[min(n, 1)])
+		schema, err := apitest.Description(t).Schema("components", "schemas",
+			[]string{"TrialStep", "TrialSummary"}[min(n, 1)])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +232,8 @@ func TestThePastOverHTTP(t *testing.T) {
 		}
 	}
 	// The page's first entry is from before the check.
-	if len(all) != 2 || all[0].Step != 2 || all[0].Devices != 3 || all[0].Compared.None != 3 || all[1].Kind != "summary" || all[1].Devices != 3 {
+	if len(all) != 2 || all[0].Step != 2 || all[0].Devices != 3 || all[0].Compared.None != 3 ||
+		all[1].Kind != "summary" || all[1].Devices != 3 {
 		t.Fatalf("%+v", all)
 	}
 	// A client that leaves at once frees the place.

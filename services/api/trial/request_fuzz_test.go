@@ -20,7 +20,8 @@ func FuzzReadRequest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if q.limit < 0 || q.limit > maxLimit || q.step < minStep || q.step > store.LogRetention || q.rule == nil && q.body == nil {
+		if q.limit < 0 || q.limit > maxLimit || q.step < minStep || q.step > store.LogRetention ||
+			q.rule == nil && q.body == nil {
 			t.Fatalf("%s: %+v", body, q)
 		}
 		if q.since == nil {
@@ -30,7 +31,8 @@ func FuzzReadRequest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(times) == 0 || len(times) > maxSteps || times[0].Before(now.Add(-store.LogRetention)) || !times[len(times)-1].Before(now) {
+		if len(times) == 0 || len(times) > maxSteps || times[0].Before(now.Add(-store.LogRetention)) ||
+			!times[len(times)-1].Before(now) {
 			t.Fatalf("%s: %d steps from %v to %v", body, len(times), times[0], times[len(times)-1])
 		}
 	})

@@ -12,8 +12,8 @@ import (
 	"plumbline.dev/services/api/apitest"
 )
 
-// Whatever the scores, the settings of a check, exemptions and the observe switch are: a trial decides what the evaluator
-// stores once the edit is made.
+// Whatever the scores, the settings of a check, exemptions and the observe switch are: a trial decides what the
+// evaluator stores once the edit is made.
 func TestTheTrialIsWhatTheEvaluatorStores(t *testing.T) {
 	t.Parallel()
 	const devices, edits = 30, 12
@@ -29,8 +29,8 @@ func TestTheTrialIsWhatTheEvaluatorStores(t *testing.T) {
 		switch n {
 		case 4:
 			for i, enrolled := range []proto.Millis{0, 1} { // the second one is of an earlier enrolment
-				x := &proto.Exemption{ID: proto.NewID(), Device: f.devices[i], Until: proto.At(time.Now().Add(time.Hour)), Reason: "x",
-					Enrolled: enrolled}
+				x := &proto.Exemption{ID: proto.NewID(), Device: f.devices[i], Until: proto.At(time.Now().Add(time.Hour)),
+					Reason: "x", Enrolled: enrolled}
 				f.put(topology.KindExemption, x.ID, x)
 			}
 		case 8:
@@ -86,7 +86,8 @@ func (f *fleet) randomRule(r *rand.Rand) map[string]any {
 // put stores a record in CONFIG, as the api does.
 func (f *fleet) put(kind topology.Kind, id proto.ID, record proto.Message) {
 	f.T.Helper()
-	if _, err := f.Conn.Put(f.T.Context(), topology.Config, topology.ConfigKey(f.Account, kind, id), record, 0); err != nil {
+	key := topology.ConfigKey(f.Account, kind, id)
+	if _, err := f.Conn.Put(f.T.Context(), topology.Config, key, record, 0); err != nil {
 		f.T.Fatal(err)
 	}
 }

@@ -84,8 +84,8 @@ func TestAlternatingDirectionsChooseTheDevices(t *testing.T) {
 	}
 }
 
-// Every device that fails may pass after the evidence has expired: the way from unknown is no flip. Until then it is not
-// passed by any enforcer.
+// Every device that fails may pass after the evidence has expired: the way from unknown is no flip. Until then it is
+// not passed by any enforcer.
 func TestSilenceAndThen100(t *testing.T) {
 	p := fleet(t, 100)
 	p.on.Config.Checks[0] = check(1, 2, ">=", 50, time.Hour)

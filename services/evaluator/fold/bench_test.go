@@ -12,19 +12,21 @@ import (
 
 // full returns the first entry of a full page with a number of checks, the next poll, and what to fold the poll onto.
 func full(checks int) (*proto.Entry, *proto.Input, fold.Basis) {
-	on := fold.Basis{Page: fold.Page{Revision: 1}, Config: fold.Config{Revision: 1, Exists: true}, StoredAt: epoch, Now: epoch}
+	on := fold.Basis{Page: fold.Page{Revision: 1}, Config: fold.Config{Revision: 1, Exists: true}, StoredAt: epoch,
+		Now: epoch}
 	in := &proto.Input{Cause: proto.CausePoll, Tick: 1}
 	r := rand.New(rand.NewPCG(1, 2))
 	for range proto.PageSize {
 		id := proto.NewID()
 		on.Page.Devices = append(on.Page.Devices, id)
-		in.Observations = append(in.Observations, proto.Observation{Device: id, Score: r.IntN(101), S2SID: "agent-0123456789"})
+		in.Observations = append(in.Observations,
+			proto.Observation{Device: id, Score: r.IntN(101), S2SID: "agent-0123456789"})
 	}
 	for i := range checks {
 		on.Config.Checks = append(on.Config.Checks, check(byte(i), 1, ">=", float64(i%101), time.Hour))
 	}
 	entry := fold.Next(nil, in, on).Entry
-	next := &proto.Input{Cause: proto.CausePoll, Tick: 2, Observations: append([]proto.Observation(nil), in.Observations...)}
+	next := &proto.Input{Cause: proto.CausePoll, Tick: 2, Observations: slices.Clone(in.Observations)}
 	for i := range next.Observations {
 		if i%10 == 0 { // a tenth of the scores drifts
 			next.Observations[i].Score = r.IntN(101)

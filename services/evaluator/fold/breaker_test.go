@@ -311,7 +311,8 @@ func TestAReleaseAppliesTheEvidence(t *testing.T) {
 	}
 	p.fold(&release, fold.Written)
 	p.counts(40, 60, 0)
-	if p.entry.Cause != proto.CauseRelease || p.entry.State(0).Window != (proto.FlipWindow{}) || p.entry.State(0).Flips.Out != 60 {
+	if p.entry.Cause != proto.CauseRelease || p.entry.State(0).Window != (proto.FlipWindow{}) ||
+		p.entry.State(0).Flips.Out != 60 {
 		t.Errorf("%s %+v", p.entry.Cause, p.entry.State(0))
 	}
 	p.fold(&release, fold.Unchanged)

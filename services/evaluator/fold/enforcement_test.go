@@ -54,7 +54,8 @@ func (p *page) exempt(all ...fold.Exemption) {
 }
 
 func exemption(b byte, check proto.ID, until proto.Millis) fold.Exemption {
-	return fold.Exemption{Revision: 5, Exemption: &proto.Exemption{ID: proto.ID{0xe0, b}, Device: dev(b), Check: check, Until: until}}
+	return fold.Exemption{Revision: 5,
+		Exemption: &proto.Exemption{ID: proto.ID{0xe0, b}, Device: dev(b), Check: check, Until: until}}
 }
 
 func (p *page) due(want proto.Millis) {

@@ -83,8 +83,8 @@ func (s *site) step(what int) {
 	case 4:
 		s.fold(&proto.Input{Cause: proto.CauseExpired})
 	case 5:
-		s.fold(&proto.Input{Cause: proto.CauseRelease, Check: chk(byte(rapid.IntRange(0, 1).Draw(s.t, "of"))), DecidedAt: s.on.StoredAt,
-			Tick: s.tick * uint64(rapid.IntRange(0, 1).Draw(s.t, "any tick"))})
+		s.fold(&proto.Input{Cause: proto.CauseRelease, Check: chk(byte(rapid.IntRange(0, 1).Draw(s.t, "of"))),
+			DecidedAt: s.on.StoredAt, Tick: s.tick * uint64(rapid.IntRange(0, 1).Draw(s.t, "any tick"))})
 	default:
 		s.poll()
 	}
@@ -98,9 +98,10 @@ func (s *site) maybe(c proto.Cause) {
 }
 
 func (s *site) check(i int) *proto.Check {
-	k := &proto.Check{ID: chk(byte(i)), Type: proto.TypeCustomS2S, Operator: ">=", Score: rapid.SampledFrom([]float64{40, 60}).Draw(s.t, "score")}
-	k.Breaker = &proto.Breaker{Share: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(s.t, "share"), Floor: rapid.IntRange(0, 4).Draw(s.t, "floor"),
-		Off: rapid.IntRange(0, 9).Draw(s.t, "off") == 0}
+	k := &proto.Check{ID: chk(byte(i)), Type: proto.TypeCustomS2S, Operator: ">=",
+		Score: rapid.SampledFrom([]float64{40, 60}).Draw(s.t, "score")}
+	k.Breaker = &proto.Breaker{Share: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(s.t, "share"),
+		Floor: rapid.IntRange(0, 4).Draw(s.t, "floor"), Off: rapid.IntRange(0, 9).Draw(s.t, "off") == 0}
 	switch rapid.IntRange(0, 4).Draw(s.t, "setting") {
 	case 0:
 		k.RecoverScore = threshold(k.Score + 20)
@@ -194,8 +195,8 @@ func (s *site) poll() {
 	}
 }
 
-// bounded is invariant 11 for one page: what a poll flips between pass and fail by the evidence is within the limits, of
-// the poll and of its window, or nothing of it is applied but the safe side.
+// bounded is invariant 11 for one page: what a poll flips between pass and fail by the evidence is within the limits,
+// of the poll and of its window, or nothing of it is applied but the safe side.
 func (s *site) bounded(before *proto.Entry, models map[proto.ID]held) {
 	old := map[proto.ID]*proto.Result{}
 	for i := range before.Results {
@@ -213,7 +214,8 @@ func (s *site) bounded(before *proto.Entry, models map[proto.ID]held) {
 				continue
 			}
 			from, to := was.Verdicts[c], s.entry.Results[i].Verdicts[c]
-			if kept, ok := model.outcomes[was.Device]; ok && (from.Reason == proto.ReasonScore || from.Reason == proto.ReasonHeld) {
+			if kept, ok := model.outcomes[was.Device]; ok &&
+				(from.Reason == proto.ReasonScore || from.Reason == proto.ReasonHeld) {
 				if from.Outcome == proto.OutcomeFail && kept == proto.OutcomePass && to.Outcome == kept {
 					returned++ // a device that the safe side withheld
 				}
@@ -240,7 +242,8 @@ func (s *site) bounded(before *proto.Entry, models map[proto.ID]held) {
 			s.t.Fatalf("check %s: held though the breaker is off", ref.ID)
 		case hold == nil && (float64(out) > b.Limit(passing) || float64(in) > b.Limit(known)):
 			s.t.Fatalf("check %s: %d of %d passes lost, %d of %d gained, and no hold", ref.ID, out, passing, in, known)
-		case hold == nil && out > 0 && float64(-net) > b.Limit(passing-net-out+in) || hold == nil && in > 0 && float64(net) > b.Limit(known):
+		case hold == nil && out > 0 && float64(-net) > b.Limit(passing-net-out+in) ||
+			hold == nil && in > 0 && float64(net) > b.Limit(known):
 			s.t.Fatalf("check %s: a net of %d within the window, %d passes before, and no hold", ref.ID, net, passing)
 		case hold != nil && (in > 0 || out > 0 && !hold.Safe):
 			s.t.Fatalf("check %s: under hold %+v, %d lost and %d gained", ref.ID, hold, out, in)

@@ -77,7 +77,8 @@ func (c *Case) Next() *proto.Hold {
 		return nil // a person turned the breaker off: the pages are about to end their holds
 	}
 	if last == nil || last.State.Over() {
-		last = &proto.Hold{ID: c.id(f), Integration: c.Integration, Check: c.Check, State: proto.HoldStanding, Since: f.hold.Since}
+		last = &proto.Hold{ID: c.id(f), Integration: c.Integration, Check: c.Check, State: proto.HoldStanding,
+			Since: f.hold.Since}
 	}
 	next := *last
 	next.Tick, next.Out, next.In = f.hold.Tick, last.Out || f.hold.Out, last.In || f.hold.In
@@ -216,7 +217,8 @@ func (c *Case) id(f finding) proto.ID {
 	if c.Last != nil {
 		before = c.Last.ID
 	}
-	return proto.DeriveID(proto.Account(c.Check), "hold "+c.Integration.String()+" "+before.String()+" "+f.hold.Since.Time().String())
+	return proto.DeriveID(proto.Account(c.Check),
+		"hold "+c.Integration.String()+" "+before.String()+" "+f.hold.Since.Time().String())
 }
 
 func (c *Case) to(last *proto.Hold, s proto.HoldState) *proto.Hold {

@@ -36,7 +36,8 @@ func state(h *proto.Hold) proto.HoldState {
 
 func TestVerdicts(t *testing.T) {
 	standing := of(nil, page(1, 7, 900, true)).Next()
-	if standing == nil || standing.Pages != 1 || standing.Devices != 900 || !standing.Out || standing.Tick != 7 || standing.Since != epoch {
+	if standing == nil || standing.Pages != 1 || standing.Devices != 900 || !standing.Out || standing.Tick != 7 ||
+		standing.Since != epoch {
 		t.Fatalf("%+v", standing)
 	}
 	with := func(s proto.HoldState, at proto.Millis) *proto.Hold {
@@ -118,7 +119,8 @@ func TestARecordBeginsAnew(t *testing.T) {
 
 func TestAReleaseNamesItsPages(t *testing.T) {
 	h := of(nil, page(4, 7, 250, true), page(5, 7, 0, false), page(6, 7, 0, false)).Next()
-	if diff := cmp.Diff([]proto.PageTick{{Page: 4, Tick: 7}}, h.Release); diff != "" || h.By != "" || h.Reason != judge.WithinLimits || h.DecidedAt < epoch {
+	if diff := cmp.Diff([]proto.PageTick{{Page: 4, Tick: 7}}, h.Release); diff != "" || h.By != "" ||
+		h.Reason != judge.WithinLimits || h.DecidedAt < epoch {
 		t.Errorf("%+v %s", h, diff)
 	}
 }

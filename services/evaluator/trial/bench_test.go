@@ -15,7 +15,8 @@ import (
 func BenchmarkPast(b *testing.B) {
 	const pages = 1000
 	again := 80.0
-	check := &proto.Check{ID: chk(0), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60, RecoverScore: &again, Grace: time.Hour}
+	check := &proto.Check{ID: chk(0), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60, RecoverScore: &again,
+		Grace: time.Hour}
 	for b.Loop() {
 		var before, after runtime.MemStats
 		runtime.GC()

@@ -73,7 +73,8 @@ func (p *Past) Entry(page uint32, e *proto.Entry) (changed int) {
 			from = e.Results[i].Verdicts[stored].Outcome
 		}
 		next.counts.count(from, v)
-		if was := before.Results[i].Verdicts[0]; k != nil && was.Outcome != v.Outcome && was.Reason != proto.ReasonNeverPolled {
+		was := before.Results[i].Verdicts[0]
+		if k != nil && was.Outcome != v.Outcome && was.Reason != proto.ReasonNeverPolled {
 			changed++
 		}
 	}

@@ -77,7 +77,8 @@ func polled(at proto.Millis, score int, devices ...proto.ID) *proto.Entry {
 
 func TestPastKeepsHysteresisAndGrace(t *testing.T) {
 	again := 80.0
-	check := &proto.Check{ID: chk(0), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60, RecoverScore: &again, Grace: 10 * time.Hour}
+	check := &proto.Check{ID: chk(0), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60, RecoverScore: &again,
+		Grace: 10 * time.Hour}
 	past := trial.NewPast(fold.Config{}, check)
 	for i, c := range []struct {
 		hour    int

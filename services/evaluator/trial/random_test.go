@@ -90,8 +90,9 @@ func (l *life) step() {
 		}
 	case 1:
 		l.revision++
-		x := &proto.Exemption{ID: proto.ID{3, byte(l.revision), byte(l.revision >> 8)}, Device: dev(rapid.IntRange(1, 8).Draw(t, "device")),
-			Until: l.on.Now.Add(time.Duration(rapid.IntRange(1, 90).Draw(t, "until")) * time.Second)}
+		x := &proto.Exemption{ID: proto.ID{3, byte(l.revision), byte(l.revision >> 8)},
+			Device: dev(rapid.IntRange(1, 8).Draw(t, "device")),
+			Until:  l.on.Now.Add(time.Duration(rapid.IntRange(1, 90).Draw(t, "until")) * time.Second)}
 		if rapid.Bool().Draw(t, "one check") {
 			x.Check = chk(rapid.IntRange(0, 2).Draw(t, "check"))
 		}
@@ -132,7 +133,8 @@ func someDevices(t *rapid.T) (out []proto.ID) {
 }
 
 func someCheck(t *rapid.T, id proto.ID) *proto.Check {
-	c := &proto.Check{ID: id, Type: proto.TypeCustomS2S, Operator: rapid.SampledFrom([]proto.Operator{"<", ">=", "=="}).Draw(t, "operator"),
+	c := &proto.Check{ID: id, Type: proto.TypeCustomS2S,
+		Operator:   rapid.SampledFrom([]proto.Operator{"<", ">=", "=="}).Draw(t, "operator"),
 		Score:      float64(rapid.IntRange(0, 4).Draw(t, "threshold") * 25),
 		Expiration: time.Duration(rapid.IntRange(0, 2).Draw(t, "expiration")) * 30 * time.Second,
 		Grace:      time.Duration(rapid.IntRange(0, 2).Draw(t, "grace")) * 45 * time.Second}

@@ -30,7 +30,8 @@ func trialIsTheEdit(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts, flips := trial.New(l.on.Config, edited).Page(l.entry, fold.Page{Devices: trial.Devices(l.entry)}, nil, l.on.Now)
+	page := fold.Page{Devices: trial.Devices(l.entry)}
+	counts, flips := trial.New(l.on.Config, edited).Page(l.entry, page, nil, l.on.Now)
 	if after, err := proto.Marshal(l.entry); err != nil || !bytes.Equal(before, after) {
 		t.Fatalf("the trial modified the entry: %v", err)
 	}
@@ -80,27 +81,31 @@ func trialIsTheEdit(t *rapid.T) {
 }
 
 func TestACheckThatIsNotThereDeniesNobody(t *testing.T) {
-	entry := &proto.Entry{Results: []proto.Result{{Device: dev(1), Score: 80}, {Device: dev(2), Score: 20}, {Device: dev(3), Score: proto.NoScore}}}
+	entry := &proto.Entry{Results: []proto.Result{
+		{Device: dev(1), Score: 80}, {Device: dev(2), Score: 20}, {Device: dev(3), Score: proto.NoScore}}}
 	check := &proto.Check{ID: chk(1), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60}
-	counts, flips := trial.New(fold.Config{Exists: true}, check).Page(entry, fold.Page{Devices: trial.Devices(entry)}, nil, epoch)
+	page := fold.Page{Devices: trial.Devices(entry)}
+	counts, flips := trial.New(fold.Config{Exists: true}, check).Page(entry, page, nil, epoch)
 	if counts.Flips != [...]int{proto.OutcomeUnknown: 1, proto.OutcomeFail: 1, proto.OutcomePass: 0} ||
 		counts.Compared[proto.OutcomeNone] != 3 || counts.Outcome(proto.OutcomePass) != 1 {
 		t.Errorf("%+v", counts)
 	}
-	if len(flips) != 2 || flips[0].Device != dev(2) || flips[0].From != proto.OutcomeNone || flips[0].Outcome != proto.OutcomeFail ||
-		flips[1].Reason != proto.ReasonNeverPolled {
+	if len(flips) != 2 || flips[0].Device != dev(2) || flips[0].From != proto.OutcomeNone ||
+		flips[0].Outcome != proto.OutcomeFail || flips[1].Reason != proto.ReasonNeverPolled {
 		t.Errorf("%+v", flips)
 	}
 }
 
 // A check that moves to another integration is compared with its outcomes there.
 func TestAMovedCheckIsComparedWithItsOldIntegration(t *testing.T) {
-	entry := &proto.Entry{Results: []proto.Result{{Device: dev(1), Score: 80}, {Device: dev(2), Score: 20}, {Device: dev(3), Score: 20}}}
+	entry := &proto.Entry{Results: []proto.Result{
+		{Device: dev(1), Score: 80}, {Device: dev(2), Score: 20}, {Device: dev(3), Score: 20}}}
 	verdict := func(o proto.Outcome) []proto.Verdict { return []proto.Verdict{{Outcome: o, Reason: proto.ReasonScore}} }
 	old := &proto.Entry{Checks: []proto.CheckRef{{ID: chk(1)}}, Results: []proto.Result{
 		{Device: dev(2), Verdicts: verdict(proto.OutcomeFail)}, {Device: dev(1), Verdicts: verdict(proto.OutcomeFail)}}}
 	check := &proto.Check{ID: chk(1), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60}
-	counts, flips := trial.New(fold.Config{Exists: true}, check).Page(entry, fold.Page{Devices: trial.Devices(entry)}, old, epoch)
+	page := fold.Page{Devices: trial.Devices(entry)}
+	counts, flips := trial.New(fold.Config{Exists: true}, check).Page(entry, page, old, epoch)
 	if len(flips) != 2 || flips[0].From != proto.OutcomeFail || flips[0].Outcome != proto.OutcomePass ||
 		flips[1].From != proto.OutcomeUnknown || counts.Compared != [...]int{1, 0, 2, 0} {
 		t.Errorf("%+v %+v", counts, flips)

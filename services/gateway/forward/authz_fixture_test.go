@@ -76,8 +76,10 @@ func joined(a *authv3.AttributeContext) *authv3.AttributeContext {
 }
 
 func source(address string) *authv3.AttributeContext_Peer {
-	return &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-		Address: address, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 4711}}}}}
+	socket := &corev3.SocketAddress{Address: address,
+		PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 4711}}
+	return &authv3.AttributeContext_Peer{
+		Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: socket}}}
 }
 
 func (e *envoy) check(a *authv3.AttributeContext) *authv3.CheckResponse {

@@ -64,7 +64,8 @@ func (d *described) admitted(a *gate.Answer) *authv3.CheckResponse {
 
 // denied tells Envoy to answer with our response. Any status is possible, including 200.
 func denied(r *gate.Response) *authv3.CheckResponse {
-	no := &authv3.DeniedHttpResponse{Status: &typev3.HttpStatus{Code: typev3.StatusCode(r.Status)}} //nolint:gosec // three digits
+	httpCode := typev3.StatusCode(r.Status) //nolint:gosec // three digits
+	no := &authv3.DeniedHttpResponse{Status: &typev3.HttpStatus{Code: httpCode}}
 	if utf8.Valid(r.Body) {
 		no.Body = string(r.Body)
 	}

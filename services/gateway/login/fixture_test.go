@@ -149,7 +149,8 @@ func (w *fixture) app(domain string, change ...func(*proto.Application)) gate.Ap
 	w.t.Helper()
 	var aud [32]byte
 	rand.Read(aud[:])
-	a := &proto.Application{ID: proto.NewID(), AUD: fmt.Sprintf("%x", aud), Name: "App of " + domain, Type: "self_hosted", Domains: []string{domain}}
+	a := &proto.Application{ID: proto.NewID(), AUD: fmt.Sprintf("%x", aud), Name: "App of " + domain, Type: "self_hosted",
+		Domains: []string{domain}}
 	for _, c := range change {
 		c(a)
 	}
@@ -293,7 +294,8 @@ func (k *keys) User(_ context.Context, q *proto.UserExchange) (*proto.TokenAnswe
 		aud = app.Value.AUD
 	}
 	now := k.clock.Now().Truncate(time.Second)
-	payload, _ := json.Marshal(map[string]any{"aud": []string{aud}, "identity_nonce": q.Session, "jti": newSecret(), "pad": strings.Repeat("x", k.pad)})
+	payload, _ := json.Marshal(map[string]any{"aud": []string{aud}, "identity_nonce": q.Session, "jti": newSecret(),
+		"pad": strings.Repeat("x", k.pad)})
 	token := "e30." + base64.RawURLEncoding.EncodeToString(payload) + ".c2ln"
 	expires := q.Until.Time()
 	if day := now.Add(24 * time.Hour); day.Before(expires) {

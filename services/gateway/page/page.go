@@ -98,7 +98,10 @@ func (r *Refusal) html() []byte {
 		Title     string
 		Ago, Seen string
 		Advice    template.HTML
-	}{Refusal: r, Style: template.CSS(style), Title: strconv.Itoa(r.Status) + " " + http.StatusText(r.Status)} //nolint:gosec // our own file
+	}{
+		Refusal: r, Title: strconv.Itoa(r.Status) + " " + http.StatusText(r.Status),
+		Style: template.CSS(style), //nolint:gosec // our own file
+	}
 	if r.Check != nil {
 		data.Advice = remediation(r.Check.Remediation)
 	}

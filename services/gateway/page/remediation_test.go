@@ -37,26 +37,33 @@ func TestRemediation(t *testing.T) {
 
 // attacks are texts whose markup must not reach the page.
 var attacks = []string{
-	"<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "<a href='javascript:alert(1)'>x</a>",
-	"<!-- --><script>x</script><!-- -->", "<![CDATA[<script>x</script>]]>", "<?php x ?>", "<style>*{display:none}</style>",
-	"<base href=//evil.example>", "<meta http-equiv=refresh content='0;url=//evil.example'>", "<form action=//evil.example><input>",
-	"</div></main><script>x</script>", "<iframe srcdoc='<script>x</script>'>", "<math><mtext><table><mglyph><style><img src=x onerror=x>",
-	"[x](javascript:alert(1))", "[x](JaVaScRiPt:alert(1))", "[x](java\nscript:alert(1))", "[x](java\tscript:alert(1))",
-	"[x](&#106;avascript:alert(1))", "[x](javascript&colon;alert(1))", "[x](&#x6A&#x61;vascript:alert(1))", "[x](\x01javascript:alert(1))",
-	"[x](<javascript:alert(1)>)", "[x](  javascript:alert(1))", "[x](javascript&#58;alert(1))", "[x](%6aavascript:alert(1))",
-	"[x](vbscript:x)", "[x](file:///etc/passwd)", "[x](data:text/html,<script>x</script>)", "[x](data:image/png;base64,AAAA)",
-	"[x](data:image/svg+xml,<svg onload=x>)", "![x](data:image/svg+xml,<svg onload=x>)", "![x](https://evil.example/track.png)",
-	"![x](javascript:alert(1))", "<javascript:alert(1)>", "<data:text/html,x>", "[x]: javascript:alert(1)\n\n[x]", "[x][y]\n\n[y]: data:text/html,x",
-	"[x](//evil.example)", "[x](/cdn-cgi/access/logout)", "[x](?a)", "[x](#a)", "[x](https:evil)", "[x](https://a.example/\"onmouseover=x)",
-	"[x](https://a.example/'onmouseover=x//)", "[x](https://a.example 'a\" onmouseover=\"x')", "[x](https://a.example \"a' onmouseover='x\")",
-	"[<img src=x onerror=x>](https://a.example)", "[x](https://a.example/<script>)", "`<script>x</script>`", "```html onload=x\n<script>x</script>\n```",
-	"```\"><script>x</script>\nx\n```", "    <script>x</script>", "&lt;script&gt;alert(1)&lt;/script&gt;", "&#60;script&#62;x", "&amp;lt;script&gt;",
-	"<a\nhref=x>", "<<script>script>x", "\x00<script>x</script>", "<scr\x00ipt>x", "\ufeff<script>x", "+ADw-script+AD4-x", "{{.Style}}", "{{`<script>`}}",
-	"</p></div>", "*<b>*", "**[x](javascript:x)**", "- [x](javascript:x)\n  - <b>\n    - <script>", "1. <script>", "999999999. x", "-1. x",
-	"[x](https://user:pass@evil.example)", "[x](https://evil.example\\@good.example)", "[x](http://[::1)", "[x](https://%zz)", "[x](mailto:a@b.c?subject=<script>)",
-	strings.Repeat("[", 2000), strings.Repeat("*", 2000), strings.Repeat("- ", 1000), strings.Repeat("`", 2000), strings.Repeat("[x](", 500),
-	strings.Repeat("![", 1000), strings.Repeat("<", 2000), strings.Repeat("&", 2000), strings.Repeat("_a", 1000), strings.Repeat("*a_", 666),
-	strings.Repeat("[a](https://a)", 142), strings.Repeat("1. ", 666), strings.Repeat("\n", 2000), strings.Repeat("\xff", 2000),
+	"<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>",
+	"<a href='javascript:alert(1)'>x</a>", "<!-- --><script>x</script><!-- -->", "<![CDATA[<script>x</script>]]>",
+	"<?php x ?>", "<style>*{display:none}</style>", "<base href=//evil.example>",
+	"<meta http-equiv=refresh content='0;url=//evil.example'>", "<form action=//evil.example><input>",
+	"</div></main><script>x</script>", "<iframe srcdoc='<script>x</script>'>",
+	"<math><mtext><table><mglyph><style><img src=x onerror=x>", "[x](javascript:alert(1))", "[x](JaVaScRiPt:alert(1))",
+	"[x](java\nscript:alert(1))", "[x](java\tscript:alert(1))", "[x](&#106;avascript:alert(1))",
+	"[x](javascript&colon;alert(1))", "[x](&#x6A&#x61;vascript:alert(1))", "[x](\x01javascript:alert(1))",
+	"[x](<javascript:alert(1)>)", "[x](  javascript:alert(1))", "[x](javascript&#58;alert(1))",
+	"[x](%6aavascript:alert(1))", "[x](vbscript:x)", "[x](file:///etc/passwd)", "[x](data:text/html,<script>x</script>)",
+	"[x](data:image/png;base64,AAAA)", "[x](data:image/svg+xml,<svg onload=x>)", "![x](data:image/svg+xml,<svg onload=x>)",
+	"![x](https://evil.example/track.png)", "![x](javascript:alert(1))", "<javascript:alert(1)>", "<data:text/html,x>",
+	"[x]: javascript:alert(1)\n\n[x]", "[x][y]\n\n[y]: data:text/html,x", "[x](//evil.example)",
+	"[x](/cdn-cgi/access/logout)", "[x](?a)", "[x](#a)", "[x](https:evil)", "[x](https://a.example/\"onmouseover=x)",
+	"[x](https://a.example/'onmouseover=x//)", "[x](https://a.example 'a\" onmouseover=\"x')",
+	"[x](https://a.example \"a' onmouseover='x\")", "[<img src=x onerror=x>](https://a.example)",
+	"[x](https://a.example/<script>)", "`<script>x</script>`", "```html onload=x\n<script>x</script>\n```",
+	"```\"><script>x</script>\nx\n```", "    <script>x</script>", "&lt;script&gt;alert(1)&lt;/script&gt;",
+	"&#60;script&#62;x", "&amp;lt;script&gt;", "<a\nhref=x>", "<<script>script>x", "\x00<script>x</script>",
+	"<scr\x00ipt>x", "\ufeff<script>x", "+ADw-script+AD4-x", "{{.Style}}", "{{`<script>`}}", "</p></div>", "*<b>*",
+	"**[x](javascript:x)**", "- [x](javascript:x)\n  - <b>\n    - <script>", "1. <script>", "999999999. x", "-1. x",
+	"[x](https://user:pass@evil.example)", "[x](https://evil.example\\@good.example)", "[x](http://[::1)",
+	"[x](https://%zz)", "[x](mailto:a@b.c?subject=<script>)",
+	strings.Repeat("[", 2000), strings.Repeat("*", 2000), strings.Repeat("- ", 1000), strings.Repeat("`", 2000),
+	strings.Repeat("[x](", 500), strings.Repeat("![", 1000), strings.Repeat("<", 2000), strings.Repeat("&", 2000),
+	strings.Repeat("_a", 1000), strings.Repeat("*a_", 666), strings.Repeat("[a](https://a)", 142),
+	strings.Repeat("1. ", 666), strings.Repeat("\n", 2000), strings.Repeat("\xff", 2000),
 	strings.Repeat("[a", 500) + strings.Repeat("](x)", 250), strings.Repeat("**x* ", 400), strings.Repeat("&#0;", 500),
 }
 
@@ -183,7 +190,8 @@ func TestPageWithRemediation(t *testing.T) {
 }
 
 func BenchmarkRemediation(b *testing.B) {
-	for name, text := range map[string]string{"usual": strings.Repeat("- Start the *agent*, [call](https://it.example.com)\n", 5),
+	for name, text := range map[string]string{
+		"usual":    strings.Repeat("- Start the *agent*, [call](https://it.example.com)\n", 5),
 		"brackets": strings.Repeat("[", 2000), "stars": strings.Repeat("*a_", 666), "lists": strings.Repeat("- ", 1000)} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

@@ -5,7 +5,8 @@ package ownedmember
 import "slices"
 
 // common are the owned members of all kinds stored as sent by the client.
-var common = []string{"id", "uid", "aud", "created_at", "updated_at", "reusable", "app_count", "x_unsupported", "x_observe"}
+var common = []string{"id", "uid", "aud", "created_at", "updated_at", "reusable", "app_count", "x_unsupported",
+	"x_observe"}
 
 // moments are the owned members of service tokens that change without a client's request.
 var moments = []string{"last_seen_at", "expires_at"}

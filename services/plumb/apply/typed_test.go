@@ -42,9 +42,12 @@ func TestTypesAreChecked(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"kind: check\nname: '2026'\nspec: {input: {version: '14.10', score: 60, total_score: 1.50, exists: false}, expiration: 1h}",
-		"kind: application\nname: a\nspec: {domain: a.example.com, http_only_cookie_attribute: false, cors_headers: {max_age: -1}, logo_url: null}",
-		"kind: policy\nname: a\nspec: {decision: deny, include: [{user_risk_score: {user_risk_score: [low]}}], approval_groups: [{approvals_needed: 1}]}",
+		"kind: check\nname: '2026'\n" +
+			"spec: {input: {version: '14.10', score: 60, total_score: 1.50, exists: false}, expiration: 1h}",
+		"kind: application\nname: a\nspec: {domain: a.example.com, http_only_cookie_attribute: false, " +
+			"cors_headers: {max_age: -1}, logo_url: null}",
+		"kind: policy\nname: a\nspec: {decision: deny, include: [{user_risk_score: {user_risk_score: [low]}}], " +
+			"approval_groups: [{approvals_needed: 1}]}",
 	} {
 		docs, err := document.Parse("f", strings.NewReader(text))
 		if err == nil {

@@ -36,7 +36,8 @@ func TestTheHoldOfAName(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"twin", "past"} {
-		if got, err := c.CurrentHold(t.Context(), name); err == nil || !strings.Contains(err.Error(), "2 holds have the name") {
+		if got, err := c.CurrentHold(t.Context(), name); err == nil ||
+			!strings.Contains(err.Error(), "2 holds have the name") {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // types maps Terraform's resource types, without cloudflare_ and zero_trust_, to kinds.
 var types = map[string]client.Kind{
 	"access_application": client.KindApplication, "access_policy": client.KindPolicy, "access_group": client.KindGroup,
-	"access_service_token": client.KindServiceToken, "access_identity_provider": client.KindIdentityProvider, "access_tag": client.KindTag,
+	"access_service_token": client.KindServiceToken, "access_identity_provider": client.KindIdentityProvider,
+	"access_tag":          client.KindTag,
 	"device_posture_rule": client.KindCheck, "device_posture_integration": client.KindIntegration,
 }
 

@@ -206,8 +206,9 @@ const (
 
 // completed maps the names of arguments and flags to the kinds of their values.
 var completed = map[string]client.Kind{
-	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy, "group": client.KindGroup,
-	"provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider, "tag": client.KindTag, "zone": client.KindZone, "app": client.KindApplication,
+	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy,
+	"group": client.KindGroup, "provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider,
+	"tag": client.KindTag, "zone": client.KindZone, "app": client.KindApplication,
 	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission, "device": kindDevice,
 	"hold":      client.KindHold,
 	"exemption": client.KindExemption,

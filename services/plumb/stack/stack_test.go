@@ -78,7 +78,8 @@ func TestTheFilesFitAServer(t *testing.T) {
 	}
 	conf := filepath.Join(dir, "server.conf")
 	text := fmt.Sprintf(
-		"listen: \"127.0.0.1:-1\"\nserver_name: one\nmax_payload: %d\njetstream: {store_dir: %q}\ninclude \"nats/auth.conf\"\n",
+		"listen: \"127.0.0.1:-1\"\nserver_name: one\nmax_payload: %d\njetstream: {store_dir: %q}\n"+
+			"include \"nats/auth.conf\"\n",
 		topology.MaxPayload, t.TempDir())
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

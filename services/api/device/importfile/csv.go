@@ -38,7 +38,8 @@ func header(line []byte) (func([]byte, *proto.Device) *proto.Error, error) {
 		}
 	}
 	if !slices.Contains(columns, 0) && !slices.Contains(columns, 2) {
-		return nil, &FormatError{"the header line has neither device_id nor serial_number: no device could be told from another"}
+		return nil, &FormatError{"the header line has neither device_id nor serial_number: " +
+			"no device could be told from another"}
 	}
 	fields = nil
 	return func(line []byte, d *proto.Device) *proto.Error {

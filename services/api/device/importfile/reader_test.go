@@ -66,7 +66,8 @@ func TestJSONArray(t *testing.T) {
 	}{
 		{"on one line", `[{"serial_number":"a"},{"serial_number":"b","email":"x,]}"}]`, []string{"1: a||", "1: b||x,]}"}},
 		{"pretty-printed",
-			"\ufeff[\n  {\n    \"serial_number\": \"a\",\n    \"hostname\": \"say \\\"[\"\n  },\n  {\"serial_number\": \"b\"}\n]\n",
+			"\ufeff[\n  {\n    \"serial_number\": \"a\",\n    \"hostname\": \"say \\\"[\"\n  },\n" +
+				"  {\"serial_number\": \"b\"}\n]\n",
 			[]string{`2: a|say "[|`, "6: b||"}},
 		{"empty", " [ ] ", nil},
 		{"bad elements", `[1,"x",[2],{"serial":"a"},{"serial_number":"ok"},{"email":1}]`,

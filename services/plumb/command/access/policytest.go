@@ -28,10 +28,10 @@ type policyTest struct {
 
 // Help returns the text that --help shows below the summary.
 func (policyTest) Help() string {
-	return "Evaluates policies for everyone who logged in within the last month, with the identity of their last login and " +
-		"the current posture of their devices. Nothing changes. The list names the policy and the rule that decided, or " +
-		"that came closest. A user has the status error if the decision depends on something that a login does not store, " +
-		"such as a client certificate or an external evaluation."
+	return "Evaluates policies for everyone who logged in within the last month, with the identity of their last login " +
+		"and the current posture of their devices. Nothing changes. The list names the policy and the rule that decided, " +
+		"or that came closest. A user has the status error if the decision depends on something that a login does not " +
+		"store, such as a client certificate or an external evaluation."
 }
 
 // usage requires one source of policies.

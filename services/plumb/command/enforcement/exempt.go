@@ -32,8 +32,8 @@ type add struct {
 
 // Help returns the text that --help shows below the summary.
 func (add) Help() string {
-	return "An exemption lasts at most a year. It ends by itself before, as soon as the device passes, and does not come " +
-		"back. To prolong it, end it and add another one."
+	return "An exemption lasts at most a year. It ends by itself before, as soon as the device passes, and does not " +
+		"come back. To prolong it, end it and add another one."
 }
 
 // Run creates an exemption.

@@ -49,7 +49,8 @@ func (reject) Help() string {
 // Run rejects a hold, after a question on a terminal.
 func (c *reject) Run(ctx context.Context, t *cli.Terminal) error {
 	return c.decide(ctx, t, "reject", func(h client.Hold) string {
-		return fmt.Sprintf("Reject the newest outcomes of %s? %d devices keep the held ones.", render.Clean(h.Name), h.Devices)
+		return fmt.Sprintf("Reject the newest outcomes of %s? %d devices keep the held ones.",
+			render.Clean(h.Name), h.Devices)
 	})
 }
 
@@ -101,5 +102,6 @@ func (c *decision) decide(ctx context.Context, t *cli.Terminal, action string,
 // news describes a hold that has changed since it was read.
 func news(h client.Hold) string {
 	return fmt.Sprintf("the hold of %s has changed, it is now %s (%s): %d devices on %d pages, would lose %s, "+
-		"would gain %s", render.Clean(h.Name), h.State, strings.Join(h.Directions, ", "), h.Devices, h.Pages, lost(h), gained(h))
+		"would gain %s", render.Clean(h.Name), h.State, strings.Join(h.Directions, ", "), h.Devices, h.Pages, lost(h),
+		gained(h))
 }

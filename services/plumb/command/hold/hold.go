@@ -46,7 +46,8 @@ func (c *list) Run(ctx context.Context, t *cli.Terminal) error {
 	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
 		all, err := cl.Holds(q).List(ctx)
 		return all, func(tab *render.Table) {
-			tab.Row("ID", "CHECK", "INTEGRATION", "STATE", "SINCE", "SAFE SIDE", "PAGES", "DEVICES", "WOULD LOSE", "WOULD GAIN", "BY")
+			tab.Row("ID", "CHECK", "INTEGRATION", "STATE", "SINCE", "SAFE SIDE", "PAGES", "DEVICES", "WOULD LOSE",
+				"WOULD GAIN", "BY")
 			for _, i := range all {
 				h := i.Value
 				tab.Row(h.ID, render.OrDash(h.Name), render.OrDash(h.Integration), h.State, render.Moment(h.Since),
@@ -100,7 +101,8 @@ func rows(tab *render.Table, h client.Hold) {
 		tab.Row("reason", h.Reason)
 	}
 	for _, p := range h.PagesHeld {
-		text := fmt.Sprintf("%d held, would lose %d of %d, gain %d of %d", p.Devices, p.Lost, p.Pass, p.Gained, p.Known-p.Pass)
+		text := fmt.Sprintf("%d held, would lose %d of %d, gain %d of %d", p.Devices, p.Lost, p.Pass, p.Gained,
+			p.Known-p.Pass)
 		if p.SafeSide {
 			text += ", safe side"
 		}
@@ -111,6 +113,7 @@ func rows(tab *render.Table, h client.Hold) {
 		if name == "" {
 			name = d.Serial
 		}
-		tab.Row("device", d.ID, render.OrDash(name), "score "+render.Number(d.Score), "held "+d.Outcome, "observed "+d.Observed)
+		tab.Row("device", d.ID, render.OrDash(name), "score "+render.Number(d.Score), "held "+d.Outcome,
+			"observed "+d.Observed)
 	}
 }

@@ -37,7 +37,8 @@ func (l *eventLines) change(c *client.Change) error {
 		// The padding is added after the colour: colour codes have no width.
 		outcome := render.Paint(c.Outcome, l.t.Colour) + strings.Repeat(" ", max(0, len("unknown")-len(c.Outcome)))
 		fmt.Fprintf(&b, "%s  %s  %s  score %3s  was %-7s  %-8s  %s\n", c.At.Local().Format(time.TimeOnly), d.Device, outcome,
-			render.Number(d.Score), d.From, render.Clean(d.Reason), render.Clean(render.Noted(l.name(c.Check), d.Note(c.Outcome))))
+			render.Number(d.Score), d.From, render.Clean(d.Reason),
+			render.Clean(render.Noted(l.name(c.Check), d.Note(c.Outcome))))
 	}
 	_, err := fmt.Fprint(l.t.Out, b.String())
 	return err
