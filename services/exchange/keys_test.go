@@ -217,7 +217,7 @@ func TestCertsEndpoint(t *testing.T) {
 	}
 }
 
-// The shape of api/README.md 8.2.
+// checkCerts checks that a response with the public keys has the members of api/README.md 8.2, and contains kid.
 func checkCerts(t *testing.T, body []byte, kid string) {
 	t.Helper()
 	type cert struct{ KID, Cert string }

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write devices.csv anew")
 
-// The list is generated here to document its origin; the generated file is what the binary contains.
+// makeDevices returns the list of devices, to document its origin. The binary contains the generated file.
 func makeDevices() []byte {
 	r := rand.New(rand.NewPCG(8402, 2500))
 	pick := func(from []string) string { return from[r.IntN(len(from))] }

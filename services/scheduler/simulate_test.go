@@ -13,9 +13,9 @@ import (
 	"plumbline.dev/services/internal/slot"
 )
 
-// The simulation: several schedulers read, decide and publish with delays in between, on a server that accepts a tick
-// only after the newest one. The clocks of schedulers and server are wrong and jump. Schedulers see changes late, crash
-// and return. The invariants are checked after every step.
+// simulation runs several schedulers that read, decide and publish with delays in between, on a server that accepts a
+// tick only after the newest one. The clocks of schedulers and server are wrong and jump. Schedulers see changes late,
+// crash and return. The invariants are checked after every step.
 //
 // All times are true time, counted from the start; a clock is an offset on it.
 type simulation struct {

@@ -27,7 +27,8 @@ var (
 	broken  = proto.Device{ID: proto.DeriveID(proto.Account{}, "broken"), Hostname: "broken", IPv4: "127.0.0.78"}
 )
 
-// Scores by a device's place in the fleet. Usually four in ten fail: a poll that lets them all in is beyond the limits.
+// scores returns a device's score by its index in the fleet. Usually four in ten fail, so that a poll in which all pass
+// exceeds the limits.
 type scores func(n int) any
 
 func usual(n int) any {

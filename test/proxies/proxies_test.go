@@ -101,7 +101,7 @@ func checkRequests(t *testing.T, s *site, client *http.Client, scheme string) {
 	}
 }
 
-// A preflight carries no credentials; the gateway answers it as cors_headers say.
+// checkPreflights checks the answers to CORS preflights, which carry no credentials: they follow cors_headers.
 func checkPreflights(t *testing.T, s *site, client *http.Client, scheme string) {
 	for _, c := range []struct {
 		origin, method string
@@ -147,7 +147,7 @@ func checkWebSocket(t *testing.T, s *site) {
 	}
 }
 
-// The decision applies to the path received by the origin. Without credentials only /public is open.
+// checkPaths checks that the decision applies to the path received by the origin. Only /public needs no credentials.
 func checkPaths(t *testing.T, s *site) {
 	for _, target := range []string{"/public", "/public/x", "/public/a%2Fb?c=%2F", "/public/caf%C3%A9", "/public/a%20b"} {
 		if status, arrived, _ := s.raw(t, request{method: "GET", target: target}); status != http.StatusOK ||
