@@ -43,8 +43,8 @@ type Hold struct {
 	// Release lists the pages, each with the tick of its entry, that a decision by the fleet's flips releases. A
 	// person's release is of every page that held outcomes at DecidedAt.
 	Release []PageTick `msgpack:"release"`
-	// Rejected is how many results were held when a person last rejected them, at least 1; 0 if nobody did. The fleet's
-	// flips do not release such a hold.
+	// Rejected is the number of results that were held when a person last rejected them, at least 1, or 0 if they were
+	// never rejected. The fleet's flips do not release a rejected hold.
 	Rejected int `msgpack:"rejected"`
 	// Window adds up the flips that decisions by the fleet's flips released, over the holds of the check: no page counts
 	// them in a window of its own. A person's release begins it anew.

@@ -141,7 +141,7 @@ func (s *Service) holdChanged(ctx context.Context, m *bus.Msg) error {
 	return err
 }
 
-// unfreed returns the release by a person, of an earlier hold, that a record asks for again.
+// unfreed returns a person's release of an earlier hold that the record requests again.
 func unfreed(h *proto.Hold) *proto.Hold {
 	return &proto.Hold{State: proto.HoldReleased, DecidedAt: h.Freed}
 }

@@ -364,7 +364,8 @@ func (w *holdWorld) newestRecord(check proto.ID) heldRecord {
 	return all[len(all)-1]
 }
 
-// personsRelease returns when a person's newest release was stored; 0 if a person rejected a hold after it.
+// personsRelease returns the time at which a person's newest release was stored, or 0 if a person rejected a hold after
+// it.
 func (w *holdWorld) personsRelease(check proto.ID) (at proto.Millis) {
 	for _, r := range w.records[check] {
 		switch {

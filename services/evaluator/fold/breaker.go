@@ -90,8 +90,8 @@ func (c *column) wasExcused(at place, old *proto.Result) bool {
 	return excused(old.Verdicts[c.was]) && c.wasFailing(at, old)
 }
 
-// excuse has a device pass by its exemption, or by the grace that runs, though held evidence says that it needs
-// neither. It returns false if it has neither.
+// excuse changes the reason of a pass to the device's exemption or running grace, although the evidence, which is held,
+// passes the device by itself. It returns false if the device has neither.
 func (p *pass) excuse(c *column, at place, v *proto.Verdict) bool {
 	exempt := slices.ContainsFunc(p.byDevice[p.next.Results[at.result].Device], func(n int) bool {
 		x := &p.exemptions[n]

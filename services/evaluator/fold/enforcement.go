@@ -22,7 +22,7 @@ type enforcement struct {
 	// hold is the hold that continues, or nil. flips contains the places of the flips.
 	hold  *proto.PageHold
 	flips []place
-	// excused has the places of devices that failed, passed by an exemption or a grace, and pass by the evidence now.
+	// excused contains the places of devices that passed by an exemption or a grace alone, and now pass by the evidence.
 	excused []place
 	next    proto.CheckState
 	check   *proto.Check

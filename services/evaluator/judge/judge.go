@@ -37,7 +37,7 @@ const Patience proto.Millis = 60_000
 // WithinLimits is the reason of a release without a person's decision.
 const WithinLimits = "the flips of all pages together are within the limits"
 
-// Grown is the reason why a rejected hold stands again.
+// Grown is the reason that a rejected hold stands again.
 const Grown = "it holds more than what was rejected"
 
 // finding is the sum of the holds over all pages of a [Case].
@@ -49,8 +49,8 @@ type finding struct {
 	complete bool       // every page's newest entry has the newest tick of the held pages
 	newest   proto.Millis
 	first    proto.Millis // when the first held page's newest poll was stored
-	// net has the flips of the held pages and of their windows. counted are those that the last release counted and pages
-	// show still, again the part of them on pages that hold them still.
+	// net is the net number of flips of the held pages and of their windows. counted is the part of the flips that the
+	// last release counted and pages still show. again is the part of counted on pages that still hold outcomes.
 	net, counted, again int
 	unfreed             int // held pages that a person's release did not reach
 }
@@ -170,8 +170,8 @@ func (c *Case) released(p *Page) bool {
 	return p.PolledAt <= c.Last.DecidedAt
 }
 
-// freed returns when a person's newest release was stored; 0 if there is none, or a person rejected a hold after it.
-// Its own record is gone if another one replaced it before it was handled.
+// freed returns the time at which a person's newest release was stored. It returns 0 if there is none, or if a person
+// rejected a hold after it. The release's own record is gone if another record replaced it before it was handled.
 func (c *Case) freed() proto.Millis {
 	switch {
 	case c.Last == nil:
@@ -191,7 +191,7 @@ func (c *Case) counted(p *Page, x *proto.CheckFlips) bool {
 		})
 }
 
-// window returns the window of released flips, unless it is over.
+// window returns the window of released flips, or an empty one if the window is over.
 func (c *Case) window(f *finding) proto.FlipWindow {
 	if c.Last == nil || c.Last.Window.Net == 0 || f.newest >= c.Last.Window.Start.Add(c.Breaker.Window) {
 		f.counted, f.again = 0, 0

@@ -21,7 +21,8 @@ type Config struct {
 	Overlay []netip.Prefix
 }
 
-// Settings looks up configured checks, integrations, exemptions and the account's settings. [catalog.Catalog] implements it.
+// Settings looks up configured checks, integrations, exemptions and the account's settings. [catalog.Catalog]
+// implements it.
 type Settings interface {
 	Check(a proto.Account, id proto.ID) (catalog.Record[proto.Check], bool)
 	Integration(a proto.Account, id proto.ID) (catalog.Record[proto.Integration], bool)
