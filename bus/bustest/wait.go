@@ -8,7 +8,7 @@ import (
 )
 
 // patience is far more than any operation takes on a slow, busy machine. Only failing tests wait this long.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // startup limits each step of starting a server or cluster. Provisioning itself may wait for a minute several times.
 const startup = 5 * time.Minute
@@ -18,7 +18,7 @@ func starting(t testing.TB) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(t.Context(), startup, fmt.Errorf("the test's bus did not start within %v", startup))
 }
 
-// Eventually waits until ok returns true. It fails the test after a minute.
+// Eventually waits until ok returns true. It fails the test after three minutes.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	EventuallyWhile(context.Background(), t, what, ok)
