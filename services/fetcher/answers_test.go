@@ -216,8 +216,10 @@ func TestAnswersThatAreOfNoUse(t *testing.T) {
 				if c.once && p.Attempts > 1 || !c.once && p.Attempts < 2 {
 					t.Errorf("%d attempts", p.Attempts)
 				}
-				if c.url == "" && int(server.calls.Load()) != p.Attempts {
-					t.Errorf("%d attempts by the entry, %d calls", p.Attempts, server.calls.Load())
+				// The deadline of the poll may cut off the last of several attempts before it arrives.
+				calls := int(server.calls.Load())
+				if c.url == "" && calls != p.Attempts && (c.once || calls != p.Attempts-1) {
+					t.Errorf("%d attempts by the entry, %d calls", p.Attempts, calls)
 				}
 				if p.Took > 2*cfg.CallTimeout {
 					t.Errorf("it took %v", p.Took)
