@@ -77,8 +77,8 @@ type Organization struct {
 	// SessionDuration limits global sessions; 0 means a day. [Immediately] stands for sessions that expire at once.
 	SessionDuration time.Duration `msgpack:"session_duration"`
 	Inactivity      Inactivity    `msgpack:"inactivity"`
-	// Breaker has the settings of checks without their own; nil: [DefaultBreaker].
-	Breaker *Breaker `msgpack:"breaker"`
+	// Breaker has the settings for what a check does not set itself; nil: none (see [BreakerOf]).
+	Breaker *BreakerSettings `msgpack:"breaker"`
 	// Observe, unless nil, turns enforcement off until a time.
 	Observe   *ObserveSwitch `msgpack:"observe"`
 	CreatedAt Millis         `msgpack:"created_at"`

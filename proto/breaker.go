@@ -1,70 +1,22 @@
 package proto
 
-import (
-	"fmt"
-	"math"
-	"time"
-)
+import "time"
 
-// Breaker holds the settings of a check's breaker. A poll that would flip more of a page's outcomes in one direction
+// Breaker is the breaker of a check: see [BreakerOf]. A poll that would flip more of a page's outcomes in one direction
 // than Limit allows is held: the outcomes stay.
 type Breaker struct {
-	Off bool `msgpack:"off"`
+	Off bool
 	// Share, from 0 to 1, and Floor bound the flips of one poll, and the net flips of a window, on one page.
-	Share float64 `msgpack:"share"`
-	Floor int     `msgpack:"floor"`
-	// Window is how long flips are added up, MaxHold how long outcomes are held before the safe side applies. 0 means
-	// the default.
-	Window  time.Duration `msgpack:"window"`
-	MaxHold time.Duration `msgpack:"max_hold"`
+	Share float64
+	Floor int
+	// Window is how long flips are added up, MaxHold how long outcomes are held before the safe side applies.
+	Window  time.Duration
+	MaxHold time.Duration
 }
 
-// DefaultBreaker returns the settings of an account and a check that have none of their own.
+// DefaultBreaker returns the breaker of a check without settings in an account without settings.
 func DefaultBreaker() Breaker {
 	return Breaker{Share: 0.2, Floor: 10, Window: time.Hour, MaxHold: 4 * time.Hour}
-}
-
-// BreakerOf returns the settings that apply to a check: its own, else the account's, else the default. Both may be nil.
-func BreakerOf(c *Check, o *Organization) Breaker {
-	b := DefaultBreaker()
-	switch {
-	case c != nil && c.Breaker != nil:
-		b = *c.Breaker
-	case o != nil && o.Breaker != nil:
-		b = *o.Breaker
-	}
-	d := DefaultBreaker()
-	if b.Window <= 0 {
-		b.Window = d.Window
-	}
-	if b.MaxHold <= 0 {
-		b.MaxHold = d.MaxHold
-	}
-	return b
-}
-
-// The bounds of a breaker's durations.
-const (
-	MinBreakerDuration = time.Minute
-	MaxBreakerDuration = 7 * 24 * time.Hour
-)
-
-// Validate returns an error that names the first member outside its bounds.
-func (b *Breaker) Validate() error {
-	between := func(d time.Duration) bool {
-		return d == 0 || d >= MinBreakerDuration && d <= MaxBreakerDuration
-	}
-	switch {
-	case math.IsNaN(b.Share) || b.Share < 0 || b.Share > 1:
-		return fmt.Errorf("share must be between 0 and 1, got %v", b.Share)
-	case b.Floor < 0 || b.Floor > PageSize:
-		return fmt.Errorf("floor must be between 0 and %d, got %d", PageSize, b.Floor)
-	case !between(b.Window):
-		return fmt.Errorf("window must be between %v and %v, got %v", MinBreakerDuration, MaxBreakerDuration, b.Window)
-	case !between(b.MaxHold):
-		return fmt.Errorf("max_hold must be between %v and %v, got %v", MinBreakerDuration, MaxBreakerDuration, b.MaxHold)
-	}
-	return nil
 }
 
 // Limit returns the number of flips allowed among n results.

@@ -73,8 +73,8 @@ type Check struct {
 	Mode         Mode     `msgpack:"mode"`
 	// Grace is how long a device that changes to fail keeps its pass.
 	Grace time.Duration `msgpack:"grace"`
-	// Breaker is nil for the account's settings (see [BreakerOf]).
-	Breaker *Breaker `msgpack:"breaker"`
+	// Breaker has the check's own settings; nil: none (see [BreakerOf]).
+	Breaker *BreakerSettings `msgpack:"breaker"`
 	// Remediation tells users how to make the device pass, as plain text or Markdown.
 	Remediation string `msgpack:"remediation"`
 	CreatedAt   Millis `msgpack:"created_at"`

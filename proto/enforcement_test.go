@@ -2,7 +2,6 @@ package proto
 
 import (
 	"bytes"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,8 +41,8 @@ func enforced() map[string]Message {
 				Hold: &PageHold{Tick: 8, Since: 1_699_999_995_000, Out: true, Safe: true, Rule: 1}}}},
 		"input.1.release": &Input{Cause: CauseRelease, Tick: 9, PageRevision: 1, Check: id(3), DecidedAt: 1_700_000_000_000},
 		"check.1.enforced": &Check{ID: id(3), Type: TypeCustomS2S, Operator: OpGreaterEqual, Score: 50, RecoverScore: number(0),
-			Mode: ModeObserve, Grace: time.Hour, Breaker: &Breaker{}, Remediation: "Update **now**."},
-		"organization.1.enforced": &Organization{Breaker: &breaker, Observe: &ObserveSwitch{Until: 5, Reason: "down", By: "a@example.com",
+			Mode: ModeObserve, Grace: time.Hour, Breaker: (&Breaker{}).Settings(), Remediation: "Update **now**."},
+		"organization.1.enforced": &Organization{Breaker: breaker.Settings(), Observe: &ObserveSwitch{Until: 5, Reason: "down", By: "a@example.com",
 			Since: 4}},
 		"exemption.1": &Exemption{ID: id(7), Device: id(1), Page: 3, Check: id(3), Until: 5, Reason: "repair", Author: "a@example.com",
 			CreatedAt: 1, Enrolled: 4, DeviceName: "laptop-1"},
@@ -234,27 +233,6 @@ func TestBeyond(t *testing.T) {
 	}
 }
 
-func TestBreakerSettings(t *testing.T) {
-	own, account := &Breaker{Share: 0.5, Window: time.Minute}, &Breaker{Off: true}
-	if b := BreakerOf(&Check{}, &Organization{}); b != DefaultBreaker() {
-		t.Errorf("%+v", b)
-	}
-	if b := BreakerOf(&Check{Breaker: own}, &Organization{Breaker: account}); b.Share != 0.5 || b.Window != time.Minute ||
-		b.MaxHold != 4*time.Hour || b.Off {
-		t.Errorf("%+v", b)
-	}
-	if b := BreakerOf(&Check{}, &Organization{Breaker: account}); !b.Off {
-		t.Errorf("%+v", b)
-	}
-	for member, b := range map[string]Breaker{"share": {Share: 1.01}, "share ": {Share: math.NaN()},
-		"share  ": {Share: -0.1}, "floor": {Floor: -1}, "window": {Window: time.Second},
-		"max_hold": {MaxHold: 8 * 24 * time.Hour}} {
-		if err := b.Validate(); err == nil || !strings.HasPrefix(err.Error(), strings.TrimSpace(member)) {
-			t.Errorf("%+v: %v", b, err)
-		}
-	}
-}
-
 func TestMembersOutOfBounds(t *testing.T) {
 	now := Millis(1_700_000_000_000)
 	errs := map[string]error{
@@ -267,7 +245,7 @@ func TestMembersOutOfBounds(t *testing.T) {
 		"x_grace":                 (&Check{Grace: -1}).ValidateEnforcement(),
 		"x_grace must":            (&Check{Grace: MaxGrace + 1}).ValidateEnforcement(),
 		"x_remediation":           (&Check{Remediation: strings.Repeat("ü", 2001)}).ValidateEnforcement(),
-		"x_breaker: share":        (&Check{Breaker: &Breaker{Share: 2}}).ValidateEnforcement(),
+		"x_breaker: share":        (&Check{Breaker: &BreakerSettings{Share: new(2.0)}}).ValidateEnforcement(),
 		"device":                  (&Exemption{Until: now + 1, Reason: "r"}).Validate(now),
 		"reason":                  (&Exemption{Device: id(1), Until: now + 1, Reason: " \n"}).Validate(now),
 		"until":                   (&Exemption{Device: id(1), Until: now, Reason: "r"}).Validate(now),
@@ -324,7 +302,7 @@ func TestRecovers(t *testing.T) {
 func TestRuleIsOfTheMembersThatDecide(t *testing.T) {
 	base := Check{Type: TypeCustomS2S, Operator: ">=", Score: 50}
 	same := []Check{{Name: "n"}, {Remediation: "r"}, {Grace: 1}, {Expiration: 1}, {Mode: ModeEnforce},
-		{Breaker: &Breaker{}}}
+		{Breaker: &BreakerSettings{}}}
 	for _, c := range same {
 		c.Type, c.Operator, c.Score = base.Type, base.Operator, base.Score
 		if c.Rule() != base.Rule() {
@@ -372,10 +350,10 @@ func TestAHoldIsDecidedOnce(t *testing.T) {
 }
 
 func TestHoldTime(t *testing.T) {
-	o := &Organization{Breaker: &Breaker{MaxHold: 2 * time.Hour}}
+	o := &Organization{Breaker: &BreakerSettings{MaxHold: 2 * time.Hour}}
 	for want, c := range map[time.Duration]*Check{2 * time.Hour: nil, time.Hour: {Expiration: time.Hour},
-		time.Millisecond: {Expiration: 1}, 30 * time.Minute: {Breaker: &Breaker{MaxHold: 30 * time.Minute}},
-		20 * time.Minute: {Breaker: &Breaker{MaxHold: 30 * time.Minute}, Expiration: 20 * time.Minute}} {
+		time.Millisecond: {Expiration: 1}, 30 * time.Minute: {Breaker: &BreakerSettings{MaxHold: 30 * time.Minute}},
+		20 * time.Minute: {Breaker: &BreakerSettings{MaxHold: 30 * time.Minute}, Expiration: 20 * time.Minute}} {
 		if got := HoldTime(c, o); got != want {
 			t.Errorf("%+v: %v, want %v", c, got, want)
 		}

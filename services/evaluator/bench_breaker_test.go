@@ -110,7 +110,7 @@ func (f *fixture) under(u *fleetUnder, pages int) {
 		id := proto.NewID()
 		f.put(topology.Config, topology.ConfigKey(f.account, topology.KindCheck, id),
 			&proto.Check{ID: id, Type: proto.TypeCustomS2S, Integration: u.integration, Operator: ">=", Score: score,
-				Expiration: time.Hour, Breaker: &breaker})
+				Expiration: time.Hour, Breaker: breaker.Settings()})
 	}
 	for n := range pages {
 		in := proto.Input{Cause: proto.CausePoll, Poll: proto.Poll{Attempts: 1, Status: 200}}

@@ -84,7 +84,7 @@ func newHoldWorld(t *rapid.T) *holdWorld {
 			w.changePage, w.catchUp, w.catchUp, w.evict, w.crash, w.crash, w.skew})
 	w.edit(func(c *fold.Config) {
 		c.Organization = &proto.Organization{
-			Breaker: &proto.Breaker{Share: 0.25, Floor: 1, Window: 20 * time.Second, MaxHold: 30 * time.Second}}
+			Breaker: (&proto.Breaker{Share: 0.25, Floor: 1, Window: 20 * time.Second, MaxHold: 30 * time.Second}).Settings()}
 		for i := range 2 {
 			c.Checks = append(c.Checks, fold.Check{Revision: c.Revision, Check: &proto.Check{ID: proto.ID{0xc0, byte(i)},
 				Type: proto.TypeCustomS2S, Operator: ">=", Score: 50}})
@@ -139,8 +139,8 @@ func (w *holdWorld) editCheck() {
 		case 1:
 			k.Expiration = time.Duration(rapid.IntRange(0, 2).Draw(w.t, "expiration")) * 20 * time.Second
 		case 2:
-			k.Breaker = rapid.SampledFrom([]*proto.Breaker{nil, {Off: true},
-				{Window: 20 * time.Second, MaxHold: 10 * time.Second}}).Draw(w.t, "breaker")
+			k.Breaker = rapid.SampledFrom([]*proto.BreakerSettings{nil, {Off: new(true)}, {MaxHold: 10 * time.Second},
+				{Share: new(0.0), Floor: new(0), Window: 20 * time.Second, MaxHold: 10 * time.Second}}).Draw(w.t, "breaker")
 		default:
 			k.Name += "." // decides nothing
 		}
@@ -179,7 +179,7 @@ func (w *holdWorld) editOrganization() {
 			o.Observe = nil
 		default:
 			b := *o.Breaker
-			b.Share = rapid.SampledFrom([]float64{0.1, 0.25, 0.5}).Draw(w.t, "share")
+			b.Share = new(rapid.SampledFrom([]float64{0.1, 0.25, 0.5}).Draw(w.t, "share"))
 			o.Breaker = &b
 		}
 		c.Organization = &o

@@ -79,7 +79,7 @@ func newGuarded(t *testing.T, devices int) *guarded {
 	g.api.Score(func(d scorer.Device, _ int) any { return (*g.mood.Load())(places[d.ID]) })
 	g.breaker(map[string]any{"enabled": false})
 	g.poll()
-	g.breaker(map[string]any{"share": 0.2, "floor": 10})
+	g.breaker(map[string]any{"enabled": true, "share": 0.2, "floor": 10})
 	follow(t, g.fixture.follower, bus.Following{}, &g.told)
 	g.good = newSite(t, g.control, g.plumb.Access, healthy.IPv4, g.plumb, stack.PostureRule(g.check.String()))
 	bad := *g.good

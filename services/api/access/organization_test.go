@@ -85,8 +85,7 @@ func TestBreakerOfTheAccount(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
 	const path = "/access/organizations"
-	d := proto.DefaultBreaker()
-	stored := func(what string, want *proto.Breaker) {
+	stored := func(what string, want *proto.BreakerSettings) {
 		t.Helper()
 		if diff := cmp.Diff(want, storedOrganization(f).Breaker); diff != "" {
 			t.Errorf("%s: -want +stored:\n%s", what, diff)
@@ -97,7 +96,7 @@ func TestBreakerOfTheAccount(t *testing.T) {
 	if apitest.JSON(t, made["x_breaker"]) != `{"max_hold":"1d","share":0.1}` {
 		t.Errorf("%v", made)
 	}
-	d.Share, d.MaxHold = 0.1, 24*time.Hour
+	d := proto.BreakerSettings{Share: new(0.1), MaxHold: 24 * time.Hour}
 	stored("made", &d)
 	if put := f.Want(200, "PUT", path, map[string]any{"name": "p"}); put["x_breaker"] == nil {
 		t.Errorf("%v", put)
@@ -106,7 +105,7 @@ func TestBreakerOfTheAccount(t *testing.T) {
 	f.Want(200, "PATCH", path, map[string]any{"name": "q"})
 	stored("a PATCH without it", &d)
 	f.Want(200, "PATCH", path, map[string]any{"x_breaker": map[string]any{"enabled": false, "share": nil}})
-	d.Off, d.Share = true, proto.DefaultBreaker().Share
+	d.Off, d.Share = new(true), nil
 	stored("a PATCH of a part", &d)
 	for _, method := range []string{"PUT", "PATCH"} {
 		for _, bad := range []string{`true`, `{"share":1.1}`, `{"floor":-1}`, `{"max_hold":"0s"}`, `{"shares":1}`} {
@@ -120,9 +119,8 @@ func TestBreakerOfTheAccount(t *testing.T) {
 		t.Errorf("%v", put)
 	}
 	stored("null", nil)
-	d = proto.DefaultBreaker()
 	f.Want(200, "PUT", path, map[string]any{"x_breaker": map[string]any{}})
-	stored("an empty one", &d)
+	stored("an empty one", &proto.BreakerSettings{})
 	f.Want(200, "PATCH", path, map[string]any{"x_breaker": nil})
 	stored("a PATCH with null", nil)
 }

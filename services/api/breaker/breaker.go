@@ -16,9 +16,9 @@ import (
 // Member is the name of the member with the settings.
 const Member = "x_breaker"
 
-// Read returns the settings in a body, or nil if the member is absent or null. A setting that is absent or null has its
-// default (see [proto.DefaultBreaker]). An error names the setting.
-func Read(body v4.Object) (*proto.Breaker, error) {
+// Read returns the settings in a body, or nil if the member is absent or null. A setting that is absent or null is not
+// set (see [proto.BreakerOf]). An error names the setting.
+func Read(body v4.Object) (*proto.BreakerSettings, error) {
 	in, err := body.Member(Member)
 	if err != nil {
 		return nil, fmt.Errorf(`%s must be an object such as {"share":0.1}, or null`, Member)
@@ -32,30 +32,32 @@ func Read(body v4.Object) (*proto.Breaker, error) {
 				strings.Join(slices.Sorted(maps.Keys(members())), ", "))
 		}
 	}
-	b := proto.DefaultBreaker()
+	var b proto.BreakerSettings
 	enabled, given, err := in.Bool("enabled")
 	if err != nil {
 		return nil, fmt.Errorf("%s.enabled must be true or false", Member)
 	}
-	b.Off = given && !enabled
+	if given {
+		b.Off = new(!enabled)
+	}
 	share, given, err := in.Number("share")
 	if err != nil {
 		return nil, fmt.Errorf("%s.share must be a number from 0 to 1, such as 0.2", Member)
 	}
 	if given {
-		b.Share = share
+		b.Share = &share
 	}
 	floor, given, err := in.Int("floor", 0, proto.PageSize)
 	if err != nil {
 		return nil, fmt.Errorf("%s.floor must be a whole number from 0 to %d", Member, proto.PageSize)
 	}
 	if given {
-		b.Floor = floor
+		b.Floor = &floor
 	}
-	if b.Window, err = duration(in, "window", b.Window); err != nil {
+	if b.Window, err = duration(in, "window"); err != nil {
 		return nil, err
 	}
-	if b.MaxHold, err = duration(in, "max_hold", b.MaxHold); err != nil {
+	if b.MaxHold, err = duration(in, "max_hold"); err != nil {
 		return nil, err
 	}
 	if err := b.Validate(); err != nil {
@@ -64,10 +66,10 @@ func Read(body v4.Object) (*proto.Breaker, error) {
 	return &b, nil
 }
 
-// duration returns a duration of the settings, or usual if it is absent or null.
-func duration(in v4.Object, name string, usual time.Duration) (time.Duration, error) {
+// duration returns a duration of the settings, or 0 if it is absent or null.
+func duration(in v4.Object, name string) (time.Duration, error) {
 	if !in.Has(name) {
-		return usual, nil
+		return 0, nil
 	}
 	text, err := in.Text(name)
 	d, parseErr := v4.ParseDuration(text)
@@ -95,5 +97,6 @@ func members() openapi.Members {
 func Schema() openapi.Schema {
 	s := openapi.Object(members())
 	s["additionalProperties"] = false
-	return s.Describe("The settings of the breaker. null resets them; a request without them keeps them.").OrNull()
+	return s.Describe("The settings of the breaker. null resets them; a request without them keeps them. A setting that " +
+		"is absent or null follows the account's in a posture rule, and has its default in the account.").OrNull()
 }

@@ -6,36 +6,32 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/breaker"
 	"plumbline.dev/services/api/v4"
 )
 
-func read(text string) (*proto.Breaker, error) {
+func read(text string) (*proto.BreakerSettings, error) {
 	return breaker.Read(v4.Object{breaker.Member: json.RawMessage(text)})
 }
 
 func TestRead(t *testing.T) {
-	d := proto.DefaultBreaker()
-	with := func(change func(*proto.Breaker)) proto.Breaker {
-		b := d
-		change(&b)
-		return b
-	}
-	for text, want := range map[string]proto.Breaker{
-		`{}`: d,
-		`{"enabled":null,"share":null,"floor":null,"window":null,"max_hold":null}`: d,
-		`{"enabled":true}`:    d,
-		`{"enabled":false}`:   with(func(b *proto.Breaker) { b.Off = true }),
-		`{"share":0}`:         with(func(b *proto.Breaker) { b.Share = 0 }),
-		`{"share":1}`:         with(func(b *proto.Breaker) { b.Share = 1 }),
-		`{"floor":0}`:         with(func(b *proto.Breaker) { b.Floor = 0 }),
-		`{"window":"1d"}`:     with(func(b *proto.Breaker) { b.Window = 24 * time.Hour }),
-		`{"max_hold":"1m"}`:   with(func(b *proto.Breaker) { b.MaxHold = time.Minute }),
-		`{"max_hold":"168h"}`: with(func(b *proto.Breaker) { b.MaxHold = 7 * 24 * time.Hour }),
+	for text, want := range map[string]proto.BreakerSettings{
+		`{}`: {},
+		`{"enabled":null,"share":null,"floor":null,"window":null,"max_hold":null}`: {},
+		`{"enabled":true}`:    {Off: new(false)},
+		`{"enabled":false}`:   {Off: new(true)},
+		`{"share":0}`:         {Share: new(0.0)},
+		`{"share":1}`:         {Share: new(1.0)},
+		`{"floor":0}`:         {Floor: new(0)},
+		`{"window":"1d"}`:     {Window: 24 * time.Hour},
+		`{"max_hold":"1m"}`:   {MaxHold: time.Minute},
+		`{"max_hold":"168h"}`: {MaxHold: 7 * 24 * time.Hour},
 	} {
-		if got, err := read(text); err != nil || *got != want {
-			t.Errorf("%s: %+v, %v, want %+v", text, got, err, want)
+		got, err := read(text)
+		if diff := cmp.Diff(&want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v, -want +got:\n%s", text, err, diff)
 		}
 	}
 	for _, none := range []string{"null", ""} {

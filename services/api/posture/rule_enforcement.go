@@ -30,7 +30,7 @@ type setting struct {
 func settings() []setting {
 	return []setting{
 		{breaker.Member, readBreaker,
-			func(a, b *proto.Check) bool { return equalPointers(a.Breaker, b.Breaker) }, breaker.Schema},
+			func(a, b *proto.Check) bool { return a.Breaker.Equal(b.Breaker) }, breaker.Schema},
 		{"x_grace", readGrace, func(a, b *proto.Check) bool { return a.Grace == b.Grace }, func() openapi.Schema {
 			return openapi.Text().Describe(`Time for which a device that changes to fail keeps its pass, such as "36h" or ` +
 				`"14d": 0 to 365 days. Default 0.`).OrNull()

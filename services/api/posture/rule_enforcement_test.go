@@ -69,8 +69,7 @@ func (r enforcedRule) stored(t *testing.T) proto.Check {
 func TestEnforcementIsKept(t *testing.T) {
 	t.Parallel()
 	r := newEnforcedRule(t, enforced())
-	score, breaker := 70.0, proto.DefaultBreaker()
-	breaker.Share, breaker.Window = 0.1, 30*time.Minute
+	score, breaker := 70.0, proto.BreakerSettings{Share: new(0.1), Window: 30 * time.Minute}
 	want := proto.Check{Mode: proto.ModeObserve, RecoverScore: &score, Grace: 14 * 24 * time.Hour, Breaker: &breaker,
 		Remediation: enforced()["x_remediation"].(string)}
 	check := func(t *testing.T, shown map[string]any, left map[string]any) {

@@ -79,7 +79,7 @@ func BenchmarkNext(b *testing.B) {
 // breakers have nothing to count. off turns the breakers off.
 func rest(off bool) func(*proto.Entry, *proto.Input, *fold.Basis) *proto.Entry {
 	return func(_ *proto.Entry, in *proto.Input, on *fold.Basis) *proto.Entry {
-		on.Config.Organization = &proto.Organization{Breaker: &proto.Breaker{Off: off, Share: 0.2, Floor: 10}}
+		on.Config.Organization = &proto.Organization{Breaker: &proto.BreakerSettings{Off: &off}}
 		on.Config.Checks = []fold.Check{check(0, 1, ">=", 50, time.Hour), check(1, 1, ">=", 60, time.Hour)}
 		first := *in
 		first.Tick, first.Observations = 1, slices.Clone(in.Observations)

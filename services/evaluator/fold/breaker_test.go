@@ -334,9 +334,9 @@ func TestEditsUnderAHold(t *testing.T) {
 	}{
 		"a name":      {func(c *proto.Check) { c.Name = "n" }, 100, 0, 60},
 		"remediation": {func(c *proto.Check) { c.Remediation = "n" }, 100, 0, 60},
-		"limits":      {func(c *proto.Check) { c.Breaker = &proto.Breaker{Share: 1, Floor: 1000} }, 100, 0, 60}, // the next poll's
+		"limits":      {func(c *proto.Check) { c.Breaker = &proto.BreakerSettings{Share: new(1.0), Floor: new(1000)} }, 100, 0, 60}, // the next poll's
 		"a score":     {func(c *proto.Check) { c.Score = 40 }, 40, 60, 0},
-		"the breaker": {func(c *proto.Check) { c.Breaker = &proto.Breaker{Off: true} }, 40, 60, 0},
+		"the breaker": {func(c *proto.Check) { c.Breaker = &proto.BreakerSettings{Off: new(true)} }, 40, 60, 0},
 		"the mode":    {func(c *proto.Check) { c.Mode = proto.ModeObserve }, 100, 0, 0},
 	} {
 		p := held(t)
@@ -386,10 +386,10 @@ func TestOthersUnderAHold(t *testing.T) {
 
 func TestABreakerThatIsOff(t *testing.T) {
 	p := fleet(t, 100)
-	p.on.Config.Organization = &proto.Organization{Breaker: &proto.Breaker{Off: true}}
+	p.on.Config.Organization = &proto.Organization{Breaker: &proto.BreakerSettings{Off: new(true)}}
 	p.scores(100, 0)
 	p.counts(0, 100, 0)
-	p.edit(func(c *proto.Check) { c.Breaker = &proto.Breaker{Share: 0.5} }) // the check has its own
+	p.edit(func(c *proto.Check) { c.Breaker = (&proto.Breaker{Share: 0.5}).Settings() }) // the check has its own
 	p.scores(0, 0)
 	p.counts(0, 100, 100)
 }

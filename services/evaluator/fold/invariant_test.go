@@ -100,8 +100,8 @@ func (s *site) maybe(c proto.Cause) {
 func (s *site) check(i int) *proto.Check {
 	k := &proto.Check{ID: chk(byte(i)), Type: proto.TypeCustomS2S, Operator: ">=",
 		Score: rapid.SampledFrom([]float64{40, 60}).Draw(s.t, "score")}
-	k.Breaker = &proto.Breaker{Share: rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(s.t, "share"),
-		Floor: rapid.IntRange(0, 4).Draw(s.t, "floor"), Off: rapid.IntRange(0, 9).Draw(s.t, "off") == 0}
+	k.Breaker = &proto.BreakerSettings{Share: new(rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(s.t, "share")),
+		Floor: new(rapid.IntRange(0, 4).Draw(s.t, "floor")), Off: new(rapid.IntRange(0, 9).Draw(s.t, "off") == 0)}
 	switch rapid.IntRange(0, 4).Draw(s.t, "setting") {
 	case 0:
 		k.RecoverScore = threshold(k.Score + 20)

@@ -32,13 +32,13 @@ func TestABreakerHardlyAddsToAnEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, values := range e.Headers(flips) {
-			if o == nil || !o.Breaker.Off || name != proto.HeaderFlips { // an entry without breakers has no use for it
+			if o == nil || name != proto.HeaderFlips { // an entry without breakers has no use for it
 				n += len(name) + len(values[0]) + 4
 			}
 		}
 		return n + len(body)
 	}
-	off := &proto.Organization{Breaker: &proto.Breaker{Off: true}}
+	off := &proto.Organization{Breaker: &proto.BreakerSettings{Off: new(true)}}
 	for _, flips := range []int{0, 20} {
 		without, with := size(off, flips), size(nil, flips)
 		t.Logf("%d flips: %d bytes without breakers, %d with", flips, without, with)

@@ -31,7 +31,7 @@ type kept struct {
 // NewPast returns a Past for a check, over the integration of config. It ignores the check's breaker.
 func NewPast(config fold.Config, check *proto.Check) *Past {
 	alone := *check
-	alone.Breaker = &proto.Breaker{Off: true}
+	alone.Breaker = &proto.BreakerSettings{Off: new(true)}
 	return &Past{check: &alone, config: config, pages: map[uint32]*kept{}}
 }
 

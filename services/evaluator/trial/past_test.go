@@ -19,7 +19,7 @@ func FuzzPastIsWhatWasStored(f *testing.F) { f.Fuzz(rapid.MakeFuzz(pastIsWhatWas
 func pastIsWhatWasStored(t *rapid.T) {
 	l := newLife(t)
 	check := someCheck(t, chk(0))
-	check.Breaker = &proto.Breaker{Off: true}
+	check.Breaker = &proto.BreakerSettings{Off: new(true)}
 	l.edit(check)
 	l.settle()
 	l.fixed = &check.ID

@@ -131,7 +131,7 @@ func TestOutcomesThatAreNotByTheScore(t *testing.T) {
 		{"a fail that is held for too long", held(fail, pass), 80, heldFrom(at - 4*hour - minute), fail},
 		{"held for the account's time", held(pass, fail), 10, both(heldFrom(at-4*hour-minute),
 			func(s *settings, _ *proto.Entry) {
-				s.organization.Breaker = &proto.Breaker{Share: 0.2, Floor: 10, MaxHold: 5 * time.Hour}
+				s.organization.Breaker = &proto.BreakerSettings{MaxHold: 5 * time.Hour}
 			}), pass},
 		{"held without a beginning", held(pass, fail), 10, both(), fail},
 		{"grace with an old score", proto.Verdict{Outcome: pass, Reason: proto.ReasonGrace, Observed: fail}, 10, expired,

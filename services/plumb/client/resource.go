@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -46,7 +47,8 @@ type Check struct {
 	Remediation  string      `json:"x_remediation,omitempty"`
 }
 
-// Breaker holds the settings of a breaker. A setting that is nil or empty has its default.
+// Breaker holds the settings of a breaker. A setting that is nil or empty follows the account's in a check, and has its
+// default in an account.
 type Breaker struct {
 	Enabled *bool       `json:"enabled,omitempty"`
 	Share   json.Number `json:"share,omitempty"`
@@ -55,19 +57,49 @@ type Breaker struct {
 	MaxHold string      `json:"max_hold,omitempty"`
 }
 
-// String returns the settings that are not defaults, such as "on, share 0.1", or "off".
-func (b *Breaker) String() string {
-	if b.Enabled != nil && !*b.Enabled {
-		return "off"
+// OfAccount returns the settings of an account that are not defaults, such as "on, share 0.1", or "off". b may be nil.
+func (b *Breaker) OfAccount() string {
+	if b == nil {
+		return "on"
 	}
-	text := "on"
+	given, _ := b.given()
+	if b.Enabled == nil {
+		given = append([]string{"on"}, given...)
+	}
+	return strings.Join(given, ", ")
+}
+
+// OfCheck returns the settings that a check has itself, such as "share 0.1; else the account's", or "off". b may be nil.
+func (b *Breaker) OfCheck() string {
+	if b == nil {
+		return "the account's settings"
+	}
+	switch given, all := b.given(); {
+	case len(given) == 0:
+		return "the account's settings"
+	case all:
+		return strings.Join(given, ", ")
+	default:
+		return strings.Join(given, ", ") + "; else the account's"
+	}
+}
+
+// given returns the settings, and whether they leave no other one to matter.
+func (b *Breaker) given() (given []string, all bool) {
+	if b.Enabled != nil && !*b.Enabled {
+		return []string{"off"}, true
+	}
+	all = b.Enabled != nil
+	if all {
+		given = append(given, "on")
+	}
 	for _, s := range [][2]string{{"share", b.Share.String()}, {"floor", b.Floor.String()}, {"window", b.Window},
 		{"max hold", b.MaxHold}} {
-		if s[1] != "" {
-			text += ", " + s[0] + " " + s[1]
+		if all = all && s[1] != ""; s[1] != "" {
+			given = append(given, s[0]+" "+s[1])
 		}
 	}
-	return text
+	return given, all
 }
 
 // CheckInput is the condition of a custom_s2s rule: score Operator Score.

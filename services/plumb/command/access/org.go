@@ -42,11 +42,7 @@ func orgFields(tab *render.Table, o client.Organization) {
 		idle = fmt.Sprintf("%s after %d days", i.Action, i.Days)
 	}
 	tab.Row("idle service tokens", idle)
-	if o.Breaker != nil {
-		tab.Row("breaker", o.Breaker.String())
-	} else {
-		tab.Row("breaker", "on")
-	}
+	tab.Row("breaker", o.Breaker.OfAccount())
 }
 
 type orgSet struct {

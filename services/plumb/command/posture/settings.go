@@ -62,7 +62,7 @@ func enforcement(k client.Check) string {
 		all = append(all, "grace "+k.Grace)
 	}
 	if k.Breaker != nil {
-		all = append(all, "breaker "+k.Breaker.String())
+		all = append(all, "breaker "+k.Breaker.OfCheck())
 	}
 	return strings.Join(all, ", ")
 }
@@ -75,11 +75,7 @@ func settingRows(tab *render.Table, k client.Check) {
 			tab.Row("recovers when", "score "+k.Input.Operator+" "+k.RecoverScore.String())
 		}
 		tab.Row("grace", render.OrDash(k.Grace))
-		if k.Breaker != nil {
-			tab.Row("breaker", k.Breaker.String())
-		} else {
-			tab.Row("breaker", "the account's settings")
-		}
+		tab.Row("breaker", k.Breaker.OfCheck())
 	}
 	title := "remediation"
 	for line := range strings.Lines(k.Remediation) {
