@@ -102,12 +102,14 @@ const (
 	KindReservation Kind = "claim"
 	// KindExemption is an exemption of a device from one check or all of them.
 	KindExemption Kind = "exemption"
+	// KindMember is a person with roles in an account; its id is the result of [MemberID].
+	KindMember Kind = "member"
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{KindIntegration, KindCheck, KindApplication, KindPolicy, KindGroup, KindIDP, KindTag, KindZone,
-		KindOrganization, KindReservation, KindExemption}
+		KindOrganization, KindReservation, KindExemption, KindMember}
 }
 
 // KeyPatterns returns filters, one for each kind of key that a bucket has.
@@ -144,6 +146,12 @@ func ConfigKey(a proto.Account, kind Kind, id proto.ID) string {
 
 // TagID returns the id of an account's tag. It is derived from the name, so names are unique.
 func TagID(a proto.Account, name string) proto.ID { return proto.DeriveID(a, "tag "+name) }
+
+// MemberID returns the id of an account's member. It is derived from the e-mail address, whatever the case of its ASCII
+// letters, so addresses are unique.
+func MemberID(a proto.Account, email string) proto.ID {
+	return proto.DeriveID(a, "member "+strings.ToLower(email))
+}
 
 // ReservationID returns the id of the reservation of a value unique within an account.
 func ReservationID(a proto.Account, what string) proto.ID { return proto.DeriveID(a, "claim "+what) }

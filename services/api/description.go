@@ -22,5 +22,6 @@ func (s *Service) description() *openapi.Description {
 	s.enforcement.Describe(d)
 	policytest.Describe(d)
 	trial.Describe(d)
+	s.member.Describe(d)
 	return d
 }

@@ -17,6 +17,7 @@ import (
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/enforcement"
 	"plumbline.dev/services/api/identity"
+	"plumbline.dev/services/api/member"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/policytest"
 	"plumbline.dev/services/api/posture"
@@ -49,6 +50,7 @@ type Service struct {
 	device      *device.API
 	enforcement *enforcement.API
 	policytest  *policytest.API
+	member      *member.API
 	cfg         Config
 	store       *store.Store
 	metrics     *metrics
@@ -88,6 +90,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Overview: s.posture.Overview})
 	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
 	s.auditlog = auditlog.New(s.store)
+	s.member = member.New(s.store)
 	s.enforcement = enforcement.New(enforcement.Deps{Store: s.store, Device: s.device, Posture: s.posture})
 	if err := registerEnforcement(deps.Metrics, s.enforcement.Active, s.enforcement.Observing); err != nil {
 		return nil, err
@@ -111,7 +114,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 func (s *Service) routes() []v4.Route {
 	return slices.Concat(
 		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(),
-		s.auditlog.Routes(), s.enforcement.Routes(), s.policytest.Routes(), s.trial.Routes(),
+		s.auditlog.Routes(), s.enforcement.Routes(), s.policytest.Routes(), s.trial.Routes(), s.member.Routes(),
 	)
 }
 

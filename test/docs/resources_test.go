@@ -53,6 +53,8 @@ var resources = []resource{
 	{"/devices/physical-devices", [6]string{``, `DeviceDevice`, `devices\.devices`, ``, ``, `/devices/physical-devices`}},
 	{"/devices/registrations", [6]string{``, `DeviceRegistration`, `registrations`, ``, ``, `/devices/registrations`}},
 	{"/devices", [6]string{`ListTeamsDevices`, `DeviceListParams`, `devices\.(list|get)`, `devices\.get`, ``, ``}},
+	{"/members", [6]string{``, ``, ``, ``, ``, `"/members`}},
+	{"/roles", [6]string{``, ``, ``, ``, ``, `"/roles`}},
 	{"/tokens", [6]string{``, `AccountTokenNewParams|accounts\.TokenNewParams`, `accounts\.tokens`, `accounts\.tokens`, `account_token`, `"/tokens`}},
 	{"/audit_logs", [6]string{``, `audit_logs\.`, `auditLogs`, `audit_logs`, ``, `/audit_logs`}},
 	{"/logs/audit", [6]string{``, `LogAudit`, `logs\.audit`, ``, ``, ``}},

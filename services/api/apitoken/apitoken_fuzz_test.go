@@ -59,7 +59,7 @@ func FuzzAPITokens(f *testing.F) {
 			again.Policies[n].ID = token.Policies[n].ID
 		}
 		if jsonText(t, again.AllowFrom) != jsonText(t, token.AllowFrom) || again.ExpiresAt != token.ExpiresAt ||
-			mayGive(&token, &again) != nil || mayGive(&again, &token) != nil {
+			MayGive(&token, &again) != nil || MayGive(&again, &token) != nil {
 			t.Fatalf("%s made %+v, then %+v", data, token, again)
 		}
 	})

@@ -59,9 +59,9 @@ func readResources(a proto.Account, resources v4.Object) (whole bool, zones []pr
 // everyZone is a zone that no policy names: a token's permissions in it are its permissions in every zone.
 var everyZone = proto.NewAccount()
 
-// mayGive returns an error if token t could do more than token by: have more permissions, last longer, or be used from
+// MayGive returns an error if token t could do more than token by: have more permissions, last longer, or be used from
 // other addresses.
-func mayGive(by, t *proto.APIToken) error {
+func MayGive(by, t *proto.APIToken) error {
 	if t.All && !by.All {
 		return cannotGive("everything")
 	}

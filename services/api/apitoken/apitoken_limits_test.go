@@ -87,7 +87,7 @@ func TestGrantsAreSubsets(t *testing.T) {
 		if rapid.Bool().Draw(t, "derived") {
 			token.Policies, token.AllowFrom = by.Policies, by.AllowFrom
 		}
-		if mayGive(by, token) != nil {
+		if MayGive(by, token) != nil {
 			return
 		}
 		given++

@@ -88,7 +88,7 @@ func (s *API) createAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 	if err := applyAPIToken(c.Account, &t, body, now); err != nil {
 		return v4.Response{}, err
 	}
-	if err := mayGive(c.Token, &t); err != nil {
+	if err := MayGive(c.Token, &t); err != nil {
 		return v4.Response{}, err
 	}
 	revision, err := s.store.PutToken(ctx, c.Account, topology.APITokenKey(c.Account, t.SecretHash), &t, store.Prior{})
@@ -111,7 +111,7 @@ func (s *API) updateAPIToken(ctx context.Context, c *v4.Call) (v4.Response, erro
 		if err := applyAPIToken(c.Account, &t, body, now); err != nil {
 			return v4.Response{}, err
 		}
-		if err := mayGive(c.Token, &t); err != nil {
+		if err := MayGive(c.Token, &t); err != nil {
 			return v4.Response{}, err
 		}
 		t.UpdatedAt = now
@@ -136,7 +136,7 @@ func (s *API) rollAPIToken(ctx context.Context, c *v4.Call) (v4.Response, error)
 		if err != nil {
 			return v4.Response{}, err
 		}
-		if err := mayGive(c.Token, old.Value); err != nil {
+		if err := MayGive(c.Token, old.Value); err != nil {
 			return v4.Response{}, err
 		}
 		t, value := *old.Value, credential.NewAPIToken()

@@ -24,6 +24,7 @@ const (
 	Exemptions    v4.Scope = "exemptions"     // exemptions of devices from checks
 	ObserveSwitch v4.Scope = "observe_switch" // edit changes the account's observe switch; Posture reads it
 	APITokens     v4.Scope = "api_tokens"
+	Members       v4.Scope = "members" // members of the account and their roles
 	// Own is the scope of routes about the token itself. Every token has it.
 	Own v4.Scope = "own"
 )
@@ -58,6 +59,8 @@ var Groups = []Group{
 		false},
 	{"eb56a6953c034b9d97dd838155666f06", "Account API Tokens Read", v4.Permission{Scope: APITokens, Edit: false}, false},
 	{"5bc3f8b21c554832afc660159ab75fa4", "Account API Tokens Write", v4.Permission{Scope: APITokens, Edit: true}, false},
+	{"c1fde68c7bcc44588cbb6ddbc16d6480", "Account Settings Read", v4.Permission{Scope: Members, Edit: false}, false},
+	{"1af1fa2adc104452b74a9a3364202f20", "Account Settings Write", v4.Permission{Scope: Members, Edit: true}, false},
 	{"103b702d8615e5cdb41b7543811b2129", "Audit Logs Read", v4.Permission{Scope: Audit, Edit: false}, false},
 	{"b94e2fdadec94facc24f748b3deeb300", "Devices Read", v4.Permission{Scope: Devices, Edit: false}, false},
 	{"fdd5d4e75404f95bae2cae05a2124192", "Devices Write", v4.Permission{Scope: Devices, Edit: true}, false},

@@ -64,6 +64,9 @@ type Kind[T any, M interface {
 	// Decode reads a whole body into a resource. old is the resource that it replaces, or nil if there is none. It checks
 	// references to other resources; the view of CONFIG is in sync.
 	Decode func(a proto.Account, body v4.Object, into, old *T) error
+	// Permit returns an error if the caller may not store the resource, although they may edit the kind. old is nil at a
+	// create. Optional.
+	Permit func(c *v4.Call, t, old *T) error
 	// Create stores a new resource. Optional; the default is a plain put.
 	Create func(ctx context.Context, a proto.Account, t *T) (uint64, error)
 	// Guard returns an error if an update must not be stored. Optional.
@@ -222,6 +225,9 @@ func (k *Kind[T, M]) create(ctx context.Context, c *v4.Call) (v4.Response, error
 	if err := k.Decode(c.Account, body, &t, nil); err != nil {
 		return v4.Response{}, err
 	}
+	if err := k.permit(c, &t, nil); err != nil {
+		return v4.Response{}, err
+	}
 	var revision uint64
 	if k.Create != nil {
 		revision, err = k.Create(ctx, c.Account, &t)
@@ -247,6 +253,9 @@ func (k *Kind[T, M]) update(ctx context.Context, c *v4.Call) (v4.Response, error
 	if err := k.Decode(c.Account, body, &t, old.Value); err != nil {
 		return v4.Response{}, err
 	}
+	if err := k.permit(c, &t, old.Value); err != nil {
+		return v4.Response{}, err
+	}
 	if k.Guard != nil {
 		if err := k.Guard(ctx, c, &t, old.Value); err != nil {
 			return v4.Response{}, err
@@ -257,6 +266,13 @@ func (k *Kind[T, M]) update(ctx context.Context, c *v4.Call) (v4.Response, error
 		return v4.Response{}, err
 	}
 	return k.changed(ctx, c, http.StatusOK, &t, old.Value, revision)
+}
+
+func (k *Kind[T, M]) permit(c *v4.Call, t, old *T) error {
+	if k.Permit == nil {
+		return nil
+	}
+	return k.Permit(c, t, old)
 }
 
 // changed returns the response about a resource that was stored.

@@ -43,6 +43,7 @@ type Catalog struct {
 	tags         map[key]Record[proto.Tag]
 	zones        map[key]Record[proto.Zone]
 	exemptions   map[key]Record[proto.Exemption]
+	members      map[key]Record[proto.Member]
 	// over caches the checks of an integration until the next change: an evaluator asks for them for every page.
 	over map[key][]Record[proto.Check]
 	// exempt caches the exemptions of an account, by device, until the next change of one.
@@ -75,7 +76,7 @@ func New(conn *bus.Conn, kinds ...topology.Kind) *Catalog {
 		tags:       map[key]Record[proto.Tag]{},
 		zones:      map[key]Record[proto.Zone]{},
 		exemptions: map[key]Record[proto.Exemption]{}, exempt: map[proto.Account]map[proto.ID][]Record[proto.Exemption]{},
-		newest: map[topology.Kind]uint64{}, uncertain: map[key]bool{},
+		members: map[key]Record[proto.Member]{}, newest: map[topology.Kind]uint64{}, uncertain: map[key]bool{},
 	}
 	var keys []string
 	for _, k := range kinds {
@@ -125,6 +126,8 @@ func (c *Catalog) apply(u bus.Update) error {
 	case topology.KindExemption:
 		delete(c.exempt, account)
 		change.Was, change.Is, err = put(c.exemptions, k, u, func(v *proto.Exemption) proto.ID { return v.ID })
+	case topology.KindMember:
+		change.Was, change.Is, err = put(c.members, k, u, func(v *proto.Member) proto.ID { return v.ID })
 	case topology.KindZone:
 		change.Was, change.Is, err = put(c.zones, k, u, func(v *proto.Zone) proto.ID { return id })
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -30,7 +31,8 @@ func (o Object) ResourceID() string {
 	return o.text("name")
 }
 
-func (o Object) ResourceName() string { return o.text("name") }
+// ResourceName returns the name, or the e-mail address of a member, who has no name.
+func (o Object) ResourceName() string { return cmp.Or(o.text("name"), o.text("email")) }
 
 // Kind is a kind of resource. Files of plumb apply contain the kind by this name.
 type Kind string
@@ -69,6 +71,7 @@ var endpoints = map[Kind]endpoint{
 	KindZone:             {path: zonesPath, update: http.MethodPatch, paged: true, merges: true, kind: "zone"},
 	KindApplication:      {path: "/access/apps", update: http.MethodPut, paged: true, kind: "application"},
 	KindOrganization:     {path: "/access/organizations", update: http.MethodPatch, single: true, merges: true, kind: "organization"},
+	KindMember:           {path: "/members", update: http.MethodPut, paged: true, kind: "member"},
 	KindAPIToken:         {path: "/tokens", update: http.MethodPut, paged: true, merges: true, kind: "API token"},
 }
 

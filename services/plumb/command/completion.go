@@ -210,8 +210,7 @@ var completed = map[string]client.Kind{
 	"group": client.KindGroup, "provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider,
 	"tag": client.KindTag, "zone": client.KindZone, "app": client.KindApplication,
 	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission, "device": kindDevice,
-	"hold":      client.KindHold,
-	"exemption": client.KindExemption,
+	"hold": client.KindHold, "exemption": client.KindExemption, "member": client.KindMember,
 }
 
 // takeRemoteFlags sets the flags of r that are among the words.

@@ -50,6 +50,7 @@ type grammar struct {
 	Status      posture.Status       `cmd:"" help:"Show each integration's newest poll and whether it is paused or overdue."`
 
 	APITokens account.APITokens `cmd:"" name:"api-tokens" help:"Manage API tokens of the control plane."`
+	Members   account.Members   `cmd:"" help:"Manage members, people who use the control plane through the gateway."`
 	Audit     logs.Audit        `cmd:"" help:"Show who changed what."`
 
 	Apply      documents.Apply  `cmd:"" help:"Make the account match files, after showing the changes."`
