@@ -7,7 +7,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/external"
-	"plumbline.dev/services/gateway/keycache"
+	"plumbline.dev/services/internal/keycache"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/servicetoken"
 )

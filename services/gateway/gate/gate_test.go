@@ -10,7 +10,7 @@ import (
 
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
-	"plumbline.dev/services/gateway/keycache"
+	"plumbline.dev/services/internal/keycache"
 	"plumbline.dev/services/internal/policy"
 )
 

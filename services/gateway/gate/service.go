@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"plumbline.dev/proto"
-	"plumbline.dev/services/gateway/keycache"
+	"plumbline.dev/services/internal/keycache"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/servicetoken"
 )

@@ -11,9 +11,9 @@ import (
 	"plumbline.dev/bus"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/keycache"
 	"plumbline.dev/services/internal/policy"
 )
 

@@ -27,10 +27,10 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/internal/appmatch"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/internal/keycache"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/seal"
 )

@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keycache"
+	"plumbline.dev/services/internal/keycache"
 )
 
 // defaultSession is the default session duration (api/README.md 8.4).

@@ -9,8 +9,8 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
-	"plumbline.dev/services/gateway/keycache"
 	"plumbline.dev/services/gateway/page"
+	"plumbline.dev/services/internal/keycache"
 	"plumbline.dev/services/internal/policy"
 )
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"plumbline.dev/services/gateway/staleness"
 )
 
 // keySet is one state of the exchange's public keys. It is not modified.
@@ -74,19 +73,20 @@ func (k *Cache) Confirmed() time.Time {
 	return time.Time{}
 }
 
-// Part returns the part of a [staleness.Guard] for the public keys. The keys count as current while the exchange
-// replies to each request for them: it publishes a key a minute before signing with it, and the keys are requested
-// nearly as often as they are confirmed.
-func (k *Cache) Part() staleness.Part { return publicKeys{k} }
+// Part returns the part of a gateway's staleness guard for the public keys. The keys count as current while the
+// exchange replies to each request for them: it publishes a key a minute before signing with it, and the keys are
+// requested nearly as often as they are confirmed.
+func (k *Cache) Part() PublicKeys { return PublicKeys{k} }
 
-type publicKeys struct{ *Cache }
+// PublicKeys is a part of a staleness guard.
+type PublicKeys struct{ cache *Cache }
 
-// Name implements [staleness.Part].
-func (publicKeys) Name() string { return "public keys" }
+// Name returns the name for logs and errors.
+func (PublicKeys) Name() string { return "public keys" }
 
-// Confirm implements [staleness.Part].
-func (p publicKeys) Confirm(context.Context) (time.Time, error) {
-	now, last := p.clock.Now(), p.Confirmed()
+// Confirm returns now if the keys are current, and otherwise an error.
+func (p PublicKeys) Confirm(context.Context) (time.Time, error) {
+	now, last := p.cache.clock.Now(), p.cache.Confirmed()
 	switch {
 	case last.IsZero():
 		return time.Time{}, ErrNoKeys

@@ -1,5 +1,5 @@
-// Package keycache caches the public keys and the tokens of the exchange at a gateway. It verifies the tokens in
-// requests, and obtains the tokens for origins.
+// Package keycache caches the public keys and the tokens of the exchange, at a gateway and at the control plane. It
+// verifies the tokens in requests, and obtains the tokens for origins.
 //
 // The keys are requested over the bus at regular intervals. If the exchange is away, the last known keys stay valid;
 // the caller of [Cache.Confirmed] decides for how long.
