@@ -20,14 +20,18 @@ import (
 
 // Config configures a client.
 type Config struct {
-	URL     string // of the server: http://host:port, with or without /client/v4
-	Token   string // an API token
-	Account proto.Account
+	URL   string // of the server: http://host:port, with or without /client/v4
+	Token string // an API token
+	// Assertion is the gateway's assertion of a member (Cf-Access-Jwt-Assertion), in place of Token.
+	Assertion string
+	Account   proto.Account
 	// Transport sends the requests. Default: a transport that ignores proxy variables.
 	Transport http.RoundTripper
 	// Wait waits before a request is repeated because the server was too busy; why is the reason. It returns the error
 	// of ctx if ctx ends first. Default: a timer, and only status 429 is repeated.
 	Wait func(ctx context.Context, d time.Duration, why string) error
+	// Once sends each request once: the answer of a busy server is returned at once.
+	Once bool
 }
 
 // Client calls the API of one account. It is safe for concurrent use.
@@ -35,6 +39,8 @@ type Client struct {
 	root  string // ends in /client/v4
 	base  string // ends in /accounts/<account>
 	token string
+	proof string // the gateway's assertion, if token is empty
+	once  bool
 	http  *http.Client
 	wait  func(ctx context.Context, d time.Duration, why string) error
 
@@ -55,15 +61,20 @@ const maxAnswer = 64 << 20
 
 // New returns a client. It does not connect.
 func New(cfg Config) (*Client, error) {
+	if cfg.Account.IsZero() {
+		return nil, errors.New("the account id is missing")
+	}
+	return connect(cfg)
+}
+
+// connect returns a client, whose account may be missing.
+func connect(cfg Config) (*Client, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("%q must be the URL of a control plane, such as http://127.0.0.1:8400", cfg.URL)
 	}
-	switch {
-	case cfg.Token == "":
+	if cfg.Token == "" && cfg.Assertion == "" {
 		return nil, errors.New("the API token is missing")
-	case cfg.Account.IsZero():
-		return nil, errors.New("the account id is missing")
 	}
 	transport := cfg.Transport
 	if transport == nil {
@@ -76,8 +87,8 @@ func New(cfg Config) (*Client, error) {
 	root := strings.TrimSuffix(strings.TrimSuffix(u.Scheme+"://"+u.Host+u.Path, "/"), "/client/v4") + "/client/v4"
 	c := &Client{
 		root: root, base: root + "/accounts/" + cfg.Account.String(),
-		token: cfg.Token,
-		wait:  cfg.Wait, outages: cfg.Wait != nil,
+		token: cfg.Token, proof: cfg.Assertion, once: cfg.Once,
+		wait: cfg.Wait, outages: cfg.Wait != nil,
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the token is for this server only
 		}},
@@ -130,6 +141,22 @@ func IsNotFound(err error) bool {
 	}
 	var e *Error
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
+}
+
+// refusedError is returned if nothing listens at the address of the control plane.
+type refusedError struct{ host string }
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("no control plane listens at %s: start plumb up there, or give another --url", e.host)
+}
+
+// IsUnreachable reports whether an error says that the control plane gave no response.
+func IsUnreachable(err error) bool {
+	if _, ok := errors.AsType[*refusedError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*url.Error](err)
+	return ok
 }
 
 // IsStale reports whether an error says that a resource has another revision than the request expects.
@@ -196,13 +223,16 @@ func (c *Client) callIf(ctx context.Context, method, path, match string, body an
 
 // url returns the URL of a path of the account. Paths of zones are not below the account.
 func (c *Client) url(path string) string {
-	if strings.HasPrefix(path, zonesPath) {
+	if strings.HasPrefix(path, zonesPath) || strings.HasPrefix(path, accountsPath) {
 		return c.root + path
 	}
 	return c.base + path
 }
 
-const zonesPath = "/zones"
+const (
+	zonesPath    = "/zones"
+	accountsPath = "/accounts"
+)
 
 // request sends a request and returns the response, whatever its status.
 func (c *Client) request(ctx context.Context, method, path, kind string, body io.Reader) (*http.Response, error) {
@@ -218,10 +248,14 @@ func (c *Client) request(ctx context.Context, method, path, kind string, body io
 }
 
 func (c *Client) send(req *http.Request) (*http.Response, error) {
-	req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	} else {
+		req.Header.Set(HeaderAssertion, c.proof)
+	}
 	resp, err := c.patient(req)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf("no control plane listens at %s: start plumb up there, or give another --url", req.URL.Host)
+		return nil, &refusedError{req.URL.Host}
 	}
 	return resp, err
 }
@@ -264,6 +298,9 @@ func decode[T any](raw json.RawMessage, err error) (T, error) {
 	}
 	return v, nil
 }
+
+// HeaderAssertion is the header with the gateway's assertion of a member.
+const HeaderAssertion = "Cf-Access-Jwt-Assertion"
 
 // headerMessages asks the control plane for every message about a response.
 const headerMessages = "X-Plumbline-Messages"

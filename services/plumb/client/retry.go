@@ -26,7 +26,7 @@ const (
 func (c *Client) patient(req *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		resp, err := c.http.Do(req)
-		if err != nil || attempt == maxAttempts || !c.again(req, resp) {
+		if err != nil || c.once || attempt == maxAttempts || !c.again(req, resp) {
 			return resp, err
 		}
 		wait, told := retryAfter(resp.Header, time.Now())

@@ -1,0 +1,42 @@
+// Relative times, copying and the live sign.
+const steps = [[60, 'second', 1], [3600, 'minute', 60], [86400, 'hour', 3600], [2592000, 'day', 86400],
+  [31536000, 'month', 2592000], [Infinity, 'year', 31536000]]
+const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
+
+function relative(at, now) {
+  const seconds = Math.round((at - now) / 1000), size = Math.abs(seconds)
+  if (size < 5) return 'just now'
+  const [, unit, length] = steps.find(([below]) => size < below)
+  return words.format(Math.trunc(seconds / length), unit)
+}
+
+function refresh() {
+  const now = Date.now()
+  for (const e of document.querySelectorAll('time[data-ago]')) {
+    const text = relative(new Date(e.dateTime), now)
+    if (e.textContent !== text) e.textContent = text
+  }
+}
+refresh()
+setInterval(refresh, 10000)
+document.addEventListener('htmx:after:swap', refresh)
+
+document.addEventListener('click', async event => {
+  const button = event.target.closest('[data-copy]')
+  if (!button) return
+  const from = document.getElementById(button.dataset.copy)
+  await navigator.clipboard.writeText(from.textContent)
+  const label = button.textContent
+  button.textContent = 'Copied'
+  setTimeout(() => { button.textContent = label }, 1500)
+})
+
+const sign = document.getElementById('live')
+function live(state, text) {
+  if (!sign) return
+  sign.dataset.state = state
+  sign.querySelector('span').textContent = text
+}
+document.addEventListener('htmx:sse:after:connection', () => live('on', 'Live'))
+document.addEventListener('htmx:sse:error', () => live('off', 'Reconnecting'))
+document.addEventListener('htmx:sse:close', () => live('off', 'Not live'))

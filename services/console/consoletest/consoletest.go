@@ -1,0 +1,181 @@
+// Package consoletest runs screens of the console in tests, on an API that the test makes up. A test asks the screens
+// as a browser would, and asserts on what the page shows and on what the API was asked.
+package consoletest
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/console/session"
+	"plumbline.dev/services/internal/clock"
+)
+
+// Account is the account of the tests, and Token the API token of the person who is logged in.
+var Account = proto.Account{1, 2, 3}
+
+// Token is the API token of the person who is logged in.
+const Token = "the-token"
+
+// Hostile is a name that a device, an application or an integration may have. [Page.Safe] looks for it.
+const Hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>`
+
+// Asked is a request that the API got.
+type Asked struct {
+	Method, Path, Query, Body string // Path is below the account
+	Header                    http.Header
+}
+
+// Console is screens on a made-up API, and a browser that is logged in.
+type Console struct {
+	testing.TB
+	Frame   *frame.Frame
+	Clock   *clock.Fake
+	Handler http.Handler
+	cookie  *http.Cookie
+	mu      sync.Mutex
+	asked   []Asked
+}
+
+// Now is the time of a new console's clock.
+var Now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+
+// New returns screens on an API with routes: a method and a path below the account, such as "GET /plumbline/status".
+// The API answers 404 to everything else, and /plumbline/status with an empty list unless the test has it.
+func New(t testing.TB, routes map[string]http.HandlerFunc, screens ...func(*frame.Frame)) *Console {
+	t.Helper()
+	c := &Console{TB: t, Clock: clock.NewFake(Now)}
+	mux := http.NewServeMux()
+	if routes["GET /plumbline/status"] == nil {
+		mux.HandleFunc("GET /client/v4/accounts/"+Account.String()+"/plumbline/status", Answer([]any{}))
+	}
+	for pattern, h := range routes {
+		method, path, _ := strings.Cut(pattern, " ")
+		if !strings.HasPrefix(path, "/accounts") {
+			path = "/accounts/" + Account.String() + path
+		}
+		mux.HandleFunc(method+" /client/v4"+path, h)
+	}
+	mux.HandleFunc("/", Refuse(http.StatusNotFound, "no such resource"))
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.note(r)
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(api.Close)
+	return c.at(api.URL, screens)
+}
+
+// Down returns screens on an API that does not answer.
+func Down(t testing.TB, screens ...func(*frame.Frame)) *Console {
+	t.Helper()
+	api := httptest.NewServer(http.NotFoundHandler())
+	api.Close()
+	c := &Console{TB: t, Clock: clock.NewFake(Now)}
+	return c.at(api.URL, screens)
+}
+
+func (c *Console) at(apiURL string, screens []func(*frame.Frame)) *Console {
+	sessions := session.NewStore(c.Clock)
+	c.Frame = frame.New(frame.Config{APIURL: apiURL}, frame.Deps{Log: slog.New(slog.DiscardHandler), Clock: c.Clock,
+		Sessions: sessions, Transport: &http.Transport{}})
+	for _, register := range screens {
+		register(c.Frame)
+	}
+	c.Handler = c.Frame.Handler()
+	w := httptest.NewRecorder()
+	session.SetCookie(w, httptest.NewRequest(http.MethodGet, "/", nil),
+		sessions.Begin(session.Person{Name: "ann@example.com", Token: Token, Account: Account}))
+	c.cookie = w.Result().Cookies()[0]
+	return c
+}
+
+func (c *Console) note(r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	_, path, _ := strings.Cut(r.URL.Path, Account.String())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = append(c.asked, Asked{r.Method, path, r.URL.RawQuery, string(body), r.Header})
+}
+
+// Asked returns the requests that the API got with a method, such as POST; "" is every method.
+func (c *Console) Asked(method string) []Asked {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []Asked
+	for _, a := range c.asked {
+		if method == "" || a.Method == method {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// Answer answers with a result in the envelope of the API.
+func Answer(result any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, result, nil) }
+}
+
+// Refuse answers with an error of the API.
+func Refuse(status int, message string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, status, nil, []any{map[string]any{"code": 10000 + status, "message": message}})
+	}
+}
+
+func reply(w http.ResponseWriter, status int, result any, errs []any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"success": len(errs) == 0, "result": result, "errors": errs,
+		"messages": []any{}, "result_info": map[string]any{}})
+}
+
+// Get loads a page as the person who is logged in.
+func (c *Console) Get(path string) *Page { return c.Do(c.Request(http.MethodGet, path, nil)) }
+
+// Fragment has htmx load a part of a page into the element with the id.
+func (c *Console) Fragment(path, id string) *Page {
+	r := c.Request(http.MethodGet, path, nil)
+	r.Header.Set("HX-Request", "true")
+	r.Header.Set("HX-Target", "div#"+id)
+	return c.Do(r)
+}
+
+// Post sends a form.
+func (c *Console) Post(path string, form url.Values) *Page {
+	return c.Do(c.Request(http.MethodPost, path, form))
+}
+
+// Request returns a request of the browser that is logged in.
+func (c *Console) Request(method, path string, form url.Values) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
+	if form != nil || method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	r.AddCookie(c.cookie)
+	return r
+}
+
+// Do sends a request as it is.
+func (c *Console) Do(r *http.Request) *Page {
+	c.Helper()
+	w := httptest.NewRecorder()
+	c.Handler.ServeHTTP(w, r)
+	body := w.Body.String()
+	root, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		c.Fatalf("%s %s: %v", r.Method, r.URL, err)
+	}
+	return &Page{TB: c.TB, Status: w.Code, Header: w.Header(), Body: body, root: root}
+}

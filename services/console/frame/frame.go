@@ -1,0 +1,152 @@
+package frame
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"plumbline.dev/services/console/asset"
+	"plumbline.dev/services/console/session"
+	"plumbline.dev/services/internal/clock"
+)
+
+// Config configures a frame.
+type Config struct {
+	APIURL string // URL of the control plane
+	// AccessURL is the URL of the gateway's login and logout, as people reach it; empty without a gateway.
+	AccessURL string
+}
+
+// Deps are the dependencies of a frame.
+type Deps struct {
+	Log      *slog.Logger
+	Clock    clock.Clock
+	Sessions *session.Store
+	// Gateway identifies members by the gateway's assertion; nil without a gateway.
+	Gateway Gateway
+	// Transport sends requests to the API.
+	Transport http.RoundTripper
+	// Observe is called for each answered request of a screen with its pattern; it may be nil.
+	Observe func(pattern string, status int, took time.Duration)
+}
+
+// Gateway identifies a member by the gateway's assertion on a request. It returns an error for a request that has an
+// invalid assertion or none.
+type Gateway interface {
+	Identify(r *http.Request) (session.Person, error)
+}
+
+// Handler answers a request of a person. A returned error is shown as a page, or as a fragment to htmx.
+type Handler func(r *Request) error
+
+// requestTime bounds a request to a screen, those to the API included.
+const requestTime = 10 * time.Second
+
+// Frame routes requests to screens. Routes are added before the first request.
+type Frame struct {
+	cfg   Config
+	deps  Deps
+	mux   *http.ServeMux
+	state states
+}
+
+// New returns a frame without screens.
+func New(cfg Config, deps Deps) *Frame {
+	f := &Frame{cfg: cfg, deps: deps, mux: http.NewServeMux()}
+	f.mux.Handle("GET "+asset.Prefix, asset.Handler())
+	f.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	f.handle("/", true, func(r *Request) error { return NotFound("There is no page at this address.") })
+	return f
+}
+
+// Get adds a page. The pattern is a path of [http.ServeMux], such as /integrations/{id}.
+func (f *Frame) Get(pattern string, h Handler) { f.handle("GET "+exact(pattern), true, h) }
+
+// Post adds an action.
+func (f *Frame) Post(pattern string, h Handler) { f.handle("POST "+exact(pattern), true, h) }
+
+// Public adds a route that needs no session. The request's API is nil.
+func (f *Frame) Public(methodAndPattern string, h Handler) {
+	method, pattern, _ := strings.Cut(methodAndPattern, " ")
+	f.handle(method+" "+exact(pattern), false, h)
+}
+
+// exact makes a path with a trailing slash match itself only.
+func exact(pattern string) string {
+	if strings.HasSuffix(pattern, "/") {
+		return pattern + "{$}"
+	}
+	return pattern
+}
+
+// Handler serves the screens. Requests that a page of another site made are rejected.
+func (f *Frame) Handler() http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		r := f.newRequest(w, hr)
+		r.fail(&Problem{Status: http.StatusForbidden, Title: "Request from another site",
+			Text: "The console rejects forms that another site's page sends. Open the console and try again."})
+	}))
+	return protection.Handler(f.mux)
+}
+
+// Sessions returns the sessions.
+func (f *Frame) Sessions() *session.Store { return f.deps.Sessions }
+
+// handle adds a route.
+func (f *Frame) handle(pattern string, private bool, h Handler) {
+	f.mux.HandleFunc(pattern, func(w http.ResponseWriter, hr *http.Request) {
+		began := f.deps.Clock.Now()
+		r := f.newRequest(w, hr)
+		ctx, cancel := r.bounded()
+		defer cancel()
+		r.Request = hr.WithContext(ctx)
+		if err := r.answer(private, h); err != nil {
+			r.fail(err)
+		}
+		if f.deps.Observe != nil {
+			f.deps.Observe(pattern, r.W.status, f.deps.Clock.Now().Sub(began))
+		}
+	})
+}
+
+// answer identifies the person and calls the handler.
+func (r *Request) answer(private bool, h Handler) error {
+	if !private {
+		return h(r)
+	}
+	if err := r.identify(); err != nil {
+		if errors.Is(err, errNoSession) {
+			return r.toLogin()
+		}
+		return err
+	}
+	return h(r)
+}
+
+// toLogin leads to the login page, which leads back.
+func (r *Request) toLogin() error {
+	back := r.URL.RequestURI()
+	if r.Method != http.MethodGet || r.Fragmented() {
+		back = "/" // a form's page is better than its action
+		if u, err := url.Parse(r.Referer()); err == nil && u.Host == r.Host {
+			back = u.RequestURI()
+		}
+	}
+	q := url.Values{}
+	if back != "/" {
+		q.Set("next", back)
+	}
+	if session.Cookie(r.Request) != "" {
+		q.Set("ended", "1")
+		session.ClearCookie(r.W, r.Request)
+	}
+	target := "/login"
+	if len(q) > 0 {
+		target += "?" + q.Encode()
+	}
+	return r.Redirect(target, "")
+}

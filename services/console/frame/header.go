@@ -1,0 +1,56 @@
+package frame
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"plumbline.dev/services/console/session"
+)
+
+// csp is the Content Security Policy of every page; NONCE stands for the response's own nonce.
+const csp = "default-src 'none'; script-src 'nonce-NONCE' 'strict-dynamic'; style-src 'nonce-NONCE'; " +
+	"connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; " +
+	"require-trusted-types-for 'script'"
+
+// setHeaders sets the headers of every response of a screen.
+func setHeaders(h http.Header, nonce string) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", strings.ReplaceAll(csp, "NONCE", nonce))
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	// Without its Referer a form's Origin would be "null", and http.CrossOriginProtection would reject it.
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+}
+
+// flashCookie holds the message of [Request.Redirect] until it is shown.
+const flashCookie = "plumbline_flash"
+
+// maxFlash is the longest message, in bytes.
+const maxFlash = 400
+
+func (r *Request) setFlash(message string) {
+	if len(message) > maxFlash {
+		message = strings.ToValidUTF8(message[:maxFlash], "") + "…"
+	}
+	http.SetCookie(r.W, &http.Cookie{Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(message)),
+		Path: "/", MaxAge: 60, HttpOnly: true, Secure: session.Secure(r.Request), SameSite: http.SameSiteLaxMode})
+}
+
+// takeFlash returns the message to show, and forgets it.
+func (r *Request) takeFlash() string {
+	c, err := r.Cookie(flashCookie)
+	if err != nil || len(c.Value) > 2*maxFlash {
+		return ""
+	}
+	text, err := base64.RawURLEncoding.DecodeString(c.Value)
+	http.SetCookie(r.W, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, HttpOnly: true,
+		Secure: session.Secure(r.Request), SameSite: http.SameSiteLaxMode})
+	if err != nil {
+		return ""
+	}
+	return strings.ToValidUTF8(string(text), "")
+}

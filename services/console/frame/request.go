@@ -1,0 +1,145 @@
+package frame
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"plumbline.dev/services/console/session"
+	"plumbline.dev/services/plumb/client"
+)
+
+// Request is a request to a screen.
+type Request struct {
+	*http.Request
+	W      *Writer
+	Person session.Person
+	// API is the person's own client of the control plane: it can do what they can do.
+	API *client.Client
+	Now time.Time
+
+	frame *Frame
+	nonce string
+}
+
+// Writer is the response of a request. It notes the status.
+type Writer struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader sends the status.
+func (w *Writer) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a part of the body.
+func (w *Writer) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap returns the writer below, for [http.ResponseController].
+func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+var errNoSession = errors.New("there is no session")
+
+// newRequest returns a request without a person, and sets the headers of its response.
+func (f *Frame) newRequest(w http.ResponseWriter, r *http.Request) *Request {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // it never fails
+	fr := &Request{Request: r, W: &Writer{ResponseWriter: w}, Now: f.deps.Clock.Now(), frame: f,
+		nonce: base64.RawStdEncoding.EncodeToString(b)}
+	setHeaders(w.Header(), fr.nonce)
+	return fr
+}
+
+// streamPath is the path of live events, which are not bounded.
+const streamPath = "/live"
+
+func (r *Request) bounded() (context.Context, context.CancelFunc) {
+	if r.URL.Path == streamPath || strings.HasSuffix(r.URL.Path, "/export") {
+		return context.WithCancel(r.Context())
+	}
+	return context.WithTimeout(r.Context(), requestTime)
+}
+
+// identify finds the person of the request: by the gateway's assertion, or by the session.
+func (r *Request) identify() error {
+	p, err := r.person()
+	if err != nil {
+		return err
+	}
+	r.Person = p
+	r.API, err = client.New(r.frame.ClientConfig(p))
+	return err
+}
+
+func (r *Request) person() (session.Person, error) {
+	if g := r.frame.deps.Gateway; g != nil && r.Header.Get(client.HeaderAssertion) != "" {
+		p, err := g.Identify(r.Request)
+		if err != nil {
+			return p, &Problem{Status: http.StatusForbidden, Title: "The gateway's assertion is not accepted", Text: err.Error()}
+		}
+		return p, nil
+	}
+	if p, ok := r.frame.deps.Sessions.Find(session.Cookie(r.Request)); ok {
+		return p, nil
+	}
+	return session.Person{}, errNoSession
+}
+
+// ClientConfig returns the configuration of a person's client.
+func (f *Frame) ClientConfig(p session.Person) client.Config {
+	return client.Config{URL: f.cfg.APIURL, Token: p.Token, Assertion: p.Assertion, Account: p.Account,
+		Transport: f.deps.Transport, Once: true}
+}
+
+// Fragmented reports whether htmx asks for a part of a page.
+func (r *Request) Fragmented() bool { return r.Header.Get("HX-Request") == "true" }
+
+// target returns the id of the element that htmx replaces, or "".
+func (r *Request) target() string {
+	_, id, _ := strings.Cut(r.Header.Get("HX-Target"), "#")
+	id, err := url.PathUnescape(id)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// Redirect leads the browser to a path of the console after an action. The message is shown there once; it may be
+// empty.
+func (r *Request) Redirect(path, message string) error {
+	if message != "" {
+		r.setFlash(message)
+	}
+	if r.Fragmented() {
+		r.W.Header().Set("HX-Redirect", path)
+		r.W.WriteHeader(http.StatusOK)
+		return nil
+	}
+	r.W.Header().Set("Location", path)
+	r.W.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// Back returns a path of the console for a redirect: next, or else, if next leads elsewhere, the fallback.
+func Back(next, fallback string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsAny(next, "\\\r\n\t") {
+		return fallback
+	}
+	return next
+}

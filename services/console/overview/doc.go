@@ -1,0 +1,2 @@
+// Package overview is the console's first screen.
+package overview

@@ -1,0 +1,77 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/console/login"
+	"plumbline.dev/services/console/overview"
+	"plumbline.dev/services/console/session"
+	"plumbline.dev/services/internal/httpserve"
+)
+
+// screens lists the screens. Each adds its routes.
+var screens = []func(*frame.Frame){
+	login.Register,
+	overview.Register,
+}
+
+// Service is the console.
+type Service struct {
+	cfg      Config
+	sessions *session.Store
+	server   *httpserve.Server
+}
+
+// New returns the service. Nothing runs until [Service.Run].
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, sessions: session.NewStore(deps.Clock)}
+	m, err := newMetrics(deps.Metrics, func() float64 { return float64(s.sessions.Len()) })
+	if err != nil {
+		return nil, err
+	}
+	f := frame.New(frame.Config{APIURL: cfg.APIURL}, frame.Deps{Log: deps.Log, Clock: deps.Clock, Sessions: s.sessions,
+		Transport: transport(), Observe: m.answered})
+	for _, register := range screens {
+		register(f)
+	}
+	s.server = &httpserve.Server{Name: "console (--console-addr)", Addr: cfg.Addr, Log: deps.Log, HTTP: &http.Server{
+		Handler: f.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}}
+	return s, nil
+}
+
+// transport returns the transport to the API. It ignores proxy variables.
+func transport() *http.Transport {
+	return &http.Transport{DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext, MaxIdleConns: 64,
+		MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second, ForceAttemptHTTP2: true}
+}
+
+// Run serves until ctx ends.
+func (s *Service) Run(ctx context.Context) error { return s.server.Run(ctx) }
+
+// Handler returns the handler of the console.
+func (s *Service) Handler() http.Handler { return s.server.HTTP.Handler }
+
+// Addr returns the address that the service listens on; empty before it listens.
+func (s *Service) Addr() string { return s.server.Bound() }
+
+// Link returns the path of a one-time link that logs the holder of an API token in.
+func (s *Service) Link(token string) string {
+	return login.LinkFor(s.sessions, session.Person{Token: token})
+}
+
+// Ready returns an error if the service cannot handle requests. Without the control plane it can: it says so.
+func (s *Service) Ready(context.Context) error {
+	if s.Addr() == "" {
+		return errors.New("the console is not listening yet")
+	}
+	return nil
+}
