@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/login"
 	"plumbline.dev/services/console/overview"
 	"plumbline.dev/services/console/session"
@@ -24,6 +25,7 @@ var screens = []func(*frame.Frame){
 type Service struct {
 	cfg      Config
 	sessions *session.Store
+	live     *live.Hub
 	server   *httpserve.Server
 }
 
@@ -37,14 +39,17 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.live = live.New(deps.Log, deps.Clock, map[string]live.Source{
+		live.Status: live.PollStatus(deps.Clock), live.Results: live.FollowResults})
 	f := frame.New(frame.Config{APIURL: cfg.APIURL}, frame.Deps{Log: deps.Log, Clock: deps.Clock, Sessions: s.sessions,
-		Transport: transport(), Observe: m.answered})
+		Transport: transport(), Live: s.live, Observe: m.answered})
 	for _, register := range screens {
 		register(f)
 	}
-	s.server = &httpserve.Server{Name: "console (--console-addr)", Addr: cfg.Addr, Log: deps.Log, HTTP: &http.Server{
-		Handler: f.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}}
+	s.server = &httpserve.Server{Name: "console (--console-addr)", Addr: cfg.Addr, Log: deps.Log,
+		Ending: s.live.Close, HTTP: &http.Server{
+			Handler: f.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+			IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}}
 	return s, nil
 }
 

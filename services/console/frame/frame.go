@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/console/asset"
+	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/internal/clock"
 )
@@ -29,6 +30,8 @@ type Deps struct {
 	Gateway Gateway
 	// Transport sends requests to the API.
 	Transport http.RoundTripper
+	// Live shares streams of the API among tabs; nil without live events.
+	Live *live.Hub
 	// Observe is called for each answered request of a screen with its pattern; it may be nil.
 	Observe func(pattern string, status int, took time.Duration)
 }
@@ -58,6 +61,7 @@ func New(cfg Config, deps Deps) *Frame {
 	f := &Frame{cfg: cfg, deps: deps, mux: http.NewServeMux()}
 	f.mux.Handle("GET "+asset.Prefix, asset.Handler())
 	f.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	f.Get(streamPath, events)
 	f.handle("/", true, func(r *Request) error { return NotFound("There is no page at this address.") })
 	return f
 }

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"bytes"
+	"cmp"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -20,7 +21,9 @@ type Page struct {
 	Data any
 	// Status is the HTTP status; 0 is 200.
 	Status int
-	// Live is the query of the page's live events, such as "kind=results"; empty: the page shows the connection only.
+	// Live is the path of the page's live events. Default: /live, with the event "status" whenever the state of an
+	// integration changes. /live?kind=results has the event "results" too, at most one a second. A screen with events
+	// of its own has a path that ends in /live and answers with [Request.Stream].
 	Live string
 	// Sheet shows the page without the navigation, as the login does.
 	Sheet bool
@@ -54,6 +57,7 @@ func (r *Request) Page(p Page) error {
 	}
 	view := layout{Page: &p, Nonce: r.nonce, Person: r.Person, Flash: r.takeFlash(),
 		Body: template.HTML(body.String())} //nolint:gosec // rendered by a template
+	p.Live = cmp.Or(p.Live, streamPath)
 	if !p.Sheet {
 		view.State = r.frame.stateOf(r)
 		view.Nav = navigation(p.Nav, view.State)

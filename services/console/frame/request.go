@@ -64,11 +64,9 @@ func (f *Frame) newRequest(w http.ResponseWriter, r *http.Request) *Request {
 	return fr
 }
 
-// streamPath is the path of live events, which are not bounded.
-const streamPath = "/live"
-
+// bounded returns the context of the request. Live events and exports are not bounded.
 func (r *Request) bounded() (context.Context, context.CancelFunc) {
-	if r.URL.Path == streamPath || strings.HasSuffix(r.URL.Path, "/export") {
+	if strings.HasSuffix(r.URL.Path, streamPath) || strings.HasSuffix(r.URL.Path, "/export") {
 		return context.WithCancel(r.Context())
 	}
 	return context.WithTimeout(r.Context(), requestTime)
@@ -93,10 +91,15 @@ func (r *Request) person() (session.Person, error) {
 		}
 		return p, nil
 	}
-	if p, ok := r.frame.deps.Sessions.Find(session.Cookie(r.Request)); ok {
+	if p, ok := r.frame.deps.Sessions.Find(session.Cookie(r.Request), r.byHand()); ok {
 		return p, nil
 	}
 	return session.Person{}, errNoSession
+}
+
+// byHand reports whether a person made the request: the page itself loads fragments and events.
+func (r *Request) byHand() bool {
+	return r.Method != http.MethodGet || !r.Fragmented() && !strings.HasSuffix(r.URL.Path, streamPath)
 }
 
 // ClientConfig returns the configuration of a person's client.

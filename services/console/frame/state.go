@@ -22,7 +22,7 @@ const (
 	maxStates = 1000
 )
 
-// states caches the state of accounts, by credential: the API decides who may see it.
+// states caches the state of accounts, by person: the API decides who may see it.
 type states struct {
 	mu  sync.Mutex
 	all map[string]*cached
@@ -39,7 +39,7 @@ func (f *Frame) stateOf(r *Request) State {
 	if r.API == nil {
 		return State{Unknown: true}
 	}
-	c := f.state.entry(r.Person.Token+r.Person.Assertion, r.Now)
+	c := f.state.entry(r.Person.Key(), r.Now)
 	c.once.Do(func() { c.state = askState(r.Context(), r.API) })
 	return c.state
 }

@@ -45,7 +45,7 @@ type loginView struct {
 func (s *screen) ask(r *frame.Request) error {
 	q := r.URL.Query()
 	next := frame.Back(q.Get("next"), "/")
-	if _, ok := s.frame.Sessions().Find(session.Cookie(r.Request)); ok {
+	if _, ok := s.frame.Sessions().Find(session.Cookie(r.Request), true); ok {
 		return r.Redirect(next, "")
 	}
 	return s.show(r, loginView{frame.NewForm(), next, q.Has("ended")}, http.StatusOK)

@@ -34,3 +34,11 @@ func (p Person) Initials() string {
 
 // Gateway reports whether the gateway authenticated the person, so that the console has no session of theirs.
 func (p Person) Gateway() bool { return p.Assertion != "" }
+
+// Key identifies the person and their permissions. Two requests of a member have different assertions and one key.
+func (p Person) Key() string {
+	if p.Gateway() {
+		return "member " + p.Account.String() + " " + p.Name
+	}
+	return "token " + p.Account.String() + " " + p.Token
+}

@@ -49,8 +49,9 @@ func (s *Store) Begin(p Person) string {
 	return secret
 }
 
-// Find returns the person of a session.
-func (s *Store) Find(secret string) (Person, bool) {
+// Find returns the person of a session. With use, the session counts as used: what the browser loads by itself does not
+// keep a session.
+func (s *Store) Find(secret string, use bool) (Person, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, now := keyOf(secret), s.clock.Now()
@@ -62,7 +63,9 @@ func (s *Store) Find(secret string) (Person, bool) {
 		delete(s.sessions, k)
 		return Person{}, false
 	}
-	e.used = now
+	if use {
+		e.used = now
+	}
 	return e.person, true
 }
 
