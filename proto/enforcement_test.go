@@ -15,7 +15,8 @@ import (
 
 func number(f float64) *float64 { return &f }
 
-// enforced has the messages whose older samples lack the members of enforcement, by the name of their golden file.
+// enforced has the messages whose older samples lack newer members, such as those of enforcement, by the name of their
+// golden file.
 func enforced() map[string]Message {
 	breaker := Breaker{Off: true, Share: 0.25, Floor: 5, Window: 30 * time.Minute, MaxHold: 2 * time.Hour}
 	return map[string]Message{
@@ -46,6 +47,19 @@ func enforced() map[string]Message {
 			Since: 4}},
 		"exemption.1": &Exemption{ID: id(7), Device: id(1), Page: 3, Check: id(3), Until: 5, Reason: "repair", Author: "a@example.com",
 			CreatedAt: 1, Enrolled: 4, DeviceName: "laptop-1"},
+		"probe.1.report": &Probe{Integration: id(5), Page: &Page{Devices: []Device{{ID: id(1), Hostname: "h"}}},
+			Report: true},
+		"probe_answer.1.report": &ProbeAnswer{Poll: Poll{Attempts: 1, Status: 200}, Report: &ProbeReport{
+			Request: ProbeMessage{Method: "POST", URL: "https://api.example.com/", Header: []ProbeHeader{{"A", "b"}},
+				Body: []byte(`{}`), Size: 2},
+			Credential: ProbeCredential{Application: id(6), Sent: true, Refused: true, Detail: "d"},
+			Connection: &ProbeConnection{Address: "192.0.2.1:443", Proxied: true, Resolved: 1, Connected: 2, Handshake: 3,
+				TLSVersion: "TLS 1.3", CipherSuite: "s", Failure: "f", Certificate: &ProbeCertificate{Subject: "CN=a",
+					Issuer: "CN=b", Names: []string{"a"}, NotBefore: 1, NotAfter: 2, Trusted: true}},
+			Response: &ProbeMessage{Header: []ProbeHeader{{"C", "d"}}, Body: []byte{1}, Size: 3, Cut: true, Unread: true},
+			Status:   200, Protocol: "HTTP/2.0", FirstByte: 4, Took: 5,
+			Result: &Input{Observations: []Observation{{Device: id(1), Score: 7, S2SID: "s"}}},
+		}},
 		"hold.1": &Hold{ID: id(9), Integration: id(5), Check: id(3), State: HoldReleased, Tick: 9, Since: 1, Out: true, In: true, Pages: 2,
 			Devices: 300, Fleet: Flips{1, 2, 3, 4, -5}, PolledAt: 3, UpdatedAt: 2, By: "a@example.com", Reason: "checked",
 			DecidedAt: 2, Release: []PageTick{{4, 9}}, Rejected: 300, Window: FlipWindow{Start: 4, Net: -6}, Freed: 7,

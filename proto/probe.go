@@ -1,6 +1,6 @@
 package proto
 
-// Probe asks a fetcher to call a scoring API with no devices ("Test and save"), on posture.probe.<account>.
+// Probe asks a fetcher to call a scoring API ("Test and save"), on posture.probe.<account>.
 type Probe struct {
 	Integration ID     `msgpack:"integration"`
 	APIURL      string `msgpack:"api_url"`
@@ -10,6 +10,10 @@ type Probe struct {
 	// ConfigRevision is the newest revision of an integration or an application seen by the sender, 0 if unknown. The
 	// fetcher uses nothing older, so an API of a new application never receives the secret.
 	ConfigRevision uint64 `msgpack:"config_revision"`
+	// Page has the devices of the request; nil: none.
+	Page *Page `msgpack:"page"`
+	// Report asks for [ProbeAnswer.Report].
+	Report bool `msgpack:"report"`
 }
 
 // Schema implements Message.
@@ -18,6 +22,9 @@ func (*Probe) Schema() Schema { return Schema{"probe", 1} }
 // ProbeAnswer is how the call went: Poll.Error is ReasonNone when the API answered as the contract says.
 type ProbeAnswer struct {
 	Poll Poll `msgpack:"poll"`
+	// Report is set if the probe asked for it and a call was made or prepared. A fetcher of an earlier version never
+	// sets it.
+	Report *ProbeReport `msgpack:"report"`
 }
 
 // Schema implements Message.

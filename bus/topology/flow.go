@@ -46,7 +46,7 @@ func Flows() []Flow {
 		{"posture.dead.<stage>.<account>", PostureDead, "7 days",
 			[]Role{Registry, Fetcher, Evaluator}, []Role{Operator}, "a message given up, and the reason", deadRoot + "*.*"},
 		{"posture.probe.<account>", "", "request and reply",
-			[]Role{API}, []Role{Fetcher}, "\"Test and save\": one call with no devices", AllProbes},
+			[]Role{API}, []Role{Fetcher}, "\"Test and save\": one call to a scoring API", AllProbes},
 		{"devices.command.<account>", DeviceCommands, "work queue",
 			[]Role{API}, []Role{Registry}, "enrol, update, remove; each is answered", commandRoot + "*"},
 		{"devices.answer.<role>.<inbox>", "", "not kept",

@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,10 @@ type call struct {
 	body  *payload
 	asked []proto.Device
 	// into is overwritten with the response's observations.
-	into     []proto.Observation
+	into []proto.Observation
+	// record is nil, or records the last attempt. fresh is nil, or the client in place of the caller's.
+	record   *recorder
+	fresh    *http.Client
 	attempts int
 	status   int
 	answer   scoring.Answer
@@ -115,31 +119,35 @@ func (c *call) attempt(ctx context.Context) (token string, p *problem) {
 	}
 	if c.at.app != nil {
 		if token, p = c.tokens.get(ctx, c.at); p != nil {
+			c.record.noToken(c.at, p)
 			return "", p
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.AttemptTimeout)
 	defer cancel()
 	c.attempts++
-	resp, err := c.client.Do(c.request(ctx, token))
+	resp, err := cmp.Or(c.fresh, c.client).Do(c.record.begin(c.request(ctx, token), c.at, token, c.body.data))
 	if err != nil {
+		c.record.failed(err)
 		c.metrics.requests.WithLabelValues("none").Inc()
 		return token, judgeCall(err)
 	}
 	defer resp.Body.Close()
+	body := c.record.answered(resp)
+	defer func() { c.record.ended(resp, p) }()
 	c.status = resp.StatusCode
 	c.metrics.requests.WithLabelValues(strconv.Itoa(resp.StatusCode/100) + "xx").Inc()
 	if p := judgeStatus(resp.StatusCode, resp.Header, c.clock.Now()); p != nil {
 		if p.after > 0 && c.of != (ref{}) {
 			c.pauses.begin(c.of, c.at, resp.StatusCode, c.clock.Now(), p.after)
 		}
-		if 0 <= resp.ContentLength && resp.ContentLength <= maxDrained {
+		if 0 <= resp.ContentLength && resp.ContentLength <= maxDrained && c.record == nil {
 			// A short rest is read, to use the connection again.
 			_, _ = io.CopyN(io.Discard, resp.Body, resp.ContentLength+1)
 		}
 		return token, p
 	}
-	c.answer, err = scoring.Decode(resp.Body, c.cfg.MaxAnswer, c.asked, c.into)
+	c.answer, err = scoring.Decode(body, c.cfg.MaxAnswer, c.asked, c.into)
 	if err != nil {
 		return token, judgeAnswer(err, resp.Header)
 	}
