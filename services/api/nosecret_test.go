@@ -44,6 +44,8 @@ func TestNoSecretIsReadBack(t *testing.T) {
 	do("POST", "/devices/posture/integration",
 		apitest.Changed(apitest.IntegrationBody(),
 			func(b, c map[string]any) { b["type"] = "tanium_s2s"; c["client_secret"] = apitest.Secret }))
+	do("POST", "/plumbline/integrations/test", map[string]any{"integration_id": i["id"]})
+	do("POST", "/plumbline/integrations/test", map[string]any{"integration": apitest.IntegrationBody()})
 	f.Fetcher.Answer(proto.Poll{Error: proto.ReasonAuthFailed, Detail: "refused"})
 	do("PATCH", integration, map[string]any{"config": map[string]any{"access_client_secret": apitest.Secret}})
 	rotated2 := apitest.Text(f.Want(200, "POST", path+"/rotate",

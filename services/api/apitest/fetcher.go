@@ -16,12 +16,13 @@ type Fetcher struct {
 	mu     sync.Mutex
 	probes []proto.Probe
 	poll   proto.Poll
+	report *proto.ProbeReport
 	hook   func()
 	sub    *nats.Subscription
 }
 
 func newFetcher(t testing.TB, b *bustest.Bus) *Fetcher {
-	f := &Fetcher{}
+	f := &Fetcher{report: &proto.ProbeReport{}}
 	conn := b.Conn(topology.Fetcher).NATS()
 	var err error
 	f.sub, err = conn.Subscribe(topology.AskedByAll(topology.AllProbes), func(m *nats.Msg) {
@@ -46,6 +47,9 @@ func (f *Fetcher) answer(m *nats.Msg) error {
 	f.mu.Lock()
 	f.probes = append(f.probes, p)
 	answer := proto.ProbeAnswer{Poll: f.poll}
+	if p.Report {
+		answer.Report = f.report
+	}
 	hook := f.hook
 	f.hook = nil
 	f.mu.Unlock()
@@ -64,6 +68,13 @@ func (f *Fetcher) Answer(p proto.Poll) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.poll = p
+}
+
+// Report sets the report of later test calls that ask for one; nil: none, as by a fetcher of an earlier version.
+func (f *Fetcher) Report(r *proto.ProbeReport) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.report = r
 }
 
 // Before has hook called once, before the next test call is answered.

@@ -78,7 +78,7 @@ func (s *API) record(ctx context.Context, t *test) error {
 	for n, p := range view {
 		names[n] = p.Name
 	}
-	told := store.Change{Action: actionTest, Kind: auditKind, ID: t.record.ID.String(), Name: strings.Join(names, ", "),
+	told := store.Change{Action: store.ActionTest, Kind: auditKind, ID: t.record.ID.String(), Name: strings.Join(names, ", "),
 		After: startedTest{t.record.ID, view}}
 	action, err := s.store.BeginAction(ctx, t.account, told)
 	if err != nil {
@@ -91,9 +91,6 @@ func (s *API) record(ctx context.Context, t *test) error {
 	action.End(ctx, told)
 	return nil
 }
-
-// actionTest is the action of a test in the audit log.
-const actionTest = "test"
 
 // newTest returns a test of policies, which are evaluated in this order.
 func (s *API) newTest(a proto.Account, by string, policies []proto.Policy) *test {

@@ -51,6 +51,7 @@ type API struct {
 	flips      func(ctx context.Context, a proto.Account, edited, old *proto.Check) (flips, devices int, err error)
 	probes     *prometheus.CounterVec
 	following  prometheus.Gauge
+	tests      *testLimit
 	Overview   *overview.Overview // newest entry of each page
 
 	integrations *resource.Kind[proto.Integration, *proto.Integration]
@@ -63,6 +64,7 @@ func New(cfg Config, d Deps) *API {
 		cfg: cfg, store: d.Store, device: d.Device, streams: d.Streams, checkUsers: d.CheckUsers, flips: d.Flips,
 		probes:    d.Probes,
 		following: d.Following, Overview: overview.New(d.Store.Conn),
+		tests: newTestLimit(),
 	}
 	a.integrations, a.checks = a.newIntegrations(), a.newChecks()
 	a.integrations.Register()

@@ -19,6 +19,7 @@ const (
 	ActionDelete = "delete"
 	ActionImport = "import"
 	ActionPoll   = "poll"
+	ActionTest   = "test"
 	ActionEnd    = "end" // of what has an end, by the services themselves
 )
 
