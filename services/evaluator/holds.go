@@ -85,11 +85,7 @@ func (v *holdView) count() map[proto.HoldState]int {
 func (s *Service) storeHold(ctx context.Context, ref topology.HoldRef, last holdRecord, next *proto.Hold) error {
 	var batch []bus.Outgoing
 	if last.hold == nil || last.hold.ID != next.ID || last.hold.State != next.State {
-		name := ""
-		if check, found := s.catalog.Check(ref.Account, ref.Check); found {
-			name = check.Value.Name
-		}
-		event, err := holdEvent(ref, name, last.hold, next)
+		event, err := holdEvent(s.catalog, ref, last.hold, next)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/evaluator/judge"
+	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/holdview"
 	"plumbline.dev/services/internal/overview"
 )
 
@@ -71,38 +73,29 @@ func judgedPages(all []overview.Page) (out []judge.Page) {
 	return out
 }
 
-// holdEvent returns the audit event of a hold's new state. name is the check's name. The event shows the hold with the
-// members that the API uses.
-func holdEvent(ref topology.HoldRef, name string, last, next *proto.Hold) (*proto.AuditEvent, error) {
-	shown := func(h *proto.Hold) (json.RawMessage, error) {
-		if h == nil {
-			return nil, nil
-		}
-		n := h.Notice()
-		return json.Marshal(map[string]any{"id": n.ID, "integration_id": n.Integration, "rule_id": n.Check, "name": name,
-			"state": n.State, "tick": n.Tick, "since": n.Since, "directions": n.Directions, "pages": n.Pages,
-			"devices": n.Devices, "reason": n.Reason})
-	}
+// holdEvent returns the audit event of a hold's new state. The event shows the hold with the members that the API uses.
+func holdEvent(c *catalog.Catalog, ref topology.HoldRef, last, next *proto.Hold) (*proto.AuditEvent, error) {
 	if last != nil && last.ID != next.ID {
 		last = nil
 	}
-	before, err := shown(last)
+	id, action := "hold "+next.ID.String()+" "+string(next.State), "create"
+	var before json.RawMessage
+	if last != nil {
+		action = "update"
+		if last.State == proto.HoldRejected {
+			id += " " + strconv.FormatInt(int64(last.DecidedAt), 10) // it may stand again several times
+		}
+		var err error
+		if before, err = json.Marshal(holdview.Of(c, ref.Account, last)); err != nil {
+			return nil, err
+		}
+	}
+	shown := holdview.Of(c, ref.Account, next)
+	after, err := json.Marshal(shown)
 	if err != nil {
 		return nil, err
-	}
-	after, err := shown(next)
-	if err != nil {
-		return nil, err
-	}
-	action := "update"
-	if last == nil {
-		action = "create"
-	}
-	id := "hold " + next.ID.String() + " " + string(next.State)
-	if last != nil && last.State == proto.HoldRejected {
-		id += " " + strconv.FormatInt(int64(last.DecidedAt), 10) // it may stand again several times
 	}
 	return &proto.AuditEvent{ID: proto.DeriveID(ref.Account, id), At: next.UpdatedAt,
 		Actor: proto.Actor{Type: "system", Name: "breaker"}, Action: action, Kind: "hold", Resource: next.ID.String(),
-		Name: name, Before: before, After: after}, nil
+		Name: shown.Name, Before: before, After: after}, nil
 }

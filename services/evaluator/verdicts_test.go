@@ -15,10 +15,11 @@ import (
 // A hold stands again after each rejection with an audit event of its own.
 func TestAuditEventsOfAHoldThatStandsAgain(t *testing.T) {
 	seen := map[proto.ID]bool{}
+	c := catalog.New(bustest.Start(t).Conn(topology.Evaluator), topology.KindCheck)
 	var last *proto.Hold
 	for n := range proto.Millis(3) {
 		next := &proto.Hold{ID: proto.ID{1}, State: proto.HoldStanding, Devices: 10}
-		event, err := holdEvent(topology.HoldRef{}, "healthy", last, next)
+		event, err := holdEvent(c, topology.HoldRef{}, last, next)
 		if err != nil || seen[event.ID] {
 			t.Fatalf("the event after %d rejections: %+v, %v", n, event, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/holdview"
 	"plumbline.dev/services/internal/overview"
 )
 
@@ -47,7 +48,7 @@ type heldDevice struct {
 
 // oneHold is the response about one hold.
 type oneHold struct {
-	holdView
+	holdview.View
 	PagesHeld   []heldPage   `json:"pages_held"`
 	DevicesHeld []heldDevice `json:"devices_held"`
 }

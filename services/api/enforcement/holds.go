@@ -10,6 +10,7 @@ import (
 	"plumbline.dev/services/api/permission"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/catalog"
+	"plumbline.dev/services/internal/holdview"
 )
 
 func (s *API) holdRoutes() []v4.Route {
@@ -28,52 +29,11 @@ func (s *API) holdRoutes() []v4.Route {
 var holdStates = []proto.HoldState{proto.HoldStanding, proto.HoldRejected, proto.HoldExpired, proto.HoldReleased,
 	proto.HoldEnded}
 
-// holdView is the newest hold of a check over an integration. By and Reason are empty until the hold is decided.
-type holdView struct {
-	ID              proto.ID        `json:"id"`
-	Name            string          `json:"name" says:"Name of the posture rule."`
-	Rule            proto.ID        `json:"rule_id"`
-	Integration     proto.ID        `json:"integration_id"`
-	IntegrationName string          `json:"integration_name"`
-	State           proto.HoldState `json:"state"`
-	Directions      []string        `json:"directions"`
-	Tick            uint64          `json:"tick" says:"Newest poll that was judged."`
-	Since           v4.Timestamp    `json:"since" says:"When the first page began to hold."`
-	UpdatedAt       v4.Timestamp    `json:"updated_at"`
-	SafeSideAt      v4.Timestamp    `json:"safe_side_at" says:"When the safe side begins to apply. Null if the hold is over."`
-	Pages           int             `json:"pages" says:"Pages that hold outcomes."`
-	Devices         int             `json:"devices" says:"Devices whose outcome is held."`
-	FleetLost       int             `json:"fleet_lost" says:"Devices, on all pages, that would change from pass to fail."`
-	FleetGained     int             `json:"fleet_gained" says:"Devices, on all pages, that would change from fail to pass."`
-	FleetPass       int             `json:"fleet_pass" says:"Devices, on all pages, that passed before the poll."`
-	FleetKnown      int             `json:"fleet_known" says:"Devices, on all pages, that passed or failed before the poll."`
-	By              string          `json:"by" says:"Who released or rejected the hold. Empty if nobody did."`
-	Reason          string          `json:"reason"`
-	DecidedAt       v4.Timestamp    `json:"decided_at"`
+func (s *API) viewHold(a proto.Account, h *proto.Hold) holdview.View {
+	return holdview.Of(s.store.Catalog, a, h)
 }
 
-func (s *API) viewHold(a proto.Account, h *proto.Hold) holdView {
-	v := holdView{ID: h.ID, Rule: h.Check, Integration: h.Integration, State: h.State, Directions: h.Directions(),
-		Tick: h.Tick, Since: v4.Timestamp(h.Since), UpdatedAt: v4.Timestamp(h.UpdatedAt), Pages: h.Pages, Devices: h.Devices,
-		FleetLost: h.Fleet.Out, FleetGained: h.Fleet.In, FleetPass: h.Fleet.Passing, FleetKnown: h.Fleet.Known, By: h.By,
-		Reason: h.Reason, DecidedAt: v4.Timestamp(h.DecidedAt)}
-	if v.Directions == nil {
-		v.Directions = []string{}
-	}
-	check, _ := s.store.Catalog.Check(a, h.Check)
-	if check.Value != nil {
-		v.Name = check.Value.Name
-	}
-	if i, found := s.store.Catalog.Integration(a, h.Integration); found {
-		v.IntegrationName = i.Value.Name
-	}
-	if !h.State.Over() {
-		v.SafeSideAt = v4.Timestamp(h.Since.Add(proto.HoldTime(check.Value, s.store.Catalog.Organization(a).Value)))
-	}
-	return v
-}
-
-// auditHold returns a hold as the audit log shows it. The evaluator's events have the same members.
+// auditHold returns a hold as the audit log shows it. The evaluator's events have the same members, see [holdview].
 func (s *API) auditHold(a proto.Account, h *proto.Hold) any { return s.viewHold(a, h) }
 
 // listHolds lists the newest hold of each check over an integration, the newest first.
@@ -90,7 +50,7 @@ func (s *API) listHolds(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return !want(r.Value)
 	})
 	part, info, err := v4.Page(q, all)
-	views := make([]holdView, len(part))
+	views := make([]holdview.View, len(part))
 	for n, r := range part {
 		views[n] = s.viewHold(c.Account, r.Value)
 	}
