@@ -23,6 +23,7 @@ type Response struct {
 type Message struct {
 	Code    int
 	Message string
+	Detail  map[string]any `json:"x_detail"`
 }
 
 // Message returns the message with a code, or an empty text.

@@ -64,7 +64,8 @@ func decided(h *proto.Hold) error {
 	says := "the hold is " + string(h.State)
 	switch {
 	case h.State == proto.HoldEnded:
-		says = "the hold has ended: a later poll was within the limits, or an edit of the check ended it"
+		says = "the hold has ended: a later poll was within the limits, an edit of the check or its breaker ended it, or " +
+			"the observe switch did"
 	case h.State == proto.HoldExpired:
 		says += ": its time is over, and the safe side applies in place of the held outcomes; it can only be released"
 	case h.By == "" && h.Reason != "":
@@ -72,5 +73,14 @@ func decided(h *proto.Hold) error {
 	default:
 		says += " already, by " + h.By + " at " + h.DecidedAt.Time().UTC().Format(time.RFC3339)
 	}
-	return v4.Errorf(http.StatusConflict, v4.CodeConflict, "%s", says)
+	return v4.Errorf(http.StatusConflict, v4.CodeConflict, "%s", says).WithDetail(decidedDetail{h.ID, h.State, h.By,
+		v4.Timestamp(h.DecidedAt)})
+}
+
+// decidedDetail is the detail of the error for a hold that does not allow a decision.
+type decidedDetail struct {
+	ID        proto.ID        `json:"id"`
+	State     proto.HoldState `json:"state"`
+	By        string          `json:"by"`
+	DecidedAt v4.Timestamp    `json:"decided_at"`
 }

@@ -6,11 +6,12 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/v4"
+	"plumbline.dev/services/internal/holdview"
 )
 
 // holdOperations describes the routes of holds. Cloudflare has no such endpoints.
 func holdOperations() openapi.Operations {
-	hold := describeHold(openapi.Of[holdView]())
+	hold := describeHold(openapi.Of[holdview.View]())
 	decision := openapi.Object(openapi.Members{"reason": openapi.Text().With("minLength", 1).
 		With("maxLength", proto.MaxNote).Describe("Why. It must not be blank.")}, "reason")
 	return openapi.Operations{
@@ -34,13 +35,13 @@ func holdOperations() openapi.Operations {
 		},
 		"POST /plumbline/holds/{id}/release": {
 			Summary: "Release a hold: the observed outcomes are applied",
-			Details: "The response is 409, with the state, if the hold is over.",
+			Details: "The response is 409 if the hold is over. errors[0].x_detail has its state, by and decided_at.",
 			Body:    decision, Result: hold,
 		},
 		"POST /plumbline/holds/{id}/reject": {
 			Summary: "Reject what a hold has kept from being applied",
 			Details: "The held outcomes stay until a later poll is within the limits or the safe side applies. The response " +
-				"is 409, with the state, if the hold is over, rejected already, or expired.",
+				"is 409 if the hold is over, rejected already, or expired. errors[0].x_detail has its state, by and decided_at.",
 			Body: decision, Result: hold,
 		},
 	}

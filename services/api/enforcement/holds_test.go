@@ -265,7 +265,8 @@ func TestOneOfManyReleasesWins(t *testing.T) {
 				t.Errorf("operator %d released the hold, and the record says %q", n, got)
 			}
 		case a.Status != 409 || !strings.Contains(string(a.Body), "is released already") ||
-			a.Header.Get("X-Should-Retry") != "false":
+			a.Errors[0].Detail["state"] != "released" || a.Errors[0].Detail["by"] != stored(f).By ||
+			a.Errors[0].Detail["id"] != h.ID.String() || a.Header.Get("X-Should-Retry") != "false":
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
 	}

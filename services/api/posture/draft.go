@@ -59,9 +59,16 @@ func (s *API) expectFlips(ctx context.Context, c *v4.Call, check, old *proto.Che
 	if flips > int(most) {
 		return v4.Errorf(http.StatusConflict, v4.CodeConflict,
 			"the change would flip the outcomes of %d of %d devices, more than the %d expected (%s): nothing was changed",
-			flips, devices, most, paramExpectFlips)
+			flips, devices, most, paramExpectFlips).WithDetail(flipsDetail{flips, devices, most})
 	}
 	return nil
+}
+
+// flipsDetail is the detail of a rejected update.
+type flipsDetail struct {
+	Flips       int    `json:"flips"`
+	Devices     int    `json:"devices"`
+	ExpectFlips uint64 `json:"expect_flips"`
 }
 
 func expectFlipsParam() openapi.Parameter {

@@ -67,7 +67,7 @@ func readSince(text string) (proto.Millis, error) {
 // count adds up the pages that have a result of the tick, of a later tick, or of a call that ended after since (0 means
 // none). It returns the first page with a failed call, or nil if there is none.
 func (p *pollView) count(pages []overview.Page, tick uint64, since proto.Millis) (failed *overview.Page) {
-	open, last := 0, since
+	open, last, enforced := 0, since, proto.Enforced{}
 	for n := range pages {
 		s := &pages[n].Summary
 		if s.Closed {
@@ -83,6 +83,7 @@ func (p *pollView) count(pages []overview.Page, tick uint64, since proto.Millis)
 		p.Fail += s.Fail
 		p.Unknown += s.Unknown
 		p.Changed += pages[n].TickChanged
+		enforced.Add(s.Enforced)
 		last = max(last, s.PolledAt)
 		if s.Error == proto.ReasonNone {
 			continue
@@ -92,7 +93,7 @@ func (p *pollView) count(pages []overview.Page, tick uint64, since proto.Millis)
 			failed, p.Error = &pages[n], reasonText(s.Error)
 		}
 	}
-	p.Pages = max(p.Pages, open)
+	p.Pages, p.Enforced = max(p.Pages, open), enforcedView(enforced)
 	if since != 0 {
 		p.TookMS = int64(last - since)
 	}

@@ -61,6 +61,16 @@ type pollView struct {
 	// HTTPStatus and Detail come from one of the failed calls; 0 and empty if it had no response.
 	HTTPStatus int    `json:"http_status"`
 	Detail     string `json:"detail"`
+	// Enforced counts the results, of the pages that are counted, whose outcome is not by the score.
+	Enforced enforcedView `json:"enforced"`
+}
+
+// enforcedView counts results by the reason that their outcome is not by the score.
+type enforcedView struct {
+	ObserveOnly int `json:"observe_only"`
+	Exempt      int `json:"exempt"`
+	Grace       int `json:"grace"`
+	Held        int `json:"held"`
 }
 
 func (s *API) status(ctx context.Context, c *v4.Call) (v4.Response, error) {
@@ -120,7 +130,8 @@ func viewPoll(pages overview.Aggregate, tick uint64, at time.Time) *pollView {
 		return nil
 	}
 	p := &pollView{Tick: tick, At: v4.Timestamp(proto.At(at)), Pages: pages.Pages, Devices: pages.Devices,
-		Pass: pages.Pass, Fail: pages.Fail, Unknown: pages.Unknown, Failed: pages.Failed, Error: reasonText(pages.Error)}
+		Pass: pages.Pass, Fail: pages.Fail, Unknown: pages.Unknown, Failed: pages.Failed, Error: reasonText(pages.Error),
+		Enforced: enforcedView(pages.Enforced)}
 	if pages.Tick < tick {
 		return p
 	}

@@ -1,6 +1,7 @@
 package trial_test
 
 import (
+	"maps"
 	"testing"
 
 	"plumbline.dev/proto"
@@ -130,6 +131,10 @@ func TestExpectFlips(t *testing.T) {
 	if message := f.WantError(409, v4.CodeConflict, "PUT", path+"1", stricter); message !=
 		"the change would flip the outcomes of 2 of 3 devices, more than the 1 expected (expect_flips): nothing was changed" {
 		t.Error(message)
+	}
+	detail := f.Do("PUT", path+"1", stricter).Errors[0].Detail
+	if want := map[string]any{"flips": 2.0, "devices": 3.0, "expect_flips": 1.0}; !maps.Equal(detail, want) {
+		t.Errorf("x_detail is %v, want %v", detail, want)
 	}
 	if rule := f.Want(200, "GET", "/devices/posture/"+id.String(), nil); rule["input"].(map[string]any)["score"] != 60.0 {
 		t.Errorf("the refused change was made: %v", rule)

@@ -28,6 +28,8 @@ const HeaderMessages = "X-Plumbline-Messages"
 type Notice struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
+	// Detail has the facts of the message for programs.
+	Detail any `json:"x_detail,omitempty" says:"Facts for programs. A 409 about a hold has its state, by and decided_at; one about expect_flips has flips, devices and expect_flips."`
 }
 
 type envelope struct {
@@ -92,7 +94,7 @@ func (a Response) Write(w http.ResponseWriter) error {
 }
 
 func (p *Error) write(w http.ResponseWriter) {
-	body, _ := Encode(envelope{Errors: []Notice{{p.code, p.Message}}, Messages: []Notice{}})
+	body, _ := Encode(envelope{Errors: []Notice{{p.code, p.Message, p.detail}}, Messages: []Notice{}})
 	if p.Status == http.StatusConflict || p.Status >= 500 && !p.transient {
 		w.Header().Set("X-Should-Retry", "false")
 	}

@@ -20,6 +20,7 @@ type Error struct {
 	// retry by themselves (api/README.md 1.3).
 	transient bool
 	allow     string // Allow header of a 405
+	detail    any    // x_detail of the error object; nil: none
 	Cause     error
 }
 
@@ -70,6 +71,13 @@ const (
 // Errorf returns an error with an HTTP status and an error code. Clients see the formatted message.
 func Errorf(status, code int, format string, args ...any) *Error {
 	return &Error{Status: status, code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// WithDetail returns a copy of the error with facts for programs, which must encode as a JSON object.
+func (p *Error) WithDetail(facts any) *Error {
+	detailed := *p
+	detailed.detail = facts
+	return &detailed
 }
 
 // Invalid returns the general error for an invalid request.

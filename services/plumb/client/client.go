@@ -114,6 +114,7 @@ type Error struct {
 	Status  int // HTTP status
 	Code    int // code of the first error in the envelope, or 0
 	Message string
+	Detail  json.RawMessage // x_detail of the first error: facts for programs
 }
 
 func (e *Error) Error() string {
@@ -171,6 +172,8 @@ type envelope struct {
 	Errors  []struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
+
+		Detail json.RawMessage `json:"x_detail"`
 	} `json:"errors"`
 	// Messages are as Cloudflare's API sends them: objects, of which nothing but the text is looked at.
 	Messages messages        `json:"messages"`
@@ -281,7 +284,7 @@ func readEnvelope(resp *http.Response) (envelope, error) {
 	if resp.StatusCode/100 != 2 {
 		err := &Error{Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
 		if len(e.Errors) > 0 {
-			err.Code, err.Message = e.Errors[0].Code, e.Errors[0].Message
+			err.Code, err.Message, err.Detail = e.Errors[0].Code, e.Errors[0].Message, e.Errors[0].Detail
 		}
 		return e, err
 	}

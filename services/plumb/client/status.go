@@ -41,6 +41,30 @@ type Poll struct {
 	// HTTPStatus and Detail are those of one of the failed calls. HTTPStatus is 0 without a response.
 	HTTPStatus int    `json:"http_status"`
 	Detail     string `json:"detail"`
+	// Enforced counts the results whose outcome is not by the score.
+	Enforced Enforced `json:"enforced"`
+}
+
+// Enforced counts results by the reason that their outcome is not by the score.
+type Enforced struct {
+	ObserveOnly int `json:"observe_only"`
+	Exempt      int `json:"exempt"`
+	Grace       int `json:"grace"`
+	Held        int `json:"held"`
+}
+
+// String returns the counts, such as "12 held, 3 in grace". It is empty if all are 0.
+func (e Enforced) String() string {
+	var all []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{e.Held, "held"}, {e.Grace, "in grace"}, {e.Exempt, "exempt"}, {e.ObserveOnly, "observe only"}} {
+		if c.n > 0 {
+			all = append(all, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // Failure describes in one line how calls of the poll failed. It is empty if none did.

@@ -97,6 +97,9 @@ func Line(p client.Poll) string {
 	if p.Error != "" {
 		fmt.Fprintf(&b, " (%s)", p.Failure())
 	}
+	if text := p.Enforced.String(); text != "" {
+		fmt.Fprintf(&b, "; not by the score: %s", text)
+	}
 	return b.String()
 }
 

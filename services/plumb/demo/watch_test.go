@@ -84,6 +84,9 @@ func TestLine(t *testing.T) {
 		"03:04:05  poll 7: 3 pages, 2,500 devices: 4,000 pass, 990 fail, 10 unknown, 1,234,567 changed, in 1.25s": {Tick: 7, At: &at,
 			Pages: 3, DonePages: 3, Devices: 2500, Pass: 4000, Fail: 990, Unknown: 10, Changed: 1234567, TookMS: 1250},
 		"poll 8: 0 of 1 page, 1 devices: 0 pass, 0 fail, 2 unknown, 0 changed, in 0s (timeout)": {Tick: 8, Pages: 1, Devices: 1, Unknown: 2, Error: "timeout"},
+		"poll 9: 1 page, 20 devices: 20 pass, 0 fail, 0 unknown, 0 changed, in 0s; not by the score: 12 held, 1 in grace, " +
+			"2 exempt, 3 observe only": {Tick: 9, Pages: 1, DonePages: 1, Devices: 20, Pass: 20,
+			Enforced: client.Enforced{ObserveOnly: 3, Exempt: 2, Grace: 1, Held: 12}},
 	} {
 		if got := Line(p); got != want {
 			t.Errorf("%q, want %q", got, want)

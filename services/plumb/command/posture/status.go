@@ -31,13 +31,14 @@ func (c *Status) Run(ctx context.Context, t *cli.Terminal) error {
 
 func statusRows(tab *render.Table, all []client.Item[client.Status]) {
 	tab.Row("INTEGRATION", "STATE", "INTERVAL", "POLL", "AT", "PAGES", "DEVICES", "PASS", "FAIL", "UNKNOWN",
-		"CHANGED", "TOOK", "ERROR")
+		"CHANGED", "NOT BY SCORE", "TOOK", "ERROR")
 	for _, i := range all {
 		s := i.Value
-		cells := []any{s.Name, integrationHealth(s), s.Interval, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"}
+		cells := []any{s.Name, integrationHealth(s), s.Interval, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"}
 		if p := s.Poll; p != nil {
 			cells = append(cells[:3], p.Tick, render.Moment(p.At), fmt.Sprintf("%d/%d", p.DonePages, p.Pages), p.Devices,
-				p.Pass, p.Fail, p.Unknown, p.Changed, time.Duration(p.TookMS)*time.Millisecond, render.OrDash(p.Failure()))
+				p.Pass, p.Fail, p.Unknown, p.Changed, render.OrDash(p.Enforced.String()),
+				time.Duration(p.TookMS)*time.Millisecond, render.OrDash(p.Failure()))
 		}
 		tab.Row(cells...)
 	}
