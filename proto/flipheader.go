@@ -172,11 +172,16 @@ func ParseEndedExemptions(text string) ([]ID, error) {
 }
 
 // Headers returns the headers of an entry's message besides those of every message. changed is how many results its
-// changes name.
-func (e *Entry) Headers(changed int) map[string][]string {
-	h := map[string][]string{HeaderSummary: {e.Summarize(changed).String()}}
+// changes name, by check.
+func (e *Entry) Headers(changed map[ID]int) map[string][]string {
+	sum := 0
+	for _, n := range changed {
+		sum += n
+	}
+	h := map[string][]string{HeaderSummary: {e.Summarize(sum).String()}}
 	if len(e.Checks) > 0 {
 		h[HeaderFlips] = []string{FormatFlips(e.CheckFlips())}
+		h[HeaderOutcomes] = []string{FormatOutcomes(e.CheckOutcomes(changed))}
 	}
 	if ended := e.EndedExemptions(); ended != "" {
 		h[HeaderExemptionsEnded] = []string{ended}

@@ -17,6 +17,8 @@ const (
 	HeaderSummary = "Plumb-Summary"
 	// HeaderFlips carries the flips of an entry's tick and the page's holds, by check (see [FormatFlips]).
 	HeaderFlips = "Plumb-Flips"
+	// HeaderOutcomes carries the counts of an entry's results, by check (see [FormatOutcomes]).
+	HeaderOutcomes = "Plumb-Outcomes"
 	// HeaderExemptionsEnded carries the ids of exemptions on the page that ended and still have a record.
 	HeaderExemptionsEnded = "Plumb-Exemptions-Ended"
 

@@ -135,7 +135,7 @@ func (s *busStore) commit(ctx context.Context, p topology.PageRef, step *fold.St
 	all := make([]bus.Outgoing, 0, 1+len(step.Changes))
 	all = append(all, bus.Outgoing{
 		Subject: topology.Log(p), Body: step.Entry, ExpectLast: bus.Expect(expect),
-		Header: step.Entry.Headers(step.Changed()),
+		Header: step.Entry.Headers(step.ChangedByCheck()),
 	})
 	for i, c := range step.Changes {
 		all = append(all, bus.Outgoing{

@@ -317,7 +317,7 @@ func (w *holdWorld) overview(seen []int) (all []overview.Page) {
 		if seen[n] == 0 {
 			continue
 		}
-		h := nats.Header(s.log[seen[n]-1].entry.Headers(0))
+		h := nats.Header(s.log[seen[n]-1].entry.Headers(nil))
 		summary, err := proto.ParseSummary(h.Get(proto.HeaderSummary))
 		if err != nil {
 			w.t.Fatal(err)

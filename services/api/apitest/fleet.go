@@ -81,7 +81,7 @@ func (f *Fleet) entry(tick uint64, score int, v proto.Verdict) *proto.Entry {
 func (f *Fleet) commit(e *proto.Entry, changes ...bus.Outgoing) uint64 {
 	f.T.Helper()
 	first, err := f.Conn.Commit(f.T.Context(), append([]bus.Outgoing{{Subject: topology.Log(f.Page()), Body: e,
-		ExpectLast: bus.Expect(f.Last), Header: e.Headers(len(changes))}}, changes...))
+		ExpectLast: bus.Expect(f.Last), Header: e.Headers(map[proto.ID]int{f.Check: len(changes)})}}, changes...))
 	if err != nil {
 		f.T.Fatal(err)
 	}

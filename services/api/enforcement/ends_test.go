@@ -90,7 +90,7 @@ func report(f *apitest.Fleet, integration proto.ID, tick uint64, ids ...any) {
 	}
 	p := f.Page()
 	p.Integration = integration
-	entry := bus.Outgoing{Subject: topology.Log(p), Body: &e, Header: e.Headers(0)}
+	entry := bus.Outgoing{Subject: topology.Log(p), Body: &e, Header: e.Headers(nil)}
 	if _, err := f.Conn.Publish(f.T.Context(), entry); err != nil {
 		f.T.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func storePolls(b *testing.B, f *apitest.Fixture, integration proto.ID, checks [
 			}
 			ref := topology.PageRef{Account: f.Account, Integration: integration, Page: topology.PageNumber(page)}
 			if _, err := f.Conn.Publish(b.Context(), bus.Outgoing{Subject: topology.Log(ref), Body: &e,
-				Header: e.Headers(0)}); err != nil {
+				Header: e.Headers(nil)}); err != nil {
 				b.Fatal(err)
 			}
 		}

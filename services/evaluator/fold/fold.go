@@ -99,6 +99,18 @@ func (s *Step) Changed() (n int) {
 	return n
 }
 
+// ChangedByCheck returns the number of changed results of each check that has any.
+func (s *Step) ChangedByCheck() map[proto.ID]int {
+	if len(s.Changes) == 0 {
+		return nil
+	}
+	changed := map[proto.ID]int{}
+	for i := range s.Changes {
+		changed[s.Changes[i].Check] += len(s.Changes[i].Devices)
+	}
+	return changed
+}
+
 // Next returns the page's next entry after prev for an input; prev is nil before the first entry. It modifies none of
 // its arguments; the new entry shares strings with them.
 //

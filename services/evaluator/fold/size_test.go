@@ -31,7 +31,7 @@ func TestABreakerHardlyAddsToAnEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, values := range e.Headers(flips) {
+		for name, values := range e.Headers(step.ChangedByCheck()) {
 			if o == nil || name != proto.HeaderFlips { // an entry without breakers has no use for it
 				n += len(name) + len(values[0]) + 4
 			}

@@ -19,6 +19,9 @@ type Page struct {
 	Summary proto.Summary
 	Flips   string // the header [proto.HeaderFlips]
 	Ended   string // the header [proto.HeaderExemptionsEnded]
+	// Outcomes are the counts of each check in the page's entry; nil if an earlier version wrote it. Changed counts
+	// like TickChanged.
+	Outcomes []proto.CheckOutcomes
 	// Since is the time from which a page without a poll has waited: its oldest entry seen by this process.
 	Since proto.Millis
 	// TickChanged is the number of results with a changed outcome in the entries of the page's newest tick, as seen
@@ -40,6 +43,7 @@ type Overview struct {
 	mu          sync.RWMutex
 	pages       map[integration]map[topology.PageNumber]*Page
 	caughtUp    chan struct{}
+	history     map[integration]*history
 	subscribers map[int]func(Page)
 	next        int
 }
@@ -48,7 +52,7 @@ type Overview struct {
 func New(conn *bus.Conn) *Overview {
 	return &Overview{
 		conn: conn, pages: map[integration]map[topology.PageNumber]*Page{},
-		caughtUp: make(chan struct{}), subscribers: map[int]func(Page){},
+		history: map[integration]*history{}, caughtUp: make(chan struct{}), subscribers: map[int]func(Page){},
 	}
 }
 
@@ -78,6 +82,7 @@ func (o *Overview) reset() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	clear(o.pages)
+	clear(o.history)
 	return nil
 }
 
@@ -94,8 +99,14 @@ func (o *Overview) read(m *bus.Msg) error {
 	if err != nil {
 		return err
 	}
-	o.apply(Page{PageRef: ref, Seq: seq, Summary: s, Flips: m.Header.Get(proto.HeaderFlips),
-		Ended: m.Header.Get(proto.HeaderExemptionsEnded)})
+	p := Page{PageRef: ref, Seq: seq, Summary: s, Flips: m.Header.Get(proto.HeaderFlips),
+		Ended: m.Header.Get(proto.HeaderExemptionsEnded)}
+	if text := m.Header.Get(proto.HeaderOutcomes); text != "" {
+		if p.Outcomes, err = proto.ParseOutcomes(text); err != nil {
+			p.Outcomes = nil // of a later version
+		}
+	}
+	o.apply(p)
 	return nil
 }
 
@@ -133,11 +144,13 @@ func (o *Overview) apply(p Page) {
 		if old.Summary.Tick == p.Summary.Tick {
 			p.TickChanged += old.TickChanged
 			p.TickEntry = old.TickEntry
+			addChanged(p.Outcomes, old.Outcomes)
 		}
 		if p.Since != 0 && old.Since != 0 {
 			p.Since = min(p.Since, old.Since)
 		}
 	}
+	o.sample(k, &p)
 	pages[p.Page] = &p
 	subscribers := make([]func(Page), 0, len(o.subscribers))
 	for _, f := range o.subscribers {

@@ -162,7 +162,7 @@ func (c *checker) commit(ctx context.Context, subject string, before, after *pro
 	}
 	step := fold.Step{Entry: after, Changes: without(fold.Between(before, after), told)}
 	batch := []bus.Outgoing{{Subject: subject, Body: after, ExpectLast: bus.Expect(expect),
-		Header: after.Headers(step.Changed())}}
+		Header: after.Headers(step.ChangedByCheck())}}
 	for i, change := range step.Changes {
 		batch = append(batch, bus.Outgoing{
 			Subject: topology.Change(page.Account, change.Check, change.Outcome, page.Page),
