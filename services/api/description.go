@@ -3,6 +3,7 @@ package api
 import (
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/auditlog"
+	"plumbline.dev/services/api/dashboard"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/openapi"
@@ -23,5 +24,6 @@ func (s *Service) description() *openapi.Description {
 	policytest.Describe(d)
 	trial.Describe(d)
 	s.member.Describe(d)
+	dashboard.Describe(d)
 	return d
 }

@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/services/api/access"
 	"plumbline.dev/services/api/apitoken"
 	"plumbline.dev/services/api/auditlog"
+	"plumbline.dev/services/api/dashboard"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/enforcement"
 	"plumbline.dev/services/api/identity"
@@ -51,6 +52,7 @@ type Service struct {
 	enforcement *enforcement.API
 	policytest  *policytest.API
 	member      *member.API
+	dashboard   *dashboard.API
 	cfg         Config
 	store       *store.Store
 	metrics     *metrics
@@ -105,6 +107,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Rules: rules})
 	s.policytest = policytest.New(policytest.Deps{Store: s.store, Device: s.device, Access: s.access,
 		Posture: s.posture})
+	s.dashboard = dashboard.New(dashboard.Deps{Store: s.store, Device: s.device, Posture: s.posture, Access: s.access})
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()
 	return s, nil
@@ -115,6 +118,7 @@ func (s *Service) routes() []v4.Route {
 	return slices.Concat(
 		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(),
 		s.auditlog.Routes(), s.enforcement.Routes(), s.policytest.Routes(), s.trial.Routes(), s.member.Routes(),
+		s.dashboard.Routes(),
 	)
 }
 

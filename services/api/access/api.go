@@ -43,6 +43,7 @@ type API struct {
 	providers     *resource.Kind[proto.IdentityProvider, *proto.IdentityProvider]
 	policies      *resource.Kind[proto.Policy, *proto.Policy]
 	providerTests *prometheus.CounterVec // by result
+	checkApps     checkApplications
 }
 
 // New returns the API of Access. Call it before the store runs. providerTests counts tests of identity providers by

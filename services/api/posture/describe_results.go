@@ -77,7 +77,7 @@ func resultOperations() openapi.Operations {
 			Statuses:     []int{http.StatusGone},
 		},
 		"GET /plumbline/status": {Summary: "Get the status of each integration",
-			Result: openapi.List(openapi.Of[standingView]()), Info: openapi.Of[v4.PageInfo]()},
+			Result: openapi.List(openapi.Of[Standing]()), Info: openapi.Of[v4.PageInfo]()},
 		"POST /plumbline/integrations/{id}/poll": {
 			Summary: "Poll an integration now", Body: openapi.Object(nil),
 			Result: openapi.Closed(openapi.Members{"integration_id": openapi.UUID(), "tick": openapi.Integer(),

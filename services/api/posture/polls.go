@@ -29,8 +29,8 @@ func (s *API) pollRoutes() []v4.Route {
 	}
 }
 
-// standingView is the status of an integration.
-type standingView struct {
+// Standing is the status of an integration, as the API shows it.
+type Standing struct {
 	ID       proto.ID  `json:"id"`
 	Name     string    `json:"name"`
 	Interval string    `json:"interval"`
@@ -74,54 +74,63 @@ type enforcedView struct {
 }
 
 func (s *API) status(ctx context.Context, c *v4.Call) (v4.Response, error) {
-	if err := s.store.Fresh(ctx); err != nil {
+	views, err := s.Standings(ctx, c.Account)
+	if err != nil {
 		return v4.Response{}, err
+	}
+	return v4.Response{Result: views, Info: v4.SinglePage(len(views)),
+		Messages: s.notices(c.Account, s.noticeExempt(c.Account)...)}, nil
+}
+
+// Standings returns the status of each integration, the oldest first.
+func (s *API) Standings(ctx context.Context, a proto.Account) ([]Standing, error) {
+	if err := s.store.Fresh(ctx); err != nil {
+		return nil, err
 	}
 	if err := s.store.FreshHolds(ctx); err != nil {
-		return v4.Response{}, err
+		return nil, err
 	}
 	holds := map[proto.ID]int{}
-	for _, r := range s.store.Holds.Of(c.Account) {
+	for _, r := range s.store.Holds.Of(a) {
 		if !r.Value.State.Over() {
 			holds[r.Value.Integration]++
 		}
 	}
-	all := s.store.Catalog.IntegrationsOf(c.Account)
-	slices.SortStableFunc(all, func(a, b catalog.Record[proto.Integration]) int {
-		return cmp.Compare(a.Value.CreatedAt, b.Value.CreatedAt)
+	all := s.store.Catalog.IntegrationsOf(a)
+	slices.SortStableFunc(all, func(x, y catalog.Record[proto.Integration]) int {
+		return cmp.Compare(x.Value.CreatedAt, y.Value.CreatedAt)
 	})
-	views := make([]standingView, len(all))
+	views := make([]Standing, len(all))
 	for n, i := range all {
-		pages := s.Overview.Integration(c.Account, i.Value.ID)
+		pages := s.Overview.Integration(a, i.Value.ID)
 		standing, age := overview.Judge(i.Value, pages, s.store.Clock.Now())
-		views[n] = standingView{
+		views[n] = Standing{
 			ID: i.Value.ID, Name: i.Value.Name, Interval: i.Value.IntervalText, Paused: i.Value.Paused,
 			Overdue: standing == overview.Overdue, Standing: standing.String(), AgeMS: age.Milliseconds(),
-			Checks: len(s.store.Catalog.Checks(c.Account, i.Value.ID)), Holds: holds[i.Value.ID],
+			Checks: len(s.store.Catalog.Checks(a, i.Value.ID)), Holds: holds[i.Value.ID],
 		}
-		tick, at, err := s.newestTick(ctx, c.Account, i.Value.ID)
+		tick, at, err := s.newestTick(ctx, a, i.Value.ID)
 		if err != nil {
-			return v4.Response{}, err
+			return nil, err
 		}
 		if views[n].Poll = viewPoll(pages, tick, at); views[n].Poll != nil {
 			// During the first poll, some pages have no entry yet.
-			enrolled, devices := s.device.Inventory.Size(c.Account)
+			enrolled, devices := s.device.Inventory.Size(a)
 			views[n].Poll.Pages, views[n].Poll.Devices = max(views[n].Poll.Pages, enrolled), max(views[n].Poll.Devices, devices)
-			queued, err := s.store.Conn.Subjects(ctx, topology.PostureBatches, topology.Batches(c.Account, i.Value.ID))
+			queued, err := s.store.Conn.Subjects(ctx, topology.PostureBatches, topology.Batches(a, i.Value.ID))
 			if err != nil {
-				return v4.Response{}, err
+				return nil, err
 			}
 			views[n].Poll.Pending = len(queued)
 			if pages.Failed > 0 {
-				failed := topology.PageRef{Account: c.Account, Integration: i.Value.ID, Page: pages.FailedPage}
+				failed := topology.PageRef{Account: a, Integration: i.Value.ID, Page: pages.FailedPage}
 				if err := s.explainFailure(ctx, failed, views[n].Poll); err != nil {
-					return v4.Response{}, err
+					return nil, err
 				}
 			}
 		}
 	}
-	return v4.Response{Result: views, Info: v4.SinglePage(len(views)),
-		Messages: s.notices(c.Account, s.noticeExempt(c.Account)...)}, nil
+	return views, nil
 }
 
 // viewPoll returns the poll of the newest tick, even if no page has been polled for it yet.
