@@ -102,6 +102,28 @@ const AllChanges = changeRoot + ">"
 // ChangesOf matches every change of an account.
 func ChangesOf(a proto.Account) string { return changeRoot + a.String() + ".>" }
 
+// ChangeFilter selects changes of an account. A nil member selects any.
+type ChangeFilter struct {
+	Check   *proto.ID
+	Outcome *proto.Outcome
+	Page    *PageNumber
+}
+
+// ChangesWith matches the changes of an account that a filter selects.
+func ChangesWith(a proto.Account, f ChangeFilter) string {
+	check, outcome, page := "*", "*", "*"
+	if f.Check != nil {
+		check = f.Check.String()
+	}
+	if f.Outcome != nil {
+		outcome = f.Outcome.String()
+	}
+	if f.Page != nil {
+		page = strconv.FormatUint(uint64(*f.Page), 10)
+	}
+	return changeRoot + a.String() + "." + check + "." + outcome + "." + page
+}
+
 // Hold returns the subject of notices about the holds of a check.
 func Hold(h HoldRef) string {
 	return holdRoot + h.Account.String() + "." + h.Integration.String() + "." + h.Check.String()

@@ -135,6 +135,7 @@ type auditCursors struct {
 	Count   int         `json:"count"`
 	Cursor  string      `json:"cursor"`
 	Cursors auditCursor `json:"cursors"`
+	Newest  string      `json:"x_newest,omitempty"` // position of the newest change; direction=asc follows the log from it
 }
 
 type auditCursor struct {
@@ -178,6 +179,7 @@ func (s *API) listRecords(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	if err := r.bounds(ctx); err != nil {
 		return v4.Response{}, err
 	}
+	newest := max(r.last, after)
 	switch {
 	case after > 0 && q.oldest:
 		r.first = max(r.first, after+1)
@@ -188,6 +190,9 @@ func (s *API) listRecords(ctx context.Context, c *v4.Call) (v4.Response, error) 
 		return v4.Response{}, err
 	}
 	info := auditCursors{Count: min(size, len(r.found))}
+	if newest > 0 {
+		info.Newest = strconv.FormatUint(newest, 10)
+	}
 	if len(r.found) > size {
 		r.found = r.found[:size]
 		info.Cursor = strconv.FormatUint(r.found[size-1], 10)

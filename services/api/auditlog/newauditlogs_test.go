@@ -71,6 +71,14 @@ func TestNewAuditLog(t *testing.T) {
 		"resource": map[string]any{"id": "r", "product": "zero_trust", "response": map[string]any{"name": "x"},
 			"scope": "accounts", "type": "app", "x_name": "0"}})
 	apitest.Same(t, "by a service", all[7]["actor"], map[string]any{"id": "exchange", "type": "system"})
+	end := apitest.Text(f.Do("GET", "/logs/audit?limit=1", nil).ResultInfo, "x_newest")
+	later := storeEvents(f, 2, func(int, *proto.AuditEvent) {})
+	r := f.Do("GET", "/logs/audit?direction=asc&cursor="+end, nil)
+	var fresh []map[string]any
+	if err := json.Unmarshal(r.Result, &fresh); err != nil || len(fresh) != 2 || fresh[0]["id"] != later[0] ||
+		fresh[1]["id"] != later[1] || apitest.Text(r.ResultInfo, "x_newest") == end {
+		t.Errorf("what came after %s: %v, %v, %v", end, fresh, r.ResultInfo, err)
+	}
 	for _, bad := range []string{"limit=0", "cursor=x", "cursor=0", "cursor=-1", "since=soon", "direction=up",
 		"raw_method=GET", "zone_id.not=x", "product_category=access"} {
 		f.WantError(400, v4.CodeInvalid, "GET", "/logs/audit?"+bad, nil)

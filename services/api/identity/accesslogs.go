@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,8 +29,19 @@ func (s *API) accessLogRoutes() []v4.Route {
 const (
 	accessPerPage = 25
 	maxAccessRead = 200_000 // events read for one response
+	maxCursorRead = 20_000  // events read for one response of a list by cursor, which goes on after them
 	writtenWithin = time.Minute
 )
+
+// accessInfo is the page information of the authentication log. The members from Cursor on are ours.
+type accessInfo struct {
+	Count   int `json:"count"`
+	Page    int `json:"page"`
+	PerPage int `json:"per_page"`
+	// Cursor continues a list by cursor; empty at its end. Newest is the position of the newest event of the log.
+	Cursor string `json:"cursor,omitempty"`
+	Newest string `json:"x_newest,omitempty"`
+}
 
 // accessView is an authentication in a response (api/README.md 9.2), of a person or a service. The x_ members are ours.
 type accessView struct {
@@ -117,20 +129,32 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 	if !since.IsZero() {
 		since = since.Add(-store.ClockSkew) // the clocks differ
 	}
-	r, err := s.store.LogPeriod(ctx,
-		store.LogRange{Stream: topology.AccessLogs, Subject: topology.AccessLogsOf(c.Account)}, since, until)
+	subject := topology.AccessLogsOf(c.Account)
+	if !q.app.IsZero() {
+		subject = topology.AccessLog(c.Account, q.app)
+	}
+	r, err := s.store.LogPeriod(ctx, store.LogRange{Stream: topology.AccessLogs, Subject: subject}, since, until)
 	if err != nil {
 		return v4.Response{}, err
 	}
-	read := s.store.ReadBackwards
-	if q.ascending {
-		read = s.store.ReadForwards
+	info, most := accessInfo{Page: q.page, PerPage: q.size}, maxAccessRead
+	if q.byCursor {
+		most, info.Newest = maxCursorRead, strconv.FormatUint(max(r.Last, q.after), 10)
 	}
-	views, looked, skip, left := []any{}, 0, (q.page-1)*q.size, v4.LeftOut{}
+	read := s.store.ReadBackwards
+	switch {
+	case q.ascending:
+		read, r.First = s.store.ReadForwards, max(r.First, q.after+1)
+	case q.after > 0:
+		r.Last = min(r.Last, q.after-1)
+	}
+	views, looked, skip, left, last := []any{}, 0, (q.page-1)*q.size, v4.LeftOut{}, uint64(0)
 	err = read(ctx, r, func(m *bus.Msg) error {
-		if looked++; looked > maxAccessRead {
+		if looked++; looked > most || q.byCursor && len(views) == q.size {
+			info.Cursor = strconv.FormatUint(last, 10)
 			return bus.ErrStop
 		}
+		last = m.Seq
 		var e proto.Authentication
 		if err := m.Decode(&e); err != nil {
 			s.store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
@@ -145,17 +169,16 @@ func (s *API) accessRequests(ctx context.Context, c *v4.Call) (v4.Response, erro
 			return nil
 		}
 		views = append(views, v.only(q.fields))
-		if len(views) == q.size {
+		if len(views) == q.size && !q.byCursor {
 			return bus.ErrStop
 		}
 		return nil
 	})
-	a := v4.Response{Result: views, Info: struct {
-		Count   int `json:"count"`
-		Page    int `json:"page"`
-		PerPage int `json:"per_page"`
-	}{len(views), q.page, q.size}, Messages: left.Notices()}
-	if looked > maxAccessRead {
+	if info.Count = len(views); !q.byCursor {
+		info.Cursor = ""
+	}
+	a := v4.Response{Result: views, Info: info, Messages: left.Notices()}
+	if looked > most && !q.byCursor {
 		a.Messages = append(a.Messages, v4.Notice{Code: v4.CodePartOfPeriod,
 			Message: "the result may be incomplete because the read limit was reached: use a shorter period (since, until)"})
 	}

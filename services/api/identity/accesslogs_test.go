@@ -85,3 +85,74 @@ func TestAccessRequests(t *testing.T) {
 		f.WantError(400, v4.CodeInvalid, "GET", path+"?"+bad, nil)
 	}
 }
+
+func TestAccessRequestsByCursor(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t)
+	apps := []proto.ID{proto.NewID(), proto.NewID()}
+	token, device := proto.NewID(), proto.NewID()
+	record := func(n int) {
+		t.Helper()
+		a := proto.Authentication{At: proto.At(f.Clock.Now()), Application: apps[n%2], Action: proto.ActionService,
+			Ray: fmt.Sprint("ray", n), IP: "192.0.2.1", Reason: "service_auth", ClientID: "c.access"}
+		if n%3 == 0 {
+			a.TokenID, a.Device, a.Reason, a.Action = token, device, "posture_failed", proto.ActionRequest
+		}
+		if _, err := f.Conn.Publish(t.Context(),
+			bus.Outgoing{Subject: topology.AccessLog(f.Account, a.Application), Body: &a}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const path = "/access/logs/access_requests?cursor="
+	if all, info := f.List(path); len(all) != 0 || info["cursor"] != nil {
+		t.Errorf("an empty log: %v, %v", all, info)
+	}
+	for n := range 20 {
+		record(n)
+	}
+	read := func(query, cursor string) (rays []any, newest string) {
+		for range 30 {
+			some, info := f.List(path + cursor + query)
+			if newest == "" {
+				newest, _ = info["x_newest"].(string)
+			}
+			rays = append(rays, apitest.Column(some, "ray_id")...)
+			if cursor, _ = info["cursor"].(string); cursor == "" {
+				return rays, newest
+			}
+		}
+		t.Errorf("%s: no end", query)
+		return rays, newest
+	}
+	all, newest := read("&limit=100", "")
+	if len(all) != 20 || all[0] != "ray19" || newest == "" {
+		t.Fatalf("%v up to %s", all, newest)
+	}
+	for _, limit := range []string{"1", "3", "19", "20"} {
+		paged, _ := read("&limit="+limit, "")
+		apitest.Same(t, "pages of "+limit, paged, all)
+	}
+	up, _ := read("&limit=3&direction=asc", "")
+	slices.Reverse(up)
+	apitest.Same(t, "ascending", up, all)
+	record(20)
+	record(21)
+	fresh, next := read("&direction=asc", newest)
+	apitest.Same(t, "what is new", fresh, []any{"ray20", "ray21"})
+	if none, same := read("&direction=asc", next); len(none) != 0 || same != next {
+		t.Errorf("%v after the end, at %s and not %s", none, same, next)
+	}
+	for query, want := range map[string]int{
+		"&x_service_token_id=" + token.String(): 8, "&x_device_id=" + device.String(): 8, "&x_action=service": 14,
+		"&x_reason=posture_failed": 8, "&x_reason=posture_failed&x_reasonOp=neq": 14, "&ip_address=192.0.2.1": 22,
+		"&ip_address=192.0.2.2": 0, "&x_client_id=c.access": 22, "&app_uid=" + apps[0].String(): 11,
+		"&app_uidOp=neq&app_uid=" + apps[0].String(): 11,
+	} {
+		if got, _ := read(query+"&limit=4", ""); len(got) != want {
+			t.Errorf("%s: %d, want %d", query, len(got), want)
+		}
+	}
+	for _, bad := range []string{"x", "0", "5&page=2"} {
+		f.WantError(400, v4.CodeInvalid, "GET", path+bad, nil)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"plumbline.dev/proto"
 	"plumbline.dev/services/api/v4"
 )
 
@@ -16,6 +17,9 @@ type accessQuery struct {
 	page, size   int
 	fields       []string
 	filters      []accessFilter
+	app          proto.ID // zero: any; one of the filters too
+	byCursor     bool
+	after        uint64 // position to continue from; 0: the beginning, or the end if newest first
 }
 
 // accessFilter reports whether an authentication matches. appType is the type of its application.
@@ -44,6 +48,15 @@ var accessFields = map[string]func(v *accessView, appType string) string{
 	"non_identity": func(v *accessView, _ string) string { return strconv.FormatBool(v.Connection == nonIdentity) },
 	"ray_id":       func(v *accessView, _ string) string { return v.Ray },
 	"user_id":      func(v *accessView, _ string) string { return v.User },
+
+	"ip_address":         func(v *accessView, _ string) string { return v.IP },
+	"x_action":           func(v *accessView, _ string) string { return v.Sort },
+	"x_check_id":         func(v *accessView, _ string) string { return v.Check },
+	"x_client_id":        func(v *accessView, _ string) string { return v.ClientID },
+	"x_device_id":        func(v *accessView, _ string) string { return v.Device },
+	"x_policy_id":        func(v *accessView, _ string) string { return v.Policy },
+	"x_reason":           func(v *accessView, _ string) string { return v.Reason },
+	"x_service_token_id": func(v *accessView, _ string) string { return v.Token },
 }
 
 func readAccessQuery(v url.Values) (q accessQuery, err error) {
@@ -83,6 +96,20 @@ func readAccessQuery(v url.Values) (q accessQuery, err error) {
 			q.filters = append(q.filters, func(v *accessView, appType string) bool {
 				return strings.EqualFold(of(v, appType), wanted) != unlike
 			})
+		}
+	}
+	if id, err := proto.ParseID(v.Get("app_uid")); err == nil && v.Get("app_uidOp") != "neq" {
+		q.app = id
+	}
+	if v.Has("cursor") {
+		q.byCursor = true
+		if text := v.Get("cursor"); text != "" {
+			if q.after, err = strconv.ParseUint(text, 10, 63); err != nil || q.after == 0 {
+				return q, v4.Invalid("cursor must be result_info.cursor or result_info.x_newest of an earlier page, or empty")
+			}
+		}
+		if q.page > 1 {
+			return q, v4.Invalid("page and cursor exclude each other")
 		}
 	}
 	return q, q.readEmail(v)

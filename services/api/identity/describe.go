@@ -11,9 +11,11 @@ func operations() openapi.Operations {
 		Summary: "List authentications, the newest first",
 		Result:  openapi.List(openapi.Object(openapi.Of[accessView]()["properties"].(openapi.Members))),
 		Query:   accessParameters(),
-		Info: openapi.Closed(openapi.Members{"count": openapi.Integer(), "page": openapi.Integer(),
-			"per_page": openapi.Integer()}),
-		Details: "Includes those of services. With fields, only the listed members are returned.",
+		Info:    openapi.Of[accessInfo](),
+		Details: "Includes those of services. With fields, only the listed members are returned. With cursor, the pages do " +
+			"not shift when events arrive: result_info.cursor continues after the page and is empty at the end, and " +
+			"result_info.x_newest is the position of the newest event, from which direction=asc follows the log. Such a page " +
+			"may be short or empty although further events match.",
 	}
 	return openapi.Operations{
 		"GET /access/apps/{id}/user_policy_checks": {
@@ -49,6 +51,8 @@ func accessParameters() []openapi.Parameter {
 	all := openapi.Parameters(openapi.PeriodParams("of the authentication"), openapi.PageParams, []openapi.Parameter{
 		{Name: "direction", Description: "Order by time.", Schema: openapi.Enum("asc", "desc")},
 		{Name: "limit", Description: "Alias of per_page.", Schema: openapi.Between(1, v4.MaxPerPage)},
+		{Name: "cursor", Description: "List by cursor: empty for the first page, or the position to continue from.",
+			Schema: openapi.Text()},
 		{Name: "fields", Description: "Members to return, separated by commas.", Schema: openapi.Text()},
 		{Name: "email", Description: "Filter by a part of the user's e-mail address.", Schema: openapi.Text()},
 		{Name: "emailOp", Description: "neq excludes matching addresses.", Schema: openapi.Enum("eq", "neq", "contains")},

@@ -76,6 +76,19 @@ func resultOperations() openapi.Operations {
 			OtherContent: map[string]string{"application/x-ndjson": "One JSON object per line."},
 			Statuses:     []int{http.StatusGone},
 		},
+		"GET /plumbline/posture-log/newest": {
+			Summary: "List the newest lines of the posture log, the newest first",
+			Details: "A page ends with its limit, or once 12 MiB of the log have been read for it. It may be empty although " +
+				"older lines match: only an empty cursor marks the end, and searched_until is how far the search came. With one " +
+				"device, only the page that has the device now is searched.",
+			Query: openapi.Parameters(openapi.PeriodParams("of the evaluation"), []openapi.Parameter{byCheck, outcome, cursor,
+				limit(maxNewest),
+				{Name: "device", Description: "Filter by device.", Schema: openapi.UUID(), Repeated: true},
+				{Name: "integration", Description: "Filter by integration.", Schema: openapi.UUID(), Repeated: true},
+				{Name: "changed", Description: "List only results with another outcome than before, which x_from is.",
+					Schema: openapi.Bool()}}),
+			Result: openapi.List(openapi.Of[postureLine]()), Info: openapi.Of[newestInfo](),
+		},
 		"GET /plumbline/status": {Summary: "Get the status of each integration",
 			Result: openapi.List(openapi.Of[Standing]()), Info: openapi.Of[v4.PageInfo]()},
 		"POST /plumbline/integrations/{id}/poll": {

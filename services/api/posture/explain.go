@@ -20,6 +20,8 @@ func (s *API) explainRoutes() []v4.Route {
 			Handle: s.explain},
 		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/posture-log", Scope: permission.Results,
 			Stream: s.postureLog},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/posture-log/newest", Scope: permission.Results,
+			Handle: s.newest},
 		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/integrations/{id}/polls", Scope: permission.Results,
 			Handle: s.polls},
 	}

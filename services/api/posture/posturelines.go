@@ -64,14 +64,7 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 	if err := m.Decode(&e); err != nil {
 		return l.unreadable(m, ref, err)
 	}
-	checks := make([]usedCheck, len(e.Checks))
-	for n, used := range e.Checks {
-		check := &proto.Check{ID: used.ID, Type: proto.TypeCustomS2S} // placeholder for a deleted check
-		if r, found := l.s.store.Catalog.Check(l.account, used.ID); found {
-			check = r.Value
-		}
-		checks[n] = usedCheck{check, expected(check)}
-	}
+	checks := l.checksOf(&e)
 	for n := range e.Results {
 		result := &e.Results[n]
 		if !wants(q.devices, result.Device) {
@@ -91,6 +84,19 @@ func (l *postureLines) entry(ctx context.Context, m *bus.Msg) error {
 	}
 	// Flush before reading more, so that a slow client delays only itself.
 	return l.out.Flush()
+}
+
+// checksOf returns the checks of an entry, with a placeholder for a deleted one.
+func (l *postureLines) checksOf(e *proto.Entry) []usedCheck {
+	checks := make([]usedCheck, len(e.Checks))
+	for n, used := range e.Checks {
+		check := &proto.Check{ID: used.ID, Type: proto.TypeCustomS2S}
+		if r, found := l.s.store.Catalog.Check(l.account, used.ID); found {
+			check = r.Value
+		}
+		checks[n] = usedCheck{check, expected(check)}
+	}
+	return checks
 }
 
 // unreadableLine stands for an entry that cannot be read. It may have results that the client asked for.

@@ -49,6 +49,7 @@ type postureLine struct {
 	Tick          uint64        `json:"x_tick"`
 	CheckRevision uint64        `json:"x_check_revision"`
 	Cursor        string        `json:"x_cursor"`
+	From          string        `json:"x_from,omitempty"` // outcome before, only in a list of changes; "none" if there was none
 }
 
 // received is the scoring API's last response about the device.
