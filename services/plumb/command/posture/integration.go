@@ -18,6 +18,7 @@ type Integrations struct {
 	Edit   resource.Update[integrationName, integrationEdit, client.Integration]   `cmd:"" help:"Change an integration. Settings without a flag stay as they are."`
 	Pause  resource.Update[integrationName, pause, client.Integration]             `cmd:"" help:"Stop polling an integration."`
 	Resume resource.Update[integrationName, resume, client.Integration]            `cmd:"" help:"Poll a paused integration again, starting now."`
+	Test   integrationTest                                                         `cmd:"" help:"Test an integration without saving it: connection, credentials, response and scores."`
 	Delete resource.Delete[integrationName, client.Integration]                    `cmd:"" help:"Delete an integration and close its results."`
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strconv"
 
 	"plumbline.dev/proto"
@@ -14,7 +13,6 @@ import (
 	"plumbline.dev/services/plumb/command/remote"
 	"plumbline.dev/services/plumb/command/render"
 	"plumbline.dev/services/plumb/command/resource"
-	"plumbline.dev/services/plumb/document"
 )
 
 // checkTry is the command to try a check without saving it.
@@ -88,7 +86,7 @@ func (c *checkTry) request(ctx context.Context, t *cli.Terminal, cl *client.Clie
 		}
 	}
 	if c.File != "" {
-		rule, err := c.readFile(t)
+		rule, err := readFile(t, c.File, client.KindCheck)
 		if err != nil {
 			return q, err
 		}
@@ -108,28 +106,6 @@ func (c *checkTry) request(ctx context.Context, t *cli.Terminal, cl *client.Clie
 	}
 	q.Rule = body
 	return q, nameIntegration(ctx, cl, body)
-}
-
-// readFile reads a check as the API shows it, or a document of the kind check.
-func (c *checkTry) readFile(t *cli.Terminal) (map[string]any, error) {
-	in := t.In
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	rule, err := document.Object(in)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.File, err)
-	}
-	if spec, ok := rule["spec"].(map[string]any); ok && rule["kind"] == string(client.KindCheck) {
-		rule = spec
-	}
-	delete(rule, "id")
-	return rule, nil
 }
 
 // nameIntegration replaces the name of an integration by its id.
