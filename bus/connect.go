@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nuid"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+	"plumbline.dev/bus/internal/tuning"
 	"plumbline.dev/bus/topology"
 )
 
@@ -35,8 +36,8 @@ type Config struct {
 	Tracer trace.TracerProvider
 	// Options are applied last. Package embed uses them for in-process connections.
 	Options []nats.Option
-	// timing, if not nil, replaces the default timeouts in tests.
-	timing *timing
+	// Tuning, if not nil, replaces the default timeouts in tests of this module.
+	Tuning *tuning.Tuning
 }
 
 // Conn is a connection with the permissions of one role. It is safe for concurrent use and reconnects indefinitely.
@@ -62,7 +63,7 @@ type Conn struct {
 	unreadable unreadable
 	// writes records failed writes.
 	writes writes
-	timing timing
+	tuning tuning.Tuning
 }
 
 // maxOpenBatches is below the server's limit of 50 for a stream, so two services rarely get [ErrBusy].
@@ -128,24 +129,27 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 		options = append(options, nats.UserCredentialBytes(cfg.CredsContent))
 	}
 	options = append(options, cfg.Options...)
-	times := defaultTiming
-	if cfg.timing != nil {
-		times = *cfg.timing
+	tuned := tuning.Default()
+	if cfg.Tuning != nil {
+		tuned = *cfg.Tuning
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		nc, err := nats.Connect(cfg.URL, options...)
 		if err == nil {
 			// Without this timeout, a message with a lost acknowledgement would occupy a pending slot forever.
 			js, err1 := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(256),
-				jetstream.WithPublishAsyncTimeout(times.publishAsync), jetstream.WithDefaultTimeout(requestTimeout))
+				jetstream.WithPublishAsyncTimeout(tuned.PublishAsync), jetstream.WithDefaultTimeout(requestTimeout))
 			queue, err2 := jetstream.NewWithAPIPrefix(nc, topology.Queue.APIPrefix(),
 				jetstream.WithDefaultTimeout(requestTimeout))
 			if err := errors.Join(err1, err2); err != nil {
 				nc.Close()
 				return nil, err
 			}
+			if tuned.JetStream != nil {
+				js = tuned.JetStream(js)
+			}
 			return &Conn{nc: nc, js: js, queue: queue, role: cfg.Role, user: user, log: log,
-				tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches), timing: times}, nil
+				tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches), tuning: tuned}, nil
 		}
 		if advice := refused(err); advice != "" {
 			return nil, fmt.Errorf("connect to NATS as %s: %w: %s", cfg.Role, err, advice)

@@ -169,7 +169,7 @@ func (s *stage) attempt(work context.Context, d *delivery) (err error) {
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
-		beat := time.NewTicker(s.conn.timing.ackWait / 3)
+		beat := time.NewTicker(s.conn.tuning.AckWait / 3)
 		defer beat.Stop()
 		for {
 			select {

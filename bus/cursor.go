@@ -101,7 +101,7 @@ func (f *follower) checkHeld(log *jetstream.StreamInfo, c cursor) error {
 	if f.beyond.IsZero() {
 		f.beyond = now
 	}
-	setBack := f.timing.setBack
+	setBack := f.tuning.SetBack
 	if heard, alone := heardMajority(log.Cluster); alone != nil || heard > setBack || now.Sub(f.beyond) < setBack {
 		return fmt.Errorf("follow: the leader of the log is at %d, before the position %d; asking again",
 			log.State.LastSeq, c.seq)

@@ -7,31 +7,33 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
 )
 
 // Our own roles follow without consumers, with the same events.
 func TestFollowWithoutConsumers(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	w, c := newWriter(t, b), b.Conn(topology.API)
+	w, c := b.LogWriter(), b.Conn(topology.API)
 	js := b.Conn(topology.Operator).JetStream()
 	for range 30 {
-		w.commit()
+		w.Commit()
 	}
 	var r bus.Results
-	kinds, at := followUntil(t, c, bus.Following{Account: w.account}, &r, w) // while the state fills
+	kinds, at := followUntil(t, c, bus.Following{Account: w.Account}, &r, w) // while the state fills
 	if kinds[bus.EventReset] == 0 || kinds[bus.EventReady] == 0 {
 		t.Errorf("first events %v", kinds)
 	}
 	for range 10 {
 		for range 5 {
-			w.commit()
+			w.Commit()
 		}
-		kinds, at = followUntil(t, c, bus.Following{Account: w.account, After: at}, &r, w)
+		kinds, at = followUntil(t, c, bus.Following{Account: w.Account, After: at}, &r, w)
 		if kinds[bus.EventReset] != 0 || kinds[bus.EventState] != 0 {
 			t.Errorf("going on took a new state: %v", kinds)
 		}
@@ -49,10 +51,10 @@ func TestFollowWithoutConsumers(t *testing.T) {
 	if err := log.Purge(t.Context(), jetstream.WithPurgeSequence(at)); err != nil {
 		t.Fatal(err)
 	}
-	bustest.Eventually(t, "the state is up to date", w.settled)
+	bustest.Eventually(t, "the state is up to date", w.Settled)
 	for _, after := range []uint64{1, at + 1000} {
-		kinds, _ = followUntil(t, c, bus.Following{Account: w.account, After: after}, &r, w)
-		if kinds[bus.EventReset] != 1 || kinds[bus.EventState] != len(w.last) {
+		kinds, _ = followUntil(t, c, bus.Following{Account: w.Account, After: after}, &r, w)
+		if kinds[bus.EventReset] != 1 || kinds[bus.EventState] != len(w.Last) {
 			t.Errorf("after %d, which the log does not hold: %v", after, kinds)
 		}
 	}
@@ -66,8 +68,8 @@ func TestFollowPassesWhatCannotBeRead(t *testing.T) {
 		t.Run(string(role), func(t *testing.T) {
 			t.Parallel()
 			b := bustest.Start(t)
-			w, c, broken := newWriter(t, b), b.Conn(role), b.BrokenConn()
-			w.commit()
+			w, c, broken := b.LogWriter(), b.Conn(role), b.BrokenConn()
+			w.Commit()
 			var garbage []uint64
 			spoil := func(subject, schema string) {
 				t.Helper()
@@ -81,7 +83,7 @@ func TestFollowPassesWhatCannotBeRead(t *testing.T) {
 				}
 				garbage = append(garbage, ack.Sequence)
 			}
-			page := w.pages[0]
+			page := w.Pages[0]
 			page.Page = 77
 			spoil(topology.Log(page), "entry.99")
 			spoil("posture.log.x", "entry.1")
@@ -90,7 +92,7 @@ func TestFollowPassesWhatCannotBeRead(t *testing.T) {
 			defer cancel()
 			enough := errors.New("enough")
 			resets, readies, last := 0, 0, uint64(0)
-			err := c.Follow(ctx, bus.Following{Account: w.account}, func(_ context.Context, e bus.Event) error {
+			err := c.Follow(ctx, bus.Following{Account: w.Account}, func(_ context.Context, e bus.Event) error {
 				switch e.Kind {
 				case bus.EventReset:
 					resets++
@@ -100,15 +102,15 @@ func TestFollowPassesWhatCannotBeRead(t *testing.T) {
 					}
 				case bus.EventReady:
 					if readies++; readies == 1 {
-						spoil(topology.Change(w.account, w.check, 1, 0), "change.99")
-						spoil("posture.change."+w.account.String()+".x", "change.1")
-						spoil(topology.Change(w.account, w.check, 1, 0), "other.1")
-						spoil(topology.Change(w.account, w.check, 1, 0), "")
+						spoil(topology.Change(w.Account, w.Check, 1, 0), "change.99")
+						spoil("posture.change."+w.Account.String()+".x", "change.1")
+						spoil(topology.Change(w.Account, w.Check, 1, 0), "other.1")
+						spoil(topology.Change(w.Account, w.Check, 1, 0), "")
 					}
 					if readies == 5 {
-						for last = w.last[w.pages[0]]; slices.Max(garbage) > last; last =
-							slices.Max([]uint64{w.last[w.pages[0]], w.last[w.pages[1]], w.last[w.pages[2]]}) {
-							w.commit()
+						for last = w.Last[w.Pages[0]]; slices.Max(garbage) > last; last =
+							slices.Max([]uint64{w.Last[w.Pages[0]], w.Last[w.Pages[1]], w.Last[w.Pages[2]]}) {
+							w.Commit()
 						}
 					}
 				case bus.EventChange:
@@ -133,4 +135,13 @@ func TestFollowPassesWhatCannotBeRead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// messageOf is a message of a schema without a decoder.
+func messageOf(subject, schema string) *nats.Msg {
+	m := &nats.Msg{Subject: subject, Header: nats.Header{}, Data: []byte("\xc1garbage")}
+	if schema != "" {
+		m.Header.Set(proto.HeaderSchema, schema)
+	}
+	return m
 }

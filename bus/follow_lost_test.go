@@ -15,9 +15,9 @@ import (
 // after this one, and not this one again.
 func TestAFollowerWhosePositionIsLostGetsNoChangeTwice(t *testing.T) {
 	b := bustest.Start(t)
-	w, c := newWriter(t, b), b.Conn(topology.Follower)
-	w.commit()
-	bustest.Eventually(t, "the state is up to date", w.settled)
+	w, c := b.LogWriter(), b.Conn(topology.Follower)
+	w.Commit()
+	bustest.Eventually(t, "the state is up to date", w.Settled)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	js, err := jetstream.New(b.Anybody(topology.Mirror))
@@ -30,13 +30,13 @@ func TestAFollowerWhosePositionIsLostGetsNoChangeTwice(t *testing.T) {
 	}
 	seen, lost := map[uint64]int{}, false
 	var r bus.Results
-	name := bus.Following{Account: w.account, Name: string(topology.Follower)}
+	name := bus.Following{Account: w.Account, Name: string(topology.Follower)}
 	err = c.Follow(ctx, name, func(_ context.Context, e bus.Event) error {
 		r.Apply(e)
 		switch e.Kind {
 		case bus.EventReady:
 			for range 20 {
-				w.commit()
+				w.Commit()
 			}
 		case bus.EventChange:
 			if seen[e.Seq]++; seen[e.Seq] > 1 {

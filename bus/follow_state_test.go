@@ -40,20 +40,19 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 			t.Run(name+", "+kind, func(t *testing.T) {
 				t.Parallel()
 				b := bustest.Start(t)
-				w := newWriter(t, b)
+				w := b.LogWriter()
 				c, f := c, f
 				role := topology.Follower
 				if c.gone {
 					role, f.Name = topology.API, "" // in the pipeline's account a message can be deleted
 				}
-				conn := b.Conn(role)
 				for range 10 {
-					w.commit()
+					w.Commit()
 				}
-				bustest.Eventually(t, "the state is up to date", w.settled)
+				bustest.Eventually(t, "the state is up to date", w.Settled)
 				if c.gone {
 					newest := uint64(0)
-					for _, seq := range w.last {
+					for _, seq := range w.Last {
 						newest = max(newest, seq)
 					}
 					log, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), topology.PostureLog)
@@ -65,9 +64,9 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 					}
 				}
 				states, waits := 0, false // handed out; the follower has looked at the log since
-				bus.Distort(conn, func(info *jetstream.StreamInfo) error {
+				conn := b.ConnWith(0, role, bustest.Distort(func(info *jetstream.StreamInfo) error {
 					left := map[string]*looks{topology.PostureLog: &c.log, topology.PostureState: &c.state}[info.Config.Name]
-					if states < len(w.last) || left == nil || len(*left) == 0 {
+					if states < len(w.Last) || left == nil || len(*left) == 0 {
 						return nil
 					}
 					if waits = waits || info.Config.Name == topology.PostureLog; !waits {
@@ -76,8 +75,8 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 					look := (*left)[0]
 					*left = (*left)[1:]
 					return look(info)
-				})
-				f.Account = w.account
+				}))
+				f.Account = w.Account
 				resets, enough := 0, errors.New("enough")
 				var r bus.Results
 				err := conn.Follow(t.Context(), f, func(_ context.Context, e bus.Event) error {
@@ -92,7 +91,7 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 					}
 					return nil
 				})
-				if want := w.want(); !errors.Is(err, enough) || resets != c.resets || !maps.Equal(want, maps.Collect(r.All())) {
+				if want := w.Want(); !errors.Is(err, enough) || resets != c.resets || !maps.Equal(want, maps.Collect(r.All())) {
 					t.Errorf("Follow ended with %v after %d resets, want %d; results (-want +got):\n%s", err, resets, c.resets,
 						cmp.Diff(want, maps.Collect(r.All())))
 				}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -15,118 +14,15 @@ import (
 	"plumbline.dev/proto"
 )
 
-// A writer commits entries and changes as an evaluator does, of a few pages, devices and one check.
-type writer struct {
-	t       *testing.T
-	c       *bus.Conn
-	copies  *bus.Conn // a follower's
-	account proto.Account
-	check   proto.ID
-	pages   []topology.PageRef
-	devices []proto.ID
-	last    map[topology.PageRef]uint64
-	state   map[topology.PageRef]map[proto.ID]proto.Outcome
-	rng     *rand.Rand
-}
-
-func newWriter(t *testing.T, b *bustest.Bus) *writer {
-	w := newWriterOn(t, b.Conn(topology.Evaluator))
-	w.copies = b.Conn(topology.Follower)
-	return w
-}
-
-func newWriterOn(t *testing.T, c *bus.Conn) *writer {
-	w := &writer{t: t, c: c, copies: c, account: proto.NewAccount(), check: proto.NewID(),
-		last: map[topology.PageRef]uint64{}, state: map[topology.PageRef]map[proto.ID]proto.Outcome{},
-		rng: rand.New(rand.NewPCG(1, 2))}
-	integration := proto.NewID()
-	for i := range 3 {
-		p := topology.PageRef{Account: w.account, Integration: integration, Page: topology.PageNumber(i)}
-		w.pages = append(w.pages, p)
-		w.state[p] = map[proto.ID]proto.Outcome{}
-	}
-	for range 5 {
-		w.devices = append(w.devices, proto.NewID())
-	}
-	return w
-}
-
-// commit gives each device of a random page a random outcome, or takes it away.
-func (w *writer) commit() {
-	w.t.Helper()
-	p := w.pages[w.rng.IntN(len(w.pages))]
-	entry := &proto.Entry{Checks: []proto.CheckRef{{ID: w.check, Revision: 1}}}
-	changed := map[proto.Outcome][]proto.ChangedDevice{}
-	for _, d := range w.devices {
-		was, had := w.state[p][d]
-		if w.rng.IntN(4) == 0 {
-			if had {
-				changed[proto.OutcomeUnknown] = append(changed[proto.OutcomeUnknown],
-					proto.ChangedDevice{Device: d, From: was, Reason: proto.ReasonRemoved})
-				delete(w.state[p], d)
-			}
-			continue
-		}
-		is := proto.Outcome(w.rng.IntN(3))
-		entry.Results = append(entry.Results,
-			proto.Result{Device: d, Score: proto.NoScore, Verdicts: []proto.Verdict{{Outcome: is, Observed: is}}})
-		if !had || is != was {
-			changed[is] = append(changed[is], proto.ChangedDevice{Device: d, From: was, Reason: proto.ReasonScore})
-		}
-		w.state[p][d] = is
-	}
-	batch := []bus.Outgoing{{Subject: topology.Log(p), Body: entry, ExpectLast: bus.Expect(w.last[p])}}
-	for o, devices := range changed {
-		batch = append(batch, bus.Outgoing{Subject: topology.Change(w.account, w.check, o, p.Page),
-			Body: &proto.Change{Index: len(batch), Integration: p.Integration, Devices: devices}})
-	}
-	first, err := w.c.Commit(w.t.Context(), batch)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.last[p] = first
-}
-
-func (w *writer) want() map[bus.ResultKey]proto.Outcome {
-	all := map[bus.ResultKey]proto.Outcome{}
-	for p, devices := range w.state {
-		for d, o := range devices {
-			all[bus.ResultKey{Page: p, Device: d, Check: w.check}] = o
-		}
-	}
-	return all
-}
-
-// settled reports whether the followers' copies are up to date.
-func (w *writer) settled() bool {
-	end, _, err := w.c.End(w.t.Context())
-	if err != nil {
-		return false
-	}
-	if copied, _, err := w.copies.End(w.t.Context()); err != nil || copied != end {
-		return false
-	}
-	for p, seq := range w.last {
-		m, err := w.copies.Last(w.t.Context(), topology.PostureState, topology.Log(p))
-		if err != nil {
-			return false
-		}
-		if at, err := bus.LogSequence(m); err != nil || at != seq {
-			return false
-		}
-	}
-	return true
-}
-
 // followUntil folds events until the results equal want, and returns the position.
 func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results,
-	w *writer) (kinds map[bus.EventKind]int, at uint64) {
+	w *bustest.LogWriter) (kinds map[bus.EventKind]int, at uint64) {
 	t.Helper()
 	kinds = map[bus.EventKind]int{}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	enough := errors.New("enough")
-	want := w.want()
+	want := w.Want()
 	err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
 		r.Apply(e)
 		kinds[e.Kind]++
@@ -146,7 +42,7 @@ func followUntil(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results,
 }
 
 // followOneChange follows until the state and one change are handled, and returns the position.
-func followOneChange(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (at uint64) {
+func followOneChange(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *bustest.LogWriter) (at uint64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -159,7 +55,7 @@ func followOneChange(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results,
 		switch e.Kind {
 		case bus.EventReady:
 			for range 5 {
-				w.commit()
+				w.Commit()
 			}
 		case bus.EventChange:
 			at = e.Seq
@@ -175,22 +71,22 @@ func followOneChange(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results,
 func TestFollowGivesStateThenChanges(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	w, c := newWriter(t, b), b.Conn(topology.Follower)
+	w, c := b.LogWriter(), b.Conn(topology.Follower)
 	for range 30 {
-		w.commit()
+		w.Commit()
 	}
-	bustest.Eventually(t, "the state is up to date", w.settled)
+	bustest.Eventually(t, "the state is up to date", w.Settled)
 	var r bus.Results
-	kinds, at := followUntil(t, c, bus.Following{Account: w.account}, &r, w)
-	if kinds[bus.EventReset] != 1 || kinds[bus.EventState] != len(w.last) {
+	kinds, at := followUntil(t, c, bus.Following{Account: w.Account}, &r, w)
+	if kinds[bus.EventReset] != 1 || kinds[bus.EventState] != len(w.Last) {
 		t.Errorf("first events %v", kinds)
 	}
 	// Invariant 4, from that position, step by step.
 	for range 10 {
 		for range 5 {
-			w.commit()
+			w.Commit()
 		}
-		kinds, at = followUntil(t, c, bus.Following{Account: w.account, After: at}, &r, w)
+		kinds, at = followUntil(t, c, bus.Following{Account: w.Account, After: at}, &r, w)
 		if kinds[bus.EventReset] != 0 || kinds[bus.EventState] != 0 {
 			t.Errorf("going on took a new state: %v", kinds)
 		}
@@ -205,8 +101,8 @@ func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := bustest.Start(t)
-			w, c := newWriter(t, b), b.Conn(topology.Follower)
-			f.Account = w.account
+			w, c := b.LogWriter(), b.Conn(topology.Follower)
+			f.Account = w.Account
 			stop := errors.New("stop")
 			var seen []uint64
 			next := func(n int) {
@@ -217,7 +113,7 @@ func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
 				err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
 					switch {
 					case e.Kind == bus.EventReady && n == 0:
-						w.commit()
+						w.Commit()
 						n = 1
 					case e.Kind == bus.EventChange && n == 0:
 						return stop
@@ -235,7 +131,7 @@ func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
 			}
 			next(0)
 			for range 8 {
-				w.commit()
+				w.Commit()
 			}
 			var want []uint64
 			s, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), topology.PostureLog)
@@ -265,11 +161,11 @@ func TestFollowGoesOnBetweenTheChangesOfOneEntry(t *testing.T) {
 func TestFollowersLeaveNoConsumers(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	w, c := newWriter(t, b), b.Conn(topology.Follower)
-	w.commit()
-	bustest.Eventually(t, "the state is up to date", w.settled)
+	w, c := b.LogWriter(), b.Conn(topology.Follower)
+	w.Commit()
+	bustest.Eventually(t, "the state is up to date", w.Settled)
 	var r bus.Results
-	followOneChange(t, c, bus.Following{Account: w.account}, &r, w)
+	followOneChange(t, c, bus.Following{Account: w.Account}, &r, w)
 	js := b.Conn(topology.Operator).JetStream()
 	bustest.Eventually(t, "no consumer is left", func() bool {
 		for _, name := range []string{topology.PostureLog, topology.PostureState} {
@@ -285,14 +181,14 @@ func TestFollowersLeaveNoConsumers(t *testing.T) {
 func TestFollowWhileWritersWrite(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	w, c := newWriter(t, b), b.Conn(topology.Follower)
+	w, c := b.LogWriter(), b.Conn(topology.Follower)
 	for range 20 {
-		w.commit()
+		w.Commit()
 	}
 	var r bus.Results
 	got := make(chan map[bus.ResultKey]proto.Outcome, 1)
 	stop := bustest.Run(t, func(ctx context.Context) error {
-		return c.Follow(ctx, bus.Following{Account: w.account}, func(_ context.Context, e bus.Event) error {
+		return c.Follow(ctx, bus.Following{Account: w.Account}, func(_ context.Context, e bus.Event) error {
 			r.Apply(e)
 			select {
 			case <-got:
@@ -303,9 +199,9 @@ func TestFollowWhileWritersWrite(t *testing.T) {
 		})
 	})
 	for range 300 {
-		w.commit()
+		w.Commit()
 	}
-	want := w.want()
+	want := w.Want()
 	bustest.Eventually(t, "the follower has what was written", func() bool {
 		select {
 		case now := <-got:
@@ -320,16 +216,16 @@ func TestFollowWhileWritersWrite(t *testing.T) {
 func TestNamedFollowerGoesOn(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	w, c := newWriter(t, b), b.Conn(topology.Follower)
-	f := bus.Following{Account: w.account, Name: string(topology.Follower)}
+	w, c := b.LogWriter(), b.Conn(topology.Follower)
+	f := bus.Following{Account: w.Account, Name: string(topology.Follower)}
 	for range 10 {
-		w.commit()
+		w.Commit()
 	}
-	bustest.Eventually(t, "the state is up to date", w.settled)
+	bustest.Eventually(t, "the state is up to date", w.Settled)
 	var r bus.Results
 	followOneChange(t, c, f, &r, w)
 	for range 10 {
-		w.commit()
+		w.Commit()
 	}
 	kinds, _ := followUntil(t, c, f, &r, w)
 	if kinds[bus.EventReset] != 0 {
@@ -346,18 +242,18 @@ func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := bustest.StartWith(t, topology.Options{LogMaxBytes: 64 << 10})
-			w, c := newWriter(t, b), b.Conn(topology.Follower)
-			f.Account = w.account
+			w, c := b.LogWriter(), b.Conn(topology.Follower)
+			f.Account = w.Account
 			for range 10 {
-				w.commit()
+				w.Commit()
 			}
-			bustest.Eventually(t, "the state is up to date", w.settled)
+			bustest.Eventually(t, "the state is up to date", w.Settled)
 			var r bus.Results
 			at := followOneChange(t, c, f, &r, w)
 			// The byte limit deletes the next entry.
 			for first := uint64(0); first <= at+1; {
 				for range 20 {
-					w.commit()
+					w.Commit()
 				}
 				s, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), topology.PostureLog)
 				if err != nil {
@@ -365,7 +261,7 @@ func TestAFollowerWhosePositionIsGoneTakesANewState(t *testing.T) {
 				}
 				first = s.CachedInfo().State.FirstSeq
 			}
-			bustest.Eventually(t, "the state is up to date", w.settled)
+			bustest.Eventually(t, "the state is up to date", w.Settled)
 			if f.Name == "" {
 				f.After = at
 			}
@@ -385,15 +281,15 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := bustest.StartWith(t, topology.Options{LogMaxBytes: 64 << 10})
-			w, c, operator := newWriter(t, b), b.Conn(topology.Follower), b.Conn(topology.Operator)
-			f.Account = w.account
+			w, c, operator := b.LogWriter(), b.Conn(topology.Follower), b.Conn(topology.Operator)
+			f.Account = w.Account
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			overtake := func(at uint64) {
 				enough := time.After(2 * time.Second)
 				for first := uint64(0); first <= at+1; {
 					for range 20 {
-						w.commit()
+						w.Commit()
 					}
 					s, err := operator.JetStream().Stream(ctx, topology.PostureLog)
 					if err != nil {
@@ -401,11 +297,11 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 					}
 					first = s.CachedInfo().State.FirstSeq
 				}
-				bustest.Eventually(t, "the state is up to date", w.settled)
+				bustest.Eventually(t, "the state is up to date", w.Settled)
 				<-enough
 			}
-			w.commit()
-			bustest.Eventually(t, "the state is up to date", w.settled)
+			w.Commit()
+			bustest.Eventually(t, "the state is up to date", w.Settled)
 			var r bus.Results
 			resets, overtaken, enough := 0, false, errors.New("enough")
 			err := c.Follow(ctx, f, func(_ context.Context, e bus.Event) error {
@@ -415,13 +311,13 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 					resets++
 				case e.Kind == bus.EventReady && !overtaken:
 					for range 5 {
-						w.commit()
+						w.Commit()
 					}
 				case e.Kind == bus.EventChange && !overtaken:
 					overtaken = true
 					overtake(e.Seq)
 				case e.Kind == bus.EventReady && overtaken, e.Kind == bus.EventChange:
-					if maps.Equal(w.want(), maps.Collect(r.All())) {
+					if maps.Equal(w.Want(), maps.Collect(r.All())) {
 						return enough
 					}
 				}
@@ -429,7 +325,7 @@ func TestAFollowerThatTheLogOvertakesTakesANewState(t *testing.T) {
 			})
 			if !errors.Is(err, enough) || resets != 2 {
 				t.Errorf("Follow ended with %v after %d resets; results (-want +got):\n%s", err, resets,
-					cmp.Diff(w.want(), maps.Collect(r.All())))
+					cmp.Diff(w.Want(), maps.Collect(r.All())))
 			}
 		})
 	}
@@ -442,12 +338,12 @@ func TestFollowAnEmptiedLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := bustest.Start(t)
-			w, c := newWriter(t, b), b.Conn(topology.Follower)
-			f.Account = w.account
+			w, c := b.LogWriter(), b.Conn(topology.Follower)
+			f.Account = w.Account
 			for range 10 {
-				w.commit()
+				w.Commit()
 			}
-			bustest.Eventually(t, "the state is up to date", w.settled)
+			bustest.Eventually(t, "the state is up to date", w.Settled)
 			log, err := b.Conn(topology.Operator).JetStream().Stream(t.Context(), topology.PostureLog)
 			if err == nil {
 				err = log.Purge(t.Context())
@@ -455,7 +351,7 @@ func TestFollowAnEmptiedLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			clear(w.last)
+			clear(w.Last)
 			var r bus.Results
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -467,9 +363,9 @@ func TestFollowAnEmptiedLog(t *testing.T) {
 					resets++
 				case e.Kind == bus.EventReady && resets == 1:
 					for range 5 {
-						w.commit()
+						w.Commit()
 					}
-				case e.Kind == bus.EventChange && maps.Equal(w.want(), maps.Collect(r.All())):
+				case e.Kind == bus.EventChange && maps.Equal(w.Want(), maps.Collect(r.All())):
 					return enough
 				}
 				return nil

@@ -87,7 +87,9 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 	account := proto.NewAccount()
 	sources := []*source{
 		{stream: topology.PostureScores, readers: map[string]*received{"stage": {}},
-			message: func() bus.Outgoing { return bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Change{}} }},
+			message: func() bus.Outgoing {
+				return bus.Outgoing{Subject: topology.Scores(bustest.NewPage()), Body: &proto.Change{}}
+			}},
 		{stream: topology.PostureLog, readers: map[string]*received{"follower": {}, "named follower": {}, "view": {}},
 			message: func() bus.Outgoing {
 				return bus.Outgoing{Subject: topology.Change(account, proto.NewID(), proto.OutcomePass, 1),

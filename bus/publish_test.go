@@ -17,7 +17,7 @@ import (
 // Publishing many messages nevertheless ends with its context, and unacknowledged messages do not block later ones.
 func TestPublishAllOutlivesLostAnswers(t *testing.T) {
 	t.Parallel()
-	c := bustest.Start(t).ConnWith(0, topology.Evaluator, bus.PublishAsyncWithin(time.Second))
+	c := bustest.Start(t).ConnWith(0, topology.Evaluator, bustest.PublishAsyncWithin(time.Second))
 	all := make([]bus.Outgoing, 1000) // more than may be unanswered at once
 	for i := range all {
 		all[i] = bus.Outgoing{Subject: "posture.denied", Body: &proto.Input{Cause: proto.CauseExpired}}
@@ -33,7 +33,7 @@ func TestPublishAllOutlivesLostAnswers(t *testing.T) {
 			t.Fatalf("message %d: %v", i, errs[i])
 		}
 	}
-	later := bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Input{Cause: proto.CauseExpired}}
+	later := bus.Outgoing{Subject: topology.Scores(bustest.NewPage()), Body: &proto.Input{Cause: proto.CauseExpired}}
 	if err := errors.Join(c.PublishAll(t.Context(), []bus.Outgoing{later})...); err != nil {
 		t.Error(err)
 	}

@@ -52,7 +52,7 @@ type pull struct {
 // pulls subscribes to the replies to pull requests to a consumer; close unsubscribes.
 func (c *Conn) pulls(stream, consumer string) (*pulls, error) {
 	p := &pulls{nc: c.nc, next: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer, inbox: c.nc.NewInbox(),
-		answeredAll: make(chan struct{}), expires: c.timing.pullExpires, lost: c.timing.pullExpires + c.timing.pullMargin}
+		answeredAll: make(chan struct{}), expires: c.tuning.PullExpires, lost: c.tuning.PullExpires + c.tuning.PullMargin}
 	var err error
 	if p.sub, err = c.nc.Subscribe(p.inbox+".*", p.answered); err != nil {
 		return nil, fmt.Errorf("take messages of %s: %w", stream, err)
@@ -103,7 +103,7 @@ type pullRequest struct {
 	NoWait  bool          `json:"no_wait,omitempty"` // answer at once if there is no message
 }
 
-// send sends a request. The request expires after the timing's pullExpires.
+// send sends a request. The request expires after the connection's PullExpires.
 func (p *pulls) send(request pullRequest) (*pull, error) {
 	if !request.NoWait {
 		request.Expires = p.expires

@@ -61,7 +61,7 @@ func scores(t *testing.T, conn *bus.Conn, n int) {
 	t.Helper()
 	for range n {
 		if _, err := conn.Publish(t.Context(),
-			bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Change{}}); err != nil {
+			bus.Outgoing{Subject: topology.Scores(bustest.NewPage()), Body: &proto.Change{}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestAStageAsksAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lost, conn := uint64(0), b.Conn(topology.Operator)
 			if name == "the request is lost" {
-				lost, conn = 1, b.ConnWith(0, topology.Operator, bus.PullsExpire(500*time.Millisecond, 500*time.Millisecond))
+				lost, conn = 1, b.ConnWith(0, topology.Operator, bustest.PullsExpire(500*time.Millisecond, 500*time.Millisecond))
 			}
 			defer conn.Close()
 			r := newRelay(t, conn)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +30,7 @@ func createTopology(t *testing.T, s *embed.Server) {
 
 func connect(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
 	t.Helper()
-	c, err := s.Connect(t.Context(), role, bustest.Log(t), bus.TailsConfirm(time.Second, time.Second))
+	c, err := s.Connect(t.Context(), role, bustest.Log(t), bustest.TailsConfirm(time.Second, time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,30 +38,10 @@ func connect(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
 	return c
 }
 
-// on is the writer as it is now, with another connection and another future.
-func (w *writer) on(c *bus.Conn, seed uint64) *writer {
-	n := *w
-	n.c, n.copies, n.last, n.state, n.rng = c, c, maps.Clone(w.last), map[topology.PageRef]map[proto.ID]proto.Outcome{},
-		rand.New(rand.NewPCG(seed, 0))
-	for p, devices := range w.state {
-		n.state[p] = maps.Clone(devices)
-	}
-	return &n
-}
-
-// commits writes entries of random pages and waits until the state has them.
-func (w *writer) commits(n int) {
-	w.t.Helper()
-	for range n {
-		w.commit()
-	}
-	bustest.Eventually(w.t, "the state is up to date", w.settled)
-}
-
 // lastCursor follows until the results are those of the writer, and returns the cursor of the last event.
-func lastCursor(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *writer) (cursor string, resets int) {
+func lastCursor(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *bustest.LogWriter) (cursor string, resets int) {
 	t.Helper()
-	enough, want := errors.New("enough"), w.want()
+	enough, want := errors.New("enough"), w.Want()
 	err := c.Follow(t.Context(), f, func(_ context.Context, e bus.Event) error {
 		r.Apply(e)
 		if e.Kind == bus.EventReset {
@@ -93,28 +72,28 @@ func TestAFollowerOfARestoredLogTakesANewState(t *testing.T) {
 			store := bustest.NewStore(t)
 			server := store.Start()
 			createTopology(t, server)
-			w := newWriterOn(t, connect(t, server, topology.Evaluator))
-			w.commits(20)
+			w := bustest.NewLogWriter(t, connect(t, server, topology.Evaluator))
+			w.Commits(20)
 			server.Close()
 			old, before := store.Copy(), w
 			server = store.Start()
-			w = w.on(connect(t, server, topology.Evaluator), 2)
+			w = w.On(connect(t, server, topology.Evaluator), 2)
 			follower := connect(t, server, topology.Follower)
-			kept, named := bus.Following{Account: w.account}, bus.Following{Account: w.account, Name: string(topology.Follower)}
+			kept, named := bus.Following{Account: w.Account}, bus.Following{Account: w.Account, Name: string(topology.Follower)}
 			var keptResults, namedResults bus.Results
-			w.commits(20)
+			w.Commits(20)
 			kept.Cursor, _ = lastCursor(t, follower, kept, &keptResults, w)
 			named.Cursor, _ = lastCursor(t, follower, named, &namedResults, w)
-			w.commits(20)
+			w.Commits(20)
 			kept.Cursor, _ = lastCursor(t, follower, kept, &keptResults, w)
 			named.Cursor, _ = lastCursor(t, follower, named, &namedResults, w)
 			server.Close()
 			store.PutBack(old)
 
 			server = store.Start()
-			w = before.on(connect(t, server, topology.Evaluator), 3)
+			w = before.On(connect(t, server, topology.Evaluator), 3)
 			follower = connect(t, server, topology.Follower)
-			w.commits(later)
+			w.Commits(later)
 			if _, resets := lastCursor(t, follower, kept, &keptResults, w); resets != 1 {
 				t.Errorf("a follower with a cursor was reset %d times", resets)
 			}
@@ -144,19 +123,19 @@ func TestARunningFollowerFindsAnotherLog(t *testing.T) {
 			}
 			server := store.StartAt(addr)
 			createTopology(t, server)
-			w := newWriterOn(t, connect(t, server, topology.Evaluator))
-			w.commits(20)
+			w := bustest.NewLogWriter(t, connect(t, server, topology.Evaluator))
+			w.Commits(20)
 			server.Close()
 			old, before := store.Copy(), w
 			server = store.StartAt(addr)
-			w = w.on(connect(t, server, topology.Evaluator), 2)
-			w.commits(20)
+			w = w.On(connect(t, server, topology.Evaluator), 2)
+			w.Commits(20)
 			follower := overNetwork(t, server, topology.Follower)
 			var mu sync.Mutex
 			var results bus.Results
 			resets := 0
 			stop := bustest.Run(t, func(ctx context.Context) error {
-				return follower.Follow(ctx, bus.Following{Account: w.account}, func(_ context.Context, e bus.Event) error {
+				return follower.Follow(ctx, bus.Following{Account: w.Account}, func(_ context.Context, e bus.Event) error {
 					mu.Lock()
 					defer mu.Unlock()
 					results.Apply(e)
@@ -169,29 +148,29 @@ func TestARunningFollowerFindsAnotherLog(t *testing.T) {
 			has := func() bool {
 				mu.Lock()
 				defer mu.Unlock()
-				return maps.Equal(w.want(), maps.Collect(results.All()))
+				return maps.Equal(w.Want(), maps.Collect(results.All()))
 			}
 			bustest.Eventually(t, "the follower has the state", has)
-			w.commits(5)
+			w.Commits(5)
 			bustest.Eventually(t, "the follower has the changes", has)
 			server.Close()
 			harm(store, old)
 			server = store.StartAt(addr)
 			createTopology(t, server)
 			if name == "a new log" {
-				w = newWriterOn(t, connect(t, server, topology.Evaluator))
-				w.account = before.account
-				for n := range w.pages {
-					w.pages[n].Account = w.account
+				w = bustest.NewLogWriter(t, connect(t, server, topology.Evaluator))
+				w.Account = before.Account
+				for n := range w.Pages {
+					w.Pages[n].Account = w.Account
 				}
-				w.state, w.last = map[topology.PageRef]map[proto.ID]proto.Outcome{}, map[topology.PageRef]uint64{}
-				for _, p := range w.pages {
-					w.state[p] = map[proto.ID]proto.Outcome{}
+				w.State, w.Last = map[topology.PageRef]map[proto.ID]proto.Outcome{}, map[topology.PageRef]uint64{}
+				for _, p := range w.Pages {
+					w.State[p] = map[proto.ID]proto.Outcome{}
 				}
 			} else {
-				w = before.on(connect(t, server, topology.Evaluator), 3)
+				w = before.On(connect(t, server, topology.Evaluator), 3)
 			}
-			w.commits(40)
+			w.Commits(40)
 			bustest.Eventually(t, "the follower has what the other log says", has)
 			stop()
 			if resets != 2 {
@@ -207,9 +186,9 @@ func TestACopyOfALostLogIsMadeAnew(t *testing.T) {
 	store := bustest.NewStore(t)
 	server := store.Start()
 	createTopology(t, server)
-	w := newWriterOn(t, connect(t, server, topology.Evaluator))
-	w.copies = connect(t, server, topology.Follower)
-	w.commits(5)
+	w := bustest.NewLogWriter(t, connect(t, server, topology.Evaluator))
+	w.Copies = connect(t, server, topology.Follower)
+	w.Commits(5)
 	server.Close()
 	store.RemoveStream(topology.PostureLog)
 	store.RemoveStream(topology.PostureState)
@@ -221,8 +200,8 @@ func TestACopyOfALostLogIsMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w = newWriterOn(t, connect(t, server, topology.Evaluator))
-	w.commits(40)
+	w = bustest.NewLogWriter(t, connect(t, server, topology.Evaluator))
+	w.Commits(40)
 	created := func() (all []time.Time) {
 		for _, stream := range []string{topology.PostureLog, topology.PostureState} {
 			p, err := follower.Position(t.Context(), stream)
@@ -239,8 +218,8 @@ func TestACopyOfALostLogIsMadeAnew(t *testing.T) {
 	if anew[0].Equal(old[0]) || anew[1].Equal(old[1]) {
 		t.Errorf("the copies were made at %v, after provisioning at %v", old, anew)
 	}
-	w.copies = follower
-	bustest.Eventually(t, "the copies hold the new log", w.settled)
+	w.Copies = follower
+	bustest.Eventually(t, "the copies hold the new log", w.Settled)
 	createTopology(t, server)
 	if again := created(); !slices.Equal(again, anew) {
 		t.Errorf("provisioning made copies of %v anew, at %v", anew, again)

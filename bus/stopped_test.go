@@ -20,7 +20,7 @@ func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 		for name, exits := range map[string]bool{"the process goes on": false, "the process exits": true} {
 			t.Run(fmt.Sprintf("server %d, %s", i, name), func(t *testing.T) {
 				// Close waits until the requests have expired.
-				expire := bus.PullsExpire(time.Second, 2*time.Second)
+				expire := bustest.PullsExpire(time.Second, 2*time.Second)
 				ended := b.ConnWith(i, topology.Evaluator, expire)
 				next := b.ConnWith((i+1)%b.Servers(), topology.Evaluator, expire)
 				_, stop := handling(t, ended)

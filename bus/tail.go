@@ -102,7 +102,7 @@ func (t *Tail) Run(ctx context.Context) error {
 		case <-wait.C:
 		}
 		next, err := pollEvery, t.drain(ctx)
-		if err == nil && (!t.current || time.Since(confirmed) >= t.Conn.timing.confirmEvery) {
+		if err == nil && (!t.current || time.Since(confirmed) >= t.Conn.tuning.ConfirmEvery) {
 			err = t.confirm(ctx)
 			if err == nil && t.current && t.same.sound() && t.lagging.IsZero() {
 				confirmed = time.Now()
@@ -231,7 +231,7 @@ func (t *Tail) confirm(ctx context.Context) error {
 		return fmt.Errorf("the leader of %s has not heard from a majority of its replicas for %v",
 			t.Stream, p.Heard.Round(time.Second))
 	}
-	if t.same.replaced(p, t.position(), t.Conn.timing.setBack, time.Now()) {
+	if t.same.replaced(p, t.position(), t.Conn.tuning.SetBack, time.Now()) {
 		return t.reset(p)
 	}
 	if !t.same.sound() {

@@ -173,7 +173,7 @@ func TestATailOfAStreamThatIsMadeAnew(t *testing.T) {
 	var got taken
 	var mu sync.Mutex
 	currents, resets := 0, 0
-	reader := b.ConnWith(0, topology.Operator, bus.TailsConfirm(200*time.Millisecond, 200*time.Millisecond))
+	reader := b.ConnWith(0, topology.Operator, bustest.TailsConfirm(200*time.Millisecond, 200*time.Millisecond))
 	run(t, &bus.Tail{Conn: reader, Stream: stream, Filters: []string{topology.BucketSubject(topology.Sessions, ">")},
 		Apply: got.apply, Current: func() { mu.Lock(); currents++; mu.Unlock() },
 		Reset: func() error { mu.Lock(); resets++; mu.Unlock(); return nil }})

@@ -3,6 +3,8 @@ package bus
 import (
 	"testing"
 	"time"
+
+	"plumbline.dev/bus/internal/tuning"
 )
 
 func TestFilters(t *testing.T) {
@@ -39,6 +41,7 @@ func TestFilters(t *testing.T) {
 // A stream counts as another one at once if it was made at another time, and after a while if its end stays
 // before what was read: a leader that was just elected may be behind for a moment.
 func TestAStreamThatWasSetBackIsTold(t *testing.T) {
+	setBack := tuning.Default().SetBack
 	made, now := time.Unix(1, 0), time.Unix(100, 0)
 	at := func(last uint64) Position { return Position{Last: last, Created: made} }
 	var i incarnation
@@ -48,16 +51,16 @@ func TestAStreamThatWasSetBackIsTold(t *testing.T) {
 		replaced bool
 		sound    bool
 	}{
-		{0, 12, false, true}, {time.Second, 13, false, true}, {time.Second, 11, false, false}, {DefaultSetBack - 1, 11, false, false},
-		{time.Second, 12, false, true}, {time.Second, 3, false, false}, {DefaultSetBack, 11, true, false},
+		{0, 12, false, true}, {time.Second, 13, false, true}, {time.Second, 11, false, false}, {setBack - 1, 11, false, false},
+		{time.Second, 12, false, true}, {time.Second, 3, false, false}, {setBack, 11, true, false},
 	} {
 		now = now.Add(step.after)
-		if got := i.replaced(at(step.last), 12, DefaultSetBack, now); got != step.replaced || i.sound() != step.sound {
+		if got := i.replaced(at(step.last), 12, setBack, now); got != step.replaced || i.sound() != step.sound {
 			t.Errorf("at %d: replaced %v, sound %v", step.last, got, i.sound())
 		}
 	}
-	if i = (incarnation{}); i.replaced(at(3), 0, DefaultSetBack, now) ||
-		!i.replaced(Position{Last: 30, Created: made.Add(1)}, 3, DefaultSetBack, now) {
+	if i = (incarnation{}); i.replaced(at(3), 0, setBack, now) ||
+		!i.replaced(Position{Last: 30, Created: made.Add(1)}, 3, setBack, now) {
 		t.Error("a stream that was made anew is not told")
 	}
 }

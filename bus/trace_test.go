@@ -17,7 +17,7 @@ func TestTraceContextGoesWithTheMessage(t *testing.T) {
 		TraceFlags: trace.FlagsSampled})
 	ctx := trace.ContextWithRemoteSpanContext(t.Context(), sent)
 	if _, err := b.Conn(topology.Fetcher).Publish(ctx,
-		bus.Outgoing{Subject: topology.Scores(newPage()), Body: &proto.Input{}}); err != nil {
+		bus.Outgoing{Subject: topology.Scores(bustest.NewPage()), Body: &proto.Input{}}); err != nil {
 		t.Fatal(err)
 	}
 	got := make(chan trace.TraceID, 1)

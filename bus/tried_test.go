@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
@@ -44,10 +45,6 @@ func TestTriedOnThreeReplicas(t *testing.T) {
 	}
 }
 
-func newPage() topology.PageRef {
-	return topology.PageRef{Account: proto.NewAccount(), Integration: proto.NewID()}
-}
-
 // newest returns the newest message of a subject once the replica has an acceptable one.
 func newest(t *testing.T, c *bus.Conn, stream, subject string, ok func(*bus.Msg) bool) (m *bus.Msg) {
 	t.Helper()
@@ -63,7 +60,7 @@ func newest(t *testing.T, c *bus.Conn, stream, subject string, ok func(*bus.Msg)
 }
 
 func secondTickIsRefused(t *testing.T, b *bustest.Bus) {
-	c, p := b.Conn(topology.Scheduler), newPage()
+	c, p := b.Conn(topology.Scheduler), bustest.NewPage()
 	subject := topology.Tick(p.Account, p.Integration)
 	tick := bus.Outgoing{Subject: subject, Body: &proto.Tick{Slot: 1}, ExpectLast: bus.Expect(0)}
 	first, err := c.Publish(t.Context(), tick)
@@ -85,7 +82,7 @@ func secondTickIsRefused(t *testing.T, b *bustest.Bus) {
 }
 
 func secondBatchIsRefused(t *testing.T, b *bustest.Bus) {
-	c, p := b.Conn(topology.Fetcher), newPage()
+	c, p := b.Conn(topology.Fetcher), bustest.NewPage()
 	d := topology.FetchConsumer(p.Account, p.Integration, 4)
 	if _, err := c.JetStream().CreateOrUpdateConsumer(t.Context(), d.Stream, d.Config); err != nil {
 		t.Fatal(err)
@@ -133,7 +130,7 @@ func entryAndChanges(p topology.PageRef, last uint64, mark uint64) []bus.Outgoin
 }
 
 func oneCommitWins(t *testing.T, b *bustest.Bus) {
-	p, last := newPage(), uint64(0)
+	p, last := bustest.NewPage(), uint64(0)
 	for round := range 5 {
 		var winners atomic.Int32
 		var first atomic.Uint64
@@ -193,7 +190,7 @@ func staleCursorIsRefused(t *testing.T, b *bustest.Bus) {
 }
 
 func stateOutlivesLog(t *testing.T, b *bustest.Bus) {
-	c, operator, p := b.Conn(topology.Evaluator), b.Conn(topology.Operator), newPage()
+	c, operator, p := b.Conn(topology.Evaluator), b.Conn(topology.Operator), bustest.NewPage()
 	first, err := c.Commit(t.Context(), entryAndChanges(p, 0, 77))
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +236,7 @@ func batchIsContiguous(t *testing.T, b *bustest.Bus) {
 		c := b.Conn(topology.Evaluator)
 		writers.Go(func() {
 			for range 20 {
-				p := newPage()
+				p := bustest.NewPage()
 				first, err := c.Commit(t.Context(), entryAndChanges(p, 0, 1))
 				if err != nil {
 					t.Error(err)
@@ -279,7 +276,7 @@ func TestCommitWaitsForRoom(t *testing.T) {
 		c := b.Conn(topology.Evaluator)
 		for range 20 {
 			writers.Go(func() {
-				if _, err := c.Commit(t.Context(), entryAndChanges(newPage(), 0, 1)); err != nil {
+				if _, err := c.Commit(t.Context(), entryAndChanges(bustest.NewPage(), 0, 1)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -293,7 +290,7 @@ func TestCommitWaitsForRoom(t *testing.T) {
 func TestConsume(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	p := newPage()
+	p := bustest.NewPage()
 	sender, c := b.Conn(topology.Fetcher), b.Conn(topology.Evaluator)
 	send := func(page topology.PageNumber, mark uint64) {
 		t.Helper()
@@ -384,7 +381,7 @@ func TestSlowHandlerKeepsItsMessage(t *testing.T) {
 	t.Parallel()
 	const wait = 2 * time.Second
 	b := bustest.Start(t)
-	c, p := b.ConnWith(0, topology.Fetcher, bus.AckWait(wait/10)), newPage()
+	c, p := b.ConnWith(0, topology.Fetcher, bustest.AckWait(wait/10)), bustest.NewPage()
 	d := topology.FetchConsumer(p.Account, p.Integration, 4)
 	d.Config.AckWait = wait // ten times what the stage counts on, for a machine that is slow
 	if _, err := c.JetStream().CreateOrUpdateConsumer(t.Context(), d.Stream, d.Config); err != nil {
@@ -419,7 +416,7 @@ func TestSlowHandlerKeepsItsMessage(t *testing.T) {
 func TestPermissionsHold(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
-	p := newPage()
+	p := bustest.NewPage()
 	var all sync.WaitGroup
 	defer all.Wait()
 	for _, c := range []struct {
@@ -456,4 +453,14 @@ func TestPermissionsHold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// publishRaw stores a body under a schema not written by this build.
+func publishRaw(t *testing.T, c *bus.Conn, subject, schema string, body []byte) error {
+	t.Helper()
+	m := nats.NewMsg(subject)
+	m.Header.Set(proto.HeaderSchema, schema)
+	m.Data = body
+	_, err := c.JetStream().PublishMsg(t.Context(), m)
+	return err
 }

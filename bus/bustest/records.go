@@ -66,3 +66,8 @@ func (r *Records) ServiceToken(token *proto.ServiceToken) uint64 {
 
 // Expect sets the revision that the next write of a record replaces, after somebody else wrote it.
 func (r *Records) Expect(key string, revision uint64) { r.revisions[key] = revision }
+
+// NewPage returns the first page of a new integration of a new account.
+func NewPage() topology.PageRef {
+	return topology.PageRef{Account: proto.NewAccount(), Integration: proto.NewID()}
+}

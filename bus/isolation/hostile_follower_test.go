@@ -1,4 +1,4 @@
-package bus_test
+package isolation_test
 
 import (
 	"errors"
@@ -23,15 +23,15 @@ func TestAHostileFollowerWritesNothing(t *testing.T) {
 }
 
 func hostileFollower(t *testing.T, b *bustest.Bus) {
-	w, operator := newWriter(t, b), b.Conn(topology.Operator)
-	w.commit()
-	bustest.Eventually(t, "the copies are up to date", w.settled)
+	w, operator := b.LogWriter(), b.Conn(topology.Operator)
+	w.Commit()
+	bustest.Eventually(t, "the copies are up to date", w.Settled)
 	victim, evil := b.Follower("victim"), b.Follower("evil")
 	position := jetstream.ConsumerConfig{Durable: consumerOf(b, "victim"), AckPolicy: jetstream.AckExplicitPolicy}
 	if _, err := victim.JetStream().CreateConsumer(t.Context(), topology.PostureLog, position); err != nil {
 		t.Fatal(err)
 	}
-	before, own := ends(t, operator), consumerOf(b, "evil")
+	before, own := sizes(t, operator), consumerOf(b, "evil")
 	var targets []string
 	for _, s := range topology.Streams(topology.Options{}) {
 		for _, subject := range s.Subjects {
@@ -46,7 +46,7 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 	}
 	targets = append(targets, "$JS.API.CONSUMER.DELETE.POSTURE_LOG."+position.Durable,
 		"mirror.api.CONSUMER.CREATE.POSTURE_LOG."+own)
-	nc, page := evil.NATS(), w.pages[0]
+	nc, page := evil.NATS(), w.Pages[0]
 	for i, target := range targets {
 		for _, stream := range []string{topology.PostureLog, topology.PostureState} {
 			for call, body := range map[string]string{
@@ -89,9 +89,9 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 	if _, err := evil.Last(t.Context(), topology.PostureState, topology.Log(page)); err != nil {
 		t.Logf("after the attack: %v", err)
 	}
-	w.commit() // the log can still be written, and read
-	bustest.Eventually(t, "the copies are up to date", w.settled)
-	after := ends(t, operator)
+	w.Commit() // the log can still be written, and read
+	bustest.Eventually(t, "the copies are up to date", w.Settled)
+	after := sizes(t, operator)
 	for stream, end := range before {
 		own := stream == topology.PostureLog || stream == topology.PostureState
 		if got, ok := after[stream]; !ok || got != end && !own {
@@ -116,12 +116,12 @@ func hostileFollower(t *testing.T, b *bustest.Bus) {
 	}
 }
 
-type end struct{ Messages, Last uint64 }
+type size struct{ Messages, Last uint64 }
 
-// ends are how many messages each stream of the pipeline has, and its last sequence.
-func ends(t *testing.T, operator *bus.Conn) map[string]end {
+// sizes returns the number of messages of each stream of the pipeline, and its last sequence.
+func sizes(t *testing.T, operator *bus.Conn) map[string]size {
 	t.Helper()
-	all := map[string]end{}
+	all := map[string]size{}
 	for _, s := range topology.Streams(topology.Options{}) {
 		stream, err := operator.JetStreamOf(s.Name).Stream(t.Context(), s.Name)
 		if err != nil {
@@ -129,7 +129,7 @@ func ends(t *testing.T, operator *bus.Conn) map[string]end {
 			continue
 		}
 		state := stream.CachedInfo().State
-		all[s.Name] = end{state.Msgs, state.LastSeq}
+		all[s.Name] = size{state.Msgs, state.LastSeq}
 	}
 	return all
 }

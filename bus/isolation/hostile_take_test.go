@@ -1,4 +1,4 @@
-package bus_test
+package isolation_test
 
 import (
 	"encoding/json"
@@ -27,12 +27,12 @@ func TestAHostileFollowerTakesNothingFromOthers(t *testing.T) {
 }
 
 func hostileTaker(t *testing.T, b *bustest.Bus) {
-	w := newWriter(t, b)
+	w := b.LogWriter()
 	for range 20 {
-		w.commit()
+		w.Commit()
 	}
-	bustest.Eventually(t, "the copies are up to date", w.settled)
-	bait := newPrey(t, formerFollower(t, b, "bait"), "follow_bait")
+	bustest.Eventually(t, "the copies are up to date", w.Settled)
+	bait := newPrey(t, b.FormerFollower("bait"), "follow_bait")
 	victim := newPrey(t, b.Follower("victim"), consumerOf(b, "victim"))
 	before := victim.state(t)
 
