@@ -112,8 +112,8 @@ func (c *Conn) answerAll(ctx context.Context, e *Endpoint, queue <-chan *nats.Ms
 
 func (c *Conn) answerOne(ctx context.Context, e *Endpoint, raw *nats.Msg) {
 	by, subject, _ := topology.ParseAsked(raw.Subject)
-	m := &Msg{Subject: subject, Header: raw.Header, Data: raw.Data, Time: time.Now(), Delivered: 1, askedBy: by}
-	ctx, span := c.handling(ctx, e.Subject, m)
+	m := &Msg{Subject: subject, Header: raw.Header, Data: raw.Data, Time: time.Now(), Delivered: 1, Asker: by}
+	ctx, span := c.StartSpan(ctx, e.Subject, m)
 	defer span.End()
 	defer func() {
 		if p := recover(); p != nil {

@@ -53,3 +53,10 @@ func (c *Conn) AwaitTopology(ctx context.Context, streams ...string) error {
 	}
 	return nil
 }
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

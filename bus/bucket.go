@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/message"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -44,9 +45,6 @@ func (c *Conn) Get(ctx context.Context, bucket, key string, into proto.Message) 
 	return m.Seq, nil
 }
 
-// kvOperation is the header marking the deletion of a key (ADR-8).
-const kvOperation = "KV-Operation"
-
 // Put writes a key if its newest revision is expect, and returns the new revision. If expect is 0, the key must not
 // exist or must be deleted. If another writer came first, the error is [ErrConflict].
 func (c *Conn) Put(
@@ -74,14 +72,14 @@ func PutMsg(bucket, key string, body proto.Message, expect uint64) Outgoing {
 
 // DeleteMsg returns the message to delete a key in a batch.
 func DeleteMsg(bucket, key string, expect uint64) Outgoing {
-	return Outgoing{Subject: topology.BucketSubject(bucket, key), Header: Header{kvOperation: {"DEL"}},
+	return Outgoing{Subject: topology.BucketSubject(bucket, key), Header: Header{message.Operation: {"DEL"}},
 		ExpectLast: Expect(expect)}
 }
 
 // Delete marks a key as deleted if its newest revision is expect. Watchers receive the deletion.
 func (c *Conn) Delete(ctx context.Context, bucket, key string, expect uint64) error {
 	m := nats.NewMsg(topology.BucketSubject(bucket, key))
-	m.Header.Set(kvOperation, "DEL")
+	m.Header.Set(message.Operation, "DEL")
 	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
@@ -124,7 +122,7 @@ func (c *Conn) lastBroken(ctx context.Context, stream, subject string, data []by
 	if m, err := c.LeaderLast(ctx, stream, subject); err == nil {
 		return m
 	}
-	return &Msg{Subject: subject, Header: nats.Header{badHeader: {"?"}}, Data: data}
+	return &Msg{Subject: subject, Header: nats.Header{message.Malformed: {"?"}}, Data: data}
 }
 
 // Watch calls apply with the newest value of every matching key, in order of revision, and then with each later

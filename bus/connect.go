@@ -163,9 +163,9 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	}
 }
 
-// awaitClosed waits until the connection is closed, by [Conn.Close] or by the server rejecting it permanently. It
+// AwaitClosed waits until the connection is closed, by [Conn.Close] or by the server rejecting it permanently. It
 // returns false if ctx ends first.
-func (c *Conn) awaitClosed(ctx context.Context) bool {
+func (c *Conn) AwaitClosed(ctx context.Context) bool {
 	closed := c.nc.StatusChanged(nats.CLOSED)
 	defer c.nc.RemoveStatusListener(closed)
 	if c.nc.IsClosed() {
@@ -179,8 +179,8 @@ func (c *Conn) awaitClosed(ctx context.Context) bool {
 	}
 }
 
-// closed returns the reason for the closing of the connection.
-func (c *Conn) closed() error {
+// CloseReason returns the reason for the closing of the connection.
+func (c *Conn) CloseReason() error {
 	err := c.nc.LastError()
 	if err == nil {
 		return nats.ErrConnectionClosed
@@ -211,6 +211,12 @@ func (c *Conn) JetStreamOf(stream string) jetstream.JetStream {
 
 // CommandInbox returns a new subject for the registry's replies to commands.
 func (c *Conn) CommandInbox() string { return topology.CommandAnswers(c.role) + "." + nuid.Next() }
+
+// Tuning returns the timeouts of the connection.
+func (c *Conn) Tuning() tuning.Tuning { return c.tuning }
+
+// Background runs f in a goroutine. [Conn.Close] waits until f returns.
+func (c *Conn) Background(f func()) { c.draining.Go(f) }
 
 // Connected reports whether the connection to a server is established.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }

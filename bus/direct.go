@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/message"
 )
 
 // Limits of one batch: the number of messages, and the number of bytes after which the server adds no more messages.
@@ -23,10 +24,6 @@ const answerTimeout = 2 * time.Second
 
 // errIncomplete is returned if a message of a batch was lost in transit.
 var errIncomplete = errors.New("incomplete reply")
-
-// errBadHeader is returned for a reply with malformed headers. The stored message's headers make the server's own
-// unreadable too, such as the message's sequence.
-var errBadHeader = errors.New("malformed headers")
 
 // batch is the result of a batched direct get.
 type batch struct {
@@ -77,19 +74,19 @@ func (c *Conn) directBatch(
 		}
 		silent.Reset(answerTimeout)
 		if r.Header == nil {
-			return end, errBadHeader
+			return end, message.ErrMalformed
 		}
 		m, err := fromDirect(r)
 		if err != nil {
 			return batch{}, err
 		}
-		previous := lastValue(r.Header, jetstream.LastSequenceHeader)
+		previous := message.LastValue(r.Header, jetstream.LastSequenceHeader)
 		if previous != strconv.FormatUint(end.last, 10) && (m != nil || !noMessage(r)) {
 			return batch{}, fmt.Errorf("%w: after message %d, the next one names %q as its predecessor",
 				errIncomplete, end.last, previous)
 		}
 		if m == nil {
-			end.more = end.last != 0 && lastValue(r.Header, numPending) != "0"
+			end.more = end.last != 0 && message.LastValue(r.Header, numPending) != "0"
 			return end, nil
 		}
 		m.Stream, end.last = stream, m.Seq
@@ -114,7 +111,7 @@ const statusHeader = "Status"
 // message may contain headers with the same names as those added by the server. The server's headers come last, and a
 // reply without a message has no subject.
 func fromDirect(r *nats.Msg) (*Msg, error) {
-	subject := lastValue(r.Header, jetstream.SubjectHeader)
+	subject := message.LastValue(r.Header, jetstream.SubjectHeader)
 	if subject == "" {
 		switch status := r.Header.Get(statusHeader); status {
 		case "204", "404":
@@ -125,21 +122,12 @@ func fromDirect(r *nats.Msg) (*Msg, error) {
 			return nil, fmt.Errorf("status %s %s", status, r.Header.Get("Description"))
 		}
 	}
-	seq, err1 := strconv.ParseUint(lastValue(r.Header, jetstream.SequenceHeader), 10, 64)
-	at, err2 := time.Parse(time.RFC3339Nano, lastValue(r.Header, jetstream.TimeStampHeaer))
+	seq, err1 := strconv.ParseUint(message.LastValue(r.Header, jetstream.SequenceHeader), 10, 64)
+	at, err2 := time.Parse(time.RFC3339Nano, message.LastValue(r.Header, jetstream.TimeStampHeaer))
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	return &Msg{Subject: subject, Header: r.Header, Data: r.Data, Seq: seq, Time: at}, nil
-}
-
-// lastValue returns the last value of a header.
-func lastValue(h nats.Header, name string) string {
-	values := h[name]
-	if len(values) == 0 {
-		return ""
-	}
-	return values[len(values)-1]
 }
 
 // read is like directBatch, but also reads messages with malformed headers: it requests them from the leader.
@@ -148,7 +136,7 @@ func (c *Conn) read(
 	ctx context.Context, stream, filter string, first uint64, most int, each func(*Msg) error,
 ) (batch, error) {
 	end, err := c.directBatch(ctx, stream, filter, first, most, each)
-	if !errors.Is(err, errBadHeader) {
+	if !errors.Is(err, message.ErrMalformed) {
 		return end, err
 	}
 	m, err := c.LeaderNext(ctx, stream, filter, max(first-1, end.last))
@@ -219,13 +207,10 @@ func (c *Conn) leaderMessage(ctx context.Context, stream string, question []byte
 	m := &Msg{Subject: found.Subject, Data: found.Data, Stream: stream, Seq: found.Seq, Time: found.Time}
 	if len(found.Header) > 0 {
 		if m.Header, err = nats.DecodeHeadersMsg(found.Header); err != nil {
-			m.Header = nats.Header{badHeader: {err.Error()}}
+			m.Header = nats.Header{message.Malformed: {err.Error()}}
 		}
 	}
 	return m, nil
 }
-
-// badHeader marks a message with malformed headers.
-const badHeader = "Plumb-Bad-Header"
 
 const messageGet = "$JS.API.STREAM.MSG.GET."

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/message"
 	"plumbline.dev/bus/servererr"
 )
 
@@ -16,7 +17,7 @@ var ErrConflict = errors.New("another writer was first")
 var ErrOccupied = errors.New("the subject still holds a message")
 
 // ErrNotFound is returned if the key or message does not exist.
-var ErrNotFound = errors.New("not found")
+var ErrNotFound = message.ErrNotFound
 
 // ErrBusy is returned if the server has too many open atomic batches. The same batch may be retried.
 var ErrBusy = errors.New("too many atomic batches are open")
@@ -42,26 +43,12 @@ func Rejected(err error) bool {
 	return errors.As(err, &api) && api.Code == 400 && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrBusy)
 }
 
-// permanent marks an error redelivery cannot fix.
-type permanent struct{ err error }
-
-func (p permanent) Error() string { return p.err.Error() }
-func (p permanent) Unwrap() error { return p.err }
-
 // Permanent marks err as permanent: if a handler returns it, the message becomes a dead letter at once instead of
 // being redelivered. Permanent(nil) is nil.
-func Permanent(err error) error {
-	if err == nil {
-		return nil
-	}
-	return permanent{err}
-}
+func Permanent(err error) error { return message.Permanent(err) }
 
 // IsPermanent reports whether err, or an error it wraps, was marked by [Permanent].
-func IsPermanent(err error) bool {
-	var p permanent
-	return errors.As(err, &p)
-}
+func IsPermanent(err error) bool { return message.IsPermanent(err) }
 
 // translate joins API errors with the errors of this package, such as [ErrConflict], and returns all others
 // unchanged.

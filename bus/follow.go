@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/internal/pull"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -99,7 +100,7 @@ func (c *Conn) Follow(ctx context.Context, f Following, handle func(context.Cont
 			sleep(ctx, fl.backoff)
 			continue
 		case c.nc.IsClosed():
-			return fmt.Errorf("follow: %w", c.closed())
+			return fmt.Errorf("follow: %w", c.CloseReason())
 		}
 		c.log.Warn("cannot follow, retrying", "err", err, "after", fl.pos.seq, "name", f.Name)
 		sleep(ctx, time.Second)
@@ -307,14 +308,14 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 
 // changes emits the changes after the position.
 func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) error {
-	messages, err := f.messages(topology.PostureLog, consumer, 1, f.monitor)
+	messages, err := pull.NewReader(f.nc, f.tuning, topology.PostureLog, consumer, 1, f.monitor)
 	if err != nil {
 		return err
 	}
-	defer messages.close()
+	defer messages.Close()
 	behind, checked, connections := false, time.Now(), f.nc.Stats().Reconnects
 	// In a log rolled back or created anew, no message arrives until it has grown past the position.
-	messages.quiet = func(ctx context.Context) error {
+	messages.Quiet = func(ctx context.Context) error {
 		if time.Since(checked) < unchecked {
 			return nil
 		}
@@ -322,7 +323,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 		return f.checkPosition(ctx)
 	}
 	for {
-		m, err := messages.next(ctx)
+		m, err := messages.Next(ctx)
 		if err != nil {
 			return err
 		}
@@ -340,14 +341,14 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 			checked = time.Now()
 		}
 		if err := f.change(ctx, m.Msg); err != nil {
-			m.giveBack() // the next run with this name need not wait for it
+			m.GiveBack() // the next run with this name need not wait for it
 			return err
 		}
-		if err := m.ack(ctx); err != nil {
+		if err := m.Ack(ctx); err != nil {
 			return err
 		}
 		f.pos.seq, f.pos.at = m.Seq, m.Time.UnixNano()
-		behind = m.pending > farBehind
+		behind = m.Pending > farBehind
 	}
 }
 

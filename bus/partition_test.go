@@ -13,6 +13,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -131,7 +132,7 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 		}()
 	}
 	run("stage", topology.Evaluator, func(c *bus.Conn) error {
-		return c.Consume(ctx, bus.Stage{Name: "evaluate", Stream: topology.PostureScores,
+		return stage.Consume(ctx, c, stage.Stage{Name: "evaluate", Stream: topology.PostureScores,
 			Consumer: topology.ConsumerEvaluate, Workers: 8},
 			func(_ context.Context, m *bus.Msg) error { sources[0].readers["stage"].add(m.Seq); return nil })
 	})
@@ -161,7 +162,7 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 		return tail.Run(ctx)
 	})
 	run("audit relay", topology.API, func(c *bus.Conn) error {
-		return c.Consume(ctx, bus.Stage{Name: "audit", Stream: topology.BucketStream(topology.Config),
+		return stage.Consume(ctx, c, stage.Stage{Name: "audit", Stream: topology.BucketStream(topology.Config),
 			Consumer: topology.ConsumerAudit},
 			func(_ context.Context, m *bus.Msg) error { sources[2].readers["audit relay"].add(m.Seq); return nil })
 	})

@@ -38,3 +38,19 @@ func TestPublishAllOutlivesLostAnswers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestForwardKeepsBodyAndSchema(t *testing.T) {
+	b := bustest.Start(t)
+	api, a := b.Conn(topology.API), proto.NewAccount()
+	m := &bus.Msg{Subject: "x", Data: []byte("unknown"),
+		Header: map[string][]string{proto.HeaderSchema: {"x.9"}, "Nats-TTL": {"1s"}}}
+	subject := topology.ActionOutbox(a, proto.NewID())
+	if err := api.Forward(t.Context(), subject, m); err != nil {
+		t.Fatal(err)
+	}
+	got, err := api.LeaderLast(t.Context(), topology.AuditOutbox, subject)
+	if err != nil || string(got.Data) != "unknown" || got.Header.Get(proto.HeaderSchema) != "x.9" ||
+		got.Header.Get("Nats-TTL") != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

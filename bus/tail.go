@@ -12,12 +12,13 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/message"
 	"plumbline.dev/bus/topology"
 )
 
 // ErrReplaced is returned if a stream was replaced by another one or reverted to an older state. Messages read before
 // may no longer exist.
-var ErrReplaced = errors.New("the stream was replaced, or reverted to an older state")
+var ErrReplaced = message.ErrReplaced
 
 // Tail reads the messages of a stream in order, first the existing and then each later one. It needs no consumer: it
 // reads by sequence, with batched direct gets, whenever the stream's bell rings ([topology.Bell]), and about once per
@@ -145,7 +146,7 @@ func (t *Tail) listen() (all []*nats.Subscription, err error) {
 	for _, f := range t.Filters {
 		s, err := t.Conn.nc.Subscribe(topology.Bell(t.Stream, f), func(m *nats.Msg) {
 			// The sequence is 0 if the headers are malformed.
-			seq, _ := strconv.ParseUint(lastValue(m.Header, jetstream.SequenceHeader), 10, 64)
+			seq, _ := strconv.ParseUint(message.LastValue(m.Header, jetstream.SequenceHeader), 10, 64)
 			for was := t.rung.Load(); seq > was && !t.rung.CompareAndSwap(was, seq); was = t.rung.Load() {
 			}
 			select {

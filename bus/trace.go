@@ -28,8 +28,8 @@ func (h headerCarrier) Keys() []string {
 	return keys
 }
 
-// handling starts the span for handling a message, as a child of the span in its headers, and returns its context.
-func (c *Conn) handling(ctx context.Context, stage string, m *Msg) (context.Context, trace.Span) {
+// StartSpan starts the span for handling a message, as a child of the span in its headers, and returns its context.
+func (c *Conn) StartSpan(ctx context.Context, name string, m *Msg) (context.Context, trace.Span) {
 	ctx = propagator.Extract(ctx, headerCarrier(m.Header))
-	return c.tracer.Start(ctx, stage, trace.WithSpanKind(trace.SpanKindConsumer))
+	return c.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindConsumer))
 }

@@ -8,6 +8,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/provision"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -46,8 +47,8 @@ func TestTheServerForgetsWhereAnswersWent(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- evaluator.Consume(ctx,
-			bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 16},
+		ended <- stage.Consume(ctx, evaluator,
+			stage.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 16},
 			func(ctx context.Context, m *bus.Msg) error {
 				err := evaluateOnce(ctx, evaluator, m)
 				handled <- err

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -13,8 +14,8 @@ import (
 // configChanges is the stage that requests an evaluation of the pages affected by a changed integration, check,
 // exemption or organization.
 func (s *Service) configChanges(ctx context.Context) error {
-	stage := s.stage("config_changes", topology.BucketStream(topology.Config), topology.ConsumerConfigChanges, 2)
-	return s.bus.Consume(ctx, stage, s.configChanged)
+	changes := s.stage("config_changes", topology.BucketStream(topology.Config), topology.ConsumerConfigChanges, 2)
+	return stage.Consume(ctx, s.bus, changes, s.configChanged)
 }
 
 func (s *Service) configChanged(ctx context.Context, m *bus.Msg) error {

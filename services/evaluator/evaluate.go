@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
 
 // evaluate is the stage that handles inputs and commits entries.
 func (s *Service) evaluate(ctx context.Context) error {
-	return s.bus.Consume(ctx, s.stage("evaluate", topology.PostureScores, topology.ConsumerEvaluate, s.cfg.Workers),
+	return stage.Consume(ctx, s.bus, s.stage("evaluate", topology.PostureScores, topology.ConsumerEvaluate, s.cfg.Workers),
 		s.input)
 }
 

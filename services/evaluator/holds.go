@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -102,8 +103,8 @@ func (s *Service) storeHold(ctx context.Context, ref topology.HoldRef, last hold
 
 // holdChanges is the stage that notifies other systems of changed holds and requests the evaluation of released pages.
 func (s *Service) holdChanges(ctx context.Context) error {
-	stage := s.stage("hold_changes", topology.BucketStream(topology.Holds), topology.ConsumerHolds, 2)
-	return s.bus.Consume(ctx, stage, s.holdChanged)
+	changes := s.stage("hold_changes", topology.BucketStream(topology.Holds), topology.ConsumerHolds, 2)
+	return stage.Consume(ctx, s.bus, changes, s.holdChanged)
 }
 
 func (s *Service) holdChanged(ctx context.Context, m *bus.Msg) error {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -16,7 +17,7 @@ import (
 // integration is stored before its pages are listed. If a page and an integration are new at the same time, the stage
 // of one therefore sees the other.
 func (s *Service) pageChanges(ctx context.Context) error {
-	return s.bus.Consume(ctx,
+	return stage.Consume(ctx, s.bus,
 		s.stage("page_changes", topology.BucketStream(topology.Devices), topology.ConsumerPageChanges, 4), s.pageChanged)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/clock"
@@ -133,8 +134,8 @@ func (s *Service) Ready(ctx context.Context) error {
 // attempts is how often a message is tried: over a minute's worth of a stream without a leader.
 const attempts = 12
 
-func (s *Service) stage(name, stream, consumer string, workers int) bus.Stage {
-	return bus.Stage{Name: name, Stream: stream, Consumer: consumer, Workers: workers, Attempts: attempts,
+func (s *Service) stage(name, stream, consumer string, workers int) stage.Stage {
+	return stage.Stage{Name: name, Stream: stream, Consumer: consumer, Workers: workers, Attempts: attempts,
 		Observe: func(_ time.Duration, err error) {
 			if err != nil {
 				s.metrics.failures.WithLabelValues(name).Inc()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/catalog"
@@ -117,14 +118,14 @@ func (c *consumers) start(ctx context.Context, of ref, rec catalog.Record[proto.
 		before.stop()
 	}
 	c.running[of] = &running{limit: rec.Value.Limit(), stop: stop, abort: abort}
-	stage := bus.Stage{Name: stageFetch, Stream: d.Stream, Consumer: d.Config.Durable,
+	fetch := stage.Stage{Name: stageFetch, Stream: d.Stream, Consumer: d.Config.Durable,
 		Workers: min(rec.Value.Limit()+waitingWorkers, c.cfg.Workers),
 		Bury:    c.bury,
 		// Longer than a call takes: abort ends calls early.
 		Grace: c.cfg.CallTimeout + time.Minute}
 	c.stages.Go(func() {
 		defer abort()
-		err := c.bus.Consume(takes, stage, func(ctx context.Context, m *bus.Msg) error {
+		err := stage.Consume(takes, c.bus, fetch, func(ctx context.Context, m *bus.Msg) error {
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
 			defer context.AfterFunc(works, cancel)()

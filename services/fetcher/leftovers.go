@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -39,7 +40,7 @@ func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error)
 	if err != nil {
 		return false, err
 	}
-	dropped, err := c.bus.Discard(ctx, d.Stream, d.Config.Durable)
+	dropped, err := stage.Discard(ctx, c.bus, d.Stream, d.Config.Durable)
 	c.metrics.dropped.Add(float64(dropped))
 	if err != nil {
 		return false, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -28,7 +29,7 @@ const (
 
 // planTicks turns ticks into batches until ctx ends.
 func (s *Service) planTicks(ctx context.Context) error {
-	return s.bus.Consume(ctx, bus.Stage{Name: stagePlan, Stream: topology.PostureTicks, Consumer: topology.ConsumerPlan,
+	return stage.Consume(ctx, s.bus, stage.Stage{Name: stagePlan, Stream: topology.PostureTicks, Consumer: topology.ConsumerPlan,
 		Workers: planners, Attempts: planAttempts, Grace: s.cfg.Grace, Observe: s.metrics.planned}, s.plan)
 }
 

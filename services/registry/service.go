@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/lifecycle"
@@ -68,8 +69,8 @@ func (s *Service) consume(ctx context.Context) error {
 		return nil // only the end of ctx ends this wait
 	}
 	s.log.Info("the inventory is loaded", "accounts", len(s.index.counts()))
-	return s.bus.Consume(ctx,
-		bus.Stage{Name: stageName, Stream: topology.DeviceCommands, Consumer: topology.ConsumerRegistry,
+	return stage.Consume(ctx, s.bus,
+		stage.Stage{Name: stageName, Stream: topology.DeviceCommands, Consumer: topology.ConsumerRegistry,
 			Bury: s.bury, Observe: s.metrics.observe}, s.handle)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"plumbline.dev/bus"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/internal/clock"
@@ -94,12 +95,12 @@ func (t *relay) publish(ctx context.Context, a proto.Account, e *proto.AuditEven
 func (t *relay) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, stream := range outboxStreams {
-		stage := bus.Stage{Name: "audit", Stream: stream, Consumer: topology.ConsumerAudit, Grace: relayGrace}
+		audit := stage.Stage{Name: "audit", Stream: stream, Consumer: topology.ConsumerAudit, Grace: relayGrace}
 		handle := t.empty
 		if stream == topology.AuditOutbox {
-			stage.Workers, handle = maxActions, t.emptyAction
+			audit.Workers, handle = maxActions, t.emptyAction
 		}
-		g.Go(func() error { return t.conn.Consume(ctx, stage, handle) })
+		g.Go(func() error { return stage.Consume(ctx, t.conn, audit, handle) })
 	}
 	g.Go(func() error { t.look(ctx); return nil })
 	return g.Wait()

@@ -1,4 +1,4 @@
-package bus_test
+package stage_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 )
 
@@ -54,9 +55,9 @@ func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 func handling(t *testing.T, c *bus.Conn) (handled <-chan *bus.Msg, stop func()) {
 	t.Helper()
 	all := make(chan *bus.Msg, 100)
-	stage := bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8}
+	evaluate := stage.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8}
 	return all, bustest.Run(t, func(ctx context.Context) error {
-		return c.Consume(ctx, stage, func(_ context.Context, m *bus.Msg) error {
+		return stage.Consume(ctx, c, evaluate, func(_ context.Context, m *bus.Msg) error {
 			all <- m
 			return nil
 		})

@@ -1,4 +1,4 @@
-package bus_test
+package stage_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -51,9 +52,9 @@ func (r *relay) answer(request *nats.Msg, status string) {
 }
 
 // consume runs a stage on the relay.
-func (r *relay) consume(conn *bus.Conn, h bus.Handler) (stop func()) {
+func (r *relay) consume(conn *bus.Conn, h stage.Handler) (stop func()) {
 	return bustest.Run(r.t, func(ctx context.Context) error {
-		return conn.Consume(ctx, bus.Stage{Name: "relayed", Stream: "RELAY", Consumer: topology.ConsumerEvaluate}, h)
+		return stage.Consume(ctx, conn, stage.Stage{Name: "relayed", Stream: "RELAY", Consumer: topology.ConsumerEvaluate}, h)
 	})
 }
 
@@ -142,22 +143,22 @@ func TestAStageThatEndsHoldsNoMessage(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
 	conn := b.Conn(topology.Operator)
-	stage := bus.Stage{Name: "short", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8}
+	short := stage.Stage{Name: "short", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8}
 	for range 20 {
 		scores(t, conn, 4)
 		ctx, cancel := context.WithCancel(t.Context())
-		if err := conn.Consume(ctx, stage, func(context.Context, *bus.Msg) error { cancel(); return nil }); err != nil {
+		if err := stage.Consume(ctx, conn, short, func(context.Context, *bus.Msg) error { cancel(); return nil }); err != nil {
 			t.Fatal(err)
 		}
-		held, err := conn.JetStream().Consumer(t.Context(), stage.Stream, stage.Consumer)
+		held, err := conn.JetStream().Consumer(t.Context(), short.Stream, short.Consumer)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := conn.Discard(t.Context(), stage.Stream, stage.Consumer); err != nil {
+		if _, err := stage.Discard(t.Context(), conn, short.Stream, short.Consumer); err != nil {
 			t.Fatal(err)
 		}
 		bustest.Eventually(t, "every message is free", func() bool {
-			_, discardErr := conn.Discard(t.Context(), stage.Stream, stage.Consumer)
+			_, discardErr := stage.Discard(t.Context(), conn, short.Stream, short.Consumer)
 			info, err := held.Info(t.Context())
 			if err != nil || discardErr != nil {
 				t.Fatal(err, discardErr)
@@ -173,8 +174,8 @@ func TestAClosedConnectionEndsItsStages(t *testing.T) {
 	b := bustest.Start(t)
 	for name, run := range map[string]func(*bus.Conn) error{
 		"stage": func(c *bus.Conn) error {
-			return c.Consume(t.Context(),
-				bus.Stage{Name: "ended", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 3},
+			return stage.Consume(t.Context(), c,
+				stage.Stage{Name: "ended", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 3},
 				func(context.Context, *bus.Msg) error { return nil })
 		},
 		"follower": func(c *bus.Conn) error {

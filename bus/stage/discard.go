@@ -1,9 +1,12 @@
-package bus
+package stage
 
 import (
 	"context"
 	"errors"
 	"fmt"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/internal/pull"
 )
 
 // discardWorkers is the number of messages discarded concurrently.
@@ -11,14 +14,14 @@ const discardWorkers = 16
 
 // Discard acknowledges all pending messages of a consumer without reading them, and returns their number. It ends
 // when no message is pending, or with the first error.
-func (c *Conn) Discard(ctx context.Context, stream, consumer string) (n int, err error) {
-	p, err := c.pulls(stream, consumer)
+func Discard(ctx context.Context, c *bus.Conn, stream, consumer string) (n int, err error) {
+	p, err := open(c, stream, consumer)
 	if err != nil {
 		return 0, err
 	}
-	defer p.drain(c)
+	defer p.Drain(c.Background)
 	for {
-		got, err := c.discardSome(ctx, p)
+		got, err := discardSome(ctx, c, p)
 		n += got
 		if err != nil {
 			return n, fmt.Errorf("discard the messages of consumer %s on %s: %w", consumer, stream, err)
@@ -29,31 +32,31 @@ func (c *Conn) Discard(ctx context.Context, stream, consumer string) (n int, err
 	}
 }
 
-func (c *Conn) discardSome(ctx context.Context, p *pulls) (n int, err error) {
-	var open []*pull
+func discardSome(ctx context.Context, c *bus.Conn, p *pull.Requests) (n int, err error) {
+	var open []*pull.Request
 	defer func() {
 		for _, r := range open {
-			r.end()
+			r.End()
 		}
 	}()
 	for range discardWorkers {
-		r, err := p.send(pullRequest{Batch: 1, NoWait: true})
+		r, err := p.SendNoWait(1)
 		if err != nil {
 			return 0, err
 		}
 		open = append(open, r)
 	}
 	for _, r := range open {
-		m, err := r.read(ctx)
-		if errors.Is(err, errPullEnded) {
+		m, err := r.Read(ctx)
+		if errors.Is(err, pull.ErrEnded) {
 			continue
 		}
 		if err != nil {
 			return n, err
 		}
-		d, err := newDelivery(c.nc, m)
+		d, err := pull.NewDelivery(c.NATS(), m)
 		if err == nil {
-			err = d.ack(ctx)
+			err = d.Ack(ctx)
 		}
 		if err != nil {
 			return n, err

@@ -1,4 +1,4 @@
-package bus
+package stage
 
 import (
 	"context"
@@ -8,15 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/internal/pull"
 )
 
 const (
 	// spareWorkers is the number of workers waiting for messages while others are busy, so a burst finds open
 	// requests.
 	spareWorkers = 4
-	// retryPull is the minimum delay after a failed request. A random delay of up to the same length is added.
-	retryPull = 250 * time.Millisecond
 	// repeatWarning is the interval between log entries about a lasting failure.
 	repeatWarning = 10 * time.Second
 )
@@ -24,11 +23,11 @@ const (
 // workers runs the goroutines of a stage. Their number follows the load. Each takes one message at a time, so no
 // message spends its acknowledgement deadline waiting behind a slow one. An idle stage has a single open request.
 type workers struct {
-	*stage
-	pulls   *pulls
-	monitor *Monitor
-	ctx     context.Context // its end stops the taking of messages
-	work    context.Context // of the handlers
+	*runner
+	requests *pull.Requests
+	monitor  *bus.Monitor
+	ctx      context.Context // its end stops the taking of messages
+	work     context.Context // of the handlers
 
 	mu      sync.Mutex
 	all     int // running workers
@@ -37,17 +36,22 @@ type workers struct {
 	warned  time.Time
 }
 
+// open opens the requests to a consumer.
+func open(c *bus.Conn, stream, consumer string) (*pull.Requests, error) {
+	return pull.Open(c.NATS(), c.Tuning(), stream, consumer)
+}
+
 // run takes and handles messages until ctx has ended and all handlers have returned.
-func (s *stage) run(ctx, work context.Context) {
-	p, err := s.conn.pulls(s.Stream, s.Consumer)
-	for ; err != nil; p, err = s.conn.pulls(s.Stream, s.Consumer) {
-		s.conn.log.Error("stage cannot take messages", "stage", s.Name, "stream", s.Stream, "err", err)
+func (s *runner) run(ctx, work context.Context) {
+	p, err := open(s.conn, s.Stream, s.Consumer)
+	for ; err != nil; p, err = open(s.conn, s.Stream, s.Consumer) {
+		s.conn.Log().Error("stage cannot take messages", "stage", s.Name, "stream", s.Stream, "err", err)
 		if sleep(ctx, time.Second); ctx.Err() != nil {
 			return
 		}
 	}
-	defer p.drain(s.conn)
-	w := &workers{stage: s, pulls: p, monitor: s.conn.Monitor(s.Name), ctx: ctx, work: work}
+	defer p.Drain(s.conn.Background)
+	w := &workers{runner: s, requests: p, monitor: s.conn.Monitor(s.Name), ctx: ctx, work: work}
 	defer w.monitor.Close()
 	w.mu.Lock()
 	w.grow()
@@ -109,26 +113,26 @@ func (w *workers) leave() bool {
 }
 
 // take requests one message and returns nil if there is none.
-func (w *workers) take() (*delivery, error) {
-	if !w.conn.nc.IsConnected() {
+func (w *workers) take() (*pull.Delivery, error) {
+	if !w.conn.Connected() {
 		// A request buffered by the disconnected client would be sent after its worker has stopped waiting.
-		sleep(w.ctx, retryPull)
+		sleep(w.ctx, pull.Retry)
 		return nil, nil
 	}
-	r, err := w.pulls.send(pullRequest{Batch: 1})
+	r, err := w.requests.Send(1)
 	if err != nil {
 		return nil, err
 	}
-	defer r.end()
-	m, err := r.read(w.ctx)
+	defer r.End()
+	m, err := r.Read(w.ctx)
 	switch {
 	case err == nil:
 		w.monitor.Heard()
-		return newDelivery(w.conn.nc, m)
-	case errors.Is(err, errPullEnded):
+		return pull.NewDelivery(w.conn.NATS(), m)
+	case errors.Is(err, pull.ErrEnded):
 		w.monitor.Heard()
 		return nil, nil
-	case errors.Is(err, errPullLost):
+	case errors.Is(err, pull.ErrLost):
 		w.monitor.Lost()
 		return nil, err
 	}
@@ -144,21 +148,28 @@ func (w *workers) retry(err error) {
 	}
 	w.mu.Unlock()
 	if warn {
-		w.conn.log.Warn("stage cannot take messages, retrying", "stage", w.Name, "stream", w.Stream,
+		w.conn.Log().Warn("stage cannot take messages, retrying", "stage", w.Name, "stream", w.Stream,
 			"consumer", w.Consumer, "err", w.explain(err))
 	}
-	if !errors.Is(err, errPullLost) {
-		sleep(w.ctx, retryPull+rand.N(retryPull))
+	if !errors.Is(err, pull.ErrLost) {
+		sleep(w.ctx, pull.Retry+rand.N(pull.Retry))
 	}
 }
 
 // explain returns the reason for a request to a consumer without responders.
 func (w *workers) explain(err error) error {
-	if !errors.Is(err, nats.ErrNoResponders) {
+	if !errors.Is(err, bus.ErrNoResponders) {
 		return err
 	}
 	if _, missing := w.conn.JetStreamOf(w.Stream).Consumer(w.ctx, w.Stream, w.Consumer); missing != nil {
 		return missing
 	}
 	return fmt.Errorf("the consumer has no leader: %w", err)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }

@@ -1,4 +1,4 @@
-package bus_test
+package stage_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/bustest"
+	"plumbline.dev/bus/stage"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -23,8 +24,8 @@ func TestTraceContextGoesWithTheMessage(t *testing.T) {
 	got := make(chan trace.TraceID, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go b.Conn(topology.Evaluator).Consume(ctx,
-		bus.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate},
+	go stage.Consume(ctx, b.Conn(topology.Evaluator),
+		stage.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate},
 		func(ctx context.Context, _ *bus.Msg) error {
 			got <- trace.SpanContextFromContext(ctx).TraceID()
 			return nil

@@ -1,4 +1,5 @@
-package bus
+// Package pull takes the messages of consumers with pull requests.
+package pull
 
 import (
 	"context"
@@ -10,20 +11,21 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus/internal/tuning"
 )
 
 var (
-	// errPullLost is returned for a request the server did not answer in time.
-	errPullLost = errors.New("pull request was not answered")
-	// errPullEnded is returned by [pull.read] when the server has no more messages for a request.
-	errPullEnded = errors.New("pull request has ended")
+	// ErrLost is returned for a request the server did not answer in time.
+	ErrLost = errors.New("pull request was not answered")
+	// ErrEnded is returned by [Request.Read] when the server has no more messages for a request.
+	ErrEnded = errors.New("pull request has ended")
 )
 
-// pulls sends pull requests to one consumer and distributes the replies. It uses neither heartbeats nor prefetching.
+// Requests sends pull requests to one consumer and distributes the replies. It uses neither heartbeats nor prefetching.
 // All requests share one subscription. The subject of a delivered message does not identify its request, and the
 // server serves requests in order: a message is passed to the oldest open request. A message without an open request
 // is returned to the server at once, so its redelivery need not wait for the acknowledgement deadline.
-type pulls struct {
+type Requests struct {
 	nc      *nats.Conn
 	next    string // subject of requests
 	inbox   string
@@ -33,57 +35,57 @@ type pulls struct {
 
 	mu          sync.Mutex
 	sent        uint64
-	open        []*pull // oldest first
-	unanswered  int     // requests for one message still open at the server
+	open        []*Request // oldest first
+	unanswered  int        // requests for one message still open at the server
 	lastSent    time.Time
 	closed      bool
-	answeredAll chan struct{} // closed once the server has none, after drain
+	answeredAll chan struct{} // closed once the server has none, after Drain
 }
 
-// pull is a request for messages.
-type pull struct {
-	of      *pulls
+// Request is a request for messages.
+type Request struct {
+	of      *Requests
 	inbox   string
 	left    int // messages still to come; guarded by of.mu
 	answers chan *nats.Msg
 	timer   *time.Timer
 }
 
-// pulls subscribes to the replies to pull requests to a consumer; close unsubscribes.
-func (c *Conn) pulls(stream, consumer string) (*pulls, error) {
-	p := &pulls{nc: c.nc, next: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer, inbox: c.nc.NewInbox(),
-		answeredAll: make(chan struct{}), expires: c.tuning.PullExpires, lost: c.tuning.PullExpires + c.tuning.PullMargin}
+// Open subscribes to the replies to pull requests to a consumer; [Requests.Close] unsubscribes.
+func Open(nc *nats.Conn, t tuning.Tuning, stream, consumer string) (*Requests, error) {
+	p := &Requests{nc: nc, next: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer, inbox: nc.NewInbox(),
+		answeredAll: make(chan struct{}), expires: t.PullExpires, lost: t.PullExpires + t.PullMargin}
 	var err error
-	if p.sub, err = c.nc.Subscribe(p.inbox+".*", p.answered); err != nil {
+	if p.sub, err = nc.Subscribe(p.inbox+".*", p.answered); err != nil {
 		return nil, fmt.Errorf("take messages of %s: %w", stream, err)
 	}
 	return p, nil
 }
 
-// close returns messages arriving from now on to the server, and unsubscribes.
-func (p *pulls) close() {
+// Close returns messages arriving from now on to the server, and unsubscribes.
+func (p *Requests) Close() {
 	p.mu.Lock()
 	p.open = nil
 	p.mu.Unlock()
 	_ = p.sub.Drain()
 }
 
-// drain is like close, but in a cluster it stays subscribed in the background until the server has answered every
-// request or they have expired; [Conn.Close] waits for it. A request crossing accounts on one server may be open on
+// Drain is like [Requests.Close], but in a cluster it stays subscribed in the background until the server has answered
+// every request or they have expired; background starts a goroutine and the connection must stay open until it ends. A request crossing accounts on one server may be open on
 // another, which does not learn of the unsubscription. A message sent to it would be lost until the consumer's
 // AckWait is over.
-func (p *pulls) drain(c *Conn) {
+func (p *Requests) Drain(background func(func())) {
 	p.mu.Lock()
 	p.open, p.closed = nil, true
 	expired := p.lastSent.Add(p.lost)
 	wait := p.unanswered > 0 && time.Now().Before(expired) && p.nc.IsConnected() && p.nc.ConnectedClusterName() != ""
 	p.mu.Unlock()
 	if !wait {
-		p.close()
+		p.Close()
 		return
 	}
-	c.draining.Go(func() {
-		defer p.close()
+	background(func() {
+		defer p.Close()
 		end := time.NewTimer(time.Until(expired))
 		defer end.Stop()
 		gone := p.nc.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
@@ -96,32 +98,38 @@ func (p *pulls) drain(c *Conn) {
 	})
 }
 
-// pullRequest is the body of a pull request.
-type pullRequest struct {
+// body is the body of a pull request.
+type body struct {
 	Batch   int           `json:"batch"`
 	Expires time.Duration `json:"expires,omitempty"`
 	NoWait  bool          `json:"no_wait,omitempty"` // answer at once if there is no message
 }
 
-// send sends a request. The request expires after the connection's PullExpires.
-func (p *pulls) send(request pullRequest) (*pull, error) {
-	if !request.NoWait {
-		request.Expires = p.expires
-	}
-	body, err := json.Marshal(request)
+// Send requests up to batch messages. The request expires after the connection's PullExpires.
+func (p *Requests) Send(batch int) (*Request, error) {
+	return p.send(body{Batch: batch, Expires: p.expires})
+}
+
+// SendNoWait requests up to batch of the messages the consumer has now.
+func (p *Requests) SendNoWait(batch int) (*Request, error) {
+	return p.send(body{Batch: batch, NoWait: true})
+}
+
+func (p *Requests) send(question body) (*Request, error) {
+	data, err := json.Marshal(question)
 	if err != nil {
 		return nil, err
 	}
-	batch := request.Batch
+	batch := question.Batch
 	p.mu.Lock()
 	p.sent++
 	p.unanswered++
 	p.lastSent = time.Now()
-	r := &pull{of: p, inbox: p.inbox + "." + strconv.FormatUint(p.sent, 36), left: batch,
+	r := &Request{of: p, inbox: p.inbox + "." + strconv.FormatUint(p.sent, 36), left: batch,
 		answers: make(chan *nats.Msg, batch+1)}
 	// The order of the list must be the order of sending; otherwise a message could be passed to the wrong request.
 	p.open = append(p.open, r)
-	err = p.nc.PublishRequest(p.next, r.inbox, body)
+	err = p.nc.PublishRequest(p.next, r.inbox, data)
 	p.mu.Unlock()
 	if err != nil {
 		p.remove(r)
@@ -134,13 +142,13 @@ func (p *pulls) send(request pullRequest) (*pull, error) {
 	return r, nil
 }
 
-func (p *pulls) remove(r *pull) {
+func (p *Requests) remove(r *Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.removeLocked(r)
 }
 
-func (p *pulls) removeLocked(r *pull) {
+func (p *Requests) removeLocked(r *Request) {
 	for i := range p.open {
 		if p.open[i] == r {
 			p.open = append(p.open[:i:i], p.open[i+1:]...)
@@ -150,7 +158,7 @@ func (p *pulls) removeLocked(r *pull) {
 }
 
 // answered handles a message or a status from the server.
-func (p *pulls) answered(m *nats.Msg) {
+func (p *Requests) answered(m *nats.Msg) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.countAnswer()
@@ -176,7 +184,7 @@ func (p *pulls) answered(m *nats.Msg) {
 }
 
 // countAnswer records that one request fewer is open at the server: it was answered, or counts as lost.
-func (p *pulls) countAnswer() {
+func (p *Requests) countAnswer() {
 	if p.unanswered > 0 {
 		p.unanswered--
 	}
@@ -189,43 +197,43 @@ func (p *pulls) countAnswer() {
 	}
 }
 
-// read returns the next message of the request. The error is errPullEnded after the last message, errPullLost, a
-// [statusError], nats.ErrNoResponders, or the cause of ctx.
-func (r *pull) read(ctx context.Context) (*nats.Msg, error) {
+// Read returns the next message of the request. The error is ErrEnded after the last message, ErrLost, a
+// [StatusError], nats.ErrNoResponders, or the cause of ctx.
+func (r *Request) Read(ctx context.Context) (*nats.Msg, error) {
 	select {
 	case m := <-r.answers:
 		return r.outcome(m)
 	default:
 	}
 	if r.done() {
-		return r.rest(errPullEnded)
+		return r.rest(ErrEnded)
 	}
 	select {
 	case m := <-r.answers:
 		return r.outcome(m)
 	case <-r.timer.C:
-		return r.rest(errPullLost)
+		return r.rest(ErrLost)
 	case <-ctx.Done():
 		return r.rest(context.Cause(ctx))
 	}
 }
 
 // done reports whether all messages of the request were delivered.
-func (r *pull) done() bool {
+func (r *Request) done() bool {
 	r.of.mu.Lock()
 	defer r.of.mu.Unlock()
 	return r.left == 0
 }
 
 // rest abandons the request, unless a reply has just arrived.
-func (r *pull) rest(why error) (*nats.Msg, error) {
+func (r *Request) rest(why error) (*nats.Msg, error) {
 	r.of.remove(r)
 	select {
 	case m := <-r.answers:
 		return r.outcome(m)
 	default:
 	}
-	if errors.Is(why, errPullLost) {
+	if errors.Is(why, ErrLost) {
 		r.of.mu.Lock()
 		r.of.countAnswer()
 		r.of.mu.Unlock()
@@ -233,23 +241,23 @@ func (r *pull) rest(why error) (*nats.Msg, error) {
 	return nil, why
 }
 
-func (r *pull) outcome(m *nats.Msg) (*nats.Msg, error) {
+func (r *Request) outcome(m *nats.Msg) (*nats.Msg, error) {
 	if m.Reply != "" {
 		return m, nil
 	}
 	r.timer.Stop()
 	switch status := m.Header.Get("Status"); status {
 	case "404", "408":
-		return nil, errPullEnded
+		return nil, ErrEnded
 	case "503":
 		return nil, nats.ErrNoResponders
 	default:
-		return nil, &statusError{status, m.Header.Get("Description")}
+		return nil, &StatusError{status, m.Header.Get("Description")}
 	}
 }
 
-// end abandons the request. Messages the server still sends for it are passed to another request, or returned.
-func (r *pull) end() {
+// End abandons the request. Messages the server still sends for it are passed to another request, or returned.
+func (r *Request) End() {
 	r.timer.Stop()
 	r.of.remove(r)
 	for {
@@ -264,9 +272,9 @@ func (r *pull) end() {
 	}
 }
 
-// statusError is a reply stating a problem with the consumer, such as its deletion or a new leader.
-type statusError struct{ code, description string }
+// StatusError is a reply stating a problem with the consumer, such as its deletion or a new leader.
+type StatusError struct{ code, description string }
 
-func (e *statusError) Error() string {
+func (e *StatusError) Error() string {
 	return fmt.Sprintf("the server answered with status %s %s", e.code, e.description)
 }
