@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"plumbline.dev/bus/internal/wait"
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 )
@@ -86,7 +87,7 @@ func (c *Conn) flushed(ctx context.Context) bool {
 		if err == nil {
 			return true
 		}
-		sleep(ctx, time.Second)
+		wait.For(ctx, time.Second)
 	}
 	return false
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"plumbline.dev/bus/internal/wait"
 	"plumbline.dev/bus/servererr"
 )
 
@@ -26,7 +27,7 @@ func (c *Conn) Await(ctx context.Context, what string, do func(context.Context) 
 			told = true
 			c.log.Warn("JetStream is not available yet, waiting", "for", what, "err", err)
 		}
-		sleep(ctx, awaitEvery)
+		wait.For(ctx, awaitEvery)
 	}
 }
 
@@ -52,11 +53,4 @@ func (c *Conn) AwaitTopology(ctx context.Context, streams ...string) error {
 		}
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

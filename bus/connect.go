@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nuid"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+	"plumbline.dev/bus/internal/login"
 	"plumbline.dev/bus/internal/tuning"
 	"plumbline.dev/bus/topology"
 )
@@ -47,7 +48,7 @@ type Conn struct {
 	// queue accesses the streams of [topology.Queue] through the operator's API prefix.
 	queue jetstream.JetStream
 	role  topology.Role
-	user  user
+	user  login.User
 	log   *slog.Logger
 	// tracer starts the spans of stages.
 	tracer trace.Tracer
@@ -89,16 +90,16 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 	if tracer == nil {
 		tracer = noop.NewTracerProvider()
 	}
-	if err := checkConfig(cfg); err != nil {
+	if err := login.Check(cfg.URL, cfg.Creds); err != nil {
 		return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
 	}
-	user, err := identity(cfg)
+	user, err := login.Identify(cfg.Role, cfg.Creds, cfg.CredsContent)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS as %s: %w", cfg.Role, err)
 	}
 	options := []nats.Option{
-		nats.Name("plumbline-" + user.name),
-		nats.CustomInboxPrefix(user.inbox),
+		nats.Name("plumbline-" + user.Name),
+		nats.CustomInboxPrefix(user.Inbox),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
@@ -151,7 +152,7 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 			return &Conn{nc: nc, js: js, queue: queue, role: cfg.Role, user: user, log: log,
 				tracer: tracer.Tracer(tracerName), open: make(chan struct{}, maxOpenBatches), tuning: tuned}, nil
 		}
-		if advice := refused(err); advice != "" {
+		if advice := login.Refused(err); advice != "" {
 			return nil, fmt.Errorf("connect to NATS as %s: %w: %s", cfg.Role, err, advice)
 		}
 		log.Warn("cannot connect to NATS yet, retrying", "err", err, "in", wait)
@@ -185,7 +186,7 @@ func (c *Conn) CloseReason() error {
 	if err == nil {
 		return nats.ErrConnectionClosed
 	}
-	if advice := refused(err); advice != "" {
+	if advice := login.Refused(err); advice != "" {
 		return fmt.Errorf("%w: %w: %s", nats.ErrConnectionClosed, err, advice)
 	}
 	return fmt.Errorf("%w: %w", nats.ErrConnectionClosed, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/internal/quorum"
 	"plumbline.dev/bus/servererr"
 )
 
@@ -55,5 +56,5 @@ func isOutOfReach(err error) bool {
 		return api.ErrorCode == servererr.NotAvailable
 	}
 	return isUnanswered(err) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrNoStreamResponse) ||
-		errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, errNoMajority)
+		errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, quorum.ErrNone)
 }

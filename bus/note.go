@@ -6,16 +6,6 @@ import (
 	"maps"
 )
 
-// Notes are metadata of a stream written by the operator.
-const (
-	NotePrefix = "plumbline." // of the names of all notes
-	// NoteUnreadable is the sequence of the newest unreadable message found by the last check of the store. A
-	// follower at an earlier position reads a new state.
-	NoteUnreadable = NotePrefix + "unreadable"
-	// NoteAccepted is the sequence up to which the operator accepted losses of a stream.
-	NoteAccepted = NotePrefix + "accepted-loss"
-)
-
 // Note returns a note of a stream, or "" if there is none.
 func (c *Conn) Note(ctx context.Context, stream, name string) (string, error) {
 	s, err := c.JetStreamOf(stream).Stream(ctx, stream)

@@ -3,12 +3,11 @@ package bus
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/internal/quorum"
 	"plumbline.dev/bus/servererr"
 )
 
@@ -27,7 +26,7 @@ type Position struct {
 func (c *Conn) Position(ctx context.Context, stream string) (Position, error) {
 	p, err := c.positionOf(ctx, stream)
 	if err == nil && p.Heard > heardWithin {
-		c.reached(errNoMajority)
+		c.reached(quorum.ErrNone)
 	} else {
 		c.reached(err)
 	}
@@ -40,35 +39,11 @@ func (c *Conn) positionOf(ctx context.Context, stream string) (Position, error) 
 		return Position{}, fmt.Errorf("position of %s: %w", stream, translate(err))
 	}
 	info := s.CachedInfo()
-	heard, err := heardMajority(info.Cluster)
+	heard, err := quorum.Heard(info.Cluster)
 	if err != nil {
 		return Position{}, fmt.Errorf("position of %s: %w", stream, err)
 	}
 	return Position{Last: info.State.LastSeq, Created: info.Created, Heard: heard}, nil
-}
-
-// errNoMajority is returned if a leader has not had contact with a majority of the replicas since it started.
-var errNoMajority = errors.New("its leader has not heard from a majority of the replicas")
-
-// heardMajority returns how long ago a stream's leader last had contact with a majority of its replicas.
-func heardMajority(c *jetstream.ClusterInfo) (time.Duration, error) {
-	if c == nil || len(c.Replicas) == 0 {
-		return 0, nil
-	}
-	var heard []time.Duration
-	for _, r := range c.Replicas {
-		// Active is also 0 for a replica without any contact so far.
-		if r.Active > 0 || r.Current && !r.Offline {
-			heard = append(heard, r.Active)
-		}
-	}
-	// The leader counts towards the majority.
-	needed := (len(c.Replicas) + 1) / 2
-	if len(heard) < needed {
-		return 0, errNoMajority
-	}
-	slices.Sort(heard)
-	return heard[needed-1], nil
 }
 
 // NextAfter asks a stream's leader for the sequence of the first matching message after a sequence. It returns 0 if

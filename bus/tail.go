@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/internal/wait"
 	"plumbline.dev/bus/message"
 	"plumbline.dev/bus/topology"
 )
@@ -191,7 +192,7 @@ func (t *Tail) drain(ctx context.Context) error {
 		case time.Since(began) >= lagPatience:
 			return t.catchUp(ctx, announced)
 		}
-		sleep(ctx, pause)
+		wait.For(ctx, pause)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -117,7 +117,7 @@ func tooSmall(err error) bool {
 // withNotes returns a copy of cfg including the given notes of the existing stream.
 func withNotes(cfg jetstream.StreamConfig, notes map[string]string) jetstream.StreamConfig {
 	for name, text := range notes {
-		if !strings.HasPrefix(name, bus.NotePrefix) {
+		if !strings.HasPrefix(name, topology.NotePrefix) {
 			continue
 		}
 		if cfg.Metadata = maps.Clone(cfg.Metadata); cfg.Metadata == nil {

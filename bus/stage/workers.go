@@ -10,6 +10,7 @@ import (
 
 	"plumbline.dev/bus"
 	"plumbline.dev/bus/internal/pull"
+	"plumbline.dev/bus/internal/wait"
 )
 
 const (
@@ -46,7 +47,7 @@ func (s *runner) run(ctx, work context.Context) {
 	p, err := open(s.conn, s.Stream, s.Consumer)
 	for ; err != nil; p, err = open(s.conn, s.Stream, s.Consumer) {
 		s.conn.Log().Error("stage cannot take messages", "stage", s.Name, "stream", s.Stream, "err", err)
-		if sleep(ctx, time.Second); ctx.Err() != nil {
+		if wait.For(ctx, time.Second); ctx.Err() != nil {
 			return
 		}
 	}
@@ -116,7 +117,7 @@ func (w *workers) leave() bool {
 func (w *workers) take() (*pull.Delivery, error) {
 	if !w.conn.Connected() {
 		// A request buffered by the disconnected client would be sent after its worker has stopped waiting.
-		sleep(w.ctx, pull.Retry)
+		wait.For(w.ctx, pull.Retry)
 		return nil, nil
 	}
 	r, err := w.requests.Send(1)
@@ -152,7 +153,7 @@ func (w *workers) retry(err error) {
 			"consumer", w.Consumer, "err", w.explain(err))
 	}
 	if !errors.Is(err, pull.ErrLost) {
-		sleep(w.ctx, pull.Retry+rand.N(pull.Retry))
+		wait.For(w.ctx, pull.Retry+rand.N(pull.Retry))
 	}
 }
 
@@ -165,11 +166,4 @@ func (w *workers) explain(err error) error {
 		return missing
 	}
 	return fmt.Errorf("the consumer has no leader: %w", err)
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

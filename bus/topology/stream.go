@@ -23,6 +23,16 @@ const (
 	AuditOutbox    = "AUDIT_OUTBOX"
 )
 
+// Notes are metadata of a stream written by the operator.
+const (
+	NotePrefix = "plumbline." // of the names of all notes
+	// NoteUnreadable is the sequence of the newest unreadable message found by the last check of the store. A
+	// follower at an earlier position reads a new state.
+	NoteUnreadable = NotePrefix + "unreadable"
+	// NoteAccepted is the sequence up to which the operator accepted losses of a stream.
+	NoteAccepted = NotePrefix + "accepted-loss"
+)
+
 // MaxPayload is the message size the server must accept, in bytes. A page of devices with every field at its limit is
 // under 1 MiB, and so is an entry with 1,000 devices and 100 checks.
 const MaxPayload = 4 << 20

@@ -28,7 +28,7 @@ func (c *checker) audited(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	accepted, err := c.conn.Note(ctx, topology.AuditLog, bus.NoteAccepted)
+	accepted, err := c.conn.Note(ctx, topology.AuditLog, topology.NoteAccepted)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (c *checker) recordLost(bucket, what, subject string, m *bus.Msg, seen, end
 		if err := c.touch(ctx, subject, m); err != nil {
 			return err
 		}
-		return c.conn.SetNote(ctx, topology.AuditLog, bus.NoteAccepted, strconv.FormatUint(end, 10))
+		return c.conn.SetNote(ctx, topology.AuditLog, topology.NoteAccepted, strconv.FormatUint(end, 10))
 	})
 }
 

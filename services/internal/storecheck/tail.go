@@ -44,7 +44,7 @@ func (c *checker) readable(ctx context.Context, log standing) (standing, error) 
 		return log, nil
 	}
 	newest := strconv.FormatUint(bad[len(bad)-1], 10)
-	if known, err := c.conn.Note(ctx, topology.PostureLog, bus.NoteUnreadable); err != nil || known == newest {
+	if known, err := c.conn.Note(ctx, topology.PostureLog, topology.NoteUnreadable); err != nil || known == newest {
 		return log, err
 	}
 	log.unreadable = bad
@@ -56,7 +56,7 @@ func (c *checker) readable(ctx context.Context, log standing) (standing, error) 
 func (c *checker) noteUnreadable(ctx context.Context, log standing) error {
 	bad := log.unreadable
 	newest := strconv.FormatUint(bad[len(bad)-1], 10)
-	if err := c.conn.SetNote(ctx, topology.PostureLog, bus.NoteUnreadable, newest); err != nil {
+	if err := c.conn.SetNote(ctx, topology.PostureLog, topology.NoteUnreadable, newest); err != nil {
 		return err
 	}
 	c.report.note("POSTURE_LOG: %d messages cannot be read, the first is %d and the last %s; "+

@@ -1,4 +1,4 @@
-package bus
+package follow
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"plumbline.dev/bus/message"
 	"plumbline.dev/bus/topology"
 )
 
@@ -17,7 +18,7 @@ func (f *follower) onceDirect(ctx context.Context) error {
 		}
 	}
 	f.from = f.pos.seq
-	stream, err := f.js.Stream(ctx, topology.PostureLog)
+	stream, err := f.JetStream().Stream(ctx, topology.PostureLog)
 	if err != nil {
 		return fmt.Errorf("follow: %w", err)
 	}
@@ -26,10 +27,10 @@ func (f *follower) onceDirect(ctx context.Context) error {
 		return err
 	}
 	f.pos.created = log.Created.UnixNano()
-	checked, connections := time.Now(), f.nc.Stats().Reconnects
-	t := &Tail{Conn: f.Conn, Stream: topology.PostureLog, Filters: []string{f.changeFilter()}, After: f.pos.seq}
-	t.Apply = func(m *Msg) error {
-		if n := f.nc.Stats().Reconnects; n != connections {
+	checked, connections := time.Now(), f.NATS().Stats().Reconnects
+	t := Tail{Stream: topology.PostureLog, Filter: f.changeFilter(), After: f.pos.seq}
+	t.Apply = func(m *message.Msg) error {
+		if n := f.NATS().Stats().Reconnects; n != connections {
 			// After a reconnect, the server may hold an older copy of the log.
 			if err := f.checkKept(ctx, f.pos); err != nil {
 				return err
@@ -48,8 +49,8 @@ func (f *follower) onceDirect(ctx context.Context) error {
 		f.pos.seq, f.pos.at = m.Seq, m.Time.UnixNano()
 		return nil
 	}
-	err = t.Run(ctx)
-	if errors.Is(err, ErrReplaced) {
+	err = f.Tail(ctx, t)
+	if errors.Is(err, message.ErrReplaced) {
 		return moved{err.Error()}
 	}
 	return err
@@ -57,17 +58,17 @@ func (f *follower) onceDirect(ctx context.Context) error {
 
 // readState emits the newest entry of every page held by POSTURE_STATE's leader when readState began. It returns the
 // entry with the highest position in the log, and this position; nil and 0 if there is no entry.
-func (f *follower) readState(ctx context.Context) (last uint64, newest *Msg, err error) {
+func (f *follower) readState(ctx context.Context) (last uint64, newest *message.Msg, err error) {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
-	t := &Tail{Conn: f.Conn, Stream: topology.PostureState, Filters: []string{f.logFilter()}, Current: enough}
-	t.Apply = func(m *Msg) error {
+	t := Tail{Stream: topology.PostureState, Filter: f.logFilter(), Current: enough}
+	t.Apply = func(m *message.Msg) error {
 		seq, err := f.entry(ctx, m)
 		if seq > last {
 			last, newest = seq, m
 		}
 		return err
 	}
-	err = t.Run(ctx)
+	err = f.Tail(ctx, t)
 	return last, newest, err
 }

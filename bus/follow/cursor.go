@@ -1,4 +1,4 @@
-package bus
+package follow
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/internal/quorum"
+	"plumbline.dev/bus/message"
 	"plumbline.dev/bus/topology"
 )
 
@@ -54,20 +56,15 @@ func parseCursor(text string) (c cursor, err error) {
 	return c, nil
 }
 
+// CursorAt returns the cursor of a sequence of the log created at a time.
+func CursorAt(seq uint64, created time.Time) string {
+	return cursorOf(seq, created, time.Time{}).String()
+}
+
 // ValidCursor returns an error if text is neither an [Event.Cursor] nor a plain sequence.
 func ValidCursor(text string) error {
 	_, err := parseCursor(text)
 	return err
-}
-
-// End returns the sequence of the newest message of POSTURE_LOG, and the cursor to continue from.
-func (c *Conn) End(ctx context.Context) (seq uint64, position string, err error) {
-	log, err := c.js.Stream(ctx, topology.PostureLog)
-	if err != nil {
-		return 0, "", fmt.Errorf("end of the log: %w", translate(err))
-	}
-	info := log.CachedInfo()
-	return info.State.LastSeq, cursorOf(info.State.LastSeq, info.Created, time.Time{}).String(), nil
 }
 
 // moved is an error stating why a follower cannot continue from its position and must read a new state.
@@ -101,8 +98,8 @@ func (f *follower) checkHeld(log *jetstream.StreamInfo, c cursor) error {
 	if f.beyond.IsZero() {
 		f.beyond = now
 	}
-	setBack := f.tuning.SetBack
-	if heard, alone := heardMajority(log.Cluster); alone != nil || heard > setBack || now.Sub(f.beyond) < setBack {
+	setBack := f.Tuning().SetBack
+	if heard, alone := quorum.Heard(log.Cluster); alone != nil || heard > setBack || now.Sub(f.beyond) < setBack {
 		return fmt.Errorf("follow: the leader of the log is at %d, before the position %d; asking again",
 			log.State.LastSeq, c.seq)
 	}
@@ -124,7 +121,7 @@ func checkHeld(log *jetstream.StreamInfo, c cursor) error {
 
 // checkKept compares a position with the log after the follower was stopped or its connection was lost.
 func (f *follower) checkKept(ctx context.Context, c cursor) error {
-	stream, err := f.js.Stream(ctx, topology.PostureLog)
+	stream, err := f.JetStream().Stream(ctx, topology.PostureLog)
 	if err != nil {
 		return fmt.Errorf("follow: %w", err)
 	}
@@ -132,7 +129,7 @@ func (f *follower) checkKept(ctx context.Context, c cursor) error {
 	if err := f.checkHeld(info, c); err != nil {
 		return err
 	}
-	if bad, err := strconv.ParseUint(info.Config.Metadata[NoteUnreadable], 10, 64); err == nil && c.seq < bad {
+	if bad, err := strconv.ParseUint(info.Config.Metadata[topology.NoteUnreadable], 10, 64); err == nil && c.seq < bad {
 		return errGap
 	}
 	if info.State.NumDeleted > 0 {
@@ -156,7 +153,7 @@ func (f *follower) checkKept(ctx context.Context, c cursor) error {
 func (f *follower) checkTime(ctx context.Context, c cursor) error {
 	m, err := f.LeaderNext(ctx, topology.PostureLog, f.changeFilter(), c.seq-1)
 	switch {
-	case errors.Is(err, ErrNotFound), err == nil && (m.Seq != c.seq || m.Time.UnixNano() != c.at):
+	case errors.Is(err, message.ErrNotFound), err == nil && (m.Seq != c.seq || m.Time.UnixNano() != c.at):
 		return errDiverged
 	case err != nil:
 		return fmt.Errorf("follow: %w", err)

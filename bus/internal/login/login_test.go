@@ -1,4 +1,4 @@
-package bus_test
+package login_test
 
 import (
 	"context"

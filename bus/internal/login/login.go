@@ -1,4 +1,5 @@
-package bus
+// Package login checks the address and the credentials of a connection before it is made, and explains rejected logins.
+package login
 
 import (
 	"cmp"
@@ -17,15 +18,16 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// checkConfig returns an error if a configuration can never lead to a connection.
-func checkConfig(cfg Config) error {
-	if err := checkURL(cfg.URL); err != nil {
+// Check returns an error if a list of servers and a credentials file can never lead to a connection. Creds is the path
+// of the file, or empty if there is none.
+func Check(servers, creds string) error {
+	if err := checkURL(servers); err != nil {
 		return err
 	}
-	if cfg.Creds == "" {
+	if creds == "" {
 		return nil
 	}
-	return checkCreds(cfg.Creds, time.Now())
+	return checkCreds(creds, time.Now())
 }
 
 // checkURL validates a list of servers. An empty list stands for an in-process server, or the local default.
@@ -68,41 +70,41 @@ func redact(server string) string {
 	return server
 }
 
-// user is what a connection has to know about the user it logs in as.
-type user struct {
-	name     string
-	inbox    string // the prefix of its inboxes
-	consumer string // storing the position; empty unless the user is a follower
+// User is the user of a connection.
+type User struct {
+	Name     string
+	Inbox    string // the prefix of its inboxes
+	Consumer string // storing the position; empty unless the user is a follower
 }
 
-// identity returns the user of a connection. A follower's is read from its credentials.
-func identity(cfg Config) (user, error) {
-	if cfg.Role != topology.Follower {
-		return user{name: string(cfg.Role), inbox: cfg.Role.InboxPrefix()}, nil
+// Identify returns the user of a connection. A follower's is read from its credentials: those in content, or in the file
+// creds if content is nil.
+func Identify(role topology.Role, creds string, content []byte) (User, error) {
+	if role != topology.Follower {
+		return User{Name: string(role), Inbox: role.InboxPrefix()}, nil
 	}
-	u := user{name: string(topology.Follower)}
-	content := cfg.CredsContent
-	if content == nil && cfg.Creds != "" {
+	u := User{Name: string(topology.Follower)}
+	if content == nil && creds != "" {
 		var err error
-		if content, err = os.ReadFile(cfg.Creds); err != nil {
-			return user{}, fmt.Errorf("credentials: %w", err)
+		if content, err = os.ReadFile(creds); err != nil {
+			return User{}, fmt.Errorf("credentials: %w", err)
 		}
 		defer clear(content)
 	}
 	if content != nil {
 		token, err := nkeys.ParseDecoratedJWT(content)
 		if err != nil {
-			return user{}, fmt.Errorf("credentials %s: %w", cfg.Creds, err)
+			return User{}, fmt.Errorf("credentials %s: %w", creds, err)
 		}
 		claims, err := jwt.DecodeUserClaims(token)
 		if err != nil {
-			return user{}, fmt.Errorf("credentials %s: %w", cfg.Creds, err)
+			return User{}, fmt.Errorf("credentials %s: %w", creds, err)
 		}
-		u.name = cmp.Or(claims.Name, u.name)
-		u.consumer = topology.FollowerConsumerIn(claims.Pub.Allow)
+		u.Name = cmp.Or(claims.Name, u.Name)
+		u.Consumer = topology.FollowerConsumerIn(claims.Pub.Allow)
 	}
-	u.inbox = topology.FollowerInbox(u.name)
-	u.consumer = cmp.Or(u.consumer, topology.FollowPrefix+u.name)
+	u.Inbox = topology.FollowerInbox(u.Name)
+	u.Consumer = cmp.Or(u.Consumer, topology.FollowPrefix+u.Name)
 	return u, nil
 }
 
@@ -163,8 +165,8 @@ var refusals = []struct {
 	{nats.ErrInvalidConnection, "the connection options are invalid"},
 }
 
-// refused returns advice about a permanent error, or "" for an error a retry may fix.
-func refused(err error) string {
+// Refused returns advice about a permanent error, or "" for an error a retry may fix.
+func Refused(err error) string {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
 			return r.advice

@@ -1,4 +1,4 @@
-package bus
+package follow
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"plumbline.dev/bus/internal/wait"
+	"plumbline.dev/bus/message"
 	"plumbline.dev/bus/topology"
 )
 
@@ -16,11 +18,11 @@ import (
 func (f *follower) state(ctx context.Context) error {
 	// The state includes everything already deleted from the log. If all messages of the log have expired, the log's
 	// start is beyond the last entry, because the entry's changes come after it.
-	log, err := f.js.Stream(ctx, topology.PostureLog)
+	log, err := f.JetStream().Stream(ctx, topology.PostureLog)
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
-	state, err := f.js.Stream(ctx, topology.PostureState)
+	state, err := f.JetStream().Stream(ctx, topology.PostureState)
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
@@ -45,19 +47,24 @@ func (f *follower) state(ctx context.Context) error {
 // logWait waits until the log holds the newest entry of the state read by a follower.
 type logWait struct {
 	*follower
-	seq        uint64    // of the entry in the log
-	entry      *Msg      // in the state
-	log, state time.Time // creation times of the two streams read by the follower
+	seq        uint64       // of the entry in the log
+	entry      *message.Msg // in the state
+	log, state time.Time    // creation times of the two streams read by the follower
 }
 
-// maxLogWait is the longest pause between two checks of the end of the log.
-const maxLogWait = time.Second
+const (
+	// firstLogWait and maxLogWait bound the pause between two checks of the end of the log, which doubles each time.
+	firstLogWait = 10 * time.Millisecond
+	maxLogWait   = time.Second
+	// firstWarning is how long the log may lag before this is logged.
+	firstWarning = 2 * time.Second
+)
 
 // run waits without a time limit: the followers' copy of the log may lag behind the copy of the state, and reading
 // the state again would not help. It retries failed requests. It returns [moved] if the follower needs a new state:
 // the log or the state was replaced, or the log holds a different message at the entry's position.
 func (w *logWait) run(ctx context.Context) error {
-	began, warned, pause := time.Now(), false, soon
+	began, warned, pause := time.Now(), false, firstLogWait
 	for waited := false; ; waited = true {
 		end, err := w.look(ctx)
 		switch {
@@ -71,14 +78,14 @@ func (w *logWait) run(ctx context.Context) error {
 		}
 		var why moved
 		switch {
-		case errors.As(err, &why), err != nil && w.nc.IsClosed():
+		case errors.As(err, &why), err != nil && w.NATS().IsClosed():
 			return err
-		case !warned && time.Since(began) > answerTimeout:
+		case !warned && time.Since(began) > firstWarning:
 			warned = true
-			w.Conn.log.Warn("the state is ahead of the log, waiting for the log; if this persists, rebuild POSTURE_STATE",
+			w.Log().Warn("the state is ahead of the log, waiting for the log; if this persists, rebuild POSTURE_STATE",
 				"state_at", w.seq, "log_at", end, "err", err)
 		}
-		sleep(ctx, pause)
+		wait.For(ctx, pause)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -104,7 +111,7 @@ func (w *logWait) look(ctx context.Context) (end uint64, err error) {
 
 // replaced returns the description of a stream, or [moved] if the stream has a different creation time.
 func (w *logWait) replaced(ctx context.Context, stream string, created time.Time) (*jetstream.StreamInfo, error) {
-	s, err := w.js.Stream(ctx, stream)
+	s, err := w.JetStream().Stream(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +125,7 @@ func (w *logWait) replaced(ctx context.Context, stream string, created time.Time
 func (w *logWait) compare(ctx context.Context) error {
 	m, err := w.LeaderNext(ctx, topology.PostureLog, w.entry.Subject, w.seq-1)
 	switch {
-	case err != nil && !errors.Is(err, ErrNotFound):
+	case err != nil && !errors.Is(err, message.ErrNotFound):
 		return err
 	case err != nil, m.Seq != w.seq, !bytes.Equal(m.Data, w.entry.Data):
 		return errDiverged
