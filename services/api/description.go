@@ -5,6 +5,7 @@ import (
 	"plumbline.dev/services/api/auditlog"
 	"plumbline.dev/services/api/dashboard"
 	"plumbline.dev/services/api/device"
+	"plumbline.dev/services/api/fleet"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/policytest"
@@ -25,5 +26,6 @@ func (s *Service) description() *openapi.Description {
 	trial.Describe(d)
 	s.member.Describe(d)
 	dashboard.Describe(d)
+	fleet.Describe(d)
 	return d
 }

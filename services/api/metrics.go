@@ -55,6 +55,12 @@ func registerEnforcement(r prometheus.Registerer, exemptions, observing func() f
 			Help: "Accounts whose observe switch is on: no check is enforced."}, observing)))
 }
 
+// registerColumns registers the gauge of the memory that lists of devices use.
+func registerColumns(r prometheus.Registerer, bytes func() int) error {
+	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_api_device_columns_bytes",
+		Help: "Memory of the devices kept for lists with filters, in bytes."}, func() float64 { return float64(bytes()) }))
+}
+
 func (m *metrics) request(route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
 	m.duration.WithLabelValues(route).Observe(took.Seconds())

@@ -17,6 +17,7 @@ import (
 	"plumbline.dev/services/api/dashboard"
 	"plumbline.dev/services/api/device"
 	"plumbline.dev/services/api/enforcement"
+	"plumbline.dev/services/api/fleet"
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/member"
 	"plumbline.dev/services/api/openapi"
@@ -50,6 +51,7 @@ type Service struct {
 	auditlog    *auditlog.API
 	device      *device.API
 	enforcement *enforcement.API
+	fleet       *fleet.API
 	policytest  *policytest.API
 	member      *member.API
 	dashboard   *dashboard.API
@@ -94,7 +96,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.auditlog = auditlog.New(s.store)
 	s.member = member.New(s.store)
 	s.enforcement = enforcement.New(enforcement.Deps{Store: s.store, Device: s.device, Posture: s.posture})
+	s.fleet = fleet.New(fleet.Deps{Store: s.store, Device: s.device, Posture: s.posture, Streams: s.streams})
 	if err := registerEnforcement(deps.Metrics, s.enforcement.Active, s.enforcement.Observing); err != nil {
+		return nil, err
+	}
+	if err := registerColumns(deps.Metrics, s.fleet.Bytes); err != nil {
 		return nil, err
 	}
 	s.edge = &v4.Edge{Gate: s.apitoken, Log: deps.Log, Clock: deps.Clock, MaxBody: cfg.MaxBody,
@@ -119,6 +125,7 @@ func (s *Service) routes() []v4.Route {
 		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(),
 		s.auditlog.Routes(), s.enforcement.Routes(), s.policytest.Routes(), s.trial.Routes(), s.member.Routes(),
 		s.dashboard.Routes(),
+		s.fleet.Routes(),
 	)
 }
 
@@ -155,6 +162,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("overview of the pages", s.posture.Overview.Run)
 	g.Add("ends of exemptions", s.enforcement.RunEnds)
 	g.Add("uses of API tokens", s.apitoken.Run)
+	g.Add("columns of the devices", s.fleet.Run)
 	g.Add("policy tests", s.policytest.Run)
 	g.Add("control plane", s.listen)
 	return g.Run(ctx)

@@ -97,27 +97,33 @@ func (s *API) Find(ctx context.Context, a proto.Account, id proto.ID) (topology.
 
 // Page reads a page that is at least as new as the view; a deleted page is empty.
 func (s *API) Page(ctx context.Context, a proto.Account, page topology.PageNumber) (*proto.Page, error) {
+	p, _, err := s.PageAt(ctx, a, page)
+	return p, err
+}
+
+// PageAt is [API.Page] with the revision of the page.
+func (s *API) PageAt(ctx context.Context, a proto.Account, page topology.PageNumber) (*proto.Page, uint64, error) {
 	for range store.MaxAttempts {
 		seen := s.Inventory.RevisionOf(a, page)
 		p := new(proto.Page)
 		revision, err := s.store.Conn.Get(ctx, topology.Devices, topology.PageKey(a, page), p)
 		if errors.Is(err, bus.ErrNotFound) && revision >= seen {
-			return &proto.Page{}, nil
+			return &proto.Page{}, revision, nil
 		}
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return nil, err
+			return nil, 0, err
 		}
 		if revision >= seen {
-			return p, nil
+			return p, revision, nil
 		}
 		// This replica of the bucket lags; another may answer.
 		select {
 		case <-time.After(replicaPause):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, 0, ctx.Err()
 		}
 	}
-	return nil, v4.Unavailable(nil, "the inventory is temporarily unavailable: try again")
+	return nil, 0, v4.Unavailable(nil, "the inventory is temporarily unavailable: try again")
 }
 
 // replicaPause is the wait before a lagging replica is asked again.

@@ -132,6 +132,22 @@ func (v *Inventory) selected(a proto.Account, from topology.PageNumber,
 	return pages
 }
 
+// PagesFrom returns the pages with a device, in order, starting at from.
+func (v *Inventory) PagesFrom(a proto.Account, from topology.PageNumber) []topology.PageNumber {
+	return v.selected(a, from, func(*indexedPage) bool { return true })
+}
+
+// IDsOf returns the ids of a page at a revision, those of active devices first, or nil if the view has another
+// revision. They must not be modified.
+func (v *Inventory) IDsOf(a proto.Account, page topology.PageNumber, revision uint64) []proto.ID {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if x := v.Pages[a][page]; x != nil && x.Revision == revision {
+		return x.IDs
+	}
+	return nil
+}
+
 // PagesOf returns the pages, in order, with an active device for which want reports true, by its id and by the hash of
 // its address ([EmailHash]).
 func (v *Inventory) PagesOf(a proto.Account, want func(id proto.ID, email uint32) bool) []topology.PageNumber {

@@ -89,7 +89,7 @@ func (s *API) deviceResults(ctx context.Context, c *v4.Call) (v4.Response, error
 		resultView
 	}
 	views, left := []view{}, v4.LeftOut{}
-	for _, i := range s.polled(c.Account) {
+	for _, i := range s.Polled(c.Account) {
 		e, err := s.Entry(ctx, topology.PageRef{Account: c.Account, Integration: i.Value.ID, Page: page}, &left)
 		if err != nil {
 			return v4.Response{}, err
@@ -137,7 +137,7 @@ func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	}
 	only := c.URL.Query().Get("integration_id")
 	views, left := []view{}, v4.LeftOut{}
-	for _, i := range s.polled(c.Account) {
+	for _, i := range s.Polled(c.Account) {
 		if only != "" && only != i.Value.ID.String() {
 			continue
 		}
@@ -158,8 +158,8 @@ func (s *API) pageResults(ctx context.Context, c *v4.Call) (v4.Response, error) 
 	}{page, views, s.unsupportedChecks(c.Account)}, Messages: s.notices(c.Account, left.Notices()...)}, nil
 }
 
-// polled returns the integrations with a type that is polled, including paused ones.
-func (s *API) polled(a proto.Account) []catalog.Record[proto.Integration] {
+// Polled returns the integrations with a type that is polled, including paused ones.
+func (s *API) Polled(a proto.Account) []catalog.Record[proto.Integration] {
 	return slices.DeleteFunc(s.store.Catalog.IntegrationsOf(a), func(i catalog.Record[proto.Integration]) bool {
 		return i.Value.Type != proto.TypeCustomS2S
 	})

@@ -1,7 +1,7 @@
-// Package column holds the pages of devices with their newest results as compact columns, and finds the devices that a
-// filter selects. It is pure. Text is compressed by page and property, so a filter decompresses only the properties that
-// it names, into a buffer that stays in the processor's cache. A device takes about 40 bytes of text, 1 for each check,
-// 1 for each score, and 4 for each score if the scores of its page did not come at once.
+// Package column holds the pages of devices with their newest results as compact columns, and finds the devices that
+// a filter selects. It is pure. Text is compressed by page and property, so a filter decompresses only the properties
+// that it names, into a buffer that stays in the processor's cache. A device takes about 40 bytes of text, 1 for each
+// check, 1 for each score, and 4 for each score if the scores of its page did not come at once.
 package column
 
 import (
@@ -28,10 +28,21 @@ func (r *Rows) Count() (n int) {
 
 // span returns the rows from and before to.
 func span(from, to int) (r Rows) {
-	for n := from; n < to; n++ {
-		r.set(n)
+	for n := range r {
+		r[n] = low(to-64*n) &^ low(from-64*n)
 	}
 	return r
+}
+
+// low returns a word with the lowest n bits set; none if n is negative, and all if it is above 64.
+func low(n int) uint64 {
+	switch {
+	case n <= 0:
+		return 0
+	case n >= 64:
+		return ^uint64(0)
+	}
+	return 1<<n - 1
 }
 
 func (r Rows) and(o Rows) Rows {

@@ -10,8 +10,9 @@ import (
 // Results holds the results of the devices of a page for one integration. It is immutable. Its rows are those of a
 // [Text].
 type Results struct {
-	Seq    uint64 // of the entry in the posture log
-	Checks []proto.ID
+	Integration proto.ID
+	Seq         uint64 // of the entry in the posture log
+	Checks      []proto.ID
 
 	states [][]state    // by check and row
 	scores []int8       // by row; proto.NoScore if there is none
@@ -36,10 +37,11 @@ func stateOf(v proto.Verdict) state {
 }
 
 var (
-	enforcedReasons = [...]proto.Reason{proto.ReasonHeld, proto.ReasonExempt, proto.ReasonGrace, proto.ReasonObserveOnly}
-	enforcedStates  = [...]filter.State{filter.StateHeld, filter.StateExempt, filter.StateGrace, filter.StateObserve}
-	outcomes        = map[filter.State]proto.Outcome{filter.StatePass: proto.OutcomePass, filter.StateFail: proto.OutcomeFail,
-		filter.StateUnknown: proto.OutcomeUnknown}
+	enforcedReasons = [...]proto.Reason{proto.ReasonHeld, proto.ReasonExempt, proto.ReasonGrace,
+		proto.ReasonObserveOnly}
+	enforcedStates = [...]filter.State{filter.StateHeld, filter.StateExempt, filter.StateGrace, filter.StateObserve}
+	outcomes       = map[filter.State]proto.Outcome{filter.StatePass: proto.OutcomePass,
+		filter.StateFail: proto.OutcomeFail, filter.StateUnknown: proto.OutcomeUnknown}
 )
 
 // Outcome returns the outcome.
@@ -56,10 +58,10 @@ func (s state) Enforced() proto.Reason {
 	return proto.ReasonNone
 }
 
-// NewResults returns the columns of an entry, for the devices of a page.
-func NewResults(e *proto.Entry, seq uint64, t *Text) *Results {
-	r := &Results{Seq: seq, Checks: make([]proto.ID, len(e.Checks)), states: make([][]state, len(e.Checks)),
-		scores: make([]int8, len(t.IDs))}
+// NewResults returns the columns of an entry of an integration, for the devices of a page.
+func NewResults(e *proto.Entry, integration proto.ID, seq uint64, t *Text) *Results {
+	r := &Results{Integration: integration, Seq: seq, Checks: make([]proto.ID, len(e.Checks)),
+		states: make([][]state, len(e.Checks)), scores: make([]int8, len(t.IDs))}
 	for n := range e.Checks {
 		r.Checks[n], r.states[n] = e.Checks[n].ID, make([]state, len(t.IDs))
 	}

@@ -106,14 +106,14 @@ func (s *Scanner) rows(e filter.Expr, p *Page, within Rows) Rows {
 	case filter.Flag:
 		found := span(p.Active, len(p.IDs)).and(within)
 		if e.State != filter.StateRevoked {
-			found = p.someIn(s.query.all, e.State, within)
+			found = p.Some(s.query.all, e.State, within)
 		}
 		if !e.On {
 			return within.without(found)
 		}
 		return found
 	case filter.Outcome:
-		return p.someIn(s.query.all, e.State, within)
+		return p.Some(s.query.all, e.State, within)
 	}
 	return s.compare(e, p, within)
 }
@@ -181,8 +181,8 @@ func inState(states []state, want filter.State, within Rows) (found Rows) {
 	return found.and(within)
 }
 
-// someIn returns the rows within a set that have a state of some check.
-func (p *Page) someIn(checks []proto.ID, want filter.State, within Rows) (found Rows) {
+// Some returns the rows within a set that have a state of some check.
+func (p *Page) Some(checks []proto.ID, want filter.State, within Rows) (found Rows) {
 	for _, id := range checks {
 		found = found.or(inState(p.states(id), want, within))
 	}

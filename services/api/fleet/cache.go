@@ -1,0 +1,161 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"plumbline.dev/bus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api/fleet/column"
+)
+
+// columns are the pages of an account that requests have read.
+type columns struct {
+	mu    sync.RWMutex
+	pages map[topology.PageNumber]*column.Page
+	used  time.Time
+}
+
+// of returns the columns of an account.
+func (s *API) of(a proto.Account) *columns {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.accounts[a]
+	if c == nil {
+		c = &columns{pages: map[topology.PageNumber]*column.Page{}}
+		s.accounts[a] = c
+	}
+	c.used = s.Store.Clock.Now()
+	return c
+}
+
+// dropIdle drops the columns of accounts without a recent request.
+func (s *API) dropIdle(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for a, c := range s.accounts {
+		if now.Sub(c.used) >= idle {
+			delete(s.accounts, a)
+		}
+	}
+}
+
+// Bytes returns the memory of the columns of all accounts, without the ids, which the inventory holds anyway.
+func (s *API) Bytes() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.accounts {
+		c.mu.RLock()
+		for _, p := range c.pages {
+			n += p.Text.Bytes()
+			for _, r := range p.Results {
+				n += r.Bytes()
+			}
+		}
+		c.mu.RUnlock()
+	}
+	return n
+}
+
+func (c *columns) page(n topology.PageNumber) *column.Page {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.pages[n]
+}
+
+func (c *columns) set(n topology.PageNumber, p *column.Page) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pages[n] = p
+}
+
+// source says which versions a page must have at least.
+type source struct {
+	revision     uint64
+	integrations []topology.PageRef
+	seqs         []uint64 // of their newest entries
+}
+
+// sourceOf returns the newest versions that this process knows of a page.
+func (s *API) sourceOf(a proto.Account, n topology.PageNumber, integrations []proto.ID) source {
+	src := source{revision: s.Device.Inventory.RevisionOf(a, n)}
+	for _, i := range integrations {
+		ref := topology.PageRef{Account: a, Integration: i, Page: n}
+		if p, found := s.Posture.Overview.Page(ref); found && !p.Summary.Closed {
+			src.integrations, src.seqs = append(src.integrations, ref), append(src.seqs, p.Seq)
+		}
+	}
+	return src
+}
+
+// has reports whether a page has the versions.
+func (src *source) has(p *column.Page) bool {
+	if p.Text.Revision < src.revision || len(p.Results) != len(src.seqs) {
+		return false
+	}
+	for n, r := range p.Results {
+		if r.Integration != src.integrations[n].Integration || r.Seq < src.seqs[n] {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads the parts of a page that the old columns, which may be nil, do not have.
+func (s *API) read(ctx context.Context, a proto.Account, n topology.PageNumber, src *source,
+	old *column.Page) (*column.Page, error) {
+	p := &column.Page{}
+	if old != nil && old.Text.Revision >= src.revision {
+		p.Text = old.Text
+	} else {
+		record, revision, err := s.Device.PageAt(ctx, a, n)
+		if err != nil {
+			return nil, err
+		}
+		p.Text = column.NewText(record, revision)
+		p.Text.Share(s.Device.Inventory.IDsOf(a, n, revision))
+	}
+	for i, ref := range src.integrations {
+		if old != nil && p.Text == old.Text && i < len(old.Results) && old.Results[i].Seq >= src.seqs[i] &&
+			old.Results[i].Integration == ref.Integration {
+			p.Results = append(p.Results, old.Results[i])
+			continue
+		}
+		e, seq, err := s.entry(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		p.Results = append(p.Results, column.NewResults(e, ref.Integration, max(seq, src.seqs[i]), p.Text))
+	}
+	return p, nil
+}
+
+// entry returns the newest entry of a page and its sequence in the log. An entry that does not exist or cannot be read
+// is empty.
+func (s *API) entry(ctx context.Context, ref topology.PageRef) (*proto.Entry, uint64, error) {
+	m, err := s.Store.Conn.Last(ctx, topology.PostureLog, topology.Log(ref))
+	if errors.Is(err, bus.ErrNotFound) {
+		m, err = s.Store.Conn.Last(ctx, topology.PostureState, topology.Log(ref))
+	}
+	if errors.Is(err, bus.ErrNotFound) {
+		return new(proto.Entry), 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	seq, e := m.Seq, new(proto.Entry)
+	if m.Stream == topology.PostureState {
+		seq, err = bus.LogSequence(m)
+	}
+	if err == nil {
+		err = m.Decode(e)
+	}
+	if err != nil {
+		s.Store.Conn.Unreadable(m.Stream, m.Subject, m.Seq, err)
+		return new(proto.Entry), seq, nil
+	}
+	return e, seq, nil
+}
