@@ -64,7 +64,7 @@ func (a *arranger) visit(c *Change) error {
 	}
 	a.path = append(a.path, c)
 	err := Refs(c.Kind, c.spec, func(to client.Kind, value string) (string, error) {
-		if to == credential {
+		if to == client.KindClientID {
 			to = client.KindServiceToken
 		}
 		return value, a.needs(a.named[key{to, value}])

@@ -26,15 +26,10 @@ func canonical(k client.Kind, o client.Object, x *index) map[string]any {
 	_ = Refs(k, c, x.toName) // toName returns no error
 	ownedmember.Strip(c)
 	dropSecrets(c)
-	for _, name := range ownedOf[k] {
+	for _, name := range k.Traits().Owned {
 		delete(c, name)
 	}
 	return c
-}
-
-// ownedOf lists further members written by the control plane only, by kind. Other kinds have members of these names.
-var ownedOf = map[client.Kind][]string{
-	client.KindZone: {"status", "type", "paused", "account", "created_on", "modified_on", "x_configured"},
 }
 
 // linked returns an application's policies in their order of evaluation: a reusable policy as its id, and an inline

@@ -43,8 +43,8 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 		c.spec["name"] = d.Name
 	}
 	ids := x.names[k][d.Name]
-	if k == client.KindOrganization {
-		ids = []string{onlyID(x)}
+	if k.Traits().Single {
+		ids = []string{onlyID(x, k)}
 	}
 	if len(ids) == 0 {
 		c.Action = Create
@@ -69,9 +69,9 @@ func compare(d document.Document, x *index, lookup Lookup, o Options) (*Change, 
 	return c, nil
 }
 
-// onlyID returns the id of the account's organization.
-func onlyID(x *index) string {
-	for id := range x.ids[client.KindOrganization] {
+// onlyID returns the id of the account's only resource of a kind.
+func onlyID(x *index, k client.Kind) string {
+	for id := range x.ids[k] {
 		return id
 	}
 	return ""

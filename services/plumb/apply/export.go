@@ -49,17 +49,9 @@ func distinct(all []client.Object) []client.Object {
 	return out
 }
 
-// answerOnly lists members of answers without a counterpart in requests.
-var answerOnly = map[client.Kind][]string{
-	client.KindApplication:      {"self_hosted_domains"},
-	client.KindPolicy:           {"precedence"},
-	client.KindOrganization:     {"name"},
-	client.KindIdentityProvider: {"scim_config"},
-}
-
 func describe(k client.Kind, o client.Object, x *index, vars map[string]bool) document.Document {
 	d := document.Document{Kind: string(k), Name: o.ResourceName(), Spec: canonical(k, o, x)}
-	for _, name := range append(answerOnly[k], "name") {
+	for _, name := range append(slices.Clone(k.Traits().AnswerOnly), "name") {
 		delete(d.Spec, name)
 	}
 	withoutNull(d.Spec)
@@ -73,7 +65,7 @@ func describe(k client.Kind, o client.Object, x *index, vars map[string]bool) do
 			withoutNull(own)
 		}
 	}
-	if k == client.KindOrganization {
+	if k.Traits().Single {
 		d.Name = ""
 	}
 	for _, s := range placeholders(k, d.Spec) {
@@ -155,7 +147,7 @@ func unresolved(k client.Kind, spec map[string]any, x *index) []string {
 	_ = Refs(k, cloned(spec), func(to client.Kind, value string) (string, error) {
 		_, known := x.ids[to][value]
 		if !known && len(x.names[to][value]) == 0 && !literal(to, value) && !reference.MatchString(value) {
-			all = append(all, fmt.Sprintf("The %s %s was not found: replace it by an existing one.", label[to], value))
+			all = append(all, fmt.Sprintf("The %s %s was not found: replace it by an existing one.", to.Label(), value))
 		}
 		return value, nil
 	})

@@ -21,7 +21,7 @@ type index struct {
 func newIndex(s State) *index {
 	x := &index{map[client.Kind]map[string]client.Object{}, map[client.Kind]map[string][]string{},
 		map[client.Kind]map[string]bool{}}
-	for _, k := range append(Kinds(), credential) {
+	for _, k := range append(Kinds(), client.KindClientID) {
 		x.ids[k], x.names[k], x.docs[k] = map[string]client.Object{}, map[string][]string{}, map[string]bool{}
 	}
 	for _, k := range order {
@@ -29,14 +29,14 @@ func newIndex(s State) *index {
 			x.add(k, o)
 		}
 	}
-	x.docs[credential] = x.docs[client.KindServiceToken]
+	x.docs[client.KindClientID] = x.docs[client.KindServiceToken]
 	return x
 }
 
 func (x *index) add(k client.Kind, o client.Object) {
 	x.put(k, o.ResourceID(), o)
 	if id, ok := o["client_id"].(string); ok && k == client.KindServiceToken {
-		x.put(credential, id, o)
+		x.put(client.KindClientID, id, o)
 	}
 }
 
@@ -65,19 +65,19 @@ func (x *index) canonical(k client.Kind, value string) (string, error) {
 	case x.docs[k][value]:
 		return value, nil
 	case len(x.names[k][value]) > 1:
-		return "", fmt.Errorf("%d %ss are called %q: use the id of one", len(x.names[k][value]), label[k], value)
+		return "", fmt.Errorf("%d %ss are called %q: use the id of one", len(x.names[k][value]), k.Label(), value)
 	case len(x.names[k][value]) == 1, idForm.MatchString(value):
 		return value, nil
 	case literal(k, value):
 		return value, nil // the control plane validates it
 	}
-	return "", fmt.Errorf("%s %q does not exist, neither in the account nor in the files", label[k], value)
+	return "", fmt.Errorf("%s %q does not exist, neither in the account nor in the files", k.Label(), value)
 }
 
 // literal reports whether a value may refer to something that the account does not list: a tag, or the credentials of
 // another account.
 func literal(k client.Kind, value string) bool {
-	return k == client.KindTag || k == credential && strings.HasSuffix(value, ".access")
+	return k == client.KindTag || k == client.KindClientID && strings.HasSuffix(value, ".access")
 }
 
 // toID returns the id to send for a reference.
@@ -89,9 +89,9 @@ func (x *index) toID(k client.Kind, value string) (string, error) {
 	case len(ids) == 1:
 		return ids[0], nil
 	case len(ids) > 1:
-		return "", fmt.Errorf("%d %ss are called %q: use the id of one", len(ids), label[k], value)
+		return "", fmt.Errorf("%d %ss are called %q: use the id of one", len(ids), k.Label(), value)
 	case idForm.MatchString(value), literal(k, value):
 		return value, nil
 	}
-	return "", fmt.Errorf("%s %q does not exist", label[k], value)
+	return "", fmt.Errorf("%s %q does not exist", k.Label(), value)
 }

@@ -39,9 +39,9 @@ type Change struct {
 // Label returns the kind and the name of the resource, for messages.
 func (c *Change) Label() string {
 	if c.Name == "" {
-		return label[c.Kind]
+		return c.Kind.Label()
 	}
-	return fmt.Sprintf("%s %q", label[c.Kind], c.Name)
+	return fmt.Sprintf("%s %q", c.Kind.Label(), c.Name)
 }
 
 // Plan holds changes in their order.
@@ -94,7 +94,7 @@ func New(docs []document.Document, state State, lookup Lookup, o Options) (*Plan
 	for _, d := range docs {
 		c, err := compare(d, x, lookup, o)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %s %q: %w", d.Source, label[client.Kind(d.Kind)], d.Name, err)
+			return nil, fmt.Errorf("%s: %s %q: %w", d.Source, client.Kind(d.Kind).Label(), d.Name, err)
 		}
 		changes = append(changes, c)
 	}
@@ -122,27 +122,28 @@ func New(docs []document.Document, state State, lookup Lookup, o Options) (*Plan
 func announce(d document.Document, x *index) error {
 	k := client.Kind(d.Kind)
 	switch {
-	case label[k] == "":
-		return fmt.Errorf("unknown kind %q: must be one of %s", d.Kind, kindNames())
-	case k == client.KindOrganization && x.docs[k][""]:
-		return fmt.Errorf("an account has only one organization: remove one of the documents")
-	case k == client.KindOrganization:
+	case !k.Traits().Document:
+		return fmt.Errorf("unknown kind %q: must be one of %s", d.Kind, KindNames())
+	case k.Traits().Single && x.docs[k][""]:
+		return fmt.Errorf("an account has only one %s: remove one of the documents", k.Label())
+	case k.Traits().Single:
 		x.docs[k][""] = true
 		return nil
 	case d.Name == "":
 		return fmt.Errorf("the name is missing")
 	case x.docs[k][d.Name]:
-		return fmt.Errorf("duplicate document of the %s %q", label[k], d.Name)
+		return fmt.Errorf("duplicate document of the %s %q", k.Label(), d.Name)
 	case d.Spec["name"] != nil:
 		return fmt.Errorf("name must be next to spec, not in it")
 	case len(x.names[k][d.Name]) > 1:
-		return fmt.Errorf("%d %ss are called %q: rename all but one", len(x.names[k][d.Name]), label[k], d.Name)
+		return fmt.Errorf("%d %ss are called %q: rename all but one", len(x.names[k][d.Name]), k.Label(), d.Name)
 	}
 	x.docs[k][d.Name] = true
 	return nil
 }
 
-func kindNames() string {
+// KindNames returns the names of the kinds of documents, separated by commas.
+func KindNames() string {
 	names := make([]string, len(order))
 	for n, k := range order {
 		names[n] = string(k)

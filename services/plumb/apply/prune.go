@@ -20,7 +20,7 @@ func superfluous(changes []*Change, state State, kinds map[client.Kind]bool, x *
 	}
 	var all []*Change
 	for _, k := range slices.Backward(order) {
-		if !kinds[k] || k == client.KindOrganization {
+		if !kinds[k] || k.Traits().Single {
 			continue
 		}
 		for _, o := range state[k] {
@@ -87,7 +87,7 @@ func usersOf(changes []*Change, state State, deleted []*Change, x *index) map[st
 	for _, key := range slices.Sorted(maps.Keys(after)) {
 		c := after[key]
 		_ = Refs(c.Kind, cloned(c.spec), func(to client.Kind, value string) (string, error) {
-			if to == client.KindServiceToken || to == credential {
+			if to == client.KindServiceToken || to == client.KindClientID {
 				users[value] = c.Label()
 			}
 			return value, nil

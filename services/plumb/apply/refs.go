@@ -3,6 +3,7 @@ package apply
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/plumb/client"
@@ -14,44 +15,51 @@ type visit func(to client.Kind, value string) (string, error)
 // Refs replaces each reference of a resource to another one by what f returns. The reference of an integration to a
 // service token is a Client ID.
 func Refs(k client.Kind, o map[string]any, f func(to client.Kind, value string) (string, error)) error {
-	switch k {
-	case client.KindIntegration:
-		config, _ := o["config"].(map[string]any)
-		return at(config, "access_client_id", credential, f)
-	case client.KindCheck:
-		input, _ := o["input"].(map[string]any)
-		return at(input, "connection_id", client.KindIntegration, f)
-	case client.KindGroup, client.KindPolicy:
+	t := k.Traits()
+	for _, r := range t.Refs {
+		in, member := o, r.Path
+		for before, rest, nested := strings.Cut(member, "."); nested; before, rest, nested = strings.Cut(member, ".") {
+			in, _ = in[before].(map[string]any)
+			member = rest
+		}
+		if err := refAt(in, member, r.To, f); err != nil {
+			return err
+		}
+	}
+	if t.Rules {
 		return rules(o, f)
-	case client.KindApplication:
-		if err := each(o["allowed_idps"], client.KindIdentityProvider, f); err != nil {
+	}
+	return nil
+}
+
+// refAt visits a member that is a reference, or a list of references.
+func refAt(o map[string]any, member string, to client.Kind, f visit) error {
+	list, isList := o[member].([]any)
+	if !isList {
+		return at(o, member, to, f)
+	}
+	for n, one := range list {
+		if err := eachRef(list, n, one, to, f); err != nil {
 			return err
-		}
-		if err := each(o["tags"], client.KindTag, f); err != nil {
-			return err
-		}
-		policies, _ := o["policies"].([]any)
-		for n, p := range policies {
-			if err := policyRef(policies, n, p, f); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-// policyRef visits an item of an application's policies: a name, an object with an id, or an inline policy.
-func policyRef(policies []any, n int, p any, f visit) error {
-	switch p := p.(type) {
+// eachRef visits an item of a list: a name, an object with an id, or a policy that belongs to the resource.
+func eachRef(list []any, n int, one any, to client.Kind, f visit) error {
+	switch one := one.(type) {
 	case string:
-		v, err := f(client.KindPolicy, p)
-		policies[n] = v
+		v, err := f(to, one)
+		if err == nil {
+			list[n] = v
+		}
 		return err
 	case map[string]any:
-		if _, own := p["include"]; own {
-			return rules(p, f)
+		if _, own := one["include"]; own {
+			return rules(one, f)
 		}
-		return at(p, "id", client.KindPolicy, f)
+		return at(one, "id", to, f)
 	}
 	return nil
 }
@@ -88,20 +96,6 @@ func at(o map[string]any, member string, to client.Kind, f visit) error {
 		o[member] = v
 	}
 	return err
-}
-
-func each(list any, to client.Kind, f visit) error {
-	all, _ := list.([]any)
-	for n, one := range all {
-		if value, ok := one.(string); ok {
-			v, err := f(to, value)
-			if err != nil {
-				return err
-			}
-			all[n] = v
-		}
-	}
-	return nil
 }
 
 // clone returns a deep copy of a value.

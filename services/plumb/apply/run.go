@@ -107,7 +107,7 @@ func (p *Plan) update(ctx context.Context, a Account, s Steps, c *Change) error 
 		return &client.Error{Status: http.StatusConflict, Message: "it has changed since the plan was made: apply again"}
 	}
 	spec := c.spec
-	if !patched[c.Kind] {
+	if !c.Kind.Traits().Merges {
 		spec = merge(c.Kind, c.have, c.spec)
 	}
 	body, err := p.body(c, spec, s.Lookup)
@@ -119,11 +119,6 @@ func (p *Plan) update(ctx context.Context, a Account, s Steps, c *Change) error 
 		p.state.add(c.Kind, made) // later changes may refer to the new name
 	}
 	return err
-}
-
-// patched lists the kinds with requests of changed members only.
-var patched = map[client.Kind]bool{
-	client.KindIntegration: true, client.KindServiceToken: true, client.KindOrganization: true, client.KindZone: true,
 }
 
 // body returns the body of the request: the spec with ids in place of names, and with secrets.

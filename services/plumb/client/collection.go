@@ -13,12 +13,7 @@ import (
 // Collection is the endpoint of one kind of resource.
 type Collection[T Named] struct {
 	c      *Client
-	kind   string // name in messages
-	path   string
-	update string // method
-	paged  bool
-	single bool // the account has exactly one resource
-	merges bool
+	traits Traits
 	filter url.Values // further parameters of a list
 	query  url.Values // of a replacement
 }
@@ -47,25 +42,25 @@ func (i *Item[T]) UnmarshalJSON(data []byte) error {
 func (i Item[T]) MarshalJSON() ([]byte, error) { return i.Raw, nil }
 
 // Kind returns the name of the kind in messages, such as "service token".
-func (r Collection[T]) Kind() string { return r.kind }
+func (r Collection[T]) Kind() string { return r.traits.Label }
 
 // perPage is large enough for most lists to be one request.
 const perPage = 500
 
 // List returns every resource of the kind.
 func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
-	if r.single {
+	if r.traits.Single {
 		one, err := r.Get(ctx, "")
 		return []Item[T]{one}, err
 	}
-	if !r.paged {
-		return decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.path, nil))
+	if !r.traits.paged {
+		return decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.traits.path, nil))
 	}
 	list := pages[Item[T]]{all: []Item[T]{}}
 	for page := 1; page <= maxPages; page++ {
 		query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
 		maps.Copy(query, r.filter)
-		some, err := decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.path+"?"+query.Encode(), nil))
+		some, err := decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.traits.path+"?"+query.Encode(), nil))
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +68,7 @@ func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 			return list.all, nil
 		}
 	}
-	return nil, errEndless(r.path)
+	return nil, errEndless(r.traits.path)
 }
 
 // Get returns one resource by its id.
@@ -83,7 +78,7 @@ func (r Collection[T]) Get(ctx context.Context, id string) (Item[T], error) {
 
 // Current returns the one resource with an id or a name, and its revision.
 func (r Collection[T]) Current(ctx context.Context, idOrName string) (Item[T], error) {
-	if r.single {
+	if r.traits.Single {
 		return r.Get(ctx, "")
 	}
 	found, err := r.Find(ctx, idOrName)
@@ -94,10 +89,10 @@ func (r Collection[T]) Current(ctx context.Context, idOrName string) (Item[T], e
 }
 
 func (r Collection[T]) one(id string) string {
-	if r.single {
-		return r.path
+	if r.traits.Single {
+		return r.traits.path
 	}
-	return r.path + "/" + url.PathEscape(id)
+	return r.traits.path + "/" + url.PathEscape(id)
 }
 
 func item[T any](raw json.RawMessage, revision string, err error) (Item[T], error) {
@@ -128,16 +123,16 @@ func (r Collection[T]) pick(all []Item[T], idOrName string) (Item[T], error) {
 	}
 	switch len(found) {
 	case 0:
-		return Item[T]{}, &notFoundError{r.kind, idOrName, ""}
+		return Item[T]{}, &notFoundError{r.traits.Label, idOrName, ""}
 	case 1:
 		return found[0], nil
 	}
-	return Item[T]{}, fmt.Errorf("%d %ss have the name %q: use an id", len(found), r.kind, idOrName)
+	return Item[T]{}, fmt.Errorf("%d %ss have the name %q: use an id", len(found), r.traits.Label, idOrName)
 }
 
 // Create creates a resource.
 func (r Collection[T]) Create(ctx context.Context, body any) (Item[T], error) {
-	return item[T](r.c.callIf(ctx, http.MethodPost, r.path, "", body))
+	return item[T](r.c.callIf(ctx, http.MethodPost, r.traits.path, "", body))
 }
 
 // Update changes a resource, whatever its revision.
@@ -147,7 +142,7 @@ func (r Collection[T]) Update(ctx context.Context, id string, body any) (Item[T]
 
 // Merges reports whether [Collection.Replace] keeps members that the body leaves out and removes those that are null.
 // For other kinds, it removes members that the body leaves out.
-func (r Collection[T]) Merges() bool { return r.merges }
+func (r Collection[T]) Merges() bool { return r.traits.Merges }
 
 // Replace changes a resource if it has the revision. Otherwise it returns an error.
 func (r Collection[T]) Replace(ctx context.Context, id, revision string, body any) (Item[T], error) {
@@ -155,7 +150,7 @@ func (r Collection[T]) Replace(ctx context.Context, id, revision string, body an
 	if len(r.query) > 0 {
 		path += "?" + r.query.Encode()
 	}
-	return item[T](r.c.callIf(ctx, r.update, path, revision, body))
+	return item[T](r.c.callIf(ctx, r.traits.update, path, revision, body))
 }
 
 // WithQuery returns the same endpoint with a query for [Collection.Replace].

@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// KindExemption is the kind of exemptions.
-const KindExemption Kind = "exemption"
-
 // Exemption has a device pass a check, or every check, until a time.
 type Exemption struct {
 	ID         string     `json:"id"`
@@ -41,8 +38,9 @@ func (x Exemption) From() string {
 
 // Exemptions is the collection of the active exemptions with the parameters of a filter.
 func (c *Client) Exemptions(filter url.Values) Collection[Exemption] {
-	return Collection[Exemption]{c: c, kind: string(KindExemption), path: "/plumbline/exemptions", paged: true,
-		filter: filter}
+	exemptions := collection[Exemption](c, KindExemption)
+	exemptions.filter = filter
+	return exemptions
 }
 
 // Observe is the account's observe switch.

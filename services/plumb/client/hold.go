@@ -10,9 +10,6 @@ import (
 	"plumbline.dev/proto"
 )
 
-// KindHold is the kind of holds.
-const KindHold Kind = "hold"
-
 // Hold is the newest hold of a check over an integration.
 type Hold struct {
 	ID          string     `json:"id"`
@@ -70,7 +67,9 @@ func (h Hold) Open() bool {
 
 // Holds is the collection of the holds with the parameters of a filter. Holds are neither created nor deleted by it.
 func (c *Client) Holds(filter url.Values) Collection[Hold] {
-	return Collection[Hold]{c: c, kind: string(KindHold), path: "/plumbline/holds", paged: true, filter: filter}
+	holds := collection[Hold](c, KindHold)
+	holds.filter = filter
+	return holds
 }
 
 // CurrentHold returns the hold with an id or the name of its check, and its revision. A check that moved to another

@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// KindMember is the kind of members.
-const KindMember Kind = "member"
-
 // Member is a person with roles in the account.
 type Member struct {
 	ID        string    `json:"id"`
@@ -55,5 +52,5 @@ func (c *Client) Members() Collection[Member] { return collection[Member](c, Kin
 
 // Roles returns the roles that members can have, the one with the most permissions first.
 func (c *Client) Roles(ctx context.Context) ([]Item[Role], error) {
-	return Collection[Role]{c: c, kind: "role", path: "/roles", paged: true}.List(ctx)
+	return collection[Role](c, KindRole).List(ctx)
 }

@@ -34,54 +34,11 @@ func (o Object) ResourceID() string {
 // ResourceName returns the name, or the e-mail address of a member, who has no name.
 func (o Object) ResourceName() string { return cmp.Or(o.text("name"), o.text("email")) }
 
-// Kind is a kind of resource. Files of plumb apply contain the kind by this name.
-type Kind string
-
-// The kinds.
-const (
-	KindIntegration      Kind = "integration"
-	KindCheck            Kind = "check"
-	KindServiceToken     Kind = "service_token"
-	KindIdentityProvider Kind = "identity_provider"
-	KindGroup            Kind = "group"
-	KindPolicy           Kind = "policy"
-	KindTag              Kind = "tag"
-	KindZone             Kind = "zone"
-	KindApplication      Kind = "application"
-	KindOrganization     Kind = "organization"
-	KindAPIToken         Kind = "api_token"
-)
-
-// endpoint describes the HTTP endpoint of a kind.
-type endpoint struct {
-	path, update  string
-	paged, single bool
-	merges        bool   // an update keeps members that it leaves out; null removes a member
-	kind          string // name in messages
-}
-
-var endpoints = map[Kind]endpoint{
-	KindIntegration:      {path: "/devices/posture/integration", update: http.MethodPatch, merges: true, kind: "integration"},
-	KindCheck:            {path: "/devices/posture", update: http.MethodPut, kind: "check"},
-	KindServiceToken:     {path: "/access/service_tokens", update: http.MethodPut, paged: true, merges: true, kind: "service token"},
-	KindIdentityProvider: {path: "/access/identity_providers", update: http.MethodPut, paged: true, kind: "identity provider"},
-	KindGroup:            {path: "/access/groups", update: http.MethodPut, paged: true, kind: "group"},
-	KindPolicy:           {path: "/access/policies", update: http.MethodPut, paged: true, kind: "policy"},
-	KindTag:              {path: "/access/tags", update: http.MethodPut, paged: true, kind: "tag"},
-	KindZone:             {path: zonesPath, update: http.MethodPatch, paged: true, merges: true, kind: "zone"},
-	KindApplication:      {path: "/access/apps", update: http.MethodPut, paged: true, kind: "application"},
-	KindOrganization:     {path: "/access/organizations", update: http.MethodPatch, single: true, merges: true, kind: "organization"},
-	KindMember:           {path: "/members", update: http.MethodPut, paged: true, kind: "member"},
-	KindAPIToken:         {path: "/tokens", update: http.MethodPut, paged: true, merges: true, kind: "API token"},
-}
-
 func collection[T Named](c *Client, k Kind) Collection[T] {
-	e := endpoints[k]
-	return Collection[T]{c: c, kind: e.kind, path: e.path, update: e.update, paged: e.paged, single: e.single,
-		merges: e.merges}
+	return Collection[T]{c: c, traits: k.Traits()}
 }
 
-// Objects returns the endpoint of a kind, with untyped resources. It panics for an unknown kind.
+// Objects returns the endpoint of a kind, with untyped resources.
 func (c *Client) Objects(k Kind) Collection[Object] { return collection[Object](c, k) }
 
 // Read returns a response that is not a resource. path is relative to the account.

@@ -10,15 +10,10 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// Kinds lists the exported kinds: all but the organization.
+// Kinds lists the exported kinds.
 func Kinds() []client.Kind {
-	return []client.Kind{client.KindTag, client.KindServiceToken, client.KindIdentityProvider, client.KindIntegration,
-		client.KindCheck, client.KindGroup, client.KindPolicy, client.KindApplication}
+	return client.Kinds(func(t client.Traits) bool { return t.Import != client.NoImport })
 }
-
-// needed lists the kinds that must be readable. Other kinds are left out without a permission to read them.
-var needed = map[client.Kind]bool{client.KindIntegration: true, client.KindCheck: true, client.KindPolicy: true,
-	client.KindApplication: true}
 
 // Account reads an account. leftOut lists unreadable kinds and unsupported resources, as with [Terraform].
 func Account(ctx context.Context, cl *client.Client) (state apply.State, leftOut []string, err error) {
@@ -26,16 +21,16 @@ func Account(ctx context.Context, cl *client.Client) (state apply.State, leftOut
 	for _, k := range Kinds() {
 		all, err := cl.Objects(k).List(ctx)
 		var refused *client.Error
-		if !needed[k] && errors.As(err, &refused) &&
+		if k.Traits().Import == client.Optional && errors.As(err, &refused) &&
 			(refused.Status == http.StatusForbidden || refused.Status == http.StatusNotFound) {
-			leftOut = append(leftOut, fmt.Sprintf("%ss: %v", label(k), err))
+			leftOut = append(leftOut, fmt.Sprintf("%ss: %v", k.Label(), err))
 			continue
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("%ss: %w", label(k), err)
+			return nil, nil, fmt.Errorf("%ss: %w", k.Label(), err)
 		}
 		for _, i := range all {
-			address := fmt.Sprintf("%s %q (%s)", label(k), i.Value.ResourceName(), i.Value.ResourceID())
+			address := fmt.Sprintf("%s %q (%s)", k.Label(), i.Value.ResourceName(), i.Value.ResourceID())
 			read = append(read, &resource{address: address, kind: k, members: i.Value})
 		}
 	}

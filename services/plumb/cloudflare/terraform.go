@@ -12,12 +12,13 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// types maps Terraform's resource types, without cloudflare_ and zero_trust_, to kinds.
-var types = map[string]client.Kind{
-	"access_application": client.KindApplication, "access_policy": client.KindPolicy, "access_group": client.KindGroup,
-	"access_service_token": client.KindServiceToken, "access_identity_provider": client.KindIdentityProvider,
-	"access_tag":          client.KindTag,
-	"device_posture_rule": client.KindCheck, "device_posture_integration": client.KindIntegration,
+// kindOf returns the kind of a Terraform resource type, without cloudflare_ and zero_trust_.
+func kindOf(terraform string) (k client.Kind, known bool) {
+	all := client.Kinds(func(t client.Traits) bool { return t.Terraform == terraform && terraform != "" })
+	if len(all) == 0 {
+		return "", false
+	}
+	return all[0], true
 }
 
 // related lists prefixes of other Access and device posture types, which cannot be exported.
@@ -109,7 +110,7 @@ func resources(s *state) (all []*resource, leftOut []string) {
 			continue
 		}
 		rest, _ = strings.CutPrefix(rest, "zero_trust_")
-		k, known := types[rest]
+		k, known := kindOf(rest)
 		for _, i := range r.Instances {
 			address := addressOf(r.Module, r.Type, r.Name, i.Key)
 			switch {
@@ -151,7 +152,7 @@ func normaliseAll(all []*resource) (leftOut []string) {
 		problems, fatal := normalise(r.kind, r.members)
 		if r.left = fatal; fatal {
 			problems = append(problems,
-				fmt.Sprintf("the %s is left out as a whole, because it would match other requests without this", label(r.kind)))
+				fmt.Sprintf("the %s is left out as a whole, because it would match other requests without this", r.kind.Label()))
 		}
 		for _, p := range problems {
 			leftOut = append(leftOut, r.address+": "+p)
@@ -159,5 +160,3 @@ func normaliseAll(all []*resource) (leftOut []string) {
 	}
 	return leftOut
 }
-
-func label(k client.Kind) string { return strings.ReplaceAll(string(k), "_", " ") }

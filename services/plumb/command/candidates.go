@@ -39,14 +39,14 @@ func candidates(node *kong.Node, words []string) (found []string, names wish) {
 	}
 	switch {
 	case flag != nil:
-		return starting(partial, enumOf(flag.Value)), wish{kind: completed[flag.Name], prefix: partial}
+		return starting(partial, enumOf(flag.Value)), wish{kind: completed(flag.Value), prefix: partial}
 	case strings.HasPrefix(partial, "--") && strings.Contains(partial, "="):
 		name, value, _ := strings.Cut(partial, "=")
 		if f := findFlag(node, name); f != nil {
 			for _, v := range starting(value, enumOf(f.Value)) {
 				found = append(found, name+"="+v)
 			}
-			names = wish{completed[f.Name], value, name + "="}
+			names = wish{completed(f.Value), value, name + "="}
 		}
 		return found, names
 	case strings.HasPrefix(partial, "-"):
@@ -65,17 +65,22 @@ func candidates(node *kong.Node, words []string) (found []string, names wish) {
 	if args < len(node.Positional) {
 		arg := node.Positional[args]
 		found = append(found, enumOf(arg)...)
-		names = wish{kind: completed[arg.Name], prefix: partial}
-		if ambiguous := arg.Name == "token" || arg.Name == "name"; ambiguous && node.Parent != nil {
-			names.kind = argumentKinds[node.Parent.Name]
-		}
+		names = wish{kind: completed(arg), prefix: partial}
 	}
 	return starting(partial, found), names
 }
 
-// argumentKinds maps commands to the kinds of their arguments called token and name.
-var argumentKinds = map[string]client.Kind{"token": client.KindServiceToken, "api-tokens": client.KindAPIToken,
-	"context": kindContext}
+// completed returns the kind of the values of an argument or a flag: that of its tag "completes", or else the kind of
+// its name. It returns "" if the values are no names.
+func completed(v *kong.Value) client.Kind {
+	if kind := v.Tag.Get("completes"); kind != "" {
+		return client.Kind(kind)
+	}
+	if k := client.Kind(v.Name); k.Label() != "" {
+		return k
+	}
+	return ""
+}
 
 func starting(prefix string, all []string) []string {
 	all = slices.DeleteFunc(all, func(s string) bool { return s == "" || !strings.HasPrefix(s, prefix) })

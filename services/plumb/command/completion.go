@@ -204,15 +204,6 @@ const (
 	kindDevice     client.Kind = "device"
 )
 
-// completed maps the names of arguments and flags to the kinds of their values.
-var completed = map[string]client.Kind{
-	"integration": client.KindIntegration, "check": client.KindCheck, "policy": client.KindPolicy,
-	"group": client.KindGroup, "provider": client.KindIdentityProvider, "idp": client.KindIdentityProvider,
-	"tag": client.KindTag, "zone": client.KindZone, "app": client.KindApplication,
-	"allow": client.KindServiceToken, "context": kindContext, "permission": kindPermission, "device": kindDevice,
-	"hold": client.KindHold, "exemption": client.KindExemption, "member": client.KindMember,
-}
-
 // takeRemoteFlags sets the flags of r that are among the words.
 func takeRemoteFlags(r *remote.Flags, words []string) {
 	for name, to := range map[string]*string{"context": &r.Context, "url": &r.URL, "token": &r.Token,

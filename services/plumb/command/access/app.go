@@ -25,7 +25,7 @@ type Apps struct {
 const selfHosted = "self_hosted"
 
 type appName struct {
-	Name string `arg:"" name:"app" help:"Id or name of the application."`
+	Name string `arg:"" name:"app" completes:"application" help:"Id or name of the application."`
 }
 
 func (n appName) Typed() string { return n.Name }
@@ -74,7 +74,7 @@ func appFields(tab *render.Table, a client.Application) {
 type appCreate struct {
 	Name    string   `required:"" env:"-" help:"Name of the application."`
 	Domain  []string `required:"" env:"-" help:"Host, host:port or host/path to protect; * is a wildcard. Repeatable."`
-	Allow   []string `env:"-" help:"Service token to admit, by id or name. Repeatable." placeholder:"TOKEN"`
+	Allow   []string `env:"-" completes:"service_token" help:"Service token to admit, by id or name. Repeatable." placeholder:"TOKEN"`
 	Any     bool     `env:"-" help:"Admit any service token of the account."`
 	Require []string `env:"-" sep:"none" help:"Rule that must match too; see plumb policy create --help. Repeatable." placeholder:"RULE"`
 	Policy  []string `env:"-" help:"Policy, by id or name, instead of --allow or --any. Repeatable, in order of evaluation."`

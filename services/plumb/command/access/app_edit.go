@@ -17,7 +17,7 @@ type gatewaySettings struct {
 	SessionDuration *string  `env:"-" help:"Session duration, such as 24h." placeholder:"DURATION"`
 	TokenHeader     *string  `env:"-" help:"Additional header for service credentials, as a JSON object." placeholder:"HEADER"`
 	Refuse401       *bool    `name:"refuse-401" env:"-" help:"Answer 401 when a Service Auth policy denies a request."`
-	IDP             []string `name:"idp" env:"-" help:"Identity provider to offer, by id or name. Default: all. Repeatable." placeholder:"PROVIDER"`
+	IDP             []string `name:"idp" env:"-" completes:"identity_provider" help:"Identity provider to offer, by id or name. Default: all. Repeatable." placeholder:"PROVIDER"`
 	AutoRedirect    *bool    `env:"-" help:"Skip the choice of provider if there is only one."`
 	SameSite        *string  `env:"-" help:"SameSite attribute of the cookie: lax, strict or none." placeholder:"MODE"`
 	PreflightBypass *bool    `env:"-" help:"Forward CORS preflight requests to the origin."`

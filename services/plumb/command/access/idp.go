@@ -22,7 +22,7 @@ type Providers struct {
 }
 
 type idpName struct {
-	Provider string `arg:"" help:"Id or name of the provider."`
+	Provider string `arg:"" completes:"identity_provider" help:"Id or name of the provider."`
 }
 
 func (n idpName) Typed() string { return n.Provider }

@@ -20,7 +20,7 @@ type policyTest struct {
 	remote.Flags
 	render.Output
 	Policy []string `arg:"" optional:"" help:"Policies, by id or name, in order of evaluation."`
-	App    string   `env:"-" help:"Test the policies of an application, by id or name." placeholder:"APP"`
+	App    string   `env:"-" completes:"application" help:"Test the policies of an application, by id or name." placeholder:"APP"`
 	File   string   `short:"f" env:"-" help:"Test the policies in a file for plumb apply, or in a directory of such files; - is standard input." placeholder:"PATH"`
 	Status string   `env:"-" enum:",approved,blocked,error" default:"" help:"List only users with this status: approved, blocked or error." placeholder:"STATUS"`
 	Limit  int      `default:"100" env:"-" help:"Number of users to list at most."`

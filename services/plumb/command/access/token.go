@@ -25,7 +25,7 @@ type ServiceTokens struct {
 }
 
 type tokenName struct {
-	Name string `arg:"" name:"token" help:"Id or name of the service token."`
+	Name string `arg:"" name:"token" completes:"service_token" help:"Id or name of the service token."`
 }
 
 func (n tokenName) Typed() string { return n.Name }

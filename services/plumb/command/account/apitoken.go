@@ -24,7 +24,7 @@ type APITokens struct {
 }
 
 type apiTokenName struct {
-	Name string `arg:"" name:"token" help:"Id or name of the API token."`
+	Name string `arg:"" name:"token" completes:"api_token" help:"Id or name of the API token."`
 }
 
 func (n apiTokenName) Typed() string { return n.Name }

@@ -22,7 +22,7 @@ type apiTokenCreate struct {
 	remote.Flags
 	render.Output
 	Name       string        `required:"" env:"-" help:"Name of the API token."`
-	Permission []string      `env:"-" sep:"none" help:"Permission, by id or name, see plumb api-tokens permissions. Repeatable."`
+	Permission []string      `env:"-" sep:"none" completes:"permission" help:"Permission, by id or name, see plumb api-tokens permissions. Repeatable."`
 	ReadOnly   bool          `env:"-" help:"Grant every read permission."`
 	All        bool          `env:"-" help:"Grant every permission."`
 	Zone       []string      `env:"-" help:"Restrict the token to this zone, by id. Default: the account. Repeatable." placeholder:"ID"`

@@ -22,7 +22,7 @@ type Contexts struct {
 }
 
 type contextName struct {
-	Name string `arg:"" help:"Name of the context."`
+	Name string `arg:"" completes:"context" help:"Name of the context."`
 }
 
 // changeContexts reads the file of contexts, calls change, and writes the file unless change fails.

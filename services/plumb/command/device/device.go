@@ -27,7 +27,7 @@ type Devices struct {
 type deviceShow struct {
 	remote.Flags
 	render.Reading
-	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
+	Device string `arg:"" completes:"device" help:"Device: id, host name, serial number or e-mail address."`
 }
 
 func (c *deviceShow) Run(ctx context.Context, t *cli.Terminal) error {
@@ -77,7 +77,7 @@ func exemptionRows(tab *render.Table, raw json.RawMessage) {
 
 // deviceNames are the arguments of commands that change several devices.
 type deviceNames struct {
-	Devices []string `arg:"" name:"device" help:"Devices: ids, host names, serial numbers or e-mail addresses."`
+	Devices []string `arg:"" name:"device" completes:"device" help:"Devices: ids, host names, serial numbers or e-mail addresses."`
 }
 
 type deviceRevoke struct {

@@ -35,7 +35,7 @@ type Apply struct {
 // Help returns the text that --help shows below the summary.
 func (Apply) Help() string {
 	return "A document has kind, name and spec. spec is the body of the API's request, with names in place of ids. " +
-		"Kinds: zone, tag, service_token, identity_provider, integration, check, group, policy, application, organization. " +
+		"Kinds: " + apply.KindNames() + ". " +
 		"A member that a spec leaves out stays as it is; null removes it. " +
 		"A secret is written ${env:NAME} or ${file:PATH}, with PATH relative to the document's file. " +
 		"--prune deletes resources that no document names, for each kind that has documents; it keeps service tokens that " +
@@ -101,7 +101,7 @@ func (c *Apply) plan(ctx context.Context, cl *client.Client, docs []document.Doc
 			continue // the token may not read this kind, so documents cannot refer to its names
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%ss: %w", strings.ReplaceAll(string(k), "_", " "), err)
+			return nil, fmt.Errorf("%ss: %w", k.Label(), err)
 		}
 		for _, i := range all {
 			state[k] = append(state[k], i.Value)

@@ -44,7 +44,7 @@ func (a account) Get(ctx context.Context, k client.Kind, id string) (client.Obje
 }
 
 func (a account) Create(ctx context.Context, k client.Kind, body any) (client.Object, error) {
-	if k == client.KindOrganization { // it always exists
+	if k.Traits().Single { // it always exists
 		return a.Replace(ctx, k, "", "", body)
 	}
 	i, err := a.cl.Objects(k).Create(ctx, body)

@@ -24,7 +24,7 @@ type Exempt struct {
 type add struct {
 	remote.Flags
 	render.Output
-	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
+	Device string `arg:"" completes:"device" help:"Device: id, host name, serial number or e-mail address."`
 	Check  string `env:"-" help:"Check, by id or name. Default: every check." placeholder:"CHECK"`
 	end
 	Reason string `required:"" env:"-" help:"Why, for the audit log." placeholder:"TEXT"`
@@ -65,7 +65,7 @@ func (c *add) Run(ctx context.Context, t *cli.Terminal) error {
 type list struct {
 	remote.Flags
 	render.Reading
-	Device string `env:"-" help:"Only those of this device: id, host name, serial number or e-mail address." placeholder:"DEVICE"`
+	Device string `env:"-" completes:"device" help:"Only those of this device: id, host name, serial number or e-mail address." placeholder:"DEVICE"`
 	Check  string `env:"-" help:"Only those that cover this check, by id or name." placeholder:"CHECK"`
 }
 

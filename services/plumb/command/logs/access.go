@@ -12,7 +12,7 @@ import (
 
 type accessLog struct {
 	logFlags
-	App     string `env:"-" help:"Only this application, by id or name." placeholder:"APP"`
+	App     string `env:"-" completes:"application" help:"Only this application, by id or name." placeholder:"APP"`
 	Email   string `env:"-" help:"Only e-mail addresses with this text in them." placeholder:"TEXT"`
 	Ray     string `env:"-" help:"Only the request with this id, as the deny page shows it." placeholder:"RAY"`
 	Allowed bool   `env:"-" xor:"decided" help:"Only allowed requests."`

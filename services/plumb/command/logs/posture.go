@@ -14,7 +14,7 @@ import (
 
 type postureLog struct {
 	logFlags
-	Device      []string `env:"-" sep:"none" help:"Only this device: id, host name, serial number or e-mail address. Repeatable." placeholder:"DEVICE"`
+	Device      []string `env:"-" sep:"none" completes:"device" help:"Only this device: id, host name, serial number or e-mail address. Repeatable." placeholder:"DEVICE"`
 	Check       []string `env:"-" sep:"none" help:"Only this check, by id or name. Repeatable." placeholder:"CHECK"`
 	Integration []string `env:"-" sep:"none" help:"Only this integration, by id or name. Repeatable." placeholder:"INTEGRATION"`
 	Outcome     []string `env:"-" enum:"pass,fail,unknown" help:"Only these outcomes: ${enum}." placeholder:"OUTCOME"`

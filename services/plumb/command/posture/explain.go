@@ -22,7 +22,7 @@ type Explain struct {
 
 // deviceAndCheck are the arguments of commands about one check of a device, or all of them.
 type deviceAndCheck struct {
-	Device string `arg:"" help:"Device: id, host name, serial number or e-mail address."`
+	Device string `arg:"" completes:"device" help:"Device: id, host name, serial number or e-mail address."`
 	Check  string `arg:"" optional:"" help:"Check, by id or name. Default: every check."`
 }
 

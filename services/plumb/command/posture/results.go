@@ -17,7 +17,7 @@ import (
 type Results struct {
 	remote.Flags
 	render.Reading
-	Device string `arg:"" optional:"" help:"Device: id, host name, serial number or e-mail address."`
+	Device string `arg:"" optional:"" completes:"device" help:"Device: id, host name, serial number or e-mail address."`
 	Follow bool   `short:"f" env:"-" help:"Show every change as it happens, until interrupted."`
 	After  string `env:"-" help:"With --follow: continue after this position, which -o json shows for each change." placeholder:"POSITION"`
 }

@@ -16,7 +16,7 @@ import (
 
 // Flags name the control plane of a command.
 type Flags struct {
-	Context string `help:"Context to use, see plumb context. Default: the current one, unless --url or --data is given." placeholder:"NAME" group:"Control plane"`
+	Context string `completes:"context" help:"Context to use, see plumb context. Default: the current one, unless --url or --data is given." placeholder:"NAME" group:"Control plane"`
 	URL     string `name:"url" help:"URL of the control plane. Default: the context's, or http://127.0.0.1:8400." placeholder:"URL" group:"Control plane"`
 	Token   string `help:"API token; prefer PLUMB_TOKEN_FILE. Default: the context's, or the one under --data." placeholder:"TOKEN" group:"Control plane"`
 	Account string `env:"PLUMB_ACCOUNT,PLUMB_ACCOUNT_ID" help:"Account id. Default: the context's, or the one under --data." placeholder:"ID" group:"Control plane"`
