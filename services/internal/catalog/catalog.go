@@ -1,9 +1,6 @@
 package catalog
 
 import (
-	"bytes"
-	"cmp"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -32,18 +29,20 @@ type key struct {
 type Catalog struct {
 	*bus.View
 
-	mu           sync.RWMutex
-	integrations map[key]Record[proto.Integration]
-	checks       map[key]Record[proto.Check]
-	apps         map[key]Record[proto.Application]
-	policies     map[key]Record[proto.Policy]
-	groups       map[key]Record[proto.Group]
-	idps         map[key]Record[proto.IdentityProvider]
-	orgs         map[key]Record[proto.Organization]
-	tags         map[key]Record[proto.Tag]
-	zones        map[key]Record[proto.Zone]
-	exemptions   map[key]Record[proto.Exemption]
-	members      map[key]Record[proto.Member]
+	mu     sync.RWMutex
+	tables map[topology.Kind]table // by kind; [Of] adds one
+
+	integrations *Table[proto.Integration]
+	checks       *Table[proto.Check]
+	apps         *Table[proto.Application]
+	policies     *Table[proto.Policy]
+	groups       *Table[proto.Group]
+	idps         *Table[proto.IdentityProvider]
+	orgs         *Table[proto.Organization]
+	tags         *Table[proto.Tag]
+	zones        *Table[proto.Zone]
+	exemptions   *Table[proto.Exemption]
+	members      *Table[proto.Member]
 	// over caches the checks of an integration until the next change: an evaluator asks for them for every page.
 	over map[key][]Record[proto.Check]
 	// exempt caches the exemptions of an account, by device, until the next change of one.
@@ -68,16 +67,24 @@ type Change struct {
 // cannot be decoded, or does not match its key, is reported and left out, so that it does not affect the others. An
 // application stays, closed: see [Record].
 func New(conn *bus.Conn, kinds ...topology.Kind) *Catalog {
-	c := &Catalog{
-		integrations: map[key]Record[proto.Integration]{}, checks: map[key]Record[proto.Check]{},
-		over: map[key][]Record[proto.Check]{}, apps: map[key]Record[proto.Application]{},
-		policies: map[key]Record[proto.Policy]{}, groups: map[key]Record[proto.Group]{},
-		idps: map[key]Record[proto.IdentityProvider]{}, orgs: map[key]Record[proto.Organization]{},
-		tags:       map[key]Record[proto.Tag]{},
-		zones:      map[key]Record[proto.Zone]{},
-		exemptions: map[key]Record[proto.Exemption]{}, exempt: map[proto.Account]map[proto.ID][]Record[proto.Exemption]{},
-		members: map[key]Record[proto.Member]{}, newest: map[topology.Kind]uint64{}, uncertain: map[key]bool{},
-	}
+	c := &Catalog{tables: map[topology.Kind]table{}, over: map[key][]Record[proto.Check]{},
+		exempt: map[proto.Account]map[proto.ID][]Record[proto.Exemption]{},
+		newest: map[topology.Kind]uint64{}, uncertain: map[key]bool{}}
+	c.integrations = Of(c, topology.KindIntegration, func(v *proto.Integration) proto.ID { return v.ID })
+	c.checks = Of(c, topology.KindCheck, func(v *proto.Check) proto.ID { return v.ID })
+	c.apps = Of(c, topology.KindApplication, func(v *proto.Application) proto.ID { return v.ID })
+	c.policies = Of(c, topology.KindPolicy, func(v *proto.Policy) proto.ID { return v.ID })
+	c.groups = Of(c, topology.KindGroup, func(v *proto.Group) proto.ID { return v.ID })
+	c.idps = Of(c, topology.KindIDP, func(v *proto.IdentityProvider) proto.ID { return v.ID })
+	c.exemptions = Of(c, topology.KindExemption, func(v *proto.Exemption) proto.ID { return v.ID })
+	c.members = Of(c, topology.KindMember, func(v *proto.Member) proto.ID { return v.ID })
+	c.orgs = add(c, topology.KindOrganization, func(a proto.Account, _ *proto.Organization) proto.ID {
+		return topology.OrganizationID(a)
+	})
+	c.tags = add(c, topology.KindTag, func(a proto.Account, v *proto.Tag) proto.ID { return topology.TagID(a, v.Name) })
+	c.zones = add[proto.Zone, *proto.Zone](c, topology.KindZone, nil) // a record does not hold its id
+	c.checks.changed = func(key) { clear(c.over) }
+	c.exemptions.changed = func(k key) { delete(c.exempt, k.account) }
 	var keys []string
 	for _, k := range kinds {
 		keys = append(keys, topology.ConfigKeys(k))
@@ -103,33 +110,8 @@ func (c *Catalog) apply(u bus.Update) error {
 	c.newest[kind] = u.Revision
 	k := key{account, id}
 	change := Change{Account: account, Kind: kind, ID: id, Revision: u.Revision}
-	switch kind {
-	case topology.KindIntegration:
-		change.Was, change.Is, err = put(c.integrations, k, u, func(v *proto.Integration) proto.ID { return v.ID })
-	case topology.KindCheck:
-		clear(c.over)
-		change.Was, change.Is, err = put(c.checks, k, u, func(v *proto.Check) proto.ID { return v.ID })
-	case topology.KindApplication:
-		change.Was, change.Is, err = put(c.apps, k, u, func(v *proto.Application) proto.ID { return v.ID })
-	case topology.KindPolicy:
-		change.Was, change.Is, err = put(c.policies, k, u, func(v *proto.Policy) proto.ID { return v.ID })
-	case topology.KindGroup:
-		change.Was, change.Is, err = put(c.groups, k, u, func(v *proto.Group) proto.ID { return v.ID })
-	case topology.KindIDP:
-		change.Was, change.Is, err = put(c.idps, k, u, func(v *proto.IdentityProvider) proto.ID { return v.ID })
-	case topology.KindOrganization:
-		change.Was, change.Is, err = put(c.orgs, k, u, func(*proto.Organization) proto.ID {
-			return topology.OrganizationID(account)
-		})
-	case topology.KindTag:
-		change.Was, change.Is, err = put(c.tags, k, u, func(v *proto.Tag) proto.ID { return topology.TagID(account, v.Name) })
-	case topology.KindExemption:
-		delete(c.exempt, account)
-		change.Was, change.Is, err = put(c.exemptions, k, u, func(v *proto.Exemption) proto.ID { return v.ID })
-	case topology.KindMember:
-		change.Was, change.Is, err = put(c.members, k, u, func(v *proto.Member) proto.ID { return v.ID })
-	case topology.KindZone:
-		change.Was, change.Is, err = put(c.zones, k, u, func(v *proto.Zone) proto.ID { return id })
+	if t := c.tables[kind]; t != nil {
+		change.Was, change.Is, err = t.put(k, u)
 	}
 	if kind == topology.KindZone && err != nil {
 		change.Is = c.keepZone(k, u.Revision, change.Was)
@@ -148,28 +130,6 @@ func (c *Catalog) apply(u bus.Update) error {
 	return err
 }
 
-func put[T any, M interface {
-	*T
-	proto.Message
-}](into map[key]Record[T], k key, u bus.Update, id func(M) proto.ID) (was, is any, err error) {
-	if old, ok := into[k]; ok {
-		was = old.Value
-	}
-	delete(into, k)
-	if u.Deleted {
-		return was, nil, nil
-	}
-	v := new(T)
-	if err := u.Decode(M(v)); err != nil {
-		return was, nil, err
-	}
-	if got := id(M(v)); got != k.id {
-		return was, nil, fmt.Errorf("it is the record of %s", got)
-	}
-	into[k] = Record[T]{Account: k.account, Revision: u.Revision, Value: v}
-	return was, v, nil
-}
-
 // keepZone keeps the hosts of a zone with an unreadable revision, so that no other zone can take them. The lock must be
 // held.
 func (c *Catalog) keepZone(k key, revision uint64, was any) *proto.Zone {
@@ -177,7 +137,7 @@ func (c *Catalog) keepZone(k key, revision uint64, was any) *proto.Zone {
 	if !ok {
 		last = &proto.Zone{}
 	}
-	c.zones[k] = Record[proto.Zone]{Account: k.account, Revision: revision, Value: last, Unreadable: true}
+	c.zones.rows[k] = Record[proto.Zone]{Account: k.account, Revision: revision, Value: last, Unreadable: true}
 	return last
 }
 
@@ -191,7 +151,7 @@ func (c *Catalog) closeApplication(k key, revision uint64, was any, uncertain bo
 		c.uncertain[k] = true
 	}
 	closed := Closed(last)
-	c.apps[k] = Record[proto.Application]{Account: k.account, Revision: revision, Value: closed, Unreadable: true}
+	c.apps.rows[k] = Record[proto.Application]{Account: k.account, Revision: revision, Value: closed, Unreadable: true}
 	return closed
 }
 
@@ -230,37 +190,37 @@ func (c *Catalog) RevisionOf(kinds ...topology.Kind) uint64 {
 
 // Integration looks up an integration.
 func (c *Catalog) Integration(a proto.Account, id proto.ID) (Record[proto.Integration], bool) {
-	return find(c, c.integrations, a, id)
+	return c.integrations.Find(a, id)
 }
 
 // Check looks up a check.
 func (c *Catalog) Check(a proto.Account, id proto.ID) (Record[proto.Check], bool) {
-	return find(c, c.checks, a, id)
+	return c.checks.Find(a, id)
 }
 
 // Application looks up an application.
 func (c *Catalog) Application(a proto.Account, id proto.ID) (Record[proto.Application], bool) {
-	return find(c, c.apps, a, id)
+	return c.apps.Find(a, id)
 }
 
 // Policy looks up a policy.
 func (c *Catalog) Policy(a proto.Account, id proto.ID) (Record[proto.Policy], bool) {
-	return find(c, c.policies, a, id)
+	return c.policies.Find(a, id)
 }
 
 // Group looks up a group.
 func (c *Catalog) Group(a proto.Account, id proto.ID) (Record[proto.Group], bool) {
-	return find(c, c.groups, a, id)
+	return c.groups.Find(a, id)
 }
 
 // IdentityProvider looks up an identity provider.
 func (c *Catalog) IdentityProvider(a proto.Account, id proto.ID) (Record[proto.IdentityProvider], bool) {
-	return find(c, c.idps, a, id)
+	return c.idps.Find(a, id)
 }
 
 // Organization returns an account's organization. If it was never written, it is the zero value at revision 0.
 func (c *Catalog) Organization(a proto.Account) Record[proto.Organization] {
-	r, ok := find(c, c.orgs, a, topology.OrganizationID(a))
+	r, ok := c.orgs.Find(a, topology.OrganizationID(a))
 	if !ok {
 		r = Record[proto.Organization]{Account: a, Value: &proto.Organization{}}
 	}
@@ -269,13 +229,12 @@ func (c *Catalog) Organization(a proto.Account) Record[proto.Organization] {
 
 // Organizations returns the organizations of every account, sorted by account.
 func (c *Catalog) Organizations() []Record[proto.Organization] {
-	return list(c, c.orgs, func(Record[proto.Organization]) bool { return true },
-		func(*proto.Organization) proto.ID { return proto.ID{} })
+	return c.orgs.All()
 }
 
 // Zone looks up a zone.
 func (c *Catalog) Zone(a, zone proto.Account) (Record[proto.Zone], bool) {
-	return find(c, c.zones, a, topology.ZoneID(zone))
+	return c.zones.Find(a, topology.ZoneID(zone))
 }
 
 // Zones returns the zones of an account by id.
@@ -283,7 +242,7 @@ func (c *Catalog) Zones(a proto.Account) map[proto.Account]Record[proto.Zone] {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	all := map[proto.Account]Record[proto.Zone]{}
-	for k, r := range c.zones {
+	for k, r := range c.zones.rows {
 		if k.account == a {
 			all[proto.Account(k.id)] = r
 		}
@@ -293,21 +252,17 @@ func (c *Catalog) Zones(a proto.Account) map[proto.Account]Record[proto.Zone] {
 
 // Tag looks up a tag by name.
 func (c *Catalog) Tag(a proto.Account, name string) (Record[proto.Tag], bool) {
-	return find(c, c.tags, a, topology.TagID(a, name))
+	return c.tags.Find(a, topology.TagID(a, name))
 }
 
 // Integrations returns the integrations of every account, sorted by account and id.
 func (c *Catalog) Integrations() []Record[proto.Integration] {
-	return list(c, c.integrations, func(Record[proto.Integration]) bool {
-		return true
-	}, func(i *proto.Integration) proto.ID { return i.ID })
+	return c.integrations.All()
 }
 
 // IntegrationsOf returns the integrations of an account, sorted by id.
 func (c *Catalog) IntegrationsOf(a proto.Account) []Record[proto.Integration] {
-	return list(c, c.integrations, func(r Record[proto.Integration]) bool {
-		return r.Account == a
-	}, func(i *proto.Integration) proto.ID { return i.ID })
+	return c.integrations.In(a)
 }
 
 // Checks returns the checks of an integration, sorted by id. The slice is shared and must not be modified.
@@ -321,85 +276,44 @@ func (c *Catalog) Checks(a proto.Account, integration proto.ID) []Record[proto.C
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.over[k] = sorted(c.checks, func(r Record[proto.Check]) bool {
+	c.over[k] = c.checks.sorted(func(r Record[proto.Check]) bool {
 		return r.Account == a && r.Value.Integration == integration
-	},
-		func(v *proto.Check) proto.ID { return v.ID })
+	})
 	return c.over[k]
 }
 
 // ChecksOf returns the checks of an account, sorted by id.
 func (c *Catalog) ChecksOf(a proto.Account) []Record[proto.Check] {
-	return list(c, c.checks, func(r Record[proto.Check]) bool {
-		return r.Account == a
-	}, func(v *proto.Check) proto.ID { return v.ID })
+	return c.checks.In(a)
 }
 
 // Applications returns the applications of an account, sorted by id.
 func (c *Catalog) Applications(a proto.Account) []Record[proto.Application] {
-	return list(c, c.apps, func(r Record[proto.Application]) bool {
-		return r.Account == a
-	}, func(v *proto.Application) proto.ID { return v.ID })
+	return c.apps.In(a)
 }
 
 // Policies returns the policies of an account, sorted by id.
 func (c *Catalog) Policies(a proto.Account) []Record[proto.Policy] {
-	return list(c, c.policies, func(r Record[proto.Policy]) bool {
-		return r.Account == a
-	}, func(v *proto.Policy) proto.ID { return v.ID })
+	return c.policies.In(a)
 }
 
 // Groups returns the groups of an account, sorted by id.
 func (c *Catalog) Groups(a proto.Account) []Record[proto.Group] {
-	return list(c, c.groups, func(r Record[proto.Group]) bool {
-		return r.Account == a
-	}, func(v *proto.Group) proto.ID { return v.ID })
+	return c.groups.In(a)
 }
 
 // IdentityProviders returns the identity providers of an account, sorted by id.
 func (c *Catalog) IdentityProviders(a proto.Account) []Record[proto.IdentityProvider] {
-	return list(c, c.idps, func(r Record[proto.IdentityProvider]) bool { return r.Account == a },
-		func(v *proto.IdentityProvider) proto.ID { return v.ID })
+	return c.idps.In(a)
 }
 
 // AllApplications returns the applications of every account, sorted by account and id. A gateway searches them for
 // the application of a request.
 func (c *Catalog) AllApplications() []Record[proto.Application] {
-	return list(c, c.apps, func(Record[proto.Application]) bool {
-		return true
-	}, func(v *proto.Application) proto.ID { return v.ID })
+	return c.apps.All()
 }
 
 // AllPolicies returns the policies of every account, sorted by account and id.
 func (c *Catalog) AllPolicies() []Record[proto.Policy] {
-	return list(c, c.policies, func(Record[proto.Policy]) bool {
-		return true
-	}, func(v *proto.Policy) proto.ID { return v.ID })
-}
-
-func find[T any](c *Catalog, in map[key]Record[T], a proto.Account, id proto.ID) (Record[T], bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	r, ok := in[key{a, id}]
-	return r, ok
-}
-
-func list[T any](c *Catalog, in map[key]Record[T], want func(Record[T]) bool, id func(*T) proto.ID) []Record[T] {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return sorted(in, want, id)
-}
-
-func sorted[T any](in map[key]Record[T], want func(Record[T]) bool, id func(*T) proto.ID) []Record[T] {
-	var out []Record[T]
-	for _, r := range in {
-		if want(r) {
-			out = append(out, r)
-		}
-	}
-	slices.SortFunc(out, func(a, b Record[T]) int {
-		ida, idb := id(a.Value), id(b.Value)
-		return cmp.Or(bytes.Compare(a.Account[:], b.Account[:]), bytes.Compare(ida[:], idb[:]))
-	})
-	return out
+	return c.policies.All()
 }

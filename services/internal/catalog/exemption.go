@@ -6,19 +6,17 @@ import (
 
 // Exemption looks up an exemption.
 func (c *Catalog) Exemption(a proto.Account, id proto.ID) (Record[proto.Exemption], bool) {
-	return find(c, c.exemptions, a, id)
+	return c.exemptions.Find(a, id)
 }
 
 // Exemptions returns the exemptions of an account, sorted by id.
 func (c *Catalog) Exemptions(a proto.Account) []Record[proto.Exemption] {
-	return list(c, c.exemptions, func(r Record[proto.Exemption]) bool { return r.Account == a },
-		func(v *proto.Exemption) proto.ID { return v.ID })
+	return c.exemptions.In(a)
 }
 
 // AllExemptions returns the exemptions of every account, sorted by account and id.
 func (c *Catalog) AllExemptions() []Record[proto.Exemption] {
-	return list(c, c.exemptions, func(Record[proto.Exemption]) bool { return true },
-		func(v *proto.Exemption) proto.ID { return v.ID })
+	return c.exemptions.All()
 }
 
 // ExemptionsByDevice returns the first [proto.MaxExemptions] exemptions of an account by device, those of a device
@@ -32,8 +30,7 @@ func (c *Catalog) ExemptionsByDevice(a proto.Account) map[proto.ID][]Record[prot
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := sorted(c.exemptions, func(r Record[proto.Exemption]) bool { return r.Account == a },
-		func(v *proto.Exemption) proto.ID { return v.ID })
+	all := c.exemptions.sorted(func(r Record[proto.Exemption]) bool { return r.Account == a })
 	var byDevice map[proto.ID][]Record[proto.Exemption]
 	if len(all) > 0 {
 		byDevice = map[proto.ID][]Record[proto.Exemption]{}
