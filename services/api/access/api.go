@@ -3,12 +3,10 @@
 package access
 
 import (
-	"slices"
 	"time"
 
 	"filippo.io/age"
 	"github.com/prometheus/client_golang/prometheus"
-	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/api/resource"
@@ -38,6 +36,7 @@ type API struct {
 	cfg           Config
 	store         *store.Store
 	index         *index // in step with the store's catalog
+	served        resource.Parts
 	tags          *resource.Kind[proto.Tag, *proto.Tag]
 	groups        *resource.Kind[proto.Group, *proto.Group]
 	providers     *resource.Kind[proto.IdentityProvider, *proto.IdentityProvider]
@@ -50,42 +49,25 @@ type API struct {
 // result.
 func New(cfg Config, s *store.Store, providerTests *prometheus.CounterVec) *API {
 	a := &API{cfg: cfg, store: s, index: newIndex(), providerTests: providerTests}
-	a.tags, a.groups, a.providers, a.policies = a.newTags(), a.newGroups(), a.newProviders(), a.newPolicies()
 	s.Catalog.Tell(a.index.apply)
-	a.register()
+	a.served = a.parts()
+	a.served.Register()
 	return a
 }
 
-// register registers the kinds of Access with the audit log.
-func (s *API) register() {
-	s.tags.Register()
-	s.groups.Register()
-	s.providers.Register()
-	store.Register(s.store, string(topology.KindPolicy),
-		func(a proto.Account, p *proto.Policy) any { return s.ViewPolicy(a, p, 0) })
-	store.Register(s.store, string(topology.KindApplication),
-		func(a proto.Account, app *proto.Application) any { return s.showApplication(a, app) })
-	store.Register(s.store, string(topology.KindOrganization),
-		func(_ proto.Account, o *proto.Organization) any { return s.viewOrganization(o) })
-	store.Register(s.store, string(topology.KindZone),
-		func(_ proto.Account, z *proto.Zone) any { return zoneSeen{z.Name, z.Hosts} })
-	store.Register(s.store, "service_token", func(a proto.Account, t *proto.ServiceToken) any {
-		key, _ := topology.ServiceTokenKey(a, t.ClientID)
-		return s.viewServiceToken(key, t, "")
-	})
+// parts returns everything that Access serves. A new kind is one line here.
+func (s *API) parts() resource.Parts {
+	s.tags, s.groups, s.providers, s.policies = s.newTags(), s.newGroups(), s.newProviders(), s.newPolicies()
+	return resource.Parts{
+		s.applicationPart(), s.policyPart(), s.groups.Part(), s.providers.Part(), s.tags.Part(),
+		s.organizationPart(), s.serviceTokenPart(), s.zonePart(),
+		{Routes: s.keyRoutes, Operations: keyOperations},
+		{Routes: s.accountRoutes, Operations: accountOperations},
+	}
 }
 
 // Routes returns the routes of Access.
-func (s *API) Routes() []v4.Route {
-	return slices.Concat(
-		s.applicationRoutes(), s.policies.Routes(), s.groups.Routes(), s.providers.Routes(), s.tags.Routes(),
-		s.organizationRoutes(), s.keyRoutes(),
-		s.serviceTokenRoutes(), s.accountRoutes(), s.zoneRoutes(),
-	)
-}
+func (s *API) Routes() []v4.Route { return s.served.Routes() }
 
 // Describe adds the routes of Access to a description.
-func (s *API) Describe(d *openapi.Description) {
-	d.Add(s.operations(), schemas())
-	d.Add(accountOperations(), nil)
-}
+func (s *API) Describe(d *openapi.Description) { s.served.Describe(d) }

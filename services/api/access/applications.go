@@ -22,6 +22,17 @@ import (
 	"plumbline.dev/services/internal/catalog"
 )
 
+// applicationPart returns applications and their policies as a part of the API.
+func (s *API) applicationPart() resource.Part {
+	return resource.Part{
+		Register: func() {
+			store.Register(s.store, string(topology.KindApplication),
+				func(a proto.Account, app *proto.Application) any { return s.showApplication(a, app) })
+		},
+		Routes: s.applicationRoutes, Operations: applicationOperations, Schemas: applicationSchemas,
+	}
+}
+
 func (s *API) applicationRoutes() []v4.Route {
 	const all, one = v4.AccountPath + "/access/apps", v4.AccountPath + "/access/apps/{id}"
 	return v4.WithTextMessages(append([]v4.Route{

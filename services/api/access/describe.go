@@ -7,8 +7,8 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// operations describes the routes of Access.
-func (s *API) operations() openapi.Operations {
+// applicationOperations describes the routes of applications and of their policies.
+func applicationOperations() openapi.Operations {
 	policies := openapi.Resource{
 		Path: "/access/apps/{id}/policies", ID: "{policy}", One: "a policy of an application",
 		Many: "the policies of an application, by precedence",
@@ -44,8 +44,6 @@ func (s *API) operations() openapi.Operations {
 			"PATCH /access/apps/{id}/settings": {Summary: "Change some of an application's settings",
 				Body: openapi.Ref("ApplicationSettings"), Result: openapi.Of[settings]()},
 		},
-		s.tags.Operations(), s.groups.Operations(), s.providers.Operations(), s.policies.Operations(),
-		serviceTokenOperations(), organizationOperations(),
 	)
 }
 
@@ -82,6 +80,16 @@ func organizationOperations() openapi.Operations {
 		o.Summary, o.Status = summary, status
 		return o
 	}
+	return openapi.Operations{
+		"GET /access/organizations":  {Summary: "Get the organisation", Result: openapi.Ref("Organization")},
+		"POST /access/organizations": with("Create the organisation", http.StatusCreated),
+		"PUT /access/organizations": with("Replace the organisation; strict_service_token_auth and "+
+			"service_token_inactivity do not change if they are absent", 0),
+		"PATCH /access/organizations": with("Change the organisation with a JSON merge patch", 0),
+	}
+}
+
+func keyOperations() openapi.Operations {
 	keys := openapi.Operation{Result: openapi.Of[keysView](), Beside: openapi.Of[keysView]()}
 	get, put, rotate := keys, keys, keys
 	get.Summary = "Get the status of the signing keys"
@@ -90,31 +98,29 @@ func organizationOperations() openapi.Operations {
 			"key_rotation_interval_days")
 	rotate.Summary, rotate.Body = "Rotate the signing keys now", openapi.Object(nil)
 	return openapi.Operations{
-		"GET /access/organizations":  {Summary: "Get the organisation", Result: openapi.Ref("Organization")},
-		"POST /access/organizations": with("Create the organisation", http.StatusCreated),
-		"PUT /access/organizations": with("Replace the organisation; strict_service_token_auth and "+
-			"service_token_inactivity do not change if they are absent", 0),
-		"PATCH /access/organizations": with("Change the organisation with a JSON merge patch", 0),
-		"GET /access/keys":            get,
-		"PUT /access/keys":            put,
-		"POST /access/keys/rotate":    rotate,
+		"GET /access/keys":         get,
+		"PUT /access/keys":         put,
+		"POST /access/keys/rotate": rotate,
 	}
 }
 
-// accountOperations describes the routes of the account and its zones.
 func accountOperations() openapi.Operations {
+	return openapi.Operations{
+		"GET /client/v4/accounts": {Summary: "List the account of the token",
+			Query:  openapi.Parameters([]openapi.Parameter{openapi.NameParam}, openapi.PageParams),
+			Result: openapi.List(openapi.Of[accountView]()), Info: openapi.Of[v4.PageInfo]()},
+		"GET ": {Summary: "Get the account", Result: openapi.Of[accountView]()},
+	}
+}
+
+func zoneOperations() openapi.Operations {
 	body := openapi.Object(openapi.Members{"name": openapi.Text(), "account": openapi.Object(nil),
 		"x_host_suffixes": openapi.List(openapi.Text()).Describe("Host suffixes of the zone's applications. Defaults to " +
 			"the zone's name.")})
-	named := []openapi.Parameter{openapi.NameParam}
 	return openapi.Operations{
-		"GET /client/v4/accounts": {Summary: "List the account of the token",
-			Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[accountView]()),
-			Info: openapi.Of[v4.PageInfo]()},
-		"GET ": {Summary: "Get the account", Result: openapi.Of[accountView]()},
 		"GET /client/v4/zones": {Summary: "List the zones available to the token",
-			Query: openapi.Parameters(named, openapi.PageParams), Result: openapi.List(openapi.Of[zoneView]()),
-			Info: openapi.Of[v4.PageInfo]()},
+			Query:  openapi.Parameters([]openapi.Parameter{openapi.NameParam}, openapi.PageParams),
+			Result: openapi.List(openapi.Of[zoneView]()), Info: openapi.Of[v4.PageInfo]()},
 		"POST /client/v4/zones":            {Summary: "Create a zone", Body: body, Result: openapi.Of[zoneView]()},
 		"GET /client/v4/zones/{zone_id}":   {Summary: "Get a zone", Result: openapi.Of[zoneView]()},
 		"PUT /client/v4/zones/{zone_id}":   {Summary: "Create or replace a zone", Body: body, Result: openapi.Of[zoneView]()},

@@ -22,6 +22,17 @@ import (
 	"plumbline.dev/services/internal/ownedmember"
 )
 
+// organizationPart returns the organisation as a part of the API.
+func (s *API) organizationPart() resource.Part {
+	return resource.Part{
+		Register: func() {
+			store.Register(s.store, string(topology.KindOrganization),
+				func(_ proto.Account, o *proto.Organization) any { return s.viewOrganization(o) })
+		},
+		Routes: s.organizationRoutes, Operations: organizationOperations, Schemas: organizationSchemas,
+	}
+}
+
 // organizationRoutes returns the routes of the organisation. An account has one organisation; before it is first
 // written, it has default values.
 func (s *API) organizationRoutes() []v4.Route {

@@ -44,7 +44,18 @@ func (s *API) newPolicies() *resource.Kind[proto.Policy, *proto.Policy] {
 			Body:    openapi.Ref("PolicyBody"),
 			Deleted: openapi.Of[v4.IDOnly](),
 		},
+		Schemas: ruleSchemas,
 	}
+}
+
+// policyPart returns reusable policies as a part of the API. The audit log shows every policy as they are shown.
+func (s *API) policyPart() resource.Part {
+	part := s.policies.Part()
+	part.Register = func() {
+		store.Register(s.store, string(topology.KindPolicy),
+			func(a proto.Account, p *proto.Policy) any { return s.ViewPolicy(a, p, 0) })
+	}
+	return part
 }
 
 // checkedPolicy is [readPolicy], and also checks that the groups of the policy exist.

@@ -46,7 +46,6 @@ func (s *API) newProviders() *resource.Kind[proto.IdentityProvider, *proto.Ident
 		Create: s.addProvider,
 		Unused: s.providerUnused,
 		View:   func(_ proto.Account, p *proto.IdentityProvider) any { return s.viewProvider(p, "") },
-		Basis:  store.NoBasis[catalog.Record[proto.IdentityProvider]],
 		Changed: func(_ proto.Account, p, old *proto.IdentityProvider) any {
 			return s.viewProvider(p, newSCIMSecret(p, old))
 		},
@@ -64,6 +63,7 @@ func (s *API) newProviders() *resource.Kind[proto.IdentityProvider, *proto.Ident
 				{Name: "scim_enabled", Description: "Filter by whether SCIM is enabled.", Schema: openapi.Enum("true", "false")}},
 			BodyDetails: "Secrets are sealed and never returned. A PUT without them keeps them.",
 		},
+		Schemas: providerSchemas,
 	}
 }
 

@@ -1,8 +1,6 @@
 package access
 
 import (
-	"maps"
-
 	"plumbline.dev/services/api/breaker"
 	"plumbline.dev/services/api/openapi"
 	"plumbline.dev/services/internal/policy"
@@ -21,16 +19,9 @@ var (
 		"user_seat_expiration_inactive_time", "warp_auth_session_duration"}
 )
 
-// schemas returns the schemas that several operations of Access share. Resources that are stored as sent may have
-// members beside those listed.
-func schemas() openapi.Members {
-	all := openapi.Members{"Tag": openapi.Of[tagView]()}
-	for _, some := range []openapi.Members{ruleSchemas(), applicationSchemas(), providerSchemas(), serviceTokenSchemas()} {
-		maps.Copy(all, some)
-	}
-	return all
-}
+// Resources that are stored as sent may have members beside those that the schemas list.
 
+// ruleSchemas returns the schemas of rules, groups and policies.
 func ruleSchemas() openapi.Members {
 	var ways []openapi.Schema
 	for _, selector := range policy.Selectors() {
@@ -116,6 +107,14 @@ func providerSchemas() openapi.Members {
 	config := openapi.Object(openapi.Echoed(providerConfig))
 	sent := openapi.Members{"name": openapi.Text().OrNull(), "type": openapi.Enum(providerTypes...),
 		"config": config.OrNull(), "scim_config": openapi.Object(nil).OrNull()}.Kept("scim_config")
+	return openapi.Members{
+		"IdentityProviderBody": openapi.Object(sent, "type"),
+		"IdentityProvider": openapi.Object(sent.With(openapi.Members{"id": openapi.UUID(),
+			"x_unsupported": openapi.Unsupported}), "id", "type"),
+	}
+}
+
+func organizationSchemas() openapi.Members {
 	org := openapi.Echoed(organizationMembers).Kept(keptOfOrganizations...).With(openapi.Members{
 		"name": openapi.Text().OrNull(), "session_duration": openapi.Duration().OrNull(), strictMember: openapi.Bool(),
 		inactivityMember: openapi.Object(openapi.Members{"enabled": openapi.Bool(),
@@ -123,9 +122,6 @@ func providerSchemas() openapi.Members {
 		breaker.Member: breaker.Schema(),
 	})
 	return openapi.Members{
-		"IdentityProviderBody": openapi.Object(sent, "type"),
-		"IdentityProvider": openapi.Object(sent.With(openapi.Members{"id": openapi.UUID(),
-			"x_unsupported": openapi.Unsupported}), "id", "type"),
 		"OrganizationBody": openapi.Object(org.With(openapi.Members{strictMember: openapi.Bool().OrNull()})),
 		"Organization": openapi.Object(org.With(openapi.Members{"x_unsupported": openapi.Unsupported,
 			"created_at": openapi.Time().OrNull(), "updated_at": openapi.Time().OrNull()}),

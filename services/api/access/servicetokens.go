@@ -16,6 +16,19 @@ import (
 	"plumbline.dev/services/internal/credential"
 )
 
+// serviceTokenPart returns service tokens as a part of the API.
+func (s *API) serviceTokenPart() resource.Part {
+	return resource.Part{
+		Register: func() {
+			store.Register(s.store, "service_token", func(a proto.Account, t *proto.ServiceToken) any {
+				key, _ := topology.ServiceTokenKey(a, t.ClientID)
+				return s.viewServiceToken(key, t, "")
+			})
+		},
+		Routes: s.serviceTokenRoutes, Operations: serviceTokenOperations, Schemas: serviceTokenSchemas,
+	}
+}
+
 func (s *API) serviceTokenRoutes() []v4.Route {
 	const all, one = v4.AccountPath + "/access/service_tokens", v4.AccountPath + "/access/service_tokens/{id}"
 	return v4.WithTextMessages([]v4.Route{

@@ -44,6 +44,7 @@ func (s *API) newTags() *resource.Kind[proto.Tag, *proto.Tag] {
 			Body:    openapi.Object(openapi.Members{"name": openapi.Text()}, "name"),
 			Deleted: openapi.Closed(openapi.Members{"name": openapi.Text()}),
 		},
+		Schemas: func() openapi.Members { return openapi.Members{"Tag": openapi.Of[tagView]()} },
 	}
 }
 

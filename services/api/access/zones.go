@@ -14,11 +14,23 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/resource"
 	"plumbline.dev/services/api/store"
 	"plumbline.dev/services/api/v4"
 	"plumbline.dev/services/internal/appmatch"
 	"plumbline.dev/services/internal/catalog"
 )
+
+// zonePart returns zones as a part of the API.
+func (s *API) zonePart() resource.Part {
+	return resource.Part{
+		Register: func() {
+			store.Register(s.store, string(topology.KindZone),
+				func(_ proto.Account, z *proto.Zone) any { return zoneSeen{z.Name, z.Hosts} })
+		},
+		Routes: s.zoneRoutes, Operations: zoneOperations,
+	}
+}
 
 // zoneRoutes returns the routes of zones. A zone is a namespace of an account. Its applications must lie within its
 // host suffixes: see zone_apps.go. Zones of the configuration are read at every start and cannot be changed by

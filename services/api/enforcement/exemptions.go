@@ -39,7 +39,6 @@ func (s *API) newExemptions() *resource.Kind[proto.Exemption, *proto.Exemption] 
 		},
 		Create: s.createExemption,
 		Stored: s.undoExcess,
-		Unused: func(proto.Account, *proto.Exemption) error { return nil },
 		View:   func(a proto.Account, x *proto.Exemption) any { return s.device.ViewExemption(a, x) },
 		Basis: func(r catalog.Record[proto.Exemption]) store.Basis {
 			check, _ := s.store.Catalog.Check(r.Account, r.Value.Check)

@@ -51,7 +51,6 @@ func (s *API) newIntegrations() *resource.Kind[proto.Integration, *proto.Integra
 		Update: s.updateIntegration,
 		Unused: s.integrationUnused,
 		View:   func(_ proto.Account, i *proto.Integration) any { return viewIntegration(i) },
-		Basis:  store.NoBasis[catalog.Record[proto.Integration]],
 		// A deletion has no result.
 		Deleted: func(*proto.Integration) any { return nil },
 		Doc: openapi.Resource{

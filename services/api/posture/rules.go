@@ -52,8 +52,7 @@ func (s *API) newChecks() *resource.Kind[proto.Check, *proto.Check] {
 		Unused: func(a proto.Account, c *proto.Check) error {
 			return resource.InUse("posture rule", s.checkUsers(a, c.ID))
 		},
-		View:  func(_ proto.Account, c *proto.Check) any { return viewRule(c) },
-		Basis: store.NoBasis[catalog.Record[proto.Check]],
+		View: func(_ proto.Account, c *proto.Check) any { return viewRule(c) },
 		Notices: func(_ context.Context, _ proto.Account, c, _ *proto.Check) []v4.Notice {
 			return append(noticeExpiration(c), noticeRecoverScore(c)...)
 		},

@@ -46,9 +46,12 @@ type Kind[T any, M interface {
 	// NotFound is the error about a resource that does not exist.
 	NotFound *v4.Error
 
-	// Find finds a resource in the view of CONFIG by the path parameter.
+	// Records holds the resources. Optional if Find and Items are set.
+	Records *catalog.Table[T]
+	// Find finds a resource in the view of CONFIG by the path parameter. Optional with Records; the default is by id.
 	Find func(a proto.Account, name string) (catalog.Record[T], bool)
-	// Items returns the resources of an account, the oldest first.
+	// Items returns the resources of an account, the oldest first. Optional with Records; the default sorts them at each
+	// list, which suits kinds with few resources.
 	Items func(proto.Account) []*store.Item[catalog.Record[T]]
 	// Query returns an error if the query of a list is invalid. Optional.
 	Query func(url.Values) error
@@ -76,12 +79,13 @@ type Kind[T any, M interface {
 	Stored func(ctx context.Context, a proto.Account, t, old *T, revision uint64) error
 	// Update replaces the handler of updates. Optional.
 	Update func(ctx context.Context, c *v4.Call) (v4.Response, error)
-	// Unused returns an error if something refers to a resource that is about to be deleted.
+	// Unused returns an error if something refers to a resource that is about to be deleted. Optional; the default is
+	// that nothing does.
 	Unused func(proto.Account, *T) error
 
 	// View returns a resource as the API shows it.
 	View func(proto.Account, *T) any
-	// Basis returns everything that the view depends on beside the resource itself.
+	// Basis returns everything that the view depends on beside the resource itself. Optional; the default is nothing.
 	Basis func(catalog.Record[T]) store.Basis
 	// Changed returns the view in the response to a create or an update. Optional; the default is View.
 	Changed func(a proto.Account, t, old *T) any
@@ -92,6 +96,8 @@ type Kind[T any, M interface {
 
 	// Doc describes the resource. The kind adds the path and the statuses.
 	Doc openapi.Resource
+	// Schemas returns the schemas that Doc names with [openapi.Ref]. Optional.
+	Schemas func() openapi.Members
 }
 
 // Meta is the metadata of a resource.
@@ -99,6 +105,8 @@ type Meta struct {
 	ID   proto.ID
 	Name string        // for a message if another resource has it too; empty: no message
 	Zone proto.Account // zero: outside of zones
+	// Created is the time of the creation. Only the default of Items needs it.
+	Created proto.Millis
 }
 
 func (k *Kind[T, M]) param() string {
@@ -161,7 +169,7 @@ func (k *Kind[T, M]) Named(ctx context.Context, c *v4.Call) (catalog.Record[T], 
 	if err := k.Store.Fresh(ctx); err != nil {
 		return catalog.Record[T]{}, err
 	}
-	r, found := k.Find(c.Account, c.PathValue(k.param()))
+	r, found := k.find(c.Account, c.PathValue(k.param()))
 	if !found {
 		return catalog.Record[T]{}, k.NotFound
 	}
@@ -184,7 +192,7 @@ func (k *Kind[T, M]) list(ctx context.Context, c *v4.Call) (v4.Response, error) 
 			return v4.Response{}, err
 		}
 	}
-	items := k.Items(c.Account)
+	items := k.items(c.Account)
 	var wanted func(*T) bool
 	if k.Filter != nil {
 		wanted = k.Filter(q)
@@ -201,7 +209,7 @@ func (k *Kind[T, M]) list(ctx context.Context, c *v4.Call) (v4.Response, error) 
 			return v4.Response{}, err
 		}
 	}
-	views, err := store.EncodeAll(part, k.Basis, func(r catalog.Record[T]) any { return k.View(c.Account, r.Value) })
+	views, err := store.EncodeAll(part, k.basis, func(r catalog.Record[T]) any { return k.View(c.Account, r.Value) })
 	return v4.Response{Result: views, Info: info}, err
 }
 
@@ -300,7 +308,7 @@ func (k *Kind[T, M]) changed(ctx context.Context, c *v4.Call, status int, t, old
 func (k *Kind[T, M]) SameName(c *v4.Call, t, old *T) []v4.Notice {
 	meta := k.Meta(c.Account, t)
 	if meta.Name != "" && (old == nil || k.Meta(c.Account, old).Name != meta.Name) {
-		return SameName(k.Name, meta.Name, meta.ID, Items(k.Items(c.Account), func(o catalog.Record[T]) string {
+		return SameName(k.Name, meta.Name, meta.ID, Items(k.items(c.Account), func(o catalog.Record[T]) string {
 			other := k.Meta(c.Account, o.Value)
 			return c.Visible(other.Zone, other.Name)
 		}))
@@ -313,7 +321,7 @@ func (k *Kind[T, M]) delete(ctx context.Context, c *v4.Call) (v4.Response, error
 	for range store.MaxAttempts {
 		r, err := k.Named(ctx, c)
 		if err == nil {
-			err = k.Unused(c.Account, r.Value)
+			err = k.unused(c.Account, r.Value)
 		}
 		if err != nil {
 			return v4.Response{}, err

@@ -132,9 +132,6 @@ func EncodeAll[V any](part []*Item[V], of func(V) Basis, show func(V) any) (v4.R
 	return views, nil
 }
 
-// NoBasis is the basis of a view that depends on nothing but the resource.
-func NoBasis[V any](V) Basis { return Basis{} }
-
 // Filter returns the items of a shared list that want reports true for.
 func Filter[V any](all []*Item[V], want func(V) bool) []*Item[V] {
 	var some []*Item[V]
