@@ -28,6 +28,7 @@ type Config struct {
 	AccessAddr     string // address of the gateway
 	NATSAddr       string // address for NATS clients of other systems, or empty
 	AdminAddr      string // address of health and metrics
+	ConsoleAddr    string // address of the console, or empty
 	// TeamDomain is the issuer of application tokens, a URL. Default: the URL of AccessAddr.
 	TeamDomain  string
 	MinInterval time.Duration // shortest interval of an integration; default one minute

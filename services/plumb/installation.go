@@ -22,6 +22,9 @@ type Installation struct {
 	TeamDomain string
 	NATSAddr   string
 	AdminURL   string
+	ConsoleURL string // empty without a console
+	// LoginURL is a one-time link that logs the holder of the first API token in to the console, or empty.
+	LoginURL string
 }
 
 // open reads the files of the data directory, and creates the missing ones.
@@ -48,11 +51,15 @@ func sealing(d datadir.Dir, service string) ([]age.Identity, []age.Recipient, er
 	return identities, recipients, err
 }
 
-// Await returns the installation when every service is ready.
+// Await returns the installation when every service is ready. Each call makes another link for the console.
 func (s *Service) Await(ctx context.Context) (Installation, error) {
 	select {
 	case <-s.ready:
-		return s.installation, nil
+		i := s.installation
+		if s.console != nil {
+			i.LoginURL = i.ConsoleURL + s.console.Link(i.Token)
+		}
+		return i, nil
 	case <-ctx.Done():
 		return Installation{}, context.Cause(ctx)
 	}

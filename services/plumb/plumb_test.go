@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"strings"
 	"testing"
@@ -22,6 +23,33 @@ import (
 
 // stopWithin is the longest acceptable time to stop after Ctrl-C.
 const stopWithin = 5 * time.Second
+
+// Without an address there is no console. With one, the process makes links that log in once.
+func TestConsole(t *testing.T) {
+	cfg := config(t, t.TempDir())
+	cfg.ConsoleAddr = bustest.FreeAddr(t)
+	i, stop := start(t, cfg)
+	defer stop()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	for _, want := range []int{http.StatusOK, http.StatusGone} {
+		r, err := browser.Get(i.LoginURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		if r.StatusCode != want || want == http.StatusOK && !strings.Contains(string(body), i.Account.String()) {
+			t.Errorf("status %d, want %d: %s", r.StatusCode, want, body)
+		}
+	}
+	if _, metrics := get(t, i.AdminURL+"/metrics"); !strings.Contains(metrics, "\nplumbline_console_sessions 1\n") {
+		t.Error("the console has no metrics")
+	}
+}
 
 func config(t *testing.T, data string) plumb.Config {
 	t.Helper()

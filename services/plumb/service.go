@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/bus/openfiles"
 	"plumbline.dev/bus/provision"
 	"plumbline.dev/bus/topology"
+	"plumbline.dev/services/console"
 	"plumbline.dev/services/internal/admin"
 	"plumbline.dev/services/internal/busload"
 	"plumbline.dev/services/internal/lifecycle"
@@ -31,6 +32,7 @@ type Service struct {
 	running      []named
 	addrs        []flagged
 	damage       atomic.Pointer[error] // lost data of the store
+	console      *console.Service      // nil without one
 	beside       []beside
 }
 
@@ -116,6 +118,9 @@ func (s *Service) Run(ctx context.Context) error {
 		group.Add("bus metrics of the "+string(m.role), load.Run)
 		group.Add(string(m.role), p.Run)
 	}
+	if err := s.addConsole(&group); err != nil {
+		return err
+	}
 	for _, b := range s.beside {
 		group.Add(b.name, b.run)
 	}
@@ -132,6 +137,7 @@ func (s *Service) claim(ctx context.Context) error {
 	s.Claim("--access-addr", &c.AccessAddr)
 	s.Claim("--nats-addr", &c.NATSAddr)
 	s.Claim("--admin-addr", &c.AdminAddr)
+	s.Claim("--console-addr", &c.ConsoleAddr)
 	s.Claim("--ext-authz-addr", &c.Gateway.ExtAuthzAddr)
 	if err := claim(ctx, s.addrs...); err != nil {
 		return err

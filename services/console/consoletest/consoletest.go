@@ -133,6 +133,11 @@ func Refuse(status int, message string) http.HandlerFunc {
 	}
 }
 
+// Revoked answers as the API does to a credential that it does not accept.
+func Revoked(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusForbidden, nil, []any{map[string]any{"code": 10000, "message": "Authentication error"}})
+}
+
 func reply(w http.ResponseWriter, status int, result any, errs []any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -132,7 +132,7 @@ func TestProblemsAreSentences(t *testing.T) {
 
 // A credential that the control plane no longer accepts ends the session.
 func TestARevokedTokenLeadsToTheLogin(t *testing.T) {
-	c := consoletest.New(t, map[string]http.HandlerFunc{"GET /plumbline/status": consoletest.Refuse(401, "revoked")}, screen)
+	c := consoletest.New(t, map[string]http.HandlerFunc{"GET /plumbline/status": consoletest.Revoked}, screen)
 	for range 2 {
 		p := c.Get("/things/a")
 		if p.Status != http.StatusSeeOther || p.Header.Get("Location") != "/login?ended=1&next=%2Fthings%2Fa" {

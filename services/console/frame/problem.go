@@ -71,7 +71,7 @@ func ofAPI(e *client.Error) *Problem {
 
 // fail answers with a problem: a page, or a fragment that replaces the element which htmx asked for.
 func (r *Request) fail(err error) {
-	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusUnauthorized {
+	if client.IsUnauthenticated(err) && r.API != nil {
 		r.end()
 		return
 	}

@@ -63,7 +63,7 @@ func (s *screen) login(r *frame.Request) error {
 	}
 	next := frame.Back(form.Value("next"), "/")
 	p, err := s.person(r.Context(), form.Value("token"))
-	if e, ok := errors.AsType[*client.Error](err); ok && e.Status/100 == 4 && e.Status != http.StatusTooManyRequests {
+	if client.IsUnauthenticated(err) {
 		form.Fail("token", "The control plane does not accept this token.")
 		return s.show(r, loginView{form, next, false}, http.StatusUnprocessableEntity)
 	}
@@ -126,7 +126,7 @@ func (s *screen) follow(r *frame.Request) error {
 	q := r.URL.Query()
 	p, ok := s.frame.Sessions().Redeem(q.Get("code"))
 	if !ok {
-		return r.Page(frame.Page{Title: "Link used", Set: set, Name: "used", Data: session.LinkTime.String(), Sheet: true,
+		return r.Page(frame.Page{Title: "Link used", Set: set, Name: "used", Data: session.LinkMinutes, Sheet: true,
 			Status: http.StatusGone})
 	}
 	if p.Name == "" {

@@ -25,7 +25,7 @@ var api = map[string]http.HandlerFunc{
 func checked(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer right" {
-			consoletest.Refuse(http.StatusUnauthorized, "the API token is not valid")(w, r)
+			consoletest.Revoked(w, r)
 			return
 		}
 		h(w, r)
@@ -93,7 +93,7 @@ func TestLogoutEndsTheSession(t *testing.T) {
 func TestOneTimeLinks(t *testing.T) {
 	c := consoletest.New(t, api, login.Register, overview.Register)
 	refused := c.Do(request(http.MethodPost, login.LinkPath, "", "Authorization", "Bearer wrong"))
-	if refused.Status != http.StatusUnauthorized {
+	if refused.Status != http.StatusForbidden {
 		t.Errorf("a link for a wrong token: %d", refused.Status)
 	}
 	c.Do(request(http.MethodPost, login.LinkPath, "")).Has(http.StatusUnauthorized)

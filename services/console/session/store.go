@@ -19,6 +19,9 @@ const (
 	maxLinks    = 1_000              // above it, the oldest link ends
 )
 
+// LinkMinutes is [LinkTime] as people read it.
+const LinkMinutes = "15 minutes"
+
 // Store holds sessions and one-time links. It is safe for concurrent use.
 type Store struct {
 	clock    clock.Clock

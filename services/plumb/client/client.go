@@ -144,6 +144,15 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
+// codeAuthentication is the code of an error about a credential that is unknown, expired or revoked.
+const codeAuthentication = 10000
+
+// IsUnauthenticated reports whether an error says that the credential is not accepted, whatever the request.
+func IsUnauthenticated(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden && e.Code == codeAuthentication)
+}
+
 // refusedError is returned if nothing listens at the address of the control plane.
 type refusedError struct{ host string }
 

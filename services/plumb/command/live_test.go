@@ -32,7 +32,8 @@ import (
 func installation(t *testing.T) plumb.Installation {
 	t.Helper()
 	s, err := plumb.New(plumb.Config{Data: t.TempDir(), APIAddr: bustest.FreeAddr(t), AccessAddr: bustest.FreeAddr(t),
-		NATSAddr: bustest.FreeAddr(t), AdminAddr: bustest.FreeAddr(t), MinInterval: time.Second, LogMaxBytes: 1 << 30},
+		NATSAddr: bustest.FreeAddr(t), AdminAddr: bustest.FreeAddr(t), ConsoleAddr: bustest.FreeAddr(t),
+		MinInterval: time.Second, LogMaxBytes: 1 << 30},
 		plumb.Deps{Log: bustest.Log(t), Metrics: cli.Metrics(), Clock: clock.System})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +95,7 @@ func scorer(t *testing.T) *httptest.Server {
 }
 
 func environment(i plumb.Installation, api string) []string {
-	return []string{"PLUMB_URL=" + i.APIURL, "PLUMB_DATA=" + string(i.Data), "SCORER=" + api,
+	return []string{"PLUMB_URL=" + i.APIURL, "PLUMB_DATA=" + string(i.Data), "CONSOLE=" + i.ConsoleURL, "SCORER=" + api,
 		"SCORERHOST=" + strings.TrimPrefix(api, "http://")}
 }
 

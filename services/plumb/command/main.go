@@ -51,6 +51,7 @@ type grammar struct {
 
 	APITokens account.APITokens `cmd:"" name:"api-tokens" help:"Manage API tokens of the control plane."`
 	Members   account.Members   `cmd:"" help:"Manage members, people who use the control plane through the gateway."`
+	Console   account.Console   `cmd:"" help:"Log in to the console, which shows and does in a browser what these commands do."`
 	Audit     logs.Audit        `cmd:"" help:"Show who changed what."`
 
 	Apply      documents.Apply  `cmd:"" help:"Make the account match files, after showing the changes."`

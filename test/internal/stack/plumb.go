@@ -18,8 +18,9 @@ import (
 
 // Plumb is an installation in one process: plumb up, or plumb demo.
 type Plumb struct {
-	Data                           string // directory
-	API, Access, NATS, Admin, Demo string // addresses; Demo is the sample API's
+	Data string // directory
+	// Addresses; Demo is the sample API's.
+	API, Access, NATS, Admin, Demo, Console string
 	// Args are additional arguments.
 	Args []string
 	// Binary is the path of another build of plumb; empty means this repository's.
@@ -35,7 +36,7 @@ const ReadyWithin = 20 * time.Second
 // New prepares plumb up or plumb demo on free ports, without starting it.
 func New(command, data string, args ...string) (*Plumb, error) {
 	p := &Plumb{command: command, Data: data, Args: args}
-	for _, addr := range []*string{&p.API, &p.Access, &p.NATS, &p.Admin, &p.Demo} {
+	for _, addr := range []*string{&p.API, &p.Access, &p.NATS, &p.Admin, &p.Demo, &p.Console} {
 		free, err := FreeAddr()
 		if err != nil {
 			return nil, err
@@ -71,7 +72,9 @@ func (p *Plumb) Command() (Command, error) {
 	if p.command == "demo" {
 		args = append(args, "--sample-addr", p.Demo)
 	}
-	return Command{Name: "plumb " + p.command, Path: path, Args: append(args, p.Args...)}, nil
+	// A variable, because builds without a console do not know the flag.
+	env := []string{"PLUMB_CONSOLE_ADDR=" + p.Console}
+	return Command{Name: "plumb " + p.command, Path: path, Args: append(args, p.Args...), Env: env}, nil
 }
 
 // Start starts the process, for the first time or again, with the same data and ports.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/internal/cli"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/internal/flags"
@@ -20,8 +21,9 @@ import (
 type processFlags struct {
 	Data string `default:"./plumb-data" type:"path" help:"Directory for the store, and for the keys and tokens of the first start."`
 	flags.AccessAddr
-	NATSAddr   string `name:"nats-addr" default:"127.0.0.1:4222" help:"Listen address for NATS clients of other systems. Empty: none."`
-	storeFlags `set:"log_default=a quarter of the disk, up to 20 GiB"`
+	NATSAddr    string `name:"nats-addr" default:"127.0.0.1:4222" help:"Listen address for NATS clients of other systems. Empty: none."`
+	ConsoleAddr string `default:"127.0.0.1:8403" help:"Listen address of the console. Empty: none."`
+	storeFlags  `set:"log_default=a quarter of the disk, up to 20 GiB"`
 	flags.LocalTeamDomain
 	//lint:ignore SA5008 kong reads every set of a struct
 	apiflags.Flags `embed:"" set:"account_default=a new one at the first start" set:"token_default=a new one, in DATA/api-token"`
@@ -39,7 +41,7 @@ func (p *processFlags) config() plumb.Config {
 		Data: p.Data, Account: api.Account, BootstrapToken: api.BootstrapToken, BootstrapEmail: api.BootstrapEmail,
 		APIAddr: api.Addr, AccessAddr: p.AccessAddr.AccessAddr, NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr,
 		TeamDomain: p.TeamDomain, MinInterval: api.MinInterval, LogMaxBytes: p.LogMaxBytes, AcceptLoss: p.AcceptLoss,
-		FreeSecretHost: api.FreeSecretHost, Zones: api.Zones, Gateway: p.Gateway.Config(), Fetcher: p.Fetcher.Config(),
+		ConsoleAddr: p.ConsoleAddr, FreeSecretHost: api.FreeSecretHost, Zones: api.Zones, Gateway: p.Gateway.Config(), Fetcher: p.Fetcher.Config(),
 	}
 	cfg.Gateway.RootCAs, cfg.Fetcher.Egress.RootCAs = p.Roots(), p.Roots()
 	return cfg
@@ -97,6 +99,14 @@ func ignoreInterrupt(ctx context.Context, err error) error {
 	return err
 }
 
+// loginOf returns the console's address; on a terminal, a link that logs in.
+func loginOf(i plumb.Installation, terminal bool) string {
+	if !terminal {
+		return i.ConsoleURL + " (plumb console login prints a link that logs in)"
+	}
+	return i.LoginURL + " (works once, for " + session.LinkMinutes + ")"
+}
+
 // greet writes the addresses of an installation. A new API token is shown on a terminal only.
 func greet(out io.Writer, terminal bool, i plumb.Installation) {
 	rows := [][2]string{
@@ -104,6 +114,9 @@ func greet(out io.Writer, terminal bool, i plumb.Installation) {
 		{"gateway", i.AccessURL},
 		{"public keys", i.TeamDomain + "/cdn-cgi/access/certs"},
 		{"health, metrics", i.AdminURL},
+	}
+	if i.ConsoleURL != "" {
+		rows = append(rows, [2]string{"console", loginOf(i, terminal)})
 	}
 	switch {
 	case i.TokenMade && terminal:
