@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"plumbline.dev/bus"
@@ -117,16 +116,6 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.handler = s.newHandler(s.routes())
 	s.server = s.newServer()
 	return s, nil
-}
-
-// routes returns all routes of the API.
-func (s *Service) routes() []v4.Route {
-	return slices.Concat(
-		s.access.Routes(), s.posture.Routes(), s.device.Routes(), s.identity.Routes(), s.apitoken.Routes(),
-		s.auditlog.Routes(), s.enforcement.Routes(), s.policytest.Routes(), s.trial.Routes(), s.member.Routes(),
-		s.dashboard.Routes(),
-		s.fleet.Routes(),
-	)
 }
 
 // newHandler returns the handler of the routes and of the OpenAPI document.

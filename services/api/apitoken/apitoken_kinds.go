@@ -12,4 +12,4 @@ func (s *API) register() {
 }
 
 // Describe adds the routes of API tokens to a description.
-func Describe(d *openapi.Description) { d.Add(operations(), schemas()) }
+func (*API) Describe(d *openapi.Description) { d.Add(operations(), schemas()) }

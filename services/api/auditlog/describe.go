@@ -60,4 +60,4 @@ func newAuditParameters() []openapi.Parameter {
 }
 
 // Describe adds the routes of the audit log to a description.
-func Describe(d *openapi.Description) { d.Add(operations(), nil) }
+func (*API) Describe(d *openapi.Description) { d.Add(operations(), nil) }

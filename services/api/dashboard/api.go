@@ -44,7 +44,7 @@ func (s *API) Routes() []v4.Route {
 }
 
 // Describe adds the route of the overview to a description.
-func Describe(d *openapi.Description) {
+func (*API) Describe(d *openapi.Description) {
 	d.Add(openapi.Operations{"GET " + path: {
 		Summary: "Get an overview of the account",
 		Details: "Outcomes of each check with a few earlier polls, the status and the freshness of each integration's pages, " +

@@ -9,7 +9,7 @@ import (
 )
 
 // Describe adds the routes of the inventory to a description.
-func Describe(d *openapi.Description) { d.Add(operations(), nil) }
+func (*API) Describe(d *openapi.Description) { d.Add(operations(), nil) }
 
 // operations describes the routes of the inventory.
 func operations() openapi.Operations {

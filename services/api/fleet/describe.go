@@ -6,7 +6,7 @@ import (
 )
 
 // Describe adds the routes of lists to a description.
-func Describe(d *openapi.Description) {
+func (*API) Describe(d *openapi.Description) {
 	text := "Filter, such as check:\"Disk encrypted\"=fail -user:bob* serial:PF* held:yes age>10m. Terms beside each " +
 		"other must all hold; OR, AND, NOT, - and parentheses combine them. Terms: "
 	for n, line := range filter.Help {

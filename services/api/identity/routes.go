@@ -13,4 +13,4 @@ func (s *API) Routes() []v4.Route {
 }
 
 // Describe adds the routes of people, sessions and authentications to a description.
-func Describe(d *openapi.Description) { d.Add(operations(), nil) }
+func (*API) Describe(d *openapi.Description) { d.Add(operations(), nil) }

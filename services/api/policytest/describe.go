@@ -9,7 +9,7 @@ import (
 )
 
 // Describe adds the routes of policy tests to a description.
-func Describe(d *openapi.Description) { d.Add(operations(), nil) }
+func (*API) Describe(d *openapi.Description) { d.Add(operations(), nil) }
 
 func operations() openapi.Operations {
 	test := openapi.Of[progressView]()

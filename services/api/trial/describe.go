@@ -5,7 +5,7 @@ import (
 )
 
 // Describe adds the route of trials to a description.
-func Describe(d *openapi.Description) {
+func (*API) Describe(d *openapi.Description) {
 	age := func(s string) openapi.Schema { return openapi.Text().Describe(s) }
 	d.Add(openapi.Operations{
 		"POST /plumbline/checks/try": {
