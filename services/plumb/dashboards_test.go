@@ -179,6 +179,20 @@ func alerts(t *testing.T) []expression {
 	return all
 }
 
+// TestEachAlertHasACase checks that the tests of the alerts, which promtool runs in CI, name each of them.
+func TestEachAlertHasACase(t *testing.T) {
+	data, err := os.ReadFile("../../deploy/prometheus/rules_test.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A pattern such as Plumbline.*NotRecorded does not count: the samples that are expected name the alert.
+	for _, e := range alerts(t) {
+		if !regexp.MustCompile(`\b` + e.where + `\b`).Match(data) {
+			t.Errorf("deploy/prometheus/rules_test.yaml has no case for %s", e.where)
+		}
+	}
+}
+
 // scraped are the labels that Prometheus adds.
 var scraped = []string{"instance", "job", "service"}
 
