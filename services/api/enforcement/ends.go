@@ -87,17 +87,17 @@ func (s *API) RunEnds(ctx context.Context) error {
 		case <-e.wake:
 		case <-s.store.Clock.After(pause):
 		case <-config:
-			burst(ctx)
+			s.burst(ctx)
 		case <-inventory:
-			burst(ctx)
+			s.burst(ctx)
 		}
 	}
 }
 
 // burst waits endsBurst, or until ctx ends, so that one round handles a burst of changes.
-func burst(ctx context.Context) {
+func (s *API) burst(ctx context.Context) {
 	select {
-	case <-time.After(endsBurst):
+	case <-s.store.Clock.After(endsBurst):
 	case <-ctx.Done():
 	}
 }
