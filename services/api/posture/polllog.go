@@ -27,19 +27,27 @@ const (
 // pastPoll is one poll of an integration: one tick, with a call for each page. Pass, Fail and Unknown count results,
 // one for each device and check.
 type pastPoll struct {
-	Tick     uint64        `json:"tick"`
-	BeganAt  v4.Timestamp  `json:"began_at"` // start of its first call
-	EndedAt  v4.Timestamp  `json:"ended_at"` // time of its last entry
-	TookMS   int64         `json:"took_ms"`
-	Longest  int64         `json:"longest_call_ms"`
-	Pages    int           `json:"pages"`
-	Devices  int           `json:"devices"`
-	Pass     int           `json:"pass"`
-	Fail     int           `json:"fail"`
-	Unknown  int           `json:"unknown"`
-	Changed  int           `json:"changed"`
-	Failed   int           `json:"failed_pages"`
-	Failures []pollFailure `json:"failures"`
+	Tick    uint64       `json:"tick"`
+	BeganAt v4.Timestamp `json:"began_at"` // start of its first call
+	EndedAt v4.Timestamp `json:"ended_at"` // time of its last entry
+	TookMS  int64        `json:"took_ms"`
+	// The phases follow one another: plan ends with the start of the first call, calls with the last stored scores, and
+	// evaluate with the last entry. Plan is null if the time of the tick is not stored any more.
+	PlanMS     *int64        `json:"plan_ms"`
+	CallsMS    int64         `json:"calls_ms"`
+	EvaluateMS int64         `json:"evaluate_ms"`
+	Longest    int64         `json:"longest_call_ms"`
+	Pages      int           `json:"pages"`
+	Devices    int           `json:"devices"`
+	Pass       int           `json:"pass"`
+	Fail       int           `json:"fail"`
+	Unknown    int           `json:"unknown"`
+	Changed    int           `json:"changed"`
+	Held       int           `json:"held"` // results that a breaker holds
+	Failed     int           `json:"failed_pages"`
+	Failures   []pollFailure `json:"failures"`
+
+	stored proto.Millis // when the scores of the last call were stored
 }
 
 // pollFailure is a reason why calls of a poll failed, with the number of pages affected. HTTPStatus and Detail come
@@ -59,7 +67,11 @@ func (p *pastPoll) add(s *proto.Summary, call func() proto.Poll) {
 	}
 	p.EndedAt = max(p.EndedAt, v4.Timestamp(s.EvaluatedAt))
 	p.TookMS = max(0, int64(p.EndedAt-p.BeganAt))
+	p.stored = max(p.stored, s.PolledAt)
+	p.CallsMS = max(0, int64(p.stored)-int64(p.BeganAt))
+	p.EvaluateMS = max(0, int64(p.EndedAt)-int64(p.stored))
 	p.Longest = max(p.Longest, s.TookMillis)
+	p.Held += s.Enforced.Held
 	p.Pages++
 	p.Devices += s.Devices
 	p.Pass += s.Pass
@@ -107,6 +119,9 @@ func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return v4.Response{}, err
 	}
 	polls := t.newestFirst()
+	if err := s.planned(ctx, c.Account, i.Value.ID, polls); err != nil {
+		return v4.Response{}, err
+	}
 	a := v4.Response{Result: polls, Info: v4.SinglePage(len(polls))}
 	if from.After(since) {
 		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod,
@@ -114,6 +129,19 @@ func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 				from.UTC().Format(time.RFC3339) + "; use a shorter period (since, until)"}}
 	}
 	return a, nil
+}
+
+// planned sets the time that the newest poll was planned in. The stream of ticks keeps the newest tick only.
+func (s *API) planned(ctx context.Context, a proto.Account, id proto.ID, polls []*pastPoll) error {
+	if len(polls) == 0 {
+		return nil
+	}
+	tick, at, err := s.newestTick(ctx, a, id)
+	if err == nil && tick == polls[0].Tick {
+		ms := max(0, int64(polls[0].BeganAt)-int64(proto.At(at)))
+		polls[0].PlanMS = &ms
+	}
+	return err
 }
 
 // pollPeriod returns the period of a query. Without since, it is long enough for limit polls.

@@ -63,18 +63,24 @@ func (c *Client) Explain(ctx context.Context, device, check string) (Item[Explan
 
 // PastPoll is a past poll.
 type PastPoll struct {
-	Tick     uint64    `json:"tick"`
-	BeganAt  time.Time `json:"began_at"`
-	TookMS   int64     `json:"took_ms"`
-	Longest  int64     `json:"longest_call_ms"`
-	Pages    int       `json:"pages"`
-	Devices  int       `json:"devices"`
-	Pass     int       `json:"pass"`
-	Fail     int       `json:"fail"`
-	Unknown  int       `json:"unknown"`
-	Changed  int       `json:"changed"`
-	Failed   int       `json:"failed_pages"`
-	Failures []struct {
+	Tick    uint64    `json:"tick"`
+	BeganAt time.Time `json:"began_at"`
+	EndedAt time.Time `json:"ended_at"`
+	TookMS  int64     `json:"took_ms"`
+	// The phases of the poll. PlanMS is nil if it is not known.
+	PlanMS     *int64 `json:"plan_ms"`
+	CallsMS    int64  `json:"calls_ms"`
+	EvaluateMS int64  `json:"evaluate_ms"`
+	Longest    int64  `json:"longest_call_ms"`
+	Pages      int    `json:"pages"`
+	Devices    int    `json:"devices"`
+	Pass       int    `json:"pass"`
+	Fail       int    `json:"fail"`
+	Unknown    int    `json:"unknown"`
+	Changed    int    `json:"changed"`
+	Held       int    `json:"held"` // results that a breaker holds
+	Failed     int    `json:"failed_pages"`
+	Failures   []struct {
 		Error  string `json:"error"`
 		Pages  int    `json:"pages"`
 		Status int    `json:"http_status"`
