@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/console/integration"
 	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/login"
 	"plumbline.dev/services/console/overview"
@@ -19,6 +20,7 @@ import (
 var screens = []func(*frame.Frame){
 	login.Register,
 	overview.Register,
+	integration.Register,
 }
 
 // Service is the console.

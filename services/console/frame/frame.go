@@ -45,8 +45,11 @@ type Gateway interface {
 // Handler answers a request of a person. A returned error is shown as a page, or as a fragment to htmx.
 type Handler func(r *Request) error
 
-// requestTime bounds a request to a screen, those to the API included.
-const requestTime = 10 * time.Second
+// Bounds of a request to a screen, those to the API included. An action may have a scoring API called.
+const (
+	requestTime = 10 * time.Second
+	actionTime  = 45 * time.Second
+)
 
 // Frame routes requests to screens. Routes are added before the first request.
 type Frame struct {

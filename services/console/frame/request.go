@@ -64,10 +64,14 @@ func (f *Frame) newRequest(w http.ResponseWriter, r *http.Request) *Request {
 	return fr
 }
 
-// bounded returns the context of the request. Live events and exports are not bounded.
+// bounded returns the context of the request. Live events and exports are not bounded, actions less than other
+// requests.
 func (r *Request) bounded() (context.Context, context.CancelFunc) {
 	if strings.HasSuffix(r.URL.Path, streamPath) || strings.HasSuffix(r.URL.Path, "/export") {
 		return context.WithCancel(r.Context())
+	}
+	if r.Method == http.MethodPost {
+		return context.WithTimeout(r.Context(), actionTime)
 	}
 	return context.WithTimeout(r.Context(), requestTime)
 }

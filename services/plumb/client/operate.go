@@ -94,6 +94,17 @@ func (c *Client) Polls(ctx context.Context, integration string, limit int) ([]It
 		"/plumbline/integrations/"+url.PathEscape(integration)+"/polls?limit="+strconv.Itoa(limit), nil))
 }
 
+// PollsBetween returns an integration's polls in a period, newest first.
+func (c *Client) PollsBetween(ctx context.Context, integration string, since, until time.Time) ([]Item[PastPoll], error) {
+	v := url.Values{"limit": {strconv.Itoa(maxPolls)}}
+	setPeriod(v, since, until)
+	return decode[[]Item[PastPoll]](c.call(ctx, http.MethodGet,
+		"/plumbline/integrations/"+url.PathEscape(integration)+"/polls?"+v.Encode(), nil))
+}
+
+// maxPolls is the largest number of polls in one response.
+const maxPolls = 500
+
 // PhysicalDevice is an enrolled device in a list.
 type PhysicalDevice struct {
 	ID        string  `json:"id"`

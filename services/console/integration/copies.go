@@ -1,0 +1,69 @@
+package integration
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"plumbline.dev/proto"
+	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/plumb/client"
+)
+
+// copyText is the integration in the form of another tool.
+type copyText struct{ ID, Name, Text string }
+
+// copies returns the integration as the tools would create it. The secret is a reference to a variable of the
+// environment.
+func copies(r *frame.Request, i client.Integration) []copyText {
+	if i.Type != proto.TypeCustomS2S {
+		return nil
+	}
+	body, err := json.MarshalIndent(map[string]any{"name": i.Name, "type": i.Type, "interval": i.Interval,
+		"x_concurrency": i.Concurrency, "config": map[string]any{"api_url": i.Config.APIURL,
+			"access_client_id": i.Config.ClientID, "access_client_secret": secretMark}}, "", "  ")
+	if err != nil {
+		return nil
+	}
+	curl := "curl \"$PLUMB_URL/client/v4/accounts/" + r.Person.Account.String() + "/devices/posture/integration\" \\\n" +
+		"  -H \"Authorization: Bearer $PLUMB_TOKEN\" \\\n  --json " +
+		strings.ReplaceAll(shell(string(body)), secretMark, `'"$CLIENT_SECRET"'`)
+	plumb := "plumb integration create --name " + shell(i.Name) + " --api-url " + shell(i.Config.APIURL) +
+		" \\\n  --interval " + shell(i.Interval) + " --concurrency " + strconv.Itoa(i.Concurrency) + " --client-id " + shell(i.Config.ClientID) +
+		" --client-secret-file secret"
+	return []copyText{{"copy-curl", "curl", curl}, {"copy-plumb", "plumb", plumb},
+		{"copy-yaml", "YAML for plumb apply", document(i)}, {"copy-terraform", "Terraform", terraform(i)}}
+}
+
+// secretMark stands for the secret in a body until the reference takes its place.
+const secretMark = "CLIENT_SECRET_GOES_HERE"
+
+// shell quotes a text for a POSIX shell.
+func shell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// quoted quotes a text for YAML, which reads JSON.
+func quoted(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return `""`
+	}
+	return string(b)
+}
+
+func document(i client.Integration) string {
+	return "kind: integration\nname: " + quoted(i.Name) + "\nspec:\n  type: custom_s2s\n  interval: " +
+		quoted(i.Interval) + "\n  x_concurrency: " + strconv.Itoa(i.Concurrency) + "\n  config:\n    api_url: " + quoted(i.Config.APIURL) +
+		"\n    access_client_id: " + quoted(i.Config.ClientID) + "\n    access_client_secret: ${env:CLIENT_SECRET}\n"
+}
+
+// hcl quotes a text for Terraform, where ${ and %{ begin expressions.
+func hcl(s string) string {
+	return strings.NewReplacer("${", "$${", "%{", "%%{", `\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(quoted(s))
+}
+
+func terraform(i client.Integration) string {
+	return "resource \"cloudflare_zero_trust_device_posture_integration\" \"scores\" {\n  account_id = var.account_id\n" +
+		"  name       = " + hcl(i.Name) + "\n  type       = \"custom_s2s\"\n  interval   = " + hcl(i.Interval) +
+		"\n  config = {\n    api_url              = " + hcl(i.Config.APIURL) + "\n    access_client_id     = " +
+		hcl(i.Config.ClientID) + "\n    access_client_secret = var.client_secret\n  }\n}\n"
+}
