@@ -60,6 +60,7 @@ func (s *API) Routes() []v4.Route {
 	return []v4.Route{
 		{Method: http.MethodGet, Path: all, Scope: permission.Devices, Also: results, Handle: s.list},
 		{Method: http.MethodGet, Path: all + "/counts", Scope: permission.Devices, Also: results, Handle: s.counts},
+		{Method: http.MethodGet, Path: all + "/scores", Scope: permission.Devices, Also: results, Handle: s.scores},
 		{Method: http.MethodGet, Path: all + "/export", Scope: permission.Devices, Also: results, Stream: s.export},
 	}
 }

@@ -52,6 +52,7 @@ func BenchmarkMillionDevices(b *testing.B) {
 		{"serial, pattern", path("", "serial:C02*0777")},
 		{"user", path("", "user:person777777@example.com")},
 		{"rare", path("", `check:"check 1"=fail -user:person1* score<3 age>1s`)},
+		{"scores", "/plumbline/devices/scores?integration_id=" + apitest.Text(i, "id")},
 		{"counts of a search", path("/counts", "laptop-77")},
 		{"counts of a condition", path("/counts", `check:"check 0"=fail OR score<10`)},
 	} {

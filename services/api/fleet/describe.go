@@ -36,6 +36,14 @@ func (*API) Describe(d *openapi.Description) {
 			Details: "Counts the devices that the filter selects. The request needs permission to read results as well.",
 			Query:   []openapi.Parameter{wanted, outdated}, Result: openapi.Of[counted](),
 		},
+		"GET /plumbline/devices/scores": {
+			Summary: "Count devices by their score",
+			Details: "Counts the devices that the filter selects by their newest score from an integration: what a check over " +
+				"it would decide. The request needs permission to read results as well.",
+			Query: []openapi.Parameter{{Name: "integration_id", Description: "Integration of the scores. Required.",
+				Schema: openapi.UUID()}, wanted, outdated},
+			Result: openapi.Of[scoreCounts](),
+		},
 		"GET /plumbline/devices/export": {
 			Summary: "Export devices with their newest results",
 			Details: "The whole list, streamed. In CSV, a value that a spreadsheet would run as a formula has an apostrophe " +
