@@ -49,8 +49,23 @@ type heldDevice struct {
 // oneHold is the response about one hold.
 type oneHold struct {
 	holdview.View
+	Limits      holdLimits   `json:"limits" says:"The breaker's limits, of the check or of the account, as they are now."`
 	PagesHeld   []heldPage   `json:"pages_held"`
 	DevicesHeld []heldDevice `json:"devices_held"`
+}
+
+// holdLimits are the limits of a breaker for one poll and direction.
+type holdLimits struct {
+	Share   float64 `json:"share" says:"Share of a page's passes (lock_out) or of its passes and fails (open_up)."`
+	Floor   int     `json:"floor" says:"Devices that may always change."`
+	Window  int64   `json:"window_ms" says:"How long the net change of a page is added up."`
+	MaxHold int64   `json:"max_hold_ms"`
+}
+
+func (s *API) limitsOf(a proto.Account, check proto.ID) holdLimits {
+	r, _ := s.store.Catalog.Check(a, check)
+	b := proto.BreakerOf(r.Value, s.store.Catalog.Organization(a).Value)
+	return holdLimits{b.Share, b.Floor, b.Window.Milliseconds(), b.MaxHold.Milliseconds()}
 }
 
 // getHold returns a hold with its pages and some of its devices.
@@ -77,7 +92,7 @@ func (s *API) getHold(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		messages = append(messages, v4.Notice{Code: v4.CodeNotPermitted, Message: "the names and scores of the devices are " +
 			"left out: the API token needs the permission " + permission.GroupsFor(results)})
 	}
-	return v4.Response{Result: oneHold{s.viewHold(c.Account, h), pages[:min(len(pages), maxHeldPages)], devices},
+	return v4.Response{Result: oneHold{s.viewHold(c.Account, h), s.limitsOf(c.Account, h.Check), pages[:min(len(pages), maxHeldPages)], devices},
 		Revision: r.Revision, Messages: messages}, nil
 }
 

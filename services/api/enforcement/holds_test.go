@@ -120,6 +120,8 @@ func TestShowAHold(t *testing.T) {
 		v = f.Want(200, "GET", holdPath(h, ""), nil)
 		return len(v["pages_held"].([]any)) == 1
 	})
+	apitest.Same(t, "the limits", v["limits"], map[string]any{"share": 0.2, "floor": 10.0, "window_ms": 3_600_000.0,
+		"max_hold_ms": 14_400_000.0})
 	page, device := v["pages_held"].([]any)[0].(map[string]any), v["devices_held"].([]any)[0].(map[string]any)
 	if page["page"] != 0.0 || page["tick"] != 7.0 || page["lost"] != 1.0 || page["devices"] != 1.0 ||
 		page["safe_side"] != false || page["since"] != v["since"] {

@@ -51,13 +51,17 @@ type Console struct {
 var Now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
 // New returns screens on an API with routes: a method and a path below the account, such as "GET /plumbline/status".
-// The API answers 404 to everything else, and /plumbline/status with an empty list unless the test has it.
+// The API answers 404 to everything else, and /plumbline/status, /plumbline/overview and /plumbline/holds as for an empty
+// account unless the test has them.
 func New(t testing.TB, routes map[string]http.HandlerFunc, screens ...func(*frame.Frame)) *Console {
 	t.Helper()
 	c := &Console{TB: t, Clock: clock.NewFake(Now)}
 	mux := http.NewServeMux()
-	if routes["GET /plumbline/status"] == nil {
-		mux.HandleFunc("GET /client/v4/accounts/"+Account.String()+"/plumbline/status", Answer([]any{}))
+	for path, empty := range map[string]any{"/plumbline/status": []any{}, "/plumbline/overview": map[string]any{},
+		"/plumbline/holds": []any{}} {
+		if routes["GET "+path] == nil {
+			mux.HandleFunc("GET /client/v4/accounts/"+Account.String()+path, Answer(empty))
+		}
 	}
 	for pattern, h := range routes {
 		method, path, _ := strings.Cut(pattern, " ")

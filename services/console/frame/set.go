@@ -19,10 +19,13 @@ var base = mustBase()
 // Set is the templates of a screen.
 type Set struct{ t *template.Template }
 
-// Parse returns the templates of a screen's files *.html. They may use the components and functions of the frame. It
-// panics if a template is invalid.
-func Parse(files fs.FS) *Set {
+// Parse returns the templates of a screen's files *.html. They may use the components and functions of the frame, and
+// functions of their own. It panics if a template is invalid.
+func Parse(files fs.FS, own ...template.FuncMap) *Set {
 	t := template.Must(base.t.Clone())
+	for _, more := range own {
+		t.Funcs(more)
+	}
 	return &Set{template.Must(t.ParseFS(files, "*.html"))}
 }
 

@@ -169,6 +169,12 @@ func IsUnreachable(err error) bool {
 	return ok
 }
 
+// HasStatus reports whether an error is a response of the control plane with an HTTP status.
+func HasStatus(err error, status int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == status
+}
+
 // IsStale reports whether an error says that a resource has another revision than the request expects.
 func IsStale(err error) bool {
 	var e *Error

@@ -12,27 +12,39 @@ import (
 
 // Hold is the newest hold of a check over an integration.
 type Hold struct {
-	ID          string     `json:"id"`
-	Name        string     `json:"name"` // of the check
-	Check       string     `json:"rule_id"`
-	Integration string     `json:"integration_name"`
-	State       string     `json:"state"`
-	Directions  []string   `json:"directions"` // lock_out, open_up
-	Tick        uint64     `json:"tick"`
-	Since       *time.Time `json:"since"`
-	SafeSideAt  *time.Time `json:"safe_side_at"` // nil if the hold is over
-	Pages       int        `json:"pages"`
-	Devices     int        `json:"devices"`
-	FleetLost   int        `json:"fleet_lost"`
-	FleetGained int        `json:"fleet_gained"`
-	FleetPass   int        `json:"fleet_pass"`
-	FleetKnown  int        `json:"fleet_known"`
-	By          string     `json:"by"`
-	Reason      string     `json:"reason"`
-	DecidedAt   *time.Time `json:"decided_at"`
+	ID          string `json:"id"`
+	Name        string `json:"name"` // of the check
+	Check       string `json:"rule_id"`
+	Integration string `json:"integration_name"`
+	// IntegrationID is the id of the integration.
+	IntegrationID string     `json:"integration_id"`
+	State         string     `json:"state"`
+	Directions    []string   `json:"directions"` // lock_out, open_up
+	Tick          uint64     `json:"tick"`
+	Since         *time.Time `json:"since"`
+	SafeSideAt    *time.Time `json:"safe_side_at"` // nil if the hold is over
+	Pages         int        `json:"pages"`
+	Devices       int        `json:"devices"`
+	FleetLost     int        `json:"fleet_lost"`
+	FleetGained   int        `json:"fleet_gained"`
+	FleetPass     int        `json:"fleet_pass"`
+	FleetKnown    int        `json:"fleet_known"`
+	By            string     `json:"by"`
+	Reason        string     `json:"reason"`
+	DecidedAt     *time.Time `json:"decided_at"`
 	// PagesHeld and DevicesHeld are empty in a list.
 	PagesHeld   []HeldPage   `json:"pages_held"`
 	DevicesHeld []HeldDevice `json:"devices_held"`
+	// Limits are those of the breaker; nil in a list.
+	Limits *HoldLimits `json:"limits"`
+}
+
+// HoldLimits are the limits of a breaker for one poll and direction.
+type HoldLimits struct {
+	Share   float64 `json:"share"`
+	Floor   int     `json:"floor"`
+	Window  int64   `json:"window_ms"`
+	MaxHold int64   `json:"max_hold_ms"`
 }
 
 // HeldPage is a page that holds outcomes.
