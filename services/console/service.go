@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/console/hold"
 	"plumbline.dev/services/console/integration"
 	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/login"
@@ -18,6 +19,7 @@ import (
 
 // screens lists the screens. Each adds its routes.
 var screens = []func(*frame.Frame){
+	hold.Register,
 	login.Register,
 	overview.Register,
 	integration.Register,
