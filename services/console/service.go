@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/login"
 	"plumbline.dev/services/console/overview"
+	"plumbline.dev/services/console/palette"
 	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/internal/httpserve"
 )
@@ -21,6 +22,7 @@ import (
 var screens = []func(*frame.Frame){
 	hold.Register,
 	login.Register,
+	palette.Register,
 	overview.Register,
 	integration.Register,
 }

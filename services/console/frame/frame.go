@@ -56,12 +56,13 @@ type Frame struct {
 	cfg   Config
 	deps  Deps
 	mux   *http.ServeMux
+	pages map[string]bool // patterns of Get
 	state states
 }
 
 // New returns a frame without screens.
 func New(cfg Config, deps Deps) *Frame {
-	f := &Frame{cfg: cfg, deps: deps, mux: http.NewServeMux()}
+	f := &Frame{cfg: cfg, deps: deps, mux: http.NewServeMux(), pages: map[string]bool{}}
 	f.mux.Handle("GET "+asset.Prefix, asset.Handler())
 	f.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	f.Get(streamPath, events)
@@ -70,7 +71,14 @@ func New(cfg Config, deps Deps) *Frame {
 }
 
 // Get adds a page. The pattern is a path of [http.ServeMux], such as /integrations/{id}.
-func (f *Frame) Get(pattern string, h Handler) { f.handle("GET "+exact(pattern), true, h) }
+func (f *Frame) Get(pattern string, h Handler) {
+	f.pages[pattern] = true
+	f.handle("GET "+exact(pattern), true, h)
+}
+
+// Serves reports whether there is a page with a pattern, such as /integrations/{id}. The navigation and the palette
+// lead to such pages only.
+func (f *Frame) Serves(pattern string) bool { return f.pages[pattern] }
 
 // Post adds an action.
 func (f *Frame) Post(pattern string, h Handler) { f.handle("POST "+exact(pattern), true, h) }

@@ -1,5 +1,7 @@
 package frame
 
+import "slices"
+
 // group is a group of the navigation.
 type group struct {
 	Name    string
@@ -14,8 +16,8 @@ type entry struct {
 	Counted    string // for screen readers, such as "1 hold"
 }
 
-// navigation returns the groups with their entries; current is the path of the current one.
-func navigation(current string, s State) []group {
+// navigation returns the groups with the entries that are served; current is the path of the current one.
+func navigation(current string, s State, serves func(pattern string) bool) []group {
 	all := []group{
 		{"Posture", []entry{{Name: "Overview", Path: "/overview"}, {Name: "Devices", Path: "/devices"},
 			{Name: "Checks", Path: "/checks"}, {Name: "Integrations", Path: "/integrations"},
@@ -27,10 +29,11 @@ func navigation(current string, s State) []group {
 		{"System", []entry{{Name: "Start here", Path: "/start"}, {Name: "Health", Path: "/system"}}},
 	}
 	for i := range all {
-		for j := range all[i].Entries {
-			e := &all[i].Entries[j]
-			e.Current = e.Path == current
+		g := &all[i]
+		g.Entries = slices.DeleteFunc(g.Entries, func(e entry) bool { return !serves(e.Path) })
+		for j := range g.Entries {
+			g.Entries[j].Current = g.Entries[j].Path == current
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(g group) bool { return len(g.Entries) == 0 })
 }

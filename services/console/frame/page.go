@@ -60,7 +60,7 @@ func (r *Request) Page(p Page) error {
 	p.Live = cmp.Or(p.Live, streamPath)
 	if !p.Sheet {
 		view.State = r.frame.stateOf(r)
-		view.Nav = navigation(p.Nav, view.State)
+		view.Nav = navigation(p.Nav, view.State, r.frame.Serves)
 	}
 	var all bytes.Buffer
 	if err := base.render(&all, "page", view); err != nil {

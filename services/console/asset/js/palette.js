@@ -30,12 +30,12 @@ if (palette) {
     } else if (event.key === 'Enter') {
       event.preventDefault()
       const row = all[Math.max(at, 0)]
-      if (row) location.assign(row.dataset.path)
+      if (row?.dataset.path) location.assign(row.dataset.path)
     }
   })
   palette.addEventListener('click', event => {
     const row = event.target.closest('[role=option]')
-    if (row) location.assign(row.dataset.path)
+    if (row?.dataset.path) location.assign(row.dataset.path)
     else if (event.target === palette) palette.close()
   })
   document.addEventListener('htmx:after:swap', () => { if (palette.open) select(rows()[0]) })
