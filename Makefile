@@ -50,7 +50,7 @@ jose-test: ## needs Python with PyJWT
 	cd test && go test -tags jose -count=1 -timeout 10m -v ./jose
 
 browser-test: ## needs Chromium, Node.js and npm
-	cd test && go test -tags browser -count=1 -timeout 10m -v ./browser
+	cd test && go test -tags browser -count=1 -timeout 10m -v ./browser ./console
 
 clients-test: ## needs Node.js, npm, Python with python-cloudflare, and curl
 	cd test && go test -tags clients -count=1 -timeout 10m -v ./clients

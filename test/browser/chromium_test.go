@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"plumbline.dev/test/internal/chromium"
 	"plumbline.dev/test/internal/stack"
 )
 
@@ -26,43 +26,18 @@ type tab struct {
 
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	allocator, quit := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(chromium(t)),
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("headless", true), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.Flag("disable-default-apps", true), chromedp.Flag("no-proxy-server", true),
-		chromedp.WSURLReadTimeout(time.Minute))
-	ctx, close := chromedp.NewContext(allocator)
-	b := &tab{TB: t, ctx: ctx}
-	t.Cleanup(func() {
+	b := &tab{TB: t}
+	b.ctx = chromium.Start(t, func(ctx context.Context) {
 		if t.Failed() {
-			b.picture(t.ArtifactDir())
+			b.picture(ctx, t.ArtifactDir())
 		}
-		close()
-		quit()
 	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("the browser does not start: %v", err)
-	}
 	return b
 }
 
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{os.Getenv("PLUMBLINE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome",
-		"chrome"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil {
-			return path
-		}
-	}
-	t.Fatal("there is no Chromium (Debian: apt-get install chromium)")
-	return ""
-}
-
 // picture saves a screenshot.
-func (b *tab) picture(dir string) {
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+func (b *tab) picture(ctx context.Context, dir string) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	url, err1 := chromedp.Run(ctx, chromedp.Location())
 	text, err2 := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))

@@ -12,6 +12,7 @@ import (
 	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/plumb/client"
 )
 
 // Config configures a frame.
@@ -118,7 +119,7 @@ func (f *Frame) handle(pattern string, private bool, h Handler) {
 		r := f.newRequest(w, hr)
 		ctx, cancel := r.bounded()
 		defer cancel()
-		r.Request = hr.WithContext(ctx)
+		r.Request = hr.WithContext(client.WithWarnings(ctx, r.warn))
 		if err := r.answer(private, h); err != nil {
 			r.fail(err)
 		}

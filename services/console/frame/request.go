@@ -7,7 +7,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"plumbline.dev/services/console/session"
@@ -23,8 +25,24 @@ type Request struct {
 	API *client.Client
 	Now time.Time
 
-	frame *Frame
-	nonce string
+	frame    *Frame
+	nonce    string
+	mu       sync.Mutex
+	warnings []string
+}
+
+// warn notes a message of the API. It is safe for concurrent use.
+func (r *Request) warn(message string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.warnings = append(r.warnings, message)
+}
+
+// Warnings returns the messages of the API's successful responses so far, such as doubts about a stored value.
+func (r *Request) Warnings() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.warnings)
 }
 
 // Writer is the response of a request. It notes the status.
