@@ -33,11 +33,11 @@ func (*AuditEvent) Schema() Schema { return Schema{"audit_event", 1} }
 
 // Actor is the author of a change.
 type Actor struct {
-	Type string `msgpack:"type"` // token, key, or system for the services themselves
+	Type string `msgpack:"type"` // token, key, user (a person), or system for the services
 	ID   string `msgpack:"id"`
 	Name string `msgpack:"name"`
 	IP   string `msgpack:"ip"`
-	// Email is the address of the API key.
+	// Email is the address of the API key or of the person.
 	Email string `msgpack:"email"`
 }
 

@@ -32,6 +32,9 @@ type Config struct {
 	SealGateway []age.Recipient
 	// TeamDomain is the team domain's URL. Its host is the default auth_domain of an organisation.
 	TeamDomain string
+	// ConsoleAudiences are the AUDs of the applications whose application tokens authenticate people: those of the
+	// console. Without one, people cannot use the API.
+	ConsoleAudiences []string
 	// Zones are the configured zones. If there are any, only they and zones created through the API are served.
 	Zones []access.Zone
 	// MinInterval is the shortest interval of an integration; default 1m. If it is below a minute, intervals may be in

@@ -20,6 +20,7 @@ import (
 	"plumbline.dev/services/api/identity"
 	"plumbline.dev/services/api/member"
 	"plumbline.dev/services/api/openapi"
+	"plumbline.dev/services/api/person"
 	"plumbline.dev/services/api/policytest"
 	"plumbline.dev/services/api/posture"
 	"plumbline.dev/services/api/store"
@@ -54,6 +55,7 @@ type Service struct {
 	policytest  *policytest.API
 	member      *member.API
 	dashboard   *dashboard.API
+	person      *person.API
 	cfg         Config
 	store       *store.Store
 	metrics     *metrics
@@ -79,7 +81,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.streams = v4.NewStreams(cfg.Streams, s.ending)
 	s.device = device.New(cfg.answerTimeout, s.store, s.streams, s.ending, m.rows)
 	s.access = access.New(access.Config{Account: cfg.Account, SealGateway: cfg.SealGateway, TeamDomain: cfg.TeamDomain,
-		Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
+		ConsoleAudiences: cfg.ConsoleAudiences, Zones: cfg.Zones, FreeSecretHost: cfg.FreeSecretHost, ProbeTimeout: cfg.ProbeTimeout}, s.store, m.providers)
 	s.posture = posture.New(
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 			ProbeTimeout: cfg.ProbeTimeout},
@@ -91,7 +93,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	)
 	s.trial = trial.New(trial.Deps{Store: s.store, Device: s.device, Streams: s.streams, Drafts: s.posture,
 		Overview: s.posture.Overview})
-	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown)
+	if s.person, err = person.New(person.Config{TeamDomain: cfg.TeamDomain, Audiences: cfg.ConsoleAudiences}, s.store,
+		deps.Log); err != nil {
+		return nil, err
+	}
+	s.apitoken = apitoken.New(s.store, s.access.ZoneKnown, s.person)
 	s.auditlog = auditlog.New(s.store)
 	s.member = member.New(s.store)
 	s.enforcement = enforcement.New(enforcement.Deps{Store: s.store, Device: s.device, Posture: s.posture})
@@ -152,6 +158,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Add("ends of exemptions", s.enforcement.RunEnds)
 	g.Add("uses of API tokens", s.apitoken.Run)
 	g.Add("columns of the devices", s.fleet.Run)
+	g.Add("authentication of people", s.person.Run)
 	g.Add("policy tests", s.policytest.Run)
 	g.Add("control plane", s.listen)
 	return g.Run(ctx)

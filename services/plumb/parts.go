@@ -54,7 +54,7 @@ func (s *Service) makers(keys secrets) []maker {
 			return api.New(api.Config{Addr: cfg.APIAddr, Account: s.installation.Account, BootstrapToken: s.installation.Token,
 				BootstrapEmail: cfg.BootstrapEmail, TeamDomain: cfg.TeamDomain, SealTo: keys.sealTo, SealGateway: keys.sealGateway,
 				MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
-				Zones: cfg.Zones},
+				Zones: cfg.Zones, ConsoleAudiences: cfg.ConsoleAudiences},
 				api.Deps{Bus: c, Log: d.Log, Metrics: d.Metrics, Clock: d.Clock})
 		}},
 		{topology.Gateway, func(c *bus.Conn) (part, error) {

@@ -23,6 +23,8 @@ type Config struct {
 	SealGateway []age.Recipient
 	// TeamDomain is the URL of the login pages.
 	TeamDomain string
+	// ConsoleAudiences are the AUDs of the console's applications, which not everyone may change.
+	ConsoleAudiences []string
 	// Zones are the zones of the configuration. If there are any, only they and the stored ones are served.
 	Zones []Zone
 	// FreeSecretHost keeps the secret of an identity provider when the host of one of its URLs changes.

@@ -158,6 +158,9 @@ func (s *API) updateApplication(ctx context.Context, c *v4.Call) (v4.Response, e
 		return v4.Response{}, err
 	}
 	old, err := s.Application(ctx, c)
+	if err == nil {
+		err = s.guardConsole(c, old.Value)
+	}
 	if err != nil {
 		return v4.Response{}, err
 	}
@@ -186,6 +189,9 @@ func (s *API) saveApplication(ctx context.Context, c *v4.Call, body v4.Object, a
 		}
 		if err == nil {
 			err = s.checkZone(c, app, old.Value)
+		}
+		if err == nil {
+			err = s.guardConsoleHost(c, app)
 		}
 		if err == nil {
 			err = s.checkReferences(c.Account, body, app, old.Value)

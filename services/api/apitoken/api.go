@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/api/person"
 	"plumbline.dev/services/api/store"
 )
 
@@ -15,11 +16,13 @@ type API struct {
 	uses      *useTracker
 	lookUps   chan struct{} // limits lookups with unknown credentials
 	zoneKnown func(account, zone proto.Account) bool
+	people    people
 }
 
 // New returns the API of tokens. Requests for a zone are denied unless zoneKnown reports it.
-func New(s *store.Store, zoneKnown func(account, zone proto.Account) bool) *API {
-	a := &API{store: s, uses: newUseTracker(s.Conn, s.Log), lookUps: make(chan struct{}, maxLookUps), zoneKnown: zoneKnown}
+func New(s *store.Store, zoneKnown func(account, zone proto.Account) bool, p *person.API) *API {
+	a := &API{store: s, uses: newUseTracker(s.Conn, s.Log), lookUps: make(chan struct{}, maxLookUps), zoneKnown: zoneKnown,
+		people: p}
 	a.register()
 	return a
 }

@@ -28,6 +28,7 @@ func (s *API) Routes() []v4.Route {
 		{Method: http.MethodGet, Path: all + "/verify", Scope: permission.Own, Handle: s.verifyAPIToken},
 		{Method: http.MethodGet, Path: all + "/permission_groups", Scope: permission.APITokens,
 			Handle: s.listPermissionGroups},
+		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/me", Scope: permission.Own, Handle: s.me},
 		{Method: http.MethodGet, Path: "/client/v4/user/tokens/verify", Scope: permission.Own, Handle: s.verifyAPIToken},
 	}
 }

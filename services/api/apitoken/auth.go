@@ -1,7 +1,9 @@
 package apitoken
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"path"
 
@@ -14,7 +16,18 @@ import (
 
 // Authenticate returns the call of a request. If the path names no account, the account is the token's.
 func (s *API) Authenticate(r *http.Request) (*v4.Call, error) {
-	account, zone, token, given, err := s.identifyToken(r)
+	account, zone, err := scopeOf(r)
+	if err != nil {
+		return nil, err
+	}
+	given, err := readCredentials(r.Header)
+	if errors.Is(err, errNoCredentials) && len(r.Header.Values(v4.HeaderAssertion)) > 0 {
+		return s.authenticatePerson(r, account, zone)
+	}
+	if err != nil {
+		return nil, err
+	}
+	account, token, err := s.identifyToken(r, account, zone, given)
 	if err != nil {
 		return nil, err
 	}
@@ -29,31 +42,33 @@ func (s *API) Authorize(c *v4.Call) error {
 	if err := permitted(c, c.Token); err != nil {
 		return err
 	}
-	s.uses.note(c.Account, c.Token.ID, s.store.Tokens.LastUsed(c.Account, c.Token.ID), s.store.Clock.Now())
-	actor, action := actorOf(c.Request, c.Token)
+	if c.Person == nil {
+		s.uses.note(c.Account, c.Token.ID, s.store.Tokens.LastUsed(c.Account, c.Token.ID), s.store.Clock.Now())
+	}
+	actor, action := actorOf(c)
 	c.Request = c.WithContext(store.WithActor(c.Context(), actor, action))
 	return nil
 }
 
-// identifyToken returns the account and zone from the path, and the token that the request presents.
-func (s *API) identifyToken(r *http.Request) (
-	account, zone proto.Account, token *proto.APIToken, given presented, err error,
-) {
-	named := r.PathValue("account")
-	if named != "" {
+// scopeOf returns the account and the zone that the path names, or zero.
+func scopeOf(r *http.Request) (account, zone proto.Account, err error) {
+	if named := r.PathValue("account"); named != "" {
 		if account, err = proto.ParseAccount(named); err != nil {
-			return account, zone, nil, given, v4.ErrNoRoute
+			return account, zone, v4.ErrNoRoute
 		}
 	}
 	if id := r.PathValue("zone"); id != "" {
 		if zone, err = proto.ParseAccount(id); err != nil || zone.IsZero() {
-			return account, zone, nil, given, v4.ErrNoRoute
+			return account, zone, v4.ErrNoRoute
 		}
 	}
-	given, err = readCredentials(r.Header)
-	if err != nil {
-		return account, zone, nil, given, err
-	}
+	return account, zone, nil
+}
+
+// identifyToken returns the token that the request presents, and its account if the path names none.
+func (s *API) identifyToken(r *http.Request, account, zone proto.Account,
+	given presented) (proto.Account, *proto.APIToken, error) {
+	named := r.PathValue("account") != ""
 	hash := credential.Hash(given.secret)
 	// Wait for the newest tokens: another replica may have created or deleted this one a moment ago.
 	fresh := s.store.FreshTokens
@@ -61,19 +76,19 @@ func (s *API) identifyToken(r *http.Request) (
 		fresh = s.freshUnknown
 	}
 	if err := fresh(r.Context()); err != nil {
-		return account, zone, nil, given, err
+		return account, nil, err
 	}
-	token = s.store.Tokens.LookUp(named != "", &account, hash)
-	if token == nil && named != "" && s.store.Tokens.Known(hash) {
-		return account, zone, nil, given, errOtherAccount
+	token := s.store.Tokens.LookUp(named, &account, hash)
+	if token == nil && named && s.store.Tokens.Known(hash) {
+		return account, nil, errOtherAccount
 	}
 	if err := s.authentic(r, token, given); err != nil {
-		return account, zone, nil, given, err
+		return account, nil, err
 	}
 	if !zone.IsZero() && !s.zoneKnown(account, zone) {
-		return account, zone, nil, given, errOtherAccount
+		return account, nil, errOtherAccount
 	}
-	return account, zone, token, given, nil
+	return account, token, nil
 }
 
 // authentic returns an error unless the caller may use the token now and from its address.
@@ -123,10 +138,13 @@ func (s *API) recheck(c *v4.Call, given presented) error {
 	return permitted(c, t)
 }
 
-// permitted returns an error if a token lacks one of the permissions that a call requires.
+// permitted returns an error if a token, or the roles of a person, lack one of the permissions that a call requires.
 func permitted(c *v4.Call, t *proto.APIToken) error {
 	for _, n := range append([]v4.Permission{c.Permission}, c.Also...) {
 		if !permission.Permits(t, n, c.Zone) {
+			if c.Person != nil {
+				return deniedPerson(c.Person, n)
+			}
 			return permission.Denied(n)
 		}
 	}
@@ -139,15 +157,20 @@ var pathActions = map[string]string{
 	"revoke": "revoke", "release": "release", "reject": "reject",
 }
 
-// actorOf returns the actor of a request for the audit log, and the action that its path names; action is empty if it
+// actorOf returns the actor of a call for the audit log, and the action that its path names; action is empty if it
 // names none.
-func actorOf(r *http.Request, t *proto.APIToken) (actor proto.Actor, action string) {
-	actor = proto.Actor{Type: "token", ID: t.ID.String(), Name: t.Name}
-	if t.Email != "" {
-		actor.Type, actor.Email = "key", t.Email
+func actorOf(c *v4.Call) (actor proto.Actor, action string) {
+	switch {
+	case c.Person != nil:
+		actor = proto.Actor{Type: "user", ID: c.Person.User.String(), Name: cmp.Or(c.Person.Name, c.Person.Email),
+			Email: c.Person.Email}
+	case c.Token.Email != "":
+		actor = proto.Actor{Type: "key", ID: c.Token.ID.String(), Name: c.Token.Name, Email: c.Token.Email}
+	default:
+		actor = proto.Actor{Type: "token", ID: c.Token.ID.String(), Name: c.Token.Name}
 	}
-	if from := v4.Peer(r); from.IsValid() {
+	if from := v4.Peer(c.Request); from.IsValid() {
 		actor.IP = from.String()
 	}
-	return actor, pathActions[path.Base(r.URL.Path)]
+	return actor, pathActions[path.Base(c.URL.Path)]
 }

@@ -49,7 +49,7 @@ func readCredentials(h http.Header) (presented, error) {
 		}
 	}
 	if p.secret == "" {
-		return presented{}, errAuthentication
+		return presented{}, errNoCredentials
 	}
 	return p, nil
 }
@@ -93,4 +93,8 @@ func usableFrom(t *proto.APIToken, from netip.Addr) bool {
 	return len(t.AllowFrom) == 0 || within(t.AllowFrom)
 }
 
-var errAuthentication = v4.Errorf(http.StatusForbidden, v4.CodeAuthentication, "Authentication error")
+var (
+	errAuthentication = v4.Errorf(http.StatusForbidden, v4.CodeAuthentication, "Authentication error")
+	// errNoCredentials has the message of [errAuthentication].
+	errNoCredentials = v4.Errorf(http.StatusForbidden, v4.CodeAuthentication, "Authentication error")
+)

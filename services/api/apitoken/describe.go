@@ -29,6 +29,7 @@ func operations() openapi.Operations {
 	return openapi.Union(tokens, openapi.Operations{
 		"PUT /tokens/{id}/value": {Summary: "Roll the value of an API token", Details: "The old value stops working at once.",
 			Body: openapi.Object(nil), Result: openapi.Text()},
+		"GET /plumbline/me":                 meOperation(),
 		"GET /tokens/verify":                verified,
 		"GET /client/v4/user/tokens/verify": verified,
 		"GET /tokens/permission_groups": {

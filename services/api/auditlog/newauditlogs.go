@@ -64,12 +64,14 @@ func newRecord(a proto.Account, e *proto.AuditEvent) record {
 	switch e.Actor.Type {
 	case "system":
 		r.Actor.Type = "system"
+	case "user":
+		r.Actor.Type, r.Actor.Context = "user", "dash"
 	case "key":
 		r.Actor.Type, r.Actor.Context = "user", "api_key"
 	default:
 		r.Actor.Type, r.Actor.Context = "account", "api_token"
 	}
-	if r.Actor.Context != "" {
+	if r.Actor.Context == "api_key" || r.Actor.Context == "api_token" {
 		r.Actor.TokenID, r.Actor.TokenName = e.Actor.ID, e.Actor.Name
 	}
 	return r

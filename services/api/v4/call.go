@@ -9,12 +9,24 @@ import (
 	"plumbline.dev/proto"
 )
 
+// Person is the author of a request who came through the gateway.
+type Person struct {
+	User  proto.ID
+	Email string // lower-case
+	Name  string
+	Roles []string     // ids
+	Until proto.Millis // end of the session
+}
+
 // Call is an authenticated request.
 type Call struct {
 	*http.Request
 	Account proto.Account
 	Zone    proto.Account // set if the request is for a zone
-	Token   *proto.APIToken
+	// Token is the API token of the request. For a person it holds the permissions of their roles, with the id of the
+	// member and their e-mail address.
+	Token  *proto.APIToken
+	Person *Person // nil: the request is a token's
 	// Recheck returns an error once the token may no longer be used for the request.
 	Recheck    func() error
 	Permission Permission      // required of the token

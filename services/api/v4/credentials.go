@@ -6,4 +6,6 @@ const (
 	HeaderKey        = "X-Auth-Key"
 	HeaderEmail      = "X-Auth-Email"
 	HeaderServiceKey = "X-Auth-User-Service-Key"
+	// HeaderAssertion has the application token of a person who came through the gateway (api/README.md 1.9).
+	HeaderAssertion = "Cf-Access-Jwt-Assertion"
 )

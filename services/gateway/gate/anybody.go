@@ -168,7 +168,7 @@ func (q *evaluation) person(nonce string) (Identity, policy.Reason) {
 	if !ok || !q.now.Before(s.ExpiresAt.Time()) {
 		return Identity{}, policy.SessionEnded
 	}
-	if !TakesLogins(q.catalog, q.a.App, s.IDP) {
+	if !q.catalog.TakesLogins(q.a.App, s.IDP) {
 		return Identity{}, policy.ProviderNotAllowed
 	}
 	return Identity{Session: s}, policy.Undecided

@@ -39,7 +39,7 @@ func (v *request) authorized(ctx context.Context) *gate.Response {
 	if err != nil {
 		return v.refuse(reasonOf(err), app, back, err)
 	}
-	if !gate.TakesLogins(v.catalog, app, s.IDP) {
+	if !v.catalog.TakesLogins(app, s.IDP) {
 		return v.refuse(policy.ProviderNotAllowed, app, back, nil)
 	}
 	if err := v.once(ctx, app.Account, sealed); err != nil {

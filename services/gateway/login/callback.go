@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/policy"
 )
 
@@ -38,7 +39,7 @@ func (v *request) callback(ctx context.Context) *gate.Response {
 		return v.refuse(policy.LoginStateInvalid, app, back, errors.New("the login was started in another browser"))
 	}
 	r, known := v.catalog.IdentityProvider(f.Account, st.Provider)
-	if !known || !gate.Allows(app.Value, r.Value) {
+	if !known || !catalog.Allows(app.Value, r.Value) {
 		return v.refuse(policy.ProviderNotAllowed, app, back, nil)
 	}
 	p, err := v.confirm(ctx, q, sealed, st, r)

@@ -29,7 +29,7 @@ func (l *Login) globalLife(account proto.Account) time.Duration {
 func (v *request) global(app gate.Application) (heldSession, bool) {
 	for _, token := range cookies(v.Header, cookieToken) {
 		s, _, ok := v.globalOf(token)
-		if ok && s.account == app.Account && gate.TakesLogins(v.catalog, app, s.IDP) {
+		if ok && s.account == app.Account && v.catalog.TakesLogins(app, s.IDP) {
 			return s, true
 		}
 	}

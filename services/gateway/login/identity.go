@@ -40,7 +40,7 @@ func (v *request) who() (found heldSession, claims *keycache.Claims, ok bool) {
 		} else {
 			var app gate.Application
 			s, app, c, good = v.sessionOf(token)
-			good = good && gate.TakesLogins(v.catalog, app, s.IDP)
+			good = good && v.catalog.TakesLogins(app, s.IDP)
 		}
 		switch {
 		case !good:

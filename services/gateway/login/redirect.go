@@ -7,6 +7,7 @@ import (
 
 	"plumbline.dev/proto"
 	"plumbline.dev/services/gateway/gate"
+	"plumbline.dev/services/internal/catalog"
 	"plumbline.dev/services/internal/policy"
 	"plumbline.dev/services/internal/requestid"
 )
@@ -74,7 +75,7 @@ func hostOf(origin string) string {
 func (l *Login) providersOf(app gate.Application) []idpRecord {
 	var all []idpRecord
 	for _, r := range l.catalog.IdentityProviders(app.Account) {
-		if gate.Allows(app.Value, r.Value) {
+		if catalog.Allows(app.Value, r.Value) {
 			all = append(all, r)
 		}
 	}

@@ -16,6 +16,7 @@ type Flags struct {
 	BootstrapToken string        `help:"First API token; prefer PLUMB_BOOTSTRAP_TOKEN_FILE. Default: ${token_default}." placeholder:"TOKEN"`
 	BootstrapEmail string        `help:"E-mail address that makes the first API token an API key too (X-Auth-Key, X-Auth-Email)." placeholder:"EMAIL"`
 	PinSecretHost  bool          `default:"true" negatable:"" help:"Require the secret again when the host of an integration's or identity provider's URL changes."`
+	ConsoleAUD     []string      `help:"AUD of the console's application. Its application tokens authenticate members. May be repeated." placeholder:"AUD"`
 	Zone           []access.Zone `sep:";" help:"Zone and the host suffixes of its applications. More zones can be created with the API." placeholder:"ID=HOST,HOST"`
 	flags.MinInterval
 }
@@ -24,5 +25,5 @@ type Flags struct {
 func (f *Flags) Config() api.Config {
 	return api.Config{Addr: f.APIAddr, Account: f.AccountID, BootstrapToken: f.BootstrapToken,
 		BootstrapEmail: f.BootstrapEmail, MinInterval: f.MinInterval.MinInterval, FreeSecretHost: !f.PinSecretHost,
-		Zones: f.Zone}
+		Zones: f.Zone, ConsoleAudiences: f.ConsoleAUD}
 }

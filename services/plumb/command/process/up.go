@@ -41,7 +41,8 @@ func (p *processFlags) config() plumb.Config {
 		Data: p.Data, Account: api.Account, BootstrapToken: api.BootstrapToken, BootstrapEmail: api.BootstrapEmail,
 		APIAddr: api.Addr, AccessAddr: p.AccessAddr.AccessAddr, NATSAddr: p.NATSAddr, AdminAddr: p.AdminAddr,
 		TeamDomain: p.TeamDomain, MinInterval: api.MinInterval, LogMaxBytes: p.LogMaxBytes, AcceptLoss: p.AcceptLoss,
-		ConsoleAddr: p.ConsoleAddr, FreeSecretHost: api.FreeSecretHost, Zones: api.Zones, Gateway: p.Gateway.Config(), Fetcher: p.Fetcher.Config(),
+		ConsoleAddr: p.ConsoleAddr, FreeSecretHost: api.FreeSecretHost, Zones: api.Zones,
+		ConsoleAudiences: api.ConsoleAudiences, Gateway: p.Gateway.Config(), Fetcher: p.Fetcher.Config(),
 	}
 	cfg.Gateway.RootCAs, cfg.Fetcher.Egress.RootCAs = p.Roots(), p.Roots()
 	return cfg

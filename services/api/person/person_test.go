@@ -1,0 +1,372 @@
+package person_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"plumbline.dev/bus/topology"
+	"plumbline.dev/proto"
+	"plumbline.dev/services/api"
+	"plumbline.dev/services/api/apitest"
+	"plumbline.dev/services/api/permission"
+	"plumbline.dev/services/api/v4"
+)
+
+var administrator, editor, reader = permission.Roles[0].ID, permission.Roles[1].ID, permission.Roles[2].ID
+
+const tags = "/access/tags"
+
+// refusal returns the status and the code of a response, such as "403/10000".
+func refusal(r apitest.Response) string {
+	code := 0
+	if len(r.Errors) > 0 {
+		code = r.Errors[0].Code
+	}
+	return fmt.Sprintf("%d/%d", r.Status, code)
+}
+
+const (
+	allowed      = "200/0"
+	unknown      = "403/10000" // no valid credentials
+	unauthorized = "403/9109"  // known, and not permitted
+)
+
+func TestPeopleHaveTheirRoles(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t, apitest.WithConsole)
+	c := f.StartConsole()
+	ada, eve, ron := c.Member("Ada@Example.com", administrator), c.Member("eve@example.com", editor), c.Member("ron@example.com", reader)
+	for _, try := range []struct{ token, method, path, want string }{
+		{ron, "GET", tags, allowed}, {ron, "POST", tags, unauthorized}, {ron, "DELETE", tags + "/a", unauthorized},
+		{eve, "POST", tags, "201/0"}, {eve, "POST", "/members", unauthorized}, {eve, "GET", "/members", allowed},
+		{eve, "POST", "/tokens", unauthorized}, {eve, "POST", "/access/identity_providers", unauthorized},
+		{eve, "PUT", "/plumbline/observe", unauthorized}, {ada, "GET", "/tokens", allowed},
+		{ada, "POST", "/members", "400/12130"}, {ada, "PUT", "/plumbline/observe", "400/12130"},
+	} {
+		body := map[string]any{"name": strings.ToLower(try.method)}
+		if try.method == "GET" || try.method == "DELETE" {
+			body = nil
+		}
+		var sent any = body
+		if body == nil {
+			sent = nil
+		}
+		if got := refusal(f.Through(try.token, try.method, try.path, sent)); got != try.want {
+			t.Errorf("%s %s: %s, want %s", try.method, try.path, got, try.want)
+		}
+	}
+	// The audit log names the person.
+	var actor proto.Actor
+	for _, e := range f.Events() {
+		if e.Kind == "tag" {
+			actor = e.Actor
+		}
+	}
+	if actor.Type != "user" || actor.Email != "eve@example.com" || actor.Name != "Somebody" ||
+		actor.ID != proto.DeriveID(f.Account, "eve@example.com").String() {
+		t.Errorf("%+v", actor)
+	}
+	all, _ := f.List("/audit_logs?actor.email=eve@example.com")
+	if len(all) != 1 || apitest.At(all[0], "actor", "type") != "user" {
+		t.Errorf("%v", all)
+	}
+	newer, _ := f.List("/logs/audit?since=2020-01-01T00:00:00Z&before=2200-01-01T00:00:00Z&actor_email=eve@example.com")
+	if len(newer) != 1 || apitest.At(newer[0], "actor", "type") != "user" || apitest.At(newer[0], "actor", "context") != "dash" {
+		t.Errorf("%v", newer)
+	}
+	me := f.Through(ada, "GET", "/plumbline/me", nil)
+	var view map[string]any
+	if json.Unmarshal(me.Result, &view) != nil || view["type"] != "user" || view["email"] != "ada@example.com" ||
+		view["all"] != true || fmt.Sprint(apitest.At(view, "permissions", "members")) != "map[edit:true read:true]" {
+		t.Errorf("%s", me.Body)
+	}
+	me = f.Through(ron, "GET", "/plumbline/me", nil)
+	if json.Unmarshal(me.Result, &view) != nil || view["all"] != false ||
+		fmt.Sprint(apitest.At(view, "permissions", "members")) != "map[edit:false read:true]" {
+		t.Errorf("%s", me.Body)
+	}
+	if own := f.Want(200, "GET", "/plumbline/me", nil); own["type"] != "token" || own["all"] != true || own["email"] != "" {
+		t.Errorf("%v", own)
+	}
+	// Without an account in the path, the account is that of the console.
+	r := f.Send(f.PersonRequest(ron, "GET", "/client/v4/accounts", nil))
+	if r.Status != 200 || !strings.Contains(string(r.Result), f.Account.String()) {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+}
+
+// TestForeignTokens checks that nothing but a person's own, current token of the console is a credential.
+func TestForeignTokens(t *testing.T) {
+	t.Parallel()
+	other := strings.Repeat("d", 64)
+	f := apitest.Start(t, apitest.WithConsole)
+	c := f.StartConsole()
+	own := c.Member("ada@example.com", administrator)
+	f.StoreConfig(topology.KindApplication, proto.NewID(), &proto.Application{ID: proto.NewID(), AUD: other})
+	s := c.Login("ada@example.com")
+	with := func(change func(map[string]any)) string {
+		claims := c.Claims(s)
+		change(claims)
+		return c.Sign(claims)
+	}
+	set := func(name string, value any) string { return with(func(m map[string]any) { m[name] = value }) }
+	without := func(name string) string { return with(func(m map[string]any) { delete(m, name) }) }
+	now := f.Clock.Now().Unix()
+	foreign, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicKey(t, c.Key)})
+	encode := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(b)
+	}
+	parts := strings.Split(own, ".")
+	unsigned := func(alg string) string {
+		return encode(map[string]any{"alg": alg, "kid": "one", "typ": "JWT"}) + "." + encode(c.Claims(s)) + "."
+	}
+	for name, token := range map[string]string{
+		"no token":                     "",
+		"garbage":                      "x.y.z",
+		"algorithm none":               unsigned("none"),
+		"algorithm none, signed":       unsigned("none") + parts[2],
+		"algorithm None":               unsigned("nOnE"),
+		"RS256 without a signature":    unsigned("RS256"),
+		"HMAC with the public key":     c.SignWith(jose.HS256, public, c.Claims(s)),
+		"another algorithm, own key":   c.SignWith(jose.PS256, c.Key, c.Claims(s)),
+		"another key":                  c.SignWith(jose.RS256, foreign, c.Claims(s)),
+		"claims of another signature":  parts[0] + "." + encode(c.Claims(s)) + "." + parts[2],
+		"a trailing part":              own + ".x",
+		"a newline":                    own + "\n.",
+		"another audience":             set("aud", other),
+		"no audience":                  without("aud"),
+		"an empty audience":            set("aud", []string{}),
+		"the audience in upper case":   set("aud", strings.ToUpper(apitest.ConsoleAUD)),
+		"another issuer":               set("iss", "https://team.example.org"),
+		"an issuer with a slash":       set("iss", "https://team.example.com/"),
+		"no issuer":                    without("iss"),
+		"a global session's token":     set("type", "org"),
+		"a statement":                  set("type", "meta"),
+		"expired":                      set("exp", now-1),
+		"no expiry":                    without("exp"),
+		"issued in the future":         set("iat", now+3600),
+		"not valid yet":                set("nbf", now+3600),
+		"a service token's":            set("common_name", "0123456789abcdef0123456789abcdef.access"),
+		"a service token's alone":      c.Sign(map[string]any{"type": "app", "aud": apitest.ConsoleAUD, "iss": "https://team.example.com", "iat": now, "exp": now + 60, "sub": "", "common_name": "0123456789abcdef0123456789abcdef.access"}),
+		"an anonymous admission's":     c.Sign(map[string]any{"type": "app", "aud": apitest.ConsoleAUD, "iss": "https://team.example.com", "iat": now, "exp": now + 60, "sub": ""}),
+		"no address":                   without("email"),
+		"no session":                   without("identity_nonce"),
+		"an unknown session":           set("identity_nonce", "0123456789abcdef"),
+		"a session that is a wildcard": set("identity_nonce", ">"),
+		"a session with a dot":         set("identity_nonce", "0123456789abcd.e"),
+		"no subject":                   without("sub"),
+		"another subject":              set("sub", proto.NewID().String()),
+		"another address":              set("email", "eve@example.com"),
+		"an address in two cases":      set("email", "ada@e\u212axample.com"),
+	} {
+		if got := refusal(f.Through(token, "GET", tags, nil)); got != unknown {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if got := refusal(f.Through(own, "GET", tags, nil)); got != allowed {
+		t.Fatalf("the token itself: %s", got)
+	}
+	if got := refusal(f.Through(set("aud", []string{other, apitest.ConsoleAUD}), "GET", tags, nil)); got != allowed {
+		t.Errorf("one of several audiences: %s", got)
+	}
+	// Two tokens are ambiguous, and an API token always wins.
+	req := f.PersonRequest(own, "GET", f.Path(tags), nil)
+	req.Header.Add(v4.HeaderAssertion, own)
+	if got := refusal(f.Send(req)); got != unknown {
+		t.Errorf("the token twice: %s", got)
+	}
+	req = f.PersonRequest(own, "GET", f.Path(tags), nil)
+	req.Header.Set("Authorization", "Bearer "+strings.Repeat("x", 40))
+	if got := refusal(f.Send(req)); got != unknown {
+		t.Errorf("beside an invalid API token: %s", got)
+	}
+	req = f.PersonRequest(own, "GET", f.Path(tags), nil)
+	req.Header.Del(v4.HeaderAssertion)
+	req.Header.Set("Cookie", "CF_Authorization="+own)
+	if got := refusal(f.Send(req)); got != unknown {
+		t.Errorf("as a cookie: %s", got)
+	}
+	another := "/client/v4/accounts/" + proto.NewAccount().String() + tags
+	if got := refusal(f.Send(f.PersonRequest(own, "GET", another, nil))); got != unauthorized {
+		t.Errorf("another account: %s", got)
+	}
+	// The console's server never sends these; a browser behind a gateway would.
+	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
+		req := f.PersonRequest(own, "POST", f.Path(tags), map[string]any{"name": "x"})
+		req.Header.Set(header[0], header[1])
+		if got := refusal(f.Send(req)); got != unauthorized {
+			t.Errorf("%s: %s: %s", header[0], header[1], got)
+		}
+	}
+}
+
+// publicKey returns the public key as a verifier with a confused algorithm would use it.
+func publicKey(t *testing.T, key *rsa.PrivateKey) []byte {
+	t.Helper()
+	b, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestPeopleWithoutMembership checks that a login alone gives no permission, nor does a membership of another account
+// or of an address that looks alike.
+func TestPeopleWithoutMembership(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t, apitest.WithConsole)
+	c := f.StartConsole()
+	c.Member("kim@example.com", administrator)
+	elsewhere := *f
+	elsewhere.Account = proto.NewAccount()
+	id := topology.MemberID(elsewhere.Account, "bob@example.com")
+	elsewhere.StoreConfig(topology.KindMember, id, &proto.Member{ID: id, Email: "bob@example.com", Roles: []string{administrator}})
+	for _, email := range []string{"bob@example.com", "nobody@example.com", "\u212aim@example.com", "kim@example.com.",
+		"kim@example.com ", "kim+a@example.com", "k\u0131m@example.com"} {
+		s := c.Login(email)
+		r := f.Through(c.Sign(c.Claims(s)), "GET", tags, nil)
+		if got := refusal(r); got != unauthorized || !strings.Contains(r.Errors[0].Message, "not a member") {
+			t.Errorf("%q: %s %s", email, got, r.Body)
+		}
+	}
+	if got := refusal(f.Through(c.Sign(c.Claims(c.Login("KIM@EXAMPLE.com"))), "GET", tags, nil)); got != allowed {
+		t.Errorf("the address in upper case: %s", got)
+	}
+	// A member of the other account cannot use this console's token there.
+	at := "/client/v4/accounts/" + elsewhere.Account.String() + tags
+	if got := refusal(f.Send(f.PersonRequest(c.Sign(c.Claims(c.Login("bob@example.com"))), "GET", at, nil))); got != unauthorized {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestAccessEndsAtOnce checks that what ends a person's access ends it with the next request.
+func TestAccessEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, ended := range map[string]struct {
+		end  func(f *apitest.Fixture, c *apitest.Console, s *proto.Session)
+		want string
+	}{
+		"logout": {func(f *apitest.Fixture, _ *apitest.Console, s *proto.Session) {
+			key := topology.SessionKey(f.Account, s.Nonce)
+			revision, err := f.Conn.Get(f.T.Context(), topology.Sessions, key, new(proto.Session))
+			if err == nil {
+				err = f.Conn.Delete(f.T.Context(), topology.Sessions, key, revision)
+			}
+			if err != nil {
+				f.T.Fatal(err)
+			}
+		}, unknown},
+		"end of the session": {func(f *apitest.Fixture, _ *apitest.Console, s *proto.Session) {
+			s.ExpiresAt = proto.At(f.Clock.Now())
+			f.StoreLogin(s)
+		}, unknown},
+		"end of the token": {func(f *apitest.Fixture, c *apitest.Console, _ *proto.Session) {
+			for range 61 {
+				f.Clock.Advance(time.Minute)
+			}
+		}, "any"},
+		"removal": {func(f *apitest.Fixture, _ *apitest.Console, s *proto.Session) {
+			f.Want(200, "DELETE", "/members/"+topology.MemberID(f.Account, s.Email).String(), nil)
+		}, unauthorized},
+		"suspension": {func(f *apitest.Fixture, _ *apitest.Console, s *proto.Session) {
+			f.Want(200, "PUT", "/members/"+topology.MemberID(f.Account, s.Email).String(), map[string]any{"status": "pending"})
+		}, unauthorized},
+		"another role": {func(f *apitest.Fixture, _ *apitest.Console, s *proto.Session) {
+			f.Want(200, "PUT", "/members/"+topology.MemberID(f.Account, s.Email).String(),
+				map[string]any{"roles": []string{reader}})
+		}, unauthorized},
+		"revocation of the application's tokens": {func(f *apitest.Fixture, c *apitest.Console, _ *proto.Session) {
+			f.Clock.Advance(time.Second)
+			f.Want(202, "POST", "/access/apps/"+c.App.ID.String()+"/revoke_tokens", nil)
+		}, unknown},
+		"deletion of the application": {func(f *apitest.Fixture, c *apitest.Console, _ *proto.Session) {
+			f.Want(202, "DELETE", "/access/apps/"+c.App.ID.String(), nil)
+		}, unknown},
+		"an identity provider that no longer counts": {func(f *apitest.Fixture, c *apitest.Console, _ *proto.Session) {
+			c.App.Gate.IDPs = []proto.ID{proto.NewID()}
+			f.StoreConfig(topology.KindApplication, c.App.ID, c.App)
+		}, unknown},
+		"a second application with the audience": {func(f *apitest.Fixture, c *apitest.Console, _ *proto.Session) {
+			id := proto.NewID()
+			f.StoreConfig(topology.KindApplication, id, &proto.Application{ID: id, AUD: apitest.ConsoleAUD, Type: "self_hosted"})
+		}, unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := apitest.Start(t, apitest.WithConsole)
+			c := f.StartConsole()
+			c.Member("eve@example.com", editor)
+			s := c.Login("eve@example.com")
+			token := c.Sign(c.Claims(s))
+			if r := f.Through(token, "POST", tags, map[string]any{"name": "before"}); r.Status != 201 {
+				t.Fatalf("%d %s", r.Status, r.Body)
+			}
+			ended.end(f, c, s)
+			r := f.Through(token, "POST", tags, map[string]any{"name": "after"})
+			if got := refusal(r); got != ended.want && (ended.want != "any" || r.Status < 400) {
+				t.Errorf("%s %s, want %s", got, r.Body, ended.want)
+			}
+		})
+	}
+}
+
+// TestNoConsole checks that without a configured audience no application token is a credential.
+func TestNoConsole(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t)
+	if got := refusal(f.Through("x.y.z", "GET", tags, nil)); got != unknown {
+		t.Errorf("%s", got)
+	}
+	for _, aud := range []string{"", "x", strings.ToUpper(strings.Repeat("c", 64)), strings.Repeat("c", 63)} {
+		cfg := f.Config
+		cfg.ConsoleAudiences = []string{aud}
+		if _, err := api.New(cfg, api.Deps{Bus: f.Link, Clock: f.Clock, Metrics: prometheus.NewRegistry()}); err == nil || !strings.Contains(err.Error(), "--console-aud") {
+			t.Errorf("%q: %v", aud, err)
+		}
+	}
+}
+
+// TestTheConsoleIsGuarded checks that an editor cannot have the tokens of administrators sent elsewhere.
+func TestTheConsoleIsGuarded(t *testing.T) {
+	t.Parallel()
+	f := apitest.Start(t, apitest.WithConsole)
+	c := f.StartConsole()
+	ada, eve := c.Member("ada@example.com", administrator), c.Member("eve@example.com", editor)
+	console := "/access/apps/" + c.App.ID.String()
+	app := func(domain string) map[string]any {
+		return map[string]any{"name": "a", "type": "self_hosted", "domain": domain, "x_origin_url": "http://127.0.0.1:1"}
+	}
+	if got := refusal(f.Through(eve, "PUT", console, app("console.example.com"))); got != unauthorized {
+		t.Errorf("an editor moves the console: %s", got)
+	}
+	for domain, want := range map[string]string{"console.example.com/x": unauthorized, "console.example.com:8443": unauthorized,
+		"CONSOLE.example.com/y": unauthorized, "other.example.com": "201/0", "*.example.com": "201/0"} {
+		if got := refusal(f.Through(eve, "POST", "/access/apps", app(domain))); got != want {
+			t.Errorf("an editor serves %s: %s, want %s", domain, got, want)
+		}
+	}
+	if r := f.Through(ada, "PUT", console, app("console.example.com")); r.Status != 200 {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+	if r := f.Through(ada, "POST", "/access/apps", app("console.example.com/z")); r.Status != 201 {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+}
