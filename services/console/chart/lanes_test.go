@@ -24,7 +24,8 @@ func TestLane(t *testing.T) {
 // A lane stays within its width, and the shortest span is visible.
 func TestLaneStaysWithinItsWidth(t *testing.T) {
 	got := string(Lane("a", time.Second, []Span{{"l1", "plan", time.Nanosecond}, {"l2", "calls", time.Hour}}))
-	if !strings.Contains(got, `class="l1" x="0" y="0" width="2"`) || !strings.Contains(got, `class="l2" x="2" y="0" width="638"`) {
+	if !strings.Contains(got, `class="l1" x="0" y="0" width="2"`) ||
+		!strings.Contains(got, `class="l2" x="2" y="0" width="638"`) {
 		t.Errorf("drew %s", got)
 	}
 	if empty := string(Lane("a", 0, nil)); strings.Count(empty, "<rect") != 1 {

@@ -29,7 +29,8 @@ func copies(r *frame.Request, i client.Integration) []copyText {
 		"  -H \"Authorization: Bearer $PLUMB_TOKEN\" \\\n  --json " +
 		strings.ReplaceAll(shell(string(body)), secretMark, `'"$CLIENT_SECRET"'`)
 	plumb := "plumb integration create --name " + shell(i.Name) + " --api-url " + shell(i.Config.APIURL) +
-		" \\\n  --interval " + shell(i.Interval) + " --concurrency " + strconv.Itoa(i.Concurrency) + " --client-id " + shell(i.Config.ClientID) +
+		" \\\n  --interval " + shell(i.Interval) + " --concurrency " + strconv.Itoa(i.Concurrency) +
+		" --client-id " + shell(i.Config.ClientID) +
 		" --client-secret-file secret"
 	return []copyText{{"copy-curl", "curl", curl}, {"copy-plumb", "plumb", plumb},
 		{"copy-yaml", "YAML for plumb apply", document(i)}, {"copy-terraform", "Terraform", terraform(i)}}
@@ -52,7 +53,8 @@ func quoted(s string) string {
 
 func document(i client.Integration) string {
 	return "kind: integration\nname: " + quoted(i.Name) + "\nspec:\n  type: custom_s2s\n  interval: " +
-		quoted(i.Interval) + "\n  x_concurrency: " + strconv.Itoa(i.Concurrency) + "\n  config:\n    api_url: " + quoted(i.Config.APIURL) +
+		quoted(i.Interval) + "\n  x_concurrency: " + strconv.Itoa(i.Concurrency) +
+		"\n  config:\n    api_url: " + quoted(i.Config.APIURL) +
 		"\n    access_client_id: " + quoted(i.Config.ClientID) + "\n    access_client_secret: ${env:CLIENT_SECRET}\n"
 }
 

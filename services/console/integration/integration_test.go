@@ -82,7 +82,8 @@ func TestListShowsWhatNeedsAttention(t *testing.T) {
 func TestDetail(t *testing.T) {
 	c := start(t, nil)
 	p := c.Get("/integrations/i1").Has(http.StatusOK, consoletest.Hostile, "On time", "Stored sealed for the fetchers",
-		"EDR healthy", "score >= 60", "Test and save", "Poll now", "Pause", "Copy as", "plumb integration create --name '\">").Safe()
+		"EDR healthy", "score >= 60", "Test and save", "Poll now", "Pause", "Copy as",
+		"plumb integration create --name '\">").Safe()
 	if strings.Contains(p.Text(), "of another") {
 		t.Error("a check of another integration is shown")
 	}
@@ -138,15 +139,21 @@ func TestSaveKeepsTheStoredSecret(t *testing.T) {
 func TestErrorsStandAtTheirFields(t *testing.T) {
 	const prefix = "invalid posture integration request: "
 	for message, want := range map[string]string{
-		prefix + "config.api_url must begin with https://":                                             "f-api_url-error Must begin with https://",
-		prefix + "the host of config.api_url has changed: enter config.access_client_secret again":     "f-access_client_secret-error The host of the URL has changed",
-		prefix + "invalid credentials: The API answered 403 Forbidden.":                                "f-access_client_secret-error The API answered 403 Forbidden.",
-		prefix + "the scoring API did not pass the test (timeout): The server did not answer in time.": "f-api_url-error The scoring API did not pass the test (timeout)",
-		prefix + "name must not be empty":                                                              "f-name-error Must not be empty.",
+		prefix + "config.api_url must begin with https://":
+			"f-api_url-error Must begin with https://",
+		prefix + "the host of config.api_url has changed: enter config.access_client_secret again":
+			"f-access_client_secret-error The host of the URL has",
+		prefix + "invalid credentials: The API answered 403 Forbidden.":
+			"f-access_client_secret-error The API answered 403 Forbidden.",
+		prefix + "the scoring API did not pass the test (timeout): The server did not answer in time.":
+			"f-api_url-error The scoring API did not pass the test (timeout)",
+		prefix + "name must not be empty":
+			"f-name-error Must not be empty.",
 		"another thing":                                                                                "Not saved. Another thing.",
 	} {
 		c := start(t, map[string]http.HandlerFunc{"PATCH /devices/posture/integration/i1": consoletest.Refuse(400, message)})
-		p := c.Post("/integrations/i1", form("access_client_secret", "typed-secret")).Has(http.StatusUnprocessableEntity).Safe()
+		p := c.Post("/integrations/i1", form("access_client_secret", "typed-secret"))
+		p.Has(http.StatusUnprocessableEntity).Safe()
 		id, text, _ := strings.Cut(want, " ")
 		if id == "Not" {
 			p.Has(http.StatusUnprocessableEntity, want)
@@ -158,7 +165,8 @@ func TestErrorsStandAtTheirFields(t *testing.T) {
 		}
 	}
 	c := start(t, nil)
-	c.Post("/integrations/i1", form("x_concurrency", "x")).Has(http.StatusUnprocessableEntity, "whole number from 1 to 256")
+	c.Post("/integrations/i1", form("x_concurrency", "x")).Has(http.StatusUnprocessableEntity,
+		"whole number from 1 to 256")
 	c.Post("/integrations", form()).Has(http.StatusUnprocessableEntity, "Enter the Client Secret").Safe()
 	if n := len(c.Asked("PATCH")) + len(c.Asked("POST")); n != 0 {
 		t.Errorf("%d requests with values that are wrong", n)
@@ -200,10 +208,12 @@ func TestActions(t *testing.T) {
 			t.Errorf("%s: %d %s", verb, p.Status, p.Text())
 		}
 	}
-	if all := c.Asked("PATCH"); len(all) != 2 || all[0].Body != `{"x_paused":true}` || all[1].Body != `{"x_paused":false}` {
+	if all := c.Asked("PATCH"); len(all) != 2 || all[0].Body != `{"x_paused":true}` ||
+		all[1].Body != `{"x_paused":false}` {
 		t.Errorf("sent %+v", all)
 	}
-	c.Get("/integrations/i1/delete").Has(http.StatusOK, "1 check loses", "EDR healthy", "Staff", "Delete integration").Safe()
+	c.Get("/integrations/i1/delete").Has(http.StatusOK, "1 check loses", "EDR healthy", "Staff",
+		"Delete integration").Safe()
 	if p := c.Post("/integrations/i1/delete", url.Values{}); p.Header.Get("Location") != "/integrations" {
 		t.Errorf("%d %v", p.Status, p.Header)
 	}
@@ -213,7 +223,8 @@ func TestActions(t *testing.T) {
 		"GET /access/apps":                       consoletest.Answer([]any{}),
 		"GET /access/groups":                     consoletest.Answer([]any{}),
 	})
-	used.Post("/integrations/i1/delete", url.Values{}).Has(http.StatusConflict, "Not deleted.", "in use", "No policy").Safe()
+	used.Post("/integrations/i1/delete", url.Values{}).Has(http.StatusConflict, "Not deleted.", "in use",
+		"No policy").Safe()
 	readOnly := start(t, map[string]http.HandlerFunc{
 		"PATCH /devices/posture/integration/i1": consoletest.Refuse(403, "the API token needs more")})
 	readOnly.Post("/integrations/i1/pause", url.Values{}).Has(http.StatusForbidden, "Not permitted").Safe()

@@ -13,8 +13,9 @@ import (
 func result(change func(object)) object {
 	v := object{
 		"at": "2026-11-30T12:00:00Z", "error": "", "detail": "", "attempts": 1, "took_ms": 160,
-		"connection": object{"address": "203.0.113.7:443", "connected_ms": 10.2, "handshake_ms": 7.9, "tls_version": "TLS 1.3",
-			"certificate": object{"subject": "CN=a" + consoletest.Hostile, "issuer": "CN=b", "trusted": true,
+		"connection": object{"address": "203.0.113.7:443", "connected_ms": 10.2, "handshake_ms": 7.9,
+			"tls_version": "TLS 1.3", "certificate": object{"subject": "CN=a" + consoletest.Hostile, "issuer": "CN=b",
+				"trusted":    true,
 				"not_before": "2026-01-01T00:00:00Z", "not_after": "2027-03-01T00:00:00Z"}},
 		"credential": object{"kind": "application_token", "application_id": "a1", "status": "accepted",
 			"application_name": "scores" + consoletest.Hostile, "audience": "95b981e0"},
@@ -75,8 +76,8 @@ func TestTestPaneOfFailures(t *testing.T) {
 			v["connection"].(object)["failure"] = "The server's certificate is not trusted."
 			v["connection"].(object)["certificate"].(object)["trusted"] = false
 			v["credential"].(object)["status"] = "unknown"
-		}, []string{"Failed", "not trusted", "Not connected 203.0.113.7:443, certificate of CN=a", "Application token not tested",
-			"No response came."}},
+		}, []string{"Failed", "not trusted", "Not connected 203.0.113.7:443, certificate of CN=a",
+			"Application token not tested", "No response came."}},
 		"refused by the exchange": {func(v object) {
 			v["error"], v["detail"], v["response"], v["connection"] = "auth_failed", "The exchange refused.", nil, nil
 			v["credential"].(object)["status"], v["credential"].(object)["detail"] = "refused", "no policy admits the token"
@@ -144,15 +145,16 @@ func TestPolls(t *testing.T) {
 		"evaluate_ms": 100, "pages": 100, "failures": []any{}}
 	c := start(t, map[string]http.HandlerFunc{
 		"GET /plumbline/integrations/i1/polls": consoletest.Answer([]any{poll, older})})
-	part := c.Fragment("/integrations/i1/polls", "polls").Has(http.StatusOK, "tick 8,842", "100 pages · 430 ms · 31 changed",
+	part := c.Fragment("/integrations/i1/polls", "polls").Has(http.StatusOK, "tick 8,842",
+		"100 pages · 430 ms · 31 changed",
 		"412 held", "2 of 100", "evaluate and log").Safe()
 	if all := part.Attributes("svg", "aria-label"); len(all) != 2 ||
 		all[0] != "Poll 8842: plan 20ms, calls 300ms, evaluate and log 130ms" {
 		t.Errorf("charts %q", all)
 	}
 	c.Get("/integrations/i1/polls?all=1").Has(http.StatusOK, "tick 8,841").Safe()
-	detail := c.Get("/integrations/i1/polls/8842?at=2026-11-30T11:58:00Z").Has(http.StatusOK, "Poll 8,842", "100, 98 succeeded",
-		"20 ms", "api_error", "503", "412").Safe()
+	detail := c.Get("/integrations/i1/polls/8842?at=2026-11-30T11:58:00Z").Has(http.StatusOK, "Poll 8,842",
+		"100, 98 succeeded", "20 ms", "api_error", "503", "412").Safe()
 	if len(detail.Attributes("svg", "role")) < 1 {
 		t.Error("no chart")
 	}
