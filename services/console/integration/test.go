@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -16,8 +17,17 @@ type testView struct {
 	Steps []step
 }
 
-// step is a line of the result. Kind is ok, warn, bad or todo.
-type step struct{ Kind, Title, Text string }
+// step is a line of the result. Kind is ok, warn, bad or todo. Text follows Title as it is.
+type step struct {
+	Kind, Title, Text string
+	App               *application // whose token was shown; nil: none
+}
+
+// application is an application and the beginning of its audience.
+type application struct{ ID, Name, Audience string }
+
+// audienceShown is how much of an audience is shown: it only helps to tell applications apart.
+const audienceShown = 8
 
 // expiresSoon is the rest of a certificate's validity from which it is marked.
 const expiresSoon = 14 * 24 * time.Hour
@@ -101,18 +111,18 @@ func connectionStep(v *client.IntegrationTest, now time.Time) step {
 	c := v.Connection
 	switch {
 	case c == nil:
-		return step{"bad", "No call was made", ""}
+		return step{Kind: "bad", Title: "No call was made"}
 	case c.Failure != "":
-		return step{"bad", "Not connected", withCertificate(c.Address, c.Certificate)}
+		return step{Kind: "bad", Title: "Not connected", Text: " " + withCertificate(c.Address, c.Certificate)}
 	}
-	text := fmt.Sprintf("%s in %s", c.Address, took(c.ResolvedMS+c.ConnectedMS+c.HandshakeMS))
+	text := fmt.Sprintf(" %s in %s", c.Address, took(c.ResolvedMS+c.ConnectedMS+c.HandshakeMS))
 	if c.Proxied {
 		text += " through a proxy"
 	}
 	if c.TLSVersion == "" {
-		return step{"ok", "Connected", text + ", without TLS"}
+		return step{Kind: "ok", Title: "Connected", Text: text + ", without TLS"}
 	}
-	s := step{"ok", "Connected", withCertificate(text+", "+c.TLSVersion, c.Certificate)}
+	s := step{Kind: "ok", Title: "Connected", Text: withCertificate(text+", "+c.TLSVersion, c.Certificate)}
 	if c.Certificate != nil && c.Certificate.NotAfter.Sub(now) < expiresSoon {
 		s.Kind = "warn"
 	}
@@ -131,28 +141,30 @@ func withCertificate(text string, c *client.TestCertificate) string {
 }
 
 func credentialStep(c *client.TestCredential) step {
-	what, detail := "Client ID and Secret", c.Detail
-	if c.Kind == "application_token" {
-		what = "Application token"
-		if detail == "" {
-			detail = fmt.Sprintf("audience %s of application %s", c.Audience, c.ApplicationName)
-		}
+	s := step{Kind: "todo", Text: " not tested", Title: "Client ID and Secret"}
+	if c.ApplicationID != nil {
+		s.Title = "Application token"
+		s.App = &application{*c.ApplicationID, c.ApplicationName, c.Audience[:min(len(c.Audience), audienceShown)]}
 	}
 	switch c.Status {
 	case "accepted":
-		return step{"ok", what + " accepted", detail}
+		s.Kind, s.Text = "ok", " accepted"
 	case "refused":
-		return step{"bad", what + " refused", detail}
+		s.Kind, s.Text = "bad", " refused"
 	}
-	return step{"todo", what + " not tested", detail}
+	s.Title += s.Text
+	if s.Text = ""; c.Detail != "" {
+		s.Text = " " + c.Detail
+	}
+	return s
 }
 
 func responseStep(v *client.IntegrationTest) step {
 	r := v.Response
 	if r == nil {
-		return step{"bad", "No response", ""}
+		return step{Kind: "bad", Title: "No response"}
 	}
-	s := step{"ok", fmt.Sprint(r.Status), fmt.Sprintf("in %s, %s", took(r.TookMS), bytes(r.Size))}
+	s := step{Kind: "ok", Title: fmt.Sprint(r.Status), Text: fmt.Sprintf(" in %s, %s", took(r.TookMS), bytes(r.Size))}
 	if r.Unread {
 		s.Text += ", not read to its end"
 	}
@@ -164,10 +176,10 @@ func responseStep(v *client.IntegrationTest) step {
 
 func deviceStep(v *client.IntegrationTest) step {
 	if v.Asked == 0 {
-		return step{"todo", "No devices asked", "no device is enrolled"}
+		return step{Kind: "todo", Title: "No devices asked", Text: ", because none is enrolled"}
 	}
-	s := step{"ok", fmt.Sprintf("%d devices asked, %d answered", v.Asked, v.Answered),
-		fmt.Sprintf("%d missing, %d invalid", v.Missing, v.Invalid)}
+	s := step{Kind: "ok", Title: fmt.Sprintf("%d devices asked, %d answered", v.Asked, v.Answered),
+		Text: fmt.Sprintf(", %d missing, %d invalid", v.Missing, v.Invalid)}
 	if v.Unknown > 0 {
 		s.Text += fmt.Sprintf(", %d others answered", v.Unknown)
 	}
@@ -189,6 +201,12 @@ func bytes(n int64) string {
 		return fmt.Sprintf("%d bytes", n)
 	}
 	return fmt.Sprintf("%.0f KB", float64(n)/1000)
+}
+
+// Condition returns the condition of a check, such as "≥ 60".
+func (*testView) Condition(c client.TestedCheck) string {
+	operator := map[string]string{">=": "≥", "<=": "≤", "==": "="}[c.Operator]
+	return fmt.Sprintf("%s %g", cmp.Or(operator, c.Operator), c.Score)
 }
 
 // Pill returns the kind and the text of a decision about a device.

@@ -18,7 +18,7 @@ func result(change func(object)) object {
 				"trusted":    true,
 				"not_before": "2026-01-01T00:00:00Z", "not_after": "2027-03-01T00:00:00Z"}},
 		"credential": object{"kind": "application_token", "application_id": "a1", "status": "accepted",
-			"application_name": "scores" + consoletest.Hostile, "audience": "95b981e0"},
+			"application_name": "scores" + consoletest.Hostile, "audience": "95b981e0ffff"},
 		"request": object{"method": "POST", "url": "https://scores.example.com/posture", "size": 20,
 			"headers": []any{object{"name": "Cf-Access-Jwt-Assertion", "value": "(hidden)"}}, "body": `{"devices":[]}`},
 		"response": object{"http_status": 200, "protocol": "HTTP/2.0", "took_ms": 142.4, "size": 41_000, "headers": []any{},
@@ -49,8 +49,8 @@ func TestTestPane(t *testing.T) {
 	c := tested(t, result(nil))
 	p := c.Post("/integrations/i1/test", form("api_url", "https://scores.example.com/other")).Has(http.StatusOK,
 		"Passed", "nothing saved yet", "Connected 203.0.113.7:443 in 18 ms, TLS 1.3, certificate valid to 2027-03-01",
-		"Application token accepted audience 95b981e0 of application scores", "200 in 142 ms, 41 KB",
-		"2 devices asked, 1 answered 1 missing, 0 invalid", "EDR healthy >= 60", "lisbon", "87", "Pass", "Missing",
+		"Application token accepted audience 95b981e0… of application scores", "200 in 142 ms, 41 KB",
+		"2 devices asked, 1 answered , 1 missing, 0 invalid", "EDR healthy ≥ 60", "lisbon", "87", "Pass", "Missing",
 		"Cf-Access-Jwt-Assertion: (hidden)").Safe()
 	kinds := strings.Join(p.Attributes("li", "class"), " ")
 	if !strings.Contains(kinds, "ok ok ok warn") {
