@@ -104,12 +104,13 @@ func identity(w Write, e *proto.AuditEvent) (id, name string) {
 		ID     string `json:"id"`
 		Name   string `json:"name"`
 		Device string `json:"device_name"` // of an exemption, which has no name
+		Email  string `json:"email"`       // of a member, who has no name either
 	}
 	_ = json.Unmarshal(view, &v) // empty if the name is not a string
 	if v.ID == "" {
 		v.ID = w.Key[strings.LastIndexByte(w.Key, '.')+1:]
 	}
-	return v.ID, cmp.Or(v.Name, v.Device)
+	return v.ID, cmp.Or(v.Name, v.Device, v.Email)
 }
 
 // kindOf returns the kind of resource that a key of a bucket holds; empty if it holds none.
