@@ -28,6 +28,11 @@ func TestNoSecretIsReadBack(t *testing.T) {
 	i := f.Want(200, "POST", "/devices/posture/integration", apitest.IntegrationBody())
 	integration := "/devices/posture/integration/" + apitest.Text(i, "id")
 
+	ids := f.CreateKinds(0)
+	for _, k := range apitest.Kinds() {
+		do("GET", k.Path, nil)
+		do("GET", k.Path+"/"+ids[k.Before()], nil)
+	}
 	do("GET", path, nil)
 	do("GET", "/access/service_tokens", nil)
 	do("PUT", path, map[string]any{"name": "b", "client_secret": token})

@@ -19,26 +19,15 @@ type resources struct {
 	ids  map[string]string
 }
 
-// create creates one of each, with new names at each call.
+// create creates one of each, with new names at each call. The application also has a policy of its own.
 func (m *resources) create() {
-	f, zone := m.f, proto.NewAccount().String()
 	m.made++
-	at := func(name string) string { return fmt.Sprintf("%s-%d", name, m.made) }
-	i := apitest.Text(f.Want(200, "POST", "/devices/posture/integration", apitest.IntegrationBody()), "id")
-	token := apitest.Text(f.Want(201, "POST", "/access/service_tokens", map[string]any{"name": "t"}), "id")
-	policy := apitest.Text(f.Want(201, "POST", "/access/policies", apitest.PolicyBody("p", token)), "id")
-	tag := apitest.Text(f.Want(201, "POST", "/access/tags", map[string]any{"name": at("tag")}), "name")
-	m.ids = map[string]string{
-		"accounts": f.Account.String(), "zones": zone, "integration": i, "integrations": i, "service_tokens": token,
-		"policies": policy, "tags": tag,
-		"posture": apitest.Text(f.Want(200, "POST", "/devices/posture", apitest.CheckBody(i)), "id"),
-		"apps": apitest.Text(f.Want(201, "POST", "/access/apps", map[string]any{"domain": at("a") + ".example.com",
-			"policies": []any{policy, apitest.PolicyBody("own", token)}, "tags": []string{tag}}), "id"),
-		"groups":             apitest.Text(f.Want(201, "POST", "/access/groups", apitest.GroupBody("g")), "id"),
-		"identity_providers": apitest.Text(f.Want(201, "POST", "/access/identity_providers", apitest.ProviderBody()), "id"),
-		"tokens":             apitest.Text(f.Want(200, "POST", "/tokens", f.TokenBody("t", apitest.ReadApps)), "id"),
-		"pages":              "0",
-	}
+	m.ids = m.f.CreateKinds(m.made)
+	m.ids["apps"] = apitest.Text(m.f.Want(201, "POST", "/access/apps", map[string]any{
+		"domain": fmt.Sprintf("a-%d.example.com", m.made), "tags": []string{m.ids["tags"]},
+		"policies": []any{m.ids["policies"], apitest.PolicyBody("own", m.ids["service_tokens"])}}), "id")
+	m.ids["accounts"], m.ids["zones"], m.ids["pages"] = m.f.Account.String(), proto.NewAccount().String(), "0"
+	m.ids["integrations"] = m.ids["integration"]
 }
 
 // path fills in the variable parts of a route's path: with ids that exist, or with another one.
@@ -64,9 +53,13 @@ func (m *resources) path(pattern, other string) string {
 
 // seedBodies returns request bodies. "$apps" and the like stand for ids.
 func seedBodies(f *apitest.Fixture) (bodies [][]byte) {
+	ids := map[string]string{}
+	for _, k := range apitest.Kinds() {
+		bodies = append(bodies, []byte(apitest.JSON(f.T, k.Body(f, ids, "q"))))
+		ids[k.Before()] = "$" + k.Before()
+	}
 	for _, body := range []any{
-		apitest.IntegrationBody(), apitest.CheckBody("$integration"), apitest.PolicyBody("q", "$service_tokens"),
-		apitest.GroupBody("h", apitest.GroupRule("$groups")), apitest.ProviderBody(), f.TokenBody("u", apitest.ReadApps),
+		apitest.GroupBody("h", apitest.GroupRule("$groups")),
 		map[string]any{
 			"name": "n", "domain": "b.example.com", "destinations": []any{map[string]any{"uri": "b.example.com"}},
 			"policies":         []any{"$policies", apitest.PolicyBody("r", "$service_tokens")},

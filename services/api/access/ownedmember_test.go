@@ -12,20 +12,19 @@ import (
 func TestOwnedMembersAreNotStored(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
-	bodies := map[string]map[string]any{
-		"/access/groups":             apitest.GroupBody("a"),
-		"/access/policies":           {"name": "a", "decision": "allow", "include": []any{apitest.Everyone()}},
-		"/access/apps":               {"name": "a", "type": "saas"},
-		"/access/identity_providers": {"name": "a", "type": "github", "config": map[string]any{"client_id": "b"}},
-	}
-	for path, body := range bodies {
+	ids := f.CreateKinds(0)
+	for _, k := range apitest.Kinds() {
+		if !k.AsSent {
+			continue
+		}
+		body := k.Body(f, ids, "a")
 		for _, name := range ownedmember.Common() {
 			body[name] = "owned"
 		}
-		made := f.Want(201, "POST", path, body)
-		if r := f.Do("GET", path+"/"+apitest.Text(made, "id"), nil); r.Status != 200 ||
+		made := f.Want(201, "POST", k.Path, body)
+		if r := f.Do("GET", k.Path+"/"+k.IDOf(made), nil); r.Status != 200 ||
 			strings.Contains(string(r.Body), `"owned"`) {
-			t.Errorf("%s: %d %s", path, r.Status, r.Body)
+			t.Errorf("%s: %d %s", k.Path, r.Status, r.Body)
 		}
 	}
 	body := map[string]any{"name": "a", "auth_domain": "team.example.com"}

@@ -49,52 +49,24 @@ func sameJSON(t testing.TB, a, b []byte) bool {
 func TestEveryKindIsRecorded(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
-	integration := f.Want(200, "POST", "/devices/posture/integration", apitest.IntegrationBody())
-	token := f.Want(201, "POST", "/access/service_tokens", map[string]any{"name": "poller"})
-	for _, c := range []struct {
-		kind, path, key string
-		made, changed   any
-		method          string
-		id              string // member of the path
-	}{
-		{"service_token", "/access/service_tokens", "", map[string]any{"name": "a"}, map[string]any{"name": "b"}, "PUT",
-			"id"},
-		{"integration", "/devices/posture/integration", "", apitest.IntegrationBody(), map[string]any{"name": "b"}, "PATCH",
-			"id"},
-		{"check", "/devices/posture", "", apitest.CheckBody(integration["id"]),
-			apitest.Plus(apitest.CheckBody(integration["id"]), map[string]any{"name": "b"}), "PUT", "id"},
-		{"policy", "/access/policies", "app_count", apitest.PolicyBody("a", apitest.Text(token, "id")),
-			apitest.PolicyBody("b", apitest.Text(token, "id")), "PUT", "id"},
-		{"group", "/access/groups", "", apitest.GroupBody("a", apitest.Everyone()),
-			apitest.GroupBody("b", apitest.Everyone()), "PUT", "id"},
-		{"idp", "/access/identity_providers", "", apitest.ProviderBody(),
-			apitest.Plus(apitest.ProviderBody(), map[string]any{"name": "b"}), "PUT", "id"},
-		{"tag", "/access/tags", "", map[string]any{"name": "a"}, map[string]any{"name": "a"}, "PUT", "name"},
-		{"app", "/access/apps", "", map[string]any{"name": "a", "domain": "a.example.com"},
-			map[string]any{"name": "b", "domain": "a.example.com"}, "PUT", "id"},
-		{"api_token", "/tokens", "", f.TokenBody("a", apitest.ReadApps), f.TokenBody("b", apitest.WriteApps), "PUT", "id"},
-	} {
-		t.Run(c.kind, func(t *testing.T) {
+	ids := f.CreateKinds(0)
+	for _, k := range apitest.Kinds() {
+		t.Run(k.Name, func(t *testing.T) {
 			f := f.In(t)
 			seen := len(f.Events())
 			read := func(path string) json.RawMessage {
 				r := f.Do("GET", path, nil)
-				if r.Status != 200 || c.key == "" {
+				if r.Status != 200 || k.ListOnly == "" {
 					return r.Result
 				}
 				view := v4.Decode(r.Result)
-				delete(view, c.key) // in lists only
+				delete(view, k.ListOnly)
 				return view.Encode()
 			}
-			r := f.Do("POST", c.path, c.made)
-			var made map[string]any
-			if err := json.Unmarshal(r.Result, &made); err != nil || r.Status/100 != 2 {
-				t.Fatalf("%d %s", r.Status, r.Body)
-			}
-			path := c.path + "/" + apitest.Text(made, c.id)
+			path, made := k.Create(f, ids, "a")
 			first := read(path)
 			f.Clock.Advance(time.Minute)
-			if r := f.Do(c.method, path, c.changed); r.Status != 200 {
+			if r := f.Do(k.Method, path, k.Change(f, ids, "b", "a")); r.Status != 200 {
 				t.Fatalf("%d %s", r.Status, r.Body)
 			}
 			second := read(path)
@@ -103,7 +75,7 @@ func TestEveryKindIsRecorded(t *testing.T) {
 			}
 			events := f.Events()[seen:]
 			if got, want := apitest.Summary(events), fmt.Sprintf("create %[1]s, update %[1]s, delete %[1]s",
-				c.kind); got != want {
+				k.Name); got != want {
 				t.Fatalf("recorded %q, want %q", got, want)
 			}
 			for n, want := range [][2]json.RawMessage{{nil, first}, {first, second}, {second, nil}} {
@@ -111,7 +83,7 @@ func TestEveryKindIsRecorded(t *testing.T) {
 					t.Errorf("%s: before %s after %s, want %s and %s", e.Action, e.Before, e.After, want[0], want[1])
 				}
 				if e := events[n]; e.Actor.Name != "bootstrap" || e.Actor.Type != "token" || e.Actor.IP != "192.0.2.1" ||
-					e.Name == "" || c.id == "id" && e.Resource != apitest.Text(made, "id") {
+					e.Name == "" || k.ID == "" && e.Resource != k.IDOf(made) {
 					t.Errorf("%s: %+v", e.Action, e)
 				}
 			}

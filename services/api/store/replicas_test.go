@@ -22,69 +22,37 @@ func inTurn(f *apitest.Fixture, replicas ...*api.Service) {
 	})
 }
 
-// kind is a kind of resource as a client creates, reads, changes and deletes it.
-type kind struct {
-	path    string
-	id      string // member of the response that is part of the path
-	body    func(n int) map[string]any
-	change  string // method of a change; empty: there is none
-	changed map[string]any
+// kinds returns every kind, and applications that have policies of their own and these policies. ids has the ids of
+// resources by the part of a path before them.
+func kinds(ids map[string]string) []apitest.Kind {
+	own := func(_ *apitest.Fixture, ids map[string]string, name string) map[string]any {
+		return apitest.PolicyBody(name, ids["service_tokens"])
+	}
+	return append(apitest.Kinds(),
+		apitest.Kind{Name: "policy of an application", Path: "/access/apps/" + ids["apps"] + "/policies", Method: "PUT",
+			Body: own},
+		apitest.Kind{Name: "application with policies of its own", Path: "/access/apps", Method: "PUT",
+			Body: func(f *apitest.Fixture, ids map[string]string, name string) map[string]any {
+				return map[string]any{"name": name, "domain": name + ".own.example.com/x",
+					"policies": []any{own(f, ids, "own")}}
+			}})
 }
 
-func kinds(f *apitest.Fixture, app, token, integration string) map[string]kind {
-	named := func(body map[string]any) func(int) map[string]any {
-		return func(n int) map[string]any { return apitest.Plus(body, map[string]any{"name": fmt.Sprint("n", n)}) }
-	}
-	other := map[string]any{"name": "another"}
-	return map[string]kind{
-		"application": {path: "/access/apps", id: "id", change: "PUT",
-			changed: map[string]any{"name": "another", "domain": "another.example.com"},
-			body: func(n int) map[string]any {
-				return map[string]any{"name": fmt.Sprint("n", n), "domain": fmt.Sprintf("h%d.example.com/x", n),
-					"policies": []any{apitest.PolicyBody("own", token)}}
-			}},
-		"reusable policy": {path: "/access/policies", id: "id", change: "PUT",
-			changed: apitest.PolicyBody("another", token), body: named(apitest.PolicyBody("", token))},
-		"policy of an application": {path: "/access/apps/" + app + "/policies", id: "id", change: "PUT",
-			changed: apitest.PolicyBody("another", token), body: named(apitest.PolicyBody("", token))},
-		"group": {path: "/access/groups", id: "id", change: "PUT", changed: apitest.GroupBody("another"),
-			body: named(apitest.GroupBody(""))},
-		"identity provider": {path: "/access/identity_providers", id: "id", change: "PUT",
-			changed: apitest.Plus(apitest.ProviderBody(), other), body: named(apitest.ProviderBody())},
-		"tag": {path: "/access/tags", id: "name", body: named(map[string]any{})},
-		"service token": {path: "/access/service_tokens", id: "id", change: "PUT", changed: other,
-			body: named(map[string]any{})},
-		"integration": {path: "/devices/posture/integration", id: "id", change: "PATCH", changed: other,
-			body: named(apitest.IntegrationBody())},
-		"check": {path: "/devices/posture", id: "id", change: "PUT",
-			changed: apitest.Plus(apitest.CheckBody(integration), other), body: named(apitest.CheckBody(integration))},
-		"API token": {path: "/tokens", id: "id", change: "PUT", changed: other,
-			body: named(f.TokenBody("", apitest.ReadApps))},
-	}
-}
-
-func exercise(f *apitest.Fixture, k kind, n int) {
+func exercise(f *apitest.Fixture, k apitest.Kind, ids map[string]string, n int) {
 	f.T.Helper()
-	made := f.Do("POST", k.path, k.body(n))
-	if made.Status/100 != 2 {
-		f.T.Fatalf("POST %s: %d %s", k.path, made.Status, made.Body)
-	}
-	var view map[string]any
-	if err := json.Unmarshal(made.Result, &view); err != nil {
-		f.T.Fatal(err)
-	}
-	one := k.path + "/" + apitest.Text(view, k.id)
+	name := fmt.Sprint("n", n)
+	one, view := k.Create(f, ids, name)
 	if got := f.Want(200, "GET", one, nil); got["name"] != view["name"] {
 		f.T.Fatalf("made %v, then %v", view, got)
 	}
-	if !slices.Contains(listIDs(f, k), apitest.Text(view, k.id)) {
+	if !slices.Contains(listIDs(f, k), k.IDOf(view)) {
 		f.T.Fatal("it was made and is not listed")
 	}
-	if k.change != "" {
-		f.Want(200, k.change, one, k.changed)
-		if got := f.Want(200, "GET", one, nil); got["name"] != k.changed["name"] {
-			f.T.Fatalf("changed to %v, then %v", k.changed["name"], got)
-		}
+	changed := k.Change(f, ids, "another", name)
+	changedView := f.Want(200, k.Method, one, changed)
+	if got := f.Want(200, "GET", one, nil); apitest.JSON(f.T, got) != apitest.JSON(f.T, changedView) ||
+		changed["name"] != nil && got["name"] != changed["name"] {
+		f.T.Fatalf("changed to %v, then %v", changedView, got)
 	}
 	if r := f.Do("DELETE", one, nil); r.Status/100 != 2 {
 		f.T.Fatalf("DELETE %s: %d %s", one, r.Status, r.Body)
@@ -94,20 +62,20 @@ func exercise(f *apitest.Fixture, k kind, n int) {
 			f.T.Fatalf("deleted, then %d", r.Status)
 		}
 	}
-	if slices.Contains(listIDs(f, k), apitest.Text(view, k.id)) {
+	if slices.Contains(listIDs(f, k), k.IDOf(view)) {
 		f.T.Fatal("it was deleted and is listed")
 	}
 }
 
-func listIDs(f *apitest.Fixture, k kind) (ids []string) {
+func listIDs(f *apitest.Fixture, k apitest.Kind) (ids []string) {
 	f.T.Helper()
 	var all []map[string]any
-	r := f.Do("GET", k.path, nil)
+	r := f.Do("GET", k.Path, nil)
 	if err := json.Unmarshal(r.Result, &all); err != nil || r.Status != http.StatusOK {
-		f.T.Fatalf("GET %s: %d %s", k.path, r.Status, r.Body)
+		f.T.Fatalf("GET %s: %d %s", k.Path, r.Status, r.Body)
 	}
 	for _, one := range all {
-		ids = append(ids, apitest.Text(one, k.id))
+		ids = append(ids, k.IDOf(one))
 	}
 	return ids
 }
@@ -119,14 +87,12 @@ func TestReadYourWritesOfEveryKind(t *testing.T) {
 	f := apitest.Start(t)
 	second := f.Replica()
 	inTurn(f, f.API, second)
-	app := apitest.Text(f.Want(201, "POST", "/access/apps", map[string]any{"domain": "a.example.com"}), "id")
-	token := apitest.Text(f.Want(201, "POST", "/access/service_tokens", map[string]any{"name": "t"}), "id")
-	integration := apitest.Text(f.Want(200, "POST", "/devices/posture/integration", apitest.IntegrationBody()), "id")
-	for name, k := range kinds(f, app, token, integration) {
-		t.Run(name, func(t *testing.T) {
+	ids := f.CreateKinds(0)
+	for _, k := range kinds(ids) {
+		t.Run(k.Name, func(t *testing.T) {
 			mine := f.In(t)
 			for n := range 25 {
-				exercise(mine, k, n)
+				exercise(mine, k, ids, n+1)
 			}
 		})
 	}
