@@ -59,6 +59,17 @@ func resultOperations() openapi.Operations {
 					Schema: openapi.Text(), Header: true}},
 			OtherContent: map[string]string{"text/event-stream": "A stream of events."},
 		},
+		"GET /plumbline/devices/{id}/timeline": {
+			Summary: "Get the outcomes of a device over a period",
+			Details: "One list of segments for each evaluated check, read from the changes in the posture log, the newest " +
+				"first. If the log has more changes than the time allows to read, known_since is later than since.",
+			Query: []openapi.Parameter{
+				{Name: "days", Description: "Length of the period until now. Default 30.",
+					Schema: openapi.Between(1, timelineDays)},
+				{Name: "wait_ms", Description: "How long the log may be read, in milliseconds. Default 120.",
+					Schema: openapi.Between(1, int(maxTimelineWait.Milliseconds()))}},
+			Result: openapi.Of[timelineView](),
+		},
 		"GET /plumbline/explain/{id}": {
 			Summary: "Explain the outcome of each check for a device", Query: []openapi.Parameter{byCheck},
 			Result: openapi.Closed(openapi.Members{"device_id": openapi.UUID(), "page": openapi.Integer(),

@@ -15,7 +15,7 @@ import (
 )
 
 func (s *API) explainRoutes() []v4.Route {
-	return []v4.Route{
+	return append(s.timelineRoutes(), []v4.Route{
 		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/explain/{id}", Scope: permission.Results,
 			Handle: s.explain},
 		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/posture-log", Scope: permission.Results,
@@ -24,7 +24,7 @@ func (s *API) explainRoutes() []v4.Route {
 			Handle: s.newest},
 		{Method: http.MethodGet, Path: v4.AccountPath + "/plumbline/integrations/{id}/polls", Scope: permission.Results,
 			Handle: s.polls},
-	}
+	}...)
 }
 
 // Explanation is the reason for a check's outcome for a device. If the newest entry does not contain the device or the
