@@ -86,7 +86,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		posture.Config{SealTo: cfg.SealTo, MinInterval: cfg.MinInterval, FreeSecretHost: cfg.FreeSecretHost,
 			ProbeTimeout: cfg.ProbeTimeout},
 		posture.Deps{Store: s.store, Device: s.device, Streams: s.streams, CheckUsers: s.access.CheckUsers, Probes: m.probes,
-			Following: m.streams,
+			Applications: func(a proto.Account) map[proto.ID][]posture.Application { return s.identity.Using(a) },
+			Following:    m.streams,
 			Flips: func(ctx context.Context, a proto.Account, edited, old *proto.Check) (int, int, error) {
 				return s.trial.Flips(ctx, a, edited, old)
 			}},

@@ -36,9 +36,11 @@ type Deps struct {
 	// CheckUsers returns the names of the policies and groups that require a check.
 	CheckUsers func(a proto.Account, check proto.ID) []string
 	// Flips returns how many outcomes of how many devices an edit of a check would flip.
-	Flips     func(ctx context.Context, a proto.Account, edited, old *proto.Check) (flips, devices int, err error)
-	Probes    *prometheus.CounterVec // by result
-	Following prometheus.Gauge       // clients that follow results
+	Flips func(ctx context.Context, a proto.Account, edited, old *proto.Check) (flips, devices int, err error)
+	// Applications returns the applications with a policy that uses a check, by check.
+	Applications func(proto.Account) map[proto.ID][]Application
+	Probes       *prometheus.CounterVec // by result
+	Following    prometheus.Gauge       // clients that follow results
 }
 
 // API serves device posture. It is safe for concurrent use.
@@ -49,10 +51,12 @@ type API struct {
 	streams    *v4.Streams
 	checkUsers func(proto.Account, proto.ID) []string
 	flips      func(ctx context.Context, a proto.Account, edited, old *proto.Check) (flips, devices int, err error)
-	probes     *prometheus.CounterVec
-	following  prometheus.Gauge
-	tests      *testLimit
-	Overview   *overview.Overview // newest entry of each page
+	// applications returns the applications by the checks that their policies use.
+	applications func(proto.Account) map[proto.ID][]Application
+	probes       *prometheus.CounterVec
+	following    prometheus.Gauge
+	tests        *testLimit
+	Overview     *overview.Overview // newest entry of each page
 
 	integrations *resource.Kind[proto.Integration, *proto.Integration]
 	checks       *resource.Kind[proto.Check, *proto.Check]
@@ -62,7 +66,7 @@ type API struct {
 func New(cfg Config, d Deps) *API {
 	a := &API{
 		cfg: cfg, store: d.Store, device: d.Device, streams: d.Streams, checkUsers: d.CheckUsers, flips: d.Flips,
-		probes:    d.Probes,
+		applications: d.Applications, probes: d.Probes,
 		following: d.Following, Overview: overview.New(d.Store.Conn),
 		tests: newTestLimit(),
 	}

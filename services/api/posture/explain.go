@@ -1,6 +1,7 @@
 package posture
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -51,6 +52,16 @@ type Explanation struct {
 	Sentence    string         `json:"sentence"`            // human-readable
 	Integration *entryView     `json:"integration"`         // null if the check has no polled integration
 	Paused      bool           `json:"paused"`
+	Mode        string         `json:"mode" says:"enforce or observe."`
+	Remediation string         `json:"remediation" says:"What users are told when the check fails, as Markdown."`
+	// Applications are those that the check may close for a person with the device.
+	Applications []Application `json:"applications" says:"Applications with a policy that uses the check."`
+}
+
+// Application is an application with a policy that uses a check.
+type Application struct {
+	ID   proto.ID `json:"id"`
+	Name string   `json:"name"`
 }
 
 // explain returns the reasons for the outcomes of a device's checks; ?check= selects checks.
@@ -79,6 +90,7 @@ func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return int(a.Value.CreatedAt - b.Value.CreatedAt)
 	})
 	entries, why, left := map[proto.ID]*proto.Entry{}, make([]Explanation, len(all)), v4.LeftOut{}
+	using := s.applications(c.Account)
 	for n, r := range all {
 		ref := topology.PageRef{Account: c.Account, Integration: r.Value.Integration, Page: page}
 		e := entries[ref.Integration]
@@ -89,6 +101,9 @@ func (s *API) explain(ctx context.Context, c *v4.Call) (v4.Response, error) {
 			entries[ref.Integration] = e
 		}
 		why[n] = s.Explain(ref, r, d, e)
+		if apps := using[r.Value.ID]; apps != nil {
+			why[n].Applications = apps
+		}
 	}
 	return v4.Response{Result: struct {
 		Device    proto.ID            `json:"device_id"`
@@ -110,7 +125,8 @@ func (s *API) Explain(ref topology.PageRef, r catalog.Record[proto.Check], d *pr
 	e *proto.Entry) Explanation {
 	check := r.Value
 	x := Explanation{Check: check.ID, Name: check.Name, Type: check.Type, Revision: r.Revision,
-		Reason: unevaluated(check, d)}
+		Reason: unevaluated(check, d), Mode: string(cmp.Or(check.Mode, proto.ModeEnforce)),
+		Remediation: check.Remediation, Applications: []Application{}}
 	if check.Type == proto.TypeCustomS2S {
 		x.Operator, x.Wanted = check.Operator, &check.Score
 	}

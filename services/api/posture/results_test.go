@@ -58,6 +58,28 @@ func TestResults(t *testing.T) {
 	}
 }
 
+// An explanation names the applications with a policy that uses the check, and the text for users.
+func TestExplainNamesApplications(t *testing.T) {
+	t.Parallel()
+	f := apitest.StartFleet(t)
+	f.Want(200, "PUT", "/devices/posture/"+f.Check.String(),
+		apitest.With(apitest.CheckBody(f.Integration), "x_remediation", "Call **IT**."))
+	for _, name := range []string{"wiki", "open"} {
+		policy := map[string]any{"name": name, "decision": "allow",
+			"include": []any{map[string]any{"everyone": map[string]any{}}}}
+		if name == "wiki" {
+			policy["require"] = []any{map[string]any{"device_posture": map[string]any{"integration_uid": f.Check}}}
+		}
+		f.Want(201, "POST", "/access/apps", map[string]any{"name": name, "domain": name + ".example.com",
+			"policies": []any{policy}})
+	}
+	x := f.Want(200, "GET", "/plumbline/explain/"+f.Devices[0].String(), nil)["checks"].([]any)[0].(map[string]any)
+	apps := x["applications"].([]any)
+	if len(apps) != 1 || apitest.Text(apps[0].(map[string]any), "name") != "wiki" || x["remediation"] != "Call **IT**." {
+		t.Errorf("%v", x)
+	}
+}
+
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)
@@ -84,7 +106,7 @@ func TestExplain(t *testing.T) {
 			"outcome":      "pass", "reason": "score", "observed": "pass", "score": 80.0, "problem": "", "s2s_id": "s2s",
 			"observed_at": "2026-03-01T12:00:00Z",
 			"age_ms":      600000.0, "expires_at": "2026-03-01T13:00:00Z", "used_check_revision": 0.0, "batch": "7:0",
-			"paused":   false,
+			"paused": false, "mode": "enforce", "remediation": "", "applications": []any{},
 			"sentence": "The newest score is 80, and 80 >= 60 holds.",
 			"integration": map[string]any{"integration_id": f.Integration.String(), "name": "Scores", "tick": 7.0,
 				"polled_at":    "2026-03-01T12:00:00Z",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"plumbline.dev/services/internal/policy"
+	"plumbline.dev/services/internal/remediation"
 )
 
 // Refusal is the content of a page or a JSON object for a denied request.
@@ -103,7 +104,7 @@ func (r *Refusal) html() []byte {
 		Style: template.CSS(style), //nolint:gosec // our own file
 	}
 	if r.Check != nil {
-		data.Advice = remediation(r.Check.Remediation)
+		data.Advice = remediation.HTML(r.Check.Remediation)
 	}
 	if r.Check != nil && !r.Check.LookedAt.IsZero() {
 		data.Seen = r.Check.LookedAt.UTC().Format("2 January 2006, 15:04:05 UTC")

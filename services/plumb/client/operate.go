@@ -31,7 +31,15 @@ type Explanation struct {
 	Batch       string     `json:"batch"`
 	Sentence    string     `json:"sentence"`
 	Paused      bool       `json:"paused"`
+	Mode        string     `json:"mode"`        // enforce or observe
+	Remediation string     `json:"remediation"` // what users are told, as Markdown
+	// Applications are those with a policy that uses the check.
+	Applications []struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"applications"`
 	Integration *struct {
+		ID       string     `json:"integration_id"`
 		Name     string     `json:"name"`
 		Tick     uint64     `json:"tick"`
 		PolledAt *time.Time `json:"polled_at"`

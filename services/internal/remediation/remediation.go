@@ -1,4 +1,5 @@
-package page
+// Package remediation renders the owner's advice for users whose device fails a check.
+package remediation
 
 import (
 	"bytes"
@@ -56,9 +57,9 @@ var advice = struct {
 // maxAdvice bounds the kept texts.
 const maxAdvice = 256
 
-// remediation returns the HTML of a text of a check for users, Markdown without HTML. Its links lead to http, https or
-// mailto only.
-func remediation(text string) template.HTML {
+// HTML returns the HTML of a text of a check for users, Markdown without HTML. Its links lead to http, https or mailto
+// only. It is safe for concurrent use.
+func HTML(text string) template.HTML {
 	advice.Lock()
 	known, found := advice.html[text]
 	advice.Unlock()

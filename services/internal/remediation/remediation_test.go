@@ -1,11 +1,9 @@
-package page
+package remediation
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -141,7 +139,7 @@ func TestRemediationIsHarmless(t *testing.T) {
 func TestKeptAdviceIsBounded(t *testing.T) {
 	for n := range 3 * maxAdvice {
 		text := fmt.Sprintf("*%d*", n)
-		if first, again := remediation(text), remediation(text); first != render(text) || again != first {
+		if first, again := HTML(text), HTML(text); first != render(text) || again != first {
 			t.Fatalf("%q: %q, then %q", text, first, again)
 		}
 	}
@@ -161,32 +159,6 @@ func FuzzRemediation(f *testing.F) {
 			harmless(t, text, string(render(text)))
 		}
 	})
-}
-
-// The page shows the advice, with a policy that forbids scripts, and the JSON object has it as it was written.
-func TestPageWithRemediation(t *testing.T) {
-	r := refusal
-	check := *r.Check
-	r.Check = &check
-	if _, body := Refuse(http.Header{}, &r); strings.Contains(string(body), `id="remediation"`) {
-		t.Errorf("advice that nobody wrote:\n%s", body)
-	}
-	check.Remediation = "Start the **agent**, then [call IT](https://it.example.com).<script>x</script>"
-	h, body := Refuse(http.Header{}, &r)
-	for _, want := range []string{`<div id="remediation" class="advice">`, "<strong>agent</strong>",
-		`href="https://it.example.com"`, "&lt;script&gt;x&lt;/script&gt;"} {
-		if !strings.Contains(string(body), want) {
-			t.Errorf("the page lacks %q:\n%s", want, body)
-		}
-	}
-	if csp := h.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || strings.Contains(csp, "script-src") {
-		t.Errorf("policy %s", csp)
-	}
-	_, body = Refuse(http.Header{"Accept": {"application/json"}}, &r)
-	var got struct{ Check struct{ Remediation string } }
-	if err := json.Unmarshal(body, &got); err != nil || got.Check.Remediation != check.Remediation {
-		t.Errorf("%s, %v", body, err)
-	}
 }
 
 func BenchmarkRemediation(b *testing.B) {
