@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Span is a time in a ribbon with the class of its colour. The title names what it shows, with its times.
-type Span struct {
+// RibbonPart is a time in a ribbon with the class of its colour. The title names what it shows, with its times.
+type RibbonPart struct {
 	Class, Title string
 	From, Until  time.Time
 }
 
 // Ribbon draws a period as a strip of spans, which may have gaps. A span is at least two units wide, so that a short
 // one can be seen, and is clipped to the period.
-func Ribbon(label string, since, until time.Time, spans []Span) template.HTML {
+func Ribbon(label string, since, until time.Time, spans []RibbonPart) template.HTML {
 	const width, height, gap, least = 640, 16, 1, 2
 	s := newStrip("ribbon", width, height, label)
 	period := until.Sub(since).Seconds()

@@ -10,7 +10,7 @@ func TestRibbonShowsShortSpansAndClips(t *testing.T) {
 	until := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	since := until.AddDate(0, 0, -30)
 	hostile := `"><script>alert(1)</script>`
-	got := string(Ribbon(hostile, since, until, []Span{
+	got := string(Ribbon(hostile, since, until, []RibbonPart{
 		{"b-pass", "pass", since.AddDate(0, 0, -9), since.AddDate(0, 0, 15)},
 		{"b-fail", hostile, until.Add(-time.Second), until.Add(time.Hour)},
 		{"b-unk", "before", since.AddDate(0, 0, -9), since},
@@ -23,7 +23,7 @@ func TestRibbonShowsShortSpansAndClips(t *testing.T) {
 			t.Errorf("%s is not in %s", want, got)
 		}
 	}
-	if n := wellFormed(t, string(Ribbon("none", until, until, []Span{{"b-pass", "", since, until}})), "rect"); n != 1 {
+	if n := wellFormed(t, string(Ribbon("none", until, until, []RibbonPart{{"b-pass", "", since, until}})), "rect"); n != 1 {
 		t.Error("a period without length has spans")
 	}
 }
