@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"plumbline.dev/services/console/device"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/console/hold"
 	"plumbline.dev/services/console/integration"
@@ -24,6 +25,7 @@ var screens = []func(*frame.Frame){
 	login.Register,
 	palette.Register,
 	overview.Register,
+	device.Register,
 	integration.Register,
 }
 

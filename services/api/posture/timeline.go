@@ -81,8 +81,8 @@ func (s *API) timeline(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return v4.Response{}, err
 	}
 	now := proto.At(s.store.Clock.Now())
-	t := &outcomeTimeline{device: id, since: max(now.Add(-time.Duration(min(days, timelineDays))*24*time.Hour), d.EnrolledAt),
-		now: now}
+	period := time.Duration(min(days, timelineDays)) * 24 * time.Hour
+	t := &outcomeTimeline{device: id, since: max(now.Add(-period), d.EnrolledAt), now: now}
 	if err := t.begin(ctx, s, c.Account, page, d); err != nil {
 		return v4.Response{}, err
 	}
@@ -93,7 +93,8 @@ func (s *API) timeline(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	view := timelineView{Device: id, Since: v4.Timestamp(t.since), Until: v4.Timestamp(now),
 		KnownSince: v4.Timestamp(max(t.since, t.known)), Checks: []checkTimeline{}}
 	for _, line := range t.lines {
-		view.Checks = append(view.Checks, checkTimeline{line.check.ID, line.check.Name, line.finish(max(t.since, t.known))})
+		view.Checks = append(view.Checks,
+			checkTimeline{line.check.ID, line.check.Name, line.finish(max(t.since, t.known))})
 	}
 	return v4.Response{Result: view, Messages: resource.ObserveNotice(s.store, c.Account)}, nil
 }

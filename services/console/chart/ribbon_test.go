@@ -18,7 +18,8 @@ func TestRibbonShowsShortSpansAndClips(t *testing.T) {
 	if n := wellFormed(t, got, "rect"); n != 3 || strings.Contains(got, "<script") {
 		t.Errorf("%d rectangles: %s", n, got)
 	}
-	for _, want := range []string{`class="b-pass" x="0" y="0" width="319"`, `class="b-fail" x="638" y="0" width="2"`} {
+	for _, want := range []string{`class="b-pass" x="0" y="0" width="319"`,
+		`class="b-fail" x="638" y="0" width="2"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is not in %s", want, got)
 		}

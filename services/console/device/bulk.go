@@ -27,12 +27,12 @@ type bulkView struct {
 
 // bulkActions are the actions on several devices, with what they break.
 var bulkActions = map[string]bulkView{
-	"remove": {Verb: "Remove", Danger: true, Breaks: "They leave the inventory. Their outcomes change to unknown, so every " +
-		"application with a check is closed to them."},
-	"revoke": {Verb: "Revoke", Danger: true, Breaks: "They are no longer polled and pass no check, so every application " +
-		"with a check is closed to them until the revocation is undone."},
-	"exempt": {Verb: "Exempt", Breaks: "They pass the check whatever their score, until the exemption ends. An exemption " +
-		"ends early for a device that passes by itself."},
+	"remove": {Verb: "Remove", Danger: true, Breaks: "They leave the inventory. Their outcomes change to unknown, so " +
+		"every application with a check is closed to them."},
+	"revoke": {Verb: "Revoke", Danger: true, Breaks: "They are no longer polled and pass no check, so every " +
+		"application with a check is closed to them until the revocation is undone."},
+	"exempt": {Verb: "Exempt", Breaks: "They pass the check whatever their score, until the exemption ends. An " +
+		"exemption ends early for a device that passes by itself."},
 	"poll": {Verb: "Poll", Breaks: "Every active integration is polled now, for all of its devices."},
 }
 

@@ -23,7 +23,8 @@ func made(name string) object {
 		"scored_at": "2026-11-30T11:59:00Z", "checks": []any{
 			object{"check_id": "c1", "name": name + " check", "outcome": "fail", "observed": "fail", "enforced": ""},
 			object{"check_id": "c2", "name": "Disk", "outcome": "pass", "observed": "fail", "enforced": "held"}},
-		"exemptions": []any{object{"id": "x1", "device_id": id, "rule_id": "c2", "rule_name": name, "until": "2026-12-01T00:00:00Z",
+		"exemptions": []any{object{"id": "x1", "device_id": id, "rule_id": "c2", "rule_name": name,
+			"until":  "2026-12-01T00:00:00Z",
 			"reason": name, "author": name}}}
 }
 
@@ -44,8 +45,8 @@ func explained(name string) object {
 }
 
 func timeline(name string) object {
-	return object{"since": "2026-10-31T12:00:00Z", "until": "2026-11-30T12:00:00Z", "known_since": "2026-10-31T12:00:00Z",
-		"checks": []any{object{"check_id": "c1", "name": name, "segments": []any{
+	return object{"since": "2026-10-31T12:00:00Z", "until": "2026-11-30T12:00:00Z",
+		"known_since": "2026-10-31T12:00:00Z", "checks": []any{object{"check_id": "c1", "name": name, "segments": []any{
 			object{"from": "2026-10-31T12:00:00Z", "until": "2026-11-30T09:12:00Z", "outcome": "pass", "reason": "score"},
 			object{"from": "2026-11-30T09:12:00Z", "until": "2026-11-30T12:00:00Z", "outcome": "fail", "reason": name}}}}}
 }
@@ -90,7 +91,8 @@ func TestChipsAddAndRemoveTerms(t *testing.T) {
 		`"a b" outcome:fail x`: "/devices?filter=%22a+b%22+x",
 		"outcome:fail":         "/devices",
 	} {
-		page := c.Get("/devices/chips?filter="+url.QueryEscape(filter)).Has(http.StatusOK, "1,000,000 devices", "8,112").Safe()
+		page := c.Get("/devices/chips?filter="+url.QueryEscape(filter)).
+			Has(http.StatusOK, "1,000,000 devices", "8,112").Safe()
 		if paths := page.Attributes("a", "href"); len(paths) < 2 || paths[0] != want {
 			t.Errorf("%s: %q, want %s", filter, paths, want)
 		}
@@ -99,12 +101,15 @@ func TestChipsAddAndRemoveTerms(t *testing.T) {
 
 func TestListExplainsABadFilter(t *testing.T) {
 	c := consoletest.New(t, map[string]http.HandlerFunc{"GET /plumbline/devices": consoletest.Refuse(http.StatusBadRequest,
-		`access.api.error.invalid_request: filter, character 1: unknown property "chek": use one of check`)}, device.Register)
-	c.Get("/devices?filter=chek:a").Has(http.StatusUnprocessableEntity, "cannot be read", "character 1", "use one of").Safe()
+		`access.api.error.invalid_request: filter, character 1: unknown property "chek": use one of check`)},
+		device.Register)
+	c.Get("/devices?filter=chek:a").
+		Has(http.StatusUnprocessableEntity, "cannot be read", "character 1", "use one of").Safe()
 }
 
 func TestEmptyLists(t *testing.T) {
-	c := consoletest.New(t, map[string]http.HandlerFunc{"GET /plumbline/devices": consoletest.Answer([]any{})}, device.Register)
+	c := consoletest.New(t, map[string]http.HandlerFunc{"GET /plumbline/devices": consoletest.Answer([]any{})},
+		device.Register)
 	c.Get("/devices").Has(http.StatusOK, "No devices yet", "Start here")
 	c.Get("/devices?filter=a").Has(http.StatusOK, "No device matches", "Show all devices")
 }
@@ -143,7 +148,8 @@ func TestExempt(t *testing.T) {
 		Has(http.StatusSeeOther)
 	var sent object
 	if posts := c.Asked("POST"); len(posts) != 1 || json.Unmarshal([]byte(posts[0].Body), &sent) != nil ||
-		sent["device_id"] != id || sent["rule_id"] != "c1" || sent["until"] != "2026-12-02T10:00:00Z" || sent["reason"] != "lost" {
+		sent["device_id"] != id || sent["rule_id"] != "c1" || sent["until"] != "2026-12-02T10:00:00Z" ||
+		sent["reason"] != "lost" {
 		t.Errorf("%v", posts)
 	}
 }
@@ -203,7 +209,9 @@ func TestBulk(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	routes := fleet("a")
-	routes["GET /plumbline/devices/export"] = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a,b\n")) }
+	routes["GET /plumbline/devices/export"] = func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("a,b\n"))
+	}
 	c := consoletest.New(t, routes, device.Register)
 	page := c.Get("/devices/export?format=csv&filter=a")
 	if page.Body != "a,b\n" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/csv") ||
