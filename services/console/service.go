@@ -16,6 +16,7 @@ import (
 	"plumbline.dev/services/console/overview"
 	"plumbline.dev/services/console/palette"
 	"plumbline.dev/services/console/session"
+	"plumbline.dev/services/console/token"
 	"plumbline.dev/services/internal/httpserve"
 )
 
@@ -27,6 +28,7 @@ var screens = []func(*frame.Frame){
 	overview.Register,
 	device.Register,
 	integration.Register,
+	token.Register,
 }
 
 // Service is the console.
