@@ -46,6 +46,23 @@ func (c *Conn) positionOf(ctx context.Context, stream string) (Position, error) 
 	return Position{Last: info.State.LastSeq, Created: info.Created, Heard: heard}, nil
 }
 
+// Extent is the range of a stream's sequences as reported by its leader.
+type Extent struct {
+	First, Last uint64    // the sequences of the oldest and the newest message
+	At          time.Time // when the leader answered, by its clock
+}
+
+// Extent asks a stream's leader for its first and last sequence. Unlike [Conn.Position] it accepts the answer of a leader
+// without a majority.
+func (c *Conn) Extent(ctx context.Context, stream string) (Extent, error) {
+	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
+	if err != nil {
+		return Extent{}, fmt.Errorf("extent of %s: %w", stream, translate(err))
+	}
+	info := s.CachedInfo()
+	return Extent{First: info.State.FirstSeq, Last: info.State.LastSeq, At: info.TimeStamp}, nil
+}
+
 // NextAfter asks a stream's leader for the sequence of the first matching message after a sequence. It returns 0 if
 // there is none. Together with [Conn.Position] it shows whether a reader of some subjects has read all of them: unlike
 // a direct get, it is never answered by a lagging replica.
@@ -90,20 +107,4 @@ func (c *Conn) ask(ctx context.Context, stream string, question []byte) (uint64,
 		return 0, translate(answer.Error)
 	}
 	return answer.Message.Seq, nil
-}
-
-// Backlog is the state of a durable consumer, as its leader reports it.
-type Backlog struct {
-	Waiting uint64 // messages that are not acknowledged, delivered or not
-	Settled uint64 // the consumer's messages up to this sequence of the stream are all acknowledged
-}
-
-// Backlog returns the state of a durable consumer.
-func (c *Conn) Backlog(ctx context.Context, stream, consumer string) (Backlog, error) {
-	found, err := c.JetStreamOf(stream).Consumer(ctx, stream, consumer)
-	if err != nil {
-		return Backlog{}, fmt.Errorf("backlog of %s in %s: %w", consumer, stream, translate(err))
-	}
-	info := found.CachedInfo()
-	return Backlog{Waiting: info.NumPending + uint64(info.NumAckPending), Settled: info.AckFloor.Stream}, nil
 }

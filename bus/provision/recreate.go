@@ -34,6 +34,15 @@ func Recreate(ctx context.Context, c *bus.Conn, o topology.Options, stream strin
 	return nil
 }
 
+// Replace deletes a stream with its messages, if it exists, and creates it again like [Recreate].
+func Replace(ctx context.Context, c *bus.Conn, o topology.Options, stream string, first uint64) error {
+	err := c.JetStreamOf(stream).DeleteStream(ctx, stream)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("delete stream %s: %w", stream, err)
+	}
+	return Recreate(ctx, c, o, stream, first)
+}
+
 // firstSequence returns the initial sequence of a missing stream; 0 means 1. A lost log continues after its entries
 // in POSTURE_STATE and their changes.
 func (p *provisioner) firstSequence(ctx context.Context, stream string) (uint64, error) {

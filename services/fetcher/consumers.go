@@ -109,7 +109,7 @@ func (c *consumers) reconcile(ctx context.Context) bool {
 // batches.
 func (c *consumers) start(ctx context.Context, of ref, rec catalog.Record[proto.Integration]) error {
 	d := topology.FetchConsumer(of.account, of.id, rec.Value.Limit())
-	if _, err := c.bus.JetStream().CreateOrUpdateConsumer(ctx, d.Stream, d.Config); err != nil {
+	if err := c.bus.PutConsumer(ctx, d); err != nil {
 		return err
 	}
 	takes, stop := context.WithCancel(ctx)

@@ -34,10 +34,8 @@ func (c *consumers) clear(ctx context.Context) bool {
 func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, clearTimeout)
 	defer cancel()
-	js := c.bus.JetStream()
 	d := topology.FetchConsumer(of.account, of.id, proto.MaxConcurrency)
-	consumer, err := js.CreateOrUpdateConsumer(ctx, d.Stream, d.Config)
-	if err != nil {
+	if err := c.bus.PutConsumer(ctx, d); err != nil {
 		return false, err
 	}
 	dropped, err := stage.Discard(ctx, c.bus, d.Stream, d.Config.Durable)
@@ -45,14 +43,14 @@ func (c *consumers) clearOne(ctx context.Context, of ref) (done bool, err error)
 	if err != nil {
 		return false, err
 	}
-	info, err := consumer.Info(ctx)
+	left, err := c.bus.Backlog(ctx, d.Stream, d.Config.Durable)
 	if errors.Is(err, bus.ErrNoConsumer) {
 		return true, nil // another fetcher was first
 	}
-	if err != nil || info.NumAckPending > 0 || info.NumPending > 0 {
+	if err != nil || left.Waiting > 0 {
 		return false, err
 	}
-	if err := js.DeleteConsumer(ctx, d.Stream, d.Config.Durable); err != nil &&
+	if err := c.bus.DeleteConsumer(ctx, d.Stream, d.Config.Durable); err != nil &&
 		!errors.Is(err, bus.ErrNoConsumer) {
 		return false, err
 	}
@@ -99,7 +97,7 @@ func (c *consumers) owners(ctx context.Context) (map[ref]bool, error) {
 			owners[ref{p.Account, p.Integration}] = true
 		}
 	}
-	stream, err := c.bus.JetStream().Stream(ctx, topology.PostureBatches)
+	names, err := c.bus.Consumers(ctx, topology.PostureBatches)
 	if err != nil {
 		return nil, err
 	}
@@ -107,21 +105,20 @@ func (c *consumers) owners(ctx context.Context) (map[ref]bool, error) {
 	for of := range c.running {
 		known[topology.FetchConsumerName(of.id)] = true
 	}
-	lister := stream.ConsumerNames(ctx)
-	for name := range lister.Name() {
+	for _, name := range names {
 		if known[name] {
 			continue
 		}
-		consumer, err := stream.Consumer(ctx, name)
+		filter, err := c.bus.ConsumerFilter(ctx, topology.PostureBatches, name)
 		if errors.Is(err, bus.ErrNoConsumer) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if account, id, err := topology.ParseFetchConsumer(name, consumer.CachedInfo().Config.FilterSubject); err == nil {
+		if account, id, err := topology.ParseFetchConsumer(name, filter); err == nil {
 			owners[ref{account, id}] = true
 		}
 	}
-	return owners, lister.Err()
+	return owners, nil
 }

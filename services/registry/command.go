@@ -93,11 +93,11 @@ func pause(failures int) time.Duration {
 
 // catchUp delays the next decision until the index has seen the current content of the bucket.
 func (s *Service) catchUp(ctx context.Context) error {
-	stream, err := s.bus.JetStream().Stream(ctx, topology.BucketStream(topology.Devices))
+	written, err := s.bus.Extent(ctx, topology.BucketStream(topology.Devices))
 	if err != nil {
 		return err
 	}
-	s.seen.Store(stream.CachedInfo().State.LastSeq)
+	s.seen.Store(written.Last)
 	return nil
 }
 

@@ -16,11 +16,8 @@ type ServerTime func(ctx context.Context) (time.Time, error)
 // streamTime returns the time in an answer of the leader of POSTURE_TICKS.
 func streamTime(c *bus.Conn) ServerTime {
 	return func(ctx context.Context) (time.Time, error) {
-		s, err := c.JetStream().Stream(ctx, topology.PostureTicks)
-		if err != nil {
-			return time.Time{}, err
-		}
-		return s.CachedInfo().TimeStamp, nil
+		ticks, err := c.Extent(ctx, topology.PostureTicks)
+		return ticks.At, err
 	}
 }
 

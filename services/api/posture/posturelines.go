@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/bus/topology"
 	"plumbline.dev/proto"
 	"plumbline.dev/services/api/device"
-	"plumbline.dev/services/api/v4"
+	v4 "plumbline.dev/services/api/v4"
 )
 
 // postureLines writes entries of the log as lines of a response.
@@ -33,14 +33,14 @@ type usedCheck struct {
 // checkPosition returns an error if the log has deleted entries after seq, or ends before seq: the client would
 // silently miss lines otherwise.
 func (s *API) checkPosition(ctx context.Context, seq uint64) error {
-	log, err := s.store.Conn.JetStream().Stream(ctx, topology.PostureLog)
+	log, err := s.store.Conn.Extent(ctx, topology.PostureLog)
 	if err != nil {
 		return err
 	}
-	switch state := log.CachedInfo().State; {
-	case state.FirstSeq > seq+1:
+	switch {
+	case log.First > seq+1:
 		return v4.Errorf(http.StatusGone, v4.CodeGone, "the log no longer has the entries after the cursor: use since")
-	case seq > state.LastSeq:
+	case seq > log.Last:
 		return v4.Errorf(http.StatusGone, v4.CodeGone,
 			"the cursor is beyond the end of the log, which was restored or rolled back: use since")
 	}

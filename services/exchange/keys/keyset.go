@@ -121,18 +121,17 @@ func (r *KeySet) confirm(ctx context.Context) (*state, error) {
 	defer cancel()
 	asked := r.clock.Now()
 	// The stream's leader answers, so the position is current.
-	stream, err := r.conn.JetStream().Stream(ctx, topology.BucketStream(topology.Keys))
+	written, err := r.conn.Extent(ctx, topology.BucketStream(topology.Keys))
 	if err != nil {
 		return nil, err
 	}
-	newest := stream.CachedInfo().State.LastSeq
 	s := r.state.Load()
-	for !s.complete || s.revision < newest {
+	for !s.complete || s.revision < written.Last {
 		select {
 		case <-s.later:
 			s = r.state.Load()
 		case <-ctx.Done():
-			return nil, fmt.Errorf("at revision %d of %d: %w", s.revision, newest, context.Cause(ctx))
+			return nil, fmt.Errorf("at revision %d of %d: %w", s.revision, written.Last, context.Cause(ctx))
 		}
 	}
 	r.confirmed.Store(asked.UnixNano())

@@ -91,7 +91,7 @@ func (l *Load) Run(ctx context.Context) error {
 func (l *Load) Ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, interval/2)
 	defer cancel()
-	if !l.conn.NATS().IsConnected() {
+	if !l.conn.Connected() {
 		return
 	}
 	js, a := l.conn.JetStream(), &answers{at: time.Now()}
@@ -131,7 +131,7 @@ func (l *Load) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	connected := 0.0
-	if l.conn.NATS().IsConnected() {
+	if l.conn.Connected() {
 		connected = 1
 	}
 	gauge(l.connected, connected)

@@ -208,11 +208,7 @@ func (c *checker) rebuildState(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	js := c.conn.JetStream()
-	if err := js.DeleteStream(ctx, topology.PostureState); err != nil {
-		return fmt.Errorf("rebuild POSTURE_STATE: %w", err)
-	}
-	if err := provision.Recreate(ctx, c.conn, c.options, topology.PostureState, state.last+1); err != nil {
+	if err := provision.Replace(ctx, c.conn, c.options, topology.PostureState, state.last+1); err != nil {
 		return fmt.Errorf("rebuild POSTURE_STATE: %w", err)
 	}
 	for {

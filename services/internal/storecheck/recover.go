@@ -83,22 +83,19 @@ func (c *checker) remake(ctx context.Context, bucket string, seen uint64) error 
 
 // told returns the position in a bucket's stream up to which the outbox was copied to the audit log.
 func (c *checker) told(ctx context.Context, stream string) (uint64, error) {
-	consumer, err := c.conn.JetStream().Consumer(ctx, stream, topology.ConsumerAudit)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+	consumer, err := c.conn.Backlog(ctx, stream, topology.ConsumerAudit)
+	if errors.Is(err, bus.ErrNoConsumer) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("check %s: %w", stream, err)
 	}
-	return consumer.CachedInfo().AckFloor.Stream, nil
+	return consumer.Settled, nil
 }
 
 func (c *checker) writeBack(ctx context.Context, bucket string, seen uint64) error {
-	js, stream := c.conn.JetStream(), topology.BucketStream(bucket)
-	if err := js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("make %s anew: %w", bucket, err)
-	}
-	if err := provision.Recreate(ctx, c.conn, c.options, stream, seen+1); err != nil {
+	stream := topology.BucketStream(bucket)
+	if err := provision.Replace(ctx, c.conn, c.options, stream, seen+1); err != nil {
 		return fmt.Errorf("make %s anew: %w", bucket, err)
 	}
 	err := c.conn.Range(ctx, copyName(stream), ">", 1, everything, func(m *bus.Msg) error {
@@ -107,7 +104,7 @@ func (c *checker) writeBack(ctx context.Context, bucket string, seen uint64) err
 	if err != nil {
 		return fmt.Errorf("write %s again: %w", bucket, err)
 	}
-	return js.DeleteStream(ctx, copyName(stream))
+	return c.conn.JetStream().DeleteStream(ctx, copyName(stream))
 }
 
 // copyTo stores a message on another subject, with its original headers.

@@ -20,14 +20,14 @@ func (c *checker) seen(ctx context.Context, bucket string, entries uint64) (uint
 		if d.Stream != stream {
 			continue
 		}
-		consumer, err := c.conn.JetStream().Consumer(ctx, stream, d.Config.Durable)
+		consumer, err := c.conn.Backlog(ctx, stream, d.Config.Durable)
 		if errors.Is(err, bus.ErrNoConsumer) {
 			continue
 		}
 		if err != nil {
 			return 0, fmt.Errorf("check %s: %w", bucket, err)
 		}
-		entries = max(entries, consumer.CachedInfo().Delivered.Stream)
+		entries = max(entries, consumer.Delivered)
 	}
 	return entries, nil
 }
@@ -57,10 +57,7 @@ func (c *checker) advance(ctx context.Context, bucket string, seen uint64) error
 		return err
 	}
 	if at.messages == 0 {
-		if err := c.conn.JetStream().DeleteStream(ctx, stream); err != nil {
-			return fmt.Errorf("make %s anew: %w", bucket, err)
-		}
-		if err := provision.Recreate(ctx, c.conn, c.options, stream, seen+1); err != nil {
+		if err := provision.Replace(ctx, c.conn, c.options, stream, seen+1); err != nil {
 			return fmt.Errorf("make %s anew: %w", bucket, err)
 		}
 		return nil

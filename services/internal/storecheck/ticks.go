@@ -15,10 +15,7 @@ func (c *checker) ticks(ctx context.Context) error {
 	if err != nil || c.newest.tick <= ticks.last {
 		return err
 	}
-	if err := c.conn.JetStream().DeleteStream(ctx, topology.PostureTicks); err != nil {
-		return fmt.Errorf("make POSTURE_TICKS anew: %w", err)
-	}
-	if err := provision.Recreate(ctx, c.conn, c.options, topology.PostureTicks, c.newest.tick+1); err != nil {
+	if err := provision.Replace(ctx, c.conn, c.options, topology.PostureTicks, c.newest.tick+1); err != nil {
 		return fmt.Errorf("make POSTURE_TICKS anew: %w", err)
 	}
 	c.report.repaired("POSTURE_TICKS ended at %d, and results are of tick %d: it was made anew, and goes on from there",
