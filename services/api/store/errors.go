@@ -10,6 +10,8 @@ import (
 type unavailableError struct {
 	message string // for the client
 	cause   error  // for the log; may be nil
+	// unwritten is set if the request has written nothing, so that any client may repeat it.
+	unwritten bool
 }
 
 func (e *unavailableError) Error() string {
@@ -23,6 +25,9 @@ func (e *unavailableError) Unwrap() error { return e.cause }
 
 // Unavailable returns the message for the client.
 func (e *unavailableError) Unavailable() string { return e.message }
+
+// Unwritten reports whether the request has written nothing.
+func (e *unavailableError) Unwritten() bool { return e.unwritten }
 
 // limitError reports a write of more changes than one batch holds.
 type limitError struct{ changes int }

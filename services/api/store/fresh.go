@@ -26,7 +26,7 @@ func (s *Store) Seen(ctx context.Context, revision uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
 	defer cancel()
 	if err := s.Catalog.AwaitRevision(ctx, revision); err != nil {
-		return &unavailableError{"the configuration is temporarily unavailable: try again", err}
+		return &unavailableError{message: "the configuration is temporarily unavailable: try again", cause: err}
 	}
 	return nil
 }
@@ -36,7 +36,8 @@ type follower interface {
 	AwaitRevision(ctx context.Context, revision uint64) error
 }
 
-// UpToDate asks the bucket's leader for its position and waits until the view has reached it.
+// UpToDate asks the bucket's leader for its position and waits until the view has reached it. Requests call it before
+// they write, or after a write that lost a race, so its error tells clients to repeat them.
 func UpToDate(ctx context.Context, bucket *LeaderPosition, v follower) error {
 	ctx, cancel := context.WithTimeout(ctx, ViewTimeout)
 	defer cancel()
@@ -45,7 +46,7 @@ func UpToDate(ctx context.Context, bucket *LeaderPosition, v follower) error {
 		err = bucket.reached(ctx, v, revision)
 	}
 	if err != nil {
-		return &unavailableError{"the configuration is temporarily unavailable: try again", err}
+		return &unavailableError{"the configuration is temporarily unavailable: try again", err, true}
 	}
 	return nil
 }

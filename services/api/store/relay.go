@@ -81,7 +81,8 @@ func OutboxMessages(a proto.Account, bucket string, events []*proto.AuditEvent) 
 // room returns an error if too many outbox messages wait.
 func (t *relay) room() error {
 	if t.waits() && t.waiting.Load() >= maxWaiting {
-		return &unavailableError{message: "the audit log is temporarily unavailable, so changes are rejected: try again"}
+		return &unavailableError{message: "the audit log is temporarily unavailable, so changes are rejected: try again",
+			unwritten: true}
 	}
 	return nil
 }

@@ -128,6 +128,9 @@ func TestLimitOfWaitingEvents(t *testing.T) {
 	bustest.Eventually(t, "changes are rejected", func() bool { return create() == http.StatusServiceUnavailable })
 	f.WantError(503, v4.CodeUnavailable, "POST", "/access/tags", map[string]any{"name": "a"})
 	f.WantError(503, v4.CodeUnavailable, "POST", "/access/service_tokens", map[string]any{"name": "a"})
+	if r := f.Do("POST", "/access/tags", map[string]any{"name": "a"}); r.Header.Get("X-Should-Retry") != "true" {
+		t.Errorf("a client is not told that nothing was written: %v", r.Header)
+	}
 	f.Want(200, "GET", "/access/tags", nil)
 	back()
 	bustest.Eventually(t, "changes are made again", func() bool {

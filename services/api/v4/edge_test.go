@@ -73,3 +73,23 @@ func TestConflictsAreNotRetried(t *testing.T) {
 		t.Errorf("%d %s %v", r.Status, r.Body, r.Header)
 	}
 }
+
+// unavailable is the error of a store that cannot be reached.
+type unavailable struct{ unwritten bool }
+
+func (unavailable) Error() string       { return "the inside" }
+func (unavailable) Unavailable() string { return "try again" }
+func (u unavailable) Unwritten() bool   { return u.unwritten }
+
+// TestUnwrittenRequestsMayBeRepeated checks that a client is told to repeat a request only if it has written nothing.
+func TestUnwrittenRequestsMayBeRepeated(t *testing.T) {
+	for unwritten, want := range map[bool]string{true: "true", false: ""} {
+		r, _ := respond(t, func(context.Context, *v4.Call) (v4.Response, error) {
+			return v4.OK(nil), fmt.Errorf("store: %w", unavailable{unwritten})
+		})
+		if r.Status != 503 || r.Errors[0].Message != "try again" || r.Header.Get("X-Should-Retry") != want ||
+			r.Header.Get("Retry-After") == "" {
+			t.Errorf("unwritten %v: %d %s %v", unwritten, r.Status, r.Body, r.Header)
+		}
+	}
+}

@@ -101,6 +101,9 @@ func (p *Error) write(w http.ResponseWriter) {
 	if p.transient {
 		w.Header().Set("Retry-After", retryAfter)
 	}
+	if p.unwritten {
+		w.Header().Set("X-Should-Retry", "true")
+	}
 	if p.allow != "" {
 		w.Header().Set("Allow", p.allow)
 	}

@@ -19,6 +19,8 @@ type Error struct {
 	// transient marks a 5xx that may not recur at the next attempt. All other 5xx and every 409 tell clients not to
 	// retry by themselves (api/README.md 1.3).
 	transient bool
+	// unwritten marks a transient error of a request that has written nothing: clients may repeat any method.
+	unwritten bool
 	allow     string // Allow header of a 405
 	detail    any    // x_detail of the error object; nil: none
 	Cause     error
@@ -105,15 +107,21 @@ func Unavailable(cause error, format string, args ...any) *Error {
 }
 
 // AsError returns an error in the form for clients. Packages below this one return their own errors: an error with a
-// method Unavailable() string becomes a 503, one with a method Invalid() string a 400, both with the returned message.
+// method Unavailable() string becomes a 503, one with a method Invalid() string a 400, both with the returned message. The
+// method Unwritten() bool of the former reports whether the request has written nothing.
 func AsError(err error) *Error {
 	var p *Error
 	var large *http.MaxBytesError
-	var unavailable interface{ Unavailable() string }
+	var unavailable interface {
+		Unavailable() string
+		Unwritten() bool
+	}
 	var invalid interface{ Invalid() string }
 	switch {
 	case errors.As(err, &unavailable):
-		return Unavailable(err, "%s", unavailable.Unavailable())
+		p := Unavailable(err, "%s", unavailable.Unavailable())
+		p.unwritten = unavailable.Unwritten()
+		return p
 	case errors.As(err, &invalid):
 		return Invalid("%s", invalid.Invalid())
 	case errors.As(err, &p):

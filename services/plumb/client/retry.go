@@ -21,8 +21,8 @@ const (
 	longestBackoff = 30 * time.Second
 )
 
-// patient repeats a request while the server is too busy (429, and for reads 502, 503 and 504 if outages is set), up to
-// maxAttempts times. It waits as long as the server asks for.
+// patient repeats a request while the server is too busy, up to maxAttempts times: after 429, and if outages is set, after
+// 502, 503 and 504 to a read, or to a write that the server says it did not make. It waits as long as the server asks for.
 func (c *Client) patient(req *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		resp, err := c.http.Do(req)
@@ -53,12 +53,13 @@ func (c *Client) patient(req *http.Request) (*http.Response, error) {
 
 // again reports whether a request may be repeated after a response.
 func (c *Client) again(req *http.Request, resp *http.Response) bool {
-	if resp.Header.Get("X-Should-Retry") == "false" {
+	should := resp.Header.Get("X-Should-Retry")
+	if should == "false" {
 		return false
 	}
 	busy := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
-	return resp.StatusCode == http.StatusTooManyRequests || c.outages && req.Method == http.MethodGet &&
-		slices.Contains(busy, resp.StatusCode)
+	return resp.StatusCode == http.StatusTooManyRequests || c.outages && slices.Contains(busy, resp.StatusCode) &&
+		(req.Method == http.MethodGet || should == "true")
 }
 
 // retryAfter returns how long a server asks to wait: in seconds, in milliseconds, or until a time.

@@ -53,6 +53,7 @@ func TestBusyServersAreAskedAgain(t *testing.T) {
 		"unavailable":           {503, [2]string{}, "GET", 1, []time.Duration{time.Second}, false},
 		"a gateway":             {502, [2]string{}, "GET", 1, []time.Duration{time.Second}, false},
 		"a change, unavailable": {503, [2]string{}, "POST", 1, nil, true},
+		"a change not made":     {503, [2]string{"X-Should-Retry", "true"}, "POST", 2, []time.Duration{time.Second, 2 * time.Second}, false},
 		"an internal error":     {500, [2]string{}, "GET", 1, nil, true},
 		"not worth it":          {503, [2]string{"X-Should-Retry", "false"}, "GET", 1, nil, true},
 		"too long a wait":       {429, [2]string{"Retry-After", "3600"}, "GET", 1, nil, true},
