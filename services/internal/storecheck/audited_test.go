@@ -146,6 +146,7 @@ func newSettings(t *testing.T) (store, old bustest.Stopped, s *settings) {
 // A store that lost changes of the control plane reports them, and starts after the loss is accepted. Deletions are
 // repeated automatically. An intact store reports nothing.
 func TestLostSettingsAreNoticed(t *testing.T) {
+	t.Parallel()
 	store, old, s := newSettings(t)
 	config, tokens := topology.BucketStream(topology.Config), topology.BucketStream(topology.Tokens)
 	last := store.Blocks(config) - 1
@@ -172,6 +173,7 @@ func TestLostSettingsAreNoticed(t *testing.T) {
 		"the whole, of then": {func(s bustest.Stopped) { s.PutBack(old) }, ""}, // nothing in it tells
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			stopped := store.Copy()
 			harm.do(stopped)
 			server := stopped.Start()

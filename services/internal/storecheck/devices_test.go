@@ -155,6 +155,7 @@ func newFleet(t *testing.T) (store, old bustest.Stopped, f *fleet) {
 // A store that lost devices, or their changes, reports this, becomes ready only after the loss is accepted, and then
 // works. An intact store reports nothing.
 func TestLostDevicesAreNoticed(t *testing.T) {
+	t.Parallel()
 	store, old, f := newFleet(t)
 	last := store.Blocks(devicesBucket) - 1
 	for name, harm := range map[string]struct {
@@ -175,6 +176,7 @@ func TestLostDevicesAreNoticed(t *testing.T) {
 		"the whole, from old": {func(s bustest.Stopped) { s.PutBack(old) }, false}, // nothing in it tells
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := store.Copy()
 			harm.do(s)
 			server := s.Start()
@@ -221,6 +223,7 @@ func TestLostDevicesAreNoticed(t *testing.T) {
 // A registry started alone on a damaged bucket is not ready and enrols no devices, because its cursor would hide the
 // loss.
 func TestTheRegistryIsNotReadyWithoutItsPages(t *testing.T) {
+	t.Parallel()
 	store, _, f := newFleet(t)
 	store.CorruptBlock(devicesBucket, 0)
 	server := store.Start()

@@ -193,6 +193,7 @@ func follow(t *testing.T, c *bus.Conn, w *writer, seen []bus.Event) []bus.Event 
 // With one stream damaged, lost or outdated, all results are restored at the start, and both new and continuing
 // followers receive them.
 func TestTheLogAndTheStateAreMadeToAgree(t *testing.T) {
+	t.Parallel()
 	store := bustest.NewStore(t)
 	server := store.Start()
 	w := newWriter(t)
@@ -232,7 +233,9 @@ func TestTheLogAndTheStateAreMadeToAgree(t *testing.T) {
 		"an old state":       {func(s bustest.Stopped) { s.PutBackStream(old, state) }, ""},
 		"the ticks":          {func(s bustest.Stopped) { s.RemoveStream(ticks) }, "POSTURE_TICKS"},
 	} {
+		seed := w.rng.Uint64()
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := store.Copy()
 			harm.do(s)
 			server := s.Start()
@@ -242,6 +245,7 @@ func TestTheLogAndTheStateAreMadeToAgree(t *testing.T) {
 				t.Errorf("report %+v", r)
 			}
 			w := w.on(t, server)
+			w.rng = rand.New(rand.NewPCG(seed, 0))
 			bustest.Eventually(t, "the state is up to date", w.settled)
 			follower := connect(t, server, topology.Follower)
 			follow(t, follower, w, nil)
