@@ -52,7 +52,7 @@ func registerEnforcement(r prometheus.Registerer, exemptions, observing func() f
 		r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_api_exemptions",
 			Help: "Active exemptions of devices from checks."}, exemptions)),
 		r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "plumbline_api_observe_switches",
-			Help: "Accounts whose observe switch is on: no check is enforced."}, observing)))
+			Help: "Accounts with the observe switch on: no check is enforced."}, observing)))
 }
 
 // registerColumns registers the gauge of the memory that lists of devices use.

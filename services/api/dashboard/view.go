@@ -33,7 +33,7 @@ type checkView struct {
 	ObserveOnly int      `json:"observe_only" says:"Devices that pass only because of observe mode."`
 	Exempt      int      `json:"exempt" says:"Devices that pass only because of an exemption."`
 	Grace       int      `json:"grace" says:"Devices that pass only because of a grace."`
-	Held        int      `json:"held" says:"Devices whose outcome a breaker holds."`
+	Held        int      `json:"held" says:"Devices with an outcome that a breaker holds."`
 	Changed     int      `json:"changed" says:"Devices with another outcome since the poll before the newest one."`
 	// Applications is the number of applications with a policy about the check.
 	Applications int          `json:"applications" says:"Applications with a policy about the check."`

@@ -27,7 +27,7 @@ type heldPage struct {
 	PolledAt v4.Timestamp        `json:"polled_at"`
 	Since    v4.Timestamp        `json:"since" says:"When the page began to hold."`
 	SafeSide bool                `json:"safe_side" says:"Devices pass only if both the held and the observed outcome are pass."`
-	Devices  int                 `json:"devices" says:"Devices whose outcome is held."`
+	Devices  int                 `json:"devices" says:"Devices with a held outcome."`
 	Lost     int                 `json:"lost" says:"Devices that would change from pass to fail."`
 	Gained   int                 `json:"gained" says:"Devices that would change from fail to pass."`
 	Pass     int                 `json:"pass" says:"Devices that passed before the poll."`

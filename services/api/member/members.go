@@ -43,7 +43,7 @@ func (s *API) newMembers() *resource.Kind[proto.Member, *proto.Member] {
 		Doc: openapi.Resource{
 			One: "a member", Many: "members, the oldest first", View: openapi.Ref("Member"),
 			Body: openapi.Ref("MemberBody"), Deleted: openapi.Of[v4.IDOnly](),
-			BodyDetails: "Nobody can give a role with a permission that they do not have. The e-mail address of a member " +
+			BodyDetails: "A caller can grant only roles with permissions of its own. The e-mail address of a member " +
 				"never changes.",
 			Query: []openapi.Parameter{
 				{Name: "status", Description: "Filter by status.", Schema: openapi.Enum(statusAccepted, statusPending)},

@@ -78,7 +78,7 @@ func schemas() openapi.Members {
 		"Member": openapi.Of[memberView](),
 		"MemberBody": openapi.Object(openapi.Members{
 			"email": openapi.Text(),
-			"status": status.OrNull().Describe("The default is accepted, since nobody is sent an invitation. " +
+			"status": status.OrNull().Describe("The default is accepted, since there are no invitations. " +
 				"A pending member has no permissions."),
 			"roles": openapi.Schema{"type": []string{"array", "null"}}.Describe("Ids of roles, or objects with an id."),
 			"policies": openapi.List(openapi.Object(openapi.Members{"access": openapi.Enum(accessAllow),

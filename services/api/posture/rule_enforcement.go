@@ -46,7 +46,7 @@ func settings() []setting {
 			}},
 		{"x_remediation", readRemediation,
 			func(a, b *proto.Check) bool { return a.Remediation == b.Remediation }, func() openapi.Schema {
-				return openapi.Text().With("maxLength", proto.MaxRemediation).Describe("Text for users whose device fails, " +
+				return openapi.Text().With("maxLength", proto.MaxRemediation).Describe("Text for users with a failing device, " +
 					"shown on the deny page: plain text or Markdown without HTML.").OrNull()
 			}},
 	}

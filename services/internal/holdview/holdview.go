@@ -21,12 +21,12 @@ type View struct {
 	UpdatedAt       jsontime.Timestamp `json:"updated_at"`
 	SafeSideAt      jsontime.Timestamp `json:"safe_side_at" says:"When the safe side begins to apply. Null if the hold is over."`
 	Pages           int                `json:"pages" says:"Pages that hold outcomes."`
-	Devices         int                `json:"devices" says:"Devices whose outcome is held."`
+	Devices         int                `json:"devices" says:"Devices with a held outcome."`
 	FleetLost       int                `json:"fleet_lost" says:"Devices, on all pages, that would change from pass to fail."`
 	FleetGained     int                `json:"fleet_gained" says:"Devices, on all pages, that would change from fail to pass."`
 	FleetPass       int                `json:"fleet_pass" says:"Devices, on all pages, that passed before the poll."`
 	FleetKnown      int                `json:"fleet_known" says:"Devices, on all pages, that passed or failed before the poll."`
-	By              string             `json:"by" says:"Who released or rejected the hold. Empty if nobody did."`
+	By              string             `json:"by" says:"Who released or rejected the hold. Empty for other states."`
 	Reason          string             `json:"reason"`
 	DecidedAt       jsontime.Timestamp `json:"decided_at"`
 }

@@ -16,7 +16,7 @@ type Policies struct {
 	Show   resource.Show[policyName, client.Policy]                 `cmd:"" aliases:"get" help:"Show a policy and its rules."`
 	Edit   resource.Replace[policyName, policyEdit, client.Policy]  `cmd:"" help:"Change a policy. Settings without a flag stay as they are."`
 	Delete resource.Delete[policyName, client.Policy]               `cmd:"" help:"Delete a policy."`
-	Test   policyTest                                               `cmd:"" help:"Show whom policies would admit and block."`
+	Test   policyTest                                               `cmd:"" help:"Show the users that policies would admit and block."`
 }
 
 type policyName struct {

@@ -16,7 +16,7 @@ import (
 
 // rules are the flags for the rules of a policy or a group.
 type rules struct {
-	Include []string `env:"-" sep:"none" help:"Rule of which at least one must match. Repeatable." placeholder:"RULE"`
+	Include []string `env:"-" sep:"none" help:"Rule; at least one must match. Repeatable." placeholder:"RULE"`
 	Require []string `env:"-" sep:"none" help:"Rule that must match. Repeatable." placeholder:"RULE"`
 	Exclude []string `env:"-" sep:"none" help:"Rule that must not match. Repeatable." placeholder:"RULE"`
 }

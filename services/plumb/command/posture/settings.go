@@ -18,7 +18,7 @@ type settingFlags struct {
 	Mode            *string `env:"-" enum:"enforce,observe" help:"enforce, or observe: every outcome is pass, and the observed outcome is shown beside it." placeholder:"MODE"`
 	RecoverScore    *string `env:"-" help:"Score that a failing device is compared with, stricter than --score. Empty: --score." placeholder:"SCORE"`
 	Grace           *string `env:"-" help:"How long a device that changes to fail keeps its pass, such as 36h or 14d. Empty: not at all." placeholder:"DURATION"`
-	Remediation     *string `env:"-" help:"Text on the deny page for users whose device fails: plain text or Markdown. Empty: none." placeholder:"TEXT"`
+	Remediation     *string `env:"-" help:"Text on the deny page for users with a failing device: plain text or Markdown. Empty: none." placeholder:"TEXT"`
 	RemediationFile []byte  `env:"-" type:"filecontent" help:"File with the text for --remediation." placeholder:"PATH"`
 	breaker.Flags   `set:"breaker_default=the account's settings"`
 }

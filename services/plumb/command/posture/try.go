@@ -31,7 +31,7 @@ type checkTry struct {
 
 // Help returns the text that --help shows below the summary.
 func (checkTry) Help() string {
-	return "Shows how many devices would pass and fail, and lists those whose outcome would differ from today's. " +
+	return "Shows how many devices would pass and fail, and lists those with a different outcome than today. " +
 		"Nothing is saved. The flags of plumb check edit change the check. With --since, the check is evaluated " +
 		"against the posture log, as if it had applied from then on: FLIPS are devices with another outcome than " +
 		"was stored then, CHANGED are those with another one than in the step before."
