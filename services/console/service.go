@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"plumbline.dev/services/console/assertion"
 	"plumbline.dev/services/console/device"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/console/hold"
@@ -18,6 +19,7 @@ import (
 	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/console/token"
 	"plumbline.dev/services/internal/httpserve"
+	"plumbline.dev/services/plumb/client"
 )
 
 // screens lists the screens. Each adds its routes.
@@ -51,8 +53,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.live = live.New(deps.Log, deps.Clock, map[string]live.Source{
 		live.Status: live.PollStatus(deps.Clock), live.Results: live.FollowResults})
-	f := frame.New(frame.Config{APIURL: cfg.APIURL}, frame.Deps{Log: deps.Log, Clock: deps.Clock, Sessions: s.sessions,
-		Transport: transport(), Live: s.live, Observe: m.answered})
+	api := client.Config{URL: cfg.APIURL, Transport: transport(), Once: true}
+	members := assertion.New(deps.Clock, func(p session.Person) client.Config { return p.Client(api) })
+	f := frame.New(frame.Config{API: api}, frame.Deps{Log: deps.Log, Clock: deps.Clock, Sessions: s.sessions,
+		Gateway: members, Live: s.live, Observe: m.answered})
 	for _, register := range screens {
 		register(f)
 	}

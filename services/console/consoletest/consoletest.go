@@ -16,9 +16,11 @@ import (
 
 	"golang.org/x/net/html"
 	"plumbline.dev/proto"
+	"plumbline.dev/services/console/assertion"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/internal/clock"
+	"plumbline.dev/services/plumb/client"
 )
 
 // Account is the account of the tests, and Token the API token of the person who is logged in.
@@ -90,8 +92,10 @@ func Down(t testing.TB, screens ...func(*frame.Frame)) *Console {
 
 func (c *Console) at(apiURL string, screens []func(*frame.Frame)) *Console {
 	sessions := session.NewStore(c.Clock)
-	c.Frame = frame.New(frame.Config{APIURL: apiURL}, frame.Deps{Log: slog.New(slog.DiscardHandler), Clock: c.Clock,
-		Sessions: sessions, Transport: &http.Transport{}})
+	api := client.Config{URL: apiURL, Transport: &http.Transport{}, Once: true}
+	members := assertion.New(c.Clock, func(p session.Person) client.Config { return p.Client(api) })
+	c.Frame = frame.New(frame.Config{API: api}, frame.Deps{Log: slog.New(slog.DiscardHandler), Clock: c.Clock,
+		Sessions: sessions, Gateway: members})
 	for _, register := range screens {
 		register(c.Frame)
 	}

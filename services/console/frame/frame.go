@@ -17,9 +17,7 @@ import (
 
 // Config configures a frame.
 type Config struct {
-	APIURL string // URL of the control plane
-	// AccessURL is the URL of the gateway's login and logout, as people reach it; empty without a gateway.
-	AccessURL string
+	API client.Config // of a person's client, without their credential and account
 }
 
 // Deps are the dependencies of a frame.
@@ -29,16 +27,14 @@ type Deps struct {
 	Sessions *session.Store
 	// Gateway identifies members by the gateway's assertion; nil without a gateway.
 	Gateway Gateway
-	// Transport sends requests to the API.
-	Transport http.RoundTripper
 	// Live shares streams of the API among tabs; nil without live events.
 	Live *live.Hub
 	// Observe is called for each answered request of a screen with its pattern; it may be nil.
 	Observe func(pattern string, status int, took time.Duration)
 }
 
-// Gateway identifies a member by the gateway's assertion on a request. It returns an error for a request that has an
-// invalid assertion or none.
+// Gateway identifies a member by the gateway's assertion on a request. It returns the control plane's error if the
+// assertion is not accepted.
 type Gateway interface {
 	Identify(r *http.Request) (session.Person, error)
 }

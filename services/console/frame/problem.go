@@ -100,12 +100,6 @@ func (r *Request) fail(err error) {
 
 // end ends the session of a credential that the control plane no longer accepts.
 func (r *Request) end() {
-	if r.Person.Gateway() {
-		r.fail(&Problem{http.StatusForbidden, "Not a member",
-			"The gateway let you in, but the control plane does not accept you as a member of the account. " +
-				"Ask an administrator to add your e-mail address under Members.", false})
-		return
-	}
 	r.frame.deps.Sessions.End(session.Cookie(r.Request))
 	if err := r.toLogin(); err != nil {
 		r.frame.deps.Log.Error("login could not be shown", "err", err)

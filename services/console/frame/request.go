@@ -94,7 +94,7 @@ func (r *Request) bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), requestTime)
 }
 
-// identify finds the person of the request: by the gateway's assertion, or by the session.
+// identify finds the person of the request: by their session, or by the gateway's assertion.
 func (r *Request) identify() error {
 	p, err := r.person()
 	if err != nil {
@@ -106,17 +106,18 @@ func (r *Request) identify() error {
 }
 
 func (r *Request) person() (session.Person, error) {
-	if g := r.frame.deps.Gateway; g != nil && r.Header.Get(client.HeaderAssertion) != "" {
-		p, err := g.Identify(r.Request)
-		if err != nil {
-			return p, &Problem{Status: http.StatusForbidden, Title: "The gateway's assertion is not accepted", Text: err.Error()}
-		}
-		return p, nil
-	}
 	if p, ok := r.frame.deps.Sessions.Find(session.Cookie(r.Request), r.byHand()); ok {
 		return p, nil
 	}
-	return session.Person{}, errNoSession
+	g := r.frame.deps.Gateway
+	if g == nil || r.Header.Get(client.HeaderAssertion) == "" {
+		return session.Person{}, errNoSession
+	}
+	p, err := g.Identify(r.Request)
+	if client.IsUnauthenticated(err) { // the control plane is not told that this application is its console
+		return p, errNoSession
+	}
+	return p, err
 }
 
 // byHand reports whether a person made the request: the page itself loads fragments and events.
@@ -126,8 +127,7 @@ func (r *Request) byHand() bool {
 
 // ClientConfig returns the configuration of a person's client.
 func (f *Frame) ClientConfig(p session.Person) client.Config {
-	return client.Config{URL: f.cfg.APIURL, Token: p.Token, Assertion: p.Assertion, Account: p.Account,
-		Transport: f.deps.Transport, Once: true}
+	return p.Client(f.cfg.API)
 }
 
 // Fragmented reports whether htmx asks for a part of a page.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/plumb/client"
 )
 
 // Person is a person who uses the console, with their own credential for the API: an API token, or the gateway's
@@ -41,4 +42,10 @@ func (p Person) Key() string {
 		return "member " + p.Account.String() + " " + p.Name
 	}
 	return "token " + p.Account.String() + " " + p.Token
+}
+
+// Client returns the configuration of the person's client: c with their credential and account.
+func (p Person) Client(c client.Config) client.Config {
+	c.Token, c.Assertion, c.Account = p.Token, p.Assertion, p.Account
+	return c
 }
