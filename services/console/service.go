@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/services/console/assertion"
+	"plumbline.dev/services/console/check"
 	"plumbline.dev/services/console/device"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/console/hold"
@@ -29,6 +30,7 @@ var screens = []func(*frame.Frame){
 	palette.Register,
 	overview.Register,
 	device.Register,
+	check.Register,
 	integration.Register,
 	token.Register,
 }

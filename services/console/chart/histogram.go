@@ -96,4 +96,6 @@ func Ranges(counts []int) (all []Range) {
 }
 
 // String returns the scores of the range.
-func (r Range) String() string { return strings.Join([]string{fmt.Sprint(r.From), fmt.Sprint(r.To)}, "–") }
+func (r Range) String() string {
+	return strings.Join([]string{fmt.Sprint(r.From), fmt.Sprint(r.To)}, "–")
+}
