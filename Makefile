@@ -33,6 +33,7 @@ golden: ## write every golden file, generated test and table in documents again
 	cd services && go test ./internal/cli -run TestScripts -update
 	cd services && go test ./sample -run TestDevicesAreAsMade -update
 	cd services && go test ./api -run 'TestServedDescription|TestGoldenResponses' -update
+	cd services && go test ./plumb/apply -run TestDescribedMembers -update
 	cd services && go test ./plumb/command -run 'TestScripts|TestCommands' -update
 	cd test && go test ./sdk/v7/port_test.go -update # the file alone: the package compiles Cloudflare's SDK
 	cd test && go test ./docs -run TestCompatibilityTable -update

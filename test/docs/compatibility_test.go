@@ -83,10 +83,6 @@ func (api *openAPI) table(t *testing.T) string {
 			continue
 		}
 		r := resourceOf(endpoint)
-		if r == nil {
-			t.Errorf("%s is of no resource in the table: add it to resources", endpoint)
-			continue
-		}
 		var verbs []string
 		zone, kept := "", ""
 		for verb, text := range operations {

@@ -1,6 +1,9 @@
 package docs
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // clients are the clients of the table, each with the index of its word in [resource.words].
 var clients = []struct {
@@ -53,19 +56,19 @@ var resources = []resource{
 	{"/devices/physical-devices", [6]string{``, `DeviceDevice`, `devices\.devices`, ``, ``, `/devices/physical-devices`}},
 	{"/devices/registrations", [6]string{``, `DeviceRegistration`, `registrations`, ``, ``, `/devices/registrations`}},
 	{"/devices", [6]string{`ListTeamsDevices`, `DeviceListParams`, `devices\.(list|get)`, `devices\.get`, ``, ``}},
-	{"/members", [6]string{``, ``, ``, ``, ``, `"/members`}},
-	{"/roles", [6]string{``, ``, ``, ``, ``, `"/roles`}},
 	{"/tokens", [6]string{``, `AccountTokenNewParams|accounts\.TokenNewParams`, `accounts\.tokens`, `accounts\.tokens`, `account_token`, `"/tokens`}},
 	{"/audit_logs", [6]string{``, `audit_logs\.`, `auditLogs`, `audit_logs`, ``, `/audit_logs`}},
 	{"/logs/audit", [6]string{``, `LogAudit`, `logs\.audit`, ``, ``, ``}},
 }
 
-// resourceOf returns the resource of an endpoint: the first with a path that is a prefix of it.
+// resourceOf returns the resource of an endpoint: the first with a path that is a prefix of it, or else that of the
+// endpoint's list, which only plumb knows.
 func resourceOf(endpoint string) *resource {
 	for i := range resources {
 		if rest, ok := strings.CutPrefix(endpoint, resources[i].path); ok && (rest == "" || rest[0] == '/') {
 			return &resources[i]
 		}
 	}
-	return nil
+	list, _, _ := strings.Cut(endpoint, "/{")
+	return &resource{path: list, words: [6]string{5: regexp.QuoteMeta(list) + `"`}}
 }

@@ -12,67 +12,19 @@ import (
 
 // specMembers lists the members of specs by place: a kind, or a kind and the path of an object or of a list of objects.
 // The members of other places are not checked.
-var specMembers = map[string][]string{
-	string(client.KindZone):         {"x_host_suffixes"},
-	string(client.KindTag):          {},
-	string(client.KindServiceToken): {"duration", "enabled", "x_client_id", "x_client_secret"},
-	string(client.KindIdentityProvider): {"type", "config", "scim_config", "saml_certificate_set_id",
-		"restrict_to_account_members"},
-	"identity_provider.config": {"claims", "client_id", "client_secret", "conditional_access_enabled", "directory_id",
-		"email_claim_name",
-		"prompt", "support_groups", "centrify_account", "centrify_app_id", "apps_domain", "auth_url", "certs_url",
-		"pkce_enabled", "scopes", "token_url", "authorization_server_id", "okta_account", "onelogin_account", "ping_env_id",
-		"attributes", "email_attribute_name", "enable_encryption", "header_attributes", "idp_public_certs", "issuer_url",
-		"sign_request", "sso_target_url", "redirect_url", "restrict_to_account_members", "x_issuer", "api_token"},
-	"identity_provider.scim_config": {"enabled", "identity_update_behavior", "scim_base_url", "seat_deprovision",
-		"secret", "user_deprovision",
-		"group_member_deprovision"},
-	string(client.KindIntegration): {"type", "interval", "config", "x_paused", "x_concurrency"},
-	"integration.config": {"api_url", "auth_url", "client_id", "client_secret", "customer_id", "client_key",
-		"access_client_id",
-		"access_client_secret"},
-	string(client.KindCheck): {"type", "description", "schedule", "expiration", "match", "input",
-		"x_mode", "x_recover_score", "x_grace", "x_breaker", "x_remediation"},
-	"check.x_breaker": {"enabled", "share", "floor", "window", "max_hold"},
-	"check.input": {"operating_system", "path", "exists", "sha256", "thumbprint", "id", "domain", "operator", "version",
-		"os_distro_name",
-		"os_distro_revision", "os_version_extra", "enabled", "checkDisks", "requireAll", "certificate_id", "cn",
-		"check_private_key", "extended_key_usage", "locations", "subject_alternative_names", "update_window_days",
-		"compliance_status", "connection_id", "last_seen", "os", "overall", "sensor_config", "state", "versionOperator",
-		"auth_state", "countOperator", "issue_count", "eid_last_seen", "risk_level", "scoreOperator", "total_score",
-		"active_threats", "infected", "is_active", "network_status",
-		"operational_state", "score"},
-	"check.match":            {"platform"},
-	string(client.KindGroup): {"include", "exclude", "require", "is_default"},
-	string(client.KindPolicy): {"decision", "include", "exclude", "require", "session_duration", "approval_required",
-		"approval_groups", "purpose_justification_required", "purpose_justification_prompt", "isolation_required",
-		"connection_rules", "mfa_config"},
-	"policy.approval_groups": {"approvals_needed", "email_addresses", "email_list_uuid"},
-	"policy.mfa_config":      {"allowed_authenticators", "mfa_disabled", "session_duration"},
-	string(client.KindApplication): {"type", "domain", "self_hosted_domains", "destinations", "session_duration",
-		"policies", "x_origin_url", "app_launcher_visible", "auto_redirect_to_identity", "allowed_idps",
-		"allow_authenticate_via_warp", "allow_iframe", "enable_binding_cookie", "http_only_cookie_attribute",
-		"path_cookie_attribute", "same_site_cookie_attribute", "options_preflight_bypass", "cors_headers",
-		"skip_interstitial", "service_auth_401_redirect", "read_service_tokens_from_header",
-		"logo_url", "custom_deny_message", "custom_deny_url", "custom_non_identity_deny_url", "custom_pages", "tags",
-		"scim_config", "mfa_config", "oauth_configuration", "use_clientless_isolation_app_launcher_url", "saas_app",
-		"target_criteria", "footer_links", "landing_page_design", "app_launcher_logo_url", "bg_color", "header_bg_color",
-		"skip_app_launcher_login_page"},
-	"application.destinations": {"type", "uri", "cidr", "hostname", "l4_protocol", "port_range", "vnet_id", "mcp_server_id", "worker_id"},
-	"application.cors_headers": {"allow_all_headers", "allow_all_methods", "allow_all_origins", "allow_credentials",
-		"allowed_headers",
-		"allowed_methods", "allowed_origins", "max_age"},
-	"application.mfa_config":  {"allowed_authenticators", "mfa_disabled", "session_duration"},
-	"application.scim_config": {"idp_uid", "remote_uri", "authentication", "deactivate_on_delete", "enabled", "mappings"},
-	string(client.KindOrganization): {"auth_domain", "deny_unmatched_requests", "session_duration",
-		"user_seat_expiration_inactive_time", "warp_auth_session_duration", "deny_unmatched_requests_exempted_zone_names",
-		"custom_pages", "login_design", "mfa_config", "mfa_ssh_piv_key_requirements", "allow_authenticate_via_warp",
-		"auto_redirect_to_identity", "is_ui_read_only", "mfa_configuration_allowed", "mfa_required_for_all_apps",
-		"ui_read_only_toggle_reason", "warp_auth_non_browser_401", "strict_service_token_auth", "service_token_inactivity",
-		"x_breaker"},
-	"organization.x_breaker":                {"enabled", "share", "floor", "window", "max_hold"},
-	"organization.service_token_inactivity": {"enabled", "inactivity_threshold_days", "action"},
-}
+var specMembers = func() map[string][]string {
+	all := map[string][]string{}
+	for place, members := range described {
+		all[place] = []string{}
+		for _, m := range members {
+			all[place] = append(all[place], m.Name)
+		}
+	}
+	for place, names := range keptMembers {
+		all[place] = append(all[place], names...)
+	}
+	return all
+}()
 
 // selectors holds the members of a rule's body, by the name of its selector.
 var selectors = func() map[string][]string {

@@ -10,20 +10,16 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// numbers and switches list the members that are numbers and booleans. Other members are strings, lists or objects.
+// numbers and switches list the members that are numbers and booleans, without those that the API describes. Other
+// members are strings, lists or objects.
 var (
-	numbers = []string{"score", "total_score", "active_threats", "update_window_days", "precedence", "approvals_needed",
-		"max_age", "x_concurrency", "x_recover_score", "share", "floor", "inactivity_threshold_days"}
-	switches = []string{"enabled", "exists", "requireAll", "check_private_key", "infected", "is_active", "x_paused",
-		"is_default", "approval_required", "purpose_justification_required", "isolation_required", "mfa_disabled",
-		"app_launcher_visible", "auto_redirect_to_identity", "allow_authenticate_via_warp", "allow_iframe",
-		"enable_binding_cookie", "http_only_cookie_attribute", "path_cookie_attribute", "options_preflight_bypass",
-		"skip_interstitial", "service_auth_401_redirect", "use_clientless_isolation_app_launcher_url",
-		"skip_app_launcher_login_page", "allow_all_headers", "allow_all_methods",
-		"allow_all_origins", "allow_credentials", "deactivate_on_delete", "pkce_enabled", "conditional_access_enabled",
-		"support_groups", "sign_request", "enable_encryption", "restrict_to_account_members", "seat_deprovision",
-		"user_deprovision", "group_member_deprovision", "deny_unmatched_requests", "is_ui_read_only",
-		"mfa_configuration_allowed", "mfa_required_for_all_apps", "warp_auth_non_browser_401", "strict_service_token_auth"}
+	numbers = []string{"total_score", "active_threats", "update_window_days", "precedence", "approvals_needed",
+		"max_age"}
+	switches = []string{"enabled", "exists", "requireAll", "check_private_key", "infected", "is_active",
+		"mfa_disabled", "skip_app_launcher_login_page", "allow_all_headers", "allow_all_methods", "allow_all_origins",
+		"allow_credentials", "deactivate_on_delete", "conditional_access_enabled", "support_groups", "sign_request",
+		"enable_encryption", "restrict_to_account_members", "seat_deprovision", "user_deprovision",
+		"group_member_deprovision", "mfa_configuration_allowed", "warp_auth_non_browser_401"}
 )
 
 // mistyped returns an error for each member of the wrong type. In YAML, the version 14.10 without quotes is the number
@@ -51,13 +47,13 @@ func mistypedIn(place, path string, o map[string]any) (all []error) {
 				}
 			}
 		case slices.Contains(names, name) || name == "name" || name == "precedence":
-			all = append(all, mistypedValue(place+"."+name, here, name, o[name])...)
+			all = append(all, mistypedValue(place+"."+name, here, typeOf(place, name), o[name])...)
 		}
 	}
 	return all
 }
 
-func mistypedValue(place, path, name string, v any) (all []error) {
+func mistypedValue(place, path, wanted string, v any) (all []error) {
 	var err error
 	switch v := v.(type) {
 	case map[string]any:
@@ -73,16 +69,16 @@ func mistypedValue(place, path, name string, v any) (all []error) {
 		return all
 	case nil:
 	case string:
-		if slices.Contains(switches, name) {
+		if wanted == "boolean" {
 			err = fmt.Errorf("%s must be true or false, not the string %q%s", path, v, meantBool(v))
 		}
 	default:
-		switch {
-		case slices.Contains(switches, name):
+		switch wanted {
+		case "boolean":
 			if _, isBool := v.(bool); !isBool {
 				err = fmt.Errorf("%s must be true or false", path)
 			}
-		case slices.Contains(numbers, name):
+		case "number":
 			if _, isNumber := v.(json.Number); !isNumber {
 				err = fmt.Errorf("%s must be a number", path)
 			}

@@ -75,7 +75,7 @@ type Keys struct {
 
 // act sends a request for an action on one resource.
 func (r Collection[T]) act(ctx context.Context, id, verb string, body any) (Item[T], error) {
-	return decode[Item[T]](r.c.call(ctx, http.MethodPost, r.traits.path+"/"+url.PathEscape(id)+"/"+verb, body))
+	return decode[Item[T]](r.c.call(ctx, http.MethodPost, r.traits.Path+"/"+url.PathEscape(id)+"/"+verb, body))
 }
 
 // RefreshToken extends a service token's expiry by a year from now.

@@ -54,13 +54,13 @@ func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 		return []Item[T]{one}, err
 	}
 	if !r.traits.paged {
-		return decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.traits.path, nil))
+		return decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.traits.Path, nil))
 	}
 	list := pages[Item[T]]{all: []Item[T]{}}
 	for page := 1; page <= maxPages; page++ {
 		query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
 		maps.Copy(query, r.filter)
-		some, err := decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.traits.path+"?"+query.Encode(), nil))
+		some, err := decode[[]Item[T]](r.c.call(ctx, http.MethodGet, r.traits.Path+"?"+query.Encode(), nil))
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func (r Collection[T]) List(ctx context.Context) ([]Item[T], error) {
 			return list.all, nil
 		}
 	}
-	return nil, errEndless(r.traits.path)
+	return nil, errEndless(r.traits.Path)
 }
 
 // Get returns one resource by its id.
@@ -90,9 +90,9 @@ func (r Collection[T]) Current(ctx context.Context, idOrName string) (Item[T], e
 
 func (r Collection[T]) one(id string) string {
 	if r.traits.Single {
-		return r.traits.path
+		return r.traits.Path
 	}
-	return r.traits.path + "/" + url.PathEscape(id)
+	return r.traits.Path + "/" + url.PathEscape(id)
 }
 
 func item[T any](raw json.RawMessage, revision string, err error) (Item[T], error) {
@@ -132,7 +132,7 @@ func (r Collection[T]) pick(all []Item[T], idOrName string) (Item[T], error) {
 
 // Create creates a resource.
 func (r Collection[T]) Create(ctx context.Context, body any) (Item[T], error) {
-	return item[T](r.c.callIf(ctx, http.MethodPost, r.traits.path, "", body))
+	return item[T](r.c.callIf(ctx, http.MethodPost, r.traits.Path, "", body))
 }
 
 // Update changes a resource, whatever its revision.

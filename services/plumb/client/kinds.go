@@ -36,8 +36,8 @@ const (
 type Traits struct {
 	Kind  Kind
 	Label string // name in messages
-	// path is the endpoint's path below the account; a path of zones is below the root.
-	path string
+	// Path is the endpoint's path below the account; a path of zones is below the root.
+	Path string
 	// update is the method of an update.
 	update string
 	// paged is set if a list has pages.
@@ -87,57 +87,57 @@ const (
 // kinds is the table of the kinds. A kind comes after those it refers to: plumb apply creates resources in this order.
 var kinds = []Traits{
 	{
-		Kind: KindZone, Label: "zone", path: zonesPath, update: http.MethodPatch, paged: true, Merges: true, Document: true,
+		Kind: KindZone, Label: "zone", Path: zonesPath, update: http.MethodPatch, paged: true, Merges: true, Document: true,
 		Owned: []string{"status", "type", "paused", "account", "created_on", "modified_on", "x_configured"},
 	},
 	{
-		Kind: KindTag, Label: "tag", path: "/access/tags", update: http.MethodPut, paged: true, Document: true,
+		Kind: KindTag, Label: "tag", Path: "/access/tags", update: http.MethodPut, paged: true, Document: true,
 		Import: Optional, Terraform: "access_tag",
 	},
 	{
-		Kind: KindServiceToken, Label: "service token", path: "/access/service_tokens", update: http.MethodPut, paged: true,
+		Kind: KindServiceToken, Label: "service token", Path: "/access/service_tokens", update: http.MethodPut, paged: true,
 		Merges: true, Document: true,
 		Import: Optional, Terraform: "access_service_token",
 	},
 	{
-		Kind: KindIdentityProvider, Label: "identity provider", path: "/access/identity_providers",
+		Kind: KindIdentityProvider, Label: "identity provider", Path: "/access/identity_providers",
 		update: http.MethodPut, paged: true, Document: true, AnswerOnly: []string{"scim_config"},
 		Import: Optional, Terraform: "access_identity_provider",
 	},
 	{
-		Kind: KindIntegration, Label: "integration", path: "/devices/posture/integration", update: http.MethodPatch,
+		Kind: KindIntegration, Label: "integration", Path: "/devices/posture/integration", update: http.MethodPatch,
 		Merges: true, Document: true,
 		Refs:   []Ref{{"config.access_client_id", KindClientID}},
 		Import: Required, Terraform: "device_posture_integration",
 	},
 	{
-		Kind: KindCheck, Label: "check", path: "/devices/posture", update: http.MethodPut, Document: true,
+		Kind: KindCheck, Label: "check", Path: "/devices/posture", update: http.MethodPut, Document: true,
 		Refs:   []Ref{{"input.connection_id", KindIntegration}},
 		Import: Required, Terraform: "device_posture_rule",
 	},
 	{
-		Kind: KindGroup, Label: "group", path: "/access/groups", update: http.MethodPut, paged: true, Document: true,
+		Kind: KindGroup, Label: "group", Path: "/access/groups", update: http.MethodPut, paged: true, Document: true,
 		Rules: true, Import: Optional, Terraform: "access_group",
 	},
 	{
-		Kind: KindPolicy, Label: "policy", path: "/access/policies", update: http.MethodPut, paged: true, Document: true,
+		Kind: KindPolicy, Label: "policy", Path: "/access/policies", update: http.MethodPut, paged: true, Document: true,
 		Rules: true, AnswerOnly: []string{"precedence"}, Import: Required, Terraform: "access_policy",
 	},
 	{
-		Kind: KindApplication, Label: "application", path: "/access/apps", update: http.MethodPut, paged: true,
+		Kind: KindApplication, Label: "application", Path: "/access/apps", update: http.MethodPut, paged: true,
 		Document: true, AnswerOnly: []string{"self_hosted_domains"},
 		Refs:   []Ref{{"allowed_idps", KindIdentityProvider}, {"tags", KindTag}, {"policies", KindPolicy}},
 		Import: Required, Terraform: "access_application",
 	},
 	{
-		Kind: KindOrganization, Label: "organization", path: "/access/organizations", update: http.MethodPatch,
+		Kind: KindOrganization, Label: "organization", Path: "/access/organizations", update: http.MethodPatch,
 		Single: true, Merges: true, Document: true, AnswerOnly: []string{"name"},
 	},
-	{Kind: KindMember, Label: "member", path: "/members", update: http.MethodPut, paged: true},
-	{Kind: KindRole, Label: "role", path: "/roles", paged: true},
-	{Kind: KindAPIToken, Label: "API token", path: "/tokens", update: http.MethodPut, paged: true, Merges: true},
-	{Kind: KindHold, Label: "hold", path: "/plumbline/holds", paged: true},
-	{Kind: KindExemption, Label: "exemption", path: "/plumbline/exemptions", paged: true},
+	{Kind: KindMember, Label: "member", Path: "/members", update: http.MethodPut, paged: true},
+	{Kind: KindRole, Label: "role", Path: "/roles", paged: true},
+	{Kind: KindAPIToken, Label: "API token", Path: "/tokens", update: http.MethodPut, paged: true, Merges: true},
+	{Kind: KindHold, Label: "hold", Path: "/plumbline/holds", paged: true},
+	{Kind: KindExemption, Label: "exemption", Path: "/plumbline/exemptions", paged: true},
 	{Kind: KindClientID, Label: "service token"},
 }
 

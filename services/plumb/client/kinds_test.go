@@ -36,12 +36,12 @@ func TestKindsMatchTheDescription(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range kinds {
-		if k.path == "" {
+		if k.Path == "" {
 			continue
 		}
-		all := "/client/v4/accounts/{account}" + k.path
-		if k.path == zonesPath {
-			all = "/client/v4" + k.path
+		all := "/client/v4/accounts/{account}" + k.Path
+		if k.Path == zonesPath {
+			all = "/client/v4" + k.Path
 		}
 		one := ""
 		for p := range description.Paths {
