@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/services/console/hold"
 	"plumbline.dev/services/console/integration"
 	"plumbline.dev/services/console/live"
+	"plumbline.dev/services/console/log"
 	"plumbline.dev/services/console/login"
 	"plumbline.dev/services/console/overview"
 	"plumbline.dev/services/console/palette"
@@ -26,6 +27,7 @@ import (
 // screens lists the screens. Each adds its routes.
 var screens = []func(*frame.Frame){
 	hold.Register,
+	log.Register,
 	login.Register,
 	palette.Register,
 	overview.Register,
@@ -53,8 +55,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.live = live.New(deps.Log, deps.Clock, map[string]live.Source{
-		live.Status: live.PollStatus(deps.Clock), live.Results: live.FollowResults})
+	sources := log.Sources(deps.Clock)
+	sources[live.Status], sources[live.Results] = live.PollStatus(deps.Clock), live.FollowResults
+	s.live = live.New(deps.Log, deps.Clock, sources)
 	api := client.Config{URL: cfg.APIURL, Transport: transport(), Once: true}
 	members := assertion.New(deps.Clock, func(p session.Person) client.Config { return p.Client(api) })
 	f := frame.New(frame.Config{API: api}, frame.Deps{Log: deps.Log, Clock: deps.Clock, Sessions: s.sessions,

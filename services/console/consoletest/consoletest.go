@@ -18,6 +18,7 @@ import (
 	"plumbline.dev/proto"
 	"plumbline.dev/services/console/assertion"
 	"plumbline.dev/services/console/frame"
+	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/session"
 	"plumbline.dev/services/internal/clock"
 	"plumbline.dev/services/plumb/client"
@@ -45,6 +46,7 @@ type Console struct {
 	Clock   *clock.Fake
 	Handler http.Handler
 	cookie  *http.Cookie
+	live    *live.Hub
 	mu      sync.Mutex
 	asked   []Asked
 }
@@ -57,7 +59,18 @@ var Now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 // account unless the test has them.
 func New(t testing.TB, routes map[string]http.HandlerFunc, screens ...func(*frame.Frame)) *Console {
 	t.Helper()
+	return NewLive(t, routes, nil, screens...)
+}
+
+// NewLive is [New] with streams of live events, which run by the console's clock. Without sources it has none.
+func NewLive(t testing.TB, routes map[string]http.HandlerFunc, sources func(clock.Clock) map[string]live.Source,
+	screens ...func(*frame.Frame)) *Console {
+	t.Helper()
 	c := &Console{TB: t, Clock: clock.NewFake(Now)}
+	if sources != nil {
+		c.live = live.New(slog.New(slog.DiscardHandler), c.Clock, sources(c.Clock))
+		t.Cleanup(c.live.Close)
+	}
 	mux := http.NewServeMux()
 	for path, empty := range map[string]any{"/plumbline/status": []any{}, "/plumbline/overview": map[string]any{},
 		"/plumbline/holds": []any{}} {
@@ -95,7 +108,7 @@ func (c *Console) at(apiURL string, screens []func(*frame.Frame)) *Console {
 	api := client.Config{URL: apiURL, Transport: &http.Transport{}, Once: true}
 	members := assertion.New(c.Clock, func(p session.Person) client.Config { return p.Client(api) })
 	c.Frame = frame.New(frame.Config{API: api}, frame.Deps{Log: slog.New(slog.DiscardHandler), Clock: c.Clock,
-		Sessions: sessions, Gateway: members})
+		Sessions: sessions, Gateway: members, Live: c.live})
 	for _, register := range screens {
 		register(c.Frame)
 	}
@@ -132,6 +145,15 @@ func (c *Console) Asked(method string) []Asked {
 // Answer answers with a result in the envelope of the API.
 func Answer(result any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, result, nil) }
+}
+
+// List answers with a page of a list, and information about the page such as a cursor.
+func List(result, info any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"success": true, "result": result, "errors": []any{},
+			"messages": []any{}, "result_info": info})
+	}
 }
 
 // Refuse answers with an error of the API.

@@ -59,18 +59,22 @@ func (f *Form) Fail(name, text string) {
 // OK reports whether nothing is wrong.
 func (f *Form) OK() bool { return f.Problem == "" && len(f.Errors) == 0 }
 
+// invalidPrefix begins the API's messages about invalid requests.
+const invalidPrefix = "access.api.error.invalid_request: "
+
 // Refused notes why the API rejected the values, and reports whether it did. Other errors are the page's.
 func (f *Form) Refused(err error) bool {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok || !slices.Contains([]int{http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity}, e.Status) {
 		return false
 	}
-	name, text, _ := strings.Cut(e.Message, ": ")
+	message := strings.TrimPrefix(e.Message, invalidPrefix)
+	name, text, _ := strings.Cut(message, ": ")
 	name = strings.TrimPrefix(name, "config.")
 	if text != "" && f.Values.Has(name) {
 		f.Fail(name, sentence(text))
 	} else {
-		f.Fail("", sentence(e.Message))
+		f.Fail("", sentence(message))
 	}
 	return true
 }

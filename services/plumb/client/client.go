@@ -194,7 +194,12 @@ type envelope struct {
 	Messages messages        `json:"messages"`
 	Result   json.RawMessage `json:"result"`
 	Info     struct {
-		Cursor string `json:"cursor"`
+		Cursor  string `json:"cursor"`
+		Cursors struct {
+			After string `json:"after"`
+		} `json:"cursors"`
+		Newest   string     `json:"x_newest"`
+		Searched *time.Time `json:"searched_until"`
 	} `json:"result_info"`
 }
 

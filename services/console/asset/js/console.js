@@ -19,7 +19,13 @@ function refresh() {
 }
 refresh()
 setInterval(refresh, 10000)
-document.addEventListener('htmx:after:swap', refresh)
+document.addEventListener('htmx:after:swap', () => {
+  refresh()
+  // A live tail keeps the newest rows.
+  for (const e of document.querySelectorAll('[data-keep]')) {
+    while (e.children.length > e.dataset.keep) e.lastElementChild.remove()
+  }
+})
 
 document.addEventListener('click', async event => {
   const button = event.target.closest('[data-copy]')
