@@ -23,7 +23,7 @@ var (
 	partitionWithin = flag.Duration("partition-within", time.Minute, "how soon everything has to be complete again")
 )
 
-// received are the messages that a reader got.
+// received holds the messages of a reader.
 type received struct {
 	mu   sync.Mutex
 	all  map[uint64]bool
@@ -46,7 +46,7 @@ func (r *received) addAll(upTo uint64) {
 	r.upTo = upTo
 }
 
-// missing counts what of some was not received.
+// missing counts the messages of a list not received.
 func (r *received) missing(of []uint64) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,7 +58,7 @@ func (r *received) missing(of []uint64) (n int) {
 	return n
 }
 
-// source is what is written, and who reads it.
+// source is a source of messages, and its readers.
 type source struct {
 	stream  string
 	message func() bus.Outgoing
@@ -101,7 +101,7 @@ func TestEverythingGoesOnAfterAPartition(t *testing.T) {
 				return bus.Outgoing{Subject: topology.Outbox(topology.Config, account, proto.NewID()), Body: &proto.AuditOutbox{}}
 			}},
 	}
-	// It ends as soon as one of those that run ends, and nothing waits any longer.
+	// It ends as soon as one of the runs ends, and nothing waits any longer.
 	ctx, stop := context.WithCancelCause(t.Context())
 	running := map[string]chan error{}
 	defer func() {

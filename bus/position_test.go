@@ -47,7 +47,7 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 	first := put(topology.KindCheck, check, 0)
 	other := put(topology.KindPolicy, proto.NewID(), 0)
 	after(0, first)
-	after(first, 0) // what came since is of another subject
+	after(first, 0) // newer messages are of another subject
 	after(1<<40, 0)
 	if position() != other {
 		t.Errorf("at %d, want %d", position(), other)
@@ -60,7 +60,7 @@ func TestWhatComesAfterAPosition(t *testing.T) {
 	}
 	after(second, second+1) // a deletion counts
 
-	// A role cannot ask for the position of streams that it does not read.
+	// A role cannot ask for the position of streams it does not read.
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := reader.NextAfter(ctx, topology.BucketStream(topology.Keys), topology.BucketSubject(topology.Keys, ">"),

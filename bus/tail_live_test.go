@@ -97,7 +97,7 @@ func TestATailReadsWhatMatchesAndIsNotMisled(t *testing.T) {
 		t.Fatalf("at first %d messages, %d were written", len(got.seqs()), len(want))
 	}
 	for n := range 50 {
-		// A notification about a message that does not exist.
+		// A notification about a missing message.
 		if err := operator.NATS().PublishMsg(
 			&nats.Msg{Subject: strings.ReplaceAll(topology.Bell(tail.Stream, tail.Filters[0]), "*", "x"),
 				Header: nats.Header{"Nats-Sequence": {fmt.Sprint(1_000_000 + n)}}}); err != nil {

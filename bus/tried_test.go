@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// The mechanisms that the design rests on, each on a real server, and once on three replicas.
+// The mechanisms behind the design, each on a real server, and once on three replicas.
 var tried = []struct {
 	name string
 	run  func(t *testing.T, b *bustest.Bus)
@@ -273,7 +273,7 @@ func TestCommitWaitsForRoom(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t)
 	var writers sync.WaitGroup
-	for range 8 { // eight services of 20 open batches each: three times what the server allows
+	for range 8 { // eight services of 20 open batches each: three times the server's limit
 		c := b.Conn(topology.Evaluator)
 		for range 20 {
 			writers.Go(func() {
@@ -352,7 +352,7 @@ func TestNoBatchIDFollowsFromOthers(t *testing.T) {
 		}
 		ids = append(ids, stored.Header.Get("Nats-Batch-Id"))
 	}
-	const shared = 8 // characters at the start, which random ids do not share and those of a counter do
+	const shared = 8 // characters at the start; random ids do not share them, and those of a counter do
 	if len(ids[0]) < 20 || len(ids[1]) < 20 || ids[0][:shared] == ids[1][:shared] {
 		t.Errorf("the ids of two batches are %q", ids)
 	}

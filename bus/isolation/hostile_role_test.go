@@ -17,16 +17,16 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// A compromised role names every subject of the pipeline as the reply subject of every request that reaches another
-// account, as the subject that a consumer delivers to, and in the headers that have the server send something. It has a
-// user that may do whatever its account can. It stores nothing but what the role may write, and removes nothing.
+// A compromised role names every subject of the pipeline in three places: as the reply subject of every request to
+// another account, as the delivery subject of a consumer, and in the headers of server reports. Its user has all
+// permissions of its account. It stores only messages the role may write, and removes nothing.
 func TestAHostileRoleWritesNothingElse(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) *bustest.Bus{
 		"one server": bustest.Start, "three servers": bustest.Cluster,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
-			// The registry and the evaluator come last: each takes the messages of a consumer that the others must not.
+			// The registry and the evaluator come last: each takes messages of a consumer from the others.
 			for _, r := range []topology.Role{topology.Scheduler, topology.Fetcher, topology.Exchange, topology.Gateway,
 				topology.API, topology.Registry, topology.Evaluator} {
 				t.Run(string(r), func(t *testing.T) { hostileRole(t, b, r) })
@@ -84,7 +84,7 @@ func hostileRole(t *testing.T, b *bustest.Bus, r topology.Role) {
 	}
 }
 
-// seed is a message that was stored before the attack.
+// seed is a message stored before the attack.
 type seed struct {
 	stream, subject string
 	seq             uint64
@@ -130,7 +130,7 @@ func sow(t *testing.T, operator *bus.Conn) []seed {
 	return all
 }
 
-// claimed is a message that a consumer has handed out and nobody has acknowledged.
+// claimed is a delivered message without an acknowledgement.
 type claimed struct {
 	m *nats.Msg
 	o *bus.Conn
@@ -159,7 +159,7 @@ func (c claimed) release(t *testing.T) {
 	}
 }
 
-// targetsOf are the subjects that an attacker would have something sent to.
+// targetsOf returns the subjects an attacker wants messages sent to.
 func targetsOf(seeds []seed, pending []claimed) []string {
 	var all []string
 	for _, s := range seeds {
@@ -184,7 +184,7 @@ func targetsOf(seeds []seed, pending []claimed) []string {
 	return slices.Compact(all)
 }
 
-// listen listens on the inboxes of every other role, and on what only answers reach.
+// listen subscribes to the inboxes of every other role, and to the subjects of replies.
 func listen(t *testing.T, b *bustest.Bus, attacker topology.Role) []*nats.Subscription {
 	t.Helper()
 	var all []*nats.Subscription
@@ -215,7 +215,7 @@ func listen(t *testing.T, b *bustest.Bus, attacker topology.Role) []*nats.Subscr
 	return all
 }
 
-// attacker sends whatever it can.
+// attacker sends requests with all permissions of an account.
 type attacker struct {
 	t  *testing.T
 	nc *nats.Conn
@@ -234,7 +234,7 @@ func (a *attacker) send(m *nats.Msg) {
 	}
 }
 
-// attack sends a request on each subject that an import lets through, with each target where the server might send to.
+// attack sends a request on each imported subject, with each target as a possible recipient of a message of the server.
 func (a *attacker) attack(imported string, targets []string, seeds []seed) {
 	for _, target := range targets {
 		all := requests(imported, target, seeds)
@@ -242,7 +242,7 @@ func (a *attacker) attack(imported string, targets []string, seeds []seed) {
 			m.Reply = target
 			a.send(m)
 		}
-		// The server reports the path of a message where its header says, whatever the message is about.
+		// The server reports the path of any message to the subject in its header.
 		for _, only := range []string{"false", "true"} {
 			a.send(&nats.Msg{Subject: all[0].Subject, Reply: target, Data: all[0].Data,
 				Header: nats.Header{"Nats-Trace-Dest": {target}, "Nats-Trace-Only": {only}}})
@@ -250,7 +250,7 @@ func (a *attacker) attack(imported string, targets []string, seeds []seed) {
 	}
 }
 
-// requests are what is worth asking on an imported subject.
+// requests returns the requests to send on an imported subject.
 func requests(imported, target string, seeds []seed) []*nats.Msg {
 	subject := bustest.Literal(imported)
 	call, isCall := strings.CutPrefix(imported, "$JS.API.")
@@ -291,7 +291,7 @@ func requests(imported, target string, seeds []seed) []*nats.Msg {
 		subject = strings.ReplaceAll(subject, "*", "x")
 		return ask("+WPI", `+NXT {"batch":2,"expires":20000000}`)
 	}
-	// A subject that is stored, or a request to another role.
+	// The subject of a stream, or of a request to another role.
 	var all []*nats.Msg
 	for _, h := range []nats.Header{nil, {"Nats-Rollup": {"all"}}, {"Nats-Rollup": {"sub"}}, {"Nats-Trace-Dest": {target}},
 		{"Nats-Schedule": {"@at 2020-01-01T00:00:00Z"}, "Nats-Schedule-Target": {target}}, {"Nats-TTL": {"1s"}},
@@ -302,18 +302,18 @@ func requests(imported, target string, seeds []seed) []*nats.Msg {
 	return all
 }
 
-// remove removes the consumer that [requests] makes.
+// remove removes the consumer created by [requests].
 func remove(create string) []*nats.Msg {
 	stream, _, _ := strings.Cut(strings.TrimPrefix(create, "CONSUMER.CREATE."), ".")
 	return []*nats.Msg{{Subject: "$JS.API.CONSUMER.DELETE." + stream + ".x"}}
 }
 
-// batch is a message for the consumer that [requests] makes, as the target would like to have it.
+// batch is a message for the consumer created by [requests], in the form the target expects.
 func batch(target string) []*nats.Msg {
 	return []*nats.Msg{{Subject: "posture.batch.x.x.x", Data: []byte("for " + target)}}
 }
 
-// traced checks that the server reports the path of a message, so that the attacks by it are attacks.
+// traced checks that the server reports the path of a message: otherwise the attacks by these reports test nothing.
 func (a *attacker) traced() {
 	a.t.Helper()
 	const own = "of.the.attacker"
@@ -330,7 +330,7 @@ func (a *attacker) traced() {
 	}
 }
 
-// settle waits until what was sent has been handled: a stream and JetStream's API answer in order.
+// settle waits until every sent message has been handled: a stream and JetStream's API answer in order.
 func (a *attacker) settle(mayPublish []string) {
 	a.t.Helper()
 	if err := a.nc.FlushTimeout(time.Minute); err != nil {
@@ -347,8 +347,8 @@ func (a *attacker) settle(mayPublish []string) {
 	}
 }
 
-// unharmed checks that a stream has gained what the role may write and nothing else since a sequence, and that it still
-// has what it had, but for what the role may replace or take.
+// unharmed checks that since a sequence a stream has gained only messages the role may write, and that it still has its
+// earlier messages, except those the role may replace or take.
 func unharmed(t *testing.T, operator *bus.Conn, r topology.Role, stream string, since uint64, seeds []seed) {
 	t.Helper()
 	s, err := operator.JetStreamOf(stream).Stream(t.Context(), stream)
@@ -370,7 +370,7 @@ func unharmed(t *testing.T, operator *bus.Conn, r topology.Role, stream string, 
 			t.Errorf("message %d of %s: %v", seq, stream, err)
 			return
 		}
-		// Of POSTURE_STATE, that is the log's.
+		// The subjects of POSTURE_STATE are those of the log.
 		if !writes(m.Subject) {
 			t.Errorf("message %d of %s is on %s: %.200q", seq, stream, m.Subject, m.Data)
 		}
@@ -386,7 +386,7 @@ func unharmed(t *testing.T, operator *bus.Conn, r topology.Role, stream string, 
 	}
 }
 
-// ends are the last sequences of the streams.
+// ends returns the last sequences of the streams.
 func ends(t *testing.T, operator *bus.Conn) map[string]uint64 {
 	t.Helper()
 	all := map[string]uint64{}

@@ -114,7 +114,7 @@ func TestSlowHandlerKeepsItsMessage(t *testing.T) {
 	b := bustest.Start(t)
 	c, p := b.ConnWith(0, topology.Fetcher, bustest.AckWait(wait/10)), bustest.NewPage()
 	d := topology.FetchConsumer(p.Account, p.Integration, 4)
-	d.Config.AckWait = wait // ten times what the stage counts on, for a machine that is slow
+	d.Config.AckWait = wait // ten times the stage's own period, for a slow machine
 	if _, err := c.JetStream().CreateOrUpdateConsumer(t.Context(), d.Stream, d.Config); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden files and the table in
 
 var root = filepath.Join("..", "..")
 
-// What is on the bus changes on purpose only: whoever changes the table shows it in these files.
+// The bus changes on purpose only: a change of the table shows in these files.
 func TestTheTableIsAsItsGoldenFilesSay(t *testing.T) {
 	type consumer struct {
 		Stream string
@@ -178,7 +178,7 @@ func overlap(a, b string) bool {
 	return len(ta) == len(tb)
 }
 
-// What a role may publish. The rows are what would hurt most if the table granted it by mistake.
+// The permissions to publish. The rows are the most harmful ones to grant by mistake.
 func TestNoRoleMayDoMoreThanItsPart(t *testing.T) {
 	for _, r := range topology.Roles() {
 		if r == topology.Operator {
@@ -229,8 +229,8 @@ func TestNoRoleMayDoMoreThanItsPart(t *testing.T) {
 	}
 }
 
-// A writer of a stream with atomic batches can keep open all the batches that the server allows the stream. Other roles
-// that write batches there then cannot. Two streams have a second writer, which could hinder the api.
+// A writer of a stream with atomic batches can keep open all batches of the stream's limit. Other roles
+// with batches there are then blocked. Two streams have a second writer, which could hinder the api.
 func TestStreamsWithBatchesHaveOneWriter(t *testing.T) {
 	second := map[string]topology.Role{topology.BucketStream(topology.Tokens): topology.Exchange,
 		topology.BucketStream(topology.Holds): topology.Evaluator}

@@ -104,7 +104,7 @@ func TestARoleAsksInItsOwnName(t *testing.T) {
 	}
 }
 
-// The only stream in a zone that allows a role to create consumers is its own.
+// In its zone, a role may create consumers on its own stream only.
 func TestTheQueueLeadsNowhere(t *testing.T) {
 	if all := topology.Queue.Imports(); len(all) != 0 {
 		t.Errorf("%s imports %v", topology.Queue, all)
@@ -121,7 +121,7 @@ func TestTheQueueLeadsNowhere(t *testing.T) {
 	}
 }
 
-// Followers share nothing that could be used against one another.
+// Followers share nothing usable against one another.
 func TestFollowersAreApart(t *testing.T) {
 	a, b := topology.FollowerPermissions("a", "k1"), topology.FollowerPermissions("b", "k2")
 	for _, p := range a.Publish {

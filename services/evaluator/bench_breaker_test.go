@@ -28,11 +28,11 @@ type fleetUnder struct {
 	flips       bool
 	tick        uint64
 	inputs      []proto.Input
-	took, cpu   []float64 // of each round, in ms; cpu is that of the process, the server included
+	took, cpu   []float64 // of each round, in ms; cpu is of the process, the server included
 }
 
-// BenchmarkBreaker compares polls with breakers and without, in turns over the same pages: at rest, where 2 % of the
-// scores drift without a flip, and where every result flips. A round is of BENCH_PAGES full pages, 20 by default; 1000
+// BenchmarkBreaker compares polls with breakers and without, in turns over the same pages: at rest, with 2 % of the
+// scores drifting without a flip, and with a flip of every result. A round is of BENCH_PAGES full pages, 20 by default; 1000
 // of them are 1,000,000 devices. It reports medians, their ratios, and the spread (between the quartiles, of the
 // median) of the rounds without breakers.
 func BenchmarkBreaker(b *testing.B) {
@@ -58,7 +58,7 @@ func BenchmarkBreaker(b *testing.B) {
 	}
 	b.ResetTimer()
 	for b.Loop() {
-		for _, i := range rand.Perm(len(all)) { // what came before has an effect
+		for _, i := range rand.Perm(len(all)) { // the order has an effect
 			u := all[i]
 			if !u.flips {
 				f.measured(u, 80)
@@ -81,9 +81,9 @@ func BenchmarkBreaker(b *testing.B) {
 	}
 }
 
-// measured polls every page, and notes what it took.
+// measured polls every page, and records the time.
 func (f *fixture) measured(u *fleetUnder, level int) {
-	runtime.GC() // that of the round before is not this one's
+	runtime.GC() // not to collect the garbage of the last round in this one
 	begin := cpuTime(f.t)
 	u.took = append(u.took, f.round(u, level))
 	u.cpu = append(u.cpu, float64((cpuTime(f.t)-begin).Microseconds())/1000)
@@ -98,7 +98,7 @@ func cpuTime(t testing.TB) time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// under makes an integration with two checks, over pages that exist or are made.
+// under makes an integration with two checks, over existing or new pages.
 func (f *fixture) under(u *fleetUnder, pages int) {
 	f.t.Helper()
 	u.integration = proto.NewID()
@@ -127,7 +127,7 @@ func (f *fixture) under(u *fleetUnder, pages int) {
 	}
 }
 
-// remember starts an evaluator that has so many entries in memory.
+// remember starts an evaluator with this number of entries in memory.
 func (f *fixture) remember(entries int) {
 	f.t.Helper()
 	s, err := evaluator.New(evaluator.Config{Sweep: 20 * time.Millisecond, Remember: entries},

@@ -42,7 +42,7 @@ func newFixture(t testing.TB, o topology.Options) *fixture {
 	return f
 }
 
-// evaluators starts services that end with the test.
+// evaluators starts services, ended with the test.
 func (f *fixture) evaluators(n int) {
 	f.t.Helper()
 	for range n {
@@ -50,7 +50,7 @@ func (f *fixture) evaluators(n int) {
 	}
 }
 
-// evaluator starts a service, and returns a function that ends it.
+// evaluator starts a service, and returns a function to end it.
 func (f *fixture) evaluator() (stop func()) {
 	f.t.Helper()
 	s, err := evaluator.New(evaluator.Config{Sweep: 20 * time.Millisecond},

@@ -141,7 +141,7 @@ func TestWhatCannotBeReadBlocksNothing(t *testing.T) {
 	}
 	f.poll(0, 1, revision, map[proto.ID]int{d: 80})
 	f.until(0, "the next input is evaluated", is(map[proto.ID]string{d: "pass score"}))
-	f.poll(9, 1, 0, map[proto.ID]int{d: 80}) // a page that nobody enrolled into
+	f.poll(9, 1, 0, map[proto.ID]int{d: 80}) // a page without enrolled devices
 	f.settled()
 	dead, err := f.operator.Subjects(t.Context(), topology.PostureDead, topology.Dead("evaluate", f.account))
 	if err != nil || dead[topology.Dead("evaluate", f.account)] != 2 {
@@ -264,7 +264,7 @@ func TestTwoServicesRace(t *testing.T) {
 	f.changesLeadTo(want)
 }
 
-// Services report a log that was rolled back while they run.
+// Services report a log rolled back while they run.
 func TestALogBehindTheStateIsNotReady(t *testing.T) {
 	f := newFixture(t, topology.Options{})
 	f.check(proto.NewID(), ">=", 50, 0)
@@ -275,7 +275,7 @@ func TestALogBehindTheStateIsNotReady(t *testing.T) {
 		f.poll(0, tick+1, revision, map[proto.ID]int{d[0]: int(tick % 2 * 90)})
 		f.until(0, "the poll is evaluated", func(e *proto.Entry) bool { return e.Tick == tick+1 })
 	}
-	// The state is filled from the log in the background: what it has not got by now, it never gets.
+	// The state is filled from the log in the background: entries missing now stay missing.
 	bustest.Eventually(t, "the state holds the last poll", func() bool {
 		e := f.newest(topology.PostureState, 0)
 		return e != nil && e.Tick == 20

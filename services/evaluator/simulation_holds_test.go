@@ -187,7 +187,7 @@ func (w *holdWorld) editOrganization() {
 	})
 }
 
-// changePage removes a device, or enrols one that was removed.
+// changePage removes a device, or enrols a removed one.
 func (w *holdWorld) changePage() {
 	n := w.pick(fleetPages, "page")
 	s := w.sheets[n]
@@ -311,7 +311,7 @@ func (w *holdWorld) judgeOne(ctx context.Context, k *worker, check proto.ID) err
 	return err
 }
 
-// overview is what a view of the pages shows, from the headers.
+// overview is a view of the pages, from the headers.
 func (w *holdWorld) overview(seen []int) (all []overview.Page) {
 	for n, s := range w.sheets {
 		if seen[n] == 0 {
@@ -398,7 +398,7 @@ func (w *holdWorld) release(ctx context.Context, check proto.ID, r heldRecord) e
 	return nil
 }
 
-// decide is a person's release or rejection of what they see.
+// decide is a person's release or rejection of a hold.
 func (w *holdWorld) decide() {
 	check := proto.ID{0xc0, byte(w.pick(2, "decided"))}
 	k := w.workers[w.pick(2, "shows")]

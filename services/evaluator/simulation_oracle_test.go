@@ -9,20 +9,20 @@ import (
 	"plumbline.dev/services/evaluator/fold"
 )
 
-// oracle is invariant 11 over what is published: the changes of outcomes, and the evidence beside them. It counts by
+// oracle is invariant 11 over the messages: the changes of outcomes, and the evidence beside them. It counts by
 // itself what each poll would flip, in which window, and since when the polls of a page are beyond the limits, and lets
 // an outcome change between pass and fail only for one of the reasons of the invariant.
 type oracle struct {
 	w *holdWorld
-	// history has what is known of the checks of a page after each of its entries.
+	// history has the state of the checks of a page after each of its entries.
 	history [fleetPages][]map[proto.ID]guard
 }
 
-// guard is what is known of one check on one page.
+// guard is the state of one check on one page.
 type guard struct {
 	since proto.Millis // when the first of the polls beyond the limits was stored; 0 if the newest was within them
 	safe  bool
-	// withheld are the devices that fail by the safe side: polls are measured against the pass they had.
+	// withheld are the devices failing by the safe side: polls are measured against their earlier pass.
 	withheld map[proto.ID]bool
 	start    proto.Millis // of the window
 	net      int
@@ -37,12 +37,12 @@ type seenCommit struct {
 	was, is     int // the check's index in either
 	old, check  *proto.Check
 	breaker     proto.Breaker
-	unsettled   map[proto.ID]bool // devices of which a person or the clock decided something; nil: of none
-	out, gained int               // flips that the evidence asks for
-	lost, came  int               // flips that were made
+	unsettled   map[proto.ID]bool // devices decided about by a person or the clock; nil: none
+	out, gained int               // flips by the evidence
+	lost, came  int               // flips made
 	passing     int
 	known       int
-	withheld    map[proto.ID]bool // devices that lost a pass by the evidence
+	withheld    map[proto.ID]bool // devices without their pass by the evidence
 }
 
 func (o *oracle) verify(s *sheet, prev *proto.Entry, step *fold.Step, m message) {
@@ -200,7 +200,7 @@ func (c *seenCommit) verify(g *guard) {
 	} else if (c.lost > 0 && !g.safe || c.came > 0) && !released && !(held && g.since == 0) {
 		c.fatal(g, "without a poll")
 	}
-	if c.unsettled != nil { // what came first cannot be told from outside
+	if c.unsettled != nil { // the order is unknown from outside
 		s := c.e.State(c.is)
 		*g = guard{start: s.Window.Start, net: s.Window.Net, flips: c.e.CheckFlips()[c.is].Flips}
 		if s.Hold != nil {
@@ -268,7 +268,7 @@ func (c *seenCommit) polled(g *guard) {
 	}
 }
 
-// count compares the entry with what was before the input.
+// count compares the entry with the one before the input.
 func (c *seenCommit) count(g *guard) {
 	c.withheld = map[proto.ID]bool{}
 	old := map[proto.ID]*proto.Result{}
@@ -361,7 +361,7 @@ func (o *oracle) fair(check proto.ID, h *proto.Hold, seen []int, b proto.Breaker
 		if e.Tick < tick || at < 0 {
 			o.w.t.Fatalf("released at tick %d, page %d is at %d", tick, n, e.Tick)
 		}
-		fleet.Add(o.history[n][at][check].flips) // of that poll, whatever the page has seen since
+		fleet.Add(o.history[n][at][check].flips) // of that poll, without later ones
 	}
 	limit := func(n int) float64 { return max(float64(b.Floor), b.Share*float64(n)) }
 	if beyond(limit, fleet) {

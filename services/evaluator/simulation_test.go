@@ -61,7 +61,7 @@ func (w *plainWorld) expire() {
 func (w *plainWorld) changePage() {
 	w.counter++
 	page := fold.Page{Revision: w.counter}
-	if rapid.Bool().Draw(w.t, "as before") && len(w.pages) > 1 { // a removal that is taken back
+	if rapid.Bool().Draw(w.t, "as before") && len(w.pages) > 1 { // a withdrawn removal
 		page.Devices = w.pages[len(w.pages)-2].Devices
 	} else {
 		for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(1, 5), 0, 4, rapid.ID).Draw(w.t, "devices") {

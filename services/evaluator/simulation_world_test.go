@@ -31,7 +31,7 @@ type message struct {
 	once  bool // it is not delivered again
 	// gone reports whether the bucket has lost it to a later record; nil: never.
 	gone func() bool
-	// release is the record that an input of a release is from.
+	// release is the record of an input of a release.
 	release *heldRecord
 }
 
@@ -60,7 +60,7 @@ func (s *sheet) last() *proto.Entry {
 type worker struct {
 	*evaluator
 	skew proto.Millis
-	view int // the configuration that its catalog shows
+	view int // the configuration in its catalog
 	w    *world
 	// seen has, for each page, how many of its entries the overview shows; records the same of the holds of each check.
 	seen    []int
@@ -94,7 +94,7 @@ type world struct {
 	queue    []message
 	workers  [2]*worker
 	running  []*running
-	behind   int // how many writes the replica that answers the next read has not seen
+	behind   int // number of writes unknown to the replica of the next read
 	// steps are the possible events; repeated ones are more likely. backlog is how much may be unhandled at a time: with
 	// more, most of it would be handled when all is over. verify looks at each commit.
 	steps   []func()
@@ -134,7 +134,7 @@ func (w *world) restart(k *worker) {
 	}
 }
 
-// run makes steps at random, and then handles what is left, in any order.
+// run makes steps at random, and then handles the remaining inputs, in any order.
 func (w *world) run(tensOfSteps int) {
 	for range 10 * tensOfSteps {
 		w.step()
@@ -148,14 +148,14 @@ func (w *world) finish() {
 	}
 }
 
-// basisOf returns the page and the configuration that an entry was made from.
+// basisOf returns the page and the configuration used for an entry.
 func (w *world) basisOf(s *sheet, e *proto.Entry) (fold.Page, fold.Config) {
 	page := slices.IndexFunc(s.pages, func(p fold.Page) bool { return p.Revision == e.PageRevision })
 	config := slices.IndexFunc(w.configs, func(c fold.Config) bool { return c.Revision == e.ConfigRevision })
 	return s.pages[page], w.configs[config]
 }
 
-// neverOlder is invariant 5, and the same of what an entry is made from.
+// neverOlder is invariant 5, and the same for the page and the configuration of an entry.
 func (w *world) neverOlder(prev, e *proto.Entry) {
 	if prev != nil &&
 		(e.Tick < prev.Tick || e.PageRevision < prev.PageRevision || e.ConfigRevision < prev.ConfigRevision) {
@@ -351,7 +351,7 @@ func (s *sheet) follow(t *rapid.T, step *fold.Step) {
 }
 
 // evict drops a page's entries from the log, except for those stored since a running evaluation has read the log: no
-// evaluator can work on a log that turns over within milliseconds.
+// evaluator can work on a log turning over within milliseconds.
 func (w *world) evict() {
 	n := w.pick(len(w.sheets), "loses entries")
 	s := w.sheets[n]

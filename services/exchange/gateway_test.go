@@ -56,7 +56,7 @@ func TestOnlyGatewaysVouch(t *testing.T) {
 	}
 }
 
-// A gateway records its requests itself, with what it alone knows; so ACCESS_LOG has each once.
+// A gateway records its requests itself, with details known to it alone; so ACCESS_LOG has each once.
 func TestAGatewaysRequestsAreNotRecordedTwice(t *testing.T) {
 	w := newFixture(t)
 	_, stop := w.start(w.deps(nil))
@@ -87,7 +87,7 @@ func TestUseOfAServiceTokenIsNoted(t *testing.T) {
 		t.Fatal("a wrong secret counts as use")
 	}
 	_, stop = w.start(w.deps(nil))
-	// The credentials were right, whatever they were for.
+	// The credentials were right, for any destination.
 	elsewhere.Application = proto.NewID()
 	w.ask(elsewhere)
 	stop()

@@ -18,7 +18,7 @@ func (w *fixture) notices(token *proto.ServiceToken) []proto.TokenNotice {
 	return stored[proto.TokenNotice](w, topology.AccessLogs, topology.TokenNotice(w.account, token.ID))
 }
 
-// another is a service token of its own that lives long and was made some days ago.
+// another is a long-lived service token created some days ago.
 func (w *fixture) another(name string, age int) *proto.ServiceToken {
 	w.Helper()
 	made := proto.At(w.clock.Now().Add(-time.Duration(age) * testDay))
@@ -38,7 +38,7 @@ func (w *fixture) saveToken(t *proto.ServiceToken) {
 	w.records.Put(topology.Tokens, key, t)
 }
 
-// record is a token as it is stored now, nil where it is deleted.
+// record is a stored token, or nil after its deletion.
 func (w *fixture) record(t *proto.ServiceToken) *proto.ServiceToken {
 	w.Helper()
 	key, err := topology.ServiceTokenKey(w.account, t.ClientID)
@@ -75,7 +75,7 @@ func TestTheEndOfATokenIsToldOnce(t *testing.T) {
 	want := func(what string, all ...proto.TokenNotice) {
 		t.Helper()
 		bustest.Eventually(t, what, func() bool { return len(w.notices(w.token)) >= len(all) })
-		// Caretakers that come late, or look again, tell nothing more.
+		// Late or repeated runs of the janitor record nothing more.
 		w.clock.Advance(time.Minute)
 		w.swept(first, second, third)
 		if diff := cmp.Diff(all, w.notices(w.token)); diff != "" {
@@ -96,7 +96,7 @@ func TestTheEndOfATokenIsToldOnce(t *testing.T) {
 	bustest.Eventually(t, "it is counted as expiring",
 		func() bool { return gauge("expiring") == 1 && gauge("valid") == 0 })
 
-	// A restart knows what was told.
+	// A restart does not repeat recorded ends.
 	stop()
 	second, _ = w.start(w.deps(nil))
 	want("after a restart", expiring)
@@ -203,7 +203,7 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 				t.Errorf("the exchange published %+v itself", all)
 			}
 			if !c.delete {
-				// Who turns it on again has it for another while.
+				// A token turned on again is good for another while.
 				on := w.record(unused)
 				on.Disabled = false
 				w.clock.Advance(time.Second)
@@ -221,7 +221,7 @@ func TestTokensThatNobodyUsesAreTurnedOff(t *testing.T) {
 	}
 }
 
-// newAccountToken is an old token of an account that asked for nothing; the function tells whether it was touched.
+// newAccountToken is an old token of an account without requests; the function reports whether it was changed.
 func newAccountToken(w *fixture, age int) func() bool {
 	w.Helper()
 	account := proto.NewAccount()

@@ -89,7 +89,7 @@ func TestAKeyIsUselessWithoutTheIdentity(t *testing.T) {
 	}
 	raw := dump(t, w.bus.Conn(topology.Operator), topology.BucketStream(topology.Keys))
 	for n := 0; n+32 <= len(pkcs8); n += 32 {
-		// Only what is public may be there in clear: the modulus is in the certificate too.
+		// Only public values may be there in clear: the modulus is in the certificate too.
 		if at := pkcs8[n : n+32]; strings.Contains(raw, string(at)) && !bytes.Contains(record.Certificate, at) {
 			t.Fatalf("bytes %d to %d of the private key are in KEYS", n, n+32)
 		}
@@ -149,7 +149,7 @@ func TestARecordOfAnotherKeyIsRefused(t *testing.T) {
 			}
 			continue
 		}
-		// A record that is none of a key is reported, and ends nothing; nothing is signed with it.
+		// A record without a key is reported, and ends nothing; nothing is signed with it.
 		stop := bustest.Run(t, s.Run)
 		bustest.Eventually(t, "the record is reported", func() bool { return len(deps.Bus.UnreadableRecords()) > 0 })
 		if s.Ready(t.Context()) == nil {
@@ -229,7 +229,7 @@ func checkCerts(t *testing.T, body []byte, kid string) {
 	if err := json.Unmarshal(body, &raw); err != nil {
 		t.Fatal(err)
 	}
-	// The one that signs, and the next.
+	// The signing key, and the next.
 	if len(raw.Keys) != 2 || len(raw.PublicCerts) != 2 || raw.PublicCerts[0] != raw.PublicCert ||
 		raw.PublicCerts[1] == raw.PublicCert {
 		t.Fatalf("%s", body)
@@ -278,7 +278,7 @@ func TestBeforeTheKeyIsThere(t *testing.T) {
 	}
 }
 
-// Invariant 8: no other main links the package that opens signing keys. plumb is all services in one.
+// Invariant 8: only the exchange and plumb link the package to open signing keys. plumb is all services in one.
 func TestOnlyTheExchangeLinksTheKeys(t *testing.T) {
 	const keysPackage = "plumbline.dev/services/exchange/keys"
 	mains, err := filepath.Glob("../cmd/*/main.go")

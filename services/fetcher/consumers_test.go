@@ -91,7 +91,7 @@ func TestARemovedIntegrationIsClearedAway(t *testing.T) {
 	i := w.integrate(api.URL, func(i *proto.Integration) { i.Concurrency = 4 })
 	w.tick(i)
 	bustest.Eventually(t, "four calls are under way", func() bool { return api.calls.Load() == 4 })
-	i.Concurrency = 5 // from here on there are other workers, who do not know of the calls
+	i.Concurrency = 5 // from here on there are other workers, without knowledge of the calls
 	w.save(i)
 	bustest.Eventually(t, "a fifth call is under way", func() bool { return api.calls.Load() == 5 })
 	w.remove(i)
@@ -110,7 +110,7 @@ func TestARemovedIntegrationIsClearedAway(t *testing.T) {
 	}
 }
 
-// A call to a URL that hangs does not hold its page once the URL was mended.
+// A call to a hanging URL does not hold its page once the URL was mended.
 func TestACallToAnOldURLIsGivenUp(t *testing.T) {
 	w := newFixture(t)
 	w.enrol(0, 1)
@@ -155,14 +155,14 @@ func TestStraysAreFound(t *testing.T) {
 		_, ok := w.consumer(withBatch)
 		return !ok
 	})
-	w.batch(withBatch, 5, 8) // a planner that comes very late
+	w.batch(withBatch, 5, 8) // a very late planner
 	w.idle(withBatch)
 	if _, ok := w.consumer(alive); !ok {
 		t.Error("the sweep took a living integration's consumer")
 	}
 }
 
-// An API that never responds does not delay the calls of others.
+// An API without responses does not delay the calls of others.
 func TestASlowAPIStarvesNobody(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -202,14 +202,14 @@ func TestASlowAPIStarvesNobody(t *testing.T) {
 	}
 }
 
-// Invariant 10: however many pages there are, and whatever the integration's limit, only so many are in memory.
+// Invariant 10: for any number of pages and any limit of the integration, the number of pages in memory is bounded.
 func TestPagesInFlightAreBounded(t *testing.T) {
 	w := newFixture(t)
 	for page := range topology.PageNumber(60) {
 		w.enrol(page, 1)
 	}
 	cfg := quick()
-	cfg.MaxInFlight = 4 // an integration that is polled alone gets them all
+	cfg.MaxInFlight = 4 // an integration polled alone gets them all
 	w.start(cfg)
 	two := make(chan struct{})
 	var calls atomic.Int32
@@ -231,7 +231,7 @@ func TestPagesInFlightAreBounded(t *testing.T) {
 	}
 }
 
-// A batch that fails permanently leaves a dead letter and a failed poll.
+// A permanently failing batch leaves a dead letter and a failed poll.
 func TestAnUnreadablePageGetsAFailedPoll(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -57,7 +57,7 @@ func newFixture(t testing.TB) *fixture {
 		identities: identities, recipients: recipients, pages: map[topology.PageNumber][]proto.Device{}}
 }
 
-// quick is a configuration with which nothing takes long but an API that does not answer.
+// quick is a configuration with short times everywhere except for an API without an answer.
 func quick() Config {
 	return Config{CallTimeout: 20 * time.Second, AttemptTimeout: 10 * time.Second, ProbeTimeout: 20 * time.Second,
 		retryWait: 5 * time.Millisecond, catalogWait: time.Second, Sweep: 50 * time.Millisecond,
@@ -150,7 +150,7 @@ func (w *fixture) remove(i *proto.Integration) {
 	}
 }
 
-// protect stores an application over a domain, which the gateway serves if it has an origin.
+// protect stores an application over a domain; the gateway serves it if it has an origin.
 func (w *fixture) protect(domain, origin string) *proto.Application {
 	w.t.Helper()
 	a := &proto.Application{ID: proto.NewID(), AUD: "aud", Name: "api", Domains: []string{domain}, OriginURL: origin}
@@ -212,7 +212,7 @@ func (w *fixture) input(i *proto.Integration, page topology.PageNumber, tick uin
 	return in
 }
 
-// messages is how many messages of a subject, or all that match, a stream holds.
+// messages returns the number of a stream's messages matching a subject.
 func (w *fixture) messages(stream, filter string) (n uint64) {
 	w.t.Helper()
 	subjects, err := w.operator.Subjects(w.t.Context(), stream, filter)
@@ -233,15 +233,15 @@ func (w *fixture) idle(i *proto.Integration) {
 	})
 }
 
-// scoringAPI is a scoring API that answers by the contract unless a test says otherwise.
+// scoringAPI is a scoring API with answers by the contract, unless a test changes them.
 type scoringAPI struct {
 	*httptest.Server
 	t     testing.TB
 	calls atomic.Int32
-	// exclusive makes a page that is asked about twice at once an error. An attempt that timed out may still
+	// exclusive makes two concurrent requests for a page an error. An attempt that timed out may still
 	// be under way here when the next one comes.
 	exclusive bool
-	// serve, where it is set, answers in place of answer.
+	// serve, if not nil, answers in place of answer.
 	serve func(w http.ResponseWriter, r *http.Request, devices []proto.ID)
 	mu    sync.Mutex
 	under map[proto.ID]int // calls under way, by first device
@@ -307,7 +307,7 @@ func (a *scoringAPI) askedAbout(first proto.ID) int {
 	return a.asked[first]
 }
 
-// scoreOf is the score that answer gives the n-th device.
+// scoreOf is the score of the n-th device in answer.
 func scoreOf(n int) int { return n % 101 }
 
 func answer(w http.ResponseWriter, devices []proto.ID) {

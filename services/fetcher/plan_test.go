@@ -160,7 +160,7 @@ func TestTicksThatAreSkipped(t *testing.T) {
 	}
 }
 
-// A tick that was made from a newer schedule than the fetcher has seen waits for it.
+// A tick made from a newer schedule waits until the fetcher has seen this schedule.
 func TestATickWaitsForItsSchedule(t *testing.T) {
 	w := newFixture(t)
 	w.enrol(0, 1)
@@ -259,7 +259,7 @@ func TestFetchersShareTheWork(t *testing.T) {
 	}
 }
 
-// A fetcher that is stopped in the middle of a call leaves it to the next, and stops in time.
+// A fetcher stopped in the middle of a call leaves it to the next, and stops in time.
 func TestAStoppedFetcherLeavesItsPages(t *testing.T) {
 	w := newFixture(t)
 	w.enrol(0, 2)
@@ -296,7 +296,7 @@ func TestAStoppedFetcherLeavesItsPages(t *testing.T) {
 	}
 }
 
-// A fetcher that died in the middle of a call says nothing more, and its page goes to another.
+// After a fetcher died in the middle of a call, its page goes to another.
 func TestADeadFetchersPagesMoveOn(t *testing.T) {
 	t.Parallel() // it takes as long as a claim lasts
 	w := newFixture(t)
@@ -336,7 +336,7 @@ func TestADeadFetchersPagesMoveOn(t *testing.T) {
 	}
 }
 
-// A call that outlasts its claim is not repeated by another fetcher at the same time (the API checks).
+// A call longer than its claim is not repeated by another fetcher at the same time (the API checks).
 func TestALongCallKeepsItsPage(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

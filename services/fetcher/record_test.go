@@ -60,7 +60,7 @@ func headerOf(all []proto.ProbeHeader, name string) string {
 	return ""
 }
 
-// secure starts an API with TLS, and returns it with a configuration that trusts its certificate.
+// secure starts an API with TLS, and returns it with a configuration trusting its certificate.
 func secure(t *testing.T, serve http.HandlerFunc) (*httptest.Server, Config) {
 	s := httptest.NewUnstartedServer(serve)
 	s.EnableHTTP2 = true
@@ -123,7 +123,7 @@ func TestReportOfASuccessfulProbe(t *testing.T) {
 	}
 }
 
-// A report of a failed probe names the step that failed, and shows everything up to it.
+// A report of a failed probe names the failed step, and shows everything up to it.
 func TestReportsOfFailures(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -308,7 +308,7 @@ func TestReportOfAnApplicationToken(t *testing.T) {
 	}
 }
 
-// A probe with a report sends and understands exactly what a poll does.
+// A probe with a report sends and understands exactly the same as a poll.
 func TestAProbeIsAPoll(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -57,7 +57,7 @@ func TestItStopsBeforeTheTopologyIsThere(t *testing.T) {
 	stop()
 }
 
-// lockedBuffer is a log that several goroutines write.
+// lockedBuffer is a log written by several goroutines.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -75,7 +75,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// No secret is in a log line, a metric, an input or a dead letter, whatever fails.
+// No secret is in a log line, a metric, an input or a dead letter, after any failure.
 func TestSecretsStayInside(t *testing.T) {
 	w := newFixture(t)
 	w.enrol(0, 2)

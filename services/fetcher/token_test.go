@@ -96,7 +96,7 @@ func TestWhatAnAPIIsShown(t *testing.T) {
 			t.Errorf("not shown the credentials alone: %v", h)
 		}
 	}
-	credentials(poll()) // an application that nobody here knows
+	credentials(poll()) // an application without a record here
 
 	app := w.protect(host(api.URL), "")
 	bustest.Eventually(t, "the fetcher knows the application", func() bool {
@@ -133,7 +133,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 		name     string
 		status   int
 		want     proto.Reason
-		takes    string // the token that the API takes
+		takes    string // the token accepted by the API
 		attempts int
 	}{
 		{"401, then a fresh token", 401, proto.ReasonNone, "token-2", 2},
@@ -182,7 +182,7 @@ func TestTheExchangeRefuses(t *testing.T) {
 	}
 }
 
-// A service token that is turned off stops working between two pages, without a change of the configuration.
+// A service token turned off stops working between two pages, without a change of the configuration.
 func TestATokenThatIsTurnedOff(t *testing.T) {
 	w := newFixture(t)
 	w.enrol(0, 2)
@@ -209,7 +209,7 @@ func TestATokenThatIsTurnedOff(t *testing.T) {
 		p := w.input(i, 0, w.tick(i)).Poll
 		return p.Error == proto.ReasonAuthFailed && strings.Contains(p.Detail, "token_disabled")
 	})
-	if late := time.Duration(last.Load()); late > 2*time.Second { // a second, and what a busy machine takes
+	if late := time.Duration(last.Load()); late > 2*time.Second { // a second, and the delay of a busy machine
 		t.Errorf("called %v after the token was turned off", late)
 	}
 	x.refuse.Store(nil)

@@ -208,7 +208,7 @@ func clientHTTP2(t testing.TB, w *fixture, addr string, cfg *tls.Config) func() 
 
 var rawBody = strings.Repeat("y", 1024)
 
-// rawOrigin is an origin that allocates nothing.
+// rawOrigin is an origin without allocations.
 func rawOrigin(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

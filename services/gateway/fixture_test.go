@@ -27,7 +27,7 @@ import (
 	"plumbline.dev/services/internal/seal"
 )
 
-// fixture is a gateway and an exchange on a real bus, and an origin that tells what it got.
+// fixture is a gateway and an exchange on a real bus, and an origin reporting its requests.
 type fixture struct {
 	testing.TB
 	bus     *bustest.Bus
@@ -127,7 +127,7 @@ func (w *fixture) app(domain, origin string, change func(*proto.Application),
 	return a
 }
 
-// served waits until the gateway decides by what was written.
+// served waits until the gateway decides by the newest records.
 func (w *fixture) served() {
 	w.Helper()
 	probe := &proto.Application{ID: proto.NewID(), AUD: strings.Repeat("e", 64), Name: "probe", Type: "self_hosted",
@@ -139,7 +139,7 @@ func (w *fixture) served() {
 	})
 }
 
-// seen is what the origin got.
+// seen is a request at the origin.
 type seen struct {
 	Method, Host, URI string
 	Header            http.Header
@@ -152,14 +152,14 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(seen{r.Method, r.Host, r.RequestURI, r.Header, string(body)})
 }
 
-// answer is what a client got.
+// answer is a response to a client.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// origin is what the origin got, if the request went that far.
+// origin returns the request at the origin, if it got that far.
 func (a answer) origin() (s seen, ok bool) {
 	if a.header.Get("X-From") != "origin" || json.Unmarshal([]byte(a.body), &s) != nil {
 		return s, false

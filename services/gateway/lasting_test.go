@@ -17,7 +17,7 @@ import (
 	"plumbline.dev/proto"
 )
 
-// lasting is an origin with responses that never end by themselves.
+// lasting is an origin with endless responses.
 func lasting(rw http.ResponseWriter, r *http.Request) {
 	flush := func() { _ = http.NewResponseController(rw).Flush() }
 	switch r.URL.Path {
@@ -33,7 +33,7 @@ func lasting(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(rw, "data: x\n\n")
 		flush()
 		<-r.Context().Done()
-	case "/download": // to a client that takes nothing
+	case "/download": // to a client reading nothing
 		rw.Header().Set("Content-Length", "1000000000000")
 		block := make([]byte, 1<<20)
 		for {
@@ -255,7 +255,7 @@ func TestWhatIsAdmittedStaysOpen(t *testing.T) {
 		_, _, err := stays.Read(t.Context())
 		closed <- err
 	}()
-	// The other one ends by what the gateway looks at after this one, or in the same second.
+	// The other one ends by the gateway's next step, or in the same second.
 	other.Policies = nil
 	w.records.Configure(topology.KindApplication, other.ID, other)
 	if _, _, err := ends.Read(t.Context()); err == nil {

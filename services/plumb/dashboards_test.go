@@ -21,8 +21,8 @@ import (
 	"plumbline.dev/services/plumb"
 )
 
-// What dashboards and alerts ask for is what the services have: each metric, label and, where they are a closed
-// list, value. And each metric of ours is asked for somewhere, so that none is seen by nobody.
+// Dashboards and alerts use existing metrics and labels only, and existing values if a label has a closed list of them.
+// Each metric of the services is used by a dashboard or an alert.
 func TestDashboardsAndAlertsAskForWhatThereIs(t *testing.T) {
 	have := registered(t)
 	used := map[string]bool{}
@@ -40,11 +40,11 @@ func TestDashboardsAndAlertsAskForWhatThereIs(t *testing.T) {
 	}
 }
 
-// registered are the labels of every metric that the services register, whether it has a series yet or not.
+// registered returns the labels of every registered metric of the services, with or without a series.
 func registered(t *testing.T) map[string][]string {
 	t.Helper()
 	cfg := config(t, t.TempDir()+"/data")
-	// What is registered for them only is there too.
+	// Metrics registered only for dashboards are included.
 	cfg.Gateway.TLSCert, cfg.Gateway.TLSKey = selfSigned(t)
 	registry := cli.Metrics()
 	s, err := plumb.New(cfg, plumb.Deps{Log: bustest.Log(t), Metrics: registry, Clock: clock.System})
@@ -77,7 +77,7 @@ var (
 	labelName = regexp.MustCompile(`[a-zA-Z_]+`)
 )
 
-// expression is PromQL, and the labels that the text beside it shows.
+// expression is PromQL, and the labels in the text beside it.
 type expression struct {
 	where, promql string
 	shows         []string
@@ -179,13 +179,13 @@ func alerts(t *testing.T) []expression {
 	return all
 }
 
-// TestEachAlertHasACase checks that the tests of the alerts, which promtool runs in CI, name each of them.
+// TestEachAlertHasACase checks that the tests of the alerts name each of them; promtool runs these tests in CI.
 func TestEachAlertHasACase(t *testing.T) {
 	data, err := os.ReadFile("../../deploy/prometheus/rules_test.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A pattern such as Plumbline.*NotRecorded does not count: the samples that are expected name the alert.
+	// A pattern such as Plumbline.*NotRecorded does not count: the expected samples name the alert.
 	for _, e := range alerts(t) {
 		if !regexp.MustCompile(`\b` + e.where + `\b`).Match(data) {
 			t.Errorf("deploy/prometheus/rules_test.yaml has no case for %s", e.where)
@@ -193,10 +193,10 @@ func TestEachAlertHasACase(t *testing.T) {
 	}
 }
 
-// scraped are the labels that Prometheus adds.
+// scraped lists the labels added by Prometheus.
 var scraped = []string{"instance", "job", "service"}
 
-// closed are values of labels that have no others.
+// closed lists all values of the labels with a closed list of them.
 func closed() map[string][]string {
 	all := map[string][]string{}
 	for _, r := range policy.Reasons() {
@@ -227,7 +227,7 @@ var (
 	slopes   = []string{"rate", "increase"}
 )
 
-// check reads the names of an expression, without its grammar, which promtool knows, and gives its metrics.
+// check reads the names of an expression and returns its metrics. It ignores the grammar: promtool checks it.
 func (e expression) check(t *testing.T, have map[string][]string) []string {
 	t.Helper()
 	var metrics []string

@@ -25,7 +25,7 @@ import (
 	"plumbline.dev/services/plumb"
 )
 
-// childData names the data directory in the environment of a process that runs an installation for a test.
+// childData names the data directory in the environment of a process running an installation for a test.
 const childData = "PLUMB_TEST_CHILD_DATA"
 
 // TestChild is the process started by [TestStrangersLeaveTheStoreItsFiles]. It runs until its standard input ends.

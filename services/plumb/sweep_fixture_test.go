@@ -39,7 +39,7 @@ type swept struct {
 	logs   *logged
 	i      plumb.Installation
 	stop   func()
-	writer *bus.Conn // the operator's; breaks headers that have bustest.BrokenHeader
+	writer *bus.Conn // the operator's; breaks headers with bustest.BrokenHeader
 
 	integration, check string
 	good, off          credentials
@@ -103,7 +103,7 @@ func (s *swept) start() {
 		text := s.logs.text.String()
 		s.t.Fatal(errors.Join(err, service.Ready(s.t.Context())), "\n", text[max(0, len(text)-20_000):])
 	}
-	// The next start uses the same addresses, because an installation that is not ready does not report them.
+	// The next start uses the same addresses, because an installation reports them only once it is ready.
 	for url, addr := range map[string]*string{s.i.APIURL: &s.cfg.APIAddr, s.i.AccessURL: &s.cfg.AccessAddr,
 		s.i.AdminURL: &s.cfg.AdminAddr} {
 		*addr = strings.TrimPrefix(url, "http://")
@@ -112,7 +112,7 @@ func (s *swept) start() {
 	s.connect()
 }
 
-// startBroken is start with records that prevent readiness.
+// startBroken is start with records preventing readiness.
 func (s *swept) startBroken() *plumb.Service {
 	s.t.Helper()
 	service := s.run()
@@ -178,7 +178,7 @@ func (s *swept) connect() {
 	}
 }
 
-// breaker dials connections that corrupt the header [bustest.BrokenHeader].
+// breaker dials connections corrupting the header [bustest.BrokenHeader].
 type breaker struct{}
 
 func (breaker) Dial(network, address string) (net.Conn, error) {
@@ -436,7 +436,7 @@ func (s *swept) read(t *testing.T, stream string) {
 	}
 }
 
-// beats reports whether a key is one that read relies on, or the test's own API token.
+// beats reports whether a key is needed by read, or is the test's own API token.
 func (s *swept) beats(key string) bool {
 	own := sha256.Sum256([]byte(s.i.Token))
 	if strings.Contains(key, hex.EncodeToString(own[:])) {
@@ -450,7 +450,7 @@ func (s *swept) beats(key string) bool {
 	return false
 }
 
-// poll orders a poll and waits until the page of devices has its results: an entry follows whatever was there.
+// poll orders a poll and waits until the page of devices has its results: an entry follows in any case.
 func (s *swept) poll(t *testing.T) {
 	t.Helper()
 	var ordered struct {

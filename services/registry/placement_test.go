@@ -75,7 +75,7 @@ func (b *bucket) do(c proto.Command, now proto.Millis) (answer proto.CommandAnsw
 	return answer
 }
 
-// placed tells where each device is, and fails if one is in two pages or a page is too full.
+// placed returns the page of each device, and fails if one is in two pages or a page is too full.
 func (b *bucket) placed() map[proto.ID]topology.PageNumber {
 	where := map[proto.ID]topology.PageNumber{}
 	for n, page := range b.pages {

@@ -378,7 +378,7 @@ func TestAnOutageIsNoReasonToGiveUp(t *testing.T) {
 	if err := s.index.await(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	s.seen.Store(1 << 40) // a revision that never comes
+	s.seen.Store(1 << 40) // a revision beyond all others
 	s.bus.NATS().Close()
 	fast, stop := context.WithTimeout(ctx, time.Millisecond)
 	defer stop()

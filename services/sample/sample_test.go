@@ -240,7 +240,7 @@ func TestKeysThatAreAway(t *testing.T) {
 	answered := func() bool { return a.post(`{"devices":[]}`, a.token).Code == 200 }
 	a.down = false
 	bustest.Eventually(t, "the keys are fetched", answered)
-	// Keys that were fetched once are kept.
+	// Keys once fetched are kept.
 	a.down = true
 	bustest.Eventually(t, "the keys that were fetched are used", answered)
 }

@@ -19,13 +19,13 @@ import (
 	"plumbline.dev/services/internal/slot"
 )
 
-// fixture is a server, and the api that configures integrations on it.
+// fixture is a server, and an api to configure integrations on it.
 type fixture struct {
 	t       testing.TB
 	bus     *bustest.Bus
 	api     *bus.Conn
 	account proto.Account
-	fake    *clock.Fake // for the schedulers that run on it; hours behind the server's clock
+	fake    *clock.Fake // of some schedulers; hours behind the server's clock
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -80,7 +80,7 @@ func (s *subject) save(edit func(*proto.Integration)) {
 	s.revision = revision
 }
 
-// newest is the newest tick; a zero one where there is none.
+// newest returns the newest tick, or a zero one if there is none.
 func (s *subject) newest() (t proto.Tick, seq uint64) {
 	s.t.Helper()
 	m, err := s.api.Last(s.t.Context(), topology.PostureTicks, topology.Tick(s.account, s.ID))
@@ -109,7 +109,7 @@ func (s *subject) next(seq uint64) (t proto.Tick, newest uint64) {
 	return t, newest
 }
 
-// stand sets the fake clock to a second after the begin of a slot, counted from the one that it is in.
+// stand sets the fake clock to a second after the begin of a slot, counted from the current one.
 func (s *subject) stand(slots int64) {
 	cut := slot.Of(s.ID, s.Interval)
 	s.fake.Set(cut.Begin(cut.At(s.fake.Now()) + slots).Add(time.Second))
@@ -155,7 +155,7 @@ func TestPausedIsNotPolledAndResumedIsAtOnce(t *testing.T) {
 	bustest.Eventually(t, "the pause is known", func() bool { return s.counted(ReasonNotPolled) == 1 })
 	for range 3 {
 		other.stand(1)
-		_, others = other.next(others) // a pass that saw i as well
+		_, others = other.next(others) // a pass with i as well
 	}
 	if _, now := i.newest(); now != seq {
 		t.Error("a paused integration was polled")
@@ -253,7 +253,7 @@ func TestSchedulersAtOnce(t *testing.T) {
 	}
 }
 
-// A scheduler whose clock is an hour fast goes by the server's, says so, and goes on when it is set right.
+// A scheduler with a clock an hour fast uses the server's time, reports its own, and continues once it is set right.
 func TestOwnClockAnHourFast(t *testing.T) {
 	w := newFixture(t)
 	w.fake.Set(time.Now().Add(time.Hour))
@@ -321,7 +321,7 @@ func TestAnUnreadableTickIsReplaced(t *testing.T) {
 	}
 }
 
-// A scheduler that does not know a change yet leaves the integration to those who do.
+// A scheduler without knowledge of a change leaves the integration to the others.
 func TestAStaleCatalogPublishesNothing(t *testing.T) {
 	w := newFixture(t)
 	i, other := w.integration(time.Minute), w.integration(time.Minute)
@@ -407,7 +407,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// One pass over ten thousand integrations that are all due.
+// One pass over ten thousand due integrations.
 func BenchmarkTenThousandDue(b *testing.B) {
 	w := newFixture(b)
 	const n = 10_000

@@ -26,7 +26,7 @@ type simulation struct {
 
 	now      time.Duration
 	server   time.Duration // the server's clock, ahead of true time
-	stepped  time.Duration // when the server's clock was last set; settled says when that must be over
+	stepped  time.Duration // when the server's clock was last set; settled is the time for its effects to end
 	settled  time.Duration
 	rogues   int // how many ticks rogues have published
 	newest   *Stored
@@ -66,7 +66,7 @@ type runner struct {
 	lag     time.Duration // until it sees a change
 	next    time.Duration // when it passes next
 	clock   *serverClock
-	seen    int // versions that it has seen
+	seen    int // versions seen
 	newest  *Stored
 	looked  bool
 	// publishing is a tick on its way to the server.
@@ -198,7 +198,7 @@ func (s *simulation) publish(tick proto.Tick, expects uint64, rogue bool) bool {
 	}
 	s.ticks++
 	name := slotName{tick.Schedule, tick.Slot}
-	// For a moment after the server's clock was set, a scheduler may still go by what it was.
+	// For a moment after the server's clock was set, a scheduler may still use its time from before.
 	doubtful := rogue || s.now <= s.stepped+askAgain+maxLatency
 	// Slots are the server's time. When its clock is set back, hours come again, and only they.
 	first, twice := s.taken[name]
@@ -216,7 +216,7 @@ func (s *simulation) publish(tick proto.Tick, expects uint64, rogue bool) bool {
 	if before != nil && before.Tick.Schedule > tick.Schedule {
 		s.t.Fatalf("%v: a tick of schedule %d after one of %d", s.now, tick.Schedule, before.Tick.Schedule)
 	}
-	// No flood: a tick is of the slot in which it is published, give or take its way to the server.
+	// No flood: a tick is of the slot of its publication, plus or minus its way to the server.
 	if !doubtful {
 		cut := slot.Of(integration, tick.Interval)
 		if early, late := cut.Begin(tick.Slot).Sub(s.serverTime()),
@@ -343,7 +343,7 @@ func TestSimulation(t *testing.T) {
 		s.run(2 * s.current().Interval)
 		most = max(most, s.ticks)
 	}
-	for range 20 { // misfortunes that matter together are rare
+	for range 20 { // bad combinations of misfortunes are rare
 		rapid.Check(t, life)
 	}
 	if most < 50 {
@@ -352,7 +352,7 @@ func TestSimulation(t *testing.T) {
 	t.Logf("at most %d ticks", most)
 }
 
-// Runs that violated an invariant in the past, each with many seeds to vary the delays between the steps.
+// Runs with a violated invariant in the past, each with many seeds to vary the delays between the steps.
 func TestSimulatedRunsThatOnceFailed(t *testing.T) {
 	type step struct {
 		after int // seconds
@@ -363,7 +363,7 @@ func TestSimulatedRunsThatOnceFailed(t *testing.T) {
 		manual, rogue            = "somebody polls now", "a rogue publishes an hour ahead"
 	)
 	for name, steps := range map[string][]step{
-		// Seed 11328827767349238465: the manual tick used the rogue's slot, which the clock had nearly reached by then.
+		// Seed 11328827767349238465: the manual tick used the rogue's slot; the clock had nearly reached it by then.
 		"a manual tick behind a rogue's": {{11, rogue}, {19, hourOn}, {2, manual}, {71, starts}},
 		"the clock returns to a slot, by a manual tick": {{3, hourOn}, {13, setRight}, {2, manual}, {1, hourOn}, {3, starts},
 			{4, starts}},

@@ -13,7 +13,7 @@ import (
 type browser struct {
 	*fixture
 	jar  map[string]map[string]string
-	from string // the address that it comes from; empty for any
+	from string // the address of its connections; empty for any
 }
 
 func (w *fixture) browser() *browser { return w.browserAt("") }
@@ -23,7 +23,7 @@ func (w *fixture) browserAt(from string) *browser {
 	return &browser{w, map[string]map[string]string{}, from}
 }
 
-// cookies is the Cookie header for a host, empty where there is none.
+// cookies is the Cookie header for a host, or empty.
 func (b *browser) cookies(host string) string {
 	var all []string
 	for name, value := range b.jar[host] {
@@ -97,7 +97,7 @@ func (b *browser) walk(t testing.TB, from, until string) (stopped string, a answ
 	return "", a, nil
 }
 
-// personAt is a browser of a person who has logged in to a host.
+// personAt is a browser of a person with a login at a host.
 func (w *fixture) personAt(t testing.TB, host, email string) *browser {
 	t.Helper()
 	w.provider.LogIn(email)

@@ -108,7 +108,7 @@ func TestManyNamesInConnection(t *testing.T) {
 	}
 }
 
-// Clients that never send their bodies do not keep other clients from the origin.
+// Clients without a body to their requests do not keep other clients from the origin.
 func TestUploadsThatStandStill(t *testing.T) {
 	w := under
 	for range 64 {

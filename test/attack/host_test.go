@@ -81,7 +81,7 @@ func TestHostTricks(t *testing.T) {
 	}
 }
 
-// The client's address is that of its connection, regardless of its headers.
+// The client's address is the address of its connection, regardless of its headers.
 func TestAddressesThatAreMadeUp(t *testing.T) {
 	w := under
 	made := []string{"X-Forwarded-For: 203.0.113.7", "x-forwarded-for: 203.0.113.8", "X_Forwarded_For: 203.0.113.9",
@@ -148,7 +148,7 @@ func TestForwardAuth(t *testing.T) {
 			doubled := request("GET", "proxy.example.com", ask+dialect,
 				lines(w.service, append(described, strings.Replace(line, appHost, siteHost, 1))...)...)
 			if name, _, _ := strings.Cut(line, ":"); name == "X-Forwarded-For" {
-				continue // a list, which has its own rules
+				continue // a list has its own rules
 			} else if a, _ := w.send(t, asker, doubled); a.Status < 400 {
 				t.Errorf("%s with %s twice: %d", dialect, name, a.Status)
 			}

@@ -78,7 +78,7 @@ func credentials2(id, secret string) []field {
 	return []field{{"cf-access-client-id", id}, {"cf-access-client-secret", secret}}
 }
 
-// The same tricks as over HTTP/1.1, and those that HTTP/2 adds.
+// The same tricks as over HTTP/1.1, and those of HTTP/2.
 func TestHTTP2(t *testing.T) {
 	w := under
 	good := credentials2(w.service.ClientID, w.service.ClientSecret)
@@ -138,7 +138,7 @@ func TestHTTP2(t *testing.T) {
 			t.Errorf("%s: the secret is in the answer", name)
 		}
 	}
-	// What names a second place is decided about, and arrives, as of the first.
+	// A request with two destinations is decided about, and arrives, as one to the first.
 	for name, fields := range map[string][]field{
 		":path with a host":        get2(siteHost, "http://"+appHost+"/"),
 		":path with a blank":       get2(siteHost, "/x HTTP/1.1"),
@@ -174,7 +174,7 @@ func TestHTTP2(t *testing.T) {
 			t.Errorf("%s: %s arrived", name, text)
 		}
 	}
-	// A length that is not the body's, and a body that is a request.
+	// A wrong length of the body, and a request as the body.
 	inner := "GET /admin/smuggled HTTP/1.1\r\nHost: " + siteHost + "\r\n\r\n"
 	for name, more := range map[string][]field{"no length": nil, "a length that is too short": {{"content-length", "0"}},
 		"a length that is too long": {{"content-length", "1000"}}, "two lengths": {{"content-length", "0"}, {"content-length", fmt.Sprint(len(inner))}}, "chunked": {{"transfer-encoding", "chunked"}}, "a length with _": {{"content_length", "0"}},
@@ -186,7 +186,7 @@ func TestHTTP2(t *testing.T) {
 				t.Errorf("%s: %s arrived", name, x.Target)
 			}
 		}
-		// What would be left over on the origin's connection comes with the next request.
+		// A remainder on the origin's connection would come with the next request.
 		if x := w.admitted(t, name, request("GET", siteHost, "/after")); x.Target != "/after" {
 			t.Errorf("%s: %s arrived", name, x.Target)
 		}

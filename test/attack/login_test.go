@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// leads are the places that an answer sends a browser to, or offers it to go.
+// leads returns the URLs of an answer: the target of its redirect, and its links.
 func leads(a answer) []string {
 	all := append([]string{}, a.Header["Location"]...)
 	all = append(all, a.Header["Refresh"]...)
@@ -21,7 +21,7 @@ func leads(a answer) []string {
 
 var link = regexp.MustCompile(`(?i)(?:href|src|action|content)="(?:\d+;\s*url=)?([^"]*)"`)
 
-// elsewhere tells which of the places an answer leads to are neither ours nor the provider's.
+// elsewhere returns the URLs of an answer on hosts of neither the installation nor the provider.
 func (w *fixture) elsewhere(a answer) []string {
 	team, err := url.Parse(w.plumb.Issuer() + "/cdn-cgi/access/login/x")
 	if err != nil {
@@ -64,7 +64,7 @@ var evil = []string{
 	"http:///evil.example", "http://evil%2eexample/", "//evil%E3%80%82example",
 }
 
-// Nobody is sent anywhere but to an application, the team domain and the provider, whatever a link says.
+// Redirects lead only to an application, the team domain or the provider, with any link.
 func TestOpenRedirects(t *testing.T) {
 	w := under
 	team := strings.TrimPrefix(w.plumb.Issuer(), "http://")
@@ -111,7 +111,7 @@ func TestOpenRedirects(t *testing.T) {
 			}
 		}
 	}
-	// The host that is come back to is not the client's to say either.
+	// The client cannot choose the host of the return URL either.
 	for name, lines := range map[string][]string{"X-Forwarded-Host": {"X-Forwarded-Host: evil.example"},
 		"Forwarded": {"Forwarded: host=evil.example"},
 		"Referer":   {"Referer: https://evil.example/", "Origin: https://evil.example"}} {
@@ -120,7 +120,7 @@ func TestOpenRedirects(t *testing.T) {
 			t.Errorf("%s: %d %v", name, a.Status, a.Header)
 		}
 	}
-	// And a path that browsers would take for a host comes back as a path, or not at all.
+	// A path that looks like a host to browsers comes back as a path, or not at all.
 	for _, path := range []string{"//evil.example/", `/\evil.example/`, "/%5cevil.example/", "///evil.example",
 		"/.//evil.example", "/;//evil.example", "/@evil.example/", "/%09//evil.example"} {
 		b := w.browser()
@@ -136,7 +136,7 @@ func TestOpenRedirects(t *testing.T) {
 	}
 }
 
-// What a login's links carry works once, in the browser that began it, and for what it was begun for.
+// The code and the state of a login work once, in the browser of the login, and for its application.
 func TestReplayedLogins(t *testing.T) {
 	w := under
 	w.provider.LogIn("ada@example.com")
@@ -160,7 +160,7 @@ func TestReplayedLogins(t *testing.T) {
 	callback, _, _ := victim.walk(t, page, "/cdn-cgi/access/callback?")
 	team := strings.TrimPrefix(w.plumb.Issuer(), "http://")
 	redeemed := w.provider.Redeemed()
-	// In a browser that has nothing, one that began a login of its own, and one that has the other half only.
+	// In a browser without cookies, in one with a login of its own, and in one with the other half only.
 	other := w.browser()
 	another, _, _ := other.walk(t, page, "/cdn-cgi/access/callback?")
 	for what, b := range map[string]*browser{"a new browser": w.browser(), "another browser": other} {
@@ -240,7 +240,7 @@ func TestReplayedLogins(t *testing.T) {
 	a, arrived = b.visitPage(t, late)
 	no("the application's code after the logout", a, arrived)
 
-	// Who may not enter has no session at the application, however she logs in.
+	// A denied user has no session at the application after any kind of login.
 	for _, email := range []string{"mallory@evil.example", "x@example.com.evil.example", "ada@example.com@evil.example",
 		"ada@EXAMPLE.com\x00.evil.example", "", "@example.com", "\"ada@example.com\"@evil.example",
 		"ada@evil.example,ada@example.com", "ada@evil.example ada@example.com", "ada@example.com\n", "ada@ex\u0430mple.com"} {
@@ -273,8 +273,8 @@ func stateOf(link string) string {
 	return u.Query().Get("state")
 }
 
-// A page of another site can have a browser ask, but not with a method or from a script that changes what it
-// may: what is answered to it tells nothing.
+// A page of another site can make a browser send requests, but a preflight permits no other method and no script: the
+// answer reveals nothing.
 func TestCrossSite(t *testing.T) {
 	w := under
 	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "HEAD", "X"} {
@@ -300,7 +300,7 @@ func TestCrossSite(t *testing.T) {
 	if a.Status < 300 || strings.Contains(a.Body, "example.com") {
 		t.Errorf("nobody's identity: %d %s", a.Status, a.Body)
 	}
-	// A link that is fetched ahead ends no session.
+	// A prefetched link ends no session.
 	if err := w.status(t, peopleHost, http.StatusOK, "Cookie: "+b.cookies(peopleHost)); err != nil {
 		t.Error(err)
 	}

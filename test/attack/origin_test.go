@@ -26,7 +26,7 @@ type origin struct {
 	mu    sync.Mutex
 	all   []arrival
 	taken int          // of all
-	bytes bytes.Buffer // that were sent to it
+	bytes bytes.Buffer // sent to it
 }
 
 func newOrigin() (*origin, error) {

@@ -73,7 +73,7 @@ func (w *fixture) tokenOf(t testing.TB, host string, token stack.ServiceToken) g
 	return g
 }
 
-// shown are the ways in which a client can show an application token.
+// shown lists the ways for a client to send an application token.
 func shown(token string) map[string]string {
 	return map[string]string{"the cookie": "Cookie: CF_Authorization=" + token,
 		"Cf-Access-Token": "cf-access-token: " + token, "the assertion header": "Cf-Access-Jwt-Assertion: " + token}
@@ -88,7 +88,7 @@ func (w *fixture) outside(t testing.TB, what, host, token string) {
 	}
 }
 
-// Application tokens that the exchange did not sign, or not for this.
+// Application tokens signed by others, or signed by the exchange for another purpose.
 func TestForgedTokens(t *testing.T) {
 	w := under
 	g := w.tokenOf(t, mixedHost, w.service)
@@ -118,14 +118,14 @@ func TestForgedTokens(t *testing.T) {
 		"long": parts[0] + "." + strings.Repeat("A", 20_000) + "." + parts[2],
 		"JSON": fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2])}
 
-	// none, in the spellings that have passed somewhere.
+	// none, in the spellings accepted by some libraries.
 	for _, alg := range []any{"none", "None", "NONE", "nOnE", "", "none ", nil, 0, []string{"none"}, "RS256\x00none"} {
 		for name, signature := range map[string]string{"no signature": "", "a signature": parts[2]} {
 			forged[fmt.Sprintf("alg %q with %s", alg, name)] = encode(t, with(g.head, "alg", alg)) + "." + parts[1] + "." +
 				signature
 		}
 	}
-	// The public key as the secret of an HMAC, in every form in which it is published.
+	// The public key as the secret of an HMAC, in every published form.
 	keys, err := w.certs()
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestForgedTokens(t *testing.T) {
 			forged[alg+" with "+name] = text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 		}
 	}
-	// A key of the attacker's, which the token itself names.
+	// A key of the attacker's, named by the token itself.
 	var fetched atomic.Int32
 	public := jose.JSONWebKey{Key: &own.PublicKey, KeyID: "own", Algorithm: "RS256", Use: "sig"}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
@@ -216,7 +216,7 @@ func TestForgedTokens(t *testing.T) {
 	}
 }
 
-// ownKeys are tokens that name the key that they were signed with.
+// ownKeys returns tokens naming their own signing key.
 func (w *fixture) ownKeys(t *testing.T, forged map[string]string, sign func(*rsa.PrivateKey, any, any) string,
 	key *rsa.PrivateKey, g genuine, url string) {
 	t.Helper()
@@ -241,21 +241,21 @@ func (w *fixture) ownKeys(t *testing.T, forged map[string]string, sign func(*rsa
 	}
 }
 
-// What the exchange did sign opens what it was signed for, as long as that lasts.
+// A token signed by the exchange opens its application only, until it ends.
 func TestTokensOfSomethingElse(t *testing.T) {
 	w := under
 	// Another application's.
 	w.outside(t, "another application's token", mixedHost, w.tokenOf(t, otherHost, w.stranger).text)
 	w.outside(t, "the token of an application without people", mixedHost, w.tokenOf(t, appHost, w.service).text)
 	w.outside(t, "another application's token", otherHost, w.tokenOf(t, mixedHost, w.service).text)
-	// Where no person may enter, no application token counts, not even the application's own.
+	// At an application without admitted users no application token counts, not even its own.
 	w.outside(t, "its own token", appHost, w.tokenOf(t, appHost, w.service).text)
 	closed := w.admitted(t, "the service", request("GET", siteHost, adminPath, lines(w.service)...)).Header.Get(
 		"Cf-Access-Jwt-Assertion")
 	for way, line := range shown(closed) {
 		w.refused(t, way, request("GET", siteHost, "/admin", line), http.StatusForbidden)
 	}
-	// What the team domain signs for other purposes.
+	// Signatures of the team domain for other purposes.
 	b := w.personAt(t, peopleHost, "ada@example.com")
 	team := strings.TrimPrefix(w.plumb.Issuer(), "http://")
 	global, mine := b.jar[team]["CF_Authorization"], b.jar[peopleHost]["CF_Authorization"]
@@ -329,7 +329,7 @@ func TestTokensOfSomethingElse(t *testing.T) {
 	ends("a token whose service token is off", time.Second)
 }
 
-// status tells whether a request is answered with a status.
+// status reports whether a request is answered with a status.
 func (w *fixture) status(t testing.TB, host string, want int, lines ...string) error {
 	t.Helper()
 	if a, _ := w.get(t, host, "/", lines...); a.Status != want {
@@ -338,7 +338,7 @@ func (w *fixture) status(t testing.TB, host string, want int, lines ...string) e
 	return nil
 }
 
-// Cookies that a neighbour of the domain sets beside a person's own.
+// Cookies set by a neighbour of the domain beside a person's own.
 func TestInjectedCookies(t *testing.T) {
 	w := under
 	ada := w.personAt(t, peopleHost, "ada@example.com").jar[peopleHost]["CF_Authorization"]

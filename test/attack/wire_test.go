@@ -55,7 +55,7 @@ func (w *fixture) exchange(t testing.TB, from, bytes string) []answer {
 		t.Errorf("the connection stays open after %d answers to %.200q", len(answers), bytes)
 	}
 	c.Close()
-	<-sent // what the gateway did not want to read is no fault
+	<-sent // the gateway may leave the rest of a request unread
 	return answers
 }
 
@@ -118,7 +118,7 @@ func (w *fixture) refused(t testing.TB, what, text string, status ...int) answer
 	return a
 }
 
-// admitted sends a request and gives what arrived; the test ends if it does not.
+// admitted sends a request and returns the forwarded one; the test ends if the request is denied.
 func (w *fixture) admitted(t testing.TB, what, text string) arrival {
 	t.Helper()
 	a, arrived := w.send(t, "", text)

@@ -89,7 +89,7 @@ func newFixture(t *testing.T) *fixture {
 	return w
 }
 
-// serveApp is the application: it greets who asks and has a link to its next page.
+// serveApp is the application: it greets the user and has a link to its next page.
 func serveApp(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(rw,
@@ -105,7 +105,7 @@ func (w *fixture) do(err error) {
 	}
 }
 
-// newIDP makes an identity provider, which asks for the password each time.
+// newIDP makes an identity provider with a prompt for the password at each login.
 func (w *fixture) newIDP(name string) string {
 	w.Helper()
 	var made struct{ ID string }

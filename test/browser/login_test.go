@@ -72,7 +72,7 @@ func TestAPersonWorksUntilHerDeviceFails(t *testing.T) {
 	b.is("on a device that is well again", p, http.StatusOK, app+"/", "Hello "+ada)
 	b.is("a click", b.clicks("#next"), http.StatusOK, app+"/page?n=1", "Hello "+ada)
 
-	// She logs out of one, and that is the end in all.
+	// A logout from one application ends the sessions in all.
 	other := b.cookies(second)["CF_Authorization"]
 	b.is("logout", b.opens(app+"/cdn-cgi/access/logout"), http.StatusOK, app+"/cdn-cgi/access/logout",
 		"You are logged out")
@@ -91,7 +91,7 @@ func TestAPersonWorksUntilHerDeviceFails(t *testing.T) {
 	b.is("the next login", b.logsIn(ada, password), http.StatusOK, app+"/", "Hello "+ada)
 }
 
-// hasCookies checks the attributes of the cookies that a login leaves, and gives the application's.
+// hasCookies checks the attributes of a login's cookies, and returns the application's.
 func (w *fixture) hasCookies(b *tab, app string) *network.Cookie {
 	w.Helper()
 	c, team := b.cookies(app), b.cookies(w.team)
@@ -120,7 +120,7 @@ func (w *fixture) hasCookies(b *tab, app string) *network.Cookie {
 	return mine
 }
 
-// isExplained checks what the page of a refusal says.
+// isExplained checks the text of the deny page.
 func (w *fixture) isExplained(b *tab, p page) {
 	w.Helper()
 	if name, outcome := b.text("#check"), b.text("#outcome"); name != "Disk encryption" || outcome != "fail" {

@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/test/internal/stack"
 )
 
-// run runs a client's tests, which tell themselves what they found.
+// run runs a client's tests; they report their findings themselves.
 func (w *fixture) run(t *testing.T, dir string, more []string, name string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute*stack.Slowness())
@@ -47,7 +47,7 @@ func TestPython(t *testing.T) {
 	newFixture(t).run(t, ".", []string{"PYTHONDONTWRITEBYTECODE=1"}, python(t), "cloudflare_test.py")
 }
 
-// python is one that has python-cloudflare.
+// python is an interpreter with python-cloudflare.
 func python(t *testing.T) string {
 	t.Helper()
 	var all []string

@@ -22,7 +22,7 @@ import (
 
 var services = filepath.Join("..", "..", "services")
 
-// A standIn makes an image under the name of a base image, for a machine that reaches no registry.
+// A standIn makes an image under the name of a base image, for a machine without a registry.
 type standIn struct {
 	image   *regexp.Regexp
 	write   func(ctx context.Context, image string, into *rootfs) error
@@ -44,7 +44,7 @@ var standIns = []standIn{
 	}},
 }
 
-// madeOf labels a stand-in image with a hash of its inputs, so that an outdated one is not used.
+// madeOf labels a stand-in image with a hash of its inputs: an outdated one is not used.
 const madeOf = "dev.plumbline.stand-in"
 
 // provideImages pulls the base images if a registry responds, and builds stand-ins otherwise.
@@ -118,7 +118,7 @@ func golangImage(ctx context.Context, _ string, root *rootfs) error {
 	})
 }
 
-// natsImage builds the server of that version from its module.
+// natsImage builds the server of this version from its module.
 func natsImage(ctx context.Context, image string, root *rootfs) error {
 	version := strings.TrimSuffix(strings.TrimPrefix(image, "nats:"), "-alpine")
 	bin, err := os.MkdirTemp("", "plumbline-nats-")
@@ -223,7 +223,7 @@ func (r *rootfs) file(from, name string) error {
 	return err
 }
 
-// tree copies a directory without the names in skip, which are relative to it.
+// tree copies a directory without the names in skip, relative to it.
 func (r *rootfs) tree(from, into string, skip func(name string) bool) error {
 	from, err := filepath.EvalSymlinks(from)
 	if err != nil {

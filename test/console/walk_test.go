@@ -68,7 +68,7 @@ func TestConsole(t *testing.T) {
 // mostPages bounds the walk.
 const mostPages = 60
 
-// id is the part of a path that names a resource.
+// id is the part of a path naming a resource.
 var id = regexp.MustCompile(`^[0-9a-f]{8}-?[0-9a-f-]{12,}$`)
 
 // pattern returns a path with {id} in place of ids, and without a query: the walk examines one page of each.
@@ -86,11 +86,11 @@ func pattern(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// links returns the paths of the console that a page links to.
+// links returns the links of a page to paths of the console.
 const links = `[...document.querySelectorAll('a[href]')].filter(a => a.origin === location.origin && !a.download &&
   !/\/(export|live)$/.test(a.pathname)).map(a => a.pathname + a.search)`
 
-// walk examines every page that can be reached from the first.
+// walk examines every page reachable from the first.
 func (b *tab) walk(axe string) {
 	seen, queue := map[string]bool{"/overview": true}, []string{"/overview"}
 	for n := 0; len(queue) > 0 && n < mostPages; n++ {
@@ -115,7 +115,7 @@ func (b *tab) walk(axe string) {
 	}
 }
 
-// findings returns what axe-core finds, as texts.
+// findings returns the findings of axe-core, as texts.
 const findings = `axe.run(document, {resultTypes: ['violations']%s}).then(r => r.violations
   .filter(v => v.impact === 'serious' || v.impact === 'critical')
   .map(v => v.id + ': ' + v.help + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')))`

@@ -82,8 +82,8 @@ type run struct {
 	api      *scorer.API
 	audit    *ledger.Audit
 	enrolled int          // fleet devices below this one may be enrolled
-	sure     map[int]bool // later ones than the first whose enrolment was answered
-	removed  map[int]bool // whose removal was asked for; true: it was answered
+	sure     map[int]bool // devices after the first one with an answered enrolment
+	removed  map[int]bool // with a requested removal; true: it was answered
 	kills    int
 }
 

@@ -109,7 +109,7 @@ func (api *openAPI) table(t *testing.T) string {
 	return head + strings.Join(rows, "")
 }
 
-// kept returns the members of a body that are stored and returned without another effect, in order.
+// kept returns the members of a body stored and returned without another effect, in order.
 func (api *openAPI) kept(body schema) []string {
 	if name, ok := strings.CutPrefix(body.Ref, "#/components/schemas/"); ok {
 		body = api.Components.Schemas[name]

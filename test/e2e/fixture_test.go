@@ -18,10 +18,10 @@ import (
 	"plumbline.dev/test/scorer"
 )
 
-// soon is how long something may take that happens at once.
+// soon bounds the time of immediate effects.
 const soon = 15 * time.Second
 
-// fixture is plumb up, a fleet and a scoring API that it polls.
+// fixture is plumb up, a fleet and a scoring API for its polls.
 type fixture struct {
 	*testing.T
 	plumb       *stack.Plumb
@@ -57,7 +57,7 @@ func newFixture(t *testing.T, devices int, interval string, args ...string) *fix
 	return w
 }
 
-// issuer is what issues application tokens.
+// issuer is the issuer of application tokens.
 type issuer interface {
 	Certs() string
 	Issuer() string
@@ -167,7 +167,7 @@ func (w *fixture) result(device proto.ID) (*proto.Entry, *proto.Result) {
 	return nil, nil
 }
 
-// verdict is what a check says of a device in the newest entry.
+// verdict returns the outcome of a check for a device in the newest entry.
 func (w *fixture) verdict(device, check proto.ID) proto.Verdict {
 	w.Helper()
 	entry, result := w.result(device)
@@ -210,7 +210,7 @@ func statusOf(ctx context.Context, control *stack.Control, integration proto.ID)
 	return status{}, fmt.Errorf("the status does not name integration %s: %+v", integration, all)
 }
 
-// following collects what a follower is told.
+// following collects a follower's events.
 type following struct {
 	mu      sync.Mutex
 	results bus.Results
@@ -240,12 +240,12 @@ func (f *following) handle(_ context.Context, e bus.Event) error {
 	return nil
 }
 
-// follow runs a follower until stop is called, which waits for it.
+// follow runs a follower until stop is called; stop waits for it.
 func follow(t *testing.T, conn *bus.Conn, f bus.Following, into *following) (stop func()) {
 	return bustest.Run(t, func(ctx context.Context) error { return conn.Follow(ctx, f, into.handle) })
 }
 
-// agree compares what a follower has with the ledger's newest entries.
+// agree compares a follower's results with the ledger's newest entries.
 func (f *following) agree(l *ledger.Ledger) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -28,10 +28,10 @@ import (
 	"plumbline.dev/test/scorer"
 )
 
-// laptop is the device that the requests of these tests come from.
+// laptop is the device of the requests in these tests.
 var laptop = proto.Device{ID: proto.DeriveID(proto.Account{}, "laptop"), Hostname: "laptop", IPv4: "127.0.0.77"}
 
-// measured is an installation with one device, whose score the test sets, and a check over it.
+// measured is an installation with one device and a check over it; the test sets the score.
 type measured struct {
 	*testing.T
 	plumb       *stack.Plumb
@@ -62,7 +62,7 @@ func newMeasured(t *testing.T, args ...string) *measured {
 	return m
 }
 
-// follows gives the outcomes of the laptop's check as they change.
+// follows returns a channel of the changed outcomes of the laptop's check.
 func (m *measured) follows() <-chan proto.Outcome {
 	m.Helper()
 	conn, err := m.plumb.Follower(m.Context(), slog.New(slog.DiscardHandler))
@@ -90,7 +90,7 @@ func TestADeviceThatFailsIsRefusedAtItsNextRequest(t *testing.T) {
 	s := newSite(t, m.control, m.plumb.Access, laptop.IPv4, m.plumb, stack.PostureRule(m.check.String()))
 	s.enters()
 
-	// The same credentials from an address that is no device's.
+	// The same credentials from an address of no device.
 	elsewhere := *s
 	elsewhere.visitor = stack.NewVisitor(t, m.plumb.Access, "127.0.0.78", nil)
 	if v := elsewhere.visit(s.token.Credentials()...); v.Status != http.StatusForbidden || v.Reason == "" {
@@ -136,7 +136,7 @@ func TestADeviceThatFailsIsRefusedAtItsNextRequest(t *testing.T) {
 	turns(proto.OutcomePass)
 	s.becomes(atOnce, http.StatusOK, "", s.token)
 
-	// A check whose results expire makes them unknown.
+	// Expired results of a check are unknown.
 	s.do(m.control.ChangeCheck(t.Context(), m.check,
 		stack.Check{Name: "healthy", Integration: m.integration, Operator: ">=", Score: threshold, Expiration: "1s"}))
 	turns(proto.OutcomeUnknown)
@@ -198,8 +198,7 @@ func (a *authority) issue(t *testing.T, template *x509.Certificate) (cert tls.Ce
 	return cert, certPEM, keyPEM
 }
 
-// Over TLS the device is found by its certificate, which names it in a SAN: of the operator's authority
-// only.
+// Over TLS the device is found by the SAN of its certificate, if the certificate is signed by the operator's authority.
 func TestADeviceIsKnownByItsCertificate(t *testing.T) {
 	dir := t.TempDir()
 	servers, devices, others := newAuthority(t, dir, "servers"), newAuthority(t, dir, "devices"),
@@ -249,7 +248,7 @@ func TestADeviceIsKnownByItsCertificate(t *testing.T) {
 	}
 }
 
-// measuredTLS is measured behind TLS, with an application that wants the device healthy.
+// measuredTLS is measured behind TLS, with an application for healthy devices.
 type measuredTLS struct {
 	*measured
 	token stack.ServiceToken
@@ -290,10 +289,10 @@ func newMeasuredTLS(t *testing.T, servers *authority, cert, key, deviceCA string
 	return &measuredTLS{measured: m, token: token}
 }
 
-// With NATS gone the gateway goes on with what it knows for the hold that the operator sets, then it
-// refuses, and goes on when NATS is back. Without the exchange it goes on too.
+// Without NATS, the gateway serves from its own state for the time set by the operator, then denies all requests, and
+// serves again with NATS. It also serves without the exchange.
 func TestTheGatewayGoesOnWithoutNATSForItsHold(t *testing.T) {
-	const hold = 8 * time.Second // twice what a confirmation may take on a machine that is busy
+	const hold = 8 * time.Second // twice the longest confirmation on a busy machine
 	s := stack.NewSeparateWith(t, 1, map[topology.Role][]string{topology.Gateway: {"PLUMB_HOLD=" + hold.String()}})
 	control, err := s.Control()
 	if err != nil {

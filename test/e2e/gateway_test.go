@@ -16,10 +16,10 @@ import (
 	"plumbline.dev/test/scorer"
 )
 
-// atOnce is how long a change of what is allowed may take until every part acts on it.
+// atOnce is the time for every part to act on a change of permissions.
 const atOnce = time.Second
 
-// site is an application behind the gateway, and one service token that may enter.
+// site is an application behind the gateway, and one admitted service token.
 type site struct {
 	*testing.T
 	control *stack.Control
@@ -30,10 +30,10 @@ type site struct {
 	tokens  *scorer.Tokens // for its assertions
 }
 
-// siteURL is where it is, in no DNS.
+// siteURL is its address, in no DNS.
 const siteURL = "http://wiki.example.com"
 
-// newSite makes an application that requires the rules besides.
+// newSite makes an application with the rules as further requirements.
 func newSite(t *testing.T, control *stack.Control, gateway, from string, team issuer, require ...any) *site {
 	t.Helper()
 	s := &site{T: t, control: control, origin: stack.NewOrigin(t, nil), visitor: stack.NewVisitor(t, gateway, from, nil)}
@@ -115,7 +115,7 @@ func TestAServiceTokenOpensItsApplication(t *testing.T) {
 	}
 	arrived()
 
-	// What looks like our own header is replaced, in every spelling.
+	// A client's copy of one of our own headers is replaced, in every spelling.
 	if v := s.visit(append(s.token.Credentials(), "Cf-Access-Jwt-Assertion", "forged", "X-Kept", "yes",
 		"Cf_Access_Jwt_Assertion", "forged", "Cf-Access-Authenticated-User-Email",
 		"root@example.com")...); v.Status != http.StatusOK || v.Body != "origin" {
@@ -196,7 +196,7 @@ func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
 	s.enters()
 
 	// A second scoring API stands behind the gateway: by another name of its address than the team domain,
-	// on which there are no applications.
+	// without applications.
 	behind := new(scorer.API)
 	url := behind.Listen(t)
 	public := strings.Replace(w.plumb.Access, "127.0.0.1", "localhost", 1) + "/score"
@@ -214,7 +214,7 @@ func TestATokenThatIsTurnedOffStopsWorkingAtOnce(t *testing.T) {
 			Interval: "1h", ClientID: token.ClientID, ClientSecret: token.ClientSecret})
 		return err
 	})
-	// polled waits for a poll that was asked for at a time, and gives its error.
+	// polled waits for a poll requested at a time, and returns its error.
 	polled := func(id proto.ID) string {
 		t.Helper()
 		now, err := statusOf(t.Context(), w.control, id)

@@ -21,7 +21,7 @@ import (
 // holdPatience is how long a hold may take: 20 pages are evaluated, judged, and followed.
 const holdPatience = time.Minute
 
-// The devices of these tests beside the fleet, by the address that the gateway finds them by.
+// The devices of these tests beside the fleet, by their addresses.
 var (
 	healthy = proto.Device{ID: proto.DeriveID(proto.Account{}, "healthy"), Hostname: "healthy", IPv4: "127.0.0.77"}
 	broken  = proto.Device{ID: proto.DeriveID(proto.Account{}, "broken"), Hostname: "broken", IPv4: "127.0.0.78"}
@@ -68,7 +68,7 @@ func newGuarded(t *testing.T, devices int) *guarded {
 	g := &guarded{devices: devices}
 	g.fixture = newFixture(t, devices-2, "1h", "--overlay", "127.0.0.64/26")
 	g.patience = holdPatience
-	g.settle() // or the first poll meets devices that are about to be enrolled
+	g.settle() // or the first poll meets devices not yet enrolled
 	_, err := g.control.Import(t.Context(), func(yield func(proto.Device) bool) { _ = yield(healthy) && yield(broken) })
 	g.do(err)
 	places := map[string]int{healthy.ID.String(): 0, broken.ID.String(): 9} // they have the scores of these
@@ -107,7 +107,7 @@ func (g *guarded) polls(s scores) {
 	g.poll()
 }
 
-// enters checks that the gateway lets each of the two devices in, or not.
+// enters checks for each of the two devices whether the gateway admits it.
 func (g *guarded) enters(good, bad bool) {
 	g.Helper()
 	status := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}
@@ -221,7 +221,7 @@ func (g *guarded) counts(state string, one bool) error {
 	return nil
 }
 
-// decide releases or rejects a hold; the status is 200 or that of the error.
+// decide releases or rejects a hold; the status is 200 or the error's.
 func (g *guarded) decide(h hold, to string) (status int) {
 	g.Helper()
 	err := g.control.Call(g.Context(), http.MethodPost, "/plumbline/holds/"+h.ID.String()+"/"+to,

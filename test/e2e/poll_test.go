@@ -81,7 +81,7 @@ func (w *fixture) firstPoll(devices int) {
 	}
 }
 
-// wrongScores answers ten devices wrongly, each in another way: they keep what they had.
+// wrongScores gives ten devices invalid answers, each of another kind: they keep their outcomes.
 func (w *fixture) wrongScores() {
 	wrong := []struct {
 		score   any
@@ -128,7 +128,7 @@ func (w *fixture) wrongScores() {
 	w.api.Score(nil)
 }
 
-// shownProblem is what the control plane says of a device's results.
+// shownProblem returns the control plane's description of a device's results.
 func (w *fixture) shownProblem(device proto.ID) string {
 	var shown json.RawMessage
 	w.do(w.control.Call(w.Context(), "GET", "/plumbline/results/devices/"+device.String(), nil, &shown))
@@ -188,7 +188,7 @@ func (w *fixture) failedCalls() {
 	w.api.Answer(nil)
 }
 
-// changedCheck lowers a check to 0, which every score passes.
+// changedCheck lowers a check to 0: every score passes.
 func (w *fixture) changedCheck() {
 	calls := len(w.api.Calls())
 	w.do(w.control.ChangeCheck(w.Context(), w.check,
@@ -209,7 +209,7 @@ func (w *fixture) changedCheck() {
 	}
 }
 
-// removedCheck makes a second check and removes it again: a follower is told that its results are closed.
+// removedCheck makes a second check and removes it again: a follower gets the end of its results.
 func (w *fixture) removedCheck() {
 	var told following
 	stop := follow(w.T, w.follower, bus.Following{Account: w.control.Account}, &told)
@@ -299,7 +299,7 @@ func (w *fixture) removedIntegration() {
 	}
 }
 
-// An integration says when its results are late, whoever is to blame; while it is paused it is not polled.
+// An integration reports late results, with any cause; while it is paused it is not polled.
 func TestPausedAndOverdueShow(t *testing.T) {
 	w := newFixture(t, 10, "1s")
 	other := &scorer.API{ClientID: "0123456789abcdef0123456789abcdef.access", ClientSecret: "secret-of-another-access"}

@@ -20,7 +20,7 @@ const host = "app.example.com"
 // allowedOrigin is the site allowed to send cross-origin requests.
 const allowedOrigin = "https://spa.example.com"
 
-// installation is a gateway that accepts forward auth from the proxies, and the application's origin behind them.
+// installation is a gateway with forward auth for the proxies, and the application's origin behind them.
 type installation struct {
 	plumb  *stack.Plumb
 	origin *origin

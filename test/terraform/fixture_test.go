@@ -42,13 +42,13 @@ func start(t *testing.T) *fixture {
 	read := func(name string) string { return strings.TrimSpace(file(t, filepath.Join(p.Data, name))) }
 	w.control, w.account = control, read("account-id")
 	config := filepath.Join(t.TempDir(), "terraformrc")
-	// The empty direct block makes whatever else a configuration may need fail at once, and not in the network.
+	// With the empty direct block, any other provider fails at once, without network access.
 	text := fmt.Sprintf(
 		"provider_installation {\n  dev_overrides {\n    \"cloudflare/cloudflare\" = %q\n  }\n  direct {}\n}\n", dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// A scoring API that takes any credentials and is never asked about a device.
+	// A scoring API for any credentials; it is never asked about a device.
 	scorer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"result":{}}`)
@@ -95,7 +95,7 @@ func (s *workspace) write(name, text string) {
 	}
 }
 
-// run runs terraform and gives what it printed, and an error with that in it.
+// run runs terraform and returns its output, and an error containing it.
 func (s *workspace) run(args ...string) (string, error) {
 	cmd := exec.CommandContext(s.t.Context(), s.terraform, args...)
 	cmd.Dir, cmd.Env = s.dir, s.env
@@ -127,7 +127,7 @@ func (s *workspace) destroy() {
 	s.must("destroy", "-auto-approve", "-input=false", "-no-color")
 }
 
-// change is what terraform would do to a resource: the paths of the attributes that change, with both values.
+// change is a planned change of a resource: the paths of the changed attributes, with both values.
 type change struct {
 	address    string
 	actions    []string
@@ -142,7 +142,7 @@ func (c change) String() string {
 	return text
 }
 
-// plan is what terraform would do now.
+// plan returns the planned changes.
 func (s *workspace) plan() []change {
 	s.t.Helper()
 	s.must("plan", "-input=false", "-no-color", "-out=plan")
@@ -171,7 +171,7 @@ func (s *workspace) plan() []change {
 	return all
 }
 
-// compare collects the leaves in which two values differ, or will once they are known.
+// compare collects the differing leaves of two values, including leaves not yet known.
 func compare(path string, before, after, unknown any, into map[string]string) {
 	if unknown == true {
 		into[path] = fmt.Sprintf("%v -> (known after apply)", before)
@@ -194,7 +194,7 @@ func compare(path string, before, after, unknown any, into map[string]string) {
 	}
 }
 
-// unchanged fails the test where terraform would do anything.
+// unchanged fails the test if terraform plans a change.
 func (s *workspace) unchanged(when string) {
 	s.t.Helper()
 	for _, c := range s.plan() {
@@ -237,7 +237,7 @@ func (m managed) text(name string) string {
 	return v
 }
 
-// importID is what the provider imports a resource by.
+// importID returns the id for an import of a resource.
 func (m managed) importID() string {
 	account, id := m.text("account_id"), m.text("id")
 	switch strings.TrimPrefix(m.Type, "cloudflare_zero_trust_") {

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// unreadable are attributes that an import does not bring into a state, whatever the answer says: secrets, which
-// are never shown; what the provider does not read; and, of an application's own policies, what they say, of which
-// it keeps the ids. What the configuration says of them is sent once more.
+// unreadable lists the attributes missing in a state after an import: secrets, because they are never shown; attributes
+// the provider does not read; and the content of an application's own policies, because the provider keeps their ids
+// only. Their values in the configuration are sent once more.
 var unreadable = map[string][]string{
 	"cloudflare_zero_trust_access_application":         {"scim_config.authentication", "policies"},
 	"cloudflare_zero_trust_access_group":               {"is_default"},
@@ -21,8 +21,8 @@ var unreadable = map[string][]string{
 	"cloudflare_account_token":                         {"policies"}, // in an order of the provider's
 }
 
-// Every resource is what its configuration says straight after it was applied, whatever was changed, set or taken
-// away; an import into another state finds the same; and nothing is left when it is destroyed.
+// Every resource equals its configuration directly after it was applied, for members changed, set and removed; an
+// import into another state finds the same; and nothing is left after it was destroyed.
 func TestLife(t *testing.T) {
 	w := start(t)
 	dirs, err := filepath.Glob("testdata/*/1_*.tf")
@@ -51,8 +51,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// imported imports all that a workspace has into another one: nothing changes, and nothing has to be but what
-// cannot be read.
+// imported imports all resources of a workspace into another one: nothing changes, and only unreadable attributes have
+// to be sent again.
 func (s *workspace) imported(when, text string) {
 	s.t.Helper()
 	other := s.workspace(s.t)
@@ -68,7 +68,7 @@ func (s *workspace) imported(when, text string) {
 	for _, c := range other.plan() {
 		kind, _, _ := strings.Cut(c.address, ".")
 		for path, values := range c.attributes {
-			// What the server computes may be another one after any change, and no elements are as good as none.
+			// A value computed by the server may differ after any change, and an empty list equals a missing one.
 			if strings.HasSuffix(values, "(known after apply)") || values == "<nil> -> []" ||
 				slices.ContainsFunc(unreadable[kind], func(hidden string) bool { return strings.HasPrefix(path, hidden) }) {
 				delete(c.attributes, path)
@@ -83,7 +83,7 @@ func (s *workspace) imported(when, text string) {
 	s.unchanged(when + ", after another state took it over")
 }
 
-// nothingLeft fails the test where the account has any of the resources that are destroyed with their state.
+// nothingLeft fails the test if the account still has one of the destroyed resources.
 func (w *fixture) nothingLeft(t *testing.T) {
 	t.Helper()
 	for _, path := range []string{"/access/apps", "/access/policies", "/access/groups", "/access/identity_providers",

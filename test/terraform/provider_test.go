@@ -21,7 +21,7 @@ const (
 	providerProgram = "terraform-provider-cloudflare"
 )
 
-// provider is the directory that a built provider is in.
+// provider is the directory of a built provider.
 func provider(t *testing.T) string {
 	t.Helper()
 	if path := os.Getenv("PLUMBLINE_TERRAFORM_PROVIDER"); path != "" {
@@ -59,7 +59,7 @@ func provider(t *testing.T) string {
 	return dir
 }
 
-// download fetches the provider's source and tells where it is.
+// download fetches the provider's source and returns its directory.
 func download(t *testing.T) (dir string) {
 	t.Helper()
 	cmd := exec.Command("go", "mod", "download", "-json", providerModule+"@"+providerVersion)
@@ -73,7 +73,7 @@ func download(t *testing.T) (dir string) {
 }
 
 var (
-	// served are the provider's packages of what the control plane has.
+	// served lists the provider's packages for resources of the control plane.
 	served = regexp.MustCompile(
 		`/(zero_trust_access_(application|group|identity_provider|key_configuration|policy|service_token|tag)` +
 			`|zero_trust_device_posture_(integration|rule)|zero_trust_organization|account_token|account_api_token_permission_groups)"$`)
@@ -81,7 +81,7 @@ var (
 	registered = regexp.MustCompile(`^\t\t(\w+)\.New\w+,`)
 )
 
-// copySource copies what a build needs to where it may be changed.
+// copySource copies the source files of a build to a writable directory.
 func copySource(t *testing.T, from, to string) {
 	t.Helper()
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {

@@ -98,7 +98,7 @@ func TestConnectReturnsPermanentErrors(t *testing.T) {
 	}
 }
 
-// A server that is not there yet may come: valid credentials and a valid URL wait for it.
+// A server may start later: valid credentials and a valid URL wait for it.
 func TestConnectWaitsForAServer(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "creds")

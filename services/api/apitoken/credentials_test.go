@@ -119,7 +119,7 @@ func TestHeadersOfCredentials(t *testing.T) {
 	}
 }
 
-// TestValidityOfTokens checks the times and addresses that a token is limited to.
+// TestValidityOfTokens checks the limits of tokens by time and address.
 func TestValidityOfTokens(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)

@@ -168,7 +168,7 @@ func TestLargeChanges(t *testing.T) {
 	}
 }
 
-// TestOwnChangesAreListed checks that a client finds its newest change at whichever replica it asks.
+// TestOwnChangesAreListed checks that a client finds its newest change at every replica.
 func TestOwnChangesAreListed(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
@@ -189,7 +189,7 @@ func TestOwnChangesAreListed(t *testing.T) {
 	}
 }
 
-// TestDuplicateEventsAreShownOnce checks that an event that was published twice, after all replicas were down, is shown
+// TestDuplicateEventsAreShownOnce checks that an event published twice, after all replicas were down, is shown
 // once.
 func TestDuplicateEventsAreShownOnce(t *testing.T) {
 	t.Parallel()
@@ -214,7 +214,7 @@ func TestDuplicateEventsAreShownOnce(t *testing.T) {
 	}
 }
 
-// TestUnreadableEventsOfTheAuditLog checks that the response names the sequences of events that it cannot show.
+// TestUnreadableEventsOfTheAuditLog checks that the response names the sequences of unreadable events.
 func TestUnreadableEventsOfTheAuditLog(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)

@@ -101,7 +101,7 @@ func TestActionsOfEvents(t *testing.T) {
 	f := apitest.Start(t, func(c *api.Config) { c.BootstrapEmail = "admin@example.com" })
 	do := func(status int, method, path string, body any) map[string]any {
 		t.Helper()
-		f.Clock.Advance(time.Second) // the order of events of different buckets is that of their times
+		f.Clock.Advance(time.Second) // the order of events of different buckets is the order of their times
 		return f.Want(status, method, path, body)
 	}
 	token := "/access/service_tokens/" +

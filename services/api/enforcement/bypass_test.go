@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// over stores that a hold has ended.
+// over stores the end of a hold.
 func over(f *apitest.Fleet, h *proto.Hold, revision uint64) {
 	f.T.Helper()
 	ended := *h
@@ -88,7 +88,7 @@ func TestWritesThatReleaseAHold(t *testing.T) {
 			h := holdOf(f)
 			key := topology.HoldKey(f.Account, f.Integration, f.Check)
 			revision, err := uint64(0), bus.ErrConflict
-			for errors.Is(err, bus.ErrConflict) { // the api deletes the record of a rule that had moved
+			for errors.Is(err, bus.ErrConflict) { // the api deletes the record of a moved rule
 				if revision, err = f.Conn.Get(t.Context(), topology.Holds, key, new(proto.Hold)); err != nil {
 					revision = 0
 				}

@@ -31,7 +31,7 @@ func recorded(f *apitest.Fixture, id any) bool {
 	return err == nil
 }
 
-// passing advances the clock until ok returns true. what describes the condition.
+// passing advances the clock until ok returns true. The argument what describes the condition.
 func passing(f *apitest.Fixture, what string, ok func() bool) {
 	f.T.Helper()
 	bustest.Eventually(f.T, what, func() bool {
@@ -66,7 +66,7 @@ func ends(f *apitest.Fixture) map[string]string {
 	return all
 }
 
-// ended waits until an exemption is deleted, and checks that the audit log contains its end once, with the reason.
+// ended waits until an exemption is deleted, and checks for its one end in the audit log, with the reason.
 func ended(f *apitest.Fixture, id any, why string) {
 	f.T.Helper()
 	passing(f, "the exemption ends: "+why, func() bool { return !recorded(f, id) })
@@ -76,7 +76,7 @@ func ended(f *apitest.Fixture, id any, why string) {
 	f.WantError(404, 12135, "GET", exemptions+"/"+fmt.Sprint(id), nil)
 }
 
-// report stores an entry for the fleet's page that reports the exemptions with the ids as ended.
+// report stores an entry for the fleet's page, with the exemptions of the ids reported as ended.
 func report(f *apitest.Fleet, integration proto.ID, tick uint64, ids ...any) {
 	f.T.Helper()
 	now := proto.At(f.Clock.Now())
@@ -128,7 +128,7 @@ func TestEndsOfExemptions(t *testing.T) {
 	}
 }
 
-// A device that is removed and enrolled anew between two rounds does not keep its old exemption.
+// A device removed and enrolled anew between two rounds does not keep its old exemption.
 func TestExemptionOfADeviceEnrolledAnew(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)
@@ -169,7 +169,7 @@ func TestEndOfAnExemptionFromEveryCheck(t *testing.T) {
 	ended(f.Fixture, x["id"], "device_passes")
 }
 
-// Exemptions that expire while no replica runs are ended when one starts. Several replicas audit each end once.
+// Exemptions expiring while no replica runs are ended when one starts. Several replicas audit each end once.
 func TestEndsAfterARestart(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)
@@ -206,7 +206,7 @@ func TestEndsAfterARestart(t *testing.T) {
 	}
 }
 
-// A page of the inventory that cannot be read keeps only its own exemptions, and these only until their time is over.
+// An unreadable page of the inventory keeps only its own exemptions, and these only until their time is over.
 func TestEndsBesideAnUnreadablePage(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)

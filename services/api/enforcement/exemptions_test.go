@@ -198,7 +198,7 @@ func TestTooManyExemptions(t *testing.T) {
 			all = nil
 		}
 	}
-	// A view that is still reading so many changes at once answers 503, and clients try again.
+	// A view still reading so many changes at once answers 503, and clients try again.
 	bustest.Eventually(t, "the view holds every exemption", func() bool {
 		return f.Do("GET", exemptions, nil).Status == http.StatusOK
 	})
@@ -213,7 +213,7 @@ func TestTooManyExemptions(t *testing.T) {
 	}
 }
 
-// An exemption of a device that passes by itself ends at once, and the response says so.
+// An exemption of a passing device ends at once, and the response says so.
 func TestExemptionOfAPassingDevice(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)

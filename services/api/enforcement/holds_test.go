@@ -18,7 +18,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// holdOf returns a standing hold of the fleet's check, which began an hour ago.
+// holdOf returns a standing hold of the fleet's check since an hour ago.
 func holdOf(f *apitest.Fleet) *proto.Hold {
 	now := proto.At(f.Clock.Now())
 	return &proto.Hold{ID: proto.NewID(), Integration: f.Integration, Check: f.Check, State: proto.HoldStanding, Tick: 7,
@@ -97,7 +97,7 @@ func TestListHolds(t *testing.T) {
 	}
 }
 
-// heldDevice is a device that a hold shows.
+// heldDevice is a device of a hold.
 type heldDevice struct {
 	ID       string `json:"device_id"`
 	Hostname string `json:"hostname"`
@@ -155,7 +155,7 @@ func TestShowAHold(t *testing.T) {
 	}
 }
 
-// TestDecisions checks which decisions each state allows, and that a denied one names the state and changes nothing.
+// TestDecisions checks the decisions allowed in each state, and that a denied one names the state and changes nothing.
 func TestDecisions(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)
@@ -242,7 +242,7 @@ func TestReasonsOfDecisions(t *testing.T) {
 	f.Want(200, "POST", holdPath(h, "reject"), because(strings.Repeat("ü", proto.MaxNote)))
 }
 
-// TestOneOfManyReleasesWins checks that of releases at the same time, at two replicas, one is stored, and that the
+// TestOneOfManyReleasesWins checks that one of several releases at the same time, at two replicas, is stored, and the
 // others name the state.
 func TestOneOfManyReleasesWins(t *testing.T) {
 	t.Parallel()
@@ -306,7 +306,7 @@ func TestAReleaseDuringAPoll(t *testing.T) {
 	}
 }
 
-// TestADecisionAboutAnotherRevision checks that a decision with If-Match is about the hold that was read.
+// TestADecisionAboutAnotherRevision checks that a decision with If-Match applies to this revision of the hold only.
 func TestADecisionAboutAnotherRevision(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)
@@ -363,7 +363,7 @@ func TestTokensThatMayDecide(t *testing.T) {
 	}
 }
 
-// TestHoldsOfAGoneCheck checks that the record of a hold that is over is deleted once its check is gone or has moved.
+// TestHoldsOfAGoneCheck checks that the record of an ended hold is deleted once its check is gone or has moved.
 func TestHoldsOfAGoneCheck(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)

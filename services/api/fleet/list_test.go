@@ -16,7 +16,7 @@ import (
 	"plumbline.dev/services/api/apitest"
 )
 
-// newFleet starts a fleet whose devices have names and people.
+// newFleet starts a fleet of devices with names and people.
 func newFleet(t *testing.T) *apitest.Fleet {
 	f := apitest.StartFleet(t)
 	f.Import("text/csv", "serial_number,hostname,email\nS-1,laptop-1,Ann@example.com\nS-2,tablet-2,bob@example.com\n")
@@ -30,7 +30,7 @@ func path(endpoint, filter string, more ...string) string {
 	return q + strings.Join(more, "")
 }
 
-// serials returns the serial numbers of the devices that a filter selects.
+// serials returns the serial numbers of the devices selected by a filter.
 func serials(f *apitest.Fixture, filter string) (all []string) {
 	f.T.Helper()
 	list, _ := f.List(path("", filter))

@@ -98,14 +98,14 @@ func TestPeopleHaveTheirRoles(t *testing.T) {
 	if own := f.Want(200, "GET", "/plumbline/me", nil); own["type"] != "token" || own["all"] != true || own["email"] != "" {
 		t.Errorf("%v", own)
 	}
-	// Without an account in the path, the account is that of the console.
+	// Without an account in the path, the account is the console's.
 	r := f.Send(f.PersonRequest(ron, "GET", "/client/v4/accounts", nil))
 	if r.Status != 200 || !strings.Contains(string(r.Result), f.Account.String()) {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
 }
 
-// TestForeignTokens checks that nothing but a person's own, current token of the console is a credential.
+// TestForeignTokens checks that only a person's own, current token of the console is a credential.
 func TestForeignTokens(t *testing.T) {
 	t.Parallel()
 	other := strings.Repeat("d", 64)
@@ -229,7 +229,7 @@ func publicKey(t *testing.T, key *rsa.PrivateKey) []byte {
 }
 
 // TestPeopleWithoutMembership checks that a login alone gives no permission, nor does a membership of another account
-// or of an address that looks alike.
+// or of a similar address.
 func TestPeopleWithoutMembership(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t, apitest.WithConsole)
@@ -257,7 +257,7 @@ func TestPeopleWithoutMembership(t *testing.T) {
 	}
 }
 
-// TestAccessEndsAtOnce checks that what ends a person's access ends it with the next request.
+// TestAccessEndsAtOnce checks that a person's access ends with the next request after each cause of its end.
 func TestAccessEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, ended := range map[string]struct {

@@ -66,10 +66,10 @@ func TestPolicyTest(t *testing.T) {
 	login(f.Fixture, "ada@example.com", f.Devices[0])   // passes
 	login(f.Fixture, "bob@example.com", f.Devices[1])   // has no score
 	login(f.Fixture, "cyd@example.com", proto.ID{})     // has no device
-	login(f.Fixture, "dan@example.com", proto.NewID())  // has a device that is not enrolled
+	login(f.Fixture, "dan@example.com", proto.NewID())  // has a device without an enrolment
 	login(f.Fixture, "eve@example.com", f.Devices[0])   // is denied
 	login(f.Fixture, "guest@example.com", f.Devices[0]) // is excluded
-	login(f.Fixture, "joe@example.org", f.Devices[0])   // is nobody's
+	login(f.Fixture, "joe@example.org", f.Devices[0])   // matches no policy
 	f.Evaluate(1, 90, proto.OutcomePass)
 
 	guests := f.Want(201, "POST", "/access/groups",
@@ -145,8 +145,8 @@ func TestAuthorOfAPolicyTest(t *testing.T) {
 	}
 }
 
-// TestPolicyTestOfEnrolledDevices checks that a user whose login has no device is tested with all devices enrolled for
-// their address, and passes a check if all of them do.
+// TestPolicyTestOfEnrolledDevices checks that a user with a login from no device is tested with all devices enrolled
+// for their address, and passes a check if all of them do.
 func TestPolicyTestOfEnrolledDevices(t *testing.T) {
 	t.Parallel()
 	f := apitest.StartFleet(t)
@@ -167,7 +167,7 @@ func TestPolicyTestOfEnrolledDevices(t *testing.T) {
 	}
 }
 
-// TestUsersWithErrors checks that users are errored if the decision depends on what is not stored with a login.
+// TestUsersWithErrors checks that users are errored if the decision depends on a property not stored with a login.
 func TestUsersWithErrors(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
@@ -209,7 +209,7 @@ func TestUsersWithErrors(t *testing.T) {
 }
 
 // TestPagesOfPolicyTest checks that pages, with and without a filter, have every user once, over several records of
-// results, at another replica than the one that ran the test.
+// results, at another replica than the one of the test.
 func TestPagesOfPolicyTest(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
@@ -254,7 +254,7 @@ func TestPagesOfPolicyTest(t *testing.T) {
 	}
 }
 
-// TestPolicyTestWithoutPolicies checks that nobody is approved without policies, and that a body is not required.
+// TestPolicyTestWithoutPolicies checks that no user is approved without policies, and that a body is not required.
 func TestPolicyTestWithoutPolicies(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)
@@ -309,7 +309,7 @@ func TestChangeOfStoredPolicy(t *testing.T) {
 	}
 }
 
-// TestInvalidPolicyTests checks the responses to requests that are invalid.
+// TestInvalidPolicyTests checks the responses to invalid requests.
 func TestInvalidPolicyTests(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)

@@ -15,7 +15,7 @@ import (
 	"plumbline.dev/services/internal/clock"
 )
 
-// fixture is the API over a bus, without its views: for tests whose policies have no posture check.
+// fixture is the API over a bus, without its views: for tests of policies without posture checks.
 type fixture struct {
 	*API
 	t       *testing.T
@@ -102,7 +102,7 @@ func TestLoginsDuringATest(t *testing.T) {
 	}
 }
 
-// TestEndOfTests checks the state that a test is stored with by the way it ends.
+// TestEndOfTests checks the stored state of a test by the way it ends.
 func TestEndOfTests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -129,7 +129,7 @@ func TestEndOfTests(t *testing.T) {
 	}
 }
 
-// TestProgressOfALostTest checks that a test whose process crashed is not shown as running for ever.
+// TestProgressOfALostTest checks that a test of a crashed process is not shown as running for ever.
 func TestProgressOfALostTest(t *testing.T) {
 	t.Parallel()
 	now := proto.At(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
@@ -165,7 +165,7 @@ func TestRunningTestsAreBounded(t *testing.T) {
 	})
 }
 
-// TestExpiredResults checks the response about a test whose results were removed before its own record.
+// TestExpiredResults checks the response about a test with its results removed before its own record.
 func TestExpiredResults(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -50,7 +50,7 @@ func TestResults(t *testing.T) {
 	for _, page := range []string{"1", "-1", "x", "4294967296"} {
 		f.WantError(404, v4.CodeNotFound, "GET", "/plumbline/results/pages/"+page, nil)
 	}
-	// The state has results that the log has dropped.
+	// The state has results dropped by the log.
 	f.AwaitState(f.Last)
 	f.PurgeLog()
 	if again := f.Want(200, "GET", path, nil); apitest.JSON(t, again) != apitest.JSON(t, got) {

@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/services/api/v4"
 )
 
-// enforced returns the members for enforcement that tests send.
+// enforced returns the members for enforcement sent by tests.
 func enforced() map[string]any {
 	return map[string]any{"x_mode": "observe", "x_recover_score": 70.0, "x_grace": "14d",
 		"x_breaker":     map[string]any{"share": 0.1, "window": "30m"},
@@ -45,7 +45,7 @@ func (r enforcedRule) with(members map[string]any) map[string]any {
 	return body
 }
 
-// put replaces the rule, and returns the response and the members for enforcement that a later GET shows.
+// put replaces the rule, and returns the response and the members for enforcement of a later GET.
 func (r enforcedRule) put(t *testing.T, body map[string]any) (apitest.Response, map[string]any) {
 	t.Helper()
 	answer := r.Do("PUT", r.path, body)
@@ -64,7 +64,7 @@ func (r enforcedRule) stored(t *testing.T) proto.Check {
 	return check
 }
 
-// TestEnforcementIsKept checks that a client that does not know the members for enforcement keeps them, and that null
+// TestEnforcementIsKept checks that a client without knowledge of the members for enforcement keeps them, and that null
 // resets each of them alone.
 func TestEnforcementIsKept(t *testing.T) {
 	t.Parallel()
@@ -101,8 +101,8 @@ func TestEnforcementIsKept(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreEchoed checks that a member sent with its default is shown as it was sent: a client that compares
-// sees no difference.
+// TestDefaultsAreEchoed checks that a member sent with its default is shown as sent: a client comparing both sees no
+// difference.
 func TestDefaultsAreEchoed(t *testing.T) {
 	t.Parallel()
 	usual := map[string]any{"x_mode": "enforce", "x_grace": "0s", "x_breaker": map[string]any{}, "x_remediation": ""}
@@ -160,8 +160,8 @@ func TestInvalidEnforcementIsRejected(t *testing.T) {
 	}
 }
 
-// TestRecoverScoreOfAnOldClient checks that a client that does not know the recover score can raise the score above it,
-// and is told that the recover score has no effect.
+// TestRecoverScoreOfAnOldClient checks that a client without knowledge of the recover score can raise the score above
+// it, and gets a message about the recover score having no effect.
 func TestRecoverScoreOfAnOldClient(t *testing.T) {
 	t.Parallel()
 	r := newEnforcedRule(t, enforced())
@@ -186,7 +186,7 @@ func TestRecoverScoreOfAnOldClient(t *testing.T) {
 	}
 }
 
-// TestUnknownMembersOfOlderVersions checks that members stored before this version knew them, which have no effect, are
+// TestUnknownMembersOfOlderVersions checks that members stored by a version without them have no effect, and are
 // neither shown nor kept.
 func TestUnknownMembersOfOlderVersions(t *testing.T) {
 	t.Parallel()

@@ -255,7 +255,7 @@ func TestUnsupportedChecks(t *testing.T) {
 		map[string]any{"name": "Compliant", "type": "intune", "description": "by Intune",
 			"input": map[string]any{"connection_id": intune["id"], "compliance_status": "compliant"}})
 	apitest.Same(t, "the check", check["x_unsupported"], any([]any{"intune"}))
-	// A client that sends back the response does not have x_unsupported stored.
+	// A client sending back the response does not have x_unsupported stored.
 	again := f.Want(200, "PUT", "/devices/posture/"+apitest.Text(check, "id"), check)
 	apitest.Same(t, "the check again", again, check)
 	supported := f.Want(200, "GET", "/devices/posture/"+f.Check.String(), nil)

@@ -36,7 +36,7 @@ func TestChangesWithoutTheAuditLog(t *testing.T) {
 	}
 }
 
-// TestAnotherReplicaPublishesEvents checks that a replica publishes the events of one that ended before it could.
+// TestAnotherReplicaPublishesEvents checks that a replica publishes the events of another one after its end.
 func TestAnotherReplicaPublishesEvents(t *testing.T) {
 	t.Parallel()
 	f := apitest.Start(t)

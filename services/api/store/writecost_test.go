@@ -42,7 +42,7 @@ func newWiretap(f *apitest.Fixture) *wiretap {
 	return w
 }
 
-// kindOfSubject shortens a subject to what it is for.
+// kindOfSubject shortens a subject to its purpose.
 func kindOfSubject(subject string) string {
 	parts := strings.Split(subject, ".")
 	switch parts[0] {

@@ -48,7 +48,7 @@ func TestAnEdit(t *testing.T) {
 	if a.Flips != 3 || a.ToFail != 2 || a.ToPass != 1 {
 		t.Errorf("another operator: %+v", a)
 	}
-	// The grace of a device begins with the edit that makes it fail.
+	// The grace of a device begins with the edit causing its failure.
 	a = f.try(map[string]any{"rule_id": id, "rule": map[string]any{"x_grace": "1d", "input": map[string]any{"score": 70}}})
 	if a.Flips != 0 || a.Pass != 2 || a.Reasons[0].Devices+a.Reasons[1].Devices+a.Reasons[2].Devices != 3 {
 		t.Errorf("with a grace: %+v", a)
@@ -143,7 +143,7 @@ func TestExpectFlips(t *testing.T) {
 	f.Want(200, "PUT", path+"2", stricter)
 	f.until(f.integration, "the edit is evaluated", func(e *proto.Entry) bool { return f.has(e, id) })
 	f.Want(200, "PUT", path+"0", stricter)
-	// An edit that no entry has yet counts as made.
+	// An edit without an entry so far counts as made.
 	f.Want(200, "PUT", "/devices/posture/"+id.String(), f.rule(">=", 60, nil))
 	f.WantError(409, v4.CodeConflict, "PUT", path+"1", stricter)
 }

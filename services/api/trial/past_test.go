@@ -32,7 +32,7 @@ type line struct {
 	tally
 }
 
-// history is a posture log whose entries the test writes.
+// history is a posture log with entries written by the test.
 type history struct {
 	t     *testing.T
 	b     *bustest.Bus
@@ -75,7 +75,7 @@ func (h *history) write(page, score int, stored proto.Outcome) time.Time {
 	return m.Time
 }
 
-// round begins a round of entries, which is a step.
+// round begins a round of entries, one step.
 func (h *history) round(at time.Time) { h.times = append(h.times, at) }
 
 func (h *history) call(ctx context.Context) *v4.Call {
@@ -112,7 +112,7 @@ func TestTheLogIsEvaluatedStepByStep(t *testing.T) {
 	h.write(1, 50, proto.OutcomePass) // stored otherwise then: a flip
 	h.write(1, 90, proto.OutcomePass) // the second entry of a step does not count
 	h.round(h.write(0, 10, proto.OutcomeFail))
-	h.write(2, 70, proto.OutcomePass) // a page that came later; page 1 keeps its entry
+	h.write(2, 70, proto.OutcomePass) // a later page; page 1 keeps its entry
 	h.round(h.write(2, 10, proto.OutcomePass))
 	all := h.run()
 	if len(all) != 4 {
@@ -174,7 +174,7 @@ func TestAnEmptyLogHasOnlyASummary(t *testing.T) {
 	}
 }
 
-// leaving is a client that leaves when it has read some of the response.
+// leaving is a client leaving after a part of the response.
 type leaving struct {
 	*httptest.ResponseRecorder
 	leave func()
@@ -236,7 +236,7 @@ func TestThePastOverHTTP(t *testing.T) {
 		all[1].Kind != "summary" || all[1].Devices != 3 {
 		t.Fatalf("%+v", all)
 	}
-	// A client that leaves at once frees the place.
+	// A client leaving at once frees the place.
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	for range trial.PastAtOnce + 1 {

@@ -100,7 +100,7 @@ func TestDetail(t *testing.T) {
 	other.Get("/integrations/i1").Has(http.StatusOK, "stored and not polled", "Not polled").Safe()
 }
 
-// form is what a browser sends.
+// form is a browser's form.
 func form(change ...string) url.Values {
 	v := url.Values{"name": {"Fleet"}, "api_url": {"https://scores.example.com/posture"}, "interval": {"10m"},
 		"x_concurrency": {"4"}, "access_client_id": {"c.access"}, "access_client_secret": {""}}

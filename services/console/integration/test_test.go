@@ -9,7 +9,7 @@ import (
 	"plumbline.dev/services/console/consoletest"
 )
 
-// result is the result of a test that passed.
+// result is the result of a passed test.
 func result(change func(object)) object {
 	v := object{
 		"at": "2026-11-30T12:00:00Z", "error": "", "detail": "", "attempts": 1, "took_ms": 160,
@@ -126,7 +126,7 @@ func TestTestAndSave(t *testing.T) {
 	if len(failing.Asked("PATCH")) != 0 {
 		t.Error("an integration that failed its test was saved")
 	}
-	// htmx gets the part that it asked for.
+	// htmx gets the requested part.
 	r := c.Request(http.MethodPost, "/integrations/i1/test", form())
 	r.Header.Set("HX-Request", "true")
 	r.Header.Set("HX-Target", "div#test")

@@ -20,7 +20,7 @@ var (
 	bob = session.Person{Name: "bob", Token: "b"}
 )
 
-// source is a source that the test feeds.
+// source is a source fed by the test.
 type source struct {
 	started, running atomic.Int64
 	values           chan any
@@ -112,7 +112,7 @@ func TestAStreamStopsAWhileAfterItsLastTab(t *testing.T) {
 	again := subscribe(t, h, ann)
 	bustest.Eventually(t, "the stream runs", func() bool { return s.running.Load() == 1 })
 	c.Advance(linger)
-	s.values <- 1 // it still runs, for the tab that came back
+	s.values <- 1 // it still runs, for the returning tab
 	<-again.Events()
 	again.Close()
 	bustest.Eventually(t, "the stream stops", func() bool { c.Advance(linger); return s.running.Load() == 0 })

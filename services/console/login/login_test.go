@@ -42,7 +42,7 @@ func request(method, path, body string, header ...string) *http.Request {
 	return r
 }
 
-// cookie returns the session cookie that a page sets, or nil.
+// cookie returns the session cookie set by a page, or nil.
 func cookie(p *consoletest.Page) *http.Cookie {
 	for _, c := range (&http.Response{Header: p.Header}).Cookies() {
 		if strings.HasSuffix(c.Name, "plumbline_console") && c.MaxAge >= 0 {

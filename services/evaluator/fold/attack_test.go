@@ -21,7 +21,7 @@ func (p *page) passes() (n int) {
 	return n
 }
 
-// loses polls the page with n more devices that fail, and returns how many pass.
+// loses polls the page with n more failing devices, and returns the number of passing ones.
 func (p *page) loses(n int) int {
 	p.scores(len(p.entry.Results)-p.passes()+n, 0)
 	return p.passes()

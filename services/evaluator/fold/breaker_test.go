@@ -177,7 +177,7 @@ func TestAPartialRecoveryEndsTheSafeSide(t *testing.T) {
 	}
 }
 
-// What failed before the hold does not pass under the safe side, and a person's release applies the evidence.
+// Devices failing before the hold do not pass under the safe side, and a person's release applies the evidence.
 func TestTheSafeSideOfBothDirections(t *testing.T) {
 	p := newPage(t, fleet(t, 100).on.Page.Devices, check(1, 1, ">=", 50, 0))
 	p.scores(50, 0) // the first evidence: 50 fail, 50 pass
@@ -218,7 +218,7 @@ func TestHysteresisUnderTheSafeSide(t *testing.T) {
 	p.wait(4 * time.Hour)
 	p.other(proto.CauseExpired, fold.Written)
 	p.counts(10, 90, 0)
-	p.scores(90, 60) // not enough for a device that failed
+	p.scores(90, 60) // not enough for a failing device
 	p.counts(10, 90, 0)
 	p.has(1, 0, "fail score pass")
 	p.scores(90, 70)
@@ -240,7 +240,7 @@ func TestAnExpirationEndsAHoldEarlier(t *testing.T) {
 	p.counts(0, 50, 0)
 }
 
-// Scores that expired when the next poll comes do not let a malfunction through.
+// Scores expired by the next poll do not let a malfunction through.
 func TestAPollAtTheExpirationIsHeld(t *testing.T) {
 	p := newPage(t, fleet(t, 50).on.Page.Devices, check(1, 1, ">=", 50, 10*time.Minute))
 	p.scores(0, 0)
@@ -355,7 +355,7 @@ func TestEditsUnderAHold(t *testing.T) {
 	}
 }
 
-// An edit that comes with a poll applies its own flips, and the poll's are held.
+// An edit during a poll applies its own flips, and the poll's are held.
 func TestAnEditDoesNotCoverAMalfunction(t *testing.T) {
 	p := fleet(t, 100)
 	p.scores(15, 60)

@@ -82,7 +82,7 @@ func TestHysteresis(t *testing.T) {
 	p.changed("1 2 fail>pass score")
 	p.pollFails(proto.ReasonTimeout)
 	p.has(1, 0, "fail score pass")
-	// Observe mode does not forget who was failing.
+	// Observe mode does not forget the failing devices.
 	p.edit(func(c *proto.Check) { c.Mode = proto.ModeObserve })
 	p.other(proto.CauseConfig, fold.Written)
 	p.has(1, 0, "pass observe_only pass")
@@ -190,7 +190,7 @@ func TestAnExemptionEndsWithItsTime(t *testing.T) {
 	p.has(1, 0, "fail score fail")
 }
 
-// An ended exemption does not return with its device, and none applies to a device that was enrolled anew.
+// An ended exemption does not return with its device, and none applies to a device enrolled anew.
 func TestAnExemptionAndADeviceThatLeaves(t *testing.T) {
 	p := newPage(t, devices(1, 2), check(1, 1, ">=", 50, 0))
 	p.on.Page.Enrolled = []proto.Millis{10, 10}
@@ -272,7 +272,7 @@ func TestTheOrderOfTheSteps(t *testing.T) {
 	}
 }
 
-// opened is a page of 100 devices that failed, 50 of them exempt, whose API answers 100 for all: the poll is held.
+// opened is a page of 100 failing devices, 50 of them exempt. The API then answers 100 for all: the poll is held.
 func opened(t *testing.T, until proto.Millis) *page {
 	t.Helper()
 	p := newPage(t, fleet(t, 100).on.Page.Devices, check(1, 1, ">=", 50, 0))
@@ -303,7 +303,7 @@ func (p *page) ended(want int) {
 	}
 }
 
-// Held evidence ends no exemption: that would outlive the hold.
+// Held evidence ends no exemption: its end would outlive the hold.
 func TestAHeldPollEndsNoExemption(t *testing.T) {
 	until := epoch.Add(time.Hour)
 	p := opened(t, until)
@@ -360,11 +360,11 @@ func TestAnExemptionFromEveryCheckUnderAHold(t *testing.T) {
 	p.has(0, 0, "pass score pass")
 }
 
-// A held poll does not end a grace, which would begin anew after the hold.
+// A held poll does not end a grace: another one would begin after the hold.
 func TestAHeldPollEndsNoGrace(t *testing.T) {
 	p := fleet(t, 100)
 	p.edit(func(c *proto.Check) { c.Grace = time.Hour; c.RecoverScore = threshold(70) })
-	p.scores(90, 0) // in grace, which is no flip
+	p.scores(90, 0) // in grace, so no flip
 	p.has(1, 0, "pass grace fail")
 	end := epoch.Add(time.Hour)
 	p.wait(time.Hour)

@@ -28,7 +28,7 @@ func devices(bs ...byte) (ids []proto.ID) {
 	return ids
 }
 
-// page is the state of a test: the newest entry and what the next input is folded on.
+// page is the state of a test: the newest entry and the base of the next input.
 type page struct {
 	t     *testing.T
 	entry *proto.Entry
@@ -66,7 +66,7 @@ func (p *page) fold(in *proto.Input, want fold.Reason) {
 	}
 }
 
-// poll folds an answer: pairs of device and score, a reason in place of a score where there is none.
+// poll folds an answer: pairs of device and score, or of device and reason without a score.
 func (p *page) poll(answers map[byte]any) {
 	p.t.Helper()
 	p.tick++
@@ -235,7 +235,7 @@ func TestAClockSetBackGivesNoPassBack(t *testing.T) {
 	p.pollFails(proto.ReasonTimeout)
 	p.is(1, 0, "unknown timeout")
 	p.on.Config = fold.Config{Revision: 2, Exists: true, Checks: []fold.Check{check(1, 2, ">=", 50, time.Hour)}}
-	p.other(proto.CauseConfig, fold.Written) // who edits the check decides anew
+	p.other(proto.CauseConfig, fold.Written) // an editor of the check decides anew
 	p.is(1, 0, "pass score")
 	p.poll(map[byte]any{1: 90})
 	p.is(1, 0, "pass score")
@@ -252,7 +252,7 @@ func TestAnEditedCheckIsEvaluatedFromTheScores(t *testing.T) {
 		p.entry.Checks) != "" {
 		t.Errorf("checks %v", p.entry.Checks)
 	}
-	// An edit without a changed outcome is written too, so that no later evaluation uses an older revision.
+	// An edit without a changed outcome is written too: otherwise a later evaluation could use an older revision.
 	p.on.Config = fold.Config{Revision: 8, Exists: true,
 		Checks: []fold.Check{check(1, 8, ">", 61, 0), check(2, 7, "<", 50, 0)}}
 	p.other(proto.CauseConfig, fold.Written)
@@ -351,7 +351,7 @@ func TestNothingIsSaidOfNothing(t *testing.T) {
 	}
 
 	p = newPage(t, nil, check(1, 1, ">=", 50, 0))
-	p.other(proto.CauseConfig, fold.Written) // so that nobody goes back behind the check
+	p.other(proto.CauseConfig, fold.Written) // otherwise an older revision of the check could be used
 	if len(p.entry.Checks) != 1 {
 		t.Errorf("%+v", p.entry)
 	}

@@ -29,7 +29,7 @@ type site struct {
 	tick     uint64
 	exempt   map[proto.ID]fold.Exemption
 	enrolled map[proto.ID]proto.Millis
-	over     map[proto.ID]bool // exemptions that an entry showed as ended
+	over     map[proto.ID]bool // exemptions shown as ended by an entry
 	held     map[proto.ID]held // by check: the model of its hold
 }
 
@@ -113,7 +113,7 @@ func (s *site) check(i int) *proto.Check {
 	return k
 }
 
-// enrol changes the page's devices. A device that returns was revoked, or is enrolled anew.
+// enrol changes the page's devices. A returning device was revoked, or is enrolled anew.
 func (s *site) enrol(devices []int) {
 	was := slices.Clone(s.on.Page.Devices)
 	s.on.Page.Devices, s.on.Page.Enrolled = nil, nil
@@ -175,7 +175,7 @@ func (s *site) poll() {
 		}
 		in.Observations = append(in.Observations, o)
 	}
-	// What the poll is the first to notice counts for itself.
+	// Changes first noticed by the poll count for themselves.
 	settled := s.entry
 	if s.entry != nil {
 		if step := fold.Next(s.entry, &proto.Input{Cause: proto.CausePage}, s.on); step.Entry != nil {
@@ -217,7 +217,7 @@ func (s *site) bounded(before *proto.Entry, models map[proto.ID]held) {
 			if kept, ok := model.outcomes[was.Device]; ok &&
 				(from.Reason == proto.ReasonScore || from.Reason == proto.ReasonHeld) {
 				if from.Outcome == proto.OutcomeFail && kept == proto.OutcomePass && to.Outcome == kept {
-					returned++ // a device that the safe side withheld
+					returned++ // a device withheld by the safe side
 				}
 				from.Outcome = kept
 			}
@@ -295,7 +295,7 @@ func (s *site) fold(in *proto.Input) {
 	s.endedForGood()
 }
 
-// endedForGood checks that an exemption that ended, or whose device was enrolled anew, never decides again.
+// endedForGood checks that an ended exemption, or one of a device enrolled anew, never decides again.
 func (s *site) endedForGood() {
 	for _, ref := range s.entry.Exemptions {
 		if s.over[ref.ID] && !ref.Ended {
@@ -325,7 +325,7 @@ func (s *site) keep(next *proto.Entry) {
 		if model.tick != hold.Tick {
 			model = held{}
 		}
-		now := held{hold.Tick, map[proto.ID]proto.Outcome{}} // without the devices that left
+		now := held{hold.Tick, map[proto.ID]proto.Outcome{}} // without the removed devices
 		for i := range next.Results {
 			r := &next.Results[i]
 			v := r.Verdicts[c]

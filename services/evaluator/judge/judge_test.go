@@ -14,7 +14,7 @@ var check, other = proto.ID{0xc0}, proto.ID{0xc1}
 
 const epoch proto.Millis = 1_700_000_000_000
 
-// page has 1,000 devices that passed; a held one holds out of them.
+// page has 1,000 devices with a pass; a held page holds out of them.
 func page(n uint32, tick uint64, out int, held bool) judge.Page {
 	x := proto.CheckFlips{Check: check, Flips: proto.Flips{Out: out, Passing: 1000, Known: 1000}}
 	if held {
@@ -49,7 +49,7 @@ func TestVerdicts(t *testing.T) {
 	safe.Checks[1].Safe = true
 	opened := page(1, 7, 0, true)
 	opened.Checks[1].Flips = proto.Flips{In: 300, Passing: 100, Known: 1000}
-	lost := page(1, 7, 1, true) // the window tripped, on a fleet of which every page lost as much
+	lost := page(1, 7, 1, true) // the window tripped, on a fleet with the same loss on every page
 	lost.Checks[1].Flips.Net = -260
 	named := with(proto.HoldReleased, epoch)
 	named.Release = []proto.PageTick{{Page: 1, Tick: 7}}
@@ -125,7 +125,7 @@ func TestAReleaseNamesItsPages(t *testing.T) {
 	}
 }
 
-// Pages that never come do not hide a hold for good.
+// Missing pages do not hide a hold for good.
 func TestLatePagesDoNotHideAHold(t *testing.T) {
 	c := of(nil, page(1, 7, 900, true), page(2, 6, 0, false))
 	c.Now = epoch + judge.Patience
@@ -138,7 +138,7 @@ func TestLatePagesDoNotHideAHold(t *testing.T) {
 	}
 }
 
-// A hold that stands again is nobody's decision.
+// A hold standing again is not decided.
 func TestARejectedHoldStandsAgain(t *testing.T) {
 	first := of(nil, page(1, 7, 900, true)).Next()
 	rejected, _ := first.Decide(proto.HoldRejected, "a", "r", epoch)
@@ -153,14 +153,14 @@ func TestARejectedHoldStandsAgain(t *testing.T) {
 	if next := of(h, page(1, 9, 1000, true), page(2, 9, 900, true)).Next(); next != nil || h.Rejected != 1900 {
 		t.Errorf("%+v after %+v", next, h)
 	}
-	rejected.Rejected = 0 // of an earlier version, which is measured from now on
+	rejected.Rejected = 0 // of an earlier version: measured from now on
 	h = of(rejected, page(1, 8, 1000, true), page(2, 8, 700, true)).Next()
 	if h.State != proto.HoldRejected || h.Rejected != 900 || h.By != "a" {
 		t.Errorf("%+v", h)
 	}
 }
 
-// What the fleet's flips release adds up within the window.
+// The flips released for the fleet add up within the window.
 func TestReleasesAddUp(t *testing.T) {
 	first := of(nil, page(1, 7, 400, true), page(2, 7, 0, false), page(3, 7, 0, false)).Next()
 	if first.State != proto.HoldReleased || first.Window != (proto.FlipWindow{Start: epoch, Net: -400}) {
@@ -197,7 +197,7 @@ func TestReleasesAddUp(t *testing.T) {
 	}
 }
 
-// A release that is decided again counts once.
+// A release decided again counts once.
 func TestAReleaseCountsOnce(t *testing.T) {
 	first := of(nil, page(1, 7, 400, true), page(2, 7, 100, true), page(3, 7, 0, false)).Next()
 	if first.Window.Net != -500 {
@@ -215,7 +215,7 @@ func TestAReleaseCountsOnce(t *testing.T) {
 	}
 }
 
-// A person's release whose record was replaced is asked for again, until no page holds what it was of.
+// A person's release is repeated after its record was replaced, until no page holds outcomes of its poll.
 func TestALostReleaseIsAskedForAgain(t *testing.T) {
 	standing := of(nil, page(1, 7, 900, true)).Next()
 	person, _ := standing.Decide(proto.HoldReleased, "a", "r", epoch+10)

@@ -108,7 +108,7 @@ func TestPastKeepsHysteresisAndGrace(t *testing.T) {
 	}
 }
 
-// Several pages, of which one loses a device: the counts are those of every page's newest entry.
+// Several pages, and one of them loses a device: the counts are those of every page's newest entry.
 func TestPastCountsEveryPage(t *testing.T) {
 	check := &proto.Check{ID: chk(0), Type: proto.TypeCustomS2S, Operator: ">=", Score: 60}
 	past := trial.NewPast(fold.Config{}, check)

@@ -22,7 +22,7 @@ type life struct {
 	exempted []fold.Exemption
 	revision uint64
 	tick     uint64
-	fixed    *proto.ID // the check that is not edited, if any
+	fixed    *proto.ID // the check without an edit, if any
 }
 
 func newLife(t *rapid.T) *life {
@@ -74,7 +74,7 @@ func (l *life) pass(most int) {
 	l.on.StoredAt = l.on.Now
 }
 
-// settle folds everything that is due or was edited.
+// settle folds all due and edited inputs.
 func (l *life) settle() fold.Step {
 	return l.fold(&proto.Input{Cause: proto.CauseConfig, ConfigRevision: l.on.Config.Revision})
 }

@@ -35,7 +35,7 @@ func trialIsTheEdit(t *rapid.T) {
 	if after, err := proto.Marshal(l.entry); err != nil || !bytes.Equal(before, after) {
 		t.Fatalf("the trial modified the entry: %v", err)
 	}
-	// What is due without the edit is no flip of it.
+	// A change due without the edit is no flip of it.
 	l.settle()
 	follower := foldtest.StateOf(l.entry)
 	l.edit(edited)
@@ -96,7 +96,7 @@ func TestACheckThatIsNotThereDeniesNobody(t *testing.T) {
 	}
 }
 
-// A check that moves to another integration is compared with its outcomes there.
+// A check moved to another integration is compared with its outcomes there.
 func TestAMovedCheckIsComparedWithItsOldIntegration(t *testing.T) {
 	entry := &proto.Entry{Results: []proto.Result{
 		{Device: dev(1), Score: 80}, {Device: dev(2), Score: 20}, {Device: dev(3), Score: 20}}}

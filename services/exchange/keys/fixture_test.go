@@ -39,7 +39,7 @@ func newFixture(t *testing.T, b *bustest.Bus) *fixture {
 	return &fixture{T: t, bus: b, clock: clock.NewFake(time.UnixMilli(1_800_000_000_000)), ids: ids}
 }
 
-// delayedSet is the key set of a replica whose updates can be held back.
+// delayedSet is the key set of a replica, with a delay of updates.
 type delayedSet struct {
 	*KeySet
 	held sync.RWMutex
@@ -107,7 +107,7 @@ func kidOf(token string) string {
 	return s.Signatures[0].Header.KeyID
 }
 
-// verify checks a token with the document that a key set serves.
+// verify checks a token with the document of a key set.
 func verify(ctx context.Context, r *delayedSet, token string) error {
 	set, err := r.Current(ctx)
 	if err != nil {

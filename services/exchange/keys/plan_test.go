@@ -62,12 +62,12 @@ type replica struct {
 	confirmed time.Time
 	asked     time.Time // of the confirmation under way
 	head      uint64
-	seen      *state // what the last plan was made from
+	seen      *state // the base of the last plan
 	planned   step
 	at        time.Time // of the plan
 }
 
-// late is how long after its plan a step may still be carried out: a write that is not answered is given up.
+// late is the longest time from a plan to its step: an unanswered write is given up.
 const late = 20 * time.Second
 
 func (r *replica) apply(b *store, to int, now time.Time) {
@@ -84,7 +84,7 @@ func (r *replica) apply(b *store, to int, now time.Time) {
 	}
 }
 
-// signs is the key that the replica would sign with at a moment, 0 for none; by its own clock.
+// signs is the signing key of the replica at a moment, by its own clock; 0 for none.
 func (r *replica) signs(now time.Time) uint64 {
 	since := now.Sub(r.confirmed)
 	if r.confirmed.IsZero() || since <= -time.Second || since >= Trust || r.state.rotation == nil ||

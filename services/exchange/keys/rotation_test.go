@@ -89,7 +89,7 @@ func TestARotationThatIsWantedTooEarlyHappensWithinAMinute(t *testing.T) {
 		}
 	}
 	r.stop()
-	// Any replica running at that time performs it.
+	// Any replica running at this time performs it.
 	w.clock.Advance(Lead - time.Second)
 	r = w.start()
 	w.settled(r)

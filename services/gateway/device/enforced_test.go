@@ -23,14 +23,14 @@ func TestOutcomesThatAreNotByTheScore(t *testing.T) {
 			s.organization.Observe = &proto.ObserveSwitch{Until: until}
 		}
 	}
-	// turnedOff is a switch that a person turned off before its time.
+	// turnedOff is a switch turned off by a person before its time.
 	turnedOff := func(until, at proto.Millis) func(*settings, *proto.Entry) {
 		return func(s *settings, e *proto.Entry) {
 			observing(until)(s, e)
 			s.organization = proto.Organization{UpdatedAt: at}
 		}
 	}
-	// enforcing is a check that was in observe mode until a time.
+	// enforcing is a check in observe mode until a time.
 	enforcing := func(since proto.Millis) func(*settings, *proto.Entry) {
 		return func(s *settings, _ *proto.Entry) { s.checks[check].UpdatedAt = since }
 	}

@@ -36,7 +36,7 @@ func dev(n int) proto.ID {
 	return id
 }
 
-// settings are what is configured.
+// settings are the configuration.
 type settings struct {
 	checks       map[proto.ID]*proto.Check
 	integrations map[proto.ID]bool
@@ -78,7 +78,7 @@ func configured() *settings {
 	return s
 }
 
-// offline is a view that a test fills by hand.
+// offline is a view filled by a test by hand.
 func offline(t testing.TB, networks ...string) (*Devices, *settings, *clock.Fake) {
 	cfg := Config{}
 	for _, n := range networks {
@@ -135,7 +135,7 @@ func entryOf(results ...proto.Result) *proto.Entry {
 		Checks: []proto.CheckRef{{ID: check}}, Results: results}
 }
 
-// server is a NATS server that can be stopped and started again with what it holds.
+// server is a NATS server for a stop and a start with the same content.
 type server struct {
 	t    testing.TB
 	dir  string
@@ -169,7 +169,7 @@ func (s *server) start() {
 	}
 }
 
-// conn reaches the server over the network, so that it comes back with it.
+// conn reaches the server over the network, and thus reconnects with it.
 func (s *server) conn(role topology.Role) *bus.Conn {
 	s.t.Helper()
 	token, seed, err := s.Authority().User(role)

@@ -70,7 +70,7 @@ func TestAnswersAreKept(t *testing.T) {
 	w.clock.Advance(50 * time.Second)
 	w.want(t, person("bob"), a.rule(), "yes")
 	calls(4)
-	a.become(func() { // says itself that it is good for a short time only
+	a.become(func() { // its own lifetime is short
 		a.answer = func(rw http.ResponseWriter, q asked) {
 			a.say(rw, sign(t, theirs, jose.RS256, "k1",
 				fmt.Appendf(nil, `{"success":true,"exp":%d,"nonce":%q}`, w.clock.Now().Unix()+3, q.Nonce)))

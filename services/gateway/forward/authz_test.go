@@ -224,7 +224,7 @@ func TestTheServerOfEnvoys(t *testing.T) {
 	if err := taken.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "--ext-authz-addr") {
 		t.Errorf("an address that is taken: %v", err)
 	}
-	watch, err := healthy.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{}) // a stream that does not end by itself
+	watch, err := healthy.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{}) // an endless stream
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestTheServerOfEnvoys(t *testing.T) {
 func FuzzAttributes(f *testing.F) {
 	f.Add("GET", "https", "app.example.com", "/public", "cookie", "a=b", "198.51.100.7", "")
 	f.Add("CONNECT", "", "a:1", "a:1", ":path", "", "x", "%2B")
-	f.Add("0", "http", "0A", "/\"", "0", "0", "0.0.0.0", "0") // a host and a path that are normalized
+	f.Add("0", "http", "0A", "/\"", "0", "0", "0.0.0.0", "0") // a normalized host and path
 	d := new(decider)
 	s, err := NewAuthz(AuthzConfig{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		DeviceCA: x509.NewCertPool},

@@ -83,7 +83,7 @@ func TestOnlyTheNamedProxiesMayAsk(t *testing.T) {
 	}
 }
 
-// A request that is not described in full, or in two ways at once, is refused, and nothing is decided.
+// A request described incompletely, or in two ways at once, is denied without a decision.
 func TestRequestsThatAreNotDescribed(t *testing.T) {
 	h, d := handler(t)
 	bad := map[string][]string{
@@ -113,7 +113,7 @@ func TestRequestsThatAreNotDescribed(t *testing.T) {
 		"X-Forwarded-For"} {
 		bad["without "+name] = describedBy(name, "-")
 		bad["empty "+name] = describedBy(name, "")
-		if name != "X-Forwarded-For" { // whose lines are one list
+		if name != "X-Forwarded-For" { // its lines are one list
 			bad["twice "+name] = append(describedBy(), name, "/public")
 		}
 	}
@@ -209,7 +209,7 @@ func TestAnswersAreNotKept(t *testing.T) {
 	}
 }
 
-// However a proxy describes a request, the decision is about the request that it forwards.
+// For every description by a proxy, the decision is about the forwarded request.
 func FuzzOriginal(f *testing.F) {
 	for _, s := range []string{"/", "//x", "/a?b", "/%2f", "/a#b", "*", "http://x/", "/\x00", "/é", "/a b", "/;/..", "?x",
 		"/\\", "/\"!"} {
@@ -246,7 +246,7 @@ func FuzzOriginal(f *testing.F) {
 			sent := *want
 			want.Host = host
 			gate.Normalize(want)
-			if r.URL.Host != want.Host { // the host of a URL ends where its path begins
+			if r.URL.Host != want.Host { // the host of a URL ends at the begin of its path
 				continue
 			}
 			if got := r.URL.RequestURI(); got != want.RequestURI() || r.URL.Path != sent.Path ||
@@ -262,7 +262,7 @@ func FuzzOriginal(f *testing.F) {
 
 var plainAddr, _ = parse("192.0.2.1")
 
-// A proxy that passes on the length of a body, and not the body, is answered at once.
+// A proxy sending the length of a body without the body is answered at once.
 func TestADeclaredBodyIsNotAwaited(t *testing.T) {
 	gateway, _ := newHandler(t, Config{From: prefixes("127.0.0.0/8", "::1/128")})
 	for _, body := range []string{"Content-Length: 5\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n",

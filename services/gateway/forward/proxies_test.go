@@ -280,7 +280,7 @@ func TestBehindProxies(t *testing.T) {
 				name, method, path string
 				header             []string
 				want               map[string]string // of the origin's request; empty: not there
-				status             int               // where it is not admitted
+				status             int               // not admitted there
 				body               string
 			}{
 				{name: "a service", method: "POST", path: "/a//b/%2e%2e/c%2Fd;x?q=1&r=%20",

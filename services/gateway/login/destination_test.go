@@ -72,7 +72,7 @@ func TestOriginOf(t *testing.T) {
 	for _, c := range []struct{ request, team, domain, want string }{
 		{"https://App.Example.test/x", teamURL, "app.example.test", appURL},
 		{"https://app.example.test:443/x", teamURL, "app.example.test", appURL},
-		{"http://app.example.test/x", teamURL, "app.example.test", appURL}, // https where the team domain is
+		{"http://app.example.test/x", teamURL, "app.example.test", appURL}, // https to the team domain
 		{"http://app.example.test:8080/x", teamURL, "app.example.test", ""},
 		{"https://app.example.test:8443/x", teamURL, "app.example.test", ""}, // another port may be somebody else's
 		{"https://app.example.test:8443/x", teamURL, "app.example.test:8443", appURL + ":8443"},

@@ -57,7 +57,7 @@ type fixture struct {
 	gate     *doorkeeper
 	devices  *devices
 	records  *records
-	hosts    map[string]http.Handler // that are not the gateway's
+	hosts    map[string]http.Handler // of other services
 	provider proto.IdentityProvider
 	secret   func(id proto.ID, s string) []byte
 	logs     *strings.Builder
@@ -345,7 +345,7 @@ func (r *records) last() proto.Authentication {
 	return r.all[len(r.all)-1]
 }
 
-// browser has cookies, and follows redirects only where it is told to.
+// browser has cookies, and follows redirects only on request.
 type browser struct {
 	*fixture
 	client *http.Client
@@ -361,7 +361,7 @@ func (w *fixture) browser() *browser {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, header: http.Header{}}
 }
 
-// answered is a response whose body has been read.
+// answered is a response with its body already read.
 type answered struct {
 	*http.Response
 	url, body string
@@ -388,7 +388,7 @@ func (b *browser) get(to string) answered {
 	return answered{resp, to, string(body)}
 }
 
-// next is where an answer redirects to.
+// next returns the target of a redirect.
 func (a answered) next(t testing.TB) string {
 	t.Helper()
 	to, err := a.Location()
@@ -398,7 +398,7 @@ func (a answered) next(t testing.TB) string {
 	return to.String()
 }
 
-// until follows redirects until the next one's path is path, which it gives.
+// until follows redirects until the next one's path is path, and returns its URL.
 func (b *browser) until(from, path string) string {
 	b.t.Helper()
 	at := b.get(from)
@@ -428,7 +428,7 @@ func (b *browser) follow(from string) answered {
 	return at
 }
 
-// wantRefusal checks a page that says why.
+// wantRefusal checks the reason on a deny page.
 func (a answered) wantRefusal(t testing.TB, why policy.Reason) {
 	t.Helper()
 	if a.StatusCode < 400 || !strings.Contains(a.body, why.String()) {

@@ -35,7 +35,7 @@ type fixture struct {
 	gateways [2]*gateway.Service
 	account  proto.Account
 	aud      string
-	// at is the gateway that browsers come to, as behind a load balancer.
+	// at is the gateway of the browsers' requests, as behind a load balancer.
 	at func() int
 }
 
@@ -204,7 +204,7 @@ func TestWholeLogin(t *testing.T) {
 	}
 }
 
-// The redirect is that of api/README.md 8.5.
+// The redirect of api/README.md 8.5.
 func TestWholeRedirect(t *testing.T) {
 	w := start(t)
 	c := w.browser()

@@ -19,7 +19,7 @@ func newRecorder(t *testing.T, bound int) (*Recorder, prometheus.Counter, *buste
 	return New(b.Conn(topology.Exchange), slog.New(slog.NewTextHandler(t.Output(), nil)), bound, lost), lost, b
 }
 
-// A client that comes again and again is one message, and none of its authentications is lost.
+// A client coming again and again is one message, and none of its authentications is lost.
 func TestEqualAuthenticationsAreOneMessage(t *testing.T) {
 	r, lost, _ := newRecorder(t, 2)
 	account, app := proto.NewAccount(), proto.NewID()
@@ -46,7 +46,7 @@ func TestEqualAuthenticationsAreOneMessage(t *testing.T) {
 func TestRequestsOfNobodyDoNotPushOutThoseOfSomebody(t *testing.T) {
 	r, lost, _ := newRecorder(t, 8)
 	account := proto.NewAccount()
-	for range 2 { // the room is that of one second
+	for range 2 { // the room of one second
 		before := testutil.ToFloat64(lost)
 		for range 100 {
 			r.Record(account, proto.Authentication{Application: proto.NewID(), Reason: "login_required"})

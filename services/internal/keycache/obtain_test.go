@@ -112,7 +112,7 @@ func TestATokenIsRenewedAheadOfItsEnd(t *testing.T) {
 		t.Errorf("asked %d times", n)
 	}
 
-	// The exchange is away when the next one is due: the token that is there is used to its end.
+	// The exchange is away when the next one is due: the existing token is used to its end.
 	e.set(func() { e.away = true })
 	c.Advance(59 * time.Minute)
 	if got := get(); got != "token 2" {
@@ -238,7 +238,7 @@ func TestKeptTokensAreBounded(t *testing.T) {
 	}
 	c.Advance(time.Hour)
 	q.Token = proto.NewID()
-	for range 4 { // those that are over make room for the rest
+	for range 4 { // the ended ones make room for the rest
 		if _, err := k.Service(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}

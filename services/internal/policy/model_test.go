@@ -94,7 +94,7 @@ var leaves = []leaf{
 		}, because(ExternalUnavailable)},
 }
 
-const identityLeaves = 11 // the first that a Bypass policy cannot have
+const identityLeaves = 11 // the first one not allowed in a Bypass policy
 
 // tree is a leaf, a group, or three lists of them.
 type tree struct {
@@ -363,7 +363,7 @@ var (
 	})
 )
 
-const mostOpen = 12 // occurrences whose answers are tried
+const mostOpen = 12 // occurrences with tried answers
 
 func TestAgreesWithThePlainModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -396,7 +396,7 @@ func TestAgreesWithThePlainModel(t *testing.T) {
 	})
 }
 
-// The problem reported by a rule is the one that changes the decision.
+// The problem reported by a rule is the cause of the changed decision.
 func TestLawsOfTruth(t *testing.T) {
 	p, q := &Problem{Reason: PostureFailed}, &Problem{Reason: UnsupportedSelector}
 	var all []Truth

@@ -257,7 +257,7 @@ func TestSelectorsOfTheContract(t *testing.T) {
 	}
 }
 
-// TestSelectorTable checks the names that the API, the command line and the importers take from the table.
+// TestSelectorTable checks the names taken from the table by the API, the command line and the importers.
 func TestSelectorTable(t *testing.T) {
 	names := map[string]string{}
 	for _, s := range Selectors() {

@@ -53,7 +53,7 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 			later := first.Time().Add(seenEvery)
 			s.Note(a, id, later)
 			s.Note(a, id, later)
-			// What is left is written at the end.
+			// The rest is written at the end.
 			stop()
 			if at, next := seenBy(t, conn, a, id); at != proto.At(later) || next != revision+1 {
 				t.Errorf("seen at %v, revision %d after %d; %v expected in the next one", at.Time(), next, revision, later)

@@ -23,7 +23,7 @@ type settings struct {
 	t       *testing.T
 	c       *bus.Conn
 	account proto.Account
-	want    map[string]string // names by subject; "" of what was deleted
+	want    map[string]string // names by subject; "" of deleted records
 	at      map[string]uint64
 }
 
@@ -32,7 +32,7 @@ func (s *settings) on(t *testing.T, server *embed.Server) *settings {
 		at: maps.Clone(s.at)}
 }
 
-// write writes a record, or deletes it if the name is empty, and what the audit log is told.
+// write writes a record, or deletes it if the name is empty, and the event for the audit log.
 func (s *settings) write(bucket, key, name string, body proto.Message) {
 	s.t.Helper()
 	subject := topology.BucketSubject(bucket, key)
@@ -69,7 +69,7 @@ func (s *settings) app(n int, name string) {
 
 func (s *settings) token(n int, name string) {
 	s.t.Helper()
-	// Most of the bucket is records that matter, so damage anywhere affects them.
+	// Most of the bucket is compared records, so damage anywhere affects them.
 	s.write(topology.Tokens, tokenKey(s.account, n), name,
 		&proto.ServiceToken{Name: name, SecretHash: incompressible(n, name, 4<<10)})
 }
@@ -155,7 +155,7 @@ func TestLostSettingsAreNoticed(t *testing.T) {
 	}
 	for name, harm := range map[string]struct {
 		do   func(bustest.Stopped)
-		says string // of what is lost, "": nothing is
+		says string // of the lost records; "": none
 	}{
 		"nothing":            {func(bustest.Stopped) {}, ""},
 		"the indexes":        {func(s bustest.Stopped) { s.RemoveIndex(config); s.RemoveIndex(tokens) }, ""},
@@ -198,7 +198,7 @@ func TestLostSettingsAreNoticed(t *testing.T) {
 			if err != nil || len(accepted.Lost) > 0 || len(accepted.Accepted) == 0 {
 				t.Fatalf("with accepted loss: %v, %+v", err, accepted)
 			}
-			for n := range settingsEach { // what was deleted stays deleted
+			for n := range settingsEach { // deleted records stay deleted
 				for bucket, key := range map[string]string{topology.Config: appKey(s.account, n),
 					topology.Tokens: tokenKey(s.account, n)} {
 					subject := topology.BucketSubject(bucket, key)

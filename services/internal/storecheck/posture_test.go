@@ -216,7 +216,7 @@ func TestTheLogAndTheStateAreMadeToAgree(t *testing.T) {
 	log, state, ticks := topology.PostureLog, topology.PostureState, topology.PostureTicks
 	for name, harm := range map[string]struct {
 		do     func(s bustest.Stopped)
-		repair string // what the report names, "" where it names nothing
+		repair string // named by the report; "": nothing
 	}{
 		"nothing":               {func(bustest.Stopped) {}, ""},
 		"the log's index":       {func(s bustest.Stopped) { s.RemoveIndex(log) }, ""},

@@ -12,7 +12,7 @@ import (
 	"plumbline.dev/services/plumb/client"
 )
 
-// trialOf returns a client of a server that answers a trial.
+// trialOf returns a client of a server with a response to a trial.
 func trialOf(t *testing.T, answer http.HandlerFunc) *client.Client {
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
@@ -24,7 +24,7 @@ func trialOf(t *testing.T, answer http.HandlerFunc) *client.Client {
 	return c
 }
 
-// A trial that was cut off is an error, whatever it said before.
+// A truncated trial is an error, with any content before.
 func TestATrialWithoutASummaryIsIncomplete(t *testing.T) {
 	for text, want := range map[string]string{
 		"{\"kind\":\"step\",\"flips\":3}\n": "incomplete",

@@ -77,7 +77,7 @@ func TestWhatIsNoDocumentIsRefused(t *testing.T) {
 	}
 }
 
-// Aliases that multiply one another end in an error and not in memory.
+// Aliases multiplying one another end in an error and not in memory.
 func TestAliasesAreBounded(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("kind: a\nspec:\n  a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
@@ -116,7 +116,7 @@ func TestDirectories(t *testing.T) {
 	}
 }
 
-// object draws JSON objects with texts that YAML could take for something else.
+// object draws JSON objects with texts easily taken for something else in YAML.
 func object() *rapid.Generator[map[string]any] {
 	odd := rapid.SampledFrom([]string{"", "yes", "no", "null", "~", "1", "1.5", "0x1", "1e3", "2026-01-02", "a: b", "- a",
 		"#", "!x", "&x", "*x", "<<", "${env:A}", " x ", "a\nb", "\t", "\u2028", "é", "😀", "'", "\"", "true", "012", ".inf",
@@ -136,11 +136,11 @@ func mustJSON(v any) string {
 	return string(b)
 }
 
-// What is written is read back as it was, however YAML would rather take it.
+// A written document is read back unchanged, with any reading of YAML.
 func TestWrittenIsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spec := object().Draw(t, "spec")
-		text := mustJSON(spec) // strings that are not UTF-8 become what JSON makes of them
+		text := mustJSON(spec) // strings without valid UTF-8 become JSON's replacement
 		v, err := document.JSON([]byte(text))
 		if err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// serving returns the address of a server that runs until the test ends.
+// serving returns the address of a server running until the test ends.
 func serving(t *testing.T, h http.Handler) string {
 	t.Helper()
 	s := httptest.NewServer(h)

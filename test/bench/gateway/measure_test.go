@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// An aborted measurement names the process that exited.
+// An aborted measurement names the exited process.
 func TestItSaysWhoEnded(t *testing.T) {
 	w := &workbench{Config: Config{Connections: 2, During: time.Second, Body: 100}}
 	defer w.close()

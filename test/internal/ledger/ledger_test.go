@@ -34,7 +34,7 @@ func change(index int, tick uint64, from, to proto.Outcome) bus.Outgoing {
 		Devices: []proto.ChangedDevice{{Device: device, From: from, Reason: proto.ReasonScore, Score: 1}}}}
 }
 
-// The ledger detects every kind of fault in a log, so the tests that use it can fail.
+// The ledger detects every kind of fault in a log, so tests with it can fail.
 func TestTheLedgerNoticesWhatIsWrong(t *testing.T) {
 	pass, fail, none := proto.OutcomePass, proto.OutcomeFail, proto.OutcomeNone
 	for name, c := range map[string]struct {

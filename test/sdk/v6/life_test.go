@@ -14,7 +14,7 @@ import (
 	"plumbline.dev/test/sdk/world"
 )
 
-// refused tells the status and the code that an error of the SDK is about.
+// refused returns the status and the code of an error of the SDK.
 func refused(err error) string {
 	var e *cloudflare.Error
 	if !errors.As(err, &e) || len(e.Errors) == 0 {

@@ -66,7 +66,7 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// typed is a terminal on which one line is typed after each question.
+// typed is a terminal with one line typed after each question.
 type typed []string
 
 func (t *typed) Read(b []byte) (int, error) {
@@ -78,7 +78,7 @@ func (t *typed) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// A decision is about the hold that the person was shown.
+// A decision is about the hold shown to the person.
 func TestDecisionsAboutAChangedHold(t *testing.T) {
 	poll := func(h *client.Hold) { h.Tick++ }
 	grow := func(h *client.Hold) {
