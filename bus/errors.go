@@ -24,7 +24,7 @@ var ErrBusy = errors.New("too many atomic batches are open")
 
 // Errors of the client library that callers distinguish.
 var (
-	// ErrNoResponders is returned by [Conn.Request] if nobody serves the subject.
+	// ErrNoResponders is returned by [Conn.Request] if no service listens on the subject.
 	ErrNoResponders = nats.ErrNoResponders
 	// ErrTimeout is returned if a request was not answered in time, besides [context.DeadlineExceeded].
 	ErrTimeout = nats.ErrTimeout

@@ -84,7 +84,7 @@ type ObserveSwitch struct {
 }
 
 // Validate returns an error if the switch has no reason, or its end is not after now or more than [MaxObserve] away.
-// Ends have an hour more, for clients whose clocks are ahead.
+// Ends have an hour more, for clients with clocks ahead.
 func (s *ObserveSwitch) Validate(now Millis) error {
 	if err := validNote(s.Reason); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (x *Exemption) Concerns(enrolled Millis) bool {
 }
 
 // Validate returns an error if the exemption names no device or reason, or its end is not after now or more than
-// [MaxExemption] away. Ends have an hour more, for clients whose clocks are ahead.
+// [MaxExemption] away. Ends have an hour more, for clients with clocks ahead.
 func (x *Exemption) Validate(now Millis) error {
 	if x.Device == (ID{}) {
 		return fmt.Errorf("device is required")

@@ -95,7 +95,7 @@ func HoldTime(c *Check, o *Organization) time.Duration {
 	return b.MaxHold
 }
 
-// HoldNotice is the message about a changed hold, for other systems: a map whose ids and times are text.
+// HoldNotice is the message about a changed hold, for other systems: a map with ids and times as text.
 type HoldNotice struct {
 	ID          string `msgpack:"id"`
 	Integration string `msgpack:"integration"`

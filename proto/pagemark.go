@@ -15,7 +15,7 @@ type PageMark struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// MarkPage returns the mark of a page whose stored bytes are given, with the number of its devices.
+// MarkPage returns the mark of a page, given its stored bytes and the number of its devices.
 func MarkPage(stored []byte, devices int) PageMark {
 	return PageMark{Sum: max(crc32.Checksum(stored, castagnoli), 1), Devices: devices}
 }

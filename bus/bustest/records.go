@@ -64,7 +64,7 @@ func (r *Records) ServiceToken(token *proto.ServiceToken) uint64 {
 	return r.Put(topology.Tokens, key, token)
 }
 
-// Expect sets the revision that the next write of a record replaces, after somebody else wrote it.
+// Expect sets the revision that the next write of a record replaces, after another writer wrote it.
 func (r *Records) Expect(key string, revision uint64) { r.revisions[key] = revision }
 
 // NewPage returns the first page of a new integration of a new account.

@@ -80,7 +80,7 @@ func (m *Msg) Deleted() bool {
 // Operation is the header marking the deletion of a bucket's key (ADR-8).
 const Operation = "KV-Operation"
 
-// Malformed is the header marking a message whose stored headers are malformed.
+// Malformed is the header marking a message with malformed stored headers.
 const Malformed = "Plumb-Bad-Header"
 
 // LastValue returns the last value of a header, or "". The server's own headers come after those of the message.

@@ -46,7 +46,7 @@ func grants(r Role) grant {
 			read: []watch{bucketWatch(Config, integrations)},
 			last: []string{PostureTicks + " " + tickRoot + "*.*"},
 			list: []string{PostureTicks},
-			// A tick whose headers cannot be read has its sequence from the leader only.
+			// Only the leader knows the sequence of a tick with unreadable headers.
 			after: []string{PostureTicks},
 		}
 	case Registry:

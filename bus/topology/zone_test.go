@@ -104,7 +104,7 @@ func TestARoleAsksInItsOwnName(t *testing.T) {
 	}
 }
 
-// In its zone, a role may create consumers on its own stream only.
+// A role may create consumers of another zone only in the queue, which imports nothing and has no roles.
 func TestTheQueueLeadsNowhere(t *testing.T) {
 	if all := topology.Queue.Imports(); len(all) != 0 {
 		t.Errorf("%s imports %v", topology.Queue, all)

@@ -34,7 +34,7 @@ type Config struct {
 	MinInterval time.Duration // shortest interval of an integration; default one minute
 	// FreeSecretHost keeps the secret of an integration or an identity provider when the host of a URL changes.
 	FreeSecretHost bool
-	// ConsoleAudiences are the AUDs of the console's applications, whose application tokens authenticate members.
+	// ConsoleAudiences are the AUDs of the console's applications. Their application tokens authenticate members.
 	ConsoleAudiences []string
 	// Zones lists the configured zones.
 	Zones []access.Zone

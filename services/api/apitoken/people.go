@@ -38,7 +38,7 @@ func (s *API) authenticatePerson(r *http.Request, account, zone proto.Account) (
 	return c, nil
 }
 
-// deniedPerson returns the error for a person whose roles lack a permission.
+// deniedPerson returns the error for a person with roles lacking a permission.
 func deniedPerson(p *v4.Person, n v4.Permission) error {
 	if groups := permission.GroupsFor(n); groups != "" {
 		return v4.Errorf(http.StatusForbidden, v4.CodeUnauthorized,

@@ -12,7 +12,7 @@ func (s *API) Active() (n float64) {
 	return n
 }
 
-// Observing returns the number of accounts whose observe switch is on.
+// Observing returns the number of accounts with the observe switch on.
 func (s *API) Observing() (n float64) {
 	for _, r := range s.store.Catalog.Organizations() {
 		if resource.Observing(s.store, r.Account) != nil {

@@ -120,7 +120,7 @@ func heldPages(all []overview.Page, check proto.ID) []heldPage {
 	return held
 }
 
-// heldDevices adds devices of a page whose outcome a release would change, up to [maxHeldDevices] in all.
+// heldDevices adds devices of a page with outcomes that a release would change, up to [maxHeldDevices] in all.
 func (s *API) heldDevices(ctx context.Context, ref topology.PageRef, check proto.ID, devices []heldDevice,
 	left *v4.LeftOut) ([]heldDevice, error) {
 	if len(devices) >= maxHeldDevices {

@@ -96,7 +96,7 @@ func holdFilter(q url.Values) (func(*proto.Hold) bool, error) {
 // stateOpen is the filter for every state in which pages hold outcomes.
 const stateOpen = "open"
 
-// namedHold returns the hold whose id is in the path, or an error if it is unknown or a precondition fails.
+// namedHold returns the hold named in the path, or an error if it is unknown or a precondition fails.
 func (s *API) namedHold(ctx context.Context, c *v4.Call) (catalog.Record[proto.Hold], error) {
 	id, err := c.ID("id", errNoHold)
 	if err == nil {

@@ -79,7 +79,7 @@ func filterMembers(q url.Values) func(*proto.Member) bool {
 	}
 }
 
-// permit returns an error if the caller would give somebody a permission that the caller lacks. Taking permissions
+// permit returns an error if the caller would give a member a permission that the caller lacks. Taking permissions
 // away is always possible.
 func permit(c *v4.Call, m, _ *proto.Member) error {
 	return apitoken.MayGive(c.Token, permission.OfRoles(m.Roles))

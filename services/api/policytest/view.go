@@ -60,7 +60,7 @@ func (s *API) progress(ctx context.Context, c *v4.Call) (v4.Response, error) {
 	return v4.OK(viewProgress(r, proto.At(s.store.Clock.Now()))), nil
 }
 
-// find returns the test whose id is in the path.
+// find returns the test named in the path.
 func (s *API) find(ctx context.Context, c *v4.Call) (*proto.PolicyTest, error) {
 	id, err := c.ID("id", errNoTest)
 	if err != nil {

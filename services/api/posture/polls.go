@@ -39,7 +39,7 @@ type Standing struct {
 	Standing string    `json:"standing"`
 	AgeMS    int64     `json:"age_ms"` // age of the oldest page
 	Checks   int       `json:"checks"`
-	Holds    int       `json:"holds"` // checks whose outcomes a breaker holds
+	Holds    int       `json:"holds"` // checks with outcomes held by a breaker
 	Poll     *pollView `json:"poll"`  // newest poll; null before the first
 }
 
@@ -61,7 +61,7 @@ type pollView struct {
 	// HTTPStatus and Detail come from one of the failed calls; 0 and empty if it had no response.
 	HTTPStatus int    `json:"http_status"`
 	Detail     string `json:"detail"`
-	// Enforced counts the results, of the pages that are counted, whose outcome is not by the score.
+	// Enforced counts the results, of the counted pages, with an outcome not derived from the score.
 	Enforced enforcedView `json:"enforced"`
 }
 

@@ -42,7 +42,7 @@ func (s *API) decideTest(v *testView, a proto.Account, i *proto.Integration, sto
 	for ok := !stored; !ok; { // the cache changes far less often than this takes
 		config, ok = evaluated.Of(s.store.Catalog, a, i.ID)
 	}
-	config.Exists = true // also if the integration was removed meanwhile
+	config.Exists = true // also if the integration has been removed since
 	page := fold.Page{Revision: 1, Devices: make([]proto.ID, len(devices))}
 	for n := range devices {
 		page.Devices[n] = devices[n].ID

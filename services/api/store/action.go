@@ -30,7 +30,7 @@ const (
 	actionLook = time.Second
 	// goneAfter is how many checks in a row must not find the announcement.
 	goneAfter = 3
-	// maxActions bounds the actions that a replica watches. The end of an action waits for nobody while a worker is free.
+	// maxActions bounds the actions that a replica watches. The end of an action does not wait while a worker is free.
 	maxActions = topology.MaxActions
 )
 

@@ -17,7 +17,7 @@ type tally struct {
 	Pass    int `json:"pass"`
 	Fail    int `json:"fail"`
 	Unknown int `json:"unknown"`
-	// Flips is the number of devices whose outcome differs from the one compared with.
+	// Flips is the number of devices with an outcome different from the one compared with.
 	Flips          int           `json:"flips"`
 	FlipsToFail    int           `json:"flips_to_fail"`
 	FlipsToPass    int           `json:"flips_to_pass"`
@@ -67,7 +67,7 @@ type answer struct {
 	More     bool             `json:"more"` // there are further flipping devices
 }
 
-// flippingDevice is a device whose outcome would differ from today's.
+// flippingDevice is a device with another outcome than today's.
 type flippingDevice struct {
 	Device   proto.ID            `json:"device_id"`
 	Name     string              `json:"name"` // empty if the device left the inventory

@@ -22,7 +22,7 @@ type stepLine struct {
 	At    v4.Timestamp `json:"at"`
 	Pages int          `json:"pages"` // with an entry in this step
 	tally
-	// Changed is the number of devices whose outcome differs from the one in the previous step.
+	// Changed is the number of devices with another outcome than in the previous step.
 	Changed int `json:"changed"`
 }
 

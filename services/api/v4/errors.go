@@ -94,7 +94,7 @@ var (
 	// ErrConflict is the response to a request that lost against another one about the same resource.
 	ErrConflict = Errorf(http.StatusConflict, CodeConflict,
 		"another request changed the resource at the same time: read it again, then repeat the change")
-	// ErrPrecondition is the response to a request whose If-Match names another revision.
+	// ErrPrecondition is the response to a request with the If-Match of another revision.
 	ErrPrecondition = Errorf(http.StatusPreconditionFailed, CodePrecondition,
 		"the resource has changed since it was read (If-Match): read it again, then repeat the change")
 )

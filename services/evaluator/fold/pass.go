@@ -23,7 +23,7 @@ type pass struct {
 	// come back with its device.
 	over   []proto.ExemptionRef
 	counts [][proto.OutcomeNone]int // number of outcomes in the previous entry by check; nil: not yet counted
-	// needless contains the indexes of exemptions whose devices pass by the evidence.
+	// needless contains the indexes of exemptions of devices passing by the evidence.
 	needless []int
 
 	next    *proto.Entry

@@ -158,7 +158,7 @@ func (c *Case) find() (f finding) {
 
 // released reports whether the page's hold was released and the input with the release is on the way. A release by the
 // fleet's flips covers a page at a tick: a page at a newer tick holds outcomes that have not been judged. A person's
-// release covers every page whose poll was stored before the decision. After [Patience] the input was lost, or came
+// release covers every page with a poll stored before the decision. After [Patience] the input was lost, or came
 // early: a poll stored before the decision may be evaluated after it.
 func (c *Case) released(p *Page) bool {
 	switch {

@@ -19,7 +19,7 @@ type Decision struct {
 	Reason  proto.Reason
 }
 
-// Flip is a device whose outcome differs from the one compared with.
+// Flip is a device with an outcome different from the one compared with.
 type Flip struct {
 	Device proto.ID
 	Result int // place among the page's devices
@@ -63,7 +63,7 @@ func (c *Counts) Add(o *Counts) {
 	}
 }
 
-// count adds one device, and reports whether it flips. A check that does not exist denies nobody: compared with none, a
+// count adds one device, and reports whether it flips. A check that does not exist denies nothing: compared with none, a
 // device flips unless it passes.
 func (c *Counts) count(from proto.Outcome, v proto.Verdict) (flips bool) {
 	if c.Decided == nil {

@@ -12,7 +12,7 @@ import (
 type state struct {
 	members  map[uint64]*member
 	rotation *proto.KeyRotation // nil: none
-	// obscure is the reason why the newest rotation record cannot be read. Nothing is rotated meanwhile, and rotation
+	// obscure is the reason why the newest rotation record cannot be read. Nothing is rotated until then, and rotation
 	// is the last readable record, or derived from the keys.
 	obscure error
 	// rotationRevision is the revision that a write of rotation must expect, 0 if it never existed.

@@ -45,7 +45,7 @@ type Check struct {
 	DeviceUnknown bool
 	// LookedAt is the time of the device's newest poll; zero if there is none or the device is not known.
 	LookedAt time.Time
-	// Remediation is the owner's advice for users whose device fails, in Markdown; empty: none.
+	// Remediation is the owner's advice for users with a failing device, in Markdown; empty: none.
 	Remediation string
 }
 

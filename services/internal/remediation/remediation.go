@@ -1,4 +1,4 @@
-// Package remediation renders the owner's advice for users whose device fails a check.
+// Package remediation renders the owner's advice for users with a device failing a check.
 package remediation
 
 import (

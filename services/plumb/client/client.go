@@ -67,7 +67,7 @@ func New(cfg Config) (*Client, error) {
 	return connect(cfg)
 }
 
-// connect returns a client, whose account may be missing.
+// connect returns a client. Its account may be missing.
 func connect(cfg Config) (*Client, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

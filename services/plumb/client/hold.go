@@ -58,7 +58,7 @@ type HeldPage struct {
 	Known    int  `json:"known"`
 }
 
-// HeldDevice is a device whose outcome a release would change.
+// HeldDevice is a device with an outcome that a release would change.
 type HeldDevice struct {
 	ID       string `json:"device_id"`
 	Hostname string `json:"hostname"`

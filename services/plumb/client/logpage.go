@@ -30,7 +30,7 @@ type LogPage struct {
 	Searched *time.Time
 }
 
-// LogLine is a line of a log: an object whose numbers are json.Number.
+// LogLine is a line of a log: an object with numbers of type json.Number.
 type LogLine struct {
 	Object
 	Raw json.RawMessage

@@ -16,7 +16,7 @@ type Person struct {
 	LastLogin *time.Time `json:"last_successful_login"`
 }
 
-// PersonWith returns the person with an e-mail address. It returns nil if nobody with the address logged in within the
+// PersonWith returns the person with an e-mail address. It returns nil if no person with it logged in within the
 // last month.
 func (c *Client) PersonWith(ctx context.Context, email string) (*Person, error) {
 	all, err := decode[[]Person](c.call(ctx, http.MethodGet, "/access/users?"+url.Values{"email": {email}}.Encode(), nil))

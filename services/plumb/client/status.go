@@ -19,7 +19,7 @@ type Status struct {
 	Overdue  bool   `json:"overdue"`
 	Standing string `json:"standing"` // such as on_time; unsupported: stored, but never polled
 	Checks   int    `json:"checks"`
-	Holds    int    `json:"holds"` // checks whose outcomes a breaker holds
+	Holds    int    `json:"holds"` // checks with outcomes held by a breaker
 	Poll     *Poll  `json:"poll"`  // the newest poll; nil before the first
 }
 
@@ -41,7 +41,7 @@ type Poll struct {
 	// HTTPStatus and Detail are those of one of the failed calls. HTTPStatus is 0 without a response.
 	HTTPStatus int    `json:"http_status"`
 	Detail     string `json:"detail"`
-	// Enforced counts the results whose outcome is not by the score.
+	// Enforced counts the results with an outcome not derived from the score.
 	Enforced Enforced `json:"enforced"`
 }
 

@@ -1,3 +1,3 @@
-// Package document reads and writes the files of plumb apply: YAML or JSON documents, each of which describes one
+// Package document reads and writes the files of plumb apply: YAML or JSON documents, each describing one
 // resource. It also converts JSON to YAML.
 package document

@@ -17,7 +17,7 @@ type Organization struct {
 	Edit resource.Edit[organization, client.Organization]           `cmd:"" help:"Change the access settings in an editor."`
 }
 
-// organization stands for the argument of other kinds: an account has one organization, whose id is empty.
+// organization stands for the argument of other kinds: an account has one organization, with an empty id.
 type organization struct{}
 
 func (organization) Typed() string { return "" }
