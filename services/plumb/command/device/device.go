@@ -17,6 +17,7 @@ import (
 // Devices is the command plumb devices.
 type Devices struct {
 	List     deviceList     `cmd:"" help:"List or search devices."`
+	Export   deviceExport   `cmd:"" help:"Write every device with its newest results to standard output."`
 	Import   deviceImport   `cmd:"" help:"Enrol or update the devices of a CSV, NDJSON or JSON file."`
 	Show     deviceShow     `cmd:"" aliases:"get" help:"Show a device."`
 	Revoke   deviceRevoke   `cmd:"" help:"Revoke devices. They are no longer polled and pass no check."`

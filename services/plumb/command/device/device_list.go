@@ -13,6 +13,7 @@ import (
 type deviceList struct {
 	remote.Flags
 	render.Reading
+	Filter  string `env:"-" help:"Only devices that a filter selects, such as 'check:\"Disk encrypted\"=fail -user:bob* serial:PF* held:yes age>10m'." placeholder:"FILTER"`
 	Search  string `env:"-" help:"Only devices with this text in their name, serial number or another property." placeholder:"TEXT"`
 	Email   string `env:"-" help:"Only devices enrolled for this person." placeholder:"ADDRESS"`
 	Revoked bool   `env:"-" help:"Include revoked devices."`
@@ -23,11 +24,19 @@ func (c *deviceList) Run(ctx context.Context, t *cli.Terminal) error {
 	if c.Limit < 1 {
 		return cli.Usage("--limit must be at least 1")
 	}
+	filtered := c.Filter != ""
+	if filtered && (c.Search != "" || c.Email != "" || c.Revoked) {
+		return cli.Usage("--filter goes without --search, --email and --revoked: write the text, user: or revoked:yes in it")
+	}
 	cl, err := c.Client()
 	if err != nil {
 		return err
 	}
 	return c.Present(ctx, t, func(ctx context.Context) (any, render.Rows, error) {
+		if filtered {
+			all, more, err := fleet(ctx, cl, c.Filter, c.Limit)
+			return all, func(tab *render.Table) { fleetRows(tab, all, more) }, err
+		}
 		q := url.Values{}
 		for name, value := range map[string]string{"search": c.Search, "last_seen_user.email": c.Email} {
 			if value != "" {
