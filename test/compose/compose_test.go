@@ -24,7 +24,7 @@ func TestTheStackPollsAndSurvives(t *testing.T) {
 	s := newStack(t, e)
 	s.mustDo(t, "build")
 	for _, service := range []string{"scheduler", "registry", "fetcher", "evaluator", "exchange", "gateway", "api",
-		"sample", "plumb"} {
+		"console", "sample", "plumb"} {
 		t.Run("image "+service, func(t *testing.T) { s.hasNothingButTheBinary(t, "plumbline/"+service) })
 	}
 
@@ -34,6 +34,7 @@ func TestTheStackPollsAndSurvives(t *testing.T) {
 	first := s.polled(t, 0, 2*time.Minute)
 	complete(t, first)
 	s.guards(t)
+	s.console(t)
 	if n := len(s.containers(t, "fetcher")); n != 3 {
 		t.Fatalf("%d fetchers run, want 3", n)
 	}

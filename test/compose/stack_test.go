@@ -32,6 +32,7 @@ type stack struct {
 	compose []string // the command
 
 	url, access    string // of the api and of the gateway
+	browser        string // URL of the console
 	account, token string
 }
 
@@ -42,7 +43,9 @@ func newStack(t *testing.T, e *engine) *stack {
 	port := freePort(t)
 	access := freePort(t)
 	s.url, s.access = "http://127.0.0.1:"+port, "http://127.0.0.1:"+access
-	e.env = append(e.env, "PLUMB_API_PORT="+port, "PLUMB_ACCESS_PORT="+access, "PLUMB_NATS_PORT="+freePort(t),
+	browser := freePort(t)
+	s.browser = "http://127.0.0.1:" + browser
+	e.env = append(e.env, "PLUMB_CONSOLE_PORT="+browser, "PLUMB_API_PORT="+port, "PLUMB_ACCESS_PORT="+access, "PLUMB_NATS_PORT="+freePort(t),
 		"COMPOSE_PROJECT_NAME="+s.project)
 	if name := os.Getenv("PLUMBLINE_COMPOSE"); name != "" {
 		s.compose = strings.Fields(name)
@@ -180,6 +183,25 @@ func (s *stack) get(ctx context.Context, path string, into any) error {
 		return fmt.Errorf("GET %s: %w", path, err)
 	}
 	return json.Unmarshal(envelope.Result, into)
+}
+
+// console checks the console from the host: the holder of an API token gets a link that logs in.
+func (s *stack) console(t *testing.T) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.browser+"/login/link", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.token)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "/login/link?code=") {
+		t.Errorf("the console answers %s: %s (%v)", resp.Status, body, err)
+	}
 }
 
 // guards checks the gateway from the host: it publishes the keys used by the sample API, and denies requests for
