@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"plumbline.dev/services/console/application"
 	"plumbline.dev/services/console/assertion"
 	"plumbline.dev/services/console/check"
 	"plumbline.dev/services/console/device"
@@ -35,6 +36,7 @@ var screens = []func(*frame.Frame){
 	check.Register,
 	integration.Register,
 	token.Register,
+	application.Register,
 }
 
 // Service is the console.

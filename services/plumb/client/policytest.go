@@ -75,3 +75,24 @@ func (c *Client) PolicyTestUsers(ctx context.Context, id, status string, limit i
 	}
 	return all[:min(limit, len(all))], nil
 }
+
+// UserCheck is what the policies of an application decide about a user.
+type UserCheck struct {
+	App struct {
+		Status string `json:"status"` // allowed or denied
+		Reason string `json:"x_reason"`
+	} `json:"app_state"`
+}
+
+// CheckUser returns what the policies of an application decide about a user, from the user's newest login.
+func (c *Client) CheckUser(ctx context.Context, app, email string) (Item[UserCheck], error) {
+	return decode[Item[UserCheck]](c.call(ctx, http.MethodGet, "/access/apps/"+url.PathEscape(app)+
+		"/user_policy_checks?email="+url.QueryEscape(email), nil))
+}
+
+// ApplicationPolicies is the collection of an application's own policies.
+func (c *Client) ApplicationPolicies(app string) Collection[Policy] {
+	t := KindPolicy.Traits()
+	t.Path = "/access/apps/" + url.PathEscape(app) + "/policies"
+	return Collection[Policy]{c: c, traits: t}
+}

@@ -170,6 +170,7 @@ type Policy struct {
 	Name            string `json:"name,omitempty"`
 	Decision        string `json:"decision,omitempty"`
 	Precedence      int    `json:"precedence,omitempty"`
+	Reusable        bool   `json:"reusable,omitempty"`
 	Include         []Rule `json:"include,omitempty"`
 	Exclude         []Rule `json:"exclude,omitempty"`
 	Require         []Rule `json:"require,omitempty"`
