@@ -43,9 +43,8 @@ func accessRow(l line) row {
 	}
 	who := cell{Text: first(l.text("user_email"), l.text("x_client_id"), "nobody")}
 	token, device := l.text("x_service_token_id"), l.text("x_device_id")
-	if token != "" {
-		who.Path = "/tokens"
-		who.Sub = "service token " + shortID(token)
+	if token != "" && l.text("user_email") == "" {
+		who = cell{Text: "Service token " + shortID(token), Path: "/tokens", Sub: shortID(l.text("x_client_id"))}
 	}
 	app, check := l.text("app_uid"), l.text("x_check_id")
 	reason := cell{Text: l.text("x_reason"), Sub: l.text("x_posture")}

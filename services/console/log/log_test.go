@@ -109,7 +109,7 @@ func TestAccessLog(t *testing.T) {
 		accessLine(object{"allowed": true, "user_email": "", "x_client_id": "ab.access", "x_service_token_id": "t1",
 			"x_action": "service", "x_count": 1})}, object{"cursor": "55"})})
 	p := c.Get("/logs/access?email=ola&allowed=false").Has(http.StatusOK, "Denied request · 3 times", "ola@example.com",
-		"wiki.example.com", "posture_failed", "192.0.2.1 NO", "Allowed service", "ab.access service token t1").Safe()
+		"wiki.example.com", "posture_failed", "192.0.2.1 NO", "Allowed service", "Service token t1 ab.acces…").Safe()
 	if q := query(t, c, accessAPI); q.Get("email") != "ola" || q.Get("allowed") != "false" || !q.Has("cursor") {
 		t.Errorf("the API is asked %v", q)
 	}

@@ -3,6 +3,7 @@ package log
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,6 +94,20 @@ func (k *kind) fields(r *frame.Request) ([]field, error) {
 		}
 	}
 	return all, nil
+}
+
+// common is how many filters of a log are always shown; the others are folded.
+const common = 5
+
+// Common returns the filters that are always shown.
+func (v view) Common() []field { return v.Fields[:min(len(v.Fields), common)] }
+
+// Rare returns the other filters.
+func (v view) Rare() []field { return v.Fields[min(len(v.Fields), common):] }
+
+// RareSet reports whether one of the other filters is set.
+func (v view) RareSet() bool {
+	return slices.ContainsFunc(v.Rare(), func(f field) bool { return v.Query.Get(f.Name) != "" })
 }
 
 // path returns a path of the log with the same filters and other members of the query: "" removes one. A new filter

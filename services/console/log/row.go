@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"strconv"
 	"time"
 )
@@ -14,6 +15,13 @@ type row struct {
 	Cells []cell
 	Links []link
 	JSON  string // every member of the line
+}
+
+// ID returns the id of the element with the details: lines with the same members have the same.
+func (r row) ID() string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(r.JSON)) // it never fails
+	return "line-" + strconv.FormatUint(h.Sum64(), 36)
 }
 
 // cell is a cell of the table: a pill or a text, which may lead somewhere, with a smaller text below.

@@ -105,3 +105,21 @@ func TestFreshness(t *testing.T) {
 		t.Errorf("resumed: %q", text)
 	}
 }
+
+// BenchmarkLargeAccount reads what a dashboard shows of 1,000 pages with ten checks.
+func BenchmarkLargeAccount(b *testing.B) {
+	o := New(nil)
+	i := &proto.Integration{ID: proto.ID{2}, Interval: 5 * time.Minute, Type: proto.TypeCustomS2S, CreatedAt: epoch}
+	for n := range topology.PageNumber(1000) {
+		p := Page{PageRef: ref(n), Seq: uint64(n) + 1, Summary: proto.Summary{Tick: 1, PolledAt: epoch, Devices: 1000}}
+		for c := range byte(10) {
+			p.Outcomes = append(p.Outcomes, proto.CheckOutcomes{Check: proto.ID{c}, Pass: 900, Fail: 90, Unknown: 10})
+		}
+		o.apply(p)
+	}
+	for b.Loop() {
+		if len(o.Checks(proto.Account{1}, i.ID)) != 10 || len(o.Freshness(proto.Account{1}, i, epoch.Time())) != 1000 {
+			b.Fatal("something is missing")
+		}
+	}
+}
