@@ -115,7 +115,7 @@ func (c *Conn) Last(ctx context.Context, stream, subject string) (*Msg, error) {
 	return m, nil
 }
 
-// lastBroken returns the newest message of a subject if its headers are unreadable, and with them its sequence. Only the
+// lastBroken returns the newest message of a subject if its headers, and thus its sequence, are unreadable. Only the
 // leader tells the sequence apart from the headers. Without it no client could write after the message. It is 0 for a
 // role that may not ask the leader.
 func (c *Conn) lastBroken(ctx context.Context, stream, subject string, data []byte) *Msg {

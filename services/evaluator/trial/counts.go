@@ -63,7 +63,7 @@ func (c *Counts) Add(o *Counts) {
 	}
 }
 
-// count adds one device, and reports whether it flips. A check that does not exist denies nothing: compared with none, a
+// count adds one device, and reports whether it flips. A missing check denies no device: compared with none, a
 // device flips unless it passes.
 func (c *Counts) count(from proto.Outcome, v proto.Verdict) (flips bool) {
 	if c.Decided == nil {
