@@ -31,6 +31,11 @@ func TailsConfirm(every, setBack time.Duration) func(*bus.Config) {
 	return tuned(func(t *tuning.Tuning) { t.ConfirmEvery, t.SetBack = every, setBack })
 }
 
+// FollowersCheck sets how long a follower relies on its last check of the log.
+func FollowersCheck(every time.Duration) func(*bus.Config) {
+	return tuned(func(t *tuning.Tuning) { t.Recheck = every })
+}
+
 func tuned(edit func(*tuning.Tuning)) func(*bus.Config) {
 	return func(cfg *bus.Config) {
 		t := tuning.Default()

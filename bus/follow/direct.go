@@ -37,7 +37,7 @@ func (f *follower) onceDirect(ctx context.Context) error {
 			}
 			connections, checked = n, time.Now()
 		}
-		if time.Since(checked) > unchecked {
+		if time.Since(checked) > f.Tuning().Recheck {
 			if err := f.checkPosition(ctx); err != nil {
 				return err
 			}

@@ -320,7 +320,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 	behind, checked, connections := false, time.Now(), f.NATS().Stats().Reconnects
 	// In a log rolled back or created anew, no message arrives until it has grown past the position.
 	messages.Quiet = func(ctx context.Context) error {
-		if time.Since(checked) < unchecked {
+		if time.Since(checked) < f.Tuning().Recheck {
 			return nil
 		}
 		checked = time.Now()
@@ -338,7 +338,7 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 			}
 			connections, checked = n, time.Now()
 		}
-		if behind || time.Since(checked) > unchecked {
+		if behind || time.Since(checked) > f.Tuning().Recheck {
 			if err := f.checkPosition(ctx); err != nil {
 				return err
 			}
@@ -359,10 +359,6 @@ func (f *follower) changes(ctx context.Context, consumer jetstream.Consumer) err
 // farBehind is the number of pending changes from which a follower checks before each change whether the log still
 // holds all of them.
 const farBehind = 10_000
-
-// unchecked is how long a follower relies on its last check of the log. Messages do not show how many others were
-// deleted while a handler ran or the connection was lost.
-const unchecked = time.Second
 
 func (f *follower) checkPosition(ctx context.Context) error {
 	stream, err := f.JetStream().Stream(ctx, topology.PostureLog)

@@ -24,6 +24,9 @@ type Tuning struct {
 	// SetBack is how long a leader may be behind the last message read before the stream counts as reverted. A newly
 	// elected leader may still be applying messages.
 	SetBack time.Duration
+	// Recheck is how long a follower relies on its last check of the log. Messages do not show how many others were
+	// deleted while a handler ran or the connection was lost.
+	Recheck time.Duration
 	// JetStream, if not nil, replaces the JetStream client of the connection.
 	JetStream func(jetstream.JetStream) jetstream.JetStream
 }
@@ -34,6 +37,6 @@ func Default() Tuning {
 		PublishAsync: 10 * time.Second,
 		PullExpires:  3 * time.Second, PullMargin: 2 * time.Second,
 		AckWait:      topology.AckWait,
-		ConfirmEvery: 10 * time.Second, SetBack: 5 * time.Second,
+		ConfirmEvery: 10 * time.Second, SetBack: 5 * time.Second, Recheck: time.Second,
 	}
 }
