@@ -17,9 +17,11 @@ import (
 	"plumbline.dev/services/console/live"
 	"plumbline.dev/services/console/log"
 	"plumbline.dev/services/console/login"
+	"plumbline.dev/services/console/member"
 	"plumbline.dev/services/console/overview"
 	"plumbline.dev/services/console/palette"
 	"plumbline.dev/services/console/session"
+	"plumbline.dev/services/console/start"
 	"plumbline.dev/services/console/token"
 	"plumbline.dev/services/internal/httpserve"
 	"plumbline.dev/services/plumb/client"
@@ -37,6 +39,8 @@ var screens = []func(*frame.Frame){
 	integration.Register,
 	token.Register,
 	application.Register,
+	member.Register,
+	start.Register,
 }
 
 // Service is the console.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,6 +41,18 @@ type Role struct {
 
 func (r Role) ResourceID() string   { return r.ID }
 func (r Role) ResourceName() string { return r.Name }
+
+// Edits returns the scopes that the role may edit, in order.
+func (r Role) Edits() []string {
+	var scopes []string
+	for scope, g := range r.Permissions {
+		if g.Edit {
+			scopes = append(scopes, scope)
+		}
+	}
+	slices.Sort(scopes)
+	return scopes
+}
 
 // Grant is a role's permission about one scope.
 type Grant struct {
