@@ -44,7 +44,7 @@ func accessRow(l line) row {
 	who := cell{Text: first(l.text("user_email"), l.text("x_client_id"), "nobody")}
 	token, device := l.text("x_service_token_id"), l.text("x_device_id")
 	if token != "" && l.text("user_email") == "" {
-		who = cell{Text: "Service token " + shortID(token), Path: "/tokens", Sub: shortID(l.text("x_client_id"))}
+		who = cell{Text: "Service token " + shortID(token), Path: "/tokens/" + url.PathEscape(token), Sub: shortID(l.text("x_client_id"))}
 	}
 	app, check := l.text("app_uid"), l.text("x_check_id")
 	reason := cell{Text: l.text("x_reason"), Sub: l.text("x_posture")}
@@ -57,7 +57,7 @@ func accessRow(l line) row {
 	r.add("Application", "/applications/", app)
 	r.add("Device", "/devices/", device)
 	r.add("Check", "/checks/", check)
-	r.add("Policy", "/policies/", l.text("x_policy_id"))
+	r.add("Service token", "/tokens/", token)
 	for filter, words := range map[string]string{"app_uid": "Only this application", "x_device_id": "Only this device",
 		"x_service_token_id": "Only this token", "x_reason": "Only this reason"} {
 		if v := l.text(filter); v != "" {

@@ -40,12 +40,23 @@ func choicesOfWords(words ...string) []frame.Choice {
 
 // screens are the paths of the screens that show kinds of resources.
 var screens = map[string]string{"integration": "/integrations/", "check": "/checks/", "device": "/devices/",
-	"hold": "/holds/", "app": "/applications/", "policy": "/policies/", "application": "/applications/"}
+	"hold": "/holds/", "app": "/applications/", "policy": "/policies/", "service_token": "/tokens/"}
+
+// shown reports whether a screen shows the resource of a change: it exists, and a policy is not of one application.
+func (l line) shown() bool {
+	switch {
+	case l.text("action.type") == "delete":
+		return false
+	case l.text("resource.type") == "policy":
+		return l.text("resource.response.reusable") == "true"
+	}
+	return true
+}
 
 func auditRow(l line) row {
 	resource, id := l.text("resource.type"), l.text("resource.id")
 	what := cell{Text: first(l.text("resource.x_name"), id), Sub: strings.ReplaceAll(resource, "_", " ")}
-	if path := screens[resource]; path != "" && id != "" && l.text("action.type") != "delete" {
+	if path := screens[resource]; path != "" && id != "" && l.shown() {
 		what.Path = path + url.PathEscape(id)
 	}
 	action := cell{Kind: "info", Text: title(l.text("action.type"))}

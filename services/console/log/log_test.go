@@ -38,8 +38,9 @@ func accessLine(with object) object {
 
 func auditLine(with object) object {
 	all := object{"id": "e1", "action": object{"type": "update", "time": "2026-11-30T11:59:00Z"},
-		"actor":    object{"email": "ann@example.com", "ip_address": "192.0.2.9", "type": "user", "context": "api_key"},
-		"resource": object{"type": "policy", "id": "p1", "x_name": "Allow staff", "x_before": object{"name": "Allow"}}}
+		"actor": object{"email": "ann@example.com", "ip_address": "192.0.2.9", "type": "user", "context": "api_key"},
+		"resource": object{"type": "policy", "id": "p1", "x_name": "Allow staff", "x_before": object{"name": "Allow"},
+			"response": object{"reusable": true}}}
 	maps.Copy(all, with)
 	return all
 }
@@ -114,7 +115,7 @@ func TestAccessLog(t *testing.T) {
 		t.Errorf("the API is asked %v", q)
 	}
 	links := p.Attributes("a", "href")
-	for _, path := range []string{"/applications/a1", "/devices/d1", "/checks/c1", "/tokens",
+	for _, path := range []string{"/applications/a1", "/devices/d1", "/checks/c1", "/tokens/t1",
 		"/logs/access?x_service_token_id=t1", "/logs/access?allowed=false&cursor=55&email=ola"} {
 		if !slices.Contains(links, path) {
 			t.Errorf("there is no link to %s: %q", path, links)
@@ -124,6 +125,8 @@ func TestAccessLog(t *testing.T) {
 
 func TestAuditLog(t *testing.T) {
 	c := open(t, map[string]http.HandlerFunc{auditAPI: consoletest.List([]any{auditLine(nil),
+		auditLine(object{"resource": object{"type": "policy", "id": "p2"}}),
+		auditLine(object{"action": object{"type": "delete"}, "resource": object{"type": "app", "id": "a2"}}),
 		auditLine(object{"x_unsure": true, "resource": object{"type": "hold", "id": "h1", "x_large": true}})},
 		object{"cursors": object{"after": "12"}})})
 	p := c.Get("/logs/audit?actor_email=ann@example.com&until=2026-11-30T12:00&cursor=20").Has(http.StatusOK, "Update",
@@ -132,6 +135,11 @@ func TestAuditLog(t *testing.T) {
 		t.Errorf("the API is asked %v", q)
 	}
 	links := p.Attributes("a", "href")
+	for _, path := range []string{"/policies/p2", "/applications/a2"} {
+		if slices.Contains(links, path) {
+			t.Errorf("a link leads to %s, which is no page", path)
+		}
+	}
 	for _, path := range []string{"/policies/p1", "/holds/h1", "/logs/audit?resource_id=p1", "/logs/audit?id=e1"} {
 		if !slices.Contains(links, path) {
 			t.Errorf("there is no link to %s: %q", path, links)

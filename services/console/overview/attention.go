@@ -39,12 +39,12 @@ func attentionOf(d *client.Dashboard, holds []client.Hold, now time.Time) []atte
 	}
 	if d.ServiceTokens != nil {
 		for _, t := range d.ServiceTokens.Expiring {
-			all = append(all, ofToken("Service token", t, now))
+			all = append(all, ofToken("Service token", "/tokens/"+url.PathEscape(t.ID), t, now))
 		}
 	}
 	if d.APITokens != nil {
 		for _, t := range d.APITokens.Expiring {
-			all = append(all, ofToken("API token", t, now))
+			all = append(all, ofToken("API token", "/tokens/api", t, now))
 		}
 	}
 	if d.Exemptions != nil {
@@ -98,9 +98,9 @@ func ofIntegration(i client.DashboardIntegration, now time.Time) (attention, boo
 	return a, true
 }
 
-func ofToken(kind string, t client.ExpiringToken, now time.Time) attention {
-	a := attention{Kind: "warn", Word: "Expires", Name: kind + " " + t.Name, Path: "/tokens", At: t.ExpiresAt,
-		Action: "Rotate", Then: "/tokens"}
+func ofToken(kind, path string, t client.ExpiringToken, now time.Time) attention {
+	a := attention{Kind: "warn", Word: "Expires", Name: kind + " " + t.Name, Path: path, At: t.ExpiresAt,
+		Action: "Rotate", Then: path}
 	var effects []string
 	if !t.ExpiresAt.After(now) {
 		a.Kind, a.Word = "fail", "Expired"
