@@ -209,6 +209,7 @@ func TestSaveThatIsRejected(t *testing.T) {
 		"Must be a number":              {400, "", []string{"x_recover_score", "much"}},
 		"Must be a whole number":        {400, "", []string{"expect_flips", "-1"}},
 		"Is too long":                   {400, "x_grace is too long", nil},
+		"Must be between 0 and 1":       {400, "invalid posture rule request: x_breaker.share must be between 0 and 1, got 3", nil},
 		"Changed in the meantime":       {412, "it has changed", nil},
 	} {
 		status := http.StatusUnprocessableEntity

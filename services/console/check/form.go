@@ -129,19 +129,21 @@ func number(f *frame.Form, name string) any {
 var fields = []string{fieldName, fieldIntegration, fieldOperator, fieldScore, fieldExpiration, fieldMode, fieldRecover,
 	fieldGrace, fieldBreaker, fieldShare, fieldFloor, fieldWindow, fieldMaxHold, fieldRemediation}
 
+// messagePrefixes begin messages of the API, as a form shows them.
+var messagePrefixes = []string{"Invalid posture rule request: ", "Access.api.error.invalid_request: "}
+
 // refused notes at its field why the API rejected the form, and reports whether it did.
 func refused(f *frame.Form, err error) bool {
 	before := f.Problem
 	if !f.Refused(err) {
 		return false
 	}
-	word, rest, _ := strings.Cut(f.Problem, " ")
-	for _, prefix := range []string{"Invalid_request: ", "Access.api.error.invalid_request: "} {
+	for _, prefix := range messagePrefixes {
 		if message, found := strings.CutPrefix(f.Problem, prefix); found {
 			f.Problem = upper(message)
-			word, rest, _ = strings.Cut(message, " ")
 		}
 	}
+	word, rest, _ := strings.Cut(f.Problem, " ")
 	name := strings.ToLower(strings.TrimSuffix(word[strings.LastIndex(word, ".")+1:], ":"))
 	if slices.Contains(fields, name) {
 		f.Problem = before
