@@ -61,6 +61,7 @@ func TestConsole(t *testing.T) {
 		b.examine(path, string(source))
 	}
 	b.login(p.Data)
+	b.threshold()
 	b.walk(string(source))
 	b.keyboard()
 }

@@ -34,7 +34,11 @@ func effectOfStored(r *frame.Request) error {
 	if err != nil {
 		return err
 	}
-	return sendEffect(r, &detail{state: state{Check: item.Value}, Form: queried(r)})
+	byID, err := counts(r)
+	if err != nil {
+		return err
+	}
+	return sendEffect(r, &detail{state: state{Check: item.Value, Counts: byID[item.Value.ID]}, Form: queried(r)})
 }
 
 func effectOfNew(r *frame.Request) error { return sendEffect(r, &detail{New: true, Form: queried(r)}) }
