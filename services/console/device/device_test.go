@@ -47,7 +47,8 @@ func explained(name string) object {
 func timeline(name string) object {
 	return object{"since": "2026-10-31T12:00:00Z", "until": "2026-11-30T12:00:00Z",
 		"known_since": "2026-10-31T12:00:00Z", "checks": []any{object{"check_id": "c1", "name": name, "segments": []any{
-			object{"from": "2026-10-31T12:00:00Z", "until": "2026-11-30T09:12:00Z", "outcome": "pass", "reason": "score"},
+			object{"from": "2026-10-31T12:00:00Z", "until": "2026-11-02T00:00:00Z", "outcome": "pass", "reason": "none"},
+			object{"from": "2026-11-02T00:00:00Z", "until": "2026-11-30T09:12:00Z", "outcome": "pass", "reason": "score"},
 			object{"from": "2026-11-30T09:12:00Z", "until": "2026-11-30T12:00:00Z", "outcome": "fail", "reason": name}}}}}
 }
 

@@ -120,13 +120,13 @@ func (v *deviceView) fill(checks []client.Explanation, line *client.Timeline) {
 func (v *deviceView) check(x client.Explanation, line *client.Timeline) checkView {
 	c := checkView{Explanation: x, Evaluated: x.Type == "custom_s2s"}
 	enforced := ""
-	if slices.Contains([]string{"held", "exempt", "grace", "observe_only"}, x.Reason) {
+	if slices.Contains(enforcedReasons, x.Reason) {
 		enforced = x.Reason
 	}
 	c.Kind, c.Text = state(x.Outcome, enforced)
 	for n := range line.Checks {
 		if line.Checks[n].Check == x.Check {
-			c.Segments = line.Checks[n].Segments
+			c.Segments = merged(line.Checks[n].Segments)
 			c.Ribbon = ribbon(x.Name, line, c.Segments)
 		}
 	}
@@ -165,9 +165,27 @@ func ribbon(name string, line *client.Timeline, segments []client.TimelineSegmen
 		spans = append(spans, chart.RibbonPart{Class: class, From: s.From, Until: s.Until,
 			Title: text + " from " + s.From.UTC().Format(time.DateTime) + " to " + s.Until.UTC().Format(time.DateTime)})
 	}
-	return chart.Ribbon("Outcome of "+name+" over the last 30 days: "+strconv.Itoa(len(segments))+" parts", line.Since,
-		line.Until, spans)
+	return chart.Ribbon("Outcome of "+name+" since "+line.Since.UTC().Format(time.DateOnly)+": "+
+		strconv.Itoa(len(segments))+" parts", line.Since, line.Until, spans)
 }
+
+// merged joins neighbours with the same outcome, unless one of them is not by the score. The reason is that of the
+// newest one.
+func merged(all []client.TimelineSegment) (some []client.TimelineSegment) {
+	enforced := func(reason string) bool { return slices.Contains(enforcedReasons, reason) }
+	for _, s := range all {
+		n := len(some) - 1
+		if n >= 0 && some[n].Outcome == s.Outcome && !enforced(some[n].Reason) && !enforced(s.Reason) {
+			some[n].Until, some[n].Reason = s.Until, s.Reason
+			continue
+		}
+		some = append(some, s)
+	}
+	return some
+}
+
+// enforcedReasons are the reasons of outcomes that are not by the score.
+var enforcedReasons = []string{"held", "exempt", "grace", "observe_only"}
 
 // sessions shows the live sessions of the device's user.
 func sessions(r *frame.Request) error {
