@@ -139,14 +139,14 @@ func TestSaveKeepsTheStoredSecret(t *testing.T) {
 func TestErrorsStandAtTheirFields(t *testing.T) {
 	const prefix = "invalid posture integration request: "
 	for message, want := range map[string]string{
-		prefix + "config.api_url must begin with https://":                                             "f-api_url-error Must begin with https://",
-		prefix + "the host of config.api_url has changed: enter config.access_client_secret again":     "f-access_client_secret-error The host of the URL has",
-		prefix + "invalid credentials: The API answered 403 Forbidden.":                                "f-access_client_secret-error The API answered 403 Forbidden.",
-		prefix + "the scoring API did not pass the test (timeout): The server did not answer in time.": "f-api_url-error The scoring API did not pass the test (timeout)",
-		prefix + "name must not be empty":                                                              "f-name-error Must not be empty.",
-		"another thing":                                                                                "Not saved. Another thing.",
+		"config.api_url must begin with https://":                                             "f-api_url-error Must begin with https://",
+		"the host of config.api_url has changed: enter config.access_client_secret again":     "f-access_client_secret-error The host of the URL has",
+		"invalid credentials: The API answered 403 Forbidden.":                                "f-access_client_secret-error The API answered 403 Forbidden.",
+		"the scoring API did not pass the test (timeout): The server did not answer in time.": "f-api_url-error The scoring API did not pass the test (timeout)",
+		"name must not be empty": "f-name-error Must not be empty.",
+		"another thing":          "Not saved. Another thing.",
 	} {
-		c := start(t, map[string]http.HandlerFunc{"PATCH /devices/posture/integration/i1": consoletest.Refuse(400, message)})
+		c := start(t, map[string]http.HandlerFunc{"PATCH /devices/posture/integration/i1": consoletest.Refuse(400, prefix+message)})
 		p := c.Post("/integrations/i1", form("access_client_secret", "typed-secret"))
 		p.Has(http.StatusUnprocessableEntity).Safe()
 		id, text, _ := strings.Cut(want, " ")
