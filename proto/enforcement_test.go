@@ -47,6 +47,9 @@ func enforced() map[string]Message {
 			Since: 4}},
 		"exemption.1": &Exemption{ID: id(7), Device: id(1), Page: 3, Check: id(3), Until: 5, Reason: "repair", Author: "a@example.com",
 			CreatedAt: 1, Enrolled: 4, DeviceName: "laptop-1"},
+		"batch.1.ticked": &Batch{Tick: 9, PlannedAt: 1_700_000_000_000, Pages: 3, ConfigRevision: 41,
+			TickAt: 1_699_999_999_990},
+		"input.1.ticked": &Input{Cause: CausePoll, Tick: 9, Poll: Poll{Attempts: 1, TickAt: 1_699_999_999_990}},
 		"probe.1.report": &Probe{Integration: id(5), Page: &Page{Devices: []Device{{ID: id(1), Hostname: "h"}}},
 			Report: true},
 		"probe_answer.1.report": &ProbeAnswer{Poll: Poll{Attempts: 1, Status: 200}, Report: &ProbeReport{

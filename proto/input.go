@@ -36,13 +36,14 @@ type Poll struct {
 	Error    Reason        // ReasonNone, or why the whole call gave nothing
 	Detail   string        // a sentence for people; holds nothing of the answer's body
 	Unknown  int           // devices in the response but not in the request
+	TickAt   Millis        // when its tick was stored, by the server's clock; 0 if unknown
 }
 
 // MaxPollDetail bounds [Poll.Detail] in bytes.
 const MaxPollDetail = 512
 
 func (p *Poll) encode(w *writer) {
-	w.array(7)
+	w.array(7 + int(flags(p.TickAt != 0)))
 	w.at(p.At)
 	w.uint(uint64(p.Attempts))
 	w.uint(uint64(p.Status))
@@ -50,6 +51,9 @@ func (p *Poll) encode(w *writer) {
 	w.reason(p.Error)
 	w.str(p.Detail[:min(len(p.Detail), MaxPollDetail)])
 	w.uint(uint64(p.Unknown))
+	if p.TickAt != 0 {
+		w.at(p.TickAt)
+	}
 }
 
 func (p *Poll) decode(dec *msgpack.Decoder) error {
@@ -57,6 +61,7 @@ func (p *Poll) decode(dec *msgpack.Decoder) error {
 	*p = Poll{
 		At: r.at(), Attempts: r.count(), Status: r.count(),
 		Took: time.Duration(r.int()) * time.Millisecond, Error: r.reason(), Detail: r.str(), Unknown: r.count(),
+		TickAt: r.at(),
 	}
 	return r.close()
 }

@@ -20,6 +20,8 @@ type Summary struct {
 	Unknown, Pass, Fail int
 	Changed             int // results with a changed outcome
 	Enforced            Enforced
+	// PlanMillis is the time from the tick to the start of the poll's call; 0 if it is unknown or below 1.
+	PlanMillis int64
 }
 
 // Enforced counts the results of an entry, over all checks, with an outcome that is not by the score, by its reason.
@@ -53,6 +55,9 @@ func (e *Entry) Summarize(changed int) Summary {
 		TookMillis: e.Poll.Took.Milliseconds(), Error: e.Poll.Error, Closed: e.Closed, Devices: len(e.Results),
 		Changed: changed,
 	}
+	if e.Poll.TickAt != 0 {
+		s.PlanMillis = max(0, int64(e.Poll.At-e.Poll.TickAt)-s.TookMillis)
+	}
 	for i := range e.Results {
 		for _, v := range e.Results[i].Verdicts {
 			s.Enforced.count(v.Reason)
@@ -75,13 +80,16 @@ const (
 	enforcedFormat = " %d %d %d %d"
 )
 
-// String is the header's value: the layout's number, 1, and the fields in order, separated by blanks. The counts of
-// Enforced are left out if all are 0.
+// String is the header's value: the layout's number, 1, and the fields in order, separated by blanks. PlanMillis is left
+// out if it is 0, and then the counts of Enforced are too if all are 0.
 func (s Summary) String() string {
 	text := fmt.Sprintf(summaryFormat, s.Tick, s.Cause, s.PolledAt, s.EvaluatedAt, s.NextExpiry, s.TookMillis,
 		s.Error, s.Closed, s.Devices, s.Unknown, s.Pass, s.Fail, s.Changed)
-	if n := s.Enforced; n != (Enforced{}) {
+	if n := s.Enforced; n != (Enforced{}) || s.PlanMillis != 0 {
 		text += fmt.Sprintf(enforcedFormat, n.ObserveOnly, n.Exempt, n.Grace, n.Held)
+	}
+	if s.PlanMillis != 0 {
+		text += fmt.Sprintf(" %d", s.PlanMillis)
 	}
 	return text
 }
@@ -98,8 +106,9 @@ func ParseSummary(text string) (Summary, error) {
 	s.Cause, s.Error = Cause(cause), Reason(reason)
 	if fields := strings.Fields(text); len(fields) >= summaryFields+4 {
 		n := &s.Enforced
-		if _, err := fmt.Sscan(strings.Join(fields[summaryFields:], " "), &n.ObserveOnly, &n.Exempt, &n.Grace,
-			&n.Held); err != nil {
+		more := []any{&n.ObserveOnly, &n.Exempt, &n.Grace, &n.Held, &s.PlanMillis}
+		more = more[:min(len(more), len(fields)-summaryFields)]
+		if _, err := fmt.Sscan(strings.Join(fields[summaryFields:], " "), more...); err != nil {
 			return Summary{}, fmt.Errorf("entry summary %q: %w", clip(text), err)
 		}
 	}

@@ -63,9 +63,15 @@ func TestSummaryText(t *testing.T) {
 		if rapid.Bool().Draw(t, "enforced") {
 			s.Enforced = Enforced{ObserveOnly: rapid.IntRange(0, 9).Draw(t, "observe only"), Exempt: 1, Grace: 2, Held: 3}
 		}
+		if rapid.Bool().Draw(t, "planned") {
+			s.PlanMillis = rapid.Int64Range(1, 1_000_000).Draw(t, "plan")
+		}
 		back, err := ParseSummary(s.String())
 		if err != nil || back != s {
 			t.Fatalf("%q came back as %+v, %v", s, back, err)
+		}
+		if s.Enforced != (Enforced{}) && s.PlanMillis == 0 {
+			return // a newer writer would write the field before its own
 		}
 		if grown, err := ParseSummary(s.String() + " 13 14"); err != nil || grown != s {
 			t.Fatalf("with fields of a newer writer: %+v, %v", grown, err)
@@ -82,6 +88,10 @@ func TestSummaryText(t *testing.T) {
 		{Verdicts: []Verdict{v(ReasonHeld), v(ReasonObserveOnly), v(ReasonExempt)}}}}
 	if got := e.Summarize(0).Enforced; got != (Enforced{ObserveOnly: 1, Exempt: 1, Grace: 1, Held: 2}) {
 		t.Errorf("counted %+v", got)
+	}
+	e.Poll = Poll{At: 1000, Took: 300 * time.Millisecond, TickAt: 680}
+	if got := e.Summarize(0).PlanMillis; got != 20 {
+		t.Errorf("the plan took %d ms", got)
 	}
 	if s, err := ParseSummary("1 2 3"); err == nil {
 		t.Errorf("a short summary was read as %+v", s)

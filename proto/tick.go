@@ -74,25 +74,30 @@ type Batch struct {
 	// ConfigRevision is the revision of CONFIG seen by the planner: the caller uses nothing older, so a changed URL
 	// never receives the old secret.
 	ConfigRevision uint64
+	// TickAt is when the tick was stored, by the server's clock; 0 from a planner that does not know the field.
+	TickAt Millis
 }
 
 // Schema implements Message.
 func (*Batch) Schema() Schema { return Schema{"batch", 1} }
 
-// EncodeMsgpack writes [tick, planned_at, pages, config_revision].
+// EncodeMsgpack writes [tick, planned_at, pages, config_revision, tick_at]. Without TickAt it writes four fields.
 func (b *Batch) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
-	w.array(4)
+	w.array(4 + int(flags(b.TickAt != 0)))
 	w.uint(b.Tick)
 	w.at(b.PlannedAt)
 	w.uint(uint64(b.Pages))
 	w.uint(b.ConfigRevision)
+	if b.TickAt != 0 {
+		w.at(b.TickAt)
+	}
 	return w.err
 }
 
 // DecodeMsgpack reads the form written by EncodeMsgpack.
 func (b *Batch) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := readArray(dec, 1)
-	*b = Batch{Tick: r.uint(), PlannedAt: r.at(), Pages: r.count(), ConfigRevision: r.uint()}
+	*b = Batch{Tick: r.uint(), PlannedAt: r.at(), Pages: r.count(), ConfigRevision: r.uint(), TickAt: r.at()}
 	return r.close()
 }

@@ -74,7 +74,7 @@ func (s *Service) pollAsConfigured(ctx context.Context, w *work, page topology.P
 			return rec, nil, err
 		}
 		current, stop := s.whileScheduled(ctx, rec)
-		in, err := s.poll(current, w, page, b.Tick, rec)
+		in, err := s.poll(current, w, page, b, rec)
 		changed := errors.Is(context.Cause(current), errChanged)
 		stop()
 		if err == nil || !changed {
@@ -120,13 +120,14 @@ func (w *work) release() {
 }
 
 // poll reads the page and makes the call. A page without devices needs none.
-func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, tick uint64,
+func (s *Service) poll(ctx context.Context, w *work, page topology.PageRef, b *proto.Batch,
 	rec catalog.Record[proto.Integration]) (*proto.Input, error) {
 	revision, err := s.bus.Get(ctx, topology.Devices, topology.PageKey(page.Account, page.Page), &w.page)
 	if err != nil {
 		return nil, err
 	}
-	in := &proto.Input{Cause: proto.CausePoll, Tick: tick, PageRevision: revision, ConfigRevision: rec.Revision}
+	in := &proto.Input{Cause: proto.CausePoll, Tick: b.Tick, PageRevision: revision, ConfigRevision: rec.Revision}
+	defer func() { in.Poll.TickAt = b.TickAt }()
 	if len(w.page.Devices) == 0 {
 		return in, nil
 	}
@@ -173,7 +174,7 @@ func (s *Service) bury(ctx context.Context, m *bus.Msg, _ error) error {
 		return nil
 	}
 	in := &proto.Input{Cause: proto.CausePoll, Tick: b.Tick, ConfigRevision: rec.Revision,
-		Poll: proto.Poll{Error: proto.ReasonAPIError,
+		Poll: proto.Poll{Error: proto.ReasonAPIError, TickAt: b.TickAt,
 			Detail: "No call was made: the page could not be handled, see the dead letters."}}
 	s.report(page, rec, in)
 	return s.publish(ctx, page, in)

@@ -66,7 +66,8 @@ func (s *Service) plan(ctx context.Context, m *bus.Msg) error {
 		return err
 	}
 	overrun := 0
-	batch := &proto.Batch{Tick: m.Seq, PlannedAt: proto.At(s.clock.Now()), Pages: len(pages), ConfigRevision: revision}
+	batch := &proto.Batch{Tick: m.Seq, PlannedAt: proto.At(s.clock.Now()), Pages: len(pages), ConfigRevision: revision,
+		TickAt: proto.At(m.Time)}
 	for chunk := range slices.Chunk(pages, planChunk) {
 		occupied, err := s.publishBatches(ctx, ref{account, id}, batch, chunk)
 		if err != nil {

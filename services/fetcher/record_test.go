@@ -337,7 +337,10 @@ func TestAProbeIsAPoll(t *testing.T) {
 	if diff := cmp.Diff(in.Observations, a.Report.Result.Observations); diff != "" {
 		t.Errorf("the probe understood something else (-poll +probe):\n%s", diff)
 	}
-	in.Poll.Took, a.Poll.Took = 0, 0
+	if age := time.Since(in.Poll.TickAt.Time()); age < 0 || age > time.Hour {
+		t.Errorf("the poll's tick was stored at %v", in.Poll.TickAt)
+	}
+	in.Poll.Took, in.Poll.TickAt, a.Poll.Took = 0, 0, 0
 	if diff := cmp.Diff(in.Poll, a.Poll); diff != "" {
 		t.Errorf("poll (-poll +probe):\n%s", diff)
 	}

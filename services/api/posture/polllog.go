@@ -32,7 +32,7 @@ type pastPoll struct {
 	EndedAt v4.Timestamp `json:"ended_at"` // time of its last entry
 	TookMS  int64        `json:"took_ms"`
 	// The phases follow one another: plan ends with the start of the first call, calls with the last stored scores, and
-	// evaluate with the last entry. Plan is null if the time of the tick is not stored any more.
+	// evaluate with the last entry. Plan is null for a poll of a fetcher that did not report the time of the tick.
 	PlanMS     *int64        `json:"plan_ms"`
 	CallsMS    int64         `json:"calls_ms"`
 	EvaluateMS int64         `json:"evaluate_ms"`
@@ -48,6 +48,7 @@ type pastPoll struct {
 	Failures   []pollFailure `json:"failures"`
 
 	stored proto.Millis // when the scores of the last call were stored
+	tickAt proto.Millis // 0 if it is unknown
 }
 
 // pollFailure is a reason why calls of a poll failed, with the number of pages affected. HTTPStatus and Detail come
@@ -64,6 +65,13 @@ func (p *pastPoll) add(s *proto.Summary, call func() proto.Poll) {
 	began := s.PolledAt - proto.Millis(s.TookMillis)
 	if p.BeganAt == 0 || began < proto.Millis(p.BeganAt) {
 		p.BeganAt = v4.Timestamp(began)
+	}
+	if s.PlanMillis > 0 {
+		p.tickAt = began - proto.Millis(s.PlanMillis)
+	}
+	if p.tickAt != 0 {
+		ms := max(0, int64(p.BeganAt)-int64(p.tickAt))
+		p.PlanMS = &ms
 	}
 	p.EndedAt = max(p.EndedAt, v4.Timestamp(s.EvaluatedAt))
 	p.TookMS = max(0, int64(p.EndedAt-p.BeganAt))
@@ -119,9 +127,6 @@ func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		return v4.Response{}, err
 	}
 	polls := t.newestFirst()
-	if err := s.planned(ctx, c.Account, i.Value.ID, polls); err != nil {
-		return v4.Response{}, err
-	}
 	a := v4.Response{Result: polls, Info: v4.SinglePage(len(polls))}
 	if from.After(since) {
 		a.Messages = []v4.Notice{{Code: v4.CodePartOfPeriod,
@@ -129,19 +134,6 @@ func (s *API) polls(ctx context.Context, c *v4.Call) (v4.Response, error) {
 				from.UTC().Format(time.RFC3339) + "; use a shorter period (since, until)"}}
 	}
 	return a, nil
-}
-
-// planned sets the time that the newest poll was planned in. The stream of ticks keeps the newest tick only.
-func (s *API) planned(ctx context.Context, a proto.Account, id proto.ID, polls []*pastPoll) error {
-	if len(polls) == 0 {
-		return nil
-	}
-	tick, at, err := s.newestTick(ctx, a, id)
-	if err == nil && tick == polls[0].Tick {
-		ms := max(0, int64(polls[0].BeganAt)-int64(proto.At(at)))
-		polls[0].PlanMS = &ms
-	}
-	return err
 }
 
 // pollPeriod returns the period of a query. Without since, it is long enough for limit polls.

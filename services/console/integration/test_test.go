@@ -169,7 +169,7 @@ func TestPolls(t *testing.T) {
 	if err != nil || q.Get("since") != "2026-11-30T11:57:00Z" || q.Get("until") != "2026-11-30T12:08:00Z" {
 		t.Errorf("asked for %v, %v", q, err)
 	}
-	c.Get("/integrations/i1/polls/8841").Has(http.StatusOK, "not kept")
+	c.Get("/integrations/i1/polls/8841").Has(http.StatusOK, "plan –")
 	c.Get("/integrations/i1/polls/7").Has(http.StatusNotFound, "no such poll")
 	c.Get("/integrations/i1/polls/x").Has(http.StatusNotFound)
 	none := start(t, map[string]http.HandlerFunc{"GET /plumbline/integrations/i1/polls": consoletest.Answer([]any{})})
