@@ -52,8 +52,8 @@ type Extent struct {
 	At          time.Time // when the leader answered, by its clock
 }
 
-// Extent asks a stream's leader for its first and last sequence. Unlike [Conn.Position] it accepts the answer of a leader
-// without a majority.
+// Extent asks a stream's leader for its first and last sequence. Unlike [Conn.Position] it accepts the answer of a
+// leader without a majority.
 func (c *Conn) Extent(ctx context.Context, stream string) (Extent, error) {
 	s, err := c.JetStreamOf(stream).Stream(ctx, stream)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"plumbline.dev/bus/topology"
 )
 
-// FormerFollower connects with a follower's credentials of an earlier version. The connection is closed at the end of the
-// test.
+// FormerFollower connects with a follower's credentials of an earlier version. The connection is closed at the end of
+// the test.
 func (b *Bus) FormerFollower(name string) *bus.Conn {
 	b.t.Helper()
 	p := topology.FollowerPermissions(name, "KEY")

@@ -99,7 +99,8 @@ func Run(ctx context.Context, c Source, f Following, handle func(context.Context
 		case errors.As(err, &stop):
 			return stop.error
 		case errors.As(err, &why):
-			c.Log().Warn("cannot continue from the position, reading a new state", "why", why, "after", fl.pos.seq, "name", f.Name)
+			c.Log().Warn("cannot continue from the position, reading a new state", "why", why, "after", fl.pos.seq,
+				"name", f.Name)
 			fl.pos, fl.fresh, fl.handled = cursor{}, true, 0
 			wait.For(ctx, fl.backoff)
 			continue

@@ -39,7 +39,9 @@ func connect(t *testing.T, s *embed.Server, role topology.Role) *bus.Conn {
 }
 
 // lastCursor follows until the results are those of the writer, and returns the cursor of the last event.
-func lastCursor(t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *bustest.LogWriter) (cursor string, resets int) {
+func lastCursor(
+	t *testing.T, c *bus.Conn, f bus.Following, r *bus.Results, w *bustest.LogWriter,
+) (cursor string, resets int) {
 	t.Helper()
 	enough, want := errors.New("enough"), w.Want()
 	err := c.Follow(t.Context(), f, func(_ context.Context, e bus.Event) error {

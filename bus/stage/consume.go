@@ -17,8 +17,8 @@ import (
 	"plumbline.dev/proto"
 )
 
-// Handler handles one message. If it returns nil, the message is acknowledged. If it returns a [bus.Permanent] error, the
-// message becomes a dead letter. After any other error, or a panic, the message is redelivered with a delay, until
+// Handler handles one message. If it returns nil, the message is acknowledged. If it returns a [bus.Permanent] error,
+// the message becomes a dead letter. After any other error, or a panic, the message is redelivered with a delay, until
 // [Stage.Attempts] is exhausted. A handler may run for any length of time: the message's acknowledgement deadline is
 // extended while it runs.
 type Handler func(ctx context.Context, m *bus.Msg) error

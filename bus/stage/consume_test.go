@@ -54,8 +54,9 @@ func TestConsume(t *testing.T) {
 	seen := map[uint64]int{}
 	var buried []string
 	stop := bustest.Run(t, func(ctx context.Context) error {
-		return stage.Consume(ctx, c, stage.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate,
-			Workers: 3, Attempts: 2, Bury: func(_ context.Context, m *bus.Msg, why error) error {
+		return stage.Consume(ctx, c, stage.Stage{Name: "evaluate", Stream: topology.PostureScores,
+			Consumer: topology.ConsumerEvaluate,
+			Workers:  3, Attempts: 2, Bury: func(_ context.Context, m *bus.Msg, why error) error {
 				mu.Lock()
 				defer mu.Unlock()
 				buried = append(buried, why.Error())

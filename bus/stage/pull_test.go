@@ -147,7 +147,8 @@ func TestAStageThatEndsHoldsNoMessage(t *testing.T) {
 	for range 20 {
 		scores(t, conn, 4)
 		ctx, cancel := context.WithCancel(t.Context())
-		if err := stage.Consume(ctx, conn, short, func(context.Context, *bus.Msg) error { cancel(); return nil }); err != nil {
+		end := func(context.Context, *bus.Msg) error { cancel(); return nil }
+		if err := stage.Consume(ctx, conn, short, end); err != nil {
 			t.Fatal(err)
 		}
 		held, err := conn.JetStream().Consumer(t.Context(), short.Stream, short.Consumer)

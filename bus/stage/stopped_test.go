@@ -55,7 +55,8 @@ func TestAStageThatEndedTakesNoMessage(t *testing.T) {
 func handling(t *testing.T, c *bus.Conn) (handled <-chan *bus.Msg, stop func()) {
 	t.Helper()
 	all := make(chan *bus.Msg, 100)
-	evaluate := stage.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate, Workers: 8}
+	evaluate := stage.Stage{Name: "evaluate", Stream: topology.PostureScores, Consumer: topology.ConsumerEvaluate,
+		Workers: 8}
 	return all, bustest.Run(t, func(ctx context.Context) error {
 		return stage.Consume(ctx, c, evaluate, func(_ context.Context, m *bus.Msg) error {
 			all <- m

@@ -32,8 +32,8 @@ type fleetUnder struct {
 }
 
 // BenchmarkBreaker compares polls with breakers and without, in turns over the same pages: at rest, with 2 % of the
-// scores drifting without a flip, and with a flip of every result. A round is of BENCH_PAGES full pages, 20 by default; 1000
-// of them are 1,000,000 devices. It reports medians, their ratios, and the spread (between the quartiles, of the
+// scores drifting without a flip, and with a flip of every result. A round has BENCH_PAGES full pages, 20 by default;
+// 1000 of them are 1,000,000 devices. It reports medians, their ratios, and the spread (between the quartiles, of the
 // median) of the rounds without breakers.
 func BenchmarkBreaker(b *testing.B) {
 	pages := 20

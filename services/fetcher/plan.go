@@ -29,8 +29,9 @@ const (
 
 // planTicks turns ticks into batches until ctx ends.
 func (s *Service) planTicks(ctx context.Context) error {
-	return stage.Consume(ctx, s.bus, stage.Stage{Name: stagePlan, Stream: topology.PostureTicks, Consumer: topology.ConsumerPlan,
-		Workers: planners, Attempts: planAttempts, Grace: s.cfg.Grace, Observe: s.metrics.planned}, s.plan)
+	return stage.Consume(ctx, s.bus, stage.Stage{Name: stagePlan, Stream: topology.PostureTicks,
+		Consumer: topology.ConsumerPlan,
+		Workers:  planners, Attempts: planAttempts, Grace: s.cfg.Grace, Observe: s.metrics.planned}, s.plan)
 }
 
 // plan publishes a batch for each page. Another planner may repeat it at any point: an existing batch is not stored

@@ -66,8 +66,8 @@ const head = `# Compatibility with Cloudflare's v4 API
 
 Generated from the OpenAPI description and from the tests of the clients. An endpoint is below
 ` + "`/client/v4/accounts/{account}`" + `, and with *zone* below ` + "`/client/v4/zones/{zone}`" + ` too. Fields in the fourth
-column are stored and returned, and not served. The clients in the last column are tested with the resource. Endpoints of
-Plumbline's own, below ` + "`/plumbline`" + `, are not listed.
+column are stored and returned, and not served. The clients in the last column are tested with the resource. Endpoints
+of Plumbline's own, below ` + "`/plumbline`" + `, are not listed.
 
 | Endpoint | Zone | Verbs | Kept, not served | Clients |
 |---|---|---|---|---|

@@ -77,8 +77,8 @@ type User struct {
 	Consumer string // storing the position; empty unless the user is a follower
 }
 
-// Identify returns the user of a connection. A follower's is read from its credentials: those in content, or in the file
-// creds if content is nil.
+// Identify returns the user of a connection. A follower's is read from its credentials: those in content, or in the
+// file creds if content is nil.
 func Identify(role topology.Role, creds string, content []byte) (User, error) {
 	if role != topology.Follower {
 		return User{Name: string(role), Inbox: role.InboxPrefix()}, nil

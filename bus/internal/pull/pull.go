@@ -71,9 +71,9 @@ func (p *Requests) Close() {
 }
 
 // Drain is like [Requests.Close], but in a cluster it stays subscribed in the background until the server has answered
-// every request or they have expired; background starts a goroutine and the connection must stay open until it ends. A request crossing accounts on one server may be open on
-// another, which does not learn of the unsubscription. A message sent to it would be lost until the consumer's
-// AckWait is over.
+// every request or they have expired. The function background starts a goroutine; the connection must stay open until
+// it ends. A request crossing accounts on one server may be open on another, which does not learn of the
+// unsubscription. A message sent to it would be lost until the consumer's AckWait is over.
 func (p *Requests) Drain(background func(func())) {
 	p.mu.Lock()
 	p.open, p.closed = nil, true

@@ -107,8 +107,8 @@ func Unavailable(cause error, format string, args ...any) *Error {
 }
 
 // AsError returns an error in the form for clients. Packages below this one return their own errors: an error with a
-// method Unavailable() string becomes a 503, one with a method Invalid() string a 400, both with the returned message. The
-// method Unwritten() bool of the former reports whether the request has written nothing.
+// method Unavailable() string becomes a 503, one with a method Invalid() string a 400, both with the returned message.
+// The method Unwritten() bool of the former reports whether the request has written nothing.
 func AsError(err error) *Error {
 	var p *Error
 	var large *http.MaxBytesError

@@ -21,8 +21,9 @@ const (
 	longestBackoff = 30 * time.Second
 )
 
-// patient repeats a request while the server is too busy, up to maxAttempts times: after 429, and if outages is set, after
-// 502, 503 and 504 to a read, or to a write that the server says it did not make. It waits as long as the server asks for.
+// patient repeats a request while the server is too busy, up to maxAttempts times: after 429, and if outages is set,
+// after 502, 503 and 504 to a read, or to a write that the server says it did not make. It waits as long as the server
+// asks for.
 func (c *Client) patient(req *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		resp, err := c.http.Do(req)
