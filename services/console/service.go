@@ -46,6 +46,7 @@ var screens = []func(*frame.Frame){
 // Service is the console.
 type Service struct {
 	cfg      Config
+	frame    *frame.Frame
 	sessions *session.Store
 	live     *live.Hub
 	server   *httpserve.Server
@@ -68,6 +69,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	members := assertion.New(deps.Clock, func(p session.Person) client.Config { return p.Client(api) })
 	f := frame.New(frame.Config{API: api}, frame.Deps{Log: deps.Log, Clock: deps.Clock, Sessions: s.sessions,
 		Gateway: members, Live: s.live, Observe: m.answered})
+	s.frame = f
 	for _, register := range screens {
 		register(f)
 	}

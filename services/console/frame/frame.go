@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,9 @@ type Frame struct {
 	deps  Deps
 	mux   *http.ServeMux
 	pages map[string]bool // patterns of Get
-	state states
+	// actions holds the patterns of Post.
+	actions []string
+	state   states
 }
 
 // New returns a frame without screens.
@@ -78,7 +81,13 @@ func (f *Frame) Get(pattern string, h Handler) {
 func (f *Frame) Serves(pattern string) bool { return f.pages[pattern] }
 
 // Post adds an action.
-func (f *Frame) Post(pattern string, h Handler) { f.handle("POST "+exact(pattern), true, h) }
+func (f *Frame) Post(pattern string, h Handler) {
+	f.actions = append(f.actions, pattern)
+	f.handle("POST "+exact(pattern), true, h)
+}
+
+// Actions returns the patterns of all actions.
+func (f *Frame) Actions() []string { return slices.Clone(f.actions) }
 
 // Public adds a route that needs no session. The request's API is nil.
 func (f *Frame) Public(methodAndPattern string, h Handler) {

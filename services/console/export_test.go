@@ -1,0 +1,4 @@
+package console
+
+// Actions returns the patterns of all actions of the screens.
+func (s *Service) Actions() []string { return s.frame.Actions() }
