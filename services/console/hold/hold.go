@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"plumbline.dev/proto"
+	"plumbline.dev/services/console/copyas"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/plumb/client"
 )
@@ -48,6 +49,7 @@ type one struct {
 	client.Item[client.Hold]
 	Form     *frame.Form
 	Conflict string // why a decision was not taken
+	account  proto.Account
 }
 
 // Open reports whether pages hold outcomes.
@@ -55,6 +57,16 @@ func (o one) Open() bool { return o.Value.Open() }
 
 // Rejectable reports whether the hold can be rejected.
 func (o one) Rejectable() bool { return Waits(o.Value) }
+
+// Copies returns the release of the hold in the form of other tools.
+func (o one) Copies() []copyas.Text {
+	if !o.Open() {
+		return nil
+	}
+	id, reason := o.Value.ID, "REASON"
+	return []copyas.Text{copyas.Curl(o.account, http.MethodPost, "/plumbline/holds/"+url.PathEscape(id)+"/release",
+		map[string]string{"reason": reason}), copyas.Plumb("hold", "release", id, "--reason", reason)}
+}
 
 // Safe reports whether the safe side applies.
 func (o one) Safe() bool { return o.Value.State == string(proto.HoldExpired) }
@@ -73,7 +85,7 @@ func show(r *frame.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(page(one{Item: h, Form: frame.NewForm()}, http.StatusOK))
+	return r.Page(page(one{h, frame.NewForm(), "", r.Person.Account}, http.StatusOK))
 }
 
 func page(o one, status int) frame.Page {
@@ -121,5 +133,5 @@ func again(r *frame.Request, id string, form *frame.Form, conflict string, statu
 	if err != nil {
 		return err
 	}
-	return r.Page(page(one{h, form, conflict}, status))
+	return r.Page(page(one{h, form, conflict, r.Person.Account}, status))
 }

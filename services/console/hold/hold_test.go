@@ -54,7 +54,8 @@ func TestAHold(t *testing.T) {
 		"412 of 1,006 passing devices would fail (41 %)", "412 devices keep their pass", "lock-out: passes would be lost",
 		"Fleet EDR", "tick 8,841", "Deadline 2026-11-30 15:48:00 UTC", "20 % of a page, and never less than 10 devices",
 		"Window 1 h", "Longest hold 4 h", "oslo-3 S-1 41 Pass Fail 3", "412 devices lose their pass",
-		"Nothing changes for the devices now").Safe()
+		"Nothing changes for the devices now",
+		"plumb hold release h1 --reason REASON").Safe()
 	p := open(t, record(object{"state": "rejected", "by": "ann", "reason": "broken API",
 		"decided_at": "2026-11-30T11:50:00Z"}), nil).Get("/holds/h1").Has(http.StatusOK, "Rejected by ann",
 		"Reason: broken API", "Release…").Safe()

@@ -17,14 +17,15 @@ var audit = kind{
 	filters: []filter{
 		{name: "action_type", label: "Action", member: "action.type", choices: choicesOfWords("create", "update", "delete",
 			"rotate", "revoke", "release", "reject", "poll", "test", "import", "end")},
-		{name: "resource_type", label: "Kind", member: "resource.type", hint: "such as app, policy, check"},
+		{name: "resource_type", flag: "--kind", label: "Kind", member: "resource.type", hint: "such as app, policy, check"},
 		{name: "resource_id", label: "Resource ID", member: "resource.id"},
 		{name: "actor_email", label: "E-mail", member: "actor.email"},
 		{name: "actor_token_name", label: "Token name", member: "actor.token_name"},
 		{name: "actor_ip_address", label: "Address", member: "actor.ip_address"},
 		{name: "id", label: "Change ID", member: "id"},
 	},
-	row: auditRow,
+	command: []string{"audit"},
+	row:     auditRow,
 	exported: []string{"action.time", "action.type", "resource.type", "resource.id", "resource.x_name", "actor.type",
 		"actor.email", "actor.token_name", "actor.id", "actor.ip_address", "id", "resource.x_before", "resource.response"},
 }

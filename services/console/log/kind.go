@@ -23,6 +23,8 @@ type kind struct {
 	log     client.Log
 	filters []filter
 	row     func(line) row
+	// command are the words of the command of plumb that shows the log.
+	command []string
 	// exported are the members that a CSV file has, as paths.
 	exported []string
 }
@@ -38,6 +40,8 @@ type filter struct {
 	ask func(*frame.Request) ([]frame.Choice, error)
 	// partial compares a part of the member, without regard to case.
 	partial bool
+	// flag is the flag of the command of plumb; "" if it has none.
+	flag string
 }
 
 // kinds are the logs by name.

@@ -99,6 +99,13 @@ func TestPostureLog(t *testing.T) {
 			t.Errorf("there is no link to %s: %q", path, links)
 		}
 	}
+	if copied := p.Texts("pre", ""); len(copied) != 3 || !strings.HasPrefix(copied[2], "curl ") {
+		t.Errorf("plumb has no flag for changed outcomes: %q", copied)
+	}
+	copied := c.Get("/logs/posture?outcome=fail&device=d+1&tail=on").Texts("pre", "")
+	if text := copied[len(copied)-1]; text != "plumb log posture --outcome fail --device 'd 1' --follow" {
+		t.Errorf("plumb: %s", text)
+	}
 	part := c.Fragment("/logs/posture?outcome=fail", "log").Has(http.StatusOK, "oslo-3").Safe()
 	if len(part.Texts("nav", "nav")) > 0 {
 		t.Error("a fragment has the layout")

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"plumbline.dev/proto"
+	"plumbline.dev/services/console/copyas"
 	"plumbline.dev/services/console/frame"
 	"plumbline.dev/services/plumb/client"
 )
@@ -25,7 +27,7 @@ type view struct {
 	Cursor   string     // of the next page; empty at the end
 	Searched *time.Time
 	Tail     bool
-	Account  string
+	Account  proto.Account
 }
 
 // field is a filter with its choices.
@@ -37,7 +39,7 @@ type field struct {
 func show(r *frame.Request, k *kind) error {
 	q := r.URL.Query()
 	v := view{kind: k, Query: q, Form: frame.NewForm(), Tail: q.Get("tail") == "on" && q.Get("cursor") == "",
-		Account: r.Person.Account.String()}
+		Account: r.Person.Account}
 	for name := range q {
 		v.Form.Values.Set(name, q.Get(name))
 	}
@@ -163,8 +165,26 @@ func (v view) Filtered() bool { return len(v.apiQuery(v.Query)) > 0 }
 // Clear returns the path without filters.
 func (v view) Clear() string { return "/logs/" + v.Name }
 
-// Curl returns the request of the page for curl.
-func (v view) Curl() string {
-	return `curl -H "Authorization: Bearer $PLUMB_TOKEN" \` + "\n" + `  "$PLUMB_URL/client/v4/accounts/` + v.Account +
-		string(v.log) + "?" + v.apiPage().Encode() + `"`
+// Copies returns the page as a request for curl, and as a command of plumb if that has every filter.
+func (v view) Copies() []copyas.Text {
+	all := []copyas.Text{copyas.Curl(v.Account, http.MethodGet, string(v.log)+"?"+v.apiPage().Encode(), nil)}
+	words := slices.Clone(v.command)
+	for _, f := range v.filters {
+		text := strings.TrimSpace(v.Query.Get(f.name))
+		switch {
+		case text == "":
+		case f.name == "allowed" && text == "true":
+			words = append(words, "--allowed")
+		case f.name == "allowed":
+			words = append(words, "--refused")
+		case f.flag == "":
+			return all
+		default:
+			words = append(words, f.flag, text)
+		}
+	}
+	if v.Tail {
+		words = append(words, "--follow")
+	}
+	return append(all, copyas.Plumb(words...))
 }
