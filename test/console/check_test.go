@@ -44,6 +44,7 @@ func (b *tab) threshold() {
 	script[bool](b, `document.querySelector('[data-hx-target="#past"]').focus(); true`)
 	b.keys(kb.Enter)
 	b.until("the trial over the log ends", `document.getElementById('past')?.textContent.includes('Over 30 days:')`)
+	b.until("the page is still live", `document.getElementById('live').dataset.state === 'on'`)
 	b.sound("the page of a check")
 	b.picture("check-changed")
 }

@@ -43,6 +43,10 @@ function live(state, text) {
   sign.dataset.state = state
   sign.querySelector('span').textContent = text
 }
-document.addEventListener('htmx:sse:after:connection', () => live('on', 'Live'))
-document.addEventListener('htmx:sse:error', () => live('off', 'Reconnecting'))
-document.addEventListener('htmx:sse:close', () => live('off', 'Not live'))
+// The page's own events only: a stream of one answer ends without meaning.
+const connection = (name, state, text) => document.addEventListener(name, event => {
+  if (event.target.hasAttribute?.('data-hx-sse:connect')) live(state, text)
+})
+connection('htmx:sse:after:connection', 'on', 'Live')
+connection('htmx:sse:error', 'off', 'Reconnecting')
+connection('htmx:sse:close', 'off', 'Not live')
