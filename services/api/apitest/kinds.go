@@ -14,8 +14,6 @@ import (
 type Kind struct {
 	Name string // in the audit log
 	Path string
-	// Part is the part of a route's path before the id. Optional; the default is the end of Path.
-	Part string
 	// ID is the member of a response that names the resource in its path. Optional; the default is id.
 	ID string
 	// Body returns a request for a new resource. ids has the ids of resources of the kinds before it, by part.
@@ -77,12 +75,7 @@ func Kinds() []Kind {
 }
 
 // Before returns the part of a route's path before the id.
-func (k Kind) Before() string {
-	if k.Part != "" {
-		return k.Part
-	}
-	return path.Base(k.Path)
-}
+func (k Kind) Before() string { return path.Base(k.Path) }
 
 // Create creates a resource and returns its path and its view.
 func (k Kind) Create(f *Fixture, ids map[string]string, name string) (one string, view map[string]any) {
