@@ -64,8 +64,8 @@ func (b *Breaker) Settings() *BreakerSettings {
 	return &BreakerSettings{Off: &b.Off, Share: &b.Share, Floor: &b.Floor, Window: b.Window, MaxHold: b.MaxHold}
 }
 
-// BreakerOf returns the breaker of a check. For each member, the check's own setting comes before the account's, and the
-// account's before the default. Both arguments may be nil.
+// BreakerOf returns the breaker of a check. For each member, the check's own setting comes before the account's, and
+// the account's before the default. Both arguments may be nil.
 func BreakerOf(c *Check, o *Organization) Breaker {
 	b := DefaultBreaker()
 	if o != nil {

@@ -13,7 +13,8 @@ func TestHistogram(t *testing.T) {
 	if wellFormed(t, svg, "rect") != 3 || wellFormed(t, svg, "script") != 0 || wellFormed(t, svg, "circle") != 1 {
 		t.Error(svg)
 	}
-	for _, want := range []string{"<title>score 41: 1 device, fail</title>", "<title>score 60: 2,500 devices, pass</title>",
+	for _, want := range []string{"<title>score 41: 1 device, fail</title>",
+		"<title>score 60: 2,500 devices, pass</title>",
 		"<title>score 100: 10 devices, pass</title>", `role="img"`, `x1="480"`} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("no %q in %s", want, svg)
@@ -34,7 +35,8 @@ func TestHistogram(t *testing.T) {
 			t.Errorf("%s: %v, want %s", operator, x, c.x)
 		}
 	}
-	if svg := string(Histogram("", counts, func(int) bool { return true }, ">=", 60, "")); wellFormed(t, svg, "circle") != 0 {
+	all := func(int) bool { return true }
+	if svg := string(Histogram("", counts, all, ">=", 60, "")); wellFormed(t, svg, "circle") != 0 {
 		t.Errorf("a knob without an input: %s", svg)
 	}
 	if Histogram("", nil, nil, ">=", 0, "x") != "" {

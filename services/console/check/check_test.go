@@ -132,7 +132,8 @@ func TestExactTrial(t *testing.T) {
 			"from": "pass", "outcome": "fail", "reason": "score"}}}
 	c := start(t, map[string]http.HandlerFunc{"POST /plumbline/checks/try": consoletest.Answer(result)})
 	path := "/trial?" + form("score", "70").Encode()
-	c.Fragment("/checks/c1"+path, "trial").Has(http.StatusOK, "1,204 outcomes flip", "1,200 to fail", "The first 1 devices").Safe()
+	c.Fragment("/checks/c1"+path, "trial").
+		Has(http.StatusOK, "1,204 outcomes flip", "1,200 to fail", "The first 1 devices").Safe()
 	c.Get("/checks/new"+path).Has(http.StatusOK, "1,204 outcomes flip").Safe()
 	asked := c.Asked(http.MethodPost)
 	var edit, fresh struct {
@@ -169,9 +170,10 @@ func TestTrialOverTheLogIsStreamed(t *testing.T) {
 		!strings.Contains(p.Body, "at most 12 outcomes differ") || strings.Count(p.Body, "data: ") == 0 {
 		t.Errorf("%d %v: %s", p.Status, p.Header, p.Body)
 	}
-	broken := start(t, map[string]http.HandlerFunc{"POST /plumbline/checks/try": func(w http.ResponseWriter, _ *http.Request) {
+	cut := func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"kind":"step","step":1,"steps":3}`+"\n")
-	}})
+	}
+	broken := start(t, map[string]http.HandlerFunc{"POST /plumbline/checks/try": cut})
 	if p := broken.Get("/checks/c1/past/live?" + form().Encode()); !strings.Contains(p.Body, "The trial ended early") {
 		t.Error(p.Body)
 	}

@@ -39,7 +39,8 @@ func remove(r *frame.Request) error {
 		return err
 	}
 	err = r.API.Checks.Delete(r.Context(), d.ID)
-	if e, ok := errors.AsType[*client.Error](err); ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusConflict) {
+	e, ok := errors.AsType[*client.Error](err)
+	if ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusConflict) {
 		d.Problem = e.Message
 		return confirmPage(r, d, http.StatusConflict)
 	}

@@ -95,7 +95,8 @@ func show(r *frame.Request) error {
 // blank shows the form of a new check: over the integration in the query, or a copy of the check in it.
 func blank(r *frame.Request) error {
 	q := r.URL.Query()
-	d := &detail{New: true, state: state{Check: client.Check{Type: proto.TypeCustomS2S}}, Form: newForm(q.Get("integration"))}
+	d := &detail{New: true, state: state{Check: client.Check{Type: proto.TypeCustomS2S}},
+		Form: newForm(q.Get("integration"))}
 	if id := q.Get("copy"); id != "" {
 		item, err := r.API.Checks.Get(r.Context(), id)
 		if err != nil {

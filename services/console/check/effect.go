@@ -206,8 +206,8 @@ func try(r *frame.Request, id string) error {
 	if r.Fragmented() {
 		return r.Fragment(set, "trial", t, 0)
 	}
-	return r.Page(frame.Page{Title: "Devices that would flip", Nav: root, Crumbs: []frame.Crumb{{Text: "Checks", Path: root}},
-		Set: set, Name: "trial-page", Data: t})
+	return r.Page(frame.Page{Title: "Devices that would flip", Nav: root,
+		Crumbs: []frame.Crumb{{Text: "Checks", Path: root}}, Set: set, Name: "trial-page", Data: t})
 }
 
 // problemOf returns the first problem of a form.

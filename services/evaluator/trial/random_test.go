@@ -101,7 +101,8 @@ func (l *life) step() {
 		l.settle()
 	case 2:
 		l.revision++
-		o := &proto.Organization{Breaker: &proto.BreakerSettings{Off: new(rapid.Bool().Draw(t, "off")), Share: new(0.3), Floor: new(1)}}
+		o := &proto.Organization{Breaker: &proto.BreakerSettings{Off: new(rapid.Bool().Draw(t, "off")), Share: new(0.3),
+			Floor: new(1)}}
 		if rapid.Bool().Draw(t, "observe") {
 			o.Observe = &proto.ObserveSwitch{Until: l.on.Now.Add(30 * time.Second)}
 		}

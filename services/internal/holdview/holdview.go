@@ -1,4 +1,5 @@
-// Package holdview has the JSON of a hold. The API's responses and the audit events of evaluators have the same members.
+// Package holdview has the JSON of a hold. The API's responses and the audit events of evaluators have the same
+// members.
 package holdview
 
 import (
