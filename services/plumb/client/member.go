@@ -42,12 +42,12 @@ type Role struct {
 func (r Role) ResourceID() string   { return r.ID }
 func (r Role) ResourceName() string { return r.Name }
 
-// Edits returns the scopes that the role may edit, in order.
+// Edits returns the scopes that the role may edit for people, in order.
 func (r Role) Edits() []string {
 	var scopes []string
 	for scope, g := range r.Permissions {
 		if g.Edit {
-			scopes = append(scopes, scope)
+			scopes = append(scopes, strings.ReplaceAll(scope, "_", " "))
 		}
 	}
 	slices.Sort(scopes)
