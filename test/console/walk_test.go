@@ -70,7 +70,7 @@ func TestConsole(t *testing.T) {
 const mostPages = 60
 
 // id is the part of a path naming a resource.
-var id = regexp.MustCompile(`^[0-9a-f]{8}-?[0-9a-f-]{12,}$`)
+var id = regexp.MustCompile(`^([0-9a-f]{8}-?[0-9a-f-]{12,}|[0-9]+)$`)
 
 // pattern returns a path with {id} in place of ids, and without a query: the walk examines one page of each.
 func pattern(path string) string {
