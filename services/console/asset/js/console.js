@@ -50,3 +50,11 @@ const connection = (name, state, text) => document.addEventListener(name, event 
 connection('htmx:sse:after:connection', 'on', 'Live')
 connection('htmx:sse:error', 'off', 'Reconnecting')
 connection('htmx:sse:close', 'off', 'Not live')
+
+// A table or text that is wider than its place scrolls by keyboard too.
+function reachable() {
+  for (const e of document.querySelectorAll('.scroll, pre')) if (e.scrollWidth > e.clientWidth) e.tabIndex = 0
+}
+reachable()
+addEventListener('resize', reachable)
+document.addEventListener('htmx:after:swap', reachable)
