@@ -45,7 +45,8 @@ func newStack(t *testing.T, e *engine) *stack {
 	s.url, s.access = "http://127.0.0.1:"+port, "http://127.0.0.1:"+access
 	browser := freePort(t)
 	s.browser = "http://127.0.0.1:" + browser
-	e.env = append(e.env, "PLUMB_CONSOLE_PORT="+browser, "PLUMB_API_PORT="+port, "PLUMB_ACCESS_PORT="+access, "PLUMB_NATS_PORT="+freePort(t),
+	e.env = append(e.env, "PLUMB_CONSOLE_PORT="+browser, "PLUMB_API_PORT="+port,
+		"PLUMB_ACCESS_PORT="+access, "PLUMB_NATS_PORT="+freePort(t),
 		"COMPOSE_PROJECT_NAME="+s.project)
 	if name := os.Getenv("PLUMBLINE_COMPOSE"); name != "" {
 		s.compose = strings.Fields(name)

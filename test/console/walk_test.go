@@ -53,7 +53,8 @@ func demo(t *testing.T) *stack.Plumb {
 func TestConsole(t *testing.T) {
 	p := demo(t)
 	b := newTab(t, "http://"+p.Console)
-	source, err := os.ReadFile(filepath.Join(npm.Installed(t, "axe", "axe"), "..", "node_modules", "axe-core", "axe.min.js"))
+	installed := npm.Installed(t, "axe", "axe")
+	source, err := os.ReadFile(filepath.Join(installed, "..", "node_modules", "axe-core", "axe.min.js"))
 	b.do(err)
 	b.look(1440, "light")
 	for _, path := range []string{"/login", "/logout", "/login/link?code=used"} {

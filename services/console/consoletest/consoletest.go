@@ -55,8 +55,8 @@ type Console struct {
 var Now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
 // New returns screens on an API with routes: a method and a path below the account, such as "GET /plumbline/status".
-// The API answers 404 to everything else, and /plumbline/status, /plumbline/overview and /plumbline/holds as for an empty
-// account unless the test has them.
+// The API answers 404 to everything else, and /plumbline/status, /plumbline/overview and /plumbline/holds as for an
+// empty account unless the test has them.
 func New(t testing.TB, routes map[string]http.HandlerFunc, screens ...func(*frame.Frame)) *Console {
 	t.Helper()
 	return NewLive(t, routes, nil, screens...)

@@ -65,7 +65,8 @@ const invalidPrefix = "access.api.error.invalid_request: "
 // Refused notes why the API rejected the values, and reports whether it did. Other errors are the page's.
 func (f *Form) Refused(err error) bool {
 	e, ok := errors.AsType[*client.Error](err)
-	if !ok || !slices.Contains([]int{http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity}, e.Status) {
+	values := []int{http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity}
+	if !ok || !slices.Contains(values, e.Status) {
 		return false
 	}
 	message := strings.TrimPrefix(e.Message, invalidPrefix)

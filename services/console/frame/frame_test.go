@@ -180,7 +180,8 @@ func TestMessagesAreShownOnce(t *testing.T) {
 }
 
 func TestBackLeadsToTheConsoleOnly(t *testing.T) {
-	for next, want := range map[string]string{"/devices?q=1": "/devices?q=1", "//evil.example/": "/", "/\\evil.example": "/",
+	for next, want := range map[string]string{"/devices?q=1": "/devices?q=1", "//evil.example/": "/",
+		"/\\evil.example":      "/",
 		"https://evil.example": "/", "": "/", "devices": "/", "/a\nb": "/", "javascript:alert(1)": "/"} {
 		if got := frame.Back(next, "/"); got != want {
 			t.Errorf("%q: %q", next, got)

@@ -60,7 +60,8 @@ func ofAPI(e *client.Error) *Problem {
 		return &Problem{e.Status, "Changed in the meantime",
 			"Somebody changed it after this page was loaded. Load the page again to see the change, then repeat yours.", false}
 	case e.Status == http.StatusTooManyRequests:
-		return &Problem{e.Status, "Too many requests", "The control plane asks to wait. The page loads again by itself.", true}
+		return &Problem{e.Status, "Too many requests",
+			"The control plane asks to wait. The page loads again by itself.", true}
 	case e.Status >= http.StatusInternalServerError:
 		return &Problem{http.StatusServiceUnavailable, "The control plane is not available",
 			fmt.Sprintf("It answered %d: %s Enforcement goes on with what the gateways know. The page loads again by itself.",

@@ -124,7 +124,8 @@ func (r *Request) Subscribe(kind string) (*live.Subscription, error) {
 	}
 	sub, err := r.frame.deps.Live.Subscribe(kind, r.Person, r.API)
 	if errors.Is(err, live.ErrBusy) {
-		return nil, &Problem{Status: http.StatusServiceUnavailable, Title: "Too many live connections", Text: sentence(err.Error())}
+		return nil, &Problem{Status: http.StatusServiceUnavailable, Title: "Too many live connections",
+			Text: sentence(err.Error())}
 	}
 	if err != nil {
 		return nil, &Problem{Status: http.StatusBadRequest, Title: "No such live events", Text: sentence(err.Error())}

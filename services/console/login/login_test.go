@@ -74,7 +74,8 @@ func TestLoginWithAnAPIToken(t *testing.T) {
 	if got := asked[len(asked)-1].Header.Get("Authorization"); got != "Bearer right" {
 		t.Errorf("the API is asked with %q", got)
 	}
-	if elsewhere := c.Do(request(http.MethodPost, "/login", "token=right&next=//evil.example")); elsewhere.Header.Get("Location") != "/" {
+	elsewhere := c.Do(request(http.MethodPost, "/login", "token=right&next=//evil.example"))
+	if elsewhere.Header.Get("Location") != "/" {
 		t.Errorf("the login leads to %s", elsewhere.Header.Get("Location"))
 	}
 }

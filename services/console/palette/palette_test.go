@@ -53,7 +53,8 @@ func TestPaletteFinds(t *testing.T) {
 func TestAnEmptyPaletteShowsPages(t *testing.T) {
 	c := newConsole(t)
 	p := c.Fragment("/palette?q=", "palette-list")
-	if got := strings.Join(p.Attributes("li", "data-path"), " "); got != "/devices /integrations /tokens" || len(c.Asked("")) > 0 {
+	got := strings.Join(p.Attributes("li", "data-path"), " ")
+	if got != "/devices /integrations /tokens" || len(c.Asked("")) > 0 {
 		t.Errorf("%s, asked %d times", got, len(c.Asked("")))
 	}
 }

@@ -87,7 +87,8 @@ func TestCookies(t *testing.T) {
 }
 
 func TestInitials(t *testing.T) {
-	for name, want := range map[string]string{"ann@example.com": "AN", "Ann Lee": "AL", "bootstrap token": "BT", "": "?", "@": "?", "é": "É"} {
+	for name, want := range map[string]string{"ann@example.com": "AN", "Ann Lee": "AL", "bootstrap token": "BT",
+		"": "?", "@": "?", "é": "É"} {
 		if got := (Person{Name: name}).Initials(); got != want {
 			t.Errorf("%q: %s", name, got)
 		}
