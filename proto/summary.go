@@ -80,8 +80,8 @@ const (
 	enforcedFormat = " %d %d %d %d"
 )
 
-// String is the header's value: the layout's number, 1, and the fields in order, separated by blanks. PlanMillis is left
-// out if it is 0, and then the counts of Enforced are too if all are 0.
+// String is the header's value: the layout's number, 1, and the fields in order, separated by blanks. PlanMillis is
+// left out if it is 0, and then the counts of Enforced are too if all are 0.
 func (s Summary) String() string {
 	text := fmt.Sprintf(summaryFormat, s.Tick, s.Cause, s.PolledAt, s.EvaluatedAt, s.NextExpiry, s.TookMillis,
 		s.Error, s.Closed, s.Devices, s.Unknown, s.Pass, s.Fail, s.Changed)

@@ -92,8 +92,9 @@ func (s *API) getHold(ctx context.Context, c *v4.Call) (v4.Response, error) {
 		messages = append(messages, v4.Notice{Code: v4.CodeNotPermitted, Message: "the names and scores of the devices are " +
 			"left out: the API token needs the permission " + permission.GroupsFor(results)})
 	}
-	return v4.Response{Result: oneHold{s.viewHold(c.Account, h), s.limitsOf(c.Account, h.Check), pages[:min(len(pages), maxHeldPages)], devices},
-		Revision: r.Revision, Messages: messages}, nil
+	hold := oneHold{s.viewHold(c.Account, h), s.limitsOf(c.Account, h.Check), pages[:min(len(pages), maxHeldPages)],
+		devices}
+	return v4.Response{Result: hold, Revision: r.Revision, Messages: messages}, nil
 }
 
 // heldPages returns the pages that hold outcomes of a check, those with the most devices first.
