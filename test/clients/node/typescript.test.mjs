@@ -207,6 +207,33 @@ test('posture', async () => {
   for (const i of [made, intune]) await integrations.delete(i.id, here);
 });
 
+// Members that the SDK does not know, as another client sent them.
+test('a PUT keeps the members for enforcement', async () => {
+  const unknown = {
+    x_mode: 'observe', x_recover_score: 90.5, x_grace: '14d', x_remediation: 'Start the *agent*.',
+    x_breaker: { share: 0.1, floor: 3, window: '30m', max_hold: '2h' },
+  };
+  const { posture } = plain.zeroTrust.devices;
+  const config = { api_url: await scorer(), access_client_id: 'id.access', access_client_secret: 'secret' };
+  const made = await posture.integrations.create({ ...here, name: 'enforced', type: 'custom_s2s', interval: '10m', config });
+  const rule = { ...here, name: 'enforced', type: 'custom_s2s', input: { connection_id: made.id, operator: '>=', score: 70 } };
+  const { id } = await posture.create({ ...rule, ...unknown });
+  await posture.update(id, { ...rule, name: 'renamed' });
+  const got = await posture.get(id, here);
+  assert.equal(got.name, 'renamed');
+  for (const [name, value] of Object.entries(unknown)) assert.deepEqual(got[name], value, name);
+  await posture.delete(id, here);
+  await posture.integrations.delete(made.id, here);
+
+  const { organizations } = plain.zeroTrust;
+  const breaker = { share: 0.3, max_hold: '1d' };
+  await organizations.update({ ...here, name: 'Enforced', x_breaker: breaker });
+  await organizations.update({ ...here, name: 'Renamed' });
+  const organization = await organizations.list(here);
+  assert.equal(organization.name, 'Renamed');
+  assert.deepEqual(organization.x_breaker, breaker);
+});
+
 test('devices', async () => {
   await enrol(12);
   const { devices, registrations } = zt.devices;
