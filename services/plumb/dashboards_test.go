@@ -46,6 +46,7 @@ func registered(t *testing.T) map[string][]string {
 	cfg := config(t, t.TempDir()+"/data")
 	// Metrics registered only for dashboards are included.
 	cfg.Gateway.TLSCert, cfg.Gateway.TLSKey = selfSigned(t)
+	cfg.ConsoleAddr = bustest.FreeAddr(t)
 	registry := cli.Metrics()
 	s, err := plumb.New(cfg, plumb.Deps{Log: bustest.Log(t), Metrics: registry, Clock: clock.System})
 	if err != nil {
